@@ -1,0 +1,84 @@
+import { ReconlossError } from "./errors.ts";
+
+/** Batch, channels, height, width. */
+export type Shape = readonly [n: number, c: number, h: number, w: number];
+
+/** The shape as people write it: `1x3x480x640`. */
+export function formatShape(shape: readonly number[]): string {
+  return shape.join("x");
+}
+
+/** The number of elements in a shape. */
+export function elementCount(shape: Shape): number {
+  return shape[0] * shape[1] * shape[2] * shape[3];
+}
+
+/** Whether two shapes are the same. */
+export function sameShape(a: Shape, b: Shape): boolean {
+  return a.every((size, axis) => size === b[axis]);
+}
+
+/**
+ * A batch of images: float32, planar, row-major [n, c, h, w]. Colour images are RGB in [0, 1] unless a loss's
+ * `dataRange` says otherwise. The data is used as it is, never copied.
+ *
+ * @example
+ * ```ts
+ * const grey = new Tensor(new Float32Array(64 * 48).fill(0.5), [1, 1, 48, 64]);
+ * ```
+ */
+export class Tensor {
+  readonly data: Float32Array;
+  readonly shape: Shape;
+
+  /** @throws {ReconlossError} `shape` when the sizes are not positive integers or do not multiply to the data's length. */
+  constructor(data: Float32Array, shape: readonly number[]) {
+    if (!(data instanceof Float32Array)) {
+      throw new ReconlossError(
+        "invalid-argument",
+        "Tensor: data must be a Float32Array; Tensor.from converts other arrays",
+      );
+    }
+    if (shape.length !== 4 || shape.some((size) => !Number.isInteger(size) || size < 1)) {
+      throw new ReconlossError(
+        "shape",
+        `Tensor: shape must be four positive integers [n, c, h, w], got [${Array.from(shape).join(", ")}]`,
+      );
+    }
+    this.shape = [shape[0], shape[1], shape[2], shape[3]];
+    if (data.length !== elementCount(this.shape)) {
+      throw new ReconlossError(
+        "shape",
+        `Tensor: shape ${formatShape(shape)} needs ${elementCount(this.shape)} values, data has ${data.length}`,
+      );
+    }
+    this.data = data;
+  }
+
+  /** A tensor from any array of numbers, copied and rounded to float32. */
+  static from(data: ArrayLike<number>, shape: readonly number[]): Tensor {
+    return new Tensor(Float32Array.from(data), shape);
+  }
+
+  /** A tensor whose every element is `value`. */
+  static full(shape: Shape, value: number): Tensor {
+    return new Tensor(new Float32Array(elementCount(shape)).fill(value), shape);
+  }
+
+  /** Image number `index` of the batch as a batch of one, sharing the data. */
+  image(index: number): Tensor {
+    const [n, c, h, w] = this.shape;
+    if (!Number.isInteger(index) || index < 0 || index >= n) {
+      throw new ReconlossError("invalid-argument", `Tensor.image: index ${index} is not in a batch of ${n}`);
+    }
+    return new Tensor(this.data.subarray(index * c * h * w, (index + 1) * c * h * w), [1, c, h, w]);
+  }
+}
+
+/** The first element that is NaN or infinite, as its position in the data, or -1. */
+export function firstNonFinite(data: Float32Array): number {
+  // x - x is 0 for every finite x and NaN otherwise; summing it keeps the scan free of branches.
+  let sum = 0;
+  for (let i = 0; i < data.length; i++) sum += data[i] - data[i];
+  return sum === 0 ? -1 : data.findIndex((value) => !Number.isFinite(value));
+}
