@@ -1,0 +1,106 @@
+import type { Ops } from "./ops.ts";
+import type { PoolAttributes, Primitive, Primitives } from "./primitives.ts";
+
+/**
+ * A vector-Jacobian product: given `g`, the derivative of some number with respect to a primitive's result, the derivative with
+ * respect to each operand (`undefined` where it is zero everywhere).
+ */
+type Derivative<P extends Primitive> = <T>(
+  o: Ops<T>,
+  g: T,
+  operands: readonly T[],
+  result: T,
+  attributes: Primitives[P],
+) => readonly (T | undefined)[];
+
+const none = () => [];
+
+/** Small enough to be no colour at all, large enough for float32. */
+const tiny = 1e-30;
+
+/** Where max(a, b) follows a: 1, and one half at a tie, as in PyTorch. */
+function winner<T>(o: Ops<T>, a: T, b: T): T {
+  return o.mul(o.add(o.sub(o.greater(a, b), o.greater(b, a)), 1), 0.5);
+}
+
+/** How many cells each average divides by. */
+function poolCount<T>(o: Ops<T>, x: T, ones: T, attributes: Primitives["avgPool"]): T {
+  if (attributes.countIncludePad) return o.scalar(attributes.kernel[0] * attributes.kernel[1]);
+  return o.conv2d(o.expand(o.scalar(1), x), ones, depthwise(o, x, attributes));
+}
+
+function depthwise<T>(o: Ops<T>, x: T, { stride, padding }: PoolAttributes) {
+  return { stride, padding, groups: o.channels(x) };
+}
+
+/** The derivative of every primitive, in primitives: that is what makes a gradient differentiable again. */
+export const derivatives: { readonly [P in Primitive]: Derivative<P> } = {
+  add: (o, g, [a, b]) => [o.sumTo(g, a), o.sumTo(g, b)],
+  sub: (o, g, [a, b]) => [o.sumTo(g, a), o.sumTo(o.neg(g), b)],
+  mul: (o, g, [a, b]) => [o.sumTo(o.mul(g, b), a), o.sumTo(o.mul(g, a), b)],
+  div: (o, g, [a, b], result) => {
+    const ratio = o.div(g, b);
+    return [o.sumTo(ratio, a), o.sumTo(o.neg(o.mul(ratio, result)), b)];
+  },
+  maximum: (o, g, [a, b]) => [o.sumTo(o.mul(g, winner(o, a, b)), a), o.sumTo(o.mul(g, winner(o, b, a)), b)],
+  minimum: (o, g, [a, b]) => [o.sumTo(o.mul(g, winner(o, b, a)), a), o.sumTo(o.mul(g, winner(o, a, b)), b)],
+  atan2: (o, g, [y, x]) => {
+    // The angle of the origin is undefined; 0 there keeps gradients at grey finite.
+    const squared = o.add(o.square(x), o.square(y));
+    const scaled = o.where(o.greater(squared, 0), o.div(g, o.maximum(squared, tiny)), 0);
+    return [o.sumTo(o.mul(scaled, x), y), o.sumTo(o.neg(o.mul(scaled, y)), x)];
+  },
+  greater: none,
+  neg: (o, g) => [o.neg(g)],
+  abs: (o, g, [x]) => [o.mul(g, o.sign(x))],
+  sign: none,
+  sqrt: (o, g, _, result) => [o.div(g, o.mul(result, 2))],
+  exp: (o, g, _, result) => [o.mul(g, result)],
+  log: (o, g, [x]) => [o.div(g, x)],
+  sin: (o, g, [x]) => [o.mul(g, o.cos(x))],
+  cos: (o, g, [x]) => [o.neg(o.mul(g, o.sin(x)))],
+  relu: (o, g, [x]) => [o.mul(g, o.greater(x, 0))],
+  round: none,
+  power: (o, g, [x], _, { exponent }) => [o.mul(g, o.mul(o.power(x, exponent - 1), exponent))],
+  clamp: (o, g, [x], _, { low, high }) => [o.where(o.add(o.greater(o.scalar(low), x), o.greater(x, high)), 0, g)],
+  stopGradient: none,
+  where: (o, g, [mask, a, b]) => [undefined, o.sumTo(o.where(mask, g, 0), a), o.sumTo(o.where(mask, 0, g), b)],
+  sum: (o, g, [x]) => [o.expand(g, x)],
+  size: none,
+  expand: (o, g, [x]) => [o.sumTo(g, x)],
+  slice: (o, g, [x], _, { axis, start, end, step }) => [o.embed(g, x, axis, start, end, step)],
+  embed: (o, g, _, __, { axis, start, end, step }) => [o.slice(g, axis, start, end, step)],
+  pad: (o, g, _, __, { top, bottom, left, right }) => {
+    const rows = o.slice(g, "h", top, bottom === 0 ? undefined : -bottom);
+    return [o.slice(rows, "w", left, right === 0 ? undefined : -right)];
+  },
+  concat: (o, g, operands) => {
+    let end = 0;
+    return operands.map((operand) => o.slice(g, "c", end, (end += o.channels(operand))));
+  },
+  conv2d: (o, g, [x, weight], _, attributes) => [
+    o.convInput(g, weight, x, attributes),
+    o.convWeight(x, g, kernelSize(o, weight), attributes),
+  ],
+  convInput: (o, g, [x, weight], _, attributes) => [
+    o.conv2d(g, weight, attributes),
+    o.convWeight(g, x, kernelSize(o, weight), attributes),
+  ],
+  convWeight: (o, g, [x, y], _, attributes) => [o.convInput(y, g, x, attributes), o.conv2d(x, g, attributes)],
+  maxPool: (o, g, [x], _, attributes) => [o.backend.run("maxUnpool", [g, x], attributes)],
+  maxUnpool: (o, g, [_, x], __, attributes) => [o.backend.run("maxGather", [g, x], attributes)],
+  maxGather: (o, g, [_, x], __, attributes) => [o.backend.run("maxUnpool", [g, x], attributes)],
+  avgPool: (o, g, [x], _, attributes) => {
+    const [kh, kw] = attributes.kernel;
+    const channels = o.channels(x);
+    const ones = o.constant(new Float32Array(channels * kh * kw).fill(1), [channels, 1, kh, kw]);
+    return [o.convInput(o.div(g, poolCount(o, x, ones, attributes)), ones, x, depthwise(o, x, attributes))];
+  },
+  resize: (o, g, [x], _, attributes) => [o.backend.run("resizeAdjoint", [g, x], attributes)],
+  resizeAdjoint: (o, g, [x], _, attributes) => [o.backend.run("resize", [g, x], attributes)],
+};
+
+function kernelSize<T>(o: Ops<T>, weight: T): readonly [number, number] {
+  const [, , kh, kw] = o.dims(weight);
+  return [kh as number, kw as number];
+}

@@ -1,0 +1,168 @@
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import {
+  type AttributeProtoSchema,
+  AttributeProto_AttributeType as AttributeType,
+  TensorProto_DataType as DataType,
+  ModelProtoSchema,
+  type NodeProtoSchema,
+  type TensorProtoSchema,
+  type ValueInfoProtoSchema,
+} from "onnx-buf";
+
+/** The element types that our models use. */
+export type ElementType = "float" | "double" | "int64" | "bool";
+
+const elementTypes: Record<ElementType, number> = {
+  float: DataType.FLOAT,
+  double: DataType.DOUBLE,
+  int64: DataType.INT64,
+  bool: DataType.BOOL,
+};
+
+/** The ONNX data type number of an element type. */
+export function dataType(type: ElementType): number {
+  return elementTypes[type];
+}
+
+/** A node's attributes: integers, lists of integers, or words. */
+export type NodeAttributes = Record<string, number | readonly number[] | string>;
+
+interface Node {
+  opType: string;
+  inputs: string[];
+  outputs: string[];
+  attributes: NodeAttributes;
+}
+
+/** An input or output of a model: sizes are numbers or the names of symbols. */
+export interface ValueInfo {
+  name: string;
+  type: ElementType;
+  dims: readonly (number | string)[];
+}
+
+const opset = 20;
+const irVersion = 9;
+
+/**
+ * Collects the nodes of one ONNX model (https://onnx.ai/onnx/repo-docs/IR.html). Names are given by the writer; nodes are expected
+ * in the order of computation, and those that no output needs are left out of the file.
+ */
+export class OnnxModelWriter {
+  readonly #nodes: Node[] = [];
+  readonly #producers = new Map<string, Node>();
+  readonly #initializers = new Map<string, MessageInitShape<typeof TensorProtoSchema>>();
+  readonly #constants = new Map<string, string>();
+  #count = 0;
+
+  /** Adds a node with one output and gives its name. */
+  node(opType: string, inputs: readonly string[], attributes: NodeAttributes = {}): string {
+    const output = this.#name();
+    const node = { opType, inputs: [...inputs], outputs: [output], attributes };
+    this.#nodes.push(node);
+    this.#producers.set(output, node);
+    return output;
+  }
+
+  /** The second output of the node whose first output this is. */
+  secondOutput(output: string): string {
+    const node = this.#producers.get(output);
+    if (node === undefined) throw new Error(`no node gives ${output}`);
+    if (node.outputs[1] === undefined) {
+      node.outputs[1] = this.#name();
+      this.#producers.set(node.outputs[1], node);
+    }
+    return node.outputs[1];
+  }
+
+  /** A constant; equal small constants share one entry. */
+  constant(type: ElementType, dims: readonly number[], data: ArrayLike<number>): string {
+    const key =
+      data.length <= 16
+        ? `${type}[${dims.join()}]${Array.from(data, (x) => (Object.is(x, -0) ? "-0" : x)).join()}`
+        : "";
+    const known = key === "" ? undefined : this.#constants.get(key);
+    if (known !== undefined) return known;
+    const name = this.#name();
+    this.#initializers.set(name, {
+      name,
+      dataType: dataType(type),
+      dims: dims.map(BigInt),
+      rawData: toBytes(type, data),
+    });
+    if (key !== "") this.#constants.set(key, name);
+    return name;
+  }
+
+  /** Gives a value the name under which the model's users know it. */
+  nameOutput(output: string, value: string): void {
+    this.#nodes.push({ opType: "Identity", inputs: [value], outputs: [output], attributes: {} });
+    this.#producers.set(output, this.#nodes[this.#nodes.length - 1]);
+  }
+
+  /** The model as the bytes of an .onnx file. */
+  write(
+    inputs: readonly ValueInfo[],
+    outputs: readonly ValueInfo[],
+    metadata: Record<string, string> = {},
+  ): Uint8Array {
+    const needed = new Set<string>();
+    const visit = (pending: string[]) => {
+      for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
+        if (needed.has(name)) continue;
+        needed.add(name);
+        pending.push(...(this.#producers.get(name)?.inputs ?? []));
+      }
+    };
+    visit(outputs.map(({ name }) => name));
+    const model = create(ModelProtoSchema, {
+      irVersion: BigInt(irVersion),
+      producerName: "reconloss",
+      opsetImport: [{ domain: "", version: BigInt(opset) }],
+      metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
+      graph: {
+        name: "reconloss",
+        input: inputs.map(toValueInfo),
+        output: outputs.map(toValueInfo),
+        node: this.#nodes.filter((node) => node.outputs.some((name) => needed.has(name))).map(toNode),
+        initializer: [...this.#initializers.values()].filter(({ name }) => needed.has(name as string)),
+      },
+    });
+    return toBinary(ModelProtoSchema, model);
+  }
+
+  #name(): string {
+    return `v${this.#count++}`;
+  }
+}
+
+function toBytes(type: ElementType, data: ArrayLike<number>): Uint8Array<ArrayBuffer> {
+  const array =
+    type === "float"
+      ? Float32Array.from(data)
+      : type === "double"
+        ? Float64Array.from(data)
+        : type === "int64"
+          ? BigInt64Array.from(Array.from(data, BigInt))
+          : Uint8Array.from(data);
+  return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+}
+
+function toNode({ opType, inputs, outputs, attributes }: Node): MessageInitShape<typeof NodeProtoSchema> {
+  return { opType, input: inputs, output: outputs, attribute: Object.entries(attributes).map(toAttribute) };
+}
+
+function toAttribute([name, value]: [string, NodeAttributes[string]]): MessageInitShape<typeof AttributeProtoSchema> {
+  if (typeof value === "string") return { name, type: AttributeType.STRING, s: new TextEncoder().encode(value) };
+  if (typeof value === "number") return { name, type: AttributeType.INT, i: BigInt(value) };
+  return { name, type: AttributeType.INTS, ints: value.map(BigInt) };
+}
+
+function toValueInfo({ name, type, dims }: ValueInfo): MessageInitShape<typeof ValueInfoProtoSchema> {
+  const dim = dims.map((size) =>
+    typeof size === "number"
+      ? { value: { case: "dimValue" as const, value: BigInt(size) } }
+      : { value: { case: "dimParam" as const, value: size } },
+  );
+  return { name, type: { value: { case: "tensorType", value: { elemType: dataType(type), shape: { dim } } } } };
+}

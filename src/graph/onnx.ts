@@ -1,0 +1,553 @@
+import { ReconlossError } from "../errors.ts";
+import { dataType, type ElementType, type NodeAttributes, OnnxModelWriter } from "./onnx-model.ts";
+import {
+  type Axis,
+  axisOrder,
+  type Backend,
+  type ConvAttributes,
+  type Dim,
+  type Dims,
+  type PoolAttributes,
+  type Primitive,
+  type Primitives,
+  type ResizeAttributes,
+  type SliceAttributes,
+  type WindowAttributes,
+} from "./primitives.ts";
+
+/** A value inside an ONNX model. Images are float; numbers per image ([n, 1, 1, 1]) that come from sums are double. */
+export interface OnnxValue {
+  readonly name: string;
+  readonly type: "float" | "double";
+  readonly dims: Dims;
+  /** The same value as bool, where it came from a comparison. */
+  readonly mask?: string;
+  /** The numbers themselves, where it is a constant. */
+  readonly constant?: ArrayLike<number>;
+}
+
+type Lowering<P extends Primitive> = (
+  builder: OnnxBackend,
+  operands: readonly OnnxValue[],
+  attributes: Primitives[P],
+) => OnnxValue;
+
+const all: Dims = [undefined, undefined, undefined, undefined];
+
+function isNumberPerImage([, c, h, w]: Dims): boolean {
+  return c === 1 && h === 1 && w === 1;
+}
+
+function axisIndex(axis: Axis): number {
+  return axisOrder.indexOf(axis);
+}
+
+function withDim(dims: Dims, axis: Axis, size: Dim): Dims {
+  return dims.map((dim, index) => (index === axisIndex(axis) ? size : dim)) as unknown as Dims;
+}
+
+function broadcastDims(primitive: string, operands: readonly OnnxValue[]): Dims {
+  return all.map((_, axis) => {
+    const sizes = operands.map(({ dims }) => dims[axis]).filter((dim) => dim !== 1);
+    const known = new Set(sizes.filter((dim) => dim !== undefined));
+    if (known.size > 1) {
+      const shapes = operands.map(({ dims }) => dims.map((dim) => dim ?? "?").join("x"));
+      throw new ReconlossError("shape", `${primitive}: shapes ${shapes.join(" and ")} do not broadcast`);
+    }
+    return sizes.length === 0 ? 1 : [...known][0];
+  }) as unknown as Dims;
+}
+
+/** Elementwise nodes compute in double only where every operand is a number per image, else in float. */
+function commonType(
+  builder: OnnxBackend,
+  operands: readonly OnnxValue[],
+): { names: string[]; type: "float" | "double" } {
+  const wide = operands.some(({ type }) => type === "double") && operands.every(({ dims }) => isNumberPerImage(dims));
+  const type = wide ? "double" : "float";
+  return { names: operands.map((operand) => builder.as(operand, type)), type };
+}
+
+function elementwise(opType: string) {
+  return (builder: OnnxBackend, operands: readonly OnnxValue[]): OnnxValue => {
+    const { names, type } = commonType(builder, operands);
+    return { name: builder.writer.node(opType, names), type, dims: broadcastDims(opType, operands) };
+  };
+}
+
+function unary(opType: string) {
+  return ({ writer }: OnnxBackend, [x]: readonly OnnxValue[]): OnnxValue => {
+    return { name: writer.node(opType, [x.name]), type: x.type, dims: x.dims };
+  };
+}
+
+function windowAttributes({ stride, padding }: WindowAttributes, kernel: readonly Dim[]): NodeAttributes {
+  return {
+    kernel_shape: kernel as readonly number[],
+    strides: stride,
+    pads: [padding.top, padding.left, padding.bottom, padding.right],
+  };
+}
+
+function outputDim(size: Dim, before: number, after: number, kernel: Dim, stride: number, dilation = 1): Dim {
+  if (size === undefined || kernel === undefined) return undefined;
+  return Math.floor((size + before + after - dilation * (kernel - 1) - 1) / stride) + 1;
+}
+
+function outputDims(
+  dims: Dims,
+  channels: Dim,
+  kernel: readonly Dim[],
+  attributes: WindowAttributes & { dilation?: readonly number[] },
+): Dims {
+  const { stride, padding, dilation = [1, 1] } = attributes;
+  return [
+    dims[0],
+    channels,
+    outputDim(dims[2], padding.top, padding.bottom, kernel[0], stride[0], dilation[0]),
+    outputDim(dims[3], padding.left, padding.right, kernel[1], stride[1], dilation[1]),
+  ];
+}
+
+function convAttributes(attributes: ConvAttributes, kernel: readonly Dim[]): NodeAttributes {
+  return { ...windowAttributes(attributes, kernel), dilations: attributes.dilation, group: attributes.groups };
+}
+
+/** How many positions a slice takes, where that follows from the slice alone or from a known size. */
+function slicedDim(size: Dim, { start, end, step }: Omit<SliceAttributes, "axis">): Dim {
+  if (step === -1) return size;
+  const last = end ?? 0;
+  const sameEnd = end === undefined ? start < 0 : start < 0 === end < 0;
+  if (sameEnd) return Math.ceil((last - start) / step);
+  if (size === undefined) return undefined;
+  const resolve = (position: number) => (position < 0 ? position + size : position);
+  return Math.ceil(((end === undefined ? size : resolve(end)) - resolve(start)) / step);
+}
+
+/** ONNX stands for "all the way" by numbers beyond any size. */
+const farEnd = 2 ** 53 - 1;
+
+/** The gradient of a stride-1 convolution is a convolution with the kernel turned round. */
+function turnedWeight(builder: OnnxBackend, weight: OnnxValue, groups: number): string {
+  const { writer } = builder;
+  const [outputs, inputs, kh, kw] = weight.dims as readonly number[];
+  const grouped = builder.reshape(builder.as(weight, "float"), [groups, outputs / groups, inputs, kh, kw]);
+  const swapped = writer.node("Transpose", [grouped], { perm: [0, 2, 1, 3, 4] });
+  const flat = builder.reshape(swapped, [groups * inputs, outputs / groups, kh, kw]);
+  return writer.node("Slice", [
+    flat,
+    builder.ints(-1, -1),
+    builder.ints(-farEnd, -farEnd),
+    builder.ints(2, 3),
+    builder.ints(-1, -1),
+  ]);
+}
+
+function convInput(
+  builder: OnnxBackend,
+  [g, weight, like]: readonly OnnxValue[],
+  attributes: ConvAttributes,
+): OnnxValue {
+  const { writer } = builder;
+  const { stride, padding, dilation, groups } = attributes;
+  const [, , kh, kw] = weight.dims as readonly number[];
+  const reach = [dilation[0] * (kh - 1), dilation[1] * (kw - 1)];
+  const result = (name: string): OnnxValue => ({
+    name,
+    type: "float",
+    dims: [g.dims[0], like.dims[1], like.dims[2], like.dims[3]],
+  });
+  const input = builder.as(g, "float");
+  if (stride[0] === 1 && stride[1] === 1) {
+    const pads = [reach[0] - padding.top, reach[1] - padding.left, reach[0] - padding.bottom, reach[1] - padding.right];
+    const outside = pads.some((pad) => pad < 0);
+    const source = outside ? writer.node("Pad", [input, builder.ints(...pads), "", builder.ints(2, 3)]) : input;
+    return result(
+      writer.node("Conv", [source, turnedWeight(builder, weight, groups)], {
+        kernel_shape: [kh, kw],
+        dilations: dilation,
+        group: groups,
+        pads: outside ? [0, 0, 0, 0] : pads,
+      }),
+    );
+  }
+  const full = writer.node("ConvTranspose", [input, builder.as(weight, "float")], {
+    kernel_shape: [kh, kw],
+    strides: stride,
+    dilations: dilation,
+    group: groups,
+    pads: [padding.top, padding.left, 0, 0],
+  });
+  // Rows and columns at the far end that no window reached are missing; those of the padding are too many.
+  const missing = writer.node("Sub", [builder.sizes(like.name, ["h", "w"]), builder.sizes(full, ["h", "w"])]);
+  const pads = writer.node("Concat", [builder.ints(0, 0), missing], { axis: 0 });
+  return result(writer.node("Pad", [full, pads, "", builder.ints(2, 3)]));
+}
+
+/** One matrix product per kernel position: the strided view of x under that position, times g. */
+function convWeight(
+  builder: OnnxBackend,
+  [x, g]: readonly OnnxValue[],
+  attributes: Primitives["convWeight"],
+): OnnxValue {
+  const { writer } = builder;
+  const { stride, padding, dilation, groups, kernel } = attributes;
+  const [inputs, outputs] = [x.dims[1] as number, g.dims[1] as number];
+  const padded = builder.run("pad", [x], padding).name;
+  const reach = writer.node("Mul", [
+    writer.node("Sub", [builder.sizes(g.name, ["h", "w"]), builder.ints(1, 1)]),
+    builder.ints(...stride),
+  ]);
+  const rows = builder.reshape(builder.as(g, "float"), [0, groups, outputs / groups, -1]);
+  const positions: string[] = [];
+  for (let p = 0; p < kernel[0]; p++)
+    for (let q = 0; q < kernel[1]; q++) {
+      const start = [p * dilation[0], q * dilation[1]];
+      const end = writer.node("Add", [reach, builder.ints(start[0] + 1, start[1] + 1)]);
+      const view = writer.node("Slice", [
+        padded,
+        builder.ints(...start),
+        end,
+        builder.ints(2, 3),
+        builder.ints(...stride),
+      ]);
+      const columns = writer.node("Transpose", [builder.reshape(view, [0, groups, inputs / groups, -1])], {
+        perm: [0, 1, 3, 2],
+      });
+      const product = writer.node("MatMul", [rows, columns]);
+      const sum = writer.node("ReduceSum", [product, builder.ints(0)], { keepdims: 0 });
+      positions.push(writer.node("Unsqueeze", [sum, builder.ints(3)]));
+    }
+  const stacked = positions.length === 1 ? positions[0] : writer.node("Concat", positions, { axis: 3 });
+  const dims = [outputs, inputs / groups, kernel[0], kernel[1]] as const;
+  return { name: builder.reshape(stacked, dims), type: "float", dims };
+}
+
+/** The position of each window's maximum in the flattened image. */
+function maxima(
+  builder: OnnxBackend,
+  x: OnnxValue,
+  attributes: PoolAttributes,
+): { pooled: OnnxValue; indices: string } {
+  const pooled = builder.run("maxPool", [x], attributes);
+  return { pooled, indices: builder.writer.secondOutput(pooled.name) };
+}
+
+/** The matrix [outputs, inputs] of a linear interpolation along one axis; both sizes are known only when the model runs. */
+function resizeMatrix(
+  builder: OnnxBackend,
+  input: string,
+  output: string,
+  axis: Axis,
+  { mode, alignCorners }: ResizeAttributes,
+): string {
+  const { writer } = builder;
+  const number = (value: number) => writer.constant("double", [], [value]);
+  const size = (name: string) => builder.cast(writer.node("Squeeze", [builder.sizes(name, [axis])]), "double");
+  const [inputs, outputs] = [size(input), size(output)];
+  const range = (count: string, axis: number) =>
+    writer.node("Unsqueeze", [writer.node("Range", [number(0), count, number(1)]), builder.ints(axis)]);
+  const node = (opType: string, ...operands: string[]) => writer.node(opType, operands);
+  const position = range(outputs, 1);
+  const last = node("Sub", inputs, number(1));
+  let source: string;
+  if (mode === "nearest") {
+    source = node("Floor", node("Div", node("Mul", position, inputs), outputs));
+  } else if (alignCorners) {
+    const intervals = node("Max", node("Sub", outputs, number(1)), number(1));
+    source = node("Div", node("Mul", position, last), intervals);
+  } else {
+    const centre = node("Div", node("Mul", node("Add", position, number(0.5)), inputs), outputs);
+    source = node("Sub", centre, number(0.5));
+  }
+  const inside = node("Min", node("Max", source, number(0)), last);
+  const distance = node("Abs", node("Sub", inside, range(inputs, 0)));
+  return builder.cast(node("Max", node("Sub", number(1), distance), number(0)), "float");
+}
+
+/** How each primitive is said in ONNX. */
+const table: { readonly [P in Primitive]: Lowering<P> } = {
+  add: elementwise("Add"),
+  sub: elementwise("Sub"),
+  mul: elementwise("Mul"),
+  div: elementwise("Div"),
+  maximum: elementwise("Max"),
+  minimum: elementwise("Min"),
+  atan2: (builder, operands) => {
+    const { writer } = builder;
+    const [y, x] = operands.map((operand) => builder.as(operand, "float"));
+    const number = (value: number) => writer.constant("float", [1, 1, 1, 1], [value]);
+    const node = (opType: string, ...inputs: string[]) => writer.node(opType, inputs);
+    const [height, width] = [node("Abs", y), node("Abs", x)];
+    const ratio = node("Div", node("Min", height, width), node("Max", height, width, number(1e-30)));
+    const octant = node("Atan", ratio);
+    const quadrant = node("Where", node("Greater", height, width), node("Sub", number(Math.PI / 2), octant), octant);
+    const half = node("Where", node("Less", x, number(0)), node("Sub", number(Math.PI), quadrant), quadrant);
+    const name = node("Where", node("Less", y, number(0)), node("Neg", half), half);
+    return { name, type: "float", dims: broadcastDims("atan2", operands) };
+  },
+  greater: (builder, operands) => {
+    const { names, type } = commonType(builder, operands);
+    const mask = builder.writer.node("Greater", names);
+    return { name: builder.cast(mask, type), type, mask, dims: broadcastDims("greater", operands) };
+  },
+  neg: unary("Neg"),
+  abs: unary("Abs"),
+  sign: unary("Sign"),
+  sqrt: unary("Sqrt"),
+  exp: unary("Exp"),
+  log: unary("Log"),
+  sin: unary("Sin"),
+  cos: unary("Cos"),
+  relu: unary("Relu"),
+  round: unary("Round"),
+  power: (builder, [x], { exponent }) => ({
+    type: x.type,
+    dims: x.dims,
+    name: builder.writer.node("Pow", [x.name, builder.writer.constant(x.type, [], [exponent])]),
+  }),
+  clamp: ({ writer }, [x], { low, high }) => ({
+    type: x.type,
+    dims: x.dims,
+    name: writer.node("Clip", [x.name, writer.constant(x.type, [], [low]), writer.constant(x.type, [], [high])]),
+  }),
+  stopGradient: (_, [x]) => x,
+  where: (builder, [mask, a, b]) => {
+    const { names, type } = commonType(builder, [a, b]);
+    const dims = broadcastDims("where", [mask, a, b]);
+    return { name: builder.writer.node("Where", [mask.mask ?? builder.cast(mask.name, "bool"), ...names]), type, dims };
+  },
+  sum: (builder, [x], { axes }) => {
+    const dims = axes.reduce((result, axis) => withDim(result, axis, 1), x.dims);
+    const reduce = (name: string, over: readonly Axis[]) =>
+      over.length === 0
+        ? name
+        : builder.writer.node("ReduceSum", [name, builder.ints(...over.map(axisIndex))], { keepdims: 1 });
+    if (!isNumberPerImage(dims) || x.type === "double") return { name: reduce(x.name, axes), type: x.type, dims };
+    // Rows in float, sums of rows in double: exact enough, and only rows are converted.
+    const rows = reduce(
+      x.name,
+      axes.filter((axis) => axis === "w"),
+    );
+    return {
+      name: reduce(
+        builder.cast(rows, "double"),
+        axes.filter((axis) => axis !== "w"),
+      ),
+      type: "double",
+      dims,
+    };
+  },
+  size: (builder, [x], { axes }) => {
+    const known = axes.map((axis) => x.dims[axisIndex(axis)]);
+    if (known.every((dim) => dim !== undefined)) {
+      return builder.constant([known.reduce<number>((product, dim) => product * (dim as number), 1)], [1, 1, 1, 1]);
+    }
+    const product = builder.writer.node("ReduceProd", [builder.sizes(x.name, axes)], { keepdims: 1 });
+    return { name: builder.reshape(builder.cast(product, "double"), [1, 1, 1, 1]), type: "double", dims: [1, 1, 1, 1] };
+  },
+  expand: (builder, [x, like]) => {
+    const dims = broadcastDims("expand", [x, like]);
+    const type = isNumberPerImage(dims) ? x.type : "float";
+    return {
+      name: builder.writer.node("Expand", [builder.as(x, type), builder.writer.node("Shape", [like.name])]),
+      type,
+      dims,
+    };
+  },
+  slice: (builder, [x], { axis, start, end, step }) => ({
+    name: builder.writer.node("Slice", [
+      x.name,
+      builder.ints(start),
+      builder.ints(end ?? Math.sign(step) * farEnd),
+      builder.ints(axisIndex(axis)),
+      builder.ints(step),
+    ]),
+    type: x.type,
+    dims: withDim(x.dims, axis, slicedDim(x.dims[axisIndex(axis)], { start, end, step })),
+  }),
+  embed: (builder, [x, like], { axis, start, end, step }) => {
+    const { writer } = builder;
+    const dims = withDim(x.dims, axis, like.dims[axisIndex(axis)]);
+    if (step === -1) return { ...builder.run("slice", [x], { axis, start, end, step }), dims };
+    const index = axisIndex(axis);
+    let spread = builder.as(x, "float");
+    if (step > 1) {
+      const gaps = writer.node("Pad", [
+        writer.node("Unsqueeze", [spread, builder.ints(index + 1)]),
+        builder.ints(0, step - 1),
+        "",
+        builder.ints(index + 1),
+      ]);
+      const factors = axisOrder.map((name) => (name === axis ? step : 1));
+      spread = writer.node("Reshape", [
+        gaps,
+        writer.node("Mul", [writer.node("Shape", [spread]), builder.ints(...factors)]),
+      ]);
+    }
+    const total = builder.sizes(like.name, [axis]);
+    const before = start < 0 ? writer.node("Add", [total, builder.ints(start)]) : builder.ints(start);
+    const after = writer.node("Sub", [writer.node("Sub", [total, before]), builder.sizes(spread, [axis])]);
+    const pads = writer.node("Concat", [before, after], { axis: 0 });
+    return { name: writer.node("Pad", [spread, pads, "", builder.ints(index)]), type: "float", dims };
+  },
+  pad: (builder, [x], { top, bottom, left, right }) => {
+    if (top + bottom + left + right === 0) return x;
+    const grow = (dim: Dim, by: number) => (dim === undefined ? undefined : dim + by);
+    return {
+      name: builder.writer.node("Pad", [
+        builder.as(x, "float"),
+        builder.ints(top, left, bottom, right),
+        "",
+        builder.ints(2, 3),
+      ]),
+      type: "float",
+      dims: [x.dims[0], x.dims[1], grow(x.dims[2], top + bottom), grow(x.dims[3], left + right)],
+    };
+  },
+  concat: (builder, operands) => ({
+    name: builder.writer.node(
+      "Concat",
+      operands.map((operand) => builder.as(operand, "float")),
+      { axis: 1 },
+    ),
+    type: "float",
+    dims: withDim(
+      operands[0].dims,
+      "c",
+      operands.reduce((sum, { dims }) => sum + (dims[1] as number), 0),
+    ),
+  }),
+  conv2d: (builder, [x, weight], attributes) => {
+    const [outputs, inputs, ...kernel] = weight.dims as readonly number[];
+    if (x.dims[1] !== inputs * attributes.groups || outputs % attributes.groups !== 0) {
+      throw new ReconlossError(
+        "shape",
+        `conv2d: input with ${x.dims[1]} channels does not fit weight ${weight.dims.join("x")} in ${attributes.groups} groups`,
+      );
+    }
+    return {
+      name: builder.writer.node(
+        "Conv",
+        [builder.as(x, "float"), builder.as(weight, "float")],
+        convAttributes(attributes, kernel),
+      ),
+      type: "float",
+      dims: outputDims(x.dims, outputs, kernel, attributes),
+    };
+  },
+  convInput,
+  convWeight,
+  maxPool: (builder, [x], attributes) =>
+    // Pooled once, however often the gradient asks where the maxima are.
+    builder.once(`maxPool ${x.name} ${JSON.stringify(attributes)}`, () => ({
+      name: builder.writer.node("MaxPool", [builder.as(x, "float")], windowAttributes(attributes, attributes.kernel)),
+      type: "float",
+      dims: outputDims(x.dims, x.dims[1], attributes.kernel, attributes),
+    })),
+  maxUnpool: (builder, [g, x], attributes) => {
+    const { writer } = builder;
+    const { indices } = maxima(builder, x, attributes);
+    const count = builder.reshape(writer.node("Size", [x.name]), [1]);
+    const scattered = writer.node(
+      "ScatterElements",
+      [
+        writer.node("Expand", [writer.constant("float", [1], [0]), count]),
+        builder.reshape(indices, [-1]),
+        builder.reshape(builder.as(g, "float"), [-1]),
+      ],
+      { axis: 0, reduction: "add" },
+    );
+    return { name: writer.node("Reshape", [scattered, writer.node("Shape", [x.name])]), type: "float", dims: x.dims };
+  },
+  maxGather: (builder, [v, x], attributes) => {
+    const { writer } = builder;
+    const { pooled, indices } = maxima(builder, x, attributes);
+    const flat = [builder.reshape(builder.as(v, "float"), [-1]), builder.reshape(indices, [-1])];
+    const gathered = writer.node("GatherElements", flat, { axis: 0 });
+    return { ...pooled, name: writer.node("Reshape", [gathered, writer.node("Shape", [indices])]) };
+  },
+  avgPool: (builder, [x], attributes) => ({
+    name: builder.writer.node("AveragePool", [builder.as(x, "float")], {
+      ...windowAttributes(attributes, attributes.kernel),
+      count_include_pad: attributes.countIncludePad ? 1 : 0,
+    }),
+    type: "float",
+    dims: outputDims(x.dims, x.dims[1], attributes.kernel, attributes),
+  }),
+  resize: (builder, [x, like], { mode, alignCorners }) => {
+    const { writer } = builder;
+    const sizes = [builder.sizes(x.name, ["n", "c"]), builder.sizes(like.name, ["h", "w"])];
+    return {
+      name: writer.node("Resize", [builder.as(x, "float"), "", "", writer.node("Concat", sizes, { axis: 0 })], {
+        mode: mode === "nearest" ? "nearest" : "linear",
+        coordinate_transformation_mode:
+          mode === "nearest" ? "asymmetric" : alignCorners ? "align_corners" : "half_pixel",
+        nearest_mode: "floor",
+      }),
+      type: "float",
+      dims: [x.dims[0], x.dims[1], like.dims[2], like.dims[3]],
+    };
+  },
+  resizeAdjoint: (builder, [g, like], attributes) => {
+    const { writer } = builder;
+    const rows = writer.node("Transpose", [resizeMatrix(builder, like.name, g.name, "h", attributes)], {
+      perm: [1, 0],
+    });
+    const columns = resizeMatrix(builder, like.name, g.name, "w", attributes);
+    return {
+      name: writer.node("MatMul", [rows, writer.node("MatMul", [builder.as(g, "float"), columns])]),
+      type: "float",
+      dims: [g.dims[0], g.dims[1], like.dims[2], like.dims[3]],
+    };
+  },
+};
+
+/** Writes every operation as nodes of one ONNX model. */
+export class OnnxBackend implements Backend<OnnxValue> {
+  readonly writer = new OnnxModelWriter();
+  readonly #once = new Map<string, OnnxValue>();
+
+  constant(data: ArrayLike<number>, dims: readonly [number, number, number, number]): OnnxValue {
+    return { name: this.writer.constant("float", dims, data), type: "float", dims, constant: data };
+  }
+
+  dims(x: OnnxValue): Dims {
+    return x.dims;
+  }
+
+  run<P extends Primitive>(primitive: P, operands: readonly OnnxValue[], attributes: Primitives[P]): OnnxValue {
+    return (table[primitive] as Lowering<P>)(this, operands, attributes);
+  }
+
+  /** The result of `make`, made at most once for each key. */
+  once(key: string, make: () => OnnxValue): OnnxValue {
+    const value = this.#once.get(key) ?? make();
+    this.#once.set(key, value);
+    return value;
+  }
+
+  /** The name of a value in the type asked for. */
+  as(x: OnnxValue, type: "float" | "double"): string {
+    if (x.type === type) return x.name;
+    if (x.constant) return this.writer.constant(type, x.dims as readonly number[], x.constant);
+    return this.cast(x.name, type);
+  }
+
+  cast(name: string, type: ElementType): string {
+    return this.writer.node("Cast", [name], { to: dataType(type) });
+  }
+
+  ints(...values: readonly number[]): string {
+    return this.writer.constant("int64", [values.length], values);
+  }
+
+  reshape(name: string, dims: readonly number[]): string {
+    return this.writer.node("Reshape", [name, this.ints(...dims)]);
+  }
+
+  /** The sizes of some axes, as int64. */
+  sizes(name: string, axes: readonly Axis[]): string {
+    return this.writer.node("Gather", [this.writer.node("Shape", [name]), this.ints(...axes.map(axisIndex))]);
+  }
+}

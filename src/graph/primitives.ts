@@ -1,0 +1,144 @@
+/** The four axes of every value: batch, channels, height, width. A convolution's weight uses them as out, in, kh, kw. */
+export type Axis = "n" | "c" | "h" | "w";
+
+/** The axes in memory-independent order; `axisOrder.indexOf(axis)` is an axis's place in a shape. */
+export const axisOrder: readonly Axis[] = ["n", "c", "h", "w"];
+
+/** A size that is known while the graph is built, or `undefined` where it is known only when it runs. */
+export type Dim = number | undefined;
+
+/** What is known of a value's shape while the graph is built. An axis broadcasts exactly when its size is known to be 1. */
+export type Dims = readonly [n: Dim, c: Dim, h: Dim, w: Dim];
+
+type None = Record<never, never>;
+
+/** `sum` and `size`: the axes in question, each at most once. */
+export interface AxesAttributes {
+  axes: readonly Axis[];
+}
+
+/** A Python-style slice of one axis: negative positions count from the end, `end` left out means all the way, `step` may be -1. */
+export interface SliceAttributes {
+  axis: Axis;
+  start: number;
+  end: number | undefined;
+  step: number;
+}
+
+/** Rows and columns of zeros around an image. */
+export interface PadAttributes {
+  top: number;
+  bottom: number;
+  left: number;
+  right: number;
+}
+
+/** A window that slides over an image; `padding` is zeros (minus infinity for `maxPool`) before and after each axis. */
+export interface WindowAttributes {
+  stride: readonly [h: number, w: number];
+  padding: PadAttributes;
+}
+
+/** Cross-correlation, as in PyTorch's `conv2d`. */
+export interface ConvAttributes extends WindowAttributes {
+  dilation: readonly [h: number, w: number];
+  groups: number;
+}
+
+/** `convWeight` has to be told the size of the kernel whose gradient it gives. */
+export interface ConvWeightAttributes extends ConvAttributes {
+  kernel: readonly [h: number, w: number];
+}
+
+/** Pooling windows; a tie in `maxPool` goes to the first in row-major order, as in PyTorch. */
+export interface PoolAttributes extends WindowAttributes {
+  kernel: readonly [h: number, w: number];
+}
+
+/** `avgPool`: whether padding counts in the divisor. */
+export interface AveragePoolAttributes extends PoolAttributes {
+  countIncludePad: boolean;
+}
+
+/** Interpolation as in PyTorch's `interpolate`, without antialiasing. */
+export interface ResizeAttributes {
+  mode: "nearest" | "bilinear";
+  alignCorners: boolean;
+}
+
+/**
+ * The closed set of operations. A backend gives each one a meaning and `derivatives.ts` gives each one a derivative, written in
+ * the same operations; everything else in the library is composed of them. The key is the name, the value its attributes.
+ */
+export interface Primitives {
+  // Elementwise, two operands; axes of size 1 broadcast.
+  add: None;
+  sub: None;
+  mul: None;
+  div: None;
+  maximum: None;
+  minimum: None;
+  /** The angle of the point (x, y), operands (y, x), in (-pi, pi]. */
+  atan2: None;
+  /** 1 where the first operand is greater, else 0. */
+  greater: None;
+  // Elementwise, one operand.
+  neg: None;
+  abs: None;
+  sign: None;
+  sqrt: None;
+  exp: None;
+  log: None;
+  sin: None;
+  cos: None;
+  relu: None;
+  /** To the nearest integer, halves to even. */
+  round: None;
+  power: { exponent: number };
+  clamp: { low: number; high: number };
+  /** The value itself, invisible to differentiation. */
+  stopGradient: None;
+  /** Operands (mask, a, b): a where the mask is not 0, else b. */
+  where: None;
+  // Shape.
+  /** Sum over axes, which stay with size 1. */
+  sum: AxesAttributes;
+  /** The number of elements along axes, as a value of shape [1, 1, 1, 1]. */
+  size: AxesAttributes;
+  /** Operands (x, like): x repeated to the shape of `like`. */
+  expand: None;
+  slice: SliceAttributes;
+  /** The adjoint of `slice`. Operands (x, like): zeros in the shape of `like`, x in the places that the slice takes. */
+  embed: SliceAttributes;
+  pad: PadAttributes;
+  /** Along channels, any number of operands. */
+  concat: None;
+  // Windows.
+  /** Operands (x, weight). */
+  conv2d: ConvAttributes;
+  /** The adjoint of `conv2d` in x. Operands (g, weight, like): the gradient in the shape of `like`. */
+  convInput: ConvAttributes;
+  /** The adjoint of `conv2d` in the weight. Operands (x, g). */
+  convWeight: ConvWeightAttributes;
+  maxPool: PoolAttributes;
+  /** Operands (g, x): g scattered to the places of x's maxima, zeros elsewhere, in the shape of x. */
+  maxUnpool: PoolAttributes;
+  /** Operands (v, x): the elements of v at the places of x's maxima. */
+  maxGather: PoolAttributes;
+  avgPool: AveragePoolAttributes;
+  /** Operands (x, like): x resized to the height and width of `like`. */
+  resize: ResizeAttributes;
+  /** The adjoint of `resize`. Operands (g, like): g taken back to the height and width of `like`. */
+  resizeAdjoint: ResizeAttributes;
+}
+
+export type Primitive = keyof Primitives;
+
+/** A meaning for every primitive. `T` is whatever the backend computes with. */
+export interface Backend<T> {
+  /** Values of any shape that do not depend on the inputs. */
+  constant(data: ArrayLike<number>, shape: readonly [number, number, number, number]): T;
+  /** What is known of the shape of `x`. */
+  dims(x: T): Dims;
+  run<P extends Primitive>(primitive: P, operands: readonly T[], attributes: Primitives[P]): T;
+}

@@ -1,0 +1,363 @@
+import { ReconlossError } from "../errors.ts";
+import { elementCount, formatShape, type Shape, Tensor } from "../tensor.ts";
+import { Ops } from "./ops.ts";
+import {
+  type Axis,
+  axisOrder,
+  type Backend,
+  type ConvAttributes,
+  type PoolAttributes,
+  type Primitive,
+  type Primitives,
+  type ResizeAttributes,
+  type SliceAttributes,
+} from "./primitives.ts";
+
+/** A value of the reference backend: float64, row-major [n, c, h, w]. */
+export interface Float64Image {
+  readonly data: Float64Array;
+  readonly shape: Shape;
+}
+
+type Run<P extends Primitive> = (operands: readonly Float64Image[], attributes: Primitives[P]) => Float64Image;
+
+function zeros(shape: Shape): Float64Image {
+  return { data: new Float64Array(elementCount(shape)), shape };
+}
+
+/** The position of an element, with axes of size 1 repeated. */
+function at(x: Float64Image, n: number, c: number, h: number, w: number): number {
+  const [N, C, H, W] = x.shape;
+  return (((N === 1 ? 0 : n) * C + (C === 1 ? 0 : c)) * H + (H === 1 ? 0 : h)) * W + (W === 1 ? 0 : w);
+}
+
+/** A new value, computed element by element. */
+function fill(shape: Shape, element: (n: number, c: number, h: number, w: number) => number): Float64Image {
+  const result = zeros(shape);
+  visit(shape, (n, c, h, w, index) => {
+    result.data[index] = element(n, c, h, w);
+  });
+  return result;
+}
+
+function visit(shape: Shape, see: (n: number, c: number, h: number, w: number, index: number) => void): void {
+  let index = 0;
+  for (let n = 0; n < shape[0]; n++)
+    for (let c = 0; c < shape[1]; c++)
+      for (let h = 0; h < shape[2]; h++) for (let w = 0; w < shape[3]; w++) see(n, c, h, w, index++);
+}
+
+function broadcastShape(name: string, operands: readonly Float64Image[]): Shape {
+  return axisOrder.map((_, axis) => {
+    const sizes = new Set(operands.map((x) => x.shape[axis]).filter((size) => size !== 1));
+    if (sizes.size > 1) {
+      throw new ReconlossError(
+        "shape",
+        `${name}: shapes ${operands.map((x) => formatShape(x.shape)).join(" and ")} do not broadcast`,
+      );
+    }
+    return sizes.size === 0 ? 1 : [...sizes][0];
+  }) as unknown as Shape;
+}
+
+function elementwise(name: string, f: (...values: number[]) => number) {
+  return (operands: readonly Float64Image[]): Float64Image =>
+    fill(broadcastShape(name, operands), (n, c, h, w) => f(...operands.map((x) => x.data[at(x, n, c, h, w)])));
+}
+
+function roundHalfToEven(x: number): number {
+  const rounded = Math.round(x);
+  return rounded - x === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
+}
+
+/** The positions that a slice takes of an axis of this size. */
+function slicePositions(size: number, { start, end, step }: Omit<SliceAttributes, "axis">): number[] {
+  const resolve = (position: number) => Math.min(Math.max(position < 0 ? position + size : position, 0), size);
+  if (step > 0) {
+    const stop = end === undefined ? size : resolve(end);
+    return Array.from(
+      { length: Math.max(0, Math.ceil((stop - resolve(start)) / step)) },
+      (_, i) => resolve(start) + i * step,
+    );
+  }
+  if (step !== -1 || start !== -1 || end !== undefined) {
+    throw new ReconlossError(
+      "invalid-argument",
+      `slice: a negative step must reverse the whole axis, got ${start}:${end}:${step}`,
+    );
+  }
+  return Array.from({ length: size }, (_, i) => size - 1 - i);
+}
+
+function withAxis(shape: Shape, axis: Axis, size: number): Shape {
+  return axisOrder.map((name, index) => (name === axis ? size : shape[index])) as unknown as Shape;
+}
+
+function outputSize(size: number, before: number, after: number, kernel: number, stride: number, dilation = 1): number {
+  return Math.floor((size + before + after - dilation * (kernel - 1) - 1) / stride) + 1;
+}
+
+/** Visits every product of a convolution: the positions of input, weight and output that belong together. */
+function visitConv(
+  input: Shape,
+  weight: Shape,
+  { stride, padding, dilation, groups }: ConvAttributes,
+  see: (input: number, weight: number, output: number) => void,
+): Shape {
+  const [n, channels, height, width] = input;
+  const [outputs, inputs, kh, kw] = weight;
+  if (channels !== inputs * groups || outputs % groups !== 0) {
+    throw new ReconlossError(
+      "shape",
+      `conv2d: input ${formatShape(input)} does not fit weight ${formatShape(weight)} in ${groups} groups`,
+    );
+  }
+  const output: Shape = [
+    n,
+    outputs,
+    outputSize(height, padding.top, padding.bottom, kh, stride[0], dilation[0]),
+    outputSize(width, padding.left, padding.right, kw, stride[1], dilation[1]),
+  ];
+  const perGroup = outputs / groups;
+  visit(output, (b, o, y, x, index) => {
+    const group = Math.floor(o / perGroup);
+    for (let i = 0; i < inputs; i++)
+      for (let p = 0; p < kh; p++)
+        for (let q = 0; q < kw; q++) {
+          const h = y * stride[0] - padding.top + p * dilation[0];
+          const w = x * stride[1] - padding.left + q * dilation[1];
+          if (h < 0 || h >= height || w < 0 || w >= width) continue;
+          see(
+            ((b * channels + group * inputs + i) * height + h) * width + w,
+            ((o * inputs + i) * kh + p) * kw + q,
+            index,
+          );
+        }
+  });
+  return output;
+}
+
+function convOutput(input: Shape, weight: Shape, attributes: ConvAttributes): Shape {
+  return visitConv(input, weight, attributes, () => {});
+}
+
+/** For every pooling window, the positions of the cells inside the image, row by row. */
+function poolWindows(shape: Shape, { kernel, stride, padding }: PoolAttributes): { output: Shape; cells: number[][] } {
+  const [n, c, height, width] = shape;
+  const output: Shape = [
+    n,
+    c,
+    outputSize(height, padding.top, padding.bottom, kernel[0], stride[0]),
+    outputSize(width, padding.left, padding.right, kernel[1], stride[1]),
+  ];
+  const cells: number[][] = [];
+  visit(output, (b, channel, y, x) => {
+    const window: number[] = [];
+    for (let p = 0; p < kernel[0]; p++)
+      for (let q = 0; q < kernel[1]; q++) {
+        const h = y * stride[0] - padding.top + p;
+        const w = x * stride[1] - padding.left + q;
+        if (h >= 0 && h < height && w >= 0 && w < width) window.push(((b * c + channel) * height + h) * width + w);
+      }
+    cells.push(window);
+  });
+  return { output, cells };
+}
+
+/** For every pooling window, the position of its maximum; the first of several. */
+function maxima(x: Float64Image, attributes: PoolAttributes): { output: Shape; winners: number[] } {
+  const { output, cells } = poolWindows(x.shape, attributes);
+  const winners = cells.map((window) => window.reduce((best, cell) => (x.data[cell] > x.data[best] ? cell : best)));
+  return { output, winners };
+}
+
+/** For every output position of one axis, the input positions it mixes and their weights. */
+function resizeTaps(input: number, output: number, { mode, alignCorners }: ResizeAttributes): [number, number][][] {
+  return Array.from({ length: output }, (_, i) => {
+    if (mode === "nearest") return [[Math.min(Math.floor((i * input) / output), input - 1), 1]];
+    const source = alignCorners
+      ? output === 1
+        ? 0
+        : (i * (input - 1)) / (output - 1)
+      : Math.max(((i + 0.5) * input) / output - 0.5, 0);
+    const low = Math.min(Math.floor(source), input - 1);
+    const high = Math.min(low + 1, input - 1);
+    return [
+      [low, 1 - (source - low)],
+      [high, source - low],
+    ];
+  });
+}
+
+function visitResize(
+  input: Shape,
+  output: Shape,
+  attributes: ResizeAttributes,
+  see: (input: number, output: number, weight: number) => void,
+): void {
+  const rows = resizeTaps(input[2], output[2], attributes);
+  const columns = resizeTaps(input[3], output[3], attributes);
+  visit(output, (n, c, y, x, index) => {
+    for (const [h, rowWeight] of rows[y])
+      for (const [w, columnWeight] of columns[x])
+        see(((n * input[1] + c) * input[2] + h) * input[3] + w, index, rowWeight * columnWeight);
+  });
+}
+
+/** Every primitive as its definition: loops over float64, as plain as they can be. */
+const table: { readonly [P in Primitive]: Run<P> } = {
+  add: elementwise("add", (a, b) => a + b),
+  sub: elementwise("sub", (a, b) => a - b),
+  mul: elementwise("mul", (a, b) => a * b),
+  div: elementwise("div", (a, b) => a / b),
+  maximum: elementwise("maximum", Math.max),
+  minimum: elementwise("minimum", Math.min),
+  atan2: elementwise("atan2", Math.atan2),
+  greater: elementwise("greater", (a, b) => (a > b ? 1 : 0)),
+  neg: elementwise("neg", (x) => -x),
+  abs: elementwise("abs", Math.abs),
+  sign: elementwise("sign", Math.sign),
+  sqrt: elementwise("sqrt", Math.sqrt),
+  exp: elementwise("exp", Math.exp),
+  log: elementwise("log", Math.log),
+  sin: elementwise("sin", Math.sin),
+  cos: elementwise("cos", Math.cos),
+  relu: elementwise("relu", (x) => Math.max(x, 0)),
+  round: elementwise("round", roundHalfToEven),
+  power: ([x], { exponent }) => elementwise("power", (value) => value ** exponent)([x]),
+  clamp: ([x], { low, high }) => elementwise("clamp", (value) => Math.min(Math.max(value, low), high))([x]),
+  stopGradient: ([x]) => x,
+  where: elementwise("where", (mask, a, b) => (mask !== 0 ? a : b)),
+  sum: ([x], { axes }) => {
+    const result = zeros(axisOrder.map((axis, i) => (axes.includes(axis) ? 1 : x.shape[i])) as unknown as Shape);
+    visit(x.shape, (n, c, h, w, index) => {
+      result.data[at(result, n, c, h, w)] += x.data[index];
+    });
+    return result;
+  },
+  size: ([x], { axes }) => {
+    const count = axes.reduce((product, axis) => product * x.shape[axisOrder.indexOf(axis)], 1);
+    return { data: Float64Array.of(count), shape: [1, 1, 1, 1] };
+  },
+  expand: ([x, like]) => fill(broadcastShape("expand", [x, like]), (n, c, h, w) => x.data[at(x, n, c, h, w)]),
+  slice: ([x], attributes) => {
+    const axis = axisOrder.indexOf(attributes.axis);
+    const positions = slicePositions(x.shape[axis], attributes);
+    if (positions.length === 0) {
+      throw new ReconlossError("shape", `slice: nothing is left of axis ${attributes.axis} of ${formatShape(x.shape)}`);
+    }
+    return fill(withAxis(x.shape, attributes.axis, positions.length), (...index) => {
+      index[axis] = positions[index[axis]];
+      return x.data[at(x, ...index)];
+    });
+  },
+  embed: ([x, like], attributes) => {
+    const axis = axisOrder.indexOf(attributes.axis);
+    const positions = slicePositions(like.shape[axis], attributes);
+    const result = zeros(withAxis(x.shape, attributes.axis, like.shape[axis]));
+    visit(x.shape, (...index) => {
+      const value = x.data[index[4]];
+      index[axis] = positions[index[axis]];
+      result.data[at(result, index[0], index[1], index[2], index[3])] = value;
+    });
+    return result;
+  },
+  pad: ([x], { top, bottom, left, right }) => {
+    const [n, c, height, width] = x.shape;
+    return fill([n, c, height + top + bottom, width + left + right], (b, channel, y, z) => {
+      const h = y - top;
+      const w = z - left;
+      return h < 0 || h >= height || w < 0 || w >= width ? 0 : x.data[((b * c + channel) * height + h) * width + w];
+    });
+  },
+  concat: (operands) => {
+    const [n, , h, w] = operands[0].shape;
+    const sources = operands.flatMap((x) => Array.from({ length: x.shape[1] }, (_, channel) => ({ x, channel })));
+    return fill([n, sources.length, h, w], (b, c, y, z) => {
+      const { x, channel } = sources[c];
+      return x.data[((b * x.shape[1] + channel) * h + y) * w + z];
+    });
+  },
+  conv2d: ([x, weight], attributes) => {
+    const result = zeros(convOutput(x.shape, weight.shape, attributes));
+    visitConv(x.shape, weight.shape, attributes, (i, k, o) => {
+      result.data[o] += x.data[i] * weight.data[k];
+    });
+    return result;
+  },
+  convInput: ([g, weight, like], attributes) => {
+    const result = zeros(like.shape);
+    visitConv(like.shape, weight.shape, attributes, (i, k, o) => {
+      result.data[i] += g.data[o] * weight.data[k];
+    });
+    return result;
+  },
+  convWeight: ([x, g], attributes) => {
+    const weight: Shape = [g.shape[1], x.shape[1] / attributes.groups, ...attributes.kernel];
+    const result = zeros(weight);
+    visitConv(x.shape, weight, attributes, (i, k, o) => {
+      result.data[k] += x.data[i] * g.data[o];
+    });
+    return result;
+  },
+  maxPool: ([x], attributes) => gather(x, maxima(x, attributes)),
+  maxUnpool: ([g, x], attributes) => {
+    const result = zeros(x.shape);
+    maxima(x, attributes).winners.forEach((winner, index) => {
+      result.data[winner] += g.data[index];
+    });
+    return result;
+  },
+  maxGather: ([v, x], attributes) => gather(v, maxima(x, attributes)),
+  avgPool: ([x], attributes) => {
+    const { output, cells } = poolWindows(x.shape, attributes);
+    const full = attributes.kernel[0] * attributes.kernel[1];
+    const means = cells.map((window) => {
+      const sum = window.reduce((total, cell) => total + x.data[cell], 0);
+      return sum / (attributes.countIncludePad ? full : window.length);
+    });
+    return { data: Float64Array.from(means), shape: output };
+  },
+  resize: ([x, like], attributes) => {
+    const result = zeros([x.shape[0], x.shape[1], like.shape[2], like.shape[3]]);
+    visitResize(x.shape, result.shape, attributes, (i, o, weight) => {
+      result.data[o] += x.data[i] * weight;
+    });
+    return result;
+  },
+  resizeAdjoint: ([g, like], attributes) => {
+    const result = zeros([g.shape[0], g.shape[1], like.shape[2], like.shape[3]]);
+    visitResize(result.shape, g.shape, attributes, (i, o, weight) => {
+      result.data[i] += g.data[o] * weight;
+    });
+    return result;
+  },
+};
+
+function gather(x: Float64Image, { output, winners }: { output: Shape; winners: number[] }): Float64Image {
+  return { data: Float64Array.from(winners, (winner) => x.data[winner]), shape: output };
+}
+
+/**
+ * The oracle: every primitive in float64 and plain loops. Slow and obvious; every faster path is tested against it.
+ *
+ * @example
+ * ```ts
+ * const mean = reference.mean(toFloat64(image), "chw");
+ * ```
+ */
+export const reference: Ops<Float64Image> = new Ops<Float64Image>({
+  constant: (data, shape) => ({ data: Float64Array.from(data), shape }),
+  dims: (x) => x.shape,
+  run: (primitive, operands, attributes) => (table[primitive] as Run<typeof primitive>)(operands, attributes),
+} satisfies Backend<Float64Image>);
+
+/** A tensor as a value of the reference backend. */
+export function toFloat64(tensor: Tensor): Float64Image {
+  return { data: Float64Array.from(tensor.data), shape: tensor.shape };
+}
+
+/** A value of the reference backend rounded to a tensor. */
+export function toTensor(value: Float64Image): Tensor {
+  return new Tensor(Float32Array.from(value.data), value.shape);
+}
