@@ -109,6 +109,11 @@ export class Ops<T> {
     return this.mul(x, x);
   }
 
+  /** The square root of x >= 0, with a gradient of 0 at 0, where that of `sqrt` is infinite. */
+  root(x: T): T {
+    return this.where(this.greater(x, 0), this.sqrt(this.maximum(x, 1e-30)), 0);
+  }
+
   /** `x` to a constant power. */
   power(x: T, exponent: number): T {
     return this.#run("power", [x], { exponent });

@@ -64,6 +64,7 @@ const cases: Record<string, Case> = {
   abs: { f: (o, [x]) => o.abs(x) },
   sign: { f: (o, [x]) => o.sign(x), order: 0 },
   sqrt: { f: (o, [x]) => o.sqrt(x), range: [0.2, 2] },
+  root: { f: (o, [x]) => o.root(x), range: [0.2, 2] },
   exp: { f: (o, [x]) => o.exp(x) },
   log: { f: (o, [x]) => o.log(x), range: [0.2, 2] },
   sin: { f: (o, [x]) => o.sin(x), range: [-4, 4] },

@@ -1,0 +1,35 @@
+import { imageOptions, meanOfErrors, reductionOption, refuseImages } from "./images.ts";
+import { defineLoss } from "./loss.ts";
+import { number } from "./options.ts";
+
+/**
+ * Charbonnier loss, `mean sqrt((output - target)^2 + eps^2)`: absolute error with a rounded tip.
+ *
+ * `eps` is in units of the images, default 1e-3 (Lai et al. 2017, LapSRN, equation 2, after Charbonnier et al. 1994). BasicSR's
+ * `CharbonnierLoss(eps)` puts its number inside the root unsquared: its `eps=1e-12` is `eps=1e-6` here.
+ *
+ * @example
+ * ```ts
+ * import { charbonnier, Tensor } from "reconloss";
+ * const grey = Tensor.full([1, 1, 4, 4], 0.5);
+ * await charbonnier({ eps: 1e-3 }).value(grey, grey); // 0.001
+ * ```
+ */
+export const charbonnier = defineLoss({
+  name: "charbonnier",
+  summary: "absolute error, smooth at zero: sqrt(d^2 + eps^2)",
+  better: "lower",
+  source: "Charbonnier et al. 1994; Lai et al. 2017 (LapSRN), eq. 2; BasicSR, CharbonnierLoss(eps=eps^2)",
+  options: {
+    ...imageOptions,
+    eps: number(1e-3, "the width of the rounded tip, in units of the images", { above: 0 }),
+    reduction: reductionOption,
+  },
+  refuse: refuseImages,
+  define: (options) =>
+    meanOfErrors(
+      options,
+      (o, { output, target }) => o.sqrt(o.add(o.square(o.sub(output, target)), options.eps ** 2)),
+      options.reduction === "sum",
+    ),
+});

@@ -1,0 +1,101 @@
+import { ReconlossError } from "../errors.ts";
+import { Tensor } from "../tensor.ts";
+import type { Definition, Evaluation, Wants } from "./definition.ts";
+import { BaseLoss, type EvaluateOptions, type Loss } from "./loss.ts";
+
+/** A weight and the loss that it multiplies. */
+export type Term = readonly [weight: number, loss: Loss];
+
+/** What a loss contributes to a sum that is minimised: itself, or its distance below the offset where higher is better. */
+function minimised(loss: Loss, value: number): number {
+  return loss.better === "lower" ? value : loss.offset - value;
+}
+
+class WeightedLoss extends BaseLoss implements Loss {
+  readonly name = "weighted";
+  readonly spec: string;
+  readonly options = {};
+  readonly better = "lower";
+  readonly offset = 0;
+  readonly hasMap = false;
+  readonly needsTarget: boolean;
+  readonly definition?: Definition;
+  readonly #terms: readonly Term[];
+
+  constructor(terms: readonly Term[]) {
+    super();
+    this.#terms = terms;
+    this.spec = terms.map(([weight, loss]) => (weight === 1 ? loss.spec : `${weight}*${loss.spec}`)).join(" + ");
+    this.needsTarget = terms.some(([, loss]) => loss.needsTarget);
+    this.definition = sumDefinitions(terms);
+  }
+
+  async evaluate(
+    output: Tensor,
+    target: Tensor | undefined,
+    wants: Wants,
+    options?: EvaluateOptions,
+  ): Promise<Evaluation> {
+    let value = 0;
+    const perImage = new Float64Array(output.shape[0]);
+    const grad = wants.grad ? new Float32Array(output.data.length) : undefined;
+    const terms: Record<string, number> = {};
+    for (const [weight, loss] of this.#terms) {
+      const term = await loss.evaluate(output, target, { grad: wants.grad }, options);
+      terms[loss.spec] = minimised(loss, term.value);
+      value += weight * terms[loss.spec];
+      for (const [image, score] of term.perImage.entries()) perImage[image] += weight * minimised(loss, score);
+      if (grad && term.grad) addScaled(grad, term.grad.data, loss.better === "lower" ? weight : -weight);
+    }
+    return { value, perImage, terms, ...(grad ? { grad: new Tensor(grad, output.shape) } : {}) };
+  }
+}
+
+function addScaled(sum: Float32Array, addend: Float32Array, factor: number): void {
+  for (let i = 0; i < sum.length; i++) sum[i] += factor * addend[i];
+}
+
+/** The sum as one definition, so that it can be written as one graph, where every term has one. */
+function sumDefinitions(terms: readonly Term[]): Definition | undefined {
+  const defined = terms.map(([weight, loss]) => ({ weight, loss, definition: loss.definition }));
+  if (defined.some(({ definition }) => definition === undefined || definition.poolScores)) return undefined;
+  return {
+    bySize: defined.some(({ definition }) => definition?.bySize),
+    weighable: defined.every(({ definition }) => definition?.weighable),
+    score: (o, images) =>
+      defined
+        .map(({ weight, loss, definition }) => {
+          const score = (definition as Definition).score(o, images);
+          const said = definition?.say?.(o, score) ?? score;
+          return o.mul(loss.better === "lower" ? said : o.sub(loss.offset, said), weight);
+        })
+        .reduce((sum, term) => o.add(sum, term)),
+  };
+}
+
+/**
+ * A weighted sum of losses, to be minimised: `0.1 * ssim` enters as `0.1 * (1 - ssim)` and `psnr` as `-psnr`, since higher is better there.
+ *
+ * Value, per-image values and gradient are the sums of the terms'; `evaluate` and `valueAndGrad` give each term's value as `terms`.
+ *
+ * @throws {ReconlossError} `invalid-argument` without terms, or for a weight that is not a finite number
+ * @example
+ * ```ts
+ * import { l1, ssim, Tensor, tv, weighted } from "reconloss";
+ * const total = weighted([[1, l1()], [0.1, ssim()], [0.01, tv()]]);
+ * const [output, target] = [Tensor.full([1, 3, 16, 16], 0.5), Tensor.full([1, 3, 16, 16], 0.25)];
+ * const { value, grad, terms } = await total.valueAndGrad(output, target);
+ * ```
+ */
+export function weighted(terms: readonly Term[]): Loss {
+  if (terms.length === 0) throw new ReconlossError("invalid-argument", "weighted: terms must not be empty");
+  for (const [weight, loss] of terms) {
+    if (!Number.isFinite(weight)) {
+      throw new ReconlossError(
+        "invalid-argument",
+        `weighted: the weight of ${loss.spec} must be finite, got ${weight}`,
+      );
+    }
+  }
+  return new WeightedLoss(terms);
+}

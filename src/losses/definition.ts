@@ -1,0 +1,50 @@
+import type { Ops } from "../graph/ops.ts";
+import type { Tensor } from "../tensor.ts";
+
+/** What a definition computes with: the two batches, and what weighs their pixels where the caller gave it. */
+export interface Images<T> {
+  /** [n, c, h, w]. */
+  output: T;
+  /** The shape of `output`; for a loss that needs no target, `output` itself. */
+  target: T;
+  /** [n or 1, 1, h, w], not negative. */
+  weight?: T;
+}
+
+/** A loss as mathematics: pure functions over `Ops`, from which every backend takes values and gradients. */
+export interface Definition {
+  /** The score of each image, [n, 1, 1, 1]. */
+  score<T>(o: Ops<T>, images: Images<T>): T;
+  /** The score's contributions by place, [n, 1, h, w] or smaller by a window's border. */
+  map?<T>(o: Ops<T>, images: Images<T>): T;
+  /** What is said of a score, elementwise: decibels of a squared error. Default: the score itself. */
+  say?<T>(o: Ops<T>, score: T): T;
+  /** Whether the scores of a batch are averaged before they are said, not after. */
+  poolScores?: boolean;
+  /** Whether pixels can be weighed. */
+  weighable?: boolean;
+  /** Whether the mathematics depends on the height and width, so that each size is compiled by itself. */
+  bySize?: boolean;
+}
+
+/** What to compute besides the value. */
+export interface Wants {
+  /** The gradient with respect to the output. */
+  grad?: boolean;
+  /** The map. */
+  map?: boolean;
+}
+
+/** What {@link Loss.evaluate} gives. */
+export interface Evaluation {
+  /** The number of the batch. */
+  value: number;
+  /** The number of each image. */
+  perImage: Float64Array;
+  /** d value / d output, in the output's shape. */
+  grad?: Tensor;
+  /** [n, 1, h, w], or smaller by the border that a window cannot reach. */
+  map?: Tensor;
+  /** For a sum: the value of each term as it enters the sum, before its weight, by specification. */
+  terms?: Readonly<Record<string, number>>;
+}

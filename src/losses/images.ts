@@ -1,0 +1,103 @@
+import type { Ops } from "../graph/ops.ts";
+import type { Shape } from "../tensor.ts";
+import type { Definition, Images } from "./definition.ts";
+import { choice, flag, integer, number, type OptionsOf } from "./options.ts";
+
+/**
+ * What is compared of an image, the same for all pixel losses.
+ *
+ * - `rgb`: all channels as they are.
+ * - `y-bt601`: luma of ITU-R BT.601 in its limited range, (65.481 R + 128.553 G + 24.966 B + 16) / 255, not rounded; the Y channel of
+ *   super-resolution papers (BasicSR's `test_y_channel`, MATLAB's `rgb2ycbcr`).
+ * - `y-yiq`: 0.299 R + 0.587 G + 0.114 B, not rounded (piq's `convert_to_greyscale`).
+ * - `y-matlab`: MATLAB's `rgb2gray` on 8-bit images: the same luma rounded to 8 bits, halves to even. Its gradient is that of the luma.
+ *
+ * A grey image counts as a colour image with three equal channels.
+ */
+export const channelChoices = ["rgb", "y-bt601", "y-yiq", "y-matlab"] as const;
+
+/** The options that all pixel losses share. */
+export const imageOptions = {
+  channels: choice(channelChoices, "rgb", "what is compared: all channels, or a luma"),
+  crop: integer(0, "border of pixels left out on every side", { min: 0 }),
+  clamp: flag(false, "limit both images to [0, dataRange] first"),
+  dataRange: number(1, "distance between black and white", { above: 0 }),
+};
+
+type ImageOptions = OptionsOf<typeof imageOptions>;
+
+/** For each luma: weights of R, G, B, and offset, for images in [0, 1]. */
+const lumas = {
+  "y-bt601": { weights: [65.481 / 255, 128.553 / 255, 24.966 / 255], offset: 16 / 255 },
+  "y-yiq": { weights: [0.299, 0.587, 0.114], offset: 0 },
+  "y-matlab": { weights: [0.299, 0.587, 0.114], offset: 0 },
+};
+
+function luma<T>(o: Ops<T>, x: T, channels: keyof typeof lumas, dataRange: number): T {
+  const { weights, offset } = lumas[channels];
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  const kernel = o.channels(x) === 1 ? o.scalar(total) : o.constant(weights, [1, 3, 1, 1]);
+  const y = o.conv2d(x, kernel);
+  if (channels !== "y-matlab") return o.add(y, offset * dataRange);
+  const rounded = o.mul(o.round(o.mul(y, 255 / dataRange)), dataRange / 255);
+  return o.add(y, o.stopGradient(o.sub(rounded, y)));
+}
+
+/** The images as the options say they are compared; a weight is cropped with them. */
+export function prepare<T>(
+  o: Ops<T>,
+  images: Images<T>,
+  { channels, crop, clamp, dataRange }: ImageOptions,
+): Images<T> {
+  const one = (x: T): T => {
+    const inner = o.crop(x, crop);
+    const limited = clamp ? o.clamp(inner, 0, dataRange) : inner;
+    return channels === "rgb" ? limited : luma(o, limited, channels, dataRange);
+  };
+  return {
+    output: one(images.output),
+    target: one(images.target),
+    ...(images.weight === undefined ? {} : { weight: o.crop(images.weight, crop) }),
+  };
+}
+
+/** Why images of a shape cannot be prepared so, or are smaller than `window` afterwards. */
+export function refuseImages(
+  { channels, crop }: Pick<ImageOptions, "channels" | "crop">,
+  [, c, h, w]: Shape,
+  window: readonly [number, number] = [1, 1],
+): string | undefined {
+  if (channels !== "rgb" && c !== 1 && c !== 3) return `but channels=${channels} needs 1 or 3 channels`;
+  const [height, width] = [h - 2 * crop, w - 2 * crop];
+  if (height >= window[0] && width >= window[1]) return undefined;
+  const cropped = crop > 0 ? `crop=${crop} leaves ${Math.max(height, 0)}x${Math.max(width, 0)}, and ` : "";
+  return `but ${cropped}at least ${window.join("x")} pixels are needed`;
+}
+
+/** A loss that is a mean over pixels of an error [n, c, h, w]. */
+export function meanOfErrors(
+  options: ImageOptions,
+  error: <T>(o: Ops<T>, images: Images<T>) => T,
+  sum = false,
+): Definition {
+  const map: Definition["map"] = (o, images) => o.mean(error(o, prepare(o, images, options)), "c");
+  return {
+    weighable: true,
+    map,
+    score: (o, images) => {
+      const prepared = prepare(o, images, options);
+      const errors = error(o, prepared);
+      if (sum) return o.sum(prepared.weight === undefined ? errors : o.mul(errors, prepared.weight), "chw");
+      if (prepared.weight === undefined) return o.mean(errors, "chw");
+      const perPixel = o.mean(errors, "c");
+      return o.div(o.sum(o.mul(perPixel, prepared.weight), "hw"), o.sum(prepared.weight, "hw"));
+    },
+  };
+}
+
+/** The option of the losses that are sums or means of pixel errors. */
+export const reductionOption = choice(
+  ["mean", "sum"],
+  "mean",
+  "mean or sum over the pixels and channels of an image; a batch gives the mean over its images",
+);

@@ -1,0 +1,21 @@
+export { charbonnier } from "./charbonnier.ts";
+export { type Term, weighted } from "./combine.ts";
+export type { Definition, Evaluation, Images, Wants } from "./definition.ts";
+export { deltaE } from "./delta-e.ts";
+export { l1 } from "./l1.ts";
+export {
+  defineLoss,
+  type EvaluateOptions,
+  type Loss,
+  type LossDefinition,
+  type LossFactory,
+  type LossInfo,
+} from "./loss.ts";
+export { msSsim } from "./ms-ssim.ts";
+export { mse } from "./mse.ts";
+export type { Option, OptionsOf, OptionValue, Schema } from "./options.ts";
+export { parseLoss, parseLosses } from "./parse.ts";
+export { psnr } from "./psnr.ts";
+export { lossFactories } from "./registry.ts";
+export { ssim } from "./ssim.ts";
+export { tv } from "./tv.ts";

@@ -1,0 +1,25 @@
+import { imageOptions, meanOfErrors, reductionOption, refuseImages } from "./images.ts";
+import { defineLoss } from "./loss.ts";
+
+/**
+ * Mean absolute error, `mean |output - target|`. Its gradient where the two are equal is 0.
+ *
+ * Any number of channels; in units of the images. Matches BasicSR's `L1Loss` (`reduction` mean, or sum per image).
+ *
+ * @example
+ * ```ts
+ * import { l1, Tensor } from "reconloss";
+ * const [output, target] = [Tensor.full([1, 3, 8, 8], 0.5), Tensor.full([1, 3, 8, 8], 0.25)];
+ * const { value, grad } = await l1().valueAndGrad(output, target); // value 0.25, every grad 1 / 192
+ * ```
+ */
+export const l1 = defineLoss({
+  name: "l1",
+  summary: "mean absolute error",
+  better: "lower",
+  source: "BasicSR, L1Loss",
+  options: { ...imageOptions, reduction: reductionOption },
+  refuse: refuseImages,
+  define: (options) =>
+    meanOfErrors(options, (o, { output, target }) => o.abs(o.sub(output, target)), options.reduction === "sum"),
+});

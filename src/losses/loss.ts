@@ -1,0 +1,219 @@
+import { ReconlossError } from "../errors.ts";
+import { firstNonFinite, formatShape, type Shape, sameShape, Tensor } from "../tensor.ts";
+import type { Definition, Evaluation, Wants } from "./definition.ts";
+import { evaluateGraph } from "./evaluate.ts";
+import { type OptionsOf, type OptionValue, resolveOptions, type Schema } from "./options.ts";
+
+/** What a call may say beyond the two batches. */
+export interface EvaluateOptions {
+  /** How much each pixel counts, [n or 1, 1, h, w]: the mean becomes sum(weight * error) / sum(weight). */
+  weight?: Tensor;
+}
+
+/** A loss or metric of output images against their targets: its value, and the value's gradient with respect to the output. */
+export interface Loss {
+  /** The name in the grammar: `ssim`. */
+  readonly name: string;
+  /** The loss as the grammar writes it, with the options that differ from the defaults: `ssim(preset=skimage)`. */
+  readonly spec: string;
+  /** The value of every option: the protocol that belongs beside the number. */
+  readonly options: Readonly<Record<string, OptionValue>>;
+  /** Whether a better output has a lower or a higher value. */
+  readonly better: "lower" | "higher";
+  /** Whether it compares with a target; a prior such as `tv` does not. */
+  readonly needsTarget: boolean;
+  /** Whether {@link Loss.map} gives a map. */
+  readonly hasMap: boolean;
+  /** What is minimised in a sum: `value` where lower is better, else `offset - value` with this offset. */
+  readonly offset: number;
+  /** The mathematics, where the loss is a function over `Ops`. */
+  readonly definition?: Definition;
+  /** The value of the batch: the mean over its images unless the loss says otherwise. */
+  value(output: Tensor, target?: Tensor, options?: EvaluateOptions): Promise<number>;
+  /** The value of each image. */
+  perImage(output: Tensor, target?: Tensor, options?: EvaluateOptions): Promise<Float64Array>;
+  /** The value of the batch and its gradient with respect to the output. */
+  valueAndGrad(
+    output: Tensor,
+    target?: Tensor,
+    options?: EvaluateOptions,
+  ): Promise<{ value: number; grad: Tensor; terms?: Readonly<Record<string, number>> }>;
+  /** The value's contributions by place. */
+  map(output: Tensor, target?: Tensor, options?: EvaluateOptions): Promise<Tensor>;
+  /** All of these in one pass. */
+  evaluate(output: Tensor, target: Tensor | undefined, wants: Wants, options?: EvaluateOptions): Promise<Evaluation>;
+}
+
+/** What is said about a loss besides its mathematics. */
+export interface LossInfo<S extends Schema = Schema> {
+  readonly name: string;
+  /** What it measures, in one line. */
+  readonly summary: string;
+  readonly better: "lower" | "higher";
+  /** Paper and equation, and the implementation whose numbers it matches. */
+  readonly source: string;
+  readonly options: S;
+  /** Values of options by preset name. */
+  readonly presets?: Readonly<Record<string, Partial<OptionsOf<S>>>>;
+}
+
+/** A function that makes a loss from its options, with what there is to know about it. */
+export type LossFactory<S extends Schema = Schema> = ((options?: Partial<OptionsOf<S>>) => Loss) & {
+  readonly info: LossInfo<S>;
+};
+
+/** What {@link defineLoss} is told. */
+export interface LossDefinition<S extends Schema> extends LossInfo<S> {
+  /** Default true. */
+  readonly needsTarget?: boolean;
+  /** For losses where higher is better: see {@link Loss.offset}. Default 0. */
+  readonly offset?: number;
+  /** What is wrong with images of this shape, if anything, as the end of a sentence that begins with the shape. */
+  readonly refuse?: (options: OptionsOf<S>, shape: Shape) => string | undefined;
+  readonly define: (options: OptionsOf<S>) => Definition;
+}
+
+/** Turns mathematics and a table of options into a loss. */
+export function defineLoss<S extends Schema>(definition: LossDefinition<S>): LossFactory<S> {
+  const { name, summary, better, source, options: schema, presets } = definition;
+  const make = (given: Partial<OptionsOf<S>> = {}): Loss => {
+    const options = resolveOptions(name, schema, given, presets as Parameters<typeof resolveOptions>[3]);
+    return new DefinedLoss(definition, options, specOf(name, schema, given));
+  };
+  return Object.assign(make, { info: { name, summary, better, source, options: schema, presets } });
+}
+
+function specOf(name: string, schema: Schema, given: Readonly<Record<string, unknown>>): string {
+  const said = Object.entries(given).filter(
+    ([key, value]) => value !== undefined && String(value) !== String(schema[key].default),
+  );
+  return said.length === 0 ? name : `${name}(${said.map(([key, value]) => `${key}=${value}`).join(",")})`;
+}
+
+/** The parts of {@link Loss} that follow from `evaluate`. */
+export abstract class BaseLoss {
+  abstract readonly name: string;
+  abstract readonly hasMap: boolean;
+  abstract evaluate(
+    output: Tensor,
+    target: Tensor | undefined,
+    wants: Wants,
+    options?: EvaluateOptions,
+  ): Promise<Evaluation>;
+
+  async value(output: Tensor, target?: Tensor, options?: EvaluateOptions): Promise<number> {
+    return (await this.evaluate(output, target, {}, options)).value;
+  }
+
+  async perImage(output: Tensor, target?: Tensor, options?: EvaluateOptions): Promise<Float64Array> {
+    return (await this.evaluate(output, target, {}, options)).perImage;
+  }
+
+  async valueAndGrad(output: Tensor, target?: Tensor, options?: EvaluateOptions) {
+    const { value, grad, terms } = await this.evaluate(output, target, { grad: true }, options);
+    return { value, grad: grad as Tensor, ...(terms ? { terms } : {}) };
+  }
+
+  async map(output: Tensor, target?: Tensor, options?: EvaluateOptions): Promise<Tensor> {
+    if (!this.hasMap) throw new ReconlossError("invalid-argument", `${this.name}: this loss has no map`);
+    return (await this.evaluate(output, target, { map: true }, options)).map as Tensor;
+  }
+}
+
+class DefinedLoss<S extends Schema> extends BaseLoss implements Loss {
+  readonly name: string;
+  readonly spec: string;
+  readonly options: OptionsOf<S>;
+  readonly better: "lower" | "higher";
+  readonly needsTarget: boolean;
+  readonly hasMap: boolean;
+  readonly offset: number;
+  readonly definition: Definition;
+  readonly #refuse: LossDefinition<S>["refuse"];
+
+  constructor(definition: LossDefinition<S>, options: OptionsOf<S>, spec: string) {
+    super();
+    this.name = definition.name;
+    this.spec = spec;
+    this.options = options;
+    this.better = definition.better;
+    this.needsTarget = definition.needsTarget ?? true;
+    this.offset = definition.offset ?? 0;
+    this.definition = definition.define(options);
+    this.hasMap = this.definition.map !== undefined;
+    this.#refuse = definition.refuse;
+  }
+
+  async evaluate(
+    output: Tensor,
+    target: Tensor | undefined,
+    wants: Wants,
+    { weight }: EvaluateOptions = {},
+  ): Promise<Evaluation> {
+    const compared = this.needsTarget ? target : output;
+    checkImages(this.name, output, compared, this.options.dataRange);
+    const refusal = this.#refuse?.(this.options, output.shape);
+    if (refusal !== undefined) {
+      throw new ReconlossError("shape", `${this.name}: output is ${formatShape(output.shape)}, ${refusal}`);
+    }
+    if (weight !== undefined) checkWeight(this.name, output, weight, this.definition);
+    return evaluateGraph(this.definition, { output, target: compared as Tensor, weight }, wants);
+  }
+}
+
+function checkImages(name: string, output: Tensor, target: Tensor | undefined, dataRange: unknown): void {
+  for (const [argument, tensor] of [
+    ["output", output],
+    ["target", target],
+  ] as const) {
+    if (!(tensor instanceof Tensor)) {
+      throw new ReconlossError("invalid-argument", `${name}: ${argument} must be a Tensor, got ${typeof tensor}`);
+    }
+    const position = firstNonFinite(tensor.data);
+    if (position >= 0) {
+      const where = `element ${position} of ${argument} (${formatShape(tensor.shape)})`;
+      throw new ReconlossError("non-finite", `${name}: ${where} is ${tensor.data[position]}`);
+    }
+  }
+  const [a, b] = [output.shape, (target as Tensor).shape];
+  if (!sameShape(a, b)) {
+    throw new ReconlossError("shape", `${name}: output is ${formatShape(a)} but target is ${formatShape(b)}`);
+  }
+  if (typeof dataRange === "number") checkRange(name, target as Tensor, dataRange);
+}
+
+/** Targets may overshoot their range by half of it, as resampled ones do; further out, the range is not what was said. */
+function checkRange(name: string, target: Tensor, dataRange: number): void {
+  let [low, high] = [0, 0];
+  for (const value of target.data) {
+    if (value < low) low = value;
+    else if (value > high) high = value;
+  }
+  if (low < -0.5 * dataRange || high > 1.5 * dataRange) {
+    const found = `target (${formatShape(target.shape)}) has values from ${low} to ${high}`;
+    throw new ReconlossError(
+      "range",
+      `${name}: ${found}, but dataRange is ${dataRange}; scale the images to [0, ${dataRange}] or say which dataRange they have`,
+    );
+  }
+}
+
+function checkWeight(name: string, output: Tensor, weight: Tensor, { weighable }: Definition): void {
+  if (!weighable) throw new ReconlossError("invalid-argument", `${name}: this loss takes no weight`);
+  const [n, , h, w] = output.shape;
+  const [m, c, y, x] = weight.shape;
+  if ((m !== n && m !== 1) || c !== 1 || y !== h || x !== w) {
+    const expected = `${n}x1x${h}x${w} or 1x1x${h}x${w}`;
+    throw new ReconlossError("shape", `${name}: weight must be ${expected}, got ${formatShape(weight.shape)}`);
+  }
+  for (let image = 0; image < m; image++) {
+    const { data } = weight.image(image);
+    const sum = data.reduce((total, value) => total + value, 0);
+    if (!(sum > 0 && sum < Number.POSITIVE_INFINITY) || data.some((value) => value < 0)) {
+      throw new ReconlossError(
+        "invalid-argument",
+        `${name}: weights must be finite, not negative and not all 0 (image ${image})`,
+      );
+    }
+  }
+}

@@ -1,0 +1,25 @@
+import { imageOptions, meanOfErrors, reductionOption, refuseImages } from "./images.ts";
+import { defineLoss } from "./loss.ts";
+
+/**
+ * Mean squared error (L2), `mean (output - target)^2`.
+ *
+ * Any number of channels; in squared units of the images. Matches BasicSR's `MSELoss` (`reduction` mean, or sum per image).
+ *
+ * @example
+ * ```ts
+ * import { mse, Tensor } from "reconloss";
+ * const [output, target] = [Tensor.full([1, 3, 8, 8], 0.5), Tensor.full([1, 3, 8, 8], 0.25)];
+ * await mse().value(output, target); // 0.0625
+ * ```
+ */
+export const mse = defineLoss({
+  name: "mse",
+  summary: "mean squared error (L2)",
+  better: "lower",
+  source: "BasicSR, MSELoss",
+  options: { ...imageOptions, reduction: reductionOption },
+  refuse: refuseImages,
+  define: (options) =>
+    meanOfErrors(options, (o, { output, target }) => o.square(o.sub(output, target)), options.reduction === "sum"),
+});

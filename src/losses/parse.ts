@@ -1,0 +1,87 @@
+import { ReconlossError } from "../errors.ts";
+import { weighted } from "./combine.ts";
+import type { Loss } from "./loss.ts";
+import { lossFactories } from "./registry.ts";
+
+/** Other names by which people know a loss. */
+const aliases: Readonly<Record<string, string>> = { l2: "mse" };
+
+/** Splits at a separator that is not inside parentheses. */
+function splitOutside(text: string, separator: string): string[] {
+  const parts = [""];
+  let depth = 0;
+  for (const letter of text) {
+    depth += letter === "(" ? 1 : letter === ")" ? -1 : 0;
+    if (letter === separator && depth === 0) parts.push("");
+    else parts[parts.length - 1] += letter;
+  }
+  if (depth !== 0) throw new ReconlossError("syntax", `loss "${text.trim()}": parentheses do not match`);
+  return parts.map((part) => part.trim());
+}
+
+const termPattern = /^(?:(?<weight>[^*()]+)\*)?\s*(?<name>[A-Za-z][\w-]*)\s*(?:\((?<options>[^()]*)\))?$/;
+
+function parseOptions(term: string, text: string): Record<string, string> {
+  const options: Record<string, string> = {};
+  if (text.trim() === "") return options;
+  for (const part of text.split(",")) {
+    const [name, value, ...rest] = part.split("=").map((word) => word.trim());
+    if (!name || !value || rest.length > 0) {
+      throw new ReconlossError("syntax", `loss "${term}": options are written name=value, got "${part.trim()}"`);
+    }
+    if (Object.hasOwn(options, name))
+      throw new ReconlossError("syntax", `loss "${term}": option ${name} is given twice`);
+    options[name] = value;
+  }
+  return options;
+}
+
+function parseTerm(text: string): readonly [weight: number, loss: Loss] {
+  const { weight = "1", name, options = "" } = termPattern.exec(text)?.groups ?? {};
+  const factor = Number(weight);
+  if (name === undefined || weight.trim() === "" || !Number.isFinite(factor)) {
+    throw new ReconlossError("syntax", `loss "${text}": expected name, name(option=value,...) or weight*name(...)`);
+  }
+  const known = aliases[name] ?? name;
+  const factory = lossFactories.find(({ info }) => info.name === known);
+  if (factory === undefined) {
+    const names = lossFactories.map(({ info }) => info.name).join(", ");
+    throw new ReconlossError("syntax", `loss "${text}": there is no loss "${name}"; there are: ${names}`);
+  }
+  return [factor, factory(parseOptions(text, options) as Parameters<typeof factory>[0])];
+}
+
+/**
+ * A loss from its specification: `ssim(preset=skimage)`, or a weighted sum such as `l1 + 0.1*ssim + 0.01*tv`.
+ *
+ * A single name is the loss itself, with its own direction; a sum is minimised, as {@link weighted} says.
+ *
+ * @throws {ReconlossError} `syntax` for text that is not a specification, `invalid-argument` for an option that the loss does not take
+ * @example
+ * ```ts
+ * import { parseLoss } from "reconloss";
+ * parseLoss("l1 + 0.1*ssim(preset=wang) + 0.01*tv").spec; // "l1 + 0.1*ssim + 0.01*tv": wang is the default
+ * ```
+ */
+export function parseLoss(spec: string): Loss {
+  const terms = splitOutside(spec, "+").map(parseTerm);
+  return terms.length === 1 && terms[0][0] === 1 ? terms[0][1] : weighted(terms);
+}
+
+/**
+ * Several losses from a list of specifications separated by commas.
+ *
+ * @throws {ReconlossError} as {@link parseLoss}, and `syntax` for a loss that is listed twice
+ * @example
+ * ```ts
+ * import { parseLosses } from "reconloss";
+ * parseLosses("psnr(channels=y-bt601,crop=4), ssim").map((loss) => loss.name); // ["psnr", "ssim"]
+ * ```
+ */
+export function parseLosses(list: string): Loss[] {
+  const losses = splitOutside(list, ",").map(parseLoss);
+  const specs = losses.map(({ spec }) => spec);
+  const twice = specs.find((spec, index) => specs.indexOf(spec) !== index);
+  if (twice !== undefined) throw new ReconlossError("syntax", `losses "${list}": ${twice} is listed twice`);
+  return losses;
+}

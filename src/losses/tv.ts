@@ -1,0 +1,77 @@
+import type { Ops } from "../graph/ops.ts";
+import { imageOptions, prepare, reductionOption, refuseImages } from "./images.ts";
+import { defineLoss } from "./loss.ts";
+import { choice, number } from "./options.ts";
+
+/** Differences to the next row and the next column. */
+function differences<T>(o: Ops<T>, x: T): { rows: T; columns: T } {
+  return {
+    rows: o.sub(o.slice(x, "h", 1), o.slice(x, "h", 0, -1)),
+    columns: o.sub(o.slice(x, "w", 1), o.slice(x, "w", 0, -1)),
+  };
+}
+
+/** The same with a last row and column of zeros, in the shape of x. */
+function paddedDifferences<T>(o: Ops<T>, x: T): { rows: T; columns: T } {
+  const { rows, columns } = differences(o, x);
+  return {
+    rows: o.pad(rows, { top: 0, bottom: 1, left: 0, right: 0 }),
+    columns: o.pad(columns, { top: 0, bottom: 0, left: 0, right: 1 }),
+  };
+}
+
+/**
+ * Total variation, a prior on the output alone: how much each pixel differs from its neighbours below and to the right.
+ *
+ * - `anisotropic` (default): `mean |Dy I| + mean |Dx I|`, each over its own number of differences; `reduction=sum` gives `|Dx I|_1 + |Dy I|_1`
+ *   of each image. Matches BasicSR's `WeightedTVLoss` (mean), torchmetrics' `total_variation` (sum per image) and kornia's per channel.
+ * - `isotropic`: `sqrt(Dx^2 + Dy^2 + eps^2)` over all pixels, differences beyond the last row and column counting as 0 (Rudin, Osher, Fatemi 1992, with
+ *   `eps` rounding the tip).
+ * - `squared`: `mean Dy^2 + mean Dx^2`.
+ *
+ * The map has the output's size; the gradient at equal neighbours is 0. Images must be at least 2x2.
+ *
+ * @example
+ * ```ts
+ * import { tv, Tensor } from "reconloss";
+ * const step = Tensor.from([0, 0, 1, 1], [1, 1, 2, 2]); // dark above, bright below
+ * await tv().value(step); // 1: every vertical difference is 1, every horizontal one 0
+ * ```
+ */
+export const tv = defineLoss({
+  name: "tv",
+  summary: "total variation of the output: a prior, no target",
+  better: "lower",
+  source: "Rudin, Osher, Fatemi 1992; BasicSR, WeightedTVLoss (mean); torchmetrics, total_variation (sum)",
+  needsTarget: false,
+  options: {
+    ...imageOptions,
+    form: choice(["anisotropic", "isotropic", "squared"], "anisotropic", "|Dx| + |Dy|, or its length, or its square"),
+    eps: number(1e-6, "isotropic: rounds the tip, in units of the images", { above: 0 }),
+    reduction: reductionOption,
+  },
+  refuse: (options, shape) => refuseImages(options, shape, [2, 2]),
+  define: (options) => {
+    const { form, eps, reduction } = options;
+    const reduce = <T>(o: Ops<T>, x: T) => (reduction === "sum" ? o.sum(x, "chw") : o.mean(x, "chw"));
+    const length = <T>(o: Ops<T>, x: T) => {
+      const { rows, columns } = paddedDifferences(o, x);
+      return o.sqrt(o.add(o.add(o.square(rows), o.square(columns)), eps ** 2));
+    };
+    const size = <T>(o: Ops<T>, x: T) => (form === "squared" ? o.square(x) : o.abs(x));
+    return {
+      score: (o, images) => {
+        const { output } = prepare(o, images, options);
+        if (form === "isotropic") return reduce(o, length(o, output));
+        const { rows, columns } = differences(o, output);
+        return o.add(reduce(o, size(o, rows)), reduce(o, size(o, columns)));
+      },
+      map: (o, images) => {
+        const { output } = prepare(o, images, options);
+        if (form === "isotropic") return o.mean(length(o, output), "c");
+        const { rows, columns } = paddedDifferences(o, output);
+        return o.mean(o.add(size(o, rows), size(o, columns)), "c");
+      },
+    };
+  },
+});
