@@ -26,6 +26,14 @@ export type ErrorCode =
 /**
  * Every error that reconloss raises on purpose. The message names the function, the argument and the shapes or values
  * involved; `code` says which kind of error it is.
+ *
+ * @example
+ * ```ts
+ * import { l1, ReconlossError, Tensor } from "reconloss";
+ * const [wide, square] = [Tensor.full([1, 3, 4, 8], 0), Tensor.full([1, 3, 4, 4], 0)];
+ * const error = await l1().value(wide, square).catch((error: unknown) => error as ReconlossError);
+ * if (error instanceof ReconlossError) console.assert(error.code === "shape"); // l1: output is 1x3x4x8 but target is 1x3x4x4
+ * ```
  */
 export class ReconlossError extends Error {
   readonly code: ErrorCode;

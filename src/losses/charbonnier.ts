@@ -1,3 +1,5 @@
+import type { Ops } from "../graph/ops.ts";
+import type { Images } from "./definition.ts";
 import { imageOptions, meanOfErrors, reductionOption, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 import { number } from "./options.ts";
@@ -26,10 +28,13 @@ export const charbonnier = defineLoss({
     reduction: reductionOption,
   },
   refuse: refuseImages,
-  define: (options) =>
-    meanOfErrors(
-      options,
-      (o, { output, target }) => o.sqrt(o.add(o.square(o.sub(output, target)), options.eps ** 2)),
-      options.reduction === "sum",
-    ),
+  define: (options) => {
+    const { eps } = options;
+    // What the root exceeds eps by, d^2 / (root + eps), has no rounding error of the size of eps.
+    const excess = <T>(o: Ops<T>, { output, target }: Images<T>) => {
+      const squared = o.square(o.sub(output, target));
+      return o.div(squared, o.add(o.sqrt(o.add(squared, eps ** 2)), eps));
+    };
+    return meanOfErrors(options, excess, { sum: options.reduction === "sum", base: eps });
+  },
 });

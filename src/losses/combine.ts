@@ -37,17 +37,25 @@ class WeightedLoss extends BaseLoss implements Loss {
     options?: EvaluateOptions,
   ): Promise<Evaluation> {
     let value = 0;
-    const perImage = new Float64Array(output.shape[0]);
-    const grad = wants.grad ? new Float32Array(output.data.length) : undefined;
+    let perImage: Float64Array | undefined;
+    let grad: Float32Array | undefined;
     const terms: Record<string, number> = {};
     for (const [weight, loss] of this.#terms) {
       const term = await loss.evaluate(output, target, { grad: wants.grad }, options);
       terms[loss.spec] = minimised(loss, term.value);
       value += weight * terms[loss.spec];
+      perImage ??= new Float64Array(term.perImage.length);
       for (const [image, score] of term.perImage.entries()) perImage[image] += weight * minimised(loss, score);
-      if (grad && term.grad) addScaled(grad, term.grad.data, loss.better === "lower" ? weight : -weight);
+      if (!term.grad) continue;
+      grad ??= new Float32Array(term.grad.data.length);
+      addScaled(grad, term.grad.data, loss.better === "lower" ? weight : -weight);
     }
-    return { value, perImage, terms, ...(grad ? { grad: new Tensor(grad, output.shape) } : {}) };
+    return {
+      value,
+      perImage: perImage as Float64Array,
+      terms,
+      ...(grad ? { grad: new Tensor(grad, output.shape) } : {}),
+    };
   }
 }
 

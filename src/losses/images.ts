@@ -10,7 +10,8 @@ import { choice, flag, integer, number, type OptionsOf } from "./options.ts";
  * - `y-bt601`: luma of ITU-R BT.601 in its limited range, (65.481 R + 128.553 G + 24.966 B + 16) / 255, not rounded; the Y channel of
  *   super-resolution papers (BasicSR's `test_y_channel`, MATLAB's `rgb2ycbcr`).
  * - `y-yiq`: 0.299 R + 0.587 G + 0.114 B, not rounded (piq's `convert_to_greyscale`).
- * - `y-matlab`: MATLAB's `rgb2gray` on 8-bit images: the same luma rounded to 8 bits, halves to even. Its gradient is that of the luma.
+ * - `y-matlab`: the same luma rounded to 8 bits, halves to even, as MATLAB's `rgb2gray` gives (MATLAB's weights differ from the fifth digit on,
+ *   which moves about 1 % of pixels by one level). Its gradient is that of the luma before rounding.
  *
  * A grey image counts as a colour image with three equal channels.
  */
@@ -36,10 +37,21 @@ const lumas = {
 function luma<T>(o: Ops<T>, x: T, channels: keyof typeof lumas, dataRange: number): T {
   const { weights, offset } = lumas[channels];
   const total = weights.reduce((sum, weight) => sum + weight, 0);
-  const kernel = o.channels(x) === 1 ? o.scalar(total) : o.constant(weights, [1, 3, 1, 1]);
-  const y = o.conv2d(x, kernel);
-  if (channels !== "y-matlab") return o.add(y, offset * dataRange);
-  const rounded = o.mul(o.round(o.mul(y, 255 / dataRange)), dataRange / 255);
+  const weighted = (image: T, scale: number) => {
+    const kernel = o.channels(x) === 1 ? [total] : weights;
+    return o.conv2d(
+      image,
+      o.constant(
+        kernel.map((weight) => weight * scale),
+        [1, kernel.length, 1, 1],
+      ),
+    );
+  };
+  const y = o.add(weighted(x, 1), offset * dataRange);
+  if (channels !== "y-matlab") return y;
+  // Thousandths of 8-bit values are whole numbers, so that halves are halves in float32 too.
+  const thousandths = weighted(o.round(o.mul(x, 255 / dataRange)), 1000);
+  const rounded = o.mul(o.round(o.div(thousandths, 1000)), dataRange / 255);
   return o.add(y, o.stopGradient(o.sub(rounded, y)));
 }
 
@@ -74,23 +86,36 @@ export function refuseImages(
   return `but ${cropped}at least ${window.join("x")} pixels are needed`;
 }
 
+/** How {@link meanOfErrors} turns an error into a score. */
+interface Reduction {
+  /** Sum over pixels and channels instead of mean. */
+  sum?: boolean;
+  /** A constant part of each error, left out of `error` and added to the score in full precision. */
+  base?: number;
+}
+
 /** A loss that is a mean over pixels of an error [n, c, h, w]. */
 export function meanOfErrors(
   options: ImageOptions,
   error: <T>(o: Ops<T>, images: Images<T>) => T,
-  sum = false,
+  { sum = false, base = 0 }: Reduction = {},
 ): Definition {
-  const map: Definition["map"] = (o, images) => o.mean(error(o, prepare(o, images, options)), "c");
   return {
     weighable: true,
-    map,
+    map: (o, images) => o.add(o.mean(error(o, prepare(o, images, options)), "c"), base),
     score: (o, images) => {
       const prepared = prepare(o, images, options);
       const errors = error(o, prepared);
-      if (sum) return o.sum(prepared.weight === undefined ? errors : o.mul(errors, prepared.weight), "chw");
-      if (prepared.weight === undefined) return o.mean(errors, "chw");
-      const perPixel = o.mean(errors, "c");
-      return o.div(o.sum(o.mul(perPixel, prepared.weight), "hw"), o.sum(prepared.weight, "hw"));
+      const { weight } = prepared;
+      if (weight === undefined) {
+        return sum
+          ? o.add(o.sum(errors, "chw"), o.mul(o.size(errors, "chw"), base))
+          : o.add(o.mean(errors, "chw"), base);
+      }
+      const perPixel = o.mul(o.mean(errors, "c"), weight);
+      const total = o.sum(weight, "hw");
+      const mean = o.add(o.div(o.sum(perPixel, "hw"), total), base);
+      return sum ? o.mul(mean, o.mul(total, o.size(errors, "c"))) : mean;
     },
   };
 }

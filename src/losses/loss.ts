@@ -73,7 +73,25 @@ export interface LossDefinition<S extends Schema> extends LossInfo<S> {
   readonly define: (options: OptionsOf<S>) => Definition;
 }
 
-/** Turns mathematics and a table of options into a loss. */
+/**
+ * Turns mathematics and a table of options into a loss.
+ *
+ * @example
+ * ```ts
+ * import { defineLoss, Tensor } from "reconloss";
+ * const brightness = defineLoss({
+ *   name: "brightness",
+ *   summary: "squared difference of the mean values",
+ *   better: "lower",
+ *   source: "an example",
+ *   options: {},
+ *   define: () => ({
+ *     score: (o, { output, target }) => o.square(o.mean(o.sub(output, target), "chw")),
+ *   }),
+ * });
+ * await brightness().value(Tensor.full([1, 1, 4, 4], 0.75), Tensor.full([1, 1, 4, 4], 0.25)); // 0.25
+ * ```
+ */
 export function defineLoss<S extends Schema>(definition: LossDefinition<S>): LossFactory<S> {
   const { name, summary, better, source, options: schema, presets } = definition;
   const make = (given: Partial<OptionsOf<S>> = {}): Loss => {

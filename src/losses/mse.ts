@@ -21,5 +21,7 @@ export const mse = defineLoss({
   options: { ...imageOptions, reduction: reductionOption },
   refuse: refuseImages,
   define: (options) =>
-    meanOfErrors(options, (o, { output, target }) => o.square(o.sub(output, target)), options.reduction === "sum"),
+    meanOfErrors(options, (o, { output, target }) => o.square(o.sub(output, target)), {
+      sum: options.reduction === "sum",
+    }),
 });

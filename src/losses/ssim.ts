@@ -3,7 +3,7 @@ import type { Images } from "./definition.ts";
 import { imageOptions, prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 import { choice, flag, integer, number } from "./options.ts";
-import { windowMean, windowWeights } from "./windows.ts";
+import { makeWindow, windowCovariance, windowMean } from "./windows.ts";
 
 /** The window and constants of SSIM, shared with MS-SSIM. */
 export const ssimOptions = {
@@ -32,18 +32,22 @@ interface SsimParameters {
  */
 export function ssimMaps<T>(o: Ops<T>, { output, target }: Images<T>, p: SsimParameters): { ssim: T; cs: T } {
   const [c1, c2] = [(p.k1 * p.dataRange) ** 2, (p.k2 * p.dataRange) ** 2];
-  const weights = windowWeights(p.window, p.size, p.sigma);
-  const border = (p.size - 1) / 2;
-  const region = p.region ?? "valid";
-  const mean = (x: T) => windowMean(o, region === "valid" ? x : o.padWith(x, border, region), weights);
+  const window = makeWindow(p.window, p.size, p.sigma);
   const samples = p.size ** 2;
   const unbias = p.covariance === "sample" ? samples / (samples - 1) : 1;
-  const covariance = (a: T, b: T, meanA: T, meanB: T) => o.mul(o.sub(mean(o.mul(a, b)), o.mul(meanA, meanB)), unbias);
 
-  const [mx, my] = [mean(output), mean(target)];
-  const sx = covariance(output, output, mx, mx);
-  const sy = covariance(target, target, my, my);
-  const sxy = covariance(output, target, mx, my);
+  // Covariances do not depend on the level of an image, and are most exact around 0.
+  const centred = (x: T) => {
+    const padded = p.region === "zero" || p.region === "reflect" ? o.padWith(x, (p.size - 1) / 2, p.region) : x;
+    const offset = o.stopGradient(o.mean(padded, "hw"));
+    const values = o.sub(padded, offset);
+    const mean = windowMean(o, values, window);
+    return { pair: [values, mean] as const, mean: o.add(mean, offset) };
+  };
+  const [x, y] = [centred(output), centred(target)];
+  const covariance = (a: typeof x, b: typeof x) => o.mul(windowCovariance(o, a.pair, b.pair, window), unbias);
+  const [mx, my] = [x.mean, y.mean];
+  const [sx, sy, sxy] = [covariance(x, x), covariance(y, y), covariance(x, y)];
   const signed = o.div(o.add(o.mul(sxy, 2), c2), o.add(o.add(sx, sy), c2));
   const cs = p.nonNegative ? o.relu(signed) : signed;
   const luminance = o.div(o.add(o.mul(o.mul(mx, my), 2), c1), o.add(o.add(o.square(mx), o.square(my)), c1));

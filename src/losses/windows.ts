@@ -1,19 +1,47 @@
 import type { Ops } from "../graph/ops.ts";
 
-/** The weights of a window along one axis; they sum to 1. */
-export function windowWeights(kind: "gaussian" | "uniform", size: number, sigma: number): Float64Array {
-  const centre = (size - 1) / 2;
-  const weights = Float64Array.from({ length: size }, (_, i) =>
-    kind === "uniform" ? 1 : Math.exp(-((i - centre) ** 2) / (2 * sigma ** 2)),
-  );
-  const sum = weights.reduce((total, weight) => total + weight, 0);
-  return weights.map((weight) => weight / sum);
+/** A separable window: the weights along one axis, and what they sum to beyond 1 over both. */
+export interface Window {
+  weights: Float64Array;
+  excess: number;
 }
 
-/** The mean of each channel under a separable window at every place where it fits: [n, c, h - size + 1, w - size + 1]. */
-export function windowMean<T>(o: Ops<T>, x: T, weights: Float64Array): T {
+/**
+ * A Gaussian or uniform window whose weights sum to 1, rounded to float32 so that every backend computes with the same weights. The sum of
+ * the rounded weights is off by up to 1e-7; {@link windowCovariance} needs to know by how much.
+ */
+export function makeWindow(kind: "gaussian" | "uniform", size: number, sigma: number): Window {
+  const centre = (size - 1) / 2;
+  const shape = Float64Array.from({ length: size }, (_, i) =>
+    kind === "uniform" ? 1 : Math.exp(-((i - centre) ** 2) / (2 * sigma ** 2)),
+  );
+  const weights = shape.map((weight) => Math.fround(weight / sum(shape)));
+  return { weights, excess: sum(weights) ** 2 - 1 };
+}
+
+function sum(values: Float64Array): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+/** The mean of each channel under a window at every place where it fits: [n, c, h - size + 1, w - size + 1]. */
+export function windowMean<T>(o: Ops<T>, x: T, { weights }: Window): T {
   const channels = o.channels(x);
   const all = Float64Array.from({ length: channels * weights.length }, (_, i) => weights[i % weights.length]);
   const rows = o.conv2d(x, o.constant(all, [channels, 1, weights.length, 1]), { groups: channels });
   return o.conv2d(rows, o.constant(all, [channels, 1, 1, weights.length]), { groups: channels });
+}
+
+/**
+ * The covariance of a and b under a window, given their window means: E[ab] - E[a] E[b]. With weights that sum to 1 + d, that difference is off
+ * by d E[a] E[b], which is put back: it looks small, but covariances are small differences of large numbers.
+ */
+export function windowCovariance<T>(
+  o: Ops<T>,
+  [a, meanA]: readonly [T, T],
+  [b, meanB]: readonly [T, T],
+  window: Window,
+): T {
+  const product = o.mul(meanA, meanB);
+  const difference = o.sub(windowMean(o, o.mul(a, b), window), product);
+  return o.add(difference, o.mul(product, window.excess));
 }

@@ -1,0 +1,236 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { reference, toFloat64 } from "../../src/graph/reference.ts";
+import type { Definition } from "../../src/losses/definition.ts";
+import { evaluateDefinition } from "../../src/losses/evaluate.ts";
+import type { Loss } from "../../src/losses/loss.ts";
+import { parseLoss } from "../../src/losses/parse.ts";
+import { lossFactories } from "../../src/losses/registry.ts";
+import { type Shape, Tensor } from "../../src/tensor.ts";
+import { mapTensor } from "../golden.ts";
+import { randomTensor } from "../random.ts";
+
+/**
+ * One tester for every loss: what holds for all of them, whatever they compute. Expected values are the float64 reference backend's, and
+ * finite differences of it.
+ */
+interface Case {
+  spec: string;
+  /** The smallest height and width it takes; default 1. */
+  least?: number;
+  channels?: number;
+}
+
+const cases: Case[] = [
+  { spec: "l1" },
+  { spec: "l1(channels=y-bt601,crop=2)", least: 5 },
+  { spec: "l1(reduction=sum)" },
+  { spec: "mse" },
+  { spec: "mse(channels=y-yiq,dataRange=2)" },
+  { spec: "charbonnier" },
+  { spec: "charbonnier(eps=0.1,reduction=sum)" },
+  { spec: "psnr" },
+  { spec: "psnr(pooling=dataset)" },
+  { spec: "psnr(eps=1e-8,clamp=true)" },
+  { spec: "ssim", least: 11 },
+  { spec: "ssim(size=5,sigma=1,channels=y-yiq)", least: 5 },
+  { spec: "ssim(preset=skimage)", least: 7 },
+  { spec: "ssim(preset=torchmetrics,size=7)", least: 4 },
+  { spec: "ssim(preset=fused)" },
+  { spec: "ssim(preset=wang-downsampled,nonNegative=true)", least: 11 },
+  { spec: "ms-ssim(size=3)", least: 33 },
+  { spec: "ms-ssim(size=3,preset=piq)", least: 33, channels: 1 },
+  { spec: "deltaE" },
+  { spec: "deltaE(formula=94)" },
+  { spec: "deltaE(formula=76,crop=1)", least: 3 },
+  { spec: "deltaE(formula=lab-mse)" },
+  { spec: "tv", least: 2 },
+  { spec: "tv(form=isotropic,eps=0.01)", least: 2 },
+  { spec: "tv(form=squared,reduction=sum)", least: 2 },
+  { spec: "l1 + 0.1*ssim(size=5) + 0.01*tv", least: 5 },
+  { spec: "2*psnr + 0.5*deltaE" },
+];
+
+const value = (loss: Loss, output: Float64Array, target: Tensor): number =>
+  evaluateDefinition(
+    reference,
+    loss.definition as Definition,
+    { output: { data: output, shape: target.shape }, target: toFloat64(target) },
+    {},
+  ).value.data[0];
+
+function relativeError(got: ArrayLike<number>, expected: ArrayLike<number>): number {
+  const largest = Array.from(expected).reduce((max, x) => Math.max(max, Math.abs(x)), 1e-12);
+  return Array.from(got).reduce((max, x, i) => Math.max(max, Math.abs(x - expected[i])), 0) / largest;
+}
+
+test("every loss of the grammar is tested here", () => {
+  const tested = cases.flatMap(({ spec }) => [...spec.matchAll(/[A-Za-z][\w-]*(?=\(|\s|$)/g)].map(([name]) => name));
+  const learned = ["lpips", "perceptual"];
+  for (const { info } of lossFactories) if (!learned.includes(info.name)) expect(tested).toContain(info.name);
+});
+
+describe.each(cases)("$spec", ({ spec, least = 1, channels = 3 }) => {
+  const loss = parseLoss(spec);
+  const [h, w] = [least + 3, least + 6];
+  const shape: Shape = [2, channels, h, w];
+  const output = randomTensor(shape, 1);
+  const target = randomTensor(shape, 2);
+  const definition = loss.definition as Definition;
+
+  test("native values, gradient and map equal the float64 reference", async () => {
+    const wants = { grad: true, map: loss.hasMap };
+    const expected = evaluateDefinition(
+      reference,
+      definition,
+      { output: toFloat64(output), target: toFloat64(target) },
+      wants,
+    );
+    const got = await loss.evaluate(output, target, wants);
+    expect(relativeError([got.value], expected.value.data)).toBeLessThan(1e-5);
+    expect(relativeError(got.perImage, expected.perImage.data)).toBeLessThan(1e-5);
+    expect(got.grad?.shape).toEqual(shape);
+    expect(relativeError(got.grad!.data, expected.grad!.data)).toBeLessThan(1e-4);
+    if (!loss.hasMap) return;
+    expect(got.map?.shape).toEqual(expected.map?.shape);
+    expect(relativeError(got.map!.data, expected.map!.data)).toBeLessThan(1e-4);
+  });
+
+  test("the gradient equals finite differences", () => {
+    const images = { output: toFloat64(output), target: toFloat64(target) };
+    const { grad } = evaluateDefinition(reference, definition, images, { grad: true });
+    const step = 1e-6;
+    const picked = [0, 7, output.data.length >> 1, output.data.length - 2];
+    const differences = picked.map((position) => {
+      const at = (by: number) => {
+        const data = Float64Array.from(output.data);
+        data[position] += by;
+        return value(loss, data, target);
+      };
+      return (at(step) - at(-step)) / (2 * step);
+    });
+    const got = picked.map((position) => grad!.data[position]);
+    expect(relativeError(got, differences)).toBeLessThan(1e-5);
+  });
+
+  test("value, perImage, valueAndGrad and map agree with evaluate", async () => {
+    const all = await loss.evaluate(output, target, { grad: true, map: loss.hasMap });
+    expect(await loss.value(output, target)).toBeCloseTo(all.value, 6);
+    expect(Array.from(await loss.perImage(output, target))).toEqual(Array.from(all.perImage));
+    const { value, grad } = await loss.valueAndGrad(output, target);
+    expect(value).toBeCloseTo(all.value, 6);
+    expect(grad.data).toEqual(all.grad?.data);
+    if (loss.hasMap) expect((await loss.map(output, target)).data).toEqual(all.map?.data);
+    else await expect(loss.map(output, target)).rejects.toMatchObject({ code: "invalid-argument" });
+  });
+
+  test("an image has the same value alone and in a batch", async () => {
+    const together = await loss.perImage(output, target);
+    for (const index of [0, 1]) {
+      const [alone] = await loss.perImage(output.image(index), target.image(index));
+      expect(relativeError([alone], [together[index]])).toBeLessThan(1e-6);
+    }
+  });
+
+  test("gradients are finite for identical, flat and saturated images, and values are the best for identical ones", async () => {
+    const flat = Tensor.full(shape, 0.5);
+    const [black, white] = [Tensor.full(shape, 0), Tensor.full(shape, 1)];
+    const pairs: [Tensor, Tensor][] = [
+      [output, output],
+      [flat, flat],
+      [black, black],
+      [white, white],
+      [white, black],
+      [black, white],
+      [flat, target],
+      [target, flat],
+      [output, mapTensor(output, (x) => 1 - x)],
+    ];
+    for (const [a, b] of pairs) {
+      const got = await loss.evaluate(a, b, { grad: true, map: loss.hasMap });
+      expect(got.grad?.data.every(Number.isFinite)).toBe(true);
+      expect(Number.isNaN(got.value)).toBe(false);
+      if (loss.hasMap) expect(got.map?.data.every(Number.isFinite)).toBe(true);
+    }
+    if (!loss.needsTarget || loss.name === "weighted") return;
+    const [same, other] = [await loss.value(output, output), await loss.value(output, target)];
+    expect(loss.better === "lower" ? same < other : same > other).toBe(true);
+  });
+
+  test("other sizes and channels, down to the smallest", async () => {
+    const sizes = fc.tuple(fc.integer({ min: least, max: least + 9 }), fc.integer({ min: least, max: least + 9 }));
+    await fc.assert(
+      fc.asyncProperty(sizes, fc.constantFrom(1, 3), fc.integer(), async ([height, width], c, seed) => {
+        const [a, b] = [randomTensor([1, c, height, width], seed), randomTensor([1, c, height, width], seed + 1)];
+        const got = await loss.evaluate(a, b, { grad: true });
+        expect(relativeError([got.value], [value(loss, Float64Array.from(a.data), b)])).toBeLessThan(1e-5);
+        expect(got.grad?.data.every(Number.isFinite)).toBe(true);
+      }),
+      { numRuns: 4, seed: 5, examples: [[[least, least], 3, 1]] },
+    );
+  });
+
+  test("bad input is refused with names and shapes", async () => {
+    const refused = (a: unknown, b: unknown) => expect(loss.valueAndGrad(a as Tensor, b as Tensor)).rejects;
+    const withValue = (x: number) => mapTensor(output, (value, i) => (i === 5 ? x : value));
+    await refused(withValue(Number.NaN), target).toMatchObject({ code: "non-finite" });
+    await refused(withValue(Number.NEGATIVE_INFINITY), target).toThrow(
+      /element 5 of output \(2x\d+x\d+x\d+\) is -Infinity/,
+    );
+    await refused([1, 2], target).toMatchObject({ code: "invalid-argument" });
+    if (!loss.needsTarget) return;
+    await refused(output, withValue(Number.NaN)).toMatchObject({ code: "non-finite" });
+    await refused(output, undefined).toThrow(/target must be a Tensor/);
+    const wider = randomTensor([2, channels, h, w + 1], 3);
+    await refused(output, wider).toThrow(`output is 2x${channels}x${h}x${w} but target is 2x${channels}x${h}x${w + 1}`);
+    const bytes = mapTensor(target, (x) => 255 * x);
+    await refused(output, bytes).toMatchObject({ code: "range" });
+  });
+
+  test.runIf(least > 1)("images that are too small are refused", async () => {
+    const small = randomTensor([1, 3, least - 1, least + 9], 4);
+    const refusal = expect(loss.value(small, small)).rejects;
+    await refusal.toMatchObject({ code: "shape" });
+    await refusal.toThrow(`1x3x${least - 1}x${least + 9}`);
+  });
+});
+
+describe("weights of pixels", () => {
+  const [output, target] = [randomTensor([2, 3, 6, 7], 1), randomTensor([2, 3, 6, 7], 2)];
+  const weight = randomTensor([2, 1, 6, 7], 3);
+
+  test.each(["l1", "mse", "charbonnier", "psnr", "deltaE", "l1(crop=1)", "mse(reduction=sum)"])("%s", async (spec) => {
+    const loss = parseLoss(spec);
+    const images = { output: toFloat64(output), target: toFloat64(target), weight: toFloat64(weight) };
+    const expected = evaluateDefinition(reference, loss.definition as Definition, images, { grad: true });
+    const got = await loss.evaluate(output, target, { grad: true }, { weight });
+    expect(relativeError(got.perImage, expected.perImage.data)).toBeLessThan(1e-5);
+    expect(relativeError(got.grad!.data, expected.grad!.data)).toBeLessThan(1e-4);
+    const equal = await loss.value(output, target, { weight: Tensor.full([1, 1, 6, 7], 1) });
+    expect(relativeError([equal], [await loss.value(output, target)])).toBeLessThan(1e-6);
+  });
+
+  test("a mask leaves pixels out altogether", async () => {
+    const mask = Tensor.from(
+      Array.from({ length: 42 }, (_, i) => (i % 7 < 3 ? 1 : 0)),
+      [1, 1, 6, 7],
+    );
+    const left = (tensor: Tensor) =>
+      Tensor.from(
+        tensor.data.filter((_, i) => i % 7 < 3),
+        [2, 3, 6, 3],
+      );
+    const loss = parseLoss("l1");
+    const masked = await loss.value(output, target, { weight: mask });
+    expect(masked).toBeCloseTo(await loss.value(left(output), left(target)), 6);
+  });
+
+  test("weights that make no sense are refused", async () => {
+    const refused = (spec: string, bad: Tensor) =>
+      expect(parseLoss(spec).value(output, target, { weight: bad })).rejects;
+    await refused("l1", Tensor.full([2, 3, 6, 7], 1)).toThrow("l1: weight must be 2x1x6x7 or 1x1x6x7, got 2x3x6x7");
+    await refused("l1", Tensor.full([1, 1, 6, 7], 0)).toThrow("not all 0");
+    await refused("l1", Tensor.full([1, 1, 6, 7], -1)).toThrow("not negative");
+    await refused("ssim(size=3)", weight).toThrow("takes no weight");
+  });
+});

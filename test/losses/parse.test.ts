@@ -1,0 +1,88 @@
+import { describe, expect, test } from "vitest";
+import { ReconlossError } from "../../src/errors.ts";
+import { weighted } from "../../src/losses/combine.ts";
+import { l1 } from "../../src/losses/l1.ts";
+import { parseLoss, parseLosses } from "../../src/losses/parse.ts";
+import { ssim } from "../../src/losses/ssim.ts";
+import { tv } from "../../src/losses/tv.ts";
+import { randomTensor } from "../random.ts";
+
+describe("the grammar", () => {
+  test("a sum equals the same sum in code", async () => {
+    const [output, target] = [randomTensor([1, 3, 16, 16], 1), randomTensor([1, 3, 16, 16], 2)];
+    const parsed = await parseLoss(" l1 + 0.1 * ssim(preset=wang)+1e-2*tv ").valueAndGrad(output, target);
+    const written = await weighted([
+      [1, l1()],
+      [0.1, ssim()],
+      [0.01, tv()],
+    ]).valueAndGrad(output, target);
+    expect(parsed).toEqual(written);
+    const terms = [
+      await l1().value(output, target),
+      1 - (await ssim().value(output, target)),
+      await tv().value(output),
+    ];
+    expect(Object.values(written.terms ?? {})).toEqual(terms);
+    expect(written.value).toBeCloseTo(terms[0] + 0.1 * terms[1] + 0.01 * terms[2], 12);
+  });
+
+  test.each([
+    ["ssim(preset=wang)", "ssim"],
+    ["l2", "mse"],
+    ["psnr( channels = y-bt601 , crop=4 )", "psnr(channels=y-bt601,crop=4)"],
+    ["2*l1", "2*l1"],
+    ["l1+-0.5*tv", "l1 + -0.5*tv"],
+  ])("%s is written %s", (text, spec) => {
+    expect(parseLoss(text).spec).toBe(spec);
+    expect(parseLoss(spec).spec).toBe(spec);
+  });
+
+  test("presets set options, and options go beyond presets", () => {
+    expect(parseLoss("ssim(preset=skimage)").options).toMatchObject({
+      window: "uniform",
+      size: 7,
+      covariance: "sample",
+    });
+    expect(parseLoss("ssim(preset=skimage,size=9)").options).toMatchObject({ window: "uniform", size: 9 });
+  });
+
+  test("lists keep commas inside parentheses", () => {
+    expect(parseLosses("psnr(channels=y-bt601,crop=4),ssim, l1 + tv").map(({ spec }) => spec)).toEqual([
+      "psnr(channels=y-bt601,crop=4)",
+      "ssim",
+      "l1 + tv",
+    ]);
+  });
+
+  test.each([
+    ["", "syntax", /expected name/],
+    ["nope", "syntax", /no loss "nope"; there are: l1, /],
+    ["l1(", "syntax", /parentheses/],
+    ["l1)", "syntax", /parentheses/],
+    ["l1 +", "syntax", /expected name/],
+    ["x*l1", "syntax", /expected name/],
+    ["*l1", "syntax", /expected name/],
+    ["l1 tv", "syntax", /expected name/],
+    ["constructor", "syntax", /no loss/],
+    ["l1(crop)", "syntax", /name=value/],
+    ["l1(crop=1,crop=2)", "syntax", /twice/],
+    ["l1(size=3)", "invalid-argument", /unknown option "size"; it has: channels/],
+    ["l1(constructor=3)", "invalid-argument", /unknown option/],
+    ["ssim(size=4)", "invalid-argument", /size must be odd number >= 1, got "4"/],
+    ["ssim(sigma=0)", "invalid-argument", /sigma must be number > 0/],
+    ["ssim(preset=matlab)", "invalid-argument", /preset must be wang \| /],
+    ["psnr(dataRange=1e999x)", "invalid-argument", /dataRange/],
+  ] as const)("%j is refused", (text, code, message) => {
+    expect(() => parseLoss(text)).toThrow(ReconlossError);
+    expect(() => parseLoss(text)).toThrow(expect.objectContaining({ code, message: expect.stringMatching(message) }));
+  });
+
+  test("a loss listed twice is refused", () => {
+    expect(() => parseLosses("ssim,ssim(preset=wang)")).toThrow(/twice/);
+  });
+
+  test("sums need terms and finite weights", () => {
+    expect(() => weighted([])).toThrow(/empty/);
+    expect(() => weighted([[Number.NaN, l1()]])).toThrow(/weight of l1 must be finite/);
+  });
+});
