@@ -1,0 +1,104 @@
+/**
+ * Measures how far each loss, as it runs natively, is from its definition in float64, and writes docs/precision.md: `npm run precision`.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import sharp from "sharp";
+import { reference, toFloat64 } from "../src/graph/reference.ts";
+import type { Definition } from "../src/losses/definition.ts";
+import { evaluateDefinition } from "../src/losses/evaluate.ts";
+import { parseLoss } from "../src/losses/parse.ts";
+import { Tensor } from "../src/tensor.ts";
+
+const specs = [
+  "l1",
+  "mse",
+  "charbonnier",
+  "psnr",
+  "psnr(channels=y-bt601,crop=4)",
+  "ssim",
+  "ssim(preset=wang-downsampled)",
+  "ssim(preset=skimage)",
+  "ssim(preset=torchmetrics)",
+  "ssim(preset=fused)",
+  "ms-ssim",
+  "ms-ssim(preset=piq)",
+  "deltaE(formula=76)",
+  "deltaE(formula=94)",
+  "deltaE",
+  "deltaE(formula=lab-mse)",
+  "tv",
+  "tv(form=isotropic)",
+  "tv(form=squared)",
+];
+
+const inputs = new URL("../test/goldens/inputs/", import.meta.url);
+
+async function readImage(name: string): Promise<Tensor> {
+  const { data, info } = await sharp(readFileSync(new URL(name, inputs)))
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  const { width, height, channels } = info;
+  const planes = new Float32Array(data.length);
+  for (let i = 0; i < data.length; i++)
+    planes[(i % channels) * width * height + Math.floor(i / channels)] = data[i] / 255;
+  return new Tensor(planes, [1, channels, height, width]);
+}
+
+/** The kinds of pairs: what each stresses. */
+const pairs: Record<string, [output: Tensor, target: Tensor]> = {
+  blurred: [await readImage("scene_blur.png"), await readImage("scene.png")],
+  noisy: [await readImage("scene_noise.png"), await readImage("scene.png")],
+  "odd sides": [await readImage("odd_noise.png"), await readImage("odd.png")],
+  "nearly flat": [
+    await readImage("scene.png").then(
+      ({ data, shape }) =>
+        new Tensor(
+          data.map((x) => 0.9 + 0.001 * x),
+          shape,
+        ),
+    ),
+    await readImage("scene.png").then(({ shape }) => Tensor.full(shape, 0.9)),
+  ],
+};
+
+function largest(values: ArrayLike<number>): number {
+  return Array.from(values).reduce((max, x) => Math.max(max, Math.abs(x)), 0);
+}
+
+function difference(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  return Array.from(a).reduce((max, x, i) => Math.max(max, Math.abs(x - b[i])), 0);
+}
+
+const rows: string[] = [];
+for (const spec of specs) {
+  const loss = parseLoss(spec);
+  const errors: string[] = [];
+  for (const [output, target] of Object.values(pairs)) {
+    const images = { output: toFloat64(output), target: toFloat64(target) };
+    const exact = evaluateDefinition(reference, loss.definition as Definition, images, { grad: true });
+    const got = await loss.evaluate(output, target, { grad: true });
+    const value = Math.abs(got.value - exact.value.data[0]) / Math.abs(exact.value.data[0]);
+    const gradient = difference((got.grad as Tensor).data, exact.grad!.data) / largest(exact.grad!.data);
+    errors.push(`${value.toExponential(0)} / ${gradient.toExponential(0)}`);
+  }
+  rows.push(`| \`${spec}\` | ${errors.join(" | ")} |`);
+  console.error(rows.at(-1));
+}
+
+writeFileSync(
+  new URL("../docs/precision.md", import.meta.url),
+  `# Precision
+
+How far each loss, as it runs, is from its own definition evaluated in float64: relative error of the value / largest error of the gradient
+relative to its largest entry. Sums are float64 everywhere, pixels float32. Written by \`npm run precision\` from the images in
+\`test/goldens/inputs\`; "nearly flat" is a bright image with contrast of 0.001 against a flat one, where covariances are small differences
+of large numbers.
+
+| loss | ${Object.keys(pairs).join(" | ")} |
+|---|${"---|".repeat(Object.keys(pairs).length)}
+${rows.join("\n")}
+
+Against the official implementations every number of \`test/goldens/expected\` is met within the tolerance stated there
+(\`npx vitest run test/losses/goldens.test.ts\`).
+`,
+);
