@@ -1,0 +1,158 @@
+import { mkdir, rm, symlink, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { listImages, pairFolders, pairPaths } from "../../src/image/pairs.ts";
+import { temporaryFolder } from "../folder.ts";
+
+const root = await temporaryFolder();
+let count = 0;
+
+/** A new folder with these empty files. */
+async function folderOf(...names: string[]): Promise<string> {
+  const folder = join(root, `folder ${count++}`);
+  await mkdir(folder);
+  for (const name of names) {
+    await mkdir(dirname(join(folder, name)), { recursive: true });
+    await writeFile(join(folder, name), "");
+  }
+  return folder;
+}
+
+describe("listImages", () => {
+  test("images of all subfolders in natural order, without hidden and other files", async () => {
+    const folder = await folderOf(
+      "img10.png",
+      "img2.PNG",
+      "sub/a.tiff",
+      "notes.txt",
+      ".hidden.png",
+      ".git/b.png",
+      "png",
+    );
+    expect(await listImages(folder)).toEqual(["img2.PNG", "img10.png", "sub/a.tiff"]);
+  });
+
+  test("links to files and folders are followed, loops are not, broken links stay visible", async () => {
+    const folder = await folderOf("a.png");
+    const elsewhere = await folderOf("b.png");
+    await symlink(join(folder, "a.png"), join(folder, "link.png"));
+    await symlink(elsewhere, join(folder, "other"));
+    await symlink(folder, join(elsewhere, "back"));
+    await symlink(folder, join(folder, "self"));
+    await symlink("nowhere.png", join(folder, "broken.png"));
+    expect(await listImages(folder)).toEqual(["a.png", "broken.png", "link.png", "other/b.png"]);
+  });
+
+  test("a missing folder and a file are errors", async () => {
+    await expect(listImages(join(root, "none"))).rejects.toMatchObject({ code: "file" });
+    const folder = await folderOf("a.png");
+    await expect(listImages(join(folder, "a.png"))).rejects.toMatchObject({
+      code: "file",
+      message: expect.stringMatching(/listImages: cannot read folder .*a\.png/),
+    });
+  });
+});
+
+describe("pairFolders", () => {
+  /** What pairs with what, and who is left, by relative name. */
+  async function pairing(outputNames: string[], targetNames: string[]) {
+    const [outputs, targets] = [await folderOf(...outputNames), await folderOf(...targetNames)];
+    const { pairs, unpaired } = await pairFolders(outputs, targets);
+    for (const pair of pairs) expect(pair.output).toBe(join(outputs, pair.name));
+    return {
+      pairs: pairs.map((pair) => [pair.name, pair.target.slice(targets.length + 1)]),
+      unpaired: unpaired.map(({ path, side, reason }) => [
+        path.slice((side === "output" ? outputs : targets).length + 1),
+        side,
+        reason,
+      ]),
+    };
+  }
+
+  test("by name, then by stem, in natural order", async () => {
+    const names = ["10.png", "2.jpg", "sub/x.y.png", "same.png", "same.jpg"];
+    expect(await pairing(names, ["10.png", "2.png", "sub/x.y.webp", "same.png", "same.jpg"])).toEqual({
+      pairs: [
+        ["2.jpg", "2.png"],
+        ["10.png", "10.png"],
+        ["same.jpg", "same.jpg"],
+        ["same.png", "same.png"],
+        ["sub/x.y.png", "sub/x.y.webp"],
+      ],
+      unpaired: [],
+    });
+  });
+
+  test("what has no partner is reported, in either folder", async () => {
+    const { pairs, unpaired } = await pairing(["a.png", "b.png", "sub/c.png"], ["a.png", "c.png"]);
+    expect(pairs).toEqual([["a.png", "a.png"]]);
+    expect(unpaired).toEqual([
+      ["b.png", "output", expect.stringContaining("no target")],
+      ["sub/c.png", "output", expect.stringContaining("no target")],
+      ["c.png", "target", expect.stringContaining("no output")],
+    ]);
+  });
+
+  test("two candidates are never guessed between", async () => {
+    const { pairs, unpaired } = await pairing(["a.png"], ["a.jpg", "a.webp"]);
+    expect(pairs).toEqual([]);
+    expect(unpaired).toEqual([
+      ["a.png", "output", "ambiguous: output a.png could go with target a.jpg, a.webp"],
+      ["a.jpg", "target", "ambiguous: target a.jpg, a.webp could go with output a.png"],
+      ["a.webp", "target", "ambiguous: target a.jpg, a.webp could go with output a.png"],
+    ]);
+  });
+
+  test("a partner by name is no candidate any more", async () => {
+    expect(await pairing(["a.png", "a.jpg"], ["a.png", "a.webp"])).toEqual({
+      pairs: [
+        ["a.jpg", "a.webp"],
+        ["a.png", "a.png"],
+      ],
+      unpaired: [],
+    });
+  });
+
+  test("composed and decomposed Unicode names are the same", async () => {
+    const { pairs, unpaired } = await pairing(["caf\u00e9 日本.png"], ["cafe\u0301 日本.png"]);
+    expect(pairs).toHaveLength(1);
+    expect(unpaired).toEqual([]);
+  });
+
+  test("a folder without images is an error that says which", async () => {
+    const [full, empty] = [await folderOf("a.png"), await folderOf("notes.txt")];
+    await expect(pairFolders(full, empty)).rejects.toMatchObject({
+      code: "file",
+      message: expect.stringMatching(/pairFolders: target folder .* holds no image/),
+    });
+    await expect(pairFolders(empty, full)).rejects.toThrow(/output folder/);
+  });
+});
+
+describe("pairPaths", () => {
+  test("two files make a pair whatever their names", async () => {
+    const folder = await folderOf("restored.png", "truth.jpg");
+    const [output, target] = [join(folder, "restored.png"), join(folder, "truth.jpg")];
+    expect(await pairPaths(output, target)).toEqual({
+      pairs: [{ name: "restored.png", output, target }],
+      unpaired: [],
+    });
+  });
+
+  test("two folders are matched", async () => {
+    const [outputs, targets] = [await folderOf("a.png"), await folderOf("a.jpg")];
+    expect((await pairPaths(outputs, targets)).pairs).toHaveLength(1);
+  });
+
+  test("a file with a folder, and what does not exist, are errors", async () => {
+    const folder = await folderOf("a.png");
+    const file = join(folder, "a.png");
+    await expect(pairPaths(file, folder)).rejects.toMatchObject({
+      code: "file",
+      message: expect.stringMatching(/pairPaths: two files or two folders.*output .* is a file and target .* a folder/),
+    });
+    await expect(pairPaths(folder, join(root, "none"))).rejects.toThrow(/pairPaths: target .*none does not exist/);
+    await rm(file);
+    await expect(pairPaths(file, folder)).rejects.toThrow(/pairPaths: output .*a\.png does not exist/);
+  });
+});
