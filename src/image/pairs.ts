@@ -26,7 +26,15 @@ export interface Pairing {
   unpaired: UnpairedImage[];
 }
 
-/** Extensions that count as images when folders are searched, in any case. */
+/**
+ * Extensions that count as images when folders are searched, in any case.
+ *
+ * @example
+ * ```ts
+ * import { imageExtensions } from "reconloss/image";
+ * imageExtensions.includes(".png"); // true
+ * ```
+ */
 export const imageExtensions: readonly string[] = [".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff", ".gif"];
 
 const collator = new Intl.Collator("en", { numeric: true });

@@ -1,0 +1,20 @@
+export {
+  type ImagePair,
+  imageExtensions,
+  listImages,
+  type Pairing,
+  pairFolders,
+  pairPaths,
+  type UnpairedImage,
+} from "./pairs.ts";
+export {
+  type AlphaOptions,
+  fromPixels,
+  type PixelSource,
+  type Pixels,
+  type Rgb,
+  type ToPixelsOptions,
+  toPixels,
+} from "./pixels.ts";
+export { type ReadImageOptions, type ReadPixelsOptions, readImage, readPixels } from "./read.ts";
+export { type WriteImageOptions, writeImage } from "./write.ts";
