@@ -1,9 +1,10 @@
 /**
  * Measures how far each loss, as it runs natively, is from its definition in float64, and writes docs/precision.md: `npm run precision`.
  */
-import { readFileSync, writeFileSync } from "node:fs";
-import sharp from "sharp";
+import { writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { reference, toFloat64 } from "../src/graph/reference.ts";
+import { readImage } from "../src/image/index.ts";
 import type { Definition } from "../src/losses/definition.ts";
 import { evaluateDefinition } from "../src/losses/evaluate.ts";
 import { parseLoss } from "../src/losses/parse.ts";
@@ -31,33 +32,22 @@ const specs = [
   "tv(form=squared)",
 ];
 
-const inputs = new URL("../test/goldens/inputs/", import.meta.url);
-
-async function readImage(name: string): Promise<Tensor> {
-  const { data, info } = await sharp(readFileSync(new URL(name, inputs)))
-    .raw()
-    .toBuffer({ resolveWithObject: true });
-  const { width, height, channels } = info;
-  const planes = new Float32Array(data.length);
-  for (let i = 0; i < data.length; i++)
-    planes[(i % channels) * width * height + Math.floor(i / channels)] = data[i] / 255;
-  return new Tensor(planes, [1, channels, height, width]);
-}
+const read = (name: string) => readImage(fileURLToPath(new URL(`../test/goldens/inputs/${name}`, import.meta.url)));
 
 /** The kinds of pairs: what each stresses. */
 const pairs: Record<string, [output: Tensor, target: Tensor]> = {
-  blurred: [await readImage("scene_blur.png"), await readImage("scene.png")],
-  noisy: [await readImage("scene_noise.png"), await readImage("scene.png")],
-  "odd sides": [await readImage("odd_noise.png"), await readImage("odd.png")],
+  blurred: [await read("scene_blur.png"), await read("scene.png")],
+  noisy: [await read("scene_noise.png"), await read("scene.png")],
+  "odd sides": [await read("odd_noise.png"), await read("odd.png")],
   "nearly flat": [
-    await readImage("scene.png").then(
+    await read("scene.png").then(
       ({ data, shape }) =>
         new Tensor(
           data.map((x) => 0.9 + 0.001 * x),
           shape,
         ),
     ),
-    await readImage("scene.png").then(({ shape }) => Tensor.full(shape, 0.9)),
+    await read("scene.png").then(({ shape }) => Tensor.full(shape, 0.9)),
   ],
 };
 

@@ -16,16 +16,6 @@ export function reasonOf(cause: unknown): string {
  * @param path where to write; an existing file is replaced
  * @param data the whole content; text is written as UTF-8
  * @throws {ReconlossError} `file` when the folder or file cannot be made or written, or `path` is a folder; no temporary is left
- *
- * @example
- * ```ts
- * import { mkdtemp } from "node:fs/promises";
- * import { tmpdir } from "node:os";
- * import { join } from "node:path";
- * import { writeFileAtomically } from "reconloss/files";
- * const folder = await mkdtemp(join(tmpdir(), "reconloss-"));
- * await writeFileAtomically(join(folder, "scores", "today.json"), '{"psnr": 31.4}');
- * ```
  */
 export async function writeFileAtomically(path: string, data: string | Uint8Array): Promise<void> {
   try {

@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
-import sharp from "sharp";
+import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
 import { reference, toFloat64, toTensor } from "../src/graph/reference.ts";
+import { readImage } from "../src/image/index.ts";
 import { elementCount, type Shape, Tensor } from "../src/tensor.ts";
 
 const folder = new URL("./goldens/", import.meta.url);
@@ -51,18 +52,8 @@ export function readTensor(path: string): Tensor {
 }
 
 /** An image of the goldens, scaled to [0, 1] by 255 or 65535. */
-export async function readGoldenImage(path: string): Promise<Tensor> {
-  const file = sharp(readFileSync(new URL(path, folder)));
-  const wide = (await file.metadata()).depth === "ushort";
-  const image = wide ? file.toColourspace("rgb16").raw({ depth: "ushort" }) : file.raw();
-  const { data, info } = await image.toBuffer({ resolveWithObject: true });
-  const pixels = wide ? new Uint16Array(data.buffer, data.byteOffset, data.length / 2) : data;
-  const { width, height, channels } = info;
-  const planes = new Float32Array(pixels.length);
-  for (let i = 0; i < pixels.length; i++) {
-    planes[(i % channels) * width * height + Math.floor(i / channels)] = pixels[i] / (wide ? 65535 : 255);
-  }
-  return new Tensor(planes, [1, channels, height, width]);
+export function readGoldenImage(path: string): Promise<Tensor> {
+  return readImage(fileURLToPath(new URL(path, folder)));
 }
 
 /** A tensor with its values limited, as some official functions were given it. */
