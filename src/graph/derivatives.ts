@@ -59,7 +59,8 @@ export const derivatives: { readonly [P in Primitive]: Derivative<P> } = {
   log: (o, g, [x]) => [o.div(g, x)],
   sin: (o, g, [x]) => [o.mul(g, o.cos(x))],
   cos: (o, g, [x]) => [o.neg(o.mul(g, o.sin(x)))],
-  relu: (o, g, [x]) => [o.mul(g, o.greater(x, 0))],
+  // The result is positive where x is; asking the result leaves x to the convolution that it is fused with.
+  relu: (o, g, _, result) => [o.where(o.greater(result, 0), g, 0)],
   round: none,
   power: (o, g, [x], _, { exponent }) => [o.mul(g, o.mul(o.power(x, exponent - 1), exponent))],
   clamp: (o, g, [x], _, { low, high }) => [o.where(o.add(o.greater(o.scalar(low), x), o.greater(x, high)), 0, g)],
@@ -96,6 +97,8 @@ export const derivatives: { readonly [P in Primitive]: Derivative<P> } = {
     const ones = o.constant(new Float32Array(channels * kh * kw).fill(1), [channels, 1, kh, kw]);
     return [o.convInput(o.div(g, poolCount(o, x, ones, attributes)), ones, x, depthwise(o, x, attributes))];
   },
+  gram: (o, g, [a, b]) => [o.mix(g, b), o.mix(g, a, true)],
+  mix: (o, g, [m, x], _, { transpose }) => [transpose ? o.gram(x, g) : o.gram(g, x), o.mix(m, g, !transpose)],
   resize: (o, g, [x], _, attributes) => [o.backend.run("resizeAdjoint", [g, x], attributes)],
   resizeAdjoint: (o, g, [x], _, attributes) => [o.backend.run("resize", [g, x], attributes)],
 };

@@ -46,21 +46,27 @@ const irVersion = 9;
 
 /**
  * Collects the nodes of one ONNX model (https://onnx.ai/onnx/repo-docs/IR.html). Names are given by the writer; nodes are expected
- * in the order of computation, and those that no output needs are left out of the file.
+ * in the order of computation, equal ones are kept once, and those that no output needs are left out of the file.
  */
 export class OnnxModelWriter {
   readonly #nodes: Node[] = [];
   readonly #producers = new Map<string, Node>();
   readonly #initializers = new Map<string, MessageInitShape<typeof TensorProtoSchema>>();
   readonly #constants = new Map<string, string>();
+  readonly #arrays = new Map<ArrayLike<number>, Map<string, string>>();
+  readonly #known = new Map<string, string>();
   #count = 0;
 
-  /** Adds a node with one output and gives its name. */
+  /** Adds a node with one output and gives its name, or gives the name of an equal node's output. */
   node(opType: string, inputs: readonly string[], attributes: NodeAttributes = {}): string {
+    const key = JSON.stringify([opType, inputs, attributes]);
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
     const output = this.#name();
     const node = { opType, inputs: [...inputs], outputs: [output], attributes };
     this.#nodes.push(node);
     this.#producers.set(output, node);
+    this.#known.set(key, output);
     return output;
   }
 
@@ -75,13 +81,14 @@ export class OnnxModelWriter {
     return node.outputs[1];
   }
 
-  /** A constant; equal small constants share one entry. */
+  /** A constant, whose data must not change any more; equal small constants share one entry, and so does the same array. */
   constant(type: ElementType, dims: readonly number[], data: ArrayLike<number>): string {
-    const key =
-      data.length <= 16
-        ? `${type}[${dims.join()}]${Array.from(data, (x) => (Object.is(x, -0) ? "-0" : x)).join()}`
-        : "";
-    const known = key === "" ? undefined : this.#constants.get(key);
+    const small = data.length <= 16;
+    const shape = `${type}[${dims.join()}]`;
+    const key = small ? `${shape}${Array.from(data, (x) => (Object.is(x, -0) ? "-0" : x)).join()}` : shape;
+    const entries = small ? this.#constants : (this.#arrays.get(data) ?? new Map<string, string>());
+    if (!small) this.#arrays.set(data, entries);
+    const known = entries.get(key);
     if (known !== undefined) return known;
     const name = this.#name();
     this.#initializers.set(name, {
@@ -90,7 +97,7 @@ export class OnnxModelWriter {
       dims: dims.map(BigInt),
       rawData: toBytes(type, data),
     });
-    if (key !== "") this.#constants.set(key, name);
+    entries.set(key, name);
     return name;
   }
 
@@ -139,7 +146,9 @@ export class OnnxModelWriter {
 function toBytes(type: ElementType, data: ArrayLike<number>): Uint8Array<ArrayBuffer> {
   const array =
     type === "float"
-      ? Float32Array.from(data)
+      ? data instanceof Float32Array
+        ? (data as Float32Array<ArrayBuffer>)
+        : Float32Array.from(data)
       : type === "double"
         ? Float64Array.from(data)
         : type === "int64"

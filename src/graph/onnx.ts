@@ -438,13 +438,11 @@ const table: { readonly [P in Primitive]: Lowering<P> } = {
   },
   convInput,
   convWeight,
-  maxPool: (builder, [x], attributes) =>
-    // Pooled once, however often the gradient asks where the maxima are.
-    builder.once(`maxPool ${x.name} ${JSON.stringify(attributes)}`, () => ({
-      name: builder.writer.node("MaxPool", [builder.as(x, "float")], windowAttributes(attributes, attributes.kernel)),
-      type: "float",
-      dims: outputDims(x.dims, x.dims[1], attributes.kernel, attributes),
-    })),
+  maxPool: (builder, [x], attributes) => ({
+    name: builder.writer.node("MaxPool", [builder.as(x, "float")], windowAttributes(attributes, attributes.kernel)),
+    type: "float",
+    dims: outputDims(x.dims, x.dims[1], attributes.kernel, attributes),
+  }),
   maxUnpool: (builder, [g, x], attributes) => {
     const { writer } = builder;
     const { indices } = maxima(builder, x, attributes);
@@ -475,6 +473,35 @@ const table: { readonly [P in Primitive]: Lowering<P> } = {
     type: "float",
     dims: outputDims(x.dims, x.dims[1], attributes.kernel, attributes),
   }),
+  gram: (builder, [a, b]) => {
+    const columns = ({ name, dims }: OnnxValue) => builder.reshape(name, [0, dims[1] as number, -1]);
+    const [left, right] = [a, b].map((x) => columns({ ...x, name: builder.as(x, "float") }));
+    const turned = builder.writer.node("Transpose", [right], { perm: [0, 2, 1] });
+    const product = builder.writer.node("MatMul", [left, turned]);
+    return {
+      name: builder.writer.node("Unsqueeze", [product, builder.ints(3)]),
+      type: "float",
+      dims: [a.dims[0], a.dims[1], b.dims[1], 1],
+    };
+  },
+  mix: (builder, [m, x], { transpose }) => {
+    const { writer } = builder;
+    const matrix = writer.node("Squeeze", [builder.as(m, "float"), builder.ints(3)]);
+    const rows = transpose ? writer.node("Transpose", [matrix], { perm: [0, 2, 1] }) : matrix;
+    const product = writer.node("MatMul", [
+      rows,
+      builder.reshape(builder.as(x, "float"), [0, x.dims[1] as number, -1]),
+    ]);
+    const channels = m.dims[transpose ? 2 : 1];
+    const shape = writer.node("Concat", [builder.ints(0, channels as number), builder.sizes(x.name, ["h", "w"])], {
+      axis: 0,
+    });
+    return {
+      name: writer.node("Reshape", [product, shape]),
+      type: "float",
+      dims: [x.dims[0], channels, x.dims[2], x.dims[3]],
+    };
+  },
   resize: (builder, [x, like], { mode, alignCorners }) => {
     const { writer } = builder;
     const sizes = [builder.sizes(x.name, ["n", "c"]), builder.sizes(like.name, ["h", "w"])];
@@ -506,7 +533,6 @@ const table: { readonly [P in Primitive]: Lowering<P> } = {
 /** Writes every operation as nodes of one ONNX model. */
 export class OnnxBackend implements Backend<OnnxValue> {
   readonly writer = new OnnxModelWriter();
-  readonly #once = new Map<string, OnnxValue>();
 
   constant(data: ArrayLike<number>, dims: readonly [number, number, number, number]): OnnxValue {
     return { name: this.writer.constant("float", dims, data), type: "float", dims, constant: data };
@@ -518,13 +544,6 @@ export class OnnxBackend implements Backend<OnnxValue> {
 
   run<P extends Primitive>(primitive: P, operands: readonly OnnxValue[], attributes: Primitives[P]): OnnxValue {
     return (table[primitive] as Lowering<P>)(this, operands, attributes);
-  }
-
-  /** The result of `make`, made at most once for each key. */
-  once(key: string, make: () => OnnxValue): OnnxValue {
-    const value = this.#once.get(key) ?? make();
-    this.#once.set(key, value);
-    return value;
   }
 
   /** The name of a value in the type asked for. */

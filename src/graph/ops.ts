@@ -227,6 +227,16 @@ export class Ops<T> {
     return this.#run("avgPool", [x], attributes);
   }
 
+  /** Of each image, the sums over its pixels of every channel of `a` times every channel of `b`: [n, ca, cb, 1]. */
+  gram(a: T, b: T): T {
+    return this.#run("gram", [a, b], {});
+  }
+
+  /** At every pixel, each image's matrix `m` [n, o, i, 1] (or its transpose) times the channels of `x` [n, i, h, w]. */
+  mix(m: T, x: T, transpose = false): T {
+    return this.#run("mix", [m, x], { transpose });
+  }
+
   /** `x` resized to the height and width of `like`, as PyTorch's `interpolate` without antialiasing. */
   resize(x: T, like: T, options: Partial<ResizeAttributes> = {}): T {
     return this.#run("resize", [x, like], { mode: "bilinear", alignCorners: false, ...options });

@@ -126,6 +126,12 @@ export interface Primitives {
   /** Operands (v, x): the elements of v at the places of x's maxima. */
   maxGather: PoolAttributes;
   avgPool: AveragePoolAttributes;
+  // Matrices [n, rows, columns, 1] of each image.
+  /** Operands (a, b): sums over the pixels of every channel of a times every channel of b, [n, channels of a, channels of b, 1]. */
+  gram: None;
+  /** Operands (m, x): at every pixel the matrix m, or its transpose, times the channels of x. */
+  mix: { transpose: boolean };
+  // Sizes.
   /** Operands (x, like): x resized to the height and width of `like`. */
   resize: ResizeAttributes;
   /** The adjoint of `resize`. Operands (g, like): g taken back to the height and width of `like`. */

@@ -318,6 +318,26 @@ const table: { readonly [P in Primitive]: Run<P> } = {
     });
     return { data: Float64Array.from(means), shape: output };
   },
+  gram: ([a, b]) => {
+    const [n, rows, height, width] = a.shape;
+    return fill([n, rows, b.shape[1], 1], (image, row, column) => {
+      let sum = 0;
+      for (let h = 0; h < height; h++)
+        for (let w = 0; w < width; w++) sum += a.data[at(a, image, row, h, w)] * b.data[at(b, image, column, h, w)];
+      return sum;
+    });
+  },
+  mix: ([m, x], { transpose }) => {
+    const [n, inputs, height, width] = x.shape;
+    return fill([n, m.shape[transpose ? 2 : 1], height, width], (image, channel, h, w) => {
+      let sum = 0;
+      for (let i = 0; i < inputs; i++) {
+        const weight = m.data[transpose ? at(m, image, i, channel, 0) : at(m, image, channel, i, 0)];
+        sum += weight * x.data[at(x, image, i, h, w)];
+      }
+      return sum;
+    });
+  },
   resize: ([x, like], attributes) => {
     const result = zeros([x.shape[0], x.shape[1], like.shape[2], like.shape[3]]);
     visitResize(x.shape, result.shape, attributes, (i, o, weight) => {

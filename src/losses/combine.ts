@@ -2,6 +2,7 @@ import { ReconlossError } from "../errors.ts";
 import { Tensor } from "../tensor.ts";
 import type { Definition, Evaluation, Wants } from "./definition.ts";
 import { BaseLoss, type EvaluateOptions, type Loss } from "./loss.ts";
+import { PreparedTarget, type Target } from "./prepared-target.ts";
 
 /** A weight and the loss that it multiplies. */
 export type Term = readonly [weight: number, loss: Loss];
@@ -30,9 +31,15 @@ class WeightedLoss extends BaseLoss implements Loss {
     this.definition = sumDefinitions(terms);
   }
 
+  override async prepareTarget(target: Tensor): Promise<PreparedTarget> {
+    const features: [Definition, readonly Tensor[]][] = [];
+    for (const [, loss] of this.#terms) features.push(...(await loss.prepareTarget(target)).features);
+    return new PreparedTarget(target, new Map(features));
+  }
+
   async evaluate(
     output: Tensor,
-    target: Tensor | undefined,
+    target: Target | undefined,
     wants: Wants,
     options?: EvaluateOptions,
   ): Promise<Evaluation> {
@@ -68,6 +75,9 @@ function sumDefinitions(terms: readonly Term[]): Definition | undefined {
   const defined = terms.map(([weight, loss]) => ({ weight, loss, definition: loss.definition }));
   if (defined.some(({ definition }) => definition === undefined || definition.poolScores)) return undefined;
   return {
+    prepare: async () => {
+      for (const { definition } of defined) await definition?.prepare?.();
+    },
     bySize: defined.some(({ definition }) => definition?.bySize),
     weighable: defined.every(({ definition }) => definition?.weighable),
     score: (o, images) =>

@@ -9,14 +9,22 @@ export interface Images<T> {
   target: T;
   /** [n or 1, 1, h, w], not negative. */
   weight?: T;
+  /** What {@link Definition.targetFeatures} gives of the target, where it was computed before. */
+  targetFeatures?: readonly T[];
 }
 
 /** A loss as mathematics: pure functions over `Ops`, from which every backend takes values and gradients. */
 export interface Definition {
+  /** Awaited before any of the functions is called; loads what they are written with, such as a network's weights. */
+  prepare?(): Promise<void>;
   /** The score of each image, [n, 1, 1, 1]. */
   score<T>(o: Ops<T>, images: Images<T>): T;
   /** The score's contributions by place, [n, 1, h, w] or smaller by a window's border. */
   map?<T>(o: Ops<T>, images: Images<T>): T;
+  /** What the score adds up, by name, each [n, 1, 1, 1]: the layers of a network. */
+  terms?<T>(o: Ops<T>, images: Images<T>): Readonly<Record<string, T>>;
+  /** What is computed of the target alone, so that it can be computed once for many outputs. */
+  targetFeatures?<T>(o: Ops<T>, target: T): readonly T[];
   /** What is said of a score, elementwise: decibels of a squared error. Default: the score itself. */
   say?<T>(o: Ops<T>, score: T): T;
   /** Whether the scores of a batch are averaged before they are said, not after. */
@@ -45,6 +53,6 @@ export interface Evaluation {
   grad?: Tensor;
   /** [n, 1, h, w], or smaller by the border that a window cannot reach. */
   map?: Tensor;
-  /** For a sum: the value of each term as it enters the sum, before its weight, by specification. */
+  /** For a sum: the value of each term as it enters the sum, before its weight, by specification. For a network: the value of each layer. */
   terms?: Readonly<Record<string, number>>;
 }

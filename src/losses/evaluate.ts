@@ -12,6 +12,8 @@ export interface DefinedValues<T> {
   perImage: T;
   grad?: T;
   map?: T;
+  /** Each [1, 1, 1, 1], a mean over the batch. */
+  terms?: Readonly<Record<string, T>>;
 }
 
 /** The value of a batch from the scores of its images. */
@@ -33,11 +35,21 @@ export function evaluateDefinition<T>(
     perImage: definition.say?.(o, scores) ?? scores,
   };
   if (wants.map && definition.map) result.map = definition.map(o, images);
+  if (definition.terms) {
+    const terms = Object.entries(definition.terms(o, images));
+    result.terms = Object.fromEntries(terms.map(([name, scores]) => [name, o.mean(scores, "n")]));
+  }
   if (!wants.grad) return result;
   const { value, gradients } = differentiate(
     o,
     ({ o, lift }, [output]) => {
-      const traced = { output, target: lift(images.target), weight: images.weight && lift(images.weight) };
+      const { target, weight, targetFeatures } = images;
+      const traced = {
+        output,
+        target: lift(target),
+        weight: weight && lift(weight),
+        targetFeatures: targetFeatures?.map(lift),
+      };
       return poolScores(o, definition, definition.score(o, traced));
     },
     [images.output],
@@ -45,29 +57,21 @@ export function evaluateDefinition<T>(
   return { ...result, value, grad: gradients[0] };
 }
 
-type OutputName = keyof DefinedValues<unknown>;
-type CompiledLoss = Program<"output" | "target" | "weight", OutputName>;
+type CompiledProgram = Program<string, string>;
 
 /** Sizes come and go, so each definition keeps only the programs that it used last. */
 const programsKept = 8;
-const programs = new WeakMap<Definition, Map<string, Promise<CompiledLoss>>>();
+const programs = new WeakMap<Definition, Map<string, Promise<CompiledProgram>>>();
 
-function programFor(definition: Definition, images: Images<Tensor>, wants: Wants): Promise<CompiledLoss> {
-  const [, c, h, w] = images.output.shape;
-  const size = definition.bySize ? [h, w] : ["h", "w"];
-  const dims = ["n", c, ...size] as unknown as InputDims;
-  const weight = images.weight && ([images.weight.shape[0] === 1 ? 1 : "n", 1, ...size] as unknown as InputDims);
-  const key = JSON.stringify([dims, weight, wants.grad === true, wants.map === true]);
-  const cache = programs.get(definition) ?? new Map<string, Promise<CompiledLoss>>();
+/** The program of a definition under this key, made if it is not there. */
+function programFor(
+  definition: Definition,
+  key: string,
+  make: () => Promise<CompiledProgram>,
+): Promise<CompiledProgram> {
+  const cache = programs.get(definition) ?? new Map<string, Promise<CompiledProgram>>();
   programs.set(definition, cache);
-  const program =
-    cache.get(key) ??
-    compile(
-      { output: dims, target: dims, ...(weight && { weight }) } as Record<keyof Images<unknown>, InputDims>,
-      (o, inputs) => ({
-        ...evaluateDefinition(o, definition, inputs, wants),
-      }),
-    );
+  const program = cache.get(key) ?? make();
   // Deleting and setting again moves the key to the end: the first one is the one unused for longest.
   cache.delete(key);
   cache.set(key, program);
@@ -76,19 +80,75 @@ function programFor(definition: Definition, images: Images<Tensor>, wants: Wants
   return program;
 }
 
+/** The dims of a batch of images: height and width by number only where the mathematics depends on them. */
+function imageDims(definition: Definition, { shape: [, c, h, w] }: Tensor): InputDims {
+  return definition.bySize ? ["n", c, h, w] : ["n", c, "h", "w"];
+}
+
+/** What names a score that is a term, among the outputs of a program. */
+const termPrefix = "term ";
+const featureName = (index: number) => `feature ${index}`;
+
 function toTensor({ data, shape }: ProgramOutput): Tensor {
   return data instanceof Float32Array ? new Tensor(data, shape) : Tensor.from(data, shape);
 }
 
+/** What a definition computes of a target alone. */
+export async function targetFeatures(definition: Definition, target: Tensor): Promise<Tensor[]> {
+  const dims = imageDims(definition, target);
+  const program = await programFor(definition, `target ${JSON.stringify(dims)}`, async () => {
+    await definition.prepare?.();
+    return compile<string, string>({ target: dims }, (o, { target }) =>
+      Object.fromEntries((definition.targetFeatures?.(o, target) ?? []).map((x, index) => [featureName(index), x])),
+    );
+  });
+  return Object.values(await program.run({ target })).map(toTensor);
+}
+
 /** Evaluates a definition natively; programs are compiled once for each combination of channels and wants. */
 export async function evaluateGraph(definition: Definition, images: Images<Tensor>, wants: Wants): Promise<Evaluation> {
-  const program = await programFor(definition, images, wants);
-  const results: Partial<Record<OutputName, ProgramOutput>> = await program.run(images as Required<Images<Tensor>>);
-  const { value, perImage, grad, map } = results;
+  const { output, target, weight, targetFeatures = [] } = images;
+  const dims = imageDims(definition, output);
+  const inputs: Record<string, InputDims> = { output: dims, target: dims };
+  if (weight) inputs.weight = [weight.shape[0] === 1 ? 1 : "n", 1, dims[2], dims[3]];
+  for (const [index, { shape }] of targetFeatures.entries()) {
+    inputs[featureName(index)] = ["n", shape[1], `h${index}`, `w${index}`];
+  }
+  const key = JSON.stringify([inputs, wants.grad === true, wants.map === true]);
+  const program = await programFor(definition, key, async () => {
+    await definition.prepare?.();
+    return compile<string, string>(inputs, (o, values) => {
+      const features = targetFeatures.map((_, index) => values[featureName(index)]);
+      const { terms = {}, ...rest } = evaluateDefinition(
+        o,
+        definition,
+        {
+          output: values.output,
+          target: values.target,
+          weight: values.weight,
+          targetFeatures: features.length > 0 ? features : undefined,
+        },
+        wants,
+      );
+      return {
+        ...rest,
+        ...Object.fromEntries(Object.entries(terms).map(([name, value]) => [termPrefix + name, value])),
+      };
+    });
+  });
+  const results: Record<string, ProgramOutput> = await program.run({
+    output,
+    target,
+    ...(weight && { weight }),
+    ...Object.fromEntries(targetFeatures.map((tensor, index) => [featureName(index), tensor])),
+  });
+  const { value, perImage, grad, map, ...terms } = results;
+  const named = Object.entries(terms).map(([name, { data }]) => [name.slice(termPrefix.length), data[0]]);
   return {
-    value: (value as ProgramOutput).data[0],
-    perImage: Float64Array.from((perImage as ProgramOutput).data),
+    value: value.data[0],
+    perImage: Float64Array.from(perImage.data),
     ...(grad ? { grad: toTensor(grad) } : {}),
     ...(map ? { map: toTensor(map) } : {}),
+    ...(named.length > 0 ? { terms: Object.fromEntries(named) } : {}),
   };
 }

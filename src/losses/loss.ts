@@ -1,8 +1,9 @@
 import { ReconlossError } from "../errors.ts";
 import { firstNonFinite, formatShape, type Shape, sameShape, Tensor } from "../tensor.ts";
 import type { Definition, Evaluation, Wants } from "./definition.ts";
-import { evaluateGraph } from "./evaluate.ts";
+import { evaluateGraph, targetFeatures } from "./evaluate.ts";
 import { type OptionsOf, type OptionValue, resolveOptions, type Schema } from "./options.ts";
+import { PreparedTarget, type Target, targetTensor } from "./prepared-target.ts";
 
 /** What a call may say beyond the two batches. */
 export interface EvaluateOptions {
@@ -28,20 +29,22 @@ export interface Loss {
   readonly offset: number;
   /** The mathematics, where the loss is a function over `Ops`. */
   readonly definition?: Definition;
+  /** A target of which everything that the loss computes of it alone is computed now, once for many outputs. */
+  prepareTarget(target: Tensor): Promise<PreparedTarget>;
   /** The value of the batch: the mean over its images unless the loss says otherwise. */
-  value(output: Tensor, target?: Tensor, options?: EvaluateOptions): Promise<number>;
+  value(output: Tensor, target?: Target, options?: EvaluateOptions): Promise<number>;
   /** The value of each image. */
-  perImage(output: Tensor, target?: Tensor, options?: EvaluateOptions): Promise<Float64Array>;
+  perImage(output: Tensor, target?: Target, options?: EvaluateOptions): Promise<Float64Array>;
   /** The value of the batch and its gradient with respect to the output. */
   valueAndGrad(
     output: Tensor,
-    target?: Tensor,
+    target?: Target,
     options?: EvaluateOptions,
   ): Promise<{ value: number; grad: Tensor; terms?: Readonly<Record<string, number>> }>;
   /** The value's contributions by place. */
-  map(output: Tensor, target?: Tensor, options?: EvaluateOptions): Promise<Tensor>;
+  map(output: Tensor, target?: Target, options?: EvaluateOptions): Promise<Tensor>;
   /** All of these in one pass. */
-  evaluate(output: Tensor, target: Tensor | undefined, wants: Wants, options?: EvaluateOptions): Promise<Evaluation>;
+  evaluate(output: Tensor, target: Target | undefined, wants: Wants, options?: EvaluateOptions): Promise<Evaluation>;
 }
 
 /** What is said about a loss besides its mathematics. */
@@ -57,20 +60,28 @@ export interface LossInfo<S extends Schema = Schema> {
   readonly presets?: Readonly<Record<string, Partial<OptionsOf<S>>>>;
 }
 
-/** A function that makes a loss from its options, with what there is to know about it. */
-export type LossFactory<S extends Schema = Schema> = ((options?: Partial<OptionsOf<S>>) => Loss) & {
+/**
+ * A function that makes a loss from its options, with what there is to know about it. `R` is what else the loss can be given, such as
+ * weights: things that no specification can spell.
+ */
+export type LossFactory<S extends Schema = Schema, R = undefined> = ((
+  options?: Partial<OptionsOf<S>>,
+  resources?: R,
+) => Loss) & {
   readonly info: LossInfo<S>;
 };
 
 /** What {@link defineLoss} is told. */
-export interface LossDefinition<S extends Schema> extends LossInfo<S> {
+export interface LossDefinition<S extends Schema, R = undefined> extends LossInfo<S> {
   /** Default true. */
   readonly needsTarget?: boolean;
   /** For losses where higher is better: see {@link Loss.offset}. Default 0. */
   readonly offset?: number;
   /** What is wrong with images of this shape, if anything, as the end of a sentence that begins with the shape. */
   readonly refuse?: (options: OptionsOf<S>, shape: Shape) => string | undefined;
-  readonly define: (options: OptionsOf<S>) => Definition;
+  /** The values that a target has; default: from 0 to the option `dataRange`, where there is one. */
+  readonly range?: (options: OptionsOf<S>) => readonly [low: number, high: number];
+  readonly define: (options: OptionsOf<S>, resources?: R) => Definition;
 }
 
 /**
@@ -92,11 +103,11 @@ export interface LossDefinition<S extends Schema> extends LossInfo<S> {
  * await brightness().value(Tensor.full([1, 1, 4, 4], 0.75), Tensor.full([1, 1, 4, 4], 0.25)); // 0.25
  * ```
  */
-export function defineLoss<S extends Schema>(definition: LossDefinition<S>): LossFactory<S> {
+export function defineLoss<S extends Schema, R = undefined>(definition: LossDefinition<S, R>): LossFactory<S, R> {
   const { name, summary, better, source, options: schema, presets } = definition;
-  const make = (given: Partial<OptionsOf<S>> = {}): Loss => {
+  const make = (given: Partial<OptionsOf<S>> = {}, resources?: R): Loss => {
     const options = resolveOptions(name, schema, given, presets as Parameters<typeof resolveOptions>[3]);
-    return new DefinedLoss(definition, options, specOf(name, schema, given));
+    return new DefinedLoss(definition, options, specOf(name, schema, given), resources);
   };
   return Object.assign(make, { info: { name, summary, better, source, options: schema, presets } });
 }
@@ -114,31 +125,35 @@ export abstract class BaseLoss {
   abstract readonly hasMap: boolean;
   abstract evaluate(
     output: Tensor,
-    target: Tensor | undefined,
+    target: Target | undefined,
     wants: Wants,
     options?: EvaluateOptions,
   ): Promise<Evaluation>;
 
-  async value(output: Tensor, target?: Tensor, options?: EvaluateOptions): Promise<number> {
+  async prepareTarget(target: Tensor): Promise<PreparedTarget> {
+    return new PreparedTarget(target);
+  }
+
+  async value(output: Tensor, target?: Target, options?: EvaluateOptions): Promise<number> {
     return (await this.evaluate(output, target, {}, options)).value;
   }
 
-  async perImage(output: Tensor, target?: Tensor, options?: EvaluateOptions): Promise<Float64Array> {
+  async perImage(output: Tensor, target?: Target, options?: EvaluateOptions): Promise<Float64Array> {
     return (await this.evaluate(output, target, {}, options)).perImage;
   }
 
-  async valueAndGrad(output: Tensor, target?: Tensor, options?: EvaluateOptions) {
+  async valueAndGrad(output: Tensor, target?: Target, options?: EvaluateOptions) {
     const { value, grad, terms } = await this.evaluate(output, target, { grad: true }, options);
     return { value, grad: grad as Tensor, ...(terms ? { terms } : {}) };
   }
 
-  async map(output: Tensor, target?: Tensor, options?: EvaluateOptions): Promise<Tensor> {
+  async map(output: Tensor, target?: Target, options?: EvaluateOptions): Promise<Tensor> {
     if (!this.hasMap) throw new ReconlossError("invalid-argument", `${this.name}: this loss has no map`);
     return (await this.evaluate(output, target, { map: true }, options)).map as Tensor;
   }
 }
 
-class DefinedLoss<S extends Schema> extends BaseLoss implements Loss {
+class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
   readonly name: string;
   readonly spec: string;
   readonly options: OptionsOf<S>;
@@ -148,8 +163,9 @@ class DefinedLoss<S extends Schema> extends BaseLoss implements Loss {
   readonly offset: number;
   readonly definition: Definition;
   readonly #refuse: LossDefinition<S>["refuse"];
+  readonly #range?: readonly [low: number, high: number];
 
-  constructor(definition: LossDefinition<S>, options: OptionsOf<S>, spec: string) {
+  constructor(definition: LossDefinition<S, R>, options: OptionsOf<S>, spec: string, resources?: R) {
     super();
     this.name = definition.name;
     this.spec = spec;
@@ -157,29 +173,48 @@ class DefinedLoss<S extends Schema> extends BaseLoss implements Loss {
     this.better = definition.better;
     this.needsTarget = definition.needsTarget ?? true;
     this.offset = definition.offset ?? 0;
-    this.definition = definition.define(options);
+    this.definition = definition.define(options, resources);
     this.hasMap = this.definition.map !== undefined;
     this.#refuse = definition.refuse;
+    const { dataRange } = options;
+    this.#range = definition.range?.(options) ?? (typeof dataRange === "number" ? [0, dataRange] : undefined);
+  }
+
+  override async prepareTarget(target: Tensor): Promise<PreparedTarget> {
+    this.#check(target, target);
+    if (this.definition.targetFeatures === undefined) return new PreparedTarget(target);
+    return new PreparedTarget(target, new Map([[this.definition, await targetFeatures(this.definition, target)]]));
   }
 
   async evaluate(
     output: Tensor,
-    target: Tensor | undefined,
+    target: Target | undefined,
     wants: Wants,
     { weight }: EvaluateOptions = {},
   ): Promise<Evaluation> {
-    const compared = this.needsTarget ? target : output;
-    checkImages(this.name, output, compared, this.options.dataRange);
+    const compared = this.needsTarget ? targetTensor(target) : output;
+    this.#check(output, compared);
+    if (weight !== undefined) checkWeight(this.name, output, weight, this.definition);
+    const features = target instanceof PreparedTarget ? target.features.get(this.definition) : undefined;
+    const images = { output, target: compared as Tensor, weight, targetFeatures: features };
+    return evaluateGraph(this.definition, images, wants);
+  }
+
+  #check(output: Tensor, target: Tensor | undefined): void {
+    checkImages(this.name, output, target, this.#range);
     const refusal = this.#refuse?.(this.options, output.shape);
     if (refusal !== undefined) {
       throw new ReconlossError("shape", `${this.name}: output is ${formatShape(output.shape)}, ${refusal}`);
     }
-    if (weight !== undefined) checkWeight(this.name, output, weight, this.definition);
-    return evaluateGraph(this.definition, { output, target: compared as Tensor, weight }, wants);
   }
 }
 
-function checkImages(name: string, output: Tensor, target: Tensor | undefined, dataRange: unknown): void {
+function checkImages(
+  name: string,
+  output: Tensor,
+  target: Tensor | undefined,
+  range: readonly [low: number, high: number] | undefined,
+): void {
   for (const [argument, tensor] of [
     ["output", output],
     ["target", target],
@@ -197,21 +232,23 @@ function checkImages(name: string, output: Tensor, target: Tensor | undefined, d
   if (!sameShape(a, b)) {
     throw new ReconlossError("shape", `${name}: output is ${formatShape(a)} but target is ${formatShape(b)}`);
   }
-  if (typeof dataRange === "number") checkRange(name, target as Tensor, dataRange);
+  if (range !== undefined) checkRange(name, target as Tensor, range);
 }
 
 /** Targets may overshoot their range by half of it, as resampled ones do; further out, the range is not what was said. */
-function checkRange(name: string, target: Tensor, dataRange: number): void {
+function checkRange(name: string, target: Tensor, [black, white]: readonly [number, number]): void {
   let [low, high] = [0, 0];
   for (const value of target.data) {
     if (value < low) low = value;
     else if (value > high) high = value;
   }
-  if (low < -0.5 * dataRange || high > 1.5 * dataRange) {
+  const slack = (white - black) / 2;
+  if (low < black - slack || high > white + slack) {
     const found = `target (${formatShape(target.shape)}) has values from ${low} to ${high}`;
+    const expected = black === 0 ? `dataRange is ${white}` : `the images' range is [${black}, ${white}]`;
     throw new ReconlossError(
       "range",
-      `${name}: ${found}, but dataRange is ${dataRange}; scale the images to [0, ${dataRange}] or say which dataRange they have`,
+      `${name}: ${found}, but ${expected}; scale the images to [${black}, ${white}] or say which range they have`,
     );
   }
 }

@@ -1,0 +1,143 @@
+import type { Ops } from "../graph/ops.ts";
+import { alexnet } from "../nets/alexnet.ts";
+import { parameter } from "../nets/layers.ts";
+import type { Network } from "../nets/network.ts";
+import { type ChannelStatistics, normalise } from "../nets/normalise.ts";
+import { squeezenet } from "../nets/squeezenet.ts";
+import type { TensorShapes } from "../nets/state-dict.ts";
+import { vgg } from "../nets/vgg.ts";
+import type { Definition, Images } from "./definition.ts";
+import { defineLoss } from "./loss.ts";
+import {
+  imageRange,
+  LazyWeights,
+  loadWeights,
+  rangeOptions,
+  refuseForNetwork,
+  toUnitColour,
+  type WeightSource,
+} from "./network-loss.ts";
+import { choice, flag } from "./options.ts";
+
+/** The network under each name of the paper, where it is tapped, and how many channels there are. */
+const trunks: Readonly<Record<string, { network: Network; taps: readonly string[]; channels: readonly number[] }>> = {
+  alex: {
+    network: alexnet,
+    taps: ["relu1", "relu2", "relu3", "relu4", "relu5"],
+    channels: [64, 192, 384, 256, 256],
+  },
+  vgg: {
+    network: vgg("vgg16"),
+    taps: ["relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3"],
+    channels: [64, 128, 256, 512, 512],
+  },
+  squeeze: {
+    network: squeezenet,
+    taps: ["relu1", "fire3", "fire5", "fire6", "fire7", "fire8", "fire9"],
+    channels: [64, 128, 256, 384, 384, 512, 512],
+  },
+};
+
+/**
+ * What version 0.1 subtracts and divides by, said of images in [0, 1]: the original does it to images in [-1, 1] with the shift
+ * (-0.030, -0.088, -0.188) and the scale (0.458, 0.448, 0.450), rounded from ImageNet's statistics.
+ */
+const scaling: ChannelStatistics = {
+  mean: [-0.03, -0.088, -0.188].map((shift) => (shift + 1) / 2),
+  std: [0.458, 0.448, 0.45].map((scale) => scale / 2),
+};
+
+/** Version 0.0 fed images in [-1, 1] to the networks as they are. */
+const signed: ChannelStatistics = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
+
+const headName = (layer: number) => `lin${layer}.model.1.weight`;
+
+/** Every pixel's channels scaled to length 1; a pixel of zeros stays zero, with a finite gradient. */
+export function unitLength<T>(o: Ops<T>, x: T): T {
+  const length = o.root(o.sum(o.square(x), "c"));
+  return o.mul(x, o.div(1, o.add(length, 1e-10)));
+}
+
+/** Weights of {@link lpips} from elsewhere than the weights folder. */
+export interface LpipsResources {
+  /** The network: torchvision's tensors. */
+  trunk?: WeightSource;
+  /** The linear heads: `lin0.model.1.weight` ... */
+  heads?: WeightSource;
+}
+
+/**
+ * Learned perceptual image patch similarity (Zhang, Isola, Efros, Shechtman, Wang 2018): the distance between deep features of two
+ * images, channels scaled to unit length at every pixel and weighed by heads fitted to human judgements; 0 for identical images, lower is better.
+ *
+ * Images are RGB in [0, dataRange], as in the original with `normalize=True`; `range=signed` says that they are in
+ * [-dataRange, dataRange] already (the original's default). `net` is `alex` (the default, the published scores), `vgg` (for training) or `squeeze`;
+ * `version` 0.1, or 0.0 without its input scaling; `heads=false` sums the channels unweighted, the original's `lpips=False`.
+ * The value of each layer is in `terms`; the map (the original's `spatial=True`) is the sum of the layers' maps enlarged to the image, [n, 1, h, w].
+ *
+ * Values equal the `lpips` package's. So do gradients where that has them: where all channels of a pixel are zero, or
+ * images are identical, the root of the length has an infinite slope, which the original's small number outside the root does not
+ * prevent; here the slope of the root at 0 is 0, so that every gradient is finite.
+ *
+ * @throws {ReconlossError} `shape` for images too small for the network (31 pixels for `alex`, 16 for `vgg`, 15 for `squeeze`) or of
+ * other than 1 or 3 channels; `missing-weights` or `checkpoint` when weights are not there or not what they should be
+ * @example
+ * ```ts
+ * import { lpips } from "reconloss";
+ * const loss = lpips({ net: "vgg" });
+ * loss.spec; // "lpips(net=vgg)"
+ * ```
+ */
+export const lpips = defineLoss({
+  name: "lpips",
+  summary: "learned perceptual image patch similarity",
+  better: "lower",
+  source: "Zhang et al. 2018, eq. 1; richzhang/PerceptualSimilarity (lpips)",
+  options: {
+    net: choice(["alex", "vgg", "squeeze"], "alex", "the network whose features are compared"),
+    version: choice(["0.1", "0.0"], "0.1", "of the published heads; 0.0 has no input scaling"),
+    heads: flag(true, "weigh channels by the fitted heads, or sum them"),
+    ...rangeOptions,
+  },
+  refuse: ({ net }, shape) => {
+    const { network, taps } = trunks[net];
+    return refuseForNetwork(shape, network.name, network.leastSize(taps));
+  },
+  range: imageRange,
+  define: (options, resources: LpipsResources = {}): Definition => {
+    const { net, version, heads } = options;
+    const { network, taps, channels } = trunks[net];
+    const trunk = new LazyWeights(() => loadWeights(network.name, network.tensors(taps), resources.trunk));
+    const headShapes: TensorShapes = Object.fromEntries(channels.map((count, i) => [headName(i), [1, count, 1, 1]]));
+    const headFile = `lpips-${net}${version === "0.0" ? "-v0.0" : ""}`;
+    const linear = new LazyWeights(() => loadWeights(headFile, headShapes, resources.heads));
+
+    const features = <T>(o: Ops<T>, image: T): T[] => {
+      const unit = toUnitColour(o, image, options);
+      const input = normalise(o, unit, version === "0.1" ? scaling : signed);
+      return network.features(o, input, trunk.tensors, taps).map((x) => unitLength(o, x));
+    };
+    /** The squared differences of each layer, [n, c, h, w]. */
+    const differences = <T>(o: Ops<T>, images: Images<T>): T[] => {
+      const targets = images.targetFeatures ?? features(o, images.target);
+      return features(o, images.output).map((x, layer) => o.square(o.sub(x, targets[layer])));
+    };
+    const weigh = <T>(o: Ops<T>, x: T, layer: number): T =>
+      o.sum(heads ? o.mul(x, parameter(o, linear.tensors, headName(layer))) : x, "c");
+    const layers = <T>(o: Ops<T>, images: Images<T>): T[] =>
+      differences(o, images).map((x, layer) => weigh(o, o.mean(x, "hw"), layer));
+    return {
+      prepare: async () => {
+        await trunk.prepare();
+        if (heads) await linear.prepare();
+      },
+      targetFeatures: features,
+      score: (o, images) => layers(o, images).reduce((sum, layer) => o.add(sum, layer)),
+      terms: (o, images) => Object.fromEntries(layers(o, images).map((value, layer) => [taps[layer], value])),
+      map: (o, images) =>
+        differences(o, images)
+          .map((x, layer) => o.resize(weigh(o, x, layer), images.output))
+          .reduce((sum, layer) => o.add(sum, layer)),
+    };
+  },
+});

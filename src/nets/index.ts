@@ -1,0 +1,6 @@
+export { alexnet } from "./alexnet.ts";
+export { Network } from "./network.ts";
+export { type ChannelStatistics, imagenetStatistics, normalise } from "./normalise.ts";
+export { squeezenet } from "./squeezenet.ts";
+export type { StateDict, TensorShapes, WeightTensor } from "./state-dict.ts";
+export { type VggOptions, vgg } from "./vgg.ts";

@@ -1,0 +1,96 @@
+import { ReconlossError } from "../errors.ts";
+import type { Ops } from "../graph/ops.ts";
+import type { StateDict, TensorShapes } from "./state-dict.ts";
+
+/** One step of a network: the tensors it needs, what it does, and what it does to an image's height or width. */
+export interface Layer {
+  readonly tensors: TensorShapes;
+  apply<T>(o: Ops<T>, x: T, weights: StateDict): T;
+  size(before: number): number;
+}
+
+/** A tensor as a value: a vector as one number per channel, a convolution's weight as it is. */
+export function parameter<T>(o: Ops<T>, weights: StateDict, name: string): T {
+  const tensor = weights[name];
+  if (tensor === undefined) throw new ReconlossError("checkpoint", `weights: tensor ${name} is missing`);
+  const { shape, data } = tensor;
+  return o.constant(data, shape.length === 1 ? [1, shape[0], 1, 1] : (shape as [number, number, number, number]));
+}
+
+/** `nn.Conv2d` with a bias. */
+export function conv(
+  name: string,
+  inputs: number,
+  outputs: number,
+  kernel: number,
+  { stride = 1, padding = 0 }: { stride?: number; padding?: number } = {},
+): Layer {
+  const [weight, bias] = [`${name}.weight`, `${name}.bias`];
+  return {
+    tensors: { [weight]: [outputs, inputs, kernel, kernel], [bias]: [outputs] },
+    apply: (o, x, weights) =>
+      o.add(o.conv2d(x, parameter(o, weights, weight), { stride, padding }), parameter(o, weights, bias)),
+    size: (before) => Math.floor((before + 2 * padding - kernel) / stride) + 1,
+  };
+}
+
+/** `nn.BatchNorm2d` as it is after training: the running statistics are constants. */
+export function batchNorm(name: string, channels: number): Layer {
+  const parts = ["weight", "bias", "running_mean", "running_var"];
+  return {
+    tensors: Object.fromEntries(parts.map((part) => [`${name}.${part}`, [channels]])),
+    apply: (o, x, weights) => {
+      const [weight, bias, mean, variance] = parts.map((part) => weights[`${name}.${part}`].data);
+      const scale = weight.map((value, c) => value / Math.sqrt(variance[c] + 1e-5));
+      const shift = bias.map((value, c) => value - mean[c] * scale[c]);
+      return o.add(o.mul(x, o.constant(scale, [1, channels, 1, 1])), o.constant(shift, [1, channels, 1, 1]));
+    },
+    size: (before) => before,
+  };
+}
+
+/** `nn.ReLU`. */
+export const relu: Layer = { tensors: {}, apply: (o, x) => o.relu(x), size: (before) => before };
+
+/** `nn.MaxPool2d`; `ceilMode` rounds the size up. */
+export function maxPool(kernel: number, stride: number, ceilMode = false): Layer {
+  const round = ceilMode ? Math.ceil : Math.floor;
+  return {
+    tensors: {},
+    apply: (o, x) => o.maxPool(x, kernel, { stride, ceilMode }),
+    size: (before) => round((before - kernel) / stride) + 1,
+  };
+}
+
+/** `nn.AvgPool2d` of 2x2 pixels. */
+export const averagePool: Layer = {
+  tensors: {},
+  apply: (o, x) => o.avgPool(x, 2),
+  size: (before) => Math.floor(before / 2),
+};
+
+/** Layers one after the other, as one. */
+export function sequence(layers: readonly Layer[]): Layer {
+  return {
+    tensors: Object.assign({}, ...layers.map(({ tensors }) => tensors)),
+    apply: (o, x, weights) => layers.reduce((value, layer) => layer.apply(o, value, weights), x),
+    size: (before) => layers.reduce((size, layer) => layer.size(size), before),
+  };
+}
+
+/** SqueezeNet's Fire module: a 1x1 convolution to few channels, then 1x1 and 3x3 convolutions side by side. */
+export function fire(name: string, inputs: number, squeezed: number, expanded: number): Layer {
+  const squeeze = sequence([conv(`${name}.squeeze`, inputs, squeezed, 1), relu]);
+  const branches = [
+    sequence([conv(`${name}.expand1x1`, squeezed, expanded, 1), relu]),
+    sequence([conv(`${name}.expand3x3`, squeezed, expanded, 3, { padding: 1 }), relu]),
+  ];
+  return {
+    tensors: Object.assign({}, squeeze.tensors, ...branches.map(({ tensors }) => tensors)),
+    apply: (o, x, weights) => {
+      const narrow = squeeze.apply(o, x, weights);
+      return o.concat(branches.map((branch) => branch.apply(o, narrow, weights)));
+    },
+    size: (before) => before,
+  };
+}
