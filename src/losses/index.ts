@@ -11,10 +11,13 @@ export {
   type LossFactory,
   type LossInfo,
 } from "./loss.ts";
+export { type LpipsResources, lpips } from "./lpips.ts";
 export { msSsim } from "./ms-ssim.ts";
 export { mse } from "./mse.ts";
 export type { Option, OptionsOf, OptionValue, Schema } from "./options.ts";
 export { parseLoss, parseLosses } from "./parse.ts";
+export { type PerceptualResources, perceptual } from "./perceptual.ts";
+export { PreparedTarget, type Target } from "./prepared-target.ts";
 export { psnr } from "./psnr.ts";
 export { lossFactories } from "./registry.ts";
 export { ssim } from "./ssim.ts";

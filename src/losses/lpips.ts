@@ -79,7 +79,7 @@ export interface LpipsResources {
  * images are identical, the root of the length has an infinite slope, which the original's small number outside the root does not
  * prevent; here the slope of the root at 0 is 0, so that every gradient is finite.
  *
- * @throws {ReconlossError} `shape` for images too small for the network (31 pixels for `alex`, 16 for `vgg`, 15 for `squeeze`) or of
+ * @throws {ReconlossError} `shape` for images too small for the network (31 pixels for `alex`, 16 for `vgg`, 17 for `squeeze`) or of
  * other than 1 or 3 channels; `missing-weights` or `checkpoint` when weights are not there or not what they should be
  * @example
  * ```ts
