@@ -1,0 +1,153 @@
+import { Command, Option } from "commander";
+import {
+  type Comparison,
+  comparePairs,
+  type Failure,
+  holding,
+  type Note,
+  type Outcome,
+  parseConditions,
+  summarise,
+  toCsv,
+  toJson,
+  unpairedFailures,
+} from "../compare/index.ts";
+import { writeFileAtomically } from "../files.ts";
+import { pairPaths } from "../image/index.ts";
+import { parseLosses } from "../losses/index.ts";
+import { type MapFile, writeMapScales, writeMaps } from "../report/index.ts";
+import { progressBar } from "./progress.ts";
+import { comparisonTable } from "./table.ts";
+import { coloursFor, printable, type Terminal } from "./terminal.ts";
+
+/** What is computed when nothing is said. */
+const defaultMetrics = "psnr,ssim,ms-ssim,deltaE,l1";
+
+/** Rows of a table on a terminal, and failures that are told one by one. */
+const rowsShown = 40;
+const failuresShown = 20;
+
+interface Options {
+  metrics: string;
+  json?: boolean;
+  csv?: string;
+  report?: string;
+  maps?: string;
+  fail?: string;
+  alpha: "reject" | "composite";
+  progress: boolean;
+}
+
+/** `reconloss compare`; `finish` receives the exit code. */
+export function compareCommand(terminal: Terminal, finish: (code: number) => void): Command {
+  return new Command("compare")
+    .description("compare output images with their targets")
+    .argument("<outputs>", "an image, or a folder of images")
+    .argument("<targets>", "the target, or a folder with the targets under the same names")
+    .option("-m, --metrics <list>", "losses with their options, separated by commas", defaultMetrics)
+    .option("--json", "print one JSON object instead of a table")
+    .option("--csv <file>", "write a table of all pairs")
+    .option("--report <file.html>", "write a page to look at: images, error maps, distributions")
+    .option("--maps <folder>", "write each error map as a false-colour PNG")
+    .option("--fail <conditions>", "exit with 1 if one holds of the mean: psnr<30,ssim<0.9")
+    .addOption(
+      new Option("--alpha <mode>", "transparent pixels: refuse the image, or lay it over white")
+        .choices(["reject", "composite"])
+        .default("reject"),
+    )
+    .option("--no-progress", "no progress bar")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  reconloss compare output.png target.png
+  reconloss compare outputs/ targets/ --report report.html
+  reconloss compare outputs/ targets/ -m "psnr(channels=y-bt601,crop=4), ssim(channels=y-bt601,crop=4)"
+  reconloss compare outputs/ targets/ --json --fail "psnr<30, ssim<0.9"
+
+Exit codes: 0 all well; 1 a pair failed, an image has no partner, or a --fail condition holds; 2 wrong usage.
+"reconloss losses" tells which losses there are and what options they take.`,
+    )
+    .action(async (outputs: string, targets: string, options: Options) => {
+      finish(await compare(outputs, targets, options, terminal));
+    });
+}
+
+async function compare(outputs: string, targets: string, options: Options, terminal: Terminal): Promise<number> {
+  const losses = parseLosses(options.metrics);
+  const conditions = options.fail === undefined ? [] : parseConditions(options.fail, losses);
+  const optional = new Set(options.metrics === defaultMetrics ? ["ms-ssim"] : []);
+  const { pairs, unpaired } = await pairPaths(outputs, targets);
+
+  const progress = progressBar(pairs.length, "comparing", terminal.stderr, options.progress);
+  const { alpha, maps: folder } = options;
+  const outcomes: Outcome[] = [];
+  const mapFiles: MapFile[] = [];
+  try {
+    for await (const outcome of comparePairs(pairs, losses, { alpha, maps: folder !== undefined, optional })) {
+      if (folder !== undefined && outcome.result) {
+        mapFiles.push(...(await writeMaps(folder, outcome.result.name, losses, outcome.maps)));
+      }
+      outcomes.push({ ...outcome, maps: {} });
+      progress.step();
+    }
+  } finally {
+    progress.stop();
+  }
+  const comparison = summarise(losses, outcomes, unpairedFailures(unpaired), optional);
+
+  // Printed before files are written: a folder that cannot be written must not cost the numbers.
+  print(comparison, options, terminal);
+  if (options.csv !== undefined) await writeFileAtomically(options.csv, toCsv(comparison));
+  if (folder !== undefined) await writeMapScales(folder, mapFiles);
+
+  const held = holding(conditions, comparison.mean);
+  for (const { spec, operator, limit } of held) {
+    tell(
+      terminal,
+      "red",
+      "fail:",
+      `the mean of ${spec} is ${comparison.mean[spec] ?? "missing"} (${operator} ${limit})`,
+    );
+  }
+  return comparison.failed.length > 0 || held.length > 0 ? 1 : 0;
+}
+
+function print(comparison: Comparison, options: Options, terminal: Terminal): void {
+  const { stdout, env } = terminal;
+  if (options.json) {
+    stdout.write(`${toJson(comparison)}\n`);
+  } else if (comparison.pairs.length > 0) {
+    const layout = stdout.isTTY ? { columns: stdout.columns, rows: rowsShown } : {};
+    stdout.write(`${comparisonTable(comparison, { colours: coloursFor(stdout, env), ...layout })}\n`);
+  }
+  printNotes(comparison, terminal);
+  printFailures(comparison.failed, terminal);
+}
+
+function tell({ stderr, env }: Terminal, colour: "red" | "yellow", label: string, text: string): void {
+  stderr.write(`${coloursFor(stderr, env)[colour](label)} ${printable(text)}\n`);
+}
+
+/** What is true of many pairs is said once. */
+function printNotes({ notes, pairs }: Comparison, terminal: Terminal): void {
+  const groups = new Map<string, Note[]>();
+  for (const note of notes) {
+    const group = note.kind === "left-out" ? `without ${note.loss}` : note.text;
+    groups.set(group, [...(groups.get(group) ?? []), note]);
+  }
+  for (const group of groups.values()) {
+    const [{ kind, name, loss, text }] = group;
+    const of = `${group.length} of ${pairs.length} pairs`;
+    const said = kind === "left-out" ? `${loss} is left out of ${of}: ${text} (${name})` : `in ${of}, the ${text}`;
+    tell(terminal, "yellow", "note:", said);
+  }
+}
+
+function printFailures(failed: readonly Failure[], terminal: Terminal): void {
+  for (const { output, target, error } of failed.slice(0, failuresShown)) {
+    tell(terminal, "red", "failed:", `${output ?? target}: ${error}`);
+  }
+  const left = failed.length - failuresShown;
+  if (left > 0) tell(terminal, "red", "failed:", `${left} more; --json and --csv list all`);
+}

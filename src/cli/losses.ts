@@ -1,0 +1,73 @@
+import { Command } from "commander";
+import { lossFactories } from "../losses/index.ts";
+import { coloursFor, type Terminal } from "./terminal.ts";
+
+/** JSON has no infinity. */
+function replaceNonFinite(_key: string, value: unknown): unknown {
+  return typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
+}
+
+/** Every loss with its options, as data. */
+function describeLosses() {
+  return lossFactories.map(({ info: { name, summary, better, source, options, presets } }) => ({
+    name,
+    summary,
+    better,
+    source,
+    options: Object.entries(options).map(([option, { default: fallback, accepts, help }]) => ({
+      name: option,
+      default: fallback,
+      accepts,
+      help,
+    })),
+    presets: presets ?? {},
+  }));
+}
+
+/** Words to lines of at most `width` letters. */
+function wrap(text: string, width: number): string[] {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const line = lines[lines.length - 1];
+    if (line !== "" && line.length + 1 + word.length > width) lines.push(word);
+    else lines[lines.length - 1] = line === "" ? word : `${line} ${word}`;
+  }
+  return lines;
+}
+
+function printLosses({ stdout, env }: Terminal): void {
+  const { bold, cyan, dim } = coloursFor(stdout, env);
+  const width = Math.max(60, Math.min(stdout.columns ?? 110, 120));
+  const line = (text = "") => stdout.write(`${text}\n`);
+  const paragraph = (text: string, indent: number, paint: (text: string) => string = String) => {
+    for (const part of wrap(text, width - indent)) line(`${" ".repeat(indent)}${paint(part)}`);
+  };
+  for (const { name, summary, better, source, options, presets } of describeLosses()) {
+    line(`${bold(name)}  ${summary}; ${better} is better`);
+    paragraph(source, 2, dim);
+    for (const option of options) {
+      const { accepts, help } = option;
+      line(`    ${cyan(`${option.name}=${option.default}`)}  ${accepts}`);
+      paragraph(help, 8, dim);
+    }
+    for (const [preset, values] of Object.entries(presets)) {
+      const said = Object.entries(values).map(([option, value]) => `${option}=${value}`);
+      line(`    ${cyan(`preset=${preset}`)}  is ${said.join(", ")}`);
+    }
+    line();
+  }
+  line(
+    `Options are written ${cyan("name(option=value,...)")}; sums are losses too: ${cyan("l1 + 0.1*ssim(preset=fused)")}`,
+  );
+}
+
+/** `reconloss losses`. */
+export function lossesCommand(terminal: Terminal): Command {
+  return new Command("losses")
+    .description("list every loss: what it measures, its options, whether higher is better, its source")
+    .option("--json", "print a JSON array")
+    .action(({ json }: { json?: boolean }) => {
+      if (json) terminal.stdout.write(`${JSON.stringify(describeLosses(), replaceNonFinite, 2)}\n`);
+      else printLosses(terminal);
+    });
+}

@@ -1,0 +1,42 @@
+import { Command, CommanderError } from "commander";
+import { ReconlossError } from "../errors.ts";
+import { compareCommand } from "./compare.ts";
+import { lossesCommand } from "./losses.ts";
+import { coloursFor, printable, type Terminal } from "./terminal.ts";
+
+/** Exit code of wrong usage. */
+const wrongUsage = 2;
+
+/**
+ * Runs the command line.
+ *
+ * @param args - what follows the program's name
+ * @param terminal - where it prints
+ * @returns the exit code: 0 all well, 1 something that was compared failed, 2 wrong usage
+ */
+export async function runProgram(args: readonly string[], terminal: Terminal): Promise<number> {
+  let code = 0;
+  const finish = (result: number) => {
+    code = result;
+  };
+  const program = new Command("reconloss")
+    .description("image reconstruction losses and metrics")
+    .addCommand(compareCommand(terminal, finish))
+    .addCommand(lossesCommand(terminal));
+  for (const command of [program, ...program.commands]) {
+    command.exitOverride().configureOutput({
+      writeOut: (text) => void terminal.stdout.write(text),
+      writeErr: (text) => void terminal.stderr.write(text),
+    });
+  }
+  try {
+    await program.parseAsync(args, { from: "user" });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : wrongUsage;
+    if (!(error instanceof ReconlossError)) throw error;
+    const { red } = coloursFor(terminal.stderr, terminal.env);
+    terminal.stderr.write(`${red("error:")} ${printable(error.message)}\n`);
+    return wrongUsage;
+  }
+}

@@ -1,0 +1,42 @@
+import cliProgress from "cli-progress";
+import type { Sink } from "./terminal.ts";
+
+/** Tells how far work is. */
+export interface Progress {
+  step(): void;
+  stop(): void;
+}
+
+/** Work that ends sooner needs no bar, in milliseconds. */
+const patience = 700;
+
+/** A progress bar with the remaining time on a terminal, once the work has taken a while; elsewhere nothing. */
+export function progressBar(total: number, label: string, sink: Sink, wanted: boolean): Progress {
+  if (!wanted || sink.isTTY !== true || total < 2) return { step: () => {}, stop: () => {} };
+  const bar = new cliProgress.SingleBar({
+    format: `${label} {bar} {value}/{total}, {eta_formatted} left`,
+    barCompleteChar: "█",
+    barIncompleteChar: "░",
+    barsize: 30,
+    clearOnComplete: true,
+    hideCursor: true,
+    stream: sink as unknown as NodeJS.WritableStream,
+    etaBuffer: 20,
+  });
+  const begun = Date.now();
+  let done = 0;
+  let shown = false;
+  return {
+    step() {
+      done++;
+      if (!shown && Date.now() - begun > patience) {
+        bar.start(total, done);
+        shown = true;
+      }
+      if (shown) bar.update(done);
+    },
+    stop() {
+      if (shown) bar.stop();
+    },
+  };
+}

@@ -1,0 +1,108 @@
+import { type ErrorCode, ReconlossError } from "../errors.ts";
+import { reasonOf } from "../files.ts";
+import { type AlphaOptions, type ImagePair, readImage } from "../image/index.ts";
+import type { Loss } from "../losses/index.ts";
+import type { Tensor } from "../tensor.ts";
+import { checkSizes, type Images, matchChannels, measure } from "./measure.ts";
+import type { Outcome } from "./types.ts";
+
+/** How pairs are compared. */
+export interface CompareOptions extends AlphaOptions {
+  /** Also compute the maps; default false. */
+  maps?: boolean;
+  /** Specifications of losses that are left out, with a note, of pairs whose shape they refuse; default none. */
+  optional?: ReadonlySet<string>;
+}
+
+/** Errors that no other pair would escape: they end the comparison. */
+const endsAll: ReadonlySet<ErrorCode> = new Set(["missing-dependency", "missing-weights", "download", "checkpoint"]);
+
+type Loaded = { images: Images } | { error: unknown };
+
+async function load({ output, target }: ImagePair, options: AlphaOptions): Promise<Loaded> {
+  try {
+    return { images: { output: await readImage(output, options), target: await readImage(target, options) } };
+  } catch (error) {
+    return { error };
+  }
+}
+
+/** The message for a list of failures, or the error itself where going on makes no sense. */
+function messageOf(error: unknown): string {
+  if (error instanceof ReconlossError && endsAll.has(error.code)) throw error;
+  return reasonOf(error);
+}
+
+async function measurePair(pair: ImagePair, losses: readonly Loss[], loaded: Loaded, options: CompareOptions) {
+  const { name, output, target } = pair;
+  const outcome: Outcome = { failures: [], notes: [], maps: {} };
+  if ("error" in loaded) {
+    outcome.failures.push({ output, target, error: messageOf(loaded.error) });
+    return outcome;
+  }
+  try {
+    checkSizes(loaded.images);
+  } catch (error) {
+    outcome.failures.push({ output, target, error: messageOf(error) });
+    return outcome;
+  }
+  const images = matchChannels(loaded.images);
+  if (images.converted) {
+    const text = `${images.converted} is grey and was compared as three equal channels`;
+    outcome.notes.push({ kind: "grey-as-colour", name, text });
+  }
+  const [, , height, width] = images.output.shape;
+  const values: Record<string, number> = {};
+  const scores: Record<string, number> = {};
+  for (const loss of losses) {
+    try {
+      const { value, score, map } = await measure(loss, images, { map: options.maps });
+      values[loss.spec] = value;
+      if (score !== undefined) scores[loss.spec] = score;
+      if (map) outcome.maps[loss.spec] = map as Tensor;
+    } catch (error) {
+      const text = messageOf(error);
+      const refused = error instanceof ReconlossError && error.code === "shape" && options.optional?.has(loss.spec);
+      if (refused) outcome.notes.push({ kind: "left-out", name, loss: loss.spec, text });
+      else outcome.failures.push({ output, target, loss: loss.spec, error: text });
+    }
+  }
+  outcome.result = { name, output, target, width, height, values, scores };
+  return outcome;
+}
+
+/**
+ * Compares pairs of image files, one after another, in order; the next pair is decoded while one is computed, so that two pairs are in
+ * memory at most. What is wrong with a pair is in its outcome and does not stop the others. A grey image against a colour image counts as three equal
+ * channels, with a note.
+ *
+ * @throws {ReconlossError} `missing-dependency`, `missing-weights`, `download` or `checkpoint`, from which no pair would be spared
+ * @example
+ * ```ts
+ * import { mkdtemp } from "node:fs/promises";
+ * import { tmpdir } from "node:os";
+ * import { join } from "node:path";
+ * import { parseLosses, Tensor } from "reconloss";
+ * import { comparePairs } from "reconloss/compare";
+ * import { pairPaths, writeImage } from "reconloss/image";
+ * const folder = await mkdtemp(join(tmpdir(), "reconloss-"));
+ * const [output, target] = [join(folder, "output.png"), join(folder, "target.png")];
+ * await writeImage(output, Tensor.full([1, 1, 16, 16], 0.2));
+ * await writeImage(target, Tensor.full([1, 1, 16, 16], 0.6));
+ * const { pairs } = await pairPaths(output, target);
+ * for await (const { result, failures } of comparePairs(pairs, parseLosses("psnr, ssim"))) console.log(result?.values, failures);
+ * ```
+ */
+export async function* comparePairs(
+  pairs: readonly ImagePair[],
+  losses: readonly Loss[],
+  options: CompareOptions = {},
+): AsyncGenerator<Outcome, void, void> {
+  const { alpha, background } = options;
+  let next = pairs.length > 0 ? load(pairs[0], { alpha, background }) : undefined;
+  for (const [index, pair] of pairs.entries()) {
+    const loaded = await (next as Promise<Loaded>);
+    next = index + 1 < pairs.length ? load(pairs[index + 1], { alpha, background }) : undefined;
+    yield await measurePair(pair, losses, loaded, options);
+  }
+}

@@ -1,0 +1,51 @@
+import type { Loss } from "../losses/index.ts";
+import { Tensor } from "../tensor.ts";
+import { colourTable } from "./colour-map.ts";
+
+/** A loss's map turned so that 0 is no error and more is worse. */
+export interface ErrorMap {
+  /** Row-major, [height, width]. */
+  data: Float32Array;
+  width: number;
+  height: number;
+  /** The value of the loss's own map where the error is 0, and which way it goes from there. */
+  zero: number;
+  sign: 1 | -1;
+}
+
+/** Maps are of scores before they are said: that of psnr is a squared error, which is better lower. */
+function isHigherBetter({ better, definition }: Loss): boolean {
+  return better === "higher" && definition?.say === undefined;
+}
+
+/** The first image of a map [n, 1, h, w] as errors. */
+export function toErrorMap(loss: Loss, map: Tensor): ErrorMap {
+  const [, , height, width] = map.shape;
+  const { data } = map.image(0);
+  const turned = isHigherBetter(loss);
+  return {
+    data: turned ? data.map((value) => Math.max(0, loss.offset - value)) : data,
+    width,
+    height,
+    zero: turned ? loss.offset : 0,
+    sign: turned ? -1 : 1,
+  };
+}
+
+/** The error that all but one in a thousand pixels stay below: the top of a colour bar that one hot pixel does not decide. */
+export function topOf({ data }: ErrorMap): number {
+  const sorted = data.toSorted();
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * 0.999))];
+}
+
+/** The map in false colours, [1, 3, h, w]: black without error, brightest at `top` and above. */
+export function falseColour({ data, width, height }: ErrorMap, top: number): Tensor {
+  const colours = colourTable();
+  const area = width * height;
+  const image = new Float32Array(3 * area);
+  for (let i = 0; i < area; i++) {
+    const level = top > 0 ? Math.min(255, Math.max(0, Math.round((data[i] / top) * 255))) : 0;
+    for (let channel = 0; channel < 3; channel++) image[channel * area + i] = colours[3 * level + channel] / 255;
+  }
+  return new Tensor(image, [1, 3, height, width]);
+}

@@ -1,0 +1,3 @@
+export { colourTable, magma } from "./colour-map.ts";
+export { type ErrorMap, falseColour, toErrorMap, topOf } from "./error-map.ts";
+export { type MapFile, writeMapScales, writeMaps } from "./map-files.ts";

@@ -1,0 +1,229 @@
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
+import { beforeAll, describe, expect, it } from "vitest";
+import { runProgram } from "../../src/cli/program.ts";
+import { readImage, writeImage } from "../../src/image/index.ts";
+import { lossFactories } from "../../src/losses/index.ts";
+import { Tensor } from "../../src/tensor.ts";
+import { temporaryFolder } from "../folder.ts";
+import { randomTensor } from "../random.ts";
+
+const folder = await temporaryFolder();
+const [outputs, targets] = [join(folder, "outputs"), join(folder, "targets")];
+
+interface Run {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs the program in this process, on a terminal or not. */
+async function run(
+  args: string[],
+  { tty = false, env = {}, columns = 100 }: { tty?: boolean; env?: Record<string, string>; columns?: number } = {},
+): Promise<Run> {
+  const written = { stdout: "", stderr: "" };
+  const sink = (name: keyof typeof written) => ({
+    isTTY: tty,
+    columns,
+    write: (text: string) => void (written[name] += text),
+  });
+  const code = await runProgram(args, { stdout: sink("stdout"), stderr: sink("stderr"), env });
+  return { code, ...written };
+}
+
+beforeAll(async () => {
+  for (const [name, level] of [
+    ["a.png", 0.2],
+    ["sub/b.png", 0.4],
+  ] as const) {
+    await writeImage(join(outputs, name), Tensor.full([1, 3, 16, 16], level));
+    await writeImage(join(targets, name), Tensor.full([1, 3, 16, 16], 0.6));
+  }
+});
+
+describe("compare", () => {
+  it("prints a table with the mean, without colours off a terminal", async () => {
+    const { code, stdout, stderr } = await run(["compare", outputs, targets, "-m", "l1,psnr(crop=2)"]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    const [, , , a, b, , mean] = stdout.split("\n").map((line) => line.split(/\s{2,}/));
+    // 0.4 and 0.2 away, 20 log10 of which is 7.96 and 13.98 dB.
+    expect(a).toEqual(["a.png", "0.4000", "7.96"]);
+    expect(b).toEqual(["sub/b.png", "0.2000", "13.98"]);
+    expect(mean).toEqual(["mean of 2", "0.3000", "10.97"]);
+    expect(stripVTControlCharacters(stdout)).toBe(stdout);
+  });
+
+  it("colours a terminal unless NO_COLOR is set", async () => {
+    const args = ["compare", outputs, targets, "-m", "l1"];
+    const coloured = (await run(args, { tty: true })).stdout;
+    expect(stripVTControlCharacters(coloured)).not.toBe(coloured);
+    const plain = (await run(args, { tty: true, env: { NO_COLOR: "1" } })).stdout;
+    expect(plain).toBe((await run(args)).stdout);
+  });
+
+  it("compares two files whatever their names", async () => {
+    const { code, stdout } = await run([
+      ...["compare", join(outputs, "a.png"), join(targets, "sub/b.png")],
+      ...["--json", "-m", "l1"],
+    ]);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout).mean.l1).toBeCloseTo(0.4, 6);
+  });
+
+  it("leaves ms-ssim out of the default metrics where images are too small, and says so once", async () => {
+    const { code, stdout, stderr } = await run(["compare", outputs, targets, "--json"]);
+    expect(code).toBe(0);
+    expect(Object.keys(JSON.parse(stdout).losses)).toEqual(["psnr", "ssim", "deltaE", "l1"]);
+    expect(stderr.match(/ms-ssim is left out of 2 of 2 pairs/g)).toHaveLength(1);
+  });
+
+  it("fails where ms-ssim was asked for and cannot be had, and keeps the rest", async () => {
+    const { code, stdout, stderr } = await run(["compare", outputs, targets, "--json", "-m", "ms-ssim,l1"]);
+    expect(code).toBe(1);
+    const { mean, failed, pairs } = JSON.parse(stdout);
+    expect(Object.keys(mean)).toEqual(["l1"]);
+    expect(pairs).toHaveLength(2);
+    expect(failed.map(({ loss }: { loss: string }) => loss)).toEqual(["ms-ssim", "ms-ssim"]);
+    expect(stderr).toContain("161x161");
+  });
+
+  it.each([
+    ["l1>0.3", 0],
+    ["l1>0.29", 1],
+    ["l1<=0.1,l1>=0.2", 1],
+  ])("--fail %s exits with %i", async (conditions, expected) => {
+    // The mean is 0.3 up to float32.
+    const { code, stderr } = await run([
+      ...["compare", outputs, targets, "-m", "l1"],
+      ...["--fail", conditions.replace("0.3", "0.3001")],
+    ]);
+    expect(code).toBe(expected);
+    expect(stderr.includes("fail:")).toBe(expected === 1);
+  });
+
+  it("writes a CSV file and maps with their scales", async () => {
+    const [csv, maps] = [join(folder, "new", "all.csv"), join(folder, "maps")];
+    const args = ["compare", outputs, targets, "-m", "l1,ssim,ms-ssim", "--csv", csv, "--maps", maps];
+    expect((await run(args)).code).toBe(1);
+    expect((await readFile(csv, "utf8")).split("\r\n")[0]).toBe("output,target,width,height,l1,ssim,ms-ssim,error");
+    expect((await readdir(maps)).sort()).toEqual(["a.png.l1.png", "a.png.ssim.png", "scales.json", "sub"]);
+    expect(await readdir(join(maps, "sub"))).toEqual(["b.png.l1.png", "b.png.ssim.png"]);
+    const scales = JSON.parse(await readFile(join(maps, "scales.json"), "utf8"));
+    expect(scales[0]).toMatchObject({ file: "a.png.l1.png", loss: "l1", black: 0 });
+    expect(scales[0].brightest).toBeCloseTo(0.4, 6);
+    // Everywhere at the top of its scale: the last colour of the map, #fcfdbf.
+    const { data, shape } = await readImage(join(maps, "a.png.l1.png"));
+    expect(shape).toEqual([1, 3, 16, 16]);
+    expect([0, 256, 512].map((index) => Math.round(data[index] * 255))).toEqual([0xfc, 0xfd, 0xbf]);
+  });
+
+  it("prints the numbers before it fails to write a file", async () => {
+    const csv = join(outputs, "a.png", "x.csv");
+    const { code, stdout, stderr } = await run(["compare", outputs, targets, "-m", "l1", "--csv", csv]);
+    expect(code).toBe(2);
+    expect(stdout).toContain("mean of 2");
+    expect(stderr).toMatch(/^error: .*x\.csv/);
+  });
+
+  it("counts images without a partner as failed", async () => {
+    const alone = join(folder, "alone");
+    await writeImage(join(alone, "a.png"), Tensor.full([1, 3, 16, 16], 0.2));
+    const { code, stdout } = await run(["compare", alone, targets, "-m", "l1", "--json"]);
+    expect(code).toBe(1);
+    const { pairs, failed } = JSON.parse(stdout);
+    expect(pairs).toHaveLength(1);
+    expect(failed).toMatchObject([{ output: null, target: join(targets, "sub/b.png") }]);
+  });
+
+  it("escapes control characters of file names, so that they cannot drive the terminal", async () => {
+    const evil = join(folder, "evil");
+    await mkdir(evil);
+    await writeFile(join(evil, "\u001b[2Jx.png"), "");
+    const { stdout, stderr } = await run(["compare", join(evil, "\u001b[2Jx.png"), join(targets, "a.png")]);
+    expect(stdout + stderr).not.toContain("\u001b");
+    expect(stderr).toContain("\\x1b[2Jx.png");
+  });
+
+  it("shows the worst of many pairs on a terminal, all of them elsewhere", async () => {
+    const [many, wanted] = [join(folder, "many"), join(folder, "wanted")];
+    for (let i = 0; i < 45; i++) {
+      await writeImage(join(many, `${i}.png`), Tensor.full([1, 1, 4, 4], i / 255));
+      await writeImage(join(wanted, `${i}.png`), Tensor.full([1, 1, 4, 4], 0));
+    }
+    const onTerminal = (await run(["compare", many, wanted, "-m", "l1", "--no-progress"], { tty: true })).stdout;
+    const lines = stripVTControlCharacters(onTerminal).split("\n");
+    expect(lines[2]).toMatch(/^44\.png /);
+    expect(lines).not.toContainEqual(expect.stringMatching(/^0\.png /));
+    expect(onTerminal).toContain("the 40 worst by l1; 5 more");
+    const piped = (await run(["compare", many, wanted, "-m", "l1"])).stdout.split("\n");
+    expect(piped.filter((line) => line.includes(".png"))).toHaveLength(45);
+    expect(piped[2]).toMatch(/^0\.png /);
+  });
+});
+
+describe("losses", () => {
+  it("lists every loss with every option, its default and what it takes", async () => {
+    const { code, stdout } = await run(["losses"]);
+    expect(code).toBe(0);
+    for (const { info } of lossFactories) {
+      expect(stdout).toContain(`${info.name}  ${info.summary}; ${info.better} is better`);
+      for (const [name, option] of Object.entries(info.options)) {
+        expect(stdout).toContain(`${name}=${option.default}`);
+        expect(stdout).toContain(option.accepts);
+      }
+    }
+  });
+
+  it("lists them as JSON", async () => {
+    const losses = JSON.parse((await run(["losses", "--json"])).stdout);
+    expect(losses.map(({ name }: { name: string }) => name)).toEqual(lossFactories.map(({ info }) => info.name));
+    const psnr = losses.find(({ name }: { name: string }) => name === "psnr");
+    expect(psnr.options).toContainEqual(expect.objectContaining({ name: "identical", default: "Infinity" }));
+  });
+});
+
+describe("wrong usage", () => {
+  it.each([
+    [[], ""],
+    [["nothing"], "unknown command"],
+    [["compare"], "missing required argument"],
+    [["compare", outputs], "missing required argument"],
+    [["compare", outputs, targets, "more"], "too many arguments"],
+    [["compare", outputs, targets, "--bogus"], "unknown option"],
+    [["compare", outputs, targets, "--alpha", "ignore"], "reject, composite"],
+    [["compare", outputs, targets, "-m", "nothing"], 'there is no loss "nothing"'],
+    [["compare", outputs, targets, "-m", "ssim(window=big)"], "window must be gaussian | uniform"],
+    [["compare", outputs, targets, "-m", "l1,l1"], "listed twice"],
+    [["compare", outputs, targets, "--fail", "l1"], "loss<number"],
+    [["compare", outputs, targets, "--fail", "tv>1"], "tv is not among the metrics"],
+    [["compare", join(folder, "nowhere"), targets], "does not exist"],
+    [["compare", join(outputs, "a.png"), targets], "two files or two folders"],
+  ])("%j exits with 2", async (args, message) => {
+    const { code, stdout, stderr } = await run(args);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toContain(message);
+    expect(stderr).not.toMatch(/\n {4}at /);
+  });
+
+  it("help is no error", async () => {
+    const { code, stdout } = await run(["compare", "--help"]);
+    expect(code).toBe(0);
+    expect(stdout).toContain("Exit codes:");
+  });
+});
+
+it("measures what the library measures", async () => {
+  const [a, b] = [randomTensor([1, 3, 40, 40], 1), randomTensor([1, 3, 40, 40], 2)];
+  const [output, target] = [join(folder, "noise-a.png"), join(folder, "noise-b.png")];
+  await writeImage(output, a);
+  await writeImage(target, b);
+  const specs = lossFactories.map(({ info }) => info.name).filter((name) => name !== "ms-ssim");
+  const { stdout } = await run(["compare", output, target, "--json", "-m", specs.join(",")]);
+  const { values } = JSON.parse(stdout).pairs[0];
+  const images = [await readImage(output), await readImage(target)];
+  for (const factory of lossFactories.filter(({ info }) => specs.includes(info.name))) {
+    expect(values[factory.info.name]).toBe(await factory().value(images[0], images[1]));
+  }
+});

@@ -1,0 +1,144 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { comparePairs, type Outcome, summarise } from "../../src/compare/index.ts";
+import { type ImagePair, writeImage } from "../../src/image/index.ts";
+import { parseLosses } from "../../src/losses/index.ts";
+import { Tensor } from "../../src/tensor.ts";
+import { temporaryFolder } from "../folder.ts";
+import { randomTensor } from "../random.ts";
+
+const folder = await temporaryFolder();
+let count = 0;
+
+/** Writes two images and pairs them. Levels such as 0.2 = 51 / 255 survive 8 bits. */
+async function pairOf(output: Tensor, target: Tensor): Promise<ImagePair> {
+  const name = `${count++}.png`;
+  const pair = { name, output: join(folder, "o", name), target: join(folder, "t", name) };
+  await writeImage(pair.output, output);
+  await writeImage(pair.target, target);
+  return pair;
+}
+
+const grey = (level: number, size = 16) => Tensor.full([1, 1, size, size], level);
+const colour = (level: number, size = 16) => Tensor.full([1, 3, size, size], level);
+
+async function run(pairs: ImagePair[], losses: string, options: Parameters<typeof comparePairs>[2] = {}) {
+  const outcomes: Outcome[] = [];
+  for await (const outcome of comparePairs(pairs, parseLosses(losses), options)) outcomes.push(outcome);
+  return outcomes;
+}
+
+describe("comparePairs", () => {
+  it("computes every loss of every pair, in order", async () => {
+    const pairs = [await pairOf(colour(0.2), colour(0.6)), await pairOf(grey(0.4), grey(0.6))];
+    const [a, b] = await run(pairs, "l1, mse, tv");
+    expect(a.failures).toEqual([]);
+    expect(a.result).toMatchObject({ name: pairs[0].name, width: 16, height: 16, output: pairs[0].output });
+    expect(a.result?.values.l1).toBeCloseTo(0.4, 6);
+    expect(a.result?.values.mse).toBeCloseTo(0.16, 6);
+    expect(a.result?.values.tv).toBe(0);
+    expect(b.result?.values.l1).toBeCloseTo(0.2, 6);
+  });
+
+  it("goes on after a pair that cannot be read, and says which file and why", async () => {
+    const pairs = [
+      await pairOf(grey(0.2), grey(0.2)),
+      await pairOf(grey(0.2), grey(0.2)),
+      await pairOf(grey(0), grey(0)),
+    ];
+    await writeFile(pairs[0].output, "");
+    await writeFile(pairs[1].target, "not an image");
+    const outcomes = await run(pairs, "l1");
+    expect(outcomes.map(({ result }) => result?.values.l1)).toEqual([undefined, undefined, 0]);
+    expect(outcomes[0].failures).toEqual([
+      { output: pairs[0].output, target: pairs[0].target, error: expect.stringContaining(pairs[0].output) },
+    ]);
+    expect(outcomes[1].failures[0].error).toContain(pairs[1].target);
+  });
+
+  it("refuses two sizes with both shapes, even for losses that do not look at the target", async () => {
+    const [{ result, failures }] = await run([await pairOf(colour(0.2, 16), colour(0.2, 20))], "tv, l1");
+    expect(result).toBeUndefined();
+    expect(failures.map(({ error }) => error)).toEqual([
+      "compare: output is 1x3x16x16 but target is 1x3x20x20; both must have the same height and width",
+    ]);
+  });
+
+  it("takes a grey image as three equal channels against a colour image, with a note", async () => {
+    const target = Tensor.from([...Array(4).fill(0.2), ...Array(4).fill(0.4), ...Array(4).fill(0.6)], [1, 3, 2, 2]);
+    const [a, b] = await run([await pairOf(grey(0.2, 2), target), await pairOf(target, grey(0.2, 2))], "l1");
+    // Channels are 0, 0.2 and 0.4 away.
+    expect(a.result?.values.l1).toBeCloseTo(0.2, 6);
+    expect(b.result?.values.l1).toBeCloseTo(0.2, 6);
+    expect(a.notes.map(({ text }) => text)).toEqual(["output is grey and was compared as three equal channels"]);
+    expect(b.notes.map(({ text }) => text)).toEqual(["target is grey and was compared as three equal channels"]);
+  });
+
+  it("keeps the other losses of a pair when one refuses it", async () => {
+    const pair = await pairOf(grey(0.2), grey(0.4));
+    const [{ result, failures, notes }] = await run([pair], "ms-ssim, l1");
+    expect(Object.keys(result?.values ?? {})).toEqual(["l1"]);
+    expect(failures).toEqual([
+      {
+        output: pair.output,
+        target: pair.target,
+        loss: "ms-ssim",
+        error: expect.stringMatching(/^ms-ssim: .*1x1x16x16/),
+      },
+    ]);
+    expect(notes).toEqual([]);
+  });
+
+  it("leaves out an optional loss with a note", async () => {
+    const pair = await pairOf(grey(0.2), grey(0.4));
+    const optional = new Set(["ms-ssim"]);
+    const outcomes = await run([pair], "ms-ssim, l1", { optional });
+    expect(outcomes[0].failures).toEqual([]);
+    expect(outcomes[0].notes).toMatchObject([{ kind: "left-out", loss: "ms-ssim" }]);
+    const { losses, failed } = summarise(parseLosses("ms-ssim, l1"), outcomes, [], optional);
+    expect(losses.map(({ spec }) => spec)).toEqual(["l1"]);
+    expect(failed).toEqual([]);
+  });
+
+  it("refuses transparent pixels unless they are composited", async () => {
+    const sharp = (await import("sharp")).default;
+    const pair = await pairOf(colour(1), colour(1));
+    const clear = { r: 0, g: 0, b: 0, alpha: 0 };
+    await sharp({ create: { width: 16, height: 16, channels: 4, background: clear } }).toFile(pair.output);
+    const [rejected] = await run([pair], "l1");
+    expect(rejected.failures[0].error).toMatch(/alpha|transparent/);
+    const [composited] = await run([pair], "l1", { alpha: "composite" });
+    expect(composited.result?.values.l1).toBe(0);
+  });
+
+  it("gives maps when asked", async () => {
+    const pair = await pairOf(grey(0.2, 24), grey(0.6, 24));
+    const [without] = await run([pair], "l1, ssim");
+    expect(without.maps).toEqual({});
+    const [{ maps }] = await run([pair], "l1, ssim, psnr(pooling=dataset)", { maps: true });
+    expect(maps.l1.shape).toEqual([1, 1, 24, 24]);
+    expect(maps.l1.data[0]).toBeCloseTo(0.4, 6);
+    expect(maps.ssim.shape).toEqual([1, 1, 14, 14]);
+  });
+
+  it("reads ahead by one pair and no further", async () => {
+    const pairs = await Promise.all([1, 2, 3].map(() => pairOf(grey(0.2), grey(0.2))));
+    const outcomes = comparePairs(pairs, parseLosses("l1"));
+    await outcomes.next();
+    // The third file is cut after the first pair came out: were it decoded by then, nobody would see.
+    await writeFile(pairs[2].output, await readFile(pairs[2].output).then((file) => file.subarray(0, 20)));
+    expect((await outcomes.next()).value?.failures).toEqual([]);
+    expect((await outcomes.next()).value?.failures).toHaveLength(1);
+    expect((await outcomes.next()).done).toBe(true);
+  });
+
+  it("ends without pairs, and with a caller that stops early", async () => {
+    expect(await run([], "l1")).toEqual([]);
+    const pairs = [await pairOf(grey(0), grey(0)), await pairOf(randomTensor([1, 3, 16, 16], 1), colour(0))];
+    for await (const { result } of comparePairs(pairs, parseLosses("l1"))) {
+      expect(result?.values.l1).toBe(0);
+      break;
+    }
+  });
+});
