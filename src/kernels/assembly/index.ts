@@ -1,0 +1,9 @@
+export { unpack8, unpack16 } from "./unpack";
+export { pointwise } from "./pointwise";
+export { variation } from "./variation";
+export { ssimConfigure, ssimScratch, ssimStrip, ssimUnpad } from "./ssim";
+
+/** The first free address of memory. */
+export function heapBase(): usize {
+  return __heap_base;
+}

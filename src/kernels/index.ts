@@ -1,0 +1,126 @@
+import { ReconlossError } from "../errors.ts";
+import { formatShape, type Shape } from "../tensor.ts";
+import { checkImage, dimensions } from "./rows.ts";
+import { stripKernel } from "./table.ts";
+import { runTiled } from "./tiled.ts";
+import type { KernelImage, Planes, SsimSpec, StripSpec } from "./types.ts";
+
+export { bestBuild } from "./load.ts";
+export { setKernelThreads } from "./pool.ts";
+export type * from "./types.ts";
+
+/** Any kernel. */
+export type KernelSpec = StripSpec;
+
+/** What to compute besides the scores. */
+export interface KernelOptions {
+  /** The gradient of each image's score with respect to the output; an array to write it to, or true for a new one. */
+  readonly grad?: boolean | Float32Array;
+  /** The error map; an array to write it to, or true for a new one. */
+  readonly map?: boolean | Float32Array;
+}
+
+/** What a kernel computed. */
+export interface KernelResult {
+  /** One score per image. */
+  readonly perImage: Float64Array;
+  /** d perImage / d output, float32 planes of the output's shape [n, c, h, w]. */
+  readonly grad?: Float32Array;
+  /** The mean over channels of what each place contributes, [n, 1, h, w]. */
+  readonly map?: { readonly data: Float32Array; readonly shape: Shape };
+}
+
+/**
+ * Scores images with a fused kernel: value, gradient and map in one pass over bands of rows. Memory beyond the results does not grow with
+ * the height of the image. Large images are shared among threads where that pays; the result does not depend on how many.
+ *
+ * @param spec which loss, with its options; see {@link KernelSpec}
+ * @param output float32 planes [n, c, h, w], or one image of interleaved 8- or 16-bit pixels, which are scaled to [0, 1]
+ * @param target the same size as `output`, in either form; omitted for `tv`
+ * @throws {ReconlossError} `shape` where the images do not fit each other or the window; `invalid-argument` for options that make no sense
+ *
+ * @example
+ * ```ts
+ * import { runKernel } from "reconloss/kernels";
+ * import { Tensor } from "reconloss";
+ *
+ * const output = Tensor.full([1, 3, 16, 16], 0.5);
+ * const target = Tensor.full([1, 3, 16, 16], 0.25);
+ * const { perImage, grad } = await runKernel({ kind: "mse" }, output, target, { grad: true });
+ * ```
+ */
+export async function runKernel(
+  spec: KernelSpec,
+  output: KernelImage,
+  target?: KernelImage,
+  options: KernelOptions = {},
+): Promise<KernelResult> {
+  const name = `runKernel(${spec.kind})`;
+  const kernel = stripKernel(spec);
+  if (kernel === undefined) throw new ReconlossError("invalid-argument", `runKernel: there is no kernel ${spec.kind}`);
+  checkImage(name, "output", output);
+  const { count, planes } = dimensions(output);
+  const shape: Shape = [count, ...planes];
+  if (kernel.needsTarget) {
+    if (target === undefined) throw new ReconlossError("invalid-argument", `${name}: target is missing`);
+    checkImage(name, "target", target);
+    const { count: targets, planes: targetPlanes } = dimensions(target);
+    const targetShape = [targets, ...targetPlanes];
+    if (targetShape.some((size, axis) => size !== shape[axis])) {
+      throw new ReconlossError(
+        "shape",
+        `${name}: output is ${formatShape(shape)} but target is ${formatShape(targetShape)}`,
+      );
+    }
+  }
+  if (spec.kind === "ssim") checkWindow(name, spec, planes);
+  const grad = destination(name, "grad", options.grad, shape);
+  const mapSize = options.map ? kernel.mapSize(spec, planes) : undefined;
+  if (options.map && mapSize === undefined) {
+    throw new ReconlossError("invalid-argument", `${name}: this loss has no map`);
+  }
+  const mapShape: Shape | undefined = mapSize && [count, 1, ...mapSize];
+  const map = mapShape && destination(name, "map", options.map, mapShape);
+  const sums = await runTiled(spec, output, kernel.needsTarget ? target : undefined, { grad, map });
+  return {
+    perImage: Float64Array.from(sums, (sum) => kernel.finish(spec, planes, sum)),
+    grad,
+    map: map && { data: map, shape: mapShape! },
+  };
+}
+
+/** The array that a result goes to. */
+function destination(
+  name: string,
+  argument: string,
+  wanted: boolean | Float32Array | undefined,
+  shape: Shape,
+): Float32Array | undefined {
+  if (!wanted) return undefined;
+  const length = shape.reduce((product, size) => product * size, 1);
+  if (wanted === true) return new Float32Array(length);
+  if (!(wanted instanceof Float32Array) || wanted.length !== length) {
+    throw new ReconlossError(
+      "shape",
+      `${name}: options.${argument} must be a Float32Array of ${length} values for shape ${formatShape(shape)}`,
+    );
+  }
+  return wanted;
+}
+
+function checkWindow(name: string, { window, region }: SsimSpec, [, height, width]: Planes): void {
+  const { size } = window;
+  if (!Number.isInteger(size) || size < 1 || size % 2 === 0) {
+    throw new ReconlossError("invalid-argument", `${name}: window.size must be odd and positive, got ${size}`);
+  }
+  if (window.shape === "gaussian" && !(window.sigma > 0)) {
+    throw new ReconlossError("invalid-argument", `${name}: window.sigma must be positive, got ${window.sigma}`);
+  }
+  const smallest = { valid: size, zero: 1, reflect: (size + 1) / 2 }[region];
+  if (Math.min(height, width) < smallest) {
+    throw new ReconlossError(
+      "shape",
+      `${name}: images of ${height}x${width} are smaller than ${smallest}x${smallest}, which a window of ${size} with region ${region} needs`,
+    );
+  }
+}

@@ -1,0 +1,36 @@
+import { plain, relaxed } from "./generated/modules.ts";
+import { Kernels } from "./module.ts";
+
+/** Which build of the kernels runs here: with fused multiply-add where the host has relaxed SIMD. */
+export type Build = "plain" | "relaxed";
+
+// A module of one function that returns a relaxed multiply-add: valid only where relaxed SIMD exists.
+const relaxedProbe = Uint8Array.of(
+  ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00, 0x01, 0x08, 0x01, 0x60, 0x03, 0x7b, 0x7b, 0x7b, 0x01, 0x7b],
+  ...[0x03, 0x02, 0x01, 0x00, 0x0a, 0x0d, 0x01, 0x0b, 0x00, 0x20, 0x00, 0x20, 0x01, 0x20, 0x02, 0xfd, 0x85, 0x02, 0x0b],
+);
+
+/** The best build that this host can run. */
+export function bestBuild(): Build {
+  return WebAssembly.validate(relaxedProbe) ? "relaxed" : "plain";
+}
+
+function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
+  const binary = atob(text);
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i);
+  return bytes;
+}
+
+/** Compiles one build of the kernels. */
+export function compileKernels(build: Build = bestBuild()): Promise<WebAssembly.Module> {
+  return WebAssembly.compile(decodeBase64(build === "relaxed" ? relaxed : plain));
+}
+
+let loading: Promise<{ module: WebAssembly.Module; kernels: Kernels }> | undefined;
+
+/** The compiled kernels and this thread's instance of them, made when first needed. */
+export function loadKernels(): Promise<{ module: WebAssembly.Module; kernels: Kernels }> {
+  loading ??= compileKernels().then((module) => ({ module, kernels: new Kernels(module) }));
+  return loading;
+}

@@ -1,0 +1,170 @@
+import { ReconlossError } from "../errors.ts";
+import type { Rows, WritableRows } from "./rows.ts";
+import { samples } from "./rows.ts";
+
+/** What the compiled kernels export; addresses and sizes as documented in `assembly/`. */
+export interface KernelExports {
+  readonly memory: WebAssembly.Memory;
+  heapBase(): number;
+  unpack8(source: number, planes: number, pixels: number, stride: number, channels: number): void;
+  unpack16(source: number, planes: number, pixels: number, stride: number, channels: number): void;
+  pointwise(
+    kind: number,
+    x: number,
+    y: number,
+    count: number,
+    epsilon: number,
+    grad: number,
+    gradScale: number,
+    map: number,
+    mapScale: number,
+  ): number;
+  variation(
+    kind: number,
+    row: number,
+    rows: number,
+    skip: number,
+    hasBelow: boolean,
+    width: number,
+    epsilon: number,
+    across: number,
+    down: number,
+    grad: number,
+    carry: number,
+  ): number;
+  ssimConfigure(
+    weights: number,
+    radius: number,
+    padding: number,
+    isReflect: boolean,
+    c1: number,
+    c2: number,
+    covariance: number,
+    onlyContrast: boolean,
+    nonNegative: boolean,
+  ): void;
+  ssimScratch(rows: number, radius: number): number;
+  ssimStrip(
+    x: number,
+    y: number,
+    first: number,
+    height: number,
+    width: number,
+    from: number,
+    to: number,
+    sums: number,
+    map: number,
+    mapScale: number,
+    grad: number,
+    gradScale: number,
+    scratch: number,
+  ): void;
+  ssimUnpad(grad: number, from: number, to: number, height: number, width: number): void;
+}
+
+const pageBytes = 65536;
+
+/**
+ * One instance of the compiled kernels with its memory, which holds only the band at work. Memory is handed out from the bottom and taken
+ * back all at once.
+ */
+export class Kernels {
+  readonly run: KernelExports;
+  #top: number;
+
+  constructor(module: WebAssembly.Module) {
+    const instance = new WebAssembly.Instance(module, {});
+    this.run = instance.exports as unknown as KernelExports;
+    this.#top = 0;
+    this.reset();
+  }
+
+  /** Takes all memory back. */
+  reset(): void {
+    this.#top = (this.run.heapBase() + 63) & ~63;
+  }
+
+  /** The address of room for this many float32 and a little slack, since vectors may reach past the end. Not cleared. */
+  floats(count: number): number {
+    return this.bytes(count * 4);
+  }
+
+  /** The address of room for this many bytes, aligned for vectors. Not cleared. */
+  bytes(count: number): number {
+    const address = this.#top;
+    this.#top = (address + count + 127) & ~63;
+    const missing = this.#top - this.run.memory.buffer.byteLength;
+    if (missing > 0) {
+      try {
+        this.run.memory.grow(Math.ceil(missing / pageBytes));
+      } catch (cause) {
+        throw new ReconlossError(
+          "invalid-argument",
+          `kernels: an image row is too long: ${this.#top} bytes of working memory are needed for one band`,
+          { cause },
+        );
+      }
+    }
+    return address;
+  }
+
+  /** A view of float32 in memory; valid until memory is next handed out. */
+  view(address: number, count: number): Float32Array {
+    return new Float32Array(this.run.memory.buffer, address, count);
+  }
+
+  /** A view of float64 in memory; valid until memory is next handed out. */
+  view64(address: number, count: number): Float64Array {
+    return new Float64Array(this.run.memory.buffer, address, count);
+  }
+
+  /**
+   * Reads pixels [from, to) of channels [channels[0], channels[1]) as float32 planes `stride` floats apart.
+   * Interleaved rows pass through `staging`, which has room for their samples, and bring all their channels.
+   */
+  read(
+    rows: Rows,
+    channels: readonly [number, number],
+    from: number,
+    to: number,
+    address: number,
+    stride: number,
+    staging: number,
+  ): void {
+    if (rows.layout === "planar") {
+      for (let channel = channels[0]; channel < channels[1]; channel++) {
+        this.view(address + (channel - channels[0]) * stride * 4, to - from).set(samples(rows, channel, from, to));
+      }
+      return;
+    }
+    const pixels = samples(rows, 0, from, to);
+    if (pixels instanceof Uint16Array) {
+      new Uint16Array(this.run.memory.buffer, staging, pixels.length).set(pixels);
+      this.run.unpack16(staging, address, to - from, stride, rows.channels);
+    } else {
+      new Uint8Array(this.run.memory.buffer, staging, pixels.length).set(pixels);
+      this.run.unpack8(staging, address, to - from, stride, rows.channels);
+    }
+  }
+
+  /** Writes pixels [from, to) of one channel. */
+  write(rows: WritableRows, channel: number, from: number, to: number, address: number): void {
+    samples(rows, channel, from, to).set(this.view(address, to - from));
+  }
+}
+
+/** Planar channels go through memory one at a time, interleaved ones together: pairs [from, to) of channels. */
+export function channelGroups(...sources: readonly Rows[]): (readonly [number, number])[] {
+  const { channels } = sources[0];
+  if (sources.some(({ layout }) => layout === "interleaved")) return [[0, channels]];
+  return Array.from({ length: channels }, (_, channel) => [channel, channel + 1] as const);
+}
+
+/** Bytes of staging that {@link Kernels.read} needs for this many pixels. */
+export function stagingBytes(pixels: number, ...sources: readonly Rows[]): number {
+  return Math.max(
+    ...sources.map(({ layout, channels, data }) =>
+      layout === "planar" ? 0 : pixels * channels * data.BYTES_PER_ELEMENT,
+    ),
+  );
+}

@@ -1,0 +1,66 @@
+import { type Kernels, stagingBytes } from "./module.ts";
+import { evenStrips, type StripData, type StripKernel } from "./strip.ts";
+import type { Planes, PointwiseSpec } from "./types.ts";
+
+const kinds = { l1: 0, mse: 1, charbonnier: 2 } as const;
+
+/** Samples of one image that are in memory at a time: three such pieces stay in a second-level cache. */
+const pieceSamples = 16384;
+
+/** l1, mse and Charbonnier. */
+export const pointwise: StripKernel<PointwiseSpec> = {
+  needsTarget: true,
+  weight: 1,
+  mapSize: (_, [, height, width]) => [height, width],
+  strips: (_, [channels, height, width]) => evenStrips(height, Math.ceil(2 ** 20 / (channels * width))),
+  sourceRows: (_, __, strip) => strip,
+  gradRows: (_, __, strip) => strip,
+  mapRows: (_, __, strip) => strip,
+  run: (kernels, spec, planes, [from, to], data) => {
+    const [, , width] = planes;
+    return Float64Array.of(scorePixels(kernels, spec, planes, from * width, to * width, data));
+  },
+  finish: (_, [channels, height, width], [sum]) => sum / (channels * height * width),
+};
+
+function scorePixels(
+  kernels: Kernels,
+  spec: PointwiseSpec,
+  [channels, height, width]: Planes,
+  first: number,
+  end: number,
+  { output, target, grad, map }: StripData,
+): number {
+  const epsilon = spec.kind === "charbonnier" ? spec.epsilon : 0;
+  const piece = Math.min(Math.max(1024, Math.floor(pieceSamples / channels)) & ~3, (end - first + 3) & ~3);
+  kernels.reset();
+  const x = kernels.floats(channels * piece);
+  const y = kernels.floats(channels * piece);
+  const gradient = grad ? kernels.floats(channels * piece) : 0;
+  const cells = map ? kernels.floats(piece) : 0;
+  const staging = kernels.bytes(stagingBytes(piece, output, target!));
+  let sum = 0;
+  for (let p = first; p < end; p += piece) {
+    const q = Math.min(p + piece, end);
+    kernels.read(output, [0, channels], p, q, x, piece, staging);
+    kernels.read(target!, [0, channels], p, q, y, piece, staging);
+    if (map) kernels.view(cells, piece).fill(0);
+    for (let channel = 0; channel < channels; channel++) {
+      const at = channel * piece * 4;
+      sum += kernels.run.pointwise(
+        kinds[spec.kind],
+        x + at,
+        y + at,
+        q - p,
+        epsilon,
+        grad ? gradient + at : 0,
+        1 / (channels * height * width),
+        cells,
+        1 / channels,
+      );
+      if (grad) kernels.write(grad, channel, p, q, gradient + at);
+    }
+    if (map) kernels.write(map, 0, p, q, cells);
+  }
+  return sum;
+}

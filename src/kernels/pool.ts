@@ -1,0 +1,215 @@
+import { workerSource } from "./generated/worker-source.ts";
+import { type Rows, samples, type WritableRows } from "./rows.ts";
+import { type StripJob, stripKernel } from "./table.ts";
+import type { FromWorker, ToWorker } from "./worker.ts";
+
+type Buffer = ArrayBuffer | SharedArrayBuffer;
+
+/** The little of a Node or Web Worker that the pool uses. */
+interface Thread {
+  post(message: ToWorker, transfer: ArrayBuffer[]): void;
+  /** Whether the thread keeps the process alive. */
+  hold(busy: boolean): void;
+  stop(): void;
+}
+
+type Start = (onReply: (reply: FromWorker) => void, onFailure: (reason: unknown) => void) => Thread;
+
+interface NodeModules {
+  getBuiltinModule?(name: "node:worker_threads"): typeof import("node:worker_threads");
+  getBuiltinModule?(name: "node:os"): typeof import("node:os");
+}
+
+const node = (globalThis as { process?: NodeModules }).process;
+
+const startInNode: Start = (onReply, onFailure) => {
+  const { Worker } = node!.getBuiltinModule!("node:worker_threads") as typeof import("node:worker_threads");
+  const prelude = 'globalThis.parentPort = require("node:worker_threads").parentPort;\n';
+  const worker = new Worker(prelude + workerSource, { eval: true, execArgv: [] });
+  worker.unref();
+  worker.on("message", onReply);
+  worker.on("error", onFailure);
+  worker.on("exit", () => onFailure(new Error("the worker thread ended")));
+  return {
+    post: (message, transfer) => worker.postMessage(message, transfer),
+    hold: (busy) => (busy ? worker.ref() : worker.unref()),
+    stop: () => void worker.terminate(),
+  };
+};
+
+const startInBrowser: Start = (onReply, onFailure) => {
+  const url = URL.createObjectURL(new Blob([workerSource], { type: "text/javascript" }));
+  const worker = new Worker(url);
+  worker.onmessage = ({ data }) => onReply(data);
+  worker.onerror = (event) => {
+    event.preventDefault();
+    onFailure(event.message);
+  };
+  return {
+    post: (message, transfer) => worker.postMessage(message, transfer),
+    hold: () => {},
+    stop: () => {
+      worker.terminate();
+      URL.revokeObjectURL(url);
+    },
+  };
+};
+
+/** A typed array on part of a buffer, of the same kind as another. */
+function arrayLike<A extends Rows["data"]>(array: A, buffer: Buffer, offset: number, length: number): A {
+  return new (array.constructor as new (buffer: Buffer, offset: number, length: number) => A)(buffer, offset, length);
+}
+
+/** One thread and the jobs it has been given. */
+class PoolWorker {
+  readonly #thread: Thread;
+  readonly #waiting: ((reply: FromWorker | undefined) => void)[] = [];
+  /** Buffers for the rows of jobs, kept from job to job. */
+  readonly #buffers: Buffer[] = [];
+  failed = false;
+
+  constructor(start: Start, module: WebAssembly.Module) {
+    this.#thread = start(
+      (reply) => {
+        this.#buffers.push(reply.buffer);
+        this.#settle(reply);
+      },
+      () => {
+        this.failed = true;
+        while (this.#waiting.length > 0) this.#settle(undefined);
+      },
+    );
+    this.#thread.post({ module }, []);
+  }
+
+  get queued(): number {
+    return this.#waiting.length;
+  }
+
+  #settle(reply: FromWorker | undefined): void {
+    this.#waiting.shift()?.(reply);
+    if (this.#waiting.length === 0) this.#thread.hold(false);
+  }
+
+  #buffer(bytes: number): Buffer {
+    const at = this.#buffers.findIndex((buffer) => buffer.byteLength >= bytes);
+    if (at >= 0) return this.#buffers.splice(at, 1)[0];
+    this.#buffers.length = 0;
+    return typeof SharedArrayBuffer === "undefined" ? new ArrayBuffer(bytes) : new SharedArrayBuffer(bytes);
+  }
+
+  /**
+   * Does a job in the thread; its gradient and map are written when the promise resolves. Undefined: the thread could not do it.
+   */
+  async run(job: StripJob): Promise<Float64Array | undefined> {
+    const { spec, planes, strip, data } = job;
+    const kernel = stripKernel(spec);
+    const width = planes[2];
+    const pixels = (rows: readonly [number, number], size: number) => [rows[0] * size, rows[1] * size] as const;
+    const source = pixels(kernel.sourceRows(spec, planes, strip), width);
+    const ranges = {
+      output: source,
+      target: source,
+      grad: pixels(kernel.gradRows(spec, planes, strip), width),
+      map: pixels(kernel.mapRows(spec, planes, strip), kernel.mapSize(spec, planes)?.[1] ?? 0),
+    };
+    // Lay the rows out one after another, then copy in what is read.
+    const names = (["output", "target", "grad", "map"] as const).filter((name) => data[name] !== undefined);
+    let bytes = 0;
+    const places = names.map((name) => {
+      const rows = data[name]!;
+      const [first, end] = ranges[name];
+      const length = (end - first) * rows.channels;
+      const place = { name, rows, first, end, length, offset: bytes };
+      bytes += (length * rows.data.BYTES_PER_ELEMENT + 7) & ~7;
+      return place;
+    });
+    const buffer = this.#buffer(bytes);
+    const cut: Partial<Record<(typeof names)[number], Rows>> = {};
+    for (const { name, rows, first, end, length, offset } of places) {
+      const part: Rows = {
+        ...rows,
+        data: arrayLike(rows.data, buffer, offset, length),
+        offset: 0,
+        first,
+        held: end - first,
+      };
+      cut[name] = part;
+      if (name === "output" || name === "target") copyPixels(rows, part, first, end);
+    }
+    const reply = await new Promise<FromWorker | undefined>((resolve) => {
+      this.#waiting.push(resolve);
+      this.#thread.hold(true);
+      this.#thread.post(
+        { job: { ...job, data: cut as StripJob["data"] }, buffer },
+        buffer instanceof ArrayBuffer ? [buffer] : [],
+      );
+    });
+    if (reply === undefined || "failure" in reply) return undefined;
+    for (const { name, rows, first, end, length, offset } of places) {
+      if (name !== "grad" && name !== "map") continue;
+      const part = {
+        ...rows,
+        data: arrayLike(rows.data, reply.buffer, offset, length),
+        offset: 0,
+        first,
+        held: end - first,
+      };
+      copyPixels(part, rows as WritableRows, first, end);
+    }
+    return reply.sums;
+  }
+
+  stop(): void {
+    this.#thread.stop();
+  }
+}
+
+/** Copies pixels [from, to) of every channel between rows of the same layout. */
+function copyPixels(source: Rows, destination: Rows, from: number, to: number): void {
+  const passes = source.layout === "planar" ? source.channels : 1;
+  for (let channel = 0; channel < passes; channel++) {
+    samples(destination, channel, from, to).set(samples(source, channel, from, to));
+  }
+}
+
+/** How many threads the host can run at once. */
+function hostThreads(): number {
+  const os = node?.getBuiltinModule?.("node:os") as typeof import("node:os") | undefined;
+  return os?.availableParallelism() ?? globalThis.navigator?.hardwareConcurrency ?? 1;
+}
+
+/** More threads than this only wait for memory. */
+const mostWorkers = 7;
+
+let limit: number | undefined;
+let workers: PoolWorker[] | undefined;
+
+/**
+ * Sets how many threads the kernels may use on a large image, the calling one included; undefined: as many as the host has. Running
+ * work is finished first by the threads that it has.
+ *
+ * @example
+ * ```ts
+ * setKernelThreads(1); // everything in the calling thread
+ * ```
+ */
+export function setKernelThreads(threads: number | undefined): void {
+  limit = threads;
+  for (const worker of workers ?? []) worker.stop();
+  workers = undefined;
+}
+
+/** The workers that can take jobs, started when first needed; none where the host has one core or forbids workers. */
+export function poolWorkers(module: WebAssembly.Module): readonly PoolWorker[] {
+  const wanted = Math.min((limit ?? hostThreads()) - 1, mostWorkers);
+  workers = (workers ?? []).filter(({ failed }) => !failed);
+  try {
+    const start = node?.getBuiltinModule ? startInNode : startInBrowser;
+    while (workers.length < wanted) workers.push(new PoolWorker(start, module));
+  } catch {
+    // A content security policy may forbid workers; the calling thread then does everything.
+    limit = 1;
+  }
+  return workers;
+}

@@ -1,0 +1,79 @@
+import { ReconlossError } from "../errors.ts";
+import { Tensor } from "../tensor.ts";
+import type { KernelImage, Planes } from "./types.ts";
+
+/**
+ * One image, or some rows of it, inside a larger array. Pixels are numbered row by row from the image's top left corner.
+ */
+export interface Rows {
+  readonly data: Float32Array | Uint8Array | Uint8ClampedArray | Uint16Array;
+  readonly layout: "planar" | "interleaved";
+  readonly channels: number;
+  /** Index in `data` of the first sample that is held. */
+  readonly offset: number;
+  /** Number of the first pixel that is held. */
+  readonly first: number;
+  /** How many pixels are held: the distance from plane to plane. */
+  readonly held: number;
+}
+
+/** {@link Rows} that can be written: float32 planes. */
+export interface WritableRows extends Rows {
+  readonly data: Float32Array;
+  readonly layout: "planar";
+}
+
+/** Batch size and planes of an image. */
+export function dimensions(image: KernelImage): { count: number; planes: Planes } {
+  if (image instanceof Tensor) {
+    const [count, ...planes] = image.shape;
+    return { count, planes };
+  }
+  return { count: 1, planes: [image.channels, image.height, image.width] };
+}
+
+/** Image number `index` of a batch as rows. */
+export function rowsOf(image: KernelImage, index: number): Rows {
+  const { planes } = dimensions(image);
+  const [channels, height, width] = planes;
+  if (image instanceof Tensor) return planarRows(image.data, planes, index);
+  return { data: image.data, layout: "interleaved", channels, offset: 0, first: 0, held: height * width };
+}
+
+/** Image number `index` of a batch of float32 planes. */
+export function planarRows(data: Float32Array, [channels, height, width]: Planes, index = 0): WritableRows {
+  const held = height * width;
+  return { data, layout: "planar", channels, offset: index * channels * held, first: 0, held };
+}
+
+/** The samples of pixels [from, to): one channel of planar rows, all channels of interleaved ones. */
+export function samples<R extends Rows>(rows: R, channel: number, from: number, to: number): R["data"] {
+  const [start, scale] =
+    rows.layout === "planar" ? [rows.offset + channel * rows.held, 1] : [rows.offset, rows.channels];
+  return rows.data.subarray(start + (from - rows.first) * scale, start + (to - rows.first) * scale);
+}
+
+/** Refuses arrays that are not images. */
+export function checkImage(name: string, argument: string, image: KernelImage): void {
+  if (image instanceof Tensor) return;
+  const { data, height, width, channels } = image;
+  const isPixels = data instanceof Uint8Array || data instanceof Uint8ClampedArray || data instanceof Uint16Array;
+  if (!isPixels) {
+    throw new ReconlossError(
+      "invalid-argument",
+      `${name}: ${argument} must be a Tensor, or pixels in a Uint8Array, Uint8ClampedArray or Uint16Array`,
+    );
+  }
+  if ([height, width, channels].some((size) => !Number.isInteger(size) || size < 1)) {
+    throw new ReconlossError(
+      "shape",
+      `${name}: ${argument} has height ${height}, width ${width}, channels ${channels}; each must be a positive integer`,
+    );
+  }
+  if (data.length !== height * width * channels) {
+    throw new ReconlossError(
+      "shape",
+      `${name}: ${argument} of ${height}x${width} pixels with ${channels} channels needs ${height * width * channels} samples, data has ${data.length}`,
+    );
+  }
+}

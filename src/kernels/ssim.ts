@@ -1,0 +1,137 @@
+import { channelGroups, stagingBytes } from "./module.ts";
+import { evenStrips, type StripKernel } from "./strip.ts";
+import type { Planes, SsimSpec } from "./types.ts";
+
+/** Map rows of one strip: tall enough that the halo costs little, low enough for the caches. */
+const stripRows = 128;
+
+/**
+ * The window's weights along one axis, sum 1, rounded to float32 so that the rounded weights still add up to 1: what rounding takes is
+ * given back to the middle weight.
+ */
+function windowWeights(window: SsimSpec["window"]): Float32Array {
+  const radius = (window.size - 1) / 2;
+  const weights = Float64Array.from({ length: window.size }, (_, i) =>
+    window.shape === "gaussian" ? Math.exp(-((i - radius) ** 2) / (2 * window.sigma ** 2)) : 1,
+  );
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  const rounded = Float32Array.from(weights, (weight) => weight / total);
+  rounded[radius] += 1 - rounded.reduce((sum, weight) => sum + weight, 0);
+  return rounded;
+}
+
+/** Window radius, padding, and the size of the map. */
+function geometry({ window, region }: SsimSpec, [, height, width]: Planes) {
+  const radius = (window.size - 1) / 2;
+  const pad = region === "valid" ? 0 : radius;
+  return { radius, pad, mapHeight: height + 2 * (pad - radius), mapWidth: width + 2 * (pad - radius) };
+}
+
+/**
+ * SSIM of one image. Strips are rows of the padded image; a strip owns the map row whose window starts at its row. Its sums are, per channel, those
+ * of the score and of the contrast-structure term.
+ */
+export const ssim: StripKernel<SsimSpec> = {
+  needsTarget: true,
+  weight: 16,
+  mapSize: (spec, planes) => {
+    const { mapHeight, mapWidth } = geometry(spec, planes);
+    return [mapHeight, mapWidth];
+  },
+  strips: (spec, planes) => {
+    const { radius, pad } = geometry(spec, planes);
+    // The rows that mirror each other belong to one strip.
+    return evenStrips(planes[1] + 2 * pad, Math.max(stripRows, 4 * radius), 2 * pad + 1);
+  },
+  sourceRows: (spec, planes, [from, to]) => {
+    const { radius, pad } = geometry(spec, planes);
+    const height = planes[1];
+    const lower = Math.max(from - 2 * radius, 0);
+    const upper = Math.min(to + 2 * radius, height + 2 * pad);
+    // Padding above mirrors rows down to pad - lower, padding below rows up from 2 * height - 1 - upper + pad.
+    const first = Math.min(lower - pad, 2 * height - 1 - upper + pad);
+    const end = Math.max(upper - pad, pad - lower + 1);
+    return [Math.max(first, 0), Math.min(end, height)];
+  },
+  gradRows: (spec, planes, [from, to]) => {
+    const { pad } = geometry(spec, planes);
+    return [Math.max(from - pad, 0), Math.min(Math.max(to - pad, 0), planes[1])];
+  },
+  mapRows: (spec, planes, [from, to]) => {
+    const { mapHeight } = geometry(spec, planes);
+    return [Math.min(from, mapHeight), Math.min(to, mapHeight)];
+  },
+  run: (kernels, spec, planes, strip, { output, target, grad, map }) => {
+    const [channels, height, width] = planes;
+    const { radius, pad, mapHeight, mapWidth } = geometry(spec, planes);
+    const [from, to] = strip;
+    const [first, end] = ssim.sourceRows(spec, planes, strip);
+    const [mapFrom, mapTo] = ssim.mapRows(spec, planes, strip);
+    const [gradFrom, gradTo] = ssim.gradRows(spec, planes, strip);
+    const groups = channelGroups(output, target!);
+    const groupChannels = groups[0][1] - groups[0][0];
+    const pixels = (end - first) * width;
+    const stride = (pixels + 7) & ~3;
+    const area = spec.window.size ** 2;
+
+    kernels.reset();
+    const weights = kernels.floats(spec.window.size);
+    const sums = kernels.bytes(16 * channels);
+    const x = kernels.floats(groupChannels * stride);
+    const y = kernels.floats(groupChannels * stride);
+    const staging = kernels.bytes(stagingBytes(pixels, output, target!));
+    const cells = map ? kernels.floats((mapTo - mapFrom) * mapWidth) : 0;
+    const gradient = grad ? kernels.floats((to - from) * (width + 2 * pad)) : 0;
+    const scratch = kernels.bytes(kernels.run.ssimScratch(to - from, radius));
+
+    kernels.view(weights, spec.window.size).set(windowWeights(spec.window));
+    kernels.view64(sums, 2 * channels).fill(0);
+    if (map) kernels.view(cells, (mapTo - mapFrom) * mapWidth).fill(0);
+    kernels.run.ssimConfigure(
+      weights,
+      radius,
+      pad,
+      spec.region === "reflect",
+      (spec.k1 * spec.dataRange) ** 2,
+      (spec.k2 * spec.dataRange) ** 2,
+      spec.covariance === "sample" ? area / (area - 1) : 1,
+      spec.term === "contrast",
+      spec.nonNegative === true,
+    );
+    for (const group of groups) {
+      kernels.read(output, group, first * width, end * width, x, stride, staging);
+      kernels.read(target!, group, first * width, end * width, y, stride, staging);
+      for (let channel = group[0]; channel < group[1]; channel++) {
+        const at = (channel - group[0]) * stride * 4;
+        kernels.run.ssimStrip(
+          x + at,
+          y + at,
+          first,
+          height,
+          width,
+          from,
+          to,
+          sums + 16 * channel,
+          cells,
+          1 / channels,
+          gradient,
+          1 / (channels * mapHeight * mapWidth),
+          scratch,
+        );
+        if (grad) {
+          kernels.run.ssimUnpad(gradient, from, to, height, width);
+          kernels.write(grad, channel, gradFrom * width, gradTo * width, gradient);
+        }
+      }
+    }
+    if (map) kernels.write(map, 0, mapFrom * mapWidth, mapTo * mapWidth, cells);
+    return kernels.view64(sums, 2 * channels).slice();
+  },
+  finish: (spec, planes, sums) => {
+    const { mapHeight, mapWidth } = geometry(spec, planes);
+    const offset = spec.term === "contrast" ? 1 : 0;
+    let total = 0;
+    for (let channel = 0; channel < planes[0]; channel++) total += sums[2 * channel + offset];
+    return total / (planes[0] * mapHeight * mapWidth);
+  },
+};

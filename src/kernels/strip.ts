@@ -1,0 +1,47 @@
+import type { Kernels } from "./module.ts";
+import type { Rows, WritableRows } from "./rows.ts";
+import type { Planes } from "./types.ts";
+
+/** Rows [from, to). */
+export type Span = readonly [from: number, to: number];
+
+/** What a strip reads and where it writes. Rows of the map are numbered from the map's own top. */
+export interface StripData {
+  readonly output: Rows;
+  readonly target?: Rows;
+  readonly grad?: WritableRows;
+  readonly map?: WritableRows;
+}
+
+/** A kernel that works through an image in strips of rows, each on its own; sums of strips add up. */
+export interface StripKernel<S> {
+  /** Whether there is a second image. */
+  readonly needsTarget: boolean;
+  /** How much arithmetic a sample costs, in rough multiples of reading it: what is worth a second thread. */
+  readonly weight: number;
+  /** Height and width of the error map, where there is one. */
+  mapSize(spec: S, planes: Planes): readonly [height: number, width: number] | undefined;
+  /** The strips; they depend on the image alone, so that results are the same however many threads share them. */
+  strips(spec: S, planes: Planes): Span[];
+  /** The image rows that a strip reads. */
+  sourceRows(spec: S, planes: Planes, strip: Span): Span;
+  /** The gradient rows that a strip writes. */
+  gradRows(spec: S, planes: Planes, strip: Span): Span;
+  /** The map rows that a strip writes. */
+  mapRows(spec: S, planes: Planes, strip: Span): Span;
+  /** Does the work; returns the strip's sums. */
+  run(kernels: Kernels, spec: S, planes: Planes, strip: Span, data: StripData): Float64Array;
+  /** The image's score from the sums of all its strips. */
+  finish(spec: S, planes: Planes, sums: Float64Array): number;
+}
+
+/** Rows in equal steps; the last step takes what is left. */
+export function evenStrips(rows: number, step: number, smallest = 1): Span[] {
+  const strips: Span[] = [];
+  for (let from = 0; from < rows; ) {
+    const to = rows - (from + step) < smallest ? rows : from + step;
+    strips.push([from, to]);
+    from = to;
+  }
+  return strips;
+}

@@ -1,0 +1,95 @@
+import { loadKernels } from "./load.ts";
+import { poolWorkers } from "./pool.ts";
+import { dimensions, planarRows, rowsOf, type WritableRows } from "./rows.ts";
+import { runStrip, type StripJob, stripKernel } from "./table.ts";
+import type { KernelImage, Planes, StripSpec } from "./types.ts";
+
+/** Where gradient and map go: float32 planes, of the output's shape and [n, 1, map height, map width]. */
+export interface Destinations {
+  readonly grad?: Float32Array;
+  readonly map?: Float32Array;
+}
+
+/** Below this much arithmetic (samples times the kernel's weight) a second thread costs more than it brings. */
+const pooledWork = 2 ** 21;
+
+/** Jobs in a worker's hands: one at work, one waiting, so that it need not wait for the calling thread. */
+const jobsAhead = 2;
+
+/** How long the calling thread computes before it lets other work have a turn, in milliseconds. */
+const turnLength = 12;
+
+/** Resolves after the event loop has gone round once. */
+function nextTurn(): Promise<void> {
+  if (typeof setImmediate === "function") return new Promise((resolve) => setImmediate(resolve));
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
+}
+
+/**
+ * Runs a strip kernel over every image of a batch, in this thread and, for large images, in the pool's. Returns the sums of every image's strips,
+ * added in the order of the strips.
+ */
+export async function runTiled(
+  spec: StripSpec,
+  output: KernelImage,
+  target: KernelImage | undefined,
+  destinations: Destinations = {},
+): Promise<Float64Array[]> {
+  const { module, kernels } = await loadKernels();
+  const { count, planes } = dimensions(output);
+  const kernel = stripKernel(spec);
+  const strips = kernel.strips(spec, planes);
+  const jobs: StripJob[] = [];
+  for (let image = 0; image < count; image++) {
+    const data = {
+      output: rowsOf(output, image),
+      target: target && rowsOf(target, image),
+      grad: destinations.grad && planarRows(destinations.grad, planes, image),
+      map: destinations.map && mapRows(destinations.map, spec, planes, image),
+    };
+    for (const strip of strips) jobs.push({ spec, planes, strip, data });
+  }
+
+  const results: Float64Array[] = new Array(jobs.length);
+  let next = 0;
+  const feed = async (worker: ReturnType<typeof poolWorkers>[number]): Promise<void> => {
+    while (next < jobs.length && !worker.failed) {
+      const index = next++;
+      // What a worker cannot do is done here, where a failure has a stack to show.
+      results[index] = (await worker.run(jobs[index])) ?? runStrip(kernels, jobs[index]);
+    }
+  };
+  const work = count * planes[0] * planes[1] * planes[2] * kernel.weight;
+  const workers = work < pooledWork || kernel.weight === 1 || jobs.length < 2 ? [] : poolWorkers(module);
+  const elsewhere = workers.flatMap((worker) => Array.from({ length: jobsAhead }, () => feed(worker)));
+
+  let turn = performance.now();
+  while (next < jobs.length) {
+    const index = next++;
+    results[index] = runStrip(kernels, jobs[index]);
+    if (next < jobs.length && (workers.length > 0 || performance.now() - turn > turnLength)) {
+      await nextTurn();
+      turn = performance.now();
+    }
+  }
+  await Promise.all(elsewhere);
+
+  return Array.from({ length: count }, (_, image) => {
+    const [first, ...rest] = results.slice(image * strips.length, (image + 1) * strips.length);
+    const total = first.slice();
+    for (const sums of rest) for (let i = 0; i < total.length; i++) total[i] += sums[i];
+    return total;
+  });
+}
+
+function mapRows(data: Float32Array, spec: StripSpec, planes: Planes, image: number): WritableRows {
+  const [height, width] = stripKernel(spec).mapSize(spec, planes)!;
+  return planarRows(data, [1, height, width], image);
+}

@@ -1,0 +1,64 @@
+import type { Tensor } from "../tensor.ts";
+
+/**
+ * Interleaved pixels as a decoder gives them: 8 bits a sample (value / 255) or 16 bits (value / 65535).
+ * `data.length` is height * width * channels.
+ */
+export interface Pixels {
+  readonly data: Uint8Array | Uint8ClampedArray | Uint16Array;
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+}
+
+/** What a kernel reads: a batch of float32 planes or one image of interleaved pixels. */
+export type KernelImage = Tensor | Pixels;
+
+/** mean |d|, mean d^2 or mean sqrt(d^2 + epsilon^2), with d = output - target. */
+export type PointwiseSpec =
+  | { readonly kind: "l1" }
+  | { readonly kind: "mse" }
+  | { readonly kind: "charbonnier"; readonly epsilon: number };
+
+/** Total variation of the output; no target. */
+export interface VariationSpec {
+  readonly kind: "tv";
+  readonly form: "anisotropic" | "squared" | "isotropic";
+  /**
+   * `mean`: the mean of horizontal terms plus the mean of vertical terms, each over its own count (isotropic: over all pixels).
+   * `sum`: sums instead of means.
+   */
+  readonly reduction: "mean" | "sum";
+  /** Isotropic only: sqrt(dx^2 + dy^2 + epsilon^2). Default 0. */
+  readonly epsilon?: number;
+}
+
+/** Structural similarity with a separable window of odd size. */
+export interface SsimSpec {
+  readonly kind: "ssim";
+  readonly window: { readonly shape: "gaussian"; readonly size: number; readonly sigma: number } | UniformWindow;
+  /** Which windows count: whole ones, or one per pixel with zeros or the mirrored image (edge not repeated) around it. */
+  readonly region: "valid" | "zero" | "reflect";
+  /** Divide by N, or by N - 1 with N = size^2. */
+  readonly covariance: "population" | "sample";
+  readonly k1: number;
+  readonly k2: number;
+  /** The data range L of C1 = (k1 L)^2 and C2 = (k2 L)^2. */
+  readonly dataRange: number;
+  /** Count a negative contrast-structure term as 0. Default false. */
+  readonly nonNegative?: boolean;
+  /** `score`: luminance * contrast-structure (default). `contrast`: contrast-structure alone. */
+  readonly term?: "score" | "contrast";
+}
+
+/** A box window: every pixel weighs 1 / size^2. */
+export interface UniformWindow {
+  readonly shape: "uniform";
+  readonly size: number;
+}
+
+/** A kernel that works on horizontal strips of one image. */
+export type StripSpec = PointwiseSpec | VariationSpec | SsimSpec;
+
+/** Channels, height, width. */
+export type Planes = readonly [channels: number, height: number, width: number];

@@ -1,0 +1,126 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { type KernelSpec, runKernel, type SsimSpec } from "../../src/kernels/index.ts";
+import type { Definition } from "../../src/losses/definition.ts";
+import { charbonnier, type Loss, l1, mse, ssim, tv } from "../../src/losses/index.ts";
+import { type Shape, Tensor } from "../../src/tensor.ts";
+import { randomSource } from "../random.ts";
+import { expected, gradientError, scenes, valueError } from "./oracle.ts";
+
+/** A kernel beside the definition that it must equal, and the smallest side of image that both take. */
+interface Pairing {
+  spec: KernelSpec;
+  definition: Definition;
+  smallest: number;
+  hasMap: boolean;
+}
+
+const definitionOf = (loss: Loss) => loss.definition as Definition;
+
+const pointwise: fc.Arbitrary<Pairing> = fc
+  .oneof(
+    fc.constant({ spec: { kind: "l1" } as const, definition: definitionOf(l1()) }),
+    fc.constant({ spec: { kind: "mse" } as const, definition: definitionOf(mse()) }),
+    fc.constantFrom(1e-6, 1e-3, 0.1).map((epsilon) => ({
+      spec: { kind: "charbonnier", epsilon } as const,
+      definition: definitionOf(charbonnier({ eps: epsilon })),
+    })),
+  )
+  .map((pairing) => ({ ...pairing, smallest: 1, hasMap: true }));
+
+const variation: fc.Arbitrary<Pairing> = fc
+  .record({
+    form: fc.constantFrom("anisotropic" as const, "squared" as const, "isotropic" as const),
+    reduction: fc.constantFrom("mean" as const, "sum" as const),
+    epsilon: fc.constantFrom(1e-6, 1e-3),
+  })
+  .map(({ form, reduction, epsilon }) => ({
+    spec: { kind: "tv", form, reduction, epsilon },
+    definition: definitionOf(tv({ form, reduction, eps: epsilon })),
+    smallest: 2,
+    hasMap: false,
+  }));
+
+const structural: fc.Arbitrary<Pairing> = fc
+  .record({
+    shape: fc.constantFrom("gaussian" as const, "uniform" as const),
+    size: fc.constantFrom(1, 3, 7, 8, 11, 15).map((size) => size | 1),
+    sigma: fc.constantFrom(0.8, 1.5, 4),
+    region: fc.constantFrom("valid" as const, "zero" as const, "reflect" as const),
+    covariance: fc.constantFrom("population" as const, "sample" as const),
+    k1: fc.constantFrom(0.01, 0.05),
+    k2: fc.constantFrom(0.03, 0.1),
+    nonNegative: fc.boolean(),
+  })
+  .filter(({ size, covariance }) => size > 1 || covariance === "population")
+  .map(({ shape, size, sigma, ...rest }) => ({
+    spec: {
+      kind: "ssim",
+      window: shape === "gaussian" ? { shape, size, sigma } : { shape, size },
+      dataRange: 1,
+      ...rest,
+    } satisfies SsimSpec,
+    definition: definitionOf(ssim({ window: shape, size, sigma, ...rest })),
+    smallest: { valid: size, zero: 1, reflect: (size + 1) / 2 }[rest.region],
+    hasMap: true,
+  }));
+
+const side = fc.integer({ min: 1, max: 70 });
+const sceneName = fc.constantFrom(...Object.keys(scenes));
+
+/** Clamping at 0 bends the score: where a window lies on the bend, rounding decides which side's gradient is right. */
+function hasKink(spec: KernelSpec, output: Tensor, target: Tensor): boolean {
+  if (spec.kind !== "ssim" || !spec.nonNegative) return false;
+  const unclamped = spec.window.shape === "gaussian" ? spec.window : { sigma: 1, ...spec.window };
+  const { shape: window, ...size } = unclamped;
+  const { region, covariance, k1, k2 } = spec;
+  const planes = (x: Tensor) => new Tensor(x.data, [x.shape[0] * x.shape[1], 1, x.shape[2], x.shape[3]]);
+  const signed = definitionOf(ssim({ window, ...size, region, covariance, k1, k2 }));
+  const { map } = expected(signed, planes(output), planes(target), { grad: false, map: true });
+  return map!.data.some((value) => Math.abs(value) < 1e-5);
+}
+
+async function compare({ spec, definition, hasMap }: Pairing, output: Tensor, target: Tensor): Promise<void> {
+  const wanted = expected(definition, output, target, { grad: true, map: hasMap });
+  if (hasKink(spec, output, target)) return;
+  const plain = await runKernel(spec, output, target);
+  const full = await runKernel(spec, output, target, { grad: true, map: hasMap });
+  for (const [image, value] of wanted.perImage.entries()) {
+    expect(valueError(plain.perImage[image], value), `value ${plain.perImage[image]}, expected ${value}`).toBeLessThan(
+      1e-5,
+    );
+    expect(full.perImage[image]).toBeCloseTo(plain.perImage[image], 12);
+  }
+  expect(gradientError(full.grad!, wanted.grad), "gradient").toBeLessThan(1e-4);
+  if (hasMap) {
+    expect(full.map!.shape).toEqual(wanted.map!.shape);
+    expect(gradientError(full.map!.data, wanted.map!.data), "map").toBeLessThan(1e-4);
+  }
+}
+
+describe.each([
+  ["pointwise", pointwise, 150],
+  ["total variation", variation, 150],
+  ["structural similarity", structural, 60],
+] as const)("%s kernels equal their definitions", (_, pairings, numRuns) => {
+  test("on images of 1 to 70 pixels a side, with every option", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        pairings,
+        fc.integer({ min: 1, max: 2 }),
+        fc.integer({ min: 1, max: 3 }),
+        side,
+        side,
+        sceneName,
+        sceneName,
+        fc.integer(),
+        async (pairing, n, c, height, width, outputScene, targetScene, seed) => {
+          const shape: Shape = [n, c, Math.max(height, pairing.smallest), Math.max(width, pairing.smallest)];
+          const random = randomSource(seed);
+          await compare(pairing, scenes[outputScene](shape, random), scenes[targetScene](shape, random));
+        },
+      ),
+      { numRuns },
+    );
+  });
+});
