@@ -1,5 +1,4 @@
 import { ReconlossError } from "../errors.ts";
-import { evaluateGraph } from "../losses/evaluate.ts";
 import type { Loss } from "../losses/index.ts";
 import { formatShape, type Shape, Tensor } from "../tensor.ts";
 
@@ -46,9 +45,6 @@ export interface Measurement {
 
 /** Computes one loss of one pair. */
 export async function measure(loss: Loss, { output, target }: Images, wants: { map?: boolean }): Promise<Measurement> {
-  const { value, map } = await loss.evaluate(output, target, { map: wants.map === true && loss.hasMap });
-  if (!loss.definition?.poolScores) return { value, map };
-  const unsaid = { ...loss.definition, say: undefined, poolScores: false };
-  const { perImage } = await evaluateGraph(unsaid, { output, target }, {});
-  return { value, score: perImage[0], map };
+  const { value, scores, map } = await loss.evaluate(output, target, { map: wants.map === true && loss.hasMap });
+  return { value, map, ...(loss.definition?.poolScores ? { score: scores[0] } : {}) };
 }

@@ -7,6 +7,11 @@ const kinds = { l1: 0, mse: 1, charbonnier: 2 } as const;
 /** Samples of one image that are in memory at a time: three such pieces stay in a second-level cache. */
 const pieceSamples = 16384;
 
+/** What the compiled kernel leaves out of every score: Charbonnier's smallest value, which float32 would round. */
+function base(spec: PointwiseSpec): number {
+  return spec.kind === "charbonnier" ? spec.epsilon : 0;
+}
+
 /** l1, mse and Charbonnier. */
 export const pointwise: StripKernel<PointwiseSpec> = {
   needsTarget: true,
@@ -20,7 +25,7 @@ export const pointwise: StripKernel<PointwiseSpec> = {
     const [, , width] = planes;
     return Float64Array.of(scorePixels(kernels, spec, planes, from * width, to * width, data));
   },
-  finish: (_, [channels, height, width], [sum]) => sum / (channels * height * width),
+  finish: (spec, [channels, height, width], [sum]) => sum / (channels * height * width) + base(spec),
 };
 
 function scorePixels(
@@ -44,7 +49,7 @@ function scorePixels(
     const q = Math.min(p + piece, end);
     kernels.read(output, [0, channels], p, q, x, piece, staging);
     kernels.read(target!, [0, channels], p, q, y, piece, staging);
-    if (map) kernels.view(cells, piece).fill(0);
+    if (map) kernels.view(cells, piece).fill(base(spec));
     for (let channel = 0; channel < channels; channel++) {
       const at = channel * piece * 4;
       sum += kernels.run.pointwise(

@@ -35,6 +35,10 @@ export const charbonnier = defineLoss({
       const squared = o.square(o.sub(output, target));
       return o.div(squared, o.add(o.sqrt(o.add(squared, eps ** 2)), eps));
     };
-    return meanOfErrors(options, excess, { sum: options.reduction === "sum", base: eps });
+    return meanOfErrors(options, excess, {
+      sum: options.reduction === "sum",
+      base: eps,
+      kernel: { kind: "charbonnier", epsilon: eps },
+    });
   },
 });

@@ -60,6 +60,7 @@ class WeightedLoss extends BaseLoss implements Loss {
     return {
       value,
       perImage: perImage as Float64Array,
+      scores: perImage as Float64Array,
       terms,
       ...(grad ? { grad: new Tensor(grad, output.shape) } : {}),
     };

@@ -1,5 +1,6 @@
 import type { Ops } from "../graph/ops.ts";
 import type { Tensor } from "../tensor.ts";
+import type { KernelPath } from "./evaluate-kernel.ts";
 
 /** What a definition computes with: the two batches, and what weighs their pixels where the caller gave it. */
 export interface Images<T> {
@@ -31,6 +32,8 @@ export interface Definition {
   poolScores?: boolean;
   /** Whether pixels can be weighed. */
   weighable?: boolean;
+  /** A fused kernel that computes the same scores, where there is one; images that are weighed never take it. */
+  kernel?: KernelPath;
   /** Whether the mathematics depends on the height and width, so that each size is compiled by itself. */
   bySize?: boolean;
 }
@@ -49,6 +52,8 @@ export interface Evaluation {
   value: number;
   /** The number of each image. */
   perImage: Float64Array;
+  /** The score of each image before it is said: for `psnr` the squared error. */
+  scores: Float64Array;
   /** d value / d output, in the output's shape. */
   grad?: Tensor;
   /** [n, 1, h, w], or smaller by the border that a window cannot reach. */

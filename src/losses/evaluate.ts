@@ -10,6 +10,8 @@ export interface DefinedValues<T> {
   value: T;
   /** [n, 1, 1, 1]. */
   perImage: T;
+  /** [n, 1, 1, 1]. */
+  scores: T;
   grad?: T;
   map?: T;
   /** Each [1, 1, 1, 1], a mean over the batch. */
@@ -33,6 +35,7 @@ export function evaluateDefinition<T>(
   const result: DefinedValues<T> = {
     value: poolScores(o, definition, scores),
     perImage: definition.say?.(o, scores) ?? scores,
+    scores,
   };
   if (wants.map && definition.map) result.map = definition.map(o, images);
   if (definition.terms) {
@@ -142,11 +145,12 @@ export async function evaluateGraph(definition: Definition, images: Images<Tenso
     ...(weight && { weight }),
     ...Object.fromEntries(targetFeatures.map((tensor, index) => [featureName(index), tensor])),
   });
-  const { value, perImage, grad, map, ...terms } = results;
+  const { value, perImage, scores, grad, map, ...terms } = results;
   const named = Object.entries(terms).map(([name, { data }]) => [name.slice(termPrefix.length), data[0]]);
   return {
     value: value.data[0],
     perImage: Float64Array.from(perImage.data),
+    scores: Float64Array.from(scores.data),
     ...(grad ? { grad: toTensor(grad) } : {}),
     ...(map ? { map: toTensor(map) } : {}),
     ...(named.length > 0 ? { terms: Object.fromEntries(named) } : {}),

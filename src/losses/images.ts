@@ -1,4 +1,5 @@
 import type { Ops } from "../graph/ops.ts";
+import type { KernelSpec } from "../kernels/index.ts";
 import type { Shape } from "../tensor.ts";
 import type { Definition, Images } from "./definition.ts";
 import { choice, flag, integer, number, type OptionsOf } from "./options.ts";
@@ -25,10 +26,11 @@ export const imageOptions = {
   dataRange: number(1, "distance between black and white", { above: 0 }),
 };
 
-type ImageOptions = OptionsOf<typeof imageOptions>;
+/** Their values. */
+export type ImageOptions = OptionsOf<typeof imageOptions>;
 
 /** For each luma: weights of R, G, B, and offset, for images in [0, 1]. */
-const lumas = {
+export const lumas = {
   "y-bt601": { weights: [65.481 / 255, 128.553 / 255, 24.966 / 255], offset: 16 / 255 },
   "y-yiq": { weights: [0.299, 0.587, 0.114], offset: 0 },
   "y-matlab": { weights: [0.299, 0.587, 0.114], offset: 0 },
@@ -92,15 +94,19 @@ interface Reduction {
   sum?: boolean;
   /** A constant part of each error, left out of `error` and added to the score in full precision. */
   base?: number;
+  /** The fused kernel of the mean of these errors, and what it is to be multiplied by. */
+  kernel?: KernelSpec;
+  scale?: number;
 }
 
 /** A loss that is a mean over pixels of an error [n, c, h, w]. */
 export function meanOfErrors(
   options: ImageOptions,
   error: <T>(o: Ops<T>, images: Images<T>) => T,
-  { sum = false, base = 0 }: Reduction = {},
+  { sum = false, base = 0, kernel, scale }: Reduction = {},
 ): Definition {
   return {
+    ...(kernel && !sum ? { kernel: { spec: kernel, images: options, scale } } : {}),
     weighable: true,
     map: (o, images) => o.add(o.mean(error(o, prepare(o, images, options)), "c"), base),
     score: (o, images) => {

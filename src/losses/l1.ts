@@ -23,5 +23,6 @@ export const l1 = defineLoss({
   define: (options) =>
     meanOfErrors(options, (o, { output, target }) => o.abs(o.sub(output, target)), {
       sum: options.reduction === "sum",
+      kernel: { kind: "l1" },
     }),
 });

@@ -1,7 +1,9 @@
 import { ReconlossError } from "../errors.ts";
-import { firstNonFinite, formatShape, type Shape, sameShape, Tensor } from "../tensor.ts";
+import { formatShape, type Shape, type Tensor } from "../tensor.ts";
+import { checkShapes, checkValues, checkWeight } from "./checks.ts";
 import type { Definition, Evaluation, Wants } from "./definition.ts";
 import { evaluateGraph, targetFeatures } from "./evaluate.ts";
+import { evaluateKernel } from "./evaluate-kernel.ts";
 import { type OptionsOf, type OptionValue, resolveOptions, type Schema } from "./options.ts";
 import { PreparedTarget, type Target, targetTensor } from "./prepared-target.ts";
 
@@ -163,6 +165,7 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
   readonly offset: number;
   readonly definition: Definition;
   readonly #refuse: LossDefinition<S>["refuse"];
+  /** The values that targets have; a prior has no target. */
   readonly #range?: readonly [low: number, high: number];
 
   constructor(definition: LossDefinition<S, R>, options: OptionsOf<S>, spec: string, resources?: R) {
@@ -177,7 +180,9 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
     this.hasMap = this.definition.map !== undefined;
     this.#refuse = definition.refuse;
     const { dataRange } = options;
-    this.#range = definition.range?.(options) ?? (typeof dataRange === "number" ? [0, dataRange] : undefined);
+    const range =
+      definition.range?.(options) ?? (typeof dataRange === "number" ? ([0, dataRange] as const) : undefined);
+    this.#range = this.needsTarget ? range : undefined;
   }
 
   override async prepareTarget(target: Tensor): Promise<PreparedTarget> {
@@ -195,80 +200,21 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
     const compared = this.needsTarget ? targetTensor(target) : output;
     this.#check(output, compared);
     if (weight !== undefined) checkWeight(this.name, output, weight, this.definition);
+    const { kernel } = this.definition;
+    if (kernel && weight === undefined) {
+      return evaluateKernel(this.definition, kernel, { output, target: compared }, wants);
+    }
     const features = target instanceof PreparedTarget ? target.features.get(this.definition) : undefined;
-    const images = { output, target: compared as Tensor, weight, targetFeatures: features };
+    const images = { output, target: compared, weight, targetFeatures: features };
     return evaluateGraph(this.definition, images, wants);
   }
 
-  #check(output: Tensor, target: Tensor | undefined): void {
-    checkImages(this.name, output, target, this.#range);
+  #check(output: Tensor, target: Tensor | undefined): asserts target is Tensor {
+    checkShapes(this.name, output, target);
     const refusal = this.#refuse?.(this.options, output.shape);
     if (refusal !== undefined) {
       throw new ReconlossError("shape", `${this.name}: output is ${formatShape(output.shape)}, ${refusal}`);
     }
-  }
-}
-
-function checkImages(
-  name: string,
-  output: Tensor,
-  target: Tensor | undefined,
-  range: readonly [low: number, high: number] | undefined,
-): void {
-  for (const [argument, tensor] of [
-    ["output", output],
-    ["target", target],
-  ] as const) {
-    if (!(tensor instanceof Tensor)) {
-      throw new ReconlossError("invalid-argument", `${name}: ${argument} must be a Tensor, got ${typeof tensor}`);
-    }
-    const position = firstNonFinite(tensor.data);
-    if (position >= 0) {
-      const where = `element ${position} of ${argument} (${formatShape(tensor.shape)})`;
-      throw new ReconlossError("non-finite", `${name}: ${where} is ${tensor.data[position]}`);
-    }
-  }
-  const [a, b] = [output.shape, (target as Tensor).shape];
-  if (!sameShape(a, b)) {
-    throw new ReconlossError("shape", `${name}: output is ${formatShape(a)} but target is ${formatShape(b)}`);
-  }
-  if (range !== undefined) checkRange(name, target as Tensor, range);
-}
-
-/** Targets may overshoot their range by half of it, as resampled ones do; further out, the range is not what was said. */
-function checkRange(name: string, target: Tensor, [black, white]: readonly [number, number]): void {
-  let [low, high] = [0, 0];
-  for (const value of target.data) {
-    if (value < low) low = value;
-    else if (value > high) high = value;
-  }
-  const slack = (white - black) / 2;
-  if (low < black - slack || high > white + slack) {
-    const found = `target (${formatShape(target.shape)}) has values from ${low} to ${high}`;
-    const expected = black === 0 ? `dataRange is ${white}` : `the images' range is [${black}, ${white}]`;
-    throw new ReconlossError(
-      "range",
-      `${name}: ${found}, but ${expected}; scale the images to [${black}, ${white}] or say which range they have`,
-    );
-  }
-}
-
-function checkWeight(name: string, output: Tensor, weight: Tensor, { weighable }: Definition): void {
-  if (!weighable) throw new ReconlossError("invalid-argument", `${name}: this loss takes no weight`);
-  const [n, , h, w] = output.shape;
-  const [m, c, y, x] = weight.shape;
-  if ((m !== n && m !== 1) || c !== 1 || y !== h || x !== w) {
-    const expected = `${n}x1x${h}x${w} or 1x1x${h}x${w}`;
-    throw new ReconlossError("shape", `${name}: weight must be ${expected}, got ${formatShape(weight.shape)}`);
-  }
-  for (let image = 0; image < m; image++) {
-    const { data } = weight.image(image);
-    const sum = data.reduce((total, value) => total + value, 0);
-    if (!(sum > 0 && sum < Number.POSITIVE_INFINITY) || data.some((value) => value < 0)) {
-      throw new ReconlossError(
-        "invalid-argument",
-        `${name}: weights must be finite, not negative and not all 0 (image ${image})`,
-      );
-    }
+    checkValues(this.name, output, target, this.#range);
   }
 }

@@ -23,5 +23,6 @@ export const mse = defineLoss({
   define: (options) =>
     meanOfErrors(options, (o, { output, target }) => o.square(o.sub(output, target)), {
       sum: options.reduction === "sum",
+      kernel: { kind: "mse" },
     }),
 });

@@ -32,7 +32,10 @@ export const psnr = defineLoss({
   define: (options) => {
     const { dataRange, identical, eps, pooling } = options;
     return {
-      ...meanOfErrors(options, (o, { output, target }) => o.square(o.div(o.sub(output, target), dataRange))),
+      ...meanOfErrors(options, (o, { output, target }) => o.square(o.div(o.sub(output, target), dataRange)), {
+        kernel: { kind: "mse" },
+        scale: 1 / dataRange ** 2,
+      }),
       poolScores: pooling === "dataset",
       say: (o, score) => {
         const error = o.add(score, eps);

@@ -127,7 +127,12 @@ export const ssim = defineLoss({
       const shrink = (x: T) => (factor === 1 ? x : o.avgPool(x, factor));
       return ssimMaps(o, { output: shrink(prepared.output), target: shrink(prepared.target) }, options).ssim;
     };
+    const { size, sigma, region, covariance, k1, k2, dataRange, nonNegative } = options;
+    const window =
+      options.window === "gaussian" ? { shape: options.window, size, sigma } : { shape: options.window, size };
+    const spec = { kind: "ssim", window, region, covariance, k1, k2, dataRange, nonNegative } as const;
     return {
+      ...(options.downsample ? {} : { kernel: { spec, images: options } }),
       bySize: options.downsample,
       score: (o, images) => o.mean(maps(o, images), "chw"),
       map: (o, images) => o.mean(maps(o, images), "c"),

@@ -60,6 +60,7 @@ export const tv = defineLoss({
     };
     const size = <T>(o: Ops<T>, x: T) => (form === "squared" ? o.square(x) : o.abs(x));
     return {
+      kernel: { spec: { kind: "tv", form, reduction, epsilon: eps }, images: options, withoutMap: true },
       score: (o, images) => {
         const { output } = prepare(o, images, options);
         if (form === "isotropic") return reduce(o, length(o, output));

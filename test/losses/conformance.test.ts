@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { reference, toFloat64 } from "../../src/graph/reference.ts";
-import type { Definition } from "../../src/losses/definition.ts";
-import { evaluateDefinition } from "../../src/losses/evaluate.ts";
+import type { Definition, Evaluation, Wants } from "../../src/losses/definition.ts";
+import { evaluateDefinition, evaluateGraph } from "../../src/losses/evaluate.ts";
 import type { Loss } from "../../src/losses/loss.ts";
 import { parseLoss } from "../../src/losses/parse.ts";
 import { lossFactories } from "../../src/losses/registry.ts";
@@ -78,20 +78,22 @@ describe.each(cases)("$spec", ({ spec, least = 1, channels = 3 }) => {
   const target = randomTensor(shape, 2);
   const definition = loss.definition as Definition;
 
-  test("native values, gradient and map equal the float64 reference", async () => {
+  const paths: [string, (wants: Wants) => Promise<Evaluation>][] = [
+    ["as it runs", (wants) => loss.evaluate(output, target, wants)],
+    ["on ONNX Runtime", (wants) => evaluateGraph(definition, { output, target }, wants)],
+    ["as it runs, without a map", ({ grad }) => loss.evaluate(output, target, { grad })],
+  ];
+
+  test.each(paths)("value, gradient and map %s equal the float64 reference", async (_, evaluate) => {
     const wants = { grad: true, map: loss.hasMap };
-    const expected = evaluateDefinition(
-      reference,
-      definition,
-      { output: toFloat64(output), target: toFloat64(target) },
-      wants,
-    );
-    const got = await loss.evaluate(output, target, wants);
+    const images = { output: toFloat64(output), target: toFloat64(target) };
+    const expected = evaluateDefinition(reference, definition, images, wants);
+    const got = await evaluate(wants);
     expect(relativeError([got.value], expected.value.data)).toBeLessThan(1e-5);
     expect(relativeError(got.perImage, expected.perImage.data)).toBeLessThan(1e-5);
     expect(got.grad?.shape).toEqual(shape);
     expect(relativeError(got.grad!.data, expected.grad!.data)).toBeLessThan(1e-4);
-    if (!loss.hasMap) return;
+    if (!got.map) return;
     expect(got.map?.shape).toEqual(expected.map?.shape);
     expect(relativeError(got.map!.data, expected.map!.data)).toBeLessThan(1e-4);
   });

@@ -1,0 +1,75 @@
+import { ReconlossError } from "../errors.ts";
+import { type Extremes, extremes, formatShape, sameShape, Tensor } from "../tensor.ts";
+import type { Definition } from "./definition.ts";
+
+/** Refuses what are not images of one shape. */
+export function checkShapes(name: string, output: Tensor, target: Tensor | undefined): asserts target is Tensor {
+  for (const [argument, tensor] of Object.entries({ output, target })) {
+    if (tensor instanceof Tensor) continue;
+    throw new ReconlossError("invalid-argument", `${name}: ${argument} must be a Tensor, got ${typeof tensor}`);
+  }
+  const [a, b] = [output.shape, (target as Tensor).shape];
+  if (sameShape(a, b)) return;
+  throw new ReconlossError("shape", `${name}: output is ${formatShape(a)} but target is ${formatShape(b)}`);
+}
+
+/** Refuses values that are not numbers, given the least and the greatest of them. */
+export function checkFinite(name: string, argument: string, tensor: Tensor, [low, high]: Extremes): void {
+  if (Number.isFinite(high - low)) return;
+  const position = tensor.data.findIndex((value) => !Number.isFinite(value));
+  const where = `element ${position} of ${argument} (${formatShape(tensor.shape)})`;
+  throw new ReconlossError("non-finite", `${name}: ${where} is ${tensor.data[position]}`);
+}
+
+/** Targets may overshoot their range by half of it, as resampled ones do; further out, the range is not what was said. */
+export function checkRange(
+  name: string,
+  target: Tensor,
+  [low, high]: Extremes,
+  [black, white]: readonly [number, number],
+): void {
+  const slack = (white - black) / 2;
+  if (low >= black - slack && high <= white + slack) return;
+  const found = `target (${formatShape(target.shape)}) has values from ${low} to ${high}`;
+  const expected = black === 0 ? `dataRange is ${white}` : `the images' range is [${black}, ${white}]`;
+  throw new ReconlossError(
+    "range",
+    `${name}: ${found}, but ${expected}; scale the images to [${black}, ${white}] or say which range they have`,
+  );
+}
+
+/** Refuses values that a loss cannot work with. */
+export function checkValues(
+  name: string,
+  output: Tensor,
+  target: Tensor,
+  range: readonly [number, number] | undefined,
+  known: { output?: Extremes; target?: Extremes } = {},
+): void {
+  const ofOutput = known.output ?? extremes(output.data);
+  checkFinite(name, "output", output, ofOutput);
+  const ofTarget = target === output ? ofOutput : (known.target ?? extremes(target.data));
+  checkFinite(name, "target", target, ofTarget);
+  if (range !== undefined) checkRange(name, target, ofTarget, range);
+}
+
+/** Refuses weights that do not fit the images or make no mean. */
+export function checkWeight(name: string, output: Tensor, weight: Tensor, { weighable }: Definition): void {
+  if (!weighable) throw new ReconlossError("invalid-argument", `${name}: this loss takes no weight`);
+  const [n, , h, w] = output.shape;
+  const [m, c, y, x] = weight.shape;
+  if ((m !== n && m !== 1) || c !== 1 || y !== h || x !== w) {
+    const expected = `${n}x1x${h}x${w} or 1x1x${h}x${w}`;
+    throw new ReconlossError("shape", `${name}: weight must be ${expected}, got ${formatShape(weight.shape)}`);
+  }
+  for (let image = 0; image < m; image++) {
+    const { data } = weight.image(image);
+    const sum = data.reduce((total, value) => total + value, 0);
+    if (!(sum > 0 && sum < Number.POSITIVE_INFINITY) || data.some((value) => value < 0)) {
+      throw new ReconlossError(
+        "invalid-argument",
+        `${name}: weights must be finite, not negative and not all 0 (image ${image})`,
+      );
+    }
+  }
+}

@@ -1,0 +1,66 @@
+import { differentiate } from "../graph/autodiff.ts";
+import { reference } from "../graph/reference.ts";
+import { type KernelSpec, runKernel } from "../kernels/index.ts";
+import { Tensor } from "../tensor.ts";
+import type { Definition, Evaluation, Images, Wants } from "./definition.ts";
+import { evaluateGraph, poolScores } from "./evaluate.ts";
+import type { ImageOptions } from "./images.ts";
+import { stageGradient, stageImages } from "./stage.ts";
+
+/** A fused kernel that computes a definition's scores. */
+export interface KernelPath {
+  spec: KernelSpec;
+  /** What is compared of the images. */
+  images: ImageOptions;
+  /** Whether the kernel has no map, so that the definition's is computed. */
+  withoutMap?: boolean;
+  /** What a kernel's score is multiplied by. Default 1. */
+  scale?: number;
+}
+
+/** The value of a batch from its images' scores, and its derivative with respect to each score, in float64. */
+function poolWithSlopes(definition: Definition, data: Float64Array) {
+  const scores = { data, shape: [data.length, 1, 1, 1] as const };
+  const { value, gradients } = differentiate(reference, ({ o }, [x]) => poolScores(o, definition, x), [scores]);
+  const said = definition.say?.(reference, scores) ?? scores;
+  return { value: value.data[0], perImage: said.data, slopes: gradients[0].data };
+}
+
+/** Each image of a batch times its own factor. */
+function scaleImages(batch: Float32Array, factors: Float64Array): void {
+  const size = batch.length / factors.length;
+  for (const [image, factor] of factors.entries()) {
+    if (factor === 1) continue;
+    for (let i = image * size; i < (image + 1) * size; i++) batch[i] *= factor;
+  }
+}
+
+/** Evaluates a definition by its fused kernel. */
+export async function evaluateKernel(
+  definition: Definition,
+  path: KernelPath,
+  { output, target }: Images<Tensor>,
+  wants: Wants,
+): Promise<Evaluation> {
+  const { spec, images, scale = 1, withoutMap = false } = path;
+  const staged = stageImages(output, images);
+  const ofKernel = { grad: wants.grad, map: wants.map && !withoutMap };
+  const result = await runKernel(spec, staged, stageImages(target, images), ofKernel);
+  const scores = scale === 1 ? result.perImage : result.perImage.map((score) => score * scale);
+  const { value, perImage, slopes } = poolWithSlopes(definition, scores);
+  const evaluation: Evaluation = { value, perImage, scores };
+  if (result.grad) {
+    scaleImages(
+      result.grad,
+      slopes.map((slope) => slope * scale),
+    );
+    evaluation.grad = stageGradient(new Tensor(result.grad, staged.shape), output, images);
+  }
+  if (wants.map && withoutMap) evaluation.map = (await evaluateGraph(definition, { output, target }, wants)).map;
+  if (result.map) {
+    const { data, shape } = result.map;
+    if (scale !== 1) scaleImages(data, Float64Array.of(scale));
+    evaluation.map = new Tensor(data, shape);
+  }
+  return evaluation;
+}

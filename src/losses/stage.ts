@@ -1,0 +1,90 @@
+import { Tensor } from "../tensor.ts";
+import { type ImageOptions, lumas } from "./images.ts";
+
+/** Whether images are compared as they are. */
+export function isPlain({ channels, crop, clamp }: ImageOptions): boolean {
+  return channels === "rgb" && crop === 0 && !clamp;
+}
+
+/** The weight of each channel in what is compared: a row for each compared channel. */
+function mixing({ channels }: ImageOptions, count: number): number[][] {
+  if (channels === "rgb") {
+    return Array.from({ length: count }, (_, i) => Array.from({ length: count }, (_, j) => (i === j ? 1 : 0)));
+  }
+  const { weights } = lumas[channels];
+  return [count === 1 ? [weights.reduce((sum, weight) => sum + weight, 0)] : [...weights]];
+}
+
+/** The rows of pixels that cropping leaves: where each begins in a plane, and its length. */
+function innerRows(crop: number, height: number, width: number) {
+  const rows = Array.from({ length: height - 2 * crop }, (_, row) => (row + crop) * width + crop);
+  return { rows, length: width - 2 * crop };
+}
+
+function roundHalfToEven(x: number): number {
+  const rounded = Math.round(x);
+  return rounded - x === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
+}
+
+/** {@link prepare} of a batch without a backend: the images as they are compared, in arrays. */
+export function stageImages(x: Tensor, options: ImageOptions): Tensor {
+  if (isPlain(options)) return x;
+  const { channels, crop, clamp, dataRange } = options;
+  const [n, c, h, w] = x.shape;
+  const mix = mixing(options, c);
+  const offset = channels === "rgb" ? 0 : lumas[channels].offset * dataRange;
+  const { rows, length } = innerRows(crop, h, w);
+  const shape = [n, mix.length, rows.length, length] as const;
+  const staged = new Float32Array(n * mix.length * rows.length * length);
+  const toLevels = 255 / dataRange;
+  let position = 0;
+  for (let image = 0; image < n; image++) {
+    for (const weights of mix) {
+      for (const row of rows) {
+        for (let column = 0; column < length; column++) {
+          let sum = 0;
+          for (let channel = 0; channel < c; channel++) {
+            if (weights[channel] === 0) continue;
+            let value = x.data[(image * c + channel) * h * w + row + column];
+            if (clamp) value = Math.min(Math.max(value, 0), dataRange);
+            // Thousandths of 8-bit levels are whole numbers, so that halves are halves.
+            sum +=
+              channels === "y-matlab"
+                ? 1000 * weights[channel] * roundHalfToEven(value * toLevels)
+                : weights[channel] * value;
+          }
+          staged[position++] =
+            channels === "y-matlab" ? roundHalfToEven(Math.round(sum) / 1000) / toLevels : sum + offset;
+        }
+      }
+    }
+  }
+  return new Tensor(staged, shape);
+}
+
+/** The adjoint of {@link stageImages}: the gradient with respect to x from that with respect to what is compared of it. */
+export function stageGradient(gradient: Tensor, x: Tensor, options: ImageOptions): Tensor {
+  if (isPlain(options)) return gradient;
+  const { crop, clamp, dataRange } = options;
+  const [n, c, h, w] = x.shape;
+  const mix = mixing(options, c);
+  const { rows, length } = innerRows(crop, h, w);
+  const result = new Float32Array(x.data.length);
+  let position = 0;
+  for (let image = 0; image < n; image++) {
+    for (const weights of mix) {
+      for (const row of rows) {
+        for (let column = 0; column < length; column++) {
+          const g = gradient.data[position++];
+          for (let channel = 0; channel < c; channel++) {
+            const place = (image * c + channel) * h * w + row + column;
+            const value = x.data[place];
+            if (weights[channel] === 0 || (clamp && (value < 0 || value > dataRange))) continue;
+            result[place] = weights[channel] * g;
+          }
+        }
+      }
+    }
+  }
+  return new Tensor(result, x.shape);
+}
