@@ -1,5 +1,6 @@
-/** A network's tensors: name in the official state_dict -> shape in PyTorch's order. */
-export type TensorShapes = Readonly<Record<string, readonly number[]>>;
+import type { TensorShapes } from "../src/weights/load.ts";
+
+export type { TensorShapes };
 
 /** FNV-1a, 32 bit, over the UTF-8 bytes of a text. */
 export function fnv1a32(text: string): number {

@@ -1,0 +1,133 @@
+/** The element types that checkpoints hold, under PyTorch's names. */
+export type DType =
+  | "float32"
+  | "float64"
+  | "float16"
+  | "bfloat16"
+  | "int64"
+  | "int32"
+  | "int16"
+  | "int8"
+  | "uint8"
+  | "bool"
+  | "uint16"
+  | "uint32"
+  | "uint64";
+
+/** What a tensor is read as. Half and bfloat16 become float32, which holds each of their values exactly; bool becomes 0 and 1. */
+export type TensorData =
+  | Float32Array
+  | Float64Array
+  | BigInt64Array
+  | BigUint64Array
+  | Int32Array
+  | Int16Array
+  | Int8Array
+  | Uint8Array
+  | Uint16Array
+  | Uint32Array;
+
+/** Bytes that one element takes in the file. */
+export const elementBytes: Readonly<Record<DType, number>> = {
+  float32: 4,
+  float64: 8,
+  float16: 2,
+  bfloat16: 2,
+  int64: 8,
+  int32: 4,
+  int16: 2,
+  int8: 1,
+  uint8: 1,
+  bool: 1,
+  uint16: 2,
+  uint32: 4,
+  uint64: 8,
+};
+
+/** Whether a type holds real numbers, as weights do. */
+export function isFloating(dtype: DType): boolean {
+  return dtype === "float32" || dtype === "float64" || dtype === "float16" || dtype === "bfloat16";
+}
+
+// Checkpoints are little endian, as is every processor that this runs on, so bytes are viewed in place and never swapped.
+const decoders: Readonly<Record<DType, (buffer: ArrayBuffer) => TensorData>> = {
+  float32: (buffer) => new Float32Array(buffer),
+  float64: (buffer) => new Float64Array(buffer),
+  float16: (buffer) => Float32Array.from(new Uint16Array(buffer), (bits) => halfValues()[bits]),
+  bfloat16: (buffer) => new Float32Array(Uint32Array.from(new Uint16Array(buffer), (bits) => bits << 16).buffer),
+  int64: (buffer) => new BigInt64Array(buffer),
+  int32: (buffer) => new Int32Array(buffer),
+  int16: (buffer) => new Int16Array(buffer),
+  int8: (buffer) => new Int8Array(buffer),
+  uint8: (buffer) => new Uint8Array(buffer),
+  bool: (buffer) => new Uint8Array(buffer),
+  uint16: (buffer) => new Uint16Array(buffer),
+  uint32: (buffer) => new Uint32Array(buffer),
+  uint64: (buffer) => new BigUint64Array(buffer),
+};
+
+/** The elements that little-endian bytes stand for, without a copy where the bytes own their memory. */
+export function decodeElements(dtype: DType, bytes: Uint8Array): TensorData {
+  const ownsMemory = bytes.byteOffset === 0 && bytes.byteLength === bytes.buffer.byteLength;
+  return decoders[dtype]((ownsMemory ? bytes : bytes.slice()).buffer as ArrayBuffer);
+}
+
+let halfTable: Float32Array | undefined;
+
+/** The value of each of the 65536 half-precision bit patterns (IEEE 754 binary16). */
+function halfValues(): Float32Array {
+  halfTable ??= Float32Array.from({ length: 65536 }, (_, bits) => {
+    const exponent = (bits >> 10) & 31;
+    const fraction = (bits & 1023) / 1024;
+    const sign = bits < 32768 ? 1 : -1;
+    if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+    return sign * (exponent ? (1 + fraction) * 2 ** (exponent - 15) : fraction * 2 ** -14);
+  });
+  return halfTable;
+}
+
+/** Product of the sizes: 1 for a scalar, 0 where an axis is empty. */
+export function countOf(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+/** Row-major strides, in elements. */
+export function contiguousStrides(shape: readonly number[]): number[] {
+  const strides = new Array<number>(shape.length);
+  let step = 1;
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    strides[axis] = step;
+    step *= shape[axis];
+  }
+  return strides;
+}
+
+/** Elements from the first to the last that a strided view touches, both included; 0 for an empty view. */
+export function viewSpan(shape: readonly number[], strides: readonly number[]): number {
+  if (countOf(shape) === 0) return 0;
+  return 1 + shape.reduce((last, size, axis) => last + (size - 1) * strides[axis], 0);
+}
+
+/** Whether a strided view is its own row-major copy. */
+export function isContiguous(shape: readonly number[], strides: readonly number[]): boolean {
+  const rowMajor = contiguousStrides(shape);
+  return shape.every((size, axis) => size === 1 || strides[axis] === rowMajor[axis]);
+}
+
+/** The row-major copy of a strided view that starts at the data's first element. */
+export function gather<D extends TensorData>(data: D, shape: readonly number[], strides: readonly number[]): D {
+  const count = countOf(shape);
+  const copy = new (data.constructor as new (length: number) => D)(count);
+  const index = new Array<number>(shape.length).fill(0);
+  let position = 0;
+  for (let i = 0; i < count; i++) {
+    copy[i] = data[position];
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      position += strides[axis];
+      if (++index[axis] < shape[axis]) break;
+      position -= shape[axis] * strides[axis];
+      index[axis] = 0;
+    }
+  }
+  return copy;
+}

@@ -1,0 +1,59 @@
+import { type FileHandle, open } from "node:fs/promises";
+import { ReconlossError } from "../errors.ts";
+import { type Checkpoint, readCheckpoint } from "./checkpoint.ts";
+import type { ByteSource } from "./source.ts";
+
+/** Most bytes that one system call is asked for. */
+const LARGEST_READ = 2 ** 30;
+
+async function readExactly(handle: FileHandle, offset: number, length: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length);
+  let done = 0;
+  while (done < length) {
+    const { bytesRead } = await handle.read(bytes, done, Math.min(length - done, LARGEST_READ), offset + done);
+    if (bytesRead === 0) break;
+    done += bytesRead;
+  }
+  return bytes.subarray(0, done);
+}
+
+async function fileSource(path: string): Promise<ByteSource> {
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(path, "r");
+    const stats = await handle.stat();
+    if (!stats.isFile()) throw new Error("it is not a file");
+    const file = handle;
+    return {
+      name: path,
+      size: stats.size,
+      read: (offset, length) => readExactly(file, offset, length),
+      close: () => file.close(),
+    };
+  } catch (cause) {
+    await handle?.close();
+    throw new ReconlossError("file", `${path}: cannot be opened (${(cause as Error).message})`, { cause });
+  }
+}
+
+/**
+ * Opens a PyTorch (`.pth`, zip or legacy format) or safetensors file. Only its directory is read; each tensor is read from disk when asked
+ * for. No code in the file is ever run. Close the checkpoint when done.
+ *
+ * @throws {ReconlossError} `file` when the file cannot be opened; `checkpoint` when it is damaged, unsafe or of another kind.
+ * @example
+ * ```ts
+ * import { openCheckpoint } from "reconloss/weights";
+ *
+ * await openCheckpoint("no-such-file.pth").catch((error) => console.log(error.code)); // file
+ * ```
+ */
+export async function openCheckpoint(path: string): Promise<Checkpoint> {
+  const source = await fileSource(path);
+  try {
+    return await readCheckpoint(source);
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
+}

@@ -1,0 +1,25 @@
+import type { DType } from "./elements.ts";
+
+/** A run of elements in a file, which one or many tensors view. */
+export interface StoredRun {
+  readonly dtype: DType;
+  /** Number of elements. */
+  readonly count: number;
+  /** Bytes `[offset, offset + length)` of the run. */
+  read(offset: number, length: number): Promise<Uint8Array>;
+}
+
+/** A tensor in a file: a strided view of a run. Offsets and strides are in elements. */
+export interface StoredTensor {
+  readonly run: StoredRun;
+  readonly offset: number;
+  readonly shape: readonly number[];
+  readonly strides: readonly number[];
+}
+
+/** What a format's reader finds in a file; no tensor data has been read yet. */
+export interface CheckpointContents {
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** Text stored beside the tensors (safetensors only). */
+  readonly metadata: Readonly<Record<string, string>>;
+}

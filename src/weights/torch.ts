@@ -1,0 +1,298 @@
+import { countOf, type DType, elementBytes, viewSpan } from "./elements.ts";
+import { PickleError, type PickleFunction, PickleTruncated, unpickle } from "./pickle.ts";
+import { type ByteSource, checkpointError, readBytes } from "./source.ts";
+import type { CheckpointContents, StoredRun, StoredTensor } from "./stored.ts";
+import { readZip } from "./zip.ts";
+
+/** The number that starts every legacy file, as PyTorch's `torch/serialization.py` defines it. */
+const LEGACY_MAGIC = 0x1950a86a20f9469cfc6cn;
+const LEGACY_PROTOCOL = 1001;
+/** Largest pickle that is read, in bytes; one with a thousand tensors takes about a tenth of a megabyte. */
+const LARGEST_PICKLE = 2 ** 26;
+const MOST_AXES = 64;
+
+const storageTypes: Readonly<Record<string, DType>> = {
+  FloatStorage: "float32",
+  DoubleStorage: "float64",
+  HalfStorage: "float16",
+  BFloat16Storage: "bfloat16",
+  LongStorage: "int64",
+  IntStorage: "int32",
+  ShortStorage: "int16",
+  CharStorage: "int8",
+  ByteStorage: "uint8",
+  BoolStorage: "bool",
+};
+
+/** Keys under which training programs nest the weights, the preferred one first: an average over training beats the last step. */
+const CONTAINERS = ["params_ema", "params", "state_dict"];
+const DEEPEST_NESTING = 4;
+
+/** A storage that the pickle refers to: a run of elements somewhere in the file. */
+class Storage {
+  constructor(
+    readonly key: string,
+    readonly dtype: DType,
+    readonly count: number,
+  ) {}
+}
+
+/** A tensor as the pickle describes it, not yet tied to the file's bytes. */
+class TensorDescription {
+  constructor(
+    readonly storage: Storage,
+    readonly offset: number,
+    readonly shape: readonly number[],
+    readonly strides: readonly number[],
+  ) {}
+}
+
+/** A storage type such as torch.FloatStorage, which persistent ids name. */
+class StorageType {
+  constructor(readonly dtype: DType) {}
+}
+
+const isSize = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+const isSizes = (value: unknown): value is number[] =>
+  Array.isArray(value) && value.length <= MOST_AXES && value.every(isSize);
+
+/** A key as text. Only texts and numbers have one: a nested value could be deep enough to overflow the call stack. */
+function keyText(key: unknown): string {
+  if (typeof key === "string") return key;
+  return typeof key === "number" || typeof key === "bigint" ? String(key) : `(${kindOf(key)})`;
+}
+
+/** Whether a file's first bytes are those of a zip archive. */
+export function isTorchZip(start: Uint8Array): boolean {
+  return start[0] === 0x50 && start[1] === 0x4b && start[2] === 3 && start[3] === 4;
+}
+
+/** Whether a file's first bytes are those of a pickle, as in PyTorch's format before version 1.6. */
+export function isLegacyTorch(start: Uint8Array): boolean {
+  return start[0] === 0x80 && start[1] >= 2 && start[1] <= 5;
+}
+
+/** The directory of a file in PyTorch's zip format: `data.pkl` describes the tensors, `data/<key>` holds each storage. */
+export async function readTorchZip(source: ByteSource): Promise<CheckpointContents> {
+  const entries = await readZip(source);
+  const pickle = [...entries.values()].find(({ name }) => /^([^/]+\/)?data\.pkl$/.test(name));
+  if (pickle === undefined)
+    throw checkpointError(source.name, "a zip archive without data.pkl is no PyTorch checkpoint");
+  const folder = pickle.name.slice(0, -"data.pkl".length);
+  if (pickle.size > LARGEST_PICKLE) throw checkpointError(source.name, `data.pkl has ${pickle.size} bytes`);
+  const byteOrder = entries.get(`${folder}byteorder`);
+  if (byteOrder && byteOrder.size !== "little".length) throw checkpointError(source.name, "the file is big endian");
+
+  const program = new TorchPickle(source.name);
+  const { value } = program.run(await pickle.readAll(), 0);
+  return program.contents(value, (storage) => {
+    const entry = entries.get(`${folder}data/${storage.key}`);
+    if (entry === undefined) throw checkpointError(source.name, `storage ${storage.key} is not in the archive`);
+    const needed = storage.count * elementBytes[storage.dtype];
+    if (entry.size !== needed) {
+      throw checkpointError(source.name, `storage ${storage.key} has ${entry.size} bytes where ${needed} are needed`);
+    }
+    return { dtype: storage.dtype, count: storage.count, read: entry.read };
+  });
+}
+
+/**
+ * The directory of a file in PyTorch's legacy format: five pickles (magic number, protocol, system, the object, the storages' keys), then
+ * each storage as an element count and its bytes.
+ */
+export async function readLegacyTorch(source: ByteSource): Promise<CheckpointContents> {
+  const program = new TorchPickle(source.name);
+  const { values, end } = await readPickles(source, program);
+  const [magic, protocol, system, value, keys] = values;
+  if (magic !== LEGACY_MAGIC) {
+    throw checkpointError(source.name, "a plain pickle, not a checkpoint that torch.save wrote");
+  }
+  if (protocol !== LEGACY_PROTOCOL) throw checkpointError(source.name, `legacy protocol ${keyText(protocol)}`);
+  if (system instanceof Map && system.get("little_endian") === false) {
+    throw checkpointError(source.name, "the file is big endian");
+  }
+  if (!Array.isArray(keys)) throw checkpointError(source.name, "the list of storages is missing");
+
+  const starts = new Map<string, number>();
+  let at = end;
+  for (const key of keys) {
+    const storage = program.storages.get(keyText(key));
+    if (storage === undefined) throw checkpointError(source.name, `storage ${keyText(key)} belongs to no tensor`);
+    const count = new DataView((await readBytes(source, at, 8, `storage ${storage.key}`)).buffer).getBigInt64(0, true);
+    const length = storage.count * elementBytes[storage.dtype];
+    if (count !== BigInt(storage.count) || starts.has(storage.key)) {
+      throw checkpointError(source.name, `storage ${storage.key} has ${count} elements where ${storage.count} are due`);
+    }
+    starts.set(storage.key, at + 8);
+    at += 8 + length;
+    if (at > source.size) {
+      throw checkpointError(
+        source.name,
+        `storage ${storage.key} ends at byte ${at} of ${source.size}: the file is cut short`,
+      );
+    }
+  }
+  return program.contents(value, (storage) => {
+    const start = starts.get(storage.key);
+    if (start === undefined) throw checkpointError(source.name, `storage ${storage.key} is not in the file`);
+    const read = (offset: number, length: number) =>
+      readBytes(source, start + offset, length, `storage ${storage.key}`);
+    return { dtype: storage.dtype, count: storage.count, read };
+  });
+}
+
+/** The five pickles at the file's start. Their length is not written anywhere, so the piece that is read doubles until they fit. */
+async function readPickles(source: ByteSource, program: TorchPickle): Promise<{ values: unknown[]; end: number }> {
+  const most = Math.min(source.size, LARGEST_PICKLE);
+  for (let length = Math.min(2 ** 16, most); ; length = Math.min(2 * length, most)) {
+    const bytes = await readBytes(source, 0, length, "the pickle");
+    const values: unknown[] = [];
+    let end = 0;
+    try {
+      for (let index = 0; index < 5; index++) {
+        const result = program.run(bytes, end);
+        values.push(result.value);
+        end = result.end;
+        if (values[0] !== LEGACY_MAGIC) break;
+      }
+      return { values, end };
+    } catch (error) {
+      const isCut = error instanceof Error && error.cause instanceof PickleTruncated;
+      if (!isCut || length === most) throw error;
+    }
+  }
+}
+
+/** PyTorch's meaning of a pickle: the globals that may be named, what they build, and the tensors in the result. */
+class TorchPickle {
+  readonly storages = new Map<string, Storage>();
+  readonly #file: string;
+  /** Items that calls may still copy; a pickle cannot honestly hold more than it has bytes. */
+  #budget = 0;
+  readonly #globals: ReadonlyMap<string, PickleFunction | StorageType>;
+
+  constructor(file: string) {
+    this.#file = file;
+    this.#globals = new Map<string, PickleFunction | StorageType>([
+      ["collections.OrderedDict", (parameters) => this.#orderedDict(parameters)],
+      ["torch._utils._rebuild_tensor", (parameters) => this.#tensor(parameters)],
+      ["torch._utils._rebuild_tensor_v2", (parameters) => this.#tensor(parameters)],
+      ["torch._utils._rebuild_parameter", ([tensor]) => tensor],
+      ["torch.Size", ([sizes]) => sizes],
+      ...Object.entries(storageTypes).flatMap(([name, dtype]) =>
+        ["torch", "torch.cuda"].map((module): [string, StorageType] => [`${module}.${name}`, new StorageType(dtype)]),
+      ),
+    ]);
+  }
+
+  /** Interprets the pickle at `start`. */
+  run(bytes: Uint8Array, start: number): { value: unknown; end: number } {
+    this.#budget = bytes.length;
+    try {
+      return unpickle(bytes, start, {
+        global: (module, name) => {
+          const known = this.#globals.get(`${module}.${name}`);
+          if (known === undefined) {
+            throw new PickleError(
+              `it asks for the Python global ${module}.${name}, which is not on the list of what a checkpoint may use; nothing was run (save only the state_dict, or convert the file to safetensors)`,
+            );
+          }
+          return known;
+        },
+        persistent: (id) => this.#storage(id),
+      });
+    } catch (cause) {
+      if (!(cause instanceof PickleError)) throw cause;
+      throw checkpointError(this.#file, `the pickle is refused: ${cause.message}`, cause);
+    }
+  }
+
+  /** The named tensors of the pickled object, each tied to its bytes by `open`. */
+  contents(value: unknown, open: (storage: Storage) => StoredRun): CheckpointContents {
+    const runs = new Map<Storage, StoredRun>();
+    const tensors = new Map<string, StoredTensor>();
+    for (const [key, item] of namedItems(value)) {
+      if (!(item instanceof TensorDescription)) continue;
+      const name = keyText(key);
+      if (tensors.has(name)) throw checkpointError(this.#file, `two tensors are called ${name}`);
+      const { storage, offset, shape, strides } = item;
+      this.#checkView(name, item);
+      const run = runs.get(storage) ?? open(storage);
+      runs.set(storage, run);
+      tensors.set(name, { run, offset, shape, strides });
+    }
+    if (tensors.size === 0) throw checkpointError(this.#file, `it holds no named tensors, only ${describe(value)}`);
+    return { tensors, metadata: {} };
+  }
+
+  #checkView(name: string, { storage, offset, shape, strides }: TensorDescription): void {
+    const span = viewSpan(shape, strides);
+    if (!Number.isSafeInteger(countOf(shape)) || !Number.isSafeInteger(span) || offset + span > storage.count) {
+      throw checkpointError(
+        this.#file,
+        `tensor ${name} with shape [${shape.join(", ")}], strides [${strides.join(", ")}] and offset ${offset} does not fit its storage of ${storage.count} elements`,
+      );
+    }
+  }
+
+  #orderedDict([items = []]: readonly unknown[]): Map<unknown, unknown> {
+    if (!Array.isArray(items)) throw new PickleError("an OrderedDict is not made from pairs");
+    this.#budget -= items.length;
+    if (this.#budget < 0) throw new PickleError("it copies more than it holds");
+    return new Map(
+      items.map((item): [unknown, unknown] => {
+        if (!Array.isArray(item) || item.length !== 2) throw new PickleError("an OrderedDict is not made from pairs");
+        return [item[0], item[1]];
+      }),
+    );
+  }
+
+  #tensor([storage, offset, shape, strides]: readonly unknown[]): TensorDescription {
+    if (!(storage instanceof Storage)) throw new PickleError("a tensor has no storage");
+    if (!isSize(offset) || !isSizes(shape) || !isSizes(strides) || shape.length !== strides.length) {
+      throw new PickleError(`a tensor of storage ${storage.key} has an impossible offset, shape or strides`);
+    }
+    return new TensorDescription(storage, offset, shape, strides);
+  }
+
+  #storage(id: unknown): Storage {
+    const [kind, type, key, , count, view] = Array.isArray(id) ? id : [];
+    if (kind !== "storage" || !(type instanceof StorageType) || !isSize(count)) {
+      throw new PickleError("a persistent id does not describe a storage");
+    }
+    if (view !== undefined && view !== null) throw new PickleError(`storage ${keyText(key)} is a view of another`);
+    const name = keyText(key);
+    const known = this.storages.get(name);
+    if (known && (known.dtype !== type.dtype || known.count !== count)) {
+      throw new PickleError(`storage ${name} is described in two ways`);
+    }
+    const storage = known ?? new Storage(name, type.dtype, count);
+    this.storages.set(name, storage);
+    return storage;
+  }
+}
+
+/** The names and items of the dict (or list) that holds the weights: the object itself, or what it nests them under. */
+function namedItems(value: unknown): Iterable<[unknown, unknown]> {
+  let container = value;
+  for (let depth = 0; depth < DEEPEST_NESTING && container instanceof Map; depth++) {
+    const nested = CONTAINERS.map((key) => (container as Map<unknown, unknown>).get(key)).find(
+      (item) => item instanceof Map,
+    );
+    if (nested === undefined) break;
+    container = nested;
+  }
+  return container instanceof Map || Array.isArray(container) ? container.entries() : [];
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return "None";
+  if (value instanceof Map) return "dict";
+  if (value instanceof TensorDescription) return "tensor";
+  return Array.isArray(value) ? "list" : typeof value;
+}
+
+function describe(value: unknown): string {
+  if (!(value instanceof Map)) return `one ${kindOf(value)}`;
+  return `a dict with the keys ${JSON.stringify([...value.keys()].slice(0, 8).map(keyText))}`;
+}
