@@ -29,12 +29,14 @@ const LARGEST_EXPANSION = 2 ** 20;
  * file[0] = header.length;
  * file.set(new TextEncoder().encode(header), 8);
  * const checkpoint: Checkpoint = await readCheckpoint(bytesSource("bias.safetensors", file));
- * console.log(checkpoint.names, (await checkpoint.read("bias")).data); // [ 'bias' ] Float32Array(2) [ 0, 0 ]
+ * checkpoint.names; // ["bias"]
+ * Array.from((await checkpoint.read("bias")).data); // [0, 0]
  * ```
  */
 export class Checkpoint {
   /** What error messages call the file: its path. */
   readonly file: string;
+  readonly format: "torch" | "safetensors";
   /** Names of all tensors, as stored and in the file's order. */
   readonly names: readonly string[];
   /** Text stored beside the tensors (safetensors only; empty otherwise). */
@@ -44,6 +46,7 @@ export class Checkpoint {
 
   constructor(source: ByteSource, contents: CheckpointContents) {
     this.file = source.name;
+    this.format = contents.format;
     this.names = [...contents.tensors.keys()];
     this.metadata = contents.metadata;
     this.#source = source;
@@ -115,7 +118,8 @@ export function listNames(names: readonly string[], shown = 8): string {
  * import { bytesSource, readCheckpoint } from "reconloss/weights";
  *
  * const page = new TextEncoder().encode("<html>not found</html>");
- * await readCheckpoint(bytesSource("vgg16.pth", page)).catch((error) => console.log(error.code)); // checkpoint
+ * const error = await readCheckpoint(bytesSource("vgg16.pth", page)).catch((caught) => caught);
+ * error.code; // "checkpoint"
  * ```
  */
 export async function readCheckpoint(source: ByteSource): Promise<Checkpoint> {

@@ -86,6 +86,19 @@ function halfValues(): Float32Array {
   return halfTable;
 }
 
+/** More axes than any tensor has; NumPy's limit. */
+const MOST_AXES = 64;
+
+/** Whether a value from a file is a count: a whole number from 0 to 2^53 - 1. */
+export function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+/** Whether a value from a file is a tensor's shape or strides. */
+export function isShape(value: unknown): value is number[] {
+  return Array.isArray(value) && value.length <= MOST_AXES && value.every(isCount);
+}
+
 /** Product of the sizes: 1 for a scalar, 0 where an axis is empty. */
 export function countOf(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);

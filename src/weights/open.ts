@@ -6,11 +6,18 @@ import type { ByteSource } from "./source.ts";
 /** Most bytes that one system call is asked for. */
 const LARGEST_READ = 2 ** 30;
 
-async function readExactly(handle: FileHandle, offset: number, length: number): Promise<Uint8Array> {
+function fileError(path: string, problem: string, cause: unknown): ReconlossError {
+  return new ReconlossError("file", `${path}: ${problem} (${(cause as Error).message})`, { cause });
+}
+
+async function readFrom(path: string, handle: FileHandle, offset: number, length: number): Promise<Uint8Array> {
   const bytes = new Uint8Array(length);
   let done = 0;
   while (done < length) {
-    const { bytesRead } = await handle.read(bytes, done, Math.min(length - done, LARGEST_READ), offset + done);
+    const wanted = Math.min(length - done, LARGEST_READ);
+    const { bytesRead } = await handle.read(bytes, done, wanted, offset + done).catch((cause) => {
+      throw fileError(path, "cannot be read", cause);
+    });
     if (bytesRead === 0) break;
     done += bytesRead;
   }
@@ -27,12 +34,12 @@ async function fileSource(path: string): Promise<ByteSource> {
     return {
       name: path,
       size: stats.size,
-      read: (offset, length) => readExactly(file, offset, length),
+      read: (offset, length) => readFrom(path, file, offset, length),
       close: () => file.close(),
     };
   } catch (cause) {
     await handle?.close();
-    throw new ReconlossError("file", `${path}: cannot be opened (${(cause as Error).message})`, { cause });
+    throw fileError(path, "cannot be opened", cause);
   }
 }
 
@@ -45,7 +52,8 @@ async function fileSource(path: string): Promise<ByteSource> {
  * ```ts
  * import { openCheckpoint } from "reconloss/weights";
  *
- * await openCheckpoint("no-such-file.pth").catch((error) => console.log(error.code)); // file
+ * const error = await openCheckpoint("no-such-file.pth").catch((caught) => caught);
+ * error.code; // "file"
  * ```
  */
 export async function openCheckpoint(path: string): Promise<Checkpoint> {

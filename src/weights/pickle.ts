@@ -68,14 +68,15 @@ const opcodes = new Map(
 
 /** Most bytes that an integer may have: PyTorch's magic number has ten. */
 const LONGEST_INTEGER = 16;
+/** Fewest bytes of pickle for each dict or set in it. Real ones have fifteen and more; without a limit, one byte would cost a hundred. */
+export const BYTES_PER_DICT = 8;
 const MARK = Symbol("mark");
 const utf8 = new TextDecoder();
 const latin1 = new TextDecoder("latin1");
 
 /**
  * Interprets one pickle (protocols 2 to 5) without running anything: it can build numbers, texts, arrays (for lists and tuples), Maps (for
- * dicts) and Sets, and whatever the hooks give. It has no recursion, and each step allocates no more than the bytes it read, so a hostile
- * pickle costs no more than its own size.
+ * dicts) and Sets, and whatever the hooks give. It has no recursion, and no step costs more than a few times the bytes it read.
  *
  * @returns the value, and the position after the pickle.
  * @throws {PickleError} naming the opcode or the global that is not allowed; {@link PickleTruncated} when the bytes end too early.
@@ -85,6 +86,7 @@ export function unpickle(bytes: Uint8Array, start: number, hooks: PickleHooks): 
   const stack: unknown[] = [];
   const memo = new Map<number, unknown>();
   let position = start;
+  let dicts = 0;
 
   const advance = (length: number): number => {
     if (position + length > bytes.length) throw new PickleTruncated(`the pickle ends within its byte ${position}`);
@@ -136,6 +138,10 @@ export function unpickle(bytes: Uint8Array, start: number, hooks: PickleHooks): 
   const get = (index: number): void => {
     if (!memo.has(index)) throw new PickleError(`it recalls entry ${index}, which it never stored`);
     stack.push(memo.get(index));
+  };
+  const counted = <T>(container: T): T => {
+    if (++dicts * BYTES_PER_DICT > bytes.length + 1024) throw new PickleError("it is little but empty dicts");
+    return container;
   };
   const setItems = (values: unknown[]): void => {
     const map = top(Map, "dict");
@@ -251,7 +257,7 @@ export function unpickle(bytes: Uint8Array, start: number, hooks: PickleHooks): 
         break;
       }
       case "EMPTY_DICT":
-        stack.push(new Map());
+        stack.push(counted(new Map()));
         break;
       case "SETITEM":
         setItems(popMany(2));
@@ -260,7 +266,7 @@ export function unpickle(bytes: Uint8Array, start: number, hooks: PickleHooks): 
         setItems(popToMark());
         break;
       case "EMPTY_SET":
-        stack.push(new Set());
+        stack.push(counted(new Set()));
         break;
       case "ADDITEMS": {
         const values = popToMark();

@@ -1,4 +1,4 @@
-import { contiguousStrides, countOf, type DType, elementBytes } from "./elements.ts";
+import { contiguousStrides, countOf, type DType, elementBytes, isShape } from "./elements.ts";
 import { type ByteSource, checkpointError, readBytes } from "./source.ts";
 import type { CheckpointContents, StoredTensor } from "./stored.ts";
 
@@ -53,7 +53,7 @@ export async function readSafetensors(source: ByteSource): Promise<CheckpointCon
     });
   }
   checkCover(source.name, ranges, source.size - dataStart);
-  return { tensors, metadata: metadata as Record<string, string> };
+  return { format: "safetensors", tensors, metadata: metadata as Record<string, string> };
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
@@ -71,19 +71,24 @@ function parseHeader(file: string, bytes: Uint8Array): Record<string, unknown> {
   return header;
 }
 
-const isSize = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+/** A JSON value in a few characters; a list's items only as far as they are plain, since it could nest without end. */
+function brief(value: unknown): string {
+  if (Array.isArray(value))
+    return `[${value.slice(0, 8).map((item) => (isRecord(item) || Array.isArray(item) ? "..." : item))}]`;
+  return isRecord(value) ? "{...}" : String(value);
+}
 
 function parseEntry(file: string, name: string, entry: unknown) {
   const { dtype: code, shape, data_offsets: offsets } = isRecord(entry) ? entry : {};
   const dtype = typeof code === "string" && Object.hasOwn(dtypes, code) ? dtypes[code] : undefined;
   if (dtype === undefined) {
-    throw checkpointError(file, `tensor ${name} has the unsupported type ${JSON.stringify(code)}`);
+    throw checkpointError(file, `tensor ${name} has the unsupported type ${brief(code)}`);
   }
-  if (!Array.isArray(shape) || !shape.every(isSize)) {
-    throw checkpointError(file, `tensor ${name} has the shape ${JSON.stringify(shape)}`);
+  if (!isShape(shape)) {
+    throw checkpointError(file, `tensor ${name} has the shape ${brief(shape)}`);
   }
-  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize)) {
-    throw checkpointError(file, `tensor ${name} has the data offsets ${JSON.stringify(offsets)}`);
+  if (!isShape(offsets) || offsets.length !== 2) {
+    throw checkpointError(file, `tensor ${name} has the data offsets ${brief(offsets)}`);
   }
   const [begin, end] = offsets;
   const needed = countOf(shape) * elementBytes[dtype];
@@ -93,7 +98,7 @@ function parseEntry(file: string, name: string, entry: unknown) {
       `tensor ${name} with shape [${shape.join(", ")}] of ${dtype} needs ${needed} bytes, but its offsets [${begin}, ${end}] give ${end - begin}`,
     );
   }
-  return { dtype, shape: shape as number[], begin, end };
+  return { dtype, shape, begin, end };
 }
 
 /** The tensors must cover the data exactly: no overlap, no gap, nothing beyond the end and nothing left over. */

@@ -19,7 +19,7 @@ export interface ByteSource {
  * import { bytesSource } from "reconloss/weights";
  *
  * const source = bytesSource("three bytes", Uint8Array.of(1, 2, 3));
- * console.log(await source.read(1, 2)); // Uint8Array [2, 3]
+ * Array.from(await source.read(1, 2)); // [2, 3]
  * ```
  */
 export function bytesSource(name: string, bytes: Uint8Array): ByteSource {

@@ -19,6 +19,7 @@ export interface StoredTensor {
 
 /** What a format's reader finds in a file; no tensor data has been read yet. */
 export interface CheckpointContents {
+  readonly format: "torch" | "safetensors";
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   /** Text stored beside the tensors (safetensors only). */
   readonly metadata: Readonly<Record<string, string>>;

@@ -1,5 +1,5 @@
-import { countOf, type DType, elementBytes, viewSpan } from "./elements.ts";
-import { PickleError, type PickleFunction, PickleTruncated, unpickle } from "./pickle.ts";
+import { countOf, type DType, elementBytes, isCount, isShape, viewSpan } from "./elements.ts";
+import { BYTES_PER_DICT, PickleError, type PickleFunction, PickleTruncated, unpickle } from "./pickle.ts";
 import { type ByteSource, checkpointError, readBytes } from "./source.ts";
 import type { CheckpointContents, StoredRun, StoredTensor } from "./stored.ts";
 import { readZip } from "./zip.ts";
@@ -7,9 +7,8 @@ import { readZip } from "./zip.ts";
 /** The number that starts every legacy file, as PyTorch's `torch/serialization.py` defines it. */
 const LEGACY_MAGIC = 0x1950a86a20f9469cfc6cn;
 const LEGACY_PROTOCOL = 1001;
-/** Largest pickle that is read, in bytes; one with a thousand tensors takes about a tenth of a megabyte. */
-const LARGEST_PICKLE = 2 ** 26;
-const MOST_AXES = 64;
+/** Largest pickle that is read, in bytes; a thousand tensors take about a tenth of a megabyte. */
+const LARGEST_PICKLE = 2 ** 22;
 
 const storageTypes: Readonly<Record<string, DType>> = {
   FloatStorage: "float32",
@@ -52,10 +51,6 @@ class StorageType {
   constructor(readonly dtype: DType) {}
 }
 
-const isSize = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
-const isSizes = (value: unknown): value is number[] =>
-  Array.isArray(value) && value.length <= MOST_AXES && value.every(isSize);
-
 /** A key as text. Only texts and numbers have one: a nested value could be deep enough to overflow the call stack. */
 function keyText(key: unknown): string {
   if (typeof key === "string") return key;
@@ -79,7 +74,12 @@ export async function readTorchZip(source: ByteSource): Promise<CheckpointConten
   if (pickle === undefined)
     throw checkpointError(source.name, "a zip archive without data.pkl is no PyTorch checkpoint");
   const folder = pickle.name.slice(0, -"data.pkl".length);
-  if (pickle.size > LARGEST_PICKLE) throw checkpointError(source.name, `data.pkl has ${pickle.size} bytes`);
+  if (pickle.size > LARGEST_PICKLE) {
+    throw checkpointError(
+      source.name,
+      `data.pkl has ${pickle.size} bytes, more than the ${LARGEST_PICKLE} that are read`,
+    );
+  }
   const byteOrder = entries.get(`${folder}byteorder`);
   if (byteOrder && byteOrder.size !== "little".length) throw checkpointError(source.name, "the file is big endian");
 
@@ -187,7 +187,7 @@ class TorchPickle {
 
   /** Interprets the pickle at `start`. */
   run(bytes: Uint8Array, start: number): { value: unknown; end: number } {
-    this.#budget = bytes.length;
+    this.#budget = bytes.length + 1024;
     try {
       return unpickle(bytes, start, {
         global: (module, name) => {
@@ -222,7 +222,7 @@ class TorchPickle {
       tensors.set(name, { run, offset, shape, strides });
     }
     if (tensors.size === 0) throw checkpointError(this.#file, `it holds no named tensors, only ${describe(value)}`);
-    return { tensors, metadata: {} };
+    return { format: "torch", tensors, metadata: {} };
   }
 
   #checkView(name: string, { storage, offset, shape, strides }: TensorDescription): void {
@@ -237,7 +237,7 @@ class TorchPickle {
 
   #orderedDict([items = []]: readonly unknown[]): Map<unknown, unknown> {
     if (!Array.isArray(items)) throw new PickleError("an OrderedDict is not made from pairs");
-    this.#budget -= items.length;
+    this.#budget -= items.length + BYTES_PER_DICT;
     if (this.#budget < 0) throw new PickleError("it copies more than it holds");
     return new Map(
       items.map((item): [unknown, unknown] => {
@@ -249,7 +249,7 @@ class TorchPickle {
 
   #tensor([storage, offset, shape, strides]: readonly unknown[]): TensorDescription {
     if (!(storage instanceof Storage)) throw new PickleError("a tensor has no storage");
-    if (!isSize(offset) || !isSizes(shape) || !isSizes(strides) || shape.length !== strides.length) {
+    if (!isCount(offset) || !isShape(shape) || !isShape(strides) || shape.length !== strides.length) {
       throw new PickleError(`a tensor of storage ${storage.key} has an impossible offset, shape or strides`);
     }
     return new TensorDescription(storage, offset, shape, strides);
@@ -257,7 +257,7 @@ class TorchPickle {
 
   #storage(id: unknown): Storage {
     const [kind, type, key, , count, view] = Array.isArray(id) ? id : [];
-    if (kind !== "storage" || !(type instanceof StorageType) || !isSize(count)) {
+    if (kind !== "storage" || !(type instanceof StorageType) || !isCount(count)) {
       throw new PickleError("a persistent id does not describe a storage");
     }
     if (view !== undefined && view !== null) throw new PickleError(`storage ${keyText(key)} is a view of another`);

@@ -112,6 +112,12 @@ describe("checkpoints that must be refused", () => {
     await expect(openCheckpoint(folder)).rejects.toMatchObject({ code: "file" });
   });
 
+  test("reading after closing", async () => {
+    const checkpoint = await openCheckpoint(`${folder}ok.safetensors`);
+    await checkpoint.close();
+    await expect(checkpoint.read("conv.bias")).rejects.toMatchObject({ code: "file" });
+  });
+
   test("a tensor that is not there is an error by name", async () => {
     const checkpoint = await openCheckpoint(`${folder}ok.safetensors`);
     await expect(checkpoint.read("nothing")).rejects.toThrow(/no tensor nothing; it has conv.weight|no tensor nothing/);
@@ -131,6 +137,8 @@ describe("safetensors headers that lie", () => {
     ["offsets the wrong way", { a: { dtype: "U8", shape: [1], data_offsets: [2, 1] } }, 2],
     ["metadata of numbers", { __metadata__: { a: 1 } }, 0],
     ["not an object", [1, 2], 0],
+    ["65 axes", { a: { dtype: "U8", shape: new Array(65).fill(1), data_offsets: [0, 1] } }, 1],
+    ["nested without end", `{"a":{"dtype":"U8","shape":${"[".repeat(1e5)}${"]".repeat(1e5)},"data_offsets":[0,1]}}`, 1],
   ];
   test.each(cases)("%s", async (_, header, size) => {
     const error = await readAll(bytesSource("lies.safetensors", safetensors(header, new Uint8Array(size))));

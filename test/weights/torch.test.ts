@@ -105,6 +105,11 @@ describe("pickles", () => {
     expect(await refusal(archive(pickle(dict(["t", tensor(nested, int(0), pair, pair)]))))).toContain("no storage");
   });
 
+  test("a pickle of nothing but empty dicts stays within memory, and a larger one is not read", async () => {
+    expect(await refusal(archive(pickle(new Array<number>(2 ** 21).fill(0x7d))))).toContain("little but empty dicts");
+    expect(await refusal(archive(new Uint8Array(2 ** 22 + 1)))).toContain("more than the 4194304 that are read");
+  });
+
   test("a dict that holds itself ends", async () => {
     expect(await refusal(archive(pickle([0x7d, 0x71, 0, ...str("state_dict"), 0x68, 0, 0x73])))).toContain(
       "no named tensors",

@@ -3,11 +3,20 @@ import { firstNonFinite } from "../tensor.ts";
 import { type Checkpoint, listNames } from "./checkpoint.ts";
 import { isFloating } from "./elements.ts";
 
-/** The tensors of a network: name in the official state_dict -> shape in PyTorch's order. */
+/** A tensor of a checkpoint: PyTorch's shape and order. */
+export interface WeightTensor {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+
+/** The tensors of a checkpoint by the names that the official implementation gives them. */
+export type StateDict = Readonly<Record<string, WeightTensor>>;
+
+/** The tensors that a network needs: their names and shapes. */
 export type TensorShapes = Readonly<Record<string, readonly number[]>>;
 
-/** Options of {@link loadWeights}. */
-export interface LoadOptions {
+/** Options of {@link readStateDict}. */
+export interface StateDictOptions {
   /**
    * Tensors that the file may have besides the expected ones: each entry is a prefix such as `classifier.`, or a last part such as
    * `num_batches_tracked`. Default: none, so that any other tensor is an error.
@@ -27,7 +36,7 @@ function canonicalName(name: string): string {
 }
 
 /**
- * Loads exactly the expected tensors as float32, row-major. Names match with or without the prefixes `module.` and `features.`. Every
+ * Reads exactly the expected tensors as float32, row-major. Names match with or without the prefixes `module.` and `features.`. Every
  * difference is an error that names the tensors: nothing is left out, guessed or filled in.
  *
  * @param shapes What the network needs. Any other tensor in the file must be covered by `ignore`.
@@ -35,22 +44,22 @@ function canonicalName(name: string): string {
  * after rounding float64 to float32), is negative where that is refused, or was not expected.
  * @example
  * ```ts
- * import { bytesSource, loadWeights, readCheckpoint } from "reconloss/weights";
+ * import { bytesSource, readCheckpoint, readStateDict } from "reconloss/weights";
  *
  * const header = '{"module.bias":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}';
  * const file = new Uint8Array(8 + header.length + 8);
  * file[0] = header.length;
  * file.set(new TextEncoder().encode(header), 8);
  * const checkpoint = await readCheckpoint(bytesSource("bias.safetensors", file));
- * const { bias } = await loadWeights(checkpoint, { bias: [2] });
- * console.log(bias); // Float32Array(2) [ 0, 0 ]
+ * const { bias } = await readStateDict(checkpoint, { bias: [2] });
+ * Array.from(bias.data); // [0, 0]
  * ```
  */
-export async function loadWeights<Shapes extends TensorShapes>(
+export async function readStateDict<Shapes extends TensorShapes>(
   checkpoint: Checkpoint,
   shapes: Shapes,
-  { ignore = [], nonNegative = false }: LoadOptions = {},
-): Promise<Record<keyof Shapes & string, Float32Array>> {
+  { ignore = [], nonNegative = false }: StateDictOptions = {},
+): Promise<Record<keyof Shapes & string, WeightTensor>> {
   const stored = storedNames(checkpoint);
   const problems = [
     ...missingAndMisshapen(checkpoint, shapes, stored),
@@ -58,14 +67,14 @@ export async function loadWeights<Shapes extends TensorShapes>(
   ];
   if (problems.length > 0) throw new ReconlossError("checkpoint", `${checkpoint.file}: ${problems.join("; ")}`);
 
-  const weights: Record<string, Float32Array> = {};
+  const weights: Record<string, WeightTensor> = {};
   for (const name of Object.keys(shapes)) {
-    const { data } = await checkpoint.read(stored.get(canonicalName(name))!);
+    const { shape, data } = await checkpoint.read(stored.get(canonicalName(name))!);
     const values = data instanceof Float32Array ? data : Float32Array.from(data as Float64Array);
     checkValues(checkpoint.file, name, values, nonNegative);
-    weights[name] = values;
+    weights[name] = { shape, data: values };
   }
-  return weights as Record<keyof Shapes & string, Float32Array>;
+  return weights as Record<keyof Shapes & string, WeightTensor>;
 }
 
 /** Canonical name -> name in the file. */

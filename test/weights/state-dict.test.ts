@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { readCheckpoint } from "../../src/weights/checkpoint.ts";
-import { type LoadOptions, loadWeights, type TensorShapes } from "../../src/weights/load.ts";
 import { bytesSource } from "../../src/weights/source.ts";
+import { readStateDict, type StateDictOptions, type TensorShapes } from "../../src/weights/state-dict.ts";
 import { float32Safetensors, safetensors } from "./golden-checkpoints.ts";
 
 const shapes = { "features.0.weight": [2, 1], "features.0.bias": [2] };
@@ -9,10 +9,10 @@ const weight = { shape: [2, 1], data: [1, 2] };
 const bias = { shape: [2], data: [3, 4] };
 type Tensors = Parameters<typeof float32Safetensors>[0];
 
-const load = async (tensors: Tensors, options?: LoadOptions, wanted: TensorShapes = shapes) =>
-  loadWeights(await readCheckpoint(bytesSource("net.safetensors", float32Safetensors(tensors))), wanted, options);
+const load = async (tensors: Tensors, options?: StateDictOptions, wanted: TensorShapes = shapes) =>
+  readStateDict(await readCheckpoint(bytesSource("net.safetensors", float32Safetensors(tensors))), wanted, options);
 
-describe("loadWeights", () => {
+describe("readStateDict", () => {
   test.each([
     ["as they are", "features.0."],
     ["without features.", "0."],
@@ -20,7 +20,10 @@ describe("loadWeights", () => {
     ["with module. and without features.", "module.0."],
   ])("names %s", async (_, prefix) => {
     const weights = await load({ [`${prefix}weight`]: weight, [`${prefix}bias`]: bias });
-    expect(weights).toEqual({ "features.0.weight": Float32Array.of(1, 2), "features.0.bias": Float32Array.of(3, 4) });
+    expect(weights).toEqual({
+      "features.0.weight": { shape: [2, 1], data: Float32Array.of(1, 2) },
+      "features.0.bias": { shape: [2], data: Float32Array.of(3, 4) },
+    });
   });
 
   test("missing, misshapen and extra tensors are all named at once", async () => {
@@ -71,15 +74,15 @@ describe("loadWeights", () => {
         new Uint8Array(Float64Array.from(values).buffer),
       );
     const loadDouble = async (values: number[]) =>
-      loadWeights(await readCheckpoint(bytesSource("double.safetensors", file(values))), { t: [2] });
-    expect((await loadDouble([0.1, 1])).t).toEqual(Float32Array.of(0.1, 1));
+      readStateDict(await readCheckpoint(bytesSource("double.safetensors", file(values))), { t: [2] });
+    expect((await loadDouble([0.1, 1])).t.data).toEqual(Float32Array.of(0.1, 1));
     await expect(loadDouble([1e300, 1])).rejects.toThrow("t has Infinity at element 0");
   });
 
   test("integers are no weights", async () => {
     const file = safetensors({ t: { dtype: "I32", shape: [1], data_offsets: [0, 4] } }, new Uint8Array(4));
     const checkpoint = await readCheckpoint(bytesSource("ints.safetensors", file));
-    await expect(loadWeights(checkpoint, { t: [1] })).rejects.toThrow("t is int32, expected a floating type");
+    await expect(readStateDict(checkpoint, { t: [1] })).rejects.toThrow("t is int32, expected a floating type");
   });
 
   test("negative values are refused only where they must not be", async () => {
