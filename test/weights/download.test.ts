@@ -1,0 +1,311 @@
+import { spawn } from "node:child_process";
+import { createHash, randomBytes } from "node:crypto";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { ReconlossError } from "../../src/errors.ts";
+import { type DownloadOptions, type DownloadProgress, downloadWeights } from "../../src/weights/download.ts";
+import type { WeightsEntry } from "../../src/weights/registry.ts";
+import { FileServer, type Handler, serve, serveStart } from "./file-server.ts";
+import { float32Safetensors } from "./golden-checkpoints.ts";
+
+const content = new Uint8Array(randomBytes(300_000));
+const half = content.length / 2;
+
+let folder: string;
+let server: FileServer;
+let destination: string;
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "reconloss-download-"));
+  destination = join(folder, "cache", "net.pth");
+  server = await FileServer.start(serve(content));
+});
+afterEach(async () => {
+  await server.stop();
+  rmSync(folder, { recursive: true });
+});
+
+const entry = (changes: Partial<WeightsEntry> = {}): WeightsEntry => ({
+  name: "net",
+  file: "net.pth",
+  url: `${server.url}/net.pth`,
+  sha256: createHash("sha256").update(content).digest("hex"),
+  bytes: content.length,
+  licence: "none",
+  citation: "none",
+  ...changes,
+});
+const pull = (options: DownloadOptions = {}, of = entry()) =>
+  downloadWeights(of, destination, { env: {}, retryDelay: 5, ...options });
+const failure = async (work: Promise<unknown>): Promise<ReconlossError> => {
+  const error = await work.then(
+    () => undefined,
+    (caught: unknown) => caught,
+  );
+  expect(error).toBeInstanceOf(ReconlossError);
+  return error as ReconlossError;
+};
+/** Handlers that answer the first, second ... request; the last one answers all that follow. */
+const inTurn = (...handlers: Handler[]): Handler => {
+  let turn = 0;
+  return (request, response) => handlers[Math.min(turn++, handlers.length - 1)](request, response);
+};
+const status =
+  (code: number): Handler =>
+  (_, response) =>
+    response.writeHead(code).end("no");
+const expectComplete = () => {
+  expect(readFileSync(destination).equals(content)).toBe(true);
+  // Neither a partial file, nor its note, nor a lock stays behind.
+  expect(readdirSync(join(folder, "cache"))).toEqual(["net.pth"]);
+};
+
+describe("downloads that succeed", () => {
+  test("the whole file, with progress up to the last byte", async () => {
+    const progress: DownloadProgress[] = [];
+    await pull({ onProgress: (step) => progress.push(step) });
+    expectComplete();
+    expect(progress.at(-1)).toEqual({ name: "net", received: content.length, total: content.length });
+    expect(server.requests).toHaveLength(1);
+  });
+
+  test("500 twice, then success", async () => {
+    server.handler = inTurn(status(500), status(503), serve(content));
+    await pull();
+    expectComplete();
+    expect(server.requests).toHaveLength(3);
+  });
+
+  test("a body cut short is continued where it ended", async () => {
+    server.handler = inTurn(serveStart(content, half, "hang up"), serve(content));
+    await pull();
+    expectComplete();
+    expect(server.requests.map(({ range }) => range)).toEqual([undefined, `bytes=${half}-`]);
+  });
+
+  test("a body that falls silent is continued after the stall timeout", async () => {
+    const silent = serveStart(content, half, "fall silent");
+    server.handler = (request, response) => (request.headers.range ? serve(content) : silent)(request, response);
+    await pull({ stallTimeout: 1000 });
+    expectComplete();
+    expect(server.requests.at(-1)?.range).toBe(`bytes=${half}-`);
+  });
+
+  test("a slow body that never falls silent takes its time", async () => {
+    server.handler = (_, response) => {
+      response.writeHead(200, { "content-length": content.length });
+      const step = content.length / 10;
+      let sent = 0;
+      const timer = setInterval(() => {
+        response.write(content.subarray(sent, sent + step));
+        sent += step;
+        if (sent >= content.length) {
+          clearInterval(timer);
+          response.end();
+        }
+      }, 250);
+    };
+    const started = performance.now();
+    await pull({ stallTimeout: 2000 });
+    expect(performance.now() - started).toBeGreaterThan(2000);
+    expectComplete();
+    expect(server.requests).toHaveLength(1);
+  });
+
+  test("many short bodies are all progress and do not use up the tries", async () => {
+    server.handler = serveStart(content, content.length / 5, "hang up");
+    await pull({ attempts: 2 });
+    expectComplete();
+    expect(server.requests).toHaveLength(5);
+  });
+
+  test("an interrupted process's file is continued by the next one", async () => {
+    server.handler = serveStart(content, half, "hang up");
+    const controller = new AbortController();
+    const onProgress = ({ received }: DownloadProgress) => received >= half && controller.abort();
+    expect((await failure(pull({ signal: controller.signal, onProgress }))).message).toContain("stopped");
+    expect(existsSync(destination)).toBe(false);
+    server.handler = serve(content);
+    server.requests.length = 0;
+    await pull();
+    expectComplete();
+    expect(server.requests.map(({ range }) => range)).toEqual([`bytes=${half}-`]);
+  });
+
+  test("a file that changed on the server is fetched anew", async () => {
+    server.handler = inTurn(
+      serveStart(new Uint8Array(content.length), half, "hang up", '"old"'),
+      serve(content, '"new"'),
+    );
+    await pull();
+    expectComplete();
+  });
+
+  test("a server that knows no ranges and no ETag gives the whole file again", async () => {
+    const plain: Handler = (_, response) => response.writeHead(200, { "content-length": content.length }).end(content);
+    const cut: Handler = (_, response) => {
+      response.writeHead(200, { "content-length": content.length });
+      response.write(content.subarray(0, half), () => setTimeout(() => response.destroy(), 20));
+    };
+    server.handler = inTurn(cut, plain);
+    await pull();
+    expectComplete();
+    expect(server.requests.at(-1)?.range).toBeUndefined();
+  });
+
+  test("without a known hash, any checkpoint will do", async () => {
+    const file = float32Safetensors({ t: { shape: [1], data: [1] } });
+    server.handler = serve(file);
+    await pull({}, entry({ sha256: undefined, bytes: undefined }));
+    expect(readFileSync(destination).equals(file)).toBe(true);
+  });
+
+  test("a mirror and a proxy are used when they are set", async () => {
+    const unreachable = entry({ url: "http://weights.invalid/net.pth" });
+    await pull({ env: { RECONLOSS_MIRROR: `${server.url}/mirror/` } }, unreachable);
+    expectComplete();
+    rmSync(destination);
+    await pull({ env: { HTTP_PROXY: server.url } }, unreachable);
+    expectComplete();
+    rmSync(destination);
+    await pull({ env: { HTTP_PROXY: "http://127.0.0.1:9", NO_PROXY: "127.0.0.1" } });
+    expectComplete();
+    expect(server.requests.map(({ path, proxied }) => [path, proxied])).toEqual([
+      ["/mirror/net.pth", false],
+      ["http://weights.invalid/net.pth", true],
+      ["/net.pth", false],
+    ]);
+  });
+});
+
+describe("downloads that fail", () => {
+  test("404 fails at once, with the address", async () => {
+    server.handler = status(404);
+    const error = await failure(pull());
+    expect([error.code, error.message]).toEqual(["download", `net: ${server.url}/net.pth: HTTP 404`]);
+    expect(server.requests).toHaveLength(1);
+    expect(existsSync(destination)).toBe(false);
+  });
+
+  test("500 for ever fails after the tries that are allowed", async () => {
+    server.handler = status(500);
+    const error = await failure(pull({ attempts: 3 }));
+    expect([error.code, error.message]).toEqual(["download", expect.stringContaining("HTTP 500 (tried 3 times)")]);
+    expect(server.requests).toHaveLength(3);
+  });
+
+  test("other bytes of the right length are refused and deleted", async () => {
+    server.handler = serve(new Uint8Array(content.length));
+    const error = await failure(pull());
+    expect([error.code, error.message]).toEqual([
+      "download",
+      expect.stringMatching(/SHA-256 is \w{64}, expected \w{64}/),
+    ]);
+    expect(readdirSync(join(folder, "cache"))).toEqual([]);
+  });
+
+  test("a page instead of the file is refused by its length, before it is fetched", async () => {
+    server.handler = (_, response) => response.writeHead(200, { "content-length": 9 }).end("<html></>");
+    const error = await failure(pull());
+    expect([error.code, error.message]).toEqual(["download", expect.stringContaining("has 9 bytes, expected 300000")]);
+  });
+
+  test("without a known hash, a page is refused because it is no checkpoint", async () => {
+    server.handler = serve(new TextEncoder().encode("<html>sign in first</html>"));
+    const error = await failure(pull({}, entry({ sha256: undefined, bytes: undefined })));
+    expect([error.code, error.message]).toEqual(["download", expect.stringContaining("web page")]);
+    expect(readdirSync(join(folder, "cache"))).toEqual([]);
+  });
+
+  test("a server that sends more than it should is stopped", async () => {
+    server.handler = (_, response) => {
+      response.writeHead(200);
+      response.end(new Uint8Array(2 * content.length));
+    };
+    const error = await failure(pull({ attempts: 1 }));
+    expect([error.code, error.message]).toEqual(["download", expect.stringContaining("goes on after 300000 bytes")]);
+  });
+
+  test("a body that falls silent for ever fails after the tries that are allowed", async () => {
+    server.handler = serveStart(content, 0, "fall silent");
+    const error = await failure(pull({ stallTimeout: 200, attempts: 2 }));
+    expect([error.code, error.message]).toEqual(["download", expect.stringContaining("tried 2 times")]);
+  });
+
+  test("nobody listening", async () => {
+    const gone = await FileServer.start(serve(content));
+    const { url } = gone;
+    await gone.stop();
+    const error = await failure(pull({ attempts: 2 }, entry({ url: `${url}/net.pth` })));
+    expect([error.code, error.message]).toEqual(["download", expect.stringContaining("ECONNREFUSED")]);
+  });
+
+  // The device /dev/full refuses every write as a full disk does.
+  test.skipIf(!existsSync("/dev/full"))("a full disk", async () => {
+    destination = join(folder, "net.pth");
+    symlinkSync("/dev/full", `${destination}.partial`);
+    const error = await failure(pull());
+    expect([error.code, error.message]).toEqual(["file", expect.stringContaining("the disk is full")]);
+    expect(server.requests).toHaveLength(1);
+    expect(existsSync(destination)).toBe(false);
+  });
+
+  test("a cache that cannot be made", async () => {
+    writeFileSync(join(folder, "cache"), "a file where the folder should be");
+    expect((await failure(pull())).code).toBe("file");
+  });
+});
+
+describe("several at once", () => {
+  test("calls in one process share one download", async () => {
+    await Promise.all([pull(), pull(), pull()]);
+    expectComplete();
+    expect(server.requests).toHaveLength(1);
+  });
+
+  test("processes share one download", async () => {
+    server.handler = (request, response) => setTimeout(() => serve(content)(request, response), 500);
+    const module = new URL("../../src/weights/download.ts", import.meta.url).href;
+    const code = `import { downloadWeights } from ${JSON.stringify(module)};
+      await downloadWeights(${JSON.stringify(entry())}, ${JSON.stringify(destination)}, { env: {} });`;
+    const runs = [1, 2, 3].map(
+      () =>
+        new Promise<number | null>((resolve) => {
+          const child = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", code], {
+            stdio: "inherit",
+          });
+          child.on("exit", resolve);
+        }),
+    );
+    expect(await Promise.all(runs)).toEqual([0, 0, 0]);
+    expectComplete();
+    expect(server.requests).toHaveLength(1);
+  });
+
+  test("a lock that a killed process left is taken over", async () => {
+    destination = join(folder, "net.pth");
+    writeFileSync(`${destination}.lock`, "killed");
+    const old = new Date(Date.now() - 60_000);
+    utimesSync(`${destination}.lock`, old, old);
+    await pull();
+    expect(readdirSync(folder)).toEqual(["net.pth"]);
+  });
+
+  test("waiting for another's lock can be stopped", async () => {
+    destination = join(folder, "net.pth");
+    writeFileSync(`${destination}.lock`, "alive");
+    const error = await failure(pull({ signal: AbortSignal.timeout(150) }));
+    expect([error.code, error.message]).toEqual(["download", expect.stringContaining("stopped")]);
+    expect(server.requests).toHaveLength(0);
+  });
+});
