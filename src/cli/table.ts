@@ -18,11 +18,15 @@ const lines = {
   ...{ left: "", "left-mid": "", right: "", "right-mid": "", middle: "  ", mid: "", "mid-mid": "" },
 };
 
-/** A table with a rule under its first row, numbers to the right. */
-export function plainTable(rows: readonly (readonly string[])[], ruleBefore: readonly number[] = [1]): string {
+/** A table with a rule under its first row. Columns but the first hold numbers, which stand to the right, unless `textColumns` names them. */
+export function plainTable(
+  rows: readonly (readonly string[])[],
+  ruleBefore: readonly number[] = [1],
+  textColumns: readonly number[] = [0],
+): string {
   const table = new CliTable({
     chars: lines,
-    colAligns: rows[0].map((_, column) => (column === 0 ? "left" : "right")),
+    colAligns: rows[0].map((_, column) => (textColumns.includes(column) ? "left" : "right")),
     style: { head: [], border: [], "padding-left": 0, "padding-right": 0, compact: true },
   });
   table.push(...rows.map((row) => [...row]));

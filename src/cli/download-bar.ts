@@ -1,0 +1,45 @@
+import cliProgress from "cli-progress";
+import type { DownloadProgress } from "../weights/download.ts";
+import type { Sink } from "./terminal.ts";
+
+const megabytes = (bytes: number) => Math.round(bytes / 1e5) / 10;
+
+/** Shows how far downloads are. */
+export interface DownloadBar {
+  /** To be given as `onProgress`. */
+  onProgress(progress: DownloadProgress): void;
+  /** Takes the bar away. */
+  stop(): void;
+}
+
+/** A bar in megabytes with the remaining time on a terminal, one download after the other; elsewhere nothing. */
+export function downloadBar(sink: Sink): DownloadBar {
+  if (sink.isTTY !== true) return { onProgress: () => {}, stop: () => {} };
+  let bar: cliProgress.SingleBar | undefined;
+  let shown = "";
+  const stop = () => {
+    bar?.stop();
+    bar = undefined;
+  };
+  const start = (name: string, total: number) => {
+    bar = new cliProgress.SingleBar({
+      format: `${name} {bar} {value}/{total} MB, {eta_formatted} left`,
+      barCompleteChar: "█",
+      barIncompleteChar: "░",
+      barsize: 30,
+      clearOnComplete: true,
+      hideCursor: true,
+      stream: sink as unknown as NodeJS.WritableStream,
+    });
+    bar.start(megabytes(total), 0);
+    shown = name;
+  };
+  return {
+    onProgress({ name, received, total }) {
+      if (name !== shown) stop();
+      if (bar === undefined) start(name, total ?? received);
+      bar?.update(megabytes(received));
+    },
+    stop,
+  };
+}

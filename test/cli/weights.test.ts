@@ -1,0 +1,109 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { Terminal } from "../../src/cli/terminal.ts";
+import { weightsCommand } from "../../src/cli/weights.ts";
+import { weightsRegistry } from "../../src/weights/registry.ts";
+import { FileServer, serve } from "../weights/file-server.ts";
+import { float32Safetensors } from "../weights/golden-checkpoints.ts";
+
+const checkpoint = float32Safetensors({ t: { shape: [1], data: [7] } });
+
+let home: string;
+let server: FileServer;
+beforeEach(async () => {
+  home = mkdtempSync(join(tmpdir(), "reconloss-cli-"));
+  server = await FileServer.start(serve(checkpoint));
+});
+afterEach(async () => {
+  await server.stop();
+  rmSync(home, { recursive: true });
+});
+
+let code: number;
+
+/** Runs `reconloss weights ...` and returns what it printed; `code` is the exit code. */
+async function run(...parameters: string[]): Promise<string> {
+  let printed = "";
+  code = 0;
+  const terminal: Terminal = {
+    stdout: { write: (text) => (printed += text) },
+    stderr: { write: () => {} },
+    env: { RECONLOSS_HOME: home, RECONLOSS_MIRROR: server.url },
+  };
+  const command = weightsCommand(terminal, (result) => {
+    code = result;
+  });
+  await command.exitOverride().parseAsync(parameters, { from: "user" });
+  return printed.trimEnd();
+}
+const runJson = async (...parameters: string[]) => JSON.parse(await run(...parameters, "--json"));
+const cached = () => join(home, "weights", "v0.0", "alex.pth");
+
+test("list shows every entry, and what is here", async () => {
+  mkdirSync(join(home, "mine"));
+  writeFileSync(join(home, "mine", "vgg19.safetensors"), checkpoint);
+  const text = await run("list", "--weights", join(home, "mine"));
+  for (const { name } of weightsRegistry) expect(text).toContain(`\n${name} `);
+  expect(text).toMatch(/vgg16 .*553 MB .*not on this machine/);
+  expect(text).toMatch(/vgg19 .*vgg19\.safetensors/);
+  const rows = await runJson("list", "--weights", join(home, "mine"));
+  expect(rows).toHaveLength(weightsRegistry.length);
+  expect(rows.find(({ name }: { name: string }) => name === "vgg19")).toMatchObject({
+    from: "folder",
+    bytes: 574_673_361,
+  });
+});
+
+test("list shows a damaged file instead of failing", async () => {
+  mkdirSync(join(home, "weights"));
+  writeFileSync(join(home, "weights", "vgg16-397923af.pth"), "short");
+  expect(await run("list")).toMatch(/vgg16 .*5 bytes that are not those of the published/);
+});
+
+test("pull brings weights once, and path finds them", async () => {
+  expect(await run("pull", "lpips-alex-v0.0")).toBe(`lpips-alex-v0.0  ${cached()}`);
+  expect(await runJson("pull", "lpips-alex-v0.0")).toEqual([{ name: "lpips-alex-v0.0", path: cached() }]);
+  expect(server.requests).toHaveLength(1);
+  expect(await run("path", "lpips-alex-v0.0")).toBe(cached());
+  expect(await runJson("path", "lpips-alex-v0.0")).toEqual({ name: "lpips-alex-v0.0", path: cached(), from: "cache" });
+  expect(await run("path")).toBe(join(home, "weights"));
+});
+
+test("pull checks all names before it fetches anything", async () => {
+  await expect(run("pull", "lpips-alex-v0.0", "vgg")).rejects.toMatchObject({ code: "invalid-argument" });
+  expect(server.requests).toHaveLength(0);
+});
+
+test("pull refuses other bytes than the published ones", async () => {
+  await expect(run("pull", "lpips-alex")).rejects.toMatchObject({ code: "download" });
+});
+
+test("path of what is not here names the command that brings it", async () => {
+  await expect(run("path", "vgg16")).rejects.toMatchObject({
+    code: "missing-weights",
+    message: expect.stringContaining("npx reconloss weights pull vgg16"),
+  });
+});
+
+test("import, then verify", async () => {
+  const file = join(home, "converted.safetensors");
+  writeFileSync(file, checkpoint);
+  const path = join(home, "weights", "alexnet.safetensors");
+  expect(await run("verify")).toBe("no weights on this machine");
+  expect(await run("import", file, "--as", "alexnet")).toContain(`alexnet  ${path}  not the published bytes`);
+  expect(await runJson("import", file, "--as", "alexnet")).toEqual({ name: "alexnet", path, verified: false });
+  expect(await run("verify")).toMatch(/alexnet .*readable .*alexnet\.safetensors/);
+  expect(code).toBe(0);
+  expect(await runJson("verify", "alexnet")).toEqual([{ name: "alexnet", state: "readable", path }]);
+});
+
+test("verify fails when something is damaged or missing", async () => {
+  mkdirSync(join(home, "weights"));
+  writeFileSync(join(home, "weights", "alexnet.pth"), "damaged");
+  expect(await run("verify")).toMatch(/alexnet .*damaged .*neither a PyTorch nor a safetensors checkpoint/);
+  expect(code).toBe(1);
+  expect(await run("verify", "vgg16")).toMatch(/vgg16 .*missing/);
+  expect(code).toBe(1);
+});
