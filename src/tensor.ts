@@ -89,3 +89,10 @@ export function extremes(data: Float32Array): Extremes {
   }
   return [low, high];
 }
+
+/** The first element that is NaN or infinite, as its position in the data, or -1. */
+export function firstNonFinite(data: Float32Array): number {
+  if (data.length === 0) return -1;
+  const [low, high] = extremes(data);
+  return Number.isFinite(high - low) ? -1 : data.findIndex((value) => !Number.isFinite(value));
+}

@@ -3,6 +3,7 @@ import { ReconlossError } from "../errors.ts";
 import { compareCommand } from "./compare.ts";
 import { lossesCommand } from "./losses.ts";
 import { coloursFor, printable, type Terminal } from "./terminal.ts";
+import { weightsCommand } from "./weights.ts";
 
 /** Exit code of wrong usage. */
 const wrongUsage = 2;
@@ -22,7 +23,8 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
   const program = new Command("reconloss")
     .description("image reconstruction losses and metrics")
     .addCommand(compareCommand(terminal, finish))
-    .addCommand(lossesCommand(terminal));
+    .addCommand(lossesCommand(terminal))
+    .addCommand(weightsCommand(terminal, finish));
   for (const command of [program, ...program.commands]) {
     command.exitOverride().configureOutput({
       writeOut: (text) => void terminal.stdout.write(text),

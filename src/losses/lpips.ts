@@ -110,7 +110,7 @@ export const lpips = defineLoss({
     const trunk = new LazyWeights(() => loadWeights(network.name, network.tensors(taps), resources.trunk));
     const headShapes: TensorShapes = Object.fromEntries(channels.map((count, i) => [headName(i), [1, count, 1, 1]]));
     const headFile = `lpips-${net}${version === "0.0" ? "-v0.0" : ""}`;
-    const linear = new LazyWeights(() => loadWeights(headFile, headShapes, resources.heads));
+    const linear = new LazyWeights(() => loadWeights(headFile, headShapes, resources.heads, { nonNegative: true }));
 
     const features = <T>(o: Ops<T>, image: T): T[] => {
       const unit = toUnitColour(o, image, options);

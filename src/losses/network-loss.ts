@@ -1,7 +1,7 @@
-import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
 import type { StateDict, TensorShapes } from "../nets/state-dict.ts";
-import { formatShape, type Shape } from "../tensor.ts";
+import type { Shape } from "../tensor.ts";
+import type { NamedTensors } from "../weights/index.ts";
 import { choice, number, type OptionsOf } from "./options.ts";
 
 /** Weights that a loss is given: tensors by name, or the path of a checkpoint file. Default: resolved by name when first needed. */
@@ -35,25 +35,46 @@ export function refuseForNetwork([, c, h, w]: Shape, network: string, least: num
   return undefined;
 }
 
+/** What else the files of networks hold: layers after the ones that are needed, classifiers, counters of training. */
+const passedOver = ["features.", "classifier.", "num_batches_tracked"];
+
 /**
- * The tensors of a loss's network.
+ * The tensors of a loss's network: those given, those of a checkpoint file, or by default those of the registry's name, found on
+ * this machine or downloaded.
  *
  * @param name - what the weights are called in the registry: `vgg16`
  * @param shapes - the tensors that are needed
- * @throws {ReconlossError} `missing-weights` where there is no such file; `checkpoint` for a tensor that is missing, misshapen or not finite
+ * @param nonNegative - whether a value below 0 is an error
+ * @throws {ReconlossError} `missing-weights` where there is no such file; `checkpoint` for a tensor that is missing, misshapen, not finite, or
+ * negative where that is refused
  */
-export async function loadWeights(name: string, shapes: TensorShapes, source?: WeightSource): Promise<StateDict> {
-  if (typeof source !== "object")
-    throw new ReconlossError("missing-weights", `weights ${source ?? name} are not available`);
-  for (const [tensor, shape] of Object.entries(shapes)) {
-    const found = source[tensor];
-    if (found === undefined) throw new ReconlossError("checkpoint", `${name}: tensor ${tensor} is missing`);
-    if (found.shape.join() !== shape.join()) {
-      const [got, expected] = [formatShape(found.shape), formatShape(shape)];
-      throw new ReconlossError("checkpoint", `${name}: tensor ${tensor} must be ${expected}, got ${got}`);
-    }
+export async function loadWeights(
+  name: string,
+  shapes: TensorShapes,
+  source: WeightSource | undefined,
+  { nonNegative = false } = {},
+): Promise<StateDict> {
+  // Loaded when needed: files and downloads are not for browsers, where the tensors are given.
+  const { openWeights, readStateDict } = await import("../weights/index.ts");
+  const options = { ignore: passedOver, nonNegative };
+  if (typeof source === "object") return readStateDict(heldTensors(name, source), shapes, options);
+  const checkpoint = await openWeights(name, { path: source });
+  try {
+    return await readStateDict(checkpoint, shapes, options);
+  } finally {
+    await checkpoint.close();
   }
-  return source;
+}
+
+/** Tensors in memory, read like those of a file. */
+function heldTensors(name: string, tensors: StateDict): NamedTensors {
+  return {
+    file: `weights given for ${name}`,
+    names: Object.keys(tensors),
+    shape: (tensor) => tensors[tensor].shape,
+    dtype: () => "float32",
+    read: async (tensor) => tensors[tensor],
+  };
 }
 
 /** A network's tensors, loaded and checked when they are first needed. */

@@ -6,6 +6,13 @@ import type { Definition } from "./definition.ts";
  * loss takes it in place of the target, and one that it was not prepared for uses the target itself.
  *
  * The features belong to the target as it was then: prepare again after changing its data.
+ *
+ * @example
+ * ```ts
+ * import { l1, PreparedTarget, Tensor } from "reconloss";
+ * const target: PreparedTarget = await l1().prepareTarget(Tensor.full([1, 3, 8, 8], 0.5));
+ * await l1().value(Tensor.full([1, 3, 8, 8], 0.25), target); // 0.25
+ * ```
  */
 export class PreparedTarget {
   readonly tensor: Tensor;

@@ -25,6 +25,7 @@ export { openCheckpoint } from "./open.ts";
 export { type WeightsEntry, weightsEntry, weightsRegistry } from "./registry.ts";
 export { type ByteSource, bytesSource } from "./source.ts";
 export {
+  type NamedTensors,
   readStateDict,
   type StateDict,
   type StateDictOptions,

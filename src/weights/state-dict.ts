@@ -15,6 +15,9 @@ export type StateDict = Readonly<Record<string, WeightTensor>>;
 /** The tensors that a network needs: their names and shapes. */
 export type TensorShapes = Readonly<Record<string, readonly number[]>>;
 
+/** What {@link readStateDict} needs of a checkpoint, so that tensors in memory can take a file's place. */
+export type NamedTensors = Pick<Checkpoint, "file" | "names" | "shape" | "dtype" | "read">;
+
 /** Options of {@link readStateDict}. */
 export interface StateDictOptions {
   /**
@@ -56,7 +59,7 @@ function canonicalName(name: string): string {
  * ```
  */
 export async function readStateDict<Shapes extends TensorShapes>(
-  checkpoint: Checkpoint,
+  checkpoint: NamedTensors,
   shapes: Shapes,
   { ignore = [], nonNegative = false }: StateDictOptions = {},
 ): Promise<Record<keyof Shapes & string, WeightTensor>> {
@@ -78,7 +81,7 @@ export async function readStateDict<Shapes extends TensorShapes>(
 }
 
 /** Canonical name -> name in the file. */
-function storedNames(checkpoint: Checkpoint): Map<string, string> {
+function storedNames(checkpoint: NamedTensors): Map<string, string> {
   const stored = new Map<string, string>();
   for (const name of checkpoint.names) {
     const canonical = canonicalName(name);
@@ -91,7 +94,7 @@ function storedNames(checkpoint: Checkpoint): Map<string, string> {
   return stored;
 }
 
-function missingAndMisshapen(checkpoint: Checkpoint, shapes: TensorShapes, stored: Map<string, string>): string[] {
+function missingAndMisshapen(checkpoint: NamedTensors, shapes: TensorShapes, stored: Map<string, string>): string[] {
   const missing: string[] = [];
   const wrong: string[] = [];
   for (const [name, shape] of Object.entries(shapes)) {

@@ -219,7 +219,9 @@ it("measures what the library measures", async () => {
   const [output, target] = [join(folder, "noise-a.png"), join(folder, "noise-b.png")];
   await writeImage(output, a);
   await writeImage(target, b);
-  const specs = lossFactories.map(({ info }) => info.name).filter((name) => name !== "ms-ssim");
+  // Too small for one, and no weights for two.
+  const left = ["ms-ssim", "lpips", "perceptual"];
+  const specs = lossFactories.map(({ info }) => info.name).filter((name) => !left.includes(name));
   const { stdout } = await run(["compare", output, target, "--json", "-m", specs.join(",")]);
   const { values } = JSON.parse(stdout).pairs[0];
   const images = [await readImage(output), await readImage(target)];
