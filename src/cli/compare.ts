@@ -1,3 +1,4 @@
+import { basename, resolve } from "node:path";
 import { Command, Option } from "commander";
 import {
   type Comparison,
@@ -15,7 +16,7 @@ import {
 import { writeFileAtomically } from "../files.ts";
 import { pairPaths } from "../image/index.ts";
 import { parseLosses } from "../losses/index.ts";
-import { type MapFile, writeMapScales, writeMaps } from "../report/index.ts";
+import { type MapFile, writeMapScales, writeMaps, writeReport } from "../report/index.ts";
 import { progressBar } from "./progress.ts";
 import { comparisonTable } from "./table.ts";
 import { coloursFor, printable, type Terminal } from "./terminal.ts";
@@ -100,6 +101,10 @@ async function compare(outputs: string, targets: string, options: Options, termi
   print(comparison, options, terminal);
   if (options.csv !== undefined) await writeFileAtomically(options.csv, toCsv(comparison));
   if (folder !== undefined) await writeMapScales(folder, mapFiles);
+  if (options.report !== undefined) {
+    const title = `${printable(basename(resolve(outputs)))} against ${printable(basename(resolve(targets)))}`;
+    await writeReport(options.report, comparison, { title, alpha });
+  }
 
   const held = holding(conditions, comparison.mean);
   for (const { spec, operator, limit } of held) {

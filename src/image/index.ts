@@ -1,3 +1,4 @@
+export { blur, expose, noise } from "./distort.ts";
 export {
   type ImagePair,
   imageExtensions,

@@ -1,0 +1,137 @@
+import { ReconlossError } from "../errors.ts";
+import { Tensor } from "../tensor.ts";
+
+/** Reproducible numbers in (0, 1]: mulberry32. */
+function uniform(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return (((t ^ (t >>> 14)) >>> 0) + 1) / 2 ** 32;
+  };
+}
+
+function check(caller: string, argument: string, value: number, least: number): void {
+  if (Number.isFinite(value) && value >= least) return;
+  throw new ReconlossError("invalid-argument", `${caller}: ${argument} must be finite and >= ${least}, got ${value}`);
+}
+
+function limit(value: number): number {
+  return Math.min(1, Math.max(0, value));
+}
+
+/** Position -1, -2, ... of a row is 1, 2, ...: the border is a mirror, and the pixel on it is not repeated. */
+function mirror(position: number, length: number): number {
+  if (length === 1) return 0;
+  const period = 2 * (length - 1);
+  const inside = ((position % period) + period) % period;
+  return inside < length ? inside : period - inside;
+}
+
+/**
+ * The image out of focus: a Gaussian blur, mirrored at the border.
+ *
+ * @param image - [n, c, h, w]
+ * @param sigma - standard deviation in pixels; 0 changes nothing
+ * @throws {ReconlossError} `invalid-argument` for a negative or non-finite sigma
+ * @example
+ * ```ts
+ * import { Tensor } from "reconloss";
+ * import { blur } from "reconloss/image";
+ * blur(Tensor.from([0, 0, 1, 0, 0], [1, 1, 1, 5]), 1).data[2]; // 0.39894
+ * ```
+ */
+export function blur(image: Tensor, sigma: number): Tensor {
+  check("blur", "sigma", sigma, 0);
+  if (sigma === 0) return Tensor.from(image.data, image.shape);
+  const reach = Math.ceil(4 * sigma);
+  const bell = Array.from({ length: 2 * reach + 1 }, (_, index) =>
+    Math.exp(-((index - reach) ** 2) / (2 * sigma ** 2)),
+  );
+  const sum = bell.reduce((total, weight) => total + weight, 0);
+  const [n, c, h, w] = image.shape;
+
+  /** One direction of the blur: lines of `length` pixels that lie `step` apart. */
+  const along = (source: Float32Array, length: number, step: number, starts: readonly number[]): Float32Array => {
+    const result = new Float32Array(source.length);
+    const mirrored = Array.from(
+      { length: length + 2 * reach },
+      (_, position) => step * mirror(position - reach, length),
+    );
+    const line = new Float64Array(mirrored.length);
+    for (const start of starts) {
+      for (let position = 0; position < line.length; position++) line[position] = source[start + mirrored[position]];
+      for (let position = 0; position < length; position++) {
+        let total = 0;
+        for (let index = 0; index < bell.length; index++) total += bell[index] * line[position + index];
+        result[start + step * position] = total / sum;
+      }
+    }
+    return result;
+  };
+  const rows = Array.from({ length: n * c * h }, (_, row) => row * w);
+  const columns = Array.from({ length: n * c * w }, (_, column) => Math.floor(column / w) * h * w + (column % w));
+  return new Tensor(along(along(image.data, w, 1, rows), h, w, columns), image.shape);
+}
+
+/**
+ * The image with independent Gaussian noise on every value, limited to [0, 1]; the same seed gives the same noise.
+ *
+ * @param sigma - standard deviation, in units of the image
+ * @throws {ReconlossError} `invalid-argument` for a negative or non-finite sigma
+ * @example
+ * ```ts
+ * import { Tensor } from "reconloss";
+ * import { noise } from "reconloss/image";
+ * const grey = Tensor.full([1, 3, 8, 8], 0.5);
+ * noise(grey, 0.1, 1).data[0] === noise(grey, 0.1, 1).data[0]; // true
+ * ```
+ */
+export function noise(image: Tensor, sigma: number, seed: number): Tensor {
+  check("noise", "sigma", sigma, 0);
+  const random = uniform(seed);
+  // Box and Muller 1958.
+  const normal = () => Math.sqrt(-2 * Math.log(random())) * Math.cos(2 * Math.PI * random());
+  return new Tensor(
+    image.data.map((value) => limit(value + sigma * normal())),
+    image.shape,
+  );
+}
+
+function toLinear(value: number): number {
+  return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+}
+
+function fromLinear(value: number): number {
+  return value <= 0.0031308 ? 12.92 * value : 1.055 * value ** (1 / 2.4) - 0.055;
+}
+
+/**
+ * The image as if less light, or more, had reached the camera, equally or by colour: values are multiplied in linear light (sRGB, IEC 61966-2-1) and
+ * limited to [0, 1].
+ *
+ * @param image - [n, c, h, w] in [0, 1]
+ * @param gains - one number for all channels, or one for each: `[1.2, 1, 0.8]` is a warm cast
+ * @throws {ReconlossError} `invalid-argument` for gains that are negative, not finite, or not one for each channel
+ * @example
+ * ```ts
+ * import { Tensor } from "reconloss";
+ * import { expose } from "reconloss/image";
+ * expose(Tensor.full([1, 1, 1, 1], 1), 0.5).data[0]; // 0.735357: half the light
+ * ```
+ */
+export function expose(image: Tensor, gains: number | readonly number[]): Tensor {
+  const [, channels, h, w] = image.shape;
+  const each = typeof gains === "number" ? Array.from({ length: channels }, () => gains) : gains;
+  if (each.length !== channels) {
+    throw new ReconlossError("invalid-argument", `expose: ${channels} channels need as many gains, got ${each.length}`);
+  }
+  for (const gain of each) check("expose", "gain", gain, 0);
+  return new Tensor(
+    image.data.map((value, index) => {
+      return fromLinear(limit(toLinear(limit(value)) * each[Math.floor(index / (h * w)) % channels]));
+    }),
+    image.shape,
+  );
+}

@@ -1,0 +1,307 @@
+/** What the page gives its script. */
+export interface PageData {
+  /** 256 colours, red, green and blue in turn. */
+  colours: number[];
+  /** Of each loss with maps: the top of the scale that all pairs share. */
+  tops: Record<string, number>;
+  /** Values of every pair by loss, and its name; infinity and NaN as words. */
+  pairs: { name: string; values: Record<string, number | string> }[];
+  better: Record<string, "lower" | "higher">;
+}
+
+/**
+ * The script of the page. Its source text is put into the page, so it may use nothing from outside itself.
+ */
+export function client(): void {
+  const all = <E extends Element = HTMLElement>(selector: string, root: ParentNode = document) =>
+    Array.from(root.querySelectorAll<E>(selector));
+  const one = <E extends Element = HTMLElement>(selector: string, root: ParentNode = document) =>
+    root.querySelector<E>(selector);
+  const data = JSON.parse(one("#data")?.textContent ?? "{}") as PageData;
+
+  // Light and dark.
+  const root = document.documentElement;
+  one("#theme")?.addEventListener("click", () => {
+    const dark = root.dataset.theme
+      ? root.dataset.theme === "dark"
+      : matchMedia("(prefers-color-scheme: dark)").matches;
+    root.dataset.theme = dark ? "light" : "dark";
+  });
+
+  // Sorting: cards and rows of the table by the same key.
+  const worst = (key: string) => (a: HTMLElement, b: HTMLElement) => {
+    const [p, q] = [a, b].map((element) => data.pairs[Number(element.dataset.pair)]);
+    if (key === "name") return p.name.localeCompare(q.name, "en", { numeric: true });
+    const [x, y] = [p, q].map(({ values }) => (values[key] === undefined ? undefined : Number(values[key])));
+    if (x === undefined || y === undefined) return Number(x === undefined) - Number(y === undefined);
+    // What is not a number is worst, and infinity minus infinity is no order.
+    if (Number.isNaN(x) || Number.isNaN(y)) return Number(Number.isNaN(y)) - Number(Number.isNaN(x));
+    if (x === y) return 0;
+    return (data.better[key] === "higher" ? x < y : x > y) ? -1 : 1;
+  };
+  const sortBox = one<HTMLSelectElement>("#sort");
+  const state = { key: sortBox?.value ?? "name", reversed: false };
+  const sort = () => {
+    const order = worst(state.key);
+    for (const [list, selector] of [
+      ["#pairs", ".pair"],
+      ["#rows", "tr"],
+    ]) {
+      const parent = one(list);
+      if (!parent) continue;
+      const items = all(selector, parent).sort(order);
+      parent.append(...(state.reversed ? items.reverse() : items));
+    }
+    for (const header of all("th[data-key]")) {
+      const sorted = header.dataset.key === state.key;
+      header.setAttribute("aria-sort", sorted ? (state.reversed ? "descending" : "ascending") : "none");
+    }
+    if (sortBox) sortBox.value = state.key;
+    const reverse = one("#reverse");
+    if (reverse)
+      reverse.textContent =
+        state.key === "name" ? (state.reversed ? "Z to A" : "A to Z") : state.reversed ? "best first" : "worst first";
+  };
+  sortBox?.addEventListener("change", () => {
+    Object.assign(state, { key: sortBox.value, reversed: false });
+    sort();
+  });
+  one("#reverse")?.addEventListener("click", () => {
+    state.reversed = !state.reversed;
+    sort();
+  });
+  for (const header of all("th[data-key]")) {
+    one("button", header)?.addEventListener("click", () => {
+      state.reversed = state.key === header.dataset.key && !state.reversed;
+      state.key = header.dataset.key ?? "name";
+      sort();
+    });
+  }
+  sort();
+
+  // Pointing at a pair anywhere marks it everywhere.
+  const marked = (event: Event, on: boolean) => {
+    const pair = (event.target as Element | null)?.closest?.<HTMLElement>("[data-pair]")?.dataset.pair;
+    if (pair === undefined) return;
+    for (const element of all(`.dot[data-pair="${pair}"], tr[data-pair="${pair}"]`))
+      element.classList.toggle("marked", on);
+  };
+  document.addEventListener("pointerover", (event) => marked(event, true));
+  document.addEventListener("pointerout", (event) => marked(event, false));
+
+  // Error maps.
+  const scaleBox = one<HTMLInputElement>("#shared-scale");
+  interface Levels {
+    width: number;
+    height: number;
+    data: Uint8ClampedArray;
+  }
+  const decoded = new WeakMap<HTMLElement, Levels>();
+  const number = (value: number) => {
+    const short = String(Number(value.toPrecision(3)));
+    return short.includes("e") ? value.toExponential(1) : short;
+  };
+  const levelsOf = async (image: HTMLImageElement): Promise<Levels> => {
+    const known = decoded.get(image);
+    if (known) return known;
+    await image.decode();
+    const { naturalWidth: width, naturalHeight: height } = image;
+    const canvas = Object.assign(document.createElement("canvas"), { width, height });
+    const context = canvas.getContext("2d", { willReadFrequently: true }) as CanvasRenderingContext2D;
+    context.drawImage(image, 0, 0);
+    const levels = { width, height, data: context.getImageData(0, 0, width, height).data };
+    decoded.set(image, levels);
+    return levels;
+  };
+  /** The number at a level of a map, on the loss's own scale. */
+  const valueAt = (map: HTMLElement, level: number) =>
+    Number(map.dataset.zero) + Number(map.dataset.sign) * (level / 255) * Number(map.dataset.top);
+  const paint = async (card: HTMLElement) => {
+    const canvas = one<HTMLCanvasElement>("canvas", card);
+    const map = one<HTMLImageElement>(`.levels[data-loss="${CSS.escape(card.dataset.loss ?? "")}"]`, card);
+    if (!canvas || !map) return;
+    const loss = map.dataset.loss ?? "";
+    const shared = scaleBox?.checked !== false;
+    const top = shared ? data.tops[loss] : Number(map.dataset.top);
+    const levels = await levelsOf(map);
+    const [bx, by] = (map.dataset.border ?? "0 0").split(" ").map(Number);
+    const picture = new ImageData(levels.width, levels.height);
+    const gain = top > 0 ? Number(map.dataset.top) / top : 0;
+    for (let i = 0; i < picture.data.length; i += 4) {
+      const colour = 3 * Math.round(levels.data[i] * gain);
+      for (let channel = 0; channel < 3; channel++) picture.data[i + channel] = data.colours[colour + channel];
+      picture.data[i + 3] = 255;
+    }
+    canvas.width = Math.round(levels.width / (1 - 2 * bx));
+    canvas.height = Math.round(levels.height / (1 - 2 * by));
+    const offset = [Math.round(canvas.width * bx), Math.round(canvas.height * by)];
+    canvas.getContext("2d")?.putImageData(picture, offset[0], offset[1]);
+    canvas.dataset.painted = loss;
+    const [low, high] = [Number(map.dataset.zero), Number(map.dataset.zero) + Number(map.dataset.sign) * top];
+    for (const [selector, text] of [
+      [".bar-low", number(low)],
+      [".bar-high", `${map.dataset.sign === "1" ? "≥" : "≤"} ${number(high)}`],
+    ]) {
+      const label = one(selector, card);
+      if (label) label.textContent = text;
+    }
+  };
+  const visible = new Set<HTMLElement>();
+  const watcher = new IntersectionObserver(
+    (entries) => {
+      for (const { target, isIntersecting } of entries) {
+        const card = target as HTMLElement;
+        if (isIntersecting) {
+          visible.add(card);
+          void paint(card);
+        } else visible.delete(card);
+      }
+    },
+    { rootMargin: "400px" },
+  );
+  const repaint = () => {
+    for (const card of visible) void paint(card);
+  };
+  const showMap = (loss: string) => {
+    for (const card of all(".pair")) {
+      if (!one(`.levels[data-loss="${CSS.escape(loss)}"]`, card)) continue;
+      card.dataset.loss = loss;
+      for (const tab of all(".map-tab", card)) tab.setAttribute("aria-pressed", String(tab.dataset.loss === loss));
+    }
+    repaint();
+  };
+  scaleBox?.addEventListener("change", repaint);
+
+  // Each card: slider, flip, zoom.
+  for (const card of all(".pair")) {
+    watcher.observe(card);
+    for (const tab of all(".map-tab", card)) tab.addEventListener("click", () => showMap(tab.dataset.loss ?? ""));
+    const stage = one(".compare .stage", card) as HTMLElement;
+    const handle = one(".handle", card) as HTMLElement;
+    const view = { zoom: 1, x: 0, y: 0, split: 50 };
+    const move = (split: number) => {
+      view.split = Math.min(100, Math.max(0, split));
+      stage.style.setProperty("--split", `${view.split}%`);
+      handle.setAttribute("aria-valuenow", String(Math.round(view.split)));
+    };
+    const setMode = (mode: string) => {
+      stage.dataset.mode = mode;
+      for (const button of all(".mode", card))
+        button.setAttribute("aria-pressed", String(button.dataset.mode === mode));
+    };
+    for (const button of all(".mode", card))
+      button.addEventListener("click", () => setMode(button.dataset.mode ?? "slide"));
+    const follow = (event: PointerEvent) => {
+      const { left, width } = stage.getBoundingClientRect();
+      move(((event.clientX - left) / width) * 100);
+    };
+    handle.addEventListener("keydown", (event) => {
+      const step = { ArrowLeft: -2, ArrowRight: 2, Home: -100, End: 100 }[event.key];
+      if (step === undefined) return;
+      event.preventDefault();
+      move(view.split + step);
+    });
+
+    const apply = () => {
+      const most = { x: (view.zoom - 1) / 2, y: (view.zoom - 1) / 2 };
+      view.x = Math.min(most.x, Math.max(-most.x, view.x));
+      view.y = Math.min(most.y, Math.max(-most.y, view.y));
+      card.style.setProperty("--zoom", String(view.zoom));
+      card.style.setProperty("--x", `${view.x * 100}%`);
+      card.style.setProperty("--y", `${view.y * 100}%`);
+      card.classList.toggle("zoomed", view.zoom > 1);
+      card.classList.toggle("pixels", view.zoom >= 3);
+    };
+    /** Zooms so that the point under the pointer, in fractions of the stage from its middle, stays where it is. */
+    const zoomAt = (factor: number, px: number, py: number) => {
+      const zoom = Math.min(32, Math.max(1, view.zoom * factor));
+      const ratio = zoom / view.zoom;
+      Object.assign(view, { zoom, x: px - (px - view.x) * ratio, y: py - (py - view.y) * ratio });
+      apply();
+    };
+    const fraction = (event: MouseEvent, element: Element) => {
+      const { left, top, width, height } = element.getBoundingClientRect();
+      return [(event.clientX - left) / width - 0.5, (event.clientY - top) / height - 0.5] as const;
+    };
+    one(".zoom-in", card)?.addEventListener("click", () => zoomAt(2, 0, 0));
+    one(".zoom-out", card)?.addEventListener("click", () => zoomAt(0.5, 0, 0));
+    one(".large", card)?.addEventListener("click", () => {
+      const large = card.classList.toggle("enlarged");
+      document.body.classList.toggle("has-enlarged", large);
+    });
+    for (const each of all(".stage", card)) {
+      each.addEventListener(
+        "wheel",
+        (event) => {
+          if (!event.ctrlKey && !event.metaKey && !card.classList.contains("enlarged")) return;
+          event.preventDefault();
+          zoomAt(1.0015 ** -event.deltaY, ...fraction(event, each));
+        },
+        { passive: false },
+      );
+      each.addEventListener("dblclick", (event) => {
+        if (view.zoom > 1) zoomAt(1 / view.zoom, 0, 0);
+        else zoomAt(4, ...fraction(event, each));
+      });
+      let from: { x: number; y: number } | undefined;
+      each.addEventListener("pointerdown", (event) => {
+        if (each === stage && (stage.dataset.mode === "slide" || !stage.dataset.mode) && view.zoom === 1) follow(event);
+        if (view.zoom === 1) return;
+        from = { x: event.clientX, y: event.clientY };
+        each.setPointerCapture(event.pointerId);
+      });
+      each.addEventListener("pointermove", (event) => {
+        if (from) {
+          const { width, height } = each.getBoundingClientRect();
+          view.x += (event.clientX - from.x) / width;
+          view.y += (event.clientY - from.y) / height;
+          from = { x: event.clientX, y: event.clientY };
+          apply();
+        } else if (each === stage) follow(event);
+      });
+      for (const end of ["pointerup", "pointercancel"]) each.addEventListener(end, () => (from = undefined));
+    }
+
+    // The number under the pointer.
+    const canvas = one<HTMLCanvasElement>("canvas", card);
+    const readout = one(".readout", card);
+    if (canvas && readout) {
+      const stageOfMap = canvas.closest(".stage") as HTMLElement;
+      stageOfMap.addEventListener("pointermove", async (event) => {
+        const map = one<HTMLImageElement>(`.levels[data-loss="${CSS.escape(card.dataset.loss ?? "")}"]`, card);
+        if (!map) return;
+        const levels = await levelsOf(map);
+        const box = canvas.getBoundingClientRect();
+        const scale = Math.min(box.width / canvas.width, box.height / canvas.height);
+        const x = Math.floor((event.clientX - box.left - (box.width - canvas.width * scale) / 2) / scale);
+        const y = Math.floor((event.clientY - box.top - (box.height - canvas.height * scale) / 2) / scale);
+        const [column, row] = [
+          x - Math.round((canvas.width - levels.width) / 2),
+          y - Math.round((canvas.height - levels.height) / 2),
+        ];
+        const inside = column >= 0 && row >= 0 && column < levels.width && row < levels.height;
+        const level = inside ? levels.data[4 * (row * levels.width + column)] : 0;
+        readout.textContent = inside ? number(valueAt(map, level)) : "";
+      });
+      stageOfMap.addEventListener("pointerleave", () => (readout.textContent = ""));
+    }
+  }
+
+  // F shows the target while it is held, for the card under the pointer or with the focus.
+  const flip = (on: boolean) => {
+    for (const card of all(".pair")) {
+      card.classList.toggle("flipped", on && (card.matches(":hover") || card.contains(document.activeElement)));
+    }
+  };
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key.toLowerCase() === "f") flip(true);
+    if (event.key === "Escape") {
+      for (const card of all(".enlarged")) card.classList.remove("enlarged");
+      document.body.classList.remove("has-enlarged");
+    }
+  });
+  document.addEventListener("keyup", (event) => event.key.toLowerCase() === "f" && flip(false));
+  addEventListener("blur", () => flip(false));
+  root.classList.add("ready");
+}

@@ -1,0 +1,38 @@
+import { isWorse, type PairResult, worstFirst } from "../compare/index.ts";
+import type { Loss } from "../losses/index.ts";
+
+/** Where the pairs stand by one loss. */
+export interface Ranking {
+  /** Those that have the loss, worst first. */
+  pairs: PairResult[];
+  median: number;
+  /** How many pairs are worse than this one, plus 1: 1 is the worst. Equal values have equal ranks. */
+  rankOf(pair: PairResult): number | undefined;
+}
+
+/** Ranks pairs by a loss. */
+export function rank({ spec, better }: Loss, all: readonly PairResult[]): Ranking {
+  const pairs = all.filter(({ values }) => values[spec] !== undefined).toSorted(worstFirst(spec, better));
+  const middle = (pairs.length - 1) / 2;
+  const [a, b] = [Math.floor(middle), Math.ceil(middle)].map((index) => pairs[index]?.values[spec]);
+  return {
+    pairs,
+    median: a === b ? a : (a + b) / 2,
+    rankOf: ({ values: { [spec]: value } }) => {
+      if (value === undefined) return undefined;
+      return 1 + pairs.filter(({ values }) => isWorse(better, values[spec], value)).length;
+    },
+  };
+}
+
+/** At most `limit` pairs: the worst by each loss in turn, so that whichever loss sorts them, its worst are there. */
+export function chooseWorst(losses: readonly Loss[], pairs: readonly PairResult[], limit: number): PairResult[] {
+  const rankings = losses.map((loss) => rank(loss, pairs).pairs);
+  const chosen = new Set<PairResult>();
+  for (let place = 0; place < pairs.length; place++) {
+    for (const ranking of rankings) {
+      if (chosen.size < limit && ranking[place] !== undefined) chosen.add(ranking[place]);
+    }
+  }
+  return pairs.filter((pair) => chosen.has(pair));
+}
