@@ -74,6 +74,12 @@ export async function runKernel(
     }
   }
   if (spec.kind === "ssim") checkWindow(name, spec, planes);
+  if (spec.kind === "deltaE" && planes[0] !== 1 && planes[0] !== 3) {
+    throw new ReconlossError(
+      "shape",
+      `${name}: output is ${formatShape(shape)}, but colours need 3 channels, or 1 for grey`,
+    );
+  }
   const grad = destination(name, "grad", options.grad, shape);
   const mapSize = options.map ? kernel.mapSize(spec, planes) : undefined;
   if (options.map && mapSize === undefined) {

@@ -32,6 +32,19 @@ export interface KernelExports {
     grad: number,
     carry: number,
   ): number;
+  deltaE(
+    kind: number,
+    x: number,
+    y: number,
+    stride: number,
+    count: number,
+    grey: boolean,
+    range: number,
+    grad: number,
+    gradScale: number,
+    map: number,
+    scratch: number,
+  ): number;
   ssimConfigure(
     weights: number,
     radius: number,

@@ -1,3 +1,4 @@
+import { deltaE } from "./delta-e.ts";
 import type { Kernels } from "./module.ts";
 import { pointwise } from "./pointwise.ts";
 import { ssim } from "./ssim.ts";
@@ -7,7 +8,7 @@ import { variation } from "./variation.ts";
 
 type Table = { readonly [K in StripSpec["kind"]]: StripKernel<Extract<StripSpec, { kind: K }>> };
 
-const table: Table = { l1: pointwise, mse: pointwise, charbonnier: pointwise, tv: variation, ssim };
+const table: Table = { l1: pointwise, mse: pointwise, charbonnier: pointwise, tv: variation, ssim, deltaE };
 
 /** The kernel of a specification. */
 export function stripKernel<S extends StripSpec>(spec: S): StripKernel<S> {

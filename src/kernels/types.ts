@@ -57,8 +57,17 @@ export interface UniformWindow {
   readonly size: number;
 }
 
+/** Colour difference of sRGB images in CIE L*a*b* (D65), mean over pixels; 3 channels, or 1 for grey. The target is CIE94's reference colour. */
+export interface DeltaESpec {
+  readonly kind: "deltaE";
+  /** `lab-mse`: mean square over the three Lab channels. */
+  readonly formula: "76" | "94" | "2000" | "lab-mse";
+  /** What white is; images are divided by it and limited to [0, 1]. */
+  readonly dataRange: number;
+}
+
 /** A kernel that works on horizontal strips of one image. */
-export type StripSpec = PointwiseSpec | VariationSpec | SsimSpec;
+export type StripSpec = PointwiseSpec | VariationSpec | SsimSpec | DeltaESpec;
 
 /** Channels, height, width. */
 export type Planes = readonly [channels: number, height: number, width: number];

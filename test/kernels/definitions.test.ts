@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type KernelSpec, runKernel, type SsimSpec } from "../../src/kernels/index.ts";
 import type { Definition } from "../../src/losses/definition.ts";
-import { charbonnier, type Loss, l1, mse, ssim, tv } from "../../src/losses/index.ts";
+import { charbonnier, deltaE, type Loss, l1, mse, ssim, tv } from "../../src/losses/index.ts";
 import { type Shape, Tensor } from "../../src/tensor.ts";
 import { randomSource } from "../random.ts";
 import { expected, gradientError, scenes, valueError } from "./oracle.ts";
@@ -65,8 +65,25 @@ const structural: fc.Arbitrary<Pairing> = fc
     hasMap: true,
   }));
 
+const colour: fc.Arbitrary<Pairing> = fc
+  .record({
+    formula: fc.constantFrom("76" as const, "94" as const, "2000" as const, "lab-mse" as const),
+    dataRange: fc.constantFrom(1, 0.8),
+  })
+  .map((options) => ({
+    spec: { kind: "deltaE", ...options },
+    definition: definitionOf(deltaE(options)),
+    smallest: 1,
+    hasMap: true,
+  }));
+
 const side = fc.integer({ min: 1, max: 70 });
 const sceneName = fc.constantFrom(...Object.keys(scenes));
+
+/** In CIE94 the definition's dH^2 of a black output is 0 but for rounding, which decides whether relu lets its gradient pass. */
+function isBlack94(spec: KernelSpec, output: Tensor): boolean {
+  return spec.kind === "deltaE" && spec.formula === "94" && output.data.includes(0);
+}
 
 /** Clamping at 0 bends the score: where a window lies on the bend, rounding decides which side's gradient is right. */
 function hasKink(spec: KernelSpec, output: Tensor, target: Tensor): boolean {
@@ -91,7 +108,9 @@ async function compare({ spec, definition, hasMap }: Pairing, output: Tensor, ta
     );
     expect(full.perImage[image]).toBeCloseTo(plain.perImage[image], 12);
   }
-  expect(gradientError(full.grad!, wanted.grad), "gradient").toBeLessThan(1e-4);
+  if (!isBlack94(spec, output)) {
+    expect(gradientError(full.grad!, wanted.grad), "gradient").toBeLessThan(1e-4);
+  }
   if (hasMap) {
     expect(full.map!.shape).toEqual(wanted.map!.shape);
     expect(gradientError(full.map!.data, wanted.map!.data), "map").toBeLessThan(1e-4);
@@ -101,6 +120,7 @@ async function compare({ spec, definition, hasMap }: Pairing, output: Tensor, ta
 describe.each([
   ["pointwise", pointwise, 150],
   ["total variation", variation, 150],
+  ["colour difference", colour, 150],
   ["structural similarity", structural, 60],
 ] as const)("%s kernels equal their definitions", (_, pairings, numRuns) => {
   test("on images of 1 to 70 pixels a side, with every option", async () => {
@@ -115,7 +135,12 @@ describe.each([
         sceneName,
         fc.integer(),
         async (pairing, n, c, height, width, outputScene, targetScene, seed) => {
-          const shape: Shape = [n, c, Math.max(height, pairing.smallest), Math.max(width, pairing.smallest)];
+          const shape: Shape = [
+            n,
+            pairing.spec.kind === "deltaE" && c === 2 ? 3 : c,
+            Math.max(height, pairing.smallest),
+            Math.max(width, pairing.smallest),
+          ];
           const random = randomSource(seed);
           await compare(pairing, scenes[outputScene](shape, random), scenes[targetScene](shape, random));
         },

@@ -1,0 +1,70 @@
+import { type Kernels, stagingBytes } from "./module.ts";
+import { evenStrips, type StripData, type StripKernel } from "./strip.ts";
+import type { DeltaESpec, Planes } from "./types.ts";
+
+const formulas = { "76": 0, "94": 1, "lab-mse": 2, "2000": 3 } as const;
+
+/** Pixels that are in memory at a time. */
+const piece = 4096;
+
+/** Bytes that the kernel needs for itself. */
+const scratchBytes = 576;
+
+/** Colour differences. */
+export const deltaE: StripKernel<DeltaESpec> = {
+  needsTarget: true,
+  weight: 16,
+  mapSize: (_, [, height, width]) => [height, width],
+  strips: (_, [, height, width]) => evenStrips(height, Math.ceil(2 ** 16 / width)),
+  sourceRows: (_, __, strip) => strip,
+  gradRows: (_, __, strip) => strip,
+  mapRows: (_, __, strip) => strip,
+  run: (kernels, spec, planes, [from, to], data) => {
+    const width = planes[2];
+    return Float64Array.of(scorePixels(kernels, spec, planes, from * width, to * width, data));
+  },
+  finish: (_, [, height, width], [sum]) => sum / (height * width),
+};
+
+function scorePixels(
+  kernels: Kernels,
+  { formula, dataRange }: DeltaESpec,
+  [channels, height, width]: Planes,
+  first: number,
+  end: number,
+  { output, target, grad, map }: StripData,
+): number {
+  kernels.reset();
+  const x = kernels.floats(channels * piece);
+  const y = kernels.floats(channels * piece);
+  const gradient = grad ? kernels.floats(channels * piece) : 0;
+  const cells = map ? kernels.floats(piece) : 0;
+  const staging = kernels.bytes(stagingBytes(piece, output, target!));
+  const scratch = kernels.bytes(scratchBytes);
+  let sum = 0;
+  for (let p = first; p < end; p += piece) {
+    const q = Math.min(p + piece, end);
+    kernels.read(output, [0, channels], p, q, x, piece, staging);
+    kernels.read(target!, [0, channels], p, q, y, piece, staging);
+    sum += kernels.run.deltaE(
+      formulas[formula],
+      x,
+      y,
+      piece,
+      q - p,
+      channels === 1,
+      dataRange,
+      gradient,
+      1 / (height * width),
+      cells,
+      scratch,
+    );
+    if (grad) {
+      for (let channel = 0; channel < channels; channel++) {
+        kernels.write(grad, channel, p, q, gradient + channel * piece * 4);
+      }
+    }
+    if (map) kernels.write(map, 0, p, q, cells);
+  }
+  return sum;
+}
