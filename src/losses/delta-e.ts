@@ -132,9 +132,17 @@ export const deltaE = defineLoss({
     shape[1] === 1 || shape[1] === 3
       ? refuseImages({ ...options, channels: "rgb" }, shape)
       : "but colours need 3 channels, or 1 for grey",
-  define: (options) =>
-    meanOfErrors({ ...options, channels: "rgb", clamp: true }, <T>(o: Ops<T>, images: Images<T>) => {
-      const lab = (x: T) => rgbToLab(o, o.div(x, options.dataRange));
-      return labDifference(o, options.formula, lab(images.output), lab(images.target));
-    }),
+  define: (options) => {
+    const { formula, crop, dataRange } = options;
+    const images = { channels: "rgb", crop, dataRange } as const;
+    const error = <T>(o: Ops<T>, { output, target }: Images<T>) => {
+      const lab = (x: T) => rgbToLab(o, o.div(x, dataRange));
+      return labDifference(o, formula, lab(output), lab(target));
+    };
+    return {
+      ...meanOfErrors({ ...images, clamp: true }, error),
+      // The kernel limits images itself.
+      kernel: { spec: { kind: "deltaE", formula, dataRange }, images: { ...images, clamp: false } },
+    };
+  },
 });
