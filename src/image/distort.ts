@@ -39,7 +39,7 @@ function mirror(position: number, length: number): number {
  * ```ts
  * import { Tensor } from "reconloss";
  * import { blur } from "reconloss/image";
- * blur(Tensor.from([0, 0, 1, 0, 0], [1, 1, 1, 5]), 1).data[2]; // 0.39894
+ * blur(Tensor.from([0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0], [1, 1, 1, 11]), 1).data[5]; // 0.398942
  * ```
  */
 export function blur(image: Tensor, sigma: number): Tensor {
