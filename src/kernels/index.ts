@@ -1,16 +1,17 @@
 import { ReconlossError } from "../errors.ts";
 import { formatShape, type Shape } from "../tensor.ts";
+import { runMsSsim } from "./ms-ssim.ts";
 import { checkImage, dimensions } from "./rows.ts";
 import { stripKernel } from "./table.ts";
 import { runTiled } from "./tiled.ts";
-import type { KernelImage, Planes, SsimSpec, StripSpec } from "./types.ts";
+import type { KernelImage, MsSsimSpec, SsimSpec, StripSpec } from "./types.ts";
 
 export { bestBuild } from "./load.ts";
 export { setKernelThreads } from "./pool.ts";
 export type * from "./types.ts";
 
 /** Any kernel. */
-export type KernelSpec = StripSpec;
+export type KernelSpec = StripSpec | MsSsimSpec;
 
 /** What to compute besides the scores. */
 export interface KernelOptions {
@@ -56,43 +57,55 @@ export async function runKernel(
   options: KernelOptions = {},
 ): Promise<KernelResult> {
   const name = `runKernel(${spec.kind})`;
-  const kernel = stripKernel(spec);
-  if (kernel === undefined) throw new ReconlossError("invalid-argument", `runKernel: there is no kernel ${spec.kind}`);
+  const kernel = spec.kind === "ms-ssim" ? undefined : stripKernel(spec);
+  if (spec.kind !== "ms-ssim" && kernel === undefined) {
+    throw new ReconlossError("invalid-argument", `runKernel: there is no kernel ${(spec as KernelSpec).kind}`);
+  }
   checkImage(name, "output", output);
   const { count, planes } = dimensions(output);
   const shape: Shape = [count, ...planes];
-  if (kernel.needsTarget) {
-    if (target === undefined) throw new ReconlossError("invalid-argument", `${name}: target is missing`);
-    checkImage(name, "target", target);
-    const { count: targets, planes: targetPlanes } = dimensions(target);
-    const targetShape = [targets, ...targetPlanes];
-    if (targetShape.some((size, axis) => size !== shape[axis])) {
-      throw new ReconlossError(
-        "shape",
-        `${name}: output is ${formatShape(shape)} but target is ${formatShape(targetShape)}`,
-      );
-    }
+  const compared = kernel?.needsTarget === false ? undefined : checkTarget(name, shape, target);
+  checkOptions(name, spec, shape);
+  const grad = destination(name, "grad", options.grad, shape);
+  const mapSize = options.map && spec.kind !== "ms-ssim" ? kernel?.mapSize(spec, planes) : undefined;
+  if (options.map && mapSize === undefined) {
+    throw new ReconlossError("invalid-argument", `${name}: this loss has no map`);
   }
-  if (spec.kind === "ssim") checkWindow(name, spec, planes);
-  if (spec.kind === "deltaE" && planes[0] !== 1 && planes[0] !== 3) {
+  if (spec.kind === "ms-ssim") return { perImage: await runMsSsim(spec, output, compared!, grad), grad };
+  const mapShape: Shape | undefined = mapSize && [count, 1, ...mapSize];
+  const map = mapShape && destination(name, "map", options.map, mapShape);
+  const sums = await runTiled(spec, output, compared, { grad, map });
+  return {
+    perImage: Float64Array.from(sums, (sum) => stripKernel(spec).finish(spec, planes, sum)),
+    grad,
+    map: map && { data: map, shape: mapShape! },
+  };
+}
+
+function checkTarget(name: string, shape: Shape, target: KernelImage | undefined): KernelImage {
+  if (target === undefined) throw new ReconlossError("invalid-argument", `${name}: target is missing`);
+  checkImage(name, "target", target);
+  const { count, planes } = dimensions(target);
+  const targetShape = [count, ...planes];
+  if (targetShape.some((size, axis) => size !== shape[axis])) {
+    throw new ReconlossError(
+      "shape",
+      `${name}: output is ${formatShape(shape)} but target is ${formatShape(targetShape)}`,
+    );
+  }
+  return target;
+}
+
+/** Refuses options that make no sense for images of this shape. */
+function checkOptions(name: string, spec: KernelSpec, shape: Shape): void {
+  if (spec.kind === "deltaE" && shape[1] !== 1 && shape[1] !== 3) {
     throw new ReconlossError(
       "shape",
       `${name}: output is ${formatShape(shape)}, but colours need 3 channels, or 1 for grey`,
     );
   }
-  const grad = destination(name, "grad", options.grad, shape);
-  const mapSize = options.map ? kernel.mapSize(spec, planes) : undefined;
-  if (options.map && mapSize === undefined) {
-    throw new ReconlossError("invalid-argument", `${name}: this loss has no map`);
-  }
-  const mapShape: Shape | undefined = mapSize && [count, 1, ...mapSize];
-  const map = mapShape && destination(name, "map", options.map, mapShape);
-  const sums = await runTiled(spec, output, kernel.needsTarget ? target : undefined, { grad, map });
-  return {
-    perImage: Float64Array.from(sums, (sum) => kernel.finish(spec, planes, sum)),
-    grad,
-    map: map && { data: map, shape: mapShape! },
-  };
+  if (spec.kind === "ssim") checkWindow(name, spec, spec.region, 1, shape);
+  if (spec.kind === "ms-ssim") checkWindow(name, spec, "valid", 2 ** (spec.weights.length - 1), shape);
 }
 
 /** The array that a result goes to. */
@@ -114,7 +127,13 @@ function destination(
   return wanted;
 }
 
-function checkWindow(name: string, { window, region }: SsimSpec, [, height, width]: Planes): void {
+function checkWindow(
+  name: string,
+  { window }: Pick<SsimSpec, "window">,
+  region: SsimSpec["region"],
+  shrink: number,
+  [, , height, width]: Shape,
+): void {
   const { size } = window;
   if (!Number.isInteger(size) || size < 1 || size % 2 === 0) {
     throw new ReconlossError("invalid-argument", `${name}: window.size must be odd and positive, got ${size}`);
@@ -122,11 +141,11 @@ function checkWindow(name: string, { window, region }: SsimSpec, [, height, widt
   if (window.shape === "gaussian" && !(window.sigma > 0)) {
     throw new ReconlossError("invalid-argument", `${name}: window.sigma must be positive, got ${window.sigma}`);
   }
-  const smallest = { valid: size, zero: 1, reflect: (size + 1) / 2 }[region];
+  const smallest = { valid: (size - 1) * shrink + 1, zero: 1, reflect: (size + 1) / 2 }[region];
   if (Math.min(height, width) < smallest) {
     throw new ReconlossError(
       "shape",
-      `${name}: images of ${height}x${width} are smaller than ${smallest}x${smallest}, which a window of ${size} with region ${region} needs`,
+      `${name}: output is ${height}x${width} pixels, but a window of ${size} needs at least ${smallest}x${smallest}`,
     );
   }
 }

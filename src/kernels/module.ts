@@ -45,6 +45,17 @@ export interface KernelExports {
     map: number,
     scratch: number,
   ): number;
+  halve(a: number, b: number, first: number, replicate: boolean, out: number, width: number): void;
+  unhalve(
+    grad: number,
+    columns: number,
+    scale: number,
+    coarse: number,
+    width: number,
+    share: number,
+    first: number,
+    replicate: boolean,
+  ): void;
   ssimConfigure(
     weights: number,
     radius: number,

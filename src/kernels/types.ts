@@ -71,3 +71,12 @@ export type StripSpec = PointwiseSpec | VariationSpec | SsimSpec | DeltaESpec;
 
 /** Channels, height, width. */
 export type Planes = readonly [channels: number, height: number, width: number];
+
+/** Multi-scale structural similarity: contrast-structure at every scale, the whole of SSIM at the coarsest. */
+export interface MsSsimSpec extends Pick<SsimSpec, "window" | "k1" | "k2" | "dataRange"> {
+  readonly kind: "ms-ssim";
+  /** The exponent of each scale, finest first. */
+  readonly weights: readonly number[];
+  /** What odd sides are continued with before halving: zeros at both ends (pytorch_msssim), or the first row and column again (piq). */
+  readonly odd: "zero" | "replicate";
+}

@@ -2,6 +2,7 @@ export { unpack8, unpack16 } from "./unpack";
 export { pointwise } from "./pointwise";
 export { variation } from "./variation";
 export { deltaE } from "./delta-e";
+export { halve, unhalve } from "./pyramid";
 export { ssimConfigure, ssimScratch, ssimStrip, ssimUnpad } from "./ssim";
 
 /** The first free address of memory. */
