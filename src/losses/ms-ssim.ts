@@ -2,7 +2,7 @@ import type { Ops } from "../graph/ops.ts";
 import { imageOptions, prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 import { choice } from "./options.ts";
-import { ssimMaps, ssimOptions } from "./ssim.ts";
+import { kernelWindow, ssimMaps, ssimOptions } from "./ssim.ts";
 
 /** The exponent of each scale, finest first (Wang, Simoncelli, Bovik 2003, section 3.2). */
 export const msSsimWeights: readonly number[] = [0.0448, 0.2856, 0.3001, 0.2363, 0.1333];
@@ -54,6 +54,10 @@ export const msSsim = defineLoss({
   },
   define: (options) => ({
     bySize: true,
+    kernel: {
+      spec: { kind: "ms-ssim", ...kernelWindow(options), weights: msSsimWeights, odd: options.odd },
+      images: options,
+    },
     score: <T>(o: Ops<T>, images: Parameters<typeof prepare<T>>[1]): T => {
       let { output, target } = prepare(o, images, options);
       const last = msSsimWeights.length - 1;

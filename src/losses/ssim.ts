@@ -54,6 +54,16 @@ export function ssimMaps<T>(o: Ops<T>, { output, target }: Images<T>, p: SsimPar
   return { ssim: o.mul(luminance, cs), cs };
 }
 
+/** The window and constants as the kernels take them. */
+export function kernelWindow({ window, size, sigma, k1, k2, dataRange }: SsimParameters) {
+  return {
+    window: window === "gaussian" ? { shape: window, size, sigma } : { shape: window, size },
+    k1,
+    k2,
+    dataRange,
+  };
+}
+
 /** The factor by which images are averaged down first; halves round to even, as in piq. */
 function downsampleFactor(height: number, width: number): number {
   const ratio = Math.min(height, width) / 256;
@@ -127,10 +137,8 @@ export const ssim = defineLoss({
       const shrink = (x: T) => (factor === 1 ? x : o.avgPool(x, factor));
       return ssimMaps(o, { output: shrink(prepared.output), target: shrink(prepared.target) }, options).ssim;
     };
-    const { size, sigma, region, covariance, k1, k2, dataRange, nonNegative } = options;
-    const window =
-      options.window === "gaussian" ? { shape: options.window, size, sigma } : { shape: options.window, size };
-    const spec = { kind: "ssim", window, region, covariance, k1, k2, dataRange, nonNegative } as const;
+    const { region, covariance, nonNegative } = options;
+    const spec = { kind: "ssim", ...kernelWindow(options), region, covariance, nonNegative } as const;
     return {
       ...(options.downsample ? {} : { kernel: { spec, images: options } }),
       bySize: options.downsample,
