@@ -1,13 +1,14 @@
 import { ReconlossError } from "../errors.ts";
 import { formatShape, type Shape } from "../tensor.ts";
 import { runMsSsim } from "./ms-ssim.ts";
-import { checkImage, dimensions } from "./rows.ts";
+import { checkImage, dimensions, type NotedExtremes } from "./rows.ts";
 import { stripKernel } from "./table.ts";
 import { runTiled } from "./tiled.ts";
 import type { KernelImage, MsSsimSpec, SsimSpec, StripSpec } from "./types.ts";
 
 export { bestBuild } from "./load.ts";
 export { setKernelThreads } from "./pool.ts";
+export type { NotedExtremes } from "./rows.ts";
 export type * from "./types.ts";
 
 /** Any kernel. */
@@ -25,6 +26,8 @@ export interface KernelOptions {
 export interface KernelResult {
   /** One score per image. */
   readonly perImage: Float64Array;
+  /** The least and the greatest value of each batch of planes, seen in passing; NaN where one of them is. */
+  readonly extremes: NotedExtremes;
   /** d perImage / d output, float32 planes of the output's shape [n, c, h, w]. */
   readonly grad?: Float32Array;
   /** The mean over channels of what each place contributes, [n, 1, h, w]. */
@@ -71,12 +74,13 @@ export async function runKernel(
   if (options.map && mapSize === undefined) {
     throw new ReconlossError("invalid-argument", `${name}: this loss has no map`);
   }
-  if (spec.kind === "ms-ssim") return { perImage: await runMsSsim(spec, output, compared!, grad), grad };
+  if (spec.kind === "ms-ssim") return { ...(await runMsSsim(spec, output, compared!, grad)), grad };
   const mapShape: Shape | undefined = mapSize && [count, 1, ...mapSize];
   const map = mapShape && destination(name, "map", options.map, mapShape);
-  const sums = await runTiled(spec, output, compared, { grad, map });
+  const { sums, extremes } = await runTiled(spec, output, compared, { grad, map });
   return {
     perImage: Float64Array.from(sums, (sum) => stripKernel(spec).finish(spec, planes, sum)),
+    extremes,
     grad,
     map: map && { data: map, shape: mapShape! },
   };

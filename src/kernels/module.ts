@@ -1,11 +1,12 @@
 import { ReconlossError } from "../errors.ts";
-import type { Rows, WritableRows } from "./rows.ts";
+import type { NotedExtremes, Rows, WritableRows } from "./rows.ts";
 import { samples } from "./rows.ts";
 
 /** What the compiled kernels export; addresses and sizes as documented in `assembly/`. */
 export interface KernelExports {
   readonly memory: WebAssembly.Memory;
   heapBase(): number;
+  inspect(source: number, count: number, result: number): void;
   unpack8(source: number, planes: number, pixels: number, stride: number, channels: number): void;
   unpack16(source: number, planes: number, pixels: number, stride: number, channels: number): void;
   pointwise(
@@ -88,24 +89,44 @@ export interface KernelExports {
 
 const pageBytes = 65536;
 
+/** What extremes are noted under, and the room that a note takes: four lanes of least values and four of greatest. */
+const notes: readonly (keyof NotedExtremes)[] = ["output", "target"];
+const noteBytes = 32;
+
 /**
  * One instance of the compiled kernels with its memory, which holds only the band at work. Memory is handed out from the bottom and taken
  * back all at once.
  */
 export class Kernels {
   readonly run: KernelExports;
+  readonly #bottom: number;
   #top: number;
 
   constructor(module: WebAssembly.Module) {
     const instance = new WebAssembly.Instance(module, {});
     this.run = instance.exports as unknown as KernelExports;
-    this.#top = 0;
+    this.#bottom = (this.run.heapBase() + 63) & ~63;
+    this.#top = this.#bottom;
+    this.bytes(notes.length * noteBytes);
+    this.takeExtremes();
     this.reset();
   }
 
   /** Takes all memory back. */
   reset(): void {
-    this.#top = (this.run.heapBase() + 63) & ~63;
+    this.#top = this.#bottom + notes.length * noteBytes;
+  }
+
+  /** The extremes noted since they were last taken. */
+  takeExtremes(): NotedExtremes {
+    const extremes: NotedExtremes = {};
+    for (const [i, name] of notes.entries()) {
+      const lanes = this.view(this.#bottom + i * noteBytes, 8);
+      const low = Math.min(...lanes.subarray(0, 4));
+      if (low !== Number.POSITIVE_INFINITY) extremes[name] = [low, Math.max(...lanes.subarray(4))];
+      lanes.fill(Number.POSITIVE_INFINITY, 0, 4).fill(Number.NEGATIVE_INFINITY, 4);
+    }
+    return extremes;
   }
 
   /** The address of room for this many float32 and a little slack, since vectors may reach past the end. Not cleared. */
@@ -157,7 +178,10 @@ export class Kernels {
   ): void {
     if (rows.layout === "planar") {
       for (let channel = channels[0]; channel < channels[1]; channel++) {
-        this.view(address + (channel - channels[0]) * stride * 4, to - from).set(samples(rows, channel, from, to));
+        const plane = address + (channel - channels[0]) * stride * 4;
+        this.view(plane, to - from).set(samples(rows, channel, from, to));
+        // Now that the values are at hand; looking at them apart would cost as much as the simplest kernels.
+        if (rows.noted) this.run.inspect(plane, to - from, this.#bottom + notes.indexOf(rows.noted) * noteBytes);
       }
       return;
     }

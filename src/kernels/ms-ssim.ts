@@ -1,7 +1,7 @@
 import { Tensor } from "../tensor.ts";
 import { loadKernels } from "./load.ts";
 import { type Kernels, stagingBytes } from "./module.ts";
-import { dimensions, planarRows, type Rows, rowsOf, samples } from "./rows.ts";
+import { dimensions, joinExtremes, type NotedExtremes, planarRows, type Rows, rowsOf, samples } from "./rows.ts";
 import { runTiled } from "./tiled.ts";
 import type { KernelImage, MsSsimSpec, Planes, SsimSpec } from "./types.ts";
 
@@ -132,13 +132,14 @@ async function scoreImage(
   output: KernelImage,
   target: KernelImage,
   grad: Float32Array | undefined,
-): Promise<number> {
+): Promise<{ score: number; extremes: NotedExtremes }> {
   const { kernels } = await loadKernels();
   const { window, k1, k2, dataRange, weights } = spec;
   const scale: SsimSpec = { kind: "ssim", window, k1, k2, dataRange, region: "valid", covariance: "population" };
   const means: Float64Array[] = [];
   const grads: Float32Array[] = [];
   const sizes: Planes[] = [];
+  let extremes: NotedExtremes = {};
   let [x, y] = [output, target];
   for (let i = 0; i < weights.length; i++) {
     const isLast = i === weights.length - 1;
@@ -146,7 +147,10 @@ async function scoreImage(
     const [channels, height, width] = planes;
     sizes.push(planes);
     if (grad) grads.push(i === 0 ? grad : new Float32Array(channels * height * width));
-    const [sums] = await runTiled({ ...scale, term: isLast ? "score" : "contrast" }, x, y, { grad: grads[i] });
+    const tiled = await runTiled({ ...scale, term: isLast ? "score" : "contrast" }, x, y, { grad: grads[i] });
+    const [sums] = tiled.sums;
+    // Means over 2x2 pixels have no extremes of their own.
+    if (i === 0) extremes = tiled.extremes;
     const cells = (height - window.size + 1) * (width - window.size + 1);
     means.push(Float64Array.from({ length: channels }, (_, c) => sums[2 * c + (isLast ? 0 : 1)] / cells));
     if (!isLast) {
@@ -157,7 +161,7 @@ async function scoreImage(
   for (let i = weights.length - 1; i >= 0 && grad; i--) {
     addCoarser(kernels, grads[i], sizes[i], slopes[i], grads[i + 1], spec);
   }
-  return score;
+  return { score, extremes };
 }
 
 /** MS-SSIM of every image of a batch. */
@@ -166,13 +170,16 @@ export async function runMsSsim(
   output: KernelImage,
   target: KernelImage,
   grad: Float32Array | undefined,
-): Promise<Float64Array> {
+): Promise<{ perImage: Float64Array; extremes: NotedExtremes }> {
   const { count, planes } = dimensions(output);
   const size = planes[0] * planes[1] * planes[2];
   const one = (image: KernelImage, index: number) => (image instanceof Tensor ? image.image(index) : image);
-  const scores = new Float64Array(count);
+  const perImage = new Float64Array(count);
+  let extremes: NotedExtremes = {};
   for (let i = 0; i < count; i++) {
-    scores[i] = await scoreImage(spec, one(output, i), one(target, i), grad?.subarray(i * size, (i + 1) * size));
+    const image = await scoreImage(spec, one(output, i), one(target, i), grad?.subarray(i * size, (i + 1) * size));
+    perImage[i] = image.score;
+    extremes = joinExtremes(extremes, image.extremes);
   }
-  return scores;
+  return { perImage, extremes };
 }

@@ -1,6 +1,6 @@
 import { workerSource } from "./generated/worker-source.ts";
 import { type Rows, samples, type WritableRows } from "./rows.ts";
-import { type StripJob, stripKernel } from "./table.ts";
+import { type StripJob, type StripResult, stripKernel } from "./table.ts";
 import type { FromWorker, ToWorker } from "./worker.ts";
 
 type Buffer = ArrayBuffer | SharedArrayBuffer;
@@ -101,7 +101,7 @@ class PoolWorker {
   /**
    * Does a job in the thread; its gradient and map are written when the promise resolves. Undefined: the thread could not do it.
    */
-  async run(job: StripJob): Promise<Float64Array | undefined> {
+  async run(job: StripJob): Promise<StripResult | undefined> {
     const { spec, planes, strip, data } = job;
     const kernel = stripKernel(spec);
     const width = planes[2];
@@ -157,7 +157,7 @@ class PoolWorker {
       };
       copyPixels(part, rows as WritableRows, first, end);
     }
-    return reply.sums;
+    return reply;
   }
 
   stop(): void {

@@ -1,5 +1,5 @@
 import { ReconlossError } from "../errors.ts";
-import { Tensor } from "../tensor.ts";
+import { type Extremes, Tensor } from "../tensor.ts";
 import type { KernelImage, Planes } from "./types.ts";
 
 /**
@@ -15,6 +15,21 @@ export interface Rows {
   readonly first: number;
   /** How many pixels are held: the distance from plane to plane. */
   readonly held: number;
+  /** Under which name the least and greatest values are noted as the rows are read; default: under none. */
+  readonly noted?: keyof NotedExtremes;
+}
+
+/** The least and the greatest value of each image of a pair; absent where nothing was noted. */
+export interface NotedExtremes {
+  output?: Extremes;
+  target?: Extremes;
+}
+
+/** The extremes of what two notes cover; NaN stays NaN. */
+export function joinExtremes(a: NotedExtremes, b: NotedExtremes): NotedExtremes {
+  const join = (x?: Extremes, y?: Extremes): Extremes | undefined =>
+    x && y ? [Math.min(x[0], y[0]), Math.max(x[1], y[1])] : (x ?? y);
+  return { output: join(a.output, b.output), target: join(a.target, b.target) };
 }
 
 /** {@link Rows} that can be written: float32 planes. */
@@ -32,11 +47,11 @@ export function dimensions(image: KernelImage): { count: number; planes: Planes 
   return { count: 1, planes: [image.channels, image.height, image.width] };
 }
 
-/** Image number `index` of a batch as rows. */
-export function rowsOf(image: KernelImage, index: number): Rows {
+/** Image number `index` of a batch as rows; pixels need no note of their extremes. */
+export function rowsOf(image: KernelImage, index: number, noted?: keyof NotedExtremes): Rows {
   const { planes } = dimensions(image);
   const [channels, height, width] = planes;
-  if (image instanceof Tensor) return planarRows(image.data, planes, index);
+  if (image instanceof Tensor) return { ...planarRows(image.data, planes, index), noted };
   return { data: image.data, layout: "interleaved", channels, offset: 0, first: 0, held: height * width };
 }
 

@@ -1,6 +1,7 @@
 import { deltaE } from "./delta-e.ts";
 import type { Kernels } from "./module.ts";
 import { pointwise } from "./pointwise.ts";
+import type { NotedExtremes } from "./rows.ts";
 import { ssim } from "./ssim.ts";
 import type { Span, StripData, StripKernel } from "./strip.ts";
 import type { Planes, StripSpec } from "./types.ts";
@@ -23,7 +24,14 @@ export interface StripJob {
   readonly data: StripData;
 }
 
-/** Does one strip; returns its sums. */
-export function runStrip(kernels: Kernels, { spec, planes, strip, data }: StripJob): Float64Array {
-  return stripKernel(spec).run(kernels, spec, planes, strip, data);
+/** What came of one strip. */
+export interface StripResult {
+  readonly sums: Float64Array;
+  readonly extremes: NotedExtremes;
+}
+
+/** Does one strip. */
+export function runStrip(kernels: Kernels, { spec, planes, strip, data }: StripJob): StripResult {
+  const sums = stripKernel(spec).run(kernels, spec, planes, strip, data);
+  return { sums, extremes: kernels.takeExtremes() };
 }

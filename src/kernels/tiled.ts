@@ -1,13 +1,21 @@
 import { loadKernels } from "./load.ts";
 import { poolWorkers } from "./pool.ts";
-import { dimensions, planarRows, rowsOf, type WritableRows } from "./rows.ts";
-import { runStrip, type StripJob, stripKernel } from "./table.ts";
+import { dimensions, joinExtremes, type NotedExtremes, planarRows, rowsOf, type WritableRows } from "./rows.ts";
+import { runStrip, type StripJob, type StripResult, stripKernel } from "./table.ts";
 import type { KernelImage, Planes, StripSpec } from "./types.ts";
 
 /** Where gradient and map go: float32 planes, of the output's shape and [n, 1, map height, map width]. */
 export interface Destinations {
   readonly grad?: Float32Array;
   readonly map?: Float32Array;
+}
+
+/** What came of every image of a batch. */
+export interface TiledResult {
+  /** The sums of each image's strips. */
+  readonly sums: Float64Array[];
+  /** The extremes of the whole batch. */
+  readonly extremes: NotedExtremes;
 }
 
 /** Below this much arithmetic (samples times the kernel's weight) a second thread costs more than it brings. */
@@ -33,7 +41,7 @@ function nextTurn(): Promise<void> {
 }
 
 /**
- * Runs a strip kernel over every image of a batch, in this thread and, for large images, in the pool's. Returns the sums of every image's strips,
+ * Runs a strip kernel over every image of a batch, in this thread and, for large images, in the pool's. The sums of an image's strips are
  * added in the order of the strips.
  */
 export async function runTiled(
@@ -41,7 +49,7 @@ export async function runTiled(
   output: KernelImage,
   target: KernelImage | undefined,
   destinations: Destinations = {},
-): Promise<Float64Array[]> {
+): Promise<TiledResult> {
   const { module, kernels } = await loadKernels();
   const { count, planes } = dimensions(output);
   const kernel = stripKernel(spec);
@@ -49,15 +57,15 @@ export async function runTiled(
   const jobs: StripJob[] = [];
   for (let image = 0; image < count; image++) {
     const data = {
-      output: rowsOf(output, image),
-      target: target && rowsOf(target, image),
+      output: rowsOf(output, image, "output"),
+      target: target && rowsOf(target, image, "target"),
       grad: destinations.grad && planarRows(destinations.grad, planes, image),
       map: destinations.map && mapRows(destinations.map, spec, planes, image),
     };
     for (const strip of strips) jobs.push({ spec, planes, strip, data });
   }
 
-  const results: Float64Array[] = new Array(jobs.length);
+  const results: StripResult[] = new Array(jobs.length);
   let next = 0;
   const feed = async (worker: ReturnType<typeof poolWorkers>[number]): Promise<void> => {
     while (next < jobs.length && !worker.failed) {
@@ -81,12 +89,16 @@ export async function runTiled(
   }
   await Promise.all(elsewhere);
 
-  return Array.from({ length: count }, (_, image) => {
+  const sums = Array.from({ length: count }, (_, image) => {
     const [first, ...rest] = results.slice(image * strips.length, (image + 1) * strips.length);
-    const total = first.slice();
-    for (const sums of rest) for (let i = 0; i < total.length; i++) total[i] += sums[i];
+    const total = first.sums.slice();
+    for (const { sums } of rest) for (let i = 0; i < total.length; i++) total[i] += sums[i];
     return total;
   });
+  return {
+    sums,
+    extremes: results.reduce((joined: NotedExtremes, { extremes }) => joinExtremes(joined, extremes), {}),
+  };
 }
 
 function mapRows(data: Float32Array, spec: StripSpec, planes: Planes, image: number): WritableRows {

@@ -1,5 +1,5 @@
 import { Kernels } from "./module.ts";
-import { runStrip, type StripJob } from "./table.ts";
+import { runStrip, type StripJob, type StripResult } from "./table.ts";
 
 // The program of a pool worker: one strip per message. The pool sees to it that `parentPort` exists in Node.
 
@@ -10,7 +10,7 @@ export type ToWorker =
 
 /** What a worker answers to a job. */
 export type FromWorker = { readonly buffer: ArrayBuffer | SharedArrayBuffer } & (
-  | { readonly sums: Float64Array }
+  | StripResult
   | { readonly failure: string }
 );
 
@@ -31,7 +31,7 @@ port.onmessage = ({ data }) => {
   const { buffer, job } = data;
   const transfer = buffer instanceof ArrayBuffer ? [buffer] : [];
   try {
-    port.postMessage({ buffer, sums: runStrip(kernels!, job) }, transfer);
+    port.postMessage({ buffer, ...runStrip(kernels!, job) }, transfer);
   } catch (error) {
     port.postMessage({ buffer, failure: error instanceof Error ? error.message : String(error) }, transfer);
   }

@@ -1,4 +1,5 @@
 import { ReconlossError } from "../errors.ts";
+import type { NotedExtremes } from "../kernels/index.ts";
 import { type Extremes, extremes, formatShape, sameShape, Tensor } from "../tensor.ts";
 import type { Definition } from "./definition.ts";
 
@@ -44,7 +45,7 @@ export function checkValues(
   output: Tensor,
   target: Tensor,
   range: readonly [number, number] | undefined,
-  known: { output?: Extremes; target?: Extremes } = {},
+  known: NotedExtremes = {},
 ): void {
   const ofOutput = known.output ?? extremes(output.data);
   checkFinite(name, "output", output, ofOutput);

@@ -1,11 +1,11 @@
 import { differentiate } from "../graph/autodiff.ts";
 import { reference } from "../graph/reference.ts";
-import { type KernelSpec, runKernel } from "../kernels/index.ts";
+import { type KernelSpec, type NotedExtremes, runKernel } from "../kernels/index.ts";
 import { Tensor } from "../tensor.ts";
 import type { Definition, Evaluation, Images, Wants } from "./definition.ts";
 import { evaluateGraph, poolScores } from "./evaluate.ts";
 import type { ImageOptions } from "./images.ts";
-import { stageGradient, stageImages } from "./stage.ts";
+import { isPlain, stageGradient, stageImages } from "./stage.ts";
 
 /** A fused kernel that computes a definition's scores. */
 export interface KernelPath {
@@ -35,17 +35,25 @@ function scaleImages(batch: Float32Array, factors: Float64Array): void {
   }
 }
 
-/** Evaluates a definition by its fused kernel. */
+/**
+ * Evaluates a definition by its fused kernel.
+ *
+ * @param check - refuses values that the loss cannot work with; called once, with the extremes that the kernel has seen already
+ */
 export async function evaluateKernel(
   definition: Definition,
   path: KernelPath,
   { output, target }: Images<Tensor>,
   wants: Wants,
+  check: (known?: NotedExtremes) => void,
 ): Promise<Evaluation> {
   const { spec, images, scale = 1, withoutMap = false } = path;
+  const asTheyAre = isPlain(images);
+  if (!asTheyAre) check();
   const staged = stageImages(output, images);
   const ofKernel = { grad: wants.grad, map: wants.map && !withoutMap };
   const result = await runKernel(spec, staged, stageImages(target, images), ofKernel);
+  if (asTheyAre) check(result.extremes);
   const scores = scale === 1 ? result.perImage : result.perImage.map((score) => score * scale);
   const { value, perImage, slopes } = poolWithSlopes(definition, scores);
   const evaluation: Evaluation = { value, perImage, scores };

@@ -1,4 +1,5 @@
 import { ReconlossError } from "../errors.ts";
+import type { NotedExtremes } from "../kernels/index.ts";
 import { formatShape, type Shape, type Tensor } from "../tensor.ts";
 import { checkShapes, checkValues, checkWeight } from "./checks.ts";
 import type { Definition, Evaluation, Wants } from "./definition.ts";
@@ -186,7 +187,8 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
   }
 
   override async prepareTarget(target: Tensor): Promise<PreparedTarget> {
-    this.#check(target, target);
+    this.#checkShapes(target, target);
+    checkValues(this.name, target, target, this.#range);
     if (this.definition.targetFeatures === undefined) return new PreparedTarget(target);
     return new PreparedTarget(target, new Map([[this.definition, await targetFeatures(this.definition, target)]]));
   }
@@ -198,23 +200,24 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
     { weight }: EvaluateOptions = {},
   ): Promise<Evaluation> {
     const compared = this.needsTarget ? targetTensor(target) : output;
-    this.#check(output, compared);
+    this.#checkShapes(output, compared);
+    const check = (known?: NotedExtremes) => checkValues(this.name, output, compared, this.#range, known);
     if (weight !== undefined) checkWeight(this.name, output, weight, this.definition);
     const { kernel } = this.definition;
     if (kernel && weight === undefined) {
-      return evaluateKernel(this.definition, kernel, { output, target: compared }, wants);
+      return evaluateKernel(this.definition, kernel, { output, target: compared }, wants, check);
     }
+    check();
     const features = target instanceof PreparedTarget ? target.features.get(this.definition) : undefined;
     const images = { output, target: compared, weight, targetFeatures: features };
     return evaluateGraph(this.definition, images, wants);
   }
 
-  #check(output: Tensor, target: Tensor | undefined): asserts target is Tensor {
+  #checkShapes(output: Tensor, target: Tensor | undefined): asserts target is Tensor {
     checkShapes(this.name, output, target);
     const refusal = this.#refuse?.(this.options, output.shape);
     if (refusal !== undefined) {
       throw new ReconlossError("shape", `${this.name}: output is ${formatShape(output.shape)}, ${refusal}`);
     }
-    checkValues(this.name, output, target, this.#range);
   }
 }

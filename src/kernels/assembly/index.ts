@@ -1,4 +1,5 @@
 export { unpack8, unpack16 } from "./unpack";
+export { inspect } from "./inspect";
 export { pointwise } from "./pointwise";
 export { variation } from "./variation";
 export { deltaE } from "./delta-e";

@@ -1,0 +1,50 @@
+import { afterAll, describe, expect, test } from "vitest";
+import { type KernelSpec, runKernel, setKernelThreads } from "../../src/kernels/index.ts";
+import { extremes, Tensor } from "../../src/tensor.ts";
+import { randomTensor } from "../random.ts";
+
+const window = { window: { shape: "gaussian", size: 11, sigma: 1.5 }, k1: 0.01, k2: 0.03, dataRange: 1 } as const;
+const specs: KernelSpec[] = [
+  { kind: "l1" },
+  { kind: "charbonnier", epsilon: 1e-3 },
+  { kind: "deltaE", formula: "2000", dataRange: 1 },
+  { kind: "ssim", ...window, region: "reflect", covariance: "population" },
+  { kind: "ms-ssim", ...window, weights: [0.5, 0.5], odd: "zero" },
+];
+
+describe.each(specs)("the $kind kernel notes the extremes that it sees", (spec) => {
+  const [output, target] = [randomTensor([2, 3, 37, 41], 1, -3, 5), randomTensor([2, 3, 37, 41], 2)];
+
+  test("of both batches", async () => {
+    const noted = (await runKernel(spec, output, target)).extremes;
+    expect(noted).toEqual({ output: extremes(output.data), target: extremes(target.data) });
+  });
+
+  // The first, the last, and one in between.
+  test.each([0, 2 * 3 * 37 * 41 - 1, 5000])("NaN and infinity at %i", async (position) => {
+    for (const value of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+      const broken = new Tensor(target.data.slice(), target.shape);
+      broken.data[position] = value;
+      const [low, high] = (await runKernel(spec, output, broken)).extremes.target!;
+      expect(Number.isFinite(high - low)).toBe(false);
+    }
+  });
+});
+
+describe("in several threads", () => {
+  afterAll(() => setKernelThreads(undefined));
+
+  test("every strip is seen", async () => {
+    setKernelThreads(2);
+    const [output, target] = [randomTensor([1, 3, 700, 600], 1), randomTensor([1, 3, 700, 600], 2)];
+    output.data[3 * 700 * 600 - 1] = 7;
+    target.data[700 * 599] = -2;
+    const { extremes: noted } = await runKernel(specs[3], output, target);
+    expect(noted).toEqual({ output: extremes(output.data), target: extremes(target.data) });
+  });
+});
+
+test("pixels have no extremes to note", async () => {
+  const pixels = { data: new Uint8Array(48).fill(7), width: 4, height: 4, channels: 3 };
+  expect((await runKernel({ kind: "mse" }, pixels, pixels)).extremes).toEqual({});
+});
