@@ -67,6 +67,8 @@ class PoolWorker {
   /** Buffers for the rows of jobs, kept from job to job. */
   readonly #buffers: Buffer[] = [];
   failed = false;
+  /** How many jobs it has done. */
+  completed = 0;
 
   constructor(start: Start, module: WebAssembly.Module) {
     this.#thread = start(
@@ -157,6 +159,7 @@ class PoolWorker {
       };
       copyPixels(part, rows as WritableRows, first, end);
     }
+    this.completed++;
     return reply;
   }
 

@@ -309,18 +309,18 @@ function blurDownCarefully(u: usize, v: usize, width: i32): void {
       // p and q: d score / d E[u^2] and E[v^2]; a: d score / d (blurred u and v), which x enters with the same sign.
       let g = f32x4.mul(f32x4.mul(luminance, inverse2), factor);
       if (clamp) g = v128.and(g, positive);
-      g = v128.and(g, lanes);
-      const p = f32x4.mul(f32x4.mul(half, loss2), g);
-      const q = f32x4.sub(p, g);
+      // Lanes past the end may hold anything, NaN included: they are cleared last.
+      const p = v128.and(f32x4.mul(f32x4.mul(half, loss2), g), lanes);
+      const q = v128.and(f32x4.sub(p, g), lanes);
       let a = f32x4.mul(two, multiplyAdd(meanU, p, f32x4.mul(meanV, q)));
       if (isContrast) {
         a = f32x4.neg(a);
       } else {
         const t = f32x4.mul(contrast, inverse1);
         const direct = f32x4.mul(t, f32x4.sub(f32x4.mul(loss1, f32x4.add(mu, mv)), f32x4.mul(two, mv)));
-        a = f32x4.sub(v128.and(direct, lanes), a);
+        a = f32x4.sub(direct, a);
       }
-      v128.store(derivatives + j, a);
+      v128.store(derivatives + j, v128.and(a, lanes));
       v128.store(derivatives + plane + j, p);
       v128.store(derivatives + 2 * plane + j, q);
     }

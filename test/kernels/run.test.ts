@@ -1,0 +1,255 @@
+import { execFileSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { afterAll, describe, expect, test } from "vitest";
+import {
+  type KernelResult,
+  type KernelSpec,
+  type Pixels,
+  runKernel,
+  setKernelThreads,
+} from "../../src/kernels/index.ts";
+import { loadKernels } from "../../src/kernels/load.ts";
+import { poolWorkers } from "../../src/kernels/pool.ts";
+import { stripKernel } from "../../src/kernels/table.ts";
+import { type Shape, Tensor } from "../../src/tensor.ts";
+import { randomTensor } from "../random.ts";
+
+const window = { shape: "gaussian", size: 11, sigma: 1.5 } as const;
+const ssimOptions = { window, k1: 0.01, k2: 0.03, dataRange: 1 } as const;
+const specs = {
+  l1: { kind: "l1" },
+  charbonnier: { kind: "charbonnier", epsilon: 1e-3 },
+  tv: { kind: "tv", form: "isotropic", reduction: "mean", epsilon: 1e-3 },
+  ssim: { kind: "ssim", ...ssimOptions, region: "valid", covariance: "population" },
+  "ssim, reflected": { kind: "ssim", ...ssimOptions, region: "reflect", covariance: "sample" },
+  "ssim, zero padded": { kind: "ssim", ...ssimOptions, region: "zero", covariance: "population" },
+  deltaE: { kind: "deltaE", formula: "2000", dataRange: 1 },
+  "ms-ssim": {
+    kind: "ms-ssim",
+    ...ssimOptions,
+    window: { ...window, size: 3 },
+    weights: [0.0448, 0.2856, 0.3001, 0.2363, 0.1333],
+    odd: "zero",
+  },
+} satisfies Record<string, KernelSpec>;
+
+const hasMap = ({ kind }: KernelSpec) => kind !== "tv" && kind !== "ms-ssim";
+
+/** Interleaved pixels and the planes that they mean. */
+function pixels(
+  bits: 8 | 16,
+  channels: number,
+  height: number,
+  width: number,
+  seed: number,
+): { pixels: Pixels; tensor: Tensor } {
+  const full = 2 ** bits - 1;
+  const count = height * width;
+  const random = randomTensor([1, 1, 1, channels * count], seed).data;
+  const data = new (bits === 8 ? Uint8Array : Uint16Array)(random.map((value) => Math.round(value * full)));
+  const planes = Float32Array.from(
+    { length: channels * count },
+    (_, i) => data[(i % count) * channels + Math.floor(i / count)] / full,
+  );
+  return { pixels: { data, height, width, channels }, tensor: new Tensor(planes, [1, channels, height, width]) };
+}
+
+/** Bit for bit, without a report of millions of numbers. */
+function expectSame(actual: KernelResult, wanted: KernelResult, label = ""): void {
+  for (const [name, a, b] of [
+    ["perImage", actual.perImage, wanted.perImage],
+    ["grad", actual.grad, wanted.grad],
+    ["map", actual.map?.data, wanted.map?.data],
+  ] as const) {
+    const [x, y] = [a, b].map((array) => array && Buffer.from(array.buffer, array.byteOffset, array.byteLength));
+    expect(x === undefined ? y === undefined : y !== undefined && x.equals(y), `${label} ${name}`).toBe(true);
+  }
+  expect(actual.grad?.every(Number.isFinite) ?? true, `${label} grad is finite`).toBe(true);
+  expect(actual.map?.shape).toEqual(wanted.map?.shape);
+}
+
+afterAll(() => setKernelThreads(undefined));
+
+describe("interleaved pixels give exactly what their planes give", () => {
+  test.each([8, 16] as const)("%i bits", async (bits) => {
+    for (const [name, spec] of Object.entries(specs) as [string, KernelSpec][]) {
+      for (const channels of spec.kind === "deltaE" ? [1, 3] : [1, 2, 3, 4, 5]) {
+        const [output, target] = [pixels(bits, channels, 41, 53, 1), pixels(bits, channels, 41, 53, 2)];
+        const options = { grad: true, map: hasMap(spec) };
+        const wanted = await runKernel(spec, output.tensor, target.tensor, options);
+        // The order of additions may differ, since planes go through memory one at a time.
+        const close = (actual: number) =>
+          expect(actual, `${name}, ${channels} channels`).toBeCloseTo(wanted.perImage[0], 10);
+        for (const [x, y] of [
+          [output.pixels, target.pixels],
+          [output.tensor, target.pixels],
+          [output.pixels, target.tensor],
+        ]) {
+          const actual = await runKernel(spec, x, y, options);
+          close(actual.perImage[0]);
+          expectSame({ ...actual, perImage: wanted.perImage }, wanted, `${name}, ${channels} channels`);
+        }
+      }
+    }
+  });
+});
+
+describe("threads", () => {
+  const shape: Shape = [2, 3, 397, 523];
+  const [output, target] = [randomTensor(shape, 3), randomTensor(shape, 4)];
+
+  test.each(Object.entries(specs) as [string, KernelSpec][])(
+    "%s: the same bits from one thread and from three",
+    async (_, spec) => {
+      const options = { grad: true, map: hasMap(spec) };
+      setKernelThreads(1);
+      const alone = await runKernel(spec, output, target, options);
+      setKernelThreads(3);
+      expectSame(await runKernel(spec, output, target, options), alone);
+      if (stripKernel(spec.kind === "ms-ssim" ? specs.ssim : spec).weight > 1) {
+        const { module } = await loadKernels();
+        expect(poolWorkers(module).map(({ completed }) => completed > 0)).toEqual([true, true]);
+      }
+      // Again, with the buffers of the first time, and two at once.
+      const both = await Promise.all([
+        runKernel(spec, output, target, options),
+        runKernel(spec, output, target, options),
+      ]);
+      for (const result of both) expectSame(result, alone);
+    },
+  );
+
+  test("large pixels in shared memory too", async () => {
+    const { pixels: image } = pixels(8, 3, 397, 523, 5);
+    const other = pixels(8, 3, 397, 523, 6).pixels;
+    const shared = new Uint8Array(new SharedArrayBuffer(image.data.length));
+    shared.set(image.data);
+    setKernelThreads(1);
+    const alone = await runKernel(specs.ssim, image, other);
+    setKernelThreads(3);
+    expectSame(await runKernel(specs.ssim, { ...image, data: shared }, other), alone);
+  });
+
+  test("the calling thread gets its turns while a large image is at work", async () => {
+    setKernelThreads(1);
+    let turns = 0;
+    const timer = setInterval(() => turns++, 1);
+    const begin = performance.now();
+    for (let i = 0; i < 4; i++) await runKernel(specs.deltaE, output, target);
+    clearInterval(timer);
+    expect(turns).toBeGreaterThan((performance.now() - begin) / 100);
+  });
+
+  test("idle workers let the process end", () => {
+    const kernels = fileURLToPath(new URL("../../src/kernels/index.ts", import.meta.url));
+    const tensors = fileURLToPath(new URL("../../src/tensor.ts", import.meta.url));
+    const program = `
+      import { runKernel, setKernelThreads } from ${JSON.stringify(kernels)};
+      import { Tensor } from ${JSON.stringify(tensors)};
+      setKernelThreads(3);
+      const image = Tensor.full([1, 3, 600, 600], 0.5);
+      const { perImage } = await runKernel(${JSON.stringify(specs.ssim)}, image, image);
+      console.log(perImage[0]);
+    `;
+    const tsx = fileURLToPath(new URL("../../node_modules/tsx/dist/cli.mjs", import.meta.url));
+    const printed = execFileSync(process.execPath, [tsx, "--input-type=module", "--eval", program], {
+      timeout: 30_000,
+    });
+    expect(printed.toString().trim()).toBe("1");
+  });
+});
+
+describe("destinations", () => {
+  test("results go to the arrays that are given, and nowhere else", async () => {
+    const [output, target] = [randomTensor([2, 3, 30, 41], 1), randomTensor([2, 3, 30, 41], 2)];
+    for (const spec of Object.values(specs) as KernelSpec[]) {
+      if (spec.kind === "ms-ssim") continue;
+      const wanted = await runKernel(spec, output, target, { grad: true, map: hasMap(spec) });
+      // A guard before and after shows writes that miss.
+      const guarded = (length: number) => new Float32Array(length + 64).fill(7);
+      const [grad, map] = [guarded(wanted.grad!.length), guarded(wanted.map?.data.length ?? 0)];
+      await runKernel(spec, output, target, {
+        grad: grad.subarray(32, -32),
+        map: hasMap(spec) && map.subarray(32, -32),
+      });
+      const mapInside = wanted.map && { ...wanted.map, data: map.subarray(32, -32) };
+      expectSame({ perImage: wanted.perImage, grad: grad.subarray(32, -32), map: mapInside }, wanted, spec.kind);
+      for (const array of [grad, map]) {
+        expect([...array.subarray(0, 32), ...array.subarray(-32)].every((value) => value === 7)).toBe(true);
+      }
+    }
+  });
+});
+
+describe("bad input is refused", () => {
+  const image = randomTensor([1, 3, 20, 20], 1);
+  test.each<[string, () => Promise<unknown>, string, RegExp]>([
+    [
+      "shapes that differ",
+      () => runKernel(specs.l1, image, randomTensor([1, 3, 20, 19], 1)),
+      "shape",
+      /1x3x20x20.*1x3x20x19/,
+    ],
+    ["no target", () => runKernel(specs.l1, image), "invalid-argument", /target is missing/],
+    [
+      "too small for the window",
+      () => runKernel(specs.ssim, randomTensor([1, 1, 10, 40], 1), randomTensor([1, 1, 10, 40], 1)),
+      "shape",
+      /10x40.*11x11/,
+    ],
+    [
+      "too small for the scales",
+      () => runKernel(specs["ms-ssim"], randomTensor([1, 1, 32, 40], 1), randomTensor([1, 1, 32, 40], 1)),
+      "shape",
+      /33x33/,
+    ],
+    [
+      "an even window",
+      () => runKernel({ ...specs.ssim, window: { shape: "uniform", size: 8 } }, image, image),
+      "invalid-argument",
+      /size must be odd/,
+    ],
+    [
+      "two channels of colour",
+      () => runKernel(specs.deltaE, randomTensor([1, 2, 4, 4], 1), randomTensor([1, 2, 4, 4], 1)),
+      "shape",
+      /3 channels/,
+    ],
+    [
+      "a map that there is not",
+      () => runKernel(specs.tv, image, undefined, { map: true }),
+      "invalid-argument",
+      /no map/,
+    ],
+    [
+      "a gradient array of another size",
+      () => runKernel(specs.l1, image, image, { grad: new Float32Array(5) }),
+      "shape",
+      /1200 values/,
+    ],
+    [
+      "pixels that are too few",
+      () => runKernel(specs.l1, { data: new Uint8Array(5), height: 2, width: 2, channels: 3 }, image),
+      "shape",
+      /needs 12 samples, data has 5/,
+    ],
+    [
+      "an unknown kernel",
+      () => runKernel({ kind: "nothing" } as unknown as KernelSpec, image, image),
+      "invalid-argument",
+      /no kernel nothing/,
+    ],
+    [
+      "pixels that are not pixels",
+      () => runKernel(specs.l1, { data: [1, 2] as unknown as Uint8Array, height: 1, width: 2, channels: 1 }, image),
+      "invalid-argument",
+      /output must be/,
+    ],
+  ])("%s", async (_, attempt, code, message) => {
+    await expect(attempt()).rejects.toMatchObject({
+      name: "ReconlossError",
+      code,
+      message: expect.stringMatching(message),
+    });
+  });
+});
