@@ -12,6 +12,7 @@ import sharp, { type Sharp } from "sharp";
 import { plainTable } from "../src/cli/table.ts";
 import { coloursFor } from "../src/cli/terminal.ts";
 import { comparePairs, decimalsFor, formatNumber, isWorse, type Outcome, summarise } from "../src/compare/index.ts";
+import { ReconlossError } from "../src/errors.ts";
 import {
   blur,
   expose,
@@ -22,9 +23,9 @@ import {
   toPixels,
   writeImage,
 } from "../src/image/index.ts";
-import { lossFactories, mse } from "../src/losses/index.ts";
+import { type Loss, lossFactories, mse } from "../src/losses/index.ts";
 import { writeReport } from "../src/report/index.ts";
-import type { Tensor } from "../src/tensor.ts";
+import { Tensor } from "../src/tensor.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const folder = join(root, "demo");
@@ -111,6 +112,25 @@ async function asWrongAs(wanted: number, { gentle, strongest, distort }: Failure
   return best.image;
 }
 
+/** Every loss but those whose networks' weights are not on this machine: a demo downloads nothing. */
+async function computableLosses(): Promise<{ losses: Loss[]; left: string[] }> {
+  process.env.RECONLOSS_OFFLINE = "1";
+  const left: string[] = [];
+  const small = Tensor.full([1, 3, 176, 176], 0.5);
+  const losses: Loss[] = [];
+  for (const make of lossFactories) {
+    const loss = make();
+    try {
+      await loss.value(small, small);
+      losses.push(loss);
+    } catch (error) {
+      if (!(error instanceof ReconlossError) || error.code !== "missing-weights") throw error;
+      left.push(loss.spec);
+    }
+  }
+  return { losses, left };
+}
+
 async function makeOutputs(): Promise<ImagePair[]> {
   rmSync(folder, { recursive: true, force: true });
   const { resolve } = createRequire(import.meta.url);
@@ -152,7 +172,7 @@ async function main(): Promise<void> {
   say(dim(`making ${kinds.join(", ")} of ${Object.keys(photographs).length} photographs ...`));
   const pairs = await makeOutputs();
 
-  const losses = lossFactories.map((make) => make());
+  const { losses, left } = await computableLosses();
   const outcomes: Outcome[] = [];
   for await (const outcome of comparePairs(pairs, losses)) outcomes.push(outcome);
   const comparison = summarise(losses, outcomes);
@@ -178,7 +198,11 @@ async function main(): Promise<void> {
     }),
   ]);
   say(`\n${plainTable([["", ...titles].map(bold), ...rows])}`);
-  say(dim("◂ the failure that a loss minds most; no mark where it hardly tells them apart\n"));
+  say(dim("◂ the failure that a loss minds most; no mark where it hardly tells them apart"));
+  if (left.length > 0) {
+    say(dim(`without ${left.join(" and ")}, whose weights are not on this machine (reconloss weights list)`));
+  }
+  say();
 
   const report = join(folder, "report.html");
   await writeReport(report, comparison, {

@@ -8,6 +8,11 @@ import { weightsCommand } from "./weights.ts";
 /** Exit code of wrong usage. */
 const wrongUsage = 2;
 
+/** A command and all below it. */
+function withCommands(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(withCommands)];
+}
+
 /**
  * Runs the command line.
  *
@@ -25,7 +30,7 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
     .addCommand(compareCommand(terminal, finish))
     .addCommand(lossesCommand(terminal))
     .addCommand(weightsCommand(terminal, finish));
-  for (const command of [program, ...program.commands]) {
+  for (const command of withCommands(program)) {
     command.exitOverride().configureOutput({
       writeOut: (text) => void terminal.stdout.write(text),
       writeErr: (text) => void terminal.stderr.write(text),

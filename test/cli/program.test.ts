@@ -190,6 +190,8 @@ describe("wrong usage", () => {
     [["nothing"], "unknown command"],
     [["compare"], "missing required argument"],
     [["compare", outputs], "missing required argument"],
+    [["weights", "nothing"], "unknown command"],
+    [["weights", "path", "vgg16", "more"], "too many arguments"],
     [["compare", outputs, targets, "more"], "too many arguments"],
     [["compare", outputs, targets, "--bogus"], "unknown option"],
     [["compare", outputs, targets, "--alpha", "ignore"], "reject, composite"],

@@ -1,0 +1,10 @@
+/**
+ * The mathematics that losses are written in: operations on image batches, autodiff over them, and the backends that run them.
+ *
+ * @module
+ */
+export { differentiate, type Traced, type Tracing } from "./autodiff.ts";
+export { buildModel, compile, type InputDims, type Model, type Program, type ProgramOutput } from "./compile.ts";
+export { type ConvOptions, Ops, type Padding, type PadMode, type Pair, type PoolOptions } from "./ops.ts";
+export type { Axis, Backend } from "./primitives.ts";
+export { type Float64Image, reference, toFloat64, toTensor } from "./reference.ts";
