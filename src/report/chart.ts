@@ -15,7 +15,7 @@ const left = 8;
 const right = width - 8;
 const axis = 50;
 /** Beyond this many pairs, bars say more than dots. */
-const mostDots = 120;
+export const mostDots = 120;
 const radius = 5;
 
 /** About four round numbers within a range. */

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { type Comparison, decimalsFor, formatNumber, type PairResult } from "../compare/index.ts";
 import { type Loss, lossFactories } from "../losses/index.ts";
-import { distribution, type Link } from "./chart.ts";
+import { distribution, type Link, mostDots } from "./chart.ts";
 import { client, type PageData } from "./client.ts";
 import { colourTable, magma } from "./colour-map.ts";
 import { type Content, Html, html, scriptData } from "./html.ts";
@@ -67,6 +67,19 @@ function lossRow(page: Page, loss: Loss): Content {
       ${distribution(loss, ranking, mean[spec], decimals, page.linkOf)}
       ${several ? html`<dl><div><dt>worst</dt><dd>${link(page, ranking.pairs[0], decimals, spec)}</dd></div><div><dt>best</dt><dd>${link(page, ranking.pairs.at(-1), decimals, spec)}</dd></div></dl>` : undefined}
     </div>
+  </section>`;
+}
+
+function lossesSection(page: Page): Content {
+  const { losses, pairs } = page.comparison;
+  if (pairs.length === 0) return undefined;
+  const lead =
+    pairs.length > mostDots
+      ? "Bars count pairs; to the right is better."
+      : "Every dot is a pair; to the right is better. Point at one to see where the same pair stands by the other losses.";
+  return html`<section><h2>Losses</h2>
+    ${pairs.length > 2 ? html`<p class="lead">${lead}</p>` : undefined}
+    <div class="losses">${losses.map((loss) => lossRow(page, loss))}</div>
   </section>`;
 }
 
@@ -265,7 +278,7 @@ export function page(
 </header>
 <main>
 ${failedSection(comparison)}
-${pairs.length > 0 ? html`<section><h2>Losses</h2>${pairs.length > 2 ? html`<p class="lead">Every dot is a pair; to the right is better. Point at one to see where the same pair stands by the other losses.</p>` : undefined}<div class="losses">${losses.map((loss) => lossRow(parts, loss))}</div></section>` : undefined}
+${lossesSection(parts)}
 ${pairsSection(parts)}
 ${tableSection(parts)}
 </main>

@@ -13,16 +13,15 @@ export interface Ranking {
 /** Ranks pairs by a loss. */
 export function rank({ spec, better }: Loss, all: readonly PairResult[]): Ranking {
   const pairs = all.filter(({ values }) => values[spec] !== undefined).toSorted(worstFirst(spec, better));
+  const ranks = new Map<PairResult, number>();
+  let place = 1;
+  for (const [index, pair] of pairs.entries()) {
+    if (index > 0 && isWorse(better, pairs[index - 1].values[spec], pair.values[spec])) place = index + 1;
+    ranks.set(pair, place);
+  }
   const middle = (pairs.length - 1) / 2;
   const [a, b] = [Math.floor(middle), Math.ceil(middle)].map((index) => pairs[index]?.values[spec]);
-  return {
-    pairs,
-    median: a === b ? a : (a + b) / 2,
-    rankOf: ({ values: { [spec]: value } }) => {
-      if (value === undefined) return undefined;
-      return 1 + pairs.filter(({ values }) => isWorse(better, values[spec], value)).length;
-    },
-  };
+  return { pairs, median: a === b ? a : (a + b) / 2, rankOf: (pair) => ranks.get(pair) };
 }
 
 /** At most `limit` pairs: the worst by each loss in turn, so that whichever loss sorts them, its worst are there. */
