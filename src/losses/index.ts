@@ -17,7 +17,7 @@ export { mse } from "./mse.ts";
 export type { Option, OptionsOf, OptionValue, Schema } from "./options.ts";
 export { parseLoss, parseLosses } from "./parse.ts";
 export { type PerceptualResources, perceptual } from "./perceptual.ts";
-export { PreparedTarget, type Target } from "./prepared-target.ts";
+export type { PreparedTarget, Target } from "./prepared-target.ts";
 export { psnr } from "./psnr.ts";
 export { lossFactories } from "./registry.ts";
 export { ssim } from "./ssim.ts";

@@ -1,0 +1,109 @@
+/**
+ * LPIPS against PyTorch, in turn on the same machine: `tsx bench/lpips.ts [alex,vgg,squeeze] [256x256,1080x1920] [batches] [rounds]`.
+ * `RECONLOSS_PYTHON` names a Python interpreter that has torch; without it only our own times are measured. Weights are random on both sides.
+ */
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { lpips } from "../src/losses/lpips.ts";
+import { alexnet, type StateDict, squeezenet, type TensorShapes, vgg } from "../src/nets/index.ts";
+import { Tensor } from "../src/tensor.ts";
+
+const networks = { alex: alexnet, vgg: vgg("vgg16"), squeeze: squeezenet };
+const widths = {
+  alex: [64, 192, 384, 256, 256],
+  vgg: [64, 128, 256, 512, 512],
+  squeeze: [64, 128, 256, 384, 384, 512, 512],
+};
+type Net = keyof typeof networks;
+
+/** Weights of the size that keeps activations near 1. */
+function randomWeights(shapes: TensorShapes): StateDict {
+  return Object.fromEntries(
+    Object.entries(shapes).map(([name, shape]) => {
+      const count = shape.reduce((product, size) => product * size, 1);
+      const scale = Math.sqrt(6 / (count / shape[0]));
+      const value = () => (name.startsWith("lin") ? 0.1 * Math.random() : scale * (2 * Math.random() - 1));
+      return [name, { shape, data: Float32Array.from({ length: count }, value) }];
+    }),
+  );
+}
+
+/** A Python process that answers each line of words with a line of JSON. */
+function startPeer(python: string) {
+  const child = spawn(python, [fileURLToPath(new URL("lpips_peer.py", import.meta.url))], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const answer = async () => JSON.parse((await lines.next()).value as string);
+  return {
+    hello: answer(),
+    ask: (...words: unknown[]) => {
+      child.stdin.write(`${words.join(" ")}\n`);
+      return answer() as Promise<number[]>;
+    },
+    end: () => child.stdin.end(),
+  };
+}
+
+const median = (values: number[]) => values.toSorted((a, b) => a - b)[values.length >> 1];
+const fastest = (values: number[]) => Math.min(...values);
+
+/** Medians, and the fastest runs, which a busy machine disturbs least. */
+function compare(ours: number[], theirs?: number[]): string {
+  const say = (pick: (values: number[]) => number) => {
+    const mine = `${pick(ours).toFixed(1)} ms`;
+    return theirs
+      ? `${mine}, torch ${pick(theirs).toFixed(1)} ms, ratio ${(pick(ours) / pick(theirs)).toFixed(2)}`
+      : mine;
+  };
+  return `median ${say(median)}; fastest ${say(fastest)}`;
+}
+
+const [nets = "alex,squeeze,vgg", sizes = "256x256,1080x1920", batches = "1", roundsText = "7"] = process.argv.slice(2);
+const python = process.env.RECONLOSS_PYTHON;
+const peer = python === undefined ? undefined : startPeer(python);
+if (peer) console.log(await peer.hello);
+
+for (const net of nets.split(",") as Net[]) {
+  const network = networks[net];
+  const trunk = randomWeights(network.tensors([network.taps.at(-1) as string]));
+  const heads = randomWeights(
+    Object.fromEntries(widths[net].map((count, layer) => [`lin${layer}.model.1.weight`, [1, count, 1, 1]])),
+  );
+  const loss = lpips({ net }, { trunk, heads });
+  for (const size of sizes.split(",")) {
+    const [height, width] = size.split("x").map(Number);
+    for (const batch of batches.split(",").map(Number)) {
+      const random = () =>
+        new Tensor(Float32Array.from({ length: batch * 3 * height * width }, Math.random), [batch, 3, height, width]);
+      const [output, target] = [random(), random()];
+      const prepared = await loss.prepareTarget(target);
+      const ours: Record<string, () => Promise<unknown>> = {
+        value: () => loss.value(output, target),
+        "value, prepared": () => loss.value(output, prepared),
+        gradient: () => loss.valueAndGrad(output, target),
+        "gradient, prepared": () => loss.valueAndGrad(output, prepared),
+      };
+      const times: Record<string, number[]> = {};
+      const add = (name: string, time: number) => (times[name] ??= []).push(time);
+      // The first round warms up and is not counted.
+      for (let round = 0; round <= Number(roundsText); round++) {
+        for (const [name, run] of Object.entries(ours)) {
+          const start = performance.now();
+          await run();
+          if (round > 0) add(name, performance.now() - start);
+        }
+        for (const wants of ["value", "gradient"]) {
+          const [time] = (await peer?.ask(net, height, width, batch, wants, 1)) ?? [];
+          if (round > 0 && time !== undefined) add(`torch ${wants}`, time);
+        }
+      }
+      for (const name of Object.keys(ours)) {
+        const theirs = times[`torch ${name.split(",")[0]}`];
+        console.log(`${net} ${size} batch ${batch} ${name}: ${compare(times[name], theirs)}`);
+      }
+    }
+  }
+}
+peer?.end();
