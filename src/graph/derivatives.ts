@@ -37,7 +37,8 @@ function depthwise<T>(o: Ops<T>, x: T, { stride, padding }: PoolAttributes) {
 export const derivatives: { readonly [P in Primitive]: Derivative<P> } = {
   add: (o, g, [a, b]) => [o.sumTo(g, a), o.sumTo(g, b)],
   sub: (o, g, [a, b]) => [o.sumTo(g, a), o.sumTo(o.neg(g), b)],
-  mul: (o, g, [a, b]) => [o.sumTo(o.mul(g, b), a), o.sumTo(o.mul(g, a), b)],
+  mul: (o, g, [a, b]) =>
+    a === b ? [o.mul(o.mul(g, 2), a)] : [o.sumTo(o.mul(g, b), a), o.sumTo(o.mul(g, a), b)],
   div: (o, g, [a, b], result) => {
     const ratio = o.div(g, b);
     return [o.sumTo(ratio, a), o.sumTo(o.neg(o.mul(ratio, result)), b)];
@@ -60,7 +61,7 @@ export const derivatives: { readonly [P in Primitive]: Derivative<P> } = {
   sin: (o, g, [x]) => [o.mul(g, o.cos(x))],
   cos: (o, g, [x]) => [o.neg(o.mul(g, o.sin(x)))],
   // The result is positive where x is; asking the result leaves x to the convolution that it is fused with.
-  relu: (o, g, _, result) => [o.where(o.greater(result, 0), g, 0)],
+  relu: (o, g, _, result) => [o.mul(g, o.greater(result, 0))],
   round: none,
   power: (o, g, [x], _, { exponent }) => [o.mul(g, o.mul(o.power(x, exponent - 1), exponent))],
   clamp: (o, g, [x], _, { low, high }) => [o.where(o.add(o.greater(o.scalar(low), x), o.greater(x, high)), 0, g)],

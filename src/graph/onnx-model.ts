@@ -41,6 +41,9 @@ export interface ValueInfo {
   dims: readonly (number | string)[];
 }
 
+/** Constants of up to so many elements are known by their content, larger ones by the array that holds them. */
+const smallConstant = 2048;
+
 const opset = 20;
 const irVersion = 9;
 
@@ -83,9 +86,10 @@ export class OnnxModelWriter {
 
   /** A constant, whose data must not change any more; equal small constants share one entry, and so does the same array. */
   constant(type: ElementType, dims: readonly number[], data: ArrayLike<number>): string {
-    const small = data.length <= 16;
+    const small = data.length <= smallConstant;
+    const bytes = toBytes(type, data);
     const shape = `${type}[${dims.join()}]`;
-    const key = small ? `${shape}${Array.from(data, (x) => (Object.is(x, -0) ? "-0" : x)).join()}` : shape;
+    const key = small ? shape + String.fromCharCode(...bytes) : shape;
     const entries = small ? this.#constants : (this.#arrays.get(data) ?? new Map<string, string>());
     if (!small) this.#arrays.set(data, entries);
     const known = entries.get(key);
@@ -95,7 +99,7 @@ export class OnnxModelWriter {
       name,
       dataType: dataType(type),
       dims: dims.map(BigInt),
-      rawData: toBytes(type, data),
+      rawData: bytes,
     });
     entries.set(key, name);
     return name;

@@ -24,6 +24,8 @@ export interface OnnxValue {
   readonly mask?: string;
   /** The numbers themselves, where it is a constant. */
   readonly constant?: ArrayLike<number>;
+  /** Where it is a smaller value repeated: that value, and what it is repeated to the shape of. `name` asks for the repetition. */
+  readonly repeated?: { readonly small: OnnxValue; readonly like: OnnxValue };
 }
 
 type Lowering<P extends Primitive> = (
@@ -70,8 +72,35 @@ function commonType(
 
 function elementwise(opType: string) {
   return (builder: OnnxBackend, operands: readonly OnnxValue[]): OnnxValue => {
-    const { names, type } = commonType(builder, operands);
-    return { name: builder.writer.node(opType, names), type, dims: broadcastDims(opType, operands) };
+    const dims = broadcastDims(opType, operands);
+    // A repeated operand broadcasts just as well before it is repeated.
+    const small = operands.map((x) => x.repeated?.small ?? x);
+    const { names, type } = commonType(builder, small);
+    const result = { name: builder.writer.node(opType, names), type, dims: broadcastDims(opType, small) };
+    if (broadcastsAlike(result.dims, dims)) return result;
+    const like = operands.map((x) => x.repeated?.like).find((x) => x && broadcastsAlike(x.dims, dims));
+    if (like !== undefined) return repeat(builder, result, like);
+    const full = commonType(builder, operands);
+    return { name: builder.writer.node(opType, full.names), type: full.type, dims };
+  };
+}
+
+/** Whether the same axes are known to be 1, and so, since all others must agree, values of these dims have one shape. */
+function broadcastsAlike(a: Dims, b: Dims): boolean {
+  return a.every((dim, axis) => (dim === 1) === (b[axis] === 1));
+}
+
+/** A value repeated to the shape of another; the node is written only if someone needs the repetition itself. */
+function repeat(builder: OnnxBackend, small: OnnxValue, like: OnnxValue): OnnxValue {
+  const dims = broadcastDims("expand", [small, like]);
+  const type = isNumberPerImage(dims) ? small.type : "float";
+  return {
+    get name() {
+      return builder.writer.node("Expand", [builder.as(small, type), builder.writer.node("Shape", [like.name])]);
+    },
+    type,
+    dims,
+    repeated: { small, like },
   };
 }
 
@@ -223,6 +252,15 @@ function convWeight(
   return { name: builder.reshape(stacked, dims), type: "float", dims };
 }
 
+/** A product with a row of ones, which runs several times as fast as a reduction over a middle axis. */
+function sumChannels(builder: OnnxBackend, x: OnnxValue): OnnxValue {
+  const channels = x.dims[1] as number;
+  const ones = builder.writer.constant("float", [1, channels], new Array(channels).fill(1));
+  const sums = builder.writer.node("MatMul", [ones, builder.reshape(builder.as(x, "float"), [0, channels, -1])]);
+  const shape = builder.writer.node("Concat", [builder.ints(0, 1), builder.sizes(x.name, ["h", "w"])], { axis: 0 });
+  return { name: builder.writer.node("Reshape", [sums, shape]), type: "float", dims: withDim(x.dims, "c", 1) };
+}
+
 /** The position of each window's maximum in the flattened image. */
 function maxima(
   builder: OnnxBackend,
@@ -323,6 +361,7 @@ const table: { readonly [P in Primitive]: Lowering<P> } = {
       over.length === 0
         ? name
         : builder.writer.node("ReduceSum", [name, builder.ints(...over.map(axisIndex))], { keepdims: 1 });
+    if (axes.join("") === "c" && !isNumberPerImage(dims)) return sumChannels(builder, x);
     if (!isNumberPerImage(dims) || x.type === "double") return { name: reduce(x.name, axes), type: x.type, dims };
     // Rows in float, sums of rows in double: exact enough, and only rows are converted.
     const rows = reduce(
@@ -346,15 +385,7 @@ const table: { readonly [P in Primitive]: Lowering<P> } = {
     const product = builder.writer.node("ReduceProd", [builder.sizes(x.name, axes)], { keepdims: 1 });
     return { name: builder.reshape(builder.cast(product, "double"), [1, 1, 1, 1]), type: "double", dims: [1, 1, 1, 1] };
   },
-  expand: (builder, [x, like]) => {
-    const dims = broadcastDims("expand", [x, like]);
-    const type = isNumberPerImage(dims) ? x.type : "float";
-    return {
-      name: builder.writer.node("Expand", [builder.as(x, type), builder.writer.node("Shape", [like.name])]),
-      type,
-      dims,
-    };
-  },
+  expand: (builder, [x, like]) => repeat(builder, x, like),
   slice: (builder, [x], { axis, start, end, step }) => ({
     name: builder.writer.node("Slice", [
       x.name,
