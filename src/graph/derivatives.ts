@@ -37,8 +37,7 @@ function depthwise<T>(o: Ops<T>, x: T, { stride, padding }: PoolAttributes) {
 export const derivatives: { readonly [P in Primitive]: Derivative<P> } = {
   add: (o, g, [a, b]) => [o.sumTo(g, a), o.sumTo(g, b)],
   sub: (o, g, [a, b]) => [o.sumTo(g, a), o.sumTo(o.neg(g), b)],
-  mul: (o, g, [a, b]) =>
-    a === b ? [o.mul(o.mul(g, 2), a)] : [o.sumTo(o.mul(g, b), a), o.sumTo(o.mul(g, a), b)],
+  mul: (o, g, [a, b]) => (a === b ? [o.mul(o.mul(g, 2), a)] : [o.sumTo(o.mul(g, b), a), o.sumTo(o.mul(g, a), b)]),
   div: (o, g, [a, b], result) => {
     const ratio = o.div(g, b);
     return [o.sumTo(ratio, a), o.sumTo(o.neg(o.mul(ratio, result)), b)];

@@ -55,7 +55,7 @@ const headName = (layer: number) => `lin${layer}.model.1.weight`;
 /** Every pixel's channels scaled to length 1; a pixel of zeros stays zero, with a finite gradient. */
 export function unitLength<T>(o: Ops<T>, x: T): T {
   const length = o.root(o.sum(o.square(x), "c"));
-  return o.mul(x, o.div(1, o.add(length, 1e-10)));
+  return o.div(x, o.add(length, 1e-10));
 }
 
 /** Weights of {@link lpips} from elsewhere than the weights folder. */

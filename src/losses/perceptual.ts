@@ -156,6 +156,15 @@ export const perceptual = defineLoss({
     if (taps.length === 0) {
       throw new ReconlossError("invalid-argument", "perceptual: taps and styleTaps must not both be none");
     }
+    if (
+      new Set(content.map(({ tap }) => tap)).size + new Set(style.map(({ tap }) => tap)).size <
+      content.length + style.length
+    ) {
+      throw new ReconlossError(
+        "invalid-argument",
+        `perceptual: "${options.taps}" or "${options.styleTaps}" names a tap twice`,
+      );
+    }
     const shapes = network.tensors(taps);
     const weights = new LazyWeights(() => loadWeights(net, shapes, resources.weights));
 

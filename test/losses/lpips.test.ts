@@ -1,22 +1,9 @@
 import { describe, test } from "vitest";
 import { lpips } from "../../src/losses/lpips.ts";
-import { alexnet, squeezenet, vgg } from "../../src/nets/index.ts";
 import { expectGradient, expectMap, expectValue, type GoldenCase, goldenCases, readInput } from "../golden.ts";
-import { seededStateDict } from "../networks.ts";
+import { seededLpips } from "../networks.ts";
 
-const networks = { alex: alexnet, vgg: vgg("vgg16"), squeeze: squeezenet };
-const channels = {
-  alex: [64, 192, 384, 256, 256],
-  vgg: [64, 128, 256, 512, 512],
-  squeeze: [64, 128, 256, 384, 384, 512, 512],
-};
-type Net = keyof typeof networks;
-
-function seeded(net: Net) {
-  const heads = Object.fromEntries(channels[net].map((count, i) => [`lin${i}.model.1.weight`, [1, count, 1, 1]]));
-  const network = networks[net];
-  return { trunk: seededStateDict(network.tensors([network.taps.at(-1)!])), heads: seededStateDict(heads) };
-}
+type Net = Parameters<typeof seededLpips>[0];
 
 /** The options that say what a case of the goldens did. */
 function optionsOf({ options }: GoldenCase) {
@@ -38,7 +25,7 @@ describe("lpips with seeded weights equals the official implementation", () => {
   test.each(cases.map((golden) => [golden.id, golden] as const))("%s", async (_, golden) => {
     const options = { ...optionsOf(golden), net: netOf(golden) };
     const key = JSON.stringify(options);
-    const loss = losses.get(key) ?? lpips(options, seeded(options.net));
+    const loss = losses.get(key) ?? lpips(options, seededLpips(options.net));
     losses.set(key, loss);
     const output = await readInput(golden.inputs.output as string);
     const target = await readInput(golden.inputs.target as string);
