@@ -2,6 +2,7 @@ export { charbonnier } from "./charbonnier.ts";
 export { type Term, weighted } from "./combine.ts";
 export type { Definition, Evaluation, Images, Wants } from "./definition.ts";
 export { deltaE } from "./delta-e.ts";
+export { type ExportOptions, exportLoss } from "./export.ts";
 export { l1 } from "./l1.ts";
 export {
   defineLoss,

@@ -1,0 +1,65 @@
+import { ReconlossError } from "../errors.ts";
+import { buildModel, type InputDims } from "../graph/compile.ts";
+import { evaluateDefinition } from "./evaluate.ts";
+import type { Loss } from "./loss.ts";
+
+/** What {@link exportLoss} writes besides the value. */
+export interface ExportOptions {
+  /** The gradient with respect to the output, as `grad`. Default false. */
+  grad?: boolean;
+  /** The map, as `map`, where the loss has one. Default false. */
+  map?: boolean;
+  /** Channels of the images. Default 3. */
+  channels?: number;
+  /** Height and width of the images, needed by losses whose mathematics depends on them, such as ms-ssim. Default: any. */
+  size?: readonly [height: number, width: number];
+}
+
+/**
+ * A loss as one portable ONNX file, weights included: it runs wherever ONNX runs, at any batch size and, without `size`, any height and width.
+ *
+ * Inputs: `output` and, unless the loss is a prior, `target`, float32 [n, channels, h, w]. Outputs: `value` [1, 1, 1, 1] and
+ * `perImage` [n, 1, 1, 1] in float64; with the options `grad`, d value / d output, and `map`, both float32. The metadata holds the
+ * specification, every option as JSON, the direction and the source. The file computes; it does not check shapes and ranges as the loss itself does.
+ *
+ * @throws {ReconlossError} `invalid-argument` for a loss that is not one graph, a map that the loss does not have, or a size that is needed and not given;
+ * also what loading its weights throws
+ * @example
+ * ```ts
+ * import { exportLoss, parseLoss } from "reconloss";
+ * const file = await exportLoss(parseLoss("l1 + 0.1*ssim"), { grad: true });
+ * file instanceof Uint8Array; // an .onnx file
+ * ```
+ */
+export async function exportLoss(loss: Loss, options: ExportOptions = {}): Promise<Uint8Array> {
+  const { grad = false, map = false, channels = 3, size } = options;
+  const refuse = (problem: string) => new ReconlossError("invalid-argument", `exportLoss: ${loss.spec} ${problem}`);
+  const definition = loss.definition;
+  if (definition === undefined) throw refuse("cannot be written as one graph");
+  if (map && !loss.hasMap) throw refuse("has no map");
+  if (definition.bySize && size === undefined) throw refuse("depends on the size of the images; give size");
+  for (const [name, number] of Object.entries({ channels, height: size?.[0] ?? 1, width: size?.[1] ?? 1 })) {
+    if (!Number.isInteger(number) || number < 1) throw refuse(`needs a whole number of ${name}, got ${number}`);
+  }
+
+  await definition.prepare?.();
+  const dims: InputDims = ["n", channels, ...(size ?? ["h", "w"])] as InputDims;
+  const inputs: Record<string, InputDims> = loss.needsTarget ? { output: dims, target: dims } : { output: dims };
+  const { bytes } = buildModel<string, string>(
+    inputs,
+    (o, { output, target = output }) => {
+      const values = evaluateDefinition(o, definition, { output, target }, { grad, map });
+      const named = { value: values.value, perImage: values.perImage, grad: values.grad, map: values.map };
+      return Object.fromEntries(Object.entries(named).filter(([, x]) => x !== undefined));
+    },
+    {
+      spec: loss.spec,
+      options: JSON.stringify(loss.options, (_, value) =>
+        Number.isFinite(value) || typeof value !== "number" ? value : String(value),
+      ),
+      better: loss.better,
+      offset: String(loss.offset),
+    },
+  );
+  return bytes;
+}
