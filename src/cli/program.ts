@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { ReconlossError } from "../errors.ts";
 import { compareCommand } from "./compare.ts";
+import { exportCommand } from "./export.ts";
 import { lossesCommand } from "./losses.ts";
 import { coloursFor, printable, type Terminal } from "./terminal.ts";
 import { weightsCommand } from "./weights.ts";
@@ -29,7 +30,8 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
     .description("image reconstruction losses and metrics")
     .addCommand(compareCommand(terminal, finish))
     .addCommand(lossesCommand(terminal))
-    .addCommand(weightsCommand(terminal, finish));
+    .addCommand(weightsCommand(terminal, finish))
+    .addCommand(exportCommand(terminal));
   for (const command of withCommands(program)) {
     command.exitOverride().configureOutput({
       writeOut: (text) => void terminal.stdout.write(text),

@@ -21,7 +21,9 @@ type Loaded = { images: Images } | { error: unknown };
 
 async function load({ output, target }: ImagePair, options: AlphaOptions): Promise<Loaded> {
   try {
-    return { images: { output: await readImage(output, options), target: await readImage(target, options) } };
+    const read = [readImage(output, options), readImage(target, options)];
+    const [a, b] = await Promise.all(read);
+    return { images: { output: a, target: b } };
   } catch (error) {
     return { error };
   }
@@ -31,6 +33,14 @@ async function load({ output, target }: ImagePair, options: AlphaOptions): Promi
 function messageOf(error: unknown): string {
   if (error instanceof ReconlossError && endsAll.has(error.code)) throw error;
   return reasonOf(error);
+}
+
+/** How many pairs are in work at a time: one that is computed, the next ones decoded meanwhile. */
+const pairsAtOnce = 3;
+
+async function comparePair(pair: ImagePair, losses: readonly Loss[], options: CompareOptions): Promise<Outcome> {
+  const { alpha, background } = options;
+  return measurePair(pair, losses, await load(pair, { alpha, background }), options);
 }
 
 async function measurePair(pair: ImagePair, losses: readonly Loss[], loaded: Loaded, options: CompareOptions) {
@@ -72,8 +82,8 @@ async function measurePair(pair: ImagePair, losses: readonly Loss[], loaded: Loa
 }
 
 /**
- * Compares pairs of image files, one after another, in order; the next pair is decoded while one is computed, so that two pairs are in
- * memory at most. What is wrong with a pair is in its outcome and does not stop the others. A grey image against a colour image counts as three equal
+ * Compares pairs of image files; outcomes come in the order of the pairs. Some pairs are in work at a time, so that files are decoded while others
+ * are computed, and no more than those are in memory. What is wrong with a pair is in its outcome and does not stop the others. A grey image against a colour image counts as three equal
  * channels, with a note.
  *
  * @throws {ReconlossError} `missing-dependency`, `missing-weights`, `download` or `checkpoint`, from which no pair would be spared
@@ -98,11 +108,15 @@ export async function* comparePairs(
   losses: readonly Loss[],
   options: CompareOptions = {},
 ): AsyncGenerator<Outcome, void, void> {
-  const { alpha, background } = options;
-  let next = pairs.length > 0 ? load(pairs[0], { alpha, background }) : undefined;
-  for (const [index, pair] of pairs.entries()) {
-    const loaded = await (next as Promise<Loaded>);
-    next = index + 1 < pairs.length ? load(pairs[index + 1], { alpha, background }) : undefined;
-    yield await measurePair(pair, losses, loaded, options);
+  const pending: Promise<Outcome>[] = [];
+  let started = 0;
+  while (started < pairs.length || pending.length > 0) {
+    while (started < pairs.length && pending.length < pairsAtOnce) {
+      const outcome = comparePair(pairs[started++], losses, options);
+      // A failure is thrown when its turn comes, not before.
+      outcome.catch(() => {});
+      pending.push(outcome);
+    }
+    yield await (pending.shift() as Promise<Outcome>);
   }
 }

@@ -122,12 +122,13 @@ describe("comparePairs", () => {
     expect(maps.ssim.shape).toEqual([1, 1, 14, 14]);
   });
 
-  it("reads ahead by one pair and no further", async () => {
-    const pairs = await Promise.all([1, 2, 3].map(() => pairOf(grey(0.2), grey(0.2))));
+  it("reads ahead by two pairs and no further", async () => {
+    const pairs = await Promise.all([1, 2, 3, 4].map(() => pairOf(grey(0.2), grey(0.2))));
     const outcomes = comparePairs(pairs, parseLosses("l1"));
     await outcomes.next();
-    // The third file is cut after the first pair came out: were it decoded by then, nobody would see.
-    await writeFile(pairs[2].output, await readFile(pairs[2].output).then((file) => file.subarray(0, 20)));
+    // The fourth file is cut after the first pair came out: were it decoded by then, nobody would see.
+    await writeFile(pairs[3].output, await readFile(pairs[3].output).then((file) => file.subarray(0, 20)));
+    expect((await outcomes.next()).value?.failures).toEqual([]);
     expect((await outcomes.next()).value?.failures).toEqual([]);
     expect((await outcomes.next()).value?.failures).toHaveLength(1);
     expect((await outcomes.next()).done).toBe(true);
