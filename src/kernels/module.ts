@@ -1,4 +1,5 @@
 import { ReconlossError } from "../errors.ts";
+import { linearCurve, rootCurve } from "./curves.ts";
 import type { NotedExtremes, Rows, WritableRows } from "./rows.ts";
 import { samples } from "./rows.ts";
 
@@ -46,6 +47,7 @@ export interface KernelExports {
     map: number,
     scratch: number,
   ): number;
+  labConfigure(linear: number, root: number): void;
   halve(a: number, b: number, first: number, replicate: boolean, out: number, width: number): void;
   unhalve(
     grad: number,
@@ -99,29 +101,36 @@ const noteBytes = 32;
  */
 export class Kernels {
   readonly run: KernelExports;
+  readonly #notes: number;
   readonly #bottom: number;
   #top: number;
 
   constructor(module: WebAssembly.Module) {
     const instance = new WebAssembly.Instance(module, {});
     this.run = instance.exports as unknown as KernelExports;
-    this.#bottom = (this.run.heapBase() + 63) & ~63;
-    this.#top = this.#bottom;
-    this.bytes(notes.length * noteBytes);
+    this.#top = (this.run.heapBase() + 63) & ~63;
+    this.#notes = this.bytes(notes.length * noteBytes);
     this.takeExtremes();
-    this.reset();
+    // The curves of sRGB and CIE Lab stay at the bottom of memory for good.
+    const [linear, root] = [linearCurve(), rootCurve()].map((pieces) => {
+      const address = this.bytes(pieces.byteLength);
+      this.view64(address, pieces.length).set(pieces);
+      return address;
+    });
+    this.run.labConfigure(linear, root);
+    this.#bottom = this.#top;
   }
 
   /** Takes all memory back. */
   reset(): void {
-    this.#top = this.#bottom + notes.length * noteBytes;
+    this.#top = this.#bottom;
   }
 
   /** The extremes noted since they were last taken. */
   takeExtremes(): NotedExtremes {
     const extremes: NotedExtremes = {};
     for (const [i, name] of notes.entries()) {
-      const lanes = this.view(this.#bottom + i * noteBytes, 8);
+      const lanes = this.view(this.#notes + i * noteBytes, 8);
       const low = Math.min(...lanes.subarray(0, 4));
       if (low !== Number.POSITIVE_INFINITY) extremes[name] = [low, Math.max(...lanes.subarray(4))];
       lanes.fill(Number.POSITIVE_INFINITY, 0, 4).fill(Number.NEGATIVE_INFINITY, 4);
@@ -181,7 +190,7 @@ export class Kernels {
         const plane = address + (channel - channels[0]) * stride * 4;
         this.view(plane, to - from).set(samples(rows, channel, from, to));
         // Now that the values are at hand; looking at them apart would cost as much as the simplest kernels.
-        if (rows.noted) this.run.inspect(plane, to - from, this.#bottom + notes.indexOf(rows.noted) * noteBytes);
+        if (rows.noted) this.run.inspect(plane, to - from, this.#notes + notes.indexOf(rows.noted) * noteBytes);
       }
       return;
     }

@@ -49,7 +49,7 @@ let gb: v128 = f32x4.splat(0);
 @inline function hueDifference(cross: v128, dot: v128, product: v128): v128 {
   const zero = constant(0);
   const near = f32x4.mul(cross, inverse(f32x4.sqrt(f32x4.mul(constant(0.5), f32x4.add(product, dot)))));
-  const far = f32x4.sqrt(f32x4.max(f32x4.mul(constant(2), f32x4.sub(product, dot)), zero));
+  const far = f32x4.sqrt(f32x4.pmax(f32x4.mul(constant(2), f32x4.sub(product, dot)), zero));
   const farSigned = v128.or(far, v128.and(cross, i32x4.splat(<i32>0x80000000)));
   return v128.and(v128.bitselect(near, farSigned, f32x4.ge(dot, zero)), f32x4.gt(product, zero));
 }
@@ -126,7 +126,7 @@ let gb: v128 = f32x4.splat(0);
   const cos275 = constant(0.08715574274765814), sin275 = constant(-0.9961946980917455);
   const cd = multiplyAdd(c, cos275, f32x4.mul(s, sin275)), sd = f32x4.sub(f32x4.mul(s, cos275), f32x4.mul(c, sin275));
   const within = v128.andnot(f32x4.gt(cd, zero), v128.and(f32x4.gt(c, zero), f32x4.ge(s, zero)));
-  const delta = v128.and(f32x4.mul(two, arctangent(f32x4.div(sd, f32x4.add(one, f32x4.max(cd, zero))))), within);
+  const delta = v128.and(f32x4.mul(two, arctangent(f32x4.div(sd, f32x4.add(one, f32x4.pmax(cd, zero))))), within);
   const perWidth = constant(2.291831180523293); // 1 / 25 degrees
   const bell = v128.and(expNegative(square(f32x4.mul(delta, perWidth))), within);
   const s1 = seventh(C);
@@ -170,7 +170,7 @@ let gb: v128 = f32x4.splat(0);
   const share = f32x4.mul(gh, v128.bitselect(half, one, coloured));
   // d dH / d hue 2 = sqrt(C1 C2) cos(turn / 2).
   const root = v128.bitselect(
-    f32x4.sqrt(f32x4.mul(half, f32x4.add(product, f32x4.max(dot, zero)))),
+    f32x4.sqrt(f32x4.mul(half, f32x4.add(product, f32x4.pmax(dot, zero)))),
     f32x4.mul(f32x4.abs(cross), inverse(f32x4.abs(dH))),
     acute,
   );
@@ -256,7 +256,7 @@ let gb: v128 = f32x4.splat(0);
           lanes32(out), lanes32(out + 32), lanes32(out + 64), dL, da, db, withGrad,
         );
       }
-      value = f32x4.sqrt(f32x4.max(value, zero));
+      value = f32x4.sqrt(f32x4.pmax(value, zero));
       factor = f32x4.mul(constant(0.5), inverse(value));
     }
     if (withGrad) {
@@ -279,7 +279,7 @@ let gb: v128 = f32x4.splat(0);
 
 // @ts-ignore: decorator
 @inline function limit(x: v128): v128 {
-  return f32x4.min(f32x4.max(x, constant(0)), constant(1));
+  return f32x4.pmin(constant(1), f32x4.pmax(constant(0), x));
 }
 
 // @ts-ignore: decorator

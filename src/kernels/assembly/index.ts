@@ -3,6 +3,7 @@ export { inspect } from "./inspect";
 export { pointwise } from "./pointwise";
 export { variation } from "./variation";
 export { deltaE } from "./delta-e";
+export { labConfigure } from "./lab";
 export { halve, unhalve } from "./pyramid";
 export { ssimConfigure, ssimScratch, ssimStrip, ssimUnpad } from "./ssim";
 

@@ -1,8 +1,8 @@
-import { highHalf, multiplyAdd, multiplyAdd64, narrow } from "./simd";
+import { highHalf, multiplyAdd64, narrow } from "./simd";
 
 // sRGB in [0, 1] to CIE L*a*b* (D65, scikit-image's digits), four pixels at a time, in float64: colour differences are small differences of
-// large numbers. Roots are found as reciprocal roots, which need no division: seeded by the float's exponent, improved twice in float32 and once in
-// float64.
+// large numbers. The two curves, a power and a cube root, are piecewise cubics: 64 pieces an octave, found by the number's own exponent and
+// leading bits, are exact to 2e-11.
 
 const THRESHOLD: f64 = 0.04045;
 const EPSILON: f64 = 0.008856;
@@ -12,78 +12,52 @@ const XR: f64 = 0.412453 / 0.95047, XG: f64 = 0.35758 / 0.95047, XB: f64 = 0.180
 const YR: f64 = 0.212671, YG: f64 = 0.71516, YB: f64 = 0.072169;
 const ZR: f64 = 0.019334 / 1.08883, ZG: f64 = 0.119193 / 1.08883, ZB: f64 = 0.950227 / 1.08883;
 
-/** x^(-portion) to within 4 %, from float32's exponent and mantissa read as one number. */
+/** The bits that say which piece a float64 lies in, counted from here. */
 // @ts-ignore: decorator
-@inline function rootSeed(x: v128, portion: f32): v128 {
-  const bits = f32x4.mul(f32x4.convert_i32x4_s(x), f32x4.splat(-portion));
-  return i32x4.trunc_sat_f32x4_s(f32x4.add(bits, f32x4.splat((1 + portion) * 1064866805)));
+@inline const PIECE_SHIFT: i32 = 46;
+// @ts-ignore: decorator
+@inline const FIRST_LINEAR: i64 = 0x3fa4b5dcc63f1412 >> PIECE_SHIFT;
+// @ts-ignore: decorator
+@inline const FIRST_ROOT: i64 = 0x3f82231832fcac8e >> PIECE_SHIFT;
+
+let linearPieces: usize = 0;
+let rootPieces: usize = 0;
+
+/**
+ * Says where the pieces of the two curves are: four float64 coefficients each, of powers of the distance from the piece's middle; the first piece is the one
+ * that holds 0.04045, or 0.008856, the last the one that begins at 1.
+ */
+export function labConfigure(linear: usize, root: usize): void {
+  linearPieces = linear;
+  rootPieces = root;
 }
 
+/** A curve at two places not less than its threshold; leaves its slope at `slope` unless that is 0. */
 // @ts-ignore: decorator
-@inline function fifthDelta32(x: v128, y: v128): v128 {
-  const y2 = f32x4.mul(y, y);
-  return f32x4.sub(f32x4.splat(1), f32x4.mul(f32x4.mul(x, y), f32x4.mul(y2, y2)));
-}
-
-// @ts-ignore: decorator
-@inline function cubeDelta32(x: v128, y: v128): v128 {
-  return f32x4.sub(f32x4.splat(1), f32x4.mul(f32x4.mul(x, y), f32x4.mul(y, y)));
-}
-
-/** y (1 + d (a + d (b + d c))): with the series of (1 - d)^(-1/n) a root's error d goes down to the order of d^4. */
-// @ts-ignore: decorator
-@inline function improve32(y: v128, d: v128, a: f64, b: f64, c: f64): v128 {
-  const series = multiplyAdd(multiplyAdd(f32x4.splat(<f32>c), d, f32x4.splat(<f32>b)), d, f32x4.splat(<f32>a));
-  return multiplyAdd(f32x4.mul(y, d), series, y);
-}
-
-/** y (1 + d (a + d b)). */
-// @ts-ignore: decorator
-@inline function improve(y: v128, d: v128, a: f64, b: f64): v128 {
-  return multiplyAdd64(f64x2.mul(y, d), multiplyAdd64(f64x2.splat(b), d, f64x2.splat(a)), y);
-}
-
-/** x^(-1/5) in float32. */
-// @ts-ignore: decorator
-@inline function fifthRoot32(x: v128): v128 {
-  let y = rootSeed(x, 0.2);
-  y = improve32(y, fifthDelta32(x, y), 1.0 / 5, 3.0 / 25, 11.0 / 125);
-  return improve32(y, fifthDelta32(x, y), 1.0 / 5, 3.0 / 25, 11.0 / 125);
-}
-
-/** x^(-1/3) in float32. */
-// @ts-ignore: decorator
-@inline function cubeRoot32(x: v128): v128 {
-  let y = rootSeed(x, <f32>(1.0 / 3.0));
-  y = improve32(y, cubeDelta32(x, y), 1.0 / 3, 2.0 / 9, 14.0 / 81);
-  return improve32(y, cubeDelta32(x, y), 1.0 / 3, 2.0 / 9, 14.0 / 81);
-}
-
-/** t^(-1/5) from its float32 value. */
-// @ts-ignore: decorator
-@inline function fifthRoot(t: v128, y: v128): v128 {
-  const y2 = f64x2.mul(y, y);
-  return improve(y, f64x2.sub(f64x2.splat(1), f64x2.mul(f64x2.mul(t, y), f64x2.mul(y2, y2))), 1.0 / 5, 3.0 / 25);
-}
-
-/** t^(-1/3) from its float32 value. */
-// @ts-ignore: decorator
-@inline function cubeRoot(t: v128, y: v128): v128 {
-  return improve(y, f64x2.sub(f64x2.splat(1), f64x2.mul(f64x2.mul(t, y), f64x2.mul(y, y))), 1.0 / 3, 2.0 / 9);
+@inline function curve(t: v128, pieces: usize, first: i64, slope: usize): v128 {
+  const index = i64x2.shr_u(t, PIECE_SHIFT);
+  const p = pieces + (<usize>(i64x2.extract_lane(index, 0) - first) << 5);
+  const q = pieces + (<usize>(i64x2.extract_lane(index, 1) - first) << 5);
+  const p01 = v128.load(p), p23 = v128.load(p + 16), q01 = v128.load(q), q23 = v128.load(q + 16);
+  const a = i64x2.shuffle(p01, q01, 0, 2), b = i64x2.shuffle(p01, q01, 1, 3);
+  const c = i64x2.shuffle(p23, q23, 0, 2), d = i64x2.shuffle(p23, q23, 1, 3);
+  const middle = v128.or(i64x2.shl(index, PIECE_SHIFT), i64x2.splat(<i64>1 << (PIECE_SHIFT - 1)));
+  const x = f64x2.sub(t, middle);
+  const dx = f64x2.mul(d, x);
+  const cdx = f64x2.add(c, dx);
+  const bcdx = multiplyAdd64(cdx, x, b);
+  if (slope) v128.store(slope, multiplyAdd64(f64x2.add(cdx, dx), x, bcdx));
+  return multiplyAdd64(bcdx, x, a);
 }
 
 /** Two samples made linear; `slope`: where to put the derivative, or 0. */
 // @ts-ignore: decorator
-@inline function linearHalf(x: v128, t: v128, seed: v128, slope: usize): v128 {
-  const y = fifthRoot(t, seed);
-  // t^1.4 = t^2 t^(-3/5)
-  const power = f64x2.mul(f64x2.mul(t, t), f64x2.mul(f64x2.mul(y, y), y));
-  const curved = f64x2.gt(x, f64x2.splat(THRESHOLD));
-  if (slope) {
-    const steep = f64x2.mul(power, f64x2.splat(2.4 / 1.055));
-    v128.store(slope, v128.bitselect(steep, f64x2.splat(1 / 12.92), curved));
-  }
-  return v128.bitselect(f64x2.mul(t, power), f64x2.mul(x, f64x2.splat(1 / 12.92)), curved);
+@inline function linearHalf(x: v128, slope: usize): v128 {
+  const threshold = f64x2.splat(THRESHOLD), flat = f64x2.splat(1 / 12.92);
+  const curved = f64x2.gt(x, threshold);
+  const value = curve(f64x2.pmax(threshold, x), linearPieces, FIRST_LINEAR, slope);
+  if (slope) v128.store(slope, v128.bitselect(v128.load(slope), flat, curved));
+  return v128.bitselect(value, f64x2.mul(x, flat), curved);
 }
 
 /**
@@ -91,36 +65,25 @@ const ZR: f64 = 0.019334 / 1.08883, ZG: f64 = 0.119193 / 1.08883, ZB: f64 = 0.95
  */
 // @ts-ignore: decorator
 @inline function linear(x: v128, to: usize, slope: usize): void {
-  const low = f64x2.promote_low_f32x4(x);
-  const high = f64x2.promote_low_f32x4(highHalf(x));
-  const least = f64x2.splat(THRESHOLD);
-  const shift = f64x2.splat(0.055), scale = f64x2.splat(1 / 1.055);
-  const tLow = f64x2.mul(f64x2.add(f64x2.max(low, least), shift), scale);
-  const tHigh = f64x2.mul(f64x2.add(f64x2.max(high, least), shift), scale);
-  const seed = fifthRoot32(narrow(tLow, tHigh));
-  v128.store(to, linearHalf(low, tLow, f64x2.promote_low_f32x4(seed), slope));
-  v128.store(to + 16, linearHalf(high, tHigh, f64x2.promote_low_f32x4(highHalf(seed)), slope ? slope + 16 : 0));
+  v128.store(to, linearHalf(f64x2.promote_low_f32x4(x), slope));
+  v128.store(to + 16, linearHalf(f64x2.promote_low_f32x4(highHalf(x)), slope ? slope + 16 : 0));
 }
 
+/** CIE's f of two values, stored at `to`; derivatives at `slope`, unless that is 0. */
 // @ts-ignore: decorator
-@inline function fHalf(t: v128, safe: v128, seed: v128, slope: usize): v128 {
-  const y = cubeRoot(safe, seed);
-  const y2 = f64x2.mul(y, y);
-  const curved = f64x2.gt(t, f64x2.splat(EPSILON));
-  // d t^(1/3) / dt = t^(-2/3) / 3
-  if (slope) v128.store(slope, v128.bitselect(f64x2.mul(y2, f64x2.splat(1.0 / 3.0)), f64x2.splat(7.787), curved));
-  const root = f64x2.mul(safe, y2);
-  return v128.bitselect(root, multiplyAdd64(t, f64x2.splat(7.787), f64x2.splat(16.0 / 116.0)), curved);
+@inline function fHalf(t: v128, to: usize, slope: usize): void {
+  const threshold = f64x2.splat(EPSILON), steep = f64x2.splat(7.787);
+  const curved = f64x2.gt(t, threshold);
+  const value = curve(f64x2.pmax(threshold, t), rootPieces, FIRST_ROOT, slope);
+  if (slope) v128.store(slope, v128.bitselect(v128.load(slope), steep, curved));
+  v128.store(to, v128.bitselect(value, multiplyAdd64(t, steep, f64x2.splat(16.0 / 116.0)), curved));
 }
 
-/** CIE's f of four values (two vectors), stored as four float64 at `to`; derivatives at `slope`. */
+/** CIE's f of four values (two vectors). */
 // @ts-ignore: decorator
 @inline function f(low: v128, high: v128, to: usize, slope: usize): void {
-  const least = f64x2.splat(EPSILON);
-  const safeLow = f64x2.max(low, least), safeHigh = f64x2.max(high, least);
-  const seed = cubeRoot32(narrow(safeLow, safeHigh));
-  v128.store(to, fHalf(low, safeLow, f64x2.promote_low_f32x4(seed), slope));
-  v128.store(to + 16, fHalf(high, safeHigh, f64x2.promote_low_f32x4(highHalf(seed)), slope ? slope + 16 : 0));
+  fHalf(low, to, slope);
+  fHalf(high, to + 16, slope ? slope + 16 : 0);
 }
 
 // @ts-ignore: decorator

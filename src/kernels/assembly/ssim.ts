@@ -135,8 +135,8 @@ function loadTile(x: usize, y: usize, first: i32, h: i32, w: i32, r0: i32, r1: i
       const sum = f32x4.sub(f32x4.add(a, b), u0);
       const difference = f32x4.sub(f32x4.sub(a, b), v0);
       // Lanes past the row's end may make a tile careful without need, never careless.
-      largestU = f32x4.max(largestU, f32x4.abs(sum));
-      largestV = f32x4.max(largestV, f32x4.abs(difference));
+      largestU = f32x4.pmax(largestU, f32x4.abs(sum));
+      largestV = f32x4.pmax(largestV, f32x4.abs(difference));
       v128.store(u + at, sum);
       v128.store(v + at, difference);
     }
@@ -151,8 +151,8 @@ function loadTile(x: usize, y: usize, first: i32, h: i32, w: i32, r0: i32, r1: i
     }
   }
   if (pad > 0 && !reflect) {
-    largestU = f32x4.max(largestU, f32x4.abs(u0));
-    largestV = f32x4.max(largestV, f32x4.abs(v0));
+    largestU = f32x4.pmax(largestU, f32x4.abs(u0));
+    largestV = f32x4.pmax(largestV, f32x4.abs(v0));
   }
   const u2 = largestLane(f32x4.mul(largestU, largestU)), v2 = largestLane(f32x4.mul(largestV, largestV));
   // Written so that NaN is careful too.

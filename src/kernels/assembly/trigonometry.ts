@@ -11,7 +11,7 @@ import { multiplyAdd } from "./simd";
 // @ts-ignore: decorator
 @inline export function expNegative(y: v128): v128 {
   const x = f32x4.mul(y, f32x4.splat(-1.4426950408889634));
-  const whole = f32x4.nearest(f32x4.max(x, f32x4.splat(-120)));
+  const whole = f32x4.nearest(f32x4.pmax(f32x4.splat(-120), x));
   // 2^fraction = e^(fraction ln 2), fraction in [-1/2, 1/2]: Taylor's series to the seventh term is off by 1e-8.
   const r = f32x4.mul(f32x4.sub(x, whole), f32x4.splat(0.6931471805599453));
   let sum = f32x4.splat(<f32>(1.0 / 5040));
