@@ -1,0 +1,110 @@
+import { ReconlossError } from "../errors.ts";
+import { firstNonFinite, formatShape, type Tensor } from "../tensor.ts";
+
+/** Which of the two sets of images a batch belongs to. */
+export type Side = "output" | "real";
+
+/**
+ * Refuses what is not a batch of finite feature vectors [n, c, 1, 1] of the expected length.
+ *
+ * @throws {ReconlossError} `shape`, `non-finite`
+ */
+export function checkFeatures(caller: string, features: Tensor, dimension: number | undefined): void {
+  const [, c, h, w] = features.shape;
+  if (h !== 1 || w !== 1) {
+    throw new ReconlossError(
+      "shape",
+      `${caller}: features must be vectors nxcx1x1, got ${formatShape(features.shape)}; a network's taps are averaged over space first`,
+    );
+  }
+  if (dimension !== undefined && c !== dimension) {
+    throw new ReconlossError(
+      "shape",
+      `${caller}: features have ${c} values, but those before had ${dimension}; are they from the same network and tap?`,
+    );
+  }
+  const at = firstNonFinite(features.data);
+  if (at >= 0) {
+    throw new ReconlossError(
+      "non-finite",
+      `${caller}: image ${Math.floor(at / c)} has a feature that is ${features.data[at]}`,
+    );
+  }
+}
+
+/**
+ * Feature vectors that can be read again, in the order in which they came. Those of a training loop are in memory; those of large folders may be
+ * on disk, so that memory does not grow with the number of images.
+ */
+export interface FeatureRows {
+  readonly count: number;
+  /** 0 while there are none. */
+  readonly dimension: number;
+  /** The rows with these numbers, one after the other. */
+  read(indices: ArrayLike<number>): Promise<Float32Array>;
+}
+
+/** Feature vectors in memory. */
+export class MemoryRows implements FeatureRows {
+  #batches: { first: number; data: Float32Array }[] = [];
+  #count = 0;
+  #dimension = 0;
+
+  get count(): number {
+    return this.#count;
+  }
+
+  get dimension(): number {
+    return this.#dimension;
+  }
+
+  /** Adds a batch [n, c, 1, 1], copied. */
+  append(features: Tensor): void {
+    checkFeatures("MemoryRows.append", features, this.#dimension || undefined);
+    this.#dimension = features.shape[1];
+    this.#batches.push({ first: this.#count, data: features.data.slice() });
+    this.#count += features.shape[0];
+  }
+
+  /** Adds all of another's rows after these. */
+  appendAll(other: MemoryRows): void {
+    if (other.count > 0 && this.count > 0 && other.dimension !== this.dimension) {
+      throw new ReconlossError("shape", `merge: features have ${other.dimension} values, but ${this.dimension} here`);
+    }
+    this.#dimension ||= other.dimension;
+    for (const { first, data } of [...other.#batches]) this.#batches.push({ first: this.#count + first, data });
+    this.#count += other.count;
+  }
+
+  clear(): void {
+    this.#batches = [];
+    this.#count = 0;
+    this.#dimension = 0;
+  }
+
+  async read(indices: ArrayLike<number>): Promise<Float32Array> {
+    const rows = new Float32Array(indices.length * this.#dimension);
+    for (let i = 0; i < indices.length; i++) {
+      const { first, data } = this.#batchOf(indices[i]);
+      const start = (indices[i] - first) * this.#dimension;
+      rows.set(data.subarray(start, start + this.#dimension), i * this.#dimension);
+    }
+    return rows;
+  }
+
+  #batchOf(index: number) {
+    let [low, high] = [0, this.#batches.length - 1];
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if (this.#batches[middle].first <= index) low = middle;
+      else high = middle - 1;
+    }
+    return this.#batches[low];
+  }
+}
+
+/** Rows `start` (included) to `end` (excluded) as float64. */
+export async function readRange(rows: FeatureRows, start: number, end: number): Promise<Float64Array> {
+  const indices = Uint32Array.from({ length: end - start }, (_, i) => start + i);
+  return Float64Array.from(await rows.read(indices));
+}

@@ -1,0 +1,96 @@
+import { OnnxModelWriter } from "../graph/onnx-model.ts";
+import { createSession, type InferenceSession, loadRuntime } from "../graph/runtime.ts";
+
+/** A float64 matrix, row-major. */
+export interface Matrix {
+  readonly rows: number;
+  readonly columns: number;
+  readonly data: Float64Array;
+}
+
+/** Multiply-adds above which ONNX Runtime's blocked, threaded product pays for the copies in and out. */
+const worthwhile = 2 ** 24;
+
+let session: Promise<InferenceSession> | undefined;
+
+function productSession(): Promise<InferenceSession> {
+  session ??= createSession(productModel()).catch((error: unknown) => {
+    session = undefined;
+    throw error;
+  });
+  return session;
+}
+
+function productModel(): Uint8Array {
+  const writer = new OnnxModelWriter();
+  writer.nameOutput("product", writer.node("Gemm", ["a", "b"], { transB: 1 }));
+  return writer.write(
+    [
+      { name: "a", type: "double", dims: ["rows", "inner"] },
+      { name: "b", type: "double", dims: ["columns", "inner"] },
+    ],
+    [{ name: "product", type: "double", dims: ["rows", "columns"] }],
+  );
+}
+
+/**
+ * `a` times the transpose of `b`, both with rows of the same length, in float64. Large products run on ONNX Runtime where that is
+ * installed, others as loops.
+ */
+export async function multiplyTransposed(a: Matrix, b: Matrix): Promise<Matrix> {
+  const large = a.rows * b.rows * a.columns > worthwhile;
+  return (large ? await onRuntime(a, b) : undefined) ?? inLoops(a, b);
+}
+
+async function onRuntime(a: Matrix, b: Matrix): Promise<Matrix | undefined> {
+  const runtime = await loadRuntime().catch(() => undefined);
+  if (runtime === undefined) return undefined;
+  const tensor = ({ rows, columns, data }: Matrix) => new runtime.Tensor("float64", data, [rows, columns]);
+  const { product } = await (await productSession()).run({ a: tensor(a), b: tensor(b) });
+  return { rows: a.rows, columns: b.rows, data: product.data as Float64Array };
+}
+
+/** Two rows of each side at a time, so that every number loaded is used twice. */
+export function inLoops(a: Matrix, b: Matrix): Matrix {
+  const inner = a.columns;
+  const data = new Float64Array(a.rows * b.rows);
+  for (let i = 0; i < a.rows; i += 2) {
+    const a0 = i * inner;
+    const a1 = i + 1 < a.rows ? a0 + inner : a0;
+    for (let j = 0; j < b.rows; j += 2) {
+      const b0 = j * inner;
+      const b1 = j + 1 < b.rows ? b0 + inner : b0;
+      let [s00, s01, s10, s11] = [0, 0, 0, 0];
+      for (let k = 0; k < inner; k++) {
+        const x0 = a.data[a0 + k];
+        const x1 = a.data[a1 + k];
+        const y0 = b.data[b0 + k];
+        const y1 = b.data[b1 + k];
+        s00 += x0 * y0;
+        s01 += x0 * y1;
+        s10 += x1 * y0;
+        s11 += x1 * y1;
+      }
+      data[i * b.rows + j] = s00;
+      if (b1 !== b0) data[i * b.rows + j + 1] = s01;
+      if (a1 !== a0) data[(i + 1) * b.rows + j] = s10;
+      if (a1 !== a0 && b1 !== b0) data[(i + 1) * b.rows + j + 1] = s11;
+    }
+  }
+  return { rows: a.rows, columns: b.rows, data };
+}
+
+/** The transpose, as a copy. */
+export function transpose({ rows, columns, data }: Matrix): Matrix {
+  const turned = new Float64Array(data.length);
+  // In tiles, because whole columns of a large matrix do not fit the cache.
+  const tile = 32;
+  for (let row = 0; row < rows; row += tile) {
+    for (let column = 0; column < columns; column += tile) {
+      for (let i = row; i < Math.min(row + tile, rows); i++) {
+        for (let j = column; j < Math.min(column + tile, columns); j++) turned[j * rows + i] = data[i * columns + j];
+      }
+    }
+  }
+  return { rows: columns, columns: rows, data: turned };
+}

@@ -1,0 +1,36 @@
+import type { Tensor } from "../tensor.ts";
+import type { Side } from "./features.ts";
+
+/** How a number came about: network, resizer, splits, seeds. Numbers compare only where this is equal. */
+export type Protocol = Readonly<Record<string, string | number | boolean>>;
+
+/** What every metric's result says besides its numbers. */
+export interface MetricResult {
+  /** `fid`, `sfid`, `kid`, `is`, `pr`. */
+  readonly metric: string;
+  /** The number, or the first of the numbers, that the metric is known for. */
+  readonly value: number;
+  /** How many images of each side went into it; `real` is absent where there are none or published statistics do not say. */
+  readonly images: { readonly output: number; readonly real?: number };
+  readonly protocol: Protocol;
+  /** How far the number can be trusted. */
+  readonly hint: string;
+  /** Reasons not to trust it. */
+  readonly warnings: readonly string[];
+}
+
+/** A metric of a set of images, fed with batches of features as they come, such as in a training loop. */
+export interface Metric<Result extends MetricResult> {
+  /**
+   * Adds a batch of features [n, c, 1, 1].
+   *
+   * @throws {ReconlossError} `shape`, `non-finite`
+   */
+  update(side: Side, features: Tensor): void;
+  /** Adds everything that another metric of the same kind has seen, such as another worker's. */
+  merge(other: this): void;
+  /** Forgets the images of one side, or of both: reals are kept from epoch to epoch with `reset("output")`. */
+  reset(side?: Side): void;
+  /** @throws {ReconlossError} `invalid-argument` when there are too few images. */
+  compute(): Promise<Result>;
+}
