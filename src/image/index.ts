@@ -18,4 +18,5 @@ export {
   toPixels,
 } from "./pixels.ts";
 export { type ReadImageOptions, type ReadPixelsOptions, readImage, readPixels } from "./read.ts";
+export { type Resizer, resize, resizers } from "./resize.ts";
 export { type WriteImageOptions, writeImage } from "./write.ts";
