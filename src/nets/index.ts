@@ -1,4 +1,12 @@
 export { alexnet } from "./alexnet.ts";
+export {
+  flattenSpatial,
+  Inception,
+  type InceptionFeature,
+  inceptionFeatures,
+  inceptionFid,
+  inceptionV3,
+} from "./inception.ts";
 export { Network } from "./network.ts";
 export { type ChannelStatistics, imagenetStatistics, normalise } from "./normalise.ts";
 export { squeezenet } from "./squeezenet.ts";
