@@ -24,7 +24,8 @@ async function readFrom(path: string, handle: FileHandle, offset: number, length
   return bytes.subarray(0, done);
 }
 
-async function fileSource(path: string): Promise<ByteSource> {
+/** A file as a byte source. */
+export async function fileSource(path: string): Promise<ByteSource> {
   let handle: FileHandle | undefined;
   try {
     handle = await open(path, "r");
