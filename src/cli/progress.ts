@@ -10,11 +10,15 @@ export interface Progress {
 /** Work that ends sooner needs no bar, in milliseconds. */
 const patience = 700;
 
-/** A progress bar with the remaining time on a terminal, once the work has taken a while; elsewhere nothing. */
-export function progressBar(total: number, label: string, sink: Sink, wanted: boolean): Progress {
+/**
+ * A progress bar with the remaining time on a terminal, once the work has taken a while; elsewhere nothing.
+ *
+ * @param unit - what is counted, where the bar shall say how many a second: `images`
+ */
+export function progressBar(total: number, label: string, sink: Sink, wanted: boolean, unit?: string): Progress {
   if (!wanted || sink.isTTY !== true || total < 2) return { step: () => {}, stop: () => {} };
   const bar = new cliProgress.SingleBar({
-    format: `${label} {bar} {value}/{total}, {eta_formatted} left`,
+    format: `${label} {bar} {value}/{total}, ${unit ? `{rate} ${unit}/s, ` : ""}{eta_formatted} left`,
     barCompleteChar: "█",
     barIncompleteChar: "░",
     barsize: 30,
@@ -26,14 +30,15 @@ export function progressBar(total: number, label: string, sink: Sink, wanted: bo
   const begun = Date.now();
   let done = 0;
   let shown = false;
+  const rate = () => ({ rate: ((1000 * done) / (Date.now() - begun)).toPrecision(3) });
   return {
     step() {
       done++;
       if (!shown && Date.now() - begun > patience) {
-        bar.start(total, done);
+        bar.start(total, done, rate());
         shown = true;
       }
-      if (shown) bar.update(done);
+      if (shown) bar.update(done, rate());
     },
     stop() {
       if (shown) bar.stop();

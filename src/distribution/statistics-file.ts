@@ -1,10 +1,10 @@
 import { ReconlossError } from "../errors.ts";
 import { writeFileAtomically } from "../files.ts";
+import type { Protocol } from "../metrics/metric.ts";
+import type { Statistics } from "../metrics/moments.ts";
+import { type NpzArray, readNpz, refuseLarge, writeNpz } from "../metrics/npz.ts";
 import { fileSource } from "../weights/open.ts";
 import type { ByteSource } from "../weights/source.ts";
-import type { Protocol } from "./metric.ts";
-import type { Statistics } from "./moments.ts";
-import { type NpzArray, readNpz, refuseLarge, writeNpz } from "./npz.ts";
 
 /** The contents of a statistics file. */
 export interface StatisticsFile {
@@ -28,7 +28,7 @@ export interface StatisticsFile {
  * import { mkdtemp } from "node:fs/promises";
  * import { tmpdir } from "node:os";
  * import { join } from "node:path";
- * import { readStatistics, writeStatistics } from "reconloss/metrics";
+ * import { readStatistics, writeStatistics } from "reconloss/distribution";
  * const path = join(await mkdtemp(join(tmpdir(), "reconloss-")), "reals.npz");
  * const covariance = { rows: 1, columns: 1, data: Float64Array.of(4) };
  * await writeStatistics(path, { fid: { count: 100, mean: Float64Array.of(1), covariance } });
@@ -149,7 +149,8 @@ export function statisticsBytes({ fid, sfid, protocol }: StatisticsFile): Uint8A
  * import { tmpdir } from "node:os";
  * import { join } from "node:path";
  * import { Tensor } from "reconloss";
- * import { Moments, writeStatistics } from "reconloss/metrics";
+ * import { writeStatistics } from "reconloss/distribution";
+ * import { Moments } from "reconloss/metrics";
  * const moments = new Moments();
  * moments.update(Tensor.from([0, 1, 2], [3, 1, 1, 1]));
  * const path = join(await mkdtemp(join(tmpdir(), "reconloss-")), "reals.npz");

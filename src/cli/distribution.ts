@@ -1,0 +1,190 @@
+import { Command, InvalidArgumentError, Option } from "commander";
+import {
+  type DistributionProgress,
+  type DistributionReport,
+  evaluateDistribution,
+  type MetricName,
+  metricNames,
+  type SetReport,
+} from "../distribution/index.ts";
+import { type Resizer, resizers } from "../image/resize.ts";
+import type { MetricResult } from "../metrics/index.ts";
+import { type Progress, progressBar } from "./progress.ts";
+import { plainTable } from "./table.ts";
+import { coloursFor, printable, type Terminal } from "./terminal.ts";
+
+/** Failures that are told one by one. */
+const failuresShown = 20;
+
+/** What `distribution` and `stats` have in common: how images become features. */
+export interface FeatureFlags {
+  resize: Resizer;
+  network: string;
+  weights?: string;
+  batch: number;
+  cache: string | boolean;
+  alpha: "reject" | "composite";
+  progress: boolean;
+  json?: boolean;
+}
+
+interface Flags extends FeatureFlags {
+  metrics: string;
+  isPreset: "torch-fidelity" | "adm" | "ignite";
+  isSplits?: number;
+  kidSubsets: number;
+  kidSubsetSize: number;
+  neighbours: number;
+  seed: number;
+}
+
+/** A whole number of at least `least` on the command line. */
+export function wholeNumber(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === "" || !Number.isInteger(value) || value < least) {
+      throw new InvalidArgumentError(`It must be a whole number of at least ${least}.`);
+    }
+    return value;
+  };
+}
+
+/** Adds the options of {@link FeatureFlags}. */
+export function addFeatureOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--resize <resizer>", "how images are brought to the network's size")
+        .choices(resizers)
+        .default("clean"),
+    )
+    .option("--network <name>", "inception-fid, inception_v3, or an ONNX file", "inception-fid")
+    .option("--weights <file>", "the network's checkpoint; default: found or downloaded by name")
+    .option("--batch <n>", "images that the network takes at once", wholeNumber(1), 4)
+    .option("--cache <folder>", "where features are kept, so that interrupted work goes on")
+    .option("--no-cache", "keep no features")
+    .addOption(
+      new Option("--alpha <mode>", "transparent pixels: refuse the image, or lay it over white")
+        .choices(["reject", "composite"])
+        .default("reject"),
+    )
+    .option("--json", "print one JSON object instead of a table")
+    .option("--no-progress", "no progress bar");
+}
+
+/** The options of the API that these flags stand for. */
+export function featureOptions({ resize, network, weights, batch, cache, alpha }: FeatureFlags) {
+  return { resizer: resize, network, weights, batch, cache: cache === true ? undefined : cache, alpha };
+}
+
+/** A progress bar for each side, with images per second and the remaining time. */
+export function sideProgress(terminal: Terminal, wanted: boolean) {
+  let bar: Progress | undefined;
+  let current: string | undefined;
+  return {
+    onProgress({ side, total }: DistributionProgress) {
+      if (side !== current) {
+        bar?.stop();
+        bar = progressBar(total, side === "output" ? "outputs" : "reals", terminal.stderr, wanted, "images");
+        current = side;
+      }
+      bar?.step();
+    },
+    stop: () => bar?.stop(),
+  };
+}
+
+/** Warnings and images that could not be read, on stderr. */
+export function tellProblems(
+  terminal: Terminal,
+  sets: readonly (SetReport | undefined)[],
+  warnings: readonly string[],
+): void {
+  const { yellow, red } = coloursFor(terminal.stderr, terminal.env);
+  const tell = (label: string, text: string) => void terminal.stderr.write(`${label} ${printable(text)}\n`);
+  const failures = sets.flatMap((set) => set?.unreadable ?? []);
+  for (const { name, reason } of failures.slice(0, failuresShown)) tell(red("failed:"), `${name}: ${reason}`);
+  if (failures.length > failuresShown)
+    tell(red("failed:"), `${failures.length - failuresShown} more; --json lists all`);
+  for (const warning of warnings) tell(yellow("warning:"), warning);
+}
+
+/** `reconloss distribution`; `finish` receives the exit code. */
+export function distributionCommand(terminal: Terminal, finish: (code: number) => void): Command {
+  const command = new Command("distribution")
+    .description(
+      "compare a set of outputs with a set of real images: FID, sFID, Inception Score, KID, precision and recall",
+    )
+    .argument("<outputs>", "a folder of images, or an .npz file of samples")
+    .argument("[reals]", "the same, or an .npz file of statistics; not needed for the Inception Score alone")
+    .option("-m, --metrics <list>", `of ${metricNames.join(", ")}, separated by commas`, "fid");
+  return addFeatureOptions(command)
+    .addOption(
+      new Option("--is-preset <name>", "whose Inception Score")
+        .choices(["torch-fidelity", "adm", "ignite"])
+        .default("torch-fidelity"),
+    )
+    .option("--is-splits <n>", "splits of the Inception Score; default: the preset's", wholeNumber(1))
+    .option("--kid-subsets <n>", "subsets of the kernel distance", wholeNumber(1), 100)
+    .option("--kid-subset-size <n>", "images in each of them", wholeNumber(2), 1000)
+    .option("--neighbours <k>", "of precision and recall", wholeNumber(1), 3)
+    .option("--seed <n>", "of shuffling and subsets, as numpy's RandomState", wholeNumber(0), 2020)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  reconloss distribution outputs/ reals/
+  reconloss distribution outputs/ reals/ -m fid,sfid,is,kid,pr --json
+  reconloss distribution samples.npz VIRTUAL_imagenet256_labeled.npz -m fid,sfid --resize legacy-tensorflow
+  reconloss distribution outputs/ reals/ --network features.onnx
+
+Features are kept on disk: the same command goes on where it was interrupted.
+Exit codes: 0 all well; 1 an image could not be read; 2 wrong usage.`,
+    )
+    .action(async (outputs: string, reals: string | undefined, flags: Flags) => {
+      const progress = sideProgress(terminal, flags.progress);
+      const report = await evaluateDistribution(outputs, reals, {
+        ...featureOptions(flags),
+        metrics: flags.metrics.split(",").map((name) => name.trim() as MetricName),
+        inceptionScore: { preset: flags.isPreset, splits: flags.isSplits, seed: flags.seed },
+        kernelDistance: { subsets: flags.kidSubsets, subsetSize: flags.kidSubsetSize, seed: flags.seed },
+        precisionRecall: { neighbours: flags.neighbours },
+        onProgress: progress.onProgress,
+      }).finally(progress.stop);
+      terminal.stdout.write(`${flags.json ? JSON.stringify(report, undefined, 2) : table(report)}\n`);
+      tellProblems(terminal, [report.outputs, report.reals], report.warnings);
+      const failed = report.outputs.unreadable.length + (report.reals?.unreadable.length ?? 0);
+      finish(failed > 0 ? 1 : 0);
+    });
+}
+
+/** A row for each number, with what it is made of; below, the protocol. */
+function table({ results, protocol, outputs, reals }: DistributionReport): string {
+  const rows = Object.values(results).flatMap(rowsOf);
+  const count = ({ images }: SetReport) => images ?? "unknown";
+  const facts = [
+    `outputs ${count(outputs)}${reals ? `, reals ${count(reals)}` : ""} images`,
+    ...Object.entries(protocol).map(([key, value]) => `${key} ${value}`),
+  ];
+  return `${plainTable([["", "", ""], ...rows], [], [0, 2])}\n\n${facts.join("; ")}`.trimStart();
+}
+
+function rowsOf(result: MetricResult): string[][] {
+  const digits = (value: number) => value.toPrecision(7);
+  if ("recall" in result) {
+    const { precision, recall } = result as MetricResult & { precision: number; recall: number };
+    const detail = `k = ${result.protocol.neighbours}`;
+    return [
+      ["precision ↑", digits(precision), detail],
+      ["recall ↑", digits(recall), detail],
+    ];
+  }
+  const spread = "std" in result ? `± ${(result as MetricResult & { std: number }).std.toPrecision(3)}` : "";
+  const details = [
+    spread,
+    ...(["preset", "splits", "subsets", "subsetSize", "seed"] as const)
+      .filter((key) => result.protocol[key] !== undefined)
+      .map((key) => `${key} ${result.protocol[key]}`),
+  ];
+  const arrow = result.metric === "is" ? "↑" : "↓";
+  return [[`${result.metric} ${arrow}`, digits(result.value), details.filter((detail) => detail !== "").join(", ")]];
+}

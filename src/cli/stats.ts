@@ -1,0 +1,47 @@
+import { Command } from "commander";
+import { computeStatistics, writeStatistics } from "../distribution/index.ts";
+import { addFeatureOptions, type FeatureFlags, featureOptions, sideProgress, tellProblems } from "./distribution.ts";
+import type { Terminal } from "./terminal.ts";
+
+interface Flags extends FeatureFlags {
+  output: string;
+  sfid?: boolean;
+}
+
+/** `reconloss stats`; `finish` receives the exit code. */
+export function statsCommand(terminal: Terminal, finish: (code: number) => void): Command {
+  const command = new Command("stats")
+    .description("compute the statistics of a set of real images once, for reconloss distribution and other programs")
+    .argument("<images>", "a folder of images, or an .npz file of samples")
+    .requiredOption("-o, --output <file.npz>", "where to write them")
+    .option("--sfid", "those of sFID too (mu_s, sigma_s)");
+  return addFeatureOptions(command)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  reconloss stats reals/ -o reals.npz
+  reconloss stats reals/ -o reals.npz --sfid --resize legacy-tensorflow
+
+The file has the arrays mu and sigma, as pytorch-fid's, and how they were made.
+Exit codes: 0 all well; 1 an image could not be read; 2 wrong usage.`,
+    )
+    .action(async (images: string, flags: Flags) => {
+      const progress = sideProgress(terminal, flags.progress);
+      const { statistics, set, warnings } = await computeStatistics(images, {
+        ...featureOptions(flags),
+        spatial: flags.sfid,
+        onProgress: progress.onProgress,
+      }).finally(progress.stop);
+      await writeStatistics(flags.output, statistics);
+      const { protocol, fid } = statistics;
+      const summary = { output: flags.output, ...set, features: fid.mean.length, protocol, warnings };
+      terminal.stdout.write(
+        flags.json
+          ? `${JSON.stringify(summary, undefined, 2)}\n`
+          : `${flags.output}: ${set.images} images, ${fid.mean.length} features\n`,
+      );
+      tellProblems(terminal, [set], warnings);
+      finish(set.unreadable.length > 0 ? 1 : 0);
+    });
+}

@@ -1,0 +1,243 @@
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { basename } from "node:path";
+import { ReconlossError } from "../errors.ts";
+import { reasonOf } from "../files.ts";
+import { buildModel } from "../graph/compile.ts";
+import { createSession, type InferenceSession, loadRuntime } from "../graph/runtime.ts";
+import type { Resizer } from "../image/resize.ts";
+import { flattenSpatial, type InceptionFeature, inceptionFid, inceptionV3 } from "../nets/inception.ts";
+import { formatShape, type Shape, Tensor } from "../tensor.ts";
+import { openWeights, readStateDict, type StateDict } from "../weights/index.ts";
+
+/** A network that turns images into feature vectors. */
+export interface Extractor {
+  /** What results call it. */
+  readonly name: string;
+  /** Height and width of its images. */
+  readonly size: readonly [height: number, width: number];
+  /** The names of the feature vectors that it gives of each image. */
+  readonly outputs: readonly string[];
+  /** How values in [0, 1] become its input, for the protocol. */
+  readonly input: string;
+  /** Changes whenever its features might: cached features are found by it. */
+  readonly key: string;
+  /** Feature vectors [n, c, 1, 1] by output, of images [n, 3, height, width] in [0, 1]. */
+  run(images: Tensor): Promise<Record<string, Tensor>>;
+}
+
+/** The networks that are known by name. */
+export const networks = { "inception-fid": inceptionFid, inception_v3: inceptionV3 };
+
+/** Options of {@link inceptionExtractor}. */
+export interface InceptionExtractorOptions {
+  /** Default `inception-fid`. */
+  network?: keyof typeof networks;
+  /** Default: FID's 2048 values. */
+  features?: readonly InceptionFeature[];
+  /** The tensors, or the path of a checkpoint; default: the published file, found or downloaded by name. */
+  weights?: StateDict | string;
+  /** `unit`: 2x - 1. `bytes`: (255 x - 128) / 128, as TensorFlow's FID code. */
+  input?: "unit" | "bytes";
+}
+
+/** The input convention that goes with a resizer in the evaluators that use it. */
+export function inputFor(network: string, resizer: Resizer): "unit" | "bytes" {
+  return network === "inception-fid" && (resizer === "clean" || resizer === "legacy-tensorflow") ? "bytes" : "unit";
+}
+
+/**
+ * Inception v3 as a feature extractor.
+ *
+ * @throws {ReconlossError} `missing-weights` when the weights are not on this machine and cannot be downloaded; `checkpoint` when they do not fit
+ *
+ * @example
+ * ```ts
+ * import { inceptionExtractor } from "reconloss/distribution";
+ * const error = await inceptionExtractor({ weights: "no-such-file.pth" }).catch((caught) => caught);
+ * error.code; // "missing-weights"
+ * ```
+ */
+export async function inceptionExtractor({
+  network = "inception-fid",
+  features = ["2048"],
+  weights,
+  input = "unit",
+}: InceptionExtractorOptions = {}): Promise<Extractor> {
+  const net = networks[network];
+  const shapes = net.tensors(features);
+  const tensors = typeof weights === "object" ? weights : await loadWeights(network, shapes, weights);
+  const [scale, offset] = input === "unit" ? [2, 1] : [255 / 128, 1];
+  const model = buildModel({ image: ["n", 3, 299, 299] }, (o, { image }) => {
+    const values = net.features(o, o.sub(o.mul(image, scale), offset), tensors, features);
+    return Object.fromEntries(features.map((feature, i) => [feature, values[i]]));
+  });
+  const hash = createHash("sha256").update(`${network} ${input} ${await runtimeVersion()}`);
+  for (const name of Object.keys(shapes)) hash.update(name).update(tensors[name].data);
+  const session = await createSession(model.bytes);
+  return {
+    name: network,
+    size: [299, 299],
+    outputs: features,
+    input: input === "unit" ? "2x - 1" : "(255x - 128) / 128",
+    key: hash.digest("hex"),
+    run: async (images) => {
+      const results = await runSession(session, images);
+      return Object.fromEntries(
+        features.map((feature) => {
+          const { data, shape } = results[feature];
+          const flat = feature === "spatial" ? flattenSpatial(data, shape) : data;
+          return [feature, new Tensor(flat, [shape[0], flat.length / shape[0], 1, 1])];
+        }),
+      );
+    },
+  };
+}
+
+async function loadWeights(name: string, shapes: Record<string, readonly number[]>, path?: string): Promise<StateDict> {
+  const checkpoint = await openWeights(name, { path });
+  try {
+    return await readStateDict(checkpoint, shapes, {
+      ignore: ["num_batches_tracked", "AuxLogits.", "fc.", "Conv2d_", "Mixed_"],
+    });
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+async function runtimeVersion(): Promise<string> {
+  const { env } = await loadRuntime();
+  return String(env.versions.common);
+}
+
+interface Values {
+  data: Float32Array;
+  shape: readonly number[];
+}
+
+/** Runs a session of one input. Numbers per image may be double; features are float32. */
+async function runSession(session: InferenceSession, images: Tensor): Promise<Record<string, Values>> {
+  const { Tensor: OrtTensor } = await loadRuntime();
+  const feeds = { [session.inputNames[0]]: new OrtTensor("float32", images.data, images.shape) };
+  const results = await session.run(feeds);
+  return Object.fromEntries(
+    session.outputNames.map((name) => {
+      const { data, dims } = results[name];
+      return [
+        name,
+        { data: data instanceof Float32Array ? data : Float32Array.from(data as Float64Array), shape: dims },
+      ];
+    }),
+  );
+}
+
+/** Options of {@link onnxExtractor}. */
+export interface OnnxExtractorOptions {
+  /** Which output of the model; default the first. */
+  output?: string;
+  /** Height and width of its images, where the model leaves them open. */
+  size?: readonly [number, number];
+  /** Subtracted from each channel of values in [0, 1]; default 0. */
+  mean?: readonly [number, number, number];
+  /** What each channel is divided by; default 1. */
+  std?: readonly [number, number, number];
+}
+
+/**
+ * Any ONNX model with one image input [n, 3, h, w] as a feature extractor. Outputs [n, c] or [n, c, 1, 1] are feature vectors; of feature maps
+ * [n, c, h, w] the spatial mean is taken.
+ *
+ * @throws {ReconlossError} `file` when the model cannot be read; `invalid-argument` when it has another kind of input, or leaves the size open
+ *   and none is given
+ *
+ * @example
+ * ```ts
+ * import { onnxExtractor } from "reconloss/distribution";
+ * const error = await onnxExtractor("no-such-file.onnx").catch((caught) => caught);
+ * error.code; // "file"
+ * ```
+ */
+export async function onnxExtractor(path: string, options: OnnxExtractorOptions = {}): Promise<Extractor> {
+  const bytes = await readFile(path).catch((cause) => {
+    throw new ReconlossError("file", `onnxExtractor: cannot read ${path}: ${reasonOf(cause)}`, { cause });
+  });
+  const session = await createSession(bytes).catch((cause) => {
+    if (cause instanceof ReconlossError) throw cause;
+    throw new ReconlossError("file", `onnxExtractor: ${path} is no model that runs: ${reasonOf(cause)}`, { cause });
+  });
+  const size = options.size ?? sizeOf(session, path);
+  const { output = session.outputNames[0], mean = [0, 0, 0], std = [1, 1, 1] } = options;
+  if (!session.outputNames.includes(output)) {
+    throw new ReconlossError(
+      "invalid-argument",
+      `onnxExtractor: ${path} has no output ${output}; it has: ${session.outputNames.join(", ")}`,
+    );
+  }
+  const isPlain = [...mean, ...std].join() === "0,0,0,1,1,1";
+  const hash = createHash("sha256")
+    .update(`${await runtimeVersion()} ${mean} ${std} `)
+    .update(bytes);
+  return {
+    name: basename(path),
+    size,
+    outputs: [output],
+    input: isPlain ? "x" : `(x - [${mean}]) / [${std}]`,
+    key: hash.digest("hex"),
+    run: async (images) => {
+      const results = await runSession(session, isPlain ? images : standardise(images, mean, std)).catch((cause) => {
+        const shape = formatShape(images.shape);
+        throw new ReconlossError("shape", `onnxExtractor: ${path} does not run on ${shape}: ${reasonOf(cause)}`, {
+          cause,
+        });
+      });
+      return { [output]: toVectors(path, results[output], images.shape[0]) };
+    },
+  };
+}
+
+function sizeOf(session: InferenceSession, path: string): readonly [number, number] {
+  const [input, ...others] = session.inputMetadata;
+  const shape = input?.isTensor ? input.shape : [];
+  if (others.length > 0 || !input?.isTensor || input.type !== "float32" || shape.length !== 4) {
+    throw new ReconlossError(
+      "invalid-argument",
+      `onnxExtractor: ${path} must have one input, float32 images [n, 3, h, w]`,
+    );
+  }
+  const [, , h, w] = shape;
+  if (typeof h === "number" && typeof w === "number" && h > 0 && w > 0) return [h, w];
+  throw new ReconlossError(
+    "invalid-argument",
+    `onnxExtractor: ${path} leaves the size of its images open; give the size`,
+  );
+}
+
+function standardise(images: Tensor, mean: readonly number[], std: readonly number[]): Tensor {
+  const [, c, h, w] = images.shape;
+  const plane = h * w;
+  const data = images.data.map((value, i) => {
+    const channel = Math.floor(i / plane) % c;
+    return (value - mean[channel]) / std[channel];
+  });
+  return new Tensor(data, images.shape);
+}
+
+/** Means over everything but images and channels. */
+function toVectors(path: string, { data, shape }: Values, n: number): Tensor {
+  if (shape.length < 2 || shape[0] !== n) {
+    throw new ReconlossError(
+      "shape",
+      `onnxExtractor: ${path} gives ${shape.join("x")} of ${n} images, not features of each`,
+    );
+  }
+  const count = shape[1];
+  const area = data.length / (n * count);
+  const result: Shape = [n, count, 1, 1];
+  if (area === 1) return new Tensor(data, result);
+  const means = Float32Array.from({ length: n * count }, (_, i) => {
+    let sum = 0;
+    for (let j = i * area; j < (i + 1) * area; j++) sum += data[j];
+    return sum / area;
+  });
+  return new Tensor(means, result);
+}

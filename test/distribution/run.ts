@@ -1,0 +1,6 @@
+import { evaluateDistribution } from "../../src/distribution/index.ts";
+
+/** Compares two folders, as a process of its own that can be killed: outputs, reals, network, cache. */
+const [outputs, reals, network, cache] = process.argv.slice(2);
+const metrics = ["fid", "is", "kid", "pr"] as const;
+console.log(JSON.stringify(await evaluateDistribution(outputs, reals, { network, cache, metrics, batch: 3 })));
