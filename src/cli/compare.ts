@@ -17,6 +17,7 @@ import { writeFileAtomically } from "../files.ts";
 import { pairPaths } from "../image/index.ts";
 import { parseLosses } from "../losses/index.ts";
 import { type MapFile, writeMapScales, writeMaps, writeReport } from "../report/index.ts";
+import { deviceOption, type NetworkOptions, prepareNetworks, weightsOption } from "./networks.ts";
 import { progressBar } from "./progress.ts";
 import { comparisonTable } from "./table.ts";
 import { coloursFor, printable, type Terminal } from "./terminal.ts";
@@ -28,7 +29,7 @@ const defaultMetrics = "psnr,ssim,ms-ssim,deltaE,l1";
 const rowsShown = 40;
 const failuresShown = 20;
 
-interface Options {
+interface Options extends NetworkOptions {
   metrics: string;
   json?: boolean;
   csv?: string;
@@ -56,6 +57,8 @@ export function compareCommand(terminal: Terminal, finish: (code: number) => voi
         .choices(["reject", "composite"])
         .default("reject"),
     )
+    .addOption(weightsOption())
+    .addOption(deviceOption())
     .option("--no-progress", "no progress bar")
     .addHelpText(
       "after",
@@ -78,6 +81,7 @@ async function compare(outputs: string, targets: string, options: Options, termi
   const losses = parseLosses(options.metrics);
   const conditions = options.fail === undefined ? [] : parseConditions(options.fail, losses);
   const optional = new Set(options.metrics === defaultMetrics ? ["ms-ssim"] : []);
+  await prepareNetworks(losses, options, terminal);
   const { pairs, unpaired } = await pairPaths(outputs, targets);
 
   const progress = progressBar(pairs.length, "comparing", terminal.stderr, options.progress);

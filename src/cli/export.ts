@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { writeFileAtomically } from "../files.ts";
 import { type ExportOptions, exportLoss, parseLoss } from "../losses/index.ts";
+import { type NetworkOptions, prepareNetworks, weightsOption } from "./networks.ts";
 import { printable, type Terminal } from "./terminal.ts";
 
 function parseCount(text: string): number {
@@ -27,6 +28,7 @@ export function exportCommand(terminal: Terminal): Command {
     .addOption(
       new Option("--size <HxW>", "height and width, for losses that depend on them; default: any").argParser(parseSize),
     )
+    .addOption(weightsOption())
     .addHelpText(
       "after",
       `
@@ -37,10 +39,15 @@ Examples:
 
 Inputs: output, target (float32, n x channels x h x w). Outputs: value, perImage (float64), grad, map (float32).`,
     )
-    .action(async (spec: string, { output, ...options }: ExportOptions & { output: string }) => {
-      const bytes = await exportLoss(parseLoss(spec), options);
-      await writeFileAtomically(output, bytes);
-      const size = bytes.length < 1e6 ? `${Math.ceil(bytes.length / 1e3)} kB` : `${(bytes.length / 1e6).toFixed(1)} MB`;
-      terminal.stdout.write(`${printable(output)}  ${size}\n`);
-    });
+    .action(
+      async (spec: string, { output, weights, ...options }: ExportOptions & NetworkOptions & { output: string }) => {
+        const loss = parseLoss(spec);
+        await prepareNetworks([loss], { weights }, terminal);
+        const bytes = await exportLoss(loss, options);
+        await writeFileAtomically(output, bytes);
+        const size =
+          bytes.length < 1e6 ? `${Math.ceil(bytes.length / 1e3)} kB` : `${(bytes.length / 1e6).toFixed(1)} MB`;
+        terminal.stdout.write(`${printable(output)}  ${size}\n`);
+      },
+    );
 }

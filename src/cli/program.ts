@@ -1,8 +1,10 @@
 import { Command, CommanderError } from "commander";
 import { ReconlossError } from "../errors.ts";
 import { compareCommand } from "./compare.ts";
+import { distributionCommand } from "./distribution.ts";
 import { exportCommand } from "./export.ts";
 import { lossesCommand } from "./losses.ts";
+import { statsCommand } from "./stats.ts";
 import { coloursFor, printable, type Terminal } from "./terminal.ts";
 import { weightsCommand } from "./weights.ts";
 
@@ -29,6 +31,8 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
   const program = new Command("reconloss")
     .description("image reconstruction losses and metrics")
     .addCommand(compareCommand(terminal, finish))
+    .addCommand(distributionCommand(terminal, finish))
+    .addCommand(statsCommand(terminal, finish))
     .addCommand(lossesCommand(terminal))
     .addCommand(weightsCommand(terminal, finish))
     .addCommand(exportCommand(terminal));

@@ -18,6 +18,8 @@ export interface ProgramOutput {
 export interface Model {
   bytes: Uint8Array;
   outputs: string[];
+  /** The nodes that only the CPU can run. */
+  cpuNodes: string[];
 }
 
 /**
@@ -49,7 +51,7 @@ export function buildModel<Name extends string, Output extends string>(
     }),
     metadata,
   );
-  return { bytes, outputs: outputs.map(([name]) => name) };
+  return { bytes, outputs: outputs.map(([name]) => name), cpuNodes: backend.writer.cpuNodes };
 }
 
 /** A model that runs. */
@@ -70,8 +72,8 @@ export async function compile<Name extends string, Output extends string>(
   inputs: Readonly<Record<Name, InputDims>>,
   build: (o: Ops<OnnxValue>, inputs: Record<Name, OnnxValue>) => Partial<Record<Output, OnnxValue>>,
 ): Promise<Program<Name, Output>> {
-  const { bytes } = buildModel(inputs, build);
-  const session = await createSession(bytes);
+  const { bytes, cpuNodes } = buildModel(inputs, build);
+  const session = await createSession(bytes, cpuNodes);
   return { run: (tensors) => runSession(session, tensors) as Promise<Record<Output, ProgramOutput>> };
 }
 

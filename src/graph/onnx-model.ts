@@ -111,7 +111,13 @@ export class OnnxModelWriter {
     this.#producers.set(output, this.#nodes[this.#nodes.length - 1]);
   }
 
-  /** The model as the bytes of an .onnx file. */
+  /** The names of nodes that only the CPU can run: pooling that also tells where its maxima are. */
+  get cpuNodes(): string[] {
+    const pools = this.#nodes.filter(({ opType, outputs }) => opType === "MaxPool" && outputs.length > 1);
+    return pools.map(({ outputs }) => outputs[0]);
+  }
+
+  /** The model as the bytes of an .onnx file; a node has the name of its first output. */
   write(
     inputs: readonly ValueInfo[],
     outputs: readonly ValueInfo[],
@@ -162,7 +168,8 @@ function toBytes(type: ElementType, data: ArrayLike<number>): Uint8Array<ArrayBu
 }
 
 function toNode({ opType, inputs, outputs, attributes }: Node): MessageInitShape<typeof NodeProtoSchema> {
-  return { opType, input: inputs, output: outputs, attribute: Object.entries(attributes).map(toAttribute) };
+  const attribute = Object.entries(attributes).map(toAttribute);
+  return { name: outputs[0], opType, input: inputs, output: outputs, attribute };
 }
 
 function toAttribute([name, value]: [string, NodeAttributes[string]]): MessageInitShape<typeof AttributeProtoSchema> {

@@ -24,11 +24,39 @@ export function loadRuntime(
   return runtime;
 }
 
-/** An inference session on the CPU for the bytes of an ONNX model. */
-export async function createSession(model: Uint8Array): Promise<Ort.InferenceSession> {
+/** Where sessions run: natively on the CPU, or on a GPU through WebGPU. */
+export type Device = "cpu" | "webgpu";
+
+let device: Device = "cpu";
+
+/** Where new sessions run. */
+export function currentDevice(): Device {
+  return device;
+}
+
+/** Says where new sessions run; `selectDevice` is the one that asks whether it can. */
+export function setCurrentDevice(wanted: Device): void {
+  device = wanted;
+}
+
+/**
+ * An inference session for the bytes of an ONNX model, on the current device.
+ *
+ * @param cpuNodes - names of nodes that stay on the CPU whatever the device
+ */
+export async function createSession(
+  model: Uint8Array,
+  cpuNodes: readonly string[] = [],
+): Promise<Ort.InferenceSession> {
   const { InferenceSession } = await loadRuntime();
+  const webgpu = {
+    name: "webgpu",
+    preferredLayout: "NCHW",
+    ...(cpuNodes.length > 0 ? { forceCpuNodeNames: [...cpuNodes] } : {}),
+  };
   // Sizes change from run to run, so a memory plan made for one size does not fit the next. Severity 3: errors only.
   return InferenceSession.create(model, {
+    executionProviders: device === "webgpu" ? [webgpu, "cpu"] : ["cpu"],
     graphOptimizationLevel: "all",
     enableMemPattern: false,
     logSeverityLevel: 3,

@@ -1,6 +1,7 @@
 import type { Ops } from "../graph/ops.ts";
 import type { Images } from "./definition.ts";
-import { imageOptions, meanOfErrors, reductionOption, refuseImages } from "./images.ts";
+import { imageOptions } from "./image-options.ts";
+import { meanOfErrors, reductionOption, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 import { number } from "./options.ts";
 

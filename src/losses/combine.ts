@@ -76,6 +76,7 @@ function sumDefinitions(terms: readonly Term[]): Definition | undefined {
   const defined = terms.map(([weight, loss]) => ({ weight, loss, definition: loss.definition }));
   if (defined.some(({ definition }) => definition === undefined || definition.poolScores)) return undefined;
   return {
+    weights: defined.flatMap(({ definition }) => definition?.weights ?? []),
     prepare: async () => {
       for (const { definition } of defined) await definition?.prepare?.();
     },

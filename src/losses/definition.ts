@@ -1,6 +1,7 @@
 import type { Ops } from "../graph/ops.ts";
+import type { KernelSpec } from "../kernels/index.ts";
 import type { Tensor } from "../tensor.ts";
-import type { KernelPath } from "./evaluate-kernel.ts";
+import type { ImageOptions } from "./image-options.ts";
 
 /** What a definition computes with: the two batches, and what weighs their pixels where the caller gave it. */
 export interface Images<T> {
@@ -14,8 +15,21 @@ export interface Images<T> {
   targetFeatures?: readonly T[];
 }
 
+/** A fused kernel that computes a definition's scores. */
+export interface KernelPath {
+  spec: KernelSpec;
+  /** What is compared of the images. */
+  images: ImageOptions;
+  /** Whether the kernel has no map, so that the definition's is computed. */
+  withoutMap?: boolean;
+  /** What a kernel's score is multiplied by. Default 1. */
+  scale?: number;
+}
+
 /** A loss as mathematics: pure functions over `Ops`, from which every backend takes values and gradients. */
 export interface Definition {
+  /** The names of the weights that {@link prepare} will look for on this machine, or download. */
+  weights?: readonly string[];
   /** Awaited before any of the functions is called; loads what they are written with, such as a network's weights. */
   prepare?(): Promise<void>;
   /** The score of each image, [n, 1, 1, 1]. */

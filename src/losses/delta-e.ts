@@ -1,6 +1,7 @@
 import type { Ops } from "../graph/ops.ts";
 import type { Images } from "./definition.ts";
-import { imageOptions, meanOfErrors, refuseImages } from "./images.ts";
+import { imageOptions } from "./image-options.ts";
+import { meanOfErrors, refuseImages } from "./images.ts";
 import { rgbToLab } from "./lab.ts";
 import { defineLoss } from "./loss.ts";
 import { choice } from "./options.ts";

@@ -1,22 +1,10 @@
 import { differentiate } from "../graph/autodiff.ts";
 import { reference } from "../graph/reference.ts";
-import { type KernelSpec, type NotedExtremes, runKernel } from "../kernels/index.ts";
+import { type NotedExtremes, runKernel } from "../kernels/index.ts";
 import { Tensor } from "../tensor.ts";
-import type { Definition, Evaluation, Images, Wants } from "./definition.ts";
+import type { Definition, Evaluation, Images, KernelPath, Wants } from "./definition.ts";
 import { evaluateGraph, poolScores } from "./evaluate.ts";
-import type { ImageOptions } from "./images.ts";
 import { isPlain, stageGradient, stageImages } from "./stage.ts";
-
-/** A fused kernel that computes a definition's scores. */
-export interface KernelPath {
-  spec: KernelSpec;
-  /** What is compared of the images. */
-  images: ImageOptions;
-  /** Whether the kernel has no map, so that the definition's is computed. */
-  withoutMap?: boolean;
-  /** What a kernel's score is multiplied by. Default 1. */
-  scale?: number;
-}
 
 /** The value of a batch from its images' scores, and its derivative with respect to each score, in float64. */
 function poolWithSlopes(definition: Definition, data: Float64Array) {

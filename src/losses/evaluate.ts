@@ -1,6 +1,7 @@
 import { differentiate } from "../graph/autodiff.ts";
 import { compile, type InputDims, type Program, type ProgramOutput } from "../graph/compile.ts";
 import type { Ops } from "../graph/ops.ts";
+import { currentDevice } from "../graph/runtime.ts";
 import { Tensor } from "../tensor.ts";
 import type { Definition, Evaluation, Images, Wants } from "./definition.ts";
 
@@ -66,12 +67,13 @@ type CompiledProgram = Program<string, string>;
 const programsKept = 8;
 const programs = new WeakMap<Definition, Map<string, Promise<CompiledProgram>>>();
 
-/** The program of a definition under this key, made if it is not there. */
+/** The program of a definition under this name on the current device, made if it is not there. */
 function programFor(
   definition: Definition,
-  key: string,
+  name: string,
   make: () => Promise<CompiledProgram>,
 ): Promise<CompiledProgram> {
+  const key = `${currentDevice()} ${name}`;
   const cache = programs.get(definition) ?? new Map<string, Promise<CompiledProgram>>();
   programs.set(definition, cache);
   const program = cache.get(key) ?? make();

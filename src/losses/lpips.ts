@@ -4,8 +4,8 @@ import { parameter } from "../nets/layers.ts";
 import type { Network } from "../nets/network.ts";
 import { type ChannelStatistics, normalise } from "../nets/normalise.ts";
 import { squeezenet } from "../nets/squeezenet.ts";
-import type { TensorShapes } from "../nets/state-dict.ts";
 import { vgg } from "../nets/vgg.ts";
+import type { TensorShapes } from "../weights/index.ts";
 import type { Definition, Images } from "./definition.ts";
 import { defineLoss } from "./loss.ts";
 import {
@@ -127,6 +127,7 @@ export const lpips = defineLoss({
     const layers = <T>(o: Ops<T>, images: Images<T>): T[] =>
       differences(o, images).map((x, layer) => weigh(o, o.mean(x, "hw"), layer));
     return {
+      weights: [...(resources.trunk ? [] : [network.name]), ...(heads && !resources.heads ? [headFile] : [])],
       prepare: async () => {
         await trunk.prepare();
         if (heads) await linear.prepare();

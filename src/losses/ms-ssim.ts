@@ -1,5 +1,6 @@
 import type { Ops } from "../graph/ops.ts";
-import { imageOptions, prepare, refuseImages } from "./images.ts";
+import { imageOptions } from "./image-options.ts";
+import { prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 import { choice } from "./options.ts";
 import { kernelWindow, ssimMaps, ssimOptions } from "./ssim.ts";

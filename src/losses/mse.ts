@@ -1,4 +1,5 @@
-import { imageOptions, meanOfErrors, reductionOption, refuseImages } from "./images.ts";
+import { imageOptions } from "./image-options.ts";
+import { meanOfErrors, reductionOption, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 
 /**

@@ -1,7 +1,6 @@
 import type { Ops } from "../graph/ops.ts";
-import type { StateDict, TensorShapes } from "../nets/state-dict.ts";
 import type { Shape } from "../tensor.ts";
-import type { NamedTensors } from "../weights/index.ts";
+import type { NamedTensors, StateDict, TensorShapes } from "../weights/index.ts";
 import { choice, number, type OptionsOf } from "./options.ts";
 
 /** Weights that a loss is given: tensors by name, or the path of a checkpoint file. Default: resolved by name when first needed. */

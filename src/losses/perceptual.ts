@@ -193,6 +193,7 @@ export const perceptual = defineLoss({
       });
     };
     return {
+      weights: resources.weights ? [] : [net],
       prepare: () => weights.prepare(),
       bySize: resize > 0,
       targetFeatures: features,

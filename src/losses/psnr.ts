@@ -1,4 +1,5 @@
-import { imageOptions, meanOfErrors, refuseImages } from "./images.ts";
+import { imageOptions } from "./image-options.ts";
+import { meanOfErrors, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 import { choice, number } from "./options.ts";
 

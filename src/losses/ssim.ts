@@ -1,6 +1,7 @@
 import type { Ops } from "../graph/ops.ts";
 import type { Images } from "./definition.ts";
-import { imageOptions, prepare, refuseImages } from "./images.ts";
+import { imageOptions } from "./image-options.ts";
+import { prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 import { choice, flag, integer, number } from "./options.ts";
 import { makeWindow, windowCovariance, windowMean } from "./windows.ts";

@@ -1,5 +1,5 @@
 import { Tensor } from "../tensor.ts";
-import { type ImageOptions, lumas } from "./images.ts";
+import { type ImageOptions, lumas } from "./image-options.ts";
 
 /** Whether images are compared as they are. */
 export function isPlain({ channels, crop, clamp }: ImageOptions): boolean {

@@ -1,5 +1,6 @@
 import type { Ops } from "../graph/ops.ts";
-import { imageOptions, prepare, reductionOption, refuseImages } from "./images.ts";
+import { imageOptions } from "./image-options.ts";
+import { prepare, reductionOption, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 import { choice, number } from "./options.ts";
 

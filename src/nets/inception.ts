@@ -1,8 +1,8 @@
 import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
+import type { StateDict, TensorShapes, WeightTensor } from "../weights/index.ts";
 import { type Layer, maxPool, sequence } from "./layers.ts";
 import { Network } from "./network.ts";
-import type { StateDict, TensorShapes, WeightTensor } from "./state-dict.ts";
 
 type Size = readonly [h: number, w: number];
 
@@ -292,7 +292,7 @@ export const inceptionV3 = new Inception({
  * @example
  * ```ts
  * import { flattenSpatial } from "reconloss/nets";
- * flattenSpatial(Float32Array.of(1, 2, 3, 4), [1, 2, 1, 2]); // 1 3 2 4: both channels of the first pixel come first
+ * Array.from(flattenSpatial(Float32Array.of(1, 2, 3, 4), [1, 2, 1, 2])); // [1, 3, 2, 4]
  * ```
  */
 export function flattenSpatial(data: Float32Array, [, c, h, w]: readonly number[]): Float32Array {

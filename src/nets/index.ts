@@ -1,3 +1,4 @@
+export type { StateDict, TensorShapes, WeightTensor } from "../weights/index.ts";
 export { alexnet } from "./alexnet.ts";
 export {
   flattenSpatial,
@@ -10,5 +11,4 @@ export {
 export { Network } from "./network.ts";
 export { type ChannelStatistics, imagenetStatistics, normalise } from "./normalise.ts";
 export { squeezenet } from "./squeezenet.ts";
-export type { StateDict, TensorShapes, WeightTensor } from "./state-dict.ts";
 export { type VggOptions, vgg } from "./vgg.ts";

@@ -1,6 +1,6 @@
 import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
-import type { StateDict, TensorShapes } from "./state-dict.ts";
+import type { StateDict, TensorShapes } from "../weights/index.ts";
 
 /** One step of a network: the tensors it needs, what it does, and what it does to an image's height or width. */
 export interface Layer {

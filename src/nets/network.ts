@@ -1,7 +1,7 @@
 import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
+import type { StateDict, TensorShapes } from "../weights/index.ts";
 import type { Layer } from "./layers.ts";
-import type { StateDict, TensorShapes } from "./state-dict.ts";
 
 /**
  * A convolutional network whose values can be looked at after every layer, under that layer's tap name.

@@ -1,0 +1,43 @@
+import { Option } from "commander";
+import { type Device, selectDevice } from "../graph/index.ts";
+import type { Loss } from "../losses/index.ts";
+import { resolveWeights } from "../weights/index.ts";
+import { downloadBar } from "./download-bar.ts";
+import { coloursFor, printable, type Terminal } from "./terminal.ts";
+
+/** What a command that may run networks is told about them. */
+export interface NetworkOptions {
+  weights?: string;
+  /** Default: the CPU. */
+  device?: Device;
+}
+
+/** Where networks' weights are looked for first. */
+export function weightsOption(): Option {
+  return new Option("--weights <folder>", "where networks' weights are looked for first");
+}
+
+/** Where networks run. */
+export function deviceOption(): Option {
+  return new Option("--device <name>", "where networks run").choices(["cpu", "webgpu"]).default("cpu");
+}
+
+/** Brings the weights that losses need, with a progress bar for what is downloaded, and chooses the device. */
+export async function prepareNetworks(
+  losses: readonly Loss[],
+  { weights: folder, device = "cpu" }: NetworkOptions,
+  { stderr, env }: Terminal,
+): Promise<void> {
+  // Losses look there themselves when they load.
+  if (folder !== undefined) process.env.RECONLOSS_WEIGHTS = folder;
+  const names = new Set(losses.flatMap(({ definition }) => definition?.weights ?? []));
+  if (names.size === 0) return;
+  const { reason } = await selectDevice(device);
+  if (reason) stderr.write(`${coloursFor(stderr, env).yellow("note:")} ${printable(reason)}; using the CPU\n`);
+  const bar = downloadBar(stderr);
+  try {
+    for (const name of names) await resolveWeights(name, { onProgress: bar.onProgress });
+  } finally {
+    bar.stop();
+  }
+}

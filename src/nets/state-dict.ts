@@ -1,1 +1,0 @@
-export type { StateDict, TensorShapes, WeightTensor } from "../weights/state-dict.ts";
