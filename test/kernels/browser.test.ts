@@ -1,0 +1,149 @@
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type BrowserContext, chromium } from "playwright-core";
+import { rolldown } from "rolldown";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type * as Kernels from "../../src/kernels/index.ts";
+import { randomTensor } from "../random.ts";
+import { gradientError } from "./oracle.ts";
+
+const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const missing = !existsSync(executablePath);
+if (missing) console.log(`browser tests skipped: no Chromium at ${executablePath} (say where with CHROMIUM)`);
+
+const kernels = fileURLToPath(new URL("../../src/kernels/index.ts", import.meta.url));
+const random = fileURLToPath(new URL("../random.ts", import.meta.url));
+
+/** The page's program: the kernels, bundled as an application would bundle them. */
+async function bundlePage(): Promise<string> {
+  const page = "\0page";
+  const bundle = await rolldown({
+    input: page,
+    platform: "browser",
+    plugins: [
+      {
+        name: "page",
+        resolveId: (id) => (id === page ? id : undefined),
+        load: (id) =>
+          id === page
+            ? `import * as kernels from ${JSON.stringify(kernels)};
+               import { randomTensor } from ${JSON.stringify(random)};
+               globalThis.program = { ...kernels, randomTensor };`
+            : undefined,
+      },
+    ],
+  });
+  const { output } = await bundle.generate({ format: "esm" });
+  await bundle.close();
+  return output[0].code;
+}
+
+type Program = typeof Kernels & { randomTensor: typeof randomTensor };
+
+/** One number in so many of a gradient crosses from the page. */
+const sampling = 61;
+
+interface Result {
+  perImage: number;
+  grad: number[];
+  isolated: boolean;
+  shared: boolean;
+  build: string;
+}
+
+describe.skipIf(missing)("in Chromium", () => {
+  let server: Server;
+  let context: BrowserContext;
+  let profile: string;
+
+  beforeAll(async () => {
+    const program = await bundlePage();
+    server = createServer((request, response) => {
+      const { pathname } = new URL(request.url ?? "/", "http://localhost");
+      const isolation = pathname.startsWith("/isolated/");
+      response.writeHead(200, {
+        "content-type": pathname.endsWith(".js") ? "text/javascript" : "text/html",
+        ...(isolation && {
+          "cross-origin-opener-policy": "same-origin",
+          "cross-origin-embedder-policy": "require-corp",
+        }),
+        ...(pathname.startsWith("/strict/") && {
+          "content-security-policy": "worker-src 'none'; script-src 'self' 'unsafe-eval'",
+        }),
+      });
+      response.end(
+        pathname.endsWith(".js")
+          ? program
+          : "<!doctype html><title>kernels</title><script type=module src=kernels.js></script>",
+      );
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    profile = mkdtempSync(join(tmpdir(), "chromium-"));
+    const flags = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking";
+    context = await chromium.launchPersistentContext(profile, {
+      executablePath,
+      headless: true,
+      args: [...flags.split(" "), "--disable-component-update", "--disable-sync"],
+    });
+  });
+
+  afterAll(async () => {
+    await context?.close();
+    server?.close();
+    if (profile) rmSync(profile, { recursive: true, force: true });
+  });
+
+  test.each([
+    ["with cross-origin isolation", "isolated", true],
+    ["without", "open", false],
+    ["where workers are forbidden", "strict", false],
+  ] as const)("%s, the numbers are those of Node", async (_, folder, isolated) => {
+    const page = await context.newPage();
+    await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/${folder}/`);
+    await page.waitForFunction(() => "program" in globalThis);
+    const shape = [1, 3, 400, 500] as const;
+    const [output, target] = [randomTensor(shape, 1), randomTensor(shape, 2)];
+    const specs = {
+      ssim: {
+        kind: "ssim",
+        window: { shape: "gaussian", size: 11, sigma: 1.5 },
+        region: "valid",
+        covariance: "population",
+        k1: 0.01,
+        k2: 0.03,
+        dataRange: 1,
+      },
+      deltaE: { kind: "deltaE", formula: "2000", dataRange: 1 },
+    } satisfies Record<string, Kernels.KernelSpec>;
+    const { runKernel } = await import("../../src/kernels/index.ts");
+    for (const spec of Object.values(specs)) {
+      const inPage = (await page.evaluate(
+        async ({ spec, shape, sampling }) => {
+          const { program } = globalThis as unknown as { program: Program };
+          program.setKernelThreads(3);
+          const images = [1, 2].map((seed) => program.randomTensor(shape, seed));
+          const { perImage, grad } = await program.runKernel(spec, images[0], images[1], { grad: true });
+          return {
+            perImage: perImage[0],
+            grad: Array.from((grad as Float32Array).filter((_, i) => i % sampling === 0)),
+            isolated: globalThis.crossOriginIsolated,
+            shared: typeof SharedArrayBuffer !== "undefined",
+            build: program.bestBuild(),
+          };
+        },
+        { spec, shape, sampling },
+      )) as Result;
+      const here = await runKernel(spec, output, target, { grad: true });
+      // The relaxed build rounds once less in every multiply-add.
+      expect(inPage.perImage).toBeCloseTo(here.perImage[0], 6);
+      const nodeGrad = here.grad!.filter((_, i) => i % sampling === 0);
+      expect(gradientError(inPage.grad, Float64Array.from(nodeGrad))).toBeLessThan(1e-4);
+      expect(inPage).toMatchObject({ isolated, shared: isolated, build: "relaxed" });
+    }
+    await page.close();
+  });
+});
