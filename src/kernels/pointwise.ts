@@ -5,7 +5,7 @@ import type { Planes, PointwiseSpec } from "./types.ts";
 const kinds = { l1: 0, mse: 1, charbonnier: 2 } as const;
 
 /** Samples of one image that are in memory at a time: three such pieces stay in a second-level cache. */
-const pieceSamples = 16384;
+const pieceSamples = 32768;
 
 /** What the compiled kernel leaves out of every score: Charbonnier's smallest value, which float32 would round. */
 function base(spec: PointwiseSpec): number {

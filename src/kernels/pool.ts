@@ -198,6 +198,7 @@ let workers: PoolWorker[] | undefined;
  * ```
  */
 export function setKernelThreads(threads: number | undefined): void {
+  if (threads === limit) return;
   limit = threads;
   for (const worker of workers ?? []) worker.stop();
   workers = undefined;

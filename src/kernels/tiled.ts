@@ -19,7 +19,7 @@ export interface TiledResult {
 }
 
 /** Below this much arithmetic (samples times the kernel's weight) a second thread costs more than it brings. */
-const pooledWork = 2 ** 21;
+const pooledWork = 2 ** 23;
 
 /** Jobs in a worker's hands: one at work, one waiting, so that it need not wait for the calling thread. */
 const jobsAhead = 2;
