@@ -16,18 +16,25 @@ export function choleskyFactor({ rows: n, data: a }: Matrix): Matrix {
     const root = Math.sqrt(residual[pivot]);
     const pivotRow = pivot * n;
     factor[pivotRow + rank] = root;
-    for (const row of remaining) {
-      const start = row * n;
-      let [even, odd] = [0, 0];
-      let k = 0;
-      for (; k + 1 < rank; k += 2) {
-        even += factor[start + k] * factor[pivotRow + k];
-        odd += factor[start + k + 1] * factor[pivotRow + k + 1];
+    // Four rows at a time share the pivot row's elements; at the end, the last row stands in for those that are missing.
+    for (let i = 0; i < remaining.length; i += 4) {
+      const row = (k: number) => remaining[Math.min(i + k, remaining.length - 1)] * n;
+      const [r0, r1, r2, r3] = [row(0), row(1), row(2), row(3)];
+      let [s0, s1, s2, s3] = [0, 0, 0, 0];
+      for (let k = 0; k < rank; k++) {
+        const x = factor[pivotRow + k];
+        s0 += factor[r0 + k] * x;
+        s1 += factor[r1 + k] * x;
+        s2 += factor[r2 + k] * x;
+        s3 += factor[r3 + k] * x;
       }
-      if (k < rank) even += factor[start + k] * factor[pivotRow + k];
-      const value = (a[start + pivot] - (even + odd)) / root;
-      factor[start + rank] = value;
-      residual[row] -= value * value;
+      const sums = [s0, s1, s2, s3];
+      for (let k = 0; k < 4 && i + k < remaining.length; k++) {
+        const other = remaining[i + k];
+        const value = (a[other * n + pivot] - sums[k]) / root;
+        factor[other * n + rank] = value;
+        residual[other] -= value * value;
+      }
     }
   }
   return { rows: n, columns: rank, data: rank === n ? factor : firstColumns(factor, n, rank) };

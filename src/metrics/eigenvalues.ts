@@ -1,8 +1,8 @@
 import { ReconlossError } from "../errors.ts";
-import type { Matrix } from "./matrix.ts";
+import { type Matrix, multiplyTransposed } from "./matrix.ts";
 
 /** Householder vectors that are gathered before the matrix is updated with all of them at once. */
-const blockSize = 32;
+const blockSize = 64;
 
 /**
  * The eigenvalues of a symmetric matrix in ascending order. The matrix is overwritten.
@@ -12,7 +12,7 @@ const blockSize = 32;
  *
  * @throws {ReconlossError} `non-finite` when the matrix holds NaN or infinity
  */
-export function symmetricEigenvalues(matrix: Matrix): Float64Array {
+export async function symmetricEigenvalues(matrix: Matrix): Promise<Float64Array> {
   const { rows: n, data } = matrix;
   const largest = data.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
   if (!Number.isFinite(largest)) {
@@ -22,7 +22,7 @@ export function symmetricEigenvalues(matrix: Matrix): Float64Array {
   // Scaled so that no square underflows; a power of 2 rounds nothing.
   const scale = 2 ** Math.round(Math.log2(largest));
   for (let i = 0; i < data.length; i++) data[i] /= scale;
-  const { diagonal, offDiagonal } = tridiagonalise(matrix);
+  const { diagonal, offDiagonal } = await tridiagonalise(matrix);
   return tridiagonalEigenvalues(diagonal, offDiagonal).map((value) => value * scale);
 }
 
@@ -32,7 +32,7 @@ interface Tridiagonal {
   offDiagonal: Float64Array;
 }
 
-function tridiagonalise({ rows: n, data: a }: Matrix): Tridiagonal {
+async function tridiagonalise({ rows: n, data: a }: Matrix): Promise<Tridiagonal> {
   const diagonal = new Float64Array(n);
   const offDiagonal = new Float64Array(n);
   for (let last = n - 1; last >= 0; ) {
@@ -55,7 +55,7 @@ function tridiagonalise({ rows: n, data: a }: Matrix): Tridiagonal {
       vs.push(v);
       ws.push(w);
     }
-    subtractProducts(a, n, first, vs, ws);
+    await subtractProducts(a, n, first, vs, ws);
     last = first - 1;
   }
   return { diagonal, offDiagonal };
@@ -118,48 +118,24 @@ function multiplyRow(a: Float64Array, n: number, row: number, from: number, v: F
   y[row] += sum;
 }
 
-/** Subtracts v w^T + w v^T of every pair from the lower triangle of the first `m` rows, four pairs and two rows at a time. */
-function subtractProducts(a: Float64Array, n: number, m: number, vs: Float64Array[], ws: Float64Array[]): void {
-  const zeros = new Float64Array(m);
-  for (let k = 0; k < vs.length; k += 4) {
-    const [va, vb, vc, vd] = [0, 1, 2, 3].map((more) => vs[k + more] ?? zeros);
-    const [wa, wb, wc, wd] = [0, 1, 2, 3].map((more) => ws[k + more] ?? zeros);
-    for (let i = 0; i < m; i += 2) {
-      // Without a second row the first is taken twice: what is computed for columns past the diagonal is never read.
-      const other = Math.min(i + 1, m - 1);
-      const [p, q] = [i * n, other * n];
-      const [pva, pvb, pvc, pvd] = [va[i], vb[i], vc[i], vd[i]];
-      const [pwa, pwb, pwc, pwd] = [wa[i], wb[i], wc[i], wd[i]];
-      if (other === i) {
-        for (let j = 0; j <= i; j++) {
-          a[p + j] -=
-            pva * wa[j] +
-            pwa * va[j] +
-            pvb * wb[j] +
-            pwb * vb[j] +
-            pvc * wc[j] +
-            pwc * vc[j] +
-            pvd * wd[j] +
-            pwd * vd[j];
-        }
-        continue;
-      }
-      const [qva, qvb, qvc, qvd] = [va[other], vb[other], vc[other], vd[other]];
-      const [qwa, qwb, qwc, qwd] = [wa[other], wb[other], wc[other], wd[other]];
-      for (let j = 0; j <= other; j++) {
-        const xa = va[j];
-        const xb = vb[j];
-        const xc = vc[j];
-        const xd = vd[j];
-        const ya = wa[j];
-        const yb = wb[j];
-        const yc = wc[j];
-        const yd = wd[j];
-        a[p + j] -= pva * ya + pwa * xa + (pvb * yb + pwb * xb) + (pvc * yc + pwc * xc) + (pvd * yd + pwd * xd);
-        a[q + j] -= qva * ya + qwa * xa + (qvb * yb + qwb * xb) + (qvc * yc + qwc * xc) + (qvd * yd + qwd * xd);
-      }
-    }
+/** Subtracts v w^T + w v^T of every pair from the lower triangle of the first `m` rows. */
+async function subtractProducts(a: Float64Array, n: number, m: number, vs: Float64Array[], ws: Float64Array[]) {
+  if (m === 0 || vs.length === 0) return;
+  const [left, right] = [columnsOf([...vs, ...ws], m), columnsOf([...ws, ...vs], m)];
+  const { data } = await multiplyTransposed(left, right);
+  for (let i = 0; i < m; i++) {
+    for (let j = 0; j <= i; j++) a[i * n + j] -= data[i * m + j];
   }
+}
+
+/** The first `m` elements of vectors as the columns of a matrix. */
+function columnsOf(vectors: readonly Float64Array[], m: number): Matrix {
+  const columns = vectors.length;
+  const data = new Float64Array(m * columns);
+  for (const [k, vector] of vectors.entries()) {
+    for (let i = 0; i < m; i++) data[i * columns + k] = vector[i];
+  }
+  return { rows: m, columns, data };
 }
 
 /** target += p x + q y, over the first `count` elements. */

@@ -54,7 +54,7 @@ async function traceOfRoot(a: Statistics, b: Statistics): Promise<number> {
   if (factor.columns === 0) return 0;
   const turned = transpose(factor);
   const half = await multiplyTransposed(turned, large.covariance);
-  const eigenvalues = symmetricEigenvalues(await multiplyTransposed(half, turned));
+  const eigenvalues = await symmetricEigenvalues(await multiplyTransposed(half, turned));
   // No more of them than the smaller rank can be real; the others are 0 but for rounding, whose square root would not be small.
   const rank = Math.min(eigenvalues.length, rankLimit(large));
   return eigenvalues.slice(eigenvalues.length - rank).reduce((sum, value) => sum + Math.sqrt(Math.max(value, 0)), 0);

@@ -1,6 +1,6 @@
 import { ReconlossError } from "../errors.ts";
 import type { FeatureRows } from "./features.ts";
-import { multiplyTransposed } from "./matrix.ts";
+import { type Matrix, multiplyTransposed } from "./matrix.ts";
 import type { MetricResult, Protocol } from "./metric.ts";
 import { NumpyRandom } from "./numpy-random.ts";
 import { TwoSidedMetric } from "./two-sided.ts";
@@ -60,12 +60,12 @@ export async function kernelDistance(
   const size = Math.min(subsetSize, output.count, real.count);
   const apply = kernel === "rbf" ? gaussianKernel(sigma) : cubicKernel;
   const random = new NumpyRandom(seed);
+  const sums = await kernelSums(output, real, apply, subsets * size ** 2);
   const distances: number[] = [];
   for (let subset = 0; subset < subsets; subset++) {
-    const x = await pointsOf(output, random.choose(output.count, size));
-    const y = await pointsOf(real, random.choose(real.count, size));
-    const within = (await kernelSum(x, x, apply, true)) + (await kernelSum(y, y, apply, true));
-    distances.push(within / (size * (size - 1)) - (2 * (await kernelSum(x, y, apply, false))) / size ** 2);
+    const [x, y] = [random.choose(output.count, size), random.choose(real.count, size)];
+    const { within, between } = await sums(x, y);
+    distances.push(within / (size * (size - 1)) - (2 * between) / size ** 2);
   }
   const mean = distances.reduce((sum, value) => sum + value, 0) / subsets;
   return {
@@ -141,25 +141,82 @@ function gaussianKernel(sigma: number): Kernel {
   return (product, xx, yy) => Math.exp(-Math.max(xx + yy - 2 * product, 0) / (2 * sigma ** 2));
 }
 
-/** Rows of each side that are multiplied at once: the memory for products is bounded. */
+/** Rows that are multiplied at once. */
 const blockSize = 1024;
 
-/** The sum of the kernel over all pairs, without each point's pair with itself where both sides are the same. */
-async function kernelSum(x: Points, y: Points, kernel: Kernel, same: boolean): Promise<number> {
-  let sum = 0;
+/** Kernel values that may be kept: 3 x 8 bytes each at most. */
+const keptValues = 2 ** 24;
+
+/** Sums of the kernel over the pairs of some outputs x and some reals y. */
+type KernelSums = (x: Uint32Array, y: Uint32Array) => Promise<{ within: number; between: number }>;
+
+/**
+ * A function of subsets. Where subsets overlap much, all kernel values are computed once, each subset then only adds them up; where there are too
+ * many images for that, each subset computes its own.
+ *
+ * @param pairs - how many pairs of each kind all subsets have together
+ */
+async function kernelSums(output: FeatureRows, real: FeatureRows, kernel: Kernel, pairs: number): Promise<KernelSums> {
+  const most = Math.max(output.count, real.count) ** 2;
+  if (most > Math.min(keptValues, pairs)) {
+    return async (xs, ys) => {
+      const [x, y] = [await pointsOf(output, xs), await pointsOf(real, ys)];
+      const within = (await sumOfPairs(x, x, kernel)) + (await sumOfPairs(y, y, kernel));
+      return { within, between: await sumOfPairs(x, y, kernel) };
+    };
+  }
+  const every = (count: number) => Uint32Array.from({ length: count }, (_, i) => i);
+  const [x, y] = [await pointsOf(output, every(output.count)), await pointsOf(real, every(real.count))];
+  const [xx, yy, xy] = [
+    await kernelMatrix(x, x, kernel),
+    await kernelMatrix(y, y, kernel),
+    await kernelMatrix(x, y, kernel),
+  ];
+  return async (xs, ys) => ({
+    within: sumOver(xx, xs, xs, true) + sumOver(yy, ys, ys, true),
+    between: sumOver(xy, xs, ys, false),
+  });
+}
+
+async function forPairs(
+  x: Points,
+  y: Points,
+  kernel: Kernel,
+  visit: (value: number, row: number, column: number) => void,
+): Promise<void> {
   for (let i = 0; i < x.rows; i += blockSize) {
-    for (let j = same ? i : 0; j < y.rows; j += blockSize) {
-      const [a, b] = [part(x, i, i + blockSize), part(y, j, j + blockSize)];
-      const { data } = await multiplyTransposed(a, b);
-      let block = 0;
-      for (let r = 0; r < a.rows; r++) {
-        for (let c = 0; c < b.rows; c++) {
-          if (same && i + r === j + c) continue;
-          block += kernel(data[r * b.rows + c], a.squares[r], b.squares[c], x.columns);
-        }
+    const a = part(x, i, i + blockSize);
+    const { data } = await multiplyTransposed(a, y);
+    for (let row = 0; row < a.rows; row++) {
+      for (let column = 0; column < y.rows; column++) {
+        const value = kernel(data[row * y.rows + column], a.squares[row], y.squares[column], x.columns);
+        visit(value, i + row, column);
       }
-      sum += same && i !== j ? 2 * block : block;
     }
+  }
+}
+
+async function kernelMatrix(x: Points, y: Points, kernel: Kernel): Promise<Matrix> {
+  const data = new Float64Array(x.rows * y.rows);
+  await forPairs(x, y, kernel, (value, row, column) => {
+    data[row * y.rows + column] = value;
+  });
+  return { rows: x.rows, columns: y.rows, data };
+}
+
+/** Without each point's pair with itself, where both sides are the same. */
+async function sumOfPairs(x: Points, y: Points, kernel: Kernel): Promise<number> {
+  let sum = 0;
+  await forPairs(x, y, kernel, (value, row, column) => {
+    if (x !== y || row !== column) sum += value;
+  });
+  return sum;
+}
+
+function sumOver({ columns, data }: Matrix, xs: Uint32Array, ys: Uint32Array, withoutSame: boolean): number {
+  let sum = 0;
+  for (const x of xs) {
+    for (const y of ys) if (!withoutSame || x !== y) sum += data[x * columns + y];
   }
   return sum;
 }

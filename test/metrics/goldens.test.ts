@@ -185,6 +185,24 @@ describe("kernel distances equal torch-fidelity's and clean-fid's", () => {
     }
   });
 
+  test("subsets of many images, each computed by itself, are those that add up kept values", async () => {
+    const [output, real] = [
+      rowsOf(vectors("expected/arrays/features-fake-300x64.npy")),
+      rowsOf(vectors("expected/arrays/features-real-400x64.npy")),
+    ];
+    const few = { subsets: 2, subsetSize: 40 };
+    const byThemselves = await kernelDistance(output, real, few);
+    const random = new NumpyRandom(2020);
+    const chosen = async (rows: MemoryRows, indices: Uint32Array) =>
+      rowsOf(Tensor.from(await rows.read(indices), [40, 64, 1, 1]));
+    const distances: number[] = [];
+    for (let subset = 0; subset < 2; subset++) {
+      const [x, y] = [await chosen(output, random.choose(300, 40)), await chosen(real, random.choose(400, 40))];
+      distances.push((await kernelDistance(x, y, { subsets: 1, subsetSize: 40 })).value);
+    }
+    expectValue(byThemselves.value, (distances[0] + distances[1]) / 2, { rel: 1e-10 });
+  });
+
   test("the subsets are numpy's RandomState(2020).choice, outputs before reals", () => {
     const { data, shape } = readNpy("expected/arrays/kid-indices-20x2x100.npy");
     expect(shape).toEqual([20, 2, 100]);
