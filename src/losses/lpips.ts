@@ -107,7 +107,8 @@ export const lpips = defineLoss({
   define: (options, resources: LpipsResources = {}): Definition => {
     const { net, version, heads } = options;
     const { network, taps, channels } = trunks[net];
-    const trunk = new LazyWeights(() => loadWeights(network.name, network.tensors(taps), resources.trunk));
+    const also = network.tensors(network.taps);
+    const trunk = new LazyWeights(() => loadWeights(network.name, network.tensors(taps), resources.trunk, { also }));
     const headShapes: TensorShapes = Object.fromEntries(channels.map((count, i) => [headName(i), [1, count, 1, 1]]));
     const headFile = `lpips-${net}${version === "0.0" ? "-v0.0" : ""}`;
     const linear = new LazyWeights(() => loadWeights(headFile, headShapes, resources.heads, { nonNegative: true }));

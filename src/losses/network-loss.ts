@@ -34,8 +34,8 @@ export function refuseForNetwork([, c, h, w]: Shape, network: string, least: num
   return undefined;
 }
 
-/** What else the files of networks hold: layers after the ones that are needed, classifiers, counters of training. */
-const passedOver = ["features.", "classifier.", "num_batches_tracked"];
+/** What else the files of networks hold: classifiers, and counters of training. */
+const passedOver = ["classifier.", "num_batches_tracked"];
 
 /**
  * The tensors of a loss's network: those given, those of a checkpoint file, or by default those of the registry's name, found on
@@ -43,6 +43,7 @@ const passedOver = ["features.", "classifier.", "num_batches_tracked"];
  *
  * @param name - what the weights are called in the registry: `vgg16`
  * @param shapes - the tensors that are needed
+ * @param also - tensors of the same network that the file may hold: those of later layers
  * @param nonNegative - whether a value below 0 is an error
  * @throws {ReconlossError} `missing-weights` where there is no such file; `checkpoint` for a tensor that is missing, misshapen, not finite, or
  * negative where that is refused
@@ -51,11 +52,11 @@ export async function loadWeights(
   name: string,
   shapes: TensorShapes,
   source: WeightSource | undefined,
-  { nonNegative = false } = {},
+  { also = {}, nonNegative = false }: { also?: TensorShapes; nonNegative?: boolean } = {},
 ): Promise<StateDict> {
   // Loaded when needed: files and downloads are not for browsers, where the tensors are given.
   const { openWeights, readStateDict } = await import("../weights/index.ts");
-  const options = { ignore: passedOver, nonNegative };
+  const options = { ignore: [...passedOver, ...Object.keys(also)], nonNegative };
   if (typeof source === "object") return readStateDict(heldTensors(name, source), shapes, options);
   const checkpoint = await openWeights(name, { path: source });
   try {

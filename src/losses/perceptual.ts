@@ -166,7 +166,9 @@ export const perceptual = defineLoss({
       );
     }
     const shapes = network.tensors(taps);
-    const weights = new LazyWeights(() => loadWeights(net, shapes, resources.weights));
+    const weights = new LazyWeights(() =>
+      loadWeights(net, shapes, resources.weights, { also: network.tensors(network.taps) }),
+    );
 
     const gramOf = <T>(o: Ops<T>, x: T) => (gram === "sum" ? o.gram(x, x) : o.div(o.gram(x, x), o.size(x, "chw")));
     /** Content features in the order of `content`, then Gram matrices in the order of `style`. */
