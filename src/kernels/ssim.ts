@@ -20,6 +20,13 @@ function windowWeights(window: SsimSpec["window"]): Float32Array {
   return rounded;
 }
 
+/** What a window's variance is multiplied by. A window of one pixel has none: 0 keeps its rounding out of the gradient. */
+function covarianceFactor({ window, covariance }: SsimSpec): number {
+  const area = window.size ** 2;
+  if (area === 1) return 0;
+  return covariance === "sample" ? area / (area - 1) : 1;
+}
+
 /** Window radius, padding, and the size of the map. */
 function geometry({ window, region }: SsimSpec, [, height, width]: Planes) {
   const radius = (window.size - 1) / 2;
@@ -72,7 +79,6 @@ export const ssim: StripKernel<SsimSpec> = {
     const groupChannels = groups[0][1] - groups[0][0];
     const pixels = (end - first) * width;
     const stride = (pixels + 7) & ~3;
-    const area = spec.window.size ** 2;
 
     kernels.reset();
     const weights = kernels.floats(spec.window.size);
@@ -94,7 +100,7 @@ export const ssim: StripKernel<SsimSpec> = {
       spec.region === "reflect",
       (spec.k1 * spec.dataRange) ** 2,
       (spec.k2 * spec.dataRange) ** 2,
-      spec.covariance === "sample" ? area / (area - 1) : 1,
+      covarianceFactor(spec),
       spec.term === "contrast",
       spec.nonNegative === true,
     );

@@ -98,19 +98,29 @@ function hasKink(spec: KernelSpec, output: Tensor, target: Tensor): boolean {
   return map!.data.some((value) => Math.abs(value) < 1e-5);
 }
 
+/**
+ * SSIM of unlike images is a mean of terms of either sign that nearly cancel, and its gradient is a hundredth of its usual size: there, precision is
+ * measured against the terms, a hundredth of the score's range and a gradient of 1 over all samples.
+ */
+function leastSizes({ kind }: KernelSpec, { shape: [, c, h, w] }: Tensor): { value: number; gradient: number } {
+  return kind === "ssim" ? { value: 0.01, gradient: 1 / (c * h * w) } : { value: 0, gradient: 0 };
+}
+
 async function compare({ spec, definition, hasMap }: Pairing, output: Tensor, target: Tensor): Promise<void> {
   const wanted = expected(definition, output, target, { grad: true, map: hasMap });
   if (hasKink(spec, output, target)) return;
   const plain = await runKernel(spec, output, target);
   const full = await runKernel(spec, output, target, { grad: true, map: hasMap });
+  const least = leastSizes(spec, output);
   for (const [image, value] of wanted.perImage.entries()) {
-    expect(valueError(plain.perImage[image], value), `value ${plain.perImage[image]}, expected ${value}`).toBeLessThan(
-      1e-5,
-    );
+    expect(
+      valueError(plain.perImage[image], value, least.value),
+      `value ${plain.perImage[image]}, expected ${value}`,
+    ).toBeLessThan(1e-5);
     expect(full.perImage[image]).toBeCloseTo(plain.perImage[image], 12);
   }
   if (!isBlack94(spec, output)) {
-    expect(gradientError(full.grad!, wanted.grad), "gradient").toBeLessThan(1e-4);
+    expect(gradientError(full.grad!, wanted.grad, least.gradient), "gradient").toBeLessThan(1e-4);
   }
   if (hasMap) {
     expect(full.map!.shape).toEqual(wanted.map!.shape);

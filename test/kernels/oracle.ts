@@ -33,9 +33,11 @@ export function expected(
   };
 }
 
-/** The largest difference of two gradients, relative to the largest entry of the expected one. */
-export function gradientError(actual: ArrayLike<number>, wanted: Float64Array): number {
-  let [largest, difference] = [0, 0];
+/**
+ * The largest difference of two gradients, relative to the largest entry of the expected one; `least`: what that entry counts as at least.
+ */
+export function gradientError(actual: ArrayLike<number>, wanted: Float64Array, least = 0): number {
+  let [largest, difference] = [least, 0];
   for (let i = 0; i < wanted.length; i++) {
     largest = Math.max(largest, Math.abs(wanted[i]));
     difference = Math.max(difference, Math.abs(actual[i] - wanted[i]));
@@ -44,9 +46,9 @@ export function gradientError(actual: ArrayLike<number>, wanted: Float64Array): 
   return largest === 0 ? difference : difference / largest;
 }
 
-/** |actual - wanted| relative to |wanted|. */
-export function valueError(actual: number, wanted: number): number {
-  return actual === wanted ? 0 : Math.abs(actual - wanted) / Math.abs(wanted);
+/** |actual - wanted| relative to |wanted|; `least`: what |wanted| counts as at least. */
+export function valueError(actual: number, wanted: number, least = 0): number {
+  return actual === wanted ? 0 : Math.abs(actual - wanted) / Math.max(Math.abs(wanted), least);
 }
 
 /** Reproducible images that resemble what losses meet, by name. */
