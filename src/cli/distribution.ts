@@ -9,6 +9,7 @@ import {
 } from "../distribution/index.ts";
 import { type Resizer, resizers } from "../image/resize.ts";
 import type { MetricResult } from "../metrics/index.ts";
+import { writeSetReport } from "../report/index.ts";
 import { type Progress, progressBar } from "./progress.ts";
 import { plainTable } from "./table.ts";
 import { coloursFor, printable, type Terminal } from "./terminal.ts";
@@ -30,6 +31,7 @@ export interface FeatureFlags {
 
 interface Flags extends FeatureFlags {
   metrics: string;
+  report?: string;
   isPreset: "torch-fidelity" | "adm" | "ignite";
   isSplits?: number;
   kidSubsets: number;
@@ -118,6 +120,7 @@ export function distributionCommand(terminal: Terminal, finish: (code: number) =
     .argument("[reals]", "the same, or an .npz file of statistics; not needed for the Inception Score alone")
     .option("-m, --metrics <list>", `of ${metricNames.join(", ")}, separated by commas`, "fid");
   return addFeatureOptions(command)
+    .option("--report <file.html>", "write a page to look at: nearest and farthest images, spectra")
     .addOption(
       new Option("--is-preset <name>", "whose Inception Score")
         .choices(["torch-fidelity", "adm", "ignite"])
@@ -148,10 +151,13 @@ Exit codes: 0 all well; 1 an image could not be read; 2 wrong usage.`,
         inceptionScore: { preset: flags.isPreset, splits: flags.isSplits, seed: flags.seed },
         kernelDistance: { subsets: flags.kidSubsets, subsetSize: flags.kidSubsetSize, seed: flags.seed },
         precisionRecall: { neighbours: flags.neighbours },
+        details: flags.report !== undefined,
         onProgress: progress.onProgress,
       }).finally(progress.stop);
+      // Printed before the page is written: a folder that cannot be written must not cost the numbers.
       terminal.stdout.write(`${flags.json ? JSON.stringify(report, undefined, 2) : table(report)}\n`);
       tellProblems(terminal, [report.outputs, report.reals], report.warnings);
+      if (flags.report !== undefined) await writeSetReport(flags.report, report, { alpha: flags.alpha });
       const failed = report.outputs.unreadable.length + (report.reals?.unreadable.length ?? 0);
       finish(failed > 0 ? 1 : 0);
     });

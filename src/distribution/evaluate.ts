@@ -10,11 +10,11 @@ import { frechetResult } from "../metrics/frechet.ts";
 import { type InceptionScoreOptions, inceptionScore } from "../metrics/inception-score.ts";
 import { type KernelDistanceOptions, kernelDistance } from "../metrics/kernel-distance.ts";
 import type { MetricResult, Protocol } from "../metrics/metric.ts";
-import { Moments, type Statistics } from "../metrics/moments.ts";
+import type { Statistics } from "../metrics/moments.ts";
 import { type PrecisionRecallOptions, precisionRecall } from "../metrics/precision-recall.ts";
 import type { InceptionFeature } from "../nets/inception.ts";
-import { Tensor } from "../tensor.ts";
 import { weightsCache } from "../weights/folders.ts";
+import { type SetDetails, setDetails } from "./details.ts";
 import { type ExtractedSet, extractFeatures, type UnreadableImage } from "./extract.ts";
 import {
   type Extractor,
@@ -26,6 +26,7 @@ import {
 } from "./extractor.ts";
 import { FeatureStore } from "./feature-store.ts";
 import { openSet, type SetSource } from "./image-set.ts";
+import { statisticsOf } from "./statistics.ts";
 import type { StatisticsFile } from "./statistics-file.ts";
 
 /** The metrics of sets of images. */
@@ -74,6 +75,8 @@ export interface DistributionOptions extends FeatureOptions {
   inceptionScore?: InceptionScoreOptions;
   kernelDistance?: KernelDistanceOptions;
   precisionRecall?: PrecisionRecallOptions;
+  /** Also finds what a report shows: the outputs nearest to and farthest from any real image, and the spectra. Default false. */
+  details?: boolean;
 }
 
 /** What became of one side. */
@@ -94,6 +97,8 @@ export interface DistributionReport {
   readonly outputs: SetReport;
   readonly reals?: SetReport;
   readonly warnings: readonly string[];
+  /** Where they were asked for, and the reals are images. */
+  readonly details?: SetDetails;
 }
 
 /**
@@ -122,12 +127,16 @@ export async function evaluateDistribution(
   checkOptions(metrics, reals, options);
   const sources: { output: SetSource; real?: SetSource } = { output: await openSet(outputs, options) };
   try {
-    if (reals !== undefined && metrics.some((metric) => metric !== "is")) sources.real = await openSet(reals, options);
+    const usesReals = options.details || metrics.some((metric) => metric !== "is");
+    if (reals !== undefined && usesReals) sources.real = await openSet(reals, options);
     refuseStatistics(metrics, sources);
-    return await withFeatures(metrics, options, async (features) => {
+    const needed: MetricName[] = options.details ? [...new Set([...metrics, "fid" as const])] : metrics;
+    return await withFeatures(needed, options, async (features) => {
       const output = (await features.of("output", sources.output)) as SetFeatures;
       const real = sources.real && (await features.of("real", sources.real));
-      return report(metrics, options, features, output, real, { outputs, reals });
+      const result = await report(metrics, options, features, output, real, { outputs, reals });
+      const isComparison = options.details && real !== undefined && "rows" in real;
+      return isComparison ? { ...result, details: await detailsOf(sources, output, real) } : result;
     });
   } finally {
     for (const source of [sources.output, sources.real]) if (source && "images" in source) await source.images.close();
@@ -289,16 +298,14 @@ async function chooseExtractor(
   return { extractor: chosen, outputOf: () => chosen.outputs[0] };
 }
 
-/** Rows that are in memory at a time. */
-const blockSize = 64;
-
-async function statisticsOf(rows: FeatureRows): Promise<Statistics> {
-  const moments = new Moments();
-  for (let start = 0; start < rows.count; start += blockSize) {
-    const indices = Array.from({ length: Math.min(blockSize, rows.count - start) }, (_, i) => start + i);
-    moments.update(new Tensor(await rows.read(indices), [indices.length, rows.dimension, 1, 1]));
-  }
-  return moments.statistics();
+/** The details of two sets in the features of FID. */
+async function detailsOf(sources: { output: SetSource; real?: SetSource }, output: SetFeatures, real: SetFeatures) {
+  const nameIn =
+    (source: SetSource | undefined, { indices }: SetFeatures) =>
+    (row: number) =>
+      source && "images" in source ? source.images.name(indices[row]) : "";
+  const rows = { output: output.rows("fid"), real: real.rows("fid") };
+  return setDetails(rows, { output: nameIn(sources.output, output), real: nameIn(sources.real, real) });
 }
 
 async function report(

@@ -14,6 +14,8 @@ export interface UnreadableImage {
 /** The images of a set whose features are stored, in order, and those that could not be read. */
 export interface ExtractedSet {
   readonly images: readonly StoredImage[];
+  /** The place of each of them in the set. */
+  readonly indices: readonly number[];
   readonly unreadable: readonly UnreadableImage[];
   /** How many were computed now; the others were stored already. */
   readonly computed: number;
@@ -44,6 +46,8 @@ export async function extractFeatures(
   { resizer, batch, onImage }: ExtractOptions,
 ): Promise<ExtractedSet> {
   const images: StoredImage[] = [];
+  const indices: number[] = [];
+  let index = -1;
   const unreadable: UnreadableImage[] = [];
   const limit = limiter(decoders);
   let waiting: { stored: StoredImage; image: Tensor }[] = [];
@@ -76,18 +80,20 @@ export async function extractFeatures(
   };
 
   for await (const loaded of inOrder(set.count, 2 * batch, load)) {
+    index++;
     if ("reason" in loaded) {
       unreadable.push(loaded);
       onImage?.();
       continue;
     }
     images.push(loaded.stored);
+    indices.push(index);
     if (loaded.image === undefined) onImage?.();
     else waiting.push({ stored: loaded.stored, image: loaded.image });
     if (waiting.length === batch) await flush();
   }
   await flush();
-  return { images, unreadable, computed };
+  return { images, indices, unreadable, computed };
 }
 
 /** The results of `work` for 0 to count - 1 in order, with up to `ahead` under way at a time. */

@@ -1,3 +1,4 @@
+export type { Neighbour, SetDetails } from "./details.ts";
 export {
   computeStatistics,
   type DistributionOptions,

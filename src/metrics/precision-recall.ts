@@ -57,7 +57,7 @@ export async function precisionRecall(
   refuseRows("precisionRecall", output, real, neighbours + 1);
   const radii = { output: await radiiOf(output, neighbours, block), real: await radiiOf(real, neighbours, block) };
   const covered = { output: new Uint8Array(output.count), real: new Uint8Array(real.count) };
-  await forBlocks(output, real, block, (distance, i, j) => {
+  await forDistances(output, real, block, (distance, i, j) => {
     if (distance <= radii.real[j]) covered.output[i] = 1;
     if (distance <= radii.output[i]) covered.real[j] = 1;
   });
@@ -80,7 +80,7 @@ export async function precisionRecall(
 /** The squared distance of each point to its k-th nearest other. */
 async function radiiOf(rows: FeatureRows, k: number, block: number): Promise<Float64Array> {
   const nearest = new Float64Array(rows.count * k).fill(Number.POSITIVE_INFINITY);
-  await forBlocks(rows, rows, block, (distance, i, j) => {
+  await forDistances(rows, rows, block, (distance, i, j) => {
     const last = (i + 1) * k - 1;
     if (i === j || distance >= nearest[last]) return;
     let at = last;
@@ -90,8 +90,8 @@ async function radiiOf(rows: FeatureRows, k: number, block: number): Promise<Flo
   return Float64Array.from({ length: rows.count }, (_, i) => nearest[(i + 1) * k - 1]);
 }
 
-/** Calls `visit` with the squared distance of each pair. */
-async function forBlocks(
+/** Calls `visit` with the squared distance of each pair, from products of blocks. */
+export async function forDistances(
   x: FeatureRows,
   y: FeatureRows,
   block: number,

@@ -82,6 +82,40 @@ describe("reconloss distribution", () => {
     expect(stderr).toMatch(/^failed: c.png: .*its content is no image/);
   });
 
+  it("writes a page with the nearest and farthest images and the spectra", async () => {
+    const path = join(folder, "report.html");
+    const marked = join(folder, "<b>marked");
+    await writeImage(join(marked, "copy.png"), randomTensor([1, 3, 16, 16], 100, 0, 0.8));
+    for (const i of [1, 2, 3]) await writeImage(join(marked, `${i}.png`), randomTensor([1, 3, 16, 16], i));
+    const { code, stdout } = await run(
+      "distribution",
+      marked,
+      reals,
+      "-m",
+      "is",
+      "--is-splits",
+      "2",
+      "--json",
+      "--report",
+      path,
+      ...common,
+    );
+    expect(code).toBe(0);
+    const { details } = JSON.parse(stdout);
+    // Image 0 of the reals has the pixels of copy.png.
+    expect(details.nearest[0]).toEqual({ output: "copy.png", real: "0.png", distance: 0 });
+    expect(details.farthest.at(-1).output).toBe("copy.png");
+    expect(details.spectra.output).toHaveLength(12);
+    // Four images span three axes.
+    expect(details.spectra.output[2]).toBeGreaterThan(1e-9);
+    expect(details.spectra.output[3]).toBeLessThan(1e-15);
+    const page = await readFile(path, "utf8");
+    expect(page).toContain("&lt;b&gt;marked: 4 images");
+    expect(page).not.toContain("<b>");
+    expect(page.match(/src="data:image\/webp;base64,[^"]{20,}"/g)).toHaveLength(16);
+    expect(page.match(/<path class="(output|real)"/g)).toHaveLength(2);
+  });
+
   it("refuses numbers that are none", async () => {
     await expect(run("distribution", outputs, reals, "--batch", "many")).rejects.toThrow(/whole number of at least 1/);
     await expect(run("distribution", outputs, reals, "--resize", "best")).rejects.toThrow(/Allowed choices are clean/);
