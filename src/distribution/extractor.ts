@@ -66,7 +66,7 @@ export async function inceptionExtractor({
 }: InceptionExtractorOptions = {}): Promise<Extractor> {
   const net = networks[network];
   const shapes = net.tensors(features);
-  const tensors = typeof weights === "object" ? weights : await loadWeights(network, shapes, weights);
+  const tensors = typeof weights === "object" ? weights : await loadWeights(network, weights);
   const [scale, offset] = input === "unit" ? [2, 1] : [255 / 128, 1];
   const model = buildModel({ image: ["n", 3, 299, 299] }, (o, { image }) => {
     const values = net.features(o, o.sub(o.mul(image, scale), offset), tensors, features);
@@ -94,12 +94,12 @@ export async function inceptionExtractor({
   };
 }
 
-async function loadWeights(name: string, shapes: Record<string, readonly number[]>, path?: string): Promise<StateDict> {
-  const checkpoint = await openWeights(name, { path });
+/** All tensors, also those that no wanted feature needs: the two networks differ only in the classifier's shape. */
+async function loadWeights(network: keyof typeof networks, path?: string): Promise<StateDict> {
+  const checkpoint = await openWeights(network, { path });
+  const ignore = ["num_batches_tracked", ...(network === "inception_v3" ? ["AuxLogits."] : [])];
   try {
-    return await readStateDict(checkpoint, shapes, {
-      ignore: ["num_batches_tracked", "AuxLogits.", "fc.", "Conv2d_", "Mixed_"],
-    });
+    return await readStateDict(checkpoint, networks[network].tensors(), { ignore });
   } finally {
     await checkpoint.close();
   }
