@@ -1,0 +1,4 @@
+import fc from "fast-check";
+
+// The same cases on every run, so that a failure can be seen again; FAST_CHECK_SEED=$RANDOM looks further.
+fc.configureGlobal({ seed: Number(process.env.FAST_CHECK_SEED ?? 2026) });
