@@ -121,12 +121,15 @@ let gb: v128 = f32x4.splat(0);
   const SLInverse = f32x4.div(one, SL), SCInverse = f32x4.div(one, SC), SHInverse = f32x4.div(one, SH);
   const l = f32x4.mul(dL, SLInverse), k = f32x4.mul(dC, SCInverse), t = f32x4.mul(dH, SHInverse);
 
-  // The rotation term: a bell around 275 degrees. Beyond 90 degrees from there it is below 3e-6 and counts as 0, and so it is from 0 on, where the
-  // hue's numbering starts anew.
-  const cos275 = constant(0.08715574274765814), sin275 = constant(-0.9961946980917455);
+  // The rotation term: a bell around 275 degrees. Beyond 150 degrees from there it is below 1e-15 and counts as 0 (near grey its slope is divided by
+  // the chroma, so that a nearer end would show), and so it is from 0 on, where the hue's numbering starts anew.
+  const cos275 = constant(0.08715574274765814), sin275 = constant(-0.9961946980917455), farthest = constant(-0.8660254037844387);
   const cd = multiplyAdd(c, cos275, f32x4.mul(s, sin275)), sd = f32x4.sub(f32x4.mul(s, cos275), f32x4.mul(c, sin275));
-  const within = v128.andnot(f32x4.gt(cd, zero), v128.and(f32x4.gt(c, zero), f32x4.ge(s, zero)));
-  const delta = v128.and(f32x4.mul(two, arctangent(f32x4.div(sd, f32x4.add(one, f32x4.pmax(cd, zero))))), within);
+  const within = v128.andnot(f32x4.gt(cd, farthest), v128.and(f32x4.gt(c, zero), f32x4.ge(s, zero)));
+  // tan(x / 2) and tan(x / 4), which stays below 1.
+  const halfTangent = f32x4.div(sd, f32x4.add(one, f32x4.pmax(cd, farthest)));
+  const quarterTangent = f32x4.div(halfTangent, f32x4.add(one, f32x4.sqrt(multiplyAdd(halfTangent, halfTangent, one))));
+  const delta = v128.and(f32x4.mul(constant(4), arctangent(quarterTangent)), within);
   const perWidth = constant(2.291831180523293); // 1 / 25 degrees
   const bell = v128.and(expNegative(square(f32x4.mul(delta, perWidth))), within);
   const s1 = seventh(C);
