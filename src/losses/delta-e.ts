@@ -37,7 +37,9 @@ function deltaE94<T>(o: Ops<T>, output: T, target: T): T {
   const [x, y] = [colour(o, output), colour(o, target)];
   const dL2 = o.square(o.sub(x.L, y.L));
   const dC2 = o.square(o.sub(x.C, y.C));
-  const dH2 = o.relu(o.sub(o.add(o.square(o.sub(x.a, y.a)), o.square(o.sub(x.b, y.b))), dC2));
+  const hueSquare = o.sub(o.add(o.square(o.sub(x.a, y.a)), o.square(o.sub(x.b, y.b))), dC2);
+  // A grey has no hue: there the difference is 0 but for rounding, which must not decide whether it has a gradient.
+  const dH2 = o.where(o.greater(o.mul(x.C, y.C), 0), o.relu(hueSquare), 0);
   const scale = (k: number) => o.square(o.add(o.mul(y.C, k), 1));
   return o.root(o.add(dL2, o.add(o.div(dC2, scale(0.045)), o.div(dH2, scale(0.015)))));
 }
