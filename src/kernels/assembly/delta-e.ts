@@ -217,25 +217,25 @@ let gb: v128 = f32x4.splat(0);
 
 // @ts-ignore: decorator
 @inline function run(
-  kind: i32, withGrad: bool, x: usize, y: usize, stride: i32, count: i32, grey: bool, range: f32,
+  kind: i32, withGrad: bool, x: usize, y: usize, stride: i32, count: i32, grey: bool, range: f64,
   grad: usize, gradScale: f32, map: usize, scratch: usize,
 ): f64 {
   const zero = constant(0), one = constant(1);
   const plane: usize = grey ? 0 : <usize>stride << 2;
   const out = scratch, target = scratch + LAB_BYTES;
-  const perRange = f32x4.splat(1 / range);
-  const scale = f32x4.splat(gradScale / range);
+  const white = f32x4.splat(<f32>range), perRange = f64x2.splat(1 / range);
+  const scale = f32x4.splat(gradScale / <f32>range);
   let total = f64x2.splat(0);
   const end = <usize>count << 2;
   for (let i: usize = 0; i < end; i += 16) {
-    const r = f32x4.mul(v128.load(x + i), perRange);
-    const g = f32x4.mul(v128.load(x + plane + i), perRange);
-    const b = f32x4.mul(v128.load(x + 2 * plane + i), perRange);
-    const r1 = f32x4.mul(v128.load(y + i), perRange);
-    const g1 = f32x4.mul(v128.load(y + plane + i), perRange);
-    const b1 = f32x4.mul(v128.load(y + 2 * plane + i), perRange);
-    toLab(limit(r), limit(g), limit(b), out, withGrad);
-    toLab(limit(r1), limit(g1), limit(b1), target, false);
+    const r = v128.load(x + i);
+    const g = v128.load(x + plane + i);
+    const b = v128.load(x + 2 * plane + i);
+    const r1 = v128.load(y + i);
+    const g1 = v128.load(y + plane + i);
+    const b1 = v128.load(y + 2 * plane + i);
+    toLab(limit(r, white), limit(g, white), limit(b, white), perRange, out, withGrad);
+    toLab(limit(r1, white), limit(g1, white), limit(b1, white), perRange, target, false);
     const dL = difference32(out, target), da = difference32(out + 32, target + 32), db = difference32(out + 64, target + 64);
     let value: v128, factor: v128;
     if (kind == CIE76 || kind == LAB_MSE) {
@@ -265,7 +265,7 @@ let gb: v128 = f32x4.splat(0);
     if (withGrad) {
       const chain = f32x4.mul(factor, scale);
       labToRgbGradient(f32x4.mul(gL, chain), f32x4.mul(ga, chain), f32x4.mul(gb, chain), out);
-      const red = v128.and(redGradient(), inside(r)), green = v128.and(greenGradient(), inside(g)), blue = v128.and(blueGradient(), inside(b));
+      const red = v128.and(redGradient(), inside(r, white)), green = v128.and(greenGradient(), inside(g, white)), blue = v128.and(blueGradient(), inside(b, white));
       if (grey) {
         v128.store(grad + i, f32x4.add(red, f32x4.add(green, blue)));
       } else {
@@ -281,13 +281,13 @@ let gb: v128 = f32x4.splat(0);
 }
 
 // @ts-ignore: decorator
-@inline function limit(x: v128): v128 {
-  return f32x4.pmin(constant(1), f32x4.pmax(constant(0), x));
+@inline function limit(x: v128, white: v128): v128 {
+  return f32x4.pmin(white, f32x4.pmax(constant(0), x));
 }
 
 // @ts-ignore: decorator
-@inline function inside(x: v128): v128 {
-  return v128.and(f32x4.ge(x, constant(0)), f32x4.le(x, constant(1)));
+@inline function inside(x: v128, white: v128): v128 {
+  return v128.and(f32x4.ge(x, constant(0)), f32x4.le(x, white));
 }
 
 /**
@@ -296,7 +296,7 @@ let gb: v128 = f32x4.splat(0);
  * pixel's difference to `map`, where these are not 0. `scratch`: 576 bytes. Touches up to 3 floats beyond the end of each plane.
  */
 export function deltaE(
-  kind: i32, x: usize, y: usize, stride: i32, count: i32, grey: bool, range: f32,
+  kind: i32, x: usize, y: usize, stride: i32, count: i32, grey: bool, range: f64,
   grad: usize, gradScale: f32, map: usize, scratch: usize,
 ): f64 {
   const withGrad = grad != 0;

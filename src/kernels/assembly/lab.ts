@@ -60,13 +60,19 @@ export function labConfigure(linear: usize, root: usize): void {
   return v128.bitselect(value, f64x2.mul(x, flat), curved);
 }
 
+/** Samples divided by what white is, in float64: near white and grey a float32 quotient would turn the hue. */
+// @ts-ignore: decorator
+@inline function unit(samples: v128, perRange: v128): v128 {
+  return f64x2.pmin(f64x2.splat(1), f64x2.mul(f64x2.promote_low_f32x4(samples), perRange));
+}
+
 /**
  * Four samples made linear (IEC 61966-2-1), stored as four float64 at `to`; their derivatives, where `slope` is not 0, as four float64 there.
  */
 // @ts-ignore: decorator
-@inline function linear(x: v128, to: usize, slope: usize): void {
-  v128.store(to, linearHalf(f64x2.promote_low_f32x4(x), slope));
-  v128.store(to + 16, linearHalf(f64x2.promote_low_f32x4(highHalf(x)), slope ? slope + 16 : 0));
+@inline function linear(x: v128, perRange: v128, to: usize, slope: usize): void {
+  v128.store(to, linearHalf(unit(x, perRange), slope));
+  v128.store(to + 16, linearHalf(unit(highHalf(x), perRange), slope ? slope + 16 : 0));
 }
 
 /** CIE's f of two values, stored at `to`; derivatives at `slope`, unless that is 0. */
@@ -95,14 +101,14 @@ export function labConfigure(linear: usize, root: usize): void {
 export const LAB_BYTES: usize = 9 * 32;
 
 /**
- * Four pixels to Lab: at `out`, four float64 each of L, a and b; with `withSlopes` followed by the derivatives of linearisation (R, G, B) and of f
+ * Four pixels, samples from 0 to 1 / `perRange` (two float64), to Lab: at `out`, four float64 each of L, a and b; with `withSlopes` followed by the derivatives of linearisation (R, G, B) and of f
  * (X, Y, Z).
  */
 // @ts-ignore: decorator
-@inline export function toLab(red: v128, green: v128, blue: v128, out: usize, withSlopes: bool): void {
-  linear(red, out, withSlopes ? out + 96 : 0);
-  linear(green, out + 32, withSlopes ? out + 128 : 0);
-  linear(blue, out + 64, withSlopes ? out + 160 : 0);
+@inline export function toLab(red: v128, green: v128, blue: v128, perRange: v128, out: usize, withSlopes: bool): void {
+  linear(red, perRange, out, withSlopes ? out + 96 : 0);
+  linear(green, perRange, out + 32, withSlopes ? out + 128 : 0);
+  linear(blue, perRange, out + 64, withSlopes ? out + 160 : 0);
   const r0 = v128.load(out), r1 = v128.load(out + 16);
   const g0 = v128.load(out + 32), g1 = v128.load(out + 48);
   const b0 = v128.load(out + 64), b1 = v128.load(out + 80);
