@@ -148,8 +148,12 @@ function printNotes({ notes, pairs }: Comparison, terminal: Terminal): void {
   for (const group of groups.values()) {
     const [{ kind, name, loss, text }] = group;
     const of = `${group.length} of ${pairs.length} pairs`;
-    const said = kind === "left-out" ? `${loss} is left out of ${of}: ${text} (${name})` : `in ${of}, the ${text}`;
-    tell(terminal, "yellow", "note:", said);
+    const said = {
+      "left-out": `${loss} is left out of ${of}: ${text} (${name})`,
+      "grey-as-colour": `in ${of}, the ${text}`,
+      tiled: `in ${of}, ${text}`,
+    };
+    tell(terminal, "yellow", "note:", said[kind]);
   }
 }
 

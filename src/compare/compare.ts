@@ -66,9 +66,13 @@ async function measurePair(pair: ImagePair, losses: readonly Loss[], loaded: Loa
   const scores: Record<string, number> = {};
   for (const loss of losses) {
     try {
-      const { value, score, map } = await measure(loss, images, { map: options.maps });
+      const { value, score, map, tiles } = await measure(loss, images, { map: options.maps });
       values[loss.spec] = value;
       if (score !== undefined) scores[loss.spec] = score;
+      if (tiles !== undefined) {
+        const text = `${loss.spec} was computed in ${tiles} tiles, the image being too large to be computed at once`;
+        outcome.notes.push({ kind: "tiled", name, loss: loss.spec, text });
+      }
       if (map) outcome.maps[loss.spec] = map as Tensor;
     } catch (error) {
       const text = messageOf(error);
@@ -84,7 +88,7 @@ async function measurePair(pair: ImagePair, losses: readonly Loss[], loaded: Loa
 /**
  * Compares pairs of image files; outcomes come in the order of the pairs. Some pairs are in work at a time, so that files are decoded while others
  * are computed, and no more than those are in memory. What is wrong with a pair is in its outcome and does not stop the others. A grey image against a colour image counts as three equal
- * channels, with a note.
+ * channels, with a note; so is a loss whose value was put together from tiles because the image is too large to be computed at once.
  *
  * @throws {ReconlossError} `missing-dependency`, `missing-weights`, `download` or `checkpoint`, from which no pair would be spared
  * @example

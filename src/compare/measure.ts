@@ -41,10 +41,12 @@ export interface Measurement {
   /** The score before it is said, where those are what is averaged. */
   score?: number;
   map?: Tensor;
+  /** In how many tiles it was computed, where not at once. */
+  tiles?: number;
 }
 
 /** Computes one loss of one pair. */
 export async function measure(loss: Loss, { output, target }: Images, wants: { map?: boolean }): Promise<Measurement> {
-  const { value, scores, map } = await loss.evaluate(output, target, { map: wants.map === true && loss.hasMap });
-  return { value, map, ...(loss.definition?.poolScores ? { score: scores[0] } : {}) };
+  const { value, scores, map, tiles } = await loss.evaluate(output, target, { map: wants.map === true && loss.hasMap });
+  return { value, map, tiles, ...(loss.definition?.poolScores ? { score: scores[0] } : {}) };
 }

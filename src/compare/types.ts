@@ -33,10 +33,10 @@ export interface Failure {
 
 /** Something that a reader of the numbers should know, though nothing failed. */
 export interface Note {
-  kind: "grey-as-colour" | "left-out";
+  kind: "grey-as-colour" | "left-out" | "tiled";
   /** Name of the pair. */
   name: string;
-  /** Specification of the loss that was left out. */
+  /** Specification of the loss that was left out or computed in tiles. */
   loss?: string;
   text: string;
 }

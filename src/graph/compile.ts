@@ -77,12 +77,23 @@ export async function compile<Name extends string, Output extends string>(
   return { run: (tensors) => runSession(session, tensors) as Promise<Record<Output, ProgramOutput>> };
 }
 
+let lastRun: Promise<void> = Promise.resolve();
+
+/** Starts when everything before it has ended: one run uses all cores already, and several at once would need the memory of all of them. */
+function inTurn<R>(run: () => Promise<R>): Promise<R> {
+  const result = lastRun.then(run);
+  const ended = () => {};
+  lastRun = result.then(ended, ended);
+  return result;
+}
+
+/** Runs a session; in a process, one runs at a time. */
 async function runSession(session: InferenceSession, inputs: Readonly<Record<string, Tensor>>) {
   const { Tensor: OrtTensor } = await loadRuntime();
   const feeds = Object.fromEntries(
     session.inputNames.map((name) => [name, new OrtTensor("float32", inputs[name].data, inputs[name].shape)]),
   );
-  const results = await session.run(feeds).catch((cause: unknown) => {
+  const results = await inTurn(() => session.run(feeds)).catch((cause: unknown) => {
     const shapes = session.inputNames.map((name) => `${name} ${formatShape(inputs[name].shape)}`).join(", ");
     throw new ReconlossError("shape", `the graph cannot run on ${shapes}: ${(cause as Error).message}`, { cause });
   });

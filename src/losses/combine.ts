@@ -47,9 +47,11 @@ class WeightedLoss extends BaseLoss implements Loss {
     let perImage: Float64Array | undefined;
     let grad: Float32Array | undefined;
     const terms: Record<string, number> = {};
+    let tiles = 0;
     for (const [weight, loss] of this.#terms) {
       const term = await loss.evaluate(output, target, { grad: wants.grad }, options);
       terms[loss.spec] = minimised(loss, term.value);
+      tiles = Math.max(tiles, term.tiles ?? 0);
       value += weight * terms[loss.spec];
       perImage ??= new Float64Array(term.perImage.length);
       for (const [image, score] of term.perImage.entries()) perImage[image] += weight * minimised(loss, score);
@@ -62,6 +64,7 @@ class WeightedLoss extends BaseLoss implements Loss {
       perImage: perImage as Float64Array,
       scores: perImage as Float64Array,
       terms,
+      ...(tiles > 0 ? { tiles } : {}),
       ...(grad ? { grad: new Tensor(grad, output.shape) } : {}),
     };
   }

@@ -1,5 +1,6 @@
 import type { Ops } from "../graph/ops.ts";
 import type { KernelSpec } from "../kernels/index.ts";
+import type { Network } from "../nets/network.ts";
 import type { Tensor } from "../tensor.ts";
 import type { ImageOptions } from "./image-options.ts";
 
@@ -26,6 +27,17 @@ export interface KernelPath {
   scale?: number;
 }
 
+/** A score that is a sum of means over the positions of a network's layers, so that images too large to be computed at once can be put together from tiles. */
+export interface TiledScore {
+  /** The most pixels that are computed at once. */
+  pixelsAtOnce: number;
+  network: Network;
+  /** The layers; each is also the name of a term. */
+  taps: readonly string[];
+  /** For each tap what is averaged over its positions and then added up: [n, 1, h, w] in the layer's size. */
+  places<T>(o: Ops<T>, images: Images<T>): readonly T[];
+}
+
 /** A loss as mathematics: pure functions over `Ops`, from which every backend takes values and gradients. */
 export interface Definition {
   /** The names of the weights that {@link prepare} will look for on this machine, or download. */
@@ -48,6 +60,8 @@ export interface Definition {
   weighable?: boolean;
   /** A fused kernel that computes the same scores, where there is one; images that are weighed never take it. */
   kernel?: KernelPath;
+  /** How values, without gradients or maps, of images too large to be computed at once are put together. */
+  tiles?: TiledScore;
   /** Whether the mathematics depends on the height and width, so that each size is compiled by itself. */
   bySize?: boolean;
 }
@@ -74,4 +88,6 @@ export interface Evaluation {
   map?: Tensor;
   /** For a sum: the value of each term as it enters the sum, before its weight, by specification. For a network: the value of each layer. */
   terms?: Readonly<Record<string, number>>;
+  /** In how many tiles each image was computed; absent where images were computed at once. For a sum: the most of any term. */
+  tiles?: number;
 }

@@ -68,7 +68,7 @@ const programsKept = 8;
 const programs = new WeakMap<Definition, Map<string, Promise<CompiledProgram>>>();
 
 /** The program of a definition under this name on the current device, made if it is not there. */
-function programFor(
+export function programFor(
   definition: Definition,
   name: string,
   make: () => Promise<CompiledProgram>,
@@ -86,7 +86,7 @@ function programFor(
 }
 
 /** The dims of a batch of images: height and width by number only where the mathematics depends on them. */
-function imageDims(definition: Definition, { shape: [, c, h, w] }: Tensor): InputDims {
+export function imageDims(definition: Definition, { shape: [, c, h, w] }: Tensor): InputDims {
   return definition.bySize ? ["n", c, h, w] : ["n", c, "h", "w"];
 }
 

@@ -5,6 +5,7 @@ import { checkShapes, checkValues, checkWeight } from "./checks.ts";
 import type { Definition, Evaluation, Wants } from "./definition.ts";
 import { evaluateGraph, targetFeatures } from "./evaluate.ts";
 import { evaluateKernel } from "./evaluate-kernel.ts";
+import { evaluateTiles, isTooLarge } from "./evaluate-tiles.ts";
 import { type OptionsOf, type OptionValue, resolveOptions, type Schema } from "./options.ts";
 import { PreparedTarget, type Target, targetTensor } from "./prepared-target.ts";
 
@@ -203,12 +204,16 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
     this.#checkShapes(output, compared);
     const check = (known?: NotedExtremes) => checkValues(this.name, output, compared, this.#range, known);
     if (weight !== undefined) checkWeight(this.name, output, weight, this.definition);
-    const { kernel } = this.definition;
+    const { kernel, tiles } = this.definition;
     if (kernel && weight === undefined) {
       return evaluateKernel(this.definition, kernel, { output, target: compared }, wants, check);
     }
     check();
     const features = target instanceof PreparedTarget ? target.features.get(this.definition) : undefined;
+    const valueOnly = !wants.grad && !wants.map && weight === undefined && features === undefined;
+    if (tiles && valueOnly && isTooLarge(output, tiles)) {
+      return evaluateTiles(this.definition, tiles, { output, target: compared });
+    }
     const images = { output, target: compared, weight, targetFeatures: features };
     return evaluateGraph(this.definition, images, wants);
   }

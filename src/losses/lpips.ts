@@ -12,6 +12,7 @@ import {
   imageRange,
   LazyWeights,
   loadWeights,
+  pixelsAtOnce,
   rangeOptions,
   refuseForNetwork,
   toUnitColour,
@@ -136,6 +137,12 @@ export const lpips = defineLoss({
       targetFeatures: features,
       score: (o, images) => layers(o, images).reduce((sum, layer) => o.add(sum, layer)),
       terms: (o, images) => Object.fromEntries(layers(o, images).map((value, layer) => [taps[layer], value])),
+      tiles: {
+        pixelsAtOnce: pixelsAtOnce[network.name],
+        network,
+        taps,
+        places: (o, images) => differences(o, images).map((x, layer) => weigh(o, x, layer)),
+      },
       map: (o, images) =>
         differences(o, images)
           .map((x, layer) => o.resize(weigh(o, x, layer), images.output))

@@ -12,6 +12,7 @@ import {
   imageRange,
   LazyWeights,
   loadWeights,
+  pixelsAtOnce,
   rangeOptions,
   refuseForNetwork,
   toUnitColour,
@@ -63,7 +64,7 @@ function toNetwork<T>(o: Ops<T>, unit: T, input: "imagenet" | "caffe" | "unit"):
   return normalise(o, o.flip(unit, "c"), statistics);
 }
 
-/** The distance of two batches of features or Gram matrices, per image. */
+/** The distance of two batches of features or Gram matrices, per image, or per position where `mean` is over channels. */
 const distances = {
   l1: <T>(o: Ops<T>, a: T, b: T, mean: (x: T) => T) => mean(o.abs(o.sub(a, b))),
   mse: <T>(o: Ops<T>, a: T, b: T, mean: (x: T) => T) => mean(o.square(o.sub(a, b))),
@@ -183,6 +184,17 @@ export const perceptual = defineLoss({
       };
       return [...content.map(at), ...style.map((tap) => gramOf(o, at(tap)))];
     };
+    const overChannels = <T>(o: Ops<T>, x: T) => (reduction === "channel-sum" ? o.sum(x, "c") : o.mean(x, "c"));
+    const places = <T>(o: Ops<T>, images: Images<T>): T[] => {
+      const [outputs, targets] = [features(o, images.output), features(o, images.target)];
+      return content.map(({ weight }, index) =>
+        o.mul(
+          distances[criterion](o, outputs[index], targets[index], (x) => overChannels(o, x)),
+          weight,
+        ),
+      );
+    };
+    const tileable = style.length === 0 && criterion !== "frobenius" && resize === 0;
     const terms = <T>(o: Ops<T>, images: Images<T>): [string, T][] => {
       const targets = images.targetFeatures ?? features(o, images.target);
       const outputs = features(o, images.output);
@@ -199,6 +211,9 @@ export const perceptual = defineLoss({
       prepare: () => weights.prepare(),
       bySize: resize > 0,
       targetFeatures: features,
+      ...(tileable
+        ? { tiles: { pixelsAtOnce: pixelsAtOnce[net], network, taps: content.map(({ tap }) => tap), places } }
+        : {}),
       score: (o, images) =>
         terms(o, images)
           .map(([, value]) => value)

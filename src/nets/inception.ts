@@ -1,7 +1,7 @@
 import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
 import type { StateDict, TensorShapes, WeightTensor } from "../weights/index.ts";
-import { type Layer, maxPool, sequence } from "./layers.ts";
+import { type Layer, maxPool, sequence, windowOfAll } from "./layers.ts";
 import { Network } from "./network.ts";
 
 type Size = readonly [h: number, w: number];
@@ -45,12 +45,16 @@ function unit(
 ): Layer {
   const [kh, kw] = typeof kernel === "number" ? [kernel, kernel] : kernel;
   const shape = [outputs, inputs, kh, kw] as const;
-  const tall = typeof padding === "number" ? padding : padding[0];
+  const [tall, wide] = typeof padding === "number" ? [padding, padding] : padding;
   return {
     tensors: {
       [`${name}.conv.weight`]: shape,
       ...Object.fromEntries(batchNormParts.map((part) => [`${name}.bn.${part}`, [outputs]])),
     },
+    window: windowOfAll([
+      { kernel: kh, stride, padding: tall },
+      { kernel: kw, stride, padding: wide },
+    ]),
     apply: (o, x, weights) => {
       const { weight, bias } = fold(weights, name);
       const convolved = o.conv2d(x, o.constant(weight, shape), { stride, padding });
@@ -64,6 +68,7 @@ function unit(
 function parallel(branches: readonly Layer[]): Layer {
   return {
     tensors: Object.assign({}, ...branches.map(({ tensors }) => tensors)),
+    window: windowOfAll(branches.map(({ window }) => window)),
     apply: (o, x, weights) => o.concat(branches.map((branch) => branch.apply(o, x, weights))),
     size: (before) => branches[0].size(before),
   };
@@ -71,7 +76,7 @@ function parallel(branches: readonly Layer[]): Layer {
 
 /** A pool over 3x3 pixels that keeps the size. */
 function samePool(apply: <T>(o: Ops<T>, x: T) => T): Layer {
-  return { tensors: {}, apply, size: (before) => before };
+  return { tensors: {}, window: { kernel: 3, stride: 1, padding: 1 }, apply, size: (before) => before };
 }
 
 const sameMax = samePool((o, x) => o.maxPool(x, 3, { stride: 1, padding: 1 }));

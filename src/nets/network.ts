@@ -1,7 +1,7 @@
 import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
 import type { StateDict, TensorShapes } from "../weights/index.ts";
-import type { Layer } from "./layers.ts";
+import { type Layer, sequence } from "./layers.ts";
 
 /**
  * A convolutional network whose values can be looked at after every layer, under that layer's tap name.
@@ -33,6 +33,11 @@ export class Network {
   /** The names and shapes of the tensors that these taps need. */
   tensors(taps: readonly string[]): TensorShapes {
     return Object.assign({}, ...this.#upTo(taps).map(([, { tensors }]) => tensors));
+  }
+
+  /** The network up to a tap, as one layer. */
+  layer(tap: string): Layer {
+    return sequence(this.#upTo([tap]).map(([, layer]) => layer));
   }
 
   /** The smallest height and width of an image that leaves something at each of these taps. */

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type Comparison, decimalsFor, formatNumber, type PairResult } from "../compare/index.ts";
+import { type Comparison, decimalsFor, formatNumber, type Note, type PairResult } from "../compare/index.ts";
 import { type Loss, lossFactories } from "../losses/index.ts";
 import { distribution, type Link, mostDots } from "./chart.ts";
 import { client, type PageData } from "./client.ts";
@@ -192,11 +192,17 @@ function tableSection(page: Page): Content {
 }
 
 function failedSection({ failed, notes }: Comparison): Content {
-  const kinds = new Map(notes.map(({ kind, loss, text }) => [`${kind} ${loss ?? text}`, { kind, loss, text }]));
-  const count = (key: string) => notes.filter(({ kind, loss, text }) => `${kind} ${loss ?? text}` === key).length;
+  const keyOf = ({ kind, loss, text }: Note) => (kind === "left-out" ? `${kind} ${loss}` : text);
+  const kinds = new Map(notes.map((note) => [keyOf(note), note]));
+  const count = (key: string) => notes.filter((note) => keyOf(note) === key).length;
   const said = Array.from(kinds, ([key, { kind, loss, text }]) => {
     const of = count(key) === 1 ? "1 pair" : `${count(key)} pairs`;
-    return html`<li>${kind === "left-out" ? `${loss} is left out of ${of}: ${text}` : `In ${of}, the ${text}.`}</li>`;
+    const words = {
+      "left-out": `${loss} is left out of ${of}: ${text}`,
+      "grey-as-colour": `In ${of}, the ${text}.`,
+      tiled: `In ${of}, ${text}.`,
+    };
+    return html`<li>${words[kind]}</li>`;
   });
   const failures = failed.map(
     ({ output, target, loss, error }) =>

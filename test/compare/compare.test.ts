@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { comparePairs, type Outcome, summarise } from "../../src/compare/index.ts";
 import { type ImagePair, writeImage } from "../../src/image/index.ts";
-import { parseLosses } from "../../src/losses/index.ts";
+import { lpips, parseLosses } from "../../src/losses/index.ts";
 import { Tensor } from "../../src/tensor.ts";
 import { temporaryFolder } from "../folder.ts";
+import { seededLpips } from "../networks.ts";
 import { randomTensor } from "../random.ts";
 
 const folder = await temporaryFolder();
@@ -73,6 +74,17 @@ describe("comparePairs", () => {
     expect(b.result?.values.l1).toBeCloseTo(0.2, 6);
     expect(a.notes.map(({ text }) => text)).toEqual(["output is grey and was compared as three equal channels"]);
     expect(b.notes.map(({ text }) => text)).toEqual(["target is grey and was compared as three equal channels"]);
+  });
+
+  it("notes that a loss was computed in tiles", async () => {
+    const pair = await pairOf(randomTensor([1, 3, 48, 661], 1), randomTensor([1, 3, 48, 661], 2));
+    const loss = lpips({ net: "squeeze" }, seededLpips("squeeze"));
+    loss.definition!.tiles!.pixelsAtOnce = 48 * 430;
+    for await (const { result, notes } of comparePairs([pair], [loss])) {
+      expect(result?.values[loss.spec]).toBeGreaterThan(0);
+      const text = "lpips(net=squeeze) was computed in 3 tiles, the image being too large to be computed at once";
+      expect(notes).toEqual([{ kind: "tiled", name: pair.name, loss: "lpips(net=squeeze)", text }]);
+    }
   });
 
   it("keeps the other losses of a pair when one refuses it", async () => {

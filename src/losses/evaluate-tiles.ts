@@ -1,0 +1,171 @@
+import { compile } from "../graph/compile.ts";
+import { reference } from "../graph/reference.ts";
+import type { Window } from "../nets/layers.ts";
+import { Tensor } from "../tensor.ts";
+import type { Definition, Evaluation, Images, TiledScore } from "./definition.ts";
+import { imageDims, poolScores, programFor } from "./evaluate.ts";
+
+/** Whether a batch has more pixels than are computed at once. */
+export function isTooLarge({ shape: [n, , h, w] }: Tensor, { pixelsAtOnce }: TiledScore): boolean {
+  return n * h * w > pixelsAtOnce;
+}
+
+/** Part of an axis of an image, in pixels: what counts, and what has to be read for it; ends are exclusive. */
+export interface Span {
+  start: number;
+  end: number;
+  readStart: number;
+  readEnd: number;
+}
+
+/** Part of an image. */
+export interface Tile {
+  rows: Span;
+  columns: Span;
+}
+
+/** How an axis can be cut so that every position of every layer is computed as it is in the whole image. */
+interface Cutting {
+  /** Starts of parts are multiples of it, as are starts of what is read: the strides of all layers divide it. */
+  step: number;
+  /** The fewest pixels of a part: something is left at each layer, and the overlap is no longer than the part. */
+  least: number;
+  /** What is read before and after a part. */
+  before: number;
+  after: number;
+}
+
+function roundUp(x: number, step: number): number {
+  return Math.ceil(x / step) * step;
+}
+
+function cuttingOf(windows: readonly Window[], leastSize: number): Cutting {
+  const step = Math.max(...windows.map(({ stride }) => stride));
+  const before = roundUp(Math.max(...windows.map(({ padding }) => padding)), step);
+  const after = Math.max(...windows.map(({ kernel, stride, padding }) => kernel - stride - padding), 0);
+  return { step, least: roundUp(Math.max(leastSize, before + after), step), before, after };
+}
+
+/** An axis cut into `count` parts of about the same size. */
+function spans(size: number, count: number, { step, before, after }: Cutting): Span[] {
+  const cut = (index: number) =>
+    index === count ? size : step * Math.floor((index * Math.floor(size / step)) / count);
+  return Array.from({ length: count }, (_, index) => {
+    const [start, end] = [cut(index), cut(index + 1)];
+    return { start, end, readStart: Math.max(0, start - before), readEnd: Math.min(size, end + after) };
+  });
+}
+
+const readSize = ({ readStart, readEnd }: Span) => readEnd - readStart;
+
+/** What an axis cut into `count` parts reads: by the longest part, at most, and by all together. */
+function reads(size: number, count: number, { step, before, after }: Cutting) {
+  const overlap = before + after;
+  const longest = Math.ceil(Math.floor(size / step) / count) * step + (size % step) + overlap;
+  return { count, longest: Math.min(size, longest), total: size + (count - 1) * overlap };
+}
+
+/**
+ * An image cut into tiles that read no more than `pixels` each, with the fewest pixels read in all; where no tiles are so small, the smallest there are.
+ *
+ * @param layers - the windows of all layers that count
+ * @param leastSize - the fewest pixels that leave something at each layer
+ */
+export function tilesOf(
+  height: number,
+  width: number,
+  pixels: number,
+  layers: readonly Window[],
+  leastSize: number,
+): Tile[] {
+  const cutting = cuttingOf(layers, leastSize);
+  const cuts = (size: number) =>
+    Array.from({ length: Math.max(1, Math.floor(size / cutting.least)) }, (_, index) =>
+      reads(size, index + 1, cutting),
+    );
+  const [down, across] = [cuts(height), cuts(width)];
+  let best = { rows: down.length, columns: across.length, read: Number.POSITIVE_INFINITY };
+  for (const rows of down) {
+    // The fewest columns that fit read the least.
+    const columns = across.find(({ longest }) => longest * rows.longest <= pixels);
+    if (columns === undefined) continue;
+    const read = rows.total * columns.total;
+    if (read < best.read) best = { rows: rows.count, columns: columns.count, read };
+  }
+  const columnSpans = spans(width, best.columns, cutting);
+  return spans(height, best.rows, cutting).flatMap((rows) => columnSpans.map((columns) => ({ rows, columns })));
+}
+
+/** What a tile reads of an image. */
+function cutOut({ data, shape: [, c, h, w] }: Tensor, { rows, columns }: Tile): Tensor {
+  const [height, width] = [readSize(rows), readSize(columns)];
+  const part = new Float32Array(c * height * width);
+  for (let channel = 0; channel < c; channel++) {
+    for (let row = 0; row < height; row++) {
+      const from = (channel * h + rows.readStart + row) * w;
+      part.set(data.subarray(from + columns.readStart, from + columns.readEnd), (channel * height + row) * width);
+    }
+  }
+  return new Tensor(part, [1, c, height, width]);
+}
+
+/** The positions of a layer that belong to a span, counted from where the span is read. */
+function ownPositions({ start, end, readStart }: Span, size: number, layerSize: number, stride: number) {
+  const last = end === size ? layerSize : Math.min(end / stride, layerSize);
+  return [start / stride - readStart / stride, last - readStart / stride] as const;
+}
+
+/**
+ * Evaluates a definition's values image by image and tile by tile. The tiles overlap by what the network sees, and of each the positions that belong to
+ * it are added up in float64, so that the values are those of the whole images up to the rounding of float32.
+ */
+export async function evaluateTiles(
+  definition: Definition,
+  { pixelsAtOnce, network, taps, places }: TiledScore,
+  { output, target }: Images<Tensor>,
+): Promise<Evaluation> {
+  const dims = imageDims(definition, output);
+  const program = await programFor(definition, `tiles ${JSON.stringify(dims)}`, async () => {
+    await definition.prepare?.();
+    return compile<string, string>({ output: dims, target: dims }, (o, images) =>
+      Object.fromEntries(places(o, { output: images.output, target: images.target }).map((x, i) => [taps[i], x])),
+    );
+  });
+  const [n, , h, w] = output.shape;
+  const layers = taps.map((tap) => network.layer(tap));
+  const tiles = tilesOf(
+    h,
+    w,
+    pixelsAtOnce,
+    layers.map(({ window }) => window),
+    network.leastSize(taps),
+  );
+  const scores = new Float64Array(n);
+  const terms = Object.fromEntries(taps.map((tap) => [tap, 0]));
+  for (let image = 0; image < n; image++) {
+    const [a, b] = [output.image(image), target.image(image)];
+    for (const tile of tiles) {
+      const parts = await program.run({ output: cutOut(a, tile), target: cutOut(b, tile) });
+      for (const [index, { size, window }] of layers.entries()) {
+        const { data, shape } = parts[taps[index]];
+        const [top, bottom] = ownPositions(tile.rows, h, size(h), window.stride);
+        const [left, right] = ownPositions(tile.columns, w, size(w), window.stride);
+        let sum = 0;
+        for (let row = top; row < bottom; row++) {
+          for (let column = left; column < right; column++) sum += data[row * shape[3] + column];
+        }
+        const contribution = sum / (size(h) * size(w));
+        scores[image] += contribution;
+        terms[taps[index]] += contribution / n;
+      }
+    }
+  }
+  const batch = { data: scores, shape: [n, 1, 1, 1] as const };
+  return {
+    value: poolScores(reference, definition, batch).data[0],
+    perImage: Float64Array.from((definition.say?.(reference, batch) ?? batch).data),
+    scores,
+    terms,
+    ...(tiles.length > 1 ? { tiles: tiles.length } : {}),
+  };
+}

@@ -1,0 +1,35 @@
+import { describe, expect, it, vi } from "vitest";
+import { compile } from "../../src/graph/compile.ts";
+import { type InferenceSession, loadRuntime } from "../../src/graph/runtime.ts";
+import { Tensor } from "../../src/tensor.ts";
+
+describe("programs that are started at once", () => {
+  it("run one at a time, and one that fails does not hold up the others", async () => {
+    const program = await compile({ a: ["n", 1, "h", "w"], b: ["n", 1, "h", "w"] }, (o, { a, b }) => ({
+      sum: o.sum(o.add(a, b), "chw"),
+    }));
+    const square = (size: number) => Tensor.full([1, 1, size, size], 1);
+    // The types hide that it is a class.
+    const { prototype } = (await loadRuntime()).InferenceSession as unknown as { prototype: InferenceSession };
+    const run = prototype.run as (...given: unknown[]) => ReturnType<InferenceSession["run"]>;
+    let running = 0;
+    let most = 0;
+    const spy = vi.spyOn(prototype, "run").mockImplementation(async function (this: object, ...given: unknown[]) {
+      most = Math.max(most, ++running);
+      try {
+        return await run.apply(this, given);
+      } finally {
+        running--;
+      }
+    });
+    try {
+      const runs = [4, 2, 4, 4].map((size) => program.run({ a: square(4), b: square(size) }));
+      const settled = await Promise.allSettled(runs);
+      expect(settled.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled", "fulfilled"]);
+      expect(spy).toHaveBeenCalledTimes(4);
+      expect(most).toBe(1);
+    } finally {
+      spy.mockRestore();
+    }
+  });
+});
