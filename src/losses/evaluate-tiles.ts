@@ -117,7 +117,8 @@ function ownPositions({ start, end, readStart }: Span, size: number, layerSize: 
 
 /**
  * Evaluates a definition's values image by image and tile by tile. The tiles overlap by what the network sees, and of each the positions that belong to
- * it are added up in float64, so that the values are those of the whole images up to the rounding of float32.
+ * it are added up in float64, so that the values are those of the whole images up to the rounding of float32: at once, positions are
+ * added up in float32, which at millions of them is the coarser of the two.
  */
 export async function evaluateTiles(
   definition: Definition,

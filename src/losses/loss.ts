@@ -210,6 +210,7 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
     }
     check();
     const features = target instanceof PreparedTarget ? target.features.get(this.definition) : undefined;
+    // A prepared target has the features of the whole image in memory already.
     const valueOnly = !wants.grad && !wants.map && weight === undefined && features === undefined;
     if (tiles && valueOnly && isTooLarge(output, tiles)) {
       return evaluateTiles(this.definition, tiles, { output, target: compared });

@@ -76,6 +76,9 @@ export interface LpipsResources {
  * `version` 0.1, or 0.0 without its input scaling; `heads=false` sums the channels unweighted, the original's `lpips=False`.
  * The value of each layer is in `terms`; the map (the original's `spatial=True`) is the sum of the layers' maps enlarged to the image, [n, 1, h, w].
  *
+ * The value alone of a batch with more pixels than 8 million (`alex`), 3.4 million (`squeeze`) or 1.25 million (`vgg`) is computed image by image and in overlapping
+ * tiles, so that features take no more than about 2 GB whatever the size; it is the same up to rounding, and `tiles` of the evaluation says how many there were.
+ *
  * Values equal the `lpips` package's. So do gradients where that has them: where all channels of a pixel are zero, or
  * images are identical, the root of the length has an infinite slope, which the original's small number outside the root does not
  * prevent; here the slope of the root at 0 is 0, so that every gradient is finite.

@@ -93,6 +93,9 @@ export interface PerceptualResources {
  * | `piq-content` | VGG16 | relu3_3 | mean square over pixels, summed over channels | piq's `ContentLoss` |
  * | `piq-style` | VGG16 | style of relu3_3 | mean square of plain Gram matrices | piq's `StyleLoss` |
  *
+ * The value alone of content by l1 or mse, not resized, is computed in tiles where images are large, as that of `lpips` is. Gram matrices and the
+ * Frobenius distance take whole images.
+ *
  * Images are RGB in [0, dataRange] unless `range=signed`; they are normalised inside. Gradients are finite everywhere. The Frobenius
  * distance is taken per image and averaged over the batch, where BasicSR takes one over the whole batch: equal for one image.
  *

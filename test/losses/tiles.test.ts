@@ -121,7 +121,7 @@ describe("tilesOf", () => {
     [7680, 4320],
     [160, 100_000],
   ])("covers %i x %i once, within the limit", (height, width) => {
-    const pixels = 1_200_000;
+    const pixels = 1_250_000;
     const tiles = tilesOf(height, width, pixels, [window], 16);
     let own = 0;
     let read = 0;
