@@ -1,5 +1,5 @@
 /**
- * Distribution metrics against pytorch-fid's ways, in turn on the same machine: `tsx bench/distribution.ts [features,distance,memory] [images] [rounds]`.
+ * Distribution metrics against pytorch-fid's ways, in turn on the same machine: `tsx bench/distribution.ts [features,resize,distance,memory] [images] [rounds]`.
  * `RECONLOSS_PYTHON` names a Python interpreter that has torch, torchvision and scipy; without it only our own times are measured. Weights are random
  * on both sides, images too.
  */
@@ -11,7 +11,8 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { computeStatistics, evaluateDistribution, inceptionExtractor } from "../src/distribution/index.ts";
 import { buildModel } from "../src/graph/compile.ts";
-import { resize, writeImage } from "../src/image/index.ts";
+import { fromPixels, resize, resizers, writeImage } from "../src/image/index.ts";
+import { runResize } from "../src/kernels/resize.ts";
 import { frechetDistance, Moments, type Statistics } from "../src/metrics/index.ts";
 import { inceptionFid, type StateDict } from "../src/nets/index.ts";
 import { Tensor } from "../src/tensor.ts";
@@ -48,6 +49,37 @@ async function writeImages(count: number, side: number): Promise<string> {
     await writeImage(join(path, `${i}.png`), resize(coarse, [side, side], "clean"));
   }
   return path;
+}
+
+/** Decoded pixels to a network's planes: on vectors, and the plain loops after the conversion to float32 that they need. */
+async function resizing(): Promise<void> {
+  for (const [width, height] of [
+    [512, 400],
+    [1920, 1080],
+  ]) {
+    const data = Uint8Array.from({ length: 3 * width * height }, () => Math.random() * 256);
+    const pixels = { data, width, height, channels: 3 } as const;
+    const planes = fromPixels(pixels);
+    for (const resizer of resizers) {
+      const ways = {
+        vectors: () => runResize(pixels, [299, 299], resizer),
+        "plain loops": () => resize(planes, [299, 299], resizer),
+        "plain loops from pixels": () => resize(fromPixels(pixels), [299, 299], resizer),
+      };
+      const times: Record<string, number[]> = {};
+      // The first three rounds warm up and are not counted.
+      for (let round = -3; round < 5 * rounds; round++) {
+        for (const [name, work] of Object.entries(ways)) {
+          const start = performance.now();
+          await work();
+          if (round >= 0) (times[name] ??= []).push(performance.now() - start);
+        }
+      }
+      const texts = Object.entries(times).map(([name, all]) => `${name} ${median(all).toFixed(2)} ms`);
+      const ratio = median(times["plain loops"]) / median(times.vectors);
+      console.log(`${width}x${height} to 299x299, ${resizer}: ${texts.join(", ")}; ratio ${ratio.toFixed(1)}`);
+    }
+  }
 }
 
 function randomWeights(): StateDict {
@@ -149,6 +181,7 @@ const peer = python === undefined || wanted.includes("memory") ? undefined : sta
 if (peer) console.log(await peer.hello);
 try {
   if (wanted.includes("features")) await features(peer);
+  if (wanted.includes("resize")) await resizing();
   if (wanted.includes("distance")) await distance(peer);
   if (wanted.includes("memory")) await memory();
 } finally {

@@ -51,9 +51,14 @@ export function readTensor(path: string): Tensor {
   return Tensor.from(data, [...Array(4 - shape.length).fill(1), ...shape]);
 }
 
+/** Where a file of the goldens is. */
+export function goldenFile(path: string): string {
+  return fileURLToPath(new URL(path, folder));
+}
+
 /** An image of the goldens, scaled to [0, 1] by 255 or 65535. */
 export function readGoldenImage(path: string): Promise<Tensor> {
-  return readImage(fileURLToPath(new URL(path, folder)));
+  return readImage(goldenFile(path));
 }
 
 /** A tensor with its values limited, as some official functions were given it. */

@@ -1,5 +1,6 @@
 import { ReconlossError } from "../errors.ts";
-import { type Resizer, resize } from "../image/resize.ts";
+import type { Resizer } from "../image/resize.ts";
+import { runResize } from "../kernels/resize.ts";
 import { Tensor } from "../tensor.ts";
 import type { Extractor } from "./extractor.ts";
 import type { FeatureStore, StoredImage } from "./feature-store.ts";
@@ -60,8 +61,8 @@ export async function extractFeatures(
       if (known.every((found) => found !== undefined)) return { stored: known[0] as StoredImage };
       return await limit(async () => {
         const image = await set.read(index);
-        const [, , height, width] = image.shape;
-        return { stored: { hash, height, width }, image: toColour(resize(image, extractor.size, resizer)) };
+        const [height, width] = image instanceof Tensor ? image.shape.slice(2) : [image.height, image.width];
+        return { stored: { hash, height, width }, image: toColour(await runResize(image, extractor.size, resizer)) };
       });
     } catch (error) {
       if (!(error instanceof ReconlossError) || error.code !== "image") throw error;

@@ -3,7 +3,8 @@ import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { ReconlossError } from "../errors.ts";
 import { reasonOf } from "../files.ts";
-import { type AlphaOptions, fromPixels, listImages, readImage } from "../image/index.ts";
+import { type AlphaOptions, listImages, type Pixels, readPixels } from "../image/index.ts";
+import { checkAlphaOptions, pixelsToTensor } from "../image/pixels.ts";
 import { type NpzArray, readNpz } from "../metrics/npz.ts";
 import type { Tensor } from "../tensor.ts";
 import { fileSource } from "../weights/open.ts";
@@ -17,8 +18,8 @@ export interface ImageSet {
   name(index: number): string;
   /** SHA-256 of its content, in hexadecimal. */
   hash(index: number): Promise<string>;
-  /** Image `index` as a tensor [1, 1 | 3, h, w] in [0, 1]. */
-  read(index: number): Promise<Tensor>;
+  /** Image `index`: pixels of 1 or 3 channels as they are stored, or a tensor [1, 1 | 3, h, w] in [0, 1] where there was alpha. */
+  read(index: number): Promise<Pixels | Tensor>;
   close(): Promise<void>;
 }
 
@@ -53,6 +54,7 @@ export async function openSet(path: string, alpha: AlphaOptions = {}): Promise<S
 }
 
 async function folderImages(folder: string, alpha: AlphaOptions): Promise<ImageSet> {
+  checkAlphaOptions("openSet", alpha);
   const names = await listImages(folder);
   if (names.length === 0) throw new ReconlossError("file", `${folder} holds no images`);
   return {
@@ -66,7 +68,11 @@ async function folderImages(folder: string, alpha: AlphaOptions): Promise<ImageS
       });
       return createHash("sha256").update(bytes).digest("hex");
     },
-    read: (index) => readImage(join(folder, names[index]), alpha),
+    read: async (index) => {
+      const path = join(folder, names[index]);
+      const pixels = await readPixels(path);
+      return pixels.channels % 2 === 1 ? pixels : pixelsToTensor(path, pixels, alpha);
+    },
     close: async () => {},
   };
 }
@@ -90,7 +96,7 @@ function sampleImages(path: string, samples: NpzArray, close: () => Promise<void
         .update(`${height} ${width} ${channels} `)
         .update(await rows(index))
         .digest("hex"),
-    read: async (index) => fromPixels({ data: await rows(index), width, height, channels }),
+    read: async (index) => ({ data: await rows(index), width, height, channels }),
     close,
   };
 }

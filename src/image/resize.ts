@@ -13,17 +13,25 @@ import { Tensor } from "../tensor.ts";
 export type Resizer = "clean" | "legacy-tensorflow" | "legacy-pytorch" | "pytorch-antialias";
 
 /** For each position of an axis after resizing: the first of the positions it is made of, and their weights. */
-interface Taps {
+export interface Taps {
+  /** Never falling. */
   first: Int32Array;
   /** As many for each position as the widest needs; the rest are 0. */
   weights: Float64Array;
   width: number;
 }
 
-interface Method {
-  taps(from: number, to: number): Taps;
+/** How a resizer brings images of one size to another. */
+export interface ResizePlan {
+  across: Taps;
+  down: Taps;
   /** Whether values may leave the range and are cut back. */
   clips: boolean;
+}
+
+interface Method {
+  taps(from: number, to: number): Taps;
+  clips: ResizePlan["clips"];
 }
 
 const methods: Record<Resizer, Method> = {
@@ -63,7 +71,26 @@ export function resize(
   resizer: Resizer,
   { dataRange = 1 }: { dataRange?: number } = {},
 ): Tensor {
+  const [n, c, h, w] = image.shape;
   const [height, width] = size;
+  const { across, down, clips } = planResize([h, w], size, resizer);
+  // Columns first, as Pillow does: its float32 values between the two passes are part of its result.
+  const narrow = w === width ? image.data : resizeRows(image.data, w, across);
+  const resized = h === height ? narrow : resizeColumns(narrow, n * c, width, h, down);
+  return new Tensor(clips ? resized.map((value) => Math.min(Math.max(value, 0), dataRange)) : resized, [
+    n,
+    c,
+    height,
+    width,
+  ]);
+}
+
+/** The taps of both axes; refuses what {@link resize} refuses. */
+export function planResize(
+  [h, w]: readonly [height: number, width: number],
+  [height, width]: readonly [height: number, width: number],
+  resizer: Resizer,
+): ResizePlan {
   if (!Object.hasOwn(methods, resizer)) {
     throw new ReconlossError(
       "invalid-argument",
@@ -73,17 +100,8 @@ export function resize(
   if (![height, width].every((side) => Number.isInteger(side) && side > 0)) {
     throw new ReconlossError("invalid-argument", `resize: size must be positive integers, got ${height}x${width}`);
   }
-  const [n, c, h, w] = image.shape;
   const { taps, clips } = methods[resizer];
-  // Columns first, as Pillow does: its float32 values between the two passes are part of its result.
-  const narrow = w === width ? image.data : resizeRows(image.data, w, taps(w, width));
-  const resized = h === height ? narrow : resizeColumns(narrow, n * c, width, h, taps(h, height));
-  return new Tensor(clips ? resized.map((value) => Math.min(Math.max(value, 0), dataRange)) : resized, [
-    n,
-    c,
-    height,
-    width,
-  ]);
+  return { across: taps(w, width), down: taps(h, height), clips };
 }
 
 /** Every row of `from` values to one of as many as there are taps. */

@@ -59,6 +59,20 @@ export interface KernelExports {
     first: number,
     replicate: boolean,
   ): void;
+  resizeDown(bytes: number, source: number, length: number, weights: number, taps: number, sums: number): void;
+  resizeAcross(
+    row: number,
+    channels: number,
+    first: number,
+    weights: number,
+    taps: number,
+    width: number,
+    white: number,
+    low: number,
+    high: number,
+    out: number,
+    stride: number,
+  ): void;
   ssimConfigure(
     weights: number,
     radius: number,

@@ -1,9 +1,10 @@
 import { type ImageSet, openSet } from "../distribution/image-set.ts";
 import type { DistributionReport, Neighbour, SetReport } from "../distribution/index.ts";
 import { writeFileAtomically } from "../files.ts";
-import { type AlphaOptions, toPixels } from "../image/index.ts";
+import { type AlphaOptions, fromPixels, toPixels } from "../image/index.ts";
 import { loadSharp } from "../image/sharp.ts";
 import type { MetricResult } from "../metrics/index.ts";
+import { Tensor } from "../tensor.ts";
 import { type Content, Html, html } from "./html.ts";
 import { style } from "./style.ts";
 
@@ -72,7 +73,8 @@ async function encodeAll(path: string, names: Set<string>, options: AlphaOptions
 
 async function encode(set: ImageSet, index: number): Promise<string> {
   const sharp = await loadSharp();
-  const { data, width, height, channels } = toPixels(await set.read(index));
+  const read = await set.read(index);
+  const { data, width, height, channels } = toPixels(read instanceof Tensor ? read : fromPixels(read));
   const image = sharp(data as Uint8Array, { raw: { width, height, channels }, limitInputPixels: false })
     .toColourspace("srgb")
     .resize({ width: imageSide, height: imageSide, fit: "inside", withoutEnlargement: true })

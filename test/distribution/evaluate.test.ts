@@ -8,7 +8,8 @@ import {
   readStatistics,
   writeStatistics,
 } from "../../src/distribution/index.ts";
-import { readImage, resize, writeImage } from "../../src/image/index.ts";
+import { readImage, readPixels, writeImage } from "../../src/image/index.ts";
+import { runResize } from "../../src/kernels/resize.ts";
 import { frechetResult, Moments } from "../../src/metrics/index.ts";
 import { writeNpz } from "../../src/metrics/npz.ts";
 import { Tensor } from "../../src/tensor.ts";
@@ -37,7 +38,7 @@ describe("evaluateDistribution", () => {
     const statistics = async (set: string) => {
       const moments = new Moments();
       for (const name of names) {
-        const image = resize(await readImage(join(set, name)), [32, 32], "clean");
+        const image = await runResize(await readPixels(join(set, name)), [32, 32], "clean");
         moments.update((await extractor.run(image)).features);
       }
       return moments.statistics();
