@@ -18,5 +18,7 @@ export async function measure() {
 export async function measureOnWebGpu(): Promise<void> {
   const selected = await selectDevice("webgpu");
   const { value, grad } = await measure();
-  console.log(JSON.stringify({ ...selected, value, grad: Array.from(grad.data) }));
+  const line = `${JSON.stringify({ ...selected, value, grad: Array.from(grad.data) })}\n`;
+  // Awaited: ending the process at once would cut a long line short.
+  await new Promise((resolve) => process.stdout.write(line, resolve));
 }
