@@ -1,5 +1,6 @@
 import cliProgress from "cli-progress";
 import type { DownloadProgress } from "../weights/download.ts";
+import { barStyle } from "./progress.ts";
 import type { Sink } from "./terminal.ts";
 
 const megabytes = (bytes: number) => Math.round(bytes / 1e5) / 10;
@@ -24,12 +25,7 @@ export function downloadBar(sink: Sink): DownloadBar {
   const start = (name: string, total: number) => {
     bar = new cliProgress.SingleBar({
       format: `${name} {bar} {value}/{total} MB, {eta_formatted} left`,
-      barCompleteChar: "█",
-      barIncompleteChar: "░",
-      barsize: 30,
-      clearOnComplete: true,
-      hideCursor: true,
-      stream: sink as unknown as NodeJS.WritableStream,
+      ...barStyle(sink),
     });
     bar.start(megabytes(total), 0);
     shown = name;

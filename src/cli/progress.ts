@@ -7,6 +7,18 @@ export interface Progress {
   stop(): void;
 }
 
+/** How every bar looks. */
+export function barStyle(sink: Sink) {
+  return {
+    barCompleteChar: "█",
+    barIncompleteChar: "░",
+    barsize: 30,
+    clearOnComplete: true,
+    hideCursor: true,
+    stream: sink as unknown as NodeJS.WritableStream,
+  };
+}
+
 /** Work that ends sooner needs no bar, in milliseconds. */
 const patience = 700;
 
@@ -19,12 +31,7 @@ export function progressBar(total: number, label: string, sink: Sink, wanted: bo
   if (!wanted || sink.isTTY !== true || total < 2) return { step: () => {}, stop: () => {} };
   const bar = new cliProgress.SingleBar({
     format: `${label} {bar} {value}/{total}, ${unit ? `{rate} ${unit}/s, ` : ""}{eta_formatted} left`,
-    barCompleteChar: "█",
-    barIncompleteChar: "░",
-    barsize: 30,
-    clearOnComplete: true,
-    hideCursor: true,
-    stream: sink as unknown as NodeJS.WritableStream,
+    ...barStyle(sink),
     etaBuffer: 20,
   });
   const begun = Date.now();
