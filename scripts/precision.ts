@@ -88,7 +88,7 @@ of large numbers.
 |---|${"---|".repeat(Object.keys(pairs).length)}
 ${rows.join("\n")}
 
-Against the official implementations every number of \`test/goldens/expected\` is met within the tolerance stated there
-(\`npx vitest run test/losses/goldens.test.ts\`).
+The official numbers of these losses in \`test/goldens/expected\` are met within the tolerances stated there
+(\`npx vitest run test/losses/goldens.test.ts\`, which also says how lumas of exactly half a level are rounded).
 `,
 );
