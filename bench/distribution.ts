@@ -3,12 +3,9 @@
  * `RECONLOSS_PYTHON` names a Python interpreter that has torch, torchvision and scipy; without it only our own times are measured. Weights are random
  * on both sides, images too.
  */
-import { spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { computeStatistics, evaluateDistribution, inceptionExtractor } from "../src/distribution/index.ts";
 import { buildModel } from "../src/graph/compile.ts";
 import { fromPixels, resize, resizers, writeImage } from "../src/image/index.ts";
@@ -16,28 +13,12 @@ import { runResize } from "../src/kernels/resize.ts";
 import { frechetDistance, Moments, type Statistics } from "../src/metrics/index.ts";
 import { inceptionFid, type StateDict } from "../src/nets/index.ts";
 import { Tensor } from "../src/tensor.ts";
+import { startPeer } from "./peer.ts";
 
 const [tasks = "features,distance", imagesText = "200", roundsText = "3"] = process.argv.slice(2);
 const [images, rounds] = [Number(imagesText), Number(roundsText)];
 const python = process.env.RECONLOSS_PYTHON;
 const folder = await mkdtemp(join(tmpdir(), "reconloss-bench-"));
-
-/** A Python process that answers each line of words with a line of JSON. */
-function startPeer(interpreter: string) {
-  const child = spawn(interpreter, [fileURLToPath(new URL("distribution_peer.py", import.meta.url))], {
-    stdio: ["pipe", "pipe", "inherit"],
-  });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const answer = async () => JSON.parse((await lines.next()).value as string);
-  return {
-    hello: answer(),
-    ask: (...words: unknown[]) => {
-      child.stdin.write(`${words.join(" ")}\n`);
-      return answer();
-    },
-    end: () => child.stdin.end(),
-  };
-}
 
 const median = (values: number[]) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
@@ -177,7 +158,7 @@ async function memory(): Promise<void> {
 }
 
 const wanted = tasks.split(",");
-const peer = python === undefined || wanted.includes("memory") ? undefined : startPeer(python);
+const peer = python === undefined || wanted.includes("memory") ? undefined : startPeer(python, "distribution_peer.py");
 if (peer) console.log(await peer.hello);
 try {
   if (wanted.includes("features")) await features(peer);

@@ -1,18 +1,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import type { Row } from "./run.ts";
 
 // npx tsx bench/docs.ts FILE...: puts the tables of result files into docs/performance.md, between its two markers.
-
-interface Row {
-  contest: string;
-  size: string;
-  contender: string;
-  threads: number;
-  differs?: string;
-  median: number;
-  spread: number;
-  ratio: number;
-}
 
 const [begin, end] = ["<!-- results: written by bench/docs.ts -->", "<!-- end of results -->"];
 

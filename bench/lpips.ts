@@ -1,13 +1,11 @@
 /**
- * LPIPS against PyTorch, in turn on the same machine: `tsx bench/lpips.ts [alex,vgg,squeeze] [256x256,1080x1920] [batches] [rounds]`.
+ * LPIPS against PyTorch, in turn on the same machine: `tsx bench/lpips.ts [alex,vgg,squeeze] [256x256,1080x1920] [batches] [rounds] [value or gradient]`.
  * `RECONLOSS_PYTHON` names a Python interpreter that has torch; without it only our own times are measured. Weights are random on both sides.
  */
-import { spawn } from "node:child_process";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { lpips } from "../src/losses/lpips.ts";
 import { alexnet, type StateDict, squeezenet, type TensorShapes, vgg } from "../src/nets/index.ts";
 import { Tensor } from "../src/tensor.ts";
+import { startPeer } from "./peer.ts";
 
 const networks = { alex: alexnet, vgg: vgg("vgg16"), squeeze: squeezenet };
 const widths = {
@@ -27,23 +25,6 @@ function randomWeights(shapes: TensorShapes): StateDict {
       return [name, { shape, data: Float32Array.from({ length: count }, value) }];
     }),
   );
-}
-
-/** A Python process that answers each line of words with a line of JSON. */
-function startPeer(python: string) {
-  const child = spawn(python, [fileURLToPath(new URL("lpips_peer.py", import.meta.url))], {
-    stdio: ["pipe", "pipe", "inherit"],
-  });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const answer = async () => JSON.parse((await lines.next()).value as string);
-  return {
-    hello: answer(),
-    ask: (...words: unknown[]) => {
-      child.stdin.write(`${words.join(" ")}\n`);
-      return answer() as Promise<number[]>;
-    },
-    end: () => child.stdin.end(),
-  };
 }
 
 /** Between turns the other's threads stop waiting busily for more work; each turn then begins with a run that is not counted. */
@@ -66,7 +47,7 @@ function compare(ours: number[], theirs?: number[]): string {
 const [nets = "alex,squeeze,vgg", sizes = "256x256,1080x1920", batches = "1", roundsText = "7", jobs = ""] =
   process.argv.slice(2);
 const python = process.env.RECONLOSS_PYTHON;
-const peer = python === undefined ? undefined : startPeer(python);
+const peer = python === undefined ? undefined : startPeer(python, "lpips_peer.py");
 if (peer) console.log(await peer.hello);
 
 for (const net of nets.split(",") as Net[]) {

@@ -10,7 +10,8 @@ import { PythonPeers } from "./python.ts";
 
 // npm run bench [-- --quick] [--only text]: every contender in turn, round after round, so that all meet the same disturbances.
 
-interface Row {
+/** One contender's figures in one contest. */
+export interface Row {
   contest: string;
   size: string;
   contender: string;

@@ -40,7 +40,8 @@ export async function evaluateKernel(
   if (!asTheyAre) check();
   const staged = stageImages(output, images);
   const ofKernel = { grad: wants.grad, map: wants.map && !withoutMap };
-  const result = await runKernel(spec, staged, stageImages(target, images), ofKernel);
+  const stagedTarget = target === output ? staged : stageImages(target, images);
+  const result = await runKernel(spec, staged, stagedTarget, ofKernel);
   if (asTheyAre) check(result.extremes);
   const scores = scale === 1 ? result.perImage : result.perImage.map((score) => score * scale);
   const { value, perImage, slopes } = poolWithSlopes(definition, scores);
@@ -52,7 +53,9 @@ export async function evaluateKernel(
     );
     evaluation.grad = stageGradient(new Tensor(result.grad, staged.shape), output, images);
   }
-  if (wants.map && withoutMap) evaluation.map = (await evaluateGraph(definition, { output, target }, wants)).map;
+  if (wants.map && withoutMap) {
+    evaluation.map = (await evaluateGraph(definition, { output, target }, { map: true })).map;
+  }
   if (result.map) {
     const { data, shape } = result.map;
     if (scale !== 1) scaleImages(data, Float64Array.of(scale));

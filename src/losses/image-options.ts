@@ -8,7 +8,7 @@ import { choice, flag, integer, number, type OptionsOf } from "./options.ts";
  *   super-resolution papers (BasicSR's `test_y_channel`, MATLAB's `rgb2ycbcr`).
  * - `y-yiq`: 0.299 R + 0.587 G + 0.114 B, not rounded (piq's `convert_to_greyscale`).
  * - `y-matlab`: the same luma rounded to 8 bits, halves to even, as MATLAB's `rgb2gray` gives (MATLAB's weights differ from the fifth digit on,
- *   which moves about 1 % of pixels by one level). Its gradient is that of the luma before rounding.
+ *   which moves some pixels by one level). Its gradient is that of the luma before rounding.
  *
  * A grey image counts as a colour image with three equal channels.
  */
