@@ -79,6 +79,8 @@ export const derivatives: { readonly [P in Primitive]: Derivative<P> } = {
     let end = 0;
     return operands.map((operand) => o.slice(g, "c", end, (end += o.channels(operand))));
   },
+  depthToSpace: (o, g, _, __, { factor }) => [o.spaceToDepth(g, factor)],
+  spaceToDepth: (o, g, _, __, { factor }) => [o.depthToSpace(g, factor)],
   conv2d: (o, g, [x, weight], _, attributes) => [
     o.convInput(g, weight, x, attributes),
     o.convWeight(x, g, kernelSize(o, weight), attributes),

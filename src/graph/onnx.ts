@@ -449,6 +449,33 @@ const table: { readonly [P in Primitive]: Lowering<P> } = {
       operands.reduce((sum, { dims }) => sum + (dims[1] as number), 0),
     ),
   }),
+  depthToSpace: (builder, [x], { factor }) => {
+    const [n, c, h, w] = x.dims;
+    const times = (dim: Dim) => (dim === undefined ? undefined : dim * factor);
+    const source = builder.as(x, "float");
+    return {
+      name: builder.writer.node("DepthToSpace", [source], { blocksize: factor, mode: "CRD" }),
+      type: "float",
+      dims: [n, (c as number) / factor ** 2, times(h), times(w)],
+    };
+  },
+  spaceToDepth: (builder, [x], { factor }) => {
+    const { writer } = builder;
+    const [n, c, h, w] = x.dims;
+    const channels = c as number;
+    const over = (dim: Dim) => (dim === undefined ? undefined : dim / factor);
+    // SpaceToDepth has the block's place before the channel; PyTorch has the channel first.
+    const blocks = writer.node("SpaceToDepth", [builder.as(x, "float")], { blocksize: factor });
+    const size = builder.sizes(blocks, ["h", "w"]);
+    const shaped = (...dims: number[]) => writer.node("Concat", [builder.ints(...dims), size], { axis: 0 });
+    const apart = writer.node("Reshape", [blocks, shaped(0, factor ** 2, channels)]);
+    const turned = writer.node("Transpose", [apart], { perm: [0, 2, 1, 3, 4] });
+    return {
+      name: writer.node("Reshape", [turned, shaped(0, channels * factor ** 2)]),
+      type: "float",
+      dims: [n, channels * factor ** 2, over(h), over(w)],
+    };
+  },
   conv2d: (builder, [x, weight], attributes) => {
     const [outputs, inputs, ...kernel] = weight.dims as readonly number[];
     if (x.dims[1] !== inputs * attributes.groups || outputs % attributes.groups !== 0) {

@@ -199,6 +199,16 @@ export class Ops<T> {
     return this.#run("concat", values, {});
   }
 
+  /** [n, c * factor^2, h, w] to [n, c, h * factor, w * factor], as PyTorch's `pixel_shuffle`. */
+  depthToSpace(x: T, factor: number): T {
+    return this.#run("depthToSpace", [x], { factor });
+  }
+
+  /** [n, c, h, w] to [n, c * factor^2, h / factor, w / factor], as PyTorch's `pixel_unshuffle`; `factor` must divide the size. */
+  spaceToDepth(x: T, factor: number): T {
+    return this.#run("spaceToDepth", [x], { factor });
+  }
+
   /** Cross-correlation of `x` [n, i, h, w] with `weight` [o, i / groups, kh, kw], as PyTorch's `conv2d`. */
   conv2d(x: T, weight: T, options: ConvOptions = {}): T {
     return this.#run("conv2d", [x, weight], toConv(options));

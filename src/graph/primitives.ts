@@ -113,6 +113,10 @@ export interface Primitives {
   pad: PadAttributes;
   /** Along channels, any number of operands. */
   concat: None;
+  /** Blocks of `factor` x `factor` channels become pixels, in PyTorch's order (`pixel_shuffle`). */
+  depthToSpace: { factor: number };
+  /** The inverse of `depthToSpace` (`pixel_unshuffle`). */
+  spaceToDepth: { factor: number };
   // Windows.
   /** Operands (x, weight). */
   conv2d: ConvAttributes;

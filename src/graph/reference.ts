@@ -278,6 +278,20 @@ const table: { readonly [P in Primitive]: Run<P> } = {
       return x.data[((b * x.shape[1] + channel) * h + y) * w + z];
     });
   },
+  depthToSpace: ([x], { factor: f }) => {
+    const [n, c, h, w] = x.shape;
+    return fill([n, c / f ** 2, h * f, w * f], (n, c, h, w) => {
+      const channel = (c * f + (h % f)) * f + (w % f);
+      return x.data[at(x, n, channel, Math.floor(h / f), Math.floor(w / f))];
+    });
+  },
+  spaceToDepth: ([x], { factor: f }) => {
+    const [n, c, h, w] = x.shape;
+    return fill([n, c * f ** 2, h / f, w / f], (n, c, h, w) => {
+      const [channel, place] = [Math.floor(c / f ** 2), c % f ** 2];
+      return x.data[at(x, n, channel, h * f + Math.floor(place / f), w * f + (place % f))];
+    });
+  },
   conv2d: ([x, weight], attributes) => {
     const result = zeros(convOutput(x.shape, weight.shape, attributes));
     visitConv(x.shape, weight.shape, attributes, (i, k, o) => {

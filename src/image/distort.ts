@@ -1,16 +1,6 @@
 import { ReconlossError } from "../errors.ts";
+import { Random } from "../random.ts";
 import { Tensor } from "../tensor.ts";
-
-/** Reproducible numbers in (0, 1]: mulberry32. */
-function uniform(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return (((t ^ (t >>> 14)) >>> 0) + 1) / 2 ** 32;
-  };
-}
 
 function check(caller: string, argument: string, value: number, least: number): void {
   if (Number.isFinite(value) && value >= least) return;
@@ -90,11 +80,9 @@ export function blur(image: Tensor, sigma: number): Tensor {
  */
 export function noise(image: Tensor, sigma: number, seed: number): Tensor {
   check("noise", "sigma", sigma, 0);
-  const random = uniform(seed);
-  // Box and Muller 1958.
-  const normal = () => Math.sqrt(-2 * Math.log(random())) * Math.cos(2 * Math.PI * random());
+  const random = new Random(seed);
   return new Tensor(
-    image.data.map((value) => limit(value + sigma * normal())),
+    image.data.map((value) => limit(value + sigma * random.normal())),
     image.shape,
   );
 }

@@ -8,6 +8,8 @@ export {
   inceptionFid,
   inceptionV3,
 } from "./inception.ts";
+export { constant, type Initializer, kaimingNormal, kaimingUniform, normal, uniform } from "./initializers.ts";
+export { dimsOf, type Forward, initialize, type Model, type TensorSpec } from "./model.ts";
 export { Network } from "./network.ts";
 export { type ChannelStatistics, imagenetStatistics, normalise } from "./normalise.ts";
 export { squeezenet } from "./squeezenet.ts";

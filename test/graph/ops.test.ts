@@ -3,7 +3,7 @@ import { differentiate, type Traced, type Tracing } from "../../src/graph/autodi
 import { compile, type InputDims } from "../../src/graph/compile.ts";
 import type { Ops } from "../../src/graph/ops.ts";
 import { type Float64Image, reference, toFloat64 } from "../../src/graph/reference.ts";
-import type { Shape, Tensor } from "../../src/tensor.ts";
+import { type Shape, Tensor } from "../../src/tensor.ts";
 import { randomTensor } from "../random.ts";
 
 /**
@@ -98,6 +98,8 @@ const cases: Record<string, Case> = {
   "pad replicate": { f: (o, [x]) => o.square(o.padWith(x, { top: 0, bottom: 2, left: 1, right: 3 }, "replicate")) },
   "pad symmetric": { f: (o, [x]) => o.square(o.padWith(x, [2, 3], "symmetric")) },
   concat: { f: (o, [a, b]) => o.square(o.concat([a, b, a])), shapes: two },
+  depthToSpace: { f: (o, [x]) => o.square(o.depthToSpace(x, 2)), shapes: [[[2, 8, 3, 2]], [[1, 8, 2, 4]]] },
+  spaceToDepth: { f: (o, [x]) => o.square(o.spaceToDepth(x, 3)), shapes: [[[2, 2, 3, 6]], [[1, 2, 6, 3]]] },
   conv2d: { f: (o, [x, k]) => o.conv2d(x, k), shapes: withWeight([5, 4, 3, 3]), fixed: [1] },
   "conv2d, padding": { f: (o, [x, k]) => o.conv2d(x, k, { padding: 1 }), shapes: withWeight([5, 4, 3, 3]), fixed: [1] },
   "conv2d, stride 2": {
@@ -266,4 +268,13 @@ describe.each(Object.entries(cases))("%s", (_, { f, shapes = images, range = [-1
       }
     }
   });
+});
+
+test("depthToSpace has PyTorch's order of channels", () => {
+  // torch.pixel_shuffle(torch.arange(8.).view(1, 8, 1, 1), 2).flatten() is 0..7: each four channels are one block of pixels.
+  const x = toFloat64(Tensor.from([0, 1, 2, 3, 4, 5, 6, 7], [1, 8, 1, 1]));
+  const blocks = reference.depthToSpace(x, 2);
+  expect(blocks.shape).toEqual([1, 2, 2, 2]);
+  expect([...blocks.data]).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  expect([...reference.spaceToDepth(blocks, 2).data]).toEqual([...x.data]);
 });

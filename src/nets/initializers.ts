@@ -1,0 +1,38 @@
+import type { Random } from "../random.ts";
+
+/** Gives a tensor its first values. */
+export type Initializer = (random: Random, shape: readonly number[]) => Float32Array;
+
+function filled(shape: readonly number[], value: () => number): Float32Array {
+  return new Float32Array(shape.reduce((product, size) => product * size, 1)).map(value);
+}
+
+/** Every element `value`. */
+export function constant(value: number): Initializer {
+  return (_, shape) => filled(shape, () => value);
+}
+
+/** Uniform in [-bound, bound]. */
+export function uniform(bound: number): Initializer {
+  return (random, shape) => filled(shape, () => random.between(-bound, bound));
+}
+
+/** Normal around `mean`. */
+export function normal(deviation: number, mean = 0): Initializer {
+  return (random, shape) => filled(shape, () => mean + deviation * random.normal());
+}
+
+/**
+ * What PyTorch gives the weight and the bias of a convolution or linear layer: uniform in +-1 / sqrt(fan in), which is Kaiming's rule with
+ * a = sqrt(5) (He et al. 2015; `torch.nn.modules.conv._ConvNd.reset_parameters`).
+ *
+ * @param fanIn - how many values each output is a sum of: inputs / groups * kernel height * kernel width
+ */
+export function kaimingUniform(fanIn: number): Initializer {
+  return uniform(1 / Math.sqrt(fanIn));
+}
+
+/** Kaiming's rule for layers followed by a leaky ReLU (`torch.nn.init.kaiming_normal_`): normal with deviation gain / sqrt(fan in), gain^2 = 2 / (1 + slope^2). */
+export function kaimingNormal(fanIn: number, slope = 0): Initializer {
+  return normal(Math.sqrt(2 / (1 + slope ** 2) / fanIn));
+}
