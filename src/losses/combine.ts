@@ -1,7 +1,8 @@
 import { ReconlossError } from "../errors.ts";
+import type { Ops } from "../graph/ops.ts";
 import { Tensor } from "../tensor.ts";
-import type { Definition, Evaluation, Wants } from "./definition.ts";
-import { BaseLoss, type EvaluateOptions, type Loss } from "./loss.ts";
+import type { Definition, Evaluation, Images, Wants } from "./definition.ts";
+import { BaseLoss, type EvaluateOptions, type Learner, type Loss } from "./loss.ts";
 import { PreparedTarget, type Target } from "./prepared-target.ts";
 
 /** A weight and the loss that it multiplies. */
@@ -21,6 +22,7 @@ class WeightedLoss extends BaseLoss implements Loss {
   readonly hasMap = false;
   readonly needsTarget: boolean;
   readonly definition?: Definition;
+  readonly learners: readonly Learner[];
   readonly #terms: readonly Term[];
 
   constructor(terms: readonly Term[]) {
@@ -29,6 +31,7 @@ class WeightedLoss extends BaseLoss implements Loss {
     this.spec = terms.map(([weight, loss]) => (weight === 1 ? loss.spec : `${weight}*${loss.spec}`)).join(" + ");
     this.needsTarget = terms.some(([, loss]) => loss.needsTarget);
     this.definition = sumDefinitions(terms);
+    this.learners = terms.flatMap(([, loss]) => loss.learners ?? []);
   }
 
   override async prepareTarget(target: Tensor): Promise<PreparedTarget> {
@@ -76,23 +79,39 @@ function addScaled(sum: Float32Array, addend: Float32Array, factor: number): voi
 
 /** The sum as one definition, so that it can be written as one graph, where every term has one. */
 function sumDefinitions(terms: readonly Term[]): Definition | undefined {
-  const defined = terms.map(([weight, loss]) => ({ weight, loss, definition: loss.definition }));
-  if (defined.some(({ definition }) => definition === undefined || definition.poolScores)) return undefined;
+  const defined = terms.flatMap(([weight, loss]) =>
+    loss.definition && !loss.definition.poolScores ? [{ weight, loss, definition: loss.definition }] : [],
+  );
+  if (defined.length < terms.length) return undefined;
+  const prefix = (index: number) => `${index}/`;
+  /** What each term adds before its weight. */
+  const contributions = <T>(o: Ops<T>, { state = {}, ...images }: Images<T>): T[] =>
+    defined.map(({ loss, definition }, index) => {
+      const own = Object.entries(state).filter(([name]) => name.startsWith(prefix(index)));
+      const ownState = Object.fromEntries(own.map(([name, value]) => [name.slice(prefix(index).length), value]));
+      const score = definition.score(o, { ...images, state: ownState });
+      const said = definition.say?.(o, score) ?? score;
+      return loss.better === "lower" ? said : o.sub(loss.offset, said);
+    });
   return {
-    weights: defined.flatMap(({ definition }) => definition?.weights ?? []),
+    weights: defined.flatMap(({ definition }) => definition.weights ?? []),
     prepare: async () => {
-      for (const { definition } of defined) await definition?.prepare?.();
+      for (const { definition } of defined) await definition.prepare?.();
     },
-    bySize: defined.some(({ definition }) => definition?.bySize),
-    weighable: defined.every(({ definition }) => definition?.weighable),
+    state: () =>
+      Object.fromEntries(
+        defined.flatMap(({ definition }, index) =>
+          Object.entries(definition.state?.() ?? {}).map(([name, tensor]) => [prefix(index) + name, tensor]),
+        ),
+      ),
+    bySize: defined.some(({ definition }) => definition.bySize),
+    weighable: defined.every(({ definition }) => definition.weighable),
     score: (o, images) =>
-      defined
-        .map(({ weight, loss, definition }) => {
-          const score = (definition as Definition).score(o, images);
-          const said = definition?.say?.(o, score) ?? score;
-          return o.mul(loss.better === "lower" ? said : o.sub(loss.offset, said), weight);
-        })
+      contributions(o, images)
+        .map((contribution, index) => o.mul(contribution, defined[index].weight))
         .reduce((sum, term) => o.add(sum, term)),
+    terms: (o, images) =>
+      Object.fromEntries(contributions(o, images).map((contribution, i) => [defined[i].loss.spec, contribution])),
   };
 }
 

@@ -14,6 +14,8 @@ export interface Images<T> {
   weight?: T;
   /** What {@link Definition.targetFeatures} gives of the target, where it was computed before. */
   targetFeatures?: readonly T[];
+  /** What {@link Definition.state} holds. */
+  state?: Readonly<Record<string, T>>;
 }
 
 /** A fused kernel that computes a definition's scores. */
@@ -44,6 +46,8 @@ export interface Definition {
   weights?: readonly string[];
   /** Awaited before any of the functions is called; loads what they are written with, such as a network's weights. */
   prepare?(): Promise<void>;
+  /** Tensors that change between one evaluation and the next, such as the weights of a discriminator that is being trained. */
+  state?(): Readonly<Record<string, Tensor>>;
   /** The score of each image, [n, 1, 1, 1]. */
   score<T>(o: Ops<T>, images: Images<T>): T;
   /** The score's contributions by place, [n, 1, h, w] or smaller by a window's border. */

@@ -47,12 +47,13 @@ export function evaluateDefinition<T>(
   const { value, gradients } = differentiate(
     o,
     ({ o, lift }, [output]) => {
-      const { target, weight, targetFeatures } = images;
+      const { target, weight, targetFeatures, state } = images;
       const traced = {
         output,
         target: lift(target),
         weight: weight && lift(weight),
         targetFeatures: targetFeatures?.map(lift),
+        state: state && Object.fromEntries(Object.entries(state).map(([name, value]) => [name, lift(value)])),
       };
       return poolScores(o, definition, definition.score(o, traced));
     },
@@ -93,6 +94,7 @@ export function imageDims(definition: Definition, { shape: [, c, h, w] }: Tensor
 /** What names a score that is a term, among the outputs of a program. */
 const termPrefix = "term ";
 const featureName = (index: number) => `feature ${index}`;
+const stateName = (name: string) => `state ${name}`;
 
 function toTensor({ data, shape }: ProgramOutput): Tensor {
   return data instanceof Float32Array ? new Tensor(data, shape) : Tensor.from(data, shape);
@@ -119,6 +121,8 @@ export async function evaluateGraph(definition: Definition, images: Images<Tenso
   for (const [index, { shape }] of targetFeatures.entries()) {
     inputs[featureName(index)] = ["n", shape[1], `h${index}`, `w${index}`];
   }
+  const state = Object.entries(definition.state?.() ?? {});
+  for (const [name, { shape }] of state) inputs[stateName(name)] = shape;
   const key = JSON.stringify([inputs, wants.grad === true, wants.map === true]);
   const program = await programFor(definition, key, async () => {
     await definition.prepare?.();
@@ -132,6 +136,7 @@ export async function evaluateGraph(definition: Definition, images: Images<Tenso
           target: values.target,
           weight: values.weight,
           targetFeatures: features.length > 0 ? features : undefined,
+          state: Object.fromEntries(state.map(([name]) => [name, values[stateName(name)]])),
         },
         wants,
       );
@@ -146,6 +151,7 @@ export async function evaluateGraph(definition: Definition, images: Images<Tenso
     target,
     ...(weight && { weight }),
     ...Object.fromEntries(targetFeatures.map((tensor, index) => [featureName(index), tensor])),
+    ...Object.fromEntries(state.map(([name, tensor]) => [stateName(name), tensor])),
   });
   const { value, perImage, scores, grad, map, ...terms } = results;
   const named = Object.entries(terms).map(([name, { data }]) => [name.slice(termPrefix.length), data[0]]);

@@ -7,10 +7,12 @@ export { l1 } from "./l1.ts";
 export {
   defineLoss,
   type EvaluateOptions,
+  type Learner,
   type Loss,
   type LossDefinition,
   type LossFactory,
   type LossInfo,
+  type TrainingState,
 } from "./loss.ts";
 export { type LpipsResources, lpips } from "./lpips.ts";
 export { msSsim } from "./ms-ssim.ts";

@@ -15,6 +15,22 @@ export interface EvaluateOptions {
   weight?: Tensor;
 }
 
+/** The part of a loss that learns while an image model is trained with it: a discriminator and its optimiser. */
+export interface Learner {
+  /** Learns from a batch of real images and the outputs that stand beside them, and says how it went, each a mean over the batch. */
+  update(real: Tensor, fake: Tensor): Promise<Readonly<Record<string, number>>>;
+  /** Everything that a bit-identical continuation needs. */
+  save(): TrainingState;
+  /** @throws {ReconlossError} `checkpoint` for tensors that are missing or of another shape */
+  restore(state: TrainingState): void;
+}
+
+/** What training changes, as tensors by name, and how many updates led to it. */
+export interface TrainingState {
+  readonly steps: number;
+  readonly tensors: Readonly<Record<string, Tensor>>;
+}
+
 /** A loss or metric of output images against their targets: its value, and the value's gradient with respect to the output. */
 export interface Loss {
   /** The name in the grammar: `ssim`. */
@@ -33,6 +49,8 @@ export interface Loss {
   readonly offset: number;
   /** The mathematics, where the loss is a function over `Ops`. */
   readonly definition?: Definition;
+  /** What learns beside the model that is trained with this loss, one for each adversarial term. */
+  readonly learners?: readonly Learner[];
   /** A target of which everything that the loss computes of it alone is computed now, once for many outputs. */
   prepareTarget(target: Tensor): Promise<PreparedTarget>;
   /** The value of the batch: the mean over its images unless the loss says otherwise. */

@@ -1,6 +1,6 @@
 import { ReconlossError } from "../errors.ts";
 import { weighted } from "./combine.ts";
-import type { Loss } from "./loss.ts";
+import type { Loss, LossFactory } from "./loss.ts";
 import { lossFactories } from "./registry.ts";
 
 /** Other names by which people know a loss. */
@@ -36,16 +36,16 @@ function parseOptions(term: string, text: string): Record<string, string> {
   return options;
 }
 
-function parseTerm(text: string): readonly [weight: number, loss: Loss] {
+function parseTerm(text: string, factories: readonly LossFactory[]): readonly [weight: number, loss: Loss] {
   const { weight = "1", name, options = "" } = termPattern.exec(text)?.groups ?? {};
   const factor = Number(weight);
   if (name === undefined || weight.trim() === "" || !Number.isFinite(factor)) {
     throw new ReconlossError("syntax", `loss "${text}": expected name, name(option=value,...) or weight*name(...)`);
   }
   const known = aliases[name] ?? name;
-  const factory = lossFactories.find(({ info }) => info.name === known);
+  const factory = factories.find(({ info }) => info.name === known);
   if (factory === undefined) {
-    const names = lossFactories.map(({ info }) => info.name).join(", ");
+    const names = factories.map(({ info }) => info.name).join(", ");
     throw new ReconlossError("syntax", `loss "${text}": there is no loss "${name}"; there are: ${names}`);
   }
   return [factor, factory(parseOptions(text, options) as Parameters<typeof factory>[0])];
@@ -56,6 +56,7 @@ function parseTerm(text: string): readonly [weight: number, loss: Loss] {
  *
  * A single name is the loss itself, with its own direction; a sum is minimised, as {@link weighted} says.
  *
+ * @param more - losses that can be named besides the library's own, made by {@link defineLoss}
  * @throws {ReconlossError} `syntax` for text that is not a specification, `invalid-argument` for an option that the loss does not take
  * @example
  * ```ts
@@ -63,8 +64,9 @@ function parseTerm(text: string): readonly [weight: number, loss: Loss] {
  * parseLoss("l1 + 0.1*ssim(preset=wang) + 0.01*tv").spec; // "l1 + 0.1*ssim + 0.01*tv": wang is the default
  * ```
  */
-export function parseLoss(spec: string): Loss {
-  const terms = splitOutside(spec, "+").map(parseTerm);
+export function parseLoss(spec: string, more: readonly LossFactory[] = []): Loss {
+  const factories = [...lossFactories, ...more];
+  const terms = splitOutside(spec, "+").map((text) => parseTerm(text, factories));
   return terms.length === 1 && terms[0][0] === 1 ? terms[0][1] : weighted(terms);
 }
 
@@ -79,7 +81,7 @@ export function parseLoss(spec: string): Loss {
  * ```
  */
 export function parseLosses(list: string): Loss[] {
-  const losses = splitOutside(list, ",").map(parseLoss);
+  const losses = splitOutside(list, ",").map((spec) => parseLoss(spec));
   const specs = losses.map(({ spec }) => spec);
   const twice = specs.find((spec, index) => specs.indexOf(spec) !== index);
   if (twice !== undefined) throw new ReconlossError("syntax", `losses "${list}": ${twice} is listed twice`);

@@ -32,3 +32,4 @@ export {
   type TensorShapes,
   type WeightTensor,
 } from "./state-dict.ts";
+export { safetensors } from "./write-safetensors.ts";

@@ -1,0 +1,308 @@
+import { ReconlossError } from "../errors.ts";
+import { differentiate, type Traced } from "../graph/autodiff.ts";
+import { compile, type InputDims, type Program, type ProgramOutput } from "../graph/compile.ts";
+import type { Ops } from "../graph/ops.ts";
+import type { TrainingState } from "../losses/loss.ts";
+import { dimsOf, initialize, type TensorSpec } from "../nets/model.ts";
+import { Random } from "../random.ts";
+import { firstNonFinite, formatShape, type Shape, sameShape, Tensor } from "../tensor.ts";
+import type { Optimizer } from "./optimizers.ts";
+import { constantRate, type Schedule } from "./schedules.ts";
+
+/** What a step minimises, and what else it gives. */
+export interface Objective<T> {
+  /** [1, 1, 1, 1]. */
+  readonly loss: T;
+  /** New values of buffers. */
+  readonly buffers?: Readonly<Record<string, T>>;
+  /** Numbers to report, each [1, 1, 1, 1]. */
+  readonly report?: Readonly<Record<string, T>>;
+  /** Image batches to give back. */
+  readonly outputs?: Readonly<Record<string, T>>;
+}
+
+/** A step's mathematics: from the values of all tensors and of the inputs, by name. `variant` is what the run was asked for. */
+export type ObjectiveFunction = <T>(
+  o: Ops<T>,
+  tensors: Readonly<Record<string, T>>,
+  inputs: Readonly<Record<string, T>>,
+  variant: string,
+) => Objective<T>;
+
+/** What a {@link TrainingStep} is made of. */
+export interface StepOptions {
+  /** What errors call it. */
+  readonly name: string;
+  readonly parameters: Readonly<Record<string, TensorSpec>>;
+  readonly buffers?: Readonly<Record<string, TensorSpec>>;
+  readonly objective: ObjectiveFunction;
+  readonly optimizer: Optimizer;
+  /** Default: a constant rate. */
+  readonly schedule?: Schedule;
+  /** Gradients are scaled down together to at most this norm, as `torch.nn.utils.clip_grad_norm_`. Default: they are not. */
+  readonly clip?: number;
+  /** How much of a running mean of the parameters is kept at each step. Default: there is none. */
+  readonly ema?: number;
+  /** Where the first values come from; each tensor draws from its own stream. Default 1. */
+  readonly seed?: number;
+}
+
+/** What a step gives. */
+export interface StepResult {
+  /** The number of the step, from 1. */
+  readonly step: number;
+  readonly loss: number;
+  readonly report: Readonly<Record<string, number>>;
+  /** Of all gradients together, before they are clipped. */
+  readonly gradientNorm: number;
+  readonly outputs: Readonly<Record<string, Tensor>>;
+}
+
+/** The kinds of tensors in a step's state; a name in the state, and of a program's input, is `kind/name`. */
+const kinds = { parameter: "parameter", buffer: "buffer", ema: "ema", memory: "memory" };
+/** A program's outputs of new state are called by this before their name in the state, since no input may have an output's name. */
+const changed = "new";
+const programsKept = 4;
+
+function tensorsOf(outputs: Readonly<Record<string, ProgramOutput>>): Record<string, Tensor> {
+  return mapValues(outputs, ({ data, shape }) =>
+    data instanceof Float32Array ? new Tensor(data, shape) : Tensor.from(data, shape),
+  );
+}
+
+function mapValues<A, B>(record: Readonly<Record<string, A>>, f: (value: A, name: string) => B): Record<string, B> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, f(value, name)]));
+}
+
+/** The entries whose names begin with `prefix/`, under the rest of their names. */
+function within<T>(record: Readonly<Record<string, T>>, prefix: string): Record<string, T> {
+  const own = Object.entries(record).filter(([name]) => name.startsWith(`${prefix}/`));
+  return Object.fromEntries(own.map(([name, value]) => [name.slice(prefix.length + 1), value]));
+}
+
+function prefixed<T>(record: Readonly<Record<string, T>>, prefix: string): Record<string, T> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [`${prefix}/${name}`, value]));
+}
+
+/**
+ * A training step, compiled to one native program: in go the batch and the state, out come the losses and the new state. A step that
+ * would leave anything but finite numbers is not taken. {@link createTrainer} is the way to train a model with a loss; this is for
+ * anything else that can be written as an objective.
+ *
+ * @example
+ * ```ts
+ * import { Tensor } from "reconloss";
+ * import { constant } from "reconloss/nets";
+ * import { sgd, TrainingStep } from "reconloss/train";
+ * const step = new TrainingStep({
+ *   name: "mean",
+ *   parameters: { mean: { shape: [1], initialize: constant(0) } },
+ *   objective: (o, { mean }, { x }) => ({ loss: o.mean(o.square(o.sub(x, mean)), "nchw") }),
+ *   optimizer: sgd(0.5, { momentum: 0 }),
+ * });
+ * await step.run({ x: Tensor.full([1, 1, 2, 2], 3) });
+ * step.tensors.mean.data[0]; // 3: half the gradient of a square leads to its minimum
+ * ```
+ */
+export class TrainingStep {
+  readonly #options: StepOptions;
+  readonly #programs = new Map<string, Promise<Program<string, string>>>();
+  #state: Readonly<Record<string, Tensor>>;
+  #steps = 0;
+
+  constructor(options: StepOptions) {
+    this.#options = options;
+    const { parameters, buffers = {}, optimizer, ema, seed = 1 } = options;
+    const first = (specs: Readonly<Record<string, TensorSpec>>) => {
+      const values = initialize(specs, (name) => new Random(seed, name));
+      return mapValues(specs, (spec, name) => new Tensor(values[name], dimsOf(spec)));
+    };
+    const start = first(parameters);
+    const zeros = mapValues(start, ({ shape }) => Tensor.full(shape, 0));
+    this.#state = {
+      ...prefixed(start, kinds.parameter),
+      ...prefixed(first(buffers), kinds.buffer),
+      ...(ema === undefined ? {} : prefixed(start, kinds.ema)),
+      ...Object.assign({}, ...optimizer.slots.map((slot) => prefixed(zeros, `${kinds.memory}/${slot}`))),
+    };
+  }
+
+  /** How many steps were taken. */
+  get steps(): number {
+    return this.#steps;
+  }
+
+  /** The current values of parameters and buffers. */
+  get tensors(): Readonly<Record<string, Tensor>> {
+    return { ...within(this.#state, kinds.parameter), ...within(this.#state, kinds.buffer) };
+  }
+
+  /** The values to use outside training: running means of the parameters where they are kept, and buffers. */
+  get averaged(): Readonly<Record<string, Tensor>> {
+    return { ...this.tensors, ...within(this.#state, kinds.ema) };
+  }
+
+  /** Everything that a bit-identical continuation needs. */
+  save(): TrainingState {
+    return { steps: this.#steps, tensors: this.#state };
+  }
+
+  /** @throws {ReconlossError} `checkpoint` for tensors that are missing or of another shape, or that nothing here is called. */
+  restore({ steps, tensors }: TrainingState): void {
+    const refuse = (problem: string) =>
+      new ReconlossError("checkpoint", `${this.#options.name}: the saved state does not fit: ${problem}`);
+    if (!Number.isInteger(steps) || steps < 0) throw refuse(`${steps} steps`);
+    for (const [name, { shape }] of Object.entries(this.#state)) {
+      if (tensors[name] === undefined) throw refuse(`${name} is missing`);
+      if (!sameShape(tensors[name].shape, shape)) {
+        throw refuse(`${name} is ${formatShape(tensors[name].shape)}, expected ${formatShape(shape)}`);
+      }
+    }
+    const unknown = Object.keys(tensors).find((name) => this.#state[name] === undefined);
+    if (unknown !== undefined) throw refuse(`there is no ${unknown}`);
+    this.#state = { ...tensors };
+    this.#steps = steps;
+  }
+
+  /**
+   * Takes one step.
+   *
+   * @throws {ReconlossError} `non-finite` naming the step, the term and the tensor; the state stays as it was
+   */
+  async run(inputs: Readonly<Record<string, Tensor>>, variant = ""): Promise<StepResult> {
+    const { optimizer, schedule = constantRate() } = this.#options;
+    const step = this.#steps + 1;
+    const numbers = optimizer.numbers(step, optimizer.learningRate * schedule(step));
+    const program = await this.#programFor(inputs, variant, "update");
+    const results = await program.run({
+      ...prefixed(inputs, "input"),
+      ...this.#state,
+      ...prefixed(
+        mapValues(numbers, (value) => Tensor.full([1, 1, 1, 1], value)),
+        "number",
+      ),
+    });
+    const report = mapValues(within(results, "report"), ({ data }) => data[0]);
+    const [loss, gradientNorm] = [results.loss.data[0], results.norm.data[0]];
+    if (!Number.isFinite(loss + gradientNorm)) throw this.#nonFinite(step, inputs, loss, report);
+    this.#state = { ...this.#state, ...tensorsOf(within(results, changed)) };
+    this.#steps = step;
+    return {
+      step,
+      loss,
+      report,
+      gradientNorm,
+      outputs: tensorsOf(within(results, "output")),
+    };
+  }
+
+  /** The gradient of the loss by every parameter, without taking a step. */
+  async gradients(inputs: Readonly<Record<string, Tensor>>, variant = ""): Promise<Record<string, Tensor>> {
+    const program = await this.#programFor(inputs, variant, "gradients");
+    const results = await program.run({ ...prefixed(inputs, "input"), ...this.#state });
+    return tensorsOf(results);
+  }
+
+  #nonFinite(
+    step: number,
+    inputs: Readonly<Record<string, Tensor>>,
+    loss: number,
+    report: Readonly<Record<string, number>>,
+  ): ReconlossError {
+    const input = Object.entries(inputs).find(([, { data }]) => firstNonFinite(data) >= 0);
+    const term = Object.entries({ ...report, loss }).find(([, value]) => !Number.isFinite(value));
+    const where = input
+      ? `${input[0]} ${formatShape(input[1].shape)} holds ${input[1].data[firstNonFinite(input[1].data)]} in image ${Math.floor(
+          firstNonFinite(input[1].data) / (input[1].data.length / input[1].shape[0]),
+        )}`
+      : "every input is finite";
+    const what = term ? `${term[0]} is ${term[1]}` : "the gradients are not finite";
+    return new ReconlossError(
+      "non-finite",
+      `${this.#options.name}: at step ${step}, ${what}; ${where}; the step was not taken`,
+    );
+  }
+
+  #programFor(inputs: Readonly<Record<string, Tensor>>, variant: string, purpose: "update" | "gradients") {
+    const shapes = prefixed(
+      mapValues(inputs, ({ shape }) => shape),
+      "input",
+    );
+    const key = JSON.stringify([shapes, variant, purpose]);
+    const program = this.#programs.get(key) ?? this.#compile(shapes, variant, purpose);
+    this.#programs.delete(key);
+    this.#programs.set(key, program);
+    if (this.#programs.size > programsKept) this.#programs.delete(this.#programs.keys().next().value as string);
+    return program;
+  }
+
+  #compile(shapes: Readonly<Record<string, Shape>>, variant: string, purpose: "update" | "gradients") {
+    const { optimizer } = this.#options;
+    const dims: Record<string, InputDims> = { ...shapes, ...mapValues(this.#state, ({ shape }) => shape) };
+    if (purpose === "update") {
+      for (const name of Object.keys(optimizer.numbers(1, 0))) dims[`number/${name}`] = [1, 1, 1, 1];
+    }
+    return compile<string, string>(dims, (o, values) => {
+      const { loss, gradients, rest } = this.#differentiate(o, values, variant);
+      return purpose === "gradients" ? gradients : { ...rest, loss, ...this.#updated(o, values, gradients) };
+    });
+  }
+
+  /** The loss, its gradients by parameter name, and everything else that the objective gives, under the program's names. */
+  #differentiate<T>(o: Ops<T>, values: Readonly<Record<string, T>>, variant: string) {
+    const parameters = within(values, kinds.parameter);
+    const names = Object.keys(parameters);
+    let seen: Objective<Traced<T>> | undefined;
+    const { value, gradients } = differentiate(
+      o,
+      ({ o, lift }, traced) => {
+        const lifted = (kind: string) => mapValues(within(values, kind), lift);
+        const tensors = {
+          ...lifted(kinds.buffer),
+          ...Object.fromEntries(names.map((name, index) => [name, traced[index]])),
+        };
+        seen = this.#options.objective(o, tensors, lifted("input"), variant);
+        return seen.loss;
+      },
+      names.map((name) => parameters[name]),
+    );
+    const { buffers = {}, report = {}, outputs = {} } = seen as Objective<Traced<T>>;
+    const given = {
+      ...prefixed(buffers, `${changed}/${kinds.buffer}`),
+      ...prefixed(report, "report"),
+      ...prefixed(outputs, "output"),
+    };
+    return {
+      loss: value,
+      gradients: Object.fromEntries(names.map((name, index) => [name, gradients[index]])),
+      rest: mapValues(given, ({ value }) => value),
+    };
+  }
+
+  /** The new state and the norm of the gradients. */
+  #updated<T>(o: Ops<T>, values: Readonly<Record<string, T>>, gradients: Readonly<Record<string, T>>) {
+    const { optimizer, clip, ema } = this.#options;
+    const numbers = within(values, "number");
+    const squares = Object.values(gradients).map((gradient) => o.sum(o.square(gradient), "nchw"));
+    const norm = o.root(squares.reduce((sum, square) => o.add(sum, square)));
+    const scale = clip === undefined ? undefined : o.minimum(o.div(o.scalar(clip), o.add(norm, 1e-6)), 1);
+    const state: Record<string, T> = {};
+    for (const [name, raw] of Object.entries(gradients)) {
+      const { parameter, memory } = optimizer.update(
+        o,
+        {
+          parameter: values[`${kinds.parameter}/${name}`],
+          gradient: scale === undefined ? raw : o.mul(raw, scale),
+          memory: Object.fromEntries(optimizer.slots.map((slot) => [slot, values[`${kinds.memory}/${slot}/${name}`]])),
+        },
+        numbers,
+      );
+      state[`${kinds.parameter}/${name}`] = parameter;
+      for (const slot of optimizer.slots) state[`${kinds.memory}/${slot}/${name}`] = memory[slot];
+      if (ema === undefined) continue;
+      const mean = values[`${kinds.ema}/${name}`];
+      state[`${kinds.ema}/${name}`] = o.add(mean, o.mul(o.sub(parameter, mean), 1 - ema));
+    }
+    return { ...prefixed(state, changed), norm };
+  }
+}

@@ -1,0 +1,273 @@
+import { ReconlossError } from "../errors.ts";
+import { compile, type Program } from "../graph/compile.ts";
+import type { Ops } from "../graph/ops.ts";
+import { poolScores } from "../losses/evaluate.ts";
+import type { Loss } from "../losses/loss.ts";
+import type { Model } from "../nets/model.ts";
+import { Tensor } from "../tensor.ts";
+import { readStates, writeStates } from "./checkpoint.ts";
+import { adam, type Optimizer } from "./optimizers.ts";
+import type { Schedule } from "./schedules.ts";
+import { type Objective, type StepResult, TrainingStep } from "./step.ts";
+
+/** What {@link createTrainer} is told. */
+export interface TrainerOptions {
+  model: Model;
+  /** What is minimised; where higher is better, the loss's `offset` less its value. Terms that learn, such as `adversarial`, learn at every step. */
+  loss: Loss;
+  /** Default `adam()`. */
+  optimizer?: Optimizer;
+  /** Default: a constant rate. */
+  schedule?: Schedule;
+  /** Gradients are scaled down together to at most this norm. Default: they are not. */
+  clip?: number;
+  /** How much of a running mean of the weights is kept at each step; `apply` uses that mean. Default: there is none. */
+  ema?: number;
+  /** Where the first weights come from. Default 1. */
+  seed?: number;
+}
+
+/** What {@link Trainer.step} gives. */
+export interface TrainerStep {
+  /** The number of the step, from 1. */
+  readonly step: number;
+  /** What was minimised. */
+  readonly value: number;
+  /** The value of each term of a sum, before its weight, by specification. */
+  readonly terms: Readonly<Record<string, number>>;
+  /** What the terms that learn say of their own step, one for each. */
+  readonly learned: readonly Readonly<Record<string, number>>[];
+  readonly gradientNorm: number;
+  /** The model's output for the batch, as it was before the step. */
+  readonly output: Tensor;
+}
+
+/** A model, a loss and an optimiser, one step after the other. Made by {@link createTrainer}. */
+export class Trainer {
+  readonly model: Model;
+  readonly loss: Loss;
+  readonly #step: TrainingStep;
+  readonly #forward = new Map<number, Promise<Program<string, string>>>();
+  readonly #trainingForward = new Map<string, Promise<Program<string, string>>>();
+  #checked = false;
+
+  constructor({ model, loss, optimizer = adam(), ...rest }: TrainerOptions) {
+    this.model = model;
+    this.loss = loss;
+    const { parameters, buffers } = model;
+    const objective = <T>(o: Ops<T>, tensors: Readonly<Record<string, T>>, inputs: Readonly<Record<string, T>>) =>
+      this.#objective(o, tensors, inputs);
+    this.#step = new TrainingStep({
+      name: `training ${model.name}`,
+      parameters,
+      buffers,
+      objective,
+      optimizer,
+      ...rest,
+    });
+  }
+
+  /** How many steps were taken. */
+  get steps(): number {
+    return this.#step.steps;
+  }
+
+  /** The weights to use: running means where they are kept. */
+  get tensors(): Readonly<Record<string, Tensor>> {
+    return this.#step.averaged;
+  }
+
+  /**
+   * Takes one step: the model's, then that of every term that learns.
+   *
+   * @param input - what the model sees, [n, channels, h, w]
+   * @param target - what its output is compared with; may be left out where no term of the loss needs one
+   * @throws {ReconlossError} what the loss throws for images that do not fit it; `non-finite`, naming the step, the term and the tensor, when anything but
+   * finite numbers comes out: then the step is not taken
+   */
+  async step(input: Tensor, target?: Tensor): Promise<TrainerStep> {
+    if (!this.#checked) await this.#check(input, target);
+    const { definition, learners = [] } = this.loss;
+    const taken = definition ? await this.#fusedStep(input, target) : await this.#bridgedStep(input, target);
+    const { output } = taken.outputs;
+    const learned: Readonly<Record<string, number>>[] = [];
+    for (const learner of learners) learned.push(await learner.update(target ?? output, output));
+    const { step, loss, report, gradientNorm } = taken;
+    return { step, value: loss, terms: report, learned, gradientNorm, output };
+  }
+
+  /** The model's output, outside training. */
+  async apply(input: Tensor): Promise<Tensor> {
+    const channels = input.shape[1];
+    const program = this.#forward.get(channels) ?? this.#compileForward(channels);
+    this.#forward.set(channels, program);
+    const { output } = await (await program).run({ ...this.tensors, [inputName]: input });
+    return output.data instanceof Float32Array
+      ? new Tensor(output.data, output.shape)
+      : Tensor.from(output.data, output.shape);
+  }
+
+  /** Everything that a bit-identical continuation needs, as the bytes of a safetensors file; `metadata` travels with it. */
+  checkpoint(metadata: Readonly<Record<string, string>> = {}): Uint8Array {
+    const learners = (this.loss.learners ?? []).map((learner, index) => [`learner ${index}`, learner.save()] as const);
+    return writeStates(
+      { model: this.#step.save(), ...Object.fromEntries(learners) },
+      { ...metadata, network: this.model.name, loss: this.loss.spec },
+    );
+  }
+
+  /**
+   * Continues from a checkpoint, and gives its metadata.
+   *
+   * @param file - what errors call it
+   * @throws {ReconlossError} `checkpoint` for bytes that are damaged or of another training; then nothing is changed
+   */
+  async restore(bytes: Uint8Array, file = "checkpoint"): Promise<Readonly<Record<string, string>>> {
+    const { states, metadata } = await readStates(bytes, file);
+    const learners = this.loss.learners ?? [];
+    const names = ["model", ...learners.map((_, index) => `learner ${index}`)];
+    const missing = names.find((name) => states[name] === undefined);
+    if (missing !== undefined || Object.keys(states).length !== names.length) {
+      const found = Object.keys(states).join(", ");
+      throw new ReconlossError("checkpoint", `${file}: expected the states ${names.join(", ")}, found ${found}`);
+    }
+    const before = [this.#step.save(), ...learners.map((learner) => learner.save())];
+    const parts = [this.#step, ...learners];
+    try {
+      for (const [index, part] of parts.entries()) part.restore(states[names[index]]);
+    } catch (error) {
+      for (const [index, part] of parts.entries()) part.restore(before[index]);
+      throw error;
+    }
+    return metadata;
+  }
+
+  /** {@link Trainer.checkpoint} in a file, written under another name and then renamed (Node). */
+  async save(path: string, metadata?: Readonly<Record<string, string>>): Promise<void> {
+    const { writeFileAtomically } = await import("../files.ts");
+    await writeFileAtomically(path, this.checkpoint(metadata));
+  }
+
+  /** {@link Trainer.restore} from a file (Node). */
+  async load(path: string): Promise<Readonly<Record<string, string>>> {
+    const { readFile } = await import("node:fs/promises");
+    const bytes = await readFile(path).catch((cause: Error) => {
+      throw new ReconlossError("file", `${path}: cannot be read (${cause.message})`, { cause });
+    });
+    return this.restore(bytes, path);
+  }
+
+  /** The first batch goes through the loss itself, which knows what images it refuses. */
+  async #check(input: Tensor, target: Tensor | undefined): Promise<void> {
+    if (!this.loss.needsTarget && target === undefined) {
+      this.#checked = true;
+      return;
+    }
+    await this.loss.value(await this.apply(input), target);
+    this.#checked = true;
+  }
+
+  /** Model, loss and optimiser in one program. */
+  async #fusedStep(input: Tensor, target: Tensor | undefined): Promise<StepResult> {
+    const { prepare, state } = this.loss.definition ?? {};
+    await prepare?.call(this.loss.definition);
+    const live = Object.entries(state?.call(this.loss.definition) ?? {});
+    return this.#step.run({
+      input,
+      ...(target ? { target } : {}),
+      ...Object.fromEntries(live.map(([name, tensor]) => [statePrefix + name, tensor])),
+    });
+  }
+
+  /** For a loss that is not one graph: it gives the gradient of the output, and a program the gradients of the weights for that. */
+  async #bridgedStep(input: Tensor, target: Tensor | undefined): Promise<StepResult> {
+    const program = await this.#compileTrainingForward(input);
+    const { output } = await program.run({ ...this.#step.tensors, [inputName]: input });
+    const image = new Tensor(Float32Array.from(output.data), output.shape);
+    const { value, grad, terms } = await this.loss.valueAndGrad(image, target);
+    const sign = this.loss.better === "lower" ? 1 : -1;
+    const gradient =
+      sign === 1
+        ? grad
+        : new Tensor(
+            grad.data.map((x) => -x),
+            grad.shape,
+          );
+    const taken = await this.#step.run({ input, gradient });
+    const minimised = sign === 1 ? value : this.loss.offset - value;
+    return { ...taken, loss: minimised, report: terms ?? {} };
+  }
+
+  #objective<T>(o: Ops<T>, tensors: Readonly<Record<string, T>>, inputs: Readonly<Record<string, T>>): Objective<T> {
+    const { output, buffers } = this.model.forward(o, inputs.input, tensors, true);
+    const outputs = { output };
+    if (inputs.gradient !== undefined) {
+      return { loss: o.sum(o.mul(output, inputs.gradient), "nchw"), buffers, outputs };
+    }
+    const definition = this.loss.definition as NonNullable<Loss["definition"]>;
+    const live = Object.entries(inputs).filter(([name]) => name.startsWith(statePrefix));
+    const images = {
+      output,
+      target: inputs.target ?? output,
+      state: Object.fromEntries(live.map(([name, value]) => [name.slice(statePrefix.length), value])),
+    };
+    const said = poolScores(o, definition, definition.score(o, images));
+    const terms = Object.entries(definition.terms?.(o, images) ?? {});
+    return {
+      loss: this.loss.better === "lower" ? said : o.sub(this.loss.offset, said),
+      buffers,
+      report: Object.fromEntries(terms.map(([name, score]) => [name, o.mean(score, "n")])),
+      outputs,
+    };
+  }
+
+  #compileForward(channels: number): Promise<Program<string, string>> {
+    const dims = Object.fromEntries(Object.entries(this.tensors).map(([name, { shape }]) => [name, shape]));
+    return compile<string, string>({ ...dims, [inputName]: ["n", channels, "h", "w"] }, (o, values) => ({
+      output: this.model.forward(o, values[inputName], values, false).output,
+    }));
+  }
+
+  /** As the step runs it, in training, for the size of this batch. */
+  #compileTrainingForward({ shape }: Tensor): Promise<Program<string, string>> {
+    const key = shape.join("x");
+    const known = this.#trainingForward.get(key);
+    if (known) return known;
+    const dims = Object.fromEntries(Object.entries(this.#step.tensors).map(([name, { shape }]) => [name, shape]));
+    const program = compile<string, string>({ ...dims, [inputName]: shape }, (o, values) => ({
+      output: this.model.forward(o, values[inputName], values, true).output,
+    }));
+    this.#trainingForward.clear();
+    this.#trainingForward.set(key, program);
+    return program;
+  }
+}
+
+/** The image among a program's inputs, which otherwise are named as the network's tensors. */
+const inputName = "input";
+const statePrefix = "state ";
+
+/**
+ * Trains a model with any loss. One step is one native program: the model, the loss, their gradients and the optimiser.
+ *
+ * @example
+ * ```ts
+ * import { parseLoss, Tensor } from "reconloss";
+ * import { constant, type Model } from "reconloss/nets";
+ * import { adam, createTrainer } from "reconloss/train";
+ * const gain: Model = {
+ *   name: "gain",
+ *   parameters: { gain: { shape: [3], initialize: constant(1) } },
+ *   buffers: {},
+ *   forward: (o, x, { gain }) => ({ output: o.mul(x, gain), buffers: {} }),
+ * };
+ * const trainer = createTrainer({ model: gain, loss: parseLoss("l1 + 0.1*ssim"), optimizer: adam(1e-3) });
+ * const [dark, light] = [Tensor.full([1, 3, 12, 12], 0.25), Tensor.full([1, 3, 12, 12], 0.5)];
+ * const { terms } = await trainer.step(dark, light);
+ * terms.l1; // 0.25
+ * trainer.steps; // 1
+ * ```
+ */
+export function createTrainer(options: TrainerOptions): Trainer {
+  return new Trainer(options);
+}
