@@ -1,5 +1,7 @@
 export type { StateDict, TensorShapes, WeightTensor } from "../weights/index.ts";
 export { alexnet } from "./alexnet.ts";
+export { type DcganOptions, dcganGenerator } from "./dcgan.ts";
+export { type EdsrOptions, edsr } from "./edsr.ts";
 export {
   flattenSpatial,
   Inception,
@@ -8,9 +10,19 @@ export {
   inceptionFid,
   inceptionV3,
 } from "./inception.ts";
-export { constant, type Initializer, kaimingNormal, kaimingUniform, normal, uniform } from "./initializers.ts";
+export {
+  constant,
+  direction,
+  type Initializer,
+  kaimingNormal,
+  kaimingUniform,
+  normal,
+  uniform,
+} from "./initializers.ts";
 export { dimsOf, type Forward, initialize, type Model, type TensorSpec } from "./model.ts";
 export { Network } from "./network.ts";
 export { type ChannelStatistics, imagenetStatistics, normalise } from "./normalise.ts";
+export { type PatchGanOptions, patchGan } from "./patch-gan.ts";
 export { squeezenet } from "./squeezenet.ts";
+export { type UnetOptions, unet } from "./unet.ts";
 export { type VggOptions, vgg } from "./vgg.ts";

@@ -36,3 +36,10 @@ export function kaimingUniform(fanIn: number): Initializer {
 export function kaimingNormal(fanIn: number, slope = 0): Initializer {
   return normal(Math.sqrt(2 / (1 + slope ** 2) / fanIn));
 }
+
+/** A random direction: normal numbers scaled to length 1 together (the singular vectors of `torch.nn.utils.spectral_norm`). */
+export const direction: Initializer = (random, shape) => {
+  const values = filled(shape, () => random.normal());
+  const length = Math.sqrt(values.reduce((sum, value) => sum + value ** 2, 0));
+  return values.map((value) => value / length);
+};
