@@ -102,6 +102,36 @@ export function expectValue(got: number, expected: number, { abs = 0, rel = 0 }:
   );
 }
 
+/** What the goldens keep of a large array: the mean, the population deviation, the length and the first values. */
+export interface Summary {
+  mean: number;
+  std: number;
+  l2: number;
+  first: number[];
+}
+
+/** An array within a tolerance of what the goldens keep of it. */
+export function expectSummary(
+  got: ArrayLike<number>,
+  { mean, std, l2, first }: Summary,
+  tolerance: GoldenCase["tolerance"],
+): void {
+  const values = Array.from(got);
+  const gotMean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const variance = values.reduce((sum, value) => sum + (value - gotMean) ** 2, 0) / values.length;
+  expectValue(gotMean, mean, tolerance);
+  expectValue(Math.sqrt(variance), std, tolerance);
+  expectValue(Math.hypot(...values), l2, tolerance);
+  for (const [i, value] of first.entries()) expectValue(got[i], value, tolerance);
+}
+
+/** An array of which each value is within a tolerance of the goldens'. */
+export function expectArray(got: ArrayLike<number>, path: string, tolerance: GoldenCase["tolerance"]): void {
+  const { data } = readNpy(path);
+  expect(got.length).toBe(data.length);
+  for (const [i, value] of data.entries()) expectValue(got[i], value, tolerance);
+}
+
 /**
  * A gradient within a case's tolerance, which is relative to the largest entry. Where the official gradient was not finite the goldens
  * hold zeros in all channels of the pixel; ours has a finite gradient there that nothing official can be held against.

@@ -25,4 +25,6 @@ export { type ChannelStatistics, imagenetStatistics, normalise } from "./normali
 export { type PatchGanOptions, patchGan } from "./patch-gan.ts";
 export { squeezenet } from "./squeezenet.ts";
 export { type UnetOptions, unet } from "./unet.ts";
+export { type UnetDiscriminatorOptions, unetDiscriminator } from "./unet-discriminator.ts";
 export { type VggOptions, vgg } from "./vgg.ts";
+export { type VggDiscriminatorOptions, vggDiscriminator } from "./vgg-discriminator.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type Float64Image, reference, toFloat64 } from "../../src/graph/reference.ts";
-import { dcganGenerator, edsr, type Model, patchGan, unet } from "../../src/nets/index.ts";
+import { dcganGenerator, edsr, type Model, patchGan, unet, unetDiscriminator } from "../../src/nets/index.ts";
 import type { Shape } from "../../src/tensor.ts";
 import { referenceGradients, referenceModel, runModel, startingTensors, toReference } from "../models.ts";
 import { randomSource, randomTensor } from "../random.ts";
@@ -32,6 +32,12 @@ const tiny: Record<string, Tiny> = {
     model: dcganGenerator({ latent: 3, features: 1, colours: 1 }),
     input: [3, 3, 1, 1],
     output: [3, 1, 32, 32],
+  },
+  unetDiscriminator: {
+    model: unetDiscriminator({ inputs: 1, features: 1 }),
+    input: [2, 1, 9, 8],
+    output: [2, 1, 9, 8],
+    training: false,
   },
   "patchGan, batch": {
     model: patchGan({ features: 2, depth: 1, norm: "batch" }),
