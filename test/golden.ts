@@ -132,6 +132,15 @@ export function expectArray(got: ArrayLike<number>, path: string, tolerance: Gol
   for (const [i, value] of data.entries()) expectValue(got[i], value, tolerance);
 }
 
+/** A gradient within a tolerance that is relative to the largest entry of the goldens'. */
+export function expectGradientArray(got: ArrayLike<number>, path: string, tolerance: GoldenCase["tolerance"]): void {
+  const { gradientRel = 0, gradientAbs = 0 } = tolerance;
+  const { data } = readNpy(path);
+  const largest = Math.max(...Array.from(data, Math.abs));
+  expect(got.length).toBe(data.length);
+  for (const [i, value] of data.entries()) expectValue(got[i], value, { abs: gradientRel * largest + gradientAbs });
+}
+
 /**
  * A gradient within a case's tolerance, which is relative to the largest entry. Where the official gradient was not finite the goldens
  * hold zeros in all channels of the pixel; ours has a finite gradient there that nothing official can be held against.

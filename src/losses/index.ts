@@ -1,3 +1,14 @@
+export {
+  adversarialObjectives,
+  type Discriminate,
+  type DiscriminatorLoss,
+  discriminatorLoss,
+  generatorLoss,
+  gradientPenalty,
+  imageGradient,
+  type ObjectiveOptions,
+  r1Penalty,
+} from "./adversarial/index.ts";
 export { charbonnier } from "./charbonnier.ts";
 export { type Term, weighted } from "./combine.ts";
 export type { Definition, Evaluation, Images, Wants } from "./definition.ts";

@@ -1,0 +1,15 @@
+/**
+ * The mathematics of adversarial training: what discriminators and generators minimise, and penalties on a discriminator's slope. Pure
+ * functions over `Ops`, without state.
+ *
+ * @module
+ */
+export {
+  adversarialObjectives,
+  type DiscriminatorLoss,
+  discriminatorLoss,
+  generatorLoss,
+  type ObjectiveOptions,
+  resolveObjective,
+} from "./objectives.ts";
+export { type Discriminate, gradientPenalty, imageGradient, r1Penalty } from "./penalties.ts";

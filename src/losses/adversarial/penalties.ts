@@ -1,0 +1,62 @@
+import { differentiate, type Traced, type Tracing } from "../../graph/autodiff.ts";
+import type { Ops } from "../../graph/ops.ts";
+
+/** A discriminator within a differentiation: the logits of images. Its tensors come from outside and have to be lifted. */
+export type Discriminate<T> = (tracing: Tracing<T>, images: Traced<T>) => Traced<T>;
+
+/**
+ * The gradient of the sum of a discriminator's logits with respect to the images: for each image that of its own logits, unless a batch norm
+ * mixes them. It is made of the same operations, so it can be differentiated again.
+ *
+ * @example
+ * ```ts
+ * import { reference } from "reconloss/graph";
+ * import { imageGradient } from "reconloss";
+ * imageGradient(reference, ({ o }, x) => o.square(x), reference.scalar(3)).data[0]; // 6
+ * ```
+ */
+export function imageGradient<T>(o: Ops<T>, discriminate: Discriminate<T>, images: T): T {
+  return differentiate(o, (tracing, [x]) => discriminate(tracing, x), [images]).gradients[0];
+}
+
+/**
+ * The R1 penalty (Mescheder et al. 2018): the mean over the batch of the squared length of {@link imageGradient} at real images, [1, 1, 1, 1]. Without
+ * the paper's factor gamma / 2; StyleGAN2 weighs it by 5. The numbers are those of BasicSR's `r1_penalty`.
+ *
+ * @param real - [n, c, h, w]
+ *
+ * @example
+ * ```ts
+ * import { reference } from "reconloss/graph";
+ * import { r1Penalty } from "reconloss";
+ * r1Penalty(reference, ({ o }, x) => o.mul(x, 3), reference.scalar(0.5)).data[0]; // 9
+ * ```
+ */
+export function r1Penalty<T>(o: Ops<T>, discriminate: Discriminate<T>, real: T): T {
+  return o.mean(o.sum(o.square(imageGradient(o, discriminate, real)), "chw"), "n");
+}
+
+/**
+ * The gradient penalty of WGAN-GP (Gulrajani et al. 2017): the mean over the batch of (|{@link imageGradient}| - 1)^2 at points between real
+ * and fake images, [1, 1, 1, 1]. The length is over all of an image's pixels, as in the paper; BasicSR's `gradient_penalty_loss` takes
+ * it over the channels of each pixel. Where the gradient is 0, that of its length is taken as 0.
+ *
+ * @param alpha - where between, 1 at the real and 0 at the fake image; uniform in [0, 1], one for each image, [n, 1, 1, 1]
+ *
+ * @example
+ * ```ts
+ * import { reference } from "reconloss/graph";
+ * import { gradientPenalty } from "reconloss";
+ * const [real, fake, alpha] = [1, 0, 0.25].map((value) => reference.scalar(value));
+ * gradientPenalty(reference, ({ o }, x) => o.mul(x, 3), { real, fake, alpha }).data[0]; // 4: (3 - 1)^2
+ * ```
+ */
+export function gradientPenalty<T>(
+  o: Ops<T>,
+  discriminate: Discriminate<T>,
+  { real, fake, alpha }: { readonly real: T; readonly fake: T; readonly alpha: T },
+): T {
+  const between = o.add(fake, o.mul(alpha, o.sub(real, fake)));
+  const length = o.root(o.sum(o.square(imageGradient(o, discriminate, between)), "chw"));
+  return o.mean(o.square(o.sub(length, 1)), "n");
+}
