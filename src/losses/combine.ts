@@ -2,7 +2,8 @@ import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
 import { Tensor } from "../tensor.ts";
 import type { Definition, Evaluation, Images, Wants } from "./definition.ts";
-import { BaseLoss, type EvaluateOptions, type Learner, type Loss } from "./loss.ts";
+import type { Learner } from "./learner.ts";
+import { BaseLoss, type EvaluateOptions, type Loss } from "./loss.ts";
 import { PreparedTarget, type Target } from "./prepared-target.ts";
 
 /** A weight and the loss that it multiplies. */

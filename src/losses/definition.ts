@@ -3,6 +3,7 @@ import type { KernelSpec } from "../kernels/index.ts";
 import type { Network } from "../nets/network.ts";
 import type { Tensor } from "../tensor.ts";
 import type { ImageOptions } from "./image-options.ts";
+import type { Learner } from "./learner.ts";
 
 /** What a definition computes with: the two batches, and what weighs their pixels where the caller gave it. */
 export interface Images<T> {
@@ -48,6 +49,8 @@ export interface Definition {
   prepare?(): Promise<void>;
   /** Tensors that change between one evaluation and the next, such as the weights of a discriminator that is being trained. */
   state?(): Readonly<Record<string, Tensor>>;
+  /** What changes that state. */
+  learner?: Learner;
   /** The score of each image, [n, 1, 1, 1]. */
   score<T>(o: Ops<T>, images: Images<T>): T;
   /** The score's contributions by place, [n, 1, h, w] or smaller by a window's border. */

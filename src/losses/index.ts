@@ -15,15 +15,14 @@ export type { Definition, Evaluation, Images, Wants } from "./definition.ts";
 export { deltaE } from "./delta-e.ts";
 export { type ExportOptions, exportLoss } from "./export.ts";
 export { l1 } from "./l1.ts";
+export type { Learner, TrainingState } from "./learner.ts";
 export {
   defineLoss,
   type EvaluateOptions,
-  type Learner,
   type Loss,
   type LossDefinition,
   type LossFactory,
   type LossInfo,
-  type TrainingState,
 } from "./loss.ts";
 export { type LpipsResources, lpips } from "./lpips.ts";
 export { msSsim } from "./ms-ssim.ts";

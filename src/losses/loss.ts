@@ -6,6 +6,7 @@ import type { Definition, Evaluation, Wants } from "./definition.ts";
 import { evaluateGraph, targetFeatures } from "./evaluate.ts";
 import { evaluateKernel } from "./evaluate-kernel.ts";
 import { evaluateTiles, isTooLarge } from "./evaluate-tiles.ts";
+import type { Learner } from "./learner.ts";
 import { type OptionsOf, type OptionValue, resolveOptions, type Schema } from "./options.ts";
 import { PreparedTarget, type Target, targetTensor } from "./prepared-target.ts";
 
@@ -13,22 +14,6 @@ import { PreparedTarget, type Target, targetTensor } from "./prepared-target.ts"
 export interface EvaluateOptions {
   /** How much each pixel counts, [n or 1, 1, h, w]: the mean becomes sum(weight * error) / sum(weight). */
   weight?: Tensor;
-}
-
-/** The part of a loss that learns while an image model is trained with it: a discriminator and its optimiser. */
-export interface Learner {
-  /** Learns from a batch of real images and the outputs that stand beside them, and says how it went, each a mean over the batch. */
-  update(real: Tensor, fake: Tensor): Promise<Readonly<Record<string, number>>>;
-  /** Everything that a bit-identical continuation needs. */
-  save(): TrainingState;
-  /** @throws {ReconlossError} `checkpoint` for tensors that are missing or of another shape */
-  restore(state: TrainingState): void;
-}
-
-/** What training changes, as tensors by name, and how many updates led to it. */
-export interface TrainingState {
-  readonly steps: number;
-  readonly tensors: Readonly<Record<string, Tensor>>;
 }
 
 /** A loss or metric of output images against their targets: its value, and the value's gradient with respect to the output. */
@@ -96,7 +81,7 @@ export type LossFactory<S extends Schema = Schema, R = undefined> = ((
 /** What {@link defineLoss} is told. */
 export interface LossDefinition<S extends Schema, R = undefined> extends LossInfo<S> {
   /** Default true. */
-  readonly needsTarget?: boolean;
+  readonly needsTarget?: boolean | ((options: OptionsOf<S>) => boolean);
   /** For losses where higher is better: see {@link Loss.offset}. Default 0. */
   readonly offset?: number;
   /** What is wrong with images of this shape, if anything, as the end of a sentence that begins with the shape. */
@@ -184,6 +169,7 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
   readonly hasMap: boolean;
   readonly offset: number;
   readonly definition: Definition;
+  readonly learners: readonly Learner[];
   readonly #refuse: LossDefinition<S>["refuse"];
   /** The values that targets have; a prior has no target. */
   readonly #range?: readonly [low: number, high: number];
@@ -194,9 +180,11 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
     this.spec = spec;
     this.options = options;
     this.better = definition.better;
-    this.needsTarget = definition.needsTarget ?? true;
+    const { needsTarget = true } = definition;
+    this.needsTarget = typeof needsTarget === "function" ? needsTarget(options) : needsTarget;
     this.offset = definition.offset ?? 0;
     this.definition = definition.define(options, resources);
+    this.learners = this.definition.learner ? [this.definition.learner] : [];
     this.hasMap = this.definition.map !== undefined;
     this.#refuse = definition.refuse;
     const { dataRange } = options;

@@ -14,7 +14,8 @@ import { checkChoice, checkCount } from "./check.ts";
 import { normal } from "./initializers.ts";
 import type { Model } from "./model.ts";
 
-const norms = ["batch", "instance", "spectral", "none"] as const;
+/** How a PatchGAN can normalise. */
+export const norms = ["batch", "instance", "spectral", "none"] as const;
 
 /** What a PatchGAN can be built as. */
 export interface PatchGanOptions {

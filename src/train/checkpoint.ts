@@ -1,9 +1,21 @@
 import { ReconlossError } from "../errors.ts";
-import type { TrainingState } from "../losses/loss.ts";
+import type { TrainingState } from "../losses/learner.ts";
 import { Tensor } from "../tensor.ts";
 import { readCheckpoint } from "../weights/checkpoint.ts";
 import { bytesSource } from "../weights/source.ts";
 import { safetensors } from "../weights/write-safetensors.ts";
+
+/**
+ * A file's bytes (Node).
+ *
+ * @throws {ReconlossError} `file` when it cannot be read
+ */
+export async function readBytes(path: string): Promise<Uint8Array> {
+  const { readFile } = await import("node:fs/promises");
+  return readFile(path).catch((cause: Error) => {
+    throw new ReconlossError("file", `${path}: cannot be read (${cause.message})`, { cause });
+  });
+}
 
 /** Several states as one safetensors file: tensor `x` of state `model` is `model/x`, its count of steps the text `model steps`. */
 export function writeStates(

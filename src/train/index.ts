@@ -3,6 +3,15 @@
  *
  * @module
  */
+export {
+  type AdversarialLoss,
+  type AdversarialOptions,
+  adversarial,
+  gan,
+  type Penalty,
+  r1,
+  wganGp,
+} from "./adversarial.ts";
 export { type ExportModelOptions, exportModel } from "./export-model.ts";
 export { type AdamOptions, adam, adamW, type Optimizer, type SgdOptions, sgd, type Update } from "./optimizers.ts";
 export { constantRate, cosineRate, type Schedule, steppedRate } from "./schedules.ts";

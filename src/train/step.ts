@@ -2,7 +2,7 @@ import { ReconlossError } from "../errors.ts";
 import { differentiate, type Traced } from "../graph/autodiff.ts";
 import { compile, type InputDims, type Program, type ProgramOutput } from "../graph/compile.ts";
 import type { Ops } from "../graph/ops.ts";
-import type { TrainingState } from "../losses/loss.ts";
+import type { TrainingState } from "../losses/learner.ts";
 import { dimsOf, initialize, type TensorSpec } from "../nets/model.ts";
 import { Random } from "../random.ts";
 import { firstNonFinite, formatShape, type Shape, sameShape, Tensor } from "../tensor.ts";

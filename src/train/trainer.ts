@@ -5,7 +5,7 @@ import { poolScores } from "../losses/evaluate.ts";
 import type { Loss } from "../losses/loss.ts";
 import type { Model } from "../nets/model.ts";
 import { Tensor } from "../tensor.ts";
-import { readStates, writeStates } from "./checkpoint.ts";
+import { readBytes, readStates, writeStates } from "./checkpoint.ts";
 import { adam, type Optimizer } from "./optimizers.ts";
 import type { Schedule } from "./schedules.ts";
 import { type Objective, type StepResult, TrainingStep } from "./step.ts";
@@ -150,11 +150,7 @@ export class Trainer {
 
   /** {@link Trainer.restore} from a file (Node). */
   async load(path: string): Promise<Readonly<Record<string, string>>> {
-    const { readFile } = await import("node:fs/promises");
-    const bytes = await readFile(path).catch((cause: Error) => {
-      throw new ReconlossError("file", `${path}: cannot be read (${cause.message})`, { cause });
-    });
-    return this.restore(bytes, path);
+    return this.restore(await readBytes(path), path);
   }
 
   /** The first batch goes through the loss itself, which knows what images it refuses. */

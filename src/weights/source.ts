@@ -26,7 +26,8 @@ export function bytesSource(name: string, bytes: Uint8Array): ByteSource {
   return {
     name,
     size: bytes.length,
-    read: async (offset, length) => bytes.slice(offset, offset + length),
+    // Not bytes.slice, which for a Node Buffer gives a view.
+    read: async (offset, length) => new Uint8Array(bytes.subarray(offset, offset + length)),
     close: async () => {},
   };
 }

@@ -1,0 +1,17 @@
+import type { Tensor } from "../tensor.ts";
+
+/** The part of a loss that learns while an image model is trained with it: a discriminator and its optimiser. */
+export interface Learner {
+  /** Learns from a batch of real images and the outputs that stand beside them, and says how it went, each a mean over the batch. */
+  update(real: Tensor, fake: Tensor): Promise<Readonly<Record<string, number>>>;
+  /** Everything that a bit-identical continuation needs. */
+  save(): TrainingState;
+  /** @throws {ReconlossError} `checkpoint` for tensors that are missing or of another shape */
+  restore(state: TrainingState): void;
+}
+
+/** What training changes, as tensors by name, and how many updates led to it. */
+export interface TrainingState {
+  readonly steps: number;
+  readonly tensors: Readonly<Record<string, Tensor>>;
+}
