@@ -41,8 +41,12 @@ export function model(name: string, { channels, refuse }: InputRules, block: Blo
     parameters: block.parameters,
     buffers: block.buffers,
     forward(o, x, tensors, training) {
-      const [, c, h, w] = o.dims(x);
-      if (c !== channels) throw new ReconlossError("shape", `${name}: takes ${channels} channels, got ${c}`);
+      const dims = o.dims(x);
+      const [, c, h, w] = dims;
+      if (c !== channels) {
+        const found = dims.map((dim) => dim ?? "?").join("x");
+        throw new ReconlossError("shape", `${name}: x must have ${channels} channels, got ${found}`);
+      }
       if (h !== undefined && w !== undefined) refuse?.(h, w);
       const buffers: Record<string, typeof x> = {};
       const tensor = (key: string) => {

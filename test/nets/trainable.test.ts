@@ -135,8 +135,13 @@ describe("what does not fit is refused with a clear error", () => {
   const small = patchGan({ features: 2 });
   const refused: [string, () => unknown, string, RegExp][] = [
     ["small images", forward(small, [1, 3, 23, 30]), "shape", /patchGan: images must be at least 24x24, got 23x30/],
-    ["channels", forward(small, [1, 1, 32, 32]), "shape", /patchGan: takes 3 channels, got 1/],
-    ["grey images", forward(edsr({ channels: 2, blocks: 1 }), [1, 1, 8, 8]), "shape", /edsr: takes 3 channels, got 1/],
+    ["channels", forward(small, [1, 1, 32, 32]), "shape", /patchGan: x must have 3 channels, got 1x1x32x32/],
+    [
+      "grey images",
+      forward(edsr({ channels: 2, blocks: 1 }), [1, 1, 8, 8]),
+      "shape",
+      /edsr: x must have 3 channels, got 1x1x8x8/,
+    ],
     [
       "latent images",
       forward(dcganGenerator({ latent: 3, features: 1 }), [2, 3, 2, 1]),
