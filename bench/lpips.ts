@@ -5,6 +5,7 @@
 import { lpips } from "../src/losses/lpips.ts";
 import { alexnet, type StateDict, squeezenet, type TensorShapes, vgg } from "../src/nets/index.ts";
 import { Tensor } from "../src/tensor.ts";
+import { compare, turn } from "./in-turn.ts";
 import { startPeer } from "./peer.ts";
 
 const networks = { alex: alexnet, vgg: vgg("vgg16"), squeeze: squeezenet };
@@ -25,23 +26,6 @@ function randomWeights(shapes: TensorShapes): StateDict {
       return [name, { shape, data: Float32Array.from({ length: count }, value) }];
     }),
   );
-}
-
-/** Between turns the other's threads stop waiting busily for more work; each turn then begins with a run that is not counted. */
-const turn = () => new Promise((resolve) => setTimeout(resolve, 250));
-
-const median = (values: number[]) => values.toSorted((a, b) => a - b)[values.length >> 1];
-const fastest = (values: number[]) => Math.min(...values);
-
-/** Medians, and the fastest runs, which a busy machine disturbs least. */
-function compare(ours: number[], theirs?: number[]): string {
-  const say = (pick: (values: number[]) => number) => {
-    const mine = `${pick(ours).toFixed(1)} ms`;
-    return theirs
-      ? `${mine}, torch ${pick(theirs).toFixed(1)} ms, ratio ${(pick(ours) / pick(theirs)).toFixed(2)}`
-      : mine;
-  };
-  return `median ${say(median)}; fastest ${say(fastest)}`;
 }
 
 const [nets = "alex,squeeze,vgg", sizes = "256x256,1080x1920", batches = "1", roundsText = "7", jobs = ""] =
