@@ -24,6 +24,8 @@ export interface OnnxValue {
   readonly mask?: string;
   /** The numbers themselves, where it is a constant. */
   readonly constant?: ArrayLike<number>;
+  /** Where it is a convolution: how it was made, so that a bias can become part of it. */
+  readonly conv?: { readonly operands: readonly [x: string, weight: string]; readonly attributes: NodeAttributes };
   /** Where it is a smaller value repeated: that value, and what it is repeated to the shape of. `name` asks for the repetition. */
   readonly repeated?: { readonly small: OnnxValue; readonly like: OnnxValue };
 }
@@ -83,6 +85,15 @@ function elementwise(opType: string) {
     const full = commonType(builder, operands);
     return { name: builder.writer.node(opType, full.names), type: full.type, dims };
   };
+}
+
+/** A convolution and a number for each of its channels, added within the convolution; `undefined` for anything else. */
+function biased(builder: OnnxBackend, [x, bias]: readonly OnnxValue[]): OnnxValue | undefined {
+  const channels = x.dims[1];
+  const [n, c, h, w] = bias.dims;
+  if (!x.conv || bias.repeated || n !== 1 || c !== channels || h !== 1 || w !== 1) return undefined;
+  const inputs = [...x.conv.operands, builder.reshape(builder.as(bias, "float"), [channels as number])];
+  return { name: builder.writer.node("Conv", inputs, x.conv.attributes), type: "float", dims: x.dims };
 }
 
 /** Whether the same axes are known to be 1, and so, since all others must agree, values of these dims have one shape. */
@@ -213,7 +224,10 @@ function convInput(
   return result(writer.node("Pad", [full, pads, "", builder.ints(2, 3)]));
 }
 
-/** One matrix product per kernel position: the strided view of x under that position, times g. */
+/**
+ * One matrix product per kernel position: the strided view of x under that position, times g. The sum over the batch is part of the product
+ * where that makes matrices of a good size, and where a stride would make views that are read number by number.
+ */
 function convWeight(
   builder: OnnxBackend,
   [x, g]: readonly OnnxValue[],
@@ -227,19 +241,29 @@ function convWeight(
     writer.node("Sub", [builder.sizes(g.name, ["h", "w"]), builder.ints(1, 1)]),
     builder.ints(...stride),
   ]);
-  const rows = builder.reshape(builder.as(g, "float"), [0, groups, outputs / groups, -1]);
+  const across = groups === 1 && (Math.max(...stride) > 1 || inputs * outputs >= batchedProducts);
+  const images = across ? pixelsFirst(builder, padded, inputs) : padded;
+  const views = across ? [0, 1] : [2, 3];
+  const rows = across
+    ? builder.reshape(writer.node("Transpose", [builder.as(g, "float")], { perm: [1, 2, 3, 0] }), [outputs, -1])
+    : builder.reshape(builder.as(g, "float"), [0, groups, outputs / groups, -1]);
   const positions: string[] = [];
   for (let p = 0; p < kernel[0]; p++)
     for (let q = 0; q < kernel[1]; q++) {
       const start = [p * dilation[0], q * dilation[1]];
       const end = writer.node("Add", [reach, builder.ints(start[0] + 1, start[1] + 1)]);
       const view = writer.node("Slice", [
-        padded,
+        images,
         builder.ints(...start),
         end,
-        builder.ints(2, 3),
+        builder.ints(...views),
         builder.ints(...stride),
       ]);
+      if (across) {
+        const product = writer.node("MatMul", [rows, builder.reshape(view, [-1, inputs])]);
+        positions.push(writer.node("Unsqueeze", [product, builder.ints(2)]));
+        continue;
+      }
       const columns = writer.node("Transpose", [builder.reshape(view, [0, groups, inputs / groups, -1])], {
         perm: [0, 1, 3, 2],
       });
@@ -247,9 +271,27 @@ function convWeight(
       const sum = writer.node("ReduceSum", [product, builder.ints(0)], { keepdims: 0 });
       positions.push(writer.node("Unsqueeze", [sum, builder.ints(3)]));
     }
-  const stacked = positions.length === 1 ? positions[0] : writer.node("Concat", positions, { axis: 3 });
+  const stacked = positions.length === 1 ? positions[0] : writer.node("Concat", positions, { axis: across ? 2 : 3 });
   const dims = [outputs, inputs / groups, kernel[0], kernel[1]] as const;
   return { name: builder.reshape(stacked, dims), type: "float", dims };
+}
+
+/** From this many weights per kernel position on, one product over all images is faster than one product for each. */
+const batchedProducts = 2 ** 14;
+
+/** [n, c, h, w] as [h, w, n * c]. */
+function pixelsFirst(builder: OnnxBackend, x: string, channels: number): string {
+  const { writer } = builder;
+  const size = builder.sizes(x, ["h", "w"]);
+  const planes = writer.node("Reshape", [
+    x,
+    writer.node("Concat", [builder.ints(-1), writer.node("ReduceProd", [size], { keepdims: 1 })], { axis: 0 }),
+  ]);
+  const turned = writer.node("Transpose", [planes], { perm: [1, 0] });
+  const shape = writer.node("Concat", [size, writer.node("Mul", [builder.sizes(x, ["n"]), builder.ints(channels)])], {
+    axis: 0,
+  });
+  return writer.node("Reshape", [turned, shape]);
 }
 
 /** A product with a row of ones, which runs several times as fast as a reduction over a middle axis. */
@@ -305,7 +347,7 @@ function resizeMatrix(
 
 /** How each primitive is said in ONNX. */
 const table: { readonly [P in Primitive]: Lowering<P> } = {
-  add: elementwise("Add"),
+  add: (builder, operands) => biased(builder, operands) ?? elementwise("Add")(builder, operands),
   sub: elementwise("Sub"),
   mul: elementwise("Mul"),
   div: elementwise("Div"),
@@ -484,14 +526,15 @@ const table: { readonly [P in Primitive]: Lowering<P> } = {
         `conv2d: input with ${x.dims[1]} channels does not fit weight ${weight.dims.join("x")} in ${attributes.groups} groups`,
       );
     }
+    const conv = {
+      operands: [builder.as(x, "float"), builder.as(weight, "float")],
+      attributes: convAttributes(attributes, kernel),
+    } as const;
     return {
-      name: builder.writer.node(
-        "Conv",
-        [builder.as(x, "float"), builder.as(weight, "float")],
-        convAttributes(attributes, kernel),
-      ),
+      name: builder.writer.node("Conv", conv.operands, conv.attributes),
       type: "float",
       dims: outputDims(x.dims, outputs, kernel, attributes),
+      conv,
     };
   },
   convInput,

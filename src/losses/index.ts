@@ -6,6 +6,7 @@ export {
   generatorLoss,
   gradientPenalty,
   imageGradient,
+  type Judgement,
   type ObjectiveOptions,
   r1Penalty,
 } from "./adversarial/index.ts";

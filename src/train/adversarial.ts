@@ -7,6 +7,7 @@ import {
   discriminatorLoss,
   generatorLoss,
   gradientPenalty,
+  imageGradient,
   type ObjectiveOptions,
   r1Penalty,
   resolveObjective,
@@ -178,26 +179,28 @@ class Discriminator implements Learner {
     penalised: boolean,
   ): Objective<T> {
     const [real, fake] = [shown(o, inputs.real), shown(o, inputs.fake)];
-    const seenReal = this.model.forward(o, real, tensors, true);
-    const afterReal = { ...tensors, ...seenReal.buffers };
-    const seenFake = this.model.forward(o, fake, afterReal, true);
-    const halves = discriminatorLoss(o, { real: seenReal.output, fake: seenFake.output }, this.objective);
-    const sum = o.add(halves.real, halves.fake);
-    const buffers = { ...seenReal.buffers, ...seenFake.buffers };
-    if (!penalised || this.#penalty === undefined) return { loss: sum, buffers, report: { ...halves } };
-
-    const { kind, weight, every } = this.#penalty;
+    const { kind, weight, every } = this.#penalty ?? { kind: "none", weight: 0, every: 1 };
+    let realBuffers: Readonly<Record<string, T>> = {};
     const discriminate: Discriminate<T> = ({ o, lift }, image) => {
       const lifted: Record<string, Traced<T>> = {};
       for (const [name, value] of Object.entries(tensors)) lifted[name] = lift(value);
-      return this.model.forward(o, image, lifted, true).output;
+      const { output, buffers } = this.model.forward(o, image, lifted, true);
+      realBuffers = Object.fromEntries(Object.entries(buffers).map(([name, { value }]) => [name, value]));
+      return output;
     };
-    const slope =
+    // One pass gives the logits of real images and, where R1 needs it, their slope.
+    const seenReal = imageGradient(o, discriminate, real);
+    const seenFake = this.model.forward(o, fake, { ...tensors, ...realBuffers }, true);
+    const halves = discriminatorLoss(o, { real: seenReal.logits, fake: seenFake.output }, this.objective);
+    const sum = o.add(halves.real, halves.fake);
+    const buffers = { ...realBuffers, ...seenFake.buffers };
+    if (!penalised) return { loss: sum, buffers, report: { ...halves } };
+
+    const penalty =
       kind === "r1"
-        ? r1Penalty(o, discriminate, real)
+        ? r1Penalty(o, seenReal.gradient)
         : gradientPenalty(o, discriminate, { real, fake, alpha: inputs.alpha });
-    const loss = o.add(sum, o.mul(slope, weight * every));
-    return { loss, buffers, report: { ...halves, penalty: slope } };
+    return { loss: o.add(sum, o.mul(penalty, weight * every)), buffers, report: { ...halves, penalty } };
   }
 }
 

@@ -12,4 +12,4 @@ export {
   type ObjectiveOptions,
   resolveObjective,
 } from "./objectives.ts";
-export { type Discriminate, gradientPenalty, imageGradient, r1Penalty } from "./penalties.ts";
+export { type Discriminate, gradientPenalty, imageGradient, type Judgement, r1Penalty } from "./penalties.ts";

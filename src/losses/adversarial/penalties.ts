@@ -4,36 +4,47 @@ import type { Ops } from "../../graph/ops.ts";
 /** A discriminator within a differentiation: the logits of images. Its tensors come from outside and have to be lifted. */
 export type Discriminate<T> = (tracing: Tracing<T>, images: Traced<T>) => Traced<T>;
 
+/** What a discriminator says of images, and how that changes with each pixel. */
+export interface Judgement<T> {
+  readonly logits: T;
+  /** In the shape of the images. */
+  readonly gradient: T;
+}
+
 /**
- * The gradient of the sum of a discriminator's logits with respect to the images: for each image that of its own logits, unless a batch norm
- * mixes them. It is made of the same operations, so it can be differentiated again.
+ * A discriminator's logits, and the gradient of their sum with respect to the images: for each image that of its own logits, unless a batch
+ * norm mixes them. Both are made of the same operations, so they can be differentiated again.
  *
  * @example
  * ```ts
  * import { reference } from "reconloss/graph";
  * import { imageGradient } from "reconloss";
- * imageGradient(reference, ({ o }, x) => o.square(x), reference.scalar(3)).data[0]; // 6
+ * const { logits, gradient } = imageGradient(reference, ({ o }, x) => o.square(x), reference.scalar(3));
+ * logits.data[0]; // 9
+ * gradient.data[0]; // 6
  * ```
  */
-export function imageGradient<T>(o: Ops<T>, discriminate: Discriminate<T>, images: T): T {
-  return differentiate(o, (tracing, [x]) => discriminate(tracing, x), [images]).gradients[0];
+export function imageGradient<T>(o: Ops<T>, discriminate: Discriminate<T>, images: T): Judgement<T> {
+  const { value, gradients } = differentiate(o, (tracing, [x]) => discriminate(tracing, x), [images]);
+  return { logits: value, gradient: gradients[0] };
 }
 
 /**
- * The R1 penalty (Mescheder et al. 2018): the mean over the batch of the squared length of {@link imageGradient} at real images, [1, 1, 1, 1]. Without
+ * The R1 penalty (Mescheder et al. 2018): the mean over the batch of the squared length of the {@link imageGradient} at real images, [1, 1, 1, 1]. Without
  * the paper's factor gamma / 2; StyleGAN2 weighs it by 5. The numbers are those of BasicSR's `r1_penalty`.
  *
- * @param real - [n, c, h, w]
+ * @param gradient - at real images, [n, c, h, w]
  *
  * @example
  * ```ts
  * import { reference } from "reconloss/graph";
- * import { r1Penalty } from "reconloss";
- * r1Penalty(reference, ({ o }, x) => o.mul(x, 3), reference.scalar(0.5)).data[0]; // 9
+ * import { imageGradient, r1Penalty } from "reconloss";
+ * const { gradient } = imageGradient(reference, ({ o }, x) => o.mul(x, 3), reference.scalar(0.5));
+ * r1Penalty(reference, gradient).data[0]; // 9
  * ```
  */
-export function r1Penalty<T>(o: Ops<T>, discriminate: Discriminate<T>, real: T): T {
-  return o.mean(o.sum(o.square(imageGradient(o, discriminate, real)), "chw"), "n");
+export function r1Penalty<T>(o: Ops<T>, gradient: T): T {
+  return o.mean(o.sum(o.square(gradient), "chw"), "n");
 }
 
 /**
@@ -57,6 +68,6 @@ export function gradientPenalty<T>(
   { real, fake, alpha }: { readonly real: T; readonly fake: T; readonly alpha: T },
 ): T {
   const between = o.add(fake, o.mul(alpha, o.sub(real, fake)));
-  const length = o.root(o.sum(o.square(imageGradient(o, discriminate, between)), "chw"));
+  const length = o.root(o.sum(o.square(imageGradient(o, discriminate, between).gradient), "chw"));
   return o.mean(o.square(o.sub(length, 1)), "n");
 }

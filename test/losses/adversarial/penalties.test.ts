@@ -38,16 +38,16 @@ const measures: Record<
   string,
   <T>(o: Ops<T>, d: Discriminate<T>, images: { real: T; fake: T; alpha: T }, logits: (x: T) => T) => T
 > = {
-  r1: (o, d, { real }) => r1Penalty(o, d, real),
+  r1: (o, d, { real }) => r1Penalty(o, imageGradient(o, d, real).gradient),
   "wgan-gp": (o, d, images) => gradientPenalty(o, d, images),
   // BasicSR's variant takes the length over the channels of each pixel: the gradient is the same.
   "basicsr-gp": (o, d, { real, fake, alpha }) => {
-    const gradient = imageGradient(o, d, o.add(o.mul(alpha, real), o.mul(o.sub(1, alpha), fake)));
+    const { gradient } = imageGradient(o, d, o.add(o.mul(alpha, real), o.mul(o.sub(1, alpha), fake)));
     return o.mean(o.square(o.sub(o.root(o.sum(o.square(gradient), "c")), 1)), "nhw");
   },
   "softplus-plus-r1": (o, d, { real, fake }, logits) => {
     const sides = discriminatorLoss(o, { real: logits(real), fake: logits(fake) }, { objective: "wgan-softplus" });
-    return o.add(o.add(sides.real, sides.fake), o.mul(r1Penalty(o, d, real), 5));
+    return o.add(o.add(sides.real, sides.fake), o.mul(r1Penalty(o, imageGradient(o, d, real).gradient), 5));
   },
 };
 
