@@ -1,0 +1,186 @@
+import { OnnxBackend, type OnnxValue } from "./onnx.ts";
+import { Ops } from "./ops.ts";
+import type { Backend, ConvAttributes, PadAttributes, Primitive, Primitives } from "./primitives.ts";
+
+/** How the positions of a network's output depend on those of its input, the same along both axes. */
+export interface ReceptiveField {
+  /** How far beyond its own place, in pixels of the input, an output position looks at most. */
+  readonly halo: number;
+  /** Input positions that are moved by a multiple of this move the output's along with them; sizes must be multiples of it. */
+  readonly multiple: number;
+  /** Output positions per input position: 2 where the network doubles height and width. */
+  readonly scale: number;
+}
+
+/**
+ * What the positions of a value see: position p looks at the input's positions from `ratio * p + first` to `ratio * p + last`, and at all of them where
+ * that is not bounded. A value that does not depend on the input sees nothing.
+ */
+interface Sight {
+  readonly ratio: number;
+  readonly first: number;
+  readonly last: number;
+  /** The least common multiple of all ratios on the way. */
+  readonly multiple: number;
+}
+
+type Seen = Sight | "nothing" | "everything";
+
+interface Value {
+  readonly value: OnnxValue;
+  readonly sight: Seen;
+}
+
+function commonMultiple(a: number, b: number): number {
+  const divisor = (x: number, y: number): number => (y === 0 ? x : divisor(y, x % y));
+  return (a * b) / divisor(a, b);
+}
+
+/** Sees what both see. */
+function both(a: Seen, b: Seen): Seen {
+  if (a === "nothing") return b;
+  if (b === "nothing") return a;
+  if (a === "everything" || b === "everything" || a.ratio !== b.ratio) return "everything";
+  return {
+    ratio: a.ratio,
+    first: Math.min(a.first, b.first),
+    last: Math.max(a.last, b.last),
+    multiple: commonMultiple(a.multiple, b.multiple),
+  };
+}
+
+/** Position p of the result is made of the positions from `stride * p + from` to `stride * p + to`, where these are counted in positions of `x`. */
+function through(x: Seen, stride: number, from: number, to: number): Seen {
+  if (typeof x === "string") return x;
+  const ratio = x.ratio * stride;
+  return {
+    ratio,
+    first: x.first + x.ratio * from,
+    last: x.last + x.ratio * to,
+    multiple: Number.isInteger(ratio) ? commonMultiple(x.multiple, ratio) : x.multiple,
+  };
+}
+
+interface Span {
+  readonly stride: readonly [number, number];
+  readonly padding: Pick<PadAttributes, "top" | "left">;
+  readonly dilation?: readonly [number, number];
+}
+
+/** A window of `kernel` positions that slides: what it reaches along either axis. */
+function window(x: Seen, kernel: readonly [number, number], { stride, padding, dilation = [1, 1] }: Span): Seen {
+  if (stride[0] !== stride[1]) return x === "nothing" ? x : "everything";
+  const after = Math.max(dilation[0] * (kernel[0] - 1) - padding.top, dilation[1] * (kernel[1] - 1) - padding.left);
+  return through(x, stride[0], -Math.max(padding.top, padding.left), after);
+}
+
+/** The adjoint of a window: a position of the result takes part in the windows whose sums these are. */
+function spread(x: Seen, kernel: readonly [number, number], { stride, padding, dilation }: ConvAttributes): Seen {
+  const [s] = stride;
+  if (s !== stride[1]) return x === "nothing" ? x : "everything";
+  const reach = Math.max(dilation[0] * (kernel[0] - 1) - padding.top, dilation[1] * (kernel[1] - 1) - padding.left);
+  return through(x, 1 / s, -reach / s, Math.max(padding.top, padding.left) / s);
+}
+
+type Rule<P extends Primitive> = (operands: readonly Value[], attributes: Primitives[P]) => Seen;
+
+const unbounded = (operands: readonly Value[]): Seen =>
+  operands.every(({ sight }) => sight === "nothing") ? "nothing" : "everything";
+
+function kernelOf({ value: { dims } }: Value): readonly [number, number] {
+  return [dims[2] as number, dims[3] as number];
+}
+
+/** What moves positions by a whole number from the start can be followed; what counts from the end cannot. */
+const slice: Rule<"slice"> = (operands, { axis, start, step }) => {
+  if (axis === "n" || axis === "c") return operands[0].sight;
+  return start < 0 || step !== 1 ? unbounded(operands) : through(operands[0].sight, 1, 0, start);
+};
+
+/** The operations that are not done position by position. */
+const rules: { readonly [P in Primitive]?: Rule<P> } = {
+  sum: (operands, { axes }) => (axes.includes("h") || axes.includes("w") ? unbounded(operands) : operands[0].sight),
+  size: () => "nothing",
+  expand: ([x]) => x.sight,
+  slice,
+  embed: ([x], { axis, start, step }) => {
+    if (axis === "n" || axis === "c") return x.sight;
+    return start < 0 || step !== 1 ? unbounded([x]) : through(x.sight, 1, -start, 0);
+  },
+  pad: ([x], { top, left }) => through(x.sight, 1, -Math.max(top, left), -Math.min(top, left)),
+  depthToSpace: ([x], { factor }) => through(x.sight, 1 / factor, -(factor - 1) / factor, 0),
+  spaceToDepth: ([x], { factor }) => through(x.sight, factor, 0, factor - 1),
+  conv2d: ([x, weight], attributes) =>
+    weight.sight === "nothing" ? window(x.sight, kernelOf(weight), attributes) : "everything",
+  convInput: ([x, weight], attributes) =>
+    weight.sight === "nothing" ? spread(x.sight, kernelOf(weight), attributes) : "everything",
+  convWeight: unbounded,
+  maxPool: ([x], attributes) => window(x.sight, attributes.kernel, attributes),
+  maxUnpool: unbounded,
+  maxGather: unbounded,
+  avgPool: ([x], attributes) => window(x.sight, attributes.kernel, attributes),
+  gram: unbounded,
+  mix: ([m, x]) => (m.sight === "nothing" ? x.sight : "everything"),
+  resize: ([x, like], { alignCorners }) => {
+    if (x.sight === "nothing") return "nothing";
+    if (typeof x.sight === "string" || typeof like.sight === "string" || alignCorners) return "everything";
+    const step = like.sight.ratio / x.sight.ratio;
+    // Position p lies at step * (p + 1/2) - 1/2, between two neighbours.
+    const seen = through(x.sight, step, step / 2 - 1.5, step / 2 + 0.5) as Sight;
+    return { ...seen, multiple: commonMultiple(seen.multiple, like.sight.multiple) };
+  },
+  resizeAdjoint: unbounded,
+};
+
+/** Follows what positions see; shapes are the ONNX backend's affair. */
+class SightBackend implements Backend<Value> {
+  readonly #shapes = new OnnxBackend();
+
+  constant(data: ArrayLike<number>, shape: readonly [number, number, number, number]): Value {
+    return { value: this.#shapes.constant(data, shape), sight: "nothing" };
+  }
+
+  dims(x: Value) {
+    return x.value.dims;
+  }
+
+  run<P extends Primitive>(primitive: P, operands: readonly Value[], attributes: Primitives[P]): Value {
+    const value = this.#shapes.run(
+      primitive,
+      operands.map((operand) => operand.value),
+      attributes,
+    );
+    const rule = rules[primitive] as Rule<P> | undefined;
+    const sight = rule?.(operands, attributes) ?? operands.reduce<Seen>((seen, x) => both(seen, x.sight), "nothing");
+    return { value, sight };
+  }
+}
+
+/**
+ * The receptive field of a network, found by following its operations.
+ *
+ * @param channels - of its input
+ * @returns undefined where an output position may depend on the whole input: after a mean over all positions, or mirrored borders
+ *
+ * @example
+ * ```ts
+ * import { receptiveField } from "reconloss/graph";
+ * const field = receptiveField(3, (o, image) => {
+ *   const weight = o.constant(new Float32Array(12 * 3 * 3 * 3), [12, 3, 3, 3]);
+ *   return o.depthToSpace(o.conv2d(image, weight, { padding: 1 }), 2);
+ * });
+ * [field?.halo, field?.multiple, field?.scale]; // [1, 1, 2]
+ * ```
+ */
+export function receptiveField(channels: number, build: <T>(o: Ops<T>, image: T) => T): ReceptiveField | undefined {
+  const image: Value = {
+    value: { name: "image", type: "float", dims: [undefined, channels, undefined, undefined] },
+    sight: { ratio: 1, first: 0, last: 0, multiple: 1 },
+  };
+  const { sight } = build(new Ops(new SightBackend()), image);
+  if (typeof sight === "string") return undefined;
+  const { ratio, first, last, multiple } = sight;
+  // Positions are whole numbers, so parts of them beyond a tile's first and last output position do not count.
+  const halo = Math.max(0, Math.floor(-first), Math.floor(last + 1 - ratio));
+  return { halo, multiple, scale: 1 / ratio };
+}
