@@ -1,0 +1,44 @@
+import { ReconlossError } from "../errors.ts";
+import { resize } from "../image/index.ts";
+import { dcganGenerator } from "../nets/index.ts";
+import { Tensor } from "../tensor.ts";
+import { cutSquare } from "./patches.ts";
+import type { Task } from "./task.ts";
+
+const sizes = [32, 64] as const;
+const latent = 100;
+
+/** New images like the photographs, from random numbers. */
+export function generate(size = 32): Task {
+  const chosen = sizes.find((known) => known === size);
+  if (chosen === undefined) {
+    throw new ReconlossError("invalid-argument", `generate: size must be one of ${sizes.join(", ")}, got ${size}`);
+  }
+  return {
+    name: "generate",
+    defaults: { patch: size, batch: 16, learningRate: 2e-4, loss: "gan", steps: 5000 },
+    latent,
+    model: () => dcganGenerator({ size: chosen, latent }),
+    leastSide: () => size,
+    example: (photograph, _, random) => {
+      const side = Math.min(photograph.width, photograph.height);
+      const cut = {
+        left: random.below(photograph.width - side + 1),
+        top: random.below(photograph.height - side + 1),
+        side,
+        // Mirrored or not: the world stands upright.
+        position: random.below(2),
+      };
+      const target = resize(cutSquare(photograph, cut), [size, size], "clean");
+      return { input: latentNoise(1, random), target };
+    },
+  };
+}
+
+/** Inputs of a generator. */
+export function latentNoise(count: number, random: { normal(): number }): Tensor {
+  return Tensor.from(
+    Array.from({ length: count * latent }, () => random.normal()),
+    [count, latent, 1, 1],
+  );
+}

@@ -1,0 +1,29 @@
+/**
+ * Networks that learn from photographs: the tasks, their data, a training from its first step to the exported model, and applying that model. For Node.
+ *
+ * @module
+ */
+export { type ApplyOptions, applyModel } from "./apply.ts";
+export { type BatchOptions, exampleBatch } from "./examples.ts";
+export { exportTrained, type ImageModel, type ModelInfo, openModel } from "./image-model.ts";
+export {
+  type Photograph,
+  PhotographStore,
+  type Skipped,
+  type Split,
+  type StoreOptions,
+  splitPhotographs,
+} from "./photographs.ts";
+export { completeSettings, type GivenSettings, type TrainingSettings } from "./settings.ts";
+export type { Example, Restoration, Task, TaskDefaults } from "./task.ts";
+export { makeTask, type TaskOptions, taskList } from "./tasks.ts";
+export {
+  runTraining,
+  type Sample,
+  type StepRecord,
+  savedSettings,
+  type TrainingOptions,
+  type TrainingProgress,
+  type ValidationRecord,
+} from "./training.ts";
+export type { Scores } from "./validation.ts";

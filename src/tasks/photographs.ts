@@ -1,0 +1,196 @@
+import { join } from "node:path";
+import { ReconlossError } from "../errors.ts";
+import { reasonOf } from "../files.ts";
+import { type AlphaOptions, fromPixels, listImages, type Pixels, readPixels, toPixels } from "../image/index.ts";
+import { Random } from "../random.ts";
+
+/** A photograph on disk, or a part of one. */
+export interface Photograph {
+  /** Relative to its folder. */
+  readonly name: string;
+  readonly path: string;
+  /** Which part of it is meant: where photographs are few, each gives its left four fifths to training and the rest to validation. Default: all. */
+  readonly part?: "training" | "validation";
+}
+
+/** Photographs to learn from, and others to judge by. */
+export interface Split {
+  readonly training: readonly Photograph[];
+  readonly validation: readonly Photograph[];
+}
+
+/** A photograph that could not be used. */
+export interface Skipped {
+  readonly path: string;
+  readonly reason: string;
+}
+
+/** One of so many photographs is held out. */
+const every = 10;
+/** The share of each photograph that is learnt from, where there are fewer than {@link every}. */
+const trainingShare = 0.8;
+
+async function photographsIn(folder: string): Promise<Photograph[]> {
+  const names = await listImages(folder);
+  if (names.length === 0) throw new ReconlossError("file", `photographs: ${folder} holds no image`);
+  return names.map((name) => ({ name, path: join(folder, name) }));
+}
+
+/**
+ * Which photographs of a folder and its subfolders are learnt from and which are held out, by a rule that depends on their names alone: with `validation`, those of
+ * that folder are held out; else every tenth in natural order; of fewer than ten, the right fifth of each.
+ *
+ * @throws {ReconlossError} `file` when a folder cannot be read or holds no image
+ * @example
+ * ```ts
+ * import { mkdtemp } from "node:fs/promises";
+ * import { tmpdir } from "node:os";
+ * import { join } from "node:path";
+ * import { Tensor } from "reconloss";
+ * import { writeImage } from "reconloss/image";
+ * import { splitPhotographs } from "reconloss/tasks";
+ * const folder = await mkdtemp(join(tmpdir(), "reconloss-"));
+ * for (let i = 1; i <= 20; i++) await writeImage(join(folder, `${i}.png`), Tensor.full([1, 3, 8, 8], 0));
+ * const { training, validation } = await splitPhotographs(folder);
+ * training.length; // 18
+ * validation.map(({ name }) => name); // ["10.png","20.png"]
+ * ```
+ */
+export async function splitPhotographs(folder: string, validation?: string): Promise<Split> {
+  const all = await photographsIn(folder);
+  if (validation !== undefined) return { training: all, validation: await photographsIn(validation) };
+  if (all.length < every) {
+    return {
+      training: all.map((photograph) => ({ ...photograph, part: "training" })),
+      validation: all.map((photograph) => ({ ...photograph, part: "validation" })),
+    };
+  }
+  const isHeldOut = (index: number) => index % every === every - 1;
+  return {
+    training: all.filter((_, index) => !isHeldOut(index)),
+    validation: all.filter((_, index) => isHeldOut(index)),
+  };
+}
+
+/** The columns of an image from `left` to `right`, copied. */
+function columns({ data, width, height, channels }: Pixels, left: number, right: number): Pixels {
+  const cut = (data as Uint8Array).slice(0, (right - left) * height * channels);
+  for (let y = 0; y < height; y++) {
+    const row = data.subarray((y * width + left) * channels, (y * width + right) * channels);
+    cut.set(row, y * (right - left) * channels);
+  }
+  return { data: cut, width: right - left, height, channels };
+}
+
+/** The pixels of a photograph or its part, without alpha. */
+export async function readPhotograph({ path, part }: Photograph, options: AlphaOptions): Promise<Pixels> {
+  const read = await readPixels(path);
+  const bitDepth = read.data instanceof Uint16Array ? 16 : 8;
+  const pixels = read.channels % 2 === 0 ? toPixels(fromPixels(read, options), { bitDepth }) : read;
+  if (part === undefined) return pixels;
+  const border = Math.round(pixels.width * trainingShare);
+  return part === "training" ? columns(pixels, 0, border) : columns(pixels, border, pixels.width);
+}
+
+/** What {@link PhotographStore} is told. */
+export interface StoreOptions extends AlphaOptions {
+  /** The least width and height. */
+  leastSide: number;
+  /** The most pixels that are held in memory at once. */
+  limitPixels: number;
+  /** What the choice of photographs follows from, where not all fit. */
+  seed: number;
+}
+
+/** For how many steps the same photographs are drawn from, where not all fit into memory. */
+const roundLength = 200;
+
+/**
+ * Photographs in memory, as their files' samples. Where all fit, each is decoded once. Where they do not, each round of steps draws from as many as fit, chosen anew by
+ * seed and round: which photographs a step sees follows from its number alone, whatever was decoded before.
+ */
+export class PhotographStore {
+  readonly #photographs: readonly Photograph[];
+  readonly #options: StoreOptions;
+  readonly #skipped = new Map<Photograph, Skipped>();
+  #held = new Map<Photograph, Pixels>();
+  #round = -1;
+  #isComplete = false;
+
+  constructor(photographs: readonly Photograph[], options: StoreOptions) {
+    this.#photographs = photographs;
+    this.#options = options;
+  }
+
+  /** Those that could not be used, as far as was tried. */
+  get skipped(): readonly Skipped[] {
+    return [...this.#skipped.values()];
+  }
+
+  /**
+   * What a step may draw from, in natural order.
+   *
+   * @throws {ReconlossError} `image` when not a single photograph can be used
+   */
+  async forStep(step: number): Promise<readonly Pixels[]> {
+    const round = Math.floor(step / roundLength);
+    if (!this.#isComplete && round !== this.#round) await this.#load(round);
+    return [...this.#held.values()];
+  }
+
+  async #load(round: number): Promise<void> {
+    const random = new Random(this.#options.seed, "photographs", round);
+    const order = shuffled(this.#photographs, random);
+    const chosen = new Map<Photograph, Pixels>();
+    let room = this.#options.limitPixels;
+    for (const photograph of order) {
+      const pixels = this.#held.get(photograph) ?? (await this.#read(photograph));
+      if (pixels === undefined) continue;
+      room -= pixels.width * pixels.height;
+      if (room < 0 && chosen.size > 0) break;
+      chosen.set(photograph, pixels);
+    }
+    if (chosen.size === 0) throw new ReconlossError("image", `photographs: ${this.#nothingUsable()}`);
+    this.#isComplete = chosen.size + this.#skipped.size === this.#photographs.length;
+    this.#held = new Map(
+      this.#photographs.flatMap((photograph) => {
+        const pixels = chosen.get(photograph);
+        return pixels ? [[photograph, pixels] as const] : [];
+      }),
+    );
+    this.#round = round;
+  }
+
+  async #read(photograph: Photograph): Promise<Pixels | undefined> {
+    if (this.#skipped.has(photograph)) return undefined;
+    const skip = (reason: string): undefined => {
+      this.#skipped.set(photograph, { path: photograph.path, reason });
+    };
+    try {
+      const pixels = await readPhotograph(photograph, this.#options);
+      const { width, height } = pixels;
+      const { leastSide } = this.#options;
+      if (Math.min(width, height) >= leastSide) return pixels;
+      const what = photograph.part === undefined ? "it" : `its ${photograph.part} part`;
+      return skip(`${what} has ${width}x${height} pixels, but ${leastSide}x${leastSide} are needed`);
+    } catch (error) {
+      if (!(error instanceof ReconlossError) || error.code === "missing-dependency") throw error;
+      return skip(reasonOf(error));
+    }
+  }
+
+  #nothingUsable(): string {
+    const [first, ...others] = this.skipped;
+    return `none of ${this.#photographs.length} can be used; ${first.path}: ${first.reason}${others.length > 0 ? ", and so on" : ""}`;
+  }
+}
+
+/** In random order (Fisher and Yates). */
+function shuffled<T>(things: readonly T[], random: Random): T[] {
+  const order = [...things];
+  for (let i = order.length - 1; i > 0; i--) {
+    const j = random.below(i + 1);
+    [order[i], order[j]] = [order[j], order[i]];
+  }
+  return order;
+}

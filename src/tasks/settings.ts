@@ -1,0 +1,93 @@
+import { ReconlossError } from "../errors.ts";
+import { type Loss, parseLoss } from "../losses/index.ts";
+import type { Task } from "./task.ts";
+import { makeTask, type TaskOptions } from "./tasks.ts";
+
+/** Everything that a training follows from. */
+export interface TrainingSettings extends TaskOptions {
+  readonly task: string;
+  /** The folder of photographs. */
+  readonly data: string;
+  /** The folder of photographs that are held out; default: some of `data`. */
+  readonly validation?: string;
+  /** The loss, as the grammar writes it; `gan` is a discriminator that learns beside the network. */
+  readonly loss: string;
+  readonly steps: number;
+  readonly seed: number;
+  /** Patches in a step. */
+  readonly batch: number;
+  /** Side of the target's patches, in pixels. */
+  readonly patch: number;
+  readonly learningRate: number;
+  /** Steps between validations. */
+  readonly every: number;
+  /** How many million pixels of photographs are held in memory at once. */
+  readonly megapixels: number;
+  /** What becomes of transparent photographs: they are left out, or laid over white. */
+  readonly alpha: "reject" | "composite";
+}
+
+/** What must be said; everything else has a default. */
+export type GivenSettings = Pick<TrainingSettings, "task" | "data"> & Partial<TrainingSettings>;
+
+const wholeNumbers = { steps: 1, seed: 0, batch: 1, patch: 8, every: 1, megapixels: 1 } as const;
+
+/**
+ * All settings of a training, checked.
+ *
+ * @throws {ReconlossError} `invalid-argument` for a setting that makes no sense; `syntax` for a loss that does not parse
+ * @example
+ * ```ts
+ * import { completeSettings } from "reconloss/tasks";
+ * completeSettings({ task: "deblur", data: "photographs", steps: 400 }).every; // 40
+ * ```
+ */
+export function completeSettings(given: GivenSettings): TrainingSettings {
+  const { defaults } = taskOf(given);
+  const steps = given.steps ?? defaults.steps;
+  const said = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  return checkSettings({
+    loss: defaults.loss,
+    seed: 1,
+    batch: defaults.batch,
+    patch: defaults.patch,
+    learningRate: defaults.learningRate,
+    every: Math.max(1, Math.round(steps / 10)),
+    megapixels: 256,
+    alpha: "reject",
+    ...said,
+    steps,
+  } as TrainingSettings);
+}
+
+/** The settings themselves. @throws {ReconlossError} as {@link completeSettings} */
+export function checkSettings(settings: TrainingSettings): TrainingSettings {
+  const refuse = (name: string, expected: string, value: unknown) =>
+    new ReconlossError("invalid-argument", `training: ${name} must be ${expected}, got ${value}`);
+  const { patch, learningRate, loss } = settings;
+  const task = taskOf(settings);
+  for (const [name, least] of Object.entries(wholeNumbers)) {
+    const value = settings[name as keyof typeof wholeNumbers];
+    if (!Number.isSafeInteger(value) || value < least) throw refuse(name, `a whole number of at least ${least}`, value);
+  }
+  if (!(learningRate > 0 && learningRate < 10)) throw refuse("learningRate", "between 0 and 10", learningRate);
+  const { restoration, latent } = task;
+  if (restoration && patch % restoration.scale !== 0) {
+    throw refuse("patch", `a multiple of the scale, ${restoration.scale}`, patch);
+  }
+  if (latent !== undefined && patch !== task.defaults.patch) {
+    throw refuse("patch", `${task.defaults.patch}, the size of the images`, patch);
+  }
+  trainingLoss(loss, settings);
+  return settings;
+}
+
+/** The task of a training. */
+export function taskOf({ task, scale, size }: Pick<TrainingSettings, "task" | "scale" | "size">): Task {
+  return makeTask(task, { scale, size });
+}
+
+/** The loss of a training. */
+export function trainingLoss(spec: string, _settings: Pick<TrainingSettings, "learningRate" | "seed">): Loss {
+  return parseLoss(spec);
+}

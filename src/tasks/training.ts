@@ -1,0 +1,359 @@
+import { mkdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { ReconlossError } from "../errors.ts";
+import { writeFileAtomically } from "../files.ts";
+import type { Loss } from "../losses/index.ts";
+import { Random } from "../random.ts";
+import type { Tensor } from "../tensor.ts";
+import { adam, cosineRate, createTrainer, type Trainer } from "../train/index.ts";
+import { openCheckpoint } from "../weights/index.ts";
+import { exampleBatch } from "./examples.ts";
+import { latentNoise } from "./generate.ts";
+import { exportTrained } from "./image-model.ts";
+import { type Dated, StepLog } from "./log.ts";
+import { PhotographStore, type Skipped, splitPhotographs } from "./photographs.ts";
+import { checkSettings, type TrainingSettings, taskOf, trainingLoss } from "./settings.ts";
+import type { Task } from "./task.ts";
+import { asFile, availableMetrics, type HeldOut, heldOutSquares, type Scores, score } from "./validation.ts";
+
+/** What a step of a training was like. */
+export interface StepRecord extends Dated {
+  /** What was minimised. */
+  readonly value: number;
+  /** The value of each term before its weight; and of what learns beside the network, its own numbers. */
+  readonly terms: Readonly<Record<string, number>>;
+}
+
+/** What the network's outputs scored after a step. */
+export interface ValidationRecord extends Dated {
+  readonly scores: Scores;
+}
+
+/** What the network made of a held-out square, or of random numbers. */
+export interface Sample {
+  readonly name: string;
+  readonly output: Tensor;
+  readonly input?: Tensor;
+  readonly baseline?: Tensor;
+  readonly target?: Tensor;
+}
+
+/** Where a training stands. */
+export interface TrainingProgress {
+  readonly settings: TrainingSettings;
+  readonly task: Task;
+  readonly status: "running" | "finished" | "interrupted" | "failed";
+  /** What went wrong, where something did. */
+  readonly problem?: string;
+  readonly steps: number;
+  readonly log: readonly StepRecord[];
+  readonly validation: readonly ValidationRecord[];
+  /** What there is without the network, by the same losses; none where inputs are random. */
+  readonly baseline?: Scores;
+  /** What outputs are judged by. */
+  readonly losses: readonly Loss[];
+  readonly samples: readonly Sample[];
+  readonly parameters: number;
+  /** How many photographs are learnt from and held out. */
+  readonly photographs: { readonly training: number; readonly validation: number };
+  /** Photographs that could not be used so far, and losses that could not be computed. */
+  readonly skipped: readonly Skipped[];
+  readonly notes: readonly string[];
+  /** Target patches that were learnt from in a second, lately. */
+  readonly imagesPerSecond?: number;
+  readonly secondsLeft?: number;
+}
+
+/** How {@link runTraining} is watched and stopped. */
+export interface TrainingOptions {
+  /** Goes on from the checkpoint in the folder. */
+  resume?: boolean;
+  /** When aborted, the training stops after the step it is at, and saves. */
+  signal?: AbortSignal;
+  /** After each step. */
+  onStep?: (record: StepRecord, progress: () => TrainingProgress) => void;
+  /** After each checkpoint, and at the end: a report can be written. */
+  onSaved?: (progress: TrainingProgress) => Promise<void>;
+}
+
+const files = {
+  checkpoint: "checkpoint.safetensors",
+  log: "log.jsonl",
+  validation: "validation.jsonl",
+  model: "model.onnx",
+};
+/** Between validations, a checkpoint is saved so often, in milliseconds. */
+const saveEvery = 60_000;
+const samplesShown = 6;
+const imagesGenerated = 16;
+
+/**
+ * The settings with which the training in a folder was begun.
+ *
+ * @throws {ReconlossError} `file` where there is none; `checkpoint` where it is damaged
+ */
+export async function savedSettings(folder: string): Promise<TrainingSettings> {
+  const path = join(folder, files.checkpoint);
+  if (!(await exists(path))) throw new ReconlossError("file", `training: there is no ${path} to go on from`);
+  const checkpoint = await openCheckpoint(path);
+  const { settings } = checkpoint.metadata;
+  await checkpoint.close();
+  try {
+    return checkSettings(JSON.parse(settings));
+  } catch (cause) {
+    throw new ReconlossError("checkpoint", `${path}: this is no checkpoint of reconloss train`, { cause });
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/**
+ * Trains a network for a task, with everything that is needed to look at it, stop it, go on and use it, in one folder: `checkpoint.safetensors`, `log.jsonl` and
+ * `validation.jsonl` with a line for each step and validation, `model.onnx`. What happens follows from the settings alone: a training that was stopped or killed
+ * and goes on gives the same numbers, to the last bit, as one that was not.
+ *
+ * @param folder - where the files are; made if it is not there
+ * @throws {ReconlossError} `file` when the folder holds a training already and `resume` is not said, or nothing to resume; `non-finite` when a step gives NaN or
+ * infinity: the last checkpoint stays as it was; also what reading photographs and computing the loss throw
+ */
+export async function runTraining(
+  settings: TrainingSettings,
+  folder: string,
+  options: TrainingOptions = {},
+): Promise<TrainingProgress> {
+  const run = await Run.start(settings, folder, options);
+  try {
+    return await run.go();
+  } finally {
+    await run.close();
+  }
+}
+
+/** What is judged, and what it is compared with. */
+interface Judging {
+  readonly squares: readonly HeldOut[];
+  readonly losses: readonly Loss[];
+  readonly baseline?: Scores;
+  readonly notes: readonly string[];
+}
+
+/** What a training is made of. */
+interface Parts {
+  readonly settings: TrainingSettings;
+  readonly folder: string;
+  readonly options: TrainingOptions;
+  readonly task: Task;
+  readonly trainer: Trainer;
+  readonly store: PhotographStore;
+  readonly judging: Judging;
+  readonly log: StepLog<StepRecord>;
+  readonly validation: StepLog<ValidationRecord>;
+  readonly facts: Pick<TrainingProgress, "photographs" | "skipped" | "parameters">;
+}
+
+class Run {
+  readonly #parts: Parts;
+  #samples: readonly Sample[] = [];
+  #saved = { step: -1, time: 0 };
+  /** Seconds that steps took lately, as a running mean. */
+  #pace?: number;
+
+  private constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  static async start(settings: TrainingSettings, folder: string, options: TrainingOptions): Promise<Run> {
+    const path = join(folder, files.checkpoint);
+    if (!options.resume && (await exists(path))) {
+      throw new ReconlossError(
+        "file",
+        `training: ${folder} holds a training already; resume it, or choose another folder`,
+      );
+    }
+    const task = taskOf(settings);
+    const loss = trainingLoss(settings.loss, settings);
+    const trainer = makeTrainer(task, loss, settings);
+    if (options.resume) await trainer.load(path);
+
+    const split = await splitPhotographs(settings.data, settings.validation);
+    const store = new PhotographStore(split.training, {
+      leastSide: task.leastSide(settings.patch),
+      limitPixels: settings.megapixels * 1e6,
+      seed: settings.seed,
+      alpha: settings.alpha,
+    });
+    const { restoration } = task;
+    const heldOut = restoration && (await heldOutSquares(restoration, split.validation, settings));
+    const judging = heldOut ? await judgingOf(heldOut.squares) : { squares: [], losses: [], notes: [] };
+    await mkdir(folder, { recursive: true });
+    const { parameters } = trainer.model;
+    return new Run({
+      settings,
+      folder,
+      options,
+      task,
+      trainer,
+      store,
+      judging,
+      log: await StepLog.open(join(folder, files.log), trainer.steps),
+      validation: await StepLog.open(join(folder, files.validation), trainer.steps),
+      facts: {
+        photographs: { training: split.training.length, validation: split.validation.length },
+        skipped: heldOut?.skipped ?? [],
+        parameters: Object.values(parameters).reduce(
+          (sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1),
+          0,
+        ),
+      },
+    });
+  }
+
+  async go(): Promise<TrainingProgress> {
+    const { settings, options, trainer, folder } = this.#parts;
+    const { steps, every } = settings;
+    try {
+      if (trainer.steps === 0) await this.#validate();
+      else await this.#sample();
+      await this.#save("running");
+      while (trainer.steps < steps && !options.signal?.aborted) {
+        await this.#step();
+        const isLast = trainer.steps === steps;
+        const isDue = isLast || trainer.steps % every === 0;
+        if (isDue) await this.#validate();
+        if (!isLast && (isDue || Date.now() - this.#saved.time > saveEvery)) await this.#save("running");
+      }
+    } catch (error) {
+      if (!(error instanceof ReconlossError) || error.code !== "non-finite") throw error;
+      const problem = `${error.message}; the checkpoint of step ${this.#saved.step} in ${folder} is kept`;
+      await options.onSaved?.(this.#progress("failed", problem));
+      throw new ReconlossError("non-finite", problem, { cause: error });
+    }
+    if (trainer.steps === steps) return this.#save("finished");
+    await this.#sample();
+    return this.#save("interrupted");
+  }
+
+  async close(): Promise<void> {
+    await this.#parts.log.close();
+    await this.#parts.validation.close();
+  }
+
+  async #step(): Promise<void> {
+    const { task, store, trainer, settings, log, options } = this.#parts;
+    const begun = performance.now();
+    const { input, target } = await exampleBatch(task, store, trainer.steps, settings);
+    const { step, value, terms, learned } = await trainer.step(input, target);
+    const record = { step, value, terms: { ...terms, ...Object.assign({}, ...learned) } };
+    await log.append(record);
+    const seconds = (performance.now() - begun) / 1000;
+    // The first step compiles; it says nothing about the others.
+    if (this.#pace === undefined) this.#pace = Number.NaN;
+    else this.#pace = Number.isNaN(this.#pace) ? seconds : 0.95 * this.#pace + 0.05 * seconds;
+    options.onStep?.(record, () => this.#progress("running"));
+  }
+
+  /** What the network makes of the first held-out squares, or of random numbers. */
+  async #sample(): Promise<void> {
+    const { task, trainer, settings, judging } = this.#parts;
+    if (task.latent === undefined) {
+      const shown = judging.squares.slice(0, samplesShown);
+      this.#samples = await this.#outputs(shown);
+      return;
+    }
+    const images = await trainer.apply(latentNoise(imagesGenerated, new Random(settings.seed, "samples")));
+    this.#samples = Array.from({ length: imagesGenerated }, (_, index) => ({
+      name: `image ${index + 1}`,
+      output: asFile(images.image(index)),
+    }));
+  }
+
+  async #outputs(squares: readonly HeldOut[]): Promise<(HeldOut & Sample)[]> {
+    const { trainer } = this.#parts;
+    const outputs = [];
+    for (const square of squares) outputs.push({ ...square, output: asFile(await trainer.apply(square.input)) });
+    return outputs;
+  }
+
+  /** Judges the network by what it makes of the held-out squares, and notes that. */
+  async #validate(): Promise<void> {
+    const { task, trainer, judging, validation } = this.#parts;
+    if (task.latent !== undefined) return this.#sample();
+    const judged = await this.#outputs(judging.squares);
+    this.#samples = judged.slice(0, samplesShown);
+    if (validation.records.at(-1)?.step === trainer.steps) return;
+    const scores = await score(
+      judging.losses,
+      judged.map(({ output, target }) => [output, target] as const),
+    );
+    await validation.append({ step: trainer.steps, scores });
+  }
+
+  async #save(status: TrainingProgress["status"]): Promise<TrainingProgress> {
+    const { settings, folder, options, task, trainer } = this.#parts;
+    const { steps, model, tensors } = trainer;
+    if (steps !== this.#saved.step) {
+      await trainer.save(join(folder, files.checkpoint), { settings: JSON.stringify(settings) });
+      const bytes = exportTrained(task, model, tensors, { loss: settings.loss, steps });
+      await writeFileAtomically(join(folder, files.model), bytes);
+      this.#saved = { step: steps, time: Date.now() };
+    }
+    const progress = this.#progress(status);
+    await options.onSaved?.(progress);
+    return progress;
+  }
+
+  #progress(status: TrainingProgress["status"], problem?: string): TrainingProgress {
+    const { settings, task, trainer, store, judging, log, validation, facts } = this.#parts;
+    const { losses, baseline, notes } = judging;
+    const pace = Number.isFinite(this.#pace) ? (this.#pace as number) : undefined;
+    const speed = pace && {
+      imagesPerSecond: settings.batch / pace,
+      secondsLeft: pace * (settings.steps - trainer.steps),
+    };
+    return {
+      ...facts,
+      settings,
+      task,
+      status,
+      problem,
+      steps: trainer.steps,
+      log: log.records,
+      validation: validation.records,
+      baseline,
+      losses,
+      samples: this.#samples,
+      skipped: [...facts.skipped, ...store.skipped],
+      notes,
+      ...speed,
+    };
+  }
+}
+
+async function judgingOf(squares: readonly HeldOut[]): Promise<Judging> {
+  const { losses, left } = await availableMetrics(squares[0]);
+  const baseline = await score(
+    losses,
+    squares.map(({ baseline, target }) => [baseline, target] as const),
+  );
+  return { squares, losses, baseline, notes: left };
+}
+
+function makeTrainer(task: Task, loss: Loss, { steps, learningRate, seed }: TrainingSettings): Trainer {
+  return createTrainer({
+    model: task.model(),
+    loss,
+    optimizer: adam(learningRate, task.latent === undefined ? {} : { betas: [0.5, 0.999] }),
+    // A generator and its discriminator keep their pace; everything else comes to rest.
+    schedule:
+      task.latent === undefined ? cosineRate({ steps, warmup: Math.min(100, Math.floor(steps / 20)) }) : undefined,
+    clip: 1,
+    // Short trainings forget their beginning sooner.
+    ema: Math.min(0.999, steps / (steps + 20)),
+    seed,
+  });
+}
