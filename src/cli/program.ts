@@ -6,6 +6,7 @@ import { exportCommand } from "./export.ts";
 import { lossesCommand } from "./losses.ts";
 import { statsCommand } from "./stats.ts";
 import { coloursFor, printable, type Terminal } from "./terminal.ts";
+import { trainCommand } from "./train.ts";
 import { weightsCommand } from "./weights.ts";
 
 /** Exit code of wrong usage. */
@@ -33,6 +34,7 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
     .addCommand(compareCommand(terminal, finish))
     .addCommand(distributionCommand(terminal, finish))
     .addCommand(statsCommand(terminal, finish))
+    .addCommand(trainCommand(terminal, finish))
     .addCommand(lossesCommand(terminal))
     .addCommand(weightsCommand(terminal, finish))
     .addCommand(exportCommand(terminal));

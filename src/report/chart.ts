@@ -19,7 +19,7 @@ export const mostDots = 120;
 const radius = 5;
 
 /** About four round numbers within a range. */
-function ticksWithin(low: number, high: number): number[] {
+export function ticksWithin(low: number, high: number): number[] {
   const rough = (high - low) / 4;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough) as number;

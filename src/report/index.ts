@@ -4,3 +4,4 @@ export { type MapFile, writeMapScales, writeMaps } from "./map-files.ts";
 export type { PageText } from "./page.ts";
 export { type ReportOptions, writeReport } from "./report.ts";
 export { writeSetReport } from "./set-report.ts";
+export { writeTrainingReport } from "./training-report.ts";
