@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { ReconlossError } from "../errors.ts";
+import { applyCommand } from "./apply.ts";
 import { compareCommand } from "./compare.ts";
 import { distributionCommand } from "./distribution.ts";
 import { exportCommand } from "./export.ts";
@@ -35,6 +36,7 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
     .addCommand(distributionCommand(terminal, finish))
     .addCommand(statsCommand(terminal, finish))
     .addCommand(trainCommand(terminal, finish))
+    .addCommand(applyCommand(terminal, finish))
     .addCommand(lossesCommand(terminal))
     .addCommand(weightsCommand(terminal, finish))
     .addCommand(exportCommand(terminal));

@@ -1,5 +1,7 @@
 import { ReconlossError } from "../errors.ts";
+import type { Random } from "../random.ts";
 import { firstNonFinite, formatShape, Tensor } from "../tensor.ts";
+import { latentNoise } from "./generate.ts";
 import type { ImageModel } from "./image-model.ts";
 
 /** Options of {@link applyModel}. */
@@ -9,6 +11,9 @@ export interface ApplyOptions {
   /** Called after each tile. */
   onTile?: (done: number, total: number) => void;
 }
+
+/** The most numbers that a result may have: 8 GiB. */
+const mostNumbers = 2 ** 31;
 
 /** A stretch of an axis: what is computed, and what it looks at. */
 interface Stretch {
@@ -71,6 +76,12 @@ export async function applyModel(
   if (!Number.isInteger(tile) || tile < 1) {
     throw new ReconlossError("invalid-argument", `applyModel: tile must be a whole number of pixels, got ${tile}`);
   }
+  if (3 * h * w * scale ** 2 > mostNumbers) {
+    throw new ReconlossError(
+      "image",
+      `applyModel: an output of ${w * scale}x${h * scale} pixels does not fit into memory`,
+    );
+  }
   // Where the network sees all of an image, there are no tiles.
   const side = halo === undefined ? Number.POSITIVE_INFINITY : roundUp(tile, multiple);
   const reach = halo === undefined ? 0 : roundUp(halo, multiple);
@@ -95,6 +106,21 @@ export async function applyModel(
     }
   }
   return output;
+}
+
+/**
+ * New images of a trained generator.
+ *
+ * @param random - where they come from: the same random numbers give the same images
+ * @returns [count, 3, size, size]
+ * @throws {ReconlossError} `invalid-argument` for a model that is no generator
+ */
+export async function generateImages(model: ImageModel, count: number, random: Random): Promise<Tensor> {
+  const { latent, task } = model.info;
+  if (latent === undefined) {
+    throw new ReconlossError("invalid-argument", `generateImages: a model for ${task} makes no images of its own`);
+  }
+  return model.run(latentNoise(latent, count, random));
 }
 
 /** Writes a tile's own part of its result into the output. */

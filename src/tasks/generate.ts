@@ -1,12 +1,13 @@
 import { ReconlossError } from "../errors.ts";
 import { resize } from "../image/index.ts";
 import { dcganGenerator } from "../nets/index.ts";
+import type { Random } from "../random.ts";
 import { Tensor } from "../tensor.ts";
 import { cutSquare } from "./patches.ts";
 import type { Task } from "./task.ts";
 
 const sizes = [32, 64] as const;
-const latent = 100;
+const latent = 64;
 
 /** New images like the photographs, from random numbers. */
 export function generate(size = 32): Task {
@@ -30,13 +31,13 @@ export function generate(size = 32): Task {
         position: random.below(2),
       };
       const target = resize(cutSquare(photograph, cut), [size, size], "clean");
-      return { input: latentNoise(1, random), target };
+      return { input: latentNoise(latent, 1, random), target };
     },
   };
 }
 
-/** Inputs of a generator. */
-export function latentNoise(count: number, random: { normal(): number }): Tensor {
+/** Inputs of a generator, [count, latent, 1, 1]. */
+export function latentNoise(latent: number, count: number, random: Random): Tensor {
   return Tensor.from(
     Array.from({ length: count * latent }, () => random.normal()),
     [count, latent, 1, 1],

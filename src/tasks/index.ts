@@ -3,7 +3,7 @@
  *
  * @module
  */
-export { type ApplyOptions, applyModel } from "./apply.ts";
+export { type ApplyOptions, applyModel, generateImages } from "./apply.ts";
 export { type BatchOptions, exampleBatch } from "./examples.ts";
 export { exportTrained, type ImageModel, type ModelInfo, openModel } from "./image-model.ts";
 export {

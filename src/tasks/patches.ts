@@ -54,6 +54,14 @@ export function withoutBorder(image: Tensor, border: number): Tensor {
   return new Tensor(inner, [n, c, height, width]);
 }
 
+/** Images as 8-bit files hold them: limited to [0, 1] and rounded. */
+export function asFile(images: Tensor): Tensor {
+  return new Tensor(
+    images.data.map((value) => Math.round(Math.min(1, Math.max(0, value)) * 255) / 255),
+    images.shape,
+  );
+}
+
 /** Images of one size as a batch. */
 export function stack(images: readonly Tensor[]): Tensor {
   const [first] = images;

@@ -2,7 +2,7 @@ import type { Pixels } from "../image/index.ts";
 import type { Model } from "../nets/index.ts";
 import type { Random } from "../random.ts";
 import type { Tensor } from "../tensor.ts";
-import { cutSquare, randomCut, withoutBorder } from "./patches.ts";
+import { asFile, cutSquare, randomCut, withoutBorder } from "./patches.ts";
 
 /** What a training does where nothing else is said. */
 export interface TaskDefaults {
@@ -71,10 +71,10 @@ export function restorationTask(
   };
 }
 
-/** An image as a target, and the input made of it; the margin around both is used and left out. */
+/** An image as a target, and the input made of it, as an 8-bit file would hold it; the margin around both is used and left out. */
 export function withMarginCut({ margin, scale, spoil }: Restoration, image: Tensor, random: Random): Example {
   return {
-    input: withoutBorder(spoil(image, random), margin / scale),
+    input: asFile(withoutBorder(spoil(image, random), margin / scale)),
     target: withoutBorder(image, margin),
   };
 }

@@ -11,10 +11,11 @@ import { exampleBatch } from "./examples.ts";
 import { latentNoise } from "./generate.ts";
 import { exportTrained } from "./image-model.ts";
 import { type Dated, StepLog } from "./log.ts";
+import { asFile } from "./patches.ts";
 import { PhotographStore, type Skipped, splitPhotographs } from "./photographs.ts";
 import { checkSettings, type TrainingSettings, taskOf, trainingLoss } from "./settings.ts";
 import type { Task } from "./task.ts";
-import { asFile, availableMetrics, type HeldOut, heldOutSquares, type Scores, score } from "./validation.ts";
+import { availableMetrics, type HeldOut, heldOutSquares, type Scores, score } from "./validation.ts";
 
 /** What a step of a training was like. */
 export interface StepRecord extends Dated {
@@ -265,7 +266,7 @@ class Run {
       this.#samples = await this.#outputs(shown);
       return;
     }
-    const images = await trainer.apply(latentNoise(imagesGenerated, new Random(settings.seed, "samples")));
+    const images = await trainer.apply(latentNoise(task.latent, imagesGenerated, new Random(settings.seed, "samples")));
     this.#samples = Array.from({ length: imagesGenerated }, (_, index) => ({
       name: `image ${index + 1}`,
       output: asFile(images.image(index)),

@@ -1,14 +1,14 @@
 import { ReconlossError } from "../errors.ts";
-import { type AlphaOptions, fromPixels, type Pixels, toPixels } from "../image/index.ts";
+import type { AlphaOptions, Pixels } from "../image/index.ts";
 import { type Loss, parseLosses } from "../losses/index.ts";
 import { Random } from "../random.ts";
 import type { Tensor } from "../tensor.ts";
 import { findWeights } from "../weights/index.ts";
-import { cutSquare } from "./patches.ts";
+import { asFile, cutSquare } from "./patches.ts";
 import { type Photograph, readPhotograph, type Skipped } from "./photographs.ts";
 import { type Example, type Restoration, withMarginCut } from "./task.ts";
 
-/** What outputs are judged by. */
+/** What outputs are judged by, as 8-bit files hold them. */
 const metrics = "psnr, ssim, lpips";
 /** The largest squares that are judged, in pixels, and the most of them. */
 const largestSide = 256;
@@ -23,11 +23,6 @@ export interface HeldOut extends Example {
 
 /** What outputs score, the mean over the held-out squares, by loss. */
 export type Scores = Readonly<Record<string, number>>;
-
-/** As an 8-bit file holds it: outputs are judged as `reconloss compare` would judge their files. */
-export function asFile(image: Tensor): Tensor {
-  return fromPixels(toPixels(image));
-}
 
 /** Where the squares of an image lie: side by side along its longer side. */
 function squares({ width, height }: Pixels, multiple: number, margin: number) {

@@ -1,0 +1,168 @@
+import { stat } from "node:fs/promises";
+import { extname, join, resolve } from "node:path";
+import { Command, Option } from "commander";
+import { ReconlossError } from "../errors.ts";
+import { fromPixels, listImages, readPixels, writeImage } from "../image/index.ts";
+import { Random } from "../random.ts";
+import { applyModel, generateImages, type ImageModel, openModel } from "../tasks/index.ts";
+import { wholeNumber } from "./distribution.ts";
+import { progressBar } from "./progress.ts";
+import { coloursFor, printable, type Terminal } from "./terminal.ts";
+
+interface Flags {
+  output: string;
+  tile?: number;
+  bits?: "8" | "16";
+  quality?: number;
+  alpha: "reject" | "composite";
+  count?: number;
+  seed: number;
+  progress: boolean;
+}
+
+/** The formats that can be written, and of these the ones that have 16 bits. */
+const writable = [".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff"];
+const deep = [".png", ".tif", ".tiff"];
+const failuresShown = 20;
+
+/** `reconloss apply`; `finish` receives the exit code. */
+export function applyCommand(terminal: Terminal, finish: (code: number) => void): Command {
+  return new Command("apply")
+    .description("run a network that reconloss train has trained on images of any size")
+    .argument("<model.onnx>", "the trained network")
+    .argument("[input]", "an image, or a folder of images; none for a generator")
+    .requiredOption("-o, --output <path>", "the image to write, or the folder for images of a folder")
+    .option("--tile <pixels>", "side of the tiles that are computed at once", wholeNumber(16))
+    .addOption(
+      new Option("--bits <n>", "bits a sample; default: the input's, where the format has them").choices(["8", "16"]),
+    )
+    .option("--quality <n>", "of JPEG, WebP and AVIF, 1 to 100", wholeNumber(1))
+    .addOption(
+      new Option("--alpha <mode>", "transparent pixels: refuse the image, or lay it over white")
+        .choices(["reject", "composite"])
+        .default("reject"),
+    )
+    .option("--count <n>", "generator: how many images", wholeNumber(1))
+    .option("--seed <n>", "generator: of the random numbers", wholeNumber(0), 1)
+    .option("--no-progress", "no progress bar")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  reconloss apply x2/model.onnx small.jpg -o large.png
+  reconloss apply sharp/model.onnx blurred/ -o sharp/ --bits 16
+  reconloss apply faces/model.onnx --count 64 -o samples/
+
+Large images are computed in tiles that overlap as far as the network sees: the result is that of the whole image.
+Exit codes: 0 all well; 1 an image failed; 2 wrong usage.`,
+    )
+    .action(async (path: string, input: string | undefined, flags: Flags) => {
+      const model = await openModel(path);
+      const isGenerator = model.info.latent !== undefined;
+      if (isGenerator !== (input === undefined)) {
+        const what = isGenerator ? "makes images from random numbers and takes no input" : "needs an image or a folder";
+        throw new ReconlossError("invalid-argument", `apply: a model for ${model.info.task} ${what}`);
+      }
+      finish(input === undefined ? await generate(model, flags, terminal) : await apply(model, input, flags, terminal));
+    });
+}
+
+async function generate(model: ImageModel, flags: Flags, { stdout, stderr }: Terminal): Promise<number> {
+  const isFile = writable.includes(extname(flags.output).toLowerCase());
+  const { count = isFile ? 1 : 16 } = flags;
+  if (isFile && count > 1) {
+    throw new ReconlossError("invalid-argument", `apply: ${count} images need a folder, got ${flags.output}`);
+  }
+  const bar = progressBar(count, "generating", stderr, flags.progress, "images");
+  try {
+    for (let index = 0; index < count; index++) {
+      // Each image has its own random numbers, so that image 7 is the same whatever else is made.
+      const image = await generateImages(model, 1, new Random(flags.seed, "image", index));
+      const path = isFile
+        ? flags.output
+        : join(flags.output, `${String(index + 1).padStart(String(count).length, "0")}.png`);
+      await writeImage(path, image, { bitDepth: flags.bits === "16" ? 16 : 8 });
+      bar.step();
+    }
+  } finally {
+    bar.stop();
+  }
+  stdout.write(`${printable(flags.output)}  ${count} ${count === 1 ? "image" : "images"}\n`);
+  return 0;
+}
+
+/** Inputs, and where their outputs go. */
+interface Job {
+  readonly input: string;
+  readonly output: string;
+}
+
+async function jobsFor(input: string, output: string): Promise<Job[]> {
+  const status = await stat(input).catch((cause: NodeJS.ErrnoException) => {
+    const reason = cause.code === "ENOENT" ? "does not exist" : `cannot be read: ${cause.message}`;
+    throw new ReconlossError("file", `apply: ${input} ${reason}`, { cause });
+  });
+  if (!status.isDirectory()) return [{ input, output }];
+  if (resolve(input) === resolve(output)) {
+    throw new ReconlossError("invalid-argument", "apply: outputs would replace their inputs; choose another folder");
+  }
+  const names = await listImages(input);
+  if (names.length === 0) throw new ReconlossError("file", `apply: ${input} holds no image`);
+  const taken = new Set<string>();
+  return names.map((name) => {
+    const extension = extname(name).toLowerCase();
+    const stem = name.slice(0, name.length - extension.length);
+    // What cannot be written, such as GIF, becomes PNG; where that name is taken, both extensions stay.
+    const wanted = writable.includes(extension) ? name : `${stem}.png`;
+    const given = taken.has(wanted) ? `${name}.png` : wanted;
+    taken.add(given);
+    return { input: join(input, name), output: join(output, given) };
+  });
+}
+
+async function apply(model: ImageModel, input: string, flags: Flags, terminal: Terminal): Promise<number> {
+  const { stdout, stderr, env } = terminal;
+  const jobs = await jobsFor(input, flags.output);
+  const failures: string[] = [];
+  const images = progressBar(jobs.length, "applying", stderr, flags.progress, "images");
+  for (const job of jobs) {
+    try {
+      const size = await applyTo(model, job, flags, jobs.length === 1 ? terminal : undefined);
+      if (jobs.length === 1) stdout.write(`${printable(job.output)}  ${size}\n`);
+    } catch (error) {
+      if (!(error instanceof ReconlossError)) throw error;
+      // One image that was asked for by name is the whole command.
+      if (jobs.length === 1) throw error;
+      failures.push(`${job.input}: ${error.message}`);
+    } finally {
+      images.step();
+    }
+  }
+  images.stop();
+  if (jobs.length > 1) stdout.write(`${printable(flags.output)}  ${jobs.length - failures.length} images\n`);
+  const { red } = coloursFor(stderr, env);
+  for (const failure of failures.slice(0, failuresShown)) stderr.write(`${red("failed:")} ${printable(failure)}\n`);
+  if (failures.length > failuresShown) stderr.write(`${red("failed:")} ${failures.length - failuresShown} more\n`);
+  return failures.length > 0 ? 1 : 0;
+}
+
+/** Applies the model to one file, and says what was written: `640x480`. */
+async function applyTo(model: ImageModel, { input, output }: Job, flags: Flags, terminal?: Terminal): Promise<string> {
+  const extension = extname(output).toLowerCase();
+  const pixels = await readPixels(input);
+  const inputBits = pixels.data instanceof Uint16Array ? "16" : "8";
+  const bits = flags.bits ?? (deep.includes(extension) ? inputBits : "8");
+  let bar: ReturnType<typeof progressBar> | undefined;
+  const onTile = (_: number, total: number) => {
+    if (terminal) bar ??= progressBar(total, "applying", terminal.stderr, flags.progress, "tiles");
+    bar?.step();
+  };
+  try {
+    const image = fromPixels(pixels, { alpha: flags.alpha });
+    const result = await applyModel(model, image, { tile: flags.tile, onTile });
+    await writeImage(output, result, { bitDepth: bits === "16" ? 16 : 8, quality: flags.quality });
+    return `${result.shape[3]}x${result.shape[2]}`;
+  } finally {
+    bar?.stop();
+  }
+}

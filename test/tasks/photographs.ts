@@ -1,0 +1,34 @@
+import { join } from "node:path";
+import { writeImage } from "../../src/image/index.ts";
+import { Random } from "../../src/random.ts";
+import { Tensor } from "../../src/tensor.ts";
+
+/** An image with structure at several scales: a few soft waves and edges, in colour. */
+export function scene(height: number, width: number, seed: number): Tensor {
+  const random = new Random(seed, "scene");
+  const waves = Array.from({ length: 6 }, () => ({
+    across: random.between(-0.5, 0.5),
+    down: random.between(-0.5, 0.5),
+    phase: random.between(0, 6),
+    colour: [random.uniform(), random.uniform(), random.uniform()],
+  }));
+  const data = new Float32Array(3 * height * width);
+  for (let c = 0; c < 3; c++) {
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) {
+        const sum = waves.reduce((total, { across, down, phase, colour }, index) => {
+          const wave = Math.sin(across * x + down * y + phase);
+          return total + colour[c] * (index % 2 === 0 ? wave : Math.sign(wave));
+        }, 0);
+        data[(c * height + y) * width + x] = Math.min(1, Math.max(0, 0.5 + sum / 8));
+      }
+    }
+  }
+  return new Tensor(data, [1, 3, height, width]);
+}
+
+/** A folder with so many small photographs. */
+export async function photographFolder(folder: string, count: number, height = 48, width = 56): Promise<string> {
+  for (let i = 0; i < count; i++) await writeImage(join(folder, `${i}.png`), scene(height, width, i));
+  return folder;
+}
