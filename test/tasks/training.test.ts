@@ -1,0 +1,142 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import {
+  completeSettings,
+  type GivenSettings,
+  openModel,
+  runTraining,
+  savedSettings,
+  type TrainingProgress,
+} from "../../src/tasks/index.ts";
+import { StepLog } from "../../src/tasks/log.ts";
+import { temporaryFolder } from "../folder.ts";
+import { photographFolder } from "./photographs.ts";
+
+const folder = await temporaryFolder();
+const data = join(folder, "photographs");
+const small = { data, batch: 2, patch: 16, steps: 12, every: 4 };
+
+beforeAll(async () => {
+  await photographFolder(data, 10, 48, 56);
+});
+
+const settingsOf = (given: Partial<GivenSettings> = {}) =>
+  completeSettings({ task: "super-resolution", ...small, ...given });
+
+/** What a training leaves behind that must not depend on how often it was stopped. */
+async function traces(out: string): Promise<Record<string, Buffer>> {
+  const names = ["log.jsonl", "validation.jsonl", "checkpoint.safetensors", "model.onnx"];
+  return Object.fromEntries(
+    await Promise.all(names.map(async (name) => [name, await readFile(join(out, name))] as const)),
+  );
+}
+
+describe("runTraining", () => {
+  it.each([
+    ["super-resolution", {}],
+    ["deblur", { loss: "charbonnier + 0.1*ssim" }],
+    ["enhance", {}],
+  ])("learns %s: a line for each step, validations, a model that runs", async (task, given) => {
+    const out = join(folder, task);
+    const seen: TrainingProgress[] = [];
+    const steps: number[] = [];
+    const settings = settingsOf({ task, steps: 40, every: 20, ...given });
+    const progress = await runTraining(settings, out, {
+      onStep: ({ step }) => steps.push(step),
+      onSaved: async (progress) => void seen.push(progress),
+    });
+    expect(progress).toMatchObject({ status: "finished", steps: 40 });
+    expect(steps).toEqual(Array.from({ length: 40 }, (_, index) => index + 1));
+    expect(seen.map(({ status, steps }) => `${status} ${steps}`)).toEqual(["running 0", "running 20", "finished 40"]);
+    const lines = (await readFile(join(out, "log.jsonl"), "utf8")).trim().split("\n");
+    expect(lines.map((line) => JSON.parse(line))).toEqual(progress.log);
+    expect(progress.validation.map(({ step }) => step)).toEqual([0, 20, 40]);
+    expect(progress.losses.map(({ spec }) => spec)).toContain("psnr");
+    const [first, , last] = progress.validation.map(({ scores }) => scores.psnr);
+    expect(last).toBeGreaterThan(first);
+    expect((await openModel(join(out, "model.onnx"))).info).toMatchObject({ task, steps: 40, loss: settings.loss });
+    expect(await savedSettings(out)).toEqual(settings);
+  });
+
+  it("stops when told, goes on when told, and leaves the same bits as if nothing had been", async () => {
+    const [whole, parts] = [join(folder, "whole"), join(folder, "parts")];
+    const settings = settingsOf();
+    await runTraining(settings, whole);
+    // Between validations, at one, and twice in a row.
+    for (const stopAt of [3, 4, 9, 10]) {
+      const stop = new AbortController();
+      const progress = await runTraining(settings, parts, {
+        resume: stopAt > 3,
+        signal: stop.signal,
+        onStep: ({ step }) => {
+          if (step === stopAt) stop.abort();
+        },
+      });
+      expect(progress).toMatchObject({ status: "interrupted", steps: stopAt });
+    }
+    expect(await runTraining(settings, parts, { resume: true })).toMatchObject({ status: "finished", steps: 12 });
+    expect(await traces(parts)).toEqual(await traces(whole));
+    // What is finished stays as it is.
+    expect(await runTraining(settings, parts, { resume: true })).toMatchObject({ status: "finished", steps: 12 });
+    expect(await traces(parts)).toEqual(await traces(whole));
+  });
+
+  it("stops at a step that is not finite, naming it, and keeps the last checkpoint", async () => {
+    const out = join(folder, "diverges");
+    const states: string[] = [];
+    const settings = settingsOf({ loss: "mse + 0.1*l1", learningRate: 9.9, steps: 100, every: 1 });
+    const error = await runTraining(settings, out, {
+      onSaved: async ({ status, problem }) => void states.push(`${status} ${problem ?? ""}`),
+    }).catch((error: unknown) => error as Error & { code: string });
+    if (!(error instanceof Error)) throw new Error("it did not fail");
+    expect(error.code).toBe("non-finite");
+    const [, failed, term, kept] =
+      /at step (\d+), (\S+) is Infinity; .* checkpoint of step (\d+) /.exec(error.message) ?? [];
+    expect(Number(kept)).toBe(Number(failed) - 1);
+    expect(["mse", "l1", "loss"]).toContain(term);
+    expect(states.at(-1)).toBe(`failed ${error.message}`);
+    const { log } = await runTraining({ ...settings, steps: Number(kept) }, out, { resume: true });
+    expect(log).toHaveLength(Number(kept));
+  });
+
+  it("does not write over a training, and resumes only where there is one", async () => {
+    const out = join(folder, "twice");
+    await runTraining(settingsOf({ steps: 1 }), out);
+    await expect(runTraining(settingsOf({ steps: 1 }), out)).rejects.toThrow("holds a training already");
+    const nowhere = join(folder, "nowhere");
+    await expect(runTraining(settingsOf(), nowhere, { resume: true })).rejects.toMatchObject({ code: "file" });
+    await expect(savedSettings(nowhere)).rejects.toThrow("to go on from");
+  });
+
+  it("refuses a damaged checkpoint and leaves it alone", async () => {
+    const out = join(folder, "damaged");
+    await runTraining(settingsOf({ steps: 1 }), out);
+    const path = join(out, "checkpoint.safetensors");
+    const bytes = await readFile(path);
+    for (const damaged of [bytes.subarray(0, bytes.length - 8), Buffer.from("{}"), Buffer.alloc(0)]) {
+      await writeFile(path, damaged);
+      await expect(runTraining(settingsOf({ steps: 2 }), out, { resume: true })).rejects.toMatchObject({
+        code: "checkpoint",
+      });
+      await expect(savedSettings(out)).rejects.toMatchObject({ code: "checkpoint" });
+      expect(await readFile(path)).toEqual(damaged);
+    }
+  });
+});
+
+describe("StepLog", () => {
+  it("is cut back to a step, and loses a half-written line", async () => {
+    const path = join(folder, "cut.jsonl");
+    await writeFile(path, '{"step":1}\n{"step":2}\n{"step":3}\n{"st');
+    const log = await StepLog.open(path, 2);
+    expect(log.records).toEqual([{ step: 1 }, { step: 2 }]);
+    await log.append({ step: 3 });
+    await log.close();
+    expect(await readFile(path, "utf8")).toBe('{"step":1}\n{"step":2}\n{"step":3}\n');
+    const half = join(folder, "half.jsonl");
+    await writeFile(half, '{"step":1}\n{"st');
+    await (await StepLog.open(half, 9)).close();
+    expect(await readFile(half, "utf8")).toBe('{"step":1}\n');
+  });
+});
