@@ -64,7 +64,9 @@ export function exportTrained(
     loss,
     steps: String(steps),
   };
-  return exportModel(model, tensors, { channels: latent ?? 3, metadata });
+  // In the model's order, so that equal tensors make equal files.
+  const ordered = Object.keys({ ...model.parameters, ...model.buffers }).map((name) => [name, tensors[name]] as const);
+  return exportModel(model, Object.fromEntries(ordered), { channels: latent ?? 3, metadata });
 }
 
 function fieldOf(model: Model) {

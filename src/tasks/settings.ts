@@ -1,5 +1,6 @@
 import { ReconlossError } from "../errors.ts";
 import { type Loss, parseLoss } from "../losses/index.ts";
+import { gan } from "../train/index.ts";
 import type { Task } from "./task.ts";
 import { makeTask, type TaskOptions } from "./tasks.ts";
 
@@ -89,5 +90,5 @@ export function taskOf({ task, scale, size }: Pick<TrainingSettings, "task" | "s
 
 /** The loss of a training. */
 export function trainingLoss(spec: string, _settings: Pick<TrainingSettings, "learningRate" | "seed">): Loss {
-  return parseLoss(spec);
+  return parseLoss(spec, [gan]);
 }

@@ -188,6 +188,8 @@ class Run {
       seed: settings.seed,
       alpha: settings.alpha,
     });
+    // Before anything is written: that there is something to learn from.
+    await store.forStep(trainer.steps);
     const { restoration } = task;
     const heldOut = restoration && (await heldOutSquares(restoration, split.validation, settings));
     const judging = heldOut ? await judgingOf(heldOut.squares) : { squares: [], losses: [], notes: [] };

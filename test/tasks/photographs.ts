@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { writeImage } from "../../src/image/index.ts";
 import { Random } from "../../src/random.ts";
@@ -31,4 +33,18 @@ export function scene(height: number, width: number, seed: number): Tensor {
 export async function photographFolder(folder: string, count: number, height = 48, width = 56): Promise<string> {
   for (let i = 0; i < count; i++) await writeImage(join(folder, `${i}.png`), scene(height, width, i));
   return folder;
+}
+
+/** The hashes of what a training leaves behind that must not depend on how often it was stopped. */
+export async function traces(folder: string): Promise<Record<string, string>> {
+  const names = ["log.jsonl", "validation.jsonl", "checkpoint.safetensors", "model.onnx"];
+  const hashes = names.map(async (name) => {
+    return [
+      name,
+      createHash("sha256")
+        .update(await readFile(join(folder, name)))
+        .digest("hex"),
+    ] as const;
+  });
+  return Object.fromEntries(await Promise.all(hashes));
 }

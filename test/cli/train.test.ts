@@ -1,0 +1,263 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { beforeAll, describe, expect, it } from "vitest";
+import { runProgram } from "../../src/cli/program.ts";
+import { readImage, readPixels, writeImage } from "../../src/image/index.ts";
+import { Tensor } from "../../src/tensor.ts";
+import { temporaryFolder } from "../folder.ts";
+import { photographFolder, scene, traces } from "../tasks/photographs.ts";
+
+const folder = await temporaryFolder();
+const data = join(folder, "photographs");
+const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+const tiny = ["--data", data, "--batch", "2", "--patch", "16"];
+
+beforeAll(() => photographFolder(data, 10).then(() => undefined));
+
+async function run(args: string[], tty = false): Promise<{ code: number; stdout: string; stderr: string }> {
+  const written = { stdout: "", stderr: "" };
+  const sink = (name: keyof typeof written) => ({
+    isTTY: tty,
+    columns: 100,
+    write: (text: string) => void (written[name] += text),
+  });
+  const code = await runProgram(args, { stdout: sink("stdout"), stderr: sink("stderr"), env: {} });
+  return { code, ...written };
+}
+
+interface Process {
+  child: ChildProcess;
+  /** What it has said so far, on stdout and stderr. */
+  said(): string;
+  ended: Promise<{ code: number | null; signal: string | null }>;
+}
+
+/** The command line as a process of its own, which can be stopped and killed. */
+function start(...args: string[]): Process {
+  const child = spawn(process.execPath, ["--import", "tsx", main, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  let text = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (part: Buffer) => (text += part));
+  return {
+    child,
+    said: () => text,
+    ended: new Promise((resolve) => child.on("close", (code, signal) => resolve({ code, signal }))),
+  };
+}
+
+/** How many steps a log holds. */
+async function stepsIn(out: string): Promise<number> {
+  const text = await readFile(join(out, "log.jsonl"), "utf8").catch(() => "");
+  return text.split("\n").length - 1;
+}
+
+async function until(condition: () => Promise<boolean>, { child }: Process): Promise<void> {
+  while (!(await condition()) && child.exitCode === null) await new Promise((done) => setTimeout(done, 5));
+}
+
+describe("train", () => {
+  it("trains, judges, reports and exports; apply runs the model", async () => {
+    const out = join(folder, "x2");
+    const args = ["train", "super-resolution", ...tiny, "--steps", "30", "--every", "10", "-o", out];
+    const { code, stdout, stderr } = await run([...args, "--loss", "l1 + 0.1*ssim"]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/held out +bicubic +trained/);
+    expect(stdout).toMatch(/psnr ↑ +[\d.]+ +[\d.]+ +(better|worse)/);
+    expect(stderr).toMatch(/step 10: psnr [\d.]+ \(bicubic [\d.]+\)/);
+    expect((await readdir(out)).sort()).toEqual([
+      ...["checkpoint.safetensors", "log.jsonl", "model.onnx", "report.html", "validation.jsonl"],
+    ]);
+    const report = await readFile(join(out, "report.html"), "utf8");
+    expect(report).toContain("finished · step 30 of 30");
+    for (const title of ["l1 + 0.1*ssim", "ssim over steps", "output of 9.png"]) expect(report).toContain(title);
+
+    const [input, output] = [join(folder, "small.png"), join(folder, "large.png")];
+    await writeImage(input, scene(23, 31, 5));
+    const applied = await run(["apply", join(out, "model.onnx"), input, "-o", output, "--tile", "16"]);
+    expect(applied).toMatchObject({ code: 0, stderr: "", stdout: `${output}  62x46\n` });
+    expect((await readImage(output)).shape).toEqual([1, 3, 46, 62]);
+  });
+
+  it("prints one JSON object with everything that the numbers follow from", async () => {
+    const out = join(folder, "json");
+    const args = [
+      "train",
+      "deblur",
+      ...tiny,
+      "--steps",
+      "2",
+      "--learning-rate",
+      "1e-4",
+      "--seed",
+      "3",
+      "-o",
+      out,
+      "--json",
+    ];
+    const { code, stdout } = await run(args);
+    expect(code).toBe(0);
+    const said = JSON.parse(stdout);
+    expect(said).toMatchObject({ status: "finished", steps: 2, photographs: { training: 9, validation: 1 } });
+    expect(said.settings).toMatchObject({ task: "deblur", seed: 3, learningRate: 1e-4, batch: 2, patch: 16, data });
+    expect(said.validation.scores.psnr).toBeGreaterThan(10);
+    expect(said.baseline.psnr).toBeGreaterThan(10);
+  });
+
+  it("shows a line that moves on a terminal", async () => {
+    const out = join(folder, "line");
+    const { code, stderr } = await run(["train", "enhance", ...tiny, "--steps", "12", "-o", out], true);
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/\d+\/12 loss [\d.]+/);
+    const quiet = await run(
+      ["train", "enhance", ...tiny, "--steps", "1", "-o", join(folder, "quiet"), "--no-progress"],
+      true,
+    );
+    expect(quiet.stderr).toBe("");
+  });
+
+  it("killed at any moment, it goes on from the last checkpoint with the same bits", async () => {
+    const [whole, killed] = [join(folder, "whole"), join(folder, "killed")];
+    const settings = ["super-resolution", ...tiny, "--steps", "60", "--every", "10"];
+    expect((await run(["train", ...settings, "-o", whole])).code).toBe(0);
+    for (const [index, steps] of [13, 31, 48].entries()) {
+      const training =
+        index === 0 ? start("train", ...settings, "-o", killed) : start("train", "--resume", "-o", killed);
+      await until(async () => (await stepsIn(killed)) >= steps, training);
+      training.child.kill("SIGKILL");
+      expect((await training.ended).signal).toBe("SIGKILL");
+    }
+    expect(await stepsIn(killed)).toBeLessThan(60);
+    expect((await run(["train", "--resume", "-o", killed])).code).toBe(0);
+    expect(await traces(killed)).toEqual(await traces(whole));
+  }, 120_000);
+
+  it.each(["SIGINT", "SIGTERM"] as const)(
+    "saves on %s, says how to go on, and goes on",
+    async (signal) => {
+      const out = join(folder, signal);
+      const training = start("train", "deblur", ...tiny, "--steps", "5000", "--every", "5000", "-o", out);
+      await until(async () => (await stepsIn(out)) >= 3, training);
+      training.child.kill(signal);
+      expect(await training.ended).toEqual({ code: 130, signal: null });
+      const [, stopped] = /stopped by SIG\w+ after step (\d+) of 5000, saved in/.exec(training.said()) ?? [];
+      expect(training.said()).toContain(`reconloss train --resume -o ${out}`);
+      expect(await stepsIn(out)).toBe(Number(stopped));
+      expect(await readFile(join(out, "report.html"), "utf8")).toContain(`interrupted · step ${stopped} of 5000`);
+      const goesOn = await run(["train", "--resume", "-o", out, "--steps", String(Number(stopped) + 2)]);
+      expect(goesOn.code).toBe(0);
+      expect(await stepsIn(out)).toBe(Number(stopped) + 2);
+    },
+    120_000,
+  );
+
+  it.each<[string[], string]>([
+    [["train", "-o", "x"], "a task and --data are needed"],
+    [["train", "deblur", "-o", "x"], "a task and --data are needed"],
+    [["train", "nothing", "--data", data, "-o", "x"], "super-resolution, deblur, enhance, generate"],
+    [["train", "deblur", "--data", data], "required option '-o"],
+    [["train", "deblur", "--data", join(folder, "nowhere"), "-o", join(folder, "none")], "cannot read folder"],
+    [["train", "deblur", ...tiny, "--scale", "2", "-o", "x"], "deblur: this task has no scale"],
+    [["train", "deblur", ...tiny, "--loss", "l1 +", "-o", "x"], "expected name"],
+    [["train", "deblur", ...tiny, "--steps", "0", "-o", "x"], "at least 1"],
+    [["train", "deblur", ...tiny, "--learning-rate", "fast", "-o", "x"], "above 0"],
+    [["train", "deblur", "--data", data, "--patch", "64", "-o", join(folder, "none")], "80x80 are needed"],
+    [["train", "--resume", "-o", join(folder, "none")], "to go on from"],
+  ])("%j is wrong usage", async (args, message) => {
+    const { code, stdout, stderr } = await run(args);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toContain(message);
+    expect(stderr).not.toMatch(/\n {4}at /);
+  });
+
+  it("goes on only with the settings it was begun with", async () => {
+    const out = join(folder, "begun");
+    expect((await run(["train", "deblur", ...tiny, "--steps", "1", "-o", out])).code).toBe(0);
+    const again = await run(["train", "deblur", ...tiny, "--steps", "1", "-o", out]);
+    expect(again).toMatchObject({ code: 2, stderr: expect.stringContaining("holds a training already") });
+    const other = await run(["train", "--resume", "--loss", "mse", "-o", out]);
+    expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining("was begun with loss l1, not mse") });
+    expect((await run(["train", "deblur", ...tiny, "--resume", "--steps", "2", "-o", out])).code).toBe(0);
+    expect(await stepsIn(out)).toBe(2);
+  });
+
+  it("tells of photographs that it does not use", async () => {
+    const mixed = await photographFolder(join(folder, "mixed"), 10);
+    await writeFile(join(mixed, "2.png"), "no image");
+    const { code, stderr } = await run([
+      ...["train", "deblur", "--data", mixed, "--batch", "2", "--patch", "16", "--steps", "1"],
+      ...["-o", join(folder, "mixed-out")],
+    ]);
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/not used: .*2\.png: .*no image/);
+  });
+});
+
+describe("apply", () => {
+  const model = join(folder, "sharp", "model.onnx");
+  const [inputs, outputs] = [join(folder, "inputs"), join(folder, "outputs")];
+
+  beforeAll(async () => {
+    expect((await run(["train", "deblur", ...tiny, "--steps", "1", "-o", join(folder, "sharp")])).code).toBe(0);
+    await writeImage(join(inputs, "a.jpg"), scene(20, 24, 1));
+    await writeImage(join(inputs, "sub", "deep.png"), scene(17, 13, 2), { bitDepth: 16 });
+    await writeImage(join(inputs, "grey.png"), new Tensor(scene(9, 11, 3).data.slice(0, 99), [1, 1, 9, 11]));
+  });
+
+  it("goes through a folder, keeping names and bits", async () => {
+    expect(await run(["apply", model, inputs, "-o", outputs])).toEqual({
+      code: 0,
+      stdout: `${outputs}  3 images\n`,
+      stderr: "",
+    });
+    const [a, deep, grey] = await Promise.all(
+      ["a.jpg", "sub/deep.png", "grey.png"].map((name) => readPixels(join(outputs, name))),
+    );
+    expect([a.width, a.height, a.channels]).toEqual([24, 20, 3]);
+    expect(deep.data).toBeInstanceOf(Uint16Array);
+    expect([grey.channels, grey.data.BYTES_PER_ELEMENT]).toEqual([1, 1]);
+  });
+
+  it("goes on after an image that fails, and says which", async () => {
+    await writeFile(join(inputs, "cut.png"), "no image");
+    const { code, stdout, stderr } = await run(["apply", model, inputs, "-o", outputs]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: `${outputs}  3 images\n` });
+    expect(stderr).toMatch(/^failed: .*cut\.png: .*no image/);
+  });
+
+  it("writes 8 or 16 bits as told", async () => {
+    for (const bits of ["8", "16"]) {
+      const output = join(folder, `bits${bits}.png`);
+      expect((await run(["apply", model, join(inputs, "a.jpg"), "-o", output, "--bits", bits])).code).toBe(0);
+      expect((await readPixels(output)).data.BYTES_PER_ELEMENT).toBe(Number(bits) / 8);
+    }
+  });
+
+  it("makes images with a generator, the same for the same seed", async () => {
+    const out = join(folder, "generator");
+    const small = ["--batch", "2", "--loss", "gan(features=8,depth=1)", "--steps", "1"];
+    expect((await run(["train", "generate", "--data", data, ...small, "-o", out])).code).toBe(0);
+    const [many, one] = [join(folder, "many"), join(folder, "third.png")];
+    expect((await run(["apply", join(out, "model.onnx"), "-o", many, "--count", "3"])).code).toBe(0);
+    expect((await readdir(many)).sort()).toEqual(["1.png", "2.png", "3.png"]);
+    expect((await run(["apply", join(out, "model.onnx"), "-o", one])).code).toBe(0);
+    expect(await readFile(one)).toEqual(await readFile(join(many, "1.png")));
+    const wrong = await run(["apply", join(out, "model.onnx"), join(inputs, "a.jpg"), "-o", one]);
+    expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining("takes no input") });
+  });
+
+  it.each<[string[], string]>([
+    [["apply", model, "-o", "x.png"], "needs an image or a folder"],
+    [["apply", model, join(inputs, "a.jpg")], "required option '-o"],
+    [["apply", model, join(folder, "nowhere.png"), "-o", "x.png"], "does not exist"],
+    [["apply", model, join(inputs, "a.jpg"), "-o", join(folder, "x.xyz")], "must end in one of"],
+    [["apply", model, join(inputs, "a.jpg"), "-o", join(folder, "x.jpg"), "--bits", "16"], "bitDepth 8"],
+    [["apply", model, inputs, "-o", inputs], "would replace their inputs"],
+    [["apply", join(inputs, "a.jpg"), join(inputs, "a.jpg"), "-o", "x.png"], "no ONNX model"],
+    [["apply", join(folder, "nowhere.onnx"), join(inputs, "a.jpg"), "-o", "x.png"], "cannot be read"],
+  ])("%j is wrong usage", async (args, message) => {
+    const { code, stdout, stderr } = await run(args);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toContain(message);
+  });
+});
