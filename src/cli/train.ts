@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import { formatNumber, isWorse } from "../compare/index.ts";
@@ -21,6 +21,12 @@ import { trainingLine } from "./training-line.ts";
 
 /** Settings that may change when a training goes on; all others are the saved ones. */
 const changeable: readonly (keyof TrainingSettings)[] = ["steps", "every", "data", "validation"];
+
+/** The settings that can be said. */
+const settingNames = [
+  ...["task", "data", "validation", "loss", "steps", "seed", "batch", "patch", "learningRate"],
+  ...["every", "megapixels", "alpha", "scale", "size"],
+] as const satisfies readonly (keyof TrainingSettings)[];
 
 interface Flags extends NetworkOptions, Partial<TrainingSettings> {
   output: string;
@@ -88,8 +94,16 @@ Ctrl-C saves and stops. Exit codes: 0 trained; 130 stopped and saved; 2 wrong us
 
 /** The settings that were said, by their names. */
 function saidSettings(task: string | undefined, flags: Flags): Partial<TrainingSettings> {
-  const { output: _, resume: __, json: ___, progress: ____, weights: _____, device: ______, ...said } = flags;
-  return Object.fromEntries(Object.entries({ task, ...said }).filter(([, value]) => value !== undefined));
+  const said = Object.entries({ task, ...flags }).filter(([name, value]) => {
+    return (settingNames as readonly string[]).includes(name) && value !== undefined;
+  });
+  const { data, validation, ...others } = Object.fromEntries(said) as Partial<TrainingSettings>;
+  // As absolute paths, so that a training can be resumed from anywhere.
+  return {
+    ...others,
+    ...(data ? { data: resolve(data) } : {}),
+    ...(validation ? { validation: resolve(validation) } : {}),
+  };
 }
 
 /** What was begun, with what may change; anything else that is said must be what it was. */
@@ -162,27 +176,27 @@ async function train(task: string | undefined, flags: Flags, terminal: Terminal)
 }
 
 /** One line for each validation. */
-function validationLine({ steps, validation, losses, baseline, task }: TrainingProgress): string {
+function validationLine({ steps, validation, measures, baseline }: TrainingProgress): string {
   const last = validation.at(-1);
   if (last === undefined || last.step !== steps) return `step ${steps}: saved`;
-  const name = task.restoration?.baseline.name;
-  const parts = losses.map(
-    ({ spec }) => `${spec} ${last.scores[spec].toPrecision(4)} (${name} ${baseline?.[spec].toPrecision(4)})`,
+  const parts = measures.map(
+    ({ spec }) =>
+      `${spec} ${last.scores[spec].toPrecision(4)} (${baseline.name} ${baseline.scores[spec].toPrecision(4)})`,
   );
   return `step ${steps}: ${parts.join(", ")}`;
 }
 
 /** What held-out photographs score, and which files there are. */
-function outcome({ validation, losses, baseline = {}, task }: TrainingProgress, folder: string): string {
+function outcome({ validation, measures, baseline }: TrainingProgress, folder: string): string {
   const last = validation.at(-1);
   const files = `${join(folder, "model.onnx")}  the trained network, for reconloss apply\n${join(folder, "report.html")}  curves, samples, numbers`;
   if (last === undefined) return printable(files).replaceAll("\\x0a", "\n");
-  const rows = losses.map(({ spec, better }) => {
-    const [before, after] = [baseline[spec], last.scores[spec]];
+  const rows = measures.map(({ spec, better }) => {
+    const [before, after] = [baseline.scores[spec], last.scores[spec]];
     const verdict = isWorse(better, before, after) ? "better" : isWorse(better, after, before) ? "worse" : "equal";
     return [`${spec} ${better === "higher" ? "↑" : "↓"}`, formatNumber(before, 4), formatNumber(after, 4), verdict];
   });
-  const table = plainTable([["held out", task.restoration?.baseline.name ?? "", "trained", ""], ...rows], [1], [0, 3]);
+  const table = plainTable([["held out", baseline.name, "trained", ""], ...rows], [1], [0, 3]);
   return `${table}\n\n${files}`;
 }
 

@@ -41,6 +41,7 @@ async function encode(tensor: Tensor): Promise<string> {
 
 async function sampleCard(sample: Sample, { task }: TrainingProgress): Promise<Content> {
   const { name, input, baseline, output, target } = sample;
+  // An input of the target's size is its own baseline.
   const isOwn = task.restoration?.scale !== 1;
   const shown: [string, Tensor | undefined][] = [
     ["input", isOwn ? input : undefined],
@@ -120,11 +121,21 @@ function lossCurves({ log, settings }: TrainingProgress): Content {
     <div class="curves">${[whole, ...parts].map(curve)}</div></section>`;
 }
 
-function validationSection({ validation, baseline = {}, losses, task, notes }: TrainingProgress): Content {
-  const name = task.restoration?.baseline.name ?? "baseline";
+const pairsLead =
+  "What the network makes of photographs that it has not learnt from, as 8-bit files, against what there is without it. Means over all of them.";
+const setsLead =
+  "How far generated images are, as a set, from photographs that were not learnt from: a kernel distance in the features of a fixed network with random weights, so it says how this training goes and is no number to compare with published ones.";
+
+function validationSection({
+  validation,
+  baseline: { name, scores: baseline },
+  measures,
+  task,
+  notes,
+}: TrainingProgress): Content {
   const last = validation.at(-1);
   if (last === undefined) return undefined;
-  const rows = losses.map(({ spec, better }) => {
+  const rows = measures.map(({ spec, better }) => {
     const values = validation.flatMap(({ scores }) => scores[spec] ?? []);
     const decimals = decimalsFor([...values, baseline[spec]]);
     const best = values.reduce((best, value) => (isWorse(better, best, value) ? value : best));
@@ -134,7 +145,7 @@ function validationSection({ validation, baseline = {}, losses, task, notes }: T
     return html`<tr><th scope="row">${spec} ${better === "higher" ? "↑" : "↓"}</th><td>${number(baseline[spec])}</td><td>${number(values[0])}</td><td>${number(best)}</td>
       <td class="${isBetter ? "better" : ""}">${number(last.scores[spec])}</td><td class="${isBetter ? "better" : ""}">${gain > 0 ? "+" : ""}${number(gain)}</td></tr>`;
   });
-  const curves = losses.map(({ spec }) =>
+  const curves = measures.map(({ spec }) =>
     curve({
       title: spec,
       points: validation.map(({ step, scores }) => ({ step, value: scores[spec] })),
@@ -142,7 +153,7 @@ function validationSection({ validation, baseline = {}, losses, task, notes }: T
     }),
   );
   return html`<section><h2>Held-out photographs</h2>
-    <p class="lead">What the network makes of photographs that it has not learnt from, as 8-bit files, against what there is without it. Means over all of them.</p>
+    <p class="lead">${task.latent === undefined ? pairsLead : setsLead}</p>
     <div class="scroll"><table><thead><tr><th></th><th>${name}</th><th>at first</th><th>best</th><th>step ${last.step}</th><th>against ${name}</th></tr></thead><tbody>${rows}</tbody></table></div>
     ${notes.map((note) => html`<p class="aside">Without ${note}.</p>`)}
     <div class="curves" style="margin-top: 1.5rem">${curves}</div></section>`;

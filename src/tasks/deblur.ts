@@ -9,7 +9,7 @@ import { restorationTask, type Task } from "./task.ts";
 const sigmas = [0.8, 1.8] as const;
 /** Pixels that a camera moves while the shutter is open. */
 const lengths = [4, 11] as const;
-const mostNoise = 0.01;
+const mostNoise = 0.005;
 
 /** Every other photograph is out of focus, the others were taken by a camera that moved; a little noise comes on top. */
 function spoil(target: Tensor, random: Random): Tensor {
@@ -24,8 +24,8 @@ function spoil(target: Tensor, random: Random): Tensor {
 export function deblur(): Task {
   return restorationTask(
     "deblur",
-    { patch: 64, batch: 8, learningRate: 1e-3, loss: "l1", steps: 2000 },
+    { patch: 64, batch: 8, learningRate: 2e-3, loss: "l1", steps: 2000 },
     { scale: 1, margin: 8, spoil, baseline: { name: "blurred", of: (input) => input } },
-    () => unet({}),
+    () => unet({ channels: 16 }),
   );
 }

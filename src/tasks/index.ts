@@ -6,6 +6,7 @@
 export { type ApplyOptions, applyModel, generateImages } from "./apply.ts";
 export { type BatchOptions, exampleBatch } from "./examples.ts";
 export { exportTrained, type ImageModel, type ModelInfo, openModel } from "./image-model.ts";
+export type { Measure, Sample } from "./judge.ts";
 export {
   type Photograph,
   PhotographStore,
@@ -19,7 +20,6 @@ export type { Example, Restoration, Task, TaskDefaults } from "./task.ts";
 export { makeTask, type TaskOptions, taskList } from "./tasks.ts";
 export {
   runTraining,
-  type Sample,
   type StepRecord,
   savedSettings,
   type TrainingOptions,

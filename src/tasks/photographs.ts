@@ -102,6 +102,9 @@ export interface StoreOptions extends AlphaOptions {
   seed: number;
 }
 
+/** Files that are decoded side by side. */
+const readAtOnce = 4;
+
 /** For how many steps the same photographs are drawn from, where not all fit into memory. */
 const roundLength = 200;
 
@@ -143,12 +146,14 @@ export class PhotographStore {
     const order = shuffled(this.#photographs, random);
     const chosen = new Map<Photograph, Pixels>();
     let room = this.#options.limitPixels;
-    for (const photograph of order) {
-      const pixels = this.#held.get(photograph) ?? (await this.#read(photograph));
-      if (pixels === undefined) continue;
-      room -= pixels.width * pixels.height;
-      if (room < 0 && chosen.size > 0) break;
-      chosen.set(photograph, pixels);
+    for (let start = 0; start < order.length && room >= 0; start += readAtOnce) {
+      const some = order.slice(start, start + readAtOnce);
+      const read = await Promise.all(some.map((photograph) => this.#held.get(photograph) ?? this.#read(photograph)));
+      for (const [index, pixels] of read.entries()) {
+        if (pixels === undefined || room < 0) continue;
+        room -= pixels.width * pixels.height;
+        if (room >= 0 || chosen.size === 0) chosen.set(some[index], pixels);
+      }
     }
     if (chosen.size === 0) throw new ReconlossError("image", `photographs: ${this.#nothingUsable()}`);
     this.#isComplete = chosen.size + this.#skipped.size === this.#photographs.length;

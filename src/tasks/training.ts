@@ -3,19 +3,17 @@ import { join } from "node:path";
 import { ReconlossError } from "../errors.ts";
 import { writeFileAtomically } from "../files.ts";
 import type { Loss } from "../losses/index.ts";
-import { Random } from "../random.ts";
 import type { Tensor } from "../tensor.ts";
 import { adam, cosineRate, createTrainer, type Trainer } from "../train/index.ts";
 import { openCheckpoint } from "../weights/index.ts";
 import { exampleBatch } from "./examples.ts";
-import { latentNoise } from "./generate.ts";
 import { exportTrained } from "./image-model.ts";
+import { type Judge, judgeFor, type Measure, type Sample } from "./judge.ts";
 import { type Dated, StepLog } from "./log.ts";
-import { asFile } from "./patches.ts";
 import { PhotographStore, type Skipped, splitPhotographs } from "./photographs.ts";
 import { checkSettings, type TrainingSettings, taskOf, trainingLoss } from "./settings.ts";
 import type { Task } from "./task.ts";
-import { availableMetrics, type HeldOut, heldOutSquares, type Scores, score } from "./validation.ts";
+import type { Scores } from "./validation.ts";
 
 /** What a step of a training was like. */
 export interface StepRecord extends Dated {
@@ -30,15 +28,6 @@ export interface ValidationRecord extends Dated {
   readonly scores: Scores;
 }
 
-/** What the network made of a held-out square, or of random numbers. */
-export interface Sample {
-  readonly name: string;
-  readonly output: Tensor;
-  readonly input?: Tensor;
-  readonly baseline?: Tensor;
-  readonly target?: Tensor;
-}
-
 /** Where a training stands. */
 export interface TrainingProgress {
   readonly settings: TrainingSettings;
@@ -49,15 +38,14 @@ export interface TrainingProgress {
   readonly steps: number;
   readonly log: readonly StepRecord[];
   readonly validation: readonly ValidationRecord[];
-  /** What there is without the network, by the same losses; none where inputs are random. */
-  readonly baseline?: Scores;
-  /** What outputs are judged by. */
-  readonly losses: readonly Loss[];
+  /** What outputs are judged by, against what there is without the network. */
+  readonly measures: readonly Measure[];
+  readonly baseline: { readonly name: string; readonly scores: Scores };
   readonly samples: readonly Sample[];
   readonly parameters: number;
   /** How many photographs are learnt from and held out. */
   readonly photographs: { readonly training: number; readonly validation: number };
-  /** Photographs that could not be used so far, and losses that could not be computed. */
+  /** Photographs that could not be used so far, and measures that could not be computed. */
   readonly skipped: readonly Skipped[];
   readonly notes: readonly string[];
   /** Target patches that were learnt from in a second, lately. */
@@ -85,8 +73,6 @@ const files = {
 };
 /** Between validations, a checkpoint is saved so often, in milliseconds. */
 const saveEvery = 60_000;
-const samplesShown = 6;
-const imagesGenerated = 16;
 
 /**
  * The settings with which the training in a folder was begun.
@@ -135,14 +121,6 @@ export async function runTraining(
   }
 }
 
-/** What is judged, and what it is compared with. */
-interface Judging {
-  readonly squares: readonly HeldOut[];
-  readonly losses: readonly Loss[];
-  readonly baseline?: Scores;
-  readonly notes: readonly string[];
-}
-
 /** What a training is made of. */
 interface Parts {
   readonly settings: TrainingSettings;
@@ -151,10 +129,10 @@ interface Parts {
   readonly task: Task;
   readonly trainer: Trainer;
   readonly store: PhotographStore;
-  readonly judging: Judging;
+  readonly judge: Judge;
   readonly log: StepLog<StepRecord>;
   readonly validation: StepLog<ValidationRecord>;
-  readonly facts: Pick<TrainingProgress, "photographs" | "skipped" | "parameters">;
+  readonly facts: Pick<TrainingProgress, "photographs" | "parameters">;
 }
 
 class Run {
@@ -190,9 +168,7 @@ class Run {
     });
     // Before anything is written: that there is something to learn from.
     await store.forStep(trainer.steps);
-    const { restoration } = task;
-    const heldOut = restoration && (await heldOutSquares(restoration, split.validation, settings));
-    const judging = heldOut ? await judgingOf(heldOut.squares) : { squares: [], losses: [], notes: [] };
+    const judge = await judgeFor(task, split.validation, settings);
     await mkdir(folder, { recursive: true });
     const { parameters } = trainer.model;
     return new Run({
@@ -202,12 +178,11 @@ class Run {
       task,
       trainer,
       store,
-      judging,
+      judge,
       log: await StepLog.open(join(folder, files.log), trainer.steps),
       validation: await StepLog.open(join(folder, files.validation), trainer.steps),
       facts: {
         photographs: { training: split.training.length, validation: split.validation.length },
-        skipped: heldOut?.skipped ?? [],
         parameters: Object.values(parameters).reduce(
           (sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1),
           0,
@@ -217,11 +192,12 @@ class Run {
   }
 
   async go(): Promise<TrainingProgress> {
-    const { settings, options, trainer, folder } = this.#parts;
+    const { settings, options, trainer, folder, judge, validation } = this.#parts;
     const { steps, every } = settings;
     try {
-      if (trainer.steps === 0) await this.#validate();
-      else await this.#sample();
+      // A training that was killed at its very beginning has judged the untrained network already.
+      if (validation.records.length === 0) await this.#validate();
+      else this.#samples = await judge.samples(this.#network);
       await this.#save("running");
       while (trainer.steps < steps && !options.signal?.aborted) {
         await this.#step();
@@ -237,7 +213,7 @@ class Run {
       throw new ReconlossError("non-finite", problem, { cause: error });
     }
     if (trainer.steps === steps) return this.#save("finished");
-    await this.#sample();
+    this.#samples = await judge.samples(this.#network);
     return this.#save("interrupted");
   }
 
@@ -260,39 +236,13 @@ class Run {
     options.onStep?.(record, () => this.#progress("running"));
   }
 
-  /** What the network makes of the first held-out squares, or of random numbers. */
-  async #sample(): Promise<void> {
-    const { task, trainer, settings, judging } = this.#parts;
-    if (task.latent === undefined) {
-      const shown = judging.squares.slice(0, samplesShown);
-      this.#samples = await this.#outputs(shown);
-      return;
-    }
-    const images = await trainer.apply(latentNoise(task.latent, imagesGenerated, new Random(settings.seed, "samples")));
-    this.#samples = Array.from({ length: imagesGenerated }, (_, index) => ({
-      name: `image ${index + 1}`,
-      output: asFile(images.image(index)),
-    }));
-  }
+  #network = (input: Tensor): Promise<Tensor> => this.#parts.trainer.apply(input);
 
-  async #outputs(squares: readonly HeldOut[]): Promise<(HeldOut & Sample)[]> {
-    const { trainer } = this.#parts;
-    const outputs = [];
-    for (const square of squares) outputs.push({ ...square, output: asFile(await trainer.apply(square.input)) });
-    return outputs;
-  }
-
-  /** Judges the network by what it makes of the held-out squares, and notes that. */
+  /** Judges the network as it is, and notes that. */
   async #validate(): Promise<void> {
-    const { task, trainer, judging, validation } = this.#parts;
-    if (task.latent !== undefined) return this.#sample();
-    const judged = await this.#outputs(judging.squares);
-    this.#samples = judged.slice(0, samplesShown);
-    if (validation.records.at(-1)?.step === trainer.steps) return;
-    const scores = await score(
-      judging.losses,
-      judged.map(({ output, target }) => [output, target] as const),
-    );
+    const { trainer, judge, validation } = this.#parts;
+    const { samples, scores } = await judge.judge(this.#network);
+    this.#samples = samples;
     await validation.append({ step: trainer.steps, scores });
   }
 
@@ -311,8 +261,8 @@ class Run {
   }
 
   #progress(status: TrainingProgress["status"], problem?: string): TrainingProgress {
-    const { settings, task, trainer, store, judging, log, validation, facts } = this.#parts;
-    const { losses, baseline, notes } = judging;
+    const { settings, task, trainer, store, judge, log, validation, facts } = this.#parts;
+    const { measures, baseline, notes } = judge;
     const pace = Number.isFinite(this.#pace) ? (this.#pace as number) : undefined;
     const speed = pace && {
       imagesPerSecond: settings.batch / pace,
@@ -327,23 +277,14 @@ class Run {
       steps: trainer.steps,
       log: log.records,
       validation: validation.records,
-      baseline,
-      losses,
+      measures,
+      baseline: { name: baseline.name, scores: baseline.scores ?? validation.records[0]?.scores ?? {} },
       samples: this.#samples,
-      skipped: [...facts.skipped, ...store.skipped],
+      skipped: [...judge.skipped, ...store.skipped],
       notes,
       ...speed,
     };
   }
-}
-
-async function judgingOf(squares: readonly HeldOut[]): Promise<Judging> {
-  const { losses, left } = await availableMetrics(squares[0]);
-  const baseline = await score(
-    losses,
-    squares.map(({ baseline, target }) => [baseline, target] as const),
-  );
-  return { squares, losses, baseline, notes: left };
 }
 
 function makeTrainer(task: Task, loss: Loss, { steps, learningRate, seed }: TrainingSettings): Trainer {

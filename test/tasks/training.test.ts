@@ -44,7 +44,7 @@ describe("runTraining", () => {
     const lines = (await readFile(join(out, "log.jsonl"), "utf8")).trim().split("\n");
     expect(lines.map((line) => JSON.parse(line))).toEqual(progress.log);
     expect(progress.validation.map(({ step }) => step)).toEqual([0, 20, 40]);
-    expect(progress.losses.map(({ spec }) => spec)).toContain("psnr");
+    expect(progress.measures.map(({ spec }) => spec)).toContain("psnr");
     const [first, , last] = progress.validation.map(({ scores }) => scores.psnr);
     expect(last).toBeGreaterThan(first);
     expect((await openModel(join(out, "model.onnx"))).info).toMatchObject({ task, steps: 40, loss: settings.loss });
@@ -53,10 +53,14 @@ describe("runTraining", () => {
 
   it("learns to generate, by a discriminator alone, and shows the same random numbers each time", async () => {
     const settings = settingsOf({ task: "generate", patch: undefined, loss: "gan(features=8,depth=1)", steps: 2 });
-    const { samples, log, validation } = await runTraining(settings, join(folder, "generate"));
-    expect(samples.map(({ output }) => output.shape)).toEqual(Array(16).fill([1, 3, 32, 32]));
+    const { samples, log, validation, baseline } = await runTraining(settings, join(folder, "generate"));
+    expect(samples.map(({ output }) => output.shape)).toEqual(Array(32).fill([1, 3, 32, 32]));
     expect(Object.keys(log[1].terms)).toEqual(expect.arrayContaining(["real", "fake"]));
-    expect(validation).toEqual([]);
+    expect(validation.map(({ step, scores }) => [step, Object.keys(scores)])).toEqual([
+      [0, ["kid"]],
+      [2, ["kid"]],
+    ]);
+    expect(baseline).toEqual({ name: "untrained", scores: validation[0].scores });
     const model = await openModel(join(folder, "generate", "model.onnx"));
     expect(model.info).toMatchObject({ task: "generate", latent: 64, steps: 2 });
   });

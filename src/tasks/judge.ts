@@ -1,0 +1,125 @@
+import type { AlphaOptions } from "../image/index.ts";
+import type { Loss } from "../losses/index.ts";
+import { KernelDistance } from "../metrics/index.ts";
+import { Random } from "../random.ts";
+import type { Tensor } from "../tensor.ts";
+import { latentNoise } from "./generate.ts";
+import { asFile, stack } from "./patches.ts";
+import { type Photograph, PhotographStore, type Skipped } from "./photographs.ts";
+import { randomFeatures } from "./random-features.ts";
+import type { Restoration, Task } from "./task.ts";
+import { availableMetrics, type HeldOut, heldOutSquares, type Scores, score } from "./validation.ts";
+
+/** A network as it is: what it makes of a batch of inputs. */
+export type Network = (input: Tensor) => Promise<Tensor>;
+
+/** What the network made of a held-out square, or of random numbers. */
+export interface Sample {
+  readonly name: string;
+  readonly output: Tensor;
+  readonly input?: Tensor;
+  readonly baseline?: Tensor;
+  readonly target?: Tensor;
+}
+
+/** What outputs are judged by. */
+export type Measure = Pick<Loss, "spec" | "better">;
+
+/** Judges a network by photographs that it has not learnt from. */
+export interface Judge {
+  readonly measures: readonly Measure[];
+  /** What there is without the network, and its scores: those of the untrained network where they are left out. */
+  readonly baseline: { readonly name: string; readonly scores?: Scores };
+  /** What could not be computed or read. */
+  readonly notes: readonly string[];
+  readonly skipped: readonly Skipped[];
+  /** A few outputs, to be looked at. */
+  samples(network: Network): Promise<readonly Sample[]>;
+  /** The same, and what all outputs score. */
+  judge(network: Network): Promise<{ readonly samples: readonly Sample[]; readonly scores: Scores }>;
+}
+
+const samplesShown = 6;
+/** Generated images that are shown, that are compared with as many real ones, and that are made at once. */
+const [imagesShown, imagesCompared, imagesAtOnce] = [32, 256, 32];
+
+/**
+ * Who judges the networks of a task.
+ *
+ * @throws {ReconlossError} `image` when no held-out photograph can be used
+ */
+export function judgeFor(task: Task, photographs: readonly Photograph[], options: AlphaOptions): Promise<Judge> {
+  return task.restoration
+    ? restorationJudge(task.restoration, photographs, options)
+    : generationJudge(task, photographs, options);
+}
+
+/** By pairs: what is made of spoiled squares against what they were before. */
+async function restorationJudge(
+  restoration: Restoration,
+  photographs: readonly Photograph[],
+  options: AlphaOptions,
+): Promise<Judge> {
+  const { squares, skipped } = await heldOutSquares(restoration, photographs, options);
+  const { losses, left } = await availableMetrics(squares[0]);
+  const scores = await score(
+    losses,
+    squares.map(({ baseline, target }) => [baseline, target] as const),
+  );
+  const outputs = async (network: Network, some: readonly HeldOut[]) => {
+    const made = [];
+    for (const square of some) made.push({ ...square, output: asFile(await network(square.input)) });
+    return made;
+  };
+  return {
+    measures: losses,
+    baseline: { name: restoration.baseline.name, scores },
+    notes: left,
+    skipped,
+    samples: (network) => outputs(network, squares.slice(0, samplesShown)),
+    judge: async (network) => {
+      const made = await outputs(network, squares);
+      const pairs = made.map(({ output, target }) => [output, target] as const);
+      return { samples: made.slice(0, samplesShown), scores: await score(losses, pairs) };
+    },
+  };
+}
+
+/** By sets: generated images against real ones, in the features of a network with random weights. */
+async function generationJudge(task: Task, photographs: readonly Photograph[], options: AlphaOptions): Promise<Judge> {
+  const side = task.defaults.patch;
+  const leastSide = task.leastSide(side);
+  const store = new PhotographStore(photographs, { ...options, leastSide, limitPixels: 64e6, seed: 0 });
+  const held = await store.forStep(0);
+  const random = new Random("held out");
+  const targets = Array.from({ length: imagesCompared }, (_, index) => {
+    return task.example(held[index % held.length], side, random).target;
+  });
+  const features = await randomFeatures(stack(targets));
+  const latents = latentNoise(task.latent ?? 0, imagesCompared, new Random("latents"));
+  const images = async (network: Network, count: number) => {
+    const made: Tensor[] = [];
+    for (let start = 0; start < count; start += imagesAtOnce) {
+      const some = Array.from({ length: imagesAtOnce }, (_, index) => latents.image(start + index));
+      const batch = asFile(await network(stack(some)));
+      for (let index = 0; index < imagesAtOnce; index++) made.push(batch.image(index));
+    }
+    return made;
+  };
+  const shown = (made: readonly Tensor[]) =>
+    made.slice(0, imagesShown).map((output, index) => ({ name: `image ${index + 1}`, output }));
+  return {
+    measures: [{ spec: "kid", better: "lower" }],
+    baseline: { name: "untrained" },
+    notes: [],
+    skipped: store.skipped,
+    samples: async (network) => shown(await images(network, imagesShown)),
+    judge: async (network) => {
+      const made = await images(network, imagesCompared);
+      const distance = new KernelDistance({ subsets: 1 });
+      distance.update("real", features.real);
+      distance.update("output", await features.of(stack(made)));
+      return { samples: shown(made), scores: { kid: (await distance.compute()).value } };
+    },
+  };
+}
