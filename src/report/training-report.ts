@@ -19,6 +19,23 @@ const filesListed = 20;
  * without the network, samples, settings. A page of a training that goes on loads itself anew.
  *
  * @throws {ReconlossError} `file` when the page cannot be written
+ *
+ * @example
+ * ```ts
+ * import { mkdtemp } from "node:fs/promises";
+ * import { tmpdir } from "node:os";
+ * import { join } from "node:path";
+ * import { Tensor } from "reconloss";
+ * import { writeImage } from "reconloss/image";
+ * import { writeTrainingReport } from "reconloss/report";
+ * import { completeSettings, runTraining } from "reconloss/tasks";
+ * const folder = await mkdtemp(join(tmpdir(), "reconloss-"));
+ * for (let i = 0; i < 10; i++) await writeImage(join(folder, "photos", `${i}.png`), Tensor.full([1, 3, 48, 48], i / 10));
+ * const settings = completeSettings({ task: "enhance", data: join(folder, "photos"), steps: 1, batch: 1, patch: 16 });
+ * await runTraining(settings, join(folder, "out"), {
+ *   onSaved: (progress) => writeTrainingReport(join(folder, "out", "report.html"), progress),
+ * });
+ * ```
  */
 export async function writeTrainingReport(path: string, progress: TrainingProgress): Promise<void> {
   const samples: Content[] = [];

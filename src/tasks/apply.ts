@@ -61,6 +61,19 @@ function part({ data, shape: [, c, h, w] }: Tensor, rows: Stretch, columns: Stre
  * @returns [1, 1 | 3, h * scale, w * scale], not limited to [0, 1]
  * @throws {ReconlossError} `shape` for other shapes; `invalid-argument` for a generator, which takes no image, or a senseless tile; `non-finite` when the
  *   model gives NaN or infinity
+ *
+ * @example
+ * ```ts
+ * import { Tensor } from "reconloss";
+ * import { applyModel, type ImageModel } from "reconloss/tasks";
+ * // As `openModel` gives it; this one halves all values.
+ * const model: ImageModel = {
+ *   info: { task: "enhance", scale: 1, halo: 0, multiple: 1, loss: "l1", steps: 0 },
+ *   run: async (input) => new Tensor(input.data.map((value) => value / 2), input.shape),
+ * };
+ * const image = Tensor.full([1, 3, 100, 70], 0.5);
+ * (await applyModel(model, image, { tile: 32 })).data[0]; // 0.25
+ * ```
  */
 export async function applyModel(
   model: ImageModel,
@@ -114,6 +127,18 @@ export async function applyModel(
  * @param random - where they come from: the same random numbers give the same images
  * @returns [count, 3, size, size]
  * @throws {ReconlossError} `invalid-argument` for a model that is no generator
+ *
+ * @example
+ * ```ts
+ * import { Random, Tensor } from "reconloss";
+ * import { generateImages, type ImageModel } from "reconloss/tasks";
+ * // As `openModel` gives it; this one makes grey images.
+ * const model: ImageModel = {
+ *   info: { task: "generate", latent: 64, scale: 1, multiple: 1, loss: "gan", steps: 0 },
+ *   run: async ({ shape: [n] }) => Tensor.full([n, 3, 32, 32], 0.5),
+ * };
+ * (await generateImages(model, 4, new Random(1))).shape; // [4, 3, 32, 32]
+ * ```
  */
 export async function generateImages(model: ImageModel, count: number, random: Random): Promise<Tensor> {
   const { latent, task } = model.info;

@@ -15,6 +15,24 @@ export interface BatchOptions {
 /**
  * The batch of a step: which photographs, which squares of them, how they lie and how they are spoiled follows from the seed and the step alone, so that a
  * training that goes on sees what it would have seen.
+ *
+ * @example
+ * ```ts
+ * import { mkdtemp } from "node:fs/promises";
+ * import { tmpdir } from "node:os";
+ * import { join } from "node:path";
+ * import { Tensor } from "reconloss";
+ * import { writeImage } from "reconloss/image";
+ * import { exampleBatch, makeTask, PhotographStore } from "reconloss/tasks";
+ * const folder = await mkdtemp(join(tmpdir(), "reconloss-"));
+ * await writeImage(join(folder, "a.png"), Tensor.full([1, 3, 64, 64], 0.5));
+ * const [task, patch] = [makeTask("super-resolution", { scale: 2 }), 16];
+ * const photographs = [{ name: "a.png", path: join(folder, "a.png") }];
+ * const store = new PhotographStore(photographs, { leastSide: task.leastSide(patch), limitPixels: 1e6, seed: 1 });
+ * const { input, target } = await exampleBatch(task, store, 0, { seed: 1, patch, batch: 4 });
+ * input.shape; // [4, 3, 8, 8]
+ * target.shape; // [4, 3, 16, 16]
+ * ```
  */
 export async function exampleBatch(
   task: Task,

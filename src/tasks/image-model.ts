@@ -44,6 +44,17 @@ const largest = { scale: 16, halo: 8192, multiple: 1024, latent: 65536, steps: 2
  * is needed to apply it to images of any size.
  *
  * @param tensors - the values of all parameters and buffers
+ *
+ * @example
+ * ```ts
+ * import { l1 } from "reconloss";
+ * import { exportTrained, makeTask } from "reconloss/tasks";
+ * import { createTrainer } from "reconloss/train";
+ * const task = makeTask("super-resolution", { scale: 2 });
+ * const model = task.model();
+ * const { tensors, steps } = createTrainer({ model, loss: l1() });
+ * exportTrained(task, model, tensors, { loss: "l1", steps }) instanceof Uint8Array; // an .onnx file
+ * ```
  */
 export function exportTrained(
   task: Task,
@@ -84,6 +95,13 @@ function fieldOf(model: Model) {
  * A model that `reconloss train` has written.
  *
  * @throws {ReconlossError} `file` when the file cannot be read, is no ONNX model, or is not one of `reconloss train`
+ *
+ * @example
+ * ```ts
+ * import { openModel } from "reconloss/tasks";
+ * const error = await openModel("no-such-file.onnx").catch((caught) => caught);
+ * error.code; // "file"
+ * ```
  */
 export async function openModel(path: string): Promise<ImageModel> {
   const refuse = (problem: string, cause?: unknown) =>

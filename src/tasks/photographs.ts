@@ -111,6 +111,21 @@ const roundLength = 200;
 /**
  * Photographs in memory, as their files' samples. Where all fit, each is decoded once. Where they do not, each round of steps draws from as many as fit, chosen anew by
  * seed and round: which photographs a step sees follows from its number alone, whatever was decoded before.
+ *
+ * @example
+ * ```ts
+ * import { mkdtemp } from "node:fs/promises";
+ * import { tmpdir } from "node:os";
+ * import { join } from "node:path";
+ * import { Tensor } from "reconloss";
+ * import { writeImage } from "reconloss/image";
+ * import { PhotographStore } from "reconloss/tasks";
+ * const folder = await mkdtemp(join(tmpdir(), "reconloss-"));
+ * await writeImage(join(folder, "a.png"), Tensor.full([1, 3, 64, 48], 0.5));
+ * const photographs = [{ name: "a.png", path: join(folder, "a.png") }];
+ * const store = new PhotographStore(photographs, { leastSide: 32, limitPixels: 1e6, seed: 1 });
+ * const [{ width, height }] = await store.forStep(0); // 48, 64
+ * ```
  */
 export class PhotographStore {
   readonly #photographs: readonly Photograph[];

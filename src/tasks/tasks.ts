@@ -21,7 +21,15 @@ interface Entry {
   make(options: TaskOptions): Task;
 }
 
-/** Everything that can be learnt. */
+/**
+ * Everything that can be learnt.
+ *
+ * @example
+ * ```ts
+ * import { taskList } from "reconloss/tasks";
+ * taskList.map(({ name }) => name); // ["super-resolution", "deblur", "enhance", "generate"]
+ * ```
+ */
 export const taskList: readonly Entry[] = [
   {
     name: "super-resolution",

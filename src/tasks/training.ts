@@ -78,6 +78,13 @@ const saveEvery = 60_000;
  * The settings with which the training in a folder was begun.
  *
  * @throws {ReconlossError} `file` where there is none; `checkpoint` where it is damaged
+ *
+ * @example
+ * ```ts
+ * import { savedSettings } from "reconloss/tasks";
+ * const error = await savedSettings("no-such-folder").catch((caught) => caught);
+ * error.code; // "file"
+ * ```
  */
 export async function savedSettings(folder: string): Promise<TrainingSettings> {
   const path = join(folder, files.checkpoint);
@@ -107,6 +114,21 @@ async function exists(path: string): Promise<boolean> {
  * @param folder - where the files are; made if it is not there
  * @throws {ReconlossError} `file` when the folder holds a training already and `resume` is not said, or nothing to resume; `non-finite` when a step gives NaN or
  * infinity: the last checkpoint stays as it was; also what reading photographs and computing the loss throw
+ *
+ * @example
+ * ```ts
+ * import { mkdtemp } from "node:fs/promises";
+ * import { tmpdir } from "node:os";
+ * import { join } from "node:path";
+ * import { Tensor } from "reconloss";
+ * import { writeImage } from "reconloss/image";
+ * import { completeSettings, runTraining } from "reconloss/tasks";
+ * const folder = await mkdtemp(join(tmpdir(), "reconloss-"));
+ * for (let i = 0; i < 10; i++) await writeImage(join(folder, "photos", `${i}.png`), Tensor.full([1, 3, 48, 48], i / 10));
+ * const settings = completeSettings({ task: "deblur", data: join(folder, "photos"), steps: 2, batch: 2, patch: 16 });
+ * const { status, log } = await runTraining(settings, join(folder, "out"));
+ * log.map(({ step }) => step); // [1, 2]
+ * ```
  */
 export async function runTraining(
   settings: TrainingSettings,
