@@ -1,7 +1,19 @@
 import { defineConfig } from "tsdown";
 
 /** What package.json exports: `reconloss/image` is src/image/index.ts, and so on. */
-const subpaths = ["compare", "distribution", "graph", "image", "kernels", "metrics", "nets", "report", "tasks", "train", "weights"];
+const subpaths = [
+  "compare",
+  "distribution",
+  "graph",
+  "image",
+  "kernels",
+  "metrics",
+  "nets",
+  "report",
+  "tasks",
+  "train",
+  "weights",
+];
 
 export default defineConfig({
   entry: {
