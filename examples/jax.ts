@@ -54,12 +54,11 @@ const adam = jit((weights: Weights, mean: Weights, square: Weights, grads: Weigh
   return [weights, mean, square];
 });
 
-export function createDenoiser(loss: Loss, channels = 8): Denoiser & { weights(): Weights } {
+export function createDenoiser(loss: Loss, channels = 8): Denoiser {
   let weights = initialWeights(channels);
   let [mean, square] = [1, 2].map(() => tree.map((w: JaxArray) => np.zerosLike(w), tree.ref(weights)) as Weights);
   let steps = 0;
   return {
-    weights: () => tree.ref(weights),
     async step(input, target) {
       const { value, grads } = await valueAndGrads(tree.ref(weights), toJax(input), target, loss);
       steps++;
