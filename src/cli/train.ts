@@ -51,7 +51,7 @@ export function trainCommand(terminal: Terminal, finish: (code: number) => void)
     .option("--data <folder>", "photographs to learn from, with all its subfolders")
     .option(
       "--validation <folder>",
-      "photographs held out; default: every tenth of --data, or a fifth of each where there are few",
+      "photographs held out; default: every tenth of --data, or the middle of each where there are few",
     )
     .option("--loss <loss>", 'what to minimise: "l1 + 0.1*lpips(net=alex) + 0.005*gan"; default: the task\'s')
     .option("--steps <n>", "how many steps", wholeNumber(1))

@@ -6,9 +6,9 @@ import { motion, seenThrough } from "./degrade.ts";
 import { restorationTask, type Task } from "./task.ts";
 
 /** Standard deviations of a photograph out of focus, in pixels. */
-const sigmas = [0.8, 1.8] as const;
+const sigmas = [1, 2] as const;
 /** Pixels that a camera moves while the shutter is open. */
-const lengths = [4, 11] as const;
+const lengths = [4, 9] as const;
 const mostNoise = 0.005;
 
 /** Every other photograph is out of focus, the others were taken by a camera that moved; a little noise comes on top. */

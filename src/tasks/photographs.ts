@@ -9,8 +9,8 @@ export interface Photograph {
   /** Relative to its folder. */
   readonly name: string;
   readonly path: string;
-  /** Which part of it is meant: where photographs are few, each gives its left four fifths to training and the rest to validation. Default: all. */
-  readonly part?: "training" | "validation";
+  /** Which of its columns are meant, as fractions of its width. Default: all. */
+  readonly part?: readonly [start: number, end: number];
 }
 
 /** Photographs to learn from, and others to judge by. */
@@ -27,8 +27,8 @@ export interface Skipped {
 
 /** One of so many photographs is held out. */
 const every = 10;
-/** The share of each photograph that is learnt from, where there are fewer than {@link every}. */
-const trainingShare = 0.8;
+/** Where the part of each photograph lies that is held out where there are fewer than {@link every}: in its middle, where there is most to see. */
+const middle = [0.4, 0.6] as const;
 
 async function photographsIn(folder: string): Promise<Photograph[]> {
   const names = await listImages(folder);
@@ -38,7 +38,7 @@ async function photographsIn(folder: string): Promise<Photograph[]> {
 
 /**
  * Which photographs of a folder and its subfolders are learnt from and which are held out, by a rule that depends on their names alone: with `validation`, those of
- * that folder are held out; else every tenth in natural order; of fewer than ten, the right fifth of each.
+ * that folder are held out; else every tenth in natural order; of fewer than ten, the middle fifth of each.
  *
  * @throws {ReconlossError} `file` when a folder cannot be read or holds no image
  * @example
@@ -61,8 +61,11 @@ export async function splitPhotographs(folder: string, validation?: string): Pro
   if (validation !== undefined) return { training: all, validation: await photographsIn(validation) };
   if (all.length < every) {
     return {
-      training: all.map((photograph) => ({ ...photograph, part: "training" })),
-      validation: all.map((photograph) => ({ ...photograph, part: "validation" })),
+      training: all.flatMap((photograph) => [
+        { ...photograph, part: [0, middle[0]] as const },
+        { ...photograph, part: [middle[1], 1] as const },
+      ]),
+      validation: all.map((photograph) => ({ ...photograph, part: middle })),
     };
   }
   const isHeldOut = (index: number) => index % every === every - 1;
@@ -88,8 +91,8 @@ export async function readPhotograph({ path, part }: Photograph, options: AlphaO
   const bitDepth = read.data instanceof Uint16Array ? 16 : 8;
   const pixels = read.channels % 2 === 0 ? toPixels(fromPixels(read, options), { bitDepth }) : read;
   if (part === undefined) return pixels;
-  const border = Math.round(pixels.width * trainingShare);
-  return part === "training" ? columns(pixels, 0, border) : columns(pixels, border, pixels.width);
+  const [start, end] = part.map((fraction) => Math.round(pixels.width * fraction));
+  return columns(pixels, start, end);
 }
 
 /** What {@link PhotographStore} is told. */
@@ -191,7 +194,7 @@ export class PhotographStore {
       const { width, height } = pixels;
       const { leastSide } = this.#options;
       if (Math.min(width, height) >= leastSide) return pixels;
-      const what = photograph.part === undefined ? "it" : `its ${photograph.part} part`;
+      const what = photograph.part === undefined ? "it" : "a part of it";
       return skip(`${what} has ${width}x${height} pixels, but ${leastSide}x${leastSide} are needed`);
     } catch (error) {
       if (!(error instanceof ReconlossError) || error.code === "missing-dependency") throw error;

@@ -10,7 +10,7 @@ import { exampleBatch } from "./examples.ts";
 import { exportTrained } from "./image-model.ts";
 import { type Judge, judgeFor, type Measure, type Sample } from "./judge.ts";
 import { type Dated, StepLog } from "./log.ts";
-import { PhotographStore, type Skipped, splitPhotographs } from "./photographs.ts";
+import { type Photograph, PhotographStore, type Skipped, splitPhotographs } from "./photographs.ts";
 import { checkSettings, type TrainingSettings, taskOf, trainingLoss } from "./settings.ts";
 import type { Task } from "./task.ts";
 import type { Scores } from "./validation.ts";
@@ -204,7 +204,7 @@ class Run {
       log: await StepLog.open(join(folder, files.log), trainer.steps),
       validation: await StepLog.open(join(folder, files.validation), trainer.steps),
       facts: {
-        photographs: { training: split.training.length, validation: split.validation.length },
+        photographs: { training: filesOf(split.training), validation: filesOf(split.validation) },
         parameters: Object.values(parameters).reduce(
           (sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1),
           0,
@@ -307,6 +307,11 @@ class Run {
       ...speed,
     };
   }
+}
+
+/** How many files these are, or are parts of. */
+function filesOf(photographs: readonly Photograph[]): number {
+  return new Set(photographs.map(({ path }) => path)).size;
 }
 
 function makeTrainer(task: Task, loss: Loss, { steps, learningRate, seed }: TrainingSettings): Trainer {
