@@ -13,6 +13,7 @@ import {
   taskList,
 } from "../tasks/index.ts";
 import { trainingLoss } from "../tasks/settings.ts";
+import { gan } from "../train/index.ts";
 import { wholeNumber } from "./distribution.ts";
 import { type NetworkOptions, prepareNetworks, weightsOption } from "./networks.ts";
 import { plainTable } from "./table.ts";
@@ -44,6 +45,9 @@ function positive(text: string): number {
 /** `reconloss train`; `finish` receives the exit code. */
 export function trainCommand(terminal: Terminal, finish: (code: number) => void): Command {
   const summaries = taskList.map(({ name, summary }) => `  ${name.padEnd(18)}${summary}`).join("\n");
+  const ganOptions = Object.entries(gan.info.options)
+    .map(([name, { default: fallback, help }]) => `  ${`${name}=${fallback}`.padEnd(22)}${help}`)
+    .join("\n");
   return new Command("train")
     .description("train a network on your own photographs, with any loss")
     .addArgument(new Argument("[task]", "what to learn").choices(taskList.map(({ name }) => name)))
@@ -78,6 +82,9 @@ export function trainCommand(terminal: Terminal, finish: (code: number) => void)
       `
 Tasks:
 ${summaries}
+
+The loss is what reconloss losses lists, and sums of it, and gan: a discriminator that learns beside the network. It takes
+${ganOptions}
 
 Examples:
   reconloss train super-resolution --data photos/ --steps 2000 -o x2/
