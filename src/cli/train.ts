@@ -146,7 +146,10 @@ async function train(task: string | undefined, flags: Flags, terminal: Terminal)
   let signalled: NodeJS.Signals | undefined;
   const onSignal = (signal: NodeJS.Signals) => {
     // Whoever asks twice does not want to wait.
-    if (stop.signal.aborted) process.exit(130);
+    if (stop.signal.aborted) {
+      line.stop();
+      process.exit(130);
+    }
     signalled = signal;
     line.say(`${yellow(`${signal}:`)} stopping after this step; again to stop at once, without saving`);
     stop.abort();

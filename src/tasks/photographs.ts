@@ -160,13 +160,14 @@ export class PhotographStore {
   }
 
   async #load(round: number): Promise<void> {
-    const random = new Random(this.#options.seed, "photographs", round);
-    const order = shuffled(this.#photographs, random);
+    const order = shuffled(this.#photographs, new Random(this.#options.seed, "photographs", round));
+    // Let go before others come, so that memory holds one round only.
+    this.#held.clear();
     const chosen = new Map<Photograph, Pixels>();
     let room = this.#options.limitPixels;
     for (let start = 0; start < order.length && room >= 0; start += readAtOnce) {
       const some = order.slice(start, start + readAtOnce);
-      const read = await Promise.all(some.map((photograph) => this.#held.get(photograph) ?? this.#read(photograph)));
+      const read = await Promise.all(some.map((photograph) => this.#read(photograph)));
       for (const [index, pixels] of read.entries()) {
         if (pixels === undefined || room < 0) continue;
         room -= pixels.width * pixels.height;
