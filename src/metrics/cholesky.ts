@@ -1,55 +1,69 @@
 import type { Matrix } from "./matrix.ts";
+import { subtractKeeping } from "./subtract.ts";
+
+/** Columns of the factor that are found before the rest of the matrix is updated with all of them at once. */
+const blockSize = 128;
 
 /**
  * A factor F with F F^T = A of a symmetric positive semidefinite matrix, n x rank: Cholesky with diagonal pivoting, which stops where only
- * rounding is left (Higham, Accuracy and Stability of Numerical Algorithms, section 10.3). Rows keep their places.
+ * rounding is left (Higham, Accuracy and Stability of Numerical Algorithms, section 10.3), in blocks (Hammarling, Higham, Lucas 2007). Rows keep
+ * their places.
  */
-export function choleskyFactor({ rows: n, data: a }: Matrix): Matrix {
+export async function choleskyFactor(matrix: Matrix): Promise<Matrix> {
+  const { rows: n, data: a } = matrix;
   const factor = new Float64Array(n * n);
-  const residual = Float64Array.from({ length: n }, (_, i) => a[i * n + i]);
+  let residual = Float64Array.from({ length: n }, (_, i) => a[i * n + i]);
   const tolerance = n * Number.EPSILON * residual.reduce((max, value) => Math.max(max, value), 0);
-  const remaining = Array.from({ length: n }, (_, i) => i);
-  let rank = 0;
-  for (; rank < n; rank++) {
-    const pivot = takeLargest(remaining, residual);
-    if (!(residual[pivot] > tolerance)) break;
-    const root = Math.sqrt(residual[pivot]);
-    const pivotRow = pivot * n;
-    factor[pivotRow + rank] = root;
-    // Four rows at a time share the pivot row's elements; at the end, the last row stands in for those that are missing.
-    for (let i = 0; i < remaining.length; i += 4) {
-      const row = (k: number) => remaining[Math.min(i + k, remaining.length - 1)] * n;
-      const [r0, r1, r2, r3] = [row(0), row(1), row(2), row(3)];
-      let [s0, s1, s2, s3] = [0, 0, 0, 0];
-      for (let k = 0; k < rank; k++) {
-        const x = factor[pivotRow + k];
-        s0 += factor[r0 + k] * x;
-        s1 += factor[r1 + k] * x;
-        s2 += factor[r2 + k] * x;
-        s3 += factor[r3 + k] * x;
-      }
-      const sums = [s0, s1, s2, s3];
-      for (let k = 0; k < 4 && i + k < remaining.length; k++) {
-        const other = remaining[i + k];
-        const value = (a[other * n + pivot] - sums[k]) / root;
-        factor[other * n + rank] = value;
-        residual[other] -= value * value;
-      }
+  // What the columns so far leave of the matrix, without the rows and columns that are done, and the places of those that are not.
+  let rest: Matrix = { ...matrix, data: a.slice() };
+  let places = Array.from({ length: n }, (_, i) => i);
+  for (let rank = 0; ; ) {
+    const block = factorBlock(rest, residual, tolerance);
+    for (const [i, place] of places.entries()) {
+      for (let k = 0; k < block.rows; k++) factor[place * n + rank + k] = block.data[k * block.columns + i];
     }
+    rank += block.rows;
+    if (block.rows < blockSize) return { rows: n, columns: rank, data: firstColumns(factor, n, rank) };
+    const kept = [...places.keys()].filter((i) => residual[i] !== done);
+    rest = await subtractKeeping(rest, block, block, kept);
+    places = kept.map((i) => places[i]);
+    residual = Float64Array.from(kept, (i) => residual[i]);
   }
-  return { rows: n, columns: rank, data: rank === n ? factor : firstColumns(factor, n, rank) };
 }
 
-function takeLargest(remaining: number[], residual: Float64Array): number {
-  let at = 0;
-  for (let i = 1; i < remaining.length; i++) if (residual[remaining[i]] > residual[remaining[at]]) at = i;
-  const pivot = remaining[at];
-  remaining[at] = remaining[remaining.length - 1];
-  remaining.pop();
-  return pivot;
+/** In place of the residual of a row that has been a pivot. */
+const done = Number.NEGATIVE_INFINITY;
+
+/** Up to `blockSize` columns of the factor, as rows. What they leave of the diagonal stays in `residual`. */
+function factorBlock({ rows: m, data: a }: Matrix, residual: Float64Array, tolerance: number): Matrix {
+  const columns = new Float64Array(blockSize * m);
+  let count = 0;
+  for (; count < Math.min(blockSize, m); count++) {
+    const pivot = residual.reduce((best, value, i) => (value > residual[best] ? i : best), 0);
+    if (!(residual[pivot] > tolerance)) break;
+    const column = a.slice(pivot * m, (pivot + 1) * m);
+    // Four columns at a time; those that are not there yet are 0.
+    for (let k = 0; k < count; k += 4) {
+      const [c0, c1, c2, c3] = [k * m, (k + 1) * m, (k + 2) * m, (k + 3) * m];
+      const [x0, x1, x2, x3] = [columns[c0 + pivot], columns[c1 + pivot], columns[c2 + pivot], columns[c3 + pivot]];
+      for (let i = 0; i < m; i++) {
+        column[i] -= x0 * columns[c0 + i] + x1 * columns[c1 + i] + (x2 * columns[c2 + i] + x3 * columns[c3 + i]);
+      }
+    }
+    const root = Math.sqrt(residual[pivot]);
+    for (let i = 0; i < m; i++) {
+      column[i] = residual[i] === done ? 0 : column[i] / root;
+      residual[i] -= column[i] * column[i];
+    }
+    column[pivot] = root;
+    residual[pivot] = done;
+    columns.set(column, count * m);
+  }
+  return { rows: count, columns: m, data: columns.subarray(0, count * m) };
 }
 
 function firstColumns(data: Float64Array, n: number, count: number): Float64Array {
+  if (count === n) return data;
   const kept = new Float64Array(n * count);
   for (let i = 0; i < n; i++) kept.set(data.subarray(i * n, i * n + count), i * count);
   return kept;

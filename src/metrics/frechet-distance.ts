@@ -50,7 +50,7 @@ export async function frechetDistance(a: Statistics, b: Statistics): Promise<Fre
 async function traceOfRoot(a: Statistics, b: Statistics): Promise<number> {
   const rankLimit = ({ count, mean }: Statistics) => Math.min(mean.length, (count ?? Number.POSITIVE_INFINITY) - 1);
   const [small, large] = rankLimit(a) <= rankLimit(b) ? [a, b] : [b, a];
-  const factor = choleskyFactor(small.covariance);
+  const factor = await choleskyFactor(small.covariance);
   if (factor.columns === 0) return 0;
   const turned = transpose(factor);
   const half = await multiplyTransposed(turned, large.covariance);

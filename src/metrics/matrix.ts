@@ -8,46 +8,52 @@ export interface Matrix {
   readonly data: Float64Array;
 }
 
-/** Multiply-adds above which ONNX Runtime's blocked, threaded product pays for the copies in and out. */
-const worthwhile = 2 ** 24;
+/** Multiply-adds above which ONNX Runtime's blocked, threaded product pays for the call. */
+const worthwhile = 2 ** 16;
 
-let session: Promise<InferenceSession> | undefined;
+const sessions = new Map<boolean, Promise<InferenceSession>>();
 
-function productSession(): Promise<InferenceSession> {
-  session ??= createSession(productModel()).catch((error: unknown) => {
-    session = undefined;
-    throw error;
-  });
+function productSession(transposed: boolean): Promise<InferenceSession> {
+  const session =
+    sessions.get(transposed) ??
+    createSession(productModel(transposed)).catch((error: unknown) => {
+      sessions.delete(transposed);
+      throw error;
+    });
+  sessions.set(transposed, session);
   return session;
 }
 
-function productModel(): Uint8Array {
+function productModel(transposed: boolean): Uint8Array {
   const writer = new OnnxModelWriter();
-  writer.nameOutput("product", writer.node("Gemm", ["a", "b"], { transB: 1 }));
+  writer.nameOutput("product", writer.node("Gemm", ["a", "b"], { transB: Number(transposed) }));
   return writer.write(
     [
       { name: "a", type: "double", dims: ["rows", "inner"] },
-      { name: "b", type: "double", dims: ["columns", "inner"] },
+      { name: "b", type: "double", dims: transposed ? ["columns", "inner"] : ["inner", "columns"] },
     ],
     [{ name: "product", type: "double", dims: ["rows", "columns"] }],
   );
 }
 
-/**
- * `a` times the transpose of `b`, both with rows of the same length, in float64. Large products run on ONNX Runtime where that is
- * installed, others as loops.
- */
-export async function multiplyTransposed(a: Matrix, b: Matrix): Promise<Matrix> {
-  const large = a.rows * b.rows * a.columns > worthwhile;
-  return (large ? await onRuntime(a, b) : undefined) ?? inLoops(a, b);
+/** `a` times `b`, in float64. Large products run on ONNX Runtime where that is installed, others as loops. */
+export async function multiply(a: Matrix, b: Matrix): Promise<Matrix> {
+  return (await onRuntime(a, b, false)) ?? inLoops(a, transpose(b));
 }
 
-async function onRuntime(a: Matrix, b: Matrix): Promise<Matrix | undefined> {
+/** `a` times the transpose of `b`, both with rows of the same length, as {@link multiply}. */
+export async function multiplyTransposed(a: Matrix, b: Matrix): Promise<Matrix> {
+  return (await onRuntime(a, b, true)) ?? inLoops(a, b);
+}
+
+async function onRuntime(a: Matrix, b: Matrix, transposed: boolean): Promise<Matrix | undefined> {
+  const columns = transposed ? b.rows : b.columns;
+  if (a.rows * a.columns * columns < worthwhile) return undefined;
   const runtime = await loadRuntime().catch(() => undefined);
   if (runtime === undefined) return undefined;
   const tensor = ({ rows, columns, data }: Matrix) => new runtime.Tensor("float64", data, [rows, columns]);
-  const { product } = await (await productSession()).run({ a: tensor(a), b: tensor(b) });
-  return { rows: a.rows, columns: b.rows, data: product.data as Float64Array };
+  const { product } = await (await productSession(transposed)).run({ a: tensor(a), b: tensor(b) });
+  return { rows: a.rows, columns, data: product.data as Float64Array };
 }
 
 /** Two rows of each side at a time, so that every number loaded is used twice. */
@@ -93,4 +99,13 @@ export function transpose({ rows, columns, data }: Matrix): Matrix {
     }
   }
   return { rows: columns, columns: rows, data: turned };
+}
+
+/** Some columns, as rows. */
+export function columnsOf({ rows, columns, data }: Matrix, indices: readonly number[]): Matrix {
+  const picked = new Float64Array(indices.length * rows);
+  for (let row = 0; row < rows; row++) {
+    for (let i = 0; i < indices.length; i++) picked[i * rows + row] = data[row * columns + indices[i]];
+  }
+  return { rows: indices.length, columns: rows, data: picked };
 }

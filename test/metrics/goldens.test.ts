@@ -244,7 +244,6 @@ test("a metric fed in batches gives what its function gives, and says how", asyn
   expect(result.warnings).toEqual([]);
   metric.reset("output");
   await expect(metric.compute()).rejects.toThrow(/at least 2 images, got 0/);
-  expect(
-    choleskyFactor(statisticsOf(vectors("expected/arrays/features-fake-300x64.npy", 0, 30)).covariance).columns,
-  ).toBe(29);
+  const few = statisticsOf(vectors("expected/arrays/features-fake-300x64.npy", 0, 30));
+  expect((await choleskyFactor(few.covariance)).columns).toBe(29);
 });
