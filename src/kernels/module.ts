@@ -101,6 +101,16 @@ export interface KernelExports {
     scratch: number,
   ): void;
   ssimUnpad(grad: number, from: number, to: number, height: number, width: number): void;
+  clearRows(
+    rows: number,
+    height: number,
+    width: number,
+    first: number,
+    count: number,
+    vectors: number,
+    taus: number,
+  ): void;
+  chaseBulges(band: number, size: number, width: number, scratch: number): void;
 }
 
 const pageBytes = 65536;

@@ -36,9 +36,13 @@ function productModel(transposed: boolean): Uint8Array {
   );
 }
 
-/** `a` times `b`, in float64. Large products run on ONNX Runtime where that is installed, others as loops. */
-export async function multiply(a: Matrix, b: Matrix): Promise<Matrix> {
-  return (await onRuntime(a, b, false)) ?? inLoops(a, transpose(b));
+/**
+ * `a` times `b`, in float64. Large products run on ONNX Runtime where that is installed, others as loops.
+ *
+ * @param room for the result, where there is some to use again; it may be larger
+ */
+export async function multiply(a: Matrix, b: Matrix, room?: Float64Array): Promise<Matrix> {
+  return (await onRuntime(a, b, false, room)) ?? inLoops(a, transpose(b));
 }
 
 /** `a` times the transpose of `b`, both with rows of the same length, as {@link multiply}. */
@@ -46,14 +50,18 @@ export async function multiplyTransposed(a: Matrix, b: Matrix): Promise<Matrix> 
   return (await onRuntime(a, b, true)) ?? inLoops(a, b);
 }
 
-async function onRuntime(a: Matrix, b: Matrix, transposed: boolean): Promise<Matrix | undefined> {
+async function onRuntime(a: Matrix, b: Matrix, transposed: boolean, room?: Float64Array): Promise<Matrix | undefined> {
+  const { rows } = a;
   const columns = transposed ? b.rows : b.columns;
-  if (a.rows * a.columns * columns < worthwhile) return undefined;
+  if (rows * a.columns * columns < worthwhile) return undefined;
   const runtime = await loadRuntime().catch(() => undefined);
   if (runtime === undefined) return undefined;
-  const tensor = ({ rows, columns, data }: Matrix) => new runtime.Tensor("float64", data, [rows, columns]);
-  const { product } = await (await productSession(transposed)).run({ a: tensor(a), b: tensor(b) });
-  return { rows: a.rows, columns, data: product.data as Float64Array };
+  const tensor = (matrix: Matrix) => new runtime.Tensor("float64", matrix.data, [matrix.rows, matrix.columns]);
+  const fetches = room && { product: tensor({ rows, columns, data: room.subarray(0, rows * columns) }) };
+  const session = await productSession(transposed);
+  const feeds = { a: tensor(a), b: tensor(b) };
+  const { product } = await (fetches ? session.run(feeds, fetches) : session.run(feeds));
+  return { rows, columns, data: product.data as Float64Array };
 }
 
 /** Two rows of each side at a time, so that every number loaded is used twice. */

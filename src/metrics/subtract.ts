@@ -14,9 +14,10 @@ export async function subtractKeeping(
 ): Promise<Matrix> {
   const size = kept.length;
   const columns = Int32Array.from(kept);
+  const room = new Float64Array(stripSize * m);
   for (let first = 0; first < size; first += stripSize) {
     const strip = kept.slice(first, first + stripSize);
-    const product = (await multiply(columnsOf(left, strip), right)).data;
+    const product = (await multiply(columnsOf(left, strip), right, room)).data;
     for (const [i, row] of strip.entries()) {
       const to = (first + i) * size;
       for (let j = 0; j < size; j++) data[to + j] = data[row * m + columns[j]] - product[i * m + columns[j]];

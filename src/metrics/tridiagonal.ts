@@ -1,11 +1,5 @@
 import { ReconlossError } from "../errors.ts";
-
-/** A symmetric tridiagonal matrix. */
-export interface Tridiagonal {
-  readonly diagonal: Float64Array;
-  /** Element i stands between i and i + 1; the last is 0. */
-  readonly offDiagonal: Float64Array;
-}
+import type { Tridiagonal } from "../kernels/reflections.ts";
 
 /** A square this small, beside the matrix's largest element, about 1, is 0 whatever its neighbours on the diagonal. */
 const negligible = Number.EPSILON ** 4;

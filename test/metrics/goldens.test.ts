@@ -105,6 +105,25 @@ describe("Frechet distances equal torch-fidelity's, pytorch-fid's and clean-fid'
     expectValue((await frechetDistance(byName("fake30"), byName(real))).value, expected, { rel: 1e-12 });
   });
 
+  // Of diagonal covariances, tr (S1 S2)^1/2 is the sum of sqrt(s1 s2).
+  test.each([
+    [1, 1],
+    [1e-300, 1e-300],
+    [1e300, 1e300],
+    [1e-200, 1e200],
+    [0, 1],
+    [0, 0],
+  ])("of variances %s and 4 times %s", async (first, second) => {
+    const gaussian = (variance: number) => ({
+      mean: new Float64Array(3),
+      covariance: { rows: 3, columns: 3, data: Float64Array.from({ length: 9 }, (_, i) => (i % 4 ? 0 : variance)) },
+    });
+    const { value, cross } = await frechetDistance(gaussian(first), gaussian(4 * second));
+    const root = Math.sqrt(first) * Math.sqrt(4 * second);
+    expectValue(cross, 3 * root, { rel: 1e-14 });
+    expectValue(value, 3 * (first + 4 * second - 2 * root), { rel: 1e-14 });
+  });
+
   test("fid/analytic-shift", async () => {
     const golden = cases.find(({ id }) => id === "fid/analytic-shift") as GoldenCase;
     const d = 2048;

@@ -5,6 +5,7 @@ export { variation } from "./variation";
 export { deltaE } from "./delta-e";
 export { labConfigure } from "./lab";
 export { halve, unhalve } from "./pyramid";
+export { chaseBulges, clearRows } from "./reflections";
 export { resizeAcross, resizeDown } from "./resize";
 export { ssimConfigure, ssimScratch, ssimStrip, ssimUnpad } from "./ssim";
 
