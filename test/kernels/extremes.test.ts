@@ -31,6 +31,12 @@ describe.each(specs)("the $kind kernel notes the extremes that it sees", (spec) 
   });
 });
 
+test("values whose sum is beyond float32 have extremes like any others", async () => {
+  const [output, target] = [randomTensor([1, 1, 9, 13], 1, -3e38, 3e38), Tensor.full([1, 1, 9, 13], 2e38)];
+  const noted = (await runKernel({ kind: "l1" }, output, target)).extremes;
+  expect(noted).toEqual({ output: extremes(output.data), target: extremes(target.data) });
+});
+
 describe("in several threads", () => {
   afterAll(() => setKernelThreads(undefined));
 

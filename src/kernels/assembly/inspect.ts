@@ -7,22 +7,39 @@ export function inspect(source: usize, count: i32, result: usize): void {
   let high = v128.load(result, 16);
   let low2 = low;
   let high2 = high;
+  let sum = f32x4.splat(0);
+  let sum2 = sum;
   let at = source;
   const whole = source + (<usize>(count & ~7) << 2);
+  const end = source + (<usize>count << 2);
+  // pmin and pmax are one instruction each but may lose NaN, which leaves its trace in the sums.
   for (; at < whole; at += 32) {
     const a = v128.load(at);
     const b = v128.load(at, 16);
-    low = f32x4.min(low, a);
-    high = f32x4.max(high, a);
-    low2 = f32x4.min(low2, b);
-    high2 = f32x4.max(high2, b);
+    low = f32x4.pmin(low, a);
+    high = f32x4.pmax(high, a);
+    low2 = f32x4.pmin(low2, b);
+    high2 = f32x4.pmax(high2, b);
+    sum = f32x4.add(sum, a);
+    sum2 = f32x4.add(sum2, b);
   }
-  const end = source + (<usize>count << 2);
   for (; at < end; at += 4) {
     const a = v128.load32_splat(at);
-    low = f32x4.min(low, a);
-    high = f32x4.max(high, a);
+    low = f32x4.pmin(low, a);
+    high = f32x4.pmax(high, a);
+    sum = f32x4.add(sum, a);
   }
-  v128.store(result, f32x4.min(low, low2));
-  v128.store(result, f32x4.max(high, high2), 16);
+  sum = f32x4.add(sum, sum2);
+  low = f32x4.min(low, low2);
+  high = f32x4.max(high, high2);
+  // A difference from itself is 0 unless the sum is NaN or infinite, which it is also where it overflows: then look again.
+  if (v128.any_true(f32x4.ne(f32x4.sub(sum, sum), f32x4.splat(0)))) {
+    for (at = source; at < end; at += 4) {
+      const a = v128.load32_splat(at);
+      low = f32x4.min(low, a);
+      high = f32x4.max(high, a);
+    }
+  }
+  v128.store(result, low);
+  v128.store(result, high, 16);
 }
