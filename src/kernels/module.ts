@@ -20,12 +20,13 @@ export interface KernelExports {
     gradScale: number,
     map: number,
     mapScale: number,
+    noteX: number,
+    noteY: number,
   ): number;
   variation(
     kind: number,
     row: number,
     rows: number,
-    skip: number,
     hasBelow: boolean,
     width: number,
     epsilon: number,
@@ -33,6 +34,7 @@ export interface KernelExports {
     down: number,
     grad: number,
     carry: number,
+    note: number,
   ): number;
   deltaE(
     kind: number,
@@ -119,6 +121,9 @@ const pageBytes = 65536;
 const notes: readonly (keyof NotedExtremes)[] = ["output", "target"];
 const noteBytes = 32;
 
+/** Who notes the extremes of what is read: {@link Kernels.read} as it reads, or the kernel, to which the values are at hand. */
+export type Noting = "by reading" | "by the kernel";
+
 /**
  * One instance of the compiled kernels with its memory, which holds only the band at work. Memory is handed out from the bottom and taken
  * back all at once.
@@ -133,7 +138,8 @@ export class Kernels {
     const instance = new WebAssembly.Instance(module, {});
     this.run = instance.exports as unknown as KernelExports;
     this.#top = (this.run.heapBase() + 63) & ~63;
-    this.#notes = this.bytes(notes.length * noteBytes);
+    // One more than there are names: for what nobody asks about.
+    this.#notes = this.bytes((notes.length + 1) * noteBytes);
     this.takeExtremes();
     // The curves of sRGB and CIE Lab stay at the bottom of memory for good.
     const [linear, root] = [linearCurve(), rootCurve()].map((pieces) => {
@@ -160,6 +166,11 @@ export class Kernels {
       lanes.fill(Number.POSITIVE_INFINITY, 0, 4).fill(Number.NEGATIVE_INFINITY, 4);
     }
     return extremes;
+  }
+
+  /** The address where a kernel notes the extremes of rows; for rows that need no note, an address that nobody reads. */
+  noteOf({ noted }: Rows): number {
+    return this.#notes + (noted ? notes.indexOf(noted) : notes.length) * noteBytes;
   }
 
   /** The address of room for this many float32 and a little slack, since vectors may reach past the end. Not cleared. */
@@ -208,13 +219,14 @@ export class Kernels {
     address: number,
     stride: number,
     staging: number,
+    noting: Noting = "by reading",
   ): void {
     if (rows.layout === "planar") {
       for (let channel = channels[0]; channel < channels[1]; channel++) {
         const plane = address + (channel - channels[0]) * stride * 4;
         this.view(plane, to - from).set(samples(rows, channel, from, to));
-        // Now that the values are at hand; looking at them apart would cost as much as the simplest kernels.
-        if (rows.noted) this.run.inspect(plane, to - from, this.#notes + notes.indexOf(rows.noted) * noteBytes);
+        // Now that the values are in a cache; looking at them apart would cost as much as the simplest kernels.
+        if (rows.noted && noting === "by reading") this.run.inspect(plane, to - from, this.noteOf(rows));
       }
       return;
     }

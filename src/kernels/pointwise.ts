@@ -47,8 +47,8 @@ function scorePixels(
   let sum = 0;
   for (let p = first; p < end; p += piece) {
     const q = Math.min(p + piece, end);
-    kernels.read(output, [0, channels], p, q, x, piece, staging);
-    kernels.read(target!, [0, channels], p, q, y, piece, staging);
+    kernels.read(output, [0, channels], p, q, x, piece, staging, "by the kernel");
+    kernels.read(target!, [0, channels], p, q, y, piece, staging, "by the kernel");
     if (map) kernels.view(cells, piece).fill(base(spec));
     for (let channel = 0; channel < channels; channel++) {
       const at = channel * piece * 4;
@@ -62,6 +62,8 @@ function scorePixels(
         1 / (channels * height * width),
         cells,
         1 / channels,
+        kernels.noteOf(output),
+        kernels.noteOf(target!),
       );
       if (grad) kernels.write(grad, channel, p, q, gradient + at);
     }

@@ -4,7 +4,7 @@ import type { Planes, VariationSpec } from "./types.ts";
 
 const forms = { anisotropic: 0, squared: 1, isotropic: 2 } as const;
 
-/** Samples of one channel that are in memory at a time; enough rows that the two rows of halo cost little. */
+/** Samples of one channel that are in memory at a time, with as many of its gradient: both stay in a second-level cache. */
 const bandSamples = 32768;
 
 /** What each horizontal and each vertical term weighs in the score. */
@@ -27,37 +27,47 @@ export const variation: StripKernel<VariationSpec> = {
   run: (kernels, spec, planes, [first, end], { output, grad }) => {
     const [, height, width] = planes;
     const [across, down] = weights(spec, planes);
-    const band = Math.min(Math.max(4, Math.floor(bandSamples / width)), end - first);
+    const band = Math.min(Math.max(4, Math.floor(bandSamples / width) & ~1), end - first);
     const groups = channelGroups(output);
     const groupChannels = groups[0][1] - groups[0][0];
-    const stride = ((band + 2) * width + 7) & ~3;
+    const stride = ((band + 1) * width + 7) & ~3;
+    const owed = width + 4;
     kernels.reset();
     const x = kernels.floats(groupChannels * stride);
-    const staging = kernels.bytes(stagingBytes((band + 2) * width, output));
-    const gradient = grad ? kernels.floats((band + 1) * width) : 0;
-    const carry = grad ? kernels.floats(width + 4) : 0;
+    const staging = kernels.bytes(stagingBytes((band + 1) * width, output));
+    const gradient = grad ? kernels.floats(band * width) : 0;
+    const carries = kernels.floats(groupChannels * owed);
+    const score = (channel: number, rows: number, hasBelow: boolean) =>
+      kernels.run.variation(
+        forms[spec.form],
+        x + channel * stride * 4,
+        rows,
+        hasBelow,
+        width,
+        (spec.epsilon ?? 0) ** 2,
+        across,
+        down,
+        gradient,
+        carries + channel * owed * 4,
+        kernels.noteOf(output),
+      );
     let sum = 0;
     for (const group of groups) {
+      const read = (from: number, to: number) =>
+        kernels.read(output, group, from * width, to * width, x, stride, staging, "by the kernel");
+      kernels.view(carries, groupChannels * owed).fill(0);
+      if (grad && first > 0) {
+        // The row above is not scored here, but owes this strip's first row a share of the gradient.
+        read(first - 1, first + 1);
+        for (let channel = 0; channel < groupChannels; channel++) score(channel, 1, true);
+      }
       for (let from = first; from < end; from += band) {
         const to = Math.min(from + band, end);
-        const skip = grad && from > 0 ? 1 : 0;
         const hasBelow = to < height;
-        kernels.read(output, group, (from - skip) * width, (to + (hasBelow ? 1 : 0)) * width, x, stride, staging);
-        for (let channel = group[0]; channel < group[1]; channel++) {
-          sum += kernels.run.variation(
-            forms[spec.form],
-            x + (channel - group[0]) * stride * 4,
-            to - from + skip,
-            skip,
-            hasBelow,
-            width,
-            (spec.epsilon ?? 0) ** 2,
-            across,
-            down,
-            gradient,
-            carry,
-          );
-          if (grad) kernels.write(grad, channel, from * width, to * width, gradient + skip * width * 4);
+        read(from, to + (hasBelow ? 1 : 0));
+        for (let channel = 0; channel < groupChannels; channel++) {
+          sum += score(channel, to - from, hasBelow);
+          if (grad) kernels.write(grad, group[0] + channel, from * width, to * width, gradient);
         }
       }
     }
