@@ -3,7 +3,7 @@ import { evenStrips, type StripKernel } from "./strip.ts";
 import type { Planes, SsimSpec } from "./types.ts";
 
 /** Map rows of one strip: tall enough that the halo costs little, low enough for the caches. */
-const stripRows = 128;
+const stripRows = 96;
 
 /**
  * The window's weights along one axis, sum 1, rounded to float32 so that the rounded weights still add up to 1: what rounding takes is

@@ -78,10 +78,10 @@ const CAREFUL_U: f32 = 2000;
 function loadTile(x: usize, y: usize, first: i32, h: i32, w: i32, r0: i32, r1: i32, c0: i32, c1: i32): void {
   const left = max(c0 - pad, 0);
   const right = min(c1 - pad, w);
-  // The centre only has to be near the mean: every fourth row is enough.
+  // The centre only has to be near the mean: every eighth row is enough.
   let sumX = f32x4.splat(0), sumY = f32x4.splat(0);
   let count: i32 = 0;
-  for (let r = r0; r < r1; r += 4) {
+  for (let r = r0; r < r1; r += 8) {
     const s = source(r, h);
     if (s < 0) continue;
     const row = <usize>((s - first) * w) << 2;
@@ -122,8 +122,8 @@ function loadTile(x: usize, y: usize, first: i32, h: i32, w: i32, r0: i32, r1: i
       const sum = f32x4.sub(f32x4.add(a, b), u0);
       const difference = f32x4.sub(f32x4.sub(a, b), v0);
       // Lanes past the row's end may make a tile careful without need, never careless.
-      largestU = f32x4.pmax(largestU, f32x4.abs(sum));
-      largestV = f32x4.pmax(largestV, f32x4.abs(difference));
+      largestU = f32x4.pmax(largestU, f32x4.mul(sum, sum));
+      largestV = f32x4.pmax(largestV, f32x4.mul(difference, difference));
       v128.store(u + at, sum);
       v128.store(v + at, difference);
     }
@@ -138,10 +138,10 @@ function loadTile(x: usize, y: usize, first: i32, h: i32, w: i32, r0: i32, r1: i
     }
   }
   if (pad > 0 && !reflect) {
-    largestU = f32x4.pmax(largestU, f32x4.abs(u0));
-    largestV = f32x4.pmax(largestV, f32x4.abs(v0));
+    largestU = f32x4.pmax(largestU, f32x4.mul(u0, u0));
+    largestV = f32x4.pmax(largestV, f32x4.mul(v0, v0));
   }
-  const u2 = largestLane(f32x4.mul(largestU, largestU)), v2 = largestLane(f32x4.mul(largestV, largestV));
+  const u2 = largestLane(largestU), v2 = largestLane(largestV);
   // Written so that NaN is careful too.
   careful = !(v2 <= CAREFUL_V * contrastConstant && u2 <= CAREFUL_U * contrastConstant);
 }
