@@ -54,6 +54,24 @@ export function checkValues(
   if (range !== undefined) checkRange(name, target, ofTarget, range);
 }
 
+/** Refuses a tensor that a gradient cannot be written to: it would not fit, or overwrite what it is computed from. */
+export function checkInto(name: string, into: Tensor, images: Readonly<Record<string, Tensor | undefined>>): void {
+  if (!(into instanceof Tensor)) {
+    throw new ReconlossError("invalid-argument", `${name}: into must be a Tensor, got ${typeof into}`);
+  }
+  for (const [argument, image] of Object.entries(images)) {
+    if (!(image instanceof Tensor)) continue;
+    if (argument === "output" && !sameShape(into.shape, image.shape)) {
+      const [wanted, got] = [image.shape, into.shape].map(formatShape);
+      throw new ReconlossError("shape", `${name}: output is ${wanted} but into is ${got}`);
+    }
+    if (image.data.buffer !== into.data.buffer) continue;
+    const [a, b] = [image.data, into.data];
+    if (a.byteOffset >= b.byteOffset + b.byteLength || b.byteOffset >= a.byteOffset + a.byteLength) continue;
+    throw new ReconlossError("invalid-argument", `${name}: into must not share memory with ${argument}`);
+  }
+}
+
 /** Refuses weights that do not fit the images or make no mean. */
 export function checkWeight(name: string, output: Tensor, weight: Tensor, { weighable }: Definition): void {
   if (!weighable) throw new ReconlossError("invalid-argument", `${name}: this loss takes no weight`);

@@ -1,10 +1,11 @@
 import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
-import { Tensor } from "../tensor.ts";
+import { sameShape, Tensor } from "../tensor.ts";
+import { checkInto } from "./checks.ts";
 import type { Definition, Evaluation, Images, Wants } from "./definition.ts";
 import type { Learner } from "./learner.ts";
 import { BaseLoss, type EvaluateOptions, type Loss } from "./loss.ts";
-import { PreparedTarget, type Target } from "./prepared-target.ts";
+import { PreparedTarget, type Target, targetTensor } from "./prepared-target.ts";
 
 /** A weight and the loss that it multiplies. */
 export type Term = readonly [weight: number, loss: Loss];
@@ -25,6 +26,8 @@ class WeightedLoss extends BaseLoss implements Loss {
   readonly definition?: Definition;
   readonly learners: readonly Learner[];
   readonly #terms: readonly Term[];
+  /** Where terms write their gradients before they are added, kept for the next call by those who keep their own tensor too. */
+  #scratch?: Tensor;
 
   constructor(terms: readonly Term[]) {
     super();
@@ -45,33 +48,54 @@ class WeightedLoss extends BaseLoss implements Loss {
     output: Tensor,
     target: Target | undefined,
     wants: Wants,
-    options?: EvaluateOptions,
+    options: EvaluateOptions = {},
   ): Promise<Evaluation> {
+    const { into } = options;
+    if (into !== undefined)
+      checkInto(this.name, into, { output, target: targetTensor(target), weight: options.weight });
     let value = 0;
     let perImage: Float64Array | undefined;
-    let grad: Float32Array | undefined;
+    let grad: Tensor | undefined;
+    // Taken, not only looked at: another call may run before this one ends.
+    let scratch = this.#scratch;
+    this.#scratch = undefined;
     const terms: Record<string, number> = {};
     let tiles = 0;
     for (const [weight, loss] of this.#terms) {
-      const term = await loss.evaluate(output, target, { grad: wants.grad }, options);
+      if (into && grad && !(scratch && sameShape(scratch.shape, into.shape))) {
+        scratch = new Tensor(new Float32Array(into.data.length), into.shape);
+      }
+      const where = into && { ...options, into: grad ? scratch : into };
+      const term = await loss.evaluate(output, target, { grad: wants.grad }, where ?? options);
       terms[loss.spec] = minimised(loss, term.value);
       tiles = Math.max(tiles, term.tiles ?? 0);
       value += weight * terms[loss.spec];
       perImage ??= new Float64Array(term.perImage.length);
       for (const [image, score] of term.perImage.entries()) perImage[image] += weight * minimised(loss, score);
       if (!term.grad) continue;
-      grad ??= new Float32Array(term.grad.data.length);
-      addScaled(grad, term.grad.data, loss.better === "lower" ? weight : -weight);
+      const factor = loss.better === "lower" ? weight : -weight;
+      if (grad === undefined) {
+        grad = into ?? new Tensor(new Float32Array(term.grad.data.length), output.shape);
+        setScaled(grad.data, term.grad.data, factor);
+      } else {
+        addScaled(grad.data, term.grad.data, factor);
+      }
     }
+    if (into) this.#scratch = scratch;
     return {
       value,
       perImage: perImage as Float64Array,
       scores: perImage as Float64Array,
       terms,
       ...(tiles > 0 ? { tiles } : {}),
-      ...(grad ? { grad: new Tensor(grad, output.shape) } : {}),
+      ...(grad ? { grad } : {}),
     };
   }
+}
+
+function setScaled(product: Float32Array, values: Float32Array, factor: number): void {
+  if (product === values && factor === 1) return;
+  for (let i = 0; i < values.length; i++) product[i] = factor * values[i];
 }
 
 function addScaled(sum: Float32Array, addend: Float32Array, factor: number): void {

@@ -27,6 +27,7 @@ function scaleImages(batch: Float32Array, factors: Float64Array): void {
  * Evaluates a definition by its fused kernel.
  *
  * @param check - refuses values that the loss cannot work with; called once, with the extremes that the kernel has seen already
+ * @param into - where the gradient is written; default: a new tensor
  */
 export async function evaluateKernel(
   definition: Definition,
@@ -34,12 +35,14 @@ export async function evaluateKernel(
   { output, target }: Images<Tensor>,
   wants: Wants,
   check: (known?: NotedExtremes) => void,
+  into?: Tensor,
 ): Promise<Evaluation> {
   const { spec, images, scale = 1, withoutMap = false } = path;
   const asTheyAre = isPlain(images);
   if (!asTheyAre) check();
   const staged = stageImages(output, images);
-  const ofKernel = { grad: wants.grad, map: wants.map && !withoutMap };
+  const grad = wants.grad && ((asTheyAre && into?.data) || true);
+  const ofKernel = { grad, map: wants.map && !withoutMap };
   const stagedTarget = target === output ? staged : stageImages(target, images);
   const result = await runKernel(spec, staged, stagedTarget, ofKernel);
   if (asTheyAre) check(result.extremes);
@@ -51,7 +54,8 @@ export async function evaluateKernel(
       result.grad,
       slopes.map((slope) => slope * scale),
     );
-    evaluation.grad = stageGradient(new Tensor(result.grad, staged.shape), output, images);
+    evaluation.grad =
+      asTheyAre && into ? into : stageGradient(new Tensor(result.grad, staged.shape), output, images, into);
   }
   if (wants.map && withoutMap) {
     evaluation.map = (await evaluateGraph(definition, { output, target }, { map: true })).map;

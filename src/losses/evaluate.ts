@@ -112,8 +112,24 @@ export async function targetFeatures(definition: Definition, target: Tensor): Pr
   return Object.values(await program.run({ target })).map(toTensor);
 }
 
-/** Evaluates a definition natively; programs are compiled once for each combination of channels and wants. */
-export async function evaluateGraph(definition: Definition, images: Images<Tensor>, wants: Wants): Promise<Evaluation> {
+/** What a program gave, in a tensor of its own or copied to `into`. */
+function toTensorIn(into: Tensor | undefined, output: ProgramOutput): Tensor {
+  if (into === undefined) return toTensor(output);
+  into.data.set(output.data);
+  return into;
+}
+
+/**
+ * Evaluates a definition natively; programs are compiled once for each combination of channels and wants.
+ *
+ * @param into - where the gradient is written; default: a new tensor
+ */
+export async function evaluateGraph(
+  definition: Definition,
+  images: Images<Tensor>,
+  wants: Wants,
+  into?: Tensor,
+): Promise<Evaluation> {
   const { output, target, weight, targetFeatures = [] } = images;
   const dims = imageDims(definition, output);
   const inputs: Record<string, InputDims> = { output: dims, target: dims };
@@ -159,7 +175,7 @@ export async function evaluateGraph(definition: Definition, images: Images<Tenso
     value: value.data[0],
     perImage: Float64Array.from(perImage.data),
     scores: Float64Array.from(scores.data),
-    ...(grad ? { grad: toTensor(grad) } : {}),
+    ...(grad ? { grad: toTensorIn(into, grad) } : {}),
     ...(map ? { map: toTensor(map) } : {}),
     ...(named.length > 0 ? { terms: Object.fromEntries(named) } : {}),
   };

@@ -1,7 +1,7 @@
 import { ReconlossError } from "../errors.ts";
 import type { NotedExtremes } from "../kernels/index.ts";
 import { formatShape, type Shape, type Tensor } from "../tensor.ts";
-import { checkShapes, checkValues, checkWeight } from "./checks.ts";
+import { checkInto, checkShapes, checkValues, checkWeight } from "./checks.ts";
 import type { Definition, Evaluation, Wants } from "./definition.ts";
 import { evaluateGraph, targetFeatures } from "./evaluate.ts";
 import { evaluateKernel } from "./evaluate-kernel.ts";
@@ -14,6 +14,12 @@ import { PreparedTarget, type Target, targetTensor } from "./prepared-target.ts"
 export interface EvaluateOptions {
   /** How much each pixel counts, [n or 1, 1, h, w]: the mean becomes sum(weight * error) / sum(weight). */
   weight?: Tensor;
+  /**
+   * Where the gradient is written, in the output's shape; it is then the gradient that comes back. Default: a new tensor. A training loop that gives
+   * the same one every time spares itself the making of an array as large as the batch, which takes longer than the simple losses themselves. It
+   * must not share memory with the batches; where a call throws, it may hold part of a gradient.
+   */
+  into?: Tensor;
 }
 
 /** A loss or metric of output images against their targets: its value, and the value's gradient with respect to the output. */
@@ -42,7 +48,22 @@ export interface Loss {
   value(output: Tensor, target?: Target, options?: EvaluateOptions): Promise<number>;
   /** The value of each image. */
   perImage(output: Tensor, target?: Target, options?: EvaluateOptions): Promise<Float64Array>;
-  /** The value of the batch and its gradient with respect to the output. */
+  /**
+   * The value of the batch and its gradient with respect to the output; see {@link EvaluateOptions} for where the gradient goes.
+   *
+   * @throws {ReconlossError} also for an `into` that is no tensor of the output's shape (`shape`, `invalid-argument`) or shares memory with the batches
+   * @example
+   * ```ts
+   * import { mse, Tensor } from "reconloss";
+   * const loss = mse();
+   * const [output, target] = [Tensor.full([1, 3, 8, 8], 0.25), Tensor.full([1, 3, 8, 8], 0.75)];
+   * const into = Tensor.full(output.shape, 0);
+   * for (let step = 0; step < 3; step++) {
+   *   const { grad } = await loss.valueAndGrad(output, target, { into }); // grad is into
+   *   for (let i = 0; i < grad.data.length; i++) output.data[i] -= 48 * grad.data[i];
+   * }
+   * ```
+   */
   valueAndGrad(
     output: Tensor,
     target?: Target,
@@ -204,15 +225,16 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
     output: Tensor,
     target: Target | undefined,
     wants: Wants,
-    { weight }: EvaluateOptions = {},
+    { weight, into }: EvaluateOptions = {},
   ): Promise<Evaluation> {
     const compared = this.needsTarget ? targetTensor(target) : output;
     this.#checkShapes(output, compared);
+    if (into !== undefined) checkInto(this.name, into, { output, target: compared, weight });
     const check = (known?: NotedExtremes) => checkValues(this.name, output, compared, this.#range, known);
     if (weight !== undefined) checkWeight(this.name, output, weight, this.definition);
     const { kernel, tiles } = this.definition;
     if (kernel && weight === undefined) {
-      return evaluateKernel(this.definition, kernel, { output, target: compared }, wants, check);
+      return evaluateKernel(this.definition, kernel, { output, target: compared }, wants, check, into);
     }
     check();
     const features = target instanceof PreparedTarget ? target.features.get(this.definition) : undefined;
@@ -222,7 +244,7 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
       return evaluateTiles(this.definition, tiles, { output, target: compared });
     }
     const images = { output, target: compared, weight, targetFeatures: features };
-    return evaluateGraph(this.definition, images, wants);
+    return evaluateGraph(this.definition, images, wants, into);
   }
 
   #checkShapes(output: Tensor, target: Tensor | undefined): asserts target is Tensor {

@@ -62,14 +62,14 @@ export function stageImages(x: Tensor, options: ImageOptions): Tensor {
   return new Tensor(staged, shape);
 }
 
-/** The adjoint of {@link stageImages}: the gradient with respect to x from that with respect to what is compared of it. */
-export function stageGradient(gradient: Tensor, x: Tensor, options: ImageOptions): Tensor {
+/** The adjoint of {@link stageImages}: the gradient with respect to x, in `into` if given, from that with respect to what is compared of it. */
+export function stageGradient(gradient: Tensor, x: Tensor, options: ImageOptions, into?: Tensor): Tensor {
   if (isPlain(options)) return gradient;
   const { crop, clamp, dataRange } = options;
   const [n, c, h, w] = x.shape;
   const mix = mixing(options, c);
   const { rows, length } = innerRows(crop, h, w);
-  const result = new Float32Array(x.data.length);
+  const result = into?.data.fill(0) ?? new Float32Array(x.data.length);
   let position = 0;
   for (let image = 0; image < n; image++) {
     for (const weights of mix) {
@@ -86,5 +86,5 @@ export function stageGradient(gradient: Tensor, x: Tensor, options: ImageOptions
       }
     }
   }
-  return new Tensor(result, x.shape);
+  return into ?? new Tensor(result, x.shape);
 }

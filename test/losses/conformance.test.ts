@@ -126,6 +126,33 @@ describe.each(cases)("$spec", ({ spec, least = 1, channels = 3 }) => {
     else await expect(loss.map(output, target)).rejects.toMatchObject({ code: "invalid-argument" });
   });
 
+  test("the gradient is written where it is wanted, again and again, and nowhere else", async () => {
+    const { value, grad } = await loss.valueAndGrad(output, target);
+    const memory = new Float32Array(grad.data.length + 64).fill(7);
+    const into = new Tensor(memory.subarray(32, -32), shape);
+    for (let call = 0; call < 3; call++) {
+      const written = await loss.valueAndGrad(output, target, { into });
+      expect(written.grad).toBe(into);
+      expect(written.value).toBe(value);
+      expect(into.data).toEqual(grad.data);
+      into.data.fill(Number.NaN);
+    }
+    expect([...memory.subarray(0, 32), ...memory.subarray(-32)].every((x) => x === 7)).toBe(true);
+    // Two calls at once do not meddle with each other.
+    const others = [Tensor.full(shape, 1), Tensor.full(shape, 2)];
+    await Promise.all(others.map((other) => loss.valueAndGrad(output, target, { into: other })));
+    for (const other of others) expect(other.data).toEqual(grad.data);
+  });
+
+  test("refuses to write the gradient to what does not fit or is read", async () => {
+    const refused = (into: unknown) => expect(loss.valueAndGrad(output, target, { into: into as Tensor })).rejects;
+    await refused(output.data).toMatchObject({ code: "invalid-argument" });
+    await refused(output).toMatchObject({ code: "invalid-argument" });
+    if (loss.needsTarget) await refused(target).toMatchObject({ code: "invalid-argument" });
+    await refused(Tensor.full([2, channels, h, w + 1], 0)).toMatchObject({ code: "shape" });
+    await refused(Tensor.full([2, channels, w, h], 0)).toMatchObject({ code: "shape" });
+  });
+
   test("an image has the same value alone and in a batch", async () => {
     const together = await loss.perImage(output, target);
     for (const index of [0, 1]) {
