@@ -33,7 +33,8 @@ export interface Contest {
   contenders: Contender[];
 }
 
-const wang: KernelSpec = {
+/** SSIM as its authors define it, which most packages compute. */
+export const wang: KernelSpec = {
   kind: "ssim",
   window: { shape: "gaussian", size: 11, sigma: 1.5 },
   region: "valid",
@@ -51,14 +52,20 @@ function gradientArray(length: number): Float32Array {
   return array;
 }
 
-function ours(spec: KernelSpec, gradient: boolean, threads: number, input: "planes" | "pixels" = "planes"): Contender {
+/** Ours, by default from float32 planes, with the gradient in an array that is there already. */
+function ours(
+  spec: KernelSpec,
+  gradient: boolean,
+  threads: number,
+  way: "" | "from 8-bit pixels" | "to a new array" = "",
+): Contender {
   return {
-    name: `reconloss${input === "pixels" ? " from 8-bit pixels" : ""}`,
+    name: `reconloss ${way}`.trim(),
     threads,
     run: async (pair) => {
       setKernelThreads(threads);
-      const [output, target] = input === "planes" ? [pair.output, pair.target] : pair.pixels;
-      const grad = gradient && gradientArray(pair.output.data.length);
+      const [output, target] = way === "from 8-bit pixels" ? pair.pixels : [pair.output, pair.target];
+      const grad = gradient && (way === "to a new array" || gradientArray(pair.output.data.length));
       return (await runKernel(spec, output, target, { grad })).perImage[0];
     },
   };
@@ -92,7 +99,7 @@ function structural(gradient: boolean, threads: number): Contest {
     python("torchmetrics", "ssim-torchmetrics", gradient, threads, "windows beyond the border too, reflected"),
   ];
   if (!gradient && threads === 1) {
-    contenders.splice(1, 0, ours(wang, gradient, threads, "pixels"));
+    contenders.splice(1, 0, ours(wang, gradient, threads, "from 8-bit pixels"));
     contenders.push(
       python("scikit-image", "ssim-skimage", false, 1, "float64 inside"),
       {
@@ -127,7 +134,12 @@ function structural(gradient: boolean, threads: number): Contest {
 function pointwise(spec: KernelSpec, gradient: boolean, images: 1 | 2): Contest {
   return {
     name: `${spec.kind}, ${gradient ? "value and gradient" : "value"}`,
-    contenders: [ours(spec, gradient, 1), copyOf(images), python("PyTorch", spec.kind, gradient, 1)],
+    contenders: [
+      ours(spec, gradient, 1),
+      ours(spec, gradient, 1, "to a new array"),
+      copyOf(images),
+      python("PyTorch", spec.kind, gradient, 1),
+    ],
   };
 }
 

@@ -1,14 +1,12 @@
-import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { availableParallelism, cpus, tmpdir } from "node:os";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { bestBuild } from "../src/kernels/index.ts";
 import { type Contender, type Contest, contests } from "./contenders.ts";
 import { makePair, type Pair } from "./images.ts";
 import { PythonPeers } from "./python.ts";
+import { describeRun, resultFile } from "./results.ts";
 
-// npm run bench [-- --quick] [--only text]: every contender in turn, round after round, so that all meet the same disturbances.
+// npm run bench [-- --quick] [--only text,text]: every contender in turn, round after round, so that all meet the same disturbances.
 
 /** One contender's figures in one contest. */
 export interface Row {
@@ -28,7 +26,7 @@ export interface Row {
 }
 
 const quick = process.argv.includes("--quick");
-const only = process.argv.includes("--only") ? process.argv[process.argv.indexOf("--only") + 1] : "";
+const only = process.argv.includes("--only") ? process.argv[process.argv.indexOf("--only") + 1].split(",") : [""];
 const sizes = quick
   ? [
       [256, 256],
@@ -124,7 +122,7 @@ for (const [height, width] of sizes) {
   }
   for (const contest of contests(availableParallelism())) {
     const { threads } = contest.contenders[0];
-    if (!contest.name.includes(only)) continue;
+    if (!only.some((part) => contest.name.includes(part))) continue;
     console.log(`${width}x${height} RGB, ${contest.name}, ${threads} thread${threads === 1 ? "" : "s"}`);
     const measured = await measure(contest, pair);
     for (const row of measured) console.log(format(row));
@@ -134,12 +132,6 @@ for (const [height, width] of sizes) {
 peers?.stop();
 rmSync(folder, { recursive: true });
 
-const root = fileURLToPath(new URL("..", import.meta.url));
-const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { cwd: root }).toString().trim();
-const machine = { cpu: cpus()[0].model, threads: availableParallelism(), node: process.version, kernels: bestBuild() };
-const results = fileURLToPath(new URL("results/", import.meta.url));
-mkdirSync(results, { recursive: true });
-const date = new Date().toISOString();
-const file = join(results, `${date.replaceAll(":", "-").slice(0, 19)}${quick ? "-quick" : ""}.json`);
-writeFileSync(file, `${JSON.stringify({ date, commit, machine, quick, rows }, null, 1)}\n`);
+const file = resultFile(quick ? "quick" : "full");
+writeFileSync(file, `${JSON.stringify({ ...describeRun(), quick, rows }, null, 1)}\n`);
 console.log(`written to ${file}`);

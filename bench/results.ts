@@ -1,0 +1,23 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { availableParallelism, cpus } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { bestBuild } from "../src/kernels/index.ts";
+
+/** When, of what and on what machine results were measured. */
+export function describeRun() {
+  const root = fileURLToPath(new URL("..", import.meta.url));
+  return {
+    date: new Date().toISOString(),
+    commit: execFileSync("git", ["rev-parse", "--short", "HEAD"], { cwd: root }).toString().trim(),
+    machine: { cpu: cpus()[0].model, threads: availableParallelism(), node: process.version, kernels: bestBuild() },
+  };
+}
+
+/** Where results go, under a name of their own. */
+export function resultFile(kind: string): string {
+  const results = fileURLToPath(new URL("results/", import.meta.url));
+  mkdirSync(results, { recursive: true });
+  return join(results, `${new Date().toISOString().replaceAll(":", "-").slice(0, 19)}-${kind}.json`);
+}
