@@ -19,7 +19,7 @@ const LEAST_ROOT: f32 = 1.1e-19;
   let value: v128, slope: v128;
   if (kind == L1) {
     value = f32x4.abs(d);
-    slope = signed(d, gradScale);
+    slope = signed(d, gradScale, f32x4.neg(gradScale));
   } else if (kind == MSE) {
     value = f32x4.mul(d, d);
     slope = f32x4.mul(d, gradScale);

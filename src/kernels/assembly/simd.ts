@@ -49,12 +49,12 @@
 }
 
 /**
- * -1, 0 or 1 times `scale`, as the sign of x. A huge multiple of x is limited, which takes fewer instructions than to move its sign, and
+ * -1, 0 or 1 times `scale`, as the sign of x; `opposite` is -scale. A huge multiple of x is limited, which takes fewer instructions than to move its sign, and
  * is as exact unless |x| is below 1e-38 times the scale: then the result is smaller.
  */
 // @ts-ignore: decorator
-@inline export function signed(x: v128, scale: v128): v128 {
-  return f32x4.pmax(f32x4.neg(scale), f32x4.pmin(scale, f32x4.mul(x, f32x4.splat(f32.MAX_VALUE))));
+@inline export function signed(x: v128, scale: v128, opposite: v128): v128 {
+  return f32x4.pmax(opposite, f32x4.pmin(scale, f32x4.mul(x, f32x4.splat(f32.MAX_VALUE))));
 }
 
 /** Adds `value` to the float64 at `address`. */

@@ -23,6 +23,13 @@ let high: v128 = i32x4.splat(0);
   return v128.and(f32x4.div(f32x4.splat(1), root), f32x4.gt(root, f32x4.splat(0)));
 }
 
+/** The weights of slopes, and their opposites, in four lanes each: loaded where they are used, as registers are few. */
+const numbers: usize = memory.data(64, 16);
+// @ts-ignore: decorator
+@inline const X: usize = 0;
+// @ts-ignore: decorator
+@inline const Y: usize = 32;
+
 /** A term of one direction. */
 // @ts-ignore: decorator
 @inline function term(kind: i32, d: v128, noSign: v128): v128 {
@@ -31,8 +38,9 @@ let high: v128 = i32x4.splat(0);
 
 /** The slope of a term: by its sign, or in proportion. */
 // @ts-ignore: decorator
-@inline function slope(kind: i32, d: v128, weight: v128): v128 {
-  return kind == ANISOTROPIC ? signed(d, weight) : f32x4.mul(d, weight);
+@inline function slope(kind: i32, d: v128, direction: usize): v128 {
+  const weight = v128.load(numbers + direction);
+  return kind == ANISOTROPIC ? signed(d, weight, v128.load(numbers + direction, 16)) : f32x4.mul(d, weight);
 }
 
 /** Writes four gradients, or where the row ends the `lanes` that are left of it: with rows in pairs, what lies beyond is written already. */
@@ -51,8 +59,7 @@ let high: v128 = i32x4.splat(0);
   epsilon: f32, across: f32, down: f32, grad: usize, gradLower: usize, carry: usize,
 ): f64 {
   const eps = f32x4.splat(epsilon);
-  const twice: f32 = kind == SQUARED ? 2 : 1;
-  const weightX = f32x4.splat(twice * across), weightY = f32x4.splat(twice * down);
+  const weightX = f32x4.splat(across);
   const noSign = i32x4.splat(0x7fffffff);
   const lanes = firstLanes(<i32>((end - at) >> 2)), lanesX = firstLanes(<i32>((end - at) >> 2) - 1);
   let left = leftUpper, left2 = leftLower;
@@ -78,8 +85,8 @@ let high: v128 = i32x4.splat(0);
     } else {
       sumX = f32x4.add(sumX, term(kind, dx, noSign));
       sumY = f32x4.add(sumY, term(kind, dy, noSign));
-      slopeX = slope(kind, dx, weightX);
-      slopeY = slope(kind, dy, weightY);
+      slopeX = slope(kind, dx, X);
+      slopeY = slope(kind, dy, Y);
     }
     if (withGrad) {
       const owed = f32x4.add(v128.load(carry + at), i32x4.shuffle(left, slopeX, 3, 4, 5, 6));
@@ -105,8 +112,8 @@ let high: v128 = i32x4.splat(0);
       } else {
         sumX = f32x4.add(sumX, term(kind, dx2, noSign));
         sumY = f32x4.add(sumY, term(kind, dy2, noSign));
-        slopeX = slope(kind, dx2, weightX);
-        slopeY = slope(kind, dy2, weightY);
+        slopeX = slope(kind, dx2, X);
+        slopeY = slope(kind, dy2, Y);
       }
       if (withGrad) {
         const owed = f32x4.add(owedBelow, i32x4.shuffle(left2, slopeX, 3, 4, 5, 6));
@@ -149,6 +156,11 @@ let high: v128 = i32x4.splat(0);
   const last = hasBelow ? end : end - bytes;
   const first = row;
   let sum: f64 = 0;
+  const twice: f32 = kind == SQUARED ? 2 : 1;
+  v128.store(numbers + X, f32x4.splat(twice * across));
+  v128.store(numbers + X, f32x4.splat(-twice * across), 16);
+  v128.store(numbers + Y, f32x4.splat(twice * down));
+  v128.store(numbers + Y, f32x4.splat(-twice * down), 16);
   low = i32x4.splat(LEAST_BITS);
   high = i32x4.splat(GREATEST_BITS);
   for (; row + bytes < end; row += 2 * bytes, grad += 2 * bytes) {
