@@ -1,7 +1,7 @@
 import { ReconlossError } from "../errors.ts";
 import { linearCurve, rootCurve } from "./curves.ts";
 import type { NotedExtremes, Rows, WritableRows } from "./rows.ts";
-import { samples } from "./rows.ts";
+import { sampleIndex, samples } from "./rows.ts";
 
 /** What the compiled kernels export; addresses and sizes as documented in `assembly/`. */
 export interface KernelExports {
@@ -133,6 +133,8 @@ export class Kernels {
   readonly #notes: number;
   readonly #bottom: number;
   #top: number;
+  /** All of memory: views are dear enough to be counted where a kernel is as fast as a copy. */
+  #memory = new Float32Array();
 
   constructor(module: WebAssembly.Module) {
     const instance = new WebAssembly.Instance(module, {});
@@ -197,6 +199,13 @@ export class Kernels {
     return address;
   }
 
+  /** All of memory as float32. */
+  get #floats(): Float32Array {
+    // Memory that has grown is in another buffer.
+    if (this.#memory.length === 0) this.#memory = new Float32Array(this.run.memory.buffer);
+    return this.#memory;
+  }
+
   /** A view of float32 in memory; valid until memory is next handed out. */
   view(address: number, count: number): Float32Array {
     return new Float32Array(this.run.memory.buffer, address, count);
@@ -224,7 +233,7 @@ export class Kernels {
     if (rows.layout === "planar") {
       for (let channel = channels[0]; channel < channels[1]; channel++) {
         const plane = address + (channel - channels[0]) * stride * 4;
-        this.view(plane, to - from).set(samples(rows, channel, from, to));
+        this.#floats.set(samples(rows, channel, from, to), plane / 4);
         // Now that the values are in a cache; looking at them apart would cost as much as the simplest kernels.
         if (rows.noted && noting === "by reading") this.run.inspect(plane, to - from, this.noteOf(rows));
       }
@@ -242,7 +251,8 @@ export class Kernels {
 
   /** Writes pixels [from, to) of one channel. */
   write(rows: WritableRows, channel: number, from: number, to: number, address: number): void {
-    samples(rows, channel, from, to).set(this.view(address, to - from));
+    const written = this.#floats.subarray(address / 4, address / 4 + to - from);
+    rows.data.set(written, sampleIndex(rows, channel, from));
   }
 }
 

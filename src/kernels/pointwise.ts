@@ -1,4 +1,4 @@
-import { type Kernels, stagingBytes } from "./module.ts";
+import { channelGroups, type Kernels, stagingBytes } from "./module.ts";
 import { evenStrips, type StripData, type StripKernel } from "./strip.ts";
 import type { Planes, PointwiseSpec } from "./types.ts";
 
@@ -37,37 +37,42 @@ function scorePixels(
   { output, target, grad, map }: StripData,
 ): number {
   const epsilon = spec.kind === "charbonnier" ? spec.epsilon : 0;
-  const piece = Math.min(Math.max(1024, Math.floor(pieceSamples / channels)) & ~3, (end - first + 3) & ~3);
+  // The map takes all channels of a pixel together; otherwise, fewer and larger pieces are copied.
+  const groups = map ? [[0, channels] as const] : channelGroups(output, target!);
+  const groupChannels = groups[0][1] - groups[0][0];
+  const piece = Math.min(Math.max(1024, Math.floor(pieceSamples / groupChannels)) & ~3, (end - first + 3) & ~3);
   kernels.reset();
-  const x = kernels.floats(channels * piece);
-  const y = kernels.floats(channels * piece);
-  const gradient = grad ? kernels.floats(channels * piece) : 0;
+  const x = kernels.floats(groupChannels * piece);
+  const y = kernels.floats(groupChannels * piece);
+  const gradient = grad ? kernels.floats(groupChannels * piece) : 0;
   const cells = map ? kernels.floats(piece) : 0;
   const staging = kernels.bytes(stagingBytes(piece, output, target!));
   let sum = 0;
-  for (let p = first; p < end; p += piece) {
-    const q = Math.min(p + piece, end);
-    kernels.read(output, [0, channels], p, q, x, piece, staging, "by the kernel");
-    kernels.read(target!, [0, channels], p, q, y, piece, staging, "by the kernel");
-    if (map) kernels.view(cells, piece).fill(base(spec));
-    for (let channel = 0; channel < channels; channel++) {
-      const at = channel * piece * 4;
-      sum += kernels.run.pointwise(
-        kinds[spec.kind],
-        x + at,
-        y + at,
-        q - p,
-        epsilon,
-        grad ? gradient + at : 0,
-        1 / (channels * height * width),
-        cells,
-        1 / channels,
-        kernels.noteOf(output),
-        kernels.noteOf(target!),
-      );
-      if (grad) kernels.write(grad, channel, p, q, gradient + at);
+  for (const group of groups) {
+    for (let p = first; p < end; p += piece) {
+      const q = Math.min(p + piece, end);
+      kernels.read(output, group, p, q, x, piece, staging, "by the kernel");
+      kernels.read(target!, group, p, q, y, piece, staging, "by the kernel");
+      if (map) kernels.view(cells, piece).fill(base(spec));
+      for (let channel = group[0]; channel < group[1]; channel++) {
+        const at = (channel - group[0]) * piece * 4;
+        sum += kernels.run.pointwise(
+          kinds[spec.kind],
+          x + at,
+          y + at,
+          q - p,
+          epsilon,
+          grad ? gradient + at : 0,
+          1 / (channels * height * width),
+          cells,
+          1 / channels,
+          kernels.noteOf(output),
+          kernels.noteOf(target!),
+        );
+        if (grad) kernels.write(grad, channel, p, q, gradient + at);
+      }
+      if (map) kernels.write(map, 0, p, q, cells);
     }
-    if (map) kernels.write(map, 0, p, q, cells);
   }
   return sum;
 }

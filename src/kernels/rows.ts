@@ -63,9 +63,12 @@ export function planarRows(data: Float32Array, [channels, height, width]: Planes
 
 /** The samples of pixels [from, to): one channel of planar rows, all channels of interleaved ones. */
 export function samples<R extends Rows>(rows: R, channel: number, from: number, to: number): R["data"] {
-  const [start, scale] =
-    rows.layout === "planar" ? [rows.offset + channel * rows.held, 1] : [rows.offset, rows.channels];
-  return rows.data.subarray(start + (from - rows.first) * scale, start + (to - rows.first) * scale);
+  return rows.data.subarray(sampleIndex(rows, channel, from), sampleIndex(rows, channel, to));
+}
+
+/** Where the samples of a pixel begin in the data of rows. */
+export function sampleIndex({ layout, offset, held, channels, first }: Rows, channel: number, pixel: number): number {
+  return layout === "planar" ? offset + channel * held + (pixel - first) : offset + (pixel - first) * channels;
 }
 
 /** Refuses arrays that are not images. */
