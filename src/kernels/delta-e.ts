@@ -1,3 +1,4 @@
+import { type LinearTable, linearTable } from "./curves.ts";
 import { type Kernels, stagingBytes } from "./module.ts";
 import { evenStrips, type StripData, type StripKernel } from "./strip.ts";
 import type { DeltaESpec, Planes } from "./types.ts";
@@ -7,13 +8,18 @@ const formulas = { "76": 0, "94": 1, "lab-mse": 2, "2000": 3 } as const;
 /** Pixels that are in memory at a time. */
 const piece = 4096;
 
-/** Bytes that the kernel needs for itself. */
-const scratchBytes = 576;
+/** The table of the range that was last asked for: it costs more than a small image. */
+let prepared: { readonly range: number; readonly table: LinearTable } | undefined;
+
+function tableOf(range: number): LinearTable {
+  if (prepared?.range !== range) prepared = { range, table: linearTable(range) };
+  return prepared.table;
+}
 
 /** Colour differences. */
 export const deltaE: StripKernel<DeltaESpec> = {
   needsTarget: true,
-  weight: 16,
+  weight: 8,
   mapSize: (_, [, height, width]) => [height, width],
   strips: (_, [, height, width]) => evenStrips(height, Math.ceil(2 ** 16 / width)),
   sourceRows: (_, __, strip) => strip,
@@ -40,7 +46,9 @@ function scorePixels(
   const gradient = grad ? kernels.floats(channels * piece) : 0;
   const cells = map ? kernels.floats(piece) : 0;
   const staging = kernels.bytes(stagingBytes(piece, output, target!));
-  const scratch = kernels.bytes(scratchBytes);
+  const scratch = kernels.bytes(kernels.run.deltaEScratch());
+  const { rows, perStep, threshold } = tableOf(dataRange);
+  kernels.view(kernels.run.linearTable(), rows.length).set(rows);
   let sum = 0;
   for (let p = first; p < end; p += piece) {
     const q = Math.min(p + piece, end);
@@ -54,6 +62,8 @@ function scorePixels(
       q - p,
       channels === 1,
       dataRange,
+      perStep,
+      threshold,
       gradient,
       1 / (height * width),
       cells,

@@ -1,5 +1,4 @@
 import { ReconlossError } from "../errors.ts";
-import { linearCurve, rootCurve } from "./curves.ts";
 import type { NotedExtremes, Rows, WritableRows } from "./rows.ts";
 import { sampleIndex, samples } from "./rows.ts";
 
@@ -43,13 +42,16 @@ export interface KernelExports {
     stride: number,
     count: number,
     grey: boolean,
-    range: number,
+    white: number,
+    perStep: number,
+    threshold: number,
     grad: number,
     gradScale: number,
     map: number,
     scratch: number,
   ): number;
-  labConfigure(linear: number, root: number): void;
+  deltaEScratch(): number;
+  linearTable(): number;
   halve(a: number, b: number, first: number, replicate: boolean, out: number, width: number): void;
   unhalve(
     grad: number,
@@ -143,13 +145,6 @@ export class Kernels {
     // One more than there are names: for what nobody asks about.
     this.#notes = this.bytes((notes.length + 1) * noteBytes);
     this.takeExtremes();
-    // The curves of sRGB and CIE Lab stay at the bottom of memory for good.
-    const [linear, root] = [linearCurve(), rootCurve()].map((pieces) => {
-      const address = this.bytes(pieces.byteLength);
-      this.view64(address, pieces.length).set(pieces);
-      return address;
-    });
-    this.run.labConfigure(linear, root);
     this.#bottom = this.#top;
   }
 
