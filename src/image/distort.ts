@@ -36,10 +36,9 @@ export function blur(image: Tensor, sigma: number): Tensor {
   check("blur", "sigma", sigma, 0);
   if (sigma === 0) return Tensor.from(image.data, image.shape);
   const reach = Math.ceil(4 * sigma);
-  const bell = Array.from({ length: 2 * reach + 1 }, (_, index) =>
-    Math.exp(-((index - reach) ** 2) / (2 * sigma ** 2)),
-  );
-  const sum = bell.reduce((total, weight) => total + weight, 0);
+  // Half of the bell, from its middle: the other half is the same.
+  const bell = Float64Array.from({ length: reach + 1 }, (_, index) => Math.exp(-(index ** 2) / (2 * sigma ** 2)));
+  const sum = 2 * bell.reduce((total, weight) => total + weight, 0) - 1;
   const [n, c, h, w] = image.shape;
 
   /** One direction of the blur: lines of `length` pixels that lie `step` apart. */
@@ -53,8 +52,11 @@ export function blur(image: Tensor, sigma: number): Tensor {
     for (const start of starts) {
       for (let position = 0; position < line.length; position++) line[position] = source[start + mirrored[position]];
       for (let position = 0; position < length; position++) {
-        let total = 0;
-        for (let index = 0; index < bell.length; index++) total += bell[index] * line[position + index];
+        const middle = position + reach;
+        let total = line[middle];
+        for (let index = 1; index <= reach; index++) {
+          total += bell[index] * (line[middle - index] + line[middle + index]);
+        }
         result[start + step * position] = total / sum;
       }
     }

@@ -1,5 +1,13 @@
 export { blur, expose, noise } from "./distort.ts";
 export {
+  type Distortion,
+  type DistortionName,
+  distortions,
+  trainingDistortions,
+  unseenDistortions,
+} from "./distortions.ts";
+export { jpeg } from "./jpeg.ts";
+export {
   type ImagePair,
   imageExtensions,
   listImages,
@@ -17,6 +25,8 @@ export {
   type ToPixelsOptions,
   toPixels,
 } from "./pixels.ts";
+export { mosaic, motionBlur, scatter, warp } from "./places.ts";
 export { type ReadImageOptions, type ReadPixelsOptions, readImage, readPixels } from "./read.ts";
 export { type Resizer, resize, resizers } from "./resize.ts";
+export { contrast, fade, gamma, posterise, saturate, turnHue } from "./tones.ts";
 export { type WriteImageOptions, writeImage } from "./write.ts";

@@ -1,0 +1,85 @@
+import { existsSync } from "node:fs";
+import { mkdir, open, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { listImages, readImage } from "../../src/image/index.ts";
+import { drawGroup, members, pairs, side } from "./groups.ts";
+import { cells, layers, openTeacher } from "./teacher.ts";
+
+/** Pixels of a group, one byte each. */
+export const groupBytes = members * 3 * side * side;
+const partCount = pairs.length * layers;
+const mapCount = partCount * cells * cells;
+
+/** Groups and what the teacher says of them, on disk. */
+export interface Cached {
+  readonly groups: number;
+  /** The images of a group as bytes, read when asked for: [member, 3, side, side]. */
+  images(group: number): Promise<Uint8Array>;
+  /** [group, pair, layer] */
+  readonly parts: Float32Array;
+  /** [group, pair, layer, row, column] */
+  readonly maps: Float32Array;
+}
+
+const files = (folder: string) =>
+  Object.fromEntries(["images.u8", "parts.f32", "maps.f32", "done.json"].map((name) => [name, join(folder, name)]));
+
+/** Draws groups of photographs, asks the teacher and keeps both. What is kept already is used as it is. */
+export async function fillCache(
+  folder: string,
+  photographs: string,
+  { seed, perPhotograph }: { seed: number; perPhotograph: number },
+  tell: (text: string) => void,
+): Promise<void> {
+  const paths = files(folder);
+  const wanted = JSON.stringify({ seed, perPhotograph, version: 1 });
+  if (existsSync(paths["done.json"]) && (await readFile(paths["done.json"], "utf8")) === wanted) return;
+  await mkdir(folder, { recursive: true });
+  const teacher = await openTeacher();
+  const [images, parts, maps] = await Promise.all(
+    ["images.u8", "parts.f32", "maps.f32"].map((name) => open(paths[name], "w")),
+  );
+  const names = (await listImages(photographs)).toSorted();
+  const began = performance.now();
+  let writing: Promise<unknown> = Promise.resolve();
+  for (const [index, name] of names.entries()) {
+    const photograph = await readImage(join(photographs, name));
+    const groups = Array.from({ length: perPhotograph }, (_, k) => drawGroup(photograph, seed, index, k));
+    // The teacher answers while the next photograph is distorted.
+    await writing;
+    writing = teacher(groups).then(async (answers) => {
+      for (const group of groups) {
+        for (const { data } of group) await images.write(Uint8Array.from(data, (value) => Math.round(255 * value)));
+      }
+      await parts.write(new Uint8Array(answers.parts.buffer));
+      await maps.write(new Uint8Array(answers.maps.buffer));
+    });
+    if (index % 50 === 49) {
+      tell(`photographs ${index + 1} of ${names.length}, ${((performance.now() - began) / 1000).toFixed(0)} s`);
+    }
+  }
+  await writing;
+  await Promise.all([images, parts, maps].map((file) => file.close()));
+  await writeFile(paths["done.json"], wanted);
+}
+
+/** Opens what {@link fillCache} kept. */
+export async function openCache(folder: string): Promise<Cached> {
+  const paths = files(folder);
+  const floats = async (path: string) => {
+    const bytes = await readFile(path);
+    return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+  };
+  const [parts, maps] = [await floats(paths["parts.f32"]), await floats(paths["maps.f32"])];
+  const images = await open(paths["images.u8"], "r");
+  return {
+    groups: maps.length / mapCount,
+    images: async (group) => {
+      const bytes = new Uint8Array(groupBytes);
+      await images.read(bytes, 0, groupBytes, group * groupBytes);
+      return bytes;
+    },
+    parts,
+    maps,
+  };
+}

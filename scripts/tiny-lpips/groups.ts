@@ -1,0 +1,74 @@
+import { type DistortionName, distortions, resize, trainingDistortions } from "../../src/image/index.ts";
+import { Random } from "../../src/random.ts";
+import { Tensor } from "../../src/tensor.ts";
+
+/** A crop and what became of it, each [1, 3, side, side]: the crop comes first. */
+export type Group = readonly Tensor[];
+
+/** Height and width of a crop. */
+export const side = 96;
+/** Images of a group: the crop and four distorted ones. */
+export const members = 5;
+/** All pairs of a group's images, in the order in which the teacher's answers are kept. */
+export const pairs: readonly (readonly [number, number])[] = [0, 1, 2, 3].flatMap((a) =>
+  [1, 2, 3, 4].filter((b) => b > a).map((b) => [a, b] as const),
+);
+
+/** A square of a photograph, one half of the time made of up to half as many pixels again along either axis, one half of the time mirrored. */
+function crop(photograph: Tensor, random: Random): Tensor {
+  const [, , h, w] = photograph.shape;
+  const wanted = random.uniform() < 0.5 ? side : Math.round(side * random.between(1, 1.5));
+  const from = Math.min(wanted, h, w);
+  const [top, left, mirrored] = [random.below(h - from + 1), random.below(w - from + 1), random.uniform() < 0.5];
+  const data = new Float32Array(3 * from * from);
+  for (let row = 0; row < 3 * from; row++) {
+    const [channel, y] = [Math.floor(row / from), row % from];
+    const start = (channel * h + top + y) * w + left;
+    const line = photograph.data.subarray(start, start + from);
+    data.set(mirrored ? line.toReversed() : line, row * from);
+  }
+  return resize(new Tensor(data, [1, 3, from, from]), [side, side], "clean");
+}
+
+/** One thing after the other that happens to an image. */
+interface Mishap {
+  readonly kinds: readonly DistortionName[];
+  readonly strengths: readonly number[];
+  readonly seed: number;
+}
+
+function strength(random: Random): number {
+  return random.uniform() ** 1.3;
+}
+
+function mishap(random: Random): Mishap {
+  const count = random.pick([1, 1, 1, 1, 1, 2, 2, 3]);
+  const kinds = Array.from({ length: count }, () => random.pick(trainingDistortions));
+  return { kinds, strengths: kinds.map(() => strength(random)), seed: random.below(2 ** 32) };
+}
+
+/** What becomes of an image, as an 8-bit file would keep it. */
+function happen(image: Tensor, { kinds, strengths, seed }: Mishap): Tensor {
+  const result = kinds.reduce(
+    (before, kind, index) => distortions[kind](before, strengths[index], new Random(seed, index)),
+    image,
+  );
+  return new Tensor(
+    result.data.map((value) => Math.round(value * 255) / 255),
+    image.shape,
+  );
+}
+
+/**
+ * A group of a photograph. Three distorted images are drawn apart from each other; the third is the first again, with the same draws at other
+ * strengths, so that what is learned also orders these.
+ *
+ * @param seeds - what the group follows from
+ */
+export function drawGroup(photograph: Tensor, ...seeds: readonly (number | string)[]): Group {
+  const random = new Random("tiny-lpips", ...seeds);
+  const original = happen(crop(photograph, random), { kinds: [], strengths: [], seed: 0 });
+  const first = mishap(random);
+  const again = { ...first, strengths: first.strengths.map(() => strength(random)) };
+  return [original, ...[first, mishap(random), again, mishap(random)].map((what) => happen(original, what))];
+}

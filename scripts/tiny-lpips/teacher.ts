@@ -1,0 +1,60 @@
+import { compile } from "../../src/graph/compile.ts";
+import { lpips } from "../../src/losses/index.ts";
+import { Tensor } from "../../src/tensor.ts";
+import { openWeights, readStateDict } from "../../src/weights/index.ts";
+import { type Group, members, pairs, side } from "./groups.ts";
+
+/** Layers of AlexNet that LPIPS looks at, and the channels of each. */
+const channels = [64, 192, 384, 256, 256];
+export const layers = channels.length;
+/** Rows and columns of a pooled map: each cell is the mean over 16x16 pixels of the map that the original gives with `spatial=True`. */
+export const cells = 6;
+
+/** What the teacher says of every pair of some groups. */
+export interface Answers {
+  /** LPIPS's part of each layer: [group, pair, layer]. */
+  readonly parts: Float32Array;
+  /** Where it lies: [group, pair, layer, row, column]. */
+  readonly maps: Float32Array;
+}
+
+/**
+ * LPIPS-alex 0.1 of all pairs of groups.
+ *
+ * @throws {ReconlossError} `missing-weights` where the published weights are not on this machine and cannot be downloaded
+ */
+export async function openTeacher(): Promise<(groups: readonly Group[]) => Promise<Answers>> {
+  const { definition } = lpips({ net: "alex" });
+  await definition?.prepare?.();
+  const checkpoint = await openWeights("lpips-alex");
+  const name = (layer: number) => `lin${layer}.model.1.weight`;
+  const heads = await readStateDict(
+    checkpoint,
+    Object.fromEntries(channels.map((count, layer) => [name(layer), [1, count, 1, 1]])),
+  ).finally(() => checkpoint.close());
+
+  const names = Array.from({ length: members }, (_, index) => `image${index}`);
+  const inputs = Object.fromEntries(names.map((input) => [input, ["n", 3, side, side] as const]));
+  const program = await compile<string, "parts" | "maps">(inputs, (o, images) => {
+    const features = names.map((input) => definition!.targetFeatures!(o, images[input]));
+    const places = pairs.flatMap(([a, b]) =>
+      channels.map((count, layer) => {
+        const head = o.constant(heads[name(layer)].data, [1, count, 1, 1]);
+        return o.sum(o.mul(o.square(o.sub(features[a][layer], features[b][layer])), head), "c");
+      }),
+    );
+    return {
+      parts: o.concat(places.map((place) => o.mean(place, "hw"))),
+      maps: o.concat(places.map((place) => o.avgPool(o.resize(place, images.image0), side / cells))),
+    };
+  });
+  return async (groups) => {
+    const images = names.map((input, member) => {
+      const data = new Float32Array(groups.length * 3 * side * side);
+      for (const [index, group] of groups.entries()) data.set(group[member].data, index * 3 * side * side);
+      return [input, new Tensor(data, [groups.length, 3, side, side])] as const;
+    });
+    const { parts, maps } = await program.run(Object.fromEntries(images));
+    return { parts: Float32Array.from(parts.data), maps: Float32Array.from(maps.data) };
+  };
+}

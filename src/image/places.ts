@@ -1,0 +1,193 @@
+import { ReconlossError } from "../errors.ts";
+import type { Random } from "../random.ts";
+import { Tensor } from "../tensor.ts";
+
+function finite(caller: string, argument: string, value: number): void {
+  if (Number.isFinite(value) && value >= 0) return;
+  throw new ReconlossError("invalid-argument", `${caller}: ${argument} must be finite and >= 0, got ${value}`);
+}
+
+function inside(position: number, length: number): number {
+  return Math.min(length - 1, Math.max(0, position));
+}
+
+/** The four weights of cubic convolution (Keys 1981, a = -0.5) at a place between the second and the third of four pixels. */
+function cubicWeights(share: number, to: Float64Array, start: number): void {
+  const t = share;
+  to[start] = ((-0.5 * t + 1) * t - 0.5) * t;
+  to[start + 1] = (1.5 * t - 2.5) * t * t + 1;
+  to[start + 2] = ((-1.5 * t + 2) * t + 0.5) * t;
+  to[start + 3] = (0.5 * t - 0.5) * t * t;
+}
+
+/**
+ * The image pushed out of place: a shift and two waves along either axis, drawn anew for every call. Pixels between pixels are cubic, those beyond the
+ * border repeat the last.
+ *
+ * @param image - [n, c, h, w] in [0, 1]
+ * @param reach - in pixels: how far a part of the displacement goes at most; three parts are added
+ * @throws {ReconlossError} `invalid-argument` for a reach that is negative or not finite
+ * @example
+ * ```ts
+ * import { Random, Tensor } from "reconloss";
+ * import { warp } from "reconloss/image";
+ * warp(Tensor.full([1, 3, 16, 16], 0.5), 2, new Random(1)).data[0]; // 0.5
+ * ```
+ */
+export function warp(image: Tensor, reach: number, random: Random): Tensor {
+  finite("warp", "reach", reach);
+  const [n, c, h, w] = image.shape;
+  const axis = () => {
+    const shift = random.between(-1, 1);
+    const waves = [1, 2].map(() => {
+      const [length, angle] = [random.between(24, 96), random.between(0, 2 * Math.PI)];
+      const [x, y] = [Math.cos(angle), Math.sin(angle)].map((part) => (2 * Math.PI * part) / length);
+      return { x, y, phase: random.between(0, 2 * Math.PI), size: random.between(0.3, 1) };
+    });
+    return (x: number, y: number) => {
+      let sum = shift;
+      for (const wave of waves) sum += wave.size * Math.sin(wave.x * x + wave.y * y + wave.phase);
+      return reach * sum;
+    };
+  };
+  const [across, down] = [axis(), axis()];
+  const result = new Float32Array(image.data.length);
+  const weights = new Float64Array(8);
+  const columns = new Int32Array(4);
+  for (let y = 0; y < h; y++) {
+    for (let x = 0; x < w; x++) {
+      const fromX = inside(x + across(x, y), w);
+      const fromY = inside(y + down(x, y), h);
+      const left = Math.floor(fromX);
+      const top = Math.floor(fromY);
+      cubicWeights(fromX - left, weights, 0);
+      cubicWeights(fromY - top, weights, 4);
+      for (let k = 0; k < 4; k++) columns[k] = inside(left - 1 + k, w);
+      for (let plane = 0; plane < n * c; plane++) {
+        let sum = 0;
+        for (let j = 0; j < 4; j++) {
+          const row = plane * h * w + inside(top - 1 + j, h) * w;
+          let line = 0;
+          for (let k = 0; k < 4; k++) line += weights[k] * image.data[row + columns[k]];
+          sum += weights[4 + j] * line;
+        }
+        result[plane * h * w + y * w + x] = Math.min(1, Math.max(0, sum));
+      }
+    }
+  }
+  return new Tensor(result, image.shape);
+}
+
+/**
+ * The image moved while the shutter was open: every pixel the mean along a line.
+ *
+ * @param image - [n, c, h, w]
+ * @param length - of the line, in pixels; 0 changes nothing
+ * @param degrees - its direction: 0 is across, 90 is down
+ * @throws {ReconlossError} `invalid-argument` for a length that is negative or not finite
+ * @example
+ * ```ts
+ * import { Tensor } from "reconloss";
+ * import { motionBlur } from "reconloss/image";
+ * motionBlur(Tensor.from([0, 0, 1, 0, 0], [1, 1, 1, 5]), 4, 0).data[2]; // 0.2
+ * ```
+ */
+export function motionBlur(image: Tensor, length: number, degrees: number): Tensor {
+  finite("motionBlur", "length", length);
+  const [n, c, h, w] = image.shape;
+  const [dx, dy] = [Math.cos, Math.sin].map((part) => part((degrees * Math.PI) / 180));
+  const steps = Math.ceil(length);
+  // The weights of whole pixels: points along the line, each shared bilinearly.
+  const taps = new Map<string, { x: number; y: number; weight: number }>();
+  for (let step = 0; step <= steps; step++) {
+    const along = steps === 0 ? 0 : (step / steps - 0.5) * length;
+    const [atX, atY] = [dx * along, dy * along].map((at) => Math.round(at * 1e6) / 1e6);
+    const [left, top] = [Math.floor(atX), Math.floor(atY)];
+    for (const [x, y] of [0, 1, 2, 3].map((i) => [left + (i & 1), top + (i >> 1)])) {
+      const weight = (1 - Math.abs(x - atX)) * (1 - Math.abs(y - atY));
+      if (weight <= 0) continue;
+      const tap = taps.get(`${x},${y}`) ?? { x, y, weight: 0 };
+      tap.weight += weight / (steps + 1);
+      taps.set(`${x},${y}`, tap);
+    }
+  }
+  const sums = new Float64Array(image.data.length);
+  for (const { x: right, y: below, weight } of taps.values()) {
+    const columns = Int32Array.from({ length: w }, (_, x) => inside(x + right, w));
+    for (let line = 0; line < n * c * h; line++) {
+      const plane = line - (line % h);
+      const from = (plane + inside((line % h) + below, h)) * w;
+      for (let x = 0; x < w; x++) sums[line * w + x] += weight * image.data[from + columns[x]];
+    }
+  }
+  return Tensor.from(sums, image.shape);
+}
+
+/**
+ * The image in squares of one colour each, the mean of theirs.
+ *
+ * @param image - [n, c, h, w]
+ * @param side - of a square in pixels, at least 1; it may be a broken number, where squares differ by one pixel
+ * @throws {ReconlossError} `invalid-argument` for a side that is below 1 or not finite
+ * @example
+ * ```ts
+ * import { Tensor } from "reconloss";
+ * import { mosaic } from "reconloss/image";
+ * mosaic(Tensor.from([0, 1, 1, 1], [1, 1, 1, 4]), 2).data[0]; // 0.5
+ * ```
+ */
+export function mosaic(image: Tensor, side: number): Tensor {
+  if (!(Number.isFinite(side) && side >= 1)) {
+    throw new ReconlossError("invalid-argument", `mosaic: side must be finite and >= 1, got ${side}`);
+  }
+  const [n, c, h, w] = image.shape;
+  const perRow = Math.floor((w - 1) / side) + 1;
+  const cells = perRow * (Math.floor((h - 1) / side) + 1);
+  const column = Int32Array.from({ length: w }, (_, x) => Math.floor(x / side));
+  const result = new Float32Array(image.data.length);
+  for (let plane = 0; plane < n * c; plane++) {
+    const [sums, counts] = [new Float64Array(cells), new Int32Array(cells)];
+    const cellAt = (y: number, x: number) => Math.floor(y / side) * perRow + column[x];
+    const start = plane * h * w;
+    for (let y = 0; y < h; y++) {
+      for (let x = 0; x < w; x++) {
+        const cell = cellAt(y, x);
+        sums[cell] += image.data[start + y * w + x];
+        counts[cell]++;
+      }
+    }
+    for (let y = 0; y < h; y++) {
+      for (let x = 0; x < w; x++) result[start + y * w + x] = sums[cellAt(y, x)] / counts[cellAt(y, x)];
+    }
+  }
+  return new Tensor(result, image.shape);
+}
+
+/**
+ * As through frosted glass: every pixel is one from nearby, drawn anew for every call.
+ *
+ * @param image - [n, c, h, w]
+ * @param reach - how far away along either axis at most, in pixels
+ * @throws {ReconlossError} `invalid-argument` for a reach that is negative or not finite
+ * @example
+ * ```ts
+ * import { Random, Tensor } from "reconloss";
+ * import { scatter } from "reconloss/image";
+ * scatter(Tensor.full([1, 3, 16, 16], 0.5), 2, new Random(1)).data[0]; // 0.5
+ * ```
+ */
+export function scatter(image: Tensor, reach: number, random: Random): Tensor {
+  finite("scatter", "reach", reach);
+  const [n, c, h, w] = image.shape;
+  const result = new Float32Array(image.data.length);
+  for (let y = 0; y < h; y++) {
+    for (let x = 0; x < w; x++) {
+      const fromX = inside(Math.round(x + reach * random.between(-1, 1)), w);
+      const fromY = inside(Math.round(y + reach * random.between(-1, 1)), h);
+      for (let plane = 0; plane < n * c; plane++) {
+        result[(plane * h + y) * w + x] = image.data[(plane * h + fromY) * w + fromX];
+      }
+    }
+  }
+  return new Tensor(result, image.shape);
+}
