@@ -4,6 +4,7 @@ import { parameter } from "../nets/layers.ts";
 import type { Network } from "../nets/network.ts";
 import { type ChannelStatistics, normalise } from "../nets/normalise.ts";
 import { squeezenet } from "../nets/squeezenet.ts";
+import { tiny, tinyChannels, tinyTaps } from "../nets/tiny.ts";
 import { vgg } from "../nets/vgg.ts";
 import type { TensorShapes } from "../weights/index.ts";
 import type { Definition, Images } from "./definition.ts";
@@ -37,13 +38,14 @@ const trunks: Readonly<Record<string, { network: Network; taps: readonly string[
     taps: ["relu1", "fire3", "fire5", "fire6", "fire7", "fire8", "fire9"],
     channels: [64, 128, 256, 384, 384, 512, 512],
   },
+  tiny: { network: tiny, taps: tinyTaps, channels: tinyChannels },
 };
 
 /**
  * What version 0.1 subtracts and divides by, said of images in [0, 1]: the original does it to images in [-1, 1] with the shift
  * (-0.030, -0.088, -0.188) and the scale (0.458, 0.448, 0.450), rounded from ImageNet's statistics.
  */
-const scaling: ChannelStatistics = {
+export const lpipsScaling: ChannelStatistics = {
   mean: [-0.03, -0.088, -0.188].map((shift) => (shift + 1) / 2),
   std: [0.458, 0.448, 0.45].map((scale) => scale / 2),
 };
@@ -98,7 +100,7 @@ export const lpips = defineLoss({
   better: "lower",
   source: "Zhang et al. 2018, eq. 1; richzhang/PerceptualSimilarity (lpips)",
   options: {
-    net: choice(["alex", "vgg", "squeeze"], "alex", "the network whose features are compared"),
+    net: choice(["alex", "vgg", "squeeze", "tiny"], "alex", "the network whose features are compared"),
     version: choice(["0.1", "0.0"], "0.1", "of the published heads; 0.0 has no input scaling"),
     heads: flag(true, "weigh channels by the fitted heads, or sum them"),
     ...rangeOptions,
@@ -119,7 +121,7 @@ export const lpips = defineLoss({
 
     const features = <T>(o: Ops<T>, image: T): T[] => {
       const unit = toUnitColour(o, image, options);
-      const input = normalise(o, unit, version === "0.1" ? scaling : signed);
+      const input = normalise(o, unit, version === "0.1" ? lpipsScaling : signed);
       return network.features(o, input, trunk.tensors, taps).map((x) => unitLength(o, x));
     };
     /** The squared differences of each layer, [n, c, h, w]. */

@@ -24,6 +24,18 @@ export { Network } from "./network.ts";
 export { type ChannelStatistics, imagenetStatistics, normalise } from "./normalise.ts";
 export { type PatchGanOptions, patchGan } from "./patch-gan.ts";
 export { squeezenet } from "./squeezenet.ts";
+export {
+  tiny,
+  tinyChannels,
+  tinyHead,
+  tinyParameters,
+  tinyTaps,
+  tinyTensors,
+  tinyWeights,
+  trainableHead,
+  trainableTiny,
+  trainedTiny,
+} from "./tiny.ts";
 export { type UnetOptions, unet } from "./unet.ts";
 export { type UnetDiscriminatorOptions, unetDiscriminator } from "./unet-discriminator.ts";
 export { type VggOptions, vgg } from "./vgg.ts";

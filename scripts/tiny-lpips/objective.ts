@@ -1,0 +1,41 @@
+import type { Ops } from "../../src/graph/ops.ts";
+import { lpipsScaling, unitLength } from "../../src/losses/lpips.ts";
+import { normalise, trainableHead, trainableTiny } from "../../src/nets/index.ts";
+import type { Objective } from "../../src/train/index.ts";
+import { members, pairs } from "./groups.ts";
+import { cells } from "./teacher.ts";
+
+/** Added before roots are taken: differences far below this are not worth a network's effort. */
+const least = 1e-3;
+
+/** The distances of all pairs of each group, as means over cells of 16x16 pixels: [groups, pair, row, column]. */
+function distances<T>(o: Ops<T>, images: T, groups: number, tensors: Readonly<Record<string, T>>): T {
+  const features = trainableTiny(o, normalise(o, images, lpipsScaling), tensors).map((x) => unitLength(o, x));
+  const layers = features.map((x, layer) => {
+    const head = trainableHead(o, tensors, layer);
+    const parts = Array.from({ length: members }, (_, member) =>
+      o.slice(x, "n", member * groups, (member + 1) * groups),
+    );
+    const places = o.concat(pairs.map(([a, b]) => o.conv2d(o.square(o.sub(parts[a], parts[b])), head)));
+    const size = o.dims(places)[2] as number;
+    return size === cells ? places : o.avgPool(places, size / cells);
+  });
+  return layers.reduce((sum, layer) => o.add(sum, layer));
+}
+
+/**
+ * How far the distances of all pairs are from the teacher's, as a whole and at every cell, each as the mean absolute difference of roots: errors count
+ * about as much as they are seen, and small distances are not drowned by large ones.
+ */
+export function objective<T>(
+  o: Ops<T>,
+  tensors: Readonly<Record<string, T>>,
+  { images, maps, values }: Readonly<Record<string, T>>,
+): Objective<T> {
+  const found = distances(o, images, o.dims(values)[0] as number, tensors);
+  const root = (x: T) => o.sqrt(o.add(x, least));
+  const apart = (a: T, b: T) => o.mean(o.abs(o.sub(root(a), root(b))), "nchw");
+  const value = apart(o.mean(found, "hw"), values);
+  const place = apart(found, maps);
+  return { loss: o.add(value, place), report: { value, place } };
+}

@@ -1,0 +1,120 @@
+import type { Ops } from "../graph/ops.ts";
+import { decodeElements } from "../weights/elements.ts";
+import type { StateDict, TensorShapes } from "../weights/index.ts";
+import { constant, kaimingNormal } from "./initializers.ts";
+import { conv, relu } from "./layers.ts";
+import type { TensorSpec } from "./model.ts";
+import { Network } from "./network.ts";
+
+/**
+ * The convolutions, each followed by a ReLU. Kernels are at least twice their stride where they reduce, so that their windows overlap evenly: no pixel
+ * counts more than its neighbour, and gradients have no checkerboard. The first reduces by four at once, as AlexNet's does, because
+ * features of a full-size image cost more memory traffic than all the arithmetic after them.
+ */
+const convolutions = [
+  { outputs: 32, kernel: 8, stride: 4, padding: 2 },
+  { outputs: 48, kernel: 4, stride: 2, padding: 1 },
+  { outputs: 48, kernel: 3, stride: 1, padding: 1 },
+  { outputs: 64, kernel: 4, stride: 2, padding: 1 },
+] as const;
+
+const inputsOf = (index: number) => (index === 0 ? 3 : convolutions[index - 1].outputs);
+const convName = (index: number) => `conv${index + 1}`;
+
+/**
+ * The network of `lpips(net=tiny)`, which is small enough to be part of the package: four convolutions with ReLU, taps `conv1` `relu1` ... `relu4`. It was
+ * trained by this project to see image distances as LPIPS with AlexNet does, on nothing else; `docs/tiny-lpips.md` tells how. It is no published network.
+ *
+ * @example
+ * ```ts
+ * import { tiny } from "reconloss/nets";
+ * tiny.tensors(["relu1"]); // { "conv1.weight": [32, 3, 8, 8], "conv1.bias": [32] }
+ * tiny.leastSize(["relu4"]); // 13
+ * ```
+ */
+export const tiny = new Network(
+  "tiny",
+  convolutions.flatMap(({ outputs, kernel, stride, padding }, index) => [
+    [convName(index), conv(convName(index), inputsOf(index), outputs, kernel, { stride, padding })] as const,
+    [`relu${index + 1}`, relu] as const,
+  ]),
+);
+
+/** Where the distance looks, and how many channels there are. */
+export const tinyTaps = convolutions.map((_, index) => `relu${index + 1}`);
+export const tinyChannels = convolutions.map(({ outputs }) => outputs);
+
+/** The name of a layer's head, as LPIPS's checkpoints write it. */
+export const tinyHead = (layer: number) => `lin${layer}.model.1.weight`;
+
+const headShapes: TensorShapes = Object.fromEntries(tinyChannels.map((count, i) => [tinyHead(i), [1, count, 1, 1]]));
+
+/** All tensors of the network and of its heads, in the order in which they are stored. */
+export const tinyTensors: TensorShapes = { ...tiny.tensors(tiny.taps), ...headShapes };
+
+let decoded: Promise<StateDict> | undefined;
+
+/** The weights that are part of the package: half precision in base64, decoded when they are first asked for. */
+export function tinyWeights(): Promise<StateDict> {
+  decoded ??= import("./tiny-weights.ts").then(({ halves }) => {
+    const bytes = Uint8Array.from(atob(halves), (character) => character.charCodeAt(0));
+    const values = decodeElements("float16", bytes) as Float32Array;
+    let start = 0;
+    return Object.fromEntries(
+      Object.entries(tinyTensors).map(([name, shape]) => {
+        const count = shape.reduce((product, size) => product * size, 1);
+        const data = values.subarray(start, start + count);
+        start += count;
+        return [name, { shape, data }];
+      }),
+    );
+  });
+  return decoded;
+}
+
+/** The root of a head: while they are trained heads are squares, and so never negative. */
+const rootName = (layer: number) => `root${layer}`;
+
+/** What training changes: the network's tensors, and the roots of the heads. */
+export const tinyParameters: Readonly<Record<string, TensorSpec>> = Object.fromEntries(
+  convolutions.flatMap(({ outputs, kernel }, index): [string, TensorSpec][] => {
+    const inputs = inputsOf(index);
+    const initialize = kaimingNormal(inputs * kernel * kernel);
+    return [
+      [`${convName(index)}.weight`, { shape: [outputs, inputs, kernel, kernel], initialize }],
+      [`${convName(index)}.bias`, { shape: [outputs], initialize: constant(0.1) }],
+      [rootName(index), { shape: [outputs], initialize: constant(Math.sqrt(0.05)) }],
+    ];
+  }),
+);
+
+/**
+ * The network with tensors that are values like any other, so that they can be trained: the values at {@link tinyTaps}.
+ *
+ * @param image - [n, 3, h, w], already normalised
+ * @param tensors - {@link tinyParameters}
+ */
+export function trainableTiny<T>(o: Ops<T>, image: T, tensors: Readonly<Record<string, T>>): T[] {
+  let x = image;
+  return convolutions.map(({ stride, padding }, index) => {
+    const sums = o.conv2d(x, tensors[`${convName(index)}.weight`], { stride, padding });
+    x = o.relu(o.add(sums, tensors[`${convName(index)}.bias`]));
+    return x;
+  });
+}
+
+/** A layer's head, [1, c, 1, 1], of tensors that are trained. */
+export function trainableHead<T>(o: Ops<T>, tensors: Readonly<Record<string, T>>, layer: number): T {
+  return o.square(tensors[rootName(layer)]);
+}
+
+/** The tensors to use, {@link tinyTensors}, of those that were trained. */
+export function trainedTiny(tensors: Readonly<Record<string, { readonly data: Float32Array }>>): StateDict {
+  return Object.fromEntries(
+    Object.entries(tinyTensors).map(([name, shape]) => {
+      const layer = tinyTaps.findIndex((_, index) => tinyHead(index) === name);
+      const data = layer < 0 ? tensors[name].data : tensors[rootName(layer)].data.map((root) => root * root);
+      return [name, { shape, data }];
+    }),
+  );
+}
