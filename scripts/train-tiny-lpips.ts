@@ -24,7 +24,7 @@ import { cells, layers } from "./tiny-lpips/teacher.ts";
 /** Everything that the result depends on, besides the photographs and the code. */
 export const recipe = {
   seed: 1,
-  perPhotograph: 16,
+  perPhotograph: 12,
   steps: 6000,
   groupsAtOnce: 12,
   learningRate: 2e-3,

@@ -55,6 +55,50 @@ function reduced(image: Tensor, factor: number): Tensor {
   return resize(resize(image, [fewer, narrower], "pytorch-antialias"), [h, w], "clean");
 }
 
+/** Fewer pixels, each from one place alone, enlarged again: fine patterns become coarse ones. */
+function aliased(image: Tensor, factor: number): Tensor {
+  const [, , h, w] = image.shape;
+  const [fewer, narrower] = [h, w].map((side) => Math.max(1, Math.round(side / factor)));
+  return resize(resize(image, [fewer, narrower], "legacy-pytorch"), [h, w], "legacy-pytorch");
+}
+
+/** Thresholds of a 4x4 cell of ordered dithering (Bayer 1973), in sixteenths. */
+const thresholds = [0, 8, 2, 10, 12, 4, 14, 6, 3, 11, 1, 9, 15, 7, 13, 5];
+
+/** Few levels, and patterns of dots in place of those between. */
+function dither(image: Tensor, levels: number): Tensor {
+  const [, , h, w] = image.shape;
+  const step = 1 / (levels - 1);
+  return limited(image, (old, at) => {
+    const [x, y] = [at % w, Math.floor(at / w) % h];
+    return step * Math.floor(old / step + (thresholds[4 * (y % 4) + (x % 4)] + 0.5) / 16);
+  });
+}
+
+/** Lines that are out of step, each by its own distance. */
+function jitter(image: Tensor, reach: number, random: Random): Tensor {
+  const [n, c, h, w] = image.shape;
+  const across = random.uniform() < 0.5;
+  const shifts = Array.from({ length: across ? h : w }, () => reach * random.between(-1, 1));
+  const result = new Float32Array(image.data.length);
+  const length = across ? w : h;
+  const step = across ? 1 : w;
+  for (let plane = 0; plane < n * c; plane++) {
+    for (const [line, shift] of shifts.entries()) {
+      const start = plane * h * w + line * (across ? w : 1);
+      for (let position = 0; position < length; position++) {
+        const from = Math.min(length - 1, Math.max(0, position + shift));
+        const before = Math.floor(from);
+        const after = Math.min(length - 1, before + 1);
+        const share = from - before;
+        const value = (1 - share) * image.data[start + before * step] + share * image.data[start + after * step];
+        result[start + position * step] = value;
+      }
+    }
+  }
+  return new Tensor(result, image.shape);
+}
+
 /** What a sharpening filter adds, too much of it. */
 function sharpen(image: Tensor, amount: number, sigma: number): Tensor {
   const soft = blur(image, sigma).data;
@@ -118,6 +162,9 @@ const kinds = {
   grain: (image, strength, random) => grain(image, 0.2 * strength ** 1.5, random.between(0.6, 2.5), random),
   jpeg: (image, strength) => jpeg(image, 3 + 92 * (1 - strength) ** 2),
   lowResolution: (image, strength) => reduced(image, 1 + 5 * strength),
+  aliasing: (image, strength) => aliased(image, 1 + 4 * strength),
+  dither: (image, strength) => dither(image, 2 + 62 * (1 - strength) ** 3),
+  jitter: (image, strength, random) => jitter(image, 6 * strength, random),
   sharpen: (image, strength, random) => sharpen(image, 5 * strength ** 1.5, random.between(0.7, 2)),
   exposure: (image, strength, random) => expose(image, 2 ** (2.5 * strength * direction(random))),
   gamma: (image, strength, random) => gamma(image, 2 ** (1.5 * strength * direction(random))),
@@ -159,7 +206,7 @@ export type DistortionName = keyof typeof kinds;
  * import { distortions } from "reconloss/image";
  * const image = Tensor.full([1, 3, 32, 32], 0.5);
  * distortions.noise(image, 0, new Random(1)).data[0]; // 0.5
- * Object.keys(distortions).length; // 21
+ * Object.keys(distortions).length; // 24
  * ```
  */
 export const distortions = Object.fromEntries(
