@@ -23,7 +23,7 @@ import { comparisonTable } from "./table.ts";
 import { coloursFor, printable, type Terminal } from "./terminal.ts";
 
 /** What is computed when nothing is said. */
-const defaultMetrics = "psnr,ssim,ms-ssim,deltaE,l1";
+const defaultMetrics = "psnr,ssim,ms-ssim,lpips(net=tiny),deltaE,l1";
 
 /** Rows of a table on a terminal, and failures that are told one by one. */
 const rowsShown = 40;
@@ -80,7 +80,7 @@ Exit codes: 0 all well; 1 a pair failed, an image has no partner, or a --fail co
 async function compare(outputs: string, targets: string, options: Options, terminal: Terminal): Promise<number> {
   const losses = parseLosses(options.metrics);
   const conditions = options.fail === undefined ? [] : parseConditions(options.fail, losses);
-  const optional = new Set(options.metrics === defaultMetrics ? ["ms-ssim"] : []);
+  const optional = new Set(options.metrics === defaultMetrics ? ["ms-ssim", "lpips(net=tiny)"] : []);
   await prepareNetworks(losses, options, terminal);
   const { pairs, unpaired } = await pairPaths(outputs, targets);
 

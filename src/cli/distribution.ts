@@ -30,7 +30,7 @@ export interface FeatureFlags {
 }
 
 interface Flags extends FeatureFlags {
-  metrics: string;
+  metrics?: string;
   report?: string;
   isPreset: "torch-fidelity" | "adm" | "ignite";
   isSplits?: number;
@@ -59,7 +59,11 @@ export function addFeatureOptions(command: Command): Command {
         .choices(resizers)
         .default("clean"),
     )
-    .option("--network <name>", "inception-fid, inception_v3, or an ONNX file", "inception-fid")
+    .option(
+      "--network <name>",
+      "inception-fid, inception_v3, tiny (part of this package, no FID), or an ONNX file",
+      "inception-fid",
+    )
     .option("--weights <file>", "the network's checkpoint; default: found or downloaded by name")
     .option("--batch <n>", "images that the network takes at once", wholeNumber(1), 4)
     .option("--cache <folder>", "where features are kept, so that interrupted work goes on")
@@ -118,7 +122,10 @@ export function distributionCommand(terminal: Terminal, finish: (code: number) =
     )
     .argument("<outputs>", "a folder of images, or an .npz file of samples")
     .argument("[reals]", "the same, or an .npz file of statistics; not needed for the Inception Score alone")
-    .option("-m, --metrics <list>", `of ${metricNames.join(", ")}, separated by commas`, "fid");
+    .option(
+      "-m, --metrics <list>",
+      `of ${metricNames.join(", ")}, separated by commas (default: fid; of network tiny: frechet)`,
+    );
   return addFeatureOptions(command)
     .option("--report <file.html>", "write a page to look at: nearest and farthest images, spectra")
     .addOption(
@@ -138,6 +145,7 @@ Examples:
   reconloss distribution outputs/ reals/
   reconloss distribution outputs/ reals/ -m fid,sfid,is,kid,pr --json
   reconloss distribution samples.npz VIRTUAL_imagenet256_labeled.npz -m fid,sfid --resize legacy-tensorflow
+  reconloss distribution outputs/ reals/ --network tiny        (no download)
   reconloss distribution outputs/ reals/ --network features.onnx
 
 Features are kept on disk: the same command goes on where it was interrupted.
@@ -147,7 +155,7 @@ Exit codes: 0 all well; 1 an image could not be read; 2 wrong usage.`,
       const progress = sideProgress(terminal, flags.progress);
       const report = await evaluateDistribution(outputs, reals, {
         ...featureOptions(flags),
-        metrics: flags.metrics.split(",").map((name) => name.trim() as MetricName),
+        metrics: flags.metrics?.split(",").map((name) => name.trim() as MetricName),
         inceptionScore: { preset: flags.isPreset, splits: flags.isSplits, seed: flags.seed },
         kernelDistance: { subsets: flags.kidSubsets, subsetSize: flags.kidSubsetSize, seed: flags.seed },
         precisionRecall: { neighbours: flags.neighbours },

@@ -23,6 +23,7 @@ import {
   networks,
   type OnnxExtractorOptions,
   onnxExtractor,
+  tinyExtractor,
 } from "./extractor.ts";
 import { FeatureStore } from "./feature-store.ts";
 import { openSet, type SetSource } from "./image-set.ts";
@@ -30,15 +31,15 @@ import { statisticsOf } from "./statistics.ts";
 import type { StatisticsFile } from "./statistics-file.ts";
 
 /** The metrics of sets of images. */
-export type MetricName = "fid" | "sfid" | "is" | "kid" | "pr";
+export type MetricName = "fid" | "sfid" | "is" | "kid" | "pr" | "frechet";
 
 /** All of them. */
-export const metricNames: readonly MetricName[] = ["fid", "sfid", "is", "kid", "pr"];
+export const metricNames: readonly MetricName[] = ["fid", "sfid", "is", "kid", "pr", "frechet"];
 
 /** Which features each metric is made of. */
 const featuresOf = {
-  "inception-fid": { fid: "2048", sfid: "spatial", is: "logits-no-bias", kid: "2048", pr: "2048" },
-  inception_v3: { fid: "2048", sfid: "spatial", is: "logits", kid: "2048", pr: "2048" },
+  "inception-fid": { fid: "2048", sfid: "spatial", is: "logits-no-bias", kid: "2048", pr: "2048", frechet: "2048" },
+  inception_v3: { fid: "2048", sfid: "spatial", is: "logits", kid: "2048", pr: "2048", frechet: "2048" },
 } as const satisfies Record<string, Record<MetricName, InceptionFeature>>;
 
 /** Work under way. */
@@ -53,7 +54,7 @@ export interface DistributionProgress {
 export interface FeatureOptions extends AlphaOptions {
   /** Default `clean`. */
   resizer?: Resizer;
-  /** `inception-fid` (default), `inception_v3`, or the path of an ONNX model. */
+  /** `inception-fid` (default), `inception_v3`, `tiny` (part of the package; its Frechet distance is no FID), or the path of an ONNX model. */
   network?: string;
   /** The path of the network's checkpoint; default: found or downloaded by name. Or an extractor of your own instead of `network`. */
   weights?: string;
@@ -70,7 +71,7 @@ export interface FeatureOptions extends AlphaOptions {
 
 /** Options of {@link evaluateDistribution}. */
 export interface DistributionOptions extends FeatureOptions {
-  /** Default `fid`. */
+  /** Default `fid`; `frechet` for the network `tiny`. */
   metrics?: readonly MetricName[];
   inceptionScore?: InceptionScoreOptions;
   kernelDistance?: KernelDistanceOptions;
@@ -123,14 +124,14 @@ export async function evaluateDistribution(
   reals: string | undefined,
   options: DistributionOptions = {},
 ): Promise<DistributionReport> {
-  const metrics = [...new Set(options.metrics ?? (["fid"] as const))];
+  const metrics = [...new Set(options.metrics ?? [frechetOf(options)])];
   checkOptions(metrics, reals, options);
   const sources: { output: SetSource; real?: SetSource } = { output: await openSet(outputs, options) };
   try {
     const usesReals = options.details || metrics.some((metric) => metric !== "is");
     if (reals !== undefined && usesReals) sources.real = await openSet(reals, options);
     refuseStatistics(metrics, sources);
-    const needed: MetricName[] = options.details ? [...new Set([...metrics, "fid" as const])] : metrics;
+    const needed: MetricName[] = options.details ? [...new Set([...metrics, frechetOf(options)])] : metrics;
     return await withFeatures(needed, options, async (features) => {
       const output = (await features.of("output", sources.output)) as SetFeatures;
       const real = sources.real && (await features.of("real", sources.real));
@@ -160,7 +161,7 @@ export async function computeStatistics(
   path: string,
   options: FeatureOptions & { spatial?: boolean } = {},
 ): Promise<{ statistics: StatisticsFile; set: SetReport; warnings: readonly string[] }> {
-  const metrics: MetricName[] = options.spatial ? ["fid", "sfid"] : ["fid"];
+  const metrics: MetricName[] = options.spatial ? ["fid", "sfid"] : [frechetOf(options)];
   checkOptions(metrics, path, options);
   const source = await openSet(path, options);
   if ("statistics" in source) throw new ReconlossError("invalid-argument", `${path} holds statistics already`);
@@ -177,6 +178,14 @@ export async function computeStatistics(
   }
 }
 
+/** The network that is part of the package. */
+const isTiny = ({ extractor, network }: FeatureOptions) => extractor === undefined && network === "tiny";
+
+/** The Frechet distance of a network's main features: only of Inception's is it FID. */
+function frechetOf(options: FeatureOptions): "fid" | "frechet" {
+  return isTiny(options) ? "frechet" : "fid";
+}
+
 function checkOptions(metrics: readonly MetricName[], reals: string | undefined, options: FeatureOptions): void {
   const fail = (problem: string): never => {
     throw new ReconlossError("invalid-argument", `evaluateDistribution: ${problem}`);
@@ -191,6 +200,10 @@ function checkOptions(metrics: readonly MetricName[], reals: string | undefined,
   if (!Number.isInteger(batch) || batch < 1 || batch > 1024) fail(`batch must be from 1 to 1024, got ${batch}`);
   if (reals === undefined && metrics.some((metric) => metric !== "is")) {
     fail(`${metrics.filter((metric) => metric !== "is").join(", ")} need reals to compare with`);
+  }
+  const inceptions = metrics.filter((metric) => metric === "fid" || metric === "sfid" || metric === "is");
+  if (isTiny(options) && inceptions.length > 0) {
+    fail(`${inceptions.join(", ")} are of Inception's features; of network tiny there are frechet, kid and pr`);
   }
   const isOther = options.extractor !== undefined || !((options.network ?? "inception-fid") in networks);
   if (isOther && metrics.includes("sfid")) fail("sfid is of spatial features of inception-fid or inception_v3");
@@ -294,7 +307,8 @@ async function chooseExtractor(
     const input = inputFor(network, resizer);
     return { extractor: await inceptionExtractor({ network: name, features, weights, input }), outputOf };
   }
-  const chosen = extractor ?? (await onnxExtractor(network, onnx));
+  const own = network === "tiny" ? tinyExtractor : () => onnxExtractor(network, onnx);
+  const chosen = extractor ?? (await own());
   return { extractor: chosen, outputOf: () => chosen.outputs[0] };
 }
 
@@ -350,13 +364,15 @@ async function resultOf(
 ): Promise<MetricResult> {
   const rows = output.rows(metric);
   if (metric === "is") return inceptionScore(rows, { ...options.inceptionScore, protocol });
-  if (metric === "fid" || metric === "sfid") {
-    const ofReals = real && "rows" in real ? await statisticsOf(real.rows(metric)) : real?.[metric];
-    return frechetResult(await statisticsOf(rows), ofReals as Statistics, { name: metric, protocol });
+  const ofTiny = isTiny(options) ? "(features=tiny)" : "";
+  if (metric === "fid" || metric === "sfid" || metric === "frechet") {
+    const stored = metric === "sfid" ? "sfid" : "fid";
+    const ofReals = real && "rows" in real ? await statisticsOf(real.rows(metric)) : real?.[stored];
+    return frechetResult(await statisticsOf(rows), ofReals as Statistics, { name: metric + ofTiny, protocol });
   }
   const realRows = (real as SetFeatures).rows(metric);
   return metric === "kid"
-    ? kernelDistance(rows, realRows, { ...options.kernelDistance, protocol })
+    ? { ...(await kernelDistance(rows, realRows, { ...options.kernelDistance, protocol })), metric: metric + ofTiny }
     : precisionRecall(rows, realRows, { ...options.precisionRecall, protocol });
 }
 

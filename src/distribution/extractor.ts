@@ -7,6 +7,8 @@ import { buildModel } from "../graph/compile.ts";
 import { createSession, type InferenceSession, loadRuntime } from "../graph/runtime.ts";
 import type { Resizer } from "../image/resize.ts";
 import { flattenSpatial, type InceptionFeature, inceptionFid, inceptionV3 } from "../nets/inception.ts";
+import { lpipsScaling, normalise } from "../nets/normalise.ts";
+import { tiny, tinyTaps, tinyWeights } from "../nets/tiny.ts";
 import { formatShape, type Shape, Tensor } from "../tensor.ts";
 import { openWeights, readStateDict, type StateDict } from "../weights/index.ts";
 
@@ -103,6 +105,42 @@ async function loadWeights(network: keyof typeof networks, path?: string): Promi
   } finally {
     await checkpoint.close();
   }
+}
+
+/**
+ * The network of `lpips(net=tiny)` as a feature extractor: 192 values, the means over an image of its features at all four taps. It needs no
+ * download; a Frechet distance of these features is none of Inception's, and results call it `frechet(features=tiny)`.
+ *
+ * @example
+ * ```ts
+ * import { Tensor } from "reconloss";
+ * import { tinyExtractor } from "reconloss/distribution";
+ * const extractor = await tinyExtractor();
+ * const { features } = await extractor.run(Tensor.full([2, 3, 256, 256], 0.5));
+ * features.shape; // [2, 192, 1, 1]
+ * ```
+ */
+export async function tinyExtractor(): Promise<Extractor> {
+  const weights = await tinyWeights();
+  const size = [256, 256] as const;
+  const model = buildModel({ image: ["n", 3, ...size] }, (o, { image }) => {
+    const values = tiny.features(o, normalise(o, image, lpipsScaling), weights, tinyTaps);
+    return { features: o.concat(values.map((value) => o.mean(value, "hw"))) };
+  });
+  const hash = createHash("sha256").update(`tiny ${await runtimeVersion()}`);
+  for (const { data } of Object.values(weights)) hash.update(data);
+  const session = await createSession(model.bytes);
+  return {
+    name: "tiny",
+    size,
+    outputs: ["features"],
+    input: "(x - mean) / std, as LPIPS",
+    key: hash.digest("hex"),
+    run: async (images) => {
+      const { data, shape } = (await runSession(session, images)).features;
+      return { features: new Tensor(data, shape) };
+    },
+  };
 }
 
 async function runtimeVersion(): Promise<string> {

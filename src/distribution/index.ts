@@ -17,5 +17,6 @@ export {
   inceptionExtractor,
   type OnnxExtractorOptions,
   onnxExtractor,
+  tinyExtractor,
 } from "./extractor.ts";
 export { readStatistics, type StatisticsFile, writeStatistics } from "./statistics-file.ts";

@@ -86,7 +86,7 @@ function halved(plane: Float64Array, width: number): Float64Array {
  * ```ts
  * import { Tensor } from "reconloss";
  * import { jpeg } from "reconloss/image";
- * jpeg(Tensor.full([1, 1, 8, 8], 0.5), 10).data[0]; // 0.501961: the mean of a block is a multiple of the table's first entry, too
+ * jpeg(Tensor.full([1, 1, 8, 8], 0.5), 10).data[0]; // 0.501961: 128 of 255, as files have whole numbers
  * ```
  */
 export function jpeg(image: Tensor, quality: number): Tensor {

@@ -105,6 +105,8 @@ export interface LossDefinition<S extends Schema, R = undefined> extends LossInf
   readonly needsTarget?: boolean | ((options: OptionsOf<S>) => boolean);
   /** For losses where higher is better: see {@link Loss.offset}. Default 0. */
   readonly offset?: number;
+  /** Defaults that depend on the values of other options. */
+  readonly defaultsOf?: (options: OptionsOf<S>) => Partial<OptionsOf<S>>;
   /** What is wrong with images of this shape, if anything, as the end of a sentence that begins with the shape. */
   readonly refuse?: (options: OptionsOf<S>, shape: Shape) => string | undefined;
   /** The values that a target has; default: from 0 to the option `dataRange`, where there is one. */
@@ -132,9 +134,9 @@ export interface LossDefinition<S extends Schema, R = undefined> extends LossInf
  * ```
  */
 export function defineLoss<S extends Schema, R = undefined>(definition: LossDefinition<S, R>): LossFactory<S, R> {
-  const { name, summary, better, source, options: schema, presets } = definition;
+  const { name, summary, better, source, options: schema, presets, defaultsOf } = definition;
   const make = (given: Partial<OptionsOf<S>> = {}, resources?: R): Loss => {
-    const options = resolveOptions(name, schema, given, presets as Parameters<typeof resolveOptions>[3]);
+    const options = resolveOptions(name, schema, given, presets as Parameters<typeof resolveOptions>[3], defaultsOf);
     return new DefinedLoss(definition, options, specOf(name, schema, given), resources);
   };
   return Object.assign(make, { info: { name, summary, better, source, options: schema, presets } });

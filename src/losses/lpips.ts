@@ -1,8 +1,9 @@
+import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
 import { alexnet } from "../nets/alexnet.ts";
 import { parameter } from "../nets/layers.ts";
 import type { Network } from "../nets/network.ts";
-import { type ChannelStatistics, normalise } from "../nets/normalise.ts";
+import { type ChannelStatistics, lpipsScaling, normalise } from "../nets/normalise.ts";
 import { squeezenet } from "../nets/squeezenet.ts";
 import { tiny, tinyChannels, tinyTaps } from "../nets/tiny.ts";
 import { vgg } from "../nets/vgg.ts";
@@ -18,6 +19,7 @@ import {
   refuseForNetwork,
   toUnitColour,
   type WeightSource,
+  weightFiles,
 } from "./network-loss.ts";
 import { choice, flag } from "./options.ts";
 
@@ -39,15 +41,6 @@ const trunks: Readonly<Record<string, { network: Network; taps: readonly string[
     channels: [64, 128, 256, 384, 384, 512, 512],
   },
   tiny: { network: tiny, taps: tinyTaps, channels: tinyChannels },
-};
-
-/**
- * What version 0.1 subtracts and divides by, said of images in [0, 1]: the original does it to images in [-1, 1] with the shift
- * (-0.030, -0.088, -0.188) and the scale (0.458, 0.448, 0.450), rounded from ImageNet's statistics.
- */
-export const lpipsScaling: ChannelStatistics = {
-  mean: [-0.03, -0.088, -0.188].map((shift) => (shift + 1) / 2),
-  std: [0.458, 0.448, 0.45].map((scale) => scale / 2),
 };
 
 /** Version 0.0 fed images in [-1, 1] to the networks as they are. */
@@ -74,18 +67,21 @@ export interface LpipsResources {
  * images, channels scaled to unit length at every pixel and weighed by heads fitted to human judgements; 0 for identical images, lower is better.
  *
  * Images are RGB in [0, dataRange], as in the original with `normalize=True`; `range=signed` says that they are in
- * [-dataRange, dataRange] already (the original's default). `net` is `alex` (the default, the published scores), `vgg` (for training) or `squeeze`;
+ * [-dataRange, dataRange] already (the original's default). `net` is `alex` (the default, the published scores), `vgg` (for training) or `squeeze`,
+ * whose weights are downloaded once, or `tiny`: a network of this project, part of the package, trained to agree with `alex` at a fraction of its cost. Its values are
+ * close to those of `alex` (`docs/tiny-lpips.md` says how close), and are to be reported as what they are: `lpips(net=tiny)`.
+ *
  * `version` 0.1, or 0.0 without its input scaling; `heads=false` sums the channels unweighted, the original's `lpips=False`.
  * The value of each layer is in `terms`; the map (the original's `spatial=True`) is the sum of the layers' maps enlarged to the image, [n, 1, h, w].
  *
- * The value alone of a batch with more pixels than 8 million (`alex`), 3.4 million (`squeeze`) or 1.25 million (`vgg`) is computed image by image and in overlapping
+ * The value alone of a batch with more pixels than 8 million (`alex`, `tiny`), 3.4 million (`squeeze`) or 1.25 million (`vgg`) is computed image by image and in overlapping
  * tiles, so that features take no more than about 2 GB whatever the size; it is the same up to rounding, and `tiles` of the evaluation says how many there were.
  *
  * Values equal the `lpips` package's. So do gradients where that has them: where all channels of a pixel are zero, or
  * images are identical, the root of the length has an infinite slope, which the original's small number outside the root does not
  * prevent; here the slope of the root at 0 is 0, so that every gradient is finite.
  *
- * @throws {ReconlossError} `shape` for images too small for the network (31 pixels for `alex`, 16 for `vgg`, 17 for `squeeze`) or of
+ * @throws {ReconlossError} `shape` for images too small for the network (31 pixels for `alex`, 16 for `vgg`, 17 for `squeeze`, 16 for `tiny`) or of
  * other than 1 or 3 channels; `missing-weights` or `checkpoint` when weights are not there or not what they should be
  * @example
  * ```ts
@@ -112,6 +108,9 @@ export const lpips = defineLoss({
   range: imageRange,
   define: (options, resources: LpipsResources = {}): Definition => {
     const { net, version, heads } = options;
+    if (net === "tiny" && version !== "0.1") {
+      throw new ReconlossError("invalid-argument", "lpips: net=tiny is not published and has no other versions");
+    }
     const { network, taps, channels } = trunks[net];
     const also = network.tensors(network.taps);
     const trunk = new LazyWeights(() => loadWeights(network.name, network.tensors(taps), resources.trunk, { also }));
@@ -134,7 +133,10 @@ export const lpips = defineLoss({
     const layers = <T>(o: Ops<T>, images: Images<T>): T[] =>
       differences(o, images).map((x, layer) => weigh(o, o.mean(x, "hw"), layer));
     return {
-      weights: [...(resources.trunk ? [] : [network.name]), ...(heads && !resources.heads ? [headFile] : [])],
+      weights: weightFiles([
+        ...(resources.trunk ? [] : [network.name]),
+        ...(heads && !resources.heads ? [headFile] : []),
+      ]),
       prepare: async () => {
         await trunk.prepare();
         if (heads) await linear.prepare();

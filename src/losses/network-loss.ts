@@ -1,4 +1,5 @@
 import type { Ops } from "../graph/ops.ts";
+import { tinyWeights } from "../nets/tiny.ts";
 import type { Shape } from "../tensor.ts";
 import type { NamedTensors, StateDict, TensorShapes } from "../weights/index.ts";
 import { choice, number, type OptionsOf } from "./options.ts";
@@ -40,6 +41,7 @@ export function refuseForNetwork([, c, h, w]: Shape, network: string, least: num
  */
 export const pixelsAtOnce: Readonly<Record<string, number>> = {
   alexnet: 8_000_000,
+  tiny: 8_000_000,
   squeezenet1_1: 3_400_000,
   vgg16: 1_250_000,
   vgg16_bn: 1_250_000,
@@ -47,12 +49,20 @@ export const pixelsAtOnce: Readonly<Record<string, number>> = {
   vgg19_bn: 1_250_000,
 };
 
+/** Weights that are part of this package. */
+const embedded: Readonly<Record<string, () => Promise<StateDict>>> = { tiny: tinyWeights, "lpips-tiny": tinyWeights };
+
+/** Those of some weights that are files, found or downloaded by name. */
+export function weightFiles(names: readonly string[]): string[] {
+  return names.filter((name) => !Object.hasOwn(embedded, name));
+}
+
 /** What else the files of networks hold: classifiers, and counters of training. */
 const passedOver = ["classifier.", "num_batches_tracked"];
 
 /**
- * The tensors of a loss's network: those given, those of a checkpoint file, or by default those of the registry's name, found on
- * this machine or downloaded.
+ * The tensors of a loss's network: those given, those of a checkpoint file, or by default those of the name: part of this package, or in the
+ * registry, found on this machine or downloaded.
  *
  * @param name - what the weights are called in the registry: `vgg16`
  * @param shapes - the tensors that are needed
@@ -67,6 +77,7 @@ export async function loadWeights(
   source: WeightSource | undefined,
   { also = {}, nonNegative = false }: { also?: TensorShapes; nonNegative?: boolean } = {},
 ): Promise<StateDict> {
+  if (source === undefined && Object.hasOwn(embedded, name)) return embedded[name]();
   // Loaded when needed: files and downloads are not for browsers, where the tensors are given.
   const { openWeights, readStateDict } = await import("../weights/index.ts");
   const options = { ignore: [...passedOver, ...Object.keys(also)], nonNegative };

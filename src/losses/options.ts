@@ -90,6 +90,7 @@ export function choice<const V extends string>(values: readonly V[], fallback: V
  *
  * @param loss - the loss's name, for the messages
  * @param presets - values by preset name; the preset is itself an option, `preset`
+ * @param defaultsOf - defaults that depend on the values of other options
  * @throws {ReconlossError} `invalid-argument` for an unknown option or a value that it does not take
  */
 export function resolveOptions<S extends Schema>(
@@ -97,6 +98,7 @@ export function resolveOptions<S extends Schema>(
   schema: S,
   given: Readonly<Record<string, unknown>>,
   presets: Readonly<Record<string, Readonly<Record<string, OptionValue>>>> = {},
+  defaultsOf: (options: OptionsOf<S>) => Partial<OptionsOf<S>> = () => ({}),
 ): OptionsOf<S> {
   const read: Record<string, OptionValue> = {};
   for (const [name, value] of Object.entries(given)) {
@@ -117,5 +119,6 @@ export function resolveOptions<S extends Schema>(
   }
   const defaults = Object.fromEntries(Object.entries(schema).map(([name, option]) => [name, option.default]));
   const preset = presets[String(read.preset ?? defaults.preset)] ?? {};
-  return { ...defaults, ...preset, ...read } as OptionsOf<S>;
+  const dependent = defaultsOf({ ...defaults, ...preset, ...read } as OptionsOf<S>);
+  return { ...defaults, ...dependent, ...preset, ...read } as OptionsOf<S>;
 }

@@ -4,6 +4,7 @@ import { alexnet } from "../nets/alexnet.ts";
 import type { Network } from "../nets/network.ts";
 import { type ChannelStatistics, imagenetStatistics, normalise } from "../nets/normalise.ts";
 import { squeezenet } from "../nets/squeezenet.ts";
+import { tiny, tinyTaps } from "../nets/tiny.ts";
 import { vgg } from "../nets/vgg.ts";
 import type { Definition, Images } from "./definition.ts";
 import { defineLoss } from "./loss.ts";
@@ -17,14 +18,16 @@ import {
   refuseForNetwork,
   toUnitColour,
   type WeightSource,
+  weightFiles,
 } from "./network-loss.ts";
 import { choice, flag, integer, type Option } from "./options.ts";
 
-const nets = ["vgg16", "vgg16_bn", "vgg19", "vgg19_bn", "alexnet", "squeezenet1_1"] as const;
+const nets = ["vgg16", "vgg16_bn", "vgg19", "vgg19_bn", "alexnet", "squeezenet1_1", "tiny"] as const;
 
 function networkOf(net: (typeof nets)[number], pooling: "max" | "average"): Network {
   if (net === "alexnet") return alexnet;
   if (net === "squeezenet1_1") return squeezenet;
+  if (net === "tiny") return tiny;
   const [depth, norm] = net.split("_") as ["vgg16" | "vgg19", "bn"?];
   return vgg(depth, { batchNorm: norm !== undefined, pooling });
 }
@@ -93,6 +96,8 @@ export interface PerceptualResources {
  * | `piq-content` | VGG16 | relu3_3 | mean square over pixels, summed over channels | piq's `ContentLoss` |
  * | `piq-style` | VGG16 | style of relu3_3 | mean square of plain Gram matrices | piq's `StyleLoss` |
  *
+ * `net=tiny` is the network of `lpips(net=tiny)`, part of this package and of no paper: no download, all four of its taps by default.
+ *
  * The value alone of content by l1 or mse, not resized, is computed in tiles where images are large, as that of `lpips` is. Gram matrices and the
  * Frobenius distance take whole images.
  *
@@ -139,6 +144,8 @@ export const perceptual = defineLoss({
     ),
     ...rangeOptions,
   },
+  // The others have no default: their layers are too many and too different.
+  defaultsOf: ({ net }) => (net === "tiny" ? { taps: tinyTaps.join("+") } : {}),
   presets: {
     "basicsr-vgg19": { net: "vgg19", taps: "0.1*conv1_2+0.1*conv2_2+conv3_4+conv4_4+conv5_4", criterion: "l1" },
     "esrgan-vgg19": { net: "vgg19", taps: "conv5_4", criterion: "l1" },
@@ -210,7 +217,7 @@ export const perceptual = defineLoss({
       });
     };
     return {
-      weights: resources.weights ? [] : [net],
+      weights: resources.weights ? [] : weightFiles([net]),
       prepare: () => weights.prepare(),
       bySize: resize > 0,
       targetFeatures: features,

@@ -21,7 +21,7 @@ export {
 } from "./initializers.ts";
 export { dimsOf, type Forward, initialize, type Model, type TensorSpec } from "./model.ts";
 export { Network } from "./network.ts";
-export { type ChannelStatistics, imagenetStatistics, normalise } from "./normalise.ts";
+export { type ChannelStatistics, imagenetStatistics, lpipsScaling, normalise } from "./normalise.ts";
 export { type PatchGanOptions, patchGan } from "./patch-gan.ts";
 export { squeezenet } from "./squeezenet.ts";
 export {

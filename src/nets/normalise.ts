@@ -9,6 +9,15 @@ export interface ChannelStatistics {
 /** Of the photographs of ImageNet; what torchvision's weights were trained with. */
 export const imagenetStatistics: ChannelStatistics = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 
+/**
+ * What version 0.1 of LPIPS subtracts and divides by, said of images in [0, 1]: the original does it to images in [-1, 1] with the shift
+ * (-0.030, -0.088, -0.188) and the scale (0.458, 0.448, 0.450), rounded from ImageNet's statistics.
+ */
+export const lpipsScaling: ChannelStatistics = {
+  mean: [-0.03, -0.088, -0.188].map((shift) => (shift + 1) / 2),
+  std: [0.458, 0.448, 0.45].map((scale) => scale / 2),
+};
+
 /** `(x - mean) / std`, per channel. */
 export function normalise<T>(o: Ops<T>, x: T, { mean, std }: ChannelStatistics): T {
   const perChannel = (values: readonly number[]) => o.constant(values, [1, values.length, 1, 1]);

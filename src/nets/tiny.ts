@@ -29,7 +29,7 @@ const convName = (index: number) => `conv${index + 1}`;
  * ```ts
  * import { tiny } from "reconloss/nets";
  * tiny.tensors(["relu1"]); // { "conv1.weight": [32, 3, 8, 8], "conv1.bias": [32] }
- * tiny.leastSize(["relu4"]); // 13
+ * tiny.leastSize(["relu4"]); // 16
  * ```
  */
 export const tiny = new Network(

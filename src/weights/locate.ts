@@ -164,6 +164,13 @@ export async function openWeights(name: string, options: WeightsOptions = {}): P
   return openCheckpoint(await resolveWeights(name, options));
 }
 
+/** What this package has in place of published weights; its numbers are no published network's. */
+function withoutDownload(name: string): string {
+  return name.startsWith("inception")
+    ? "network tiny is part of this package, for distances that are no FID"
+    : "net=tiny is part of this package, as in lpips(net=tiny)";
+}
+
 function missing(entry: WeightsEntry, options: WeightsOptions, cause: ReconlossError): ReconlossError {
   const places = searchPlaces(options).map(
     ({ folder, from }) => `${folder} (${from === "cache" ? "cache" : "weights folder"})`,
@@ -172,6 +179,7 @@ function missing(entry: WeightsEntry, options: WeightsOptions, cause: ReconlossE
     `weights ${entry.name} are not on this machine: looked for ${entry.name}.safetensors, ${entry.name}.pth or ${entry.file} in ${places.join(" and ")}`,
     `they were not downloaded because ${cause.message}`,
     `to bring them: npx reconloss weights pull ${entry.name}`,
+    `or do without: ${withoutDownload(entry.name)}`,
     `or fetch ${downloadUrl(entry, options.env)} elsewhere, then: npx reconloss weights import FILE --as ${entry.name}`,
   ].join("; ");
   return new ReconlossError("missing-weights", message, { cause });

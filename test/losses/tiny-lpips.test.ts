@@ -1,0 +1,88 @@
+import { describe, expect, it } from "vitest";
+import { reference, toFloat64 } from "../../src/graph/reference.ts";
+import { distortions } from "../../src/image/index.ts";
+import { evaluateDefinition } from "../../src/losses/evaluate.ts";
+import { type Loss, lpips, parseLoss, perceptual } from "../../src/losses/index.ts";
+import { Random } from "../../src/random.ts";
+import { Tensor } from "../../src/tensor.ts";
+import { readGoldenImage } from "../golden.ts";
+import { randomTensor } from "../random.ts";
+
+/** Losses that need no weights file. */
+const specs = ["lpips(net=tiny)", "perceptual(net=tiny)"];
+
+const double = ({ definition }: Loss, output: Tensor, target: Tensor) =>
+  evaluateDefinition(reference, definition!, { output: toFloat64(output), target: toFloat64(target) }, { grad: true });
+
+describe.each(specs)("%s", (spec) => {
+  const loss = parseLoss(spec);
+
+  it("needs no file, and is 0 for the same image", async () => {
+    expect(loss.definition?.weights).toEqual([]);
+    const image = await readGoldenImage("inputs/scene.png");
+    const { value, grad } = await loss.valueAndGrad(image, image);
+    expect(value).toBe(0);
+    expect(grad.data.every((x) => x === 0)).toBe(true);
+  });
+
+  it("equals its definition in float64, value and gradient", async () => {
+    const [output, target] = [randomTensor([2, 3, 33, 21], 1), randomTensor([2, 3, 33, 21], 2)];
+    const { value, grad } = await loss.valueAndGrad(output, target);
+    const expected = double(loss, output, target);
+    expect(Math.abs(value / expected.value.data[0] - 1)).toBeLessThan(1e-4);
+    const largest = expected.grad!.data.reduce((max, x) => Math.max(max, Math.abs(x)), 0);
+    grad.data.forEach((x, i) => {
+      expect(Math.abs(x - expected.grad!.data[i])).toBeLessThan(1e-3 * largest);
+    });
+  });
+
+  it("rises with blur, noise and compression", async () => {
+    const image = await readGoldenImage("inputs/scene.png");
+    for (const kind of ["blur", "noise", "jpeg", "motionBlur"] as const) {
+      const values: number[] = [0];
+      for (const strength of [0.25, 0.5, 1]) {
+        values.push(await loss.value(distortions[kind](image, strength, new Random(1)), image));
+      }
+      for (const [index, value] of values.slice(1).entries()) expect(value).toBeGreaterThan(values[index]);
+    }
+  });
+});
+
+describe("lpips(net=tiny)", () => {
+  it("takes grey images, gives a map, and tiles nothing but the value", async () => {
+    const [output, target] = [randomTensor([1, 1, 24, 24], 3), randomTensor([1, 1, 24, 24], 4)];
+    const loss = lpips({ net: "tiny" });
+    const [grey, colour] = [output, target].map(
+      ({ data }) => new Tensor(Float32Array.from([...data, ...data, ...data]), [1, 3, 24, 24]),
+    );
+    expect(await loss.value(output, target)).toBeCloseTo(await loss.value(grey, colour), 6);
+    const map = await loss.map(output, target);
+    expect(map.shape).toEqual([1, 1, 24, 24]);
+    expect(map.data.every((x) => x >= 0)).toBe(true);
+  });
+
+  it("is no published network: it has no other version, and says its name", () => {
+    expect(() => lpips({ net: "tiny", version: "0.0" })).toThrow("net=tiny is not published");
+    expect(lpips({ net: "tiny" }).spec).toBe("lpips(net=tiny)");
+    expect(() =>
+      lpips({ net: "tiny" }).value(Tensor.full([1, 3, 15, 64], 0), Tensor.full([1, 3, 15, 64], 0)),
+    ).rejects.toThrow("tiny needs at least 16x16");
+  });
+
+  it("is offered where published weights are missing", async () => {
+    const { resolveWeights } = await import("../../src/weights/index.ts");
+    const env = { RECONLOSS_HOME: "/nowhere", RECONLOSS_OFFLINE: "1" };
+    for (const name of ["alexnet", "lpips-alex", "vgg16"]) {
+      await expect(resolveWeights(name, { env })).rejects.toThrow(/weights pull .*net=tiny/);
+    }
+    await expect(resolveWeights("inception-fid", { env })).rejects.toThrow(/weights pull .*network tiny/);
+  });
+});
+
+describe("perceptual(net=tiny)", () => {
+  it("looks at all taps unless told which", () => {
+    expect(perceptual({ net: "tiny" }).options.taps).toBe("relu1+relu2+relu3+relu4");
+    expect(perceptual({ net: "tiny", taps: "relu2" }).options.taps).toBe("relu2");
+    expect(perceptual().options.taps).toBe("relu3_3");
+  });
+});

@@ -1,0 +1,89 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { halfBits } from "../../scripts/tiny-lpips/half.ts";
+import { Ops } from "../../src/graph/ops.ts";
+import { reference } from "../../src/graph/reference.ts";
+import {
+  initialize,
+  tiny,
+  tinyParameters,
+  tinyTaps,
+  tinyTensors,
+  tinyWeights,
+  trainableHead,
+  trainableTiny,
+  trainedTiny,
+} from "../../src/nets/index.ts";
+import { dimsOf } from "../../src/nets/model.ts";
+import { Random } from "../../src/random.ts";
+import { decodeElements } from "../../src/weights/elements.ts";
+import { randomTensor } from "../random.ts";
+
+describe("the tiny network", () => {
+  it("is the same while it is trained and afterwards", () => {
+    const values = initialize(tinyParameters, (name) => new Random(1, name));
+    const weights = trainedTiny(Object.fromEntries(Object.entries(values).map(([name, data]) => [name, { data }])));
+    const o = new Ops(reference);
+    const tensors = Object.fromEntries(
+      Object.entries(tinyParameters).map(([name, spec]) => [name, o.constant(values[name], dimsOf(spec))]),
+    );
+    const image = o.constant(randomTensor([1, 3, 20, 24], 2).data, [1, 3, 20, 24]);
+    const training = trainableTiny(o, image, tensors);
+    for (const [index, value] of tiny.features(o, image, weights, tinyTaps).entries()) {
+      expect(training[index].shape).toEqual(value.shape);
+      expect(training[index].data).toEqual(value.data);
+      expect(trainableHead(o, tensors, index).data).toEqual(
+        Float64Array.from(weights[`lin${index}.model.1.weight`].data, (x) => expect.closeTo(x, 7)),
+      );
+    }
+  });
+
+  it("has kernels that overlap evenly where they reduce", () => {
+    for (const tap of ["conv1", "conv2", "conv3", "conv4"]) {
+      const [, , kernel] = tiny.tensors([tap])[`${tap}.weight`];
+      const before = tap === "conv1" ? 1 : tiny.layer(`relu${Number(tap.at(-1)) - 1}`).window.stride;
+      const stride = tiny.layer(tap).window.stride / before;
+      expect(stride === 1 || kernel % stride === 0).toBe(true);
+      expect(stride === 1 || kernel >= 2 * stride).toBe(true);
+    }
+  });
+});
+
+describe("its weights", () => {
+  it("are finite, complete, and nowhere negative in the heads", async () => {
+    const weights = await tinyWeights();
+    expect(Object.keys(weights)).toEqual(Object.keys(tinyTensors));
+    for (const [name, { shape, data }] of Object.entries(weights)) {
+      expect(data).toHaveLength(shape.reduce((product, size) => product * size, 1));
+      expect(data.every(Number.isFinite)).toBe(true);
+      expect(data.some((value) => value !== 0)).toBe(true);
+      if (name.startsWith("lin")) expect(data.every((value) => value >= 0)).toBe(true);
+    }
+  });
+
+  it("take at most 300 kB, base64 and all", () => {
+    const file = new URL("../../src/nets/tiny-weights.ts", import.meta.url);
+    expect(readFileSync(file).length).toBeLessThanOrEqual(300_000);
+    const count = Object.values(tinyTensors).reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0);
+    expect(readFileSync(file, "utf8")).toMatch(new RegExp(`"[A-Za-z0-9+/]{${Math.floor((2 * count * 4) / 3)},}=*"`));
+  });
+});
+
+describe("halfBits", () => {
+  it("is the inverse of reading", () => {
+    const bits = Uint16Array.from({ length: 65536 }, (_, i) => i).filter((i) => ((i >> 10) & 31) !== 31);
+    const values = decodeElements("float16", new Uint8Array(bits.buffer)) as Float32Array;
+    expect(Uint16Array.from(values, halfBits)).toEqual(bits);
+  });
+
+  it("rounds to the nearest, halves to even, and refuses what is too large", () => {
+    // 1 + 1/2048 lies between 0x3c00 and 0x3c01, 1 + 3/2048 between 0x3c01 and 0x3c02.
+    expect(halfBits(1 + 1 / 2048)).toBe(0x3c00);
+    expect(halfBits(1 + 3 / 2048)).toBe(0x3c02);
+    expect(halfBits(1 + 1.01 / 2048)).toBe(0x3c01);
+    expect(halfBits(1.9999)).toBe(0x4000);
+    expect(halfBits(-(2 ** -25) * 1.5)).toBe(0x8001);
+    expect(() => halfBits(65520)).toThrow(RangeError);
+    expect(() => halfBits(Number.NaN)).toThrow(RangeError);
+  });
+});
