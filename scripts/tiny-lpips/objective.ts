@@ -6,7 +6,7 @@ import { members, pairs } from "./groups.ts";
 import { cells } from "./teacher.ts";
 
 /** Added before roots are taken: differences far below this are not worth a network's effort. */
-const least = 1e-3;
+const least = 3e-4;
 
 /** The distances of all pairs of each group, as means over cells of 16x16 pixels: [groups, pair, row, column]. */
 function distances<T>(o: Ops<T>, images: T, groups: number, tensors: Readonly<Record<string, T>>): T {
