@@ -75,7 +75,7 @@ describe("compare", () => {
   it("leaves ms-ssim out of the default metrics where images are too small, and says so once", async () => {
     const { code, stdout, stderr } = await run(["compare", outputs, targets, "--json"]);
     expect(code).toBe(0);
-    expect(Object.keys(JSON.parse(stdout).losses)).toEqual(["psnr", "ssim", "deltaE", "l1"]);
+    expect(Object.keys(JSON.parse(stdout).losses)).toEqual(["psnr", "ssim", "lpips(net=tiny)", "deltaE", "l1"]);
     expect(stderr.match(/ms-ssim is left out of 2 of 2 pairs/g)).toHaveLength(1);
   });
 

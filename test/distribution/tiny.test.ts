@@ -1,0 +1,86 @@
+import { join } from "node:path";
+import { beforeAll, describe, expect, test } from "vitest";
+import {
+  computeStatistics,
+  evaluateDistribution,
+  tinyExtractor,
+  writeStatistics,
+} from "../../src/distribution/index.ts";
+import { compile } from "../../src/graph/compile.ts";
+import { writeImage } from "../../src/image/index.ts";
+import { lpipsScaling, normalise, tiny, tinyTaps, tinyWeights } from "../../src/nets/index.ts";
+import { temporaryFolder } from "../folder.ts";
+import { randomTensor } from "../random.ts";
+
+const folder = await temporaryFolder();
+const [outputs, reals] = [join(folder, "outputs"), join(folder, "reals")];
+
+beforeAll(async () => {
+  for (let i = 0; i < 6; i++) {
+    await writeImage(join(outputs, `${i}.png`), randomTensor([1, 3, 40, 48], i));
+    await writeImage(join(reals, `${i}.png`), randomTensor([1, 3, 40, 48], 100 + i, 0, 0.8));
+  }
+});
+
+describe("features of the network that is part of the package", () => {
+  test("are the means of all taps of the normalised image", async () => {
+    const extractor = await tinyExtractor();
+    const images = randomTensor([2, 3, 256, 256], 1);
+    const { features } = await extractor.run(images);
+    expect(features.shape).toEqual([2, 32 + 48 + 48 + 64, 1, 1]);
+    const weights = await tinyWeights();
+    const program = await compile<"x", string>({ x: ["n", 3, "h", "w"] }, (o, { x }) => {
+      const values = tiny.features(o, normalise(o, x, lpipsScaling), weights, tinyTaps);
+      return Object.fromEntries(values.map((value, i) => [tinyTaps[i], value]));
+    });
+    const values = await program.run({ x: images });
+    let channel = 0;
+    for (const tap of tinyTaps) {
+      const { data, shape } = values[tap];
+      const area = shape[2] * shape[3];
+      for (let c = 0; c < shape[1]; c++, channel++) {
+        // Of the second image.
+        const start = (shape[1] + c) * area;
+        const mean = Array.from(data.slice(start, start + area)).reduce((sum, value) => sum + value, 0) / area;
+        expect(Math.abs(features.data[192 + channel] - mean)).toBeLessThan(1e-4 * (1 + Math.abs(mean)));
+      }
+    }
+  });
+
+  test("give a Frechet distance and a kernel distance under their own names", async () => {
+    const options = { network: "tiny", cache: false } as const;
+    const { results, protocol } = await evaluateDistribution(outputs, reals, {
+      ...options,
+      metrics: ["frechet", "kid"],
+      kernelDistance: { subsets: 2, subsetSize: 4 },
+    });
+    expect(Object.values(results).map(({ metric }) => metric)).toEqual([
+      "frechet(features=tiny)",
+      "kid(features=tiny)",
+    ]);
+    expect(results.frechet!.value).toBeGreaterThan(0);
+    expect(protocol).toMatchObject({ network: "tiny", size: "256x256" });
+    const { results: same } = await evaluateDistribution(outputs, outputs, options);
+    expect(Object.keys(same)).toEqual(["frechet"]);
+    expect(Math.abs(same.frechet!.value)).toBeLessThan(1e-6 * results.frechet!.value);
+  });
+
+  test("are no Inception's: FID, sFID and the Inception Score are refused", async () => {
+    for (const metric of ["fid", "sfid", "is"] as const) {
+      const asked = evaluateDistribution(outputs, reals, { network: "tiny", cache: false, metrics: [metric] });
+      await expect(asked).rejects.toThrow(`${metric} are of Inception's features`);
+    }
+  });
+
+  test("have statistics that can stand for the reals", async () => {
+    const options = { network: "tiny", cache: false } as const;
+    const { statistics } = await computeStatistics(reals, options);
+    const path = join(folder, "reals.npz");
+    await writeStatistics(path, statistics);
+    const [ofFile, ofImages] = [
+      await evaluateDistribution(outputs, path, options),
+      await evaluateDistribution(outputs, reals, options),
+    ];
+    expect(ofFile.results.frechet!.value).toBeCloseTo(ofImages.results.frechet!.value, 9);
+  });
+});
