@@ -30,10 +30,11 @@ export async function prepareNetworks(
 ): Promise<void> {
   // Losses look there themselves when they load.
   if (folder !== undefined) process.env.RECONLOSS_WEIGHTS = folder;
-  const names = new Set(losses.flatMap(({ definition }) => definition?.weights ?? []));
-  if (names.size === 0) return;
+  // Networks are what has to be prepared; the weights of one are part of this package and have no name to look for.
+  if (losses.every(({ definition }) => definition?.prepare === undefined)) return;
   const { reason } = await selectDevice(device);
   if (reason) stderr.write(`${coloursFor(stderr, env).yellow("note:")} ${printable(reason)}; using the CPU\n`);
+  const names = new Set(losses.flatMap(({ definition }) => definition?.weights ?? []));
   const bar = downloadBar(stderr);
   try {
     for (const name of names) await resolveWeights(name, { onProgress: bar.onProgress });
