@@ -8,7 +8,7 @@ import { Network } from "./network.ts";
 
 /**
  * The convolutions, each followed by a ReLU. Kernels are at least twice their stride where they reduce, so that their windows overlap evenly: no pixel
- * counts more than its neighbour, and gradients have no checkerboard. The first reduces by four at once, as AlexNet's does, because
+ * counts more than its neighbour by its place alone. The first reduces by four at once, as AlexNet's does, because
  * features of a full-size image cost more memory traffic than all the arithmetic after them.
  */
 const convolutions = [
