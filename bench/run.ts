@@ -1,6 +1,8 @@
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { type Contender, type Contest, contests } from "./contenders.ts";
 import { makePair, type Pair } from "./images.ts";
 import { PythonPeers } from "./python.ts";
@@ -135,3 +137,9 @@ rmSync(folder, { recursive: true });
 const file = resultFile(quick ? "quick" : "full");
 writeFileSync(file, `${JSON.stringify({ ...describeRun(), quick, rows }, null, 1)}\n`);
 console.log(`written to ${file}`);
+
+// Training steps, in a process of their own: their threads and memory are not those of the losses.
+if (only[0] === "") {
+  const script = fileURLToPath(new URL("train.ts", import.meta.url));
+  spawnSync("npx", ["tsx", script, "super-resolution,discriminator", quick ? "5" : "9"], { stdio: "inherit" });
+}
