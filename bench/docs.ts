@@ -37,12 +37,12 @@ function contests(rows: readonly Row[]): string[] {
 
 function scales(rows: readonly ScalingRow[]): string[] {
   return [
-    "| job | size | megapixels | threads | median, ms | ms per megapixel | images and gradient, MiB | peak above them, MiB |",
-    "|---|---|---:|---:|---:|---:|---:|---:|",
-    ...rows.map(({ loss, height, width, threads, median, above }) => {
+    "| job | size | megapixels | processor time, ms | ms per megapixel | images and gradient, MiB | peak above them, MiB |",
+    "|---|---|---:|---:|---:|---:|---:|",
+    ...rows.map(({ loss, height, width, median, above }) => {
       const megapixels = (height * width) / 1e6;
       const arrays = (3 * 3 * 4 * height * width) / 2 ** 20;
-      const figures = [megapixels.toFixed(1), threads, median.toFixed(2), (median / megapixels).toFixed(2)];
+      const figures = [megapixels.toFixed(1), median.toFixed(2), (median / megapixels).toFixed(2)];
       return line([
         `${loss}, value and gradient`,
         `${width}x${height}`,

@@ -6,20 +6,20 @@ import { Tensor } from "../src/tensor.ts";
 import { wang } from "./contenders.ts";
 import { describeRun, resultFile } from "./results.ts";
 
-// npx tsx bench/scaling.ts [--threads n]: time per megapixel and memory of value and gradient, from small images to very large ones. Every row is
-// measured in a process of its own, whose peak memory is then that of one image.
+// npx tsx bench/scaling.ts: processor time per megapixel and memory of value and gradient on one thread, from small images to very large ones. Every
+// row is measured in a process of its own, whose peak memory is then that of one image. Processor time is what the clock shows on an idle machine,
+// and does not count how long others had the core.
 
 /** One loss at one size. */
 export interface ScalingRow {
   loss: string;
   height: number;
   width: number;
-  threads: number;
-  /** Milliseconds, the median. */
+  /** Milliseconds of processor time, the median. */
   median: number;
   /** What the process held when its images and the gradient's array were filled, in bytes. */
   images: number;
-  /** What its peak was above that, kernels and workers included, in bytes. */
+  /** What its peak was above that, compiled kernels included, in bytes. */
   above: number;
 }
 
@@ -46,15 +46,16 @@ function image(height: number, width: number, phase: number): Tensor {
   return new Tensor(data, [1, 3, height, width]);
 }
 
-async function measure(loss: string, height: number, width: number, threads: number): Promise<ScalingRow> {
-  setKernelThreads(threads);
+async function measure(loss: string, height: number, width: number): Promise<ScalingRow> {
+  setKernelThreads(1);
   const [output, target] = [image(height, width, 0), image(height, width, 0.1)];
   const grad = new Float32Array(output.data.length).fill(1);
   const images = peak();
   const run = async () => {
-    const begin = performance.now();
+    const begin = process.cpuUsage();
     await runKernel(losses[loss], output, target, { grad });
-    return performance.now() - begin;
+    const { user, system } = process.cpuUsage(begin);
+    return (user + system) / 1000;
   };
   // As many runs as make the code warm and the median steady: more of the short ones.
   const runs = Math.max(5, Math.min(60, Math.round(60e6 / (height * width))));
@@ -62,22 +63,18 @@ async function measure(loss: string, height: number, width: number, threads: num
   const times: number[] = [];
   for (let i = 0; i < runs; i++) times.push(await run());
   times.sort((a, b) => a - b);
-  return { loss, height, width, threads, median: times[times.length >> 1], images, above: peak() - images };
+  return { loss, height, width, median: times[times.length >> 1], images, above: peak() - images };
 }
 
-const option = (name: string) => process.argv[process.argv.indexOf(name) + 1];
-const threads = process.argv.includes("--threads") ? Number(option("--threads")) : 1;
-
 if (process.argv.includes("--row")) {
-  const [loss, height, width] = option("--row").split(",");
-  console.log(JSON.stringify(await measure(loss, Number(height), Number(width), threads)));
+  const [loss, height, width] = process.argv[process.argv.indexOf("--row") + 1].split(",");
+  console.log(JSON.stringify(await measure(loss, Number(height), Number(width))));
 } else {
   const scaling: ScalingRow[] = [];
   for (const loss of Object.keys(losses)) {
     for (const [height, width] of sizes) {
-      const job = ["--row", `${loss},${height},${width}`, "--threads", String(threads)];
       const tsx = fileURLToPath(import.meta.resolve("tsx"));
-      const program = ["--import", tsx, fileURLToPath(import.meta.url), ...job];
+      const program = ["--import", tsx, fileURLToPath(import.meta.url), "--row", `${loss},${height},${width}`];
       const row: ScalingRow = JSON.parse(execFileSync(process.execPath, program).toString());
       const pixels = height * width;
       console.log(
