@@ -24,7 +24,7 @@ function spoil(target: Tensor, random: Random): Tensor {
 export function deblur(): Task {
   return restorationTask(
     "deblur",
-    { patch: 64, batch: 8, learningRate: 2e-3, loss: "l1", steps: 2000 },
+    { patch: 96, batch: 4, learningRate: 1e-3, loss: "l1", steps: 2000 },
     { scale: 1, margin: 8, spoil, baseline: { name: "blurred", of: (input) => input } },
     () => unet({ channels: 16 }),
   );

@@ -24,8 +24,8 @@ function spoil(target: Tensor, random: Random): Tensor {
 export function enhance(): Task {
   return restorationTask(
     "enhance",
-    { patch: 64, batch: 8, learningRate: 1e-3, loss: "l1", steps: 2000 },
+    { patch: 96, batch: 4, learningRate: 1e-3, loss: "l1", steps: 2000 },
     { scale: 1, margin: 0, spoil, baseline: { name: "dark", of: (input) => input } },
-    () => unet({}),
+    () => unet({ channels: 16, depth: 3 }),
   );
 }
