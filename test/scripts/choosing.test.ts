@@ -1,0 +1,157 @@
+import { access, readFile, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import sharp from "sharp";
+import { beforeAll, describe, expect, it } from "vitest";
+import { draw, type Subject } from "../../scripts/choosing/drawing.ts";
+import { availableJudges, hasWeights } from "../../scripts/choosing/judges.ts";
+import { entryOf, type Setup, settingsOf, train } from "../../scripts/choosing/networks.ts";
+import { scoreTable, writePage } from "../../scripts/choosing/page.ts";
+import { writePictures } from "../../scripts/choosing/pictures.ts";
+import { optimisePixels, stepsTo, uniformNoise } from "../../scripts/choosing/pixels.ts";
+import { denoisingTrials, pixelTrials, trainings } from "../../scripts/choosing/plan.ts";
+import { noise } from "../../src/image/index.ts";
+import { mse, parseLoss } from "../../src/losses/index.ts";
+import { Tensor } from "../../src/tensor.ts";
+import { gan } from "../../src/train/index.ts";
+import { temporaryFolder } from "../folder.ts";
+import { photographFolder, scene } from "../tasks/photographs.ts";
+
+const folder = await temporaryFolder();
+const toy: Setup = { data: join(folder, "photographs"), steps: 4, batch: 2, patch: 80 };
+
+beforeAll(() => photographFolder(toy.data, 10, 112, 112));
+
+describe("optimisePixels", () => {
+  const side = (loss: string) => (loss === "ms-ssim" ? 176 : 40);
+
+  it.each(pixelTrials)("lowers $loss from noise", async ({ loss: spec }) => {
+    const loss = parseLoss(spec, [gan]);
+    // An adversary that learns meanwhile raises what its opponent has lowered.
+    if (loss.learners?.length || !(await hasWeights(loss))) return;
+    const target = scene(side(spec), side(spec), 1);
+    const start = uniformNoise(target.shape, 1);
+    const { output, values } = await optimisePixels(loss, start, target, { steps: 8, learningRate: 0.05 });
+    expect(values).toHaveLength(9);
+    expect(values[8]).toBeLessThan(values[0]);
+    const [before, after] = [await loss.value(start, target), await loss.value(output, target)];
+    if (loss.better === "higher") expect(after).toBeGreaterThan(before);
+    else expect(after).toBeLessThan(before);
+  });
+
+  it.each(denoisingTrials)("takes noise off by $loss, towards the noisy image itself", async ({ loss }) => {
+    const truth = scene(40, 40, 2);
+    const noisy = noise(truth, 0.1, 1);
+    const { output } = await optimisePixels(parseLoss(loss), noisy, noisy, { steps: 60, learningRate: 0.02 });
+    expect(await mse().value(output, truth)).toBeLessThan(0.9 * (await mse().value(noisy, truth)));
+  });
+
+  it("lets a discriminator learn at each step", async () => {
+    const target = scene(32, 32, 3);
+    const loss = parseLoss("gan(features=4,depth=1,norm=none)", [gan]);
+    const start = uniformNoise(target.shape, 1);
+    const before = await loss.value(target);
+    const seen: number[] = [];
+    const real = (step: number) => {
+      seen.push(step);
+      return target;
+    };
+    await optimisePixels(loss, start, target, { steps: 3, learningRate: 0.01, real });
+    expect(seen).toEqual([1, 2, 3]);
+    expect(await loss.value(target)).not.toBe(before);
+  });
+
+  it("keeps pixels in [0, 1], and the start and an early look as they were", async () => {
+    const target = Tensor.full([1, 3, 8, 8], 1);
+    const start = Tensor.full([1, 3, 8, 8], 0.5);
+    const { output, early } = await optimisePixels(mse(), start, target, {
+      steps: 40,
+      learningRate: 0.2,
+      lookAfter: 1,
+    });
+    expect(Math.max(...output.data)).toBeLessThanOrEqual(1);
+    // Adam's first step is as long as the learning rate.
+    expect(early.data[0]).toBeCloseTo(0.7, 6);
+    expect(start.data[0]).toBe(0.5);
+  });
+});
+
+describe("stepsTo", () => {
+  it("says when 99 % of the way was made for good", () => {
+    expect(stepsTo([100, 50, 0.5, 30, 1, 0], 0)).toBe(4);
+    expect(stepsTo([100, 50, 0], 0)).toBe(2);
+    expect(stepsTo([100, 50], 0)).toBeUndefined();
+  });
+});
+
+describe("train", () => {
+  it("stops, goes on, and computes nothing twice", async () => {
+    const cache = join(folder, "trained");
+    const judges = await availableJudges(["psnr"]);
+    const [trial] = trainings;
+    expect(await train(cache, trial, toy, judges, { signal: AbortSignal.abort() })).toBeUndefined();
+    const trained = await train(cache, trial, toy, judges);
+    expect(trained?.scores).toHaveLength(2);
+    expect(trained?.scores[0].psnr).toBeGreaterThan(20);
+    const model = join(entryOf(cache, trial, toy).folder, "model.onnx");
+    const { mtimeMs } = await stat(model);
+    expect(await train(cache, trial, toy, judges)).toEqual(trained);
+    expect((await stat(model)).mtimeMs).toBe(mtimeMs);
+  });
+
+  it("gives every loss the same training", () => {
+    const [first, ...others] = trainings.map((trial) => ({ ...settingsOf(trial, toy), loss: "" }));
+    for (const other of others) expect(other).toEqual(first);
+  });
+});
+
+describe("the page", () => {
+  it("marks the best of each column; of variations, the closest to that of photographs", async () => {
+    const judges = await availableJudges(["psnr", "deltaE", "tv"]);
+    const rows = [
+      { title: "a", scores: { psnr: 20, deltaE: 3, tv: 0.1 } },
+      { title: "b", scores: { psnr: 30, deltaE: 4, tv: 0.4 } },
+      { title: "real", scores: { psnr: Number.POSITIVE_INFINITY, deltaE: 0, tv: 0.3 }, isReference: true },
+    ];
+    const lines = scoreTable(judges, rows, 0.3).split("\n");
+    expect(lines[0]).toBe("|  | `psnr` ↑ | `deltaE` ↓ | `tv` ≈ |");
+    expect(lines[2]).toBe("| a | 20.00 | **3.000** | 0.1000 |");
+    expect(lines[3]).toBe("| b | **30.00** | 4.000 | **0.4000** |");
+    expect(lines[4]).toBe("| real | ∞ | 0.000 | 0.3000 |");
+  });
+
+  it("lays images out in rows, magnified", async () => {
+    const path = join(folder, "pictures.webp");
+    const cells = ["a", "b", "c"].map((label) => ({ label, image: Tensor.full([1, 3, 10, 20], 0.5) }));
+    await writePictures(path, cells, { columns: 2, magnify: 3 });
+    const { format, width, height } = await sharp(path).metadata();
+    // Two of 60 with 8 between them; two of 30 under their names of 24, with 8 between.
+    expect({ format, width, height }).toEqual({ format: "webp", width: 128, height: 116 });
+  });
+
+  it("is written from what was computed, with every picture that it shows", async () => {
+    const cache = join(folder, "whole");
+    const judges = await availableJudges(["psnr", "ssim", "tv"]);
+    const plan = {
+      trainings: trainings.slice(0, 2),
+      pixels: pixelTrials.slice(0, 2),
+      denoising: denoisingTrials.slice(0, 1),
+    };
+    for (const trial of plan.trainings) await train(cache, trial, toy, judges);
+    const path = join(folder, "docs", "choosing.md");
+    const target = scene(40, 40, 1);
+    const subjects = ["noise", "noisy"].map((name): Subject => {
+      const start = uniformNoise(target.shape, 1);
+      return { name, start, target, truth: target, steps: 3, learningRate: 0.05, lookAfter: name === "noise" ? 1 : 3 };
+    });
+    const [noise, noisy] = subjects;
+    for (const trial of plan.pixels) await draw(cache, trial, noise, judges);
+    await writePage(path, { cache, setup: toy, judges, plan, noise, noisy });
+    const page = await readFile(path, "utf8");
+    const pictures = [...page.matchAll(/\]\((choosing\/[^)]+)\)/g)].map(([, file]) => file);
+    expect(pictures).toHaveLength(6);
+    for (const picture of pictures) await access(join(dirname(path), picture));
+    expect(page).not.toMatch(/undefined|NaN/);
+    const anchors = [...page.matchAll(/\]\(#([^)]+)\)/g)].map(([, anchor]) => anchor);
+    for (const anchor of anchors) expect(page.toLowerCase()).toContain(`### ${anchor.replaceAll("-", " ")}`);
+  });
+});
