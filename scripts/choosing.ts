@@ -9,9 +9,10 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { parseLoss } from "../src/losses/index.ts";
 import { gan } from "../src/train/index.ts";
+import { CacheEntry } from "./choosing/cache.ts";
 import { draw, fromNoise, fromNoisy } from "./choosing/drawing.ts";
 import { availableJudges, hasWeights } from "./choosing/judges.ts";
-import { type Setup, train } from "./choosing/networks.ts";
+import { type Setup, stepTimes, train } from "./choosing/networks.ts";
 import { writePage } from "./choosing/page.ts";
 import { denoisingTrials, pixelTrials, type Trial, trainings } from "./choosing/plan.ts";
 
@@ -69,7 +70,15 @@ async function main(): Promise<void> {
     { subject: noise, trials: plan.pixels },
     { subject: noisy, trials: plan.denoising },
   ];
+  const times = new CacheEntry<Readonly<Record<string, number>>>(cache, "times", { setup, trials: plan.trainings });
   const jobs: Job[] = [
+    {
+      name: "times",
+      run: async () => {
+        if ((await times.read()) === undefined) await times.write(await stepTimes(plan.trainings, setup));
+        return true;
+      },
+    },
     ...drawings.flatMap(({ subject, trials }) =>
       trials.map((trial) => ({
         name: `${subject.name}-${trial.name}`,
@@ -96,7 +105,7 @@ async function main(): Promise<void> {
   }
   if (only || signal?.aborted) return;
   const path = join(root, "docs", "choosing.md");
-  await writePage(path, { cache, setup, judges, plan, noise, noisy });
+  await writePage(path, { cache, setup, judges, plan, noise, noisy, times: (await times.read()) ?? {} });
   say(`wrote ${relative(process.cwd(), path)}`);
 }
 

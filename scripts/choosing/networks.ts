@@ -3,17 +3,20 @@ import type { Loss } from "../../src/losses/index.ts";
 import {
   applyModel,
   completeSettings,
+  exampleBatch,
   openModel,
+  PhotographStore,
   runTraining,
   savedSettings,
+  splitPhotographs,
   type TrainingSettings,
 } from "../../src/tasks/index.ts";
 import { asFile } from "../../src/tasks/patches.ts";
-import { taskOf } from "../../src/tasks/settings.ts";
+import { taskOf, trainingLoss } from "../../src/tasks/settings.ts";
 import type { Tensor } from "../../src/tensor.ts";
+import { adam, createTrainer } from "../../src/train/index.ts";
 import { CacheEntry } from "./cache.ts";
 import { judge, type Scores } from "./judges.ts";
-import { median } from "./median.ts";
 import { type HeldOut, heldOutPhotographs } from "./photographs.ts";
 import type { Trial } from "./plan.ts";
 
@@ -31,8 +34,6 @@ export interface Setup {
 export interface Trained {
   /** Of each held-out photograph. */
   readonly scores: readonly Scores[];
-  /** The median of its steps. */
-  readonly millisecondsPerStep: number;
   readonly parameters: number;
 }
 
@@ -70,25 +71,19 @@ export async function train(
     () => true,
     () => false,
   );
-  const times = new CacheEntry<readonly number[]>(cache, `${trial.name}-steps`, settings);
-  const earlier = resume ? ((await times.read()) ?? []) : [];
-  const ends: number[] = [];
   const { status, parameters } = await runTraining(settings, entry.folder, {
     resume,
     signal,
     onStep: ({ step }) => {
-      ends.push(performance.now());
       if (step % 100 === 0) progress(step);
     },
   });
-  const durations = [...earlier, ...ends.slice(1).map((end, index) => end - ends[index])];
-  await times.write(durations);
   if (status !== "finished") return undefined;
   const photographs = await heldOutPhotographs(restorationOf(settings), setup.heldOut);
   const outputs = await outputsOf(entry.folder, photographs);
   const scores: Scores[] = [];
   for (const [index, { target }] of photographs.entries()) scores.push(await judge(judges, outputs[index], target));
-  const result = { scores, millisecondsPerStep: median(durations), parameters };
+  const result = { scores, parameters };
   await entry.write(result);
   return result;
 }
@@ -106,4 +101,33 @@ export function restorationOf(settings: TrainingSettings) {
   const { restoration } = taskOf(settings);
   if (restoration === undefined) throw new Error(`${settings.task} restores nothing`);
   return restoration;
+}
+
+/**
+ * What a step of each training costs, in milliseconds, by the trial's name: the fastest of some, because nothing makes a step faster than it is, but whatever else
+ * a machine does makes it slower.
+ */
+export async function stepTimes(
+  trials: readonly Trial[],
+  setup: Setup,
+  steps = 12,
+): Promise<Readonly<Record<string, number>>> {
+  const settings = settingsOf({ loss: "l1" }, setup);
+  const task = taskOf(settings);
+  const { training } = await splitPhotographs(setup.data);
+  const few = training.slice(0, 8);
+  const store = new PhotographStore(few, { leastSide: task.leastSide(setup.patch), limitPixels: 1e8, seed: 1 });
+  const { input, target } = await exampleBatch(task, store, 0, settings);
+  const times: Record<string, number> = {};
+  for (const { name, loss } of trials) {
+    const trainer = createTrainer({ model: task.model(), loss: trainingLoss(loss, settings), optimizer: adam(1e-3) });
+    let fastest = Number.POSITIVE_INFINITY;
+    for (let step = 0; step < steps; step++) {
+      const begun = performance.now();
+      await trainer.step(input, target);
+      fastest = Math.min(fastest, performance.now() - begun);
+    }
+    times[name] = fastest;
+  }
+  return times;
 }

@@ -17,6 +17,8 @@ export interface PageParts {
   readonly setup: Setup;
   readonly judges: readonly Loss[];
   readonly plan: Readonly<Record<"trainings" | "pixels" | "denoising", readonly Trial[]>>;
+  /** Milliseconds of a training's step, by the trial's name. */
+  readonly times: Readonly<Record<string, number>>;
   /** What the pixels of each plan are moved from and towards. */
   readonly noise: Subject;
   readonly noisy: Subject;
@@ -92,7 +94,7 @@ async function networkScores({ cache, setup, judges, plan }: PageParts, photogra
 
 /** Writes the page and its pictures from what was computed. */
 export async function writePage(path: string, parts: PageParts): Promise<void> {
-  const { cache, setup, judges, plan } = parts;
+  const { cache, setup, judges, plan, times } = parts;
   const pictures = join(dirname(path), "choosing");
   const restoration = restorationOf(settingsOf({ loss: "l1" }, setup));
   const photographs = await heldOutPhotographs(restoration, setup.heldOut);
@@ -102,8 +104,8 @@ export async function writePage(path: string, parts: PageParts): Promise<void> {
   const trainedRows: Row[] = [
     { title: "*bicubic*", scores: meanScores(baseline), more: [""] },
     ...plan.trainings.map((trial) => {
-      const { scores, millisecondsPerStep } = trained.get(trial.name) as Trained;
-      return { title: `\`${labelOf(trial)}\``, scores: meanScores(scores), more: [millisecondsPerStep.toFixed(0)] };
+      const { scores } = trained.get(trial.name) as Trained;
+      return { title: `\`${labelOf(trial)}\``, scores: meanScores(scores), more: [times[trial.name].toFixed(0)] };
     }),
     { title: "*the photographs*", scores: natural, isReference: true, more: [""] },
   ];

@@ -2,7 +2,6 @@ import { ReconlossError } from "../../src/errors.ts";
 import { type Loss, weighted } from "../../src/losses/index.ts";
 import { Random } from "../../src/random.ts";
 import { Tensor } from "../../src/tensor.ts";
-import { median } from "./median.ts";
 
 /** How pixels are optimised. */
 export interface PixelOptions {
@@ -22,7 +21,7 @@ export interface OptimisedPixels {
   readonly early: Tensor;
   /** What was minimised, before each step and at the end. */
   readonly values: readonly number[];
-  /** The median time of a step. */
+  /** Of the fastest step. */
   readonly millisecondsPerStep: number;
 }
 
@@ -51,7 +50,7 @@ export async function optimisePixels(
   const [mean, square] = [new Float64Array(pixels.length), new Float64Array(pixels.length)];
   let early = start;
   const values: number[] = [];
-  const times: number[] = [];
+  let fastest = Number.POSITIVE_INFINITY;
   for (let step = 1; step <= steps; step++) {
     const begun = performance.now();
     const output = new Tensor(pixels, start.shape);
@@ -67,13 +66,13 @@ export async function optimisePixels(
       const moved = pixels[i] - (rate * mean[i] * meanScale) / (Math.sqrt(square[i] * squareScale) + 1e-8);
       pixels[i] = Math.min(1, Math.max(0, moved));
     }
-    times.push(performance.now() - begun);
+    fastest = Math.min(fastest, performance.now() - begun);
     if (step === lookAfter) early = new Tensor(Float32Array.from(pixels), start.shape);
   }
   const output = new Tensor(pixels, start.shape);
   values.push(await minimised.value(output, target));
   if (!values.every(Number.isFinite)) throw new ReconlossError("non-finite", `optimisePixels: ${loss.spec} gave NaN`);
-  return { output, early, values, millisecondsPerStep: median(times) };
+  return { output, early, values, millisecondsPerStep: fastest };
 }
 
 /**
