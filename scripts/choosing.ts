@@ -10,9 +10,9 @@ import { parseArgs } from "node:util";
 import { parseLoss } from "../src/losses/index.ts";
 import { gan } from "../src/train/index.ts";
 import { CacheEntry } from "./choosing/cache.ts";
-import { draw, fromNoise, fromNoisy } from "./choosing/drawing.ts";
+import { draw, drawingEntry, fromNoise, fromNoisy } from "./choosing/drawing.ts";
 import { availableJudges, hasWeights } from "./choosing/judges.ts";
-import { type Setup, stepTimes, train } from "./choosing/networks.ts";
+import { entryOf, type Setup, stepTimes, train } from "./choosing/networks.ts";
 import { writePage } from "./choosing/page.ts";
 import { denoisingTrials, pixelTrials, type Trial, trainings } from "./choosing/plan.ts";
 
@@ -20,8 +20,10 @@ const usage = `npm run choosing -- --data FOLDER [options]
   --data FOLDER      photographs to learn from
   --heldout FOLDER   photographs to judge by, besides those of the demo
   --weights FOLDER   weights of AlexNet, SqueezeNet and LPIPS (default: RECONLOSS_WEIGHTS)
+  --about TEXT       what the page says of these photographs
   --only NAMES       do these alone: l1,l1-gan,noise-ssim,noisy-l1-tv
   --minutes N        stop after so long; the next call goes on
+  --page             compute nothing, write the page from what there is
 `;
 
 /** Something that is computed once and kept. */
@@ -37,8 +39,10 @@ async function main(): Promise<void> {
       data: { type: "string" },
       heldout: { type: "string" },
       weights: { type: "string" },
+      about: { type: "string" },
       only: { type: "string" },
       minutes: { type: "string" },
+      page: { type: "boolean" },
     },
   });
   const say = (text: string) => process.stdout.write(`${text}\n`);
@@ -93,20 +97,41 @@ async function main(): Promise<void> {
       },
     })),
   ];
-  const only = values.only?.split(",");
-  const unknown = only?.find((name) => !jobs.some((job) => job.name === name));
-  if (unknown !== undefined)
-    throw new Error(`there is no ${unknown}; there are ${jobs.map(({ name }) => name).join(", ")}`);
-  for (const job of jobs) {
-    if (signal?.aborted || (only && !only.includes(job.name))) continue;
+  const chosen = (values.only?.split(",") ?? jobs.map(({ name }) => name)).map((name) => {
+    const job = jobs.find((job) => job.name === name);
+    if (job === undefined) throw new Error(`there is no ${name}; there are ${jobs.map(({ name }) => name).join(", ")}`);
+    return job;
+  });
+  for (const job of chosen) {
+    if (values.page || signal?.aborted) continue;
     const begun = performance.now();
     const finished = await job.run();
     say(`${job.name}: ${finished ? "done" : "stopped"} after ${((performance.now() - begun) / 1000).toFixed(1)} s`);
   }
-  if (only || signal?.aborted) return;
+  if (!values.page && (values.only !== undefined || signal?.aborted)) return;
   const path = join(root, "docs", "choosing.md");
-  await writePage(path, { cache, setup, judges, plan, noise, noisy, times: (await times.read()) ?? {} });
-  say(`wrote ${relative(process.cwd(), path)}`);
+  const done = async (trials: readonly Trial[], entry: (trial: Trial) => CacheEntry<unknown>) => {
+    const results = await Promise.all(trials.map((trial) => entry(trial).read()));
+    return trials.filter((_, index) => results[index] !== undefined);
+  };
+  const computed = {
+    trainings: await done(plan.trainings, (trial) => entryOf(cache, trial, setup)),
+    pixels: await done(plan.pixels, (trial) => drawingEntry(cache, trial, noise)),
+    denoising: await done(plan.denoising, (trial) => drawingEntry(cache, trial, noisy)),
+  };
+  await writePage(path, {
+    cache,
+    setup,
+    about: values.about,
+    judges,
+    plan: computed,
+    noise,
+    noisy,
+    times: (await times.read()) ?? {},
+  });
+  const all = trainings.length + pixelTrials.length + denoisingTrials.length;
+  const shown = Object.values(computed).reduce((sum, { length }) => sum + length, 0);
+  say(`wrote ${relative(process.cwd(), path)} with ${shown} of ${all} losses`);
 }
 
 await main();

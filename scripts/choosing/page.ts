@@ -1,8 +1,9 @@
 import { writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { decimalsFor, formatNumber } from "../../src/compare/index.ts";
-import type { Loss } from "../../src/losses/index.ts";
-import type { Tensor } from "../../src/tensor.ts";
+import { type Loss, msSsim } from "../../src/losses/index.ts";
+import { splitPhotographs } from "../../src/tasks/index.ts";
+import { Tensor } from "../../src/tensor.ts";
 import { type Drawn, draw as drawTrial, type Subject } from "./drawing.ts";
 import { judge, meanScores, type Scores } from "./judges.ts";
 import { entryOf, outputsOf, restorationOf, type Setup, settingsOf, type Trained } from "./networks.ts";
@@ -15,6 +16,8 @@ import { text } from "./text.ts";
 export interface PageParts {
   readonly cache: string;
   readonly setup: Setup;
+  /** What the photographs are. */
+  readonly about?: string;
   readonly judges: readonly Loss[];
   readonly plan: Readonly<Record<"trainings" | "pixels" | "denoising", readonly Trial[]>>;
   /** Milliseconds of a training's step, by the trial's name. */
@@ -61,11 +64,10 @@ export function scoreTable(
   const columns = judges.map((loss) => {
     const values = rows.map(({ scores }) => scores[loss.spec]);
     const decimals = decimalsFor(values);
-    const bold = best(rows, loss, natural);
-    const cells = values.map((value, row) => {
-      const cell = formatNumber(value, Math.min(decimals, 4));
-      return row === bold ? `**${cell}**` : cell;
-    });
+    const texts = values.map((value) => formatNumber(value, Math.min(decimals, 4)));
+    // Those that cannot be told apart from the best are the best too.
+    const bold = texts[best(rows, loss, natural)];
+    const cells = texts.map((text, row) => (text === bold && !rows[row].isReference ? `**${text}**` : text));
     const arrow = loss.name === "tv" ? "≈" : loss.better === "higher" ? "↑" : "↓";
     return { title: `\`${loss.spec}\` ${arrow}`, cells };
   });
@@ -92,6 +94,11 @@ async function networkScores({ cache, setup, judges, plan }: PageParts, photogra
   return { baseline, truth, trained };
 }
 
+/** A channel of an image, as a grey image. */
+function plane({ data, shape: [, , h, w] }: Tensor, channel: number): Tensor {
+  return new Tensor(data.slice(channel * h * w, (channel + 1) * h * w), [1, 1, h, w]);
+}
+
 /** Writes the page and its pictures from what was computed. */
 export async function writePage(path: string, parts: PageParts): Promise<void> {
   const { cache, setup, judges, plan, times } = parts;
@@ -105,7 +112,11 @@ export async function writePage(path: string, parts: PageParts): Promise<void> {
     { title: "*bicubic*", scores: meanScores(baseline), more: [""] },
     ...plan.trainings.map((trial) => {
       const { scores } = trained.get(trial.name) as Trained;
-      return { title: `\`${labelOf(trial)}\``, scores: meanScores(scores), more: [times[trial.name].toFixed(0)] };
+      return {
+        title: `\`${labelOf(trial)}\``,
+        scores: meanScores(scores),
+        more: [times[trial.name]?.toFixed(0) ?? ""],
+      };
     }),
     { title: "*the photographs*", scores: natural, isReference: true, more: [""] },
   ];
@@ -163,6 +174,7 @@ export async function writePage(path: string, parts: PageParts): Promise<void> {
       steps,
       lookAfter,
       scores: new Map(made.map(({ trial, drawn }) => [trial.name, drawn.scores])),
+      earlyScores: new Map(made.map(({ trial, drawn }) => [trial.name, drawn.earlyScores])),
       table: table(({ scores }) => scores, {
         steps: ({ stepsToSettle }) => String(stepsToSettle),
         "ms/step": ({ millisecondsPerStep }) => millisecondsPerStep.toFixed(1),
@@ -177,9 +189,20 @@ export async function writePage(path: string, parts: PageParts): Promise<void> {
   const noise = await drawn(plan.pixels, parts.noise);
   const noisy = await drawn(plan.denoising, parts.noisy);
 
+  const { start, target } = parts.noise;
+  const isTried = plan.pixels.some(({ name }) => name === "ms-ssim");
+  const stuck: string[] = [];
+  for (const [channel, name] of isTried ? ["red", "green", "blue"].entries() : []) {
+    const [from, to] = [start, target].map((image) => plane(image, channel));
+    if ((await msSsim().value(from, to)) === 0) stuck.push(name);
+  }
+
   await writeFile(
     path,
     text({
+      about: parts.about,
+      learntFrom: (await splitPhotographs(setup.data, setup.heldOut)).training.length,
+      stuck,
       setup,
       plan,
       photographs: photographs.length,

@@ -1,10 +1,12 @@
 import { meanScores, type Scores } from "./judges.ts";
 import type { Setup } from "./networks.ts";
 import type { PageParts } from "./page.ts";
+import { labelOf, type Trial } from "./plan.ts";
 
 /** A table, what to look at, and what it is about. */
 interface Drawing {
   readonly scores: ReadonlyMap<string, Scores>;
+  readonly earlyScores: ReadonlyMap<string, Scores>;
   readonly table: string;
   readonly earlyTable?: string;
   readonly picture: string;
@@ -17,6 +19,9 @@ interface Drawing {
 export interface Findings {
   readonly setup: Setup;
   readonly plan: PageParts["plan"];
+  readonly about?: string;
+  /** How many photographs the networks learnt from. */
+  readonly learntFrom: number;
   /** How many photographs were judged. */
   readonly photographs: number;
   readonly parameters: number;
@@ -27,6 +32,8 @@ export interface Findings {
   readonly natural: Scores;
   readonly networkTable: string;
   readonly strips: readonly string[];
+  /** Channels of the noise that MS-SSIM begins with nothing at. */
+  readonly stuck: readonly string[];
   readonly noise: Drawing;
   readonly noisy: Drawing;
 }
@@ -64,13 +71,14 @@ function tradeOff({ trained, photographs }: Findings): string[] {
 }
 
 /** What the numbers of the networks show besides, each said only where it holds. */
-function observations({ trained, baseline, natural }: Findings): string[] {
+function observations({ trained, baseline, natural, plan }: Findings): string[] {
   const mean = new Map([...trained].map(([name, scores]) => [name, meanScores(scores)]));
   const names = [...trained.keys()];
   const of = (name: string, judge: string) => mean.get(name)?.[judge] ?? Number.NaN;
   const lowest = (judge: string) => names.toSorted((a, b) => of(a, judge) - of(b, judge))[0];
   const highest = (judge: string) => names.toSorted((a, b) => of(b, judge) - of(a, judge))[0];
-  const list = (some: readonly string[]) => new Intl.ListFormat("en").format(some.map((name) => `\`${name}\``));
+  const called = (name: string) => `\`${labelOf(plan.trainings.find((trial) => trial.name === name) as Trial)}\``;
+  const list = (some: readonly string[]) => new Intl.ListFormat("en").format(some.map(called));
   const said: string[] = [];
 
   const pixels = ["l1", "mse", "charbonnier"].map((name) => of(name, "psnr"));
@@ -80,12 +88,14 @@ function observations({ trained, baseline, natural }: Findings): string[] {
       `\`l1\`, \`mse\` and \`charbonnier\` end within ${spread.toFixed(2)} dB of each other: which pixel error is taken hardly matters here.`,
     );
   }
-  said.push(`The highest PSNR is that of \`${highest("psnr")}\`, the highest SSIM that of \`${highest("ssim")}\`.`);
+  said.push(
+    `The highest PSNR is that of ${called(highest("psnr"))}, the highest SSIM that of ${called(highest("ssim"))}.`,
+  );
   const worstColour = highest("deltaE");
   if (of(worstColour, "deltaE") > of("l1", "deltaE")) {
     const [worst, plain] = [worstColour, "l1"].map((name) => of(name, "deltaE").toFixed(2));
     said.push(
-      `The colours furthest off are those of \`${worstColour}\`: deltaE ${worst}, against ${plain} with \`l1\`.`,
+      `The colours furthest off are those of ${called(worstColour)}: deltaE ${worst}, against ${plain} with \`l1\`.`,
     );
   }
   const other = "lpips(net=squeeze)";
@@ -100,7 +110,7 @@ function observations({ trained, baseline, natural }: Findings): string[] {
     said.push(
       `The photographs have a \`tv\` of ${natural.tv.toFixed(3)}, bicubic enlargements ${meanScores(baseline).tv.toFixed(3)}, what \`l1\` learns ${of("l1", "tv").toFixed(3)}: blur, in one number.${
         fewer.length > 0 ? ` Smoother still: ${list(fewer)}.` : ""
-      } The liveliest is \`${highest("tv")}\` with ${of(highest("tv"), "tv").toFixed(3)}.`,
+      } The liveliest is ${called(highest("tv"))} with ${of(highest("tv"), "tv").toFixed(3)}.`,
     );
   }
   const ssimFromPixels = of("l1-ssim", "ssim") - of("l1", "ssim");
@@ -109,13 +119,54 @@ function observations({ trained, baseline, natural }: Findings): string[] {
       `\`l1 + 0.1*ssim\` against \`l1\`: SSIM ${change(of("l1", "ssim"), of("l1-ssim", "ssim"), 4)}, PSNR ${change(of("l1", "psnr"), of("l1-ssim", "psnr"), 2, " dB")}.`,
     );
   }
-  if (Number.isFinite(of("l1", "lpips"))) said.push(`The lowest LPIPS is that of \`${lowest("lpips")}\`.`);
+  if (Number.isFinite(of("l1", "lpips"))) said.push(`The lowest LPIPS is that of ${called(lowest("lpips"))}.`);
   return said.map((text) => `- ${text}`);
+}
+
+/** What became of pixels, each said only where it holds. */
+function pixelObservations({ noise, plan, stuck }: Findings): string[] {
+  const { scores, earlyScores, lookAfter } = noise;
+  const list = (some: readonly Trial[]) =>
+    new Intl.ListFormat("en").format(some.map((trial) => `\`${labelOf(trial)}\``));
+  const of = (name: string, judge: string) => scores.get(name)?.[judge] ?? Number.NaN;
+  // Above 50 dB, 8-bit files differ by a level here and there.
+  const arrived = plan.pixels.filter(({ name }) => of(name, "psnr") > 50);
+  const said = [
+    `Without a network in between, ${list(arrived)} lead to the photograph itself, to a level of 8 bits here and there: they differ in how fast.`,
+  ];
+  const [early, plain] = ["psnr", "mse"].map((name) => earlyScores.get(name)?.psnr ?? Number.NaN);
+  if (early > plain + 1) {
+    said.push(
+      `\`psnr\` is far ahead of \`mse\` after ${lookAfter} steps (${early.toFixed(1)} against ${plain.toFixed(1)} dB), though both pull in the same direction: Adam divides by the slopes that it remembers, and those of \`mse\` were long at first.`,
+    );
+  }
+  if (stuck.length > 0) {
+    const which = new Intl.ListFormat("en").format(stuck);
+    said.push(
+      `\`ms-ssim\` alone gets stuck: ${which} began with a negative mean at one of the scales, counts as 0, and has had no slope ever since.`,
+    );
+  }
+  if (of("lpips", "lpips") < 0.1 && of("lpips", "psnr") < 15) {
+    const [own, other, psnr] = [
+      of("lpips", "lpips").toFixed(2),
+      of("lpips", "lpips(net=squeeze)").toFixed(2),
+      of("lpips", "psnr").toFixed(1),
+    ];
+    said.push(
+      `\`lpips\` alone reaches an LPIPS of ${own} with an image that is nothing but noise to us; another network is not taken in (${other} on SqueezeNet), nor is PSNR (${psnr} dB). With \`l1\` beside it this does not happen.`,
+    );
+  }
+  said.push(
+    "`perceptual` and its style leave patterns that the network does not see, for the same reason; style has no places besides.",
+    "`gan` was shown other parts of the same photograph as real: it knows what it is made of, and nothing of this part. `tv` has no target, and irons everything flat.",
+  );
+  const missing = ["style", "gan", "tv"].filter((name) => !scores.has(name));
+  return missing.length > 0 ? said.slice(0, -2).map((text) => `- ${text}`) : said.map((text) => `- ${text}`);
 }
 
 /** The page. */
 export function text(findings: Findings): string {
-  const { setup, plan, photographs, parameters, networkTable, strips, noise, noisy } = findings;
+  const { setup, plan, about, learntFrom, photographs, parameters, networkTable, strips, noise, noisy } = findings;
   const specs = plan.trainings.filter(({ label }) => label !== undefined);
   return `# Choosing a loss
 
@@ -124,7 +175,7 @@ What each loss is good for, shown by our own runs: the same small network traine
 
 | you want | use | because |
 |---|---|---|
-| the highest PSNR, nothing invented | \`l1\` or \`charbonnier\`; \`mse\` where large errors must not happen | [pixel errors](#pixel-errors) aim at the middle of all that could have been there |
+| the highest PSNR, nothing invented | \`mse\`; \`l1\` or \`charbonnier\` where some targets are faulty | [pixel errors](#pixel-errors) aim at the middle of all that could have been there |
 | good SSIM without odd colours | \`l1 + 0.1*ssim\` | [structure](#structure) counts, and \`l1\` holds level and colour |
 | outputs that people find close to the original | \`l1 + 0.1*lpips\` | [features](#features) weigh what people see; pixels may differ |
 | crisp texture, even if it was not there | \`l1 + 0.1*lpips + 0.01*gan\` | an [adversary](#adversary) does not let blur pass |
@@ -139,7 +190,8 @@ has both the least error and the look of real photographs (Blau and Michaeli 201
 
 A network of ${parameters.toLocaleString("en")} weights (EDSR, 32 channels, 4 blocks) enlarges photographs to four times their width and height. Every training has the same first weights, the
 same ${setup.batch} patches of ${setup.patch}x${setup.patch} pixels at each of ${setup.steps} steps, the same Adam; only the loss differs. That is little training: what counts here is the difference between
-rows, not how good they are. Judged on ${photographs} photographs that no network has seen, as 8-bit files; \`≈\`: the closer to that of the photographs the better.
+rows, not how good they are. They learnt from ${learntFrom} photographs and are judged on ${photographs} others, as 8-bit files, the two shown below among them; \`≈\`: the closer to that of
+the photographs the better.${about ? ` ${about}` : ""}
 
 ${networkTable}
 
@@ -171,9 +223,7 @@ ${noise.table}
 
 ${noise.picture}
 
-Without a network in between, every loss that is least only at the target leads there, and they differ in how fast. The others show what they do not see:
-\`tv\` has no target and irons everything flat; style alone paints the photograph's material in no place in particular; \`gan\` sees other parts of the same
-photograph as real and knows nothing of this one; features of a network leave patterns that the network is blind to.
+${pixelObservations(findings).join("\n")}
 
 ### Noise taken off
 
@@ -188,11 +238,12 @@ ${noisy.picture}
 ### Pixel errors
 Of everything that could have been there, \`mse\` wants the mean and \`l1\` the median of each pixel, and both of many sharp images are blurred ones (Ledig et al. 2017, section 1). \`mse\`'s pull
 grows with the error and is weak for small ones, \`l1\`'s is always the same (Zhao et al. 2017); \`charbonnier\` is \`l1\` with a rounded tip (Charbonnier et al. 1994; Lai et al. 2017). \`psnr\` is the
-logarithm of \`mse\`: as a loss it is the same direction with another length, and Adam hardly minds length.
+logarithm of \`mse\`: the same direction, but its slope does not fade as the error does.
 
 ### Structure
 \`ssim\` compares local mean, contrast and structure, each relative to the target's (Wang et al. 2004), so errors in smooth places weigh more than the same errors in rough ones.
-\`ms-ssim\` does so over five scales, which lets large areas drift in level and colour; that is why it is mixed with \`l1\` (Zhao et al. 2017, section 5).
+\`ms-ssim\` does so over five scales, which lets large areas drift in level and colour; that is why it is mixed with \`l1\` (Zhao et al. 2017, section 5). It is a product: a channel
+with a negative mean at one scale counts as 0, whatever the others say, and has no slope. Trained networks do not get there; noise does.
 
 ### Features
 \`perceptual\` and \`lpips\` compare what a classifier sees (Johnson et al. 2016; Zhang et al. 2018): texture of about the right kind costs less than its absence. Strides and pooling make
