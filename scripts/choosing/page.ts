@@ -6,25 +6,19 @@ import { splitPhotographs } from "../../src/tasks/index.ts";
 import { Tensor } from "../../src/tensor.ts";
 import { type Drawn, draw as drawTrial, type Subject } from "./drawing.ts";
 import { judge, meanScores, type Scores } from "./judges.ts";
-import { entryOf, outputsOf, restorationOf, type Setup, settingsOf, type Trained } from "./networks.ts";
+import { entryOf, outputsOf, restorationOf, settingsOf, type Trained } from "./networks.ts";
 import { crop, type HeldOut, heldOutPhotographs, type PictureName } from "./photographs.ts";
 import { writePictures } from "./pictures.ts";
 import { labelOf, type Trial } from "./plan.ts";
+import type { Project } from "./project.ts";
 import { text } from "./text.ts";
 
-/** Everything that the page is made of. */
-export interface PageParts {
-  readonly cache: string;
-  readonly setup: Setup;
+/** What the page says besides what was computed. */
+export interface PageOptions {
   /** What the photographs are. */
   readonly about?: string;
-  readonly judges: readonly Loss[];
-  readonly plan: Readonly<Record<"trainings" | "pixels" | "denoising", readonly Trial[]>>;
   /** Milliseconds of a training's step, by the trial's name. */
   readonly times: Readonly<Record<string, number>>;
-  /** What the pixels of each plan are moved from and towards. */
-  readonly noise: Subject;
-  readonly noisy: Subject;
 }
 
 /** Where the networks' outputs are looked at: squares of the photographs that may be shown. */
@@ -80,7 +74,7 @@ export function scoreTable(
 }
 
 /** What there is without a network, with each network, and of the photographs themselves, by photograph. */
-async function networkScores({ cache, setup, judges, plan }: PageParts, photographs: readonly HeldOut[]) {
+async function networkScores({ cache, setup, judges, plan }: Project, photographs: readonly HeldOut[]) {
   const baseline: Scores[] = [];
   const truth: Scores[] = [];
   for (const { baseline: image, target } of photographs) {
@@ -100,13 +94,13 @@ function plane({ data, shape: [, , h, w] }: Tensor, channel: number): Tensor {
 }
 
 /** Writes the page and its pictures from what was computed. */
-export async function writePage(path: string, parts: PageParts): Promise<void> {
-  const { cache, setup, judges, plan, times } = parts;
+export async function writePage(path: string, project: Project, { about, times }: PageOptions): Promise<void> {
+  const { cache, setup, judges, plan } = project;
   const pictures = join(dirname(path), "choosing");
   const restoration = restorationOf(settingsOf({ loss: "l1" }, setup));
   const photographs = await heldOutPhotographs(restoration, setup.heldOut);
 
-  const { baseline, truth, trained } = await networkScores(parts, photographs);
+  const { baseline, truth, trained } = await networkScores(project, photographs);
   const natural = meanScores(truth);
   const trainedRows: Row[] = [
     { title: "*bicubic*", scores: meanScores(baseline), more: [""] },
@@ -186,10 +180,10 @@ export async function writePage(path: string, parts: PageParts): Promise<void> {
       }),
     };
   };
-  const noise = await drawn(plan.pixels, parts.noise);
-  const noisy = await drawn(plan.denoising, parts.noisy);
+  const noise = await drawn(plan.pixels, project.noise);
+  const noisy = await drawn(plan.denoising, project.noisy);
 
-  const { start, target } = parts.noise;
+  const { start, target } = project.noise;
   const isTried = plan.pixels.some(({ name }) => name === "ms-ssim");
   const stuck: string[] = [];
   for (const [channel, name] of isTried ? ["red", "green", "blue"].entries() : []) {
@@ -200,7 +194,7 @@ export async function writePage(path: string, parts: PageParts): Promise<void> {
   await writeFile(
     path,
     text({
-      about: parts.about,
+      about,
       learntFrom: (await splitPhotographs(setup.data, setup.heldOut)).training.length,
       stuck,
       setup,

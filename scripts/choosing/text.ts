@@ -1,7 +1,7 @@
 import { meanScores, type Scores } from "./judges.ts";
 import type { Setup } from "./networks.ts";
-import type { PageParts } from "./page.ts";
 import { labelOf, type Trial } from "./plan.ts";
+import type { Project } from "./project.ts";
 
 /** A table, what to look at, and what it is about. */
 interface Drawing {
@@ -18,7 +18,7 @@ interface Drawing {
 /** What the page says is made of. */
 export interface Findings {
   readonly setup: Setup;
-  readonly plan: PageParts["plan"];
+  readonly plan: Project["plan"];
   readonly about?: string;
   /** How many photographs the networks learnt from. */
   readonly learntFrom: number;
@@ -116,7 +116,7 @@ function observations({ trained, baseline, natural, plan, setup }: Findings): st
   if (of("l1-lpips-gan", "lpips") > of("l1-lpips", "lpips")) {
     const moved = (judge: string, digits: number) => change(of("l1-lpips", judge), of("l1-lpips-gan", judge), digits);
     said.push(
-      `With \`gan\` added to \`l1 + 0.1*lpips\`, LPIPS is ${moved("lpips", 3)} and \`tv\` ${moved("tv", 3)}: livelier, but not closer; an adversary begun from nothing needs more than ${setup.steps} steps.`,
+      `With \`gan\` added to \`l1 + 0.1*lpips\`, LPIPS is ${moved("lpips", 3)} and \`tv\` ${moved("tv", 3)}: livelier, but not closer; an adversary that starts from nothing is not done after ${setup.steps} steps.`,
     );
   }
   const ssimFromPixels = of("l1-ssim", "ssim") - of("l1", "ssim");
@@ -184,7 +184,7 @@ What each loss is good for, shown by our own runs: the same small network traine
 | the highest PSNR, nothing invented | \`mse\`; \`l1\` or \`charbonnier\` where some targets are faulty | [pixel errors](#pixel-errors) aim at the middle of all that could have been there |
 | good SSIM without odd colours | \`l1 + 0.1*ssim\` | [structure](#structure) counts, and \`l1\` holds level and colour |
 | outputs that people find close to the original | \`l1 + 0.1*lpips\` | [features](#features) weigh what people see; pixels may differ |
-| crisp texture, even if it was not there | \`l1 + 0.1*lpips + 0.01*gan\` | an [adversary](#adversary) does not let blur pass |
+| crisp texture, even if it was not there, and much time to train | \`l1 + 0.1*lpips + 0.01*gan\` | an [adversary](#adversary) does not let blur pass |
 | noise gone, and nothing to train | \`mse + 0.1*tv\` on the pixels | [variation](#variation) is what noise adds most of |
 | the material of an image, not its layout | \`perceptual\` with \`styleTaps\` | Gram matrices forget where things are |
 | colours that match to the eye | \`deltaE\` as a judge | it is made for single colours, [not for pictures](#colour) |
@@ -208,7 +208,8 @@ ${observations(findings).join("\n")}
 ${specs.map(({ label, loss }) => `\`${label}\` is \`${loss}\`.`).join(" ")}
 The weights of \`lpips\` are the published ones of version 0.1 (Zhang et al. 2018); the features of \`perceptual\` are torchvision's AlexNet, because it is quick: VGG is the usual choice.
 
-Three places of held-out photographs, ${strips.length > 0 ? "magnified three times" : ""}:
+Three places of the photographs shown, magnified three times. Networks so small, trained so little, show the faults of a loss as clearly as what it is good for: look along the edges
+for what features and adversaries add that was never there.
 
 ${strips.join("\n\n")}
 

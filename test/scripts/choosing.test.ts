@@ -148,7 +148,7 @@ describe("the page", () => {
     const [noise, noisy] = subjects;
     for (const trial of plan.pixels) await draw(cache, trial, noise, judges);
     const times = await stepTimes(plan.trainings, toy, 2);
-    await writePage(path, { cache, setup: toy, judges, plan, times, noise, noisy });
+    await writePage(path, { cache, setup: toy, judges, plan, noise, noisy }, { about: "Ours.", times });
     const page = await readFile(path, "utf8");
     const pictures = [...page.matchAll(/\]\((choosing\/[^)]+)\)/g)].map(([, file]) => file);
     expect(pictures).toHaveLength(6);
