@@ -88,6 +88,28 @@ export async function train(
   return result;
 }
 
+/** What there is without a network, and what the judges say of photographs themselves, for each photograph. */
+export interface Baseline {
+  readonly baseline: readonly Scores[];
+  readonly truth: readonly Scores[];
+}
+
+/** The same, computed once. */
+export async function baselineOf(cache: string, setup: Setup, judges: readonly Loss[]): Promise<Baseline> {
+  const settings = settingsOf({ loss: "l1" }, setup);
+  const entry = new CacheEntry<Baseline>(cache, "baseline", { settings, judges: judges.map(({ spec }) => spec) });
+  const done = await entry.read();
+  if (done !== undefined) return done;
+  const [baseline, truth]: [Scores[], Scores[]] = [[], []];
+  for (const { baseline: image, target } of await heldOutPhotographs(restorationOf(settings), setup.heldOut)) {
+    baseline.push(await judge(judges, image, target));
+    truth.push(await judge(judges, target, target));
+  }
+  const result = { baseline, truth };
+  await entry.write(result);
+  return result;
+}
+
 /** What the network in a folder makes of photographs, as files hold it. */
 export async function outputsOf(folder: string, photographs: readonly HeldOut[]): Promise<Tensor[]> {
   const model = await openModel(join(folder, "model.onnx"));

@@ -11,6 +11,8 @@ export interface Cell {
 }
 
 const [gap, labelHeight] = [8, 24];
+/** An invisible letter as high and deep as any, so that all names stand on one line. */
+const strut = '<span alpha="1">|</span>';
 
 /** Images of one size side by side in rows, each under its name, enlarged without smoothing, as a WebP file. */
 export async function writePictures(
@@ -31,7 +33,7 @@ export async function writePictures(
       .png()
       .toBuffer();
     parts.push({ input: enlarged, left, top: top + labelHeight });
-    const title = sharp({ text: { text: label, font: "sans 10", dpi: 96, rgba: true } });
+    const title = sharp({ text: { text: label + strut, font: "sans 10", dpi: 96, rgba: true } });
     const fitted = title.resize({ width, height: labelHeight - 4, fit: "inside", withoutEnlargement: true });
     parts.push({ input: await fitted.png().toBuffer(), left, top: top + 2 });
   }

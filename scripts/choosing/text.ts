@@ -1,41 +1,21 @@
-import { meanScores, type Scores } from "./judges.ts";
+import { meanScores } from "./judges.ts";
+import type { NetworkPart } from "./network-part.ts";
 import type { Setup } from "./networks.ts";
+import type { PixelPart } from "./pixel-part.ts";
 import { labelOf, type Trial } from "./plan.ts";
 import type { Project } from "./project.ts";
 
-/** A table, what to look at, and what it is about. */
-interface Drawing {
-  readonly scores: ReadonlyMap<string, Scores>;
-  readonly earlyScores: ReadonlyMap<string, Scores>;
-  readonly table: string;
-  readonly earlyTable?: string;
-  readonly picture: string;
-  readonly earlyPicture?: string;
-  readonly steps: number;
-  readonly lookAfter: number;
-}
-
-/** What the page says is made of. */
+/** What the page is made of. */
 export interface Findings {
+  /** What the photographs are. */
+  readonly about?: string;
   readonly setup: Setup;
   readonly plan: Project["plan"];
-  readonly about?: string;
-  /** How many photographs the networks learnt from. */
-  readonly learntFrom: number;
-  /** How many photographs were judged. */
-  readonly photographs: number;
-  readonly parameters: number;
-  /** Of each photograph. */
-  readonly baseline: readonly Scores[];
-  readonly trained: ReadonlyMap<string, readonly Scores[]>;
-  /** The mean of the photographs themselves. */
-  readonly natural: Scores;
-  readonly networkTable: string;
-  readonly strips: readonly string[];
+  readonly network: NetworkPart;
+  readonly noise: PixelPart;
+  readonly noisy: PixelPart;
   /** Channels of the noise that MS-SSIM begins with nothing at. */
   readonly stuck: readonly string[];
-  readonly noise: Drawing;
-  readonly noisy: Drawing;
 }
 
 /** "0.12 lower", "0.12 higher". */
@@ -50,7 +30,7 @@ const titles: Readonly<Record<string, string>> = {
 };
 
 /** How networks trained for looks compare with the one trained with l1: the trade-off, or that it is not there. */
-function tradeOff({ trained, photographs }: Findings): string[] {
+function tradeOff({ network: { trained, photographs } }: Findings): string[] {
   const plain = trained.get("l1");
   if (plain === undefined || plain[0].lpips === undefined) return [];
   const before = meanScores(plain);
@@ -63,7 +43,7 @@ function tradeOff({ trained, photographs }: Findings): string[] {
     return [
       `- ${titles[name]} against \`l1\`: LPIPS ${change(before.lpips, after.lpips, 3)}, PSNR ${change(before.psnr, after.psnr, 2, " dB")}; ${
         holds
-          ? `both at once on ${both} of ${photographs} photographs.`
+          ? `both at once on ${both} of ${photographs.judged} photographs.`
           : "the trade-off does not show in this pair of means."
       }`,
     ];
@@ -71,11 +51,10 @@ function tradeOff({ trained, photographs }: Findings): string[] {
 }
 
 /** What the numbers of the networks show besides, each said only where it holds. */
-function observations({ trained, baseline, natural, plan, setup }: Findings): string[] {
+function observations({ network: { trained, baseline, natural }, plan, setup }: Findings): string[] {
   const mean = new Map([...trained].map(([name, scores]) => [name, meanScores(scores)]));
   const names = [...trained.keys()];
   const of = (name: string, judge: string) => mean.get(name)?.[judge] ?? Number.NaN;
-  const lowest = (judge: string) => names.toSorted((a, b) => of(a, judge) - of(b, judge))[0];
   const highest = (judge: string) => names.toSorted((a, b) => of(b, judge) - of(a, judge))[0];
   const called = (name: string) => `\`${labelOf(plan.trainings.find((trial) => trial.name === name) as Trial)}\``;
   const list = (some: readonly string[]) => new Intl.ListFormat("en").format(some.map(called));
@@ -116,7 +95,17 @@ function observations({ trained, baseline, natural, plan, setup }: Findings): st
   if (of("l1-lpips-gan", "lpips") > of("l1-lpips", "lpips")) {
     const moved = (judge: string, digits: number) => change(of("l1-lpips", judge), of("l1-lpips-gan", judge), digits);
     said.push(
-      `With \`gan\` added to \`l1 + 0.1*lpips\`, LPIPS is ${moved("lpips", 3)} and \`tv\` ${moved("tv", 3)}: livelier, but not closer; an adversary that starts from nothing is not done after ${setup.steps} steps.`,
+      `With \`gan\` added to \`l1 + 0.1*lpips\`, LPIPS is ${moved("lpips", 3)} and \`tv\` ${moved("tv", 3)}: livelier, but not closer. Longer trainings may turn that; ${setup.steps} steps do not.`,
+    );
+  }
+  if (of("l1-perceptual", "lpips") < of("l1-lpips", "lpips")) {
+    said.push(
+      `${called("l1-perceptual")} has a lower LPIPS than ${called("l1-lpips")}, ${of("l1-perceptual", "lpips").toFixed(3)} against ${of("l1-lpips", "lpips").toFixed(3)}: the features make the difference here, not the heads fitted to people's judgements.`,
+    );
+  }
+  if (of("ssim", "lpips") > of("l1", "lpips")) {
+    said.push(
+      `SSIM does not stand in for what LPIPS sees: with \`ssim\` alone, LPIPS is ${change(of("l1", "lpips"), of("ssim", "lpips"), 3)} than with \`l1\`.`,
     );
   }
   const ssimFromPixels = of("l1-ssim", "ssim") - of("l1", "ssim");
@@ -125,7 +114,6 @@ function observations({ trained, baseline, natural, plan, setup }: Findings): st
       `\`l1 + 0.1*ssim\` against \`l1\`: SSIM ${change(of("l1", "ssim"), of("l1-ssim", "ssim"), 4)}, PSNR ${change(of("l1", "psnr"), of("l1-ssim", "psnr"), 2, " dB")}.`,
     );
   }
-  if (Number.isFinite(of("l1", "lpips"))) said.push(`The lowest LPIPS is that of ${called(lowest("lpips"))}.`);
   return said.map((text) => `- ${text}`);
 }
 
@@ -172,7 +160,7 @@ function pixelObservations({ noise, plan, stuck }: Findings): string[] {
 
 /** The page. */
 export function text(findings: Findings): string {
-  const { setup, plan, about, learntFrom, photographs, parameters, networkTable, strips, noise, noisy } = findings;
+  const { about, setup, plan, network, noise, noisy } = findings;
   const specs = plan.trainings.filter(({ label }) => label !== undefined);
   return `# Choosing a loss
 
@@ -183,10 +171,10 @@ What each loss is good for, shown by our own runs: the same small network traine
 |---|---|---|
 | the highest PSNR, nothing invented | \`mse\`; \`l1\` or \`charbonnier\` where some targets are faulty | [pixel errors](#pixel-errors) aim at the middle of all that could have been there |
 | good SSIM without odd colours | \`l1 + 0.1*ssim\` | [structure](#structure) counts, and \`l1\` holds level and colour |
-| outputs that people find close to the original | \`l1 + 0.1*lpips\` | [features](#features) weigh what people see; pixels may differ |
+| outputs that look like the original to people | \`l1 + 0.1*lpips\`, or \`perceptual\` in its place | [features](#features) weigh what people see; pixels may differ |
 | crisp texture, even if it was not there, and much time to train | \`l1 + 0.1*lpips + 0.01*gan\` | an [adversary](#adversary) does not let blur pass |
 | noise gone, and nothing to train | \`mse + 0.1*tv\` on the pixels | [variation](#variation) is what noise adds most of |
-| the material of an image, not its layout | \`perceptual\` with \`styleTaps\` | Gram matrices forget where things are |
+| the material of an image, not its layout | \`perceptual\` with \`styleTaps\`, in a sum | Gram matrices forget where things are |
 | colours that match to the eye | \`deltaE\` as a judge | it is made for single colours, [not for pictures](#colour) |
 
 Whatever you train with, judge by something else as well: a loss that is minimised is no longer a witness. And what looks better usually measures worse: no restoration
@@ -194,24 +182,24 @@ has both the least error and the look of real photographs (Blau and Michaeli 201
 
 ## The same network, one loss after the other
 
-A network of ${parameters.toLocaleString("en")} weights (EDSR, 32 channels, 4 blocks) enlarges photographs to four times their width and height. Every training has the same first weights, the
+A network of ${network.parameters.toLocaleString("en")} weights (EDSR, 32 channels, 4 blocks) enlarges photographs to four times their width and height. Every training has the same first weights, the
 same ${setup.batch} patches of ${setup.patch}x${setup.patch} pixels at each of ${setup.steps} steps, the same Adam; only the loss differs. That is little training: what counts here is the difference between
-rows, not how good they are. They learnt from ${learntFrom} photographs and are judged on ${photographs} others, as 8-bit files, the two shown below among them; \`≈\`: the closer to that of
+rows, not how good they are. They learnt from ${network.photographs.learntFrom} photographs and are judged on ${network.photographs.judged} others, as 8-bit files, the two shown below among them; \`≈\`: the closer to that of
 the photographs the better.${about ? ` ${about}` : ""}
 
-${networkTable}
+${network.table}
 
 ${tradeOff(findings).join("\n")}
 ${observations(findings).join("\n")}
 
 "ms/step" is the fastest of twelve training steps on two processor cores, the making of its patches left out.
-${specs.map(({ label, loss }) => `\`${label}\` is \`${loss}\`.`).join(" ")}
+${plan.trainings.some(({ name }) => name === "ms-ssim") ? "`ms-ssim` has a smaller window than usual here, because five scales of the usual one do not fit into the patches. " : ""}${specs.map(({ label, loss }) => `\`${label}\` is \`${loss}\`.`).join(" ")}
 The weights of \`lpips\` are the published ones of version 0.1 (Zhang et al. 2018); the features of \`perceptual\` are torchvision's AlexNet, because it is quick: VGG is the usual choice.
 
 Three places of the photographs shown, magnified three times. Networks so small, trained so little, show the faults of a loss as clearly as what it is good for: look along the edges
 for what features and adversaries add that was never there.
 
-${strips.join("\n\n")}
+${network.strips.join("\n\n")}
 
 ## Pixels, moved by a loss alone
 
@@ -243,13 +231,13 @@ ${noisy.picture}
 ## Why
 
 ### Pixel errors
-Of everything that could have been there, \`mse\` wants the mean and \`l1\` the median of each pixel, and both of many sharp images are blurred ones (Ledig et al. 2017, section 1). \`mse\`'s pull
+Of everything that could have been there, \`mse\` wants the mean and \`l1\` the median of each pixel, and both of many sharp images are blurred ones (Ledig et al. 2017). \`mse\`'s pull
 grows with the error and is weak for small ones, \`l1\`'s is always the same (Zhao et al. 2017); \`charbonnier\` is \`l1\` with a rounded tip (Charbonnier et al. 1994; Lai et al. 2017). \`psnr\` is the
 logarithm of \`mse\`: the same direction, but its slope does not fade as the error does.
 
 ### Structure
 \`ssim\` compares local mean, contrast and structure, each relative to the target's (Wang et al. 2004), so errors in smooth places weigh more than the same errors in rough ones.
-\`ms-ssim\` does so over five scales, which lets large areas drift in level and colour; that is why it is mixed with \`l1\` (Zhao et al. 2017, section 5). It is a product: a channel
+\`ms-ssim\` does so over five scales, which lets large areas drift in level and colour; that is why it is mixed with \`l1\` (Zhao et al. 2017). It is a product: a channel
 with a negative mean at one scale counts as 0, whatever the others say, and has no slope. Trained networks do not get there; noise does.
 
 ### Features
@@ -265,8 +253,8 @@ is none (Ledig et al. 2017). It has no opinion on which detail: without a pixel 
 much weight everything becomes flat patches. Squared, large steps cost most, and edges are what goes first.
 
 ### Colour
-\`deltaE\` (CIEDE2000: Sharma et al. 2005) is fitted to how people tell two even patches apart, pixel by pixel: a good judge of casts and shifts. As a loss its gradient is
-uneven near greys, and it does not see structure.
+\`deltaE\` (CIEDE2000: Sharma et al. 2005) is fitted to how people tell two even patches apart, pixel by pixel: a good judge of casts and shifts. As a loss,
+its formula has small jumps (Sharma et al. 2005), and it does not see structure.
 
 ## Sources
 

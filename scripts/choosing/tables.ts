@@ -1,0 +1,47 @@
+import { decimalsFor, formatNumber } from "../../src/compare/index.ts";
+import type { Loss } from "../../src/losses/index.ts";
+import type { Scores } from "./judges.ts";
+
+/** A row of a table: a name and its numbers. */
+export interface Row {
+  readonly title: string;
+  readonly scores: Scores;
+  /** Left out where the best is looked for. */
+  readonly isReference?: boolean;
+  readonly more?: readonly string[];
+}
+
+/** The row whose number is the best of its column; of variations, the closest to that of the photographs. */
+function best(rows: readonly Row[], { spec, name, better }: Loss, natural: number): number {
+  const distance = ({ scores, isReference }: Row) => {
+    if (isReference) return Number.POSITIVE_INFINITY;
+    if (name === "tv") return Math.abs(scores[spec] - natural);
+    return better === "lower" ? scores[spec] : -scores[spec];
+  };
+  return rows.reduce((best, row, index) => (distance(row) < distance(rows[best]) ? index : best), 0);
+}
+
+/** A table in Markdown: rows by judges, the best of each column bold. */
+export function scoreTable(
+  judges: readonly Loss[],
+  rows: readonly Row[],
+  natural: number,
+  more: readonly string[] = [],
+): string {
+  const columns = judges.map((loss) => {
+    const values = rows.map(({ scores }) => scores[loss.spec]);
+    const decimals = decimalsFor(values);
+    const texts = values.map((value) => formatNumber(value, Math.min(decimals, 4)));
+    // Those that cannot be told apart from the best are the best too.
+    const bold = texts[best(rows, loss, natural)];
+    const cells = texts.map((text, row) => (text === bold && !rows[row].isReference ? `**${text}**` : text));
+    const arrow = loss.name === "tv" ? "≈" : loss.better === "higher" ? "↑" : "↓";
+    return { title: `\`${loss.spec}\` ${arrow}`, cells };
+  });
+  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  return [
+    line(["", ...columns.map(({ title }) => title), ...more]),
+    line(["---", ...[...columns, ...more].map(() => "---:")]),
+    ...rows.map(({ title, more = [] }, row) => line([title, ...columns.map(({ cells }) => cells[row]), ...more])),
+  ].join("\n");
+}
