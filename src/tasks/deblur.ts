@@ -24,8 +24,8 @@ function spoil(target: Tensor, random: Random): Tensor {
 export function deblur(): Task {
   return restorationTask(
     "deblur",
-    { patch: 96, batch: 4, learningRate: 1e-3, loss: "l1", steps: 2000 },
+    { patch: 64, batch: 8, learningRate: 1e-3, loss: "l1", steps: 2000 },
     { scale: 1, margin: 8, spoil, baseline: { name: "blurred", of: (input) => input } },
-    () => unet({ channels: 16 }),
+    () => unet({ channels: 24 }),
   );
 }

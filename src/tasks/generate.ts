@@ -17,7 +17,7 @@ export function generate(size = 32): Task {
   }
   return {
     name: "generate",
-    defaults: { patch: size, batch: 16, learningRate: 2e-4, loss: "gan", steps: 5000 },
+    defaults: { patch: size, batch: 16, learningRate: 2e-4, loss: "gan(features=32,depth=2)", steps: 5000 },
     latent,
     model: () => dcganGenerator({ size: chosen, latent }),
     leastSide: () => size,
