@@ -1,5 +1,5 @@
 import { ReconlossError } from "../errors.ts";
-import { formatShape, type Shape, type Tensor } from "../tensor.ts";
+import { formatShape, type Shape, Tensor } from "../tensor.ts";
 import { OnnxBackend, type OnnxValue } from "./onnx.ts";
 import { Ops } from "./ops.ts";
 import type { Dims } from "./primitives.ts";
@@ -12,6 +12,11 @@ export type InputDims = readonly [n: number | string, c: number | string, h: num
 export interface ProgramOutput {
   data: Float32Array | Float64Array;
   shape: Shape;
+}
+
+/** An output as a tensor, rounded to float32 where it is not. */
+export function outputTensor({ data, shape }: ProgramOutput): Tensor {
+  return data instanceof Float32Array ? new Tensor(data, shape) : Tensor.from(data, shape);
 }
 
 /** The bytes of an ONNX model, with its named outputs in order. */

@@ -1,5 +1,6 @@
 import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
+import { prefixed, within } from "../records.ts";
 import { sameShape, Tensor } from "../tensor.ts";
 import { checkInto } from "./checks.ts";
 import type { Definition, Evaluation, Images, Wants } from "./definition.ts";
@@ -108,13 +109,10 @@ function sumDefinitions(terms: readonly Term[]): Definition | undefined {
     loss.definition && !loss.definition.poolScores ? [{ weight, loss, definition: loss.definition }] : [],
   );
   if (defined.length < terms.length) return undefined;
-  const prefix = (index: number) => `${index}/`;
   /** What each term adds before its weight. */
   const contributions = <T>(o: Ops<T>, { state = {}, ...images }: Images<T>): T[] =>
     defined.map(({ loss, definition }, index) => {
-      const own = Object.entries(state).filter(([name]) => name.startsWith(prefix(index)));
-      const ownState = Object.fromEntries(own.map(([name, value]) => [name.slice(prefix(index).length), value]));
-      const score = definition.score(o, { ...images, state: ownState });
+      const score = definition.score(o, { ...images, state: within(state, `${index}`) });
       const said = definition.say?.(o, score) ?? score;
       return loss.better === "lower" ? said : o.sub(loss.offset, said);
     });
@@ -124,11 +122,7 @@ function sumDefinitions(terms: readonly Term[]): Definition | undefined {
       for (const { definition } of defined) await definition.prepare?.();
     },
     state: () =>
-      Object.fromEntries(
-        defined.flatMap(({ definition }, index) =>
-          Object.entries(definition.state?.() ?? {}).map(([name, tensor]) => [prefix(index) + name, tensor]),
-        ),
-      ),
+      Object.assign({}, ...defined.map(({ definition }, index) => prefixed(definition.state?.() ?? {}, `${index}`))),
     bySize: defined.some(({ definition }) => definition.bySize),
     weighable: defined.every(({ definition }) => definition.weighable),
     score: (o, images) =>

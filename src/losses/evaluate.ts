@@ -1,8 +1,10 @@
 import { differentiate } from "../graph/autodiff.ts";
-import { compile, type InputDims, type Program, type ProgramOutput } from "../graph/compile.ts";
+import { compile, type InputDims, outputTensor, type Program, type ProgramOutput } from "../graph/compile.ts";
 import type { Ops } from "../graph/ops.ts";
+import { ProgramCache } from "../graph/program-cache.ts";
 import { currentDevice } from "../graph/runtime.ts";
-import { Tensor } from "../tensor.ts";
+import { mapValues, prefixed, within } from "../records.ts";
+import type { Tensor } from "../tensor.ts";
 import type { Definition, Evaluation, Images, Wants } from "./definition.ts";
 
 /** Everything that a definition can be asked for, as values of a backend. */
@@ -53,7 +55,7 @@ export function evaluateDefinition<T>(
         target: lift(target),
         weight: weight && lift(weight),
         targetFeatures: targetFeatures?.map(lift),
-        state: state && Object.fromEntries(Object.entries(state).map(([name, value]) => [name, lift(value)])),
+        state: state && mapValues(state, lift),
       };
       return poolScores(o, definition, definition.score(o, traced));
     },
@@ -64,9 +66,8 @@ export function evaluateDefinition<T>(
 
 type CompiledProgram = Program<string, string>;
 
-/** Sizes come and go, so each definition keeps only the programs that it used last. */
 const programsKept = 8;
-const programs = new WeakMap<Definition, Map<string, Promise<CompiledProgram>>>();
+const programs = new WeakMap<Definition, ProgramCache>();
 
 /** The program of a definition under this name on the current device, made if it is not there. */
 export function programFor(
@@ -74,16 +75,9 @@ export function programFor(
   name: string,
   make: () => Promise<CompiledProgram>,
 ): Promise<CompiledProgram> {
-  const key = `${currentDevice()} ${name}`;
-  const cache = programs.get(definition) ?? new Map<string, Promise<CompiledProgram>>();
+  const cache = programs.get(definition) ?? new ProgramCache(programsKept);
   programs.set(definition, cache);
-  const program = cache.get(key) ?? make();
-  // Deleting and setting again moves the key to the end: the first one is the one unused for longest.
-  cache.delete(key);
-  cache.set(key, program);
-  program.catch(() => cache.delete(key));
-  if (cache.size > programsKept) cache.delete(cache.keys().next().value as string);
-  return program;
+  return cache.get(`${currentDevice()} ${name}`, make);
 }
 
 /** The dims of a batch of images: height and width by number only where the mathematics depends on them. */
@@ -91,14 +85,7 @@ export function imageDims(definition: Definition, { shape: [, c, h, w] }: Tensor
   return definition.bySize ? ["n", c, h, w] : ["n", c, "h", "w"];
 }
 
-/** What names a score that is a term, among the outputs of a program. */
-const termPrefix = "term ";
 const featureName = (index: number) => `feature ${index}`;
-const stateName = (name: string) => `state ${name}`;
-
-function toTensor({ data, shape }: ProgramOutput): Tensor {
-  return data instanceof Float32Array ? new Tensor(data, shape) : Tensor.from(data, shape);
-}
 
 /** What a definition computes of a target alone. */
 export async function targetFeatures(definition: Definition, target: Tensor): Promise<Tensor[]> {
@@ -109,12 +96,12 @@ export async function targetFeatures(definition: Definition, target: Tensor): Pr
       Object.fromEntries((definition.targetFeatures?.(o, target) ?? []).map((x, index) => [featureName(index), x])),
     );
   });
-  return Object.values(await program.run({ target })).map(toTensor);
+  return Object.values(await program.run({ target })).map(outputTensor);
 }
 
 /** What a program gave, in a tensor of its own or copied to `into`. */
 function toTensorIn(into: Tensor | undefined, output: ProgramOutput): Tensor {
-  if (into === undefined) return toTensor(output);
+  if (into === undefined) return outputTensor(output);
   into.data.set(output.data);
   return into;
 }
@@ -137,8 +124,8 @@ export async function evaluateGraph(
   for (const [index, { shape }] of targetFeatures.entries()) {
     inputs[featureName(index)] = ["n", shape[1], `h${index}`, `w${index}`];
   }
-  const state = Object.entries(definition.state?.() ?? {});
-  for (const [name, { shape }] of state) inputs[stateName(name)] = shape;
+  const state = prefixed(definition.state?.() ?? {}, "state");
+  for (const [name, { shape }] of Object.entries(state)) inputs[name] = shape;
   const key = JSON.stringify([inputs, wants.grad === true, wants.map === true]);
   const program = await programFor(definition, key, async () => {
     await definition.prepare?.();
@@ -152,14 +139,11 @@ export async function evaluateGraph(
           target: values.target,
           weight: values.weight,
           targetFeatures: features.length > 0 ? features : undefined,
-          state: Object.fromEntries(state.map(([name]) => [name, values[stateName(name)]])),
+          state: within(values, "state"),
         },
         wants,
       );
-      return {
-        ...rest,
-        ...Object.fromEntries(Object.entries(terms).map(([name, value]) => [termPrefix + name, value])),
-      };
+      return { ...rest, ...prefixed(terms, "term") };
     });
   });
   const results: Record<string, ProgramOutput> = await program.run({
@@ -167,16 +151,16 @@ export async function evaluateGraph(
     target,
     ...(weight && { weight }),
     ...Object.fromEntries(targetFeatures.map((tensor, index) => [featureName(index), tensor])),
-    ...Object.fromEntries(state.map(([name, tensor]) => [stateName(name), tensor])),
+    ...state,
   });
-  const { value, perImage, scores, grad, map, ...terms } = results;
-  const named = Object.entries(terms).map(([name, { data }]) => [name.slice(termPrefix.length), data[0]]);
+  const { value, perImage, scores, grad, map } = results;
+  const terms = mapValues(within(results, "term"), ({ data }) => data[0]);
   return {
     value: value.data[0],
     perImage: Float64Array.from(perImage.data),
     scores: Float64Array.from(scores.data),
     ...(grad ? { grad: toTensorIn(into, grad) } : {}),
-    ...(map ? { map: toTensor(map) } : {}),
-    ...(named.length > 0 ? { terms: Object.fromEntries(named) } : {}),
+    ...(map ? { map: outputTensor(map) } : {}),
+    ...(Object.keys(terms).length > 0 ? { terms } : {}),
   };
 }

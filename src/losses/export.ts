@@ -1,5 +1,6 @@
 import { ReconlossError } from "../errors.ts";
 import { buildModel, type InputDims } from "../graph/compile.ts";
+import { mapValues } from "../records.ts";
 import { evaluateDefinition } from "./evaluate.ts";
 import type { Loss } from "./loss.ts";
 
@@ -48,7 +49,9 @@ export async function exportLoss(loss: Loss, options: ExportOptions = {}): Promi
   const { bytes } = buildModel<string, string>(
     inputs,
     (o, { output, target = output }) => {
-      const values = evaluateDefinition(o, definition, { output, target }, { grad, map });
+      // What may change later is written as it is now.
+      const state = mapValues(definition.state?.() ?? {}, ({ data, shape }) => o.constant(data, shape));
+      const values = evaluateDefinition(o, definition, { output, target, state }, { grad, map });
       const named = { value: values.value, perImage: values.perImage, grad: values.grad, map: values.map };
       return Object.fromEntries(Object.entries(named).filter(([, x]) => x !== undefined));
     },

@@ -1,5 +1,4 @@
 import { ReconlossError } from "../errors.ts";
-import type { Traced } from "../graph/autodiff.ts";
 import type { Ops } from "../graph/ops.ts";
 import {
   adversarialObjectives,
@@ -21,6 +20,7 @@ import { norms, patchGan } from "../nets/patch-gan.ts";
 import { unetDiscriminator } from "../nets/unet-discriminator.ts";
 import { vggDiscriminator } from "../nets/vgg-discriminator.ts";
 import { Random } from "../random.ts";
+import { mapValues } from "../records.ts";
 import { Tensor } from "../tensor.ts";
 import { readBytes, readStates, writeStates } from "./checkpoint.ts";
 import { adam, type Optimizer } from "./optimizers.ts";
@@ -182,10 +182,8 @@ class Discriminator implements Learner {
     const { kind, weight, every } = this.#penalty ?? { kind: "none", weight: 0, every: 1 };
     let realBuffers: Readonly<Record<string, T>> = {};
     const discriminate: Discriminate<T> = ({ o, lift }, image) => {
-      const lifted: Record<string, Traced<T>> = {};
-      for (const [name, value] of Object.entries(tensors)) lifted[name] = lift(value);
-      const { output, buffers } = this.model.forward(o, image, lifted, true);
-      realBuffers = Object.fromEntries(Object.entries(buffers).map(([name, { value }]) => [name, value]));
+      const { output, buffers } = this.model.forward(o, image, mapValues(tensors, lift), true);
+      realBuffers = mapValues(buffers, ({ value }) => value);
       return output;
     };
     // One pass gives the logits of real images and, where R1 needs it, their slope.
@@ -219,7 +217,12 @@ function generatorSide(discriminator: Discriminator): Definition {
   };
 }
 
-const discriminators = { patch: patchGan, unet: unetDiscriminator, vgg: vggDiscriminator };
+/** The discriminators that the grammar knows. */
+const discriminators = {
+  patch: patchGan,
+  unet: ({ features }: { features: number }) => unetDiscriminator({ features }),
+  vgg: ({ features }: { features: number }) => vggDiscriminator({ features }),
+};
 
 const ganOptions = {
   objective: choice(adversarialObjectives, "vanilla", "what is minimised"),
@@ -271,10 +274,7 @@ function fromOptions(options: OptionsOf<typeof ganOptions>): AdversarialOptions 
     realLabel,
     fakeLabel,
     seed,
-    discriminator:
-      options.discriminator === "patch"
-        ? patchGan({ features, depth, norm })
-        : discriminators[options.discriminator]({ features }),
+    discriminator: discriminators[options.discriminator]({ features, depth, norm }),
     optimizer: adam(options.learningRate, { betas: [0.5, 0.999] }),
     penalty: options.r1 > 0 ? r1(options.r1, every) : options.gp > 0 ? wganGp(options.gp, every) : undefined,
   };

@@ -1,5 +1,6 @@
 import { buildModel } from "../graph/compile.ts";
 import type { Model } from "../nets/model.ts";
+import { mapValues } from "../records.ts";
 import type { Tensor } from "../tensor.ts";
 
 /** What {@link exportModel} can be told. */
@@ -37,9 +38,7 @@ export function exportModel(
   return buildModel(
     { input: ["n", channels, "h", "w"] },
     (o, { input }) => {
-      const values = Object.fromEntries(
-        Object.entries(tensors).map(([name, { data, shape }]) => [name, o.constant(data, shape)]),
-      );
+      const values = mapValues(tensors, ({ data, shape }) => o.constant(data, shape));
       return { output: model.forward(o, input, values, false).output };
     },
     metadata,

@@ -1,10 +1,12 @@
 import { ReconlossError } from "../errors.ts";
 import { differentiate, type Traced } from "../graph/autodiff.ts";
-import { compile, type InputDims, type Program, type ProgramOutput } from "../graph/compile.ts";
+import { compile, type InputDims, outputTensor } from "../graph/compile.ts";
 import type { Ops } from "../graph/ops.ts";
+import { ProgramCache } from "../graph/program-cache.ts";
 import type { TrainingState } from "../losses/learner.ts";
 import { dimsOf, initialize, type TensorSpec } from "../nets/model.ts";
 import { Random } from "../random.ts";
+import { mapValues, prefixed, within } from "../records.ts";
 import { firstNonFinite, formatShape, type Shape, sameShape, Tensor } from "../tensor.ts";
 import type { Optimizer } from "./optimizers.ts";
 import { constantRate, type Schedule } from "./schedules.ts";
@@ -64,26 +66,6 @@ const kinds = { parameter: "parameter", buffer: "buffer", ema: "ema", memory: "m
 const changed = "new";
 const programsKept = 4;
 
-function tensorsOf(outputs: Readonly<Record<string, ProgramOutput>>): Record<string, Tensor> {
-  return mapValues(outputs, ({ data, shape }) =>
-    data instanceof Float32Array ? new Tensor(data, shape) : Tensor.from(data, shape),
-  );
-}
-
-function mapValues<A, B>(record: Readonly<Record<string, A>>, f: (value: A, name: string) => B): Record<string, B> {
-  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, f(value, name)]));
-}
-
-/** The entries whose names begin with `prefix/`, under the rest of their names. */
-function within<T>(record: Readonly<Record<string, T>>, prefix: string): Record<string, T> {
-  const own = Object.entries(record).filter(([name]) => name.startsWith(`${prefix}/`));
-  return Object.fromEntries(own.map(([name, value]) => [name.slice(prefix.length + 1), value]));
-}
-
-function prefixed<T>(record: Readonly<Record<string, T>>, prefix: string): Record<string, T> {
-  return Object.fromEntries(Object.entries(record).map(([name, value]) => [`${prefix}/${name}`, value]));
-}
-
 /**
  * A training step, compiled to one native program: in go the batch and the state, out come the losses and the new state. A step that
  * would leave anything but finite numbers is not taken. {@link createTrainer} is the way to train a model with a loss; this is for
@@ -106,7 +88,7 @@ function prefixed<T>(record: Readonly<Record<string, T>>, prefix: string): Recor
  */
 export class TrainingStep {
   readonly #options: StepOptions;
-  readonly #programs = new Map<string, Promise<Program<string, string>>>();
+  readonly #programs = new ProgramCache(programsKept);
   #state: Readonly<Record<string, Tensor>>;
   #steps = 0;
 
@@ -185,14 +167,14 @@ export class TrainingStep {
     const report = mapValues(within(results, "report"), ({ data }) => data[0]);
     const [loss, gradientNorm] = [results.loss.data[0], results.norm.data[0]];
     if (!Number.isFinite(loss + gradientNorm)) throw this.#nonFinite(step, inputs, loss, report);
-    this.#state = { ...this.#state, ...tensorsOf(within(results, changed)) };
+    this.#state = { ...this.#state, ...mapValues(within(results, changed), outputTensor) };
     this.#steps = step;
     return {
       step,
       loss,
       report,
       gradientNorm,
-      outputs: tensorsOf(within(results, "output")),
+      outputs: mapValues(within(results, "output"), outputTensor),
     };
   }
 
@@ -200,7 +182,7 @@ export class TrainingStep {
   async gradients(inputs: Readonly<Record<string, Tensor>>, variant = ""): Promise<Record<string, Tensor>> {
     const program = await this.#programFor(inputs, variant, "gradients");
     const results = await program.run({ ...prefixed(inputs, "input"), ...this.#state });
-    return tensorsOf(results);
+    return mapValues(results, outputTensor);
   }
 
   #nonFinite(
@@ -209,13 +191,14 @@ export class TrainingStep {
     loss: number,
     report: Readonly<Record<string, number>>,
   ): ReconlossError {
-    const input = Object.entries(inputs).find(([, { data }]) => firstNonFinite(data) >= 0);
     const term = Object.entries({ ...report, loss }).find(([, value]) => !Number.isFinite(value));
-    const where = input
-      ? `${input[0]} ${formatShape(input[1].shape)} holds ${input[1].data[firstNonFinite(input[1].data)]} in image ${Math.floor(
-          firstNonFinite(input[1].data) / (input[1].data.length / input[1].shape[0]),
-        )}`
-      : "every input is finite";
+    let where = "every input is finite";
+    for (const [name, { data, shape }] of Object.entries(inputs)) {
+      const broken = firstNonFinite(data);
+      if (broken < 0) continue;
+      where = `${name} ${formatShape(shape)} holds ${data[broken]} in image ${Math.floor((broken * shape[0]) / data.length)}`;
+      break;
+    }
     const what = term ? `${term[0]} is ${term[1]}` : "the gradients are not finite";
     return new ReconlossError(
       "non-finite",
@@ -229,11 +212,7 @@ export class TrainingStep {
       "input",
     );
     const key = JSON.stringify([shapes, variant, purpose]);
-    const program = this.#programs.get(key) ?? this.#compile(shapes, variant, purpose);
-    this.#programs.delete(key);
-    this.#programs.set(key, program);
-    if (this.#programs.size > programsKept) this.#programs.delete(this.#programs.keys().next().value as string);
-    return program;
+    return this.#programs.get(key, () => this.#compile(shapes, variant, purpose));
   }
 
   #compile(shapes: Readonly<Record<string, Shape>>, variant: string, purpose: "update" | "gradients") {

@@ -1,9 +1,11 @@
 import { ReconlossError } from "../errors.ts";
-import { compile, type Program } from "../graph/compile.ts";
+import { compile, type InputDims, outputTensor } from "../graph/compile.ts";
 import type { Ops } from "../graph/ops.ts";
+import { ProgramCache } from "../graph/program-cache.ts";
 import { poolScores } from "../losses/evaluate.ts";
 import type { Loss } from "../losses/loss.ts";
 import type { Model } from "../nets/model.ts";
+import { mapValues, prefixed, within } from "../records.ts";
 import { Tensor } from "../tensor.ts";
 import { readBytes, readStates, writeStates } from "./checkpoint.ts";
 import { adam, type Optimizer } from "./optimizers.ts";
@@ -47,8 +49,8 @@ export class Trainer {
   readonly model: Model;
   readonly loss: Loss;
   readonly #step: TrainingStep;
-  readonly #forward = new Map<number, Promise<Program<string, string>>>();
-  readonly #trainingForward = new Map<string, Promise<Program<string, string>>>();
+  /** The model alone: outside training for any size, and as the step runs it for the last size. */
+  readonly #forward = new ProgramCache(programsKept);
   #checked = false;
 
   constructor({ model, loss, optimizer = adam(), ...rest }: TrainerOptions) {
@@ -98,13 +100,8 @@ export class Trainer {
 
   /** The model's output, outside training. */
   async apply(input: Tensor): Promise<Tensor> {
-    const channels = input.shape[1];
-    const program = this.#forward.get(channels) ?? this.#compileForward(channels);
-    this.#forward.set(channels, program);
-    const { output } = await (await program).run({ ...this.tensors, [inputName]: input });
-    return output.data instanceof Float32Array
-      ? new Tensor(output.data, output.shape)
-      : Tensor.from(output.data, output.shape);
+    const { output } = await this.#run(input, this.tensors, false);
+    return outputTensor(output);
   }
 
   /** Everything that a bit-identical continuation needs, as the bytes of a safetensors file; `metadata` travels with it. */
@@ -165,22 +162,19 @@ export class Trainer {
 
   /** Model, loss and optimiser in one program. */
   async #fusedStep(input: Tensor, target: Tensor | undefined): Promise<StepResult> {
-    const { prepare, state } = this.loss.definition ?? {};
-    await prepare?.call(this.loss.definition);
-    const live = Object.entries(state?.call(this.loss.definition) ?? {});
+    const { definition } = this.loss;
+    await definition?.prepare?.();
     return this.#step.run({
       input,
       ...(target ? { target } : {}),
-      ...Object.fromEntries(live.map(([name, tensor]) => [statePrefix + name, tensor])),
+      ...prefixed(definition?.state?.() ?? {}, "state"),
     });
   }
 
   /** For a loss that is not one graph: it gives the gradient of the output, and a program the gradients of the weights for that. */
   async #bridgedStep(input: Tensor, target: Tensor | undefined): Promise<StepResult> {
-    const program = await this.#compileTrainingForward(input);
-    const { output } = await program.run({ ...this.#step.tensors, [inputName]: input });
-    const image = new Tensor(Float32Array.from(output.data), output.shape);
-    const { value, grad, terms } = await this.loss.valueAndGrad(image, target);
+    const { output } = await this.#run(input, this.#step.tensors, true);
+    const { value, grad, terms } = await this.loss.valueAndGrad(outputTensor(output), target);
     const sign = this.loss.better === "lower" ? 1 : -1;
     const gradient =
       sign === 1
@@ -201,47 +195,31 @@ export class Trainer {
       return { loss: o.sum(o.mul(output, inputs.gradient), "nchw"), buffers, outputs };
     }
     const definition = this.loss.definition as NonNullable<Loss["definition"]>;
-    const live = Object.entries(inputs).filter(([name]) => name.startsWith(statePrefix));
-    const images = {
-      output,
-      target: inputs.target ?? output,
-      state: Object.fromEntries(live.map(([name, value]) => [name.slice(statePrefix.length), value])),
-    };
+    const images = { output, target: inputs.target ?? output, state: within(inputs, "state") };
     const said = poolScores(o, definition, definition.score(o, images));
-    const terms = Object.entries(definition.terms?.(o, images) ?? {});
     return {
       loss: this.loss.better === "lower" ? said : o.sub(this.loss.offset, said),
       buffers,
-      report: Object.fromEntries(terms.map(([name, score]) => [name, o.mean(score, "n")])),
+      report: mapValues(definition.terms?.(o, images) ?? {}, (score) => o.mean(score, "n")),
       outputs,
     };
   }
 
-  #compileForward(channels: number): Promise<Program<string, string>> {
-    const dims = Object.fromEntries(Object.entries(this.tensors).map(([name, { shape }]) => [name, shape]));
-    return compile<string, string>({ ...dims, [inputName]: ["n", channels, "h", "w"] }, (o, values) => ({
-      output: this.model.forward(o, values[inputName], values, false).output,
-    }));
-  }
-
-  /** As the step runs it, in training, for the size of this batch. */
-  #compileTrainingForward({ shape }: Tensor): Promise<Program<string, string>> {
-    const key = shape.join("x");
-    const known = this.#trainingForward.get(key);
-    if (known) return known;
-    const dims = Object.fromEntries(Object.entries(this.#step.tensors).map(([name, { shape }]) => [name, shape]));
-    const program = compile<string, string>({ ...dims, [inputName]: shape }, (o, values) => ({
-      output: this.model.forward(o, values[inputName], values, true).output,
-    }));
-    this.#trainingForward.clear();
-    this.#trainingForward.set(key, program);
-    return program;
+  /** The model alone with these tensors: in training for the very size of the step's batch, else for any size. */
+  async #run(input: Tensor, tensors: Readonly<Record<string, Tensor>>, training: boolean) {
+    const dims: InputDims = training ? input.shape : ["n", input.shape[1], "h", "w"];
+    const program = await this.#forward.get(JSON.stringify([dims, training]), () =>
+      compile<string, string>({ ...mapValues(tensors, ({ shape }) => shape), [inputName]: dims }, (o, values) => ({
+        output: this.model.forward(o, values[inputName], values, training).output,
+      })),
+    );
+    return program.run({ ...tensors, [inputName]: input });
   }
 }
 
 /** The image among a program's inputs, which otherwise are named as the network's tensors. */
 const inputName = "input";
-const statePrefix = "state ";
+const programsKept = 2;
 
 /**
  * Trains a model with any loss. One step is one native program: the model, the loss, their gradients and the optimiser.

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { ReconlossError } from "../../src/errors.ts";
 import { discriminatorLoss } from "../../src/losses/adversarial/index.ts";
-import { l1, parseLoss, weighted } from "../../src/losses/index.ts";
+import { exportLoss, l1, parseLoss, weighted } from "../../src/losses/index.ts";
 import { edsr, type Model, patchGan } from "../../src/nets/index.ts";
 import { Random } from "../../src/random.ts";
 import { Tensor } from "../../src/tensor.ts";
@@ -143,6 +143,15 @@ describe("adversarial", () => {
       expect(game.checkpoint()).not.toEqual(before);
       expect(Number.isFinite(await game.value(fake))).toBe(true);
     }
+  });
+
+  test("written as one file, it holds the discriminator as it is now", async () => {
+    const game = adversarial({ discriminator: small(), objective: "hinge" });
+    await game.update(real, fake);
+    const { InferenceSession, Tensor: OrtTensor } = await import("onnxruntime-node");
+    const session = await InferenceSession.create(await exportLoss(game));
+    const { value } = await session.run({ output: new OrtTensor("float32", fake.data, fake.shape) });
+    expect(Number(value.data[0])).toBeCloseTo(await game.value(fake), 6);
   });
 
   test("options that make no sense are refused", () => {
