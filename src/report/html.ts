@@ -30,6 +30,30 @@ export function html(strings: TemplateStringsArray, ...values: readonly Content[
   return new Html(strings.map((string, index) => string + render(values[index])).join(""));
 }
 
+/** What a page's head says. */
+export interface Head {
+  readonly title: Content;
+  readonly style: string;
+  /** The hash of the one script that may run, as a policy writes it. Default: none may. */
+  readonly script?: string;
+  readonly more?: Content;
+}
+
+/** The beginning of a page that loads nothing from anywhere. */
+export function documentHead({ title, style, script, more }: Head): Html {
+  const policy = `default-src 'none'; img-src data:; style-src 'unsafe-inline'${script ? `; script-src ${script}` : ""}`;
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+${more}
+<title>${title}</title>
+<style>${new Html(style)}</style>
+</head>`;
+}
+
 /** Data for a script element: JSON in which `<` cannot end the element. */
 export function scriptData(data: unknown): Html {
   return new Html(JSON.stringify(data).replaceAll("<", "\\u003c"));

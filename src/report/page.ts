@@ -4,7 +4,7 @@ import { type Loss, lossFactories } from "../losses/index.ts";
 import { distribution, type Link, mostDots } from "./chart.ts";
 import { client, type PageData } from "./client.ts";
 import { colourTable, magma } from "./colour-map.ts";
-import { type Content, Html, html, scriptData } from "./html.ts";
+import { type Content, documentHead, Html, html, scriptData } from "./html.ts";
 import { imageSide, type MapPicture, mapSide, type PairPictures } from "./pictures.ts";
 import { type Ranking, rank } from "./statistics.ts";
 import { style } from "./style.ts";
@@ -262,18 +262,9 @@ export function page(
     },
   };
   const script = scriptText();
-  const policy = `default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src ${sha256(script)}`;
   const count = `${pairs.length} ${pairs.length === 1 ? "pair" : "pairs"} · ${losses.length} ${losses.length === 1 ? "loss" : "losses"}${failed.length > 0 ? ` · ${failed.length} failed` : ""}`;
   const bar = `linear-gradient(90deg, ${magma.join(", ")})`;
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${title}</title>
-<style>${new Html(style)}:root { --colour-bar: ${new Html(bar)}; }</style>
-</head>
+  return html`${documentHead({ title, style: `${style}:root { --colour-bar: ${bar}; }`, script: sha256(script) })}
 <body>
 <header class="top">
   <p class="brand">reconloss</p>

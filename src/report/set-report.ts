@@ -5,7 +5,7 @@ import { type AlphaOptions, fromPixels, toPixels } from "../image/index.ts";
 import { loadSharp } from "../image/sharp.ts";
 import type { MetricResult } from "../metrics/index.ts";
 import { Tensor } from "../tensor.ts";
-import { type Content, Html, html } from "./html.ts";
+import { type Content, documentHead, html } from "./html.ts";
 import { style } from "./style.ts";
 
 /** The longer side of images on the page, in pixels. */
@@ -104,18 +104,9 @@ function page(
   pictures?: Pictures,
 ): string {
   const title = "Outputs and reals";
-  const policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
   const sets = [outputs, ...(reals ? [reals] : [])];
   const failed = sets.flatMap(({ unreadable }) => unreadable);
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${title}</title>
-<style>${new Html(style + ownStyle)}</style>
-</head>
+  return html`${documentHead({ title, style: style + ownStyle })}
 <body>
 <header class="top">
   <p class="brand">reconloss</p>

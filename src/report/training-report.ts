@@ -5,7 +5,7 @@ import { loadSharp } from "../image/sharp.ts";
 import type { Sample, TrainingProgress } from "../tasks/index.ts";
 import type { Tensor } from "../tensor.ts";
 import { type Curve, curve } from "./curve.ts";
-import { type Content, Html, html } from "./html.ts";
+import { type Content, documentHead, html } from "./html.ts";
 import { style } from "./style.ts";
 
 /** The page of a training that goes on is loaded anew so often, in seconds. */
@@ -198,18 +198,8 @@ function settingsSection({ settings, parameters, photographs, task, skipped }: T
 /** The whole page; it loads nothing and runs no script. */
 function page(progress: TrainingProgress, samples: readonly Content[]): string {
   const { task, settings, status, steps, problem } = progress;
-  const policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
   const again = status === "running" ? html`<meta http-equiv="refresh" content="${refresh}">` : undefined;
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-${again}
-<title>${task.name}: ${steps} of ${settings.steps}</title>
-<style>${new Html(style + ownStyle)}</style>
-</head>
+  return html`${documentHead({ title: `${task.name}: ${steps} of ${settings.steps}`, style: style + ownStyle, more: again })}
 <body>
 <header class="top">
   <p class="brand">reconloss</p>
