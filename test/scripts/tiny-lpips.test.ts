@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { linearCorrelation, rankCorrelation, ranks } from "../../scripts/tiny-lpips/correlation.ts";
 import { drawGroup, pairs, side } from "../../scripts/tiny-lpips/groups.ts";
-import { carryOut, rungs, trialsOf } from "../../scripts/tiny-lpips/trials.ts";
+import { happen } from "../../scripts/tiny-lpips/mishap.ts";
+import { rungs, trialsOf } from "../../scripts/tiny-lpips/trials.ts";
 import { trainingDistortions, unseenDistortions } from "../../src/image/index.ts";
 import { readGoldenImage } from "../golden.ts";
 
@@ -30,7 +31,7 @@ describe("groups and trials", () => {
     }
     expect(pairs).toHaveLength(10);
     const [trial] = trialsOf(0, 1);
-    expect(carryOut(image, trial).data).toEqual(carryOut(image, trial).data);
+    expect(happen(image, trial).data).toEqual(happen(image, trial).data);
   });
 
   it("keep the kinds that are held back out of what is trained and out of what is called seen", async () => {
