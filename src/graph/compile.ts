@@ -1,18 +1,17 @@
 import { ReconlossError } from "../errors.ts";
 import { formatShape, type Shape, Tensor } from "../tensor.ts";
-import { OnnxBackend, type OnnxValue } from "./onnx.ts";
+import { blockedChannels } from "./blocked-layout.ts";
+import { OnnxBackend } from "./onnx.ts";
+import type { OnnxValue } from "./onnx-builder.ts";
 import { Ops } from "./ops.ts";
 import type { Dims } from "./primitives.ts";
-import { createSession, type InferenceSession, loadRuntime } from "./runtime.ts";
+import { createSession, type InferenceSession, loadRuntime, type ProgramOutput, type SessionShare } from "./runtime.ts";
+import { createThreadSession, hostThreads } from "./session-thread.ts";
+
+export type { ProgramOutput } from "./runtime.ts";
 
 /** The shape of an input: sizes that are fixed, and names for those known only when the program runs. */
 export type InputDims = readonly [n: number | string, c: number | string, h: number | string, w: number | string];
-
-/** An output of a program: images in float32, numbers per image in float64. */
-export interface ProgramOutput {
-  data: Float32Array | Float64Array;
-  shape: Shape;
-}
 
 /** An output as a tensor, rounded to float32 where it is not. */
 export function outputTensor({ data, shape }: ProgramOutput): Tensor {
@@ -33,13 +32,15 @@ export interface Model {
  * @param inputs - the name and dims of each input, float32
  * @param build - the function, from inputs by name to outputs by name
  * @param metadata - words that travel in the file
+ * @param block - channels side by side in the layout of fast convolutions, which only ONNX Runtime knows; default 0: a model of ONNX's own operations
  */
 export function buildModel<Name extends string, Output extends string>(
   inputs: Readonly<Record<Name, InputDims>>,
   build: (o: Ops<OnnxValue>, inputs: Record<Name, OnnxValue>) => Partial<Record<Output, OnnxValue>>,
   metadata?: Record<string, string>,
+  block = 0,
 ): Model {
-  const backend = new OnnxBackend();
+  const backend = new OnnxBackend(block);
   const entries = Object.entries(inputs) as [Name, InputDims][];
   const values = entries.map(([name, dims]): [Name, OnnxValue] => [
     name,
@@ -61,7 +62,13 @@ export function buildModel<Name extends string, Output extends string>(
 
 /** A model that runs. */
 export interface Program<Name extends string, Output extends string> {
-  run(inputs: Readonly<Record<Name, Tensor>>): Promise<Record<Output, ProgramOutput>>;
+  /**
+   * @param into - where outputs are written, by name, in float32 and of the right shape; default: new arrays, which for large outputs takes as long as computing them
+   */
+  run(
+    inputs: Readonly<Record<Name, Tensor>>,
+    into?: Readonly<Record<string, Tensor>>,
+  ): Promise<Record<Output, ProgramOutput>>;
 }
 
 /**
@@ -76,10 +83,44 @@ export interface Program<Name extends string, Output extends string> {
 export async function compile<Name extends string, Output extends string>(
   inputs: Readonly<Record<Name, InputDims>>,
   build: (o: Ops<OnnxValue>, inputs: Record<Name, OnnxValue>) => Partial<Record<Output, OnnxValue>>,
+  share?: SessionShare,
 ): Promise<Program<Name, Output>> {
-  const { bytes, cpuNodes } = buildModel(inputs, build);
-  const session = await createSession(bytes, cpuNodes);
-  return { run: (tensors) => runSession(session, tensors) as Promise<Record<Output, ProgramOutput>> };
+  const { bytes, cpuNodes } = buildModel(inputs, build, {}, await blockedChannels());
+  const session = await createSession(bytes, cpuNodes, share);
+  return { run: (tensors, into) => runSession(session, tensors, into) as Promise<Record<Output, ProgramOutput>> };
+}
+
+/**
+ * Compiles a function for several parts of a batch that are computed at once, each in a thread of its own with an equal share of the cores.
+ *
+ * @param parts - the inputs of each part; a part that has the shapes of another is compiled once
+ */
+export async function compileParts<Name extends string, Output extends string>(
+  parts: readonly Readonly<Record<Name, InputDims>>[],
+  build: (o: Ops<OnnxValue>, inputs: Record<Name, OnnxValue>) => Partial<Record<Output, OnnxValue>>,
+): Promise<{ run(inputs: readonly Readonly<Record<Name, Tensor>>[]): Promise<Record<Output, ProgramOutput>[]> }> {
+  const models = new Map<string, Uint8Array>();
+  const block = await blockedChannels();
+  const bytesOf = (inputs: Readonly<Record<Name, InputDims>>) => {
+    const key = JSON.stringify(inputs);
+    const bytes = models.get(key) ?? buildModel(inputs, build, {}, block).bytes;
+    models.set(key, bytes);
+    return bytes;
+  };
+  const share = { cores: Math.max(1, Math.floor(hostThreads() / parts.length)), patient: true };
+  // The calling thread takes a part as well: it would only wait.
+  const [own, ...others] = await Promise.all([
+    createSession(bytesOf(parts[0]), [], share),
+    ...parts.slice(1).map((inputs, index) => createThreadSession(index, bytesOf(inputs), share)),
+  ]);
+  return {
+    run: (inputs) =>
+      inTurn(async () => {
+        const running = others.map((session, index) => session.run(inputs[index + 1]));
+        const [first, ...rest] = await Promise.all([feed(own, inputs[0]), ...running]);
+        return [first, ...rest] as Record<Output, ProgramOutput>[];
+      }),
+  };
 }
 
 let lastRun: Promise<void> = Promise.resolve();
@@ -93,18 +134,31 @@ function inTurn<R>(run: () => Promise<R>): Promise<R> {
 }
 
 /** Runs a session; in a process, one runs at a time. */
-async function runSession(session: InferenceSession, inputs: Readonly<Record<string, Tensor>>) {
-  const { Tensor: OrtTensor } = await loadRuntime();
-  const feeds = Object.fromEntries(
-    session.inputNames.map((name) => [name, new OrtTensor("float32", inputs[name].data, inputs[name].shape)]),
-  );
-  const results = await inTurn(() => session.run(feeds)).catch((cause: unknown) => {
+async function runSession(
+  session: InferenceSession,
+  inputs: Readonly<Record<string, Tensor>>,
+  into?: Readonly<Record<string, Tensor>>,
+) {
+  await loadRuntime();
+  return inTurn(() => feed(session, inputs, into)).catch((cause: unknown) => {
     const shapes = session.inputNames.map((name) => `${name} ${formatShape(inputs[name].shape)}`).join(", ");
     throw new ReconlossError("shape", `the graph cannot run on ${shapes}: ${(cause as Error).message}`, { cause });
   });
+}
+
+async function feed(
+  session: InferenceSession,
+  inputs: Readonly<Record<string, Tensor>>,
+  into: Readonly<Record<string, Tensor>> = {},
+) {
+  const { Tensor: OrtTensor } = await loadRuntime();
+  const native = ({ data, shape }: Tensor) => new OrtTensor("float32", data, shape);
+  const feeds = Object.fromEntries(session.inputNames.map((name) => [name, native(inputs[name])]));
+  const fetches = session.outputNames.map((name) => [name, into[name] ? native(into[name]) : null] as const);
+  const results = await session.run(feeds, Object.fromEntries(fetches));
   return Object.fromEntries(
     session.outputNames.map((name) => {
-      const { data, dims } = results[name];
+      const { data, dims } = into[name] ? { data: into[name].data, dims: into[name].shape } : results[name];
       return [name, { data: data as Float32Array | Float64Array, shape: dims as unknown as Shape }];
     }),
   );

@@ -32,6 +32,8 @@ interface Node {
   inputs: string[];
   outputs: string[];
   attributes: NodeAttributes;
+  /** ONNX's own is empty. */
+  domain: string;
 }
 
 /** An input or output of a model: sizes are numbers or the names of symbols. */
@@ -58,15 +60,17 @@ export class OnnxModelWriter {
   readonly #constants = new Map<string, string>();
   readonly #arrays = new Map<ArrayLike<number>, Map<string, string>>();
   readonly #known = new Map<string, string>();
+  /** Values that the model's users know by another name. */
+  readonly #outputs = new Map<string, string>();
   #count = 0;
 
   /** Adds a node with one output and gives its name, or gives the name of an equal node's output. */
-  node(opType: string, inputs: readonly string[], attributes: NodeAttributes = {}): string {
-    const key = JSON.stringify([opType, inputs, attributes]);
+  node(opType: string, inputs: readonly string[], attributes: NodeAttributes = {}, domain = ""): string {
+    const key = JSON.stringify([domain, opType, inputs, attributes]);
     const known = this.#known.get(key);
     if (known !== undefined) return known;
     const output = this.#name();
-    const node = { opType, inputs: [...inputs], outputs: [output], attributes };
+    const node = { opType, inputs: [...inputs], outputs: [output], attributes, domain };
     this.#nodes.push(node);
     this.#producers.set(output, node);
     this.#known.set(key, output);
@@ -107,7 +111,12 @@ export class OnnxModelWriter {
 
   /** Gives a value the name under which the model's users know it. */
   nameOutput(output: string, value: string): void {
-    this.#nodes.push({ opType: "Identity", inputs: [value], outputs: [output], attributes: {} });
+    if (this.#producers.has(value) && !this.#outputs.has(value)) {
+      this.#outputs.set(value, output);
+      return;
+    }
+    // An input, a constant, or an output already: under one more name it is a copy.
+    this.#nodes.push({ opType: "Identity", inputs: [value], outputs: [output], attributes: {}, domain: "" });
     this.#producers.set(output, this.#nodes[this.#nodes.length - 1]);
   }
 
@@ -131,17 +140,24 @@ export class OnnxModelWriter {
         pending.push(...(this.#producers.get(name)?.inputs ?? []));
       }
     };
-    visit(outputs.map(({ name }) => name));
+    const values = new Map([...this.#outputs].map(([value, output]) => [output, value]));
+    visit(outputs.map(({ name }) => values.get(name) ?? name));
+    const renamed = (names: readonly string[]) => names.map((name) => this.#outputs.get(name) ?? name);
+    const nodes = this.#nodes.filter((node) => node.outputs.some((name) => needed.has(name)));
+    const domains = [...new Set(nodes.map(({ domain }) => domain))].filter((domain) => domain !== "");
     const model = create(ModelProtoSchema, {
       irVersion: BigInt(irVersion),
       producerName: "reconloss",
-      opsetImport: [{ domain: "", version: BigInt(opset) }],
+      opsetImport: [
+        { domain: "", version: BigInt(opset) },
+        ...domains.map((domain) => ({ domain, version: BigInt(1) })),
+      ],
       metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
       graph: {
         name: "reconloss",
         input: inputs.map(toValueInfo),
         output: outputs.map(toValueInfo),
-        node: this.#nodes.filter((node) => node.outputs.some((name) => needed.has(name))).map(toNode),
+        node: nodes.map((node) => toNode(node, renamed)),
         initializer: [...this.#initializers.values()].filter(({ name }) => needed.has(name as string)),
       },
     });
@@ -167,9 +183,12 @@ function toBytes(type: ElementType, data: ArrayLike<number>): Uint8Array<ArrayBu
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 }
 
-function toNode({ opType, inputs, outputs, attributes }: Node): MessageInitShape<typeof NodeProtoSchema> {
+function toNode(
+  { opType, inputs, outputs, attributes, domain }: Node,
+  renamed: (names: readonly string[]) => string[],
+): MessageInitShape<typeof NodeProtoSchema> {
   const attribute = Object.entries(attributes).map(toAttribute);
-  return { name: outputs[0], opType, input: inputs, output: outputs, attribute };
+  return { name: outputs[0], opType, domain, input: renamed(inputs), output: renamed(outputs), attribute };
 }
 
 function toAttribute([name, value]: [string, NodeAttributes[string]]): MessageInitShape<typeof AttributeProtoSchema> {

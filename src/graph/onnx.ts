@@ -1,10 +1,10 @@
 import { ReconlossError } from "../errors.ts";
-import { dataType, type ElementType, type NodeAttributes, OnnxModelWriter } from "./onnx-model.ts";
+import { axisIndex, farEnd, type Lowering, OnnxBuilder, type OnnxValue } from "./onnx-builder.ts";
+import { conv2d, convInput, convWeight, outputDims, pad, windowAttributes } from "./onnx-convolution.ts";
 import {
   type Axis,
   axisOrder,
   type Backend,
-  type ConvAttributes,
   type Dim,
   type Dims,
   type PoolAttributes,
@@ -12,38 +12,12 @@ import {
   type Primitives,
   type ResizeAttributes,
   type SliceAttributes,
-  type WindowAttributes,
 } from "./primitives.ts";
-
-/** A value inside an ONNX model. Images are float; numbers per image ([n, 1, 1, 1]) that come from sums are double. */
-export interface OnnxValue {
-  readonly name: string;
-  readonly type: "float" | "double";
-  readonly dims: Dims;
-  /** The same value as bool, where it came from a comparison. */
-  readonly mask?: string;
-  /** The numbers themselves, where it is a constant. */
-  readonly constant?: ArrayLike<number>;
-  /** Where it is a convolution: how it was made, so that a bias can become part of it. */
-  readonly conv?: { readonly operands: readonly [x: string, weight: string]; readonly attributes: NodeAttributes };
-  /** Where it is a smaller value repeated: that value, and what it is repeated to the shape of. `name` asks for the repetition. */
-  readonly repeated?: { readonly small: OnnxValue; readonly like: OnnxValue };
-}
-
-type Lowering<P extends Primitive> = (
-  builder: OnnxBackend,
-  operands: readonly OnnxValue[],
-  attributes: Primitives[P],
-) => OnnxValue;
 
 const all: Dims = [undefined, undefined, undefined, undefined];
 
 function isNumberPerImage([, c, h, w]: Dims): boolean {
   return c === 1 && h === 1 && w === 1;
-}
-
-function axisIndex(axis: Axis): number {
-  return axisOrder.indexOf(axis);
 }
 
 function withDim(dims: Dims, axis: Axis, size: Dim): Dims {
@@ -64,7 +38,7 @@ function broadcastDims(primitive: string, operands: readonly OnnxValue[]): Dims 
 
 /** Elementwise nodes compute in double only where every operand is a number per image, else in float. */
 function commonType(
-  builder: OnnxBackend,
+  builder: OnnxBuilder,
   operands: readonly OnnxValue[],
 ): { names: string[]; type: "float" | "double" } {
   const wide = operands.some(({ type }) => type === "double") && operands.every(({ dims }) => isNumberPerImage(dims));
@@ -73,7 +47,7 @@ function commonType(
 }
 
 function elementwise(opType: string) {
-  return (builder: OnnxBackend, operands: readonly OnnxValue[]): OnnxValue => {
+  return (builder: OnnxBuilder, operands: readonly OnnxValue[]): OnnxValue => {
     const dims = broadcastDims(opType, operands);
     // A repeated operand broadcasts just as well before it is repeated.
     const small = operands.map((x) => x.repeated?.small ?? x);
@@ -88,12 +62,18 @@ function elementwise(opType: string) {
 }
 
 /** A convolution and a number for each of its channels, added within the convolution; `undefined` for anything else. */
-function biased(builder: OnnxBackend, [x, bias]: readonly OnnxValue[]): OnnxValue | undefined {
+function biased(builder: OnnxBuilder, [x, bias]: readonly OnnxValue[]): OnnxValue | undefined {
   const channels = x.dims[1];
   const [n, c, h, w] = bias.dims;
-  if (!x.conv || bias.repeated || n !== 1 || c !== channels || h !== 1 || w !== 1) return undefined;
-  const inputs = [...x.conv.operands, builder.reshape(builder.as(bias, "float"), [channels as number])];
-  return { name: builder.writer.node("Conv", inputs, x.conv.attributes), type: "float", dims: x.dims };
+  if (!x.biased || bias.repeated || n !== 1 || c !== channels || h !== 1 || w !== 1) return undefined;
+  const name = x.biased(builder.reshape(builder.as(bias, "float"), [channels as number]));
+  return { name, type: "float", dims: x.dims };
+}
+
+/** Two values of pieces in the same order, added piece by piece; `undefined` for anything else. */
+function pieced([a, b]: readonly OnnxValue[]): OnnxValue | undefined {
+  if (!a.sum || a.sum.order !== b.sum?.order || !a.dims.every((dim, axis) => dim === b.dims[axis])) return undefined;
+  return a.sum.with(b.sum.pieces);
 }
 
 /** Whether the same axes are known to be 1, and so, since all others must agree, values of these dims have one shape. */
@@ -102,7 +82,7 @@ function broadcastsAlike(a: Dims, b: Dims): boolean {
 }
 
 /** A value repeated to the shape of another; the node is written only if someone needs the repetition itself. */
-function repeat(builder: OnnxBackend, small: OnnxValue, like: OnnxValue): OnnxValue {
+function repeat(builder: OnnxBuilder, small: OnnxValue, like: OnnxValue): OnnxValue {
   const dims = broadcastDims("expand", [small, like]);
   const type = isNumberPerImage(dims) ? small.type : "float";
   return {
@@ -116,41 +96,9 @@ function repeat(builder: OnnxBackend, small: OnnxValue, like: OnnxValue): OnnxVa
 }
 
 function unary(opType: string) {
-  return ({ writer }: OnnxBackend, [x]: readonly OnnxValue[]): OnnxValue => {
+  return ({ writer }: OnnxBuilder, [x]: readonly OnnxValue[]): OnnxValue => {
     return { name: writer.node(opType, [x.name]), type: x.type, dims: x.dims };
   };
-}
-
-function windowAttributes({ stride, padding }: WindowAttributes, kernel: readonly Dim[]): NodeAttributes {
-  return {
-    kernel_shape: kernel as readonly number[],
-    strides: stride,
-    pads: [padding.top, padding.left, padding.bottom, padding.right],
-  };
-}
-
-function outputDim(size: Dim, before: number, after: number, kernel: Dim, stride: number, dilation = 1): Dim {
-  if (size === undefined || kernel === undefined) return undefined;
-  return Math.floor((size + before + after - dilation * (kernel - 1) - 1) / stride) + 1;
-}
-
-function outputDims(
-  dims: Dims,
-  channels: Dim,
-  kernel: readonly Dim[],
-  attributes: WindowAttributes & { dilation?: readonly number[] },
-): Dims {
-  const { stride, padding, dilation = [1, 1] } = attributes;
-  return [
-    dims[0],
-    channels,
-    outputDim(dims[2], padding.top, padding.bottom, kernel[0], stride[0], dilation[0]),
-    outputDim(dims[3], padding.left, padding.right, kernel[1], stride[1], dilation[1]),
-  ];
-}
-
-function convAttributes(attributes: ConvAttributes, kernel: readonly Dim[]): NodeAttributes {
-  return { ...windowAttributes(attributes, kernel), dilations: attributes.dilation, group: attributes.groups };
 }
 
 /** How many positions a slice takes, where that follows from the slice alone or from a known size. */
@@ -164,138 +112,8 @@ function slicedDim(size: Dim, { start, end, step }: Omit<SliceAttributes, "axis"
   return Math.ceil(((end === undefined ? size : resolve(end)) - resolve(start)) / step);
 }
 
-/** ONNX stands for "all the way" by numbers beyond any size. */
-const farEnd = 2 ** 53 - 1;
-
-/** The gradient of a stride-1 convolution is a convolution with the kernel turned round. */
-function turnedWeight(builder: OnnxBackend, weight: OnnxValue, groups: number): string {
-  const { writer } = builder;
-  const [outputs, inputs, kh, kw] = weight.dims as readonly number[];
-  const grouped = builder.reshape(builder.as(weight, "float"), [groups, outputs / groups, inputs, kh, kw]);
-  const swapped = writer.node("Transpose", [grouped], { perm: [0, 2, 1, 3, 4] });
-  const flat = builder.reshape(swapped, [groups * inputs, outputs / groups, kh, kw]);
-  return writer.node("Slice", [
-    flat,
-    builder.ints(-1, -1),
-    builder.ints(-farEnd, -farEnd),
-    builder.ints(2, 3),
-    builder.ints(-1, -1),
-  ]);
-}
-
-function convInput(
-  builder: OnnxBackend,
-  [g, weight, like]: readonly OnnxValue[],
-  attributes: ConvAttributes,
-): OnnxValue {
-  const { writer } = builder;
-  const { stride, padding, dilation, groups } = attributes;
-  const [, , kh, kw] = weight.dims as readonly number[];
-  const reach = [dilation[0] * (kh - 1), dilation[1] * (kw - 1)];
-  const result = (name: string): OnnxValue => ({
-    name,
-    type: "float",
-    dims: [g.dims[0], like.dims[1], like.dims[2], like.dims[3]],
-  });
-  const input = builder.as(g, "float");
-  if (stride[0] === 1 && stride[1] === 1) {
-    const pads = [reach[0] - padding.top, reach[1] - padding.left, reach[0] - padding.bottom, reach[1] - padding.right];
-    const outside = pads.some((pad) => pad < 0);
-    const source = outside ? writer.node("Pad", [input, builder.ints(...pads), "", builder.ints(2, 3)]) : input;
-    return result(
-      writer.node("Conv", [source, turnedWeight(builder, weight, groups)], {
-        kernel_shape: [kh, kw],
-        dilations: dilation,
-        group: groups,
-        pads: outside ? [0, 0, 0, 0] : pads,
-      }),
-    );
-  }
-  const full = writer.node("ConvTranspose", [input, builder.as(weight, "float")], {
-    kernel_shape: [kh, kw],
-    strides: stride,
-    dilations: dilation,
-    group: groups,
-    pads: [padding.top, padding.left, 0, 0],
-  });
-  // Rows and columns at the far end that no window reached are missing; those of the padding are too many.
-  const missing = writer.node("Sub", [builder.sizes(like.name, ["h", "w"]), builder.sizes(full, ["h", "w"])]);
-  const pads = writer.node("Concat", [builder.ints(0, 0), missing], { axis: 0 });
-  return result(writer.node("Pad", [full, pads, "", builder.ints(2, 3)]));
-}
-
-/**
- * One matrix product per kernel position: the strided view of x under that position, times g. The sum over the batch is part of the product
- * where that makes matrices of a good size, and where a stride would make views that are read number by number.
- */
-function convWeight(
-  builder: OnnxBackend,
-  [x, g]: readonly OnnxValue[],
-  attributes: Primitives["convWeight"],
-): OnnxValue {
-  const { writer } = builder;
-  const { stride, padding, dilation, groups, kernel } = attributes;
-  const [inputs, outputs] = [x.dims[1] as number, g.dims[1] as number];
-  const padded = builder.run("pad", [x], padding).name;
-  const reach = writer.node("Mul", [
-    writer.node("Sub", [builder.sizes(g.name, ["h", "w"]), builder.ints(1, 1)]),
-    builder.ints(...stride),
-  ]);
-  const across = groups === 1 && (Math.max(...stride) > 1 || inputs * outputs >= batchedProducts);
-  const images = across ? pixelsFirst(builder, padded, inputs) : padded;
-  const views = across ? [0, 1] : [2, 3];
-  const rows = across
-    ? builder.reshape(writer.node("Transpose", [builder.as(g, "float")], { perm: [1, 2, 3, 0] }), [outputs, -1])
-    : builder.reshape(builder.as(g, "float"), [0, groups, outputs / groups, -1]);
-  const positions: string[] = [];
-  for (let p = 0; p < kernel[0]; p++)
-    for (let q = 0; q < kernel[1]; q++) {
-      const start = [p * dilation[0], q * dilation[1]];
-      const end = writer.node("Add", [reach, builder.ints(start[0] + 1, start[1] + 1)]);
-      const view = writer.node("Slice", [
-        images,
-        builder.ints(...start),
-        end,
-        builder.ints(...views),
-        builder.ints(...stride),
-      ]);
-      if (across) {
-        const product = writer.node("MatMul", [rows, builder.reshape(view, [-1, inputs])]);
-        positions.push(writer.node("Unsqueeze", [product, builder.ints(2)]));
-        continue;
-      }
-      const columns = writer.node("Transpose", [builder.reshape(view, [0, groups, inputs / groups, -1])], {
-        perm: [0, 1, 3, 2],
-      });
-      const product = writer.node("MatMul", [rows, columns]);
-      const sum = writer.node("ReduceSum", [product, builder.ints(0)], { keepdims: 0 });
-      positions.push(writer.node("Unsqueeze", [sum, builder.ints(3)]));
-    }
-  const stacked = positions.length === 1 ? positions[0] : writer.node("Concat", positions, { axis: across ? 2 : 3 });
-  const dims = [outputs, inputs / groups, kernel[0], kernel[1]] as const;
-  return { name: builder.reshape(stacked, dims), type: "float", dims };
-}
-
-/** From this many weights per kernel position on, one product over all images is faster than one product for each. */
-const batchedProducts = 2 ** 14;
-
-/** [n, c, h, w] as [h, w, n * c]. */
-function pixelsFirst(builder: OnnxBackend, x: string, channels: number): string {
-  const { writer } = builder;
-  const size = builder.sizes(x, ["h", "w"]);
-  const planes = writer.node("Reshape", [
-    x,
-    writer.node("Concat", [builder.ints(-1), writer.node("ReduceProd", [size], { keepdims: 1 })], { axis: 0 }),
-  ]);
-  const turned = writer.node("Transpose", [planes], { perm: [1, 0] });
-  const shape = writer.node("Concat", [size, writer.node("Mul", [builder.sizes(x, ["n"]), builder.ints(channels)])], {
-    axis: 0,
-  });
-  return writer.node("Reshape", [turned, shape]);
-}
-
 /** A product with a row of ones, which runs several times as fast as a reduction over a middle axis. */
-function sumChannels(builder: OnnxBackend, x: OnnxValue): OnnxValue {
+function sumChannels(builder: OnnxBuilder, x: OnnxValue): OnnxValue {
   const channels = x.dims[1] as number;
   const ones = builder.writer.constant("float", [1, channels], new Array(channels).fill(1));
   const sums = builder.writer.node("MatMul", [ones, builder.reshape(builder.as(x, "float"), [0, channels, -1])]);
@@ -303,19 +121,25 @@ function sumChannels(builder: OnnxBackend, x: OnnxValue): OnnxValue {
   return { name: builder.writer.node("Reshape", [sums, shape]), type: "float", dims: withDim(x.dims, "c", 1) };
 }
 
+const maxPool: Lowering<"maxPool"> = (builder, [x], attributes) => ({
+  name: builder.writer.node("MaxPool", [builder.as(x, "float")], windowAttributes(attributes, attributes.kernel)),
+  type: "float",
+  dims: outputDims(x.dims, x.dims[1], attributes.kernel, attributes),
+});
+
 /** The position of each window's maximum in the flattened image. */
 function maxima(
-  builder: OnnxBackend,
+  builder: OnnxBuilder,
   x: OnnxValue,
   attributes: PoolAttributes,
 ): { pooled: OnnxValue; indices: string } {
-  const pooled = builder.run("maxPool", [x], attributes);
+  const pooled = maxPool(builder, [x], attributes);
   return { pooled, indices: builder.writer.secondOutput(pooled.name) };
 }
 
 /** The matrix [outputs, inputs] of a linear interpolation along one axis; both sizes are known only when the model runs. */
 function resizeMatrix(
-  builder: OnnxBackend,
+  builder: OnnxBuilder,
   input: string,
   output: string,
   axis: Axis,
@@ -345,9 +169,28 @@ function resizeMatrix(
   return builder.cast(node("Max", node("Sub", number(1), distance), number(0)), "float");
 }
 
+const slice: Lowering<"slice"> = (builder, [x], { axis, start, end, step }) => ({
+  name: builder.writer.node("Slice", [
+    x.name,
+    builder.ints(start),
+    builder.ints(end ?? Math.sign(step) * farEnd),
+    builder.ints(axisIndex(axis)),
+    builder.ints(step),
+  ]),
+  type: x.type,
+  dims: withDim(x.dims, axis, slicedDim(x.dims[axisIndex(axis)], { start, end, step })),
+});
+
+/** The last axes, as many as together are surely no longer than a row of an image may be: the small kernels of a weight, but not whole images. */
+function rowAxes([, c, h, w]: Dims): Axis[] {
+  const longest = 4096;
+  if (c !== undefined && h !== undefined && w !== undefined && c * h * w <= longest) return ["c", "h", "w"];
+  return h !== undefined && w !== undefined && h * w <= longest ? ["h", "w"] : ["w"];
+}
+
 /** How each primitive is said in ONNX. */
 const table: { readonly [P in Primitive]: Lowering<P> } = {
-  add: (builder, operands) => biased(builder, operands) ?? elementwise("Add")(builder, operands),
+  add: (builder, operands) => biased(builder, operands) ?? pieced(operands) ?? elementwise("Add")(builder, operands),
   sub: elementwise("Sub"),
   mul: elementwise("Mul"),
   div: elementwise("Div"),
@@ -406,18 +249,10 @@ const table: { readonly [P in Primitive]: Lowering<P> } = {
     if (axes.join("") === "c" && !isNumberPerImage(dims)) return sumChannels(builder, x);
     if (!isNumberPerImage(dims) || x.type === "double") return { name: reduce(x.name, axes), type: x.type, dims };
     // Rows in float, sums of rows in double: exact enough, and only rows are converted.
-    const rows = reduce(
-      x.name,
-      axes.filter((axis) => axis === "w"),
-    );
-    return {
-      name: reduce(
-        builder.cast(rows, "double"),
-        axes.filter((axis) => axis !== "w"),
-      ),
-      type: "double",
-      dims,
-    };
+    const short = rowAxes(x.dims).filter((axis) => axes.includes(axis));
+    const rows = reduce(x.name, short);
+    const rest = axes.filter((axis) => !short.includes(axis));
+    return { name: reduce(builder.cast(rows, "double"), rest), type: "double", dims };
   },
   size: (builder, [x], { axes }) => {
     const known = axes.map((axis) => x.dims[axisIndex(axis)]);
@@ -428,21 +263,11 @@ const table: { readonly [P in Primitive]: Lowering<P> } = {
     return { name: builder.reshape(builder.cast(product, "double"), [1, 1, 1, 1]), type: "double", dims: [1, 1, 1, 1] };
   },
   expand: (builder, [x, like]) => repeat(builder, x, like),
-  slice: (builder, [x], { axis, start, end, step }) => ({
-    name: builder.writer.node("Slice", [
-      x.name,
-      builder.ints(start),
-      builder.ints(end ?? Math.sign(step) * farEnd),
-      builder.ints(axisIndex(axis)),
-      builder.ints(step),
-    ]),
-    type: x.type,
-    dims: withDim(x.dims, axis, slicedDim(x.dims[axisIndex(axis)], { start, end, step })),
-  }),
+  slice,
   embed: (builder, [x, like], { axis, start, end, step }) => {
     const { writer } = builder;
     const dims = withDim(x.dims, axis, like.dims[axisIndex(axis)]);
-    if (step === -1) return { ...builder.run("slice", [x], { axis, start, end, step }), dims };
+    if (step === -1) return { ...slice(builder, [x], { axis, start, end, step }), dims };
     const index = axisIndex(axis);
     let spread = builder.as(x, "float");
     if (step > 1) {
@@ -463,20 +288,6 @@ const table: { readonly [P in Primitive]: Lowering<P> } = {
     const after = writer.node("Sub", [writer.node("Sub", [total, before]), builder.sizes(spread, [axis])]);
     const pads = writer.node("Concat", [before, after], { axis: 0 });
     return { name: writer.node("Pad", [spread, pads, "", builder.ints(index)]), type: "float", dims };
-  },
-  pad: (builder, [x], { top, bottom, left, right }) => {
-    if (top + bottom + left + right === 0) return x;
-    const grow = (dim: Dim, by: number) => (dim === undefined ? undefined : dim + by);
-    return {
-      name: builder.writer.node("Pad", [
-        builder.as(x, "float"),
-        builder.ints(top, left, bottom, right),
-        "",
-        builder.ints(2, 3),
-      ]),
-      type: "float",
-      dims: [x.dims[0], x.dims[1], grow(x.dims[2], top + bottom), grow(x.dims[3], left + right)],
-    };
   },
   concat: (builder, operands) => ({
     name: builder.writer.node(
@@ -518,32 +329,11 @@ const table: { readonly [P in Primitive]: Lowering<P> } = {
       dims: [n, channels * factor ** 2, over(h), over(w)],
     };
   },
-  conv2d: (builder, [x, weight], attributes) => {
-    const [outputs, inputs, ...kernel] = weight.dims as readonly number[];
-    if (x.dims[1] !== inputs * attributes.groups || outputs % attributes.groups !== 0) {
-      throw new ReconlossError(
-        "shape",
-        `conv2d: input with ${x.dims[1]} channels does not fit weight ${weight.dims.join("x")} in ${attributes.groups} groups`,
-      );
-    }
-    const conv = {
-      operands: [builder.as(x, "float"), builder.as(weight, "float")],
-      attributes: convAttributes(attributes, kernel),
-    } as const;
-    return {
-      name: builder.writer.node("Conv", conv.operands, conv.attributes),
-      type: "float",
-      dims: outputDims(x.dims, outputs, kernel, attributes),
-      conv,
-    };
-  },
+  pad,
+  conv2d,
   convInput,
   convWeight,
-  maxPool: (builder, [x], attributes) => ({
-    name: builder.writer.node("MaxPool", [builder.as(x, "float")], windowAttributes(attributes, attributes.kernel)),
-    type: "float",
-    dims: outputDims(x.dims, x.dims[1], attributes.kernel, attributes),
-  }),
+  maxPool,
   maxUnpool: (builder, [g, x], attributes) => {
     const { writer } = builder;
     const { indices } = maxima(builder, x, attributes);
@@ -632,42 +422,8 @@ const table: { readonly [P in Primitive]: Lowering<P> } = {
 };
 
 /** Writes every operation as nodes of one ONNX model. */
-export class OnnxBackend implements Backend<OnnxValue> {
-  readonly writer = new OnnxModelWriter();
-
-  constant(data: ArrayLike<number>, dims: readonly [number, number, number, number]): OnnxValue {
-    return { name: this.writer.constant("float", dims, data), type: "float", dims, constant: data };
-  }
-
-  dims(x: OnnxValue): Dims {
-    return x.dims;
-  }
-
+export class OnnxBackend extends OnnxBuilder implements Backend<OnnxValue> {
   run<P extends Primitive>(primitive: P, operands: readonly OnnxValue[], attributes: Primitives[P]): OnnxValue {
     return (table[primitive] as Lowering<P>)(this, operands, attributes);
-  }
-
-  /** The name of a value in the type asked for. */
-  as(x: OnnxValue, type: "float" | "double"): string {
-    if (x.type === type) return x.name;
-    if (x.constant) return this.writer.constant(type, x.dims as readonly number[], x.constant);
-    return this.cast(x.name, type);
-  }
-
-  cast(name: string, type: ElementType): string {
-    return this.writer.node("Cast", [name], { to: dataType(type) });
-  }
-
-  ints(...values: readonly number[]): string {
-    return this.writer.constant("int64", [values.length], values);
-  }
-
-  reshape(name: string, dims: readonly number[]): string {
-    return this.writer.node("Reshape", [name, this.ints(...dims)]);
-  }
-
-  /** The sizes of some axes, as int64. */
-  sizes(name: string, axes: readonly Axis[]): string {
-    return this.writer.node("Gather", [this.writer.node("Shape", [name]), this.ints(...axes.map(axisIndex))]);
   }
 }

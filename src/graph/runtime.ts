@@ -1,7 +1,14 @@
 import type * as Ort from "onnxruntime-node";
 import { ReconlossError } from "../errors.ts";
+import type { Shape } from "../tensor.ts";
 
 export type { InferenceSession } from "onnxruntime-node";
+
+/** An output of a program: images in float32, numbers per image in float64. */
+export interface ProgramOutput {
+  data: Float32Array | Float64Array;
+  shape: Shape;
+}
 
 let runtime: Promise<typeof Ort> | undefined;
 
@@ -39,6 +46,27 @@ export function setCurrentDevice(wanted: Device): void {
   device = wanted;
 }
 
+/** How a session shares the CPU with others. */
+export interface SessionShare {
+  /** How many cores it uses; default: all. */
+  readonly cores?: number;
+  /** Whether its threads sleep at once when there is nothing to do. Default: they wait at work for some time, which other sessions feel. */
+  readonly patient?: boolean;
+}
+
+/** How sessions run on the CPU. */
+export function sessionOptions({ cores, patient = false }: SessionShare = {}): Ort.InferenceSession.SessionOptions {
+  // Sizes change from run to run, so a memory plan made for one size does not fit the next. Severity 3: errors only.
+  return {
+    executionProviders: ["cpu"],
+    graphOptimizationLevel: "all",
+    enableMemPattern: false,
+    logSeverityLevel: 3,
+    ...(cores === undefined ? {} : { intraOpNumThreads: cores }),
+    ...(patient ? { extra: { session: { intra_op: { allow_spinning: "0" } } } } : {}),
+  };
+}
+
 /**
  * An inference session for the bytes of an ONNX model, on the current device.
  *
@@ -47,18 +75,15 @@ export function setCurrentDevice(wanted: Device): void {
 export async function createSession(
   model: Uint8Array,
   cpuNodes: readonly string[] = [],
+  share?: SessionShare,
 ): Promise<Ort.InferenceSession> {
   const { InferenceSession } = await loadRuntime();
+  const options = sessionOptions(share);
+  if (device === "cpu") return InferenceSession.create(model, options);
   const webgpu = {
     name: "webgpu",
     preferredLayout: "NCHW",
     ...(cpuNodes.length > 0 ? { forceCpuNodeNames: [...cpuNodes] } : {}),
   };
-  // Sizes change from run to run, so a memory plan made for one size does not fit the next. Severity 3: errors only.
-  return InferenceSession.create(model, {
-    executionProviders: device === "webgpu" ? [webgpu, "cpu"] : ["cpu"],
-    graphOptimizationLevel: "all",
-    enableMemPattern: false,
-    logSeverityLevel: 3,
-  });
+  return InferenceSession.create(model, { ...options, executionProviders: [webgpu, "cpu"] });
 }

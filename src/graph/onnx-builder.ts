@@ -1,0 +1,89 @@
+import { dataType, type ElementType, OnnxModelWriter } from "./onnx-model.ts";
+import { type Axis, axisOrder, type Dims, type Primitive, type Primitives } from "./primitives.ts";
+
+/** A value inside an ONNX model. Images are float; numbers per image ([n, 1, 1, 1]) that come from sums are double. */
+export interface OnnxValue {
+  readonly name: string;
+  readonly type: "float" | "double";
+  readonly dims: Dims;
+  /** The same value as bool, where it came from a comparison. */
+  readonly mask?: string;
+  /** The numbers themselves, where it is a constant. */
+  readonly constant?: ArrayLike<number>;
+  /** Where it is a convolution: the same with a bias, of one number for each output channel, as a part of it. */
+  readonly biased?: (bias: string) => string;
+  /** Where it is made of pieces, which `name` would put in order: values in the same order can be added piece by piece before. */
+  readonly sum?: {
+    readonly order: string;
+    readonly pieces: readonly string[];
+    with(pieces: readonly string[]): OnnxValue;
+  };
+  /** Where it is a smaller value repeated: that value, and what it is repeated to the shape of. `name` asks for the repetition. */
+  readonly repeated?: { readonly small: OnnxValue; readonly like: OnnxValue };
+}
+
+/** How a primitive is said in ONNX. */
+export type Lowering<P extends Primitive> = (
+  builder: OnnxBuilder,
+  operands: readonly OnnxValue[],
+  attributes: Primitives[P],
+) => OnnxValue;
+
+/** ONNX stands for "all the way" by numbers beyond any size. */
+export const farEnd = 2 ** 53 - 1;
+
+/** The place of an axis in a shape. */
+export function axisIndex(axis: Axis): number {
+  return axisOrder.indexOf(axis);
+}
+
+/** What operations are written with: names of values, and the nodes that all of them need. */
+export class OnnxBuilder {
+  readonly writer = new OnnxModelWriter();
+  /** How many channels lie side by side in the layout of ONNX Runtime's fast convolutions; 0 where these are not to be used. */
+  readonly block: number;
+  readonly #made = new Map<string, ArrayLike<number>>();
+
+  constructor(block = 0) {
+    this.block = block;
+  }
+
+  constant(data: ArrayLike<number>, dims: readonly [number, number, number, number]): OnnxValue {
+    return { name: this.writer.constant("float", dims, data), type: "float", dims, constant: data };
+  }
+
+  /** Numbers that are made when they are first asked for by this name. */
+  once(name: string, make: () => ArrayLike<number>): ArrayLike<number> {
+    const numbers = this.#made.get(name) ?? make();
+    this.#made.set(name, numbers);
+    return numbers;
+  }
+
+  dims(x: OnnxValue): Dims {
+    return x.dims;
+  }
+
+  /** The name of a value in the type asked for. */
+  as(x: OnnxValue, type: "float" | "double"): string {
+    if (x.type === type) return x.name;
+    if (x.constant) return this.writer.constant(type, x.dims as readonly number[], x.constant);
+    return this.cast(x.name, type);
+  }
+
+  cast(name: string, type: ElementType): string {
+    return this.writer.node("Cast", [name], { to: dataType(type) });
+  }
+
+  ints(...values: readonly number[]): string {
+    return this.writer.constant("int64", [values.length], values);
+  }
+
+  reshape(name: string, dims: readonly number[]): string {
+    return this.writer.node("Reshape", [name, this.ints(...dims)]);
+  }
+
+  /** The sizes of some axes, as int64. */
+  sizes(name: string, axes: readonly Axis[]): string {
+    return this.writer.node("Gather", [this.writer.node("Shape", [name]), this.ints(...axes.map(axisIndex))]);
+  }
+}

@@ -1,0 +1,141 @@
+import type { Tensor } from "../tensor.ts";
+import { type ProgramOutput, type SessionShare, sessionOptions } from "./runtime.ts";
+
+/** The program of a thread: it makes sessions from models and runs them, each under a number. */
+const threadSource = `
+const { parentPort, workerData } = require("node:worker_threads");
+const { InferenceSession, Tensor } = require(workerData.runtime);
+const sessions = new Map();
+const tasks = {
+  create: async ({ session, model, options }) => {
+    sessions.set(session, await InferenceSession.create(model, options));
+    return {};
+  },
+  run: async ({ session, inputs }) => {
+    const feeds = Object.entries(inputs).map(([name, { data, shape }]) => [name, new Tensor("float32", data, shape)]);
+    const results = Object.entries(await sessions.get(session).run(Object.fromEntries(feeds)));
+    return Object.fromEntries(results.map(([name, { data, dims }]) => [name, { data, shape: dims }]));
+  },
+  release: async ({ session }) => {
+    await sessions.get(session)?.release();
+    sessions.delete(session);
+    return {};
+  },
+};
+let last = Promise.resolve();
+parentPort.on("message", ({ task, ...message }) => {
+  last = last.then(() => tasks[task](message)).then(
+    (result) => parentPort.postMessage({ result }),
+    (error) => parentPort.postMessage({ failure: String(error?.message ?? error) }),
+  );
+});
+`;
+
+type Message =
+  | { task: "create"; session: number; model: Uint8Array; options: object }
+  | { task: "run"; session: number; inputs: Readonly<Record<string, { data: Float32Array; shape: readonly number[] }>> }
+  | { task: "release"; session: number };
+
+type Reply = { result: Record<string, ProgramOutput> } | { failure: string };
+
+interface Waiting {
+  resolve(result: Record<string, ProgramOutput>): void;
+  reject(reason: Error): void;
+}
+
+/** The builtin modules of Node that this needs; elsewhere there are no threads. */
+interface Builtins {
+  getBuiltinModule?(name: "node:worker_threads"): typeof import("node:worker_threads");
+  getBuiltinModule?(name: "node:module"): typeof import("node:module");
+  getBuiltinModule?(name: "node:os"): typeof import("node:os");
+}
+
+const builtins = (globalThis as { process?: Builtins }).process;
+
+/** How many sessions can run at once; 1 where there are no threads. */
+export function hostThreads(): number {
+  const os = builtins?.getBuiltinModule?.("node:os") as typeof import("node:os") | undefined;
+  return os?.availableParallelism() ?? 1;
+}
+
+/** A thread that runs sessions one after the other, in the order in which they are asked for. */
+class SessionThread {
+  readonly #worker: import("node:worker_threads").Worker;
+  readonly #waiting: Waiting[] = [];
+
+  constructor(onEnd: () => void) {
+    const { Worker } = builtins!.getBuiltinModule!("node:worker_threads") as typeof import("node:worker_threads");
+    const { createRequire } = builtins!.getBuiltinModule!("node:module") as typeof import("node:module");
+    const runtime = createRequire(import.meta.url).resolve("onnxruntime-node");
+    this.#worker = new Worker(threadSource, { eval: true, execArgv: [], workerData: { runtime } });
+    this.#worker.unref();
+    this.#worker.on("message", (reply: Reply) => {
+      const waiting = this.#waiting.shift();
+      if (this.#waiting.length === 0) this.#worker.unref();
+      if ("failure" in reply) waiting?.reject(new Error(reply.failure));
+      else waiting?.resolve(reply.result);
+    });
+    const end = (reason: Error) => {
+      onEnd();
+      while (this.#waiting.length > 0) this.#waiting.shift()?.reject(reason);
+    };
+    this.#worker.on("error", end);
+    this.#worker.on("exit", () => end(new Error("the thread ended")));
+  }
+
+  ask(message: Message): Promise<Record<string, ProgramOutput>> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ resolve, reject });
+      // A thread with something to do keeps the process alive.
+      this.#worker.ref();
+      this.#worker.postMessage(message);
+    });
+  }
+}
+
+const threads: (SessionThread | undefined)[] = [];
+let sessions = 0;
+
+/** Sessions that nobody can ask any more give their memory back. */
+const forgotten = new FinalizationRegistry<{ thread: SessionThread; session: number }>(({ thread, session }) => {
+  thread.ask({ task: "release", session }).catch(() => {});
+});
+
+/** A session in another thread. */
+export interface ThreadSession {
+  /** Data of inputs is copied as it is asked, results are as {@link ProgramOutput}. */
+  run(inputs: Readonly<Record<string, Tensor>>): Promise<Record<string, ProgramOutput>>;
+}
+
+/**
+ * A session in a thread beside the calling one, on the CPU.
+ *
+ * @param number - of the thread, from 0; it is started when it is first needed
+ */
+export async function createThreadSession(
+  number: number,
+  model: Uint8Array,
+  share: SessionShare,
+): Promise<ThreadSession> {
+  threads[number] ??= new SessionThread(() => {
+    threads[number] = undefined;
+  });
+  const thread = threads[number];
+  const session = sessions++;
+  await thread.ask({ task: "create", session, model, options: sessionOptions(share) });
+  const handle: ThreadSession = {
+    run: (inputs) => thread.ask({ task: "run", session, inputs: plain(inputs) }),
+  };
+  forgotten.register(handle, { thread, session });
+  return handle;
+}
+
+/** Tensors as messages carry them; a part of a longer array goes without the rest of it. */
+function plain(inputs: Readonly<Record<string, Tensor>>) {
+  return Object.fromEntries(
+    Object.entries(inputs).map(([name, { data, shape }]) => {
+      const whole = data.byteLength === data.buffer.byteLength;
+      return [name, { data: whole ? data : data.slice(), shape }] as const;
+    }),
+  );
+}
