@@ -1,6 +1,6 @@
-import { OnnxBackend, type OnnxValue } from "./onnx.ts";
+import { LabelBackend, type Labelled, type LabelRule } from "./labels.ts";
 import { Ops } from "./ops.ts";
-import type { Backend, ConvAttributes, PadAttributes, Primitive, Primitives } from "./primitives.ts";
+import type { ConvAttributes, PadAttributes, Primitive } from "./primitives.ts";
 
 /** How the positions of a network's output depend on those of its input, the same along both axes. */
 export interface ReceptiveField {
@@ -26,10 +26,8 @@ interface Sight {
 
 type Seen = Sight | "nothing" | "everything";
 
-interface Value {
-  readonly value: OnnxValue;
-  readonly sight: Seen;
-}
+type Value = Labelled<Seen>;
+type Rule<P extends Primitive> = LabelRule<Seen, P>;
 
 function commonMultiple(a: number, b: number): number {
   const divisor = (x: number, y: number): number => (y === 0 ? x : divisor(y, x % y));
@@ -82,10 +80,8 @@ function spread(x: Seen, kernel: readonly [number, number], { stride, padding, d
   return through(x, 1 / s, -reach / s, Math.max(padding.top, padding.left) / s);
 }
 
-type Rule<P extends Primitive> = (operands: readonly Value[], attributes: Primitives[P]) => Seen;
-
 const unbounded = (operands: readonly Value[]): Seen =>
-  operands.every(({ sight }) => sight === "nothing") ? "nothing" : "everything";
+  operands.every(({ label }) => label === "nothing") ? "nothing" : "everything";
 
 function kernelOf({ value: { dims } }: Value): readonly [number, number] {
   return [dims[2] as number, dims[3] as number];
@@ -93,68 +89,48 @@ function kernelOf({ value: { dims } }: Value): readonly [number, number] {
 
 /** What moves positions by a whole number from the start can be followed; what counts from the end cannot. */
 const slice: Rule<"slice"> = (operands, { axis, start, step }) => {
-  if (axis === "n" || axis === "c") return operands[0].sight;
-  return start < 0 || step !== 1 ? unbounded(operands) : through(operands[0].sight, 1, 0, start);
+  if (axis === "n" || axis === "c") return operands[0].label;
+  return start < 0 || step !== 1 ? unbounded(operands) : through(operands[0].label, 1, 0, start);
 };
 
 /** The operations that are not done position by position. */
 const rules: { readonly [P in Primitive]?: Rule<P> } = {
-  sum: (operands, { axes }) => (axes.includes("h") || axes.includes("w") ? unbounded(operands) : operands[0].sight),
+  sum: (operands, { axes }) => (axes.includes("h") || axes.includes("w") ? unbounded(operands) : operands[0].label),
   size: () => "nothing",
-  expand: ([x]) => x.sight,
+  expand: ([x]) => x.label,
   slice,
   embed: ([x], { axis, start, step }) => {
-    if (axis === "n" || axis === "c") return x.sight;
-    return start < 0 || step !== 1 ? unbounded([x]) : through(x.sight, 1, -start, 0);
+    if (axis === "n" || axis === "c") return x.label;
+    return start < 0 || step !== 1 ? unbounded([x]) : through(x.label, 1, -start, 0);
   },
-  pad: ([x], { top, left }) => through(x.sight, 1, -Math.max(top, left), -Math.min(top, left)),
-  depthToSpace: ([x], { factor }) => through(x.sight, 1 / factor, -(factor - 1) / factor, 0),
-  spaceToDepth: ([x], { factor }) => through(x.sight, factor, 0, factor - 1),
+  pad: ([x], { top, left }) => through(x.label, 1, -Math.max(top, left), -Math.min(top, left)),
+  depthToSpace: ([x], { factor }) => through(x.label, 1 / factor, -(factor - 1) / factor, 0),
+  spaceToDepth: ([x], { factor }) => through(x.label, factor, 0, factor - 1),
   conv2d: ([x, weight], attributes) =>
-    weight.sight === "nothing" ? window(x.sight, kernelOf(weight), attributes) : "everything",
+    weight.label === "nothing" ? window(x.label, kernelOf(weight), attributes) : "everything",
   convInput: ([x, weight], attributes) =>
-    weight.sight === "nothing" ? spread(x.sight, kernelOf(weight), attributes) : "everything",
+    weight.label === "nothing" ? spread(x.label, kernelOf(weight), attributes) : "everything",
   convWeight: unbounded,
-  maxPool: ([x], attributes) => window(x.sight, attributes.kernel, attributes),
+  maxPool: ([x], attributes) => window(x.label, attributes.kernel, attributes),
   maxUnpool: unbounded,
   maxGather: unbounded,
-  avgPool: ([x], attributes) => window(x.sight, attributes.kernel, attributes),
+  avgPool: ([x], attributes) => window(x.label, attributes.kernel, attributes),
   gram: unbounded,
-  mix: ([m, x]) => (m.sight === "nothing" ? x.sight : "everything"),
+  mix: ([m, x]) => (m.label === "nothing" ? x.label : "everything"),
   resize: ([x, like], { alignCorners }) => {
-    if (x.sight === "nothing") return "nothing";
-    if (typeof x.sight === "string" || typeof like.sight === "string" || alignCorners) return "everything";
-    const step = like.sight.ratio / x.sight.ratio;
+    if (x.label === "nothing") return "nothing";
+    if (typeof x.label === "string" || typeof like.label === "string" || alignCorners) return "everything";
+    const step = like.label.ratio / x.label.ratio;
     // Position p lies at step * (p + 1/2) - 1/2, between two neighbours.
-    const seen = through(x.sight, step, step / 2 - 1.5, step / 2 + 0.5) as Sight;
-    return { ...seen, multiple: commonMultiple(seen.multiple, like.sight.multiple) };
+    const seen = through(x.label, step, step / 2 - 1.5, step / 2 + 0.5) as Sight;
+    return { ...seen, multiple: commonMultiple(seen.multiple, like.label.multiple) };
   },
   resizeAdjoint: unbounded,
 };
 
-/** Follows what positions see; shapes are the ONNX backend's affair. */
-class SightBackend implements Backend<Value> {
-  readonly #shapes = new OnnxBackend();
-
-  constant(data: ArrayLike<number>, shape: readonly [number, number, number, number]): Value {
-    return { value: this.#shapes.constant(data, shape), sight: "nothing" };
-  }
-
-  dims(x: Value) {
-    return x.value.dims;
-  }
-
-  run<P extends Primitive>(primitive: P, operands: readonly Value[], attributes: Primitives[P]): Value {
-    const value = this.#shapes.run(
-      primitive,
-      operands.map((operand) => operand.value),
-      attributes,
-    );
-    const rule = rules[primitive] as Rule<P> | undefined;
-    const sight = rule?.(operands, attributes) ?? operands.reduce<Seen>((seen, x) => both(seen, x.sight), "nothing");
-    return { value, sight };
-  }
-}
+/** Anything else is done position by position: it sees what all its operands see. */
+const pointwise = (operands: readonly Value[]): Seen =>
+  operands.reduce<Seen>((seen, { label }) => both(seen, label), "nothing");
 
 /**
  * The receptive field of a network, found by following its operations.
@@ -173,13 +149,12 @@ class SightBackend implements Backend<Value> {
  * ```
  */
 export function receptiveField(channels: number, build: <T>(o: Ops<T>, image: T) => T): ReceptiveField | undefined {
-  const image: Value = {
-    value: { name: "image", type: "float", dims: [undefined, channels, undefined, undefined] },
-    sight: { ratio: 1, first: 0, last: 0, multiple: 1 },
-  };
-  const { sight } = build(new Ops(new SightBackend()), image);
-  if (typeof sight === "string") return undefined;
-  const { ratio, first, last, multiple } = sight;
+  const backend = new LabelBackend<Seen>("nothing", (primitive) => rules[primitive] ?? pointwise);
+  const dims = [undefined, channels, undefined, undefined] as const;
+  const image = backend.input("image", dims, { ratio: 1, first: 0, last: 0, multiple: 1 });
+  const { label } = build(new Ops(backend), image);
+  if (typeof label === "string") return undefined;
+  const { ratio, first, last, multiple } = label;
   // Positions are whole numbers, so parts of them beyond a tile's first and last output position do not count.
   const halo = Math.max(0, Math.floor(-first), Math.floor(last + 1 - ratio));
   return { halo, multiple, scale: 1 / ratio };
