@@ -16,3 +16,8 @@ export function within<T>(record: Readonly<Record<string, T>>, prefix: string): 
   const own = Object.entries(record).filter(([name]) => name.startsWith(`${prefix}/`));
   return Object.fromEntries(own.map(([name, value]) => [name.slice(prefix.length + 1), value]));
 }
+
+/** The entries whose names fit. */
+export function filtered<T>(record: Readonly<Record<string, T>>, fits: (name: string) => boolean): Record<string, T> {
+  return Object.fromEntries(Object.entries(record).filter(([name]) => fits(name)));
+}

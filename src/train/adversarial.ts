@@ -25,7 +25,7 @@ import { Tensor } from "../tensor.ts";
 import { readBytes, readStates, writeStates } from "./checkpoint.ts";
 import { adam, type Optimizer } from "./optimizers.ts";
 import type { Schedule } from "./schedules.ts";
-import { type Objective, TrainingStep } from "./step.ts";
+import { type Objective, type StepOptions, TrainingStep } from "./step.ts";
 
 /** A penalty on how steep a discriminator is. */
 export interface Penalty {
@@ -87,6 +87,8 @@ export interface AdversarialOptions extends ObjectiveOptions {
   schedule?: Schedule;
   /** Where the discriminator's first weights, and the points of WGAN-GP, come from. Default 1. */
   seed?: number;
+  /** See {@link StepOptions.shards}. */
+  shards?: StepOptions["shards"];
 }
 
 /** What is minimised against a discriminator that learns: {@link Loss} is the generator's side, these the discriminator's. */
@@ -123,7 +125,7 @@ class Discriminator implements Learner {
   readonly #seed: number;
 
   constructor(options: AdversarialOptions) {
-    const { discriminator = patchGan(), penalty, schedule, seed = 1 } = options;
+    const { discriminator = patchGan(), penalty, schedule, seed = 1, shards } = options;
     const { optimizer = adam(2e-4, { betas: [0.5, 0.999] }), ...objective } = options;
     this.model = discriminator;
     this.objective = resolveObjective(objective);
@@ -137,11 +139,12 @@ class Discriminator implements Learner {
       optimizer,
       schedule,
       seed,
+      shards,
     });
   }
 
   get tensors(): Readonly<Record<string, Tensor>> {
-    return this.#step.tensors;
+    return this.#step.current;
   }
 
   async update(real: Tensor, fake: Tensor): Promise<Readonly<Record<string, number>>> {

@@ -1,15 +1,16 @@
 import { ReconlossError } from "../errors.ts";
 import { differentiate, type Traced } from "../graph/autodiff.ts";
-import { compile, type InputDims, outputTensor } from "../graph/compile.ts";
+import { compile, outputTensor } from "../graph/compile.ts";
 import type { Ops } from "../graph/ops.ts";
 import { ProgramCache } from "../graph/program-cache.ts";
 import type { TrainingState } from "../losses/learner.ts";
 import { dimsOf, initialize, type TensorSpec } from "../nets/model.ts";
 import { Random } from "../random.ts";
-import { mapValues, prefixed, within } from "../records.ts";
+import { filtered, mapValues, prefixed, within } from "../records.ts";
 import { firstNonFinite, formatShape, type Shape, sameShape, Tensor } from "../tensor.ts";
 import type { Optimizer } from "./optimizers.ts";
 import { constantRate, type Schedule } from "./schedules.ts";
+import { compileShards, planShards, type StepInputs, type StepMathematics } from "./shards.ts";
 
 /** What a step minimises, and what else it gives. */
 export interface Objective<T> {
@@ -23,7 +24,10 @@ export interface Objective<T> {
   readonly outputs?: Readonly<Record<string, T>>;
 }
 
-/** A step's mathematics: from the values of all tensors and of the inputs, by name. `variant` is what the run was asked for. */
+/**
+ * A step's mathematics: from the values of all tensors and of the inputs, by name. `variant` is what the run was asked for. Inputs have a part for each image along
+ * their first axis, but for those named `state/...`.
+ */
 export type ObjectiveFunction = <T>(
   o: Ops<T>,
   tensors: Readonly<Record<string, T>>,
@@ -47,6 +51,11 @@ export interface StepOptions {
   readonly ema?: number;
   /** Where the first values come from; each tensor draws from its own stream. Default 1. */
   readonly seed?: number;
+  /**
+   * In how many parts a batch is computed at once, each in a thread of its own, where its images do not depend on each other: with batch norm they do. The same
+   * number gives the same bits. Default: one for each core, and 1 for batches of fewer values than there are parameters.
+   */
+  readonly shards?: number;
 }
 
 /** What a step gives. */
@@ -65,6 +74,8 @@ const kinds = { parameter: "parameter", buffer: "buffer", ema: "ema", memory: "m
 /** A program's outputs of new state are called by this before their name in the state, since no input may have an output's name. */
 const changed = "new";
 const programsKept = 4;
+/** Inputs with names that begin so are the same for every image. */
+const sharedInputs = "state";
 
 /**
  * A training step, compiled to one native program: in go the batch and the state, out come the losses and the new state. A step that
@@ -90,6 +101,10 @@ export class TrainingStep {
   readonly #options: StepOptions;
   readonly #programs = new ProgramCache(programsKept);
   #state: Readonly<Record<string, Tensor>>;
+  /** The arrays of the state before, to write the next one into, where nobody else can have them. */
+  #spare?: Readonly<Record<string, Tensor>>;
+  /** Whether somebody else may have the arrays of the current state; its first tensors share some. */
+  #lent = true;
   #steps = 0;
 
   constructor(options: StepOptions) {
@@ -116,6 +131,12 @@ export class TrainingStep {
 
   /** The current values of parameters and buffers. */
   get tensors(): Readonly<Record<string, Tensor>> {
+    this.#lent = true;
+    return this.current;
+  }
+
+  /** The same, to be used before the next step but one: their arrays are then written into. */
+  get current(): Readonly<Record<string, Tensor>> {
     return { ...within(this.#state, kinds.parameter), ...within(this.#state, kinds.buffer) };
   }
 
@@ -126,6 +147,7 @@ export class TrainingStep {
 
   /** Everything that a bit-identical continuation needs. */
   save(): TrainingState {
+    this.#lent = true;
     return { steps: this.#steps, tensors: this.#state };
   }
 
@@ -143,6 +165,7 @@ export class TrainingStep {
     const unknown = Object.keys(tensors).find((name) => this.#state[name] === undefined);
     if (unknown !== undefined) throw refuse(`there is no ${unknown}`);
     this.#state = { ...tensors };
+    this.#lent = true;
     this.#steps = steps;
   }
 
@@ -156,18 +179,24 @@ export class TrainingStep {
     const step = this.#steps + 1;
     const numbers = optimizer.numbers(step, optimizer.learningRate * schedule(step));
     const program = await this.#programFor(inputs, variant, "update");
-    const results = await program.run({
-      ...prefixed(inputs, "input"),
-      ...this.#state,
-      ...prefixed(
-        mapValues(numbers, (value) => Tensor.full([1, 1, 1, 1], value)),
-        "number",
-      ),
-    });
+    const results = await program.run(
+      {
+        ...prefixed(inputs, "input"),
+        ...this.#state,
+        ...prefixed(
+          mapValues(numbers, (value) => Tensor.full([1, 1, 1, 1], value)),
+          "number",
+        ),
+      },
+      prefixed(this.#spare ?? {}, changed),
+    );
     const report = mapValues(within(results, "report"), ({ data }) => data[0]);
     const [loss, gradientNorm] = [results.loss.data[0], results.norm.data[0]];
     if (!Number.isFinite(loss + gradientNorm)) throw this.#nonFinite(step, inputs, loss, report);
-    this.#state = { ...this.#state, ...mapValues(within(results, changed), outputTensor) };
+    const next = { ...this.#state, ...mapValues(within(results, changed), outputTensor) };
+    this.#spare = this.#lent ? undefined : reusable(this.#state, next);
+    this.#lent = false;
+    this.#state = next;
     this.#steps = step;
     return {
       step,
@@ -215,46 +244,72 @@ export class TrainingStep {
     return this.#programs.get(key, () => this.#compile(shapes, variant, purpose));
   }
 
-  #compile(shapes: Readonly<Record<string, Shape>>, variant: string, purpose: "update" | "gradients") {
-    const { optimizer } = this.#options;
-    const dims: Record<string, InputDims> = { ...shapes, ...mapValues(this.#state, ({ shape }) => shape) };
-    if (purpose === "update") {
-      for (const name of Object.keys(optimizer.numbers(1, 0))) dims[`number/${name}`] = [1, 1, 1, 1];
+  async #compile(shapes: Readonly<Record<string, Shape>>, variant: string, purpose: "update" | "gradients") {
+    const state = mapValues(this.#state, ({ shape }) => shape);
+    const isTensor = (name: string) => name.startsWith(kinds.parameter) || name.startsWith(kinds.buffer);
+    const isShared = (name: string) => name.startsWith(`input/${sharedInputs}/`);
+    const inputs: StepInputs = {
+      batch: filtered(shapes, (name) => !isShared(name)),
+      fixed: { ...filtered(shapes, isShared), ...filtered(state, isTensor) },
+      rest: {
+        ...filtered(state, (name) => !isTensor(name)),
+        ...prefixed(
+          mapValues(this.#options.optimizer.numbers(1, 0), (): Shape => [1, 1, 1, 1]),
+          "number",
+        ),
+      },
+      parameters: within(state, kinds.parameter),
+    };
+    const { batch, fixed, rest } = inputs;
+    if (purpose === "gradients") {
+      return compile<string, string>({ ...batch, ...fixed }, (o, values) => {
+        return this.#differentiate(o, values, variant).gradients;
+      });
     }
-    return compile<string, string>(dims, (o, values) => {
-      const { loss, gradients, rest } = this.#differentiate(o, values, variant);
-      return purpose === "gradients" ? gradients : { ...rest, loss, ...this.#updated(o, values, gradients) };
-    });
+    const mathematics: StepMathematics = {
+      forward: (o, values) => this.#forward(o, values, variant),
+      differentiate: (o, values) => this.#differentiate(o, values, variant),
+      update: (o, values, gradients) => this.#updated(o, values, gradients),
+    };
+    const atOnce = () =>
+      compile<string, string>({ ...batch, ...fixed, ...rest }, (o, values) => {
+        const { given, gradients } = mathematics.differentiate(o, values);
+        return { ...given, ...mathematics.update(o, values, gradients) };
+      });
+    const shards = planShards(inputs, mathematics, this.#options.shards);
+    // Where no thread can be started, one program does it all.
+    return shards ? compileShards(inputs, mathematics, shards).catch(atOnce) : atOnce();
   }
 
-  /** The loss, its gradients by parameter name, and everything else that the objective gives, under the program's names. */
+  /** Everything that the objective gives, under the program's names. */
+  #forward<T>(o: Ops<T>, values: Readonly<Record<string, T>>, variant: string): Record<string, T> {
+    const tensors = { ...within(values, kinds.parameter), ...within(values, kinds.buffer) };
+    const { loss, buffers, report, outputs } = this.#options.objective(o, tensors, within(values, "input"), variant);
+    return {
+      loss,
+      ...prefixed(buffers ?? {}, `${changed}/${kinds.buffer}`),
+      ...prefixed(report ?? {}, "report"),
+      ...prefixed(outputs ?? {}, "output"),
+    };
+  }
+
+  /** The same, and the gradients of the loss by parameter name. */
   #differentiate<T>(o: Ops<T>, values: Readonly<Record<string, T>>, variant: string) {
-    const parameters = within(values, kinds.parameter);
-    const names = Object.keys(parameters);
-    let seen: Objective<Traced<T>> | undefined;
-    const { value, gradients } = differentiate(
+    const names = Object.keys(within(values, kinds.parameter)).map((name) => `${kinds.parameter}/${name}`);
+    let given: Readonly<Record<string, Traced<T>>> = {};
+    const { gradients } = differentiate(
       o,
       ({ o, lift }, traced) => {
-        const lifted = (kind: string) => mapValues(within(values, kind), lift);
-        const tensors = {
-          ...lifted(kinds.buffer),
-          ...Object.fromEntries(names.map((name, index) => [name, traced[index]])),
-        };
-        seen = this.#options.objective(o, tensors, lifted("input"), variant);
-        return seen.loss;
+        const lifted = mapValues(values, lift);
+        for (const [index, name] of names.entries()) lifted[name] = traced[index];
+        given = this.#forward(o, lifted, variant);
+        return given.loss;
       },
-      names.map((name) => parameters[name]),
+      names.map((name) => values[name]),
     );
-    const { buffers = {}, report = {}, outputs = {} } = seen as Objective<Traced<T>>;
-    const given = {
-      ...prefixed(buffers, `${changed}/${kinds.buffer}`),
-      ...prefixed(report, "report"),
-      ...prefixed(outputs, "output"),
-    };
     return {
-      loss: value,
-      gradients: Object.fromEntries(names.map((name, index) => [name, gradients[index]])),
-      rest: mapValues(given, ({ value }) => value),
+      given: mapValues(given, ({ value }) => value),
+      gradients: within(Object.fromEntries(names.map((name, index) => [name, gradients[index]])), kinds.parameter),
     };
   }
 
@@ -284,4 +339,15 @@ export class TrainingStep {
     }
     return { ...prefixed(state, changed), norm };
   }
+}
+
+/** Of a state and the next, the arrays that may be written into: those that were replaced, and that programs give in float32. */
+function reusable(
+  before: Readonly<Record<string, Tensor>>,
+  next: Readonly<Record<string, Tensor>>,
+): Readonly<Record<string, Tensor>> {
+  return filtered(before, (name) => {
+    const [, ...dims] = before[name].shape;
+    return before[name].data !== next[name].data && dims.some((dim) => dim !== 1);
+  });
 }

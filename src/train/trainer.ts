@@ -10,7 +10,7 @@ import { Tensor } from "../tensor.ts";
 import { readBytes, readStates, writeStates } from "./checkpoint.ts";
 import { adam, type Optimizer } from "./optimizers.ts";
 import type { Schedule } from "./schedules.ts";
-import { type Objective, type StepResult, TrainingStep } from "./step.ts";
+import { type Objective, type StepOptions, type StepResult, TrainingStep } from "./step.ts";
 
 /** What {@link createTrainer} is told. */
 export interface TrainerOptions {
@@ -27,6 +27,8 @@ export interface TrainerOptions {
   ema?: number;
   /** Where the first weights come from. Default 1. */
   seed?: number;
+  /** See {@link StepOptions.shards}. */
+  shards?: StepOptions["shards"];
 }
 
 /** What {@link Trainer.step} gives. */
@@ -173,7 +175,7 @@ export class Trainer {
 
   /** For a loss that is not one graph: it gives the gradient of the output, and a program the gradients of the weights for that. */
   async #bridgedStep(input: Tensor, target: Tensor | undefined): Promise<StepResult> {
-    const { output } = await this.#run(input, this.#step.tensors, true);
+    const { output } = await this.#run(input, this.#step.current, true);
     const { value, grad, terms } = await this.loss.valueAndGrad(outputTensor(output), target);
     const sign = this.loss.better === "lower" ? 1 : -1;
     const gradient =

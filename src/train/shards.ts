@@ -1,0 +1,177 @@
+import { type BatchLabel, batchLabels } from "../graph/batch-labels.ts";
+import {
+  compile,
+  compileParts,
+  type InputDims,
+  outputTensor,
+  type Program,
+  type ProgramOutput,
+} from "../graph/compile.ts";
+import type { Labelled } from "../graph/labels.ts";
+import { Ops } from "../graph/ops.ts";
+import type { Dims } from "../graph/primitives.ts";
+import { currentDevice } from "../graph/runtime.ts";
+import { hostThreads } from "../graph/session-thread.ts";
+import { mapValues, prefixed, within } from "../records.ts";
+import { type Shape, Tensor } from "../tensor.ts";
+
+type Values<T> = Readonly<Record<string, T>>;
+
+/** A step in two halves, from a batch to gradients and from these to a new state; values and results have the names of the step's program. */
+export interface StepMathematics {
+  /** What comes out before anything changes; `loss` is one of the values. */
+  forward<T>(o: Ops<T>, values: Values<T>): Values<T>;
+  /** The same, and the gradient of `loss` by each parameter. */
+  differentiate<T>(o: Ops<T>, values: Values<T>): { readonly given: Values<T>; readonly gradients: Values<T> };
+  update<T>(o: Ops<T>, values: Values<T>, gradients: Values<T>): Values<T>;
+}
+
+/** The shapes of a step's inputs. */
+export interface StepInputs {
+  /** One part for each image, along the first axis. */
+  readonly batch: Values<Shape>;
+  /** What gradients follow from besides the batch. */
+  readonly fixed: Values<Shape>;
+  /** What only the new state follows from. */
+  readonly rest: Values<Shape>;
+  /** The parameters, by the names of their gradients. */
+  readonly parameters: Values<Shape>;
+}
+
+/** How a batch is cut. */
+export interface Shards {
+  /** The images of each part. */
+  readonly sizes: readonly number[];
+  /** How the parts' values are put together. */
+  readonly labels: Values<BatchLabel>;
+}
+
+/** With fewer values in a batch's largest input, one thread is done before others have been told of their part. */
+const leastValues = 2 ** 15;
+
+/** Every part is told all parameters and answers with as many gradients: that pays where there is more than one value in the batch for each of them. */
+function worthwhile({ batch, parameters }: StepInputs): boolean {
+  const values = Math.max(...Object.values(batch).map(valuesOf));
+  return (
+    values >=
+    Math.max(
+      leastValues,
+      Object.values(parameters).reduce((sum, shape) => sum + valuesOf(shape), 0),
+    )
+  );
+}
+
+function valuesOf(shape: Shape): number {
+  return shape.reduce((product, size) => product * size);
+}
+
+/**
+ * How a batch can be cut into parts that are computed at once: undefined where it is too small, and where images cannot be told apart, as by batch norm.
+ *
+ * @param wanted - how many parts; default: one for each core, and none for small batches
+ */
+export function planShards(inputs: StepInputs, { forward }: StepMathematics, wanted?: number): Shards | undefined {
+  const { batch, fixed } = inputs;
+  const shapes = Object.values(batch);
+  const count = shapes[0]?.[0] ?? 0;
+  const parts = Math.min(wanted ?? hostThreads(), count);
+  if (parts < 2 || currentDevice() !== "cpu" || shapes.some(([n]) => n !== count)) return undefined;
+  if (wanted === undefined && !worthwhile(inputs)) return undefined;
+
+  const backend = batchLabels();
+  const results = forward<Labelled<BatchLabel>>(new Ops(backend), {
+    ...mapValues(batch, ([, ...dims], name) => backend.input(name, [undefined, ...dims] as unknown as Dims, "image")),
+    ...mapValues(fixed, (shape, name) => backend.input(name, shape, "fixed")),
+  });
+  const joinable = Object.values(results).every(({ label, value }) => {
+    return label === "fixed" || (value.dims[0] === 1 ? label === "average" || label === "total" : label === "image");
+  });
+  if (!joinable || results.loss.label === "fixed") return undefined;
+  const bound = (part: number) => Math.floor((part * count) / parts);
+  return {
+    sizes: Array.from({ length: parts }, (_, part) => bound(part + 1) - bound(part)),
+    labels: mapValues(results, ({ label }) => label),
+  };
+}
+
+/** A step whose parts are computed at once, each in a thread of its own, and whose gradients are then added up. */
+export async function compileShards(
+  { batch, fixed, rest, parameters }: StepInputs,
+  { differentiate, update }: StepMathematics,
+  { sizes, labels }: Shards,
+): Promise<Program<string, string>> {
+  const count = sizes.reduce((sum, size) => sum + size);
+  /** What a part's averages, or its sums, count in those of the batch. */
+  const weigh = (name: string, part: number) => (labels[name] === "average" ? sizes[part] / count : 1);
+
+  const parts = await compileParts<string, string>(
+    sizes.map((size) => ({ ...mapValues(batch, ([, c, h, w]): InputDims => [size, c, h, w]), ...fixed })),
+    (o, values) => {
+      const { given, gradients } = differentiate(o, values);
+      return { ...given, ...prefixed(gradients, "gradient") };
+    },
+  );
+  const gradientShapes = sizes.map((_, part) => prefixed(parameters, `part${part}`));
+  const whole = await compile<string, string>(
+    Object.assign({ ...fixed, ...rest }, ...gradientShapes),
+    (o, values) => {
+      const gradients = mapValues(parameters, (_, name) => {
+        const weighed = sizes.map((_, part) => o.mul(values[`part${part}/${name}`], weigh("loss", part)));
+        return weighed.reduce((sum, gradient) => o.add(sum, gradient));
+      });
+      return update(o, values, gradients);
+    },
+    { patient: true },
+  );
+
+  return {
+    run: async (inputs, into) => {
+      const held = mapValues(fixed, (_, name) => inputs[name]);
+      let start = 0;
+      const given = await parts.run(
+        sizes.map((size) => {
+          const cut = mapValues(batch, (_, name) => slice(inputs[name], start, size));
+          start += size;
+          return { ...held, ...cut };
+        }),
+      );
+      const joined = mapValues(labels, (label, name) => {
+        const values = given.map((part) => part[name]);
+        if (label === "fixed") return values[0];
+        if (label === "image") return concatenated(values);
+        return added(values, (part) => weigh(name, part));
+      });
+      const gradients = given.map((part, index) =>
+        prefixed(mapValues(within(part, "gradient"), outputTensor), `part${index}`),
+      );
+      return { ...joined, ...(await whole.run(Object.assign({ ...inputs }, ...gradients), into)) };
+    },
+  };
+}
+
+/** Images [start, start + count) of a batch, not copied. */
+function slice({ data, shape }: Tensor, start: number, count: number): Tensor {
+  const [, ...image] = shape;
+  const size = image.reduce((product, length) => product * length);
+  return new Tensor(data.subarray(start * size, (start + count) * size), [count, ...image] as unknown as Shape);
+}
+
+function concatenated(parts: readonly ProgramOutput[]): ProgramOutput {
+  const [first] = parts;
+  const data = new (first.data.constructor as Float32ArrayConstructor)(
+    parts.reduce((sum, p) => sum + p.data.length, 0),
+  );
+  let start = 0;
+  for (const part of parts) {
+    data.set(part.data, start);
+    start += part.data.length;
+  }
+  const images = parts.reduce((sum, { shape }) => sum + shape[0], 0);
+  return { data, shape: [images, ...first.shape.slice(1)] as unknown as Shape };
+}
+
+function added(parts: readonly ProgramOutput[], weight: (part: number) => number): ProgramOutput {
+  const [{ data, shape }] = parts;
+  const sum = (_: number, index: number) => parts.reduce((total, p, part) => total + weight(part) * p.data[index], 0);
+  return { data: data instanceof Float32Array ? data.map(sum) : data.map(sum), shape };
+}
