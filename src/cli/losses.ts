@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { lossFactories } from "../losses/index.ts";
+import { gan } from "../train/index.ts";
 import { coloursFor, type Terminal } from "./terminal.ts";
 
 /** JSON has no infinity. */
@@ -7,10 +8,11 @@ function replaceNonFinite(_key: string, value: unknown): unknown {
   return typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
 }
 
-/** Every loss with its options, as data. */
+/** Every loss with its options, as data; one that has to be learned is for training alone. */
 function describeLosses() {
-  return lossFactories.map(({ info: { name, summary, better, source, options, presets } }) => ({
+  return [...lossFactories, gan].map(({ info: { name, summary, better, source, options, presets } }) => ({
     name,
+    learned: name === gan.info.name,
     summary,
     better,
     source,
@@ -42,8 +44,8 @@ function printLosses({ stdout, env }: Terminal): void {
   const paragraph = (text: string, indent: number, paint: (text: string) => string = String) => {
     for (const part of wrap(text, width - indent)) line(`${" ".repeat(indent)}${paint(part)}`);
   };
-  for (const { name, summary, better, source, options, presets } of describeLosses()) {
-    line(`${bold(name)}  ${summary}; ${better} is better`);
+  for (const { name, learned, summary, better, source, options, presets } of describeLosses()) {
+    line(`${bold(name)}  ${summary}; ${better} is better${learned ? `; for ${cyan("reconloss train")}` : ""}`);
     paragraph(source, 2, dim);
     for (const option of options) {
       const { accepts, help } = option;

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from "commander";
+import manifest from "../../package.json" with { type: "json" };
 import { ReconlossError } from "../errors.ts";
 import { applyCommand } from "./apply.ts";
 import { compareCommand } from "./compare.ts";
@@ -32,6 +33,7 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
   };
   const program = new Command("reconloss")
     .description("image reconstruction losses and metrics")
+    .version(manifest.version)
     .addCommand(compareCommand(terminal, finish))
     .addCommand(distributionCommand(terminal, finish))
     .addCommand(statsCommand(terminal, finish))

@@ -6,6 +6,7 @@ import { runProgram } from "../../src/cli/program.ts";
 import { readImage, writeImage } from "../../src/image/index.ts";
 import { lossFactories } from "../../src/losses/index.ts";
 import { Tensor } from "../../src/tensor.ts";
+import { gan } from "../../src/train/index.ts";
 import { temporaryFolder } from "../folder.ts";
 import { randomTensor } from "../random.ts";
 
@@ -167,7 +168,7 @@ describe("losses", () => {
   it("lists every loss with every option, its default and what it takes", async () => {
     const { code, stdout } = await run(["losses"]);
     expect(code).toBe(0);
-    for (const { info } of lossFactories) {
+    for (const { info } of [...lossFactories, gan]) {
       expect(stdout).toContain(`${info.name}  ${info.summary}; ${info.better} is better`);
       for (const [name, option] of Object.entries(info.options)) {
         expect(stdout).toContain(`${name}=${option.default}`);
@@ -178,10 +179,18 @@ describe("losses", () => {
 
   it("lists them as JSON", async () => {
     const losses = JSON.parse((await run(["losses", "--json"])).stdout);
-    expect(losses.map(({ name }: { name: string }) => name)).toEqual(lossFactories.map(({ info }) => info.name));
+    expect(losses.map(({ name }: { name: string }) => name)).toEqual(
+      [...lossFactories, gan].map(({ info }) => info.name),
+    );
+    expect(losses.filter(({ learned }: { learned: boolean }) => learned)).toEqual([losses.at(-1)]);
     const psnr = losses.find(({ name }: { name: string }) => name === "psnr");
     expect(psnr.options).toContainEqual(expect.objectContaining({ name: "identical", default: "Infinity" }));
   });
+});
+
+it("says the package's version", async () => {
+  const { version } = JSON.parse(await readFile(new URL("../../package.json", import.meta.url), "utf8"));
+  expect(await run(["--version"])).toMatchObject({ code: 0, stdout: `${version}\n` });
 });
 
 describe("wrong usage", () => {
