@@ -119,6 +119,10 @@ export async function compileParts<Name extends string, Output extends string>(
         const running = others.map((session, index) => session.run(inputs[index + 1]));
         const [first, ...rest] = await Promise.all([feed(own, inputs[0]), ...running]);
         return [first, ...rest] as Record<Output, ProgramOutput>[];
+      }).catch((cause: unknown) => {
+        throw new ReconlossError("shape", `the graph cannot run on parts of a batch: ${(cause as Error).message}`, {
+          cause,
+        });
       }),
   };
 }

@@ -62,6 +62,7 @@ export function hostThreads(): number {
 class SessionThread {
   readonly #worker: import("node:worker_threads").Worker;
   readonly #waiting: Waiting[] = [];
+  #ended?: Error;
 
   constructor(onEnd: () => void) {
     const { Worker } = builtins!.getBuiltinModule!("node:worker_threads") as typeof import("node:worker_threads");
@@ -76,6 +77,7 @@ class SessionThread {
       else waiting?.resolve(reply.result);
     });
     const end = (reason: Error) => {
+      this.#ended ??= reason;
       onEnd();
       while (this.#waiting.length > 0) this.#waiting.shift()?.reject(reason);
     };
@@ -84,6 +86,7 @@ class SessionThread {
   }
 
   ask(message: Message): Promise<Record<string, ProgramOutput>> {
+    if (this.#ended) return Promise.reject(this.#ended);
     return new Promise((resolve, reject) => {
       this.#waiting.push({ resolve, reject });
       // A thread with something to do keeps the process alive.
