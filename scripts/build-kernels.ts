@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
+import { firstPages, mostPages } from "../src/kernels/memory.ts";
 
 /**
  * Writes `src/kernels/generated/`: both WebAssembly builds as base64 text and the worker's program as a string. As ordinary modules they
@@ -21,6 +22,8 @@ function compileAssembly(relaxed: boolean, folder: string): string {
   const file = join(folder, relaxed ? "relaxed.wasm" : "plain.wasm");
   const compiler = join(root, "node_modules", "assemblyscript", "bin", "asc.js");
   const options = ["-O3", "--noAssert", "--runtime", "stub", "--enable", "simd", "--outFile", file];
+  // Memory comes from outside, so that it can hold the caller's tensors.
+  options.push("--importMemory", "--initialMemory", String(firstPages), "--maximumMemory", String(mostPages));
   if (relaxed) options.push("--enable", "relaxed-simd");
   execFileSync(process.execPath, [compiler, join(assembly, "index.ts"), ...options], { cwd: root, stdio: "inherit" });
   return readFileSync(file).toString("base64");

@@ -156,7 +156,9 @@ async function feed(
   into: Readonly<Record<string, Tensor>> = {},
 ) {
   const { Tensor: OrtTensor } = await loadRuntime();
-  const native = ({ data, shape }: Tensor) => new OrtTensor("float32", data, shape);
+  // ONNX Runtime takes no memory that threads share.
+  const native = ({ data, shape }: Tensor) =>
+    new OrtTensor("float32", data.buffer instanceof ArrayBuffer ? data : data.slice(), shape);
   const feeds = Object.fromEntries(session.inputNames.map((name) => [name, native(inputs[name])]));
   const fetches = session.outputNames.map((name) => [name, into[name] ? native(into[name]) : null] as const);
   const results = await session.run(feeds, Object.fromEntries(fetches));

@@ -133,11 +133,11 @@ export async function createThreadSession(
   return handle;
 }
 
-/** Tensors as messages carry them; a part of a longer array goes without the rest of it. */
+/** Tensors as messages carry them: a part of a longer array goes without the rest of it, and shared memory is copied, since ONNX Runtime takes none. */
 function plain(inputs: Readonly<Record<string, Tensor>>) {
   return Object.fromEntries(
     Object.entries(inputs).map(([name, { data, shape }]) => {
-      const whole = data.byteLength === data.buffer.byteLength;
+      const whole = data.buffer instanceof ArrayBuffer && data.byteLength === data.buffer.byteLength;
       return [name, { data: whole ? data : data.slice(), shape }] as const;
     }),
   );

@@ -20,6 +20,7 @@ function tableOf(range: number): LinearTable {
 export const deltaE: StripKernel<DeltaESpec> = {
   needsTarget: true,
   weight: 8,
+  inPlace: true,
   mapSize: (_, [, height, width]) => [height, width],
   strips: (_, [, height, width]) => evenStrips(height, Math.ceil(2 ** 16 / width)),
   sourceRows: (_, __, strip) => strip,
@@ -52,26 +53,28 @@ function scorePixels(
   let sum = 0;
   for (let p = first; p < end; p += piece) {
     const q = Math.min(p + piece, end);
-    kernels.read(output, [0, channels], p, q, x, piece, staging);
-    kernels.read(target!, [0, channels], p, q, y, piece, staging);
+    // In one memory all three lie apart by the size of a plane.
+    const { address, stride } = kernels.source(output, [0, channels], p, q, x, piece, staging);
+    const targets = kernels.source(target!, [0, channels], p, q, y, piece, staging);
+    const slopes = grad ? kernels.target(grad, 0, p, gradient) : 0;
     sum += kernels.run.deltaE(
       formulas[formula],
-      x,
-      y,
-      piece,
+      address,
+      targets.address,
+      stride,
       q - p,
       channels === 1,
       dataRange,
       perStep,
       threshold,
-      gradient,
+      slopes,
       1 / (height * width),
       cells,
       scratch,
     );
     if (grad) {
       for (let channel = 0; channel < channels; channel++) {
-        kernels.write(grad, channel, p, q, gradient + channel * piece * 4);
+        kernels.write(grad, channel, p, q, slopes + channel * stride * 4);
       }
     }
     if (map) kernels.write(map, 0, p, q, cells);

@@ -6,6 +6,7 @@ import { stripKernel } from "./table.ts";
 import { runTiled } from "./tiled.ts";
 import type { KernelImage, MsSsimSpec, SsimSpec, StripSpec } from "./types.ts";
 
+export { sharedTensors } from "./arena.ts";
 export { bestBuild } from "./load.ts";
 export { setKernelThreads } from "./pool.ts";
 export type { NotedExtremes } from "./rows.ts";

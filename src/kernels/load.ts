@@ -1,4 +1,6 @@
+import type { Arena } from "./arena.ts";
 import { plain, relaxed } from "./generated/modules.ts";
+import { forSharedMemory } from "./memory.ts";
 import { Kernels } from "./module.ts";
 
 /** Which build of the kernels runs here: with fused multiply-add where the host has relaxed SIMD. */
@@ -22,9 +24,14 @@ function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** Compiles one build of the kernels. */
-export function compileKernels(build: Build = bestBuild()): Promise<WebAssembly.Module> {
-  return WebAssembly.compile(decodeBase64(build === "relaxed" ? relaxed : plain));
+/**
+ * Compiles one build of the kernels.
+ *
+ * @param shared - whether for memories that threads share
+ */
+export function compileKernels(build: Build = bestBuild(), shared = false): Promise<WebAssembly.Module> {
+  const bytes = decodeBase64(build === "relaxed" ? relaxed : plain);
+  return WebAssembly.compile(shared ? forSharedMemory(bytes) : bytes);
 }
 
 let loading: Promise<{ module: WebAssembly.Module; kernels: Kernels }> | undefined;
@@ -33,4 +40,18 @@ let loading: Promise<{ module: WebAssembly.Module; kernels: Kernels }> | undefin
 export function loadKernels(): Promise<{ module: WebAssembly.Module; kernels: Kernels }> {
   loading ??= compileKernels().then((module) => ({ module, kernels: new Kernels(module) }));
   return loading;
+}
+
+let sharedModule: Promise<WebAssembly.Module> | undefined;
+const inArenas = new WeakMap<Arena, Kernels>();
+
+/** The kernels compiled for an arena, and this thread's instance in it. */
+export async function loadKernelsIn(arena: Arena): Promise<{ module: WebAssembly.Module; kernels: Kernels }> {
+  sharedModule ??= compileKernels(undefined, true);
+  const module = await (arena.shared ? sharedModule : loadKernels().then(({ module }) => module));
+  const known = inArenas.get(arena);
+  if (known) return { module, kernels: known };
+  const kernels = new Kernels(module, arena.memory, arena.scratch(0));
+  inArenas.set(arena, kernels);
+  return { module, kernels };
 }

@@ -1,4 +1,5 @@
 import { ReconlossError } from "../errors.ts";
+import { ownMemory, pageBytes } from "./memory.ts";
 import type { NotedExtremes, Rows, WritableRows } from "./rows.ts";
 import { sampleIndex, samples } from "./rows.ts";
 
@@ -117,11 +118,16 @@ export interface KernelExports {
   chaseBulges(band: number, size: number, width: number, scratch: number): void;
 }
 
-const pageBytes = 65536;
-
 /** What extremes are noted under, and the room that a note takes: four lanes of least values and four of greatest. */
 const notes: readonly (keyof NotedExtremes)[] = ["output", "target"];
 const noteBytes = 32;
+
+/** Planes of float32 in memory. */
+export interface Planes {
+  readonly address: number;
+  /** From one plane to the next, in floats. */
+  readonly stride: number;
+}
 
 /** Who notes the extremes of what is read: {@link Kernels.read} as it reads, or the kernel, to which the values are at hand. */
 export type Noting = "by reading" | "by the kernel";
@@ -134,14 +140,21 @@ export class Kernels {
   readonly run: KernelExports;
   readonly #notes: number;
   readonly #bottom: number;
+  /** Where memory for bands ends that cannot grow. */
+  readonly #end?: number;
   #top: number;
   /** All of memory: views are dear enough to be counted where a kernel is as fast as a copy. */
   #memory = new Float32Array();
 
-  constructor(module: WebAssembly.Module) {
-    const instance = new WebAssembly.Instance(module, {});
+  /**
+   * @param memory - default: one of its own
+   * @param scratch - the part of memory that bands may use; default: all that is free, and more
+   */
+  constructor(module: WebAssembly.Module, memory = ownMemory(), scratch?: readonly [start: number, end: number]) {
+    const instance = new WebAssembly.Instance(module, { env: { memory } });
     this.run = instance.exports as unknown as KernelExports;
-    this.#top = (this.run.heapBase() + 63) & ~63;
+    this.#end = scratch?.[1];
+    this.#top = Math.ceil((scratch?.[0] ?? this.run.heapBase()) / 64) * 64;
     // One more than there are names: for what nobody asks about.
     this.#notes = this.bytes((notes.length + 1) * noteBytes);
     this.takeExtremes();
@@ -178,10 +191,12 @@ export class Kernels {
   /** The address of room for this many bytes, aligned for vectors. Not cleared. */
   bytes(count: number): number {
     const address = this.#top;
-    this.#top = (address + count + 127) & ~63;
-    const missing = this.#top - this.run.memory.buffer.byteLength;
+    // Addresses go beyond 2^31, where bitwise operators would make them negative.
+    this.#top = Math.ceil((address + count) / 64) * 64 + 64;
+    const missing = this.#top - (this.#end ?? this.run.memory.buffer.byteLength);
     if (missing > 0) {
       try {
+        if (this.#end !== undefined) throw new Error("memory that holds tensors does not grow");
         this.run.memory.grow(Math.ceil(missing / pageBytes));
       } catch (cause) {
         throw new ReconlossError(
@@ -244,8 +259,31 @@ export class Kernels {
     }
   }
 
-  /** Writes pixels [from, to) of one channel. */
+  /**
+   * Where pixels [from, to) of channels are as planes `stride` floats apart: where they lie, or where {@link Kernels.read} brings them.
+   */
+  source(...[rows, channels, from, to, address, stride, staging, noting]: Parameters<Kernels["read"]>): Planes {
+    if (rows.address === undefined) {
+      this.read(rows, channels, from, to, address, stride, staging, noting);
+      return { address, stride };
+    }
+    const place = rows.address + 4 * sampleIndex(rows, channels[0], from);
+    if (rows.noted && noting !== "by the kernel") {
+      for (let channel = channels[0]; channel < channels[1]; channel++) {
+        this.run.inspect(place + 4 * (channel - channels[0]) * rows.held, to - from, this.noteOf(rows));
+      }
+    }
+    return { address: place, stride: rows.held };
+  }
+
+  /** Where a channel's pixels from `from` on are to be written: where they lie, or at an address from which {@link Kernels.write} brings them. */
+  target(rows: WritableRows, channel: number, from: number, address: number): number {
+    return rows.address === undefined ? address : rows.address + 4 * sampleIndex(rows, channel, from);
+  }
+
+  /** Writes pixels [from, to) of one channel, unless they are where they belong. */
   write(rows: WritableRows, channel: number, from: number, to: number, address: number): void {
+    if (rows.address !== undefined) return;
     const written = this.#floats.subarray(address / 4, address / 4 + to - from);
     rows.data.set(written, sampleIndex(rows, channel, from));
   }

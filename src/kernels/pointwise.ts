@@ -16,6 +16,7 @@ function base(spec: PointwiseSpec): number {
 export const pointwise: StripKernel<PointwiseSpec> = {
   needsTarget: true,
   weight: 1,
+  inPlace: true,
   mapSize: (_, [, height, width]) => [height, width],
   strips: (_, [channels, height, width]) => evenStrips(height, Math.ceil(2 ** 20 / (channels * width))),
   sourceRows: (_, __, strip) => strip,
@@ -40,36 +41,40 @@ function scorePixels(
   // The map takes all channels of a pixel together; otherwise, fewer and larger pieces are copied.
   const groups = map ? [[0, channels] as const] : channelGroups(output, target!);
   const groupChannels = groups[0][1] - groups[0][0];
-  const piece = Math.min(Math.max(1024, Math.floor(pieceSamples / groupChannels)) & ~3, (end - first + 3) & ~3);
+  const inPlace = output.address !== undefined && !map;
+  const piece = inPlace
+    ? end - first
+    : Math.min(Math.max(1024, Math.floor(pieceSamples / groupChannels)) & ~3, (end - first + 3) & ~3);
   kernels.reset();
-  const x = kernels.floats(groupChannels * piece);
-  const y = kernels.floats(groupChannels * piece);
-  const gradient = grad ? kernels.floats(groupChannels * piece) : 0;
+  const room = groupChannels * piece;
+  const [x, y] = [output, target!].map(({ address }) => (address === undefined ? kernels.floats(room) : 0));
+  const gradient = grad && grad.address === undefined ? kernels.floats(room) : 0;
   const cells = map ? kernels.floats(piece) : 0;
   const staging = kernels.bytes(stagingBytes(piece, output, target!));
   let sum = 0;
   for (const group of groups) {
     for (let p = first; p < end; p += piece) {
       const q = Math.min(p + piece, end);
-      kernels.read(output, group, p, q, x, piece, staging, "by the kernel");
-      kernels.read(target!, group, p, q, y, piece, staging, "by the kernel");
+      const outputs = kernels.source(output, group, p, q, x, piece, staging, "by the kernel");
+      const targets = kernels.source(target!, group, p, q, y, piece, staging, "by the kernel");
       if (map) kernels.view(cells, piece).fill(base(spec));
       for (let channel = group[0]; channel < group[1]; channel++) {
-        const at = (channel - group[0]) * piece * 4;
+        const plane = 4 * (channel - group[0]);
+        const slopes = grad ? kernels.target(grad, channel, p, gradient + plane * piece) : 0;
         sum += kernels.run.pointwise(
           kinds[spec.kind],
-          x + at,
-          y + at,
+          outputs.address + plane * outputs.stride,
+          targets.address + plane * targets.stride,
           q - p,
           epsilon,
-          grad ? gradient + at : 0,
+          slopes,
           1 / (channels * height * width),
           cells,
           1 / channels,
           kernels.noteOf(output),
           kernels.noteOf(target!),
         );
-        if (grad) kernels.write(grad, channel, p, q, gradient + at);
+        if (grad) kernels.write(grad, channel, p, q, slopes);
       }
       if (map) kernels.write(map, 0, p, q, cells);
     }

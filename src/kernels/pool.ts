@@ -1,3 +1,4 @@
+import type { Arena } from "./arena.ts";
 import { workerSource } from "./generated/worker-source.ts";
 import { type Rows, samples, type WritableRows } from "./rows.ts";
 import { type StripJob, type StripResult, stripKernel } from "./table.ts";
@@ -66,6 +67,8 @@ class PoolWorker {
   readonly #waiting: ((reply: FromWorker | undefined) => void)[] = [];
   /** Buffers for the rows of jobs, kept from job to job. */
   readonly #buffers: Buffer[] = [];
+  /** The memories that the thread knows. */
+  readonly #arenas = new Set<number>();
   failed = false;
   /** How many jobs it has done. */
   completed = 0;
@@ -73,7 +76,7 @@ class PoolWorker {
   constructor(start: Start, module: WebAssembly.Module) {
     this.#thread = start(
       (reply) => {
-        this.#buffers.push(reply.buffer);
+        if (reply.buffer) this.#buffers.push(reply.buffer);
         this.#settle(reply);
       },
       () => {
@@ -139,15 +142,9 @@ class PoolWorker {
       cut[name] = part;
       if (name === "output" || name === "target") copyPixels(rows, part, first, end);
     }
-    const reply = await new Promise<FromWorker | undefined>((resolve) => {
-      this.#waiting.push(resolve);
-      this.#thread.hold(true);
-      this.#thread.post(
-        { job: { ...job, data: cut as StripJob["data"] }, buffer },
-        buffer instanceof ArrayBuffer ? [buffer] : [],
-      );
-    });
-    if (reply === undefined || "failure" in reply) return undefined;
+    const message = { job: { ...job, data: cut as StripJob["data"] }, buffer };
+    const reply = await this.#ask(message, buffer instanceof ArrayBuffer ? [buffer] : []);
+    if (reply?.buffer === undefined || "failure" in reply) return undefined;
     for (const { name, rows, first, end, length, offset } of places) {
       if (name !== "grad" && name !== "map") continue;
       const part = {
@@ -163,10 +160,52 @@ class PoolWorker {
     return reply;
   }
 
+  /**
+   * Makes a memory known to the thread, whose kernels then write their first numbers into it: nobody else may work there until the promise resolves.
+   *
+   * @param number - of the thread, from 1: which part of the memory is its own
+   */
+  async introduce(arena: Arena, module: WebAssembly.Module, number: number): Promise<void> {
+    const scratch = arena.scratch(number);
+    if (this.#arenas.has(arena.id) || scratch === undefined) return;
+    const reply = await this.#ask({ arena: arena.id, share: { module, memory: arena.memory, scratch } }, []);
+    if (reply === undefined || "failure" in reply) return;
+    this.#arenas.add(arena.id);
+    forgotten.register(arena, { worker: new WeakRef(this), id: arena.id });
+  }
+
+  /** Does a job in the thread, in the memory where its rows lie. Undefined: the thread could not do it. */
+  async runIn(arena: Arena, job: StripJob): Promise<StripResult | undefined> {
+    if (!this.#arenas.has(arena.id)) return undefined;
+    const reply = await this.#ask({ job, arena: arena.id }, []);
+    if (reply === undefined || "failure" in reply) return undefined;
+    this.completed++;
+    return reply;
+  }
+
+  /** Lets go of a memory. */
+  drop(arena: number): void {
+    this.#arenas.delete(arena);
+    this.#thread.post({ arena, share: undefined }, []);
+  }
+
+  #ask(message: ToWorker, transfer: ArrayBuffer[]): Promise<FromWorker | undefined> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      this.#thread.hold(true);
+      this.#thread.post(message, transfer);
+    });
+  }
+
   stop(): void {
     this.#thread.stop();
   }
 }
+
+/** Memories that nobody uses any more are let go of by the threads that worked in them. */
+const forgotten = new FinalizationRegistry<{ worker: WeakRef<PoolWorker>; id: number }>(({ worker, id }) => {
+  worker.deref()?.drop(id);
+});
 
 /** Copies pixels [from, to) of every channel between rows of the same layout. */
 function copyPixels(source: Rows, destination: Rows, from: number, to: number): void {

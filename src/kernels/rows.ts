@@ -15,6 +15,8 @@ export interface Rows {
   readonly first: number;
   /** How many pixels are held: the distance from plane to plane. */
   readonly held: number;
+  /** Where `data` lies in the kernels' memory; absent where it lies elsewhere and is copied. */
+  readonly address?: number;
   /** Under which name the least and greatest values are noted as the rows are read; default: under none. */
   readonly noted?: keyof NotedExtremes;
 }

@@ -1,6 +1,16 @@
-import { loadKernels } from "./load.ts";
+import { Tensor } from "../tensor.ts";
+import { type Arena, arenaOf } from "./arena.ts";
+import { loadKernels, loadKernelsIn } from "./load.ts";
 import { poolWorkers } from "./pool.ts";
-import { dimensions, joinExtremes, type NotedExtremes, planarRows, rowsOf, type WritableRows } from "./rows.ts";
+import {
+  dimensions,
+  joinExtremes,
+  type NotedExtremes,
+  planarRows,
+  type Rows,
+  rowsOf,
+  type WritableRows,
+} from "./rows.ts";
 import { runStrip, type StripJob, type StripResult, stripKernel } from "./table.ts";
 import type { KernelImage, Planes, StripSpec } from "./types.ts";
 
@@ -20,6 +30,9 @@ export interface TiledResult {
 
 /** Below this much arithmetic (samples times the kernel's weight) a second thread costs more than it brings. */
 const pooledWork = 2 ** 23;
+
+/** The same where nothing has to be copied to it. */
+const pooledInPlace = 2 ** 20;
 
 /** Jobs in a worker's hands: one at work, one waiting, so that it need not wait for the calling thread. */
 const jobsAhead = 2;
@@ -50,16 +63,46 @@ export async function runTiled(
   target: KernelImage | undefined,
   destinations: Destinations = {},
 ): Promise<TiledResult> {
-  const { module, kernels } = await loadKernels();
+  const arena = arenaFor(spec, output, target, destinations);
+  if (arena === undefined) return runStrips(spec, output, target, destinations);
+  // One after the other: kernels keep numbers of their own in memory.
+  const result = arena.last.then(() => runStrips(spec, output, target, destinations, arena));
+  arena.last = result.catch(() => {});
+  return result;
+}
+
+/** The memory that a kernel can work in without copies. */
+function arenaFor(
+  spec: StripSpec,
+  output: KernelImage,
+  target: KernelImage | undefined,
+  { grad, map }: Destinations,
+): Arena | undefined {
+  const images = target === undefined ? [output] : [output, target];
+  if (!stripKernel(spec).inPlace || map || !images.every((image) => image instanceof Tensor)) return undefined;
+  // Vectors of four reach past the end of rows that are not a multiple of it, where other gradients may be.
+  if (grad && dimensions(output).planes[2] % 4 !== 0) return undefined;
+  return arenaOf([...images.map(({ data }) => data), ...(grad ? [grad] : [])]);
+}
+
+async function runStrips(
+  spec: StripSpec,
+  output: KernelImage,
+  target: KernelImage | undefined,
+  destinations: Destinations,
+  arena?: Arena,
+): Promise<TiledResult> {
+  const { module, kernels } = await (arena ? loadKernelsIn(arena) : loadKernels());
   const { count, planes } = dimensions(output);
   const kernel = stripKernel(spec);
   const strips = kernel.strips(spec, planes);
+  const placed = <R extends Rows>(rows: R): R => (arena ? { ...rows, address: rows.data.byteOffset } : rows);
   const jobs: StripJob[] = [];
   for (let image = 0; image < count; image++) {
     const data = {
-      output: rowsOf(output, image, "output"),
-      target: target && rowsOf(target, image, "target"),
-      grad: destinations.grad && planarRows(destinations.grad, planes, image),
+      output: placed(rowsOf(output, image, "output")),
+      target: target && placed(rowsOf(target, image, "target")),
+      grad: destinations.grad && placed(planarRows(destinations.grad, planes, image)),
       map: destinations.map && mapRows(destinations.map, spec, planes, image),
     };
     for (const strip of strips) jobs.push({ spec, planes, strip, data });
@@ -69,13 +112,17 @@ export async function runTiled(
   let next = 0;
   const feed = async (worker: ReturnType<typeof poolWorkers>[number]): Promise<void> => {
     while (next < jobs.length && !worker.failed) {
+      const job = jobs[next];
       const index = next++;
+      const result = await (arena ? worker.runIn(arena, job) : worker.run(job));
       // What a worker cannot do is done here, where a failure has a stack to show.
-      results[index] = (await worker.run(jobs[index])) ?? runStrip(kernels, jobs[index]);
+      results[index] = result ?? runStrip(kernels, job);
     }
   };
   const work = count * planes[0] * planes[1] * planes[2] * kernel.weight;
-  const workers = work < pooledWork || kernel.weight === 1 || jobs.length < 2 ? [] : poolWorkers(module);
+  const pooled = arena ? arena.shared && work >= pooledInPlace : work >= pooledWork && kernel.weight > 1;
+  const workers = pooled && jobs.length > 1 ? poolWorkers(arena ? (await loadKernels()).module : module) : [];
+  if (arena) await Promise.all(workers.map((worker, index) => worker.introduce(arena, module, index + 1)));
   const elsewhere = workers.flatMap((worker) => Array.from({ length: jobsAhead }, () => feed(worker)));
 
   let turn = performance.now();

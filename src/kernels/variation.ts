@@ -1,4 +1,4 @@
-import { channelGroups, stagingBytes } from "./module.ts";
+import { channelGroups, type Planes as Source, stagingBytes } from "./module.ts";
 import { evenStrips, type StripKernel } from "./strip.ts";
 import type { Planes, VariationSpec } from "./types.ts";
 
@@ -19,6 +19,7 @@ function weights({ form, reduction }: VariationSpec, [channels, height, width]: 
 export const variation: StripKernel<VariationSpec> = {
   needsTarget: false,
   weight: 1,
+  inPlace: true,
   mapSize: () => undefined,
   strips: (_, [channels, height, width]) => evenStrips(height, Math.ceil(2 ** 20 / (channels * width))),
   sourceRows: (_, [, height], [from, to]) => [Math.max(from - 1, 0), Math.min(to + 1, height)],
@@ -27,47 +28,50 @@ export const variation: StripKernel<VariationSpec> = {
   run: (kernels, spec, planes, [first, end], { output, grad }) => {
     const [, height, width] = planes;
     const [across, down] = weights(spec, planes);
-    const band = Math.min(Math.max(4, Math.floor(bandSamples / width) & ~1), end - first);
+    const inPlace = output.address !== undefined;
+    const band = inPlace ? end - first : Math.min(Math.max(4, Math.floor(bandSamples / width) & ~1), end - first);
     const groups = channelGroups(output);
     const groupChannels = groups[0][1] - groups[0][0];
     const stride = ((band + 1) * width + 7) & ~3;
     const owed = width + 4;
     kernels.reset();
-    const x = kernels.floats(groupChannels * stride);
+    const x = inPlace ? 0 : kernels.floats(groupChannels * stride);
     const staging = kernels.bytes(stagingBytes((band + 1) * width, output));
-    const gradient = grad ? kernels.floats(band * width) : 0;
+    const owing = grad ? kernels.floats(width) : 0;
+    const gradient = grad && grad.address === undefined ? kernels.floats(band * width) : 0;
     const carries = kernels.floats(groupChannels * owed);
-    const score = (channel: number, rows: number, hasBelow: boolean) =>
+    const score = (source: Source, channel: number, rows: number, hasBelow: boolean, slopes: number) =>
       kernels.run.variation(
         forms[spec.form],
-        x + channel * stride * 4,
+        source.address + channel * source.stride * 4,
         rows,
         hasBelow,
         width,
         (spec.epsilon ?? 0) ** 2,
         across,
         down,
-        gradient,
+        slopes,
         carries + channel * owed * 4,
         kernels.noteOf(output),
       );
     let sum = 0;
     for (const group of groups) {
       const read = (from: number, to: number) =>
-        kernels.read(output, group, from * width, to * width, x, stride, staging, "by the kernel");
+        kernels.source(output, group, from * width, to * width, x, stride, staging, "by the kernel");
       kernels.view(carries, groupChannels * owed).fill(0);
       if (grad && first > 0) {
         // The row above is not scored here, but owes this strip's first row a share of the gradient.
-        read(first - 1, first + 1);
-        for (let channel = 0; channel < groupChannels; channel++) score(channel, 1, true);
+        const above = read(first - 1, first + 1);
+        for (let channel = 0; channel < groupChannels; channel++) score(above, channel, 1, true, owing);
       }
       for (let from = first; from < end; from += band) {
         const to = Math.min(from + band, end);
         const hasBelow = to < height;
-        read(from, to + (hasBelow ? 1 : 0));
+        const source = read(from, to + (hasBelow ? 1 : 0));
         for (let channel = 0; channel < groupChannels; channel++) {
-          sum += score(channel, to - from, hasBelow);
-          if (grad) kernels.write(grad, group[0] + channel, from * width, to * width, gradient);
+          const slopes = grad ? kernels.target(grad, group[0] + channel, from * width, gradient) : 0;
+          sum += score(source, channel, to - from, hasBelow, slopes);
+          if (grad) kernels.write(grad, group[0] + channel, from * width, to * width, slopes);
         }
       }
     }
