@@ -1,7 +1,8 @@
 import { createRequire } from "node:module";
 import blazediff from "@blazediff/ssim/ssim";
 import { ssim as ssimJs } from "ssim.js";
-import { type KernelSpec, runKernel, setKernelThreads } from "../src/kernels/index.ts";
+import { type KernelSpec, runKernel, setKernelThreads, sharedTensors } from "../src/kernels/index.ts";
+import type { Tensor } from "../src/tensor.ts";
 import type { Pair } from "./images.ts";
 import type { PythonTask } from "./python.ts";
 
@@ -52,18 +53,34 @@ function gradientArray(length: number): Float32Array {
   return array;
 }
 
+/** Output, target and gradient in the kernels' memory. */
+const shared = new WeakMap<Pair, Tensor[]>();
+function sharedPair(pair: Pair): Tensor[] {
+  const known = shared.get(pair);
+  if (known) return known;
+  const tensors = sharedTensors(pair.output.shape, pair.output.shape, pair.output.shape);
+  tensors[0].data.set(pair.output.data);
+  tensors[1].data.set(pair.target.data);
+  shared.set(pair, tensors);
+  return tensors;
+}
+
 /** Ours, by default from float32 planes, with the gradient in an array that is there already. */
 function ours(
   spec: KernelSpec,
   gradient: boolean,
   threads: number,
-  way: "" | "from 8-bit pixels" | "to a new array" = "",
+  way: "" | "from 8-bit pixels" | "to a new array" | "in shared tensors" = "",
 ): Contender {
   return {
     name: `reconloss ${way}`.trim(),
     threads,
     run: async (pair) => {
       setKernelThreads(threads);
+      if (way === "in shared tensors") {
+        const [output, target, { data }] = sharedPair(pair);
+        return (await runKernel(spec, output, target, { grad: gradient && data })).perImage[0];
+      }
       const [output, target] = way === "from 8-bit pixels" ? pair.pixels : [pair.output, pair.target];
       const grad = gradient && (way === "to a new array" || gradientArray(pair.output.data.length));
       return (await runKernel(spec, output, target, { grad })).perImage[0];
@@ -131,14 +148,18 @@ function structural(gradient: boolean, threads: number): Contest {
   return { name: `ssim, ${gradient ? "value and gradient" : "value"}`, contenders };
 }
 
-function pointwise(spec: KernelSpec, gradient: boolean, images: 1 | 2): Contest {
+/** On one thread all ways; on more only in shared tensors, since copying to another thread takes as long as these losses. */
+function pointwise(spec: KernelSpec, images: 1 | 2, threads: number): Contest {
+  const name = `${spec.kind}, value and gradient`;
+  if (threads > 1) return { name, contenders: [ours(spec, true, threads, "in shared tensors"), copyOf(images)] };
   return {
-    name: `${spec.kind}, ${gradient ? "value and gradient" : "value"}`,
+    name,
     contenders: [
-      ours(spec, gradient, 1),
-      ours(spec, gradient, 1, "to a new array"),
+      ours(spec, true, 1),
+      ours(spec, true, 1, "to a new array"),
+      ours(spec, true, 1, "in shared tensors"),
       copyOf(images),
-      python("PyTorch", spec.kind, gradient, 1),
+      python("PyTorch", spec.kind, true, 1),
     ],
   };
 }
@@ -159,14 +180,17 @@ export function contests(allThreads: number): Contest[] {
   const skimage = "deltaE-skimage";
   return [
     ...threads.flatMap((count) => [structural(false, count), structural(true, count)]),
-    pointwise({ kind: "l1" }, true, 2),
-    pointwise({ kind: "mse" }, true, 2),
-    pointwise({ kind: "charbonnier", epsilon: 1e-3 }, true, 2),
-    pointwise({ kind: "tv", form: "anisotropic", reduction: "mean" }, true, 1),
+    ...threads.flatMap((count) => [
+      pointwise({ kind: "l1" }, 2, count),
+      pointwise({ kind: "mse" }, 2, count),
+      pointwise({ kind: "charbonnier", epsilon: 1e-3 }, 2, count),
+      pointwise({ kind: "tv", form: "anisotropic", reduction: "mean" }, 1, count),
+    ]),
     ...threads.map((count) => ({
       name: "deltaE 2000, value and gradient",
       contenders: [
         ours(deltaE, true, count),
+        ours(deltaE, true, count, "in shared tensors"),
         python("scikit-image, value alone", skimage, false, 1, "no gradient; float64 inside, one thread"),
       ],
     })),

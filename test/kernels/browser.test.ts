@@ -50,6 +50,9 @@ const sampling = 61;
 interface Result {
   perImage: number;
   grad: number[];
+  /** The score of shared tensors, and how many numbers of the gradient are others. */
+  inPlace: number;
+  differing: number;
   isolated: boolean;
   shared: boolean;
   build: string;
@@ -105,7 +108,7 @@ describe.skipIf(missing)("in Chromium", () => {
     const page = await context.newPage();
     await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/${folder}/`);
     await page.waitForFunction(() => "program" in globalThis);
-    const shape = [1, 3, 400, 500] as const;
+    const shape = [1, 3, 600, 600] as const;
     const [output, target] = [randomTensor(shape, 1), randomTensor(shape, 2)];
     const specs = {
       ssim: {
@@ -118,6 +121,8 @@ describe.skipIf(missing)("in Chromium", () => {
         dataRange: 1,
       },
       deltaE: { kind: "deltaE", formula: "2000", dataRange: 1 },
+      l1: { kind: "l1" },
+      tv: { kind: "tv", form: "anisotropic", reduction: "mean" },
     } satisfies Record<string, Kernels.KernelSpec>;
     const { runKernel } = await import("../../src/kernels/index.ts");
     for (const spec of Object.values(specs)) {
@@ -127,7 +132,13 @@ describe.skipIf(missing)("in Chromium", () => {
           program.setKernelThreads(3);
           const images = [1, 2].map((seed) => program.randomTensor(shape, seed));
           const { perImage, grad } = await program.runKernel(spec, images[0], images[1], { grad: true });
+          const [output, target, into] = program.sharedTensors(shape, shape, shape);
+          output.data.set(images[0].data);
+          target.data.set(images[1].data);
+          const placed = await program.runKernel(spec, output, target, { grad: into.data });
           return {
+            inPlace: placed.perImage[0],
+            differing: into.data.reduce((count, x, i) => count + (x === (grad as Float32Array)[i] ? 0 : 1), 0),
             perImage: perImage[0],
             grad: Array.from((grad as Float32Array).filter((_, i) => i % sampling === 0)),
             isolated: globalThis.crossOriginIsolated,
@@ -142,7 +153,8 @@ describe.skipIf(missing)("in Chromium", () => {
       expect(inPage.perImage).toBeCloseTo(here.perImage[0], 6);
       const nodeGrad = here.grad!.filter((_, i) => i % sampling === 0);
       expect(gradientError(inPage.grad, Float64Array.from(nodeGrad))).toBeLessThan(1e-4);
-      expect(inPage).toMatchObject({ isolated, shared: isolated, build: "relaxed" });
+      expect(inPage).toMatchObject({ isolated, shared: isolated, build: "relaxed", differing: 0 });
+      expect(inPage.inPlace / inPage.perImage).toBeCloseTo(1, 12);
     }
     await page.close();
   });
