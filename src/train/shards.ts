@@ -52,13 +52,8 @@ const leastValues = 2 ** 15;
 /** Every part is told all parameters and answers with as many gradients: that pays where there is more than one value in the batch for each of them. */
 function worthwhile({ batch, parameters }: StepInputs): boolean {
   const values = Math.max(...Object.values(batch).map(valuesOf));
-  return (
-    values >=
-    Math.max(
-      leastValues,
-      Object.values(parameters).reduce((sum, shape) => sum + valuesOf(shape), 0),
-    )
-  );
+  const weights = Object.values(parameters).reduce((sum, shape) => sum + valuesOf(shape), 0);
+  return values >= Math.max(leastValues, weights);
 }
 
 function valuesOf(shape: Shape): number {
