@@ -1,11 +1,15 @@
 import { ReconlossError } from "../errors.ts";
 import type { Random } from "../random.ts";
 import { Tensor } from "../tensor.ts";
+import { bitErrors, blockTruncation, misplacedBlocks } from "./blocks.ts";
 import { blur, expose, noise } from "./distort.ts";
+import { kuwahara, ringing } from "./filters.ts";
 import { jpeg } from "./jpeg.ts";
-import { mosaic, motionBlur, scatter, warp } from "./places.ts";
+import { ghost, mosaic, motionBlur, ripple, scatter, warp } from "./places.ts";
+import { randomNetwork } from "./random-network.ts";
 import { resize } from "./resize.ts";
 import { contrast, fade, gamma, posterise, saturate, turnHue } from "./tones.ts";
+import { wavelet } from "./wavelet.ts";
 
 /**
  * A way in which an image goes wrong.
@@ -46,6 +50,11 @@ function grain(image: Tensor, deviation: number, size: number, random: Random): 
     const from = planes === c ? at : Math.floor(at / (c * plane)) * plane + (at % plane);
     return old + scale * coarse[from];
   });
+}
+
+/** Noise that is stronger where it is brighter, as in radar and laser images. */
+function speckle(image: Tensor, deviation: number, random: Random): Tensor {
+  return limited(image, (old) => old * (1 + deviation * random.normal()));
 }
 
 /** Fewer pixels, enlarged again. */
@@ -183,6 +192,16 @@ const kinds = {
   grid: (image, strength, random) => grid(image, 0.2 * strength ** 1.5, random),
   gaps: (image, strength, random) => gaps(image, 0.35 * strength, random),
   warp: (image, strength, random) => warp(image, 4 * strength, random),
+  wavelet: (image, strength) => wavelet(image, 1.5 * strength ** 1.5),
+  bitErrors: (image, strength, random) => bitErrors(image, 0.5 * strength ** 2, random),
+  blockTruncation: (image, strength, random) => blockTruncation(image, 2 + 14 * (1 - strength) ** 2, random),
+  misplacedBlocks: (image, strength, random) => misplacedBlocks(image, strength, 6, random),
+  ripple: (image, strength, random) => ripple(image, 0.25 * strength, random),
+  ghost: (image, strength, random) => ghost(image, 0.5 * strength, random),
+  kuwahara: (image, strength) => kuwahara(image, 6 * strength),
+  ringing: (image, strength) => ringing(image, 1 - 0.88 * strength),
+  speckle: (image, strength, random) => speckle(image, 0.6 * strength ** 1.5, random),
+  randomNetwork: (image, strength, random) => randomNetwork(image, 0.25 * strength ** 1.5, random),
   motionBlur: (image, strength, random) => motionBlur(image, 16 * strength, random.between(0, 180)),
   mosaic: (image, strength) => mosaic(image, 1 + 9 * strength),
   scatter: (image, strength, random) => scatter(image, 5 * strength, random),
@@ -206,7 +225,7 @@ export type DistortionName = keyof typeof kinds;
  * import { distortions } from "reconloss/image";
  * const image = Tensor.full([1, 3, 32, 32], 0.5);
  * distortions.noise(image, 0, new Random(1)).data[0]; // 0.5
- * Object.keys(distortions).length; // 24
+ * Object.keys(distortions).length; // 34
  * ```
  */
 export const distortions = Object.fromEntries(

@@ -1,5 +1,6 @@
 import { ReconlossError } from "../errors.ts";
 import { Tensor } from "../tensor.ts";
+import { cosineTransform } from "./cosine-transform.ts";
 
 /** ITU-T T.81, annex K: the tables for brightness and colour, row by row. */
 const tables = [
@@ -15,43 +16,18 @@ const tables = [
   ],
 ] as const;
 
-/** The orthonormal cosine transform of 8 values: row k, column x. */
-const cosines = Float64Array.from({ length: 64 }, (_, index) => {
-  const [k, x] = [index >> 3, index & 7];
-  return (k === 0 ? Math.SQRT1_2 : 1) * 0.5 * Math.cos(((2 * x + 1) * k * Math.PI) / 16);
-});
-
-/** The cosine transform of a block in both directions, or its inverse; `between` is room for what lies between the two. */
-function transform(block: Float64Array, between: Float64Array, inverse: boolean): void {
-  const outer = inverse ? 1 : 8;
-  const inner = inverse ? 8 : 1;
-  for (let row = 0; row < 8; row++) {
-    for (let k = 0; k < 8; k++) {
-      let sum = 0;
-      for (let x = 0; x < 8; x++) sum += cosines[outer * k + inner * x] * block[8 * row + x];
-      between[8 * row + k] = sum;
-    }
-  }
-  for (let column = 0; column < 8; column++) {
-    for (let k = 0; k < 8; k++) {
-      let sum = 0;
-      for (let y = 0; y < 8; y++) sum += cosines[outer * k + inner * y] * between[8 * y + column];
-      block[8 * k + column] = sum;
-    }
-  }
-}
+const transform = cosineTransform(8);
 
 /** Every 8x8 block of a plane (whose sides are multiples of 8, and whose values lie around 0) to whole multiples of the table and back. */
 function quantise(plane: Float64Array, width: number, table: Float64Array): void {
   const block = new Float64Array(64);
-  const between = new Float64Array(64);
   for (let top = 0; top < plane.length / width; top += 8) {
     for (let left = 0; left < width; left += 8) {
       const start = top * width + left;
       for (let i = 0; i < 64; i++) block[i] = plane[start + (i >> 3) * width + (i & 7)];
-      transform(block, between, false);
+      transform(block, false);
       for (let i = 0; i < 64; i++) block[i] = Math.round(block[i] / table[i]) * table[i];
-      transform(block, between, true);
+      transform(block, true);
       for (let i = 0; i < 64; i++) plane[start + (i >> 3) * width + (i & 7)] = block[i];
     }
   }

@@ -21,43 +21,20 @@ function cubicWeights(share: number, to: Float64Array, start: number): void {
 }
 
 /**
- * The image pushed out of place: a shift and two waves along either axis, drawn anew for every call. Pixels between pixels are cubic, those beyond the
- * border repeat the last.
+ * Every pixel from another place, by a vector in pixels for each. Pixels between pixels are cubic, those beyond the border repeat the last.
  *
  * @param image - [n, c, h, w] in [0, 1]
- * @param reach - in pixels: how far a part of the displacement goes at most; three parts are added
- * @throws {ReconlossError} `invalid-argument` for a reach that is negative or not finite
- * @example
- * ```ts
- * import { Random, Tensor } from "reconloss";
- * import { warp } from "reconloss/image";
- * warp(Tensor.full([1, 3, 16, 16], 0.5), 2, new Random(1)).data[0]; // 0.5
- * ```
  */
-export function warp(image: Tensor, reach: number, random: Random): Tensor {
-  finite("warp", "reach", reach);
+export function displaced(image: Tensor, vector: (x: number, y: number) => readonly [number, number]): Tensor {
   const [n, c, h, w] = image.shape;
-  const axis = () => {
-    const shift = random.between(-1, 1);
-    const waves = [1, 2].map(() => {
-      const [length, angle] = [random.between(24, 96), random.between(0, 2 * Math.PI)];
-      const [x, y] = [Math.cos(angle), Math.sin(angle)].map((part) => (2 * Math.PI * part) / length);
-      return { x, y, phase: random.between(0, 2 * Math.PI), size: random.between(0.3, 1) };
-    });
-    return (x: number, y: number) => {
-      let sum = shift;
-      for (const wave of waves) sum += wave.size * Math.sin(wave.x * x + wave.y * y + wave.phase);
-      return reach * sum;
-    };
-  };
-  const [across, down] = [axis(), axis()];
   const result = new Float32Array(image.data.length);
   const weights = new Float64Array(8);
   const columns = new Int32Array(4);
   for (let y = 0; y < h; y++) {
     for (let x = 0; x < w; x++) {
-      const fromX = inside(x + across(x, y), w);
-      const fromY = inside(y + down(x, y), h);
+      const [across, down] = vector(x, y);
+      const fromX = inside(x + across, w);
+      const fromY = inside(y + down, h);
       const left = Math.floor(fromX);
       const top = Math.floor(fromY);
       cubicWeights(fromX - left, weights, 0);
@@ -76,6 +53,79 @@ export function warp(image: Tensor, reach: number, random: Random): Tensor {
     }
   }
   return new Tensor(result, image.shape);
+}
+
+/** A wave over the plane, from -1 to 1, of a length in pixels. */
+function waveOf(length: number, random: Random): (x: number, y: number) => number {
+  const angle = random.between(0, 2 * Math.PI);
+  const [alongX, alongY] = [Math.cos(angle), Math.sin(angle)].map((part) => (2 * Math.PI * part) / length);
+  const phase = random.between(0, 2 * Math.PI);
+  return (x, y) => Math.sin(alongX * x + alongY * y + phase);
+}
+
+/**
+ * The image pushed out of place: a shift and two waves along either axis, drawn anew for every call. Pixels between pixels are cubic, those beyond the
+ * border repeat the last.
+ *
+ * @param image - [n, c, h, w] in [0, 1]
+ * @param reach - in pixels: how far a part of the displacement goes at most; three parts are added
+ * @throws {ReconlossError} `invalid-argument` for a reach that is negative or not finite
+ * @example
+ * ```ts
+ * import { Random, Tensor } from "reconloss";
+ * import { warp } from "reconloss/image";
+ * warp(Tensor.full([1, 3, 16, 16], 0.5), 2, new Random(1)).data[0]; // 0.5
+ * ```
+ */
+export function warp(image: Tensor, reach: number, random: Random): Tensor {
+  finite("warp", "reach", reach);
+  const axis = () => {
+    const shift = random.between(-1, 1);
+    const waves = [1, 2].map(() => {
+      const wave = waveOf(random.between(24, 96), random);
+      return { wave, size: random.between(0.3, 1) };
+    });
+    return (x: number, y: number) => {
+      let sum = shift;
+      for (const { wave, size } of waves) sum += size * wave(x, y);
+      return reach * sum;
+    };
+  };
+  const [across, down] = [axis(), axis()];
+  return displaced(image, (x, y) => [across(x, y), down(x, y)]);
+}
+
+/**
+ * The image as through ribbed glass or moving water: two short waves along either axis, drawn anew for every call.
+ *
+ * @param image - [n, c, h, w] in [0, 1]
+ * @param steepness - how far a wave displaces, as a share of its length (3 to 16 pixels)
+ */
+export function ripple(image: Tensor, steepness: number, random: Random): Tensor {
+  const axis = () => {
+    const waves = [1, 2].map(() => {
+      const length = random.between(3, 16);
+      return { wave: waveOf(length, random), size: steepness * length };
+    });
+    return (x: number, y: number) => waves.reduce((sum, { wave, size }) => sum + size * wave(x, y), 0);
+  };
+  const [across, down] = [axis(), axis()];
+  return displaced(image, (x, y) => [across(x, y), down(x, y)]);
+}
+
+/**
+ * A double image, as of a reflection in the lens or of a signal that came twice: a weaker copy, 6 to 24 pixels away.
+ *
+ * @param image - [n, c, h, w] in [0, 1]
+ * @param share - of the copy, in [0, 1]
+ */
+export function ghost(image: Tensor, share: number, random: Random): Tensor {
+  const [distance, angle] = [random.between(6, 24), random.between(0, 2 * Math.PI)];
+  const copy = displaced(image, () => [distance * Math.cos(angle), distance * Math.sin(angle)]).data;
+  return new Tensor(
+    image.data.map((value, at) => value + share * (copy[at] - value)),
+    image.shape,
+  );
 }
 
 /**
