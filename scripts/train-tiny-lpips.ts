@@ -1,7 +1,7 @@
 /**
  * `npx tsx scripts/train-tiny-lpips.ts --photographs FOLDER --cache FOLDER`: the weights of `lpips(net=tiny)`, from photographs and LPIPS-alex 0.1, always the same.
  *
- * Draws groups of distorted crops and asks the teacher about every pair (kept in the cache folder, 1.6 GB), then trains the network to give the same answers and writes
+ * Draws groups of distorted crops and asks the teacher about every pair (kept in the cache folder, 1.7 GB), then trains the network to give the same answers and writes
  * `src/nets/tiny-weights.ts`. With `--minutes N` it stops after so long; the same command goes on where it stopped, as if it had not.
  */
 import { existsSync } from "node:fs";
@@ -47,20 +47,18 @@ function groupsOf(step: number, total: number): number[] {
   return [...order.subarray(start, start + recipe.groupsAtOnce)];
 }
 
-/** What the objective takes of some groups: images by member, and the teacher's answers summed over layers. */
+/** What the objective takes of some groups: the images of each, and the teacher's answers summed over layers. */
 async function batchOf(cached: Cached, groups: readonly number[]): Promise<Record<string, Tensor>> {
   const count = groups.length;
-  const imageBytes = groupBytes / members;
   const images = new Float32Array(count * groupBytes);
   const area = cells * cells;
   const maps = new Float32Array(count * pairs.length * area);
   const values = new Float32Array(count * pairs.length);
   for (const [index, group] of groups.entries()) {
-    const bytes = await cached.images(group);
-    for (let at = 0; at < groupBytes; at++) {
-      const member = Math.floor(at / imageBytes);
-      images[(member * count + index) * imageBytes + (at % imageBytes)] = bytes[at] / 255;
-    }
+    images.set(
+      Float32Array.from(await cached.images(group), (byte) => byte / 255),
+      index * groupBytes,
+    );
     for (let pair = 0; pair < pairs.length; pair++) {
       const from = (group * pairs.length + pair) * layers;
       const to = index * pairs.length + pair;
@@ -71,7 +69,7 @@ async function batchOf(cached: Cached, groups: readonly number[]): Promise<Recor
     }
   }
   return {
-    images: new Tensor(images, [members * count, 3, side, side]),
+    images: new Tensor(images, [count, 3 * members, side, side]),
     maps: new Tensor(maps, [count, pairs.length, cells, cells]),
     values: new Tensor(values, [count, pairs.length, 1, 1]),
   };

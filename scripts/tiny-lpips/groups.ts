@@ -41,16 +41,37 @@ function mishap(random: Random): Mishap {
   return { kinds, strengths: kinds.map(() => strength(random)), seed: random.below(2 ** 32) };
 }
 
+/** One image in places and another elsewhere, with a soft border between, or a mean of both everywhere. */
+function mixture(inner: Tensor, outer: Tensor, random: Random): Tensor {
+  const [everywhere, share] = [random.uniform() < 0.5, random.between(0.2, 0.8)];
+  const [centreX, centreY] = [random.between(0, side), random.between(0, side)];
+  const [radius, softness] = [random.between(side / 8, side / 2), random.between(1, 8)];
+  return new Tensor(
+    inner.data.map((value, at) => {
+      const [x, y] = [at % side, Math.floor(at / side) % side];
+      const outside = (Math.hypot(x - centreX, y - centreY) - radius) / softness;
+      const weight = everywhere ? share : 1 / (1 + Math.exp(outside));
+      return Math.round(255 * (weight * value + (1 - weight) * outer.data[at])) / 255;
+    }),
+    inner.shape,
+  );
+}
+
 /**
  * A group of a photograph. Three distorted images are drawn apart from each other; the third is the first again, with the same draws at other
- * strengths, so that what is learned also orders these.
+ * strengths, so that what is learned also orders these. Every third of the other two is mixed with the crop or with the first.
  *
  * @param seeds - what the group follows from
  */
 export function drawGroup(photograph: Tensor, ...seeds: readonly (number | string)[]): Group {
   const random = new Random("tiny-lpips", ...seeds);
   const original = happen(crop(photograph, random), { kinds: [], strengths: [], seed: 0 });
-  const first = mishap(random);
-  const again = { ...first, strengths: first.strengths.map(() => strength(random)) };
-  return [original, ...[first, mishap(random), again, mishap(random)].map((what) => happen(original, what))];
+  const what = mishap(random);
+  const again = { ...what, strengths: what.strengths.map(() => strength(random)) };
+  const first = happen(original, what);
+  const [second, fourth] = [0, 1].map(() => {
+    const other = happen(original, mishap(random));
+    return random.uniform() < 1 / 3 ? mixture(other, random.pick([original, first]), random) : other;
+  });
+  return [original, first, second, happen(original, again), fourth];
 }
