@@ -1,5 +1,5 @@
 /**
- * `npx tsx scripts/train-tiny-lpips.ts --photographs FOLDER --cache FOLDER`: the weights of `lpips(net=tiny)`, from photographs and LPIPS-alex 0.1, always the same.
+ * `npx tsx scripts/train-tiny-lpips.ts --photographs FOLDER --cache FOLDER`: the weights of `lpips(net=tiny)`, from photographs and LPIPS-alex 0.1, on one machine always the same.
  *
  * Draws groups of distorted crops and asks the teacher about every pair (kept in the cache folder, 1.2 GB), then trains the network to give the same answers and writes
  * `src/nets/tiny-weights.ts`. With `--minutes N` it stops after so long; the same command goes on where it stopped, as if it had not.
