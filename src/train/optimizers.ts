@@ -104,19 +104,22 @@ function adamLike(
     name,
     learningRate,
     slots: ["first", "second"],
-    numbers: (step, learningRate) => ({
-      // Both means start at 0 and are too small by these factors.
-      stepSize: learningRate / (1 - first ** step),
-      rootScale: 1 / Math.sqrt(1 - second ** step),
-      kept: 1 - learningRate * weightDecay,
-    }),
-    update: (o, update, { stepSize, rootScale, kept }) => {
+    numbers: (step, learningRate) => {
+      // Both means start at 0 and are too small by 1 - beta^step, the root of the second by this; made up for in numbers, not in every weight (section 2, end).
+      const rootScale = Math.sqrt(1 - second ** step);
+      return {
+        stepSize: (learningRate * rootScale) / (1 - first ** step),
+        added: eps * rootScale,
+        kept: 1 - learningRate * weightDecay,
+      };
+    },
+    update: (o, update, { stepSize, added, kept }) => {
       const gradient = name === "adam" ? decayed(o, update, weightDecay) : update.gradient;
       const start = name === "adamW" && weightDecay > 0 ? o.mul(update.parameter, kept) : update.parameter;
       const { first: m, second: v } = update.memory;
       const mean = o.add(m, o.mul(o.sub(gradient, m), 1 - first));
       const square = o.add(o.mul(v, second), o.mul(o.square(gradient), 1 - second));
-      const root = o.add(o.mul(o.sqrt(square), rootScale), eps);
+      const root = o.add(o.sqrt(square), added);
       return {
         parameter: o.sub(start, o.mul(o.div(mean, root), stepSize)),
         memory: { first: mean, second: square },
