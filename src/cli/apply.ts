@@ -2,10 +2,12 @@ import { stat } from "node:fs/promises";
 import { extname, join, resolve } from "node:path";
 import { Command, Option } from "commander";
 import { ReconlossError } from "../errors.ts";
+import type { Device } from "../graph/index.ts";
 import { fromPixels, listImages, readPixels, writeImage } from "../image/index.ts";
 import { Random } from "../random.ts";
 import { applyModel, generateImages, type ImageModel, openModel } from "../tasks/index.ts";
 import { wholeNumber } from "./distribution.ts";
+import { chooseDevice, deviceOption } from "./networks.ts";
 import { progressBar } from "./progress.ts";
 import { coloursFor, printable, type Terminal } from "./terminal.ts";
 
@@ -17,6 +19,7 @@ interface Flags {
   alpha: "reject" | "composite";
   count?: number;
   seed: number;
+  device: Device;
   progress: boolean;
 }
 
@@ -44,6 +47,7 @@ export function applyCommand(terminal: Terminal, finish: (code: number) => void)
     )
     .option("--count <n>", "generator: how many images", wholeNumber(1))
     .option("--seed <n>", "generator: of the random numbers", wholeNumber(0), 1)
+    .addOption(deviceOption())
     .option("--no-progress", "no progress bar")
     .addHelpText(
       "after",
@@ -57,6 +61,7 @@ Large images are computed in tiles that overlap as far as the network sees: the 
 Exit codes: 0 all well; 1 an image failed; 2 wrong usage.`,
     )
     .action(async (path: string, input: string | undefined, flags: Flags) => {
+      await chooseDevice(flags.device, terminal);
       const model = await openModel(path);
       const isGenerator = model.info.latent !== undefined;
       if (isGenerator !== (input === undefined)) {

@@ -22,20 +22,25 @@ export function deviceOption(): Option {
   return new Option("--device <name>", "where networks run").choices(["cpu", "webgpu"]).default("cpu");
 }
 
+/** Makes networks run on a device; where it cannot be used, says so, and the CPU goes on. */
+export async function chooseDevice(device: Device, { stderr, env }: Terminal): Promise<void> {
+  const { reason } = await selectDevice(device);
+  if (reason) stderr.write(`${coloursFor(stderr, env).yellow("note:")} ${printable(reason)}; using the CPU\n`);
+}
+
 /** Brings the weights that losses need, with a progress bar for what is downloaded, and chooses the device. */
 export async function prepareNetworks(
   losses: readonly Loss[],
   { weights: folder, device = "cpu" }: NetworkOptions,
-  { stderr, env }: Terminal,
+  terminal: Terminal,
 ): Promise<void> {
   // Losses look there themselves when they load.
   if (folder !== undefined) process.env.RECONLOSS_WEIGHTS = folder;
   // Networks are what has to be prepared; the weights of one are part of this package and have no name to look for.
   if (losses.every(({ definition }) => definition?.prepare === undefined)) return;
-  const { reason } = await selectDevice(device);
-  if (reason) stderr.write(`${coloursFor(stderr, env).yellow("note:")} ${printable(reason)}; using the CPU\n`);
+  await chooseDevice(device, terminal);
   const names = new Set(losses.flatMap(({ definition }) => definition?.weights ?? []));
-  const bar = downloadBar(stderr);
+  const bar = downloadBar(terminal.stderr);
   try {
     for (const name of names) await resolveWeights(name, { onProgress: bar.onProgress });
   } finally {

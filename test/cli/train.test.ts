@@ -35,8 +35,11 @@ interface Process {
 }
 
 /** The command line as a process of its own, which can be stopped and killed. */
-function start(...args: string[]): Process {
-  const child = spawn(process.execPath, ["--import", "tsx", main, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+function start(args: readonly string[], env: Record<string, string> = {}): Process {
+  const child = spawn(process.execPath, ["--import", "tsx", main, ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ...env },
+  });
   let text = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (part: Buffer) => (text += part));
   return {
@@ -121,8 +124,7 @@ describe("train", () => {
     const settings = ["super-resolution", ...tiny, "--steps", "60", "--every", "10"];
     expect((await run(["train", ...settings, "-o", whole])).code).toBe(0);
     for (const [index, steps] of [13, 31, 48].entries()) {
-      const training =
-        index === 0 ? start("train", ...settings, "-o", killed) : start("train", "--resume", "-o", killed);
+      const training = start(index === 0 ? ["train", ...settings, "-o", killed] : ["train", "--resume", "-o", killed]);
       await until(async () => (await stepsIn(killed)) >= steps, training);
       training.child.kill("SIGKILL");
       expect((await training.ended).signal).toBe("SIGKILL");
@@ -136,7 +138,7 @@ describe("train", () => {
     "saves on %s, says how to go on, and goes on",
     async (signal) => {
       const out = join(folder, signal);
-      const training = start("train", "deblur", ...tiny, "--steps", "5000", "--every", "5000", "-o", out);
+      const training = start(["train", "deblur", ...tiny, "--steps", "5000", "--every", "5000", "-o", out]);
       await until(async () => (await stepsIn(out)) >= 3, training);
       training.child.kill(signal);
       expect(await training.ended).toEqual({ code: 130, signal: null });
@@ -231,6 +233,17 @@ describe("apply", () => {
       expect((await run(["apply", model, join(inputs, "a.jpg"), "-o", output, "--bits", bits])).code).toBe(0);
       expect((await readPixels(output)).data.BYTES_PER_ELEMENT).toBe(Number(bits) / 8);
     }
+  });
+
+  it("runs on the CPU, and says so, where no GPU can be used", async () => {
+    const [onCpu, output] = [join(folder, "cpu.png"), join(folder, "no-gpu.png")];
+    expect((await run(["apply", model, join(inputs, "a.jpg"), "-o", onCpu])).code).toBe(0);
+    const args = ["apply", model, join(inputs, "a.jpg"), "-o", output, "--device", "webgpu"];
+    // A process of its own, since a device is chosen for all of one.
+    const command = start(args, { VK_DRIVER_FILES: "/nowhere.json" });
+    expect((await command.ended).code).toBe(0);
+    expect(command.said()).toMatch(/note: webgpu cannot be used: .*; using the CPU/);
+    expect(await readFile(output)).toEqual(await readFile(onCpu));
   });
 
   it("makes images with a generator, the same for the same seed", async () => {
