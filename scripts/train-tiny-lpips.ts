@@ -25,7 +25,7 @@ import { cells, layers } from "./tiny-lpips/teacher.ts";
 export const recipe = {
   seed: 1,
   perPhotograph: 12,
-  steps: 13000,
+  steps: 12000,
   groupsAtOnce: 8,
   learningRate: 2e-3,
   betas: [0.9, 0.99],

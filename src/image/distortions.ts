@@ -5,7 +5,7 @@ import { bitErrors, blockTruncation, misplacedBlocks } from "./blocks.ts";
 import { blur, expose, noise } from "./distort.ts";
 import { kuwahara, ringing } from "./filters.ts";
 import { jpeg } from "./jpeg.ts";
-import { ghost, mosaic, motionBlur, ripple, scatter, warp } from "./places.ts";
+import { ghost, heldPixels, lostPixels, mosaic, motionBlur, ripple, scatter, warp } from "./places.ts";
 import { randomNetwork } from "./random-network.ts";
 import { resize } from "./resize.ts";
 import { contrast, fade, gamma, posterise, saturate, turnHue } from "./tones.ts";
@@ -33,10 +33,9 @@ function direction(random: Random): number {
   return random.uniform() < 0.5 ? -1 : 1;
 }
 
-/** Noise whose grains are larger than a pixel. */
-function grain(image: Tensor, deviation: number, size: number, random: Random): Tensor {
+/** Normal numbers of deviation 1 for every value of an image, in grains of a size in pixels, by channel or the same for all. */
+function grainsOf(image: Tensor, size: number, random: Random): (at: number) => number {
   const [n, c, h, w] = image.shape;
-  // Grey grains are one plane for all channels.
   const planes = random.uniform() < 0.5 ? 1 : c;
   const fine = new Tensor(
     new Float32Array(n * planes * h * w).map(() => random.normal()),
@@ -44,12 +43,22 @@ function grain(image: Tensor, deviation: number, size: number, random: Random): 
   );
   const coarse = blur(fine, size).data;
   // Blurring by sigma divides the deviation of independent noise by 2 sigma sqrt(pi).
-  const scale = deviation * Math.max(1, 2 * size * Math.sqrt(Math.PI));
+  const scale = Math.max(1, 2 * size * Math.sqrt(Math.PI));
   const plane = h * w;
-  return limited(image, (old, at) => {
-    const from = planes === c ? at : Math.floor(at / (c * plane)) * plane + (at % plane);
-    return old + scale * coarse[from];
-  });
+  return (at) => scale * coarse[planes === c ? at : Math.floor(at / (c * plane)) * plane + (at % plane)];
+}
+
+/** Noise whose grains are larger than a pixel. */
+function grain(image: Tensor, deviation: number, size: number, random: Random): Tensor {
+  const grains = grainsOf(image, size, random);
+  return limited(image, (old, at) => old + deviation * grains(at));
+}
+
+/** Detail that is stronger in some grains and weaker, or turned round, in others: noise that lies where the edges are. */
+function unevenDetail(image: Tensor, deviation: number, size: number, sigma: number, random: Random): Tensor {
+  const grains = grainsOf(image, size, random);
+  const soft = blur(image, sigma).data;
+  return limited(image, (old, at) => old + deviation * grains(at) * (old - soft[at]));
 }
 
 /** Noise that is stronger where it is brighter, as in radar and laser images. */
@@ -202,6 +211,10 @@ const kinds = {
   ringing: (image, strength) => ringing(image, 1 - 0.88 * strength),
   speckle: (image, strength, random) => speckle(image, 0.6 * strength ** 1.5, random),
   randomNetwork: (image, strength, random) => randomNetwork(image, 0.25 * strength ** 1.5, random),
+  unevenDetail: (image, strength, random) =>
+    unevenDetail(image, 4 * strength ** 1.5, random.between(0, 2), random.between(0.7, 3), random),
+  heldPixels: (image, strength, random) => heldPixels(image, 0.9 * strength, random),
+  lostPixels: (image, strength, random) => lostPixels(image, (1 + 7 * strength ** 1.5) ** -2, random),
   motionBlur: (image, strength, random) => motionBlur(image, 16 * strength, random.between(0, 180)),
   mosaic: (image, strength) => mosaic(image, 1 + 9 * strength),
   scatter: (image, strength, random) => scatter(image, 5 * strength, random),
@@ -225,7 +238,7 @@ export type DistortionName = keyof typeof kinds;
  * import { distortions } from "reconloss/image";
  * const image = Tensor.full([1, 3, 32, 32], 0.5);
  * distortions.noise(image, 0, new Random(1)).data[0]; // 0.5
- * Object.keys(distortions).length; // 34
+ * Object.keys(distortions).length; // 37
  * ```
  */
 export const distortions = Object.fromEntries(

@@ -241,3 +241,65 @@ export function scatter(image: Tensor, reach: number, random: Random): Tensor {
   }
   return new Tensor(result, image.shape);
 }
+
+/**
+ * As of a sensor or a line that stuttered: pixels repeat the one before them along rows or along columns, so that colours run on for a while, each line by itself.
+ *
+ * @param image - [n, c, h, w]
+ * @param share - of the pixels that repeat, in [0, 1]
+ */
+export function heldPixels(image: Tensor, share: number, random: Random): Tensor {
+  const [n, c, h, w] = image.shape;
+  const across = random.uniform() < 0.5;
+  const [lines, length] = across ? [h, w] : [w, h];
+  const [betweenLines, step] = across ? [w, 1] : [1, w];
+  const result = Float32Array.from(image.data);
+  for (let line = 0; line < lines; line++) {
+    for (let position = 1; position < length; position++) {
+      if (random.uniform() >= share) continue;
+      const at = line * betweenLines + position * step;
+      for (let plane = 0; plane < n * c; plane++) result[plane * h * w + at] = result[plane * h * w + at - step];
+    }
+  }
+  return new Tensor(result, image.shape);
+}
+
+/** The nearest pixel, as an index, of those that were kept: squares around it are looked through until none farther out can be nearer. */
+function nearestKept(kept: Uint8Array, h: number, w: number, x: number, y: number): number {
+  let [nearest, least] = [y * w + x, Number.POSITIVE_INFINITY];
+  for (let reach = 1; reach * reach < least && reach < Math.max(h, w); reach++) {
+    for (let down = -reach; down <= reach; down++) {
+      const row = y + down;
+      if (row < 0 || row >= h) continue;
+      const step = Math.abs(down) === reach ? 1 : 2 * reach;
+      for (let right = -reach; right <= reach; right += step) {
+        const column = x + right;
+        const distance = right * right + down * down;
+        if (column < 0 || column >= w || !kept[row * w + column] || distance >= least) continue;
+        [nearest, least] = [row * w + column, distance];
+      }
+    }
+  }
+  return nearest;
+}
+
+/**
+ * The image known at some of its pixels alone, the others filled with the nearest of these.
+ *
+ * @param image - [n, c, h, w]
+ * @param share - of the pixels that are known, in [0, 1]
+ */
+export function lostPixels(image: Tensor, share: number, random: Random): Tensor {
+  const [n, c, h, w] = image.shape;
+  const kept = Uint8Array.from({ length: h * w }, () => Number(random.uniform() < share));
+  const result = Float32Array.from(image.data);
+  for (let y = 0; y < h; y++) {
+    for (let x = 0; x < w; x++) {
+      const at = y * w + x;
+      if (kept[at]) continue;
+      const from = nearestKept(kept, h, w, x, y);
+      for (let plane = 0; plane < n * c; plane++) result[plane * h * w + at] = image.data[plane * h * w + from];
+    }
+  }
+  return new Tensor(result, image.shape);
+}

@@ -86,13 +86,17 @@ export function batchNorm(name: string, channels: number): Layer {
 export const relu: Layer = { tensors: {}, window: pointwise, apply: (o, x) => o.relu(x), size: (before) => before };
 
 /** `nn.MaxPool2d`; `ceilMode` rounds the size up. */
-export function maxPool(kernel: number, stride: number, ceilMode = false): Layer {
+export function maxPool(
+  kernel: number,
+  stride: number,
+  { padding = 0, ceilMode = false }: { padding?: number; ceilMode?: boolean } = {},
+): Layer {
   const round = ceilMode ? Math.ceil : Math.floor;
   return {
     tensors: {},
-    window: { kernel, stride, padding: 0 },
-    apply: (o, x) => o.maxPool(x, kernel, { stride, ceilMode }),
-    size: (before) => round((before - kernel) / stride) + 1,
+    window: { kernel, stride, padding },
+    apply: (o, x) => o.maxPool(x, kernel, { stride, padding, ceilMode }),
+    size: (before) => round((before + 2 * padding - kernel) / stride) + 1,
   };
 }
 

@@ -2,39 +2,43 @@ import type { Ops } from "../graph/ops.ts";
 import { decodeElements } from "../weights/elements.ts";
 import type { StateDict, TensorShapes } from "../weights/index.ts";
 import { constant, kaimingNormal } from "./initializers.ts";
-import { conv, relu } from "./layers.ts";
+import { conv, maxPool, relu } from "./layers.ts";
 import type { TensorSpec } from "./model.ts";
 import { Network } from "./network.ts";
 
 /**
- * The convolutions, each followed by a ReLU. Kernels are at least twice their stride where they reduce, so that their windows overlap evenly: no pixel
+ * The convolutions, each followed by a ReLU, some after a pooling. Where sizes are reduced windows are twice their stride, so that they overlap evenly: no pixel
  * counts more than its neighbour by its place alone. The first reduces by four at once, as AlexNet's does, because
- * features of a full-size image cost more memory traffic than all the arithmetic after them.
+ * features of a full-size image cost more memory traffic than all the arithmetic after them. Maxima do not mind where in their window they are, as AlexNet's do not: distances
+ * would else count small displacements for more than it does.
  */
 const convolutions = [
-  { outputs: 32, kernel: 8, stride: 4, padding: 2 },
-  { outputs: 48, kernel: 4, stride: 2, padding: 1 },
-  { outputs: 48, kernel: 3, stride: 1, padding: 1 },
-  { outputs: 64, kernel: 4, stride: 2, padding: 1 },
+  { outputs: 32, kernel: 8, stride: 4, padding: 2, pooled: false },
+  { outputs: 48, kernel: 3, stride: 1, padding: 1, pooled: true },
+  { outputs: 48, kernel: 3, stride: 1, padding: 1, pooled: false },
+  { outputs: 64, kernel: 3, stride: 1, padding: 1, pooled: true },
+  { outputs: 64, kernel: 3, stride: 1, padding: 1, pooled: false },
 ] as const;
+const pooling = { kernel: 4, stride: 2, padding: 1 } as const;
 
 const inputsOf = (index: number) => (index === 0 ? 3 : convolutions[index - 1].outputs);
 const convName = (index: number) => `conv${index + 1}`;
 
 /**
- * The network of `lpips(net=tiny)`, which is small enough to be part of the package: four convolutions with ReLU, taps `conv1` `relu1` ... `relu4`. It was
+ * The network of `lpips(net=tiny)`, which is small enough to be part of the package: five convolutions with ReLU, taps `conv1` `relu1` `pool1` ... `relu5`. It was
  * trained by this project to see image distances as LPIPS with AlexNet does, on nothing else; `docs/tiny-lpips.md` tells how. It is no published network.
  *
  * @example
  * ```ts
  * import { tiny } from "reconloss/nets";
  * tiny.tensors(["relu1"]); // { "conv1.weight": [32, 3, 8, 8], "conv1.bias": [32] }
- * tiny.leastSize(["relu4"]); // 16
+ * tiny.leastSize(["relu5"]); // 16
  * ```
  */
 export const tiny = new Network(
   "tiny",
-  convolutions.flatMap(({ outputs, kernel, stride, padding }, index) => [
+  convolutions.flatMap(({ outputs, kernel, stride, padding, pooled }, index) => [
+    ...(pooled ? [[`pool${index}`, maxPool(pooling.kernel, pooling.stride, pooling)] as const] : []),
     [convName(index), conv(convName(index), inputsOf(index), outputs, kernel, { stride, padding })] as const,
     [`relu${index + 1}`, relu] as const,
   ]),
@@ -96,7 +100,8 @@ export const tinyParameters: Readonly<Record<string, TensorSpec>> = Object.fromE
  */
 export function trainableTiny<T>(o: Ops<T>, image: T, tensors: Readonly<Record<string, T>>): T[] {
   let x = image;
-  return convolutions.map(({ stride, padding }, index) => {
+  return convolutions.map(({ stride, padding, pooled }, index) => {
+    if (pooled) x = o.maxPool(x, pooling.kernel, pooling);
     const sums = o.conv2d(x, tensors[`${convName(index)}.weight`], { stride, padding });
     x = o.relu(o.add(sums, tensors[`${convName(index)}.bias`]));
     return x;

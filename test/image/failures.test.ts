@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { bitErrors, blockTruncation, misplacedBlocks } from "../../src/image/blocks.ts";
 import { cosineTransform } from "../../src/image/cosine-transform.ts";
+import { distortions } from "../../src/image/distortions.ts";
 import { kuwahara, ringing } from "../../src/image/filters.ts";
+import { heldPixels, lostPixels } from "../../src/image/places.ts";
 import { randomNetwork } from "../../src/image/random-network.ts";
 import { wavelet } from "../../src/image/wavelet.ts";
 import { Random } from "../../src/random.ts";
@@ -109,6 +111,67 @@ describe("filters", () => {
       const added = randomNetwork(texture, 0.05, new Random(seed)).data.map((value, at) => value - texture.data[at]);
       expect(Math.sqrt(squares(added) / added.length)).toBeCloseTo(0.05, 3);
       expect(added.reduce((sum, value) => sum + value, 0) / added.length).toBeCloseTo(0, 3);
+    }
+  });
+});
+
+describe("pixels from other places", () => {
+  const at = (image: Tensor, x: number, y: number) => [0, 1, 2].map((plane) => image.data[(plane * 32 + y) * 32 + x]);
+  const same = (a: readonly number[], b: readonly number[]) => a.every((value, index) => value === b[index]);
+
+  it("held pixels are the last one that was read, along rows or along columns", () => {
+    const directions = new Set<string>();
+    for (let seed = 1; seed <= 12; seed++) {
+      const held = heldPixels(texture, 0.5, new Random(seed));
+      const isHeld = (dx: number, dy: number) => {
+        let count = 0;
+        for (let y = 1; y < 32; y++) {
+          for (let x = 1; x < 32; x++) {
+            const own = at(held, x, y);
+            if (same(own, at(texture, x, y))) continue;
+            if (!same(own, at(held, x - dx, y - dy))) return 0;
+            count++;
+          }
+        }
+        return count / 31 ** 2;
+      };
+      const [across, down] = [isHeld(1, 0), isHeld(0, 1)];
+      expect(Math.max(across, down)).toBeGreaterThan(0.4);
+      expect(Math.max(across, down)).toBeLessThan(0.6);
+      directions.add(across > down ? "across" : "down");
+    }
+    expect(directions.size).toBe(2);
+  });
+
+  it("lost pixels are filled with the nearest that is left", () => {
+    const filled = lostPixels(texture, 0.1, new Random(1));
+    const pixels = Array.from({ length: 32 * 32 }, (_, index) => [index % 32, Math.floor(index / 32)] as const);
+    const kept = pixels.filter(([x, y]) => same(at(filled, x, y), at(texture, x, y)));
+    expect(kept.length / pixels.length).toBeGreaterThan(0.06);
+    expect(kept.length / pixels.length).toBeLessThan(0.14);
+    for (const [x, y] of pixels) {
+      const distance = ([keptX, keptY]: readonly [number, number]) => (keptX - x) ** 2 + (keptY - y) ** 2;
+      const least = Math.min(...kept.map(distance));
+      const nearest = kept.filter((pixel) => distance(pixel) === least);
+      expect(nearest.some(([keptX, keptY]) => same(at(filled, x, y), at(texture, keptX, keptY)))).toBe(true);
+    }
+  });
+
+  it("where all pixels are lost the image stays as it is", () => {
+    expect(lostPixels(texture, 0, new Random(1)).data).toEqual(texture.data);
+  });
+
+  it("uneven detail leaves flat places alone, and edges not", () => {
+    const edge = new Tensor(
+      new Float32Array(3 * 48 * 48).map((_, index) => (index % 48 < 24 ? 0.3 : 0.7)),
+      [1, 3, 48, 48],
+    );
+    for (const seed of [1, 2, 3]) {
+      const { data } = distortions.unevenDetail(edge, 0.5, new Random(seed));
+      const far = (x: number) => Math.max(...[0, 20, 40].map((y) => Math.abs(data[48 * y + x] - edge.data[x])));
+      // Detail is told apart by a blur of 3 pixels at most, which ends after four times as many.
+      expect(Math.max(far(4), far(44))).toBeLessThan(1e-6);
+      expect(far(23) + far(24)).toBeGreaterThan(1e-3);
     }
   });
 });

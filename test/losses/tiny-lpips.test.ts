@@ -81,7 +81,7 @@ describe("lpips(net=tiny)", () => {
 
 describe("perceptual(net=tiny)", () => {
   it("looks at all taps unless told which", () => {
-    expect(perceptual({ net: "tiny" }).options.taps).toBe("relu1+relu2+relu3+relu4");
+    expect(perceptual({ net: "tiny" }).options.taps).toBe("relu1+relu2+relu3+relu4+relu5");
     expect(perceptual({ net: "tiny", taps: "relu2" }).options.taps).toBe("relu2");
     expect(perceptual().options.taps).toBe("relu3_3");
   });
