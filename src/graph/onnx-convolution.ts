@@ -195,8 +195,22 @@ function convolution(
   return writer.node("Conv", [...operands, ...biases], attributes);
 }
 
-export const conv2d: Lowering<"conv2d"> = (builder, [x, weight], attributes) => {
+/** A constant kernel that scales its input's channels by itself: fewer numbers to multiply than an image has. */
+function scaledKernel(builder: OnnxBuilder, { name, constant, dims }: OnnxValue, by: ArrayLike<number>): OnnxValue {
+  const [outputs, inputs, kh, kw] = dims as readonly number[];
+  const numbers = builder.once(`${name} scaled by ${Array.from(by)}`, () =>
+    Float32Array.from(constant!, (value, at) => value * by[Math.floor(at / (kh * kw)) % inputs]),
+  );
+  return builder.constant(numbers, [outputs, inputs, kh, kw]);
+}
+
+export const conv2d: Lowering<"conv2d"> = (builder, [image, kernel], attributes) => {
   const { dilation, groups } = attributes;
+  const { scaled } = image;
+  const [x, weight] =
+    scaled && kernel.constant && groups === 1
+      ? [scaled.value, scaledKernel(builder, kernel, scaled.by)]
+      : [image, kernel];
   const [outputs, inputs, ...size] = weight.dims as readonly number[];
   if (x.dims[1] !== inputs * groups || outputs % groups !== 0) {
     throw new ReconlossError(

@@ -70,6 +70,13 @@ function biased(builder: OnnxBuilder, [x, bias]: readonly OnnxValue[]): OnnxValu
   return { name, type: "float", dims: x.dims };
 }
 
+/** What is a value times a constant for each of its channels. */
+function scaled([value, { constant, dims }]: readonly OnnxValue[]): OnnxValue["scaled"] {
+  const [n, c, h, w] = dims;
+  if (!constant || value.repeated || n !== 1 || c !== value.dims[1] || h !== 1 || w !== 1) return undefined;
+  return { value, by: constant };
+}
+
 /** Two values of pieces in the same order, added piece by piece; `undefined` for anything else. */
 function pieced([a, b]: readonly OnnxValue[]): OnnxValue | undefined {
   if (!a.sum || a.sum.order !== b.sum?.order || !a.dims.every((dim, axis) => dim === b.dims[axis])) return undefined;
@@ -192,7 +199,11 @@ function rowAxes([, c, h, w]: Dims): Axis[] {
 const table: { readonly [P in Primitive]: Lowering<P> } = {
   add: (builder, operands) => biased(builder, operands) ?? pieced(operands) ?? elementwise("Add")(builder, operands),
   sub: elementwise("Sub"),
-  mul: elementwise("Mul"),
+  mul: (builder, operands) => {
+    const product = elementwise("Mul")(builder, operands);
+    const parts = scaled(operands);
+    return parts === undefined ? product : { ...product, scaled: parts };
+  },
   div: elementwise("Div"),
   maximum: elementwise("Max"),
   minimum: elementwise("Min"),

@@ -18,8 +18,8 @@ export const lpipsScaling: ChannelStatistics = {
   std: [0.458, 0.448, 0.45].map((scale) => scale / 2),
 };
 
-/** `(x - mean) / std`, per channel. */
+/** `(x - mean) / std`, per channel; in this order, so that a convolution after it can take the factor into its weights. */
 export function normalise<T>(o: Ops<T>, x: T, { mean, std }: ChannelStatistics): T {
   const perChannel = (values: readonly number[]) => o.constant(values, [1, values.length, 1, 1]);
-  return o.add(o.mul(x, perChannel(std.map((s) => 1 / s))), perChannel(mean.map((m, c) => -m / std[c])));
+  return o.mul(o.sub(x, perChannel(mean)), perChannel(std.map((s) => 1 / s)));
 }

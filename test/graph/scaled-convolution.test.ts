@@ -1,0 +1,55 @@
+import { describe, expect, it } from "vitest";
+import { buildModel, compile } from "../../src/graph/compile.ts";
+import type { ConvOptions, Ops } from "../../src/graph/ops.ts";
+import { reference, toFloat64 } from "../../src/graph/reference.ts";
+import { randomTensor } from "../random.ts";
+
+const scale = [2, -0.5, 3];
+const kernel = randomTensor([32, 3, 5, 5], 2, -0.2, 0.2);
+const alone = randomTensor([3, 1, 3, 3], 3, -0.2, 0.2);
+
+/** How often an operation stands in a model: each node's kind is a string of its own, with its length before it. */
+const count = (bytes: Uint8Array, opType: string) =>
+  new TextDecoder("latin1").decode(bytes).split(`"${String.fromCharCode(opType.length)}${opType}`).length - 1;
+
+const convolved = <T>(o: Ops<T>, x: T, options: ConvOptions = {}, weight = kernel) =>
+  o.conv2d(o.mul(x, o.constant(scale, [1, 3, 1, 1])), o.constant(weight.data, weight.shape), options);
+
+// Expected values: the definition on float64 arrays, which knows nothing of factors.
+describe("a convolution with a constant kernel after a constant factor for each channel", () => {
+  it.each<[string, ConvOptions, typeof kernel]>([
+    ["padded and with strides", { padding: { top: 2, bottom: 0, left: 1, right: 3 }, stride: 2 }, kernel],
+    ["dilated", { dilation: 2 }, kernel],
+    ["in groups, which keep the factor", { groups: 3, padding: 1 }, alone],
+  ])("gives the same, %s", async (_, options, weight) => {
+    const x = randomTensor([2, 3, 13, 11], 1, -1, 1);
+    const program = await compile({ x: ["n", 3, "h", "w"] }, (o, { x: image }) => ({
+      y: convolved(o, image, options, weight),
+      factor: o.mul(image, o.constant(scale, [1, 3, 1, 1])),
+    }));
+    const expected = convolved(reference, toFloat64(x), options, weight);
+    const { y, factor } = await program.run({ x });
+    expect(y.shape).toEqual(expected.shape);
+    const largest = expected.data.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    for (const [at, value] of y.data.entries()) {
+      expect(Math.abs(value - expected.data[at]) / largest).toBeLessThan(2e-6);
+    }
+    expect(factor.data[0]).toBeCloseTo(2 * x.data[0], 6);
+  });
+
+  it("multiplies no image, and keeps one kernel for two of them", () => {
+    const inputs = { a: [1, 3, 8, 8], b: [1, 3, 8, 8] } as const;
+    const one = buildModel(inputs, (o, { a }) => ({ y: convolved(o, a) })).bytes;
+    const both = buildModel(inputs, (o, { a, b }) => ({ y: convolved(o, a), z: convolved(o, b) })).bytes;
+    expect([count(one, "Conv"), count(one, "Mul")]).toEqual([1, 0]);
+    expect([count(both, "Conv"), count(both, "Mul")]).toEqual([2, 0]);
+    expect(both.length - one.length).toBeLessThan(kernel.data.byteLength / 2);
+  });
+
+  it("keeps a factor that is no constant", () => {
+    const { bytes } = buildModel({ x: [1, 3, 8, 8] }, (o, { x }) => ({
+      y: o.conv2d(o.mul(x, x), o.constant(kernel.data, kernel.shape)),
+    }));
+    expect(count(bytes, "Mul")).toBe(1);
+  });
+});
