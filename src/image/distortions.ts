@@ -8,6 +8,7 @@ import { jpeg } from "./jpeg.ts";
 import { ghost, heldPixels, lostPixels, mosaic, motionBlur, ripple, scatter, warp } from "./places.ts";
 import { randomNetwork } from "./random-network.ts";
 import { resize } from "./resize.ts";
+import { strokes } from "./strokes.ts";
 import { contrast, fade, gamma, posterise, saturate, turnHue } from "./tones.ts";
 import { wavelet } from "./wavelet.ts";
 
@@ -215,6 +216,7 @@ const kinds = {
     unevenDetail(image, 4 * strength ** 1.5, random.between(0, 2), random.between(0.7, 3), random),
   heldPixels: (image, strength, random) => heldPixels(image, 0.9 * strength, random),
   lostPixels: (image, strength, random) => lostPixels(image, (1 + 7 * strength ** 1.5) ** -2, random),
+  strokes: (image, strength, random) => strokes(image, 1 + 11 * strength ** 1.5, 0.7 + 0.3 * strength, random),
   motionBlur: (image, strength, random) => motionBlur(image, 16 * strength, random.between(0, 180)),
   mosaic: (image, strength) => mosaic(image, 1 + 9 * strength),
   scatter: (image, strength, random) => scatter(image, 5 * strength, random),
@@ -238,7 +240,7 @@ export type DistortionName = keyof typeof kinds;
  * import { distortions } from "reconloss/image";
  * const image = Tensor.full([1, 3, 32, 32], 0.5);
  * distortions.noise(image, 0, new Random(1)).data[0]; // 0.5
- * Object.keys(distortions).length; // 37
+ * Object.keys(distortions).length; // 38
  * ```
  */
 export const distortions = Object.fromEntries(
