@@ -1,7 +1,7 @@
 /**
  * `npx tsx scripts/train-tiny-lpips.ts --photographs FOLDER --cache FOLDER`: the weights of `lpips(net=tiny)`, from photographs and LPIPS-alex 0.1, on one machine always the same.
  *
- * Draws groups of distorted crops and asks the teacher about every pair (kept in the cache folder, 1.2 GB), then trains the network to give the same answers and writes
+ * Draws groups of distorted crops and asks the teacher about every pair (kept in the cache folder, 1.6 GB), then trains the network to give the same answers and writes
  * `src/nets/tiny-weights.ts`. With `--minutes N` it stops after so long; the same command goes on where it stopped, as if it had not.
  */
 import { existsSync } from "node:fs";
@@ -17,15 +17,15 @@ import { readStates, writeStates } from "../src/train/checkpoint.ts";
 import { adam, cosineRate, TrainingStep } from "../src/train/index.ts";
 import { type Cached, fillCache, groupBytes, openCache } from "./tiny-lpips/cache.ts";
 import { members, pairs, side } from "./tiny-lpips/groups.ts";
-import { halfBits } from "./tiny-lpips/half.ts";
+import { halfBits, packHalves } from "./tiny-lpips/half.ts";
 import { objective } from "./tiny-lpips/objective.ts";
 import { cells, layers } from "./tiny-lpips/teacher.ts";
 
 /** Everything that the result depends on, besides the photographs and the code. */
 export const recipe = {
   seed: 1,
-  perPhotograph: 12,
-  steps: 12000,
+  perPhotograph: 16,
+  steps: 24000,
   groupsAtOnce: 8,
   learningRate: 2e-3,
   betas: [0.9, 0.99],
@@ -47,41 +47,44 @@ function groupsOf(step: number, total: number): number[] {
   return [...order.subarray(start, start + recipe.groupsAtOnce)];
 }
 
-/** What the objective takes of some groups: the images of each, and the teacher's answers summed over layers. */
+/** What the objective takes of some groups: the images of each, and the teacher's answers, layer by layer. */
 async function batchOf(cached: Cached, groups: readonly number[]): Promise<Record<string, Tensor>> {
   const count = groups.length;
   const images = new Float32Array(count * groupBytes);
   const area = cells * cells;
-  const maps = new Float32Array(count * pairs.length * area);
-  const values = new Float32Array(count * pairs.length);
+  const maps = new Float32Array(count * layers * pairs.length * area);
+  const values = new Float32Array(count * layers * pairs.length);
   for (const [index, group] of groups.entries()) {
     const bytes = await cached.images(group);
     for (let at = 0; at < groupBytes; at++) images[index * groupBytes + at] = bytes[at] / 255;
     for (let pair = 0; pair < pairs.length; pair++) {
-      const from = (group * pairs.length + pair) * layers;
-      const to = index * pairs.length + pair;
       for (let layer = 0; layer < layers; layer++) {
-        values[to] += cached.parts[from + layer];
-        for (let cell = 0; cell < area; cell++) maps[to * area + cell] += cached.maps[(from + layer) * area + cell];
+        const from = (group * pairs.length + pair) * layers + layer;
+        const to = (index * layers + layer) * pairs.length + pair;
+        values[to] = cached.parts[from];
+        maps.set(cached.maps.subarray(from * area, (from + 1) * area), to * area);
       }
     }
   }
   return {
     images: new Tensor(images, [count, 3 * members, side, side]),
-    maps: new Tensor(maps, [count, pairs.length, cells, cells]),
-    values: new Tensor(values, [count, pairs.length, 1, 1]),
+    maps: new Tensor(maps, [count, layers * pairs.length, cells, cells]),
+    values: new Tensor(values, [count, layers * pairs.length, 1, 1]),
   };
 }
 
-/** The module that carries the weights: half precision, little endian, in base64. */
+/** Binary digits of a weight's fraction that are kept: what the others add is lost in the noise of training. */
+const digits = 8;
+
+/** The module that carries the weights. */
 function weightsModule(tensors: Readonly<Record<string, Tensor>>): string {
   const trained = trainedTiny(tensors);
   const values = Object.keys(tinyTensors).flatMap((name) => [...trained[name].data]);
-  const halves = Buffer.from(Uint16Array.from(values, halfBits).buffer).toString("base64");
+  const packed = packHalves(Uint16Array.from(values, (value) => halfBits(value, digits)));
   return [
     "/** Written by scripts/train-tiny-lpips.ts: the weights of the network in tiny.ts, of this project's own training; see docs/tiny-lpips.md. */",
-    "export const halves =",
-    `  "${halves}";`,
+    "export const packed =",
+    `  "${packed}";`,
     "",
   ].join("\n");
 }
@@ -129,10 +132,10 @@ while (step.steps < recipe.steps && minutes() < Number(flags.minutes)) {
   const taken = step.run(batch);
   // The next batch is read while this one is computed.
   next = batchOf(cached, groupsOf(step.steps + 2, cached.groups));
-  const { loss } = await taken;
-  mean = mean === undefined ? loss : 0.98 * mean + 0.02 * loss;
+  const { total } = (await taken).report;
+  mean = mean === undefined ? total : 0.98 * mean + 0.02 * total;
   if (step.steps % 100 === 0)
-    tell(`step ${step.steps} of ${recipe.steps}: loss ${mean.toFixed(5)}, ${minutes().toFixed(1)} minutes`);
+    tell(`step ${step.steps} of ${recipe.steps}: apart by ${mean.toFixed(5)}, ${minutes().toFixed(1)} minutes`);
   if (step.steps % 500 === 0) await save();
 }
 await next;

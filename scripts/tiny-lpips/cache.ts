@@ -32,7 +32,7 @@ export async function fillCache(
   tell: (text: string) => void,
 ): Promise<void> {
   const paths = files(folder);
-  const wanted = JSON.stringify({ seed, perPhotograph, version: 3 });
+  const wanted = JSON.stringify({ seed, perPhotograph, version: 5 });
   if (existsSync(paths["done.json"]) && (await readFile(paths["done.json"], "utf8")) === wanted) return;
   await mkdir(folder, { recursive: true });
   const teacher = await openTeacher();

@@ -32,7 +32,7 @@ function crop(photograph: Tensor, random: Random): Tensor {
 }
 
 function strength(random: Random): number {
-  return random.uniform() ** 1.3;
+  return random.uniform() ** 1.15;
 }
 
 function mishap(random: Random): Mishap {

@@ -7,8 +7,10 @@ import { type Group, members, pairs, side } from "./groups.ts";
 /** Layers of AlexNet that LPIPS looks at, and the channels of each. */
 const channels = [64, 192, 384, 256, 256];
 export const layers = channels.length;
-/** Rows and columns of a pooled map: each cell is the mean over 16x16 pixels of the map that the original gives with `spatial=True`. */
-export const cells = 6;
+/** Rows and columns of a map of cells, each the mean of what a layer says of some 16x16 pixels. */
+export const cells = 5;
+/** How many positions of each layer make a cell, along either axis. */
+export const positions = [4, 2, 1, 1, 1];
 
 /** What the teacher says of every pair of some groups. */
 export interface Answers {
@@ -45,7 +47,7 @@ export async function openTeacher(): Promise<(groups: readonly Group[]) => Promi
     );
     return {
       parts: o.concat(places.map((place) => o.mean(place, "hw"))),
-      maps: o.concat(places.map((place) => o.avgPool(o.resize(place, images.image0), side / cells))),
+      maps: o.concat(places.map((place, index) => o.avgPool(place, positions[index % layers]))),
     };
   });
   return async (groups) => {

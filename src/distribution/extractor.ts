@@ -108,7 +108,7 @@ async function loadWeights(network: keyof typeof networks, path?: string): Promi
 }
 
 /**
- * The network of `lpips(net=tiny)` as a feature extractor: 256 values, the means over an image of its features at all five taps. It needs no
+ * The network of `lpips(net=tiny)` as a feature extractor: 272 values, the means over an image of its features at all five taps. It needs no
  * download; a Frechet distance of these features is none of Inception's, and results call it `frechet(features=tiny)`.
  *
  * @example
@@ -117,7 +117,7 @@ async function loadWeights(network: keyof typeof networks, path?: string): Promi
  * import { tinyExtractor } from "reconloss/distribution";
  * const extractor = await tinyExtractor();
  * const { features } = await extractor.run(Tensor.full([2, 3, 256, 256], 0.5));
- * features.shape; // [2, 256, 1, 1]
+ * features.shape; // [2, 272, 1, 1]
  * ```
  */
 export async function tinyExtractor(): Promise<Extractor> {

@@ -96,7 +96,7 @@ export interface PerceptualResources {
  * | `piq-content` | VGG16 | relu3_3 | mean square over pixels, summed over channels | piq's `ContentLoss` |
  * | `piq-style` | VGG16 | style of relu3_3 | mean square of plain Gram matrices | piq's `StyleLoss` |
  *
- * `net=tiny` is the network of `lpips(net=tiny)`, part of this package and of no paper: no download, all four of its taps by default.
+ * `net=tiny` is the network of `lpips(net=tiny)`, part of this package and of no paper: no download, all five of its taps by default.
  *
  * The value alone of content by l1 or mse, not resized, is computed in tiles where images are large, as that of `lpips` is. Gram matrices and the
  * Frobenius distance take whole images.

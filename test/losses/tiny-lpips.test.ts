@@ -61,12 +61,12 @@ describe("lpips(net=tiny)", () => {
     expect(map.data.every((x) => x >= 0)).toBe(true);
   });
 
-  it("is no published network: it has no other version, and says its name", () => {
+  it("is no published network: it has no other version, and says its name", async () => {
     expect(() => lpips({ net: "tiny", version: "0.0" })).toThrow("net=tiny is not published");
     expect(lpips({ net: "tiny" }).spec).toBe("lpips(net=tiny)");
     expect(() =>
-      lpips({ net: "tiny" }).value(Tensor.full([1, 3, 15, 64], 0), Tensor.full([1, 3, 15, 64], 0)),
-    ).rejects.toThrow("tiny needs at least 16x16");
+      lpips({ net: "tiny" }).value(Tensor.full([1, 3, 19, 64], 0), Tensor.full([1, 3, 19, 64], 0)),
+    ).rejects.toThrow("tiny needs at least 20x20");
   });
 
   it("is offered where published weights are missing", async () => {
