@@ -8,7 +8,7 @@ import type { TensorSpec } from "./model.ts";
 import { Network } from "./network.ts";
 
 /**
- * The convolutions, each followed by a ReLU, some after a pooling: AlexNet's, with fewer channels and smaller windows. What a position sees is centred where AlexNet's
+ * The convolutions, each followed by a ReLU, some after a pooling: AlexNet's, with fewer channels and a smaller first window. What a position sees is centred where AlexNet's
  * is (half a pixel off): against patterns of squares, of 8x8 pixels above all, it matters whether one looks at their borders or beside them.
  * The first window is twice its stride, so that every pixel counts in as many positions.
  */
