@@ -80,14 +80,33 @@ export type Extremes = readonly [low: number, high: number];
 
 /** The extremes of an array, which must not be empty. */
 export function extremes(data: Float32Array): Extremes {
-  let low = data[0];
-  let high = data[0];
+  // From 0 up, floats are ordered as their bits are as whole numbers, infinity and NaN last, and comparing these takes less time.
+  const bits = wholeExtremes(new Int32Array(data.buffer, data.byteOffset, data.length));
+  const [least, greatest] = new Float32Array(Int32Array.from(bits).buffer);
+  if (bits[0] >= 0) return [Number.isNaN(greatest) ? greatest : least, greatest];
+  let [low, high] = [data[0], data[0]];
   // Math.min and Math.max keep NaN, and by index the loop is several times faster than by iterator.
   for (let i = 0; i < data.length; i++) {
     low = Math.min(low, data[i]);
     high = Math.max(high, data[i]);
   }
   return [low, high];
+}
+
+/** The least and the greatest of whole numbers, by two at a time that need not wait for each other. */
+function wholeExtremes(values: Int32Array): Extremes {
+  const last = values.length - 1;
+  // Of an odd number of values the last stands alone.
+  let [evenLow, evenHigh, oddLow, oddHigh] = [values[last], values[last], values[last], values[last]];
+  for (let i = 0; i < last; i += 2) {
+    const even = values[i];
+    const odd = values[i + 1];
+    if (even < evenLow) evenLow = even;
+    if (even > evenHigh) evenHigh = even;
+    if (odd < oddLow) oddLow = odd;
+    if (odd > oddHigh) oddHigh = odd;
+  }
+  return [Math.min(evenLow, oddLow), Math.max(evenHigh, oddHigh)];
 }
 
 /** The first element that is NaN or infinite, as its position in the data, or -1. */
