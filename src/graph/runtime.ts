@@ -54,8 +54,28 @@ export interface SessionShare {
   readonly patient?: boolean;
 }
 
+/**
+ * How many cores there are, as Linux tells of x86 processors. ONNX Runtime finds out by itself, but where `/sys` is closed to it, as in sandboxes, takes
+ * half of them. `undefined` where Linux does not tell, and elsewhere.
+ */
+function linuxCores(): number | undefined {
+  const builtin = (globalThis as { process?: Partial<NodeJS.Process> }).process?.getBuiltinModule;
+  if (builtin === undefined) return undefined;
+  try {
+    const text = builtin("node:fs").readFileSync("/proc/cpuinfo", "utf8");
+    const number = (name: string) => Number(new RegExp(`^${name}\\s*:\\s*(\\d+)`, "m").exec(text)?.[1]);
+    const perCore = number("siblings") / number("cpu cores");
+    return perCore >= 1 ? Math.max(1, Math.floor(builtin("node:os").availableParallelism() / perCore)) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** How sessions run on the CPU. */
-export function sessionOptions({ cores, patient = false }: SessionShare = {}): Ort.InferenceSession.SessionOptions {
+export function sessionOptions({
+  cores = linuxCores(),
+  patient = false,
+}: SessionShare = {}): Ort.InferenceSession.SessionOptions {
   // Sizes change from run to run, so a memory plan made for one size does not fit the next. Severity 3: errors only.
   return {
     executionProviders: ["cpu"],
