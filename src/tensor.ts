@@ -93,12 +93,14 @@ export function extremes(data: Float32Array): Extremes {
   return [low, high];
 }
 
-/** The least and the greatest of whole numbers, by two at a time that need not wait for each other. */
+/**
+ * The least and the greatest of whole numbers, by two at a time that need not wait for each other. It stops at a negative one, which it returns as the least.
+ */
 function wholeExtremes(values: Int32Array): Extremes {
   const last = values.length - 1;
   // Of an odd number of values the last stands alone.
   let [evenLow, evenHigh, oddLow, oddHigh] = [values[last], values[last], values[last], values[last]];
-  for (let i = 0; i < last; i += 2) {
+  for (let i = 0; i < last && evenLow >= 0; i += 2) {
     const even = values[i];
     const odd = values[i + 1];
     if (even < evenLow) evenLow = even;
