@@ -1,12 +1,13 @@
 import { ReconlossError } from "../errors.ts";
 import { formatShape, type Shape, Tensor } from "../tensor.ts";
 import { blockedChannels } from "./blocked-layout.ts";
+import { hostThreads } from "./cores.ts";
 import { OnnxBackend } from "./onnx.ts";
 import type { OnnxValue } from "./onnx-builder.ts";
 import { Ops } from "./ops.ts";
 import type { Dims } from "./primitives.ts";
 import { createSession, type InferenceSession, loadRuntime, type ProgramOutput, type SessionShare } from "./runtime.ts";
-import { createThreadSession, hostThreads } from "./session-thread.ts";
+import { createThreadSession } from "./session-thread.ts";
 
 export type { ProgramOutput } from "./runtime.ts";
 

@@ -1,6 +1,7 @@
 import type * as Ort from "onnxruntime-node";
 import { ReconlossError } from "../errors.ts";
 import type { Shape } from "../tensor.ts";
+import { linuxCores } from "./cores.ts";
 
 export type { InferenceSession } from "onnxruntime-node";
 
@@ -52,23 +53,6 @@ export interface SessionShare {
   readonly cores?: number;
   /** Whether its threads sleep at once when there is nothing to do. Default: they wait at work for some time, which other sessions feel. */
   readonly patient?: boolean;
-}
-
-/**
- * How many cores there are, as Linux tells of x86 processors. ONNX Runtime finds out by itself, but where `/sys` is closed to it, as in sandboxes, takes
- * half of them. `undefined` where Linux does not tell, and elsewhere.
- */
-function linuxCores(): number | undefined {
-  const builtin = (globalThis as { process?: Partial<NodeJS.Process> }).process?.getBuiltinModule;
-  if (builtin === undefined) return undefined;
-  try {
-    const text = builtin("node:fs").readFileSync("/proc/cpuinfo", "utf8");
-    const number = (name: string) => Number(new RegExp(`^${name}\\s*:\\s*(\\d+)`, "m").exec(text)?.[1]);
-    const perCore = number("siblings") / number("cpu cores");
-    return perCore >= 1 ? Math.max(1, Math.floor(builtin("node:os").availableParallelism() / perCore)) : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /** How sessions run on the CPU. */

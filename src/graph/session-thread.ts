@@ -47,16 +47,9 @@ interface Waiting {
 interface Builtins {
   getBuiltinModule?(name: "node:worker_threads"): typeof import("node:worker_threads");
   getBuiltinModule?(name: "node:module"): typeof import("node:module");
-  getBuiltinModule?(name: "node:os"): typeof import("node:os");
 }
 
 const builtins = (globalThis as { process?: Builtins }).process;
-
-/** How many sessions can run at once; 1 where there are no threads. */
-export function hostThreads(): number {
-  const os = builtins?.getBuiltinModule?.("node:os") as typeof import("node:os") | undefined;
-  return os?.availableParallelism() ?? 1;
-}
 
 /** A thread that runs sessions one after the other, in the order in which they are asked for. */
 class SessionThread {

@@ -7,11 +7,11 @@ import {
   type Program,
   type ProgramOutput,
 } from "../graph/compile.ts";
+import { hostThreads } from "../graph/cores.ts";
 import type { Labelled } from "../graph/labels.ts";
 import { Ops } from "../graph/ops.ts";
 import type { Dims } from "../graph/primitives.ts";
 import { currentDevice } from "../graph/runtime.ts";
-import { hostThreads } from "../graph/session-thread.ts";
 import { mapValues, prefixed, within } from "../records.ts";
 import { type Shape, Tensor } from "../tensor.ts";
 
