@@ -17,7 +17,7 @@ import { readStates, writeStates } from "../src/train/checkpoint.ts";
 import { adam, cosineRate, TrainingStep } from "../src/train/index.ts";
 import { type Cached, fillCache, groupBytes, openCache } from "./tiny-lpips/cache.ts";
 import { members, pairs, side } from "./tiny-lpips/groups.ts";
-import { halfBits, packHalves } from "./tiny-lpips/half.ts";
+import { packHalves } from "./tiny-lpips/half.ts";
 import { objective } from "./tiny-lpips/objective.ts";
 import { cells, layers } from "./tiny-lpips/teacher.ts";
 
@@ -73,14 +73,11 @@ async function batchOf(cached: Cached, groups: readonly number[]): Promise<Recor
   };
 }
 
-/** Binary digits of a weight's fraction that are kept: what the others add is lost in the noise of training. */
-const digits = 8;
-
 /** The module that carries the weights. */
 function weightsModule(tensors: Readonly<Record<string, Tensor>>): string {
   const trained = trainedTiny(tensors);
   const values = Object.keys(tinyTensors).flatMap((name) => [...trained[name].data]);
-  const packed = packHalves(Uint16Array.from(values, (value) => halfBits(value, digits)));
+  const packed = packHalves(values);
   return [
     "/** Written by scripts/train-tiny-lpips.ts: the weights of the network in tiny.ts, of this project's own training; see docs/tiny-lpips.md. */",
     "export const packed =",

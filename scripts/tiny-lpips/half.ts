@@ -20,12 +20,16 @@ export function halfBits(value: number, digits = 10): number {
   return sign + (exponent + 14) * 1024 + rounded * 2 ** (10 - digits);
 }
 
-/** Half-precision numbers as text: all high bytes and then all low bytes, which are less alike, deflated, in base64. */
-export function packHalves(bits: Uint16Array): string {
-  const planes = new Uint8Array(2 * bits.length);
-  for (const [at, value] of bits.entries()) {
-    planes[at] = value >> 8;
-    planes[bits.length + at] = value & 255;
+/** Binary digits of a weight's fraction that are kept: what the others add is lost in the noise of training. */
+const keptDigits = 8;
+
+/** Weights as text: half-precision numbers, all high bytes and then all low bytes, which are less alike, deflated, in base64. */
+export function packHalves(weights: readonly number[]): string {
+  const planes = new Uint8Array(2 * weights.length);
+  for (const [at, weight] of weights.entries()) {
+    const bits = halfBits(weight, keptDigits);
+    planes[at] = bits >> 8;
+    planes[weights.length + at] = bits & 255;
   }
   return Buffer.from(deflateSync(planes, { level: 9 })).toString("base64");
 }
