@@ -49,12 +49,14 @@ for (const [index, name] of names.entries()) {
   process.stderr.write(`photographs ${index + 1} of ${names.length}\n`);
 }
 
-/** Correlations of some answers with the teacher's. */
+const measures = ["rank", "linear", "mean error / mean", "mean / mean"];
+
+/** How far some answers agree with the teacher's, by each of the measures. */
 function agreement(of: readonly Answer[]): string[] {
   const [mine, theirs] = [of.map((answer) => answer.tiny), of.map((answer) => answer.alex)];
-  const error = mine.reduce((sum, value, i) => sum + Math.abs(value - theirs[i]), 0);
-  const relative = error / theirs.reduce((sum, value) => sum + value, 0);
-  return [rankCorrelation(mine, theirs), linearCorrelation(mine, theirs), relative].map((value) => value.toFixed(4));
+  const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+  const ratios = [mine.map((value, i) => Math.abs(value - theirs[i])), mine].map((values) => sum(values) / sum(theirs));
+  return [rankCorrelation(mine, theirs), linearCorrelation(mine, theirs), ...ratios].map((value) => value.toFixed(4));
 }
 
 const partOf = (part: Trial["part"]) => answers.filter(({ trial }) => trial.part === part);
@@ -66,7 +68,7 @@ const rows = [
   ["kinds trained with", String(partOf("seen").length), ...agreement(partOf("seen"))],
   ["kinds never seen", String(partOf("unseen").length), ...agreement(partOf("unseen"))],
 ];
-say(plainTable([["", "pairs", "rank", "linear", "mean error / mean"], ...rows], [], [0]));
+say(plainTable([["", "pairs", ...measures], ...rows], [], [0]));
 
 const ladders = kinds.map((kind) => {
   const values = partOf("ladder").filter((answer) => single(answer, kind));
@@ -81,7 +83,7 @@ say(`rising at each of ${rungs.join(", ")}: ${(100 * total).toFixed(2)} % of pho
 say(
   plainTable(
     [
-      ["", "rising", "pairs", "rank", "linear", "mean error / mean"],
+      ["", "rising", "pairs", ...measures],
       ...ladders.map(({ kind, rising }) => {
         const own = [...partOf("seen"), ...partOf("unseen")].filter((answer) => single(answer, kind));
         return [kind, `${rising} of ${names.length}`, String(own.length), ...agreement(own)];
