@@ -1,5 +1,5 @@
 import { GREATEST_BITS, inspect, LEAST_BITS, noteBits } from "./inspect";
-import { firstLanes, laneSum, multiplyAdd, signed, widen } from "./simd";
+import { firstLanes, laneSum, multiplyAdd, signed, size, widen } from "./simd";
 
 // Losses that look at one sample at a time: |d|, d^2, sqrt(d^2 + eps^2) - eps, with d = output - target.
 
@@ -18,8 +18,8 @@ const LEAST_ROOT: f32 = 1.1e-19;
   const d = f32x4.sub(x, y);
   let value: v128, slope: v128;
   if (kind == L1) {
-    value = f32x4.abs(d);
-    slope = signed(d, gradScale, f32x4.neg(gradScale));
+    value = size(d);
+    slope = signed(d, value, gradScale);
   } else if (kind == MSE) {
     value = f32x4.mul(d, d);
     slope = f32x4.mul(d, gradScale);
