@@ -111,6 +111,7 @@ function copyOf(images: 1 | 2): Contender {
 function structural(gradient: boolean, threads: number): Contest {
   const contenders = [
     ours(wang, gradient, threads),
+    ours(wang, gradient, threads, "in shared tensors"),
     python("PyTorch, depthwise convolution", "ssim-depthwise", gradient, threads),
     python("PyTorch, separable convolution", "ssim-separable", gradient, threads),
     python("torchmetrics", "ssim-torchmetrics", gradient, threads, "windows beyond the border too, reflected"),

@@ -283,7 +283,7 @@ export class Kernels {
 
   /** Writes pixels [from, to) of one channel, unless they are where they belong. */
   write(rows: WritableRows, channel: number, from: number, to: number, address: number): void {
-    if (rows.address !== undefined) return;
+    if (rows.address !== undefined && address === this.target(rows, channel, from, address)) return;
     const written = this.#floats.subarray(address / 4, address / 4 + to - from);
     rows.data.set(written, sampleIndex(rows, channel, from));
   }

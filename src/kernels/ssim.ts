@@ -41,6 +41,7 @@ function geometry({ window, region }: SsimSpec, [, height, width]: Planes) {
 export const ssim: StripKernel<SsimSpec> = {
   needsTarget: true,
   weight: 16,
+  inPlace: true,
   mapSize: (spec, planes) => {
     const { mapHeight, mapWidth } = geometry(spec, planes);
     return [mapHeight, mapWidth];
@@ -83,11 +84,14 @@ export const ssim: StripKernel<SsimSpec> = {
     kernels.reset();
     const weights = kernels.floats(spec.window.size);
     const sums = kernels.bytes(16 * channels);
-    const x = kernels.floats(groupChannels * stride);
-    const y = kernels.floats(groupChannels * stride);
+    const [x, y] = [output, target!].map(({ address }) =>
+      address === undefined ? kernels.floats(groupChannels * stride) : 0,
+    );
     const staging = kernels.bytes(stagingBytes(pixels, output, target!));
     const cells = map ? kernels.floats((mapTo - mapFrom) * mapWidth) : 0;
-    const gradient = grad ? kernels.floats((to - from) * (width + 2 * pad)) : 0;
+    // Padded rows are longer than the image's, and cut only when they are done.
+    const padded = grad && (pad > 0 || grad.address === undefined);
+    const gradient = padded ? kernels.floats((to - from) * (width + 2 * pad)) : 0;
     const scratch = kernels.bytes(kernels.run.ssimScratch(to - from, radius));
 
     kernels.view(weights, spec.window.size).set(windowWeights(spec.window));
@@ -105,13 +109,14 @@ export const ssim: StripKernel<SsimSpec> = {
       spec.nonNegative === true,
     );
     for (const group of groups) {
-      kernels.read(output, group, first * width, end * width, x, stride, staging);
-      kernels.read(target!, group, first * width, end * width, y, stride, staging);
+      const outputs = kernels.source(output, group, first * width, end * width, x, stride, staging);
+      const targets = kernels.source(target!, group, first * width, end * width, y, stride, staging);
       for (let channel = group[0]; channel < group[1]; channel++) {
-        const at = (channel - group[0]) * stride * 4;
+        const at = (channel - group[0]) * 4;
+        const slopes = grad && !padded ? kernels.target(grad, channel, from * width, 0) : gradient;
         kernels.run.ssimStrip(
-          x + at,
-          y + at,
+          outputs.address + at * outputs.stride,
+          targets.address + at * targets.stride,
           first,
           height,
           width,
@@ -120,13 +125,13 @@ export const ssim: StripKernel<SsimSpec> = {
           sums + 16 * channel,
           cells,
           1 / channels,
-          gradient,
+          slopes,
           1 / (channels * mapHeight * mapWidth),
           scratch,
         );
         if (grad) {
-          kernels.run.ssimUnpad(gradient, from, to, height, width);
-          kernels.write(grad, channel, gradFrom * width, gradTo * width, gradient);
+          kernels.run.ssimUnpad(slopes, from, to, height, width);
+          kernels.write(grad, channel, gradFrom * width, gradTo * width, slopes);
         }
       }
     }

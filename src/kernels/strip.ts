@@ -37,13 +37,9 @@ export interface StripKernel<S> {
   finish(spec: S, planes: Planes, sums: Float64Array): number;
 }
 
-/** Rows in equal steps; the last step takes what is left. */
-export function evenStrips(rows: number, step: number, smallest = 1): Span[] {
-  const strips: Span[] = [];
-  for (let from = 0; from < rows; ) {
-    const to = rows - (from + step) < smallest ? rows : from + step;
-    strips.push([from, to]);
-    from = to;
-  }
-  return strips;
+/** Rows in strips of at most `most` rows, all of nearly the same height, so that threads end together, and of at least `least` rows where there are as many. */
+export function evenStrips(rows: number, most: number, least = 1): Span[] {
+  const count = Math.max(1, Math.min(Math.ceil(rows / most), Math.floor(rows / least)));
+  const start = (index: number) => Math.floor((index * rows) / count);
+  return Array.from({ length: count }, (_, index) => [start(index), start(index + 1)] as const);
 }

@@ -3,8 +3,8 @@ import { rowBytes } from "./window";
 
 // The score of windows and its derivatives, from the means of u = x + y, v = x - y and their squares: see `ssim.ts`.
 
-/** Numbers in four lanes each: loaded where they are used, as registers are few. */
-const numbers: usize = memory.data(16 * 12, 16);
+/** Numbers in four lanes each: loaded where they are used, as registers are few. The same for all threads that share a memory. */
+const numbers: usize = memory.data(16 * 9, 16);
 
 // @ts-ignore: decorator
 @inline const ONE: usize = 0;
@@ -28,13 +28,11 @@ const numbers: usize = memory.data(16 * 12, 16);
 /** The least value of contrast-structure that counts: 0, or minus infinity. */
 // @ts-ignore: decorator
 @inline const FLOOR: usize = 128;
-/** What u and v were centred on. */
-// @ts-ignore: decorator
-@inline const CENTRE_U: usize = 144;
-// @ts-ignore: decorator
-@inline const CENTRE_V: usize = 160;
-// @ts-ignore: decorator
-@inline const MAP_SCALE: usize = 176;
+
+/** What u and v were centred on, and what a score is multiplied by in the map. */
+let centreU: f32 = 0;
+let centreV: f32 = 0;
+let mapScale: f32 = 0;
 
 // @ts-ignore: decorator
 @inline function set(number: usize, value: f32): void {
@@ -60,10 +58,10 @@ export function setFormula(c1: f32, c2: f32, factor: f32, onlyContrast: bool, no
 }
 
 /** Sets what u and v were centred on, and what a score is multiplied by in the map. */
-export function setTile(centreU: f32, centreV: f32, mapScale: f32): void {
-  set(CENTRE_U, centreU);
-  set(CENTRE_V, centreV);
-  set(MAP_SCALE, mapScale);
+export function setTile(centreOfU: f32, centreOfV: f32, scale: f32): void {
+  centreU = centreOfU;
+  centreV = centreOfV;
+  mapScale = scale;
 }
 
 let scores: f64 = 0;
@@ -76,6 +74,7 @@ let contrasts: f64 = 0;
 ): void {
   const bytes = rowBytes;
   const lanes = firstLanes(<i32>((end - at) >> 2));
+  const u0 = f32x4.splat(centreU), v0 = f32x4.splat(centreV), scale = f32x4.splat(mapScale);
   let scoreSum = f32x4.splat(0), contrastSum = f32x4.splat(0);
   for (; at < end; at += 16) {
     const meanU = v128.load(means + at), meanV = v128.load(means + bytes + at);
@@ -84,7 +83,7 @@ let contrasts: f64 = 0;
       varianceU = f32x4.sub(varianceU, f32x4.mul(meanU, meanU));
       varianceV = f32x4.sub(varianceV, f32x4.mul(meanV, meanV));
     }
-    const mu = f32x4.add(meanU, get(CENTRE_U)), mv = f32x4.add(meanV, get(CENTRE_V));
+    const mu = f32x4.add(meanU, u0), mv = f32x4.add(meanV, v0);
     const mv2 = f32x4.mul(mv, mv);
     const inverse1 = f32x4.div(get(LUMINANCE), multiplyAdd(multiplyAdd(mu, mu, mv2), get(HALF), get(C1)));
     const inverse2 = f32x4.div(get(ONE), multiplyAdd(f32x4.add(varianceU, varianceV), get(HALF_FACTOR), get(C2)));
@@ -117,7 +116,7 @@ let contrasts: f64 = 0;
       score = v128.and(score, lanes);
       contrast = v128.and(contrast, lanes);
     }
-    if (map) v128.store(map + at, multiplyAdd(score, get(MAP_SCALE), v128.load(map + at)));
+    if (map) v128.store(map + at, multiplyAdd(score, scale, v128.load(map + at)));
     scoreSum = f32x4.add(scoreSum, score);
     contrastSum = f32x4.add(contrastSum, contrast);
   }
