@@ -1,4 +1,5 @@
 import { ReconlossError } from "../errors.ts";
+import { filtered } from "../records.ts";
 import { formatShape, type Shape, Tensor } from "../tensor.ts";
 import { blockedChannels } from "./blocked-layout.ts";
 import { hostThreads } from "./cores.ts";
@@ -51,8 +52,7 @@ export function buildModel<Name extends string, Output extends string>(
   const bytes = backend.writer.write(
     entries.map(([name, dims]) => ({ name, type: "float", dims })),
     (outputs as [string, OnnxValue][]).map(([name, value]) => {
-      const wide = value.dims.slice(1).every((dim) => dim === 1);
-      const type = wide ? "double" : "float";
+      const type = isWide(value.dims) ? "double" : "float";
       backend.writer.nameOutput(name, backend.as(value, type));
       return { name, type, dims: value.dims.map((dim, axis) => dim ?? `${name}_${"nchw"[axis]}`) };
     }),
@@ -61,10 +61,16 @@ export function buildModel<Name extends string, Output extends string>(
   return { bytes, outputs: outputs.map(([name]) => name), cpuNodes: backend.writer.cpuNodes };
 }
 
+/** Whether outputs of these dims come in float64: one number an image. */
+function isWide([, ...dims]: readonly (number | undefined)[]): boolean {
+  return dims.every((dim) => dim === 1);
+}
+
 /** A model that runs. */
 export interface Program<Name extends string, Output extends string> {
   /**
-   * @param into - where outputs are written, by name, in float32 and of the right shape; default: new arrays, which for large outputs takes as long as computing them
+   * @param into - where outputs are written, by name and of the right shape, but for those of one number an image, which come in float64; default: new arrays, which for large
+   *   outputs takes as long as computing them
    */
   run(
     inputs: Readonly<Record<Name, Tensor>>,
@@ -161,11 +167,12 @@ async function feed(
   const native = ({ data, shape }: Tensor) =>
     new OrtTensor("float32", data.buffer instanceof ArrayBuffer ? data : data.slice(), shape);
   const feeds = Object.fromEntries(session.inputNames.map((name) => [name, native(inputs[name])]));
-  const fetches = session.outputNames.map((name) => [name, into[name] ? native(into[name]) : null] as const);
+  const places = filtered(into, (name) => !isWide(into[name].shape));
+  const fetches = session.outputNames.map((name) => [name, places[name] ? native(places[name]) : null] as const);
   const results = await session.run(feeds, Object.fromEntries(fetches));
   return Object.fromEntries(
     session.outputNames.map((name) => {
-      const { data, dims } = into[name] ? { data: into[name].data, dims: into[name].shape } : results[name];
+      const { data, dims } = places[name] ? { data: places[name].data, dims: places[name].shape } : results[name];
       return [name, { data: data as Float32Array | Float64Array, shape: dims as unknown as Shape }];
     }),
   );

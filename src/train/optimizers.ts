@@ -16,6 +16,11 @@ export interface Optimizer {
   readonly learningRate: number;
   /** What is remembered for every parameter, in its shape, zeros at first. */
   readonly slots: readonly string[];
+  /**
+   * Whether every weight changes by its own gradient and memory alone: then {@link Optimizer.update} may be given all parameters in one row, and parts of a batch are
+   * computed at once. Default false.
+   */
+  readonly elementwise?: boolean;
   /** The numbers that change from step to step; `step` counts from 1. */
   numbers(step: number, learningRate: number): Readonly<Record<string, number>>;
   /** The parameter and memory after a step, given the same numbers as values [1, 1, 1, 1]. */
@@ -66,6 +71,7 @@ export function sgd(learningRate: number, options: SgdOptions = {}): Optimizer {
     name: "sgd",
     learningRate,
     slots: momentum === 0 ? [] : ["momentum"],
+    elementwise: true,
     numbers: (_, learningRate) => ({ learningRate }),
     update: <T>(
       o: Ops<T>,
@@ -104,6 +110,7 @@ function adamLike(
     name,
     learningRate,
     slots: ["first", "second"],
+    elementwise: true,
     numbers: (step, learningRate) => {
       // Both means start at 0 and are too small by 1 - beta^step, the root of the second by this; made up for in numbers, not in every weight (section 2, end).
       const rootScale = Math.sqrt(1 - second ** step);

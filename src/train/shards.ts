@@ -14,6 +14,7 @@ import type { Dims } from "../graph/primitives.ts";
 import { currentDevice } from "../graph/runtime.ts";
 import { mapValues, prefixed, within } from "../records.ts";
 import { type Shape, Tensor } from "../tensor.ts";
+import { packed, rowAround, unpacked } from "./packed.ts";
 
 type Values<T> = Readonly<Record<string, T>>;
 
@@ -23,6 +24,7 @@ export interface StepMathematics {
   forward<T>(o: Ops<T>, values: Values<T>): Values<T>;
   /** The same, and the gradient of `loss` by each parameter. */
   differentiate<T>(o: Ops<T>, values: Values<T>): { readonly given: Values<T>; readonly gradients: Values<T> };
+  /** From gradients by parameter to `norm` and the new state under `new/` and its names. */
   update<T>(o: Ops<T>, values: Values<T>, gradients: Values<T>): Values<T>;
 }
 
@@ -32,11 +34,18 @@ export interface StepInputs {
   readonly batch: Values<Shape>;
   /** What gradients follow from besides the batch. */
   readonly fixed: Values<Shape>;
-  /** What only the new state follows from. */
-  readonly rest: Values<Shape>;
+  /** The numbers of an update, by their names among the inputs. */
+  readonly numbers: Values<Shape>;
   /** The parameters, by the names of their gradients. */
   readonly parameters: Values<Shape>;
+  /** Of what there is one for each parameter, as `kind/name`: the parameters themselves and what is remembered of them. */
+  readonly kinds: readonly string[];
 }
+
+/** A program's outputs of new state are called by this before their name in the state, since no input may have an output's name. */
+export const changed = "new";
+/** What all parameters are called in one row. */
+const all = "all";
 
 /** How a batch is cut. */
 export interface Shards {
@@ -91,7 +100,7 @@ export function planShards(inputs: StepInputs, { forward }: StepMathematics, wan
 
 /** A step whose parts are computed at once, each in a thread of its own, and whose gradients are then added up. */
 export async function compileShards(
-  { batch, fixed, rest, parameters }: StepInputs,
+  { batch, fixed, numbers, parameters, kinds }: StepInputs,
   { differentiate, update }: StepMathematics,
   { sizes, labels }: Shards,
 ): Promise<Program<string, string>> {
@@ -106,24 +115,24 @@ export async function compileShards(
       return { ...given, ...prefixed(gradients, "gradient") };
     },
   );
-  const gradientShapes = sizes.map((_, part) => prefixed(parameters, `part${part}`));
+  // Rows of all parameters: a few operations on these are done before as many on each parameter have begun.
+  const row: Shape = [1, 1, 1, Object.values(parameters).reduce((sum, shape) => sum + valuesOf(shape), 0)];
+  const rows = (names: readonly string[]) => Object.fromEntries(names.map((name) => [`${name}/${all}`, row]));
   const whole = await compile<string, string>(
-    Object.assign({ ...fixed, ...rest }, ...gradientShapes),
+    { ...numbers, ...rows(kinds), ...rows(sizes.map((_, part) => `part${part}`)) },
     (o, values) => {
-      const gradients = mapValues(parameters, (_, name) => {
-        const weighed = sizes.map((_, part) => o.mul(values[`part${part}/${name}`], weigh("loss", part)));
-        return weighed.reduce((sum, gradient) => o.add(sum, gradient));
-      });
-      return update(o, values, gradients);
+      const weighed = sizes.map((_, part) => o.mul(values[`part${part}/${all}`], weigh("loss", part)));
+      return update(o, values, { [all]: weighed.reduce((sum, gradient) => o.add(sum, gradient)) });
     },
     { patient: true },
   );
+  const ordered = <V>(values: Values<V>) => mapValues(parameters, (_, name) => values[name]);
 
   return {
     run: async (inputs, into) => {
       const held = mapValues(fixed, (_, name) => inputs[name]);
       let start = 0;
-      const given = await parts.run(
+      const results = await parts.run(
         sizes.map((size) => {
           const cut = mapValues(batch, (_, name) => slice(inputs[name], start, size));
           start += size;
@@ -131,15 +140,27 @@ export async function compileShards(
         }),
       );
       const joined = mapValues(labels, (label, name) => {
-        const values = given.map((part) => part[name]);
+        const values = results.map((part) => part[name]);
         if (label === "fixed") return values[0];
         if (label === "image") return concatenated(values);
         return added(values, (part) => weigh(name, part));
       });
-      const gradients = given.map((part, index) =>
-        prefixed(mapValues(within(part, "gradient"), outputTensor), `part${index}`),
-      );
-      return { ...joined, ...(await whole.run(Object.assign({ ...inputs }, ...gradients), into)) };
+      const given = mapValues(numbers, (_, name) => inputs[name]);
+      const places: Record<string, Tensor> = {};
+      for (const kind of kinds) {
+        given[`${kind}/${all}`] = packed(ordered(within(inputs, kind)));
+        const place = into && rowAround(ordered(within(into, `${changed}/${kind}`)));
+        if (place) places[`${changed}/${kind}/${all}`] = place;
+      }
+      for (const [part, result] of results.entries()) {
+        given[`part${part}/${all}`] = packed(ordered(mapValues(within(result, "gradient"), outputTensor)));
+      }
+      const { norm, ...state } = await whole.run(given, places);
+      const tensors = kinds.map((kind) => {
+        const { data } = outputTensor(state[`${changed}/${kind}/${all}`]);
+        return prefixed(unpacked(data, parameters), `${changed}/${kind}`);
+      });
+      return Object.assign({ ...joined, norm }, ...tensors);
     },
   };
 }

@@ -10,7 +10,7 @@ import { filtered, mapValues, prefixed, within } from "../records.ts";
 import { firstNonFinite, formatShape, type Shape, sameShape, Tensor } from "../tensor.ts";
 import type { Optimizer } from "./optimizers.ts";
 import { constantRate, type Schedule } from "./schedules.ts";
-import { compileShards, planShards, type StepInputs, type StepMathematics } from "./shards.ts";
+import { changed, compileShards, planShards, type StepInputs, type StepMathematics } from "./shards.ts";
 
 /** What a step minimises, and what else it gives. */
 export interface Objective<T> {
@@ -52,8 +52,8 @@ export interface StepOptions {
   /** Where the first values come from; each tensor draws from its own stream. Default 1. */
   readonly seed?: number;
   /**
-   * In how many parts a batch is computed at once, each in a thread of its own, where its images do not depend on each other: with batch norm they do. The same
-   * number gives the same bits. Default: one for each core, and 1 for batches of fewer values than there are parameters.
+   * In how many parts a batch is computed at once, each in a thread of its own, where its images do not depend on each other (with batch norm they do) and the optimiser is
+   * elementwise. The same number gives the same bits. Default: one for each core, and 1 for batches of fewer values than there are parameters.
    */
   readonly shards?: number;
 }
@@ -71,8 +71,6 @@ export interface StepResult {
 
 /** The kinds of tensors in a step's state; a name in the state, and of a program's input, is `kind/name`. */
 const kinds = { parameter: "parameter", buffer: "buffer", ema: "ema", memory: "memory" };
-/** A program's outputs of new state are called by this before their name in the state, since no input may have an output's name. */
-const changed = "new";
 const programsKept = 4;
 /** Inputs with names that begin so are the same for every image. */
 const sharedInputs = "state";
@@ -245,22 +243,25 @@ export class TrainingStep {
   }
 
   async #compile(shapes: Readonly<Record<string, Shape>>, variant: string, purpose: "update" | "gradients") {
+    const { optimizer, ema } = this.#options;
     const state = mapValues(this.#state, ({ shape }) => shape);
     const isTensor = (name: string) => name.startsWith(kinds.parameter) || name.startsWith(kinds.buffer);
     const isShared = (name: string) => name.startsWith(`input/${sharedInputs}/`);
     const inputs: StepInputs = {
       batch: filtered(shapes, (name) => !isShared(name)),
       fixed: { ...filtered(shapes, isShared), ...filtered(state, isTensor) },
-      rest: {
-        ...filtered(state, (name) => !isTensor(name)),
-        ...prefixed(
-          mapValues(this.#options.optimizer.numbers(1, 0), (): Shape => [1, 1, 1, 1]),
-          "number",
-        ),
-      },
+      numbers: prefixed(
+        mapValues(optimizer.numbers(1, 0), (): Shape => [1, 1, 1, 1]),
+        "number",
+      ),
       parameters: within(state, kinds.parameter),
+      kinds: [
+        kinds.parameter,
+        ...(ema === undefined ? [] : [kinds.ema]),
+        ...optimizer.slots.map((slot) => `${kinds.memory}/${slot}`),
+      ],
     };
-    const { batch, fixed, rest } = inputs;
+    const { batch, fixed, numbers } = inputs;
     if (purpose === "gradients") {
       return compile<string, string>({ ...batch, ...fixed }, (o, values) => {
         return this.#differentiate(o, values, variant).gradients;
@@ -272,11 +273,11 @@ export class TrainingStep {
       update: (o, values, gradients) => this.#updated(o, values, gradients),
     };
     const atOnce = () =>
-      compile<string, string>({ ...batch, ...fixed, ...rest }, (o, values) => {
+      compile<string, string>({ ...batch, ...fixed, ...numbers, ...state }, (o, values) => {
         const { given, gradients } = mathematics.differentiate(o, values);
         return { ...given, ...mathematics.update(o, values, gradients) };
       });
-    const shards = planShards(inputs, mathematics, this.#options.shards);
+    const shards = optimizer.elementwise ? planShards(inputs, mathematics, this.#options.shards) : undefined;
     // Where no thread can be started, one program does it all.
     return shards ? compileShards(inputs, mathematics, shards).catch(atOnce) : atOnce();
   }
@@ -341,13 +342,10 @@ export class TrainingStep {
   }
 }
 
-/** Of a state and the next, the arrays that may be written into: those that were replaced, and that programs give in float32. */
+/** Of a state and the next, the arrays that may be written into: those that were replaced. */
 function reusable(
   before: Readonly<Record<string, Tensor>>,
   next: Readonly<Record<string, Tensor>>,
 ): Readonly<Record<string, Tensor>> {
-  return filtered(before, (name) => {
-    const [, ...dims] = before[name].shape;
-    return before[name].data !== next[name].data && dims.some((dim) => dim !== 1);
-  });
+  return filtered(before, (name) => before[name].data !== next[name].data);
 }
