@@ -52,7 +52,7 @@ export const variation: StripKernel<VariationSpec> = {
         down,
         slopes,
         carries + channel * owed * 4,
-        kernels.noteOf(output),
+        kernels.noteOf(output.noted),
       );
     let sum = 0;
     for (const group of groups) {

@@ -1,5 +1,6 @@
 import { differentiate } from "../graph/autodiff.ts";
 import { reference } from "../graph/reference.ts";
+import { noteExtremes } from "../kernels/extremes.ts";
 import { type NotedExtremes, runKernel } from "../kernels/index.ts";
 import { Tensor } from "../tensor.ts";
 import type { Definition, Evaluation, Images, KernelPath, Wants } from "./definition.ts";
@@ -39,7 +40,7 @@ export async function evaluateKernel(
 ): Promise<Evaluation> {
   const { spec, images, scale = 1, withoutMap = false } = path;
   const asTheyAre = isPlain(images);
-  if (!asTheyAre) check();
+  if (!asTheyAre) check(await noteExtremes({ output, target }));
   const staged = stageImages(output, images);
   const grad = wants.grad && ((asTheyAre && into?.data) || true);
   const ofKernel = { grad, map: wants.map && !withoutMap };

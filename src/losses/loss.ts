@@ -1,4 +1,5 @@
 import { ReconlossError } from "../errors.ts";
+import { noteExtremes } from "../kernels/extremes.ts";
 import type { NotedExtremes } from "../kernels/index.ts";
 import { formatShape, type Shape, type Tensor } from "../tensor.ts";
 import { checkInto, checkShapes, checkValues, checkWeight } from "./checks.ts";
@@ -218,7 +219,7 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
 
   override async prepareTarget(target: Tensor): Promise<PreparedTarget> {
     this.#checkShapes(target, target);
-    checkValues(this.name, target, target, this.#range);
+    checkValues(this.name, target, target, this.#range, await noteExtremes({ output: target }));
     if (this.definition.targetFeatures === undefined) return new PreparedTarget(target);
     return new PreparedTarget(target, new Map([[this.definition, await targetFeatures(this.definition, target)]]));
   }
@@ -238,7 +239,7 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
     if (kernel && weight === undefined) {
       return evaluateKernel(this.definition, kernel, { output, target: compared }, wants, check, into);
     }
-    check();
+    check(await noteExtremes({ output, target: compared }));
     const features = target instanceof PreparedTarget ? target.features.get(this.definition) : undefined;
     // A prepared target has the features of the whole image in memory already.
     const valueOnly = !wants.grad && !wants.map && weight === undefined && features === undefined;

@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, test } from "vitest";
+import { noteExtremes } from "../../src/kernels/extremes.ts";
 import { type KernelSpec, runKernel, setKernelThreads } from "../../src/kernels/index.ts";
 import { extremes, Tensor } from "../../src/tensor.ts";
 import { randomTensor } from "../random.ts";
@@ -47,6 +48,36 @@ describe("in several threads", () => {
     target.data[700 * 599] = -2;
     const { extremes: noted } = await runKernel(specs[3], output, target);
     expect(noted).toEqual({ output: extremes(output.data), target: extremes(target.data) });
+  });
+});
+
+// Expected: the extremes that a loop over the values finds.
+describe("looked for without a loss", () => {
+  test.each([
+    [[1, 3, 120, 100], 0, 1],
+    [[2, 3, 131, 97], -3, 5],
+    [[1, 1, 181, 182], -3e38, 3e38],
+  ] as const)("in %j from %d to %d", async (shape, low, high) => {
+    const [output, target] = [randomTensor(shape, 1, low, high), randomTensor(shape, 2, low, high)];
+    expect(await noteExtremes({ output, target })).toEqual({
+      output: extremes(output.data),
+      target: extremes(target.data),
+    });
+    expect(await noteExtremes({ output, target: output })).toEqual({ output: extremes(output.data) });
+    for (const value of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+      for (const position of [0, 8191, 8192, target.data.length - 1]) {
+        const broken = new Tensor(target.data.slice(), shape);
+        broken.data[position] = value;
+        const [least, most] = (await noteExtremes({ output, target: broken })).target!;
+        expect(Number.isFinite(most - least)).toBe(false);
+      }
+    }
+  });
+
+  test("small batches are not, nor is what is infinite everywhere", async () => {
+    expect(await noteExtremes({ output: Tensor.full([1, 1, 8, 8], 0.5) })).toEqual({});
+    const { output } = await noteExtremes({ output: Tensor.full([1, 1, 200, 200], Number.POSITIVE_INFINITY) });
+    expect(output).toBeUndefined();
   });
 });
 

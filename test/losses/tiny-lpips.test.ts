@@ -64,7 +64,7 @@ describe("lpips(net=tiny)", () => {
   it("is no published network: it has no other version, and says its name", async () => {
     expect(() => lpips({ net: "tiny", version: "0.0" })).toThrow("net=tiny is not published");
     expect(lpips({ net: "tiny" }).spec).toBe("lpips(net=tiny)");
-    expect(() =>
+    await expect(() =>
       lpips({ net: "tiny" }).value(Tensor.full([1, 3, 19, 64], 0), Tensor.full([1, 3, 19, 64], 0)),
     ).rejects.toThrow("tiny needs at least 20x20");
   });
