@@ -29,7 +29,7 @@ export const variation: StripKernel<VariationSpec> = {
     const [, height, width] = planes;
     const [across, down] = weights(spec, planes);
     const inPlace = output.address !== undefined;
-    const band = inPlace ? end - first : Math.min(Math.max(4, Math.floor(bandSamples / width) & ~1), end - first);
+    const band = inPlace ? end - first : Math.min(Math.max(4, Math.floor(bandSamples / width)), end - first);
     const groups = channelGroups(output);
     const groupChannels = groups[0][1] - groups[0][0];
     const stride = ((band + 1) * width + 7) & ~3;
