@@ -179,7 +179,7 @@ export class Kernels {
   }
 
   /** The address where a kernel notes the extremes of rows; for rows that need no note, an address that nobody reads. */
-  noteOf(noted: Rows["noted"]): number {
+  noteOf({ noted }: Rows): number {
     return this.#notes + (noted ? notes.indexOf(noted) : notes.length) * noteBytes;
   }
 
@@ -245,7 +245,7 @@ export class Kernels {
         const plane = address + (channel - channels[0]) * stride * 4;
         this.#floats.set(samples(rows, channel, from, to), plane / 4);
         // Now that the values are in a cache; looking at them apart would cost as much as the simplest kernels.
-        if (rows.noted && noting === "by reading") this.run.inspect(plane, to - from, this.noteOf(rows.noted));
+        if (rows.noted && noting === "by reading") this.run.inspect(plane, to - from, this.noteOf(rows));
       }
       return;
     }
@@ -270,7 +270,7 @@ export class Kernels {
     const place = rows.address + 4 * sampleIndex(rows, channels[0], from);
     if (rows.noted && noting !== "by the kernel") {
       for (let channel = channels[0]; channel < channels[1]; channel++) {
-        this.run.inspect(place + 4 * (channel - channels[0]) * rows.held, to - from, this.noteOf(rows.noted));
+        this.run.inspect(place + 4 * (channel - channels[0]) * rows.held, to - from, this.noteOf(rows));
       }
     }
     return { address: place, stride: rows.held };

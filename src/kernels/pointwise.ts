@@ -71,8 +71,8 @@ function scorePixels(
           1 / (channels * height * width),
           cells,
           1 / channels,
-          kernels.noteOf(output.noted),
-          kernels.noteOf(target!.noted),
+          kernels.noteOf(output),
+          kernels.noteOf(target!),
         );
         if (grad) kernels.write(grad, channel, p, q, slopes);
       }

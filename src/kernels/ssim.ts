@@ -89,9 +89,9 @@ export const ssim: StripKernel<SsimSpec> = {
     );
     const staging = kernels.bytes(stagingBytes(pixels, output, target!));
     const cells = map ? kernels.floats((mapTo - mapFrom) * mapWidth) : 0;
-    // Padded rows are longer than the image's, and cut only when they are done.
-    const padded = grad && (pad > 0 || grad.address === undefined);
-    const gradient = padded ? kernels.floats((to - from) * (width + 2 * pad)) : 0;
+    // Padded rows are longer than the image's, and go to their place when they are cut.
+    const staged = grad && (pad > 0 || grad.address === undefined);
+    const gradient = staged ? kernels.floats((to - from) * (width + 2 * pad)) : 0;
     const scratch = kernels.bytes(kernels.run.ssimScratch(to - from, radius));
 
     kernels.view(weights, spec.window.size).set(windowWeights(spec.window));
@@ -113,7 +113,7 @@ export const ssim: StripKernel<SsimSpec> = {
       const targets = kernels.source(target!, group, first * width, end * width, y, stride, staging);
       for (let channel = group[0]; channel < group[1]; channel++) {
         const at = (channel - group[0]) * 4;
-        const slopes = grad && !padded ? kernels.target(grad, channel, from * width, 0) : gradient;
+        const slopes = grad && !staged ? kernels.target(grad, channel, from * width, 0) : gradient;
         kernels.run.ssimStrip(
           outputs.address + at * outputs.stride,
           targets.address + at * targets.stride,

@@ -52,7 +52,7 @@ export const variation: StripKernel<VariationSpec> = {
         down,
         slopes,
         carries + channel * owed * 4,
-        kernels.noteOf(output.noted),
+        kernels.noteOf(output),
       );
     let sum = 0;
     for (const group of groups) {

@@ -1,4 +1,5 @@
 import { ReconlossError } from "../errors.ts";
+import { noteExtremes } from "../kernels/extremes.ts";
 import type { NotedExtremes } from "../kernels/index.ts";
 import { type Extremes, extremes, formatShape, sameShape, Tensor } from "../tensor.ts";
 import type { Definition } from "./definition.ts";
@@ -39,17 +40,18 @@ export function checkRange(
   );
 }
 
-/** Refuses values that a loss cannot work with. */
-export function checkValues(
+/** Refuses values that a loss cannot work with; `known`: their extremes, where somebody has come across them already. */
+export async function checkValues(
   name: string,
   output: Tensor,
   target: Tensor,
   range: readonly [number, number] | undefined,
-  known: NotedExtremes = {},
-): void {
-  const ofOutput = known.output ?? extremes(output.data);
+  known?: NotedExtremes,
+): Promise<void> {
+  const noted = known ?? (await noteExtremes({ output, target }));
+  const ofOutput = noted.output ?? extremes(output.data);
   checkFinite(name, "output", output, ofOutput);
-  const ofTarget = target === output ? ofOutput : (known.target ?? extremes(target.data));
+  const ofTarget = target === output ? ofOutput : (noted.target ?? extremes(target.data));
   checkFinite(name, "target", target, ofTarget);
   if (range !== undefined) checkRange(name, target, ofTarget, range);
 }

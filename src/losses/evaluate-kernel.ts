@@ -1,6 +1,5 @@
 import { differentiate } from "../graph/autodiff.ts";
 import { reference } from "../graph/reference.ts";
-import { noteExtremes } from "../kernels/extremes.ts";
 import { type NotedExtremes, runKernel } from "../kernels/index.ts";
 import { Tensor } from "../tensor.ts";
 import type { Definition, Evaluation, Images, KernelPath, Wants } from "./definition.ts";
@@ -35,18 +34,18 @@ export async function evaluateKernel(
   path: KernelPath,
   { output, target }: Images<Tensor>,
   wants: Wants,
-  check: (known?: NotedExtremes) => void,
+  check: (known?: NotedExtremes) => Promise<void>,
   into?: Tensor,
 ): Promise<Evaluation> {
   const { spec, images, scale = 1, withoutMap = false } = path;
   const asTheyAre = isPlain(images);
-  if (!asTheyAre) check(await noteExtremes({ output, target }));
+  if (!asTheyAre) await check();
   const staged = stageImages(output, images);
   const grad = wants.grad && ((asTheyAre && into?.data) || true);
   const ofKernel = { grad, map: wants.map && !withoutMap };
   const stagedTarget = target === output ? staged : stageImages(target, images);
   const result = await runKernel(spec, staged, stagedTarget, ofKernel);
-  if (asTheyAre) check(result.extremes);
+  if (asTheyAre) await check(result.extremes);
   const scores = scale === 1 ? result.perImage : result.perImage.map((score) => score * scale);
   const { value, perImage, slopes } = poolWithSlopes(definition, scores);
   const evaluation: Evaluation = { value, perImage, scores };

@@ -1,5 +1,4 @@
 import { ReconlossError } from "../errors.ts";
-import { noteExtremes } from "../kernels/extremes.ts";
 import type { NotedExtremes } from "../kernels/index.ts";
 import { formatShape, type Shape, type Tensor } from "../tensor.ts";
 import { checkInto, checkShapes, checkValues, checkWeight } from "./checks.ts";
@@ -219,7 +218,7 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
 
   override async prepareTarget(target: Tensor): Promise<PreparedTarget> {
     this.#checkShapes(target, target);
-    checkValues(this.name, target, target, this.#range, await noteExtremes({ output: target }));
+    await checkValues(this.name, target, target, this.#range);
     if (this.definition.targetFeatures === undefined) return new PreparedTarget(target);
     return new PreparedTarget(target, new Map([[this.definition, await targetFeatures(this.definition, target)]]));
   }
@@ -239,7 +238,7 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
     if (kernel && weight === undefined) {
       return evaluateKernel(this.definition, kernel, { output, target: compared }, wants, check, into);
     }
-    check(await noteExtremes({ output, target: compared }));
+    await check();
     const features = target instanceof PreparedTarget ? target.features.get(this.definition) : undefined;
     // A prepared target has the features of the whole image in memory already.
     const valueOnly = !wants.grad && !wants.map && weight === undefined && features === undefined;

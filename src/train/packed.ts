@@ -1,4 +1,4 @@
-import { type Shape, Tensor } from "../tensor.ts";
+import { elementCount, type Shape, Tensor } from "../tensor.ts";
 
 type Tensors = Readonly<Record<string, Tensor>>;
 
@@ -21,8 +21,10 @@ export function packed(tensors: Tensors): Tensor {
   return rowAround(tensors) ?? rowOf(joined(Object.values(tensors).map(({ data }) => data)));
 }
 
-function joined(parts: readonly Float32Array[]): Float32Array {
-  const row = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+/** Arrays of one kind one after the other in a new one. */
+export function joined<A extends Float32Array | Float64Array>(parts: readonly A[]): A {
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  const row = new (parts[0].constructor as new (length: number) => A)(length);
   let start = 0;
   for (const part of parts) {
     row.set(part, start);
@@ -40,7 +42,7 @@ export function unpacked(row: Float32Array, shapes: Readonly<Record<string, Shap
   let start = 0;
   return Object.fromEntries(
     Object.entries(shapes).map(([name, shape]) => {
-      const end = start + shape.reduce((product, size) => product * size);
+      const end = start + elementCount(shape);
       const tensor = new Tensor(row.subarray(start, end), shape);
       start = end;
       return [name, tensor];

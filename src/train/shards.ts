@@ -13,8 +13,8 @@ import { Ops } from "../graph/ops.ts";
 import type { Dims } from "../graph/primitives.ts";
 import { currentDevice } from "../graph/runtime.ts";
 import { mapValues, prefixed, within } from "../records.ts";
-import { type Shape, Tensor } from "../tensor.ts";
-import { packed, rowAround, unpacked } from "./packed.ts";
+import { elementCount, type Shape, Tensor } from "../tensor.ts";
+import { joined, packed, rowAround, unpacked } from "./packed.ts";
 
 type Values<T> = Readonly<Record<string, T>>;
 
@@ -60,13 +60,9 @@ const leastValues = 2 ** 15;
 
 /** Every part is told all parameters and answers with as many gradients: that pays where there is more than one value in the batch for each of them. */
 function worthwhile({ batch, parameters }: StepInputs): boolean {
-  const values = Math.max(...Object.values(batch).map(valuesOf));
-  const weights = Object.values(parameters).reduce((sum, shape) => sum + valuesOf(shape), 0);
+  const values = Math.max(...Object.values(batch).map(elementCount));
+  const weights = Object.values(parameters).reduce((sum, shape) => sum + elementCount(shape), 0);
   return values >= Math.max(leastValues, weights);
-}
-
-function valuesOf(shape: Shape): number {
-  return shape.reduce((product, size) => product * size);
 }
 
 /**
@@ -116,7 +112,7 @@ export async function compileShards(
     },
   );
   // Rows of all parameters: a few operations on these are done before as many on each parameter have begun.
-  const row: Shape = [1, 1, 1, Object.values(parameters).reduce((sum, shape) => sum + valuesOf(shape), 0)];
+  const row: Shape = [1, 1, 1, Object.values(parameters).reduce((sum, shape) => sum + elementCount(shape), 0)];
   const rows = (names: readonly string[]) => Object.fromEntries(names.map((name) => [`${name}/${all}`, row]));
   const whole = await compile<string, string>(
     { ...numbers, ...rows(kinds), ...rows(sizes.map((_, part) => `part${part}`)) },
@@ -139,7 +135,7 @@ export async function compileShards(
           return { ...held, ...cut };
         }),
       );
-      const joined = mapValues(labels, (label, name) => {
+      const together = mapValues(labels, (label, name) => {
         const values = results.map((part) => part[name]);
         if (label === "fixed") return values[0];
         if (label === "image") return concatenated(values);
@@ -160,7 +156,7 @@ export async function compileShards(
         const { data } = outputTensor(state[`${changed}/${kind}/${all}`]);
         return prefixed(unpacked(data, parameters), `${changed}/${kind}`);
       });
-      return Object.assign({ ...joined, norm }, ...tensors);
+      return Object.assign({ ...together, norm }, ...tensors);
     },
   };
 }
@@ -173,17 +169,11 @@ function slice({ data, shape }: Tensor, start: number, count: number): Tensor {
 }
 
 function concatenated(parts: readonly ProgramOutput[]): ProgramOutput {
-  const [first] = parts;
-  const data = new (first.data.constructor as Float32ArrayConstructor)(
-    parts.reduce((sum, p) => sum + p.data.length, 0),
-  );
-  let start = 0;
-  for (const part of parts) {
-    data.set(part.data, start);
-    start += part.data.length;
-  }
   const images = parts.reduce((sum, { shape }) => sum + shape[0], 0);
-  return { data, shape: [images, ...first.shape.slice(1)] as unknown as Shape };
+  return {
+    data: joined(parts.map(({ data }) => data)),
+    shape: [images, ...parts[0].shape.slice(1)] as unknown as Shape,
+  };
 }
 
 function added(parts: readonly ProgramOutput[], weight: (part: number) => number): ProgramOutput {

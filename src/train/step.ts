@@ -192,7 +192,8 @@ export class TrainingStep {
     const [loss, gradientNorm] = [results.loss.data[0], results.norm.data[0]];
     if (!Number.isFinite(loss + gradientNorm)) throw this.#nonFinite(step, inputs, loss, report);
     const next = { ...this.#state, ...mapValues(within(results, changed), outputTensor) };
-    this.#spare = this.#lent ? undefined : reusable(this.#state, next);
+    const replaced = filtered(this.#state, (name) => this.#state[name].data !== next[name].data);
+    this.#spare = this.#lent ? undefined : replaced;
     this.#lent = false;
     this.#state = next;
     this.#steps = step;
@@ -273,7 +274,7 @@ export class TrainingStep {
       update: (o, values, gradients) => this.#updated(o, values, gradients),
     };
     const atOnce = () =>
-      compile<string, string>({ ...batch, ...fixed, ...numbers, ...state }, (o, values) => {
+      compile<string, string>({ ...shapes, ...state, ...numbers }, (o, values) => {
         const { given, gradients } = mathematics.differentiate(o, values);
         return { ...given, ...mathematics.update(o, values, gradients) };
       });
@@ -340,12 +341,4 @@ export class TrainingStep {
     }
     return { ...prefixed(state, changed), norm };
   }
-}
-
-/** Of a state and the next, the arrays that may be written into: those that were replaced. */
-function reusable(
-  before: Readonly<Record<string, Tensor>>,
-  next: Readonly<Record<string, Tensor>>,
-): Readonly<Record<string, Tensor>> {
-  return filtered(before, (name) => before[name].data !== next[name].data);
 }

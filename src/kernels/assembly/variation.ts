@@ -68,6 +68,7 @@ let high: v128 = i32x4.splat(0);
     }
     if (withGrad) {
       const owed = f32x4.add(v128.load(carry + at), i32x4.shuffle(left, slopeX, 3, 4, 5, 6));
+      // What is written beyond the row's end is the next row's, which comes later.
       v128.store(grad + at, f32x4.sub(owed, f32x4.add(slopeX, slopeY)));
       v128.store(carry + at, slopeY);
       left = slopeX;
