@@ -23,7 +23,7 @@ function clock(seconds: number): string {
 
 function numbers({ value, terms }: StepRecord): string {
   const short = (x: number) => x.toPrecision(3);
-  const parts = Object.entries(terms).map(([name, term]) => `${name.replace(/\(.*\)$/, "")} ${short(term)}`);
+  const parts = Object.entries(terms).map(([name, term]) => `${name.replace(/\([^()]*=[^()]*\)/, "")} ${short(term)}`);
   return [`loss ${short(value)}`, ...(parts.length > 1 ? parts : [])].join(", ");
 }
 

@@ -5,7 +5,7 @@ import { sameShape, Tensor } from "../tensor.ts";
 import { checkInto } from "./checks.ts";
 import type { Definition, Evaluation, Images, Wants } from "./definition.ts";
 import type { Learner } from "./learner.ts";
-import { BaseLoss, type EvaluateOptions, type Loss } from "./loss.ts";
+import { BaseLoss, type EvaluateOptions, type Loss, type LossInfo } from "./loss.ts";
 import { PreparedTarget, type Target, targetTensor } from "./prepared-target.ts";
 
 /** A weight and the loss that it multiplies. */
@@ -16,26 +16,50 @@ function minimised(loss: Loss, value: number): number {
   return loss.better === "lower" ? value : loss.offset - value;
 }
 
+/** The labels of the terms, with a number where one comes again: `l1`, `l1 (2)`. */
+function namesOf(terms: readonly Term[]): string[] {
+  const names: string[] = [];
+  for (const [, { label }] of terms) {
+    let name = label;
+    for (let count = 2; names.includes(name); count++) name = `${label} (${count})`;
+    names.push(name);
+  }
+  return names;
+}
+
+function infoOf(terms: readonly Term[]): LossInfo {
+  const distinct = (words: readonly string[]) => [...new Set(words)].join("; ");
+  return {
+    name: "weighted",
+    summary: `weighted sum: ${distinct(terms.map(([, { info }]) => info.summary))}`,
+    better: "lower",
+    source: distinct(terms.map(([, { info }]) => info.source)),
+    options: {},
+  };
+}
+
 class WeightedLoss extends BaseLoss implements Loss {
-  readonly name = "weighted";
-  readonly spec: string;
   readonly options = {};
-  readonly better = "lower";
   readonly offset = 0;
   readonly hasMap = false;
   readonly needsTarget: boolean;
   readonly definition?: Definition;
   readonly learners: readonly Learner[];
   readonly #terms: readonly Term[];
+  /** What each term is called in `terms`. */
+  readonly #names: readonly string[];
   /** Where terms write their gradients before they are added, kept for the next call by those who keep their own tensor too. */
   #scratch?: Tensor;
 
   constructor(terms: readonly Term[]) {
-    super();
+    super(
+      infoOf(terms),
+      terms.map(([weight, loss]) => (weight === 1 ? loss.spec : `${weight}*${loss.spec}`)).join(" + "),
+    );
     this.#terms = terms;
-    this.spec = terms.map(([weight, loss]) => (weight === 1 ? loss.spec : `${weight}*${loss.spec}`)).join(" + ");
+    this.#names = namesOf(terms);
     this.needsTarget = terms.some(([, loss]) => loss.needsTarget);
-    this.definition = sumDefinitions(terms);
+    this.definition = sumDefinitions(terms, this.#names);
     this.learners = terms.flatMap(([, loss]) => loss.learners ?? []);
   }
 
@@ -62,15 +86,16 @@ class WeightedLoss extends BaseLoss implements Loss {
     this.#scratch = undefined;
     const terms: Record<string, number> = {};
     let tiles = 0;
-    for (const [weight, loss] of this.#terms) {
+    for (const [index, [weight, loss]] of this.#terms.entries()) {
       if (into && grad && !(scratch && sameShape(scratch.shape, into.shape))) {
         scratch = new Tensor(new Float32Array(into.data.length), into.shape);
       }
       const where = into && { ...options, into: grad ? scratch : into };
       const term = await loss.evaluate(output, target, { grad: wants.grad }, where ?? options);
-      terms[loss.spec] = minimised(loss, term.value);
+      const contribution = minimised(loss, term.value);
+      terms[this.#names[index]] = contribution;
       tiles = Math.max(tiles, term.tiles ?? 0);
-      value += weight * terms[loss.spec];
+      value += weight * contribution;
       perImage ??= new Float64Array(term.perImage.length);
       for (const [image, score] of term.perImage.entries()) perImage[image] += weight * minimised(loss, score);
       if (!term.grad) continue;
@@ -104,7 +129,7 @@ function addScaled(sum: Float32Array, addend: Float32Array, factor: number): voi
 }
 
 /** The sum as one definition, so that it can be written as one graph, where every term has one. */
-function sumDefinitions(terms: readonly Term[]): Definition | undefined {
+function sumDefinitions(terms: readonly Term[], names: readonly string[]): Definition | undefined {
   const defined = terms.flatMap(([weight, loss]) =>
     loss.definition && !loss.definition.poolScores ? [{ weight, loss, definition: loss.definition }] : [],
   );
@@ -130,14 +155,15 @@ function sumDefinitions(terms: readonly Term[]): Definition | undefined {
         .map((contribution, index) => o.mul(contribution, defined[index].weight))
         .reduce((sum, term) => o.add(sum, term)),
     terms: (o, images) =>
-      Object.fromEntries(contributions(o, images).map((contribution, i) => [defined[i].loss.spec, contribution])),
+      Object.fromEntries(contributions(o, images).map((contribution, i) => [names[i], contribution])),
   };
 }
 
 /**
  * A weighted sum of losses, to be minimised: `0.1 * ssim` enters as `0.1 * (1 - ssim)` and `psnr` as `-psnr`, since higher is better there.
  *
- * Value, per-image values and gradient are the sums of the terms'; `evaluate` and `valueAndGrad` give each term's value as `terms`.
+ * Value, per-image values and gradient are the sums of the terms'; `evaluate` and `valueAndGrad` give each term's value as `terms`, by its label (`l1 (2)` where
+ * one comes again).
  *
  * @throws {ReconlossError} `invalid-argument` without terms, or for a weight that is not a finite number
  * @example

@@ -93,8 +93,14 @@ export interface Evaluation {
   grad?: Tensor;
   /** [n, 1, h, w], or smaller by the border that a window cannot reach. */
   map?: Tensor;
-  /** For a sum: the value of each term as it enters the sum, before its weight, by specification. For a network: the value of each layer. */
-  terms?: Readonly<Record<string, number>>;
+  /**
+   * What adds up to the value. For a sum: the value of each term as it enters the sum, before its weight, by {@link Loss.label}; where a label comes again,
+   * `l1 (2)`. For a network: the value of each layer. Else the value itself, by the loss's label.
+   */
+  terms: Readonly<Record<string, number>>;
   /** In how many tiles each image was computed; absent where images were computed at once. For a sum: the most of any term. */
   tiles?: number;
 }
+
+/** What a definition's evaluation gives: it has terms where the definition names them. */
+export type OwnEvaluation = Omit<Evaluation, "terms"> & Partial<Pick<Evaluation, "terms">>;

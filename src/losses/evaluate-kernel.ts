@@ -2,7 +2,7 @@ import { differentiate } from "../graph/autodiff.ts";
 import { reference } from "../graph/reference.ts";
 import { type NotedExtremes, runKernel } from "../kernels/index.ts";
 import { Tensor } from "../tensor.ts";
-import type { Definition, Evaluation, Images, KernelPath, Wants } from "./definition.ts";
+import type { Definition, Images, KernelPath, OwnEvaluation, Wants } from "./definition.ts";
 import { evaluateGraph, poolScores } from "./evaluate.ts";
 import { isPlain, stageGradient, stageImages } from "./stage.ts";
 
@@ -36,7 +36,7 @@ export async function evaluateKernel(
   wants: Wants,
   check: (known?: NotedExtremes) => Promise<void>,
   into?: Tensor,
-): Promise<Evaluation> {
+): Promise<OwnEvaluation> {
   const { spec, images, scale = 1, withoutMap = false } = path;
   const asTheyAre = isPlain(images);
   if (!asTheyAre) await check();
@@ -48,7 +48,7 @@ export async function evaluateKernel(
   if (asTheyAre) await check(result.extremes);
   const scores = scale === 1 ? result.perImage : result.perImage.map((score) => score * scale);
   const { value, perImage, slopes } = poolWithSlopes(definition, scores);
-  const evaluation: Evaluation = { value, perImage, scores };
+  const evaluation: OwnEvaluation = { value, perImage, scores };
   if (result.grad) {
     scaleImages(
       result.grad,

@@ -2,7 +2,7 @@ import { compile } from "../graph/compile.ts";
 import { reference } from "../graph/reference.ts";
 import type { Window } from "../nets/layers.ts";
 import { Tensor } from "../tensor.ts";
-import type { Definition, Evaluation, Images, TiledScore } from "./definition.ts";
+import type { Definition, Images, OwnEvaluation, TiledScore } from "./definition.ts";
 import { imageDims, poolScores, programFor } from "./evaluate.ts";
 
 /** Whether a batch has more pixels than are computed at once. */
@@ -124,7 +124,7 @@ export async function evaluateTiles(
   definition: Definition,
   { pixelsAtOnce, network, taps, places }: TiledScore,
   { output, target }: Images<Tensor>,
-): Promise<Evaluation> {
+): Promise<OwnEvaluation> {
   const dims = imageDims(definition, output);
   const program = await programFor(definition, `tiles ${JSON.stringify(dims)}`, async () => {
     await definition.prepare?.();

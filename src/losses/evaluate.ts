@@ -5,7 +5,7 @@ import { ProgramCache } from "../graph/program-cache.ts";
 import { currentDevice } from "../graph/runtime.ts";
 import { mapValues, prefixed, within } from "../records.ts";
 import type { Tensor } from "../tensor.ts";
-import type { Definition, Evaluation, Images, Wants } from "./definition.ts";
+import type { Definition, Images, OwnEvaluation, Wants } from "./definition.ts";
 
 /** Everything that a definition can be asked for, as values of a backend. */
 export interface DefinedValues<T> {
@@ -116,7 +116,7 @@ export async function evaluateGraph(
   images: Images<Tensor>,
   wants: Wants,
   into?: Tensor,
-): Promise<Evaluation> {
+): Promise<OwnEvaluation> {
   const { output, target, weight, targetFeatures = [] } = images;
   const dims = imageDims(definition, output);
   const inputs: Record<string, InputDims> = { output: dims, target: dims };

@@ -2,7 +2,7 @@ import { ReconlossError } from "../errors.ts";
 import type { NotedExtremes } from "../kernels/index.ts";
 import { formatShape, type Shape, type Tensor } from "../tensor.ts";
 import { checkInto, checkShapes, checkValues, checkWeight } from "./checks.ts";
-import type { Definition, Evaluation, Wants } from "./definition.ts";
+import type { Definition, Evaluation, OwnEvaluation, Wants } from "./definition.ts";
 import { evaluateGraph, targetFeatures } from "./evaluate.ts";
 import { evaluateKernel } from "./evaluate-kernel.ts";
 import { evaluateTiles, isTooLarge } from "./evaluate-tiles.ts";
@@ -28,6 +28,10 @@ export interface Loss {
   readonly name: string;
   /** The loss as the grammar writes it, with the options that differ from the defaults: `ssim(preset=skimage)`. */
   readonly spec: string;
+  /** What results list it under: the text as it was typed where it was parsed, else `spec`. */
+  readonly label: string;
+  /** What there is to know about it: what it measures, its source, its options with their defaults. */
+  readonly info: LossInfo;
   /** The value of every option: the protocol that belongs beside the number. */
   readonly options: Readonly<Record<string, OptionValue>>;
   /** Whether a better output has a lower or a higher value. */
@@ -68,11 +72,16 @@ export interface Loss {
     output: Tensor,
     target?: Target,
     options?: EvaluateOptions,
-  ): Promise<{ value: number; grad: Tensor; terms?: Readonly<Record<string, number>> }>;
+  ): Promise<{ value: number; grad: Tensor; terms: Readonly<Record<string, number>> }>;
   /** The value's contributions by place. */
   map(output: Tensor, target?: Target, options?: EvaluateOptions): Promise<Tensor>;
   /** All of these in one pass. */
   evaluate(output: Tensor, target: Target | undefined, wants: Wants, options?: EvaluateOptions): Promise<Evaluation>;
+}
+
+/** The loss, which nothing else has been given yet, listed under the text by which it was asked for. */
+export function labelled(loss: Loss, text: string): Loss {
+  return Object.assign(loss, { label: text.trim().replace(/\s+/g, " ") });
 }
 
 /** What is said about a loss besides its mathematics. */
@@ -135,11 +144,12 @@ export interface LossDefinition<S extends Schema, R = undefined> extends LossInf
  */
 export function defineLoss<S extends Schema, R = undefined>(definition: LossDefinition<S, R>): LossFactory<S, R> {
   const { name, summary, better, source, options: schema, presets, defaultsOf } = definition;
+  const info: LossInfo<S> = { name, summary, better, source, options: schema, presets };
   const make = (given: Partial<OptionsOf<S>> = {}, resources?: R): Loss => {
     const options = resolveOptions(name, schema, given, presets as Parameters<typeof resolveOptions>[3], defaultsOf);
-    return new DefinedLoss(definition, options, specOf(name, schema, given), resources);
+    return new DefinedLoss(info, definition, options, specOf(name, schema, given), resources);
   };
-  return Object.assign(make, { info: { name, summary, better, source, options: schema, presets } });
+  return Object.assign(make, { info });
 }
 
 function specOf(name: string, schema: Schema, given: Readonly<Record<string, unknown>>): string {
@@ -151,7 +161,19 @@ function specOf(name: string, schema: Schema, given: Readonly<Record<string, unk
 
 /** The parts of {@link Loss} that follow from `evaluate`. */
 export abstract class BaseLoss {
-  abstract readonly name: string;
+  readonly name: string;
+  readonly better: "lower" | "higher";
+  readonly label: string;
+
+  constructor(
+    readonly info: LossInfo,
+    readonly spec: string,
+  ) {
+    this.name = info.name;
+    this.better = info.better;
+    this.label = spec;
+  }
+
   abstract readonly hasMap: boolean;
   abstract evaluate(
     output: Tensor,
@@ -174,7 +196,7 @@ export abstract class BaseLoss {
 
   async valueAndGrad(output: Tensor, target?: Target, options?: EvaluateOptions) {
     const { value, grad, terms } = await this.evaluate(output, target, { grad: true }, options);
-    return { value, grad: grad as Tensor, ...(terms ? { terms } : {}) };
+    return { value, grad: grad as Tensor, terms };
   }
 
   async map(output: Tensor, target?: Target, options?: EvaluateOptions): Promise<Tensor> {
@@ -184,10 +206,7 @@ export abstract class BaseLoss {
 }
 
 class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
-  readonly name: string;
-  readonly spec: string;
   readonly options: OptionsOf<S>;
-  readonly better: "lower" | "higher";
   readonly needsTarget: boolean;
   readonly hasMap: boolean;
   readonly offset: number;
@@ -197,12 +216,9 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
   /** The values that targets have; a prior has no target. */
   readonly #range?: readonly [low: number, high: number];
 
-  constructor(definition: LossDefinition<S, R>, options: OptionsOf<S>, spec: string, resources?: R) {
-    super();
-    this.name = definition.name;
-    this.spec = spec;
+  constructor(info: LossInfo, definition: LossDefinition<S, R>, options: OptionsOf<S>, spec: string, resources?: R) {
+    super(info, spec);
     this.options = options;
-    this.better = definition.better;
     const { needsTarget = true } = definition;
     this.needsTarget = typeof needsTarget === "function" ? needsTarget(options) : needsTarget;
     this.offset = definition.offset ?? 0;
@@ -227,8 +243,18 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
     output: Tensor,
     target: Target | undefined,
     wants: Wants,
-    { weight, into }: EvaluateOptions = {},
+    options?: EvaluateOptions,
   ): Promise<Evaluation> {
+    const evaluation = await this.#evaluate(output, target, wants, options);
+    return { ...evaluation, terms: evaluation.terms ?? { [this.label]: evaluation.value } };
+  }
+
+  async #evaluate(
+    output: Tensor,
+    target: Target | undefined,
+    wants: Wants,
+    { weight, into }: EvaluateOptions = {},
+  ): Promise<OwnEvaluation> {
     const compared = this.needsTarget ? targetTensor(target) : output;
     this.#checkShapes(output, compared);
     if (into !== undefined) checkInto(this.name, into, { output, target: compared, weight });

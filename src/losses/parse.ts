@@ -1,6 +1,6 @@
 import { ReconlossError } from "../errors.ts";
 import { weighted } from "./combine.ts";
-import type { Loss, LossFactory } from "./loss.ts";
+import { type Loss, type LossFactory, labelled } from "./loss.ts";
 import { lossFactories } from "./registry.ts";
 
 /** Other names by which people know a loss. */
@@ -37,9 +37,9 @@ function parseOptions(term: string, text: string): Record<string, string> {
 }
 
 function parseTerm(text: string, factories: readonly LossFactory[]): readonly [weight: number, loss: Loss] {
-  const { weight = "1", name, options = "" } = termPattern.exec(text)?.groups ?? {};
-  const factor = Number(weight);
-  if (name === undefined || weight.trim() === "" || !Number.isFinite(factor)) {
+  const { weight, name, options = "" } = termPattern.exec(text)?.groups ?? {};
+  const factor = Number(weight ?? 1);
+  if (name === undefined || weight?.trim() === "" || !Number.isFinite(factor)) {
     throw new ReconlossError("syntax", `loss "${text}": expected name, name(option=value,...) or weight*name(...)`);
   }
   const known = aliases[name] ?? name;
@@ -48,13 +48,14 @@ function parseTerm(text: string, factories: readonly LossFactory[]): readonly [w
     const names = factories.map(({ info }) => info.name).join(", ");
     throw new ReconlossError("syntax", `loss "${text}": there is no loss "${name}"; there are: ${names}`);
   }
-  return [factor, factory(parseOptions(text, options) as Parameters<typeof factory>[0])];
+  const loss = factory(parseOptions(text, options) as Parameters<typeof factory>[0]);
+  return [factor, labelled(loss, weight === undefined ? text : text.slice(weight.length + 1))];
 }
 
 /**
  * A loss from its specification: `ssim(preset=skimage)`, or a weighted sum such as `l1 + 0.1*ssim + 0.01*tv`.
  *
- * A single name is the loss itself, with its own direction; a sum is minimised, as {@link weighted} says.
+ * Its `label`, under which results list it, is the text as it was typed. A single name is the loss itself, with its own direction; a sum is minimised, as {@link weighted} says.
  *
  * @param more - losses that can be named besides the library's own, made by {@link defineLoss}
  * @throws {ReconlossError} `syntax` for text that is not a specification, `invalid-argument` for an option that the loss does not take
@@ -67,7 +68,7 @@ function parseTerm(text: string, factories: readonly LossFactory[]): readonly [w
 export function parseLoss(spec: string, more: readonly LossFactory[] = []): Loss {
   const factories = [...lossFactories, ...more];
   const terms = splitOutside(spec, "+").map((text) => parseTerm(text, factories));
-  return terms.length === 1 && terms[0][0] === 1 ? terms[0][1] : weighted(terms);
+  return labelled(terms.length === 1 && terms[0][0] === 1 ? terms[0][1] : weighted(terms), spec);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { type Comparison, decimalsFor, formatNumber, type Note, type PairResult } from "../compare/index.ts";
-import { type Loss, lossFactories } from "../losses/index.ts";
+import type { Loss } from "../losses/index.ts";
 import { distribution, type Link, mostDots } from "./chart.ts";
 import { client, type PageData } from "./client.ts";
 import { colourTable, magma } from "./colour-map.ts";
@@ -25,19 +25,14 @@ interface Page {
   linkOf(pair: PairResult): Link;
 }
 
-function infoOf({ name }: Loss) {
-  return lossFactories.find(({ info }) => info.name === name)?.info;
-}
-
 /** Every option of a loss; those that were said or set by a preset stand out. */
 function protocol(loss: Loss): Content {
-  const info = infoOf(loss);
+  const { info } = loss;
   const options = Object.entries(loss.options).map(([name, value]) => {
-    const isDefault = info === undefined || String(info.options[name]?.default) === String(value);
+    const isDefault = String(info.options[name]?.default) === String(value);
     return html`<li${isDefault ? undefined : html` class="set"`}><code>${name}=${String(value)}</code></li>`;
   });
-  const source = info ? html`<p class="source">${info.source}</p>` : undefined;
-  return html`<details class="protocol"><summary>Protocol</summary><ul>${options}</ul>${source}</details>`;
+  return html`<details class="protocol"><summary>Protocol</summary><ul>${options}</ul><p class="source">${info.source}</p></details>`;
 }
 
 function link(page: Page, pair: PairResult | undefined, decimals: number, spec: string): Content {
@@ -55,7 +50,7 @@ function lossRow(page: Page, loss: Loss): Content {
   return html`<section class="loss">
     <div class="loss-name">
       <h3>${spec}</h3>
-      <p>${infoOf(loss)?.summary ?? "weighted sum"}</p>
+      <p>${loss.info.summary}</p>
       ${protocol(loss)}
     </div>
     <div class="loss-mean">

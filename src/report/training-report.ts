@@ -133,7 +133,8 @@ function lossCurves({ log, settings }: TrainingProgress): Content {
     }),
   });
   const whole = of(settings.loss, ({ value }) => value);
-  const parts = names.map((name) => of(name, ({ terms }) => terms[name]));
+  // A single term is the whole.
+  const parts = (names.length > 1 ? names : []).map((name) => of(name, ({ terms }) => terms[name]));
   return html`<section><h2>Loss</h2><p class="lead">What is minimised, and its terms before their weights. The strong line is a running mean.</p>
     <div class="curves">${[whole, ...parts].map(curve)}</div></section>`;
 }

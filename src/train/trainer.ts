@@ -37,7 +37,7 @@ export interface TrainerStep {
   readonly step: number;
   /** What was minimised. */
   readonly value: number;
-  /** The value of each term of a sum, before its weight, by specification. */
+  /** What adds up to `value`: the terms of a sum before their weights, the layers of a network, else the value itself, by label. */
   readonly terms: Readonly<Record<string, number>>;
   /** What the terms that learn say of their own step, one for each. */
   readonly learned: readonly Readonly<Record<string, number>>[];
@@ -187,7 +187,7 @@ export class Trainer {
           );
     const taken = await this.#step.run({ input, gradient });
     const minimised = sign === 1 ? value : this.loss.offset - value;
-    return { ...taken, loss: minimised, report: terms ?? {} };
+    return { ...taken, loss: minimised, report: sign === 1 ? terms : { [this.loss.label]: minimised } };
   }
 
   #objective<T>(o: Ops<T>, tensors: Readonly<Record<string, T>>, inputs: Readonly<Record<string, T>>): Objective<T> {
@@ -199,10 +199,12 @@ export class Trainer {
     const definition = this.loss.definition as NonNullable<Loss["definition"]>;
     const images = { output, target: inputs.target ?? output, state: within(inputs, "state") };
     const said = poolScores(o, definition, definition.score(o, images));
+    const loss = this.loss.better === "lower" ? said : o.sub(this.loss.offset, said);
+    const terms = definition.terms && mapValues(definition.terms(o, images), (score) => o.mean(score, "n"));
     return {
-      loss: this.loss.better === "lower" ? said : o.sub(this.loss.offset, said),
+      loss,
       buffers,
-      report: mapValues(definition.terms?.(o, images) ?? {}, (score) => o.mean(score, "n")),
+      report: terms ?? { [this.loss.label]: loss },
       outputs,
     };
   }

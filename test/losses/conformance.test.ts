@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { reference, toFloat64 } from "../../src/graph/reference.ts";
-import type { Definition, Evaluation, Wants } from "../../src/losses/definition.ts";
+import type { Definition, OwnEvaluation, Wants } from "../../src/losses/definition.ts";
 import { evaluateDefinition, evaluateGraph } from "../../src/losses/evaluate.ts";
 import type { Loss } from "../../src/losses/loss.ts";
 import { parseLoss } from "../../src/losses/parse.ts";
@@ -78,7 +78,7 @@ describe.each(cases)("$spec", ({ spec, least = 1, channels = 3 }) => {
   const target = randomTensor(shape, 2);
   const definition = loss.definition as Definition;
 
-  const paths: [string, (wants: Wants) => Promise<Evaluation>][] = [
+  const paths: [string, (wants: Wants) => Promise<OwnEvaluation>][] = [
     ["as it runs", (wants) => loss.evaluate(output, target, wants)],
     ["on ONNX Runtime", (wants) => evaluateGraph(definition, { output, target }, wants)],
     ["as it runs, without a map", ({ grad }) => loss.evaluate(output, target, { grad })],

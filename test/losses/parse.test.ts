@@ -16,7 +16,8 @@ describe("the grammar", () => {
       [0.1, ssim()],
       [0.01, tv()],
     ]).valueAndGrad(output, target);
-    expect(parsed).toEqual(written);
+    expect(parsed).toEqual({ ...written, terms: expect.anything() });
+    expect(Object.values(parsed.terms)).toEqual(Object.values(written.terms));
     const terms = [
       await l1().value(output, target),
       1 - (await ssim().value(output, target)),
@@ -52,6 +53,44 @@ describe("the grammar", () => {
       "ssim",
       "l1 + tv",
     ]);
+  });
+
+  test.each([
+    ["ssim(preset=wang)", "ssim(preset=wang)"],
+    [" l2 ", "l2"],
+    ["0.5*l1", "0.5*l1"],
+    ["l1  +\n0.1 * ssim( preset=wang )", "l1 + 0.1 * ssim( preset=wang )"],
+  ])("results list %j under what was typed", (text, label) => {
+    expect(parseLoss(text).label).toBe(label);
+    expect(parseLosses(text).map((loss) => loss.label)).toEqual([label]);
+  });
+
+  test("a loss made in code is listed under its specification, a sum under its terms' specifications", () => {
+    const loss = ssim({ preset: "skimage" });
+    expect(loss.label).toBe("ssim(preset=skimage)");
+    expect(weighted([[0.5, loss]]).label).toBe("0.5*ssim(preset=skimage)");
+  });
+
+  test.each([
+    ["l1 + 0.5*l1", ["l1", "l1 (2)"]],
+    ["l2 + mse + 2*l2 + 3 * l2", ["l2", "mse", "l2 (2)", "l2 (3)"]],
+    ["l1 + 0.1*ssim(preset=wang)", ["l1", "ssim(preset=wang)"]],
+    ["2*ssim", ["ssim"]],
+  ])("%s has the terms %j, which add up to its value", async (text, names) => {
+    const [output, target] = [randomTensor([2, 3, 16, 16], 1), randomTensor([2, 3, 16, 16], 2)];
+    const { value, terms } = await parseLoss(text).valueAndGrad(output, target);
+    expect(Object.keys(terms)).toEqual(names);
+    const weights = text.split("+").map((term) => Number(/^\s*(?<weight>[\d.]+)\s*\*/.exec(term)?.groups?.weight ?? 1));
+    const sum = Object.values(terms).reduce((total, term, index) => total + weights[index] * term, 0);
+    expect(sum).toBeCloseTo(value, 12);
+  });
+
+  test("a loss that is no sum is its own term, by the text that was typed", async () => {
+    const [output, target] = [randomTensor([2, 3, 16, 16], 1), randomTensor([2, 3, 16, 16], 2)];
+    for (const text of ["l2", "ssim(preset=wang)", "psnr", "tv"]) {
+      const { value, terms } = await parseLoss(text).evaluate(output, target, {});
+      expect(terms).toEqual({ [text]: value });
+    }
   });
 
   test.each([

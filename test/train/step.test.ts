@@ -250,7 +250,7 @@ describe("trainer", () => {
     expectClose(output.data as Float32Array, (await training.apply(image)).data, 1e-5);
   });
 
-  test("what is not a sum has no terms; a custom loss trains too", async () => {
+  test("what is not a sum is its own term; a custom loss trains too", async () => {
     const brightness = defineLoss({
       name: "brightness",
       summary: "squared difference of means",
@@ -260,7 +260,7 @@ describe("trainer", () => {
       define: () => ({ score: (o, { output, target }) => o.square(o.mean(o.sub(output, target), "chw")) }),
     });
     const training: Trainer = trainer(brightness());
-    const { terms } = await training.step(input, target);
-    expect(terms).toEqual({});
+    const { value, terms } = await training.step(input, target);
+    expect(terms).toEqual({ brightness: value });
   });
 });
