@@ -1,5 +1,5 @@
 import { setFormula, scoreRow, setTile } from "./ssim-score";
-import { laneSum, multiplyAdd, widen } from "./simd";
+import { firstLanes, laneSum, multiplyAdd, widen } from "./simd";
 import {
   blurAcross, blurAcrossCarefully, blurDown, blurDownCarefully, blurPairDown, blurPlanesDown, blurPlanesPairDown, isCommon, radius, rowBytes,
   rowBytesOf, setWindow, TILE,
@@ -119,9 +119,14 @@ function loadTile(x: usize, y: usize, first: i32, h: i32, w: i32, r0: i32, r1: i
     for (let j = left; j < right; j += 4) {
       const a = v128.load(rowX + (<usize>j << 2)), b = v128.load(rowY + (<usize>j << 2));
       const at = <usize>(j + pad - c0) << 2;
-      const sum = f32x4.sub(f32x4.add(a, b), u0);
-      const difference = f32x4.sub(f32x4.sub(a, b), v0);
-      // Lanes past the row's end may make a tile careful without need, never careless.
+      let sum = f32x4.sub(f32x4.add(a, b), u0);
+      let difference = f32x4.sub(f32x4.sub(a, b), v0);
+      if (j + 4 > right) {
+        // Lanes past the row's end hold whatever was in memory, which must not decide whether the tile is careful.
+        const lanes = firstLanes(right - j);
+        sum = v128.and(sum, lanes);
+        difference = v128.and(difference, lanes);
+      }
       largestU = f32x4.pmax(largestU, f32x4.mul(sum, sum));
       largestV = f32x4.pmax(largestV, f32x4.mul(difference, difference));
       v128.store(u + at, sum);
