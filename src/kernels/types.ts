@@ -26,9 +26,9 @@ export interface VariationSpec {
   readonly form: "anisotropic" | "squared" | "isotropic";
   /**
    * `mean`: the mean of horizontal terms plus the mean of vertical terms, each over its own count (isotropic: over all pixels).
-   * `sum`: sums instead of means.
+   * `sum`: sums instead of means; `channel-sum`: the mean of the channels' sums.
    */
-  readonly reduction: "mean" | "sum";
+  readonly reduction: "mean" | "sum" | "channel-sum";
   /** Isotropic only: sqrt(dx^2 + dy^2 + epsilon^2). Default 0. */
   readonly epsilon?: number;
 }

@@ -10,6 +10,7 @@ const bandSamples = 32768;
 /** What each horizontal and each vertical term weighs in the score. */
 function weights({ form, reduction }: VariationSpec, [channels, height, width]: Planes): [number, number] {
   if (reduction === "sum") return [1, 1];
+  if (reduction === "channel-sum") return [1 / channels, 1 / channels];
   if (form === "isotropic") return [1 / (channels * height * width), 0];
   // An image one pixel wide or high has no terms in that direction, so its weight meets only zeros.
   return [1 / (channels * height * Math.max(width - 1, 1)), 1 / (channels * Math.max(height - 1, 1) * width)];

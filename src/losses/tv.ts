@@ -1,6 +1,6 @@
 import type { Ops } from "../graph/ops.ts";
 import { imageOptions } from "./image-options.ts";
-import { prepare, reductionOption, refuseImages } from "./images.ts";
+import { prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 import { choice, number } from "./options.ts";
 
@@ -25,12 +25,24 @@ function paddedDifferences<T>(o: Ops<T>, x: T): { rows: T; columns: T } {
  * Total variation, a prior on the output alone: how much each pixel differs from its neighbours below and to the right.
  *
  * - `anisotropic` (default): `mean |Dy I| + mean |Dx I|`, each over its own number of differences; `reduction=sum` gives `|Dx I|_1 + |Dy I|_1`
- *   of each image. Matches BasicSR's `WeightedTVLoss` (mean), torchmetrics' `total_variation` (sum per image) and kornia's per channel.
+ *   of each image, `reduction=channel-sum` the mean of its channels' sums.
  * - `isotropic`: `sqrt(Dx^2 + Dy^2 + eps^2)` over all pixels, differences beyond the last row and column counting as 0 (Rudin, Osher, Fatemi 1992, with
  *   `eps` rounding the tip).
  * - `squared`: `mean Dy^2 + mean Dx^2`.
+ * - `l2-norm`: the square root of `squared`, one for each image. With `reduction=sum`, the Euclidean length of all differences.
  *
- * The map has the output's size; the gradient at equal neighbours is 0. Images must be at least 2x2.
+ * A preset names whose number comes out; a batch gives the mean over its images:
+ *
+ * | preset | form | reduction | equals |
+ * |---|---|---|---|
+ * | `basicsr` (default) | anisotropic | mean | BasicSR `WeightedTVLoss`; kornia `reduction="mean"`, averaged over channels |
+ * | `torchmetrics` | anisotropic | sum | torchmetrics `total_variation(reduction="mean")`, TensorFlow `tf.image.total_variation`; their sums over a batch are n times that |
+ * | `kornia` | anisotropic | channel-sum | kornia `total_variation`, averaged over images and channels |
+ * | `piq` | l2-norm | sum | piq `total_variation` (`norm_type="l2"`) |
+ * | `piq-l1` | anisotropic | sum | piq `norm_type="l1"` |
+ * | `piq-l2-squared` | squared | sum | piq `norm_type="l2_squared"` |
+ *
+ * The map has the output's size, and is that of `squared` for `l2-norm`; the gradient at equal neighbours is 0. Images must be at least 2x2.
  *
  * @example
  * ```ts
@@ -43,18 +55,43 @@ export const tv = defineLoss({
   name: "tv",
   summary: "total variation of the output: a prior, no target",
   better: "lower",
-  source: "Rudin, Osher, Fatemi 1992; BasicSR, WeightedTVLoss (mean); torchmetrics, total_variation (sum)",
+  source: "Rudin, Osher, Fatemi 1992; BasicSR, torchmetrics, TensorFlow, kornia, piq: the preset says which",
   needsTarget: false,
   options: {
+    preset: choice(
+      ["basicsr", "torchmetrics", "kornia", "piq", "piq-l1", "piq-l2-squared"],
+      "basicsr",
+      "whose numbers come out",
+    ),
     ...imageOptions,
-    form: choice(["anisotropic", "isotropic", "squared"], "anisotropic", "|Dx| + |Dy|, or its length, or its square"),
+    form: choice(
+      ["anisotropic", "isotropic", "squared", "l2-norm"],
+      "anisotropic",
+      "|Dx| + |Dy|; the length of (Dx, Dy); Dx^2 + Dy^2; the root of an image's Dx^2 + Dy^2",
+    ),
     eps: number(1e-6, "isotropic: rounds the tip, in units of the images", { above: 0 }),
-    reduction: reductionOption,
+    reduction: choice(
+      ["mean", "sum", "channel-sum"],
+      "mean",
+      "mean or sum over the pixels and channels of an image, or the mean of its channels' sums; a batch gives the mean over its images",
+    ),
+  },
+  presets: {
+    torchmetrics: { reduction: "sum" },
+    kornia: { reduction: "channel-sum" },
+    piq: { form: "l2-norm", reduction: "sum" },
+    "piq-l1": { reduction: "sum" },
+    "piq-l2-squared": { form: "squared", reduction: "sum" },
   },
   refuse: (options, shape) => refuseImages(options, shape, [2, 2]),
   define: (options) => {
-    const { form, eps, reduction } = options;
-    const reduce = <T>(o: Ops<T>, x: T) => (reduction === "sum" ? o.sum(x, "chw") : o.mean(x, "chw"));
+    const { eps, reduction } = options;
+    const isNorm = options.form === "l2-norm";
+    const form = options.form === "l2-norm" ? "squared" : options.form;
+    const reduce = <T>(o: Ops<T>, x: T) => {
+      if (reduction === "mean") return o.mean(x, "chw");
+      return reduction === "sum" ? o.sum(x, "chw") : o.mean(o.sum(x, "hw"), "c");
+    };
     const length = <T>(o: Ops<T>, x: T) => {
       const { rows, columns } = paddedDifferences(o, x);
       return o.sqrt(o.add(o.add(o.square(rows), o.square(columns)), eps ** 2));
@@ -68,6 +105,7 @@ export const tv = defineLoss({
         const { rows, columns } = differences(o, output);
         return o.add(reduce(o, size(o, rows)), reduce(o, size(o, columns)));
       },
+      ...(isNorm ? { say: <T>(o: Ops<T>, score: T) => o.root(score) } : {}),
       map: (o, images) => {
         const { output } = prepare(o, images, options);
         if (form === "isotropic") return o.mean(length(o, output), "c");

@@ -32,7 +32,7 @@ const pointwise: fc.Arbitrary<Pairing> = fc
 const variation: fc.Arbitrary<Pairing> = fc
   .record({
     form: fc.constantFrom("anisotropic" as const, "squared" as const, "isotropic" as const),
-    reduction: fc.constantFrom("mean" as const, "sum" as const),
+    reduction: fc.constantFrom("mean" as const, "sum" as const, "channel-sum" as const),
     epsilon: fc.constantFrom(1e-6, 1e-3),
   })
   .map(({ form, reduction, epsilon }) => ({

@@ -47,6 +47,9 @@ const cases: Case[] = [
   { spec: "tv", least: 2 },
   { spec: "tv(form=isotropic,eps=0.01)", least: 2 },
   { spec: "tv(form=squared,reduction=sum)", least: 2 },
+  { spec: "tv(form=l2-norm)", least: 2 },
+  { spec: "tv(preset=piq)", least: 2 },
+  { spec: "tv(preset=kornia,form=isotropic)", least: 2 },
   { spec: "l1 + 0.1*ssim(size=5) + 0.01*tv", least: 5 },
   { spec: "2*psnr + 0.5*deltaE" },
 ];
