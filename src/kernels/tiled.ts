@@ -53,6 +53,19 @@ function nextTurn(): Promise<void> {
   });
 }
 
+/** Resolves when all of some work has ended; the first failure calls `stop` and is thrown then, when nothing is written any more. */
+async function allEnded(work: readonly Promise<void>[], stop: () => void): Promise<void> {
+  const outcomes = await Promise.allSettled(
+    work.map((part) =>
+      part.catch((error) => {
+        stop();
+        throw error;
+      }),
+    ),
+  );
+  for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
+}
+
 /**
  * Runs a strip kernel over every image of a batch, in this thread and, for large images, in the pool's. The sums of an image's strips are
  * added in the order of the strips.
@@ -123,18 +136,21 @@ async function runStrips(
   const pooled = arena ? arena.shared && work >= pooledInPlace : work >= pooledWork && kernel.weight > 1;
   const workers = pooled && jobs.length > 1 ? poolWorkers(arena ? (await loadKernels()).module : module) : [];
   if (arena) await Promise.all(workers.map((worker, index) => worker.introduce(arena, module, index + 1)));
-  const elsewhere = workers.flatMap((worker) => Array.from({ length: jobsAhead }, () => feed(worker)));
-
-  let turn = performance.now();
-  while (next < jobs.length) {
-    const index = next++;
-    results[index] = runStrip(kernels, jobs[index]);
-    if (next < jobs.length && (workers.length > 0 || performance.now() - turn > turnLength)) {
-      await nextTurn();
-      turn = performance.now();
+  const here = async (): Promise<void> => {
+    let turn = performance.now();
+    while (next < jobs.length) {
+      const index = next++;
+      results[index] = runStrip(kernels, jobs[index]);
+      if (next < jobs.length && (workers.length > 0 || performance.now() - turn > turnLength)) {
+        await nextTurn();
+        turn = performance.now();
+      }
     }
-  }
-  await Promise.all(elsewhere);
+  };
+  const elsewhere = workers.flatMap((worker) => Array.from({ length: jobsAhead }, () => feed(worker)));
+  await allEnded([...elsewhere, here()], () => {
+    next = jobs.length;
+  });
 
   const sums = Array.from({ length: count }, (_, image) => {
     const [first, ...rest] = results.slice(image * strips.length, (image + 1) * strips.length);

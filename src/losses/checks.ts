@@ -1,7 +1,7 @@
 import { ReconlossError } from "../errors.ts";
 import { noteExtremes } from "../kernels/extremes.ts";
 import type { NotedExtremes } from "../kernels/index.ts";
-import { type Extremes, extremes, formatShape, sameShape, Tensor } from "../tensor.ts";
+import { type Extremes, elementCount, extremes, formatShape, sameShape, Tensor } from "../tensor.ts";
 import type { Definition } from "./definition.ts";
 
 /** Refuses what are not images of one shape. */
@@ -13,6 +13,17 @@ export function checkShapes(name: string, output: Tensor, target: Tensor | undef
   const [a, b] = [output.shape, (target as Tensor).shape];
   if (sameShape(a, b)) return;
   throw new ReconlossError("shape", `${name}: output is ${formatShape(a)} but target is ${formatShape(b)}`);
+}
+
+/** Refuses tensors whose memory another thread was given: what is computed of them is of no images. */
+export function checkHeld(name: string, tensors: Readonly<Record<string, Tensor | undefined>>): void {
+  for (const [argument, tensor] of Object.entries(tensors)) {
+    if (!(tensor instanceof Tensor) || tensor.data.length === elementCount(tensor.shape)) continue;
+    throw new ReconlossError(
+      "invalid-argument",
+      `${name}: the memory of ${argument} (${formatShape(tensor.shape)}) is gone: its buffer was transferred or resized`,
+    );
+  }
 }
 
 /** Refuses values that are not numbers, given the least and the greatest of them. */

@@ -1,7 +1,7 @@
 import { ReconlossError } from "../errors.ts";
 import type { NotedExtremes } from "../kernels/index.ts";
 import { formatShape, type Shape, type Tensor } from "../tensor.ts";
-import { checkInto, checkShapes, checkValues, checkWeight } from "./checks.ts";
+import { checkHeld, checkInto, checkShapes, checkValues, checkWeight } from "./checks.ts";
 import type { Definition, Evaluation, OwnEvaluation, Wants } from "./definition.ts";
 import { evaluateGraph, targetFeatures } from "./evaluate.ts";
 import { evaluateKernel } from "./evaluate-kernel.ts";
@@ -232,7 +232,11 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
     this.#range = this.needsTarget ? range : undefined;
   }
 
-  override async prepareTarget(target: Tensor): Promise<PreparedTarget> {
+  override prepareTarget(target: Tensor): Promise<PreparedTarget> {
+    return this.#prepareTarget(target).finally(() => checkHeld(this.name, { target }));
+  }
+
+  async #prepareTarget(target: Tensor): Promise<PreparedTarget> {
     this.#checkShapes(target, target);
     await checkValues(this.name, target, target, this.#range);
     if (this.definition.targetFeatures === undefined) return new PreparedTarget(target);
@@ -245,7 +249,8 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
     wants: Wants,
     options?: EvaluateOptions,
   ): Promise<Evaluation> {
-    const evaluation = await this.#evaluate(output, target, wants, options);
+    const held = { output, target: this.needsTarget ? targetTensor(target) : undefined, ...options };
+    const evaluation = await this.#evaluate(output, target, wants, options).finally(() => checkHeld(this.name, held));
     return { ...evaluation, terms: evaluation.terms ?? { [this.label]: evaluation.value } };
   }
 
