@@ -62,19 +62,20 @@ export function client(): void {
       reverse.textContent =
         state.key === "name" ? (state.reversed ? "Z to A" : "A to Z") : state.reversed ? "best first" : "worst first";
   };
-  sortBox?.addEventListener("change", () => {
-    Object.assign(state, { key: sortBox.value, reversed: false });
+  /** What sorts the pairs is what their maps show, where it has maps. */
+  const sortBy = (key: string, reversed: boolean) => {
+    Object.assign(state, { key, reversed });
     sort();
-  });
+    showMap(key);
+  };
+  sortBox?.addEventListener("change", () => sortBy(sortBox.value, false));
   one("#reverse")?.addEventListener("click", () => {
     state.reversed = !state.reversed;
     sort();
   });
   for (const header of all("th[data-key]")) {
     one("button", header)?.addEventListener("click", () => {
-      state.reversed = state.key === header.dataset.key && !state.reversed;
-      state.key = header.dataset.key ?? "name";
-      sort();
+      sortBy(header.dataset.key ?? "name", state.key === header.dataset.key && !state.reversed);
     });
   }
   sort();

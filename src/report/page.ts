@@ -5,7 +5,7 @@ import { distribution, type Link, mostDots } from "./chart.ts";
 import { client, type PageData } from "./client.ts";
 import { colourTable, magma } from "./colour-map.ts";
 import { type Content, documentHead, Html, html, scriptData } from "./html.ts";
-import { imageSide, type MapPicture, mapSide, type PairPictures } from "./pictures.ts";
+import { imageSide, losslessBytes, type MapPicture, mapSide, type PairPictures } from "./pictures.ts";
 import { type Ranking, rank } from "./statistics.ts";
 import { style } from "./style.ts";
 
@@ -103,27 +103,41 @@ function mapTitle(page: Page, spec: string): string {
   return loss?.definition?.say ? `what ${spec} is computed from, by place` : `${spec} by place`;
 }
 
+/** Names of losses in whose maps failures are seen best, best first. */
+const clearestMaps = ["ssim", "l1"];
+
+/** The loss whose map is shown first; squared errors, in which only the largest are seen, come last. */
+function firstMap({ comparison }: Page, specs: readonly string[]): string {
+  const order = ({ name, definition }: Loss) => {
+    if (clearestMaps.includes(name)) return clearestMaps.indexOf(name);
+    return clearestMaps.length + Number(name === "mse" || definition?.say !== undefined);
+  };
+  const mapped = comparison.losses.filter(({ spec }) => specs.includes(spec));
+  return mapped.toSorted((a, b) => order(a) - order(b))[0]?.spec ?? "";
+}
+
 function card(page: Page, { pair, output, target, maps }: PairPictures): Content {
   const { id } = page.linkOf(pair);
   const specs = Object.keys(maps);
+  const first = firstMap(page, specs);
   const mapView = html`<figure class="view map">
       <div class="stage" style="aspect-ratio: ${pair.width} / ${pair.height}"><div class="layer"><canvas aria-label="error map"></canvas></div><output class="readout"></output></div>
       ${Object.entries(maps).map(levels)}
       <figcaption>
-        <div class="segments">${specs.map((spec, index) => html`<button class="map-tab" data-loss="${spec}" aria-pressed="${index === 0 ? "true" : "false"}" title="${mapTitle(page, spec)}">${spec}</button>`)}</div>
+        <div class="segments">${specs.map((spec) => html`<button class="map-tab" data-loss="${spec}" aria-pressed="${spec === first ? "true" : "false"}" title="${mapTitle(page, spec)}">${spec}</button>`)}</div>
         <div class="scale"><span class="bar-low"></span><span class="colour-bar"></span><span class="bar-high"></span></div>
       </figcaption>
     </figure>`;
-  return html`<article class="pair" id="pair-${id}" data-pair="${id}" data-loss="${specs[0] ?? ""}">
-    <header><h3>${pair.name}</h3><span class="aside">${pair.width} × ${pair.height}</span>
+  return html`<article class="pair" id="pair-${id}" data-pair="${id}" data-loss="${first}">
+    <header><h3>${pair.name}</h3><span class="aside">${pair.width} × ${pair.height}${output.exact && target.exact ? undefined : ", shown compressed"}</span>
       <div class="tools"><button class="zoom-out" title="zoom out" aria-label="zoom out">−</button><button class="zoom-in" title="zoom in" aria-label="zoom in">+</button><button class="large" title="fill the window (Esc to leave)" aria-label="fill the window">⤢</button></div>
     </header>
     <ul class="values">${valuesOf(page, pair)}</ul>
     <div class="views">
       <figure class="view compare">
         <div class="stage" data-mode="slide" style="aspect-ratio: ${pair.width} / ${pair.height}">
-          <div class="layer target"><img src="${target}" alt="target" decoding="async" draggable="false"></div>
-          <div class="layer output"><img src="${output}" alt="output" decoding="async" draggable="false"></div>
+          <div class="layer target"><img src="${target.uri}" alt="target" decoding="async" draggable="false"></div>
+          <div class="layer output"><img src="${output.uri}" alt="output" decoding="async" draggable="false"></div>
           <span class="badge of-output">output</span><span class="badge of-target">target</span>
           <div class="handle" role="slider" tabindex="0" aria-label="output to the left, target to the right" aria-valuemin="0" aria-valuemax="100" aria-valuenow="50"></div>
         </div>
@@ -146,7 +160,7 @@ function pairsSection(page: Page): Content {
       : "";
   return html`<section>
     <h2>Pairs</h2>
-    <p class="lead">${some}Move over an image to slide between output and target, hold <kbd>F</kbd> to flip. Double click to zoom in, drag to move; <kbd>Ctrl</kbd> and wheel zoom too. Images are reduced to ${imageSide} pixels and maps to ${mapSide} on their longer side, and compressed; the numbers come from the files themselves.</p>
+    <p class="lead">${some}Move over an image to slide between output and target, hold <kbd>F</kbd> to flip. Double click to zoom in, drag to move; <kbd>Ctrl</kbd> and wheel zoom too. Pictures of up to ${losslessBytes.picture / 1024} KiB are shown at 8 bits without loss; larger ones are reduced to ${imageSide} pixels, and maps to ${mapSide}, on their longer side, and compressed. The numbers come from the files themselves.</p>
     <div class="toolbar">
       <label>Sort by <select id="sort">${losses.map(({ spec }) => html`<option value="${spec}">${spec}</option>`)}<option value="name">name</option></select></label>
       <button id="reverse">worst first</button>

@@ -1,6 +1,7 @@
+import type { WebpOptions } from "sharp";
 import type { PairResult } from "../compare/index.ts";
 import { matchChannels } from "../compare/measure.ts";
-import { type AlphaOptions, readImage, toPixels } from "../image/index.ts";
+import { type AlphaOptions, type Pixels, readImage, toPixels } from "../image/index.ts";
 import { loadSharp } from "../image/sharp.ts";
 import type { Loss } from "../losses/index.ts";
 import type { Tensor } from "../tensor.ts";
@@ -10,6 +11,20 @@ import { type ErrorMap, toErrorMap, topOf } from "./error-map.ts";
 export const imageSide = 1024;
 /** The same of error maps. */
 export const mapSide = 768;
+
+/**
+ * The most bytes of a picture and of a map that are kept without loss. 8-bit samples are not larger stored than raw: all pictures of up to
+ * 295 x 295 pixels and maps of up to 362 x 362 are lossless, and larger ones where they compress well.
+ */
+export const losslessBytes = { picture: 256 * 1024, map: 128 * 1024 } as const;
+
+/** A picture as the page holds it. */
+export interface Picture {
+  /** Data URI. */
+  uri: string;
+  /** Whether its samples are those of the image at 8 bits: neither reduced nor compressed with loss. */
+  exact: boolean;
+}
 
 /** An error map as a grey image. */
 export interface MapPicture {
@@ -27,36 +42,46 @@ export interface MapPicture {
 /** A pair as a report shows it. */
 export interface PairPictures {
   pair: PairResult;
-  /** Data URIs. */
-  output: string;
-  target: string;
+  output: Picture;
+  target: Picture;
   /** By specification of the loss. */
   maps: Record<string, MapPicture>;
 }
 
-function dataUri(webp: Uint8Array): string {
-  return `data:image/webp;base64,${Buffer.from(webp).toString("base64")}`;
+/** Samples of 8 bits as WebP: reduced to `side`, and without loss where that fits into `bytes`. */
+async function encode(
+  samples: Uint8Array | Uint8ClampedArray,
+  { width, height, channels }: { width: number; height: number; channels: Pixels["channels"] },
+  { side, bytes, lossy }: { side: number; bytes: number; lossy: WebpOptions & { kernel?: "linear" } },
+): Promise<Picture> {
+  const sharp = await loadSharp();
+  const isReduced = Math.max(width, height) > side;
+  const image = sharp(samples, { raw: { width, height, channels }, limitInputPixels: false })
+    .toColourspace("srgb")
+    .resize({ width: side, height: side, fit: "inside", withoutEnlargement: true, kernel: lossy.kernel });
+  // What is far too large is not tried: the search takes long, and photographs do not shrink to a quarter.
+  const mayFit = Math.min(width, side) * Math.min(height, side) * channels <= 4 * bytes;
+  const lossless = mayFit ? await image.clone().webp({ lossless: true }).toBuffer() : undefined;
+  const fits = lossless !== undefined && lossless.length <= bytes;
+  const webp = fits ? lossless : await image.webp(lossy).toBuffer();
+  return { uri: `data:image/webp;base64,${webp.toString("base64")}`, exact: fits && !isReduced };
 }
 
-async function encodeImage(tensor: Tensor): Promise<string> {
-  const sharp = await loadSharp();
-  const { data, width, height, channels } = toPixels(tensor);
-  const image = sharp(data as Uint8Array, { raw: { width, height, channels }, limitInputPixels: false })
-    .toColourspace("srgb")
-    .resize({ width: imageSide, height: imageSide, fit: "inside", withoutEnlargement: true })
-    .webp({ quality: 94, smartSubsample: true });
-  return dataUri(await image.toBuffer());
+function encodeImage(tensor: Tensor): Promise<Picture> {
+  const { data, ...size } = toPixels(tensor);
+  return encode(data as Uint8ClampedArray, size, {
+    side: imageSide,
+    bytes: losslessBytes.picture,
+    lossy: { quality: 94, smartSubsample: true },
+  });
 }
 
 async function encodeMap({ data, width, height }: ErrorMap, top: number): Promise<string> {
-  const sharp = await loadSharp();
   const scale = top > 0 ? 255 / top : 0;
   const levels = new Uint8ClampedArray(data.length);
   for (let i = 0; i < data.length; i++) levels[i] = data[i] * scale;
-  const image = sharp(levels, { raw: { width, height, channels: 1 }, limitInputPixels: false })
-    .resize({ width: mapSide, height: mapSide, fit: "inside", withoutEnlargement: true, kernel: "linear" })
-    .webp({ quality: 80 });
-  return dataUri(await image.toBuffer());
+  const limits = { side: mapSide, bytes: losslessBytes.map, lossy: { quality: 80, kernel: "linear" } as const };
+  return (await encode(levels, { width, height, channels: 1 }, limits)).uri;
 }
 
 /** A map that is smaller by as much in both directions lacks a border; any other smaller map is of a reduced image and covers all of it. */

@@ -121,9 +121,9 @@ figcaption { display: flex; flex-wrap: wrap; align-items: center; justify-conten
 .readout { position: absolute; top: .6rem; right: .6rem; padding: .1rem .55rem; border-radius: 1rem; background: #000b; color: #fff; font-size: .8rem; pointer-events: none; }
 .readout:empty { display: none; }
 .enlarged { position: fixed; inset: 0; z-index: 20; margin: 0; border-radius: 0; display: flex; flex-direction: column; overflow: auto; content-visibility: visible; }
-.enlarged .views { flex: 1; grid-auto-rows: 1fr; min-height: 0; }
-.enlarged .view { display: flex; flex-direction: column; min-height: 0; }
-.enlarged .stage { flex: 1; aspect-ratio: auto !important; max-height: none; min-height: 12rem; }
+.enlarged .views { flex: 1; grid-auto-rows: minmax(12rem, 1fr) auto; gap: 0 1.2rem; min-height: 0; }
+.enlarged .view { grid-row: span 2; display: grid; grid-template-rows: subgrid; min-height: 0; }
+.enlarged .stage { aspect-ratio: auto !important; max-height: none; height: 100%; }
 
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .9rem; }

@@ -99,6 +99,15 @@ describe.skipIf(noBrowser)("in a browser", () => {
     expect(await namesOf(".failed b")).toEqual([`${evil}2`]);
   });
 
+  it("shows first a map in which failures are seen, not the squared error of the first loss", async () => {
+    await page.locator(".pair").first().scrollIntoViewIfNeeded();
+    await page.waitForSelector('canvas[data-painted="ssim(preset=skimage)"]');
+    expect(await page.inputValue("#sort")).toBe("psnr");
+    expect(await page.locator(".pair .map-tab[aria-pressed=true]").allTextContents()).toEqual(
+      new Array(6).fill("ssim(preset=skimage)"),
+    );
+  });
+
   it("sorts cards and table worst first, and by any loss in both directions", async () => {
     const before = await namesOf(".pair h3");
     expect(before).toEqual([9, 8, 7, 6, 5, 4].map((index) => `pair ${index}`));
@@ -111,6 +120,21 @@ describe.skipIf(noBrowser)("in a browser", () => {
     await page.selectOption("#sort", "l1");
     expect((await namesOf(".pair h3"))[0]).toBe("pair 9");
     expect(await page.getAttribute("th[data-key=l1]", "aria-sort")).toBe("ascending");
+  });
+
+  it("shows the map of the loss that sorts, where it has one", async () => {
+    const shown = () => page.locator(".pair").first().getAttribute("data-loss");
+    for (const [key, map] of [
+      ["psnr", "psnr"],
+      ["name", "psnr"],
+      ["l1", "l1"],
+    ]) {
+      await page.selectOption("#sort", key);
+      expect([key, await shown()]).toEqual([key, map]);
+    }
+    await page.click("th[data-key=psnr] button");
+    expect(await shown()).toBe("psnr");
+    await page.waitForSelector("canvas[data-painted=psnr]");
   });
 
   it("slides with the pointer and with keys", async () => {
@@ -147,6 +171,7 @@ describe.skipIf(noBrowser)("in a browser", () => {
   it("paints the error map of the loss that is chosen, with its scale", async () => {
     const card = page.locator(".pair").first();
     const canvas = card.locator("canvas");
+    await card.locator(".map-tab[data-loss=psnr]").click();
     await page.waitForSelector("canvas[data-painted=psnr]");
     const pixels = () =>
       canvas.evaluate((element) => {
@@ -182,6 +207,28 @@ describe.skipIf(noBrowser)("in a browser", () => {
     expect(await width(".views")).toBeGreaterThan(1200);
     await page.keyboard.press("Escape");
     expect(await card.getAttribute("class")).not.toContain("enlarged");
+  });
+
+  it("has picture and map level, in the page and filling the window, however high what is under them", async () => {
+    const card = page.locator(".pair").first();
+    const measured = async (selector: string) => {
+      const boxes = await Promise.all((await card.locator(selector).all()).map((element) => element.boundingBox()));
+      return boxes.map((box) => ({ top: box?.y, height: box?.height }));
+    };
+    for (const width of [1300, 900]) {
+      await page.setViewportSize({ width, height: 900 });
+      for (const isLarge of [false, true]) {
+        if (isLarge) await card.locator(".large").click();
+        const [picture, map] = await measured(".stage");
+        expect(map).toEqual(picture);
+        expect(picture.height).toBeGreaterThan(200);
+        // At 900 pixels the names of the maps and their scale take more lines than the buttons of the picture.
+        const [buttons, names] = await measured("figcaption");
+        if (width === 900 && !isLarge) expect(names.height).toBeGreaterThan(buttons.height as number);
+        if (isLarge) await page.keyboard.press("Escape");
+      }
+    }
+    await page.setViewportSize({ width: 1300, height: 900 });
   });
 
   it("is light or dark", async () => {
