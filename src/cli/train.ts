@@ -6,6 +6,7 @@ import { ReconlossError } from "../errors.ts";
 import { writeTrainingReport } from "../report/index.ts";
 import {
   completeSettings,
+  describeCoverage,
   runTraining,
   savedSettings,
   type TrainingProgress,
@@ -26,7 +27,7 @@ const changeable: readonly (keyof TrainingSettings)[] = ["steps", "every", "data
 /** The settings that can be said. */
 const settingNames = [
   ...["task", "data", "validation", "loss", "steps", "seed", "batch", "patch", "learningRate"],
-  ...["every", "megapixels", "alpha", "scale", "size"],
+  ...["every", "megapixels", "alpha", "scale", "size", "validationAll"],
 ] as const satisfies readonly (keyof TrainingSettings)[];
 
 interface Flags extends NetworkOptions, Partial<TrainingSettings> {
@@ -56,6 +57,10 @@ export function trainCommand(terminal: Terminal, finish: (code: number) => void)
     .option(
       "--validation <folder>",
       "photographs held out; default: every tenth of --data, or the middle of each where there are few",
+    )
+    .option(
+      "--validation-all",
+      "judge the whole of every held-out photograph; default: at most 24 squares of 256 pixels, at most 4 of one photograph",
     )
     .option("--loss <loss>", 'what to minimise: "l1 + 0.1*lpips(net=alex) + 0.005*gan"; default: the task\'s')
     .option("--steps <n>", "how many steps", wholeNumber(1))
@@ -173,6 +178,7 @@ async function train(task: string | undefined, flags: Flags, terminal: Terminal)
     line.stop();
     process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
   }
+  for (const note of progress.notes) stderr.write(`${yellow("note:")} ${printable(note)}\n`);
   for (const { path, reason } of progress.skipped)
     stderr.write(`${yellow("not used:")} ${printable(`${path}: ${reason}`)}\n`);
   const seconds = (Date.now() - begun) / 1000;
@@ -197,7 +203,7 @@ function validationLine({ steps, validation, measures, baseline }: TrainingProgr
 }
 
 /** What held-out photographs score, and which files there are. */
-function outcome({ validation, measures, baseline }: TrainingProgress, folder: string): string {
+function outcome({ validation, measures, baseline, coverage }: TrainingProgress, folder: string): string {
   const last = validation.at(-1);
   const files = `${join(folder, "model.onnx")}  the trained network, for reconloss apply\n${join(folder, "report.html")}  curves, samples, numbers`;
   if (last === undefined) return printable(files).replaceAll("\\x0a", "\n");
@@ -207,12 +213,12 @@ function outcome({ validation, measures, baseline }: TrainingProgress, folder: s
     return [`${spec} ${better === "higher" ? "↑" : "↓"}`, formatNumber(before, 4), formatNumber(after, 4), verdict];
   });
   const table = plainTable([["held out", baseline.name, "trained", ""], ...rows], [1], [0, 3]);
-  return `${table}\n\n${files}`;
+  return `${table}\nmeans over ${describeCoverage(coverage)}\n\n${files}`;
 }
 
 function summary(progress: TrainingProgress, folder: string, seconds: number) {
-  const { settings, status, steps, validation, baseline, imagesPerSecond, skipped, notes, parameters, photographs } =
-    progress;
+  const { settings, status, steps, validation, baseline, coverage } = progress;
+  const { imagesPerSecond, skipped, notes, parameters, photographs } = progress;
   return {
     status,
     steps,
@@ -223,6 +229,7 @@ function summary(progress: TrainingProgress, folder: string, seconds: number) {
     photographs,
     baseline,
     validation: validation.at(-1),
+    coverage,
     settings,
     skipped,
     notes,

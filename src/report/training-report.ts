@@ -2,7 +2,7 @@ import { decimalsFor, formatNumber, isWorse } from "../compare/index.ts";
 import { writeFileAtomically } from "../files.ts";
 import { toPixels } from "../image/index.ts";
 import { loadSharp } from "../image/sharp.ts";
-import type { Sample, TrainingProgress } from "../tasks/index.ts";
+import { describeCoverage, type Sample, type TrainingProgress } from "../tasks/index.ts";
 import type { Tensor } from "../tensor.ts";
 import { type Curve, curve } from "./curve.ts";
 import { type Content, documentHead, html } from "./html.ts";
@@ -140,7 +140,7 @@ function lossCurves({ log, settings }: TrainingProgress): Content {
 }
 
 const pairsLead =
-  "What the network makes of photographs that it has not learnt from, as 8-bit files, against what there is without it. Means over all of them.";
+  "What the network makes of photographs that it has not learnt from, as 8-bit files, against what there is without it: means over ";
 const setsLead =
   "How far generated images are, as a set, from photographs that were not learnt from: a kernel distance in the features of a fixed network with random weights, so it says how this training goes and is no number to compare with published ones.";
 
@@ -149,6 +149,7 @@ function validationSection({
   baseline: { name, scores: baseline },
   measures,
   task,
+  coverage,
   notes,
 }: TrainingProgress): Content {
   const last = validation.at(-1);
@@ -171,9 +172,9 @@ function validationSection({
     }),
   );
   return html`<section><h2>Held-out photographs</h2>
-    <p class="lead">${task.latent === undefined ? pairsLead : setsLead}</p>
+    <p class="lead">${task.latent === undefined ? `${pairsLead}${describeCoverage(coverage)}.` : setsLead}</p>
     <div class="scroll"><table><thead><tr><th></th><th>${name}</th><th>at first</th><th>best</th><th>step ${last.step}</th><th>against ${name}</th></tr></thead><tbody>${rows}</tbody></table></div>
-    ${notes.map((note) => html`<p class="aside">Without ${note}.</p>`)}
+    ${notes.map((note) => html`<p class="aside">${note}.</p>`)}
     <div class="curves" style="margin-top: 1.5rem">${curves}</div></section>`;
 }
 
@@ -187,12 +188,15 @@ function samplesSection(samples: readonly Content[], { task, steps }: TrainingPr
 function settingsSection({ settings, parameters, photographs, task, skipped }: TrainingProgress): Content {
   const facts = {
     ...settings,
+    validationAll: settings.validationAll ? "yes" : undefined,
     network: `${task.model().name}, ${parameters.toLocaleString("en")} parameters`,
     photographs: `${photographs.training} to learn from, ${photographs.validation} held out`,
   };
   const listed = skipped.slice(0, filesListed).map(({ path, reason }) => html`<li>${path}: ${reason}</li>`);
   const more = skipped.length - listed.length;
-  return html`<section><h2>Settings</h2><dl class="facts">${Object.entries(facts).map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl></section>
+  return html`<section><h2>Settings</h2><dl class="facts">${Object.entries(facts)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl></section>
     ${listed.length > 0 ? html`<section class="failed"><h2>Not used</h2><ul>${listed}${more > 0 ? html`<li>${more} more</li>` : undefined}</ul></section>` : undefined}`;
 }
 

@@ -4,11 +4,12 @@ import { KernelDistance } from "../metrics/index.ts";
 import { Random } from "../random.ts";
 import type { Tensor } from "../tensor.ts";
 import { latentNoise } from "./generate.ts";
+import { type Coverage, type HeldOut, heldOutSet } from "./held-out.ts";
 import { asFile, stack } from "./patches.ts";
 import { type Photograph, PhotographStore, type Skipped } from "./photographs.ts";
 import { randomFeatures } from "./random-features.ts";
 import type { Restoration, Task } from "./task.ts";
-import { availableMetrics, type HeldOut, heldOutSquares, type Scores, score } from "./validation.ts";
+import { availableMetrics, MeanScores, type Scores } from "./validation.ts";
 
 /** A network as it is: what it makes of a batch of inputs. */
 export type Network = (input: Tensor) => Promise<Tensor>;
@@ -25,18 +26,36 @@ export interface Sample {
 /** What outputs are judged by. */
 export type Measure = Pick<Loss, "spec" | "better">;
 
+/** What comes of judging a network. */
+export interface Judgement {
+  readonly samples: readonly Sample[];
+  readonly scores: Scores;
+  /** Over how many crops, or generated images, each score is. */
+  readonly measured: Readonly<Record<string, number>>;
+}
+
+/** How networks are judged. */
+export interface JudgeOptions extends AlphaOptions {
+  /** Whether the whole of every held-out photograph is judged, in crops; default false: a few squares of some. */
+  all?: boolean;
+  /** Specification of the loss that the network is trained with. */
+  trainedWith?: string;
+}
+
 /** Judges a network by photographs that it has not learnt from. */
 export interface Judge {
   readonly measures: readonly Measure[];
   /** What there is without the network, and its scores: those of the untrained network where they are left out. */
   readonly baseline: { readonly name: string; readonly scores?: Scores };
-  /** What could not be computed or read. */
+  /** How much of the held-out photographs the scores are of. */
+  readonly coverage: Coverage;
+  /** What there is to know of the measures: which could not be computed, and which are not to be relied on. */
   readonly notes: readonly string[];
   readonly skipped: readonly Skipped[];
   /** A few outputs, to be looked at. */
   samples(network: Network): Promise<readonly Sample[]>;
   /** The same, and what all outputs score. */
-  judge(network: Network): Promise<{ readonly samples: readonly Sample[]; readonly scores: Scores }>;
+  judge(network: Network): Promise<Judgement>;
 }
 
 const samplesShown = 6;
@@ -48,41 +67,56 @@ const [imagesShown, imagesCompared, imagesAtOnce] = [32, 256, 32];
  *
  * @throws {ReconlossError} `image` when no held-out photograph can be used
  */
-export function judgeFor(task: Task, photographs: readonly Photograph[], options: AlphaOptions): Promise<Judge> {
+export function judgeFor(task: Task, photographs: readonly Photograph[], options: JudgeOptions): Promise<Judge> {
   return task.restoration
     ? restorationJudge(task.restoration, photographs, options)
     : generationJudge(task, photographs, options);
 }
 
-/** By pairs: what is made of spoiled squares against what they were before. */
+/** By pairs: what is made of degraded crops against what they were before. */
 async function restorationJudge(
   restoration: Restoration,
   photographs: readonly Photograph[],
-  options: AlphaOptions,
+  options: JudgeOptions,
 ): Promise<Judge> {
-  const { squares, skipped } = await heldOutSquares(restoration, photographs, options);
-  const { losses, left } = await availableMetrics(squares[0]);
-  const scores = await score(
-    losses,
-    squares.map(({ baseline, target }) => [baseline, target] as const),
-  );
-  const outputs = async (network: Network, some: readonly HeldOut[]) => {
-    const made = [];
-    for (const square of some) made.push({ ...square, output: asFile(await network(square.input)) });
-    return made;
-  };
+  const { first, each, coverage, skipped } = await heldOutSet(restoration, photographs, options, samplesShown);
+  const { losses, notes } = await availableMetrics(first[0].target, options.trainedWith ?? "");
+  const baseline = new MeanScores(losses);
+  for await (const crop of each()) await baseline.add(crop.baseline, crop.target);
+  const restore = async (network: Network, crop: HeldOut) => ({ ...crop, output: asFile(await network(crop.input)) });
   return {
     measures: losses,
-    baseline: { name: restoration.baseline.name, scores },
-    notes: left,
+    baseline: { name: restoration.baseline.name, scores: baseline.scores },
+    coverage,
+    notes: [...notes, ...partlyMeasured(baseline.measured, coverage.crops)],
     skipped,
-    samples: (network) => outputs(network, squares.slice(0, samplesShown)),
+    samples: async (network) => {
+      const made: Sample[] = [];
+      for (const crop of first) made.push(await restore(network, crop));
+      return made;
+    },
     judge: async (network) => {
-      const made = await outputs(network, squares);
-      const pairs = made.map(({ output, target }) => [output, target] as const);
-      return { samples: made.slice(0, samplesShown), scores: await score(losses, pairs) };
+      const means = new MeanScores(losses);
+      const samples: Sample[] = [];
+      for await (const crop of each()) {
+        const made = await restore(network, crop);
+        if (samples.length < first.length) samples.push(made);
+        await means.add(made.output, made.target);
+      }
+      return { samples, scores: means.scores, measured: means.measured };
     },
   };
+}
+
+/** Says of which losses not all crops have a finite value. */
+function partlyMeasured(measured: Readonly<Record<string, number>>, crops: number): string[] {
+  return Object.entries(measured).flatMap(([spec, count]) =>
+    count < crops
+      ? [
+          `${spec} of the baseline is the mean of ${count} of ${crops} crops: others are too small for it, or have no finite value`,
+        ]
+      : [],
+  );
 }
 
 /** By sets: generated images against real ones, in the features of a network with random weights. */
@@ -111,6 +145,9 @@ async function generationJudge(task: Task, photographs: readonly Photograph[], o
   return {
     measures: [{ spec: "kid", better: "lower" }],
     baseline: { name: "untrained" },
+    coverage: {
+      ...{ photographs: held.length, heldOut: photographs.length, crops: imagesCompared, side, whole: false },
+    },
     notes: [],
     skipped: store.skipped,
     samples: async (network) => shown(await images(network, imagesShown)),
@@ -119,7 +156,11 @@ async function generationJudge(task: Task, photographs: readonly Photograph[], o
       const distance = new KernelDistance({ subsets: 1 });
       distance.update("real", features.real);
       distance.update("output", await features.of(stack(made)));
-      return { samples: shown(made), scores: { kid: (await distance.compute()).value } };
+      return {
+        samples: shown(made),
+        scores: { kid: (await distance.compute()).value },
+        measured: { kid: imagesCompared },
+      };
     },
   };
 }

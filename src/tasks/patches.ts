@@ -20,23 +20,48 @@ export function randomCut({ width, height }: Pixels, side: number, random: Rando
 
 /** A square of an image in RGB, [1, 3, side, side] in [0, 1]; `into` is written where it is given. */
 export function cutSquare(
-  { data, width, channels }: Pixels,
+  pixels: Pixels,
   { left, top, side, position }: Cut,
-  into = new Float32Array(3 * side * side),
+  into?: Float32Array<ArrayBuffer>,
+): Tensor {
+  const [transposed, upsideDown, mirrored] = [position & 4, position & 2, position & 1];
+  const row = pixels.width;
+  const first = (top + (upsideDown ? side - 1 : 0)) * row + left + (mirrored ? side - 1 : 0);
+  const steps = [upsideDown ? -row : row, mirrored ? -1 : 1] as const;
+  const [down, across] = transposed ? [steps[1], steps[0]] : steps;
+  return cut(pixels, first, { down, across }, [side, side], into);
+}
+
+/** A rectangle of an image: where it begins, and its size. */
+export interface Rectangle {
+  readonly left: number;
+  readonly top: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** A rectangle of an image in RGB, [1, 3, height, width] in [0, 1]. */
+export function cutRectangle(pixels: Pixels, { left, top, width, height }: Rectangle): Tensor {
+  return cut(pixels, top * pixels.width + left, { down: pixels.width, across: 1 }, [height, width]);
+}
+
+/** Pixels in rows and columns, from the number of the first and the steps to the one below and the one beside. */
+function cut(
+  { data, channels }: Pixels,
+  first: number,
+  { down, across }: { down: number; across: number },
+  [height, width]: readonly [number, number],
+  into = new Float32Array(3 * height * width),
 ): Tensor {
   const scale = 1 / (data instanceof Uint16Array ? 65535 : 255);
-  const area = side * side;
-  const [transposed, upsideDown, mirrored] = [position & 4, position & 2, position & 1];
-  for (let y = 0; y < side; y++) {
-    for (let x = 0; x < side; x++) {
-      const [row, column] = transposed ? [x, y] : [y, x];
-      const at =
-        ((top + (upsideDown ? side - 1 - row : row)) * width + left + (mirrored ? side - 1 - column : column)) *
-        channels;
-      for (let c = 0; c < 3; c++) into[c * area + y * side + x] = data[channels < 3 ? at : at + c] * scale;
+  const area = height * width;
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const at = (first + y * down + x * across) * channels;
+      for (let c = 0; c < 3; c++) into[c * area + y * width + x] = data[channels < 3 ? at : at + c] * scale;
     }
   }
-  return new Tensor(into, [1, 3, side, side]);
+  return new Tensor(into, [1, 3, height, width]);
 }
 
 /** The inner part of a batch, without `border` rows and columns on every side. */

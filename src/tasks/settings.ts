@@ -11,6 +11,8 @@ export interface TrainingSettings extends TaskOptions {
   readonly data: string;
   /** The folder of photographs that are held out; default: some of `data`. */
   readonly validation?: string;
+  /** Whether the whole of every held-out photograph is judged; default: a few squares of some. */
+  readonly validationAll?: boolean;
   /** The loss, as the grammar writes it; `gan` is a discriminator that learns beside the network. */
   readonly loss: string;
   readonly steps: number;

@@ -7,6 +7,7 @@ import type { Tensor } from "../tensor.ts";
 import { adam, cosineRate, createTrainer, type Trainer } from "../train/index.ts";
 import { openCheckpoint } from "../weights/index.ts";
 import { exampleBatch } from "./examples.ts";
+import type { Coverage } from "./held-out.ts";
 import { exportTrained } from "./image-model.ts";
 import { type Judge, judgeFor, type Measure, type Sample } from "./judge.ts";
 import { type Dated, StepLog } from "./log.ts";
@@ -26,6 +27,8 @@ export interface StepRecord extends Dated {
 /** What the network's outputs scored after a step. */
 export interface ValidationRecord extends Dated {
   readonly scores: Scores;
+  /** Over how many crops, or generated images, each score is. */
+  readonly measured: Readonly<Record<string, number>>;
 }
 
 /** Where a training stands. */
@@ -41,11 +44,13 @@ export interface TrainingProgress {
   /** What outputs are judged by, against what there is without the network. */
   readonly measures: readonly Measure[];
   readonly baseline: { readonly name: string; readonly scores: Scores };
+  /** How much of the held-out photographs the scores are of. */
+  readonly coverage: Coverage;
   readonly samples: readonly Sample[];
   readonly parameters: number;
   /** How many photographs are learnt from and held out. */
   readonly photographs: { readonly training: number; readonly validation: number };
-  /** Photographs that could not be used so far, and measures that could not be computed. */
+  /** Photographs that could not be used so far, and what there is to know of the measures. */
   readonly skipped: readonly Skipped[];
   readonly notes: readonly string[];
   /** Target patches that were learnt from in a second, lately. */
@@ -190,7 +195,9 @@ class Run {
     });
     // Before anything is written: that there is something to learn from.
     await store.forStep(trainer.steps);
-    const judge = await judgeFor(task, split.validation, settings);
+    const judge = await judgeFor(task, split.validation, {
+      ...{ alpha: settings.alpha, all: settings.validationAll, trainedWith: settings.loss },
+    });
     await mkdir(folder, { recursive: true });
     const { parameters } = trainer.model;
     return new Run({
@@ -263,9 +270,9 @@ class Run {
   /** Judges the network as it is, and notes that. */
   async #validate(): Promise<void> {
     const { trainer, judge, validation } = this.#parts;
-    const { samples, scores } = await judge.judge(this.#network);
+    const { samples, scores, measured } = await judge.judge(this.#network);
     this.#samples = samples;
-    await validation.append({ step: trainer.steps, scores });
+    await validation.append({ step: trainer.steps, scores, measured });
   }
 
   async #save(status: TrainingProgress["status"]): Promise<TrainingProgress> {
@@ -284,7 +291,7 @@ class Run {
 
   #progress(status: TrainingProgress["status"], problem?: string): TrainingProgress {
     const { settings, task, trainer, store, judge, log, validation, facts } = this.#parts;
-    const { measures, baseline, notes } = judge;
+    const { measures, baseline, coverage, notes } = judge;
     const pace = Number.isFinite(this.#pace) ? (this.#pace as number) : undefined;
     const speed = pace && {
       imagesPerSecond: settings.batch / pace,
@@ -301,6 +308,7 @@ class Run {
       validation: validation.records,
       measures,
       baseline: { name: baseline.name, scores: baseline.scores ?? validation.records[0]?.scores ?? {} },
+      coverage,
       samples: this.#samples,
       skipped: [...judge.skipped, ...store.skipped],
       notes,

@@ -1,107 +1,57 @@
 import { ReconlossError } from "../errors.ts";
-import type { AlphaOptions, Pixels } from "../image/index.ts";
 import { type Loss, parseLoss, parseLosses } from "../losses/index.ts";
-import { Random } from "../random.ts";
 import type { Tensor } from "../tensor.ts";
 import { findWeights } from "../weights/index.ts";
-import { asFile, cutSquare } from "./patches.ts";
-import { type Photograph, readPhotograph, type Skipped } from "./photographs.ts";
-import { type Example, type Restoration, withMarginCut } from "./task.ts";
 
 /** What outputs are judged by, as 8-bit files hold them. */
 const metrics = "psnr, ssim, lpips";
 /** What stands in where a published network's weights are missing. */
 const embedded = "lpips(net=tiny)";
-/** The largest squares that are judged, in pixels, and the most of them. */
-const largestSide = 256;
-const mostSquares = 24;
-const mostOfOne = 4;
+/** What else judges a network that was trained with the embedded one. */
+const besideEmbedded = "ms-ssim, deltaE";
 
-/** A held-out square with what there is of it without the network. */
-export interface HeldOut extends Example {
-  readonly name: string;
-  readonly baseline: Tensor;
-}
-
-/** What outputs score, the mean over the held-out squares, by loss. */
+/** What outputs score, the mean over the held-out crops, by loss. */
 export type Scores = Readonly<Record<string, number>>;
 
-/** Where the squares of an image lie: side by side along its longer side. */
-function squares({ width, height }: Pixels, multiple: number, margin: number) {
-  const fit = Math.min(largestSide, Math.min(width, height) - 2 * margin);
-  const side = Math.floor(fit / multiple) * multiple;
-  const whole = side + 2 * margin;
-  if (side < 1) return [];
-  const count = Math.min(mostOfOne, Math.floor(Math.max(width, height) / whole));
-  return Array.from({ length: count }, (_, index) => {
-    const along = Math.round(((index + 1) * (Math.max(width, height) - count * whole)) / (count + 1)) + index * whole;
-    const across = Math.floor((Math.min(width, height) - whole) / 2);
-    const [left, top] = width > height ? [along, across] : [across, along];
-    return { left, top, side: whole, position: 0 };
-  });
-}
-
-/** Some of a list, evenly spread. */
-function spread<T>(things: readonly T[], most: number): readonly T[] {
-  if (things.length <= most) return things;
-  return Array.from({ length: most }, (_, index) => things[Math.floor((index * things.length) / most)]);
-}
+/** Whether a loss, or a term of it, is computed by the embedded network. */
+export const usesEmbedded = (spec: string): boolean => /\bnet\s*=\s*tiny\b/i.test(spec);
 
 /**
- * The squares of held-out photographs that outputs are judged by, spoiled always in the same way.
+ * The losses that a network is judged by on this machine without downloading anything, and what there is to say of them.
  *
- * @throws {ReconlossError} `image` when none of the photographs can be used
+ * @param trainedWith - specification of the loss that the network is trained with: what it contains is flattered by it, and is not left to judge alone
  */
-export async function heldOutSquares(
-  restoration: Restoration,
-  photographs: readonly Photograph[],
-  options: AlphaOptions,
-): Promise<{ squares: HeldOut[]; skipped: Skipped[] }> {
-  const { margin, scale, baseline } = restoration;
-  const found: HeldOut[] = [];
-  const skipped: Skipped[] = [];
-  for (const photograph of spread(photographs, mostSquares)) {
-    try {
-      const pixels = await readPhotograph(photograph, options);
-      const places = squares(pixels, scale, margin);
-      if (places.length === 0) {
-        skipped.push({ path: photograph.path, reason: `it has ${pixels.width}x${pixels.height} pixels, too few` });
-      }
-      for (const [index, place] of places.entries()) {
-        const random = new Random("held out", photograph.name, index);
-        const example = withMarginCut(restoration, cutSquare(pixels, place), random);
-        const name = index === 0 ? photograph.name : `${photograph.name} (${index + 1})`;
-        found.push({ ...example, name, baseline: asFile(baseline.of(example.input)) });
-      }
-    } catch (error) {
-      if (!(error instanceof ReconlossError) || error.code === "missing-dependency") throw error;
-      skipped.push({ path: photograph.path, reason: error.message });
-    }
-  }
-  if (found.length > 0) return { squares: [...spread(found, mostSquares)], skipped };
-  const [first] = skipped;
-  throw new ReconlossError("image", `validation: no held-out photograph can be used; ${first.path}: ${first.reason}`);
-}
-
-/** The losses that can be computed of images of this size on this machine without downloading anything, and why the others cannot. */
-export async function availableMetrics(example: Example): Promise<{ losses: Loss[]; left: string[] }> {
+export async function availableMetrics(
+  target: Tensor,
+  trainedWith: string,
+): Promise<{ losses: Loss[]; notes: string[] }> {
   const losses: Loss[] = [];
-  const left: string[] = [];
-  for (const wanted of parseLosses(metrics)) {
-    const missing = await missingWeights(wanted);
-    if (missing !== undefined) {
-      left.push(`${wanted.spec}: the weights ${missing} are not on this machine; ${embedded} stands in`);
-    }
-    const loss = missing === undefined ? wanted : parseLoss(embedded);
+  const notes: string[] = [];
+  const add = async (loss: Loss) => {
+    if (losses.some(({ spec }) => spec === loss.spec)) return;
     try {
-      await loss.value(example.target, example.target);
+      await loss.value(target, target);
       losses.push(loss);
     } catch (error) {
       if (!(error instanceof ReconlossError) || error.code !== "shape") throw error;
-      left.push(error.message);
+      notes.push(`${loss.spec} is left out: ${error.message}`);
     }
+  };
+  for (const wanted of parseLosses(metrics)) {
+    const missing = await missingWeights(wanted);
+    if (missing !== undefined) {
+      notes.push(`${wanted.spec} is left out: the weights ${missing} are not on this machine; ${embedded} stands in`);
+    }
+    await add(missing === undefined ? wanted : parseLoss(embedded));
   }
-  return { losses, left };
+  if (usesEmbedded(trainedWith)) {
+    await add(parseLoss(embedded));
+    for (const loss of parseLosses(besideEmbedded)) await add(loss);
+    notes.push(
+      `${embedded} flatters a network that was trained with it, by about a quarter against LPIPS-alex (docs/tiny-lpips.md): rely on the others`,
+    );
+  }
+  return { losses, notes };
 }
 
 async function missingWeights({ definition }: Loss): Promise<string | undefined> {
@@ -109,14 +59,44 @@ async function missingWeights({ definition }: Loss): Promise<string | undefined>
   return undefined;
 }
 
-/** The means of losses over pairs. */
-export async function score(
-  losses: readonly Loss[],
-  pairs: readonly (readonly [output: Tensor, target: Tensor])[],
-): Promise<Scores> {
-  const sums = losses.map(() => 0);
-  for (const [output, target] of pairs) {
-    for (const [index, loss] of losses.entries()) sums[index] += await loss.value(output, target);
+/** Means of losses over pairs that come one after the other: over the finite values, and over how many those are. */
+export class MeanScores {
+  readonly #losses: readonly Loss[];
+  readonly #sums: number[];
+  readonly #measured: number[];
+  /** The last value that was not finite, which stands where there is no other. */
+  readonly #notFinite: (number | undefined)[];
+
+  constructor(losses: readonly Loss[]) {
+    this.#losses = losses;
+    this.#sums = losses.map(() => 0);
+    this.#measured = losses.map(() => 0);
+    this.#notFinite = losses.map(() => undefined);
   }
-  return Object.fromEntries(losses.map(({ spec }, index) => [spec, sums[index] / pairs.length]));
+
+  async add(output: Tensor, target: Tensor): Promise<void> {
+    for (const [index, loss] of this.#losses.entries()) {
+      try {
+        const value = await loss.value(output, target);
+        if (Number.isFinite(value)) {
+          this.#sums[index] += value;
+          this.#measured[index]++;
+        } else this.#notFinite[index] = value;
+      } catch (error) {
+        // Smaller crops than the first may be too small for a loss: they are not counted.
+        if (!(error instanceof ReconlossError) || error.code !== "shape") throw error;
+      }
+    }
+  }
+
+  get scores(): Scores {
+    const mean = (index: number) =>
+      this.#measured[index] > 0 ? this.#sums[index] / this.#measured[index] : (this.#notFinite[index] ?? Number.NaN);
+    return Object.fromEntries(this.#losses.map(({ spec }, index) => [spec, mean(index)]));
+  }
+
+  /** Over how many pairs each mean is. */
+  get measured(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#losses.map(({ spec }, index) => [spec, this.#measured[index]]));
+  }
 }

@@ -116,7 +116,47 @@ describe("train", () => {
       ["train", "enhance", ...tiny, "--steps", "1", "-o", join(folder, "quiet"), "--no-progress"],
       true,
     );
-    expect(quiet.stderr).toBe("");
+    // What there is to know of the numbers is said in any case: here that published weights are missing.
+    expect(quiet.stderr.split("\n").filter((line) => !line.includes("note:"))).toEqual([""]);
+  });
+
+  it("says how much was judged, and judges everything where it is asked to", async () => {
+    const out = join(folder, "all");
+    const args = ["train", "deblur", ...tiny, "--steps", "1", "-o", out, "--validation", data];
+    const few = JSON.parse((await run([...args, "--json"])).stdout);
+    expect(few.coverage).toMatchObject({ heldOut: 10, whole: false });
+    expect(few.validation.measured.psnr).toBe(few.coverage.crops);
+    const all = await run([
+      ...args.slice(0, -4),
+      "-o",
+      join(folder, "every"),
+      "--validation",
+      data,
+      "--validation-all",
+    ]);
+    expect(all.stdout).toContain("the whole of 10 held-out photographs");
+  });
+
+  it("says that the small network flatters what was trained with it, and judges by something else besides", async () => {
+    const out = join(folder, "flattered");
+    const loss = "l1 + 0.1*lpips(net=tiny)";
+    const { stdout } = await run([
+      "train",
+      "deblur",
+      ...tiny,
+      "--steps",
+      "1",
+      "--patch",
+      "24",
+      "--loss",
+      loss,
+      "-o",
+      out,
+      "--json",
+    ]);
+    const { notes, validation } = JSON.parse(stdout);
+    expect(Object.keys(validation.scores)).toEqual(expect.arrayContaining(["lpips(net=tiny)", "deltaE"]));
+    expect(notes.join()).toContain("flatters a network that was trained with it");
   });
 
   it("killed at any moment, it goes on from the last checkpoint with the same bits", async () => {

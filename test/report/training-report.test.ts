@@ -73,9 +73,10 @@ const progress: TrainingProgress = {
     terms: { l1: 0.5, ssim: 0.1 },
   })),
   validation: [
-    { step: 0, scores: { psnr: 20, ssim: 0.5 } },
-    { step: 50, scores: { psnr: 29, ssim: 0.7 } },
+    { step: 0, scores: { psnr: 20, ssim: 0.5 }, measured: {} },
+    { step: 50, scores: { psnr: 29, ssim: 0.7 }, measured: {} },
   ],
+  coverage: { photographs: 24, heldOut: 40, crops: 24, side: 256, whole: false },
   measures: [
     { spec: "psnr", better: "higher" },
     { spec: "ssim", better: "higher" },
@@ -113,7 +114,10 @@ describe("writeTrainingReport", () => {
       /psnr ↑<\/th><td>28\.00<\/td><td>20\.00<\/td><td>29\.00<\/td>\s*<td class="better">29\.00<\/td><td class="better">\+1\.00/,
     );
     expect(page).toMatch(/<td class="">0\.7000<\/td><td class="">-0\.1000/);
-    expect(page).toContain("Without lpips: the weights alexnet are not on this machine.");
+    expect(page).toContain("lpips: the weights alexnet are not on this machine.");
+    expect(page).toContain(
+      "means over 24 crops of at most 256x256 pixels, from the middle of 24 of 40 held-out photographs.",
+    );
   });
 
   it("shows samples, curves of the loss and its terms, settings, what was not used; and escapes names", async () => {
@@ -135,8 +139,8 @@ describe("writeTrainingReport", () => {
       measures: [{ spec: "kid", better: "lower" }],
       baseline: { name: "untrained", scores: { kid: 3 } },
       validation: [
-        { step: 0, scores: { kid: 3 } },
-        { step: 50, scores: { kid: 1.5 } },
+        { step: 0, scores: { kid: 3 }, measured: {} },
+        { step: 50, scores: { kid: 1.5 }, measured: {} },
       ],
       samples: [{ name: "image 1", output: grey(32) }],
     });

@@ -3,12 +3,12 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { writeImage } from "../../src/image/index.ts";
 import { Random } from "../../src/random.ts";
+import { describeCoverage, heldOutSet } from "../../src/tasks/held-out.ts";
 import { completeSettings, exampleBatch, makeTask, PhotographStore, splitPhotographs } from "../../src/tasks/index.ts";
 import { cutSquare, withoutBorder } from "../../src/tasks/patches.ts";
-import { heldOutSquares } from "../../src/tasks/validation.ts";
 import { extremes, Tensor } from "../../src/tensor.ts";
 import { temporaryFolder } from "../folder.ts";
-import { photographFolder } from "./photographs.ts";
+import { photographFolder, scene } from "./photographs.ts";
 
 const folder = await temporaryFolder();
 const [many, few] = [join(folder, "many"), join(folder, "few")];
@@ -195,18 +195,60 @@ describe("a restoration's input", () => {
   );
 });
 
-describe("heldOutSquares", () => {
-  it("are spoiled always in the same way, and as large as they can be", async () => {
+/** All crops of a set. */
+async function cropsOf({ each }: Awaited<ReturnType<typeof heldOutSet>>) {
+  const crops = [];
+  for await (const crop of each()) crops.push(crop);
+  return crops;
+}
+
+describe("heldOutSet", () => {
+  it("is degraded always in the same way, and its squares are as large as they can be", async () => {
     const { validation } = await splitPhotographs(few);
     const { restoration } = makeTask("deblur");
     if (!restoration) throw new Error("no restoration");
-    const { squares } = await heldOutSquares(restoration, validation, {});
+    const set = await heldOutSet(restoration, validation, {}, 6);
+    const crops = await cropsOf(set);
     // 60 columns are left of each; with 8 of margin on both sides, 44 pixels.
-    expect(squares.map(({ target }) => target.shape)).toEqual([
+    expect(crops.map(({ target }) => target.shape)).toEqual([
       [1, 3, 44, 44],
       [1, 3, 44, 44],
     ]);
-    expect((await heldOutSquares(restoration, validation, {})).squares).toEqual(squares);
+    expect(await cropsOf(await heldOutSet(restoration, validation, {}, 6))).toEqual(crops);
+    expect(set.coverage).toEqual({ photographs: 2, heldOut: 2, crops: 2, side: 44, whole: false });
+  });
+
+  it("covers every photograph, and all of it but margin and remainder, where all is asked for", async () => {
+    const folder = join(await temporaryFolder(), "thirty");
+    // Thirty photographs, more than the 24 crops that are judged by default; 300 is more than one crop of 256.
+    await photographFolder(folder, 29, 40, 44);
+    await writeImage(join(folder, "large.png"), scene(300, 530, 1));
+    await writeImage(join(folder, "thin.png"), scene(9, 100, 1));
+    const { restoration } = makeTask("deblur");
+    if (!restoration) throw new Error("no restoration");
+    const { validation } = await splitPhotographs(folder, folder);
+    const few = await heldOutSet(restoration, validation, {}, 6);
+    expect(few.coverage).toMatchObject({ photographs: 24, heldOut: 31, crops: 24, whole: false });
+    expect(describeCoverage(few.coverage)).toMatch(
+      /^24 crops of at most \d+x\d+ pixels, from the middle of 24 of 31 held-out photographs$/,
+    );
+    const all = await heldOutSet(restoration, validation, { all: true }, 6);
+    const crops = await cropsOf(all);
+    // With 8 pixels of margin: 29 crops of 24x28, and of the large one 2x3 crops of 142x171, 284x513 of its 284x514 pixels.
+    expect(all.coverage).toEqual({ photographs: 30, heldOut: 31, crops: 35, side: 171, whole: true });
+    expect(all.skipped.map(({ reason }) => reason)).toEqual(["it has 100x9 pixels, too few"]);
+    expect(crops.slice(-6).map(({ target }) => target.shape)).toEqual(Array(6).fill([1, 3, 142, 171]));
+    const large = scene(300, 530, 1);
+    const [first] = crops.slice(-6);
+    for (const [row, column] of [
+      [0, 0],
+      [141, 170],
+      [70, 3],
+    ]) {
+      const expected = Math.round(large.data[(row + 8) * 530 + column + 8] * 255) / 255;
+      expect(first.target.data[row * 171 + column]).toBeCloseTo(expected, 6);
+    }
+    expect(all.first).toEqual(crops.slice(0, 6));
   });
 });
 
