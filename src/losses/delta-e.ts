@@ -109,7 +109,7 @@ export function labDifference<T>(o: Ops<T>, formula: keyof typeof formulas, outp
  * Colour difference, mean over pixels, of sRGB images (D65) in CIE L*a*b*; about 1 is just noticeable.
  *
  * `formula`: `2000` (default, CIEDE2000; Sharma, Wu, Dalal 2005), `94` (CIE 1994, graphic arts, the target as the reference colour), `76` (Euclidean
- * distance), `lab-mse` (mean squared error over the three Lab channels). Images are limited to [0, dataRange] first; a grey image counts
+ * distance), `lab-mse` (mean squared error over the three Lab channels). Images are limited to [low, low + dataRange] first; a grey image counts
  * as three equal channels. Matches scikit-image's `deltaE_*`. Gradients are 0 at equal colours, where the distance has a tip, and finite at grey.
  *
  * @example
@@ -129,6 +129,7 @@ export const deltaE = defineLoss({
   options: {
     formula: choice(["2000", "94", "76", "lab-mse"], "2000", "which distance in Lab"),
     crop: imageOptions.crop,
+    low: imageOptions.low,
     dataRange: imageOptions.dataRange,
   },
   refuse: (options, shape) =>
@@ -136,8 +137,8 @@ export const deltaE = defineLoss({
       ? refuseImages({ ...options, channels: "rgb" }, shape)
       : "but colours need 3 channels, or 1 for grey",
   define: (options) => {
-    const { formula, crop, dataRange } = options;
-    const images = { channels: "rgb", crop, dataRange } as const;
+    const { formula, crop, low, dataRange } = options;
+    const images = { channels: "rgb", crop, low, dataRange } as const;
     const error = <T>(o: Ops<T>, { output, target }: Images<T>) => {
       const lab = (x: T) => rgbToLab(o, o.div(x, dataRange));
       return labDifference(o, formula, lab(output), lab(target));

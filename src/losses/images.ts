@@ -2,39 +2,39 @@ import type { Ops } from "../graph/ops.ts";
 import type { KernelSpec } from "../kernels/index.ts";
 import type { Shape } from "../tensor.ts";
 import type { Definition, Images } from "./definition.ts";
-import { type ImageOptions, lumas } from "./image-options.ts";
+import { type ImageOptions, type Levels, lumas, lumaThousandths } from "./image-options.ts";
 import { choice } from "./options.ts";
 
 function luma<T>(o: Ops<T>, x: T, channels: keyof typeof lumas, dataRange: number): T {
-  const { weights, offset } = lumas[channels];
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
-  const weighted = (image: T, scale: number) => {
-    const kernel = o.channels(x) === 1 ? [total] : weights;
-    return o.conv2d(
-      image,
-      o.constant(
-        kernel.map((weight) => weight * scale),
-        [1, kernel.length, 1, 1],
-      ),
-    );
+  const { weights, offset, levels } = lumas[channels];
+  const weighted = (image: T, weights: readonly number[]) => {
+    const kernel = o.channels(x) === 1 ? [weights.reduce((sum, weight) => sum + weight, 0)] : weights;
+    return o.conv2d(image, o.constant(kernel, [1, kernel.length, 1, 1]));
   };
-  const y = o.add(weighted(x, 1), offset * dataRange);
-  if (channels !== "y-matlab") return y;
-  // Thousandths of 8-bit values are whole numbers, so that halves are halves in float32 too.
-  const thousandths = weighted(o.round(o.mul(x, 255 / dataRange)), 1000);
-  const rounded = o.mul(o.round(o.div(thousandths, 1000)), dataRange / 255);
+  const y = o.add(weighted(x, weights), offset * dataRange);
+  if (levels === undefined) return y;
+  const thousandths = weighted(o.round(o.mul(x, 255 / dataRange)), lumaThousandths);
+  const rounded = o.mul(toLevels(o, thousandths, levels), dataRange / 255);
   return o.add(y, o.stopGradient(o.sub(rounded, y)));
 }
 
-/** The images as the options say they are compared; a weight is cropped with them. */
+function toLevels<T>(o: Ops<T>, thousandths: T, { subtract, factor, divide, add, round }: Levels): T {
+  const quotient = o.div(o.mul(o.sub(thousandths, subtract), factor), divide);
+  const nearest = o.round(quotient);
+  const whole = round === "down" ? o.sub(nearest, o.greater(nearest, quotient)) : nearest;
+  return o.add(whole, add);
+}
+
+/** The images as the options say they are compared, with black at 0; a weight is cropped with them. */
 export function prepare<T>(
   o: Ops<T>,
   images: Images<T>,
-  { channels, crop, clamp, dataRange }: ImageOptions,
+  { channels, crop, clamp, low, dataRange }: ImageOptions,
 ): Images<T> {
   const one = (x: T): T => {
     const inner = o.crop(x, crop);
-    const limited = clamp ? o.clamp(inner, 0, dataRange) : inner;
+    const fromBlack = low === 0 ? inner : o.sub(inner, low);
+    const limited = clamp ? o.clamp(fromBlack, 0, dataRange) : fromBlack;
     return channels === "rgb" ? limited : luma(o, limited, channels, dataRange);
   };
   return {

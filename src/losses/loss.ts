@@ -118,7 +118,7 @@ export interface LossDefinition<S extends Schema, R = undefined> extends LossInf
   readonly defaultsOf?: (options: OptionsOf<S>) => Partial<OptionsOf<S>>;
   /** What is wrong with images of this shape, if anything, as the end of a sentence that begins with the shape. */
   readonly refuse?: (options: OptionsOf<S>, shape: Shape) => string | undefined;
-  /** The values that a target has; default: from 0 to the option `dataRange`, where there is one. */
+  /** The values that a target has; default: from the option `low`, or 0, as far as `dataRange`, where there is one. */
   readonly range?: (options: OptionsOf<S>) => readonly [low: number, high: number];
   readonly define: (options: OptionsOf<S>, resources?: R) => Definition;
 }
@@ -226,9 +226,11 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
     this.learners = this.definition.learner ? [this.definition.learner] : [];
     this.hasMap = this.definition.map !== undefined;
     this.#refuse = definition.refuse;
-    const { dataRange } = options;
+    const { low, dataRange } = options;
+    const black = typeof low === "number" ? low : 0;
     const range =
-      definition.range?.(options) ?? (typeof dataRange === "number" ? ([0, dataRange] as const) : undefined);
+      definition.range?.(options) ??
+      (typeof dataRange === "number" ? ([black, black + dataRange] as const) : undefined);
     this.#range = this.needsTarget ? range : undefined;
   }
 

@@ -1,14 +1,25 @@
+import type { Ops } from "../graph/ops.ts";
+import type { Images } from "./definition.ts";
 import { imageOptions } from "./image-options.ts";
-import { meanOfErrors, refuseImages } from "./images.ts";
+import { meanOfErrors, prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 import { choice, number } from "./options.ts";
 
 /**
  * Peak signal-to-noise ratio in decibels, `10 log10(dataRange^2 / mse)`.
  *
- * `pooling=images` gives the mean of the images' decibels, as papers report a folder; `pooling=dataset` takes one mean squared error
- * over the batch first, as torchmetrics does. Identical images give `identical` (infinity unless said otherwise) and a gradient of 0.
- * Matches scikit-image's `peak_signal_noise_ratio`; BasicSR's `calculate_psnr` with `crop` and `channels=y-bt601`; piq's `psnr` with `eps=1e-8`.
+ * `pooling` says over what the squared error is averaged before it becomes decibels, of which the mean is taken: `images`, as papers report a
+ * folder (torchmetrics `dim=(1, 2, 3)`), `channels` of each image (`dim=(2, 3)`), or the whole `dataset`, here the batch (`dim=None`). Identical
+ * images give `identical` (infinity unless said otherwise) and a gradient of 0. Images of a range [low, high] are
+ * `psnr({ low, dataRange: high - low, clamp: true })`, as torchmetrics has it with `data_range=(low, high)`.
+ *
+ * | preset | equals |
+ * |---|---|
+ * | `skimage` (default) | scikit-image `peak_signal_noise_ratio`, MATLAB `psnr`, BasicSR `calculate_psnr` of all channels |
+ * | `torchmetrics` | torchmetrics' default: `pooling=dataset` |
+ * | `piq` | piq `psnr`, BasicSR `calculate_psnr_pt`: 1e-8 added to the error |
+ * | `basicsr-y` | BasicSR `calculate_psnr(test_y_channel=True)`: `channels=y-bt601`; `crop` is its `crop_border` |
+ * | `matlab-y` | `psnr` of MATLAB's `rgb2ycbcr` of 8-bit files: `channels=y-rgb2ycbcr` |
  *
  * @example
  * ```ts
@@ -21,27 +32,53 @@ export const psnr = defineLoss({
   name: "psnr",
   summary: "peak signal-to-noise ratio, in dB",
   better: "higher",
-  source:
-    "scikit-image, peak_signal_noise_ratio; BasicSR, calculate_psnr (channels, crop); torchmetrics (pooling=dataset)",
+  source: "scikit-image, BasicSR, torchmetrics, piq, MATLAB: the preset says which",
   options: {
+    preset: choice(["skimage", "torchmetrics", "piq", "basicsr-y", "matlab-y"], "skimage", "whose numbers come out"),
     ...imageOptions,
-    pooling: choice(["images", "dataset"], "images", "mean of decibels, or decibels of the mean squared error"),
+    pooling: choice(
+      ["images", "channels", "dataset"],
+      "images",
+      "what has one mean squared error each, and so decibels",
+    ),
     identical: number(Number.POSITIVE_INFINITY, "the value of identical images, in dB"),
     eps: number(0, "added to the mean squared error, for images in [0, 1]", { min: 0 }),
+  },
+  presets: {
+    torchmetrics: { pooling: "dataset" },
+    piq: { eps: 1e-8 },
+    "basicsr-y": { channels: "y-bt601" },
+    "matlab-y": { channels: "y-rgb2ycbcr" },
   },
   refuse: refuseImages,
   define: (options) => {
     const { dataRange, identical, eps, pooling } = options;
+    const squares = <T>(o: Ops<T>, { output, target }: Images<T>) => o.square(o.div(o.sub(output, target), dataRange));
+    const decibels = <T>(o: Ops<T>, meanSquare: T) => {
+      const error = o.add(meanSquare, eps);
+      const logarithm = o.mul(o.log(o.maximum(error, 1e-300)), -10 / Math.LN10);
+      return o.where(o.greater(error, 0), logarithm, identical);
+    };
+    const pooled = meanOfErrors(options, squares, { kernel: { kind: "mse" }, scale: 1 / dataRange ** 2 });
+    if (pooling !== "channels") return { ...pooled, poolScores: pooling === "dataset", say: decibels };
     return {
-      ...meanOfErrors(options, (o, { output, target }) => o.square(o.div(o.sub(output, target), dataRange)), {
-        kernel: { kind: "mse" },
-        scale: 1 / dataRange ** 2,
-      }),
-      poolScores: pooling === "dataset",
-      say: (o, score) => {
-        const error = o.add(score, eps);
-        const decibels = o.mul(o.log(o.maximum(error, 1e-300)), -10 / Math.LN10);
-        return o.where(o.greater(error, 0), decibels, identical);
+      map: pooled.map,
+      weighable: true,
+      score: <T>(o: Ops<T>, images: Images<T>) => {
+        const prepared = prepare(o, images, options);
+        const { weight } = prepared;
+        const errors = squares(o, prepared);
+        const count = o.channels(errors);
+        // One channel at a time: numbers of an image are float64 on every backend.
+        const ofChannels = Array.from({ length: count }, (_, channel) => {
+          const squared = o.channel(errors, channel);
+          const mean = weight ? o.div(o.sum(o.mul(squared, weight), "hw"), o.sum(weight, "hw")) : o.mean(squared, "hw");
+          return decibels(o, mean);
+        });
+        return o.div(
+          ofChannels.reduce((sum, value) => o.add(sum, value)),
+          count,
+        );
       },
     };
   },

@@ -1,9 +1,9 @@
 import { Tensor } from "../tensor.ts";
-import { type ImageOptions, lumas } from "./image-options.ts";
+import { type ImageOptions, type Levels, lumas, lumaThousandths } from "./image-options.ts";
 
 /** Whether images are compared as they are. */
-export function isPlain({ channels, crop, clamp }: ImageOptions): boolean {
-  return channels === "rgb" && crop === 0 && !clamp;
+export function isPlain({ channels, crop, clamp, low }: ImageOptions): boolean {
+  return channels === "rgb" && crop === 0 && !clamp && low === 0;
 }
 
 /** The weight of each channel in what is compared: a row for each compared channel. */
@@ -11,8 +11,11 @@ function mixing({ channels }: ImageOptions, count: number): number[][] {
   if (channels === "rgb") {
     return Array.from({ length: count }, (_, i) => Array.from({ length: count }, (_, j) => (i === j ? 1 : 0)));
   }
-  const { weights } = lumas[channels];
-  return [count === 1 ? [weights.reduce((sum, weight) => sum + weight, 0)] : [...weights]];
+  return [weightsFor(lumas[channels].weights, count)];
+}
+
+function weightsFor(weights: readonly number[], count: number): number[] {
+  return count === 1 ? [weights.reduce((sum, weight) => sum + weight, 0)] : [...weights];
 }
 
 /** The rows of pixels that cropping leaves: where each begins in a plane, and its length. */
@@ -26,17 +29,23 @@ function roundHalfToEven(x: number): number {
   return rounded - x === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
 }
 
+function toLevel(thousandths: number, { subtract, factor, divide, add, round }: Levels): number {
+  const quotient = (factor * (thousandths - subtract)) / divide;
+  return add + (round === "down" ? Math.floor(quotient) : roundHalfToEven(quotient));
+}
+
 /** {@link prepare} of a batch without a backend: the images as they are compared, in arrays. */
 export function stageImages(x: Tensor, options: ImageOptions): Tensor {
   if (isPlain(options)) return x;
-  const { channels, crop, clamp, dataRange } = options;
+  const { channels, crop, clamp, low, dataRange } = options;
   const [n, c, h, w] = x.shape;
-  const mix = mixing(options, c);
-  const offset = channels === "rgb" ? 0 : lumas[channels].offset * dataRange;
+  const { offset = 0, levels } = channels === "rgb" ? {} : lumas[channels];
+  const mix = levels ? [weightsFor(lumaThousandths, c)] : mixing(options, c);
+  const shift = offset * dataRange;
   const { rows, length } = innerRows(crop, h, w);
   const shape = [n, mix.length, rows.length, length] as const;
   const staged = new Float32Array(n * mix.length * rows.length * length);
-  const toLevels = 255 / dataRange;
+  const perLevel = dataRange / 255;
   let position = 0;
   for (let image = 0; image < n; image++) {
     for (const weights of mix) {
@@ -45,16 +54,11 @@ export function stageImages(x: Tensor, options: ImageOptions): Tensor {
           let sum = 0;
           for (let channel = 0; channel < c; channel++) {
             if (weights[channel] === 0) continue;
-            let value = x.data[(image * c + channel) * h * w + row + column];
+            let value = x.data[(image * c + channel) * h * w + row + column] - low;
             if (clamp) value = Math.min(Math.max(value, 0), dataRange);
-            // Thousandths of 8-bit levels are whole numbers, so that halves are halves.
-            sum +=
-              channels === "y-matlab"
-                ? 1000 * weights[channel] * roundHalfToEven(value * toLevels)
-                : weights[channel] * value;
+            sum += weights[channel] * (levels ? roundHalfToEven(value / perLevel) : value);
           }
-          staged[position++] =
-            channels === "y-matlab" ? roundHalfToEven(Math.round(sum) / 1000) / toLevels : sum + offset;
+          staged[position++] = levels ? toLevel(sum, levels) * perLevel : sum + shift;
         }
       }
     }
@@ -65,7 +69,7 @@ export function stageImages(x: Tensor, options: ImageOptions): Tensor {
 /** The adjoint of {@link stageImages}: the gradient with respect to x, in `into` if given, from that with respect to what is compared of it. */
 export function stageGradient(gradient: Tensor, x: Tensor, options: ImageOptions, into?: Tensor): Tensor {
   if (isPlain(options)) return gradient;
-  const { crop, clamp, dataRange } = options;
+  const { crop, clamp, low, dataRange } = options;
   const [n, c, h, w] = x.shape;
   const mix = mixing(options, c);
   const { rows, length } = innerRows(crop, h, w);
@@ -78,7 +82,7 @@ export function stageGradient(gradient: Tensor, x: Tensor, options: ImageOptions
           const g = gradient.data[position++];
           for (let channel = 0; channel < c; channel++) {
             const place = (image * c + channel) * h * w + row + column;
-            const value = x.data[place];
+            const value = x.data[place] - low;
             if (weights[channel] === 0 || (clamp && (value < 0 || value > dataRange))) continue;
             result[place] = weights[channel] * g;
           }

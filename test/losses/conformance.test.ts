@@ -32,6 +32,10 @@ const cases: Case[] = [
   { spec: "psnr" },
   { spec: "psnr(pooling=dataset)" },
   { spec: "psnr(eps=1e-8,clamp=true)" },
+  { spec: "psnr(pooling=channels)" },
+  { spec: "psnr(low=-1,dataRange=2,clamp=true)" },
+  { spec: "l1(channels=y-bt601,low=0.25)" },
+  { spec: "ssim(size=5,low=-0.5,dataRange=2)", least: 5 },
   { spec: "ssim", least: 11 },
   { spec: "ssim(size=5,sigma=1,channels=y-yiq)", least: 5 },
   { spec: "ssim(preset=skimage)", least: 7 },
@@ -42,6 +46,7 @@ const cases: Case[] = [
   { spec: "ms-ssim(size=3,preset=piq)", least: 33, channels: 1 },
   { spec: "deltaE" },
   { spec: "deltaE(formula=94)" },
+  { spec: "deltaE(low=-1,dataRange=2)" },
   { spec: "deltaE(formula=76,crop=1)", least: 3 },
   { spec: "deltaE(formula=lab-mse)" },
   { spec: "tv", least: 2 },
@@ -231,7 +236,16 @@ describe("weights of pixels", () => {
   const [output, target] = [randomTensor([2, 3, 6, 7], 1), randomTensor([2, 3, 6, 7], 2)];
   const weight = randomTensor([2, 1, 6, 7], 3);
 
-  test.each(["l1", "mse", "charbonnier", "psnr", "deltaE", "l1(crop=1)", "mse(reduction=sum)"])("%s", async (spec) => {
+  test.each([
+    "l1",
+    "mse",
+    "charbonnier",
+    "psnr",
+    "psnr(pooling=channels)",
+    "deltaE",
+    "l1(crop=1)",
+    "mse(reduction=sum)",
+  ])("%s", async (spec) => {
     const loss = parseLoss(spec);
     const images = { output: toFloat64(output), target: toFloat64(target), weight: toFloat64(weight) };
     const expected = evaluateDefinition(reference, loss.definition as Definition, images, { grad: true });

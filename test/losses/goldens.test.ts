@@ -55,15 +55,17 @@ const rules: Record<string, Rule[]> = {
   ],
   psnr: [
     { id: /^range1$/, spec: "psnr" },
-    { id: /^piq-eps1e-8$/, spec: "psnr(eps=1e-8)" },
-    { id: /^piq-yiq$/, spec: "psnr(eps=1e-8,channels=y-yiq)" },
+    { id: /^range1$/, spec: "psnr(preset=skimage)" },
+    { id: /^piq-eps1e-8$/, spec: "psnr(preset=piq)" },
+    { id: /^piq-yiq$/, spec: "psnr(preset=piq,channels=y-yiq)" },
+    { id: /^basicsr-y-crop0$/, spec: "psnr(preset=basicsr-y)" },
     ...["rgb", "y"].flatMap((channels) =>
       ["0", "4"].map((crop) => ({
         id: new RegExp(`^basicsr-${channels}-crop${crop}$`),
         spec: basicsr("psnr", channels, crop),
       })),
     ),
-    { id: /^torchmetrics-pooled$/, spec: "psnr(pooling=dataset)" },
+    { id: /^torchmetrics-pooled$/, spec: "psnr(preset=torchmetrics)" },
     { id: /^torchmetrics-perimage$/, spec: "psnr", value: each },
     { id: /^torchmetrics-meanofimages$/, spec: "psnr" },
     { id: /^torchmetrics-tuple-range-clamped$/, spec: "psnr(pooling=dataset,clamp=true)" },
@@ -217,7 +219,7 @@ describe.each(Object.keys(rules))("official numbers: %s", (family) => {
 });
 
 test("the rounded luma differs from the official one only where the exact luma is half a level", async () => {
-  const options = { channels: "y-matlab", crop: 0, clamp: false, dataRange: 1 } as const;
+  const options = { channels: "y-matlab", crop: 0, clamp: false, low: 0, dataRange: 1 } as const;
   const image = await readInput("inputs/scene_blur.png");
   const images = { output: toFloat64(image), target: toFloat64(image) };
   const ours = prepare(reference, images, options).output.data;
