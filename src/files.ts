@@ -1,11 +1,130 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
+import { constants } from "node:fs";
+import { type FileHandle, mkdir, open, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { ReconlossError } from "./errors.ts";
 
 /** The reason inside an unknown thrown value, as text. */
 export function reasonOf(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
+}
+
+/** A byte of a file name that is not UTF-8, as a lone surrogate: 0x80 to 0xFF are U+DC80 to U+DCFF (as Python's PEP 383 has it). */
+const strayByte = /[\udc80-\udcff]/u;
+
+/**
+ * A file name as text, from which {@link systemPath} makes the same bytes again: bytes that are not UTF-8 become lone surrogates.
+ *
+ * @param bytes - a name as `readdir` gives it with the encoding `buffer`
+ */
+export function nameFromBytes(bytes: Uint8Array): string {
+  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  let name = "";
+  for (let at = 0; at < bytes.length; ) {
+    const length = [0xf0, 0xe0, 0xc0].findIndex((lead) => bytes[at] >= lead);
+    const end = at + (bytes[at] < 0x80 || length < 0 ? 1 : 4 - length);
+    try {
+      name += decoder.decode(bytes.subarray(at, end));
+      at = end;
+    } catch {
+      name += String.fromCharCode(0xdc00 + bytes[at++]);
+    }
+  }
+  return name;
+}
+
+/** A path as system calls take it: as it is, or its bytes where it has some that are not UTF-8 (see {@link nameFromBytes}). */
+export function systemPath(path: string): string | Buffer {
+  if (process.platform === "win32" || !strayByte.test(path)) return path;
+  const letters = Array.from(path, (letter) =>
+    strayByte.test(letter) ? Buffer.of(letter.charCodeAt(0) - 0xdc00) : Buffer.from(letter),
+  );
+  return Buffer.concat(letters);
+}
+
+/** What is wrong with a path that was to be read, in words. */
+function problemOf(cause: unknown): string {
+  const known: Record<string, string> = {
+    ENOENT: "there is no such file",
+    EISDIR: "it is a folder",
+    EACCES: "it may not be read (permission denied)",
+    ENXIO: "it is a socket or a device, not a file",
+  };
+  return known[(cause as NodeJS.ErrnoException).code ?? ""] ?? reasonOf(cause);
+}
+
+type Stats = Awaited<ReturnType<FileHandle["stat"]>>;
+
+function refuseOthers(stats: Stats): void {
+  if (stats.isFile()) return;
+  if (stats.isDirectory()) throw new Error("it is a folder");
+  const kind = stats.isFIFO() ? "a named pipe" : stats.isSocket() ? "a socket" : "a device";
+  throw new Error(`it is ${kind}, not a file`);
+}
+
+/** The error that a file which cannot be read is told with. */
+export type FileError = (reason: string, cause: unknown) => Error;
+
+const fileError =
+  (path: string): FileError =>
+  (reason, cause) =>
+    new ReconlossError("file", `cannot read ${path}: ${reason}`, { cause });
+
+/**
+ * Opens a file for reading; every file that comes from outside is opened here. Only regular files are: a named pipe would wait for a
+ * writer for ever, a device such as `/dev/zero` has no end.
+ *
+ * @param path - may hold bytes that are not UTF-8, as {@link nameFromBytes} writes them
+ * @param error - makes the error that is thrown; default: `file`, "cannot read PATH: REASON"
+ * @returns the handle, to be closed by the caller, and the size in bytes
+ * @throws {ReconlossError} `file` for what is missing, may not be read, or is no regular file
+ */
+export async function openFile(path: string, error = fileError(path)): Promise<{ handle: FileHandle; size: number }> {
+  let handle: FileHandle | undefined;
+  try {
+    const at = systemPath(path);
+    // Looked at before it is opened, because opening a device can do something, and after, because the path may lead elsewhere by then.
+    refuseOthers(await stat(at));
+    handle = await open(at, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+    const stats = await handle.stat();
+    refuseOthers(stats);
+    return { handle, size: stats.size };
+  } catch (cause) {
+    await handle?.close();
+    throw error(problemOf(cause), cause);
+  }
+}
+
+/** The most bytes that one system call is asked for. */
+const largestRead = 2 ** 30;
+
+/**
+ * The bytes of a file, opened as {@link openFile} does.
+ *
+ * @param options.most - the most bytes it may have, looked at before any is read; default: 4 GiB
+ * @param options.error - as of {@link openFile}
+ * @throws {ReconlossError} `file` as {@link openFile}, and for a file that is larger
+ */
+export async function readFileBytes(
+  path: string,
+  { most = 2 ** 32, error = fileError(path) }: { most?: number; error?: FileError } = {},
+): Promise<Uint8Array> {
+  const { handle, size } = await openFile(path, error);
+  try {
+    if (size > most) throw new Error(`it has ${size} bytes, and at most ${most} are read`);
+    const bytes = new Uint8Array(size);
+    let done = 0;
+    while (done < size) {
+      const { bytesRead } = await handle.read(bytes, done, Math.min(size - done, largestRead), done);
+      if (bytesRead === 0) break;
+      done += bytesRead;
+    }
+    return bytes.subarray(0, done);
+  } catch (cause) {
+    throw error(problemOf(cause), cause);
+  } finally {
+    await handle.close();
+  }
 }
 
 /**
@@ -19,24 +138,24 @@ export function reasonOf(cause: unknown): string {
  */
 export async function writeFileAtomically(path: string, data: string | Uint8Array): Promise<void> {
   try {
-    const existing = await stat(path).catch(() => undefined);
+    const existing = await stat(systemPath(path)).catch(() => undefined);
     if (existing?.isDirectory()) throw new Error("it is a folder");
-    if (existing && !existing.isFile()) return await writeFile(path, data);
-    await replace(existing ? await realpath(path) : path, data);
+    if (existing && !existing.isFile()) return await writeFile(systemPath(path), data);
+    await replace(existing ? nameFromBytes(await realpath(systemPath(path), "buffer")) : path, data);
   } catch (cause) {
     throw new ReconlossError("file", `writeFileAtomically: cannot write ${path}: ${reasonOf(cause)}`, { cause });
   }
 }
 
 async function replace(path: string, data: string | Uint8Array): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
+  await mkdir(systemPath(dirname(path)), { recursive: true });
   // A name of its own length, because the target's may already be as long as the file system allows.
   const temporary = join(dirname(path), `.reconloss-${randomUUID()}.tmp`);
   try {
-    await writeFile(temporary, data, { flag: "wx" });
-    await rename(temporary, path);
+    await writeFile(systemPath(temporary), data, { flag: "wx" });
+    await rename(systemPath(temporary), systemPath(path));
   } catch (cause) {
-    await rm(temporary, { force: true });
+    await rm(systemPath(temporary), { force: true });
     throw cause;
   }
 }

@@ -3,7 +3,8 @@ import { extname, join, resolve } from "node:path";
 import { Command, Option } from "commander";
 import { ReconlossError } from "../errors.ts";
 import type { Device } from "../graph/index.ts";
-import { fromPixels, listImages, readPixels, writeImage } from "../image/index.ts";
+import { decodePixels, listImages, writeImage } from "../image/index.ts";
+import { pixelsToTensor } from "../image/pixels.ts";
 import { Random } from "../random.ts";
 import { applyModel, generateImages, type ImageModel, openModel } from "../tasks/index.ts";
 import { wholeNumber } from "./distribution.ts";
@@ -154,8 +155,8 @@ async function apply(model: ImageModel, input: string, flags: Flags, terminal: T
 /** Applies the model to one file, and says what was written: `640x480`. */
 async function applyTo(model: ImageModel, { input, output }: Job, flags: Flags, terminal?: Terminal): Promise<string> {
   const extension = extname(output).toLowerCase();
-  const pixels = await readPixels(input);
-  const inputBits = pixels.data instanceof Uint16Array ? "16" : "8";
+  const { pixels } = await decodePixels(input);
+  const inputBits = pixels.data instanceof Uint8Array ? "8" : "16";
   const bits = flags.bits ?? (deep.includes(extension) ? inputBits : "8");
   let bar: ReturnType<typeof progressBar> | undefined;
   const onTile = (_: number, total: number) => {
@@ -163,7 +164,7 @@ async function applyTo(model: ImageModel, { input, output }: Job, flags: Flags, 
     bar?.step();
   };
   try {
-    const image = fromPixels(pixels, { alpha: flags.alpha });
+    const image = pixelsToTensor(input, pixels, { alpha: flags.alpha });
     const result = await applyModel(model, image, { tile: flags.tile, onTile });
     await writeImage(output, result, { bitDepth: bits === "16" ? 16 : 8, quality: flags.quality });
     return `${result.shape[3]}x${result.shape[2]}`;

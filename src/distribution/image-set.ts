@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
-import { readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { ReconlossError } from "../errors.ts";
-import { reasonOf } from "../files.ts";
-import { type AlphaOptions, listImages, type Pixels, readPixels } from "../image/index.ts";
-import { checkAlphaOptions, pixelsToTensor } from "../image/pixels.ts";
+import { readFileBytes, reasonOf } from "../files.ts";
+import { type AlphaOptions, decodePixels, listImages, type Pixels } from "../image/index.ts";
+import { checkAlphaOptions, isFloating, pixelsToTensor, refuseOutside } from "../image/pixels.ts";
 import { type NpzArray, readNpz } from "../metrics/npz.ts";
 import type { Tensor } from "../tensor.ts";
 import { fileSource } from "../weights/open.ts";
@@ -63,15 +63,16 @@ async function folderImages(folder: string, alpha: AlphaOptions): Promise<ImageS
     name: (index) => names[index],
     hash: async (index) => {
       const path = join(folder, names[index]);
-      const bytes = await readFile(path).catch((cause) => {
-        throw new ReconlossError("image", `cannot read ${path}: ${reasonOf(cause)}`, { cause });
-      });
+      const error = (reason: string, cause: unknown) =>
+        new ReconlossError("image", `cannot read ${path}: ${reason}`, { cause });
+      const bytes = await readFileBytes(path, { error });
       return createHash("sha256").update(bytes).digest("hex");
     },
     read: async (index) => {
       const path = join(folder, names[index]);
-      const pixels = await readPixels(path);
-      return pixels.channels % 2 === 1 ? pixels : pixelsToTensor(path, pixels, alpha);
+      const { pixels } = await decodePixels(path);
+      if (isFloating(pixels)) refuseOutside(path, pixels);
+      return isFloating(pixels) || pixels.channels % 2 === 0 ? pixelsToTensor(path, pixels, alpha) : pixels;
     },
     close: async () => {},
   };

@@ -1,3 +1,4 @@
+export type { DecodedPixels, DecodeNote } from "./decoder.ts";
 export { blur, expose, noise } from "./distort.ts";
 export {
   type Distortion,
@@ -18,6 +19,7 @@ export {
 } from "./pairs.ts";
 export {
   type AlphaOptions,
+  type FloatPixels,
   fromPixels,
   type PixelSource,
   type Pixels,
@@ -26,7 +28,15 @@ export {
   toPixels,
 } from "./pixels.ts";
 export { mosaic, motionBlur, scatter, warp } from "./places.ts";
-export { type ReadImageOptions, type ReadPixelsOptions, readImage, readPixels } from "./read.ts";
+export {
+  decodeImage,
+  decodePixels,
+  type ImageSource,
+  type ReadImageOptions,
+  type ReadPixelsOptions,
+  readImage,
+  readPixels,
+} from "./read.ts";
 export { type Resizer, resize, resizers } from "./resize.ts";
 export { contrast, fade, gamma, posterise, saturate, turnHue } from "./tones.ts";
 export { type WriteImageOptions, writeImage } from "./write.ts";

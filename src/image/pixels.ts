@@ -14,6 +14,14 @@ export interface Pixels {
   channels: 1 | 2 | 3 | 4;
 }
 
+/**
+ * One image of floating point samples, otherwise as `Pixels`: 0 is black and 1 is white, and values may lie outside, as in PFM and
+ * 32-bit TIFF files.
+ */
+export interface FloatPixels extends Omit<Pixels, "data"> {
+  data: Float32Array;
+}
+
 /** `Pixels`, or anything alike that leaves `channels` to the length of the data: an `ImageData`, a canvas's raw RGBA. */
 export type PixelSource = Omit<Pixels, "channels"> & { readonly channels?: number };
 
@@ -60,14 +68,14 @@ export interface ToPixelsOptions {
  * ```
  */
 export function fromPixels(pixels: PixelSource, options: AlphaOptions = {}): Tensor {
-  return pixelsToTensor("fromPixels", pixels, options);
+  return pixelsToTensor("fromPixels", checkPixels("fromPixels", pixels), options);
 }
 
-/** `fromPixels` under the name that its errors begin with. */
-export function pixelsToTensor(caller: string, pixels: PixelSource, options: AlphaOptions): Tensor {
-  const { data, width, height, channels } = checkPixels(caller, pixels);
+/** `fromPixels` of what a decoder gave, under the name that its errors begin with; floating point is taken as it is. */
+export function pixelsToTensor(caller: string, pixels: Pixels | FloatPixels, options: AlphaOptions): Tensor {
+  const { data, width, height, channels } = pixels;
   const { alpha, background } = checkAlphaOptions(caller, options);
-  const max = data instanceof Uint16Array ? 65535 : 255;
+  const max = whiteOf(data);
   const area = width * height;
   const stored = channels > 2 ? 3 : 1;
   const transparent = channels % 2 === 0 ? firstBelow(data, channels, max) : -1;
@@ -158,6 +166,34 @@ export function tensorToPixels(caller: string, tensor: Tensor, options: ToPixels
   return { data, width, height, channels };
 }
 
+/** The largest sample, which is white. */
+export function whiteOf(data: (Pixels | FloatPixels)["data"]): number {
+  if (data instanceof Float32Array) return 1;
+  return data instanceof Uint16Array ? 65535 : 255;
+}
+
+/** Whether samples are floating point. */
+export function isFloating(pixels: Pixels | FloatPixels): pixels is FloatPixels {
+  return pixels.data instanceof Float32Array;
+}
+
+/**
+ * Refuses values outside [0, 1], for what is defined on pixels in this range only.
+ *
+ * @param name - what the error calls the image
+ * @throws {ReconlossError} `image`
+ */
+export function refuseOutside(name: string, { data }: FloatPixels): void {
+  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const value of data) {
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+  }
+  if (low >= 0 && high <= 1) return;
+  const range = `from ${low.toPrecision(4)} to ${high.toPrecision(4)}`;
+  throw new ReconlossError("image", `${name} holds values ${range}; they must be in [0, 1] here`);
+}
+
 function checkPixels(caller: string, pixels: PixelSource): Pixels {
   const { data, width, height } = pixels;
   if (!(data instanceof Uint8Array || data instanceof Uint8ClampedArray || data instanceof Uint16Array)) {
@@ -197,7 +233,7 @@ export function checkAlphaOptions(caller: string, options: AlphaOptions): Requir
 }
 
 /** The first pixel whose last channel is below `max`, or -1. */
-function firstBelow(data: Pixels["data"], channels: number, max: number): number {
+function firstBelow(data: (Pixels | FloatPixels)["data"], channels: number, max: number): number {
   for (let i = channels - 1; i < data.length; i += channels) if (data[i] < max) return (i - channels + 1) / channels;
   return -1;
 }

@@ -1,48 +1,39 @@
-import { readFile } from "node:fs/promises";
-import type { Metadata } from "sharp";
 import { ReconlossError } from "../errors.ts";
-import { reasonOf } from "../files.ts";
+import { readFileBytes } from "../files.ts";
 import type { Tensor } from "../tensor.ts";
-import { type AlphaOptions, checkAlphaOptions, type Pixels, pixelsToTensor } from "./pixels.ts";
-import { loadSharp } from "./sharp.ts";
+import type { DecodeContext, DecodedPixels, DecodeNote } from "./decoder.ts";
+import { formatOf, readableNames } from "./formats.ts";
+import { defaultLimitPixels } from "./limit.ts";
+import { type AlphaOptions, checkAlphaOptions, isFloating, type Pixels, pixelsToTensor } from "./pixels.ts";
+
+/** An encoded image: the path of a file, or its bytes, such as what was downloaded or read before. */
+export type ImageSource = string | Uint8Array;
 
 /** How a file is decoded. */
 export interface ReadPixelsOptions {
-  /** The most pixels (width x height) an image may have, so that a small hostile file cannot fill the memory; default 16383 x 16383. */
+  /**
+   * The most pixels (width x height) an image may have, looked at before it is decoded, so that a small hostile file cannot fill the memory.
+   * Default: as many as let six images, three pairs, fit into three quarters of this machine's memory, and at most 16383 x 16383.
+   */
   limitPixels?: number;
+  /** What errors call an image that is given as bytes; default: "the image". */
+  name?: string;
 }
 
 /** How a file becomes a tensor. */
 export interface ReadImageOptions extends ReadPixelsOptions, AlphaOptions {}
 
-/** The file formats that are read, as sharp names them. */
-const readableFormats: Record<string, string> = {
-  png: "PNG",
-  jpeg: "JPEG",
-  webp: "WebP",
-  heif: "AVIF",
-  tiff: "TIFF",
-  gif: "GIF",
-};
-
-/** For each colour space that is read: the sample depth it comes with, and the space to decode to. */
-const readableSpaces: Record<string, { depth: "uchar" | "ushort"; decodeTo: string }> = {
-  "b-w": { depth: "uchar", decodeTo: "b-w" },
-  srgb: { depth: "uchar", decodeTo: "srgb" },
-  cmyk: { depth: "uchar", decodeTo: "srgb" },
-  grey16: { depth: "ushort", decodeTo: "grey16" },
-  rgb16: { depth: "ushort", decodeTo: "rgb16" },
-};
-
 /**
- * Decode an image file: PNG, JPEG, WebP, AVIF, TIFF (its first page) or GIF (its first frame), known by content, not by extension.
- * The samples are those stored: 8 or 16 bits, grey or RGB, with alpha where the file has it. Palettes are expanded, the EXIF orientation is
- * applied, and 10- and 12-bit AVIF fills the 16-bit range. An embedded ICC profile of an RGB or grey image is ignored, as in Pillow, OpenCV
- * and so in published scores; CMYK, which has no RGB values of its own, is converted to sRGB by its profile or a generic one.
- * WebP and AVIF store grey as RGB.
+ * Decode an image: PNG, JPEG, WebP, AVIF, TIFF (its first page), GIF (its first frame), BMP, PNM (PBM, PGM, PPM) or PFM, known by content, not by
+ * extension. The samples are those stored: 8 or 16 bits, grey or RGB, with alpha where the file has it; floating point (PFM, TIFF) is for
+ * `decodePixels` and `readImage`. Palettes are expanded, the EXIF orientation is applied, and 10- and 12-bit AVIF fills the 16-bit range. An embedded ICC profile
+ * of an RGB or grey image is ignored, as in Pillow, OpenCV and so in published scores; CMYK, which has no RGB values of its own, is converted
+ * to sRGB by its profile or a generic one. WebP and AVIF store grey as RGB.
  *
- * @throws {ReconlossError} `image` when the file is missing, a folder, empty, no image, damaged, cut short, larger than `limitPixels`, or of a
- *   sample format that is not read (floating point, 32-bit, Lab); `missing-dependency` without sharp
+ * @param source the path of a file, or the bytes of one: read once, they can be hashed and decoded
+ * @throws {ReconlossError} `image` when the file is missing, a folder, a pipe or a device, empty, no image, of a kind that is not read
+ *   (HEIC, JPEG XL, JPEG 2000, OpenEXR ...), damaged, cut short, larger than `limitPixels`, or of a sample format that is not read (floating point, 32-bit integers, Lab);
+ *   `missing-dependency` without sharp
  *
  * @example
  * ```ts
@@ -56,14 +47,41 @@ const readableSpaces: Record<string, { depth: "uchar" | "ushort"; decodeTo: stri
  * const { data, width, height, channels } = await readPixels(path); // [255, 0, 0], 1, 1, 3
  * ```
  */
-export function readPixels(path: string, options: ReadPixelsOptions = {}): Promise<Pixels> {
-  return decodeFile("readPixels", path, options);
+export async function readPixels(source: ImageSource, options: ReadPixelsOptions = {}): Promise<Pixels> {
+  const { pixels } = await decode("readPixels", source, options);
+  if (!isFloating(pixels)) return pixels;
+  const name = nameOf(source, options);
+  throw new ReconlossError("image", `readPixels: ${name} holds floating point; decodePixels and readImage read it`);
 }
 
 /**
- * Read an image file as a tensor [1, 1 | 3, height, width] in [0, 1]: `readPixels`, then `fromPixels`. Grey files have one channel.
+ * Decode an image as `readPixels` does, floating point too, and say what should be known of how it was read.
  *
- * @throws {ReconlossError} as `readPixels`, and `image` for transparent pixels under `alpha: "reject"`
+ * @returns the pixels, and a note for each thing that a reader of the numbers should know: bytes that were passed over, values outside [0, 1]
+ * @throws {ReconlossError} as `readPixels`, but floating point is read; `image` where it holds NaN or infinity
+ *
+ * @example
+ * ```ts
+ * import { decodePixels } from "reconloss/image";
+ * // 1 pixel wide and high, grey, of the value 2.
+ * const pfm = Uint8Array.from([...new TextEncoder().encode("Pf\n1 1\n1\n"), 0x40, 0, 0, 0]);
+ * const { pixels, notes } = await decodePixels(pfm);
+ * pixels.data[0]; // 2
+ * notes[0].kind; // "outside-range"
+ * ```
+ */
+export function decodePixels(
+  source: ImageSource,
+  options: ReadPixelsOptions = {},
+): Promise<{ pixels: DecodedPixels; notes: readonly DecodeNote[] }> {
+  return decode("decodePixels", source, options);
+}
+
+/**
+ * Read an image as a tensor [1, 1 | 3, height, width] in [0, 1], or as it is stored where that is floating point: `decodePixels`, then
+ * `fromPixels`. Grey files have one channel.
+ *
+ * @throws {ReconlossError} as `decodePixels`, and `image` for transparent pixels under `alpha: "reject"`
  *
  * @example
  * ```ts
@@ -77,90 +95,98 @@ export function readPixels(path: string, options: ReadPixelsOptions = {}): Promi
  * const image = await readImage(path, { background: [1, 1, 1] }); // 1x3x1x1
  * ```
  */
-export async function readImage(path: string, options: ReadImageOptions = {}): Promise<Tensor> {
-  checkAlphaOptions("readImage", options);
-  return pixelsToTensor(`readImage: ${path}`, await decodeFile("readImage", path, options), options);
+export async function readImage(source: ImageSource, options: ReadImageOptions = {}): Promise<Tensor> {
+  return (await decodeToTensor("readImage", source, options)).image;
 }
 
-async function decodeFile(caller: string, path: string, options: ReadPixelsOptions): Promise<Pixels> {
-  const { limitPixels = 16383 * 16383 } = options;
+/**
+ * Read an image as `readImage` does, and say what should be known of how it was read.
+ *
+ * @returns the tensor, and notes as of `decodePixels`
+ * @throws {ReconlossError} as `readImage`
+ *
+ * @example
+ * ```ts
+ * import { decodeImage } from "reconloss/image";
+ * const pgm = new TextEncoder().encode("P2 2 1 100\n0 50");
+ * const { image, notes } = await decodeImage(pgm); // 1x1x1x2; no notes
+ * ```
+ */
+export function decodeImage(
+  source: ImageSource,
+  options: ReadImageOptions = {},
+): Promise<{ image: Tensor; notes: readonly DecodeNote[] }> {
+  return decodeToTensor("decodeImage", source, options);
+}
+
+async function decodeToTensor(caller: string, source: ImageSource, options: ReadImageOptions) {
+  checkAlphaOptions(caller, options);
+  const { pixels, notes } = await decode(caller, source, options);
+  return { image: pixelsToTensor(`${caller}: ${nameOf(source, options)}`, pixels, options), notes };
+}
+
+/** What errors call an image; never its bytes. */
+function nameOf(source: ImageSource, { name = "the image" }: ReadPixelsOptions): string {
+  return typeof source === "string" ? source : name;
+}
+
+/** The bytes that a pixel takes at the most in a file that is not compressed, with room for a header and comments. */
+const [bytesPerPixel, bytesAround] = [32, 2 ** 24];
+
+async function decode(caller: string, source: ImageSource, options: ReadPixelsOptions) {
+  const { limitPixels = defaultLimitPixels() } = options;
+  if (typeof source !== "string" && !(source instanceof Uint8Array)) {
+    throw new ReconlossError("invalid-argument", `${caller}: a path or the bytes of a file are needed`);
+  }
   if (!(limitPixels > 0)) {
     throw new ReconlossError("invalid-argument", `${caller}: limitPixels must be positive, got ${limitPixels}`);
   }
-  const fail = (reason: string, cause?: unknown): never => {
-    throw new ReconlossError("image", `${caller}: cannot read ${path}: ${reason}`, { cause });
+  const problem = (reason: string, cause?: unknown) =>
+    new ReconlossError("image", `${caller}: cannot read ${nameOf(source, options)}: ${reason}`, { cause });
+  const notes: DecodeNote[] = [];
+  const context: DecodeContext = {
+    fail: (reason, cause) => {
+      throw problem(reason, cause);
+    },
+    checkSize: (width, height) => {
+      if (!(width >= 1 && height >= 1)) throw problem(`it is damaged or empty (${width}x${height} pixels)`);
+      if (width * height <= limitPixels) return;
+      throw problem(
+        `it has ${width}x${height} pixels, more than limitPixels allows (${limitPixels}); raise it to read the file`,
+      );
+    },
+    note: (note) => notes.push(note),
   };
-  const sharp = await loadSharp();
-  // Read here rather than by path in sharp, which would answer from its cache when the file has changed since.
-  const file = await readFile(path).catch((cause) => fail(fileProblem(cause), cause));
-  if (file.length === 0) fail("the file is empty (0 bytes)");
-
-  // Warnings fail too: libjpeg only warns about garbled data, and libvips fills the rest of a cut TIFF with black.
-  const source = { failOn: "warning", limitInputPixels: false } as const;
-  const header = await sharp(file, source)
-    .metadata()
-    .catch((cause) => fail(decodeProblem(cause), cause));
-  const { depth, decodeTo } = checkHeader(header, limitPixels, fail);
-  // sharp drops the alpha of 8-bit grey when it writes raw samples, so that goes through RGB.
-  const isGreyWithAlpha = decodeTo === "b-w" && header.hasAlpha;
-  const { data, info } = await sharp(file, { ...source, ignoreIcc: header.space !== "cmyk" })
-    .autoOrient()
-    .toColourspace(isGreyWithAlpha ? "srgb" : decodeTo)
-    .raw({ depth })
-    .toBuffer({ resolveWithObject: true })
-    .catch((cause) => fail(decodeProblem(cause), cause));
-  if (info.channels > 4) fail(`it has ${info.channels} channels; at most RGB and alpha can be read`);
-
-  const { width, height } = info;
-  const channels = info.channels as Pixels["channels"];
-  const length = width * height * channels;
-  if (depth === "ushort") {
-    const samples = new Uint16Array(data.buffer, data.byteOffset, length);
-    if (header.format === "heif") fillRange(samples, header.bitsPerSample ?? 16);
-    return { data: samples, width, height, channels };
+  const bytes =
+    typeof source === "string"
+      ? await readFileBytes(source, { most: bytesPerPixel * limitPixels + bytesAround, error: problem })
+      : source;
+  if (bytes.length === 0) throw problem("the file is empty (0 bytes)");
+  const format = formatOf(bytes);
+  if (format === undefined) {
+    throw problem(`its content is no image, or a damaged one; ${readableNames()} can be read`);
   }
-  const samples = new Uint8Array(data.buffer, data.byteOffset, length);
-  return isGreyWithAlpha
-    ? { data: samples.filter((_, i) => i % 4 === 0 || i % 4 === 3), width, height, channels: 2 }
-    : { data: samples, width, height, channels };
+  if (format.decode === undefined) throw problem(unsupported(format));
+  const pixels = await format.decode(bytes, context);
+  checkFloats(pixels, context);
+  return { pixels, notes };
 }
 
-function checkHeader(header: Metadata, limitPixels: number, fail: (reason: string) => never) {
-  const { format, width, height, space, depth } = header;
-  if (!(format in readableFormats)) fail(`it is ${format}; ${formatNames()} can be read`);
-  if (width * height > limitPixels) {
-    fail(`it has ${width}x${height} pixels, more than limitPixels allows (${limitPixels}); raise it to read the file`);
+function unsupported({ name, convertTo = "PNG" }: { name: string; convertTo?: string }): string {
+  return `it is ${name}; ${readableNames()} can be read, but ${name} is not supported: convert it to ${convertTo}`;
+}
+
+/** Floating point can hold anything. */
+function checkFloats({ data, width, channels }: DecodedPixels, context: DecodeContext): void {
+  if (!(data instanceof Float32Array)) return;
+  let isOutside = false;
+  for (let i = 0; i < data.length; i++) {
+    if (!Number.isFinite(data[i])) {
+      const pixel = Math.floor(i / channels);
+      context.fail(`it holds ${data[i]} at pixel (${pixel % width}, ${Math.floor(pixel / width)})`);
+    }
+    isOutside ||= data[i] < 0 || data[i] > 1;
   }
-  const readable = readableSpaces[space];
-  if (readable?.depth !== depth) {
-    fail(
-      `samples of type ${depth} in colour space ${space} cannot be read; 8- and 16-bit grey and RGB and 8-bit CMYK can`,
-    );
-  }
-  return readable;
-}
-
-/** libvips shifts 10- and 12-bit samples up to 16 bits, so that white is 65472; repeating the high bits makes it 65535. */
-function fillRange(samples: Uint16Array, bits: number): void {
-  for (let i = 0; i < samples.length; i++) samples[i] |= samples[i] >> bits;
-}
-
-function fileProblem(cause: NodeJS.ErrnoException): string {
-  const known: Record<string, string> = {
-    ENOENT: "there is no such file",
-    EISDIR: "it is a folder",
-    EACCES: "it may not be read (permission denied)",
-  };
-  return known[cause.code ?? ""] ?? reasonOf(cause);
-}
-
-function decodeProblem(cause: unknown): string {
-  const reason = reasonOf(cause).split("\n")[0];
-  return reason.includes("unsupported image format")
-    ? `its content is no image, or a damaged one; ${formatNames()} can be read`
-    : `it is damaged or cut short (${reason})`;
-}
-
-function formatNames(): string {
-  return Object.values(readableFormats).join(", ");
+  if (isOutside)
+    context.note({ kind: "outside-range", text: "has values outside [0, 1], which are taken as they are" });
 }

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { ReconlossError } from "../errors.ts";
 import { reasonOf } from "../files.ts";
-import { type AlphaOptions, fromPixels, listImages, type Pixels, readPixels, toPixels } from "../image/index.ts";
+import { type AlphaOptions, decodePixels, listImages, type Pixels, toPixels } from "../image/index.ts";
+import { isFloating, pixelsToTensor, refuseOutside } from "../image/pixels.ts";
 import { Random } from "../random.ts";
 
 /** A photograph on disk, or a part of one. */
@@ -87,9 +88,11 @@ function columns({ data, width, height, channels }: Pixels, left: number, right:
 
 /** The pixels of a photograph or its part, without alpha. */
 export async function readPhotograph({ path, part }: Photograph, options: AlphaOptions): Promise<Pixels> {
-  const read = await readPixels(path);
-  const bitDepth = read.data instanceof Uint16Array ? 16 : 8;
-  const pixels = read.channels % 2 === 0 ? toPixels(fromPixels(read, options), { bitDepth }) : read;
+  const { pixels: read } = await decodePixels(path);
+  if (isFloating(read)) refuseOutside(path, read);
+  const bitDepth = read.data instanceof Uint8Array ? 8 : 16;
+  const isStored = !isFloating(read) && read.channels % 2 === 1;
+  const pixels = isStored ? read : toPixels(pixelsToTensor(path, read, options), { bitDepth });
   if (part === undefined) return pixels;
   const [start, end] = part.map((fraction) => Math.round(pixels.width * fraction));
   return columns(pixels, start, end);

@@ -330,12 +330,8 @@ describe("what is no image is an error that names function, path and reason", ()
     await expectRefused(await store("garbled.png", png), /damaged or cut short/);
   });
 
-  test("floating-point and 32-bit samples", async () => {
+  test("32-bit samples", async () => {
     const floats = new Uint8Array(new Float32Array(256).fill(0.5).buffer);
-    await expectRefused(
-      await store("float.tif", tiffOf({ ...greyTiff, 258: 32, 339: 3 }, floats)),
-      /samples of type float/,
-    );
     await expectRefused(await store("long.tif", tiffOf({ ...greyTiff, 258: 32 }, floats)), /samples of type uint/);
   });
 
@@ -344,10 +340,7 @@ describe("what is no image is an error that names function, path and reason", ()
     png.writeUInt32BE(500_000, 16);
     png.writeUInt32BE(500_000, 20);
     png.writeUInt32BE(crc32(png.subarray(12, 29)), 29);
-    await expectRefused(
-      await store("absurd.png", png),
-      /500000x500000 pixels.*limitPixels allows \(268402689\); raise it/,
-    );
+    await expectRefused(await store("absurd.png", png), /500000x500000 pixels.*limitPixels allows \(\d+\); raise it/);
     const small = await store("small.png", await raw(bytes(300), 10, 10).png().toBuffer());
     await expectRefused(small, /10x10 pixels.*\(99\)/, { limitPixels: 99 });
     expect((await readPixels(small, { limitPixels: 100 })).width).toBe(10);

@@ -1,0 +1,21 @@
+/**
+ * The chunks that pixels depend on. All others are dropped before a PNG is decoded: compressed texts and profiles of a small file can unpack to
+ * gigabytes, and an embedded profile is not applied anyway.
+ */
+const kept: ReadonlySet<string> = new Set(["IHDR", "PLTE", "IDAT", "IEND", "tRNS", "gAMA", "cHRM", "sRGB", "eXIf"]);
+
+const signatureLength = 8;
+
+/** A PNG with only the chunks that its pixels depend on; what does not add up is left in place, for the decoder to refuse. */
+export function withoutAncillaryChunks(png: Uint8Array): Uint8Array {
+  const view = new DataView(png.buffer, png.byteOffset, png.byteLength);
+  const parts = [png.subarray(0, signatureLength)];
+  for (let at = signatureLength; at < png.length; ) {
+    const end = at + 12 <= png.length ? at + 12 + view.getUint32(at) : png.length;
+    const type = String.fromCharCode(...png.subarray(at + 4, at + 8));
+    if (end > png.length || kept.has(type)) parts.push(png.subarray(at, end));
+    if (type === "IEND") break;
+    at = end;
+  }
+  return Buffer.concat(parts);
+}
