@@ -1,3 +1,10 @@
+/** Whether a value is an object of named values and nothing else: what it inherits would be passed over. */
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
 /** A record with each value replaced. */
 export function mapValues<A, B>(
   record: Readonly<Record<string, A>>,

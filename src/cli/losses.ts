@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { lossFactories } from "../losses/index.ts";
+import { otherNames } from "../losses/registry.ts";
 import { gan } from "../train/index.ts";
 import { coloursFor, type Terminal } from "./terminal.ts";
 
@@ -12,6 +13,7 @@ function replaceNonFinite(_key: string, value: unknown): unknown {
 function describeLosses() {
   return [...lossFactories, gan].map(({ info: { name, summary, better, source, options, presets } }) => ({
     name,
+    otherNames: Object.keys(otherNames).filter((other) => otherNames[other][0] === name),
     learned: name === gan.info.name,
     summary,
     better,
@@ -44,9 +46,10 @@ function printLosses({ stdout, env }: Terminal): void {
   const paragraph = (text: string, indent: number, paint: (text: string) => string = String) => {
     for (const part of wrap(text, width - indent)) line(`${" ".repeat(indent)}${paint(part)}`);
   };
-  for (const { name, learned, summary, better, source, options, presets } of describeLosses()) {
+  for (const { name, otherNames, learned, summary, better, source, options, presets } of describeLosses()) {
     line(`${bold(name)}  ${summary}; ${better} is better${learned ? `; for ${cyan("reconloss train")}` : ""}`);
     paragraph(source, 2, dim);
+    if (otherNames.length > 0) paragraph(`also ${otherNames.join(", ")}`, 2, dim);
     for (const option of options) {
       const { accepts, help } = option;
       line(`    ${cyan(`${option.name}=${option.default}`)}  ${accepts}`);

@@ -145,17 +145,16 @@ export interface LossDefinition<S extends Schema, R = undefined> extends LossInf
 export function defineLoss<S extends Schema, R = undefined>(definition: LossDefinition<S, R>): LossFactory<S, R> {
   const { name, summary, better, source, options: schema, presets, defaultsOf } = definition;
   const info: LossInfo<S> = { name, summary, better, source, options: schema, presets };
-  const make = (given: Partial<OptionsOf<S>> = {}, resources?: R): Loss => {
-    const options = resolveOptions(name, schema, given, presets as Parameters<typeof resolveOptions>[3], defaultsOf);
-    return new DefinedLoss(info, definition, options, specOf(name, schema, given), resources);
+  const make = (options: Partial<OptionsOf<S>> = {}, resources?: R): Loss => {
+    const known = presets as Parameters<typeof resolveOptions>[3];
+    const { values, given } = resolveOptions(name, schema, options, known, defaultsOf);
+    return new DefinedLoss(info, definition, values, specOf(name, schema, given), resources);
   };
   return Object.assign(make, { info });
 }
 
 function specOf(name: string, schema: Schema, given: Readonly<Record<string, unknown>>): string {
-  const said = Object.entries(given).filter(
-    ([key, value]) => value !== undefined && String(value) !== String(schema[key].default),
-  );
+  const said = Object.entries(given).filter(([key, value]) => String(value) !== String(schema[key].default));
   return said.length === 0 ? name : `${name}(${said.map(([key, value]) => `${key}=${value}`).join(",")})`;
 }
 

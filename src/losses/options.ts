@@ -1,4 +1,6 @@
 import { ReconlossError } from "../errors.ts";
+import { matching, suggestion } from "../names.ts";
+import { isPlainObject } from "../records.ts";
 
 /** A value that an option can take. */
 export type OptionValue = number | string | boolean;
@@ -9,6 +11,8 @@ export interface Option<V extends OptionValue = OptionValue> {
   readonly help: string;
   /** The values it takes, in words: `number > 0`, `rgb | y-yiq`. */
   readonly accepts: string;
+  /** The words among which it chooses, where it does. */
+  readonly words?: readonly string[];
   /** Whether a value, or a word of a loss specification, is one of them; `undefined` where it is not. */
   read(value: unknown): V | undefined;
 }
@@ -72,53 +76,74 @@ export function integer(fallback: number, help: string, bounds: Bounds & { odd?:
 
 /** An option that is yes or no. */
 export function flag(fallback: boolean, help: string): Option<boolean> {
+  const words = ["true", "false"];
   const read = (value: unknown) => {
-    if (value === true || value === "true") return true;
-    return value === false || value === "false" ? false : undefined;
+    const word = typeof value === "boolean" || typeof value === "string" ? matching(String(value), words) : undefined;
+    return word === undefined ? undefined : word === "true";
   };
-  return { default: fallback, help, accepts: "true | false", read };
+  return { default: fallback, help, accepts: words.join(" | "), words, read };
 }
 
 /** An option that is one of some words. */
 export function choice<const V extends string>(values: readonly V[], fallback: V, help: string): Option<V> {
-  const read = (value: unknown) => values.find((word) => word === String(value));
-  return { default: fallback, help, accepts: values.join(" | "), read };
+  const read = (value: unknown) => {
+    // A number is a word too: `formula: 2000`.
+    const isWord = typeof value === "string" || typeof value === "number";
+    return isWord ? (matching(String(value), values) as V | undefined) : undefined;
+  };
+  return { default: fallback, help, accepts: values.join(" | "), words: values, read };
+}
+
+/** What the options of a loss are. */
+export interface ResolvedOptions<S extends Schema> {
+  /** The values of all of them. */
+  readonly values: OptionsOf<S>;
+  /** Those that were given, by their names in the schema. */
+  readonly given: Partial<OptionsOf<S>>;
+}
+
+/** What a value is called in a message. */
+function shown(value: unknown): string {
+  return typeof value === "string" ? JSON.stringify(value) : typeof value === "object" ? "an object" : String(value);
 }
 
 /**
- * The values of all options: those given, else the preset's, else the defaults.
+ * The values of all options: those given, else the preset's, else the defaults. Names and words are matched without regard to case, hyphens and underscores.
  *
  * @param loss - the loss's name, for the messages
  * @param presets - values by preset name; the preset is itself an option, `preset`
  * @param defaultsOf - defaults that depend on the values of other options
- * @throws {ReconlossError} `invalid-argument` for an unknown option or a value that it does not take
+ * @throws {ReconlossError} `invalid-argument` for what is no plain object, an unknown option, one given twice or a value that it does not take
  */
 export function resolveOptions<S extends Schema>(
   loss: string,
   schema: S,
-  given: Readonly<Record<string, unknown>>,
+  options: Readonly<Record<string, unknown>>,
   presets: Readonly<Record<string, Readonly<Record<string, OptionValue>>>> = {},
   defaultsOf: (options: OptionsOf<S>) => Partial<OptionsOf<S>> = () => ({}),
-): OptionsOf<S> {
-  const read: Record<string, OptionValue> = {};
-  for (const [name, value] of Object.entries(given)) {
+): ResolvedOptions<S> {
+  const refuse = (problem: string) => new ReconlossError("invalid-argument", `${loss}: ${problem}`);
+  if (!isPlainObject(options)) throw refuse(`options must be a plain object, got ${shown(options)}`);
+  const given: Record<string, OptionValue> = {};
+  for (const [word, value] of Object.entries(options)) {
+    const known = Object.keys(schema);
+    const name = matching(word, known);
+    if (name === undefined) {
+      const list = known.length === 0 ? "it has none" : `it has: ${known.join(", ")}`;
+      throw refuse(`unknown option "${word}"; ${list}${suggestion(word, known)}`);
+    }
     if (value === undefined) continue;
-    const option = Object.hasOwn(schema, name) ? schema[name] : undefined;
-    if (option === undefined) {
-      const known = Object.keys(schema).join(", ");
-      throw new ReconlossError("invalid-argument", `${loss}: unknown option "${name}"; it has: ${known}`);
-    }
-    const accepted = option.read(value);
+    const { accepts, words = [], read } = schema[name];
+    if (Object.hasOwn(given, name)) throw refuse(`option ${name} is given twice`);
+    const accepted = read(value);
     if (accepted === undefined) {
-      throw new ReconlossError(
-        "invalid-argument",
-        `${loss}: option ${name} must be ${option.accepts}, got ${JSON.stringify(value) ?? String(value)}`,
-      );
+      throw refuse(`option ${name} must be ${accepts}, got ${shown(value)}${suggestion(String(value), words)}`);
     }
-    read[name] = accepted;
+    given[name] = accepted;
   }
   const defaults = Object.fromEntries(Object.entries(schema).map(([name, option]) => [name, option.default]));
-  const preset = presets[String(read.preset ?? defaults.preset)] ?? {};
-  const dependent = defaultsOf({ ...defaults, ...preset, ...read } as OptionsOf<S>);
-  return { ...defaults, ...dependent, ...preset, ...read } as OptionsOf<S>;
+  const preset = presets[String(given.preset ?? defaults.preset)] ?? {};
+  const dependent = defaultsOf({ ...defaults, ...preset, ...given } as OptionsOf<S>);
+  const values = { ...defaults, ...dependent, ...preset, ...given } as OptionsOf<S>;
+  return { values, given: given as Partial<OptionsOf<S>> };
 }

@@ -1,10 +1,8 @@
 import { ReconlossError } from "../errors.ts";
+import { matching, suggestion } from "../names.ts";
 import { weighted } from "./combine.ts";
 import { type Loss, type LossFactory, labelled } from "./loss.ts";
-import { lossFactories } from "./registry.ts";
-
-/** Other names by which people know a loss. */
-const aliases: Readonly<Record<string, string>> = { l2: "mse" };
+import { lossFactories, otherNames } from "./registry.ts";
 
 /** Splits at a separator that is not inside parentheses. */
 function splitOutside(text: string, separator: string): string[] {
@@ -21,34 +19,50 @@ function splitOutside(text: string, separator: string): string[] {
 
 const termPattern = /^(?:(?<weight>[^*()]+)\*)?\s*(?<name>[A-Za-z][\w-]*)\s*(?:\((?<options>[^()]*)\))?$/;
 
-function parseOptions(term: string, text: string): Record<string, string> {
-  const options: Record<string, string> = {};
-  if (text.trim() === "") return options;
-  for (const part of text.split(",")) {
+function parseOptions(term: string, text = ""): Record<string, string> {
+  if (text.trim() === "") return {};
+  const options = text.split(",").map((part) => {
     const [name, value, ...rest] = part.split("=").map((word) => word.trim());
-    if (!name || !value || rest.length > 0) {
-      throw new ReconlossError("syntax", `loss "${term}": options are written name=value, got "${part.trim()}"`);
-    }
-    if (Object.hasOwn(options, name))
-      throw new ReconlossError("syntax", `loss "${term}": option ${name} is given twice`);
-    options[name] = value;
+    if (name && value && rest.length === 0) return [name, value] as const;
+    throw new ReconlossError("syntax", `loss "${term}": options are written name=value, got "${part.trim()}"`);
+  });
+  const names = options.map(([name]) => name);
+  const twice = names.find((name, index) => matching(name, names.slice(0, index)) !== undefined);
+  if (twice !== undefined) throw new ReconlossError("syntax", `loss "${term}": option ${twice} is given twice`);
+  return Object.fromEntries(options);
+}
+
+/** The loss that a name stands for, and the options that it brings with it. */
+function named(term: string, word: string, factories: readonly LossFactory[]) {
+  const names = factories.map(({ info }) => info.name);
+  const name = matching(word, names);
+  if (name !== undefined) return { factory: factories[names.indexOf(name)], brought: {} };
+  const other = matching(word, Object.keys(otherNames));
+  if (other !== undefined) {
+    const [name, brought = {}] = otherNames[other];
+    return { factory: factories[names.indexOf(name)], brought };
   }
-  return options;
+  const near = suggestion(word, [...names, ...Object.keys(otherNames)]);
+  throw new ReconlossError(
+    "syntax",
+    `loss "${term}": there is no loss "${word}"; there are: ${names.join(", ")}${near}`,
+  );
 }
 
 function parseTerm(text: string, factories: readonly LossFactory[]): readonly [weight: number, loss: Loss] {
-  const { weight, name, options = "" } = termPattern.exec(text)?.groups ?? {};
+  const { weight, name, options } = termPattern.exec(text)?.groups ?? {};
   const factor = Number(weight ?? 1);
   if (name === undefined || weight?.trim() === "" || !Number.isFinite(factor)) {
     throw new ReconlossError("syntax", `loss "${text}": expected name, name(option=value,...) or weight*name(...)`);
   }
-  const known = aliases[name] ?? name;
-  const factory = factories.find(({ info }) => info.name === known);
-  if (factory === undefined) {
-    const names = factories.map(({ info }) => info.name).join(", ");
-    throw new ReconlossError("syntax", `loss "${text}": there is no loss "${name}"; there are: ${names}`);
+  const { factory, brought } = named(text, name, factories);
+  const given = parseOptions(text, options);
+  const said = Object.keys(given).find((option) => matching(option, Object.keys(brought)) !== undefined);
+  if (said !== undefined) {
+    const meant = `${factory.info.name}(${said}=${given[said]})`;
+    throw new ReconlossError("syntax", `loss "${text}": the name ${name} says ${said} already; write ${meant}`);
   }
-  const loss = factory(parseOptions(text, options) as Parameters<typeof factory>[0]);
+  const loss = factory({ ...brought, ...given } as Parameters<typeof factory>[0]);
   return [factor, labelled(loss, weight === undefined ? text : text.slice(weight.length + 1))];
 }
 

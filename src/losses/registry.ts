@@ -23,3 +23,22 @@ export const lossFactories = [
   lpips,
   tv,
 ] as readonly unknown[] as readonly LossFactory[];
+
+/** Other names by which people know these losses, each with the options that it says. */
+export const otherNames: Readonly<Record<string, readonly [name: string, options?: Readonly<Record<string, string>>]>> =
+  {
+    mae: ["l1"],
+    "mean-absolute-error": ["l1"],
+    l2: ["mse"],
+    "mean-squared-error": ["mse"],
+    ciede2000: ["deltaE", { formula: "2000" }],
+    de2000: ["deltaE", { formula: "2000" }],
+    cie94: ["deltaE", { formula: "94" }],
+    de94: ["deltaE", { formula: "94" }],
+    cie76: ["deltaE", { formula: "76" }],
+    de76: ["deltaE", { formula: "76" }],
+    "total-variation": ["tv"],
+    "lpips-alex": ["lpips", { net: "alex" }],
+    "lpips-vgg": ["lpips", { net: "vgg" }],
+    "lpips-squeeze": ["lpips", { net: "squeeze" }],
+  };

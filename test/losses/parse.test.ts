@@ -3,6 +3,7 @@ import { ReconlossError } from "../../src/errors.ts";
 import { weighted } from "../../src/losses/combine.ts";
 import { l1 } from "../../src/losses/l1.ts";
 import { parseLoss, parseLosses } from "../../src/losses/parse.ts";
+import { lossFactories, otherNames } from "../../src/losses/registry.ts";
 import { ssim } from "../../src/losses/ssim.ts";
 import { tv } from "../../src/losses/tv.ts";
 import { randomTensor } from "../random.ts";
@@ -33,6 +34,16 @@ describe("the grammar", () => {
     ["psnr( channels = y-bt601 , crop=4 )", "psnr(channels=y-bt601,crop=4)"],
     ["2*l1", "2*l1"],
     ["l1+-0.5*tv", "l1 + -0.5*tv"],
+    ["SSIM(Preset=SKImage)", "ssim(preset=skimage)"],
+    ["ms_ssim", "ms-ssim"],
+    ["MSSSIM", "ms-ssim"],
+    ["delta_e(Formula=LAB_MSE)", "deltaE(formula=lab-mse)"],
+    ["psnr(data_range=2,CLAMP=True,channels=Y_BT601)", "psnr(dataRange=2,clamp=true,channels=y-bt601)"],
+    ["mae(crop=2)", "l1(crop=2)"],
+    ["CIEDE2000", "deltaE"],
+    ["de76(crop=1)", "deltaE(formula=76,crop=1)"],
+    ["total_variation", "tv"],
+    ["0.5*lpips_vgg", "0.5*lpips(net=vgg)"],
   ])("%s is written %s", (text, spec) => {
     expect(parseLoss(text).spec).toBe(spec);
     expect(parseLoss(spec).spec).toBe(spec);
@@ -103,6 +114,19 @@ describe("the grammar", () => {
     ["*l1", "syntax", /expected name/],
     ["l1 tv", "syntax", /expected name/],
     ["constructor", "syntax", /no loss/],
+    ["__proto__", "syntax", /expected name/],
+    ["l1(__proto__=1)", "invalid-argument", /unknown option "__proto__"/],
+    ["l1(crop=1,CROP=2)", "syntax", /CROP is given twice/],
+    ["de2000(formula=76)", "syntax", /the name de2000 says formula already; write deltaE\(formula=76\)/],
+    ["simm", "syntax", /did you mean "ssim"\?/],
+    ["psrn", "syntax", /did you mean "psnr"\?/],
+    ["lpip", "syntax", /did you mean "lpips"\?/],
+    ["ciede200", "syntax", /did you mean "ciede2000"\?/],
+    ["l1(corp=1)", "invalid-argument", /unknown option "corp"; it has: .*; did you mean "crop"\?/],
+    ["ssim(preset=skimmage)", "invalid-argument", /preset must be wang .*did you mean "skimage"\?/],
+    ["lpips(net=vgg16)", "invalid-argument", /net must be alex .*did you mean "vgg"\?/],
+    ["perceptual(net=vgg18)", "invalid-argument", /did you mean "vgg16"\?/],
+    ["psnr(pooling=dataste)", "invalid-argument", /did you mean "dataset"\?/],
     ["l1(crop)", "syntax", /name=value/],
     ["l1(crop=1,crop=2)", "syntax", /twice/],
     ["l1(size=3)", "invalid-argument", /unknown option "size"; it has: channels/],
@@ -114,6 +138,26 @@ describe("the grammar", () => {
   ] as const)("%j is refused", (text, code, message) => {
     expect(() => parseLoss(text)).toThrow(ReconlossError);
     expect(() => parseLoss(text)).toThrow(expect.objectContaining({ code, message: expect.stringMatching(message) }));
+  });
+
+  test("no names of a loss, its options, words or presets are told apart by case, hyphens and underscores alone", () => {
+    const folded = (name: string) => name.toLowerCase().replace(/[-_]/g, "");
+    const distinct = (names: readonly string[]) => expect(new Set(names.map(folded)).size).toBe(names.length);
+    distinct([...lossFactories.map(({ info }) => info.name), ...Object.keys(otherNames)]);
+    for (const { info } of lossFactories) {
+      distinct(Object.keys(info.options));
+      for (const { words = [] } of Object.values(info.options)) distinct(words);
+      expect(Object.keys(info.presets ?? {}).filter((preset) => !info.options.preset.words?.includes(preset))).toEqual(
+        [],
+      );
+    }
+  });
+
+  test.each(Object.entries(otherNames))("%s stands for a loss of the library", (name, [meant, options = {}]) => {
+    const loss = parseLoss(name);
+    expect(loss.name).toBe(meant);
+    expect(loss.options).toMatchObject(options);
+    expect(loss.label).toBe(name);
   });
 
   test("a loss listed twice is refused", () => {
