@@ -2,7 +2,6 @@ import { ReconlossError } from "../errors.ts";
 import { noteExtremes } from "../kernels/extremes.ts";
 import type { NotedExtremes } from "../kernels/index.ts";
 import { type Extremes, elementCount, extremes, formatShape, sameShape, Tensor } from "../tensor.ts";
-import type { Definition } from "./definition.ts";
 
 /** Refuses what are not images of one shape. */
 export function checkShapes(name: string, output: Tensor, target: Tensor | undefined): asserts target is Tensor {
@@ -82,26 +81,5 @@ export function checkInto(name: string, into: Tensor, images: Readonly<Record<st
     const [a, b] = [image.data, into.data];
     if (a.byteOffset >= b.byteOffset + b.byteLength || b.byteOffset >= a.byteOffset + a.byteLength) continue;
     throw new ReconlossError("invalid-argument", `${name}: into must not share memory with ${argument}`);
-  }
-}
-
-/** Refuses weights that do not fit the images or make no mean. */
-export function checkWeight(name: string, output: Tensor, weight: Tensor, { weighable }: Definition): void {
-  if (!weighable) throw new ReconlossError("invalid-argument", `${name}: this loss takes no weight`);
-  const [n, , h, w] = output.shape;
-  const [m, c, y, x] = weight.shape;
-  if ((m !== n && m !== 1) || c !== 1 || y !== h || x !== w) {
-    const expected = `${n}x1x${h}x${w} or 1x1x${h}x${w}`;
-    throw new ReconlossError("shape", `${name}: weight must be ${expected}, got ${formatShape(weight.shape)}`);
-  }
-  for (let image = 0; image < m; image++) {
-    const { data } = weight.image(image);
-    const sum = data.reduce((total, value) => total + value, 0);
-    if (!(sum > 0 && sum < Number.POSITIVE_INFINITY) || data.some((value) => value < 0)) {
-      throw new ReconlossError(
-        "invalid-argument",
-        `${name}: weights must be finite, not negative and not all 0 (image ${image})`,
-      );
-    }
   }
 }

@@ -149,7 +149,6 @@ function sumDefinitions(terms: readonly Term[], names: readonly string[]): Defin
     state: () =>
       Object.assign({}, ...defined.map(({ definition }, index) => prefixed(definition.state?.() ?? {}, `${index}`))),
     bySize: defined.some(({ definition }) => definition.bySize),
-    weighable: defined.every(({ definition }) => definition.weighable),
     score: (o, images) =>
       contributions(o, images)
         .map((contribution, index) => o.mul(contribution, defined[index].weight))

@@ -5,14 +5,16 @@ import type { Tensor } from "../tensor.ts";
 import type { ImageOptions } from "./image-options.ts";
 import type { Learner } from "./learner.ts";
 
-/** What a definition computes with: the two batches, and what weighs their pixels where the caller gave it. */
+/** What a definition computes with: the two batches, and how much their pixels count where the caller says so. */
 export interface Images<T> {
   /** [n, c, h, w]. */
   output: T;
   /** The shape of `output`; for a loss that needs no target, `output` itself. */
   target: T;
-  /** [n or 1, 1, h, w], not negative. */
+  /** How much each pixel counts, [n or 1, 1 or c, h, w], not negative and not 0 in all of an image. */
   weight?: T;
+  /** How much each image's value counts in that of the batch, [n, 1, 1, 1] with mean 1; default: all the same. */
+  share?: T;
   /** What {@link Definition.targetFeatures} gives of the target, where it was computed before. */
   targetFeatures?: readonly T[];
   /** What {@link Definition.state} holds. */
@@ -37,7 +39,7 @@ export interface TiledScore {
   network: Network;
   /** The layers; each is also the name of a term. */
   taps: readonly string[];
-  /** For each tap what is averaged over its positions and then added up: [n, 1, h, w] in the layer's size. */
+  /** For each tap what is averaged over its positions, weighted or not, and then added up: [n, 1, h, w] in the layer's size. */
   places<T>(o: Ops<T>, images: Images<T>): readonly T[];
 }
 
@@ -51,7 +53,7 @@ export interface Definition {
   state?(): Readonly<Record<string, Tensor>>;
   /** What changes that state. */
   learner?: Learner;
-  /** The score of each image, [n, 1, 1, 1]. */
+  /** The score of each image, [n, 1, 1, 1]. Uses the weight where there is one; a loss that does not is refused with one. */
   score<T>(o: Ops<T>, images: Images<T>): T;
   /** The score's contributions by place, [n, 1, h, w] or smaller by a window's border. */
   map?<T>(o: Ops<T>, images: Images<T>): T;
@@ -63,9 +65,9 @@ export interface Definition {
   say?<T>(o: Ops<T>, score: T): T;
   /** Whether the scores of a batch are averaged before they are said, not after. */
   poolScores?: boolean;
-  /** Whether pixels can be weighed. */
-  weighable?: boolean;
-  /** A fused kernel that computes the same scores, where there is one; images that are weighed never take it. */
+  /** Whether a weight only multiplies what the score adds up, and nothing is divided by it: `reduction=sum`. */
+  unnormalised?: boolean;
+  /** A fused kernel that computes the same scores, where there is one. */
   kernel?: KernelPath;
   /** How values, without gradients or maps, of images too large to be computed at once are put together. */
   tiles?: TiledScore;

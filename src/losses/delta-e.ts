@@ -141,7 +141,7 @@ export const deltaE = defineLoss({
     const images = { channels: "rgb", crop, low, dataRange } as const;
     const error = <T>(o: Ops<T>, { output, target }: Images<T>) => {
       const lab = (x: T) => rgbToLab(o, o.div(x, dataRange));
-      return labDifference(o, formula, lab(output), lab(target));
+      return o.mean(labDifference(o, formula, lab(output), lab(target)), "c");
     };
     return {
       ...meanOfErrors({ ...images, clamp: true }, error),

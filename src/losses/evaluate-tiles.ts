@@ -1,9 +1,10 @@
 import { compile } from "../graph/compile.ts";
-import { reference } from "../graph/reference.ts";
+import { reference, toFloat64 } from "../graph/reference.ts";
 import type { Window } from "../nets/layers.ts";
 import { Tensor } from "../tensor.ts";
 import type { Definition, Images, OwnEvaluation, TiledScore } from "./definition.ts";
 import { imageDims, poolScores, programFor } from "./evaluate.ts";
+import { layerWeightOf } from "./pixel-weights.ts";
 
 /** Whether a batch has more pixels than are computed at once. */
 export function isTooLarge({ shape: [n, , h, w] }: Tensor, { pixelsAtOnce }: TiledScore): boolean {
@@ -116,14 +117,14 @@ function ownPositions({ start, end, readStart }: Span, size: number, layerSize: 
 }
 
 /**
- * Evaluates a definition's values image by image and tile by tile. The tiles overlap by what the network sees, and of each the positions that belong to
+ * Evaluates a definition's values, weighted or not, image by image and tile by tile. The tiles overlap by what the network sees, and of each the positions that belong to
  * it are added up in float64, so that the values are those of the whole images up to the rounding of float32: at once, positions are
  * added up in float32, which at millions of them is the coarser of the two.
  */
 export async function evaluateTiles(
   definition: Definition,
   { pixelsAtOnce, network, taps, places }: TiledScore,
-  { output, target }: Images<Tensor>,
+  { output, target, weight, share }: Images<Tensor>,
 ): Promise<OwnEvaluation> {
   const dims = imageDims(definition, output);
   const program = await programFor(definition, `tiles ${JSON.stringify(dims)}`, async () => {
@@ -145,25 +146,34 @@ export async function evaluateTiles(
   const terms = Object.fromEntries(taps.map((tap) => [tap, 0]));
   for (let image = 0; image < n; image++) {
     const [a, b] = [output.image(image), target.image(image)];
+    const pixels = weight?.image(weight.shape[0] === 1 ? 0 : image);
+    const weights = layers.map(({ size }) => pixels && layerWeightOf(pixels, size(h), size(w)));
+    const totals = layers.map(({ size }, index) => weights[index]?.reduce((x, y) => x + y, 0) ?? size(h) * size(w));
     for (const tile of tiles) {
       const parts = await program.run({ output: cutOut(a, tile), target: cutOut(b, tile) });
       for (const [index, { size, window }] of layers.entries()) {
         const { data, shape } = parts[taps[index]];
         const [top, bottom] = ownPositions(tile.rows, h, size(h), window.stride);
         const [left, right] = ownPositions(tile.columns, w, size(w), window.stride);
+        /** The place of the read part's first position in the whole layer. */
+        const origin = (tile.rows.readStart * size(w) + tile.columns.readStart) / window.stride;
+        const ofPlaces = weights[index];
         let sum = 0;
         for (let row = top; row < bottom; row++) {
-          for (let column = left; column < right; column++) sum += data[row * shape[3] + column];
+          for (let column = left; column < right; column++) {
+            const weight = ofPlaces?.[origin + row * size(w) + column] ?? 1;
+            sum += weight * data[row * shape[3] + column];
+          }
         }
-        const contribution = sum / (size(h) * size(w));
+        const contribution = sum / totals[index];
         scores[image] += contribution;
-        terms[taps[index]] += contribution / n;
+        terms[taps[index]] += ((share?.data[image] ?? 1) * contribution) / n;
       }
     }
   }
   const batch = { data: scores, shape: [n, 1, 1, 1] as const };
   return {
-    value: poolScores(reference, definition, batch).data[0],
+    value: poolScores(reference, definition, batch, share && toFloat64(share)).data[0],
     perImage: Float64Array.from((definition.say?.(reference, batch) ?? batch).data),
     scores,
     terms,

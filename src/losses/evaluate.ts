@@ -1,3 +1,4 @@
+import { ReconlossError } from "../errors.ts";
 import { differentiate } from "../graph/autodiff.ts";
 import { compile, type InputDims, outputTensor, type Program, type ProgramOutput } from "../graph/compile.ts";
 import type { Ops } from "../graph/ops.ts";
@@ -6,6 +7,7 @@ import { currentDevice } from "../graph/runtime.ts";
 import { mapValues, prefixed, within } from "../records.ts";
 import type { Tensor } from "../tensor.ts";
 import type { Definition, Images, OwnEvaluation, Wants } from "./definition.ts";
+import { batchMean } from "./pixel-weights.ts";
 
 /** Everything that a definition can be asked for, as values of a backend. */
 export interface DefinedValues<T> {
@@ -21,10 +23,27 @@ export interface DefinedValues<T> {
   terms?: Readonly<Record<string, T>>;
 }
 
-/** The value of a batch from the scores of its images. */
-export function poolScores<T>(o: Ops<T>, definition: Definition, scores: T): T {
+/** The value of a batch from the scores of its images and, where they do not count the same, their shares. */
+export function poolScores<T>(o: Ops<T>, definition: Definition, scores: T, share?: T): T {
   const say = (x: T) => definition.say?.(o, x) ?? x;
-  return definition.poolScores ? say(o.mean(scores, "n")) : o.mean(say(scores), "n");
+  return definition.poolScores ? say(batchMean(o, scores, share)) : batchMean(o, say(scores), share);
+}
+
+/** The score of each image; refuses a weight that the definition does not look at. */
+function scoresOf<T>(o: Ops<T>, definition: Definition, images: Images<T>): T {
+  const { weight } = images;
+  if (weight === undefined) return definition.score(o, images);
+  let seen = false;
+  const watched = Object.defineProperty({ ...images }, "weight", {
+    enumerable: true,
+    get: () => {
+      seen = true;
+      return weight;
+    },
+  });
+  const scores = definition.score(o, watched);
+  if (!seen) throw new ReconlossError("invalid-argument", "weight: the definition of this loss does not use one");
+  return scores;
 }
 
 /** Evaluates a definition on any backend. */
@@ -34,16 +53,17 @@ export function evaluateDefinition<T>(
   images: Images<T>,
   wants: Wants,
 ): DefinedValues<T> {
-  const scores = definition.score(o, images);
+  const { share } = images;
+  const scores = scoresOf(o, definition, images);
   const result: DefinedValues<T> = {
-    value: poolScores(o, definition, scores),
+    value: poolScores(o, definition, scores, share),
     perImage: definition.say?.(o, scores) ?? scores,
     scores,
   };
   if (wants.map && definition.map) result.map = definition.map(o, images);
   if (definition.terms) {
     const terms = Object.entries(definition.terms(o, images));
-    result.terms = Object.fromEntries(terms.map(([name, scores]) => [name, o.mean(scores, "n")]));
+    result.terms = Object.fromEntries(terms.map(([name, scores]) => [name, batchMean(o, scores, share)]));
   }
   if (!wants.grad) return result;
   const { value, gradients } = differentiate(
@@ -54,10 +74,11 @@ export function evaluateDefinition<T>(
         output,
         target: lift(target),
         weight: weight && lift(weight),
+        share: share && lift(share),
         targetFeatures: targetFeatures?.map(lift),
         state: state && mapValues(state, lift),
       };
-      return poolScores(o, definition, definition.score(o, traced));
+      return poolScores(o, definition, definition.score(o, traced), traced.share);
     },
     [images.output],
   );
@@ -117,10 +138,11 @@ export async function evaluateGraph(
   wants: Wants,
   into?: Tensor,
 ): Promise<OwnEvaluation> {
-  const { output, target, weight, targetFeatures = [] } = images;
+  const { output, target, weight, share, targetFeatures = [] } = images;
   const dims = imageDims(definition, output);
   const inputs: Record<string, InputDims> = { output: dims, target: dims };
-  if (weight) inputs.weight = [weight.shape[0] === 1 ? 1 : "n", 1, dims[2], dims[3]];
+  if (weight) inputs.weight = [weight.shape[0] === 1 ? 1 : "n", weight.shape[1], dims[2], dims[3]];
+  if (share) inputs.share = ["n", 1, 1, 1];
   for (const [index, { shape }] of targetFeatures.entries()) {
     inputs[featureName(index)] = ["n", shape[1], `h${index}`, `w${index}`];
   }
@@ -138,6 +160,7 @@ export async function evaluateGraph(
           output: values.output,
           target: values.target,
           weight: values.weight,
+          share: values.share,
           targetFeatures: features.length > 0 ? features : undefined,
           state: within(values, "state"),
         },
@@ -150,6 +173,7 @@ export async function evaluateGraph(
     output,
     target,
     ...(weight && { weight }),
+    ...(share && { share }),
     ...Object.fromEntries(targetFeatures.map((tensor, index) => [featureName(index), tensor])),
     ...state,
   });

@@ -10,6 +10,8 @@ export interface ExportOptions {
   grad?: boolean;
   /** The map, as `map`, where the loss has one. Default false. */
   map?: boolean;
+  /** A third input `weight`, how much each pixel counts in its image, [n, 1, h, w]. Default false. */
+  weight?: boolean;
   /** Channels of the images. Default 3. */
   channels?: number;
   /** Height and width of the images, needed by losses whose mathematics depends on them, such as ms-ssim. Default: any. */
@@ -19,7 +21,7 @@ export interface ExportOptions {
 /**
  * A loss as one portable ONNX file, weights included: it runs wherever ONNX runs, at any batch size and, without `size`, any height and width.
  *
- * Inputs: `output` and, unless the loss is a prior, `target`, float32 [n, channels, h, w]. Outputs: `value` [1, 1, 1, 1] and
+ * Inputs: `output` and, unless the loss is a prior, `target`, float32 [n, channels, h, w], and with the option `weight` that too. Outputs: `value` [1, 1, 1, 1] and
  * `perImage` [n, 1, 1, 1] in float64; with the options `grad`, d value / d output, and `map`, both float32. The metadata holds the
  * specification, every option as JSON, the direction and the source. The file computes; it does not check shapes and ranges as the loss itself does.
  *
@@ -33,7 +35,7 @@ export interface ExportOptions {
  * ```
  */
 export async function exportLoss(loss: Loss, options: ExportOptions = {}): Promise<Uint8Array> {
-  const { grad = false, map = false, channels = 3, size } = options;
+  const { grad = false, map = false, weight: isWeighted = false, channels = 3, size } = options;
   const refuse = (problem: string) => new ReconlossError("invalid-argument", `exportLoss: ${loss.spec} ${problem}`);
   const definition = loss.definition;
   if (definition === undefined) throw refuse("cannot be written as one graph");
@@ -46,12 +48,13 @@ export async function exportLoss(loss: Loss, options: ExportOptions = {}): Promi
   await definition.prepare?.();
   const dims: InputDims = ["n", channels, ...(size ?? ["h", "w"])] as InputDims;
   const inputs: Record<string, InputDims> = loss.needsTarget ? { output: dims, target: dims } : { output: dims };
+  if (isWeighted) inputs.weight = [dims[0], 1, dims[2], dims[3]];
   const { bytes } = buildModel<string, string>(
     inputs,
-    (o, { output, target = output }) => {
+    (o, { output, target = output, weight }) => {
       // What may change later is written as it is now.
       const state = mapValues(definition.state?.() ?? {}, ({ data, shape }) => o.constant(data, shape));
-      const values = evaluateDefinition(o, definition, { output, target, state }, { grad, map });
+      const values = evaluateDefinition(o, definition, { output, target, weight, state }, { grad, map });
       const named = { value: values.value, perImage: values.perImage, grad: values.grad, map: values.map };
       return Object.fromEntries(Object.entries(named).filter(([, x]) => x !== undefined));
     },

@@ -4,6 +4,7 @@ import type { Shape } from "../tensor.ts";
 import type { Definition, Images } from "./definition.ts";
 import { type ImageOptions, type Levels, lumas, lumaThousandths } from "./image-options.ts";
 import { choice } from "./options.ts";
+import { totalWeight, weightedMean, weightedSum } from "./pixel-weights.ts";
 
 function luma<T>(o: Ops<T>, x: T, channels: keyof typeof lumas, dataRange: number): T {
   const { weights, offset, levels } = lumas[channels];
@@ -76,21 +77,14 @@ export function meanOfErrors(
 ): Definition {
   return {
     ...(kernel && !sum ? { kernel: { spec: kernel, images: options, scale } } : {}),
-    weighable: true,
+    unnormalised: sum,
     map: (o, images) => o.add(o.mean(error(o, prepare(o, images, options)), "c"), base),
     score: (o, images) => {
       const prepared = prepare(o, images, options);
       const errors = error(o, prepared);
       const { weight } = prepared;
-      if (weight === undefined) {
-        return sum
-          ? o.add(o.sum(errors, "chw"), o.mul(o.size(errors, "chw"), base))
-          : o.add(o.mean(errors, "chw"), base);
-      }
-      const perPixel = o.mul(o.mean(errors, "c"), weight);
-      const total = o.sum(weight, "hw");
-      const mean = o.add(o.div(o.sum(perPixel, "hw"), total), base);
-      return sum ? o.mul(mean, o.mul(total, o.size(errors, "c"))) : mean;
+      if (!sum) return o.add(weightedMean(o, errors, weight, "chw"), base);
+      return o.add(weightedSum(o, errors, weight, "chw"), o.mul(totalWeight(o, errors, weight, "chw"), base));
     },
   };
 }

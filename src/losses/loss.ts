@@ -1,19 +1,31 @@
 import { ReconlossError } from "../errors.ts";
 import type { NotedExtremes } from "../kernels/index.ts";
 import { formatShape, type Shape, type Tensor } from "../tensor.ts";
-import { checkHeld, checkInto, checkShapes, checkValues, checkWeight } from "./checks.ts";
-import type { Definition, Evaluation, OwnEvaluation, Wants } from "./definition.ts";
+import { checkHeld, checkInto, checkShapes, checkValues } from "./checks.ts";
+import type { Definition, Evaluation, Images, OwnEvaluation, Wants } from "./definition.ts";
 import { evaluateGraph, targetFeatures } from "./evaluate.ts";
 import { evaluateKernel } from "./evaluate-kernel.ts";
 import { evaluateTiles, isTooLarge } from "./evaluate-tiles.ts";
 import type { Learner } from "./learner.ts";
 import { type OptionsOf, type OptionValue, resolveOptions, type Schema } from "./options.ts";
+import { checkWeight, type WeightNormalisation } from "./pixel-weights.ts";
 import { PreparedTarget, type Target, targetTensor } from "./prepared-target.ts";
 
 /** What a call may say beyond the two batches. */
 export interface EvaluateOptions {
-  /** How much each pixel counts, [n or 1, 1, h, w]: the mean becomes sum(weight * error) / sum(weight). */
+  /**
+   * How much each pixel counts, finite and not negative, [n or 1, 1 or c, h, w]: one for all channels or one for each. A mean over places becomes
+   * sum(weight * error) / sum(weight), with 0 and 1 a mask. Every loss takes it, and says in its description which weight a window or a layer's position has;
+   * losses that mix channels take the mean of a pixel's weights. With `reduction=sum` errors are multiplied, and nothing is divided. The map
+   * stays as it is without weights.
+   */
   weight?: Tensor;
+  /**
+   * Over what weights are divided by their sum. `image` (default): in each image by itself, so that all images count the same however much of them is
+   * masked. `batch`: an image counts in the batch's value as much as its weights add up to (BasicSR's `weight`; a masked mean in PyTorch); images whose weights are all 0 are
+   * allowed, and their own value is NaN.
+   */
+  weightNormalisation?: WeightNormalisation;
   /**
    * Where the gradient is written, in the output's shape; it is then the gradient that comes back. Default: a new tensor. A training loop that gives
    * the same one every time spares itself the making of an array as large as the batch, which takes longer than the simple losses themselves. It
@@ -267,9 +279,10 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
     output: Tensor,
     target: Target | undefined,
     wants: Wants,
-    options?: EvaluateOptions,
+    options: EvaluateOptions = {},
   ): Promise<Evaluation> {
-    const held = { output, target: this.needsTarget ? targetTensor(target) : undefined, ...options };
+    const { weight, into } = options;
+    const held = { output, target: this.needsTarget ? targetTensor(target) : undefined, weight, into };
     const evaluation = await this.#evaluate(output, target, wants, options).finally(() => checkHeld(this.name, held));
     return { ...evaluation, terms: evaluation.terms ?? { [this.label]: evaluation.value } };
   }
@@ -278,26 +291,50 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
     output: Tensor,
     target: Target | undefined,
     wants: Wants,
-    { weight, into }: EvaluateOptions = {},
+    { weight: given, weightNormalisation, into }: EvaluateOptions = {},
   ): Promise<OwnEvaluation> {
     const compared = this.needsTarget ? targetTensor(target) : output;
     this.#checkShapes(output, compared);
-    if (into !== undefined) checkInto(this.name, into, { output, target: compared, weight });
+    if (into !== undefined) checkInto(this.name, into, { output, target: compared, weight: given });
     const check = (known?: NotedExtremes) => checkValues(this.name, output, compared, this.#range, known);
-    if (weight !== undefined) checkWeight(this.name, output, weight, this.definition);
+    const { weight, share } = given === undefined ? {} : checkWeight(this.name, output, given, weightNormalisation);
+    const images = { output, target: compared, weight, share: this.definition.unnormalised ? undefined : share };
+    const evaluation = await this.#compute(images, target, wants, check, into);
+    if (weight !== undefined) this.#checkMeasured(evaluation, share);
+    return evaluation;
+  }
+
+  /** Evaluates checked images by the fastest way there is. */
+  async #compute(
+    images: Images<Tensor>,
+    target: Target | undefined,
+    wants: Wants,
+    check: (known?: NotedExtremes) => Promise<void>,
+    into?: Tensor,
+  ): Promise<OwnEvaluation> {
     const { kernel, tiles } = this.definition;
-    if (kernel && weight === undefined) {
-      return evaluateKernel(this.definition, kernel, { output, target: compared }, wants, check, into);
+    if (kernel && images.weight === undefined) {
+      return evaluateKernel(this.definition, kernel, images, wants, check, into);
     }
     await check();
     const features = target instanceof PreparedTarget ? target.features.get(this.definition) : undefined;
     // A prepared target has the features of the whole image in memory already.
-    const valueOnly = !wants.grad && !wants.map && weight === undefined && features === undefined;
-    if (tiles && valueOnly && isTooLarge(output, tiles)) {
-      return evaluateTiles(this.definition, tiles, { output, target: compared });
+    const valueOnly = !wants.grad && !wants.map && features === undefined;
+    if (tiles && valueOnly && isTooLarge(images.output, tiles)) return evaluateTiles(this.definition, tiles, images);
+    return evaluateGraph(this.definition, { ...images, targetFeatures: features }, wants, into);
+  }
+
+  /** Refuses weights that are 0 wherever an image is looked at; the value of an image without any share is not a number. */
+  #checkMeasured({ scores, perImage }: OwnEvaluation, share: Tensor | undefined): void {
+    for (const image of scores.keys()) {
+      if (share?.data[image] === 0) {
+        scores[image] = Number.NaN;
+        perImage[image] = Number.NaN;
+      } else if (Number.isNaN(scores[image])) {
+        const problem = "weight is 0 at every place that is compared (after crop, and where windows fit)";
+        throw new ReconlossError("invalid-argument", `${this.name}: ${problem} (image ${image})`);
+      }
     }
-    const images = { output, target: compared, weight, targetFeatures: features };
-    return evaluateGraph(this.definition, images, wants, into);
   }
 
   #checkShapes(output: Tensor, target: Tensor | undefined): asserts target is Tensor {

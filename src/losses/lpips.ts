@@ -22,6 +22,7 @@ import {
   weightFiles,
 } from "./network-loss.ts";
 import { choice, flag } from "./options.ts";
+import { layerWeight, weightedMean } from "./pixel-weights.ts";
 
 /** The network under each name of the paper, where it is tapped, and how many channels there are. */
 const trunks: Readonly<Record<string, { network: Network; taps: readonly string[]; channels: readonly number[] }>> = {
@@ -73,6 +74,10 @@ export interface LpipsResources {
  *
  * `version` 0.1, or 0.0 without its input scaling; `heads=false` sums the channels unweighted, the original's `lpips=False`.
  * The value of each layer is in `terms`; the map (the original's `spatial=True`) is the sum of the layers' maps enlarged to the image, [n, 1, h, w].
+ *
+ * A weight is averaged down to each layer's size, over the pixels nearest to each position, and a layer's mean over positions is weighted by that: a mask is put on
+ * the distances, as the original's author advises (`spatial=True`, issue 111 of its repository), not on the images, so what positions inside it see beyond
+ * it still counts.
  *
  * The value alone of a batch with more pixels than 8 million (`alex`, `tiny`), 3.4 million (`squeeze`) or 1.25 million (`vgg`) is computed image by image and in overlapping
  * tiles, so that features take no more than about 2 GB whatever the size; it is the same up to rounding, and `tiles` of the evaluation says how many there were.
@@ -131,7 +136,10 @@ export const lpips = defineLoss({
     const weigh = <T>(o: Ops<T>, x: T, layer: number): T =>
       o.sum(heads ? o.mul(x, parameter(o, linear.tensors, headName(layer))) : x, "c");
     const layers = <T>(o: Ops<T>, images: Images<T>): T[] =>
-      differences(o, images).map((x, layer) => weigh(o, o.mean(x, "hw"), layer));
+      differences(o, images).map((x, layer) => {
+        const weight = images.weight && layerWeight(o, images.weight, x);
+        return weigh(o, weightedMean(o, x, weight, "hw"), layer);
+      });
     return {
       weights: weightFiles([
         ...(resources.trunk ? [] : [network.name]),

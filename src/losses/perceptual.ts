@@ -21,6 +21,7 @@ import {
   weightFiles,
 } from "./network-loss.ts";
 import { choice, flag, integer, type Option } from "./options.ts";
+import { layerWeight, relativeWeight, weightedMean } from "./pixel-weights.ts";
 
 const nets = ["vgg16", "vgg16_bn", "vgg19", "vgg19_bn", "alexnet", "squeezenet1_1", "tiny"] as const;
 
@@ -67,11 +68,18 @@ function toNetwork<T>(o: Ops<T>, unit: T, input: "imagenet" | "caffe" | "unit"):
   return normalise(o, o.flip(unit, "c"), statistics);
 }
 
-/** The distance of two batches of features or Gram matrices, per image, or per position where `mean` is over channels. */
+/**
+ * The distance of two batches of features or Gram matrices, per image, or per position where `mean` is over channels.
+ *
+ * @param weight - of positions, for distances that take no mean
+ */
 const distances = {
   l1: <T>(o: Ops<T>, a: T, b: T, mean: (x: T) => T) => mean(o.abs(o.sub(a, b))),
   mse: <T>(o: Ops<T>, a: T, b: T, mean: (x: T) => T) => mean(o.square(o.sub(a, b))),
-  frobenius: <T>(o: Ops<T>, a: T, b: T) => o.root(o.sum(o.square(o.sub(a, b)), "chw")),
+  frobenius: <T>(o: Ops<T>, a: T, b: T, _: (x: T) => T, weight?: T) => {
+    const squares = o.square(o.sub(a, b));
+    return o.root(o.sum(weight === undefined ? squares : o.mul(squares, relativeWeight(o, weight)), "chw"));
+  },
 };
 
 /** Weights of {@link perceptual} from elsewhere than the weights folder. */
@@ -97,6 +105,10 @@ export interface PerceptualResources {
  * | `piq-style` | VGG16 | style of relu3_3 | mean square of plain Gram matrices | piq's `StyleLoss` |
  *
  * `net=tiny` is the network of `lpips(net=tiny)`, part of this package and of no paper: no download, all five of its taps by default.
+ *
+ * A weight is averaged down to each layer's size, as that of `lpips` is. Means over positions are weighted by it, squares under the Frobenius distance are
+ * multiplied by the weight divided by its mean, and Gram matrices are guided ones: sum(weight f f^T) / sum(weight), times the number of positions with
+ * `gram=sum` (Gatys et al. 2017, equation 3, for output and target alike).
  *
  * The value alone of content by l1 or mse, not resized, is computed in tiles where images are large, as that of `lpips` is. Gram matrices and the
  * Frobenius distance take whole images.
@@ -181,9 +193,13 @@ export const perceptual = defineLoss({
       loadWeights(net, shapes, resources.weights, { also: network.tensors(network.taps) }),
     );
 
-    const gramOf = <T>(o: Ops<T>, x: T) => (gram === "sum" ? o.gram(x, x) : o.div(o.gram(x, x), o.size(x, "chw")));
-    /** Content features in the order of `content`, then Gram matrices in the order of `style`. */
-    const features = <T>(o: Ops<T>, image: T): T[] => {
+    const gramOf = <T>(o: Ops<T>, x: T, weight: T | undefined) => {
+      const guided = weight === undefined ? x : o.mul(x, relativeWeight(o, layerWeight(o, weight, x)));
+      const products = o.gram(guided, x);
+      return gram === "sum" ? products : o.div(products, o.size(x, "chw"));
+    };
+    /** Content features in the order of `content`, then Gram matrices, weighted or not, in the order of `style`. */
+    const features = <T>(o: Ops<T>, image: T, weight?: T): T[] => {
       const normalised = toNetwork(o, toUnitColour(o, image, options), input);
       const size = o.constant(new Float32Array(resize ** 2), [1, 1, resize, resize]);
       const resized = resize === 0 ? normalised : o.resize(normalised, size);
@@ -192,7 +208,7 @@ export const perceptual = defineLoss({
         const x = values[taps.indexOf(tap)];
         return unitFeatures ? unitLength(o, x) : x;
       };
-      return [...content.map(at), ...style.map((tap) => gramOf(o, at(tap)))];
+      return [...content.map(at), ...style.map((tap) => gramOf(o, at(tap), weight))];
     };
     const overChannels = <T>(o: Ops<T>, x: T) => (reduction === "channel-sum" ? o.sum(x, "c") : o.mean(x, "c"));
     const places = <T>(o: Ops<T>, images: Images<T>): T[] => {
@@ -206,13 +222,19 @@ export const perceptual = defineLoss({
     };
     const tileable = style.length === 0 && criterion !== "frobenius" && resize === 0;
     const terms = <T>(o: Ops<T>, images: Images<T>): [string, T][] => {
-      const targets = images.targetFeatures ?? features(o, images.target);
-      const outputs = features(o, images.output);
+      const { weight: pixels, targetFeatures } = images;
+      // Gram matrices that are known already are of the whole target.
+      const known = pixels === undefined || style.length === 0 ? targetFeatures : undefined;
+      const targets = known ?? features(o, images.target, pixels);
+      const outputs = features(o, images.output, pixels);
       return [...content, ...style].map(({ tap, weight }, index) => {
         const isContent = index < content.length;
+        const places = pixels && isContent ? layerWeight(o, pixels, outputs[index]) : undefined;
         const mean = (x: T) =>
-          isContent && reduction === "channel-sum" ? o.sum(o.mean(x, "hw"), "c") : o.mean(x, "chw");
-        const distance = distances[criterion](o, outputs[index], targets[index], mean);
+          isContent && reduction === "channel-sum"
+            ? o.sum(weightedMean(o, x, places, "hw"), "c")
+            : weightedMean(o, x, places, "chw");
+        const distance = distances[criterion](o, outputs[index], targets[index], mean, places);
         return [isContent ? tap : `style ${tap}`, o.mul(distance, weight)];
       });
     };
@@ -220,7 +242,7 @@ export const perceptual = defineLoss({
       weights: resources.weights ? [] : weightFiles([net]),
       prepare: () => weights.prepare(),
       bySize: resize > 0,
-      targetFeatures: features,
+      targetFeatures: (o, target) => features(o, target),
       ...(tileable
         ? { tiles: { pixelsAtOnce: pixelsAtOnce[net], network, taps: content.map(({ tap }) => tap), places } }
         : {}),

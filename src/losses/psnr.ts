@@ -4,6 +4,7 @@ import { imageOptions } from "./image-options.ts";
 import { meanOfErrors, prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 import { choice, number } from "./options.ts";
+import { fittedWeight, weightedMean } from "./pixel-weights.ts";
 
 /**
  * Peak signal-to-noise ratio in decibels, `10 log10(dataRange^2 / mse)`.
@@ -63,17 +64,15 @@ export const psnr = defineLoss({
     if (pooling !== "channels") return { ...pooled, poolScores: pooling === "dataset", say: decibels };
     return {
       map: pooled.map,
-      weighable: true,
       score: <T>(o: Ops<T>, images: Images<T>) => {
         const prepared = prepare(o, images, options);
-        const { weight } = prepared;
         const errors = squares(o, prepared);
+        const weight = prepared.weight && fittedWeight(o, prepared.weight, errors);
         const count = o.channels(errors);
         // One channel at a time: numbers of an image are float64 on every backend.
         const ofChannels = Array.from({ length: count }, (_, channel) => {
-          const squared = o.channel(errors, channel);
-          const mean = weight ? o.div(o.sum(o.mul(squared, weight), "hw"), o.sum(weight, "hw")) : o.mean(squared, "hw");
-          return decibels(o, mean);
+          const own = weight && o.channels(weight) > 1 ? o.channel(weight, channel) : weight;
+          return decibels(o, weightedMean(o, o.channel(errors, channel), own, "hw"));
         });
         return o.div(
           ofChannels.reduce((sum, value) => o.add(sum, value)),

@@ -3,6 +3,7 @@ import { imageOptions } from "./image-options.ts";
 import { prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 import { choice, number } from "./options.ts";
+import { weightedMean, weightedSum } from "./pixel-weights.ts";
 
 /** Differences to the next row and the next column. */
 function differences<T>(o: Ops<T>, x: T): { rows: T; columns: T } {
@@ -42,7 +43,8 @@ function paddedDifferences<T>(o: Ops<T>, x: T): { rows: T; columns: T } {
  * | `piq-l1` | anisotropic | sum | piq `norm_type="l1"` |
  * | `piq-l2-squared` | squared | sum | piq `norm_type="l2_squared"` |
  *
- * The map has the output's size, and is that of `squared` for `l2-norm`; the gradient at equal neighbours is 0. Images must be at least 2x2.
+ * The weight of a difference is that of its first pixel, above or on the left, each direction divided by its own sum (BasicSR's `WeightedTVLoss`): the
+ * pixel's place in the map. The map has the output's size, and is that of `squared` for `l2-norm`; the gradient at equal neighbours is 0. Images must be at least 2x2.
  *
  * @example
  * ```ts
@@ -88,9 +90,9 @@ export const tv = defineLoss({
     const { eps, reduction } = options;
     const isNorm = options.form === "l2-norm";
     const form = options.form === "l2-norm" ? "squared" : options.form;
-    const reduce = <T>(o: Ops<T>, x: T) => {
-      if (reduction === "mean") return o.mean(x, "chw");
-      return reduction === "sum" ? o.sum(x, "chw") : o.mean(o.sum(x, "hw"), "c");
+    const reduce = <T>(o: Ops<T>, x: T, weight: T | undefined) => {
+      if (reduction === "mean") return weightedMean(o, x, weight, "chw");
+      return reduction === "sum" ? weightedSum(o, x, weight, "chw") : o.mean(weightedSum(o, x, weight, "hw"), "c");
     };
     const length = <T>(o: Ops<T>, x: T) => {
       const { rows, columns } = paddedDifferences(o, x);
@@ -98,12 +100,14 @@ export const tv = defineLoss({
     };
     const size = <T>(o: Ops<T>, x: T) => (form === "squared" ? o.square(x) : o.abs(x));
     return {
+      unnormalised: reduction !== "mean",
       kernel: { spec: { kind: "tv", form, reduction, epsilon: eps }, images: options, withoutMap: true },
       score: (o, images) => {
-        const { output } = prepare(o, images, options);
-        if (form === "isotropic") return reduce(o, length(o, output));
+        const { output, weight } = prepare(o, images, options);
+        if (form === "isotropic") return reduce(o, length(o, output), weight);
         const { rows, columns } = differences(o, output);
-        return o.add(reduce(o, size(o, rows)), reduce(o, size(o, columns)));
+        const first = (axis: "h" | "w") => weight && o.slice(weight, axis, 0, -1);
+        return o.add(reduce(o, size(o, rows), first("h")), reduce(o, size(o, columns), first("w")));
       },
       ...(isNorm ? { say: <T>(o: Ops<T>, score: T) => o.root(score) } : {}),
       map: (o, images) => {

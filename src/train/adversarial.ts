@@ -15,6 +15,7 @@ import type { Definition, Images } from "../losses/definition.ts";
 import type { Learner, TrainingState } from "../losses/learner.ts";
 import { defineLoss, type Loss } from "../losses/loss.ts";
 import { choice, flag, integer, number, type OptionsOf } from "../losses/options.ts";
+import { batchMean, layerWeight, weightedMean } from "../losses/pixel-weights.ts";
 import type { Model } from "../nets/model.ts";
 import { norms, patchGan } from "../nets/patch-gan.ts";
 import { unetDiscriminator } from "../nets/unet-discriminator.ts";
@@ -211,11 +212,13 @@ function generatorSide(discriminator: Discriminator): Definition {
   return {
     state: () => discriminator.tensors,
     learner: discriminator,
-    score: <T>(o: Ops<T>, { output, target, state = {} }: Images<T>): T => {
+    score: <T>(o: Ops<T>, { output, target, weight, share, state = {} }: Images<T>): T => {
       const fake = discriminator.judge(o, output, state);
       const real = objective.relativistic ? discriminator.judge(o, target, state) : undefined;
-      // The loss is one number of the batch; each image's share is that number.
-      return o.expand(generatorLoss(o, { real, fake }, objective), o.mean(output, "chw"));
+      const places = weight && layerWeight(o, weight, fake);
+      const mean = (logits: T) => batchMean(o, weightedMean(o, logits, places, "chw"), share);
+      // The loss is one number of the batch; each image's value is that number.
+      return o.expand(generatorLoss(o, { real, fake, ...(weight ? { mean } : {}) }, objective), o.mean(output, "chw"));
     },
   };
 }
@@ -246,6 +249,9 @@ const ganOptions = {
 /**
  * An adversarial loss from its specification, for the grammar: `parseLoss("l1 + 0.005*gan(objective=hinge,r1=10)", [gan])`. {@link adversarial}
  * takes any discriminator.
+ *
+ * A weight is averaged down to the size of the logits, over the pixels nearest to each, and means over logits are weighted by it; a discriminator with one logit
+ * for an image has nothing to weight. The discriminator learns from whole images.
  *
  * @throws {ReconlossError} `invalid-argument` for options that make no sense
  * @example

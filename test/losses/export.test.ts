@@ -18,10 +18,20 @@ async function runFile(bytes: Uint8Array, inputs: Record<string, Tensor>) {
   return session.run(Object.fromEntries(feeds));
 }
 
-async function expectSame(loss: Loss, bytes: Uint8Array, shape: Shape, wants: { grad?: boolean; map?: boolean }) {
+async function expectSame(
+  loss: Loss,
+  bytes: Uint8Array,
+  shape: Shape,
+  wants: { grad?: boolean; map?: boolean },
+  weight?: Tensor,
+) {
   const [output, target] = [randomTensor(shape, 1), randomTensor(shape, 2)];
-  const got = await runFile(bytes, loss.needsTarget ? { output, target } : { output });
-  const expected = await loss.evaluate(output, target, wants);
+  const got = await runFile(bytes, {
+    output,
+    ...(loss.needsTarget ? { target } : {}),
+    ...(weight ? { weight } : {}),
+  });
+  const expected = await loss.evaluate(output, target, wants, { weight });
   expect(Object.keys(got).sort()).toEqual(Object.keys({ value: 0, perImage: 0, ...wants }).sort());
   expect(got.value.dims).toEqual([1, 1, 1, 1]);
   expect(got.perImage.dims).toEqual([shape[0], 1, 1, 1]);
@@ -55,6 +65,17 @@ describe("an exported loss gives the loss's numbers at any size", () => {
         await expectSame(loss, bytes, shape, wants);
     },
   );
+
+  test.each(["l1", "tv", "lpips(net=tiny)", "l1(crop=2) + 0.01*tv + psnr"])("%s with a weight", async (spec) => {
+    const loss = parseLoss(spec);
+    const bytes = await exportLoss(loss, { grad: true, weight: true });
+    for (const [n, h, w] of [
+      [1, 24, 20],
+      [2, 23, 27],
+    ]) {
+      await expectSame(loss, bytes, [n, 3, h, w], { grad: true }, randomTensor([n, 1, h, w], 3));
+    }
+  });
 
   test("lpips with its weights, and without gradient", async () => {
     const loss = lpips({ net: "squeeze" }, seededLpips("squeeze"));

@@ -1,6 +1,6 @@
 import { describe, expect, it, test } from "vitest";
 import { tilesOf } from "../../src/losses/evaluate-tiles.ts";
-import { type Loss, lpips, perceptual, weighted } from "../../src/losses/index.ts";
+import { type EvaluateOptions, type Loss, lpips, perceptual, weighted } from "../../src/losses/index.ts";
 import { alexnet, squeezenet, vgg } from "../../src/nets/index.ts";
 import type { Window } from "../../src/nets/layers.ts";
 import type { Shape, Tensor } from "../../src/tensor.ts";
@@ -29,10 +29,16 @@ function expectClose(actual: number, expected: number) {
 }
 
 /** Value, values of images and terms in tiles, against those of the same loss at once. */
-async function expectSame(make: () => Loss, shape: Shape, pixels: number, tiles: number) {
+async function expectSame(
+  make: () => Loss,
+  shape: Shape,
+  pixels: number,
+  tiles: number,
+  options: EvaluateOptions = {},
+) {
   const { output, target } = pairOf(shape, 1);
-  const whole = await make().evaluate(output, target, {});
-  const tiled = await limited(make(), pixels).evaluate(output, target, {});
+  const whole = await make().evaluate(output, target, {}, options);
+  const tiled = await limited(make(), pixels).evaluate(output, target, {}, options);
   expect(whole.tiles).toBeUndefined();
   expect(tiled.tiles).toBe(tiles);
   expectClose(tiled.value, whole.value);
@@ -64,6 +70,22 @@ describe("the value in tiles is that of the whole image", () => {
     const weights = seededStateDict(network.tensors([network.taps.at(-1) as string]));
     await expectSame(() => perceptual(options, { weights }), shape, pixels, tiles);
   });
+
+  test.each([
+    [[1, 3, 661, 61], 430 * 61, 3, 1, "image"],
+    [[2, 1, 661, 63], 430 * 63, 3, 2, "batch"],
+  ] as const)(
+    "lpips at %j in tiles of %i pixels, weighted",
+    async (shape, pixels, tiles, images, weightNormalisation) => {
+      const weight = randomTensor([images, shape[1], shape[2], shape[3]], 9);
+      // The second image counts half as much as the first, and columns count the more the farther right.
+      for (const [i, x] of weight.data.entries()) {
+        weight.data[i] = (x * (i % shape[3])) / (1 + Math.floor(i / (weight.data.length / images)));
+      }
+      const options = { weight, weightNormalisation };
+      await expectSame(() => lpips({}, seededLpips("alex")), shape, pixels, tiles, options);
+    },
+  );
 
   it("is exactly 0 for identical images", async () => {
     const { output } = pairOf([1, 3, 661, 61], 3);

@@ -141,6 +141,7 @@ export function discriminatorLoss<T>(
  *
  * @param fake - logits of generated images
  * @param real - logits of real images, for the relativistic form
+ * @param mean - over all logits of a batch, [1, 1, 1, 1]; default: the plain mean
  * @throws {ReconlossError} `invalid-argument` if the relativistic form has no real logits
  *
  * @example
@@ -152,12 +153,15 @@ export function discriminatorLoss<T>(
  */
 export function generatorLoss<T>(
   o: Ops<T>,
-  { real, fake }: { readonly real?: T; readonly fake: T },
+  {
+    real,
+    fake,
+    mean = (x) => o.mean(x, "nchw"),
+  }: { readonly real?: T; readonly fake: T; readonly mean?: (logits: T) => T },
   options: ObjectiveOptions = {},
 ): T {
   const { objective, relativistic, realLabel, fakeLabel } = resolveObjective(options);
   const sides: Sides = table[objective];
-  const mean = (x: T) => o.mean(x, "nchw");
   if (!relativistic) return mean(sides.generator?.(o, fake) ?? sides.real(o, fake, realLabel));
   if (real === undefined) {
     throw new ReconlossError("invalid-argument", "adversarial: the relativistic form needs the logits of real images");

@@ -1,0 +1,141 @@
+import { ReconlossError } from "../errors.ts";
+import type { Ops } from "../graph/ops.ts";
+import { formatShape, Tensor } from "../tensor.ts";
+
+/** Over what weights are divided by their sum: see {@link EvaluateOptions.weightNormalisation}. */
+export type WeightNormalisation = "image" | "batch";
+
+/** The weight of each pixel of what `x` holds: averaged over channels where `x` has fewer than the weight. */
+export function fittedWeight<T>(o: Ops<T>, weight: T, x: T): T {
+  return o.channels(weight) > o.channels(x) ? o.mean(weight, "c") : weight;
+}
+
+/** The sum of `weight x` over the axes of each image; of `x` alone without a weight. */
+export function weightedSum<T>(o: Ops<T>, x: T, weight: T | undefined, axes: "hw" | "chw"): T {
+  return o.sum(weight === undefined ? x : o.mul(x, fittedWeight(o, weight, x)), axes);
+}
+
+/** The sum of a weight over what `x` holds: a weight for all channels counts in each of them. */
+export function totalWeight<T>(o: Ops<T>, x: T, weight: T | undefined, axes: "hw" | "chw"): T {
+  if (weight === undefined) return o.size(x, axes);
+  const own = fittedWeight(o, weight, x);
+  const repeated = axes === "chw" ? o.channels(x) / o.channels(own) : 1;
+  const total = o.sum(own, axes);
+  return repeated === 1 ? total : o.mul(total, repeated);
+}
+
+/**
+ * `sum(weight x) / sum(weight)` over the axes of each image, the plain mean without a weight.
+ *
+ * @param weight - [n or 1, 1 or c, h, w] of `x` [n, c, h, w]; more channels than `x` has are averaged
+ */
+export function weightedMean<T>(o: Ops<T>, x: T, weight: T | undefined, axes: "hw" | "chw"): T {
+  return o.div(weightedSum(o, x, weight, axes), totalWeight(o, x, weight, axes));
+}
+
+/** The mean over a batch, in which images count by their share, if they do not count the same. */
+export function batchMean<T>(o: Ops<T>, x: T, share: T | undefined): T {
+  // What has no share may be infinite.
+  return o.mean(share === undefined ? x : o.where(share, o.mul(x, share), 0), "n");
+}
+
+/** A weight of one channel divided by its mean, so that what it multiplies keeps its scale. */
+export function relativeWeight<T>(o: Ops<T>, weight: T): T {
+  return o.div(weight, o.mean(weight, "hw"));
+}
+
+/**
+ * The weight of each position of a layer of a network, [n or 1, 1, h', w']: the mean over channels and over the pixels that lie nearest to it, if the layer
+ * is laid evenly over the image. Where a layer is larger than the image, that of the nearest pixel.
+ *
+ * @param layer - [n, c, h', w']
+ */
+export function layerWeight<T>(o: Ops<T>, weight: T, layer: T): T {
+  const nearest = { mode: "nearest", alignCorners: false } as const;
+  const plane = o.mean(weight, "c");
+  // The adjoint of enlarging the layer adds up what every position would be repeated to.
+  const gathered = (x: T) => o.backend.run("resizeAdjoint", [x, layer], nearest);
+  const pixels = gathered(o.expand(o.scalar(1), plane));
+  const mean = o.div(gathered(plane), o.maximum(pixels, 1));
+  return o.where(pixels, mean, o.resize(plane, layer, nearest));
+}
+
+/** What {@link layerWeight} is for one image in memory, as rows of the layer. */
+export function layerWeightOf({ data, shape: [, c, h, w] }: Tensor, height: number, width: number): Float64Array {
+  const sums = new Float64Array(height * width);
+  const pixels = new Float64Array(height * width);
+  for (let row = 0; row < h; row++) {
+    const line = Math.floor((row * height) / h) * width;
+    for (let column = 0; column < w; column++) {
+      const place = line + Math.floor((column * width) / w);
+      pixels[place] += c;
+      for (let channel = 0; channel < c; channel++) sums[place] += data[(channel * h + row) * w + column];
+    }
+  }
+  return sums.map((sum, place) => sum / pixels[place]);
+}
+
+/** A weight that has been looked at. */
+export interface CheckedWeight {
+  weight: Tensor;
+  /** What each image's value counts, with mean 1: [n, 1, 1, 1]. Absent where all count the same. */
+  share?: Tensor;
+}
+
+/** Refuses weights that do not fit the images or make no mean. */
+export function checkWeight(
+  name: string,
+  output: Tensor,
+  weight: Tensor,
+  normalisation: WeightNormalisation = "image",
+): CheckedWeight {
+  if (!(weight instanceof Tensor)) {
+    throw new ReconlossError("invalid-argument", `${name}: weight must be a Tensor, got ${typeof weight}`);
+  }
+  if (normalisation !== "image" && normalisation !== "batch") {
+    const got = JSON.stringify(normalisation);
+    throw new ReconlossError("invalid-argument", `${name}: weightNormalisation must be image | batch, got ${got}`);
+  }
+  const [n, c, h, w] = output.shape;
+  const [m, k, y, x] = weight.shape;
+  if ((m !== n && m !== 1) || (k !== c && k !== 1) || y !== h || x !== w) {
+    const choices = [...new Set([n, 1])].flatMap((images) =>
+      [...new Set([1, c])].map((channels) => formatShape([images, channels, h, w])),
+    );
+    const got = formatShape(weight.shape);
+    throw new ReconlossError("shape", `${name}: weight must be ${choices.join(" or ")}, got ${got}`);
+  }
+  const sums = Float64Array.from({ length: m }, (_, image) => sumOf(name, weight.image(image), image));
+  const total = sums.reduce((sum, value) => sum + value, 0);
+  const empty = sums.indexOf(0);
+  if (total === 0 || (normalisation === "image" && empty >= 0)) {
+    throw new ReconlossError("invalid-argument", `${name}: weight is 0 everywhere (image ${empty})`);
+  }
+  if (normalisation === "image" || m === 1) return { weight };
+  const share = new Tensor(
+    Float32Array.from(sums, (sum) => (sum * m) / total),
+    [m, 1, 1, 1],
+  );
+  if (empty < 0) return { weight, share };
+  // An image that counts nothing has a value that nobody asks for: its mean only must not be 0 / 0.
+  const data = weight.data.slice();
+  const size = data.length / m;
+  for (const [image, sum] of sums.entries()) if (sum === 0) data.fill(1, image * size, (image + 1) * size);
+  return { weight: new Tensor(data, weight.shape), share };
+}
+
+function sumOf(name: string, { data, shape }: Tensor, image: number): number {
+  let sum = 0;
+  let isNegative = false;
+  for (let i = 0; i < data.length; i++) {
+    sum += data[i];
+    isNegative ||= data[i] < 0;
+  }
+  if (!isNegative && Number.isFinite(sum)) return sum;
+  const position = data.findIndex((value) => !(value >= 0 && value < Number.POSITIVE_INFINITY));
+  const where = `element ${position} of image ${image} of weight (${formatShape(shape)})`;
+  throw new ReconlossError(
+    "invalid-argument",
+    `${name}: weights must be finite and not negative, but ${where} is ${data[position]}`,
+  );
+}

@@ -1,0 +1,450 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import { reference, toFloat64 } from "../../src/graph/reference.ts";
+import type { Definition, Images, OwnEvaluation } from "../../src/losses/definition.ts";
+import { evaluateDefinition, evaluateGraph } from "../../src/losses/evaluate.ts";
+import { defineLoss, type Loss, lpips, parseLoss, perceptual, weighted } from "../../src/losses/index.ts";
+import { checkWeight } from "../../src/losses/pixel-weights.ts";
+import { lossFactories } from "../../src/losses/registry.ts";
+import { vgg } from "../../src/nets/index.ts";
+import { type Shape, Tensor } from "../../src/tensor.ts";
+import { adversarial } from "../../src/train/adversarial.ts";
+import { mapTensor } from "../golden.ts";
+import { seededStateDict } from "../networks.ts";
+import { randomTensor } from "../random.ts";
+import { tinyDiscriminator } from "../tiny-discriminator.ts";
+
+/**
+ * What holds of every loss under a weight. Expected values: the float64 reference, finite differences of it, the same loss of a part of the
+ * images, and the formulas of the definitions written out.
+ */
+interface Case {
+  name: string;
+  make: () => Loss;
+  least: number;
+  /** Whether the weight only multiplies: `reduction=sum`. */
+  multiplies?: boolean;
+  /** Whether each place of the gradient belongs to one place of the error. */
+  byPixel?: boolean;
+}
+
+const vggWeights = { weights: seededStateDict(vgg("vgg16").tensors(["pool3"])) };
+
+const grammar: [spec: string, least: number, kind?: "multiplies" | "byPixel" | "both"][] = [
+  ["l1", 1, "byPixel"],
+  ["l1(channels=y-bt601,crop=1)", 3, "byPixel"],
+  ["l1(reduction=sum)", 1, "both"],
+  ["mse", 1, "byPixel"],
+  ["charbonnier", 1, "byPixel"],
+  ["charbonnier(eps=0.1,reduction=sum)", 1, "both"],
+  ["psnr", 1, "byPixel"],
+  ["psnr(pooling=dataset,eps=1e-8)", 1, "byPixel"],
+  ["deltaE", 1, "byPixel"],
+  ["deltaE(formula=lab-mse)", 1, "byPixel"],
+  ["tv", 2],
+  ["tv(form=isotropic,eps=0.01)", 2],
+  ["tv(form=squared,reduction=sum)", 2, "multiplies"],
+  ["tv(preset=kornia)", 2, "multiplies"],
+  ["tv(form=l2-norm)", 2],
+  ["2*l1 + 0.5*psnr + 0.1*tv", 2],
+];
+
+const cases: Case[] = [
+  ...grammar.map(([spec, least, kind]) => ({
+    name: spec,
+    make: () => parseLoss(spec),
+    least,
+    multiplies: kind === "multiplies" || kind === "both",
+    byPixel: kind === "byPixel" || kind === "both",
+  })),
+  { name: "lpips(net=tiny)", make: () => lpips({ net: "tiny" }), least: 20 },
+  {
+    name: "perceptual, content and style",
+    make: () => perceptual({ taps: "relu1_1+0.5*pool1", styleTaps: "2*conv1_1", criterion: "l1" }, vggWeights),
+    least: 2,
+  },
+  {
+    name: "perceptual, Frobenius, enlarged first",
+    make: () => perceptual({ taps: "relu1_1", criterion: "frobenius", resize: 7 }, vggWeights),
+    least: 1,
+  },
+  {
+    name: "perceptual, sums of Gram matrices and over channels",
+    make: () => perceptual({ taps: "pool1", styleTaps: "relu1_1", gram: "sum", reduction: "channel-sum" }, vggWeights),
+    least: 2,
+  },
+  {
+    name: "adversarial",
+    make: () => adversarial({ discriminator: tinyDiscriminator("leaky"), objective: "lsgan" }),
+    least: 8,
+  },
+  {
+    name: "adversarial, relativistic",
+    make: () => adversarial({ discriminator: tinyDiscriminator("softplus"), relativistic: true }),
+    least: 8,
+  },
+];
+
+function relativeError(got: ArrayLike<number>, expected: ArrayLike<number>): number {
+  const largest = Array.from(expected).reduce((max, x) => Math.max(max, Math.abs(x)), 1e-12);
+  return Array.from(got).reduce((max, x, i) => Math.max(max, Math.abs(x - expected[i])), 0) / largest;
+}
+
+/** The float64 reference of a loss whose weights are loaded. */
+function expectedOf(loss: Loss, images: Images<Tensor>, grad = false) {
+  const definition = loss.definition as Definition;
+  const { output, target, weight, share } = images;
+  const state = Object.entries(definition.state?.() ?? {}).map(([name, tensor]) => [name, toFloat64(tensor)]);
+  return evaluateDefinition(
+    reference,
+    definition,
+    {
+      output: toFloat64(output),
+      target: toFloat64(target),
+      weight: weight && toFloat64(weight),
+      share: share && toFloat64(share),
+      state: Object.fromEntries(state),
+    },
+    { grad },
+  );
+}
+
+test("every loss of the grammar is tested here", () => {
+  const without = ["ssim", "ms-ssim"];
+  for (const { info } of lossFactories)
+    if (!without.includes(info.name)) expect(cases.map(({ name }) => name).join(" ")).toContain(info.name);
+});
+
+describe.each(cases)("$name", ({ make, least, multiplies = false, byPixel = false }) => {
+  const [h, w] = [least + 2, least + 5];
+  const shape: Shape = [2, 3, h, w];
+  const output = randomTensor(shape, 1);
+  const target = randomTensor(shape, 2);
+  /** Some places count nothing. */
+  const weightOf = (n: number, c: number) =>
+    mapTensor(randomTensor([n, c, h, w], 7 * n + c), (x) => (x < 0.3 ? 0 : 3 * x));
+  const weight = weightOf(2, 1);
+  let loss: Loss;
+  beforeAll(async () => {
+    loss = make();
+    await loss.definition?.prepare?.();
+  });
+
+  test.each([
+    [2, 1, "image"],
+    [1, 1, "image"],
+    [2, 3, "image"],
+    [2, 1, "batch"],
+    [1, 3, "batch"],
+  ] as const)(
+    "native value and gradient equal the float64 reference for weights of %i images and %i channels, over the %s",
+    async (n, c, weightNormalisation) => {
+      const given = weightOf(n, c);
+      const { share } = checkWeight("test", output, given, weightNormalisation);
+      const images = { output, target, weight: given, share: multiplies ? undefined : share };
+      // A sum's terms take their shares one by one, the sum as one graph takes them all at once: the same, but for terms that only multiply.
+      const expected = expectedOf(loss, images, true);
+      const runs: OwnEvaluation[] = [
+        await loss.evaluate(output, target, { grad: true }, { weight: given, weightNormalisation }),
+      ];
+      if (loss.definition) {
+        const { state: _, ...rest } = { state: undefined, ...images };
+        runs.push(await evaluateGraph(loss.definition, rest, { grad: true }));
+      }
+      for (const got of runs) {
+        expect(relativeError([got.value], expected.value.data)).toBeLessThan(1e-5);
+        expect(relativeError(got.perImage, expected.perImage.data)).toBeLessThan(1e-5);
+        expect(relativeError(got.grad!.data, expected.grad!.data)).toBeLessThan(1e-4);
+        for (const [name, term] of Object.entries(expected.terms ?? {})) {
+          expect(relativeError([got.terms![name]], term.data)).toBeLessThan(1e-5);
+        }
+      }
+    },
+  );
+
+  test("the gradient equals finite differences", () => {
+    const { grad } = expectedOf(loss, { output, target, weight }, true);
+    const step = 1e-6;
+    const picked = [0, 7, output.data.length >> 1, output.data.length - 2];
+    const value = (position: number, by: number) => {
+      const definition = loss.definition as Definition;
+      const moved = Float64Array.from(output.data);
+      moved[position] += by;
+      const state = Object.entries(definition.state?.() ?? {}).map(([name, tensor]) => [name, toFloat64(tensor)]);
+      const images = {
+        output: { data: moved, shape },
+        target: toFloat64(target),
+        weight: toFloat64(weight),
+        state: Object.fromEntries(state),
+      };
+      return evaluateDefinition(reference, definition, images, {}).value.data[0];
+    };
+    const differences = picked.map((position) => (value(position, step) - value(position, -step)) / (2 * step));
+    const got = picked.map((position) => grad!.data[position]);
+    const largest = grad!.data.reduce((max, x) => Math.max(max, Math.abs(x)), 0);
+    for (const [i, x] of got.entries()) expect(Math.abs(x - differences[i])).toBeLessThan(1e-4 * largest);
+  });
+
+  test("weights of 1 change nothing: to the bit in the reference, to rounding natively", async () => {
+    for (const c of [1, 3]) {
+      const ones = Tensor.full([2, c, h, w], 1);
+      const [plain, weighted] = [
+        expectedOf(loss, { output, target }),
+        expectedOf(loss, { output, target, weight: ones }),
+      ];
+      expect(weighted.value.data).toEqual(plain.value.data);
+      expect(weighted.perImage.data).toEqual(plain.perImage.data);
+      const [unweighted, got] = [
+        await loss.evaluate(output, target, { grad: true }),
+        await loss.evaluate(output, target, { grad: true }, { weight: ones }),
+      ];
+      expect(relativeError(got.perImage, unweighted.perImage)).toBeLessThan(2e-6);
+      expect(relativeError(got.grad!.data, unweighted.grad!.data)).toBeLessThan(2e-5);
+      const batch = await loss.value(output, target, { weight: ones, weightNormalisation: "batch" });
+      expect(relativeError([batch], [unweighted.value])).toBeLessThan(2e-6);
+    }
+  });
+
+  test("only relative weights count, unless they multiply a sum", async () => {
+    const scaled = mapTensor(weight, (x) => 8 * x);
+    const [one, eight] = [
+      await loss.perImage(output, target, { weight }),
+      await loss.perImage(output, target, { weight: scaled }),
+    ];
+    expect(relativeError(eight, multiplies ? one.map((x) => 8 * x) : one)).toBeLessThan(1e-6);
+  });
+
+  test("an image without weight is refused, or counts nothing in the batch", async () => {
+    const oneEmpty = mapTensor(weight, (x, i) => (i < h * w ? x : 0));
+    await expect(loss.value(output, target, { weight: oneEmpty })).rejects.toThrow(
+      /weight is 0 everywhere \(image 1\)/,
+    );
+    const none = Tensor.full([2, 1, h, w], 0);
+    for (const weightNormalisation of ["image", "batch"] as const) {
+      const refused = expect(loss.value(output, target, { weight: none, weightNormalisation })).rejects;
+      await refused.toMatchObject({ code: "invalid-argument" });
+    }
+    // What is one number of a batch, or a sum that nothing is divided by, is another number for one image.
+    if (multiplies || loss.definition?.learner) return;
+    const options = { weight: oneEmpty, weightNormalisation: "batch" } as const;
+    const got = await loss.evaluate(output, target, { grad: true }, options);
+    const alone = await loss.evaluate(output.image(0), target.image(0), { grad: true }, { weight: weight.image(0) });
+    expect(relativeError([got.value], [alone.value])).toBeLessThan(1e-5);
+    expect(relativeError([got.perImage[0]], [alone.perImage[0]])).toBeLessThan(1e-5);
+    expect(got.perImage[1]).toBeNaN();
+    expect(relativeError(got.grad!.image(0).data, alone.grad!.data)).toBeLessThan(1e-5);
+    expect(got.grad!.image(1).data.every((x) => x === 0)).toBe(true);
+  });
+
+  test.runIf(byPixel)("the gradient of a pixel without weight is exactly 0", async () => {
+    const { grad } = await loss.valueAndGrad(output, target, { weight });
+    let masked = 0;
+    for (const [i, x] of grad.data.entries()) {
+      const place = Math.floor(i / (3 * h * w)) * h * w + (i % (h * w));
+      if (weight.data[place] > 0) continue;
+      expect(Math.abs(x)).toBe(0);
+      masked++;
+    }
+    expect(masked).toBeGreaterThan(0);
+  });
+
+  test("the gradient is written where it is wanted", async () => {
+    const into = Tensor.full(shape, Number.NaN);
+    const { grad } = await loss.valueAndGrad(output, target, { weight, into });
+    expect(grad).toBe(into);
+    expect(grad.data).toEqual((await loss.valueAndGrad(output, target, { weight })).grad.data);
+    const overwritten = expect(loss.valueAndGrad(output, target, { weight, into: weight })).rejects;
+    await overwritten.toMatchObject({ code: expect.stringMatching("shape|invalid-argument") });
+  });
+
+  test("a prepared target gives the same as the target", async () => {
+    if (!loss.needsTarget) return;
+    const prepared = await loss.prepareTarget(target);
+    const [direct, reused] = [
+      await loss.value(output, target, { weight }),
+      await loss.value(output, prepared, { weight }),
+    ];
+    expect(relativeError([reused], [direct])).toBeLessThan(1e-6);
+  });
+});
+
+/** What lies in rows [2, 6) and columns [1, 5) of images. */
+function part({ data, shape: [n, c, h, w] }: Tensor): Tensor {
+  const kept = Array.from(data.keys()).filter((i) => {
+    const [row, column] = [Math.floor(i / w) % h, i % w];
+    return row >= 2 && row < 6 && column >= 1 && column < 5;
+  });
+  return Tensor.from(
+    kept.map((i) => data[i]),
+    [n, c, 4, 4],
+  );
+}
+
+describe("definitions written out", () => {
+  const [n, c, h, w] = [2, 3, 8, 7];
+  const [output, target] = [randomTensor([n, c, h, w], 1), randomTensor([n, c, h, w], 2)];
+  const mask = Tensor.from(
+    Array.from({ length: h * w }, (_, i) => {
+      const [row, column] = [Math.floor(i / w), i % w];
+      return row >= 2 && row < 6 && column >= 1 && column < 5 ? 1 : 0;
+    }),
+    [1, 1, h, w],
+  );
+  const weight = randomTensor([n, c, h, w], 3);
+
+  test.each(["l1", "mse", "charbonnier", "psnr", "psnr(pooling=dataset)", "deltaE", "l1(reduction=sum)"])(
+    "%s under a mask is that of what the mask leaves",
+    async (spec) => {
+      const loss = parseLoss(spec);
+      const masked = await loss.perImage(output, target, { weight: mask });
+      expect(relativeError(masked, await loss.perImage(part(output), part(target)))).toBeLessThan(1e-6);
+    },
+  );
+
+  test.each(["l1", "mse"])("%s over the batch is BasicSR's: all weighted errors by all weights", async (spec) => {
+    const error = (d: number) => (spec === "l1" ? Math.abs(d) : d * d);
+    let [sum, total] = [0, 0];
+    for (const [i, x] of weight.data.entries()) {
+      sum += x * error(output.data[i] - target.data[i]);
+      total += x;
+    }
+    const options = { weight, weightNormalisation: "batch" } as const;
+    expect(await parseLoss(spec).value(output, target, options)).toBeCloseTo(sum / total, 6);
+  });
+
+  test("psnr over the batch, pooled, is of one mean squared error", async () => {
+    const options = { weight, weightNormalisation: "batch" } as const;
+    const error = await parseLoss("mse").value(output, target, options);
+    const pooled = await parseLoss("psnr(pooling=dataset)").value(output, target, options);
+    expect(pooled).toBeCloseTo(-10 * Math.log10(error), 5);
+  });
+
+  test("tv weights a difference by its first pixel, as BasicSR's WeightedTVLoss does", async () => {
+    const of = (image: number, down: number, across: number) => {
+      let [sum, total] = [0, 0];
+      for (let channel = 0; channel < c; channel++)
+        for (let row = 0; row < h - down; row++)
+          for (let column = 0; column < w - across; column++) {
+            const at = (y: number, x: number) => ((image * c + channel) * h + y) * w + x;
+            const first = at(row, column);
+            sum += weight.data[first] * Math.abs(output.data[at(row + down, column + across)] - output.data[first]);
+            total += weight.data[first];
+          }
+      return sum / total;
+    };
+    const expected = [0, 1].map((image) => of(image, 1, 0) + of(image, 0, 1));
+    expect(relativeError(await parseLoss("tv").perImage(output, undefined, { weight }), expected)).toBeLessThan(1e-6);
+  });
+
+  test("luma takes the mean of a pixel's weights", async () => {
+    const mean = Tensor.from(
+      Array.from({ length: n * h * w }, (_, i) => {
+        const [image, place] = [Math.floor(i / (h * w)), i % (h * w)];
+        return [0, 1, 2].reduce((sum, channel) => sum + weight.data[(image * c + channel) * h * w + place], 0) / 3;
+      }),
+      [n, 1, h, w],
+    );
+    for (const spec of ["l1(channels=y-yiq)", "deltaE", "deltaE(formula=lab-mse)"]) {
+      const loss = parseLoss(spec);
+      const [one, three] = [
+        await loss.perImage(output, target, { weight: mean }),
+        await loss.perImage(output, target, { weight }),
+      ];
+      expect(relativeError(three, one)).toBeLessThan(1e-6);
+    }
+  });
+
+  test("a layer's weight is the mean over the pixels of each position", async () => {
+    // One tap of 16x16 and 8x8 positions for images of as many and of twice as many pixels, so that positions own whole squares.
+    const [a, b] = [randomTensor([1, 3, 16, 16], 4), randomTensor([1, 3, 16, 16], 5)];
+    const pixels = randomTensor([1, 1, 16, 16], 6);
+    const loss = perceptual({ taps: "relu1_2+pool1" }, vggWeights);
+    await loss.definition?.prepare?.();
+    const places = loss.definition?.tiles?.places(reference, { output: toFloat64(a), target: toFloat64(b) });
+    const expected = places!.map(({ data, shape: [, , side] }) => {
+      const step = 16 / side;
+      let [sum, total] = [0, 0];
+      for (let i = 0; i < 256; i++) {
+        const [row, column] = [Math.floor(i / 16 / step), Math.floor((i % 16) / step)];
+        sum += pixels.data[i] * data[row * side + column];
+        total += pixels.data[i];
+      }
+      return sum / total;
+    });
+    const { terms } = await loss.evaluate(a, b, {}, { weight: pixels });
+    expect(relativeError(Object.values(terms!), expected)).toBeLessThan(1e-5);
+  });
+
+  test("a Gram matrix under a mask is that of what the mask leaves", async () => {
+    // conv1_1 sees one pixel beyond each: masked, the images are flat around the part, which is padded with the same by the network's zeros only
+    // where images are normalised to 0, so the part is compared in features, not in pixels.
+    const loss = perceptual({ taps: "none", styleTaps: "conv1_1" }, vggWeights);
+    await loss.definition?.prepare?.();
+    const pixels = randomTensor([1, 1, h, w], 8);
+    const features = vgg("vgg16");
+    const of = (image: Tensor) => {
+      const shifted = { data: image.data.map((x, i) => normalised(x, i, h * w)), shape: image.shape };
+      const [x] = features.features(reference, toFloat64(new Tensor(shifted.data, shifted.shape)), vggWeights.weights, [
+        "conv1_1",
+      ]);
+      const total = pixels.data.reduce((sum, value) => sum + value, 0);
+      return Array.from({ length: 64 * 64 }, (_, pair) => {
+        const [i, j] = [Math.floor(pair / 64), pair % 64];
+        let sum = 0;
+        for (let place = 0; place < h * w; place++) {
+          sum += pixels.data[place] * x.data[i * h * w + place] * x.data[j * h * w + place];
+        }
+        return sum / total / 64;
+      });
+    };
+    const [a, b] = [of(output.image(0)), of(target.image(0))];
+    const expected = a.reduce((sum, value, i) => sum + (value - b[i]) ** 2, 0) / a.length;
+    const got = await loss.value(output.image(0), target.image(0), { weight: pixels });
+    expect(relativeError([got], [expected])).toBeLessThan(1e-5);
+  });
+
+  /** ImageNet's normalisation, from torchvision's documentation. */
+  function normalised(x: number, i: number, plane: number): number {
+    const channel = Math.floor(i / plane) % 3;
+    return (x - [0.485, 0.456, 0.406][channel]) / [0.229, 0.224, 0.225][channel];
+  }
+});
+
+describe("weights that make no sense are refused", () => {
+  const [output, target] = [randomTensor([2, 3, 6, 7], 1), randomTensor([2, 3, 6, 7], 2)];
+  const refused = (spec: string, bad: unknown, options = {}) =>
+    expect(parseLoss(spec).value(output, target, { weight: bad as Tensor, ...options })).rejects;
+  const withValue = (x: number) => mapTensor(Tensor.full([1, 1, 6, 7], 1), (one, i) => (i === 4 ? x : one));
+
+  test("by their shape and values", async () => {
+    await refused("l1", Tensor.full([2, 2, 6, 7], 1)).toThrow(
+      "l1: weight must be 2x1x6x7 or 2x3x6x7 or 1x1x6x7 or 1x3x6x7, got 2x2x6x7",
+    );
+    await refused("l1", [1, 2]).toThrow("l1: weight must be a Tensor, got object");
+    await refused("l1", withValue(-1)).toThrow("element 4 of image 0 of weight (1x1x6x7) is -1");
+    await refused("l1", withValue(Number.NaN)).toThrow("is NaN");
+    await refused("l1", withValue(Number.POSITIVE_INFINITY)).toThrow("is Infinity");
+    await refused("l1", withValue(1), { weightNormalisation: "set" }).toThrow(
+      'l1: weightNormalisation must be image | batch, got "set"',
+    );
+  });
+
+  test("where they leave nothing to measure", async () => {
+    const border = mapTensor(Tensor.full([1, 1, 6, 7], 0), (_, i) => (i < 7 ? 1 : 0));
+    await refused("l1(crop=1)", border).toThrow(/weight is 0 at every place that is compared .*\(image 0\)/);
+  });
+
+  test("by a loss that is defined without", async () => {
+    const brightness = defineLoss({
+      name: "brightness",
+      summary: "difference of means",
+      better: "lower",
+      source: "this test",
+      options: {},
+      define: () => ({ score: (o, { output, target }) => o.square(o.mean(o.sub(output, target), "chw")) }),
+    })();
+    for (const loss of [brightness, weighted([[1, brightness]])]) {
+      const refusal = expect(loss.value(output, target, { weight: withValue(2) })).rejects;
+      await refusal.toThrow("the definition of this loss does not use one");
+    }
+  });
+});
