@@ -1,4 +1,5 @@
-export type { DecodedPixels, DecodeNote } from "./decoder.ts";
+export type { Background, Rgb } from "./background.ts";
+export type { DecodedPixels } from "./decoder.ts";
 export { blur, expose, noise } from "./distort.ts";
 export {
   type Distortion,
@@ -8,6 +9,7 @@ export {
   unseenDistortions,
 } from "./distortions.ts";
 export { jpeg } from "./jpeg.ts";
+export { type DecodeNote, decodeSummary } from "./notes.ts";
 export {
   type ImagePair,
   imageExtensions,
@@ -23,7 +25,6 @@ export {
   fromPixels,
   type PixelSource,
   type Pixels,
-  type Rgb,
   type ToPixelsOptions,
   toPixels,
 } from "./pixels.ts";

@@ -1,5 +1,7 @@
 import { ReconlossError } from "../errors.ts";
 import { formatShape, Tensor } from "../tensor.ts";
+import { type Backdrop, type Background, backdropOf } from "./background.ts";
+import type { DecodeNote } from "./notes.ts";
 
 /**
  * One image as files and canvases hold it: row-major, channels interleaved, 8 bits (0-255) or 16 bits (0-65535) a sample.
@@ -25,19 +27,20 @@ export interface FloatPixels extends Omit<Pixels, "data"> {
 /** `Pixels`, or anything alike that leaves `channels` to the length of the data: an `ImageData`, a canvas's raw RGBA. */
 export type PixelSource = Omit<Pixels, "channels"> & { readonly channels?: number };
 
-/** A colour in [0, 1]: red, green, blue. */
-export type Rgb = readonly [red: number, green: number, blue: number];
-
-/** What becomes of transparency, which a tensor cannot hold. */
+/** What becomes of transparency, for which an image of three channels has no place. */
 export interface AlphaOptions {
   /**
-   * `"reject"`: an image with a transparent pixel is an error. `"composite"`: it is laid over `background`. Default: `"composite"`
-   * when a background is given, else `"reject"`, because what a transparent pixel looks like, and so every score, depends on
-   * a background that only the caller knows. Alpha that is opaque everywhere is removed in both.
+   * - `"reject"`: an image with a transparent pixel is an error, because what such a pixel looks like, and so every score, depends on a background
+   *   that only the caller knows.
+   * - `"composite"`: it is laid over `background`.
+   * - `"compare"`: alpha becomes one more plane, behind the colours times alpha: [1, 4, h, w] of RGB, [1, 2, h, w] of grey. Two images have the same
+   *   planes where they look the same over every background; colours under fully transparent pixels do not count.
+   *
+   * Default: `"composite"` when a background is given, else `"reject"`. Alpha that is opaque everywhere is removed in all three.
    */
-  alpha?: "reject" | "composite";
-  /** The colour under transparent pixels, in [0, 1]; default white, [1, 1, 1]. */
-  background?: Rgb;
+  alpha?: "reject" | "composite" | "compare";
+  /** What is under transparent pixels, a colour or `"checker"`; default white. Only of `"composite"`. */
+  background?: Background;
 }
 
 /** How `toPixels` stores an image. */
@@ -51,9 +54,9 @@ export interface ToPixelsOptions {
 }
 
 /**
- * A tensor [1, 1 | 3, height, width] in [0, 1] from interleaved pixels: 8-bit samples are divided by 255, 16-bit ones by 65535.
- * Transparent pixels are composited on the stored (gamma-encoded) values, as browsers and Pillow do, without rounding: value x
- * alpha + background x (1 - alpha). Grey over a background that is not grey becomes RGB.
+ * A tensor [1, 1 | 3, height, width] in [0, 1] from interleaved pixels, or with a plane of alpha more under `alpha: "compare"`: 8-bit samples are
+ * divided by 255, 16-bit ones by 65535. Transparent pixels are composited on the stored (gamma-encoded) values, as browsers and Pillow do, without
+ * rounding: value x alpha + background x (1 - alpha). Grey over a background that is not grey becomes RGB.
  *
  * @param pixels `Pixels`, an `ImageData`, or `{ data, width, height }` with any of 1 to 4 channels
  * @throws {ReconlossError} `invalid-argument` for data that is neither 8- nor 16-bit, or senseless options; `shape` when width, height and
@@ -64,17 +67,27 @@ export interface ToPixelsOptions {
  * import { fromPixels } from "reconloss/image";
  * const rgba = { data: new Uint8Array([255, 0, 0, 255, 0, 0, 255, 255]), width: 2, height: 1 };
  * const tensor = fromPixels(rgba); // 1x3x1x2
- * const overBlack = fromPixels({ ...rgba, data: new Uint8Array(8).fill(128) }, { background: [0, 0, 0] });
+ * const half = { ...rgba, data: new Uint8Array(8).fill(128) };
+ * const overGrey = fromPixels(half, { background: "#808080" }); // 1x3x1x2
+ * const withAlpha = fromPixels(half, { alpha: "compare" }); // 1x4x1x2
  * ```
  */
 export function fromPixels(pixels: PixelSource, options: AlphaOptions = {}): Tensor {
   return pixelsToTensor("fromPixels", checkPixels("fromPixels", pixels), options);
 }
 
-/** `fromPixels` of what a decoder gave, under the name that its errors begin with; floating point is taken as it is. */
-export function pixelsToTensor(caller: string, pixels: Pixels | FloatPixels, options: AlphaOptions): Tensor {
+/**
+ * `fromPixels` of what a decoder gave, under the name that its errors begin with; floating point is taken as it is. `note` is told what became of
+ * transparent pixels.
+ */
+export function pixelsToTensor(
+  caller: string,
+  pixels: Pixels | FloatPixels,
+  options: AlphaOptions,
+  note: (note: DecodeNote) => void = () => {},
+): Tensor {
   const { data, width, height, channels } = pixels;
-  const { alpha, background } = checkAlphaOptions(caller, options);
+  const { alpha, background, backdrop } = checkAlphaOptions(caller, options);
   const max = whiteOf(data);
   const area = width * height;
   const stored = channels > 2 ? 3 : 1;
@@ -93,19 +106,29 @@ export function pixelsToTensor(caller: string, pixels: Pixels | FloatPixels, opt
     throw new ReconlossError(
       "image",
       `${caller}: pixel ${at} is transparent (alpha ${data[transparent * channels + channels - 1]} of ${max}); ` +
-        `choose what is behind it: alpha "composite" with a background colour`,
+        `choose what is behind it: alpha "composite" with a background, or alpha "compare"`,
     );
   }
-  const made = background.every((level) => level === background[0]) ? stored : 3;
-  const planes = new Float32Array(made * area);
-  for (let c = 0; c < made; c++) {
-    const source = Math.min(c, stored - 1);
-    for (let i = 0; i < area; i++) {
-      const opacity = data[i * channels + channels - 1] / max;
-      planes[c * area + i] = (data[i * channels + source] / max) * opacity + background[c] * (1 - opacity);
-    }
+  if (alpha === "compare") {
+    note({ kind: "alpha-compared", text: "has transparent pixels, whose alpha was compared as a plane of its own" });
+  } else {
+    const name = typeof background === "string" ? background : `[${background.join(", ")}]`;
+    note({ kind: "composited", text: `has transparent pixels, which were laid over ${name}` });
   }
-  return new Tensor(planes, [1, made, height, width]);
+  // Premultiplied colours are those over black.
+  const under: Backdrop = alpha === "compare" ? { isGrey: true, at: () => 0 } : backdrop;
+  const made = under.isGrey ? stored : 3;
+  const planes = new Float32Array((alpha === "compare" ? made + 1 : made) * area);
+  for (let i = 0; i < area; i++) {
+    const opacity = data[i * channels + channels - 1] / max;
+    const [x, y] = [i % width, Math.floor(i / width)];
+    for (let c = 0; c < made; c++) {
+      const value = data[i * channels + Math.min(c, stored - 1)] / max;
+      planes[c * area + i] = value * opacity + under.at(c, x, y) * (1 - opacity);
+    }
+    if (alpha === "compare") planes[made * area + i] = opacity;
+  }
+  return new Tensor(planes, [1, planes.length / area, height, width]);
 }
 
 /**
@@ -194,6 +217,11 @@ export function refuseOutside(name: string, { data }: FloatPixels): void {
   throw new ReconlossError("image", `${name} holds values ${range}; they must be in [0, 1] here`);
 }
 
+/** Whether a pixel is not fully opaque. */
+export function hasTransparency({ data, channels }: Pixels | FloatPixels): boolean {
+  return channels % 2 === 0 && firstBelow(data, channels, whiteOf(data)) >= 0;
+}
+
 function checkPixels(caller: string, pixels: PixelSource): Pixels {
   const { data, width, height } = pixels;
   if (!(data instanceof Uint8Array || data instanceof Uint8ClampedArray || data instanceof Uint16Array)) {
@@ -217,19 +245,19 @@ function isChannelCount(channels: number): channels is Pixels["channels"] {
   return [1, 2, 3, 4].includes(channels);
 }
 
+const alphaModes: readonly string[] = ["reject", "composite", "compare"];
+
 /** The options with their defaults, checked; under the name that errors begin with. */
-export function checkAlphaOptions(caller: string, options: AlphaOptions): Required<AlphaOptions> {
-  const { background = [1, 1, 1], alpha = options.background ? "composite" : "reject" } = options;
-  if (alpha !== "reject" && alpha !== "composite") {
-    throw new ReconlossError("invalid-argument", `${caller}: alpha must be "reject" or "composite", got "${alpha}"`);
+export function checkAlphaOptions(
+  caller: string,
+  options: AlphaOptions,
+): Required<AlphaOptions> & { backdrop: Backdrop } {
+  const { background = "white", alpha = options.background ? "composite" : "reject" } = options;
+  if (!alphaModes.includes(alpha)) {
+    const known = '"reject", "composite" or "compare"';
+    throw new ReconlossError("invalid-argument", `${caller}: alpha must be ${known}, got "${alpha}"`);
   }
-  if (background.length !== 3 || !background.every((level) => level >= 0 && level <= 1)) {
-    throw new ReconlossError(
-      "invalid-argument",
-      `${caller}: background must be [red, green, blue] in [0, 1], got [${background.join(", ")}]`,
-    );
-  }
-  return { alpha, background };
+  return { alpha, background, backdrop: backdropOf(caller, background) };
 }
 
 /** The first pixel whose last channel is below `max`, or -1. */

@@ -19,3 +19,9 @@ export function withoutAncillaryChunks(png: Uint8Array): Uint8Array {
   }
   return Buffer.concat(parts);
 }
+
+/** Whether a PNG is animated: its `acTL` chunk stands before its pixels. */
+export function isAnimatedPng(png: Uint8Array): boolean {
+  const bytes = Buffer.from(png.buffer, png.byteOffset, png.byteLength);
+  return bytes.subarray(0, Math.max(0, bytes.indexOf("IDAT"))).includes("acTL");
+}

@@ -1,10 +1,19 @@
 import { ReconlossError } from "../errors.ts";
 import { readFileBytes } from "../files.ts";
 import type { Tensor } from "../tensor.ts";
-import type { DecodeContext, DecodedPixels, DecodeNote } from "./decoder.ts";
+import type { DecodeContext, DecodedPixels } from "./decoder.ts";
 import { formatOf, readableNames } from "./formats.ts";
 import { defaultLimitPixels } from "./limit.ts";
-import { type AlphaOptions, checkAlphaOptions, isFloating, type Pixels, pixelsToTensor } from "./pixels.ts";
+import type { DecodeNote } from "./notes.ts";
+import { asPillow } from "./pillow.ts";
+import {
+  type AlphaOptions,
+  checkAlphaOptions,
+  hasTransparency,
+  isFloating,
+  type Pixels,
+  pixelsToTensor,
+} from "./pixels.ts";
 
 /** An encoded image: the path of a file, or its bytes, such as what was downloaded or read before. */
 export type ImageSource = string | Uint8Array;
@@ -16,6 +25,12 @@ export interface ReadPixelsOptions {
    * Default: as many as let six images, three pairs, fit into three quarters of this machine's memory, and at most 16383 x 16383.
    */
   limitPixels?: number;
+  /**
+   * `"stored"` (default): all that the file holds. `"pillow"`: what Pillow's `Image.open(path).convert("RGB")` makes of it, for numbers that were
+   * published of such files: 8 bits, no rotation by EXIF, CMYK without a profile, 16-bit grey cut off at 255, the high byte of 16-bit colour, and alpha
+   * dropped, so that the colours stored under transparent pixels show.
+   */
+  decode?: "stored" | "pillow";
   /** What errors call an image that is given as bytes; default: "the image". */
   name?: string;
 }
@@ -122,7 +137,8 @@ export function decodeImage(
 async function decodeToTensor(caller: string, source: ImageSource, options: ReadImageOptions) {
   checkAlphaOptions(caller, options);
   const { pixels, notes } = await decode(caller, source, options);
-  return { image: pixelsToTensor(`${caller}: ${nameOf(source, options)}`, pixels, options), notes };
+  const name = `${caller}: ${nameOf(source, options)}`;
+  return { image: pixelsToTensor(name, pixels, options, (note) => notes.push(note)), notes };
 }
 
 /** What errors call an image; never its bytes. */
@@ -144,7 +160,9 @@ async function decode(caller: string, source: ImageSource, options: ReadPixelsOp
   const problem = (reason: string, cause?: unknown) =>
     new ReconlossError("image", `${caller}: cannot read ${nameOf(source, options)}: ${reason}`, { cause });
   const notes: DecodeNote[] = [];
+  const likePillow = checkDecode(caller, options) === "pillow";
   const context: DecodeContext = {
+    likePillow,
     fail: (reason, cause) => {
       throw problem(reason, cause);
     },
@@ -155,7 +173,8 @@ async function decode(caller: string, source: ImageSource, options: ReadPixelsOp
         `it has ${width}x${height} pixels, more than limitPixels allows (${limitPixels}); raise it to read the file`,
       );
     },
-    note: (note) => notes.push(note),
+    // A file that is decoded a second time says everything again.
+    note: (note) => void (notes.some(({ kind }) => kind === note.kind) || notes.push(note)),
   };
   const bytes =
     typeof source === "string"
@@ -169,7 +188,27 @@ async function decode(caller: string, source: ImageSource, options: ReadPixelsOp
   if (format.decode === undefined) throw problem(unsupported(format));
   const pixels = await format.decode(bytes, context);
   checkFloats(pixels, context);
-  return { pixels, notes };
+  return { pixels: likePillow ? pillowPixels(pixels, bytes, format.name, context) : pixels, notes };
+}
+
+/** The option with its default, checked; under the name that errors begin with. */
+export function checkDecode(caller: string, { decode = "stored" }: ReadPixelsOptions): "stored" | "pillow" {
+  if (decode === "stored" || decode === "pillow") return decode;
+  throw new ReconlossError("invalid-argument", `${caller}: decode must be "stored" or "pillow", got "${decode}"`);
+}
+
+/** Where the IHDR chunk of a PNG says what its samples are, and how it says grey. */
+const [pngColourType, pngGrey] = [25, 0];
+
+function pillowPixels(pixels: DecodedPixels, bytes: Uint8Array, format: string, context: DecodeContext): DecodedPixels {
+  const { data, channels } = pixels;
+  if (hasTransparency(pixels)) {
+    if (format === "GIF")
+      context.fail("it is a GIF with transparent pixels, of which Pillow shows a colour that is not kept");
+    context.note({ kind: "alpha-dropped", text: "has transparent pixels, whose alpha was dropped, as Pillow does" });
+  }
+  const isGrey = channels === 1 || (format === "PNG" && bytes[pngColourType] === pngGrey);
+  return asPillow(pixels, { isGrey16: data instanceof Uint16Array && isGrey, isPnm: format === "PNM" });
 }
 
 function unsupported({ name, convertTo = "PNG" }: { name: string; convertTo?: string }): string {

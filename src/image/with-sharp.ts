@@ -3,9 +3,11 @@ import { ReconlossError } from "../errors.ts";
 import { reasonOf } from "../files.ts";
 import type { DecodeContext, DecodedPixels } from "./decoder.ts";
 import { withoutExtraBytes } from "./jpeg-segments.ts";
+import { cmykToRgb } from "./pillow.ts";
 import type { Pixels } from "./pixels.ts";
-import { withoutAncillaryChunks } from "./png-chunks.ts";
+import { isAnimatedPng, withoutAncillaryChunks } from "./png-chunks.ts";
 import { loadSharp } from "./sharp.ts";
+import { tiffTag } from "./tiff-tags.ts";
 
 type Depth = "uchar" | "ushort" | "float";
 
@@ -29,6 +31,7 @@ const extraBytesNote = {
 /** Decodes what libvips reads: PNG, JPEG, WebP, AVIF, TIFF and GIF. */
 export async function decodeWithSharp(bytes: Uint8Array, context: DecodeContext): Promise<DecodedPixels> {
   const isPng = bytes[0] === 0x89;
+  if (isPng && isAnimatedPng(bytes)) context.note(firstFrameNote);
   const file = isPng ? withoutAncillaryChunks(bytes) : bytes;
   const refuse = (cause: unknown): never => {
     if (cause instanceof ReconlossError) throw cause;
@@ -59,28 +62,106 @@ async function decode(
   const source = { failOn, limitInputPixels: false } as const;
   const header = await sharp(file, source).metadata();
   context.checkSize(header.width, header.height);
-  const decodeTo = readableSpaces[header.space]?.[header.depth as Depth];
-  if (decodeTo === undefined) {
+  const space = readableSpaces[header.space]?.[header.depth as Depth];
+  if (space === undefined) {
     return context.fail(
       `samples of type ${header.depth} in colour space ${header.space} cannot be read; ` +
         "8- and 16-bit grey and RGB, 8-bit CMYK and 32-bit floating point can",
     );
   }
   const depth = header.depth as Depth;
+  const alpha = alphaOf(file, header);
+  noteHeader(file, header, context);
+  if (alpha.extraSamples.some((meaning) => !isAlpha(meaning))) context.note(extraSamplesNote);
+  const inks = header.space === "cmyk" && context.likePillow;
   // sharp drops the alpha of 8-bit grey when it writes raw samples, so that goes through RGB.
-  const isGreyWithAlpha = decodeTo === "b-w" && depth === "uchar" && header.hasAlpha;
-  const { data, info } = await sharp(file, { ...source, ignoreIcc: header.space !== "cmyk" })
-    .autoOrient()
-    .toColourspace(isGreyWithAlpha ? "srgb" : decodeTo)
-    .raw({ depth })
-    .toBuffer({ resolveWithObject: true });
-  if (info.channels > 4) context.fail(`it has ${info.channels} channels; at most RGB and alpha can be read`);
-  const samples = samplesOf(data, depth, info.width * info.height * info.channels);
+  const isThroughRgb = space === "b-w" && depth === "uchar" && alpha.index !== undefined;
+  const decodeTo = inks ? "cmyk" : isThroughRgb ? "srgb" : space;
+  const image = sharp(file, { ...source, ignoreIcc: inks || header.space !== "cmyk" });
+  if (isRotated(header, context)) image.autoOrient();
+  if (inks) image.pipelineColourspace("cmyk");
+  const { data, info } = await image.toColourspace(decodeTo).raw({ depth }).toBuffer({ resolveWithObject: true });
+  const { width, height } = info;
+  const samples = samplesOf(data, depth, width * height * info.channels);
   if (samples instanceof Uint16Array && header.format === "heif") fillRange(samples, header);
-  const size = { width: info.width, height: info.height };
-  return isGreyWithAlpha
-    ? { data: (samples as Uint8Array).filter((_, i) => i % 4 === 0 || i % 4 === 3), ...size, channels: 2 }
-    : ({ data: samples, ...size, channels: info.channels as Pixels["channels"] } as DecodedPixels);
+
+  const colours = { "b-w": 1, grey16: 1, cmyk: 4 }[decodeTo] ?? 3;
+  const wanted = Array.from({ length: isThroughRgb ? 1 : colours }, (_, i) => i);
+  if (alpha.index !== undefined && !inks) wanted.push(colours + alpha.index);
+  const kept = pick(samples, info.channels, wanted);
+  if (inks) return { data: cmykToRgb(kept as Uint8Array), width, height, channels: 3 };
+  return { data: kept, width, height, channels: wanted.length as Pixels["channels"] } as DecodedPixels;
+}
+
+/** Samples of pixels, of which only these channels are kept. */
+function pick(samples: DecodedPixels["data"], channels: number, wanted: readonly number[]): DecodedPixels["data"] {
+  if (wanted.length === channels) return samples;
+  const kept = new (samples.constructor as typeof Uint8Array)((samples.length / channels) * wanted.length);
+  for (let from = 0, to = 0; from < samples.length; from += channels) {
+    for (const channel of wanted) kept[to++] = samples[from + channel];
+  }
+  return kept;
+}
+
+/** The numbers of TIFF's tags, and of what its extra samples can be: alpha by which the colours are multiplied, or not. */
+const [extraSamplesTag, associatedAlpha, straightAlpha] = [338, 1, 2];
+const isAlpha = (meaning: number): boolean => meaning === associatedAlpha || meaning === straightAlpha;
+
+/** Which of the samples behind the colours is alpha. TIFF says what each of them means, and may say that it means nothing in particular. */
+function alphaOf(file: Uint8Array, { format, hasAlpha }: Metadata): { index?: number; extraSamples: number[] } {
+  const extraSamples = format === "tiff" ? tiffTag(file, extraSamplesTag) : [];
+  const index = extraSamples.length > 0 ? extraSamples.findIndex(isAlpha) : hasAlpha ? 0 : -1;
+  return index < 0 ? { extraSamples } : { index, extraSamples };
+}
+
+/** Whether the orientation that the file states is applied. Pillow applies that of TIFF's own tag only. */
+function isRotated({ format, orientation = 1 }: Metadata, { likePillow }: DecodeContext): boolean {
+  return orientation > 1 && (!likePillow || format === "tiff");
+}
+
+const firstFrameNote = {
+  kind: "first-frame",
+  text: "has several frames or pages, of which the first was read",
+} as const;
+const extraSamplesNote = {
+  kind: "extra-samples",
+  text: "has extra samples that are not said to be transparency, which were passed over",
+} as const;
+
+/** Says what in a file is read in another way by other programs. */
+function noteHeader(file: Uint8Array, header: Metadata, context: DecodeContext): void {
+  const { likePillow } = context;
+  const rotation = isRotated(header, context)
+    ? ({ kind: "rotated", text: "is rotated as its EXIF orientation says" } as const)
+    : ({ kind: "not-rotated", text: "has an EXIF orientation, which was not applied" } as const);
+  if ((header.orientation ?? 1) > 1) context.note(rotation);
+  if (header.space === "cmyk") {
+    const by = likePillow ? "without a profile, as Pillow does" : "by its colour profile or a generic one";
+    context.note({ kind: "cmyk", text: `is CMYK, converted ${by}` });
+  }
+  if (header.space === "grey16") {
+    const kept = likePillow ? "cut off at 255, as Pillow does" : "kept whole";
+    context.note({ kind: "grey16", text: `has 16-bit grey, ${kept}` });
+  }
+  if (header.space === "rgb16") {
+    const kept = likePillow ? "reduced to its high byte, as Pillow does" : "kept whole";
+    context.note({ kind: "colour16", text: `has 16-bit colour, ${kept}` });
+  }
+  if (header.format === "heif" && isSubsampled(file)) {
+    const text = "is AVIF of subsampled colour, which decoders enlarge each in its own way";
+    context.note({ kind: "subsampled-avif", text });
+  }
+  if ((header.pages ?? 1) > 1) context.note(firstFrameNote);
+}
+
+/** Whether the colours of an AVIF are stored at less than full size: a bit of the av1C box, in an image that is not grey. */
+function isSubsampled(file: Uint8Array): boolean {
+  const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
+  for (let at = bytes.indexOf("av1C"); at >= 0 && at + 6 < bytes.length; at = bytes.indexOf("av1C", at + 4)) {
+    const [isGrey, isHalved] = [0x10, 0x08].map((bit) => (bytes[at + 6] & bit) !== 0);
+    if (isHalved && !isGrey) return true;
+  }
+  return false;
 }
 
 function samplesOf({ buffer, byteOffset }: Uint8Array, depth: Depth, length: number): DecodedPixels["data"] {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { Background } from "../../src/image/background.ts";
 import { fromPixels, type Pixels, toPixels } from "../../src/image/pixels.ts";
 import { Tensor } from "../../src/tensor.ts";
 
@@ -45,6 +46,32 @@ describe("fromPixels", () => {
     expect(overRed.data).toEqual(Float32Array.from([0.2, 1, 0.2, 0.2, 0.2, 0.2]));
   });
 
+  test("backgrounds by name, in hexadecimal digits, and as a checkerboard", () => {
+    const clear: Pixels = { data: new Uint8Array(4), width: 1, height: 1, channels: 4 };
+    const under = (background: Background) => Array.from(fromPixels(clear, { background }).data);
+    // CSS 2.1, section 4.3.6
+    expect(under("orange")).toEqual([1, Math.fround(165 / 255), 0]);
+    expect(under("Navy")).toEqual([0, 0, Math.fround(128 / 255)]);
+    expect(under("#ff8000")).toEqual([1, Math.fround(128 / 255), 0]);
+    expect(under("#F80")).toEqual([1, Math.fround(136 / 255), 0]);
+    const board = fromPixels({ data: new Uint8Array(20 * 20 * 4), width: 20, height: 20 }, { background: "checker" });
+    const at = (x: number, y: number) => board.data[y * 20 + x];
+    const corners = [at(0, 0), at(7, 7), at(8, 0), at(15, 7), at(16, 0), at(0, 8), at(8, 8)];
+    expect(corners).toEqual([1, 1, 0.8, 0.8, 1, 0.8, 1].map(Math.fround));
+  });
+
+  test("compared alpha: colours times alpha, then alpha, without what cannot be seen", () => {
+    const planes = fromPixels(half, { alpha: "compare" });
+    expect(planes.shape).toEqual([1, 4, 1, 2]);
+    expect(planes.data).toEqual(Float32Array.from([1, 0.2, 0, 0, 0, 0, 1, 0.2]));
+    const grey = fromPixels(greyHalf, { alpha: "compare" });
+    expect([grey.shape, Array.from(grey.data)]).toEqual([[1, 2, 1, 2], [0.2, 0.2, 1, 0.2].map(Math.fround)]);
+    const hidden = (red: number) => ({ data: new Uint8Array([red, 1, 2, 0]), width: 1, height: 1 });
+    expect(fromPixels(hidden(9), { alpha: "compare" })).toEqual(fromPixels(hidden(200), { alpha: "compare" }));
+    const opaque = { ...half, data: half.data.map((value, i) => (i % 4 === 3 ? 255 : value)) };
+    expect(fromPixels(opaque, { alpha: "compare" }).shape).toEqual([1, 3, 1, 2]);
+  });
+
   test.each<[string, Parameters<typeof fromPixels>, string, RegExp]>([
     ["floats", [{ data: new Float32Array(3) as never, width: 1, height: 1 }], "invalid-argument", /pixels\.data/],
     [
@@ -59,6 +86,8 @@ describe("fromPixels", () => {
     ["five channels", [{ data: new Uint8Array(5), width: 1, height: 1, channels: 5 }], "shape", /5 channels/],
     ["0-255 background", [half, { background: [255, 255, 255] }], "invalid-argument", /background.*\[0, 1\].*255/],
     ["NaN background", [half, { background: [0, Number.NaN, 0] }], "invalid-argument", /background/],
+    ["a colour of no name", [half, { background: "reddish" }], "invalid-argument", /background.*navy.*"reddish"/],
+    ["half a number", [half, { background: "#12" }], "invalid-argument", /background.*"#12"/],
     ["unknown alpha", [half, { alpha: "drop" as never }], "invalid-argument", /alpha.*"drop"/],
   ])("%s: an error", (_, [pixels, options], code, message) => {
     expect(() => fromPixels(pixels, options)).toThrow(expect.objectContaining({ code }));

@@ -6,6 +6,7 @@ import sharp, { type Sharp } from "sharp";
 import { describe, expect, test } from "vitest";
 import { readImage, readPixels } from "../../src/image/read.ts";
 import { temporaryFolder } from "../folder.ts";
+import { exifOf } from "./exif.ts";
 import { decodePlainPng } from "./plain-png.ts";
 
 const folder = await temporaryFolder();
@@ -176,12 +177,7 @@ describe("samples are those stored", () => {
     const levels = [0, 85, 170, 255];
     const quarters = Uint8Array.from({ length: 32 * 16 }, (_, i) => levels[(i % 32 < 16 ? 0 : 1) + (i < 256 ? 0 : 2)]);
     const jpeg = await raw(quarters, 32, 16).jpeg({ quality: 100 }).toBuffer();
-    const exif = Buffer.from(
-      "ffe10022457869660000" + "49492a0008000000" + "0100" + "120103000100000000000000" + "00000000",
-      "hex",
-    );
-    exif[28] = orientation;
-    const path = await store(`turned ${orientation}.jpg`, Buffer.concat([jpeg.subarray(0, 2), exif, jpeg.subarray(2)]));
+    const path = await store(`turned ${orientation}.jpg`, exifOf(jpeg, orientation));
     const { data, width, height, channels } = await readPixels(path);
     expect([width, height, channels]).toEqual(orientation < 5 ? [32, 16, 1] : [16, 32, 1]);
     const seen = [0, width - 1, (height - 1) * width, height * width - 1].map((i) => "abcd"[Math.round(data[i] / 85)]);
