@@ -1,3 +1,4 @@
+import { ReconlossError } from "../errors.ts";
 import type { Matrix } from "./matrix.ts";
 import { subtractKeeping } from "./subtract.ts";
 
@@ -5,27 +6,41 @@ import { subtractKeeping } from "./subtract.ts";
 const blockSize = 128;
 
 /**
+ * How far below 0 eigenvalues of a covariance may be, beside its largest variance. Covariances that were stored in half precision, rounded to 11
+ * bits, can be that far from positive semidefinite.
+ */
+export const allowedNegative = 5e-3;
+
+/**
  * A factor F with F F^T = A of a symmetric positive semidefinite matrix, n x rank: Cholesky with diagonal pivoting, which stops where only
  * rounding is left (Higham, Accuracy and Stability of Numerical Algorithms, section 10.3), in blocks (Hammarling, Higham, Lucas 2007). Rows keep
  * their places.
+ *
+ * @throws {ReconlossError} `invalid-argument` when the matrix is indefinite by more than {@link allowedNegative}
  */
 export async function choleskyFactor(matrix: Matrix): Promise<Matrix> {
   const { rows: n, data: a } = matrix;
   const factor = new Float64Array(n * n);
   let residual = Float64Array.from({ length: n }, (_, i) => a[i * n + i]);
-  const tolerance = n * Number.EPSILON * residual.reduce((max, value) => Math.max(max, value), 0);
+  const largest = residual.reduce((max, value) => Math.max(max, value), 0);
+  const tolerance = n * Number.EPSILON * largest;
   // What the columns so far leave of the matrix, without the rows and columns that are done, and the places of those that are not.
   let rest: Matrix = { ...matrix, data: a.slice() };
   let places = Array.from({ length: n }, (_, i) => i);
   for (let rank = 0; ; ) {
     const block = factorBlock(rest, residual, tolerance);
+    if (residual.some((value) => value !== done && value < -allowedNegative * largest)) refuseIndefinite();
     for (const [i, place] of places.entries()) {
       for (let k = 0; k < block.rows; k++) factor[place * n + rank + k] = block.data[k * block.columns + i];
     }
     rank += block.rows;
-    if (block.rows < blockSize) return { rows: n, columns: rank, data: firstColumns(factor, n, rank) };
     const kept = [...places.keys()].filter((i) => residual[i] !== done);
-    rest = await subtractKeeping(rest, block, block, kept);
+    rest = kept.length > 0 ? await subtractKeeping(rest, block, block, kept) : rest;
+    if (block.rows < blockSize) {
+      // Where no variance is left, no covariance may be.
+      if (kept.length > 0 && largestOf(rest.data) > allowedNegative * largest) refuseIndefinite();
+      return { rows: n, columns: rank, data: firstColumns(factor, n, rank) };
+    }
     places = kept.map((i) => places[i]);
     residual = Float64Array.from(kept, (i) => residual[i]);
   }
@@ -33,6 +48,21 @@ export async function choleskyFactor(matrix: Matrix): Promise<Matrix> {
 
 /** In place of the residual of a row that has been a pivot. */
 const done = Number.NEGATIVE_INFINITY;
+
+/** The error of a matrix that is no covariance. */
+export function refuseIndefinite(): never {
+  throw new ReconlossError(
+    "invalid-argument",
+    "sigma is indefinite: a combination of features has a negative variance, so it is no covariance",
+  );
+}
+
+/** The largest absolute value; a loop, since there are millions. */
+function largestOf(values: Float64Array): number {
+  let largest = 0;
+  for (let i = 0; i < values.length; i++) largest = Math.max(largest, Math.abs(values[i]));
+  return largest;
+}
 
 /** Up to `blockSize` columns of the factor, as rows. What they leave of the diagonal stays in `residual`. */
 function factorBlock({ rows: m, data: a }: Matrix, residual: Float64Array, tolerance: number): Matrix {
@@ -50,6 +80,8 @@ function factorBlock({ rows: m, data: a }: Matrix, residual: Float64Array, toler
         column[i] -= x0 * columns[c0 + i] + x1 * columns[c1 + i] + (x2 * columns[c2 + i] + x3 * columns[c3 + i]);
       }
     }
+    // A covariance is no larger than the variances: where it is, only rounding is left, or the matrix is indefinite, which the rest will show.
+    if (isLarger(column, residual, 2 * residual[pivot])) break;
     const root = Math.sqrt(residual[pivot]);
     for (let i = 0; i < m; i++) {
       column[i] = residual[i] === done ? 0 : column[i] / root;
@@ -60,6 +92,12 @@ function factorBlock({ rows: m, data: a }: Matrix, residual: Float64Array, toler
     columns.set(column, count * m);
   }
   return { rows: count, columns: m, data: columns.subarray(0, count * m) };
+}
+
+/** Whether an element of a row that is not done yet is larger than a limit. */
+function isLarger(column: Float64Array, residual: Float64Array, limit: number): boolean {
+  for (let i = 0; i < column.length; i++) if (Math.abs(column[i]) > limit && residual[i] !== done) return true;
+  return false;
 }
 
 function firstColumns(data: Float64Array, n: number, count: number): Float64Array {

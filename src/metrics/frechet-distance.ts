@@ -1,5 +1,5 @@
 import { ReconlossError } from "../errors.ts";
-import { choleskyFactor } from "./cholesky.ts";
+import { allowedNegative, choleskyFactor, refuseIndefinite } from "./cholesky.ts";
 import { symmetricEigenvalues } from "./eigenvalues.ts";
 import { multiplyTransposed, transpose } from "./matrix.ts";
 import type { Statistics } from "./moments.ts";
@@ -23,7 +23,8 @@ export interface FrechetParts {
  * needs no complex square root and no added epsilon. The value equals pytorch-fid's, clean-fid's and torch-fidelity's. Time grows with the cube of the
  * dimension, nearly all of it in matrix products; memory is a few matrices of the covariances' size.
  *
- * @throws {ReconlossError} `shape` when the two have different dimensions; `non-finite` when statistics hold NaN or infinity
+ * @throws {ReconlossError} `shape` when the two have different dimensions; `non-finite` when statistics hold NaN or infinity, or values so large that
+ *   the distance is; `invalid-argument` when a covariance is indefinite, which no covariance is
  *
  * @example
  * ```ts
@@ -37,7 +38,7 @@ export interface FrechetParts {
  * ```
  */
 export async function frechetDistance(a: Statistics, b: Statistics): Promise<FrechetParts> {
-  checkStatistics("frechetDistance", a, b);
+  checkStatistics(a, b);
   const d = a.mean.length;
   let [means, traces] = [0, 0];
   for (let i = 0; i < d; i++) {
@@ -45,7 +46,14 @@ export async function frechetDistance(a: Statistics, b: Statistics): Promise<Fre
     traces += a.covariance.data[i * d + i] + b.covariance.data[i * d + i];
   }
   const cross = await traceOfRoot(a, b);
-  return { value: means + traces - 2 * cross, means, traces, cross };
+  const value = means + traces - 2 * cross;
+  if (!Number.isFinite(value)) {
+    throw new ReconlossError(
+      "non-finite",
+      `the Frechet distance is beyond float64: the means are ${means} apart, squared, the variances add up to ${traces}`,
+    );
+  }
+  return { value, means, traces, cross };
 }
 
 async function traceOfRoot(a: Statistics, b: Statistics): Promise<number> {
@@ -59,6 +67,8 @@ async function traceOfRoot(a: Statistics, b: Statistics): Promise<number> {
   const turned = transpose(factor);
   const half = await multiplyTransposed(turned, large.covariance);
   const eigenvalues = await symmetricEigenvalues(await multiplyTransposed(half, turned));
+  const [least, greatest] = [eigenvalues[0], eigenvalues[eigenvalues.length - 1]];
+  if (least < -allowedNegative * greatest) refuseIndefinite();
   // No more of them than the smaller rank can be real; the others are 0 but for rounding, whose square root would not be small.
   const rank = Math.min(eigenvalues.length, rankLimit(large));
   const roots = eigenvalues.slice(eigenvalues.length - rank).map((value) => Math.sqrt(Math.max(value, 0)));
@@ -72,11 +82,11 @@ function log2OfLargest({ mean: { length: d }, covariance: { data } }: Statistics
   return Math.min(Math.log2(largest), 1023);
 }
 
-function checkStatistics(caller: string, a: Statistics, b: Statistics): void {
+function checkStatistics(a: Statistics, b: Statistics): void {
   if (a.mean.length !== b.mean.length) {
     throw new ReconlossError(
       "shape",
-      `${caller}: one set has ${a.mean.length} features an image, the other ${b.mean.length}; are they from the same network and tap?`,
+      `one set has ${a.mean.length} features an image, the other ${b.mean.length}; are they from the same network and tap?`,
     );
   }
   for (const { mean, covariance } of [a, b]) {
@@ -84,11 +94,11 @@ function checkStatistics(caller: string, a: Statistics, b: Statistics): void {
     if (covariance.rows !== d || covariance.columns !== d || covariance.data.length !== d * d) {
       throw new ReconlossError(
         "shape",
-        `${caller}: a mean of ${d} values needs a covariance of ${d}x${d}, got ${covariance.rows}x${covariance.columns}`,
+        `a mean of ${d} values needs a covariance of ${d}x${d}, got ${covariance.rows}x${covariance.columns}`,
       );
     }
     if (!allFinite(mean) || !allFinite(covariance.data)) {
-      throw new ReconlossError("non-finite", `${caller}: the statistics hold NaN or infinity`);
+      throw new ReconlossError("non-finite", `the statistics hold NaN or infinity`);
     }
   }
 }

@@ -23,8 +23,8 @@ export interface KernelDistanceOptions {
 
 /** The Kernel Inception Distance. */
 export interface KernelDistanceResult extends MetricResult {
-  /** Standard deviation over the subsets, with their number in the divisor. */
-  readonly std: number;
+  /** Standard deviation over the subsets, with their number in the divisor; absent where every subset is all there is, since they do not differ then. */
+  readonly std?: number;
 }
 
 /**
@@ -50,56 +50,62 @@ export async function kernelDistance(
   options: KernelDistanceOptions = {},
 ): Promise<KernelDistanceResult> {
   const { subsets = 100, subsetSize = 1000, seed = 2020, kernel = "polynomial", sigma = 10, protocol } = options;
-  refuseRows("kernelDistance", output, real, 2);
+  refuseRows("kid", output, real, 2);
   if (!Number.isInteger(subsets) || subsets < 1 || !Number.isInteger(subsetSize) || subsetSize < 2 || !(sigma > 0)) {
     throw new ReconlossError(
       "invalid-argument",
-      `kernelDistance: subsets must be at least 1, subsetSize at least 2, sigma above 0; got ${subsets}, ${subsetSize}, ${sigma}`,
+      `kid: subsets must be at least 1, subsetSize at least 2, sigma above 0; got ${subsets}, ${subsetSize}, ${sigma}`,
     );
   }
   const size = Math.min(subsetSize, output.count, real.count);
   const apply = kernel === "rbf" ? gaussianKernel(sigma) : cubicKernel;
   const random = new NumpyRandom(seed);
-  const sums = await kernelSums(output, real, apply, subsets * size ** 2);
+  // Where every subset is all there is, they differ by rounding alone.
+  const isWhole = size === output.count && size === real.count;
+  const count = isWhole ? 1 : subsets;
+  const sums = await kernelSums(output, real, apply, count * size ** 2);
   const distances: number[] = [];
-  for (let subset = 0; subset < subsets; subset++) {
+  for (let subset = 0; subset < count; subset++) {
     const [x, y] = [random.choose(output.count, size), random.choose(real.count, size)];
     const { within, between } = await sums(x, y);
     distances.push(within / (size * (size - 1)) - (2 * between) / size ** 2);
   }
-  const mean = distances.reduce((sum, value) => sum + value, 0) / subsets;
+  const mean = distances.reduce((sum, value) => sum + value, 0) / count;
+  const std = Math.sqrt(distances.reduce((sum, value) => sum + (value - mean) ** 2, 0) / count);
   return {
     metric: "kid",
     value: mean,
-    std: Math.sqrt(distances.reduce((sum, value) => sum + (value - mean) ** 2, 0) / subsets),
+    ...(isWhole ? {} : { std }),
     images: { output: output.count, real: real.count },
     protocol: {
       ...protocol,
       features: output.dimension,
       kernel: kernel === "rbf" ? `rbf, sigma ${sigma}` : "polynomial, degree 3",
       estimator: "unbiased",
-      subsets,
+      subsets: count,
       subsetSize: size,
       seed,
     },
-    hint: "no bias in the number of images; the standard deviation is over subsets",
+    hint: isWhole
+      ? "no bias in the number of images; no deviation, since every subset would be the whole set"
+      : "no bias in the number of images; the standard deviation is over subsets",
     warnings:
       size < subsetSize ? [`subsets have ${size} images, all there are on one side, instead of ${subsetSize}`] : [],
   };
 }
 
 /** Errors that kernel distance and precision have in common. */
-export function refuseRows(caller: string, output: FeatureRows, real: FeatureRows, least: number): void {
+export function refuseRows(metric: string, output: FeatureRows, real: FeatureRows, least: number): void {
   if (output.count < least || real.count < least) {
     throw new ReconlossError(
       "invalid-argument",
-      `${caller}: at least ${least} images are needed on each side, got ${output.count} outputs and ${real.count} reals`,
+      `${metric} needs at least ${least} images on each side, got ${output.count} outputs and ${real.count} reals`,
     );
   }
   if (output.dimension !== real.dimension) {
     throw new ReconlossError(
       "shape",
-      `${caller}: outputs have ${output.dimension} features, reals ${real.dimension}; are they from the same network and tap?`,
+      `${metric}: outputs have ${output.dimension} features, reals ${real.dimension}; are they from the same network and tap?`,
     );
   }
 }

@@ -200,7 +200,7 @@ describe("kernel distances equal torch-fidelity's and clean-fid's", () => {
     } else {
       const expected = golden.expected as Record<string, number>;
       expectValue(result.value, expected.kernel_inception_distance_mean, golden.tolerance);
-      expectValue(result.std, expected.kernel_inception_distance_std, golden.tolerance);
+      expectValue(result.std as number, expected.kernel_inception_distance_std, golden.tolerance);
     }
   });
 
