@@ -1,29 +1,54 @@
 import { fromBinary } from "@bufbuild/protobuf";
-import { TensorProto_DataLocation as DataLocation, ModelProtoSchema } from "onnx-buf";
+import {
+  TensorProto_DataLocation as DataLocation,
+  type ModelProto,
+  ModelProtoSchema,
+  type TensorProto,
+} from "onnx-buf";
 import { ReconlossError } from "../errors.ts";
 
 /**
- * The words that travel in an ONNX file beside the graph.
+ * Refuses what is no ONNX model, and models that keep tensors in other files, anywhere: in initialisers, in subgraphs, in attributes of nodes. What such a
+ * file names would be read from wherever the program happens to run.
  *
  * @param name - what errors call the file
- * @throws {ReconlossError} `file` when the bytes are no ONNX model, or one that keeps its weights in other files
+ * @throws {ReconlossError} `file`
  */
-export function readMetadata(bytes: Uint8Array, name: string): Record<string, string> {
+export function checkModel(bytes: Uint8Array, name: string): ModelProto {
   const refuse = (problem: string, cause?: unknown) => new ReconlossError("file", `${name} ${problem}`, { cause });
-  let model: ReturnType<typeof parse>;
+  let model: ModelProto;
   try {
-    model = parse(bytes);
+    model = fromBinary(ModelProtoSchema, bytes);
   } catch (cause) {
     throw refuse("is no ONNX model, or a damaged one", cause);
   }
   if (!model.graph || model.graph.output.length === 0) throw refuse("is no ONNX model, or a damaged one");
-  // What such a file names would be read from wherever the program happens to run.
-  if (model.graph.initializer.some(({ dataLocation }) => dataLocation === DataLocation.EXTERNAL)) {
-    throw refuse("keeps its weights in other files, which are not read");
+  if (hasExternalData(model)) {
+    throw refuse("keeps its weights in other files, which are not read; save it as one file, as onnx.save_model does");
   }
-  return Object.fromEntries(model.metadataProps.map(({ key, value }) => [key, value]));
+  return model;
 }
 
-function parse(bytes: Uint8Array) {
-  return fromBinary(ModelProtoSchema, bytes);
+/**
+ * The words that travel in an ONNX file beside the graph.
+ *
+ * @throws {ReconlossError} as {@link checkModel}
+ */
+export function readMetadata(bytes: Uint8Array, name: string): Record<string, string> {
+  return Object.fromEntries(checkModel(bytes, name).metadataProps.map(({ key, value }) => [key, value]));
+}
+
+/** Looks at every message of a model, since tensors are in many places and may be in more to come. */
+function hasExternalData(model: ModelProto): boolean {
+  const pending: object[] = [model];
+  for (let message = pending.pop(); message !== undefined; message = pending.pop()) {
+    const { dataLocation, externalData } = message as Partial<TensorProto>;
+    if (dataLocation === DataLocation.EXTERNAL || (externalData?.length ?? 0) > 0) return true;
+    for (const value of Object.values(message)) {
+      const isNested = typeof value === "object" && value !== null && !ArrayBuffer.isView(value);
+      // Lists of numbers, which may be long, hold no messages.
+      if (isNested && !(Array.isArray(value) && typeof value[0] !== "object")) pending.push(value);
+    }
+  }
+  return false;
 }

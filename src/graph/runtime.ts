@@ -21,7 +21,7 @@ let runtime: Promise<typeof Ort> | undefined;
 export function loadRuntime(
   importRuntime: () => Promise<typeof Ort> = () => import("onnxruntime-node"),
 ): Promise<typeof Ort> {
-  runtime ??= importRuntime().catch((cause: unknown) => {
+  runtime ??= importRuntime().then(quiet, (cause: unknown) => {
     runtime = undefined;
     throw new ReconlossError(
       "missing-dependency",
@@ -30,6 +30,12 @@ export function loadRuntime(
     );
   });
   return runtime;
+}
+
+/** Its errors are thrown, so that they need not be on the terminal too. */
+function quiet(ort: typeof Ort): typeof Ort {
+  ort.env.logLevel = "fatal";
+  return ort;
 }
 
 /** Where sessions run: natively on the CPU, or on a GPU through WebGPU. */
@@ -60,12 +66,12 @@ export function sessionOptions({
   cores = linuxCores(),
   patient = false,
 }: SessionShare = {}): Ort.InferenceSession.SessionOptions {
-  // Sizes change from run to run, so a memory plan made for one size does not fit the next. Severity 3: errors only.
+  // Sizes change from run to run, so a memory plan made for one size does not fit the next. Severity 4: nothing that is thrown too.
   return {
     executionProviders: ["cpu"],
     graphOptimizationLevel: "all",
     enableMemPattern: false,
-    logSeverityLevel: 3,
+    logSeverityLevel: 4,
     ...(cores === undefined ? {} : { intraOpNumThreads: cores }),
     ...(patient ? { extra: { session: { intra_op: { allow_spinning: "0" } } } } : {}),
   };

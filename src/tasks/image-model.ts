@@ -1,6 +1,5 @@
-import { readFile } from "node:fs/promises";
 import { ReconlossError } from "../errors.ts";
-import { reasonOf } from "../files.ts";
+import { readFileBytes, reasonOf } from "../files.ts";
 import { readMetadata } from "../graph/onnx-metadata.ts";
 import { receptiveField } from "../graph/receptive-field.ts";
 import { createSession, loadRuntime } from "../graph/runtime.ts";
@@ -106,9 +105,7 @@ function fieldOf(model: Model) {
 export async function openModel(path: string): Promise<ImageModel> {
   const refuse = (problem: string, cause?: unknown) =>
     new ReconlossError("file", `openModel: ${path} ${problem}`, { cause });
-  const bytes = await readFile(path).catch((cause) => {
-    throw refuse(`cannot be read: ${reasonOf(cause)}`, cause);
-  });
+  const bytes = await readFileBytes(path, { error: (reason, cause) => refuse(`cannot be read: ${reason}`, cause) });
   const info = readInfo(readMetadata(bytes, path), refuse);
   const session = await createSession(bytes).catch((cause) => {
     throw cause instanceof ReconlossError ? cause : refuse(`is no model that runs: ${reasonOf(cause)}`, cause);

@@ -1,13 +1,14 @@
-import { type FileHandle, open } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { ReconlossError } from "../errors.ts";
+import { openFile, reasonOf } from "../files.ts";
 import { type Checkpoint, readCheckpoint } from "./checkpoint.ts";
 import type { ByteSource } from "./source.ts";
 
 /** Most bytes that one system call is asked for. */
 const LARGEST_READ = 2 ** 30;
 
-function fileError(path: string, problem: string, cause: unknown): ReconlossError {
-  return new ReconlossError("file", `${path}: ${problem} (${(cause as Error).message})`, { cause });
+function fileError(path: string, problem: string, reason: string, cause: unknown): ReconlossError {
+  return new ReconlossError("file", `${path}: ${problem} (${reason})`, { cause });
 }
 
 async function readFrom(path: string, handle: FileHandle, offset: number, length: number): Promise<Uint8Array> {
@@ -16,7 +17,7 @@ async function readFrom(path: string, handle: FileHandle, offset: number, length
   while (done < length) {
     const wanted = Math.min(length - done, LARGEST_READ);
     const { bytesRead } = await handle.read(bytes, done, wanted, offset + done).catch((cause) => {
-      throw fileError(path, "cannot be read", cause);
+      throw fileError(path, "cannot be read", reasonOf(cause), cause);
     });
     if (bytesRead === 0) break;
     done += bytesRead;
@@ -26,22 +27,13 @@ async function readFrom(path: string, handle: FileHandle, offset: number, length
 
 /** A file as a byte source. */
 export async function fileSource(path: string): Promise<ByteSource> {
-  let handle: FileHandle | undefined;
-  try {
-    handle = await open(path, "r");
-    const stats = await handle.stat();
-    if (!stats.isFile()) throw new Error("it is not a file");
-    const file = handle;
-    return {
-      name: path,
-      size: stats.size,
-      read: (offset, length) => readFrom(path, file, offset, length),
-      close: () => file.close(),
-    };
-  } catch (cause) {
-    await handle?.close();
-    throw fileError(path, "cannot be opened", cause);
-  }
+  const { handle, size } = await openFile(path, (reason, cause) => fileError(path, "cannot be opened", reason, cause));
+  return {
+    name: path,
+    size,
+    read: (offset, length) => readFrom(path, handle, offset, length),
+    close: () => handle.close(),
+  };
 }
 
 /**
