@@ -1,6 +1,6 @@
 import type { Ops } from "../../src/graph/ops.ts";
-import { unitLength } from "../../src/losses/lpips.ts";
 import { lpipsScaling, normalise, tinyTaps, trainableHead, trainableTiny } from "../../src/nets/index.ts";
+import { unitLength } from "../../src/nets/normalise.ts";
 import type { Objective } from "../../src/train/index.ts";
 import { members, pairs } from "./groups.ts";
 import { positions } from "./teacher.ts";

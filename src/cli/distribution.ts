@@ -3,6 +3,8 @@ import {
   type DistributionProgress,
   type DistributionReport,
   evaluateDistribution,
+  type FeatureOptions,
+  inceptionDims,
   type MetricName,
   metricNames,
   type SetReport,
@@ -22,6 +24,7 @@ export interface FeatureFlags {
   resize: Resizer;
   network: string;
   weights?: string;
+  dims?: FeatureOptions["dims"];
   batch: number;
   cache: string | boolean;
   alpha: "reject" | "composite";
@@ -38,6 +41,7 @@ interface Flags extends FeatureFlags {
   kidSubsetSize: number;
   neighbours: number;
   seed: number;
+  allowMismatch?: boolean;
 }
 
 /** A whole number of at least `least` on the command line. */
@@ -49,6 +53,13 @@ export function wholeNumber(least: number): (text: string) => number {
     }
     return value;
   };
+}
+
+/** `--dims` as the number it is. */
+function dimsOf(text: string): FeatureOptions["dims"] {
+  const dims = inceptionDims.find((known) => String(known) === text);
+  if (dims === undefined) throw new InvalidArgumentError(`Allowed choices are ${inceptionDims.join(", ")}.`);
+  return dims;
 }
 
 /** Adds the options of {@link FeatureFlags}. */
@@ -65,6 +76,11 @@ export function addFeatureOptions(command: Command): Command {
       "inception-fid",
     )
     .option("--weights <file>", "the network's checkpoint; default: found or downloaded by name")
+    .addOption(
+      new Option("--dims <n>", "which of Inception's features fid, kid and pr are of; FID's are 2048")
+        .choices(inceptionDims.map(String))
+        .argParser((text) => dimsOf(text)),
+    )
     .option("--batch <n>", "images that the network takes at once", wholeNumber(1), 4)
     .option("--cache <folder>", "where features are kept, so that interrupted work goes on")
     .option("--no-cache", "keep no features")
@@ -78,8 +94,8 @@ export function addFeatureOptions(command: Command): Command {
 }
 
 /** The options of the API that these flags stand for. */
-export function featureOptions({ resize, network, weights, batch, cache, alpha }: FeatureFlags) {
-  return { resizer: resize, network, weights, batch, cache: cache === true ? undefined : cache, alpha };
+export function featureOptions({ resize, network, weights, dims, batch, cache, alpha }: FeatureFlags) {
+  return { resizer: resize, network, weights, dims, batch, cache: cache === true ? undefined : cache, alpha };
 }
 
 /** A progress bar for each side, with images per second and the remaining time. */
@@ -120,13 +136,14 @@ export function distributionCommand(terminal: Terminal, finish: (code: number) =
     .description(
       "compare a set of outputs with a set of real images: FID, sFID, Inception Score, KID, precision and recall",
     )
-    .argument("<outputs>", "a folder of images, or an .npz file of samples")
-    .argument("[reals]", "the same, or an .npz file of statistics; not needed for the Inception Score alone")
+    .argument("<outputs>", "a folder of images, or an .npz file of samples, of statistics, or of both")
+    .argument("[reals]", "the same; not needed for the Inception Score alone")
     .option(
       "-m, --metrics <list>",
       `of ${metricNames.join(", ")}, separated by commas (default: fid; of network tiny: frechet)`,
     );
   return addFeatureOptions(command)
+    .option("--allow-mismatch", "only warn of statistics that were made with another network or resizer")
     .option("--report <file.html>", "write a page to look at: nearest and farthest images, spectra")
     .addOption(
       new Option("--is-preset <name>", "whose Inception Score")
@@ -145,6 +162,8 @@ Examples:
   reconloss distribution outputs/ reals/
   reconloss distribution outputs/ reals/ -m fid,sfid,is,kid,pr --json
   reconloss distribution samples.npz VIRTUAL_imagenet256_labeled.npz -m fid,sfid --resize legacy-tensorflow
+  reconloss distribution a.npz b.npz                           (statistics, made before)
+  reconloss distribution outputs/ reals/ --dims 64
   reconloss distribution outputs/ reals/ --network tiny        (no download)
   reconloss distribution outputs/ reals/ --network features.onnx
 
@@ -159,6 +178,7 @@ Exit codes: 0 all well; 1 an image could not be read; 2 wrong usage.`,
         inceptionScore: { preset: flags.isPreset, splits: flags.isSplits, seed: flags.seed },
         kernelDistance: { subsets: flags.kidSubsets, subsetSize: flags.kidSubsetSize, seed: flags.seed },
         precisionRecall: { neighbours: flags.neighbours },
+        allowMismatch: flags.allowMismatch,
         details: flags.report !== undefined,
         onProgress: progress.onProgress,
       }).finally(progress.stop);
@@ -175,8 +195,12 @@ Exit codes: 0 all well; 1 an image could not be read; 2 wrong usage.`,
 function table({ results, protocol, outputs, reals }: DistributionReport): string {
   const rows = Object.values(results).flatMap(rowsOf);
   const count = ({ images }: SetReport) => images ?? "unknown";
+  const ofStatistics = [outputs, reals].flatMap((set) =>
+    set?.fromStatistics ? [`${set.fromStatistics.join(", ")} of the statistics in ${set.path}`] : [],
+  );
   const facts = [
     `outputs ${count(outputs)}${reals ? `, reals ${count(reals)}` : ""} images`,
+    ...ofStatistics,
     ...Object.entries(protocol).map(([key, value]) => `${key} ${value}`),
   ];
   return `${plainTable([["", "", ""], ...rows], [], [0, 2])}\n\n${facts.join("; ")}`.trimStart();
@@ -187,18 +211,25 @@ function rowsOf(result: MetricResult): string[][] {
   if ("recall" in result) {
     const { precision, recall } = result as MetricResult & { precision: number; recall: number };
     const detail = `k = ${result.protocol.neighbours}`;
+    // `pr(dims=64)` says of which features both are.
+    const features = result.metric.slice("pr".length);
     return [
-      ["precision ↑", digits(precision), detail],
-      ["recall ↑", digits(recall), detail],
+      [`precision${features} ↑`, digits(precision), detail],
+      [`recall${features} ↑`, digits(recall), detail],
     ];
   }
-  const spread = "std" in result ? `± ${(result as MetricResult & { std: number }).std.toPrecision(3)}` : "";
   const details = [
-    spread,
+    spreadOf(result),
     ...(["preset", "splits", "subsets", "subsetSize", "seed"] as const)
       .filter((key) => result.protocol[key] !== undefined)
       .map((key) => `${key} ${result.protocol[key]}`),
   ];
   const arrow = result.metric === "is" ? "↑" : "↓";
   return [[`${result.metric} ${arrow}`, digits(result.value), details.filter((detail) => detail !== "").join(", ")]];
+}
+
+/** How far the number would be another one with other subsets or splits, or why that is not known. */
+function spreadOf(result: MetricResult): string {
+  if ("std" in result) return `± ${(result as MetricResult & { std: number }).std.toPrecision(3)}`;
+  return result.protocol.subsets === undefined ? "" : "no ±: every subset is the whole set";
 }

@@ -1,73 +1,19 @@
-import { createHash } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
 import { ReconlossError } from "../errors.ts";
-import type { AlphaOptions } from "../image/index.ts";
-import { type Resizer, resizers } from "../image/resize.ts";
-import type { FeatureRows, Side } from "../metrics/features.ts";
+import type { Side } from "../metrics/features.ts";
 import { frechetResult } from "../metrics/frechet.ts";
 import { type InceptionScoreOptions, inceptionScore } from "../metrics/inception-score.ts";
 import { type KernelDistanceOptions, kernelDistance } from "../metrics/kernel-distance.ts";
 import type { MetricResult, Protocol } from "../metrics/metric.ts";
 import type { Statistics } from "../metrics/moments.ts";
 import { type PrecisionRecallOptions, precisionRecall } from "../metrics/precision-recall.ts";
-import type { InceptionFeature } from "../nets/inception.ts";
-import { weightsCache } from "../weights/folders.ts";
 import { type SetDetails, setDetails } from "./details.ts";
-import { type ExtractedSet, extractFeatures, type UnreadableImage } from "./extract.ts";
-import {
-  type Extractor,
-  inceptionExtractor,
-  inputFor,
-  networks,
-  type OnnxExtractorOptions,
-  onnxExtractor,
-  tinyExtractor,
-} from "./extractor.ts";
-import { FeatureStore } from "./feature-store.ts";
-import { openSet, type SetSource } from "./image-set.ts";
+import type { ExtractedSet, UnreadableImage } from "./extract.ts";
+import { networks, tinyName } from "./extractor.ts";
+import { checkFeatureOptions, type FeatureOptions, isInception, type SetFeatures, withFeatures } from "./features.ts";
+import { type ImageSet, openSet, type SetSource } from "./image-set.ts";
+import { type MetricName, metricNames } from "./metrics.ts";
 import { statisticsOf } from "./statistics.ts";
 import type { StatisticsFile } from "./statistics-file.ts";
-
-/** The metrics of sets of images. */
-export type MetricName = "fid" | "sfid" | "is" | "kid" | "pr" | "frechet";
-
-/** All of them. */
-export const metricNames: readonly MetricName[] = ["fid", "sfid", "is", "kid", "pr", "frechet"];
-
-/** Which features each metric is made of. */
-const featuresOf = {
-  "inception-fid": { fid: "2048", sfid: "spatial", is: "logits-no-bias", kid: "2048", pr: "2048", frechet: "2048" },
-  inception_v3: { fid: "2048", sfid: "spatial", is: "logits", kid: "2048", pr: "2048", frechet: "2048" },
-} as const satisfies Record<string, Record<MetricName, InceptionFeature>>;
-
-/** Work under way. */
-export interface DistributionProgress {
-  readonly side: Side;
-  /** Images done, of `total`. */
-  readonly done: number;
-  readonly total: number;
-}
-
-/** How images become features. */
-export interface FeatureOptions extends AlphaOptions {
-  /** Default `clean`. */
-  resizer?: Resizer;
-  /** `inception-fid` (default), `inception_v3`, `tiny` (part of the package; its Frechet distance is no FID), or the path of an ONNX model. */
-  network?: string;
-  /** The path of the network's checkpoint; default: found or downloaded by name. Or an extractor of your own instead of `network`. */
-  weights?: string;
-  /** For an ONNX model. */
-  onnx?: OnnxExtractorOptions;
-  /** Your own network; `network`, `weights` and `onnx` do not count then. */
-  extractor?: Extractor;
-  /** Images that the network takes at once; it changes no number. Default 4. */
-  batch?: number;
-  /** The folder in which features are kept for the next run, or `false` to keep none. Default: in reconloss's cache folder. */
-  cache?: string | false;
-  onProgress?: (progress: DistributionProgress) => void;
-}
 
 /** Options of {@link evaluateDistribution}. */
 export interface DistributionOptions extends FeatureOptions {
@@ -76,6 +22,8 @@ export interface DistributionOptions extends FeatureOptions {
   inceptionScore?: InceptionScoreOptions;
   kernelDistance?: KernelDistanceOptions;
   precisionRecall?: PrecisionRecallOptions;
+  /** Statistics that were made with another network or resizer than the other side are warned of instead of refused. Default false. */
+  allowMismatch?: boolean;
   /** Also finds what a report shows: the outputs nearest to and farthest from any real image, and the spectra. Default false. */
   details?: boolean;
 }
@@ -88,6 +36,8 @@ export interface SetReport {
   /** How many of them were computed now rather than found in the cache. */
   readonly computed: number;
   readonly unreadable: readonly UnreadableImage[];
+  /** Where the file has images too: the metrics that are of its statistics. */
+  readonly fromStatistics?: readonly MetricName[];
 }
 
 /** All numbers of a comparison of two sets of images. */
@@ -107,10 +57,11 @@ export interface DistributionReport {
  * content, network and resizer: memory does not grow with the features, and work that was interrupted, even killed, goes on where it
  * was and gives the same bits.
  *
- * @param outputs - a folder (with its subfolders), or an `.npz` file of samples (`arr_0`, [n, h, w, 3], 8 bits)
- * @param reals - the same, or an `.npz` file of statistics for fid and sfid; not needed for the Inception Score
- * @throws {ReconlossError} `file` when a path does not lead to images; `invalid-argument` for metrics that cannot be computed of what is
- *   given; `missing-weights`. Images that cannot be read are listed in the report instead.
+ * @param outputs - a folder (with its subfolders), or an `.npz` file of samples (`arr_0`, [n, h, w, 3], 8 bits), of statistics (`mu`, `sigma`; for
+ *   sfid `mu_s`, `sigma_s`), or of both: fid and sfid are then of the statistics, all else of the images
+ * @param reals - the same; not needed for the Inception Score
+ * @throws {ReconlossError} `file` when a path does not lead to images or statistics; `invalid-argument` for metrics that cannot be computed of
+ *   what is given, and for statistics of another network or resizer; `missing-weights`. Images that cannot be read are listed in the report instead.
  *
  * @example
  * ```ts
@@ -126,21 +77,27 @@ export async function evaluateDistribution(
 ): Promise<DistributionReport> {
   const metrics = [...new Set(options.metrics ?? [frechetOf(options)])];
   checkOptions(metrics, reals, options);
-  const sources: { output: SetSource; real?: SetSource } = { output: await openSet(outputs, options) };
+  const usesReals = reals !== undefined && (options.details || metrics.some((metric) => metric !== "is"));
+  const sources: SetSource[] = [];
   try {
-    const usesReals = options.details || metrics.some((metric) => metric !== "is");
-    if (reals !== undefined && usesReals) sources.real = await openSet(reals, options);
-    refuseStatistics(metrics, sources);
-    const needed: MetricName[] = options.details ? [...new Set([...metrics, frechetOf(options)])] : metrics;
-    return await withFeatures(needed, options, async (features) => {
-      const output = (await features.of("output", sources.output)) as SetFeatures;
-      const real = sources.real && (await features.of("real", sources.real));
-      const result = await report(metrics, options, features, output, real, { outputs, reals });
-      const isComparison = options.details && real !== undefined && "rows" in real;
-      return isComparison ? { ...result, details: await detailsOf(sources, output, real) } : result;
+    for (const path of usesReals ? [outputs, reals] : [outputs]) sources.push(await openSet(path, options));
+    const hasDetails = options.details === true && usesReals && sources.every(({ images }) => images);
+    const ofDetails = hasDetails ? [frechetOf(options)] : [];
+    const output = await openSide("output", sources[0], metrics, ofDetails);
+    const real = usesReals ? await openSide("real", sources[1], metrics, ofDetails) : undefined;
+    const needed = [...new Set([...output.ofImages, ...(real?.ofImages ?? [])])];
+    if (needed.length === 0) return await report(metrics, options, undefined, output, real);
+    return await withFeatures(needed, options, async ({ protocol, of }) => {
+      // Told before hours of work, not after.
+      mismatches(protocol, [output, real], options);
+      const extract = async (side: OpenSide): Promise<ReadSide> =>
+        side.images ? { ...side, features: await of(side.side, side.images) } : side;
+      const [outputRead, realRead] = [await extract(output), real && (await extract(real))];
+      const result = await report(metrics, options, protocol, outputRead, realRead);
+      return hasDetails ? { ...result, details: await detailsOf(outputRead, realRead as ReadSide) } : result;
     });
   } finally {
-    for (const source of [sources.output, sources.real]) if (source && "images" in source) await source.images.close();
+    for (const source of sources) await source.close();
   }
 }
 
@@ -164,17 +121,18 @@ export async function computeStatistics(
   const metrics: MetricName[] = options.spatial ? ["fid", "sfid"] : [frechetOf(options)];
   checkOptions(metrics, path, options);
   const source = await openSet(path, options);
-  if ("statistics" in source) throw new ReconlossError("invalid-argument", `${path} holds statistics already`);
   try {
+    if (!source.images) throw new ReconlossError("invalid-argument", `${path} holds statistics already`);
+    const images = await source.images();
     return await withFeatures(metrics, options, async (features) => {
-      const set = (await features.of("real", source)) as SetFeatures;
+      const set = await features.of("real", images);
       const fid = await statisticsOf(set.rows("fid"));
       const sfid = options.spatial ? await statisticsOf(set.rows("sfid")) : undefined;
       const { protocol } = features;
       return { statistics: { fid, sfid, protocol }, set: setReport(path, set), warnings: setWarnings("real", set) };
     });
   } finally {
-    await source.images.close();
+    await source.close();
   }
 }
 
@@ -186,171 +144,112 @@ function frechetOf(options: FeatureOptions): "fid" | "frechet" {
   return isTiny(options) ? "frechet" : "fid";
 }
 
+const isFrechet = (metric: MetricName): metric is "fid" | "sfid" | "frechet" =>
+  metric === "fid" || metric === "sfid" || metric === "frechet";
+
+function refuse(problem: string): never {
+  throw new ReconlossError("invalid-argument", problem);
+}
+
 function checkOptions(metrics: readonly MetricName[], reals: string | undefined, options: FeatureOptions): void {
-  const fail = (problem: string): never => {
-    throw new ReconlossError("invalid-argument", `evaluateDistribution: ${problem}`);
-  };
   const unknown = metrics.filter((metric) => !metricNames.includes(metric));
-  if (unknown.length > 0) fail(`there is no metric ${unknown.join(", ")}; there are: ${metricNames.join(", ")}`);
-  if (metrics.length === 0) fail("no metric is asked for");
-  if (options.resizer !== undefined && !resizers.includes(options.resizer)) {
-    fail(`resizer must be one of ${resizers.join(", ")}, got ${options.resizer}`);
-  }
-  const { batch = 1 } = options;
-  if (!Number.isInteger(batch) || batch < 1 || batch > 1024) fail(`batch must be from 1 to 1024, got ${batch}`);
+  if (unknown.length > 0) refuse(`there is no metric ${unknown.join(", ")}; there are: ${metricNames.join(", ")}`);
+  if (metrics.length === 0) refuse("no metric is asked for");
+  checkFeatureOptions(options);
   if (reals === undefined && metrics.some((metric) => metric !== "is")) {
-    fail(`${metrics.filter((metric) => metric !== "is").join(", ")} need reals to compare with`);
+    refuse(`${metrics.filter((metric) => metric !== "is").join(", ")} need reals to compare with`);
   }
   const inceptions = metrics.filter((metric) => metric === "fid" || metric === "sfid" || metric === "is");
   if (isTiny(options) && inceptions.length > 0) {
-    fail(`${inceptions.join(", ")} are of Inception's features; of network tiny there are frechet, kid and pr`);
+    refuse(`${inceptions.join(", ")} are of Inception's features; of network tiny there are frechet, kid and pr`);
   }
-  const isOther = options.extractor !== undefined || !((options.network ?? "inception-fid") in networks);
-  if (isOther && metrics.includes("sfid")) fail("sfid is of spatial features of inception-fid or inception_v3");
+  if (!isInception(options) && metrics.includes("sfid")) {
+    refuse("sfid is of spatial features of inception-fid or inception_v3");
+  }
 }
 
-function refuseStatistics(
+/** One side, with what the metrics need of it. */
+interface OpenSide {
+  readonly side: Side;
+  readonly path: string;
+  /** What stands for the images in Frechet distances. */
+  readonly statistics?: StatisticsFile;
+  /** The metrics that are of images. */
+  readonly ofImages: readonly MetricName[];
+  readonly images?: ImageSet;
+}
+
+interface ReadSide extends OpenSide {
+  readonly features?: SetFeatures;
+}
+
+async function openSide(
+  side: Side,
+  source: SetSource,
   metrics: readonly MetricName[],
-  { output, real }: { output: SetSource; real?: SetSource },
-): void {
-  if ("statistics" in output) {
-    throw new ReconlossError("invalid-argument", "evaluateDistribution: outputs must be images, not statistics");
-  }
-  if (real === undefined || "images" in real) return;
-  const impossible = metrics.filter((metric) => metric === "kid" || metric === "pr");
-  if (impossible.length > 0) {
-    throw new ReconlossError(
-      "invalid-argument",
-      `evaluateDistribution: ${impossible.join(" and ")} need the real images, statistics are not enough`,
+  ofDetails: readonly MetricName[],
+): Promise<OpenSide> {
+  const { path } = source;
+  const wanted = side === "output" ? metrics : metrics.filter((metric) => metric !== "is");
+  const statistics = wanted.some(isFrechet) ? await source.statistics?.() : undefined;
+  const ofImages = wanted.filter((metric) => !isFrechet(metric) || statisticsFor(metric, statistics) === undefined);
+  if (!source.images && ofImages.length > 0) {
+    refuse(
+      statistics && ofImages[0] === "sfid"
+        ? `the statistics have no mu_s and sigma_s for sfid: ${path}`
+        : `${ofImages.join(" and ")} need the ${side} images, statistics are not enough: ${path}`,
     );
   }
-  if (metrics.includes("sfid") && real.statistics.sfid === undefined) {
-    throw new ReconlossError(
-      "invalid-argument",
-      "evaluateDistribution: the statistics have no mu_s and sigma_s for sfid",
-    );
-  }
+  const needed = [...new Set([...ofImages, ...ofDetails])];
+  return {
+    side,
+    path,
+    statistics,
+    ofImages: needed,
+    ...(needed.length > 0 ? { images: await source.images?.() } : {}),
+  };
 }
 
-/** The features of one side, by metric. */
-interface SetFeatures extends ExtractedSet {
-  rows(metric: MetricName): FeatureRows;
-}
-
-/** Turns sets into features that are stored until the work is done. */
-interface Features {
-  readonly protocol: Protocol;
-  of(side: Side, source: SetSource): Promise<SetFeatures | StatisticsFile>;
-}
-
-async function withFeatures<T>(
-  metrics: readonly MetricName[],
-  options: FeatureOptions,
-  use: (features: Features) => Promise<T>,
-): Promise<T> {
-  const { resizer = "clean", batch = 4 } = options;
-  const { extractor, outputOf } = await chooseExtractor(metrics, resizer, options);
-  const temporary = options.cache === false ? await mkdtemp(join(tmpdir(), "reconloss-features-")) : undefined;
-  const folder = temporary ?? (options.cache || join(dirname(weightsCache()), "features"));
-  const stores: Record<string, FeatureStore> = {};
-  try {
-    for (const output of extractor.outputs) {
-      // Whatever changes the features of a file is in the name of the folder.
-      const key = createHash("sha256").update(
-        JSON.stringify([
-          extractor.key,
-          extractor.size,
-          output,
-          resizer,
-          options.alpha ?? null,
-          options.background ?? null,
-        ]),
-      );
-      stores[output] = await FeatureStore.open(join(folder, key.digest("hex").slice(0, 32)));
-    }
-    return await use({
-      protocol: {
-        network: extractor.name,
-        weights: extractor.key.slice(0, 16),
-        resize: resizer,
-        size: extractor.size.join("x"),
-        input: extractor.input,
-      },
-      of: async (side, source) => {
-        if ("statistics" in source) return source.statistics;
-        const total = source.images.count;
-        let done = 0;
-        const extracted = await extractFeatures(source.images, extractor, stores, {
-          resizer,
-          batch,
-          onImage: () => options.onProgress?.({ side, done: ++done, total }),
-        });
-        const hashes = extracted.images.map(({ hash }) => hash);
-        return { ...extracted, rows: (metric) => stores[outputOf(metric)].rows(hashes) };
-      },
-    });
-  } finally {
-    for (const store of Object.values(stores)) await store.close();
-    if (temporary) await rm(temporary, { recursive: true, force: true });
-  }
-}
-
-async function chooseExtractor(
-  metrics: readonly MetricName[],
-  resizer: Resizer,
-  { extractor, network = "inception-fid", weights, onnx }: FeatureOptions,
-): Promise<{ extractor: Extractor; outputOf: (metric: MetricName) => string }> {
-  if (extractor === undefined && Object.hasOwn(networks, network)) {
-    const name = network as keyof typeof networks;
-    const outputOf = (metric: MetricName) => featuresOf[name][metric];
-    const features = [...new Set(metrics.map(outputOf))];
-    const input = inputFor(network, resizer);
-    return { extractor: await inceptionExtractor({ network: name, features, weights, input }), outputOf };
-  }
-  const own = network === "tiny" ? tinyExtractor : () => onnxExtractor(network, onnx);
-  const chosen = extractor ?? (await own());
-  return { extractor: chosen, outputOf: () => chosen.outputs[0] };
+function statisticsFor(metric: MetricName, file: StatisticsFile | undefined): Statistics | undefined {
+  return metric === "sfid" ? file?.sfid : file?.fid;
 }
 
 /** The details of two sets in the features of FID. */
-async function detailsOf(sources: { output: SetSource; real?: SetSource }, output: SetFeatures, real: SetFeatures) {
+async function detailsOf(output: ReadSide, real: ReadSide): Promise<SetDetails> {
+  const rowsOf = ({ features }: ReadSide) => (features as SetFeatures).rows("fid");
   const nameIn =
-    (source: SetSource | undefined, { indices }: SetFeatures) =>
+    ({ images, features }: ReadSide) =>
     (row: number) =>
-      source && "images" in source ? source.images.name(indices[row]) : "";
-  const rows = { output: output.rows("fid"), real: real.rows("fid") };
-  return setDetails(rows, { output: nameIn(sources.output, output), real: nameIn(sources.real, real) });
+      (images as ImageSet).name((features as SetFeatures).indices[row]);
+  return setDetails({ output: rowsOf(output), real: rowsOf(real) }, { output: nameIn(output), real: nameIn(real) });
 }
 
 async function report(
   metrics: readonly MetricName[],
   options: DistributionOptions,
-  { protocol }: Features,
-  output: SetFeatures,
-  real: SetFeatures | StatisticsFile | undefined,
-  paths: { outputs: string; reals: string | undefined },
+  ofFeatures: Protocol | undefined,
+  output: ReadSide,
+  real: ReadSide | undefined,
 ): Promise<DistributionReport> {
+  const protocol = ofFeatures ?? output.statistics?.protocol ?? real?.statistics?.protocol ?? {};
+  const warnings = mismatches(protocol, [output, real], options);
   const results: Partial<Record<MetricName, MetricResult>> = {};
   for (const metric of metrics) results[metric] = await resultOf(metric, options, protocol, output, real);
-  const realReport =
-    real === undefined || paths.reals === undefined
-      ? undefined
-      : "rows" in real
-        ? setReport(paths.reals, real)
-        : { path: paths.reals, images: real.fid.count, computed: 0, unreadable: [] };
+  const sideReport = (side: ReadSide): SetReport => {
+    const { path, statistics, features } = side;
+    if (features === undefined) return { path, images: statistics?.fid.count, computed: 0, unreadable: [] };
+    const fromStatistics = metrics.filter((metric) => isFrechet(metric) && statisticsFor(metric, statistics));
+    return { ...setReport(path, features), ...(fromStatistics.length > 0 ? { fromStatistics } : {}) };
+  };
   return {
     results,
     protocol,
-    outputs: setReport(paths.outputs, output),
-    ...(realReport ? { reals: realReport } : {}),
+    outputs: sideReport(output),
+    ...(real ? { reals: sideReport(real) } : {}),
     warnings: [
-      ...setWarnings("output", output),
-      ...(real === undefined
-        ? []
-        : "rows" in real
-          ? setWarnings("real", real)
-          : protocolWarnings(protocol, real.protocol)),
-      ...new Set(Object.values(results).flatMap(({ warnings }) => warnings)),
+      ...[output, real].flatMap((side) => (side?.features ? setWarnings(side.side, side.features) : [])),
+      ...warnings,
+      ...new Set(Object.values(results).flatMap((result) => result.warnings)),
     ],
   };
 }
@@ -359,21 +258,60 @@ async function resultOf(
   metric: MetricName,
   options: DistributionOptions,
   protocol: Protocol,
-  output: SetFeatures,
-  real: SetFeatures | StatisticsFile | undefined,
+  output: ReadSide,
+  real: ReadSide | undefined,
 ): Promise<MetricResult> {
-  const rows = output.rows(metric);
-  if (metric === "is") return inceptionScore(rows, { ...options.inceptionScore, protocol });
-  const ofTiny = isTiny(options) ? "(features=tiny)" : "";
-  if (metric === "fid" || metric === "sfid" || metric === "frechet") {
-    const stored = metric === "sfid" ? "sfid" : "fid";
-    const ofReals = real && "rows" in real ? await statisticsOf(real.rows(metric)) : real?.[stored];
-    return frechetResult(await statisticsOf(rows), ofReals as Statistics, { name: metric + ofTiny, protocol });
+  const rowsOf = (side: ReadSide | undefined) => (side as Required<ReadSide>).features.rows(metric);
+  if (metric === "is") return inceptionScore(rowsOf(output), { ...options.inceptionScore, protocol });
+  if (isFrechet(metric)) {
+    const statistics = async (side: ReadSide | undefined) =>
+      statisticsFor(metric, side?.statistics) ?? (await statisticsOf(rowsOf(side)));
+    const [ofOutputs, ofReals] = [await statistics(output), await statistics(real)];
+    return frechetResult(ofOutputs, ofReals, { name: nameOf(metric, protocol, ofOutputs.mean.length), protocol });
   }
-  const realRows = (real as SetFeatures).rows(metric);
-  return metric === "kid"
-    ? { ...(await kernelDistance(rows, realRows, { ...options.kernelDistance, protocol })), metric: metric + ofTiny }
-    : precisionRecall(rows, realRows, { ...options.precisionRecall, protocol });
+  const [outputs, reals] = [rowsOf(output), rowsOf(real)];
+  const result =
+    metric === "kid"
+      ? await kernelDistance(outputs, reals, { ...options.kernelDistance, protocol })
+      : await precisionRecall(outputs, reals, { ...options.precisionRecall, protocol });
+  return { ...result, metric: nameOf(metric, protocol, outputs.dimension) };
+}
+
+/** The plain name is that of Inception's 2048 features, those of papers. */
+function nameOf(metric: MetricName, { network }: Protocol, dimension: number): string {
+  if (network === tinyName) {
+    if (metric === "fid") refuse(`these are statistics of network ${network}, which make no fid; ask for frechet`);
+    return `${metric}(features=${network})`;
+  }
+  const isShort = Object.hasOwn(networks, String(network)) && metric !== "sfid" && dimension !== 2048;
+  return isShort ? `${metric}(dims=${dimension})` : metric;
+}
+
+/**
+ * What statistics say of their making that the other side's does not: numbers between different networks or resizers mean nothing.
+ *
+ * @returns warnings
+ * @throws {ReconlossError} `invalid-argument` unless mismatches are allowed
+ */
+function mismatches(
+  protocol: Protocol,
+  sides: readonly (OpenSide | undefined)[],
+  { allowMismatch = false }: DistributionOptions,
+): string[] {
+  return sides.flatMap((side) => {
+    if (side?.statistics === undefined) return [];
+    const theirs = side.statistics.protocol;
+    if (theirs === undefined) return ["the statistics do not say by which network and resizer they were made"];
+    const other = sides.find((each) => each !== side);
+    const others = other?.images ? `the ${other.side}s' features` : "the others";
+    const found = Object.keys(protocol)
+      .filter((key) => theirs[key] !== undefined && theirs[key] !== protocol[key])
+      .map((key) => `the statistics were made with ${key} ${theirs[key]}, ${others} with ${protocol[key]}`);
+    if (found.length > 0 && !allowMismatch) {
+      refuse(`${side.path}: ${found.join("; ")}; make both with the same, or allow it with --allow-mismatch`);
+    }
+    return found;
+  });
 }
 
 function setReport(path: string, { images, computed, unreadable }: ExtractedSet): SetReport {
@@ -393,12 +331,4 @@ function setWarnings(side: Side, { images, unreadable }: ExtractedSet): string[]
       : []),
     ...(count < images.length ? [`${images.length - count} ${side} images are copies of others`] : []),
   ];
-}
-
-/** Published statistics are of one protocol; numbers against them need the same. */
-function protocolWarnings(ours: Protocol, theirs: Protocol | undefined): string[] {
-  if (theirs === undefined) return ["the statistics do not say by which network and resizer they were made"];
-  return Object.keys(ours)
-    .filter((key) => theirs[key] !== undefined && theirs[key] !== ours[key])
-    .map((key) => `the statistics were made with ${key} ${theirs[key]}, the outputs' features with ${ours[key]}`);
 }

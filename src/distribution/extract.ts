@@ -1,7 +1,7 @@
 import { ReconlossError } from "../errors.ts";
 import type { Resizer } from "../image/resize.ts";
 import { runResize } from "../kernels/resize.ts";
-import { Tensor } from "../tensor.ts";
+import { firstNonFinite, Tensor } from "../tensor.ts";
 import type { Extractor } from "./extractor.ts";
 import type { FeatureStore, StoredImage } from "./feature-store.ts";
 import type { ImageSet } from "./image-set.ts";
@@ -34,6 +34,13 @@ export interface ExtractOptions {
 /** Files that are decoded at the same time. */
 const decoders = 4;
 
+/** An image that the network is to take. */
+interface Waiting {
+  readonly name: string;
+  readonly stored: StoredImage;
+  readonly image: Tensor;
+}
+
 type Loaded = { stored: StoredImage; image?: Tensor } | UnreadableImage;
 
 /**
@@ -51,16 +58,16 @@ export async function extractFeatures(
   let index = -1;
   const unreadable: UnreadableImage[] = [];
   const limit = limiter(decoders);
-  let waiting: { stored: StoredImage; image: Tensor }[] = [];
+  let waiting: Waiting[] = [];
   let computed = 0;
 
   const load = async (index: number): Promise<Loaded> => {
     try {
-      const hash = await set.hash(index);
+      const { hash, decode } = await set.load(index);
       const known = extractor.outputs.map((output) => stores[output].find(hash));
       if (known.every((found) => found !== undefined)) return { stored: known[0] as StoredImage };
       return await limit(async () => {
-        const image = await set.read(index);
+        const image = await decode();
         const [height, width] = image instanceof Tensor ? image.shape.slice(2) : [image.height, image.width];
         return { stored: { hash, height, width }, image: toColour(await runResize(image, extractor.size, resizer)) };
       });
@@ -74,6 +81,7 @@ export async function extractFeatures(
     const now = waiting;
     waiting = [];
     const results = await extractor.run(concatenate(now.map(({ image }) => image)));
+    for (const output of extractor.outputs) refuseNonFinite(results[output], now, extractor.name);
     const stored = now.map((entry) => entry.stored);
     for (const output of extractor.outputs) await stores[output].append(stored, results[output].data);
     computed += now.length;
@@ -90,11 +98,19 @@ export async function extractFeatures(
     images.push(loaded.stored);
     indices.push(index);
     if (loaded.image === undefined) onImage?.();
-    else waiting.push({ stored: loaded.stored, image: loaded.image });
+    else waiting.push({ name: set.name(index), stored: loaded.stored, image: loaded.image });
     if (waiting.length === batch) await flush();
   }
   await flush();
   return { images, indices, unreadable, computed };
+}
+
+/** Features are kept for good, so nothing that is no number may get there. */
+function refuseNonFinite({ data, shape }: Tensor, images: readonly Waiting[], network: string): void {
+  const at = firstNonFinite(data);
+  if (at < 0) return;
+  const { name } = images[Math.floor(at / shape[1])];
+  throw new ReconlossError("non-finite", `network ${network} gives ${data[at]} for ${name}`);
 }
 
 /** The results of `work` for 0 to count - 1 in order, with up to `ahead` under way at a time. */

@@ -1,16 +1,16 @@
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
-import { ReconlossError } from "../errors.ts";
-import { reasonOf } from "../files.ts";
+import { type ErrorCode, ReconlossError } from "../errors.ts";
+import { readFileBytes, reasonOf } from "../files.ts";
 import { buildModel } from "../graph/compile.ts";
+import { checkModel } from "../graph/onnx-metadata.ts";
 import { createSession, type InferenceSession, loadRuntime } from "../graph/runtime.ts";
 import type { Resizer } from "../image/resize.ts";
 import { flattenSpatial, type InceptionFeature, inceptionFid, inceptionV3 } from "../nets/inception.ts";
-import { lpipsScaling, normalise } from "../nets/normalise.ts";
-import { tiny, tinyTaps, tinyWeights } from "../nets/tiny.ts";
+import { lpipsScaling, normalise, unitLength } from "../nets/normalise.ts";
+import { tiny, tinyChannels, tinyTaps, tinyTensors, tinyWeights } from "../nets/tiny.ts";
 import { formatShape, type Shape, Tensor } from "../tensor.ts";
-import { openWeights, readStateDict, type StateDict } from "../weights/index.ts";
+import { openWeights, readStateDict, type StateDict, type TensorShapes } from "../weights/index.ts";
 
 /** A network that turns images into feature vectors. */
 export interface Extractor {
@@ -24,6 +24,8 @@ export interface Extractor {
   readonly input: string;
   /** Changes whenever its features might: cached features are found by it. */
   readonly key: string;
+  /** Says which weights it has, whatever is asked of it, for the protocol; default: the key. */
+  readonly weights?: string;
   /** Feature vectors [n, c, 1, 1] by output, of images [n, 3, height, width] in [0, 1]. */
   run(images: Tensor): Promise<Record<string, Tensor>>;
 }
@@ -67,22 +69,22 @@ export async function inceptionExtractor({
   input = "unit",
 }: InceptionExtractorOptions = {}): Promise<Extractor> {
   const net = networks[network];
-  const shapes = net.tensors(features);
-  const tensors = typeof weights === "object" ? weights : await loadWeights(network, weights);
+  const tensors = typeof weights === "object" ? weights : await loadWeights(network, features, weights);
   const [scale, offset] = input === "unit" ? [2, 1] : [255 / 128, 1];
   const model = buildModel({ image: ["n", 3, 299, 299] }, (o, { image }) => {
     const values = net.features(o, o.sub(o.mul(image, scale), offset), tensors, features);
     return Object.fromEntries(features.map((feature, i) => [feature, values[i]]));
   });
-  const hash = createHash("sha256").update(`${network} ${input} ${await runtimeVersion()}`);
-  for (const name of Object.keys(shapes)) hash.update(name).update(tensors[name].data);
+  // Of all tensors, not only of those that these features need: they are found again whatever else is asked for.
+  const ofWeights = hashOfTensors(net.tensors(), tensors);
   const session = await createSession(model.bytes);
   return {
     name: network,
     size: [299, 299],
     outputs: features,
     input: input === "unit" ? "2x - 1" : "(255x - 128) / 128",
-    key: hash.digest("hex"),
+    key: hashOf(`${network} ${input} ${await runtimeVersion()} ${ofWeights}`),
+    weights: ofWeights,
     run: async (images) => {
       const results = await runSession(session, images);
       return Object.fromEntries(
@@ -96,20 +98,48 @@ export async function inceptionExtractor({
   };
 }
 
-/** All tensors, also those that no wanted feature needs: the two networks differ only in the classifier's shape. */
-async function loadWeights(network: keyof typeof networks, path?: string): Promise<StateDict> {
+/**
+ * All tensors of the network that the file has; those that the wanted features need must be there. The others are read too, since the two
+ * networks differ only in the classifier's shape, and since the hash is that of the whole file.
+ */
+async function loadWeights(
+  network: keyof typeof networks,
+  features: readonly InceptionFeature[],
+  path?: string,
+): Promise<StateDict> {
   const checkpoint = await openWeights(network, { path });
   const ignore = ["num_batches_tracked", ...(network === "inception_v3" ? ["AuxLogits."] : [])];
+  const [all, needed] = [networks[network].tensors(), networks[network].tensors(features)];
+  const optional = new Set(Object.keys(all).filter((name) => !Object.hasOwn(needed, name)));
   try {
-    return await readStateDict(checkpoint, networks[network].tensors(), { ignore });
+    return await readStateDict(checkpoint, all, { ignore, optional });
   } finally {
     await checkpoint.close();
   }
 }
 
+function hashOf(data: string | Uint8Array): string {
+  return createHash("sha256").update(data).digest("hex");
+}
+
+/** SHA-256 of the tensors that there are of these, by name and content. */
+function hashOfTensors(shapes: TensorShapes, tensors: StateDict): string {
+  const hash = createHash("sha256");
+  for (const name of Object.keys(shapes))
+    if (Object.hasOwn(tensors, name)) hash.update(name).update(tensors[name].data);
+  return hash.digest("hex");
+}
+
 /**
- * The network of `lpips(net=tiny)` as a feature extractor: 272 values, the means over an image of its features at all five taps. It needs no
- * download; a Frechet distance of these features is none of Inception's, and results call it `frechet(features=tiny)`.
+ * What the features of network `tiny` are called in results. Those of version 1 were not scaled to unit length, which made distances of no
+ * readable size.
+ */
+export const tinyName = "tiny-v2";
+
+/**
+ * The network of `lpips(net=tiny)` as a feature extractor: 272 values, the means over an image of its features at all five taps, the channels of each
+ * position scaled to unit length, as LPIPS does. It needs no download; a Frechet distance of these features is none of Inception's, and results
+ * call it `frechet(features=tiny-v2)`.
  *
  * @example
  * ```ts
@@ -125,17 +155,18 @@ export async function tinyExtractor(): Promise<Extractor> {
   const size = [256, 256] as const;
   const model = buildModel({ image: ["n", 3, ...size] }, (o, { image }) => {
     const values = tiny.features(o, normalise(o, image, lpipsScaling), weights, tinyTaps);
-    return { features: o.concat(values.map((value) => o.mean(value, "hw"))) };
+    const means = values.map((value, i) => o.mul(o.mean(unitLength(o, value), "hw"), Math.sqrt(tinyChannels[i])));
+    return { features: o.concat(means) };
   });
-  const hash = createHash("sha256").update(`tiny ${await runtimeVersion()}`);
-  for (const { data } of Object.values(weights)) hash.update(data);
+  const ofWeights = hashOfTensors(tinyTensors, weights);
   const session = await createSession(model.bytes);
   return {
-    name: "tiny",
+    name: tinyName,
     size,
     outputs: ["features"],
     input: "(x - mean) / std, as LPIPS",
-    key: hash.digest("hex"),
+    key: hashOf(`${tinyName} ${await runtimeVersion()} ${ofWeights}`),
+    weights: ofWeights,
     run: async (images) => {
       const { data, shape } = (await runSession(session, images)).features;
       return { features: new Tensor(data, shape) };
@@ -153,13 +184,17 @@ interface Values {
   shape: readonly number[];
 }
 
-/** Runs a session of one input. Numbers per image may be double; features are float32. */
-async function runSession(session: InferenceSession, images: Tensor): Promise<Record<string, Values>> {
+/** Some outputs of a session of one input. Numbers per image may be double; features are float32. */
+async function runSession(
+  session: InferenceSession,
+  images: Tensor,
+  outputs: readonly string[] = session.outputNames,
+): Promise<Record<string, Values>> {
   const { Tensor: OrtTensor } = await loadRuntime();
   const feeds = { [session.inputNames[0]]: new OrtTensor("float32", images.data, images.shape) };
-  const results = await session.run(feeds);
+  const results = await session.run(feeds, outputs);
   return Object.fromEntries(
-    session.outputNames.map((name) => {
+    outputs.map((name) => {
       const { data, dims } = results[name];
       return [
         name,
@@ -196,58 +231,54 @@ export interface OnnxExtractorOptions {
  * ```
  */
 export async function onnxExtractor(path: string, options: OnnxExtractorOptions = {}): Promise<Extractor> {
-  const bytes = await readFile(path).catch((cause) => {
-    throw new ReconlossError("file", `onnxExtractor: cannot read ${path}: ${reasonOf(cause)}`, { cause });
-  });
+  const refuse = (code: ErrorCode, problem: string, cause?: unknown) =>
+    new ReconlossError(code, `${path} ${problem}`, { cause });
+  const bytes = await readFileBytes(path);
+  checkModel(bytes, path);
   const session = await createSession(bytes).catch((cause) => {
     if (cause instanceof ReconlossError) throw cause;
-    throw new ReconlossError("file", `onnxExtractor: ${path} is no model that runs: ${reasonOf(cause)}`, { cause });
+    throw refuse("file", `is no model that runs: ${reasonOf(cause)}`, cause);
   });
-  const size = options.size ?? sizeOf(session, path);
+  const size = options.size ?? sizeOf(session, refuse);
   const { output = session.outputNames[0], mean = [0, 0, 0], std = [1, 1, 1] } = options;
   if (!session.outputNames.includes(output)) {
-    throw new ReconlossError(
-      "invalid-argument",
-      `onnxExtractor: ${path} has no output ${output}; it has: ${session.outputNames.join(", ")}`,
-    );
+    throw refuse("invalid-argument", `has no output ${output}; it has: ${session.outputNames.join(", ")}`);
+  }
+  const of = session.outputMetadata.find(({ name }) => name === output);
+  if (!of?.isTensor || (of.type !== "float32" && of.type !== "float64")) {
+    const type = of?.isTensor ? of.type : "no tensor";
+    throw refuse("invalid-argument", `gives ${type} in its output ${output}; features are float32 or float64`);
   }
   const isPlain = [...mean, ...std].join() === "0,0,0,1,1,1";
-  const hash = createHash("sha256")
-    .update(`${await runtimeVersion()} ${mean} ${std} `)
-    .update(bytes);
+  const ofWeights = hashOf(bytes);
   return {
     name: basename(path),
     size,
     outputs: [output],
     input: isPlain ? "x" : `(x - [${mean}]) / [${std}]`,
-    key: hash.digest("hex"),
+    key: hashOf(`${await runtimeVersion()} ${mean} ${std} ${ofWeights}`),
+    weights: ofWeights,
     run: async (images) => {
-      const results = await runSession(session, isPlain ? images : standardise(images, mean, std)).catch((cause) => {
-        const shape = formatShape(images.shape);
-        throw new ReconlossError("shape", `onnxExtractor: ${path} does not run on ${shape}: ${reasonOf(cause)}`, {
-          cause,
-        });
+      const feeds = isPlain ? images : standardise(images, mean, std);
+      const results = await runSession(session, feeds, [output]).catch((cause) => {
+        throw refuse("shape", `does not run on ${formatShape(images.shape)}: ${reasonOf(cause)}`, cause);
       });
-      return { [output]: toVectors(path, results[output], images.shape[0]) };
+      return { [output]: toVectors(results[output], images.shape[0], refuse) };
     },
   };
 }
 
-function sizeOf(session: InferenceSession, path: string): readonly [number, number] {
+type Refuse = (code: ErrorCode, problem: string) => ReconlossError;
+
+function sizeOf(session: InferenceSession, refuse: Refuse): readonly [number, number] {
   const [input, ...others] = session.inputMetadata;
   const shape = input?.isTensor ? input.shape : [];
   if (others.length > 0 || !input?.isTensor || input.type !== "float32" || shape.length !== 4) {
-    throw new ReconlossError(
-      "invalid-argument",
-      `onnxExtractor: ${path} must have one input, float32 images [n, 3, h, w]`,
-    );
+    throw refuse("invalid-argument", "must have one input, float32 images [n, 3, h, w]");
   }
   const [, , h, w] = shape;
   if (typeof h === "number" && typeof w === "number" && h > 0 && w > 0) return [h, w];
-  throw new ReconlossError(
-    "invalid-argument",
-    `onnxExtractor: ${path} leaves the size of its images open; give the size`,
-  );
+  throw refuse("invalid-argument", "leaves the size of its images open; give the size");
 }
 
 function standardise(images: Tensor, mean: readonly number[], std: readonly number[]): Tensor {
@@ -261,12 +292,9 @@ function standardise(images: Tensor, mean: readonly number[], std: readonly numb
 }
 
 /** Means over everything but images and channels. */
-function toVectors(path: string, { data, shape }: Values, n: number): Tensor {
-  if (shape.length < 2 || shape[0] !== n) {
-    throw new ReconlossError(
-      "shape",
-      `onnxExtractor: ${path} gives ${shape.join("x")} of ${n} images, not features of each`,
-    );
+function toVectors({ data, shape }: Values, n: number, refuse: Refuse): Tensor {
+  if (shape.length < 2 || shape[0] !== n || data.length === 0) {
+    throw refuse("shape", `gives ${shape.join("x")} of ${n} images, not features of each`);
   }
   const count = shape[1];
   const area = data.length / (n * count);

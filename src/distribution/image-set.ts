@@ -4,100 +4,119 @@ import { join } from "node:path";
 import { ReconlossError } from "../errors.ts";
 import { readFileBytes, reasonOf } from "../files.ts";
 import { type AlphaOptions, decodePixels, listImages, type Pixels } from "../image/index.ts";
+import { defaultLimitPixels } from "../image/limit.ts";
 import { checkAlphaOptions, isFloating, pixelsToTensor, refuseOutside } from "../image/pixels.ts";
 import { type NpzArray, readNpz } from "../metrics/npz.ts";
 import type { Tensor } from "../tensor.ts";
 import { fileSource } from "../weights/open.ts";
 import { type StatisticsFile, statisticsIn } from "./statistics-file.ts";
 
+/** An image whose bytes are in memory, so that hash and pixels are of the same bytes. */
+export interface SetImage {
+  /** SHA-256 of its content, in hexadecimal. */
+  readonly hash: string;
+  /** Pixels of 1 or 3 channels as they are stored, or a tensor [1, 1 | 3, h, w] in [0, 1] where there was alpha. */
+  decode(): Promise<Pixels | Tensor>;
+}
+
 /** The images of one side of a comparison. */
 export interface ImageSet {
-  readonly path: string;
   readonly count: number;
   /** What to call image `index`. */
   name(index: number): string;
-  /** SHA-256 of its content, in hexadecimal. */
-  hash(index: number): Promise<string>;
-  /** Image `index`: pixels of 1 or 3 channels as they are stored, or a tensor [1, 1 | 3, h, w] in [0, 1] where there was alpha. */
-  read(index: number): Promise<Pixels | Tensor>;
+  /** Reads image `index`, once. */
+  load(index: number): Promise<SetImage>;
+}
+
+/** What a path leads to: images, statistics of images, or both, as in the reference files of the ADM evaluator. Neither is looked at before it is asked for. */
+export interface SetSource {
+  readonly path: string;
+  /** @throws {ReconlossError} `file` when there are none, or they are not images */
+  images?(): Promise<ImageSet>;
+  /** @throws {ReconlossError} as `readStatistics` */
+  statistics?(): Promise<StatisticsFile>;
   close(): Promise<void>;
 }
 
-/** What a path leads to: images, or statistics of images. */
-export type SetSource = { readonly images: ImageSet } | { readonly statistics: StatisticsFile };
-
 /**
- * Opens a folder of images, an `.npz` file of samples (`arr_0`, [n, h, w, 3], 8 bits, as the ADM evaluator's), or an `.npz` file of statistics.
+ * Opens a folder of images, or an `.npz` file of samples (`arr_0`, [n, h, w, 3], 8 bits, as the ADM evaluator's), of statistics, or of both.
  *
- * @throws {ReconlossError} `file` when there is nothing of the kind, or no image in it
+ * @throws {ReconlossError} `file` when there is nothing of the kind
  */
 export async function openSet(path: string, alpha: AlphaOptions = {}): Promise<SetSource> {
   const status = await stat(path).catch((cause: NodeJS.ErrnoException) => {
     const reason = cause.code === "ENOENT" ? "does not exist" : `cannot be read: ${reasonOf(cause)}`;
     throw new ReconlossError("file", `${path} ${reason}`, { cause });
   });
-  if (status.isDirectory()) return { images: await folderImages(path, alpha) };
+  if (status.isDirectory()) return { path, images: () => folderImages(path, alpha), close: async () => {} };
   const source = await fileSource(path);
+  const close = () => source.close();
   try {
-    const arrays = await readNpz(source);
-    const samples = arrays.get("arr_0");
-    if (samples === undefined || arrays.has("mu")) {
-      const statistics = await statisticsIn(path, arrays);
-      await source.close();
-      return { statistics };
-    }
-    return { images: sampleImages(path, samples, () => source.close()) };
+    const archive = await readNpz(source);
+    const hasSamples = archive.has("arr_0");
+    return {
+      path,
+      ...(hasSamples ? { images: async () => sampleImages(path, await archive.array("arr_0")) } : {}),
+      ...(archive.has("mu") || !hasSamples ? { statistics: () => statisticsIn(path, archive) } : {}),
+      close,
+    };
   } catch (error) {
-    await source.close();
+    await close();
     throw error;
   }
 }
 
 async function folderImages(folder: string, alpha: AlphaOptions): Promise<ImageSet> {
-  checkAlphaOptions("openSet", alpha);
+  checkAlphaOptions(folder, alpha);
   const names = await listImages(folder);
   if (names.length === 0) throw new ReconlossError("file", `${folder} holds no images`);
   return {
-    path: folder,
     count: names.length,
     name: (index) => names[index],
-    hash: async (index) => {
+    load: async (index) => {
       const path = join(folder, names[index]);
       const error = (reason: string, cause: unknown) =>
         new ReconlossError("image", `cannot read ${path}: ${reason}`, { cause });
       const bytes = await readFileBytes(path, { error });
-      return createHash("sha256").update(bytes).digest("hex");
+      return {
+        hash: createHash("sha256").update(bytes).digest("hex"),
+        decode: async () => {
+          const { pixels } = await decodePixels(bytes, { name: path });
+          if (isFloating(pixels)) refuseOutside(path, pixels);
+          return isFloating(pixels) || pixels.channels % 2 === 0 ? pixelsToTensor(path, pixels, alpha) : pixels;
+        },
+      };
     },
-    read: async (index) => {
-      const path = join(folder, names[index]);
-      const { pixels } = await decodePixels(path);
-      if (isFloating(pixels)) refuseOutside(path, pixels);
-      return isFloating(pixels) || pixels.channels % 2 === 0 ? pixelsToTensor(path, pixels, alpha) : pixels;
-    },
-    close: async () => {},
   };
 }
 
-function sampleImages(path: string, samples: NpzArray, close: () => Promise<void>): ImageSet {
+function sampleImages(path: string, samples: NpzArray): ImageSet {
   const [count, height, width, channels] = samples.shape;
-  if (samples.type !== "|u1" || samples.shape.length !== 4 || (channels !== 1 && channels !== 3)) {
+  const { type, isFortran } = samples.header;
+  if (type !== "uint8" || isFortran || samples.shape.length !== 4 || (channels !== 1 && channels !== 3)) {
+    const order = isFortran ? " in Fortran order" : "";
     throw new ReconlossError(
       "file",
-      `${path}: arr_0 must be 8-bit images [n, h, w, 3], got ${samples.type} ${samples.shape.join("x")}`,
+      `${path}: arr_0 must be 8-bit images [n, h, w, 3], got ${type} ${samples.shape.join("x")}${order}`,
+    );
+  }
+  const most = defaultLimitPixels();
+  if (height * width > most) {
+    throw new ReconlossError(
+      "file",
+      `${path}: arr_0 has images of ${width}x${height} pixels; at most ${most} are read`,
     );
   }
   if (count * height * width === 0) throw new ReconlossError("file", `${path} holds no images`);
-  const rows = (index: number) => samples.rows(index, index + 1);
   return {
-    path,
     count,
     name: (index) => `arr_0[${index}]`,
-    hash: async (index) =>
-      createHash("sha256")
-        .update(`${height} ${width} ${channels} `)
-        .update(await rows(index))
-        .digest("hex"),
-    read: async (index) => ({ data: await rows(index), width, height, channels }),
-    close,
+    load: async (index) => {
+      const data = await samples.rows(index, index + 1);
+      return {
+        hash: createHash("sha256").update(`${height} ${width} ${channels} `).update(data).digest("hex"),
+        decode: async () => ({ data, width, height, channels }),
+      };
+    },
   };
 }

@@ -2,12 +2,8 @@ export type { Neighbour, SetDetails } from "./details.ts";
 export {
   computeStatistics,
   type DistributionOptions,
-  type DistributionProgress,
   type DistributionReport,
   evaluateDistribution,
-  type FeatureOptions,
-  type MetricName,
-  metricNames,
   type SetReport,
 } from "./evaluate.ts";
 export type { UnreadableImage } from "./extract.ts";
@@ -19,4 +15,6 @@ export {
   onnxExtractor,
   tinyExtractor,
 } from "./extractor.ts";
+export { type DistributionProgress, type FeatureOptions, inceptionDims } from "./features.ts";
+export { type MetricName, metricNames } from "./metrics.ts";
 export { readStatistics, type StatisticsFile, writeStatistics } from "./statistics-file.ts";

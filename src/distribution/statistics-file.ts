@@ -2,7 +2,7 @@ import { ReconlossError } from "../errors.ts";
 import { writeFileAtomically } from "../files.ts";
 import type { Protocol } from "../metrics/metric.ts";
 import type { Statistics } from "../metrics/moments.ts";
-import { type NpzArray, readNpz, refuseLarge, writeNpz } from "../metrics/npz.ts";
+import { type Npz, readNpz, writeNpz } from "../metrics/npz.ts";
 import { fileSource } from "../weights/open.ts";
 import type { ByteSource } from "../weights/source.ts";
 
@@ -51,26 +51,48 @@ async function withSource<T>(path: string, use: (source: ByteSource) => Promise<
 }
 
 /** The statistics among the arrays of an archive. */
-export async function statisticsIn(path: string, arrays: Map<string, NpzArray>): Promise<StatisticsFile> {
-  if (!arrays.has("mu") || !arrays.has("sigma")) {
-    const names = [...arrays.keys()].join(", ") || "none";
+export async function statisticsIn(path: string, archive: Npz): Promise<StatisticsFile> {
+  if (!archive.has("mu") || !archive.has("sigma")) {
+    const names = archive.names.join(", ") || "none";
     throw new ReconlossError("file", `${path}: statistics need the arrays mu and sigma; it has: ${names}`);
   }
-  const counted = arrays.get("count");
-  const count = counted && counted.shape.length === 0 ? (await counted.values())[0] : undefined;
+  const count = archive.has("count") ? await countIn(archive) : undefined;
   if (count !== undefined && !(Number.isInteger(count) && count >= 2)) {
     throw new ReconlossError("file", `${path}: count must be at least 2 images, got ${count}`);
   }
-  const hasSpatial = arrays.has("mu_s") && arrays.has("sigma_s");
+  const hasSpatial = archive.has("mu_s") && archive.has("sigma_s");
+  const protocol = archive.has("protocol") ? await protocolIn(archive) : undefined;
   return {
-    fid: await pairOf(arrays, "mu", "sigma", count),
-    ...(hasSpatial ? { sfid: await pairOf(arrays, "mu_s", "sigma_s", count) } : {}),
-    ...(arrays.has("protocol") ? { protocol: await protocolOf(arrays.get("protocol") as NpzArray) } : {}),
+    fid: await pairOf(archive, "mu", "sigma", count),
+    ...(hasSpatial ? { sfid: await pairOf(archive, "mu_s", "sigma_s", count) } : {}),
+    ...(protocol ? { protocol } : {}),
   };
 }
 
-async function pairOf(arrays: Map<string, NpzArray>, meanName: string, covarianceName: string, count?: number) {
-  const [means, covariances] = [arrays.get(meanName), arrays.get(covarianceName)] as [NpzArray, NpzArray];
+/** The number of images, where an array of that name is one number: other programs may have another use for it. */
+async function countIn(archive: Npz): Promise<number | undefined> {
+  const array = await archive.array("count").catch(ignoreFileError);
+  return array?.shape.length === 0 ? (await array.values())[0] : undefined;
+}
+
+async function protocolIn(archive: Npz): Promise<Protocol | undefined> {
+  const array = await archive.array("protocol").catch(ignoreFileError);
+  if (array?.header.type !== "uint8" || array.shape.length !== 1 || array.shape[0] > 65536) return undefined;
+  const text = new TextDecoder().decode(Uint8Array.from(await array.values()));
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? (value as Protocol) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function ignoreFileError(error: unknown): undefined {
+  if (!(error instanceof ReconlossError) || error.code !== "file") throw error;
+}
+
+async function pairOf(archive: Npz, meanName: string, covarianceName: string, count?: number) {
+  const [means, covariances] = [await archive.array(meanName), await archive.array(covarianceName)];
   const d = means.shape[0];
   if (means.shape.length !== 1 || d < 1) {
     throw new ReconlossError("shape", `${means.name} must be a vector, got ${means.shape.join("x") || "one number"}`);
@@ -81,7 +103,6 @@ async function pairOf(arrays: Map<string, NpzArray>, meanName: string, covarianc
       `${covariances.name} must be ${d}x${d} as ${meanName} has ${d} values, got ${covariances.shape.join("x")}`,
     );
   }
-  refuseLarge(covariances);
   const [mean, data] = [await means.values(), await covariances.values()];
   for (const [array, values] of [
     [means, mean],
@@ -107,17 +128,6 @@ function refuseAsymmetry(name: string, data: Float64Array, d: number): void {
         throw new ReconlossError("file", `${name} is no covariance: elements ${i},${j} and ${j},${i} differ`);
       }
     }
-  }
-}
-
-async function protocolOf(array: NpzArray): Promise<Protocol | undefined> {
-  if (array.type !== "|u1" || array.shape.length !== 1 || array.shape[0] > 65536) return undefined;
-  const text = new TextDecoder().decode(Uint8Array.from(await array.values()));
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? (value as Protocol) : undefined;
-  } catch {
-    return undefined;
   }
 }
 

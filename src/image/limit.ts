@@ -17,7 +17,8 @@ export function defaultLimitPixels(memory = memoryHere()): number {
   return Math.min(largest, Math.floor((0.75 * memory) / (imagesAtOnce * bytesPerPixel)));
 }
 
-function memoryHere(): number {
+/** Bytes that this process may have: the machine's, or fewer in a container. */
+export function memoryHere(): number {
   // 0 or absurdly large where there is no container.
   const allowed = process.constrainedMemory();
   return allowed > 0 ? Math.min(allowed, totalmem()) : totalmem();

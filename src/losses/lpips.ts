@@ -3,7 +3,7 @@ import type { Ops } from "../graph/ops.ts";
 import { alexnet } from "../nets/alexnet.ts";
 import { parameter } from "../nets/layers.ts";
 import type { Network } from "../nets/network.ts";
-import { type ChannelStatistics, lpipsScaling, normalise } from "../nets/normalise.ts";
+import { type ChannelStatistics, lpipsScaling, normalise, unitLength } from "../nets/normalise.ts";
 import { squeezenet } from "../nets/squeezenet.ts";
 import { tiny, tinyChannels, tinyTaps } from "../nets/tiny.ts";
 import { vgg } from "../nets/vgg.ts";
@@ -48,12 +48,6 @@ const trunks: Readonly<Record<string, { network: Network; taps: readonly string[
 const signed: ChannelStatistics = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
 
 const headName = (layer: number) => `lin${layer}.model.1.weight`;
-
-/** Every pixel's channels scaled to length 1; a pixel of zeros stays zero, with a finite gradient. */
-export function unitLength<T>(o: Ops<T>, x: T): T {
-  const length = o.root(o.sum(o.square(x), "c"));
-  return o.div(x, o.add(length, 1e-10));
-}
 
 /** Weights of {@link lpips} from elsewhere than the weights folder. */
 export interface LpipsResources {

@@ -2,13 +2,12 @@ import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
 import { alexnet } from "../nets/alexnet.ts";
 import type { Network } from "../nets/network.ts";
-import { type ChannelStatistics, imagenetStatistics, normalise } from "../nets/normalise.ts";
+import { type ChannelStatistics, imagenetStatistics, normalise, unitLength } from "../nets/normalise.ts";
 import { squeezenet } from "../nets/squeezenet.ts";
 import { tiny, tinyTaps } from "../nets/tiny.ts";
 import { vgg } from "../nets/vgg.ts";
 import type { Definition, Images } from "./definition.ts";
 import { defineLoss } from "./loss.ts";
-import { unitLength } from "./lpips.ts";
 import {
   imageRange,
   LazyWeights,

@@ -4,79 +4,92 @@ import { type ByteSource, readBytes } from "../weights/source.ts";
 import { readZip, type ZipEntry } from "../weights/zip.ts";
 import { longestHeader, type NpyHeader, npyElements, readNpyHeader, writeNpy } from "./npy.ts";
 
+/** The most bytes of an array that is read whole, as float64: a covariance of 8192 features. */
+const largestWhole = 2 ** 29;
+
 /** An array in an `.npz` archive; its elements are read when asked for. */
 export class NpzArray {
   /** The archive and the array, as errors call it. */
   readonly name: string;
-  readonly shape: readonly number[];
+  readonly header: NpyHeader;
   readonly #entry: ZipEntry;
-  readonly #header: NpyHeader;
-  /** An unpacked copy of an entry that is small enough to keep. */
-  #content?: Promise<Uint8Array>;
 
   constructor(name: string, entry: ZipEntry, header: NpyHeader) {
     this.name = name;
-    this.shape = header.shape;
+    this.header = header;
     this.#entry = entry;
-    this.#header = header;
   }
 
-  get type() {
-    return this.#header.type;
+  get shape(): readonly number[] {
+    return this.header.shape;
   }
 
-  /** All elements as float64. */
+  /**
+   * All elements as float64, row-major.
+   *
+   * @throws {ReconlossError} `file` when there are too many to be statistics, as in archives that claim absurd sizes, or the archive is damaged
+   */
   async values(): Promise<Float64Array> {
-    const bytes = (await this.#entry.readAll()).subarray(this.#header.start);
-    const elements = npyElements(this.#header.type, bytes);
-    return elements instanceof Float64Array ? elements : Float64Array.from(elements);
+    if (this.shape.reduce((product, size) => product * size, 8) > largestWhole) {
+      throw new ReconlossError("file", `${this.name}: ${this.shape.join("x")} is too large for statistics`);
+    }
+    const bytes = await asFileErrors(() => this.#entry.readAll());
+    return npyElements(this.header, bytes.subarray(this.header.start));
   }
 
-  /** Rows `from` to `to` of the first axis, as they are stored. */
+  /**
+   * Rows `from` to `to` of the first axis, as they are stored, where that is row-major. Read in order, a compressed array is unpacked once.
+   *
+   * @throws {ReconlossError} `file` when the archive is damaged
+   */
   async rows(from: number, to: number): Promise<Uint8Array> {
-    const rowBytes = (this.#entry.size - this.#header.start) / this.shape[0];
-    const [start, length] = [this.#header.start + from * rowBytes, (to - from) * rowBytes];
-    if (this.#entry.size > keptContent) return this.#entry.read(start, length);
-    this.#content ??= this.#entry.readAll();
-    return (await this.#content).subarray(start, start + length);
+    const { start } = this.header;
+    const rowBytes = (this.#entry.size - start) / this.shape[0];
+    return asFileErrors(() => this.#entry.read(start + from * rowBytes, (to - from) * rowBytes));
   }
 }
 
-/** Arrays up to this size are unpacked once and kept; of larger ones only the rows that are asked for are in memory. */
-const keptContent = 2 ** 28;
-
-/** The most bytes of an array that is read whole: a covariance of 8192 features. */
-const largestWhole = 2 ** 29 + longestHeader;
-
-/** The largest array of statistics, against archives that claim absurd sizes. */
-export function refuseLarge(array: NpzArray): void {
-  const bytes = array.shape.reduce((product, size) => product * size, 8);
-  if (bytes > largestWhole) {
-    throw new ReconlossError("file", `${array.name}: ${array.shape.join("x")} is too large for statistics`);
-  }
+/** The arrays of an `.npz` archive; nothing of an array is looked at before it is asked for. */
+export interface Npz {
+  /** The names, without the `.npy`. */
+  readonly names: readonly string[];
+  has(name: string): boolean;
+  /** @throws {ReconlossError} `file` when there is no such array, or it is damaged or of a type that is not read. */
+  array(name: string): Promise<NpzArray>;
 }
 
 /**
- * The arrays of an `.npz` archive by name, without the `.npy`.
+ * Opens an `.npz` archive.
  *
- * @throws {ReconlossError} `file` when it is no zip archive, or an array in it is damaged or of a type that is not read
+ * @throws {ReconlossError} `file` when it is no zip archive
  */
-export async function readNpz(source: ByteSource): Promise<Map<string, NpzArray>> {
-  try {
+export async function readNpz(source: ByteSource): Promise<Npz> {
+  const entries = await asFileErrors(async () => {
     const signature = await readBytes(source, 0, Math.min(4, source.size), "the beginning");
-    if (signature[0] !== 0x50 || signature[1] !== 0x4b)
+    if (signature[0] !== 0x50 || signature[1] !== 0x4b) {
       throw new ReconlossError("file", `${source.name}: is no .npz archive`);
-    const arrays = new Map<string, NpzArray>();
-    for (const [fileName, entry] of await readZip(source)) {
-      if (!fileName.endsWith(".npy")) continue;
-      const name = fileName.slice(0, -4);
-      const label = `${source.name}: ${name}`;
-      const beginning = await entry.read(0, Math.min(entry.size, longestHeader));
-      arrays.set(name, new NpzArray(label, entry, readNpyHeader(label, beginning, entry.size)));
     }
-    return arrays;
+    return readZip(source);
+  });
+  const names = [...entries.keys()].filter((file) => file.endsWith(".npy")).map((file) => file.slice(0, -4));
+  return {
+    names,
+    has: (name) => entries.has(`${name}.npy`),
+    array: async (name) => {
+      const label = `${source.name}: ${name}`;
+      const entry = entries.get(`${name}.npy`);
+      if (entry === undefined) throw new ReconlossError("file", `${label} is not there; it has: ${names.join(", ")}`);
+      const beginning = await asFileErrors(() => entry.read(0, Math.min(entry.size, longestHeader)));
+      return new NpzArray(label, entry, readNpyHeader(label, beginning, entry.size));
+    },
+  };
+}
+
+/** The zip reader's errors are those of checkpoints, for which it was written. */
+async function asFileErrors<T>(read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
   } catch (error) {
-    // The zip reader's errors speak of checkpoints, for which it was written.
     if (!(error instanceof ReconlossError) || error.code !== "checkpoint") throw error;
     throw new ReconlossError("file", error.message, { cause: error });
   }

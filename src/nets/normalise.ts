@@ -23,3 +23,9 @@ export function normalise<T>(o: Ops<T>, x: T, { mean, std }: ChannelStatistics):
   const perChannel = (values: readonly number[]) => o.constant(values, [1, values.length, 1, 1]);
   return o.mul(o.sub(x, perChannel(mean)), perChannel(std.map((s) => 1 / s)));
 }
+
+/** Every pixel's channels scaled to length 1; a pixel of zeros stays zero, with a finite gradient. */
+export function unitLength<T>(o: Ops<T>, x: T): T {
+  const length = o.root(o.sum(o.square(x), "c"));
+  return o.div(x, o.add(length, 1e-10));
+}

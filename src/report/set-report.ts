@@ -59,21 +59,21 @@ async function picturesOf(report: DistributionReport, reals: SetReport, options:
 async function encodeAll(path: string, names: Set<string>, options: AlphaOptions): Promise<Map<string, string>> {
   const pictures = new Map<string, string>();
   const source = await openSet(path, options);
-  if ("statistics" in source) return pictures;
   try {
-    for (let index = 0; index < source.images.count; index++) {
-      const name = source.images.name(index);
-      if (names.has(name)) pictures.set(name, await encode(source.images, index));
+    const images = await source.images?.();
+    for (let index = 0; index < (images?.count ?? 0); index++) {
+      const name = (images as ImageSet).name(index);
+      if (names.has(name)) pictures.set(name, await encode(images as ImageSet, index));
     }
   } finally {
-    await source.images.close();
+    await source.close();
   }
   return pictures;
 }
 
 async function encode(set: ImageSet, index: number): Promise<string> {
   const sharp = await loadSharp();
-  const read = await set.read(index);
+  const read = await (await set.load(index)).decode();
   const { data, width, height, channels } = toPixels(read instanceof Tensor ? read : fromPixels(read));
   const image = sharp(data as Uint8Array, { raw: { width, height, channels }, limitInputPixels: false })
     .toColourspace("srgb")

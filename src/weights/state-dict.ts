@@ -25,6 +25,8 @@ export interface StateDictOptions {
    * `num_batches_tracked`. Default: none, so that any other tensor is an error.
    */
   ignore?: readonly string[];
+  /** Expected tensors that may be missing; they are then left out. Default: none. */
+  optional?: ReadonlySet<string>;
   /** Refuse values below 0, as the heads of LPIPS must be. Default false. */
   nonNegative?: boolean;
 }
@@ -61,18 +63,20 @@ function canonicalName(name: string): string {
 export async function readStateDict<Shapes extends TensorShapes>(
   checkpoint: NamedTensors,
   shapes: Shapes,
-  { ignore = [], nonNegative = false }: StateDictOptions = {},
+  { ignore = [], optional = new Set(), nonNegative = false }: StateDictOptions = {},
 ): Promise<Record<keyof Shapes & string, WeightTensor>> {
   const stored = storedNames(checkpoint);
   const problems = [
-    ...missingAndMisshapen(checkpoint, shapes, stored),
+    ...missingAndMisshapen(checkpoint, shapes, stored, optional),
     ...unexpected(Object.keys(shapes).map(canonicalName), stored, ignore),
   ];
   if (problems.length > 0) throw new ReconlossError("checkpoint", `${checkpoint.file}: ${problems.join("; ")}`);
 
   const weights: Record<string, WeightTensor> = {};
   for (const name of Object.keys(shapes)) {
-    const { shape, data } = await checkpoint.read(stored.get(canonicalName(name))!);
+    const storedName = stored.get(canonicalName(name));
+    if (storedName === undefined) continue;
+    const { shape, data } = await checkpoint.read(storedName);
     const values = data instanceof Float32Array ? data : Float32Array.from(data as Float64Array);
     checkValues(checkpoint.file, name, values, nonNegative);
     weights[name] = { shape, data: values };
@@ -94,13 +98,18 @@ function storedNames(checkpoint: NamedTensors): Map<string, string> {
   return stored;
 }
 
-function missingAndMisshapen(checkpoint: NamedTensors, shapes: TensorShapes, stored: Map<string, string>): string[] {
+function missingAndMisshapen(
+  checkpoint: NamedTensors,
+  shapes: TensorShapes,
+  stored: Map<string, string>,
+  optional: ReadonlySet<string>,
+): string[] {
   const missing: string[] = [];
   const wrong: string[] = [];
   for (const [name, shape] of Object.entries(shapes)) {
     const storedName = stored.get(canonicalName(name));
     if (storedName === undefined) {
-      missing.push(name);
+      if (!optional.has(name)) missing.push(name);
       continue;
     }
     const found = checkpoint.shape(storedName);

@@ -1,4 +1,5 @@
-import { inflateSync } from "fflate";
+import { Inflate, inflateSync } from "fflate";
+import type { ReconlossError } from "../errors.ts";
 import { type ByteSource, checkpointError, readBytes } from "./source.ts";
 
 /** A file in a zip archive. */
@@ -6,7 +7,10 @@ export interface ZipEntry {
   readonly name: string;
   /** Size once unpacked, in bytes. */
   readonly size: number;
-  /** Bytes `[offset, offset + length)` of the unpacked content. */
+  /**
+   * Bytes `[offset, offset + length)` of the unpacked content. A packed entry is unpacked from where the last call ended, or from its beginning: reading
+   * in order unpacks it once, in memory for a few pieces of it, and checks the CRC-32 at the end.
+   */
   read(offset: number, length: number): Promise<Uint8Array>;
   /** The unpacked content, checked against the archive's CRC-32. */
   readAll(): Promise<Uint8Array>;
@@ -33,6 +37,8 @@ const END_OF_DIRECTORY_64 = 0x06064b50;
 const END_OF_DIRECTORY_64_LOCATOR = 0x07064b50;
 /** The end record's 22 bytes and the longest comment. */
 const LONGEST_END = 22 + 0xffff;
+
+const wrongSum = "has the wrong CRC-32: the file is damaged";
 
 const viewOf = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 const wide = (view: DataView, offset: number) => Number(view.getBigUint64(offset, true));
@@ -131,7 +137,8 @@ function checkOverlap(file: string, records: readonly DirectoryRecord[], directo
 }
 
 function openEntry(source: ByteSource, record: DirectoryRecord, directory: number): ZipEntry {
-  const fail = (problem: string) => checkpointError(source.name, `the zip entry ${record.name} ${problem}`);
+  const fail = (problem: string, cause?: unknown) =>
+    checkpointError(source.name, `the zip entry ${record.name} ${problem}`, cause);
   if (record.flags & 1) throw fail("is encrypted");
   if (record.method !== STORED && record.method !== DEFLATED) throw fail(`uses compression method ${record.method}`);
   if (record.method === STORED && record.packed !== record.size) throw fail("has two different sizes");
@@ -156,11 +163,11 @@ function openEntry(source: ByteSource, record: DirectoryRecord, directory: numbe
       if (unpacked.length !== record.size) throw new Error(`${unpacked.length} of ${record.size} bytes`);
       return unpacked;
     } catch (cause) {
-      throw checkpointError(source.name, `the zip entry ${record.name} does not unpack`, cause);
+      throw fail("does not unpack", cause);
     }
   };
   const checked = (bytes: Uint8Array): Uint8Array => {
-    if (crc32(bytes) !== record.crc) throw fail("has the wrong CRC-32: the file is damaged");
+    if (crc32(bytes) !== record.crc) throw fail(wrongSum);
     return bytes;
   };
   const readStored = async (offset: number, length: number) =>
@@ -172,21 +179,89 @@ function openEntry(source: ByteSource, record: DirectoryRecord, directory: numbe
     read:
       record.method === STORED
         ? readStored
-        : async (offset, length) => checked(await inflate()).slice(offset, offset + length),
+        : readInOrder(record.size, async () => unpack(source, record, await contentStart(), fail)),
     readAll: async () => checked(record.method === STORED ? await readStored(0, record.size) : await inflate()),
+  };
+}
+
+/** Packed bytes that are unpacked at once: at most 16 MiB come out. */
+const packedPiece = 2 ** 14;
+
+/** The unpacked content of an entry, piece by piece. */
+async function* unpack(
+  source: ByteSource,
+  { name, packed, size, crc }: DirectoryRecord,
+  start: number,
+  fail: (problem: string, cause?: unknown) => ReconlossError,
+): AsyncGenerator<Uint8Array, never> {
+  let pieces: Uint8Array[] = [];
+  const stream = new Inflate((piece) => void pieces.push(piece));
+  let [done, sum] = [0, 0];
+  for (let at = 0; at < packed; at += packedPiece) {
+    const length = Math.min(packedPiece, packed - at);
+    const bytes = await readBytes(source, start + at, length, `the zip entry ${name}`);
+    try {
+      stream.push(bytes, at + length === packed);
+    } catch (cause) {
+      throw fail("does not unpack", cause);
+    }
+    for (const piece of pieces) {
+      done += piece.length;
+      if (done > size) throw fail(`unpacks to more than the ${size} bytes that it should have`);
+      sum = crc32(piece, sum);
+      // Before the last piece is given away, so that nobody takes damaged content for whole.
+      if (done === size && sum !== crc) throw fail(wrongSum);
+      yield piece;
+    }
+    pieces = [];
+  }
+  throw fail(`unpacks to ${done} of ${size} bytes`);
+}
+
+/** Random access to a stream that can only be read from its beginning on: calls wait for one another, and the stream goes on where the last one ended. */
+function readInOrder(size: number, begin: () => Promise<AsyncGenerator<Uint8Array, never>>): ZipEntry["read"] {
+  let stream: AsyncGenerator<Uint8Array, never> | undefined;
+  /** The piece that was unpacked last, and where it starts. */
+  let [piece, start]: [Uint8Array, number] = [new Uint8Array(0), 0];
+  const read = async (offset: number, length: number): Promise<Uint8Array> => {
+    if (stream === undefined || offset < start) [stream, piece, start] = [await begin(), new Uint8Array(0), 0];
+    const bytes = new Uint8Array(length);
+    for (let done = 0; done < length; ) {
+      if (offset + done < start + piece.length) {
+        const part = piece.subarray(offset + done - start, offset + length - start);
+        bytes.set(part, done);
+        done += part.length;
+      } else {
+        start += piece.length;
+        piece = (await stream.next()).value;
+      }
+    }
+    return bytes;
+  };
+  let last: Promise<unknown> = Promise.resolve();
+  return (offset, length) => {
+    const result = last.then(() => read(offset, Math.min(length, size - offset)));
+    last = result.catch(() => {
+      stream = undefined;
+    });
+    return result;
   };
 }
 
 let crcTable: Uint32Array | undefined;
 
-/** CRC-32 as zip uses it (polynomial 0xEDB88320). */
-export function crc32(bytes: Uint8Array): number {
+/**
+ * CRC-32 as zip uses it (polynomial 0xEDB88320).
+ *
+ * @param before - of the bytes before these
+ */
+export function crc32(bytes: Uint8Array, before = 0): number {
   crcTable ??= Uint32Array.from({ length: 256 }, (_, index) => {
     let value = index;
     for (let bit = 0; bit < 8; bit++) value = value & 1 ? (value >>> 1) ^ 0xedb88320 : value >>> 1;
     return value;
   });
-  let crc = 0xffffffff;
+  let crc = ~before;
   for (let i = 0; i < bytes.length; i++) crc = (crc >>> 8) ^ crcTable[(crc ^ bytes[i]) & 255];
   return (crc ^ 0xffffffff) >>> 0;
 }

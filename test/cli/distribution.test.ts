@@ -60,7 +60,9 @@ describe("reconloss distribution", () => {
       .map((line) => line.replaceAll(/ +/g, " ").trim());
     expect(lines[0]).toMatch(/^fid ↓ \d\.\d+$/);
     expect(lines[1]).toMatch(/^is ↑ 1\.\d+ ± \S+, preset torch-fidelity, splits 2, seed 2020$/);
-    expect(lines[2]).toMatch(/^kid ↓ -?\d\S+ ± \S+, subsets 100, subsetSize 20, seed 2020$/);
+    expect(lines[2]).toMatch(
+      /^kid ↓ -?\d\S+ no ±: every subset is the whole set, subsets 1, subsetSize 20, seed 2020$/,
+    );
     expect(lines[3]).toMatch(/^precision ↑ 0\.\d+ k = 3$/);
     expect(lines[4]).toMatch(/^recall ↑ 0\S* k = 3$/);
     expect(lines.at(-1)).toMatch(

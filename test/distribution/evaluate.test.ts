@@ -165,10 +165,11 @@ describe("evaluateDistribution", () => {
     const throughFile = await evaluateDistribution(outputs, path, options);
     expect(throughFile.results).toEqual(direct.results);
     expect(throughFile.warnings).toEqual([]);
-    const other = await evaluateDistribution(outputs, path, { ...options, resizer: "legacy-pytorch" });
-    expect(other.warnings).toEqual([
-      "the statistics were made with resize clean, the outputs' features with legacy-pytorch",
-    ]);
+    const mismatch = "the statistics were made with resize clean, the outputs' features with legacy-pytorch";
+    const otherwise = { ...options, resizer: "legacy-pytorch" } as const;
+    await expect(evaluateDistribution(outputs, path, otherwise)).rejects.toThrow(`${path}: ${mismatch}`);
+    const other = await evaluateDistribution(outputs, path, { ...otherwise, allowMismatch: true });
+    expect(other.warnings).toEqual([mismatch]);
     await expect(evaluateDistribution(outputs, path, { ...options, metrics: ["kid"] })).rejects.toThrow(
       /kid need the real images/,
     );

@@ -8,10 +8,9 @@ import { temporaryFolder } from "../folder.ts";
 import { randomTensor } from "../random.ts";
 
 async function readAll(folder: string, alpha?: AlphaOptions) {
-  const source = await openSet(folder, alpha);
-  if (!("images" in source)) throw new Error("a folder is a set of images");
-  const { images } = source;
-  return Promise.all(Array.from({ length: images.count }, (_, index) => images.read(index)));
+  const images = await (await openSet(folder, alpha)).images?.();
+  if (!images) throw new Error("a folder is a set of images");
+  return Promise.all(Array.from({ length: images.count }, async (_, index) => (await images.load(index)).decode()));
 }
 
 test("images come as they are stored; alpha is laid over the background or refused", async () => {

@@ -90,7 +90,6 @@ describe("refuses", () => {
   test.each<[string, (npy: Uint8Array) => Uint8Array, RegExp]>([
     ["objects", (npy) => replace(npy, "'<f8'", "'|O8'"), /never unpickled/],
     ["complex numbers", (npy) => replace(npy, "'<f8'", "'<c8'"), /elements of type <c8/],
-    ["Fortran order", (npy) => replace(npy, "False", "True "), /Fortran order/],
     ["a shape that does not fit", (npy) => replace(npy, "(1, 1)", "(9, 9)"), /should be .* bytes for 9, 9/],
     ["a shape without end", (npy) => replace(npy, "(1, 1), }", "(1, 1    "), /damaged header/],
     ["a cut header", (npy) => npy.subarray(0, 40), /header of 128 bytes/],

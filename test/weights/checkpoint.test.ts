@@ -232,7 +232,8 @@ describe("damage never crashes or hangs", () => {
 const shared = process.env.RECONLOSS_SHARED ?? fileURLToPath(new URL("../../../shared", import.meta.url));
 const weights = `${shared}/reference/weights/`;
 describe.skipIf(!existsSync(weights))("published weights", () => {
-  const published = existsSync(weights) ? readdirSync(weights) : [];
+  // The parameters of NIQE are NumPy's arrays, not a checkpoint.
+  const published = existsSync(weights) ? readdirSync(weights).filter((file) => !file.endsWith(".npz")) : [];
   test.each(published)("%s opens, and all its tensors are finite", async (file) => {
     const checkpoint = await openCheckpoint(weights + file);
     expect(checkpoint.names.length).toBeGreaterThan(0);
