@@ -162,7 +162,23 @@ export function defineLoss<S extends Schema, R = undefined>(definition: LossDefi
     const { values, given } = resolveOptions(name, schema, options, known, defaultsOf);
     return new DefinedLoss(info, definition, values, specOf(name, schema, given), resources);
   };
-  return Object.assign(make, { info });
+  const factory: LossFactory<S, R> = Object.assign(make, { info });
+  definitions.set(factory, definition);
+  return factory;
+}
+
+/** What {@link defineLoss} was told of each loss. */
+const definitions = new WeakMap<object, unknown>();
+
+/** What {@link deriveLoss} is told. */
+export interface Derivation extends Pick<LossInfo, "name" | "summary" | "better" | "source"> {
+  readonly derive: (definition: Definition) => Definition;
+}
+
+/** A loss that is another's mathematics with something changed, and takes its options. */
+export function deriveLoss<S extends Schema>(base: LossFactory<S>, { derive, ...said }: Derivation): LossFactory<S> {
+  const { offset: _, ...told } = definitions.get(base) as LossDefinition<S>;
+  return defineLoss<S>({ ...told, ...said, define: (options) => derive(told.define(options)) });
 }
 
 function specOf(name: string, schema: Schema, given: Readonly<Record<string, unknown>>): string {

@@ -1,12 +1,15 @@
 import { charbonnier } from "./charbonnier.ts";
 import { deltaE } from "./delta-e.ts";
+import { dssim } from "./dssim.ts";
 import { l1 } from "./l1.ts";
 import type { LossFactory } from "./loss.ts";
 import { lpips } from "./lpips.ts";
 import { msSsim } from "./ms-ssim.ts";
 import { mse } from "./mse.ts";
+import { nrmse } from "./nrmse.ts";
 import { perceptual } from "./perceptual.ts";
 import { psnr } from "./psnr.ts";
+import { rmse } from "./rmse.ts";
 import { ssim } from "./ssim.ts";
 import { tv } from "./tv.ts";
 
@@ -14,9 +17,12 @@ import { tv } from "./tv.ts";
 export const lossFactories = [
   l1,
   mse,
+  rmse,
+  nrmse,
   charbonnier,
   psnr,
   ssim,
+  dssim,
   msSsim,
   deltaE,
   perceptual,

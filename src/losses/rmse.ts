@@ -1,0 +1,35 @@
+import { imageOptions } from "./image-options.ts";
+import { meanOfErrors, refuseImages } from "./images.ts";
+import { defineLoss } from "./loss.ts";
+
+/**
+ * Root mean squared error of each image, `sqrt(mean (output - target)^2)`; a batch gives the mean over its images.
+ *
+ * Any number of channels; in units of the images. The root of the mean over a whole set, as torchmetrics' `MeanSquaredError(squared=False)` has it,
+ * is another number. Identical images give 0 and a gradient of 0. The map is that of the squared error.
+ *
+ * @example
+ * ```ts
+ * import { rmse, Tensor } from "reconloss";
+ * const [output, target] = [Tensor.full([1, 3, 8, 8], 0.5), Tensor.full([1, 3, 8, 8], 0.25)];
+ * await rmse().value(output, target); // 0.25
+ * ```
+ */
+export const rmse = defineLoss({
+  name: "rmse",
+  summary: "root mean squared error, per image",
+  better: "lower",
+  source: "the root of scikit-image's mean_squared_error",
+  options: imageOptions,
+  refuse: refuseImages,
+  define: (options) => {
+    const { dataRange } = options;
+    return {
+      ...meanOfErrors(options, (o, { output, target }) => o.square(o.div(o.sub(output, target), dataRange)), {
+        kernel: { kind: "mse" },
+        scale: 1 / dataRange ** 2,
+      }),
+      say: (o, score) => o.mul(o.root(score), dataRange),
+    };
+  },
+});
