@@ -2,9 +2,10 @@ import { basename, resolve } from "node:path";
 import { Command, Option } from "commander";
 import {
   type Comparison,
+  checkConditions,
   comparePairs,
   type Failure,
-  holding,
+  mapStatisticsOf,
   type Note,
   type Outcome,
   parseConditions,
@@ -12,6 +13,7 @@ import {
   toCsv,
   toJson,
   unpairedFailures,
+  type Verdict,
 } from "../compare/index.ts";
 import { writeFileAtomically } from "../files.ts";
 import { pairPaths } from "../image/index.ts";
@@ -20,17 +22,19 @@ import { type MapFile, writeMapScales, writeMaps, writeReport } from "../report/
 import { deviceOption, type NetworkOptions, prepareNetworks, weightsOption } from "./networks.ts";
 import { progressBar } from "./progress.ts";
 import { comparisonTable } from "./table.ts";
-import { coloursFor, printable, type Terminal } from "./terminal.ts";
+import { coloursFor, printable, type Terminal, widthOf } from "./terminal.ts";
 
 /** What is computed when nothing is said. */
 const defaultMetrics = "psnr,ssim,ms-ssim,lpips(net=tiny),deltaE,l1";
+/** Which of them a pair may go without, being too small, unless a condition asks for it. */
+const defaultOptional = ["ms-ssim", "lpips(net=tiny)"];
 
 /** Rows of a table on a terminal, and failures that are told one by one. */
 const rowsShown = 40;
 const failuresShown = 20;
 
 interface Options extends NetworkOptions {
-  metrics: string;
+  metrics?: string;
   json?: boolean;
   csv?: string;
   report?: string;
@@ -46,12 +50,17 @@ export function compareCommand(terminal: Terminal, finish: (code: number) => voi
     .description("compare output images with their targets")
     .argument("<outputs>", "an image, or a folder of images")
     .argument("<targets>", "the target, or a folder with the targets under the same names")
-    .option("-m, --metrics <list>", "losses with their options, separated by commas", defaultMetrics)
+    .addOption(
+      new Option("-m, --metrics <list>", "losses with their options, separated by commas").default(
+        undefined,
+        defaultMetrics,
+      ),
+    )
     .option("--json", "print one JSON object instead of a table")
     .option("--csv <file>", "write a table of all pairs")
     .option("--report <file.html>", "write a page to look at: images, error maps, distributions")
     .option("--maps <folder>", "write each error map as a false-colour PNG")
-    .option("--fail <conditions>", "exit with 1 if one holds of the mean: psnr<30,ssim<0.9")
+    .option("--fail <conditions>", "exit with 1 if one holds, or a pair lacks its number: psnr<30,any(ssim<0.8)")
     .addOption(
       new Option("--alpha <mode>", "transparent pixels: refuse the image, or lay it over white")
         .choices(["reject", "composite"])
@@ -68,6 +77,11 @@ Examples:
   reconloss compare outputs/ targets/ --report report.html
   reconloss compare outputs/ targets/ -m "psnr(channels=y-bt601,crop=4), ssim(channels=y-bt601,crop=4)"
   reconloss compare outputs/ targets/ --json --fail "psnr<30, ssim<0.9"
+  reconloss compare outputs/ targets/ --fail "min(psnr)<25, p5(ssim)<0.9, any(deltaE.max>10)"
+
+Conditions: psnr<30 is about the mean over pairs; mean, median, min, max, std and percentiles (p5) are written around the metric; any(...) is
+about each pair. metric.max, metric.p99 are of the metric's map within an image. A metric is named as it was typed, or by its name alone where
+only one has it. Infinite numbers (psnr of identical images) are in no mean and hide nothing; a number that is missing fails.
 
 Exit codes: 0 all well; 1 a pair failed, an image has no partner, or a --fail condition holds; 2 wrong usage.
 "reconloss losses" tells which losses there are and what options they take.`,
@@ -78,18 +92,21 @@ Exit codes: 0 all well; 1 a pair failed, an image has no partner, or a --fail co
 }
 
 async function compare(outputs: string, targets: string, options: Options, terminal: Terminal): Promise<number> {
-  const losses = parseLosses(options.metrics);
-  const conditions = options.fail === undefined ? [] : parseConditions(options.fail, losses);
-  const optional = new Set(options.metrics === defaultMetrics ? ["ms-ssim", "lpips(net=tiny)"] : []);
+  const losses = parseLosses(options.metrics ?? defaultMetrics);
+  const conditions = options.fail === undefined ? undefined : parseConditions(options.fail, losses);
+  const optional = new Set(options.metrics === undefined ? defaultOptional : []);
+  for (const { label } of conditions ?? []) optional.delete(label);
   await prepareNetworks(losses, options, terminal);
   const { pairs, unpaired } = await pairPaths(outputs, targets);
 
   const progress = progressBar(pairs.length, "comparing", terminal.stderr, options.progress);
   const { alpha, maps: folder } = options;
+  const mapStatistics = mapStatisticsOf(conditions ?? []);
+  const compareOptions = { alpha, maps: folder !== undefined, optional, mapStatistics };
   const outcomes: Outcome[] = [];
   const mapFiles: MapFile[] = [];
   try {
-    for await (const outcome of comparePairs(pairs, losses, { alpha, maps: folder !== undefined, optional })) {
+    for await (const outcome of comparePairs(pairs, losses, compareOptions)) {
       if (folder !== undefined && outcome.result) {
         mapFiles.push(...(await writeMaps(folder, outcome.result.name, losses, outcome.maps)));
       }
@@ -101,8 +118,10 @@ async function compare(outputs: string, targets: string, options: Options, termi
   }
   const comparison = summarise(losses, outcomes, unpairedFailures(unpaired), optional);
 
+  const verdicts = conditions && checkConditions(conditions, comparison);
+
   // Printed before files are written: a folder that cannot be written must not cost the numbers.
-  print(comparison, options, terminal);
+  print(comparison, verdicts, options, terminal);
   if (options.csv !== undefined) await writeFileAtomically(options.csv, toCsv(comparison));
   if (folder !== undefined) await writeMapScales(folder, mapFiles);
   if (options.report !== undefined) {
@@ -110,25 +129,32 @@ async function compare(outputs: string, targets: string, options: Options, termi
     await writeReport(options.report, comparison, { title, alpha });
   }
 
-  const held = holding(conditions, comparison.mean);
-  for (const { spec, operator, limit } of held) {
-    tell(
-      terminal,
-      "red",
-      "fail:",
-      `the mean of ${spec} is ${comparison.mean[spec] ?? "missing"} (${operator} ${limit})`,
-    );
-  }
+  const held = (verdicts ?? []).filter(({ holds }) => holds);
+  for (const verdict of held) tell(terminal, "red", "fail:", reasonFor(verdict));
   return comparison.failed.length > 0 || held.length > 0 ? 1 : 0;
 }
 
-function print(comparison: Comparison, options: Options, terminal: Terminal): void {
+/** Why a condition holds: `min(psnr)<25: it is 8.1`, or the number is missing. */
+function reasonFor({ condition: { text }, value, measured, missing }: Verdict): string {
+  const pairs = (count: number) => `${count} ${count === 1 ? "pair" : "pairs"}`;
+  if (measured === 0) return `${text}: no pair has the number`;
+  if (missing > 0) return `${text}: ${missing} of ${pairs(measured + missing)} lack the number`;
+  return `${text}: it is ${value}, of ${pairs(measured)}`;
+}
+
+function print(
+  comparison: Comparison,
+  verdicts: readonly Verdict[] | undefined,
+  options: Options,
+  terminal: Terminal,
+): void {
   const { stdout, env } = terminal;
   if (options.json) {
-    stdout.write(`${toJson(comparison)}\n`);
+    stdout.write(`${toJson(comparison, verdicts)}\n`);
   } else if (comparison.pairs.length > 0) {
-    const layout = stdout.isTTY ? { columns: stdout.columns, rows: rowsShown } : {};
-    stdout.write(`${comparisonTable(comparison, { colours: coloursFor(stdout, env), ...layout })}\n`);
+    const rows = stdout.isTTY ? rowsShown : undefined;
+    const layout = { colours: coloursFor(stdout, env), width: widthOf(stdout, env), rows };
+    stdout.write(`${comparisonTable(comparison, layout)}\n`);
   }
   printNotes(comparison, terminal);
   printFailures(comparison.failed, terminal);
@@ -147,13 +173,9 @@ function printNotes({ notes, pairs }: Comparison, terminal: Terminal): void {
   }
   for (const group of groups.values()) {
     const [{ kind, name, loss, text }] = group;
-    const of = `${group.length} of ${pairs.length} pairs`;
-    const said = {
-      "left-out": `${loss} is left out of ${of}: ${text} (${name})`,
-      "grey-as-colour": `in ${of}, the ${text}`,
-      tiled: `in ${of}, ${text}`,
-    };
-    tell(terminal, "yellow", "note:", said[kind]);
+    const of = pairs.length === 1 ? "the pair" : `${group.length} of ${pairs.length} pairs`;
+    const said = kind === "left-out" ? `${loss} is left out of ${of}: ${text} (${name})` : `in ${of}, ${text}`;
+    tell(terminal, "yellow", "note:", said);
   }
 }
 

@@ -47,7 +47,8 @@ function printLosses({ stdout, env }: Terminal): void {
     for (const part of wrap(text, width - indent)) line(`${" ".repeat(indent)}${paint(part)}`);
   };
   for (const { name, otherNames, learned, summary, better, source, options, presets } of describeLosses()) {
-    line(`${bold(name)}  ${summary}; ${better} is better${learned ? `; for ${cyan("reconloss train")}` : ""}`);
+    const direction = better === "target" ? "closer to the target's" : better;
+    line(`${bold(name)}  ${summary}; ${direction} is better${learned ? `; for ${cyan("reconloss train")}` : ""}`);
     paragraph(source, 2, dim);
     if (otherNames.length > 0) paragraph(`also ${otherNames.join(", ")}`, 2, dim);
     for (const option of options) {

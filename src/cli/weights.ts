@@ -12,7 +12,7 @@ import {
 import { type WeightsEntry, weightsEntry, weightsRegistry } from "../weights/registry.ts";
 import { downloadBar } from "./download-bar.ts";
 import { plainTable } from "./table.ts";
-import { coloursFor, printable, type Terminal } from "./terminal.ts";
+import { coloursFor, printable, type Terminal, widthOf } from "./terminal.ts";
 
 interface Flags {
   json?: boolean;
@@ -68,7 +68,8 @@ export function weightsCommand(terminal: Terminal, finish: (code: number) => voi
       const place = path === undefined ? dim("not on this machine") : printable(path);
       return [name, formatSize(bytes), licence, problem === undefined ? place : red(printable(problem))];
     });
-    print(plainTable([["name", "size", "licence", "where"].map((title) => bold(title)), ...rows], [1], [0, 2, 3]));
+    const titles = ["name", "size", "licence", "where"].map((title) => bold(title));
+    print(plainTable([titles, ...rows], [1], [0, 2, 3], widthOf(stdout, env)));
   });
 
   addSearch("pull", "download weights into the cache")
@@ -107,7 +108,8 @@ export function weightsCommand(terminal: Terminal, finish: (code: number) => voi
           const file = [path, problem].filter((text) => text !== undefined).join(": ");
           return [name, colours[paints[state]](state), printable(file)];
         });
-        print(plainTable([["name", "state", "file"].map((title) => colours.bold(title)), ...rows], [1], [0, 1, 2]));
+        const titles = ["name", "state", "file"].map((title) => colours.bold(title));
+        print(plainTable([titles, ...rows], [1], [0, 1, 2], widthOf(stdout, env)));
       }
       if (checks.some(({ state }) => state === "damaged" || state === "missing")) finish(1);
     });

@@ -2,16 +2,18 @@ import { type ErrorCode, ReconlossError } from "../errors.ts";
 import { reasonOf } from "../files.ts";
 import { type AlphaOptions, type ImagePair, readImage } from "../image/index.ts";
 import type { Loss } from "../losses/index.ts";
-import type { Tensor } from "../tensor.ts";
 import { checkSizes, type Images, matchChannels, measure } from "./measure.ts";
-import type { Outcome } from "./types.ts";
+import { statisticOf } from "./statistics.ts";
+import type { MapStatistic, Note, Outcome } from "./types.ts";
 
 /** How pairs are compared. */
 export interface CompareOptions extends AlphaOptions {
   /** Also compute the maps; default false. */
   maps?: boolean;
-  /** Specifications of losses that are left out, with a note, of pairs whose shape they refuse; default none. */
+  /** Labels of losses that are left out, with a note, of pairs whose shape they refuse; default none. */
   optional?: ReadonlySet<string>;
+  /** What else to measure of the maps of losses, as `conditions` ask for it ({@link mapStatisticsOf}); default nothing. */
+  mapStatistics?: readonly MapStatistic[];
 }
 
 /** Errors that no other pair would escape: they end the comparison. */
@@ -43,6 +45,17 @@ async function comparePair(pair: ImagePair, losses: readonly Loss[], options: Co
   return measurePair(pair, losses, await load(pair, { alpha, background }), options);
 }
 
+/** What there is to say of a number that is not finite: identical images have the best that there is. */
+function notFinite({ label, better, definition }: Loss, value: number, name: string): Note {
+  const isBest = value === (better === "higher" ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY);
+  const consequence = definition?.poolScores
+    ? "the mean pools it with an error of 0"
+    : "the mean and the other statistics leave it out";
+  return isBest
+    ? { kind: "identical", name, loss: label, text: `what ${label} compares is identical; ${consequence}` }
+    : { kind: "not-finite", name, loss: label, text: `${label} is ${value}; ${consequence}` };
+}
+
 async function measurePair(pair: ImagePair, losses: readonly Loss[], loaded: Loaded, options: CompareOptions) {
   const { name, output, target } = pair;
   const outcome: Outcome = { failures: [], notes: [], maps: {} };
@@ -58,30 +71,40 @@ async function measurePair(pair: ImagePair, losses: readonly Loss[], loaded: Loa
   }
   const images = matchChannels(loaded.images);
   if (images.converted) {
-    const text = `${images.converted} is grey and was compared as three equal channels`;
+    const text = `the ${images.converted} is grey and was compared as three equal channels`;
     outcome.notes.push({ kind: "grey-as-colour", name, text });
   }
   const [, , height, width] = images.output.shape;
   const values: Record<string, number> = {};
+  const targetValues: Record<string, number> = {};
   const scores: Record<string, number> = {};
   for (const loss of losses) {
+    const { label } = loss;
+    const statistics = (options.mapStatistics ?? []).filter((of) => of.label === label);
     try {
-      const { value, score, map, tiles } = await measure(loss, images, { map: options.maps });
-      values[loss.spec] = value;
-      if (score !== undefined) scores[loss.spec] = score;
-      if (tiles !== undefined) {
-        const text = `${loss.spec} was computed in ${tiles} tiles, the image being too large to be computed at once`;
-        outcome.notes.push({ kind: "tiled", name, loss: loss.spec, text });
+      const map = options.maps === true || statistics.length > 0;
+      const measured = await measure(loss, images, { map });
+      values[label] = measured.value;
+      if (measured.targetValue !== undefined) targetValues[label] = measured.targetValue;
+      if (measured.score !== undefined) scores[label] = measured.score;
+      if (!Number.isFinite(measured.value)) outcome.notes.push(notFinite(loss, measured.value, name));
+      if (measured.tiles !== undefined) {
+        const text = `${label} was computed in ${measured.tiles} tiles, the image being too large to be computed at once`;
+        outcome.notes.push({ kind: "tiled", name, loss: label, text });
       }
-      if (map) outcome.maps[loss.spec] = map as Tensor;
+      if (measured.map === undefined) continue;
+      for (const { statistic } of statistics)
+        values[`${label}.${statistic}`] = statisticOf(statistic, measured.map.data);
+      if (options.maps) outcome.maps[label] = measured.map;
     } catch (error) {
       const text = messageOf(error);
-      const refused = error instanceof ReconlossError && error.code === "shape" && options.optional?.has(loss.spec);
-      if (refused) outcome.notes.push({ kind: "left-out", name, loss: loss.spec, text });
-      else outcome.failures.push({ output, target, loss: loss.spec, error: text });
+      const refused = error instanceof ReconlossError && error.code === "shape" && options.optional?.has(label);
+      if (refused) outcome.notes.push({ kind: "left-out", name, loss: label, text });
+      else outcome.failures.push({ output, target, loss: label, error: text });
     }
   }
   outcome.result = { name, output, target, width, height, values, scores };
+  if (Object.keys(targetValues).length > 0) outcome.result.targetValues = targetValues;
   return outcome;
 }
 

@@ -1,6 +1,7 @@
 export { type CompareOptions, comparePairs } from "./compare.ts";
-export { type Condition, holding, parseConditions } from "./conditions.ts";
-export { decimalsFor, formatNumber, isWorse, worstFirst } from "./numbers.ts";
+export { type Condition, checkConditions, mapStatisticsOf, parseConditions, type Verdict } from "./conditions.ts";
+export { arrowOf, badness, badnessOf, decimalsFor, formatNumber, isWorse, worstFirst } from "./numbers.ts";
 export { toCsv, toJson } from "./serialise.ts";
+export { type Statistic, type Statistics, statisticOf } from "./statistics.ts";
 export { summarise, unpairedFailures } from "./summary.ts";
-export type { Comparison, Failure, Note, Outcome, PairResult } from "./types.ts";
+export type { Comparison, Failure, MapStatistic, Note, Outcome, PairResult } from "./types.ts";

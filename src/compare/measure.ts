@@ -38,6 +38,8 @@ export function checkSizes({ output, target }: Images): void {
 /** A loss of one pair. */
 export interface Measurement {
   value: number;
+  /** What a prior makes of the target itself. */
+  targetValue?: number;
   /** The score before it is said, where those are what is averaged. */
   score?: number;
   map?: Tensor;
@@ -48,5 +50,11 @@ export interface Measurement {
 /** Computes one loss of one pair. */
 export async function measure(loss: Loss, { output, target }: Images, wants: { map?: boolean }): Promise<Measurement> {
   const { value, scores, map, tiles } = await loss.evaluate(output, target, { map: wants.map === true && loss.hasMap });
-  return { value, map, tiles, ...(loss.definition?.poolScores ? { score: scores[0] } : {}) };
+  return {
+    value,
+    map,
+    tiles,
+    ...(loss.better === "target" ? { targetValue: await loss.value(target) } : {}),
+    ...(loss.definition?.poolScores ? { score: scores[0] } : {}),
+  };
 }

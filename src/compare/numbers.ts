@@ -1,5 +1,9 @@
+import type { Better, Loss } from "../losses/index.ts";
+import type { PairResult } from "./types.ts";
+
 /**
- * How many digits after the point show four significant ones of most of these numbers; at least 2, at most 8.
+ * How many digits after the point show four significant ones of most of these numbers; at least 2, at most 8. For numbers of no loss, whose own
+ * {@link Loss.decimals} would say.
  */
 export function decimalsFor(values: readonly number[]): number {
   const sizes = values
@@ -11,29 +15,58 @@ export function decimalsFor(values: readonly number[]): number {
   return Math.min(8, Math.max(2, 3 - Math.floor(Math.log10(typical))));
 }
 
-/** A number as people read it, with this many digits after the point; infinity as a sign, and a dash where there is none. */
+/**
+ * A number as people read it, with this many digits after the point; infinity as a sign, a dash where there is none, and a power of ten where the digits
+ * would say that a number is 0 which is not.
+ */
 export function formatNumber(value: number | undefined, decimals: number): string {
   if (value === undefined) return "–";
-  if (Number.isFinite(value)) return value.toFixed(decimals);
-  return Number.isNaN(value) ? "NaN" : value > 0 ? "∞" : "-∞";
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? "NaN" : value > 0 ? "∞" : "-∞";
+  const text = value.toFixed(decimals);
+  return value !== 0 && Number(text) === 0 ? value.toExponential(1) : text;
 }
 
-/** Whether a is worse than b; what is not a number is worst of all. */
-export function isWorse(better: "lower" | "higher", a: number, b: number): boolean {
-  if (Number.isNaN(a) || Number.isNaN(b)) return Number.isNaN(a) && !Number.isNaN(b);
-  return better === "lower" ? a > b : a < b;
+/** The sign after a loss's name: ↑ higher is better, ↓ lower, ≈ closer to the target's own value. */
+export function arrowOf(better: Better): string {
+  return { higher: "↑", lower: "↓", target: "≈" }[better];
 }
 
-/** A sort order by one loss, worst first; those without a number come last. */
-export function worstFirst(
-  spec: string,
-  better: "lower" | "higher",
-): (
-  a: { readonly values: Readonly<Record<string, number>> },
-  b: { readonly values: Readonly<Record<string, number>> },
-) => number {
-  return ({ values: { [spec]: a } }, { values: { [spec]: b } }) => {
-    if (a === undefined || b === undefined) return Number(a === undefined) - Number(b === undefined);
-    return Number(isWorse(better, b, a)) - Number(isWorse(better, a, b));
+/** How bad a value is, larger being worse: of a prior its distance from the target's own value, NaN where that is not known. */
+export function badness(better: Better, value: number, target = Number.NaN): number {
+  return { lower: value, higher: -value, target: Math.abs(value - target) }[better];
+}
+
+/**
+ * Whether a is worse than b; what is not a number is worst of all.
+ *
+ * @param target - the target's own value, where better is closer to it
+ * @example
+ * ```ts
+ * import { isWorse } from "reconloss/compare";
+ * isWorse("higher", 28, 31); // true
+ * isWorse("target", 0.02, 0.09, 0.066); // true: 0.046 away, not 0.024
+ * ```
+ */
+export function isWorse(better: Better, a: number, b: number, target?: number): boolean {
+  const [x, y] = [badness(better, a, target), badness(better, b, target)];
+  if (Number.isNaN(x) || Number.isNaN(y)) return Number.isNaN(x) && !Number.isNaN(y);
+  return x > y;
+}
+
+/** What of a pair decides where it stands by a loss. */
+type Ranked = Pick<PairResult, "values" | "targetValues">;
+
+/** How bad a pair is by a loss, larger being worse; undefined where it has no number. */
+export function badnessOf({ label, better }: Pick<Loss, "label" | "better">, pair: Ranked): number | undefined {
+  const value = pair.values[label];
+  return value === undefined ? undefined : badness(better, value, pair.targetValues?.[label]);
+}
+
+/** A sort order of pairs by one loss, worst first; those without a number come last. */
+export function worstFirst(loss: Pick<Loss, "label" | "better">): (a: Ranked, b: Ranked) => number {
+  return (a, b) => {
+    const [x, y] = [badnessOf(loss, a), badnessOf(loss, b)];
+    if (x === undefined || y === undefined) return Number(x === undefined) - Number(y === undefined);
+    return Number(isWorse("lower", y, x)) - Number(isWorse("lower", x, y));
   };
 }

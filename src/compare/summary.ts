@@ -2,14 +2,20 @@ import { reference } from "../graph/reference.ts";
 import type { UnpairedImage } from "../image/index.ts";
 import { poolScores } from "../losses/evaluate.ts";
 import type { Loss } from "../losses/index.ts";
+import { statisticOf, statisticsOf } from "./statistics.ts";
 import type { Comparison, Failure, Outcome, PairResult } from "./types.ts";
 
-/** The number of a loss over all pairs that have it, or undefined where none has. */
-function meanOf({ spec, definition }: Loss, pairs: readonly PairResult[]): number | undefined {
-  const measured = pairs.filter(({ values }) => values[spec] !== undefined);
-  if (measured.length === 0) return undefined;
-  if (!definition?.poolScores) return measured.reduce((sum, { values }) => sum + values[spec], 0) / measured.length;
-  const data = Float64Array.from(measured, ({ scores }) => scores?.[spec] as number);
+/** The numbers that pairs have under a key. */
+export function valuesOf(key: string, pairs: readonly PairResult[]): number[] {
+  return pairs.flatMap(({ values }) => values[key] ?? []);
+}
+
+/** What a loss with `pooling=dataset` makes of the pooled scores of all pairs; undefined for other losses, and where no pair has it. */
+export function pooledMean({ label, definition }: Loss, pairs: readonly PairResult[]): number | undefined {
+  if (!definition?.poolScores) return undefined;
+  const scores = pairs.flatMap((pair) => pair.scores?.[label] ?? []);
+  if (scores.length === 0) return undefined;
+  const data = Float64Array.from(scores);
   return poolScores(reference, definition, { data, shape: [data.length, 1, 1, 1] }).data[0];
 }
 
@@ -23,18 +29,24 @@ export function unpairedFailures(unpaired: readonly UnpairedImage[]): Failure[] 
   return unpaired.map(failureOf);
 }
 
+/** A record of what there is by key. */
+function byKey<T>(keys: readonly string[], of: (key: string) => T | undefined): Record<string, T> {
+  return Object.fromEntries(keys.flatMap((key) => ((value) => (value === undefined ? [] : [[key, value]]))(of(key))));
+}
+
 /**
- * What came out of all pairs together. The mean of a loss is over the pairs that have it; a loss with `pooling=dataset` pools its scores first, as it
- * does with a batch. An optional loss that was computed of no pair is left out altogether.
+ * What came out of all pairs together. The mean of a loss is over the pairs that have a finite number of it, and `measured` and `notFinite` say how many those
+ * are; a loss with `pooling=dataset` pools its scores first, as it does with a batch. An optional loss that was computed of no pair is left out altogether.
  *
- * @param optional - specifications of the losses that pairs may go without
+ * @param optional - labels of the losses that pairs may go without
  * @example
  * ```ts
  * import { parseLosses } from "reconloss";
  * import { summarise } from "reconloss/compare";
- * const [a, b] = [10, 20].map((psnr) => ({ name: "a.png", output: "x/a.png", target: "y/a.png", width: 8, height: 8, values: { psnr } }));
- * const outcomes = [a, b].map((result) => ({ result, failures: [], notes: [], maps: {} }));
- * summarise(parseLosses("psnr"), outcomes).mean; // { psnr: 15 }
+ * const pair = (psnr: number) => ({ name: "a.png", output: "x/a.png", target: "y/a.png", width: 8, height: 8, values: { psnr } });
+ * const outcomes = [10, 20, Infinity].map((psnr) => ({ result: pair(psnr), failures: [], notes: [], maps: {} }));
+ * const { mean, measured, notFinite } = summarise(parseLosses("psnr"), outcomes);
+ * [mean.psnr, measured.psnr, notFinite.psnr]; // [15, 3, 1]
  * ```
  */
 export function summarise(
@@ -44,11 +56,25 @@ export function summarise(
   optional: ReadonlySet<string> = new Set(),
 ): Comparison {
   const pairs = outcomes.flatMap(({ result }) => result ?? []);
-  const means = losses.map((loss) => [loss, meanOf(loss, pairs)] as const);
+  const labels = losses.map(({ label }) => label);
+  const keys = [...new Set([...labels, ...pairs.flatMap(({ values }) => Object.keys(values))])];
+  const measured = byKey(keys, (key) => valuesOf(key, pairs).length);
+  const statistics = byKey(keys, (key) => statisticsOf(valuesOf(key, pairs)));
+  const meanOf = (key: string) => {
+    const loss = losses.find(({ label }) => label === key);
+    const pooled = loss && pooledMean(loss, pairs);
+    const values = valuesOf(key, pairs);
+    if (values.length === 0) return undefined;
+    return pooled ?? statistics[key]?.mean ?? statisticOf("mean", values);
+  };
   return {
-    losses: means.filter(([{ spec }, mean]) => mean !== undefined || !optional.has(spec)).map(([loss]) => loss),
+    losses: losses.filter(({ label }) => measured[label] > 0 || !optional.has(label)),
     pairs,
-    mean: Object.fromEntries(means.flatMap(([{ spec }, mean]) => (mean === undefined ? [] : [[spec, mean]]))),
+    mean: byKey(keys, meanOf),
+    measured,
+    notFinite: byKey(keys, (key) => measured[key] - (statistics[key]?.n ?? 0)),
+    statistics,
+    targetMean: byKey(labels, (label) => statisticsOf(pairs.flatMap((pair) => pair.targetValues?.[label] ?? []))?.mean),
     failed: [...outcomes.flatMap(({ failures }) => failures), ...failed],
     notes: outcomes.flatMap(({ notes }) => notes),
   };

@@ -1,5 +1,13 @@
 import type { Loss } from "../losses/index.ts";
 import type { Tensor } from "../tensor.ts";
+import type { Statistic, Statistics } from "./statistics.ts";
+
+/** A statistic of the map of a loss within each image: `deltaE.max`. */
+export interface MapStatistic {
+  /** {@link Loss.label}. */
+  label: string;
+  statistic: Statistic;
+}
 
 /** What was measured of one pair. */
 export interface PairResult {
@@ -13,8 +21,10 @@ export interface PairResult {
   width: number;
   /** In pixels. */
   height: number;
-  /** The number of each loss by its specification; a loss that could not be computed is left out. */
+  /** The number of each loss by its label, and of each map statistic that was asked for (`deltaE.max`); what could not be computed is left out. */
   values: Record<string, number>;
+  /** What each prior makes of the target itself, by label: the closer an output's value is to it, the better. */
+  targetValues?: Record<string, number>;
   /** What is averaged over pairs where that is not the values themselves, as in `psnr(pooling=dataset)`: the score before it is said. */
   scores?: Record<string, number>;
 }
@@ -25,7 +35,7 @@ export interface Failure {
   output: string | null;
   /** Path of the target; null for an output that has none. */
   target: string | null;
-  /** The specification of the loss, where the others of the pair were computed. */
+  /** The label of the loss, where the others of the pair were computed. */
   loss?: string;
   /** What was wrong. */
   error: string;
@@ -33,10 +43,10 @@ export interface Failure {
 
 /** Something that a reader of the numbers should know, though nothing failed. */
 export interface Note {
-  kind: "grey-as-colour" | "left-out" | "tiled";
+  kind: "grey-as-colour" | "left-out" | "tiled" | "identical" | "not-finite";
   /** Name of the pair. */
   name: string;
-  /** Specification of the loss that was left out or computed in tiles. */
+  /** Label of the loss that was left out, computed in tiles or is not finite. */
   loss?: string;
   text: string;
 }
@@ -47,7 +57,7 @@ export interface Outcome {
   result?: PairResult;
   failures: Failure[];
   notes: Note[];
-  /** The map of each loss that has one, by specification, [1, 1, h, w]; only where maps were asked for. */
+  /** The map of each loss that has one, by label, [1, 1, h, w]; only where maps were asked for. */
   maps: Record<string, Tensor>;
 }
 
@@ -56,8 +66,19 @@ export interface Comparison {
   losses: readonly Loss[];
   /** In the order of the pairs. */
   pairs: PairResult[];
-  /** The number of each loss over all pairs that have it. */
+  /**
+   * The mean of each loss and map statistic, by label, over the pairs whose number is finite; where none is, what the numbers are (infinity of identical images).
+   */
   mean: Record<string, number>;
+  /** How many pairs have a number, by label. */
+  measured: Record<string, number>;
+  /** How many of those numbers are infinite or NaN, and so in no mean. */
+  notFinite: Record<string, number>;
+  /** How the finite numbers lie, by label. */
+  statistics: Record<string, Statistics>;
+  /** The mean of what each prior makes of the targets, by label. */
+  targetMean: Record<string, number>;
+  /** Pairs that could not be compared at all, images without a partner, and losses of pairs that could not be computed. */
   failed: Failure[];
   notes: Note[];
 }

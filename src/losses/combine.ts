@@ -6,15 +6,11 @@ import { checkInto } from "./checks.ts";
 import type { Definition, Evaluation, Images, Wants } from "./definition.ts";
 import type { Learner } from "./learner.ts";
 import { BaseLoss, type EvaluateOptions, type Loss, type LossInfo } from "./loss.ts";
+import { minimisedEvaluation, minimisedPerImage } from "./minimised.ts";
 import { PreparedTarget, type Target, targetTensor } from "./prepared-target.ts";
 
 /** A weight and the loss that it multiplies. */
 export type Term = readonly [weight: number, loss: Loss];
-
-/** What a loss contributes to a sum that is minimised: itself, or its distance below the offset where higher is better. */
-function minimised(loss: Loss, value: number): number {
-  return loss.better === "lower" ? value : loss.offset - value;
-}
 
 /** The labels of the terms, with a number where one comes again: `l1`, `l1 (2)`. */
 function namesOf(terms: readonly Term[]): string[] {
@@ -32,7 +28,8 @@ function infoOf(terms: readonly Term[]): LossInfo {
   return {
     name: "weighted",
     summary: `weighted sum: ${distinct(terms.map(([, { info }]) => info.summary))}`,
-    better: "lower",
+    // A sum of priors is a prior: minimised, but no better for being low.
+    better: terms.every(([, { better }]) => better === "target") ? "target" : "lower",
     source: distinct(terms.map(([, { info }]) => info.source)),
     options: {},
   };
@@ -92,14 +89,14 @@ class WeightedLoss extends BaseLoss implements Loss {
       }
       const where = into && { ...options, into: grad ? scratch : into };
       const term = await loss.evaluate(output, target, { grad: wants.grad }, where ?? options);
-      const contribution = minimised(loss, term.value);
-      terms[this.#names[index]] = contribution;
+      const contribution = minimisedEvaluation(loss, term);
+      terms[this.#names[index]] = contribution.value;
       tiles = Math.max(tiles, term.tiles ?? 0);
-      value += weight * contribution;
+      value += weight * contribution.value;
       perImage ??= new Float64Array(term.perImage.length);
-      for (const [image, score] of term.perImage.entries()) perImage[image] += weight * minimised(loss, score);
+      for (const [image, own] of contribution.perImage.entries()) perImage[image] += weight * own;
       if (!term.grad) continue;
-      const factor = loss.better === "lower" ? weight : -weight;
+      const factor = loss.better === "higher" ? -weight : weight;
       if (grad === undefined) {
         grad = into ?? new Tensor(new Float32Array(term.grad.data.length), output.shape);
         setScaled(grad.data, term.grad.data, factor);
@@ -138,8 +135,7 @@ function sumDefinitions(terms: readonly Term[], names: readonly string[]): Defin
   const contributions = <T>(o: Ops<T>, { state = {}, ...images }: Images<T>): T[] =>
     defined.map(({ loss, definition }, index) => {
       const score = definition.score(o, { ...images, state: within(state, `${index}`) });
-      const said = definition.say?.(o, score) ?? score;
-      return loss.better === "lower" ? said : o.sub(loss.offset, said);
+      return minimisedPerImage(o, loss, definition, score);
     });
   return {
     weights: defined.flatMap(({ definition }) => definition.weights ?? []),
@@ -159,7 +155,8 @@ function sumDefinitions(terms: readonly Term[], names: readonly string[]): Defin
 }
 
 /**
- * A weighted sum of losses, to be minimised: `0.1 * ssim` enters as `0.1 * (1 - ssim)` and `psnr` as `-psnr`, since higher is better there.
+ * A weighted sum of losses, to be minimised: `0.1 * ssim` enters as `0.1 * (1 - ssim)` and `psnr` as `-psnr`, since higher is better there. The infinite PSNR of
+ * identical images counts as 100 dB, so that a sum stays finite; a prior such as `tv` enters as it is.
  *
  * Value, per-image values and gradient are the sums of the terms'; `evaluate` and `valueAndGrad` give each term's value as `terms`, by its label (`l1 (2)` where
  * one comes again).

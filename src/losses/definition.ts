@@ -63,6 +63,10 @@ export interface Definition {
   targetFeatures?<T>(o: Ops<T>, target: T): readonly T[];
   /** What is said of a score, elementwise: decibels of a squared error. Default: the score itself. */
   say?<T>(o: Ops<T>, score: T): T;
+  /** Whether the map is of errors, which are better lower, though the value is not: squared errors, of which the value is decibels. */
+  mapsErrors?: boolean;
+  /** What an infinite value counts as where it is minimised, so that one pair of identical images does not make the sum of a batch infinite. */
+  limit?: number;
   /** Whether the scores of a batch are averaged before they are said, not after. */
   poolScores?: boolean;
   /** Whether a weight only multiplies what the score adds up, and nothing is divided by it: `reduction=sum`. */

@@ -124,6 +124,7 @@ export const deltaE = defineLoss({
   name: "deltaE",
   summary: "colour difference in CIE Lab",
   better: "lower",
+  decimals: 2,
   source:
     "CIE 1976, CIE 1994; Sharma, Wu, Dalal 2005 (CIEDE2000); scikit-image, deltaE_cie76, deltaE_ciede94, deltaE_ciede2000",
   options: {

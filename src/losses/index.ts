@@ -19,6 +19,7 @@ export { type ExportOptions, exportLoss } from "./export.ts";
 export { l1 } from "./l1.ts";
 export type { Learner, TrainingState } from "./learner.ts";
 export {
+  type Better,
   defineLoss,
   type EvaluateOptions,
   type Loss,

@@ -34,6 +34,9 @@ export interface EvaluateOptions {
   into?: Tensor;
 }
 
+/** Where a better output's value lies: lower, higher, or, of a prior, closer to the target's own value. */
+export type Better = "lower" | "higher" | "target";
+
 /** A loss or metric of output images against their targets: its value, and the value's gradient with respect to the output. */
 export interface Loss {
   /** The name in the grammar: `ssim`. */
@@ -46,13 +49,15 @@ export interface Loss {
   readonly info: LossInfo;
   /** The value of every option: the protocol that belongs beside the number. */
   readonly options: Readonly<Record<string, OptionValue>>;
-  /** Whether a better output has a lower or a higher value. */
-  readonly better: "lower" | "higher";
+  /** Where a better output's value lies. */
+  readonly better: Better;
+  /** How many digits after the point its values are shown with. */
+  readonly decimals: number;
   /** Whether it compares with a target; a prior such as `tv` does not. */
   readonly needsTarget: boolean;
   /** Whether {@link Loss.map} gives a map. */
   readonly hasMap: boolean;
-  /** What is minimised in a sum: `value` where lower is better, else `offset - value` with this offset. */
+  /** What is minimised in a sum: `offset - value` where higher is better, else `value`, that of a prior too. */
   readonly offset: number;
   /** The mathematics, where the loss is a function over `Ops`. */
   readonly definition?: Definition;
@@ -101,7 +106,9 @@ export interface LossInfo<S extends Schema = Schema> {
   readonly name: string;
   /** What it measures, in one line. */
   readonly summary: string;
-  readonly better: "lower" | "higher";
+  readonly better: Better;
+  /** How many digits after the point values are shown with, as papers print them. Default 4. */
+  readonly decimals?: number;
   /** Paper and equation, and the implementation whose numbers it matches. */
   readonly source: string;
   readonly options: S;
@@ -155,8 +162,8 @@ export interface LossDefinition<S extends Schema, R = undefined> extends LossInf
  * ```
  */
 export function defineLoss<S extends Schema, R = undefined>(definition: LossDefinition<S, R>): LossFactory<S, R> {
-  const { name, summary, better, source, options: schema, presets, defaultsOf } = definition;
-  const info: LossInfo<S> = { name, summary, better, source, options: schema, presets };
+  const { name, summary, better, decimals, source, options: schema, presets, defaultsOf } = definition;
+  const info: LossInfo<S> = { name, summary, better, decimals, source, options: schema, presets };
   const make = (options: Partial<OptionsOf<S>> = {}, resources?: R): Loss => {
     const known = presets as Parameters<typeof resolveOptions>[3];
     const { values, given } = resolveOptions(name, schema, options, known, defaultsOf);
@@ -189,7 +196,8 @@ function specOf(name: string, schema: Schema, given: Readonly<Record<string, unk
 /** The parts of {@link Loss} that follow from `evaluate`. */
 export abstract class BaseLoss {
   readonly name: string;
-  readonly better: "lower" | "higher";
+  readonly better: Better;
+  readonly decimals: number;
   readonly label: string;
 
   constructor(
@@ -198,6 +206,7 @@ export abstract class BaseLoss {
   ) {
     this.name = info.name;
     this.better = info.better;
+    this.decimals = info.decimals ?? 4;
     this.label = spec;
   }
 

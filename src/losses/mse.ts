@@ -18,6 +18,7 @@ export const mse = defineLoss({
   name: "mse",
   summary: "mean squared error (L2)",
   better: "lower",
+  decimals: 6,
   source: "BasicSR, MSELoss",
   options: { ...imageOptions, reduction: reductionOption },
   refuse: refuseImages,

@@ -11,7 +11,7 @@ import { fittedWeight, weightedMean } from "./pixel-weights.ts";
  *
  * `pooling` says over what the squared error is averaged before it becomes decibels, of which the mean is taken: `images`, as papers report a
  * folder (torchmetrics `dim=(1, 2, 3)`), `channels` of each image (`dim=(2, 3)`), or the whole `dataset`, here the batch (`dim=None`). Identical
- * images give `identical` (infinity unless said otherwise) and a gradient of 0. Images of a range [low, high] are
+ * images give `identical` (infinity unless said otherwise) and a gradient of 0; where PSNR is minimised, in a sum or a training, infinity counts as 100 dB. Images of a range [low, high] are
  * `psnr({ low, dataRange: high - low, clamp: true })`, as torchmetrics has it with `data_range=(low, high)`.
  *
  * | preset | equals |
@@ -33,6 +33,7 @@ export const psnr = defineLoss({
   name: "psnr",
   summary: "peak signal-to-noise ratio, in dB",
   better: "higher",
+  decimals: 2,
   source: "scikit-image, BasicSR, torchmetrics, piq, MATLAB: the preset says which",
   options: {
     preset: choice(["skimage", "torchmetrics", "piq", "basicsr-y", "matlab-y"], "skimage", "whose numbers come out"),
@@ -61,8 +62,10 @@ export const psnr = defineLoss({
       return o.where(o.greater(error, 0), logarithm, identical);
     };
     const pooled = meanOfErrors(options, squares, { kernel: { kind: "mse" }, scale: 1 / dataRange ** 2 });
-    if (pooling !== "channels") return { ...pooled, poolScores: pooling === "dataset", say: decibels };
+    const common = { mapsErrors: true, limit: 100 };
+    if (pooling !== "channels") return { ...pooled, ...common, poolScores: pooling === "dataset", say: decibels };
     return {
+      ...common,
       map: pooled.map,
       score: <T>(o: Ops<T>, images: Images<T>) => {
         const prepared = prepare(o, images, options);

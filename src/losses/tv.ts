@@ -56,7 +56,7 @@ function paddedDifferences<T>(o: Ops<T>, x: T): { rows: T; columns: T } {
 export const tv = defineLoss({
   name: "tv",
   summary: "total variation of the output: a prior, no target",
-  better: "lower",
+  better: "target",
   source: "Rudin, Osher, Fatemi 1992; BasicSR, torchmetrics, TensorFlow, kornia, piq: the preset says which",
   needsTarget: false,
   options: {

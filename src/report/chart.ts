@@ -72,34 +72,37 @@ function meanLine(x: string, mean: string): Content {
 }
 
 /**
- * How a loss is distributed over the pairs, as SVG: a dot for each pair, or bars where there are many; better is always to the right. The short line is
- * the mean. Empty where fewer than two values are finite.
+ * How a loss is distributed over the pairs, as SVG: a dot for each pair, or bars where there are many; better is to the right. Of a prior, what is
+ * drawn is the distance from the target's own value: better is nearer to 0, where a line stands. The short line is the mean. Empty where fewer than two values are finite.
  *
+ * @param mean - of what is drawn
  * @param linkOf - where the page shows a pair
  */
 export function distribution(
-  { spec, better }: Loss,
+  { label, better, decimals }: Loss,
   ranking: Ranking,
   mean: number,
-  decimals: number,
   linkOf: (pair: PairResult) => Link,
 ): Content {
-  const numberOf = ({ values }: PairResult) => values[spec];
+  const isPrior = better === "target";
+  const numberOf = ({ values, targetValues }: PairResult) =>
+    isPrior ? values[label] - (targetValues?.[label] ?? Number.NaN) : values[label];
   const finite = ranking.pairs.filter((pair) => Number.isFinite(numberOf(pair)));
   const values = finite.map(numberOf);
-  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const ends = isPrior ? [...values, 0] : values;
+  const [low, high] = [Math.min(...ends), Math.max(...ends)];
   if (finite.length < 2 || low === high) return undefined;
   const margin = (high - low) * 0.04;
   const position = (value: number) => {
     const fraction = (value - low + margin) / (high - low + 2 * margin);
-    return left + (right - left) * (better === "higher" ? fraction : 1 - fraction);
+    return left + (right - left) * (better === "lower" ? 1 - fraction : fraction);
   };
   const place = (pair: PairResult) => position(numberOf(pair));
   const title = (pair: PairResult) => `${pair.name}: ${formatNumber(numberOf(pair), decimals)}`;
   const ticks = ticksWithin(low, high);
   const tickDecimals = Math.min(decimals, Math.max(0, Math.ceil(-Math.log10(ticks[1] - ticks[0] || 1) - 1e-9)));
   const others = ranking.pairs.length - finite.length;
-  return html`<svg class="distribution" viewBox="0 0 ${width} 72" role="img" aria-label="distribution of ${spec} over ${ranking.pairs.length} pairs">
+  return html`<svg class="distribution" viewBox="0 0 ${width} 72" role="img" aria-label="distribution of ${isPrior ? `${label} less the target's` : label} over ${ranking.pairs.length} pairs">
     <line class="axis" x1="${left}" x2="${right}" y1="${axis}" y2="${axis}"/>
     ${ticks.map((tick) => {
       const x = position(tick).toFixed(1);
@@ -107,6 +110,7 @@ export function distribution(
       return html`<line class="tick" x1="${x}" x2="${x}" y1="${axis}" y2="${axis + 4}"/>${label}`;
     })}
     ${finite.length > mostDots ? bars(finite.map(place)) : dots(finite, place, title, linkOf)}
+    ${isPrior ? html`<line class="tick" x1="${position(0).toFixed(1)}" x2="${position(0).toFixed(1)}" y1="2" y2="${axis}"><title>as the target</title></line>` : undefined}
     ${Number.isFinite(mean) ? meanLine(position(mean).toFixed(1), formatNumber(mean, decimals)) : undefined}
   </svg>${others > 0 ? html`<p class="aside">${others} more without a finite number</p>` : undefined}`;
 }

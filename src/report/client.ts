@@ -4,9 +4,8 @@ export interface PageData {
   colours: number[];
   /** Of each loss with maps: the top of the scale that all pairs share. */
   tops: Record<string, number>;
-  /** Values of every pair by loss, and its name; infinity and NaN as words. */
-  pairs: { name: string; values: Record<string, number | string> }[];
-  better: Record<string, "lower" | "higher">;
+  /** How bad every pair is by each loss, larger being worse, and its name; infinity and NaN as words. */
+  pairs: { name: string; badness: Record<string, number | string> }[];
 }
 
 /**
@@ -32,12 +31,12 @@ export function client(): void {
   const worst = (key: string) => (a: HTMLElement, b: HTMLElement) => {
     const [p, q] = [a, b].map((element) => data.pairs[Number(element.dataset.pair)]);
     if (key === "name") return p.name.localeCompare(q.name, "en", { numeric: true });
-    const [x, y] = [p, q].map(({ values }) => (values[key] === undefined ? undefined : Number(values[key])));
+    const [x, y] = [p, q].map(({ badness }) => (badness[key] === undefined ? undefined : Number(badness[key])));
     if (x === undefined || y === undefined) return Number(x === undefined) - Number(y === undefined);
     // What is not a number is worst, and infinity minus infinity is no order.
     if (Number.isNaN(x) || Number.isNaN(y)) return Number(Number.isNaN(y)) - Number(Number.isNaN(x));
     if (x === y) return 0;
-    return (data.better[key] === "higher" ? x < y : x > y) ? -1 : 1;
+    return x > y ? -1 : 1;
   };
   const sortBox = one<HTMLSelectElement>("#sort");
   const state = { key: sortBox?.value ?? "name", reversed: false };

@@ -13,9 +13,9 @@ export interface ErrorMap {
   sign: 1 | -1;
 }
 
-/** Maps are of scores before they are said: that of psnr is a squared error, which is better lower. */
+/** Whether larger values of the map are better: not where it is of errors, as that of psnr is. */
 function isHigherBetter({ better, definition }: Loss): boolean {
-  return better === "higher" && definition?.say === undefined;
+  return better === "higher" && !definition?.mapsErrors;
 }
 
 /** The first image of a map [n, 1, h, w] as errors. */

@@ -9,7 +9,7 @@ import { falseColour, toErrorMap, topOf } from "./error-map.ts";
 export interface MapFile {
   /** Relative to the folder of maps. */
   file: string;
-  /** Specification of the loss. */
+  /** Label of the loss. */
   loss: string;
   /** The loss's map where the file is black. */
   black: number;
@@ -17,15 +17,15 @@ export interface MapFile {
   brightest: number;
 }
 
-/** A specification as part of a file's name. */
-function fileNameOf(spec: string): string {
-  return spec.replace(/[^\w.,=()+-]+/g, "_");
+/** A label as part of a file's name. */
+function fileNameOf(label: string): string {
+  return label.replace(/[^\w.,=()+-]+/g, "_");
 }
 
 /**
  * Writes the maps of one pair as PNG files in false colours, each with its own scale, since they are written before all are known.
  *
- * @param maps - by specification, as `comparePairs` gives them
+ * @param maps - by label, as `comparePairs` gives them
  * @returns what the colours of each file mean; {@link writeMapScales} writes all of them to a file
  */
 export async function writeMaps(
@@ -35,12 +35,12 @@ export async function writeMaps(
   maps: Readonly<Record<string, Tensor>>,
 ): Promise<MapFile[]> {
   const files: MapFile[] = [];
-  for (const loss of losses.filter(({ spec }) => maps[spec] !== undefined)) {
-    const map = toErrorMap(loss, maps[loss.spec]);
+  for (const loss of losses.filter(({ label }) => maps[label] !== undefined)) {
+    const map = toErrorMap(loss, maps[loss.label]);
     const top = topOf(map);
-    const file = `${name}.${fileNameOf(loss.spec)}.png`;
+    const file = `${name}.${fileNameOf(loss.label)}.png`;
     await writeImage(join(folder, file), falseColour(map, top));
-    files.push({ file, loss: loss.spec, black: map.zero, brightest: map.zero + map.sign * top });
+    files.push({ file, loss: loss.label, black: map.zero, brightest: map.zero + map.sign * top });
   }
   return files;
 }

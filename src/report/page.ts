@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type Comparison, decimalsFor, formatNumber, type Note, type PairResult } from "../compare/index.ts";
+import { arrowOf, badnessOf, type Comparison, formatNumber, type Note, type PairResult } from "../compare/index.ts";
 import type { Loss } from "../losses/index.ts";
 import { distribution, type Link, mostDots } from "./chart.ts";
 import { client, type PageData } from "./client.ts";
@@ -21,7 +21,6 @@ interface Page {
   comparison: Comparison;
   pictures: readonly PairPictures[];
   rankings: ReadonlyMap<Loss, Ranking>;
-  decimals: Readonly<Record<string, number>>;
   linkOf(pair: PairResult): Link;
 }
 
@@ -35,32 +34,62 @@ function protocol(loss: Loss): Content {
   return html`<details class="protocol"><summary>Protocol</summary><ul>${options}</ul><p class="source">${info.source}</p></details>`;
 }
 
-function link(page: Page, pair: PairResult | undefined, decimals: number, spec: string): Content {
+/** A pair's number; that of a prior with the target's own beside it. */
+function numberOf({ label, better, decimals }: Loss, { values, targetValues }: PairResult): string {
+  const number = formatNumber(values[label], decimals);
+  return better === "target" ? `${number} (target ${formatNumber(targetValues?.[label], decimals)})` : number;
+}
+
+function link(page: Page, pair: PairResult | undefined, loss: Loss): Content {
   if (pair === undefined) return "–";
   const { id, href } = page.linkOf(pair);
-  return html`<a href="${href}" data-pair="${id}">${pair.name}</a> <b>${formatNumber(pair.values[spec], decimals)}</b>`;
+  return html`<a href="${href}" data-pair="${id}">${pair.name}</a> <b>${numberOf(loss, pair)}</b>`;
+}
+
+/** What stands in words beside the arrow. */
+const directions = { higher: "higher is better", lower: "lower is better", target: "closer to the target's is better" };
+
+/** How many pairs the mean of a loss is of: those with a finite number, or all that are pooled. */
+function countOf({ label, definition }: Loss, { measured, statistics }: Comparison): number {
+  return definition?.poolScores ? measured[label] : (statistics[label]?.n ?? 0);
+}
+
+/** The other statistics beside a mean, and how many pairs they are of. */
+function statisticsOf(loss: Loss, comparison: Comparison): Content {
+  const { label, decimals } = loss;
+  const { pairs, statistics, targetMean } = comparison;
+  const of = statistics[label];
+  const counted = countOf(loss, comparison);
+  const number = (value: number | undefined) => formatNumber(value, decimals);
+  const target = targetMean[label] === undefined ? "" : `; of the targets ${number(targetMean[label])}`;
+  const covered = counted === pairs.length ? `${counted} pairs` : `${counted} of ${pairs.length} pairs`;
+  const spread = of && `median ${number(of.median)}, std ${number(of.std)}, ${number(of.min)} to ${number(of.max)}`;
+  return [
+    html`<p class="aside">mean of ${covered}${target}</p>`,
+    spread ? html`<p class="aside">${spread}</p>` : undefined,
+  ];
 }
 
 function lossRow(page: Page, loss: Loss): Content {
-  const { spec, better } = loss;
-  const { mean } = page.comparison;
-  const decimals = page.decimals[spec];
+  const { label, better, decimals } = loss;
+  const { mean, targetMean, pairs } = page.comparison;
   const ranking = page.rankings.get(loss) as Ranking;
   const several = ranking.pairs.length > 1;
+  const worstAndBest = [ranking.pairs[0], ranking.pairs.at(-1)].map((pair) => link(page, pair, loss));
   return html`<section class="loss">
     <div class="loss-name">
-      <h3>${spec}</h3>
+      <h3>${label}</h3>
       <p>${loss.info.summary}</p>
       ${protocol(loss)}
     </div>
     <div class="loss-mean">
-      <p class="number">${formatNumber(mean[spec], decimals)}</p>
-      <p class="aside">${several ? html`mean; median ${formatNumber(ranking.median, decimals)}` : undefined}</p>
-      <p class="aside">${better === "higher" ? "↑ higher" : "↓ lower"} is better</p>
+      <p class="number">${formatNumber(mean[label], decimals)}</p>
+      ${pairs.length > 1 ? statisticsOf(loss, page.comparison) : undefined}
+      <p class="aside">${arrowOf(better)} ${directions[better]}</p>
     </div>
     <div class="loss-spread">
-      ${distribution(loss, ranking, mean[spec], decimals, page.linkOf)}
-      ${several ? html`<dl><div><dt>worst</dt><dd>${link(page, ranking.pairs[0], decimals, spec)}</dd></div><div><dt>best</dt><dd>${link(page, ranking.pairs.at(-1), decimals, spec)}</dd></div></dl>` : undefined}
+      ${distribution(loss, ranking, mean[label] - (targetMean[label] ?? 0), page.linkOf)}
+      ${several ? html`<dl><div><dt>worst</dt><dd>${worstAndBest[0]}</dd></div><div><dt>best</dt><dd>${worstAndBest[1]}</dd></div></dl>` : undefined}
     </div>
   </section>`;
 }
@@ -87,8 +116,7 @@ function valuesOf(page: Page, pair: PairResult): Content {
     const ends: Record<number, string> = last === 1 ? {} : { [last ?? 0]: "best", 1: "worst" };
     const said = place === undefined ? undefined : ends[place];
     const rankText = place === undefined ? "not computed" : `${place} of ${pairs.length}, 1 is the worst`;
-    const number = formatNumber(pair.values[loss.spec], page.decimals[loss.spec]);
-    return html`<li class="${said ?? ""}" title="${rankText}"><span>${loss.spec}</span><b>${number}</b><i>${said}</i></li>`;
+    return html`<li class="${said ?? ""}" title="${rankText}"><span>${loss.label}</span><b>${numberOf(loss, pair)}</b><i>${said}</i></li>`;
   });
 }
 
@@ -98,33 +126,33 @@ function levels([loss, map]: [string, MapPicture]): Content {
 }
 
 /** What a map shows, where it is not the loss itself. */
-function mapTitle(page: Page, spec: string): string {
-  const loss = page.comparison.losses.find((candidate) => candidate.spec === spec);
-  return loss?.definition?.say ? `what ${spec} is computed from, by place` : `${spec} by place`;
+function mapTitle(page: Page, label: string): string {
+  const loss = page.comparison.losses.find((candidate) => candidate.label === label);
+  return loss?.definition?.mapsErrors ? `what ${label} is computed from, by place` : `${label} by place`;
 }
 
 /** Names of losses in whose maps failures are seen best, best first. */
 const clearestMaps = ["ssim", "l1"];
 
 /** The loss whose map is shown first; squared errors, in which only the largest are seen, come last. */
-function firstMap({ comparison }: Page, specs: readonly string[]): string {
+function firstMap({ comparison }: Page, labels: readonly string[]): string {
   const order = ({ name, definition }: Loss) => {
     if (clearestMaps.includes(name)) return clearestMaps.indexOf(name);
-    return clearestMaps.length + Number(name === "mse" || definition?.say !== undefined);
+    return clearestMaps.length + Number(name === "mse" || definition?.mapsErrors === true);
   };
-  const mapped = comparison.losses.filter(({ spec }) => specs.includes(spec));
-  return mapped.toSorted((a, b) => order(a) - order(b))[0]?.spec ?? "";
+  const mapped = comparison.losses.filter(({ label }) => labels.includes(label));
+  return mapped.toSorted((a, b) => order(a) - order(b))[0]?.label ?? "";
 }
 
 function card(page: Page, { pair, output, target, maps }: PairPictures): Content {
   const { id } = page.linkOf(pair);
-  const specs = Object.keys(maps);
-  const first = firstMap(page, specs);
+  const labels = Object.keys(maps);
+  const first = firstMap(page, labels);
   const mapView = html`<figure class="view map">
       <div class="stage" style="aspect-ratio: ${pair.width} / ${pair.height}"><div class="layer"><canvas aria-label="error map"></canvas></div><output class="readout"></output></div>
       ${Object.entries(maps).map(levels)}
       <figcaption>
-        <div class="segments">${specs.map((spec) => html`<button class="map-tab" data-loss="${spec}" aria-pressed="${spec === first ? "true" : "false"}" title="${mapTitle(page, spec)}">${spec}</button>`)}</div>
+        <div class="segments">${labels.map((label) => html`<button class="map-tab" data-loss="${label}" aria-pressed="${label === first ? "true" : "false"}" title="${mapTitle(page, label)}">${label}</button>`)}</div>
         <div class="scale"><span class="bar-low"></span><span class="colour-bar"></span><span class="bar-high"></span></div>
       </figcaption>
     </figure>`;
@@ -145,7 +173,7 @@ function card(page: Page, { pair, output, target, maps }: PairPictures): Content
           <button class="mode" data-mode="slide" aria-pressed="true">slider</button><button class="mode" data-mode="flip" aria-pressed="false" title="the target while the pointer is on it">flip</button><button class="mode" data-mode="output" aria-pressed="false">output</button><button class="mode" data-mode="target" aria-pressed="false">target</button>
         </div></figcaption>
       </figure>
-      ${specs.length > 0 ? mapView : undefined}
+      ${labels.length > 0 ? mapView : undefined}
     </div>
   </article>`;
 }
@@ -162,7 +190,7 @@ function pairsSection(page: Page): Content {
     <h2>Pairs</h2>
     <p class="lead">${some}Move over an image to slide between output and target, hold <kbd>F</kbd> to flip. Double click to zoom in, drag to move; <kbd>Ctrl</kbd> and wheel zoom too. Pictures of up to ${losslessBytes.picture / 1024} KiB are shown at 8 bits without loss; larger ones are reduced to ${imageSide} pixels, and maps to ${mapSide}, on their longer side, and compressed. The numbers come from the files themselves.</p>
     <div class="toolbar">
-      <label>Sort by <select id="sort">${losses.map(({ spec }) => html`<option value="${spec}">${spec}</option>`)}<option value="name">name</option></select></label>
+      <label>Sort by <select id="sort">${losses.map(({ label }) => html`<option value="${label}">${label}</option>`)}<option value="name">name</option></select></label>
       <button id="reverse">worst first</button>
       <label class="check"><input type="checkbox" id="shared-scale" checked> one colour scale for all pairs</label>
     </div>
@@ -188,14 +216,17 @@ function tableSection(page: Page): Content {
     const { id, href } = page.linkOf(pair);
     const shown = href === `#pair-${id}`;
     const name = shown ? html`<a href="${href}">${pair.name}</a>` : pair.name;
-    return html`<tr id="row-${id}" data-pair="${id}"><th scope="row">${name}</th>${losses.map((loss) => html`<td${heat(page, loss, pair)}>${formatNumber(pair.values[loss.spec], page.decimals[loss.spec])}</td>`)}</tr>`;
+    return html`<tr id="row-${id}" data-pair="${id}"><th scope="row">${name}</th>${losses.map((loss) => html`<td${heat(page, loss, pair)}>${numberOf(loss, pair)}</td>`)}</tr>`;
   };
   return html`<section>
     <h2>All numbers</h2>
     <div class="scroll"><table>
-      <thead><tr>${header("name", "pair")}${losses.map(({ spec, better }) => header(spec, `${spec} ${better === "higher" ? "↑" : "↓"}`))}</tr></thead>
+      <thead><tr>${header("name", "pair")}${losses.map(({ label, better }) => header(label, `${label} ${arrowOf(better)}`))}</tr></thead>
       <tbody id="rows">${pairs.map(row)}</tbody>
-      <tfoot><tr><th scope="row">mean</th>${losses.map(({ spec }) => html`<td>${formatNumber(mean[spec], page.decimals[spec])}</td>`)}</tr></tfoot>
+      <tfoot>
+        <tr><th scope="row">mean</th>${losses.map(({ label, decimals }) => html`<td>${formatNumber(mean[label], decimals)}</td>`)}</tr>
+        <tr><th scope="row">pairs in it</th>${losses.map((loss) => html`<td>${countOf(loss, page.comparison)}</td>`)}</tr>
+      </tfoot>
     </table></div>
   </section>`;
 }
@@ -206,12 +237,7 @@ function failedSection({ failed, notes }: Comparison): Content {
   const count = (key: string) => notes.filter((note) => keyOf(note) === key).length;
   const said = Array.from(kinds, ([key, { kind, loss, text }]) => {
     const of = count(key) === 1 ? "1 pair" : `${count(key)} pairs`;
-    const words = {
-      "left-out": `${loss} is left out of ${of}: ${text}`,
-      "grey-as-colour": `In ${of}, the ${text}.`,
-      tiled: `In ${of}, ${text}.`,
-    };
-    return html`<li>${words[kind]}</li>`;
+    return html`<li>${kind === "left-out" ? `${loss} is left out of ${of}: ${text}` : `In ${of}, ${text}.`}</li>`;
   });
   const failures = failed.map(
     ({ output, target, loss, error }) =>
@@ -227,15 +253,19 @@ function dataOf({ comparison, pictures }: Page): PageData {
   const word = (value: number) => (Number.isFinite(value) ? value : String(value));
   const tops: Record<string, number> = {};
   for (const { maps } of pictures) {
-    for (const [spec, { top }] of Object.entries(maps)) tops[spec] = Math.max(tops[spec] ?? 0, top);
+    for (const [label, { top }] of Object.entries(maps)) tops[label] = Math.max(tops[label] ?? 0, top);
   }
   return {
     colours: Array.from(colourTable()),
     tops,
-    better: Object.fromEntries(comparison.losses.map(({ spec, better }) => [spec, better])),
-    pairs: comparison.pairs.map(({ name, values }) => ({
-      name,
-      values: Object.fromEntries(Object.entries(values).map(([spec, value]) => [spec, word(value)])),
+    pairs: comparison.pairs.map((pair) => ({
+      name: pair.name,
+      badness: Object.fromEntries(
+        comparison.losses.flatMap((loss) => {
+          const value = badnessOf(loss, pair);
+          return value === undefined ? [] : [[loss.label, word(value)]];
+        }),
+      ),
     })),
   };
 }
@@ -262,9 +292,6 @@ export function page(
     comparison,
     pictures,
     rankings: new Map(losses.map((loss) => [loss, rank(loss, pairs)])),
-    decimals: Object.fromEntries(
-      losses.map(({ spec }) => [spec, decimalsFor(pairs.flatMap(({ values }) => values[spec] ?? []))]),
-    ),
     linkOf: (pair) => {
       const id = ids.get(pair) as number;
       return { id, href: `#${shown.has(pair) ? "pair" : "row"}-${id}` };

@@ -44,7 +44,7 @@ export interface PairPictures {
   pair: PairResult;
   output: Picture;
   target: Picture;
-  /** By specification of the loss. */
+  /** By label of the loss. */
   maps: Record<string, MapPicture>;
 }
 
@@ -102,11 +102,11 @@ export async function picture(
     target: await readImage(pair.target, options),
   });
   const maps: Record<string, MapPicture> = {};
-  for (const loss of losses.filter(({ hasMap, spec }) => hasMap && pair.values[spec] !== undefined)) {
+  for (const loss of losses.filter(({ hasMap, label }) => hasMap && pair.values[label] !== undefined)) {
     const map = toErrorMap(loss, await loss.map(output, target));
     const top = topOf(map);
     const levels = await encodeMap(map, top);
-    maps[loss.spec] = { levels, top, zero: map.zero, sign: map.sign, border: borderOf(pair, map) };
+    maps[loss.label] = { levels, top, zero: map.zero, sign: map.sign, border: borderOf(pair, map) };
   }
   return { pair, output: await encodeImage(output), target: await encodeImage(target), maps };
 }

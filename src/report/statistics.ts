@@ -1,27 +1,25 @@
-import { isWorse, type PairResult, worstFirst } from "../compare/index.ts";
+import { badnessOf, isWorse, type PairResult, worstFirst } from "../compare/index.ts";
 import type { Loss } from "../losses/index.ts";
 
 /** Where the pairs stand by one loss. */
 export interface Ranking {
   /** Those that have the loss, worst first. */
   pairs: PairResult[];
-  median: number;
   /** How many pairs are worse than this one, plus 1: 1 is the worst. Equal values have equal ranks. */
   rankOf(pair: PairResult): number | undefined;
 }
 
 /** Ranks pairs by a loss. */
-export function rank({ spec, better }: Loss, all: readonly PairResult[]): Ranking {
-  const pairs = all.filter(({ values }) => values[spec] !== undefined).toSorted(worstFirst(spec, better));
+export function rank(loss: Pick<Loss, "label" | "better">, all: readonly PairResult[]): Ranking {
+  const pairs = all.filter((pair) => badnessOf(loss, pair) !== undefined).toSorted(worstFirst(loss));
+  const badness = pairs.map((pair) => badnessOf(loss, pair) as number);
   const ranks = new Map<PairResult, number>();
   let place = 1;
   for (const [index, pair] of pairs.entries()) {
-    if (index > 0 && isWorse(better, pairs[index - 1].values[spec], pair.values[spec])) place = index + 1;
+    if (index > 0 && isWorse("lower", badness[index - 1], badness[index])) place = index + 1;
     ranks.set(pair, place);
   }
-  const middle = (pairs.length - 1) / 2;
-  const [a, b] = [Math.floor(middle), Math.ceil(middle)].map((index) => pairs[index]?.values[spec]);
-  return { pairs, median: a === b ? a : (a + b) / 2, rankOf: (pair) => ranks.get(pair) };
+  return { pairs, rankOf: (pair) => ranks.get(pair) };
 }
 
 /** At most `limit` pairs: the worst by each loss in turn, so that whichever loss sorts them, its worst are there. */

@@ -2,8 +2,8 @@ import { ReconlossError } from "../errors.ts";
 import { compile, type InputDims, outputTensor } from "../graph/compile.ts";
 import type { Ops } from "../graph/ops.ts";
 import { ProgramCache } from "../graph/program-cache.ts";
-import { poolScores } from "../losses/evaluate.ts";
 import type { Loss } from "../losses/loss.ts";
+import { minimisedScore } from "../losses/minimised.ts";
 import type { Model } from "../nets/model.ts";
 import { mapValues, prefixed, within } from "../records.ts";
 import { Tensor } from "../tensor.ts";
@@ -177,7 +177,7 @@ export class Trainer {
   async #bridgedStep(input: Tensor, target: Tensor | undefined): Promise<StepResult> {
     const { output } = await this.#run(input, this.#step.current, true);
     const { value, grad, terms } = await this.loss.valueAndGrad(outputTensor(output), target);
-    const sign = this.loss.better === "lower" ? 1 : -1;
+    const sign = this.loss.better === "higher" ? -1 : 1;
     const gradient =
       sign === 1
         ? grad
@@ -198,8 +198,7 @@ export class Trainer {
     }
     const definition = this.loss.definition as NonNullable<Loss["definition"]>;
     const images = { output, target: inputs.target ?? output, state: within(inputs, "state") };
-    const said = poolScores(o, definition, definition.score(o, images));
-    const loss = this.loss.better === "lower" ? said : o.sub(this.loss.offset, said);
+    const loss = minimisedScore(o, this.loss, definition, definition.score(o, images));
     const terms = definition.terms && mapValues(definition.terms(o, images), (score) => o.mean(score, "n"));
     return {
       loss,

@@ -22,12 +22,16 @@ interface Run {
 /** Runs the program in this process, on a terminal or not. */
 async function run(
   args: string[],
-  { tty = false, env = {}, columns = 100 }: { tty?: boolean; env?: Record<string, string>; columns?: number } = {},
+  {
+    tty = false,
+    env = {},
+    columns = 100,
+  }: { tty?: boolean; env?: Record<string, string>; columns?: number | null } = {},
 ): Promise<Run> {
   const written = { stdout: "", stderr: "" };
   const sink = (name: keyof typeof written) => ({
     isTTY: tty,
-    columns,
+    ...(columns === null ? {} : { columns }),
     write: (text: string) => void (written[name] += text),
   });
   const code = await runProgram(args, { stdout: sink("stdout"), stderr: sink("stderr"), env });
@@ -48,11 +52,18 @@ describe("compare", () => {
   it("prints a table with the mean, without colours off a terminal", async () => {
     const { code, stdout, stderr } = await run(["compare", outputs, targets, "-m", "l1,psnr(crop=2)"]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    const [, , , a, b, , mean] = stdout.split("\n").map((line) => line.split(/\s{2,}/));
+    const [, , , a, b, , ...summary] = stdout.split("\n").map((line) => line.split(/\s{2,}/));
     // 0.4 and 0.2 away, 20 log10 of which is 7.96 and 13.98 dB.
     expect(a).toEqual(["a.png", "0.4000", "7.96"]);
     expect(b).toEqual(["sub/b.png", "0.2000", "13.98"]);
-    expect(mean).toEqual(["mean of 2", "0.3000", "10.97"]);
+    expect(summary.slice(0, -1)).toEqual([
+      ["mean", "0.3000", "10.97"],
+      ["std", "0.1000", "3.01"],
+      ["min", "0.2000", "7.96"],
+      ["median", "0.3000", "10.97"],
+      ["max", "0.4000", "13.98"],
+      ["n", "2", "2"],
+    ]);
     expect(stripVTControlCharacters(stdout)).toBe(stdout);
   });
 
@@ -104,6 +115,140 @@ describe("compare", () => {
     expect(stderr.includes("fail:")).toBe(expected === 1);
   });
 
+  describe("with pairs of which one is identical, and one too small for ms-ssim", () => {
+    const [made, wanted] = [join(folder, "made"), join(folder, "wanted")];
+    beforeAll(async () => {
+      for (const [name, side, level] of [
+        ["a.png", 176, 0.2],
+        ["b.png", 176, 0.6],
+        ["c.png", 20, 0.2],
+      ] as const) {
+        await writeImage(join(made, name), Tensor.full([1, 3, side, side], level));
+        await writeImage(join(wanted, name), Tensor.full([1, 3, side, side], 0.6));
+      }
+    });
+    const compare = (...args: string[]) => run(["compare", made, wanted, ...args]);
+
+    it("prints each mean with how many pairs it is of, and says which are in none", async () => {
+      const { code, stdout, stderr } = await compare("-m", "psnr,l1");
+      expect(code).toBe(0);
+      const row = (name: string) =>
+        stdout
+          .split("\n")
+          .find((line) => line.startsWith(`${name} `))
+          ?.split(/\s{2,}/);
+      // 0.4 away is 7.96 dB, twice.
+      expect(row("mean")).toEqual(["mean", "7.96", "0.2667"]);
+      expect(row("n")).toEqual(["n", "2 of 3", "3"]);
+      expect(row("b.png")).toEqual(["b.png", "∞", "0.0000"]);
+      expect(stderr).toContain(
+        "note: in 1 of 3 pairs, what psnr compares is identical; the mean and the other statistics leave it out",
+      );
+    });
+
+    it.each([
+      ["psnr<30", 1],
+      ["psnr<7", 0],
+      ["psnr>50", 1],
+      ["any(psnr<7)", 0],
+      ["min(psnr)<8", 1],
+      ["max(l1)>0.3", 1],
+      ["any(deltaE.max>200)", 0],
+      ["any(deltaE.max>10)", 1],
+      ["lpips>=0", 1],
+      ["ms-ssim<0.1", 1],
+      ["any(ms-ssim<-1)", 1],
+    ])("--fail %s exits with %i under the default metrics", async (condition, expected) => {
+      const { code, stderr } = await compare("--fail", condition);
+      expect({ code, stderr }).toEqual({ code: expected, stderr });
+      expect(stderr.includes(`fail: ${condition}`)).toBe(expected === 1);
+    });
+
+    it("fails a gate on a metric that a pair lacks, though it may go without it otherwise", async () => {
+      expect((await compare()).code).toBe(0);
+      const { code, stderr, stdout } = await compare("--fail", "ms-ssim<0.1", "--json");
+      expect(code).toBe(1);
+      expect(stderr).toContain("fail: ms-ssim<0.1: 1 of 3 pairs lack the number");
+      const { measured, failed, conditions } = JSON.parse(stdout);
+      expect(measured["ms-ssim"]).toBe(2);
+      expect(failed).toMatchObject([{ loss: "ms-ssim" }]);
+      expect(conditions).toMatchObject([{ condition: "ms-ssim<0.1", holds: true, measured: 2, missing: 1 }]);
+    });
+
+    it("gives every number under the name that was typed, and map statistics too", async () => {
+      const csv = join(folder, "typed.csv");
+      const metrics = "l1(dataRange=1), psnr(crop=2,channels=rgb), tv";
+      const { stdout } = await compare("-m", metrics, "--json", "--csv", csv, "--fail", "l1.max>2");
+      const { mean, losses, pairs, measured, notFinite, statistics, targetMean } = JSON.parse(stdout);
+      const [l1, psnr, tv] = metrics.split(", ");
+      expect(Object.keys(losses)).toEqual([l1, psnr, tv]);
+      expect(losses[psnr]).toMatchObject({ spec: "psnr(crop=2)", better: "higher", options: { crop: 2 } });
+      expect(losses[l1].spec).toBe("l1");
+      expect(mean[psnr]).toBeCloseTo(7.9588, 3);
+      expect([measured[psnr], notFinite[psnr], statistics[psnr].n]).toEqual([3, 1, 2]);
+      expect(pairs[0].values[`${l1}.max`]).toBeCloseTo(0.4, 6);
+      expect(pairs[1].values[psnr]).toBe("Infinity");
+      // Flat images have no variation.
+      expect([pairs[0].targetValues, targetMean]).toEqual([{ tv: 0 }, { tv: 0 }]);
+      const [header] = (await readFile(csv, "utf8")).split("\r\n");
+      expect(header).toBe(`output,target,width,height,${l1},"${psnr}",tv,tv of target,${l1}.max,error`);
+    });
+  });
+
+  it("ranks by a prior how far an output is from the target's own value", async () => {
+    const [made, wanted] = [join(folder, "blurred"), join(folder, "sharp")];
+    const stripes = (contrast: number) =>
+      Tensor.from(
+        Array.from({ length: 16 * 16 }, (_, index) => 0.4 + (index % 2) * contrast),
+        [1, 1, 16, 16],
+      );
+    for (const [name, contrast] of [
+      ["blurry.png", 0],
+      ["close.png", 0.2],
+    ] as const) {
+      await writeImage(join(made, name), stripes(contrast));
+      await writeImage(join(wanted, name), stripes(0.4));
+    }
+    const { stdout } = await run(["compare", made, wanted, "-m", "tv"], { tty: true, env: { FORCE_COLOR: "1" } });
+    const lines = stdout.split("\n");
+    expect(stripVTControlCharacters(lines[0]).trim()).toBe("tv ≈  target");
+    // The lowest is the worst, not the best; steps of 0, 51 and 102 of 255 levels.
+    const blurry = lines.find((line) => line.includes("blurry")) as string;
+    expect(blurry).toContain("\u001b[33m0.0000");
+    expect(stripVTControlCharacters(blurry).split(/\s{2,}/)).toEqual(["blurry.png", "0.0000", "0.4000"]);
+    expect(lines.find((line) => line.includes("close"))).not.toContain("\u001b[33m");
+  });
+
+  it("fits the width that it is given, with the metrics that have no room below", async () => {
+    const args = ["compare", outputs, targets, "-m", "psnr,ssim,l1,mse,charbonnier,deltaE,tv,l1 + 0.1*tv"];
+    for (const options of [{ columns: 40 }, { columns: null, env: { COLUMNS: "40" } }]) {
+      const { stdout } = await run(args, options);
+      const lines = stdout.split("\n");
+      expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(40);
+      expect(stdout.match(/^mean/gm)?.length).toBeGreaterThan(1);
+      for (const name of ["psnr", "charbonnier", "deltaE", "0.1*tv"]) expect(stdout).toContain(name);
+    }
+    const wide = (await run(args, { columns: null })).stdout;
+    expect(wide.match(/^mean/gm)).toHaveLength(1);
+  });
+
+  it("keeps the decimals of a column whatever is in it", async () => {
+    const at = async (output: string, target: string) => {
+      const args = ["compare", output, target, "-m", "psnr,ssim,l1,deltaE"];
+      const row = (await run(args)).stdout.split("\n").find((line) => line.includes(".png"));
+      return row
+        ?.split(/\s{2,}/)
+        .slice(1)
+        .map((cell) => cell.replace(/^[\d-]*\.?/, "").length);
+    };
+    const decimals = [2, 4, 4, 2];
+    expect(await at(join(outputs, "a.png"), join(targets, "a.png"))).toEqual(decimals);
+    const [near, wanted] = [join(folder, "near.png"), join(folder, "near-target.png")];
+    await writeImage(wanted, randomTensor([1, 3, 20, 20], 5));
+    await writeImage(near, randomTensor([1, 3, 20, 20], 6));
+    expect(await at(near, wanted)).toEqual(decimals);
+  });
+
   it("writes a CSV file and maps with their scales", async () => {
     const [csv, maps] = [join(folder, "new", "all.csv"), join(folder, "maps")];
     const args = ["compare", outputs, targets, "-m", "l1,ssim,ms-ssim", "--csv", csv, "--maps", maps];
@@ -124,7 +269,7 @@ describe("compare", () => {
     const csv = join(outputs, "a.png", "x.csv");
     const { code, stdout, stderr } = await run(["compare", outputs, targets, "-m", "l1", "--csv", csv]);
     expect(code).toBe(2);
-    expect(stdout).toContain("mean of 2");
+    expect(stdout).toMatch(/mean +0\.3000/);
     expect(stderr).toMatch(/^error: .*x\.csv/);
   });
 
@@ -169,7 +314,8 @@ describe("losses", () => {
     const { code, stdout } = await run(["losses"]);
     expect(code).toBe(0);
     for (const { info } of [...lossFactories, gan]) {
-      expect(stdout).toContain(`${info.name}  ${info.summary}; ${info.better} is better`);
+      const better = info.better === "target" ? "closer to the target's is better" : `${info.better} is better`;
+      expect(stdout).toContain(`${info.name}  ${info.summary}; ${better}`);
       for (const [name, option] of Object.entries(info.options)) {
         expect(stdout).toContain(`${name}=${option.default}`);
         expect(stdout).toContain(option.accepts);

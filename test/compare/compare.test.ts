@@ -72,8 +72,8 @@ describe("comparePairs", () => {
     // Channels are 0, 0.2 and 0.4 away.
     expect(a.result?.values.l1).toBeCloseTo(0.2, 6);
     expect(b.result?.values.l1).toBeCloseTo(0.2, 6);
-    expect(a.notes.map(({ text }) => text)).toEqual(["output is grey and was compared as three equal channels"]);
-    expect(b.notes.map(({ text }) => text)).toEqual(["target is grey and was compared as three equal channels"]);
+    expect(a.notes.map(({ text }) => text)).toEqual(["the output is grey and was compared as three equal channels"]);
+    expect(b.notes.map(({ text }) => text)).toEqual(["the target is grey and was compared as three equal channels"]);
   });
 
   it("notes that a loss was computed in tiles", async () => {

@@ -1,0 +1,48 @@
+import type { Ops } from "../graph/ops.ts";
+import type { Definition, Evaluation } from "./definition.ts";
+import { poolScores } from "./evaluate.ts";
+import type { Loss } from "./loss.ts";
+
+/** Above every finite float32 that a loss gives, below infinity. */
+const infinite = 1e38;
+
+/** The definition whose reported value is {@link Definition.limit} where it would be infinite. */
+function limited(definition: Definition): Definition {
+  const { limit, say } = definition;
+  if (limit === undefined) return definition;
+  return {
+    ...definition,
+    say: (o, score) => {
+      const said = say?.(o, score) ?? score;
+      return o.where(o.greater(said, infinite), limit, said);
+    },
+  };
+}
+
+function turned<T>(o: Ops<T>, { better, offset }: Loss, value: T): T {
+  return better === "higher" ? o.sub(offset, value) : value;
+}
+
+/** What of each image is minimised, [n, 1, 1, 1]: the value, or its distance below the offset where higher is better; finite for identical images. */
+export function minimisedPerImage<T>(o: Ops<T>, loss: Loss, definition: Definition, scores: T): T {
+  return turned(o, loss, limited(definition).say?.(o, scores) ?? scores);
+}
+
+/** The same of the batch, [1, 1, 1, 1]. */
+export function minimisedScore<T>(o: Ops<T>, loss: Loss, definition: Definition, scores: T): T {
+  return turned(o, loss, poolScores(o, limited(definition), scores));
+}
+
+/** The same of what a loss has computed: of the batch and of each image. */
+export function minimisedEvaluation(
+  { better, offset, definition }: Loss,
+  { value, perImage }: Pick<Evaluation, "value" | "perImage">,
+): { value: number; perImage: Float64Array } {
+  const limit = definition?.limit;
+  const finite = (x: number) => (limit !== undefined && x > infinite ? limit : x);
+  const turn = (x: number) => (better === "higher" ? offset - x : x);
+  const each = perImage.map(finite);
+  const isMean = finite(value) !== value && !definition?.poolScores;
+  const whole = isMean ? each.reduce((sum, x) => sum + x, 0) / each.length : finite(value);
+  return { value: turn(whole), perImage: each.map(turn) };
+}
