@@ -1,7 +1,7 @@
 import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
 import { prefixed, within } from "../records.ts";
-import { sameShape, Tensor } from "../tensor.ts";
+import { type Shape, sameShape, Tensor } from "../tensor.ts";
 import { checkInto } from "./checks.ts";
 import type { Definition, Evaluation, Images, Wants } from "./definition.ts";
 import type { Learner } from "./learner.ts";
@@ -58,6 +58,14 @@ class WeightedLoss extends BaseLoss implements Loss {
     this.needsTarget = terms.some(([, loss]) => loss.needsTarget);
     this.definition = sumDefinitions(terms, this.#names);
     this.learners = terms.flatMap(([, loss]) => loss.learners ?? []);
+  }
+
+  override refusal(shape: Shape): string | undefined {
+    for (const [, loss] of this.#terms) {
+      const reason = loss.refusal(shape);
+      if (reason !== undefined) return `${loss.label}: ${reason}`;
+    }
+    return undefined;
   }
 
   override async prepareTarget(target: Tensor): Promise<PreparedTarget> {

@@ -1,7 +1,7 @@
 import type { Ops } from "../graph/ops.ts";
 import type { KernelSpec } from "../kernels/index.ts";
 import type { Network } from "../nets/network.ts";
-import type { Tensor } from "../tensor.ts";
+import type { Shape, Tensor } from "../tensor.ts";
 import type { ImageOptions } from "./image-options.ts";
 import type { Learner } from "./learner.ts";
 
@@ -47,6 +47,8 @@ export interface TiledScore {
 export interface Definition {
   /** The names of the weights that {@link prepare} will look for on this machine, or download. */
   weights?: readonly string[];
+  /** What is wrong with images of this shape, if anything, where that depends on more than the options: see `Loss.refusal`. */
+  refuse?(shape: Shape): string | undefined;
   /** Awaited before any of the functions is called; loads what they are written with, such as a network's weights. */
   prepare?(): Promise<void>;
   /** Tensors that change between one evaluation and the next, such as the weights of a discriminator that is being trained. */

@@ -63,6 +63,8 @@ export interface Loss {
   readonly definition?: Definition;
   /** What learns beside the model that is trained with this loss, one for each adversarial term. */
   readonly learners?: readonly Learner[];
+  /** Why images of this shape cannot be compared, as the end of a sentence that begins with the shape; undefined where they can. */
+  refusal(shape: Shape): string | undefined;
   /** A target of which everything that the loss computes of it alone is computed now, once for many outputs. */
   prepareTarget(target: Tensor): Promise<PreparedTarget>;
   /** The value of the batch: the mean over its images unless the loss says otherwise. */
@@ -218,6 +220,10 @@ export abstract class BaseLoss {
     options?: EvaluateOptions,
   ): Promise<Evaluation>;
 
+  refusal(_shape: Shape): string | undefined {
+    return undefined;
+  }
+
   async prepareTarget(target: Tensor): Promise<PreparedTarget> {
     return new PreparedTarget(target);
   }
@@ -268,6 +274,10 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
       definition.range?.(options) ??
       (typeof dataRange === "number" ? ([black, black + dataRange] as const) : undefined);
     this.#range = this.needsTarget ? range : undefined;
+  }
+
+  override refusal(shape: Shape): string | undefined {
+    return this.#refuse?.(this.options, shape) ?? this.definition.refuse?.(shape);
   }
 
   override prepareTarget(target: Tensor): Promise<PreparedTarget> {
@@ -345,7 +355,7 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
 
   #checkShapes(output: Tensor, target: Tensor | undefined): asserts target is Tensor {
     checkShapes(this.name, output, target);
-    const refusal = this.#refuse?.(this.options, output.shape);
+    const refusal = this.refusal(output.shape);
     if (refusal !== undefined) {
       throw new ReconlossError("shape", `${this.name}: output is ${formatShape(output.shape)}, ${refusal}`);
     }

@@ -40,6 +40,7 @@ export function model(name: string, { channels, refuse }: InputRules, block: Blo
     name,
     parameters: block.parameters,
     buffers: block.buffers,
+    ...(refuse && { checkSize: refuse }),
     forward(o, x, tensors, training) {
       const dims = o.dims(x);
       const [, c, h, w] = dims;

@@ -29,6 +29,8 @@ export interface Model {
   readonly parameters: Readonly<Record<string, TensorSpec>>;
   /** What a forward pass in training changes, by PyTorch's names. */
   readonly buffers: Readonly<Record<string, TensorSpec>>;
+  /** @throws {ReconlossError} `shape` for images of a size that the network does not take; absent: any size */
+  checkSize?(height: number, width: number): void;
   /**
    * @param x - [n, channels, h, w]
    * @param tensors - the values of all parameters and buffers, by name, in their `dims`

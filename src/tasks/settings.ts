@@ -90,7 +90,28 @@ export function taskOf({ task, scale, size }: Pick<TrainingSettings, "task" | "s
   return makeTask(task, { scale, size });
 }
 
-/** The loss of a training. */
-export function trainingLoss(spec: string, _settings: Pick<TrainingSettings, "learningRate" | "seed">): Loss {
-  return parseLoss(spec, [gan]);
+/**
+ * The loss of a training. A discriminator starts from the training's seed, unless the loss gives it one of its own.
+ *
+ * @throws {ReconlossError} `syntax` for a loss that does not parse, `invalid-argument` for one that cannot be computed of the patches
+ */
+export function trainingLoss(
+  spec: string,
+  { seed, batch, patch }: Pick<TrainingSettings, "seed" | "batch" | "patch">,
+): Loss {
+  const seeded: typeof gan = Object.assign(
+    (options: Parameters<typeof gan>[0] = {}, resources?: Parameters<typeof gan>[1]) =>
+      gan(
+        Object.keys(options).some((name) => name.toLowerCase() === "seed") ? options : { seed, ...options },
+        resources,
+      ),
+    { info: gan.info },
+  );
+  const loss = parseLoss(spec, [seeded]);
+  const refusal = loss.refusal([batch, 3, patch, patch]);
+  if (refusal === undefined) return loss;
+  throw new ReconlossError(
+    "invalid-argument",
+    `training: the loss cannot take patches of ${patch}x${patch} pixels: ${refusal}`,
+  );
 }

@@ -311,7 +311,7 @@ class Run {
       coverage,
       samples: this.#samples,
       skipped: [...judge.skipped, ...store.skipped],
-      notes,
+      notes: [...notes, ...(trainer.loss.learners ?? []).flatMap((learner) => learner.notes)],
       ...speed,
     };
   }

@@ -78,9 +78,9 @@ export function wganGp(lambda = 10, { every = 1 }: { every?: number } = {}): Pen
 
 /** What {@link adversarial} is told. */
 export interface AdversarialOptions extends ObjectiveOptions {
-  /** Sees images in [-1, 1]. Default `patchGan()`. */
+  /** Sees images in [-1, 1]. Default `patchGan()`, with instance norm where the penalty is WGAN-GP's. */
   discriminator?: Model;
-  /** Default: none. */
+  /** Default: none; `wganGp()` for the objective `wgan` where the discriminator is the default one. */
   penalty?: Penalty;
   /** The discriminator's; default Adam with the learning rate 2e-4 and betas 0.5 and 0.999. */
   optimizer?: Optimizer;
@@ -117,19 +117,49 @@ function shown<T>(o: Ops<T>, image: T): T {
   return o.sub(o.mul(image, 2), 1);
 }
 
+/** The normalisation of a patch discriminator: WGAN-GP's penalty is on each image by itself, which a batch norm makes depend on the others. */
+const normFor = (gradientPenalty: boolean) => (gradientPenalty ? "instance" : "batch");
+
+/** A discriminator where none is given, with the penalty and the normalisation that the objective needs. */
+function withDiscriminator<Options extends AdversarialOptions>(options: Options) {
+  if (options.discriminator !== undefined) return { ...options, discriminator: options.discriminator };
+  const { penalty = options.objective === "wgan" ? wganGp() : undefined } = options;
+  return { ...options, penalty, discriminator: patchGan({ norm: normFor(penalty?.kind === "gradient-penalty") }) };
+}
+
+/** What may keep a discriminator from learning, as the papers warn. */
+function notesOn({ parameters, buffers }: Model, { objective }: ObjectiveOptions, penalty?: Penalty): string[] {
+  const has = (tensors: Model["buffers"], part: string) => Object.keys(tensors).some((name) => name.endsWith(part));
+  const notes: string[] = [];
+  const isSpectral = has(parameters, "weight_orig");
+  if (objective === "wgan" && penalty === undefined && !isSpectral) {
+    notes.push(
+      "gan: nothing bounds a wgan discriminator without gp, r1 or norm=spectral; its loss may grow without end (Arjovsky et al. 2017, section 3)",
+    );
+  }
+  if (penalty?.kind === "gradient-penalty" && has(buffers, "running_mean")) {
+    notes.push(
+      "gan: gp is a penalty on each image by itself, but the discriminator's batch norm makes images depend on each other; take norm=instance or none (Gulrajani et al. 2017, section 4)",
+    );
+  }
+  return notes;
+}
+
 /** A discriminator that learns to tell real from fake. */
 class Discriminator implements Learner {
   readonly model: Model;
   readonly objective: Required<ObjectiveOptions>;
+  readonly notes: readonly string[];
   readonly #step: TrainingStep;
   readonly #penalty?: Penalty;
   readonly #seed: number;
 
   constructor(options: AdversarialOptions) {
-    const { discriminator = patchGan(), penalty, schedule, seed = 1, shards } = options;
+    const { discriminator, penalty, schedule, seed = 1, shards } = withDiscriminator(options);
     const { optimizer = adam(2e-4, { betas: [0.5, 0.999] }), ...objective } = options;
     this.model = discriminator;
     this.objective = resolveObjective(objective);
+    this.notes = notesOn(discriminator, this.objective, penalty);
     this.#penalty = penalty;
     this.#seed = seed;
     this.#step = new TrainingStep({
@@ -210,6 +240,15 @@ class Discriminator implements Learner {
 function generatorSide(discriminator: Discriminator): Definition {
   const { objective } = discriminator;
   return {
+    refuse: ([, , h, w]) => {
+      try {
+        discriminator.model.checkSize?.(h, w);
+        return undefined;
+      } catch (error) {
+        if (!(error instanceof ReconlossError)) throw error;
+        return `but its discriminator does not take them: ${error.message}`;
+      }
+    },
     state: () => discriminator.tensors,
     learner: discriminator,
     score: <T>(o: Ops<T>, { output, target, weight, share, state = {} }: Images<T>): T => {
@@ -238,9 +277,9 @@ const ganOptions = {
   discriminator: choice(["patch", "unet", "vgg"], "patch", "its network; vgg takes 128x128 pixels"),
   features: integer(64, "channels of the discriminator's first layer", { min: 1 }),
   depth: integer(3, "halvings of a patch discriminator: 3 sees 70x70 pixels", { min: 1, max: 6 }),
-  norm: choice(norms, "batch", "normalisation of a patch discriminator"),
+  norm: choice(norms, "batch", "normalisation of a patch discriminator; with gp: instance unless said otherwise"),
   r1: number(0, "gamma of the R1 penalty, 0 for none", { min: 0 }),
-  gp: number(0, "lambda of WGAN-GP's penalty, 0 for none", { min: 0 }),
+  gp: number(0, "lambda of WGAN-GP's penalty, 0 for none; 10 for objective=wgan that nothing else bounds", { min: 0 }),
   every: integer(1, "steps from one penalty to the next", { min: 1 }),
   learningRate: number(2e-4, "of the discriminator's Adam", { above: 0 }),
   seed: integer(1, "where the discriminator's first weights come from", { min: 0 }),
@@ -267,6 +306,11 @@ export const gan = defineLoss<typeof ganOptions, AdversarialOptions>({
   better: "lower",
   source: "Goodfellow et al. 2014 and what came of it; BasicSR gan_loss.GANLoss",
   options: ganOptions,
+  defaultsOf: ({ objective, discriminator, norm, r1, gp }) => {
+    const bounded = r1 > 0 || norm === "spectral" || discriminator === "unet";
+    const penalised = gp > 0 || (objective === "wgan" && !bounded);
+    return penalised ? { norm: normFor(true), gp: 10 } : {};
+  },
   needsTarget: ({ relativistic }) => relativistic,
   define: (options, given = {}) => generatorSide(new Discriminator({ ...fromOptions(options), ...given })),
 });
@@ -310,7 +354,10 @@ function fromOptions(options: OptionsOf<typeof ganOptions>): AdversarialOptions 
  */
 export function adversarial(options: AdversarialOptions = {}): AdversarialLoss {
   const { objective, relativistic, realLabel, fakeLabel } = resolveObjective(options);
-  const loss = gan({ objective, relativistic, realLabel, fakeLabel }, options);
+  const loss = gan(
+    { objective, relativistic, realLabel, fakeLabel },
+    { penalty: undefined, ...withDiscriminator(options) },
+  );
   const learner = loss.definition?.learner as Learner;
   const checkpoint = () => writeStates({ discriminator: learner.save() });
   const restore = async (bytes: Uint8Array, file = "checkpoint") => {

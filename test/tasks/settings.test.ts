@@ -1,0 +1,71 @@
+import { describe, expect, it } from "vitest";
+import { parseLoss } from "../../src/losses/index.ts";
+import { patchGan } from "../../src/nets/index.ts";
+import { completeSettings } from "../../src/tasks/index.ts";
+import { trainingLoss } from "../../src/tasks/settings.ts";
+import { adversarial, gan, wganGp } from "../../src/train/index.ts";
+
+const sized = { seed: 1, batch: 2, patch: 32 };
+const small = "features=4,depth=1";
+
+describe("a training's discriminator", () => {
+  const weights = (spec: string, seed: number) => {
+    const [learner] = trainingLoss(spec, { ...sized, seed }).learners ?? [];
+    return [...learner.save().tensors["parameter/model.0.weight"].data];
+  };
+
+  it("starts from the training's seed, or from its own", () => {
+    expect(weights(`gan(${small})`, 7)).toEqual(weights(`l1 + gan(${small})`, 7));
+    expect(weights(`gan(${small})`, 7)).not.toEqual(weights(`gan(${small})`, 8));
+    expect(weights(`gan(${small},Seed=3)`, 7)).toEqual(weights(`gan(${small},seed=3)`, 8));
+  });
+
+  it("is normalised so that its penalty is of one image, and bounded where its objective is not", () => {
+    const options = (spec: string) => parseLoss(spec, [gan]).options;
+    expect(options("gan")).toMatchObject({ norm: "batch", gp: 0 });
+    expect(options("gan(gp=10)")).toMatchObject({ norm: "instance", gp: 10 });
+    expect(options("gan(gp=5,norm=none)")).toMatchObject({ norm: "none", gp: 5 });
+    expect(options("gan(objective=wgan)")).toMatchObject({ norm: "instance", gp: 10 });
+    expect(options("gan(objective=wgan,r1=10)")).toMatchObject({ gp: 0, r1: 10 });
+    expect(options("gan(objective=wgan,norm=spectral)")).toMatchObject({ norm: "spectral", gp: 0 });
+  });
+
+  it("says what may keep it from learning where that was asked for", () => {
+    const notes = (spec: string) => parseLoss(spec, [gan]).learners?.flatMap(({ notes }) => notes);
+    for (const sound of ["gan", "gan(gp=10)", "gan(objective=wgan)", "gan(objective=wgan,norm=spectral)"]) {
+      expect(notes(sound), sound).toEqual([]);
+    }
+    expect(notes("gan(gp=10,norm=batch)")?.join()).toContain("batch norm");
+    expect(notes("gan(objective=wgan,gp=0)")?.join()).toContain("nothing bounds");
+    expect(notes("gan(discriminator=vgg,gp=10)")?.join()).toContain("batch norm");
+  });
+
+  it("has the same defaults in code", () => {
+    const notes = (...[options]: Parameters<typeof adversarial>) => adversarial(options).learners?.[0].notes;
+    expect(notes({ objective: "wgan" })).toEqual([]);
+    expect(notes({ penalty: wganGp() })).toEqual([]);
+    expect(notes({ objective: "wgan", discriminator: patchGan({ features: 4 }) })?.join()).toContain("nothing bounds");
+    expect(notes({ penalty: wganGp(), discriminator: patchGan({ features: 4 }) })?.join()).toContain("batch norm");
+  });
+});
+
+describe("a loss that cannot take the patches is refused before anything is compiled", () => {
+  it.each([
+    ["gan(discriminator=vgg)", 64, "patches of 64x64 pixels", "128x128"],
+    ["l1 + 0.1*gan(depth=5)", 64, "patches of 64x64 pixels", "96x96"],
+    ["l1 + 0.1*lpips(net=tiny)", 16, "patches of 16x16 pixels", "20x20"],
+    ["ms-ssim", 64, "patches of 64x64 pixels", "161x161"],
+  ])("%s on patches of %i", (loss, patch, ...words) => {
+    const settings = { task: "deblur", data: "x", loss, patch };
+    for (const word of words) expect(() => completeSettings(settings)).toThrow(word);
+  });
+
+  it("takes those that it can", () => {
+    for (const [loss, patch] of [
+      ["gan(discriminator=vgg,features=4)", 128],
+      ["lpips(net=tiny)", 20],
+    ] as const) {
+      expect(completeSettings({ task: "deblur", data: "x", loss, patch }).patch).toBe(patch);
+    }
+  });
+});
