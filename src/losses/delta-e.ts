@@ -1,10 +1,12 @@
+import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
+import type { DeltaESpec } from "../kernels/index.ts";
 import type { Images } from "./definition.ts";
 import { imageOptions } from "./image-options.ts";
 import { meanOfErrors, refuseImages } from "./images.ts";
-import { rgbToLab } from "./lab.ts";
+import { rgbToLab, rgbToOklab } from "./lab.ts";
 import { defineLoss } from "./loss.ts";
-import { choice } from "./options.ts";
+import { choice, number } from "./options.ts";
 
 /** Lightness, the two colour axes, and chroma, each [n, 1, h, w]. */
 interface Colour<T> {
@@ -23,6 +25,26 @@ function chroma<T>(o: Ops<T>, a: T, b: T): T {
   return o.root(o.add(o.square(a), o.square(b)));
 }
 
+/** What differences of lightness, chroma and hue are divided by. */
+export interface Weights {
+  kL: number;
+  kC: number;
+  kH: number;
+}
+
+const unweighted: Weights = { kL: 1, kC: 1, kH: 1 };
+
+function over<T>(o: Ops<T>, x: T, k: number): T {
+  return k === 1 ? x : o.div(x, k);
+}
+
+/** Squared difference of hue of two colours. */
+function hueSquare<T>(o: Ops<T>, x: Colour<T>, y: Colour<T>, dC2: T): T {
+  const square = o.sub(o.add(o.square(o.sub(x.a, y.a)), o.square(o.sub(x.b, y.b))), dC2);
+  // A grey has no hue: there the difference is 0 but for rounding, which must not decide whether it has a gradient.
+  return o.where(o.greater(o.mul(x.C, y.C), 0), o.relu(square), 0);
+}
+
 function degrees(angle: number): number {
   return (angle * Math.PI) / 180;
 }
@@ -32,16 +54,43 @@ function deltaE76<T>(o: Ops<T>, output: T, target: T): T {
   return o.root(o.sum(o.square(o.sub(output, target)), "c"));
 }
 
-/** CIE 1994, graphic arts (kL = kC = kH = 1, K1 = 0.045, K2 = 0.015); the target is the reference colour. */
-function deltaE94<T>(o: Ops<T>, output: T, target: T): T {
+/** CIE 1994, graphic arts (K1 = 0.045, K2 = 0.015); the target is the reference colour. */
+function deltaE94<T>(o: Ops<T>, output: T, target: T, { kL, kC, kH }: Weights): T {
   const [x, y] = [colour(o, output), colour(o, target)];
   const dL2 = o.square(o.sub(x.L, y.L));
   const dC2 = o.square(o.sub(x.C, y.C));
-  const hueSquare = o.sub(o.add(o.square(o.sub(x.a, y.a)), o.square(o.sub(x.b, y.b))), dC2);
-  // A grey has no hue: there the difference is 0 but for rounding, which must not decide whether it has a gradient.
-  const dH2 = o.where(o.greater(o.mul(x.C, y.C), 0), o.relu(hueSquare), 0);
+  const dH2 = hueSquare(o, x, y, dC2);
   const scale = (k: number) => o.square(o.add(o.mul(y.C, k), 1));
-  return o.root(o.add(dL2, o.add(o.div(dC2, scale(0.045)), o.div(dH2, scale(0.015)))));
+  const [lightness, chromatic, tonal] = [dL2, o.div(dC2, scale(0.045)), o.div(dH2, scale(0.015))];
+  return o.root(o.add(over(o, lightness, kL ** 2), o.add(over(o, chromatic, kC ** 2), over(o, tonal, kH ** 2))));
+}
+
+/** CMC l:c 1984 with l = kL and c = kC (Clarke, McDonald, Rigg 1984); the target is the reference colour. */
+function deltaECmc<T>(o: Ops<T>, output: T, target: T, { kL, kC }: Weights): T {
+  const [x, y] = [colour(o, output), colour(o, target)];
+  const h = hue(o, y.a, y.b);
+  const blueish = o.mul(o.sub(1, o.greater(degrees(164), h)), o.sub(1, o.greater(h, degrees(345))));
+  const wave = (base: number, amplitude: number, phase: number) =>
+    o.add(o.mul(o.abs(o.cos(o.add(h, degrees(phase)))), amplitude), base);
+  const T = o.where(blueish, wave(0.56, 0.2, 168), wave(0.36, 0.4, 35));
+  const fourth = o.square(o.square(y.C));
+  const F = o.root(o.div(fourth, o.add(fourth, 1900)));
+  const sL = o.where(o.greater(16, y.L), 0.511, o.div(o.mul(y.L, 0.040975), o.add(o.mul(o.relu(y.L), 0.01765), 1)));
+  const sC = o.add(o.div(o.mul(y.C, 0.0638), o.add(o.mul(y.C, 0.0131), 1)), 0.638);
+  const sH = o.mul(sC, o.add(o.mul(F, o.sub(T, 1)), 1));
+  const dC = o.sub(x.C, y.C);
+  const squares = [
+    o.square(over(o, o.div(o.sub(x.L, y.L), sL), kL)),
+    o.square(over(o, o.div(dC, sC), kC)),
+    o.div(hueSquare(o, x, y, o.square(dC)), o.square(sH)),
+  ];
+  return o.root(squares.reduce((sum, square) => o.add(sum, square)));
+}
+
+/** HyAB (Abasi, Amani Tehran, Fairchild 2020): the distances in lightness and in the plane of a and b, added up; for large differences. */
+function deltaEHyab<T>(o: Ops<T>, output: T, target: T): T {
+  const [dL, da, db] = [0, 1, 2].map((channel) => o.channel(o.sub(output, target), channel));
+  return o.add(o.abs(dL), chroma(o, da, db));
 }
 
 /** Hue in [0, 2 pi). */
@@ -50,8 +99,8 @@ function hue<T>(o: Ops<T>, a: T, b: T): T {
   return o.where(o.greater(0, angle), o.add(angle, 2 * Math.PI), angle);
 }
 
-/** CIEDE2000 (Sharma, Wu, Dalal 2005, equations 2 to 22; kL = kC = kH = 1). */
-function deltaE2000<T>(o: Ops<T>, output: T, target: T): T {
+/** CIEDE2000 (Sharma, Wu, Dalal 2005, equations 2 to 22). */
+function deltaE2000<T>(o: Ops<T>, output: T, target: T, { kL, kC, kH }: Weights): T {
   const [x, y] = [colour(o, target), colour(o, output)];
   const halfOfSum = (a: T, b: T) => o.mul(o.add(a, b), 0.5);
   /** sqrt(C^7 / (C^7 + 25^7)), written in (C / 25)^7 so that float32 is enough. */
@@ -85,32 +134,68 @@ function deltaE2000<T>(o: Ops<T>, output: T, target: T): T {
   const T = o.add(o.add(wave(-0.17, 1, -30), 1), o.add(wave(0.24, 2, 0), o.add(wave(0.32, 3, 6), wave(-0.2, 4, -63))));
   const bell = o.exp(o.neg(o.square(o.mul(o.sub(h, degrees(275)), 1 / degrees(25)))));
   const rotation = o.mul(o.mul(saturation(C), -2), o.sin(o.mul(bell, degrees(60))));
-  const lightness = o.div(dL, o.add(o.div(o.mul(L, 0.015), o.sqrt(o.add(L, 20))), 1));
-  const chromatic = o.div(dC, o.add(o.mul(C, 0.045), 1));
-  const tonal = o.div(dH, o.add(o.mul(o.mul(C, 0.015), T), 1));
+  const lightness = over(o, o.div(dL, o.add(o.div(o.mul(L, 0.015), o.sqrt(o.add(L, 20))), 1)), kL);
+  const chromatic = over(o, o.div(dC, o.add(o.mul(C, 0.045), 1)), kC);
+  const tonal = over(o, o.div(dH, o.add(o.mul(o.mul(C, 0.015), T), 1)), kH);
   const squares = o.add(o.square(lightness), o.add(o.square(chromatic), o.square(tonal)));
   return o.root(o.relu(o.add(squares, o.mul(rotation, o.mul(chromatic, tonal)))));
 }
 
-/** Each formula as an error of two L*a*b* images. */
+/** Each formula as an error of two images in its colour space, and the weights that it has. */
 const formulas = {
-  "76": deltaE76,
-  "94": deltaE94,
-  "2000": deltaE2000,
-  "lab-mse": <T>(o: Ops<T>, output: T, target: T) => o.square(o.sub(output, target)),
-} satisfies Record<string, <T>(o: Ops<T>, output: T, target: T) => T>;
+  "2000": { error: deltaE2000, weights: ["kL", "kC", "kH"] },
+  "94": { error: deltaE94, weights: ["kL", "kC", "kH"] },
+  "76": { error: deltaE76, weights: [] },
+  cmc: { error: deltaECmc, weights: ["kL", "kC"] },
+  hyab: { error: deltaEHyab, weights: [] },
+  oklab: { error: deltaE76, weights: [] },
+  "lab-mse": { error: <T>(o: Ops<T>, output: T, target: T) => o.square(o.sub(output, target)), weights: [] },
+} satisfies Record<
+  string,
+  { error: <T>(o: Ops<T>, output: T, target: T, weights: Weights) => T; weights: readonly (keyof Weights)[] }
+>;
 
-/** A colour difference of two L*a*b* images [n, 3, h, w]: [n, 1, h, w], or [n, 3, h, w] for `lab-mse`. */
-export function labDifference<T>(o: Ops<T>, formula: keyof typeof formulas, output: T, target: T): T {
-  return formulas[formula](o, output, target);
+type Formula = keyof typeof formulas;
+
+/** A colour difference of two images [n, 3, h, w] in the formula's colour space: [n, 1, h, w], or [n, 3, h, w] for `lab-mse`. */
+export function labDifference<T>(o: Ops<T>, formula: Formula, output: T, target: T, weights = unweighted): T {
+  return formulas[formula].error(o, output, target, weights);
+}
+
+/** The formulas that a fused kernel computes, without weights. */
+function hasKernel(formula: Formula): formula is DeltaESpec["formula"] {
+  return formula !== "cmc" && formula !== "hyab" && formula !== "oklab";
+}
+
+/** Refuses what a formula would leave unused. */
+function checkFormula(formula: Formula, space: "srgb" | "lab", weights: Weights): void {
+  const refuse = (problem: string) => new ReconlossError("invalid-argument", `deltaE: formula=${formula} ${problem}`);
+  const taken: readonly string[] = formulas[formula].weights;
+  for (const [name, weight] of Object.entries(weights)) {
+    if (weight !== 1 && !taken.includes(name)) throw refuse(`takes no ${name}`);
+  }
+  if (formula === "oklab" && space === "lab")
+    throw refuse("is a distance of sRGB images; space=lab says they are in CIE L*a*b*");
 }
 
 /**
  * Colour difference, mean over pixels, of sRGB images (D65) in CIE L*a*b*; about 1 is just noticeable.
  *
- * `formula`: `2000` (default, CIEDE2000; Sharma, Wu, Dalal 2005), `94` (CIE 1994, graphic arts, the target as the reference colour), `76` (Euclidean
- * distance), `lab-mse` (mean squared error over the three Lab channels). Images are limited to [low, low + dataRange] first; a grey image counts
- * as three equal channels. Matches scikit-image's `deltaE_*`. Gradients are 0 at equal colours, where the distance has a tip, and finite at grey.
+ * | `formula` | what |
+ * |---|---|
+ * | `2000` (default) | CIEDE2000 (Sharma, Wu, Dalal 2005); weights `kL`, `kC`, `kH` |
+ * | `94` | CIE 1994, graphic arts, the target as the reference colour; weights `kL`, `kC`, `kH` |
+ * | `76` | CIE 1976, the Euclidean distance |
+ * | `cmc` | CMC l:c (Clarke, McDonald, Rigg 1984), the target as the reference colour; l is `kL`, c is `kC`: 1:1 for perceptibility, `kL=2` for acceptability |
+ * | `hyab` | `abs(dL) + sqrt(da^2 + db^2)` (Abasi, Amani Tehran, Fairchild 2020), for large differences |
+ * | `oklab` | the Euclidean distance in OKLab (Ottosson 2020; CSS Color 4's deltaEOK); black and white are 1 apart, 0.02 is just noticeable |
+ * | `lab-mse` | mean squared error over the three Lab channels |
+ *
+ * Images are limited to [low, low + dataRange] first; a grey image counts as three equal channels. With `space=lab` they are in CIE L*a*b* already, L* in
+ * [0, 100], and are taken as they are. Matches scikit-image's `deltaE_*`. Gradients are 0 at equal colours, where the distance has a tip, and finite at grey
+ * and black.
+ *
+ * @throws {ReconlossError} `invalid-argument` for a weight that the formula does not have, or `oklab` with `space=lab`
  *
  * @example
  * ```ts
@@ -126,28 +211,51 @@ export const deltaE = defineLoss({
   better: "lower",
   decimals: 2,
   source:
-    "CIE 1976, CIE 1994; Sharma, Wu, Dalal 2005 (CIEDE2000); scikit-image, deltaE_cie76, deltaE_ciede94, deltaE_ciede2000",
+    "CIE 1976, CIE 1994; Sharma, Wu, Dalal 2005 (CIEDE2000); Clarke, McDonald, Rigg 1984 (CMC); Abasi et al. 2020 (HyAB); Ottosson 2020 (OKLab); scikit-image, deltaE_cie76, deltaE_ciede94, deltaE_ciede2000, deltaE_cmc",
   options: {
-    formula: choice(["2000", "94", "76", "lab-mse"], "2000", "which distance in Lab"),
+    formula: choice(
+      ["2000", "94", "76", "cmc", "hyab", "oklab", "lab-mse"],
+      "2000",
+      "which distance, and in which space",
+    ),
+    kL: number(1, "2000, 94, cmc: what differences of lightness are divided by", { above: 0 }),
+    kC: number(1, "2000, 94, cmc: what differences of chroma are divided by", { above: 0 }),
+    kH: number(1, "2000, 94: what differences of hue are divided by", { above: 0 }),
+    space: choice(["srgb", "lab"], "srgb", "what the images are: sRGB, or CIE L*a*b* with L* in [0, 100]"),
     crop: imageOptions.crop,
     low: imageOptions.low,
     dataRange: imageOptions.dataRange,
   },
-  refuse: (options, shape) =>
-    shape[1] === 1 || shape[1] === 3
+  refuse: (options, shape) => {
+    if (options.space === "lab" && shape[1] !== 3) return "but space=lab needs 3 channels";
+    return shape[1] === 1 || shape[1] === 3
       ? refuseImages({ ...options, channels: "rgb" }, shape)
-      : "but colours need 3 channels, or 1 for grey",
+      : "but colours need 3 channels, or 1 for grey";
+  },
+  range: ({ space, low, dataRange }) => (space === "lab" ? [-128, 128] : [low, low + dataRange]),
   define: (options) => {
-    const { formula, crop, low, dataRange } = options;
+    const { formula, kL, kC, kH, space, crop, low, dataRange } = options;
+    const weights = { kL, kC, kH };
+    checkFormula(formula, space, weights);
     const images = { channels: "rgb", crop, low, dataRange } as const;
+    const difference = <T>(o: Ops<T>, output: T, target: T) =>
+      o.mean(labDifference(o, formula, output, target, weights), "c");
+    if (space === "lab") {
+      const asTheyAre = { ...images, low: 0, clamp: false };
+      return meanOfErrors(asTheyAre, (o, { output, target }) => difference(o, output, target));
+    }
+    const convert = formula === "oklab" ? rgbToOklab : rgbToLab;
     const error = <T>(o: Ops<T>, { output, target }: Images<T>) => {
-      const lab = (x: T) => rgbToLab(o, o.div(x, dataRange));
-      return o.mean(labDifference(o, formula, lab(output), lab(target)), "c");
+      const converted = (x: T) => convert(o, o.div(x, dataRange));
+      return difference(o, converted(output), converted(target));
     };
+    const isWeighted = Object.values(weights).some((weight) => weight !== 1);
     return {
       ...meanOfErrors({ ...images, clamp: true }, error),
       // The kernel limits images itself.
-      kernel: { spec: { kind: "deltaE", formula, dataRange }, images: { ...images, clamp: false } },
+      ...(hasKernel(formula) && !isWeighted
+        ? { kernel: { spec: { kind: "deltaE", formula, dataRange }, images: { ...images, clamp: false } } }
+        : {}),
     };
   },
 });
