@@ -9,6 +9,7 @@ import { Random } from "../random.ts";
 import { applyModel, generateImages, type ImageModel, openModel } from "../tasks/index.ts";
 import { wholeNumber } from "./distribution.ts";
 import { chooseDevice, deviceOption } from "./networks.ts";
+import { noteNewFolder } from "./new-folder.ts";
 import { progressBar } from "./progress.ts";
 import { coloursFor, printable, type Terminal } from "./terminal.ts";
 
@@ -69,6 +70,7 @@ Exit codes: 0 all well; 1 an image failed; 2 wrong usage.`,
         const what = isGenerator ? "makes images from random numbers and takes no input" : "needs an image or a folder";
         throw new ReconlossError("invalid-argument", `apply: a model for ${model.info.task} ${what}`);
       }
+      await noteNewFolder(flags.output, terminal);
       finish(input === undefined ? await generate(model, flags, terminal) : await apply(model, input, flags, terminal));
     });
 }

@@ -20,6 +20,7 @@ import { pairPaths } from "../image/index.ts";
 import { parseLosses } from "../losses/index.ts";
 import { type MapFile, writeMapScales, writeMaps, writeReport } from "../report/index.ts";
 import { deviceOption, type NetworkOptions, prepareNetworks, weightsOption } from "./networks.ts";
+import { noteNewFolder } from "./new-folder.ts";
 import { progressBar } from "./progress.ts";
 import { comparisonTable } from "./table.ts";
 import { coloursFor, printable, type Terminal, widthOf } from "./terminal.ts";
@@ -97,6 +98,7 @@ async function compare(outputs: string, targets: string, options: Options, termi
   const optional = new Set(options.metrics === undefined ? defaultOptional : []);
   for (const { label } of conditions ?? []) optional.delete(label);
   await prepareNetworks(losses, options, terminal);
+  for (const path of [options.csv, options.report, options.maps]) await noteNewFolder(path, terminal);
   const { pairs, unpaired } = await pairPaths(outputs, targets);
 
   const progress = progressBar(pairs.length, "comparing", terminal.stderr, options.progress);
@@ -117,7 +119,6 @@ async function compare(outputs: string, targets: string, options: Options, termi
     progress.stop();
   }
   const comparison = summarise(losses, outcomes, unpairedFailures(unpaired), optional);
-
   const verdicts = conditions && checkConditions(conditions, comparison);
 
   // Printed before files are written: a folder that cannot be written must not cost the numbers.

@@ -12,6 +12,7 @@ import {
 import { type Resizer, resizers } from "../image/resize.ts";
 import type { MetricResult } from "../metrics/index.ts";
 import { writeSetReport } from "../report/index.ts";
+import { noteNewFolder } from "./new-folder.ts";
 import { type Progress, progressBar } from "./progress.ts";
 import { plainTable } from "./table.ts";
 import { coloursFor, printable, type Terminal } from "./terminal.ts";
@@ -171,6 +172,7 @@ Features are kept on disk: the same command goes on where it was interrupted.
 Exit codes: 0 all well; 1 an image could not be read; 2 wrong usage.`,
     )
     .action(async (outputs: string, reals: string | undefined, flags: Flags) => {
+      await noteNewFolder(flags.report, terminal);
       const progress = sideProgress(terminal, flags.progress);
       const report = await evaluateDistribution(outputs, reals, {
         ...featureOptions(flags),

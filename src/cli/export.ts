@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { writeFileAtomically } from "../files.ts";
 import { type ExportOptions, exportLoss, parseLoss } from "../losses/index.ts";
 import { type NetworkOptions, prepareNetworks, weightsOption } from "./networks.ts";
+import { noteNewFolder } from "./new-folder.ts";
 import { printable, type Terminal } from "./terminal.ts";
 
 function parseCount(text: string): number {
@@ -42,6 +43,7 @@ Inputs: output, target (float32, n x channels x h x w). Outputs: value, perImage
     .action(
       async (spec: string, { output, weights, ...options }: ExportOptions & NetworkOptions & { output: string }) => {
         const loss = parseLoss(spec);
+        await noteNewFolder(output, terminal);
         await prepareNetworks([loss], { weights }, terminal);
         const bytes = await exportLoss(loss, options);
         await writeFileAtomically(output, bytes);

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { computeStatistics, writeStatistics } from "../distribution/index.ts";
 import { addFeatureOptions, type FeatureFlags, featureOptions, sideProgress, tellProblems } from "./distribution.ts";
+import { noteNewFolder } from "./new-folder.ts";
 import type { Terminal } from "./terminal.ts";
 
 interface Flags extends FeatureFlags {
@@ -27,6 +28,7 @@ The file has the arrays mu and sigma, as pytorch-fid's, and how they were made.
 Exit codes: 0 all well; 1 an image could not be read; 2 wrong usage.`,
     )
     .action(async (images: string, flags: Flags) => {
+      await noteNewFolder(flags.output, terminal);
       const progress = sideProgress(terminal, flags.progress);
       const { statistics, set, warnings } = await computeStatistics(images, {
         ...featureOptions(flags),

@@ -17,6 +17,7 @@ import { trainingLoss } from "../tasks/settings.ts";
 import { gan } from "../train/index.ts";
 import { wholeNumber } from "./distribution.ts";
 import { type NetworkOptions, prepareNetworks, weightsOption } from "./networks.ts";
+import { noteNewFolder } from "./new-folder.ts";
 import { plainTable } from "./table.ts";
 import { coloursFor, printable, type Terminal } from "./terminal.ts";
 import { trainingLine } from "./training-line.ts";
@@ -143,6 +144,7 @@ async function settingsFor(task: string | undefined, flags: Flags): Promise<Trai
 async function train(task: string | undefined, flags: Flags, terminal: Terminal): Promise<number> {
   const { stdout, stderr, env } = terminal;
   const settings = await settingsFor(task, flags);
+  await noteNewFolder(flags.output, terminal);
   await prepareNetworks([trainingLoss(settings.loss, settings)], flags, terminal);
   const report = join(flags.output, "report.html");
   const { yellow, dim } = coloursFor(stderr, env);

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { runProgram } from "../../src/cli/program.ts";
 import type { Terminal } from "../../src/cli/terminal.ts";
 import { weightsCommand } from "../../src/cli/weights.ts";
 import { weightsRegistry } from "../../src/weights/registry.ts";
@@ -106,4 +107,24 @@ test("verify fails when something is damaged or missing", async () => {
   expect(code).toBe(1);
   expect(await run("verify", "vgg16")).toMatch(/vgg16 .*missing/);
   expect(code).toBe(1);
+});
+
+test("list fits the width that it is given, without losing a letter of a path", async () => {
+  const run = async (columns?: number) => {
+    let stdout = "";
+    const env = { ...process.env, COLUMNS: columns === undefined ? "" : String(columns), NO_COLOR: "1" };
+    await runProgram(["weights", "list"], {
+      stdout: { write: (text) => void (stdout += text) },
+      stderr: { write: () => {} },
+      env,
+    });
+    return stdout;
+  };
+  const wide = await run();
+  for (const columns of [60, 80, 100]) {
+    const narrow = await run(columns);
+    expect(Math.max(...narrow.split("\n").map(({ length }) => length))).toBeLessThanOrEqual(columns);
+    const letters = (text: string) => [...text.replace(/[─\s]/g, "")].sort().join("");
+    expect(letters(narrow)).toBe(letters(wide));
+  }
 });

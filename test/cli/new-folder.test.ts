@@ -1,0 +1,62 @@
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { noteNewFolder } from "../../src/cli/new-folder.ts";
+import { runProgram } from "../../src/cli/program.ts";
+import { writeImage } from "../../src/image/index.ts";
+import { Tensor } from "../../src/tensor.ts";
+import { temporaryFolder } from "../folder.ts";
+
+const folder = await temporaryFolder();
+
+async function run(...args: string[]) {
+  let stderr = "";
+  const code = await runProgram(args, {
+    stdout: { write: () => {} },
+    stderr: { write: (text) => void (stderr += text) },
+    env: {},
+  });
+  return { code, stderr };
+}
+
+it.each([
+  ["there.onnx", false],
+  ["no-such/there.onnx", true],
+  ["no/such/folder", true],
+  ["folder", false],
+])("notes that the folder of %s will be made: %s", async (name, expected) => {
+  let told = "";
+  await noteNewFolder(join(folder, name), {
+    stdout: { write: () => {} },
+    stderr: { write: (text) => void (told += text) },
+    env: {},
+  });
+  const parent = join(folder, name, "..");
+  expect(told).toBe(expected ? `note: the folder ${parent} does not exist and will be made\n` : "");
+});
+
+it("does so in every command that writes where it is told", async () => {
+  const image = join(folder, "a.png");
+  await writeImage(image, Tensor.full([1, 3, 16, 16], 0.5));
+  const note = (name: string) => `note: the folder ${join(folder, name)} does not exist and will be made\n`;
+  expect(await run("export", "l1", "-o", join(folder, "e", "l1.onnx"))).toEqual({ code: 0, stderr: note("e") });
+  const compared = ["compare", image, image, "-m", "l1"];
+  for (const [option, file] of [
+    ["--csv", "c/a.csv"],
+    ["--report", "r/a.html"],
+    ["--maps", "m/maps"],
+  ] as const) {
+    const where = file.split("/")[0];
+    expect(await run(...compared, option, join(folder, file))).toEqual({ code: 0, stderr: note(where) });
+  }
+  // Wrong input, so that no network runs: the note comes first.
+  const stats = await run("stats", join(folder, "nowhere"), "-o", join(folder, "s", "a.npz"));
+  expect(stats.stderr).toContain(note("s"));
+  const distribution = await run(
+    "distribution",
+    join(folder, "nowhere"),
+    image,
+    "--report",
+    join(folder, "d", "a.html"),
+  );
+  expect(distribution.stderr).toContain(note("d"));
+});
