@@ -17,6 +17,7 @@ import {
 } from "../compare/index.ts";
 import { writeFileAtomically } from "../files.ts";
 import { pairPaths } from "../image/index.ts";
+import { checkFileRange } from "../losses/checks.ts";
 import { parseLosses } from "../losses/index.ts";
 import { type MapFile, writeMapScales, writeMaps, writeReport } from "../report/index.ts";
 import { deviceOption, type NetworkOptions, prepareNetworks, weightsOption } from "./networks.ts";
@@ -94,6 +95,7 @@ Exit codes: 0 all well; 1 a pair failed, an image has no partner, or a --fail co
 
 async function compare(outputs: string, targets: string, options: Options, terminal: Terminal): Promise<number> {
   const losses = parseLosses(options.metrics ?? defaultMetrics);
+  checkFileRange(losses);
   const conditions = options.fail === undefined ? undefined : parseConditions(options.fail, losses);
   const optional = new Set(options.metrics === undefined ? defaultOptional : []);
   for (const { label } of conditions ?? []) optional.delete(label);

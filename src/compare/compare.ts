@@ -1,6 +1,7 @@
 import { type ErrorCode, ReconlossError } from "../errors.ts";
 import { reasonOf } from "../files.ts";
 import { type AlphaOptions, type ImagePair, readImage } from "../image/index.ts";
+import { checkFileRange } from "../losses/checks.ts";
 import type { Loss } from "../losses/index.ts";
 import { checkSizes, type Images, matchChannels, measure } from "./measure.ts";
 import { statisticOf } from "./statistics.ts";
@@ -113,7 +114,8 @@ async function measurePair(pair: ImagePair, losses: readonly Loss[], loaded: Loa
  * are computed, and no more than those are in memory. What is wrong with a pair is in its outcome and does not stop the others. A grey image against a colour image counts as three equal
  * channels, with a note; so is a loss whose value was put together from tiles because the image is too large to be computed at once.
  *
- * @throws {ReconlossError} `missing-dependency`, `missing-weights`, `download` or `checkpoint`, from which no pair would be spared
+ * @throws {ReconlossError} `missing-dependency`, `missing-weights`, `download` or `checkpoint`, from which no pair would be spared; `invalid-argument` for a loss whose options
+ * say that images are not in [0, 1], as those from files always are
  * @example
  * ```ts
  * import { mkdtemp } from "node:fs/promises";
@@ -135,6 +137,7 @@ export async function* comparePairs(
   losses: readonly Loss[],
   options: CompareOptions = {},
 ): AsyncGenerator<Outcome, void, void> {
+  checkFileRange(losses);
   const pending: Promise<Outcome>[] = [];
   let started = 0;
   while (started < pairs.length || pending.length > 0) {

@@ -2,6 +2,7 @@ import { ReconlossError } from "../errors.ts";
 import { noteExtremes } from "../kernels/extremes.ts";
 import type { NotedExtremes } from "../kernels/index.ts";
 import { type Extremes, elementCount, extremes, formatShape, sameShape, Tensor } from "../tensor.ts";
+import type { Loss } from "./loss.ts";
 
 /** Refuses what are not images of one shape. */
 export function checkShapes(name: string, output: Tensor, target: Tensor | undefined): asserts target is Tensor {
@@ -33,6 +34,14 @@ export function checkFinite(name: string, argument: string, tensor: Tensor, [low
   throw new ReconlossError("non-finite", `${name}: ${where} is ${tensor.data[position]}`);
 }
 
+/** With a range of so much, images hold counts such as 8-bit levels. */
+const leastCounts = 100;
+
+/** Whether values are in [0, 1] and no counts, under a range of counts: images that were scaled already. Black images of counts are whole numbers. */
+function isScaledDown({ data }: Tensor, [low, high]: Extremes, range: number): boolean {
+  return range >= leastCounts && low >= 0 && high <= 1 && data.some((value) => !Number.isInteger(value));
+}
+
 /** Targets may overshoot their range by half of it, as resampled ones do; further out, the range is not what was said. */
 export function checkRange(
   name: string,
@@ -41,7 +50,8 @@ export function checkRange(
   [black, white]: readonly [number, number],
 ): void {
   const slack = (white - black) / 2;
-  if (low >= black - slack && high <= white + slack) return;
+  const fits = low >= black - slack && high <= white + slack;
+  if (fits && !isScaledDown(target, [low, high], white - black)) return;
   const found = `target (${formatShape(target.shape)}) has values from ${low} to ${high}`;
   const expected = black === 0 ? `dataRange is ${white}` : `the images' range is [${black}, ${white}]`;
   throw new ReconlossError(
@@ -81,5 +91,24 @@ export function checkInto(name: string, into: Tensor, images: Readonly<Record<st
     const [a, b] = [image.data, into.data];
     if (a.byteOffset >= b.byteOffset + b.byteLength || b.byteOffset >= a.byteOffset + a.byteLength) continue;
     throw new ReconlossError("invalid-argument", `${name}: into must not share memory with ${argument}`);
+  }
+}
+
+/** The values of images that were read from files, whatever their bits. */
+const fileRange = [0, 1] as const;
+
+/**
+ * Refuses losses whose options say of images from files what they are not: files are always scaled to [0, 1].
+ *
+ * @throws {ReconlossError} `invalid-argument` for a loss of another range
+ */
+export function checkFileRange(losses: readonly Loss[]): void {
+  for (const { label, range } of losses) {
+    if (range === undefined || range.every((value, index) => value === fileRange[index])) continue;
+    const said = `its options say that images are in [${range.join(", ")}]`;
+    throw new ReconlossError(
+      "invalid-argument",
+      `${label}: ${said}, but files of any number of bits are read as [${fileRange.join(", ")}]; leave the option out`,
+    );
   }
 }

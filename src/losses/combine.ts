@@ -23,6 +23,15 @@ function namesOf(terms: readonly Term[]): string[] {
   return names;
 }
 
+/** The range of images on which all terms that have one agree. */
+function commonRange(terms: readonly Term[]): Loss["range"] {
+  const [first, ...others] = terms.map(([, loss]) => loss).filter(({ range }) => range !== undefined);
+  const other = others.find(({ range }) => String(range) !== String(first.range));
+  if (other === undefined) return first?.range;
+  const [a, b] = [first, other].map(({ label, range }) => `${label} (in [${range?.join(", ")}])`);
+  throw new ReconlossError("invalid-argument", `weighted: the same images cannot be those of ${a} and of ${b}`);
+}
+
 function infoOf(terms: readonly Term[]): LossInfo {
   const distinct = (words: readonly string[]) => [...new Set(words)].join("; ");
   return {
@@ -40,6 +49,7 @@ class WeightedLoss extends BaseLoss implements Loss {
   readonly offset = 0;
   readonly hasMap = false;
   readonly needsTarget: boolean;
+  readonly range?: readonly [low: number, high: number];
   readonly definition?: Definition;
   readonly learners: readonly Learner[];
   readonly #terms: readonly Term[];
@@ -55,6 +65,7 @@ class WeightedLoss extends BaseLoss implements Loss {
     );
     this.#terms = terms;
     this.#names = namesOf(terms);
+    this.range = commonRange(terms);
     this.needsTarget = terms.some(([, loss]) => loss.needsTarget);
     this.definition = sumDefinitions(terms, this.#names);
     this.learners = terms.flatMap(([, loss]) => loss.learners ?? []);
@@ -169,7 +180,7 @@ function sumDefinitions(terms: readonly Term[], names: readonly string[]): Defin
  * Value, per-image values and gradient are the sums of the terms'; `evaluate` and `valueAndGrad` give each term's value as `terms`, by its label (`l1 (2)` where
  * one comes again).
  *
- * @throws {ReconlossError} `invalid-argument` without terms, or for a weight that is not a finite number
+ * @throws {ReconlossError} `invalid-argument` without terms, for a weight that is not a finite number, or terms whose options say different ranges of the images
  * @example
  * ```ts
  * import { l1, ssim, Tensor, tv, weighted } from "reconloss";

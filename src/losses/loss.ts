@@ -57,6 +57,8 @@ export interface Loss {
   readonly needsTarget: boolean;
   /** Whether {@link Loss.map} gives a map. */
   readonly hasMap: boolean;
+  /** The values that its options say images have, black and white; absent where none says so. */
+  readonly range?: readonly [low: number, high: number];
   /** What is minimised in a sum: `offset - value` where higher is better, else `value`, that of a prior too. */
   readonly offset: number;
   /** The mathematics, where the loss is a function over `Ops`. */
@@ -255,8 +257,7 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
   readonly definition: Definition;
   readonly learners: readonly Learner[];
   readonly #refuse: LossDefinition<S>["refuse"];
-  /** The values that targets have; a prior has no target. */
-  readonly #range?: readonly [low: number, high: number];
+  readonly range?: readonly [low: number, high: number];
 
   constructor(info: LossInfo, definition: LossDefinition<S, R>, options: OptionsOf<S>, spec: string, resources?: R) {
     super(info, spec);
@@ -270,10 +271,8 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
     this.#refuse = definition.refuse;
     const { low, dataRange } = options;
     const black = typeof low === "number" ? low : 0;
-    const range =
-      definition.range?.(options) ??
-      (typeof dataRange === "number" ? ([black, black + dataRange] as const) : undefined);
-    this.#range = this.needsTarget ? range : undefined;
+    this.range =
+      definition.range?.(options) ?? (typeof dataRange === "number" ? [black, black + dataRange] : undefined);
   }
 
   override refusal(shape: Shape): string | undefined {
@@ -286,7 +285,7 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
 
   async #prepareTarget(target: Tensor): Promise<PreparedTarget> {
     this.#checkShapes(target, target);
-    await checkValues(this.name, target, target, this.#range);
+    await checkValues(this.name, target, target, this.range);
     if (this.definition.targetFeatures === undefined) return new PreparedTarget(target);
     return new PreparedTarget(target, new Map([[this.definition, await targetFeatures(this.definition, target)]]));
   }
@@ -312,7 +311,9 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
     const compared = this.needsTarget ? targetTensor(target) : output;
     this.#checkShapes(output, compared);
     if (into !== undefined) checkInto(this.name, into, { output, target: compared, weight: given });
-    const check = (known?: NotedExtremes) => checkValues(this.name, output, compared, this.#range, known);
+    // A prior has no target.
+    const range = this.needsTarget ? this.range : undefined;
+    const check = (known?: NotedExtremes) => checkValues(this.name, output, compared, range, known);
     const { weight, share } = given === undefined ? {} : checkWeight(this.name, output, given, weightNormalisation);
     const images = { output, target: compared, weight, share: this.definition.unnormalised ? undefined : share };
     const evaluation = await this.#compute(images, target, wants, check, into);

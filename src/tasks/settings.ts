@@ -1,4 +1,5 @@
 import { ReconlossError } from "../errors.ts";
+import { checkFileRange } from "../losses/checks.ts";
 import { type Loss, parseLoss } from "../losses/index.ts";
 import { gan } from "../train/index.ts";
 import type { Task } from "./task.ts";
@@ -108,6 +109,7 @@ export function trainingLoss(
     { info: gan.info },
   );
   const loss = parseLoss(spec, [seeded]);
+  checkFileRange([loss]);
   const refusal = loss.refusal([batch, 3, patch, patch]);
   if (refusal === undefined) return loss;
   throw new ReconlossError(
