@@ -109,13 +109,28 @@ export async function readFileBytes(
   path: string,
   { most = 2 ** 32, error = fileError(path) }: { most?: number; error?: FileError } = {},
 ): Promise<Uint8Array> {
+  return readFrom(path, error, (size) => {
+    if (size > most) throw new Error(`it has ${size} bytes, and at most ${most} are read`);
+    return size;
+  });
+}
+
+/**
+ * The first bytes of a file, opened as {@link openFile} does; fewer where it is shorter.
+ *
+ * @throws {ReconlossError} `file` as {@link openFile}
+ */
+export async function readFileHead(path: string, length: number): Promise<Uint8Array> {
+  return readFrom(path, fileError(path), (size) => Math.min(size, length));
+}
+
+async function readFrom(path: string, error: FileError, lengthOf: (size: number) => number): Promise<Uint8Array> {
   const { handle, size } = await openFile(path, error);
   try {
-    if (size > most) throw new Error(`it has ${size} bytes, and at most ${most} are read`);
-    const bytes = new Uint8Array(size);
+    const bytes = new Uint8Array(lengthOf(size));
     let done = 0;
-    while (done < size) {
-      const { bytesRead } = await handle.read(bytes, done, Math.min(size - done, largestRead), done);
+    while (done < bytes.length) {
+      const { bytesRead } = await handle.read(bytes, done, Math.min(bytes.length - done, largestRead), done);
       if (bytesRead === 0) break;
       done += bytesRead;
     }

@@ -1,7 +1,10 @@
-/** Control characters of a text as escapes, so that a file's name cannot move the cursor, colour the terminal or end a line. */
+/**
+ * Control characters of a text as escapes, and so bytes of a file's name that are not UTF-8 (lone surrogates, see `nameFromBytes`): a name cannot move
+ * the cursor, colour the terminal or end a line, and can be told from others.
+ */
 export function printable(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not reach the terminal
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (letter) => {
-    return `\\x${letter.charCodeAt(0).toString(16).padStart(2, "0")}`;
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\udc80-\udcff]/gu, (letter) => {
+    return `\\x${(letter.charCodeAt(0) & 0xff).toString(16).padStart(2, "0")}`;
   });
 }

@@ -22,7 +22,7 @@ const [uncompressed, bitFields, alphaBitFields] = [0, 3, 6];
 
 /**
  * Decodes a BMP: uncompressed, of 1, 4 or 8 bits with a palette, or 16, 24 or 32 bits, with masks where it has them. A palette of greys gives
- * one channel; alpha is read where a mask says which bits it is, as in Pillow.
+ * one channel; alpha is read where a mask says which bits it is. Levels of fewer than 8 bits are rounded down. Both as in Pillow.
  *
  * Source: Microsoft's description of BITMAPINFOHEADER and BITMAPV5HEADER.
  */
@@ -120,7 +120,7 @@ function maskedColours(
       for (let i = 0; i < step; i++) pixel |= bytes[at + i] << (8 * i);
       for (let c = 0; c < channels; c++) {
         const { shift, largest } = fields[c];
-        data[(y * width + x) * channels + c] = Math.round((((pixel >>> shift) & largest) * 255) / largest);
+        data[(y * width + x) * channels + c] = Math.floor((((pixel >>> shift) & largest) * 255) / largest);
       }
     }
   }

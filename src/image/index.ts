@@ -11,10 +11,14 @@ export {
 export { jpeg } from "./jpeg.ts";
 export { type DecodeNote, decodeSummary } from "./notes.ts";
 export {
+  describePassedOver,
+  type FolderListing,
   type ImagePair,
   imageExtensions,
+  listFolder,
   listImages,
   type Pairing,
+  type PassedOver,
   pairFolders,
   pairPaths,
   type UnpairedImage,

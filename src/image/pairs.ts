@@ -1,7 +1,8 @@
 import { readdir, realpath, stat } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
 import { ReconlossError } from "../errors.ts";
-import { reasonOf } from "../files.ts";
+import { nameFromBytes, readFileHead, reasonOf, systemPath } from "../files.ts";
+import { formatOf, headLength, knownExtensions, readableExtensions } from "./formats.ts";
 
 /** An output and the target it is compared with. */
 export interface ImagePair {
@@ -20,14 +21,27 @@ export interface UnpairedImage {
   reason: string;
 }
 
-/** Two folders, matched; both lists in natural order (`img2` before `img10`). */
+/** Files of a folder that are no images, counted: by extension, or as `hidden`, `without extension`, `folder listed before`. */
+export type PassedOver = Readonly<Record<string, number>>;
+
+/** What a folder and its subfolders hold. */
+export interface FolderListing {
+  /** Names relative to the folder, with `/` between folders, in natural order (`img2` before `img10`). */
+  images: string[];
+  passedOver: PassedOver;
+}
+
+/** Two folders, matched; both lists in natural order. */
 export interface Pairing {
   pairs: ImagePair[];
   unpaired: UnpairedImage[];
+  /** What was passed over in either folder; absent for two files. */
+  passedOver?: { output: PassedOver; target: PassedOver };
 }
 
 /**
- * Extensions that count as images when folders are searched, in any case.
+ * Extensions of the image files that are read, which count as images when folders are searched, in any case. Other files count by their
+ * content.
  *
  * @example
  * ```ts
@@ -35,7 +49,7 @@ export interface Pairing {
  * imageExtensions.includes(".png"); // true
  * ```
  */
-export const imageExtensions: readonly string[] = [".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff", ".gif"];
+export const imageExtensions: readonly string[] = readableExtensions;
 
 const collator = new Intl.Collator("en", { numeric: true });
 
@@ -45,8 +59,8 @@ function naturally(a: string, b: string): number {
 }
 
 /**
- * The images in a folder and its subfolders, by extension (`imageExtensions`), as names relative to it with `/` between
- * folders, in natural order. Links are followed, but not into a folder that contains them. Hidden files and folders are passed over.
+ * The images in a folder and its subfolders, as names relative to it with `/` between folders, in natural order: `listFolder` without
+ * the count of other files.
  *
  * @throws {ReconlossError} `file` when the folder, or one inside it, cannot be read
  *
@@ -63,30 +77,95 @@ function naturally(a: string, b: string): number {
  * ```
  */
 export async function listImages(folder: string): Promise<string[]> {
-  return listFolder("listImages", folder);
+  return (await listAs("listImages", folder)).images;
 }
 
-async function listFolder(caller: string, folder: string): Promise<string[]> {
-  const names: string[] = [];
-  const visit = async (relative: string, ancestors: readonly string[]): Promise<void> => {
-    const here = await realpath(join(folder, relative));
-    if (ancestors.includes(here)) return;
-    for (const entry of await readdir(here)) {
-      if (entry.startsWith(".")) continue;
-      const name = relative ? `${relative}/${entry}` : entry;
-      // A broken link stays in the list as a file, so that whoever reads it reports it.
-      const isFolder = await stat(join(folder, name)).then(
-        (status) => status.isDirectory(),
-        () => false,
-      );
-      if (isFolder) await visit(name, [...ancestors, here]);
-      else if (imageExtensions.includes(extname(entry).toLowerCase())) names.push(name);
+/**
+ * The files of a folder and its subfolders: images, by name or by content, and how many others there are. An image by its name stays one
+ * whatever is in it, so that whoever reads it says what is wrong; so does a file that cannot be opened. Hidden files and folders are passed over.
+ * Links are followed, and each folder is listed once, however many links lead to it. Names that are not UTF-8 have a lone surrogate for
+ * each byte that is not (U+DC80 to U+DCFF), which all functions that open files understand.
+ *
+ * @throws {ReconlossError} `file` when the folder, or one inside it, cannot be read
+ *
+ * @example
+ * ```ts
+ * import { mkdtemp, writeFile } from "node:fs/promises";
+ * import { tmpdir } from "node:os";
+ * import { join } from "node:path";
+ * import { listFolder } from "reconloss/image";
+ * const folder = await mkdtemp(join(tmpdir(), "reconloss-"));
+ * await writeFile(join(folder, "notes.txt"), "Nothing to see.");
+ * await writeFile(join(folder, "grey"), "P2 1 1 255\n128");
+ * const { images, passedOver } = await listFolder(folder); // ["grey"], { ".txt": 1 }
+ * ```
+ */
+export async function listFolder(folder: string): Promise<FolderListing> {
+  return listAs("listFolder", folder);
+}
+
+/**
+ * Counts of files as one line: `3 .txt, 1 .json`; empty where there are none.
+ *
+ * @example
+ * ```ts
+ * import { describePassedOver } from "reconloss/image";
+ * describePassedOver({ ".json": 1, ".txt": 3 }); // "3 .txt, 1 .json"
+ * ```
+ */
+export function describePassedOver(passedOver: PassedOver): string {
+  const counts = Object.entries(passedOver).sort(([a, m], [b, n]) => n - m || naturally(a, b));
+  return counts.map(([kind, count]) => `${count} ${kind}`).join(", ");
+}
+
+async function listAs(caller: string, folder: string): Promise<FolderListing> {
+  const images: string[] = [];
+  const passedOver = new Map<string, number>();
+  const passOver = (kind: string): void => void passedOver.set(kind, (passedOver.get(kind) ?? 0) + 1);
+  const visited = new Set<string>();
+  // Links to folders come last, so that a folder inside is listed under its own name.
+  const waiting: { folders: string[]; links: string[] } = { folders: [""], links: [] };
+  const visit = async (relative: string): Promise<void> => {
+    const here = nameFromBytes(await realpath(systemPath(join(folder, relative)), "buffer"));
+    if (visited.has(here)) return passOver("folder listed before");
+    visited.add(here);
+    for (const entry of await readdir(systemPath(here), { withFileTypes: true, encoding: "buffer" })) {
+      const own = nameFromBytes(entry.name);
+      const name = relative ? `${relative}/${own}` : own;
+      if (own.startsWith(".")) passOver("hidden");
+      else if (entry.isDirectory()) waiting.folders.push(name);
+      else if (!entry.isFile() && (await isFolder(join(folder, name)))) waiting.links.push(name);
+      else if (knownExtensions.has(extname(name).toLowerCase())) images.push(name);
+      else if (await isImage(join(folder, name))) images.push(name);
+      else passOver(extname(name).toLowerCase() || "without extension");
     }
   };
-  await visit("", []).catch((cause) => {
+  try {
+    for (;;) {
+      const next = waiting.folders.shift() ?? waiting.links.shift();
+      if (next === undefined) break;
+      await visit(next);
+    }
+  } catch (cause) {
     throw new ReconlossError("file", `${caller}: cannot read folder ${folder}: ${reasonOf(cause)}`, { cause });
-  });
-  return names.sort(naturally);
+  }
+  return { images: images.sort(naturally), passedOver: Object.fromEntries(passedOver) };
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(systemPath(path)).then(
+    (status) => status.isDirectory(),
+    () => false,
+  );
+}
+
+/** Whether a file is an image by its content, or cannot be opened, which whoever reads it then says; a link that leads nowhere is no image. */
+async function isImage(path: string): Promise<boolean> {
+  try {
+    return formatOf(await readFileHead(path, headLength)) !== undefined;
+  } catch (error) {
+    return ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code !== "ENOENT";
+  }
 }
 
 /**
@@ -115,10 +194,12 @@ export async function pairFolders(outputs: string, targets: string): Promise<Pai
 
 async function matchFolders(caller: string, outputs: string, targets: string): Promise<Pairing> {
   const folders = { output: outputs, target: targets };
-  const left = { output: await listFolder(caller, outputs), target: await listFolder(caller, targets) };
+  const listed = { output: await listAs(caller, outputs), target: await listAs(caller, targets) };
+  const left = { output: listed.output.images, target: listed.target.images };
   for (const side of ["output", "target"] as const) {
     if (left[side].length > 0) continue;
-    const searched = `${side} folder ${folders[side]} holds no image (${imageExtensions.join(", ")})`;
+    const others = describePassedOver(listed[side].passedOver);
+    const searched = `${side} folder ${folders[side]} holds no image${others ? `; passed over: ${others}` : ""}`;
     throw new ReconlossError("file", `${caller}: ${searched}`);
   }
 
@@ -147,7 +228,8 @@ async function matchFolders(caller: string, outputs: string, targets: string): P
       return { path: join(folders[side], name), side, reason };
     });
   });
-  return { pairs: pairs.sort((a, b) => naturally(a.name, b.name)), unpaired };
+  const passedOver = { output: listed.output.passedOver, target: listed.target.passedOver };
+  return { pairs: pairs.sort((a, b) => naturally(a.name, b.name)), unpaired, passedOver };
 }
 
 /**
@@ -181,7 +263,7 @@ export async function pairPaths(output: string, target: string): Promise<Pairing
 }
 
 async function kindOf(side: "output" | "target", path: string): Promise<"file" | "folder"> {
-  const status = await stat(path).catch((cause: NodeJS.ErrnoException) => {
+  const status = await stat(systemPath(path)).catch((cause: NodeJS.ErrnoException) => {
     const reason = cause.code === "ENOENT" ? "does not exist" : `cannot be read: ${reasonOf(cause)}`;
     throw new ReconlossError("file", `pairPaths: ${side} ${path} ${reason}`, { cause });
   });
@@ -193,7 +275,8 @@ function sameName(name: string): string {
 }
 
 function sameStem(name: string): string {
-  return sameName(name).slice(0, -extname(name).length);
+  const same = sameName(name);
+  return same.slice(0, same.length - extname(same).length);
 }
 
 function groupBy(names: readonly string[], key: (name: string) => string): Map<string, string[]> {

@@ -1,0 +1,226 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import sharp from "sharp";
+import { describe, expect, test } from "vitest";
+import { decodeImage, decodePixels, readImage, readPixels } from "../../src/image/read.ts";
+import { plainTiff } from "./plain-tiff.ts";
+
+const goldens = fileURLToPath(new URL("../goldens/formats/", import.meta.url));
+const text = (content: string): Uint8Array => new TextEncoder().encode(content);
+const joined = (...parts: Uint8Array[]): Uint8Array => Buffer.concat(parts);
+
+/** What Pillow 9.4 makes of the files of this folder, which it and Netpbm wrote, or which were put together by hand from the formats' descriptions. */
+const pillow: Record<string, { shape: number[]; samples: number[] }> = JSON.parse(
+  await readFile(join(goldens, "expected.json"), "utf8"),
+);
+
+test.each(Object.entries(pillow))("%s has the samples that Pillow reads", async (name, { shape, samples }) => {
+  const pixels = await readPixels(join(goldens, name));
+  const [height, width, stored = 1] = shape;
+  expect([pixels.width, pixels.height]).toEqual([width, height]);
+  // A palette of greys is one channel here, three in Pillow.
+  const expected = stored === 3 && pixels.channels === 1 ? samples.filter((_, i) => i % 3 === 0) : samples;
+  expect(Array.from(pixels.data)).toEqual(expected);
+  expect(pixels.data).toBeInstanceOf(name.startsWith("grey1") ? Uint16Array : Uint8Array);
+});
+
+test("every file of the folder is held against Pillow, or is floating point", async () => {
+  const others = (await readdir(goldens)).filter((name) => !(name in pillow));
+  expect(others.sort()).toEqual(["expected.json", "grey.pfm", "rgb.pfm"]);
+});
+
+describe("floating point is taken as it is", () => {
+  // (i - 100) / 137 for sample i of 13x7 pixels of RGB, of which grey is red.
+  const sample = (i: number) => Math.fround((i - 100) / 137);
+
+  test.each(["rgb.pfm", "grey.pfm"])("%s, of either byte order, from the bottom up", async (name) => {
+    const { pixels, notes } = await decodePixels(join(goldens, name));
+    const step = name === "rgb.pfm" ? 1 : 3;
+    expect(pixels).toMatchObject({ width: 13, height: 7, channels: step === 1 ? 3 : 1 });
+    expect(Array.from(pixels.data)).toEqual(Array.from({ length: (13 * 7 * 3) / step }, (_, i) => sample(i * step)));
+    expect(notes.map(({ kind }) => kind)).toEqual(["outside-range"]);
+    expect((await readImage(join(goldens, name))).data).toContain(sample(0));
+    await expect(readPixels(join(goldens, name))).rejects.toMatchObject({
+      code: "image",
+      message: expect.stringMatching(/holds floating point; decodePixels and readImage read it/),
+    });
+  });
+
+  test.each([1, 3])("TIFF of %d channels", async (channels) => {
+    const values = Float32Array.from({ length: 16 * 16 * channels }, (_, i) => (i - 100) / 137);
+    const tags = { 256: 16, 257: 16, 258: 32, 259: 1, 262: channels === 3 ? 2 : 1, 277: channels, 278: 16, 339: 3 };
+    const { pixels, notes } = await decodePixels(plainTiff(tags, new Uint8Array(values.buffer)));
+    expect(pixels).toEqual({ data: values, width: 16, height: 16, channels });
+    expect(notes.map(({ kind }) => kind)).toEqual(["outside-range"]);
+  });
+
+  test("values in [0, 1] need no note, NaN and infinity are an error that says where", async () => {
+    const pfm = (...values: number[]) =>
+      joined(text(`Pf\n${values.length} 1\n-1\n`), new Uint8Array(Float32Array.from(values).buffer));
+    expect((await decodePixels(pfm(0, 0.5, 1))).notes).toEqual([]);
+    for (const broken of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      await expect(decodePixels(pfm(0, broken, 1))).rejects.toMatchObject({
+        code: "image",
+        message: expect.stringContaining(`it holds ${broken} at pixel (1, 0)`),
+      });
+    }
+  });
+
+  test("a factor in the header of a PFM is said, and not applied", async () => {
+    const pfm = joined(text("Pf\n1 1\n-2.5\n"), new Uint8Array(Float32Array.of(0.5).buffer));
+    const { image, notes } = await decodeImage(pfm);
+    expect(image.data[0]).toBe(0.5);
+    expect(notes.map(({ kind }) => kind)).toEqual(["scale-ignored"]);
+  });
+});
+
+describe("Netpbm", () => {
+  test("comments, and samples that fill neither 8 nor 16 bits", async () => {
+    expect((await readPixels(text("P2 # a comment\n# another\n3 1\n# and one\n100\n0 50 100"))).data).toEqual(
+      Uint8Array.of(0, 128, 255),
+    );
+    expect((await readPixels(text("P2 3 1 300 0 150 300"))).data).toEqual(Uint16Array.of(0, 32768, 65535));
+  });
+
+  test("in a bitmap 1 is black, with or without anything between the bits", async () => {
+    for (const bits of ["011001", "0 1 1 0 0 1"]) {
+      expect((await readPixels(text(`P1 3 2 ${bits}`))).data).toEqual(Uint8Array.of(255, 0, 0, 255, 255, 0));
+    }
+  });
+
+  test.each([
+    ["too few samples", "P2 2 2 255 1 2 3", /cut short/],
+    ["a sample above the largest", "P2 2 1 100 1 101", /a sample is 101, but at most 100/],
+    ["no largest sample", "P2 2 1 0 1 1", /its largest sample is 0/],
+    ["nothing wide", "P2 0 4 255 ", /0x4 pixels/],
+    ["a word for a number", "P2 2 1 255 1 x", /cut short/],
+  ])("%s is an error", async (_, content, message) => {
+    await expect(readPixels(text(content))).rejects.toMatchObject({
+      code: "image",
+      message: expect.stringMatching(message),
+    });
+  });
+});
+
+describe("a kind that is known but not read is told by name, by its content, with what to convert it to", () => {
+  const box = (...brands: string[]) =>
+    joined(
+      Uint8Array.of(0, 0, 0, 8 + 4 * (brands.length + 1)),
+      text(`ftyp${brands[0]}\0\0\0\0${brands.slice(1).join("")}`),
+    );
+  test.each([
+    ["HEIC", box("heic", "mif1", "heic"), "PNG"],
+    ["HEIC", box("mif1", "heic"), "PNG"],
+    ["JPEG XL", Uint8Array.of(0xff, 0x0a, 1, 2), "PNG"],
+    ["JPEG XL", joined(Uint8Array.of(0, 0, 0, 12), text("JXL \r\n"), Uint8Array.of(0x87, 0x0a)), "PNG"],
+    ["JPEG 2000", joined(Uint8Array.of(0, 0, 0, 12), text("jP  \r\n"), Uint8Array.of(0x87, 0x0a)), "PNG"],
+    ["JPEG 2000", Uint8Array.of(0xff, 0x4f, 0xff, 0x51), "PNG"],
+    ["OpenEXR", Uint8Array.of(0x76, 0x2f, 0x31, 0x01, 2, 0, 0, 0), "PFM or 32-bit TIFF"],
+    ["Photoshop", text("8BPS\0\x01"), "PNG"],
+    ["PAM", text("P7\nWIDTH 2\n"), "PNG"],
+  ])("%s", async (name, content, target) => {
+    await expect(readImage(content, { name: "a.png" })).rejects.toMatchObject({
+      code: "image",
+      message: expect.stringMatching(new RegExp(`a\\.png: it is ${name}; .*not supported: convert it to ${target}`)),
+    });
+  });
+});
+
+describe("bytes instead of a path", async () => {
+  const png = await sharp(Uint8Array.of(1, 2, 3), { raw: { width: 1, height: 1, channels: 3 } })
+    .png()
+    .toBuffer();
+
+  test("are decoded, as a Buffer, a part of one and a Uint8Array", async () => {
+    const inside = joined(Uint8Array.of(9, 9, 9), png).subarray(3);
+    for (const bytes of [png, inside, Uint8Array.from(png)]) {
+      expect((await readPixels(bytes)).data).toEqual(Uint8Array.of(1, 2, 3));
+      expect((await readImage(bytes)).shape).toEqual([1, 3, 1, 1]);
+    }
+  });
+
+  test("are never printed: errors name what was said, or the image", async () => {
+    const cut = png.subarray(0, 40);
+    await expect(readImage(cut)).rejects.toThrow(/^readImage: cannot read the image: it is damaged/);
+    await expect(readPixels(cut, { name: "set/3.png" })).rejects.toThrow(/^readPixels: cannot read set\/3\.png: /);
+    for (const wrong of [null, 5, { path: "x" }, [1, 2]]) {
+      await expect(readImage(wrong as never)).rejects.toMatchObject({
+        name: "ReconlossError",
+        code: "invalid-argument",
+        message: "readImage: a path or the bytes of a file are needed",
+      });
+    }
+  });
+});
+
+describe("a JPEG with bytes that belong to nothing is read with a note, one that lacks some is not", async () => {
+  const samples = Uint8Array.from({ length: 48 * 40 * 3 }, (_, i) => (i * 37 + (i >> 4) * 11) % 256);
+  const jpeg = await sharp(samples, { raw: { width: 48, height: 40, channels: 3 } })
+    .jpeg()
+    .toBuffer();
+  const expected = await readPixels(jpeg);
+  const insertAt = (at: number, ...bytes: number[]) =>
+    joined(jpeg.subarray(0, at), Uint8Array.from(bytes), jpeg.subarray(at));
+  const frame = jpeg.indexOf(Uint8Array.of(0xff, 0xc0));
+
+  test("before a marker of the header", async () => {
+    expect(frame).toBeGreaterThan(0);
+    // 0xff 0 is what stands for 0xff in a scan, and no marker.
+    for (const extra of [[1], [1, 2, 3, 4, 5], [0, 0, 0], [0xff, 0]]) {
+      const { pixels, notes } = await decodePixels(insertAt(frame, ...extra));
+      expect(pixels).toEqual(expected);
+      expect(notes.map(({ kind }) => kind)).toEqual(["extra-bytes"]);
+    }
+  });
+
+  test("a sound file has no note, nor has one with bytes behind its end", async () => {
+    expect((await decodePixels(jpeg)).notes).toEqual([]);
+    expect((await decodePixels(joined(jpeg, new Uint8Array(100)))).notes).toEqual([]);
+  });
+
+  test("before a restart marker", async () => {
+    // Equal 8x8 blocks of mid grey below one another, each an interval of its own: the scan of one, a restart marker, the same scan ...
+    const one = await sharp(new Uint8Array(64).fill(128), { raw: { width: 8, height: 8, channels: 1 } })
+      .toColourspace("b-w")
+      .jpeg({ progressive: false, optimiseCoding: false })
+      .toBuffer();
+    const scan = one.indexOf(Uint8Array.of(0xff, 0xda));
+    const start = scan + 2 + one.readUInt16BE(scan + 2);
+    const header = Buffer.from(one.subarray(0, start));
+    header.writeUInt16BE(32, header.indexOf(Uint8Array.of(0xff, 0xc0)) + 5);
+    const interval = one.subarray(start, one.length - 2);
+    const restarts = Uint8Array.of(0xff, 0xdd, 0, 4, 0, 1);
+    const build = (...extra: number[]) =>
+      joined(
+        header.subarray(0, scan),
+        restarts,
+        header.subarray(scan),
+        interval,
+        Uint8Array.of(...extra, 0xff, 0xd0),
+        interval,
+        Uint8Array.of(0xff, 0xd1),
+        interval,
+        Uint8Array.of(0xff, 0xd2),
+        interval,
+        Uint8Array.of(0xff, 0xd9),
+      );
+    const sound = await decodePixels(build());
+    expect(sound.notes).toEqual([]);
+    expect(sound.pixels).toMatchObject({ width: 8, height: 32 });
+    const { pixels, notes } = await decodePixels(build(...Array.from({ length: 20 }, (_, i) => i)));
+    expect(pixels).toEqual(sound.pixels);
+    expect(notes.map(({ kind }) => kind)).toEqual(["extra-bytes"]);
+  });
+
+  test("a cut scan stays an error, with and without an end marker, and with extra bytes in the header", async () => {
+    for (const part of [0.7, 0.8, 0.9, 0.97]) {
+      for (const whole of [jpeg, Buffer.from(insertAt(frame, 1, 2, 3))]) {
+        const cut = whole.subarray(0, Math.floor(whole.length * part));
+        for (const file of [cut, joined(cut, Uint8Array.of(0xff, 0xd9))]) {
+          await expect(readPixels(file)).rejects.toThrow(/damaged or cut short/);
+        }
+      }
+    }
+  });
+});
