@@ -1,7 +1,7 @@
 import { chmod, lstat, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { writeFileAtomically } from "../src/files.ts";
+import { nameFromBytes, openFile, readFileBytes, readFileHead, systemPath, writeFileAtomically } from "../src/files.ts";
 import { temporaryFolder } from "./folder.ts";
 
 const folder = await temporaryFolder();
@@ -56,4 +56,38 @@ test.skipIf(process.platform === "win32" || process.getuid?.() === 0)("a read-on
   await mkdir(closed);
   await chmod(closed, 0o555);
   await expect(writeFileAtomically(join(closed, "a.txt"), "x")).rejects.toMatchObject({ code: "file" });
+});
+
+test("a file is read whole, in part, and refused where it is larger than asked for", async () => {
+  const path = join(folder, "six");
+  await writeFile(path, "sixsix");
+  expect(Buffer.from(await readFileBytes(path)).toString()).toBe("sixsix");
+  expect(Buffer.from(await readFileHead(path, 3)).toString()).toBe("six");
+  expect(await readFileHead(path, 99)).toHaveLength(6);
+  await expect(readFileBytes(path, { most: 5 })).rejects.toMatchObject({
+    code: "file",
+    message: `cannot read ${path}: it has 6 bytes, and at most 5 are read`,
+  });
+  const { handle, size } = await openFile(path);
+  await handle.close();
+  expect(size).toBe(6);
+});
+
+test("what cannot be read is told in words, with the caller's own error where it has one", async () => {
+  const missing = join(folder, "none");
+  await expect(openFile(missing)).rejects.toMatchObject({
+    code: "file",
+    message: `cannot read ${missing}: there is no such file`,
+  });
+  const error = (reason: string) => new RangeError(`mine: ${reason}`);
+  await expect(readFileBytes(folder, { error })).rejects.toThrow(new RangeError("mine: it is a folder"));
+});
+
+test.skipIf(process.platform !== "linux")("a name that is not UTF-8 is written as it is", async () => {
+  const inside = join(folder, "names");
+  const name = nameFromBytes(Uint8Array.of(0x61, 0xff));
+  await writeFileAtomically(join(inside, name), "first");
+  await writeFileAtomically(join(inside, name), "second");
+  expect(await readdir(inside, { encoding: "buffer" })).toEqual([Buffer.of(0x61, 0xff)]);
+  expect(await readFile(systemPath(join(inside, name)), "utf8")).toBe("second");
 });

@@ -27,7 +27,10 @@ const [uncompressed, bitFields, alphaBitFields] = [0, 3, 6];
  * Source: Microsoft's description of BITMAPINFOHEADER and BITMAPV5HEADER.
  */
 export function decodeBmp(bytes: Uint8Array, context: DecodeContext): Pixels {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  // As long as the longest part of a header that is read, zeros behind a short file.
+  const head = new Uint8Array(fileHeader + infoHeader + 16);
+  head.set(bytes.subarray(0, head.length));
+  const view = new DataView(head.buffer);
   const size = view.getUint32(fileHeader, true);
   if (bytes.length < fileHeader + size) return context.fail("it is damaged or cut short (in its header)");
   const isCore = size === coreHeader;
@@ -51,7 +54,7 @@ export function decodeBmp(bytes: Uint8Array, context: DecodeContext): Pixels {
   const stride = Math.ceil((width * bits) / 32) * 4;
   if (header.start + stride * header.height > bytes.length) return context.fail("it is damaged or cut short");
   if (bits === 1 || bits === 4 || bits === 8) {
-    const entries = isCore || size === 0 ? 0 : view.getUint32(46, true);
+    const entries = isCore ? 0 : view.getUint32(46, true);
     const palette = bytes.subarray(fileHeader + size, header.start);
     return paletteColours(bytes, header, stride, paletteOf(palette, isCore ? 3 : 4, entries, bits), context);
   }

@@ -1,7 +1,9 @@
 import { mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { listImages, pairFolders, pairPaths } from "../../src/image/pairs.ts";
+import { nameFromBytes, systemPath } from "../../src/files.ts";
+import { describePassedOver, listFolder, listImages, pairFolders, pairPaths } from "../../src/image/pairs.ts";
+import { readImage } from "../../src/image/read.ts";
 import { temporaryFolder } from "../folder.ts";
 
 const root = await temporaryFolder();
@@ -50,6 +52,81 @@ describe("listImages", () => {
       code: "file",
       message: expect.stringMatching(/listImages: cannot read folder .*a\.png/),
     });
+  });
+});
+
+describe("listFolder accounts for every file", () => {
+  const pgm = "P2 1 1 255 128";
+
+  test("an image by its name or its content is listed, all others are counted", async () => {
+    const named = ["a.bmp", "b.PPM", "c.jfif", "d.jpe", "e.pfm", "f.heic", "g.jxl", "h.jp2", "i.exr", "j.svg"];
+    const folder = await folderOf(
+      ...named,
+      "notes.txt",
+      "sub/more.TXT",
+      "data.json",
+      "Makefile",
+      ".DS_Store",
+      ".git/x.png",
+    );
+    await writeFile(join(folder, "sub", "picture.dat"), pgm);
+    await writeFile(join(folder, "picture"), pgm);
+    const { images, passedOver } = await listFolder(folder);
+    expect(images).toEqual([...named, "picture", "sub/picture.dat"]);
+    expect(passedOver).toEqual({ ".txt": 2, ".json": 1, hidden: 2, "without extension": 1 });
+    expect(describePassedOver(passedOver)).toBe("2 .txt, 2 hidden, 1 .json, 1 without extension");
+    expect(describePassedOver({})).toBe("");
+  });
+
+  test("a folder is listed once, under its own name where it has one, however many links lead to it", async () => {
+    const folder = await folderOf("z/a.png");
+    const outside = await folderOf("b.png");
+    await symlink(join(folder, "z"), join(folder, "a link"));
+    await symlink(outside, join(folder, "other"));
+    await symlink(outside, join(folder, "same"));
+    const { images, passedOver } = await listFolder(folder);
+    expect(images).toHaveLength(2);
+    expect(images).toContain("z/a.png");
+    expect(passedOver).toEqual({ "folder listed before": 2 });
+  });
+
+  test("folders that all link to one another are listed in no time", async () => {
+    const folders = await Promise.all(Array.from({ length: 12 }, (_, i) => folderOf(`${i}.png`)));
+    for (const from of folders) {
+      for (const [i, to] of folders.entries()) if (from !== to) await symlink(to, join(from, `link ${i}`));
+    }
+    const start = performance.now();
+    const { images } = await listFolder(folders[0]);
+    expect(images).toHaveLength(12);
+    expect(performance.now() - start).toBeLessThan(2000);
+  });
+
+  test("both folders of a pairing are accounted for", async () => {
+    const [outputs, targets] = [await folderOf("a.png", "log.txt"), await folderOf("a.png", "b.csv", "c.csv")];
+    expect((await pairFolders(outputs, targets)).passedOver).toEqual({ output: { ".txt": 1 }, target: { ".csv": 2 } });
+  });
+});
+
+describe.skipIf(process.platform !== "linux")("names that are not UTF-8", () => {
+  // Latin-1, a lone continuation byte, an overlong form, a surrogate in UTF-8, one cut off; and names that are UTF-8.
+  const names = ["636166e92e706e67", "80", "c0af2e706e67", "eda0802e706e67", "612ee6", "e58699", "f09f96bc2e706e67"];
+
+  test.each(names)("%s goes through text and back", (hex) => {
+    const bytes = Buffer.from(hex, "hex");
+    const name = nameFromBytes(bytes);
+    expect(Buffer.from(systemPath(`/x/${name}`)).toString("hex")).toBe(`2f782f${hex}`);
+    const isText = bytes.equals(Buffer.from(bytes.toString("utf8")));
+    expect(name === bytes.toString("utf8")).toBe(isText);
+  });
+
+  test("are listed, paired and read", async () => {
+    const folder = await folderOf();
+    const name = nameFromBytes(Buffer.from("caf\xe9.pgm", "latin1"));
+    await writeFile(systemPath(join(folder, name)), "P2 1 1 255 255");
+    expect(await listImages(folder)).toEqual([name]);
+    const { pairs } = await pairFolders(folder, folder);
+    expect(pairs.map((pair) => pair.name)).toEqual([name]);
+    expect((await readImage(pairs[0].output)).data).toEqual(Float32Array.of(1));
   });
 });
 
