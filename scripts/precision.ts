@@ -17,7 +17,7 @@ const specs = [
   "psnr",
   "psnr(channels=y-bt601,crop=4)",
   "ssim",
-  "ssim(preset=wang-downsampled)",
+  "ssim(preset=piq)",
   "ssim(preset=skimage)",
   "ssim(preset=torchmetrics)",
   "ssim(preset=fused)",

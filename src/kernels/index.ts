@@ -1,6 +1,6 @@
 import { ReconlossError } from "../errors.ts";
 import { formatShape, type Shape } from "../tensor.ts";
-import { runMsSsim } from "./ms-ssim.ts";
+import { leastSide, runMsSsim } from "./ms-ssim.ts";
 import { checkImage, dimensions, type NotedExtremes } from "./rows.ts";
 import { stripKernel } from "./table.ts";
 import { runTiled } from "./tiled.ts";
@@ -109,8 +109,11 @@ function checkOptions(name: string, spec: KernelSpec, shape: Shape): void {
       `${name}: output is ${formatShape(shape)}, but colours need 3 channels, or 1 for grey`,
     );
   }
-  if (spec.kind === "ssim") checkWindow(name, spec, spec.region, 1, shape);
-  if (spec.kind === "ms-ssim") checkWindow(name, spec, "valid", 2 ** (spec.weights.length - 1), shape);
+  if (spec.kind === "ssim") checkWindow(name, spec, leastSide(spec.window.size, 1, "drop", spec.region), shape);
+  if (spec.kind === "ms-ssim") {
+    const { window, weights, odd, region } = spec;
+    checkWindow(name, spec, leastSide(window.size, weights.length, odd, region), shape);
+  }
 }
 
 /** The array that a result goes to. */
@@ -134,9 +137,8 @@ function destination(
 
 function checkWindow(
   name: string,
-  { window }: Pick<SsimSpec, "window">,
-  region: SsimSpec["region"],
-  shrink: number,
+  { window, k1, k2 }: Pick<SsimSpec, "window" | "k1" | "k2">,
+  smallest: number,
   [, , height, width]: Shape,
 ): void {
   const { size } = window;
@@ -146,7 +148,9 @@ function checkWindow(
   if (window.shape === "gaussian" && !(window.sigma > 0)) {
     throw new ReconlossError("invalid-argument", `${name}: window.sigma must be positive, got ${window.sigma}`);
   }
-  const smallest = { valid: (size - 1) * shrink + 1, zero: 1, reflect: (size + 1) / 2 }[region];
+  if (!(k1 > 0 && k2 > 0)) {
+    throw new ReconlossError("invalid-argument", `${name}: k1 and k2 must be positive, got ${k1} and ${k2}`);
+  }
   if (Math.min(height, width) < smallest) {
     throw new ReconlossError(
       "shape",

@@ -53,7 +53,7 @@ export interface KernelExports {
   ): number;
   deltaEScratch(): number;
   linearTable(): number;
-  halve(a: number, b: number, first: number, replicate: boolean, out: number, width: number): void;
+  halve(a: number, b: number, first: number, replicate: boolean, last: boolean, out: number, width: number): void;
   unhalve(
     grad: number,
     columns: number,
@@ -63,6 +63,7 @@ export interface KernelExports {
     share: number,
     first: number,
     replicate: boolean,
+    last: boolean,
   ): void;
   resizeDown(bytes: number, source: number, length: number, weights: number, taps: number, sums: number): void;
   resizeAcross(
@@ -82,7 +83,7 @@ export interface KernelExports {
     weights: number,
     radius: number,
     padding: number,
-    isReflect: boolean,
+    border: number,
     c1: number,
     c2: number,
     covariance: number,

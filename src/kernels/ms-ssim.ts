@@ -14,10 +14,25 @@ interface Halving {
 }
 
 function halving([, height, width]: Planes, odd: MsSsimSpec["odd"]): Halving {
-  const [top, left] = [height % 2, width % 2];
-  const both = Math.max(top, left);
-  const padding = odd === "zero" ? { top, left } : { top: both, left: both };
-  return { ...padding, height: (height + padding.top) >> 1, width: (width + padding.left) >> 1 };
+  const [oddRows, oddColumns] = [height % 2, width % 2];
+  const both = Math.max(oddRows, oddColumns);
+  const [top, left] = { zero: [oddRows, oddColumns], replicate: [both, both], symmetric: [0, 0], drop: [0, 0] }[odd];
+  const [bottom, right] = odd === "symmetric" ? [oddRows, oddColumns] : [0, 0];
+  return { top, left, height: (height + top + bottom) >> 1, width: (width + left + right) >> 1 };
+}
+
+/**
+ * The smallest side of an image at which every scale holds windows: whole ones, at the coarsest scale those of `region`. One scale: SSIM alone.
+ */
+export function leastSide(
+  window: number,
+  scales: number,
+  odd: MsSsimSpec["odd"],
+  region: SsimSpec["region"] = "valid",
+): number {
+  let least = { valid: window, zero: 1, reflect: (window >> 1) + 1, replicate: 1 }[region];
+  for (let scale = 1; scale < scales; scale++) least = Math.max(window, odd === "drop" ? 2 * least : 2 * least - 1);
+  return least;
 }
 
 /** Rows of the finer image that are in memory at a time, so that a band stays in a second-level cache. */
@@ -27,8 +42,9 @@ function bandHeight(width: number): number {
 
 /** Half the size, by means over 2x2 pixels. */
 function halvePlanes(kernels: Kernels, source: Rows, planes: Planes, spec: MsSsimSpec): Tensor {
-  const [channels, , width] = planes;
+  const [channels, height, width] = planes;
   const half = halving(planes, spec.odd);
+  const [replicate, last] = [spec.odd === "replicate", spec.odd === "symmetric" && width % 2 === 1];
   const result = new Float32Array(channels * half.height * half.width);
   const rows = planarRows(result, [channels, half.height, half.width]);
   const band = bandHeight(width);
@@ -40,15 +56,15 @@ function halvePlanes(kernels: Kernels, source: Rows, planes: Planes, spec: MsSsi
   for (let from = 0; from < half.height; from += band / 2) {
     const to = Math.min(from + band / 2, half.height);
     const first = Math.max(2 * from - half.top, 0);
-    const end = 2 * to - half.top;
+    const end = Math.min(2 * to - half.top, height);
     kernels.read(source, [0, channels], first * width, end * width, x, stride, staging);
     for (let channel = 0; channel < channels; channel++) {
       const at = (row: number) => x + (channel * stride + (row - first) * width) * 4;
       for (let row = from; row < to; row++) {
         const upper = 2 * row - half.top;
-        const above = upper >= 0 ? at(upper) : spec.odd === "replicate" ? at(0) : 0;
+        const above = upper >= 0 ? at(upper) : replicate ? at(0) : 0;
         const to4 = out + (row - from) * half.width * 4;
-        kernels.run.halve(above, at(upper + 1), -half.left, spec.odd === "replicate", to4, half.width);
+        kernels.run.halve(above, at(Math.min(upper + 1, height - 1)), -half.left, replicate, last, to4, half.width);
       }
       kernels.write(rows, channel, from * half.width, to * half.width, out);
     }
@@ -67,7 +83,7 @@ function addCoarser(
 ): void {
   const [channels, height, width] = planes;
   const half = halving(planes, spec.odd);
-  const replicate = spec.odd === "replicate";
+  const [replicate, symmetric] = [spec.odd === "replicate", spec.odd === "symmetric"];
   const rows = planarRows(grad, planes);
   const coarseRows = coarse && planarRows(coarse, [channels, half.height, half.width]);
   const band = bandHeight(width);
@@ -86,16 +102,18 @@ function addCoarser(
       }
       for (let row = from; row < to; row++) {
         const upRow = (row + half.top) >> 1;
-        const twice = replicate && half.top === 1 && row === 0;
+        const first = replicate && half.top === 1 && row === 0;
+        const last = symmetric && height % 2 === 1 && row === height - 1;
         kernels.run.unhalve(
           fine + (row - from) * width * 4,
           width,
           scales[channel],
           coarse && upRow < half.height ? up + (upRow - firstUp) * half.width * 4 : 0,
           half.width,
-          twice ? 0.5 : 0.25,
+          first || last ? 0.5 : 0.25,
           -half.left,
           replicate,
+          symmetric && width % 2 === 1,
         );
       }
       kernels.write(rows, channel, from * width, to * width, fine);
@@ -109,19 +127,29 @@ const leastMean = 1e-12;
 /**
  * One image's score from the means of every scale ([scale][channel]), and the score's derivative by each mean, times the number of channels.
  */
-function combine(means: readonly Float64Array[], weights: readonly number[]) {
+function combine(
+  means: readonly Float64Array[],
+  { weights, normalize = "relu", product = "channel" }: Pick<MsSsimSpec, "weights" | "normalize" | "product">,
+) {
   const channels = means[0].length;
-  const powers = means.map((scale, i) => scale.map((mean) => (mean > 0 ? Math.max(mean, leastMean) ** weights[i] : 0)));
-  const product = (channel: number, except?: number) =>
-    powers.reduce((result, scale, i) => (i === except ? result : result * scale[channel]), 1);
-  let score = 0;
-  for (let channel = 0; channel < channels; channel++) score += product(channel) / channels;
-  const slopes = means.map((scale, i) =>
-    Array.from(scale, (mean, channel) =>
-      mean > leastMean ? weights[i] * mean ** (weights[i] - 1) * product(channel, i) : 0,
-    ),
-  );
+  const [scale, offset] = normalize === "simple" ? [0.5, 0.5] : [1, 0];
+  const pooled = product === "channel" ? means : means.map((ofScale) => Float64Array.of(average(ofScale)));
+  const factors = pooled.map((ofScale) => ofScale.map((mean) => scale * mean + offset));
+  const groups = factors[0].length;
+  const powers = factors.map((ofScale, i) => ofScale.map((x) => (x > 0 ? Math.max(x, leastMean) ** weights[i] : 0)));
+  const multiply = (group: number, except?: number) =>
+    powers.reduce((result, ofScale, i) => (i === except ? result : result * ofScale[group]), 1);
+  const score = average(Float64Array.from({ length: groups }, (_, group) => multiply(group)));
+  const slope = (i: number, group: number) => {
+    const x = factors[i][group];
+    return x > leastMean ? scale * weights[i] * x ** (weights[i] - 1) * multiply(group, i) : 0;
+  };
+  const slopes = means.map((_, i) => Array.from({ length: channels }, (_, channel) => slope(i, channel % groups)));
   return { score, slopes };
+}
+
+function average(values: Float64Array): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 /**
@@ -134,8 +162,8 @@ async function scoreImage(
   grad: Float32Array | undefined,
 ): Promise<{ score: number; extremes: NotedExtremes }> {
   const { kernels } = await loadKernels();
-  const { window, k1, k2, dataRange, weights } = spec;
-  const scale: SsimSpec = { kind: "ssim", window, k1, k2, dataRange, region: "valid", covariance: "population" };
+  const { window, k1, k2, dataRange, nonNegative, weights } = spec;
+  const scale = { kind: "ssim", window, k1, k2, dataRange, nonNegative, covariance: "population" } as const;
   const means: Float64Array[] = [];
   const grads: Float32Array[] = [];
   const sizes: Planes[] = [];
@@ -147,17 +175,19 @@ async function scoreImage(
     const [channels, height, width] = planes;
     sizes.push(planes);
     if (grad) grads.push(i === 0 ? grad : new Float32Array(channels * height * width));
-    const tiled = await runTiled({ ...scale, term: isLast ? "score" : "contrast" }, x, y, { grad: grads[i] });
+    const region = isLast ? (spec.region ?? "valid") : "valid";
+    const tiled = await runTiled({ ...scale, region, term: isLast ? "score" : "contrast" }, x, y, { grad: grads[i] });
     const [sums] = tiled.sums;
     // Means over 2x2 pixels have no extremes of their own.
     if (i === 0) extremes = tiled.extremes;
-    const cells = (height - window.size + 1) * (width - window.size + 1);
+    const border = region === "valid" ? window.size - 1 : 0;
+    const cells = (height - border) * (width - border);
     means.push(Float64Array.from({ length: channels }, (_, c) => sums[2 * c + (isLast ? 0 : 1)] / cells));
     if (!isLast) {
       [x, y] = [halvePlanes(kernels, rowsOf(x, 0), planes, spec), halvePlanes(kernels, rowsOf(y, 0), planes, spec)];
     }
   }
-  const { score, slopes } = combine(means, weights);
+  const { score, slopes } = combine(means, spec);
   for (let i = weights.length - 1; i >= 0 && grad; i--) {
     addCoarser(kernels, grads[i], sizes[i], slopes[i], grads[i + 1], spec);
   }

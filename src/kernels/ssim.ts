@@ -2,6 +2,9 @@ import { channelGroups, stagingBytes } from "./module.ts";
 import { evenStrips, type StripKernel } from "./strip.ts";
 import type { Planes, SsimSpec } from "./types.ts";
 
+/** What lies beyond the border, as `ssimConfigure` is told. */
+const borders = { valid: 0, zero: 0, reflect: 1, replicate: 2 };
+
 /** Map rows of one strip: tall enough that the halo costs little, low enough for the caches. */
 const stripRows = 96;
 
@@ -48,7 +51,7 @@ export const ssim: StripKernel<SsimSpec> = {
   },
   strips: (spec, planes) => {
     const { radius, pad } = geometry(spec, planes);
-    // The rows that mirror each other belong to one strip.
+    // Rows beyond the border and those that they repeat belong to one strip.
     return evenStrips(planes[1] + 2 * pad, Math.max(stripRows, 4 * radius), 2 * pad + 1);
   },
   sourceRows: (spec, planes, [from, to]) => {
@@ -101,7 +104,7 @@ export const ssim: StripKernel<SsimSpec> = {
       weights,
       radius,
       pad,
-      spec.region === "reflect",
+      borders[spec.region],
       (spec.k1 * spec.dataRange) ** 2,
       (spec.k2 * spec.dataRange) ** 2,
       covarianceFactor(spec),

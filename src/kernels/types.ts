@@ -37,8 +37,8 @@ export interface VariationSpec {
 export interface SsimSpec {
   readonly kind: "ssim";
   readonly window: { readonly shape: "gaussian"; readonly size: number; readonly sigma: number } | UniformWindow;
-  /** Which windows count: whole ones, or one per pixel with zeros or the mirrored image (edge not repeated) around it. */
-  readonly region: "valid" | "zero" | "reflect";
+  /** Which windows count: whole ones, or one per pixel with zeros, the mirrored image (edge not repeated) or its edge again and again around it. */
+  readonly region: "valid" | "zero" | "reflect" | "replicate";
   /** Divide by N, or by N - 1 with N = size^2. */
   readonly covariance: "population" | "sample";
   readonly k1: number;
@@ -73,10 +73,19 @@ export type StripSpec = PointwiseSpec | VariationSpec | SsimSpec | DeltaESpec;
 export type Planes = readonly [channels: number, height: number, width: number];
 
 /** Multi-scale structural similarity: contrast-structure at every scale, the whole of SSIM at the coarsest. */
-export interface MsSsimSpec extends Pick<SsimSpec, "window" | "k1" | "k2" | "dataRange"> {
+export interface MsSsimSpec extends Pick<SsimSpec, "window" | "k1" | "k2" | "dataRange" | "nonNegative"> {
   readonly kind: "ms-ssim";
   /** The exponent of each scale, finest first. */
   readonly weights: readonly number[];
-  /** What odd sides are continued with before halving: zeros at both ends (pytorch_msssim), or the first row and column again (piq). */
-  readonly odd: "zero" | "replicate";
+  /**
+   * What odd sides are continued with before halving: zeros at both ends (pytorch_msssim), the first row and column again (piq), the last ones again
+   * (msssim.m, TensorFlow); or the last row and column are left out (torchmetrics).
+   */
+  readonly odd: "zero" | "replicate" | "symmetric" | "drop";
+  /** Which windows of the coarsest scale count. Default `valid`, as at the finer ones. */
+  readonly region?: SsimSpec["region"];
+  /** What negative means are: 0 (default), or every mean m is (m + 1) / 2. */
+  readonly normalize?: "relu" | "simple";
+  /** Of what the product over scales is taken: each channel, whose mean is the score (default), or the means over channels. */
+  readonly product?: "channel" | "image";
 }

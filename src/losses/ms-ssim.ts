@@ -1,9 +1,11 @@
 import type { Ops } from "../graph/ops.ts";
+import { leastSide } from "../kernels/ms-ssim.ts";
+import type { Images } from "./definition.ts";
 import { imageOptions } from "./image-options.ts";
 import { prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
-import { choice } from "./options.ts";
-import { kernelWindow, ssimMaps, ssimOptions } from "./ssim.ts";
+import { bothAxes, choice, flag, list, parseList } from "./options.ts";
+import { defaultSize, kernelWindow, regions, ssimMaps, ssimOptions } from "./ssim.ts";
 
 /** The exponent of each scale, finest first (Wang, Simoncelli, Bovik 2003, section 3.2). */
 export const msSsimWeights: readonly number[] = [0.0448, 0.2856, 0.3001, 0.2363, 0.1333];
@@ -13,27 +15,44 @@ function positivePower<T>(o: Ops<T>, x: T, exponent: number): T {
   return o.where(o.greater(x, 0), o.power(o.maximum(x, 1e-12), exponent), 0);
 }
 
-/** Half the size, by means over 2x2 pixels; what an odd side is continued with is the convention of one implementation or another. */
-function halve<T>(o: Ops<T>, x: T, odd: "zero" | "replicate"): T {
+/** What becomes of odd sides before halving, as one implementation or another has it. */
+const oddRules = ["zero", "replicate", "symmetric", "drop"] as const;
+
+/** Half the size, by means over 2x2 pixels. */
+function halve<T>(o: Ops<T>, x: T, odd: (typeof oddRules)[number]): T {
   const [, , h, w] = o.dims(x) as readonly number[];
-  if (odd === "zero") return o.avgPool(x, 2, { padding: [h % 2, w % 2] });
-  const before = Math.max(h % 2, w % 2);
-  return o.avgPool(o.padWith(x, { top: before, left: before, bottom: 0, right: 0 }, "replicate"), 2);
+  const [rows, columns] = [h % 2, w % 2];
+  if (odd === "zero") return o.avgPool(x, 2, { padding: [rows, columns] });
+  const before = odd === "replicate" ? Math.max(rows, columns) : 0;
+  const [bottom, right] = odd === "symmetric" ? [rows, columns] : [0, 0];
+  return o.avgPool(o.padWith(x, { top: before, left: before, bottom, right }, "replicate"), 2);
 }
 
 /**
  * Multi-scale structural similarity (Wang, Simoncelli, Bovik 2003): the product of contrast-structure over five scales and of SSIM at the
  * coarsest, each to its exponent, per channel; then the mean over channels. 1 for identical images.
  *
- * Negative means count as 0. The gradient is finite everywhere, unlike the originals' at 0. `preset=pytorch-msssim` (default) continues odd sides with
- * zeros before halving, `preset=piq` repeats the first row and column. Higher is better: in a weighted sum it enters as `1 - ms-ssim`.
+ * | preset | odd sides before halving | otherwise | equals |
+ * |---|---|---|---|
+ * | `pytorch-msssim` (default) | continued with zeros at both ends | | pytorch_msssim `ms_ssim` |
+ * | `piq` | first row and column again | | piq `multi_scale_ssim` |
+ * | `msssim.m` | last row and column again | | Wang's `msssim.m` on grey images, where it has no negative mean |
+ * | `tensorflow` | last row and column again | | TensorFlow `tf.image.ssim_multiscale` |
+ * | `torchmetrics` | last row and column left out | product over scales of means over channels; coarsest SSIM everywhere, reflected at the border; window from `sigma` | torchmetrics, `normalize="relu"` (its default) or `"simple"` |
+ * | `pyiqa` | continued with zeros at both ends | on `y-matlab`; negative contrast-structure counts as 0 in each window; product of means over channels | IQA-PyTorch `ms_ssim` |
  *
- * @throws {ReconlossError} `shape` for images whose shorter side is less than 16 (size - 1) + 1 pixels (161 with the default window)
+ * `weights` are the exponents, finest scale first, and there are as many scales as weights: `weights=0.3:0.3:0.4` has three. Negative means count as
+ * 0. The gradient is finite everywhere, unlike the originals' at 0. Higher is better: in a weighted sum it enters as `1 - ms-ssim`.
+ *
+ * @throws {ReconlossError} `shape` for images whose shorter side is less than 16 (size - 1) + 1 pixels (161 with the default window; fewer with fewer
+ * scales), below which a scale holds no window
  * @example
  * ```ts
  * import { msSsim, Tensor } from "reconloss";
  * const grey = Tensor.full([1, 1, 176, 176], 0.5);
  * await msSsim().value(grey, grey); // 1
+ * const small = Tensor.full([1, 1, 32, 32], 0.5);
+ * await msSsim({ weights: "0.5:0.5" }).value(small, small); // 1
  * ```
  */
 export const msSsim = defineLoss({
@@ -41,35 +60,62 @@ export const msSsim = defineLoss({
   summary: "structural similarity over five scales",
   better: "higher",
   offset: 1,
-  source: "Wang, Simoncelli, Bovik 2003, eq. 7; pytorch_msssim, ms_ssim; piq, multi_scale_ssim (preset=piq)",
+  source:
+    "Wang, Simoncelli, Bovik 2003, eq. 7; pytorch_msssim, piq, msssim.m, TensorFlow, torchmetrics, pyiqa: the preset says which",
   options: {
-    preset: choice(["pytorch-msssim", "piq"], "pytorch-msssim", "whose numbers come out"),
+    preset: choice(
+      ["pytorch-msssim", "piq", "msssim.m", "tensorflow", "torchmetrics", "pyiqa"],
+      "pytorch-msssim",
+      "whose numbers come out",
+    ),
     ...imageOptions,
     ...ssimOptions,
-    odd: choice(["zero", "replicate"], "zero", "what odd sides are continued with before halving"),
+    weights: list(msSsimWeights.join(":"), "exponent of each scale, finest first", { above: 0 }),
+    odd: choice(oddRules, "zero", "what odd sides are continued with before halving, or that they are cut"),
+    region: choice(regions, "valid", "the coarsest scale: windows inside the image, or everywhere with this border"),
+    normalize: choice(["relu", "simple"], "relu", "negative means count as 0, or every mean m as (m + 1) / 2"),
+    product: choice(["channel", "image"], "channel", "over scales of each channel, or of the means over channels"),
+    nonNegative: flag(false, "negative contrast-structure counts as 0 in each window"),
   },
-  presets: { piq: { odd: "replicate" } },
+  presets: {
+    piq: { odd: "replicate" },
+    "msssim.m": { odd: "symmetric" },
+    tensorflow: { odd: "symmetric" },
+    torchmetrics: { odd: "drop", region: "reflect", product: "image" },
+    pyiqa: { channels: "y-matlab", nonNegative: true, product: "image" },
+  },
+  defaultsOf: (options) => defaultSize(options.preset, options),
   refuse: (options, shape) => {
-    const least = (options.size - 1) * 2 ** (msSsimWeights.length - 1) + 1;
-    return refuseImages(options, shape, [least, least]);
+    const { size, weights, odd, region } = options;
+    const [height, width] = bothAxes(size).map((side) => leastSide(side, parseList(weights).length, odd, region));
+    return refuseImages(options, shape, [height, width]);
   },
-  define: (options) => ({
-    bySize: true,
-    kernel: {
-      spec: { kind: "ms-ssim", ...kernelWindow(options), weights: msSsimWeights, odd: options.odd },
-      images: options,
-    },
-    score: <T>(o: Ops<T>, images: Parameters<typeof prepare<T>>[1]): T => {
-      let { output, target } = prepare(o, images, options);
-      const last = msSsimWeights.length - 1;
-      let product: T | undefined;
-      for (const [scale, exponent] of msSsimWeights.entries()) {
-        const { ssim, cs } = ssimMaps(o, { output, target }, options);
-        const factor = positivePower(o, o.mean(scale === last ? ssim : cs, "hw"), exponent);
-        product = product === undefined ? factor : o.mul(product, factor);
-        if (scale < last) [output, target] = [halve(o, output, options.odd), halve(o, target, options.odd)];
-      }
-      return o.mean(product as T, "c");
-    },
-  }),
+  define: (options) => {
+    const { odd, region, normalize, product, nonNegative } = options;
+    const weights = parseList(options.weights);
+    const window = kernelWindow(options);
+    const last = weights.length - 1;
+    return {
+      bySize: true,
+      ...(window && {
+        kernel: {
+          spec: { kind: "ms-ssim", ...window, weights, odd, region, normalize, product, nonNegative },
+          images: options,
+        },
+      }),
+      score: <T>(o: Ops<T>, images: Images<T>): T => {
+        let { output, target } = prepare(o, images, options);
+        let total: T | undefined;
+        for (const [scale, exponent] of weights.entries()) {
+          const maps = ssimMaps(o, { output, target }, { ...options, region: scale === last ? region : "valid" });
+          const mean = o.mean(scale === last ? maps.ssim : maps.cs, product === "image" ? "chw" : "hw");
+          const base = normalize === "simple" ? o.mul(o.add(mean, 1), 0.5) : mean;
+          const factor = positivePower(o, base, exponent);
+          total = total === undefined ? factor : o.mul(total, factor);
+          if (scale < last) [output, target] = [halve(o, output, odd), halve(o, target, odd)];
+        }
+        return o.mean(total as T, "c");
+      },
+    };
+  },
 });

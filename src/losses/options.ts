@@ -65,13 +65,48 @@ export function number(fallback: number, help: string, bounds: Bounds = {}): Opt
 }
 
 /** An option that is a whole number. */
-export function integer(fallback: number, help: string, bounds: Bounds & { odd?: boolean } = {}): Option<number> {
+export function integer(fallback: number, help: string, bounds: Bounds = {}): Option<number> {
   const read = (value: unknown) => {
     const x = toNumber(value);
-    return Number.isInteger(x) && within(x, bounds) && !(bounds.odd && x % 2 === 0) ? x : undefined;
+    return Number.isInteger(x) && within(x, bounds) ? x : undefined;
   };
-  const accepts = `${bounds.odd ? "odd" : "whole"} number${describeBounds(bounds)}`;
+  return { default: fallback, help, accepts: `whole number${describeBounds(bounds)}`, read };
+}
+
+/** The numbers of a list option, or of one number for both axes. */
+export function parseList(value: number | string): number[] {
+  return typeof value === "number" ? [value] : value.split(":").map(toNumber);
+}
+
+/** An option that is several numbers, separated by colons, as commas separate options. */
+export function list(fallback: string, help: string, bounds: Bounds = {}): Option<string> {
+  const read = (value: unknown) => {
+    const text = String(value);
+    return parseList(text).every((x) => within(x, bounds)) ? text : undefined;
+  };
+  return { default: fallback, help, accepts: `numbers${describeBounds(bounds)}, separated by colons`, read };
+}
+
+/** An option that is one number for both axes, or `height:width`. */
+export function perAxis(
+  fallback: number,
+  help: string,
+  { whole = false, ...bounds }: Bounds & { whole?: boolean },
+): Option<number | string> {
+  const fits = (x: number) => within(x, bounds) && (!whole || Number.isInteger(x));
+  const read = (value: unknown) => {
+    const numbers = parseList(String(value));
+    if (numbers.length > 2 || !numbers.every(fits)) return undefined;
+    return numbers.every((x) => x === numbers[0]) ? numbers[0] : numbers.join(":");
+  };
+  const accepts = `${whole ? "whole number" : "number"}${describeBounds(bounds)}, or two, height:width`;
   return { default: fallback, help, accepts, read };
+}
+
+/** Both numbers of a {@link perAxis} option. */
+export function bothAxes(value: number | string): readonly [height: number, width: number] {
+  const [height, width = height] = parseList(value);
+  return [height, width];
 }
 
 /** An option that is yes or no. */

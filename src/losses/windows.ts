@@ -1,34 +1,47 @@
 import type { Ops } from "../graph/ops.ts";
 
-/** A separable window: the weights along one axis, and what they sum to beyond 1 over both. */
+/** A separable window: the weights along each axis, and what they sum to beyond 1 over both. */
 export interface Window {
-  weights: Float64Array;
+  rows: Float64Array;
+  columns: Float64Array;
   excess: number;
 }
 
 /**
- * A Gaussian or uniform window whose weights sum to 1, rounded to float32 so that every backend computes with the same weights. The sum of
- * the rounded weights is off by up to 1e-7; {@link windowCovariance} needs to know by how much.
+ * A Gaussian or uniform window of any height and width, whose weights sum to 1, rounded to float32 so that every backend computes with the
+ * same weights. The sum of the rounded weights is off by up to 1e-7; {@link windowCovariance} needs to know by how much.
  */
-export function makeWindow(kind: "gaussian" | "uniform", size: number, sigma: number): Window {
+export function makeWindow(
+  kind: "gaussian" | "uniform",
+  [height, width]: readonly [number, number],
+  [sigmaDown, sigmaAcross]: readonly [number, number],
+): Window {
+  const rows = axisWeights(kind, height, sigmaDown);
+  const columns = axisWeights(kind, width, sigmaAcross);
+  return { rows, columns, excess: sum(rows) * sum(columns) - 1 };
+}
+
+function axisWeights(kind: "gaussian" | "uniform", size: number, sigma: number): Float64Array {
   const centre = (size - 1) / 2;
   const shape = Float64Array.from({ length: size }, (_, i) =>
     kind === "uniform" ? 1 : Math.exp(-((i - centre) ** 2) / (2 * sigma ** 2)),
   );
-  const weights = shape.map((weight) => Math.fround(weight / sum(shape)));
-  return { weights, excess: sum(weights) ** 2 - 1 };
+  const total = sum(shape);
+  return shape.map((weight) => Math.fround(weight / total));
 }
 
 function sum(values: Float64Array): number {
   return values.reduce((total, value) => total + value, 0);
 }
 
-/** The mean of each channel under a window at every place where it fits: [n, c, h - size + 1, w - size + 1]. */
-export function windowMean<T>(o: Ops<T>, x: T, { weights }: Window): T {
+/** The mean of each channel under a window at every place where it fits: [n, c, h - height + 1, w - width + 1]. */
+export function windowMean<T>(o: Ops<T>, x: T, { rows, columns }: Window): T {
   const channels = o.channels(x);
-  const all = Float64Array.from({ length: channels * weights.length }, (_, i) => weights[i % weights.length]);
-  const rows = o.conv2d(x, o.constant(all, [channels, 1, weights.length, 1]), { groups: channels });
-  return o.conv2d(rows, o.constant(all, [channels, 1, 1, weights.length]), { groups: channels });
+  const repeat = (weights: Float64Array) =>
+    Float64Array.from({ length: channels * weights.length }, (_, i) => weights[i % weights.length]);
+  const down = o.constant(repeat(rows), [channels, 1, rows.length, 1]);
+  const across = o.constant(repeat(columns), [channels, 1, 1, columns.length]);
+  return o.conv2d(o.conv2d(x, down, { groups: channels }), across, { groups: channels });
 }
 
 /**

@@ -47,7 +47,7 @@ const structural: fc.Arbitrary<Pairing> = fc
     shape: fc.constantFrom("gaussian" as const, "uniform" as const),
     size: fc.constantFrom(1, 3, 7, 8, 11, 15).map((size) => size | 1),
     sigma: fc.constantFrom(0.8, 1.5, 4),
-    region: fc.constantFrom("valid" as const, "zero" as const, "reflect" as const),
+    region: fc.constantFrom("valid" as const, "zero" as const, "reflect" as const, "replicate" as const),
     covariance: fc.constantFrom("population" as const, "sample" as const),
     k1: fc.constantFrom(0.01, 0.05),
     k2: fc.constantFrom(0.03, 0.1),
@@ -62,7 +62,7 @@ const structural: fc.Arbitrary<Pairing> = fc
       ...rest,
     } satisfies SsimSpec,
     definition: definitionOf(ssim({ window: shape, size, sigma, ...rest })),
-    smallest: { valid: size, zero: 1, reflect: (size + 1) / 2 }[rest.region],
+    smallest: { valid: size, zero: 1, reflect: (size + 1) / 2, replicate: 1 }[rest.region],
     hasMap: true,
   }));
 
@@ -164,6 +164,11 @@ describe("the MS-SSIM kernel equals its definition", () => {
     ["replicate", "smooth", "random", [1, 2, 51, 62]],
     ["replicate", "smooth", "smooth", [2, 1, 63, 63]],
     ["replicate", "random", "flat halves", [1, 1, 36, 37]],
+    ["symmetric", "smooth", "random", [1, 2, 51, 63]],
+    ["symmetric", "random", "smooth", [2, 1, 47, 34]],
+    ["symmetric", "random", "flat halves", [1, 1, 64, 37]],
+    ["drop", "smooth", "random", [1, 2, 63, 63]],
+    ["drop", "random", "flat halves", [1, 1, 48, 55]],
   ] as const)("odd sides continued by %s, %s against %s, %j", async (odd, outputScene, targetScene, shape) => {
     const random = randomSource(shape[2]);
     const window = { shape: "gaussian", size: 3, sigma: 1.5 } as const;
@@ -172,6 +177,28 @@ describe("the MS-SSIM kernel equals its definition", () => {
       { spec, definition: definitionOf(msSsim({ size: 3, odd })), smallest: 33, hasMap: false },
       scenes[outputScene](shape, random),
       mixed(scenes[targetScene](shape, random), scenes.random(shape, random)),
+    );
+  });
+});
+
+describe("the MS-SSIM kernel has the definition's options", () => {
+  const window = { shape: "gaussian", size: 3, sigma: 1.5 } as const;
+  const spec = { kind: "ms-ssim", window, k1: 0.01, k2: 0.03, dataRange: 1, odd: "drop" } as const;
+
+  test.each([
+    { weights: [0.3, 0.7], product: "image" },
+    { weights: [0.2, 0.3, 0.5], product: "image", region: "reflect", normalize: "simple" },
+    { weights: [0.2, 0.3, 0.5], normalize: "simple", region: "zero" },
+    { weights: [1], region: "replicate" },
+    { weights: [0.5, 0.5], nonNegative: true, product: "image" },
+  ] as const)("%j", async (options) => {
+    const shape = [2, 3, 21, 34] as const;
+    const random = randomSource(7);
+    const definition = definitionOf(msSsim({ size: 3, odd: "drop", ...options, weights: options.weights.join(":") }));
+    await compare(
+      { spec: { ...spec, ...options }, definition, smallest: 12, hasMap: false },
+      scenes.smooth(shape, random),
+      mixed(scenes.smooth(shape, random), scenes.random(shape, random)),
     );
   });
 });

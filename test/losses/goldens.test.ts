@@ -105,7 +105,7 @@ const rules: Record<string, Rule[]> = {
     { id: /^skimage-gaussian$/, spec: "ssim(preset=skimage-gaussian)" },
     { id: /^fused-same$/, spec: "ssim(preset=fused)" },
     { id: /^fused-valid$/, spec: "ssim(preset=fused,region=valid)" },
-    { id: /^piq-downsampleTrue$/, spec: "ssim(preset=wang-downsampled)" },
+    { id: /^piq-downsampleTrue$/, spec: "ssim(preset=piq)" },
     ...["rgb", "y"].flatMap((channels) =>
       ["0", "4"].map((crop) => ({
         id: new RegExp(`^basicsr-(pt-)?${channels}-crop${crop}$`),

@@ -105,6 +105,20 @@ describe("the grammar", () => {
   });
 
   test.each([
+    // What a preset or another option gives anyway is left out; what differs from it is not.
+    ["ssim(preset=skimage,size=7)", "ssim(preset=skimage)"],
+    ["ssim(preset=skimage,size=11)", "ssim(preset=skimage,size=11)"],
+    ["ssim(preset=torchmetrics,sigma=2,size=15)", "ssim(preset=torchmetrics,sigma=2)"],
+    ["ssim(preset=torchmetrics,sigma=2,size=11)", "ssim(preset=torchmetrics,sigma=2,size=11)"],
+    ["ssim(size=11:11,sigma=1:2)", "ssim(sigma=1:2)"],
+    ["ms-ssim(weights=0.5:0.5)", "ms-ssim(weights=0.5:0.5)"],
+  ])("%j is the loss %j, and both have the same options", (text, spec) => {
+    const loss = parseLoss(text);
+    expect(loss.spec).toBe(spec);
+    expect(parseLoss(spec).options).toEqual(loss.options);
+  });
+
+  test.each([
     ["", "syntax", /expected name/],
     ["nope", "syntax", /no loss "nope"; there are: l1, /],
     ["l1(", "syntax", /parentheses/],
@@ -131,9 +145,11 @@ describe("the grammar", () => {
     ["l1(crop=1,crop=2)", "syntax", /twice/],
     ["l1(size=3)", "invalid-argument", /unknown option "size"; it has: channels/],
     ["l1(constructor=3)", "invalid-argument", /unknown option/],
-    ["ssim(size=4)", "invalid-argument", /size must be odd number >= 1, got "4"/],
+    ["ssim(size=4.5)", "invalid-argument", /size must be whole number >= 1, or two, height:width, got "4.5"/],
+    ["ssim(size=3:5:7)", "invalid-argument", /size must be whole number/],
+    ["ms-ssim(weights=0.5:)", "invalid-argument", /weights must be numbers > 0, separated by colons/],
     ["ssim(sigma=0)", "invalid-argument", /sigma must be number > 0/],
-    ["ssim(preset=matlab)", "invalid-argument", /preset must be wang \| /],
+    ["ssim(preset=wang-downsampled)", "invalid-argument", /preset must be wang \| /],
     ["psnr(dataRange=1e999x)", "invalid-argument", /dataRange/],
   ] as const)("%j is refused", (text, code, message) => {
     expect(() => parseLoss(text)).toThrow(ReconlossError);

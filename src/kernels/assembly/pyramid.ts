@@ -2,9 +2,10 @@
 
 /**
  * One row of means over 2x2 pixels. `a`, `b`: two rows of floats (`a` may be 0: a row of zeros), `first`: 0, or -1 where the first mean takes in a
- * column left of the image, which is 0 or, with `replicate`, the first column again. Writes `width` floats and up to 3 more.
+ * column left of the image, which is 0 or, with `replicate`, the first column again; `last`: whether the last mean takes in the last column twice. Writes
+ * `width` floats and up to 3 more.
  */
-export function halve(a: usize, b: usize, first: i32, replicate: bool, out: usize, width: i32): void {
+export function halve(a: usize, b: usize, first: i32, replicate: bool, last: bool, out: usize, width: i32): void {
   const quarter = f32x4.splat(0.25);
   let j: i32 = 0;
   if (first < 0) {
@@ -22,14 +23,19 @@ export function halve(a: usize, b: usize, first: i32, replicate: bool, out: usiz
     const even = i32x4.shuffle(low, high, 0, 2, 4, 6), odd = i32x4.shuffle(low, high, 1, 3, 5, 7);
     v128.store(out + (<usize>j << 2), f32x4.mul(f32x4.add(even, odd), quarter));
   }
+  if (last) {
+    const at = <usize>(2 * (width - 1) + first) << 2;
+    const column = load<f32>(b + at) + (a ? load<f32>(a + at) : 0);
+    store<f32>(out + (<usize>(width - 1) << 2), column * 0.5);
+  }
 }
 
 /**
  * One row of a gradient: grad = scale * grad + share * coarse, where each number of the coarse row (`width` of them) goes to two columns. `first`,
- * `replicate` as in {@link halve}; `columns`: length of the row. `coarse` may be 0: only scale.
+ * `replicate`, `last` as in {@link halve}; `columns`: length of the row. `coarse` may be 0: only scale.
  */
 export function unhalve(
-  grad: usize, columns: i32, scale: f32, coarse: usize, width: i32, share: f32, first: i32, replicate: bool,
+  grad: usize, columns: i32, scale: f32, coarse: usize, width: i32, share: f32, first: i32, replicate: bool, last: bool,
 ): void {
   const scales = f32x4.splat(scale), shares = f32x4.splat(share);
   let x: i32 = 0;
@@ -53,5 +59,9 @@ export function unhalve(
     const at = grad + (<usize>x << 2);
     const up: f32 = x < reached ? load<f32>(coarse + (<usize>((x - first) >> 1) << 2)) : 0;
     store<f32>(at, load<f32>(at) * scale + up * share);
+  }
+  if (last && coarse) {
+    const at = grad + (<usize>(columns - 1) << 2);
+    store<f32>(at, load<f32>(at) + load<f32>(coarse + (<usize>(width - 1) << 2)) * share);
   }
 }

@@ -17,19 +17,27 @@ import {
 // coordinates; map cell (i, j) has its window's first corner at padded (i, j).
 
 let pad: i32 = 0;
-let reflect: bool = false;
+/** What lies beyond the border. */
+let border: i32 = 0;
+// @ts-ignore: decorator
+@inline const ZERO: i32 = 0;
+// @ts-ignore: decorator
+@inline const REFLECT: i32 = 1;
 /** C2, the least of the denominators that variances are in. */
 let contrastConstant: f32 = 0;
 
-/** Sets the window (2 * radius + 1 float32 weights at `weights`, symmetric, sum 1) and the constants for the calls that follow. */
+/**
+ * Sets the window (2 * radius + 1 float32 weights at `weights`, symmetric, sum 1), what lies beyond the border (0: zeros, 1: the image mirrored, its edge
+ * once, 2: its edge again and again) and the constants for the calls that follow.
+ */
 export function ssimConfigure(
-  weights: usize, windowRadius: i32, padding: i32, isReflect: bool, c1: f32, c2: f32, covarianceFactor: f32,
+  weights: usize, windowRadius: i32, padding: i32, beyond: i32, c1: f32, c2: f32, covarianceFactor: f32,
   onlyContrast: bool, nonNegative: bool,
 ): void {
   setWindow(weights, windowRadius);
   setFormula(c1, c2, covarianceFactor, onlyContrast, nonNegative);
   pad = padding;
-  reflect = isReflect;
+  border = beyond;
   contrastConstant = c2;
 }
 
@@ -70,8 +78,9 @@ const CAREFUL_U: f32 = 2000;
 @inline function source(position: i32, size: i32): i32 {
   let at = position - pad;
   if (at >= 0 && at < size) return at;
-  if (!reflect) return -1;
-  return at < 0 ? -at : 2 * size - 2 - at;
+  if (border == ZERO) return -1;
+  if (border == REFLECT) return at < 0 ? -at : 2 * size - 2 - at;
+  return at < 0 ? 0 : size - 1;
 }
 
 /** Reads padded rows [r0, r1) and columns [c0, c1) of both images as centred sums and differences. */
@@ -142,7 +151,7 @@ function loadTile(x: usize, y: usize, first: i32, h: i32, w: i32, r0: i32, r1: i
       store<f32>(v + (<usize>(j - c0) << 2), a - b - centreV);
     }
   }
-  if (pad > 0 && !reflect) {
+  if (pad > 0 && border == ZERO) {
     largestU = f32x4.pmax(largestU, f32x4.mul(u0, u0));
     largestV = f32x4.pmax(largestV, f32x4.mul(v0, v0));
   }
@@ -239,13 +248,13 @@ export function ssimStrip(
 }
 
 /**
- * Takes the gradient of padded rows [g0, g1) back to the image: mirrored cells are added to the cells they mirror, the padding is cut off.
+ * Takes the gradient of padded rows [g0, g1) back to the image: cells beyond the border are added to those they repeat, the padding is cut off.
  * The image rows among them are left at the start of `grad`, w floats a row.
  */
 export function ssimUnpad(grad: usize, g0: i32, g1: i32, h: i32, w: i32): void {
   if (pad == 0) return;
   const paddedWidth = w + 2 * pad;
-  if (reflect) {
+  if (border != ZERO) {
     for (let i = g0; i < g1; i++) {
       const s = source(i, h);
       if (s == i - pad) continue;
@@ -260,7 +269,7 @@ export function ssimUnpad(grad: usize, g0: i32, g1: i32, h: i32, w: i32): void {
   let to = grad;
   for (let i = max(g0, pad); i < min(g1, h + pad); i++) {
     const from = grad + (<usize>((i - g0) * paddedWidth) << 2);
-    if (reflect) {
+    if (border != ZERO) {
       for (let j = 0; j < paddedWidth; j++) {
         const s = source(j, w);
         if (s == j - pad) {
