@@ -169,9 +169,16 @@ export function defineLoss<S extends Schema, R = undefined>(definition: LossDefi
   const { name, summary, better, decimals, source, options: schema, presets, defaultsOf } = definition;
   const info: LossInfo<S> = { name, summary, better, decimals, source, options: schema, presets };
   const make = (options: Partial<OptionsOf<S>> = {}, resources?: R): Loss => {
-    const known = presets as Parameters<typeof resolveOptions>[3];
-    const { values, given } = resolveOptions(name, schema, options, known, defaultsOf);
-    return new DefinedLoss(info, definition, values, specOf(name, schema, given), resources);
+    const resolve = (some: Readonly<Record<string, unknown>>) =>
+      resolveOptions(name, schema, some, presets as Parameters<typeof resolveOptions>[3], defaultsOf);
+    const { values, given } = resolve(options);
+    return new DefinedLoss(
+      info,
+      definition,
+      values,
+      specOf(name, given, (some) => resolve(some).values),
+      resources,
+    );
   };
   const factory: LossFactory<S, R> = Object.assign(make, { info });
   definitions.set(factory, definition);
@@ -192,9 +199,21 @@ export function deriveLoss<S extends Schema>(base: LossFactory<S>, { derive, ...
   return defineLoss<S>({ ...told, ...said, define: (options) => derive(told.define(options)) });
 }
 
-function specOf(name: string, schema: Schema, given: Readonly<Record<string, unknown>>): string {
-  const said = Object.entries(given).filter(([key, value]) => String(value) !== String(schema[key].default));
-  return said.length === 0 ? name : `${name}(${said.map(([key, value]) => `${key}=${value}`).join(",")})`;
+/** The specification with just those of the given options without which others would result. */
+function specOf(
+  name: string,
+  given: Readonly<Record<string, unknown>>,
+  resolve: (given: Readonly<Record<string, unknown>>) => Readonly<Record<string, OptionValue>>,
+): string {
+  const options = resolve(given);
+  let needed: Readonly<Record<string, unknown>> = given;
+  for (const key of Object.keys(given)) {
+    const { [key]: _, ...others } = needed;
+    const without = resolve(others);
+    if (Object.keys(options).every((option) => Object.is(without[option], options[option]))) needed = others;
+  }
+  const said = Object.keys(needed).map((key) => `${key}=${options[key]}`);
+  return said.length === 0 ? name : `${name}(${said.join(",")})`;
 }
 
 /** The parts of {@link Loss} that follow from `evaluate`. */

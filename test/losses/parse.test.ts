@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { ReconlossError } from "../../src/errors.ts";
 import { weighted } from "../../src/losses/combine.ts";
 import { l1 } from "../../src/losses/l1.ts";
+import type { Loss } from "../../src/losses/loss.ts";
 import { parseLoss, parseLosses } from "../../src/losses/parse.ts";
 import { lossFactories, otherNames } from "../../src/losses/registry.ts";
 import { ssim } from "../../src/losses/ssim.ts";
@@ -183,5 +184,33 @@ describe("the grammar", () => {
   test("sums need terms and finite weights", () => {
     expect(() => weighted([])).toThrow(/empty/);
     expect(() => weighted([[Number.NaN, l1()]])).toThrow(/weight of l1 must be finite/);
+  });
+});
+
+describe("a specification holds every option that the numbers depend on", () => {
+  test.each(lossFactories.map((factory) => [factory.info.name, factory] as const))("%s", (_, factory) => {
+    const { options, presets = {} } = factory.info;
+    const values = (accepts: string, fallback: unknown) =>
+      /^[\w.-]+( \| [\w.-]+)+$/.test(accepts) ? accepts.split(" | ") : [fallback];
+    for (const preset of [undefined, ...Object.keys(presets)]) {
+      for (const [name, { accepts, default: fallback }] of Object.entries(options)) {
+        if (name === "preset") continue;
+        for (const value of values(accepts, fallback)) {
+          let loss: Loss;
+          try {
+            loss = factory({ ...(preset && { preset }), [name]: value } as Parameters<typeof factory>[0]);
+          } catch {
+            continue; // combinations that the loss refuses
+          }
+          expect(parseLoss(loss.spec).options, `${loss.spec} for ${preset}, ${name}=${value}`).toEqual(loss.options);
+          expect(parseLoss(loss.spec).spec).toBe(loss.spec);
+        }
+      }
+    }
+  });
+
+  test("where an option's default is not its preset's", () => {
+    expect(ssim({ preset: "skimage", size: 11 }).spec).toBe("ssim(preset=skimage,size=11)");
+    expect(ssim({ preset: "skimage", size: 7 }).spec).toBe("ssim(preset=skimage)");
   });
 });
