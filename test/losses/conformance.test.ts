@@ -44,7 +44,7 @@ const cases: Case[] = [
   { spec: "nrmse(normalization=min-max,crop=1)", least: 3 },
   { spec: "nrmse(normalization=mean,channels=y-bt601)" },
   { spec: "dssim", least: 11 },
-  { spec: "dssim(preset=wang-downsampled)", least: 11 },
+  { spec: "dssim(preset=ssim.m)", least: 11 },
   { spec: "ssim", least: 11 },
   { spec: "ssim(size=5,sigma=1,channels=y-yiq)", least: 5 },
   { spec: "ssim(preset=skimage)", least: 7 },

@@ -79,7 +79,7 @@ test("dssim is (1 - ssim) / 2 in value, gradient and map, whatever the options",
   const [output, target] = await Promise.all(
     ["scene_noise", "scene"].map((name) => readGoldenImage(`inputs/${name}.png`)),
   );
-  for (const options of ["", "(preset=torchmetrics)", "(channels=y-bt601,crop=4)", "(preset=wang-downsampled)"]) {
+  for (const options of ["", "(preset=torchmetrics)", "(channels=y-bt601,crop=4)", "(preset=ssim.m)"]) {
     const wants = { grad: true, map: true };
     const [s, d] = await Promise.all(
       ["ssim", "dssim"].map((name) => parseLoss(name + options).evaluate(output, target, wants)),
