@@ -7,9 +7,9 @@ import { rmSync } from "node:fs";
 import { join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import sharp, { type Sharp } from "sharp";
-import { plainTable } from "../src/cli/table.ts";
+import { columnTitle, plainTable } from "../src/cli/table.ts";
 import { coloursFor } from "../src/cli/terminal.ts";
-import { comparePairs, decimalsFor, formatNumber, isWorse, type Outcome, summarise } from "../src/compare/index.ts";
+import { comparePairs, formatNumber, isWorse, type Outcome, summarise } from "../src/compare/index.ts";
 import {
   blur,
   expose,
@@ -132,12 +132,12 @@ async function makeOutputs(): Promise<ImagePair[]> {
 }
 
 /** "l1 and charbonnier mind low-light most; ssim minds noise most". */
-function minds(table: readonly { spec: string; ranked: readonly string[] }[]): string {
+function minds(table: readonly { label: string; ranked: readonly string[] }[]): string {
   const list = new Intl.ListFormat("en");
   return [...new Set(table.map(({ ranked }) => ranked[0]))]
     .map((kind) => {
-      const specs = table.filter(({ ranked }) => ranked[0] === kind).map(({ spec }) => spec);
-      return `${list.format(specs)} ${specs.length === 1 ? "minds" : "mind"} ${kind} most`;
+      const labels = table.filter(({ ranked }) => ranked[0] === kind).map(({ label }) => label);
+      return `${list.format(labels)} ${labels.length === 1 ? "minds" : "mind"} ${kind} most`;
     })
     .join("; ");
 }
@@ -155,20 +155,26 @@ async function main(): Promise<void> {
   for await (const outcome of comparePairs(pairs, losses)) outcomes.push(outcome);
   const comparison = summarise(losses, outcomes);
 
-  const table = losses.map(({ spec, better }) => {
+  const table = losses.map((loss) => {
+    const { label, better, decimals } = loss;
     const means = kinds.map((kind) => {
       const pairs = comparison.pairs.filter(({ name }) => name.startsWith(`${kind}/`));
-      return pairs.reduce((sum, { values }) => sum + values[spec], 0) / pairs.length;
+      return pairs.reduce((sum, { values }) => sum + values[label], 0) / pairs.length;
     });
     const ranked = kinds.toSorted((a, b) => {
       const [x, y] = [a, b].map((kind) => means[kinds.indexOf(kind)]);
-      return isWorse(better, x, y) ? -1 : 1;
+      return isWorse(better, x, y, comparison.targetMean[label]) ? -1 : 1;
     });
     const spread = (Math.max(...means) - Math.min(...means)) / Math.abs(Math.max(...means));
-    const decimals = decimalsFor(means);
-    return { spec, better, ranked, isBlind: spread < 0.05, numbers: means.map((mean) => formatNumber(mean, decimals)) };
+    return {
+      label,
+      title: columnTitle(loss),
+      ranked,
+      isBlind: spread < 0.05,
+      numbers: means.map((mean) => formatNumber(mean, decimals)),
+    };
   });
-  const titles = table.map(({ spec, better }) => `${spec} ${better === "higher" ? "↑" : "↓"}  `);
+  const titles = table.map(({ title }) => `${title}  `);
   const rows = kinds.map((kind, row) => [
     kind,
     ...table.map(({ ranked, isBlind, numbers }) => {

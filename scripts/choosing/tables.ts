@@ -1,4 +1,4 @@
-import { decimalsFor, formatNumber } from "../../src/compare/index.ts";
+import { arrowOf, badness, formatNumber } from "../../src/compare/index.ts";
 import type { Loss } from "../../src/losses/index.ts";
 import type { Scores } from "./judges.ts";
 
@@ -11,13 +11,10 @@ export interface Row {
   readonly more?: readonly string[];
 }
 
-/** The row whose number is the best of its column; of variations, the closest to that of the photographs. */
-function best(rows: readonly Row[], { spec, name, better }: Loss, natural: number): number {
-  const distance = ({ scores, isReference }: Row) => {
-    if (isReference) return Number.POSITIVE_INFINITY;
-    if (name === "tv") return Math.abs(scores[spec] - natural);
-    return better === "lower" ? scores[spec] : -scores[spec];
-  };
+/** The row whose number is the best of its column; of a prior, the closest to that of the photographs. */
+function best(rows: readonly Row[], { spec, better }: Loss, natural: number): number {
+  const distance = ({ scores, isReference }: Row) =>
+    isReference ? Number.POSITIVE_INFINITY : badness(better, scores[spec], natural);
   return rows.reduce((best, row, index) => (distance(row) < distance(rows[best]) ? index : best), 0);
 }
 
@@ -30,13 +27,11 @@ export function scoreTable(
 ): string {
   const columns = judges.map((loss) => {
     const values = rows.map(({ scores }) => scores[loss.spec]);
-    const decimals = decimalsFor(values);
-    const texts = values.map((value) => formatNumber(value, Math.min(decimals, 4)));
+    const texts = values.map((value) => formatNumber(value, loss.decimals));
     // Those that cannot be told apart from the best are the best too.
     const bold = texts[best(rows, loss, natural)];
     const cells = texts.map((text, row) => (text === bold && !rows[row].isReference ? `**${text}**` : text));
-    const arrow = loss.name === "tv" ? "≈" : loss.better === "higher" ? "↑" : "↓";
-    return { title: `\`${loss.spec}\` ${arrow}`, cells };
+    return { title: `\`${loss.spec}\` ${arrowOf(loss.better)}`, cells };
   });
   const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
   return [

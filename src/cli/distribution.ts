@@ -15,7 +15,7 @@ import { writeSetReport } from "../report/index.ts";
 import { noteNewFolder } from "./new-folder.ts";
 import { type Progress, progressBar } from "./progress.ts";
 import { plainTable } from "./table.ts";
-import { coloursFor, printable, type Terminal } from "./terminal.ts";
+import { coloursFor, printable, type Terminal, widthOf } from "./terminal.ts";
 
 /** Failures that are told one by one. */
 const failuresShown = 20;
@@ -185,7 +185,7 @@ Exit codes: 0 all well; 1 an image could not be read; 2 wrong usage.`,
         onProgress: progress.onProgress,
       }).finally(progress.stop);
       // Printed before the page is written: a folder that cannot be written must not cost the numbers.
-      terminal.stdout.write(`${flags.json ? JSON.stringify(report, undefined, 2) : table(report)}\n`);
+      terminal.stdout.write(`${flags.json ? JSON.stringify(report, undefined, 2) : table(report, terminal)}\n`);
       tellProblems(terminal, [report.outputs, report.reals], report.warnings);
       if (flags.report !== undefined) await writeSetReport(flags.report, report, { alpha: flags.alpha });
       const failed = report.outputs.unreadable.length + (report.reals?.unreadable.length ?? 0);
@@ -194,7 +194,7 @@ Exit codes: 0 all well; 1 an image could not be read; 2 wrong usage.`,
 }
 
 /** A row for each number, with what it is made of; below, the protocol. */
-function table({ results, protocol, outputs, reals }: DistributionReport): string {
+function table({ results, protocol, outputs, reals }: DistributionReport, { stdout, env }: Terminal): string {
   const rows = Object.values(results).flatMap(rowsOf);
   const count = ({ images }: SetReport) => images ?? "unknown";
   const ofStatistics = [outputs, reals].flatMap((set) =>
@@ -205,7 +205,7 @@ function table({ results, protocol, outputs, reals }: DistributionReport): strin
     ...ofStatistics,
     ...Object.entries(protocol).map(([key, value]) => `${key} ${value}`),
   ];
-  return `${plainTable([["", "", ""], ...rows], [], [0, 2])}\n\n${facts.join("; ")}`.trimStart();
+  return `${plainTable([["", "", ""], ...rows], [], [0, 2], widthOf(stdout, env))}\n\n${facts.join("; ")}`.trimStart();
 }
 
 function rowsOf(result: MetricResult): string[][] {

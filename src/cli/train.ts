@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Argument, Command, InvalidArgumentError, Option } from "commander";
-import { formatNumber, isWorse } from "../compare/index.ts";
+import { arrowOf, formatNumber, isWorse } from "../compare/index.ts";
 import { ReconlossError } from "../errors.ts";
 import { writeTrainingReport } from "../report/index.ts";
 import {
@@ -209,10 +209,10 @@ function outcome({ validation, measures, baseline, coverage }: TrainingProgress,
   const last = validation.at(-1);
   const files = `${join(folder, "model.onnx")}  the trained network, for reconloss apply\n${join(folder, "report.html")}  curves, samples, numbers`;
   if (last === undefined) return printable(files).replaceAll("\\x0a", "\n");
-  const rows = measures.map(({ spec, better }) => {
+  const rows = measures.map(({ spec, better, decimals }) => {
     const [before, after] = [baseline.scores[spec], last.scores[spec]];
     const verdict = isWorse(better, before, after) ? "better" : isWorse(better, after, before) ? "worse" : "equal";
-    return [`${spec} ${better === "higher" ? "↑" : "↓"}`, formatNumber(before, 4), formatNumber(after, 4), verdict];
+    return [`${spec} ${arrowOf(better)}`, formatNumber(before, decimals), formatNumber(after, decimals), verdict];
   });
   const table = plainTable([["held out", baseline.name, "trained", ""], ...rows], [1], [0, 3]);
   return `${table}\nmeans over ${describeCoverage(coverage)}\n\n${files}`;

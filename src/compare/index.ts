@@ -1,6 +1,6 @@
 export { type CompareOptions, comparePairs } from "./compare.ts";
 export { type Condition, checkConditions, mapStatisticsOf, parseConditions, type Verdict } from "./conditions.ts";
-export { arrowOf, badness, badnessOf, decimalsFor, formatNumber, isWorse, worstFirst } from "./numbers.ts";
+export { arrowOf, badness, badnessOf, formatNumber, isWorse, worstFirst } from "./numbers.ts";
 export { toCsv, toJson } from "./serialise.ts";
 export { type Statistic, type Statistics, statisticOf } from "./statistics.ts";
 export { summarise, unpairedFailures } from "./summary.ts";

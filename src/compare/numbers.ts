@@ -2,20 +2,6 @@ import type { Better, Loss } from "../losses/index.ts";
 import type { PairResult } from "./types.ts";
 
 /**
- * How many digits after the point show four significant ones of most of these numbers; at least 2, at most 8. For numbers of no loss, whose own
- * {@link Loss.decimals} would say.
- */
-export function decimalsFor(values: readonly number[]): number {
-  const sizes = values
-    .map(Math.abs)
-    .filter((size) => size > 0 && Number.isFinite(size))
-    .sort((a, b) => a - b);
-  if (sizes.length === 0) return 2;
-  const typical = sizes[Math.floor(sizes.length / 2)];
-  return Math.min(8, Math.max(2, 3 - Math.floor(Math.log10(typical))));
-}
-
-/**
  * A number as people read it, with this many digits after the point; infinity as a sign, a dash where there is none, and a power of ten where the digits
  * would say that a number is 0 which is not.
  */

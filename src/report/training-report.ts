@@ -1,4 +1,4 @@
-import { decimalsFor, formatNumber, isWorse } from "../compare/index.ts";
+import { arrowOf, formatNumber, isWorse } from "../compare/index.ts";
 import { writeFileAtomically } from "../files.ts";
 import { toPixels } from "../image/index.ts";
 import { loadSharp } from "../image/sharp.ts";
@@ -154,14 +154,13 @@ function validationSection({
 }: TrainingProgress): Content {
   const last = validation.at(-1);
   if (last === undefined) return undefined;
-  const rows = measures.map(({ spec, better }) => {
+  const rows = measures.map(({ spec, better, decimals }) => {
     const values = validation.flatMap(({ scores }) => scores[spec] ?? []);
-    const decimals = decimalsFor([...values, baseline[spec]]);
     const best = values.reduce((best, value) => (isWorse(better, best, value) ? value : best));
     const gain = last.scores[spec] - baseline[spec];
     const isBetter = isWorse(better, baseline[spec], last.scores[spec]);
     const number = (value: number) => formatNumber(value, decimals);
-    return html`<tr><th scope="row">${spec} ${better === "higher" ? "↑" : "↓"}</th><td>${number(baseline[spec])}</td><td>${number(values[0])}</td><td>${number(best)}</td>
+    return html`<tr><th scope="row">${spec} ${arrowOf(better)}</th><td>${number(baseline[spec])}</td><td>${number(values[0])}</td><td>${number(best)}</td>
       <td class="${isBetter ? "better" : ""}">${number(last.scores[spec])}</td><td class="${isBetter ? "better" : ""}">${gain > 0 ? "+" : ""}${number(gain)}</td></tr>`;
   });
   const curves = measures.map(({ spec }) =>

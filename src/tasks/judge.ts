@@ -24,7 +24,7 @@ export interface Sample {
 }
 
 /** What outputs are judged by. */
-export type Measure = Pick<Loss, "spec" | "better">;
+export type Measure = Pick<Loss, "spec" | "better" | "decimals">;
 
 /** What comes of judging a network. */
 export interface Judgement {
@@ -143,7 +143,7 @@ async function generationJudge(task: Task, photographs: readonly Photograph[], o
   const shown = (made: readonly Tensor[]) =>
     made.slice(0, imagesShown).map((output, index) => ({ name: `image ${index + 1}`, output }));
   return {
-    measures: [{ spec: "kid", better: "lower" }],
+    measures: [{ spec: "kid", better: "lower", decimals: 4 }],
     baseline: { name: "untrained" },
     coverage: {
       ...{ photographs: held.length, heldOut: photographs.length, crops: imagesCompared, side, whole: false },

@@ -6,7 +6,7 @@ import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { comparePairs, type Outcome, summarise } from "../../src/compare/index.ts";
 import { type ImagePair, noise, writeImage } from "../../src/image/index.ts";
-import { parseLosses } from "../../src/losses/index.ts";
+import { defineLoss, parseLosses } from "../../src/losses/index.ts";
 import { writeReport } from "../../src/report/index.ts";
 import { Tensor } from "../../src/tensor.ts";
 import { temporaryFolder } from "../folder.ts";
@@ -14,6 +14,15 @@ import { temporaryFolder } from "../folder.ts";
 const folder = await temporaryFolder();
 const evil = `</script><script>document.title = "owned"</script><img src=x onerror="document.title = 'owned'">.png`;
 const path = join(folder, "report.html");
+
+const ownLoss = defineLoss({
+  name: "own",
+  summary: "how grey it is",
+  better: "lower",
+  source: "a test",
+  options: {},
+  define: () => ({ score: (o, { output }) => o.mean(output, "chw") }),
+});
 
 /** A slope from black to white and its noisy copies, noisier one by one; "pair 2" among 10, under a name that tries to run. */
 async function makeReport(): Promise<void> {
@@ -55,6 +64,35 @@ describe("the file", () => {
     has("ms-ssim is left out of 10 pairs");
     const shown = text.slice(0, text.lastIndexOf("<script>")).replace(/data:image[^"]*/g, "");
     expect(shown.match(/undefined|NaN|\[object/g)).toBeNull();
+  });
+
+  it("says how many pairs each mean is of, and how its numbers lie", async () => {
+    const losses = [...parseLosses("psnr, l1 + 0.1*tv, lpips(net=alex)"), ownLoss()];
+    const pair = (index: number, values: Record<string, number>) => {
+      const result = { name: `${index}`, output: target, target, width: 64, height: 48, values };
+      return { result, failures: [], notes: [], maps: {} };
+    };
+    const target = join(folder, "target.png");
+    const outcomes = [20, 24, Number.POSITIVE_INFINITY].map((psnr, index) =>
+      pair(index, { psnr, "l1 + 0.1*tv": 0.5, own: 1 + index, ...(index === 0 ? { "lpips(net=alex)": 0.25 } : {}) }),
+    );
+    const file = join(folder, "counts.html");
+    await writeReport(file, summarise(losses, outcomes), { mostPairs: 0 });
+    const text = await readFile(file, "utf8");
+    expect(text).toContain('mean of 2 of 3 pairs</p><p class="aside">median 22.00, std 2.00, 20.00 to 24.00');
+    expect(text).toContain("mean of 1 of 3 pairs");
+    expect(text).toContain('mean of 3 pairs</p><p class="aside">median 2.0000');
+    expect(text).toMatch(/pairs in it<\/th><td>2<\/td><td>3<\/td><td>1<\/td><td>3<\/td>/);
+    // Under the name that was typed, and described in the loss's own words.
+    expect(text).toContain("<h3>lpips(net=alex)</h3>");
+    expect(text).toContain("<p>how grey it is</p>");
+  });
+
+  it("shows a prior beside the target's own value", async () => {
+    const text = await readFile(path, "utf8");
+    expect(text).toContain("≈ closer to the target&#39;s is better");
+    expect(text).toMatch(/mean of 10 pairs; of the targets 0\.\d{4}/);
+    expect(text).toMatch(/<td[^>]*>0\.\d{4} \(target 0\.\d{4}\)<\/td>/);
   });
 
   it("names nothing outside itself", async () => {

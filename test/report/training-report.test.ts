@@ -78,8 +78,8 @@ const progress: TrainingProgress = {
   ],
   coverage: { photographs: 24, heldOut: 40, crops: 24, side: 256, whole: false },
   measures: [
-    { spec: "psnr", better: "higher" },
-    { spec: "ssim", better: "higher" },
+    { spec: "psnr", better: "higher", decimals: 2 },
+    { spec: "ssim", better: "higher", decimals: 4 },
   ],
   baseline: { name: "bicubic", scores: { psnr: 28, ssim: 0.8 } },
   samples: [{ name: "<script>.png", input: grey(8), baseline: grey(16), output: grey(16), target: grey(16) }],
@@ -136,7 +136,7 @@ describe("writeTrainingReport", () => {
     const page = await written({
       ...progress,
       task: makeTask("generate"),
-      measures: [{ spec: "kid", better: "lower" }],
+      measures: [{ spec: "kid", better: "lower", decimals: 4 }],
       baseline: { name: "untrained", scores: { kid: 3 } },
       validation: [
         { step: 0, scores: { kid: 3 }, measured: {} },

@@ -117,9 +117,9 @@ describe("the page", () => {
     ];
     const lines = scoreTable(judges, rows, 0.3).split("\n");
     expect(lines[0]).toBe("|  | `psnr` ↑ | `deltaE` ↓ | `tv` ≈ |");
-    expect(lines[2]).toBe("| a | 20.00 | **3.000** | 0.1000 |");
-    expect(lines[3]).toBe("| b | **30.00** | 4.000 | **0.4000** |");
-    expect(lines[4]).toBe("| real | ∞ | 0.000 | 0.3000 |");
+    expect(lines[2]).toBe("| a | 20.00 | **3.00** | 0.1000 |");
+    expect(lines[3]).toBe("| b | **30.00** | 4.00 | **0.4000** |");
+    expect(lines[4]).toBe("| real | ∞ | 0.00 | 0.3000 |");
   });
 
   it("lays images out in rows, magnified", async () => {
