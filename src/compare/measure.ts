@@ -49,9 +49,11 @@ export interface Measurement {
 
 /** Computes one loss of one pair. */
 export async function measure(loss: Loss, { output, target }: Images, wants: { map?: boolean }): Promise<Measurement> {
-  const { value, scores, map, tiles } = await loss.evaluate(output, target, { map: wants.map === true && loss.hasMap });
+  const evaluation = await loss.evaluate(output, target, { map: wants.map === true && loss.hasMap });
+  const { value, unlimited = value, scores, map, tiles } = evaluation;
   return {
-    value,
+    // What a training may count as finite must not be in a mean, where it would hide other pairs.
+    value: unlimited,
     map,
     tiles,
     ...(loss.better === "target" ? { targetValue: await loss.value(target) } : {}),

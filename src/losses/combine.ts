@@ -95,6 +95,7 @@ class WeightedLoss extends BaseLoss implements Loss {
     if (into !== undefined)
       checkInto(this.name, into, { output, target: targetTensor(target), weight: options.weight });
     let value = 0;
+    let unlimited = 0;
     let perImage: Float64Array | undefined;
     let grad: Tensor | undefined;
     // Taken, not only looked at: another call may run before this one ends.
@@ -112,6 +113,7 @@ class WeightedLoss extends BaseLoss implements Loss {
       terms[this.#names[index]] = contribution.value;
       tiles = Math.max(tiles, term.tiles ?? 0);
       value += weight * contribution.value;
+      if (weight !== 0) unlimited += weight * contribution.unlimited;
       perImage ??= new Float64Array(term.perImage.length);
       for (const [image, own] of contribution.perImage.entries()) perImage[image] += weight * own;
       if (!term.grad) continue;
@@ -129,6 +131,7 @@ class WeightedLoss extends BaseLoss implements Loss {
       perImage: perImage as Float64Array,
       scores: perImage as Float64Array,
       terms,
+      ...(Number.isFinite(value) && !Number.isFinite(unlimited) ? { unlimited } : {}),
       ...(tiles > 0 ? { tiles } : {}),
       ...(grad ? { grad } : {}),
     };

@@ -106,6 +106,8 @@ export interface Evaluation {
    * `l1 (2)`. For a network: the value of each layer. Else the value itself, by the loss's label.
    */
   terms: Readonly<Record<string, number>>;
+  /** For a sum whose value is finite by a {@link Definition.limit} alone, as with the PSNR of identical images: the value without it. */
+  unlimited?: number;
   /** In how many tiles each image was computed; absent where images were computed at once. For a sum: the most of any term. */
   tiles?: number;
 }

@@ -33,16 +33,16 @@ export function minimisedScore<T>(o: Ops<T>, loss: Loss, definition: Definition,
   return turned(o, loss, poolScores(o, limited(definition), scores));
 }
 
-/** The same of what a loss has computed: of the batch and of each image. */
+/** The same of what a loss has computed: of the batch, of each image, and of the batch where infinity stays infinity. */
 export function minimisedEvaluation(
   { better, offset, definition }: Loss,
   { value, perImage }: Pick<Evaluation, "value" | "perImage">,
-): { value: number; perImage: Float64Array } {
+): { value: number; perImage: Float64Array; unlimited: number } {
   const limit = definition?.limit;
   const finite = (x: number) => (limit !== undefined && x > infinite ? limit : x);
   const turn = (x: number) => (better === "higher" ? offset - x : x);
   const each = perImage.map(finite);
   const isMean = finite(value) !== value && !definition?.poolScores;
   const whole = isMean ? each.reduce((sum, x) => sum + x, 0) / each.length : finite(value);
-  return { value: turn(whole), perImage: each.map(turn) };
+  return { value: turn(whole), perImage: each.map(turn), unlimited: turn(value) };
 }

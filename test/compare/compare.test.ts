@@ -102,6 +102,42 @@ describe("comparePairs", () => {
     expect(notes).toEqual([]);
   });
 
+  it("keeps the infinity of identical images, alone and in a sum, and notes it", async () => {
+    const pairs = [await pairOf(colour(0.2), colour(0.2)), await pairOf(colour(0.2), colour(0.6))];
+    const losses = "psnr, l1 + 0.01*psnr, psnr(identical=60)";
+    const outcomes = await run(pairs, losses);
+    const { infinite, sum } = { infinite: Number.POSITIVE_INFINITY, sum: Number.NEGATIVE_INFINITY };
+    expect(outcomes[0].result?.values).toEqual({ psnr: infinite, "l1 + 0.01*psnr": sum, "psnr(identical=60)": 60 });
+    expect(outcomes[0].notes.map(({ kind, loss }) => [kind, loss])).toEqual([
+      ["identical", "psnr"],
+      ["identical", "l1 + 0.01*psnr"],
+    ]);
+    expect(outcomes[1].notes).toEqual([]);
+    const { mean, notFinite } = summarise(parseLosses(losses), outcomes);
+    // 0.4 away is 7.96 dB: the identical pair hides nothing of it.
+    expect(mean["l1 + 0.01*psnr"]).toBeCloseTo(0.4 - 0.0796, 4);
+    expect(notFinite).toEqual({ psnr: 1, "l1 + 0.01*psnr": 1, "psnr(identical=60)": 0 });
+  });
+
+  it("measures the target's own value by a prior, and what is asked of maps", async () => {
+    const step = Tensor.from([0, 0, 1, 1], [1, 1, 2, 2]);
+    const pair = await pairOf(grey(0.2, 2), step);
+    const mapStatistics = [
+      { label: "l1", statistic: "max" },
+      { label: "l1", statistic: "median" },
+    ] as const;
+    const [{ result, maps }] = await run([pair], "tv, l1", { mapStatistics });
+    // Every vertical difference of the target is 1; errors are 0.2 above and 0.8 below.
+    expect(result?.targetValues).toEqual({ tv: 1 });
+    expect(result?.values).toEqual({
+      tv: 0,
+      l1: expect.closeTo(0.5, 6),
+      "l1.max": expect.closeTo(0.8, 6),
+      "l1.median": expect.closeTo(0.5, 6),
+    });
+    expect(maps).toEqual({});
+  });
+
   it("leaves out an optional loss with a note", async () => {
     const pair = await pairOf(grey(0.2), grey(0.4));
     const optional = new Set(["ms-ssim"]);

@@ -152,39 +152,45 @@ describe("trainer", () => {
     },
   );
 
-  test.each(["psnr", "psnr(pooling=dataset)", "l1 + 0.01*psnr", "l1 + 0.01*psnr(pooling=dataset)"])(
-    "%s goes on where outputs are as they should be, infinite decibels counting as 100",
-    async (spec) => {
-      const loss = parseLoss(spec);
-      const asItIs: Model = {
-        name: "as it is",
-        parameters: { gain: { shape: [3], initialize: constant(1) } },
-        buffers: {},
-        forward: (o, x, { gain }) => ({ output: o.mul(x, gain), buffers: {} }),
-      };
-      const training = createTrainer({ model: asItIs, loss });
-      const exact = new Tensor(
-        input.data.map((x) => Math.abs(x) / 2),
-        input.shape,
-      );
-      const { value, terms, gradientNorm } = await training.step(exact, exact);
-      const weight = spec.startsWith("psnr") ? 1 : 0.01;
-      expect(value).toBeCloseTo(-100 * weight, 5);
-      expect(gradientNorm).toBe(0);
-      expect(Object.values(terms).every(Number.isFinite)).toBe(true);
-      // One identical image of several leaves the mean of the others' decibels.
-      const mixed = exact.data.slice();
-      for (let i = mixed.length / 2; i < mixed.length; i++) mixed[i] += 0.1;
-      const half = await training.step(exact, new Tensor(mixed, exact.shape));
-      expect(Number.isFinite(half.value)).toBe(true);
-      if (!spec.includes("dataset")) expect(half.value).toBeLessThan(-50 * weight);
-      // The sum itself and its graph agree.
-      if (spec.startsWith("psnr")) return;
-      const evaluated = await loss.evaluate(exact, exact, { grad: true });
-      expect(evaluated.value).toBeCloseTo(-100 * weight, 5);
-      expect(evaluated.grad?.data.every((x) => x === 0)).toBe(true);
-    },
-  );
+  test.each([
+    "psnr",
+    "psnr(pooling=dataset)",
+    "l1 + 0.01*psnr",
+    "l1 + 0.01*psnr(pooling=dataset)",
+    "l1 + 0.01*psnr(pooling=channels)",
+  ])("%s goes on where outputs are as they should be, infinite decibels counting as 100", async (spec) => {
+    const loss = parseLoss(spec);
+    const asItIs: Model = {
+      name: "as it is",
+      parameters: { gain: { shape: [3], initialize: constant(1) } },
+      buffers: {},
+      forward: (o, x, { gain }) => ({ output: o.mul(x, gain), buffers: {} }),
+    };
+    const training = createTrainer({ model: asItIs, loss });
+    const exact = new Tensor(
+      input.data.map((x) => Math.abs(x) / 2),
+      input.shape,
+    );
+    const { value, terms, gradientNorm } = await training.step(exact, exact);
+    const weight = spec.startsWith("psnr") ? 1 : 0.01;
+    expect(value).toBeCloseTo(-100 * weight, 5);
+    expect(gradientNorm).toBe(0);
+    expect(Object.values(terms).every(Number.isFinite)).toBe(true);
+    // One identical image of several leaves the mean of the others' decibels.
+    const mixed = exact.data.slice();
+    for (let i = mixed.length / 2; i < mixed.length; i++) mixed[i] += 0.1;
+    const half = await training.step(exact, new Tensor(mixed, exact.shape));
+    expect(Number.isFinite(half.value)).toBe(true);
+    if (!spec.includes("dataset")) expect(half.value).toBeLessThan(-50 * weight);
+    // The sum itself and its graph agree.
+    if (spec.startsWith("psnr")) return;
+    const evaluated = await loss.evaluate(exact, exact, { grad: true });
+    expect(evaluated.value).toBeCloseTo(-100 * weight, 5);
+    expect(evaluated.unlimited).toBe(Number.NEGATIVE_INFINITY);
+    const other = await loss.evaluate(exact, Tensor.full(exact.shape, 0.5), {});
+    expect(other).not.toHaveProperty("unlimited");
+    expect(evaluated.grad?.data.every((x) => x === 0)).toBe(true);
+  });
 
   test("a loss without a graph gives the same steps through its gradient alone", async () => {
     const graph = l1();
