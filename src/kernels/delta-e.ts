@@ -26,6 +26,7 @@ export const deltaE: StripKernel<DeltaESpec> = {
   sourceRows: (_, __, strip) => strip,
   gradRows: (_, __, strip) => strip,
   mapRows: (_, __, strip) => strip,
+  weightRows: (_, __, strip) => strip,
   run: (kernels, spec, planes, [from, to], data) => {
     const width = planes[2];
     return Float64Array.of(scorePixels(kernels, spec, planes, from * width, to * width, data));
@@ -39,13 +40,14 @@ function scorePixels(
   [channels, height, width]: Planes,
   first: number,
   end: number,
-  { output, target, grad, map }: StripData,
+  { output, target, grad, map, weight }: StripData,
 ): number {
   kernels.reset();
   const x = kernels.floats(channels * piece);
   const y = kernels.floats(channels * piece);
   const gradient = grad ? kernels.floats(channels * piece) : 0;
   const cells = map ? kernels.floats(piece) : 0;
+  const weights = weight ? kernels.floats(piece) : 0;
   const staging = kernels.bytes(stagingBytes(piece, output, target!));
   const scratch = kernels.bytes(kernels.run.deltaEScratch());
   const { rows, perStep, threshold } = tableOf(dataRange);
@@ -56,6 +58,7 @@ function scorePixels(
     // In one memory all three lie apart by the size of a plane.
     const { address, stride } = kernels.source(output, [0, channels], p, q, x, piece, staging);
     const targets = kernels.source(target!, [0, channels], p, q, y, piece, staging);
+    if (weight) kernels.readChannel(weight, 0, p, q, weights);
     const slopes = grad ? kernels.target(grad, 0, p, gradient) : 0;
     sum += kernels.run.deltaE(
       formulas[formula],
@@ -70,6 +73,7 @@ function scorePixels(
       slopes,
       1 / (height * width),
       cells,
+      weights,
       scratch,
     );
     if (grad) {

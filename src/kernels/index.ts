@@ -1,5 +1,5 @@
 import { ReconlossError } from "../errors.ts";
-import { formatShape, type Shape } from "../tensor.ts";
+import { formatShape, type Shape, type Tensor } from "../tensor.ts";
 import { leastSide, runMsSsim } from "./ms-ssim.ts";
 import { checkImage, dimensions, type NotedExtremes } from "./rows.ts";
 import { stripKernel } from "./table.ts";
@@ -21,6 +21,11 @@ export interface KernelOptions {
   readonly grad?: boolean | Float32Array;
   /** The error map; an array to write it to, or true for a new one. */
   readonly map?: boolean | Float32Array;
+  /**
+   * What multiplies the score of each place and its gradient, for all channels or for each, in the size of the map: [n or 1, 1 or c, h, w]. With a mean of 1, scores are
+   * weighted means. Not for `tv` and `ms-ssim`, and not together with a map.
+   */
+  readonly weight?: Tensor;
 }
 
 /** What a kernel computed. */
@@ -75,10 +80,11 @@ export async function runKernel(
   if (options.map && mapSize === undefined) {
     throw new ReconlossError("invalid-argument", `${name}: this loss has no map`);
   }
+  if (options.weight) checkWeight(name, spec, options, shape);
   if (spec.kind === "ms-ssim") return { ...(await runMsSsim(spec, output, compared!, grad)), grad };
   const mapShape: Shape | undefined = mapSize && [count, 1, ...mapSize];
   const map = mapShape && destination(name, "map", options.map, mapShape);
-  const { sums, extremes } = await runTiled(spec, output, compared, { grad, map });
+  const { sums, extremes } = await runTiled(spec, output, compared, { grad, map }, options.weight);
   return {
     perImage: Float64Array.from(sums, (sum) => stripKernel(spec).finish(spec, planes, sum)),
     extremes,
@@ -99,6 +105,22 @@ function checkTarget(name: string, shape: Shape, target: KernelImage | undefined
     );
   }
   return target;
+}
+
+/** Refuses weights that do not fit the places of the map, where a kernel takes them. */
+function checkWeight(name: string, spec: KernelSpec, { weight, map }: KernelOptions, [n, ...planes]: Shape): void {
+  const kernel = spec.kind === "ms-ssim" ? undefined : stripKernel(spec);
+  const places = kernel?.weightRows && kernel.mapSize(spec as StripSpec, planes);
+  const c = spec.kind === "deltaE" ? 1 : planes[0];
+  if (places === undefined) throw new ReconlossError("invalid-argument", `${name}: this kernel takes no weight`);
+  if (map) throw new ReconlossError("invalid-argument", `${name}: there is no map of weighted scores`);
+  const [m, k, h, w] = weight!.shape;
+  if ((m === n || m === 1) && (k === c || k === 1) && h === places[0] && w === places[1]) return;
+  const wanted = formatShape([n, c, ...places]);
+  throw new ReconlossError(
+    "shape",
+    `${name}: options.weight must be ${wanted}, of 1 or ${n} images and 1 or ${c} channels, got ${formatShape(weight!.shape)}`,
+  );
 }
 
 /** Refuses options that make no sense for images of this shape. */

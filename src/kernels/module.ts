@@ -20,6 +20,7 @@ export interface KernelExports {
     gradScale: number,
     map: number,
     mapScale: number,
+    weights: number,
     noteX: number,
     noteY: number,
   ): number;
@@ -49,6 +50,7 @@ export interface KernelExports {
     grad: number,
     gradScale: number,
     map: number,
+    weights: number,
     scratch: number,
   ): number;
   deltaEScratch(): number;
@@ -102,6 +104,7 @@ export interface KernelExports {
     sums: number,
     map: number,
     mapScale: number,
+    weights: number,
     grad: number,
     gradScale: number,
     scratch: number,
@@ -258,6 +261,11 @@ export class Kernels {
       new Uint8Array(this.run.memory.buffer, staging, pixels.length).set(pixels);
       this.run.unpack8(staging, address, to - from, stride, rows.channels);
     }
+  }
+
+  /** Reads pixels [from, to) of one channel of planes, or of the only one that there is. */
+  readChannel(rows: Rows, channel: number, from: number, to: number, address: number): void {
+    this.#floats.set(samples(rows, rows.channels === 1 ? 0 : channel, from, to), address / 4);
   }
 
   /**

@@ -22,6 +22,7 @@ export const pointwise: StripKernel<PointwiseSpec> = {
   sourceRows: (_, __, strip) => strip,
   gradRows: (_, __, strip) => strip,
   mapRows: (_, __, strip) => strip,
+  weightRows: (_, __, strip) => strip,
   run: (kernels, spec, planes, [from, to], data) => {
     const [, , width] = planes;
     return Float64Array.of(scorePixels(kernels, spec, planes, from * width, to * width, data));
@@ -35,7 +36,7 @@ function scorePixels(
   [channels, height, width]: Planes,
   first: number,
   end: number,
-  { output, target, grad, map }: StripData,
+  { output, target, grad, map, weight }: StripData,
 ): number {
   const epsilon = spec.kind === "charbonnier" ? spec.epsilon : 0;
   // The map takes all channels of a pixel together; otherwise, fewer and larger pieces are copied.
@@ -50,6 +51,7 @@ function scorePixels(
   const [x, y] = [output, target!].map(({ address }) => (address === undefined ? kernels.floats(room) : 0));
   const gradient = grad && grad.address === undefined ? kernels.floats(room) : 0;
   const cells = map ? kernels.floats(piece) : 0;
+  const weights = weight ? kernels.floats(piece) : 0;
   const staging = kernels.bytes(stagingBytes(piece, output, target!));
   let sum = 0;
   for (const group of groups) {
@@ -60,6 +62,7 @@ function scorePixels(
       if (map) kernels.view(cells, piece).fill(base(spec));
       for (let channel = group[0]; channel < group[1]; channel++) {
         const plane = 4 * (channel - group[0]);
+        if (weight) kernels.readChannel(weight, channel, p, q, weights);
         const slopes = grad ? kernels.target(grad, channel, p, gradient + plane * piece) : 0;
         sum += kernels.run.pointwise(
           kinds[spec.kind],
@@ -71,6 +74,7 @@ function scorePixels(
           1 / (channels * height * width),
           cells,
           1 / channels,
+          weights,
           kernels.noteOf(output),
           kernels.noteOf(target!),
         );

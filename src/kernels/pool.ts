@@ -110,16 +110,18 @@ class PoolWorker {
     const { spec, planes, strip, data } = job;
     const kernel = stripKernel(spec);
     const width = planes[2];
+    const mapWidth = kernel.mapSize(spec, planes)?.[1] ?? 0;
     const pixels = (rows: readonly [number, number], size: number) => [rows[0] * size, rows[1] * size] as const;
     const source = pixels(kernel.sourceRows(spec, planes, strip), width);
     const ranges = {
       output: source,
       target: source,
       grad: pixels(kernel.gradRows(spec, planes, strip), width),
-      map: pixels(kernel.mapRows(spec, planes, strip), kernel.mapSize(spec, planes)?.[1] ?? 0),
+      map: pixels(kernel.mapRows(spec, planes, strip), mapWidth),
+      weight: pixels(kernel.weightRows?.(spec, planes, strip) ?? [0, 0], mapWidth),
     };
     // Lay the rows out one after another, then copy in what is read.
-    const names = (["output", "target", "grad", "map"] as const).filter((name) => data[name] !== undefined);
+    const names = (["output", "target", "weight", "grad", "map"] as const).filter((name) => data[name] !== undefined);
     let bytes = 0;
     const places = names.map((name) => {
       const rows = data[name]!;
@@ -140,7 +142,7 @@ class PoolWorker {
         held: end - first,
       };
       cut[name] = part;
-      if (name === "output" || name === "target") copyPixels(rows, part, first, end);
+      if (name !== "grad" && name !== "map") copyPixels(rows, part, first, end);
     }
     const message = { job: { ...job, data: cut as StripJob["data"] }, buffer };
     const reply = await this.#ask(message, buffer instanceof ArrayBuffer ? [buffer] : []);

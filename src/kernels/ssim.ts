@@ -72,12 +72,17 @@ export const ssim: StripKernel<SsimSpec> = {
     const { mapHeight } = geometry(spec, planes);
     return [Math.min(from, mapHeight), Math.min(to, mapHeight)];
   },
-  run: (kernels, spec, planes, strip, { output, target, grad, map }) => {
+  weightRows: (spec, planes, [from, to]) => {
+    const { radius, mapHeight } = geometry(spec, planes);
+    return [Math.max(from - 2 * radius, 0), Math.min(to, mapHeight)];
+  },
+  run: (kernels, spec, planes, strip, { output, target, grad, map, weight }) => {
     const [channels, height, width] = planes;
     const { radius, pad, mapHeight, mapWidth } = geometry(spec, planes);
     const [from, to] = strip;
     const [first, end] = ssim.sourceRows(spec, planes, strip);
     const [mapFrom, mapTo] = ssim.mapRows(spec, planes, strip);
+    const [weightFrom, weightTo] = ssim.weightRows!(spec, planes, strip);
     const [gradFrom, gradTo] = ssim.gradRows(spec, planes, strip);
     const groups = channelGroups(output, target!);
     const groupChannels = groups[0][1] - groups[0][0];
@@ -85,23 +90,24 @@ export const ssim: StripKernel<SsimSpec> = {
     const stride = (pixels + 7) & ~3;
 
     kernels.reset();
-    const weights = kernels.floats(spec.window.size);
+    const window = kernels.floats(spec.window.size);
     const sums = kernels.bytes(16 * channels);
     const [x, y] = [output, target!].map(({ address }) =>
       address === undefined ? kernels.floats(groupChannels * stride) : 0,
     );
     const staging = kernels.bytes(stagingBytes(pixels, output, target!));
     const cells = map ? kernels.floats((mapTo - mapFrom) * mapWidth) : 0;
+    const weightCells = weight ? kernels.floats((weightTo - weightFrom) * mapWidth) : 0;
     // Padded rows are longer than the image's, and go to their place when they are cut.
     const staged = grad && (pad > 0 || grad.address === undefined);
     const gradient = staged ? kernels.floats((to - from) * (width + 2 * pad)) : 0;
     const scratch = kernels.bytes(kernels.run.ssimScratch(to - from, radius));
 
-    kernels.view(weights, spec.window.size).set(windowWeights(spec.window));
+    kernels.view(window, spec.window.size).set(windowWeights(spec.window));
     kernels.view64(sums, 2 * channels).fill(0);
     if (map) kernels.view(cells, (mapTo - mapFrom) * mapWidth).fill(0);
     kernels.run.ssimConfigure(
-      weights,
+      window,
       radius,
       pad,
       borders[spec.region],
@@ -116,6 +122,7 @@ export const ssim: StripKernel<SsimSpec> = {
       const targets = kernels.source(target!, group, first * width, end * width, y, stride, staging);
       for (let channel = group[0]; channel < group[1]; channel++) {
         const at = (channel - group[0]) * 4;
+        if (weight) kernels.readChannel(weight, channel, weightFrom * mapWidth, weightTo * mapWidth, weightCells);
         const slopes = grad && !staged ? kernels.target(grad, channel, from * width, 0) : gradient;
         kernels.run.ssimStrip(
           outputs.address + at * outputs.stride,
@@ -128,6 +135,7 @@ export const ssim: StripKernel<SsimSpec> = {
           sums + 16 * channel,
           cells,
           1 / channels,
+          weightCells,
           slopes,
           1 / (channels * mapHeight * mapWidth),
           scratch,

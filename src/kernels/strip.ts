@@ -9,6 +9,8 @@ export type Span = readonly [from: number, to: number];
 export interface StripData {
   readonly output: Rows;
   readonly target?: Rows;
+  /** What multiplies the score of each place of the map and its gradient, for all channels or for each. Then there is no map. */
+  readonly weight?: Rows;
   readonly grad?: WritableRows;
   readonly map?: WritableRows;
 }
@@ -31,6 +33,8 @@ export interface StripKernel<S> {
   gradRows(spec: S, planes: Planes, strip: Span): Span;
   /** The map rows that a strip writes. */
   mapRows(spec: S, planes: Planes, strip: Span): Span;
+  /** The map rows whose weights a strip reads; absent: it takes none. */
+  readonly weightRows?: (spec: S, planes: Planes, strip: Span) => Span;
   /** Does the work; returns the strip's sums. */
   run(kernels: Kernels, spec: S, planes: Planes, strip: Span, data: StripData): Float64Array;
   /** The image's score from the sums of all its strips. */

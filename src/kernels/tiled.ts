@@ -69,17 +69,20 @@ async function allEnded(work: readonly Promise<void>[], stop: () => void): Promi
 /**
  * Runs a strip kernel over every image of a batch, in this thread and, for large images, in the pool's. The sums of an image's strips are
  * added in the order of the strips.
+ *
+ * @param weight - [n or 1, 1 or c, map height, map width]
  */
 export async function runTiled(
   spec: StripSpec,
   output: KernelImage,
   target: KernelImage | undefined,
   destinations: Destinations = {},
+  weight?: Tensor,
 ): Promise<TiledResult> {
-  const arena = arenaFor(spec, output, target, destinations);
-  if (arena === undefined) return runStrips(spec, output, target, destinations);
+  const arena = weight ? undefined : arenaFor(spec, output, target, destinations);
+  if (arena === undefined) return runStrips(spec, output, target, destinations, weight);
   // One after the other: kernels keep numbers of their own in memory.
-  const result = arena.last.then(() => runStrips(spec, output, target, destinations, arena));
+  const result = arena.last.then(() => runStrips(spec, output, target, destinations, undefined, arena));
   arena.last = result.catch(() => {});
   return result;
 }
@@ -103,6 +106,7 @@ async function runStrips(
   output: KernelImage,
   target: KernelImage | undefined,
   destinations: Destinations,
+  weight?: Tensor,
   arena?: Arena,
 ): Promise<TiledResult> {
   const { module, kernels } = await (arena ? loadKernelsIn(arena) : loadKernels());
@@ -116,6 +120,7 @@ async function runStrips(
       output: placed(rowsOf(output, image, "output")),
       target: target && placed(rowsOf(target, image, "target")),
       grad: destinations.grad && placed(planarRows(destinations.grad, planes, image)),
+      weight: weight && rowsOf(weight, weight.shape[0] === 1 ? 0 : image),
       map: destinations.map && mapRows(destinations.map, spec, planes, image),
     };
     for (const strip of strips) jobs.push({ spec, planes, strip, data });

@@ -30,6 +30,10 @@ export interface KernelPath {
   withoutMap?: boolean;
   /** What a kernel's score is multiplied by. Default 1. */
   scale?: number;
+  /** Whether it takes weights: one of each channel that is compared, or one of each pixel. Default: none. */
+  weight?: "of channels" | "of pixels";
+  /** How many pixels at each side of what is compared have no place in the map, and so no weight. Default 0. */
+  border?: number;
 }
 
 /** A score that is a sum of means over the positions of a network's layers, so that images too large to be computed at once can be put together from tiles. */

@@ -254,7 +254,13 @@ export const deltaE = defineLoss({
       ...meanOfErrors({ ...images, clamp: true }, error),
       // The kernel limits images itself.
       ...(hasKernel(formula) && !isWeighted
-        ? { kernel: { spec: { kind: "deltaE", formula, dataRange }, images: { ...images, clamp: false } } }
+        ? {
+            kernel: {
+              spec: { kind: "deltaE", formula, dataRange },
+              images: { ...images, clamp: false },
+              weight: "of pixels",
+            },
+          }
         : {}),
     };
   },

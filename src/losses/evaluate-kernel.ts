@@ -1,15 +1,19 @@
 import { differentiate } from "../graph/autodiff.ts";
-import { reference } from "../graph/reference.ts";
+import { reference, toFloat64 } from "../graph/reference.ts";
 import { type NotedExtremes, runKernel } from "../kernels/index.ts";
 import { Tensor } from "../tensor.ts";
 import type { Definition, Images, KernelPath, OwnEvaluation, Wants } from "./definition.ts";
 import { evaluateGraph, poolScores } from "./evaluate.ts";
-import { isPlain, stageGradient, stageImages } from "./stage.ts";
+import { isPlain, stageGradient, stageImages, stageWeight } from "./stage.ts";
 
 /** The value of a batch from its images' scores, and its derivative with respect to each score, in float64. */
-function poolWithSlopes(definition: Definition, data: Float64Array) {
+function poolWithSlopes(definition: Definition, data: Float64Array, share: Tensor | undefined) {
   const scores = { data, shape: [data.length, 1, 1, 1] as const };
-  const { value, gradients } = differentiate(reference, ({ o }, [x]) => poolScores(o, definition, x), [scores]);
+  const { value, gradients } = differentiate(
+    reference,
+    ({ o, lift }, [x]) => poolScores(o, definition, x, share && lift(toFloat64(share))),
+    [scores],
+  );
   const said = definition.say?.(reference, scores) ?? scores;
   return { value: value.data[0], perImage: said.data, slopes: gradients[0].data };
 }
@@ -32,22 +36,24 @@ function scaleImages(batch: Float32Array, factors: Float64Array): void {
 export async function evaluateKernel(
   definition: Definition,
   path: KernelPath,
-  { output, target }: Images<Tensor>,
+  { output, target, weight, share }: Images<Tensor>,
   wants: Wants,
   check: (known?: NotedExtremes) => Promise<void>,
   into?: Tensor,
 ): Promise<OwnEvaluation> {
-  const { spec, images, scale = 1, withoutMap = false } = path;
+  const { spec, images, scale = 1, border = 0, withoutMap = false } = path;
   const asTheyAre = isPlain(images);
   if (!asTheyAre) await check();
   const staged = stageImages(output, images);
   const grad = wants.grad && ((asTheyAre && into?.data) || true);
-  const ofKernel = { grad, map: wants.map && !withoutMap };
   const stagedTarget = target === output ? staged : stageImages(target, images);
-  const result = await runKernel(spec, staged, stagedTarget, ofKernel);
+  const map = wants.map === true && !withoutMap;
+  const weights =
+    weight && stageWeight(weight, path.weight === "of pixels" ? 1 : staged.shape[1], images.crop + border);
+  const result = await runKernel(spec, staged, stagedTarget, { grad, map: map && !weights, weight: weights });
   if (asTheyAre) await check(result.extremes);
   const scores = scale === 1 ? result.perImage : result.perImage.map((score) => score * scale);
-  const { value, perImage, slopes } = poolWithSlopes(definition, scores);
+  const { value, perImage, slopes } = poolWithSlopes(definition, scores, share);
   const evaluation: OwnEvaluation = { value, perImage, scores };
   if (result.grad) {
     scaleImages(
@@ -60,8 +66,10 @@ export async function evaluateKernel(
   if (wants.map && withoutMap) {
     evaluation.map = (await evaluateGraph(definition, { output, target }, { map: true })).map;
   }
-  if (result.map) {
-    const { data, shape } = result.map;
+  // The map is that of unweighted scores.
+  const ofPlaces = map && weights ? (await runKernel(spec, staged, stagedTarget, { map })).map : result.map;
+  if (ofPlaces) {
+    const { data, shape } = ofPlaces;
     if (scale !== 1) scaleImages(data, Float64Array.of(scale));
     evaluation.map = new Tensor(data, shape);
   }

@@ -76,7 +76,7 @@ export function meanOfErrors(
   { sum = false, base = 0, kernel, scale }: Reduction = {},
 ): Definition {
   return {
-    ...(kernel && !sum ? { kernel: { spec: kernel, images: options, scale } } : {}),
+    ...(kernel && !sum ? { kernel: { spec: kernel, images: options, scale, weight: "of channels" } } : {}),
     unnormalised: sum,
     map: (o, images) => o.add(o.mean(error(o, prepare(o, images, options)), "c"), base),
     score: (o, images) => {

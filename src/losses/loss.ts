@@ -349,7 +349,7 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
     into?: Tensor,
   ): Promise<OwnEvaluation> {
     const { kernel, tiles } = this.definition;
-    if (kernel && images.weight === undefined) {
+    if (kernel && (kernel.weight || images.weight === undefined)) {
       return evaluateKernel(this.definition, kernel, images, wants, check, into);
     }
     await check();

@@ -5,24 +5,39 @@ import { imageOptions } from "./image-options.ts";
 import { prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 import { bothAxes, choice, flag, list, parseList } from "./options.ts";
-import { defaultSize, kernelWindow, regions, ssimMaps, ssimOptions } from "./ssim.ts";
+import { fittedWeight, nothingOf, totalWeight, weightedMean, weightedSum } from "./pixel-weights.ts";
+import { defaultSize, kernelWindow, regions, ssimMaps, ssimOptions, windowWeight } from "./ssim.ts";
 
 /** The exponent of each scale, finest first (Wang, Simoncelli, Bovik 2003, section 3.2). */
 export const msSsimWeights: readonly number[] = [0.0448, 0.2856, 0.3001, 0.2363, 0.1333];
 
-/** `x^exponent` for x > 0, else 0, with a gradient that is finite everywhere. */
+/** `x^exponent` for x > 0, else 0, with a gradient that is finite everywhere; NaN, the mean of no windows, stays NaN. */
 function positivePower<T>(o: Ops<T>, x: T, exponent: number): T {
-  return o.where(o.greater(x, 0), o.power(o.maximum(x, 1e-12), exponent), 0);
+  return o.where(o.greater(x, 0), o.power(o.maximum(x, 1e-12), exponent), nothingOf(o, x));
+}
+
+/** How much each channel counts, with mean 1, where channels have weights of their own. */
+function channelShare<T>(o: Ops<T>, weight: T): T | undefined {
+  if (o.channels(weight) === 1) return undefined;
+  const totals = o.sum(weight, "hw");
+  return o.div(totals, o.mean(totals, "c"));
+}
+
+/** The weighted mean of each channel; 0 for those that do not count. */
+function channelMean<T>(o: Ops<T>, x: T, weight: T | undefined, share: T | undefined): T {
+  if (share === undefined) return weightedMean(o, x, weight, "hw");
+  const total = totalWeight(o, x, weight, "hw");
+  return o.div(weightedSum(o, x, weight, "hw"), o.where(share, total, 1));
 }
 
 /** What becomes of odd sides before halving, as one implementation or another has it. */
 const oddRules = ["zero", "replicate", "symmetric", "drop"] as const;
 
-/** Half the size, by means over 2x2 pixels. */
-function halve<T>(o: Ops<T>, x: T, odd: (typeof oddRules)[number]): T {
+/** Half the size, by means over 2x2 pixels; `countIncludePad`: whether zeros beyond odd sides are pixels too. */
+function halve<T>(o: Ops<T>, x: T, odd: (typeof oddRules)[number], countIncludePad = true): T {
   const [, , h, w] = o.dims(x) as readonly number[];
   const [rows, columns] = [h % 2, w % 2];
-  if (odd === "zero") return o.avgPool(x, 2, { padding: [rows, columns] });
+  if (odd === "zero") return o.avgPool(x, 2, { padding: [rows, columns], countIncludePad });
   const before = odd === "replicate" ? Math.max(rows, columns) : 0;
   const [bottom, right] = odd === "symmetric" ? [rows, columns] : [0, 0];
   return o.avgPool(o.padWith(x, { top: before, left: before, bottom, right }, "replicate"), 2);
@@ -104,17 +119,25 @@ export const msSsim = defineLoss({
         },
       }),
       score: <T>(o: Ops<T>, images: Images<T>): T => {
-        let { output, target } = prepare(o, images, options);
+        const prepared = prepare(o, images, options);
+        let { output, target } = prepared;
+        let weight = prepared.weight && fittedWeight(o, prepared.weight, output);
+        const share = weight && channelShare(o, weight);
         let total: T | undefined;
         for (const [scale, exponent] of weights.entries()) {
           const maps = ssimMaps(o, { output, target }, { ...options, region: scale === last ? region : "valid" });
-          const mean = o.mean(scale === last ? maps.ssim : maps.cs, product === "image" ? "chw" : "hw");
+          const map = scale === last ? maps.ssim : maps.cs;
+          const places = weight && windowWeight(o, weight, options.size, scale === last ? region : "valid");
+          const mean = product === "image" ? weightedMean(o, map, places, "chw") : channelMean(o, map, places, share);
           const base = normalize === "simple" ? o.mul(o.add(mean, 1), 0.5) : mean;
           const factor = positivePower(o, base, exponent);
           total = total === undefined ? factor : o.mul(total, factor);
-          if (scale < last) [output, target] = [halve(o, output, odd), halve(o, target, odd)];
+          if (scale === last) break;
+          [output, target] = [halve(o, output, odd), halve(o, target, odd)];
+          weight &&= halve(o, weight, odd, false);
         }
-        return o.mean(total as T, "c");
+        const channels = total as T;
+        return o.mean(share === undefined || product === "image" ? channels : o.mul(channels, share), "c");
       },
     };
   },

@@ -4,6 +4,7 @@ import { imageOptions } from "./image-options.ts";
 import { meanOfErrors, prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 import { choice } from "./options.ts";
+import { nothingOf } from "./pixel-weights.ts";
 
 /** The greatest value of each image, [n, 1, 1, 1], where height and width are known. */
 function greatest<T>(o: Ops<T>, x: T): T {
@@ -17,7 +18,7 @@ function greatest<T>(o: Ops<T>, x: T): T {
  * Root mean squared error of each image, divided by a size of its target: the root of its mean square (`euclidean`), its greatest value less its least
  * (`min-max`), or its mean. A batch gives the mean over its images.
  *
- * Any number of channels; without unit. Matches scikit-image's `normalized_root_mse`. Identical images give 0 and a gradient of 0, also where the
+ * A weight concerns errors and target alike, but `min-max` takes the whole target. Any number of channels; without unit. Matches scikit-image's `normalized_root_mse`. Identical images give 0 and a gradient of 0, also where the
  * target's size is 0; other images then give infinity, with a gradient of 0. The map is that of the squared error.
  *
  * @example
@@ -55,15 +56,16 @@ export const nrmse = defineLoss({
     };
     return {
       map: errors.map,
-      weighable: true,
       // The greatest value of an image is taken by a window of its size.
       bySize: normalization === "min-max",
       score: (o, images) => {
-        const error = o.root(errors.score(o, images));
+        const square = errors.score(o, images);
+        const error = o.root(square);
         const divisor = size(o, images);
         const isSized = o.greater(o.abs(divisor), 0);
         const without = o.where(o.greater(error, 0), Number.POSITIVE_INFINITY, 0);
-        return o.where(isSized, o.div(error, o.where(isSized, divisor, 1)), without);
+        const quotient = o.where(isSized, o.div(error, o.where(isSized, divisor, 1)), without);
+        return images.weight === undefined ? quotient : o.add(quotient, nothingOf(o, square));
       },
     };
   },

@@ -39,6 +39,11 @@ export function batchMean<T>(o: Ops<T>, x: T, share: T | undefined): T {
   return o.mean(share === undefined ? x : o.where(share, o.mul(x, share), 0), "n");
 }
 
+/** 0, but NaN where `x` is: the mean over places without weight, which comparisons with 0 would take for a number. */
+export function nothingOf<T>(o: Ops<T>, x: T): T {
+  return o.mul(o.square(x), 0);
+}
+
 /** A weight of one channel divided by its mean, so that what it multiplies keeps its scale. */
 export function relativeWeight<T>(o: Ops<T>, weight: T): T {
   return o.div(weight, o.mean(weight, "hw"));

@@ -4,7 +4,7 @@ import { imageOptions } from "./image-options.ts";
 import { meanOfErrors, prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 import { choice, number } from "./options.ts";
-import { fittedWeight, weightedMean } from "./pixel-weights.ts";
+import { fittedWeight, nothingOf, weightedMean } from "./pixel-weights.ts";
 
 /**
  * Peak signal-to-noise ratio in decibels, `10 log10(dataRange^2 / mse)`.
@@ -75,7 +75,8 @@ export const psnr = defineLoss({
         // One channel at a time: numbers of an image are float64 on every backend.
         const ofChannels = Array.from({ length: count }, (_, channel) => {
           const own = weight && o.channels(weight) > 1 ? o.channel(weight, channel) : weight;
-          return decibels(o, weightedMean(o, o.channel(errors, channel), own, "hw"));
+          const mean = weightedMean(o, o.channel(errors, channel), own, "hw");
+          return own === undefined ? decibels(o, mean) : o.add(decibels(o, mean), nothingOf(o, mean));
         });
         return o.div(
           ofChannels.reduce((sum, value) => o.add(sum, value)),

@@ -5,6 +5,7 @@ import { imageOptions } from "./image-options.ts";
 import { prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 import { bothAxes, choice, flag, number, perAxis } from "./options.ts";
+import { weightedMean } from "./pixel-weights.ts";
 import { makeWindow, windowCovariance, windowMean } from "./windows.ts";
 
 /** Which windows count: those inside the image, or one around every pixel, the image continued beyond its border. */
@@ -47,6 +48,15 @@ export function windowReach(size: number | string) {
   const [height, width] = bothAxes(size);
   const [top, left] = [(height - 1) >> 1, (width - 1) >> 1];
   return { top, left, bottom: height - 1 - top, right: width - 1 - left };
+}
+
+/** The weight of each window: that of its pixel. */
+export function windowWeight<T>(o: Ops<T>, weight: T, size: number | string, region: Region): T {
+  if (region !== "valid") return weight;
+  const { top, bottom, left, right } = windowReach(size);
+  const inner = (x: T, axis: "h" | "w", before: number, after: number) =>
+    o.slice(x, axis, before, after === 0 ? undefined : -after);
+  return inner(inner(weight, "h", top, bottom), "w", left, right);
 }
 
 /**
@@ -152,6 +162,9 @@ function shrink<T>(o: Ops<T>, x: T, factor: number, rule: "none" | "piq" | "ssim
  * `size` and `sigma` take one number, or `height:width`. Where a constant is 0, its factor counts as 1 in windows where it would be 0 / 0: means below
  * 1e-6 `dataRange` (`k1=0`), variances below 1e-6 of the mean square about the image's mean (`k2=0`).
  *
+ * A window's weight is that of its pixel, the middle one: `ssim` under a mask of 0 and 1 is the mean of the map over the places that the mask has (as in mrpro's masked
+ * SSIM), and windows at its edge see what lies beyond it. Where images are averaged down first, weights are too.
+ *
  * Higher is better: in a weighted sum it enters as `1 - ssim`. The map is the mean over channels ([n, c, h, w] with `channelMaps`), smaller than the
  * image by `size - 1` where windows stay inside.
  *
@@ -211,11 +224,14 @@ export const ssim = defineLoss({
   },
   define: (options) => {
     const { region, covariance, nonNegative, downsample, part, channelMaps } = options;
-    const maps = <T>(o: Ops<T>, images: Images<T>): T => {
-      const prepared = prepare(o, images, options);
-      const [, , h, w] = o.dims(prepared.output) as readonly number[];
+    const maps = <T>(o: Ops<T>, images: Images<T>): { map: T; weight?: T } => {
+      const { output, target, weight } = prepare(o, images, options);
+      const [, , h, w] = o.dims(output) as readonly number[];
       const one = (x: T) => shrink(o, x, downsampleFactor(h, w, downsample), downsample);
-      return ssimMaps(o, { output: one(prepared.output), target: one(prepared.target) }, options)[part];
+      return {
+        map: ssimMaps(o, { output: one(output), target: one(target) }, options)[part],
+        weight: weight && windowWeight(o, one(weight), options.size, region),
+      };
     };
     const window = downsample === "none" ? kernelWindow(options) : undefined;
     const term = part === "cs" ? "contrast" : "score";
@@ -224,12 +240,20 @@ export const ssim = defineLoss({
         kernel: {
           spec: { kind: "ssim", ...window, region, covariance, nonNegative, term },
           images: options,
+          weight: "of channels",
+          border: region === "valid" ? windowReach(options.size).top : 0,
           withoutMap: channelMaps,
         },
       }),
       bySize: downsample !== "none",
-      score: (o, images) => o.mean(maps(o, images), "chw"),
-      map: (o, images) => (channelMaps ? maps(o, images) : o.mean(maps(o, images), "c")),
+      score: (o, images) => {
+        const { map, weight } = maps(o, images);
+        return weightedMean(o, map, weight, "chw");
+      },
+      map: (o, images) => {
+        const { map } = maps(o, images);
+        return channelMaps ? map : o.mean(map, "c");
+      },
     };
   },
 });

@@ -92,3 +92,34 @@ export function stageGradient(gradient: Tensor, x: Tensor, options: ImageOptions
   }
   return into ?? new Tensor(result, x.shape);
 }
+
+/**
+ * A weight as kernels take it: without a border, averaged over channels where fewer are compared, and divided by the mean of each image.
+ *
+ * @param channels - of what is compared
+ */
+export function stageWeight({ data, shape: [n, c, h, w] }: Tensor, channels: number, border: number): Tensor {
+  const { rows, length } = innerRows(border, h, w);
+  const kept = Math.min(c, channels);
+  const mixed = c / kept;
+  const plane = rows.length * length;
+  const staged = new Float32Array(n * kept * plane);
+  for (let image = 0; image < n; image++) {
+    let position = image * kept * plane;
+    let sum = 0;
+    for (let channel = 0; channel < kept; channel++) {
+      for (const row of rows) {
+        for (let column = 0; column < length; column++) {
+          let value = 0;
+          for (let k = 0; k < mixed; k++) value += data[(image * c + channel + k) * h * w + row + column];
+          staged[position++] = value;
+          sum += value;
+        }
+      }
+    }
+    const factor = (kept * plane) / sum;
+    const own = staged.subarray(image * kept * plane, position);
+    for (let i = 0; i < own.length; i++) own[i] *= factor;
+  }
+  return new Tensor(staged, [n, kept, rows.length, length]);
+}

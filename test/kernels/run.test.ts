@@ -255,3 +255,53 @@ describe("bad input is refused", () => {
     });
   });
 });
+
+describe("weights", () => {
+  const weighted = ["l1", "charbonnier", "ssim", "ssim, reflected", "ssim, zero padded", "deltaE"] as const;
+
+  test.each(weighted)(
+    "%s: complementary weights share out score and gradient, in any number of threads",
+    async (name) => {
+      const spec = specs[name];
+      // Several strips and tiles, rows of odd length.
+      const shape: Shape = [2, 3, 461, 405];
+      const [output, target] = [randomTensor(shape, 1), randomTensor(shape, 2)];
+      const [height, width] = stripKernel(spec as never).mapSize(spec as never, [3, 461, 405])!;
+      const whole = await runKernel(spec, output, target, { grad: true });
+      for (const channels of name === "deltaE" ? [1] : [1, 3]) {
+        const weight = randomTensor([channels === 3 ? 1 : 2, channels, height, width], 3);
+        const rest = new Tensor(
+          weight.data.map((x) => 1 - x),
+          weight.shape,
+        );
+        setKernelThreads(3);
+        const part = await runKernel(spec, output, target, { grad: true, weight });
+        setKernelThreads(1);
+        expectSame(await runKernel(spec, output, target, { grad: true, weight }), part);
+        const other = await runKernel(spec, output, target, { grad: true, weight: rest });
+        const base = spec.kind === "charbonnier" ? spec.epsilon : 0;
+        for (const [image, score] of whole.perImage.entries()) {
+          expect(part.perImage[image] + other.perImage[image] - base).toBeCloseTo(score, 6);
+        }
+        const [largest, difference] = whole.grad!.reduce(
+          ([most, off], x, i) => [
+            Math.max(most, Math.abs(x)),
+            Math.max(off, Math.abs(part.grad![i] + other.grad![i] - x)),
+          ],
+          [0, 0],
+        );
+        expect(difference).toBeLessThan(1e-5 * largest);
+      }
+    },
+  );
+
+  test("are refused where they do not fit, or the kernel takes none", async () => {
+    const image = randomTensor([2, 3, 20, 24], 1);
+    const refused = (spec: KernelSpec, shape: Shape, options = {}) =>
+      expect(runKernel(spec, image, image, { weight: Tensor.full(shape, 1), ...options })).rejects;
+    await refused(specs.ssim, [1, 1, 20, 24]).toThrow("options.weight must be 2x3x10x14");
+    await refused(specs.deltaE, [1, 3, 20, 24]).toMatchObject({ code: "shape" });
+    await refused(specs.tv, [1, 1, 20, 24]).toThrow("takes no weight");
+    await refused(specs.l1, [1, 1, 20, 24], { map: true }).toThrow("no map of weighted scores");
+  });
+});

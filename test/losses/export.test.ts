@@ -66,16 +66,19 @@ describe("an exported loss gives the loss's numbers at any size", () => {
     },
   );
 
-  test.each(["l1", "tv", "lpips(net=tiny)", "l1(crop=2) + 0.01*tv + psnr"])("%s with a weight", async (spec) => {
-    const loss = parseLoss(spec);
-    const bytes = await exportLoss(loss, { grad: true, weight: true });
-    for (const [n, h, w] of [
-      [1, 24, 20],
-      [2, 23, 27],
-    ]) {
-      await expectSame(loss, bytes, [n, 3, h, w], { grad: true }, randomTensor([n, 1, h, w], 3));
-    }
-  });
+  test.each(["l1", "tv", "ssim(size=5)", "lpips(net=tiny)", "l1(crop=2) + 0.01*tv + psnr"])(
+    "%s with a weight",
+    async (spec) => {
+      const loss = parseLoss(spec);
+      const bytes = await exportLoss(loss, { grad: true, weight: true });
+      for (const [n, h, w] of [
+        [1, 24, 20],
+        [2, 23, 27],
+      ]) {
+        await expectSame(loss, bytes, [n, 3, h, w], { grad: true }, randomTensor([n, 1, h, w], 3));
+      }
+    },
+  );
 
   test("lpips with its weights, and without gradient", async () => {
     const loss = lpips({ net: "squeeze" }, seededLpips("squeeze"));

@@ -38,8 +38,25 @@ const grammar: [spec: string, least: number, kind?: "multiplies" | "byPixel" | "
   ["charbonnier(eps=0.1,reduction=sum)", 1, "both"],
   ["psnr", 1, "byPixel"],
   ["psnr(pooling=dataset,eps=1e-8)", 1, "byPixel"],
+  ["psnr(pooling=channels)", 1, "byPixel"],
+  ["rmse", 1, "byPixel"],
+  ["nrmse", 1, "byPixel"],
+  ["nrmse(normalization=mean,dataRange=2)", 1, "byPixel"],
+  ["nrmse(normalization=min-max)", 1, "byPixel"],
   ["deltaE", 1, "byPixel"],
   ["deltaE(formula=lab-mse)", 1, "byPixel"],
+  ["deltaE(formula=cmc)", 1, "byPixel"],
+  ["dssim(size=5)", 5],
+  ["ssim(size=7)", 7],
+  ["ssim(channels=y-yiq,size=5,crop=1)", 7],
+  ["ssim(preset=torchmetrics,sigma=0.9)", 4],
+  ["ssim(preset=matlab,sigma=1)", 1],
+  ["ssim(size=5,part=cs,region=zero)", 1],
+  ["ssim(size=3:6,sigma=1:2)", 6],
+  ["ms-ssim(size=3)", 33],
+  ["ms-ssim(size=3,preset=torchmetrics)", 32],
+  ["ms-ssim(weights=0.2:0.3:0.5,size=3,odd=replicate,normalize=simple)", 9],
+  ["ms-ssim(weights=0.5:0.5,size=3,odd=symmetric,channels=y-bt601)", 5],
   ["tv", 2],
   ["tv(form=isotropic,eps=0.01)", 2],
   ["tv(form=squared,reduction=sum)", 2, "multiplies"],
@@ -109,9 +126,7 @@ function expectedOf(loss: Loss, images: Images<Tensor>, grad = false) {
 }
 
 test("every loss of the grammar is tested here", () => {
-  const without = ["ssim", "ms-ssim"];
-  for (const { info } of lossFactories)
-    if (!without.includes(info.name)) expect(cases.map(({ name }) => name).join(" ")).toContain(info.name);
+  for (const { info } of lossFactories) expect(cases.map(({ name }) => name).join(" ")).toContain(info.name);
 });
 
 describe.each(cases)("$name", ({ make, least, multiplies = false, byPixel = false }) => {
@@ -291,14 +306,20 @@ describe("definitions written out", () => {
   );
   const weight = randomTensor([n, c, h, w], 3);
 
-  test.each(["l1", "mse", "charbonnier", "psnr", "psnr(pooling=dataset)", "deltaE", "l1(reduction=sum)"])(
-    "%s under a mask is that of what the mask leaves",
-    async (spec) => {
-      const loss = parseLoss(spec);
-      const masked = await loss.perImage(output, target, { weight: mask });
-      expect(relativeError(masked, await loss.perImage(part(output), part(target)))).toBeLessThan(1e-6);
-    },
-  );
+  test.each([
+    "l1",
+    "mse",
+    "charbonnier",
+    "psnr",
+    "psnr(pooling=dataset)",
+    "psnr(pooling=channels)",
+    "deltaE",
+    "l1(reduction=sum)",
+  ])("%s under a mask is that of what the mask leaves", async (spec) => {
+    const loss = parseLoss(spec);
+    const masked = await loss.perImage(output, target, { weight: mask });
+    expect(relativeError(masked, await loss.perImage(part(output), part(target)))).toBeLessThan(1e-6);
+  });
 
   test.each(["l1", "mse"])("%s over the batch is BasicSR's: all weighted errors by all weights", async (spec) => {
     const error = (d: number) => (spec === "l1" ? Math.abs(d) : d * d);
@@ -333,6 +354,58 @@ describe("definitions written out", () => {
     };
     const expected = [0, 1].map((image) => of(image, 1, 0) + of(image, 0, 1));
     expect(relativeError(await parseLoss("tv").perImage(output, undefined, { weight }), expected)).toBeLessThan(1e-6);
+  });
+
+  test.each([
+    ["ssim(size=5)", 2],
+    ["ssim(preset=torchmetrics)", 0],
+    ["ssim(preset=matlab)", 0],
+    ["ssim(size=4)", 1],
+    ["ssim(size=3:5)", 1],
+    ["deltaE", 0],
+  ])("%s under a mask is the mean of the map's places that it has", async (spec, border) => {
+    const [a, b] = [randomTensor([1, 3, 11, 13], 1), randomTensor([1, 3, 11, 13], 2)];
+    const pixels = mapTensor(randomTensor([1, 1, 11, 13], 3), (x) => (x < 0.6 ? 0 : 1));
+    const map = await parseLoss(spec).map(a, b);
+    const [, , rows, columns] = map.shape;
+    const left = spec.includes("3:5") ? 2 : border;
+    let [sum, count] = [0, 0];
+    for (const [i, x] of map.data.entries()) {
+      const counts = pixels.data[(Math.floor(i / columns) + border) * 13 + (i % columns) + left];
+      sum += counts * x;
+      count += counts;
+    }
+    expect(rows * columns).toBeGreaterThan(count);
+    expect(relativeError([await parseLoss(spec).value(a, b, { weight: pixels })], [sum / count])).toBeLessThan(1e-5);
+  });
+
+  test("ms-ssim of two scales is the product of the weighted means of its maps", async () => {
+    const [a, b, pixels] = [1, 2, 3].map((seed) => randomTensor([1, 1, 12, 14], seed));
+    for (const [i, x] of a.data.entries()) b.data[i] = 0.7 * x + 0.3 * b.data[i];
+    const half = (x: Tensor) =>
+      Tensor.from(
+        Array.from({ length: 42 }, (_, i) => {
+          const at = 28 * Math.floor(i / 7) + 2 * (i % 7);
+          return (x.data[at] + x.data[at + 1] + x.data[at + 14] + x.data[at + 15]) / 4;
+        }),
+        [1, 1, 6, 7],
+      );
+    const fine = await parseLoss("ssim(size=3,part=cs)").value(a, b, { weight: pixels });
+    const coarse = await parseLoss("ssim(size=3)").value(half(a), half(b), { weight: half(pixels) });
+    const got = await parseLoss("ms-ssim(size=3,weights=0.4:0.6)").value(a, b, { weight: pixels });
+    expect(got).toBeCloseTo(fine ** 0.4 * coarse ** 0.6, 5);
+  });
+
+  test("channels without weight do not count", async () => {
+    const a = randomTensor([1, 3, 12, 14], 1);
+    const b = mapTensor(a, (x, i) => x * (0.8 + 0.001 * (i % 50)));
+    const green = mapTensor(Tensor.full([1, 3, 12, 14], 0), (_, i) => (Math.floor(i / 168) === 1 ? 2 : 0));
+    const one = (x: Tensor) => new Tensor(x.data.subarray(168, 336), [1, 1, 12, 14]);
+    for (const spec of ["l1", "ssim(size=3)", "ms-ssim(size=3,weights=0.4:0.6)", "tv"]) {
+      const got = await parseLoss(spec).evaluate(a, b, { grad: true }, { weight: green });
+      expect(got.value).toBeCloseTo(await parseLoss(spec).value(one(a), one(b)), 6);
+      expect([...got.grad!.data.subarray(0, 168), ...got.grad!.data.subarray(336)].every((x) => x === 0)).toBe(true);
+    }
   });
 
   test("luma takes the mean of a pixel's weights", async () => {
@@ -430,7 +503,20 @@ describe("weights that make no sense are refused", () => {
 
   test("where they leave nothing to measure", async () => {
     const border = mapTensor(Tensor.full([1, 1, 6, 7], 0), (_, i) => (i < 7 ? 1 : 0));
-    await refused("l1(crop=1)", border).toThrow(/weight is 0 at every place that is compared .*\(image 0\)/);
+    const cropped = lossFactories.flatMap(({ info }) => {
+      const small = info.name === "ms-ssim" ? ",weights=0.5:0.5,size=1" : "size" in info.options ? ",size=3" : "";
+      return "crop" in info.options ? [`${info.name}(crop=1${small})`] : [];
+    });
+    expect(cropped.length).toBeGreaterThan(8);
+    const others = [
+      "psnr(crop=1,pooling=channels)",
+      "nrmse(crop=1,normalization=min-max)",
+      "nrmse(crop=1,normalization=mean)",
+    ];
+    const windows = ["ssim(size=3)", "ssim(size=4)", "ms-ssim(size=3,weights=0.5:0.5)"];
+    for (const spec of [...cropped, ...others, ...windows]) {
+      await refused(spec, border).toThrow(/weight is 0 at every place that is compared .*\(image 0\)/);
+    }
   });
 
   test("by a loss that is defined without", async () => {

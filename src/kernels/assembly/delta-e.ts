@@ -59,16 +59,23 @@ function squares94(records: usize, end: usize): void {
 
 /**
  * The values of squared differences: summed over `left` pixels (those of the last record count in part) and written to `map` unless it is 0; leaves at SQUARE what
- * half of the squared differences' gradient must be multiplied by.
+ * half of the squared differences' gradient must be multiplied by. `weights`, unless 0, multiply both.
  */
-function values(records: usize, end: usize, left: i32, isMean: bool, map: usize, gradScale: f32): f64 {
+function values(records: usize, end: usize, left: i32, isMean: bool, map: usize, gradScale: f32, weights: usize): f64 {
   let total = f64x2.splat(0);
   const zero = constant(0), scale = f32x4.splat(gradScale), meanScale = f32x4.mul(scale, constant(2.0 / 3.0));
   for (let at = records; at < end; at += RECORD, left -= 4) {
     const squares = f32x4.pmax(v128.load(at + SQUARE), zero);
     const root = f32x4.sqrt(squares);
-    const value = isMean ? f32x4.mul(squares, constant(1.0 / 3.0)) : root;
-    v128.store(at + SQUARE, isMean ? meanScale : v128.and(f32x4.div(scale, root), f32x4.gt(root, zero)));
+    let value = isMean ? f32x4.mul(squares, constant(1.0 / 3.0)) : root;
+    let slope = isMean ? meanScale : v128.and(f32x4.div(scale, root), f32x4.gt(root, zero));
+    if (weights) {
+      const weight = v128.load(weights);
+      value = f32x4.mul(value, weight);
+      slope = f32x4.mul(slope, weight);
+      weights += 16;
+    }
+    v128.store(at + SQUARE, slope);
     total = f64x2.add(total, widen(v128.and(value, firstLanes(left))));
     if (map) {
       v128.store(map, value);
@@ -115,12 +122,13 @@ export function deltaEScratch(): usize {
 /**
  * The sum of colour differences over `count` pixels; kind 0: CIE76, 1: CIE94, 2: mean square of the three Lab channels, 3: CIEDE2000.
  * `x`, `y`: three planes `stride` floats apart, or one if `grey`, of samples in [0, white]. `perStep`, `threshold`: see
- * `linearTable` in curves.ts, whose rows must be where lab.ts has its table. Writes gradient * gradScale to `grad`, laid out as x, and each pixel's difference to `map`, where these are not 0. `scratch`: see {@link deltaEScratch}. Touches
+ * `linearTable` in curves.ts, whose rows must be where lab.ts has its table. Writes gradient * gradScale to `grad`, laid out as x, and each pixel's difference to `map`, where these are not 0.
+ * `weights`, where not 0, multiply each pixel's difference and its gradient. `scratch`: see {@link deltaEScratch}. Touches
  * up to 3 floats beyond the end of each plane.
  */
 export function deltaE(
   kind: i32, x: usize, y: usize, stride: i32, count: i32, grey: bool, white: f32, perStep: f32, threshold: f32,
-  grad: usize, gradScale: f32, map: usize, scratch: usize,
+  grad: usize, gradScale: f32, map: usize, weights: usize, scratch: usize,
 ): f64 {
   const plane: usize = grey ? 0 : <usize>stride << 2;
   const list = scratch + (RECORDS + 1) * RECORD;
@@ -135,7 +143,7 @@ export function deltaE(
     else if (kind == CIE94) squares94(scratch, end);
     else squares76(scratch, end);
     // Slopes of the table are per step.
-    total += values(scratch, end, left, kind == LAB_MSE, map ? map + offset : 0, gradScale * perStep);
+    total += values(scratch, end, left, kind == LAB_MSE, map ? map + offset : 0, gradScale * perStep, weights ? weights + offset : 0);
     if (grad) {
       if (kind == CIEDE2000) gradients(scratch, end, grad + offset, plane, true);
       else gradients(scratch, end, grad + offset, plane, false);

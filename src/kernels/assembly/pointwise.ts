@@ -13,7 +13,7 @@ const LEAST_ROOT: f32 = 1.1e-19;
 /** What one step adds to the sum. */
 // @ts-ignore: decorator
 @inline function step(
-  kind: i32, withGrad: bool, withMap: bool, x: v128, y: v128, grad: usize, map: usize, epsilon: v128, epsilonSquared: v128, one: v128, gradScale: v128, mapScale: v128,
+  kind: i32, withGrad: bool, withMap: bool, weighted: bool, x: v128, y: v128, grad: usize, map: usize, weights: usize, epsilon: v128, epsilonSquared: v128, one: v128, gradScale: v128, mapScale: v128,
 ): v128 {
   const d = f32x4.sub(x, y);
   let value: v128, slope: v128;
@@ -33,6 +33,11 @@ const LEAST_ROOT: f32 = 1.1e-19;
     value = f32x4.mul(f32x4.mul(squared, root), inverse);
     slope = f32x4.mul(f32x4.mul(f32x4.mul(d, gradScale), both), inverse);
   }
+  if (weighted) {
+    const weight = v128.load(weights);
+    value = f32x4.mul(value, weight);
+    slope = f32x4.mul(slope, weight);
+  }
   if (withGrad) v128.store(grad, slope);
   if (withMap) v128.store(map, multiplyAdd(value, mapScale, v128.load(map)));
   return value;
@@ -40,8 +45,8 @@ const LEAST_ROOT: f32 = 1.1e-19;
 
 // @ts-ignore: decorator
 @inline function run(
-  kind: i32, withGrad: bool, withMap: bool, x: usize, y: usize, count: i32, epsilon: f32,
-  grad: usize, gradScale: f32, map: usize, mapScale: f32, noteX: usize, noteY: usize,
+  kind: i32, withGrad: bool, withMap: bool, weighted: bool, x: usize, y: usize, count: i32, epsilon: f32,
+  grad: usize, gradScale: f32, map: usize, mapScale: f32, weights: usize, noteX: usize, noteY: usize,
 ): f64 {
   const eps = f32x4.splat(epsilon), epsSquared = f32x4.splat(epsilon * epsilon), one = f32x4.splat(1);
   const slopeScale = f32x4.splat(kind == MSE ? 2 * gradScale : gradScale);
@@ -56,8 +61,8 @@ const LEAST_ROOT: f32 = 1.1e-19;
     const end = min(whole, i + 4096);
     for (; i < end; i += 32) {
       const a = v128.load(x + i), b = v128.load(y + i), c = v128.load(x + i, 16), d = v128.load(y + i, 16);
-      first = f32x4.add(first, step(kind, withGrad, withMap, a, b, grad + i, map + i, eps, epsSquared, one, slopeScale, cellScale));
-      second = f32x4.add(second, step(kind, withGrad, withMap, c, d, grad + i + 16, map + i + 16, eps, epsSquared, one, slopeScale, cellScale));
+      first = f32x4.add(first, step(kind, withGrad, withMap, weighted, a, b, grad + i, map + i, weights + i, eps, epsSquared, one, slopeScale, cellScale));
+      second = f32x4.add(second, step(kind, withGrad, withMap, weighted, c, d, grad + i + 16, map + i + 16, weights + i + 16, eps, epsSquared, one, slopeScale, cellScale));
       lowX = i32x4.min_s(lowX, i32x4.min_s(a, c));
       highX = i32x4.max_s(highX, i32x4.max_s(a, c));
       lowY = i32x4.min_s(lowY, i32x4.min_s(b, d));
@@ -73,7 +78,7 @@ const LEAST_ROOT: f32 = 1.1e-19;
   let rest = f32x4.splat(0);
   for (; i < end; i += 16) {
     const value = step(
-      kind, withGrad, withMap, v128.load(x + i), v128.load(y + i), grad + i, map + i, eps, epsSquared, one, slopeScale, cellScale,
+      kind, withGrad, withMap, weighted, v128.load(x + i), v128.load(y + i), grad + i, map + i, weights + i, eps, epsSquared, one, slopeScale, cellScale,
     );
     rest = f32x4.add(rest, v128.and(value, firstLanes(<i32>((end - i) >> 2))));
   }
@@ -82,22 +87,25 @@ const LEAST_ROOT: f32 = 1.1e-19;
 
 // @ts-ignore: decorator
 @inline function dispatch(
-  kind: i32, x: usize, y: usize, count: i32, epsilon: f32, grad: usize, gradScale: f32, map: usize, mapScale: f32, noteX: usize, noteY: usize,
+  kind: i32, x: usize, y: usize, count: i32, epsilon: f32, grad: usize, gradScale: f32, map: usize, mapScale: f32, weights: usize, noteX: usize, noteY: usize,
 ): f64 {
-  if (grad && map) return run(kind, true, true, x, y, count, epsilon, grad, gradScale, map, mapScale, noteX, noteY);
-  if (grad) return run(kind, true, false, x, y, count, epsilon, grad, gradScale, map, mapScale, noteX, noteY);
-  if (map) return run(kind, false, true, x, y, count, epsilon, grad, gradScale, map, mapScale, noteX, noteY);
-  return run(kind, false, false, x, y, count, epsilon, grad, gradScale, map, mapScale, noteX, noteY);
+  if (weights && grad) return run(kind, true, false, true, x, y, count, epsilon, grad, gradScale, map, mapScale, weights, noteX, noteY);
+  if (weights) return run(kind, false, false, true, x, y, count, epsilon, grad, gradScale, map, mapScale, weights, noteX, noteY);
+  if (grad && map) return run(kind, true, true, false, x, y, count, epsilon, grad, gradScale, map, mapScale, weights, noteX, noteY);
+  if (grad) return run(kind, true, false, false, x, y, count, epsilon, grad, gradScale, map, mapScale, weights, noteX, noteY);
+  if (map) return run(kind, false, true, false, x, y, count, epsilon, grad, gradScale, map, mapScale, weights, noteX, noteY);
+  return run(kind, false, false, false, x, y, count, epsilon, grad, gradScale, map, mapScale, weights, noteX, noteY);
 }
 
 /**
- * The sum over `count` samples. Writes slope * gradScale to `grad` and adds score * mapScale to `map`, where these are not 0; widens
- * the extremes of x and y at `noteX` and `noteY` as {@link inspect} does. Touches up to 3 floats beyond the end of each array.
+ * The sum over `count` samples. Writes slope * gradScale to `grad` and adds score * mapScale to `map`, where these are not 0. `weights`, where not 0,
+ * multiply score and slope; then there is no map. Widens the extremes of x and y at `noteX` and `noteY` as {@link inspect} does. Touches up to 3 floats beyond the
+ * end of each array.
  */
 export function pointwise(
-  kind: i32, x: usize, y: usize, count: i32, epsilon: f32, grad: usize, gradScale: f32, map: usize, mapScale: f32, noteX: usize, noteY: usize,
+  kind: i32, x: usize, y: usize, count: i32, epsilon: f32, grad: usize, gradScale: f32, map: usize, mapScale: f32, weights: usize, noteX: usize, noteY: usize,
 ): f64 {
-  if (kind == L1) return dispatch(L1, x, y, count, epsilon, grad, gradScale, map, mapScale, noteX, noteY);
-  if (kind == MSE) return dispatch(MSE, x, y, count, epsilon, grad, gradScale, map, mapScale, noteX, noteY);
-  return dispatch(CHARBONNIER, x, y, count, epsilon, grad, gradScale, map, mapScale, noteX, noteY);
+  if (kind == L1) return dispatch(L1, x, y, count, epsilon, grad, gradScale, map, mapScale, weights, noteX, noteY);
+  if (kind == MSE) return dispatch(MSE, x, y, count, epsilon, grad, gradScale, map, mapScale, weights, noteX, noteY);
+  return dispatch(CHARBONNIER, x, y, count, epsilon, grad, gradScale, map, mapScale, weights, noteX, noteY);
 }

@@ -70,7 +70,8 @@ let contrasts: f64 = 0;
 /** Columns [at, end) (bytes) of a row; `masked`: four columns or fewer. */
 // @ts-ignore: decorator
 @inline function segment(
-  withGrad: bool, haveVariances: bool, masked: bool, means: usize, at: usize, end: usize, map: usize, derivatives: usize, plane: usize,
+  withGrad: bool, haveVariances: bool, weighted: bool, masked: bool, means: usize, at: usize, end: usize, map: usize, weights: usize, derivatives: usize,
+  plane: usize,
 ): void {
   const bytes = rowBytes;
   const lanes = firstLanes(<i32>((end - at) >> 2));
@@ -102,6 +103,12 @@ let contrasts: f64 = 0;
       const through = f32x4.mul(get(TWO), multiplyAdd(meanU, p, f32x4.mul(meanV, q)));
       const direct = f32x4.sub(f32x4.mul(loss1, f32x4.add(mu, mv)), f32x4.mul(get(TWO), mv));
       let a = f32x4.sub(f32x4.mul(f32x4.mul(contrast, inverse1), direct), through);
+      if (weighted) {
+        const weight = v128.load(weights + at);
+        a = f32x4.mul(a, weight);
+        p = f32x4.mul(p, weight);
+        q = f32x4.mul(q, weight);
+      }
       if (masked) {
         // Lanes past the end may hold anything, NaN included: they are cleared last.
         a = v128.and(a, lanes);
@@ -111,6 +118,11 @@ let contrasts: f64 = 0;
       v128.store(derivatives + at, a);
       v128.store(derivatives + plane + at, p);
       v128.store(derivatives + 2 * plane + at, q);
+    }
+    if (weighted) {
+      const weight = v128.load(weights + at);
+      score = f32x4.mul(score, weight);
+      contrast = f32x4.mul(contrast, weight);
     }
     if (masked) {
       score = v128.and(score, lanes);
@@ -126,14 +138,14 @@ let contrasts: f64 = 0;
 
 // @ts-ignore: decorator
 @inline function row(
-  withGrad: bool, haveVariances: bool, means: usize, width: i32, sums: usize, map: usize, derivatives: usize, plane: usize,
+  withGrad: bool, haveVariances: bool, weighted: bool, means: usize, width: i32, sums: usize, map: usize, weights: usize, derivatives: usize, plane: usize,
 ): void {
   const end = <usize>width << 2;
   const whole = end & ~15;
   scores = 0;
   contrasts = 0;
-  segment(withGrad, haveVariances, false, means, 0, whole, map, derivatives, plane);
-  if (whole < end) segment(withGrad, haveVariances, true, means, whole, end, map, derivatives, plane);
+  segment(withGrad, haveVariances, weighted, false, means, 0, whole, map, weights, derivatives, plane);
+  if (whole < end) segment(withGrad, haveVariances, weighted, true, means, whole, end, map, weights, derivatives, plane);
   if (sums) {
     accumulate(sums, scores);
     accumulate(sums + 8, contrasts);
@@ -143,29 +155,58 @@ let contrasts: f64 = 0;
 // A function for each case: within one, the compiler may take two cases for the same code and choose between them in the innermost loop.
 
 function rowValue(means: usize, width: i32, sums: usize, map: usize): void {
-  row(false, false, means, width, sums, map, 0, 0);
+  row(false, false, false, means, width, sums, map, 0, 0, 0);
 }
 
 function rowValueOfVariances(means: usize, width: i32, sums: usize, map: usize): void {
-  row(false, true, means, width, sums, map, 0, 0);
+  row(false, true, false, means, width, sums, map, 0, 0, 0);
 }
 
 function rowGrad(means: usize, width: i32, sums: usize, map: usize, derivatives: usize, plane: usize): void {
-  row(true, false, means, width, sums, map, derivatives, plane);
+  row(true, false, false, means, width, sums, map, 0, derivatives, plane);
 }
 
 function rowGradOfVariances(means: usize, width: i32, sums: usize, map: usize, derivatives: usize, plane: usize): void {
-  row(true, true, means, width, sums, map, derivatives, plane);
+  row(true, true, false, means, width, sums, map, 0, derivatives, plane);
+}
+
+function weightedValue(means: usize, width: i32, sums: usize, weights: usize): void {
+  row(false, false, true, means, width, sums, 0, weights, 0, 0);
+}
+
+function weightedValueOfVariances(means: usize, width: i32, sums: usize, weights: usize): void {
+  row(false, true, true, means, width, sums, 0, weights, 0, 0);
+}
+
+function weightedGrad(means: usize, width: i32, sums: usize, weights: usize, derivatives: usize, plane: usize): void {
+  row(true, false, true, means, width, sums, 0, weights, derivatives, plane);
+}
+
+function weightedGradOfVariances(
+  means: usize, width: i32, sums: usize, weights: usize, derivatives: usize, plane: usize,
+): void {
+  row(true, true, true, means, width, sums, 0, weights, derivatives, plane);
 }
 
 /**
  * One row of at most a tile's columns, from four rows at `means`: the means of u and v, and of their squares or (`haveVariances`) their variances.
  * Adds the sums of score and contrast-structure to the two float64 at `sums`, and score times the map's scale to `map`; writes the three
- * derivatives to rows `plane` bytes from one to the next. Each only where the address is not 0.
+ * derivatives to rows `plane` bytes from one to the next. Each only where the address is not 0. `weights`, where not 0, multiply score,
+ * contrast-structure and derivatives of each column; then there is no map.
  */
 export function scoreRow(
-  haveVariances: bool, means: usize, width: i32, sums: usize, map: usize, derivatives: usize, plane: usize,
+  haveVariances: bool, means: usize, width: i32, sums: usize, map: usize, weights: usize, derivatives: usize, plane: usize,
 ): void {
+  if (weights) {
+    if (derivatives) {
+      if (haveVariances) weightedGradOfVariances(means, width, sums, weights, derivatives, plane);
+      else weightedGrad(means, width, sums, weights, derivatives, plane);
+    } else {
+      if (haveVariances) weightedValueOfVariances(means, width, sums, weights);
+      else weightedValue(means, width, sums, weights);
+    }
+    return;
+  }
   if (derivatives) {
     if (haveVariances) rowGradOfVariances(means, width, sums, map, derivatives, plane);
     else rowGrad(means, width, sums, map, derivatives, plane);

@@ -183,10 +183,11 @@ function gradientRow(means: usize, u: usize, v: usize, grad: usize, width: i32, 
  * Padded rows [g0, g1) of one plane. `x`, `y`: full rows of width w from image row `first` on, enough for the rows
  * and their halo. Adds the strip's sums of score and contrast-structure to the two float64 at `sums`; where `map` is not 0 adds score * mapScale to
  * the cells of its map rows; where `grad` is not 0 writes gradient * gradScale of the padded rows (row length w + 2 * pad).
+ * `weights`, where not 0: what multiplies the score of each cell, from map row max(0, g0 - 2 * radius) on; then there is no map.
  */
 export function ssimStrip(
   x: usize, y: usize, first: i32, h: i32, w: i32, g0: i32, g1: i32, sums: usize,
-  map: usize, mapScale: f32, grad: usize, gradScale: f32, scratch: usize,
+  map: usize, mapScale: f32, weights: usize, grad: usize, gradScale: f32, scratch: usize,
 ): void {
   const r2 = 2 * radius;
   const paddedWidth = w + 2 * pad;
@@ -227,11 +228,15 @@ export function ssimStrip(
         }
         const isCounted = i >= g0;
         const to = withGrad ? derivatives + <usize>(i - g0 + r2) * bytes + (<usize>(c0 - t0 + r2) << 2) : 0;
-        if (ahead > 0) scoreRow(careful, means, ahead, 0, 0, to, plane);
+        const weighing = weights ? weights + (<usize>((i - max(0, g0 - r2)) * mapWidth + c0) << 2) : 0;
+        if (ahead > 0) scoreRow(careful, means, ahead, 0, 0, weighing, to, plane);
         if (c1 > t0) {
           const shift = <usize>ahead << 2;
           const cells = isCounted && map ? map + (<usize>((i - g0) * mapWidth + t0) << 2) : 0;
-          scoreRow(careful, means + shift, c1 - t0, isCounted ? sums : 0, cells, withGrad ? to + shift : 0, plane);
+          const counted = isCounted ? sums : 0;
+          scoreRow(
+            careful, means + shift, c1 - t0, counted, cells, weights ? weighing + shift : 0, withGrad ? to + shift : 0, plane,
+          );
         }
       }
     }
