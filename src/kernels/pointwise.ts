@@ -62,7 +62,8 @@ function scorePixels(
       if (map) kernels.view(cells, piece).fill(base(spec));
       for (let channel = group[0]; channel < group[1]; channel++) {
         const plane = 4 * (channel - group[0]);
-        if (weight) kernels.readChannel(weight, channel, p, q, weights);
+        if (weight && (weight.channels > 1 || channel === group[0]))
+          kernels.readChannel(weight, channel, p, q, weights);
         const slopes = grad ? kernels.target(grad, channel, p, gradient + plane * piece) : 0;
         sum += kernels.run.pointwise(
           kinds[spec.kind],

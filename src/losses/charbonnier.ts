@@ -10,6 +10,7 @@ import { number } from "./options.ts";
  *
  * `eps` is in units of the images, default 1e-3 (Lai et al. 2017, LapSRN, equation 2, after Charbonnier et al. 1994). BasicSR's
  * `CharbonnierLoss(eps)` puts its number inside the root unsquared: its `eps=1e-12` is `eps=1e-6` here.
+ * A weight makes it `sum(weight error) / sum(weight)`, as BasicSR's does; with `reduction=sum` it only multiplies.
  *
  * @example
  * ```ts

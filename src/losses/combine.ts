@@ -181,7 +181,7 @@ function sumDefinitions(terms: readonly Term[], names: readonly string[]): Defin
  * identical images counts as 100 dB, so that a sum stays finite; a prior such as `tv` enters as it is.
  *
  * Value, per-image values and gradient are the sums of the terms'; `evaluate` and `valueAndGrad` give each term's value as `terms`, by its label (`l1 (2)` where
- * one comes again).
+ * one comes again). Every term takes the weight that a call gives.
  *
  * @throws {ReconlossError} `invalid-argument` without terms, for a weight that is not a finite number, or terms whose options say different ranges of the images
  * @example

@@ -193,7 +193,7 @@ function checkFormula(formula: Formula, space: "srgb" | "lab", weights: Weights)
  *
  * Images are limited to [low, low + dataRange] first; a grey image counts as three equal channels. With `space=lab` they are in CIE L*a*b* already, L* in
  * [0, 100], and are taken as they are. Matches scikit-image's `deltaE_*`. Gradients are 0 at equal colours, where the distance has a tip, and finite at grey
- * and black.
+ * and black. A weight makes the mean `sum(weight difference) / sum(weight)`; of weights for each channel, a pixel has the mean.
  *
  * @throws {ReconlossError} `invalid-argument` for a weight that the formula does not have, or `oklab` with `space=lab`
  *

@@ -6,6 +6,7 @@ import { defineLoss } from "./loss.ts";
  * Mean absolute error, `mean |output - target|`. Its gradient where the two are equal is 0.
  *
  * Any number of channels; in units of the images. Matches BasicSR's `L1Loss` (`reduction` mean, or sum per image).
+ * A weight makes it `sum(weight error) / sum(weight)`, as BasicSR's does; with `reduction=sum` it only multiplies.
  *
  * @example
  * ```ts

@@ -11,7 +11,17 @@ import { type OptionsOf, type OptionValue, resolveOptions, type Schema } from ".
 import { checkWeight, type WeightNormalisation } from "./pixel-weights.ts";
 import { PreparedTarget, type Target, targetTensor } from "./prepared-target.ts";
 
-/** What a call may say beyond the two batches. */
+/**
+ * What a call may say beyond the two batches.
+ *
+ * @example
+ * ```ts
+ * import { l1, Tensor } from "reconloss";
+ * const [output, target] = [Tensor.from([0.5, 1, 0.5, 0], [1, 1, 2, 2]), Tensor.full([1, 1, 2, 2], 0.5)];
+ * const weight = Tensor.from([1, 1, 0, 0], [1, 1, 2, 2]); // the upper row alone
+ * await l1().value(output, target, { weight }); // 0.25
+ * ```
+ */
 export interface EvaluateOptions {
   /**
    * How much each pixel counts, finite and not negative, [n or 1, 1 or c, h, w]: one for all channels or one for each. A mean over places becomes

@@ -59,6 +59,9 @@ function halve<T>(o: Ops<T>, x: T, odd: (typeof oddRules)[number], countIncludeP
  * `weights` are the exponents, finest scale first, and there are as many scales as weights: `weights=0.3:0.3:0.4` has three. Negative means count as
  * 0. The gradient is finite everywhere, unlike the originals' at 0. Higher is better: in a weighted sum it enters as `1 - ms-ssim`.
  *
+ * A weight is halved with the images, and at each scale a window's weight is that of its pixel, the middle one, as in `ssim`; channels count by the sums of
+ * their weights.
+ *
  * @throws {ReconlossError} `shape` for images whose shorter side is less than 16 (size - 1) + 1 pixels (161 with the default window; fewer with fewer
  * scales), below which a scale holds no window
  * @example

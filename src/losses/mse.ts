@@ -6,6 +6,7 @@ import { defineLoss } from "./loss.ts";
  * Mean squared error (L2), `mean (output - target)^2`.
  *
  * Any number of channels; in squared units of the images. Matches BasicSR's `MSELoss` (`reduction` mean, or sum per image).
+ * A weight makes it `sum(weight error) / sum(weight)`, as BasicSR's does; with `reduction=sum` it only multiplies.
  *
  * @example
  * ```ts

@@ -130,13 +130,13 @@ export function checkWeight(
 }
 
 function sumOf(name: string, { data, shape }: Tensor, image: number): number {
-  let sum = 0;
-  let isNegative = false;
+  let [sum, least] = [0, 0];
   for (let i = 0; i < data.length; i++) {
-    sum += data[i];
-    isNegative ||= data[i] < 0;
+    const value = data[i];
+    sum += value;
+    if (value < least) least = value;
   }
-  if (!isNegative && Number.isFinite(sum)) return sum;
+  if (least === 0 && Number.isFinite(sum)) return sum;
   const position = data.findIndex((value) => !(value >= 0 && value < Number.POSITIVE_INFINITY));
   const where = `element ${position} of image ${image} of weight (${formatShape(shape)})`;
   throw new ReconlossError(

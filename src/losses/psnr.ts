@@ -13,6 +13,7 @@ import { fittedWeight, nothingOf, weightedMean } from "./pixel-weights.ts";
  * folder (torchmetrics `dim=(1, 2, 3)`), `channels` of each image (`dim=(2, 3)`), or the whole `dataset`, here the batch (`dim=None`). Identical
  * images give `identical` (infinity unless said otherwise) and a gradient of 0; where PSNR is minimised, in a sum or a training, infinity counts as 100 dB. Images of a range [low, high] are
  * `psnr({ low, dataRange: high - low, clamp: true })`, as torchmetrics has it with `data_range=(low, high)`.
+ * A weight makes the squared error `sum(weight error^2) / sum(weight)`, before it becomes decibels.
  *
  * | preset | equals |
  * |---|---|

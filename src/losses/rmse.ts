@@ -7,6 +7,7 @@ import { defineLoss } from "./loss.ts";
  *
  * Any number of channels; in units of the images. The root of the mean over a whole set, as torchmetrics' `MeanSquaredError(squared=False)` has it,
  * is another number. Identical images give 0 and a gradient of 0. The map is that of the squared error.
+ * A weight makes the mean `sum(weight error^2) / sum(weight)`.
  *
  * @example
  * ```ts

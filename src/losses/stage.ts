@@ -101,25 +101,25 @@ export function stageGradient(gradient: Tensor, x: Tensor, options: ImageOptions
 export function stageWeight({ data, shape: [n, c, h, w] }: Tensor, channels: number, border: number): Tensor {
   const { rows, length } = innerRows(border, h, w);
   const kept = Math.min(c, channels);
-  const mixed = c / kept;
   const plane = rows.length * length;
   const staged = new Float32Array(n * kept * plane);
   for (let image = 0; image < n; image++) {
-    let position = image * kept * plane;
-    let sum = 0;
-    for (let channel = 0; channel < kept; channel++) {
-      for (const row of rows) {
-        for (let column = 0; column < length; column++) {
-          let value = 0;
-          for (let k = 0; k < mixed; k++) value += data[(image * c + channel + k) * h * w + row + column];
-          staged[position++] = value;
-          sum += value;
-        }
+    const own = staged.subarray(image * kept * plane, (image + 1) * kept * plane);
+    for (let channel = 0; channel < c; channel++) {
+      const from = (image * c + channel) * h * w;
+      const to = (channel % kept) * plane;
+      for (const [index, row] of rows.entries()) {
+        addTo(own.subarray(to + index * length), data.subarray(from + row, from + row + length));
       }
     }
-    const factor = (kept * plane) / sum;
-    const own = staged.subarray(image * kept * plane, position);
+    let sum = 0;
+    for (let i = 0; i < own.length; i++) sum += own[i];
+    const factor = own.length / sum;
     for (let i = 0; i < own.length; i++) own[i] *= factor;
   }
   return new Tensor(staged, [n, kept, rows.length, length]);
+}
+
+function addTo(sum: Float32Array, values: Float32Array): void {
+  for (let i = 0; i < values.length; i++) sum[i] += values[i];
 }
