@@ -99,6 +99,8 @@ export interface Evaluation {
   value: number;
   /** The number of each image. */
   perImage: Float64Array;
+  /** How much each image's value counts in the batch's, with mean 1, where `weightNormalisation` is `batch` and they differ. */
+  shares?: Float64Array;
   /** The score of each image before it is said: for `psnr` the squared error. */
   scores: Float64Array;
   /** d value / d output, in the output's shape. */

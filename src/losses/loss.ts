@@ -343,11 +343,13 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
     // A prior has no target.
     const range = this.needsTarget ? this.range : undefined;
     const check = (known?: NotedExtremes) => checkValues(this.name, output, compared, range, known);
-    const { weight, share } = given === undefined ? {} : checkWeight(this.name, output, given, weightNormalisation);
-    const images = { output, target: compared, weight, share: this.definition.unnormalised ? undefined : share };
+    const { unnormalised } = this.definition;
+    const { weight, share } =
+      given === undefined ? {} : checkWeight(this.name, output, given, weightNormalisation, unnormalised);
+    const images = { output, target: compared, weight, share };
     const evaluation = await this.#compute(images, target, wants, check, into);
     if (weight !== undefined) this.#checkMeasured(evaluation, share);
-    return evaluation;
+    return share ? { ...evaluation, shares: Float64Array.from(share.data) } : evaluation;
   }
 
   /** Evaluates checked images by the fastest way there is. */

@@ -36,13 +36,15 @@ export function minimisedScore<T>(o: Ops<T>, loss: Loss, definition: Definition,
 /** The same of what a loss has computed: of the batch, of each image, and of the batch where infinity stays infinity. */
 export function minimisedEvaluation(
   { better, offset, definition }: Loss,
-  { value, perImage }: Pick<Evaluation, "value" | "perImage">,
+  { value, perImage, shares }: Pick<Evaluation, "value" | "perImage" | "shares">,
 ): { value: number; perImage: Float64Array; unlimited: number } {
   const limit = definition?.limit;
   const finite = (x: number) => (limit !== undefined && x > infinite ? limit : x);
   const turn = (x: number) => (better === "higher" ? offset - x : x);
   const each = perImage.map(finite);
   const isMean = finite(value) !== value && !definition?.poolScores;
-  const whole = isMean ? each.reduce((sum, x) => sum + x, 0) / each.length : finite(value);
+  const counted = (x: number, share = 1) => (share === 0 ? 0 : share * x);
+  const mean = () => each.reduce((sum, x, image) => sum + counted(x, shares?.[image]), 0) / each.length;
+  const whole = isMean ? mean() : finite(value);
   return { value: turn(whole), perImage: each.map(turn), unlimited: turn(value) };
 }

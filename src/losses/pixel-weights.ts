@@ -87,12 +87,17 @@ export interface CheckedWeight {
   share?: Tensor;
 }
 
-/** Refuses weights that do not fit the images or make no mean. */
+/**
+ * Refuses weights that do not fit the images or make no mean.
+ *
+ * @param unnormalised - see {@link Definition.unnormalised}
+ */
 export function checkWeight(
   name: string,
   output: Tensor,
   weight: Tensor,
   normalisation: WeightNormalisation = "image",
+  unnormalised = false,
 ): CheckedWeight {
   if (!(weight instanceof Tensor)) {
     throw new ReconlossError("invalid-argument", `${name}: weight must be a Tensor, got ${typeof weight}`);
@@ -116,7 +121,7 @@ export function checkWeight(
   if (total === 0 || (normalisation === "image" && empty >= 0)) {
     throw new ReconlossError("invalid-argument", `${name}: weight is 0 everywhere (image ${empty})`);
   }
-  if (normalisation === "image" || m === 1) return { weight };
+  if (normalisation === "image" || m === 1 || unnormalised) return { weight };
   const share = new Tensor(
     Float32Array.from(sums, (sum) => (sum * m) / total),
     [m, 1, 1, 1],

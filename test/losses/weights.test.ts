@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { reference, toFloat64 } from "../../src/graph/reference.ts";
+import { sharedTensors } from "../../src/kernels/index.ts";
 import type { Definition, Images, OwnEvaluation } from "../../src/losses/definition.ts";
 import { evaluateDefinition, evaluateGraph } from "../../src/losses/evaluate.ts";
 import { defineLoss, type Loss, lpips, parseLoss, perceptual, weighted } from "../../src/losses/index.ts";
@@ -238,10 +239,15 @@ describe.each(cases)("$name", ({ make, least, multiplies = false, byPixel = fals
       const refused = expect(loss.value(output, target, { weight: none, weightNormalisation })).rejects;
       await refused.toMatchObject({ code: "invalid-argument" });
     }
-    // What is one number of a batch, or a sum that nothing is divided by, is another number for one image.
-    if (multiplies || loss.definition?.learner) return;
+    // What is one number of a batch is another number for one image.
+    if (loss.definition?.learner) return;
     const options = { weight: oneEmpty, weightNormalisation: "batch" } as const;
     const got = await loss.evaluate(output, target, { grad: true }, options);
+    if (multiplies) {
+      expect(got.perImage[1]).toBe(0);
+      expect(got.value).toBeCloseTo(got.perImage[0] / 2, 5);
+      return;
+    }
     const alone = await loss.evaluate(output.image(0), target.image(0), { grad: true }, { weight: weight.image(0) });
     expect(relativeError([got.value], [alone.value])).toBeLessThan(1e-5);
     expect(relativeError([got.perImage[0]], [alone.perImage[0]])).toBeLessThan(1e-5);
@@ -269,6 +275,20 @@ describe.each(cases)("$name", ({ make, least, multiplies = false, byPixel = fals
     expect(grad.data).toEqual((await loss.valueAndGrad(output, target, { weight })).grad.data);
     const overwritten = expect(loss.valueAndGrad(output, target, { weight, into: weight })).rejects;
     await overwritten.toMatchObject({ code: expect.stringMatching("shape|invalid-argument") });
+  });
+
+  test("tensors of one memory give the same", async () => {
+    const [a, b, into, pixels] = sharedTensors(shape, shape, shape, weight.shape);
+    for (const [to, from] of [
+      [a, output],
+      [b, target],
+      [pixels, weight],
+    ])
+      to.data.set(from.data);
+    const { value } = await loss.valueAndGrad(a, b, { weight: pixels, into });
+    const expected = await loss.valueAndGrad(output, target, { weight });
+    expect(relativeError([value], [expected.value])).toBeLessThan(1e-6);
+    expect(relativeError(into.data, expected.grad.data)).toBeLessThan(1e-6);
   });
 
   test("a prepared target gives the same as the target", async () => {
@@ -337,6 +357,21 @@ describe("definitions written out", () => {
     const error = await parseLoss("mse").value(output, target, options);
     const pooled = await parseLoss("psnr(pooling=dataset)").value(output, target, options);
     expect(pooled).toBeCloseTo(-10 * Math.log10(error), 5);
+  });
+
+  test("the infinite PSNR of an identical image counts in a sum over the batch by the image's weights", async () => {
+    const same = new Tensor(output.data.slice(), output.shape);
+    same.data.set(target.image(1).data, c * h * w);
+    const options = { weight, weightNormalisation: "batch" } as const;
+    const [sum, errors] = [
+      await parseLoss("psnr + l1").value(same, target, options),
+      await parseLoss("l1").value(same, target, options),
+    ];
+    const totals = [0, 1].map((image) => weight.image(image).data.reduce((total, x) => total + x, 0));
+    const decibels = await parseLoss("psnr").perImage(same, target, options);
+    expect(decibels[1]).toBe(Number.POSITIVE_INFINITY);
+    const expected = -(totals[0] * decibels[0] + totals[1] * 100) / (totals[0] + totals[1]) + errors;
+    expect(sum).toBeCloseTo(expected, 4);
   });
 
   test("tv weights a difference by its first pixel, as BasicSR's WeightedTVLoss does", async () => {
