@@ -29,6 +29,7 @@ export {
 } from "./loss.ts";
 export { type LpipsResources, lpips } from "./lpips.ts";
 export { msSsim } from "./ms-ssim.ts";
+export { msSsimL1 } from "./ms-ssim-l1.ts";
 export { mse } from "./mse.ts";
 export { nrmse } from "./nrmse.ts";
 export type { Option, OptionsOf, OptionValue, Schema } from "./options.ts";

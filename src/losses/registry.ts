@@ -5,6 +5,7 @@ import { l1 } from "./l1.ts";
 import type { LossFactory } from "./loss.ts";
 import { lpips } from "./lpips.ts";
 import { msSsim } from "./ms-ssim.ts";
+import { msSsimL1 } from "./ms-ssim-l1.ts";
 import { mse } from "./mse.ts";
 import { nrmse } from "./nrmse.ts";
 import { perceptual } from "./perceptual.ts";
@@ -24,6 +25,7 @@ export const lossFactories = [
   ssim,
   dssim,
   msSsim,
+  msSsimL1,
   deltaE,
   perceptual,
   lpips,

@@ -174,7 +174,7 @@ function shrink<T>(o: Ops<T>, x: T, factor: number, rule: "none" | "piq" | "ssim
  * import { ssim, Tensor } from "reconloss";
  * const grey = Tensor.full([1, 3, 32, 32], 0.5);
  * await ssim().value(grey, grey); // 1
- * await ssim({ preset: "skimage", dataRange: 255 }).map(grey, grey); // Tensor 1x1x26x26 of ones
+ * await ssim({ preset: "skimage" }).map(grey, grey); // Tensor 1x1x26x26 of ones
  * await ssim({ size: "7:11", sigma: "1:1.5", part: "cs" }).value(grey, grey); // 1
  * ```
  */

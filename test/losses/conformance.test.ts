@@ -70,6 +70,8 @@ const cases: Case[] = [
   { spec: "ms-ssim(size=4:3,weights=0.5:0.5,odd=symmetric,k2=0)", least: 7 },
   { spec: "ms-ssim(weights=0.2:0.3:0.5,size=3,region=replicate,odd=drop,normalize=simple)", least: 6 },
   { spec: "ms-ssim(size=3,preset=piq)", least: 33, channels: 1 },
+  { spec: "ms-ssim-l1(sigmas=0.5:1.5)" },
+  { spec: "ms-ssim-l1(preset=psyrocloud,alpha=0.84,compensation=1)" },
   { spec: "deltaE" },
   { spec: "deltaE(formula=94)" },
   { spec: "deltaE(low=-1,dataRange=2)" },
