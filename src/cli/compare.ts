@@ -138,11 +138,11 @@ async function compare(outputs: string, targets: string, options: Options, termi
 }
 
 /** Why a condition holds: `min(psnr)<25: it is 8.1`, or the number is missing. */
-function reasonFor({ condition: { text }, value, measured, missing }: Verdict): string {
+function reasonFor({ condition: { text }, value, of, measured, missing }: Verdict): string {
   const pairs = (count: number) => `${count} ${count === 1 ? "pair" : "pairs"}`;
   if (measured === 0) return `${text}: no pair has the number`;
   if (missing > 0) return `${text}: ${missing} of ${pairs(measured + missing)} lack the number`;
-  return `${text}: it is ${value}, of ${pairs(measured)}`;
+  return `${text}: it is ${value}, of ${of < measured ? `${of} of ` : ""}${pairs(measured)}`;
 }
 
 function print(

@@ -76,8 +76,10 @@ function breakCell(cell: string, width: number): string {
   if (cellWidth(cell) <= width) return cell;
   // biome-ignore lint/suspicious/noControlCharactersInRegex: colour codes begin with escape
   const [, open = "", text = "", close = ""] = /^((?:\u001b\[\d+m)*)(.*?)((?:\u001b\[\d+m)*)$/s.exec(cell) ?? [];
-  const parts = text.split("\n").flatMap((line) => line.match(new RegExp(`.{1,${width}}`, "gu")) ?? [""]);
-  return parts.map((part) => `${open}${part}${close}`).join("\n");
+  // Between words where there are any, else anywhere, as in a path.
+  const part = new RegExp(`.{1,${width}}(?:\\s+|$)|.{1,${width}}`, "gu");
+  const parts = text.split("\n").flatMap((line) => line.match(part) ?? [""]);
+  return parts.map((words) => `${open}${words.trimEnd()}${close}`).join("\n");
 }
 
 function visibleLength(text: string): number {

@@ -2,7 +2,7 @@ import { ReconlossError } from "../errors.ts";
 import { type Loss, type LossFactory, parseLoss } from "../losses/index.ts";
 import { type Statistic, statisticOf, statisticPattern } from "./statistics.ts";
 import { pooledMean, valuesOf } from "./summary.ts";
-import type { Comparison, MapStatistic, PairResult } from "./types.ts";
+import type { Comparison, MapStatistic } from "./types.ts";
 
 const operators: Readonly<Record<string, (value: number, limit: number) => boolean>> = {
   "<": (value, limit) => value < limit,
@@ -32,6 +32,8 @@ export interface Verdict {
   holds: boolean;
   /** The statistic that decides: over the finite numbers, unless it holds with the infinite ones only; of `any`, the least or the most. Undefined of no number. */
   value?: number;
+  /** How many pairs that value is of. */
+  of: number;
   /** How many pairs have the number. */
   measured: number;
   /** How many pairs lack it: it could not be computed, the pair could not be compared, or an image has no partner. */
@@ -158,18 +160,24 @@ export function mapStatisticsOf(conditions: readonly Condition[]): MapStatistic[
   return [...new Map(found.map((one) => [keyOf(one), one])).values()];
 }
 
-/** What a condition compares with its limit: the statistic of the finite numbers, and that of all numbers, infinite ones included. */
-function readings(
-  { over, label, map }: Condition,
-  losses: readonly Loss[],
-  pairs: readonly PairResult[],
-  all: number[],
-) {
+/** A number that is compared with the limit, and how many pairs it is of. */
+interface Reading {
+  value: number;
+  of: number;
+}
+
+/** What a condition compares with its limit: the statistic of the finite numbers, then that of all numbers, infinite ones included. */
+function readings({ over, label, map, operator }: Condition, comparison: Comparison, all: number[]): Reading[] {
+  const { losses, pairs } = comparison;
   const loss = losses.find((candidate) => candidate.label === label);
   const pooled = over === "mean" && !map && loss ? pooledMean(loss, pairs) : undefined;
-  if (pooled !== undefined) return [pooled];
-  const finite = all.filter(Number.isFinite);
-  return [finite, all].filter(({ length }) => length > 0).map((values) => statisticOf(over as Statistic, values));
+  if (pooled !== undefined) return [{ value: pooled, of: all.length }];
+  // Any pair is beyond a limit where the least or the most is.
+  const any = operator.startsWith("<") ? "min" : "max";
+  const sets = over === "any" ? [all] : [all.filter(Number.isFinite), all];
+  return sets
+    .filter(({ length }) => length > 0)
+    .map((values) => ({ value: statisticOf(over === "any" ? any : over, values), of: values.length }));
 }
 
 /**
@@ -189,18 +197,16 @@ function readings(
  * ```
  */
 export function checkConditions(conditions: readonly Condition[], comparison: Comparison): Verdict[] {
-  const { pairs, failed, losses } = comparison;
+  const { pairs, failed } = comparison;
   const notCompared = failed.filter(({ loss }) => loss === undefined).length;
   return conditions.map((condition) => {
-    const { label, map, over, operator, limit } = condition;
+    const { label, map, operator, limit } = condition;
     const all = valuesOf(map ? `${label}.${map}` : label, pairs);
     const missing = pairs.length - all.length + notCompared;
-    const isMet = (value: number) => Number.isNaN(value) || operators[operator](value, limit);
-    const compared = over === "any" ? all : readings(condition, losses, pairs, all);
+    const isMet = ({ value }: Reading) => Number.isNaN(value) || operators[operator](value, limit);
+    const compared = readings(condition, comparison, all);
     const holds = missing > 0 || all.length === 0 || all.some(Number.isNaN) || compared.some(isMet);
-    const extreme = operator.startsWith("<") ? "min" : "max";
-    const value =
-      over === "any" ? (all.length > 0 ? statisticOf(extreme, all) : undefined) : (compared.find(isMet) ?? compared[0]);
-    return { condition, holds, ...(value === undefined ? {} : { value }), measured: all.length, missing };
+    const decides = compared.find(isMet) ?? compared[0] ?? { of: 0 };
+    return { condition, holds, ...decides, measured: all.length, missing };
   });
 }

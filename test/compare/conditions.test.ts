@@ -223,8 +223,8 @@ describe("checkConditions", () => {
       const outcomes = values.map((psnr) => outcome({ psnr }));
       return checkConditions(parseConditions(text, losses), summarise(losses, outcomes))[0];
     };
-    expect(of("psnr<30", [8, infinity])).toMatchObject({ value: 8, measured: 2, missing: 0 });
-    expect(of("psnr>50", [8, infinity])).toMatchObject({ value: infinity });
+    expect(of("psnr<30", [8, infinity])).toMatchObject({ value: 8, of: 1, measured: 2, missing: 0 });
+    expect(of("psnr>50", [8, infinity])).toMatchObject({ value: infinity, of: 2 });
     expect(of("any(psnr<30)", [31, 8])).toMatchObject({ value: 8 });
     expect(of("psnr<30", [31, undefined])).toMatchObject({ holds: true, value: 31, measured: 1, missing: 1 });
     expect(of("psnr<30", [])).not.toHaveProperty("value");
