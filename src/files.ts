@@ -1,6 +1,7 @@
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { constants } from "node:fs";
-import { type FileHandle, mkdir, open, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, realpath, rename, rm, stat } from "node:fs/promises";
+import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { ReconlossError } from "./errors.ts";
 
@@ -143,34 +144,93 @@ async function readFrom(path: string, error: FileError, lengthOf: (size: number)
 }
 
 /**
- * Write a file so that whoever reads it sees the old content or the new, never a part: the data goes to a temporary file in the
- * same folder, which then takes the target's name. Missing parent folders are made. A link keeps pointing where it did and
- * its target is written; a device or pipe, such as /dev/stdout, is written directly.
+ * Writes a file so that whoever reads it sees the old content or the new, never a part: the data goes to a temporary file in the
+ * same folder, is flushed to the disk, and then takes the target's name. Missing parent folders are made. A link keeps pointing where it
+ * did and its target is written; a device or pipe, such as /dev/stdout, is written directly. What a killed process left half written in the folder is removed.
  *
  * @param path where to write; an existing file is replaced
  * @param data the whole content; text is written as UTF-8
  * @throws {ReconlossError} `file` when the folder or file cannot be made or written, or `path` is a folder; no temporary is left
  */
 export async function writeFileAtomically(path: string, data: string | Uint8Array): Promise<void> {
+  await putInPlace(path, (file) => file.writeFile(data));
+}
+
+/**
+ * Copies a file as {@link writeFileAtomically} writes one.
+ *
+ * @throws {ReconlossError} `file` as {@link openFile} and {@link writeFileAtomically}
+ */
+export async function copyFileAtomically(from: string, to: string): Promise<void> {
+  const { handle } = await openFile(from);
+  await putInPlace(to, async (file) => {
+    for await (const piece of handle.createReadStream({ autoClose: false })) await file.appendFile(piece);
+  }).finally(() => handle.close());
+}
+
+async function putInPlace(path: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
   try {
     const existing = await stat(systemPath(path)).catch(() => undefined);
     if (existing?.isDirectory()) throw new Error("it is a folder");
-    if (existing && !existing.isFile()) return await writeFile(systemPath(path), data);
-    await replace(existing ? nameFromBytes(await realpath(systemPath(path), "buffer")) : path, data);
+    if (existing && !existing.isFile()) {
+      const device = await open(systemPath(path), "w");
+      return await write(device).finally(() => device.close());
+    }
+    await replace(existing ? nameFromBytes(await realpath(systemPath(path), "buffer")) : path, write);
   } catch (cause) {
-    throw new ReconlossError("file", `writeFileAtomically: cannot write ${path}: ${reasonOf(cause)}`, { cause });
+    throw new ReconlossError("file", `cannot write ${path}: ${reasonOf(cause)}`, { cause });
   }
 }
 
-async function replace(path: string, data: string | Uint8Array): Promise<void> {
-  await mkdir(systemPath(dirname(path)), { recursive: true });
-  // A name of its own length, because the target's may already be as long as the file system allows.
-  const temporary = join(dirname(path), `.reconloss-${randomUUID()}.tmp`);
+async function replace(path: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
+  const folder = dirname(path);
+  await mkdir(systemPath(folder), { recursive: true });
+  await removeLeftovers(folder);
+  const temporary = join(folder, temporaryName());
   try {
-    await writeFile(systemPath(temporary), data, { flag: "wx" });
+    const file = await open(systemPath(temporary), "wx");
+    try {
+      await write(file);
+      // Flushed before it is renamed: after a power cut the name must not stand for a file without content.
+      await file.sync();
+    } finally {
+      await file.close();
+    }
     await rename(systemPath(temporary), systemPath(path));
   } catch (cause) {
     await rm(systemPath(temporary), { force: true });
     throw cause;
+  }
+}
+
+/** This machine, as far as a name can tell: process numbers mean nothing on another that shares the folder. */
+export const machine = createHash("sha256").update(hostname()).digest("hex").slice(0, 8);
+
+/** A temporary file's name: whose it is can be seen, and its length is its own, because the target's may already be as long as the file system allows. */
+const temporaryName = () => `.reconloss-${machine}-${process.pid}-${randomUUID()}.tmp`;
+const temporaryPattern = /^\.reconloss-(?<machine>[0-9a-f]{8})-(?<pid>\d+)-[0-9a-f-]{36}\.tmp$/;
+
+/** Whether a process of this machine is alive. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== "ESRCH";
+  }
+}
+
+/** Folders that were looked through for leftovers already. */
+const tidied = new Set<string>();
+
+/** Removes the temporary files that killed processes of this machine left in a folder; looked for once in each. */
+async function removeLeftovers(folder: string): Promise<void> {
+  if (tidied.has(folder)) return;
+  tidied.add(folder);
+  const names = await readdir(systemPath(folder)).catch(() => []);
+  for (const name of names) {
+    const { groups } = temporaryPattern.exec(name) ?? {};
+    if (groups?.machine !== machine || isAlive(Number(groups.pid))) continue;
+    await rm(join(folder, name), { force: true }).catch(() => {});
   }
 }

@@ -1,7 +1,17 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { chmod, lstat, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { nameFromBytes, openFile, readFileBytes, readFileHead, systemPath, writeFileAtomically } from "../src/files.ts";
+import {
+  machine,
+  nameFromBytes,
+  openFile,
+  readFileBytes,
+  readFileHead,
+  systemPath,
+  writeFileAtomically,
+} from "../src/files.ts";
 import { temporaryFolder } from "./folder.ts";
 
 const folder = await temporaryFolder();
@@ -25,7 +35,7 @@ test("a failed write keeps the old file and removes the temporary", async () => 
   await mkdir(join(inside, "taken"), { recursive: true });
   await expect(writeFileAtomically(join(inside, "taken"), "x")).rejects.toMatchObject({
     code: "file",
-    message: expect.stringMatching(/writeFileAtomically: cannot write .*taken: it is a folder/),
+    message: expect.stringMatching(/^cannot write .*taken: it is a folder/),
   });
   // The temporary is written before the rename onto a too long name fails.
   await expect(writeFileAtomically(join(inside, "x".repeat(300)), "x")).rejects.toMatchObject({ code: "file" });
@@ -91,3 +101,44 @@ test.skipIf(process.platform !== "linux")("a name that is not UTF-8 is written a
   expect(await readdir(inside, { encoding: "buffer" })).toEqual([Buffer.of(0x61, 0xff)]);
   expect(await readFile(systemPath(join(inside, name)), "utf8")).toBe("second");
 });
+
+test("what a killed process left half written is removed by the next, what a living one is writing is not", async () => {
+  const inside = join(folder, "leftovers");
+  await mkdir(inside);
+  const { pid } = spawnSync(process.execPath, ["-e", ""]);
+  const name = (of: string, pid: number) => `.reconloss-${of}-${pid}-${randomUUID()}.tmp`;
+  const [dead, living, elsewhere] = [name(machine, pid), name(machine, process.ppid), name("0123abcd", pid)];
+  for (const file of [dead, living, elsewhere, ".reconloss-of-mine.tmp"]) await writeFile(join(inside, file), "half");
+  await writeFileAtomically(join(inside, "a.txt"), "whole");
+  expect((await readdir(inside)).sort()).toEqual([".reconloss-of-mine.tmp", "a.txt", elsewhere, living].sort());
+});
+
+test("a file is flushed before it takes its name", async () => {
+  const calls = execFileSync(
+    process.execPath,
+    ["--import", "tsx", "--input-type=module", "-e", flushed(join(folder, "flushed.txt"))],
+    { encoding: "utf8" },
+  );
+  expect(JSON.parse(calls)).toEqual(["sync", "rename"]);
+});
+
+/** A program that writes a file and prints in which order it was flushed and renamed. */
+function flushed(path: string): string {
+  const module = new URL("../src/files.ts", import.meta.url).href;
+  return `
+    import promises from "node:fs/promises";
+    import { syncBuiltinESMExports } from "node:module";
+    const calls = [];
+    const { open, rename } = promises;
+    promises.open = async (...args) => {
+      const file = await open(...args);
+      const { sync } = file;
+      file.sync = () => { calls.push("sync"); return sync.call(file); };
+      return file;
+    };
+    promises.rename = (...args) => { calls.push("rename"); return rename(...args); };
+    syncBuiltinESMExports();
+    const { writeFileAtomically } = await import(${JSON.stringify(module)});
+    await writeFileAtomically(${JSON.stringify(path)}, "content");
+    console.log(JSON.stringify(calls));`;
+}

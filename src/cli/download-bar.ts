@@ -1,4 +1,5 @@
 import cliProgress from "cli-progress";
+import type { LockHolder } from "../lock.ts";
 import type { DownloadProgress } from "../weights/download.ts";
 import { barStyle } from "./progress.ts";
 import type { Sink } from "./terminal.ts";
@@ -9,13 +10,19 @@ const megabytes = (bytes: number) => Math.round(bytes / 1e5) / 10;
 export interface DownloadBar {
   /** To be given as `onProgress`. */
   onProgress(progress: DownloadProgress): void;
+  /** To be given as `onWait`. */
+  onWait(name: string, holder: LockHolder | undefined): void;
   /** Takes the bar away. */
   stop(): void;
 }
 
 /** A bar in megabytes with the remaining time on a terminal, one download after the other; elsewhere nothing. */
 export function downloadBar(sink: Sink): DownloadBar {
-  if (sink.isTTY !== true) return { onProgress: () => {}, stop: () => {} };
+  const onWait = (name: string, holder: LockHolder | undefined) => {
+    const whom = holder === undefined ? "another process" : `process ${holder.pid}`;
+    sink.write(`waiting for ${whom}, which is downloading ${name}\n`);
+  };
+  if (sink.isTTY !== true) return { onProgress: () => {}, onWait, stop: () => {} };
   let bar: cliProgress.SingleBar | undefined;
   let shown = "";
   const stop = () => {
@@ -36,6 +43,7 @@ export function downloadBar(sink: Sink): DownloadBar {
       if (bar === undefined) start(name, total ?? received);
       bar?.update(megabytes(received));
     },
+    onWait,
     stop,
   };
 }

@@ -42,7 +42,7 @@ export async function prepareNetworks(
   const names = new Set(losses.flatMap(({ definition }) => definition?.weights ?? []));
   const bar = downloadBar(terminal.stderr);
   try {
-    for (const name of names) await resolveWeights(name, { onProgress: bar.onProgress });
+    for (const name of names) await resolveWeights(name, { onProgress: bar.onProgress, onWait: bar.onWait });
   } finally {
     bar.stop();
   }

@@ -2,6 +2,7 @@ import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { ReconlossError } from "../errors.ts";
 import { writeFileAtomically } from "../files.ts";
+import { type Lock, tryLock } from "../lock.ts";
 import type { Loss } from "../losses/index.ts";
 import type { Tensor } from "../tensor.ts";
 import { adam, cosineRate, createTrainer, type Trainer } from "../train/index.ts";
@@ -71,6 +72,7 @@ export interface TrainingOptions {
 }
 
 const files = {
+  lock: "training.lock",
   checkpoint: "checkpoint.safetensors",
   log: "log.jsonl",
   validation: "validation.jsonl",
@@ -153,6 +155,8 @@ interface Parts {
   readonly settings: TrainingSettings;
   readonly folder: string;
   readonly options: TrainingOptions;
+  /** Two trainings in one folder would write one log. */
+  readonly lock: Lock;
   readonly task: Task;
   readonly trainer: Trainer;
   readonly store: PhotographStore;
@@ -160,6 +164,20 @@ interface Parts {
   readonly log: StepLog<StepRecord>;
   readonly validation: StepLog<ValidationRecord>;
   readonly facts: Pick<TrainingProgress, "photographs" | "parameters">;
+}
+
+async function refuseExisting(folder: string): Promise<void> {
+  if (!(await exists(join(folder, files.checkpoint)))) return;
+  const advice = "resume it, or choose another folder";
+  throw new ReconlossError("file", `training: ${folder} holds a training already; ${advice}`);
+}
+
+/** Claims a folder for one training. */
+async function lockFolder(folder: string): Promise<Lock> {
+  const taken = await tryLock(join(folder, files.lock));
+  if ("lock" in taken) return taken.lock;
+  const whom = taken.holder === undefined ? "another process" : `process ${taken.holder.pid}`;
+  throw new ReconlossError("file", `training: ${whom} is training in ${folder}; stop it, or choose another folder`);
 }
 
 class Run {
@@ -175,12 +193,7 @@ class Run {
 
   static async start(settings: TrainingSettings, folder: string, options: TrainingOptions): Promise<Run> {
     const path = join(folder, files.checkpoint);
-    if (!options.resume && (await exists(path))) {
-      throw new ReconlossError(
-        "file",
-        `training: ${folder} holds a training already; resume it, or choose another folder`,
-      );
-    }
+    if (!options.resume) await refuseExisting(folder);
     const task = taskOf(settings);
     const loss = trainingLoss(settings.loss, settings);
     const trainer = makeTrainer(task, loss, settings);
@@ -198,26 +211,26 @@ class Run {
     const judge = await judgeFor(task, split.validation, {
       ...{ alpha: settings.alpha, all: settings.validationAll, trainedWith: settings.loss },
     });
+    const facts = {
+      photographs: { training: filesOf(split.training), validation: filesOf(split.validation) },
+      parameters: Object.values(trainer.model.parameters).reduce(
+        (sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1),
+        0,
+      ),
+    };
     await mkdir(folder, { recursive: true });
-    const { parameters } = trainer.model;
-    return new Run({
-      settings,
-      folder,
-      options,
-      task,
-      trainer,
-      store,
-      judge,
-      log: await StepLog.open(join(folder, files.log), trainer.steps),
-      validation: await StepLog.open(join(folder, files.validation), trainer.steps),
-      facts: {
-        photographs: { training: filesOf(split.training), validation: filesOf(split.validation) },
-        parameters: Object.values(parameters).reduce(
-          (sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1),
-          0,
-        ),
-      },
-    });
+    const lock = await lockFolder(folder);
+    try {
+      // Again, now that nobody else writes here: another training may just have ended.
+      if (options.resume) await trainer.load(path);
+      else await refuseExisting(folder);
+      const log = await StepLog.open<StepRecord>(join(folder, files.log), trainer.steps);
+      const validation = await StepLog.open<ValidationRecord>(join(folder, files.validation), trainer.steps);
+      return new Run({ settings, folder, options, lock, task, trainer, store, judge, log, validation, facts });
+    } catch (error) {
+      await lock.release();
+      throw error;
+    }
   }
 
   async go(): Promise<TrainingProgress> {
@@ -249,6 +262,7 @@ class Run {
   async close(): Promise<void> {
     await this.#parts.log.close();
     await this.#parts.validation.close();
+    await this.#parts.lock.release();
   }
 
   async #step(): Promise<void> {

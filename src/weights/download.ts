@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { type FileHandle, mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { constants, createReadStream } from "node:fs";
+import { type FileHandle, lstat, mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Dispatcher, Response } from "undici";
 import { ReconlossError } from "../errors.ts";
+import { type LockHolder, withLock } from "../lock.ts";
 import type { Environment } from "./folders.ts";
-import { withLock } from "./lock.ts";
 import { openCheckpoint } from "./open.ts";
 import type { WeightsEntry } from "./registry.ts";
 
@@ -31,7 +31,7 @@ export interface DownloadOptions {
   onProgress?: (progress: DownloadProgress) => void;
   /** Stops the download; what has arrived is kept. */
   signal?: AbortSignal;
-  /** Tries in a row that may fail without one new byte; default 5. */
+  /** Tries in a row that may fail without one new byte; default 5, and 2 where the network or the server's name cannot be reached. */
   attempts?: number;
   /** Wait before the second try in milliseconds, doubled for each further one; default 500. */
   retryDelay?: number;
@@ -39,10 +39,22 @@ export interface DownloadOptions {
   stallTimeout?: number;
   /** Milliseconds without a sign of life after which another process's claim on the file counts as abandoned; default 30000. */
   staleLock?: number;
+  /** Called once, when another process has claimed the file and is waited for. */
+  onWait?: (name: string, holder: LockHolder | undefined) => void;
 }
 
 /** A failure that another try may not meet. */
-class Transient extends Error {}
+class Transient extends Error {
+  /** Whether the server cannot be reached at all, as on a machine without network, where waiting helps little. */
+  get isOffline(): boolean {
+    const { code } = ((this.cause as Error | undefined)?.cause ?? {}) as NodeJS.ErrnoException;
+    return code !== undefined && offline.has(code);
+  }
+}
+
+const offline: ReadonlySet<string> = new Set(["ENOTFOUND", "EAI_AGAIN", "ENETUNREACH", "EHOSTUNREACH", "ENETDOWN"]);
+/** Tries where the server cannot be reached at all. */
+const offlineAttempts = 2;
 
 /** What is noted beside a partial file, to tell whether it can be continued. */
 interface PartialNote {
@@ -89,9 +101,12 @@ export async function downloadWeights(
 ): Promise<void> {
   try {
     await mkdir(dirname(destination), { recursive: true });
-    await withLock(`${destination}.lock`, options, async () => {
+    const { staleLock, signal, onWait } = options;
+    const waiting = { staleLock, signal, onWait: (holder?: LockHolder) => onWait?.(entry.name, holder) };
+    await withLock(`${destination}.lock`, waiting, async () => {
       if (await fileSize(destination)) return;
       const partial = `${destination}.partial`;
+      for (const path of [partial, notePath(partial)]) await removeUnlessFile(path);
       await fetchPatiently(entry, partial, options);
       await verify(entry, partial, downloadUrl(entry, options.env));
       await rename(partial, destination);
@@ -104,6 +119,15 @@ export async function downloadWeights(
     throw new ReconlossError("file", `${destination}: cannot be written (${(cause as Error).message})`, { cause });
   }
 }
+
+/** Removes what stands in a file's place without being one: a link would be followed to wherever it leads, a pipe waited for. */
+async function removeUnlessFile(path: string): Promise<void> {
+  const stats = await lstat(path).catch(() => undefined);
+  if (stats && !stats.isFile()) await rm(path, { force: true });
+}
+
+/** The most bytes of a file whose size is published nowhere. */
+const largestUnknown = 2 ** 30;
 
 const notePath = (partial: string) => `${partial}.json`;
 
@@ -139,7 +163,7 @@ async function fetchPatiently(entry: WeightsEntry, partial: string, options: Dow
         const reached = await fileSize(partial);
         failures = reached > furthest ? 1 : failures + 1;
         furthest = Math.max(furthest, reached);
-        if (failures >= attempts) {
+        if (failures >= Math.min(attempts, error.isOffline ? offlineAttempts : attempts)) {
           throw new ReconlossError("download", `${entry.name}: ${url}: ${error.message} (tried ${failures} times)`, {
             cause: error.cause,
           });
@@ -187,10 +211,21 @@ async function fetchOnce(
     await body.cancel();
     throw new ReconlossError("download", `${entry.name}: ${url} has ${total} bytes, expected ${entry.bytes}`);
   }
+  const most = entry.bytes ?? entry.most ?? largestUnknown;
+  const tooLarge = () => new ReconlossError("download", `${entry.name}: ${url} has more than ${most} bytes`);
+  if (total !== undefined && total > most) {
+    await body.cancel();
+    throw tooLarge();
+  }
   if (start === 0) await noteValidator(partial, url, response);
 
-  const received = await save(partial, start, body, total, (count) => {
+  const onSize = (count: number) => {
+    if (count > most) throw tooLarge();
     onProgress?.({ name: entry.name, received: count, total });
+  };
+  const received = await save(partial, start, body, total, onSize).catch(async (error) => {
+    if (error instanceof ReconlossError && error.code === "download") await discard(partial);
+    throw error;
   });
   if (total !== undefined && received !== total) throw new Transient(`it ended after ${received} of ${total} bytes`);
 }
@@ -276,7 +311,9 @@ async function save(
   total: number | undefined,
   onSize: (size: number) => void,
 ): Promise<number> {
-  const file = await onDisk(partial, open(partial, start > 0 ? "r+" : "w"));
+  const { O_RDWR, O_CREAT, O_TRUNC, O_NOFOLLOW = 0 } = constants;
+  const flags = O_RDWR | O_NOFOLLOW | (start > 0 ? 0 : O_CREAT | O_TRUNC);
+  const file = await onDisk(partial, open(partial, flags));
   let size = start;
   try {
     for await (const piece of body) {

@@ -1,6 +1,7 @@
-import { copyFile, mkdir, rename, rm, stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { stat } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { ReconlossError } from "../errors.ts";
+import { copyFileAtomically } from "../files.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { type DownloadOptions, downloadUrl, downloadWeights, fileSha256 } from "./download.ts";
 import { type Environment, weightsCache } from "./folders.ts";
@@ -216,15 +217,7 @@ export async function importWeights(
   await checkpoint.close();
   const verified = entry.sha256 !== undefined && (await fileSha256(file)) === entry.sha256;
   const path = join(weightsCache(env), verified ? entry.file : name + extension);
-  await mkdir(dirname(path), { recursive: true });
-  const copy = `${path}.${process.pid}.copy`;
-  try {
-    await copyFile(file, copy);
-    await rename(copy, path);
-  } catch (cause) {
-    await rm(copy, { force: true });
-    throw new ReconlossError("file", `${path}: cannot be written (${(cause as Error).message})`, { cause });
-  }
+  await copyFileAtomically(file, path);
   return { path, verified };
 }
 

@@ -11,6 +11,8 @@ export interface WeightsEntry {
   readonly sha256?: string;
   /** Size in bytes; absent where it is not known. */
   readonly bytes?: number;
+  /** The most bytes that are fetched where the size is not known; default 1 GiB. */
+  readonly most?: number;
   readonly licence: string;
   readonly citation: string;
 }
@@ -32,8 +34,19 @@ function torchvision(name: string, file: string, bytes: number, sha256: string, 
 const LPIPS_WEIGHTS =
   "https://raw.githubusercontent.com/richzhang/PerceptualSimilarity/082bb24f84c091ea94de2867d34c4544f68e0963/lpips/weights";
 
+// Heads are lists of a few hundred to two thousand numbers.
+const LARGEST_HEADS = 2 ** 18;
+
 function lpips(name: string, file: string, known: { bytes?: number; sha256?: string } = {}): WeightsEntry {
-  return { name, file, url: `${LPIPS_WEIGHTS}/${file}`, ...known, licence: "BSD-2-Clause", citation: LPIPS_CITATION };
+  return {
+    name,
+    file,
+    url: `${LPIPS_WEIGHTS}/${file}`,
+    most: LARGEST_HEADS,
+    ...known,
+    licence: "BSD-2-Clause",
+    citation: LPIPS_CITATION,
+  };
 }
 
 /**

@@ -148,3 +148,20 @@ describe("StepLog", () => {
     expect(await readFile(half, "utf8")).toBe('{"step":1}\n');
   });
 });
+
+it("is alone in its folder: a second training is refused while the first one runs, and none after it", async () => {
+  const out = join(folder, "alone");
+  let refused: unknown;
+  await runTraining(settingsOf({ steps: 2 }), out, {
+    onStep: async () => {},
+    onSaved: async ({ steps }) => {
+      if (steps === 0)
+        refused = await runTraining(settingsOf({ steps: 2 }), out, { resume: true }).catch((error) => error);
+    },
+  });
+  expect(refused).toMatchObject({
+    code: "file",
+    message: expect.stringContaining(`process ${process.pid} is training`),
+  });
+  expect((await runTraining(settingsOf({ steps: 3 }), out, { resume: true })).steps).toBe(3);
+});

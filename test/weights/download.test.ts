@@ -1,7 +1,8 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import {
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -14,10 +15,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ReconlossError } from "../../src/errors.ts";
+import { machine } from "../../src/files.ts";
 import { type DownloadOptions, type DownloadProgress, downloadWeights } from "../../src/weights/download.ts";
 import type { WeightsEntry } from "../../src/weights/registry.ts";
 import { FileServer, type Handler, serve, serveStart } from "./file-server.ts";
 import { float32Safetensors } from "./golden-checkpoints.ts";
+
+/** Whether a small disk of its own can be made here: as root, on Linux. */
+const canMount =
+  process.platform === "linux" && process.getuid?.() === 0 && spawnSync("mount", ["--version"]).status === 0;
 
 const content = new Uint8Array(randomBytes(300_000));
 const half = content.length / 2;
@@ -250,14 +256,54 @@ describe("downloads that fail", () => {
     expect([error.code, error.message]).toEqual(["download", expect.stringContaining("ECONNREFUSED")]);
   });
 
-  // The device /dev/full refuses every write as a full disk does.
-  test.skipIf(!existsSync("/dev/full"))("a full disk", async () => {
+  test.skipIf(!canMount)("a full disk", async () => {
+    const disk = join(folder, "disk");
+    mkdirSync(disk);
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=64k", "tmpfs", disk]);
+    try {
+      destination = join(disk, "net.pth");
+      const error = await failure(pull());
+      expect([error.code, error.message]).toEqual(["file", expect.stringContaining("the disk is full")]);
+      expect(server.requests).toHaveLength(1);
+      expect(existsSync(destination)).toBe(false);
+    } finally {
+      execFileSync("umount", [disk]);
+    }
+  });
+
+  test("no size is known, and more comes than such a file can have", async () => {
+    for (const length of [true, false]) {
+      server.handler = (_, response) => {
+        response.writeHead(200, length ? { "content-length": content.length } : {});
+        response.end(content);
+      };
+      const unknown = entry({ bytes: undefined, sha256: undefined, most: 1000 });
+      const error = await failure(pull({ attempts: 1 }, unknown));
+      expect([error.code, error.message]).toEqual(["download", expect.stringContaining("more than 1000 bytes")]);
+      expect(existsSync(`${destination}.partial`)).toBe(false);
+    }
+  });
+
+  test("a server whose name nobody knows is not tried for long", async () => {
+    const begun = performance.now();
+    const error = await failure(pull({ retryDelay: 500 }, entry({ url: "http://no-such-host.invalid/net.pth" })));
+    expect([error.code, error.message]).toEqual(["download", expect.stringMatching(/ENOTFOUND|EAI_AGAIN/)]);
+    expect(error.message).toContain("tried 2 times");
+    // Two tries and a wait of half a second, where five tries would wait for seven and a half.
+    expect(performance.now() - begun).toBeLessThan(5000);
+  });
+
+  test("a link in the partial file's place is not followed", async () => {
     destination = join(folder, "net.pth");
-    symlinkSync("/dev/full", `${destination}.partial`);
-    const error = await failure(pull());
-    expect([error.code, error.message]).toEqual(["file", expect.stringContaining("the disk is full")]);
-    expect(server.requests).toHaveLength(1);
-    expect(existsSync(destination)).toBe(false);
+    const outside = join(folder, "outside");
+    for (const name of [".partial", ".partial.json"]) {
+      writeFileSync(outside, "precious");
+      symlinkSync(outside, `${destination}${name}`);
+      await pull();
+      expect(readFileSync(outside, "utf8")).toBe("precious");
+      expect(readFileSync(destination).equals(content)).toBe(true);
+      rmSync(destination);
+    }
   });
 
   test("a cache that cannot be made", async () => {
@@ -299,6 +345,32 @@ describe("several at once", () => {
     utimesSync(`${destination}.lock`, old, old);
     await pull();
     expect(readdirSync(folder)).toEqual(["net.pth"]);
+  });
+
+  test("a lock whose holder, on this machine, is dead is taken over at once, and so is one from the future that is never renewed", async () => {
+    destination = join(folder, "net.pth");
+    const { pid } = spawnSync(process.execPath, ["-e", ""]);
+    const dead = JSON.stringify({ owner: "x", machine, pid });
+    for (const [text, staleLock] of [
+      [dead, 60_000],
+      [JSON.stringify({ owner: "x", machine: "another", pid }), 300],
+    ] as const) {
+      writeFileSync(`${destination}.lock`, text);
+      const future = new Date(Date.now() + 86_400_000);
+      utimesSync(`${destination}.lock`, future, future);
+      await pull({ staleLock });
+      expect(readdirSync(folder)).toEqual(["net.pth"]);
+      rmSync(destination);
+    }
+  });
+
+  test("whoever waits for another process is told for which, once", async () => {
+    destination = join(folder, "net.pth");
+    writeFileSync(`${destination}.lock`, JSON.stringify({ owner: "x", machine, pid: process.ppid }));
+    const told: unknown[] = [];
+    const onWait: DownloadOptions["onWait"] = (name, holder) => told.push([name, holder?.pid]);
+    await failure(pull({ onWait, signal: AbortSignal.timeout(350) }));
+    expect(told).toEqual([["net", process.ppid]]);
   });
 
   test("waiting for another's lock can be stopped", async () => {
