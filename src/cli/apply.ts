@@ -2,6 +2,7 @@ import { stat } from "node:fs/promises";
 import { extname, join, resolve } from "node:path";
 import { Command, Option } from "commander";
 import { ReconlossError } from "../errors.ts";
+import { systemPath } from "../files.ts";
 import type { Device } from "../graph/index.ts";
 import { decodePixels, listImages, writeImage } from "../image/index.ts";
 import { pixelsToTensor } from "../image/pixels.ts";
@@ -60,7 +61,7 @@ Examples:
   reconloss apply faces/model.onnx --count 64 -o samples/
 
 Large images are computed in tiles that overlap as far as the network sees: the result is that of the whole image.
-Exit codes: 0 all well; 1 an image failed; 2 wrong usage.`,
+Exit codes: 0 all well; 1 an image failed; 2 wrong usage; 3 the machine lacks something: room on the disk, a permission.`,
     )
     .action(async (path: string, input: string | undefined, flags: Flags) => {
       await chooseDevice(flags.device, terminal);
@@ -111,9 +112,6 @@ async function jobsFor(input: string, output: string): Promise<Job[]> {
     throw new ReconlossError("file", `apply: ${input} ${reason}`, { cause });
   });
   if (!status.isDirectory()) return [{ input, output }];
-  if (resolve(input) === resolve(output)) {
-    throw new ReconlossError("invalid-argument", "apply: outputs would replace their inputs; choose another folder");
-  }
   const names = await listImages(input);
   if (names.length === 0) throw new ReconlossError("file", `apply: ${input} holds no image`);
   const taken = new Set<string>();
@@ -128,9 +126,29 @@ async function jobsFor(input: string, output: string): Promise<Job[]> {
   });
 }
 
+/** Refuses outputs that would replace an input, by whatever name or link they are reached. */
+async function refuseReplacing(jobs: readonly Job[]): Promise<void> {
+  const inputs = new Set<string>();
+  for (const { input } of jobs) inputs.add(await identityOf(input));
+  for (const { output } of jobs) {
+    if (!inputs.has(await identityOf(output))) continue;
+    throw new ReconlossError(
+      "invalid-argument",
+      `apply: ${output} would replace an input; choose another name or folder`,
+    );
+  }
+}
+
+/** What tells a file from every other: its number on its disk, or its path where it does not exist. */
+async function identityOf(path: string): Promise<string> {
+  const stats = await stat(systemPath(path), { bigint: true }).catch(() => undefined);
+  return stats === undefined ? resolve(path) : `${stats.dev}:${stats.ino}`;
+}
+
 async function apply(model: ImageModel, input: string, flags: Flags, terminal: Terminal): Promise<number> {
   const { stdout, stderr, env } = terminal;
   const jobs = await jobsFor(input, flags.output);
+  await refuseReplacing(jobs);
   const failures: string[] = [];
   const images = progressBar(jobs.length, "applying", stderr, flags.progress, "images");
   for (const job of jobs) {

@@ -15,11 +15,13 @@ import {
   unpairedFailures,
   type Verdict,
 } from "../compare/index.ts";
+import { ReconlossError } from "../errors.ts";
 import { writeFileAtomically } from "../files.ts";
 import { pairPaths } from "../image/index.ts";
 import { checkFileRange } from "../losses/checks.ts";
 import { parseLosses } from "../losses/index.ts";
-import { type MapFile, writeMapScales, writeMaps, writeReport } from "../report/index.ts";
+import { type LostMap, type MapFile, writeMapScales, writeMaps, writeReport } from "../report/index.ts";
+import { exitCodeOf, exitCodes } from "./exit-codes.ts";
 import { deviceOption, type NetworkOptions, prepareNetworks, weightsOption } from "./networks.ts";
 import { noteNewFolder } from "./new-folder.ts";
 import { progressBar } from "./progress.ts";
@@ -85,7 +87,8 @@ Conditions: psnr<30 is about the mean over pairs; mean, median, min, max, std an
 about each pair. metric.max, metric.p99 are of the metric's map within an image. A metric is named as it was typed, or by its name alone where
 only one has it. Infinite numbers (psnr of identical images) are in no mean and hide nothing; a number that is missing fails.
 
-Exit codes: 0 all well; 1 a pair failed, an image has no partner, or a --fail condition holds; 2 wrong usage.
+Exit codes: 0 all well; 1 a pair failed, an image has no partner, or a --fail condition holds; 2 wrong usage;
+3 the machine lacks something: weights, room on the disk, a permission.
 "reconloss losses" tells which losses there are and what options they take.`,
     )
     .action(async (outputs: string, targets: string, options: Options) => {
@@ -109,10 +112,13 @@ async function compare(outputs: string, targets: string, options: Options, termi
   const compareOptions = { alpha, maps: folder !== undefined, optional, mapStatistics };
   const outcomes: Outcome[] = [];
   const mapFiles: MapFile[] = [];
+  const lostMaps: LostMap[] = [];
   try {
     for await (const outcome of comparePairs(pairs, losses, compareOptions)) {
       if (folder !== undefined && outcome.result) {
-        mapFiles.push(...(await writeMaps(folder, outcome.result.name, losses, outcome.maps)));
+        const { files, lost } = await writeMaps(folder, outcome.result.name, losses, outcome.maps);
+        mapFiles.push(...files);
+        lostMaps.push(...lost);
       }
       outcomes.push({ ...outcome, maps: {} });
       progress.step();
@@ -125,16 +131,30 @@ async function compare(outputs: string, targets: string, options: Options, termi
 
   // Printed before files are written: a folder that cannot be written must not cost the numbers.
   print(comparison, verdicts, options, terminal);
-  if (options.csv !== undefined) await writeFileAtomically(options.csv, toCsv(comparison));
-  if (folder !== undefined) await writeMapScales(folder, mapFiles);
-  if (options.report !== undefined) {
+  const lost = lostMaps.slice(0, 1).map(({ error }) => {
+    const missing = lostMaps.length === 1 ? "1 error map is" : `${lostMaps.length} error maps are`;
+    return new ReconlossError("file", `${missing} missing: ${error.message}`, { cause: error.cause });
+  });
+  // Each by itself: a report that cannot be written must not cost the CSV file.
+  const attempt = async (write: () => Promise<void>) => {
+    await write().catch((error) => {
+      if (!(error instanceof ReconlossError)) throw error;
+      lost.push(error);
+    });
+  };
+  const { csv, report } = options;
+  if (csv !== undefined) await attempt(() => writeFileAtomically(csv, toCsv(comparison)));
+  if (folder !== undefined) await attempt(() => writeMapScales(folder, mapFiles));
+  if (report !== undefined) {
     const title = `${printable(basename(resolve(outputs)))} against ${printable(basename(resolve(targets)))}`;
-    await writeReport(options.report, comparison, { title, alpha });
+    await attempt(() => writeReport(report, comparison, { title, alpha }));
   }
 
   const held = (verdicts ?? []).filter(({ holds }) => holds);
   for (const verdict of held) tell(terminal, "red", "fail:", reasonFor(verdict));
-  return comparison.failed.length > 0 || held.length > 0 ? 1 : 0;
+  for (const { message } of lost) tell(terminal, "red", "error:", message);
+  if (comparison.failed.length > 0 || held.length > 0) return exitCodes.failed;
+  return Math.max(exitCodes.ok, ...lost.map(exitCodeOf));
 }
 
 /** Why a condition holds: `min(psnr)<25: it is 8.1`, or the number is missing. */

@@ -169,7 +169,8 @@ Examples:
   reconloss distribution outputs/ reals/ --network features.onnx
 
 Features are kept on disk: the same command goes on where it was interrupted.
-Exit codes: 0 all well; 1 an image could not be read; 2 wrong usage.`,
+Exit codes: 0 all well; 1 an image could not be read, or the numbers make no distance; 2 wrong usage; 3 the machine lacks something: weights,
+room on the disk, a permission.`,
     )
     .action(async (outputs: string, reals: string | undefined, flags: Flags) => {
       await noteNewFolder(flags.report, terminal);

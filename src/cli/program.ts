@@ -4,15 +4,13 @@ import { ReconlossError } from "../errors.ts";
 import { applyCommand } from "./apply.ts";
 import { compareCommand } from "./compare.ts";
 import { distributionCommand } from "./distribution.ts";
+import { exitCodeOf, exitCodes } from "./exit-codes.ts";
 import { exportCommand } from "./export.ts";
 import { lossesCommand } from "./losses.ts";
 import { statsCommand } from "./stats.ts";
 import { coloursFor, printable, type Terminal } from "./terminal.ts";
 import { trainCommand } from "./train.ts";
 import { weightsCommand } from "./weights.ts";
-
-/** Exit code of wrong usage. */
-const wrongUsage = 2;
 
 /** A command and all below it. */
 function withCommands(command: Command): Command[] {
@@ -24,7 +22,7 @@ function withCommands(command: Command): Command[] {
  *
  * @param args - what follows the program's name
  * @param terminal - where it prints
- * @returns the exit code: 0 all well, 1 something that was compared failed, 2 wrong usage
+ * @returns the exit code, see {@link exitCodes}
  */
 export async function runProgram(args: readonly string[], terminal: Terminal): Promise<number> {
   let code = 0;
@@ -52,10 +50,10 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
     await program.parseAsync(args, { from: "user" });
     return code;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : wrongUsage;
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
     if (!(error instanceof ReconlossError)) throw error;
     const { red } = coloursFor(terminal.stderr, terminal.env);
     terminal.stderr.write(`${red("error:")} ${printable(error.message)}\n`);
-    return wrongUsage;
+    return exitCodeOf(error);
   }
 }

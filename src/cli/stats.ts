@@ -25,7 +25,8 @@ Examples:
   reconloss stats reals/ -o reals.npz --sfid --resize legacy-tensorflow
 
 The file has the arrays mu and sigma, as pytorch-fid's, and how they were made.
-Exit codes: 0 all well; 1 an image could not be read; 2 wrong usage.`,
+Exit codes: 0 all well; 1 an image could not be read, or the numbers make no distance; 2 wrong usage; 3 the machine lacks something: weights,
+room on the disk, a permission.`,
     )
     .action(async (images: string, flags: Flags) => {
       await noteNewFolder(flags.output, terminal);

@@ -98,7 +98,8 @@ Examples:
   reconloss train --resume -o sharp/
   reconloss apply sharp/model.onnx blurred.jpg -o sharp.png
 
-Ctrl-C saves and stops. Exit codes: 0 trained; 130 stopped and saved; 2 wrong usage, or a step gave NaN or infinity.`,
+Ctrl-C saves and stops. Exit codes: 0 trained; 130 stopped and saved; 1 a step gave NaN or infinity, or no photograph can
+be used; 2 wrong usage; 3 the machine lacks something: weights, room on the disk, a permission.`,
     )
     .action(async (task: string | undefined, flags: Flags) => {
       finish(await train(task, flags, terminal));

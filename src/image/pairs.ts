@@ -77,7 +77,7 @@ function naturally(a: string, b: string): number {
  * ```
  */
 export async function listImages(folder: string): Promise<string[]> {
-  return (await listAs("listImages", folder)).images;
+  return (await listFolder(folder)).images;
 }
 
 /**
@@ -101,24 +101,6 @@ export async function listImages(folder: string): Promise<string[]> {
  * ```
  */
 export async function listFolder(folder: string): Promise<FolderListing> {
-  return listAs("listFolder", folder);
-}
-
-/**
- * Counts of files as one line: `3 .txt, 1 .json`; empty where there are none.
- *
- * @example
- * ```ts
- * import { describePassedOver } from "reconloss/image";
- * describePassedOver({ ".json": 1, ".txt": 3 }); // "3 .txt, 1 .json"
- * ```
- */
-export function describePassedOver(passedOver: PassedOver): string {
-  const counts = Object.entries(passedOver).sort(([a, m], [b, n]) => n - m || naturally(a, b));
-  return counts.map(([kind, count]) => `${count} ${kind}`).join(", ");
-}
-
-async function listAs(caller: string, folder: string): Promise<FolderListing> {
   const images: string[] = [];
   const passedOver = new Map<string, number>();
   const passOver = (kind: string): void => void passedOver.set(kind, (passedOver.get(kind) ?? 0) + 1);
@@ -147,9 +129,23 @@ async function listAs(caller: string, folder: string): Promise<FolderListing> {
       await visit(next);
     }
   } catch (cause) {
-    throw new ReconlossError("file", `${caller}: cannot read folder ${folder}: ${reasonOf(cause)}`, { cause });
+    throw new ReconlossError("file", `cannot read folder ${folder}: ${reasonOf(cause)}`, { cause });
   }
   return { images: images.sort(naturally), passedOver: Object.fromEntries(passedOver) };
+}
+
+/**
+ * Counts of files as one line: `3 .txt, 1 .json`; empty where there are none.
+ *
+ * @example
+ * ```ts
+ * import { describePassedOver } from "reconloss/image";
+ * describePassedOver({ ".json": 1, ".txt": 3 }); // "3 .txt, 1 .json"
+ * ```
+ */
+export function describePassedOver(passedOver: PassedOver): string {
+  const counts = Object.entries(passedOver).sort(([a, m], [b, n]) => n - m || naturally(a, b));
+  return counts.map(([kind, count]) => `${count} ${kind}`).join(", ");
 }
 
 async function isFolder(path: string): Promise<boolean> {
@@ -189,18 +185,14 @@ async function isImage(path: string): Promise<boolean> {
  * ```
  */
 export async function pairFolders(outputs: string, targets: string): Promise<Pairing> {
-  return matchFolders("pairFolders", outputs, targets);
-}
-
-async function matchFolders(caller: string, outputs: string, targets: string): Promise<Pairing> {
   const folders = { output: outputs, target: targets };
-  const listed = { output: await listAs(caller, outputs), target: await listAs(caller, targets) };
+  const listed = { output: await listFolder(outputs), target: await listFolder(targets) };
   const left = { output: listed.output.images, target: listed.target.images };
   for (const side of ["output", "target"] as const) {
     if (left[side].length > 0) continue;
     const others = describePassedOver(listed[side].passedOver);
     const searched = `${side} folder ${folders[side]} holds no image${others ? `; passed over: ${others}` : ""}`;
-    throw new ReconlossError("file", `${caller}: ${searched}`);
+    throw new ReconlossError("file", searched);
   }
 
   const pairs: ImagePair[] = [];
@@ -254,18 +246,18 @@ export async function pairPaths(output: string, target: string): Promise<Pairing
   if (kinds.output !== kinds.target) {
     throw new ReconlossError(
       "file",
-      `pairPaths: two files or two folders are needed, but output ${output} is a ${kinds.output} and target ${target} a ${kinds.target}`,
+      `two files or two folders are needed, but output ${output} is a ${kinds.output} and target ${target} a ${kinds.target}`,
     );
   }
   return kinds.output === "folder"
-    ? matchFolders("pairPaths", output, target)
+    ? pairFolders(output, target)
     : { pairs: [{ name: basename(output), output, target }], unpaired: [] };
 }
 
 async function kindOf(side: "output" | "target", path: string): Promise<"file" | "folder"> {
   const status = await stat(systemPath(path)).catch((cause: NodeJS.ErrnoException) => {
     const reason = cause.code === "ENOENT" ? "does not exist" : `cannot be read: ${reasonOf(cause)}`;
-    throw new ReconlossError("file", `pairPaths: ${side} ${path} ${reason}`, { cause });
+    throw new ReconlossError("file", `${side} ${path} ${reason}`, { cause });
   });
   return status.isDirectory() ? "folder" : "file";
 }

@@ -66,7 +66,7 @@ export async function readPixels(source: ImageSource, options: ReadPixelsOptions
   const { pixels } = await decode("readPixels", source, options);
   if (!isFloating(pixels)) return pixels;
   const name = nameOf(source, options);
-  throw new ReconlossError("image", `readPixels: ${name} holds floating point; decodePixels and readImage read it`);
+  throw new ReconlossError("image", `${name} holds floating point; decodePixels and readImage read it`);
 }
 
 /**
@@ -137,7 +137,7 @@ export function decodeImage(
 async function decodeToTensor(caller: string, source: ImageSource, options: ReadImageOptions) {
   checkAlphaOptions(caller, options);
   const { pixels, notes } = await decode(caller, source, options);
-  const name = `${caller}: ${nameOf(source, options)}`;
+  const name = nameOf(source, options);
   return { image: pixelsToTensor(name, pixels, options, (note) => notes.push(note)), notes };
 }
 
@@ -158,7 +158,7 @@ async function decode(caller: string, source: ImageSource, options: ReadPixelsOp
     throw new ReconlossError("invalid-argument", `${caller}: limitPixels must be positive, got ${limitPixels}`);
   }
   const problem = (reason: string, cause?: unknown) =>
-    new ReconlossError("image", `${caller}: cannot read ${nameOf(source, options)}: ${reason}`, { cause });
+    new ReconlossError("image", `cannot read ${nameOf(source, options)}: ${reason}`, { cause });
   const notes: DecodeNote[] = [];
   const likePillow = checkDecode(caller, options) === "pillow";
   const context: DecodeContext = {

@@ -81,13 +81,13 @@ export async function writeImage(path: string, tensor: Tensor, options: WriteIma
   const format = formats[extension];
   if (!format) {
     const known = Object.keys(formats).join(", ");
-    throw new ReconlossError("invalid-argument", `writeImage: ${path} must end in one of ${known}`);
+    throw new ReconlossError("invalid-argument", `${path} must end in one of ${known}`);
   }
   if (!format.depths.includes(bitDepth)) {
     const depths = format.depths.join(" or ");
     throw new ReconlossError(
       "invalid-argument",
-      `writeImage: ${extension} files have bitDepth ${depths}, got ${bitDepth}`,
+      `${path}: ${extension} files have bitDepth ${depths}, got ${bitDepth}`,
     );
   }
   const quality = checkQuality(extension, format, options.quality);
@@ -100,7 +100,7 @@ export async function writeImage(path: string, tensor: Tensor, options: WriteIma
     .encode(image.toColourspace(space[bitDepth]), quality)
     .toBuffer()
     .catch((cause: unknown) => {
-      throw new ReconlossError("image", `writeImage: cannot encode ${path}: ${reasonOf(cause)}`, { cause });
+      throw new ReconlossError("image", `cannot encode ${path}: ${reasonOf(cause)}`, { cause });
     });
   await writeFileAtomically(path, encoded);
 }
@@ -115,6 +115,6 @@ function checkQuality(extension: string, format: Format, given: WriteImageOption
   const allowed = [format.lossy && "an integer from 1 to 100", format.lossless && `"lossless"`].filter(Boolean);
   throw new ReconlossError(
     "invalid-argument",
-    `writeImage: quality of ${extension} files must be ${allowed.join(" or ")}, got ${quality}`,
+    `quality of ${extension} files must be ${allowed.join(" or ")}, got ${quality}`,
   );
 }

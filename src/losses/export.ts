@@ -36,7 +36,7 @@ export interface ExportOptions {
  */
 export async function exportLoss(loss: Loss, options: ExportOptions = {}): Promise<Uint8Array> {
   const { grad = false, map = false, weight: isWeighted = false, channels = 3, size } = options;
-  const refuse = (problem: string) => new ReconlossError("invalid-argument", `exportLoss: ${loss.spec} ${problem}`);
+  const refuse = (problem: string) => new ReconlossError("invalid-argument", `${loss.spec} ${problem}`);
   const definition = loss.definition;
   if (definition === undefined) throw refuse("cannot be written as one graph");
   if (map && !loss.hasMap) throw refuse("has no map");

@@ -82,18 +82,15 @@ export async function applyModel(
 ): Promise<Tensor> {
   const { scale, halo, multiple, latent, task } = model.info;
   const [n, channels, h, w] = image.shape;
-  if (latent !== undefined) throw new ReconlossError("invalid-argument", `applyModel: ${task} takes no image`);
+  if (latent !== undefined) throw new ReconlossError("invalid-argument", `${task} takes no image`);
   if (n !== 1 || (channels !== 1 && channels !== 3)) {
-    throw new ReconlossError("shape", `applyModel: image is ${formatShape(image.shape)}, expected 1x3xhxw or 1x1xhxw`);
+    throw new ReconlossError("shape", `image is ${formatShape(image.shape)}, expected 1x3xhxw or 1x1xhxw`);
   }
   if (!Number.isInteger(tile) || tile < 1) {
-    throw new ReconlossError("invalid-argument", `applyModel: tile must be a whole number of pixels, got ${tile}`);
+    throw new ReconlossError("invalid-argument", `tile must be a whole number of pixels, got ${tile}`);
   }
   if (3 * h * w * scale ** 2 > mostNumbers) {
-    throw new ReconlossError(
-      "image",
-      `applyModel: an output of ${w * scale}x${h * scale} pixels does not fit into memory`,
-    );
+    throw new ReconlossError("image", `an output of ${w * scale}x${h * scale} pixels does not fit into memory`);
   }
   // Where the network sees all of an image, there are no tiles.
   const side = halo === undefined ? Number.POSITIVE_INFINITY : roundUp(tile, multiple);
@@ -111,7 +108,7 @@ export async function applyModel(
       if (broken >= 0) {
         throw new ReconlossError(
           "non-finite",
-          `applyModel: the model gives ${result.data[broken]} for the pixels from (${column.from}, ${row.from}) on`,
+          `the model gives ${result.data[broken]} for the pixels from (${column.from}, ${row.from}) on`,
         );
       }
       place(output, result, row, column, scale);
@@ -143,7 +140,7 @@ export async function applyModel(
 export async function generateImages(model: ImageModel, count: number, random: Random): Promise<Tensor> {
   const { latent, task } = model.info;
   if (latent === undefined) {
-    throw new ReconlossError("invalid-argument", `generateImages: a model for ${task} makes no images of its own`);
+    throw new ReconlossError("invalid-argument", `a model for ${task} makes no images of its own`);
   }
   return model.run(latentNoise(latent, count, random));
 }

@@ -103,8 +103,7 @@ function fieldOf(model: Model) {
  * ```
  */
 export async function openModel(path: string): Promise<ImageModel> {
-  const refuse = (problem: string, cause?: unknown) =>
-    new ReconlossError("file", `openModel: ${path} ${problem}`, { cause });
+  const refuse = (problem: string, cause?: unknown) => new ReconlossError("file", `${path} ${problem}`, { cause });
   const bytes = await readFileBytes(path, { error: (reason, cause) => refuse(`cannot be read: ${reason}`, cause) });
   const info = readInfo(readMetadata(bytes, path), refuse);
   const session = await createSession(bytes).catch((cause) => {
@@ -121,7 +120,7 @@ export async function openModel(path: string): Promise<ImageModel> {
       .run({ input: new OrtTensor("float32", input.data, input.shape) })
       .catch((cause) => {
         const shape = formatShape(input.shape);
-        throw new ReconlossError("shape", `applyModel: ${path} does not run on ${shape}: ${reasonOf(cause)}`, {
+        throw new ReconlossError("shape", `${path} does not run on ${shape}: ${reasonOf(cause)}`, {
           cause,
         });
       });

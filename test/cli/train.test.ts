@@ -203,13 +203,19 @@ describe("train", () => {
     [["train", "deblur", ...tiny, "--loss", "l1 +", "-o", "x"], "expected name"],
     [["train", "deblur", ...tiny, "--steps", "0", "-o", "x"], "at least 1"],
     [["train", "deblur", ...tiny, "--learning-rate", "fast", "-o", "x"], "above 0"],
-    [["train", "deblur", "--data", data, "--patch", "64", "-o", join(folder, "none")], "80x80 are needed"],
     [["train", "--resume", "-o", join(folder, "none")], "to go on from"],
   ])("%j is wrong usage", async (args, message) => {
     const { code, stdout, stderr } = await run(args);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toContain(message);
     expect(stderr).not.toMatch(/\n {4}at /);
+  });
+
+  it("fails, as the same call would again, where no photograph is large enough", async () => {
+    const args = ["train", "deblur", "--data", data, "--patch", "64", "-o", join(folder, "none")];
+    const { code, stdout, stderr } = await run(args);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toContain("80x80 are needed");
   });
 
   it("goes on only with the settings it was begun with", async () => {
@@ -305,7 +311,8 @@ describe("apply", () => {
     [["apply", model, join(folder, "nowhere.png"), "-o", "x.png"], "does not exist"],
     [["apply", model, join(inputs, "a.jpg"), "-o", join(folder, "x.xyz")], "must end in one of"],
     [["apply", model, join(inputs, "a.jpg"), "-o", join(folder, "x.jpg"), "--bits", "16"], "bitDepth 8"],
-    [["apply", model, inputs, "-o", inputs], "would replace their inputs"],
+    [["apply", model, inputs, "-o", inputs], "would replace an input"],
+    [["apply", model, join(inputs, "a.jpg"), "-o", join(inputs, "..", "inputs", "a.jpg")], "would replace an input"],
     [["apply", join(inputs, "a.jpg"), join(inputs, "a.jpg"), "-o", "x.png"], "no ONNX model"],
     [["apply", join(folder, "nowhere.onnx"), join(inputs, "a.jpg"), "-o", "x.png"], "cannot be read"],
   ])("%j is wrong usage", async (args, message) => {

@@ -142,8 +142,8 @@ describe("bytes instead of a path", async () => {
 
   test("are never printed: errors name what was said, or the image", async () => {
     const cut = png.subarray(0, 40);
-    await expect(readImage(cut)).rejects.toThrow(/^readImage: cannot read the image: it is damaged/);
-    await expect(readPixels(cut, { name: "set/3.png" })).rejects.toThrow(/^readPixels: cannot read set\/3\.png: /);
+    await expect(readImage(cut)).rejects.toThrow(/^cannot read the image: it is damaged/);
+    await expect(readPixels(cut, { name: "set/3.png" })).rejects.toThrow(/^cannot read set\/3\.png: /);
     for (const wrong of [null, 5, { path: "x" }, [1, 2]]) {
       await expect(readImage(wrong as never)).rejects.toMatchObject({
         name: "ReconlossError",

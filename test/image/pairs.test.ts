@@ -50,7 +50,7 @@ describe("listImages", () => {
     const folder = await folderOf("a.png");
     await expect(listImages(join(folder, "a.png"))).rejects.toMatchObject({
       code: "file",
-      message: expect.stringMatching(/listImages: cannot read folder .*a\.png/),
+      message: expect.stringMatching(/cannot read folder .*a\.png/),
     });
   });
 });
@@ -200,7 +200,7 @@ describe("pairFolders", () => {
     const [full, empty] = [await folderOf("a.png"), await folderOf("notes.txt")];
     await expect(pairFolders(full, empty)).rejects.toMatchObject({
       code: "file",
-      message: expect.stringMatching(/pairFolders: target folder .* holds no image/),
+      message: expect.stringMatching(/target folder .* holds no image/),
     });
     await expect(pairFolders(empty, full)).rejects.toThrow(/output folder/);
   });
@@ -226,10 +226,10 @@ describe("pairPaths", () => {
     const file = join(folder, "a.png");
     await expect(pairPaths(file, folder)).rejects.toMatchObject({
       code: "file",
-      message: expect.stringMatching(/pairPaths: two files or two folders.*output .* is a file and target .* a folder/),
+      message: expect.stringMatching(/two files or two folders.*output .* is a file and target .* a folder/),
     });
-    await expect(pairPaths(folder, join(root, "none"))).rejects.toThrow(/pairPaths: target .*none does not exist/);
+    await expect(pairPaths(folder, join(root, "none"))).rejects.toThrow(/target .*none does not exist/);
     await rm(file);
-    await expect(pairPaths(file, folder)).rejects.toThrow(/pairPaths: output .*a\.png does not exist/);
+    await expect(pairPaths(file, folder)).rejects.toThrow(/output .*a\.png does not exist/);
   });
 });

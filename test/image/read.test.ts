@@ -259,7 +259,7 @@ describe("transparency", () => {
     );
     await expect(readImage(clear)).rejects.toMatchObject({
       code: "image",
-      message: expect.stringMatching(/readImage: .*clear\.webp: pixel \(0, 0\) is transparent/),
+      message: expect.stringMatching(/^.*clear\.webp: pixel \(0, 0\) is transparent/),
     });
     expect((await readImage(clear, { alpha: "composite" })).data).toEqual(Float32Array.of(1, 1, 1));
     expect((await readImage(clear, { background: [0, 0.5, 0] })).data).toEqual(Float32Array.of(0, 0.5, 0));
@@ -267,15 +267,15 @@ describe("transparency", () => {
   });
 });
 
-describe("what is no image is an error that names function, path and reason", () => {
+describe("what is no image is an error that names path and reason", () => {
   async function expectRefused(path: string, reason: RegExp, options = {}): Promise<void> {
-    for (const [name, read] of Object.entries({ readPixels, readImage })) {
+    for (const read of [readPixels, readImage]) {
       const error = await read(path, options).then(
         () => expect.fail(`${path} was read`),
         (thrown: Error) => thrown,
       );
       expect(error).toMatchObject({ name: "ReconlossError", code: "image" });
-      expect(error.message.startsWith(`${name}: cannot read ${path}: `), error.message).toBe(true);
+      expect(error.message.startsWith(`cannot read ${path}: `), error.message).toBe(true);
       expect(error.message).toMatch(reason);
     }
   }

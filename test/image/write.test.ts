@@ -80,7 +80,7 @@ describe("writeImage", () => {
     ["NaN", "a.png", grey(Number.NaN), {}, "non-finite", /writeImage: .*NaN/],
     ["two channels", "a.png", Tensor.full([1, 2, 1, 1], 0), {}, "shape", /writeImage: .*1x2x1x1/],
     ["a batch without index", "a.png", Tensor.full([2, 1, 1, 1], 0), {}, "invalid-argument", /index/],
-    ["wider than WebP can be", "a.webp", Tensor.full([1, 1, 1, 16384], 0), {}, "image", /writeImage: cannot encode/],
+    ["wider than WebP can be", "a.webp", Tensor.full([1, 1, 1, 16384], 0), {}, "image", /cannot encode/],
     ["into what is no folder", "file.png/a.png", grey(0), {}, "file", /file\.png/],
   ])("%s: an error, and no file", async (_, name, tensor, options, code, message) => {
     await writeImage(join(folder, "file.png"), grey(0));

@@ -1,0 +1,147 @@
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { exitCodeOf } from "../../src/cli/exit-codes.ts";
+import { runProgram } from "../../src/cli/program.ts";
+import { type ErrorCode, ReconlossError } from "../../src/errors.ts";
+import { writeImage } from "../../src/image/index.ts";
+import { Tensor } from "../../src/tensor.ts";
+import { temporaryFolder } from "../folder.ts";
+
+const folder = await temporaryFolder();
+const [outputs, targets] = [join(folder, "outputs"), join(folder, "targets")];
+const longName = `${"x".repeat(247)}.png`;
+
+async function run(...args: string[]) {
+  const written = { stdout: "", stderr: "" };
+  const sink = (name: keyof typeof written) => ({
+    isTTY: false,
+    write: (text: string) => void (written[name] += text),
+  });
+  const code = await runProgram(args, { stdout: sink("stdout"), stderr: sink("stderr"), env: {} });
+  return { code, ...written };
+}
+
+beforeAll(async () => {
+  for (const name of ["a.png", "b.png", longName]) {
+    await writeImage(join(outputs, name), Tensor.full([1, 3, 24, 24], 0.25));
+    await writeImage(join(targets, name), Tensor.full([1, 3, 24, 24], 0.75));
+  }
+});
+
+describe("exit codes", () => {
+  it("tell the call, the input and the machine apart", () => {
+    const of = (code: ErrorCode, system?: string) =>
+      exitCodeOf(new ReconlossError(code, "", system ? { cause: Object.assign(new Error(), { code: system }) } : {}));
+    for (const code of ["invalid-argument", "syntax"] as const) expect(of(code), code).toBe(2);
+    for (const code of ["shape", "range", "non-finite", "image", "checkpoint"] as const) expect(of(code), code).toBe(1);
+    for (const code of ["missing-weights", "download", "missing-dependency"] as const) expect(of(code), code).toBe(3);
+    for (const system of ["ENOSPC", "EACCES", "EROFS", "EIO", "EMFILE"]) expect(of("file", system), system).toBe(3);
+    for (const system of ["ENOENT", "ENOTDIR", "EISDIR", undefined]) expect(of("file", system), system).toBe(2);
+  });
+
+  it.each([
+    [2, ["compare", "--no-such-option"]],
+    [2, ["compare", outputs, targets, "-m", "nothing"]],
+    [2, ["compare", join(folder, "nowhere"), targets]],
+    [0, ["compare", outputs, targets, "-m", "l1"]],
+    [1, ["compare", outputs, targets, "-m", "l1", "--fail", "l1>0.1"]],
+  ])("%i: %j", async (code, args) => {
+    expect((await run(...args)).code).toBe(code);
+  });
+
+  it("3 where weights are missing", async () => {
+    const before = { ...process.env };
+    Object.assign(process.env, { RECONLOSS_OFFLINE: "1", RECONLOSS_HOME: join(folder, "none"), RECONLOSS_WEIGHTS: "" });
+    try {
+      const { code, stderr } = await run("compare", outputs, targets, "-m", "lpips");
+      expect({ code, stderr }).toEqual({ code: 3, stderr: expect.stringContaining("weights alexnet are not") });
+    } finally {
+      process.env = before;
+    }
+  });
+});
+
+describe("what cannot be written costs nothing else", () => {
+  it.skipIf(!existsSync("/dev/full"))(
+    "a CSV file on a full disk: table and report are there, exit code 3",
+    async () => {
+      const report = join(folder, "report.html");
+      const { code, stdout, stderr } = await run(
+        ...["compare", outputs, targets, "-m", "l1", "--csv", "/dev/full", "--report", report],
+      );
+      expect(code).toBe(3);
+      expect(stderr).toMatch(/error: cannot write \/dev\/full: .*ENOSPC/);
+      expect(stdout).toContain("0.4980");
+      expect(await readFile(report, "utf8")).toContain("</html>");
+      // A verdict stands whatever could not be written.
+      expect((await run("compare", outputs, targets, "-m", "l1", "--csv", "/dev/full", "--fail", "l1>0.1")).code).toBe(
+        1,
+      );
+    },
+  );
+
+  it("a map: the other maps, the numbers and what is missing", async () => {
+    const maps = join(folder, "maps");
+    await mkdir(join(maps, "a.png.l1.png"), { recursive: true });
+    const csv = join(folder, "numbers.csv");
+    const { code, stderr } = await run("compare", outputs, targets, "-m", "l1", "--maps", maps, "--csv", csv);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/error: 1 error map is missing: cannot write .*a\.png\.l1\.png: it is a folder/);
+    expect((await readFile(csv, "utf8")).split("\r\n").length).toBeGreaterThan(3);
+    const names = await readdir(maps);
+    expect(names).toContain("b.png.l1.png");
+    // The longest name has a hash in place of its end, and is in the list of scales under it.
+    const [shortened] = names.filter((name) => name.startsWith("xxx"));
+    expect(Buffer.byteLength(shortened)).toBe(255);
+    expect(shortened).toMatch(/~[0-9a-f]{8}\.l1\.png$/);
+    const scales = JSON.parse(await readFile(join(maps, "scales.json"), "utf8"));
+    expect(scales.map(({ file }: { file: string }) => file)).toEqual(["b.png.l1.png", shortened]);
+  });
+});
+
+it("a message never names a function of the library that nobody typed", async () => {
+  const names = execFileSync("grep", ["-rhoE", "export (async )?function [A-Za-z]+", "src"], { encoding: "utf8" })
+    .split("\n")
+    .map((line) => line.split(" ").at(-1) ?? "")
+    // A loss or a command is what was typed.
+    .filter((name) => name && !["l1", "weighted", "train", "apply", "compare", "resize"].includes(name));
+  await writeFile(join(folder, "text.png"), "no image");
+  await writeFile(join(folder, "text.npz"), "no statistics");
+  await writeFile(join(folder, "text.onnx"), "no model");
+  const [empty, text, npz, onnx] = ["empty", "text.png", "text.npz", "text.onnx"].map((name) => join(folder, name));
+  await mkdir(empty);
+  const image = join(outputs, "a.png");
+  const calls = [
+    ["compare", "nowhere", targets],
+    ["compare", empty, targets],
+    ["compare", image, targets],
+    ["compare", text, image],
+    ["compare", image, image, "-m", "ssim(size=99)"],
+    ["compare", image, image, "-m", "l1", "--csv", folder],
+    ["compare", image, image, "-m", "l1", "--report", folder],
+    ["distribution", empty, outputs],
+    ["distribution", "nowhere", outputs, "--network", "tiny"],
+    ["distribution", outputs, npz, "--network", "tiny"],
+    ["distribution", outputs, targets, "--network", onnx],
+    ["stats", empty, "-o", join(folder, "s.npz"), "--network", "tiny"],
+    ["train", "deblur", "--data", empty, "-o", join(folder, "out")],
+    ["train", "deblur", "--data", outputs, "--patch", "7", "-o", join(folder, "out")],
+    ["train", "--resume", "-o", empty],
+    ["apply", text, image, "-o", join(folder, "x.png")],
+    ["apply", onnx, image, "-o", join(folder, "x.png")],
+    ["weights", "import", text, "--as", "vgg16"],
+    ["export", "psnr(pooling=dataset) + l1", "-o", folder],
+  ];
+  const leaks: string[] = [];
+  for (const call of calls) {
+    const { code, stdout, stderr } = await run(...call);
+    expect(code, call.join(" ")).not.toBe(0);
+    expect(stderr + stdout).toMatch(/error:|failed:/);
+    const named = names.filter((name) => new RegExp(`\\b${name}(:|\\()`).test(stderr + stdout));
+    if (named.length > 0) leaks.push(`${named.join()}: ${stderr}`);
+  }
+  expect(leaks).toEqual([]);
+});
