@@ -61,7 +61,7 @@ export interface Definition {
   learner?: Learner;
   /** The score of each image, [n, 1, 1, 1]. Uses the weight where there is one; a loss that does not is refused with one. */
   score<T>(o: Ops<T>, images: Images<T>): T;
-  /** The score's contributions by place, [n, 1, h, w] or smaller by a window's border. */
+  /** The score's contributions by place, [n, 1, h, w], or [n, c, h, w] where the options ask for every channel, or smaller by a window's border. */
   map?<T>(o: Ops<T>, images: Images<T>): T;
   /** What the score adds up, by name, each [n, 1, 1, 1]: the layers of a network. */
   terms?<T>(o: Ops<T>, images: Images<T>): Readonly<Record<string, T>>;
@@ -105,7 +105,7 @@ export interface Evaluation {
   scores: Float64Array;
   /** d value / d output, in the output's shape. */
   grad?: Tensor;
-  /** [n, 1, h, w], or smaller by the border that a window cannot reach. */
+  /** [n, 1, h, w], or smaller by the border that a window cannot reach; [n, c, h, w] where the options ask for every channel. */
   map?: Tensor;
   /**
    * What adds up to the value. For a sum: the value of each term as it enters the sum, before its weight, by {@link Loss.label}; where a label comes again,

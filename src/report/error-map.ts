@@ -18,10 +18,23 @@ function isHigherBetter({ better, definition }: Loss): boolean {
   return better === "higher" && !definition?.mapsErrors;
 }
 
-/** The first image of a map [n, 1, h, w] as errors. */
+/** The mean over channels of the first image of a map. */
+function meanOverChannels(map: Tensor): Float32Array {
+  const [, channels, height, width] = map.shape;
+  const { data } = map.image(0);
+  const area = height * width;
+  if (channels === 1) return data;
+  return Float32Array.from({ length: area }, (_, i) => {
+    let sum = 0;
+    for (let at = i; at < data.length; at += area) sum += data[at];
+    return sum / channels;
+  });
+}
+
+/** The first image of a map [n, 1 or c, h, w] as errors, the mean over its channels. */
 export function toErrorMap(loss: Loss, map: Tensor): ErrorMap {
   const [, , height, width] = map.shape;
-  const { data } = map.image(0);
+  const data = meanOverChannels(map);
   const turned = isHigherBetter(loss);
   return {
     data: turned ? data.map((value) => Math.max(0, loss.offset - value)) : data,

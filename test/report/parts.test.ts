@@ -47,6 +47,12 @@ describe("colours", () => {
 });
 
 describe("error maps", () => {
+  it("are means over channels where the map has every channel", () => {
+    const map = Tensor.from([1, 0.5, 0.75, 0.25, 0.5, 0], [1, 3, 1, 2]);
+    const { data, width, height } = toErrorMap(parseLoss("ssim(channelMaps=true)"), map);
+    expect([...data, width, height]).toEqual([0.25, 0.75, 2, 1]);
+  });
+
   const map = Tensor.from([1, 0.5, -0.25, 1], [1, 1, 2, 2]);
 
   it("turn what is better higher, and leave what is better lower", () => {
