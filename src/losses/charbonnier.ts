@@ -30,6 +30,7 @@ export const charbonnier = defineLoss({
     reduction: reductionOption,
   },
   refuse: refuseImages,
+  units: () => ({ degree: 1, lengths: ["eps"] }),
   define: (options) => {
     const { eps } = options;
     // What the root exceeds eps by, d^2 / (root + eps), has no rounding error of the size of eps.

@@ -233,6 +233,7 @@ export const deltaE = defineLoss({
       : "but colours need 3 channels, or 1 for grey";
   },
   range: ({ space, low, dataRange }) => (space === "lab" ? [-128, 128] : [low, low + dataRange]),
+  units: ({ space }) => (space === "lab" ? undefined : { degree: 0 }),
   define: (options) => {
     const { formula, kL, kC, kH, space, crop, low, dataRange } = options;
     const weights = { kL, kC, kH };

@@ -22,6 +22,7 @@ export const l1 = defineLoss({
   source: "BasicSR, L1Loss",
   options: { ...imageOptions, reduction: reductionOption },
   refuse: refuseImages,
+  units: () => ({ degree: 1 }),
   define: (options) =>
     meanOfErrors(options, (o, { output, target }) => o.abs(o.sub(output, target)), {
       sum: options.reduction === "sum",

@@ -10,6 +10,7 @@ import type { Learner } from "./learner.ts";
 import { type OptionsOf, type OptionValue, resolveOptions, type Schema } from "./options.ts";
 import { checkWeight, type WeightNormalisation } from "./pixel-weights.ts";
 import { PreparedTarget, type Target, targetTensor } from "./prepared-target.ts";
+import { inUnit, type Units, unitFor, withUnit } from "./units.ts";
 
 /**
  * What a call may say beyond the two batches.
@@ -153,6 +154,11 @@ export interface LossDefinition<S extends Schema, R = undefined> extends LossInf
   readonly refuse?: (options: OptionsOf<S>, shape: Shape) => string | undefined;
   /** The values that a target has; default: from the option `low`, or 0, as far as `dataRange`, where there is one. */
   readonly range?: (options: OptionsOf<S>) => readonly [low: number, high: number];
+  /**
+   * How the value depends on the unit of the images, where an option `dataRange` says it: very large and very small ranges are then computed in a unit of their
+   * own. Default: images are computed as they are.
+   */
+  readonly units?: (options: OptionsOf<S>) => Units | undefined;
   readonly define: (options: OptionsOf<S>, resources?: R) => Definition;
 }
 
@@ -278,6 +284,18 @@ export abstract class BaseLoss {
   }
 }
 
+/** A loss's mathematics, in a unit of its own where the images' range asks for one. */
+function defineInUnit<S extends Schema, R>(
+  { units, define }: LossDefinition<S, R>,
+  options: OptionsOf<S>,
+  resources?: R,
+): Definition {
+  const dependence = units?.(options);
+  const unit = dependence ? unitFor(options, dependence) : 1;
+  if (dependence === undefined || unit === 1) return define(options, resources);
+  return withUnit(define(inUnit(options, dependence, unit), resources), unit, dependence);
+}
+
 class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
   readonly options: OptionsOf<S>;
   readonly needsTarget: boolean;
@@ -294,7 +312,7 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
     const { needsTarget = true } = definition;
     this.needsTarget = typeof needsTarget === "function" ? needsTarget(options) : needsTarget;
     this.offset = definition.offset ?? 0;
-    this.definition = definition.define(options, resources);
+    this.definition = defineInUnit(definition, options, resources);
     this.learners = this.definition.learner ? [this.definition.learner] : [];
     this.hasMap = this.definition.map !== undefined;
     this.#refuse = definition.refuse;

@@ -105,6 +105,7 @@ export const lpips = defineLoss({
     return refuseForNetwork(shape, network.name, network.leastSize(taps));
   },
   range: imageRange,
+  units: () => ({ degree: 0 }),
   define: (options, resources: LpipsResources = {}): Definition => {
     const { net, version, heads } = options;
     if (net === "tiny" && version !== "0.1") {

@@ -61,6 +61,7 @@ export const msSsimL1 = defineLoss({
     alpha: number(0.025, "share of structural similarity; the rest is the absolute error's", { min: 0, max: 1 }),
     compensation: number(200, "what the loss is multiplied by", { above: 0 }),
   },
+  units: () => ({ degree: 0 }),
   refuse: (options, shape) => {
     const channels = options.channels === "rgb" ? shape[1] : 1;
     if (options.preset === "psyrocloud" && channels !== 1 && channels !== 3) {

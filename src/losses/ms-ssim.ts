@@ -103,6 +103,7 @@ export const msSsim = defineLoss({
     pyiqa: { channels: "y-matlab", nonNegative: true, product: "image" },
   },
   defaultsOf: (options) => defaultSize(options.preset, options),
+  units: () => ({ degree: 0 }),
   refuse: (options, shape) => {
     const { size, weights, odd, region } = options;
     const [height, width] = bothAxes(size).map((side) => leastSide(side, parseList(weights).length, odd, region));

@@ -23,6 +23,7 @@ export const mse = defineLoss({
   source: "BasicSR, MSELoss",
   options: { ...imageOptions, reduction: reductionOption },
   refuse: refuseImages,
+  units: () => ({ degree: 2 }),
   define: (options) =>
     meanOfErrors(options, (o, { output, target }) => o.square(o.sub(output, target)), {
       sum: options.reduction === "sum",

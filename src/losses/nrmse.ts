@@ -42,6 +42,7 @@ export const nrmse = defineLoss({
     ...imageOptions,
   },
   refuse: refuseImages,
+  units: () => ({ degree: 0 }),
   define: (options) => {
     const { dataRange, normalization } = options;
     const scaled = <T>(o: Ops<T>, x: T) => o.div(x, dataRange);

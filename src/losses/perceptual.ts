@@ -170,6 +170,7 @@ export const perceptual = defineLoss({
     return refuseForNetwork(shape, net, resize >= least ? 1 : least);
   },
   range: imageRange,
+  units: () => ({ degree: 0 }),
   define: (options, resources: PerceptualResources = {}): Definition => {
     const { net, pooling, criterion, reduction, gram, unitFeatures, resize, input } = options;
     const network = networkOf(net, pooling);

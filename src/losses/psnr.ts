@@ -54,6 +54,7 @@ export const psnr = defineLoss({
     "matlab-y": { channels: "y-rgb2ycbcr" },
   },
   refuse: refuseImages,
+  units: () => ({ degree: 0 }),
   define: (options) => {
     const { dataRange, identical, eps, pooling } = options;
     const squares = <T>(o: Ops<T>, { output, target }: Images<T>) => o.square(o.div(o.sub(output, target), dataRange));

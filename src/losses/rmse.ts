@@ -23,14 +23,9 @@ export const rmse = defineLoss({
   source: "the root of scikit-image's mean_squared_error",
   options: imageOptions,
   refuse: refuseImages,
-  define: (options) => {
-    const { dataRange } = options;
-    return {
-      ...meanOfErrors(options, (o, { output, target }) => o.square(o.div(o.sub(output, target), dataRange)), {
-        kernel: { kind: "mse" },
-        scale: 1 / dataRange ** 2,
-      }),
-      say: (o, score) => o.mul(o.root(score), dataRange),
-    };
-  },
+  units: () => ({ degree: 1, mapDegree: 2 }),
+  define: (options) => ({
+    ...meanOfErrors(options, (o, { output, target }) => o.square(o.sub(output, target)), { kernel: { kind: "mse" } }),
+    say: (o, score) => o.root(score),
+  }),
 });

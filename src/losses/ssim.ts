@@ -204,6 +204,7 @@ export const ssim = defineLoss({
     part: choice(["ssim", "cs"], "ssim", "all of it, or contrast-structure alone"),
     channelMaps: flag(false, "the map has every channel by itself"),
   },
+  units: () => ({ degree: 0 }),
   presets: {
     "ssim.m": { downsample: "ssim.m" },
     piq: { downsample: "piq" },

@@ -86,6 +86,10 @@ export const tv = defineLoss({
     "piq-l2-squared": { form: "squared", reduction: "sum" },
   },
   refuse: (options, shape) => refuseImages(options, shape, [2, 2]),
+  units: ({ form }) => {
+    if (form === "isotropic") return { degree: 1, lengths: ["eps"] };
+    return { degree: form === "squared" ? 2 : 1, mapDegree: form === "anisotropic" ? 1 : 2 };
+  },
   define: (options) => {
     const { eps, reduction } = options;
     const isNorm = options.form === "l2-norm";

@@ -1,0 +1,124 @@
+import { describe, expect, test } from "vitest";
+import { reference, toFloat64 } from "../../src/graph/reference.ts";
+import type { Definition, Evaluation } from "../../src/losses/definition.ts";
+import { evaluateDefinition, evaluateGraph } from "../../src/losses/evaluate.ts";
+import { deltaE, parseLoss } from "../../src/losses/index.ts";
+import { lossFactories } from "../../src/losses/registry.ts";
+import type { Shape, Tensor } from "../../src/tensor.ts";
+import { mapTensor } from "../golden.ts";
+import { randomTensor } from "../random.ts";
+
+/**
+ * The unit of the images is a matter of notation: images and their range s times as large have a value s^degree times as large, and a gradient s^(degree - 1) times. Expected
+ * values are each loss's own for images in [0, 1], which the other tests hold.
+ */
+interface Case {
+  name: string;
+  options?: Record<string, unknown>;
+  /** The options that are in units of the images. */
+  lengths?: Record<string, number>;
+  degree: number;
+  /** That of the map, where it is another. */
+  mapDegree?: number;
+  side?: number;
+}
+
+const cases: Case[] = [
+  { name: "l1", degree: 1 },
+  { name: "l1", options: { channels: "y-rgb2ycbcr", reduction: "sum" }, degree: 1 },
+  { name: "mse", degree: 2 },
+  { name: "mse", options: { channels: "y-bt601", clamp: true }, lengths: { low: -0.25 }, degree: 2 },
+  { name: "rmse", degree: 1, mapDegree: 2 },
+  { name: "nrmse", degree: 0 },
+  { name: "nrmse", options: { normalization: "min-max" }, degree: 0 },
+  { name: "charbonnier", lengths: { eps: 0.01 }, degree: 1 },
+  { name: "charbonnier", options: { reduction: "sum" }, lengths: { eps: 1e-6 }, degree: 1 },
+  { name: "psnr", degree: 0 },
+  { name: "psnr", options: { preset: "piq" }, lengths: { low: -0.5 }, degree: 0 },
+  { name: "psnr", options: { pooling: "channels" }, degree: 0 },
+  { name: "ssim", degree: 0, side: 16 },
+  { name: "ssim", options: { preset: "fused", channels: "y-yiq" }, degree: 0 },
+  { name: "dssim", degree: 0, side: 16 },
+  { name: "ms-ssim", options: { size: 3 }, degree: 0, side: 36 },
+  { name: "ms-ssim-l1", options: { sigmas: "0.5:1" }, degree: 0 },
+  { name: "deltaE", degree: 0 },
+  { name: "deltaE", options: { formula: "oklab" }, lengths: { low: -0.5 }, degree: 0 },
+  { name: "tv", degree: 1 },
+  { name: "tv", options: { form: "squared" }, degree: 2 },
+  { name: "tv", options: { preset: "piq" }, degree: 1, mapDegree: 2 },
+  { name: "tv", options: { form: "isotropic" }, lengths: { eps: 0.01 }, degree: 1 },
+  { name: "lpips", options: { net: "tiny" }, degree: 0, side: 32 },
+  { name: "perceptual", options: { net: "tiny" }, degree: 0, side: 32 },
+];
+
+const scales = [1e-30, 1e-12, 3e-7, 3e-6, 255, 65535, 2e6, 1e15, 1e30];
+
+test("every loss that has a range is tested here", () => {
+  const ranged = lossFactories.filter(({ info }) => "dataRange" in info.options).map(({ info }) => info.name);
+  expect([...new Set(cases.map(({ name }) => name))].sort()).toEqual(ranged.sort());
+});
+
+/** The largest error relative to the largest expected number. */
+function errorOf(got: ArrayLike<number>, expected: ArrayLike<number>, factor: number): number {
+  const wanted = Array.from(expected, (value) => value * factor);
+  const largest = Math.max(...wanted.map(Math.abs));
+  return Math.max(...Array.from(got, (value, i) => Math.abs(value - wanted[i]) / largest));
+}
+
+describe.each(cases)("$name $options", ({ name, options = {}, lengths = {}, degree, mapDegree = degree, side = 9 }) => {
+  const factory = lossFactories.find(({ info }) => info.name === name)!;
+  const make = (scale: number) => {
+    const scaled = Object.entries(lengths).map(([key, length]) => [key, length * scale]);
+    return factory({ ...options, ...Object.fromEntries(scaled), dataRange: scale } as Parameters<typeof factory>[0]);
+  };
+  const shape: Shape = [2, 3, side, side + 1];
+  const output = randomTensor(shape, 1);
+  const target = mapTensor(output, (value, i) => 0.75 * value + 0.25 * randomTensor(shape, 2).data[i]);
+
+  test.each(scales)("images in [0, %d]", async (scale) => {
+    const plain = make(1);
+    const wants = { grad: true, map: plain.hasMap };
+    const expected = await plain.evaluate(output, target, wants);
+    const [a, b] = [output, target].map((x) => mapTensor(x, (value) => value * scale));
+    const loss = make(scale);
+    const definition = loss.definition as Definition;
+    const images = { output: toFloat64(a), target: toFloat64(b) };
+    const check = (
+      path: string,
+      got: Pick<Evaluation, "value" | "perImage"> & { grad?: { data: ArrayLike<number> } },
+    ) => {
+      expect(errorOf([got.value], [expected.value], scale ** degree), `${path}: value`).toBeLessThan(1e-5);
+      expect(errorOf(got.perImage, expected.perImage, scale ** degree), `${path}: perImage`).toBeLessThan(1e-5);
+      const slope = errorOf(got.grad!.data, expected.grad!.data, scale ** (degree - 1));
+      expect(slope, `${path}: gradient`).toBeLessThan(2e-4);
+    };
+    const got = await loss.evaluate(a, b, wants);
+    check("as it runs", got);
+    check("on ONNX Runtime", await evaluateGraph(definition, { output: a, target: b }, { grad: true }));
+    if (side > 16) return;
+    const inFloat64 = evaluateDefinition(reference, definition, images, { grad: true });
+    const [value, perImage] = [inFloat64.value.data[0], inFloat64.perImage.data];
+    check("in float64", { value, perImage, grad: inFloat64.grad });
+    // A map is float32, which holds no squares of such images.
+    const factor = scale ** mapDegree;
+    if (got.map && factor < 1e36 && factor > 1e-34) {
+      expect(errorOf(got.map.data, expected.map!.data, factor), "map").toBeLessThan(2e-4);
+    }
+  });
+});
+
+test("sums, too", async () => {
+  const [output, target] = [randomTensor([1, 3, 12, 12], 1), randomTensor([1, 3, 12, 12], 2)];
+  const spec = (range: number) => `0.5*psnr(dataRange=${range}) + ssim(dataRange=${range})`;
+  const scaled = (x: Tensor) => mapTensor(x, (value) => value * 1e20);
+  const got = await parseLoss(spec(1e20)).valueAndGrad(scaled(output), scaled(target));
+  const expected = await parseLoss(spec(1)).valueAndGrad(output, target);
+  expect(errorOf([got.value], [expected.value], 1)).toBeLessThan(1e-5);
+  expect(errorOf(got.grad.data, expected.grad.data, 1e-20)).toBeLessThan(1e-4);
+});
+
+test("a range that is not used changes nothing: images in L*a*b*", async () => {
+  const [output, target] = [randomTensor([1, 3, 5, 5], 1, 20, 80), randomTensor([1, 3, 5, 5], 2, 20, 80)];
+  const value = (dataRange: number) => deltaE({ space: "lab", dataRange }).value(output, target);
+  expect(await value(1e30)).toBe(await value(1));
+});
