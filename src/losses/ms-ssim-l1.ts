@@ -4,6 +4,7 @@ import { imageOptions } from "./image-options.ts";
 import { prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 import { choice, list, number, parseList } from "./options.ts";
+import { weightedMean } from "./pixel-weights.ts";
 import { ssimMaps, ssimOptions } from "./ssim.ts";
 import { makeWindow, windowMean } from "./windows.ts";
 
@@ -37,6 +38,8 @@ function products(preset: "kornia" | "psyrocloud", channels: number, scales: num
  * |---|---|---|
  * | `kornia` (default) | of each channel, then the mean over channels | kornia `MS_SSIMLoss` since its channels have all scales; PL4NN |
  * | `psyrocloud` | one product over channels: of 3 channels and 5 sigmas, the first has sigmas 1, 1, 1, 2, 2, the second 2, 3, 3, 3, 4, the third 4, 4, 5, 5, 5 and luminance three times | psyrocloud `MS_SSIM_L1_LOSS`, kornia `MS_SSIMLoss` before that |
+ *
+ * A weight makes the mean over pixels `sum(weight value) / sum(weight)`: windows count as the pixel in their middle does, as in `ssim`.
  *
  * @throws {ReconlossError} `shape` for other than 1 or 3 channels with `psyrocloud`
  * @example
@@ -92,6 +95,12 @@ export const msSsimL1 = defineLoss({
       const structure = o.mul(o.sub(1, similarity), alpha * compensation);
       return o.add(structure, o.mul(error, ((1 - alpha) * compensation) / dataRange));
     };
-    return { score: (o, images) => o.mean(places(o, images), "hw"), map: places };
+    return {
+      score: (o, images) => {
+        const weight = images.weight && o.crop(images.weight, options.crop);
+        return weightedMean(o, places(o, images), weight, "hw");
+      },
+      map: places,
+    };
   },
 });

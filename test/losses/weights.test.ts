@@ -54,6 +54,8 @@ const grammar: [spec: string, least: number, kind?: "multiplies" | "byPixel" | "
   ["ssim(preset=matlab,sigma=1)", 1],
   ["ssim(size=5,part=cs,region=zero)", 1],
   ["ssim(size=3:6,sigma=1:2)", 6],
+  ["ms-ssim-l1(sigmas=0.5:1.5)", 1],
+  ["ms-ssim-l1(sigmas=0.5:1,preset=psyrocloud,crop=1)", 3],
   ["ms-ssim(size=3)", 33],
   ["ms-ssim(size=3,preset=torchmetrics)", 32],
   ["ms-ssim(weights=0.2:0.3:0.5,size=3,odd=replicate,normalize=simple)", 9],
@@ -127,7 +129,8 @@ function expectedOf(loss: Loss, images: Images<Tensor>, grad = false) {
 }
 
 test("every loss of the grammar is tested here", () => {
-  for (const { info } of lossFactories) expect(cases.map(({ name }) => name).join(" ")).toContain(info.name);
+  const tested = new Set(cases.map(({ name }) => name.split(/[(, ]/)[0]));
+  for (const { info } of lossFactories) expect(tested).toContain(info.name);
 });
 
 describe.each(cases)("$name", ({ make, least, multiplies = false, byPixel = false }) => {
@@ -398,6 +401,7 @@ describe("definitions written out", () => {
     ["ssim(size=4)", 1],
     ["ssim(size=3:5)", 1],
     ["deltaE", 0],
+    ["ms-ssim-l1(sigmas=0.5:1)", 0],
   ])("%s under a mask is the mean of the map's places that it has", async (spec, border) => {
     const [a, b] = [randomTensor([1, 3, 11, 13], 1), randomTensor([1, 3, 11, 13], 2)];
     const pixels = mapTensor(randomTensor([1, 1, 11, 13], 3), (x) => (x < 0.6 ? 0 : 1));
