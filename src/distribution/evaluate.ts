@@ -1,4 +1,5 @@
 import { ReconlossError } from "../errors.ts";
+import { checkFields, checkKind } from "../metrics/arguments.ts";
 import type { Side } from "../metrics/features.ts";
 import { frechetResult } from "../metrics/frechet.ts";
 import { type InceptionScoreOptions, inceptionScore } from "../metrics/inception-score.ts";
@@ -75,6 +76,16 @@ export async function evaluateDistribution(
   reals: string | undefined,
   options: DistributionOptions = {},
 ): Promise<DistributionReport> {
+  checkKind("outputs", outputs, "string");
+  if (reals !== undefined) checkKind("reals", reals, "string");
+  checkFields("options", options, {
+    metrics: "list",
+    inceptionScore: "object",
+    kernelDistance: "object",
+    precisionRecall: "object",
+    allowMismatch: "boolean",
+    details: "boolean",
+  });
   const metrics = [...new Set(options.metrics ?? [frechetOf(options)])];
   checkOptions(metrics, reals, options);
   const usesReals = reals !== undefined && (options.details || metrics.some((metric) => metric !== "is"));
@@ -118,6 +129,8 @@ export async function computeStatistics(
   path: string,
   options: FeatureOptions & { spatial?: boolean } = {},
 ): Promise<{ statistics: StatisticsFile; set: SetReport; warnings: readonly string[] }> {
+  checkKind("path", path, "string");
+  checkFields("options", options, { spatial: "boolean" });
   const metrics: MetricName[] = options.spatial ? ["fid", "sfid"] : [frechetOf(options)];
   checkOptions(metrics, path, options);
   const source = await openSet(path, options);

@@ -6,7 +6,14 @@ import { buildModel } from "../graph/compile.ts";
 import { checkModel } from "../graph/onnx-metadata.ts";
 import { createSession, type InferenceSession, loadRuntime } from "../graph/runtime.ts";
 import type { Resizer } from "../image/resize.ts";
-import { flattenSpatial, type InceptionFeature, inceptionFid, inceptionV3 } from "../nets/inception.ts";
+import { checkFields, checkKind } from "../metrics/arguments.ts";
+import {
+  flattenSpatial,
+  type InceptionFeature,
+  inceptionFeatures,
+  inceptionFid,
+  inceptionV3,
+} from "../nets/inception.ts";
 import { lpipsScaling, normalise, unitLength } from "../nets/normalise.ts";
 import { tiny, tinyChannels, tinyTaps, tinyTensors, tinyWeights } from "../nets/tiny.ts";
 import { formatShape, type Shape, Tensor } from "../tensor.ts";
@@ -62,12 +69,13 @@ export function inputFor(network: string, resizer: Resizer): "unit" | "bytes" {
  * error.code; // "missing-weights"
  * ```
  */
-export async function inceptionExtractor({
-  network = "inception-fid",
-  features = ["2048"],
-  weights,
-  input = "unit",
-}: InceptionExtractorOptions = {}): Promise<Extractor> {
+export async function inceptionExtractor(options: InceptionExtractorOptions = {}): Promise<Extractor> {
+  checkFields("options", options, { features: "list", weights: ["string", "object"] });
+  const { network = "inception-fid", features = ["2048"], weights, input = "unit" } = options;
+  checkChoice("network", network, Object.keys(networks));
+  checkChoice("input", input, ["unit", "bytes"]);
+  if (features.length === 0) throw new ReconlossError("invalid-argument", "features are none: nothing is asked for");
+  for (const feature of features) checkChoice("features", feature, inceptionFeatures);
   const net = networks[network];
   const tensors = typeof weights === "object" ? weights : await loadWeights(network, features, weights);
   const [scale, offset] = input === "unit" ? [2, 1] : [255 / 128, 1];
@@ -96,6 +104,11 @@ export async function inceptionExtractor({
       );
     },
   };
+}
+
+function checkChoice(what: string, value: unknown, choices: readonly string[]): void {
+  if (choices.some((choice) => choice === value)) return;
+  throw new ReconlossError("invalid-argument", `${what} must be of ${choices.join(", ")}, got ${String(value)}`);
 }
 
 /**
@@ -231,6 +244,8 @@ export interface OnnxExtractorOptions {
  * ```
  */
 export async function onnxExtractor(path: string, options: OnnxExtractorOptions = {}): Promise<Extractor> {
+  checkKind("path", path, "string");
+  checkFields("options", options, { output: "string", size: "list", mean: "list", std: "list" });
   const refuse = (code: ErrorCode, problem: string, cause?: unknown) =>
     new ReconlossError(code, `${path} ${problem}`, { cause });
   const bytes = await readFileBytes(path);
@@ -240,6 +255,9 @@ export async function onnxExtractor(path: string, options: OnnxExtractorOptions 
     throw refuse("file", `is no model that runs: ${reasonOf(cause)}`, cause);
   });
   const size = options.size ?? sizeOf(session, refuse);
+  if (size.length !== 2 || !size.every((side) => Number.isInteger(side) && side > 0)) {
+    throw refuse("invalid-argument", `needs a size of [height, width] in pixels, got [${size}]`);
+  }
   const { output = session.outputNames[0], mean = [0, 0, 0], std = [1, 1, 1] } = options;
   if (!session.outputNames.includes(output)) {
     throw refuse("invalid-argument", `has no output ${output}; it has: ${session.outputNames.join(", ")}`);

@@ -59,7 +59,7 @@ export class FeatureStore {
       for (const name of names.sort()) if (name.endsWith(extension)) await store.#readSegment(join(folder, name));
     } catch (cause) {
       await store.close();
-      throw new ReconlossError("file", `FeatureStore: cannot read ${folder}: ${reasonOf(cause)}`, { cause });
+      throw new ReconlossError("file", `cannot read the features kept in ${folder}: ${reasonOf(cause)}`, { cause });
     }
     return store;
   }
@@ -70,23 +70,22 @@ export class FeatureStore {
   }
 
   /**
-   * Adds feature vectors, each as long as those before, in one write.
+   * Adds the feature vectors of images that are not stored yet, each as long as those before, in one write.
    *
    * @throws {ReconlossError} `file` when the disk takes no more
    */
   async append(images: readonly StoredImage[], features: Float32Array): Promise<void> {
     const length = features.length / images.length;
     if (this.#length !== 0 && length !== this.#length) {
-      throw new ReconlossError(
-        "shape",
-        `FeatureStore: ${length} features, but ${this.#length} are stored of other images`,
-      );
+      throw new ReconlossError("shape", `${length} features, but ${this.#length} are stored of other images`);
     }
     this.#length = length;
     const recordBytes = beforeFeatures + 4 * length + checksumBytes;
-    const records = Buffer.alloc(recordBytes * images.length);
-    for (const [i, { hash, height, width }] of images.entries()) {
-      const record = records.subarray(i * recordBytes, (i + 1) * recordBytes);
+    const fresh = [...images.entries()].filter(([, { hash }]) => !this.#index.has(hash));
+    if (fresh.length === 0) return;
+    const records = Buffer.alloc(recordBytes * fresh.length);
+    for (const [at, [i, { hash, height, width }]] of fresh.entries()) {
+      const record = records.subarray(at * recordBytes, (at + 1) * recordBytes);
       record.write(hash, "hex");
       record.writeUInt32LE(height, hashBytes);
       record.writeUInt32LE(width, hashBytes + 4);
@@ -97,13 +96,13 @@ export class FeatureStore {
     try {
       const own = (this.#own ??= await this.#createSegment());
       await writeAll(this.#segments[own.segment], records, own.end);
-      for (const [i, image] of images.entries()) {
-        const position = own.end + i * recordBytes + beforeFeatures;
+      for (const [at, [, image]] of fresh.entries()) {
+        const position = own.end + at * recordBytes + beforeFeatures;
         this.#index.set(image.hash, { ...image, segment: own.segment, position });
       }
       own.end += records.length;
     } catch (cause) {
-      throw new ReconlossError("file", `FeatureStore: cannot write to ${this.#folder}: ${reasonOf(cause)}`, { cause });
+      throw new ReconlossError("file", `cannot keep features in ${this.#folder}: ${reasonOf(cause)}`, { cause });
     }
   }
 
@@ -121,10 +120,7 @@ export class FeatureStore {
           const { segment, position } = locations[indices[i]];
           const { bytesRead } = await this.#segments[segment].read(bytes, i * 4 * length, 4 * length, position);
           if (bytesRead !== 4 * length) {
-            throw new ReconlossError(
-              "file",
-              `FeatureStore: a file in ${this.#folder} was cut short by another program`,
-            );
+            throw new ReconlossError("file", `a file in ${this.#folder} was cut short by another program`);
           }
         }
         return rows;

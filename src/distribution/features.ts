@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { ReconlossError } from "../errors.ts";
 import type { AlphaOptions } from "../image/index.ts";
 import { type Resizer, resizers } from "../image/resize.ts";
+import { checkFields, checkKind } from "../metrics/arguments.ts";
 import type { FeatureRows, Side } from "../metrics/features.ts";
 import type { Protocol } from "../metrics/metric.ts";
 import type { InceptionFeature } from "../nets/inception.ts";
@@ -63,6 +64,18 @@ export function isInception({ extractor, network = "inception-fid" }: FeatureOpt
 
 /** Refuses options that make no sense, before anything is opened. */
 export function checkFeatureOptions(options: FeatureOptions): void {
+  checkFields("options", options, {
+    resizer: "string",
+    network: "string",
+    weights: "string",
+    dims: "number",
+    onnx: "object",
+    extractor: "object",
+    batch: "number",
+    cache: ["string", "boolean"],
+    onProgress: "function",
+  });
+  if (options.extractor !== undefined) checkExtractor(options.extractor);
   const { resizer, batch = 1, dims } = options;
   const fail = (problem: string): never => {
     throw new ReconlossError("invalid-argument", problem);
@@ -75,6 +88,14 @@ export function checkFeatureOptions(options: FeatureOptions): void {
   if (!inceptionDims.includes(dims)) fail(`dims must be one of ${inceptionDims.join(", ")}, got ${dims}`);
   if (!isInception(options))
     fail("dims are of inception-fid and inception_v3; other networks have one length of features");
+}
+
+function checkExtractor(extractor: Extractor): void {
+  const { name, size, outputs, input, key, run } = extractor;
+  checkFields("extractor", extractor, { weights: "string" });
+  for (const [field, value] of Object.entries({ name, input, key })) checkKind(`extractor.${field}`, value, "string");
+  for (const [field, value] of Object.entries({ size, outputs })) checkKind(`extractor.${field}`, value, "list");
+  checkKind("extractor.run", run, "function");
 }
 
 /** Which of Inception's features each metric is made of. */

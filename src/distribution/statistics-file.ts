@@ -1,5 +1,6 @@
 import { ReconlossError } from "../errors.ts";
 import { writeFileAtomically } from "../files.ts";
+import { checkFields, checkKind, checkStatisticsKind } from "../metrics/arguments.ts";
 import type { Protocol } from "../metrics/metric.ts";
 import type { Statistics } from "../metrics/moments.ts";
 import { type Npz, readNpz, writeNpz } from "../metrics/npz.ts";
@@ -37,6 +38,7 @@ export interface StatisticsFile {
  * ```
  */
 export async function readStatistics(path: string): Promise<StatisticsFile> {
+  checkKind("path", path, "string");
   return withSource(path, async (source) => statisticsIn(path, await readNpz(source)));
 }
 
@@ -168,5 +170,9 @@ export function statisticsBytes({ fid, sfid, protocol }: StatisticsFile): Uint8A
  * ```
  */
 export async function writeStatistics(path: string, file: StatisticsFile): Promise<void> {
+  checkKind("path", path, "string");
+  checkFields("file", file, { protocol: "object" });
+  checkStatisticsKind("file.fid", file.fid);
+  if (file.sfid !== undefined) checkStatisticsKind("file.sfid", file.sfid);
   await writeFileAtomically(path, statisticsBytes(file));
 }

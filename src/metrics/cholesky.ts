@@ -57,8 +57,8 @@ export function refuseIndefinite(): never {
   );
 }
 
-/** The largest absolute value; a loop, since there are millions. */
-function largestOf(values: Float64Array): number {
+/** The largest absolute value, NaN where one is; a loop, since there are millions. */
+export function largestOf(values: Float64Array): number {
   let largest = 0;
   for (let i = 0; i < values.length; i++) largest = Math.max(largest, Math.abs(values[i]));
   return largest;

@@ -16,7 +16,7 @@ export async function symmetricEigenvalues(matrix: Matrix): Promise<Float64Array
   const { rows: n, data } = matrix;
   const largest = data.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
   if (!Number.isFinite(largest)) {
-    throw new ReconlossError("non-finite", "symmetricEigenvalues: the matrix holds NaN or infinity");
+    throw new ReconlossError("non-finite", "the matrix whose eigenvalues are needed holds NaN or infinity");
   }
   if (largest === 0) return new Float64Array(n);
   // Scaled so that no square underflows; a power of 2 rounds nothing.

@@ -1,5 +1,6 @@
 import { ReconlossError } from "../errors.ts";
 import { firstNonFinite, formatShape, type Tensor } from "../tensor.ts";
+import { checkInstance, checkKind, checkTensor } from "./arguments.ts";
 
 /** Which of the two sets of images a batch belongs to. */
 export type Side = "output" | "real";
@@ -9,26 +10,24 @@ export type Side = "output" | "real";
  *
  * @throws {ReconlossError} `shape`, `non-finite`
  */
-export function checkFeatures(caller: string, features: Tensor, dimension: number | undefined): void {
+export function checkFeatures(features: Tensor, dimension: number | undefined): void {
+  checkTensor("features", features);
   const [, c, h, w] = features.shape;
   if (h !== 1 || w !== 1) {
     throw new ReconlossError(
       "shape",
-      `${caller}: features must be vectors nxcx1x1, got ${formatShape(features.shape)}; a network's taps are averaged over space first`,
+      `features must be vectors nxcx1x1, got ${formatShape(features.shape)}; a network's taps are averaged over space first`,
     );
   }
   if (dimension !== undefined && c !== dimension) {
     throw new ReconlossError(
       "shape",
-      `${caller}: features have ${c} values, but those before had ${dimension}; are they from the same network and tap?`,
+      `features have ${c} values, but those before had ${dimension}; are they from the same network and tap?`,
     );
   }
   const at = firstNonFinite(features.data);
   if (at >= 0) {
-    throw new ReconlossError(
-      "non-finite",
-      `${caller}: image ${Math.floor(at / c)} has a feature that is ${features.data[at]}`,
-    );
+    throw new ReconlossError("non-finite", `image ${Math.floor(at / c)} has a feature that is ${features.data[at]}`);
   }
 }
 
@@ -60,7 +59,7 @@ export class MemoryRows implements FeatureRows {
 
   /** Adds a batch [n, c, 1, 1], copied. */
   append(features: Tensor): void {
-    checkFeatures("MemoryRows.append", features, this.#dimension || undefined);
+    checkFeatures(features, this.#dimension || undefined);
     this.#dimension = features.shape[1];
     this.#batches.push({ first: this.#count, data: features.data.slice() });
     this.#count += features.shape[0];
@@ -68,8 +67,9 @@ export class MemoryRows implements FeatureRows {
 
   /** Adds all of another's rows after these. */
   appendAll(other: MemoryRows): void {
+    checkInstance("other", other, MemoryRows);
     if (other.count > 0 && this.count > 0 && other.dimension !== this.dimension) {
-      throw new ReconlossError("shape", `merge: features have ${other.dimension} values, but ${this.dimension} here`);
+      throw new ReconlossError("shape", `features have ${other.dimension} values, but ${this.dimension} here`);
     }
     this.#dimension ||= other.dimension;
     for (const { first, data } of [...other.#batches]) this.#batches.push({ first: this.#count + first, data });
@@ -83,6 +83,11 @@ export class MemoryRows implements FeatureRows {
   }
 
   async read(indices: ArrayLike<number>): Promise<Float32Array> {
+    checkKind("indices", indices, "list");
+    for (let i = 0; i < indices.length; i++) {
+      if (Number.isInteger(indices[i]) && indices[i] >= 0 && indices[i] < this.#count) continue;
+      throw new ReconlossError("invalid-argument", `there is no row ${indices[i]} among ${this.#count}`);
+    }
     const rows = new Float32Array(indices.length * this.#dimension);
     for (let i = 0; i < indices.length; i++) {
       const { first, data } = this.#batchOf(indices[i]);

@@ -1,5 +1,6 @@
 import { ReconlossError } from "../errors.ts";
-import { allowedNegative, choleskyFactor, refuseIndefinite } from "./cholesky.ts";
+import { checkStatisticsKind } from "./arguments.ts";
+import { allowedNegative, choleskyFactor, largestOf, refuseIndefinite } from "./cholesky.ts";
 import { symmetricEigenvalues } from "./eigenvalues.ts";
 import { multiplyTransposed, transpose } from "./matrix.ts";
 import type { Statistics } from "./moments.ts";
@@ -76,13 +77,19 @@ async function traceOfRoot(a: Statistics, b: Statistics): Promise<number> {
 }
 
 /** Of the largest variance; -Infinity where all are 0. */
-function log2OfLargest({ mean: { length: d }, covariance: { data } }: Statistics): number {
+function log2OfLargest(statistics: Statistics): number {
+  return Math.min(Math.log2(largestVariance(statistics)), 1023);
+}
+
+function largestVariance({ mean: { length: d }, covariance: { data } }: Statistics): number {
   let largest = 0;
   for (let i = 0; i < d; i++) largest = Math.max(largest, data[i * d + i]);
-  return Math.min(Math.log2(largest), 1023);
+  return largest;
 }
 
 function checkStatistics(a: Statistics, b: Statistics): void {
+  checkStatisticsKind("a", a);
+  checkStatisticsKind("b", b);
   if (a.mean.length !== b.mean.length) {
     throw new ReconlossError(
       "shape",
@@ -97,14 +104,11 @@ function checkStatistics(a: Statistics, b: Statistics): void {
         `a mean of ${d} values needs a covariance of ${d}x${d}, got ${covariance.rows}x${covariance.columns}`,
       );
     }
-    if (!allFinite(mean) || !allFinite(covariance.data)) {
+    const largest = largestOf(covariance.data);
+    if (!Number.isFinite(largest) || !Number.isFinite(largestOf(mean))) {
       throw new ReconlossError("non-finite", `the statistics hold NaN or infinity`);
     }
+    // No covariance is larger than the larger of its two variances.
+    if (largest > (1 + allowedNegative) * largestVariance({ mean, covariance })) refuseIndefinite();
   }
-}
-
-/** A loop, since `every` calls a function for each of millions of elements. */
-function allFinite(values: Float64Array): boolean {
-  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return false;
-  return true;
 }

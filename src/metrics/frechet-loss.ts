@@ -3,6 +3,7 @@ import { differentiate } from "../graph/autodiff.ts";
 import { compile, type Program } from "../graph/compile.ts";
 import type { Ops } from "../graph/ops.ts";
 import { firstNonFinite, formatShape, Tensor } from "../tensor.ts";
+import { checkKind, checkStatisticsKind, checkTensor } from "./arguments.ts";
 import { symmetricEigensystem } from "./eigenvectors.ts";
 import { checkFeatures } from "./features.ts";
 import { type Matrix, multiplyTransposed, transpose } from "./matrix.ts";
@@ -55,6 +56,8 @@ export interface FrechetLoss {
  * ```
  */
 export function frechetLoss(real: Statistics, network?: FeatureFunction): FrechetLoss {
+  checkStatisticsKind("real", real);
+  if (network !== undefined) checkKind("network", network, "function");
   if (network === undefined) {
     const ofFeatures = async (features: Tensor) => {
       const { value, gradient } = await distanceAndGradient(toMatrix(features, real), real);
@@ -69,6 +72,7 @@ export function frechetLoss(real: Statistics, network?: FeatureFunction): Freche
     return known;
   };
   const forward = async (images: Tensor) => {
+    checkTensor("images", images);
     refuseNonFinite(images);
     const { features } = await (await programsFor(images)).forward.run({ images });
     return Tensor.from(features.data, features.shape);
@@ -105,19 +109,16 @@ async function compilePrograms(network: FeatureFunction, channels: number, dimen
 function refuseNonFinite({ data, shape }: Tensor): void {
   const at = firstNonFinite(data);
   if (at < 0) return;
-  throw new ReconlossError("non-finite", `frechetLoss: images ${formatShape(shape)} have ${data[at]} at element ${at}`);
+  throw new ReconlossError("non-finite", `images ${formatShape(shape)} have ${data[at]} at element ${at}`);
 }
 
 function toMatrix(features: Tensor, real: Statistics): Matrix {
-  checkFeatures("frechetLoss", features, undefined);
+  checkFeatures(features, undefined);
   const [n, d] = features.shape;
   if (d !== real.mean.length) {
-    throw new ReconlossError(
-      "shape",
-      `frechetLoss: the batch has ${d} features an image, the reals ${real.mean.length}`,
-    );
+    throw new ReconlossError("shape", `the batch has ${d} features an image, the reals ${real.mean.length}`);
   }
-  if (n < 2) throw new ReconlossError("shape", "frechetLoss: a batch needs at least 2 images to have a covariance");
+  if (n < 2) throw new ReconlossError("shape", "a batch needs at least 2 images to have a covariance");
   return { rows: n, columns: d, data: Float64Array.from(features.data) };
 }
 

@@ -1,5 +1,6 @@
 import { ReconlossError } from "../errors.ts";
 import type { Tensor } from "../tensor.ts";
+import { checkFields, checkInstance, checkSide, checkStatisticsKind } from "./arguments.ts";
 import type { Side } from "./features.ts";
 import { type FrechetParts, frechetDistance } from "./frechet-distance.ts";
 import type { Metric, MetricResult, Protocol } from "./metric.ts";
@@ -24,6 +25,8 @@ export interface FrechetOptions {
   protocol?: Protocol;
 }
 
+const optionKinds = { name: "string", real: "object", protocol: "object" } as const;
+
 /**
  * The result for two sets of statistics, with warnings.
  *
@@ -32,8 +35,10 @@ export interface FrechetOptions {
 export async function frechetResult(
   output: Statistics,
   real: Statistics,
-  { name = "fid", protocol = {} }: Omit<FrechetOptions, "real"> = {},
+  options: Omit<FrechetOptions, "real"> = {},
 ): Promise<FrechetResult> {
+  checkFields("options", options, optionKinds);
+  const { name = "fid", protocol = {} } = options;
   const parts = await frechetDistance(output, real);
   const sampling = samplingShare(output) + samplingShare(real);
   return {
@@ -79,21 +84,26 @@ export class FrechetMetric implements Metric<FrechetResult> {
   readonly #moments: Record<Side, Moments> = { output: new Moments(), real: new Moments() };
 
   constructor(options: FrechetOptions = {}) {
+    checkFields("options", options, optionKinds);
+    if (options.real !== undefined) checkStatisticsKind("options.real", options.real);
     this.#options = options;
   }
 
   update(side: Side, features: Tensor): void {
+    checkSide(side);
     if (side === "real" && this.#options.real) {
-      throw new ReconlossError("invalid-argument", "FrechetMetric.update: the reals are given as statistics already");
+      throw new ReconlossError("invalid-argument", "the reals are given as statistics already");
     }
     this.#moments[side].update(features);
   }
 
   merge(other: FrechetMetric): void {
+    checkInstance("other", other, FrechetMetric);
     for (const side of ["output", "real"] as const) this.#moments[side].merge(other.#moments[side]);
   }
 
   reset(side?: Side): void {
+    if (side !== undefined) checkSide(side);
     for (const each of side ? [side] : (["output", "real"] as const)) this.#moments[each].reset();
   }
 

@@ -1,5 +1,6 @@
 import { ReconlossError } from "../errors.ts";
 import type { Tensor } from "../tensor.ts";
+import { checkFields, checkInstance, checkRows, checkSide } from "./arguments.ts";
 import { type FeatureRows, MemoryRows, readRange, type Side } from "./features.ts";
 import type { Metric, MetricResult, Protocol } from "./metric.ts";
 import { NumpyRandom } from "./numpy-random.ts";
@@ -32,6 +33,16 @@ export interface InceptionScoreOptions {
   protocol?: Protocol;
 }
 
+const optionKinds = {
+  preset: "string",
+  splits: "number",
+  splitSize: "number",
+  shuffle: "boolean",
+  seed: "number",
+  eps: "number",
+  protocol: "object",
+} as const;
+
 /** The Inception Score. */
 export interface InceptionScoreResult extends MetricResult {
   /** Standard deviation over the splits, with s in the divisor. */
@@ -59,7 +70,15 @@ export async function inceptionScore(
   logits: FeatureRows,
   options: InceptionScoreOptions = {},
 ): Promise<InceptionScoreResult> {
+  checkRows("logits", logits);
+  checkFields("options", options, optionKinds);
   const preset = options.preset ?? "torch-fidelity";
+  if (!Object.hasOwn(presets, preset)) {
+    throw new ReconlossError(
+      "invalid-argument",
+      `preset must be one of ${Object.keys(presets).join(", ")}, got ${preset}`,
+    );
+  }
   const settings = { ...presets[preset], ...withoutUndefined(options) };
   const { shuffle, seed, eps } = settings;
   const n = logits.count;
@@ -101,14 +120,11 @@ function withoutUndefined<T extends object>(options: T): T {
 function splitBounds(n: number, { splits, splitSize }: { splits?: number; splitSize?: number }): [number, number][] {
   const wanted = splitSize ?? splits ?? 1;
   if (!Number.isInteger(wanted) || wanted < 1) {
-    throw new ReconlossError(
-      "invalid-argument",
-      `inceptionScore: splits and splitSize must be positive integers, got ${wanted}`,
-    );
+    throw new ReconlossError("invalid-argument", `splits and splitSize must be positive integers, got ${wanted}`);
   }
   const count = splitSize === undefined ? wanted : Math.max(1, Math.ceil(n / splitSize));
   if (n < count || n === 0) {
-    throw new ReconlossError("invalid-argument", `inceptionScore: ${n} images cannot be cut into ${count} splits`);
+    throw new ReconlossError("invalid-argument", `the Inception Score: ${n} images cannot be cut into ${count} splits`);
   }
   return Array.from({ length: count }, (_, i) =>
     splitSize === undefined
@@ -174,17 +190,20 @@ export class InceptionScore implements Metric<InceptionScoreResult> {
   readonly #rows = new MemoryRows();
 
   constructor(options: InceptionScoreOptions = {}) {
+    checkFields("options", options, optionKinds);
     this.#options = options;
   }
 
   update(side: Side, logits: Tensor): void {
+    checkSide(side);
     if (side !== "output") {
-      throw new ReconlossError("invalid-argument", "InceptionScore.update: the score is of outputs alone");
+      throw new ReconlossError("invalid-argument", "the Inception Score is of outputs alone");
     }
     this.#rows.append(logits);
   }
 
   merge(other: InceptionScore): void {
+    checkInstance("other", other, InceptionScore);
     this.#rows.appendAll(other.#rows);
   }
 

@@ -1,4 +1,5 @@
 import { ReconlossError } from "../errors.ts";
+import { checkFields, checkRows } from "./arguments.ts";
 import type { FeatureRows } from "./features.ts";
 import { type Matrix, multiplyTransposed } from "./matrix.ts";
 import type { MetricResult, Protocol } from "./metric.ts";
@@ -20,6 +21,15 @@ export interface KernelDistanceOptions {
   /** Travels into the result. */
   protocol?: Protocol;
 }
+
+const optionKinds = {
+  subsets: "number",
+  subsetSize: "number",
+  seed: "number",
+  kernel: "string",
+  sigma: "number",
+  protocol: "object",
+} as const;
 
 /** The Kernel Inception Distance. */
 export interface KernelDistanceResult extends MetricResult {
@@ -49,6 +59,7 @@ export async function kernelDistance(
   real: FeatureRows,
   options: KernelDistanceOptions = {},
 ): Promise<KernelDistanceResult> {
+  checkFields("options", options, optionKinds);
   const { subsets = 100, subsetSize = 1000, seed = 2020, kernel = "polynomial", sigma = 10, protocol } = options;
   refuseRows("kid", output, real, 2);
   if (!Number.isInteger(subsets) || subsets < 1 || !Number.isInteger(subsetSize) || subsetSize < 2 || !(sigma > 0)) {
@@ -56,6 +67,9 @@ export async function kernelDistance(
       "invalid-argument",
       `kid: subsets must be at least 1, subsetSize at least 2, sigma above 0; got ${subsets}, ${subsetSize}, ${sigma}`,
     );
+  }
+  if (kernel !== "polynomial" && kernel !== "rbf") {
+    throw new ReconlossError("invalid-argument", `kernel must be "polynomial" or "rbf", got "${kernel}"`);
   }
   const size = Math.min(subsetSize, output.count, real.count);
   const apply = kernel === "rbf" ? gaussianKernel(sigma) : cubicKernel;
@@ -96,6 +110,8 @@ export async function kernelDistance(
 
 /** Errors that kernel distance and precision have in common. */
 export function refuseRows(metric: string, output: FeatureRows, real: FeatureRows, least: number): void {
+  checkRows("output", output);
+  checkRows("real", real);
   if (output.count < least || real.count < least) {
     throw new ReconlossError(
       "invalid-argument",
@@ -245,6 +261,7 @@ export class KernelDistance extends TwoSidedMetric<KernelDistanceResult> {
 
   constructor(options: KernelDistanceOptions = {}) {
     super();
+    checkFields("options", options, optionKinds);
     this.#options = options;
   }
 

@@ -1,5 +1,6 @@
 import { ReconlossError } from "../errors.ts";
 import type { Tensor } from "../tensor.ts";
+import { checkInstance } from "./arguments.ts";
 import { checkFeatures } from "./features.ts";
 import type { Matrix } from "./matrix.ts";
 
@@ -48,18 +49,16 @@ export class Moments {
    * @throws {ReconlossError} `shape` for maps or another length than before, `non-finite`
    */
   update(features: Tensor): void {
-    checkFeatures("Moments.update", features, this.dimension || undefined);
+    checkFeatures(features, this.dimension || undefined);
     this.#combine(momentsOfBatch(features));
   }
 
   /** Adds everything that another stream has seen, and leaves it as it is. */
   merge(other: Moments): void {
+    checkInstance("other", other, Moments);
     if (other.count === 0) return;
     if (this.count > 0 && other.dimension !== this.dimension) {
-      throw new ReconlossError(
-        "shape",
-        `Moments.merge: the other's features have ${other.dimension} values, these ${this.dimension}`,
-      );
+      throw new ReconlossError("shape", `the other's features have ${other.dimension} values, these ${this.dimension}`);
     }
     this.#combine({ count: other.#count, mean: other.#mean, addScatter: (scatter) => add(scatter, other.#scatter) });
   }
@@ -74,10 +73,7 @@ export class Moments {
   /** @throws {ReconlossError} `invalid-argument` with fewer than 2 vectors, which have no covariance. */
   statistics(): Statistics {
     if (this.#count < 2) {
-      throw new ReconlossError(
-        "invalid-argument",
-        `Moments.statistics: a covariance needs at least 2 images, got ${this.#count}`,
-      );
+      throw new ReconlossError("invalid-argument", `a covariance needs at least 2 images, got ${this.#count}`);
     }
     const d = this.dimension;
     const data = new Float64Array(d * d);

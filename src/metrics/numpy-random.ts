@@ -21,10 +21,7 @@ export class NumpyRandom {
   /** @throws {ReconlossError} `invalid-argument` when the seed is not an integer from 0 to 2^32 - 1. */
   constructor(seed: number) {
     if (!Number.isInteger(seed) || seed < 0 || seed >= 2 ** 32) {
-      throw new ReconlossError(
-        "invalid-argument",
-        `NumpyRandom: seed must be an integer from 0 to 2^32 - 1, got ${seed}`,
-      );
+      throw new ReconlossError("invalid-argument", `seed must be an integer from 0 to 2^32 - 1, got ${String(seed)}`);
     }
     this.#state[0] = seed;
     for (let i = 1; i < size; i++) {
@@ -35,6 +32,7 @@ export class NumpyRandom {
 
   /** The numbers 0 to count - 1 in random order. */
   permutation(count: number): Uint32Array {
+    checkCount("count", count);
     const order = Uint32Array.from({ length: count }, (_, i) => i);
     for (let i = count - 1; i > 0; i--) {
       const j = this.#atMost(i);
@@ -45,6 +43,7 @@ export class NumpyRandom {
 
   /** `count` of the numbers 0 to `population` - 1, each at most once. */
   choose(population: number, count: number): Uint32Array {
+    checkCount("count", count);
     return this.permutation(population).slice(0, count);
   }
 
@@ -74,4 +73,10 @@ export class NumpyRandom {
     }
     this.#next = 0;
   }
+}
+
+/** More cannot be put in order by numbers of 32 bits. */
+function checkCount(what: string, count: number): void {
+  if (Number.isInteger(count) && count >= 0 && count < 2 ** 32) return;
+  throw new ReconlossError("invalid-argument", `${what} must be an integer from 0 to 2^32 - 1, got ${String(count)}`);
 }

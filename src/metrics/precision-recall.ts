@@ -1,4 +1,5 @@
 import { ReconlossError } from "../errors.ts";
+import { checkFields } from "./arguments.ts";
 import type { FeatureRows } from "./features.ts";
 import { type Points, pointsOf, refuseRows } from "./kernel-distance.ts";
 import { multiplyTransposed } from "./matrix.ts";
@@ -14,6 +15,8 @@ export interface PrecisionRecallOptions {
   /** Travels into the result. */
   protocol?: Protocol;
 }
+
+const optionKinds = { neighbours: "number", block: "number", protocol: "object" } as const;
 
 /** Precision (which is `value`) and recall. */
 export interface PrecisionRecallResult extends MetricResult {
@@ -46,15 +49,17 @@ export interface PrecisionRecallResult extends MetricResult {
 export async function precisionRecall(
   output: FeatureRows,
   real: FeatureRows,
-  { neighbours = 3, block = 1024, protocol }: PrecisionRecallOptions = {},
+  options: PrecisionRecallOptions = {},
 ): Promise<PrecisionRecallResult> {
+  checkFields("options", options, optionKinds);
+  const { neighbours = 3, block = 1024, protocol } = options;
   if (!Number.isInteger(neighbours) || neighbours < 1 || !Number.isInteger(block) || block < 1) {
     throw new ReconlossError(
       "invalid-argument",
-      `precisionRecall: neighbours and block must be positive integers, got ${neighbours} and ${block}`,
+      `neighbours and block must be positive integers, got ${neighbours} and ${block}`,
     );
   }
-  refuseRows("precisionRecall", output, real, neighbours + 1);
+  refuseRows("pr", output, real, neighbours + 1);
   const radii = { output: await radiiOf(output, neighbours, block), real: await radiiOf(real, neighbours, block) };
   const covered = { output: new Uint8Array(output.count), real: new Uint8Array(real.count) };
   await forDistances(output, real, block, (distance, i, j) => {
@@ -133,6 +138,7 @@ export class PrecisionRecall extends TwoSidedMetric<PrecisionRecallResult> {
 
   constructor(options: PrecisionRecallOptions = {}) {
     super();
+    checkFields("options", options, optionKinds);
     this.#options = options;
   }
 

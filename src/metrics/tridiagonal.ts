@@ -18,7 +18,7 @@ export function tridiagonalEigenvalues({ diagonal: d, offDiagonal }: Tridiagonal
       while (m < n - 1 && squares[m] > Number.EPSILON ** 2 * Math.abs(d[m] * d[m + 1]) + negligible) m++;
       if (m === l) break;
       if (sweep === 100) {
-        throw new ReconlossError("non-finite", "symmetricEigenvalues: the QL sweeps do not converge");
+        throw new ReconlossError("non-finite", "the eigenvalues do not converge: the QL sweeps do not end");
       }
       sweepFrom(l, m, d, squares);
     }

@@ -1,4 +1,5 @@
 import type { Tensor } from "../tensor.ts";
+import { checkInstance, checkSide } from "./arguments.ts";
 import { type FeatureRows, MemoryRows, type Side } from "./features.ts";
 import type { Metric, MetricResult } from "./metric.ts";
 
@@ -9,14 +10,17 @@ export abstract class TwoSidedMetric<Result extends MetricResult> implements Met
   protected abstract resultOf(output: FeatureRows, real: FeatureRows): Promise<Result>;
 
   update(side: Side, features: Tensor): void {
+    checkSide(side);
     this.#rows[side].append(features);
   }
 
   merge(other: this): void {
+    checkInstance("other", other, this.constructor);
     for (const side of ["output", "real"] as const) this.#rows[side].appendAll(other.#rows[side]);
   }
 
   reset(side?: Side): void {
+    if (side !== undefined) checkSide(side);
     for (const each of side ? [side] : (["output", "real"] as const)) this.#rows[each].clear();
   }
 

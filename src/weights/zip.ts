@@ -184,8 +184,8 @@ function openEntry(source: ByteSource, record: DirectoryRecord, directory: numbe
   };
 }
 
-/** Packed bytes that are unpacked at once: at most 16 MiB come out. */
-const packedPiece = 2 ** 14;
+/** Packed bytes that are unpacked at once: few at first, since often only a header is wanted; at most 16 MiB come out of the most. */
+const [firstPiece, largestPiece] = [2 ** 9, 2 ** 14];
 
 /** The unpacked content of an entry, piece by piece. */
 async function* unpack(
@@ -197,8 +197,8 @@ async function* unpack(
   let pieces: Uint8Array[] = [];
   const stream = new Inflate((piece) => void pieces.push(piece));
   let [done, sum] = [0, 0];
-  for (let at = 0; at < packed; at += packedPiece) {
-    const length = Math.min(packedPiece, packed - at);
+  for (let at = 0, length = 0; at < packed; at += length) {
+    length = Math.min(Math.max(2 * length, firstPiece), largestPiece, packed - at);
     const bytes = await readBytes(source, start + at, length, `the zip entry ${name}`);
     try {
       stream.push(bytes, at + length === packed);

@@ -7,6 +7,7 @@ import { type Inception, inceptionFid, inceptionV3 } from "../../src/nets/index.
 import { temporaryFolder } from "../folder.ts";
 import { readGoldenImage, readNpy } from "../golden.ts";
 import { seededStateDict } from "../networks.ts";
+import { randomTensor } from "../random.ts";
 
 const folder = await temporaryFolder();
 
@@ -56,4 +57,28 @@ test("the key tells inputs and weights apart", async () => {
   const changed = { ...weights, [name]: { ...weights[name], data: weights[name].data.with(0, 9) } };
   expect((await inceptionExtractor({ weights: changed, features })).key).not.toBe(unit.key);
   expect((await inceptionExtractor({ weights, features })).key).toBe(unit.key);
+  expect(bytes.weights).toBe(unit.weights);
+});
+
+test("neither key nor weights depend on which features are asked for, nor on tensors that the network has not", async () => {
+  const weights = seededStateDict(inceptionFid.tensors(["192", "spatial"]));
+  const one = await inceptionExtractor({ weights, features: ["64"] });
+  const both = await inceptionExtractor({ weights, features: ["64", "192"] });
+  expect([both.key, both.weights]).toEqual([one.key, one.weights]);
+  const more = { ...weights, "other.weight": { shape: [1], data: Float32Array.of(1) } };
+  expect((await inceptionExtractor({ weights: more, features: ["64"] })).weights).toBe(one.weights);
+});
+
+test("a checkpoint needs the tensors of the asked features and no others", async () => {
+  const upTo = {
+    ...inceptionFid,
+    name: "up-to-192",
+    tensors: () => inceptionFid.tensors(["192"]),
+  } as typeof inceptionFid;
+  const path = await seededFile(upTo);
+  const images = randomTensor([1, 3, 299, 299], 3);
+  const { 64: some } = await (await inceptionExtractor({ weights: path, features: ["64"] })).run(images);
+  expect(some.shape).toEqual([1, 64, 1, 1]);
+  const error = await inceptionExtractor({ weights: path, features: ["768"] }).catch((caught) => caught);
+  expect([error.code, error.message]).toEqual(["checkpoint", expect.stringMatching(/missing tensors: Mixed_5b/)]);
 });
