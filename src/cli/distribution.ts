@@ -168,7 +168,8 @@ Examples:
   reconloss distribution outputs/ reals/ --network tiny        (no download)
   reconloss distribution outputs/ reals/ --network features.onnx
 
-Features are kept on disk: the same command goes on where it was interrupted.
+Features are kept on disk: the same command goes on where it was interrupted. Of a file with statistics and images, fid and sfid
+are of the statistics, all else of the images.
 Exit codes: 0 all well; 1 an image could not be read, or the numbers make no distance; 2 wrong usage; 3 the machine lacks something: weights,
 room on the disk, a permission.`,
     )

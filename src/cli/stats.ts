@@ -13,7 +13,7 @@ interface Flags extends FeatureFlags {
 export function statsCommand(terminal: Terminal, finish: (code: number) => void): Command {
   const command = new Command("stats")
     .description("compute the statistics of a set of real images once, for reconloss distribution and other programs")
-    .argument("<images>", "a folder of images, or an .npz file of samples")
+    .argument("<images>", "a folder of images, or an .npz file of samples (arr_0)")
     .requiredOption("-o, --output <file.npz>", "where to write them")
     .option("--sfid", "those of sFID too (mu_s, sigma_s)");
   return addFeatureOptions(command)

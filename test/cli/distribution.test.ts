@@ -6,6 +6,7 @@ import { distributionCommand } from "../../src/cli/distribution.ts";
 import { statsCommand } from "../../src/cli/stats.ts";
 import { readStatistics } from "../../src/distribution/index.ts";
 import { writeImage } from "../../src/image/index.ts";
+import { writeNpz } from "../../src/metrics/npz.ts";
 import { tinyModel } from "../distribution/models.ts";
 import { temporaryFolder } from "../folder.ts";
 import { randomTensor } from "../random.ts";
@@ -122,6 +123,61 @@ describe("reconloss distribution", () => {
     await expect(run("distribution", outputs, reals, "--batch", "many")).rejects.toThrow(/whole number of at least 1/);
     await expect(run("distribution", outputs, reals, "--resize", "best")).rejects.toThrow(/Allowed choices are clean/);
     await expect(run("distribution", outputs, ...common)).rejects.toThrow(/fid need reals to compare with/);
+  });
+
+  it("names what was typed where it refuses, never a function of its own", async () => {
+    const samples = join(folder, "samples.npz");
+    await writeFile(samples, writeNpz({ arr_0: { data: new Uint8Array(3), shape: [3] } }));
+    const statistics = join(folder, "statistics.npz");
+    await run("stats", reals, "-o", statistics, ...common);
+    const broken = join(folder, "broken.onnx");
+    await writeFile(broken, "no model");
+    const few = join(folder, "few");
+    await writeImage(join(few, "a.png"), randomTensor([1, 3, 16, 16], 1));
+    const cases: [string[], RegExp][] = [
+      [[outputs, "none"], /none does not exist/],
+      [[outputs, samples], /samples\.npz: arr_0 must be 8-bit images/],
+      [[outputs, statistics, "-m", "kid"], /kid need the real images, statistics are not enough: .*statistics\.npz/],
+      [[outputs, statistics, "--resize", "legacy-pytorch"], /made with resize clean.*--allow-mismatch/],
+      [[outputs, reals, "--batch", "1000000000"], /batch must be from 1 to 1024 .* take 24\.6 TB at batch 1000000000/],
+      [[outputs, reals, "--dims", "64"], /dims are of inception-fid and inception_v3/],
+      [[outputs, reals, "-m", "fad"], /there is no metric fad/],
+      [[outputs, reals, "-m", "is", "--is-splits", "50"], /20 images cannot be cut into 50 splits/],
+      [[outputs, reals, "-m", "kid", "--seed", "5000000000"], /seed must be an integer from 0 to 2\^32 - 1/],
+      [[few, reals, "-m", "pr"], /pr needs at least 4 images on each side, got 1 outputs and 20 reals/],
+      [[few, reals], /a covariance needs at least 2 images, got 1/],
+      [[outputs, reals, "--network", broken], /broken\.onnx is no ONNX model/],
+      [[outputs, reals, "--network", "none.onnx"], /cannot read none\.onnx: there is no such file/],
+    ];
+    for (const [args, message] of cases) {
+      const error = await run("distribution", ...(args.includes("--network") ? ["--no-cache"] : common), ...args).catch(
+        (caught) => caught,
+      );
+      expect([error.name, error.message]).toEqual(["ReconlossError", expect.stringMatching(message)]);
+      expect(error.message).not.toMatch(/^[a-zA-Z.]+: /);
+    }
+    await expect(run("distribution", outputs, reals, "--dims", "65", ...common)).rejects.toThrow(/choices are 64, 192/);
+  });
+
+  it("compares statistics with statistics, and says which numbers are of statistics", async () => {
+    const [first, second] = [join(folder, "first.npz"), join(folder, "second.npz")];
+    await run("stats", outputs, "-o", first, ...common);
+    await run("stats", reals, "-o", second, ...common);
+    const [ofFiles, ofFolders] = [
+      await run("distribution", first, second),
+      await run("distribution", outputs, reals, ...common),
+    ];
+    expect(ofFiles.stdout).toBe(ofFolders.stdout);
+    const { code, stderr } = await run(
+      "distribution",
+      outputs,
+      second,
+      "--resize",
+      "legacy-pytorch",
+      "--allow-mismatch",
+      ...common,
+    );
+    expect([code, stderr]).toEqual([0, expect.stringMatching(/^warning: the statistics were made with resize clean/)]);
   });
 
   it("needs no reals for the Inception Score", async () => {
