@@ -31,7 +31,7 @@ export interface ExtractOptions {
   onImage?: () => void;
 }
 
-/** Files that are decoded at the same time. */
+/** Files that are read and decoded at the same time. */
 const decoders = 4;
 
 /** An image that the network is to take. */
@@ -63,10 +63,11 @@ export async function extractFeatures(
 
   const load = async (index: number): Promise<Loaded> => {
     try {
-      const { hash, decode } = await set.load(index);
-      const known = extractor.outputs.map((output) => stores[output].find(hash));
-      if (known.every((found) => found !== undefined)) return { stored: known[0] as StoredImage };
+      // The bytes of few files at a time are in memory, however large the batch.
       return await limit(async () => {
+        const { hash, decode } = await set.load(index);
+        const known = extractor.outputs.map((output) => stores[output].find(hash));
+        if (known.every((found) => found !== undefined)) return { stored: known[0] as StoredImage };
         const image = await decode();
         const [height, width] = image instanceof Tensor ? image.shape.slice(2) : [image.height, image.width];
         return { stored: { hash, height, width }, image: toColour(await runResize(image, extractor.size, resizer)) };

@@ -4,7 +4,8 @@ import { type ProgramOutput, type SessionShare, sessionOptions } from "./runtime
 /** The program of a thread: it makes sessions from models and runs them, each under a number. */
 const threadSource = `
 const { parentPort, workerData } = require("node:worker_threads");
-const { InferenceSession, Tensor } = require(workerData.runtime);
+const { env, InferenceSession, Tensor } = require(workerData.runtime);
+env.logLevel = "fatal";
 const sessions = new Map();
 const tasks = {
   create: async ({ session, model, options }) => {

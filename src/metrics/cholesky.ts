@@ -16,9 +16,10 @@ export const allowedNegative = 5e-3;
  * rounding is left (Higham, Accuracy and Stability of Numerical Algorithms, section 10.3), in blocks (Hammarling, Higham, Lucas 2007). Rows keep
  * their places.
  *
+ * @param name - what the error calls the matrix
  * @throws {ReconlossError} `invalid-argument` when the matrix is indefinite by more than {@link allowedNegative}
  */
-export async function choleskyFactor(matrix: Matrix): Promise<Matrix> {
+export async function choleskyFactor(matrix: Matrix, name = "the matrix"): Promise<Matrix> {
   const { rows: n, data: a } = matrix;
   const factor = new Float64Array(n * n);
   let residual = Float64Array.from({ length: n }, (_, i) => a[i * n + i]);
@@ -29,7 +30,7 @@ export async function choleskyFactor(matrix: Matrix): Promise<Matrix> {
   let places = Array.from({ length: n }, (_, i) => i);
   for (let rank = 0; ; ) {
     const block = factorBlock(rest, residual, tolerance);
-    if (residual.some((value) => value !== done && value < -allowedNegative * largest)) refuseIndefinite();
+    if (residual.some((value) => value !== done && value < -allowedNegative * largest)) refuseIndefinite(name);
     for (const [i, place] of places.entries()) {
       for (let k = 0; k < block.rows; k++) factor[place * n + rank + k] = block.data[k * block.columns + i];
     }
@@ -38,7 +39,7 @@ export async function choleskyFactor(matrix: Matrix): Promise<Matrix> {
     rest = kept.length > 0 ? await subtractKeeping(rest, block, block, kept) : rest;
     if (block.rows < blockSize) {
       // Where no variance is left, no covariance may be.
-      if (kept.length > 0 && largestOf(rest.data) > allowedNegative * largest) refuseIndefinite();
+      if (kept.length > 0 && largestOf(rest.data) > allowedNegative * largest) refuseIndefinite(name);
       return { rows: n, columns: rank, data: firstColumns(factor, n, rank) };
     }
     places = kept.map((i) => places[i]);
@@ -50,10 +51,10 @@ export async function choleskyFactor(matrix: Matrix): Promise<Matrix> {
 const done = Number.NEGATIVE_INFINITY;
 
 /** The error of a matrix that is no covariance. */
-export function refuseIndefinite(): never {
+export function refuseIndefinite(name: string): never {
   throw new ReconlossError(
     "invalid-argument",
-    "sigma is indefinite: a combination of features has a negative variance, so it is no covariance",
+    `${name} is indefinite: a combination of features has a negative variance, so it is no covariance`,
   );
 }
 

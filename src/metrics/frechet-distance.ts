@@ -57,19 +57,23 @@ export async function frechetDistance(a: Statistics, b: Statistics): Promise<Fre
   return { value, means, traces, cross };
 }
 
+/** What errors call the covariances. */
+const [first, second] = ["sigma of the first set", "sigma of the second set"];
+
 async function traceOfRoot(a: Statistics, b: Statistics): Promise<number> {
   const rankLimit = ({ count, mean }: Statistics) => Math.min(mean.length, (count ?? Number.POSITIVE_INFINITY) - 1);
-  const [small, large] = rankLimit(a) <= rankLimit(b) ? [a, b] : [b, a];
+  const isFirst = rankLimit(a) <= rankLimit(b);
+  const [small, large] = isFirst ? [a, b] : [b, a];
   // F shrunk or grown so that neither product overflows or vanishes; a power of 2 rounds nothing.
   const scale = 2 ** Math.floor((log2OfLargest(a) + log2OfLargest(b)) / 2);
   if (scale === 0) return 0;
-  const factor = await choleskyFactor(small.covariance);
+  const factor = await choleskyFactor(small.covariance, isFirst ? first : second);
   for (let i = 0; i < factor.data.length; i++) factor.data[i] /= scale;
   const turned = transpose(factor);
   const half = await multiplyTransposed(turned, large.covariance);
   const eigenvalues = await symmetricEigenvalues(await multiplyTransposed(half, turned));
   const [least, greatest] = [eigenvalues[0], eigenvalues[eigenvalues.length - 1]];
-  if (least < -allowedNegative * greatest) refuseIndefinite();
+  if (least < -allowedNegative * greatest) refuseIndefinite(isFirst ? second : first);
   // No more of them than the smaller rank can be real; the others are 0 but for rounding, whose square root would not be small.
   const rank = Math.min(eigenvalues.length, rankLimit(large));
   const roots = eigenvalues.slice(eigenvalues.length - rank).map((value) => Math.sqrt(Math.max(value, 0)));
@@ -97,6 +101,7 @@ function checkStatistics(a: Statistics, b: Statistics): void {
     );
   }
   for (const { mean, covariance } of [a, b]) {
+    const name = covariance === a.covariance ? first : second;
     const d = mean.length;
     if (covariance.rows !== d || covariance.columns !== d || covariance.data.length !== d * d) {
       throw new ReconlossError(
@@ -109,6 +114,6 @@ function checkStatistics(a: Statistics, b: Statistics): void {
       throw new ReconlossError("non-finite", `the statistics hold NaN or infinity`);
     }
     // No covariance is larger than the larger of its two variances.
-    if (largest > (1 + allowedNegative) * largestVariance({ mean, covariance })) refuseIndefinite();
+    if (largest > (1 + allowedNegative) * largestVariance({ mean, covariance })) refuseIndefinite(name);
   }
 }

@@ -6,7 +6,7 @@ export type Protocol = Readonly<Record<string, string | number | boolean>>;
 
 /** What every metric's result says besides its numbers. */
 export interface MetricResult {
-  /** `fid`, `sfid`, `kid`, `is`, `pr`. */
+  /** `fid`, `sfid`, `kid`, `is`, `pr`; of features other than the usual with these, as `fid(dims=64)`. */
   readonly metric: string;
   /** The number, or the first of the numbers, that the metric is known for. */
   readonly value: number;
