@@ -1,4 +1,5 @@
 export { type ErrorCode, ReconlossError } from "./errors.ts";
+export { parseLoss, parseLosses } from "./grammar.ts";
 export { type SelectedDevice, selectDevice } from "./graph/device.ts";
 export type { Device } from "./graph/runtime.ts";
 export * from "./losses/index.ts";

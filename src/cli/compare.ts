@@ -24,6 +24,7 @@ import { type LostMap, type MapFile, writeMapScales, writeMaps, writeReport } fr
 import { exitCodeOf, exitCodes } from "./exit-codes.ts";
 import { deviceOption, type NetworkOptions, prepareNetworks, weightsOption } from "./networks.ts";
 import { noteNewFolder } from "./new-folder.ts";
+import { loadPlugins, type PluginOptions, pluginOption } from "./plugins.ts";
 import { progressBar } from "./progress.ts";
 import { comparisonTable } from "./table.ts";
 import { coloursFor, printable, type Terminal, widthOf } from "./terminal.ts";
@@ -37,7 +38,7 @@ const defaultOptional = ["ms-ssim", "lpips(net=tiny)"];
 const rowsShown = 40;
 const failuresShown = 20;
 
-interface Options extends NetworkOptions {
+interface Options extends NetworkOptions, PluginOptions {
   metrics?: string;
   json?: boolean;
   csv?: string;
@@ -70,6 +71,7 @@ export function compareCommand(terminal: Terminal, finish: (code: number) => voi
         .choices(["reject", "composite"])
         .default("reject"),
     )
+    .addOption(pluginOption())
     .addOption(weightsOption())
     .addOption(deviceOption())
     .option("--no-progress", "no progress bar")
@@ -97,9 +99,10 @@ Exit codes: 0 all well; 1 a pair failed, an image has no partner, or a --fail co
 }
 
 async function compare(outputs: string, targets: string, options: Options, terminal: Terminal): Promise<number> {
-  const losses = parseLosses(options.metrics ?? defaultMetrics);
+  const plugins = await loadPlugins(options);
+  const losses = parseLosses(options.metrics ?? defaultMetrics, plugins);
   checkFileRange(losses);
-  const conditions = options.fail === undefined ? undefined : parseConditions(options.fail, losses);
+  const conditions = options.fail === undefined ? undefined : parseConditions(options.fail, losses, plugins);
   const optional = new Set(options.metrics === undefined ? defaultOptional : []);
   for (const { label } of conditions ?? []) optional.delete(label);
   await prepareNetworks(losses, options, terminal);

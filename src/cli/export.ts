@@ -3,6 +3,7 @@ import { writeFileAtomically } from "../files.ts";
 import { type ExportOptions, exportLoss, parseLoss } from "../losses/index.ts";
 import { type NetworkOptions, prepareNetworks, weightsOption } from "./networks.ts";
 import { noteNewFolder } from "./new-folder.ts";
+import { loadPlugins, type PluginOptions, pluginOption } from "./plugins.ts";
 import { printable, type Terminal } from "./terminal.ts";
 
 function parseCount(text: string): number {
@@ -17,6 +18,8 @@ function parseSize(text: string): [number, number] {
   return [height, width];
 }
 
+type Options = ExportOptions & NetworkOptions & PluginOptions & { output: string };
+
 /** `reconloss export SPEC -o FILE`. */
 export function exportCommand(terminal: Terminal): Command {
   return new Command("export")
@@ -29,6 +32,7 @@ export function exportCommand(terminal: Terminal): Command {
     .addOption(
       new Option("--size <HxW>", "height and width, for losses that depend on them; default: any").argParser(parseSize),
     )
+    .addOption(pluginOption())
     .addOption(weightsOption())
     .addHelpText(
       "after",
@@ -40,16 +44,13 @@ Examples:
 
 Inputs: output, target (float32, n x channels x h x w). Outputs: value, perImage (float64), grad, map (float32).`,
     )
-    .action(
-      async (spec: string, { output, weights, ...options }: ExportOptions & NetworkOptions & { output: string }) => {
-        const loss = parseLoss(spec);
-        await noteNewFolder(output, terminal);
-        await prepareNetworks([loss], { weights }, terminal);
-        const bytes = await exportLoss(loss, options);
-        await writeFileAtomically(output, bytes);
-        const size =
-          bytes.length < 1e6 ? `${Math.ceil(bytes.length / 1e3)} kB` : `${(bytes.length / 1e6).toFixed(1)} MB`;
-        terminal.stdout.write(`${printable(output)}  ${size}\n`);
-      },
-    );
+    .action(async (spec: string, { output, weights, plugin, ...options }: Options) => {
+      const loss = parseLoss(spec, await loadPlugins({ plugin }));
+      await noteNewFolder(output, terminal);
+      await prepareNetworks([loss], { weights }, terminal);
+      const bytes = await exportLoss(loss, options);
+      await writeFileAtomically(output, bytes);
+      const size = bytes.length < 1e6 ? `${Math.ceil(bytes.length / 1e3)} kB` : `${(bytes.length / 1e6).toFixed(1)} MB`;
+      terminal.stdout.write(`${printable(output)}  ${size}\n`);
+    });
 }

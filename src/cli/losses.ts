@@ -1,7 +1,8 @@
 import { Command } from "commander";
-import { lossFactories } from "../losses/index.ts";
+import { type LossFactory, lossFactories } from "../losses/index.ts";
 import { otherNames } from "../losses/registry.ts";
 import { gan } from "../train/index.ts";
+import { loadPlugins, type PluginOptions, pluginOption } from "./plugins.ts";
 import { coloursFor, type Terminal } from "./terminal.ts";
 
 /** JSON has no infinity. */
@@ -10,8 +11,8 @@ function replaceNonFinite(_key: string, value: unknown): unknown {
 }
 
 /** Every loss with its options, as data; one that has to be learned is for training alone. */
-function describeLosses() {
-  return [...lossFactories, gan].map(({ info: { name, summary, better, source, options, presets } }) => ({
+function describeLosses(plugins: readonly LossFactory[]) {
+  return [...lossFactories, gan, ...plugins].map(({ info: { name, summary, better, source, options, presets } }) => ({
     name,
     otherNames: Object.keys(otherNames).filter((other) => otherNames[other][0] === name),
     learned: name === gan.info.name,
@@ -39,14 +40,14 @@ function wrap(text: string, width: number): string[] {
   return lines;
 }
 
-function printLosses({ stdout, env }: Terminal): void {
+function printLosses({ stdout, env }: Terminal, plugins: readonly LossFactory[]): void {
   const { bold, cyan, dim } = coloursFor(stdout, env);
   const width = Math.max(60, Math.min(stdout.columns ?? 110, 120));
   const line = (text = "") => stdout.write(`${text}\n`);
   const paragraph = (text: string, indent: number, paint: (text: string) => string = String) => {
     for (const part of wrap(text, width - indent)) line(`${" ".repeat(indent)}${paint(part)}`);
   };
-  for (const { name, otherNames, learned, summary, better, source, options, presets } of describeLosses()) {
+  for (const { name, otherNames, learned, summary, better, source, options, presets } of describeLosses(plugins)) {
     const direction = better === "target" ? "closer to the target's" : better;
     line(`${bold(name)}  ${summary}; ${direction} is better${learned ? `; for ${cyan("reconloss train")}` : ""}`);
     paragraph(source, 2, dim);
@@ -72,8 +73,10 @@ export function lossesCommand(terminal: Terminal): Command {
   return new Command("losses")
     .description("list every loss: what it measures, its options, whether higher is better, its source")
     .option("--json", "print a JSON array")
-    .action(({ json }: { json?: boolean }) => {
-      if (json) terminal.stdout.write(`${JSON.stringify(describeLosses(), replaceNonFinite, 2)}\n`);
-      else printLosses(terminal);
+    .addOption(pluginOption())
+    .action(async ({ json, plugin }: PluginOptions & { json?: boolean }) => {
+      const plugins = await loadPlugins({ plugin });
+      if (json) terminal.stdout.write(`${JSON.stringify(describeLosses(plugins), replaceNonFinite, 2)}\n`);
+      else printLosses(terminal, plugins);
     });
 }

@@ -3,6 +3,7 @@ import { pathToFileURL } from "node:url";
 import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import { arrowOf, formatNumber, isWorse } from "../compare/index.ts";
 import { ReconlossError } from "../errors.ts";
+import type { LossFactory } from "../losses/index.ts";
 import { writeTrainingReport } from "../report/index.ts";
 import {
   completeSettings,
@@ -18,6 +19,7 @@ import { gan } from "../train/index.ts";
 import { wholeNumber } from "./distribution.ts";
 import { type NetworkOptions, prepareNetworks, weightsOption } from "./networks.ts";
 import { noteNewFolder } from "./new-folder.ts";
+import { loadPlugins, type PluginOptions, pluginOption } from "./plugins.ts";
 import { plainTable } from "./table.ts";
 import { coloursFor, printable, type Terminal } from "./terminal.ts";
 import { trainingLine } from "./training-line.ts";
@@ -31,7 +33,7 @@ const settingNames = [
   ...["every", "megapixels", "alpha", "scale", "size", "validationAll"],
 ] as const satisfies readonly (keyof TrainingSettings)[];
 
-interface Flags extends NetworkOptions, Partial<TrainingSettings> {
+interface Flags extends NetworkOptions, PluginOptions, Partial<TrainingSettings> {
   output: string;
   resume?: boolean;
   json?: boolean;
@@ -80,6 +82,7 @@ export function trainCommand(terminal: Terminal, finish: (code: number) => void)
         "composite",
       ]),
     )
+    .addOption(pluginOption())
     .addOption(weightsOption())
     .option("--json", "print one JSON object at the end")
     .option("--no-progress", "no progress line")
@@ -121,8 +124,12 @@ function saidSettings(task: string | undefined, flags: Flags): Partial<TrainingS
 }
 
 /** What was begun, with what may change; anything else that is said must be what it was. */
-async function resumedSettings(folder: string, said: Partial<TrainingSettings>): Promise<TrainingSettings> {
-  const saved = await savedSettings(folder);
+async function resumedSettings(
+  folder: string,
+  said: Partial<TrainingSettings>,
+  losses: readonly LossFactory[],
+): Promise<TrainingSettings> {
+  const saved = await savedSettings(folder, losses);
   for (const [name, value] of Object.entries(said) as [keyof TrainingSettings, unknown][]) {
     if (changeable.includes(name) || saved[name] === value) continue;
     throw new ReconlossError(
@@ -130,23 +137,28 @@ async function resumedSettings(folder: string, said: Partial<TrainingSettings>):
       `train: ${folder} was begun with ${name} ${saved[name]}, not ${value}; leave it out to go on, or begin in another folder`,
     );
   }
-  return completeSettings({ ...saved, ...said });
+  return completeSettings({ ...saved, ...said }, losses);
 }
 
-async function settingsFor(task: string | undefined, flags: Flags): Promise<TrainingSettings> {
+async function settingsFor(
+  task: string | undefined,
+  flags: Flags,
+  losses: readonly LossFactory[],
+): Promise<TrainingSettings> {
   const said = saidSettings(task, flags);
-  if (flags.resume) return resumedSettings(flags.output, said);
+  if (flags.resume) return resumedSettings(flags.output, said, losses);
   if (said.task === undefined || said.data === undefined) {
     throw new ReconlossError("invalid-argument", "train: a task and --data are needed, or --resume");
   }
-  return completeSettings({ ...said, task: said.task, data: said.data });
+  return completeSettings({ ...said, task: said.task, data: said.data }, losses);
 }
 
 async function train(task: string | undefined, flags: Flags, terminal: Terminal): Promise<number> {
   const { stdout, stderr, env } = terminal;
-  const settings = await settingsFor(task, flags);
+  const losses = await loadPlugins(flags);
+  const settings = await settingsFor(task, flags, losses);
   await noteNewFolder(flags.output, terminal);
-  await prepareNetworks([trainingLoss(settings.loss, settings)], flags, terminal);
+  await prepareNetworks([trainingLoss(settings.loss, settings, losses)], flags, terminal);
   const report = join(flags.output, "report.html");
   const { yellow, dim } = coloursFor(stderr, env);
 
@@ -169,6 +181,7 @@ async function train(task: string | undefined, flags: Flags, terminal: Terminal)
   try {
     progress = await runTraining(settings, flags.output, {
       resume: flags.resume,
+      losses,
       signal: stop.signal,
       onStep: (record, progress) => line.step(record, progress),
       onSaved: async (progress) => {

@@ -204,6 +204,11 @@ export function defineLoss<S extends Schema, R = undefined>(definition: LossDefi
 /** What {@link defineLoss} was told of each loss. */
 const definitions = new WeakMap<object, unknown>();
 
+/** Whether a value is what {@link defineLoss} makes. */
+export function isLossFactory(value: unknown): value is LossFactory {
+  return typeof value === "function" && definitions.has(value);
+}
+
 /** What {@link deriveLoss} is told. */
 export interface Derivation extends Pick<LossInfo, "name" | "summary" | "better" | "source"> {
   readonly derive: (definition: Definition) => Definition;

@@ -42,6 +42,11 @@ function named(term: string, word: string, factories: readonly LossFactory[]) {
     const [name, brought = {}] = otherNames[other];
     return { factory: factories[names.indexOf(name)], brought };
   }
+  if (matching(word, ["gan"]) !== undefined) {
+    const where =
+      'it is a network that learns beside the model: `reconloss train` takes it, and parseLoss of "reconloss"';
+    throw new ReconlossError("syntax", `loss "${term}": there is no loss "${word}" here; ${where}`);
+  }
   const near = suggestion(word, [...names, ...Object.keys(otherNames)]);
   throw new ReconlossError(
     "syntax",
@@ -66,37 +71,43 @@ function parseTerm(text: string, factories: readonly LossFactory[]): readonly [w
   return [factor, labelled(loss, weight === undefined ? text : text.slice(weight.length + 1))];
 }
 
-/**
- * A loss from its specification: `ssim(preset=skimage)`, or a weighted sum such as `l1 + 0.1*ssim + 0.01*tv`.
- *
- * Its `label`, under which results list it, is the text as it was typed. A single name is the loss itself, with its own direction; a sum is minimised, as {@link weighted} says.
- *
- * @param more - losses that can be named besides the library's own, made by {@link defineLoss}
- * @throws {ReconlossError} `syntax` for text that is not a specification, `invalid-argument` for an option that the loss does not take
- * @example
- * ```ts
- * import { parseLoss } from "reconloss";
- * parseLoss("l1 + 0.1*ssim(preset=wang) + 0.01*tv").spec; // "l1 + 0.1*ssim + 0.01*tv": wang is the default
- * ```
- */
+/** All losses that can be named. */
+function known(more: readonly LossFactory[]): LossFactory[] {
+  if (!Array.isArray(more) || !more.every((factory) => typeof factory?.info?.name === "string")) {
+    throw new ReconlossError("invalid-argument", "losses of one's own must be a list of what defineLoss makes");
+  }
+  const all = [...lossFactories];
+  const others = Object.keys(otherNames);
+  for (const factory of more) {
+    const { info } = factory;
+    if (all.some((one) => one.info === info)) continue;
+    const taken = matching(info.name, [...all.map((one) => one.info.name), ...others]);
+    if (taken !== undefined) {
+      const problem = `a loss of one's own cannot be called "${info.name}": there is "${taken}" already`;
+      throw new ReconlossError("invalid-argument", problem);
+    }
+    all.push(factory);
+  }
+  return all;
+}
+
+function checkText(name: string, text: unknown): asserts text is string {
+  if (typeof text === "string") return;
+  throw new ReconlossError("syntax", `a ${name} must be a text such as "ssim(preset=skimage)", got ${typeof text}`);
+}
+
+/** A loss or a sum from its specification, with `more` losses besides the library's own. */
 export function parseLoss(spec: string, more: readonly LossFactory[] = []): Loss {
-  const factories = [...lossFactories, ...more];
+  checkText("loss", spec);
+  const factories = known(more);
   const terms = splitOutside(spec, "+").map((text) => parseTerm(text, factories));
   return labelled(terms.length === 1 && terms[0][0] === 1 ? terms[0][1] : weighted(terms), spec);
 }
 
-/**
- * Several losses from a list of specifications separated by commas.
- *
- * @throws {ReconlossError} as {@link parseLoss}, and `syntax` for a loss that is listed twice
- * @example
- * ```ts
- * import { parseLosses } from "reconloss";
- * parseLosses("psnr(channels=y-bt601,crop=4), ssim").map((loss) => loss.name); // ["psnr", "ssim"]
- * ```
- */
-export function parseLosses(list: string): Loss[] {
-  const losses = splitOutside(list, ",").map((spec) => parseLoss(spec));
+/** Several losses from a list of specifications separated by commas. @throws {ReconlossError} `syntax` for a loss that is listed twice */
+export function parseLosses(list: string, more: readonly LossFactory[] = []): Loss[] {
+  checkText("list of losses", list);
+  const losses = splitOutside(list, ",").map((spec) => parseLoss(spec, more));
   const specs = losses.map(({ spec }) => spec);
   const twice = specs.find((spec, index) => specs.indexOf(spec) !== index);
   if (twice !== undefined) throw new ReconlossError("syntax", `losses "${list}": ${twice} is listed twice`);

@@ -1,6 +1,6 @@
 import { ReconlossError } from "../errors.ts";
 import { checkFileRange } from "../losses/checks.ts";
-import { type Loss, parseLoss } from "../losses/index.ts";
+import { type Loss, type LossFactory, parseLoss } from "../losses/index.ts";
 import { gan } from "../train/index.ts";
 import type { Task } from "./task.ts";
 import { makeTask, type TaskOptions } from "./tasks.ts";
@@ -39,6 +39,7 @@ const wholeNumbers = { steps: 1, seed: 0, batch: 1, patch: 8, every: 1, megapixe
 /**
  * All settings of a training, checked.
  *
+ * @param more - losses of one's own that the loss names, made by `defineLoss`; {@link TrainingOptions.losses} takes them too
  * @throws {ReconlossError} `invalid-argument` for a setting that makes no sense; `syntax` for a loss that does not parse
  * @example
  * ```ts
@@ -46,11 +47,11 @@ const wholeNumbers = { steps: 1, seed: 0, batch: 1, patch: 8, every: 1, megapixe
  * completeSettings({ task: "deblur", data: "photographs", steps: 400 }).every; // 40
  * ```
  */
-export function completeSettings(given: GivenSettings): TrainingSettings {
+export function completeSettings(given: GivenSettings, more: readonly LossFactory[] = []): TrainingSettings {
   const { defaults } = taskOf(given);
   const steps = given.steps ?? defaults.steps;
   const said = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  return checkSettings({
+  const settings = {
     loss: defaults.loss,
     seed: 1,
     batch: defaults.batch,
@@ -61,11 +62,12 @@ export function completeSettings(given: GivenSettings): TrainingSettings {
     alpha: "reject",
     ...said,
     steps,
-  } as TrainingSettings);
+  } as TrainingSettings;
+  return checkSettings(settings, more);
 }
 
 /** The settings themselves. @throws {ReconlossError} as {@link completeSettings} */
-export function checkSettings(settings: TrainingSettings): TrainingSettings {
+export function checkSettings(settings: TrainingSettings, more: readonly LossFactory[] = []): TrainingSettings {
   const refuse = (name: string, expected: string, value: unknown) =>
     new ReconlossError("invalid-argument", `training: ${name} must be ${expected}, got ${value}`);
   const { patch, learningRate, loss } = settings;
@@ -82,7 +84,7 @@ export function checkSettings(settings: TrainingSettings): TrainingSettings {
   if (latent !== undefined && patch !== task.defaults.patch) {
     throw refuse("patch", `${task.defaults.patch}, the size of the images`, patch);
   }
-  trainingLoss(loss, settings);
+  trainingLoss(loss, settings, more);
   return settings;
 }
 
@@ -99,6 +101,7 @@ export function taskOf({ task, scale, size }: Pick<TrainingSettings, "task" | "s
 export function trainingLoss(
   spec: string,
   { seed, batch, patch }: Pick<TrainingSettings, "seed" | "batch" | "patch">,
+  more: readonly LossFactory[] = [],
 ): Loss {
   const seeded: typeof gan = Object.assign(
     (options: Parameters<typeof gan>[0] = {}, resources?: Parameters<typeof gan>[1]) =>
@@ -108,7 +111,7 @@ export function trainingLoss(
       ),
     { info: gan.info },
   );
-  const loss = parseLoss(spec, [seeded]);
+  const loss = parseLoss(spec, [seeded as unknown as LossFactory, ...more]);
   checkFileRange([loss]);
   const refusal = loss.refusal([batch, 3, patch, patch]);
   if (refusal === undefined) return loss;

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { ReconlossError } from "../errors.ts";
 import { writeFileAtomically } from "../files.ts";
 import { type Lock, tryLock } from "../lock.ts";
-import type { Loss } from "../losses/index.ts";
+import type { Loss, LossFactory } from "../losses/index.ts";
 import type { Tensor } from "../tensor.ts";
 import { adam, cosineRate, createTrainer, type Trainer } from "../train/index.ts";
 import { openCheckpoint } from "../weights/index.ts";
@@ -63,6 +63,8 @@ export interface TrainingProgress {
 export interface TrainingOptions {
   /** Goes on from the checkpoint in the folder. */
   resume?: boolean;
+  /** Losses of one's own that the settings' loss names. */
+  losses?: readonly LossFactory[];
   /** When aborted, the training stops after the step it is at, and saves. */
   signal?: AbortSignal;
   /** After each step. */
@@ -84,7 +86,8 @@ const saveEvery = 60_000;
 /**
  * The settings with which the training in a folder was begun.
  *
- * @throws {ReconlossError} `file` where there is none; `checkpoint` where it is damaged
+ * @param more - losses of one's own that its loss names
+ * @throws {ReconlossError} `file` where there is none; `checkpoint` where it is damaged; `syntax` for a loss that is not known
  *
  * @example
  * ```ts
@@ -93,15 +96,17 @@ const saveEvery = 60_000;
  * error.code; // "file"
  * ```
  */
-export async function savedSettings(folder: string): Promise<TrainingSettings> {
+export async function savedSettings(folder: string, more: readonly LossFactory[] = []): Promise<TrainingSettings> {
   const path = join(folder, files.checkpoint);
   if (!(await exists(path))) throw new ReconlossError("file", `training: there is no ${path} to go on from`);
   const checkpoint = await openCheckpoint(path);
   const { settings } = checkpoint.metadata;
   await checkpoint.close();
   try {
-    return checkSettings(JSON.parse(settings));
+    return checkSettings(JSON.parse(settings), more);
   } catch (cause) {
+    // A loss of the user's own is not named in the folder: code is run only where the user says so.
+    if (cause instanceof ReconlossError && cause.code === "syntax") throw cause;
     throw new ReconlossError("checkpoint", `${path}: this is no checkpoint of reconloss train`, { cause });
   }
 }
@@ -195,7 +200,7 @@ class Run {
     const path = join(folder, files.checkpoint);
     if (!options.resume) await refuseExisting(folder);
     const task = taskOf(settings);
-    const loss = trainingLoss(settings.loss, settings);
+    const loss = trainingLoss(settings.loss, settings, options.losses);
     const trainer = makeTrainer(task, loss, settings);
     if (options.resume) await trainer.load(path);
 

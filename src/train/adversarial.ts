@@ -286,7 +286,7 @@ const ganOptions = {
 };
 
 /**
- * An adversarial loss from its specification, for the grammar: `parseLoss("l1 + 0.005*gan(objective=hinge,r1=10)", [gan])`. {@link adversarial}
+ * An adversarial loss by options, as the grammar has it: `parseLoss("l1 + 0.005*gan(objective=hinge,r1=10)")`. {@link adversarial}
  * takes any discriminator.
  *
  * A weight is averaged down to the size of the logits, over the pixels nearest to each, and means over logits are weighted by it; a discriminator with one logit
@@ -295,9 +295,8 @@ const ganOptions = {
  * @throws {ReconlossError} `invalid-argument` for options that make no sense
  * @example
  * ```ts
- * import { parseLoss } from "reconloss";
  * import { gan } from "reconloss/train";
- * parseLoss("l1 + 0.005*gan(objective=hinge,r1=10,features=16)", [gan]).learners?.length; // 1
+ * gan({ objective: "hinge", r1: 10, features: 16 }).learners?.length; // 1
  * ```
  */
 export const gan = defineLoss<typeof ganOptions, AdversarialOptions>({

@@ -1,12 +1,15 @@
 import { describe, expect, test } from "vitest";
 import { ReconlossError } from "../../src/errors.ts";
+import { parseLoss as parseAll, parseLosses as parseAllLosses } from "../../src/grammar.ts";
 import { weighted } from "../../src/losses/combine.ts";
 import { l1 } from "../../src/losses/l1.ts";
 import type { Loss } from "../../src/losses/loss.ts";
+import { defineLoss } from "../../src/losses/loss.ts";
 import { parseLoss, parseLosses } from "../../src/losses/parse.ts";
 import { lossFactories, otherNames } from "../../src/losses/registry.ts";
 import { ssim } from "../../src/losses/ssim.ts";
 import { tv } from "../../src/losses/tv.ts";
+import { Tensor } from "../../src/tensor.ts";
 import { randomTensor } from "../random.ts";
 
 describe("the grammar", () => {
@@ -175,6 +178,39 @@ describe("the grammar", () => {
     expect(loss.name).toBe(meant);
     expect(loss.options).toMatchObject(options);
     expect(loss.label).toBe(name);
+  });
+
+  test("the package's grammar has gan, whose discriminator learns by its learners", async () => {
+    const loss = parseAll("l1 + 0.1*GAN(features=4,depth=1,norm=none)");
+    expect(loss.learners).toHaveLength(1);
+    const [output, target] = [randomTensor([1, 3, 16, 16], 1), randomTensor([1, 3, 16, 16], 2)];
+    const before = await loss.valueAndGrad(output, target);
+    expect(Object.keys(before.terms)).toEqual(["l1", "GAN(features=4,depth=1,norm=none)"]);
+    await loss.learners?.[0].update(target, output);
+    expect(await loss.value(output, target)).not.toBe(before.value);
+    expect(() => parseLoss("gan")).toThrow(/no loss "gan" here; it is a network that learns beside the model/);
+  });
+
+  test("losses of one's own can be named, in lists too, but not as others are", async () => {
+    const own = (name: string) =>
+      defineLoss({
+        name,
+        summary: "mean of the output",
+        better: "lower",
+        source: "a test",
+        needsTarget: false,
+        options: {},
+        define: () => ({ score: (o, { output }) => o.mean(output, "chw") }),
+      });
+    const half = Tensor.full([1, 1, 4, 4], 0.5);
+    for (const parse of [parseLosses, parseAllLosses]) {
+      const [loss, sum] = parse("bright, l1 + 2*Bright", [own("bright")]);
+      expect([await loss.value(half), await sum.value(half, half)]).toEqual([0.5, 1]);
+      expect(sum.info.summary).toBe("weighted sum: mean absolute error; mean of the output");
+    }
+    for (const taken of ["ssim", "MS_SSIM", "mae"]) {
+      expect(() => parseLoss("l1", [own(taken)])).toThrow(/cannot be called ".*": there is ".*" already/);
+    }
   });
 
   test("a loss listed twice is refused", () => {
