@@ -11,15 +11,15 @@ import { applyModel, generateImages, type ImageModel, openModel } from "../tasks
 import { wholeNumber } from "./distribution.ts";
 import { chooseDevice, deviceOption } from "./networks.ts";
 import { noteNewFolder } from "./new-folder.ts";
+import { type AlphaFlags, alphaOption, alphaOptions, backgroundOption } from "./pixel-options.ts";
 import { progressBar } from "./progress.ts";
 import { coloursFor, printable, type Terminal } from "./terminal.ts";
 
-interface Flags {
+interface Flags extends AlphaFlags {
   output: string;
   tile?: number;
   bits?: "8" | "16";
   quality?: number;
-  alpha: "reject" | "composite";
   count?: number;
   seed: number;
   device: Device;
@@ -43,11 +43,8 @@ export function applyCommand(terminal: Terminal, finish: (code: number) => void)
       new Option("--bits <n>", "bits a sample; default: the input's, where the format has them").choices(["8", "16"]),
     )
     .option("--quality <n>", "of JPEG, WebP and AVIF, 1 to 100", wholeNumber(1))
-    .addOption(
-      new Option("--alpha <mode>", "transparent pixels: refuse the image, or lay it over white")
-        .choices(["reject", "composite"])
-        .default("reject"),
-    )
+    .addOption(alphaOption())
+    .addOption(backgroundOption())
     .option("--count <n>", "generator: how many images", wholeNumber(1))
     .option("--seed <n>", "generator: of the random numbers", wholeNumber(0), 1)
     .addOption(deviceOption())
@@ -184,7 +181,7 @@ async function applyTo(model: ImageModel, { input, output }: Job, flags: Flags, 
     bar?.step();
   };
   try {
-    const image = pixelsToTensor(input, pixels, { alpha: flags.alpha });
+    const image = pixelsToTensor(input, pixels, alphaOptions(flags));
     const result = await applyModel(model, image, { tile: flags.tile, onTile });
     await writeImage(output, result, { bitDepth: bits === "16" ? 16 : 8, quality: flags.quality });
     return `${result.shape[3]}x${result.shape[2]}`;

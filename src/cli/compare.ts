@@ -24,6 +24,7 @@ import { type LostMap, type MapFile, writeMapScales, writeMaps, writeReport } fr
 import { exitCodeOf, exitCodes } from "./exit-codes.ts";
 import { deviceOption, type NetworkOptions, prepareNetworks, weightsOption } from "./networks.ts";
 import { noteNewFolder } from "./new-folder.ts";
+import { addPixelOptions, alphaOption, type PixelFlags, pixelOptions } from "./pixel-options.ts";
 import { loadPlugins, type PluginOptions, pluginOption } from "./plugins.ts";
 import { progressBar } from "./progress.ts";
 import { comparisonTable } from "./table.ts";
@@ -38,20 +39,19 @@ const defaultOptional = ["ms-ssim", "lpips(net=tiny)"];
 const rowsShown = 40;
 const failuresShown = 20;
 
-interface Options extends NetworkOptions, PluginOptions {
+interface Options extends NetworkOptions, PluginOptions, PixelFlags {
   metrics?: string;
   json?: boolean;
   csv?: string;
   report?: string;
   maps?: string;
   fail?: string;
-  alpha: "reject" | "composite";
   progress: boolean;
 }
 
 /** `reconloss compare`; `finish` receives the exit code. */
 export function compareCommand(terminal: Terminal, finish: (code: number) => void): Command {
-  return new Command("compare")
+  const command = new Command("compare")
     .description("compare output images with their targets")
     .argument("<outputs>", "an image, or a folder of images")
     .argument("<targets>", "the target, or a folder with the targets under the same names")
@@ -65,12 +65,8 @@ export function compareCommand(terminal: Terminal, finish: (code: number) => voi
     .option("--csv <file>", "write a table of all pairs")
     .option("--report <file.html>", "write a page to look at: images, error maps, distributions")
     .option("--maps <folder>", "write each error map as a false-colour PNG")
-    .option("--fail <conditions>", "exit with 1 if one holds, or a pair lacks its number: psnr<30,any(ssim<0.8)")
-    .addOption(
-      new Option("--alpha <mode>", "transparent pixels: refuse the image, or lay it over white")
-        .choices(["reject", "composite"])
-        .default("reject"),
-    )
+    .option("--fail <conditions>", "exit with 1 if one holds, or a pair lacks its number: psnr<30,any(ssim<0.8)");
+  return addPixelOptions(command, alphaOption({ compares: true }))
     .addOption(pluginOption())
     .addOption(weightsOption())
     .addOption(deviceOption())
@@ -99,6 +95,7 @@ Exit codes: 0 all well; 1 a pair failed, an image has no partner, or a --fail co
 }
 
 async function compare(outputs: string, targets: string, options: Options, terminal: Terminal): Promise<number> {
+  const pixels = pixelOptions(options);
   const plugins = await loadPlugins(options);
   const losses = parseLosses(options.metrics ?? defaultMetrics, plugins);
   checkFileRange(losses);
@@ -110,9 +107,9 @@ async function compare(outputs: string, targets: string, options: Options, termi
   const { pairs, unpaired } = await pairPaths(outputs, targets);
 
   const progress = progressBar(pairs.length, "comparing", terminal.stderr, options.progress);
-  const { alpha, maps: folder } = options;
+  const { maps: folder } = options;
   const mapStatistics = mapStatisticsOf(conditions ?? []);
-  const compareOptions = { alpha, maps: folder !== undefined, optional, mapStatistics };
+  const compareOptions = { ...pixels, maps: folder !== undefined, optional, mapStatistics };
   const outcomes: Outcome[] = [];
   const mapFiles: MapFile[] = [];
   const lostMaps: LostMap[] = [];
@@ -150,7 +147,7 @@ async function compare(outputs: string, targets: string, options: Options, termi
   if (folder !== undefined) await attempt(() => writeMapScales(folder, mapFiles));
   if (report !== undefined) {
     const title = `${printable(basename(resolve(outputs)))} against ${printable(basename(resolve(targets)))}`;
-    await attempt(() => writeReport(report, comparison, { title, alpha }));
+    await attempt(() => writeReport(report, comparison, { title, ...pixels }));
   }
 
   const held = (verdicts ?? []).filter(({ holds }) => holds);

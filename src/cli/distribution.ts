@@ -13,6 +13,7 @@ import { type Resizer, resizers } from "../image/resize.ts";
 import type { MetricResult } from "../metrics/index.ts";
 import { writeSetReport } from "../report/index.ts";
 import { noteNewFolder } from "./new-folder.ts";
+import { addPixelOptions, type PixelFlags, pixelOptions } from "./pixel-options.ts";
 import { type Progress, progressBar } from "./progress.ts";
 import { plainTable } from "./table.ts";
 import { coloursFor, printable, type Terminal, widthOf } from "./terminal.ts";
@@ -21,14 +22,13 @@ import { coloursFor, printable, type Terminal, widthOf } from "./terminal.ts";
 const failuresShown = 20;
 
 /** What `distribution` and `stats` have in common: how images become features. */
-export interface FeatureFlags {
+export interface FeatureFlags extends PixelFlags {
   resize: Resizer;
   network: string;
   weights?: string;
   dims?: FeatureOptions["dims"];
   batch: number;
   cache: string | boolean;
-  alpha: "reject" | "composite";
   progress: boolean;
   json?: boolean;
 }
@@ -65,7 +65,7 @@ function dimsOf(text: string): FeatureOptions["dims"] {
 
 /** Adds the options of {@link FeatureFlags}. */
 export function addFeatureOptions(command: Command): Command {
-  return command
+  const withFeatures = command
     .addOption(
       new Option("--resize <resizer>", "how images are brought to the network's size")
         .choices(resizers)
@@ -84,19 +84,16 @@ export function addFeatureOptions(command: Command): Command {
     )
     .option("--batch <n>", "images that the network takes at once", wholeNumber(1), 4)
     .option("--cache <folder>", "where features are kept, so that interrupted work goes on")
-    .option("--no-cache", "keep no features")
-    .addOption(
-      new Option("--alpha <mode>", "transparent pixels: refuse the image, or lay it over white")
-        .choices(["reject", "composite"])
-        .default("reject"),
-    )
+    .option("--no-cache", "keep no features");
+  return addPixelOptions(withFeatures)
     .option("--json", "print one JSON object instead of a table")
     .option("--no-progress", "no progress bar");
 }
 
 /** The options of the API that these flags stand for. */
-export function featureOptions({ resize, network, weights, dims, batch, cache, alpha }: FeatureFlags) {
-  return { resizer: resize, network, weights, dims, batch, cache: cache === true ? undefined : cache, alpha };
+export function featureOptions(flags: FeatureFlags) {
+  const { resize: resizer, network, weights, dims, batch, cache } = flags;
+  return { resizer, network, weights, dims, batch, cache: cache === true ? undefined : cache, ...pixelOptions(flags) };
 }
 
 /** A progress bar for each side, with images per second and the remaining time. */
@@ -189,7 +186,7 @@ room on the disk, a permission.`,
       // Printed before the page is written: a folder that cannot be written must not cost the numbers.
       terminal.stdout.write(`${flags.json ? JSON.stringify(report, undefined, 2) : table(report, terminal)}\n`);
       tellProblems(terminal, [report.outputs, report.reals], report.warnings);
-      if (flags.report !== undefined) await writeSetReport(flags.report, report, { alpha: flags.alpha });
+      if (flags.report !== undefined) await writeSetReport(flags.report, report, pixelOptions(flags));
       const failed = report.outputs.unreadable.length + (report.reals?.unreadable.length ?? 0);
       finish(failed > 0 ? 1 : 0);
     });
@@ -198,12 +195,12 @@ room on the disk, a permission.`,
 /** A row for each number, with what it is made of; below, the protocol. */
 function table({ results, protocol, outputs, reals }: DistributionReport, { stdout, env }: Terminal): string {
   const rows = Object.values(results).flatMap(rowsOf);
-  const count = ({ images }: SetReport) => images ?? "unknown";
+  const count = ({ images, decode }: SetReport) => `${images ?? "unknown"} images${decode ? ` (${decode})` : ""}`;
   const ofStatistics = [outputs, reals].flatMap((set) =>
     set?.fromStatistics ? [`${set.fromStatistics.join(", ")} of the statistics in ${set.path}`] : [],
   );
   const facts = [
-    `outputs ${count(outputs)}${reals ? `, reals ${count(reals)}` : ""} images`,
+    `outputs ${count(outputs)}${reals ? `, reals ${count(reals)}` : ""}`,
     ...ofStatistics,
     ...Object.entries(protocol).map(([key, value]) => `${key} ${value}`),
   ];

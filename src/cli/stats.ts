@@ -42,7 +42,7 @@ room on the disk, a permission.`,
       terminal.stdout.write(
         flags.json
           ? `${JSON.stringify(summary, undefined, 2)}\n`
-          : `${flags.output}: ${set.images} images, ${fid.mean.length} features\n`,
+          : `${flags.output}: ${set.images} images${set.decode ? ` (${set.decode})` : ""}, ${fid.mean.length} features\n`,
       );
       tellProblems(terminal, [set], warnings);
       finish(set.unreadable.length > 0 ? 1 : 0);

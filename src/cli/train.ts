@@ -19,6 +19,7 @@ import { gan } from "../train/index.ts";
 import { wholeNumber } from "./distribution.ts";
 import { type NetworkOptions, prepareNetworks, weightsOption } from "./networks.ts";
 import { noteNewFolder } from "./new-folder.ts";
+import { alphaOptions, backgroundOption } from "./pixel-options.ts";
 import { loadPlugins, type PluginOptions, pluginOption } from "./plugins.ts";
 import { plainTable } from "./table.ts";
 import { coloursFor, printable, type Terminal } from "./terminal.ts";
@@ -30,7 +31,7 @@ const changeable: readonly (keyof TrainingSettings)[] = ["steps", "every", "data
 /** The settings that can be said. */
 const settingNames = [
   ...["task", "data", "validation", "loss", "steps", "seed", "batch", "patch", "learningRate"],
-  ...["every", "megapixels", "alpha", "scale", "size", "validationAll"],
+  ...["every", "megapixels", "alpha", "background", "scale", "size", "validationAll"],
 ] as const satisfies readonly (keyof TrainingSettings)[];
 
 interface Flags extends NetworkOptions, PluginOptions, Partial<TrainingSettings> {
@@ -77,11 +78,12 @@ export function trainCommand(terminal: Terminal, finish: (code: number) => void)
     .option("--every <n>", "steps between validations; default: a tenth of all", wholeNumber(1))
     .option("--megapixels <n>", "how many million pixels of photographs are held in memory", wholeNumber(1))
     .addOption(
-      new Option("--alpha <mode>", "transparent photographs: leave out, or lay over white").choices([
+      new Option("--alpha <mode>", "transparent photographs: leave out, or lay over --background").choices([
         "reject",
         "composite",
       ]),
     )
+    .addOption(backgroundOption())
     .addOption(pluginOption())
     .addOption(weightsOption())
     .option("--json", "print one JSON object at the end")
@@ -111,7 +113,7 @@ be used; 2 wrong usage; 3 the machine lacks something: weights, room on the disk
 
 /** The settings that were said, by their names. */
 function saidSettings(task: string | undefined, flags: Flags): Partial<TrainingSettings> {
-  const said = Object.entries({ task, ...flags }).filter(([name, value]) => {
+  const said = Object.entries({ task, ...flags, ...alphaOptions(flags) }).filter(([name, value]) => {
     return (settingNames as readonly string[]).includes(name) && value !== undefined;
   });
   const { data, validation, ...others } = Object.fromEntries(said) as Partial<TrainingSettings>;

@@ -1,6 +1,8 @@
 import { type ErrorCode, ReconlossError } from "../errors.ts";
 import { reasonOf } from "../files.ts";
-import { type AlphaOptions, type ImagePair, readImage } from "../image/index.ts";
+import { type DecodeNote, decodeImage, type ImagePair, type PixelOptions } from "../image/index.ts";
+import { checkAlphaOptions } from "../image/pixels.ts";
+import { checkDecode, pixelOptionsOf } from "../image/read.ts";
 import { checkFileRange } from "../losses/checks.ts";
 import type { Loss } from "../losses/index.ts";
 import { checkSizes, type Images, matchChannels, measure } from "./measure.ts";
@@ -8,7 +10,7 @@ import { statisticOf } from "./statistics.ts";
 import type { MapStatistic, Note, Outcome } from "./types.ts";
 
 /** How pairs are compared. */
-export interface CompareOptions extends AlphaOptions {
+export interface CompareOptions extends PixelOptions {
   /** Also compute the maps; default false. */
   maps?: boolean;
   /** Labels of losses that are left out, with a note, of pairs whose shape they refuse; default none. */
@@ -20,13 +22,13 @@ export interface CompareOptions extends AlphaOptions {
 /** Errors that no other pair would escape: they end the comparison. */
 const endsAll: ReadonlySet<ErrorCode> = new Set(["missing-dependency", "missing-weights", "download", "checkpoint"]);
 
-type Loaded = { images: Images } | { error: unknown };
+type Loaded = { images: Images; notes: Record<keyof Images, readonly DecodeNote[]> } | { error: unknown };
 
-async function load({ output, target }: ImagePair, options: AlphaOptions): Promise<Loaded> {
+async function load({ output, target }: ImagePair, options: PixelOptions): Promise<Loaded> {
   try {
-    const read = [readImage(output, options), readImage(target, options)];
+    const read = [decodeImage(output, options), decodeImage(target, options)];
     const [a, b] = await Promise.all(read);
-    return { images: { output: a, target: b } };
+    return { images: { output: a.image, target: b.image }, notes: { output: a.notes, target: b.notes } };
   } catch (error) {
     return { error };
   }
@@ -42,8 +44,7 @@ function messageOf(error: unknown): string {
 const pairsAtOnce = 3;
 
 async function comparePair(pair: ImagePair, losses: readonly Loss[], options: CompareOptions): Promise<Outcome> {
-  const { alpha, background } = options;
-  return measurePair(pair, losses, await load(pair, { alpha, background }), options);
+  return measurePair(pair, losses, await load(pair, pixelOptionsOf(options)), options);
 }
 
 /** What there is to say of a number that is not finite: identical images have the best that there is. */
@@ -70,6 +71,9 @@ async function measurePair(pair: ImagePair, losses: readonly Loss[], loaded: Loa
     outcome.failures.push({ output, target, error: messageOf(error) });
     return outcome;
   }
+  for (const side of ["output", "target"] as const) {
+    for (const { kind, text } of loaded.notes[side]) outcome.notes.push({ kind, name, text: `the ${side} ${text}` });
+  }
   const images = matchChannels(loaded.images);
   if (images.converted) {
     const text = `the ${images.converted} is grey and was compared as three equal channels`;
@@ -93,6 +97,10 @@ async function measurePair(pair: ImagePair, losses: readonly Loss[], loaded: Loa
         const text = `${label} was computed in ${measured.tiles} tiles, the image being too large to be computed at once`;
         outcome.notes.push({ kind: "tiled", name, loss: label, text });
       }
+      if (measured.isOfWorseBackground) {
+        const text = `${label} needs colours: it is the worse of the images over black and over white`;
+        outcome.notes.push({ kind: "alpha-worst", name, loss: label, text });
+      }
       if (measured.map === undefined) continue;
       for (const { statistic } of statistics)
         values[`${label}.${statistic}`] = statisticOf(statistic, measured.map.data);
@@ -115,7 +123,7 @@ async function measurePair(pair: ImagePair, losses: readonly Loss[], loaded: Loa
  * channels, with a note; so is a loss whose value was put together from tiles because the image is too large to be computed at once.
  *
  * @throws {ReconlossError} `missing-dependency`, `missing-weights`, `download` or `checkpoint`, from which no pair would be spared; `invalid-argument` for a loss whose options
- * say that images are not in [0, 1], as those from files always are
+ * say that images are not in [0, 1], as those from files always are, or for options of pixels that make no sense
  * @example
  * ```ts
  * import { mkdtemp } from "node:fs/promises";
@@ -138,6 +146,8 @@ export async function* comparePairs(
   options: CompareOptions = {},
 ): AsyncGenerator<Outcome, void, void> {
   checkFileRange(losses);
+  checkAlphaOptions("comparePairs", options);
+  checkDecode("comparePairs", options);
   const pending: Promise<Outcome>[] = [];
   let started = 0;
   while (started < pairs.length || pending.length > 0) {

@@ -1,6 +1,8 @@
 import { ReconlossError } from "../errors.ts";
+import { type Background, backdropOf } from "../image/background.ts";
 import type { Loss } from "../losses/index.ts";
-import { formatShape, type Shape, Tensor } from "../tensor.ts";
+import { formatShape, Tensor } from "../tensor.ts";
+import { badness, isWorse } from "./numbers.ts";
 
 /** An output and its target, decoded. */
 export interface Images {
@@ -8,24 +10,54 @@ export interface Images {
   target: Tensor;
 }
 
-/** A grey image as a colour image with three equal channels. */
-function toColour(grey: Tensor): Tensor {
-  const [n, , h, w] = grey.shape;
-  const shape: Shape = [n, 3, h, w];
-  const data = new Float32Array(n * 3 * h * w);
-  for (let image = 0; image < n; image++) {
-    const plane = grey.image(image).data;
-    for (let channel = 0; channel < 3; channel++) data.set(plane, (image * 3 + channel) * h * w);
-  }
-  return new Tensor(data, shape);
+/** Whether the last plane is alpha, and the others are multiplied by it: images of 2 and of 4 channels. */
+function hasAlpha({ shape }: Tensor): boolean {
+  return shape[1] % 2 === 0;
 }
 
-/** Two images with equally many channels: where just one is grey, it becomes colour, and `converted` says which. */
+const isGrey = ({ shape }: Tensor): boolean => shape[1] < 3;
+
+/** An image whose planes are planes of this one; those of number -1 are 1 everywhere. */
+function planesOf(image: Tensor, planes: readonly number[]): Tensor {
+  const [, , h, w] = image.shape;
+  const data = new Float32Array(planes.length * h * w).fill(1);
+  for (const [index, plane] of planes.entries()) {
+    if (plane >= 0) data.set(image.data.subarray(plane * h * w, (plane + 1) * h * w), index * h * w);
+  }
+  return new Tensor(data, [1, planes.length, h, w]);
+}
+
+/** An image as grey or colour, with or without a plane of alpha, which is opaque where it had none. */
+function withPlanes(image: Tensor, wants: { grey: boolean; alpha: boolean }): Tensor {
+  const colours = wants.grey ? [0] : isGrey(image) ? [0, 0, 0] : [0, 1, 2];
+  return planesOf(image, wants.alpha ? [...colours, hasAlpha(image) ? image.shape[1] - 1 : -1] : colours);
+}
+
+/**
+ * Two images with equally many channels: where just one is grey, it becomes colour, and `converted` says which; where just one has alpha, the other's is
+ * opaque.
+ */
 export function matchChannels({ output, target }: Images): Images & { converted?: keyof Images } {
-  const [a, b] = [output.shape[1], target.shape[1]];
-  if (a === 1 && b === 3) return { output: toColour(output), target, converted: "output" };
-  if (a === 3 && b === 1) return { output, target: toColour(target), converted: "target" };
-  return { output, target };
+  if (output.shape[1] === target.shape[1]) return { output, target };
+  const wants = { grey: isGrey(output) && isGrey(target), alpha: hasAlpha(output) || hasAlpha(target) };
+  const matched = { output: withPlanes(output, wants), target: withPlanes(target, wants) };
+  if (isGrey(output) === isGrey(target)) return matched;
+  return { ...matched, converted: isGrey(output) ? "output" : "target" };
+}
+
+/** An image over a background, without its plane of alpha; one that has none as it is. */
+export function over(image: Tensor, background: Background): Tensor {
+  if (!hasAlpha(image)) return image;
+  const [, c, h, w] = image.shape;
+  const { at } = backdropOf("over", background);
+  const area = h * w;
+  const colours = image.data.slice(0, (c - 1) * area);
+  const alpha = image.data.subarray((c - 1) * area);
+  for (let i = 0; i < colours.length; i++) {
+    const place = i % area;
+    colours[i] += (1 - alpha[place]) * at(Math.floor(i / area), place % w, Math.floor(place / w));
+  }
+  return new Tensor(colours, [1, c - 1, h, w]);
 }
 
 /** @throws {ReconlossError} `shape` when the two have different sizes */
@@ -45,10 +77,29 @@ export interface Measurement {
   map?: Tensor;
   /** In how many tiles it was computed, where not at once. */
   tiles?: number;
+  /** Whether the images were laid over black and over white, and the number is the worse of both. */
+  isOfWorseBackground?: boolean;
 }
 
-/** Computes one loss of one pair. */
-export async function measure(loss: Loss, { output, target }: Images, wants: { map?: boolean }): Promise<Measurement> {
+/**
+ * Computes one loss of one pair. Alpha is one more plane to losses that take any number of them; those that need colours see the images over black and
+ * over white, where every difference of transparency shows on one of both, and the worse counts.
+ */
+export async function measure(loss: Loss, images: Images, wants: { map?: boolean }): Promise<Measurement> {
+  if (!hasAlpha(images.output)) return measureOnce(loss, images, wants);
+  try {
+    return await measureOnce(loss, images, wants);
+  } catch (error) {
+    if (!(error instanceof ReconlossError) || error.code !== "shape") throw error;
+  }
+  const measureOver = (level: Background) =>
+    measureOnce(loss, { output: over(images.output, level), target: over(images.target, level) }, wants);
+  const [onBlack, onWhite] = [await measureOver("black"), await measureOver("white")];
+  const [black, white] = [onBlack, onWhite].map(({ value, targetValue }) => badness(loss.better, value, targetValue));
+  return { ...(isWorse("lower", white, black) ? onWhite : onBlack), isOfWorseBackground: true };
+}
+
+async function measureOnce(loss: Loss, { output, target }: Images, wants: { map?: boolean }): Promise<Measurement> {
   const evaluation = await loss.evaluate(output, target, { map: wants.map === true && loss.hasMap });
   const { value, unlimited = value, scores, map, tiles } = evaluation;
   return {

@@ -1,9 +1,10 @@
 import { reference } from "../graph/reference.ts";
 import type { UnpairedImage } from "../image/index.ts";
+import { type DecodeKind, decodeKinds, decodeSummary } from "../image/notes.ts";
 import { poolScores } from "../losses/evaluate.ts";
 import type { Loss } from "../losses/index.ts";
 import { statisticOf, statisticsOf } from "./statistics.ts";
-import type { Comparison, Failure, Outcome, PairResult } from "./types.ts";
+import type { Comparison, Failure, Note, Outcome, PairResult } from "./types.ts";
 
 /** The numbers that pairs have under a key. */
 export function valuesOf(key: string, pairs: readonly PairResult[]): number[] {
@@ -27,6 +28,11 @@ function failureOf({ side, path, reason }: UnpairedImage): Failure {
 /** What a list of failures has to say of an image without a partner. */
 export function unpairedFailures(unpaired: readonly UnpairedImage[]): Failure[] {
   return unpaired.map(failureOf);
+}
+
+/** Whether a note is of how an image was read. */
+export function isDecodeNote(note: Note): note is Note & { kind: DecodeKind } {
+  return (decodeKinds as readonly string[]).includes(note.kind);
 }
 
 /** A record of what there is by key. */
@@ -56,6 +62,8 @@ export function summarise(
   optional: ReadonlySet<string> = new Set(),
 ): Comparison {
   const pairs = outcomes.flatMap(({ result }) => result ?? []);
+  const notes = outcomes.flatMap((outcome) => outcome.notes);
+  const decode = decodeSummary(notes.filter(isDecodeNote));
   const labels = losses.map(({ label }) => label);
   const keys = [...new Set([...labels, ...pairs.flatMap(({ values }) => Object.keys(values))])];
   const measured = byKey(keys, (key) => valuesOf(key, pairs).length);
@@ -76,6 +84,7 @@ export function summarise(
     statistics,
     targetMean: byKey(labels, (label) => statisticsOf(pairs.flatMap((pair) => pair.targetValues?.[label] ?? []))?.mean),
     failed: [...outcomes.flatMap(({ failures }) => failures), ...failed],
-    notes: outcomes.flatMap(({ notes }) => notes),
+    notes,
+    ...(decode === undefined ? {} : { decode }),
   };
 }

@@ -1,3 +1,4 @@
+import type { DecodeKind } from "../image/notes.ts";
 import type { Loss } from "../losses/index.ts";
 import type { Tensor } from "../tensor.ts";
 import type { Statistic, Statistics } from "./statistics.ts";
@@ -43,7 +44,7 @@ export interface Failure {
 
 /** Something that a reader of the numbers should know, though nothing failed. */
 export interface Note {
-  kind: "grey-as-colour" | "left-out" | "tiled" | "identical" | "not-finite";
+  kind: "grey-as-colour" | "left-out" | "tiled" | "identical" | "not-finite" | "alpha-worst" | DecodeKind;
   /** Name of the pair. */
   name: string;
   /** Label of the loss that was left out, computed in tiles or is not finite. */
@@ -81,4 +82,6 @@ export interface Comparison {
   /** Pairs that could not be compared at all, images without a partner, and losses of pairs that could not be computed. */
   failed: Failure[];
   notes: Note[];
+  /** What was done to pixels on their way, and to how many images: `2 rotated by EXIF, 1 CMYK`; absent where nothing was. */
+  decode?: string;
 }

@@ -68,9 +68,10 @@ export async function extractFeatures(
         const { hash, decode } = await set.load(index);
         const known = extractor.outputs.map((output) => stores[output].find(hash));
         if (known.every((found) => found !== undefined)) return { stored: known[0] as StoredImage };
-        const image = await decode();
+        const { image, notes } = await decode();
         const [height, width] = image instanceof Tensor ? image.shape.slice(2) : [image.height, image.width];
-        return { stored: { hash, height, width }, image: toColour(await runResize(image, extractor.size, resizer)) };
+        const stored = { hash, height, width, decode: notes.map(({ kind }) => kind) };
+        return { stored, image: toColour(await runResize(image, extractor.size, resizer)) };
       });
     } catch (error) {
       if (!(error instanceof ReconlossError) || error.code !== "image") throw error;

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { ReconlossError } from "../errors.ts";
 import { reasonOf } from "../files.ts";
+import { type DecodeKind, decodeKinds } from "../image/notes.ts";
 import type { FeatureRows } from "../metrics/features.ts";
 
 /** An image whose features are stored. */
@@ -12,6 +13,8 @@ export interface StoredImage {
   readonly hash: string;
   readonly height: number;
   readonly width: number;
+  /** What was done to its pixels when it was decoded. */
+  readonly decode: readonly DecodeKind[];
 }
 
 interface Location extends StoredImage {
@@ -20,11 +23,11 @@ interface Location extends StoredImage {
 }
 
 const extension = ".features";
-const signature = Buffer.from("reconloss features 1\n");
+const signature = Buffer.from("reconloss features 2\n");
 const headerBytes = signature.length + 4;
 const hashBytes = 32;
-/** Hash, height and width come before the features, a checksum of all of it after them. */
-const beforeFeatures = hashBytes + 8;
+/** Hash, height, width and a bit for each kind of decoding come before the features, a checksum of all of it after them. */
+const beforeFeatures = hashBytes + 12;
 const checksumBytes = 4;
 const readBlock = 2 ** 22;
 
@@ -84,11 +87,15 @@ export class FeatureStore {
     const fresh = [...images.entries()].filter(([, { hash }]) => !this.#index.has(hash));
     if (fresh.length === 0) return;
     const records = Buffer.alloc(recordBytes * fresh.length);
-    for (const [at, [i, { hash, height, width }]] of fresh.entries()) {
+    for (const [at, [i, { hash, height, width, decode }]] of fresh.entries()) {
       const record = records.subarray(at * recordBytes, (at + 1) * recordBytes);
       record.write(hash, "hex");
       record.writeUInt32LE(height, hashBytes);
       record.writeUInt32LE(width, hashBytes + 4);
+      record.writeUInt32LE(
+        decode.reduce((bits, kind) => bits | (1 << decodeKinds.indexOf(kind)), 0),
+        hashBytes + 8,
+      );
       const row = features.subarray(i * length, (i + 1) * length);
       record.set(new Uint8Array(row.buffer, row.byteOffset, row.byteLength), beforeFeatures);
       record.writeUInt32LE(crc32(record.subarray(0, -checksumBytes)), recordBytes - checksumBytes);
@@ -162,7 +169,9 @@ export class FeatureStore {
         this.#length = length;
         const hash = record.toString("hex", 0, hashBytes);
         const [height, width] = [record.readUInt32LE(hashBytes), record.readUInt32LE(hashBytes + 4)];
-        this.#index.set(hash, { hash, height, width, segment, position: start + at + beforeFeatures });
+        const bits = record.readUInt32LE(hashBytes + 8);
+        const decode = decodeKinds.filter((_, bit) => bits & (1 << bit));
+        this.#index.set(hash, { hash, height, width, decode, segment, position: start + at + beforeFeatures });
       }
       if (bytesRead < block.length) return;
     }

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { ReconlossError } from "../errors.ts";
-import type { AlphaOptions } from "../image/index.ts";
+import type { PixelOptions } from "../image/index.ts";
 import { type Resizer, resizers } from "../image/resize.ts";
 import { checkFields, checkKind } from "../metrics/arguments.ts";
 import type { FeatureRows, Side } from "../metrics/features.ts";
@@ -37,7 +37,7 @@ export interface DistributionProgress {
 export const inceptionDims = [64, 192, 768, 2048] as const;
 
 /** How images become features. */
-export interface FeatureOptions extends AlphaOptions {
+export interface FeatureOptions extends PixelOptions {
   /** Default `clean`. */
   resizer?: Resizer;
   /** `inception-fid` (default), `inception_v3`, `tiny` (part of the package; its Frechet distance is no FID), or the path of an ONNX model. */
@@ -76,13 +76,14 @@ export function checkFeatureOptions(options: FeatureOptions): void {
     onProgress: "function",
   });
   if (options.extractor !== undefined) checkExtractor(options.extractor);
-  const { resizer, batch = 1, dims } = options;
+  const { resizer, batch = 1, dims, alpha } = options;
   const fail = (problem: string): never => {
     throw new ReconlossError("invalid-argument", problem);
   };
   if (resizer !== undefined && !resizers.includes(resizer)) {
     fail(`resizer must be one of ${resizers.join(", ")}, got ${resizer}`);
   }
+  if (alpha === "compare") fail('alpha "compare" needs pairs; networks see three channels, so composite');
   if (!Number.isInteger(batch) || batch < 1) fail(`batch must be from 1 to ${largestBatch}, got ${batch}`);
   if (dims === undefined) return;
   if (!inceptionDims.includes(dims)) fail(`dims must be one of ${inceptionDims.join(", ")}, got ${dims}`);
@@ -139,6 +140,7 @@ export async function withFeatures<T>(
           resizer,
           options.alpha ?? null,
           options.background ?? null,
+          options.decode ?? "stored",
         ]),
       );
       stores[output] = await FeatureStore.open(join(folder, key.digest("hex").slice(0, 32)));
@@ -150,6 +152,7 @@ export async function withFeatures<T>(
         resize: resizer,
         size: extractor.size.join("x"),
         input: extractor.input,
+        ...(options.decode === "pillow" ? { decode: "pillow" } : {}),
       },
       of: async (side, images) => {
         let done = 0;

@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { ReconlossError } from "../errors.ts";
 import { readFileBytes, reasonOf } from "../files.ts";
-import { type AlphaOptions, decodePixels, listImages, type Pixels } from "../image/index.ts";
+import { type DecodeNote, decodePixels, listImages, type PixelOptions, type Pixels } from "../image/index.ts";
 import { defaultLimitPixels } from "../image/limit.ts";
 import { checkAlphaOptions, isFloating, pixelsToTensor, refuseOutside } from "../image/pixels.ts";
 import { type NpzArray, readNpz } from "../metrics/npz.ts";
@@ -15,8 +15,8 @@ import { type StatisticsFile, statisticsIn } from "./statistics-file.ts";
 export interface SetImage {
   /** SHA-256 of its content, in hexadecimal. */
   readonly hash: string;
-  /** Pixels of 1 or 3 channels as they are stored, or a tensor [1, 1 | 3, h, w] in [0, 1] where there was alpha. */
-  decode(): Promise<Pixels | Tensor>;
+  /** Pixels of 1 or 3 channels as they are stored, or a tensor [1, 1 | 3, h, w] in [0, 1] where there was alpha; and what was done to them. */
+  decode(): Promise<{ image: Pixels | Tensor; notes: readonly DecodeNote[] }>;
 }
 
 /** The images of one side of a comparison. */
@@ -43,12 +43,12 @@ export interface SetSource {
  *
  * @throws {ReconlossError} `file` when there is nothing of the kind
  */
-export async function openSet(path: string, alpha: AlphaOptions = {}): Promise<SetSource> {
+export async function openSet(path: string, options: PixelOptions = {}): Promise<SetSource> {
   const status = await stat(path).catch((cause: NodeJS.ErrnoException) => {
     const reason = cause.code === "ENOENT" ? "does not exist" : `cannot be read: ${reasonOf(cause)}`;
     throw new ReconlossError("file", `${path} ${reason}`, { cause });
   });
-  if (status.isDirectory()) return { path, images: () => folderImages(path, alpha), close: async () => {} };
+  if (status.isDirectory()) return { path, images: () => folderImages(path, options), close: async () => {} };
   const source = await fileSource(path);
   const close = () => source.close();
   try {
@@ -66,8 +66,8 @@ export async function openSet(path: string, alpha: AlphaOptions = {}): Promise<S
   }
 }
 
-async function folderImages(folder: string, alpha: AlphaOptions): Promise<ImageSet> {
-  checkAlphaOptions(folder, alpha);
+async function folderImages(folder: string, options: PixelOptions): Promise<ImageSet> {
+  checkAlphaOptions(folder, options);
   const names = await listImages(folder);
   if (names.length === 0) throw new ReconlossError("file", `${folder} holds no images`);
   return {
@@ -81,9 +81,11 @@ async function folderImages(folder: string, alpha: AlphaOptions): Promise<ImageS
       return {
         hash: createHash("sha256").update(bytes).digest("hex"),
         decode: async () => {
-          const { pixels } = await decodePixels(bytes, { name: path });
+          const { pixels, notes } = await decodePixels(bytes, { name: path, decode: options.decode });
           if (isFloating(pixels)) refuseOutside(path, pixels);
-          return isFloating(pixels) || pixels.channels % 2 === 0 ? pixelsToTensor(path, pixels, alpha) : pixels;
+          if (!isFloating(pixels) && pixels.channels % 2 === 1) return { image: pixels, notes };
+          const all = [...notes];
+          return { image: pixelsToTensor(path, pixels, options, (note) => all.push(note)), notes: all };
         },
       };
     },
@@ -115,7 +117,7 @@ function sampleImages(path: string, samples: NpzArray): ImageSet {
       const data = await samples.rows(index, index + 1);
       return {
         hash: createHash("sha256").update(`${height} ${width} ${channels} `).update(data).digest("hex"),
-        decode: async () => ({ data, width, height, channels }),
+        decode: async () => ({ image: { data, width, height, channels }, notes: [] }),
       };
     },
   };

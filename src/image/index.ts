@@ -37,6 +37,7 @@ export {
   decodeImage,
   decodePixels,
   type ImageSource,
+  type PixelOptions,
   type ReadImageOptions,
   type ReadPixelsOptions,
   readImage,

@@ -14,11 +14,20 @@ const labels = {
   "outside-range": "outside [0, 1]",
   "scale-ignored": "without their scale",
   "extra-bytes": "with extra bytes",
+  "cmyk-by-pillow": "CMYK by Pillow's rule",
+  "grey16-by-pillow": "16-bit grey cut off at 255",
+  "colour16-by-pillow": "16-bit colour at 8 bits",
 } as const;
+
+/** What a {@link DecodeNote} can be of. */
+export type DecodeKind = keyof typeof labels;
+
+/** All of them, in the order in which they are said. Features on disk keep their places in it: new ones come last. */
+export const decodeKinds = Object.keys(labels) as DecodeKind[];
 
 /** Something that a reader of the numbers should know of how an image was read, though nothing is wrong with it. */
 export interface DecodeNote {
-  kind: keyof typeof labels;
+  kind: DecodeKind;
   /** A clause that says it of one image, with nothing in it that differs from image to image: "has extra bytes ...". */
   text: string;
 }
@@ -35,9 +44,11 @@ export interface DecodeNote {
  * ```
  */
 export function decodeSummary(notes: readonly Pick<DecodeNote, "kind">[]): string | undefined {
-  const said = Object.entries(labels).flatMap(([kind, label]) => {
-    const count = notes.filter((note) => note.kind === kind).length;
-    return count > 0 ? [`${count} ${label}`] : [];
+  const counts = new Map<DecodeKind, number>();
+  for (const { kind } of notes) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  const said = decodeKinds.flatMap((kind) => {
+    const count = counts.get(kind);
+    return count === undefined ? [] : [`${count} ${labels[kind]}`];
   });
   return said.length > 0 ? said.join(", ") : undefined;
 }

@@ -38,6 +38,14 @@ export interface ReadPixelsOptions {
 /** How a file becomes a tensor. */
 export interface ReadImageOptions extends ReadPixelsOptions, AlphaOptions {}
 
+/** What changes the pixels of a file on their way to a tensor. */
+export type PixelOptions = Pick<ReadImageOptions, "decode" | keyof AlphaOptions>;
+
+/** These options alone, of an object that has others too. */
+export function pixelOptionsOf({ decode, alpha, background }: PixelOptions): PixelOptions {
+  return { decode, alpha, background };
+}
+
 /**
  * Decode an image: PNG, JPEG, WebP, AVIF, TIFF (its first page), GIF (its first frame), BMP, PNM (PBM, PGM, PPM) or PFM, known by content, not by
  * extension. The samples are those stored: 8 or 16 bits, grey or RGB, with alpha where the file has it; floating point (PFM, TIFF) is for

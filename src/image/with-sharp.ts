@@ -3,6 +3,7 @@ import { ReconlossError } from "../errors.ts";
 import { reasonOf } from "../files.ts";
 import type { DecodeContext, DecodedPixels } from "./decoder.ts";
 import { withoutExtraBytes } from "./jpeg-segments.ts";
+import type { DecodeNote } from "./notes.ts";
 import { cmykToRgb } from "./pillow.ts";
 import type { Pixels } from "./pixels.ts";
 import { isAnimatedPng, withoutAncillaryChunks } from "./png-chunks.ts";
@@ -128,6 +129,22 @@ const extraSamplesNote = {
   text: "has extra samples that are not said to be transparency, which were passed over",
 } as const;
 
+/** Colour spaces of which Pillow makes something else, with what is said of ours and of Pillow's way. */
+const otherwiseInPillow: Readonly<Record<string, readonly [ours: DecodeNote, pillows: DecodeNote]>> = {
+  cmyk: [
+    { kind: "cmyk", text: "is CMYK, converted by its colour profile or a generic one" },
+    { kind: "cmyk-by-pillow", text: "is CMYK, converted without a profile, as Pillow does" },
+  ],
+  grey16: [
+    { kind: "grey16", text: "has 16-bit grey, kept whole" },
+    { kind: "grey16-by-pillow", text: "has 16-bit grey, cut off at 255, as Pillow does" },
+  ],
+  rgb16: [
+    { kind: "colour16", text: "has 16-bit colour, kept whole" },
+    { kind: "colour16-by-pillow", text: "has 16-bit colour, of which 8 bits are kept, as Pillow does" },
+  ],
+};
+
 /** Says what in a file is read in another way by other programs. */
 function noteHeader(file: Uint8Array, header: Metadata, context: DecodeContext): void {
   const { likePillow } = context;
@@ -135,18 +152,8 @@ function noteHeader(file: Uint8Array, header: Metadata, context: DecodeContext):
     ? ({ kind: "rotated", text: "is rotated as its EXIF orientation says" } as const)
     : ({ kind: "not-rotated", text: "has an EXIF orientation, which was not applied" } as const);
   if ((header.orientation ?? 1) > 1) context.note(rotation);
-  if (header.space === "cmyk") {
-    const by = likePillow ? "without a profile, as Pillow does" : "by its colour profile or a generic one";
-    context.note({ kind: "cmyk", text: `is CMYK, converted ${by}` });
-  }
-  if (header.space === "grey16") {
-    const kept = likePillow ? "cut off at 255, as Pillow does" : "kept whole";
-    context.note({ kind: "grey16", text: `has 16-bit grey, ${kept}` });
-  }
-  if (header.space === "rgb16") {
-    const kept = likePillow ? "reduced to its high byte, as Pillow does" : "kept whole";
-    context.note({ kind: "colour16", text: `has 16-bit colour, ${kept}` });
-  }
+  const special = otherwiseInPillow[header.space];
+  if (special) context.note(special[likePillow ? 1 : 0]);
   if (header.format === "heif" && isSubsampled(file)) {
     const text = "is AVIF of subsampled colour, which decoders enlarge each in its own way";
     context.note({ kind: "subsampled-avif", text });

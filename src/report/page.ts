@@ -285,7 +285,7 @@ export function page(
   pictures: readonly PairPictures[],
   { title = "Outputs and targets", introduction = [] }: PageText = {},
 ): string {
-  const { losses, pairs, failed } = comparison;
+  const { losses, pairs, failed, decode } = comparison;
   const ids = new Map(pairs.map((pair, index) => [pair, index]));
   const shown = new Set(pictures.map(({ pair }) => pair));
   const parts: Page = {
@@ -298,7 +298,7 @@ export function page(
     },
   };
   const script = scriptText();
-  const count = `${pairs.length} ${pairs.length === 1 ? "pair" : "pairs"} · ${losses.length} ${losses.length === 1 ? "loss" : "losses"}${failed.length > 0 ? ` · ${failed.length} failed` : ""}`;
+  const count = `${pairs.length} ${pairs.length === 1 ? "pair" : "pairs"} · ${losses.length} ${losses.length === 1 ? "loss" : "losses"}${failed.length > 0 ? ` · ${failed.length} failed` : ""}${decode === undefined ? "" : ` · images: ${decode}`}`;
   const bar = `linear-gradient(90deg, ${magma.join(", ")})`;
   return html`${documentHead({ title, style: `${style}:root { --colour-bar: ${bar}; }`, script: sha256(script) })}
 <body>

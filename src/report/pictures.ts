@@ -1,7 +1,7 @@
 import type { WebpOptions } from "sharp";
 import type { PairResult } from "../compare/index.ts";
-import { matchChannels } from "../compare/measure.ts";
-import { type AlphaOptions, type Pixels, readImage, toPixels } from "../image/index.ts";
+import { matchChannels, measure, over } from "../compare/measure.ts";
+import { type PixelOptions, type Pixels, readImage, toPixels } from "../image/index.ts";
 import { loadSharp } from "../image/sharp.ts";
 import type { Loss } from "../losses/index.ts";
 import type { Tensor } from "../tensor.ts";
@@ -95,18 +95,19 @@ function borderOf({ width, height }: PairResult, map: ErrorMap): readonly [numbe
 export async function picture(
   pair: PairResult,
   losses: readonly Loss[],
-  options: AlphaOptions = {},
+  options: PixelOptions = {},
 ): Promise<PairPictures> {
-  const { output, target } = matchChannels({
+  const images = matchChannels({
     output: await readImage(pair.output, options),
     target: await readImage(pair.target, options),
   });
   const maps: Record<string, MapPicture> = {};
   for (const loss of losses.filter(({ hasMap, label }) => hasMap && pair.values[label] !== undefined)) {
-    const map = toErrorMap(loss, await loss.map(output, target));
+    const map = toErrorMap(loss, (await measure(loss, images, { map: true })).map as Tensor);
     const top = topOf(map);
     const levels = await encodeMap(map, top);
     maps[loss.label] = { levels, top, zero: map.zero, sign: map.sign, border: borderOf(pair, map) };
   }
-  return { pair, output: await encodeImage(output), target: await encodeImage(target), maps };
+  const [output, target] = [images.output, images.target].map((image) => encodeImage(over(image, "checker")));
+  return { pair, output: await output, target: await target, maps };
 }

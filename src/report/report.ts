@@ -1,12 +1,13 @@
 import type { Comparison } from "../compare/index.ts";
 import { writeFileAtomically } from "../files.ts";
-import type { AlphaOptions } from "../image/index.ts";
+import type { PixelOptions } from "../image/index.ts";
+import { pixelOptionsOf } from "../image/read.ts";
 import { type PageText, page } from "./page.ts";
 import { type PairPictures, picture } from "./pictures.ts";
 import { chooseWorst } from "./statistics.ts";
 
 /** How a report is made. */
-export interface ReportOptions extends AlphaOptions, PageText {
+export interface ReportOptions extends PixelOptions, PageText {
   /** The most pairs whose images are put into the page, the worst by each loss in turn; default 24. The numbers of all pairs are there in any case. */
   mostPairs?: number;
   /** Called after each pair whose images are ready. */
@@ -38,11 +39,11 @@ export interface ReportOptions extends AlphaOptions, PageText {
  * ```
  */
 export async function writeReport(path: string, comparison: Comparison, options: ReportOptions = {}): Promise<void> {
-  const { mostPairs = 24, onPair, alpha, background } = options;
+  const { mostPairs = 24, onPair } = options;
   const chosen = chooseWorst(comparison.losses, comparison.pairs, mostPairs);
   const pictures: PairPictures[] = [];
   for (const pair of chosen) {
-    pictures.push(await picture(pair, comparison.losses, { alpha, background }));
+    pictures.push(await picture(pair, comparison.losses, pixelOptionsOf(options)));
     onPair?.(pictures.length, chosen.length);
   }
   await writeFileAtomically(path, page(comparison, pictures, options));

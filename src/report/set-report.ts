@@ -1,7 +1,7 @@
 import { type ImageSet, openSet } from "../distribution/image-set.ts";
 import type { DistributionReport, Neighbour, SetReport } from "../distribution/index.ts";
 import { writeFileAtomically } from "../files.ts";
-import { type AlphaOptions, fromPixels, toPixels } from "../image/index.ts";
+import { fromPixels, type PixelOptions, toPixels } from "../image/index.ts";
 import { loadSharp } from "../image/sharp.ts";
 import type { MetricResult } from "../metrics/index.ts";
 import { Tensor } from "../tensor.ts";
@@ -32,7 +32,7 @@ const imageSide = 192;
 export async function writeSetReport(
   path: string,
   report: DistributionReport,
-  options: AlphaOptions = {},
+  options: PixelOptions = {},
 ): Promise<void> {
   const pictures = report.details && report.reals ? await picturesOf(report, report.reals, options) : undefined;
   await writeFileAtomically(path, page(report, pictures));
@@ -41,7 +41,7 @@ export async function writeSetReport(
 /** Data URIs by side and name. */
 type Pictures = Record<"output" | "real", Map<string, string>>;
 
-async function picturesOf(report: DistributionReport, reals: SetReport, options: AlphaOptions): Promise<Pictures> {
+async function picturesOf(report: DistributionReport, reals: SetReport, options: PixelOptions): Promise<Pictures> {
   const neighbours = [...(report.details?.nearest ?? []), ...(report.details?.farthest ?? [])];
   const encoded = (path: string, names: string[]) => encodeAll(path, new Set(names), options);
   return {
@@ -56,7 +56,7 @@ async function picturesOf(report: DistributionReport, reals: SetReport, options:
   };
 }
 
-async function encodeAll(path: string, names: Set<string>, options: AlphaOptions): Promise<Map<string, string>> {
+async function encodeAll(path: string, names: Set<string>, options: PixelOptions): Promise<Map<string, string>> {
   const pictures = new Map<string, string>();
   const source = await openSet(path, options);
   try {
@@ -73,7 +73,7 @@ async function encodeAll(path: string, names: Set<string>, options: AlphaOptions
 
 async function encode(set: ImageSet, index: number): Promise<string> {
   const sharp = await loadSharp();
-  const read = await (await set.load(index)).decode();
+  const { image: read } = await (await set.load(index)).decode();
   const { data, width, height, channels } = toPixels(read instanceof Tensor ? read : fromPixels(read));
   const image = sharp(data as Uint8Array, { raw: { width, height, channels }, limitInputPixels: false })
     .toColourspace("srgb")
@@ -111,7 +111,7 @@ function page(
 <header class="top">
   <p class="brand">reconloss</p>
   <h1>${title}</h1>
-  <p class="count">${sets.map(({ path, images }, i) => `${i > 0 ? " · " : ""}${path}: ${images ?? "unknown number of"} images`)}</p>
+  <p class="count">${sets.map(({ path, images, decode }, i) => `${i > 0 ? " · " : ""}${path}: ${images ?? "unknown number of"} images${decode ? ` (${decode})` : ""}`)}</p>
   <p class="lead">${Object.entries(protocol).map(([key, value], i) => `${i > 0 ? " · " : ""}${key} ${value}`)}</p>
 </header>
 <main>

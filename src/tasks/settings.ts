@@ -1,4 +1,5 @@
 import { ReconlossError } from "../errors.ts";
+import { checkAlphaOptions } from "../image/pixels.ts";
 import { checkFileRange } from "../losses/checks.ts";
 import { type Loss, type LossFactory, parseLoss } from "../losses/index.ts";
 import { gan } from "../train/index.ts";
@@ -27,8 +28,10 @@ export interface TrainingSettings extends TaskOptions {
   readonly every: number;
   /** How many million pixels of photographs are held in memory at once. */
   readonly megapixels: number;
-  /** What becomes of transparent photographs: they are left out, or laid over white. */
+  /** What becomes of transparent photographs: they are left out, or laid over {@link TrainingSettings.background}. */
   readonly alpha: "reject" | "composite";
+  /** What transparent photographs are laid over: a colour's name, `#rrggbb` or `checker`. Default white. */
+  readonly background?: string;
 }
 
 /** What must be said; everything else has a default. */
@@ -59,7 +62,7 @@ export function completeSettings(given: GivenSettings, more: readonly LossFactor
     learningRate: defaults.learningRate,
     every: Math.max(1, Math.round(steps / 10)),
     megapixels: 256,
-    alpha: "reject",
+    alpha: said.background === undefined ? "reject" : "composite",
     ...said,
     steps,
   } as TrainingSettings;
@@ -84,6 +87,7 @@ export function checkSettings(settings: TrainingSettings, more: readonly LossFac
   if (latent !== undefined && patch !== task.defaults.patch) {
     throw refuse("patch", `${task.defaults.patch}, the size of the images`, patch);
   }
+  checkAlphaOptions("training", settings);
   trainingLoss(loss, settings, more);
   return settings;
 }

@@ -210,11 +210,17 @@ class Run {
       limitPixels: settings.megapixels * 1e6,
       seed: settings.seed,
       alpha: settings.alpha,
+      background: settings.background,
     });
     // Before anything is written: that there is something to learn from.
     await store.forStep(trainer.steps);
     const judge = await judgeFor(task, split.validation, {
-      ...{ alpha: settings.alpha, all: settings.validationAll, trainedWith: settings.loss },
+      ...{
+        alpha: settings.alpha,
+        background: settings.background,
+        all: settings.validationAll,
+        trainedWith: settings.loss,
+      },
     });
     const facts = {
       photographs: { training: filesOf(split.training), validation: filesOf(split.validation) },

@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
+import sharp from "sharp";
 import { beforeAll, describe, expect, it } from "vitest";
 import { runProgram } from "../../src/cli/program.ts";
 import { readImage, writeImage } from "../../src/image/index.ts";
@@ -49,6 +50,35 @@ beforeAll(async () => {
 });
 
 describe("compare", () => {
+  it("says over what transparent pixels were laid, and that alpha can be compared", async () => {
+    const [output, target] = [join(folder, "clear.png"), join(folder, "white.png")];
+    const white = Uint8Array.from({ length: 20 * 20 * 4 }, () => 255);
+    const clear = white.map((value, i) => (i % 4 === 3 && i < 800 ? 0 : value));
+    const image = { raw: { width: 20, height: 20, channels: 4 } } as const;
+    await sharp(clear, image).toFile(output);
+    await sharp(white, image).toFile(target);
+    const compare = (...more: string[]) => run(["compare", output, target, "-m", "l1", "--json", ...more]);
+    const refused = await compare();
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringMatching(/transparent.*"compare"/)]);
+    const laid = await compare("--background", "white");
+    expect(laid.stderr).toBe("note: in the pair, the output has transparent pixels, which were laid over white\n");
+    expect(JSON.parse(laid.stdout)).toMatchObject({ mean: { l1: 0 }, decode: "1 composited" });
+    // Half of the pixels: premultiplied colours and alpha are 0 against 1.
+    expect(JSON.parse((await compare("--alpha", "compare")).stdout).mean.l1).toBeCloseTo(0.5, 6);
+    // Pillow drops alpha and shows the white under it.
+    expect(JSON.parse((await compare("--decode", "pillow")).stdout)).toMatchObject({
+      mean: { l1: 0 },
+      decode: "1 without their alpha",
+    });
+    const senseless = await compare("--alpha", "compare", "--background", "red");
+    expect([senseless.code, senseless.stderr]).toEqual([
+      2,
+      expect.stringMatching(/--background is of --alpha composite/),
+    ]);
+    const unknown = await compare("--background", "reddish");
+    expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringMatching(/background.*"reddish"/)]);
+  });
+
   it("prints a table with the mean, without colours off a terminal", async () => {
     const { code, stdout, stderr } = await run(["compare", outputs, targets, "-m", "l1,psnr(crop=2)"]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });

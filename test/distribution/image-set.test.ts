@@ -10,7 +10,8 @@ import { randomTensor } from "../random.ts";
 async function readAll(folder: string, alpha?: AlphaOptions) {
   const images = await (await openSet(folder, alpha)).images?.();
   if (!images) throw new Error("a folder is a set of images");
-  return Promise.all(Array.from({ length: images.count }, async (_, index) => (await images.load(index)).decode()));
+  const decode = async (index: number) => (await (await images.load(index)).decode()).image;
+  return Promise.all(Array.from({ length: images.count }, (_, index) => decode(index)));
 }
 
 test("images come as they are stored; alpha is laid over the background or refused", async () => {

@@ -74,6 +74,7 @@ describe("16 bits become 8", () => {
   test("colour, and grey with alpha, keep their high byte", async () => {
     const rgb = await raw([0, 255, 256, 511, 512, 65535, 40000, 40191, 39936], 3, 3, 16).png().toBuffer();
     expect((await read(rgb)).samples).toEqual([0, 0, 1, 1, 2, 255, 156, 156, 156]);
+    expect((await decodeImage(rgb, pillow)).notes.map(({ kind }) => kind)).toEqual(["colour16-by-pillow"]);
     const rgba = await raw([0, 255, 256, 0, 511, 512, 65535, 300], 2, 4, 16).png().toBuffer();
     expect(await read(rgba)).toEqual({ samples: [0, 0, 1, 1, 2, 255], width: 2, height: 1, channels: 3 });
     const grey = await raw([0, 5, 511, 512, 40000, 9], 3, 2, 16).png().toBuffer();

@@ -1,0 +1,137 @@
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import sharp from "sharp";
+import { describe, expect, it } from "vitest";
+import { type CompareOptions, comparePairs, type Outcome, summarise, toJson } from "../../src/compare/index.ts";
+import { parseLosses } from "../../src/losses/index.ts";
+import { writeReport } from "../../src/report/index.ts";
+import { temporaryFolder } from "../folder.ts";
+import { exifOf } from "../image/exif.ts";
+
+const folder = await temporaryFolder();
+let count = 0;
+
+type Colour = readonly number[];
+
+/** A picture of 32 x 32 pixels in one colour, whose left half is of another; two numbers are grey and alpha. */
+async function file(left: Colour, right: Colour): Promise<string> {
+  const channels = left.length as 1 | 2 | 3 | 4;
+  const data = Uint8Array.from({ length: 1024 * channels }, (_, i) => {
+    const isLeft = Math.floor(i / channels) % 32 < 16;
+    return (isLeft ? left : right)[i % channels];
+  });
+  const path = join(folder, `${count++}.png`);
+  const space = channels < 3 ? "b-w" : "srgb";
+  await sharp(data, { raw: { width: 32, height: 32, channels } })
+    .toColourspace(space)
+    .png()
+    .toFile(path);
+  return path;
+}
+
+async function compare(output: string, target: string, losses: string, options: CompareOptions) {
+  const all = parseLosses(losses);
+  const outcomes: Outcome[] = [];
+  for await (const outcome of comparePairs([{ name: "a", output, target }], all, options)) outcomes.push(outcome);
+  return { outcome: outcomes[0], values: outcomes[0].result?.values ?? {}, comparison: summarise(all, outcomes) };
+}
+
+const [white, clear] = [
+  [255, 255, 255, 255],
+  [255, 255, 255, 0],
+];
+
+describe("white on transparent against opaque white", () => {
+  it("is identical over white, which is said, and shows over a checkerboard", async () => {
+    const [output, target] = [await file(clear, white), await file(white, white)];
+    const overWhite = await compare(output, target, "psnr, l1", { alpha: "composite" });
+    expect(overWhite.values).toEqual({ psnr: Number.POSITIVE_INFINITY, l1: 0 });
+    const text = "the output has transparent pixels, which were laid over white";
+    expect(overWhite.outcome.notes).toContainEqual({ kind: "composited", name: "a", text });
+    expect(overWhite.comparison.decode).toBe("1 composited");
+    expect(JSON.parse(toJson(overWhite.comparison)).decode).toBe("1 composited");
+    const checkered = await compare(output, target, "l1", { background: "checker" });
+    // A quarter of the pixels are transparent over grey, which is 0.2 from white.
+    expect(checkered.values.l1).toBeCloseTo(0.25 * 0.2, 6);
+    const path = join(folder, "report.html");
+    await writeReport(path, overWhite.comparison, { alpha: "composite" });
+    const page = await readFile(path, "utf8");
+    expect(page).toContain("images: 1 composited");
+    expect(page).toContain(text);
+  });
+
+  it("differs in every loss where alpha is compared, those that need colours too", async () => {
+    const [output, target] = [await file(clear, white), await file(white, white)];
+    const specs = ["l1", "psnr", "ssim", "charbonnier", "deltaE", "psnr(channels=y-bt601)", "lpips(net=tiny)", "tv"];
+    const { values, outcome } = await compare(output, target, specs.join(", "), { alpha: "compare", maps: true });
+    expect(outcome.failures).toEqual([]);
+    // Premultiplied colours and alpha are 0 against 1 in half of the pixels of all four planes.
+    expect(values.l1).toBeCloseTo(0.5, 6);
+    expect(values.psnr).toBeCloseTo(-10 * Math.log10(0.5), 5);
+    // Black against white in half of the picture over black: a distance of 100 in lightness.
+    expect(values.deltaE).toBeCloseTo(50, 3);
+    expect(values["psnr(channels=y-bt601)"]).toBeLessThan(10);
+    expect(values.ssim).toBeLessThan(0.9);
+    expect(values["lpips(net=tiny)"]).toBeGreaterThan(0.1);
+    expect(values.tv).toBeGreaterThan(0);
+    expect(outcome.notes.map(({ kind, loss }) => `${kind} ${loss ?? ""}`.trim())).toEqual([
+      "alpha-compared",
+      ...["deltaE", "psnr(channels=y-bt601)", "lpips(net=tiny)"].map((loss) => `alpha-worst ${loss}`),
+    ]);
+    expect(outcome.maps.deltaE.shape).toEqual([1, 1, 32, 32]);
+  });
+});
+
+describe("compared alpha", () => {
+  const alpha = "compare" as const;
+
+  it("does not count colours that cannot be seen", async () => {
+    const [a, b] = [await file([1, 2, 3, 0], white), await file([200, 100, 50, 0], white)];
+    expect((await compare(a, b, "l1, deltaE", { alpha })).values).toEqual({ l1: 0, deltaE: 0 });
+  });
+
+  it("weighs a colour by its alpha, and takes the background on which the images differ more", async () => {
+    const [a, b] = [await file([0, 0, 0, 51], [0, 0, 0, 51]), await file([0, 0, 0, 102], [0, 0, 0, 102])];
+    const { values } = await compare(a, b, "l1, deltaE(formula=76)", { alpha });
+    // Black over black shows nothing; over white it leaves 0.8 and 0.6, of lightness 82.046 and 63.223 (CIE 1976, sRGB).
+    expect(values.l1).toBeCloseTo(0.2 / 4, 6);
+    expect(values["deltaE(formula=76)"]).toBeCloseTo(82.0458 - 63.2226, 2);
+  });
+
+  it("takes grey with alpha against colour, and images without transparency as they are", async () => {
+    const [grey, colour] = [await file([51, 102], [51, 102]), await file([51, 51, 51, 102], [51, 51, 51, 102])];
+    const mixed = await compare(grey, colour, "l1", { alpha });
+    expect(mixed.values.l1).toBe(0);
+    expect(mixed.outcome.notes.map(({ kind }) => kind)).toContain("grey-as-colour");
+    const onlyGrey = await compare(grey, await file([51], [51]), "l1", { alpha });
+    // Planes 0.2 x 0.4 against 0.2, and 0.4 against 1.
+    expect(onlyGrey.values.l1).toBeCloseTo((0.12 + 0.6) / 2, 6);
+    const opaque = await compare(await file([51], [51]), await file([102], [102]), "l1, deltaE", { alpha });
+    expect(opaque.values.l1).toBeCloseTo(0.2, 6);
+    expect(opaque.outcome.notes).toEqual([]);
+  });
+
+  it("still refuses images that are too small for a loss, in the loss's own words", async () => {
+    const [a, b] = [await file(clear, white), await file(white, white)];
+    const { outcome } = await compare(a, b, "ms-ssim", { alpha });
+    expect(outcome.failures[0].error).toMatch(/ms-ssim.*161x161/);
+  });
+});
+
+describe("how pixels were decoded", () => {
+  it("is counted over both sides and said with the result; Pillow's way is another", async () => {
+    const jpeg = await sharp(await file([50], [200]))
+      .jpeg({ quality: 100 })
+      .toBuffer();
+    await mkdir(join(folder, "turned"));
+    const [output, target] = [join(folder, "turned", "o.jpg"), join(folder, "turned", "t.jpg")];
+    for (const path of [output, target]) await writeFile(path, exifOf(jpeg, 3));
+    const stored = await compare(output, target, "l1", {});
+    expect(stored.comparison.decode).toBe("2 rotated by EXIF");
+    await writeFile(target, exifOf(jpeg, 1));
+    const turned = await compare(output, target, "l1", {});
+    expect(turned.values.l1).toBeGreaterThan(0.5);
+    const pillow = await compare(output, target, "l1", { decode: "pillow" });
+    expect([pillow.values.l1, pillow.comparison.decode]).toEqual([0, "1 not rotated as EXIF says"]);
+  });
+});
