@@ -4,13 +4,14 @@ import { Command, Option } from "commander";
 import { ReconlossError } from "../errors.ts";
 import { systemPath } from "../files.ts";
 import type { Device } from "../graph/index.ts";
-import { decodePixels, listImages, writeImage } from "../image/index.ts";
+import { decodePixels, listFolder, writeImage } from "../image/index.ts";
 import { pixelsToTensor } from "../image/pixels.ts";
 import { Random } from "../random.ts";
 import { applyModel, generateImages, type ImageModel, openModel } from "../tasks/index.ts";
 import { wholeNumber } from "./distribution.ts";
 import { chooseDevice, deviceOption } from "./networks.ts";
 import { noteNewFolder } from "./new-folder.ts";
+import { tellPassedOver } from "./passed-over.ts";
 import { type AlphaFlags, alphaOption, alphaOptions, backgroundOption } from "./pixel-options.ts";
 import { progressBar } from "./progress.ts";
 import { coloursFor, printable, type Terminal } from "./terminal.ts";
@@ -103,13 +104,14 @@ interface Job {
   readonly output: string;
 }
 
-async function jobsFor(input: string, output: string): Promise<Job[]> {
+async function jobsFor(input: string, output: string, terminal: Terminal): Promise<Job[]> {
   const status = await stat(input).catch((cause: NodeJS.ErrnoException) => {
     const reason = cause.code === "ENOENT" ? "does not exist" : `cannot be read: ${cause.message}`;
     throw new ReconlossError("file", `apply: ${input} ${reason}`, { cause });
   });
   if (!status.isDirectory()) return [{ input, output }];
-  const names = await listImages(input);
+  const { images: names, passedOver } = await listFolder(input);
+  tellPassedOver(terminal, [[input, passedOver]]);
   if (names.length === 0) throw new ReconlossError("file", `apply: ${input} holds no image`);
   const taken = new Set<string>();
   return names.map((name) => {
@@ -144,7 +146,7 @@ async function identityOf(path: string): Promise<string> {
 
 async function apply(model: ImageModel, input: string, flags: Flags, terminal: Terminal): Promise<number> {
   const { stdout, stderr, env } = terminal;
-  const jobs = await jobsFor(input, flags.output);
+  const jobs = await jobsFor(input, flags.output, terminal);
   await refuseReplacing(jobs);
   const failures: string[] = [];
   const images = progressBar(jobs.length, "applying", stderr, flags.progress, "images");

@@ -24,6 +24,7 @@ import { type LostMap, type MapFile, writeMapScales, writeMaps, writeReport } fr
 import { exitCodeOf, exitCodes } from "./exit-codes.ts";
 import { deviceOption, type NetworkOptions, prepareNetworks, weightsOption } from "./networks.ts";
 import { noteNewFolder } from "./new-folder.ts";
+import { tellPassedOver } from "./passed-over.ts";
 import { addPixelOptions, alphaOption, type PixelFlags, pixelOptions } from "./pixel-options.ts";
 import { loadPlugins, type PluginOptions, pluginOption } from "./plugins.ts";
 import { progressBar } from "./progress.ts";
@@ -104,7 +105,7 @@ async function compare(outputs: string, targets: string, options: Options, termi
   for (const { label } of conditions ?? []) optional.delete(label);
   await prepareNetworks(losses, options, terminal);
   for (const path of [options.csv, options.report, options.maps]) await noteNewFolder(path, terminal);
-  const { pairs, unpaired } = await pairPaths(outputs, targets);
+  const { pairs, unpaired, passedOver } = await pairPaths(outputs, targets);
 
   const progress = progressBar(pairs.length, "comparing", terminal.stderr, options.progress);
   const { maps: folder } = options;
@@ -126,11 +127,18 @@ async function compare(outputs: string, targets: string, options: Options, termi
   } finally {
     progress.stop();
   }
-  const comparison = summarise(losses, outcomes, unpairedFailures(unpaired), optional);
+  const comparison: Comparison = {
+    ...summarise(losses, outcomes, unpairedFailures(unpaired), optional),
+    ...(passedOver === undefined ? {} : { passedOver }),
+  };
   const verdicts = conditions && checkConditions(conditions, comparison);
 
   // Printed before files are written: a folder that cannot be written must not cost the numbers.
   print(comparison, verdicts, options, terminal);
+  tellPassedOver(terminal, [
+    [outputs, passedOver?.output],
+    [targets, passedOver?.target],
+  ]);
   const lost = lostMaps.slice(0, 1).map(({ error }) => {
     const missing = lostMaps.length === 1 ? "1 error map is" : `${lostMaps.length} error maps are`;
     return new ReconlossError("file", `${missing} missing: ${error.message}`, { cause: error.cause });

@@ -13,6 +13,7 @@ import { type Resizer, resizers } from "../image/resize.ts";
 import type { MetricResult } from "../metrics/index.ts";
 import { writeSetReport } from "../report/index.ts";
 import { noteNewFolder } from "./new-folder.ts";
+import { tellPassedOver } from "./passed-over.ts";
 import { addPixelOptions, type PixelFlags, pixelOptions } from "./pixel-options.ts";
 import { type Progress, progressBar } from "./progress.ts";
 import { plainTable } from "./table.ts";
@@ -126,6 +127,10 @@ export function tellProblems(
   if (failures.length > failuresShown)
     tell(red("failed:"), `${failures.length - failuresShown} more; --json lists all`);
   for (const warning of warnings) tell(yellow("warning:"), warning);
+  tellPassedOver(
+    terminal,
+    sets.flatMap((set) => (set ? [[set.path, set.passedOver] as const] : [])),
+  );
 }
 
 /** `reconloss distribution`; `finish` receives the exit code. */

@@ -1,9 +1,10 @@
 import { Command, CommanderError } from "commander";
 import manifest from "../../package.json" with { type: "json" };
 import { ReconlossError } from "../errors.ts";
+import { limitPixelsTo } from "../image/limit.ts";
 import { applyCommand } from "./apply.ts";
 import { compareCommand } from "./compare.ts";
-import { distributionCommand } from "./distribution.ts";
+import { distributionCommand, wholeNumber } from "./distribution.ts";
 import { exitCodeOf, exitCodes } from "./exit-codes.ts";
 import { exportCommand } from "./export.ts";
 import { lossesCommand } from "./losses.ts";
@@ -11,6 +12,9 @@ import { statsCommand } from "./stats.ts";
 import { coloursFor, printable, type Terminal } from "./terminal.ts";
 import { trainCommand } from "./train.ts";
 import { weightsCommand } from "./weights.ts";
+
+/** The commands that decode files from anywhere. */
+const readingImages: readonly string[] = ["compare", "distribution", "stats", "train", "apply"];
 
 /** A command and all below it. */
 function withCommands(command: Command): Command[] {
@@ -40,6 +44,14 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
     .addCommand(lossesCommand(terminal))
     .addCommand(weightsCommand(terminal, finish))
     .addCommand(exportCommand(terminal));
+  for (const command of program.commands.filter((each) => readingImages.includes(each.name()))) {
+    command.option(
+      "--limit-pixels <n>",
+      "the most pixels an image may have; default: what suits the memory",
+      wholeNumber(1),
+    );
+  }
+  program.hook("preAction", (_, command) => limitPixelsTo(command.opts<{ limitPixels?: number }>().limitPixels));
   for (const command of withCommands(program)) {
     command.exitOverride().configureOutput({
       writeOut: (text) => void terminal.stdout.write(text),

@@ -19,6 +19,7 @@ import { gan } from "../train/index.ts";
 import { wholeNumber } from "./distribution.ts";
 import { type NetworkOptions, prepareNetworks, weightsOption } from "./networks.ts";
 import { noteNewFolder } from "./new-folder.ts";
+import { tellPassedOver } from "./passed-over.ts";
 import { alphaOptions, backgroundOption } from "./pixel-options.ts";
 import { loadPlugins, type PluginOptions, pluginOption } from "./plugins.ts";
 import { plainTable } from "./table.ts";
@@ -197,6 +198,7 @@ async function train(task: string | undefined, flags: Flags, terminal: Terminal)
     process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
   }
   for (const note of progress.notes) stderr.write(`${yellow("note:")} ${printable(note)}\n`);
+  tellPassedOver(terminal, Object.entries(progress.passedOver ?? {}));
   for (const { path, reason } of progress.skipped)
     stderr.write(`${yellow("not used:")} ${printable(`${path}: ${reason}`)}\n`);
   const seconds = (Date.now() - begun) / 1000;
@@ -236,7 +238,7 @@ function outcome({ validation, measures, baseline, coverage }: TrainingProgress,
 
 function summary(progress: TrainingProgress, folder: string, seconds: number) {
   const { settings, status, steps, validation, baseline, coverage } = progress;
-  const { imagesPerSecond, skipped, notes, parameters, photographs } = progress;
+  const { imagesPerSecond, skipped, passedOver, notes, parameters, photographs } = progress;
   return {
     status,
     steps,
@@ -250,6 +252,7 @@ function summary(progress: TrainingProgress, folder: string, seconds: number) {
     coverage,
     settings,
     skipped,
+    passedOver,
     notes,
   };
 }

@@ -11,7 +11,8 @@ function replaceNonFinite(_key: string, value: unknown): unknown {
 /**
  * The comparison as one JSON object, everything by the label of the loss, which is the text that was typed: `losses` (canonical specification, options, direction),
  * `pairs`, `mean`, `measured` (how many pairs have a number), `notFinite` (how many of those are infinite or NaN, and in no mean), `statistics` (n, mean, median,
- * min, max and std of the finite numbers), `targetMean` of priors, `decode` (what was done to pixels, `2 rotated by EXIF, 1 CMYK`), `notes`, `failed`, and `conditions` with what became of each. Infinity and NaN are the strings
+ * min, max and std of the finite numbers), `targetMean` of priors, `decode` (what was done to pixels, `2 rotated by EXIF, 1 CMYK`), `notes`, `failed`, `passedOver` (how many
+ * files of either folder are no images, by extension), and `conditions` with what became of each. Infinity and NaN are the strings
  * "Infinity", "-Infinity" and "NaN".
  *
  * @param verdicts - what {@link checkConditions} gave, where there were conditions
@@ -31,6 +32,7 @@ export function toJson(comparison: Comparison, verdicts?: readonly Verdict[]): s
       return { output, target, width, height, values, targetValues };
     }),
     ...{ mean, measured, notFinite, statistics, targetMean, decode, notes, failed },
+    passedOver: comparison.passedOver,
     conditions: verdicts?.map(({ condition, ...verdict }) => ({ condition: condition.text, ...verdict })),
   };
   return JSON.stringify(object, replaceNonFinite, 2);

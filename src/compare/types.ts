@@ -1,3 +1,4 @@
+import type { PassedOver } from "../image/index.ts";
 import type { DecodeKind } from "../image/notes.ts";
 import type { Loss } from "../losses/index.ts";
 import type { Tensor } from "../tensor.ts";
@@ -79,6 +80,8 @@ export interface Comparison {
   statistics: Record<string, Statistics>;
   /** The mean of what each prior makes of the targets, by label. */
   targetMean: Record<string, number>;
+  /** How many files of either folder are no images, by extension; absent for two files. */
+  passedOver?: { readonly output: PassedOver; readonly target: PassedOver };
   /** Pairs that could not be compared at all, images without a partner, and losses of pairs that could not be computed. */
   failed: Failure[];
   notes: Note[];

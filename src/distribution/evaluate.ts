@@ -1,4 +1,5 @@
 import { ReconlossError } from "../errors.ts";
+import type { PassedOver } from "../image/index.ts";
 import { decodeSummary } from "../image/notes.ts";
 import { checkFields, checkKind } from "../metrics/arguments.ts";
 import type { Side } from "../metrics/features.ts";
@@ -40,6 +41,8 @@ export interface SetReport {
   readonly unreadable: readonly UnreadableImage[];
   /** What was done to pixels on their way, and to how many images: `2 rotated by EXIF, 1 CMYK`; absent where nothing was. */
   readonly decode?: string;
+  /** Of a folder: how many of its files are no images, by extension. */
+  readonly passedOver?: PassedOver;
   /** Where the file has images too: the metrics that are of its statistics. */
   readonly fromStatistics?: readonly MetricName[];
 }
@@ -330,9 +333,16 @@ function mismatches(
   });
 }
 
-function setReport(path: string, { images, computed, unreadable }: ExtractedSet): SetReport {
+function setReport(path: string, { images, computed, unreadable, passedOver = {} }: ExtractedSet): SetReport {
   const decode = decodeSummary(images.flatMap((image) => image.decode.map((kind) => ({ kind }))));
-  return { path, images: images.length, computed, unreadable, ...(decode === undefined ? {} : { decode }) };
+  return {
+    path,
+    images: images.length,
+    computed,
+    unreadable,
+    ...(decode === undefined ? {} : { decode }),
+    ...(Object.keys(passedOver).length > 0 ? { passedOver } : {}),
+  };
 }
 
 function setWarnings(side: Side, { images, unreadable }: ExtractedSet): string[] {

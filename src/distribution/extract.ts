@@ -1,4 +1,5 @@
 import { ReconlossError } from "../errors.ts";
+import type { PassedOver } from "../image/index.ts";
 import type { Resizer } from "../image/resize.ts";
 import { runResize } from "../kernels/resize.ts";
 import { firstNonFinite, Tensor } from "../tensor.ts";
@@ -18,6 +19,7 @@ export interface ExtractedSet {
   /** The place of each of them in the set. */
   readonly indices: readonly number[];
   readonly unreadable: readonly UnreadableImage[];
+  readonly passedOver?: PassedOver;
   /** How many were computed now; the others were stored already. */
   readonly computed: number;
 }
@@ -104,7 +106,7 @@ export async function extractFeatures(
     if (waiting.length === batch) await flush();
   }
   await flush();
-  return { images, indices, unreadable, computed };
+  return { images, indices, unreadable, computed, passedOver: set.passedOver };
 }
 
 /** Features are kept for good, so nothing that is no number may get there. */

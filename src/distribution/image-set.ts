@@ -3,7 +3,15 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { ReconlossError } from "../errors.ts";
 import { readFileBytes, reasonOf } from "../files.ts";
-import { type DecodeNote, decodePixels, listImages, type PixelOptions, type Pixels } from "../image/index.ts";
+import {
+  type DecodeNote,
+  decodePixels,
+  describePassedOver,
+  listFolder,
+  type PassedOver,
+  type PixelOptions,
+  type Pixels,
+} from "../image/index.ts";
 import { defaultLimitPixels } from "../image/limit.ts";
 import { checkAlphaOptions, isFloating, pixelsToTensor, refuseOutside } from "../image/pixels.ts";
 import { type NpzArray, readNpz } from "../metrics/npz.ts";
@@ -22,6 +30,8 @@ export interface SetImage {
 /** The images of one side of a comparison. */
 export interface ImageSet {
   readonly count: number;
+  /** Of a folder: how many of its files are no images, by extension. */
+  readonly passedOver?: PassedOver;
   /** What to call image `index`. */
   name(index: number): string;
   /** Reads image `index`, once. */
@@ -68,10 +78,14 @@ export async function openSet(path: string, options: PixelOptions = {}): Promise
 
 async function folderImages(folder: string, options: PixelOptions): Promise<ImageSet> {
   checkAlphaOptions(folder, options);
-  const names = await listImages(folder);
-  if (names.length === 0) throw new ReconlossError("file", `${folder} holds no images`);
+  const { images: names, passedOver } = await listFolder(folder);
+  if (names.length === 0) {
+    const others = describePassedOver(passedOver);
+    throw new ReconlossError("file", `${folder} holds no images${others && `; passed over: ${others}`}`);
+  }
   return {
     count: names.length,
+    passedOver,
     name: (index) => names[index],
     load: async (index) => {
       const path = join(folder, names[index]);

@@ -1,6 +1,7 @@
 import { decodeBmp } from "./bmp.ts";
 import type { Decoder } from "./decoder.ts";
 import { decodeNetpbm, decodePfm } from "./netpbm.ts";
+import { decodeArray } from "./npy-array.ts";
 import { decodeWithSharp } from "./with-sharp.ts";
 
 /** A kind of image file. */
@@ -76,6 +77,7 @@ const formats: readonly Format[] = [
     decode: decodeNetpbm,
   },
   { name: "PFM", extensions: [".pfm"], matches: reads(/^P[Ff]\s+\d+\s+\d+\s+[-+.\d]/), decode: decodePfm },
+  { name: "NPY", extensions: [".npy"], matches: beginsWith("\x93NUMPY"), decode: decodeArray },
   {
     name: "HEIC",
     extensions: [".heic", ".heif", ".hif"],

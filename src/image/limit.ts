@@ -7,14 +7,22 @@ const bytesPerPixel = 8 + 12;
 /** The largest side of a WebP, squared: no image that a browser shows is larger. */
 const largest = 16383 ** 2;
 
+/** What the process was told, by `--limit-pixels`. */
+let told: number | undefined;
+
+/** Changes the default for the whole process, whose memory it is about; `undefined` brings back what suits the machine. */
+export function limitPixelsTo(pixels: number | undefined): void {
+  told = pixels;
+}
+
 /**
- * The most pixels that an image may have where nothing is said: as many as let six images fit into three quarters of the memory of this machine
+ * The most pixels that an image may have where the call says nothing: what the process was told, else as many as let six images fit into three quarters of the memory of this machine
  * or container, and at most 16383 x 16383.
  *
  * @param memory - in bytes
  */
 export function defaultLimitPixels(memory = memoryHere()): number {
-  return Math.min(largest, Math.floor((0.75 * memory) / (imagesAtOnce * bytesPerPixel)));
+  return told ?? Math.min(largest, Math.floor((0.75 * memory) / (imagesAtOnce * bytesPerPixel)));
 }
 
 /** Bytes that this process may have: the machine's, or fewer in a container. */

@@ -47,8 +47,8 @@ export function pixelOptionsOf({ decode, alpha, background }: PixelOptions): Pix
 }
 
 /**
- * Decode an image: PNG, JPEG, WebP, AVIF, TIFF (its first page), GIF (its first frame), BMP, PNM (PBM, PGM, PPM) or PFM, known by content, not by
- * extension. The samples are those stored: 8 or 16 bits, grey or RGB, with alpha where the file has it; floating point (PFM, TIFF) is for
+ * Decode an image: PNG, JPEG, WebP, AVIF, TIFF (its first page), GIF (its first frame), BMP, PNM (PBM, PGM, PPM), PFM, or an array of
+ * NumPy's (NPY: [h, w], [h, w, c] or [c, h, w]), known by content, not by extension. The samples are those stored: 8 or 16 bits, grey or RGB, with alpha where the file has it; floating point (PFM, TIFF, NPY) is for
  * `decodePixels` and `readImage`. Palettes are expanded, the EXIF orientation is applied, and 10- and 12-bit AVIF fills the 16-bit range. An embedded ICC profile
  * of an RGB or grey image is ignored, as in Pillow, OpenCV and so in published scores; CMYK, which has no RGB values of its own, is converted
  * to sRGB by its profile or a generic one. WebP and AVIF store grey as RGB.
@@ -178,7 +178,7 @@ async function decode(caller: string, source: ImageSource, options: ReadPixelsOp
       if (!(width >= 1 && height >= 1)) throw problem(`it is damaged or empty (${width}x${height} pixels)`);
       if (width * height <= limitPixels) return;
       throw problem(
-        `it has ${width}x${height} pixels, more than limitPixels allows (${limitPixels}); raise it to read the file`,
+        `it has ${width}x${height} pixels, more than limitPixels allows (${limitPixels}); raise it (--limit-pixels) to read the file`,
       );
     },
     // A file that is decoded a second time says everything again.

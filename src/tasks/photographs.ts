@@ -1,7 +1,15 @@
 import { join } from "node:path";
 import { ReconlossError } from "../errors.ts";
 import { reasonOf } from "../files.ts";
-import { type AlphaOptions, decodePixels, listImages, type Pixels, toPixels } from "../image/index.ts";
+import {
+  type AlphaOptions,
+  decodePixels,
+  describePassedOver,
+  listFolder,
+  type PassedOver,
+  type Pixels,
+  toPixels,
+} from "../image/index.ts";
 import { isFloating, pixelsToTensor, refuseOutside } from "../image/pixels.ts";
 import { Random } from "../random.ts";
 
@@ -18,6 +26,8 @@ export interface Photograph {
 export interface Split {
   readonly training: readonly Photograph[];
   readonly validation: readonly Photograph[];
+  /** How many files of each folder are no images, by extension. */
+  readonly passedOver: Readonly<Record<string, PassedOver>>;
 }
 
 /** A photograph that could not be used. */
@@ -31,10 +41,13 @@ const every = 10;
 /** Where the part of each photograph lies that is held out where there are fewer than {@link every}: in its middle, where there is most to see. */
 const middle = [0.4, 0.6] as const;
 
-async function photographsIn(folder: string): Promise<Photograph[]> {
-  const names = await listImages(folder);
-  if (names.length === 0) throw new ReconlossError("file", `photographs: ${folder} holds no image`);
-  return names.map((name) => ({ name, path: join(folder, name) }));
+async function photographsIn(folder: string): Promise<{ photographs: Photograph[]; passedOver: PassedOver }> {
+  const { images, passedOver } = await listFolder(folder);
+  if (images.length === 0) {
+    const others = describePassedOver(passedOver);
+    throw new ReconlossError("file", `photographs: ${folder} holds no image${others && `; passed over: ${others}`}`);
+  }
+  return { photographs: images.map((name) => ({ name, path: join(folder, name) })), passedOver };
 }
 
 /**
@@ -58,10 +71,16 @@ async function photographsIn(folder: string): Promise<Photograph[]> {
  * ```
  */
 export async function splitPhotographs(folder: string, validation?: string): Promise<Split> {
-  const all = await photographsIn(folder);
-  if (validation !== undefined) return { training: all, validation: await photographsIn(validation) };
+  const { photographs: all, passedOver: others } = await photographsIn(folder);
+  const passedOver = { [folder]: others };
+  if (validation !== undefined) {
+    const heldOut = await photographsIn(validation);
+    const ofBoth = { ...passedOver, [validation]: heldOut.passedOver };
+    return { training: all, validation: heldOut.photographs, passedOver: ofBoth };
+  }
   if (all.length < every) {
     return {
+      passedOver,
       training: all.flatMap((photograph) => [
         { ...photograph, part: [0, middle[0]] as const },
         { ...photograph, part: [middle[1], 1] as const },
@@ -71,6 +90,7 @@ export async function splitPhotographs(folder: string, validation?: string): Pro
   }
   const isHeldOut = (index: number) => index % every === every - 1;
   return {
+    passedOver,
     training: all.filter((_, index) => !isHeldOut(index)),
     validation: all.filter((_, index) => isHeldOut(index)),
   };

@@ -2,6 +2,7 @@ import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { ReconlossError } from "../errors.ts";
 import { writeFileAtomically } from "../files.ts";
+import type { PassedOver } from "../image/index.ts";
 import { type Lock, tryLock } from "../lock.ts";
 import type { Loss, LossFactory } from "../losses/index.ts";
 import type { Tensor } from "../tensor.ts";
@@ -53,6 +54,8 @@ export interface TrainingProgress {
   readonly photographs: { readonly training: number; readonly validation: number };
   /** Photographs that could not be used so far, and what there is to know of the measures. */
   readonly skipped: readonly Skipped[];
+  /** How many files of each folder are no images, by extension. */
+  readonly passedOver?: Readonly<Record<string, PassedOver>>;
   readonly notes: readonly string[];
   /** Target patches that were learnt from in a second, lately. */
   readonly imagesPerSecond?: number;
@@ -168,7 +171,7 @@ interface Parts {
   readonly judge: Judge;
   readonly log: StepLog<StepRecord>;
   readonly validation: StepLog<ValidationRecord>;
-  readonly facts: Pick<TrainingProgress, "photographs" | "parameters">;
+  readonly facts: Pick<TrainingProgress, "photographs" | "parameters" | "passedOver">;
 }
 
 async function refuseExisting(folder: string): Promise<void> {
@@ -224,6 +227,7 @@ class Run {
     });
     const facts = {
       photographs: { training: filesOf(split.training), validation: filesOf(split.validation) },
+      passedOver: split.passedOver,
       parameters: Object.values(trainer.model.parameters).reduce(
         (sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1),
         0,

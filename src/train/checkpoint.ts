@@ -11,10 +11,10 @@ import { safetensors } from "../weights/write-safetensors.ts";
  * @throws {ReconlossError} `file` when it cannot be read
  */
 export async function readBytes(path: string): Promise<Uint8Array> {
-  const { readFile } = await import("node:fs/promises");
-  return readFile(path).catch((cause: Error) => {
-    throw new ReconlossError("file", `${path}: cannot be read (${cause.message})`, { cause });
-  });
+  const { readFileBytes } = await import("../files.ts");
+  const error = (reason: string, cause: unknown) =>
+    new ReconlossError("file", `${path}: cannot be read (${reason})`, { cause });
+  return readFileBytes(path, { error });
 }
 
 /** Several states as one safetensors file: tensor `x` of state `model` is `model/x`, its count of steps the text `model steps`. */

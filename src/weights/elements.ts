@@ -69,7 +69,8 @@ const decoders: Readonly<Record<DType, (buffer: ArrayBuffer) => TensorData>> = {
 /** The elements that little-endian bytes stand for, without a copy where the bytes own their memory. */
 export function decodeElements(dtype: DType, bytes: Uint8Array): TensorData {
   const ownsMemory = bytes.byteOffset === 0 && bytes.byteLength === bytes.buffer.byteLength;
-  return decoders[dtype]((ownsMemory ? bytes : bytes.slice()).buffer as ArrayBuffer);
+  // Not bytes.slice, which for a Node Buffer gives a view.
+  return decoders[dtype]((ownsMemory ? bytes : new Uint8Array(bytes)).buffer as ArrayBuffer);
 }
 
 let halfTable: Float32Array | undefined;

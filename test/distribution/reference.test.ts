@@ -4,8 +4,8 @@ import { fileURLToPath } from "node:url";
 import { zipSync } from "fflate";
 import { expect, test } from "vitest";
 import { evaluateDistribution } from "../../src/distribution/index.ts";
-import { writeNpy } from "../../src/metrics/npy.ts";
 import { inceptionFid } from "../../src/nets/index.ts";
+import { writeNpy } from "../../src/weights/npy.ts";
 import { temporaryFolder } from "../folder.ts";
 import { hasReference, referenceFolder } from "../golden.ts";
 

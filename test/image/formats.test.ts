@@ -27,7 +27,7 @@ test.each(Object.entries(pillow))("%s has the samples that Pillow reads", async 
 
 test("every file of the folder is held against Pillow, or is floating point", async () => {
   const others = (await readdir(goldens)).filter((name) => !(name in pillow));
-  expect(others.sort()).toEqual(["expected.json", "grey.pfm", "rgb.pfm"]);
+  expect(others.sort()).toEqual(["expected.json", "grey.pfm", "npy", "rgb.pfm"]);
 });
 
 describe("floating point is taken as it is", () => {
@@ -100,6 +100,64 @@ describe("Netpbm", () => {
       code: "image",
       message: expect.stringMatching(message),
     });
+  });
+});
+
+describe("arrays of NumPy's", async () => {
+  /** Written by numpy 1.24: arange(5 * 7 * 3) modulo what the type holds (floats: (i - 40) / 64), in the named type, order and layout. */
+  const files = (await readdir(join(goldens, "npy"))).sort();
+  const sample = (type: string, i: number) =>
+    type.startsWith("f")
+      ? Math.fround((i - 40) / 64)
+      : (i * (type === "u2" ? 613 : 37)) % (type === "u2" ? 65536 : 256);
+
+  test.each(files)("%s", async (name) => {
+    // Such as "f4 big fortran hwc.npy".
+    const [type, , , layout] = name.slice(0, -4).split(" ");
+    const { pixels } = await decodePixels(join(goldens, "npy", name));
+    const channels = layout === "hw" ? 1 : 3;
+    expect(pixels).toMatchObject({ width: 7, height: 5, channels });
+    // Numbered as [h, w, c], whatever the layout.
+    expect(Array.from(pixels.data)).toEqual(Array.from({ length: 35 * channels }, (_, i) => sample(type, i)));
+    const made = { u1: Uint8Array, u2: Uint16Array }[type] ?? Float32Array;
+    expect(pixels.data).toBeInstanceOf(made);
+  });
+
+  test("all types, both byte orders, both orders of axes and all layouts are there", () => {
+    expect(files).toHaveLength(5 * 2 * 2 * 3);
+  });
+
+  const npy = (descr: string, shape: string, size: number) => {
+    const header = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${shape}), }\n`;
+    return joined(
+      Uint8Array.of(0x93),
+      text("NUMPY"),
+      Uint8Array.of(1, 0, header.length, 0),
+      text(header),
+      new Uint8Array(size),
+    );
+  };
+  test.each([
+    ["int32", "<i4", "2, 2", 16, /it holds int32; as images, uint8, uint16, float16, float32, float64 can be read/],
+    ["a vector", "|u1", "4", 4, /an array of 4; \[h, w\]/],
+    ["two channels", "|u1", "9, 9, 2", 162, /an array of 9x9x2; \[h, w\]/],
+    ["a batch", "|u1", "2, 5, 5, 3", 150, /an array of 2x5x5x3; \[h, w\]/],
+    ["either end could be channels", "|u1", "3, 5, 3", 45, /3x5x3, of which either end could be the channels/],
+    ["cut short", "|u1", "5, 5", 20, /it should be \d+ bytes/],
+    ["no pixels", "|u1", "0, 5", 0, /empty \(5x0 pixels\)/],
+    ["objects", "|O", "2, 2", 32, /it holds Python objects, which are never unpickled/],
+  ])("%s: an error", async (_, descr, shape, size, message) => {
+    await expect(decodePixels(npy(descr, shape, size))).rejects.toMatchObject({
+      code: "image",
+      message: expect.stringMatching(message),
+    });
+  });
+
+  test("RGB and alpha", async () => {
+    const bytes = npy("|u1", "5, 6, 4", 120);
+    bytes.fill(255, bytes.length - 120);
+    expect(await decodePixels(bytes)).toMatchObject({ pixels: { channels: 4, width: 6, height: 5 } });
+    expect((await readImage(bytes)).shape).toEqual([1, 3, 5, 6]);
   });
 });
 

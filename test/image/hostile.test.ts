@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { readdir, readFile, symlink, truncate, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
-import { join } from "node:path";
+import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { deflateSync } from "node:zlib";
 import sharp from "sharp";
@@ -172,7 +172,7 @@ describe("how much is decoded is bounded before it is", () => {
 });
 
 describe("1000 mutated files of each kind give an image or an error of ours", async () => {
-  const names = (await readdir(goldens)).filter((name) => !name.endsWith(".json"));
+  const names = (await readdir(goldens, { recursive: true })).filter((name) => extname(name) !== "");
   const ofKind = (form: RegExp) =>
     Promise.all(names.filter((name) => form.test(name)).map((name) => readFile(join(goldens, name))));
   const floats = new Uint8Array(Float32Array.from({ length: 192 }, (_, i) => i / 192).buffer);
@@ -187,6 +187,7 @@ describe("1000 mutated files of each kind give an image or an error of ours", as
     ["BMP", await ofKind(/\.bmp$/)],
     ["PNM", await ofKind(/\.p[pgb]m$/)],
     ["PFM", await ofKind(/\.pfm$/)],
+    ["NPY", await ofKind(/\.npy$/)],
     ["float TIFF", [plainTiff(tags, floats)]],
     ["PNG", [await samples.clone().png().toBuffer()]],
     ["JPEG", [await samples.clone().jpeg().toBuffer()]],

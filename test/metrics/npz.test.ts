@@ -1,7 +1,7 @@
 import { zipSync } from "fflate";
 import { describe, expect, test } from "vitest";
-import { writeNpy } from "../../src/metrics/npy.ts";
 import { readNpz } from "../../src/metrics/npz.ts";
+import { writeNpy } from "../../src/weights/npy.ts";
 import { bytesSource } from "../../src/weights/source.ts";
 
 /** A `.npy` file as NumPy writes it, with any type and order. */

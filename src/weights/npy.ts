@@ -1,5 +1,5 @@
 import { ReconlossError } from "../errors.ts";
-import { contiguousStrides, type DType, decodeElements, elementBytes, gather } from "../weights/elements.ts";
+import { contiguousStrides, type DType, decodeElements, elementBytes, gather } from "./elements.ts";
 
 /** The element types that are read, as NumPy writes them without the byte order. */
 const types: Readonly<Record<string, DType>> = {

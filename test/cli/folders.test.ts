@@ -1,0 +1,164 @@
+import { cp, mkdir, readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { runProgram } from "../../src/cli/program.ts";
+import { tinyModel } from "../distribution/models.ts";
+import { temporaryFolder } from "../folder.ts";
+import { photographFolder } from "../tasks/photographs.ts";
+
+const folder = await temporaryFolder();
+const images = join(folder, "images");
+const network = join(folder, "network.onnx");
+
+async function run(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  const written = { stdout: "", stderr: "" };
+  const sink = (name: keyof typeof written) => ({ write: (text: string) => void (written[name] += text) });
+  const code = await runProgram(args, { stdout: sink("stdout"), stderr: sink("stderr"), env: {} });
+  return { code, ...written };
+}
+
+/** Ten photographs, two pictures of other formats, three files that are no images, and two that are, but are not read. */
+beforeAll(async () => {
+  await photographFolder(images, 10);
+  const photograph = join(images, (await readdir(images))[0]);
+  const size = 48;
+  const samples = Array.from({ length: size * size * 3 }, (_, i) => (i * 37) % 256).join(" ");
+  await writeFile(join(images, "plain.ppm"), `P3 ${size} ${size} 255\n${samples}\n`);
+  await cp(photograph, join(images, "renamed.dat"));
+  for (const name of ["a.txt", "b.txt", "c.json"]) await writeFile(join(images, name), "{}");
+  await writeFile(join(images, "phone.heic"), Buffer.from("\0\0\0\x14ftypheic\0\0\0\0heic", "latin1"));
+  await writeFile(join(images, "cut.bmp"), "BM");
+  await writeFile(network, tinyModel());
+});
+
+const passedOver = { ".txt": 2, ".json": 1 };
+const line = `note: ${images}: passed over: 2 .txt, 1 .json\n`;
+
+/** Each file that is an image by name or content is in a number or has a reason of its own. */
+function expectReasons(stderr: string): void {
+  expect(stderr).toMatch(/phone\.heic: it is HEIC; .* HEIC is not supported: convert it to PNG/);
+  expect(stderr).toMatch(/cut\.bmp: its content is no image, or a damaged one/);
+}
+
+describe("a folder is accounted for, file by file, by", () => {
+  it("compare", async () => {
+    const { code, stdout, stderr } = await run("compare", images, images, "-m", "l1", "--json");
+    const report = JSON.parse(stdout);
+    expect(report.pairs).toHaveLength(12);
+    expect(report.measured).toEqual({ l1: 12 });
+    expect(report.failed).toHaveLength(2);
+    expect(report.passedOver).toEqual({ output: passedOver, target: passedOver });
+    expect(stderr.split(line)).toHaveLength(2);
+    expectReasons(stderr);
+    expect(code).toBe(1);
+  });
+
+  it("distribution", async () => {
+    const args = ["--network", network, "--no-cache", "--json"];
+    const { code, stdout, stderr } = await run("distribution", images, images, ...args);
+    const report = JSON.parse(stdout);
+    for (const side of [report.outputs, report.reals]) {
+      expect(side).toMatchObject({ images: 12, passedOver });
+      expect(side.unreadable).toHaveLength(2);
+    }
+    expect(stderr.split(line)).toHaveLength(2);
+    expectReasons(stderr);
+    expect(code).toBe(1);
+  });
+
+  it("stats", async () => {
+    const args = ["-o", join(folder, "stats.npz"), "--network", network, "--no-cache", "--json"];
+    const { code, stdout, stderr } = await run("stats", images, ...args);
+    expect(JSON.parse(stdout)).toMatchObject({ images: 12, passedOver });
+    expect(stderr).toContain(line);
+    expectReasons(stderr);
+    expect(code).toBe(1);
+  });
+
+  it("train and apply", async () => {
+    const out = join(folder, "trained");
+    const args = [
+      "--data",
+      images,
+      "-o",
+      out,
+      "--loss",
+      "l1",
+      "--steps",
+      "1",
+      "--batch",
+      "1",
+      "--patch",
+      "16",
+      "--json",
+    ];
+    const trained = await run("train", "deblur", ...args);
+    const summary = JSON.parse(trained.stdout);
+    expect(summary.passedOver).toEqual({ [images]: passedOver });
+    const unused = summary.skipped.map(({ path }: { path: string }) => path.slice(images.length + 1)).sort();
+    expect(unused).toEqual(["cut.bmp", "phone.heic"]);
+    expect(summary.photographs.training + summary.photographs.validation).toBe(14);
+    expect(trained.stderr).toContain(line);
+    expectReasons(trained.stderr);
+    expect(trained.code).toBe(0);
+
+    const results = join(folder, "results");
+    const applied = await run("apply", join(out, "model.onnx"), images, "-o", results);
+    expect(applied.stdout).toContain("12 images");
+    expect(await readdir(results)).toHaveLength(12);
+    expect(applied.stderr).toContain(line);
+    expectReasons(applied.stderr);
+    expect(applied.code).toBe(1);
+  }, 60_000);
+});
+
+it("says of a folder without images what there was", async () => {
+  const empty = join(folder, "no images");
+  await mkdir(empty);
+  await writeFile(join(empty, "notes.txt"), "none");
+  for (const args of [
+    ["compare", empty, images],
+    ["distribution", empty, images, "--network", network, "--no-cache"],
+    ["stats", empty, "-o", join(folder, "none.npz"), "--network", network, "--no-cache"],
+    ["train", "deblur", "--data", empty, "-o", join(folder, "none")],
+  ]) {
+    const { code, stderr } = await run(...args);
+    expect(stderr).toMatch(/holds no images?; passed over: 1 \.txt/);
+    expect(code).toBe(2);
+  }
+});
+
+it("refuses what is larger than --limit-pixels, before it is decoded", async () => {
+  const large = join(folder, "large");
+  await cp(images, large, { recursive: true });
+  await writeFile(join(large, "a.ppm"), "P6 3000 3000 255\n");
+  const message = /a\.ppm: it has 3000x3000 pixels, more than .*\(1000000\)/;
+  const limit = ["--limit-pixels", "1000000"];
+  for (const args of [
+    ["compare", large, large],
+    ["distribution", large, large, "--network", network, "--no-cache"],
+    ["stats", large, "-o", join(folder, "large.npz"), "--network", network, "--no-cache"],
+    [
+      "train",
+      "deblur",
+      "--data",
+      large,
+      "-o",
+      join(folder, "large out"),
+      "--loss",
+      "l1",
+      "--steps",
+      "1",
+      "--batch",
+      "1",
+      "--patch",
+      "16",
+    ],
+    ["apply", join(folder, "trained", "model.onnx"), join(large, "a.ppm"), "-o", join(folder, "a.png")],
+  ]) {
+    const { code, stderr } = await run(...args, ...limit);
+    expect(stderr, args[0]).toMatch(message);
+    // A training goes on without the photograph.
+    expect(code > 0, args[0]).toBe(args[0] !== "train");
+  }
+}, 60_000);
