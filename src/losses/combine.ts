@@ -3,7 +3,7 @@ import type { Ops } from "../graph/ops.ts";
 import { prefixed, within } from "../records.ts";
 import { type Shape, sameShape, Tensor } from "../tensor.ts";
 import { checkInto } from "./checks.ts";
-import type { Definition, Evaluation, Images, Wants } from "./definition.ts";
+import type { Definition, Evaluation, Images, Sides, Wants } from "./definition.ts";
 import type { Learner } from "./learner.ts";
 import { BaseLoss, type EvaluateOptions, type Loss, type LossInfo } from "./loss.ts";
 import { minimisedEvaluation, minimisedPerImage } from "./minimised.ts";
@@ -47,7 +47,7 @@ function infoOf(terms: readonly Term[]): LossInfo {
 class WeightedLoss extends BaseLoss implements Loss {
   readonly options = {};
   readonly offset = 0;
-  readonly hasMap = false;
+  readonly hasMap: boolean;
   readonly needsTarget: boolean;
   readonly range?: readonly [low: number, high: number];
   readonly definition?: Definition;
@@ -68,6 +68,7 @@ class WeightedLoss extends BaseLoss implements Loss {
     this.range = commonRange(terms);
     this.needsTarget = terms.some(([, loss]) => loss.needsTarget);
     this.definition = sumDefinitions(terms, this.#names);
+    this.hasMap = this.definition?.map !== undefined;
     this.learners = terms.flatMap(([, loss]) => loss.learners ?? []);
   }
 
@@ -102,13 +103,15 @@ class WeightedLoss extends BaseLoss implements Loss {
     let scratch = this.#scratch;
     this.#scratch = undefined;
     const terms: Record<string, number> = {};
+    const withMap = wants.map === true && this.hasMap;
+    let map: Tensor | undefined;
     let tiles = 0;
     for (const [index, [weight, loss]] of this.#terms.entries()) {
       if (into && grad && !(scratch && sameShape(scratch.shape, into.shape))) {
         scratch = new Tensor(new Float32Array(into.data.length), into.shape);
       }
       const where = into && { ...options, into: grad ? scratch : into };
-      const term = await loss.evaluate(output, target, { grad: wants.grad }, where ?? options);
+      const term = await loss.evaluate(output, target, { grad: wants.grad, map: withMap }, where ?? options);
       const contribution = minimisedEvaluation(loss, term);
       terms[this.#names[index]] = contribution.value;
       tiles = Math.max(tiles, term.tiles ?? 0);
@@ -116,6 +119,7 @@ class WeightedLoss extends BaseLoss implements Loss {
       if (weight !== 0) unlimited += weight * contribution.unlimited;
       perImage ??= new Float64Array(term.perImage.length);
       for (const [image, own] of contribution.perImage.entries()) perImage[image] += weight * own;
+      if (term.map) map = addMap(map, term.map, { weight, loss }, this.definition?.mapBorder as Sides);
       if (!term.grad) continue;
       const factor = loss.better === "higher" ? -weight : weight;
       if (grad === undefined) {
@@ -134,8 +138,50 @@ class WeightedLoss extends BaseLoss implements Loss {
       ...(Number.isFinite(value) && !Number.isFinite(unlimited) ? { unlimited } : {}),
       ...(tiles > 0 ? { tiles } : {}),
       ...(grad ? { grad } : {}),
+      ...(map ? { map } : {}),
     };
   }
+}
+
+/** The widest of some borders. */
+function widest(borders: readonly Sides[]): Sides {
+  const most = (side: keyof Sides) => Math.max(...borders.map((border) => border[side]));
+  return { top: most("top"), bottom: most("bottom"), left: most("left"), right: most("right") };
+}
+
+/** What of a map with one border lies within another. */
+function inset(own: Sides, border: Sides): Sides {
+  return {
+    top: border.top - own.top,
+    bottom: border.bottom - own.bottom,
+    left: border.left - own.left,
+    right: border.right - own.right,
+  };
+}
+
+/** Adds what a term's map says of each place within `border` to a sum of maps; the first makes the sum. */
+function addMap(sum: Tensor | undefined, map: Tensor, { weight, loss }: WeighedLoss, border: Sides): Tensor {
+  const { top, bottom, left, right } = inset(loss.definition?.mapBorder as Sides, border);
+  const [n, , h, w] = map.shape;
+  const [height, width] = [h - top - bottom, w - left - right];
+  const result = sum ?? Tensor.full([n, 1, height, width], 0);
+  for (let row = 0; row < n * height; row++) {
+    const from = (Math.floor(row / height) * h + top + (row % height)) * w + left;
+    for (let column = 0; column < width; column++) {
+      result.data[row * width + column] += weight * turned(loss, map.data[from + column]);
+    }
+  }
+  return result;
+}
+
+/** A number of a loss as it is minimised. */
+function turned({ better, offset }: Loss, value: number): number {
+  return better === "higher" ? offset - value : value;
+}
+
+interface WeighedLoss {
+  readonly weight: number;
+  readonly loss: Loss;
 }
 
 function setScaled(product: Float32Array, values: Float32Array, factor: number): void {
@@ -145,6 +191,23 @@ function setScaled(product: Float32Array, values: Float32Array, factor: number):
 
 function addScaled(sum: Float32Array, addend: Float32Array, factor: number): void {
   for (let i = 0; i < sum.length; i++) sum[i] += factor * addend[i];
+}
+
+/** The maps of the terms as they are minimised, times their weights, added up where all of them have places. */
+function sumOfMaps<T>(
+  o: Ops<T>,
+  terms: readonly (WeighedLoss & { readonly definition: Definition })[],
+  { state = {}, ...images }: Images<T>,
+  border: Sides,
+): T {
+  const parts = terms.map(({ weight, loss, definition }, index) => {
+    const map = definition.map?.(o, { ...images, state: within(state, `${index}`) }) as T;
+    const { top, bottom, left, right } = inset(definition.mapBorder as Sides, border);
+    const rows = o.slice(map, "h", top, bottom === 0 ? undefined : -bottom);
+    const part = o.slice(rows, "w", left, right === 0 ? undefined : -right);
+    return o.mul(loss.better === "higher" ? o.sub(loss.offset, part) : part, weight);
+  });
+  return parts.reduce((sum, part) => o.add(sum, part));
 }
 
 /** The sum as one definition, so that it can be written as one graph, where every term has one. */
@@ -159,7 +222,11 @@ function sumDefinitions(terms: readonly Term[], names: readonly string[]): Defin
       const score = definition.score(o, { ...images, state: within(state, `${index}`) });
       return minimisedPerImage(o, loss, definition, score);
     });
+  const borders = defined.flatMap(({ definition: { map, mapBorder } }) => (map && mapBorder ? [mapBorder] : []));
+  const border = borders.length === defined.length ? widest(borders) : undefined;
   return {
+    mapBorder: border,
+    map: border && ((o, images) => sumOfMaps(o, defined, images, border)),
     weights: defined.flatMap(({ definition }) => definition.weights ?? []),
     prepare: async () => {
       for (const { definition } of defined) await definition.prepare?.();
@@ -181,7 +248,8 @@ function sumDefinitions(terms: readonly Term[], names: readonly string[]): Defin
  * identical images counts as 100 dB, so that a sum stays finite; a prior such as `tv` enters as it is.
  *
  * Value, per-image values and gradient are the sums of the terms'; `evaluate` and `valueAndGrad` give each term's value as `terms`, by its label (`l1 (2)` where
- * one comes again). Every term takes the weight that a call gives.
+ * one comes again). The map is the sum of the terms' maps as they are minimised, over the places that all of them have: windows of `ssim` leave a border. A sum has
+ * none where a term has none, or one that does not add up to its value pixel by pixel (`psnr`, `rmse`, `reduction=sum`, averaged down or by channel). Every term takes the weight that a call gives.
  *
  * @throws {ReconlossError} `invalid-argument` without terms, for a weight that is not a finite number, or terms whose options say different ranges of the images
  * @example

@@ -21,6 +21,19 @@ export interface Images<T> {
   state?: Readonly<Record<string, T>>;
 }
 
+/** Pixels at each side of an image. */
+export interface Sides {
+  readonly top: number;
+  readonly bottom: number;
+  readonly left: number;
+  readonly right: number;
+}
+
+/** As many at every side. */
+export function sides(pixels: number): Sides {
+  return { top: pixels, bottom: pixels, left: pixels, right: pixels };
+}
+
 /** A fused kernel that computes a definition's scores. */
 export interface KernelPath {
   spec: KernelSpec;
@@ -63,6 +76,11 @@ export interface Definition {
   score<T>(o: Ops<T>, images: Images<T>): T;
   /** The score's contributions by place, [n, 1, h, w], or [n, c, h, w] where the options ask for every channel, or smaller by a window's border. */
   map?<T>(o: Ops<T>, images: Images<T>): T;
+  /**
+   * How many pixels of the images lie beyond the map at each side. Absent where the map is no part of a sum: where its places are no pixels, it has every channel by itself, or
+   * its mean is not the value (a sum, or a root or decibels of it).
+   */
+  mapBorder?: Sides;
   /** What the score adds up, by name, each [n, 1, 1, 1]: the layers of a network. */
   terms?<T>(o: Ops<T>, images: Images<T>): Readonly<Record<string, T>>;
   /** What is computed of the target alone, so that it can be computed once for many outputs. */

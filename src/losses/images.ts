@@ -1,7 +1,7 @@
 import type { Ops } from "../graph/ops.ts";
 import type { KernelSpec } from "../kernels/index.ts";
 import type { Shape } from "../tensor.ts";
-import type { Definition, Images } from "./definition.ts";
+import { type Definition, type Images, sides } from "./definition.ts";
 import { type ImageOptions, type Levels, lumas, lumaThousandths } from "./image-options.ts";
 import { choice } from "./options.ts";
 import { totalWeight, weightedMean, weightedSum } from "./pixel-weights.ts";
@@ -78,6 +78,7 @@ export function meanOfErrors(
   return {
     ...(kernel && !sum ? { kernel: { spec: kernel, images: options, scale, weight: "of channels" } } : {}),
     unnormalised: sum,
+    mapBorder: sum ? undefined : sides(options.crop),
     map: (o, images) => o.add(o.mean(error(o, prepare(o, images, options)), "c"), base),
     score: (o, images) => {
       const prepared = prepare(o, images, options);

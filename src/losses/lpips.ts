@@ -8,7 +8,7 @@ import { squeezenet } from "../nets/squeezenet.ts";
 import { tiny, tinyChannels, tinyTaps } from "../nets/tiny.ts";
 import { vgg } from "../nets/vgg.ts";
 import type { TensorShapes } from "../weights/index.ts";
-import type { Definition, Images } from "./definition.ts";
+import { type Definition, type Images, sides } from "./definition.ts";
 import { defineLoss } from "./loss.ts";
 import {
   imageRange,
@@ -153,6 +153,7 @@ export const lpips = defineLoss({
         taps,
         places: (o, images) => differences(o, images).map((x, layer) => weigh(o, x, layer)),
       },
+      mapBorder: sides(0),
       map: (o, images) =>
         differences(o, images)
           .map((x, layer) => o.resize(weigh(o, x, layer), images.output))

@@ -64,7 +64,7 @@ export const psnr = defineLoss({
       return o.where(o.greater(error, 0), logarithm, identical);
     };
     const pooled = meanOfErrors(options, squares, { kernel: { kind: "mse" }, scale: 1 / dataRange ** 2 });
-    const common = { mapsErrors: true, limit: 100 };
+    const common = { mapsErrors: true, mapBorder: undefined, limit: 100 };
     if (pooling !== "channels") return { ...pooled, ...common, poolScores: pooling === "dataset", say: decibels };
     return {
       ...common,

@@ -26,6 +26,7 @@ export const rmse = defineLoss({
   units: () => ({ degree: 1, mapDegree: 2 }),
   define: (options) => ({
     ...meanOfErrors(options, (o, { output, target }) => o.square(o.sub(output, target)), { kernel: { kind: "mse" } }),
+    mapBorder: undefined,
     say: (o, score) => o.root(score),
   }),
 });

@@ -1,6 +1,6 @@
 import type { Ops } from "../graph/ops.ts";
 import { leastSide } from "../kernels/ms-ssim.ts";
-import type { Images } from "./definition.ts";
+import { type Images, type Sides, sides } from "./definition.ts";
 import { imageOptions } from "./image-options.ts";
 import { prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
@@ -48,6 +48,13 @@ export function windowReach(size: number | string) {
   const [height, width] = bothAxes(size);
   const [top, left] = [(height - 1) >> 1, (width - 1) >> 1];
   return { top, left, bottom: height - 1 - top, right: width - 1 - left };
+}
+
+/** The pixels that are no window's. */
+function mapBorder({ crop, size, region }: { crop: number; size: number | string; region: Region }): Sides {
+  if (region !== "valid") return sides(crop);
+  const { top, bottom, left, right } = windowReach(size);
+  return { top: crop + top, bottom: crop + bottom, left: crop + left, right: crop + right };
 }
 
 /** The weight of each window: that of its pixel. */
@@ -247,6 +254,7 @@ export const ssim = defineLoss({
         },
       }),
       bySize: downsample !== "none",
+      mapBorder: downsample === "none" && !channelMaps ? mapBorder(options) : undefined,
       score: (o, images) => {
         const { map, weight } = maps(o, images);
         return weightedMean(o, map, weight, "chw");

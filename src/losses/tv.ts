@@ -1,4 +1,5 @@
 import type { Ops } from "../graph/ops.ts";
+import { sides } from "./definition.ts";
 import { imageOptions } from "./image-options.ts";
 import { prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
@@ -114,6 +115,7 @@ export const tv = defineLoss({
         return o.add(reduce(o, size(o, rows), first("h")), reduce(o, size(o, columns), first("w")));
       },
       ...(isNorm ? { say: <T>(o: Ops<T>, score: T) => o.root(score) } : {}),
+      mapBorder: isNorm || reduction !== "mean" ? undefined : sides(options.crop),
       map: (o, images) => {
         const { output } = prepare(o, images, options);
         if (form === "isotropic") return o.mean(length(o, output), "c");
