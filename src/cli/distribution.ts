@@ -200,12 +200,16 @@ room on the disk, a permission.`,
 /** A row for each number, with what it is made of; below, the protocol. */
 function table({ results, protocol, outputs, reals }: DistributionReport, { stdout, env }: Terminal): string {
   const rows = Object.values(results).flatMap(rowsOf);
-  const count = ({ images, decode }: SetReport) => `${images ?? "unknown"} images${decode ? ` (${decode})` : ""}`;
+  const count = ({ images }: SetReport) => images ?? "unknown";
+  const decoded = Object.entries({ outputs, reals }).flatMap(([side, set]) =>
+    set?.decode ? [`${side} decode ${set.decode}`] : [],
+  );
   const ofStatistics = [outputs, reals].flatMap((set) =>
     set?.fromStatistics ? [`${set.fromStatistics.join(", ")} of the statistics in ${set.path}`] : [],
   );
   const facts = [
-    `outputs ${count(outputs)}${reals ? `, reals ${count(reals)}` : ""}`,
+    `outputs ${count(outputs)}${reals ? `, reals ${count(reals)}` : ""} images`,
+    ...decoded,
     ...ofStatistics,
     ...Object.entries(protocol).map(([key, value]) => `${key} ${value}`),
   ];

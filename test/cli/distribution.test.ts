@@ -1,6 +1,7 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Command } from "commander";
+import sharp from "sharp";
 import { beforeAll, describe, expect, it } from "vitest";
 import { distributionCommand } from "../../src/cli/distribution.ts";
 import { statsCommand } from "../../src/cli/stats.ts";
@@ -9,6 +10,7 @@ import { writeImage } from "../../src/image/index.ts";
 import { writeNpz } from "../../src/metrics/npz.ts";
 import { tinyModel } from "../distribution/models.ts";
 import { temporaryFolder } from "../folder.ts";
+import { exifOf } from "../image/exif.ts";
 import { randomTensor } from "../random.ts";
 
 const folder = await temporaryFolder();
@@ -70,6 +72,20 @@ describe("reconloss distribution", () => {
       /^outputs 20, reals 20 images; network tiny.onnx; weights [0-9a-f]{16}; resize clean; size 32x32; input x$/,
     );
     expect(stderr).toMatch(/warning: 20 images are few for neighbourhoods/);
+  });
+
+  it("says under the numbers what was done to the pixels of each side", async () => {
+    const turned = join(folder, "turned");
+    await mkdir(turned, { recursive: true });
+    for (let i = 0; i < 3; i++) {
+      const data = Uint8Array.from({ length: 32 * 32 }, (_, at) => (at * (i + 3)) % 256);
+      const jpeg = await sharp(data, { raw: { width: 32, height: 32, channels: 1 } })
+        .jpeg()
+        .toBuffer();
+      await writeFile(join(turned, `${i}.jpg`), exifOf(jpeg, i === 0 ? 1 : 6));
+    }
+    const { stdout } = await run("distribution", turned, reals, "-m", "fid", ...common);
+    expect(stdout).toMatch(/outputs 3, reals 20 images; outputs decode 2 rotated by EXIF; network/);
   });
 
   it("prints JSON, lists what cannot be read, and exits with 1", async () => {
