@@ -90,5 +90,13 @@ ${rows.join("\n")}
 
 The official numbers of these losses in \`test/goldens/expected\` are met within the tolerances stated there
 (\`npx vitest run test/losses/goldens.test.ts\`, which also says how lumas of exactly half a level are rounded).
+
+## Where max-pooling ties
+
+Networks with max-pooling (AlexNet, VGG, SqueezeNet: \`lpips\`, \`perceptual\`) have no single gradient where two values of a window are equal: each choice of the greatest
+is a subgradient. Equal values go to the first in row-major order, as in PyTorch, in float32 and in float64, so that areas of one colour and JPEG blocks have the
+same gradient in both. Where values are equal but for float32's last bits, as resized or decoded flat areas are, rounding chooses: the value stays, and gradients may be
+apart by half of the largest entry. Any float32 implementation has that: PyTorch's own float32 and float64 part there as ours do
+(\`npx vitest run test/losses/ties.test.ts\`).
 `,
 );

@@ -1,0 +1,89 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { lossFactories } from "../src/losses/registry.ts";
+
+const root = new URL("../", import.meta.url);
+const read = (path: string) => readFileSync(new URL(path, root), "utf8");
+
+/** The rows of the README's table of losses: names, and the implementations whose numbers they claim to equal. */
+const rows = read("README.md")
+  .split("\n")
+  .filter((line) => /^\| `[a-z]/i.test(line) && line.split("|").length === 5)
+  .map((line) => {
+    const [, names, , equals] = line.split("|");
+    return {
+      names: [...names.matchAll(/`([^`(]+)/g)].map(([, name]) => name),
+      // What stands in brackets says which part of a peer, not whose.
+      peers: equals
+        .replaceAll(/\([^)]*\)/g, "")
+        .split(",")
+        .map((peer) => peer.trim())
+        .filter((peer) => peer !== ""),
+    };
+  });
+
+/** What peers are called in the official numbers and in the tests, where that is not their name. */
+const otherNames: Record<string, RegExp> = {
+  "Wang's `ssim.m`": /ssim\.m/,
+  "Wang's `msssim.m`": /msssim\.m/,
+  "richzhang's `lpips`": /richzhang/,
+  "kornia `MS_SSIMLoss`": /kornia/i,
+  "scikit-image's SSIM": /scikit-image/,
+  "Sharma's table": /Sharma/,
+  "IQA-PyTorch": /IQA-PyTorch|pyiqa/i,
+  "pytorch-msssim": /pytorch[-_]msssim/i,
+};
+
+/** Families of official numbers, by loss; other losses are the tests' alone. */
+const families: Record<string, string[]> = {
+  l1: ["pixel"],
+  mse: ["pixel"],
+  charbonnier: ["pixel"],
+  psnr: ["psnr"],
+  ssim: ["ssim"],
+  dssim: ["ssim"],
+  "ms-ssim": ["ms-ssim"],
+  deltaE: ["deltae"],
+  tv: ["tv"],
+  perceptual: ["perceptual"],
+  lpips: ["lpips"],
+  gan: ["gan"],
+};
+
+test("the README's table has every loss", () => {
+  const named = rows.flatMap(({ names }) => names);
+  for (const { info } of lossFactories) expect(named).toContain(info.name);
+});
+
+test("every implementation that the README's table names is held by official numbers or a test of its losses", () => {
+  const folder = new URL("test/losses/", root);
+  const tests = readdirSync(folder).filter((file) => file.endsWith(".test.ts"));
+  const claims = rows.flatMap(({ names, peers }) => peers.map((peer) => ({ names, peer })));
+  expect(claims.length).toBeGreaterThan(25);
+  for (const { names, peer } of claims) {
+    const called = otherNames[peer] ?? new RegExp(peer.replaceAll(/[^\w-]/g, "."), "i");
+    const official = names
+      .flatMap((name) => families[name] ?? [])
+      .some((family) => called.test(read(`test/goldens/expected/${family}.json`)));
+    const tested = tests.some((file) => {
+      const text = read(`test/losses/${file}`);
+      return called.test(text) && names.some((name) => text.includes(name) || text.includes(name.replace("-", "")));
+    });
+    expect(official || tested, `${names.join(", ")} equals ${peer}`).toBe(true);
+  }
+});
+
+test("every page and heading that the README links to is there", () => {
+  const anchor = (heading: string) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\w -]/g, "")
+      .replaceAll(" ", "-");
+  const links = [...read("README.md").matchAll(/\]\((?!https?:)([^)#]+)(?:#([^)]+))?\)/g)];
+  expect(links.length).toBeGreaterThan(5);
+  for (const [, path, heading] of links) {
+    expect(existsSync(new URL(path, root)), path).toBe(true);
+    const headings = [...read(path).matchAll(/^#+ (.+)$/gm)].map(([, text]) => anchor(text));
+    if (heading) expect(headings, `${path}#${heading}`).toContain(heading);
+  }
+});
