@@ -128,6 +128,28 @@ it("says of a folder without images what there was", async () => {
   }
 });
 
+it("compares floating point with a note, and losses refuse what is far outside their range", async () => {
+  const [output, target] = [join(folder, "output.pfm"), join(folder, "target.pfm")];
+  const pfm = (value: number) =>
+    Buffer.concat([
+      Buffer.from("Pf\n32 32\n-1\n"),
+      Buffer.from(Float32Array.from({ length: 1024 }, (_, i) => value * (1 + (i % 3) / 10)).buffer),
+    ]);
+  await writeFile(output, pfm(1.1));
+  await writeFile(target, pfm(1.2));
+  const near = await run("compare", output, target, "-m", "psnr,l1", "--json");
+  expect(near.code).toBe(0);
+  expect(JSON.parse(near.stdout).mean.l1).toBeCloseTo(0.11, 3);
+  expect(near.stderr).toMatch(/note: in the pair, the output has values outside \[0, 1\]/);
+  await writeFile(target, pfm(200));
+  const far = await run("compare", output, target, "-m", "psnr,ssim,l1,lpips(net=tiny)", "--json");
+  const { failed, pairs } = JSON.parse(far.stdout);
+  expect(failed.map(({ loss }: { loss: string }) => loss)).toEqual(["psnr", "ssim", "l1", "lpips(net=tiny)"]);
+  for (const { error } of failed) expect(error).toMatch(/target .* has values from 200 to 240/);
+  expect(pairs[0].values).toEqual({});
+  expect(far.code).toBe(1);
+});
+
 it("refuses what is larger than --limit-pixels, before it is decoded", async () => {
   const large = join(folder, "large");
   await cp(images, large, { recursive: true });
