@@ -168,20 +168,19 @@ async function main(): Promise<void> {
     const spread = (Math.max(...means) - Math.min(...means)) / Math.abs(Math.max(...means));
     return {
       label,
-      title: columnTitle(loss),
+      title: columnTitle(loss).replaceAll("\n", ""),
       ranked,
       isBlind: spread < 0.05,
       numbers: means.map((mean) => formatNumber(mean, decimals)),
     };
   });
-  const titles = table.map(({ title }) => `${title}  `);
-  const rows = kinds.map((kind, row) => [
-    kind,
-    ...table.map(({ ranked, isBlind, numbers }) => {
-      return !isBlind && ranked[0] === kind ? yellow(`${numbers[row]} ◂`) : `${numbers[row]}  `;
+  const rows = table.map(({ title, ranked, isBlind, numbers }) => [
+    bold(title),
+    ...kinds.map((kind, column) => {
+      return !isBlind && ranked[0] === kind ? yellow(`${numbers[column]} ◂`) : `${numbers[column]}  `;
     }),
   ]);
-  say(`\n${plainTable([["", ...titles].map(bold), ...rows])}`);
+  say(`\n${plainTable([["", ...kinds.map((kind) => `${kind}  `)].map(bold), ...rows])}`);
   say(dim("◂ the failure that a loss minds most; no mark where it hardly tells them apart"));
   say();
 
