@@ -3,8 +3,9 @@ import { gan } from "./train/adversarial.ts";
 
 /** The adversarial loss belongs to the grammar, unless the caller brings one of their own. */
 function withGan(more: readonly LossFactory[]): readonly LossFactory[] {
-  const named = Array.isArray(more) && more.some((factory) => factory?.info?.name === gan.info.name);
-  return named ? more : [...more, gan as unknown as LossFactory];
+  // What is no list is refused where it is read.
+  const isDone = !Array.isArray(more) || more.some((factory) => factory?.info?.name === gan.info.name);
+  return isDone ? more : [...more, gan as unknown as LossFactory];
 }
 
 /**

@@ -1,3 +1,6 @@
+import { checkNumber, described } from "./arguments.ts";
+import { ReconlossError } from "./errors.ts";
+
 /** FNV-1a, 32 bit, of a text's UTF-16 units. */
 function hash(text: string): number {
   let h = 0x811c9dc5;
@@ -18,7 +21,12 @@ function hash(text: string): number {
 export class Random {
   #state: number;
 
+  /** @throws {ReconlossError} `invalid-argument` for a seed that is neither number nor text */
   constructor(...seed: readonly (number | string)[]) {
+    const other = seed.find((part) => typeof part !== "number" && typeof part !== "string");
+    if (seed.length > 0 && (other !== undefined || seed.includes(undefined as never))) {
+      throw new ReconlossError("invalid-argument", `Random: seeds must be numbers or texts, got ${described(other)}`);
+    }
     // A single whole number is the state itself; anything else is mixed first.
     this.#state = seed.length === 1 && typeof seed[0] === "number" ? seed[0] >>> 0 : hash(seed.join("/"));
   }
@@ -33,11 +41,13 @@ export class Random {
 
   /** Uniform in (low, high]. */
   between(low: number, high: number): number {
+    for (const [argument, value] of Object.entries({ low, high })) checkNumber("Random.between", argument, value);
     return low + (high - low) * this.uniform();
   }
 
   /** A whole number from 0 to `count` - 1. */
   below(count: number): number {
+    checkNumber("Random.below", "count", count);
     return Math.min(count - 1, Math.floor(this.uniform() * count));
   }
 
@@ -48,6 +58,12 @@ export class Random {
 
   /** One of some things. */
   pick<T>(things: readonly T[]): T {
+    if (!(things?.length > 0)) {
+      throw new ReconlossError(
+        "invalid-argument",
+        `Random.pick: things must be an array of some, got ${described(things)}`,
+      );
+    }
     return things[this.below(things.length)];
   }
 }

@@ -1,3 +1,4 @@
+import { checkNumber, described } from "./arguments.ts";
 import { ReconlossError } from "./errors.ts";
 
 /** Batch, channels, height, width. */
@@ -16,6 +17,33 @@ export function elementCount(shape: Shape): number {
 /** Whether two shapes are the same. */
 export function sameShape(a: Shape, b: Shape): boolean {
   return a.every((size, axis) => size === b[axis]);
+}
+
+/** Refuses what is no shape of a batch of images. */
+export function checkShape(shape: readonly number[]): asserts shape is Shape {
+  const sizes: unknown[] | undefined =
+    Array.isArray(shape) || ArrayBuffer.isView(shape) ? Array.from(shape) : undefined;
+  if (sizes?.length === 4 && sizes.every((size) => Number.isInteger(size) && (size as number) >= 1)) return;
+  const got = sizes === undefined ? described(shape) : `[${sizes.map(described).join(", ")}]`;
+  throw new ReconlossError("shape", `Tensor: shape must be four positive integers [n, c, h, w], got ${got}`);
+}
+
+/** Memory for the values of a shape. */
+function allocate(shape: Shape): Float32Array {
+  try {
+    return new Float32Array(elementCount(shape));
+  } catch (cause) {
+    throw new ReconlossError("shape", `Tensor: there is no memory for shape ${formatShape(shape)}`, { cause });
+  }
+}
+
+/** Any array of numbers, rounded to float32. */
+function toFloat32(data: ArrayLike<number>): Float32Array {
+  try {
+    return Float32Array.from(data);
+  } catch (cause) {
+    throw new ReconlossError("invalid-argument", "Tensor.from: data must be an array of numbers", { cause });
+  }
 }
 
 /**
@@ -39,12 +67,7 @@ export class Tensor {
         "Tensor: data must be a Float32Array; Tensor.from converts other arrays",
       );
     }
-    if (shape.length !== 4 || shape.some((size) => !Number.isInteger(size) || size < 1)) {
-      throw new ReconlossError(
-        "shape",
-        `Tensor: shape must be four positive integers [n, c, h, w], got [${Array.from(shape).join(", ")}]`,
-      );
-    }
+    checkShape(shape);
     this.shape = [shape[0], shape[1], shape[2], shape[3]];
     if (data.length !== elementCount(this.shape)) {
       throw new ReconlossError(
@@ -57,19 +80,21 @@ export class Tensor {
 
   /** A tensor from any array of numbers, copied and rounded to float32. */
   static from(data: ArrayLike<number>, shape: readonly number[]): Tensor {
-    return new Tensor(Float32Array.from(data), shape);
+    return new Tensor(toFloat32(data), shape);
   }
 
   /** A tensor whose every element is `value`. */
   static full(shape: Shape, value: number): Tensor {
-    return new Tensor(new Float32Array(elementCount(shape)).fill(value), shape);
+    checkShape(shape);
+    checkNumber("Tensor.full", "value", value);
+    return new Tensor(allocate(shape).fill(value), shape);
   }
 
   /** Image number `index` of the batch as a batch of one, sharing the data. */
   image(index: number): Tensor {
     const [n, c, h, w] = this.shape;
     if (!Number.isInteger(index) || index < 0 || index >= n) {
-      throw new ReconlossError("invalid-argument", `Tensor.image: index ${index} is not in a batch of ${n}`);
+      throw new ReconlossError("invalid-argument", `Tensor.image: index ${described(index)} is not in a batch of ${n}`);
     }
     return new Tensor(this.data.subarray(index * c * h * w, (index + 1) * c * h * w), [1, c, h, w]);
   }

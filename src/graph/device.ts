@@ -33,6 +33,6 @@ export async function selectDevice(wanted: Device): Promise<SelectedDevice> {
   } catch (cause) {
     setCurrentDevice(before);
     const reason = (cause as Error).message.split("\n")[0].replace(/^.*false\. /, "");
-    return { device: before, reason: `${wanted} cannot be used: ${reason}` };
+    return { device: before, reason: `${String(wanted)} cannot be used: ${reason}` };
   }
 }

@@ -1,14 +1,21 @@
+import { checkObject, described } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import { noteExtremes } from "../kernels/extremes.ts";
 import type { NotedExtremes } from "../kernels/index.ts";
 import { type Extremes, elementCount, extremes, formatShape, sameShape, Tensor } from "../tensor.ts";
 import type { Loss } from "./loss.ts";
 
+/** Refuses what a call wants, and may say, in another form than as options by name. */
+export function checkCall(name: string, wants: unknown, options: unknown): void {
+  checkObject(name, "wants", wants);
+  checkObject(name, "options", options);
+}
+
 /** Refuses what are not images of one shape. */
 export function checkShapes(name: string, output: Tensor, target: Tensor | undefined): asserts target is Tensor {
   for (const [argument, tensor] of Object.entries({ output, target })) {
     if (tensor instanceof Tensor) continue;
-    throw new ReconlossError("invalid-argument", `${name}: ${argument} must be a Tensor, got ${typeof tensor}`);
+    throw new ReconlossError("invalid-argument", `${name}: ${argument} must be a Tensor, got ${described(tensor)}`);
   }
   const [a, b] = [output.shape, (target as Tensor).shape];
   if (sameShape(a, b)) return;

@@ -1,11 +1,12 @@
+import { described } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
 import { prefixed, within } from "../records.ts";
 import { type Shape, sameShape, Tensor } from "../tensor.ts";
-import { checkInto } from "./checks.ts";
+import { checkCall, checkInto } from "./checks.ts";
 import type { Definition, Evaluation, Images, Sides, Wants } from "./definition.ts";
 import type { Learner } from "./learner.ts";
-import { BaseLoss, type EvaluateOptions, type Loss, type LossInfo } from "./loss.ts";
+import { BaseLoss, type EvaluateOptions, isLoss, type Loss, type LossInfo } from "./loss.ts";
 import { minimisedEvaluation, minimisedPerImage } from "./minimised.ts";
 import { PreparedTarget, type Target, targetTensor } from "./prepared-target.ts";
 
@@ -92,6 +93,7 @@ class WeightedLoss extends BaseLoss implements Loss {
     wants: Wants,
     options: EvaluateOptions = {},
   ): Promise<Evaluation> {
+    checkCall(this.name, wants, options);
     const { into } = options;
     if (into !== undefined)
       checkInto(this.name, into, { output, target: targetTensor(target), weight: options.weight });
@@ -261,12 +263,20 @@ function sumDefinitions(terms: readonly Term[], names: readonly string[]): Defin
  * ```
  */
 export function weighted(terms: readonly Term[]): Loss {
+  if (!Array.isArray(terms)) {
+    throw new ReconlossError("invalid-argument", `weighted: terms must be an array, got ${described(terms)}`);
+  }
   if (terms.length === 0) throw new ReconlossError("invalid-argument", "weighted: terms must not be empty");
-  for (const [weight, loss] of terms) {
+  for (const term of terms) {
+    if (!Array.isArray(term) || !isLoss(term[1])) {
+      const got = described(Array.isArray(term) ? term[1] : term);
+      throw new ReconlossError("invalid-argument", `weighted: a term must be [weight, loss], got ${got}`);
+    }
+    const [weight, loss] = term as unknown as Term;
     if (!Number.isFinite(weight)) {
       throw new ReconlossError(
         "invalid-argument",
-        `weighted: the weight of ${loss.spec} must be finite, got ${weight}`,
+        `weighted: the weight of ${loss.spec} must be finite, got ${described(weight)}`,
       );
     }
   }

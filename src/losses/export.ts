@@ -1,8 +1,9 @@
+import { checkObject, described } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import { buildModel, type InputDims } from "../graph/compile.ts";
 import { mapValues } from "../records.ts";
 import { evaluateDefinition } from "./evaluate.ts";
-import type { Loss } from "./loss.ts";
+import { isLoss, type Loss } from "./loss.ts";
 
 /** What {@link exportLoss} writes besides the value. */
 export interface ExportOptions {
@@ -35,6 +36,9 @@ export interface ExportOptions {
  * ```
  */
 export async function exportLoss(loss: Loss, options: ExportOptions = {}): Promise<Uint8Array> {
+  if (!isLoss(loss))
+    throw new ReconlossError("invalid-argument", `exportLoss: loss must be one, got ${described(loss)}`);
+  checkObject("exportLoss", "options", options);
   const { grad = false, map = false, weight: isWeighted = false, channels = 3, size } = options;
   const refuse = (problem: string) => new ReconlossError("invalid-argument", `${loss.spec} ${problem}`);
   const definition = loss.definition;
@@ -42,7 +46,8 @@ export async function exportLoss(loss: Loss, options: ExportOptions = {}): Promi
   if (map && !loss.hasMap) throw refuse("has no map");
   if (definition.bySize && size === undefined) throw refuse("depends on the size of the images; give size");
   for (const [name, number] of Object.entries({ channels, height: size?.[0] ?? 1, width: size?.[1] ?? 1 })) {
-    if (!Number.isInteger(number) || number < 1) throw refuse(`needs a whole number of ${name}, got ${number}`);
+    if (!Number.isInteger(number) || number < 1)
+      throw refuse(`needs a whole number of ${name}, got ${described(number)}`);
   }
 
   await definition.prepare?.();

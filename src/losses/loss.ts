@@ -1,7 +1,8 @@
+import { checkFunction, checkObject, described } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import type { NotedExtremes } from "../kernels/index.ts";
-import { formatShape, type Shape, type Tensor } from "../tensor.ts";
-import { checkHeld, checkInto, checkShapes, checkValues } from "./checks.ts";
+import { checkShape, formatShape, type Shape, type Tensor } from "../tensor.ts";
+import { checkCall, checkHeld, checkInto, checkShapes, checkValues } from "./checks.ts";
 import type { Definition, Evaluation, Images, OwnEvaluation, Wants } from "./definition.ts";
 import { evaluateGraph, targetFeatures } from "./evaluate.ts";
 import { evaluateKernel } from "./evaluate-kernel.ts";
@@ -116,6 +117,12 @@ export function labelled(loss: Loss, text: string): Loss {
   return Object.assign(loss, { label: text.trim().replace(/\s+/g, " ") });
 }
 
+/** Whether a value is a loss. */
+export function isLoss(value: unknown): value is Loss {
+  const { spec, evaluate } = (typeof value === "object" && value !== null ? value : {}) as Partial<Loss>;
+  return typeof spec === "string" && typeof evaluate === "function";
+}
+
 /** What is said about a loss besides its mathematics. */
 export interface LossInfo<S extends Schema = Schema> {
   readonly name: string;
@@ -182,9 +189,18 @@ export interface LossDefinition<S extends Schema, R = undefined> extends LossInf
  * ```
  */
 export function defineLoss<S extends Schema, R = undefined>(definition: LossDefinition<S, R>): LossFactory<S, R> {
+  checkObject("defineLoss", "definition", definition);
+  for (const word of ["name", "summary", "source"] as const) {
+    if (typeof definition[word] === "string" && definition[word] !== "") continue;
+    const problem = `defineLoss: ${word} must be a text, got ${described(definition[word])}`;
+    throw new ReconlossError("invalid-argument", problem);
+  }
+  checkObject(definition.name, "options", definition.options);
+  checkFunction(definition.name, "define", definition.define);
   const { name, summary, better, decimals, source, options: schema, presets, defaultsOf } = definition;
   const info: LossInfo<S> = { name, summary, better, decimals, source, options: schema, presets };
   const make = (options: Partial<OptionsOf<S>> = {}, resources?: R): Loss => {
+    if (resources !== undefined) checkObject(name, "resources", resources);
     const resolve = (some: Readonly<Record<string, unknown>>) =>
       resolveOptions(name, schema, some, presets as Parameters<typeof resolveOptions>[3], defaultsOf);
     const { values, given } = resolve(options);
@@ -328,6 +344,7 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
   }
 
   override refusal(shape: Shape): string | undefined {
+    checkShape(shape);
     return this.#refuse?.(this.options, shape) ?? this.definition.refuse?.(shape);
   }
 
@@ -348,6 +365,7 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
     wants: Wants,
     options: EvaluateOptions = {},
   ): Promise<Evaluation> {
+    checkCall(this.name, wants, options);
     const { weight, into } = options;
     const held = { output, target: this.needsTarget ? targetTensor(target) : undefined, weight, into };
     const evaluation = await this.#evaluate(output, target, wants, options).finally(() => checkHeld(this.name, held));

@@ -1,6 +1,8 @@
+import { checkObject, described } from "../../arguments.ts";
 import { ReconlossError } from "../../errors.ts";
 import type { Ops } from "../../graph/ops.ts";
 import { softplus } from "../../nets/activations.ts";
+import { checkOps } from "./checks.ts";
 
 /** What a discriminator says of one side, element by element, while it should call it real or fake. */
 interface Sides {
@@ -75,18 +77,21 @@ export interface ObjectiveOptions {
  * [0, 1]
  */
 export function resolveObjective(options: ObjectiveOptions): Required<ObjectiveOptions> {
+  checkObject("adversarial", "options", options);
   const { objective = "vanilla", relativistic = false, realLabel = 1, fakeLabel = 0 } = options;
   const refuse = (message: string) => new ReconlossError("invalid-argument", `adversarial: ${message}`);
   if (!adversarialObjectives.includes(objective)) {
-    throw refuse(`objective must be ${adversarialObjectives.join(" | ")}, got ${JSON.stringify(objective)}`);
+    throw refuse(`objective must be ${adversarialObjectives.join(" | ")}, got ${described(objective)}`);
   }
   if (!table[objective].labelled && (realLabel !== 1 || fakeLabel !== 0)) {
-    throw refuse(`the objective ${objective} has no labels, got realLabel ${realLabel} and fakeLabel ${fakeLabel}`);
+    throw refuse(
+      `the objective ${objective} has no labels, got realLabel ${described(realLabel)} and fakeLabel ${described(fakeLabel)}`,
+    );
   }
   for (const [name, label] of Object.entries({ realLabel, fakeLabel })) {
     const probability = objective === "vanilla" && !(label >= 0 && label <= 1);
     if (!Number.isFinite(label) || probability) {
-      throw refuse(`${name} must be ${objective === "vanilla" ? "in [0, 1]" : "finite"}, got ${label}`);
+      throw refuse(`${name} must be ${objective === "vanilla" ? "in [0, 1]" : "finite"}, got ${described(label)}`);
     }
   }
   return { objective, relativistic, realLabel, fakeLabel };
@@ -104,8 +109,8 @@ export interface DiscriminatorLoss<T> {
  * Means over all logits, whatever their shape. Relativistic halves are weighed one half each, and no gradient flows through the means of the
  * other side, as in ESRGAN's training (BasicSR, `ESRGANModel`).
  *
- * @param real - logits of real images
- * @param fake - logits of generated images
+ * @param logits - of real images and of generated ones
+ * @throws {ReconlossError} `invalid-argument` for an objective that there is not, or labels that it does not take
  *
  * @example
  * ```ts
@@ -117,9 +122,12 @@ export interface DiscriminatorLoss<T> {
  */
 export function discriminatorLoss<T>(
   o: Ops<T>,
-  { real, fake }: { readonly real: T; readonly fake: T },
+  logits: { readonly real: T; readonly fake: T },
   options: ObjectiveOptions = {},
 ): DiscriminatorLoss<T> {
+  checkObject("discriminatorLoss", "logits", logits);
+  const { real, fake } = logits;
+  checkOps("discriminatorLoss", o, { real, fake });
   const { objective, relativistic, realLabel, fakeLabel } = resolveObjective(options);
   const sides: Sides = table[objective];
   const mean = (x: T) => o.mean(x, "nchw");
@@ -139,9 +147,8 @@ export function discriminatorLoss<T>(
  * Means over all logits, whatever their shape. The relativistic form needs the logits of real images too, through which no gradient flows; it is the
  * mean of what both sides say when the labels are exchanged, and the gradient flows through the mean of the fake logits as well.
  *
- * @param fake - logits of generated images
- * @param real - logits of real images, for the relativistic form
- * @param mean - over all logits of a batch, [1, 1, 1, 1]; default: the plain mean
+ * @param logits - `fake`, of generated images; `real`, of real ones, for the relativistic form; `mean`, over all logits of a batch, [1, 1, 1, 1]; default: the plain
+ * mean
  * @throws {ReconlossError} `invalid-argument` if the relativistic form has no real logits
  *
  * @example
@@ -153,13 +160,12 @@ export function discriminatorLoss<T>(
  */
 export function generatorLoss<T>(
   o: Ops<T>,
-  {
-    real,
-    fake,
-    mean = (x) => o.mean(x, "nchw"),
-  }: { readonly real?: T; readonly fake: T; readonly mean?: (logits: T) => T },
+  logits: { readonly real?: T; readonly fake: T; readonly mean?: (logits: T) => T },
   options: ObjectiveOptions = {},
 ): T {
+  checkObject("generatorLoss", "logits", logits);
+  const { real, fake, mean = (x) => o.mean(x, "nchw") } = logits;
+  checkOps("generatorLoss", o, { fake });
   const { objective, relativistic, realLabel, fakeLabel } = resolveObjective(options);
   const sides: Sides = table[objective];
   if (!relativistic) return mean(sides.generator?.(o, fake) ?? sides.real(o, fake, realLabel));

@@ -1,5 +1,7 @@
+import { checkFunction, checkObject } from "../../arguments.ts";
 import { differentiate, type Traced, type Tracing } from "../../graph/autodiff.ts";
 import type { Ops } from "../../graph/ops.ts";
+import { checkOps } from "./checks.ts";
 
 /** A discriminator within a differentiation: the logits of images. Its tensors come from outside and have to be lifted. */
 export type Discriminate<T> = (tracing: Tracing<T>, images: Traced<T>) => Traced<T>;
@@ -25,6 +27,8 @@ export interface Judgement<T> {
  * ```
  */
 export function imageGradient<T>(o: Ops<T>, discriminate: Discriminate<T>, images: T): Judgement<T> {
+  checkOps("imageGradient", o, { images });
+  checkFunction("imageGradient", "discriminate", discriminate);
   const { value, gradients } = differentiate(o, (tracing, [x]) => discriminate(tracing, x), [images]);
   return { logits: value, gradient: gradients[0] };
 }
@@ -44,6 +48,7 @@ export function imageGradient<T>(o: Ops<T>, discriminate: Discriminate<T>, image
  * ```
  */
 export function r1Penalty<T>(o: Ops<T>, gradient: T): T {
+  checkOps("r1Penalty", o, { gradient });
   return o.mean(o.sum(o.square(gradient), "chw"), "n");
 }
 
@@ -65,8 +70,11 @@ export function r1Penalty<T>(o: Ops<T>, gradient: T): T {
 export function gradientPenalty<T>(
   o: Ops<T>,
   discriminate: Discriminate<T>,
-  { real, fake, alpha }: { readonly real: T; readonly fake: T; readonly alpha: T },
+  images: { readonly real: T; readonly fake: T; readonly alpha: T },
 ): T {
+  checkObject("gradientPenalty", "images", images);
+  const { real, fake, alpha } = images;
+  checkOps("gradientPenalty", o, { real, fake, alpha });
   const between = o.add(fake, o.mul(alpha, o.sub(real, fake)));
   const length = o.root(o.sum(o.square(imageGradient(o, discriminate, between).gradient), "chw"));
   return o.mean(o.square(o.sub(length, 1)), "n");

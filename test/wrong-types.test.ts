@@ -1,0 +1,67 @@
+import { describe, expect, test } from "vitest";
+import * as reconloss from "../src/index.ts";
+import { isLossFactory } from "../src/losses/loss.ts";
+import { randomTensor } from "./random.ts";
+import { rawErrors, subjectsOf } from "./wrong-types.ts";
+
+// The rule: whatever is given to an exported function, what it throws is a ReconlossError with a code.
+const { l1, Tensor, weighted, parseLoss } = reconloss;
+const [output, target] = [randomTensor([1, 3, 12, 12], 1), randomTensor([1, 3, 12, 12], 2)];
+const options = { weight: undefined };
+const factories = Object.entries(reconloss).filter(([, value]) => isLossFactory(value));
+const right = {
+  ...Object.fromEntries(factories.map(([name]) => [name, [{}, {}]])),
+  Tensor: [new Float32Array(16), [1, 1, 4, 4]],
+  "Tensor.from": [
+    [1, 2],
+    [1, 1, 1, 2],
+  ],
+  "Tensor.full": [[1, 1, 4, 4], 0.5],
+  parseLoss: ["l1", []],
+  parseLosses: ["l1", []],
+  exportLoss: [l1(), {}],
+  weighted: [[[1, l1()]]],
+  defineLoss: [{ ...l1.info, define: () => ({}) }],
+};
+
+describe("the package", () => {
+  test.each(subjectsOf(reconloss, right))("$name", async (subject) => {
+    expect(await rawErrors(subject)).toEqual([]);
+  });
+});
+
+const losses = [
+  l1(),
+  weighted([
+    [1, l1()],
+    [0.5, parseLoss("ssim(size=3)")],
+  ]),
+  parseLoss("lpips(net=tiny)"),
+];
+const ofLoss = { value: [output, target, options], evaluate: [output, target, {}, options], prepareTarget: [target] };
+const calls = { ...ofLoss, perImage: ofLoss.value, valueAndGrad: ofLoss.value, map: ofLoss.value };
+
+describe.each(losses)("a loss: $spec", (loss) => {
+  test.each(subjectsOf(loss, calls))("$name", async (subject) => {
+    expect(await rawErrors(subject)).toEqual([]);
+  });
+});
+
+describe.each(losses)("what a call of $spec says", (loss) => {
+  test.each(["weight", "into", "weightNormalisation"])("%s", async (name) => {
+    const call = (value: unknown) => loss.valueAndGrad(output, target, { [name]: value });
+    expect(await rawErrors({ name, call, right: [undefined] })).toEqual([]);
+  });
+});
+
+describe("a tensor", () => {
+  test.each(subjectsOf(new Tensor(new Float32Array(16), [1, 1, 4, 4])))("$name", async (subject) => {
+    expect(await rawErrors(subject)).toEqual([]);
+  });
+});
+
+describe("random numbers", () => {
+  test.each(subjectsOf(new reconloss.Random(1)))("$name", async (subject) => {
+    expect(await rawErrors(subject)).toEqual([]);
+  });
+});
