@@ -12,6 +12,7 @@ import {
 import { type Resizer, resizers } from "../image/resize.ts";
 import type { MetricResult } from "../metrics/index.ts";
 import { writeSetReport } from "../report/index.ts";
+import { keyOption, useWeightsFolder, weightsOption } from "./networks.ts";
 import { noteNewFolder } from "./new-folder.ts";
 import { tellPassedOver } from "./passed-over.ts";
 import { addPixelOptions, type PixelFlags, pixelOptions } from "./pixel-options.ts";
@@ -27,6 +28,8 @@ export interface FeatureFlags extends PixelFlags {
   resize: Resizer;
   network: string;
   weights?: string;
+  checkpoint?: string;
+  key?: string;
   dims?: FeatureOptions["dims"];
   batch: number;
   cache: string | boolean;
@@ -77,7 +80,9 @@ export function addFeatureOptions(command: Command): Command {
       "inception-fid, inception_v3, tiny (part of this package, no FID), or an ONNX file",
       "inception-fid",
     )
-    .option("--weights <file>", "the network's checkpoint; default: found or downloaded by name")
+    .addOption(weightsOption())
+    .option("--checkpoint <file>", "the network's weights themselves; default: found or downloaded by name")
+    .addOption(keyOption())
     .addOption(
       new Option("--dims <n>", "which of Inception's features fid, kid and pr are of; FID's are 2048")
         .choices(inceptionDims.map(String))
@@ -93,8 +98,10 @@ export function addFeatureOptions(command: Command): Command {
 
 /** The options of the API that these flags stand for. */
 export function featureOptions(flags: FeatureFlags) {
-  const { resize: resizer, network, weights, dims, batch, cache } = flags;
-  return { resizer, network, weights, dims, batch, cache: cache === true ? undefined : cache, ...pixelOptions(flags) };
+  useWeightsFolder(flags.weights);
+  const { resize: resizer, network, checkpoint, key, dims, batch, cache } = flags;
+  const store = cache === true ? undefined : cache;
+  return { resizer, network, weights: checkpoint, key, dims, batch, cache: store, ...pixelOptions(flags) };
 }
 
 /** A progress bar for each side, with images per second and the remaining time. */

@@ -1,4 +1,5 @@
-import { Option } from "commander";
+import { statSync } from "node:fs";
+import { InvalidArgumentError, Option } from "commander";
 import { type Device, selectDevice } from "../graph/index.ts";
 import type { Loss } from "../losses/index.ts";
 import { resolveWeights } from "../weights/index.ts";
@@ -12,9 +13,29 @@ export interface NetworkOptions {
   device?: Device;
 }
 
-/** Where networks' weights are looked for first. */
+/** Where networks' weights are looked for first: the same folder in every command. */
 export function weightsOption(): Option {
-  return new Option("--weights <folder>", "where networks' weights are looked for first");
+  return new Option(
+    "--weights <folder>",
+    "where networks' weights are looked for first; default: RECONLOSS_WEIGHTS",
+  ).argParser((folder: string) => {
+    const stats = statSync(folder, { throwIfNoEntry: false });
+    if (stats?.isDirectory()) return folder;
+    const found = stats === undefined ? "There is no such folder" : "It is no folder";
+    throw new InvalidArgumentError(
+      `${found}; put weights into one by their names, or: reconloss weights import FILE --as NAME.`,
+    );
+  });
+}
+
+/** Which of the tensors in a checkpoint are meant. */
+export function keyOption(): Option {
+  return new Option("--key <key>", "under which key of the file the tensors are; default: found, preferring averages");
+}
+
+/** Looks for weights in a folder first, wherever they are loaded from now on. */
+export function useWeightsFolder(folder: string | undefined): void {
+  if (folder !== undefined) process.env.RECONLOSS_WEIGHTS = folder;
 }
 
 /** Where networks run. */
@@ -34,8 +55,7 @@ export async function prepareNetworks(
   { weights: folder, device = "cpu" }: NetworkOptions,
   terminal: Terminal,
 ): Promise<void> {
-  // Losses look there themselves when they load.
-  if (folder !== undefined) process.env.RECONLOSS_WEIGHTS = folder;
+  useWeightsFolder(folder);
   // Networks are what has to be prepared; the weights of one are part of this package and have no name to look for.
   if (losses.every(({ definition }) => definition?.prepare === undefined)) return;
   await chooseDevice(device, terminal);

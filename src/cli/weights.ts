@@ -1,5 +1,10 @@
 import { Command } from "commander";
+import { networks } from "../distribution/extractor.ts";
 import { ReconlossError } from "../errors.ts";
+import { publishedHeads } from "../losses/lpips.ts";
+import { passedOver } from "../losses/network-loss.ts";
+import { publishedTensors } from "../losses/perceptual.ts";
+import type { CheckpointOptions } from "../weights/checkpoint.ts";
 import { weightsCache } from "../weights/folders.ts";
 import {
   checkWeights,
@@ -9,8 +14,11 @@ import {
   type WeightsOptions,
   type WeightsState,
 } from "../weights/locate.ts";
+import { openCheckpoint } from "../weights/open.ts";
 import { type WeightsEntry, weightsEntry, weightsRegistry } from "../weights/registry.ts";
+import { describeStateDict } from "../weights/state-dict.ts";
 import { downloadBar } from "./download-bar.ts";
+import { keyOption, weightsOption } from "./networks.ts";
 import { plainTable } from "./table.ts";
 import { coloursFor, printable, type Terminal, widthOf } from "./terminal.ts";
 
@@ -44,6 +52,19 @@ async function whereabouts(entry: WeightsEntry, options: WeightsOptions) {
   }
 }
 
+/** What there is to say of a file as the weights of a name: what was chosen in it, and how its tensors' names differ from the network's. */
+async function remarksOn(path: string, name: string, options: CheckpointOptions = {}): Promise<string[]> {
+  const inception = Object.hasOwn(networks, name) ? networks[name as keyof typeof networks] : undefined;
+  const shapes = inception?.tensors() ?? publishedTensors(name) ?? publishedHeads(name);
+  const checkpoint = await openCheckpoint(path, options);
+  try {
+    const names = shapes ? describeStateDict(checkpoint, shapes, { ignore: [...passedOver, "AuxLogits."] }) : [];
+    return [...checkpoint.notes, ...names];
+  } finally {
+    await checkpoint.close();
+  }
+}
+
 /**
  * `reconloss weights list | pull NAME... | verify [NAME...] | import FILE --as NAME | path [NAME]`. Each prints a table or lines, or with
  * `--json` one JSON value.
@@ -57,8 +78,10 @@ export function weightsCommand(terminal: Terminal, finish: (code: number) => voi
   const weights = new Command("weights").description("find, download and check the networks' published weights");
   const add = (name: string, description: string) =>
     weights.command(name).description(description).option("--json", "print JSON");
-  const addSearch = (name: string, description: string) =>
-    add(name, description).option("--weights <folder>", "look in this folder first (default: RECONLOSS_WEIGHTS)");
+  const addSearch = (name: string, description: string) => add(name, description).addOption(weightsOption());
+  const tell = (remarks: readonly string[]) => {
+    for (const remark of remarks) stderr.write(`${coloursFor(stderr, env).yellow("note:")} ${printable(remark)}\n`);
+  };
 
   addSearch("list", "all known weights, and where they are on this machine").action(async (flags: Flags) => {
     const found = await Promise.all(weightsRegistry.map((entry) => whereabouts(entry, { folder: flags.weights, env })));
@@ -99,6 +122,9 @@ export function weightsCommand(terminal: Terminal, finish: (code: number) => voi
       for (const name of names.length > 0 ? names : weightsRegistry.map((entry) => entry.name)) {
         const check = await checkWeights(name, { folder: flags.weights, env });
         if (check.state !== "missing" || names.length > 0) checks.push(check);
+        if (check.state === "readable" && check.path !== undefined) {
+          tell((await remarksOn(check.path, name)).map((remark) => `${name}: ${remark}`));
+        }
       }
       if (flags.json) printJson(checks);
       else if (checks.length === 0) print("no weights on this machine");
@@ -115,12 +141,16 @@ export function weightsCommand(terminal: Terminal, finish: (code: number) => voi
     });
 
   add("import", "copy a file into the cache as the weights of a name")
-    .argument("<file>", "a .pth or .safetensors file")
+    .argument("<file>", "a .pth, .pt or .safetensors file")
+    .addOption(keyOption())
     .requiredOption("--as <name>", "the name, as `reconloss weights list` shows it")
-    .action(async (file: string, flags: Flags & { as: string }) => {
-      const { path, verified } = await importWeights(file, flags.as, { env });
+    .action(async (file: string, flags: Flags & { as: string; key?: string }) => {
+      const { key } = flags;
+      const { path, verified } = await importWeights(file, flags.as, { env, key });
+      if (!verified) tell(await remarksOn(file, flags.as, { key }));
       if (flags.json) return printJson({ name: flags.as, path, verified });
-      const remark = verified ? "the published file" : "not the published bytes; taken as it is";
+      const taken = key === undefined ? "taken as it is" : `the tensors under ${key}`;
+      const remark = verified ? "the published file" : `not the published bytes; ${taken}`;
       print(`${flags.as}  ${printable(path)}  ${remark}`);
     });
 

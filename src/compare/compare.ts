@@ -5,7 +5,7 @@ import { checkAlphaOptions } from "../image/pixels.ts";
 import { checkDecode, pixelOptionsOf } from "../image/read.ts";
 import { checkFileRange } from "../losses/checks.ts";
 import type { Loss } from "../losses/index.ts";
-import { checkSizes, type Images, matchChannels, measure } from "./measure.ts";
+import { checkSizes, type Images, isPrior, matchChannels, measure } from "./measure.ts";
 import { statisticOf } from "./statistics.ts";
 import type { MapStatistic, Note, Outcome } from "./types.ts";
 
@@ -75,7 +75,8 @@ async function measurePair(pair: ImagePair, losses: readonly Loss[], loaded: Loa
     for (const { kind, text } of loaded.notes[side]) outcome.notes.push({ kind, name, text: `the ${side} ${text}` });
   }
   const images = matchChannels(loaded.images);
-  if (images.converted) {
+  // Priors look at the images as they are.
+  if (images.converted && !losses.every(isPrior)) {
     const text = `the ${images.converted} is grey and was compared as three equal channels`;
     outcome.notes.push({ kind: "grey-as-colour", name, text });
   }
@@ -88,7 +89,7 @@ async function measurePair(pair: ImagePair, losses: readonly Loss[], loaded: Loa
     const statistics = (options.mapStatistics ?? []).filter((of) => of.label === label);
     try {
       const map = options.maps === true || statistics.length > 0;
-      const measured = await measure(loss, images, { map });
+      const measured = await measure(loss, { read: loaded.images, matched: images }, { map });
       values[label] = measured.value;
       if (measured.targetValue !== undefined) targetValues[label] = measured.targetValue;
       if (measured.score !== undefined) scores[label] = measured.score;

@@ -82,11 +82,17 @@ export interface Measurement {
 }
 
 /**
- * Computes one loss of one pair. Alpha is one more plane to losses that take any number of them; those that need colours see the images over black and
+ * Computes one loss of one pair. A prior, which looks at one image alone, gets the images as they were read: what it makes of an output does not depend on
+ * the target's channels. Alpha is one more plane to losses that take any number of them; those that need colours see the images over black and
  * over white, where every difference of transparency shows on one of both, and the worse counts.
  */
-export async function measure(loss: Loss, images: Images, wants: { map?: boolean }): Promise<Measurement> {
-  if (!hasAlpha(images.output)) return measureOnce(loss, images, wants);
+export async function measure(
+  loss: Loss,
+  { read, matched }: { read: Images; matched: Images },
+  wants: { map?: boolean },
+): Promise<Measurement> {
+  const images = isPrior(loss) ? read : matched;
+  if (!hasAlpha(images.output) && !hasAlpha(images.target)) return measureOnce(loss, images, wants);
   try {
     return await measureOnce(loss, images, wants);
   } catch (error) {
@@ -99,15 +105,21 @@ export async function measure(loss: Loss, images: Images, wants: { map?: boolean
   return { ...(isWorse("lower", white, black) ? onWhite : onBlack), isOfWorseBackground: true };
 }
 
+/** Whether a loss looks at one image alone. */
+export function isPrior({ better }: Loss): boolean {
+  return better === "target";
+}
+
 async function measureOnce(loss: Loss, { output, target }: Images, wants: { map?: boolean }): Promise<Measurement> {
-  const evaluation = await loss.evaluate(output, target, { map: wants.map === true && loss.hasMap });
+  const compared = isPrior(loss) ? undefined : target;
+  const evaluation = await loss.evaluate(output, compared, { map: wants.map === true && loss.hasMap });
   const { value, unlimited = value, scores, map, tiles } = evaluation;
   return {
     // What a training may count as finite must not be in a mean, where it would hide other pairs.
     value: unlimited,
     map,
     tiles,
-    ...(loss.better === "target" ? { targetValue: await loss.value(target) } : {}),
+    ...(isPrior(loss) ? { targetValue: await loss.value(target) } : {}),
     ...(loss.definition?.poolScores ? { score: scores[0] } : {}),
   };
 }

@@ -104,13 +104,14 @@ export async function evaluateDistribution(
     const real = usesReals ? await openSide("real", sources[1], metrics, ofDetails) : undefined;
     const needed = [...new Set([...output.ofImages, ...(real?.ofImages ?? [])])];
     if (needed.length === 0) return await report(metrics, options, undefined, output, real);
-    return await withFeatures(needed, options, async ({ protocol, of }) => {
+    return await withFeatures(needed, options, async ({ protocol, notes, of }) => {
       // Told before hours of work, not after.
       mismatches(protocol, [output, real], options);
       const extract = async (side: OpenSide): Promise<ReadSide> =>
         side.images ? { ...side, features: await of(side.side, side.images) } : side;
       const [outputRead, realRead] = [await extract(output), real && (await extract(real))];
-      const result = await report(metrics, options, protocol, outputRead, realRead);
+      const told = await report(metrics, options, protocol, outputRead, realRead);
+      const result = { ...told, warnings: [...notes, ...told.warnings] };
       return hasDetails ? { ...result, details: await detailsOf(outputRead, realRead as ReadSide) } : result;
     });
   } finally {
@@ -147,8 +148,9 @@ export async function computeStatistics(
       const set = await features.of("real", images);
       const fid = await statisticsOf(set.rows("fid"));
       const sfid = options.spatial ? await statisticsOf(set.rows("sfid")) : undefined;
-      const { protocol } = features;
-      return { statistics: { fid, sfid, protocol }, set: setReport(path, set), warnings: setWarnings("real", set) };
+      const { protocol, notes } = features;
+      const warnings = [...notes, ...setWarnings("real", set)];
+      return { statistics: { fid, sfid, protocol }, set: setReport(path, set), warnings };
     });
   } finally {
     await source.close();

@@ -33,6 +33,8 @@ export interface Extractor {
   readonly key: string;
   /** Says which weights it has, whatever is asked of it, for the protocol; default: the key. */
   readonly weights?: string;
+  /** What there is to say of its checkpoint, such as which of several sets of tensors was taken. */
+  readonly notes?: readonly string[];
   /** Feature vectors [n, c, 1, 1] by output, of images [n, 3, height, width] in [0, 1]. */
   run(images: Tensor): Promise<Record<string, Tensor>>;
 }
@@ -48,6 +50,8 @@ export interface InceptionExtractorOptions {
   features?: readonly InceptionFeature[];
   /** The tensors, or the path of a checkpoint; default: the published file, found or downloaded by name. */
   weights?: StateDict | string;
+  /** Under which key of the checkpoint the tensors are; see `openCheckpoint`. */
+  key?: string;
   /** `unit`: 2x - 1. `bytes`: (255 x - 128) / 128, as TensorFlow's FID code. */
   input?: "unit" | "bytes";
 }
@@ -70,14 +74,16 @@ export function inputFor(network: string, resizer: Resizer): "unit" | "bytes" {
  * ```
  */
 export async function inceptionExtractor(options: InceptionExtractorOptions = {}): Promise<Extractor> {
-  checkFields("options", options, { features: "list", weights: ["string", "object"] });
-  const { network = "inception-fid", features = ["2048"], weights, input = "unit" } = options;
+  checkFields("options", options, { features: "list", weights: ["string", "object"], key: "string" });
+  const { network = "inception-fid", features = ["2048"], weights, key, input = "unit" } = options;
   checkChoice("network", network, Object.keys(networks));
   checkChoice("input", input, ["unit", "bytes"]);
   if (features.length === 0) throw new ReconlossError("invalid-argument", "features are none: nothing is asked for");
   for (const feature of features) checkChoice("features", feature, inceptionFeatures);
   const net = networks[network];
-  const tensors = typeof weights === "object" ? weights : await loadWeights(network, features, weights);
+  const notes: string[] = [];
+  const tensors =
+    typeof weights === "object" ? weights : await loadWeights(network, features, notes, { path: weights, key });
   const [scale, offset] = input === "unit" ? [2, 1] : [255 / 128, 1];
   const model = buildModel({ image: ["n", 3, 299, 299] }, (o, { image }) => {
     const values = net.features(o, o.sub(o.mul(image, scale), offset), tensors, features);
@@ -93,6 +99,7 @@ export async function inceptionExtractor(options: InceptionExtractorOptions = {}
     input: input === "unit" ? "2x - 1" : "(255x - 128) / 128",
     key: hashOf(`${network} ${input} ${await runtimeVersion()} ${ofWeights}`),
     weights: ofWeights,
+    notes,
     run: async (images) => {
       const results = await runSession(session, images);
       return Object.fromEntries(
@@ -118,14 +125,16 @@ function checkChoice(what: string, value: unknown, choices: readonly string[]): 
 async function loadWeights(
   network: keyof typeof networks,
   features: readonly InceptionFeature[],
-  path?: string,
+  notes: string[],
+  file: { path?: string; key?: string },
 ): Promise<StateDict> {
-  const checkpoint = await openWeights(network, { path });
+  const checkpoint = await openWeights(network, file);
+  notes.push(...checkpoint.notes.map((note) => `${checkpoint.file}: ${note}`));
   const ignore = ["num_batches_tracked", ...(network === "inception_v3" ? ["AuxLogits."] : [])];
   const [all, needed] = [networks[network].tensors(), networks[network].tensors(features)];
   const optional = new Set(Object.keys(all).filter((name) => !Object.hasOwn(needed, name)));
   try {
-    return await readStateDict(checkpoint, all, { ignore, optional });
+    return await readStateDict(checkpoint, all, { ignore, optional, onNote: (note) => notes.push(note) });
   } finally {
     await checkpoint.close();
   }

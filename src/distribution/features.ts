@@ -44,6 +44,8 @@ export interface FeatureOptions extends PixelOptions {
   network?: string;
   /** The path of the network's checkpoint; default: found or downloaded by name. Or an extractor of your own instead of `network`. */
   weights?: string;
+  /** Under which key of the checkpoint the tensors are; see `openCheckpoint`. */
+  key?: string;
   /** Which of Inception's features fid, kid, pr and frechet are of; default 2048, FID's. Of others they are called `fid(dims=64)`. */
   dims?: (typeof inceptionDims)[number];
   /** For an ONNX model. */
@@ -68,6 +70,7 @@ export function checkFeatureOptions(options: FeatureOptions): void {
     resizer: "string",
     network: "string",
     weights: "string",
+    key: "string",
     dims: "number",
     onnx: "object",
     extractor: "object",
@@ -114,6 +117,8 @@ export interface SetFeatures extends ExtractedSet {
 /** Turns images into features that are stored until the work is done. */
 export interface Features {
   readonly protocol: Protocol;
+  /** What there is to say of the network's checkpoint. */
+  readonly notes: readonly string[];
   of(side: Side, images: ImageSet): Promise<SetFeatures>;
 }
 
@@ -154,6 +159,7 @@ export async function withFeatures<T>(
         input: extractor.input,
         ...(options.decode === "pillow" ? { decode: "pillow" } : {}),
       },
+      notes: extractor.notes ?? [],
       of: async (side, images) => {
         let done = 0;
         const extracted = await extractFeatures(images, extractor, stores, {
@@ -176,13 +182,13 @@ async function chooseExtractor(
   resizer: Resizer,
   options: FeatureOptions,
 ): Promise<{ extractor: Extractor; outputOf: (metric: MetricName) => string }> {
-  const { extractor, network = "inception-fid", weights, onnx } = options;
+  const { extractor, network = "inception-fid", weights, key, onnx } = options;
   if (isInception(options)) {
     const outputOf = (metric: MetricName) => inceptionFeatureOf(metric, options);
     const features = [...new Set(metrics.map(outputOf))];
     const input = inputFor(network, resizer);
     const name = network as keyof typeof networks;
-    return { extractor: await inceptionExtractor({ network: name, features, weights, input }), outputOf };
+    return { extractor: await inceptionExtractor({ network: name, features, weights, key, input }), outputOf };
   }
   const own = network === "tiny" ? tinyExtractor : () => onnxExtractor(network, onnx);
   const chosen = extractor ?? (await own());

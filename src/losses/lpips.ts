@@ -47,6 +47,17 @@ const trunks: Readonly<Record<string, { network: Network; taps: readonly string[
 /** Version 0.0 fed images in [-1, 1] to the networks as they are. */
 const signed: ChannelStatistics = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
 
+/** The linear heads of a network: names and shapes. */
+function headShapesOf(channels: readonly number[]): TensorShapes {
+  return Object.fromEntries(channels.map((count, i) => [headName(i), [1, count, 1, 1]]));
+}
+
+/** The tensors of the published heads: `lpips-alex`, `lpips-vgg-v0.0`; undefined for any other name. */
+export function publishedHeads(name: string): TensorShapes | undefined {
+  const net = /^lpips-(\w+?)(-v0\.0)?$/.exec(name)?.[1];
+  return net !== undefined && Object.hasOwn(trunks, net) ? headShapesOf(trunks[net].channels) : undefined;
+}
+
 const headName = (layer: number) => `lin${layer}.model.1.weight`;
 
 /** Weights of {@link lpips} from elsewhere than the weights folder. */
@@ -80,7 +91,7 @@ export interface LpipsResources {
  * images are identical, the root of the length has an infinite slope, which the original's small number outside the root does not
  * prevent; here the slope of the root at 0 is 0, so that every gradient is finite.
  *
- * @throws {ReconlossError} `shape` for images too small for the network (31 pixels for `alex`, 16 for `vgg`, 17 for `squeeze`, 16 for `tiny`) or of
+ * @throws {ReconlossError} `shape` for images too small for the network (31 pixels for `alex`, 16 for `vgg`, 17 for `squeeze`, 20 for `tiny`) or of
  * other than 1 or 3 channels; `missing-weights` or `checkpoint` when weights are not there or not what they should be
  * @example
  * ```ts
@@ -114,7 +125,7 @@ export const lpips = defineLoss({
     const { network, taps, channels } = trunks[net];
     const also = network.tensors(network.taps);
     const trunk = new LazyWeights(() => loadWeights(network.name, network.tensors(taps), resources.trunk, { also }));
-    const headShapes: TensorShapes = Object.fromEntries(channels.map((count, i) => [headName(i), [1, count, 1, 1]]));
+    const headShapes = headShapesOf(channels);
     const headFile = `lpips-${net}${version === "0.0" ? "-v0.0" : ""}`;
     const linear = new LazyWeights(() => loadWeights(headFile, headShapes, resources.heads, { nonNegative: true }));
 

@@ -58,7 +58,7 @@ export function weightFiles(names: readonly string[]): string[] {
 }
 
 /** What else the files of networks hold: classifiers, and counters of training. */
-const passedOver = ["classifier.", "num_batches_tracked"];
+export const passedOver = ["classifier.", "num_batches_tracked"];
 
 /**
  * The tensors of a loss's network: those given, those of a checkpoint file, or by default those of the name: part of this package, or in the

@@ -6,6 +6,7 @@ import { type ChannelStatistics, imagenetStatistics, normalise, unitLength } fro
 import { squeezenet } from "../nets/squeezenet.ts";
 import { tiny, tinyTaps } from "../nets/tiny.ts";
 import { vgg } from "../nets/vgg.ts";
+import type { TensorShapes } from "../weights/index.ts";
 import type { Definition, Images } from "./definition.ts";
 import { defineLoss } from "./loss.ts";
 import {
@@ -23,6 +24,14 @@ import { choice, flag, integer, type Option } from "./options.ts";
 import { layerWeight, relativeWeight, weightedMean } from "./pixel-weights.ts";
 
 const nets = ["vgg16", "vgg16_bn", "vgg19", "vgg19_bn", "alexnet", "squeezenet1_1", "tiny"] as const;
+
+/** The tensors of a published network, all of its taps: `vgg16`; undefined for any other name. */
+export function publishedTensors(name: string): TensorShapes | undefined {
+  const net = nets.find((known) => known === name);
+  if (net === undefined || net === "tiny") return undefined;
+  const network = networkOf(net, "max");
+  return network.tensors(network.taps);
+}
 
 function networkOf(net: (typeof nets)[number], pooling: "max" | "average"): Network {
   if (net === "alexnet") return alexnet;

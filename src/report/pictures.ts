@@ -97,13 +97,11 @@ export async function picture(
   losses: readonly Loss[],
   options: PixelOptions = {},
 ): Promise<PairPictures> {
-  const images = matchChannels({
-    output: await readImage(pair.output, options),
-    target: await readImage(pair.target, options),
-  });
+  const read = { output: await readImage(pair.output, options), target: await readImage(pair.target, options) };
+  const images = matchChannels(read);
   const maps: Record<string, MapPicture> = {};
   for (const loss of losses.filter(({ hasMap, label }) => hasMap && pair.values[label] !== undefined)) {
-    const map = toErrorMap(loss, (await measure(loss, images, { map: true })).map as Tensor);
+    const map = toErrorMap(loss, (await measure(loss, { read, matched: images }, { map: true })).map as Tensor);
     const top = topOf(map);
     const levels = await encodeMap(map, top);
     maps[loss.label] = { levels, top, zero: map.zero, sign: map.sign, border: borderOf(pair, map) };

@@ -1,3 +1,4 @@
+import { underKey } from "./containers.ts";
 import {
   countOf,
   type DType,
@@ -41,6 +42,10 @@ export class Checkpoint {
   readonly names: readonly string[];
   /** Text stored beside the tensors (safetensors only; empty otherwise). */
   readonly metadata: Readonly<Record<string, string>>;
+  /** The keys under which the tensors were, joined by dots: `params_ema`. None where the file holds nothing but the tensors. */
+  readonly container?: string;
+  /** What there is to say of the file: which of several sets of tensors was taken. */
+  readonly notes: readonly string[];
   readonly #source: ByteSource;
   readonly #tensors: ReadonlyMap<string, StoredTensor>;
 
@@ -49,6 +54,8 @@ export class Checkpoint {
     this.format = contents.format;
     this.names = [...contents.tensors.keys()];
     this.metadata = contents.metadata;
+    this.container = contents.container;
+    this.notes = contents.notes ?? [];
     this.#source = source;
     this.#tensors = contents.tensors;
   }
@@ -108,9 +115,20 @@ export function listNames(names: readonly string[], shown = 8): string {
   return names.slice(0, shown).join(", ") + (rest > 0 ? ` and ${rest} more` : "");
 }
 
+/** Options of {@link readCheckpoint} and `openCheckpoint`. */
+export interface CheckpointOptions {
+  /**
+   * Under which key of the file the tensors are, or under which keys, joined by dots: `generator`, `model.state_dict`; in a file without nesting,
+   * what their names begin with. Default: the file itself, or the first that it has of `params_ema`, `g_ema`, `ema`, `params`, `model_state_dict`,
+   * `state_dict`, `model`, `net` and `generator`, which `container` and, where there was a choice, `notes` then tell.
+   */
+  key?: string;
+}
+
 /**
- * Reads the directory of a PyTorch (`.pth`, zip or legacy format) or safetensors file; which it is shows in its first bytes. Never runs
- * code from the file: a pickle is interpreted by an allow-list that can build tensors, containers and plain values only.
+ * Reads the directory of a PyTorch (`.pth` or TorchScript, zip or legacy format) or safetensors file; which it is shows in its first bytes. Never runs
+ * code from the file: a pickle is interpreted by an allow-list that can build tensors, containers and plain values only, and of TorchScript's modules
+ * the attributes alone.
  *
  * @throws {ReconlossError} `checkpoint` when the file is damaged, of another kind, or needs anything outside the allow-list.
  * @example
@@ -122,14 +140,16 @@ export function listNames(names: readonly string[], shown = 8): string {
  * error.code; // "checkpoint"
  * ```
  */
-export async function readCheckpoint(source: ByteSource): Promise<Checkpoint> {
+export async function readCheckpoint(source: ByteSource, { key }: CheckpointOptions = {}): Promise<Checkpoint> {
   if (source.size === 0) throw checkpointError(source.name, "the file is empty");
+  return new Checkpoint(source, underKey(source.name, await readContents(source, key), key));
+}
+
+async function readContents(source: ByteSource, key: string | undefined): Promise<CheckpointContents> {
   const start = await readBytes(source, 0, Math.min(16, source.size), "the start");
-  if (isTorchZip(start)) return new Checkpoint(source, await readTorchZip(source));
-  if (/\.safetensors$/i.test(source.name) || start[8] === 0x7b) {
-    return new Checkpoint(source, await readSafetensors(source));
-  }
-  if (isLegacyTorch(start)) return new Checkpoint(source, await readLegacyTorch(source));
+  if (isTorchZip(start)) return readTorchZip(source, key);
+  if (/\.safetensors$/i.test(source.name) || start[8] === 0x7b) return readSafetensors(source);
+  if (isLegacyTorch(start)) return readLegacyTorch(source, key);
   const text = new TextDecoder("latin1").decode(start);
   const kind = /^\s*</.test(text) ? "it looks like a web page" : `it starts with ${JSON.stringify(text)}`;
   throw checkpointError(source.name, `neither a PyTorch nor a safetensors checkpoint: ${kind}`);

@@ -4,7 +4,7 @@
  *
  * @module
  */
-export { Checkpoint, readCheckpoint } from "./checkpoint.ts";
+export { Checkpoint, type CheckpointOptions, readCheckpoint } from "./checkpoint.ts";
 export { type DownloadOptions, type DownloadProgress, downloadWeights } from "./download.ts";
 export type { DType, TensorData } from "./elements.ts";
 export { type Environment, weightsCache } from "./folders.ts";
@@ -25,6 +25,7 @@ export { openCheckpoint } from "./open.ts";
 export { type WeightsEntry, weightsEntry, weightsRegistry } from "./registry.ts";
 export { type ByteSource, bytesSource } from "./source.ts";
 export {
+  describeStateDict,
   type NamedTensors,
   readStateDict,
   type StateDict,

@@ -1,15 +1,18 @@
 import { stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { ReconlossError } from "../errors.ts";
-import { copyFileAtomically } from "../files.ts";
-import type { Checkpoint } from "./checkpoint.ts";
+import { copyFileAtomically, writeFileAtomically } from "../files.ts";
+import type { Checkpoint, CheckpointOptions } from "./checkpoint.ts";
 import { type DownloadOptions, downloadUrl, downloadWeights, fileSha256 } from "./download.ts";
+import { isFloating } from "./elements.ts";
 import { type Environment, weightsCache } from "./folders.ts";
 import { openCheckpoint } from "./open.ts";
 import { type WeightsEntry, weightsEntry } from "./registry.ts";
+import type { StateDict, WeightTensor } from "./state-dict.ts";
+import { safetensors } from "./write-safetensors.ts";
 
 /** Where to look for weights, and how to get those that are not there. */
-export interface WeightsOptions extends DownloadOptions {
+export interface WeightsOptions extends DownloadOptions, CheckpointOptions {
   /** The file itself; nothing else is looked at then. */
   path?: string;
   /** A folder with files under their upstream name, or as `<registry name>.pth` or `.safetensors`. Default: `RECONLOSS_WEIGHTS`. */
@@ -162,7 +165,7 @@ export async function resolveWeights(name: string, options: WeightsOptions = {})
  * ```
  */
 export async function openWeights(name: string, options: WeightsOptions = {}): Promise<Checkpoint> {
-  return openCheckpoint(await resolveWeights(name, options));
+  return openCheckpoint(await resolveWeights(name, options), options);
 }
 
 /** What this package has in place of published weights; its numbers are no published network's. */
@@ -195,9 +198,9 @@ export interface ImportedWeights {
 
 /**
  * Copies a file into the cache as the weights of that name. Upstream's own bytes go under their upstream name; any other checkpoint, such as
- * a converted one, under the registry's.
+ * a converted one, under the registry's. With `key`, just the tensors under that key are written, as float32 in a safetensors file.
  *
- * @throws {ReconlossError} `file` or `checkpoint` when it cannot be opened as a checkpoint.
+ * @throws {ReconlossError} `file` or `checkpoint` when it cannot be opened as a checkpoint, or has nothing under the key.
  * @example
  * ```ts
  * import { importWeights } from "reconloss/weights";
@@ -209,16 +212,34 @@ export interface ImportedWeights {
 export async function importWeights(
   file: string,
   name: string,
-  { env = process.env }: { env?: Environment } = {},
+  { env = process.env, key }: CheckpointOptions & { env?: Environment } = {},
 ): Promise<ImportedWeights> {
   const entry = weightsEntry(name);
-  const checkpoint = await openCheckpoint(file);
+  const checkpoint = await openCheckpoint(file, { key });
+  try {
+    if (key !== undefined) {
+      const path = join(weightsCache(env), `${name}.safetensors`);
+      await writeFileAtomically(path, safetensors(await floatingTensors(checkpoint)));
+      return { path, verified: false };
+    }
+  } finally {
+    await checkpoint.close();
+  }
   const extension = checkpoint.format === "safetensors" ? ".safetensors" : ".pth";
-  await checkpoint.close();
   const verified = entry.sha256 !== undefined && (await fileSha256(file)) === entry.sha256;
   const path = join(weightsCache(env), verified ? entry.file : name + extension);
   await copyFileAtomically(file, path);
   return { path, verified };
+}
+
+/** The tensors of a checkpoint but its counters, which no network needs. */
+async function floatingTensors(checkpoint: Checkpoint): Promise<StateDict> {
+  const tensors: Record<string, WeightTensor> = {};
+  for (const name of checkpoint.names.filter((name) => isFloating(checkpoint.dtype(name)))) {
+    const { shape, data } = await checkpoint.read(name);
+    tensors[name] = { shape, data: Float32Array.from(data as Float32Array) };
+  }
+  return tensors;
 }
 
 /** How sure it is that weights are what they claim. */

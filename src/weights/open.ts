@@ -1,7 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
 import { ReconlossError } from "../errors.ts";
 import { openFile, reasonOf } from "../files.ts";
-import { type Checkpoint, readCheckpoint } from "./checkpoint.ts";
+import { type Checkpoint, type CheckpointOptions, readCheckpoint } from "./checkpoint.ts";
 import type { ByteSource } from "./source.ts";
 
 /** Most bytes that one system call is asked for. */
@@ -49,10 +49,10 @@ export async function fileSource(path: string): Promise<ByteSource> {
  * error.code; // "file"
  * ```
  */
-export async function openCheckpoint(path: string): Promise<Checkpoint> {
+export async function openCheckpoint(path: string, options: CheckpointOptions = {}): Promise<Checkpoint> {
   const source = await fileSource(path);
   try {
-    return await readCheckpoint(source);
+    return await readCheckpoint(source, options);
   } catch (error) {
     await source.close();
     throw error;

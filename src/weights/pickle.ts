@@ -1,12 +1,14 @@
 /** A function that a pickle may call, such as the one that rebuilds a tensor. */
 export type PickleFunction = (parameters: readonly unknown[]) => unknown;
 
-/** What a pickle may reach outside itself; both throw for anything not on their list. */
+/** What a pickle may reach outside itself; all throw for anything not on their list. */
 export interface PickleHooks {
   /** The meaning of a Python global: a {@link PickleFunction}, or an inert value that is only passed on. */
   global(module: string, name: string): unknown;
   /** The object that a persistent id stands for. */
   persistent(id: unknown): unknown;
+  /** Gives an object its state; throws for anything that takes none. */
+  build(object: unknown, state: unknown): void;
 }
 
 /** A pickle that does not follow the rules, or needs more than they allow. */
@@ -306,9 +308,9 @@ export function unpickle(bytes: Uint8Array, start: number, hooks: PickleHooks): 
         call();
         break;
       case "BUILD": {
-        // The attributes of an OrderedDict, such as a state_dict's _metadata, say nothing about its tensors.
-        pop();
-        top(Map, "state of an object");
+        const state = pop();
+        if (stack.length === 0) throw new PickleError("it fills the state of an object that is not there");
+        hooks.build(stack.at(-1), state);
         break;
       }
       default:

@@ -1,7 +1,8 @@
 import { ReconlossError } from "../errors.ts";
 import { firstNonFinite } from "../tensor.ts";
-import { type Checkpoint, listNames } from "./checkpoint.ts";
+import type { Checkpoint } from "./checkpoint.ts";
 import { isFloating } from "./elements.ts";
+import { matchNames, noteOfNames } from "./names.ts";
 
 /** A tensor of a checkpoint: PyTorch's shape and order. */
 export interface WeightTensor {
@@ -29,22 +30,16 @@ export interface StateDictOptions {
   optional?: ReadonlySet<string>;
   /** Refuse values below 0, as the heads of LPIPS must be. Default false. */
   nonNegative?: boolean;
+  /** Takes what there is to say of a file that fits, such as which prefix was taken off its names. Default: nothing is said. */
+  onNote?: (note: string) => void;
 }
 
 /**
- * One spelling for the names of a tensor: without the `module.` that DataParallel adds, and with the `features.` that is lost when only
- * that part of a torchvision network was saved.
- */
-function canonicalName(name: string): string {
-  const bare = name.replace(/^(module\.)+/, "");
-  return /^\d/.test(bare) ? `features.${bare}` : bare;
-}
-
-/**
- * Reads exactly the expected tensors as float32, row-major. Names match with or without the prefixes `module.` and `features.`. Every
- * difference is an error that names the tensors: nothing is left out, guessed or filled in.
+ * Reads exactly the expected tensors as float32, row-major. Names match as they are, or after one prefix that all of them have, such as
+ * `module.`, `_orig_mod.` or `model.`; and with or without torchvision's `features.`. Every other difference is an error that says how the names
+ * differ: nothing is left out, guessed or filled in.
  *
- * @param shapes What the network needs. Any other tensor in the file must be covered by `ignore`.
+ * @param shapes What the network needs. Any other tensor in the file must be covered by `ignore`, but for the `n_averaged` of PyTorch's AveragedModel.
  * @throws {ReconlossError} `checkpoint` when a tensor is missing, has another shape, is not of a floating type, holds NaN or infinity (also
  * after rounding float64 to float32), is negative where that is refused, or was not expected.
  * @example
@@ -63,18 +58,17 @@ function canonicalName(name: string): string {
 export async function readStateDict<Shapes extends TensorShapes>(
   checkpoint: NamedTensors,
   shapes: Shapes,
-  { ignore = [], optional = new Set(), nonNegative = false }: StateDictOptions = {},
+  { ignore = [], optional = new Set(), nonNegative = false, onNote }: StateDictOptions = {},
 ): Promise<Record<keyof Shapes & string, WeightTensor>> {
-  const stored = storedNames(checkpoint);
-  const problems = [
-    ...missingAndMisshapen(checkpoint, shapes, stored, optional),
-    ...unexpected(Object.keys(shapes).map(canonicalName), stored, ignore),
-  ];
+  const matched = matchNames(checkpoint.names, Object.keys(shapes), { ignore, optional });
+  const problems = [...matched.missing, ...misshapen(checkpoint, shapes, matched.stored), ...matched.unexpected];
   if (problems.length > 0) throw new ReconlossError("checkpoint", `${checkpoint.file}: ${problems.join("; ")}`);
+  const note = noteOfNames(matched);
+  if (note !== undefined) onNote?.(`${checkpoint.file}: ${note}`);
 
   const weights: Record<string, WeightTensor> = {};
   for (const name of Object.keys(shapes)) {
-    const storedName = stored.get(canonicalName(name));
+    const storedName = matched.stored.get(name);
     if (storedName === undefined) continue;
     const { shape, data } = await checkpoint.read(storedName);
     const values = data instanceof Float32Array ? data : Float32Array.from(data as Float64Array);
@@ -84,52 +78,40 @@ export async function readStateDict<Shapes extends TensorShapes>(
   return weights as Record<keyof Shapes & string, WeightTensor>;
 }
 
-/** Canonical name -> name in the file. */
-function storedNames(checkpoint: NamedTensors): Map<string, string> {
-  const stored = new Map<string, string>();
-  for (const name of checkpoint.names) {
-    const canonical = canonicalName(name);
-    const other = stored.get(canonical);
-    if (other !== undefined) {
-      throw new ReconlossError("checkpoint", `${checkpoint.file}: ${other} and ${name} name the same tensor`);
-    }
-    stored.set(canonical, name);
-  }
-  return stored;
-}
-
-function missingAndMisshapen(
+/**
+ * What there is to say of a file as the weights of a network, without reading its tensors: nothing where all names are as expected, the prefix that they
+ * have, or how they differ. Tensors that are missing are no difference where some are there: a file may have the first layers alone.
+ */
+export function describeStateDict(
   checkpoint: NamedTensors,
   shapes: TensorShapes,
-  stored: Map<string, string>,
-  optional: ReadonlySet<string>,
+  { ignore = [] }: Pick<StateDictOptions, "ignore"> = {},
 ): string[] {
-  const missing: string[] = [];
+  const names = Object.keys(shapes);
+  const partial = matchNames(checkpoint.names, names, { ignore, optional: new Set(names) });
+  const matched =
+    partial.stored.size > 0 ? partial : matchNames(checkpoint.names, names, { ignore, optional: new Set() });
+  const note = noteOfNames(matched);
+  return [
+    ...(note === undefined ? [] : [note]),
+    ...matched.missing,
+    ...misshapen(checkpoint, shapes, matched.stored),
+    ...matched.unexpected,
+  ];
+}
+
+/** What is wrong with the shapes and types of the tensors that were found. */
+function misshapen(checkpoint: NamedTensors, shapes: TensorShapes, stored: ReadonlyMap<string, string>): string[] {
   const wrong: string[] = [];
-  for (const [name, shape] of Object.entries(shapes)) {
-    const storedName = stored.get(canonicalName(name));
-    if (storedName === undefined) {
-      if (!optional.has(name)) missing.push(name);
-      continue;
-    }
-    const found = checkpoint.shape(storedName);
+  for (const [name, storedName] of stored) {
+    const [shape, found] = [shapes[name], checkpoint.shape(storedName)];
     if (found.length !== shape.length || found.some((size, axis) => size !== shape[axis])) {
       wrong.push(`${name} has shape [${found.join(", ")}], expected [${shape.join(", ")}]`);
     } else if (!isFloating(checkpoint.dtype(storedName))) {
       wrong.push(`${name} is ${checkpoint.dtype(storedName)}, expected a floating type`);
     }
   }
-  return missing.length > 0 ? [`missing tensors: ${listNames(missing)}`, ...wrong] : wrong;
-}
-
-function unexpected(known: readonly string[], stored: Map<string, string>, ignore: readonly string[]): string[] {
-  const wanted = new Set(known);
-  const extra = [...stored].filter(
-    ([canonical]) =>
-      !wanted.has(canonical) &&
-      !ignore.some((rule) => canonical.startsWith(rule) || canonical === rule || canonical.endsWith(`.${rule}`)),
-  );
-  return extra.length > 0 ? [`unexpected tensors: ${listNames(extra.map(([, name]) => name))}`] : [];
+  return wrong;
 }
 
 function checkValues(file: string, name: string, values: Float32Array, nonNegative: boolean): void {

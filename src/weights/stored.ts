@@ -23,4 +23,8 @@ export interface CheckpointContents {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   /** Text stored beside the tensors (safetensors only). */
   readonly metadata: Readonly<Record<string, string>>;
+  /** The keys under which the tensors were, where they were not the object itself. */
+  readonly container?: string;
+  /** Says what was chosen, where there was a choice. */
+  readonly notes?: readonly string[];
 }

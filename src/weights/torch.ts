@@ -1,3 +1,4 @@
+import { adviceOnKeys, chooseDict } from "./containers.ts";
 import { countOf, type DType, elementBytes, isCount, isShape, viewSpan } from "./elements.ts";
 import { BYTES_PER_DICT, PickleError, type PickleFunction, PickleTruncated, unpickle } from "./pickle.ts";
 import { type ByteSource, checkpointError, readBytes } from "./source.ts";
@@ -23,9 +24,10 @@ const storageTypes: Readonly<Record<string, DType>> = {
   BoolStorage: "bool",
 };
 
-/** Keys under which training programs nest the weights, the preferred one first: an average over training beats the last step. */
-const CONTAINERS = ["params_ema", "params", "state_dict"];
-const DEEPEST_NESTING = 4;
+/** Bounds on the modules of a TorchScript archive: deepest nesting, longest name, most attributes of all. Inception has five, 50 and two thousand. */
+const DEEPEST_MODULE = 32;
+const LONGEST_NAME = 2 ** 12;
+const MOST_ATTRIBUTES = 2 ** 20;
 
 /** A storage that the pickle refers to: a run of elements somewhere in the file. */
 class Storage {
@@ -45,6 +47,16 @@ class TensorDescription {
     readonly strides: readonly number[],
   ) {}
 }
+
+/** An object of a TorchScript class: its attributes by name. What its class would do with them is never run. */
+class ScriptObject {
+  attributes: ReadonlyMap<unknown, unknown> = new Map();
+
+  constructor(readonly type: string) {}
+}
+
+/** Functions of a TorchScript archive that only say of which type the values of a list are. */
+const typedLists = ["build_intlist", "build_doublelist", "build_boollist", "build_tensorlist", "restore_type_tag"];
 
 /** A storage type such as torch.FloatStorage, which persistent ids name. */
 class StorageType {
@@ -68,7 +80,7 @@ export function isLegacyTorch(start: Uint8Array): boolean {
 }
 
 /** The directory of a file in PyTorch's zip format: `data.pkl` describes the tensors, `data/<key>` holds each storage. */
-export async function readTorchZip(source: ByteSource): Promise<CheckpointContents> {
+export async function readTorchZip(source: ByteSource, key?: string): Promise<CheckpointContents> {
   const entries = await readZip(source);
   const pickle = [...entries.values()].find(({ name }) => /^([^/]+\/)?data\.pkl$/.test(name));
   if (pickle === undefined)
@@ -85,7 +97,7 @@ export async function readTorchZip(source: ByteSource): Promise<CheckpointConten
 
   const program = new TorchPickle(source.name);
   const { value } = program.run(await pickle.readAll(), 0);
-  return program.contents(value, (storage) => {
+  return program.contents(value, key, (storage) => {
     const entry = entries.get(`${folder}data/${storage.key}`);
     if (entry === undefined) throw checkpointError(source.name, `storage ${storage.key} is not in the archive`);
     const needed = storage.count * elementBytes[storage.dtype];
@@ -100,7 +112,7 @@ export async function readTorchZip(source: ByteSource): Promise<CheckpointConten
  * The directory of a file in PyTorch's legacy format: five pickles (magic number, protocol, system, the object, the storages' keys), then
  * each storage as an element count and its bytes.
  */
-export async function readLegacyTorch(source: ByteSource): Promise<CheckpointContents> {
+export async function readLegacyTorch(source: ByteSource, key?: string): Promise<CheckpointContents> {
   const program = new TorchPickle(source.name);
   const { values, end } = await readPickles(source, program);
   const [magic, protocol, system, value, keys] = values;
@@ -132,7 +144,7 @@ export async function readLegacyTorch(source: ByteSource): Promise<CheckpointCon
       );
     }
   }
-  return program.contents(value, (storage) => {
+  return program.contents(value, key, (storage) => {
     const start = starts.get(storage.key);
     if (start === undefined) throw checkpointError(source.name, `storage ${storage.key} is not in the file`);
     const read = (offset: number, length: number) =>
@@ -179,6 +191,7 @@ class TorchPickle {
       ["torch._utils._rebuild_tensor_v2", (parameters) => this.#tensor(parameters)],
       ["torch._utils._rebuild_parameter", ([tensor]) => tensor],
       ["torch.Size", ([sizes]) => sizes],
+      ...typedLists.map((name): [string, PickleFunction] => [`torch.jit._pickle.${name}`, ([values]) => values]),
       ...Object.entries(storageTypes).flatMap(([name, dtype]) =>
         ["torch", "torch.cuda"].map((module): [string, StorageType] => [`${module}.${name}`, new StorageType(dtype)]),
       ),
@@ -191,7 +204,7 @@ class TorchPickle {
     try {
       return unpickle(bytes, start, {
         global: (module, name) => {
-          const known = this.#globals.get(`${module}.${name}`);
+          const known = this.#globals.get(`${module}.${name}`) ?? this.#scriptClass(module, name);
           if (known === undefined) {
             throw new PickleError(
               `it asks for the Python global ${module}.${name}, which is not on the list of what a checkpoint may use; nothing was run (save only the state_dict, or convert the file to safetensors)`,
@@ -200,6 +213,7 @@ class TorchPickle {
           return known;
         },
         persistent: (id) => this.#storage(id),
+        build: (object, state) => this.#build(object, state),
       });
     } catch (cause) {
       if (!(cause instanceof PickleError)) throw cause;
@@ -207,13 +221,13 @@ class TorchPickle {
     }
   }
 
-  /** The named tensors of the pickled object, each tied to its bytes by `open`. */
-  contents(value: unknown, open: (storage: Storage) => StoredRun): CheckpointContents {
+  /** The named tensors of the pickled object, or of what it holds under `key`, each tied to its bytes by `open`. */
+  contents(value: unknown, key: string | undefined, open: (storage: Storage) => StoredRun): CheckpointContents {
+    const isTensor = (item: unknown) => item instanceof TensorDescription || item instanceof ScriptObject;
+    const chosen = value instanceof Map ? chooseDict(value, key, isTensor) : undefined;
     const runs = new Map<Storage, StoredRun>();
     const tensors = new Map<string, StoredTensor>();
-    for (const [key, item] of namedItems(value)) {
-      if (!(item instanceof TensorDescription)) continue;
-      const name = keyText(key);
+    for (const [name, item] of namedTensors(this.#file, chosen?.dict ?? value)) {
       if (tensors.has(name)) throw checkpointError(this.#file, `two tensors are called ${name}`);
       const { storage, offset, shape, strides } = item;
       this.#checkView(name, item);
@@ -221,8 +235,35 @@ class TorchPickle {
       runs.set(storage, run);
       tensors.set(name, { run, offset, shape, strides });
     }
-    if (tensors.size === 0) throw checkpointError(this.#file, `it holds no named tensors, only ${describe(value)}`);
-    return { format: "torch", tensors, metadata: {} };
+    if (tensors.size === 0) {
+      const found =
+        key === undefined ? "it holds no named tensors" : `it has no named tensors under ${JSON.stringify(key)}`;
+      throw checkpointError(this.#file, `${found}, only ${describe(value)}${adviceOnKeys(value, isTensor)}`);
+    }
+    const container = chosen?.path || undefined;
+    return { format: "torch", tensors, metadata: {}, container, notes: chosen?.notes };
+  }
+
+  /** What makes objects of a TorchScript class, which are their attributes alone. */
+  #scriptClass(module: string, name: string): PickleFunction | undefined {
+    if (module !== "__torch__" && !module.startsWith("__torch__.")) return undefined;
+    return () => {
+      this.#budget -= BYTES_PER_DICT;
+      if (this.#budget < 0) throw new PickleError("it is little but empty objects");
+      return new ScriptObject(`${module}.${name}`);
+    };
+  }
+
+  #build(object: unknown, state: unknown): void {
+    // The attributes of an OrderedDict, such as a state_dict's _metadata, say nothing about its tensors.
+    if (object instanceof Map) return;
+    if (!(object instanceof ScriptObject)) throw new PickleError("it fills a state of an object that is not one");
+    if (!(state instanceof Map)) {
+      throw new PickleError(
+        `an object of ${object.type} makes itself from a state by code, and nothing was run; ${conversion}`,
+      );
+    }
+    object.attributes = state;
   }
 
   #checkView(name: string, { storage, offset, shape, strides }: TensorDescription): void {
@@ -272,23 +313,40 @@ class TorchPickle {
   }
 }
 
-/** The names and items of the dict (or list) that holds the weights: the object itself, or what it nests them under. */
-function namedItems(value: unknown): Iterable<[unknown, unknown]> {
-  let container = value;
-  for (let depth = 0; depth < DEEPEST_NESTING && container instanceof Map; depth++) {
-    const nested = CONTAINERS.map((key) => (container as Map<unknown, unknown>).get(key)).find(
-      (item) => item instanceof Map,
-    );
-    if (nested === undefined) break;
-    container = nested;
+/** How a TorchScript archive that needs its code becomes a file of tensors. */
+const conversion = 'convert it with PyTorch: torch.save(torch.jit.load("FILE").state_dict(), "weights.pth")';
+
+/** The tensors of a dict, a list or an object by name; those of objects inside it by the names of all attributes that lead there, as a state dict has it. */
+function* namedTensors(file: string, value: unknown): Generator<[string, TensorDescription]> {
+  const refuse = () => checkpointError(file, `its objects hold one another without end; ${conversion}`);
+  let count = 0;
+  // A stack of one's own: what a file says must not decide how deep calls go.
+  const rest: { name: string; item: TensorDescription | ScriptObject; depth: number }[] = [];
+  const enter = (items: Iterable<[unknown, unknown]>, before: string, depth: number) => {
+    const found: typeof rest = [];
+    for (const [key, item] of items) {
+      if (++count > MOST_ATTRIBUTES) throw refuse();
+      if (item instanceof TensorDescription || item instanceof ScriptObject) {
+        found.push({ name: before + keyText(key), item, depth });
+      }
+    }
+    for (const entry of found.reverse()) rest.push(entry);
+  };
+  if (value instanceof ScriptObject) enter(value.attributes, "", 1);
+  else if (value instanceof Map || Array.isArray(value)) enter(value.entries(), "", 0);
+  for (let next = rest.pop(); next !== undefined; next = rest.pop()) {
+    const { name, item, depth } = next;
+    if (depth > DEEPEST_MODULE || (depth > 0 && name.length > LONGEST_NAME)) throw refuse();
+    if (item instanceof TensorDescription) yield [name, item];
+    else enter(item.attributes, `${name}.`, depth + 1);
   }
-  return container instanceof Map || Array.isArray(container) ? container.entries() : [];
 }
 
 function kindOf(value: unknown): string {
   if (value === null) return "None";
   if (value instanceof Map) return "dict";
   if (value instanceof TensorDescription) return "tensor";
+  if (value instanceof ScriptObject) return value.type;
   return Array.isArray(value) ? "list" : typeof value;
 }
 

@@ -8,6 +8,7 @@ import { statsCommand } from "../../src/cli/stats.ts";
 import { readStatistics } from "../../src/distribution/index.ts";
 import { writeImage } from "../../src/image/index.ts";
 import { writeNpz } from "../../src/metrics/npz.ts";
+import { safetensors } from "../../src/weights/index.ts";
 import { tinyModel } from "../distribution/models.ts";
 import { temporaryFolder } from "../folder.ts";
 import { exifOf } from "../image/exif.ts";
@@ -217,4 +218,15 @@ describe("reconloss stats", () => {
     expect(JSON.parse(json.stdout)).toMatchObject({ output: path, images: 20, features: 12, unreadable: [] });
     expect((await readFile(path)).length).toBeGreaterThan(500);
   });
+});
+
+it("takes a checkpoint by --checkpoint and --key, and a folder of weights by --weights", async () => {
+  const file = join(folder, "weights.safetensors");
+  await writeFile(file, safetensors({ "ema.w": { shape: [1], data: Float32Array.of(1) } }));
+  const flags = ["--checkpoint", file, "--no-cache"];
+  await expect(run("distribution", outputs, reals, ...flags, "--key", "raw")).rejects.toThrow(
+    `${file}: there is nothing under the key "raw"; its names begin with ema`,
+  );
+  await expect(run("stats", reals, "-o", join(folder, "s.npz"), ...flags)).rejects.toThrow("none of its 1 tensors has");
+  await expect(run("distribution", outputs, reals, "--weights", file)).rejects.toThrow("It is no folder");
 });

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { runProgram } from "../../src/cli/program.ts";
 import type { Terminal } from "../../src/cli/terminal.ts";
 import { weightsCommand } from "../../src/cli/weights.ts";
+import { openCheckpoint } from "../../src/weights/open.ts";
 import { weightsRegistry } from "../../src/weights/registry.ts";
 import { FileServer, serve } from "../weights/file-server.ts";
 import { float32Safetensors } from "../weights/golden-checkpoints.ts";
@@ -127,4 +128,76 @@ test("list fits the width that it is given, without losing a letter of a path", 
     const letters = (text: string) => [...text.replace(/[─\s]/g, "")].sort().join("");
     expect(letters(narrow)).toBe(letters(wide));
   }
+});
+
+test("import takes the tensors under a key, and import and verify say what is special about a file", async () => {
+  const heads = (prefix: string, value: number) =>
+    Object.fromEntries(
+      // The channels of LPIPS's five layers of AlexNet, whose heads the file holds.
+      [64, 192, 384, 256, 256].map((count, i) => [
+        `${prefix}lin${i}.model.1.weight`,
+        { shape: [1, count, 1, 1], data: new Float32Array(count).fill(value) },
+      ]),
+    );
+  const file = join(home, "heads.safetensors");
+  const told = async (...parameters: string[]) => {
+    let stderr = "";
+    const sinks = { stdout: { write: () => {} }, stderr: { write: (text: string) => void (stderr += text) } };
+    const exit = await runProgram(["weights", ...parameters], { ...sinks, env: { RECONLOSS_HOME: home } });
+    return { stderr, exit };
+  };
+
+  writeFileSync(file, float32Safetensors({ ...heads("ema.", 1), ...heads("raw.", 2) }));
+  expect((await told("import", file, "--as", "lpips-alex")).stderr).toContain(
+    'names fit after each of "ema.", "raw.": choose one of these as the key',
+  );
+  expect(await told("import", file, "--as", "lpips-alex", "--key", "ema")).toEqual({ stderr: "", exit: 0 });
+  const copy = await openCheckpoint(join(home, "weights", "lpips-alex.safetensors"));
+  expect(copy.names).toEqual(Object.keys(heads("", 0)).sort());
+  expect((await copy.read(copy.names[0])).data[0]).toBe(1);
+  await copy.close();
+
+  writeFileSync(file, float32Safetensors(heads("module._orig_mod.", 3)));
+  const note = 'the prefix "module._orig_mod." was taken off the names of 5 tensors';
+  expect((await told("import", file, "--as", "lpips-alex")).stderr).toBe(`note: ${note}\n`);
+  expect((await told("verify")).stderr).toBe(`note: lpips-alex: ${note}\n`);
+
+  const missing = await told("import", file, "--as", "lpips-alex", "--key", "generator");
+  expect(missing.exit).toBe(1);
+  expect(missing.stderr).toContain('there is nothing under the key "generator"; its names begin with module');
+});
+
+// Every command that may load weights, from the commands themselves.
+test("--weights is a folder in every command, and anything else is wrong usage", async () => {
+  const file = join(home, "vgg16.pth");
+  writeFileSync(file, checkpoint);
+  const program = (...parameters: string[]) => {
+    let printed = "";
+    const sink = { write: (text: string) => void (printed += text) };
+    return runProgram(parameters, { stdout: sink, stderr: sink, env: { COLUMNS: "200" } }).then((exit) => ({
+      exit,
+      printed,
+    }));
+  };
+  const commands = (await program("--help")).printed.matchAll(/^ {2}(\w+) [^\n]*\[options\]|^ {2}(\w+) /gm);
+  const names = [...commands].map(([, a, b]) => a ?? b).filter((name) => name !== "help" && name !== "weights");
+  const withWeights = [];
+  for (const name of [...names, ...["list", "pull", "verify", "path"].map((sub) => `weights ${sub}`)]) {
+    const { printed } = await program(...name.split(" "), "--help");
+    const option = /--weights (\S+)/.exec(printed);
+    if (option === null) continue;
+    withWeights.push(name);
+    expect(option[1], name).toBe("<folder>");
+    for (const [path, problem] of [
+      [file, "It is no folder"],
+      [join(home, "nowhere"), "There is no such folder"],
+    ]) {
+      const { exit, printed: said } = await program(...name.split(" "), "a", "b", "--weights", path);
+      expect(said, name).toContain(problem);
+      expect(exit, name).toBe(2);
+    }
+  }
+  expect(withWeights).toEqual(
+    expect.arrayContaining(["compare", "distribution", "stats", "train", "export", "weights list"]),
+  );
 });

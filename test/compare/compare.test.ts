@@ -76,6 +76,17 @@ describe("comparePairs", () => {
     expect(b.notes.map(({ text }) => text)).toEqual(["the target is grey and was compared as three equal channels"]);
   });
 
+  it("gives a prior the images as they were read: its value does not depend on the other one's channels", async () => {
+    const image = randomTensor([1, 1, 16, 16], 3);
+    const priors = "tv(reduction=sum)";
+    const [grey, colours] = await run([await pairOf(image, image), await pairOf(image, colour(0.2))], priors);
+    expect(colours.result?.values).toEqual(grey.result?.values);
+    // Of a constant image; of the grey one its own.
+    expect(colours.result?.targetValues).toEqual({ [priors]: 0 });
+    expect(grey.result?.targetValues).toEqual(grey.result?.values);
+    expect(colours.notes).toEqual([]);
+  });
+
   it("notes that a loss was computed in tiles", async () => {
     const pair = await pairOf(randomTensor([1, 3, 48, 661], 1), randomTensor([1, 3, 48, 661], 2));
     const loss = lpips({ net: "squeeze" }, seededLpips("squeeze"));

@@ -90,3 +90,13 @@ describe("features of the network that is part of the package", () => {
     expect(ofFile.results.frechet!.value).toBeCloseTo(ofImages.results.frechet!.value, 9);
   });
 });
+
+test("images of any size are brought to the network's: 19 pixels are enough for distribution, as 20 are", async () => {
+  for (const size of [19, 20]) {
+    const small = join(folder, `small-${size}`);
+    for (let i = 0; i < 3; i++) await writeImage(join(small, `${i}.png`), randomTensor([1, 3, size, size], i));
+    const { results, outputs: set } = await evaluateDistribution(small, reals, { network: "tiny", cache: false });
+    expect(set.unreadable).toEqual([]);
+    expect(results.frechet?.value).toBeGreaterThan(0);
+  }
+});

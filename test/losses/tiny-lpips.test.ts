@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { reference, toFloat64 } from "../../src/graph/reference.ts";
 import { distortions } from "../../src/image/index.ts";
@@ -13,6 +14,40 @@ const specs = ["lpips(net=tiny)", "perceptual(net=tiny)"];
 
 const double = ({ definition }: Loss, output: Tensor, target: Tensor) =>
   evaluateDefinition(reference, definition!, { output: toFloat64(output), target: toFloat64(target) }, { grad: true });
+
+// docs/tiny-lpips.md and the docstrings of both losses.
+describe.each(["lpips(net=tiny)", "perceptual(net=tiny, taps=relu5)"])("the least size of %s", (spec) => {
+  it("is 20 pixels, whichever side is the shorter", async () => {
+    const loss = parseLoss(spec);
+    const compared = (h: number, w: number) => loss.value(randomTensor([1, 3, h, w], 1), randomTensor([1, 3, h, w], 2));
+    for (const [h, w] of [
+      [20, 20],
+      [20, 64],
+      [64, 20],
+    ]) {
+      expect(await compared(h, w)).toBeGreaterThan(0);
+    }
+    for (const [h, w] of [
+      [19, 19],
+      [19, 64],
+      [64, 19],
+    ]) {
+      const needed = "tiny needs at least 20x20 pixels";
+      await expect(compared(h, w)).rejects.toMatchObject({ code: "shape", message: expect.stringContaining(needed) });
+    }
+  });
+});
+
+it("what the docstring of lpips says of the least sizes is what the networks refuse", () => {
+  const text = readFileSync(new URL("../../src/losses/lpips.ts", import.meta.url), "utf8");
+  const sizes = [.../\(31 pixels[^)]*\)/.exec(text)![0].matchAll(/(\d+)[^`\d]*for `(\w+)`/g)];
+  expect(sizes.map(([, , net]) => net)).toEqual(["alex", "vgg", "squeeze", "tiny"]);
+  for (const [, size, net] of sizes) {
+    const loss = parseLoss(`lpips(net=${net})`);
+    expect(loss.refusal([1, 3, Number(size), Number(size)]), net).toBeUndefined();
+    expect(loss.refusal([1, 3, Number(size) - 1, Number(size)]), net).toContain(`${size}x${size}`);
+  }
+});
 
 describe.each(specs)("%s", (spec) => {
   const loss = parseLoss(spec);

@@ -91,3 +91,56 @@ describe("readStateDict", () => {
     await expect(load(tensors, { nonNegative: true })).rejects.toThrow("features.0.bias has -0.5 at element 1");
   });
 });
+
+describe("prefixes", () => {
+  const named = (prefix: string) => ({ [`${prefix}0.weight`]: weight, [`${prefix}0.bias`]: bias });
+
+  // DataParallel and AveragedModel, torch.compile, both, attributes of training modules, and one that nobody has heard of.
+  test.each(["module.", "_orig_mod.", "module._orig_mod.", "model.", "net.", "student.backbone."])(
+    "%s is taken off, and said",
+    async (prefix) => {
+      const notes: string[] = [];
+      const weights = await load(named(prefix), { onNote: (note) => notes.push(note) });
+      expect(Object.keys(weights)).toEqual(Object.keys(shapes));
+      expect(notes).toEqual([`net.safetensors: the prefix "${prefix}" was taken off the names of 2 tensors`]);
+    },
+  );
+
+  test("nothing is said where names are as expected, with or without features.", async () => {
+    for (const prefix of ["", "features."]) {
+      await load(named(prefix), { onNote: (note) => expect.unreachable(note) });
+    }
+  });
+
+  test("the n_averaged of AveragedModel is no tensor of a network", async () => {
+    await expect(load({ ...named("module."), n_averaged: { shape: [], data: [7] } })).resolves.toBeDefined();
+  });
+
+  test("a prefix that not all names have is no common one; the message says how many fit", async () => {
+    await expect(load({ ...named("model."), "critic.bias": bias })).rejects.toThrow(
+      'unexpected tensors (2 names fit after the prefix "model."): critic.bias',
+    );
+    await expect(load({ "model.0.weight": weight })).rejects.toThrow(
+      'missing tensors (1 names fit after the prefix "model."): features.0.bias',
+    );
+  });
+
+  test("weights that are there twice are not chosen from", async () => {
+    await expect(load({ ...named("ema."), ...named("raw.") })).rejects.toThrow(
+      'names fit after each of "ema.", "raw.": choose one of these as the key): raw.0.weight, raw.0.bias',
+    );
+  });
+
+  test("of many names, none of which fits, the message shows counts and the first few", async () => {
+    const many = (stem: string, dimension: number) =>
+      Object.fromEntries(
+        Array.from({ length: 470 }, (_, i) => [`${stem}${i}.weight`, { shape: [dimension], data: [1] }]),
+      );
+    const wanted = Object.fromEntries(Object.keys(many("layer", 1)).map((name) => [name, [1]]));
+    const error = await load(many("block", 1), {}, wanted).catch((caught) => caught);
+    expect(error.message).toBe(
+      "net.safetensors: none of its 470 tensors has a name that is expected: it has block0.weight, block1.weight, block2.weight, block3.weight and 466 more; " +
+        "expected are 470: layer0.weight, layer1.weight, layer2.weight, layer3.weight and 466 more",
+    );
+  });
+});

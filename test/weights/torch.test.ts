@@ -4,27 +4,8 @@ import { ReconlossError } from "../../src/errors.ts";
 import { readCheckpoint } from "../../src/weights/checkpoint.ts";
 import { bytesSource } from "../../src/weights/source.ts";
 import { crc32 } from "../../src/weights/zip.ts";
+import { ascii, dict, global, int, pickle, reduce, storage, str, tensor, tuple, wideInt } from "./pickles.ts";
 
-// Pickles are assembled here from the opcodes of Python's pickletools, so that each hostile one is exactly what its test says.
-const ascii = (text: string) => Array.from(text, (character) => character.charCodeAt(0));
-const int = (value: number) => [0x4a, value & 255, (value >> 8) & 255, (value >> 16) & 255, (value >> 24) & 255];
-const wideInt = (value: bigint) => [0x8a, 8, ...new Uint8Array(BigInt64Array.of(value).buffer)];
-const str = (text: string) => [0x8c, text.length, ...ascii(text)];
-const global = (module: string, name: string) => [0x63, ...ascii(`${module}\n${name}\n`)];
-const tuple = (...items: number[][]) => [0x28, ...items.flat(), 0x74];
-const dict = (...items: [string, number[]][]) => [
-  0x7d,
-  ...items.flatMap(([key, value]) => [...str(key), ...value, 0x73]),
-];
-const reduce = (callee: number[], ...parameters: number[][]) => [...callee, ...tuple(...parameters), 0x52];
-const pickle = (...parts: number[][]) => Uint8Array.from([0x80, 2, ...parts.flat(), 0x2e]);
-
-const storage = (key: string, count: number[], type = "FloatStorage") => [
-  ...tuple(str("storage"), global("torch", type), str(key), str("cpu"), count),
-  0x51,
-];
-const tensor = (run: number[], offset: number[], shape: number[], strides: number[]) =>
-  reduce(global("torch._utils", "_rebuild_tensor_v2"), run, offset, shape, strides, [0x89], [0x7d]);
 const pair = tuple(int(2));
 const goodTensor = tensor(storage("0", int(2)), int(0), pair, tuple(int(1)));
 
