@@ -1,0 +1,175 @@
+import { existsSync } from "node:fs";
+import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { completeSettings, openModel, runTraining } from "../../src/tasks/index.ts";
+import { Tensor } from "../../src/tensor.ts";
+import { openCheckpoint, safetensors } from "../../src/weights/index.ts";
+import { picture, pictureFolder } from "./samples.ts";
+
+/** A command that is killed. It runs in a folder of its own, in which all that it writes is. */
+export interface KilledCommand {
+  readonly name: string;
+  /** Makes what it reads, once, in a folder that nothing is written to later. */
+  prepare?(inputs: string): Promise<void>;
+  /** What is in its folder before it is run. */
+  begin?(inputs: string, folder: string): Promise<void>;
+  args(inputs: string, folder: string): string[];
+  /** What is said to go on after a kill; default: the same again. */
+  next?(inputs: string, folder: string): Promise<string[]>;
+  /** Whether older files lie where it writes its own, every other time. */
+  readonly replaces?: boolean;
+  /** The part of what it prints that does not depend on how often it was killed; default: all. */
+  printed?(text: string): unknown;
+  /** Files that change while it runs, or depend on time: whether one, as a kill left it, is whole. */
+  readonly checks?: readonly {
+    readonly name: RegExp;
+    isWhole(path: string, reference?: Uint8Array): Promise<boolean>;
+  }[];
+  /** Files whose last content differs between runs: how fast it went, which images were computed anew. */
+  readonly varies?: RegExp;
+  /** How much of the work of the killed run the next one did not do again, of what it printed. */
+  resumed?(text: string): boolean;
+}
+
+const imagesOf = (inputs: string, name: string) => join(inputs, name);
+const endsAsPage = async (path: string) => (await readFile(path, "utf8")).trimEnd().endsWith("</html>");
+const opens = (open: (path: string) => Promise<unknown>) => async (path: string) =>
+  open(path).then(
+    () => true,
+    () => false,
+  );
+
+/** A log grows: what is there must be the beginning of what an undisturbed run writes. */
+const isBeginning = async (path: string, reference?: Uint8Array) => {
+  const bytes = await readFile(path);
+  return reference !== undefined && bytes.equals(reference.subarray(0, bytes.length));
+};
+
+async function makePairs(inputs: string): Promise<void> {
+  await pictureFolder(imagesOf(inputs, "outputs"), 8, 200, 1);
+  await pictureFolder(imagesOf(inputs, "targets"), 8, 200, 2);
+}
+
+async function makeSets(inputs: string): Promise<void> {
+  await pictureFolder(imagesOf(inputs, "outputs"), 24, 64, 1);
+  await pictureFolder(imagesOf(inputs, "reals"), 24, 64, 100);
+}
+
+const trainingSettings = [
+  "--loss",
+  "l1",
+  "--steps",
+  "30",
+  "--every",
+  "5",
+  "--batch",
+  "2",
+  "--patch",
+  "24",
+  "--no-progress",
+];
+
+const training: Omit<KilledCommand, "name" | "args"> = {
+  prepare: async (inputs) => void (await pictureFolder(imagesOf(inputs, "photographs"), 10, 48)),
+  next: async (inputs, folder) => {
+    const hasBegun = existsSync(join(folder, "out", "checkpoint.safetensors"));
+    if (hasBegun) return ["train", "--resume", "-o", join(folder, "out"), "--no-progress"];
+    return trainArgs(inputs, folder);
+  },
+  printed: () => undefined,
+  varies: /report\.html$/,
+  checks: [
+    { name: /report\.html$/, isWhole: endsAsPage },
+    { name: /\.safetensors$/, isWhole: opens(async (path) => (await openCheckpoint(path)).close()) },
+    { name: /\.onnx$/, isWhole: opens(openModel) },
+    { name: /\.jsonl$/, isWhole: isBeginning },
+  ],
+};
+
+function trainArgs(inputs: string, folder: string): string[] {
+  const data = imagesOf(inputs, "photographs");
+  return ["train", "super-resolution", "--data", data, "-o", join(folder, "out"), ...trainingSettings];
+}
+
+const features = { varies: /\.features$/, checks: [{ name: /\.features$/, isWhole: async () => true }] };
+const tinyFeatures = (folder: string) => ["--network", "tiny", "--cache", join(folder, "features"), "--no-progress"];
+
+/** Every command that writes. */
+export const commands: readonly KilledCommand[] = [
+  {
+    name: "compare",
+    prepare: makePairs,
+    replaces: true,
+    args: (inputs, folder) => [
+      ...["compare", imagesOf(inputs, "outputs"), imagesOf(inputs, "targets"), "--json", "--no-progress"],
+      ...["--csv", join(folder, "table.csv"), "--report", join(folder, "report.html"), "--maps", join(folder, "maps")],
+    ],
+  },
+  {
+    name: "distribution",
+    prepare: makeSets,
+    replaces: true,
+    args: (inputs, folder) => [
+      ...["distribution", imagesOf(inputs, "outputs"), imagesOf(inputs, "reals"), "-m", "frechet,kid,pr", "--json"],
+      ...["--kid-subset-size", "8", "--report", join(folder, "report.html"), ...tinyFeatures(folder)],
+    ],
+    printed: (text) => JSON.parse(text).results,
+    resumed: (text) => {
+      const { outputs, reals } = JSON.parse(text);
+      return outputs.computed + reals.computed < outputs.images + reals.images;
+    },
+    ...features,
+  },
+  {
+    name: "stats",
+    prepare: makeSets,
+    replaces: true,
+    args: (inputs, folder) => [
+      ...["stats", imagesOf(inputs, "reals"), "-o", join(folder, "reals.npz"), "--json", ...tinyFeatures(folder)],
+    ],
+    printed: () => undefined,
+    resumed: (text) => JSON.parse(text).computed < JSON.parse(text).images,
+    ...features,
+  },
+  { name: "train", args: trainArgs, ...training },
+  {
+    name: "resume",
+    ...training,
+    prepare: async (inputs) => {
+      await training.prepare?.(inputs);
+      const settings = { data: imagesOf(inputs, "photographs"), loss: "l1", steps: 30, every: 5, batch: 2, patch: 24 };
+      const stop = new AbortController();
+      await runTraining(completeSettings({ task: "super-resolution", ...settings }), join(inputs, "stopped"), {
+        signal: stop.signal,
+        onStep: ({ step }) => step === 8 && stop.abort(),
+      });
+    },
+    args: (_, folder) => ["train", "--resume", "-o", join(folder, "out"), "--no-progress"],
+    begin: async (inputs, folder) => {
+      await cp(join(inputs, "stopped"), join(folder, "out"), { recursive: true });
+    },
+  },
+  {
+    name: "export",
+    replaces: true,
+    args: (_, folder) => ["export", "l1 + 0.1*lpips(net=tiny)", "--grad", "-o", join(folder, "loss.onnx")],
+  },
+  {
+    name: "import",
+    replaces: true,
+    prepare: async (inputs) => {
+      await mkdir(inputs, { recursive: true });
+      const tensors = Object.fromEntries(Array.from({ length: 6 }, (_, i) => [`features.${i}.weight`, large(i)]));
+      await writeFile(join(inputs, "mine.safetensors"), safetensors(tensors));
+    },
+    args: (inputs) => ["weights", "import", join(inputs, "mine.safetensors"), "--as", "squeezenet1_1"],
+  },
+];
+
+/** A tensor of 8 MB, so that copying takes a while. */
+function large(seed: number): Tensor {
+  const { data } = picture(256, 256, seed);
+  const values = new Float32Array(2 ** 21);
+  for (let at = 0; at < values.length; at += data.length) values.set(data.subarray(0, values.length - at), at);
+  return new Tensor(values, [2 ** 7, 2 ** 7, 2 ** 7, 1]);
+}

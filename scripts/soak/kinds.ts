@@ -1,0 +1,150 @@
+import { dirname, join } from "node:path";
+import { openSet } from "../../src/distribution/image-set.ts";
+import { onnxExtractor, readStatistics } from "../../src/distribution/index.ts";
+import { ReconlossError } from "../../src/errors.ts";
+import { readImage } from "../../src/image/index.ts";
+import { frechetDistance } from "../../src/metrics/index.ts";
+import { writeTrainingReport } from "../../src/report/index.ts";
+import { applyModel, openModel, runTraining, savedSettings } from "../../src/tasks/index.ts";
+import { openCheckpoint } from "../../src/weights/index.ts";
+import { type Repair, repairPng, repairZip } from "./checksums.ts";
+import * as samples from "./samples.ts";
+
+/** Files of one kind: whole ones, and what reads them. */
+export interface Kind {
+  readonly name: string;
+  /** The name under which a mutated file is read. */
+  readonly file: string;
+  /** Whole files, and the files that lie beside the one that is read. */
+  samples(folder: string): Promise<{ files: readonly Uint8Array[]; beside?: Readonly<Record<string, Uint8Array>> }>;
+  /** Reads a file as the package's users do. */
+  read(path: string): Promise<unknown>;
+  readonly repair?: Repair;
+}
+
+/** The most pixels that a mutated image may claim: memory is measured against a bound that does not depend on the machine. */
+const limitPixels = 2 ** 22;
+
+async function readAsImage(path: string): Promise<void> {
+  const image = await readImage(path, { alpha: "composite", limitPixels });
+  if (!image.data.every(Number.isFinite)) throw new Error("an image with NaN or infinity");
+  // Pillow shows other pixels of some files, or none that are known; that is no failure of the file.
+  await readImage(path, { decode: "pillow", limitPixels }).catch((error) => {
+    if (!(error instanceof ReconlossError)) throw error;
+  });
+}
+
+const image = (name: string, files: () => Promise<readonly Uint8Array[]>, repair?: Repair): Kind => ({
+  name,
+  file: `image.${name}`,
+  samples: async () => ({ files: await files() }),
+  read: readAsImage,
+  repair,
+});
+
+async function readAllTensors(path: string): Promise<void> {
+  const checkpoint = await openCheckpoint(path);
+  try {
+    for (const name of checkpoint.names) await checkpoint.read(name);
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+const checkpoint = (
+  name: string,
+  file: string,
+  files: () => Promise<readonly Uint8Array[]>,
+  repair?: Repair,
+): Kind => ({
+  name,
+  file,
+  samples: async () => ({ files: await files() }),
+  read: readAllTensors,
+  repair,
+});
+
+/** Resumes a training that is at its end, which reads everything that is in its folder, and writes its report. */
+async function resume(path: string): Promise<void> {
+  const folder = dirname(path);
+  await runTraining(await savedSettings(folder), folder, {
+    resume: true,
+    signal: AbortSignal.abort(),
+    onSaved: (progress) => writeTrainingReport(join(folder, "report.html"), progress),
+  });
+}
+
+const ofTraining = (name: string, file: string): Kind => ({
+  name,
+  file,
+  samples: async (folder) => {
+    const { [file]: own, ...beside } = await samples.trainedFolder(folder);
+    return { files: [own], beside };
+  },
+  read: resume,
+});
+
+/** Everything that is read from files. */
+export const kinds: readonly Kind[] = [
+  image("png", samples.encoded.png, repairPng),
+  image("jpeg", samples.encoded.jpeg),
+  image("webp", samples.encoded.webp),
+  image("gif", samples.encoded.gif),
+  image("tiff", samples.encoded.tiff),
+  image("avif", samples.encoded.avif),
+  image("bmp", () => samples.goldenFiles("formats", /\.bmp$/)),
+  image("pnm", () => samples.goldenFiles("formats", /\.p[bgp]m$/)),
+  image("pfm", () => samples.goldenFiles("formats", /\.pfm$/)),
+  {
+    name: "npz-statistics",
+    file: "statistics.npz",
+    samples: async () => ({ files: samples.statisticsFiles() }),
+    read: async (path) => {
+      const { fid } = await readStatistics(path);
+      frechetDistance(fid, fid);
+    },
+    repair: repairZip,
+  },
+  {
+    name: "npz-samples",
+    file: "samples.npz",
+    samples: async () => ({ files: samples.sampleFiles() }),
+    read: async (path) => {
+      const set = await openSet(path);
+      try {
+        const images = await set.images?.();
+        for (let index = 0; index < Math.min(16, images?.count ?? 0); index++) {
+          await (await images?.load(index))?.decode();
+        }
+      } finally {
+        await set.close();
+      }
+    },
+    repair: repairZip,
+  },
+  checkpoint("safetensors", "weights.safetensors", async () => [
+    ...samples.safetensorsFiles(),
+    ...(await samples.goldenFiles("checkpoints", /^(ok|mixed)\.safetensors$/)),
+  ]),
+  checkpoint("pytorch-zip", "weights.pth", () => samples.goldenFiles("checkpoints", /^zip-/), repairZip),
+  checkpoint("pytorch-legacy", "weights.pth", () => samples.goldenFiles("checkpoints", /^legacy-/)),
+  {
+    name: "onnx-apply",
+    file: "model.onnx",
+    samples: async () => ({ files: samples.imageModels() }),
+    read: async (path) => applyModel(await openModel(path), samples.picture(16, 16, 1)),
+  },
+  {
+    name: "onnx-network",
+    file: "network.onnx",
+    samples: async () => ({ files: [samples.featureNetwork(16)] }),
+    read: async (path) => {
+      const network = await onnxExtractor(path);
+      const [height, width] = network.size;
+      await network.run(samples.picture(height, width, 1));
+    },
+  },
+  ofTraining("training-checkpoint", "checkpoint.safetensors"),
+  ofTraining("training-log", "log.jsonl"),
+  ofTraining("validation-log", "validation.jsonl"),
+];
