@@ -95,6 +95,7 @@ export const kinds: readonly Kind[] = [
   image("bmp", () => samples.goldenFiles("formats", /\.bmp$/)),
   image("pnm", () => samples.goldenFiles("formats", /\.p[bgp]m$/)),
   image("pfm", () => samples.goldenFiles("formats", /\.pfm$/)),
+  image("npy", async () => samples.arrayFiles()),
   {
     name: "npz-statistics",
     file: "statistics.npz",

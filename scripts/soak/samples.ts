@@ -6,12 +6,12 @@ import sharp from "sharp";
 import { statisticsBytes } from "../../src/distribution/statistics-file.ts";
 import { buildModel } from "../../src/graph/compile.ts";
 import { writeImage } from "../../src/image/index.ts";
-import { writeNpy } from "../../src/metrics/npy.ts";
 import type { Model } from "../../src/nets/index.ts";
 import { Random } from "../../src/random.ts";
 import { completeSettings, exportTrained, makeTask, runTraining } from "../../src/tasks/index.ts";
 import { Tensor } from "../../src/tensor.ts";
 import { safetensors } from "../../src/weights/index.ts";
+import { writeNpy } from "../../src/weights/npy.ts";
 
 /** An image of smooth colours with noise, [1, channels, height, width] in [0, 1]. */
 export function picture(height: number, width: number, seed: number, channels: 1 | 3 = 3): Tensor {
@@ -87,6 +87,18 @@ export function statisticsFiles(): Uint8Array[] {
     "count.npy": writeNpy(Float64Array.of(50), []),
   };
   return [statisticsBytes({ fid, sfid: fid, protocol: { network: "mine" } }), zipSync(arrays, { level: 0 })];
+}
+
+/** Arrays that are images: bytes in colour, float64 in grey. */
+export function arrayFiles(): Uint8Array[] {
+  const grey = Float64Array.from({ length: 120 }, (_, i) => i / 120);
+  return [
+    writeNpy(
+      Uint8Array.from({ length: 360 }, (_, i) => i * 7),
+      [10, 12, 3],
+    ),
+    writeNpy(grey, [10, 12]),
+  ];
 }
 
 /** Three images as the ADM evaluator stores samples, stored and deflated. */
