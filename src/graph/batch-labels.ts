@@ -59,6 +59,8 @@ const rules: { readonly [P in Primitive]?: Rule<P> } = {
   pad: within,
   depthToSpace: within,
   spaceToDepth: within,
+  fft: within,
+  fftAdjoint: within,
   mul: ([a, b]) => {
     const [x, factor] = b.label === "fixed" ? [a, b] : [b, a];
     return alike([x, factor]) || x.label === "fixed" ? scaled([x, factor]) : "mixed";
@@ -71,6 +73,7 @@ const rules: { readonly [P in Primitive]?: Rule<P> } = {
     if (!axes.includes("n") || !perImage(x)) return x.label;
     return x.label === "image" || x.label === "average" ? "total" : "mixed";
   },
+  max: ([x], { axes }) => (axes.includes("n") && perImage(x) ? "mixed" : nonlinear([x])),
   size: ([x], { axes }) => (axes.includes("n") && perImage(x) ? "count" : "fixed"),
   expand: ([x, like]) => {
     if (!perImage(like) || perImage(x)) return x.label;

@@ -67,6 +67,10 @@ export const derivatives: { readonly [P in Primitive]: Derivative<P> } = {
   stopGradient: none,
   where: (o, g, [mask, a, b]) => [undefined, o.sumTo(o.where(mask, g, 0), a), o.sumTo(o.where(mask, 0, g), b)],
   sum: (o, g, [x]) => [o.expand(g, x)],
+  max: (o, g, [x], result, { axes }) => {
+    const largest = o.sub(1, o.greater(result, x));
+    return [o.mul(o.div(g, o.sum(largest, axes.join(""))), largest)];
+  },
   size: none,
   expand: (o, g, [x]) => [o.sumTo(g, x)],
   slice: (o, g, [x], _, { axis, start, end, step }) => [o.embed(g, x, axis, start, end, step)],
@@ -103,6 +107,8 @@ export const derivatives: { readonly [P in Primitive]: Derivative<P> } = {
   mix: (o, g, [m, x], _, { transpose }) => [transpose ? o.gram(x, g) : o.gram(g, x), o.mix(m, g, !transpose)],
   resize: (o, g, [x], _, attributes) => [o.backend.run("resizeAdjoint", [g, x], attributes)],
   resizeAdjoint: (o, g, [x], _, attributes) => [o.backend.run("resize", [g, x], attributes)],
+  fft: (o, g, [x]) => [o.backend.run("fftAdjoint", [g, x], {})],
+  fftAdjoint: (o, g) => [o.fft(g)],
 };
 
 function kernelSize<T>(o: Ops<T>, weight: T): readonly [number, number] {

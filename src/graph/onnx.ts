@@ -1,6 +1,7 @@
 import { ReconlossError } from "../errors.ts";
 import { axisIndex, farEnd, type Lowering, OnnxBuilder, type OnnxValue } from "./onnx-builder.ts";
 import { conv2d, convInput, convWeight, outputDims, pad, windowAttributes } from "./onnx-convolution.ts";
+import { fft, fftAdjoint } from "./onnx-fourier.ts";
 import {
   type Axis,
   axisOrder,
@@ -265,6 +266,11 @@ const table: { readonly [P in Primitive]: Lowering<P> } = {
     const rest = axes.filter((axis) => !short.includes(axis));
     return { name: reduce(builder.cast(rows, "double"), rest), type: "double", dims };
   },
+  max: (builder, [x], { axes }) => ({
+    name: builder.writer.node("ReduceMax", [x.name, builder.ints(...axes.map(axisIndex))], { keepdims: 1 }),
+    type: x.type,
+    dims: axes.reduce((result, axis) => withDim(result, axis, 1), x.dims),
+  }),
   size: (builder, [x], { axes }) => {
     const known = axes.map((axis) => x.dims[axisIndex(axis)]);
     if (known.every((dim) => dim !== undefined)) {
@@ -430,6 +436,8 @@ const table: { readonly [P in Primitive]: Lowering<P> } = {
       dims: [g.dims[0], g.dims[1], like.dims[2], like.dims[3]],
     };
   },
+  fft,
+  fftAdjoint,
 };
 
 /** Writes every operation as nodes of one ONNX model. */

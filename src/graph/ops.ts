@@ -135,6 +135,11 @@ export class Ops<T> {
     return list.length === 0 ? x : this.#run("sum", [x], { axes: list });
   }
 
+  /** The largest over the named axes, which stay with size 1. */
+  max(x: T, axes: string): T {
+    return this.#run("max", [x], { axes: parseAxes(axes) });
+  }
+
   /** Mean over the named axes. */
   mean(x: T, axes: string): T {
     return this.div(this.sum(x, axes), this.size(x, axes));
@@ -250,6 +255,14 @@ export class Ops<T> {
   /** `x` resized to the height and width of `like`, as PyTorch's `interpolate` without antialiasing. */
   resize(x: T, like: T, options: Partial<ResizeAttributes> = {}): T {
     return this.#run("resize", [x, like], { mode: "bilinear", alignCorners: false, ...options });
+  }
+
+  /**
+   * The discrete Fourier transform of each channel over height and width, as PyTorch's `rfft2` (not normalised): [n, 2 c, h, floor(w / 2) + 1], the real parts of all channels
+   * before the imaginary ones.
+   */
+  fft(x: T): T {
+    return this.#run("fft", [x], {});
   }
 
   #run<P extends Primitive>(primitive: P, operands: readonly T[], attributes: Primitives[P]): T {

@@ -12,7 +12,7 @@ export type Dims = readonly [n: Dim, c: Dim, h: Dim, w: Dim];
 
 type None = Record<never, never>;
 
-/** `sum` and `size`: the axes in question, each at most once. */
+/** `sum`, `max` and `size`: the axes in question, each at most once. */
 export interface AxesAttributes {
   axes: readonly Axis[];
 }
@@ -103,6 +103,8 @@ export interface Primitives {
   // Shape.
   /** Sum over axes, which stay with size 1. */
   sum: AxesAttributes;
+  /** The largest along axes, which stay with size 1; its derivative is shared by all that are as large, as in PyTorch's `amax`. */
+  max: AxesAttributes;
   /** The number of elements along axes, as a value of shape [1, 1, 1, 1]. */
   size: AxesAttributes;
   /** Operands (x, like): x repeated to the shape of `like`. */
@@ -140,6 +142,14 @@ export interface Primitives {
   resize: ResizeAttributes;
   /** The adjoint of `resize`. Operands (g, like): g taken back to the height and width of `like`. */
   resizeAdjoint: ResizeAttributes;
+  // Frequencies.
+  /**
+   * The discrete Fourier transform over h and w: [n, 2 c, h, floor(w / 2) + 1] of [n, c, h, w], the real parts of all channels before the imaginary ones. The other columns are
+   * conjugates of these.
+   */
+  fft: None;
+  /** The adjoint of `fft`. Operands (g, like): sums of waves with the weights g, in the height and width of `like`. */
+  fftAdjoint: None;
 }
 
 export type Primitive = keyof Primitives;

@@ -93,9 +93,13 @@ const slice: Rule<"slice"> = (operands, { axis, start, step }) => {
   return start < 0 || step !== 1 ? unbounded(operands) : through(operands[0].label, 1, 0, start);
 };
 
+const overAxes: Rule<"sum" | "max"> = (operands, { axes }) =>
+  axes.includes("h") || axes.includes("w") ? unbounded(operands) : operands[0].label;
+
 /** The operations that are not done position by position. */
 const rules: { readonly [P in Primitive]?: Rule<P> } = {
-  sum: (operands, { axes }) => (axes.includes("h") || axes.includes("w") ? unbounded(operands) : operands[0].label),
+  sum: overAxes,
+  max: overAxes,
   size: () => "nothing",
   expand: ([x]) => x.label,
   slice,
@@ -126,6 +130,8 @@ const rules: { readonly [P in Primitive]?: Rule<P> } = {
     return { ...seen, multiple: commonMultiple(seen.multiple, like.label.multiple) };
   },
   resizeAdjoint: unbounded,
+  fft: unbounded,
+  fftAdjoint: unbounded,
 };
 
 /** Anything else is done position by position: it sees what all its operands see. */

@@ -204,6 +204,23 @@ function visitResize(
   });
 }
 
+/** The cosine and sine of `turns / size` full turns, exact at quarter turns. */
+function wave(turns: number, size: number): readonly [cosine: number, sine: number] {
+  const quarter = (4 * (turns % size)) / size;
+  if (Number.isInteger(quarter)) return [[1, 0, -1, 0][quarter], [0, 1, 0, -1][quarter]];
+  const angle = (2 * Math.PI * (turns % size)) / size;
+  return [Math.cos(angle), Math.sin(angle)];
+}
+
+/** Visits every product of one axis's transform: position, frequency, and the cosine and sine of their angle. */
+function visitWaves(
+  size: number,
+  frequencies: number,
+  see: (position: number, frequency: number, cosine: number, sine: number) => void,
+): void {
+  for (let k = 0; k < frequencies; k++) for (let i = 0; i < size; i++) see(i, k, ...wave(i * k, size));
+}
+
 /** Every primitive as its definition: loops over float64, as plain as they can be. */
 const table: { readonly [P in Primitive]: Run<P> } = {
   add: elementwise("add", (a, b) => a + b),
@@ -232,6 +249,15 @@ const table: { readonly [P in Primitive]: Run<P> } = {
     const result = zeros(axisOrder.map((axis, i) => (axes.includes(axis) ? 1 : x.shape[i])) as unknown as Shape);
     visit(x.shape, (n, c, h, w, index) => {
       result.data[at(result, n, c, h, w)] += x.data[index];
+    });
+    return result;
+  },
+  max: ([x], { axes }) => {
+    const result = zeros(axisOrder.map((axis, i) => (axes.includes(axis) ? 1 : x.shape[i])) as unknown as Shape);
+    result.data.fill(Number.NEGATIVE_INFINITY);
+    visit(x.shape, (n, c, h, w, index) => {
+      const position = at(result, n, c, h, w);
+      result.data[position] = Math.max(result.data[position], x.data[index]);
     });
     return result;
   },
@@ -364,6 +390,55 @@ const table: { readonly [P in Primitive]: Run<P> } = {
     visitResize(result.shape, g.shape, attributes, (i, o, weight) => {
       result.data[i] += g.data[o] * weight;
     });
+    return result;
+  },
+  fft: ([x]) => {
+    const [n, c, h, w] = x.shape;
+    const half = Math.floor(w / 2) + 1;
+    const result = zeros([n, 2 * c, h, half]);
+    for (let plane = 0; plane < n * c; plane++) {
+      const [real, imaginary] = [new Float64Array(h * half), new Float64Array(h * half)];
+      visitWaves(w, half, (i, k, cosine, sine) => {
+        for (let row = 0; row < h; row++) {
+          const value = x.data[(plane * h + row) * w + i];
+          real[row * half + k] += value * cosine;
+          imaginary[row * half + k] -= value * sine;
+        }
+      });
+      const image = Math.floor(plane / c);
+      const to = [(plane + image * c) * h * half, (plane + image * c + c) * h * half];
+      visitWaves(h, h, (i, k, cosine, sine) => {
+        for (let column = 0; column < half; column++) {
+          const [re, im] = [real[i * half + column], imaginary[i * half + column]];
+          result.data[to[0] + k * half + column] += re * cosine + im * sine;
+          result.data[to[1] + k * half + column] += im * cosine - re * sine;
+        }
+      });
+    }
+    return result;
+  },
+  fftAdjoint: ([g, like]) => {
+    const [n, c, h, w] = [g.shape[0], g.shape[1] / 2, like.shape[2], like.shape[3]];
+    const half = g.shape[3];
+    const result = zeros([n, c, h, w]);
+    for (let plane = 0; plane < n * c; plane++) {
+      const [real, imaginary] = [new Float64Array(h * half), new Float64Array(h * half)];
+      const image = Math.floor(plane / c);
+      const from = [(plane + image * c) * h * half, (plane + image * c + c) * h * half];
+      visitWaves(h, h, (i, k, cosine, sine) => {
+        for (let column = 0; column < half; column++) {
+          const [re, im] = from.map((start) => g.data[start + k * half + column]);
+          real[i * half + column] += re * cosine - im * sine;
+          imaginary[i * half + column] += re * sine + im * cosine;
+        }
+      });
+      visitWaves(w, half, (i, k, cosine, sine) => {
+        for (let row = 0; row < h; row++) {
+          const [re, im] = [real[row * half + k], imaginary[row * half + k]];
+          result.data[(plane * h + row) * w + i] += re * cosine - im * sine;
+        }
+      });
+    }
     return result;
   },
 };

@@ -40,6 +40,9 @@ const cases: [name: string, build: Build, label: BatchLabel][] = [
     (o, { x }) => instanceNorm.apply({ o, training: true, tensor: () => x, update: () => {} }, x),
     "image",
   ],
+  ["the largest value of each image", (o, { x }) => o.max(x, "chw"), "image"],
+  ["the largest value of the batch", (o, { x }) => o.max(x, "nchw"), "mixed"],
+  ["a spectrum", (o, { x, y }) => o.fft(o.mul(x, y)), "image"],
   ["a part of the batch", (o, { x }) => o.slice(x, "n", 0, 1), "mixed"],
   ["a loss and a parameter's penalty", (o, { x, scale }) => o.add(o.mean(x, "nchw"), o.mean(scale, "nchw")), "average"],
   [

@@ -83,6 +83,8 @@ const cases: Record<string, Case> = {
   "mean nchw": { f: (o, [x]) => o.square(o.mean(x, "nchw")) },
   "mean hw": { f: (o, [x]) => o.sub(x, o.mean(x, "hw")) },
   "log of a mean": { f: (o, [x]) => o.log(o.mean(o.square(x), "chw")) },
+  "max hw": { f: (o, [x]) => o.sub(o.square(x), o.square(o.max(o.sin(x), "hw"))) },
+  "max nchw": { f: (o, [x]) => o.mul(x, o.exp(o.max(x, "nchw"))) },
   size: { f: (o, [x]) => o.div(o.square(x), o.size(x, "nhw")) },
   expand: { f: (o, [x]) => o.square(o.expand(o.mean(x, "hw"), x)) },
   slice: { f: (o, [x]) => o.slice(x, "h", 1, -2) },
@@ -169,6 +171,11 @@ const cases: Record<string, Case> = {
   "resize up": { f: (o, [x]) => o.resize(o.exp(x), o.padWith(x, 3, "zero")) },
   "resize down": { f: (o, [x]) => o.resize(o.exp(x), o.crop(x, 1)) },
   "resize, aligned corners": { f: (o, [x]) => o.resize(o.exp(x), o.padWith(x, 2, "zero"), { alignCorners: true }) },
+  fft: { f: (o, [x]) => o.square(o.fft(x)), shapes: [[[2, 2, 7, 6]], [[1, 2, 6, 5]]] },
+  "fft, adjoint": {
+    f: (o, [x]) => o.backend.run("fftAdjoint", [o.square(o.fft(x)), x], {}),
+    shapes: [[[2, 2, 3, 5]], [[1, 2, 1, 2]]],
+  },
   "resize, nearest": { f: (o, [x]) => o.resize(o.exp(x), o.padWith(x, 2, "zero"), { mode: "nearest" }) },
 };
 
@@ -277,4 +284,50 @@ test("depthToSpace has PyTorch's order of channels", () => {
   expect(blocks.shape).toEqual([1, 2, 2, 2]);
   expect([...blocks.data]).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
   expect([...reference.spaceToDepth(blocks, 2).data]).toEqual([...x.data]);
+});
+
+describe("fft", () => {
+  test("has the values of numpy.fft.rfft2", () => {
+    // numpy.fft.rfft2([[1, 2, 0, 4], [3, 5, 7, 6], [0, 1, 2, 8]])
+    const x = toFloat64(Tensor.from([1, 2, 0, 4, 3, 5, 7, 6, 0, 1, 2, 8], [1, 1, 3, 4]));
+    const { data, shape } = reference.fft(x);
+    expect(shape).toEqual([1, 2, 3, 3]);
+    const numpy = [
+      39.0, -5.0, -13.0, -9.0, -1.196152422706632, -1.0, -9.0, 9.196152422706632, -1.0, 0.0, 10.0, 0.0,
+      -8.660254037844386, -0.2679491924311228, -5.196152422706632, 8.660254037844386, -3.732050807568877,
+      5.196152422706632,
+    ];
+    for (const [i, value] of numpy.entries()) expect(data[i]).toBeCloseTo(value, 12);
+  });
+
+  test.each([
+    [1, 1],
+    [1, 7],
+    [13, 1],
+    [2, 3],
+    [31, 37],
+    [64, 48],
+  ])("of %i x %i pixels, prime sizes too, equals the reference to float32's rounding", async (h, w) => {
+    const image = randomTensor([2, 3, h, w], 5);
+    const program = await compile({ x: ["n", 3, "h", "w"] }, (o, { x }) => {
+      const spectrum = o.fft(x);
+      return { spectrum, back: o.backend.run("fftAdjoint", [spectrum, x], {}) };
+    });
+    const got = await program.run({ x: image });
+    const spectrum = reference.fft(toFloat64(image));
+    expect(got.spectrum.shape).toEqual(spectrum.shape);
+    expectClose(got.spectrum.data, spectrum.data, 2e-6);
+    expectClose(got.back.data, reference.backend.run("fftAdjoint", [spectrum, toFloat64(image)], {}).data, 2e-6);
+  });
+
+  test("imaginary parts that are 0 whatever the image are exactly 0", async () => {
+    const image = randomTensor([1, 1, 6, 10], 3);
+    const program = await compile({ x: ["n", 1, "h", "w"] }, (o, { x }) => ({ y: o.fft(x) }));
+    for (const { data } of [(await program.run({ x: image })).y, reference.fft(toFloat64(image))]) {
+      const [rows, columns] = [6, 6];
+      for (const row of [0, 3]) {
+        for (const column of [0, 5]) expect(Math.abs(data[(rows + row) * columns + column])).toBe(0);
+      }
+    }
+  });
 });
