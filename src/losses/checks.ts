@@ -3,7 +3,6 @@ import { ReconlossError } from "../errors.ts";
 import { noteExtremes } from "../kernels/extremes.ts";
 import type { NotedExtremes } from "../kernels/index.ts";
 import { type Extremes, elementCount, extremes, formatShape, sameShape, Tensor } from "../tensor.ts";
-import type { Loss } from "./loss.ts";
 
 /** Refuses what a call wants, and may say, in another form than as options by name. */
 export function checkCall(name: string, wants: unknown, options: unknown): void {
@@ -101,6 +100,14 @@ export function checkInto(name: string, into: Tensor, images: Readonly<Record<st
   }
 }
 
+/** What says which values images have. */
+interface Ranged {
+  /** What results list it under. */
+  readonly label: string;
+  /** Black and white; absent where nothing says so. */
+  readonly range?: readonly [low: number, high: number];
+}
+
 /** The values of images that were read from files, whatever their bits. */
 const fileRange = [0, 1] as const;
 
@@ -109,7 +116,7 @@ const fileRange = [0, 1] as const;
  *
  * @throws {ReconlossError} `invalid-argument` for a loss of another range
  */
-export function checkFileRange(losses: readonly Loss[]): void {
+export function checkFileRange(losses: readonly Ranged[]): void {
   for (const { label, range } of losses) {
     if (range === undefined || range.every((value, index) => value === fileRange[index])) continue;
     const said = `its options say that images are in [${range.join(", ")}]`;

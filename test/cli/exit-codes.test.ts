@@ -4,25 +4,15 @@ import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { exitCodeOf } from "../../src/cli/exit-codes.ts";
-import { runProgram } from "../../src/cli/program.ts";
 import { type ErrorCode, ReconlossError } from "../../src/errors.ts";
 import { writeImage } from "../../src/image/index.ts";
 import { Tensor } from "../../src/tensor.ts";
 import { temporaryFolder } from "../folder.ts";
+import { run } from "./run.ts";
 
 const folder = await temporaryFolder();
 const [outputs, targets] = [join(folder, "outputs"), join(folder, "targets")];
 const longName = `${"x".repeat(247)}.png`;
-
-async function run(...args: string[]) {
-  const written = { stdout: "", stderr: "" };
-  const sink = (name: keyof typeof written) => ({
-    isTTY: false,
-    write: (text: string) => void (written[name] += text),
-  });
-  const code = await runProgram(args, { stdout: sink("stdout"), stderr: sink("stderr"), env: {} });
-  return { code, ...written };
-}
 
 beforeAll(async () => {
   for (const name of ["a.png", "b.png", longName]) {
@@ -49,14 +39,14 @@ describe("exit codes", () => {
     [0, ["compare", outputs, targets, "-m", "l1"]],
     [1, ["compare", outputs, targets, "-m", "l1", "--fail", "l1>0.1"]],
   ])("%i: %j", async (code, args) => {
-    expect((await run(...args)).code).toBe(code);
+    expect((await run(args)).code).toBe(code);
   });
 
   it("3 where weights are missing", async () => {
     const before = { ...process.env };
     Object.assign(process.env, { RECONLOSS_OFFLINE: "1", RECONLOSS_HOME: join(folder, "none"), RECONLOSS_WEIGHTS: "" });
     try {
-      const { code, stderr } = await run("compare", outputs, targets, "-m", "lpips");
+      const { code, stderr } = await run(["compare", outputs, targets, "-m", "lpips"]);
       expect({ code, stderr }).toEqual({ code: 3, stderr: expect.stringContaining("weights alexnet are not") });
     } finally {
       process.env = before;
@@ -69,17 +59,17 @@ describe("what cannot be written costs nothing else", () => {
     "a CSV file on a full disk: table and report are there, exit code 3",
     async () => {
       const report = join(folder, "report.html");
-      const { code, stdout, stderr } = await run(
+      const { code, stdout, stderr } = await run([
         ...["compare", outputs, targets, "-m", "l1", "--csv", "/dev/full", "--report", report],
-      );
+      ]);
       expect(code).toBe(3);
       expect(stderr).toMatch(/error: cannot write \/dev\/full: .*ENOSPC/);
       expect(stdout).toContain("0.4980");
       expect(await readFile(report, "utf8")).toContain("</html>");
       // A verdict stands whatever could not be written.
-      expect((await run("compare", outputs, targets, "-m", "l1", "--csv", "/dev/full", "--fail", "l1>0.1")).code).toBe(
-        1,
-      );
+      expect(
+        (await run(["compare", outputs, targets, "-m", "l1", "--csv", "/dev/full", "--fail", "l1>0.1"])).code,
+      ).toBe(1);
     },
   );
 
@@ -87,7 +77,7 @@ describe("what cannot be written costs nothing else", () => {
     const maps = join(folder, "maps");
     await mkdir(join(maps, "a.png.l1.png"), { recursive: true });
     const csv = join(folder, "numbers.csv");
-    const { code, stderr } = await run("compare", outputs, targets, "-m", "l1", "--maps", maps, "--csv", csv);
+    const { code, stderr } = await run(["compare", outputs, targets, "-m", "l1", "--maps", maps, "--csv", csv]);
     expect(code).toBe(2);
     expect(stderr).toMatch(/error: 1 error map is missing: cannot write .*a\.png\.l1\.png: it is a folder/);
     expect((await readFile(csv, "utf8")).split("\r\n").length).toBeGreaterThan(3);
@@ -137,7 +127,7 @@ it("a message never names a function of the library that nobody typed", async ()
   ];
   const leaks: string[] = [];
   for (const call of calls) {
-    const { code, stdout, stderr } = await run(...call);
+    const { code, stdout, stderr } = await run(call);
     expect(code, call.join(" ")).not.toBe(0);
     expect(stderr + stdout).toMatch(/error:|failed:/);
     const named = names.filter((name) => new RegExp(`\\b${name}(:|\\()`).test(stderr + stdout));

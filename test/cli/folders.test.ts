@@ -1,21 +1,14 @@
 import { cp, mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { runProgram } from "../../src/cli/program.ts";
 import { tinyModel } from "../distribution/models.ts";
 import { temporaryFolder } from "../folder.ts";
 import { photographFolder } from "../tasks/photographs.ts";
+import { run } from "./run.ts";
 
 const folder = await temporaryFolder();
 const images = join(folder, "images");
 const network = join(folder, "network.onnx");
-
-async function run(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const written = { stdout: "", stderr: "" };
-  const sink = (name: keyof typeof written) => ({ write: (text: string) => void (written[name] += text) });
-  const code = await runProgram(args, { stdout: sink("stdout"), stderr: sink("stderr"), env: {} });
-  return { code, ...written };
-}
 
 /** Ten photographs, two pictures of other formats, three files that are no images, and two that are, but are not read. */
 beforeAll(async () => {
@@ -42,7 +35,7 @@ function expectReasons(stderr: string): void {
 
 describe("a folder is accounted for, file by file, by", () => {
   it("compare", async () => {
-    const { code, stdout, stderr } = await run("compare", images, images, "-m", "l1", "--json");
+    const { code, stdout, stderr } = await run(["compare", images, images, "-m", "l1", "--json"]);
     const report = JSON.parse(stdout);
     expect(report.pairs).toHaveLength(12);
     expect(report.measured).toEqual({ l1: 12 });
@@ -55,7 +48,7 @@ describe("a folder is accounted for, file by file, by", () => {
 
   it("distribution", async () => {
     const args = ["--network", network, "--no-cache", "--json"];
-    const { code, stdout, stderr } = await run("distribution", images, images, ...args);
+    const { code, stdout, stderr } = await run(["distribution", images, images, ...args]);
     const report = JSON.parse(stdout);
     for (const side of [report.outputs, report.reals]) {
       expect(side).toMatchObject({ images: 12, passedOver });
@@ -68,7 +61,7 @@ describe("a folder is accounted for, file by file, by", () => {
 
   it("stats", async () => {
     const args = ["-o", join(folder, "stats.npz"), "--network", network, "--no-cache", "--json"];
-    const { code, stdout, stderr } = await run("stats", images, ...args);
+    const { code, stdout, stderr } = await run(["stats", images, ...args]);
     expect(JSON.parse(stdout)).toMatchObject({ images: 12, passedOver });
     expect(stderr).toContain(line);
     expectReasons(stderr);
@@ -92,7 +85,7 @@ describe("a folder is accounted for, file by file, by", () => {
       "16",
       "--json",
     ];
-    const trained = await run("train", "deblur", ...args);
+    const trained = await run(["train", "deblur", ...args]);
     const summary = JSON.parse(trained.stdout);
     expect(summary.passedOver).toEqual({ [images]: passedOver });
     const unused = summary.skipped.map(({ path }: { path: string }) => path.slice(images.length + 1)).sort();
@@ -103,7 +96,7 @@ describe("a folder is accounted for, file by file, by", () => {
     expect(trained.code).toBe(0);
 
     const results = join(folder, "results");
-    const applied = await run("apply", join(out, "model.onnx"), images, "-o", results);
+    const applied = await run(["apply", join(out, "model.onnx"), images, "-o", results]);
     expect(applied.stdout).toContain("12 images");
     expect(await readdir(results)).toHaveLength(12);
     expect(applied.stderr).toContain(line);
@@ -122,7 +115,7 @@ it("says of a folder without images what there was", async () => {
     ["stats", empty, "-o", join(folder, "none.npz"), "--network", network, "--no-cache"],
     ["train", "deblur", "--data", empty, "-o", join(folder, "none")],
   ]) {
-    const { code, stderr } = await run(...args);
+    const { code, stderr } = await run(args);
     expect(stderr).toMatch(/holds no images?; passed over: 1 \.txt/);
     expect(code).toBe(2);
   }
@@ -137,12 +130,12 @@ it("compares floating point with a note, and losses refuse what is far outside t
     ]);
   await writeFile(output, pfm(1.1));
   await writeFile(target, pfm(1.2));
-  const near = await run("compare", output, target, "-m", "psnr,l1", "--json");
+  const near = await run(["compare", output, target, "-m", "psnr,l1", "--json"]);
   expect(near.code).toBe(0);
   expect(JSON.parse(near.stdout).mean.l1).toBeCloseTo(0.11, 3);
   expect(near.stderr).toMatch(/note: in the pair, the output has values outside \[0, 1\]/);
   await writeFile(target, pfm(200));
-  const far = await run("compare", output, target, "-m", "psnr,ssim,l1,lpips(net=tiny)", "--json");
+  const far = await run(["compare", output, target, "-m", "psnr,ssim,l1,lpips(net=tiny)", "--json"]);
   const { failed, pairs } = JSON.parse(far.stdout);
   expect(failed.map(({ loss }: { loss: string }) => loss)).toEqual(["psnr", "ssim", "l1", "lpips(net=tiny)"]);
   for (const { error } of failed) expect(error).toMatch(/target .* has values from 200 to 240/);
@@ -178,7 +171,7 @@ it("refuses what is larger than --limit-pixels, before it is decoded", async () 
     ],
     ["apply", join(folder, "trained", "model.onnx"), join(large, "a.ppm"), "-o", join(folder, "a.png")],
   ]) {
-    const { code, stderr } = await run(...args, ...limit);
+    const { code, stderr } = await run([...args, ...limit]);
     expect(stderr, args[0]).toMatch(message);
     // A training goes on without the photograph.
     expect(code > 0, args[0]).toBe(args[0] !== "train");

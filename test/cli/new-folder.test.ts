@@ -1,22 +1,12 @@
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { noteNewFolder } from "../../src/cli/new-folder.ts";
-import { runProgram } from "../../src/cli/program.ts";
 import { writeImage } from "../../src/image/index.ts";
 import { Tensor } from "../../src/tensor.ts";
 import { temporaryFolder } from "../folder.ts";
+import { run } from "./run.ts";
 
 const folder = await temporaryFolder();
-
-async function run(...args: string[]) {
-  let stderr = "";
-  const code = await runProgram(args, {
-    stdout: { write: () => {} },
-    stderr: { write: (text) => void (stderr += text) },
-    env: {},
-  });
-  return { code, stderr };
-}
 
 it.each([
   ["there.onnx", false],
@@ -38,7 +28,7 @@ it("does so in every command that writes where it is told", async () => {
   const image = join(folder, "a.png");
   await writeImage(image, Tensor.full([1, 3, 16, 16], 0.5));
   const note = (name: string) => `note: the folder ${join(folder, name)} does not exist and will be made\n`;
-  expect(await run("export", "l1", "-o", join(folder, "e", "l1.onnx"))).toEqual({ code: 0, stderr: note("e") });
+  expect(await run(["export", "l1", "-o", join(folder, "e", "l1.onnx")])).toMatchObject({ code: 0, stderr: note("e") });
   const compared = ["compare", image, image, "-m", "l1"];
   for (const [option, file] of [
     ["--csv", "c/a.csv"],
@@ -46,17 +36,17 @@ it("does so in every command that writes where it is told", async () => {
     ["--maps", "m/maps"],
   ] as const) {
     const where = file.split("/")[0];
-    expect(await run(...compared, option, join(folder, file))).toEqual({ code: 0, stderr: note(where) });
+    expect(await run([...compared, option, join(folder, file)])).toMatchObject({ code: 0, stderr: note(where) });
   }
   // Wrong input, so that no network runs: the note comes first.
-  const stats = await run("stats", join(folder, "nowhere"), "-o", join(folder, "s", "a.npz"));
+  const stats = await run(["stats", join(folder, "nowhere"), "-o", join(folder, "s", "a.npz")]);
   expect(stats.stderr).toContain(note("s"));
-  const distribution = await run(
+  const distribution = await run([
     "distribution",
     join(folder, "nowhere"),
     image,
     "--report",
     join(folder, "d", "a.html"),
-  );
+  ]);
   expect(distribution.stderr).toContain(note("d"));
 });

@@ -2,25 +2,15 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
-import { runProgram } from "../../src/cli/program.ts";
 import { writeImage } from "../../src/image/index.ts";
 import { Tensor } from "../../src/tensor.ts";
 import { temporaryFolder } from "../folder.ts";
 import { randomTensor } from "../random.ts";
+import { run } from "./run.ts";
 
 const folder = await temporaryFolder();
 const plugin = join(folder, "brightness.mjs");
 const [output, target, photographs] = [join(folder, "o.png"), join(folder, "t.png"), join(folder, "photographs")];
-
-async function run(args: string[]) {
-  const written = { stdout: "", stderr: "" };
-  const sink = (name: keyof typeof written) => ({
-    isTTY: false,
-    write: (text: string) => void (written[name] += text),
-  });
-  const code = await runProgram(args, { stdout: sink("stdout"), stderr: sink("stderr"), env: {} });
-  return { code, ...written };
-}
 
 beforeAll(async () => {
   const reconloss = fileURLToPath(new URL("../../src/index.ts", import.meta.url));

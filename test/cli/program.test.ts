@@ -3,41 +3,16 @@ import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import sharp from "sharp";
 import { beforeAll, describe, expect, it } from "vitest";
-import { runProgram } from "../../src/cli/program.ts";
 import { readImage, writeImage } from "../../src/image/index.ts";
 import { lossFactories } from "../../src/losses/index.ts";
 import { Tensor } from "../../src/tensor.ts";
 import { gan } from "../../src/train/index.ts";
 import { temporaryFolder } from "../folder.ts";
 import { randomTensor } from "../random.ts";
+import { run } from "./run.ts";
 
 const folder = await temporaryFolder();
 const [outputs, targets] = [join(folder, "outputs"), join(folder, "targets")];
-
-interface Run {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
-/** Runs the program in this process, on a terminal or not. */
-async function run(
-  args: string[],
-  {
-    tty = false,
-    env = {},
-    columns = 100,
-  }: { tty?: boolean; env?: Record<string, string>; columns?: number | null } = {},
-): Promise<Run> {
-  const written = { stdout: "", stderr: "" };
-  const sink = (name: keyof typeof written) => ({
-    isTTY: tty,
-    ...(columns === null ? {} : { columns }),
-    write: (text: string) => void (written[name] += text),
-  });
-  const code = await runProgram(args, { stdout: sink("stdout"), stderr: sink("stderr"), env });
-  return { code, ...written };
-}
 
 beforeAll(async () => {
   for (const [name, level] of [

@@ -3,11 +3,11 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
-import { runProgram } from "../../src/cli/program.ts";
 import { readImage, readPixels, writeImage } from "../../src/image/index.ts";
 import { Tensor } from "../../src/tensor.ts";
 import { temporaryFolder } from "../folder.ts";
 import { photographFolder, scene, traces } from "../tasks/photographs.ts";
+import { run } from "./run.ts";
 
 const folder = await temporaryFolder();
 const data = join(folder, "photographs");
@@ -15,17 +15,6 @@ const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 const tiny = ["--data", data, "--batch", "2", "--patch", "16"];
 
 beforeAll(() => photographFolder(data, 10).then(() => undefined));
-
-async function run(args: string[], tty = false): Promise<{ code: number; stdout: string; stderr: string }> {
-  const written = { stdout: "", stderr: "" };
-  const sink = (name: keyof typeof written) => ({
-    isTTY: tty,
-    columns: 100,
-    write: (text: string) => void (written[name] += text),
-  });
-  const code = await runProgram(args, { stdout: sink("stdout"), stderr: sink("stderr"), env: {} });
-  return { code, ...written };
-}
 
 interface Process {
   child: ChildProcess;
@@ -109,12 +98,12 @@ describe("train", () => {
 
   it("shows a line that moves on a terminal", async () => {
     const out = join(folder, "line");
-    const { code, stderr } = await run(["train", "enhance", ...tiny, "--steps", "12", "-o", out], true);
+    const { code, stderr } = await run(["train", "enhance", ...tiny, "--steps", "12", "-o", out], { tty: true });
     expect(code).toBe(0);
     expect(stderr).toMatch(/\d+\/12 loss [\d.]+/);
     const quiet = await run(
       ["train", "enhance", ...tiny, "--steps", "1", "-o", join(folder, "quiet"), "--no-progress"],
-      true,
+      { tty: true },
     );
     // What there is to know of the numbers is said in any case: here that published weights are missing.
     expect(quiet.stderr.split("\n").filter((line) => !line.includes("note:"))).toEqual([""]);
