@@ -22,20 +22,26 @@ export class StepLog<R extends Dated> {
   /**
    * Opens a log, and cuts off what is later than `lastStep`, as well as a line that a killed program left half written.
    *
-   * @throws {ReconlossError} `file` when the file cannot be read or written
+   * @param tables - the fields of a record that are numbers by name
+   * @throws {ReconlossError} `file` when the file cannot be read or written, or has a whole line that is no such record
    */
-  static async open<R extends Dated>(path: string, lastStep: number): Promise<StepLog<R>> {
+  static async open<R extends Dated>(
+    path: string,
+    lastStep: number,
+    tables: readonly Extract<keyof R, string>[] = [],
+  ): Promise<StepLog<R>> {
     try {
       const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
         if (error.code === "ENOENT") return "";
         throw error;
       });
-      const { records, length } = readRecords<R>(text, lastStep);
+      const { records, length } = readRecords<R>(path, text, lastStep, tables);
       const file = await open(path, "a");
       await file.truncate(length);
       return new StepLog(path, file, records);
     } catch (cause) {
-      throw new ReconlossError("file", `StepLog: cannot open ${path}: ${reasonOf(cause)}`, { cause });
+      if (cause instanceof ReconlossError) throw cause;
+      throw new ReconlossError("file", `cannot open ${path}: ${reasonOf(cause)}`, { cause });
     }
   }
 
@@ -47,7 +53,7 @@ export class StepLog<R extends Dated> {
   /** @throws {ReconlossError} `file` when it cannot be written, such as to a full disk */
   async append(record: R): Promise<void> {
     await this.#file.appendFile(`${JSON.stringify(record)}\n`).catch((cause) => {
-      throw new ReconlossError("file", `StepLog: cannot write ${this.#path}: ${reasonOf(cause)}`, { cause });
+      throw new ReconlossError("file", `cannot write ${this.#path}: ${reasonOf(cause)}`, { cause });
     });
     this.#records.push(record);
   }
@@ -57,19 +63,48 @@ export class StepLog<R extends Dated> {
   }
 }
 
-/** The records up to a step, and how many bytes they take. */
-function readRecords<R extends Dated>(text: string, lastStep: number): { records: R[]; length: number } {
+type Fields = Readonly<Record<string, unknown>>;
+
+const isObject = (value: unknown): value is Fields =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** Numbers as JSON has them: null stands for those that are not finite. */
+const isNumber = (value: unknown) => typeof value === "number" || value === null;
+
+/** Numbers by name. `__proto__` is a name of no number, and would be lost where the table is copied. */
+const isTable = (value: unknown) =>
+  isObject(value) && !Object.hasOwn(value, "__proto__") && Object.values(value).every(isNumber);
+
+function parseRecord(line: string, tables: readonly string[]): (Fields & Dated) | undefined {
+  let record: unknown;
+  try {
+    record = JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+  if (!isObject(record) || !Number.isSafeInteger(record.step)) return undefined;
+  const fits = Object.entries(record).every(([name, value]) =>
+    tables.includes(name) ? isTable(value) : isNumber(value),
+  );
+  return fits && tables.every((name) => Object.hasOwn(record, name)) ? (record as Fields & Dated) : undefined;
+}
+
+/** The records up to a step, and how many bytes they take. What follows the last line's end was being written when the program was killed. */
+function readRecords<R extends Dated>(
+  path: string,
+  text: string,
+  lastStep: number,
+  tables: readonly string[],
+): { records: R[]; length: number } {
   const records: R[] = [];
   let length = 0;
-  for (const line of text.split("\n").slice(0, -1)) {
-    let record: R;
-    try {
-      record = JSON.parse(line);
-    } catch {
-      break;
+  for (const [index, line] of text.split("\n").slice(0, -1).entries()) {
+    const record = parseRecord(line, tables);
+    if (record === undefined) {
+      throw new ReconlossError("file", `${path}: line ${index + 1} is no record of a training; remove it`);
     }
-    if (!(record?.step <= lastStep)) break;
-    records.push(record);
+    if (record.step > lastStep) break;
+    records.push(record as R & Fields);
     length += Buffer.byteLength(line) + 1;
   }
   return { records, length };

@@ -37,6 +37,29 @@ export interface TrainingSettings extends TaskOptions {
 /** What must be said; everything else has a default. */
 export type GivenSettings = Pick<TrainingSettings, "task" | "data"> & Partial<TrainingSettings>;
 
+type Kind = "string" | "number" | "boolean";
+
+/** What each setting is; a file may say anything. */
+const kinds: Readonly<Record<keyof TrainingSettings, Kind>> = {
+  task: "string",
+  scale: "number",
+  size: "number",
+  data: "string",
+  validation: "string",
+  validationAll: "boolean",
+  loss: "string",
+  steps: "number",
+  seed: "number",
+  batch: "number",
+  patch: "number",
+  learningRate: "number",
+  every: "number",
+  megapixels: "number",
+  alpha: "string",
+  background: "string",
+};
+const required = ["task", "data", "loss", "alpha"] as const;
+
 const wholeNumbers = { steps: 1, seed: 0, batch: 1, patch: 8, every: 1, megapixels: 1 } as const;
 
 /**
@@ -51,6 +74,7 @@ const wholeNumbers = { steps: 1, seed: 0, batch: 1, patch: 8, every: 1, megapixe
  * ```
  */
 export function completeSettings(given: GivenSettings, more: readonly LossFactory[] = []): TrainingSettings {
+  checkKinds(given);
   const { defaults } = taskOf(given);
   const steps = given.steps ?? defaults.steps;
   const said = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
@@ -73,6 +97,10 @@ export function completeSettings(given: GivenSettings, more: readonly LossFactor
 export function checkSettings(settings: TrainingSettings, more: readonly LossFactory[] = []): TrainingSettings {
   const refuse = (name: string, expected: string, value: unknown) =>
     new ReconlossError("invalid-argument", `training: ${name} must be ${expected}, got ${value}`);
+  checkKinds(settings);
+  for (const name of required) {
+    if (settings[name] === undefined) throw refuse(name, `a ${kinds[name]}`, undefined);
+  }
   const { patch, learningRate, loss } = settings;
   const task = taskOf(settings);
   for (const [name, least] of Object.entries(wholeNumbers)) {
@@ -90,6 +118,20 @@ export function checkSettings(settings: TrainingSettings, more: readonly LossFac
   checkAlphaOptions("training", settings);
   trainingLoss(loss, settings, more);
   return settings;
+}
+
+/** Refuses settings that are no object, have a setting that is none, or one of another kind. */
+function checkKinds(settings: unknown): void {
+  const kindOf = (value: unknown) => (value === null ? "null" : Array.isArray(value) ? "list" : typeof value);
+  const fail = (problem: string) => {
+    throw new ReconlossError("invalid-argument", `training: ${problem}`);
+  };
+  if (kindOf(settings) !== "object") fail(`settings must be an object, got ${kindOf(settings)}`);
+  for (const [name, value] of Object.entries(settings as object)) {
+    if (!Object.hasOwn(kinds, name)) fail(`there is no setting ${JSON.stringify(name)}`);
+    const kind = kinds[name as keyof TrainingSettings];
+    if (value !== undefined && kindOf(value) !== kind) fail(`${name} must be a ${kind}, got ${kindOf(value)}`);
+  }
 }
 
 /** The task of a training. */

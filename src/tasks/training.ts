@@ -110,7 +110,8 @@ export async function savedSettings(folder: string, more: readonly LossFactory[]
   } catch (cause) {
     // A loss of the user's own is not named in the folder: code is run only where the user says so.
     if (cause instanceof ReconlossError && cause.code === "syntax") throw cause;
-    throw new ReconlossError("checkpoint", `${path}: this is no checkpoint of reconloss train`, { cause });
+    const reason = cause instanceof ReconlossError ? `: ${cause.message}` : "";
+    throw new ReconlossError("checkpoint", `${path}: this is no checkpoint of reconloss train${reason}`, { cause });
   }
 }
 
@@ -239,8 +240,11 @@ class Run {
       // Again, now that nobody else writes here: another training may just have ended.
       if (options.resume) await trainer.load(path);
       else await refuseExisting(folder);
-      const log = await StepLog.open<StepRecord>(join(folder, files.log), trainer.steps);
-      const validation = await StepLog.open<ValidationRecord>(join(folder, files.validation), trainer.steps);
+      const log = await StepLog.open<StepRecord>(join(folder, files.log), trainer.steps, ["terms"]);
+      const validation = await StepLog.open<ValidationRecord>(join(folder, files.validation), trainer.steps, [
+        "scores",
+        "measured",
+      ]);
       return new Run({ settings, folder, options, lock, task, trainer, store, judge, log, validation, facts });
     } catch (error) {
       await lock.release();

@@ -42,9 +42,15 @@ export async function readStates(
   file: string,
 ): Promise<{ states: Record<string, TrainingState>; metadata: Readonly<Record<string, string>> }> {
   const checkpoint = await readCheckpoint(bytesSource(file, bytes));
-  const states: Record<string, { steps: number; tensors: Record<string, Tensor> }> = {};
+  // Without a prototype: a file may call a state or a tensor `constructor` or `__proto__`.
+  const states: Record<string, { steps: number; tensors: Record<string, Tensor> }> = Object.create(null);
   for (const [text, count] of Object.entries(checkpoint.metadata)) {
-    if (text.endsWith(" steps")) states[text.slice(0, -" steps".length)] = { steps: Number(count), tensors: {} };
+    if (!text.endsWith(" steps")) continue;
+    const steps = Number(count);
+    if (count.trim() === "" || !Number.isSafeInteger(steps) || steps < 0) {
+      throw new ReconlossError("checkpoint", `${file}: ${text} are ${JSON.stringify(count)}, no count`);
+    }
+    states[text.slice(0, -" steps".length)] = { steps, tensors: Object.create(null) };
   }
   for (const name of checkpoint.names) {
     const { shape, data } = await checkpoint.read(name);

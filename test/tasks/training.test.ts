@@ -1,15 +1,20 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import { ReconlossError } from "../../src/errors.ts";
 import {
   completeSettings,
   type GivenSettings,
   openModel,
   runTraining,
+  type StepRecord,
   savedSettings,
   type TrainingProgress,
 } from "../../src/tasks/index.ts";
 import { StepLog } from "../../src/tasks/log.ts";
+import { Tensor } from "../../src/tensor.ts";
+import { readStates, writeStates } from "../../src/train/checkpoint.ts";
+import { safetensors } from "../../src/weights/index.ts";
 import { temporaryFolder } from "../folder.ts";
 import { photographFolder, traces } from "./photographs.ts";
 
@@ -130,6 +135,66 @@ describe("runTraining", () => {
       await expect(savedSettings(out)).rejects.toMatchObject({ code: "checkpoint" });
       expect((await readFile(path)).equals(damaged)).toBe(true);
     }
+  });
+});
+
+describe("what a folder says is read by one rule", () => {
+  const saved = async (settings: string, name: string) => {
+    const out = join(folder, name);
+    await mkdir(out, { recursive: true });
+    await writeFile(join(out, "checkpoint.safetensors"), safetensors({}, { settings }));
+    return savedSettings(out);
+  };
+  const good = settingsOf({ steps: 1 });
+
+  it("takes the settings that it wrote", async () => {
+    expect(await saved(JSON.stringify(good), "good")).toEqual(good);
+  });
+
+  it.each([
+    ["__proto__", `{"__proto__":{"x":1},${JSON.stringify(good).slice(1)}`, 'there is no setting "__proto__"'],
+    ["an unknown key", JSON.stringify({ ...good, stepz: 1 }), 'there is no setting "stepz"'],
+    ["a list", "[]", "settings must be an object"],
+    ["null", "null", "settings must be an object, got null"],
+    ["a loss that is a number", JSON.stringify({ ...good, loss: 5 }), "loss must be a string, got number"],
+    ["a loss that is null", JSON.stringify({ ...good, loss: null }), "loss must be a string, got null"],
+    ["a task that is an object", JSON.stringify({ ...good, task: {} }), "task must be a string, got object"],
+    ["steps that are a text", JSON.stringify({ ...good, steps: "9" }), "steps must be a number, got string"],
+    ["no data", JSON.stringify({ ...good, data: undefined }), "data must be a string, got undefined"],
+    ["no JSON", "{", "this is no checkpoint of reconloss train"],
+  ])("refuses %s", async (name, settings, problem) => {
+    const error = await saved(settings, name).catch((caught) => caught);
+    expect(error).toBeInstanceOf(ReconlossError);
+    expect(error).toMatchObject({ code: "checkpoint", message: expect.stringContaining(problem) });
+  });
+
+  it.each([
+    ["no JSON", "{"],
+    ["zeros, as a power failure leaves them", "\0\0\0"],
+    ["no object", "5"],
+    ["no step", '{"value":1,"terms":{}}'],
+    ["no terms", '{"step":1,"value":1}'],
+    ["terms that are a list", '{"step":1,"value":1,"terms":[1]}'],
+    ["a term that is a text", '{"step":1,"value":1,"terms":{"l1":"1"}}'],
+    ["a value that is an object", '{"step":1,"value":{},"terms":{}}'],
+    ["__proto__ among the terms", '{"step":1,"value":1,"terms":{"__proto__":1}}'],
+    ["__proto__ in the record", '{"step":1,"value":1,"terms":{},"__proto__":{}}'],
+  ])("refuses a line of a log that is %s, and leaves the file alone", async (name, line) => {
+    const path = join(folder, `${name}.jsonl`);
+    const text = `{"step":1,"value":1,"terms":{"constructor":2}}\n${line}\n`;
+    await writeFile(path, text);
+    const error = await StepLog.open<StepRecord>(path, 9, ["terms"]).catch((caught) => caught);
+    expect(error).toBeInstanceOf(ReconlossError);
+    expect(error).toMatchObject({ code: "file", message: `${path}: line 2 is no record of a training; remove it` });
+    expect(await readFile(path, "utf8")).toBe(text);
+  });
+
+  it.each(["__proto__", "constructor"])("reads a state called %s like any other", async (name) => {
+    const state = { steps: 3, tensors: { [name]: Tensor.full([1, 1, 1, 1], 2) } };
+    const bytes = writeStates({ [name]: state, other: state });
+    const { states } = await readStates(bytes, "a file");
+    expect(Object.keys(states).sort()).toEqual([name, "other"].sort());
+    expect(states[name].tensors[name].data[0]).toBe(2);
   });
 });
 
