@@ -413,12 +413,15 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
     return evaluateGraph(this.definition, { ...images, targetFeatures: features }, wants, into);
   }
 
-  /** Refuses weights that are 0 wherever an image is looked at; the value of an image without any share is not a number. */
+  /** Refuses weights that are 0 wherever an image is looked at, or make sums too large; the value of an image without any share is not a number. */
   #checkMeasured({ scores, perImage }: OwnEvaluation, share: Tensor | undefined): void {
     for (const image of scores.keys()) {
       if (share?.data[image] === 0) {
         scores[image] = Number.NaN;
         perImage[image] = Number.NaN;
+      } else if (this.definition.unnormalised && !Number.isFinite(scores[image])) {
+        const problem = "weights are too large: float32 does not hold what they multiply";
+        throw new ReconlossError("invalid-argument", `${this.name}: ${problem} (image ${image})`);
       } else if (Number.isNaN(scores[image])) {
         const problem = "weight is 0 at every place that is compared (after crop, and where windows fit)";
         throw new ReconlossError("invalid-argument", `${this.name}: ${problem} (image ${image})`);

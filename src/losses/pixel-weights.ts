@@ -115,33 +115,59 @@ export function checkWeight(
     const got = formatShape(weight.shape);
     throw new ReconlossError("shape", `${name}: weight must be ${choices.join(" or ")}, got ${got}`);
   }
-  const sums = Float64Array.from({ length: m }, (_, image) => sumOf(name, weight.image(image), image));
-  const total = sums.reduce((sum, value) => sum + value, 0);
-  const empty = sums.indexOf(0);
+  const sizes = Array.from({ length: m }, (_, image) => sizesOf(name, weight.image(image), image));
+  const total = sizes.reduce((total, { sum }) => total + sum, 0);
+  const empty = sizes.findIndex(({ sum }) => sum === 0);
   if (total === 0 || (normalisation === "image" && empty >= 0)) {
     throw new ReconlossError("invalid-argument", `${name}: weight is 0 everywhere (image ${empty})`);
   }
-  if (normalisation === "image" || m === 1 || unnormalised) return { weight };
-  const share = new Tensor(
-    Float32Array.from(sums, (sum) => (sum * m) / total),
-    [m, 1, 1, 1],
-  );
-  if (empty < 0) return { weight, share };
-  // An image that counts nothing has a value that nobody asks for: its mean only must not be 0 / 0.
-  const data = weight.data.slice();
-  const size = data.length / m;
-  for (const [image, sum] of sums.entries()) if (sum === 0) data.fill(1, image * size, (image + 1) * size);
-  return { weight: new Tensor(data, weight.shape), share };
+  if (unnormalised) return { weight };
+  const scaled = scaledImages(weight, sizes);
+  if (normalisation === "image" || m === 1) return { weight: scaled };
+  // A share that float32 does not hold is not none.
+  const share = sizes.map(({ sum }) => (sum === 0 ? 0 : Math.max((sum * m) / total, leastFloat)));
+  return { weight: scaled, share: new Tensor(Float32Array.from(share), [m, 1, 1, 1]) };
 }
 
-function sumOf(name: string, { data, shape }: Tensor, image: number): number {
-  let [sum, least] = [0, 0];
+/** The least positive number of float32 that is held with full precision. */
+const leastFloat = 2 ** -126;
+
+/** Between these, float32 holds sums of weights and of weighted squares over any image. */
+const [least, most] = [2 ** -60, 2 ** 60];
+
+interface Sizes {
+  sum: number;
+  greatest: number;
+}
+
+/**
+ * The same relative weights of each image, where they are so large or small that float32 does not hold what is computed with them: times a power of 2. Weights of 0
+ * everywhere become 1: an image that counts nothing has a value that nobody asks for, which only must not be 0 / 0.
+ */
+function scaledImages(weight: Tensor, sizes: readonly Sizes[]): Tensor {
+  if (sizes.every(({ greatest }) => greatest >= least && greatest <= most)) return weight;
+  const data = weight.data.slice();
+  const length = data.length / sizes.length;
+  for (const [image, { greatest }] of sizes.entries()) {
+    const own = data.subarray(image * length, (image + 1) * length);
+    if (greatest === 0) own.fill(1);
+    else if (greatest < least || greatest > most) {
+      const factor = 2 ** -Math.floor(Math.log2(greatest));
+      for (let i = 0; i < length; i++) own[i] *= factor;
+    }
+  }
+  return new Tensor(data, weight.shape);
+}
+
+function sizesOf(name: string, { data, shape }: Tensor, image: number): Sizes {
+  let [sum, lowest, greatest] = [0, 0, 0];
   for (let i = 0; i < data.length; i++) {
     const value = data[i];
     sum += value;
-    if (value < least) least = value;
+    if (value < lowest) lowest = value;
+    if (value > greatest) greatest = value;
   }
-  if (least === 0 && Number.isFinite(sum)) return sum;
+  if (lowest === 0 && Number.isFinite(sum)) return { sum, greatest };
   const position = data.findIndex((value) => !(value >= 0 && value < Number.POSITIVE_INFINITY));
   const where = `element ${position} of image ${image} of weight (${formatShape(shape)})`;
   throw new ReconlossError(

@@ -232,6 +232,25 @@ describe.each(cases)("$name", ({ make, least, multiplies = false, byPixel = fals
     expect(relativeError(eight, multiplies ? one.map((x) => 8 * x) : one)).toBeLessThan(1e-6);
   });
 
+  test.skipIf(multiplies)(
+    "relative weights count the same at every size that float32 has, each image at its own",
+    async () => {
+      const eighths = mapTensor(weight, (x) => Math.round(8 * x) / 8);
+      const options = { weightNormalisation: "image" } as const;
+      const expected = await loss.evaluate(output, target, { grad: true }, { ...options, weight: eighths });
+      for (const [first, second] of [
+        [2 ** -140, 2 ** -140],
+        [2 ** -100, 2 ** 100],
+        [2 ** 126, 2 ** 126],
+      ]) {
+        const sized = mapTensor(eighths, (x, i) => x * (i < h * w ? first : second));
+        const got = await loss.evaluate(output, target, { grad: true }, { ...options, weight: sized });
+        expect(relativeError(got.perImage, expected.perImage)).toBeLessThan(1e-6);
+        expect(relativeError(got.grad!.data, expected.grad!.data)).toBeLessThan(1e-6);
+      }
+    },
+  );
+
   test("an image without weight is refused, or counts nothing in the batch", async () => {
     const oneEmpty = mapTensor(weight, (x, i) => (i < h * w ? x : 0));
     await expect(loss.value(output, target, { weight: oneEmpty })).rejects.toThrow(
@@ -556,6 +575,21 @@ describe("weights that make no sense are refused", () => {
     for (const spec of [...cropped, ...others, ...windows]) {
       await refused(spec, border).toThrow(/weight is 0 at every place that is compared .*\(image 0\)/);
     }
+  });
+
+  test("where float32 does not hold what they multiply", async () => {
+    for (const spec of ["l1(reduction=sum)", "tv(preset=kornia)"]) {
+      const problem = "weights are too large: float32 does not hold what they multiply (image 0)";
+      await refused(spec, Tensor.full([1, 1, 6, 7], 3e38)).toThrow(problem);
+    }
+  });
+
+  test("but not where an image counts next to nothing beside another", async () => {
+    const weight = mapTensor(Tensor.full([2, 1, 6, 7], 1), (_, i) => (i < 42 ? 1e30 : 1e-30));
+    const options = { weight, weightNormalisation: "batch" } as const;
+    const { value, perImage } = await parseLoss("l1").evaluate(output, target, {}, options);
+    expect(relativeError(perImage, await parseLoss("l1").perImage(output, target))).toBeLessThan(1e-6);
+    expect(value).toBeCloseTo(perImage[0], 6);
   });
 
   test("by a loss that is defined without", async () => {
