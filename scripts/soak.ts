@@ -2,7 +2,7 @@
  * `npm run soak`: kills every command that writes, at random moments, and looks whether anything was lost; and has mutated files of every kind that is read,
  * each of which must give a result or an error of this package, soon and in little memory.
  *
- * Takes about 20 minutes of two processor cores. What it reads it makes itself, in .cache/soak; files that gave trouble stay there, in failures/.
+ * Takes about 30 minutes of two processor cores. What it reads it makes itself, in .cache/soak; files that gave trouble stay there, in failures/.
  */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";

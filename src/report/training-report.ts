@@ -156,10 +156,10 @@ function validationSection({
   if (last === undefined) return undefined;
   const rows = measures.map(({ spec, better, decimals }) => {
     const values = validation.flatMap(({ scores }) => scores[spec] ?? []);
-    const best = values.reduce((best, value) => (isWorse(better, best, value) ? value : best));
+    const best = values.reduce((best, value) => (isWorse(better, best, value) ? value : best), values[0]);
     const gain = last.scores[spec] - baseline[spec];
     const isBetter = isWorse(better, baseline[spec], last.scores[spec]);
-    const number = (value: number) => formatNumber(value, decimals);
+    const number = (value: number | undefined) => formatNumber(value, decimals);
     return html`<tr><th scope="row">${spec} ${arrowOf(better)}</th><td>${number(baseline[spec])}</td><td>${number(values[0])}</td><td>${number(best)}</td>
       <td class="${isBetter ? "better" : ""}">${number(last.scores[spec])}</td><td class="${isBetter ? "better" : ""}">${gain > 0 ? "+" : ""}${number(gain)}</td></tr>`;
   });

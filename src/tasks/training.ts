@@ -236,17 +236,19 @@ class Run {
     };
     await mkdir(folder, { recursive: true });
     const lock = await lockFolder(folder);
+    let log: StepLog<StepRecord> | undefined;
     try {
       // Again, now that nobody else writes here: another training may just have ended.
       if (options.resume) await trainer.load(path);
       else await refuseExisting(folder);
-      const log = await StepLog.open<StepRecord>(join(folder, files.log), trainer.steps, ["terms"]);
+      log = await StepLog.open<StepRecord>(join(folder, files.log), trainer.steps, ["terms"]);
       const validation = await StepLog.open<ValidationRecord>(join(folder, files.validation), trainer.steps, [
         "scores",
         "measured",
       ]);
       return new Run({ settings, folder, options, lock, task, trainer, store, judge, log, validation, facts });
     } catch (error) {
+      await log?.close();
       await lock.release();
       throw error;
     }
@@ -312,6 +314,9 @@ class Run {
     const { settings, folder, options, task, trainer } = this.#parts;
     const { steps, model, tensors } = trainer;
     if (steps !== this.#saved.step) {
+      // First, so that after a power cut no log ends before its checkpoint.
+      await this.#parts.log.flush();
+      await this.#parts.validation.flush();
       await trainer.save(join(folder, files.checkpoint), { settings: JSON.stringify(settings) });
       const bytes = exportTrained(task, model, tensors, { loss: settings.loss, steps });
       await writeFileAtomically(join(folder, files.model), bytes);

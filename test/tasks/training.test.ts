@@ -179,14 +179,17 @@ describe("what a folder says is read by one rule", () => {
     ["a value that is an object", '{"step":1,"value":{},"terms":{}}'],
     ["__proto__ among the terms", '{"step":1,"value":1,"terms":{"__proto__":1}}'],
     ["__proto__ in the record", '{"step":1,"value":1,"terms":{},"__proto__":{}}'],
+    ["of a step that was there", '{"step":1,"value":1,"terms":{}}'],
+    ["no text", Buffer.from('{"step":2,"value":1,"terms":{"\xff":1}}', "latin1")],
   ])("refuses a line of a log that is %s, and leaves the file alone", async (name, line) => {
     const path = join(folder, `${name}.jsonl`);
-    const text = `{"step":1,"value":1,"terms":{"constructor":2}}\n${line}\n`;
+    const first = '{"step":1,"value":1,"terms":{"constructor":2}}\n';
+    const text = Buffer.concat([Buffer.from(first), Buffer.from(line), Buffer.from("\n")]);
     await writeFile(path, text);
     const error = await StepLog.open<StepRecord>(path, 9, ["terms"]).catch((caught) => caught);
     expect(error).toBeInstanceOf(ReconlossError);
     expect(error).toMatchObject({ code: "file", message: `${path}: line 2 is no record of a training; remove it` });
-    expect(await readFile(path, "utf8")).toBe(text);
+    expect((await readFile(path)).equals(text)).toBe(true);
   });
 
   it.each(["__proto__", "constructor"])("reads a state called %s like any other", async (name) => {
@@ -211,6 +214,22 @@ describe("StepLog", () => {
     await writeFile(half, '{"step":1}\n{"st');
     await (await StepLog.open(half, 9)).close();
     expect(await readFile(half, "utf8")).toBe('{"step":1}\n');
+  });
+
+  it("keeps infinite scores, and takes the null of older versions for unknown", async () => {
+    type Scored = { step: number; scores: Record<string, number> };
+    const path = join(folder, "infinite.jsonl");
+    const scores = { psnr: Number.POSITIVE_INFINITY, ssim: Number.NaN, l1: Number.NEGATIVE_INFINITY };
+    const log = await StepLog.open<Scored>(path, 0, ["scores"]);
+    await log.append({ step: 0, scores });
+    await log.close();
+    const again = await StepLog.open<Scored>(path, 0, ["scores"]);
+    expect(again.records).toEqual([{ step: 0, scores }]);
+    await again.close();
+    await writeFile(path, '{"step":0,"scores":{"psnr":null}}\n');
+    const old = await StepLog.open<Scored>(path, 0, ["scores"]);
+    expect(old.records).toEqual([{ step: 0, scores: { psnr: Number.NaN } }]);
+    await old.close();
   });
 });
 
