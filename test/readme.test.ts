@@ -30,6 +30,7 @@ const otherNames: Record<string, RegExp> = {
   "kornia `MS_SSIMLoss`": /kornia/i,
   "scikit-image's SSIM": /scikit-image/,
   "Sharma's table": /Sharma/,
+  PyTorch: /"torch \d/,
   "IQA-PyTorch": /IQA-PyTorch|pyiqa/i,
   "pytorch-msssim": /pytorch[-_]msssim/i,
 };
@@ -39,6 +40,11 @@ const families: Record<string, string[]> = {
   l1: ["pixel"],
   mse: ["pixel"],
   charbonnier: ["pixel"],
+  ...Object.fromEntries(
+    ["huber", "smooth-l1", "log-cosh", "cauchy", "geman-mcclure", "welsch", "barron", "psnr-loss", "cosine"].map(
+      (name) => [name, ["robust"]],
+    ),
+  ),
   psnr: ["psnr"],
   ssim: ["ssim"],
   dssim: ["ssim"],

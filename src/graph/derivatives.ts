@@ -57,6 +57,8 @@ export const derivatives: { readonly [P in Primitive]: Derivative<P> } = {
   sqrt: (o, g, _, result) => [o.div(g, o.mul(result, 2))],
   exp: (o, g, _, result) => [o.mul(g, result)],
   log: (o, g, [x]) => [o.div(g, x)],
+  log1p: (o, g, [x]) => [o.div(g, o.add(x, 1))],
+  expm1: (o, g, [x]) => [o.mul(g, o.exp(x))],
   sin: (o, g, [x]) => [o.mul(g, o.cos(x))],
   cos: (o, g, [x]) => [o.neg(o.mul(g, o.sin(x)))],
   // The result is positive where x is; asking the result leaves x to the convolution that it is fused with.

@@ -109,6 +109,28 @@ function unary(opType: string) {
   };
 }
 
+/**
+ * log(1 + x) of nodes that round: how much the sum 1 + x was off cancels in the ratio of x to what was added (Kahan; Goldberg 1991, theorem 4).
+ */
+const log1p: Lowering<"log1p"> = ({ writer }, [{ name: x, type, dims }]) => {
+  const one = writer.constant(type, [], [1]);
+  const sum = writer.node("Add", [x, one]);
+  const added = writer.node("Sub", [sum, one]);
+  const scaled = writer.node("Div", [writer.node("Mul", [writer.node("Log", [sum]), x]), added]);
+  return { name: writer.node("Where", [writer.node("Equal", [sum, one]), x, scaled]), type, dims };
+};
+
+/** exp(x) - 1, the same way between -1 and 1. */
+const expm1: Lowering<"expm1"> = ({ writer }, [{ name: x, type, dims }]) => {
+  const one = writer.constant(type, [], [1]);
+  const power = writer.node("Exp", [x]);
+  const difference = writer.node("Sub", [power, one]);
+  const scaled = writer.node("Div", [writer.node("Mul", [difference, x]), writer.node("Log", [power])]);
+  const small = writer.node("Where", [writer.node("Equal", [power, one]), x, scaled]);
+  const isLarge = writer.node("Greater", [writer.node("Abs", [x]), one]);
+  return { name: writer.node("Where", [isLarge, difference, small]), type, dims };
+};
+
 /** How many positions a slice takes, where that follows from the slice alone or from a known size. */
 function slicedDim(size: Dim, { start, end, step }: Omit<SliceAttributes, "axis">): Dim {
   if (step === -1) return size;
@@ -232,6 +254,8 @@ const table: { readonly [P in Primitive]: Lowering<P> } = {
   sqrt: unary("Sqrt"),
   exp: unary("Exp"),
   log: unary("Log"),
+  log1p,
+  expm1,
   sin: unary("Sin"),
   cos: unary("Cos"),
   relu: unary("Relu"),

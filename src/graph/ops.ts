@@ -99,6 +99,10 @@ export class Ops<T> {
   sqrt = this.#unary("sqrt");
   exp = this.#unary("exp");
   log = this.#unary("log");
+  /** log(1 + x), exact for small x. */
+  log1p = this.#unary("log1p");
+  /** exp(x) - 1, exact for small x. */
+  expm1 = this.#unary("expm1");
   sin = this.#unary("sin");
   cos = this.#unary("cos");
   relu = this.#unary("relu");
@@ -282,7 +286,20 @@ export class Ops<T> {
   }
 
   #unary(
-    primitive: "neg" | "abs" | "sign" | "sqrt" | "exp" | "log" | "sin" | "cos" | "relu" | "round" | "stopGradient",
+    primitive:
+      | "neg"
+      | "abs"
+      | "sign"
+      | "sqrt"
+      | "exp"
+      | "log"
+      | "log1p"
+      | "expm1"
+      | "sin"
+      | "cos"
+      | "relu"
+      | "round"
+      | "stopGradient",
   ) {
     return (x: T): T => this.#run(primitive, [x], {});
   }

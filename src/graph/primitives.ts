@@ -89,6 +89,10 @@ export interface Primitives {
   sqrt: None;
   exp: None;
   log: None;
+  /** log(1 + x), exact for small x. */
+  log1p: None;
+  /** exp(x) - 1, exact for small x. */
+  expm1: None;
   sin: None;
   cos: None;
   relu: None;

@@ -237,6 +237,8 @@ const table: { readonly [P in Primitive]: Run<P> } = {
   sqrt: elementwise("sqrt", Math.sqrt),
   exp: elementwise("exp", Math.exp),
   log: elementwise("log", Math.log),
+  log1p: elementwise("log1p", Math.log1p),
+  expm1: elementwise("expm1", Math.expm1),
   sin: elementwise("sin", Math.sin),
   cos: elementwise("cos", Math.cos),
   relu: elementwise("relu", (x) => Math.max(x, 0)),

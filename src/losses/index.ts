@@ -12,6 +12,7 @@ export {
 } from "./adversarial/index.ts";
 export { charbonnier } from "./charbonnier.ts";
 export { type Term, weighted } from "./combine.ts";
+export { cosine } from "./cosine.ts";
 export type { Definition, Evaluation, Images, Wants } from "./definition.ts";
 export { deltaE } from "./delta-e.ts";
 export { dssim } from "./dssim.ts";
@@ -37,7 +38,9 @@ export { parseLoss, parseLosses } from "./parse.ts";
 export { type PerceptualResources, perceptual } from "./perceptual.ts";
 export type { PreparedTarget, Target } from "./prepared-target.ts";
 export { psnr } from "./psnr.ts";
+export { psnrLoss } from "./psnr-loss.ts";
 export { lossFactories } from "./registry.ts";
 export { rmse } from "./rmse.ts";
+export { barron, cauchy, gemanMcclure, huber, logCosh, smoothL1, welsch } from "./robust.ts";
 export { ssim } from "./ssim.ts";
 export { tv } from "./tv.ts";

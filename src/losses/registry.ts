@@ -1,4 +1,5 @@
 import { charbonnier } from "./charbonnier.ts";
+import { cosine } from "./cosine.ts";
 import { deltaE } from "./delta-e.ts";
 import { dssim } from "./dssim.ts";
 import { l1 } from "./l1.ts";
@@ -10,7 +11,9 @@ import { mse } from "./mse.ts";
 import { nrmse } from "./nrmse.ts";
 import { perceptual } from "./perceptual.ts";
 import { psnr } from "./psnr.ts";
+import { psnrLoss } from "./psnr-loss.ts";
 import { rmse } from "./rmse.ts";
+import { barron, cauchy, gemanMcclure, huber, logCosh, smoothL1, welsch } from "./robust.ts";
 import { ssim } from "./ssim.ts";
 import { tv } from "./tv.ts";
 
@@ -21,12 +24,21 @@ export const lossFactories = [
   rmse,
   nrmse,
   charbonnier,
+  huber,
+  smoothL1,
+  logCosh,
+  cauchy,
+  gemanMcclure,
+  welsch,
+  barron,
   psnr,
+  psnrLoss,
   ssim,
   dssim,
   msSsim,
   msSsimL1,
   deltaE,
+  cosine,
   perceptual,
   lpips,
   tv,

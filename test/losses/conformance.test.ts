@@ -19,6 +19,8 @@ interface Case {
   /** The smallest height and width it takes; default 1. */
   least?: number;
   channels?: number;
+  /** Whether images of one channel are refused. */
+  colours?: boolean;
   /** Whether values are rounded to 8 bits on the way, so that differences are of steps. */
   rounds?: boolean;
 }
@@ -31,6 +33,30 @@ const cases: Case[] = [
   { spec: "mse(channels=y-yiq,dataRange=2)" },
   { spec: "charbonnier" },
   { spec: "charbonnier(eps=0.1,reduction=sum)" },
+  { spec: "huber(delta=0.3)" },
+  { spec: "huber(reduction=sum,channels=y-bt601)" },
+  { spec: "smooth-l1(beta=0.3,crop=1)", least: 3 },
+  { spec: "log-cosh" },
+  { spec: "log-cosh(c=0.01,reduction=sum)" },
+  { spec: "cauchy" },
+  { spec: "cauchy(c=0.1)" },
+  { spec: "geman-mcclure(c=0.1)" },
+  { spec: "welsch" },
+  { spec: "welsch(c=0.1,low=-1,dataRange=2)" },
+  { spec: "barron" },
+  { spec: "barron(alpha=2)" },
+  { spec: "barron(alpha=3,c=0.5)" },
+  { spec: "barron(alpha=1.999,c=0.1)" },
+  { spec: "barron(alpha=1e-6,c=0.1)" },
+  { spec: "barron(alpha=0,c=0.1)" },
+  { spec: "barron(alpha=-1,c=0.1,reduction=sum)" },
+  { spec: "barron(alpha=-Infinity,c=0.2)" },
+  { spec: "psnr-loss" },
+  { spec: "psnr-loss(channels=y-bt601,eps=1e-4)" },
+  { spec: "cosine", colours: true },
+  { spec: "cosine(eps=0.9,crop=1)", least: 3, colours: true },
+  { spec: "cosine(form=degrees)", colours: true },
+  { spec: "cosine(form=degrees,margin=0.01,low=-1,dataRange=2)", colours: true },
   { spec: "psnr" },
   { spec: "psnr(pooling=dataset)" },
   { spec: "psnr(eps=1e-8,clamp=true)" },
@@ -113,7 +139,7 @@ test("every loss of the grammar is tested here", () => {
   for (const { info } of lossFactories) if (!learned.includes(info.name)) expect(tested).toContain(info.name);
 });
 
-describe.each(cases)("$spec", ({ spec, least = 1, channels = 3, rounds = false }) => {
+describe.each(cases)("$spec", ({ spec, least = 1, channels = 3, colours = false, rounds = false }) => {
   const loss = parseLoss(spec);
   const [h, w] = [least + 3, least + 6];
   const shape: Shape = [2, channels, h, w];
@@ -232,12 +258,17 @@ describe.each(cases)("$spec", ({ spec, least = 1, channels = 3, rounds = false }
   test("other sizes and channels, down to the smallest", async () => {
     const sizes = fc.tuple(fc.integer({ min: least, max: least + 9 }), fc.integer({ min: least, max: least + 9 }));
     await fc.assert(
-      fc.asyncProperty(sizes, fc.constantFrom(1, 3), fc.integer(), async ([height, width], c, seed) => {
-        const [a, b] = [randomTensor([1, c, height, width], seed), randomTensor([1, c, height, width], seed + 1)];
-        const got = await loss.evaluate(a, b, { grad: true });
-        expect(relativeError([got.value], [value(loss, Float64Array.from(a.data), b)])).toBeLessThan(1e-5);
-        expect(got.grad?.data.every(Number.isFinite)).toBe(true);
-      }),
+      fc.asyncProperty(
+        sizes,
+        fc.constantFrom(...(colours ? [3] : [1, 3])),
+        fc.integer(),
+        async ([height, width], c, seed) => {
+          const [a, b] = [randomTensor([1, c, height, width], seed), randomTensor([1, c, height, width], seed + 1)];
+          const got = await loss.evaluate(a, b, { grad: true });
+          expect(relativeError([got.value], [value(loss, Float64Array.from(a.data), b)])).toBeLessThan(1e-5);
+          expect(got.grad?.data.every(Number.isFinite)).toBe(true);
+        },
+      ),
       { numRuns: 4, seed: 5, examples: [[[least, least], 3, 1]] },
     );
   });

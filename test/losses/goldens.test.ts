@@ -94,6 +94,40 @@ const rules: Record<string, Rule[]> = {
     { id: /^piq-l2$/, spec: "tv(preset=piq)", value: each },
     { id: /^piq-l2_squared$/, spec: "tv(preset=piq-l2-squared)", value: each },
   ],
+  robust: [
+    ...[1, 0.1, 0.01].flatMap((size) => [
+      { id: new RegExp(`^huber-${size}$`), spec: `huber(delta=${size})` },
+      { id: new RegExp(`^smoothl1-${size}$`), spec: `smooth-l1(beta=${size})` },
+    ]),
+    ...[
+      ["cauchy", "cauchy", "barron(alpha=0)"],
+      ["welsch", "welsch", "barron(alpha=-Infinity)"],
+      ["geman-mcclure", "geman-mcclure", "barron(alpha=-2)"],
+      ["kornia-charbonnier", "barron"],
+      ["logcosh", "log-cosh"],
+    ].flatMap(([id, ...specs]) =>
+      specs.flatMap((spec) => {
+        const withOption = (option: string) =>
+          spec.endsWith(")") ? `${spec.slice(0, -1)},${option})` : `${spec}(${option})`;
+        return [
+          { id: new RegExp(`^${id}$`), spec },
+          { id: new RegExp(`^${id}-sum$`), spec: withOption("reduction=sum"), value: sum },
+          { id: new RegExp(`^${id}-c0.1$`), spec: withOption("c=0.1") },
+        ];
+      }),
+    ),
+    ...[2, 1, 0.5, 0, -1, -2].map((alpha) => ({
+      id: new RegExp(`^barron-a${alpha}$`),
+      spec: `barron(alpha=${alpha},c=0.1)`,
+    })),
+    { id: /^barron-a-inf$/, spec: "barron(alpha=-Infinity,c=0.1)" },
+    { id: /^psnrloss$/, spec: "psnr-loss" },
+    { id: /^psnrloss-toY$/, spec: "psnr-loss(channels=y-bt601)" },
+    { id: /^psnrloss-w0.5$/, spec: "0.5*psnr-loss" },
+    { id: /^cosine$/, spec: "cosine" },
+    { id: /^cosine-eps1e-3$/, spec: "cosine(eps=1e-3)" },
+    { id: /^angular-deg$/, spec: "cosine(form=degrees,margin=1e-7)" },
+  ],
   ssim: [
     { id: /^wang$|^wang-grad$|^piq-downsampleFalse$/, spec: "ssim" },
     { id: /^wang-range255$/, spec: "ssim(dataRange=255)", scale: 255 },
