@@ -4,7 +4,7 @@ import { Command, Option } from "commander";
 import { ReconlossError } from "../errors.ts";
 import { systemPath } from "../files.ts";
 import type { Device } from "../graph/index.ts";
-import { decodePixels, listFolder, writeImage } from "../image/index.ts";
+import { type DecodeNote, decodePixels, decodeSummary, listFolder, writeImage } from "../image/index.ts";
 import { pixelsToTensor } from "../image/pixels.ts";
 import { Random } from "../random.ts";
 import { applyModel, generateImages, type ImageModel, openModel } from "../tasks/index.ts";
@@ -149,10 +149,11 @@ async function apply(model: ImageModel, input: string, flags: Flags, terminal: T
   const jobs = await jobsFor(input, flags.output, terminal);
   await refuseReplacing(jobs);
   const failures: string[] = [];
+  const notes: DecodeNote[] = [];
   const images = progressBar(jobs.length, "applying", stderr, flags.progress, "images");
   for (const job of jobs) {
     try {
-      const size = await applyTo(model, job, flags, jobs.length === 1 ? terminal : undefined);
+      const size = await applyTo(model, job, flags, notes, jobs.length === 1 ? terminal : undefined);
       if (jobs.length === 1) stdout.write(`${printable(job.output)}  ${size}\n`);
     } catch (error) {
       if (!(error instanceof ReconlossError)) throw error;
@@ -165,16 +166,25 @@ async function apply(model: ImageModel, input: string, flags: Flags, terminal: T
   }
   images.stop();
   if (jobs.length > 1) stdout.write(`${printable(flags.output)}  ${jobs.length - failures.length} images\n`);
-  const { red } = coloursFor(stderr, env);
+  const { red, yellow } = coloursFor(stderr, env);
+  const decoded = decodeSummary(notes);
+  if (decoded !== undefined) stderr.write(`${yellow("note:")} images: ${decoded}\n`);
   for (const failure of failures.slice(0, failuresShown)) stderr.write(`${red("failed:")} ${printable(failure)}\n`);
   if (failures.length > failuresShown) stderr.write(`${red("failed:")} ${failures.length - failuresShown} more\n`);
   return failures.length > 0 ? 1 : 0;
 }
 
 /** Applies the model to one file, and says what was written: `640x480`. */
-async function applyTo(model: ImageModel, { input, output }: Job, flags: Flags, terminal?: Terminal): Promise<string> {
+async function applyTo(
+  model: ImageModel,
+  { input, output }: Job,
+  flags: Flags,
+  notes: DecodeNote[],
+  terminal?: Terminal,
+): Promise<string> {
   const extension = extname(output).toLowerCase();
-  const { pixels } = await decodePixels(input);
+  const { pixels, notes: decoded } = await decodePixels(input);
+  notes.push(...decoded);
   const inputBits = pixels.data instanceof Uint8Array ? "8" : "16";
   const bits = flags.bits ?? (deep.includes(extension) ? inputBits : "8");
   let bar: ReturnType<typeof progressBar> | undefined;
@@ -183,7 +193,7 @@ async function applyTo(model: ImageModel, { input, output }: Job, flags: Flags, 
     bar?.step();
   };
   try {
-    const image = pixelsToTensor(input, pixels, alphaOptions(flags));
+    const image = pixelsToTensor(input, pixels, alphaOptions(flags), { note: (note) => notes.push(note) });
     const result = await applyModel(model, image, { tile: flags.tile, onTile });
     await writeImage(output, result, { bitDepth: bits === "16" ? 16 : 8, quality: flags.quality });
     return `${result.shape[3]}x${result.shape[2]}`;

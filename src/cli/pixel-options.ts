@@ -53,7 +53,15 @@ export function alphaOptions({ alpha, background }: AlphaFlags): AlphaOptions {
   return { alpha, background };
 }
 
-/** The same for {@link PixelFlags}. */
+/**
+ * The same for {@link PixelFlags}.
+ *
+ * @throws {ReconlossError} also for alpha under `--decode pillow`, which drops it
+ */
 export function pixelOptions(flags: PixelFlags): PixelOptions {
+  const said = (["alpha", "background"] as const).find((name) => flags[name] !== undefined);
+  if (flags.decode === "pillow" && said !== undefined) {
+    throw new ReconlossError("invalid-argument", `--decode pillow drops alpha, as Pillow does; leave out --${said}`);
+  }
   return { ...alphaOptions(flags), decode: flags.decode };
 }

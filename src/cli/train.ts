@@ -198,6 +198,7 @@ async function train(task: string | undefined, flags: Flags, terminal: Terminal)
     process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
   }
   for (const note of progress.notes) stderr.write(`${yellow("note:")} ${printable(note)}\n`);
+  if (progress.decode !== undefined) stderr.write(`${yellow("note:")} photographs: ${progress.decode}\n`);
   tellPassedOver(terminal, Object.entries(progress.passedOver ?? {}));
   for (const { path, reason } of progress.skipped)
     stderr.write(`${yellow("not used:")} ${printable(`${path}: ${reason}`)}\n`);
@@ -238,7 +239,7 @@ function outcome({ validation, measures, baseline, coverage }: TrainingProgress,
 
 function summary(progress: TrainingProgress, folder: string, seconds: number) {
   const { settings, status, steps, validation, baseline, coverage } = progress;
-  const { imagesPerSecond, skipped, passedOver, notes, parameters, photographs } = progress;
+  const { imagesPerSecond, skipped, passedOver, notes, decode, parameters, photographs } = progress;
   return {
     status,
     steps,
@@ -253,6 +254,7 @@ function summary(progress: TrainingProgress, folder: string, seconds: number) {
     settings,
     skipped,
     passedOver,
+    decode,
     notes,
   };
 }

@@ -1,8 +1,7 @@
 import { type ErrorCode, ReconlossError } from "../errors.ts";
 import { reasonOf } from "../files.ts";
 import { type DecodeNote, decodeImage, type ImagePair, type PixelOptions } from "../image/index.ts";
-import { checkAlphaOptions } from "../image/pixels.ts";
-import { checkDecode, pixelOptionsOf } from "../image/read.ts";
+import { checkPixelOptions, pixelOptionsOf } from "../image/read.ts";
 import { checkFileRange } from "../losses/checks.ts";
 import type { Loss } from "../losses/index.ts";
 import { checkSizes, type Images, isPrior, matchChannels, measure } from "./measure.ts";
@@ -147,8 +146,7 @@ export async function* comparePairs(
   options: CompareOptions = {},
 ): AsyncGenerator<Outcome, void, void> {
   checkFileRange(losses);
-  checkAlphaOptions("comparePairs", options);
-  checkDecode("comparePairs", options);
+  checkPixelOptions("comparePairs", options);
   const pending: Promise<Outcome>[] = [];
   let started = 0;
   while (started < pairs.length || pending.length > 0) {

@@ -108,7 +108,7 @@ export async function evaluateDistribution(
       // Told before hours of work, not after.
       mismatches(protocol, [output, real], options);
       const extract = async (side: OpenSide): Promise<ReadSide> =>
-        side.images ? { ...side, features: await of(side.side, side.images) } : side;
+        side.images ? { ...side, features: enough(side.path, side.ofImages, await of(side.side, side.images)) } : side;
       const [outputRead, realRead] = [await extract(output), real && (await extract(real))];
       const told = await report(metrics, options, protocol, outputRead, realRead);
       const result = { ...told, warnings: [...notes, ...told.warnings] };
@@ -145,7 +145,7 @@ export async function computeStatistics(
     if (!source.images) throw new ReconlossError("invalid-argument", `${path} holds statistics already`);
     const images = await source.images();
     return await withFeatures(metrics, options, async (features) => {
-      const set = await features.of("real", images);
+      const set = enough(path, metrics, await features.of("real", images));
       const fid = await statisticsOf(set.rows("fid"));
       const sfid = options.spatial ? await statisticsOf(set.rows("sfid")) : undefined;
       const { protocol, notes } = features;
@@ -155,6 +155,24 @@ export async function computeStatistics(
   } finally {
     await source.close();
   }
+}
+
+/** Images that cannot be read, told one by one. */
+const unreadableShown = 20;
+
+/** The set, unless so few of its images could be read that no number is left to say it beside. */
+function enough(path: string, metrics: readonly MetricName[], set: SetFeatures): SetFeatures {
+  const { images, unreadable } = set;
+  const least = metrics.some((metric) => metric !== "is") ? 2 : 1;
+  if (unreadable.length === 0 || images.length >= least) return set;
+  const reasons = unreadable.slice(0, unreadableShown).map(({ name, reason }) => `${name}: ${reason}`);
+  const left = unreadable.length - reasons.length;
+  const list = [...reasons, ...(left > 0 ? [`${left} more`] : [])].join("; ");
+  const total = images.length + unreadable.length;
+  throw new ReconlossError(
+    "image",
+    `${images.length} of ${total} images in ${path} can be read, ${least} are needed; ${list}`,
+  );
 }
 
 /** The network that is part of the package. */

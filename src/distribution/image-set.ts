@@ -13,7 +13,8 @@ import {
   type Pixels,
 } from "../image/index.ts";
 import { defaultLimitPixels } from "../image/limit.ts";
-import { checkAlphaOptions, isFloating, pixelsToTensor, refuseOutside } from "../image/pixels.ts";
+import { isFloating, pixelsToTensor, refuseOutside } from "../image/pixels.ts";
+import { checkPixelOptions } from "../image/read.ts";
 import { type NpzArray, readNpz } from "../metrics/npz.ts";
 import type { Tensor } from "../tensor.ts";
 import { fileSource } from "../weights/open.ts";
@@ -77,7 +78,7 @@ export async function openSet(path: string, options: PixelOptions = {}): Promise
 }
 
 async function folderImages(folder: string, options: PixelOptions): Promise<ImageSet> {
-  checkAlphaOptions(folder, options);
+  checkPixelOptions(folder, options);
   const { images: names, passedOver } = await listFolder(folder);
   if (names.length === 0) {
     const others = describePassedOver(passedOver);
@@ -99,7 +100,7 @@ async function folderImages(folder: string, options: PixelOptions): Promise<Imag
           if (isFloating(pixels)) refuseOutside(path, pixels);
           if (!isFloating(pixels) && pixels.channels % 2 === 1) return { image: pixels, notes };
           const all = [...notes];
-          return { image: pixelsToTensor(path, pixels, options, (note) => all.push(note)), notes: all };
+          return { image: pixelsToTensor(path, pixels, options, { note: (note) => all.push(note) }), notes: all };
         },
       };
     },

@@ -101,6 +101,21 @@ const formats: readonly Format[] = [
   { name: "QOI", extensions: [".qoi"], matches: beginsWith("qoif") },
   { name: "DDS", extensions: [".dds"], matches: beginsWith("DDS ") },
   { name: "icon", extensions: [".ico"], matches: beginsWith("\0\0\x01\0") },
+  { name: "JPEG XR", extensions: [".jxr", ".wdp", ".hdp"], matches: beginsWith("II\xbc\x01") },
+  {
+    name: "camera raw",
+    extensions: [".dng", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw"],
+    matches: (head) => hasBrand("crx ")(head) || beginsWith("FUJIFILMCCD-RAW", "IIRO", "IIRS", "MMOR", "IIU\0")(head),
+  },
+  // Nothing at its beginning tells it from other files: known by name alone.
+  { name: "TGA", extensions: [".tga"], matches: () => false },
+  { name: "PCX", extensions: [".pcx"], matches: () => false },
+  {
+    name: "DICOM",
+    extensions: [".dcm", ".dicom"],
+    matches: (head) => latin1.decode(head.subarray(128, 132)) === "DICM",
+  },
+  { name: "FITS", extensions: [".fits"], matches: beginsWith("SIMPLE  =") },
   { name: "svg", extensions: [".svg"], matches: reads(/^\s*(<\?xml.*|<!--.*|<!DOCTYPE svg.*)?<svg[\s>]/s) },
 ];
 
@@ -108,6 +123,11 @@ const formats: readonly Format[] = [
 export function formatOf(bytes: Uint8Array): Format | undefined {
   const head = bytes.subarray(0, headLength);
   return formats.find(({ matches }) => matches(head));
+}
+
+/** The kind that a file of unknown content is by its name, where that is one that is not read. */
+export function unreadFormatOf(extension: string): Format | undefined {
+  return formats.find(({ extensions, decode }) => !decode && extensions.includes(extension.toLowerCase()));
 }
 
 /** The kinds of files that are read, as messages list them. */

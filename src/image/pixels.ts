@@ -73,18 +73,23 @@ export interface ToPixelsOptions {
  * ```
  */
 export function fromPixels(pixels: PixelSource, options: AlphaOptions = {}): Tensor {
-  return pixelsToTensor("fromPixels", checkPixels("fromPixels", pixels), options);
+  return pixelsToTensor("fromPixels", checkPixels("fromPixels", pixels), options, { canCompare: true });
 }
 
-/**
- * `fromPixels` of what a decoder gave, under the name that its errors begin with; floating point is taken as it is. `note` is told what became of
- * transparent pixels.
- */
+/** What is done where pixels are transparent. */
+interface TransparencyContext {
+  /** Is told what became of them. */
+  note?: (note: DecodeNote) => void;
+  /** Whether an error may advise to compare alpha, which needs pairs; default false. */
+  canCompare?: boolean;
+}
+
+/** `fromPixels` of what a decoder gave, under the name that its errors begin with; floating point is taken as it is. */
 export function pixelsToTensor(
   caller: string,
   pixels: Pixels | FloatPixels,
   options: AlphaOptions,
-  note: (note: DecodeNote) => void = () => {},
+  { note = () => {}, canCompare = false }: TransparencyContext = {},
 ): Tensor {
   const { data, width, height, channels } = pixels;
   const { alpha, background, backdrop } = checkAlphaOptions(caller, options);
@@ -106,7 +111,7 @@ export function pixelsToTensor(
     throw new ReconlossError(
       "image",
       `${caller}: pixel ${at} is transparent (alpha ${data[transparent * channels + channels - 1]} of ${max}); ` +
-        `choose what is behind it: alpha "composite" with a background, or alpha "compare"`,
+        `choose what is behind it: alpha "composite" with a background${canCompare ? ', or alpha "compare"' : ""}`,
     );
   }
   if (alpha === "compare") {

@@ -1,8 +1,9 @@
+import { extname } from "node:path";
 import { ReconlossError } from "../errors.ts";
 import { readFileBytes } from "../files.ts";
 import type { Tensor } from "../tensor.ts";
 import type { DecodeContext, DecodedPixels } from "./decoder.ts";
-import { formatOf, readableNames } from "./formats.ts";
+import { formatOf, readableNames, unreadFormatOf } from "./formats.ts";
 import { defaultLimitPixels } from "./limit.ts";
 import type { DecodeNote } from "./notes.ts";
 import { asPillow } from "./pillow.ts";
@@ -143,10 +144,13 @@ export function decodeImage(
 }
 
 async function decodeToTensor(caller: string, source: ImageSource, options: ReadImageOptions) {
-  checkAlphaOptions(caller, options);
+  checkPixelOptions(caller, options);
   const { pixels, notes } = await decode(caller, source, options);
-  const name = nameOf(source, options);
-  return { image: pixelsToTensor(name, pixels, options, (note) => notes.push(note)), notes };
+  const image = pixelsToTensor(`cannot read ${nameOf(source, options)}`, pixels, options, {
+    note: (note) => notes.push(note),
+    canCompare: true,
+  });
+  return { image, notes };
 }
 
 /** What errors call an image; never its bytes. */
@@ -189,7 +193,7 @@ async function decode(caller: string, source: ImageSource, options: ReadPixelsOp
       ? await readFileBytes(source, { most: bytesPerPixel * limitPixels + bytesAround, error: problem })
       : source;
   if (bytes.length === 0) throw problem("the file is empty (0 bytes)");
-  const format = formatOf(bytes);
+  const format = formatOf(bytes) ?? unreadFormatOf(extname(nameOf(source, options)));
   if (format === undefined) {
     throw problem(`its content is no image, or a damaged one; ${readableNames()} can be read`);
   }
@@ -203,6 +207,15 @@ async function decode(caller: string, source: ImageSource, options: ReadPixelsOp
 export function checkDecode(caller: string, { decode = "stored" }: ReadPixelsOptions): "stored" | "pillow" {
   if (decode === "stored" || decode === "pillow") return decode;
   throw new ReconlossError("invalid-argument", `${caller}: decode must be "stored" or "pillow", got "${decode}"`);
+}
+
+/** All options of {@link PixelOptions}, checked: Pillow's way has no alpha that anything could be done with. */
+export function checkPixelOptions(caller: string, options: PixelOptions): void {
+  checkAlphaOptions(caller, options);
+  if (checkDecode(caller, options) === "stored") return;
+  const said = (["alpha", "background"] as const).find((name) => options[name] !== undefined);
+  if (said === undefined) return;
+  throw new ReconlossError("invalid-argument", `${caller}: decode "pillow" drops alpha, so that it takes no ${said}`);
 }
 
 /** Where the IHDR chunk of a PNG says what its samples are, and how it says grey. */

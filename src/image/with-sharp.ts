@@ -31,6 +31,7 @@ const extraBytesNote = {
 
 /** Decodes what libvips reads: PNG, JPEG, WebP, AVIF, TIFF and GIF. */
 export async function decodeWithSharp(bytes: Uint8Array, context: DecodeContext): Promise<DecodedPixels> {
+  if (tiffMarks.includes(bytes[0])) checkTiff(bytes, context);
   const isPng = bytes[0] === 0x89;
   if (isPng && isAnimatedPng(bytes)) context.note(firstFrameNote);
   const file = isPng ? withoutAncillaryChunks(bytes) : bytes;
@@ -102,6 +103,27 @@ function pick(samples: DecodedPixels["data"], channels: number, wanted: readonly
     for (const channel of wanted) kept[to++] = samples[from + channel];
   }
   return kept;
+}
+
+/** With which letters a TIFF file begins, of all that are decoded here: those of its byte order. */
+const tiffMarks: readonly number[] = [0x49, 0x4d];
+/** Tags of TIFF: what its first page is, the bits of its samples, how they are to be seen, and how many there are. */
+const [subfileTag, bitsTag, photometricTag, samplesTag] = [254, 258, 262, 277];
+/** How many samples make a colour, where photometric says that samples are grey, RGB, a palette's or inks. */
+const coloursOf: Readonly<Record<number, number>> = { 0: 1, 1: 1, 2: 3, 3: 1, 5: 4 };
+
+/** Refuses TIFF files that libvips would not read as what they are, or of which it would not say what is wrong. */
+function checkTiff(bytes: Uint8Array, { fail }: DecodeContext): void {
+  const subfile = tiffTag(bytes, subfileTag)[0] ?? 0;
+  if (subfile & 1) {
+    fail("its first page is a reduced copy of another image, as in raw files of cameras; convert it to PNG");
+  }
+  const bits = Math.max(0, ...tiffTag(bytes, bitsTag));
+  if (bits > 32) fail(`it has samples of ${bits} bits, which cannot be read; up to 32 can`);
+  const colours = coloursOf[tiffTag(bytes, photometricTag)[0]];
+  const samples = tiffTag(bytes, samplesTag)[0] ?? 1;
+  if (colours === undefined || samples <= colours || tiffTag(bytes, extraSamplesTag).length > 0) return;
+  fail(`it has ${samples} samples for a pixel, and does not say what those beyond ${colours} are (no ExtraSamples)`);
 }
 
 /** The numbers of TIFF's tags, and of what its extra samples can be: alpha by which the colours are multiplied, or not. */

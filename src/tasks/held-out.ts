@@ -1,9 +1,9 @@
 import { ReconlossError } from "../errors.ts";
-import type { AlphaOptions, Pixels } from "../image/index.ts";
+import type { Pixels } from "../image/index.ts";
 import { Random } from "../random.ts";
 import type { Tensor } from "../tensor.ts";
 import { asFile, cutRectangle, type Rectangle } from "./patches.ts";
-import { type Photograph, readPhotograph, type Skipped } from "./photographs.ts";
+import { type Photograph, type PhotographOptions, readPhotograph, type Skipped } from "./photographs.ts";
 import { type Example, type Restoration, withMarginCut } from "./task.ts";
 
 /** The largest crops that are judged, in pixels along either axis. */
@@ -103,7 +103,7 @@ async function open(
   { scale, margin }: Restoration,
   photograph: Photograph,
   places: typeof wholeGrid,
-  options: AlphaOptions,
+  options: PhotographOptions,
 ): Promise<{ pixels: Pixels; rectangles: Rectangle[] } | Skipped> {
   const { path } = photograph;
   try {
@@ -126,7 +126,7 @@ async function open(
 export async function heldOutSet(
   restoration: Restoration,
   photographs: readonly Photograph[],
-  options: AlphaOptions & { all?: boolean },
+  options: PhotographOptions & { all?: boolean },
   samples: number,
 ): Promise<HeldOutSet> {
   const { all = false } = options;

@@ -1,4 +1,3 @@
-import type { AlphaOptions } from "../image/index.ts";
 import type { Loss } from "../losses/index.ts";
 import { KernelDistance } from "../metrics/index.ts";
 import { Random } from "../random.ts";
@@ -6,7 +5,7 @@ import type { Tensor } from "../tensor.ts";
 import { latentNoise } from "./generate.ts";
 import { type Coverage, type HeldOut, heldOutSet } from "./held-out.ts";
 import { asFile, stack } from "./patches.ts";
-import { type Photograph, PhotographStore, type Skipped } from "./photographs.ts";
+import { type Photograph, type PhotographOptions, PhotographStore, type Skipped } from "./photographs.ts";
 import { randomFeatures } from "./random-features.ts";
 import type { Restoration, Task } from "./task.ts";
 import { availableMetrics, MeanScores, type Scores } from "./validation.ts";
@@ -35,7 +34,7 @@ export interface Judgement {
 }
 
 /** How networks are judged. */
-export interface JudgeOptions extends AlphaOptions {
+export interface JudgeOptions extends PhotographOptions {
   /** Whether the whole of every held-out photograph is judged, in crops; default false: a few squares of some. */
   all?: boolean;
   /** Specification of the loss that the network is trained with. */
@@ -120,7 +119,11 @@ function partlyMeasured(measured: Readonly<Record<string, number>>, crops: numbe
 }
 
 /** By sets: generated images against real ones, in the features of a network with random weights. */
-async function generationJudge(task: Task, photographs: readonly Photograph[], options: AlphaOptions): Promise<Judge> {
+async function generationJudge(
+  task: Task,
+  photographs: readonly Photograph[],
+  options: PhotographOptions,
+): Promise<Judge> {
   const side = task.defaults.patch;
   const leastSide = task.leastSide(side);
   const store = new PhotographStore(photographs, { ...options, leastSide, limitPixels: 64e6, seed: 0 });

@@ -3,6 +3,7 @@ import { ReconlossError } from "../errors.ts";
 import { reasonOf } from "../files.ts";
 import {
   type AlphaOptions,
+  type DecodeNote,
   decodePixels,
   describePassedOver,
   listFolder,
@@ -106,20 +107,30 @@ function columns({ data, width, height, channels }: Pixels, left: number, right:
   return { data: cut, width: right - left, height, channels };
 }
 
+/** How photographs are read. */
+export interface PhotographOptions extends AlphaOptions {
+  /** Is told what was done to the pixels of each file, by its path. */
+  decoded?: Map<string, readonly DecodeNote[]>;
+}
+
 /** The pixels of a photograph or its part, without alpha. */
-export async function readPhotograph({ path, part }: Photograph, options: AlphaOptions): Promise<Pixels> {
-  const { pixels: read } = await decodePixels(path);
+export async function readPhotograph({ path, part }: Photograph, options: PhotographOptions): Promise<Pixels> {
+  const { pixels: read, notes } = await decodePixels(path);
+  const all = [...notes];
   if (isFloating(read)) refuseOutside(path, read);
   const bitDepth = read.data instanceof Uint8Array ? 8 : 16;
   const isStored = !isFloating(read) && read.channels % 2 === 1;
-  const pixels = isStored ? read : toPixels(pixelsToTensor(path, read, options), { bitDepth });
+  const pixels = isStored
+    ? read
+    : toPixels(pixelsToTensor(path, read, options, { note: (note) => all.push(note) }), { bitDepth });
+  options.decoded?.set(path, all);
   if (part === undefined) return pixels;
   const [start, end] = part.map((fraction) => Math.round(pixels.width * fraction));
   return columns(pixels, start, end);
 }
 
 /** What {@link PhotographStore} is told. */
-export interface StoreOptions extends AlphaOptions {
+export interface StoreOptions extends PhotographOptions {
   /** The least width and height. */
   leastSide: number;
   /** The most pixels that are held in memory at once. */

@@ -2,7 +2,7 @@ import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { ReconlossError } from "../errors.ts";
 import { writeFileAtomically } from "../files.ts";
-import type { PassedOver } from "../image/index.ts";
+import { type DecodeNote, decodeSummary, type PassedOver } from "../image/index.ts";
 import { type Lock, tryLock } from "../lock.ts";
 import type { Loss, LossFactory } from "../losses/index.ts";
 import type { Tensor } from "../tensor.ts";
@@ -57,6 +57,8 @@ export interface TrainingProgress {
   /** How many files of each folder are no images, by extension. */
   readonly passedOver?: Readonly<Record<string, PassedOver>>;
   readonly notes: readonly string[];
+  /** What was done to pixels on their way, and to how many photographs so far: `2 rotated by EXIF`; absent where nothing was. */
+  readonly decode?: string;
   /** Target patches that were learnt from in a second, lately. */
   readonly imagesPerSecond?: number;
   readonly secondsLeft?: number;
@@ -172,6 +174,7 @@ interface Parts {
   readonly judge: Judge;
   readonly log: StepLog<StepRecord>;
   readonly validation: StepLog<ValidationRecord>;
+  readonly decoded: ReadonlyMap<string, readonly DecodeNote[]>;
   readonly facts: Pick<TrainingProgress, "photographs" | "parameters" | "passedOver">;
 }
 
@@ -208,6 +211,7 @@ class Run {
     const trainer = makeTrainer(task, loss, settings);
     if (options.resume) await trainer.load(path);
 
+    const decoded = new Map<string, readonly DecodeNote[]>();
     const split = await splitPhotographs(settings.data, settings.validation);
     const store = new PhotographStore(split.training, {
       leastSide: task.leastSide(settings.patch),
@@ -215,6 +219,7 @@ class Run {
       seed: settings.seed,
       alpha: settings.alpha,
       background: settings.background,
+      decoded,
     });
     // Before anything is written: that there is something to learn from.
     await store.forStep(trainer.steps);
@@ -224,6 +229,7 @@ class Run {
         background: settings.background,
         all: settings.validationAll,
         trainedWith: settings.loss,
+        decoded,
       },
     });
     const facts = {
@@ -246,7 +252,7 @@ class Run {
         "scores",
         "measured",
       ]);
-      return new Run({ settings, folder, options, lock, task, trainer, store, judge, log, validation, facts });
+      return new Run({ settings, folder, options, lock, task, trainer, store, judge, log, validation, facts, decoded });
     } catch (error) {
       await log?.close();
       await lock.release();
@@ -328,8 +334,9 @@ class Run {
   }
 
   #progress(status: TrainingProgress["status"], problem?: string): TrainingProgress {
-    const { settings, task, trainer, store, judge, log, validation, facts } = this.#parts;
+    const { settings, task, trainer, store, judge, log, validation, facts, decoded } = this.#parts;
     const { measures, baseline, coverage, notes } = judge;
+    const decode = decodeSummary([...decoded.values()].flat());
     const pace = Number.isFinite(this.#pace) ? (this.#pace as number) : undefined;
     const speed = pace && {
       imagesPerSecond: settings.batch / pace,
@@ -350,6 +357,7 @@ class Run {
       samples: this.#samples,
       skipped: [...judge.skipped, ...store.skipped],
       notes: [...notes, ...(trainer.loss.learners ?? []).flatMap((learner) => learner.notes)],
+      ...(decode === undefined ? {} : { decode }),
       ...speed,
     };
   }

@@ -1,6 +1,9 @@
 import { cp, mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import sharp from "sharp";
 import { beforeAll, describe, expect, it } from "vitest";
+import { writeImage } from "../../src/image/index.ts";
+import { Tensor } from "../../src/tensor.ts";
 import { tinyModel } from "../distribution/models.ts";
 import { temporaryFolder } from "../folder.ts";
 import { photographFolder } from "../tasks/photographs.ts";
@@ -141,6 +144,54 @@ it("compares floating point with a note, and losses refuse what is far outside t
   for (const { error } of failed) expect(error).toMatch(/target .* has values from 200 to 240/);
   expect(pairs[0].values).toEqual({});
   expect(far.code).toBe(1);
+});
+
+/** Cut off in the middle, as an interrupted copy leaves it. */
+const broken = new Uint8Array(40).fill(7);
+
+it("lists the images that cannot be read where too few others are left for a distance", async () => {
+  const set = join(folder, "nearly-empty");
+  await writeImage(join(set, "a.png"), Tensor.full([1, 3, 48, 48], 0.5));
+  await writeFile(join(set, "b.png"), broken);
+  for (const args of [
+    ["distribution", set, images, "--network", "tiny", "--no-cache"],
+    ["stats", set, "--network", "tiny", "--no-cache", "-o", join(folder, "none.npz")],
+  ]) {
+    expect(await run(args)).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/1 of 2 images in .* can be read, 2 are needed; b\.png: .*its content is no image/),
+    });
+  }
+});
+
+it("train and apply say what was done to pixels, and advise what they offer", async () => {
+  const [set, out] = [join(folder, "rotated"), join(folder, "trained-rotated")];
+  await mkdir(set);
+  const photograph = { create: { width: 160, height: 160, channels: 3, background: "#406080" } } as const;
+  for (const name of ["a.jpg", "b.jpg"]) {
+    await sharp(photograph).withMetadata({ orientation: 6 }).jpeg().toFile(join(set, name));
+  }
+  const clear = join(set, "clear.png");
+  await sharp({ create: { ...photograph.create, channels: 4, background: "#40608080" } }).toFile(clear);
+  const sizes = ["--steps", "1", "--batch", "1", "--patch", "16", "--no-progress"];
+  const trained = await run(["train", "deblur", "--data", set, ...sizes, "--json", "-o", out]);
+  expect(trained.stderr).toContain("note: photographs: 2 rotated by EXIF\n");
+  expect(JSON.parse(trained.stdout).decode).toBe("2 rotated by EXIF");
+  expect(trained.stderr).toMatch(/not used: .*clear\.png.*is transparent.*"composite" with a background$/m);
+  expect(trained.stderr).not.toContain('"compare"');
+  const applied = await run([
+    "apply",
+    join(out, "model.onnx"),
+    set,
+    "--background",
+    "white",
+    "-o",
+    join(folder, "sharp"),
+  ]);
+  expect(applied).toMatchObject({
+    code: 0,
+    stderr: expect.stringContaining("images: 2 rotated by EXIF, 1 composited\n"),
+  });
 });
 
 it("refuses what is larger than --limit-pixels, before it is decoded", async () => {

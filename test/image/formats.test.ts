@@ -1,8 +1,9 @@
 import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
+import { knownExtensions } from "../../src/image/formats.ts";
 import { decodeImage, decodePixels, readImage, readPixels } from "../../src/image/read.ts";
 import { plainTiff } from "./plain-tiff.ts";
 
@@ -184,6 +185,50 @@ describe("a kind that is known but not read is told by name, by its content, wit
     });
   });
 });
+
+describe("TIFF files that would be misread are refused with what is wrong", () => {
+  // One pixel of so many samples, by the numbers of TIFF 6.0.
+  const tiff = (tags: Record<number, number | number[]>, bytes = 4) =>
+    plainTiff({ 256: 1, 257: 1, 258: [8, 8, 8], 262: 2, 277: 3, 278: 1, ...tags }, new Uint8Array(bytes).fill(9));
+
+  test.each([
+    // Camera raw files begin with such a page: a thumbnail would be compared for the photograph.
+    ["a reduced first page", tiff({ 254: 1 }), /its first page is a reduced copy/],
+    ["64 bits", tiff({ 258: [64, 64, 64], 339: [3, 3, 3] }, 24), /samples of 64 bits/],
+    [
+      "samples that nothing names",
+      tiff({ 258: [8, 8, 8, 8], 277: 4 }),
+      /4 samples for a pixel.*beyond 3.*ExtraSamples/,
+    ],
+  ])("%s", async (_, file, reason) => {
+    await expect(decodePixels(file)).rejects.toMatchObject({ code: "image", message: expect.stringMatching(reason) });
+  });
+
+  test("the same file without these is read", async () => {
+    expect((await decodePixels(tiff({}))).pixels).toMatchObject({ width: 1, height: 1, channels: 3 });
+    expect((await decodePixels(tiff({ 258: [8, 8, 8, 8], 277: 4, 338: 0 }))).pixels.channels).toBe(3);
+  });
+});
+
+test.each(["scan.tga", "photo.DNG", "photo.cr2", "page.pcx", "x.heic"])(
+  "%s, of content that tells nothing, is known by its name",
+  async (name) => {
+    const file = new Uint8Array(64);
+    await expect(decodePixels(file, { name })).rejects.toThrow(/it is .* is not supported: convert it to PNG/);
+    expect(knownExtensions.has(extname(name).toLowerCase())).toBe(true);
+  },
+);
+
+test.each([{ alpha: "composite" }, { alpha: "reject" }, { background: "red" }] as const)(
+  "Pillow's way drops alpha, and takes no %o",
+  async (options) => {
+    const file = text("P2 1 1 255 0");
+    await expect(decodeImage(file, { ...options, decode: "pillow" })).rejects.toThrow(
+      /drops alpha, so that it takes no/,
+    );
+    await decodeImage(file, options);
+  },
+);
 
 describe("bytes instead of a path", async () => {
   const png = await sharp(Uint8Array.of(1, 2, 3), { raw: { width: 1, height: 1, channels: 3 } })
