@@ -19,6 +19,15 @@ const specs: Record<string, KernelSpec> = {
   ssim: { kind: "ssim", ...ssimOptions, region: "valid", covariance: "population" },
   "ssim, mirrored": { kind: "ssim", ...ssimOptions, region: "reflect", covariance: "population" },
   "ssim, zeros": { kind: "ssim", ...ssimOptions, region: "zero", covariance: "population" },
+  "ssim, repeated": { kind: "ssim", ...ssimOptions, region: "replicate", covariance: "population" },
+  "ssim, contrast alone, none negative": {
+    kind: "ssim",
+    ...ssimOptions,
+    region: "valid",
+    covariance: "population",
+    term: "contrast",
+    nonNegative: true,
+  },
   "ssim, uniform 7": {
     kind: "ssim",
     ...ssimOptions,
@@ -31,11 +40,21 @@ const specs: Record<string, KernelSpec> = {
   "deltaE 2000": { kind: "deltaE", formula: "2000", dataRange: 1 },
   "deltaE lab-mse": { kind: "deltaE", formula: "lab-mse", dataRange: 1 },
   ...Object.fromEntries(
-    (["zero", "replicate"] as const).map((odd) => [
+    (["zero", "replicate", "symmetric", "drop"] as const).map((odd) => [
       `ms-ssim, ${odd}`,
       { kind: "ms-ssim", ...ssimOptions, weights: [0.3, 0.3, 0.4], odd } satisfies KernelSpec,
     ]),
   ),
+  "ms-ssim, one product, repeated at the coarsest scale": {
+    kind: "ms-ssim",
+    ...ssimOptions,
+    weights: [0.5, 0.5],
+    odd: "drop",
+    region: "replicate",
+    normalize: "simple",
+    product: "image",
+    nonNegative: true,
+  },
 };
 
 /** What earlier work may leave: nothing, numbers of every size, and what is no number. */
@@ -57,6 +76,13 @@ function images(shape: Shape, dark: boolean): { output: Tensor; target: Tensor }
 const bits = (array?: Float32Array | Float64Array) =>
   array && Buffer.from(array.buffer, array.byteOffset, array.byteLength).toString("base64");
 
+/** Weights of every place that count, one for all channels, where a kernel takes them. */
+function weightFor(spec: KernelSpec, { shape: [, , h, w] }: Tensor): Tensor | undefined {
+  if (spec.kind === "tv" || spec.kind === "ms-ssim") return undefined;
+  const border = spec.kind === "ssim" && spec.region === "valid" ? spec.window.size - 1 : 0;
+  return randomTensor([1, 1, h - border, w - border], 3);
+}
+
 const hasMap = ({ kind }: KernelSpec) => kind !== "tv" && kind !== "ms-ssim";
 
 const cases = [48, 49, 50, 51, 128, 129, 131].flatMap((width) =>
@@ -69,13 +95,17 @@ afterAll(() => setKernelThreads(undefined));
 describe("what is left in memory does not matter", () => {
   test.each(Object.entries(specs))("%s", async (_, spec) => {
     for (const { width, output, target } of cases) {
-      for (const grad of [false, true]) {
+      for (const [grad, weight] of [
+        [false, undefined],
+        [true, undefined],
+        [true, weightFor(spec, output)],
+      ] as const) {
         const run = async (leftover: number) => {
           const { kernels } = await loadKernels();
           kernels.reset();
           const address = kernels.bytes(4);
           kernels.view(address, (kernels.run.memory.buffer.byteLength - address) / 4).fill(leftover);
-          const result = await runKernel(spec, output, target, { grad, map: grad && hasMap(spec) });
+          const result = await runKernel(spec, output, target, { grad, map: grad && !weight && hasMap(spec), weight });
           return { ...result, perImage: [...result.perImage], grad: bits(result.grad), map: bits(result.map?.data) };
         };
         await run(0); // makes memory as large as it must be
