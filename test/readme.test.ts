@@ -51,6 +51,7 @@ const families: Record<string, string[]> = {
   "ms-ssim": ["ms-ssim"],
   deltaE: ["deltae"],
   tv: ["tv"],
+  exposure: ["priors"],
   perceptual: ["perceptual"],
   lpips: ["lpips"],
   gan: ["gan"],

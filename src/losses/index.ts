@@ -11,12 +11,18 @@ export {
   r1Penalty,
 } from "./adversarial/index.ts";
 export { charbonnier } from "./charbonnier.ts";
+export { colourConstancy } from "./colour-constancy.ts";
 export { type Term, weighted } from "./combine.ts";
 export { cosine } from "./cosine.ts";
+export { darkChannel } from "./dark-channel.ts";
 export type { Definition, Evaluation, Images, Wants } from "./definition.ts";
 export { deltaE } from "./delta-e.ts";
 export { dssim } from "./dssim.ts";
 export { type ExportOptions, exportLoss } from "./export.ts";
+export { exposure } from "./exposure.ts";
+export { hyperLaplacian } from "./hyper-laplacian.ts";
+export { illuminationSmoothness } from "./illumination-smoothness.ts";
+export { l0Gradient } from "./l0-gradient.ts";
 export { l1 } from "./l1.ts";
 export type { Learner, TrainingState } from "./learner.ts";
 export {
@@ -39,8 +45,11 @@ export { type PerceptualResources, perceptual } from "./perceptual.ts";
 export type { PreparedTarget, Target } from "./prepared-target.ts";
 export { psnr } from "./psnr.ts";
 export { psnrLoss } from "./psnr-loss.ts";
+export { range } from "./range.ts";
 export { lossFactories } from "./registry.ts";
 export { rmse } from "./rmse.ts";
 export { barron, cauchy, gemanMcclure, huber, logCosh, smoothL1, welsch } from "./robust.ts";
+export { saturation } from "./saturation.ts";
+export { spatialConsistency } from "./spatial-consistency.ts";
 export { ssim } from "./ssim.ts";
 export { tv } from "./tv.ts";

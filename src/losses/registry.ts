@@ -1,7 +1,13 @@
 import { charbonnier } from "./charbonnier.ts";
+import { colourConstancy } from "./colour-constancy.ts";
 import { cosine } from "./cosine.ts";
+import { darkChannel } from "./dark-channel.ts";
 import { deltaE } from "./delta-e.ts";
 import { dssim } from "./dssim.ts";
+import { exposure } from "./exposure.ts";
+import { hyperLaplacian } from "./hyper-laplacian.ts";
+import { illuminationSmoothness } from "./illumination-smoothness.ts";
+import { l0Gradient } from "./l0-gradient.ts";
 import { l1 } from "./l1.ts";
 import type { LossFactory } from "./loss.ts";
 import { lpips } from "./lpips.ts";
@@ -12,8 +18,11 @@ import { nrmse } from "./nrmse.ts";
 import { perceptual } from "./perceptual.ts";
 import { psnr } from "./psnr.ts";
 import { psnrLoss } from "./psnr-loss.ts";
+import { range } from "./range.ts";
 import { rmse } from "./rmse.ts";
 import { barron, cauchy, gemanMcclure, huber, logCosh, smoothL1, welsch } from "./robust.ts";
+import { saturation } from "./saturation.ts";
+import { spatialConsistency } from "./spatial-consistency.ts";
 import { ssim } from "./ssim.ts";
 import { tv } from "./tv.ts";
 
@@ -42,6 +51,15 @@ export const lossFactories = [
   perceptual,
   lpips,
   tv,
+  exposure,
+  colourConstancy,
+  illuminationSmoothness,
+  spatialConsistency,
+  saturation,
+  darkChannel,
+  hyperLaplacian,
+  l0Gradient,
+  range,
 ] as readonly unknown[] as readonly LossFactory[];
 
 /** Other names by which people know these losses, each with the options that it says. */
@@ -58,6 +76,8 @@ export const otherNames: Readonly<Record<string, readonly [name: string, options
     cie76: ["deltaE", { formula: "76" }],
     de76: ["deltaE", { formula: "76" }],
     "total-variation": ["tv"],
+    "color-constancy": ["colour-constancy"],
+    "bright-channel": ["dark-channel", { extreme: "bright" }],
     "lpips-alex": ["lpips", { net: "alex" }],
     "lpips-vgg": ["lpips", { net: "vgg" }],
     "lpips-squeeze": ["lpips", { net: "squeeze" }],

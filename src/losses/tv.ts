@@ -1,27 +1,11 @@
 import type { Ops } from "../graph/ops.ts";
 import { sides } from "./definition.ts";
+import { differences, differenceWeights, paddedDifferences } from "./differences.ts";
 import { imageOptions } from "./image-options.ts";
 import { prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 import { choice, number } from "./options.ts";
 import { weightedMean, weightedSum } from "./pixel-weights.ts";
-
-/** Differences to the next row and the next column. */
-function differences<T>(o: Ops<T>, x: T): { rows: T; columns: T } {
-  return {
-    rows: o.sub(o.slice(x, "h", 1), o.slice(x, "h", 0, -1)),
-    columns: o.sub(o.slice(x, "w", 1), o.slice(x, "w", 0, -1)),
-  };
-}
-
-/** The same with a last row and column of zeros, in the shape of x. */
-function paddedDifferences<T>(o: Ops<T>, x: T): { rows: T; columns: T } {
-  const { rows, columns } = differences(o, x);
-  return {
-    rows: o.pad(rows, { top: 0, bottom: 1, left: 0, right: 0 }),
-    columns: o.pad(columns, { top: 0, bottom: 0, left: 0, right: 1 }),
-  };
-}
 
 /**
  * Total variation, a prior on the output alone: how much each pixel differs from its neighbours below and to the right.
@@ -111,8 +95,8 @@ export const tv = defineLoss({
         const { output, weight } = prepare(o, images, options);
         if (form === "isotropic") return reduce(o, length(o, output), weight);
         const { rows, columns } = differences(o, output);
-        const first = (axis: "h" | "w") => weight && o.slice(weight, axis, 0, -1);
-        return o.add(reduce(o, size(o, rows), first("h")), reduce(o, size(o, columns), first("w")));
+        const weights = differenceWeights(o, weight);
+        return o.add(reduce(o, size(o, rows), weights.rows), reduce(o, size(o, columns), weights.columns));
       },
       ...(isNorm ? { say: <T>(o: Ops<T>, score: T) => o.root(score) } : {}),
       mapBorder: isNorm || reduction !== "mean" ? undefined : sides(options.crop),

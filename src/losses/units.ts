@@ -3,7 +3,7 @@ import type { Definition, Images } from "./definition.ts";
 
 /** How a loss depends on the unit of its images. */
 export interface Units {
-  /** The power of the unit that the value has: 1 for absolute errors, 2 for squared ones, 0 for what the range cancels from. */
+  /** The power of the unit that the value has: 1 for absolute errors, 2 for squared ones, 0 for what the range cancels from; it need not be whole. */
   readonly degree: number;
   /** The power that the map has, where it is another. */
   readonly mapDegree?: number;
@@ -32,7 +32,8 @@ export function inUnit<V extends Values>(options: V, { lengths = [] }: Units, un
 
 /** x times a power of the unit, which float32 may not hold though it holds the product. */
 function timesUnit<T>(o: Ops<T>, x: T, unit: number, degree: number): T {
-  return degree === 0 ? x : timesUnit(o, o.mul(x, unit), unit, degree - 1);
+  if (degree <= 1) return degree === 0 ? x : o.mul(x, unit ** degree);
+  return timesUnit(o, o.mul(x, unit), unit, degree - 1);
 }
 
 /** The value of one thing with the slope of another. */

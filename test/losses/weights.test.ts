@@ -75,6 +75,19 @@ const grammar: [spec: string, least: number, kind?: "multiplies" | "byPixel" | "
   ["tv(form=squared,reduction=sum)", 2, "multiplies"],
   ["tv(preset=kornia)", 2, "multiplies"],
   ["tv(form=l2-norm)", 2],
+  ["exposure(patch=3)", 3],
+  ["colour-constancy", 1],
+  ["colour-constancy(preset=zero-dce)", 1],
+  ["illumination-smoothness", 2],
+  ["illumination-smoothness(preset=zero-dce)", 2],
+  ["spatial-consistency(patch=2)", 4],
+  ["spatial-consistency(preset=zero-dce)", 4],
+  ["saturation", 1, "byPixel"],
+  ["dark-channel(window=3)", 1],
+  ["hyper-laplacian", 2],
+  ["hyper-laplacian(form=isotropic,p=0.5)", 2],
+  ["l0-gradient(form=gaussian)", 2],
+  ["range(low=0.25,dataRange=0.5)", 1, "byPixel"],
   ["2*l1 + 0.5*psnr + 0.1*tv", 2],
 ];
 
@@ -572,7 +585,9 @@ describe("weights that make no sense are refused", () => {
   test("where they leave nothing to measure", async () => {
     const border = mapTensor(Tensor.full([1, 1, 6, 7], 0), (_, i) => (i < 7 ? 1 : 0));
     const cropped = lossFactories.flatMap(({ info }) => {
-      const small = info.name === "ms-ssim" ? ",weights=0.5:0.5,size=1" : "size" in info.options ? ",size=3" : "";
+      const least = { size: ",size=3", patch: ",patch=2" };
+      const fitting = Object.entries(least).find(([option]) => option in info.options)?.[1] ?? "";
+      const small = info.name === "ms-ssim" ? ",weights=0.5:0.5,size=1" : fitting;
       return "crop" in info.options ? [`${info.name}(crop=1${small})`] : [];
     });
     expect(cropped.length).toBeGreaterThan(8);
@@ -580,6 +595,7 @@ describe("weights that make no sense are refused", () => {
       "psnr(crop=1,pooling=channels)",
       "nrmse(crop=1,normalization=min-max)",
       "nrmse(crop=1,normalization=mean)",
+      "colour-constancy(crop=1,preset=zero-dce)",
     ];
     const windows = ["ssim(size=3)", "ssim(size=4)", "ms-ssim(size=3,weights=0.5:0.5)"];
     for (const spec of [...cropped, ...others, ...windows]) {
