@@ -26,3 +26,55 @@ export function checkNumber(name: string, argument: string, value: unknown): voi
   if (typeof value === "number") return;
   throw new ReconlossError("invalid-argument", `${name}: ${argument} must be a number, got ${described(value)}`);
 }
+
+const isFilled = (value: unknown): value is object => typeof value === "object" && value !== null;
+
+/** What an argument can be, in words, and whether a value is it. */
+const kinds = {
+  text: ["a string", (value: unknown) => typeof value === "string"],
+  number: ["a number", (value: unknown) => typeof value === "number"],
+  flag: ["true or false", (value: unknown) => typeof value === "boolean"],
+  function: ["a function", (value: unknown) => typeof value === "function"],
+  list: ["an array", (value: unknown) => Array.isArray(value) || ArrayBuffer.isView(value)],
+  count: ["a whole number of at least 0", (value: unknown) => Number.isSafeInteger(value) && Number(value) >= 0],
+  texts: [
+    "an array of strings",
+    (value: unknown) => Array.isArray(value) && value.every((item) => typeof item === "string"),
+  ],
+  objects: ["an array of objects", (value: unknown) => Array.isArray(value) && value.every(isFilled)],
+  bytes: ["a Uint8Array", (value: unknown) => value instanceof Uint8Array],
+  object: ["an object", (value: unknown) => isFilled(value) && !Array.isArray(value)],
+  tensor: [
+    "a Tensor",
+    (value: unknown) =>
+      isFilled(value) &&
+      "shape" in value &&
+      Array.isArray(value.shape) &&
+      "data" in value &&
+      ArrayBuffer.isView(value.data),
+  ],
+} as const satisfies Record<string, readonly [words: string, is: (value: unknown) => boolean]>;
+
+type Kind = keyof typeof kinds;
+
+/**
+ * Refuses arguments of other kinds than a public function takes, for callers without types.
+ *
+ * @param given - by the argument's name: its value, what it must be, and the fields that an object must have; with a question mark, it may be undefined
+ */
+export function checkArguments(
+  name: string,
+  given: Readonly<Record<string, readonly [value: unknown, kind: Kind | `${Kind}?`, fields?: readonly string[]]>>,
+): void {
+  for (const [argument, [value, kind, fields = []]] of Object.entries(given)) {
+    if (kind.endsWith("?") && value === undefined) continue;
+    const [words, is] = kinds[kind.replace("?", "") as Kind];
+    if (!is(value)) {
+      throw new ReconlossError("invalid-argument", `${name}: ${argument} must be ${words}, got ${described(value)}`);
+    }
+    const missing = fields.find((field) => (value as Record<string, unknown>)[field] === undefined);
+    if (missing !== undefined) {
+      throw new ReconlossError("invalid-argument", `${name}: ${argument} has no ${missing}`);
+    }
+  }
+}

@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import { type Loss, type LossFactory, parseLoss } from "../losses/index.ts";
 import { type Statistic, statisticOf, statisticPattern } from "./statistics.ts";
@@ -150,11 +151,13 @@ function checkMap({ label, hasMap, definition }: Loss, text: string): void {
  * ```
  */
 export function parseConditions(text: string, losses: readonly Loss[], more: readonly LossFactory[] = []): Condition[] {
+  checkArguments("parseConditions", { text: [text, "text"], losses: [losses, "objects"], more: [more, "list?"] });
   return splitList(text).map((part) => parseCondition(part, losses, more));
 }
 
 /** The map statistics that conditions need, for {@link CompareOptions.mapStatistics}. */
 export function mapStatisticsOf(conditions: readonly Condition[]): MapStatistic[] {
+  checkArguments("mapStatisticsOf", { conditions: [conditions, "objects"] });
   const found = conditions.flatMap(({ label, map }) => (map ? [{ label, statistic: map }] : []));
   const keyOf = ({ label, statistic }: MapStatistic) => `${label}.${statistic}`;
   return [...new Map(found.map((one) => [keyOf(one), one])).values()];
@@ -197,6 +200,10 @@ function readings({ over, label, map, operator }: Condition, comparison: Compari
  * ```
  */
 export function checkConditions(conditions: readonly Condition[], comparison: Comparison): Verdict[] {
+  checkArguments("checkConditions", {
+    conditions: [conditions, "list"],
+    comparison: [comparison, "object", ["losses", "pairs", "measured", "failed"]],
+  });
   const { pairs, failed } = comparison;
   const notCompared = failed.filter(({ loss }) => loss === undefined).length;
   return conditions.map((condition) => {

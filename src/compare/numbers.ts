@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import type { Better, Loss } from "../losses/index.ts";
 import type { PairResult } from "./types.ts";
 
@@ -6,6 +7,7 @@ import type { PairResult } from "./types.ts";
  * would say that a number is 0 which is not.
  */
 export function formatNumber(value: number | undefined, decimals: number): string {
+  checkArguments("formatNumber", { value: [value, "number?"], decimals: [decimals, "count"] });
   if (value === undefined) return "–";
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "NaN" : value > 0 ? "∞" : "-∞";
   const text = value.toFixed(decimals);
@@ -19,6 +21,7 @@ export function arrowOf(better: Better): string {
 
 /** How bad a value is, larger being worse: of a prior its distance from the target's own value, NaN where that is not known. */
 export function badness(better: Better, value: number, target = Number.NaN): number {
+  checkArguments("badness", { better: [better, "text"], value: [value, "number"], target: [target, "number?"] });
   return { lower: value, higher: -value, target: Math.abs(value - target) }[better];
 }
 
@@ -34,6 +37,12 @@ export function badness(better: Better, value: number, target = Number.NaN): num
  * ```
  */
 export function isWorse(better: Better, a: number, b: number, target?: number): boolean {
+  checkArguments("isWorse", {
+    better: [better, "text"],
+    a: [a, "number"],
+    b: [b, "number"],
+    target: [target, "number?"],
+  });
   const [x, y] = [badness(better, a, target), badness(better, b, target)];
   if (Number.isNaN(x) || Number.isNaN(y)) return Number.isNaN(x) && !Number.isNaN(y);
   return x > y;
@@ -43,7 +52,9 @@ export function isWorse(better: Better, a: number, b: number, target?: number): 
 type Ranked = Pick<PairResult, "values" | "targetValues">;
 
 /** How bad a pair is by a loss, larger being worse; undefined where it has no number. */
-export function badnessOf({ label, better }: Pick<Loss, "label" | "better">, pair: Ranked): number | undefined {
+export function badnessOf(loss: Pick<Loss, "label" | "better">, pair: Ranked): number | undefined {
+  checkArguments("badnessOf", { loss: [loss, "object", ["label", "better"]], pair: [pair, "object", ["values"]] });
+  const { label, better } = loss;
   const value = pair.values[label];
   return value === undefined ? undefined : badness(better, value, pair.targetValues?.[label]);
 }

@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import type { Loss } from "../losses/index.ts";
 import { printable } from "../text.ts";
 import type { Verdict } from "./conditions.ts";
@@ -25,6 +26,7 @@ function replaceNonFinite(_key: string, value: unknown): unknown {
  * ```
  */
 export function toJson(comparison: Comparison, verdicts?: readonly Verdict[]): string {
+  checkArguments("toJson", { comparison: [comparison, "object", ["losses", "pairs", "measured", "failed"]] });
   const { losses, pairs, mean, measured, notFinite, statistics, targetMean, notes, failed, decode } = comparison;
   const object = {
     losses: Object.fromEntries(losses.map(({ label, spec, options, better }) => [label, { spec, options, better }])),
@@ -62,7 +64,9 @@ function csvField(value: Cell): string {
  * toCsv(summarise(parseLosses("psnr, tv"), [])).trimEnd(); // "output,target,width,height,psnr,tv,tv of target,error"
  * ```
  */
-export function toCsv({ losses, pairs, measured, failed }: Comparison): string {
+export function toCsv(comparison: Comparison): string {
+  checkArguments("toCsv", { comparison: [comparison, "object", ["losses", "pairs", "measured", "failed"]] });
+  const { losses, pairs, measured, failed } = comparison;
   const columns = columnsOf(losses, Object.keys(measured));
   const errors = (output: string, target: string) =>
     failed.filter((failure) => failure.output === output && failure.target === target).map(({ error }) => error);

@@ -1,3 +1,5 @@
+import { checkArguments } from "../arguments.ts";
+
 /** The names of what can be asked of a set of numbers, as conditions write them. */
 const named = {
   mean: (sorted: readonly number[]) => sorted.reduce((sum, x) => sum + x, 0) / sorted.length,
@@ -31,6 +33,7 @@ function standardDeviation(values: readonly number[]): number {
 
 /** A statistic of numbers; NaN of none, and where one of them is NaN. */
 export function statisticOf(statistic: Statistic, values: ArrayLike<number>): number {
+  checkArguments("statisticOf", { statistic: [statistic, "text"], values: [values, "list"] });
   if (values.length === 0) return Number.NaN;
   // Typed arrays sort by value, infinities included.
   const sorted = Float64Array.from(values).sort();

@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import { reference } from "../graph/reference.ts";
 import type { UnpairedImage } from "../image/index.ts";
 import { type DecodeKind, decodeKinds, decodeSummary } from "../image/notes.ts";
@@ -27,6 +28,7 @@ function failureOf({ side, path, reason }: UnpairedImage): Failure {
 
 /** What a list of failures has to say of an image without a partner. */
 export function unpairedFailures(unpaired: readonly UnpairedImage[]): Failure[] {
+  checkArguments("unpairedFailures", { unpaired: [unpaired, "objects"] });
   return unpaired.map(failureOf);
 }
 
@@ -61,6 +63,12 @@ export function summarise(
   failed: readonly Failure[] = [],
   optional: ReadonlySet<string> = new Set(),
 ): Comparison {
+  checkArguments("summarise", {
+    losses: [losses, "objects"],
+    outcomes: [outcomes, "objects"],
+    failed: [failed, "objects?"],
+    optional: [optional, "object?"],
+  });
   const pairs = outcomes.flatMap(({ result }) => result ?? []);
   const notes = outcomes.flatMap((outcome) => outcome.notes);
   const decode = decodeSummary(notes.filter(isDecodeNote));

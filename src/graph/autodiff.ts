@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import { derivatives } from "./derivatives.ts";
 import { Ops } from "./ops.ts";
 import type { Backend, Primitive, Primitives } from "./primitives.ts";
@@ -77,6 +78,7 @@ export function differentiate<T>(
   f: (tracing: Tracing<T>, inputs: Traced<T>[]) => Traced<T>,
   inputs: readonly T[],
 ): { value: T; gradients: T[] } {
+  checkArguments("differentiate", { o: [o, "object", ["backend"]], f: [f, "function"], inputs: [inputs, "list"] });
   const backend = new TracingBackend(o.backend);
   const traced = inputs.map((input) => backend.record(input, "input", [], {}));
   const result = f({ o: new Ops(backend), lift: (value) => ({ value }) }, traced);

@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import { filtered } from "../records.ts";
 import { formatShape, type Shape, Tensor } from "../tensor.ts";
@@ -42,6 +43,11 @@ export function buildModel<Name extends string, Output extends string>(
   metadata?: Record<string, string>,
   block = 0,
 ): Model {
+  checkArguments("buildModel", {
+    inputs: [inputs, "object"],
+    build: [build, "function"],
+    metadata: [metadata, "object?"],
+  });
   const backend = new OnnxBackend(block);
   const entries = Object.entries(inputs) as [Name, InputDims][];
   const values = entries.map(([name, dims]): [Name, OnnxValue] => [
@@ -92,6 +98,7 @@ export async function compile<Name extends string, Output extends string>(
   build: (o: Ops<OnnxValue>, inputs: Record<Name, OnnxValue>) => Partial<Record<Output, OnnxValue>>,
   share?: SessionShare,
 ): Promise<Program<Name, Output>> {
+  checkArguments("compile", { inputs: [inputs, "object"], build: [build, "function"] });
   const { bytes, cpuNodes } = buildModel(inputs, build, {}, await blockedChannels());
   const session = await createSession(bytes, cpuNodes, share);
   return { run: (tensors, into) => runSession(session, tensors, into) as Promise<Record<Output, ProgramOutput>> };

@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import { LabelBackend, type Labelled, type LabelRule } from "./labels.ts";
 import { Ops } from "./ops.ts";
 import type { ConvAttributes, PadAttributes, Primitive } from "./primitives.ts";
@@ -155,6 +156,7 @@ const pointwise = (operands: readonly Value[]): Seen =>
  * ```
  */
 export function receptiveField(channels: number, build: <T>(o: Ops<T>, image: T) => T): ReceptiveField | undefined {
+  checkArguments("receptiveField", { channels: [channels, "number"], build: [build, "function"] });
   const backend = new LabelBackend<Seen>("nothing", (primitive) => rules[primitive] ?? pointwise);
   const dims = [undefined, channels, undefined, undefined] as const;
   const image = backend.input("image", dims, { ratio: 1, first: 0, last: 0, multiple: 1 });

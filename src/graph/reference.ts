@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import { elementCount, formatShape, type Shape, Tensor } from "../tensor.ts";
 import { Ops } from "./ops.ts";
@@ -465,10 +466,12 @@ export const reference: Ops<Float64Image> = new Ops<Float64Image>({
 
 /** A tensor as a value of the reference backend. */
 export function toFloat64(tensor: Tensor): Float64Image {
+  checkArguments("toFloat64", { tensor: [tensor, "tensor"] });
   return { data: Float64Array.from(tensor.data), shape: tensor.shape };
 }
 
 /** A value of the reference backend rounded to a tensor. */
 export function toTensor(value: Float64Image): Tensor {
+  checkArguments("toTensor", { value: [value, "tensor"] });
   return new Tensor(Float32Array.from(value.data), value.shape);
 }

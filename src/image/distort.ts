@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import { Random } from "../random.ts";
 import { Tensor } from "../tensor.ts";
@@ -33,6 +34,7 @@ function mirror(position: number, length: number): number {
  * ```
  */
 export function blur(image: Tensor, sigma: number): Tensor {
+  checkArguments("blur", { image: [image, "tensor"], sigma: [sigma, "number"] });
   check("blur", "sigma", sigma, 0);
   if (sigma === 0) return Tensor.from(image.data, image.shape);
   const reach = Math.ceil(4 * sigma);
@@ -81,6 +83,7 @@ export function blur(image: Tensor, sigma: number): Tensor {
  * ```
  */
 export function noise(image: Tensor, sigma: number, seed: number): Tensor {
+  checkArguments("noise", { image: [image, "tensor"], sigma: [sigma, "number"], seed: [seed, "number"] });
   check("noise", "sigma", sigma, 0);
   const random = new Random(seed);
   return new Tensor(
@@ -112,6 +115,7 @@ function fromLinear(value: number): number {
  * ```
  */
 export function expose(image: Tensor, gains: number | readonly number[]): Tensor {
+  checkArguments("expose", { image: [image, "tensor"] });
   const [, channels, h, w] = image.shape;
   const each = typeof gains === "number" ? Array.from({ length: channels }, () => gains) : gains;
   if (each.length !== channels) {

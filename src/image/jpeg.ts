@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import { Tensor } from "../tensor.ts";
 import { cosineTransform } from "./cosine-transform.ts";
@@ -66,6 +67,7 @@ function halved(plane: Float64Array, width: number): Float64Array {
  * ```
  */
 export function jpeg(image: Tensor, quality: number): Tensor {
+  checkArguments("jpeg", { image: [image, "tensor"], quality: [quality, "number"] });
   const [n, channels, h, w] = image.shape;
   if (!(quality >= 1 && quality <= 100)) {
     throw new ReconlossError("invalid-argument", `jpeg: quality must be from 1 to 100, got ${quality}`);

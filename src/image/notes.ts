@@ -1,3 +1,5 @@
+import { checkArguments } from "../arguments.ts";
+
 /** What can be said of how an image was read, and how a count of such images is said: "2 rotated by EXIF". */
 const labels = {
   rotated: "rotated by EXIF",
@@ -44,6 +46,7 @@ export interface DecodeNote {
  * ```
  */
 export function decodeSummary(notes: readonly Pick<DecodeNote, "kind">[]): string | undefined {
+  checkArguments("decodeSummary", { notes: [notes, "objects"] });
   const counts = new Map<DecodeKind, number>();
   for (const { kind } of notes) counts.set(kind, (counts.get(kind) ?? 0) + 1);
   const said = decodeKinds.flatMap((kind) => {

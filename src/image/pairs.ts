@@ -1,5 +1,6 @@
 import { readdir, realpath, stat } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
+import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import { nameFromBytes, readFileHead, reasonOf, systemPath } from "../files.ts";
 import { formatOf, headLength, knownExtensions, readableExtensions } from "./formats.ts";
@@ -77,6 +78,7 @@ function naturally(a: string, b: string): number {
  * ```
  */
 export async function listImages(folder: string): Promise<string[]> {
+  checkArguments("listImages", { folder: [folder, "text"] });
   return (await listFolder(folder)).images;
 }
 
@@ -101,6 +103,7 @@ export async function listImages(folder: string): Promise<string[]> {
  * ```
  */
 export async function listFolder(folder: string): Promise<FolderListing> {
+  checkArguments("listFolder", { folder: [folder, "text"] });
   const images: string[] = [];
   const passedOver = new Map<string, number>();
   const passOver = (kind: string): void => void passedOver.set(kind, (passedOver.get(kind) ?? 0) + 1);
@@ -144,6 +147,7 @@ export async function listFolder(folder: string): Promise<FolderListing> {
  * ```
  */
 export function describePassedOver(passedOver: PassedOver): string {
+  checkArguments("describePassedOver", { passedOver: [passedOver, "object"] });
   const counts = Object.entries(passedOver).sort(([a, m], [b, n]) => n - m || naturally(a, b));
   return counts.map(([kind, count]) => `${count} ${kind}`).join(", ");
 }
@@ -185,6 +189,7 @@ async function isImage(path: string): Promise<boolean> {
  * ```
  */
 export async function pairFolders(outputs: string, targets: string): Promise<Pairing> {
+  checkArguments("pairFolders", { outputs: [outputs, "text"], targets: [targets, "text"] });
   const folders = { output: outputs, target: targets };
   const listed = { output: await listFolder(outputs), target: await listFolder(targets) };
   const left = { output: listed.output.images, target: listed.target.images };
@@ -242,6 +247,7 @@ export async function pairFolders(outputs: string, targets: string): Promise<Pai
  * ```
  */
 export async function pairPaths(output: string, target: string): Promise<Pairing> {
+  checkArguments("pairPaths", { output: [output, "text"], target: [target, "text"] });
   const kinds = { output: await kindOf("output", output), target: await kindOf("target", target) };
   if (kinds.output !== kinds.target) {
     throw new ReconlossError(

@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import { formatShape, Tensor } from "../tensor.ts";
 import { type Backdrop, type Background, backdropOf } from "./background.ts";
@@ -73,6 +74,7 @@ export interface ToPixelsOptions {
  * ```
  */
 export function fromPixels(pixels: PixelSource, options: AlphaOptions = {}): Tensor {
+  checkArguments("fromPixels", { pixels: [pixels, "object"], options: [options, "object?"] });
   return pixelsToTensor("fromPixels", checkPixels("fromPixels", pixels), options, { canCompare: true });
 }
 
@@ -152,6 +154,7 @@ export function pixelsToTensor(
  * ```
  */
 export function toPixels(tensor: Tensor, options: ToPixelsOptions = {}): Pixels {
+  checkArguments("toPixels", { tensor: [tensor, "tensor"], options: [options, "object?"] });
   return tensorToPixels("toPixels", tensor, options);
 }
 

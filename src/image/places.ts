@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import type { Random } from "../random.ts";
 import { Tensor } from "../tensor.ts";
@@ -78,6 +79,7 @@ function waveOf(length: number, random: Random): (x: number, y: number) => numbe
  * ```
  */
 export function warp(image: Tensor, reach: number, random: Random): Tensor {
+  checkArguments("warp", { image: [image, "tensor"], reach: [reach, "number"], random: [random, "object"] });
   finite("warp", "reach", reach);
   const axis = () => {
     const shift = random.between(-1, 1);
@@ -143,6 +145,7 @@ export function ghost(image: Tensor, share: number, random: Random): Tensor {
  * ```
  */
 export function motionBlur(image: Tensor, length: number, degrees: number): Tensor {
+  checkArguments("motionBlur", { image: [image, "tensor"], length: [length, "number"], degrees: [degrees, "number"] });
   finite("motionBlur", "length", length);
   const [n, c, h, w] = image.shape;
   const [dx, dy] = [Math.cos, Math.sin].map((part) => part((degrees * Math.PI) / 180));
@@ -187,6 +190,7 @@ export function motionBlur(image: Tensor, length: number, degrees: number): Tens
  * ```
  */
 export function mosaic(image: Tensor, side: number): Tensor {
+  checkArguments("mosaic", { image: [image, "tensor"], side: [side, "number"] });
   if (!(Number.isFinite(side) && side >= 1)) {
     throw new ReconlossError("invalid-argument", `mosaic: side must be finite and >= 1, got ${side}`);
   }
@@ -227,6 +231,7 @@ export function mosaic(image: Tensor, side: number): Tensor {
  * ```
  */
 export function scatter(image: Tensor, reach: number, random: Random): Tensor {
+  checkArguments("scatter", { image: [image, "tensor"], reach: [reach, "number"], random: [random, "object"] });
   finite("scatter", "reach", reach);
   const [n, c, h, w] = image.shape;
   const result = new Float32Array(image.data.length);

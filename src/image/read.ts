@@ -1,4 +1,5 @@
 import { extname } from "node:path";
+import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import { readFileBytes } from "../files.ts";
 import type { Tensor } from "../tensor.ts";
@@ -72,6 +73,7 @@ export function pixelOptionsOf({ decode, alpha, background }: PixelOptions): Pix
  * ```
  */
 export async function readPixels(source: ImageSource, options: ReadPixelsOptions = {}): Promise<Pixels> {
+  checkArguments("readPixels", { options: [options, "object?"] });
   const { pixels } = await decode("readPixels", source, options);
   if (!isFloating(pixels)) return pixels;
   const name = nameOf(source, options);
@@ -98,6 +100,7 @@ export function decodePixels(
   source: ImageSource,
   options: ReadPixelsOptions = {},
 ): Promise<{ pixels: DecodedPixels; notes: readonly DecodeNote[] }> {
+  checkArguments("decodePixels", { options: [options, "object?"] });
   return decode("decodePixels", source, options);
 }
 
@@ -120,6 +123,7 @@ export function decodePixels(
  * ```
  */
 export async function readImage(source: ImageSource, options: ReadImageOptions = {}): Promise<Tensor> {
+  checkArguments("readImage", { options: [options, "object?"] });
   return (await decodeToTensor("readImage", source, options)).image;
 }
 
@@ -140,6 +144,7 @@ export function decodeImage(
   source: ImageSource,
   options: ReadImageOptions = {},
 ): Promise<{ image: Tensor; notes: readonly DecodeNote[] }> {
+  checkArguments("decodeImage", { options: [options, "object?"] });
   return decodeToTensor("decodeImage", source, options);
 }
 

@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import { Tensor } from "../tensor.ts";
 
@@ -69,8 +70,15 @@ export function resize(
   image: Tensor,
   size: readonly [height: number, width: number],
   resizer: Resizer,
-  { dataRange = 1 }: { dataRange?: number } = {},
+  options: { dataRange?: number } = {},
 ): Tensor {
+  checkArguments("resize", {
+    image: [image, "tensor"],
+    size: [size, "list"],
+    resizer: [resizer, "text"],
+    options: [options, "object?"],
+  });
+  const { dataRange = 1 } = options;
   const [n, c, h, w] = image.shape;
   const [height, width] = size;
   const { across, down, clips } = planResize([h, w], size, resizer);

@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import { Tensor } from "../tensor.ts";
 
@@ -47,6 +48,7 @@ function mapColours(image: Tensor, change: (r: number, g: number, b: number, to:
  * ```
  */
 export function gamma(image: Tensor, exponent: number): Tensor {
+  checkArguments("gamma", { image: [image, "tensor"], exponent: [exponent, "number"] });
   finite("gamma", "exponent", exponent);
   return new Tensor(
     image.data.map((value) => limit(value) ** exponent),
@@ -68,6 +70,7 @@ export function gamma(image: Tensor, exponent: number): Tensor {
  * ```
  */
 export function contrast(image: Tensor, factor: number, grey = 0.5): Tensor {
+  checkArguments("contrast", { image: [image, "tensor"], factor: [factor, "number"], grey: [grey, "number"] });
   finite("contrast", "factor", factor);
   return new Tensor(
     image.data.map((value) => limit(grey + factor * (value - grey))),
@@ -89,6 +92,7 @@ export function contrast(image: Tensor, factor: number, grey = 0.5): Tensor {
  * ```
  */
 export function saturate(image: Tensor, factor: number): Tensor {
+  checkArguments("saturate", { image: [image, "tensor"], factor: [factor, "number"] });
   finite("saturate", "factor", factor);
   needColour("saturate", image);
   return mapColours(image, (r, g, b, to) => {
@@ -113,6 +117,7 @@ export function saturate(image: Tensor, factor: number): Tensor {
  * ```
  */
 export function turnHue(image: Tensor, degrees: number): Tensor {
+  checkArguments("turnHue", { image: [image, "tensor"], degrees: [degrees, "number"] });
   finite("turnHue", "degrees", degrees, Number.NEGATIVE_INFINITY);
   needColour("turnHue", image);
   const [sin, cos] = [Math.sin((degrees * Math.PI) / 180), Math.cos((degrees * Math.PI) / 180)];
@@ -142,6 +147,7 @@ export function turnHue(image: Tensor, degrees: number): Tensor {
  * ```
  */
 export function posterise(image: Tensor, levels: number): Tensor {
+  checkArguments("posterise", { image: [image, "tensor"], levels: [levels, "number"] });
   finite("posterise", "levels", levels, 2);
   const step = 1 / (levels - 1);
   return new Tensor(
@@ -165,6 +171,7 @@ export function posterise(image: Tensor, levels: number): Tensor {
  * ```
  */
 export function fade(image: Tensor, share: number, colour: readonly number[]): Tensor {
+  checkArguments("fade", { image: [image, "tensor"], share: [share, "number"], colour: [colour, "list"] });
   const [, channels, h, w] = image.shape;
   if (!(share >= 0 && share <= 1)) {
     throw new ReconlossError("invalid-argument", `fade: share must be in [0, 1], got ${share}`);

@@ -1,5 +1,6 @@
 import { extname } from "node:path";
 import type { Sharp } from "sharp";
+import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import { reasonOf, writeFileAtomically } from "../files.ts";
 import type { Tensor } from "../tensor.ts";
@@ -76,6 +77,7 @@ const formats: Record<string, Format> = {
  * ```
  */
 export async function writeImage(path: string, tensor: Tensor, options: WriteImageOptions = {}): Promise<void> {
+  checkArguments("writeImage", { path: [path, "text"], tensor: [tensor, "tensor"], options: [options, "object?"] });
   const { bitDepth = 8, index } = options;
   const extension = extname(path).toLowerCase();
   const format = formats[extension];

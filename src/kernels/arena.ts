@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import { formatShape, type Shape, Tensor } from "../tensor.ts";
 import { firstPages, mostPages, pageBytes } from "./memory.ts";
@@ -78,6 +79,7 @@ export function arenaOf(arrays: readonly ArrayBufferView[]): Arena | undefined {
  */
 export function sharedTensors(...shapes: readonly Shape[]): Tensor[] {
   const lengths = shapes.map((shape) => {
+    checkArguments("sharedTensors", { shape: [shape, "list"] });
     if (shape.length !== 4 || shape.some((size) => !Number.isInteger(size) || size < 0)) {
       throw new ReconlossError("shape", `sharedTensors: ${formatShape(shape)} is no shape of a batch [n, c, h, w]`);
     }

@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import { formatShape, type Shape, type Tensor } from "../tensor.ts";
 import { leastSide, runMsSsim } from "./ms-ssim.ts";
@@ -65,6 +66,12 @@ export async function runKernel(
   target?: KernelImage,
   options: KernelOptions = {},
 ): Promise<KernelResult> {
+  checkArguments("runKernel", {
+    spec: [spec, "object", ["kind"]],
+    output: [output, "object", ["data", "shape"]],
+    target: [target, "object?"],
+    options: [options, "object?"],
+  });
   const name = `runKernel(${spec.kind})`;
   const kernel = spec.kind === "ms-ssim" ? undefined : stripKernel(spec);
   if (spec.kind !== "ms-ssim" && kernel === undefined) {

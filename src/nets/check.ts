@@ -1,3 +1,4 @@
+import { described } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 
 /** Refuses what is not a whole number from `least` to `most`. */
@@ -14,6 +15,6 @@ export function checkChoice<V>(name: string, argument: string, value: V, choices
   if (choices.includes(value)) return;
   throw new ReconlossError(
     "invalid-argument",
-    `${name}: ${argument} must be ${choices.join(" | ")}, got ${JSON.stringify(value)}`,
+    `${name}: ${argument} must be ${choices.join(" | ")}, got ${described(value)}`,
   );
 }

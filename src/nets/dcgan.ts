@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import { sigmoid } from "./activations.ts";
 import { activation, batchNorm, chain, conv, model, narrowNormal, pixelShuffle, relu, upsample } from "./blocks.ts";
@@ -34,6 +35,7 @@ export interface DcganOptions {
  * ```
  */
 export function dcganGenerator(options: DcganOptions = {}): Model {
+  checkArguments("dcganGenerator", { options: [options, "object?"] });
   const { size = 32, latent = 64, features = 32, colours = 3 } = options;
   const name = "dcganGenerator";
   checkChoice<number>(name, "size", size, [32, 64]);

@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import { centre, chain, conv, join, model, nearZero, pixelShuffle, relu, residual } from "./blocks.ts";
 import { checkChoice, checkCount } from "./check.ts";
 import type { Model } from "./model.ts";
@@ -33,6 +34,7 @@ export interface EdsrOptions {
  * ```
  */
 export function edsr(options: EdsrOptions = {}): Model {
+  checkArguments("edsr", { options: [options, "object?"] });
   const { scale = 2, colours = 3, channels = 32, blocks = 4, interpolate = true } = options;
   const name = "edsr";
   checkChoice<number>(name, "scale", scale, [2, 3, 4]);

@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
 import type { StateDict, TensorShapes, WeightTensor } from "../weights/index.ts";
@@ -232,6 +233,7 @@ export class Inception {
   readonly #network: Network;
 
   constructor(variant: Variant) {
+    checkArguments("Inception", { variant: [variant, "object", ["name", "classes"]] });
     this.name = variant.name;
     this.classes = variant.classes;
     this.#network = new Network(variant.name, blocks(variant));
@@ -300,7 +302,9 @@ export const inceptionV3 = new Inception({
  * Array.from(flattenSpatial(Float32Array.of(1, 2, 3, 4), [1, 2, 1, 2])); // [1, 3, 2, 4]
  * ```
  */
-export function flattenSpatial(data: Float32Array, [, c, h, w]: readonly number[]): Float32Array {
+export function flattenSpatial(data: Float32Array, shape: readonly number[]): Float32Array {
+  checkArguments("flattenSpatial", { data: [data, "list"], shape: [shape, "list"] });
+  const [, c, h, w] = shape;
   const plane = h * w;
   return data.map((_, at) => {
     const image = Math.floor(at / (c * plane));

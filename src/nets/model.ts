@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import type { Ops } from "../graph/ops.ts";
 import type { Random } from "../random.ts";
 import type { Shape } from "../tensor.ts";
@@ -40,7 +41,9 @@ export interface Model {
 }
 
 /** The shape of a tensor's value. */
-export function dimsOf({ shape, dims }: TensorSpec): Shape {
+export function dimsOf(spec: TensorSpec): Shape {
+  checkArguments("dimsOf", { spec: [spec, "object", ["shape"]] });
+  const { shape, dims } = spec;
   if (dims) return dims;
   return shape.length === 1 ? [1, shape[0], 1, 1] : (shape as unknown as Shape);
 }
@@ -50,6 +53,7 @@ export function initialize(
   specs: Readonly<Record<string, TensorSpec>>,
   randomFor: (name: string) => Random,
 ): Record<string, Float32Array> {
+  checkArguments("initialize", { specs: [specs, "object"], randomFor: [randomFor, "function"] });
   return Object.fromEntries(
     Object.entries(specs).map(([name, { shape, initialize }]) => [name, initialize(randomFor(name), shape)]),
   );

@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import type { Ops } from "../graph/ops.ts";
 
 /** Mean and standard deviation of each channel, for images in [0, 1]. */
@@ -19,7 +20,13 @@ export const lpipsScaling: ChannelStatistics = {
 };
 
 /** `(x - mean) / std`, per channel; in this order, so that a convolution after it can take the factor into its weights. */
-export function normalise<T>(o: Ops<T>, x: T, { mean, std }: ChannelStatistics): T {
+export function normalise<T>(o: Ops<T>, x: T, statistics: ChannelStatistics): T {
+  checkArguments("normalise", {
+    o: [o, "object"],
+    x: [x, "object"],
+    statistics: [statistics, "object", ["mean", "std"]],
+  });
+  const { mean, std } = statistics;
   const perChannel = (values: readonly number[]) => o.constant(values, [1, values.length, 1, 1]);
   return o.mul(o.sub(x, perChannel(mean)), perChannel(std.map((s) => 1 / s)));
 }

@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import { leakyRelu } from "./activations.ts";
 import {
   activation,
@@ -44,7 +45,9 @@ export interface PatchGanOptions {
  * discriminator.parameters["model.2.weight"].shape; // [128, 64, 4, 4]
  * ```
  */
-export function patchGan({ inputs = 3, features = 64, depth = 3, norm = "batch" }: PatchGanOptions = {}): Model {
+export function patchGan(options: PatchGanOptions = {}): Model {
+  checkArguments("patchGan", { options: [options, "object?"] });
+  const { inputs = 3, features = 64, depth = 3, norm = "batch" } = options;
   const name = "patchGan";
   checkCount(name, "inputs", inputs);
   checkCount(name, "features", features);

@@ -1,4 +1,5 @@
 import { inflateSync } from "fflate";
+import { checkArguments } from "../arguments.ts";
 import type { Ops } from "../graph/ops.ts";
 import { decodeElements } from "../weights/elements.ts";
 import type { StateDict, TensorShapes } from "../weights/index.ts";
@@ -50,7 +51,10 @@ export const tinyTaps = convolutions.map((_, index) => `relu${index + 1}`);
 export const tinyChannels = convolutions.map(({ outputs }) => outputs);
 
 /** The name of a layer's head, as LPIPS's checkpoints write it. */
-export const tinyHead = (layer: number) => `lin${layer}.model.1.weight`;
+export function tinyHead(layer: number): string {
+  checkArguments("tinyHead", { layer: [layer, "number"] });
+  return `lin${layer}.model.1.weight`;
+}
 
 const headShapes: TensorShapes = Object.fromEntries(tinyChannels.map((count, i) => [tinyHead(i), [1, count, 1, 1]]));
 
@@ -107,6 +111,11 @@ export const tinyParameters: Readonly<Record<string, TensorSpec>> = Object.fromE
  * @param tensors - {@link tinyParameters}
  */
 export function trainableTiny<T>(o: Ops<T>, image: T, tensors: Readonly<Record<string, T>>): T[] {
+  checkArguments("trainableTiny", {
+    o: [o, "object", ["backend"]],
+    image: [image, "object"],
+    tensors: [tensors, "object"],
+  });
   let x = image;
   return convolutions.map(({ stride, padding, pooled }, index) => {
     if (pooled) x = o.maxPool(x, pooling.kernel, pooling);
@@ -118,11 +127,13 @@ export function trainableTiny<T>(o: Ops<T>, image: T, tensors: Readonly<Record<s
 
 /** A layer's head, [1, c, 1, 1], of tensors that are trained. */
 export function trainableHead<T>(o: Ops<T>, tensors: Readonly<Record<string, T>>, layer: number): T {
+  checkArguments("trainableHead", { o: [o, "object"], tensors: [tensors, "object"], layer: [layer, "number"] });
   return o.square(tensors[rootName(layer)]);
 }
 
 /** The tensors to use, {@link tinyTensors}, of those that were trained. */
 export function trainedTiny(tensors: Readonly<Record<string, { readonly data: Float32Array }>>): StateDict {
+  checkArguments("trainedTiny", { tensors: [tensors, "object", ["conv1.weight"]] });
   return Object.fromEntries(
     Object.entries(tinyTensors).map(([name, shape]) => {
       const layer = tinyTaps.findIndex((_, index) => tinyHead(index) === name);

@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import { leakyRelu } from "./activations.ts";
 import { activation, atLeast, type Block, chain, conv, join, model } from "./blocks.ts";
 import { checkCount } from "./check.ts";
@@ -26,7 +27,9 @@ export interface UnetDiscriminatorOptions {
  * unetDiscriminator({ features: 32 }).buffers["conv1.weight_v"].shape; // [512]
  * ```
  */
-export function unetDiscriminator({ inputs = 3, features = 64 }: UnetDiscriminatorOptions = {}): Model {
+export function unetDiscriminator(options: UnetDiscriminatorOptions = {}): Model {
+  checkArguments("unetDiscriminator", { options: [options, "object?"] });
+  const { inputs = 3, features = 64 } = options;
   const name = "unetDiscriminator";
   checkCount(name, "inputs", inputs);
   checkCount(name, "features", features);

@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import { type Block, centre, chain, conv, join, model, nearZero, relu, residual } from "./blocks.ts";
 import { checkCount } from "./check.ts";
 import type { Model } from "./model.ts";
@@ -28,7 +29,9 @@ export interface UnetOptions {
  * unet({ channels: 16 }).parameters["down1.weight"].shape; // [32, 16, 3, 3]
  * ```
  */
-export function unet({ colours = 3, channels = 32, depth = 2 }: UnetOptions = {}): Model {
+export function unet(options: UnetOptions = {}): Model {
+  checkArguments("unet", { options: [options, "object?"] });
+  const { colours = 3, channels = 32, depth = 2 } = options;
   const name = "unet";
   checkCount(name, "colours", colours);
   checkCount(name, "channels", channels);

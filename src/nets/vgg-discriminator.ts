@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import { leakyRelu } from "./activations.ts";
 import { activation, type Block, batchNorm, chain, conv, model } from "./blocks.ts";
@@ -29,7 +30,9 @@ const size = 128;
  * vggDiscriminator().parameters["linear1.weight"].dims; // [100, 512, 4, 4]
  * ```
  */
-export function vggDiscriminator({ inputs = 3, features = 64 }: VggDiscriminatorOptions = {}): Model {
+export function vggDiscriminator(options: VggDiscriminatorOptions = {}): Model {
+  checkArguments("vggDiscriminator", { options: [options, "object?"] });
+  const { inputs = 3, features = 64 } = options;
   const name = "vggDiscriminator";
   checkCount(name, "inputs", inputs);
   checkCount(name, "features", features);

@@ -1,3 +1,5 @@
+import { checkArguments } from "../arguments.ts";
+import { checkChoice } from "./check.ts";
 import { averagePool, batchNorm, conv, type Layer, maxPool, relu } from "./layers.ts";
 import { Network } from "./network.ts";
 
@@ -29,6 +31,8 @@ export interface VggOptions {
  * ```
  */
 export function vgg(depth: keyof typeof blocks, options: VggOptions = {}): Network {
+  checkChoice("vgg", "depth", depth, Object.keys(blocks));
+  checkArguments("vgg", { options: [options, "object?"] });
   const layers: [string, Layer][] = [];
   // A layer's number in torchvision's nn.Sequential is its place in this list.
   const name = () => `features.${layers.length}`;

@@ -1,3 +1,5 @@
+import { checkArguments } from "../arguments.ts";
+import { ReconlossError } from "../errors.ts";
 /**
  * Magma at 17 even steps, dark to bright, even in how different neighbours look: every 16th row of matplotlib's table (S. van der Walt and
  * N. Smith, 2015; CC0).
@@ -13,6 +15,8 @@ function channelsOf(hex: string): number[] {
 
 /** The colours of 256 levels, red, green and blue in turn, 0 to 255: straight lines between the steps. */
 export function colourTable(steps: readonly string[] = magma): Uint8Array {
+  checkArguments("colourTable", { steps: [steps, "texts?"] });
+  if (steps.length === 0) throw new ReconlossError("invalid-argument", "colourTable: steps are none");
   const colours = steps.map(channelsOf);
   return Uint8Array.from({ length: 256 * 3 }, (_, index) => {
     const position = (Math.floor(index / 3) / 255) * (colours.length - 1);

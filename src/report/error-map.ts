@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import type { Loss } from "../losses/index.ts";
 import { Tensor } from "../tensor.ts";
 import { colourTable } from "./colour-map.ts";
@@ -33,6 +34,7 @@ function meanOverChannels(map: Tensor): Float32Array {
 
 /** The first image of a map [n, 1 or c, h, w] as errors, the mean over its channels. */
 export function toErrorMap(loss: Loss, map: Tensor): ErrorMap {
+  checkArguments("toErrorMap", { loss: [loss, "object", ["label", "better"]], map: [map, "tensor"] });
   const [, , height, width] = map.shape;
   const data = meanOverChannels(map);
   const turned = isHigherBetter(loss);
@@ -48,7 +50,9 @@ export function toErrorMap(loss: Loss, map: Tensor): ErrorMap {
 /**
  * The error that all but one in a thousand pixels stay below: the top of a colour bar that one hot pixel does not decide. Exact to a 2000th of the largest.
  */
-export function topOf({ data }: ErrorMap): number {
+export function topOf(map: ErrorMap): number {
+  checkArguments("topOf", { map: [map, "object", ["data"]] });
+  const { data } = map;
   let most = 0;
   for (const value of data) if (value > most) most = value;
   if (most === 0) return 0;
@@ -62,7 +66,9 @@ export function topOf({ data }: ErrorMap): number {
 }
 
 /** The map in false colours, [1, 3, h, w]: black without error, brightest at `top` and above. */
-export function falseColour({ data, width, height }: ErrorMap, top: number): Tensor {
+export function falseColour(map: ErrorMap, top: number): Tensor {
+  checkArguments("falseColour", { map: [map, "object", ["data", "width", "height"]], top: [top, "number"] });
+  const { data, width, height } = map;
   const colours = colourTable();
   const area = width * height;
   const image = new Float32Array(3 * area);

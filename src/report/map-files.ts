@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import { writeFileAtomically } from "../files.ts";
 import { writeImage } from "../image/index.ts";
@@ -57,6 +58,12 @@ export async function writeMaps(
   losses: readonly Loss[],
   maps: Readonly<Record<string, Tensor>>,
 ): Promise<{ files: MapFile[]; lost: LostMap[] }> {
+  checkArguments("writeMaps", {
+    folder: [folder, "text"],
+    name: [name, "text"],
+    losses: [losses, "objects"],
+    maps: [maps, "object"],
+  });
   const files: MapFile[] = [];
   const lost: LostMap[] = [];
   for (const loss of losses.filter(({ label }) => maps[label] !== undefined)) {
@@ -77,5 +84,6 @@ export async function writeMaps(
 
 /** Writes `scales.json`: what the colours of each file in a folder of maps mean. */
 export function writeMapScales(folder: string, files: readonly MapFile[]): Promise<void> {
+  checkArguments("writeMapScales", { folder: [folder, "text"], files: [files, "objects"] });
   return writeFileAtomically(join(folder, "scales.json"), `${JSON.stringify(files, null, 2)}\n`);
 }

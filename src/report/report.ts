@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import type { Comparison } from "../compare/index.ts";
 import { writeFileAtomically } from "../files.ts";
 import type { PixelOptions } from "../image/index.ts";
@@ -39,6 +40,11 @@ export interface ReportOptions extends PixelOptions, PageText {
  * ```
  */
 export async function writeReport(path: string, comparison: Comparison, options: ReportOptions = {}): Promise<void> {
+  checkArguments("writeReport", {
+    path: [path, "text"],
+    comparison: [comparison, "object", ["losses", "pairs", "measured", "failed"]],
+    options: [options, "object?"],
+  });
   const { mostPairs = 24, onPair } = options;
   const chosen = chooseWorst(comparison.losses, comparison.pairs, mostPairs);
   const pictures: PairPictures[] = [];

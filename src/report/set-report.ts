@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import { type ImageSet, openSet } from "../distribution/image-set.ts";
 import type { DistributionReport, Neighbour, SetReport } from "../distribution/index.ts";
 import { writeFileAtomically } from "../files.ts";
@@ -34,6 +35,11 @@ export async function writeSetReport(
   report: DistributionReport,
   options: PixelOptions = {},
 ): Promise<void> {
+  checkArguments("writeSetReport", {
+    path: [path, "text"],
+    report: [report, "object", ["results", "outputs"]],
+    options: [options, "object?"],
+  });
   const pictures = report.details && report.reals ? await picturesOf(report, report.reals, options) : undefined;
   await writeFileAtomically(path, page(report, pictures));
 }

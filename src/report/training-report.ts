@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import { arrowOf, formatNumber, isWorse } from "../compare/index.ts";
 import { writeFileAtomically } from "../files.ts";
 import { toPixels } from "../image/index.ts";
@@ -38,6 +39,10 @@ const filesListed = 20;
  * ```
  */
 export async function writeTrainingReport(path: string, progress: TrainingProgress): Promise<void> {
+  checkArguments("writeTrainingReport", {
+    path: [path, "text"],
+    progress: [progress, "object", ["settings", "samples", "log"]],
+  });
   const samples: Content[] = [];
   for (const sample of progress.samples) samples.push(await sampleCard(sample, progress));
   await writeFileAtomically(path, page(progress, samples));

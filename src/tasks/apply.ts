@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import type { Random } from "../random.ts";
 import { firstNonFinite, formatShape, Tensor } from "../tensor.ts";
@@ -75,11 +76,13 @@ function part({ data, shape: [, c, h, w] }: Tensor, rows: Stretch, columns: Stre
  * (await applyModel(model, image, { tile: 32 })).data[0]; // 0.25
  * ```
  */
-export async function applyModel(
-  model: ImageModel,
-  image: Tensor,
-  { tile = 512, onTile }: ApplyOptions = {},
-): Promise<Tensor> {
+export async function applyModel(model: ImageModel, image: Tensor, options: ApplyOptions = {}): Promise<Tensor> {
+  checkArguments("applyModel", {
+    model: [model, "object", ["info", "session"]],
+    image: [image, "tensor"],
+    options: [options, "object?"],
+  });
+  const { tile = 512, onTile } = options;
   const { scale, halo, multiple, latent, task } = model.info;
   const [n, channels, h, w] = image.shape;
   if (latent !== undefined) throw new ReconlossError("invalid-argument", `${task} takes no image`);
@@ -138,6 +141,11 @@ export async function applyModel(
  * ```
  */
 export async function generateImages(model: ImageModel, count: number, random: Random): Promise<Tensor> {
+  checkArguments("generateImages", {
+    model: [model, "object", ["info", "session"]],
+    count: [count, "number"],
+    random: [random, "object"],
+  });
   const { latent, task } = model.info;
   if (latent === undefined) {
     throw new ReconlossError("invalid-argument", `a model for ${task} makes no images of its own`);

@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import { Random } from "../random.ts";
 import { stack } from "./patches.ts";
 import type { PhotographStore } from "./photographs.ts";
@@ -38,8 +39,15 @@ export async function exampleBatch(
   task: Task,
   store: PhotographStore,
   step: number,
-  { seed, patch, batch }: BatchOptions,
+  options: BatchOptions,
 ): Promise<Example> {
+  checkArguments("exampleBatch", {
+    task: [task, "object"],
+    store: [store, "object"],
+    step: [step, "number"],
+    options: [options, "object"],
+  });
+  const { seed, patch, batch } = options;
   const photographs = await store.forStep(step);
   const random = new Random(seed, "patches", step);
   const examples = Array.from({ length: batch }, () => task.example(random.pick(photographs), patch, random));

@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import type { Pixels } from "../image/index.ts";
 import { Random } from "../random.ts";
@@ -30,7 +31,9 @@ export interface Coverage {
 }
 
 /** The coverage in words: `24 crops of at most 256x256 pixels, from 24 of 40 held-out photographs`. */
-export function describeCoverage({ photographs, heldOut, crops, side, whole }: Coverage): string {
+export function describeCoverage(coverage: Coverage): string {
+  checkArguments("describeCoverage", { coverage: [coverage, "object"] });
+  const { photographs, heldOut, crops, side, whole } = coverage;
   const of = photographs === heldOut ? `${photographs}` : `${photographs} of ${heldOut}`;
   const places = `${crops} ${crops === 1 ? "crop" : "crops"} of at most ${side}x${side} pixels`;
   return `${places}, ${whole ? "the whole" : "from the middle"} of ${of} held-out photograph${heldOut === 1 ? "" : "s"}`;

@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import { readFileBytes, reasonOf } from "../files.ts";
 import { readMetadata } from "../graph/onnx-metadata.ts";
@@ -59,8 +60,15 @@ export function exportTrained(
   task: Task,
   model: Model,
   tensors: Readonly<Record<string, Tensor>>,
-  { loss, steps }: Pick<ModelInfo, "loss" | "steps">,
+  info: Pick<ModelInfo, "loss" | "steps">,
 ): Uint8Array {
+  checkArguments("exportTrained", {
+    task: [task, "object"],
+    model: [model, "object", ["parameters", "apply"]],
+    tensors: [tensors, "object"],
+    info: [info, "object"],
+  });
+  const { loss, steps } = info;
   const { latent } = task;
   const field = latent === undefined ? fieldOf(model) : undefined;
   const metadata: Record<string, string> = {
@@ -103,6 +111,7 @@ function fieldOf(model: Model) {
  * ```
  */
 export async function openModel(path: string): Promise<ImageModel> {
+  checkArguments("openModel", { path: [path, "text"] });
   const refuse = (problem: string, cause?: unknown) => new ReconlossError("file", `${path} ${problem}`, { cause });
   const bytes = await readFileBytes(path, { error: (reason, cause) => refuse(`cannot be read: ${reason}`, cause) });
   const info = readInfo(readMetadata(bytes, path), refuse);

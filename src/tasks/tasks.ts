@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import { deblur } from "./deblur.ts";
 import { enhance } from "./enhance.ts";
@@ -58,6 +59,7 @@ export const taskList: readonly Entry[] = [
  * ```
  */
 export function makeTask(name: string, options: TaskOptions = {}): Task {
+  checkArguments("makeTask", { name: [name, "text"], options: [options, "object?"] });
   const entry = taskList.find((entry) => entry.name === name);
   if (entry === undefined) {
     const names = taskList.map((entry) => entry.name).join(", ");

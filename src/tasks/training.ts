@@ -1,5 +1,6 @@
 import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import { writeFileAtomically } from "../files.ts";
 import { type DecodeNote, decodeSummary, type PassedOver } from "../image/index.ts";
@@ -102,6 +103,7 @@ const saveEvery = 60_000;
  * ```
  */
 export async function savedSettings(folder: string, more: readonly LossFactory[] = []): Promise<TrainingSettings> {
+  checkArguments("savedSettings", { folder: [folder, "text"], more: [more, "list?"] });
   const path = join(folder, files.checkpoint);
   if (!(await exists(path))) throw new ReconlossError("file", `training: there is no ${path} to go on from`);
   const checkpoint = await openCheckpoint(path);
@@ -153,6 +155,11 @@ export async function runTraining(
   folder: string,
   options: TrainingOptions = {},
 ): Promise<TrainingProgress> {
+  checkArguments("runTraining", {
+    settings: [settings, "object"],
+    folder: [folder, "text"],
+    options: [options, "object?"],
+  });
   const run = await Run.start(settings, folder, options);
   try {
     return await run.go();

@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
 import {
@@ -57,7 +58,9 @@ function penalty(caller: string, kind: Penalty["kind"], weight: number, every: n
  * r1(10, { every: 16 }).weight; // 5
  * ```
  */
-export function r1(gamma = 10, { every = 1 }: { every?: number } = {}): Penalty {
+export function r1(gamma = 10, options: { every?: number } = {}): Penalty {
+  checkArguments("r1", { gamma: [gamma, "number?"], options: [options, "object?"] });
+  const { every = 1 } = options;
   return penalty("r1", "r1", gamma / 2, every);
 }
 
@@ -72,7 +75,9 @@ export function r1(gamma = 10, { every = 1 }: { every?: number } = {}): Penalty 
  * wganGp(10).kind; // "gradient-penalty"
  * ```
  */
-export function wganGp(lambda = 10, { every = 1 }: { every?: number } = {}): Penalty {
+export function wganGp(lambda = 10, options: { every?: number } = {}): Penalty {
+  checkArguments("wganGp", { lambda: [lambda, "number?"], options: [options, "object?"] });
+  const { every = 1 } = options;
   return penalty("wganGp", "gradient-penalty", lambda, every);
 }
 

@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import { buildModel } from "../graph/compile.ts";
 import type { Model } from "../nets/model.ts";
 import { mapValues } from "../records.ts";
@@ -33,8 +34,14 @@ export interface ExportModelOptions {
 export function exportModel(
   model: Model,
   tensors: Readonly<Record<string, Tensor>>,
-  { channels = 3, metadata }: ExportModelOptions = {},
+  options: ExportModelOptions = {},
 ): Uint8Array {
+  checkArguments("exportModel", {
+    model: [model, "object", ["parameters"]],
+    tensors: [tensors, "object"],
+    options: [options, "object?"],
+  });
+  const { channels = 3, metadata } = options;
   return buildModel(
     { input: ["n", channels, "h", "w"] },
     (o, { input }) => {

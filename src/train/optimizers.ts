@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
 
@@ -64,6 +65,7 @@ export interface SgdOptions {
  * ```
  */
 export function sgd(learningRate: number, options: SgdOptions = {}): Optimizer {
+  checkArguments("sgd", { learningRate: [learningRate, "number"], options: [options, "object?"] });
   const { momentum = 0.9, weightDecay = 0, nesterov = false } = options;
   check("sgd", { learningRate, weightDecay });
   check("sgd", { momentum }, 1);
@@ -146,6 +148,7 @@ function adamLike(
  * ```
  */
 export function adam(learningRate = 1e-3, options: AdamOptions = {}): Optimizer {
+  checkArguments("adam", { learningRate: [learningRate, "number?"], options: [options, "object?"] });
   return adamLike("adam", learningRate, options);
 }
 
@@ -160,5 +163,6 @@ export function adam(learningRate = 1e-3, options: AdamOptions = {}): Optimizer 
  * ```
  */
 export function adamW(learningRate = 1e-3, options: AdamOptions = {}): Optimizer {
+  checkArguments("adamW", { learningRate: [learningRate, "number?"], options: [options, "object?"] });
   return adamLike("adamW", learningRate, { weightDecay: 0.01, ...options });
 }

@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 
 /** What the learning rate is multiplied by at a step; steps count from 1. */
@@ -36,15 +37,9 @@ export function constantRate(): Schedule {
  * rate(100); // 1
  * ```
  */
-export function cosineRate({
-  steps,
-  warmup = 0,
-  floor = 0,
-}: {
-  steps: number;
-  warmup?: number;
-  floor?: number;
-}): Schedule {
+export function cosineRate(options: { steps: number; warmup?: number; floor?: number }): Schedule {
+  checkArguments("cosineRate", { options: [options, "object", ["steps"]] });
+  const { steps, warmup = 0, floor = 0 } = options;
   checkSteps("cosineRate", { steps, warmup });
   if (warmup > steps) {
     throw new ReconlossError(
@@ -69,7 +64,9 @@ export function cosineRate({
  * steppedRate({ every: 10, factor: 0.5 })(21); // 0.25
  * ```
  */
-export function steppedRate({ every, factor }: { every: number; factor: number }): Schedule {
+export function steppedRate(options: { every: number; factor: number }): Schedule {
+  checkArguments("steppedRate", { options: [options, "object", ["every", "factor"]] });
+  const { every, factor } = options;
   checkSteps("steppedRate", { every: every || Number.NaN });
   return (step) => factor ** Math.floor((step - 1) / every);
 }

@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import { differentiate, type Traced } from "../graph/autodiff.ts";
 import { compile, outputTensor } from "../graph/compile.ts";
@@ -106,6 +107,7 @@ export class TrainingStep {
   #steps = 0;
 
   constructor(options: StepOptions) {
+    checkArguments("TrainingStep", { options: [options, "object", ["parameters", "optimizer"]] });
     this.#options = options;
     const { parameters, buffers = {}, optimizer, ema, seed = 1 } = options;
     const first = (specs: Readonly<Record<string, TensorSpec>>) => {

@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import { compile, type InputDims, outputTensor } from "../graph/compile.ts";
 import type { Ops } from "../graph/ops.ts";
@@ -55,7 +56,9 @@ export class Trainer {
   readonly #forward = new ProgramCache(programsKept);
   #checked = false;
 
-  constructor({ model, loss, optimizer = adam(), ...rest }: TrainerOptions) {
+  constructor(options: TrainerOptions) {
+    checkArguments("createTrainer", { options: [options, "object", ["model", "loss"]] });
+    const { model, loss, optimizer = adam(), ...rest } = options;
     this.model = model;
     this.loss = loss;
     const { parameters, buffers } = model;

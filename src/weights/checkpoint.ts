@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import { underKey } from "./containers.ts";
 import {
   countOf,
@@ -50,6 +51,7 @@ export class Checkpoint {
   readonly #tensors: ReadonlyMap<string, StoredTensor>;
 
   constructor(source: ByteSource, contents: CheckpointContents) {
+    checkArguments("Checkpoint", { source: [source, "object"], contents: [contents, "object", ["tensors"]] });
     this.file = source.name;
     this.format = contents.format;
     this.names = [...contents.tensors.keys()];
@@ -140,7 +142,9 @@ export interface CheckpointOptions {
  * error.code; // "checkpoint"
  * ```
  */
-export async function readCheckpoint(source: ByteSource, { key }: CheckpointOptions = {}): Promise<Checkpoint> {
+export async function readCheckpoint(source: ByteSource, options: CheckpointOptions = {}): Promise<Checkpoint> {
+  checkArguments("readCheckpoint", { source: [source, "object"], options: [options, "object?"] });
+  const { key } = options;
   if (source.size === 0) throw checkpointError(source.name, "the file is empty");
   return new Checkpoint(source, underKey(source.name, await readContents(source, key), key));
 }

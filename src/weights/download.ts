@@ -4,6 +4,7 @@ import { type FileHandle, lstat, mkdir, open, readFile, rename, rm, stat, writeF
 import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Dispatcher, Response } from "undici";
+import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import { type LockHolder, withLock } from "../lock.ts";
 import type { Environment } from "./folders.ts";
@@ -99,6 +100,11 @@ export async function downloadWeights(
   destination: string,
   options: DownloadOptions = {},
 ): Promise<void> {
+  checkArguments("downloadWeights", {
+    entry: [entry, "object"],
+    destination: [destination, "text"],
+    options: [options, "object?"],
+  });
   try {
     await mkdir(dirname(destination), { recursive: true });
     const { staleLock, signal, onWait } = options;

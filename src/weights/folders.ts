@@ -1,5 +1,6 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { checkArguments } from "../arguments.ts";
 
 /** The environment variables that say where weights are and how to get them. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -23,5 +24,6 @@ function platformCache(env: Environment, platform: NodeJS.Platform): string {
  * ```
  */
 export function weightsCache(env: Environment = process.env, platform: NodeJS.Platform = process.platform): string {
+  checkArguments("weightsCache", { env: [env, "object?"], platform: [platform, "text?"] });
   return join(env.RECONLOSS_HOME || platformCache(env, platform), "weights");
 }

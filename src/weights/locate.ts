@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import { copyFileAtomically, writeFileAtomically } from "../files.ts";
 import type { Checkpoint, CheckpointOptions } from "./checkpoint.ts";
@@ -87,6 +88,7 @@ async function findInFolder(entry: WeightsEntry, folder: string): Promise<string
  * ```
  */
 export async function findWeights(name: string, options: WeightsOptions = {}): Promise<FoundWeights | undefined> {
+  checkArguments("findWeights", { name: [name, "text"], options: [options, "object?"] });
   const entry = weightsEntry(name);
   if (options.path !== undefined) {
     if ((await sizeOf(options.path)) !== undefined) return { path: options.path, from: "path" };
@@ -115,6 +117,7 @@ export async function findWeights(name: string, options: WeightsOptions = {}): P
  * ```
  */
 export async function pullWeights(name: string, options: WeightsOptions = {}): Promise<string> {
+  checkArguments("pullWeights", { name: [name, "text"], options: [options, "object?"] });
   const found = await findWeights(name, options);
   if (found !== undefined) return found.path;
   const { download = true, env = process.env } = options;
@@ -143,6 +146,7 @@ export async function pullWeights(name: string, options: WeightsOptions = {}): P
  * ```
  */
 export async function resolveWeights(name: string, options: WeightsOptions = {}): Promise<string> {
+  checkArguments("resolveWeights", { name: [name, "text"], options: [options, "object?"] });
   try {
     return await pullWeights(name, options);
   } catch (cause) {
@@ -165,6 +169,7 @@ export async function resolveWeights(name: string, options: WeightsOptions = {})
  * ```
  */
 export async function openWeights(name: string, options: WeightsOptions = {}): Promise<Checkpoint> {
+  checkArguments("openWeights", { name: [name, "text"], options: [options, "object?"] });
   return openCheckpoint(await resolveWeights(name, options), options);
 }
 
@@ -212,8 +217,10 @@ export interface ImportedWeights {
 export async function importWeights(
   file: string,
   name: string,
-  { env = process.env, key }: CheckpointOptions & { env?: Environment } = {},
+  options: CheckpointOptions & { env?: Environment } = {},
 ): Promise<ImportedWeights> {
+  checkArguments("importWeights", { file: [file, "text"], name: [name, "text"], options: [options, "object?"] });
+  const { env = process.env, key } = options;
   const entry = weightsEntry(name);
   const checkpoint = await openCheckpoint(file, { key });
   try {
@@ -272,6 +279,7 @@ export interface WeightsCheck {
  * ```
  */
 export async function checkWeights(name: string, options: WeightsOptions = {}): Promise<WeightsCheck> {
+  checkArguments("checkWeights", { name: [name, "text"], options: [options, "object?"] });
   const entry = weightsEntry(name);
   try {
     const found = await findWeights(name, options);

@@ -1,4 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
+import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import { openFile, reasonOf } from "../files.ts";
 import { type Checkpoint, type CheckpointOptions, readCheckpoint } from "./checkpoint.ts";
@@ -50,6 +51,7 @@ export async function fileSource(path: string): Promise<ByteSource> {
  * ```
  */
 export async function openCheckpoint(path: string, options: CheckpointOptions = {}): Promise<Checkpoint> {
+  checkArguments("openCheckpoint", { path: [path, "text"], options: [options, "object?"] });
   const source = await fileSource(path);
   try {
     return await readCheckpoint(source, options);

@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 
 /** A published weights file: what it is called, where it comes from and how to know it. */
@@ -149,6 +150,7 @@ export const weightsRegistry: readonly WeightsEntry[] = [
  * ```
  */
 export function weightsEntry(name: string): WeightsEntry {
+  checkArguments("weightsEntry", { name: [name, "text"] });
   const entry = weightsRegistry.find((candidate) => candidate.name === name);
   if (entry === undefined) {
     const names = weightsRegistry.map((candidate) => candidate.name).join(", ");

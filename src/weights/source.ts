@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 
 /** Random access to the bytes of a checkpoint, so that only what is asked for is ever in memory. */
@@ -23,6 +24,7 @@ export interface ByteSource {
  * ```
  */
 export function bytesSource(name: string, bytes: Uint8Array): ByteSource {
+  checkArguments("bytesSource", { name: [name, "text"], bytes: [bytes, "bytes"] });
   return {
     name,
     size: bytes.length,

@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import { firstNonFinite } from "../tensor.ts";
 import type { Checkpoint } from "./checkpoint.ts";
@@ -58,8 +59,14 @@ export interface StateDictOptions {
 export async function readStateDict<Shapes extends TensorShapes>(
   checkpoint: NamedTensors,
   shapes: Shapes,
-  { ignore = [], optional = new Set(), nonNegative = false, onNote }: StateDictOptions = {},
+  options: StateDictOptions = {},
 ): Promise<Record<keyof Shapes & string, WeightTensor>> {
+  checkArguments("readStateDict", {
+    checkpoint: [checkpoint, "object", ["file", "names"]],
+    shapes: [shapes, "object"],
+    options: [options, "object?"],
+  });
+  const { ignore = [], optional = new Set(), nonNegative = false, onNote } = options;
   const matched = matchNames(checkpoint.names, Object.keys(shapes), { ignore, optional });
   const problems = [...matched.missing, ...misshapen(checkpoint, shapes, matched.stored), ...matched.unexpected];
   if (problems.length > 0) throw new ReconlossError("checkpoint", `${checkpoint.file}: ${problems.join("; ")}`);
@@ -85,8 +92,14 @@ export async function readStateDict<Shapes extends TensorShapes>(
 export function describeStateDict(
   checkpoint: NamedTensors,
   shapes: TensorShapes,
-  { ignore = [] }: Pick<StateDictOptions, "ignore"> = {},
+  options: Pick<StateDictOptions, "ignore"> = {},
 ): string[] {
+  checkArguments("describeStateDict", {
+    checkpoint: [checkpoint, "object", ["file", "names"]],
+    shapes: [shapes, "object"],
+    options: [options, "object?"],
+  });
+  const { ignore = [] } = options;
   const names = Object.keys(shapes);
   const partial = matchNames(checkpoint.names, names, { ignore, optional: new Set(names) });
   const matched =

@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import type { StateDict } from "./state-dict.ts";
 
@@ -17,10 +18,12 @@ import type { StateDict } from "./state-dict.ts";
  * ```
  */
 export function safetensors(tensors: StateDict, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
+  checkArguments("safetensors", { tensors: [tensors, "object"], metadata: [metadata, "object?"] });
   const names = Object.keys(tensors).sort();
   const header: Record<string, unknown> = { __metadata__: metadata };
   let size = 0;
   for (const name of names) {
+    checkArguments("safetensors", { [name]: [tensors[name], "object", ["shape", "data"]] });
     const { shape, data } = tensors[name];
     if (shape.reduce((product, length) => product * length, 1) !== data.length) {
       throw new ReconlossError(

@@ -1,0 +1,35 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import * as compare from "../src/compare/index.ts";
+import * as graph from "../src/graph/index.ts";
+import * as image from "../src/image/index.ts";
+import * as kernels from "../src/kernels/index.ts";
+import * as nets from "../src/nets/index.ts";
+import * as report from "../src/report/index.ts";
+import * as tasks from "../src/tasks/index.ts";
+import * as train from "../src/train/index.ts";
+import * as weights from "../src/weights/index.ts";
+import { temporaryFolder } from "./folder.ts";
+import { rawErrors, subjectsOf } from "./wrong-types.ts";
+
+// The rule of test/wrong-types.test.ts, for the other entry points; reconloss/metrics and reconloss/distribution: test/distribution/arguments.test.ts.
+const entryPoints = { compare, graph, image, kernels, nets, report, tasks, train, weights };
+
+const offline = process.env.RECONLOSS_OFFLINE;
+const folder = await temporaryFolder();
+const home = process.cwd();
+beforeAll(() => {
+  // Some of what is wrong for one function is a good file name for another.
+  process.chdir(folder);
+  process.env.RECONLOSS_OFFLINE = "1";
+});
+afterAll(() => {
+  process.chdir(home);
+  if (offline === undefined) delete process.env.RECONLOSS_OFFLINE;
+  else process.env.RECONLOSS_OFFLINE = offline;
+});
+
+describe.each(Object.entries(entryPoints))("reconloss/%s", (_, exported) => {
+  test.each(subjectsOf(exported))("$name", async (subject) => {
+    expect(await rawErrors(subject)).toEqual([]);
+  });
+});
