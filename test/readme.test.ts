@@ -32,6 +32,7 @@ const otherNames: Record<string, RegExp> = {
   "Sharma's table": /Sharma/,
   PyTorch: /"torch \d/,
   "IQA-PyTorch": /IQA-PyTorch|pyiqa/i,
+  "PyTorch's `rfft2`": /rfft2/,
   "pytorch-msssim": /pytorch[-_]msssim/i,
 };
 
@@ -50,6 +51,8 @@ const families: Record<string, string[]> = {
   dssim: ["ssim"],
   "ms-ssim": ["ms-ssim"],
   deltaE: ["deltae"],
+  fft: ["frequency"],
+  "focal-frequency": ["frequency"],
   tv: ["tv"],
   exposure: ["priors"],
   perceptual: ["perceptual"],

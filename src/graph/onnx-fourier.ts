@@ -38,43 +38,57 @@ function waves(builder: OnnxBuilder, size: string, frequencies: string): Waves {
   };
 }
 
-/** Matrices of rows and columns of blocks as one. */
-function blocks(builder: OnnxBuilder, rows: readonly (readonly string[])[]): string {
-  const { writer } = builder;
-  const joined = rows.map((row) => writer.node("Concat", row, { axis: 1 }));
-  return writer.node("Concat", joined, { axis: 0 });
-}
-
-/** The transform along h of what lies one below the other, real and imaginary parts: turned back by its adjoint. */
-function alongColumns(builder: OnnxBuilder, { cosine, sine }: Waves, parts: string, adjoint: boolean): string {
-  const negative = builder.writer.node("Neg", [sine]);
+/**
+ * The matrix that transforms columns of real parts above imaginary ones, [2 size, 2 size], or its adjoint. It is one matrix, not four, so that the four products are one, which adds them up.
+ */
+function columnMatrix({ writer }: OnnxBuilder, { cosine, sine }: Waves, adjoint: boolean): string {
+  const negative = writer.node("Neg", [sine]);
   const [upper, lower] = adjoint ? [negative, sine] : [sine, negative];
-  const matrix = blocks(builder, [
+  const rows = [
     [cosine, upper],
     [lower, cosine],
-  ]);
-  return builder.writer.node("MatMul", [matrix, parts]);
+  ].map((row) => writer.node("Concat", row, { axis: 1 }));
+  return writer.node("Concat", rows, { axis: 0 });
+}
+
+/** Zeros after the only place of some axis, as many as `more`, an int64 of one element, says. */
+function zerosAfter(builder: OnnxBuilder, value: string, axis: number, more: string): string {
+  const pads = builder.writer.node("Concat", [builder.ints(0), more], { axis: 0 });
+  return builder.writer.node("Pad", [value, pads, "", builder.ints(axis)]);
 }
 
 export const fft: Lowering<"fft"> = (builder, [x]) => {
   const { writer } = builder;
+  const node = (opType: string, ...operands: string[]) => writer.node(opType, operands);
   const [n, c, h, w] = x.dims;
   const channels = c as number;
   const source = builder.as(x, "float");
   const [height, width] = [sizeOf(builder, source, "h"), sizeOf(builder, source, "w")];
-  const two = writer.constant("int64", [], [2]);
-  const half = writer.node("Add", [writer.node("Div", [width, two]), writer.constant("int64", [], [1])]);
-  const rows = waves(builder, width, half);
-  const real = writer.node("MatMul", [source, rows.cosine]);
-  const imaginary = writer.node("MatMul", [source, writer.node("Neg", [rows.sine])]);
-  const parts = writer.node("Concat", [real, imaginary], { axis: 2 });
-  const spectrum = alongColumns(builder, waves(builder, height, height), parts, false);
+  const integer = (value: number) => writer.constant("int64", [], [value]);
+  const rows = waves(builder, width, node("Add", node("Div", width, integer(2)), integer(1)));
+  // Without their mean, which only the first coefficient has, flat images have coefficients of exactly 0, and others lose less to rounding.
+  const mean = builder.cast(
+    writer.node("ReduceMean", [builder.cast(source, "double"), builder.ints(2, 3)], { keepdims: 1 }),
+    "float",
+  );
+  const centred = node("Sub", source, mean);
+  const real = node("MatMul", centred, rows.cosine);
+  const imaginary = node("MatMul", centred, node("Neg", rows.sine));
   const size = builder.sizes(real, ["h", "w"]);
+  const total = node("Mul", mean, builder.cast(node("Mul", height, width), "float"));
+  const others = node("Sub", builder.sizes(real, ["w"]), builder.ints(1));
+  const totals = zerosAfter(builder, total, 3, others);
+  const parts = writer.node("Concat", [real, imaginary, totals], { axis: 2 });
+  const below = node("Sub", node("Mul", builder.sizes(real, ["h"]), builder.ints(2)), builder.ints(1));
+  const first = zerosAfter(builder, writer.constant("float", [1, 1], [1]), 0, below);
+  const matrix = writer.node("Concat", [columnMatrix(builder, waves(builder, height, height), false), first], {
+    axis: 1,
+  });
   const shaped = (...dims: number[]) => writer.node("Concat", [builder.ints(...dims), size], { axis: 0 });
-  const apart = writer.node("Reshape", [spectrum, shaped(0, channels, 2)]);
+  const apart = node("Reshape", node("MatMul", matrix, parts), shaped(0, channels, 2));
   const turned = writer.node("Transpose", [apart], { perm: [0, 2, 1, 3, 4] });
   return {
-    name: writer.node("Reshape", [turned, shaped(0, 2 * channels)]),
+    name: node("Reshape", turned, shaped(0, 2 * channels)),
     type: "float",
     dims: [n, 2 * channels, h, w === undefined ? undefined : Math.floor(w / 2) + 1],
   };
@@ -94,7 +108,7 @@ export const fftAdjoint: Lowering<"fftAdjoint"> = (builder, [g, like]) => {
   ]);
   const turned = writer.node("Transpose", [apart], { perm: [0, 2, 1, 3, 4] });
   const below = writer.node("Concat", [builder.ints(0, channels, -1), builder.sizes(source, ["w"])], { axis: 0 });
-  const parts = alongColumns(builder, columns, writer.node("Reshape", [turned, below]), true);
+  const parts = writer.node("MatMul", [columnMatrix(builder, columns, true), writer.node("Reshape", [turned, below])]);
   const real = writer.node("Split", [parts], { axis: 2, num_outputs: 2 });
   const imaginary = writer.secondOutput(real);
   const back = (part: string, matrix: string) =>

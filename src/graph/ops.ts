@@ -40,8 +40,10 @@ export interface PoolOptions {
   ceilMode?: boolean;
 }
 
-/** How {@link Ops.padWith} continues an image beyond its border: abcd becomes `cb|abcd`, `aa|abcd`, `ba|abcd` with reflect, replicate, symmetric. */
-export type PadMode = "zero" | "reflect" | "replicate" | "symmetric";
+/**
+ * How {@link Ops.padWith} continues an image beyond its border: abcd becomes `cb|abcd`, `aa|abcd`, `ba|abcd`, `cd|abcd` with reflect, replicate, symmetric, circular.
+ */
+export type PadMode = "zero" | "reflect" | "replicate" | "symmetric" | "circular";
 
 type Operand<T> = T | number;
 
@@ -196,7 +198,7 @@ export class Ops<T> {
     return this.#run("pad", [x], toPadding(padding));
   }
 
-  /** The image continued beyond its border; reflect needs images larger than the padding, symmetric at least as large. */
+  /** The image continued beyond its border; reflect needs images larger than the padding, symmetric and circular at least as large. */
   padWith(x: T, padding: Padding, mode: PadMode): T {
     const { top, bottom, left, right } = toPadding(padding);
     const rows = this.#extend(x, "h", top, bottom, mode);
@@ -318,6 +320,10 @@ export class Ops<T> {
       if (mode === "replicate") {
         const edge = end === "first" ? this.slice(x, axis, 0, 1) : this.slice(x, axis, -1);
         return this.embed(this.expand(edge, this.slice(padded, axis, from, to)), padded, axis, from, to);
+      }
+      if (mode === "circular") {
+        const opposite = end === "first" ? this.slice(x, axis, -count) : this.slice(x, axis, 0, count);
+        return this.embed(opposite, padded, axis, from, to);
       }
       const mirrored =
         end === "first"

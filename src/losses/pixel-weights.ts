@@ -44,9 +44,9 @@ export function nothingOf<T>(o: Ops<T>, x: T): T {
   return o.mul(o.square(x), 0);
 }
 
-/** A weight of one channel divided by its mean, so that what it multiplies keeps its scale. */
+/** A weight divided by its mean over each image, so that what it multiplies keeps its scale. */
 export function relativeWeight<T>(o: Ops<T>, weight: T): T {
-  return o.div(weight, o.mean(weight, "hw"));
+  return o.div(weight, o.mean(weight, "chw"));
 }
 
 /**

@@ -5,6 +5,8 @@ import { darkChannel } from "./dark-channel.ts";
 import { deltaE } from "./delta-e.ts";
 import { dssim } from "./dssim.ts";
 import { exposure } from "./exposure.ts";
+import { fft } from "./fft.ts";
+import { focalFrequency } from "./focal-frequency.ts";
 import { hyperLaplacian } from "./hyper-laplacian.ts";
 import { illuminationSmoothness } from "./illumination-smoothness.ts";
 import { l0Gradient } from "./l0-gradient.ts";
@@ -25,6 +27,7 @@ import { saturation } from "./saturation.ts";
 import { spatialConsistency } from "./spatial-consistency.ts";
 import { ssim } from "./ssim.ts";
 import { tv } from "./tv.ts";
+import { wavelet } from "./wavelet.ts";
 
 /** Every loss of the grammar, in the order in which they are listed. */
 export const lossFactories = [
@@ -48,6 +51,9 @@ export const lossFactories = [
   msSsimL1,
   deltaE,
   cosine,
+  fft,
+  focalFrequency,
+  wavelet,
   perceptual,
   lpips,
   tv,
@@ -75,6 +81,8 @@ export const otherNames: Readonly<Record<string, readonly [name: string, options
     de94: ["deltaE", { formula: "94" }],
     cie76: ["deltaE", { formula: "76" }],
     de76: ["deltaE", { formula: "76" }],
+    "focal-frequency-loss": ["focal-frequency"],
+    ffl: ["focal-frequency"],
     "total-variation": ["tv"],
     "color-constancy": ["colour-constancy"],
     "bright-channel": ["dark-channel", { extreme: "bright" }],

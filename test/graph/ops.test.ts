@@ -102,6 +102,9 @@ const cases: Record<string, Case> = {
   pad: { f: (o, [x]) => o.pad(x, { top: 1, bottom: 0, left: 2, right: 3 }) },
   "pad reflect": { f: (o, [x]) => o.square(o.padWith(x, 3, "reflect")) },
   "pad replicate": { f: (o, [x]) => o.square(o.padWith(x, { top: 0, bottom: 2, left: 1, right: 3 }, "replicate")) },
+  "pad circular": {
+    f: (o, [x]) => o.square(o.padWith(x, { top: 0, bottom: 2, left: 1, right: 3 }, "circular")),
+  },
   "pad symmetric": { f: (o, [x]) => o.square(o.padWith(x, [2, 3], "symmetric")) },
   concat: { f: (o, [a, b]) => o.square(o.concat([a, b, a])), shapes: two },
   depthToSpace: { f: (o, [x]) => o.square(o.depthToSpace(x, 2)), shapes: [[[2, 8, 3, 2]], [[1, 8, 2, 4]]] },

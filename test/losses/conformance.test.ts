@@ -23,6 +23,8 @@ interface Case {
   colours?: boolean;
   /** Whether values are rounded to 8 bits on the way, so that differences are of steps. */
   rounds?: boolean;
+  /** Whether the gradient leaves out a part of the value that only weights the rest. */
+  detached?: boolean;
 }
 
 const cases: Case[] = [
@@ -110,6 +112,21 @@ const cases: Case[] = [
   { spec: "deltaE(formula=94,kL=2,kC=0.7,kH=1.5)" },
   { spec: "deltaE(kL=2,kC=0.7,kH=1.5)" },
   { spec: "deltaE(formula=oklab,crop=1)", least: 3, channels: 1 },
+  { spec: "fft" },
+  { spec: "fft(preset=rfft2,crop=1)", least: 3 },
+  { spec: "fft(preset=rfft2-ortho,error=modulus,channels=y-yiq)" },
+  { spec: "fft(error=amplitude,norm=ortho,dataRange=2)" },
+  { spec: "fft(error=amplitude,power=2)" },
+  { spec: "fft(power=2,error=modulus,spectrum=half)" },
+  { spec: "fft(scales=3,pixels=10)", least: 4 },
+  { spec: "focal-frequency", detached: true },
+  { spec: "focal-frequency(alpha=0,crop=1)", least: 3 },
+  { spec: "focal-frequency(alpha=1.5,logMatrix=true,dataRange=2)", detached: true },
+  { spec: "wavelet" },
+  { spec: "wavelet(wavelet=db2,weights=1:0.5,bands=0:1:2:0.5)", least: 4 },
+  { spec: "wavelet(wavelet=db4,normalization=both,crop=1)", least: 6 },
+  { spec: "wavelet(wavelet=sym7,normalization=low-pass)", least: 7 },
+  { spec: "wavelet(preset=korkmaz)", least: 19 },
   { spec: "tv", least: 2 },
   { spec: "tv(form=isotropic,eps=0.01)", least: 2 },
   { spec: "tv(form=squared,reduction=sum)", least: 2 },
@@ -156,161 +173,166 @@ test("every loss of the grammar is tested here", () => {
   for (const { info } of lossFactories) if (!learned.includes(info.name)) expect(tested).toContain(info.name);
 });
 
-describe.each(cases)("$spec", ({ spec, least = 1, channels = 3, colours = false, rounds = false }) => {
-  const loss = parseLoss(spec);
-  const [h, w] = [least + 3, least + 6];
-  const shape: Shape = [2, channels, h, w];
-  const output = randomTensor(shape, 1);
-  const target = randomTensor(shape, 2);
-  const definition = loss.definition as Definition;
+describe.each(cases)(
+  "$spec",
+  ({ spec, least = 1, channels = 3, colours = false, rounds = false, detached = false }) => {
+    const loss = parseLoss(spec);
+    const [h, w] = [least + 3, least + 6];
+    const shape: Shape = [2, channels, h, w];
+    const output = randomTensor(shape, 1);
+    const target = randomTensor(shape, 2);
+    const definition = loss.definition as Definition;
 
-  const paths: [string, (wants: Wants) => Promise<OwnEvaluation>][] = [
-    ["as it runs", (wants) => loss.evaluate(output, target, wants)],
-    ["on ONNX Runtime", (wants) => evaluateGraph(definition, { output, target }, wants)],
-    ["as it runs, without a map", ({ grad }) => loss.evaluate(output, target, { grad })],
-  ];
-
-  test.each(paths)("value, gradient and map %s equal the float64 reference", async (_, evaluate) => {
-    const wants = { grad: true, map: loss.hasMap };
-    const images = { output: toFloat64(output), target: toFloat64(target) };
-    const expected = evaluateDefinition(reference, definition, images, wants);
-    const got = await evaluate(wants);
-    expect(relativeError([got.value], expected.value.data)).toBeLessThan(1e-5);
-    expect(relativeError(got.perImage, expected.perImage.data)).toBeLessThan(1e-5);
-    expect(got.grad?.shape).toEqual(shape);
-    expect(relativeError(got.grad!.data, expected.grad!.data)).toBeLessThan(1e-4);
-    if (!got.map) return;
-    expect(got.map?.shape).toEqual(expected.map?.shape);
-    expect(relativeError(got.map!.data, expected.map!.data)).toBeLessThan(1e-4);
-  });
-
-  test.skipIf(rounds)("the gradient equals finite differences", () => {
-    const images = { output: toFloat64(output), target: toFloat64(target) };
-    const { grad } = evaluateDefinition(reference, definition, images, { grad: true });
-    const step = 1e-6;
-    const picked = [0, 7, output.data.length >> 1, output.data.length - 2];
-    const differences = picked.map((position) => {
-      const at = (by: number) => {
-        const data = Float64Array.from(output.data);
-        data[position] += by;
-        return value(loss, data, target);
-      };
-      return (at(step) - at(-step)) / (2 * step);
-    });
-    const got = picked.map((position) => grad!.data[position]);
-    expect(relativeError(got, differences)).toBeLessThan(1e-5);
-  });
-
-  test("value, perImage, valueAndGrad and map agree with evaluate", async () => {
-    const all = await loss.evaluate(output, target, { grad: true, map: loss.hasMap });
-    expect(await loss.value(output, target)).toBeCloseTo(all.value, 6);
-    expect(Array.from(await loss.perImage(output, target))).toEqual(Array.from(all.perImage));
-    const { value, grad } = await loss.valueAndGrad(output, target);
-    expect(value).toBeCloseTo(all.value, 6);
-    expect(grad.data).toEqual(all.grad?.data);
-    if (loss.hasMap) expect((await loss.map(output, target)).data).toEqual(all.map?.data);
-    else await expect(loss.map(output, target)).rejects.toMatchObject({ code: "invalid-argument" });
-  });
-
-  test("the gradient is written where it is wanted, again and again, and nowhere else", async () => {
-    const { value, grad } = await loss.valueAndGrad(output, target);
-    const memory = new Float32Array(grad.data.length + 64).fill(7);
-    const into = new Tensor(memory.subarray(32, -32), shape);
-    for (let call = 0; call < 3; call++) {
-      const written = await loss.valueAndGrad(output, target, { into });
-      expect(written.grad).toBe(into);
-      expect(written.value).toBe(value);
-      expect(into.data).toEqual(grad.data);
-      into.data.fill(Number.NaN);
-    }
-    expect([...memory.subarray(0, 32), ...memory.subarray(-32)].every((x) => x === 7)).toBe(true);
-    // Two calls at once do not meddle with each other.
-    const others = [Tensor.full(shape, 1), Tensor.full(shape, 2)];
-    await Promise.all(others.map((other) => loss.valueAndGrad(output, target, { into: other })));
-    for (const other of others) expect(other.data).toEqual(grad.data);
-  });
-
-  test("refuses to write the gradient to what does not fit or is read", async () => {
-    const refused = (into: unknown) => expect(loss.valueAndGrad(output, target, { into: into as Tensor })).rejects;
-    await refused(output.data).toMatchObject({ code: "invalid-argument" });
-    await refused(output).toMatchObject({ code: "invalid-argument" });
-    if (loss.needsTarget) await refused(target).toMatchObject({ code: "invalid-argument" });
-    await refused(Tensor.full([2, channels, h, w + 1], 0)).toMatchObject({ code: "shape" });
-    await refused(Tensor.full([2, channels, w, h], 0)).toMatchObject({ code: "shape" });
-  });
-
-  test("an image has the same value alone and in a batch", async () => {
-    const together = await loss.perImage(output, target);
-    for (const index of [0, 1]) {
-      const [alone] = await loss.perImage(output.image(index), target.image(index));
-      expect(relativeError([alone], [together[index]])).toBeLessThan(1e-6);
-    }
-  });
-
-  test("gradients are finite for identical, flat and saturated images, and values are the best for identical ones", async () => {
-    const flat = Tensor.full(shape, 0.5);
-    const [black, white] = [Tensor.full(shape, 0), Tensor.full(shape, 1)];
-    const pairs: [Tensor, Tensor][] = [
-      [output, output],
-      [flat, flat],
-      [black, black],
-      [white, white],
-      [white, black],
-      [black, white],
-      [flat, target],
-      [target, flat],
-      [output, mapTensor(output, (x) => 1 - x)],
+    const paths: [string, (wants: Wants) => Promise<OwnEvaluation>][] = [
+      ["as it runs", (wants) => loss.evaluate(output, target, wants)],
+      ["on ONNX Runtime", (wants) => evaluateGraph(definition, { output, target }, wants)],
+      ["as it runs, without a map", ({ grad }) => loss.evaluate(output, target, { grad })],
     ];
-    for (const [a, b] of pairs) {
-      const got = await loss.evaluate(a, b, { grad: true, map: loss.hasMap });
-      expect(got.grad?.data.every(Number.isFinite)).toBe(true);
-      expect(Number.isNaN(got.value)).toBe(false);
-      if (loss.hasMap) expect(got.map?.data.every(Number.isFinite)).toBe(true);
-    }
-    if (!loss.needsTarget || loss.name === "weighted") return;
-    const [same, other] = [await loss.value(output, output), await loss.value(output, target)];
-    expect(loss.better === "lower" ? same < other : same > other).toBe(true);
-  });
 
-  test("other sizes and channels, down to the smallest", async () => {
-    const sizes = fc.tuple(fc.integer({ min: least, max: least + 9 }), fc.integer({ min: least, max: least + 9 }));
-    await fc.assert(
-      fc.asyncProperty(
-        sizes,
-        fc.constantFrom(...(colours ? [3] : [1, 3])),
-        fc.integer(),
-        async ([height, width], c, seed) => {
-          const [a, b] = [randomTensor([1, c, height, width], seed), randomTensor([1, c, height, width], seed + 1)];
-          const got = await loss.evaluate(a, b, { grad: true });
-          expect(relativeError([got.value], [value(loss, Float64Array.from(a.data), b)])).toBeLessThan(1e-5);
-          expect(got.grad?.data.every(Number.isFinite)).toBe(true);
-        },
-      ),
-      { numRuns: 4, seed: 5, examples: [[[least, least], 3, 1]] },
-    );
-  });
+    test.each(paths)("value, gradient and map %s equal the float64 reference", async (_, evaluate) => {
+      const wants = { grad: true, map: loss.hasMap };
+      const images = { output: toFloat64(output), target: toFloat64(target) };
+      const expected = evaluateDefinition(reference, definition, images, wants);
+      const got = await evaluate(wants);
+      expect(relativeError([got.value], expected.value.data)).toBeLessThan(1e-5);
+      expect(relativeError(got.perImage, expected.perImage.data)).toBeLessThan(1e-5);
+      expect(got.grad?.shape).toEqual(shape);
+      expect(relativeError(got.grad!.data, expected.grad!.data)).toBeLessThan(1e-4);
+      if (!got.map) return;
+      expect(got.map?.shape).toEqual(expected.map?.shape);
+      expect(relativeError(got.map!.data, expected.map!.data)).toBeLessThan(1e-4);
+    });
 
-  test("bad input is refused with names and shapes", async () => {
-    const refused = (a: unknown, b: unknown) => expect(loss.valueAndGrad(a as Tensor, b as Tensor)).rejects;
-    const withValue = (x: number) => mapTensor(output, (value, i) => (i === 5 ? x : value));
-    await refused(withValue(Number.NaN), target).toMatchObject({ code: "non-finite" });
-    await refused(withValue(Number.NEGATIVE_INFINITY), target).toThrow(
-      /element 5 of output \(2x\d+x\d+x\d+\) is -Infinity/,
-    );
-    await refused([1, 2], target).toMatchObject({ code: "invalid-argument" });
-    if (!loss.needsTarget) return;
-    await refused(output, withValue(Number.NaN)).toMatchObject({ code: "non-finite" });
-    await refused(output, undefined).toThrow(/target must be a Tensor/);
-    const wider = randomTensor([2, channels, h, w + 1], 3);
-    await refused(output, wider).toThrow(`output is 2x${channels}x${h}x${w} but target is 2x${channels}x${h}x${w + 1}`);
-    const bytes = mapTensor(target, (x) => 255 * x);
-    await refused(output, bytes).toMatchObject({ code: "range" });
-  });
+    test.skipIf(rounds || detached)("the gradient equals finite differences", () => {
+      const images = { output: toFloat64(output), target: toFloat64(target) };
+      const { grad } = evaluateDefinition(reference, definition, images, { grad: true });
+      const step = 1e-6;
+      const picked = [0, 7, output.data.length >> 1, output.data.length - 2];
+      const differences = picked.map((position) => {
+        const at = (by: number) => {
+          const data = Float64Array.from(output.data);
+          data[position] += by;
+          return value(loss, data, target);
+        };
+        return (at(step) - at(-step)) / (2 * step);
+      });
+      const got = picked.map((position) => grad!.data[position]);
+      expect(relativeError(got, differences)).toBeLessThan(1e-5);
+    });
 
-  test.runIf(least > 1)("images that are too small are refused", async () => {
-    const small = randomTensor([1, 3, least - 1, least + 9], 4);
-    const refusal = expect(loss.value(small, small)).rejects;
-    await refusal.toMatchObject({ code: "shape" });
-    await refusal.toThrow(`1x3x${least - 1}x${least + 9}`);
-  });
-});
+    test("value, perImage, valueAndGrad and map agree with evaluate", async () => {
+      const all = await loss.evaluate(output, target, { grad: true, map: loss.hasMap });
+      expect(await loss.value(output, target)).toBeCloseTo(all.value, 6);
+      expect(Array.from(await loss.perImage(output, target))).toEqual(Array.from(all.perImage));
+      const { value, grad } = await loss.valueAndGrad(output, target);
+      expect(value).toBeCloseTo(all.value, 6);
+      expect(grad.data).toEqual(all.grad?.data);
+      if (loss.hasMap) expect((await loss.map(output, target)).data).toEqual(all.map?.data);
+      else await expect(loss.map(output, target)).rejects.toMatchObject({ code: "invalid-argument" });
+    });
+
+    test("the gradient is written where it is wanted, again and again, and nowhere else", async () => {
+      const { value, grad } = await loss.valueAndGrad(output, target);
+      const memory = new Float32Array(grad.data.length + 64).fill(7);
+      const into = new Tensor(memory.subarray(32, -32), shape);
+      for (let call = 0; call < 3; call++) {
+        const written = await loss.valueAndGrad(output, target, { into });
+        expect(written.grad).toBe(into);
+        expect(written.value).toBe(value);
+        expect(into.data).toEqual(grad.data);
+        into.data.fill(Number.NaN);
+      }
+      expect([...memory.subarray(0, 32), ...memory.subarray(-32)].every((x) => x === 7)).toBe(true);
+      // Two calls at once do not meddle with each other.
+      const others = [Tensor.full(shape, 1), Tensor.full(shape, 2)];
+      await Promise.all(others.map((other) => loss.valueAndGrad(output, target, { into: other })));
+      for (const other of others) expect(other.data).toEqual(grad.data);
+    });
+
+    test("refuses to write the gradient to what does not fit or is read", async () => {
+      const refused = (into: unknown) => expect(loss.valueAndGrad(output, target, { into: into as Tensor })).rejects;
+      await refused(output.data).toMatchObject({ code: "invalid-argument" });
+      await refused(output).toMatchObject({ code: "invalid-argument" });
+      if (loss.needsTarget) await refused(target).toMatchObject({ code: "invalid-argument" });
+      await refused(Tensor.full([2, channels, h, w + 1], 0)).toMatchObject({ code: "shape" });
+      await refused(Tensor.full([2, channels, w, h], 0)).toMatchObject({ code: "shape" });
+    });
+
+    test("an image has the same value alone and in a batch", async () => {
+      const together = await loss.perImage(output, target);
+      for (const index of [0, 1]) {
+        const [alone] = await loss.perImage(output.image(index), target.image(index));
+        expect(relativeError([alone], [together[index]])).toBeLessThan(1e-6);
+      }
+    });
+
+    test("gradients are finite for identical, flat and saturated images, and values are the best for identical ones", async () => {
+      const flat = Tensor.full(shape, 0.5);
+      const [black, white] = [Tensor.full(shape, 0), Tensor.full(shape, 1)];
+      const pairs: [Tensor, Tensor][] = [
+        [output, output],
+        [flat, flat],
+        [black, black],
+        [white, white],
+        [white, black],
+        [black, white],
+        [flat, target],
+        [target, flat],
+        [output, mapTensor(output, (x) => 1 - x)],
+      ];
+      for (const [a, b] of pairs) {
+        const got = await loss.evaluate(a, b, { grad: true, map: loss.hasMap });
+        expect(got.grad?.data.every(Number.isFinite)).toBe(true);
+        expect(Number.isNaN(got.value)).toBe(false);
+        if (loss.hasMap) expect(got.map?.data.every(Number.isFinite)).toBe(true);
+      }
+      if (!loss.needsTarget || loss.name === "weighted") return;
+      const [same, other] = [await loss.value(output, output), await loss.value(output, target)];
+      expect(loss.better === "lower" ? same < other : same > other).toBe(true);
+    });
+
+    test("other sizes and channels, down to the smallest", async () => {
+      const sizes = fc.tuple(fc.integer({ min: least, max: least + 9 }), fc.integer({ min: least, max: least + 9 }));
+      await fc.assert(
+        fc.asyncProperty(
+          sizes,
+          fc.constantFrom(...(colours ? [3] : [1, 3])),
+          fc.integer(),
+          async ([height, width], c, seed) => {
+            const [a, b] = [randomTensor([1, c, height, width], seed), randomTensor([1, c, height, width], seed + 1)];
+            const got = await loss.evaluate(a, b, { grad: true });
+            expect(relativeError([got.value], [value(loss, Float64Array.from(a.data), b)])).toBeLessThan(1e-5);
+            expect(got.grad?.data.every(Number.isFinite)).toBe(true);
+          },
+        ),
+        { numRuns: 4, seed: 5, examples: [[[least, least], 3, 1]] },
+      );
+    });
+
+    test("bad input is refused with names and shapes", async () => {
+      const refused = (a: unknown, b: unknown) => expect(loss.valueAndGrad(a as Tensor, b as Tensor)).rejects;
+      const withValue = (x: number) => mapTensor(output, (value, i) => (i === 5 ? x : value));
+      await refused(withValue(Number.NaN), target).toMatchObject({ code: "non-finite" });
+      await refused(withValue(Number.NEGATIVE_INFINITY), target).toThrow(
+        /element 5 of output \(2x\d+x\d+x\d+\) is -Infinity/,
+      );
+      await refused([1, 2], target).toMatchObject({ code: "invalid-argument" });
+      if (!loss.needsTarget) return;
+      await refused(output, withValue(Number.NaN)).toMatchObject({ code: "non-finite" });
+      await refused(output, undefined).toThrow(/target must be a Tensor/);
+      const wider = randomTensor([2, channels, h, w + 1], 3);
+      await refused(output, wider).toThrow(
+        `output is 2x${channels}x${h}x${w} but target is 2x${channels}x${h}x${w + 1}`,
+      );
+      const bytes = mapTensor(target, (x) => 255 * x);
+      await refused(output, bytes).toMatchObject({ code: "range" });
+    });
+
+    test.runIf(least > 1)("images that are too small are refused", async () => {
+      const small = randomTensor([1, 3, least - 1, least + 9], 4);
+      const refusal = expect(loss.value(small, small)).rejects;
+      await refusal.toMatchObject({ code: "shape" });
+      await refusal.toThrow(`1x3x${least - 1}x${least + 9}`);
+    });
+  },
+);

@@ -171,6 +171,29 @@ const rules: Record<string, Rule[]> = {
       { id: new RegExp(`^tv-p${p}-aniso$`), spec: `hyper-laplacian(p=${p})` },
     ]),
   ],
+  frequency: [
+    { id: /^mimo-l1-full$/, spec: "fft" },
+    { id: /^l1-rfft2$/, spec: "fft(preset=rfft2)" },
+    { id: /^l1-rfft2-ortho$/, spec: "fft(preset=rfft2-ortho)" },
+    { id: /^l1-abs-rfft2$/, spec: "fft(preset=rfft2,error=modulus)" },
+    { id: /^l1-amplitude$/, spec: "fft(preset=rfft2-ortho,error=amplitude)" },
+    { id: /^mse-rfft2-ortho$/, spec: "fft(preset=rfft2-ortho,power=2)" },
+    { id: /^mimo-3-scales$/, spec: "0.1*fft(scales=3,pixels=10)" },
+    { id: /^ffl$/, spec: "focal-frequency" },
+    { id: /^ffl-alpha2$/, spec: "focal-frequency(alpha=2)" },
+    { id: /^ffl-alpha0.5$/, spec: "focal-frequency(alpha=0.5)" },
+    { id: /^ffl-alpha0$/, spec: "focal-frequency(alpha=0)" },
+    { id: /^ffl-patch2$/, spec: "focal-frequency(patchFactor=2)" },
+    { id: /^ffl-patch4$/, spec: "focal-frequency(patchFactor=4)" },
+    { id: /^ffl-ave$/, spec: "focal-frequency(averageSpectrum=true)" },
+    { id: /^ffl-log$/, spec: "focal-frequency(logMatrix=true)" },
+    { id: /^ffl-batch$/, spec: "focal-frequency(batchMatrix=true)" },
+    {
+      id: /^ffl-patch2-log-batch-ave$/,
+      spec: "focal-frequency(alpha=1.5,patchFactor=2,averageSpectrum=true,logMatrix=true,batchMatrix=true)",
+    },
+    { id: /^ffl-weight3$/, spec: "3*focal-frequency" },
+  ],
   deltae: [
     { id: /^(image|grad)\/76$/, spec: "deltaE(formula=76)" },
     { id: /^(image|grad)\/94$/, spec: "deltaE(formula=94)" },
@@ -183,7 +206,7 @@ const rules: Record<string, Rule[]> = {
  * Cases about colours, refusals, and losses with parameters of their own have tests of their own; the features of BRISQUE belong to a loss that is not here, since its
  * published model cannot be had.
  */
-const testedElsewhere = /^(rgb2lab|pairs)\/|^sharma-table$|\/too-small$|^niqe|^brisque-features/;
+const testedElsewhere = /^(rgb2lab|pairs)\/|^sharma-table$|^ffl-(patch5|matrix)\/|\/too-small$|^niqe|^brisque-features/;
 
 function kindOf(id: string): string {
   return id.slice(0, id.lastIndexOf("/"));
