@@ -5,7 +5,6 @@ import { checkPixelOptions, pixelOptionsOf } from "../image/read.ts";
 import { checkFileRange } from "../losses/checks.ts";
 import type { Loss } from "../losses/index.ts";
 import { checkSizes, type Images, isPrior, matchChannels, measure } from "./measure.ts";
-import { statisticOf } from "./statistics.ts";
 import type { MapStatistic, Note, Outcome } from "./types.ts";
 
 /** How pairs are compared. */
@@ -85,10 +84,10 @@ async function measurePair(pair: ImagePair, losses: readonly Loss[], loaded: Loa
   const scores: Record<string, number> = {};
   for (const loss of losses) {
     const { label } = loss;
-    const statistics = (options.mapStatistics ?? []).filter((of) => of.label === label);
+    const statistics = (options.mapStatistics ?? []).flatMap((of) => (of.label === label ? [of.statistic] : []));
     try {
-      const map = options.maps === true || statistics.length > 0;
-      const measured = await measure(loss, { read: loaded.images, matched: images }, { map });
+      const wants = { map: options.maps, statistics };
+      const measured = await measure(loss, { read: loaded.images, matched: images }, wants);
       values[label] = measured.value;
       if (measured.targetValue !== undefined) targetValues[label] = measured.targetValue;
       if (measured.score !== undefined) scores[label] = measured.score;
@@ -101,10 +100,8 @@ async function measurePair(pair: ImagePair, losses: readonly Loss[], loaded: Loa
         const text = `${label} needs colours: it is the worse of the images over black and over white`;
         outcome.notes.push({ kind: "alpha-worst", name, loss: label, text });
       }
-      if (measured.map === undefined) continue;
-      for (const { statistic } of statistics)
-        values[`${label}.${statistic}`] = statisticOf(statistic, measured.map.data);
-      if (options.maps) outcome.maps[label] = measured.map;
+      for (const [statistic, value] of measured.statistics) values[`${label}.${statistic}`] = value;
+      if (options.maps && measured.map) outcome.maps[label] = measured.map;
     } catch (error) {
       const text = messageOf(error);
       const refused = error instanceof ReconlossError && error.code === "shape" && options.optional?.has(label);

@@ -3,6 +3,7 @@ import { type Background, backdropOf } from "../image/background.ts";
 import type { Loss } from "../losses/index.ts";
 import { formatShape, Tensor } from "../tensor.ts";
 import { badness, isWorse } from "./numbers.ts";
+import { type Statistic, statisticOf } from "./statistics.ts";
 
 /** An output and its target, decoded. */
 export interface Images {
@@ -75,10 +76,19 @@ export interface Measurement {
   /** The score before it is said, where those are what is averaged. */
   score?: number;
   map?: Tensor;
+  /** The statistics of the map that were asked for. */
+  statistics: ReadonlyMap<Statistic, number>;
   /** In how many tiles it was computed, where not at once. */
   tiles?: number;
   /** Whether the images were laid over black and over white, and the number is the worse of both. */
   isOfWorseBackground?: boolean;
+}
+
+/** What is wanted besides the value. */
+interface Wanted {
+  map?: boolean;
+  /** Of the map. */
+  statistics?: readonly Statistic[];
 }
 
 /**
@@ -89,7 +99,7 @@ export interface Measurement {
 export async function measure(
   loss: Loss,
   { read, matched }: { read: Images; matched: Images },
-  wants: { map?: boolean },
+  wants: Wanted,
 ): Promise<Measurement> {
   const images = isPrior(loss) ? read : matched;
   if (!hasAlpha(images.output) && !hasAlpha(images.target)) return measureOnce(loss, images, wants);
@@ -102,7 +112,14 @@ export async function measure(
     measureOnce(loss, { output: over(images.output, level), target: over(images.target, level) }, wants);
   const [onBlack, onWhite] = [await measureOver("black"), await measureOver("white")];
   const [black, white] = [onBlack, onWhite].map(({ value, targetValue }) => badness(loss.better, value, targetValue));
-  return { ...(isWorse("lower", white, black) ? onWhite : onBlack), isOfWorseBackground: true };
+  // Each statistic by itself: what is small in the mean may be the larger at its worst place.
+  const statistics = new Map(
+    [...onBlack.statistics].map(([name, value]) => {
+      const other = onWhite.statistics.get(name) as number;
+      return [name, isWorse(loss.better === "higher" ? "higher" : "lower", other, value) ? other : value] as const;
+    }),
+  );
+  return { ...(isWorse("lower", white, black) ? onWhite : onBlack), statistics, isOfWorseBackground: true };
 }
 
 /** Whether a loss looks at one image alone. */
@@ -110,14 +127,17 @@ export function isPrior({ better }: Loss): boolean {
   return better === "target";
 }
 
-async function measureOnce(loss: Loss, { output, target }: Images, wants: { map?: boolean }): Promise<Measurement> {
+async function measureOnce(loss: Loss, { output, target }: Images, wants: Wanted): Promise<Measurement> {
   const compared = isPrior(loss) ? undefined : target;
-  const evaluation = await loss.evaluate(output, compared, { map: wants.map === true && loss.hasMap });
+  const { statistics: wanted = [] } = wants;
+  const needsMap = wants.map === true || wanted.length > 0;
+  const evaluation = await loss.evaluate(output, compared, { map: needsMap && loss.hasMap });
   const { value, unlimited = value, scores, map, tiles } = evaluation;
   return {
     // What a training may count as finite must not be in a mean, where it would hide other pairs.
     value: unlimited,
     map,
+    statistics: new Map(map ? wanted.map((name) => [name, statisticOf(name, map.data)]) : []),
     tiles,
     ...(isPrior(loss) ? { targetValue: await loss.value(target) } : {}),
     ...(loss.definition?.poolScores ? { score: scores[0] } : {}),

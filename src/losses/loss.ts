@@ -169,8 +169,20 @@ export interface LossDefinition<S extends Schema, R = undefined> extends LossInf
   readonly define: (options: OptionsOf<S>, resources?: R) => Definition;
 }
 
+/** Names that specifications can write. */
+const writableName = /^[A-Za-z][\w-]*$/;
+
+/** Refuses names under which a loss could not be asked for, or its numbers not be told from what every JavaScript object has. */
+function checkName(name: string): void {
+  if (writableName.test(name) && !(name in {})) return;
+  const rule = "letters, digits, - and _ after a letter, and no name that every object has, such as constructor";
+  throw new ReconlossError("invalid-argument", `a loss cannot be called "${name}": names are ${rule}`);
+}
+
 /**
  * Turns mathematics and a table of options into a loss.
+ *
+ * @throws {ReconlossError} `invalid-argument` for a name that no specification could write
  *
  * @example
  * ```ts
@@ -198,6 +210,7 @@ export function defineLoss<S extends Schema, R = undefined>(definition: LossDefi
   checkObject(definition.name, "options", definition.options);
   checkFunction(definition.name, "define", definition.define);
   const { name, summary, better, decimals, source, options: schema, presets, defaultsOf } = definition;
+  checkName(name);
   const info: LossInfo<S> = { name, summary, better, decimals, source, options: schema, presets };
   const make = (options: Partial<OptionsOf<S>> = {}, resources?: R): Loss => {
     if (resources !== undefined) checkObject(name, "resources", resources);

@@ -108,8 +108,14 @@ export function parseLoss(spec: string, more: readonly LossFactory[] = []): Loss
 export function parseLosses(list: string, more: readonly LossFactory[] = []): Loss[] {
   checkText("list of losses", list);
   const losses = splitOutside(list, ",").map((spec) => parseLoss(spec, more));
-  const specs = losses.map(({ spec }) => spec);
-  const twice = specs.find((spec, index) => specs.indexOf(spec) !== index);
-  if (twice !== undefined) throw new ReconlossError("syntax", `losses "${list}": ${twice} is listed twice`);
+  for (const [index, { label, spec }] of losses.entries()) {
+    const before = losses.slice(0, index).find((other) => other.spec === spec);
+    if (before === undefined) continue;
+    const problem =
+      before.label === label
+        ? `${label} is listed twice`
+        : `${before.label} and ${label} are the same loss, which is listed twice`;
+    throw new ReconlossError("syntax", `losses "${list}": ${problem}`);
+  }
   return losses;
 }

@@ -41,6 +41,31 @@ const [white, clear] = [
   [255, 255, 255, 0],
 ];
 
+it("takes each statistic of a map over the background on which it is the worse", async () => {
+  // Over white nearly all differs a little, which is the worse mean; over black one pixel differs as much as can be.
+  const pair = async (name: string, at: (x: number, y: number) => Colour) => {
+    const data = Uint8Array.from({ length: 4096 }, (_, i) => at((i >> 2) % 32, i >> 7)[i % 4]);
+    const path = join(folder, name);
+    await sharp(data, { raw: { width: 32, height: 32, channels: 4 } })
+      .png()
+      .toFile(path);
+    return path;
+  };
+  const isSpot = (x: number, y: number) => x === 3 && y === 3;
+  const output = await pair("spot.png", (x, y) => (isSpot(x, y) ? white : [0, 0, 0, 255]));
+  const target = await pair("spot-target.png", (x, y) => (isSpot(x, y) ? clear : [0, 0, 0, 245]));
+  const mapStatistics = [{ label: "deltaE", statistic: "max" } as const];
+  const { values } = await compare(output, target, "deltaE", { alpha: "compare", mapStatistics });
+  const over = async (background: string) =>
+    (await compare(output, target, "deltaE", { background, mapStatistics })).values;
+  const [black, onWhite] = [await over("black"), await over("white")];
+  expect(onWhite.deltaE).toBeGreaterThan(black.deltaE);
+  expect(values.deltaE).toBe(onWhite.deltaE);
+  // White on black is 100 apart in CIEDE2000.
+  expect(black["deltaE.max"]).toBeCloseTo(100, 3);
+  expect(values["deltaE.max"]).toBe(black["deltaE.max"]);
+});
+
 describe("white on transparent against opaque white", () => {
   it("is identical over white, which is said, and shows over a checkerboard", async () => {
     const [output, target] = [await file(clear, white), await file(white, white)];

@@ -213,6 +213,24 @@ describe("the grammar", () => {
     }
   });
 
+  test("two names of one loss are refused as they were typed", () => {
+    expect(() => parseLosses("mae, psnr, L1")).toThrow(/mae and L1 are the same/);
+    expect(() => parseLosses("lpips(net=alex),lpips")).toThrow(/lpips\(net=alex\) and lpips are the same/);
+  });
+
+  test.each(["my.loss", "two words", "1st", "constructor", "toString"])("a loss cannot be called %o", (name) => {
+    const told = {
+      summary: "s",
+      better: "lower",
+      source: "s",
+      options: {},
+      define: () => ({ score: () => undefined }),
+    };
+    expect(() => defineLoss({ ...told, name } as unknown as Parameters<typeof defineLoss>[0])).toThrow(
+      expect.objectContaining({ code: "invalid-argument", message: expect.stringContaining(`called "${name}"`) }),
+    );
+  });
+
   test("a loss listed twice is refused", () => {
     expect(() => parseLosses("ssim,ssim(preset=wang)")).toThrow(/twice/);
   });
