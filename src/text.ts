@@ -8,3 +8,10 @@ export function printable(text: string): string {
     return `\\x${(letter.charCodeAt(0) & 0xff).toString(16).padStart(2, "0")}`;
   });
 }
+
+/** Names as a message shows them: the first few, and how many more. */
+export function listNames(names: readonly string[], shown = 8): string {
+  if (names.length === 0) return "none";
+  const rest = names.length - shown;
+  return names.slice(0, shown).join(", ") + (rest > 0 ? ` and ${rest} more` : "");
+}

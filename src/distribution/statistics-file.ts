@@ -1,8 +1,9 @@
 import { ReconlossError } from "../errors.ts";
 import { writeFileAtomically } from "../files.ts";
-import { checkFields, checkKind, checkStatisticsKind } from "../metrics/arguments.ts";
+import { checkFields, checkKind } from "../metrics/arguments.ts";
 import type { Protocol } from "../metrics/metric.ts";
 import type { Statistics } from "../metrics/moments.ts";
+import { checkStatisticsKind } from "../metrics/moments.ts";
 import { type Npz, readNpz, writeNpz } from "../metrics/npz.ts";
 import { fileSource } from "../weights/open.ts";
 import type { ByteSource } from "../weights/source.ts";

@@ -1,6 +1,6 @@
 import { ReconlossError } from "../errors.ts";
 import { firstNonFinite, formatShape, type Tensor } from "../tensor.ts";
-import { checkInstance, checkKind, checkTensor } from "./arguments.ts";
+import { checkFields, checkInstance, checkKind, checkTensor } from "./arguments.ts";
 
 /** Which of the two sets of images a batch belongs to. */
 export type Side = "output" | "real";
@@ -112,4 +112,19 @@ export class MemoryRows implements FeatureRows {
 export async function readRange(rows: FeatureRows, start: number, end: number): Promise<Float64Array> {
   const indices = Uint32Array.from({ length: end - start }, (_, i) => start + i);
   return Float64Array.from(await rows.read(indices));
+}
+
+/** Refuses what is no side. */
+export function checkSide(side: Side | undefined): void {
+  if (side !== "output" && side !== "real") {
+    throw new ReconlossError("invalid-argument", `side must be "output" or "real", got ${String(side)}`);
+  }
+}
+
+/** Refuses what has not the fields of {@link FeatureRows}. */
+export function checkRows(what: string, value: FeatureRows): void {
+  checkFields(what, value);
+  checkKind(`${what}.count`, value.count, "number");
+  checkKind(`${what}.dimension`, value.dimension, "number");
+  checkKind(`${what}.read`, value.read, "function");
 }

@@ -1,9 +1,9 @@
 import { ReconlossError } from "../errors.ts";
-import { checkStatisticsKind } from "./arguments.ts";
 import { allowedNegative, choleskyFactor, largestOf, refuseIndefinite } from "./cholesky.ts";
 import { symmetricEigenvalues } from "./eigenvalues.ts";
 import { multiplyTransposed, transpose } from "./matrix.ts";
 import type { Statistics } from "./moments.ts";
+import { checkStatisticsKind } from "./moments.ts";
 
 /** The Frechet distance in its parts: value = means + traces - 2 cross. */
 export interface FrechetParts {

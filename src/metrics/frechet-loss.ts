@@ -3,11 +3,12 @@ import { differentiate } from "../graph/autodiff.ts";
 import { compile, type Program } from "../graph/compile.ts";
 import type { Ops } from "../graph/ops.ts";
 import { firstNonFinite, formatShape, Tensor } from "../tensor.ts";
-import { checkKind, checkStatisticsKind, checkTensor } from "./arguments.ts";
+import { checkKind, checkTensor } from "./arguments.ts";
 import { symmetricEigensystem } from "./eigenvectors.ts";
 import { checkFeatures } from "./features.ts";
 import { type Matrix, multiplyTransposed, transpose } from "./matrix.ts";
 import type { Statistics } from "./moments.ts";
+import { checkStatisticsKind } from "./moments.ts";
 
 /** A network as a function over `Ops`, from images [n, c, h, w] to feature vectors [n, d, 1, 1]. */
 export type FeatureFunction = <T>(o: Ops<T>, images: T) => T;

@@ -1,10 +1,11 @@
 import { ReconlossError } from "../errors.ts";
 import type { Tensor } from "../tensor.ts";
-import { checkFields, checkInstance, checkSide, checkStatisticsKind } from "./arguments.ts";
+import { checkFields, checkInstance } from "./arguments.ts";
 import type { Side } from "./features.ts";
+import { checkSide } from "./features.ts";
 import { type FrechetParts, frechetDistance } from "./frechet-distance.ts";
 import type { Metric, MetricResult, Protocol } from "./metric.ts";
-import { Moments, type Statistics } from "./moments.ts";
+import { checkStatisticsKind, Moments, type Statistics } from "./moments.ts";
 
 /** FID or sFID. */
 export interface FrechetResult extends MetricResult, FrechetParts {

@@ -1,7 +1,7 @@
 import { ReconlossError } from "../errors.ts";
 import type { Tensor } from "../tensor.ts";
-import { checkFields, checkInstance, checkRows, checkSide } from "./arguments.ts";
-import { type FeatureRows, MemoryRows, readRange, type Side } from "./features.ts";
+import { checkFields, checkInstance } from "./arguments.ts";
+import { checkRows, checkSide, type FeatureRows, MemoryRows, readRange, type Side } from "./features.ts";
 import type { Metric, MetricResult, Protocol } from "./metric.ts";
 import { NumpyRandom } from "./numpy-random.ts";
 

@@ -1,6 +1,7 @@
 import { ReconlossError } from "../errors.ts";
-import { checkFields, checkRows } from "./arguments.ts";
+import { checkFields } from "./arguments.ts";
 import type { FeatureRows } from "./features.ts";
+import { checkRows } from "./features.ts";
 import { type Matrix, multiplyTransposed } from "./matrix.ts";
 import type { MetricResult, Protocol } from "./metric.ts";
 import { NumpyRandom } from "./numpy-random.ts";

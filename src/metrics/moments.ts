@@ -1,6 +1,6 @@
 import { ReconlossError } from "../errors.ts";
 import type { Tensor } from "../tensor.ts";
-import { checkInstance } from "./arguments.ts";
+import { checkFields, checkInstance, refuse } from "./arguments.ts";
 import { checkFeatures } from "./features.ts";
 import type { Matrix } from "./matrix.ts";
 
@@ -133,4 +133,13 @@ function addOuterProducts(scatter: Float64Array, vectors: Float64Array, n: numbe
       for (let j = 0; j <= i; j++, at++) scatter[at] += ai * a[j] + bi * b[j] + (ci * c[j] + ei * e[j]);
     }
   }
+}
+
+/** Refuses what has not the fields of {@link Statistics}; what these hold is not looked at. */
+export function checkStatisticsKind(what: string, value: Statistics): void {
+  checkFields(what, value, { count: "number" });
+  if (!(value.mean instanceof Float64Array)) refuse(`${what}.mean`, "a Float64Array", value.mean);
+  checkFields(`${what}.covariance`, value.covariance, { rows: "number", columns: "number" });
+  const { data } = value.covariance;
+  if (!(data instanceof Float64Array)) refuse(`${what}.covariance.data`, "a Float64Array", data);
 }

@@ -1,6 +1,6 @@
 import type { Tensor } from "../tensor.ts";
-import { checkInstance, checkSide } from "./arguments.ts";
-import { type FeatureRows, MemoryRows, type Side } from "./features.ts";
+import { checkInstance } from "./arguments.ts";
+import { checkSide, type FeatureRows, MemoryRows, type Side } from "./features.ts";
 import type { Metric, MetricResult } from "./metric.ts";
 
 /** A metric that needs all features of both sides at the end, kept in memory until then. */

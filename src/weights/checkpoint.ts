@@ -1,4 +1,5 @@
 import { checkArguments } from "../arguments.ts";
+import { listNames } from "../text.ts";
 import { underKey } from "./containers.ts";
 import {
   countOf,
@@ -108,13 +109,6 @@ export class Checkpoint {
     }
     return tensor;
   }
-}
-
-/** Names as a message shows them: the first few, and how many more. */
-export function listNames(names: readonly string[], shown = 8): string {
-  if (names.length === 0) return "none";
-  const rest = names.length - shown;
-  return names.slice(0, shown).join(", ") + (rest > 0 ? ` and ${rest} more` : "");
 }
 
 /** Options of {@link readCheckpoint} and `openCheckpoint`. */

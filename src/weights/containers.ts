@@ -1,4 +1,4 @@
-import { listNames } from "./checkpoint.ts";
+import { listNames } from "../text.ts";
 import { checkpointError } from "./source.ts";
 import type { CheckpointContents } from "./stored.ts";
 

@@ -1,4 +1,4 @@
-import { listNames } from "./checkpoint.ts";
+import { listNames } from "../text.ts";
 
 /** How the names of a checkpoint and those that a network expects go together. */
 export interface MatchedNames {
