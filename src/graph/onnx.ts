@@ -283,12 +283,19 @@ const table: { readonly [P in Primitive]: Lowering<P> } = {
         ? name
         : builder.writer.node("ReduceSum", [name, builder.ints(...over.map(axisIndex))], { keepdims: 1 });
     if (axes.join("") === "c" && !isNumberPerImage(dims)) return sumChannels(builder, x);
-    if (!isNumberPerImage(dims) || x.type === "double") return { name: reduce(x.name, axes), type: x.type, dims };
+    const wholePlanes = axes.includes("h") && axes.includes("w");
+    if (!(isNumberPerImage(dims) || wholePlanes) || x.type === "double") {
+      return { name: reduce(x.name, axes), type: x.type, dims };
+    }
     // Rows in float, sums of rows in double: exact enough, and only rows are converted.
     const short = rowAxes(x.dims).filter((axis) => axes.includes(axis));
     const rows = reduce(x.name, short);
     const rest = axes.filter((axis) => !short.includes(axis));
-    return { name: reduce(builder.cast(rows, "double"), rest), type: "double", dims };
+    const sums = reduce(builder.cast(rows, "double"), rest);
+    // What is no number of an image may be as large as the channels of a network, and is computed with in float.
+    return isNumberPerImage(dims)
+      ? { name: sums, type: "double", dims }
+      : { name: builder.cast(sums, "float"), type: "float", dims };
   },
   max: (builder, [x], { axes }) => ({
     name: builder.writer.node("ReduceMax", [x.name, builder.ints(...axes.map(axisIndex))], { keepdims: 1 }),
