@@ -33,6 +33,8 @@ const otherNames: Record<string, RegExp> = {
   PyTorch: /"torch \d/,
   "IQA-PyTorch": /IQA-PyTorch|pyiqa/i,
   "PyTorch's `rfft2`": /rfft2/,
+  "the authors' `GMSD.m`": /GMSD.*N - 1|authorsFigure/,
+  "the authors' MATLAB codes": /authorsFigure/,
   "pytorch-msssim": /pytorch[-_]msssim/i,
 };
 
@@ -58,6 +60,15 @@ const families: Record<string, string[]> = {
   perceptual: ["perceptual"],
   lpips: ["lpips"],
   gan: ["gan"],
+  gmsd: ["iqa"],
+  "ms-gmsd": ["iqa"],
+  mdsi: ["iqa"],
+  haarpsi: ["iqa"],
+  vif: ["iqa"],
+  uqi: ["iqa"],
+  sam: ["iqa"],
+  ergas: ["iqa"],
+  scc: ["iqa"],
 };
 
 test("the README's table has every loss", () => {

@@ -25,6 +25,12 @@ export const imageOptions = {
   dataRange: number(1, "distance between black and white", { above: 0 }),
 };
 
+/** The lumas among the choices. */
+export const lumaChoices = ["y-yiq", "y-matlab", "y-bt601", "y-rgb2ycbcr"] as const;
+
+/** The options of losses that are defined in a colour space of their own. */
+export const { channels: _, ...colourImageOptions } = imageOptions;
+
 /** Their values. */
 export type ImageOptions = OptionsOf<typeof imageOptions>;
 

@@ -45,6 +45,13 @@ export function prepare<T>(
   };
 }
 
+/** The same in 8-bit levels, black at 0 and white at 255: the unit of the constants of most measures of quality. */
+export function prepareLevels<T>(o: Ops<T>, images: Images<T>, options: ImageOptions): Images<T> {
+  const prepared = prepare(o, images, options);
+  const levels = (x: T) => o.mul(x, 255 / options.dataRange);
+  return { ...prepared, output: levels(prepared.output), target: levels(prepared.target) };
+}
+
 /** Why images of a shape cannot be prepared so, or are smaller than `window` afterwards. */
 export function refuseImages(
   { channels, crop }: Pick<ImageOptions, "channels" | "crop">,

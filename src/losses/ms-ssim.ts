@@ -5,30 +5,12 @@ import { imageOptions } from "./image-options.ts";
 import { prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 import { bothAxes, choice, flag, list, parseList } from "./options.ts";
-import { fittedWeight, nothingOf, totalWeight, weightedMean, weightedSum } from "./pixel-weights.ts";
+import { channelMean, channelShare, fittedWeight, weightedMean } from "./pixel-weights.ts";
+import { positivePower } from "./powers.ts";
 import { defaultSize, kernelWindow, regions, ssimMaps, ssimOptions, windowWeight } from "./ssim.ts";
 
 /** The exponent of each scale, finest first (Wang, Simoncelli, Bovik 2003, section 3.2). */
 export const msSsimWeights: readonly number[] = [0.0448, 0.2856, 0.3001, 0.2363, 0.1333];
-
-/** `x^exponent` for x > 0, else 0, with a gradient that is finite everywhere; NaN, the mean of no windows, stays NaN. */
-function positivePower<T>(o: Ops<T>, x: T, exponent: number): T {
-  return o.where(o.greater(x, 0), o.power(o.maximum(x, 1e-12), exponent), nothingOf(o, x));
-}
-
-/** How much each channel counts, with mean 1, where channels have weights of their own. */
-function channelShare<T>(o: Ops<T>, weight: T): T | undefined {
-  if (o.channels(weight) === 1) return undefined;
-  const totals = o.sum(weight, "hw");
-  return o.div(totals, o.mean(totals, "c"));
-}
-
-/** The weighted mean of each channel; 0 for those that do not count. */
-function channelMean<T>(o: Ops<T>, x: T, weight: T | undefined, share: T | undefined): T {
-  if (share === undefined) return weightedMean(o, x, weight, "hw");
-  const total = totalWeight(o, x, weight, "hw");
-  return o.div(weightedSum(o, x, weight, "hw"), o.where(share, total, 1));
-}
 
 /** What becomes of odd sides before halving, as one implementation or another has it. */
 const oddRules = ["zero", "replicate", "symmetric", "drop"] as const;

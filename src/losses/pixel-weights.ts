@@ -33,6 +33,26 @@ export function weightedMean<T>(o: Ops<T>, x: T, weight: T | undefined, axes: "h
   return o.div(weightedSum(o, x, weight, axes), totalWeight(o, x, weight, axes));
 }
 
+/** `x` less its weighted mean over the places of each image. In two steps: float32 rounds the mean of nearly equal numbers as coarsely as they differ. */
+export function centred<T>(o: Ops<T>, x: T, weight: T | undefined): T {
+  const roughly = o.sub(x, o.stopGradient(weightedMean(o, x, weight, "hw")));
+  return o.sub(roughly, weightedMean(o, roughly, weight, "hw"));
+}
+
+/** How much each channel counts, with mean 1, where channels have weights of their own. */
+export function channelShare<T>(o: Ops<T>, weight: T): T | undefined {
+  if (o.channels(weight) === 1) return undefined;
+  const totals = o.sum(weight, "hw");
+  return o.div(totals, o.mean(totals, "c"));
+}
+
+/** The weighted mean of each channel; 0 for those that do not count. */
+export function channelMean<T>(o: Ops<T>, x: T, weight: T | undefined, share: T | undefined): T {
+  if (share === undefined) return weightedMean(o, x, weight, "hw");
+  const total = totalWeight(o, x, weight, "hw");
+  return o.div(weightedSum(o, x, weight, "hw"), o.where(share, total, 1));
+}
+
 /** The mean over a batch, in which images count by their share, if they do not count the same. */
 export function batchMean<T>(o: Ops<T>, x: T, share: T | undefined): T {
   // What has no share may be infinite.
@@ -42,6 +62,11 @@ export function batchMean<T>(o: Ops<T>, x: T, share: T | undefined): T {
 /** 0, but NaN where `x` is: the mean over places without weight, which comparisons with 0 would take for a number. */
 export function nothingOf<T>(o: Ops<T>, x: T): T {
   return o.mul(o.square(x), 0);
+}
+
+/** The root of a weighted mean, with a gradient of 0 where that is 0; NaN, the mean of no places, stays NaN. */
+export function rootOfMean<T>(o: Ops<T>, x: T): T {
+  return o.add(o.root(x), nothingOf(o, x));
 }
 
 /** A weight divided by its mean over each image, so that what it multiplies keeps its scale. */

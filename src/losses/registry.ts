@@ -4,15 +4,20 @@ import { cosine } from "./cosine.ts";
 import { darkChannel } from "./dark-channel.ts";
 import { deltaE } from "./delta-e.ts";
 import { dssim } from "./dssim.ts";
+import { ergas } from "./ergas.ts";
 import { exposure } from "./exposure.ts";
 import { fft } from "./fft.ts";
 import { focalFrequency } from "./focal-frequency.ts";
+import { gmsd } from "./gmsd.ts";
+import { haarpsi } from "./haarpsi.ts";
 import { hyperLaplacian } from "./hyper-laplacian.ts";
 import { illuminationSmoothness } from "./illumination-smoothness.ts";
 import { l0Gradient } from "./l0-gradient.ts";
 import { l1 } from "./l1.ts";
 import type { LossFactory } from "./loss.ts";
 import { lpips } from "./lpips.ts";
+import { mdsi } from "./mdsi.ts";
+import { msGmsd } from "./ms-gmsd.ts";
 import { msSsim } from "./ms-ssim.ts";
 import { msSsimL1 } from "./ms-ssim-l1.ts";
 import { mse } from "./mse.ts";
@@ -23,10 +28,14 @@ import { psnrLoss } from "./psnr-loss.ts";
 import { range } from "./range.ts";
 import { rmse } from "./rmse.ts";
 import { barron, cauchy, gemanMcclure, huber, logCosh, smoothL1, welsch } from "./robust.ts";
+import { sam } from "./sam.ts";
 import { saturation } from "./saturation.ts";
+import { scc } from "./scc.ts";
 import { spatialConsistency } from "./spatial-consistency.ts";
 import { ssim } from "./ssim.ts";
 import { tv } from "./tv.ts";
+import { uqi } from "./uqi.ts";
+import { vif } from "./vif.ts";
 import { wavelet } from "./wavelet.ts";
 
 /** Every loss of the grammar, in the order in which they are listed. */
@@ -54,6 +63,15 @@ export const lossFactories = [
   fft,
   focalFrequency,
   wavelet,
+  gmsd,
+  msGmsd,
+  mdsi,
+  haarpsi,
+  vif,
+  uqi,
+  sam,
+  ergas,
+  scc,
   perceptual,
   lpips,
   tv,
@@ -86,6 +104,9 @@ export const otherNames: Readonly<Record<string, readonly [name: string, options
     "total-variation": ["tv"],
     "color-constancy": ["colour-constancy"],
     "bright-channel": ["dark-channel", { extreme: "bright" }],
+    "ms-gmsdc": ["ms-gmsd", { chromatic: "true" }],
+    vifp: ["vif"],
+    uiqi: ["uqi"],
     "lpips-alex": ["lpips", { net: "alex" }],
     "lpips-vgg": ["lpips", { net: "vgg" }],
     "lpips-squeeze": ["lpips", { net: "squeeze" }],

@@ -1,5 +1,6 @@
 import type { Ops } from "../graph/ops.ts";
 import { leastSide } from "../kernels/ms-ssim.ts";
+import { downsampleFactor } from "./averaging.ts";
 import { type Images, type Sides, sides } from "./definition.ts";
 import { imageOptions } from "./image-options.ts";
 import { prepare, refuseImages } from "./images.ts";
@@ -51,7 +52,7 @@ export function windowReach(size: number | string) {
 }
 
 /** The pixels that are no window's. */
-function mapBorder({ crop, size, region }: { crop: number; size: number | string; region: Region }): Sides {
+export function mapBorder({ crop, size, region }: { crop: number; size: number | string; region: Region }): Sides {
   if (region !== "valid") return sides(crop);
   const { top, bottom, left, right } = windowReach(size);
   return { top: crop + top, bottom: crop + bottom, left: crop + left, right: crop + right };
@@ -130,13 +131,9 @@ export function defaultSize(preset: string, { window, sigma }: Pick<SsimParamete
   return { size: height === width ? height : `${height}:${width}` };
 }
 
-/** The factor by which images are averaged down first. Halves round to even, as Python's `round` has them, or away from 0, as MATLAB's. */
-function downsampleFactor(height: number, width: number, rule: "none" | "piq" | "ssim.m"): number {
-  if (rule === "none") return 1;
-  const ratio = Math.min(height, width) / 256;
-  const rounded = Math.round(ratio);
-  const toEven = rounded - ratio === 0.5 && rounded % 2 === 1 ? rounded - 1 : rounded;
-  return Math.max(1, rule === "piq" ? toEven : rounded);
+/** The factor by which images are averaged down first. */
+function factorOf(height: number, width: number, rule: "none" | "piq" | "ssim.m"): number {
+  return rule === "none" ? 1 : downsampleFactor(height, width, rule === "piq" ? "to even" : "up");
 }
 
 /** Means over squares, side by side: whole ones from the first pixel on, or around every `factor`-th pixel of the image mirrored at its border. */
@@ -225,7 +222,7 @@ export const ssim = defineLoss({
   refuse: (options, shape) => {
     const { crop, size, region, downsample } = options;
     const [h, w] = [shape[2] - 2 * crop, shape[3] - 2 * crop];
-    const factor = downsampleFactor(h, w, downsample);
+    const factor = factorOf(h, w, downsample);
     const partial = downsample === "ssim.m" ? factor - 1 : 0;
     const [height, width] = bothAxes(size).map((side) => leastSide(side, 1, "drop", region) * factor - partial);
     return refuseImages(options, shape, [height, width]);
@@ -235,7 +232,7 @@ export const ssim = defineLoss({
     const maps = <T>(o: Ops<T>, images: Images<T>): { map: T; weight?: T } => {
       const { output, target, weight } = prepare(o, images, options);
       const [, , h, w] = o.dims(output) as readonly number[];
-      const one = (x: T) => shrink(o, x, downsampleFactor(h, w, downsample), downsample);
+      const one = (x: T) => shrink(o, x, factorOf(h, w, downsample), downsample);
       return {
         map: ssimMaps(o, { output: one(output), target: one(target) }, options)[part],
         weight: weight && windowWeight(o, one(weight), options.size, region),

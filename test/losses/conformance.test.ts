@@ -19,6 +19,8 @@ interface Case {
   /** The smallest height and width it takes; default 1. */
   least?: number;
   channels?: number;
+  /** The step of finite differences; a larger one for values that change less with a pixel than float64 shows after the default, 1e-6. */
+  step?: number;
   /** Whether images of one channel are refused. */
   colours?: boolean;
   /** Whether values are rounded to 8 bits on the way, so that differences are of steps. */
@@ -150,6 +152,27 @@ const cases: Case[] = [
   { spec: "l0-gradient(form=gaussian)", least: 2 },
   { spec: "range(low=0.25,dataRange=0.5)" },
   { spec: "range(form=absolute,low=0.25,dataRange=0.5,reduction=sum)" },
+  { spec: "gmsd", least: 3 },
+  { spec: "gmsd(preset=matlab,t=50)", least: 3 },
+  { spec: "gmsd(preset=pyiqa)", least: 4, rounds: true },
+  { spec: "ms-gmsd(weights=0.5:0.3:0.2)", least: 9 },
+  { spec: "ms-gmsd(weights=1:2,chromatic=true,alpha=0.2)", least: 5 },
+  { spec: "mdsi" },
+  { spec: "mdsi(combination=mult,crop=1)", least: 3 },
+  { spec: "mdsi(combination=mult,preset=matlab,gamma=0.6,beta=0.4,q=2)" },
+  { spec: "mdsi(rho=2,o=0.5,q=1)" },
+  { spec: "haarpsi", least: 16 },
+  { spec: "haarpsi(preset=matlab,subsample=false,c=5,alpha=5.8)", least: 16 },
+  { spec: "vif", least: 41, step: 1e-4 },
+  { spec: "vif(preset=torchmetrics,sigmaNSq=0.4)", least: 41, step: 1e-4 },
+  { spec: "uqi(size=5)", least: 5 },
+  { spec: "uqi(preset=wang)", least: 8 },
+  { spec: "sam", colours: true },
+  { spec: "sam(unit=degrees,crop=1)", least: 3, colours: true },
+  { spec: "ergas" },
+  { spec: "ergas(ratio=2,channels=y-yiq)" },
+  { spec: "scc(size=4)", least: 4 },
+  { spec: "scc(size=5,crop=1)", least: 7 },
   { spec: "l1 + 0.1*ssim(size=5) + 0.01*tv", least: 5 },
   { spec: "2*psnr + 0.5*deltaE" },
 ];
@@ -175,7 +198,7 @@ test("every loss of the grammar is tested here", () => {
 
 describe.each(cases)(
   "$spec",
-  ({ spec, least = 1, channels = 3, colours = false, rounds = false, detached = false }) => {
+  ({ spec, least = 1, channels = 3, colours = false, rounds = false, detached = false, step = 1e-6 }) => {
     const loss = parseLoss(spec);
     const [h, w] = [least + 3, least + 6];
     const shape: Shape = [2, channels, h, w];
@@ -206,7 +229,6 @@ describe.each(cases)(
     test.skipIf(rounds || detached)("the gradient equals finite differences", () => {
       const images = { output: toFloat64(output), target: toFloat64(target) };
       const { grad } = evaluateDefinition(reference, definition, images, { grad: true });
-      const step = 1e-6;
       const picked = [0, 7, output.data.length >> 1, output.data.length - 2];
       const differences = picked.map((position) => {
         const at = (by: number) => {

@@ -1,0 +1,38 @@
+import type { Ops } from "../graph/ops.ts";
+
+type Rows = readonly (readonly number[])[];
+
+/** YIQ of RGB, as implementations round it. */
+export const yiq = {
+  /** piq: four decimals. */
+  piq: [
+    [0.299, 0.587, 0.114],
+    [0.5959, -0.2746, -0.3213],
+    [0.2115, -0.5227, 0.3112],
+  ],
+  /** The MATLAB codes of HaarPSI and FSIMc: three decimals. */
+  matlab: [
+    [0.299, 0.587, 0.114],
+    [0.596, -0.274, -0.322],
+    [0.211, -0.523, 0.312],
+  ],
+} as const satisfies Record<string, Rows>;
+
+/** Lightness and two chromatic planes in opponent colours (Geusebroek et al. 2001, as MDSI has them). */
+export const lhm = [
+  [0.2989, 0.587, 0.114],
+  [0.3, 0.04, -0.35],
+  [0.34, -0.6, 0.17],
+] as const satisfies Rows;
+
+/** The planes of a linear colour space, [n, rows, h, w], of RGB images. One channel counts as three equal ones. */
+export function colourPlanes<T>(o: Ops<T>, x: T, rows: Rows): T {
+  const grey = o.channels(x) === 1;
+  const weights = rows.flatMap((row) => (grey ? row.reduce((sum, weight) => sum + weight, 0) : row));
+  return o.conv2d(x, o.constant(weights, [rows.length, grey ? 1 : 3, 1, 1]));
+}
+
+/** Why images of a shape are not in colour, or grey. */
+export function refuseColours(channels: number): string | undefined {
+  return channels === 1 || channels === 3 ? undefined : "but colours need 3 channels, or 1 for grey";
+}

@@ -1,0 +1,168 @@
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { reference, toFloat64, toTensor } from "../../src/graph/reference.ts";
+import { readImage } from "../../src/image/index.ts";
+import type { Definition } from "../../src/losses/definition.ts";
+import { evaluateDefinition } from "../../src/losses/evaluate.ts";
+import { parseLoss } from "../../src/losses/parse.ts";
+import type { Tensor } from "../../src/tensor.ts";
+import {
+  clampTensor,
+  expectGradient,
+  expectValue,
+  type GoldenCase,
+  goldenCases,
+  hasReference,
+  mapTensor,
+  readInput,
+  referenceFolder,
+  type Summary,
+} from "../golden.ts";
+
+/** Official numbers of the measures of perceptual quality, of `iqa.json`: what piq and torchmetrics give in float64, and their gradients. */
+
+/** How the official numbers are written in our grammar, by the part of a case's id before the image. */
+const specs: Record<string, string> = {
+  gmsd: "gmsd",
+  "gmsd-t0.01": `gmsd(t=${0.01 * 255 ** 2})`,
+  "ms-gmsd": "ms-gmsd",
+  "ms-gmsdc": "ms-gmsd(chromatic=true)",
+  "ms-gmsd-weights": "ms-gmsd(weights=1:2)",
+  mdsi: "mdsi",
+  "mdsi-mult": "mdsi(combination=mult)",
+  "mdsi-rho2": "mdsi(rho=2,o=0.5,q=0.5,alpha=0.4)",
+  haarpsi: "haarpsi",
+  "haarpsi-nosubsample": "haarpsi(subsample=false)",
+  "haarpsi-c5-a5.8": "haarpsi(c=5,alpha=5.8)",
+  "haarpsi-matlab-yiq": "haarpsi(preset=matlab)",
+  vifp: "vif",
+  "vifp-sigma0.4": "vif(sigmaNSq=0.4)",
+  "tm-vif": "vif(preset=torchmetrics)",
+  // torchmetrics scales nothing: of images in [0, 1], its noise of 2 is 2 * 255^2 in squared 8-bit levels.
+  "tm-vif-range1": `vif(preset=torchmetrics,sigmaNSq=${2 * 255 ** 2})`,
+  uqi: "uqi",
+  "uqi-7-1.0": "uqi(size=7,sigma=1)",
+  sam: "sam",
+  "sam-lifted": "sam",
+  ergas: "ergas",
+  "ergas-r2": "ergas(ratio=2)",
+  scc: "scc",
+};
+
+/** Measures that have no loss here. */
+const others = /^(matlab\/|real\/)?(fsimc?|vsi|srsimc?|dss|iw-ssim|flip)\b/;
+
+const flat = "flat windows, 0 / 0, are left to rounding";
+const black = "0 / 0: nothing to compare";
+
+/** Cases that the official functions answer with what is no measure of the images, and what ours is there. */
+const ours: Record<string, [value: number, reason: string]> = {
+  "haarpsi/black": [1, black],
+  "tm-vif/flat_b": [1, black],
+  "tm-vif/white": [1, black],
+  "tm-vif/black": [1, black],
+  // The luminance factor alone: 2 mx my / (mx^2 + my^2), mean over the channels of the two colours.
+  "uqi/flat_b": [0.99753505, flat],
+  "uqi/black": [1, flat],
+  "sam/scene_jpeg15": [0.042783, "a black pixel makes the whole mean NaN; here it is at a right angle to any other"],
+  "sam/white": [Math.PI / 2, "the same"],
+  "sam/t24": [0.0862875, "the same"],
+  "ergas/black": [0, black],
+  "scc/scene_jpeg15": [0.2810737, "flat windows have correlations of what float32 rounds, here 0"],
+  "scc/flat_b": [0, "the same"],
+};
+
+/** Cases with flat areas, where coefficients of the official function are 0 but for rounding, whose sign and larger one decide its gradient. Ours are exactly 0 there. */
+const roundedGradients = [
+  "haarpsi/scene_jpeg15",
+  "haarpsi/flat_b",
+  "haarpsi-nosubsample/scene_jpeg15",
+  "haarpsi-c5-a5.8/scene_jpeg15",
+  "haarpsi-matlab-yiq/scene_jpeg15",
+];
+
+/** Cases with windows that are flatter than float32 resolves, and no constant that covers it: the definition meets them in float64, what runs is within 1e-5. */
+const inFloat64 = ["uqi/big_jpeg30", "uqi-7-1.0/scene_jpeg15"];
+
+const [official, real, figures] = [/^(?!matlab|real)/, /^real\//, /^matlab\//].map((kind) =>
+  goldenCases("iqa").filter(({ id }) => kind.test(id) && !others.test(id)),
+);
+
+const measureOf = (id: string) => id.slice(id.startsWith("real/") ? 5 : 0, id.lastIndexOf("/"));
+
+interface QualityCase extends GoldenCase {
+  /** How many entries of the official gradient are NaN or infinite. */
+  gradientNonFinite?: number;
+  /** The gradient of the official function where the root's slope at 0 counts as 0. */
+  gradientSqrt0?: Summary & { maxAbs: number };
+}
+
+/** The case with the gradient that is to be met: where the official one is not finite, that with the root's slope at 0 taken as 0. */
+function withGradient(golden: QualityCase): GoldenCase {
+  const summary = golden.gradientSqrt0 ?? golden.gradientSummary;
+  return { ...golden, gradientSummary: summary, gradientMaxAbs: (summary as { maxAbs?: number } | undefined)?.maxAbs };
+}
+
+describe("official numbers: quality", () => {
+  test.each(official.map((golden) => [golden.id, golden as QualityCase] as const))("%s", async (id, golden) => {
+    const loss = parseLoss(specs[measureOf(id)] ?? `no rule for ${id}`);
+    const { clampInputs, transform } = golden.options as { clampInputs?: number[]; transform?: string };
+    const prepare = async (input: unknown): Promise<Tensor> => {
+      const tensor = await readInput(input as string);
+      const clamped = clampInputs ? clampTensor(tensor, clampInputs) : tensor;
+      return transform ? mapTensor(clamped, (value) => 0.9 * value + 0.1) : clamped;
+    };
+    const [output, target] = [await prepare(golden.inputs.output), await prepare(golden.inputs.target)];
+    if (golden.expected === "refused") {
+      await expect(loss.value(output, target)).rejects.toMatchObject({ code: "shape" });
+      return;
+    }
+    const got = await loss.evaluate(output, target, { grad: true });
+    expect(got.grad?.data.every(Number.isFinite)).toBe(true);
+    if (Object.hasOwn(ours, id)) {
+      expectValue(got.value, ours[id][0], { abs: 1e-6 });
+      return;
+    }
+    if (inFloat64.includes(id)) {
+      const images = { output: toFloat64(output), target: toFloat64(target) };
+      const wants = { grad: golden.gradientSummary !== undefined };
+      const exact = evaluateDefinition(reference, loss.definition as Definition, images, wants);
+      expectValue(exact.value.data[0], golden.expected as number, golden.tolerance);
+      if (exact.grad) expectGradient(toTensor(exact.grad), withGradient(golden));
+      expectValue(got.value, golden.expected as number, { abs: 1e-5 });
+      return;
+    }
+    expectValue(got.value, golden.expected as number, golden.tolerance);
+    golden.perImage?.forEach((value, i) => {
+      expectValue(got.perImage[i], value, golden.tolerance);
+    });
+    if (!roundedGradients.includes(id)) expectGradient(got.grad as Tensor, withGradient(golden));
+    // Of identical images the official gradient is NaN, ours 0.
+    if (golden.gradientNonFinite && !golden.gradientSqrt0) {
+      expect(Math.max(...(got.grad as Tensor).data.map(Math.abs))).toBeLessThanOrEqual(1e-6);
+    }
+  });
+
+  test.skipIf(!hasReference).each(real.map((golden) => [golden.id, golden] as const))("%s", async (id, golden) => {
+    const [output, target] = await Promise.all(
+      [golden.inputs.output, golden.inputs.target].map((path) => {
+        const name = (path as string).replace("../reference/", "");
+        return readImage(fileURLToPath(new URL(name, referenceFolder)));
+      }),
+    );
+    expectValue(
+      await parseLoss(specs[measureOf(id)]).value(output, target),
+      golden.expected as number,
+      golden.tolerance,
+    );
+  });
+
+  test("the authors' figures are of pictures that are in no repository of ours", () => {
+    for (const { options } of figures) expect(options.note).toMatch(/^images not copied here/);
+  });
+
+  test("every exception is a case", () => {
+    const ids = official.map(({ id }) => id);
+    for (const id of [...Object.keys(ours), ...roundedGradients, ...inFloat64]) expect(ids).toContain(id);
+  });
+});
