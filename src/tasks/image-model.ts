@@ -64,7 +64,7 @@ export function exportTrained(
 ): Uint8Array {
   checkArguments("exportTrained", {
     task: [task, "object"],
-    model: [model, "object", ["parameters", "apply"]],
+    model: [model, "object", ["parameters", "forward"]],
     tensors: [tensors, "object"],
     info: [info, "object"],
   });
