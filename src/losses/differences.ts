@@ -10,21 +10,27 @@ export interface Differences<T> {
   columns: T;
 }
 
+/** Differences to the next row (`h`) or column (`w`); of order 2, the differences of these. */
+export function difference<T>(o: Ops<T>, x: T, axis: "h" | "w", order = 1): T {
+  const next = o.sub(o.slice(x, axis, 1), o.slice(x, axis, 0, -1));
+  return order === 1 ? next : difference(o, next, axis, order - 1);
+}
+
+/** What belongs to differences of an order, in the shape of the image: zeros at the last rows or columns. */
+export function padDifferences<T>(o: Ops<T>, x: T, axis: "h" | "w", order = 1): T {
+  const none = { top: 0, bottom: 0, left: 0, right: 0 };
+  return o.pad(x, axis === "h" ? { ...none, bottom: order } : { ...none, right: order });
+}
+
 /** Differences to the next row and the next column. */
 export function differences<T>(o: Ops<T>, x: T): Differences<T> {
-  return {
-    rows: o.sub(o.slice(x, "h", 1), o.slice(x, "h", 0, -1)),
-    columns: o.sub(o.slice(x, "w", 1), o.slice(x, "w", 0, -1)),
-  };
+  return { rows: difference(o, x, "h"), columns: difference(o, x, "w") };
 }
 
 /** The same with a last row and column of zeros, in the shape of x. */
 export function paddedDifferences<T>(o: Ops<T>, x: T): Differences<T> {
   const { rows, columns } = differences(o, x);
-  return {
-    rows: o.pad(rows, { top: 0, bottom: 1, left: 0, right: 0 }),
-    columns: o.pad(columns, { top: 0, bottom: 0, left: 0, right: 1 }),
-  };
+  return { rows: padDifferences(o, rows, "h"), columns: padDifferences(o, columns, "w") };
 }
 
 /** The weights of differences: each has that of its first pixel, above or on the left. */

@@ -10,7 +10,11 @@ export {
   type ObjectiveOptions,
   r1Penalty,
 } from "./adversarial/index.ts";
+export { type ArtifactMapOptions, artifactMap } from "./artifact-map.ts";
+export { average } from "./average.ts";
 export { charbonnier } from "./charbonnier.ts";
+export { chroma } from "./chroma.ts";
+export { colour } from "./colour.ts";
 export { colourConstancy } from "./colour-constancy.ts";
 export { type Term, weighted } from "./combine.ts";
 export { cosine } from "./cosine.ts";
@@ -18,12 +22,16 @@ export { darkChannel } from "./dark-channel.ts";
 export type { Definition, Evaluation, Images, Wants } from "./definition.ts";
 export { deltaE } from "./delta-e.ts";
 export { dssim } from "./dssim.ts";
+export { edge } from "./edge.ts";
 export { ergas } from "./ergas.ts";
 export { type ExportOptions, exportLoss } from "./export.ts";
 export { exposure } from "./exposure.ts";
 export { fft } from "./fft.ts";
 export { type FocalFrequencyResources, focalFrequency } from "./focal-frequency.ts";
 export { gmsd } from "./gmsd.ts";
+export { gradient } from "./gradient.ts";
+export { gradientVariance } from "./gradient-variance.ts";
+export { gradientWeighted } from "./gradient-weighted.ts";
 export { haarpsi } from "./haarpsi.ts";
 export { hyperLaplacian } from "./hyper-laplacian.ts";
 export { illuminationSmoothness } from "./illumination-smoothness.ts";
@@ -59,6 +67,7 @@ export { barron, cauchy, gemanMcclure, huber, logCosh, smoothL1, welsch } from "
 export { sam } from "./sam.ts";
 export { saturation } from "./saturation.ts";
 export { scc } from "./scc.ts";
+export { sobel } from "./sobel.ts";
 export { spatialConsistency } from "./spatial-consistency.ts";
 export { ssim } from "./ssim.ts";
 export { tv } from "./tv.ts";

@@ -1,14 +1,21 @@
+import { average } from "./average.ts";
 import { charbonnier } from "./charbonnier.ts";
+import { chroma } from "./chroma.ts";
+import { colour } from "./colour.ts";
 import { colourConstancy } from "./colour-constancy.ts";
 import { cosine } from "./cosine.ts";
 import { darkChannel } from "./dark-channel.ts";
 import { deltaE } from "./delta-e.ts";
 import { dssim } from "./dssim.ts";
+import { edge } from "./edge.ts";
 import { ergas } from "./ergas.ts";
 import { exposure } from "./exposure.ts";
 import { fft } from "./fft.ts";
 import { focalFrequency } from "./focal-frequency.ts";
 import { gmsd } from "./gmsd.ts";
+import { gradient } from "./gradient.ts";
+import { gradientVariance } from "./gradient-variance.ts";
+import { gradientWeighted } from "./gradient-weighted.ts";
 import { haarpsi } from "./haarpsi.ts";
 import { hyperLaplacian } from "./hyper-laplacian.ts";
 import { illuminationSmoothness } from "./illumination-smoothness.ts";
@@ -31,6 +38,7 @@ import { barron, cauchy, gemanMcclure, huber, logCosh, smoothL1, welsch } from "
 import { sam } from "./sam.ts";
 import { saturation } from "./saturation.ts";
 import { scc } from "./scc.ts";
+import { sobel } from "./sobel.ts";
 import { spatialConsistency } from "./spatial-consistency.ts";
 import { ssim } from "./ssim.ts";
 import { tv } from "./tv.ts";
@@ -72,6 +80,14 @@ export const lossFactories = [
   sam,
   ergas,
   scc,
+  colour,
+  chroma,
+  average,
+  edge,
+  sobel,
+  gradient,
+  gradientVariance,
+  gradientWeighted,
   perceptual,
   lpips,
   tv,
@@ -90,6 +106,10 @@ export const lossFactories = [
 export const otherNames: Readonly<Record<string, readonly [name: string, options?: Readonly<Record<string, string>>]>> =
   {
     mae: ["l1"],
+    luma: ["l1", { channels: "y-bt601" }],
+    color: ["colour"],
+    gdl: ["gradient", { form: "magnitude" }],
+    gw: ["gradient-weighted"],
     "mean-absolute-error": ["l1"],
     l2: ["mse"],
     "mean-squared-error": ["mse"],
