@@ -60,13 +60,22 @@ type Kind = keyof typeof kinds;
 /**
  * Refuses arguments of other kinds than a public function takes, for callers without types.
  *
- * @param given - by the argument's name: its value, what it must be, and the fields that an object must have; with a question mark, it may be undefined
+ * @param given - by the argument's name: its value, what it must be, and the fields that an object must have, which the compiler holds against its type; with a question mark, it
+ *   may be undefined
  */
-export function checkArguments(
+export function checkArguments<Given extends Readonly<Record<string, unknown>>>(
   name: string,
-  given: Readonly<Record<string, readonly [value: unknown, kind: Kind | `${Kind}?`, fields?: readonly string[]]>>,
+  given: {
+    readonly [Argument in keyof Given]: readonly [
+      value: Given[Argument],
+      kind: Kind | `${Kind}?`,
+      fields?: readonly (keyof NonNullable<Given[Argument]> & string)[],
+    ];
+  },
 ): void {
-  for (const [argument, [value, kind, fields = []]] of Object.entries(given)) {
+  for (const [argument, [value, kind, fields = []]] of Object.entries<
+    readonly [value: unknown, kind: Kind | `${Kind}?`, fields?: readonly string[]]
+  >(given)) {
     if (kind.endsWith("?") && value === undefined) continue;
     const [words, is] = kinds[kind.replace("?", "") as Kind];
     if (!is(value)) {

@@ -68,7 +68,7 @@ export async function runKernel(
 ): Promise<KernelResult> {
   checkArguments("runKernel", {
     spec: [spec, "object", ["kind"]],
-    output: [output, "object", ["data", "shape"]],
+    output: [output, "object", ["data"]],
     target: [target, "object?"],
     options: [options, "object?"],
   });

@@ -78,7 +78,7 @@ function part({ data, shape: [, c, h, w] }: Tensor, rows: Stretch, columns: Stre
  */
 export async function applyModel(model: ImageModel, image: Tensor, options: ApplyOptions = {}): Promise<Tensor> {
   checkArguments("applyModel", {
-    model: [model, "object", ["info", "session"]],
+    model: [model, "object", ["info", "run"]],
     image: [image, "tensor"],
     options: [options, "object?"],
   });
@@ -142,7 +142,7 @@ export async function applyModel(model: ImageModel, image: Tensor, options: Appl
  */
 export async function generateImages(model: ImageModel, count: number, random: Random): Promise<Tensor> {
   checkArguments("generateImages", {
-    model: [model, "object", ["info", "session"]],
+    model: [model, "object", ["info", "run"]],
     count: [count, "number"],
     random: [random, "object"],
   });
