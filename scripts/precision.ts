@@ -16,20 +16,29 @@ const specs = [
   "charbonnier",
   "psnr",
   "psnr(channels=y-bt601,crop=4)",
+  "psnr(pooling=channels)",
   "ssim",
   "ssim(preset=piq)",
+  "ssim(preset=ssim.m)",
+  "ssim(preset=matlab)",
   "ssim(preset=skimage)",
   "ssim(preset=torchmetrics)",
   "ssim(preset=fused)",
   "ms-ssim",
   "ms-ssim(preset=piq)",
+  "ms-ssim(preset=tensorflow)",
+  "ms-ssim(preset=torchmetrics)",
   "deltaE(formula=76)",
   "deltaE(formula=94)",
   "deltaE",
   "deltaE(formula=lab-mse)",
+  "deltaE(formula=cmc)",
+  "deltaE(formula=hyab)",
+  "deltaE(formula=oklab)",
   "tv",
   "tv(form=isotropic)",
   "tv(form=squared)",
+  "tv(preset=piq)",
 ];
 
 const read = (name: string) => readImage(fileURLToPath(new URL(`../test/goldens/inputs/${name}`, import.meta.url)));
@@ -87,6 +96,9 @@ of large numbers.
 | loss | ${Object.keys(pairs).join(" | ")} |
 |---|${"---|".repeat(Object.keys(pairs).length)}
 ${rows.join("\n")}
+
+\`cmc\`, \`hyab\` and \`oklab\` have no kernel: they take the difference of two colours that float32 has rounded, so that where colours are all but equal, at the tip of the
+distance, the direction of a pixel's gradient is the rounding's.
 
 The official numbers of these losses in \`test/goldens/expected\` are met within the tolerances stated there
 (\`npx vitest run test/losses/goldens.test.ts\`, which also says how lumas of exactly half a level are rounded).
