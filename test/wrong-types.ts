@@ -20,6 +20,7 @@ export const wrong: readonly unknown[] = [
   () => {},
   new Date(0),
   Object.create({ inherited: 1 }),
+  Object.create(null),
 ];
 
 type Callable = (...args: unknown[]) => unknown;

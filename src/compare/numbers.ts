@@ -16,6 +16,7 @@ export function formatNumber(value: number | undefined, decimals: number): strin
 
 /** The sign after a loss's name: ↑ higher is better, ↓ lower, ≈ closer to the target's own value. */
 export function arrowOf(better: Better): string {
+  checkArguments("arrowOf", { better: [better, "text"] });
   return { higher: "↑", lower: "↓", target: "≈" }[better];
 }
 

@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import { Tensor } from "../tensor.ts";
 import { compile } from "./compile.ts";
 import { currentDevice, type Device, setCurrentDevice } from "./runtime.ts";
@@ -22,6 +23,7 @@ export interface SelectedDevice {
  * ```
  */
 export async function selectDevice(wanted: Device): Promise<SelectedDevice> {
+  checkArguments("selectDevice", { wanted: [wanted, "text"] });
   const before = currentDevice();
   setCurrentDevice(wanted);
   if (wanted === "cpu") return { device: wanted };
@@ -33,6 +35,6 @@ export async function selectDevice(wanted: Device): Promise<SelectedDevice> {
   } catch (cause) {
     setCurrentDevice(before);
     const reason = (cause as Error).message.split("\n")[0].replace(/^.*false\. /, "");
-    return { device: before, reason: `${String(wanted)} cannot be used: ${reason}` };
+    return { device: before, reason: `${wanted} cannot be used: ${reason}` };
   }
 }

@@ -1,3 +1,4 @@
+import { described } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 
 const size = 624;
@@ -21,7 +22,10 @@ export class NumpyRandom {
   /** @throws {ReconlossError} `invalid-argument` when the seed is not an integer from 0 to 2^32 - 1. */
   constructor(seed: number) {
     if (!Number.isInteger(seed) || seed < 0 || seed >= 2 ** 32) {
-      throw new ReconlossError("invalid-argument", `seed must be an integer from 0 to 2^32 - 1, got ${String(seed)}`);
+      throw new ReconlossError(
+        "invalid-argument",
+        `seed must be an integer from 0 to 2^32 - 1, got ${described(seed)}`,
+      );
     }
     this.#state[0] = seed;
     for (let i = 1; i < size; i++) {
