@@ -59,6 +59,7 @@ const families: Record<string, string[]> = {
   "focal-frequency": ["frequency"],
   tv: ["tv"],
   exposure: ["priors"],
+  niqe: ["priors"],
   perceptual: ["perceptual"],
   lpips: ["lpips"],
   gan: ["gan"],

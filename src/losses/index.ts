@@ -53,6 +53,7 @@ export { msGmsd } from "./ms-gmsd.ts";
 export { msSsim } from "./ms-ssim.ts";
 export { msSsimL1 } from "./ms-ssim-l1.ts";
 export { mse } from "./mse.ts";
+export { type NiqeResources, niqe } from "./niqe.ts";
 export { nrmse } from "./nrmse.ts";
 export type { Option, OptionsOf, OptionValue, Schema } from "./options.ts";
 export { parseLoss, parseLosses } from "./parse.ts";

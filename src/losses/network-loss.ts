@@ -2,6 +2,7 @@ import type { Ops } from "../graph/ops.ts";
 import { tinyWeights } from "../nets/tiny.ts";
 import type { Shape } from "../tensor.ts";
 import type { NamedTensors, StateDict, TensorShapes } from "../weights/index.ts";
+import { Lazy } from "./lazy.ts";
 import { choice, number, type OptionsOf } from "./options.ts";
 
 /** Weights that a loss is given: tensors by name, or the path of a checkpoint file. Default: resolved by name when first needed. */
@@ -102,31 +103,8 @@ function heldTensors(name: string, tensors: StateDict): NamedTensors {
 }
 
 /** A network's tensors, loaded and checked when they are first needed. */
-export class LazyWeights {
-  readonly #load: () => Promise<StateDict>;
-  #tensors?: StateDict;
-  #loading?: Promise<void>;
-
-  constructor(load: () => Promise<StateDict>) {
-    this.#load = load;
-  }
-
-  /** Loads the tensors, once; after a failure, again. */
-  prepare(): Promise<void> {
-    this.#loading ??= this.#load().then(
-      (tensors) => {
-        this.#tensors = tensors;
-      },
-      (error) => {
-        this.#loading = undefined;
-        throw error;
-      },
-    );
-    return this.#loading;
-  }
-
+export class LazyWeights extends Lazy<StateDict> {
   get tensors(): StateDict {
-    if (this.#tensors === undefined) throw new Error("a definition was used before its prepare()");
-    return this.#tensors;
+    return this.value;
   }
 }

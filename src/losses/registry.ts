@@ -28,6 +28,7 @@ import { msGmsd } from "./ms-gmsd.ts";
 import { msSsim } from "./ms-ssim.ts";
 import { msSsimL1 } from "./ms-ssim-l1.ts";
 import { mse } from "./mse.ts";
+import { niqe } from "./niqe.ts";
 import { nrmse } from "./nrmse.ts";
 import { perceptual } from "./perceptual.ts";
 import { psnr } from "./psnr.ts";
@@ -100,6 +101,7 @@ export const lossFactories = [
   hyperLaplacian,
   l0Gradient,
   range,
+  niqe,
 ] as readonly unknown[] as readonly LossFactory[];
 
 /** Other names by which people know these losses, each with the options that it says. */

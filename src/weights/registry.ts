@@ -136,6 +136,16 @@ export const weightsRegistry: readonly WeightsEntry[] = [
     "0cc3c7bd75056d25e46cba549dc184522069b81e9787eff6df84f397bd52a5ef",
     INCEPTION_CITATION,
   ),
+  {
+    name: "niqe",
+    file: "niqe_pris_params.npz",
+    url: "https://raw.githubusercontent.com/XPixelGroup/BasicSR/8d56e3a045f9fb3e1d8872f92ee4a4f07f886b0a/basicsr/metrics/niqe_pris_params.npz",
+    sha256: "2a7c182a68c9e7f1b2e2e5ec723279d6f65d912b6fcaf37eb2bf03d7367c4296",
+    bytes: 11_850,
+    licence: "Apache-2.0 (BasicSR)",
+    citation:
+      'Mittal, Soundararajan, Bovik. Making a "Completely Blind" Image Quality Analyzer. IEEE Signal Processing Letters, 2013',
+  },
 ];
 
 /**

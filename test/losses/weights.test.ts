@@ -184,7 +184,8 @@ function expectedOf(loss: Loss, images: Images<Tensor>, grad = false) {
 
 test("every loss of the grammar is tested here", () => {
   const tested = new Set(cases.map(({ name }) => name.split(/[(, ]/)[0]));
-  for (const { info } of lossFactories) expect(tested).toContain(info.name);
+  // niqe.test.ts has its weights: blocks must be large, and there is a model to be given.
+  for (const { info } of lossFactories) if (info.name !== "niqe") expect(tested).toContain(info.name);
 });
 
 describe.each(cases)("$name", ({ make, least, multiplies = false, byPixel = false }) => {

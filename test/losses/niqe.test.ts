@@ -1,0 +1,180 @@
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { reference, toFloat64 } from "../../src/graph/reference.ts";
+import { readImage } from "../../src/image/index.ts";
+import type { Definition } from "../../src/losses/definition.ts";
+import { evaluateDefinition } from "../../src/losses/evaluate.ts";
+import { niqe } from "../../src/losses/index.ts";
+import type { NiqeModel } from "../../src/losses/niqe-model.ts";
+import { Tensor } from "../../src/tensor.ts";
+import {
+  expectValue,
+  type GoldenCase,
+  goldenCases,
+  hasReference,
+  mapTensor,
+  readInput,
+  readNpy,
+  referenceFolder,
+} from "../golden.ts";
+import { randomTensor } from "../random.ts";
+
+/** BasicSR's numbers with synthetic parameters, which come with them, and with the published ones where these are on this machine. */
+const cases = goldenCases("priors").filter(({ id }) => /^niqe(-crop4)?\//.test(id) && !id.endsWith("one-block"));
+
+const model: NiqeModel = {
+  mean: readNpy("expected/arrays/priors-niqe-synthetic-mu.npy").data,
+  covariance: readNpy("expected/arrays/priors-niqe-synthetic-cov.npy").data,
+};
+const parameters = fileURLToPath(new URL("weights/niqe_pris_params.npz", referenceFolder));
+
+function imageOf({ inputs }: GoldenCase): Promise<Tensor> | undefined {
+  const path = inputs.output as string;
+  if (!path.startsWith("../reference/")) return readInput(path);
+  return hasReference
+    ? readImage(fileURLToPath(new URL(path.replace("../reference/", ""), referenceFolder)))
+    : undefined;
+}
+
+describe("BasicSR's numbers", () => {
+  test.each(cases.map((golden) => [golden.id, golden] as const))("%s", async (_, golden) => {
+    const image = await imageOf(golden);
+    if (image === undefined) return;
+    const { crop } = golden.options as { crop?: number };
+    const synthetic = golden.withSyntheticParameters as { expected: number; relTolerance: number } | undefined;
+    if (synthetic) {
+      const got = await niqe({}, { model }).value(image);
+      expectValue(got, synthetic.expected, { rel: synthetic.relTolerance });
+    }
+    if (!existsSync(parameters)) return;
+    const got = await niqe({ crop }, { model: parameters }).value(image);
+    expectValue(got, golden.expected as number, golden.tolerance);
+  });
+});
+
+/** Small blocks, for speed: the mathematics is the same. */
+const small = { block: 12, shapes: "smooth", luma: "y-bt601" } as const;
+const shape = [2, 3, 27, 38] as const;
+const photograph = mapTensor(randomTensor(shape, 3), (x, i) => 0.3 + 0.2 * Math.sin(i / 7) + 0.4 * (x - 0.5));
+
+describe("on every backend", () => {
+  test.each([small, { block: 12 }, { block: 12, preset: "pyiqa", crop: 1 }] as const)("%o", async (options) => {
+    const loss = niqe(options, { model });
+    const got = await loss.evaluate(photograph, undefined, { grad: true });
+    const image = toFloat64(photograph);
+    const expected = evaluateDefinition(
+      reference,
+      loss.definition as Definition,
+      { output: image, target: image },
+      { grad: true },
+    );
+    expect(got.value / expected.value.data[0]).toBeCloseTo(1, options === small ? 4 : 2);
+    const largest = Math.max(...expected.grad!.data.map(Math.abs));
+    // Signs of values near 0, and shapes near the middle of two entries, are decided by rounding.
+    const bound = options === small ? 1e-3 : 5e-2;
+    for (const [i, x] of expected.grad!.data.entries())
+      expect(Math.abs(got.grad!.data[i] - x)).toBeLessThan(bound * largest);
+  });
+
+  test("the gradient equals finite differences", async () => {
+    const loss = niqe(small, { model });
+    const definition = loss.definition as Definition;
+    await definition.prepare?.();
+    const scoreOf = (data: Float64Array) => {
+      const image = { data, shape };
+      return evaluateDefinition(reference, definition, { output: image, target: image }, {}).value.data[0];
+    };
+    const image = toFloat64(photograph);
+    const { grad } = evaluateDefinition(reference, definition, { output: image, target: image }, { grad: true });
+    const largest = Math.max(...grad!.data.map(Math.abs));
+    for (const position of [0, 7, 500, 1600, 3000]) {
+      const at = (by: number) => scoreOf(image.data.map((x, i) => (i === position ? x + by : x)));
+      const difference = (at(1e-6) - at(-1e-6)) / 2e-6;
+      expect(Math.abs(grad!.data[position] - difference)).toBeLessThan(1e-3 * largest);
+    }
+  });
+
+  test("an image has the same value alone and in a batch", async () => {
+    const loss = niqe(small, { model });
+    const together = await loss.perImage(photograph);
+    for (const index of [0, 1]) expect(await loss.value(photograph.image(index))).toBeCloseTo(together[index], 5);
+  });
+});
+
+describe("weights", () => {
+  const loss = niqe(small, { model });
+  const weight = mapTensor(randomTensor([2, 1, 27, 38], 8), (x) => (x < 0.3 ? 0 : 3 * x));
+  const images = toFloat64(photograph);
+  const evaluated = async (given: Tensor | undefined) => {
+    await loss.definition?.prepare?.();
+    return evaluateDefinition(
+      reference,
+      loss.definition as Definition,
+      { output: images, target: images, weight: given && toFloat64(given) },
+      { grad: true },
+    );
+  };
+
+  test("of 1 change nothing, and only relative ones count", async () => {
+    const [plain, ones, one, eight] = await Promise.all(
+      [undefined, Tensor.full([1, 3, 27, 38], 1), weight, mapTensor(weight, (x) => 8 * x)].map(evaluated),
+    );
+    expect(ones.value.data[0] / plain.value.data[0]).toBeCloseTo(1, 10);
+    expect(eight.value.data[0] / one.value.data[0]).toBeCloseTo(1, 10);
+    expect(Math.abs(one.value.data[0] / plain.value.data[0] - 1)).toBeGreaterThan(1e-4);
+    expect(one.grad!.data.every(Number.isFinite)).toBe(true);
+  });
+
+  test("native values equal the reference's; none in what is looked at is refused", async () => {
+    const expected = (await evaluated(weight)).value.data[0];
+    expect((await loss.value(photograph, undefined, { weight })) / expected).toBeCloseTo(1, 4);
+    const below = mapTensor(weight, (_, i) => (Math.floor((i % (27 * 38)) / 38) >= 24 ? 1 : 0));
+    const refused = expect(loss.value(photograph, undefined, { weight: below })).rejects;
+    await refused.toThrow(/weight is 0 at every place that is compared/);
+  });
+});
+
+describe("where there is nothing to fit", () => {
+  test("flat images are infinitely far from natural ones, with a gradient of 0", async () => {
+    const got = await niqe(small, { model }).evaluate(Tensor.full(shape, 0.5), undefined, { grad: true });
+    expect(got.value).toBe(Number.POSITIVE_INFINITY);
+    expect(got.grad!.data.every((x) => x === 0)).toBe(true);
+  });
+
+  test("a flat block among others changes nothing but their number", async () => {
+    // Blocks of 12 in a column of six; the normalisation looks 3 pixels beyond a block, the smaller scale 6 and more.
+    const tall = mapTensor(randomTensor([1, 1, 72, 12], 5), (x, i) => (i < 24 * 12 ? 0.5 : x));
+    const got = await niqe(small, { model }).evaluate(tall, undefined, { grad: true });
+    expect(Number.isFinite(got.value)).toBe(true);
+    expect(got.grad!.data.every(Number.isFinite)).toBe(true);
+  });
+
+  test("images of fewer than two blocks are refused, as BasicSR's fail", async () => {
+    const golden = goldenCases("priors").find(({ id }) => id === "niqe/odd-one-block") as GoldenCase;
+    expect(golden.expected).toBe("refused");
+    const refused = expect(niqe({}, { model }).value(await readInput("inputs/odd.png"))).rejects;
+    await refused.toThrow("but at least two blocks of 96x96 pixels are needed");
+  });
+
+  test("models that are none, and blocks of an odd side", async () => {
+    const broken: [NiqeModel, RegExp][] = [
+      [{ mean: [1, 2], covariance: model.covariance }, /the mean must have 36 numbers, got 2/],
+      [{ mean: model.mean, covariance: new Float64Array(36 * 36) }, /the covariance is not positive definite/],
+    ];
+    for (const [bad, message] of broken) {
+      await expect(niqe(small, { model: bad }).value(photograph)).rejects.toThrow(message);
+    }
+    expect(() => niqe({ block: 11 })).toThrow("niqe: block must be even, got 11");
+  });
+});
+
+test("blur and noise are further from natural images than the photograph", async () => {
+  if (!existsSync(parameters)) return;
+  const loss = niqe({}, { model: parameters });
+  const [plain, blur, noise] = await Promise.all(
+    ["scene", "scene_blur", "scene_noise"].map(async (name) => loss.value(await readInput(`inputs/${name}.png`))),
+  );
+  expect(plain).toBeLessThan(blur);
+  expect(plain).toBeLessThan(noise);
+});
