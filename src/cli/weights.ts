@@ -15,7 +15,7 @@ import {
   type WeightsState,
 } from "../weights/locate.ts";
 import { openCheckpoint } from "../weights/open.ts";
-import { type WeightsEntry, weightsEntry, weightsRegistry } from "../weights/registry.ts";
+import { isArchive, type WeightsEntry, weightsEntry, weightsRegistry } from "../weights/registry.ts";
 import { describeStateDict } from "../weights/state-dict.ts";
 import { downloadBar } from "./download-bar.ts";
 import { keyOption, weightsOption } from "./networks.ts";
@@ -54,6 +54,7 @@ async function whereabouts(entry: WeightsEntry, options: WeightsOptions) {
 
 /** What there is to say of a file as the weights of a name: what was chosen in it, and how its tensors' names differ from the network's. */
 async function remarksOn(path: string, name: string, options: CheckpointOptions = {}): Promise<string[]> {
+  if (isArchive(weightsEntry(name))) return [];
   const inception = Object.hasOwn(networks, name) ? networks[name as keyof typeof networks] : undefined;
   const shapes = inception?.tensors() ?? publishedTensors(name) ?? publishedHeads(name);
   const checkpoint = await openCheckpoint(path, options);

@@ -8,7 +8,7 @@ import { type DownloadOptions, downloadUrl, downloadWeights, fileSha256 } from "
 import { isFloating } from "./elements.ts";
 import { type Environment, weightsCache } from "./folders.ts";
 import { openCheckpoint } from "./open.ts";
-import { type WeightsEntry, weightsEntry } from "./registry.ts";
+import { isArchive, type WeightsEntry, weightsEntry } from "./registry.ts";
 import type { StateDict, WeightTensor } from "./state-dict.ts";
 import { safetensors } from "./write-safetensors.ts";
 
@@ -222,6 +222,14 @@ export async function importWeights(
   checkArguments("importWeights", { file: [file, "text"], name: [name, "text"], options: [options, "object?"] });
   const { env = process.env, key } = options;
   const entry = weightsEntry(name);
+  if (isArchive(entry)) {
+    if ((await fileSha256(file)) !== entry.sha256) {
+      throw new ReconlossError("checkpoint", `${file}: the SHA-256 is not that of the published ${entry.file}`);
+    }
+    const path = join(weightsCache(env), entry.file);
+    await copyFileAtomically(file, path);
+    return { path, verified: true };
+  }
   const checkpoint = await openCheckpoint(file, { key });
   try {
     if (key !== undefined) {

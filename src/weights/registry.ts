@@ -50,6 +50,11 @@ function lpips(name: string, file: string, known: { bytes?: number; sha256?: str
   };
 }
 
+/** Whether an entry is an archive of arrays, known by its SHA-256 alone, and no checkpoint. */
+export function isArchive({ file }: WeightsEntry): boolean {
+  return file.endsWith(".npz");
+}
+
 /**
  * Every weights file that reconloss knows. The hashes of torchvision and pytorch-fid files begin with the eight digits that upstream puts
  * into the file names.

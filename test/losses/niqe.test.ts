@@ -1,4 +1,5 @@
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { reference, toFloat64 } from "../../src/graph/reference.ts";
@@ -7,7 +8,10 @@ import type { Definition } from "../../src/losses/definition.ts";
 import { evaluateDefinition } from "../../src/losses/evaluate.ts";
 import { niqe } from "../../src/losses/index.ts";
 import type { NiqeModel } from "../../src/losses/niqe-model.ts";
+import { writeNpz } from "../../src/metrics/npz.ts";
 import { Tensor } from "../../src/tensor.ts";
+import { checkWeights, importWeights } from "../../src/weights/index.ts";
+import { temporaryFolder } from "../folder.ts";
 import {
   expectValue,
   type GoldenCase,
@@ -52,6 +56,8 @@ describe("BasicSR's numbers", () => {
     expectValue(got, golden.expected as number, golden.tolerance);
   });
 });
+
+const newFolder = temporaryFolder();
 
 /** Small blocks, for speed: the mathematics is the same. */
 const small = { block: 12, shapes: "smooth", luma: "y-bt601" } as const;
@@ -177,4 +183,20 @@ test("blur and noise are further from natural images than the photograph", async
   );
   expect(plain).toBeLessThan(blur);
   expect(plain).toBeLessThan(noise);
+});
+
+test("the published model is imported by its SHA-256, found, and anything else of its name refused", async () => {
+  const folder = await newFolder;
+  const env = { RECONLOSS_HOME: folder, RECONLOSS_OFFLINE: "1" };
+  const other = join(folder, "other.npz");
+  writeFileSync(other, writeNpz({ mu_pris_param: { data: new Float64Array(36), shape: [1, 36] } }));
+  await expect(importWeights(other, "niqe", { env })).rejects.toThrow(
+    "the SHA-256 is not that of the published niqe_pris_params.npz",
+  );
+  await expect(niqe(small, { model: other }).value(photograph)).rejects.toThrow(
+    "cov_pris_param is not there; it has: mu_pris_param",
+  );
+  if (!existsSync(parameters)) return;
+  expect((await importWeights(parameters, "niqe", { env })).verified).toBe(true);
+  expect(await checkWeights("niqe", { env })).toMatchObject({ state: "verified" });
 });
