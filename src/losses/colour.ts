@@ -1,8 +1,8 @@
 import { filterSeparable } from "./filters.ts";
 import { imageOptions } from "./image-options.ts";
-import { meanOfErrors, refuseImages } from "./images.ts";
+import { meanOfErrors, reductionOption, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
-import { choice, integer, number } from "./options.ts";
+import { integer, number } from "./options.ts";
 
 /** The integral of the standard normal density between two points, by Simpson's rule. */
 function normalBetween(from: number, to: number): number {
@@ -32,12 +32,12 @@ export function dpedWindow(size: number, deviations: number): number[] {
 }
 
 /**
- * Colour loss of image enhancement (Ignatov et al. 2017, DPED, equation 1): half the squared error of blurred images, summed over pixels and channels of an image. Colours and
+ * Colour loss of image enhancement (Ignatov et al. 2017, DPED, equation 1): half the squared error of blurred images, mean over pixels and channels. Colours and
  * brightness must agree, detail and small shifts are free.
  *
- * Equals the colour loss of DPED's training code, with its window of 21 x 21 pixels, zeros around the image; a batch gives the mean over its images. The paper's formula has another
- * width and does not sum to 1. Any number of channels and any size; in units of the images, squared. `reduction=mean` divides by the number of pixels and channels. Identical
- * images give 0 and a gradient of 0. A weight multiplies each error, by the pixel in the middle of the window; with `reduction=mean`, `sum(weight error) / sum(weight)`.
+ * With `reduction=sum`, equals the colour loss of DPED's training code: its window of 21 x 21 pixels, zeros around the image; a batch gives the mean over its images. The paper's formula has another
+ * width and does not sum to 1. Any number of channels and any size; in units of the images, squared. Identical
+ * images give 0 and a gradient of 0. A weight makes it `sum(weight error) / sum(weight)`, by the pixel in the middle of the window; with `reduction=sum` it only multiplies.
  *
  * @example
  * ```ts
@@ -55,11 +55,7 @@ export const colour = defineLoss({
     ...imageOptions,
     size: integer(21, "height and width of the window that blurs, odd", { min: 1 }),
     deviations: number(3, "how many standard deviations of a Gaussian half the window takes in", { above: 0 }),
-    reduction: choice(
-      ["sum", "mean"],
-      "sum",
-      "sum or mean over the pixels and channels of an image; a batch gives the mean over its images",
-    ),
+    reduction: reductionOption,
   },
   refuse: refuseImages,
   units: () => ({ degree: 2 }),

@@ -130,7 +130,7 @@ const cases: Case[] = [
   { spec: "wavelet(wavelet=sym7,normalization=low-pass)", least: 7 },
   { spec: "wavelet(preset=korkmaz)", least: 19 },
   { spec: "colour(size=5)" },
-  { spec: "colour(size=3,deviations=2,reduction=mean,crop=1)", least: 3 },
+  { spec: "colour(size=3,deviations=2,reduction=sum,crop=1)", least: 3 },
   { spec: "chroma", least: 4, colours: true },
   { spec: "chroma(size=2,distance=mse,crop=1)", least: 4, colours: true },
   { spec: "average", least: 4 },

@@ -224,6 +224,6 @@ describe("formulas written out", () => {
       return places.map(([row, column]) => filtered(difference, kernel)(row, column) ** 2);
     });
     const expected = squares.reduce((a, b) => a + b) / 2;
-    expectValue(await parseLoss("colour(size=3)").value(output, target), expected, { rel: 1e-5 });
+    expectValue(await parseLoss("colour(size=3,reduction=sum)").value(output, target), expected, { rel: 1e-5 });
   });
 });
