@@ -69,6 +69,7 @@ Exit codes: 0 all well; 1 an image failed; 2 wrong usage; 3 the machine lacks so
         const what = isGenerator ? "makes images from random numbers and takes no input" : "needs an image or a folder";
         throw new ReconlossError("invalid-argument", `apply: a model for ${model.info.task} ${what}`);
       }
+      await refuseReplacing([{ input: path, output: flags.output }]);
       await noteNewFolder(flags.output, terminal);
       finish(input === undefined ? await generate(model, flags, terminal) : await apply(model, input, flags, terminal));
     });
@@ -125,7 +126,7 @@ async function jobsFor(input: string, output: string, terminal: Terminal): Promi
   });
 }
 
-/** Refuses outputs that would replace an input, by whatever name or link they are reached. */
+/** Refuses outputs that would replace what is read, the model too, by whatever name or link they are reached. */
 async function refuseReplacing(jobs: readonly Job[]): Promise<void> {
   const inputs = new Set<string>();
   for (const { input } of jobs) inputs.add(await identityOf(input));
@@ -133,7 +134,7 @@ async function refuseReplacing(jobs: readonly Job[]): Promise<void> {
     if (!inputs.has(await identityOf(output))) continue;
     throw new ReconlossError(
       "invalid-argument",
-      `apply: ${output} would replace an input; choose another name or folder`,
+      `apply: ${output} would replace what is read; choose another name or folder`,
     );
   }
 }

@@ -23,7 +23,7 @@ interface Location extends StoredImage {
 }
 
 const extension = ".features";
-const signature = Buffer.from("reconloss features 2\n");
+const signature = Buffer.from("reconloss features 3\n");
 const headerBytes = signature.length + 4;
 const hashBytes = 32;
 /** Hash, height, width and a bit for each kind of decoding come before the features, a checksum of all of it after them. */

@@ -53,7 +53,14 @@ class Transient extends Error {
   }
 }
 
-const offline: ReadonlySet<string> = new Set(["ENOTFOUND", "EAI_AGAIN", "ENETUNREACH", "EHOSTUNREACH", "ENETDOWN"]);
+const offline: ReadonlySet<string> = new Set([
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "ENETUNREACH",
+  "EHOSTUNREACH",
+  "ENETDOWN",
+  "ECONNREFUSED",
+]);
 /** Tries where the server cannot be reached at all. */
 const offlineAttempts = 2;
 

@@ -245,7 +245,7 @@ describe("apply", () => {
     expect(await run(["apply", model, inputs, "-o", outputs])).toEqual({
       code: 0,
       stdout: `${outputs}  3 images\n`,
-      stderr: "",
+      stderr: "note: images: 1 16-bit colour\n",
     });
     const [a, deep, grey] = await Promise.all(
       ["a.jpg", "sub/deep.png", "grey.png"].map((name) => readPixels(join(outputs, name))),
@@ -259,7 +259,7 @@ describe("apply", () => {
     await writeFile(join(inputs, "cut.png"), "no image");
     const { code, stdout, stderr } = await run(["apply", model, inputs, "-o", outputs]);
     expect({ code, stdout }).toEqual({ code: 1, stdout: `${outputs}  3 images\n` });
-    expect(stderr).toMatch(/^failed: .*cut\.png: .*no image/);
+    expect(stderr).toMatch(/^failed: .*cut\.png: .*no image/m);
   });
 
   it("writes 8 or 16 bits as told", async () => {
@@ -300,8 +300,12 @@ describe("apply", () => {
     [["apply", model, join(folder, "nowhere.png"), "-o", "x.png"], "does not exist"],
     [["apply", model, join(inputs, "a.jpg"), "-o", join(folder, "x.xyz")], "must end in one of"],
     [["apply", model, join(inputs, "a.jpg"), "-o", join(folder, "x.jpg"), "--bits", "16"], "bitDepth 8"],
-    [["apply", model, inputs, "-o", inputs], "would replace an input"],
-    [["apply", model, join(inputs, "a.jpg"), "-o", join(inputs, "..", "inputs", "a.jpg")], "would replace an input"],
+    [["apply", model, inputs, "-o", inputs], "would replace what is read"],
+    [["apply", model, join(inputs, "a.jpg"), "-o", model], "would replace what is read"],
+    [
+      ["apply", model, join(inputs, "a.jpg"), "-o", join(inputs, "..", "inputs", "a.jpg")],
+      "would replace what is read",
+    ],
     [["apply", join(inputs, "a.jpg"), join(inputs, "a.jpg"), "-o", "x.png"], "no ONNX model"],
     [["apply", join(folder, "nowhere.onnx"), join(inputs, "a.jpg"), "-o", "x.png"], "cannot be read"],
   ])("%j is wrong usage", async (args, message) => {
