@@ -127,10 +127,10 @@ test("every loss that has the option compares each luma as the images made of th
   for (const factory of withChannels) {
     for (const channels of channelChoices.filter((choice) => choice !== "rgb")) {
       const random = randomSource(8);
-      const shape = [1, 3, 35, 34] as const;
+      const shape = [1, 3, 45, 44] as const;
       const draw = () =>
         Tensor.from(
-          Array.from({ length: 3 * 35 * 34 }, () => Math.floor(256 * random()) / 255),
+          Array.from({ length: 3 * 45 * 44 }, () => Math.floor(256 * random()) / 255),
           shape,
         );
       const [output, other] = [draw(), draw()];
