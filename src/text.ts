@@ -15,3 +15,8 @@ export function listNames(names: readonly string[], shown = 8): string {
   const rest = names.length - shown;
   return names.slice(0, shown).join(", ") + (rest > 0 ? ` and ${rest} more` : "");
 }
+
+/** A replacer for `JSON.stringify`: JSON has no infinity and no NaN, which become the words "Infinity", "-Infinity" and "NaN". */
+export function nonFiniteAsWords(_key: string, value: unknown): unknown {
+  return typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
+}

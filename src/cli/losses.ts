@@ -1,14 +1,10 @@
 import { Command } from "commander";
 import { type LossFactory, lossFactories } from "../losses/index.ts";
 import { otherNames } from "../losses/registry.ts";
+import { nonFiniteAsWords } from "../text.ts";
 import { gan } from "../train/index.ts";
 import { loadPlugins, type PluginOptions, pluginOption } from "./plugins.ts";
 import { coloursFor, type Terminal } from "./terminal.ts";
-
-/** JSON has no infinity. */
-function replaceNonFinite(_key: string, value: unknown): unknown {
-  return typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
-}
 
 /** Every loss with its options, as data; one that has to be learned is for training alone. */
 function describeLosses(plugins: readonly LossFactory[]) {
@@ -76,7 +72,7 @@ export function lossesCommand(terminal: Terminal): Command {
     .addOption(pluginOption())
     .action(async ({ json, plugin }: PluginOptions & { json?: boolean }) => {
       const plugins = await loadPlugins({ plugin });
-      if (json) terminal.stdout.write(`${JSON.stringify(describeLosses(plugins), replaceNonFinite, 2)}\n`);
+      if (json) terminal.stdout.write(`${JSON.stringify(describeLosses(plugins), nonFiniteAsWords, 2)}\n`);
       else printLosses(terminal, plugins);
     });
 }

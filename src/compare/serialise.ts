@@ -1,13 +1,8 @@
 import { checkArguments } from "../arguments.ts";
 import type { Loss } from "../losses/index.ts";
-import { printable } from "../text.ts";
+import { nonFiniteAsWords, printable } from "../text.ts";
 import type { Verdict } from "./conditions.ts";
 import type { Comparison, PairResult } from "./types.ts";
-
-/** JSON has no infinity and no NaN: they become words. */
-function replaceNonFinite(_key: string, value: unknown): unknown {
-  return typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
-}
 
 /**
  * The comparison as one JSON object, everything by the label of the loss, which is the text that was typed: `losses` (canonical specification, options, direction),
@@ -37,7 +32,7 @@ export function toJson(comparison: Comparison, verdicts?: readonly Verdict[]): s
     passedOver: comparison.passedOver,
     conditions: verdicts?.map(({ condition, ...verdict }) => ({ condition: condition.text, ...verdict })),
   };
-  return JSON.stringify(object, replaceNonFinite, 2);
+  return JSON.stringify(object, nonFiniteAsWords, 2);
 }
 
 type Cell = string | number | null | undefined;

@@ -1,5 +1,5 @@
 import { blockOptions, meanOfBlockErrors } from "./average.ts";
-import { imageOptions } from "./image-options.ts";
+import { colourImageOptions } from "./image-options.ts";
 import { refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 
@@ -31,10 +31,7 @@ export const chroma = defineLoss({
   better: "lower",
   source: "traiNNer, ColorLoss; BasicSR, rgb2ycbcr_pt",
   options: {
-    crop: imageOptions.crop,
-    clamp: imageOptions.clamp,
-    low: imageOptions.low,
-    dataRange: imageOptions.dataRange,
+    ...colourImageOptions,
     ...blockOptions,
   },
   refuse: (options, shape) =>

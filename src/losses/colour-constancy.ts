@@ -1,6 +1,6 @@
 import type { Ops } from "../graph/ops.ts";
 import type { Images } from "./definition.ts";
-import { imageOptions } from "./image-options.ts";
+import { colourImageOptions } from "./image-options.ts";
 import { prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 import { choice } from "./options.ts";
@@ -34,10 +34,7 @@ export const colourConstancy = defineLoss({
   options: {
     preset: choice(["paper", "zero-dce"], "paper", "whose numbers come out"),
     form: choice(["squares", "root"], "squares", "sum of squared differences, or root of the sum of their squares"),
-    crop: imageOptions.crop,
-    clamp: imageOptions.clamp,
-    low: imageOptions.low,
-    dataRange: imageOptions.dataRange,
+    ...colourImageOptions,
   },
   presets: { "zero-dce": { form: "root" } },
   refuse: (options, shape) =>

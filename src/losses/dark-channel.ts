@@ -1,6 +1,6 @@
 import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
-import { imageOptions } from "./image-options.ts";
+import { colourImageOptions } from "./image-options.ts";
 import { meanOfErrors, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 import { choice, integer } from "./options.ts";
@@ -46,10 +46,7 @@ export const darkChannel = defineLoss({
   source: "He, Sun, Tang 2009; Pan et al. 2016; Yan et al. 2017 (bright channel)",
   needsTarget: false,
   options: {
-    crop: imageOptions.crop,
-    clamp: imageOptions.clamp,
-    low: imageOptions.low,
-    dataRange: imageOptions.dataRange,
+    ...colourImageOptions,
     window: integer(15, "side of the window, odd", { min: 1 }),
     extreme: choice(["dark", "bright"], "dark", "the least value against black, or the largest against white"),
   },

@@ -2,7 +2,7 @@ import type { Ops } from "../graph/ops.ts";
 import { blockMeans, overBlocks } from "./blocks.ts";
 import type { Images } from "./definition.ts";
 import { filterSeparable, sobelKernels } from "./filters.ts";
-import { imageOptions } from "./image-options.ts";
+import { colourImageOptions } from "./image-options.ts";
 import { prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 import { integer } from "./options.ts";
@@ -41,10 +41,7 @@ export const gradientVariance = defineLoss({
   source: "Abrahamyan et al. 2022; lusinlu/gradient-variance-loss",
   options: {
     size: integer(8, "height and width of a block", { min: 2 }),
-    crop: imageOptions.crop,
-    clamp: imageOptions.clamp,
-    low: imageOptions.low,
-    dataRange: imageOptions.dataRange,
+    ...colourImageOptions,
   },
   refuse: ({ size, ...options }, shape) =>
     shape[1] === 1 || shape[1] === 3

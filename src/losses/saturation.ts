@@ -1,6 +1,6 @@
 import type { Ops } from "../graph/ops.ts";
 import { sides } from "./definition.ts";
-import { imageOptions } from "./image-options.ts";
+import { colourImageOptions } from "./image-options.ts";
 import { prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 import { weightedMean } from "./pixel-weights.ts";
@@ -26,10 +26,7 @@ export const saturation = defineLoss({
   source: "Sa_Loss of Zero-DCE's repository",
   needsTarget: false,
   options: {
-    crop: imageOptions.crop,
-    clamp: imageOptions.clamp,
-    low: imageOptions.low,
-    dataRange: imageOptions.dataRange,
+    ...colourImageOptions,
   },
   refuse: (options, shape) =>
     shape[1] === 1 || shape[1] === 3

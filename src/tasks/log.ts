@@ -1,6 +1,7 @@
 import { type FileHandle, open, readFile } from "node:fs/promises";
 import { ReconlossError } from "../errors.ts";
 import { reasonOf } from "../files.ts";
+import { nonFiniteAsWords } from "../text.ts";
 
 /** What was true after a step. */
 export interface Dated {
@@ -53,7 +54,7 @@ export class StepLog<R extends Dated> {
 
   /** @throws {ReconlossError} `file` when it cannot be written, such as to a full disk */
   async append(record: R): Promise<void> {
-    await this.#file.appendFile(`${JSON.stringify(record, toWord)}\n`).catch((cause) => {
+    await this.#file.appendFile(`${JSON.stringify(record, nonFiniteAsWords)}\n`).catch((cause) => {
       throw new ReconlossError("file", `cannot write ${this.#path}: ${reasonOf(cause)}`, { cause });
     });
     this.#records.push(record);
@@ -84,8 +85,6 @@ const words = new Map<unknown, number>([
   [null, Number.NaN],
 ]);
 
-const toWord = (_: string, value: unknown) =>
-  typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
 const fromWord = (_: string, value: unknown) => words.get(value) ?? value;
 
 const isNumber = (value: unknown) => typeof value === "number";
