@@ -3,10 +3,10 @@
  */
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import type { Definition } from "../src/definitions/definition.ts";
+import { evaluateDefinition } from "../src/definitions/evaluate.ts";
 import { reference, toFloat64 } from "../src/graph/reference.ts";
 import { readImage } from "../src/image/index.ts";
-import type { Definition } from "../src/losses/definition.ts";
-import { evaluateDefinition } from "../src/losses/evaluate.ts";
 import { parseLoss } from "../src/losses/parse.ts";
 import { Tensor } from "../src/tensor.ts";
 

@@ -1,8 +1,8 @@
 import { checkArguments } from "../arguments.ts";
+import { poolScores } from "../definitions/evaluate.ts";
 import { reference } from "../graph/reference.ts";
 import type { UnpairedImage } from "../image/index.ts";
 import { type DecodeKind, decodeKinds, decodeSummary } from "../image/notes.ts";
-import { poolScores } from "../losses/evaluate.ts";
 import type { Loss } from "../losses/index.ts";
 import { statisticOf, statisticsOf } from "./statistics.ts";
 import type { Comparison, Failure, Note, Outcome, PairResult } from "./types.ts";

@@ -1,11 +1,11 @@
+import type { Definition, Images } from "../definitions/definition.ts";
+import { type ImageOptions, imageOptions } from "../definitions/image-options.ts";
+import { choice, integer } from "../definitions/options.ts";
+import { fittedWeight, weightedMean } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
 import { blockMeans, overBlocks } from "./blocks.ts";
-import type { Definition, Images } from "./definition.ts";
-import { type ImageOptions, imageOptions } from "./image-options.ts";
 import { prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
-import { choice, integer } from "./options.ts";
-import { fittedWeight, weightedMean } from "./pixel-weights.ts";
 
 /** The options of errors of block means. */
 export const blockOptions = {

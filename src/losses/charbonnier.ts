@@ -1,9 +1,9 @@
+import type { Images } from "../definitions/definition.ts";
+import { imageOptions } from "../definitions/image-options.ts";
+import { number } from "../definitions/options.ts";
 import type { Ops } from "../graph/ops.ts";
-import type { Images } from "./definition.ts";
-import { imageOptions } from "./image-options.ts";
 import { meanOfErrors, reductionOption, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
-import { number } from "./options.ts";
 
 /**
  * Charbonnier loss, `mean sqrt((output - target)^2 + eps^2)`: absolute error with a rounded tip.

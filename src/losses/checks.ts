@@ -1,6 +1,5 @@
 import { checkObject, described } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
-import { noteExtremes } from "../kernels/extremes.ts";
 import type { NotedExtremes } from "../kernels/index.ts";
 import { type Extremes, elementCount, extremes, formatShape, sameShape, Tensor } from "../tensor.ts";
 
@@ -66,15 +65,14 @@ export function checkRange(
   );
 }
 
-/** Refuses values that a loss cannot work with; `known`: their extremes, where somebody has come across them already. */
-export async function checkValues(
+/** Refuses values that a loss cannot work with; `noted`: their extremes, as far as they are known. */
+export function checkValues(
   name: string,
   output: Tensor,
   target: Tensor,
   range: readonly [number, number] | undefined,
-  known?: NotedExtremes,
-): Promise<void> {
-  const noted = known ?? (await noteExtremes({ output, target }));
+  noted: NotedExtremes,
+): void {
   const ofOutput = noted.output ?? extremes(output.data);
   checkFinite(name, "output", output, ofOutput);
   const ofTarget = target === output ? ofOutput : (noted.target ?? extremes(target.data));

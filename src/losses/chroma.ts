@@ -1,5 +1,5 @@
+import { colourImageOptions } from "../definitions/image-options.ts";
 import { blockOptions, meanOfBlockErrors } from "./average.ts";
-import { colourImageOptions } from "./image-options.ts";
 import { refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 

@@ -1,10 +1,10 @@
+import type { Images } from "../definitions/definition.ts";
+import { colourImageOptions } from "../definitions/image-options.ts";
+import { choice } from "../definitions/options.ts";
+import { nothingOf, weightedMean } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
-import type { Images } from "./definition.ts";
-import { colourImageOptions } from "./image-options.ts";
 import { prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
-import { choice } from "./options.ts";
-import { nothingOf, weightedMean } from "./pixel-weights.ts";
 
 /**
  * How far the mean colour of each image is from grey, a prior on the output alone: `(R - G)^2 + (R - B)^2 + (G - B)^2` of the channels' means (Zero-DCE, Guo et al. 2020,

@@ -1,8 +1,8 @@
+import { imageOptions } from "../definitions/image-options.ts";
+import { integer, number } from "../definitions/options.ts";
 import { filterSeparable } from "./filters.ts";
-import { imageOptions } from "./image-options.ts";
 import { meanOfErrors, reductionOption, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
-import { integer, number } from "./options.ts";
 
 /** The integral of the standard normal density between two points, by Simpson's rule. */
 function normalBetween(from: number, to: number): number {

@@ -1,11 +1,11 @@
 import { described } from "../arguments.ts";
+import type { Definition, Evaluation, Images, Sides, Wants } from "../definitions/definition.ts";
+import type { Learner } from "../definitions/learner.ts";
 import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
 import { prefixed, within } from "../records.ts";
 import { type Shape, sameShape, Tensor } from "../tensor.ts";
 import { checkCall, checkInto } from "./checks.ts";
-import type { Definition, Evaluation, Images, Sides, Wants } from "./definition.ts";
-import type { Learner } from "./learner.ts";
 import { BaseLoss, type EvaluateOptions, isLoss, type Loss, type LossInfo } from "./loss.ts";
 import { minimisedEvaluation, minimisedPerImage } from "./minimised.ts";
 import { PreparedTarget, type Target, targetTensor } from "./prepared-target.ts";

@@ -1,9 +1,9 @@
+import type { Images } from "../definitions/definition.ts";
+import { imageOptions } from "../definitions/image-options.ts";
+import { choice, number } from "../definitions/options.ts";
 import type { Ops } from "../graph/ops.ts";
-import type { Images } from "./definition.ts";
-import { imageOptions } from "./image-options.ts";
 import { meanOfErrors, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
-import { choice, number } from "./options.ts";
 
 /** A colour as a vector of length 1, shorter where its length is below eps, and by how much the square of that length is short of 1. */
 function direction<T>(o: Ops<T>, colour: T, eps: number): { unit: T; shortOfOne: T } {

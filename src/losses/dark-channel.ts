@@ -1,9 +1,9 @@
+import { colourImageOptions } from "../definitions/image-options.ts";
+import { choice, integer } from "../definitions/options.ts";
 import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
-import { colourImageOptions } from "./image-options.ts";
 import { meanOfErrors, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
-import { choice, integer } from "./options.ts";
 
 /** The least of the channels at every pixel; its gradient goes to equal channels in equal parts. */
 function leastChannel<T>(o: Ops<T>, x: T): T {

@@ -1,12 +1,12 @@
+import type { Images } from "../definitions/definition.ts";
+import { imageOptions } from "../definitions/image-options.ts";
+import { choice, number } from "../definitions/options.ts";
 import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
 import type { DeltaESpec } from "../kernels/index.ts";
-import type { Images } from "./definition.ts";
-import { imageOptions } from "./image-options.ts";
 import { meanOfErrors, refuseImages } from "./images.ts";
 import { rgbToLab, rgbToOklab } from "./lab.ts";
 import { defineLoss } from "./loss.ts";
-import { choice, number } from "./options.ts";
 
 /** Lightness, the two colour axes, and chroma, each [n, 1, h, w]. */
 interface Colour<T> {

@@ -1,8 +1,8 @@
+import { type Definition, sides } from "../definitions/definition.ts";
+import type { ImageOptions } from "../definitions/image-options.ts";
+import { weightedMean } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
-import { type Definition, sides } from "./definition.ts";
-import type { ImageOptions } from "./image-options.ts";
 import { prepare } from "./images.ts";
-import { weightedMean } from "./pixel-weights.ts";
 
 /** Differences of pixels to their neighbours: those below and those to the right. */
 export interface Differences<T> {

@@ -1,9 +1,9 @@
+import { imageOptions } from "../definitions/image-options.ts";
+import { number } from "../definitions/options.ts";
 import type { Ops } from "../graph/ops.ts";
 import { filterSeparable } from "./filters.ts";
-import { imageOptions } from "./image-options.ts";
 import { meanOfErrors, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
-import { number } from "./options.ts";
 
 /** Burt and Adelson's generating kernel (1983) with a = 0.4. */
 const generating = [0.05, 0.25, 0.4, 0.25, 0.05];

@@ -1,8 +1,8 @@
-import { imageOptions } from "./image-options.ts";
+import { imageOptions } from "../definitions/image-options.ts";
+import { number } from "../definitions/options.ts";
+import { channelMean, channelShare, nothingOf, weightedMean } from "../definitions/pixel-weights.ts";
 import { prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
-import { number } from "./options.ts";
-import { channelMean, channelShare, nothingOf, weightedMean } from "./pixel-weights.ts";
 
 /**
  * Relative dimensionless global error of synthesis, ERGAS (Wald 2000): `100 / ratio * sqrt(mean over channels of MSE / mean(target)^2)`, per image. 0 for identical images; lower is better.

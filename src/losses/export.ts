@@ -1,8 +1,8 @@
 import { checkObject, described } from "../arguments.ts";
+import { evaluateDefinition } from "../definitions/evaluate.ts";
 import { ReconlossError } from "../errors.ts";
 import { buildModel, type InputDims } from "../graph/compile.ts";
 import { mapValues } from "../records.ts";
-import { evaluateDefinition } from "./evaluate.ts";
 import { isLoss, type Loss } from "./loss.ts";
 
 /** What {@link exportLoss} writes besides the value. */

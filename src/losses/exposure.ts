@@ -1,11 +1,11 @@
+import type { Images } from "../definitions/definition.ts";
+import { imageOptions } from "../definitions/image-options.ts";
+import { choice, integer, number } from "../definitions/options.ts";
+import { weightedMean } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
-import type { Images } from "./definition.ts";
-import { imageOptions } from "./image-options.ts";
 import { refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
-import { choice, integer, number } from "./options.ts";
 import { patchesAsPixels, patchMeans } from "./patches.ts";
-import { weightedMean } from "./pixel-weights.ts";
 
 /**
  * How far the brightness of patches is from a well-exposed level, a prior on the output alone: the mean over patches of `|Y - level|` (Zero-DCE, Guo et al. 2020,

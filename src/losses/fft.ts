@@ -1,8 +1,8 @@
+import { imageOptions } from "../definitions/image-options.ts";
+import { choice, integer, number } from "../definitions/options.ts";
 import type { Ops } from "../graph/ops.ts";
-import { imageOptions } from "./image-options.ts";
 import { prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
-import { choice, integer, number } from "./options.ts";
 import { normChoice, power, sumOverSpectrum, weightedImages } from "./spectrum.ts";
 
 /** Every `factor`-th pixel of each channel, interpolated between the four around its place, as PyTorch's `interpolate(scale_factor=1/factor, mode="bilinear")`. */

@@ -1,12 +1,12 @@
+import type { Definition } from "../definitions/definition.ts";
+import { imageOptions } from "../definitions/image-options.ts";
+import { flag, integer, number } from "../definitions/options.ts";
+import { batchMean } from "../definitions/pixel-weights.ts";
 import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
 import { formatShape, type Shape, Tensor } from "../tensor.ts";
-import type { Definition } from "./definition.ts";
-import { imageOptions } from "./image-options.ts";
 import { prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
-import { flag, integer, number } from "./options.ts";
-import { batchMean } from "./pixel-weights.ts";
 import { power, sumOverSpectrum, weightedImages } from "./spectrum.ts";
 
 /** What {@link focalFrequency} can be given besides its options. */

@@ -1,12 +1,12 @@
+import type { Images } from "../definitions/definition.ts";
+import { imageOptions, lumaChoices } from "../definitions/image-options.ts";
+import { choice, number } from "../definitions/options.ts";
+import { centred, rootOfMean, weightedMean } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
 import { averagedWeight, halveBy } from "./averaging.ts";
-import type { Images } from "./definition.ts";
 import { gradientMagnitude } from "./gradient-magnitude.ts";
-import { imageOptions, lumaChoices } from "./image-options.ts";
 import { prepareLevels, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
-import { choice, number } from "./options.ts";
-import { centred, rootOfMean, weightedMean } from "./pixel-weights.ts";
 import { dissimilarity } from "./similarity.ts";
 
 /** The standard deviation of each image's places, with a gradient of 0 where it is 0. */

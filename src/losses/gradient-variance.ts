@@ -1,12 +1,12 @@
+import type { Images } from "../definitions/definition.ts";
+import { colourImageOptions } from "../definitions/image-options.ts";
+import { integer } from "../definitions/options.ts";
+import { weightedMean } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
 import { blockMeans, overBlocks } from "./blocks.ts";
-import type { Images } from "./definition.ts";
 import { filterSeparable, sobelKernels } from "./filters.ts";
-import { colourImageOptions } from "./image-options.ts";
 import { prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
-import { integer } from "./options.ts";
-import { weightedMean } from "./pixel-weights.ts";
 
 /** The grey of the authors' code. */
 const grey = [0.2989, 0.587, 0.114];

@@ -1,9 +1,9 @@
+import { imageOptions } from "../definitions/image-options.ts";
+import { choice, number } from "../definitions/options.ts";
 import type { Ops } from "../graph/ops.ts";
 import { filterImage, filterSeparable, sobelKernels } from "./filters.ts";
-import { imageOptions } from "./image-options.ts";
 import { meanOfErrors, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
-import { choice, number } from "./options.ts";
 
 /** Sobel's kernels turned by 45 degrees, as CDC's code has them before it replaces them. */
 const diagonalKernels = [

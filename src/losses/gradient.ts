@@ -1,11 +1,11 @@
+import { type Images, sides } from "../definitions/definition.ts";
+import { imageOptions } from "../definitions/image-options.ts";
+import { choice, integer } from "../definitions/options.ts";
+import { weightedMean } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
-import { type Images, sides } from "./definition.ts";
 import { difference, padDifferences } from "./differences.ts";
-import { imageOptions } from "./image-options.ts";
 import { prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
-import { choice, integer } from "./options.ts";
-import { weightedMean } from "./pixel-weights.ts";
 
 const axes = ["h", "w"] as const;
 

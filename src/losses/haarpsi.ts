@@ -1,12 +1,12 @@
+import type { Images } from "../definitions/definition.ts";
+import { colourImageOptions } from "../definitions/image-options.ts";
+import { choice, flag, number } from "../definitions/options.ts";
+import { nothingOf, weightedMean } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
 import { averagedWeight, halveBy } from "./averaging.ts";
 import { colourPlanes, refuseColours, yiq } from "./colour-planes.ts";
-import type { Images } from "./definition.ts";
-import { colourImageOptions } from "./image-options.ts";
 import { prepareLevels, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
-import { choice, flag, number } from "./options.ts";
-import { nothingOf, weightedMean } from "./pixel-weights.ts";
 import { dissimilarity } from "./similarity.ts";
 
 /** Pixels of the three Haar wavelets. The two finer ones are compared, the coarsest says how much each place counts. */

@@ -1,9 +1,9 @@
+import { imageOptions } from "../definitions/image-options.ts";
+import { choice, number } from "../definitions/options.ts";
 import type { Ops } from "../graph/ops.ts";
 import { meanOfDifferences, paddedDifferences } from "./differences.ts";
-import { imageOptions } from "./image-options.ts";
 import { meanOfErrors, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
-import { choice, number } from "./options.ts";
 
 /**
  * The hyper-Laplacian prior of natural images, on the output alone: differences of neighbours to a power below 1, of which few large ones cost less than many small ones

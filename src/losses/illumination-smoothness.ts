@@ -1,8 +1,8 @@
+import { imageOptions } from "../definitions/image-options.ts";
+import { choice } from "../definitions/options.ts";
 import { meanOfDifferences, paddedDifferences } from "./differences.ts";
-import { imageOptions } from "./image-options.ts";
 import { meanOfErrors, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
-import { choice } from "./options.ts";
 
 /**
  * How much an illumination map or the curve parameters of an enhancer change from pixel to pixel, a prior on the output alone: the mean over pixels of the sum over

@@ -1,10 +1,10 @@
+import { type Definition, type Images, sides } from "../definitions/definition.ts";
+import { type ImageOptions, type Levels, lumas, lumaThousandths } from "../definitions/image-options.ts";
+import { choice } from "../definitions/options.ts";
+import { totalWeight, weightedMean, weightedSum } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
 import type { KernelSpec } from "../kernels/index.ts";
 import type { Shape } from "../tensor.ts";
-import { type Definition, type Images, sides } from "./definition.ts";
-import { type ImageOptions, type Levels, lumas, lumaThousandths } from "./image-options.ts";
-import { choice } from "./options.ts";
-import { totalWeight, weightedMean, weightedSum } from "./pixel-weights.ts";
 
 function luma<T>(o: Ops<T>, x: T, channels: keyof typeof lumas, dataRange: number): T {
   const { weights, offset, levels } = lumas[channels];

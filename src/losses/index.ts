@@ -1,3 +1,6 @@
+export type { Definition, Evaluation, Images, Wants } from "../definitions/definition.ts";
+export type { Learner, TrainingState } from "../definitions/learner.ts";
+export type { Option, OptionsOf, OptionValue, Schema } from "../definitions/options.ts";
 export {
   adversarialObjectives,
   type Discriminate,
@@ -19,7 +22,6 @@ export { colourConstancy } from "./colour-constancy.ts";
 export { type Term, weighted } from "./combine.ts";
 export { cosine } from "./cosine.ts";
 export { darkChannel } from "./dark-channel.ts";
-export type { Definition, Evaluation, Images, Wants } from "./definition.ts";
 export { deltaE } from "./delta-e.ts";
 export { dssim } from "./dssim.ts";
 export { edge } from "./edge.ts";
@@ -37,7 +39,6 @@ export { hyperLaplacian } from "./hyper-laplacian.ts";
 export { illuminationSmoothness } from "./illumination-smoothness.ts";
 export { l0Gradient } from "./l0-gradient.ts";
 export { l1 } from "./l1.ts";
-export type { Learner, TrainingState } from "./learner.ts";
 export {
   type Better,
   defineLoss,
@@ -55,7 +56,6 @@ export { msSsimL1 } from "./ms-ssim-l1.ts";
 export { mse } from "./mse.ts";
 export { type NiqeResources, niqe } from "./niqe.ts";
 export { nrmse } from "./nrmse.ts";
-export type { Option, OptionsOf, OptionValue, Schema } from "./options.ts";
 export { parseLoss, parseLosses } from "./parse.ts";
 export { type PerceptualResources, perceptual } from "./perceptual.ts";
 export type { PreparedTarget, Target } from "./prepared-target.ts";

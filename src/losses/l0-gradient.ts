@@ -1,8 +1,8 @@
+import { imageOptions } from "../definitions/image-options.ts";
+import { choice, number } from "../definitions/options.ts";
 import { meanOfDifferences } from "./differences.ts";
-import { imageOptions } from "./image-options.ts";
 import { refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
-import { choice, number } from "./options.ts";
 
 /**
  * How many neighbours differ, a prior on the output alone: the share of vertical differences that are not 0 plus that of horizontal ones (L0 gradient, Xu et al. 2011), in a

@@ -1,15 +1,15 @@
 import { checkFunction, checkObject, described } from "../arguments.ts";
+import type { Definition, Evaluation, OwnEvaluation, Wants } from "../definitions/definition.ts";
+import type { Learner } from "../definitions/learner.ts";
+import { type OptionsOf, type OptionValue, resolveOptions, type Schema } from "../definitions/options.ts";
+import { checkWeight, type WeightNormalisation } from "../definitions/pixel-weights.ts";
+import { type EngineName, evaluate } from "../engines/index.ts";
+import { targetFeatures } from "../engines/onnx.ts";
 import { ReconlossError } from "../errors.ts";
+import { noteExtremes } from "../kernels/extremes.ts";
 import type { NotedExtremes } from "../kernels/index.ts";
 import { checkShape, formatShape, type Shape, type Tensor } from "../tensor.ts";
 import { checkCall, checkHeld, checkInto, checkShapes, checkValues } from "./checks.ts";
-import type { Definition, Evaluation, Images, OwnEvaluation, Wants } from "./definition.ts";
-import { evaluateGraph, targetFeatures } from "./evaluate.ts";
-import { evaluateKernel } from "./evaluate-kernel.ts";
-import { evaluateTiles, isTooLarge } from "./evaluate-tiles.ts";
-import type { Learner } from "./learner.ts";
-import { type OptionsOf, type OptionValue, resolveOptions, type Schema } from "./options.ts";
-import { checkWeight, type WeightNormalisation } from "./pixel-weights.ts";
 import { PreparedTarget, type Target, targetTensor } from "./prepared-target.ts";
 import { inUnit, type Units, unitFor, withUnit } from "./units.ts";
 
@@ -44,6 +44,12 @@ export interface EvaluateOptions {
    * must not share memory with the batches; where a call throws, it may hold part of a gradient.
    */
   into?: Tensor;
+  /**
+   * What evaluates the loss, and every term of a sum. Default: the first of these that supports what is asked for: `kernels` (fused SIMD kernels, of the losses that have one),
+   * `tiles` (values of images too large for a network to be computed at once), `onnx` (the loss as a graph on ONNX Runtime). `reference`, on request only: float64 in plain
+   * loops, for any loss, slow. One that does not support what is asked for is an error, `invalid-argument`.
+   */
+  engine?: EngineName;
 }
 
 /** Where a better output's value lies: lower, higher, or, of a prior, closer to the target's own value. */
@@ -367,7 +373,7 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
 
   async #prepareTarget(target: Tensor): Promise<PreparedTarget> {
     this.#checkShapes(target, target);
-    await checkValues(this.name, target, target, this.range);
+    checkValues(this.name, target, target, this.range, await noteExtremes({ output: target }));
     if (this.definition.targetFeatures === undefined) return new PreparedTarget(target);
     return new PreparedTarget(target, new Map([[this.definition, await targetFeatures(this.definition, target)]]));
   }
@@ -389,41 +395,22 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
     output: Tensor,
     target: Target | undefined,
     wants: Wants,
-    { weight: given, weightNormalisation, into }: EvaluateOptions = {},
+    { weight: given, weightNormalisation, into, engine }: EvaluateOptions,
   ): Promise<OwnEvaluation> {
     const compared = this.needsTarget ? targetTensor(target) : output;
     this.#checkShapes(output, compared);
     if (into !== undefined) checkInto(this.name, into, { output, target: compared, weight: given });
     // A prior has no target.
     const range = this.needsTarget ? this.range : undefined;
-    const check = (known?: NotedExtremes) => checkValues(this.name, output, compared, range, known);
+    const check = (noted: NotedExtremes) => checkValues(this.name, output, compared, range, noted);
     const { unnormalised } = this.definition;
     const { weight, share } =
       given === undefined ? {} : checkWeight(this.name, output, given, weightNormalisation, unnormalised);
-    const images = { output, target: compared, weight, share };
-    const evaluation = await this.#compute(images, target, wants, check, into);
+    const features = target instanceof PreparedTarget ? target.features.get(this.definition) : undefined;
+    const images = { output, target: compared, weight, share, targetFeatures: features };
+    const evaluation = await evaluate(this.name, this.definition, { images, wants, into, check }, engine);
     if (weight !== undefined) this.#checkMeasured(evaluation, share);
     return share ? { ...evaluation, shares: Float64Array.from(share.data) } : evaluation;
-  }
-
-  /** Evaluates checked images by the fastest way there is. */
-  async #compute(
-    images: Images<Tensor>,
-    target: Target | undefined,
-    wants: Wants,
-    check: (known?: NotedExtremes) => Promise<void>,
-    into?: Tensor,
-  ): Promise<OwnEvaluation> {
-    const { kernel, tiles } = this.definition;
-    if (kernel && (kernel.weight || images.weight === undefined)) {
-      return evaluateKernel(this.definition, kernel, images, wants, check, into);
-    }
-    await check();
-    const features = target instanceof PreparedTarget ? target.features.get(this.definition) : undefined;
-    // A prepared target has the features of the whole image in memory already.
-    const valueOnly = !wants.grad && !wants.map && features === undefined;
-    if (tiles && valueOnly && isTooLarge(images.output, tiles)) return evaluateTiles(this.definition, tiles, images);
-    return evaluateGraph(this.definition, { ...images, targetFeatures: features }, wants, into);
   }
 
   /** Refuses weights that are 0 wherever an image is looked at, or make sums too large; the value of an image without any share is not a number. */

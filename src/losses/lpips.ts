@@ -1,3 +1,6 @@
+import { type Definition, type Images, sides } from "../definitions/definition.ts";
+import { choice, flag } from "../definitions/options.ts";
+import { layerWeight, weightedMean } from "../definitions/pixel-weights.ts";
 import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
 import { alexnet } from "../nets/alexnet.ts";
@@ -8,7 +11,6 @@ import { squeezenet } from "../nets/squeezenet.ts";
 import { tiny, tinyChannels, tinyTaps } from "../nets/tiny.ts";
 import { vgg } from "../nets/vgg.ts";
 import type { TensorShapes } from "../weights/index.ts";
-import { type Definition, type Images, sides } from "./definition.ts";
 import { defineLoss } from "./loss.ts";
 import {
   imageRange,
@@ -21,8 +23,6 @@ import {
   type WeightSource,
   weightFiles,
 } from "./network-loss.ts";
-import { choice, flag } from "./options.ts";
-import { layerWeight, weightedMean } from "./pixel-weights.ts";
 
 /** The network under each name of the paper, where it is tapped, and how many channels there are. */
 const trunks: Readonly<Record<string, { network: Network; taps: readonly string[]; channels: readonly number[] }>> = {

@@ -1,13 +1,13 @@
+import type { Images } from "../definitions/definition.ts";
+import { colourImageOptions } from "../definitions/image-options.ts";
+import { choice, number } from "../definitions/options.ts";
+import { centred, weightedMean } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
 import { averageBy, averagedWeight, downsampleFactor } from "./averaging.ts";
 import { colourPlanes, lhm, refuseColours } from "./colour-planes.ts";
-import type { Images } from "./definition.ts";
 import { gradientMagnitude } from "./gradient-magnitude.ts";
-import { colourImageOptions } from "./image-options.ts";
 import { prepareLevels, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
-import { choice, number } from "./options.ts";
-import { centred, weightedMean } from "./pixel-weights.ts";
 import { complexPower, type NearOne, positivePower, realNearOne } from "./powers.ts";
 import { dissimilarity } from "./similarity.ts";
 

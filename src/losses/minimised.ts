@@ -1,6 +1,6 @@
+import type { Definition, Evaluation } from "../definitions/definition.ts";
+import { poolScores } from "../definitions/evaluate.ts";
 import type { Ops } from "../graph/ops.ts";
-import type { Definition, Evaluation } from "./definition.ts";
-import { poolScores } from "./evaluate.ts";
 import type { Loss } from "./loss.ts";
 
 /** Above every finite float32 that a loss gives, below infinity. */

@@ -1,13 +1,13 @@
+import type { Images } from "../definitions/definition.ts";
+import { colourImageOptions } from "../definitions/image-options.ts";
+import { flag, list, number, parseList } from "../definitions/options.ts";
+import { rootOfMean, weightedMean } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
 import { averagedWeight, halveBy } from "./averaging.ts";
 import { colourPlanes, refuseColours, yiq } from "./colour-planes.ts";
-import type { Images } from "./definition.ts";
 import { gradientDissimilarity, standardDeviation } from "./gmsd.ts";
-import { colourImageOptions } from "./image-options.ts";
 import { prepareLevels, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
-import { flag, list, number, parseList } from "./options.ts";
-import { rootOfMean, weightedMean } from "./pixel-weights.ts";
 
 /**
  * Gradient magnitude similarity deviation on several scales (Zhang, Sander, Bab-Hadiashar 2017): the root of the weighted sum of `gmsd^2` over scales, the finest at full size,

@@ -1,10 +1,10 @@
+import type { Images } from "../definitions/definition.ts";
+import { imageOptions } from "../definitions/image-options.ts";
+import { choice, list, number, parseList } from "../definitions/options.ts";
+import { weightedMean } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
-import type { Images } from "./definition.ts";
-import { imageOptions } from "./image-options.ts";
 import { prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
-import { choice, list, number, parseList } from "./options.ts";
-import { weightedMean } from "./pixel-weights.ts";
 import { ssimMaps, ssimOptions } from "./ssim.ts";
 import { makeWindow, windowMean } from "./windows.ts";
 

@@ -1,11 +1,11 @@
+import type { Images } from "../definitions/definition.ts";
+import { imageOptions } from "../definitions/image-options.ts";
+import { bothAxes, choice, flag, list, parseList } from "../definitions/options.ts";
+import { channelMean, channelShare, fittedWeight, weightedMean } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
 import { leastSide } from "../kernels/ms-ssim.ts";
-import type { Images } from "./definition.ts";
-import { imageOptions } from "./image-options.ts";
 import { prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
-import { bothAxes, choice, flag, list, parseList } from "./options.ts";
-import { channelMean, channelShare, fittedWeight, weightedMean } from "./pixel-weights.ts";
 import { positivePower } from "./powers.ts";
 import { defaultSize, kernelWindow, regions, ssimMaps, ssimOptions, windowWeight } from "./ssim.ts";
 

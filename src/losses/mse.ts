@@ -1,4 +1,4 @@
-import { imageOptions } from "./image-options.ts";
+import { imageOptions } from "../definitions/image-options.ts";
 import { meanOfErrors, reductionOption, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 

@@ -1,9 +1,9 @@
+import { choice, number, type OptionsOf } from "../definitions/options.ts";
 import type { Ops } from "../graph/ops.ts";
 import { tinyWeights } from "../nets/tiny.ts";
 import type { Shape } from "../tensor.ts";
 import type { NamedTensors, StateDict, TensorShapes } from "../weights/index.ts";
 import { Lazy } from "./lazy.ts";
-import { choice, number, type OptionsOf } from "./options.ts";
 
 /** Weights that a loss is given: tensors by name, or the path of a checkpoint file. Default: resolved by name when first needed. */
 export type WeightSource = StateDict | string;

@@ -1,14 +1,14 @@
+import type { Definition, Images } from "../definitions/definition.ts";
+import { imageOptions } from "../definitions/image-options.ts";
+import { choice, integer } from "../definitions/options.ts";
+import { nothingOf } from "../definitions/pixel-weights.ts";
 import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
 import type { Shape } from "../tensor.ts";
-import type { Definition, Images } from "./definition.ts";
-import { imageOptions } from "./image-options.ts";
 import { prepare, refuseImages } from "./images.ts";
 import { Lazy } from "./lazy.ts";
 import { defineLoss } from "./loss.ts";
 import { featureCount, loadNiqeModel, type NiqeModel, type WhitenedModel } from "./niqe-model.ts";
-import { choice, integer } from "./options.ts";
-import { nothingOf } from "./pixel-weights.ts";
 import { shapeTable } from "./shape-table.ts";
 
 /** What {@link niqe} can be given instead of the published parameters. */

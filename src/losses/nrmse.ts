@@ -1,10 +1,10 @@
+import type { Images } from "../definitions/definition.ts";
+import { imageOptions } from "../definitions/image-options.ts";
+import { choice } from "../definitions/options.ts";
+import { nothingOf } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
-import type { Images } from "./definition.ts";
-import { imageOptions } from "./image-options.ts";
 import { meanOfErrors, prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
-import { choice } from "./options.ts";
-import { nothingOf } from "./pixel-weights.ts";
 
 /** The greatest value of each image, [n, 1, 1, 1], where height and width are known. */
 function greatest<T>(o: Ops<T>, x: T): T {

@@ -1,6 +1,6 @@
+import type { Images } from "../definitions/definition.ts";
+import type { ImageOptions } from "../definitions/image-options.ts";
 import type { Ops } from "../graph/ops.ts";
-import type { Images } from "./definition.ts";
-import type { ImageOptions } from "./image-options.ts";
 import { prepare } from "./images.ts";
 
 /**

@@ -1,3 +1,6 @@
+import type { Definition, Images } from "../definitions/definition.ts";
+import { choice, flag, integer, type Option } from "../definitions/options.ts";
+import { layerWeight, relativeWeight, weightedMean } from "../definitions/pixel-weights.ts";
 import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
 import { alexnet } from "../nets/alexnet.ts";
@@ -7,7 +10,6 @@ import { squeezenet } from "../nets/squeezenet.ts";
 import { tiny, tinyTaps } from "../nets/tiny.ts";
 import { vgg } from "../nets/vgg.ts";
 import type { TensorShapes } from "../weights/index.ts";
-import type { Definition, Images } from "./definition.ts";
 import { defineLoss } from "./loss.ts";
 import {
   imageRange,
@@ -20,8 +22,6 @@ import {
   type WeightSource,
   weightFiles,
 } from "./network-loss.ts";
-import { choice, flag, integer, type Option } from "./options.ts";
-import { layerWeight, relativeWeight, weightedMean } from "./pixel-weights.ts";
 
 const nets = ["vgg16", "vgg16_bn", "vgg19", "vgg19_bn", "alexnet", "squeezenet1_1", "tiny"] as const;
 

@@ -1,5 +1,5 @@
+import { nothingOf } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
-import { nothingOf } from "./pixel-weights.ts";
 
 /**
  * `x^exponent` for x > 0, else 0, with a gradient that is finite everywhere; NaN, the mean of no windows, stays NaN.

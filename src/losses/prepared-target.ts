@@ -1,5 +1,5 @@
+import type { Definition } from "../definitions/definition.ts";
 import type { Tensor } from "../tensor.ts";
-import type { Definition } from "./definition.ts";
 
 /**
  * A target together with what one loss, or the terms of a sum, computed of it alone: a network's features. Made by `loss.prepareTarget`; every

@@ -1,7 +1,7 @@
-import { imageOptions } from "./image-options.ts";
+import { imageOptions } from "../definitions/image-options.ts";
+import { number } from "../definitions/options.ts";
 import { meanOfErrors, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
-import { number } from "./options.ts";
 
 /**
  * PSNR as a training loss, lower is better: `10 log10(mse / dataRange^2 + eps)` of each image, the mean over the batch; minus its PSNR in decibels.

@@ -1,10 +1,10 @@
+import type { Images } from "../definitions/definition.ts";
+import { imageOptions } from "../definitions/image-options.ts";
+import { choice, number } from "../definitions/options.ts";
+import { fittedWeight, nothingOf, weightedMean } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
-import type { Images } from "./definition.ts";
-import { imageOptions } from "./image-options.ts";
 import { meanOfErrors, prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
-import { choice, number } from "./options.ts";
-import { fittedWeight, nothingOf, weightedMean } from "./pixel-weights.ts";
 
 /**
  * Peak signal-to-noise ratio in decibels, `10 log10(dataRange^2 / mse)`.

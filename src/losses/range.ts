@@ -1,7 +1,7 @@
-import { imageOptions } from "./image-options.ts";
+import { imageOptions } from "../definitions/image-options.ts";
+import { choice } from "../definitions/options.ts";
 import { meanOfErrors, reductionOption, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
-import { choice } from "./options.ts";
 
 /**
  * What lies outside the range of images, [low, low + dataRange], a prior on the output alone: the mean of `d^2`, d the distance of each value from the range. What a

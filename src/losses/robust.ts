@@ -1,8 +1,8 @@
+import { imageOptions } from "../definitions/image-options.ts";
+import { number, type OptionsOf, type Schema } from "../definitions/options.ts";
 import type { Ops } from "../graph/ops.ts";
-import { imageOptions } from "./image-options.ts";
 import { meanOfErrors, reductionOption, refuseImages } from "./images.ts";
 import { defineLoss, type LossFactory } from "./loss.ts";
-import { number, type OptionsOf, type Schema } from "./options.ts";
 import type { Units } from "./units.ts";
 
 /** A loss of pixel differences, each by itself. */

@@ -1,9 +1,9 @@
+import type { Images } from "../definitions/definition.ts";
+import { colourImageOptions } from "../definitions/image-options.ts";
+import { choice } from "../definitions/options.ts";
 import type { Ops } from "../graph/ops.ts";
-import type { Images } from "./definition.ts";
-import { colourImageOptions } from "./image-options.ts";
 import { meanOfErrors, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
-import { choice } from "./options.ts";
 
 /** The vector of each pixel's channels divided by its length; 0 where that is 0. */
 function direction<T>(o: Ops<T>, x: T): T {

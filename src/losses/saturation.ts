@@ -1,9 +1,9 @@
+import { sides } from "../definitions/definition.ts";
+import { colourImageOptions } from "../definitions/image-options.ts";
+import { weightedMean } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
-import { sides } from "./definition.ts";
-import { colourImageOptions } from "./image-options.ts";
 import { prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
-import { weightedMean } from "./pixel-weights.ts";
 
 /**
  * How far pixels' colours are from the mean colour of their image, a prior on the output alone: the mean over pixels of the Euclidean distance in RGB. It is `Sa_Loss` in Zero-DCE's

@@ -1,10 +1,10 @@
+import { type Images, sides } from "../definitions/definition.ts";
+import { imageOptions } from "../definitions/image-options.ts";
+import { integer } from "../definitions/options.ts";
+import { weightedMean } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
-import { type Images, sides } from "./definition.ts";
-import { imageOptions } from "./image-options.ts";
 import { prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
-import { integer } from "./options.ts";
-import { weightedMean } from "./pixel-weights.ts";
 import { makeWindow, windowCovariance, windowMean } from "./windows.ts";
 
 /**

@@ -1,10 +1,10 @@
+import { imageOptions } from "../definitions/image-options.ts";
+import { choice, flag, integer, number } from "../definitions/options.ts";
 import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
 import { filterSeparable, type Separable, sobelKernels } from "./filters.ts";
-import { imageOptions } from "./image-options.ts";
 import { meanOfErrors, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
-import { choice, flag, integer, number } from "./options.ts";
 
 /** The kernels of each mode and order, before they are normalised. */
 const kernels: Record<"sobel" | "diff", readonly (readonly Separable[])[]> = {

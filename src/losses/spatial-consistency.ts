@@ -1,11 +1,11 @@
+import type { Images } from "../definitions/definition.ts";
+import { imageOptions } from "../definitions/image-options.ts";
+import { choice, integer } from "../definitions/options.ts";
+import { weightedMean } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
-import type { Images } from "./definition.ts";
-import { imageOptions } from "./image-options.ts";
 import { refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
-import { choice, integer } from "./options.ts";
 import { patchesAsPixels, patchMeans } from "./patches.ts";
-import { weightedMean } from "./pixel-weights.ts";
 
 /**
  * How well the output keeps the contrast between neighbouring patches of the image that it was made from, which is given as the target: the mean over patches of the sum

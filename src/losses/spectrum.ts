@@ -1,7 +1,7 @@
+import type { Images } from "../definitions/definition.ts";
+import { choice } from "../definitions/options.ts";
+import { fittedWeight, relativeWeight } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
-import type { Images } from "./definition.ts";
-import { choice } from "./options.ts";
-import { fittedWeight, relativeWeight } from "./pixel-weights.ts";
 
 /** The option of how transforms are scaled, by the names of PyTorch and NumPy. */
 export const normChoice = choice(

@@ -1,12 +1,12 @@
+import { type Images, type Sides, sides } from "../definitions/definition.ts";
+import { imageOptions } from "../definitions/image-options.ts";
+import { bothAxes, choice, flag, number, perAxis } from "../definitions/options.ts";
+import { weightedMean } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
 import { leastSide } from "../kernels/ms-ssim.ts";
 import { downsampleFactor } from "./averaging.ts";
-import { type Images, type Sides, sides } from "./definition.ts";
-import { imageOptions } from "./image-options.ts";
 import { prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
-import { bothAxes, choice, flag, number, perAxis } from "./options.ts";
-import { weightedMean } from "./pixel-weights.ts";
 import { makeWindow, windowCovariance, windowMean } from "./windows.ts";
 
 /** Which windows count: those inside the image, or one around every pixel, the image continued beyond its border. */

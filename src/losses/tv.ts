@@ -1,11 +1,11 @@
+import { sides } from "../definitions/definition.ts";
+import { imageOptions } from "../definitions/image-options.ts";
+import { choice, number } from "../definitions/options.ts";
+import { weightedMean, weightedSum } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
-import { sides } from "./definition.ts";
 import { differences, differenceWeights, paddedDifferences } from "./differences.ts";
-import { imageOptions } from "./image-options.ts";
 import { prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
-import { choice, number } from "./options.ts";
-import { weightedMean, weightedSum } from "./pixel-weights.ts";
 
 /**
  * Total variation, a prior on the output alone: how much each pixel differs from its neighbours below and to the right.

@@ -1,5 +1,5 @@
+import type { Definition, Images } from "../definitions/definition.ts";
 import type { Ops } from "../graph/ops.ts";
-import type { Definition, Images } from "./definition.ts";
 
 /** How a loss depends on the unit of its images. */
 export interface Units {

@@ -1,10 +1,10 @@
+import type { Images } from "../definitions/definition.ts";
+import { channelChoices, imageOptions } from "../definitions/image-options.ts";
+import { choice, number } from "../definitions/options.ts";
+import { fittedWeight, nothingOf, weightedMean, weightedSum } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
-import type { Images } from "./definition.ts";
-import { channelChoices, imageOptions } from "./image-options.ts";
 import { prepareLevels, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
-import { choice, number } from "./options.ts";
-import { fittedWeight, nothingOf, weightedMean, weightedSum } from "./pixel-weights.ts";
 import { windowWeight } from "./ssim.ts";
 import { makeWindow, type Window, windowCovariance, windowMean } from "./windows.ts";
 

@@ -1,11 +1,11 @@
+import { type Images, sides } from "../definitions/definition.ts";
+import { imageOptions } from "../definitions/image-options.ts";
+import { choice, list, parseList } from "../definitions/options.ts";
+import { weightedMean } from "../definitions/pixel-weights.ts";
 import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
-import { type Images, sides } from "./definition.ts";
-import { imageOptions } from "./image-options.ts";
 import { prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
-import { choice, list, parseList } from "./options.ts";
-import { weightedMean } from "./pixel-weights.ts";
 
 /** The low-pass filters of orthonormal wavelets, as PyWavelets' `dec_lo` (Daubechies 1992, tables 6.1 and 6.3). */
 const lowPass = {

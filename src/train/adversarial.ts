@@ -1,4 +1,8 @@
 import { checkArguments } from "../arguments.ts";
+import type { Definition, Images } from "../definitions/definition.ts";
+import type { Learner, TrainingState } from "../definitions/learner.ts";
+import { choice, flag, integer, number, type OptionsOf } from "../definitions/options.ts";
+import { batchMean, layerWeight, weightedMean } from "../definitions/pixel-weights.ts";
 import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
 import {
@@ -12,11 +16,7 @@ import {
   r1Penalty,
   resolveObjective,
 } from "../losses/adversarial/index.ts";
-import type { Definition, Images } from "../losses/definition.ts";
-import type { Learner, TrainingState } from "../losses/learner.ts";
 import { defineLoss, type Loss } from "../losses/loss.ts";
-import { choice, flag, integer, number, type OptionsOf } from "../losses/options.ts";
-import { batchMean, layerWeight, weightedMean } from "../losses/pixel-weights.ts";
 import type { Model } from "../nets/model.ts";
 import { norms, patchGan } from "../nets/patch-gan.ts";
 import { unetDiscriminator } from "../nets/unet-discriminator.ts";

@@ -1,5 +1,5 @@
+import type { TrainingState } from "../definitions/learner.ts";
 import { ReconlossError } from "../errors.ts";
-import type { TrainingState } from "../losses/learner.ts";
 import { Tensor } from "../tensor.ts";
 import { readCheckpoint } from "../weights/checkpoint.ts";
 import { bytesSource } from "../weights/source.ts";

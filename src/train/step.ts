@@ -1,10 +1,10 @@
 import { checkArguments } from "../arguments.ts";
+import type { TrainingState } from "../definitions/learner.ts";
 import { ReconlossError } from "../errors.ts";
 import { differentiate, type Traced } from "../graph/autodiff.ts";
 import { compile, outputTensor } from "../graph/compile.ts";
 import type { Ops } from "../graph/ops.ts";
 import { ProgramCache } from "../graph/program-cache.ts";
-import type { TrainingState } from "../losses/learner.ts";
 import { dimsOf, initialize, type TensorSpec } from "../nets/model.ts";
 import { Random } from "../random.ts";
 import { filtered, mapValues, prefixed, within } from "../records.ts";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { Definition } from "../../src/definitions/definition.ts";
 import { type KernelSpec, runKernel, type SsimSpec } from "../../src/kernels/index.ts";
-import type { Definition } from "../../src/losses/definition.ts";
 import { charbonnier, deltaE, type Loss, l1, mse, msSsim, ssim, tv } from "../../src/losses/index.ts";
 import { msSsimWeights } from "../../src/losses/ms-ssim.ts";
 import { type Shape, Tensor } from "../../src/tensor.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
+import type { Definition } from "../../src/definitions/definition.ts";
 import { linearTable } from "../../src/kernels/curves.ts";
 import { type DeltaESpec, runKernel } from "../../src/kernels/index.ts";
-import type { Definition } from "../../src/losses/definition.ts";
 import { deltaE } from "../../src/losses/index.ts";
 import { Tensor } from "../../src/tensor.ts";
 import { randomSource } from "../random.ts";

@@ -1,6 +1,6 @@
+import type { Definition } from "../../src/definitions/definition.ts";
+import { evaluateDefinition } from "../../src/definitions/evaluate.ts";
 import { reference, toFloat64 } from "../../src/graph/reference.ts";
-import type { Definition } from "../../src/losses/definition.ts";
-import { evaluateDefinition } from "../../src/losses/evaluate.ts";
 import { type Shape, Tensor } from "../../src/tensor.ts";
 
 /** Value, gradient and map of a definition in float64, on the reference backend. */

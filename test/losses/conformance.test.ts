@@ -1,12 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { Definition, OwnEvaluation, Wants } from "../../src/definitions/definition.ts";
+import { evaluateDefinition } from "../../src/definitions/evaluate.ts";
+import { engines } from "../../src/engines/index.ts";
 import { reference, toFloat64 } from "../../src/graph/reference.ts";
-import type { Definition, OwnEvaluation, Wants } from "../../src/losses/definition.ts";
-import { evaluateDefinition, evaluateGraph } from "../../src/losses/evaluate.ts";
 import type { Loss } from "../../src/losses/loss.ts";
 import { parseLoss } from "../../src/losses/parse.ts";
 import { lossFactories } from "../../src/losses/registry.ts";
 import { type Shape, Tensor } from "../../src/tensor.ts";
+import { evaluateBy, requestOf } from "../engine.ts";
 import { mapTensor } from "../golden.ts";
 import { randomTensor } from "../random.ts";
 
@@ -230,29 +232,40 @@ describe.each(cases)(
     const target = randomTensor(shape, 2);
     const definition = loss.definition as Definition;
 
-    const paths: [string, (wants: Wants) => Promise<OwnEvaluation>][] = [
-      ["as it runs", (wants) => loss.evaluate(output, target, wants)],
-      ["on ONNX Runtime", (wants) => evaluateGraph(definition, { output, target }, wants)],
-      ["as it runs, without a map", ({ grad }) => loss.evaluate(output, target, { grad })],
-    ];
+    const wants = { grad: true, map: loss.hasMap };
+    const images = { output, target };
+    const expected = evaluateDefinition(
+      reference,
+      definition,
+      { output: toFloat64(output), target: toFloat64(target) },
+      wants,
+    );
 
-    test.each(paths)("value, gradient and map %s equal the float64 reference", async (_, evaluate) => {
-      const wants = { grad: true, map: loss.hasMap };
-      const images = { output: toFloat64(output), target: toFloat64(target) };
-      const expected = evaluateDefinition(reference, definition, images, wants);
-      const got = await evaluate(wants);
+    const expectEqual = (got: OwnEvaluation, { map }: Wants) => {
       expect(relativeError([got.value], expected.value.data)).toBeLessThan(1e-5);
       expect(relativeError(got.perImage, expected.perImage.data)).toBeLessThan(1e-5);
       expect(got.grad?.shape).toEqual(shape);
       expect(relativeError(got.grad!.data, expected.grad!.data)).toBeLessThan(1e-4);
-      if (!got.map) return;
+      if (!map) return;
       expect(got.map?.shape).toEqual(expected.map?.shape);
       expect(relativeError(got.map!.data, expected.map!.data)).toBeLessThan(1e-4);
+    };
+
+    describe.each(engines.filter((engine) => engine.refusal(definition, requestOf(images, wants)) === undefined))(
+      "engine $name",
+      (engine) => {
+        test("value, gradient and map equal the float64 reference", async () => {
+          expectEqual(await evaluateBy(engine, definition, images, wants), wants);
+        });
+      },
+    );
+
+    test.each([wants, { grad: true }])("what is asked of the loss, %j, equals the float64 reference", async (wants) => {
+      expectEqual(await loss.evaluate(output, target, wants), wants);
     });
 
     test.skipIf(rounds || detached)("the gradient equals finite differences", () => {
-      const images = { output: toFloat64(output), target: toFloat64(target) };
-      const { grad } = evaluateDefinition(reference, definition, images, { grad: true });
+      const { grad } = expected;
       const picked = [0, 7, output.data.length >> 1, output.data.length - 2];
       const differences = picked.map((position) => {
         const at = (by: number) => {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
+import type { Definition } from "../../src/definitions/definition.ts";
+import { evaluateDefinition } from "../../src/definitions/evaluate.ts";
 import { reference, toFloat64, toTensor } from "../../src/graph/reference.ts";
-import type { Definition } from "../../src/losses/definition.ts";
 import { labDifference } from "../../src/losses/delta-e.ts";
-import { evaluateDefinition } from "../../src/losses/evaluate.ts";
 import { deltaE } from "../../src/losses/index.ts";
 import { linearToOklab, rgbToLab, rgbToOklab } from "../../src/losses/lab.ts";
 import { Tensor } from "../../src/tensor.ts";

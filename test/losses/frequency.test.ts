@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
+import type { Definition } from "../../src/definitions/definition.ts";
+import { evaluateDefinition } from "../../src/definitions/evaluate.ts";
 import { reference, toFloat64 } from "../../src/graph/reference.ts";
-import type { Definition } from "../../src/losses/definition.ts";
-import { evaluateDefinition } from "../../src/losses/evaluate.ts";
 import { fft, focalFrequency, type Loss, parseLoss, wavelet } from "../../src/losses/index.ts";
 import { type Shape, Tensor } from "../../src/tensor.ts";
 import { expectGradient, expectValue, goldenCases, mapTensor, readInput } from "../golden.ts";

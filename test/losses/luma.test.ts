@@ -1,15 +1,16 @@
 import { describe, expect, test } from "vitest";
+import type { Definition } from "../../src/definitions/definition.ts";
+import { channelChoices, imageOptions, lumas } from "../../src/definitions/image-options.ts";
+import { stageImages } from "../../src/definitions/stage.ts";
+import { onnx } from "../../src/engines/onnx.ts";
 import { reference, toFloat64 } from "../../src/graph/reference.ts";
 import { readImage } from "../../src/image/index.ts";
-import type { Definition } from "../../src/losses/definition.ts";
-import { evaluateGraph } from "../../src/losses/evaluate.ts";
-import { channelChoices, imageOptions, lumas } from "../../src/losses/image-options.ts";
 import { prepare } from "../../src/losses/images.ts";
 import { type Loss, l1, psnr } from "../../src/losses/index.ts";
 import { parseLoss } from "../../src/losses/parse.ts";
 import { lossFactories } from "../../src/losses/registry.ts";
-import { stageImages } from "../../src/losses/stage.ts";
 import { Tensor } from "../../src/tensor.ts";
+import { evaluateBy } from "../engine.ts";
 import { hasReference, readGoldenImage, referenceFolder } from "../golden.ts";
 import { randomSource } from "../random.ts";
 
@@ -82,7 +83,8 @@ describe.each(rounded)("%s", (channels) => {
         // The distance to black, which is at the luma's own offset.
         graph: toLevels(
           (
-            await evaluateGraph(
+            await evaluateBy(
+              onnx,
               l1({ channels, dataRange }).definition as Definition,
               { output: scaled, target: Tensor.full(scaled.shape, 0) },
               { map: true },

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
+import type { Definition } from "../../src/definitions/definition.ts";
+import { evaluateDefinition } from "../../src/definitions/evaluate.ts";
 import { reference, toFloat64 } from "../../src/graph/reference.ts";
-import type { Definition } from "../../src/losses/definition.ts";
-import { evaluateDefinition } from "../../src/losses/evaluate.ts";
 import { type Loss, l1, lpips, parseLoss, perceptual, weighted } from "../../src/losses/index.ts";
 import { LazyWeights } from "../../src/losses/network-loss.ts";
 import { vgg } from "../../src/nets/index.ts";

@@ -1,9 +1,9 @@
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import type { Definition } from "../../src/definitions/definition.ts";
+import { evaluateDefinition } from "../../src/definitions/evaluate.ts";
 import { reference, toFloat64, toTensor } from "../../src/graph/reference.ts";
 import { readImage } from "../../src/image/index.ts";
-import type { Definition } from "../../src/losses/definition.ts";
-import { evaluateDefinition } from "../../src/losses/evaluate.ts";
 import { parseLoss } from "../../src/losses/parse.ts";
 import type { Tensor } from "../../src/tensor.ts";
 import {

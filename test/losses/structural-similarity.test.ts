@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import type { Definition } from "../../src/definitions/definition.ts";
+import { evaluateDefinition } from "../../src/definitions/evaluate.ts";
 import { reference, toFloat64 } from "../../src/graph/reference.ts";
-import type { Definition } from "../../src/losses/definition.ts";
-import { evaluateDefinition } from "../../src/losses/evaluate.ts";
 import { parseLoss } from "../../src/losses/parse.ts";
 import { ssim } from "../../src/losses/ssim.ts";
 import { type Shape, Tensor } from "../../src/tensor.ts";

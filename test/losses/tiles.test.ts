@@ -1,5 +1,5 @@
 import { describe, expect, it, test } from "vitest";
-import { tilesOf } from "../../src/losses/evaluate-tiles.ts";
+import { tilesOf } from "../../src/engines/tiles.ts";
 import { type EvaluateOptions, type Loss, lpips, perceptual, weighted } from "../../src/losses/index.ts";
 import { alexnet, squeezenet, vgg } from "../../src/nets/index.ts";
 import type { Window } from "../../src/nets/layers.ts";

@@ -1,10 +1,12 @@
 import { describe, expect, test } from "vitest";
+import type { Definition, Evaluation } from "../../src/definitions/definition.ts";
+import { evaluateDefinition } from "../../src/definitions/evaluate.ts";
+import { onnx } from "../../src/engines/onnx.ts";
 import { reference, toFloat64 } from "../../src/graph/reference.ts";
-import type { Definition, Evaluation } from "../../src/losses/definition.ts";
-import { evaluateDefinition, evaluateGraph } from "../../src/losses/evaluate.ts";
 import { deltaE, parseLoss } from "../../src/losses/index.ts";
 import { lossFactories } from "../../src/losses/registry.ts";
 import type { Shape, Tensor } from "../../src/tensor.ts";
+import { evaluateBy } from "../engine.ts";
 import { mapTensor } from "../golden.ts";
 import { randomTensor } from "../random.ts";
 
@@ -141,7 +143,7 @@ describe.each(cases)("$name $options", ({ name, options = {}, lengths = {}, degr
     };
     const got = await loss.evaluate(a, b, wants);
     check("as it runs", got);
-    check("on ONNX Runtime", await evaluateGraph(definition, { output: a, target: b }, { grad: true }));
+    check("on ONNX Runtime", await evaluateBy(onnx, definition, { output: a, target: b }, { grad: true }));
     if (side > 16) return;
     const inFloat64 = evaluateDefinition(reference, definition, images, { grad: true });
     const [value, perImage] = [inFloat64.value.data[0], inFloat64.perImage.data];

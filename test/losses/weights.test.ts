@@ -1,14 +1,16 @@
 import { beforeAll, describe, expect, test } from "vitest";
+import type { Definition, Images, OwnEvaluation } from "../../src/definitions/definition.ts";
+import { evaluateDefinition } from "../../src/definitions/evaluate.ts";
+import { checkWeight } from "../../src/definitions/pixel-weights.ts";
+import { onnx } from "../../src/engines/onnx.ts";
 import { reference, toFloat64 } from "../../src/graph/reference.ts";
 import { sharedTensors } from "../../src/kernels/index.ts";
-import type { Definition, Images, OwnEvaluation } from "../../src/losses/definition.ts";
-import { evaluateDefinition, evaluateGraph } from "../../src/losses/evaluate.ts";
 import { defineLoss, type Loss, lpips, parseLoss, perceptual, weighted } from "../../src/losses/index.ts";
-import { checkWeight } from "../../src/losses/pixel-weights.ts";
 import { lossFactories } from "../../src/losses/registry.ts";
 import { vgg } from "../../src/nets/index.ts";
 import { type Shape, Tensor } from "../../src/tensor.ts";
 import { adversarial } from "../../src/train/adversarial.ts";
+import { evaluateBy } from "../engine.ts";
 import { mapTensor } from "../golden.ts";
 import { seededStateDict } from "../networks.ts";
 import { randomTensor } from "../random.ts";
@@ -222,7 +224,7 @@ describe.each(cases)("$name", ({ make, least, multiplies = false, byPixel = fals
       ];
       if (loss.definition) {
         const { state: _, ...rest } = { state: undefined, ...images };
-        runs.push(await evaluateGraph(loss.definition, rest, { grad: true }));
+        runs.push(await evaluateBy(onnx, loss.definition, rest, { grad: true }));
       }
       for (const got of runs) {
         expect(relativeError([got.value], expected.value.data)).toBeLessThan(1e-5);

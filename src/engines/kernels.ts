@@ -1,10 +1,13 @@
+import type { Definition, KernelPath, OwnEvaluation } from "../definitions/definition.ts";
+import { poolScores } from "../definitions/evaluate.ts";
+import { isPlain, stageGradient, stageImages, stageWeight } from "../definitions/stage.ts";
 import { differentiate } from "../graph/autodiff.ts";
 import { reference, toFloat64 } from "../graph/reference.ts";
-import { type NotedExtremes, runKernel } from "../kernels/index.ts";
+import { noteExtremes } from "../kernels/extremes.ts";
+import { runKernel } from "../kernels/index.ts";
 import { Tensor } from "../tensor.ts";
-import type { Definition, Images, KernelPath, OwnEvaluation, Wants } from "./definition.ts";
-import { evaluateGraph, poolScores } from "./evaluate.ts";
-import { isPlain, stageGradient, stageImages, stageWeight } from "./stage.ts";
+import type { Engine, Request } from "./engine.ts";
+import { onnx } from "./onnx.ts";
 
 /** The value of a batch from its images' scores, and its derivative with respect to each score, in float64. */
 function poolWithSlopes(definition: Definition, data: Float64Array, share: Tensor | undefined) {
@@ -27,31 +30,21 @@ function scaleImages(batch: Float32Array, factors: Float64Array): void {
   }
 }
 
-/**
- * Evaluates a definition by its fused kernel.
- *
- * @param check - refuses values that the loss cannot work with; called once, with the extremes that the kernel has seen already
- * @param into - where the gradient is written; default: a new tensor
- */
-export async function evaluateKernel(
-  definition: Definition,
-  path: KernelPath,
-  { output, target, weight, share }: Images<Tensor>,
-  wants: Wants,
-  check: (known?: NotedExtremes) => Promise<void>,
-  into?: Tensor,
-): Promise<OwnEvaluation> {
-  const { spec, images, scale = 1, border = 0, withoutMap = false } = path;
-  const asTheyAre = isPlain(images);
-  if (!asTheyAre) await check();
-  const staged = stageImages(output, images);
+/** Evaluates a definition by its fused kernel, on float32 images of any range. */
+async function evaluateKernel(definition: Definition, path: KernelPath, request: Request): Promise<OwnEvaluation> {
+  const { images, wants, into } = request;
+  const { output, target, weight, share } = images;
+  const { spec, scale = 1, border = 0, withoutMap = false } = path;
+  const asTheyAre = isPlain(path.images);
+  if (!asTheyAre) request.check(await noteExtremes(images));
+  const staged = stageImages(output, path.images);
   const grad = wants.grad && ((asTheyAre && into?.data) || true);
-  const stagedTarget = target === output ? staged : stageImages(target, images);
+  const stagedTarget = target === output ? staged : stageImages(target, path.images);
   const map = wants.map === true && !withoutMap;
   const weights =
-    weight && stageWeight(weight, path.weight === "of pixels" ? 1 : staged.shape[1], images.crop + border);
+    weight && stageWeight(weight, path.weight === "of pixels" ? 1 : staged.shape[1], path.images.crop + border);
   const result = await runKernel(spec, staged, stagedTarget, { grad, map: map && !weights, weight: weights });
-  if (asTheyAre) await check(result.extremes);
+  if (asTheyAre) request.check(result.extremes);
   const scores = scale === 1 ? result.perImage : result.perImage.map((score) => score * scale);
   const { value, perImage, slopes } = poolWithSlopes(definition, scores, share);
   const evaluation: OwnEvaluation = { value, perImage, scores };
@@ -61,10 +54,11 @@ export async function evaluateKernel(
       slopes.map((slope) => slope * scale),
     );
     evaluation.grad =
-      asTheyAre && into ? into : stageGradient(new Tensor(result.grad, staged.shape), output, images, into);
+      asTheyAre && into ? into : stageGradient(new Tensor(result.grad, staged.shape), output, path.images, into);
   }
   if (wants.map && withoutMap) {
-    evaluation.map = (await evaluateGraph(definition, { output, target }, { map: true })).map;
+    const unweighted = { ...request, images: { output, target }, wants: { map: true } };
+    evaluation.map = (await onnx.evaluate(definition, unweighted)).map;
   }
   // The map is that of unweighted scores.
   const ofPlaces = map && weights ? (await runKernel(spec, staged, stagedTarget, { map })).map : result.map;
@@ -75,3 +69,14 @@ export async function evaluateKernel(
   }
   return evaluation;
 }
+
+/** Evaluates pixel losses by fused kernels: scores, gradient and map in one pass; how scores make the batch's value is the definition, in float64. */
+export const kernels = {
+  name: "kernels",
+  notesExtremes: true,
+  refusal: ({ kernel }, { images }) => {
+    if (kernel === undefined) return "the loss has no kernel with these options";
+    return images.weight && !kernel.weight ? "the loss's kernel takes no weight" : undefined;
+  },
+  evaluate: (definition, request) => evaluateKernel(definition, definition.kernel as KernelPath, request),
+} as const satisfies Engine;

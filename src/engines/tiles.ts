@@ -1,15 +1,12 @@
+import type { Definition, Images, OwnEvaluation, TiledScore } from "../definitions/definition.ts";
+import { poolScores } from "../definitions/evaluate.ts";
+import { layerWeightOf } from "../definitions/pixel-weights.ts";
 import { compile } from "../graph/compile.ts";
 import { reference, toFloat64 } from "../graph/reference.ts";
 import type { Window } from "../nets/layers.ts";
 import { Tensor } from "../tensor.ts";
-import type { Definition, Images, OwnEvaluation, TiledScore } from "./definition.ts";
-import { imageDims, poolScores, programFor } from "./evaluate.ts";
-import { layerWeightOf } from "./pixel-weights.ts";
-
-/** Whether a batch has more pixels than are computed at once. */
-export function isTooLarge({ shape: [n, , h, w] }: Tensor, { pixelsAtOnce }: TiledScore): boolean {
-  return n * h * w > pixelsAtOnce;
-}
+import type { Engine } from "./engine.ts";
+import { imageDims, programFor } from "./programs.ts";
 
 /** Part of an axis of an image, in pixels: what counts, and what has to be read for it; ends are exclusive. */
 export interface Span {
@@ -121,7 +118,7 @@ function ownPositions({ start, end, readStart }: Span, size: number, layerSize: 
  * it are added up in float64, so that the values are those of the whole images up to the rounding of float32: at once, positions are
  * added up in float32, which at millions of them is the coarser of the two.
  */
-export async function evaluateTiles(
+async function evaluateTiles(
   definition: Definition,
   { pixelsAtOnce, network, taps, places }: TiledScore,
   { output, target, weight, share }: Images<Tensor>,
@@ -180,3 +177,17 @@ export async function evaluateTiles(
     ...(tiles.length > 1 ? { tiles: tiles.length } : {}),
   };
 }
+
+/** Evaluates sums over the layers of a network, of images too large to be computed at once, in tiles. */
+export const tiles = {
+  name: "tiles",
+  refusal: ({ tiles }, { images, wants }) => {
+    if (tiles === undefined) return "the loss is no sum over the layers of a network";
+    if (wants.grad || wants.map) return "gradients and maps are those of whole images";
+    if (images.targetFeatures) return "the target is prepared: its features, as a whole, are in memory already";
+    const [n, , h, w] = images.output.shape;
+    const most = tiles.pixelsAtOnce;
+    return n * h * w > most ? undefined : `output has ${n * h * w} pixels, and up to ${most} are computed at once`;
+  },
+  evaluate: (definition, { images }) => evaluateTiles(definition, definition.tiles as TiledScore, images),
+} as const satisfies Engine;

@@ -1,0 +1,30 @@
+import type { Definition, Images, OwnEvaluation, Wants } from "../definitions/definition.ts";
+import type { NotedExtremes } from "../kernels/index.ts";
+import type { Tensor } from "../tensor.ts";
+
+/** What is asked of a definition. */
+export interface Request {
+  /** Images and weights whose shapes were checked; features only where the target was prepared. */
+  readonly images: Images<Tensor>;
+  readonly wants: Wants;
+  /** Where the gradient is written. Default: a new tensor. */
+  readonly into?: Tensor;
+  /**
+   * Refuses values that the loss cannot work with.
+   *
+   * @param noted - the extremes that are known already; the others are looked for
+   */
+  check(noted: NotedExtremes): void;
+}
+
+/** One way to evaluate definitions. */
+export interface Engine {
+  /** What `EvaluateOptions.engine` calls it. */
+  readonly name: string;
+  /** Whether it calls {@link Request.check} itself, with the extremes that it comes across as it computes; values of other engines are checked before they are asked. */
+  readonly notesExtremes?: boolean;
+  /** Why it does not support a request, as the end of a sentence that begins with its name; undefined where it does. */
+  refusal(definition: Definition, request: Request): string | undefined;
+  /** Evaluates a definition for a request that it supports. */
+  evaluate(definition: Definition, request: Request): Promise<OwnEvaluation>;
+}

@@ -1,0 +1,48 @@
+import type { Definition, OwnEvaluation } from "../definitions/definition.ts";
+import { ReconlossError } from "../errors.ts";
+import { noteExtremes } from "../kernels/extremes.ts";
+import type { Engine, Request } from "./engine.ts";
+import { kernels } from "./kernels.ts";
+import { onnx } from "./onnx.ts";
+import { reference } from "./reference.ts";
+import { tiles } from "./tiles.ts";
+
+const all = [kernels, tiles, onnx, reference] as const;
+
+/** What engines are called. */
+export type EngineName = (typeof all)[number]["name"];
+
+/** The engines, from that which is asked first. */
+export const engines: readonly Engine[] = all;
+
+/**
+ * Evaluates a definition by the first engine that supports the request, or by the one that is named.
+ *
+ * @param loss - what errors call it
+ * @throws {ReconlossError} `invalid-argument` for a name that no engine has, or an engine that does not support the request
+ */
+export async function evaluate(
+  loss: string,
+  definition: Definition,
+  request: Request,
+  name?: EngineName,
+): Promise<OwnEvaluation> {
+  const engine = name === undefined ? firstFor(definition, request) : named(loss, name, definition, request);
+  if (!engine.notesExtremes) request.check(await noteExtremes(request.images));
+  return engine.evaluate(definition, request);
+}
+
+function firstFor(definition: Definition, request: Request): Engine {
+  return engines.find((engine) => engine.refusal(definition, request) === undefined) as Engine;
+}
+
+function named(loss: string, name: EngineName, definition: Definition, request: Request): Engine {
+  const engine = engines.find((engine) => engine.name === name);
+  if (engine === undefined) {
+    const names = engines.map(({ name }) => name).join(" | ");
+    throw new ReconlossError("invalid-argument", `${loss}: engine must be ${names}, got ${JSON.stringify(name)}`);
+  }
+  const refusal = engine.refusal(definition, request);
+  if (refusal === undefined) return engine;
+  throw new ReconlossError("invalid-argument", `${loss}: engine ${name} cannot evaluate this: ${refusal}`);
+}

@@ -1,0 +1,26 @@
+import type { Definition } from "../definitions/definition.ts";
+import type { InputDims, Program } from "../graph/compile.ts";
+import { ProgramCache } from "../graph/program-cache.ts";
+import { currentDevice } from "../graph/runtime.ts";
+import type { Tensor } from "../tensor.ts";
+
+type CompiledProgram = Program<string, string>;
+
+const programsKept = 8;
+const programs = new WeakMap<Definition, ProgramCache>();
+
+/** The program of a definition under this name on the current device, made if it is not there. */
+export function programFor(
+  definition: Definition,
+  name: string,
+  make: () => Promise<CompiledProgram>,
+): Promise<CompiledProgram> {
+  const cache = programs.get(definition) ?? new ProgramCache(programsKept);
+  programs.set(definition, cache);
+  return cache.get(`${currentDevice()} ${name}`, make);
+}
+
+/** The dims of a batch of images: height and width by number only where the mathematics depends on them. */
+export function imageDims(definition: Definition, { shape: [, c, h, w] }: Tensor): InputDims {
+  return definition.bySize ? ["n", c, h, w] : ["n", c, "h", "w"];
+}
