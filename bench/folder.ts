@@ -3,7 +3,8 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { blur, noise, writeImage } from "../src/image/index.ts";
+import { writeImage } from "../src/image/index.ts";
+import { blur, noise } from "../src/tasks/distort.ts";
 import { Tensor } from "../src/tensor.ts";
 import { makePair } from "./images.ts";
 

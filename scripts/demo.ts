@@ -10,18 +10,10 @@ import sharp, { type Sharp } from "sharp";
 import { columnTitle, plainTable } from "../src/cli/table.ts";
 import { coloursFor } from "../src/cli/terminal.ts";
 import { comparePairs, formatNumber, isWorse, type Outcome, summarise } from "../src/compare/index.ts";
-import {
-  blur,
-  expose,
-  fromPixels,
-  type ImagePair,
-  noise,
-  readImage,
-  toPixels,
-  writeImage,
-} from "../src/image/index.ts";
+import { fromPixels, type ImagePair, readImage, toPixels, writeImage } from "../src/image/index.ts";
 import { mse, parseLosses } from "../src/losses/index.ts";
 import { writeReport } from "../src/report/index.ts";
+import { blur, expose, noise } from "../src/tasks/distort.ts";
 import type { Tensor } from "../src/tensor.ts";
 import { photographNames, photographPath } from "./photographs.ts";
 

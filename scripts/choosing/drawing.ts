@@ -1,7 +1,8 @@
 import { join } from "node:path";
-import { noise, readImage, writeImage } from "../../src/image/index.ts";
+import { readImage, writeImage } from "../../src/image/index.ts";
 import { type Loss, parseLoss } from "../../src/losses/index.ts";
 import { Random } from "../../src/random.ts";
+import { noise } from "../../src/tasks/distort.ts";
 import type { Tensor } from "../../src/tensor.ts";
 import { gan } from "../../src/train/index.ts";
 import { CacheEntry } from "./cache.ts";

@@ -1,6 +1,7 @@
-import { resize, trainingDistortions } from "../../src/image/index.ts";
+import { resize } from "../../src/image/index.ts";
 import { Random } from "../../src/random.ts";
 import { Tensor } from "../../src/tensor.ts";
+import { trainingDistortions } from "../distortions/index.ts";
 import { happen, type Mishap } from "./mishap.ts";
 
 /** A crop and what became of it, each [1, 3, side, side]: the crop comes first. */

@@ -1,6 +1,6 @@
-import { type DistortionName, distortions } from "../../src/image/index.ts";
 import { Random } from "../../src/random.ts";
 import { Tensor } from "../../src/tensor.ts";
+import { type DistortionName, distortions } from "../distortions/index.ts";
 
 /** One thing after the other that happens to an image. */
 export interface Mishap {

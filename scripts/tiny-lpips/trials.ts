@@ -1,5 +1,5 @@
-import { type DistortionName, trainingDistortions, unseenDistortions } from "../../src/image/index.ts";
 import { Random } from "../../src/random.ts";
+import { type DistortionName, trainingDistortions, unseenDistortions } from "../distortions/index.ts";
 import type { Mishap } from "./mishap.ts";
 
 /** One thing that is done to a held-out photograph. */

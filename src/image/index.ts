@@ -1,14 +1,5 @@
 export type { Background, Rgb } from "./background.ts";
 export type { DecodedPixels } from "./decoder.ts";
-export { blur, expose, noise } from "./distort.ts";
-export {
-  type Distortion,
-  type DistortionName,
-  distortions,
-  trainingDistortions,
-  unseenDistortions,
-} from "./distortions.ts";
-export { jpeg } from "./jpeg.ts";
 export { type DecodeNote, decodeSummary } from "./notes.ts";
 export {
   describePassedOver,
@@ -32,7 +23,6 @@ export {
   type ToPixelsOptions,
   toPixels,
 } from "./pixels.ts";
-export { mosaic, motionBlur, scatter, warp } from "./places.ts";
 export {
   decodeImage,
   decodePixels,
@@ -44,5 +34,4 @@ export {
   readPixels,
 } from "./read.ts";
 export { type Resizer, resize, resizers } from "./resize.ts";
-export { contrast, fade, gamma, posterise, saturate, turnHue } from "./tones.ts";
 export { type WriteImageOptions, writeImage } from "./write.ts";

@@ -1,8 +1,8 @@
-import { blur, noise } from "../image/index.ts";
 import { unet } from "../nets/index.ts";
 import type { Random } from "../random.ts";
 import type { Tensor } from "../tensor.ts";
 import { motion, seenThrough } from "./degrade.ts";
+import { blur, noise } from "./distort.ts";
 import { restorationTask, type Task } from "./task.ts";
 
 /** Standard deviations of a photograph out of focus, in pixels. */

@@ -1,7 +1,7 @@
-import { expose, noise } from "../image/index.ts";
 import { unet } from "../nets/index.ts";
 import type { Random } from "../random.ts";
 import type { Tensor } from "../tensor.ts";
+import { expose, noise } from "./distort.ts";
 import { restorationTask, type Task } from "./task.ts";
 
 /** Which part of the light is left. */

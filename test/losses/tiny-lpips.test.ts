@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { distortions } from "../../scripts/distortions/index.ts";
 import { evaluateDefinition } from "../../src/definitions/evaluate.ts";
 import { reference, toFloat64 } from "../../src/graph/reference.ts";
-import { distortions } from "../../src/image/index.ts";
 import { type Loss, lpips, parseLoss, perceptual } from "../../src/losses/index.ts";
 import { Random } from "../../src/random.ts";
 import { Tensor } from "../../src/tensor.ts";

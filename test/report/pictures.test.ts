@@ -1,10 +1,11 @@
 import { join } from "node:path";
 import sharp from "sharp";
 import { expect, test } from "vitest";
-import { noise, readPixels, writeImage } from "../../src/image/index.ts";
+import { readPixels, writeImage } from "../../src/image/index.ts";
 import { parseLoss } from "../../src/losses/index.ts";
 import { toErrorMap, topOf } from "../../src/report/error-map.ts";
 import { imageSide, losslessBytes, mapSide, picture } from "../../src/report/pictures.ts";
+import { noise } from "../../src/tasks/distort.ts";
 import { Tensor } from "../../src/tensor.ts";
 import { temporaryFolder } from "../folder.ts";
 

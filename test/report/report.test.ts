@@ -5,9 +5,10 @@ import { pathToFileURL } from "node:url";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { comparePairs, type Outcome, summarise } from "../../src/compare/index.ts";
-import { type ImagePair, noise, writeImage } from "../../src/image/index.ts";
+import { type ImagePair, writeImage } from "../../src/image/index.ts";
 import { defineLoss, parseLosses } from "../../src/losses/index.ts";
 import { writeReport } from "../../src/report/index.ts";
+import { noise } from "../../src/tasks/distort.ts";
 import { Tensor } from "../../src/tensor.ts";
 import { temporaryFolder } from "../folder.ts";
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { trainingDistortions, unseenDistortions } from "../../scripts/distortions/index.ts";
 import { linearCorrelation, rankCorrelation, ranks } from "../../scripts/tiny-lpips/correlation.ts";
 import { drawGroup, pairs, side } from "../../scripts/tiny-lpips/groups.ts";
 import { happen } from "../../scripts/tiny-lpips/mishap.ts";
 import { rungs, trialsOf } from "../../scripts/tiny-lpips/trials.ts";
-import { trainingDistortions, unseenDistortions } from "../../src/image/index.ts";
 import { readGoldenImage } from "../golden.ts";
 
 describe("correlations", () => {

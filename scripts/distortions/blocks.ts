@@ -1,5 +1,5 @@
-import { Random } from "../random.ts";
-import { Tensor } from "../tensor.ts";
+import { Random } from "../../src/random.ts";
+import { Tensor } from "../../src/tensor.ts";
 import { cosineTransform } from "./cosine-transform.ts";
 import { displaced } from "./places.ts";
 

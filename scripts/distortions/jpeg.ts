@@ -1,6 +1,5 @@
-import { checkArguments } from "../arguments.ts";
-import { ReconlossError } from "../errors.ts";
-import { Tensor } from "../tensor.ts";
+import { ReconlossError } from "../../src/errors.ts";
+import { Tensor } from "../../src/tensor.ts";
 import { cosineTransform } from "./cosine-transform.ts";
 
 /** ITU-T T.81, annex K: the tables for brightness and colour, row by row. */
@@ -53,21 +52,14 @@ function halved(plane: Float64Array, width: number): Float64Array {
 
 /**
  * What JPEG at a quality leaves of an image, without the file: 8x8 cosine transform of Y, Cb and Cr, colour at half the resolution, values rounded to
- * the standard tables (ITU-T T.81, annex K) scaled by quality as libjpeg does. Entropy coding, which changes nothing, is left out, so that it is quick
- * and runs in a browser. A grey image has no colour planes.
+ * the standard tables (ITU-T T.81, annex K) scaled by quality as libjpeg does. Entropy coding, which changes nothing, is left out, so that it is quick.
+ * A grey image has no colour planes.
  *
  * @param image - [n, 1 or 3, h, w] in [0, 1]
  * @param quality - in [1, 100]
  * @throws {ReconlossError} `invalid-argument` for another quality; `shape` for other than 1 or 3 channels
- * @example
- * ```ts
- * import { Tensor } from "reconloss";
- * import { jpeg } from "reconloss/image";
- * jpeg(Tensor.full([1, 1, 8, 8], 0.5), 10).data[0]; // 0.501961: 128 of 255, as files have whole numbers
- * ```
  */
 export function jpeg(image: Tensor, quality: number): Tensor {
-  checkArguments("jpeg", { image: [image, "tensor"], quality: [quality, "number"] });
   const [n, channels, h, w] = image.shape;
   if (!(quality >= 1 && quality <= 100)) {
     throw new ReconlossError("invalid-argument", `jpeg: quality must be from 1 to 100, got ${quality}`);

@@ -1,5 +1,5 @@
-import type { Random } from "../random.ts";
-import { Tensor } from "../tensor.ts";
+import type { Random } from "../../src/random.ts";
+import { Tensor } from "../../src/tensor.ts";
 
 const hidden = 6;
 

@@ -1,6 +1,7 @@
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
-import { fromPixels, jpeg, toPixels } from "../../src/image/index.ts";
+import { jpeg } from "../../scripts/distortions/jpeg.ts";
+import { fromPixels, toPixels } from "../../src/image/index.ts";
 import { Tensor } from "../../src/tensor.ts";
 import { readGoldenImage } from "../golden.ts";
 

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { bitErrors, blockTruncation, misplacedBlocks } from "../../src/image/blocks.ts";
-import { cosineTransform } from "../../src/image/cosine-transform.ts";
-import { distortions } from "../../src/image/distortions.ts";
-import { kuwahara, ringing } from "../../src/image/filters.ts";
-import { heldPixels, lostPixels } from "../../src/image/places.ts";
-import { randomNetwork } from "../../src/image/random-network.ts";
-import { wavelet } from "../../src/image/wavelet.ts";
+import { bitErrors, blockTruncation, misplacedBlocks } from "../../scripts/distortions/blocks.ts";
+import { cosineTransform } from "../../scripts/distortions/cosine-transform.ts";
+import { kuwahara, ringing } from "../../scripts/distortions/filters.ts";
+import { distortions } from "../../scripts/distortions/index.ts";
+import { heldPixels, lostPixels } from "../../scripts/distortions/places.ts";
+import { randomNetwork } from "../../scripts/distortions/random-network.ts";
+import { wavelet } from "../../scripts/distortions/wavelet.ts";
 import { Random } from "../../src/random.ts";
 import { Tensor } from "../../src/tensor.ts";
 

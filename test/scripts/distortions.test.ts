@@ -4,7 +4,10 @@ import {
   distortions,
   trainingDistortions,
   unseenDistortions,
-} from "../../src/image/distortions.ts";
+} from "../../scripts/distortions/index.ts";
+import { jpeg } from "../../scripts/distortions/jpeg.ts";
+import { mosaic, motionBlur } from "../../scripts/distortions/places.ts";
+import { contrast, fade, gamma, posterise, saturate, turnHue } from "../../scripts/distortions/tones.ts";
 import { Random } from "../../src/random.ts";
 import { Tensor } from "../../src/tensor.ts";
 
@@ -81,4 +84,19 @@ describe.each(names)("%s", (name) => {
 it("keeps what was trained with apart from what was not", () => {
   expect([...trainingDistortions, ...unseenDistortions].toSorted()).toEqual(names.toSorted());
   expect(unseenDistortions).toHaveLength(3);
+});
+
+// By hand, from the formula of each.
+it.each([
+  ["gamma: 0.5^2", gamma(Tensor.full([1, 1, 1, 1], 0.5), 2), 0, 0.25],
+  ["contrast: 0.5 + 0.5 (0.75 - 0.5)", contrast(Tensor.full([1, 1, 1, 1], 0.75), 0.5), 0, 0.625],
+  ["saturate: the brightness of red by BT.601", saturate(Tensor.from([1, 0, 0], [1, 3, 1, 1]), 0), 0, 0.299],
+  ["turnHue: grey has no hue", turnHue(Tensor.full([1, 3, 1, 1], 0.5), 90), 0, 0.5],
+  ["posterise: of 0, 0.5 and 1", posterise(Tensor.full([1, 1, 1, 1], 0.4), 3), 0, 0.5],
+  ["fade: a quarter of white", fade(Tensor.full([1, 1, 1, 1], 0), 0.25, [1]), 0, 0.25],
+  ["motionBlur: a fifth of a line of five", motionBlur(Tensor.from([0, 0, 1, 0, 0], [1, 1, 1, 5]), 4, 0), 2, 0.2],
+  ["mosaic: the mean of 0 and 1", mosaic(Tensor.from([0, 1, 1, 1], [1, 1, 1, 4]), 2), 0, 0.5],
+  ["jpeg: 128 of 255, whole numbers as in files", jpeg(Tensor.full([1, 1, 8, 8], 0.5), 10), 0, 128 / 255],
+] as const)("%s", (_, { data }, at, value) => {
+  expect(data[at]).toBeCloseTo(value, 6);
 });

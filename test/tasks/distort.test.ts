@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { blur, expose, noise } from "../../src/image/distort.ts";
+import { blur, expose, noise } from "../../src/tasks/distort.ts";
 import { Tensor } from "../../src/tensor.ts";
 import { randomTensor } from "../random.ts";
 

@@ -26,12 +26,6 @@ function mirror(position: number, length: number): number {
  * @param image - [n, c, h, w]
  * @param sigma - standard deviation in pixels; 0 changes nothing
  * @throws {ReconlossError} `invalid-argument` for a negative or non-finite sigma
- * @example
- * ```ts
- * import { Tensor } from "reconloss";
- * import { blur } from "reconloss/image";
- * blur(Tensor.from([0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0], [1, 1, 1, 11]), 1).data[5]; // 0.398942
- * ```
  */
 export function blur(image: Tensor, sigma: number): Tensor {
   checkArguments("blur", { image: [image, "tensor"], sigma: [sigma, "number"] });
@@ -74,13 +68,6 @@ export function blur(image: Tensor, sigma: number): Tensor {
  *
  * @param sigma - standard deviation, in units of the image
  * @throws {ReconlossError} `invalid-argument` for a negative or non-finite sigma
- * @example
- * ```ts
- * import { Tensor } from "reconloss";
- * import { noise } from "reconloss/image";
- * const grey = Tensor.full([1, 3, 8, 8], 0.5);
- * noise(grey, 0.1, 1).data[0] === noise(grey, 0.1, 1).data[0]; // true
- * ```
  */
 export function noise(image: Tensor, sigma: number, seed: number): Tensor {
   checkArguments("noise", { image: [image, "tensor"], sigma: [sigma, "number"], seed: [seed, "number"] });
@@ -107,12 +94,6 @@ function fromLinear(value: number): number {
  * @param image - [n, c, h, w] in [0, 1]
  * @param gains - one number for all channels, or one for each: `[1.2, 1, 0.8]` is a warm cast
  * @throws {ReconlossError} `invalid-argument` for gains that are negative, not finite, or not one for each channel
- * @example
- * ```ts
- * import { Tensor } from "reconloss";
- * import { expose } from "reconloss/image";
- * expose(Tensor.full([1, 1, 1, 1], 1), 0.5).data[0]; // 0.735357: half the light
- * ```
  */
 export function expose(image: Tensor, gains: number | readonly number[]): Tensor {
   checkArguments("expose", { image: [image, "tensor"] });

@@ -1,13 +1,13 @@
-import { ReconlossError } from "../errors.ts";
-import type { Random } from "../random.ts";
-import { Tensor } from "../tensor.ts";
+import { ReconlossError } from "../../src/errors.ts";
+import { resize } from "../../src/image/resize.ts";
+import type { Random } from "../../src/random.ts";
+import { blur, expose, noise } from "../../src/tasks/distort.ts";
+import { Tensor } from "../../src/tensor.ts";
 import { bitErrors, blockTruncation, misplacedBlocks } from "./blocks.ts";
-import { blur, expose, noise } from "./distort.ts";
 import { kuwahara, ringing } from "./filters.ts";
 import { jpeg } from "./jpeg.ts";
 import { ghost, heldPixels, lostPixels, mosaic, motionBlur, ripple, scatter, warp } from "./places.ts";
 import { randomNetwork } from "./random-network.ts";
-import { resize } from "./resize.ts";
 import { strokes } from "./strokes.ts";
 import { contrast, fade, gamma, posterise, saturate, turnHue } from "./tones.ts";
 import { wavelet } from "./wavelet.ts";
@@ -234,14 +234,6 @@ export type DistortionName = keyof typeof kinds;
  * Ways in which images go wrong, by name, each from 0 (nothing) to 1 (far beyond use). They need no files and no codec.
  *
  * @throws {ReconlossError} `invalid-argument` for a strength outside [0, 1]; `shape` for images of other than 3 channels
- * @example
- * ```ts
- * import { Random, Tensor } from "reconloss";
- * import { distortions } from "reconloss/image";
- * const image = Tensor.full([1, 3, 32, 32], 0.5);
- * distortions.noise(image, 0, new Random(1)).data[0]; // 0.5
- * Object.keys(distortions).length; // 38
- * ```
  */
 export const distortions = Object.fromEntries(
   Object.entries<Distortion>(kinds).map(([name, distort]) => [name, checked(name, distort)]),

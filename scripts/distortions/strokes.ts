@@ -1,5 +1,5 @@
-import type { Random } from "../random.ts";
-import { Tensor } from "../tensor.ts";
+import type { Random } from "../../src/random.ts";
+import { Tensor } from "../../src/tensor.ts";
 
 /** Strokes together cover an image so many times: here and there what was before shows between them. */
 const layers = 3;
