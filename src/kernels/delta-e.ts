@@ -1,5 +1,5 @@
 import { type LinearTable, linearTable } from "./curves.ts";
-import { type Kernels, stagingBytes } from "./module.ts";
+import type { Kernels } from "./module.ts";
 import { evenStrips, type StripData, type StripKernel } from "./strip.ts";
 import type { DeltaESpec, Planes } from "./types.ts";
 
@@ -48,7 +48,7 @@ function scorePixels(
   const gradient = grad ? kernels.floats(channels * piece) : 0;
   const cells = map ? kernels.floats(piece) : 0;
   const weights = weight ? kernels.floats(piece) : 0;
-  const staging = kernels.bytes(stagingBytes(piece, output, target!));
+  const [stagingX, stagingY] = [output, target!].map((rows) => kernels.staging(rows, piece));
   const scratch = kernels.bytes(kernels.run.deltaEScratch());
   const { rows, perStep, threshold } = tableOf(dataRange);
   kernels.view(kernels.run.linearTable(), rows.length).set(rows);
@@ -56,8 +56,8 @@ function scorePixels(
   for (let p = first; p < end; p += piece) {
     const q = Math.min(p + piece, end);
     // In one memory all three lie apart by the size of a plane.
-    const { address, stride } = kernels.source(output, [0, channels], p, q, x, piece, staging);
-    const targets = kernels.source(target!, [0, channels], p, q, y, piece, staging);
+    const { address, stride } = kernels.source(output, [0, channels], p, q, x, piece, stagingX);
+    const targets = kernels.source(target!, [0, channels], p, q, y, piece, stagingY);
     if (weight) kernels.readChannel(weight, 0, p, q, weights);
     const slopes = grad ? kernels.target(grad, 0, p, gradient) : 0;
     sum += kernels.run.deltaE(

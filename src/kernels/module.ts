@@ -1,15 +1,15 @@
 import { ReconlossError } from "../errors.ts";
 import { ownMemory, pageBytes } from "./memory.ts";
 import type { NotedExtremes, Rows, WritableRows } from "./rows.ts";
-import { sampleIndex, samples } from "./rows.ts";
+import { sampleCount, sampleIndex, samples } from "./rows.ts";
 
 /** What the compiled kernels export; addresses and sizes as documented in `assembly/`. */
 export interface KernelExports {
   readonly memory: WebAssembly.Memory;
   heapBase(): number;
   inspect(source: number, count: number, result: number): void;
-  unpack8(source: number, planes: number, pixels: number, stride: number, channels: number): void;
-  unpack16(source: number, planes: number, pixels: number, stride: number, channels: number): void;
+  unpack8(source: number, step: number, planes: number, channels: number, pixels: number, stride: number): void;
+  unpack16(source: number, step: number, planes: number, channels: number, pixels: number, stride: number): void;
   pointwise(
     kind: number,
     x: number,
@@ -70,6 +70,7 @@ export interface KernelExports {
   resizeDown(bytes: number, source: number, length: number, weights: number, taps: number, sums: number): void;
   resizeAcross(
     row: number,
+    step: number,
     channels: number,
     first: number,
     weights: number,
@@ -147,6 +148,8 @@ export class Kernels {
   /** Where memory for bands ends that cannot grow. */
   readonly #end?: number;
   #top: number;
+  /** Which pixels lie in the staging at an address, so that channels that are read one by one bring them once. */
+  readonly #staged = new Map<number, { readonly data: Rows["data"]; readonly at: number; readonly length: number }>();
   /** All of memory: views are dear enough to be counted where a kernel is as fast as a copy. */
   #memory = new Float32Array();
 
@@ -168,6 +171,7 @@ export class Kernels {
   /** Takes all memory back. */
   reset(): void {
     this.#top = this.#bottom;
+    this.#staged.clear();
   }
 
   /** The extremes noted since they were last taken. */
@@ -232,7 +236,7 @@ export class Kernels {
 
   /**
    * Reads pixels [from, to) of channels [channels[0], channels[1]) as float32 planes `stride` floats apart.
-   * Interleaved rows pass through `staging`, which has room for their samples, and bring all their channels.
+   * Interleaved rows pass through `staging`, which has room for their samples.
    */
   read(
     rows: Rows,
@@ -253,14 +257,27 @@ export class Kernels {
       }
       return;
     }
-    const pixels = samples(rows, 0, from, to);
-    if (pixels instanceof Uint16Array) {
-      new Uint16Array(this.run.memory.buffer, staging, pixels.length).set(pixels);
-      this.run.unpack16(staging, address, to - from, stride, rows.channels);
-    } else {
-      new Uint8Array(this.run.memory.buffer, staging, pixels.length).set(pixels);
-      this.run.unpack8(staging, address, to - from, stride, rows.channels);
-    }
+    this.#stage(rows, from, to, staging);
+    const unpack = rows.data instanceof Uint16Array ? this.run.unpack16 : this.run.unpack8;
+    const first = staging + channels[0] * rows.data.BYTES_PER_ELEMENT;
+    unpack(first, rows.step, address, channels[1] - channels[0], to - from, stride);
+  }
+
+  /** Brings the samples of interleaved pixels [from, to), unless they are there. */
+  #stage(rows: Rows, from: number, to: number, staging: number): void {
+    const { data } = rows;
+    const at = sampleIndex(rows, 0, from);
+    const length = sampleIndex(rows, 0, to) - at;
+    const there = this.#staged.get(staging);
+    if (there?.data === data && there.at === at && there.length === length) return;
+    const memory = data instanceof Uint16Array ? Uint16Array : Uint8Array;
+    new memory(this.run.memory.buffer, staging, length).set(data.subarray(at, at + length));
+    this.#staged.set(staging, { data, at, length });
+  }
+
+  /** The address of staging for this many pixels of rows; 0 where they need none. */
+  staging(rows: Rows, pixels: number): number {
+    return rows.layout === "planar" ? 0 : this.bytes(sampleCount(rows, pixels) * rows.data.BYTES_PER_ELEMENT);
   }
 
   /** Reads pixels [from, to) of one channel of planes, or of the only one that there is. */
@@ -298,18 +315,7 @@ export class Kernels {
   }
 }
 
-/** Planar channels go through memory one at a time, interleaved ones together: pairs [from, to) of channels. */
-export function channelGroups(...sources: readonly Rows[]): (readonly [number, number])[] {
-  const { channels } = sources[0];
-  if (sources.some(({ layout }) => layout === "interleaved")) return [[0, channels]];
-  return Array.from({ length: channels }, (_, channel) => [channel, channel + 1] as const);
-}
-
-/** Bytes of staging that {@link Kernels.read} needs for this many pixels. */
-export function stagingBytes(pixels: number, ...sources: readonly Rows[]): number {
-  return Math.max(
-    ...sources.map(({ layout, channels, data }) =>
-      layout === "planar" ? 0 : pixels * channels * data.BYTES_PER_ELEMENT,
-    ),
-  );
+/** Adds up what came of pieces, by channel and piece, channel after channel, in whichever order they were computed. */
+export function sumInOrder(sums: readonly (readonly number[])[]): number {
+  return sums.flat().reduce((total, sum) => total + sum, 0);
 }

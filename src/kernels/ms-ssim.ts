@@ -1,6 +1,6 @@
 import { Tensor } from "../tensor.ts";
 import { loadKernels } from "./load.ts";
-import { type Kernels, stagingBytes } from "./module.ts";
+import type { Kernels } from "./module.ts";
 import { dimensions, joinExtremes, type NotedExtremes, planarRows, type Rows, rowsOf, samples } from "./rows.ts";
 import { runTiled } from "./tiled.ts";
 import type { KernelImage, MsSsimSpec, Planes, SsimSpec } from "./types.ts";
@@ -51,7 +51,7 @@ function halvePlanes(kernels: Kernels, source: Rows, planes: Planes, spec: MsSsi
   const stride = ((band + 1) * width + 15) & ~3;
   kernels.reset();
   const x = kernels.floats(channels * stride);
-  const staging = kernels.bytes(stagingBytes((band + 1) * width, source));
+  const staging = kernels.staging(source, (band + 1) * width);
   const out = kernels.floats((band / 2) * half.width);
   for (let from = 0; from < half.height; from += band / 2) {
     const to = Math.min(from + band / 2, half.height);

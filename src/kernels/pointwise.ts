@@ -1,4 +1,4 @@
-import { channelGroups, type Kernels, stagingBytes } from "./module.ts";
+import { type Kernels, sumInOrder } from "./module.ts";
 import { evenStrips, type StripData, type StripKernel } from "./strip.ts";
 import type { Planes, PointwiseSpec } from "./types.ts";
 
@@ -39,50 +39,42 @@ function scorePixels(
   { output, target, grad, map, weight }: StripData,
 ): number {
   const epsilon = spec.kind === "charbonnier" ? spec.epsilon : 0;
-  // The map takes all channels of a pixel together; otherwise, fewer and larger pieces are copied.
-  const groups = map ? [[0, channels] as const] : channelGroups(output, target!);
-  const groupChannels = groups[0][1] - groups[0][0];
   const inPlace = output.address !== undefined && !map;
-  const piece = inPlace
-    ? end - first
-    : Math.min(Math.max(1024, Math.floor(pieceSamples / groupChannels)) & ~3, (end - first + 3) & ~3);
+  const piece = inPlace ? end - first : Math.min(pieceSamples, (end - first + 3) & ~3);
   kernels.reset();
-  const room = groupChannels * piece;
-  const [x, y] = [output, target!].map(({ address }) => (address === undefined ? kernels.floats(room) : 0));
-  const gradient = grad && grad.address === undefined ? kernels.floats(room) : 0;
+  const [x, y] = [output, target!].map(({ address }) => (address === undefined ? kernels.floats(piece) : 0));
+  const gradient = grad && grad.address === undefined ? kernels.floats(piece) : 0;
   const cells = map ? kernels.floats(piece) : 0;
   const weights = weight ? kernels.floats(piece) : 0;
-  const staging = kernels.bytes(stagingBytes(piece, output, target!));
-  let sum = 0;
-  for (const group of groups) {
-    for (let p = first; p < end; p += piece) {
-      const q = Math.min(p + piece, end);
-      const outputs = kernels.source(output, group, p, q, x, piece, staging, "by the kernel");
-      const targets = kernels.source(target!, group, p, q, y, piece, staging, "by the kernel");
-      if (map) kernels.view(cells, piece).fill(base(spec));
-      for (let channel = group[0]; channel < group[1]; channel++) {
-        const plane = 4 * (channel - group[0]);
-        if (weight && (weight.channels > 1 || channel === group[0]))
-          kernels.readChannel(weight, channel, p, q, weights);
-        const slopes = grad ? kernels.target(grad, channel, p, gradient + plane * piece) : 0;
-        sum += kernels.run.pointwise(
-          kinds[spec.kind],
-          outputs.address + plane * outputs.stride,
-          targets.address + plane * targets.stride,
-          q - p,
-          epsilon,
-          slopes,
-          1 / (channels * height * width),
-          cells,
-          1 / channels,
-          weights,
-          kernels.noteOf(output),
-          kernels.noteOf(target!),
-        );
-        if (grad) kernels.write(grad, channel, p, q, slopes);
-      }
-      if (map) kernels.write(map, 0, p, q, cells);
+  const [stagingX, stagingY] = [output, target!].map((rows) => kernels.staging(rows, piece));
+  const sums = Array.from({ length: channels }, (): number[] => []);
+  for (let p = first; p < end; p += piece) {
+    const q = Math.min(p + piece, end);
+    if (map) kernels.view(cells, piece).fill(base(spec));
+    for (let channel = 0; channel < channels; channel++) {
+      const one = [channel, channel + 1] as const;
+      const outputs = kernels.source(output, one, p, q, x, piece, stagingX, "by the kernel");
+      const targets = kernels.source(target!, one, p, q, y, piece, stagingY, "by the kernel");
+      if (weight && (weight.channels > 1 || channel === 0)) kernels.readChannel(weight, channel, p, q, weights);
+      const slopes = grad ? kernels.target(grad, channel, p, gradient) : 0;
+      const sum = kernels.run.pointwise(
+        kinds[spec.kind],
+        outputs.address,
+        targets.address,
+        q - p,
+        epsilon,
+        slopes,
+        1 / (channels * height * width),
+        cells,
+        1 / channels,
+        weights,
+        kernels.noteOf(output),
+        kernels.noteOf(target!),
+      );
+      sums[channel].push(sum);
+      if (grad) kernels.write(grad, channel, p, q, slopes);
     }
+    if (map) kernels.write(map, 0, p, q, cells);
   }
-  return sum;
+  return sumInOrder(sums);
 }

@@ -1,6 +1,6 @@
 import type { Arena } from "./arena.ts";
 import { workerSource } from "./generated/worker-source.ts";
-import { type Rows, samples, type WritableRows } from "./rows.ts";
+import { type Rows, sampleCount, samples, type WritableRows } from "./rows.ts";
 import { type StripJob, type StripResult, stripKernel } from "./table.ts";
 import type { FromWorker, ToWorker } from "./worker.ts";
 
@@ -126,7 +126,7 @@ class PoolWorker {
     const places = names.map((name) => {
       const rows = data[name]!;
       const [first, end] = ranges[name];
-      const length = (end - first) * rows.channels;
+      const length = sampleCount(rows, end - first);
       const place = { name, rows, first, end, length, offset: bytes };
       bytes += (length * rows.data.BYTES_PER_ELEMENT + 7) & ~7;
       return place;

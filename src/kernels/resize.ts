@@ -2,7 +2,7 @@ import { ReconlossError } from "../errors.ts";
 import { planResize, type Resizer, type Taps } from "../image/resize.ts";
 import { Tensor } from "../tensor.ts";
 import { loadKernels } from "./load.ts";
-import { channelGroups, type Kernels } from "./module.ts";
+import type { Kernels } from "./module.ts";
 import { checkImage, dimensions, rowsOf, samples } from "./rows.ts";
 import type { KernelImage } from "./types.ts";
 
@@ -56,10 +56,10 @@ export function resizeWith(
     const [start, end] = [i * bandRows, Math.min((i + 1) * bandRows, height)];
     return { start, end, from: down.first[start], to: down.first[end - 1] + down.width };
   });
-  const groups = channelGroups(rowsOf(image, 0));
+  const { layout, step } = rowsOf(image, 0);
   // Interleaved channels go through memory together, planes one at a time.
-  const together = groups[0][1];
-  const length = w * together;
+  const together = layout === "interleaved" ? channels : 1;
+  const length = w * step;
   const { BYTES_PER_ELEMENT: bytes } = image.data;
   const source = kernels.bytes(Math.max(...bands.map(({ from, to }) => to - from)) * length * bytes);
   const row = kernels.floats(length);
@@ -74,20 +74,20 @@ export function resizeWith(
       const at = source + (down.first[y] - from) * length * bytes;
       const to = out + (y - start) * width * 4;
       run.resizeDown(bytes, at, length, rowWeights + y * down.width * 4, down.width, row);
-      run.resizeAcross(row, together, firsts, columnWeights, across.width, width, white, low, high, to, stride);
+      run.resizeAcross(row, step, together, firsts, columnWeights, across.width, width, white, low, high, to, stride);
     }
   };
 
   const result = new Float32Array(count * channels * height * width);
   for (let index = 0; index < count; index++) {
     const rows = rowsOf(image, index);
-    for (const [first, last] of groups) {
+    for (let first = 0; first < channels; first += together) {
       for (const { start, end, from, to } of bands) {
         const { buffer, byteOffset, byteLength } = samples(rows, first, from * w, to * w);
         const target = new Uint8Array(run.memory.buffer, source, byteLength);
         target.set(new Uint8Array(buffer, byteOffset, byteLength));
         resizeBand(start, end, from);
-        for (let channel = first; channel < last; channel++) {
+        for (let channel = first; channel < first + together; channel++) {
           const finished = kernels.view(out + (channel - first) * stride * 4, (end - start) * width);
           result.set(finished, ((index * channels + channel) * height + start) * width);
         }

@@ -9,6 +9,8 @@ export interface Rows {
   readonly data: Float32Array | Uint8Array | Uint8ClampedArray | Uint16Array;
   readonly layout: "planar" | "interleaved";
   readonly channels: number;
+  /** Samples of a plane, or of all channels, from one pixel to the next: 1 of planes. */
+  readonly step: number;
   /** Index in `data` of the first sample that is held. */
   readonly offset: number;
   /** Number of the first pixel that is held. */
@@ -54,13 +56,14 @@ export function rowsOf(image: KernelImage, index: number, noted?: keyof NotedExt
   const { planes } = dimensions(image);
   const [channels, height, width] = planes;
   if (image instanceof Tensor) return { ...planarRows(image.data, planes, index), noted };
-  return { data: image.data, layout: "interleaved", channels, offset: 0, first: 0, held: height * width };
+  const { data, step = channels } = image;
+  return { data, layout: "interleaved", channels, step, offset: 0, first: 0, held: height * width };
 }
 
 /** Image number `index` of a batch of float32 planes. */
 export function planarRows(data: Float32Array, [channels, height, width]: Planes, index = 0): WritableRows {
   const held = height * width;
-  return { data, layout: "planar", channels, offset: index * channels * held, first: 0, held };
+  return { data, layout: "planar", channels, step: 1, offset: index * channels * held, first: 0, held };
 }
 
 /** The samples of pixels [from, to): one channel of planar rows, all channels of interleaved ones. */
@@ -69,14 +72,19 @@ export function samples<R extends Rows>(rows: R, channel: number, from: number, 
 }
 
 /** Where the samples of a pixel begin in the data of rows. */
-export function sampleIndex({ layout, offset, held, channels, first }: Rows, channel: number, pixel: number): number {
-  return layout === "planar" ? offset + channel * held + (pixel - first) : offset + (pixel - first) * channels;
+export function sampleIndex({ layout, offset, held, step, first }: Rows, channel: number, pixel: number): number {
+  return offset + (layout === "planar" ? channel * held : 0) + (pixel - first) * step;
+}
+
+/** How many samples this many pixels of rows have. */
+export function sampleCount({ layout, channels, step }: Rows, pixels: number): number {
+  return pixels * (layout === "planar" ? channels : step);
 }
 
 /** Refuses arrays that are not images. */
 export function checkImage(name: string, argument: string, image: KernelImage): void {
   if (image instanceof Tensor) return;
-  const { data, height, width, channels } = image;
+  const { data, height, width, channels, step = channels } = image;
   const isPixels = data instanceof Uint8Array || data instanceof Uint8ClampedArray || data instanceof Uint16Array;
   if (!isPixels) {
     throw new ReconlossError(
@@ -90,10 +98,16 @@ export function checkImage(name: string, argument: string, image: KernelImage): 
       `${name}: ${argument} has height ${height}, width ${width}, channels ${channels}; each must be a positive integer`,
     );
   }
-  if (data.length !== height * width * channels) {
+  if (!Number.isInteger(step) || step < channels) {
     throw new ReconlossError(
       "shape",
-      `${name}: ${argument} of ${height}x${width} pixels with ${channels} channels needs ${height * width * channels} samples, data has ${data.length}`,
+      `${name}: ${argument} has step ${step}, fewer samples than its ${channels} channels`,
+    );
+  }
+  if (data.length !== height * width * step) {
+    throw new ReconlossError(
+      "shape",
+      `${name}: ${argument} of ${height}x${width} pixels with ${step} channels needs ${height * width * step} samples, data has ${data.length}`,
     );
   }
 }

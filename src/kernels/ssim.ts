@@ -1,4 +1,3 @@
-import { channelGroups, stagingBytes } from "./module.ts";
 import { evenStrips, type StripKernel } from "./strip.ts";
 import type { Planes, SsimSpec } from "./types.ts";
 
@@ -84,18 +83,14 @@ export const ssim: StripKernel<SsimSpec> = {
     const [mapFrom, mapTo] = ssim.mapRows(spec, planes, strip);
     const [weightFrom, weightTo] = ssim.weightRows!(spec, planes, strip);
     const [gradFrom, gradTo] = ssim.gradRows(spec, planes, strip);
-    const groups = channelGroups(output, target!);
-    const groupChannels = groups[0][1] - groups[0][0];
     const pixels = (end - first) * width;
     const stride = (pixels + 7) & ~3;
 
     kernels.reset();
     const window = kernels.floats(spec.window.size);
     const sums = kernels.bytes(16 * channels);
-    const [x, y] = [output, target!].map(({ address }) =>
-      address === undefined ? kernels.floats(groupChannels * stride) : 0,
-    );
-    const staging = kernels.bytes(stagingBytes(pixels, output, target!));
+    const [x, y] = [output, target!].map(({ address }) => (address === undefined ? kernels.floats(stride) : 0));
+    const [stagingX, stagingY] = [output, target!].map((rows) => kernels.staging(rows, pixels));
     const cells = map ? kernels.floats((mapTo - mapFrom) * mapWidth) : 0;
     const weightCells = weight ? kernels.floats((weightTo - weightFrom) * mapWidth) : 0;
     // Padded rows are longer than the image's, and go to their place when they are cut.
@@ -117,33 +112,31 @@ export const ssim: StripKernel<SsimSpec> = {
       spec.term === "contrast",
       spec.nonNegative === true,
     );
-    for (const group of groups) {
-      const outputs = kernels.source(output, group, first * width, end * width, x, stride, staging);
-      const targets = kernels.source(target!, group, first * width, end * width, y, stride, staging);
-      for (let channel = group[0]; channel < group[1]; channel++) {
-        const at = (channel - group[0]) * 4;
-        if (weight) kernels.readChannel(weight, channel, weightFrom * mapWidth, weightTo * mapWidth, weightCells);
-        const slopes = grad && !staged ? kernels.target(grad, channel, from * width, 0) : gradient;
-        kernels.run.ssimStrip(
-          outputs.address + at * outputs.stride,
-          targets.address + at * targets.stride,
-          first,
-          height,
-          width,
-          from,
-          to,
-          sums + 16 * channel,
-          cells,
-          1 / channels,
-          weightCells,
-          slopes,
-          1 / (channels * mapHeight * mapWidth),
-          scratch,
-        );
-        if (grad) {
-          kernels.run.ssimUnpad(slopes, from, to, height, width);
-          kernels.write(grad, channel, gradFrom * width, gradTo * width, slopes);
-        }
+    for (let channel = 0; channel < channels; channel++) {
+      const one = [channel, channel + 1] as const;
+      const outputs = kernels.source(output, one, first * width, end * width, x, stride, stagingX);
+      const targets = kernels.source(target!, one, first * width, end * width, y, stride, stagingY);
+      if (weight) kernels.readChannel(weight, channel, weightFrom * mapWidth, weightTo * mapWidth, weightCells);
+      const slopes = grad && !staged ? kernels.target(grad, channel, from * width, 0) : gradient;
+      kernels.run.ssimStrip(
+        outputs.address,
+        targets.address,
+        first,
+        height,
+        width,
+        from,
+        to,
+        sums + 16 * channel,
+        cells,
+        1 / channels,
+        weightCells,
+        slopes,
+        1 / (channels * mapHeight * mapWidth),
+        scratch,
+      );
+      if (grad) {
+        kernels.run.ssimUnpad(slopes, from, to, height, width);
+        kernels.write(grad, channel, gradFrom * width, gradTo * width, slopes);
       }
     }
     if (map) kernels.write(map, 0, mapFrom * mapWidth, mapTo * mapWidth, cells);

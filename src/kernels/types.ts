@@ -2,13 +2,15 @@ import type { Tensor } from "../tensor.ts";
 
 /**
  * Interleaved pixels as a decoder gives them: 8 bits a sample (value / 255) or 16 bits (value / 65535).
- * `data.length` is height * width * channels.
+ * `data.length` is height * width * step.
  */
 export interface Pixels {
   readonly data: Uint8Array | Uint8ClampedArray | Uint16Array;
   readonly height: number;
   readonly width: number;
   readonly channels: number;
+  /** Samples from one pixel to the next, of which the first `channels` are read: 4 for the RGB of RGBA. Default: `channels`. */
+  readonly step?: number;
 }
 
 /** What a kernel reads: a batch of float32 planes or one image of interleaved pixels. */

@@ -1,4 +1,4 @@
-import { channelGroups, type Planes as Source, stagingBytes } from "./module.ts";
+import { type Planes as Source, sumInOrder } from "./module.ts";
 import { evenStrips, type StripKernel } from "./strip.ts";
 import type { Planes, VariationSpec } from "./types.ts";
 
@@ -27,24 +27,22 @@ export const variation: StripKernel<VariationSpec> = {
   gradRows: (_, __, strip) => strip,
   mapRows: () => [0, 0],
   run: (kernels, spec, planes, [first, end], { output, grad }) => {
-    const [, height, width] = planes;
+    const [channels, height, width] = planes;
     const [across, down] = weights(spec, planes);
     const inPlace = output.address !== undefined;
     const band = inPlace ? end - first : Math.min(Math.max(4, Math.floor(bandSamples / width)), end - first);
-    const groups = channelGroups(output);
-    const groupChannels = groups[0][1] - groups[0][0];
     const stride = ((band + 1) * width + 7) & ~3;
     const owed = width + 4;
     kernels.reset();
-    const x = inPlace ? 0 : kernels.floats(groupChannels * stride);
-    const staging = kernels.bytes(stagingBytes((band + 1) * width, output));
+    const x = inPlace ? 0 : kernels.floats(stride);
+    const staging = kernels.staging(output, (band + 1) * width);
     const owing = grad ? kernels.floats(width) : 0;
     const gradient = grad && grad.address === undefined ? kernels.floats(band * width) : 0;
-    const carries = kernels.floats(groupChannels * owed);
+    const carries = kernels.floats(channels * owed);
     const score = (source: Source, channel: number, rows: number, hasBelow: boolean, slopes: number) =>
       kernels.run.variation(
         forms[spec.form],
-        source.address + channel * source.stride * 4,
+        source.address,
         rows,
         hasBelow,
         width,
@@ -55,28 +53,27 @@ export const variation: StripKernel<VariationSpec> = {
         carries + channel * owed * 4,
         kernels.noteOf(output),
       );
-    let sum = 0;
-    for (const group of groups) {
-      const read = (from: number, to: number) =>
-        kernels.source(output, group, from * width, to * width, x, stride, staging, "by the kernel");
-      kernels.view(carries, groupChannels * owed).fill(0);
-      if (grad && first > 0) {
-        // The row above is not scored here, but owes this strip's first row a share of the gradient.
-        const above = read(first - 1, first + 1);
-        for (let channel = 0; channel < groupChannels; channel++) score(above, channel, 1, true, owing);
-      }
-      for (let from = first; from < end; from += band) {
-        const to = Math.min(from + band, end);
-        const hasBelow = to < height;
-        const source = read(from, to + (hasBelow ? 1 : 0));
-        for (let channel = 0; channel < groupChannels; channel++) {
-          const slopes = grad ? kernels.target(grad, group[0] + channel, from * width, gradient) : 0;
-          sum += score(source, channel, to - from, hasBelow, slopes);
-          if (grad) kernels.write(grad, group[0] + channel, from * width, to * width, slopes);
-        }
+    const read = (channel: number, from: number, to: number) =>
+      kernels.source(output, [channel, channel + 1], from * width, to * width, x, stride, staging, "by the kernel");
+    kernels.view(carries, channels * owed).fill(0);
+    if (grad && first > 0) {
+      // The row above is not scored here, but owes this strip's first row a share of the gradient.
+      for (let channel = 0; channel < channels; channel++) {
+        score(read(channel, first - 1, first + 1), channel, 1, true, owing);
       }
     }
-    return Float64Array.of(sum);
+    const sums = Array.from({ length: channels }, (): number[] => []);
+    for (let from = first; from < end; from += band) {
+      const to = Math.min(from + band, end);
+      const hasBelow = to < height;
+      for (let channel = 0; channel < channels; channel++) {
+        const source = read(channel, from, to + (hasBelow ? 1 : 0));
+        const slopes = grad ? kernels.target(grad, channel, from * width, gradient) : 0;
+        sums[channel].push(score(source, channel, to - from, hasBelow, slopes));
+        if (grad) kernels.write(grad, channel, from * width, to * width, slopes);
+      }
+    }
+    return Float64Array.of(sumInOrder(sums));
   },
   finish: (_, __, [sum]) => sum,
 };

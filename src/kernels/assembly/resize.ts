@@ -41,25 +41,25 @@ export function resizeDown(bytes: i32, source: usize, length: i32, weights: usiz
 }
 
 /**
- * One float32 row of 1 or 3 interleaved channels to `width` pixels, planes `stride` floats apart, divided by `white` and limited to [low, high].
+ * One float32 row of pixels `step` samples apart, of which the first 1 or 3 are read, to `width` pixels, planes `stride` floats apart, divided by `white` and limited to [low, high].
  * Pixel i is made of the `taps` pixels from first[i] on. The lanes are the channels of a pixel, so reads go up to 3 floats beyond the end.
  */
 export function resizeAcross(
-  row: usize, channels: i32, first: usize, weights: usize, taps: i32, width: i32, white: f32, low: f32, high: f32, out: usize, stride: i32,
+  row: usize, step: i32, channels: i32, first: usize, weights: usize, taps: i32, width: i32, white: f32, low: f32, high: f32, out: usize, stride: i32,
 ): void {
-  const step = <usize>channels << 2;
+  const apart = <usize>step << 2;
   const least = f32x4.splat(low), greatest = f32x4.splat(high), divisor = f32x4.splat(white);
   const green = <usize>stride << 2, blue = green << 1;
   let weight = weights;
   for (let i = 0; i < width; i++) {
-    let at = row + <usize>load<i32>(first + (<usize>i << 2)) * step;
+    let at = row + <usize>load<i32>(first + (<usize>i << 2)) * apart;
     let a = f32x4.splat(0), b = a;
     let k = 1;
     // Two sums, as each addition waits for the one before.
     for (; k < taps; k += 2) {
       a = multiplyAdd(v128.load32_splat(weight), v128.load(at), a);
-      b = multiplyAdd(v128.load32_splat(weight, 4), v128.load(at + step), b);
-      at += step << 1;
+      b = multiplyAdd(v128.load32_splat(weight, 4), v128.load(at + apart), b);
+      at += apart << 1;
       weight += 8;
     }
     if (k == taps) {

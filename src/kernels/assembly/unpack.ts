@@ -7,52 +7,52 @@
 }
 
 /**
- * 8-bit samples, divided by 255. `stride`: floats from plane to plane. Reads up to 15 bytes and writes up to 3 floats beyond the
- * end of each array, so planes must be filled in rising order.
+ * The first `channels` of the 8-bit samples of each pixel, divided by 255. `step`: samples from pixel to pixel; `stride`: floats from plane to plane. Reads up
+ * to 15 bytes and writes up to 3 floats beyond the end of each array, so planes must be filled in rising order.
  */
-export function unpack8(source: usize, planes: usize, pixels: i32, stride: i32, channels: i32): void {
-  if (channels > 4) {
+export function unpack8(source: usize, step: i32, planes: usize, channels: i32, pixels: i32, stride: i32): void {
+  if (step > 4) {
     for (let channel = 0; channel < channels; channel++) {
       for (let i = 0; i < pixels; i++) {
-        const value = <f32>load<u8>(source + <usize>(i * channels + channel)) / 255;
+        const value = <f32>load<u8>(source + <usize>(i * step + channel)) / 255;
         store<f32>(planes + (<usize>(channel * stride + i) << 2), value);
       }
     }
     return;
   }
   // Swizzle indices: the sample's byte, then three bytes of zero (an index out of range picks zero).
-  const first = v128.or(i32x4.mul(i32x4(0, 1, 2, 3), i32x4.splat(channels)), i32x4.splat(0x80808000));
+  const first = v128.or(i32x4.mul(i32x4(0, 1, 2, 3), i32x4.splat(step)), i32x4.splat(0x80808000));
   const full = f32x4.splat(255);
   for (let channel = 0; channel < channels; channel++) {
     const pick = i32x4.add(first, i32x4.splat(channel));
     for (let i = 0; i < pixels; i += 4) {
-      put(planes, channel * stride + i, i8x16.swizzle(v128.load(source + <usize>(i * channels)), pick), full);
+      put(planes, channel * stride + i, i8x16.swizzle(v128.load(source + <usize>(i * step)), pick), full);
     }
   }
 }
 
 /** 16-bit samples, divided by 65535; otherwise as {@link unpack8}. */
-export function unpack16(source: usize, planes: usize, pixels: i32, stride: i32, channels: i32): void {
-  if (channels > 4) {
+export function unpack16(source: usize, step: i32, planes: usize, channels: i32, pixels: i32, stride: i32): void {
+  if (step > 4) {
     for (let channel = 0; channel < channels; channel++) {
       for (let i = 0; i < pixels; i++) {
-        const value = <f32>load<u16>(source + (<usize>(i * channels + channel) << 1)) / 65535;
+        const value = <f32>load<u16>(source + (<usize>(i * step + channel) << 1)) / 65535;
         store<f32>(planes + (<usize>(channel * stride + i) << 2), value);
       }
     }
     return;
   }
   const none: i32 = 0x80808080;
-  const second = channels * 0x202 + 0x80800100;
+  const second = step * 0x202 + 0x80800100;
   const full = f32x4.splat(65535);
   for (let channel = 0; channel < channels; channel++) {
     const offset = channel * 0x202;
     const low = i32x4(<i32>(0x80800100 + offset), <i32>(second + offset), none, none);
     const high = i32x4(none, none, <i32>(0x80800100 + offset), <i32>(second + offset));
     for (let i = 0; i < pixels; i += 4) {
-      const at = source + (<usize>(i * channels) << 1);
+      const at = source + (<usize>(i * step) << 1);
       const a = i8x16.swizzle(v128.load(at), low);
-      const b = i8x16.swizzle(v128.load(at + (<usize>channels << 2)), high);
+      const b = i8x16.swizzle(v128.load(at + (<usize>step << 2)), high);
       put(planes, channel * stride + i, v128.or(a, b), full);
     }
   }
