@@ -20,6 +20,7 @@ export default defineConfig({
     index: "src/index.ts",
     "cli/main": "src/cli/main.ts",
     ...Object.fromEntries(subpaths.map((name) => [`${name}/index`, `src/${name}/index.ts`])),
+    "weights/index": "src/weights/node.ts",
   },
   format: "esm",
   platform: "node",

@@ -1,3 +1,5 @@
+import "./weights/disk.ts";
+
 export { type ErrorCode, ReconlossError } from "./errors.ts";
 export { parseLoss, parseLosses } from "./grammar.ts";
 export { type SelectedDevice, selectDevice } from "./graph/device.ts";

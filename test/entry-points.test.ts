@@ -7,7 +7,7 @@ import * as nets from "../src/nets/index.ts";
 import * as report from "../src/report/index.ts";
 import * as tasks from "../src/tasks/index.ts";
 import * as train from "../src/train/index.ts";
-import * as weights from "../src/weights/index.ts";
+import * as weights from "../src/weights/node.ts";
 import { temporaryFolder } from "./folder.ts";
 import { rawErrors, subjectsOf } from "./wrong-types.ts";
 

@@ -43,7 +43,8 @@ function withChecks(code: string): string {
 
 function runnable({ code }: Example): string {
   const located = code.replace(/from "reconloss(\/[\w/-]+)?"/g, (_, subpath: string | undefined) => {
-    return `from "${join(root, "src", subpath ?? "", "index.ts")}"`;
+    const entry = subpath === "/weights" ? "node.ts" : "index.ts";
+    return `from "${join(root, "src", subpath ?? "", entry)}"`;
   });
   return `import { check } from "${join(root, "test", "example-check.ts")}";\n${withChecks(located)}\nexport {};\n`;
 }

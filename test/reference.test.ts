@@ -6,7 +6,7 @@ import { readImage } from "../src/image/index.ts";
 import { type Loss, lpips, msSsim, psnr, ssim } from "../src/losses/index.ts";
 import { imagenetStatistics, normalise, vgg } from "../src/nets/index.ts";
 import type { Tensor } from "../src/tensor.ts";
-import { openCheckpoint, readStateDict } from "../src/weights/index.ts";
+import { openCheckpoint, readStateDict } from "../src/weights/node.ts";
 import { expectValue, hasReference, referenceFolder } from "./golden.ts";
 
 /** Real weights and photographs, where they are on this machine; the values are the official code's, of `expected.json` beside them. */

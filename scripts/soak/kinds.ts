@@ -6,7 +6,7 @@ import { readImage } from "../../src/image/index.ts";
 import { frechetDistance } from "../../src/metrics/index.ts";
 import { writeTrainingReport } from "../../src/report/index.ts";
 import { applyModel, openModel, runTraining, savedSettings } from "../../src/tasks/index.ts";
-import { openCheckpoint } from "../../src/weights/index.ts";
+import { openCheckpoint } from "../../src/weights/node.ts";
 import { type Repair, repairPng, repairZip } from "./checksums.ts";
 import * as samples from "./samples.ts";
 

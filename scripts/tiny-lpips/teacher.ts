@@ -1,7 +1,7 @@
 import { compile } from "../../src/graph/compile.ts";
 import { lpips } from "../../src/losses/index.ts";
 import { Tensor } from "../../src/tensor.ts";
-import { openWeights, readStateDict } from "../../src/weights/index.ts";
+import { openWeights, readStateDict } from "../../src/weights/node.ts";
 import { type Group, members, pairs, side } from "./groups.ts";
 
 /** Layers of AlexNet that LPIPS looks at, and the channels of each. */

@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import { InvalidArgumentError, Option } from "commander";
 import { type Device, selectDevice } from "../graph/index.ts";
 import type { Loss } from "../losses/index.ts";
-import { resolveWeights } from "../weights/index.ts";
+import { resolveWeights } from "../weights/locate.ts";
 import { downloadBar } from "./download-bar.ts";
 import { coloursFor, printable, type Terminal } from "./terminal.ts";
 

@@ -1,3 +1,4 @@
+import "../weights/disk.ts";
 import { Command, CommanderError } from "commander";
 import manifest from "../../package.json" with { type: "json" };
 import { ReconlossError } from "../errors.ts";

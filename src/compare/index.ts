@@ -1,3 +1,5 @@
+import "../weights/disk.ts";
+
 export { type CompareOptions, comparePairs } from "./compare.ts";
 export { type Condition, checkConditions, mapStatisticsOf, parseConditions, type Verdict } from "./conditions.ts";
 export { arrowOf, badness, badnessOf, formatNumber, isWorse, worstFirst } from "./numbers.ts";

@@ -17,7 +17,8 @@ import {
 import { lpipsScaling, normalise, unitLength } from "../nets/normalise.ts";
 import { tiny, tinyChannels, tinyTaps, tinyTensors, tinyWeights } from "../nets/tiny.ts";
 import { formatShape, type Shape, Tensor } from "../tensor.ts";
-import { openWeights, readStateDict, type StateDict, type TensorShapes } from "../weights/index.ts";
+import { openWeights } from "../weights/locate.ts";
+import { readStateDict, type StateDict, type TensorShapes } from "../weights/state-dict.ts";
 
 /** A network that turns images into feature vectors. */
 export interface Extractor {

@@ -15,8 +15,8 @@ import {
 import { defaultLimitPixels } from "../image/limit.ts";
 import { isFloating, pixelsToTensor, refuseOutside } from "../image/pixels.ts";
 import { checkPixelOptions } from "../image/read.ts";
-import { type NpzArray, readNpz } from "../metrics/npz.ts";
 import type { Tensor } from "../tensor.ts";
+import { type NpzArray, readNpz } from "../weights/npz.ts";
 import { fileSource } from "../weights/open.ts";
 import { type StatisticsFile, statisticsIn } from "./statistics-file.ts";
 

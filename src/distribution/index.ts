@@ -1,3 +1,5 @@
+import "../weights/disk.ts";
+
 export type { Neighbour, SetDetails } from "./details.ts";
 export {
   computeStatistics,

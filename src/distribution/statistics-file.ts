@@ -4,7 +4,7 @@ import { checkFields, checkKind } from "../metrics/arguments.ts";
 import type { Protocol } from "../metrics/metric.ts";
 import type { Statistics } from "../metrics/moments.ts";
 import { checkStatisticsKind } from "../metrics/moments.ts";
-import { type Npz, readNpz, writeNpz } from "../metrics/npz.ts";
+import { type Npz, readNpz, writeNpz } from "../weights/npz.ts";
 import { fileSource } from "../weights/open.ts";
 import type { ByteSource } from "../weights/source.ts";
 

@@ -10,7 +10,7 @@ import { type ChannelStatistics, lpipsScaling, normalise, unitLength } from "../
 import { squeezenet } from "../nets/squeezenet.ts";
 import { tiny, tinyChannels, tinyTaps } from "../nets/tiny.ts";
 import { vgg } from "../nets/vgg.ts";
-import type { TensorShapes } from "../weights/index.ts";
+import type { TensorShapes } from "../weights/state-dict.ts";
 import { defineLoss } from "./loss.ts";
 import {
   imageRange,

@@ -2,11 +2,12 @@ import { choice, number, type OptionsOf } from "../definitions/options.ts";
 import type { Ops } from "../graph/ops.ts";
 import { tinyWeights } from "../nets/tiny.ts";
 import type { Shape } from "../tensor.ts";
-import type { NamedTensors, StateDict, TensorShapes } from "../weights/index.ts";
+import type { WeightFile } from "../weights/given.ts";
+import type { NamedTensors, StateDict, TensorShapes } from "../weights/state-dict.ts";
 import { Lazy } from "./lazy.ts";
 
-/** Weights that a loss is given: tensors by name, or the path of a checkpoint file. Default: resolved by name when first needed. */
-export type WeightSource = StateDict | string;
+/** Weights that a loss is given: tensors by name, or a checkpoint file. Default: the published file, looked for by its name when first needed. */
+export type WeightSource = StateDict | WeightFile;
 
 /** The options that say which numbers images have, the same for all losses that look through a network. */
 export const rangeOptions = {
@@ -63,7 +64,7 @@ export const passedOver = ["classifier.", "num_batches_tracked"];
 
 /**
  * The tensors of a loss's network: those given, those of a checkpoint file, or by default those of the name: part of this package, or in the
- * registry, found on this machine or downloaded.
+ * registry, from the first place that has them.
  *
  * @param name - what the weights are called in the registry: `vgg16`
  * @param shapes - the tensors that are needed
@@ -79,15 +80,21 @@ export async function loadWeights(
   { also = {}, nonNegative = false }: { also?: TensorShapes; nonNegative?: boolean } = {},
 ): Promise<StateDict> {
   if (source === undefined && Object.hasOwn(embedded, name)) return embedded[name]();
-  // Loaded when needed: files and downloads are not for browsers, where the tensors are given.
-  const { openWeights, readStateDict } = await import("../weights/index.ts");
+  // Loaded when needed, as most losses need no files.
+  const [{ isWeightFile, openWeightFile }, { readCheckpoint }, { readStateDict }] = await Promise.all([
+    import("../weights/given.ts"),
+    import("../weights/checkpoint.ts"),
+    import("../weights/state-dict.ts"),
+  ]);
   const options = { ignore: [...passedOver, ...Object.keys(also)], nonNegative };
-  if (typeof source === "object") return readStateDict(heldTensors(name, source), shapes, options);
-  const checkpoint = await openWeights(name, { path: source });
+  if (source !== undefined && !isWeightFile(source)) {
+    return readStateDict(heldTensors(name, source), shapes, options);
+  }
+  const file = await openWeightFile(name, source);
   try {
-    return await readStateDict(checkpoint, shapes, options);
+    return await readStateDict(await readCheckpoint(file), shapes, options);
   } finally {
-    await checkpoint.close();
+    await file.close();
   }
 }
 

@@ -1,5 +1,6 @@
 import { checkObject } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
+import type { WeightFile } from "../weights/given.ts";
 
 /** How many features NIQE has: eighteen at each of two scales. */
 export const featureCount = 36;
@@ -68,27 +69,25 @@ export function whiten(name: string, { mean, covariance }: NiqeModel): WhitenedM
 }
 
 /**
- * The model given, that of an `.npz` file with `mu_pris_param` and `cov_pris_param`, or by default the published one, found on this machine or downloaded.
+ * The model given, that of an `.npz` file with `mu_pris_param` and `cov_pris_param`, or by default the published one, from the first place that has it.
  *
  * @throws {ReconlossError} `missing-weights` where there is no such file; `file` or `checkpoint` for one without these arrays
  */
-export async function loadNiqeModel(source: NiqeModel | string | undefined): Promise<WhitenedModel> {
-  if (typeof source === "object") {
+export async function loadNiqeModel(source: NiqeModel | WeightFile | undefined): Promise<WhitenedModel> {
+  // Loaded when needed: most losses read no archive.
+  const [{ isWeightFile, openWeightFile }, { readNpz }] = await Promise.all([
+    import("../weights/given.ts"),
+    import("../weights/npz.ts"),
+  ]);
+  if (source !== undefined && !isWeightFile(source)) {
     checkObject("niqe", "model", source);
     return whiten("niqe: model", source);
   }
-  // Loaded when needed: files and downloads are not for browsers, where the model is given.
-  const [{ resolveWeights }, { fileSource }, { readNpz }] = await Promise.all([
-    import("../weights/index.ts"),
-    import("../weights/open.ts"),
-    import("../metrics/npz.ts"),
-  ]);
-  const path = await resolveWeights("niqe", { path: source });
-  const file = await fileSource(path);
+  const file = await openWeightFile("niqe", source);
   try {
     const archive = await readNpz(file);
     const read = async (array: string) => (await archive.array(array)).values();
-    return whiten(path, { mean: await read("mu_pris_param"), covariance: await read("cov_pris_param") });
+    return whiten(file.name, { mean: await read("mu_pris_param"), covariance: await read("cov_pris_param") });
   } finally {
     await file.close();
   }

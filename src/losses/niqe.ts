@@ -5,6 +5,7 @@ import { nothingOf } from "../definitions/pixel-weights.ts";
 import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
 import type { Shape } from "../tensor.ts";
+import type { WeightFile } from "../weights/given.ts";
 import { prepare, refuseImages } from "./images.ts";
 import { Lazy } from "./lazy.ts";
 import { defineLoss } from "./loss.ts";
@@ -13,8 +14,8 @@ import { shapeTable } from "./shape-table.ts";
 
 /** What {@link niqe} can be given instead of the published parameters. */
 export interface NiqeResources {
-  /** The model of natural images, or the path of an `.npz` file that holds it as BasicSR's does. Default: the published one. */
-  model?: NiqeModel | string;
+  /** The model of natural images, or an `.npz` file that holds it as BasicSR's does. Default: the published one. */
+  model?: NiqeModel | WeightFile;
 }
 
 /** One dimension of the 7x7 Gaussian of deviation 7/6, which is separable. */

@@ -9,7 +9,7 @@ import { type ChannelStatistics, imagenetStatistics, normalise, unitLength } fro
 import { squeezenet } from "../nets/squeezenet.ts";
 import { tiny, tinyTaps } from "../nets/tiny.ts";
 import { vgg } from "../nets/vgg.ts";
-import type { TensorShapes } from "../weights/index.ts";
+import type { TensorShapes } from "../weights/state-dict.ts";
 import { defineLoss } from "./loss.ts";
 import {
   imageRange,

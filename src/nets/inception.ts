@@ -1,7 +1,7 @@
 import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
-import type { StateDict, TensorShapes, WeightTensor } from "../weights/index.ts";
+import type { StateDict, TensorShapes, WeightTensor } from "../weights/state-dict.ts";
 import { type Layer, maxPool, sequence, windowOfAll } from "./layers.ts";
 import { Network } from "./network.ts";
 

@@ -1,4 +1,4 @@
-export type { StateDict, TensorShapes, WeightTensor } from "../weights/index.ts";
+export type { StateDict, TensorShapes, WeightTensor } from "../weights/state-dict.ts";
 export { alexnet } from "./alexnet.ts";
 export { type DcganOptions, dcganGenerator } from "./dcgan.ts";
 export { type EdsrOptions, edsr } from "./edsr.ts";

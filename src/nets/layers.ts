@@ -1,6 +1,6 @@
 import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
-import type { StateDict, TensorShapes } from "../weights/index.ts";
+import type { StateDict, TensorShapes } from "../weights/state-dict.ts";
 
 /** What a layer sees: its position p depends on nothing but the positions from `p * stride - padding`, `kernel` of them, along either axis. */
 export interface Window {

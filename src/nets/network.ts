@@ -1,6 +1,6 @@
 import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
-import type { StateDict, TensorShapes } from "../weights/index.ts";
+import type { StateDict, TensorShapes } from "../weights/state-dict.ts";
 import { type Layer, sequence } from "./layers.ts";
 
 /**

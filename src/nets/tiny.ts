@@ -2,7 +2,7 @@ import { inflateSync } from "fflate";
 import { checkArguments } from "../arguments.ts";
 import type { Ops } from "../graph/ops.ts";
 import { decodeElements } from "../weights/elements.ts";
-import type { StateDict, TensorShapes } from "../weights/index.ts";
+import type { StateDict, TensorShapes } from "../weights/state-dict.ts";
 import { constant, kaimingNormal } from "./initializers.ts";
 import { conv, maxPool, relu } from "./layers.ts";
 import type { TensorSpec } from "./model.ts";

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import "../weights/disk.ts";
+
 export { type ApplyOptions, applyModel, generateImages } from "./apply.ts";
 export { type BatchOptions, exampleBatch } from "./examples.ts";
 export { type Coverage, describeCoverage } from "./held-out.ts";

@@ -8,7 +8,7 @@ import { type Lock, tryLock } from "../lock.ts";
 import type { Loss, LossFactory } from "../losses/index.ts";
 import type { Tensor } from "../tensor.ts";
 import { adam, cosineRate, createTrainer, type Trainer } from "../train/index.ts";
-import { openCheckpoint } from "../weights/index.ts";
+import { openCheckpoint } from "../weights/open.ts";
 import { exampleBatch } from "./examples.ts";
 import type { Coverage } from "./held-out.ts";
 import { exportTrained } from "./image-model.ts";

@@ -1,7 +1,7 @@
 import { ReconlossError } from "../errors.ts";
 import { type Loss, parseLoss, parseLosses } from "../losses/index.ts";
 import type { Tensor } from "../tensor.ts";
-import { findWeights } from "../weights/index.ts";
+import { findWeights } from "../weights/locate.ts";
 
 /** What outputs are judged by, as 8-bit files hold them. */
 const metrics = "psnr, ssim, lpips";

@@ -8,6 +8,7 @@ import { type DownloadOptions, downloadUrl, downloadWeights, fileSha256 } from "
 import { isFloating } from "./elements.ts";
 import { type Environment, weightsCache } from "./folders.ts";
 import { openCheckpoint } from "./open.ts";
+import { withoutFiles } from "./places.ts";
 import { isArchive, type WeightsEntry, weightsEntry } from "./registry.ts";
 import type { StateDict, WeightTensor } from "./state-dict.ts";
 import { safetensors } from "./write-safetensors.ts";
@@ -74,6 +75,16 @@ async function findInFolder(entry: WeightsEntry, folder: string): Promise<string
 }
 
 /**
+ * A path that was given for the weights of a name.
+ *
+ * @throws {ReconlossError} `missing-weights` where there is no file
+ */
+export async function explicitFile(path: string, name: string): Promise<string> {
+  if ((await sizeOf(path)) !== undefined) return path;
+  throw new ReconlossError("missing-weights", `weights ${name}: there is no file ${path}`);
+}
+
+/**
  * Looks for weights on this machine: the explicit path, the weights folder, the cache. Downloads nothing.
  *
  * @returns undefined when they are nowhere.
@@ -90,10 +101,7 @@ async function findInFolder(entry: WeightsEntry, folder: string): Promise<string
 export async function findWeights(name: string, options: WeightsOptions = {}): Promise<FoundWeights | undefined> {
   checkArguments("findWeights", { name: [name, "text"], options: [options, "object?"] });
   const entry = weightsEntry(name);
-  if (options.path !== undefined) {
-    if ((await sizeOf(options.path)) !== undefined) return { path: options.path, from: "path" };
-    throw new ReconlossError("missing-weights", `weights ${name}: there is no file ${options.path}`);
-  }
+  if (options.path !== undefined) return { path: await explicitFile(options.path, name), from: "path" };
   for (const { folder, from } of searchPlaces(options)) {
     const path = await findInFolder(entry, folder);
     if (path !== undefined) return { path, from };
@@ -173,13 +181,6 @@ export async function openWeights(name: string, options: WeightsOptions = {}): P
   return openCheckpoint(await resolveWeights(name, options), options);
 }
 
-/** What this package has in place of published weights; its numbers are no published network's. */
-function withoutDownload(name: string): string {
-  return name.startsWith("inception")
-    ? "network tiny is part of this package, for distances that are no FID"
-    : "net=tiny is part of this package, as in lpips(net=tiny)";
-}
-
 function missing(entry: WeightsEntry, options: WeightsOptions, cause: ReconlossError): ReconlossError {
   const places = searchPlaces(options).map(
     ({ folder, from }) => `${folder} (${from === "cache" ? "cache" : "weights folder"})`,
@@ -188,7 +189,7 @@ function missing(entry: WeightsEntry, options: WeightsOptions, cause: ReconlossE
     `weights ${entry.name} are not on this machine: looked for ${entry.name}.safetensors, ${entry.name}.pth or ${entry.file} in ${places.join(" and ")}`,
     `they were not downloaded because ${cause.message}`,
     `to bring them: npx reconloss weights pull ${entry.name}`,
-    `or do without: ${withoutDownload(entry.name)}`,
+    `or do without: ${withoutFiles(entry.name)}`,
     `or fetch ${downloadUrl(entry, options.env)} elsewhere, then: npx reconloss weights import FILE --as ${entry.name}`,
   ].join("; ");
   return new ReconlossError("missing-weights", message, { cause });

@@ -11,8 +11,8 @@ import {
 import { readImage, readPixels, writeImage } from "../../src/image/index.ts";
 import { runResize } from "../../src/kernels/resize.ts";
 import { frechetResult, Moments } from "../../src/metrics/index.ts";
-import { writeNpz } from "../../src/metrics/npz.ts";
 import { Tensor } from "../../src/tensor.ts";
+import { writeNpz } from "../../src/weights/npz.ts";
 import { temporaryFolder } from "../folder.ts";
 import { randomTensor } from "../random.ts";
 import { tinyModel } from "./models.ts";

@@ -14,7 +14,7 @@ import {
 } from "../../src/distribution/index.ts";
 import { writeImage } from "../../src/image/index.ts";
 import { frechetDistance } from "../../src/metrics/index.ts";
-import { writeNpz } from "../../src/metrics/npz.ts";
+import { writeNpz } from "../../src/weights/npz.ts";
 import { temporaryFolder } from "../folder.ts";
 import { randomTensor } from "../random.ts";
 import { tinyModel } from "./models.ts";

@@ -7,9 +7,9 @@ import { describe, expect, test } from "vitest";
 import { readStatistics, statisticsBytes, writeStatistics } from "../../src/distribution/statistics-file.ts";
 import { frechetDistance } from "../../src/metrics/frechet-distance.ts";
 import { Moments } from "../../src/metrics/moments.ts";
-import { writeNpz } from "../../src/metrics/npz.ts";
 import { Tensor } from "../../src/tensor.ts";
 import { writeNpy } from "../../src/weights/npy.ts";
+import { writeNpz } from "../../src/weights/npz.ts";
 import { expectValue, type GoldenCase, goldenCases, readNpy } from "../golden.ts";
 import { randomSource, randomTensor } from "../random.ts";
 

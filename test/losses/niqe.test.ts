@@ -8,9 +8,9 @@ import { reference, toFloat64 } from "../../src/graph/reference.ts";
 import { readImage } from "../../src/image/index.ts";
 import { niqe } from "../../src/losses/index.ts";
 import type { NiqeModel } from "../../src/losses/niqe-model.ts";
-import { writeNpz } from "../../src/metrics/npz.ts";
 import { Tensor } from "../../src/tensor.ts";
-import { checkWeights, importWeights } from "../../src/weights/index.ts";
+import { checkWeights, importWeights } from "../../src/weights/node.ts";
+import { writeNpz } from "../../src/weights/npz.ts";
 import { temporaryFolder } from "../folder.ts";
 import {
   expectValue,

@@ -105,7 +105,7 @@ describe("lpips(net=tiny)", () => {
   });
 
   it("is offered where published weights are missing", async () => {
-    const { resolveWeights } = await import("../../src/weights/index.ts");
+    const { resolveWeights } = await import("../../src/weights/node.ts");
     const env = { RECONLOSS_HOME: "/nowhere", RECONLOSS_OFFLINE: "1" };
     for (const name of ["alexnet", "lpips-alex", "vgg16"]) {
       await expect(resolveWeights(name, { env })).rejects.toThrow(/weights pull .*net=tiny/);

@@ -1,7 +1,7 @@
 import { zipSync } from "fflate";
 import { describe, expect, test } from "vitest";
-import { readNpz } from "../../src/metrics/npz.ts";
 import { writeNpy } from "../../src/weights/npy.ts";
+import { readNpz } from "../../src/weights/npz.ts";
 import { bytesSource } from "../../src/weights/source.ts";
 
 /** A `.npy` file as NumPy writes it, with any type and order. */

@@ -1,8 +1,8 @@
 import { zipSync } from "fflate";
 import { ReconlossError } from "../errors.ts";
-import { longestHeader, type NpyHeader, npyElements, readNpyHeader, writeNpy } from "../weights/npy.ts";
-import { type ByteSource, readBytes } from "../weights/source.ts";
-import { readZip, type ZipEntry } from "../weights/zip.ts";
+import { longestHeader, type NpyHeader, npyElements, readNpyHeader, writeNpy } from "./npy.ts";
+import { type ByteSource, readBytes } from "./source.ts";
+import { readZip, type ZipEntry } from "./zip.ts";
 
 /** The most bytes of an array that is read whole, as float64: a covariance of 8192 features. */
 const largestWhole = 2 ** 29;
