@@ -1,9 +1,24 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
+const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
+
 export default defineConfig({
+  resolve: {
+    // As `paths` in tsconfig.json.
+    alias: [
+      { find: /^@reconloss\/core$/, replacement: path("packages/core/src/index.ts") },
+      { find: /^@reconloss\/core\/internal$/, replacement: path("packages/core/src/internal.ts") },
+      { find: /^@reconloss\/core\/([\w-]+)$/, replacement: path("packages/core/src/$1/index.ts") },
+      { find: /^reconloss$/, replacement: path("packages/reconloss/src/index.ts") },
+      { find: /^reconloss\/([\w-]+)$/, replacement: path("packages/reconloss/src/$1/index.ts") },
+    ],
+  },
   test: {
     include: ["test/**/*.test.ts"],
     setupFiles: ["test/setup.ts"],
+    // Programs that tests start with tsx find the packages' sources wherever they run.
+    env: { TSX_TSCONFIG_PATH: path("tsconfig.json") },
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,

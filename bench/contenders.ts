@@ -1,8 +1,8 @@
 import { createRequire } from "node:module";
 import blazediff from "@blazediff/ssim/ssim";
 import { ssim as ssimJs } from "ssim.js";
-import { type KernelSpec, runKernel, setKernelThreads, sharedTensors } from "../src/kernels/index.ts";
-import type { Tensor } from "../src/tensor.ts";
+import { type KernelSpec, runKernel, setKernelThreads, sharedTensors } from "../packages/core/src/kernels/index.ts";
+import type { Tensor } from "../packages/core/src/tensor.ts";
 import type { Pair } from "./images.ts";
 import type { PythonTask } from "./python.ts";
 

@@ -6,13 +6,17 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { computeStatistics, evaluateDistribution, inceptionExtractor } from "../src/distribution/index.ts";
-import { buildModel } from "../src/graph/compile.ts";
-import { fromPixels, resize, resizers, writeImage } from "../src/image/index.ts";
-import { runResize } from "../src/kernels/resize.ts";
-import { frechetDistance, Moments, type Statistics } from "../src/metrics/index.ts";
-import { inceptionFid, type StateDict } from "../src/nets/index.ts";
-import { Tensor } from "../src/tensor.ts";
+import { buildModel } from "../packages/core/src/graph/compile.ts";
+import { runResize } from "../packages/core/src/kernels/resize.ts";
+import { frechetDistance, Moments, type Statistics } from "../packages/core/src/metrics/index.ts";
+import { inceptionFid, type StateDict } from "../packages/core/src/nets/index.ts";
+import { Tensor } from "../packages/core/src/tensor.ts";
+import {
+  computeStatistics,
+  evaluateDistribution,
+  inceptionExtractor,
+} from "../packages/reconloss/src/distribution/index.ts";
+import { fromPixels, resize, resizers, writeImage } from "../packages/reconloss/src/image/index.ts";
 import { startPeer } from "./peer.ts";
 
 const [tasks = "features,distance", imagesText = "200", roundsText = "3"] = process.argv.slice(2);

@@ -3,9 +3,9 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { writeImage } from "../src/image/index.ts";
-import { blur, noise } from "../src/tasks/distort.ts";
-import { Tensor } from "../src/tensor.ts";
+import { Tensor } from "../packages/core/src/tensor.ts";
+import { writeImage } from "../packages/reconloss/src/image/index.ts";
+import { blur, noise } from "../packages/reconloss/src/tasks/distort.ts";
 import { makePair } from "./images.ts";
 
 // npm run bench:folder: a folder of 24 PNG files of 768x512 through `reconloss compare`, end to end, against a Python script with

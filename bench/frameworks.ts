@@ -3,7 +3,7 @@ import { noisyPictures } from "../examples/denoising.ts";
 import * as jax from "../examples/jax.ts";
 import * as native from "../examples/native.ts";
 import * as tensorflow from "../examples/tensorflow.ts";
-import { parseLoss } from "../src/index.ts";
+import { parseLoss } from "../packages/reconloss/src/index.ts";
 
 // npx tsx bench/frameworks.ts: one training step of the examples' model in each framework, in turn, round after round.
 

@@ -1,5 +1,5 @@
-import type { Pixels } from "../src/kernels/index.ts";
-import { Tensor } from "../src/tensor.ts";
+import type { Pixels } from "../packages/core/src/kernels/index.ts";
+import { Tensor } from "../packages/core/src/tensor.ts";
 import { randomSource } from "../test/random.ts";
 
 /** The same pair of images in every form that a contender wants. */

@@ -2,9 +2,9 @@
  * LPIPS against PyTorch, in turn on the same machine: `tsx bench/lpips.ts [alex,vgg,squeeze] [256x256,1080x1920] [batches] [rounds] [value or gradient]`.
  * `RECONLOSS_PYTHON` names a Python interpreter that has torch; without it only our own times are measured. Weights are random on both sides.
  */
-import { lpips } from "../src/losses/lpips.ts";
-import { alexnet, type StateDict, squeezenet, type TensorShapes, vgg } from "../src/nets/index.ts";
-import { Tensor } from "../src/tensor.ts";
+import { lpips } from "../packages/core/src/losses/lpips.ts";
+import { alexnet, type StateDict, squeezenet, type TensorShapes, vgg } from "../packages/core/src/nets/index.ts";
+import { Tensor } from "../packages/core/src/tensor.ts";
 import { compare, turn } from "./in-turn.ts";
 import { startPeer } from "./peer.ts";
 

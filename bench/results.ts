@@ -3,7 +3,7 @@ import { mkdirSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { bestBuild } from "../src/kernels/index.ts";
+import { bestBuild } from "../packages/core/src/kernels/index.ts";
 
 /** When, of what and on what machine results were measured. */
 export function describeRun() {

@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { type KernelSpec, runKernel, setKernelThreads } from "../src/kernels/index.ts";
-import { Tensor } from "../src/tensor.ts";
+import { type KernelSpec, runKernel, setKernelThreads } from "../packages/core/src/kernels/index.ts";
+import { Tensor } from "../packages/core/src/tensor.ts";
 import { wang } from "./contenders.ts";
 import { describeRun, resultFile } from "./results.ts";
 

@@ -2,12 +2,12 @@
  * Training steps against PyTorch's, in turn on the same machine: `tsx bench/train.ts [jobs] [rounds]`, jobs `super-resolution` and `discriminator`.
  * `RECONLOSS_PYTHON` names a Python interpreter that has torch; without it only our own times are measured.
  */
-import { l1 } from "../src/losses/l1.ts";
-import { edsr } from "../src/nets/edsr.ts";
-import { patchGan } from "../src/nets/patch-gan.ts";
-import { Random } from "../src/random.ts";
-import { Tensor } from "../src/tensor.ts";
-import { adam, adversarial, createTrainer, r1 } from "../src/train/index.ts";
+import { l1 } from "../packages/core/src/losses/l1.ts";
+import { edsr } from "../packages/core/src/nets/edsr.ts";
+import { patchGan } from "../packages/core/src/nets/patch-gan.ts";
+import { Random } from "../packages/core/src/random.ts";
+import { Tensor } from "../packages/core/src/tensor.ts";
+import { adam, adversarial, createTrainer, r1 } from "../packages/reconloss/src/train/index.ts";
 import { compare, turn } from "./in-turn.ts";
 import { startPeer } from "./peer.ts";
 

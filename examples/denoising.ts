@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { type Loss, parseLoss, psnr, Random, Tensor } from "../src/index.ts";
+import { type Loss, parseLoss, psnr, Random, Tensor } from "../packages/core/src/index.ts";
 
 /** A model that learns to remove noise, in whatever framework. Pictures are [n, 3, h, w] in [0, 1]. */
 export interface Denoiser {

@@ -1,9 +1,9 @@
 import { type Array as JaxArray, jit, lax, nn, numpy as np, tree, vjp } from "@jax-js/jax";
-import { type Loss, Random, Tensor } from "../src/index.ts";
+import { type Loss, Random, Tensor } from "../packages/core/src/index.ts";
 import { type Denoiser, runAsProgram } from "./denoising.ts";
 
 // npx tsx examples/jax.ts: a jax-js model learns by losses of this library.
-// In your own project, import from "reconloss" instead of "../src/index.ts".
+// In your own project, import from "reconloss" instead of "../packages/core/src/index.ts".
 // A jax-js function frees its arguments: x.ref, tree.ref(xs) are for those that are used again.
 
 /** For each convolution, its kernel [outputs, inputs, 3, 3] and bias [outputs, 1, 1]. */

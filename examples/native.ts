@@ -1,6 +1,6 @@
-import type { Loss } from "../src/index.ts";
-import { constant, kaimingNormal, type Model } from "../src/nets/index.ts";
-import { adam, createTrainer } from "../src/train/index.ts";
+import type { Loss } from "../packages/core/src/index.ts";
+import { constant, kaimingNormal, type Model } from "../packages/core/src/nets/index.ts";
+import { adam, createTrainer } from "../packages/core/src/train/index.ts";
 import { type Denoiser, runAsProgram } from "./denoising.ts";
 
 // npx tsx examples/native.ts: the same model as in tensorflow.ts and jax.ts, trained by this library alone.

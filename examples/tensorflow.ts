@@ -1,11 +1,11 @@
 import "@tensorflow/tfjs-backend-cpu";
 import * as tf from "@tensorflow/tfjs-core";
 import { initializers, input, type LayersModel, layers, model, type SymbolicTensor } from "@tensorflow/tfjs-layers";
-import { type Loss, Tensor } from "../src/index.ts";
+import { type Loss, Tensor } from "../packages/core/src/index.ts";
 import { type Denoiser, runAsProgram } from "./denoising.ts";
 
 // npx tsx examples/tensorflow.ts: a TensorFlow.js model learns by losses of this library.
-// In your own project, import from "reconloss" instead of "../src/index.ts".
+// In your own project, import from "reconloss" instead of "../packages/core/src/index.ts".
 
 /** Two convolutions that say what is to be added to the picture, [n, h, w, 3] in and out. Untrained, it gives its input. */
 export function denoisingModel(channels: number): LayersModel {

@@ -5,14 +5,14 @@ import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
-import { firstPages, mostPages } from "../src/kernels/memory.ts";
+import { firstPages, mostPages } from "../packages/core/src/kernels/memory.ts";
 
 /**
- * Writes `src/kernels/generated/`: both WebAssembly builds as base64 text and the worker's program as a string. As ordinary modules they
+ * Writes `packages/core/src/kernels/generated/`: both WebAssembly builds as base64 text and the worker's program as a string. As ordinary modules they
  * load the same way in Node, in browsers, through any bundler and from source, with no file to fetch and no path to resolve.
  */
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
-const kernels = join(root, "src", "kernels");
+const kernels = join(root, "packages", "core", "src", "kernels");
 const assembly = join(kernels, "assembly");
 const generated = join(kernels, "generated");
 

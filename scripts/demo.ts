@@ -7,14 +7,20 @@ import { rmSync } from "node:fs";
 import { join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import sharp, { type Sharp } from "sharp";
-import { columnTitle, plainTable } from "../src/cli/table.ts";
-import { coloursFor } from "../src/cli/terminal.ts";
-import { comparePairs, formatNumber, isWorse, type Outcome, summarise } from "../src/compare/index.ts";
-import { fromPixels, type ImagePair, readImage, toPixels, writeImage } from "../src/image/index.ts";
-import { mse, parseLosses } from "../src/losses/index.ts";
-import { writeReport } from "../src/report/index.ts";
-import { blur, expose, noise } from "../src/tasks/distort.ts";
-import type { Tensor } from "../src/tensor.ts";
+import { mse, parseLosses } from "../packages/core/src/losses/index.ts";
+import type { Tensor } from "../packages/core/src/tensor.ts";
+import { columnTitle, plainTable } from "../packages/reconloss/src/cli/table.ts";
+import { coloursFor } from "../packages/reconloss/src/cli/terminal.ts";
+import {
+  comparePairs,
+  formatNumber,
+  isWorse,
+  type Outcome,
+  summarise,
+} from "../packages/reconloss/src/compare/index.ts";
+import { fromPixels, type ImagePair, readImage, toPixels, writeImage } from "../packages/reconloss/src/image/index.ts";
+import { writeReport } from "../packages/reconloss/src/report/index.ts";
+import { blur, expose, noise } from "../packages/reconloss/src/tasks/distort.ts";
 import { photographNames, photographPath } from "./photographs.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));

@@ -2,10 +2,11 @@
  * `npx tsx scripts/draw-tiny-lpips.ts TARGET PICTURE.png [LOSS]`: what a loss sees. Pixels that start as noise follow its gradient alone towards the target; the picture shows the noise, what
  * became of it and the target, side by side.
  */
-import { readImage, writeImage } from "../src/image/index.ts";
-import { parseLoss } from "../src/losses/index.ts";
-import { Random } from "../src/random.ts";
-import { Tensor } from "../src/tensor.ts";
+
+import { parseLoss } from "../packages/core/src/losses/index.ts";
+import { Random } from "../packages/core/src/random.ts";
+import { Tensor } from "../packages/core/src/tensor.ts";
+import { readImage, writeImage } from "../packages/reconloss/src/image/index.ts";
 
 const steps = 600;
 const rate = 0.02;

@@ -6,11 +6,11 @@
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { plainTable } from "../src/cli/table.ts";
-import { listImages, readImage } from "../src/image/index.ts";
-import { type Loss, lpips } from "../src/losses/index.ts";
-import { Random } from "../src/random.ts";
-import { Tensor } from "../src/tensor.ts";
+import { type Loss, lpips } from "../packages/core/src/losses/index.ts";
+import { Random } from "../packages/core/src/random.ts";
+import { Tensor } from "../packages/core/src/tensor.ts";
+import { plainTable } from "../packages/reconloss/src/cli/table.ts";
+import { listImages, readImage } from "../packages/reconloss/src/image/index.ts";
 import { linearCorrelation, rankCorrelation } from "./tiny-lpips/correlation.ts";
 import { happen } from "./tiny-lpips/mishap.ts";
 import { rungs, type Trial, trialsOf } from "./tiny-lpips/trials.ts";

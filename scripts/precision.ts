@@ -3,12 +3,12 @@
  */
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import type { Definition } from "../src/definitions/definition.ts";
-import { evaluateDefinition } from "../src/definitions/evaluate.ts";
-import { reference, toFloat64 } from "../src/graph/reference.ts";
-import { readImage } from "../src/image/index.ts";
-import { parseLoss } from "../src/losses/parse.ts";
-import { Tensor } from "../src/tensor.ts";
+import type { Definition } from "../packages/core/src/definitions/definition.ts";
+import { evaluateDefinition } from "../packages/core/src/definitions/evaluate.ts";
+import { reference, toFloat64 } from "../packages/core/src/graph/reference.ts";
+import { parseLoss } from "../packages/core/src/losses/parse.ts";
+import { Tensor } from "../packages/core/src/tensor.ts";
+import { readImage } from "../packages/reconloss/src/image/index.ts";
 
 const specs = [
   "l1",

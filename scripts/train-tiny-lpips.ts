@@ -2,19 +2,19 @@
  * `npx tsx scripts/train-tiny-lpips.ts --photographs FOLDER --cache FOLDER`: the weights of `lpips(net=tiny)`, from photographs and LPIPS-alex 0.1, on one machine always the same.
  *
  * Draws groups of distorted crops and asks the teacher about every pair (kept in the cache folder, 1.6 GB), then trains the network to give the same answers and writes
- * `src/nets/tiny-weights.ts`. With `--minutes N` it stops after so long; the same command goes on where it stopped, as if it had not.
+ * `packages/core/src/nets/tiny-weights.ts`. With `--minutes N` it stops after so long; the same command goes on where it stopped, as if it had not.
  */
 import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { writeFileAtomically } from "../src/files.ts";
-import { tinyParameters, tinyTensors, trainedTiny } from "../src/nets/index.ts";
-import { Random } from "../src/random.ts";
-import { Tensor } from "../src/tensor.ts";
-import { readStates, writeStates } from "../src/train/checkpoint.ts";
-import { adam, cosineRate, TrainingStep } from "../src/train/index.ts";
+import { tinyParameters, tinyTensors, trainedTiny } from "../packages/core/src/nets/index.ts";
+import { Random } from "../packages/core/src/random.ts";
+import { Tensor } from "../packages/core/src/tensor.ts";
+import { readStates, writeStates } from "../packages/core/src/train/checkpoint.ts";
+import { writeFileAtomically } from "../packages/reconloss/src/files.ts";
+import { adam, cosineRate, TrainingStep } from "../packages/reconloss/src/train/index.ts";
 import { type Cached, fillCache, groupBytes, openCache } from "./tiny-lpips/cache.ts";
 import { members, pairs, side } from "./tiny-lpips/groups.ts";
 import { packHalves } from "./tiny-lpips/half.ts";
@@ -91,7 +91,10 @@ const { values: flags } = parseArgs({
     photographs: { type: "string" },
     cache: { type: "string" },
     minutes: { type: "string", default: "Infinity" },
-    out: { type: "string", default: fileURLToPath(new URL("../src/nets/tiny-weights.ts", import.meta.url)) },
+    out: {
+      type: "string",
+      default: fileURLToPath(new URL("../packages/core/src/nets/tiny-weights.ts", import.meta.url)),
+    },
   },
 });
 if (flags.photographs === undefined || flags.cache === undefined) {

@@ -1,6 +1,6 @@
-import type { Definition, Images, OwnEvaluation, Wants } from "../src/definitions/definition.ts";
-import type { Engine, Request } from "../src/engines/engine.ts";
-import type { Tensor } from "../src/tensor.ts";
+import type { Definition, Images, OwnEvaluation, Wants } from "../packages/core/src/definitions/definition.ts";
+import type { Engine, Request } from "../packages/core/src/engines/engine.ts";
+import type { Tensor } from "../packages/core/src/tensor.ts";
 
 /** A request of images whose values need no check. */
 export function requestOf(images: Images<Tensor>, wants: Wants): Request {

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import * as compare from "../src/compare/index.ts";
-import * as graph from "../src/graph/index.ts";
-import * as image from "../src/image/index.ts";
-import * as kernels from "../src/kernels/index.ts";
-import * as nets from "../src/nets/index.ts";
-import * as report from "../src/report/index.ts";
-import * as tasks from "../src/tasks/index.ts";
-import * as train from "../src/train/index.ts";
-import * as weights from "../src/weights/node.ts";
+import * as graph from "../packages/core/src/graph/index.ts";
+import * as kernels from "../packages/core/src/kernels/index.ts";
+import * as nets from "../packages/core/src/nets/index.ts";
+import * as compare from "../packages/reconloss/src/compare/index.ts";
+import * as image from "../packages/reconloss/src/image/index.ts";
+import * as report from "../packages/reconloss/src/report/index.ts";
+import * as tasks from "../packages/reconloss/src/tasks/index.ts";
+import * as train from "../packages/reconloss/src/train/index.ts";
+import * as weights from "../packages/reconloss/src/weights/index.ts";
 import { temporaryFolder } from "./folder.ts";
 import { rawErrors, subjectsOf } from "./wrong-types.ts";
 

@@ -4,8 +4,8 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 
 /**
- * Every example of the documentation runs: those in docstrings, in README.md and in docs/. An example imports from `reconloss` or one of its
- * subpaths; a comment `// 0.25` after an expression statement is what the expression must be.
+ * Every example of the documentation runs: those in docstrings, in README.md and in docs/. An example imports from `reconloss` or `@reconloss/core`,
+ * or one of their subpaths; a comment `// 0.25` after an expression statement is what the expression must be.
  */
 const root = fileURLToPath(new URL("..", import.meta.url));
 const cache = join(root, ".cache", "examples");
@@ -42,19 +42,16 @@ function withChecks(code: string): string {
 }
 
 function runnable({ code }: Example): string {
-  const located = code.replace(/from "reconloss(\/[\w/-]+)?"/g, (_, subpath: string | undefined) => {
-    const entry = subpath === "/weights" ? "node.ts" : "index.ts";
-    return `from "${join(root, "src", subpath ?? "", entry)}"`;
-  });
-  return `import { check } from "${join(root, "test", "example-check.ts")}";\n${withChecks(located)}\nexport {};\n`;
+  return `import { check } from "${join(root, "test", "example-check.ts")}";\n${withChecks(code)}\nexport {};\n`;
 }
 
 const sources = [
-  ...filesUnder("src", ".ts").filter((file) => !file.includes("kernels/assembly")),
+  ...filesUnder("packages/core/src", ".ts").filter((file) => !file.includes("kernels/assembly")),
+  ...filesUnder("packages/reconloss/src", ".ts"),
   "README.md",
   ...filesUnder("docs", ".md"),
 ];
-const examples = sources.flatMap(examplesIn).filter(({ code }) => code.includes('from "reconloss'));
+const examples = sources.flatMap(examplesIn).filter(({ code }) => /from "(@reconloss\/core|reconloss)/.test(code));
 
 describe("documented examples run", () => {
   test.each(examples)("$where", async (example) => {
@@ -65,7 +62,9 @@ describe("documented examples run", () => {
 });
 
 test("every exported function and class has an example", async () => {
-  const exported = Object.entries(await import("../src/index.ts")).filter(([, value]) => typeof value === "function");
+  const exported = Object.entries(await import("../packages/reconloss/src/index.ts")).filter(
+    ([, value]) => typeof value === "function",
+  );
   const missing = exported.map(([name]) => name).filter((name) => !examples.some(({ code }) => code.includes(name)));
   expect(missing).toEqual([]);
 });

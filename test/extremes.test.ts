@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { extremes } from "../src/tensor.ts";
+import { extremes } from "../packages/core/src/tensor.ts";
 import { randomTensor } from "./random.ts";
 
 // Expected values: Math.min and Math.max of all numbers, which are NaN where one of them is.

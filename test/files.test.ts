@@ -11,7 +11,7 @@ import {
   readFileHead,
   systemPath,
   writeFileAtomically,
-} from "../src/files.ts";
+} from "../packages/reconloss/src/files.ts";
 import { temporaryFolder } from "./folder.ts";
 
 const folder = await temporaryFolder();
@@ -124,7 +124,7 @@ test("a file is flushed before it takes its name", async () => {
 
 /** A program that writes a file and prints in which order it was flushed and renamed. */
 function flushed(path: string): string {
-  const module = new URL("../src/files.ts", import.meta.url).href;
+  const module = new URL("../packages/reconloss/src/files.ts", import.meta.url).href;
   return `
     import promises from "node:fs/promises";
     import { syncBuiltinESMExports } from "node:module";

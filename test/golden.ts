@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
-import { reference, toFloat64, toTensor } from "../src/graph/reference.ts";
-import { readImage } from "../src/image/index.ts";
-import { elementCount, type Shape, Tensor } from "../src/tensor.ts";
+import { reference, toFloat64, toTensor } from "../packages/core/src/graph/reference.ts";
+import { elementCount, type Shape, Tensor } from "../packages/core/src/tensor.ts";
+import { readImage } from "../packages/reconloss/src/image/index.ts";
 
 const folder = new URL("./goldens/", import.meta.url);
 

@@ -1,10 +1,10 @@
-import { differentiate } from "../src/graph/autodiff.ts";
-import { compile, type InputDims } from "../src/graph/compile.ts";
-import type { Ops } from "../src/graph/ops.ts";
-import { type Float64Image, reference, toFloat64 } from "../src/graph/reference.ts";
-import { dimsOf, initialize, type Model } from "../src/nets/index.ts";
-import { Random } from "../src/random.ts";
-import { Tensor } from "../src/tensor.ts";
+import { differentiate } from "../packages/core/src/graph/autodiff.ts";
+import { compile, type InputDims } from "../packages/core/src/graph/compile.ts";
+import type { Ops } from "../packages/core/src/graph/ops.ts";
+import { type Float64Image, reference, toFloat64 } from "../packages/core/src/graph/reference.ts";
+import { dimsOf, initialize, type Model } from "../packages/core/src/nets/index.ts";
+import { Random } from "../packages/core/src/random.ts";
+import { Tensor } from "../packages/core/src/tensor.ts";
 import { seededWeights } from "./seeded-weights.ts";
 
 type Tensors = Readonly<Record<string, Tensor>>;

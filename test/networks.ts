@@ -1,4 +1,4 @@
-import { alexnet, type StateDict, squeezenet, type TensorShapes, vgg } from "../src/nets/index.ts";
+import { alexnet, type StateDict, squeezenet, type TensorShapes, vgg } from "../packages/core/src/nets/index.ts";
 import { seededWeights } from "./seeded-weights.ts";
 
 const made = new Map<string, StateDict>();

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { constant, initialize, kaimingNormal, kaimingUniform, normal } from "../src/nets/index.ts";
-import { Random } from "../src/random.ts";
+import { constant, initialize, kaimingNormal, kaimingUniform, normal } from "../packages/core/src/nets/index.ts";
+import { Random } from "../packages/core/src/random.ts";
 
 const mean = (data: ArrayLike<number>) => Array.from(data).reduce((sum, value) => sum + value, 0) / data.length;
 const deviation = (data: ArrayLike<number>) =>

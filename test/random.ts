@@ -1,4 +1,4 @@
-import { elementCount, type Shape, Tensor } from "../src/tensor.ts";
+import { elementCount, type Shape, Tensor } from "../packages/core/src/tensor.ts";
 
 /** Reproducible uniform numbers in [0, 1): mulberry32. */
 export function randomSource(seed: number): () => number {

@@ -1,12 +1,12 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { compile } from "../src/graph/compile.ts";
-import { readImage } from "../src/image/index.ts";
-import { type Loss, lpips, msSsim, psnr, ssim } from "../src/losses/index.ts";
-import { imagenetStatistics, normalise, vgg } from "../src/nets/index.ts";
-import type { Tensor } from "../src/tensor.ts";
-import { openCheckpoint, readStateDict } from "../src/weights/node.ts";
+import { compile } from "../packages/core/src/graph/compile.ts";
+import { type Loss, lpips, msSsim, psnr, ssim } from "../packages/core/src/losses/index.ts";
+import { imagenetStatistics, normalise, vgg } from "../packages/core/src/nets/index.ts";
+import type { Tensor } from "../packages/core/src/tensor.ts";
+import { readImage } from "../packages/reconloss/src/image/index.ts";
+import { openCheckpoint, readStateDict } from "../packages/reconloss/src/weights/index.ts";
 import { expectValue, hasReference, referenceFolder } from "./golden.ts";
 
 /** Real weights and photographs, where they are on this machine; the values are the official code's, of `expected.json` beside them. */

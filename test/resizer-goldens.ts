@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { Resizer } from "../src/image/resize.ts";
-import { Tensor } from "../src/tensor.ts";
+import type { Resizer } from "../packages/core/src/pixels/resize.ts";
+import { Tensor } from "../packages/core/src/tensor.ts";
 import { type GoldenCase, goldenCases, readNpy } from "./golden.ts";
 
 /** The goldens' name of each resizer; the longest that fits counts. */

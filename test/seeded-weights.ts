@@ -1,4 +1,4 @@
-import type { TensorShapes } from "../src/weights/state-dict.ts";
+import type { TensorShapes } from "../packages/core/src/weights/state-dict.ts";
 
 export type { TensorShapes };
 

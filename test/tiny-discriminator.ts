@@ -1,11 +1,11 @@
-import { differentiate, type Traced, type Tracing } from "../src/graph/autodiff.ts";
-import { compile, type InputDims } from "../src/graph/compile.ts";
-import type { Ops } from "../src/graph/ops.ts";
-import { reference, toFloat64 } from "../src/graph/reference.ts";
-import { leakyRelu, softplus } from "../src/nets/activations.ts";
-import { activation, chain, conv, model } from "../src/nets/blocks.ts";
-import type { Model } from "../src/nets/index.ts";
-import type { Tensor } from "../src/tensor.ts";
+import { differentiate, type Traced, type Tracing } from "../packages/core/src/graph/autodiff.ts";
+import { compile, type InputDims } from "../packages/core/src/graph/compile.ts";
+import type { Ops } from "../packages/core/src/graph/ops.ts";
+import { reference, toFloat64 } from "../packages/core/src/graph/reference.ts";
+import { leakyRelu, softplus } from "../packages/core/src/nets/activations.ts";
+import { activation, chain, conv, model } from "../packages/core/src/nets/blocks.ts";
+import type { Model } from "../packages/core/src/nets/index.ts";
+import type { Tensor } from "../packages/core/src/tensor.ts";
 import { type GoldenCase, readTensor } from "./golden.ts";
 import { seededTensors } from "./models.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import * as reconloss from "../src/index.ts";
-import { isLossFactory } from "../src/losses/loss.ts";
+import { isLossFactory } from "../packages/core/src/losses/loss.ts";
+import * as reconloss from "../packages/reconloss/src/index.ts";
 import { randomTensor } from "./random.ts";
 import { rawErrors, subjectsOf } from "./wrong-types.ts";
 

@@ -1,4 +1,4 @@
-import { ReconlossError } from "../src/errors.ts";
+import { ReconlossError } from "../packages/core/src/errors.ts";
 
 /** Values that are hardly ever what a function wants. */
 export const wrong: readonly unknown[] = [

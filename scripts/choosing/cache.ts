@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { writeFileAtomically } from "../../src/files.ts";
+import { writeFileAtomically } from "../../packages/reconloss/src/files.ts";
 
 /** What the PSNR of equal images is; JSON has no number for it. */
 const infinity = "Infinity";

@@ -1,10 +1,10 @@
 import { join } from "node:path";
-import { readImage, writeImage } from "../../src/image/index.ts";
-import { type Loss, parseLoss } from "../../src/losses/index.ts";
-import { Random } from "../../src/random.ts";
-import { noise } from "../../src/tasks/distort.ts";
-import type { Tensor } from "../../src/tensor.ts";
-import { gan } from "../../src/train/index.ts";
+import { type Loss, parseLoss } from "../../packages/core/src/losses/index.ts";
+import { Random } from "../../packages/core/src/random.ts";
+import type { Tensor } from "../../packages/core/src/tensor.ts";
+import { readImage, writeImage } from "../../packages/reconloss/src/image/index.ts";
+import { noise } from "../../packages/reconloss/src/tasks/distort.ts";
+import { gan } from "../../packages/reconloss/src/train/index.ts";
 import { CacheEntry } from "./cache.ts";
 import { judge, type Scores } from "./judges.ts";
 import { crop, readPicture } from "./photographs.ts";

@@ -1,6 +1,6 @@
-import { type Loss, parseLoss } from "../../src/losses/index.ts";
-import type { Tensor } from "../../src/tensor.ts";
-import { findWeights } from "../../src/weights/node.ts";
+import { type Loss, parseLoss } from "../../packages/core/src/losses/index.ts";
+import type { Tensor } from "../../packages/core/src/tensor.ts";
+import { findWeights } from "../../packages/reconloss/src/weights/index.ts";
 
 /** What every output is judged by. */
 export const judgeSpecs = ["psnr", "ssim", "ms-ssim", "deltaE", "lpips", "lpips(net=squeeze)", "tv"];

@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { splitPhotographs } from "../../src/tasks/index.ts";
-import type { Tensor } from "../../src/tensor.ts";
+import type { Tensor } from "../../packages/core/src/tensor.ts";
+import { splitPhotographs } from "../../packages/reconloss/src/tasks/index.ts";
 import type { PhotographName } from "../photographs.ts";
 import { meanScores, type Scores } from "./judges.ts";
 import { baselineOf, entryOf, outputsOf, restorationOf, settingsOf, type Trained } from "./networks.ts";

@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import type { Loss } from "../../src/losses/index.ts";
+import type { Loss } from "../../packages/core/src/losses/index.ts";
+import type { Tensor } from "../../packages/core/src/tensor.ts";
 import {
   applyModel,
   completeSettings,
@@ -10,11 +11,10 @@ import {
   savedSettings,
   splitPhotographs,
   type TrainingSettings,
-} from "../../src/tasks/index.ts";
-import { asFile } from "../../src/tasks/patches.ts";
-import { taskOf, trainingLoss } from "../../src/tasks/settings.ts";
-import type { Tensor } from "../../src/tensor.ts";
-import { adam, createTrainer } from "../../src/train/index.ts";
+} from "../../packages/reconloss/src/tasks/index.ts";
+import { asFile } from "../../packages/reconloss/src/tasks/patches.ts";
+import { taskOf, trainingLoss } from "../../packages/reconloss/src/tasks/settings.ts";
+import { adam, createTrainer } from "../../packages/reconloss/src/train/index.ts";
 import { CacheEntry } from "./cache.ts";
 import { judge, type Scores } from "./judges.ts";
 import { type HeldOut, heldOutPhotographs } from "./photographs.ts";

@@ -1,10 +1,10 @@
 import { join } from "node:path";
-import { fromPixels, listImages, readImage } from "../../src/image/index.ts";
-import { Random } from "../../src/random.ts";
-import { asFile } from "../../src/tasks/patches.ts";
-import { type Photograph, readPhotograph } from "../../src/tasks/photographs.ts";
-import { type Restoration, withMarginCut } from "../../src/tasks/task.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { Random } from "../../packages/core/src/random.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
+import { fromPixels, listImages, readImage } from "../../packages/reconloss/src/image/index.ts";
+import { asFile } from "../../packages/reconloss/src/tasks/patches.ts";
+import { type Photograph, readPhotograph } from "../../packages/reconloss/src/tasks/photographs.ts";
+import { type Restoration, withMarginCut } from "../../packages/reconloss/src/tasks/task.ts";
 import { type PhotographName, photographNames, photographPath } from "../photographs.ts";
 
 /** One of the photographs that may be shown. */

@@ -1,8 +1,8 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import sharp, { type OverlayOptions } from "sharp";
-import { toPixels } from "../../src/image/index.ts";
-import type { Tensor } from "../../src/tensor.ts";
+import type { Tensor } from "../../packages/core/src/tensor.ts";
+import { toPixels } from "../../packages/reconloss/src/image/index.ts";
 
 /** An image under its name. */
 export interface Cell {

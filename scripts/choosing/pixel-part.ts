@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { msSsim } from "../../src/losses/index.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { msSsim } from "../../packages/core/src/losses/index.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
 import { type Drawn, draw, type Subject } from "./drawing.ts";
 import { judge, type Scores } from "./judges.ts";
 import { writePictures } from "./pictures.ts";

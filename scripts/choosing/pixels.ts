@@ -1,7 +1,7 @@
-import { ReconlossError } from "../../src/errors.ts";
-import { type Loss, weighted } from "../../src/losses/index.ts";
-import { Random } from "../../src/random.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { ReconlossError } from "../../packages/core/src/errors.ts";
+import { type Loss, weighted } from "../../packages/core/src/losses/index.ts";
+import { Random } from "../../packages/core/src/random.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
 
 /** How pixels are optimised. */
 export interface PixelOptions {

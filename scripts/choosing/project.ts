@@ -1,5 +1,5 @@
-import { type Loss, parseLoss } from "../../src/losses/index.ts";
-import { gan } from "../../src/train/index.ts";
+import { type Loss, parseLoss } from "../../packages/core/src/losses/index.ts";
+import { gan } from "../../packages/reconloss/src/train/index.ts";
 import { CacheEntry } from "./cache.ts";
 import { draw, drawingEntry, fromNoise, fromNoisy, type Subject } from "./drawing.ts";
 import { availableJudges, hasWeights } from "./judges.ts";

@@ -1,5 +1,5 @@
-import { arrowOf, badness, formatNumber } from "../../src/compare/index.ts";
-import type { Loss } from "../../src/losses/index.ts";
+import type { Loss } from "../../packages/core/src/losses/index.ts";
+import { arrowOf, badness, formatNumber } from "../../packages/reconloss/src/compare/index.ts";
 import type { Scores } from "./judges.ts";
 
 /** A row of a table: a name and its numbers. */

@@ -1,5 +1,5 @@
-import { Random } from "../../src/random.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { Random } from "../../packages/core/src/random.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
 import { cosineTransform } from "./cosine-transform.ts";
 import { displaced } from "./places.ts";
 

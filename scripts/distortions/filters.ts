@@ -1,4 +1,4 @@
-import { Tensor } from "../../src/tensor.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
 
 function inside(position: number, length: number): number {
   return Math.min(length - 1, Math.max(0, position));

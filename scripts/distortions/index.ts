@@ -1,8 +1,8 @@
-import { ReconlossError } from "../../src/errors.ts";
-import { resize } from "../../src/image/resize.ts";
-import type { Random } from "../../src/random.ts";
-import { blur, expose, noise } from "../../src/tasks/distort.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { ReconlossError } from "../../packages/core/src/errors.ts";
+import { resize } from "../../packages/core/src/pixels/resize.ts";
+import type { Random } from "../../packages/core/src/random.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
+import { blur, expose, noise } from "../../packages/reconloss/src/tasks/distort.ts";
 import { bitErrors, blockTruncation, misplacedBlocks } from "./blocks.ts";
 import { kuwahara, ringing } from "./filters.ts";
 import { jpeg } from "./jpeg.ts";

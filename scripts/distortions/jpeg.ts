@@ -1,5 +1,5 @@
-import { ReconlossError } from "../../src/errors.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { ReconlossError } from "../../packages/core/src/errors.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
 import { cosineTransform } from "./cosine-transform.ts";
 
 /** ITU-T T.81, annex K: the tables for brightness and colour, row by row. */

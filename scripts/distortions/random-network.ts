@@ -1,5 +1,5 @@
-import type { Random } from "../../src/random.ts";
-import { Tensor } from "../../src/tensor.ts";
+import type { Random } from "../../packages/core/src/random.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
 
 const hidden = 6;
 

@@ -1,5 +1,5 @@
-import type { Random } from "../../src/random.ts";
-import { Tensor } from "../../src/tensor.ts";
+import type { Random } from "../../packages/core/src/random.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
 
 /** Strokes together cover an image so many times: here and there what was before shows between them. */
 const layers = 3;

@@ -1,4 +1,4 @@
-import { Tensor } from "../../src/tensor.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
 
 function limit(value: number): number {
   return Math.min(1, Math.max(0, value));

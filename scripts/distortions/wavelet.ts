@@ -1,4 +1,4 @@
-import { Tensor } from "../../src/tensor.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
 
 /** Position -1 is 1, and the one after the last the one before it. */
 function mirror(position: number, length: number): number {

@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { completeSettings, openModel, runTraining } from "../../src/tasks/index.ts";
-import { Tensor } from "../../src/tensor.ts";
-import { openCheckpoint, safetensors } from "../../src/weights/node.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
+import { completeSettings, openModel, runTraining } from "../../packages/reconloss/src/tasks/index.ts";
+import { openCheckpoint, safetensors } from "../../packages/reconloss/src/weights/index.ts";
 import { picture, pictureFolder } from "./samples.ts";
 
 /** A command that is killed. It runs in a folder of its own, in which all that it writes is. */

@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isDeepStrictEqual } from "node:util";
-import { Random } from "../../src/random.ts";
+import { Random } from "../../packages/core/src/random.ts";
 import type { KilledCommand } from "./commands.ts";
 
 /** What became of the kills of one command. */
@@ -25,7 +25,7 @@ export interface KillCounts {
 export const fileStates = ["whole", "older", "absent", "torn"] as const;
 export type FileState = (typeof fileStates)[number];
 
-const program = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+const program = fileURLToPath(new URL("../../packages/reconloss/src/cli/main.ts", import.meta.url));
 const temporary = /(^|\/)\.reconloss-[^/]*\.tmp$|\.lock(\.[^/]*)?$/;
 const older = Buffer.from("the older file, which is not of this run\n");
 

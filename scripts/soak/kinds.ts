@@ -1,12 +1,12 @@
 import { dirname, join } from "node:path";
-import { openSet } from "../../src/distribution/image-set.ts";
-import { onnxExtractor, readStatistics } from "../../src/distribution/index.ts";
-import { ReconlossError } from "../../src/errors.ts";
-import { readImage } from "../../src/image/index.ts";
-import { frechetDistance } from "../../src/metrics/index.ts";
-import { writeTrainingReport } from "../../src/report/index.ts";
-import { applyModel, openModel, runTraining, savedSettings } from "../../src/tasks/index.ts";
-import { openCheckpoint } from "../../src/weights/node.ts";
+import { ReconlossError } from "../../packages/core/src/errors.ts";
+import { frechetDistance } from "../../packages/core/src/metrics/index.ts";
+import { openSet } from "../../packages/reconloss/src/distribution/image-set.ts";
+import { onnxExtractor, readStatistics } from "../../packages/reconloss/src/distribution/index.ts";
+import { readImage } from "../../packages/reconloss/src/image/index.ts";
+import { writeTrainingReport } from "../../packages/reconloss/src/report/index.ts";
+import { applyModel, openModel, runTraining, savedSettings } from "../../packages/reconloss/src/tasks/index.ts";
+import { openCheckpoint } from "../../packages/reconloss/src/weights/index.ts";
 import { type Repair, repairPng, repairZip } from "./checksums.ts";
 import * as samples from "./samples.ts";
 

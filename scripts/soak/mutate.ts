@@ -1,4 +1,4 @@
-import type { Random } from "../../src/random.ts";
+import type { Random } from "../../packages/core/src/random.ts";
 
 /** What is done to a file. */
 export const mutations = ["bits", "bytes", "cut", "length", "splice"] as const;

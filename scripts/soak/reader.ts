@@ -1,5 +1,5 @@
 /** A process of its own that reads one file after the other, so that whoever asks sees what hangs or ends it. */
-import { ReconlossError } from "../../src/errors.ts";
+import { ReconlossError } from "../../packages/core/src/errors.ts";
 import { kinds } from "./kinds.ts";
 
 /** What is asked of the process: to read a file as one of a kind. */

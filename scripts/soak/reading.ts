@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Random } from "../../src/random.ts";
+import { Random } from "../../packages/core/src/random.ts";
 import type { Kind } from "./kinds.ts";
 import { mutated } from "./mutate.ts";
 import type { Answer, Request } from "./reader.ts";

@@ -3,15 +3,15 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { zipSync } from "fflate";
 import sharp from "sharp";
-import { statisticsBytes } from "../../src/distribution/statistics-file.ts";
-import { buildModel } from "../../src/graph/compile.ts";
-import { writeImage } from "../../src/image/index.ts";
-import type { Model } from "../../src/nets/index.ts";
-import { Random } from "../../src/random.ts";
-import { completeSettings, exportTrained, makeTask, runTraining } from "../../src/tasks/index.ts";
-import { Tensor } from "../../src/tensor.ts";
-import { safetensors } from "../../src/weights/index.ts";
-import { writeNpy } from "../../src/weights/npy.ts";
+import { buildModel } from "../../packages/core/src/graph/compile.ts";
+import type { Model } from "../../packages/core/src/nets/index.ts";
+import { Random } from "../../packages/core/src/random.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
+import { writeNpy } from "../../packages/core/src/weights/npy.ts";
+import { statisticsBytes } from "../../packages/reconloss/src/distribution/statistics-file.ts";
+import { writeImage } from "../../packages/reconloss/src/image/index.ts";
+import { completeSettings, exportTrained, makeTask, runTraining } from "../../packages/reconloss/src/tasks/index.ts";
+import { safetensors } from "../../packages/reconloss/src/weights/index.ts";
 
 /** An image of smooth colours with noise, [1, channels, height, width] in [0, 1]. */
 export function picture(height: number, width: number, seed: number, channels: 1 | 3 = 3): Tensor {

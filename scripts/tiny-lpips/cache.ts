@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { mkdir, open, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { listImages, readImage } from "../../src/image/index.ts";
+import { listImages, readImage } from "../../packages/reconloss/src/image/index.ts";
 import { drawGroup, members, pairs, side } from "./groups.ts";
 import { cells, layers, openTeacher } from "./teacher.ts";
 

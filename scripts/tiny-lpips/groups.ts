@@ -1,6 +1,6 @@
-import { resize } from "../../src/image/index.ts";
-import { Random } from "../../src/random.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { Random } from "../../packages/core/src/random.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
+import { resize } from "../../packages/reconloss/src/image/index.ts";
 import { trainingDistortions } from "../distortions/index.ts";
 import { happen, type Mishap } from "./mishap.ts";
 

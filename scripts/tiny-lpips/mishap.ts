@@ -1,5 +1,5 @@
-import { Random } from "../../src/random.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { Random } from "../../packages/core/src/random.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
 import { type DistortionName, distortions } from "../distortions/index.ts";
 
 /** One thing after the other that happens to an image. */

@@ -1,7 +1,7 @@
-import type { Ops } from "../../src/graph/ops.ts";
-import { lpipsScaling, normalise, tinyTaps, trainableHead, trainableTiny } from "../../src/nets/index.ts";
-import { unitLength } from "../../src/nets/normalise.ts";
-import type { Objective } from "../../src/train/index.ts";
+import type { Ops } from "../../packages/core/src/graph/ops.ts";
+import { lpipsScaling, normalise, tinyTaps, trainableHead, trainableTiny } from "../../packages/core/src/nets/index.ts";
+import { unitLength } from "../../packages/core/src/nets/normalise.ts";
+import type { Objective } from "../../packages/reconloss/src/train/index.ts";
 import { members, pairs } from "./groups.ts";
 import { positions } from "./teacher.ts";
 

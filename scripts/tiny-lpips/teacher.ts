@@ -1,7 +1,7 @@
-import { compile } from "../../src/graph/compile.ts";
-import { lpips } from "../../src/losses/index.ts";
-import { Tensor } from "../../src/tensor.ts";
-import { openWeights, readStateDict } from "../../src/weights/node.ts";
+import { compile } from "../../packages/core/src/graph/compile.ts";
+import { lpips } from "../../packages/core/src/losses/index.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
+import { openWeights, readStateDict } from "../../packages/reconloss/src/weights/index.ts";
 import { type Group, members, pairs, side } from "./groups.ts";
 
 /** Layers of AlexNet that LPIPS looks at, and the channels of each. */

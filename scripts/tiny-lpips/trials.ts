@@ -1,4 +1,4 @@
-import { Random } from "../../src/random.ts";
+import { Random } from "../../packages/core/src/random.ts";
 import { type DistortionName, trainingDistortions, unseenDistortions } from "../distortions/index.ts";
 import type { Mishap } from "./mishap.ts";
 

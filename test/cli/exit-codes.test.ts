@@ -3,10 +3,10 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { exitCodeOf } from "../../src/cli/exit-codes.ts";
-import { type ErrorCode, ReconlossError } from "../../src/errors.ts";
-import { writeImage } from "../../src/image/index.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { type ErrorCode, ReconlossError } from "../../packages/core/src/errors.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
+import { exitCodeOf } from "../../packages/reconloss/src/cli/exit-codes.ts";
+import { writeImage } from "../../packages/reconloss/src/image/index.ts";
 import { temporaryFolder } from "../folder.ts";
 import { run } from "./run.ts";
 
@@ -93,7 +93,7 @@ describe("what cannot be written costs nothing else", () => {
 });
 
 it("a message never names a function of the library that nobody typed", async () => {
-  const names = execFileSync("grep", ["-rhoE", "export (async )?function [A-Za-z]+", "src"], { encoding: "utf8" })
+  const names = execFileSync("grep", ["-rhoE", "export (async )?function [A-Za-z]+", "packages"], { encoding: "utf8" })
     .split("\n")
     .map((line) => line.split(" ").at(-1) ?? "")
     // A loss or a command is what was typed.

@@ -2,8 +2,8 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import { expect, it } from "vitest";
-import { exportCommand } from "../../src/cli/export.ts";
-import { parseLoss } from "../../src/losses/index.ts";
+import { parseLoss } from "../../packages/core/src/losses/index.ts";
+import { exportCommand } from "../../packages/reconloss/src/cli/export.ts";
 import { temporaryFolder } from "../folder.ts";
 import { randomTensor } from "../random.ts";
 

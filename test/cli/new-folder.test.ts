@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { noteNewFolder } from "../../src/cli/new-folder.ts";
-import { writeImage } from "../../src/image/index.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
+import { noteNewFolder } from "../../packages/reconloss/src/cli/new-folder.ts";
+import { writeImage } from "../../packages/reconloss/src/image/index.ts";
 import { temporaryFolder } from "../folder.ts";
 import { run } from "./run.ts";
 

@@ -2,8 +2,8 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
-import { writeImage } from "../../src/image/index.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
+import { writeImage } from "../../packages/reconloss/src/image/index.ts";
 import { temporaryFolder } from "../folder.ts";
 import { randomTensor } from "../random.ts";
 import { run } from "./run.ts";
@@ -13,7 +13,7 @@ const plugin = join(folder, "brightness.mjs");
 const [output, target, photographs] = [join(folder, "o.png"), join(folder, "t.png"), join(folder, "photographs")];
 
 beforeAll(async () => {
-  const reconloss = fileURLToPath(new URL("../../src/index.ts", import.meta.url));
+  const reconloss = fileURLToPath(new URL("../../packages/reconloss/src/index.ts", import.meta.url));
   await writeFile(
     plugin,
     `import { defineLoss } from ${JSON.stringify(reconloss)};

@@ -3,12 +3,12 @@ import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, expect, it } from "vitest";
-import { writeImage } from "../../src/image/index.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
+import { writeImage } from "../../packages/reconloss/src/image/index.ts";
 import { temporaryFolder } from "../folder.ts";
 import { randomTensor } from "../random.ts";
 
-const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+const main = fileURLToPath(new URL("../../packages/reconloss/src/cli/main.ts", import.meta.url));
 const folder = await temporaryFolder();
 const [outputs, targets] = [join(folder, "outputs"), join(folder, "targets")];
 

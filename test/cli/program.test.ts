@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import sharp from "sharp";
 import { beforeAll, describe, expect, it } from "vitest";
-import { readImage, writeImage } from "../../src/image/index.ts";
-import { lossFactories } from "../../src/losses/index.ts";
-import { Tensor } from "../../src/tensor.ts";
-import { gan } from "../../src/train/index.ts";
+import { lossFactories } from "../../packages/core/src/losses/index.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
+import { readImage, writeImage } from "../../packages/reconloss/src/image/index.ts";
+import { gan } from "../../packages/reconloss/src/train/index.ts";
 import { temporaryFolder } from "../folder.ts";
 import { randomTensor } from "../random.ts";
 import { run } from "./run.ts";
@@ -340,7 +340,9 @@ describe("losses", () => {
 });
 
 it("says the package's version", async () => {
-  const { version } = JSON.parse(await readFile(new URL("../../package.json", import.meta.url), "utf8"));
+  const { version } = JSON.parse(
+    await readFile(new URL("../../packages/reconloss/package.json", import.meta.url), "utf8"),
+  );
   expect(await run(["--version"])).toMatchObject({ code: 0, stdout: `${version}\n` });
 });
 

@@ -1,4 +1,4 @@
-import { runProgram } from "../../src/cli/program.ts";
+import { runProgram } from "../../packages/reconloss/src/cli/program.ts";
 
 /** What the program printed, and how it ended. */
 export interface Run {

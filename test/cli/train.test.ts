@@ -3,15 +3,15 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
-import { readImage, readPixels, writeImage } from "../../src/image/index.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
+import { readImage, readPixels, writeImage } from "../../packages/reconloss/src/image/index.ts";
 import { temporaryFolder } from "../folder.ts";
 import { photographFolder, scene, traces } from "../tasks/photographs.ts";
 import { run } from "./run.ts";
 
 const folder = await temporaryFolder();
 const data = join(folder, "photographs");
-const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+const main = fileURLToPath(new URL("../../packages/reconloss/src/cli/main.ts", import.meta.url));
 const tiny = ["--data", data, "--batch", "2", "--patch", "16"];
 
 beforeAll(() => photographFolder(data, 10).then(() => undefined));

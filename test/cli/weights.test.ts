@@ -2,11 +2,11 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { runProgram } from "../../src/cli/program.ts";
-import type { Terminal } from "../../src/cli/terminal.ts";
-import { weightsCommand } from "../../src/cli/weights.ts";
-import { openCheckpoint } from "../../src/weights/open.ts";
-import { weightsRegistry } from "../../src/weights/registry.ts";
+import { weightsRegistry } from "../../packages/core/src/weights/registry.ts";
+import { runProgram } from "../../packages/reconloss/src/cli/program.ts";
+import type { Terminal } from "../../packages/reconloss/src/cli/terminal.ts";
+import { weightsCommand } from "../../packages/reconloss/src/cli/weights.ts";
+import { openCheckpoint } from "../../packages/reconloss/src/weights/open.ts";
 import { FileServer, serve } from "../weights/file-server.ts";
 import { float32Safetensors } from "../weights/golden-checkpoints.ts";
 

@@ -1,10 +1,10 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { comparePairs, type Outcome, summarise } from "../../src/compare/index.ts";
-import { type ImagePair, writeImage } from "../../src/image/index.ts";
-import { lpips, parseLosses } from "../../src/losses/index.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { lpips, parseLosses } from "../../packages/core/src/losses/index.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
+import { comparePairs, type Outcome, summarise } from "../../packages/reconloss/src/compare/index.ts";
+import { type ImagePair, writeImage } from "../../packages/reconloss/src/image/index.ts";
 import { temporaryFolder } from "../folder.ts";
 import { seededLpips } from "../networks.ts";
 import { randomTensor } from "../random.ts";

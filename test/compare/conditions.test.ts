@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { parseLosses } from "../../packages/core/src/losses/index.ts";
 import {
   checkConditions,
   mapStatisticsOf,
@@ -7,8 +8,7 @@ import {
   parseConditions,
   statisticOf,
   summarise,
-} from "../../src/compare/index.ts";
-import { parseLosses } from "../../src/losses/index.ts";
+} from "../../packages/reconloss/src/compare/index.ts";
 
 const infinity = Number.POSITIVE_INFINITY;
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { formatNumber, isWorse, worstFirst } from "../../src/compare/index.ts";
+import { formatNumber, isWorse, worstFirst } from "../../packages/reconloss/src/compare/index.ts";
 
 describe("numbers", () => {
   it("writes what is not finite, and what is missing", () => {

@@ -1,9 +1,16 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { comparePairs, type Outcome, summarise, toCsv, toJson, unpairedFailures } from "../../src/compare/index.ts";
-import { writeImage } from "../../src/image/index.ts";
-import { parseLosses } from "../../src/losses/index.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { parseLosses } from "../../packages/core/src/losses/index.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
+import {
+  comparePairs,
+  type Outcome,
+  summarise,
+  toCsv,
+  toJson,
+  unpairedFailures,
+} from "../../packages/reconloss/src/compare/index.ts";
+import { writeImage } from "../../packages/reconloss/src/image/index.ts";
 import { temporaryFolder } from "../folder.ts";
 
 const infinity = Number.POSITIVE_INFINITY;

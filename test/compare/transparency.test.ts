@@ -2,9 +2,15 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
-import { type CompareOptions, comparePairs, type Outcome, summarise, toJson } from "../../src/compare/index.ts";
-import { parseLosses } from "../../src/losses/index.ts";
-import { writeReport } from "../../src/report/index.ts";
+import { parseLosses } from "../../packages/core/src/losses/index.ts";
+import {
+  type CompareOptions,
+  comparePairs,
+  type Outcome,
+  summarise,
+  toJson,
+} from "../../packages/reconloss/src/compare/index.ts";
+import { writeReport } from "../../packages/reconloss/src/report/index.ts";
 import { temporaryFolder } from "../folder.ts";
 import { exifOf } from "../image/exif.ts";
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import * as distribution from "../../src/distribution/index.ts";
-import { ReconlossError } from "../../src/errors.ts";
-import * as metrics from "../../src/metrics/index.ts";
+import { ReconlossError } from "../../packages/core/src/errors.ts";
+import * as metrics from "../../packages/core/src/metrics/index.ts";
+import * as distribution from "../../packages/reconloss/src/distribution/index.ts";
 
 /** Values that none of the arguments can be, or that are of the right kind and still make no sense. */
 const wrong = [null, undefined, 5, -1, Number.NaN, "none", true, {}, [], [null], () => {}, Symbol("none")];

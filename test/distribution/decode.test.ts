@@ -2,9 +2,9 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
 import { expect, test } from "vitest";
-import { computeStatistics, evaluateDistribution } from "../../src/distribution/index.ts";
-import { decodeKinds } from "../../src/image/notes.ts";
-import { writeSetReport } from "../../src/report/index.ts";
+import { decodeKinds } from "../../packages/core/src/pixels/notes.ts";
+import { computeStatistics, evaluateDistribution } from "../../packages/reconloss/src/distribution/index.ts";
+import { writeSetReport } from "../../packages/reconloss/src/report/index.ts";
 import { temporaryFolder } from "../folder.ts";
 import { exifOf } from "../image/exif.ts";
 

@@ -1,18 +1,18 @@
 import { cp, mkdir, readdir, readFile, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
+import { runResize } from "../../packages/core/src/kernels/resize.ts";
+import { frechetResult, Moments } from "../../packages/core/src/metrics/index.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
+import { writeNpz } from "../../packages/core/src/weights/npz.ts";
 import {
   computeStatistics,
   evaluateDistribution,
   onnxExtractor,
   readStatistics,
   writeStatistics,
-} from "../../src/distribution/index.ts";
-import { readImage, readPixels, writeImage } from "../../src/image/index.ts";
-import { runResize } from "../../src/kernels/resize.ts";
-import { frechetResult, Moments } from "../../src/metrics/index.ts";
-import { Tensor } from "../../src/tensor.ts";
-import { writeNpz } from "../../src/weights/npz.ts";
+} from "../../packages/reconloss/src/distribution/index.ts";
+import { readImage, readPixels, writeImage } from "../../packages/reconloss/src/image/index.ts";
 import { temporaryFolder } from "../folder.ts";
 import { randomTensor } from "../random.ts";
 import { tinyModel } from "./models.ts";

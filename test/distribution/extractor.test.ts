@@ -1,9 +1,9 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { inceptionExtractor } from "../../src/distribution/index.ts";
-import { resize } from "../../src/image/index.ts";
-import { type Inception, inceptionFid, inceptionV3 } from "../../src/nets/index.ts";
+import { type Inception, inceptionFid, inceptionV3 } from "../../packages/core/src/nets/index.ts";
+import { inceptionExtractor } from "../../packages/reconloss/src/distribution/index.ts";
+import { resize } from "../../packages/reconloss/src/image/index.ts";
 import { temporaryFolder } from "../folder.ts";
 import { readGoldenImage, readNpy } from "../golden.ts";
 import { seededStateDict } from "../networks.ts";

@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { openSet } from "../../src/distribution/image-set.ts";
-import type { AlphaOptions } from "../../src/image/index.ts";
-import { readImage, toPixels, writeImage } from "../../src/image/index.ts";
-import { loadSharp } from "../../src/image/sharp.ts";
+import { openSet } from "../../packages/reconloss/src/distribution/image-set.ts";
+import type { AlphaOptions } from "../../packages/reconloss/src/image/index.ts";
+import { readImage, toPixels, writeImage } from "../../packages/reconloss/src/image/index.ts";
+import { loadSharp } from "../../packages/reconloss/src/image/sharp.ts";
 import { temporaryFolder } from "../folder.ts";
 import { randomTensor } from "../random.ts";
 

@@ -16,8 +16,8 @@ import {
   ValueInfoProtoSchema,
 } from "onnx-buf";
 import { describe, expect, test } from "vitest";
-import { onnxExtractor } from "../../src/distribution/index.ts";
-import { openModel } from "../../src/tasks/index.ts";
+import { onnxExtractor } from "../../packages/reconloss/src/distribution/index.ts";
+import { openModel } from "../../packages/reconloss/src/tasks/index.ts";
 import { temporaryFolder } from "../folder.ts";
 import { tinyModel } from "./models.ts";
 

@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { zipSync } from "fflate";
 import { expect, test } from "vitest";
-import { evaluateDistribution } from "../../src/distribution/index.ts";
-import { inceptionFid } from "../../src/nets/index.ts";
-import { writeNpy } from "../../src/weights/npy.ts";
+import { inceptionFid } from "../../packages/core/src/nets/index.ts";
+import { writeNpy } from "../../packages/core/src/weights/npy.ts";
+import { evaluateDistribution } from "../../packages/reconloss/src/distribution/index.ts";
 import { temporaryFolder } from "../folder.ts";
 import { hasReference, referenceFolder } from "../golden.ts";
 

@@ -1,4 +1,4 @@
-import { evaluateDistribution } from "../../src/distribution/index.ts";
+import { evaluateDistribution } from "../../packages/reconloss/src/distribution/index.ts";
 
 /** Compares two folders, as a process of its own that can be killed: outputs, reals, network, cache. */
 const [outputs, reals, network, cache] = process.argv.slice(2);

@@ -3,7 +3,9 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { openSet } from "../../src/distribution/image-set.ts";
+import { frechetDistance } from "../../packages/core/src/metrics/index.ts";
+import { writeNpz } from "../../packages/core/src/weights/npz.ts";
+import { openSet } from "../../packages/reconloss/src/distribution/image-set.ts";
 import {
   computeStatistics,
   evaluateDistribution,
@@ -11,10 +13,8 @@ import {
   readStatistics,
   tinyExtractor,
   writeStatistics,
-} from "../../src/distribution/index.ts";
-import { writeImage } from "../../src/image/index.ts";
-import { frechetDistance } from "../../src/metrics/index.ts";
-import { writeNpz } from "../../src/weights/npz.ts";
+} from "../../packages/reconloss/src/distribution/index.ts";
+import { writeImage } from "../../packages/reconloss/src/image/index.ts";
 import { temporaryFolder } from "../folder.ts";
 import { randomTensor } from "../random.ts";
 import { tinyModel } from "./models.ts";

@@ -4,12 +4,16 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { zipSync } from "fflate";
 import { describe, expect, test } from "vitest";
-import { readStatistics, statisticsBytes, writeStatistics } from "../../src/distribution/statistics-file.ts";
-import { frechetDistance } from "../../src/metrics/frechet-distance.ts";
-import { Moments } from "../../src/metrics/moments.ts";
-import { Tensor } from "../../src/tensor.ts";
-import { writeNpy } from "../../src/weights/npy.ts";
-import { writeNpz } from "../../src/weights/npz.ts";
+import { frechetDistance } from "../../packages/core/src/metrics/frechet-distance.ts";
+import { Moments } from "../../packages/core/src/metrics/moments.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
+import { writeNpy } from "../../packages/core/src/weights/npy.ts";
+import { writeNpz } from "../../packages/core/src/weights/npz.ts";
+import {
+  readStatistics,
+  statisticsBytes,
+  writeStatistics,
+} from "../../packages/reconloss/src/distribution/statistics-file.ts";
 import { expectValue, type GoldenCase, goldenCases, readNpy } from "../golden.ts";
 import { randomSource, randomTensor } from "../random.ts";
 

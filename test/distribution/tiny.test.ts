@@ -1,14 +1,14 @@
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
+import { compile } from "../../packages/core/src/graph/compile.ts";
+import { lpipsScaling, normalise, tiny, tinyTaps, tinyWeights } from "../../packages/core/src/nets/index.ts";
 import {
   computeStatistics,
   evaluateDistribution,
   tinyExtractor,
   writeStatistics,
-} from "../../src/distribution/index.ts";
-import { compile } from "../../src/graph/compile.ts";
-import { writeImage } from "../../src/image/index.ts";
-import { lpipsScaling, normalise, tiny, tinyTaps, tinyWeights } from "../../src/nets/index.ts";
+} from "../../packages/reconloss/src/distribution/index.ts";
+import { writeImage } from "../../packages/reconloss/src/image/index.ts";
 import { temporaryFolder } from "../folder.ts";
 import { randomTensor } from "../random.ts";
 

@@ -5,9 +5,9 @@ import { type Denoiser, noisyPictures, train } from "../../examples/denoising.ts
 import * as jax from "../../examples/jax.ts";
 import * as native from "../../examples/native.ts";
 import * as tensorflow from "../../examples/tensorflow.ts";
-import { parseLoss } from "../../src/losses/index.ts";
-import { Random } from "../../src/random.ts";
-import { sgd, TrainingStep } from "../../src/train/index.ts";
+import { parseLoss } from "../../packages/core/src/losses/index.ts";
+import { Random } from "../../packages/core/src/random.ts";
+import { sgd, TrainingStep } from "../../packages/reconloss/src/train/index.ts";
 
 const loss = parseLoss("l1 + 0.1*ssim + 0.01*tv");
 const { input, target } = noisyPictures(2, 24, "gradient");

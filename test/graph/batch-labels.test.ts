@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { differentiate } from "../../src/graph/autodiff.ts";
-import { type BatchLabel, batchLabels } from "../../src/graph/batch-labels.ts";
-import { Ops } from "../../src/graph/ops.ts";
-import { batchNorm, instanceNorm } from "../../src/nets/blocks.ts";
+import { differentiate } from "../../packages/core/src/graph/autodiff.ts";
+import { type BatchLabel, batchLabels } from "../../packages/core/src/graph/batch-labels.ts";
+import { Ops } from "../../packages/core/src/graph/ops.ts";
+import { batchNorm, instanceNorm } from "../../packages/core/src/nets/blocks.ts";
 
 type Build = <T>(o: Ops<T>, values: { x: T; y: T; weight: T; scale: T }) => T;
 

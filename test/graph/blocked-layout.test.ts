@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { blockedChannels } from "../../src/graph/blocked-layout.ts";
-import { buildModel, compile } from "../../src/graph/compile.ts";
-import type { ConvOptions, Ops } from "../../src/graph/ops.ts";
-import { reference, toFloat64 } from "../../src/graph/reference.ts";
+import { blockedChannels } from "../../packages/core/src/graph/blocked-layout.ts";
+import { buildModel, compile } from "../../packages/core/src/graph/compile.ts";
+import type { ConvOptions, Ops } from "../../packages/core/src/graph/ops.ts";
+import { reference, toFloat64 } from "../../packages/core/src/graph/reference.ts";
 import { randomTensor } from "../random.ts";
 
 /** Inputs, outputs, kernel, options: whole blocks, fewer channels than a block, and what neither fits. */

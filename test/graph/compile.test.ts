@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
-import { compile } from "../../src/graph/compile.ts";
-import { type InferenceSession, loadRuntime } from "../../src/graph/runtime.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { compile } from "../../packages/core/src/graph/compile.ts";
+import { type InferenceSession, loadRuntime } from "../../packages/core/src/graph/runtime.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
 
 describe("programs that are started at once", () => {
   it("run one at a time, and one that fails does not hold up the others", async () => {

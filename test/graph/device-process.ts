@@ -1,6 +1,6 @@
-import { selectDevice } from "../../src/graph/device.ts";
-import { lpips } from "../../src/losses/lpips.ts";
-import { alexnet } from "../../src/nets/index.ts";
+import { selectDevice } from "../../packages/core/src/graph/device.ts";
+import { lpips } from "../../packages/core/src/losses/lpips.ts";
+import { alexnet } from "../../packages/core/src/nets/index.ts";
 import { seededStateDict } from "../networks.ts";
 import { randomTensor } from "../random.ts";
 

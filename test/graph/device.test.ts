@@ -14,7 +14,7 @@ if (!hasSoftwareGpu)
 
 describe("devices", () => {
   test("a GPU that is not there is said, and the CPU goes on", async () => {
-    const script = `import { selectDevice } from "./src/graph/device.ts"; console.log(JSON.stringify(await selectDevice("webgpu"))); process.exit();`;
+    const script = `import { selectDevice } from "./packages/core/src/graph/device.ts"; console.log(JSON.stringify(await selectDevice("webgpu"))); process.exit();`;
     const { stdout } = await promisify(execFile)("npx", ["tsx", "--input-type=module", "-e", script], {
       cwd: fileURLToPath(new URL("../..", import.meta.url)),
       env: { ...process.env, VK_DRIVER_FILES: "/nowhere.json" },

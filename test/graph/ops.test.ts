@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { differentiate, type Traced, type Tracing } from "../../src/graph/autodiff.ts";
-import { compile, type InputDims } from "../../src/graph/compile.ts";
-import type { Ops } from "../../src/graph/ops.ts";
-import { type Float64Image, reference, toFloat64 } from "../../src/graph/reference.ts";
-import { type Shape, Tensor } from "../../src/tensor.ts";
+import { differentiate, type Traced, type Tracing } from "../../packages/core/src/graph/autodiff.ts";
+import { compile, type InputDims } from "../../packages/core/src/graph/compile.ts";
+import type { Ops } from "../../packages/core/src/graph/ops.ts";
+import { type Float64Image, reference, toFloat64 } from "../../packages/core/src/graph/reference.ts";
+import { type Shape, Tensor } from "../../packages/core/src/tensor.ts";
 import { randomTensor } from "../random.ts";
 
 /**

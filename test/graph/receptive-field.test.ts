@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { Ops } from "../../src/graph/ops.ts";
-import { receptiveField } from "../../src/graph/receptive-field.ts";
-import { reference, toFloat64 } from "../../src/graph/reference.ts";
-import { Tensor } from "../../src/tensor.ts";
+import type { Ops } from "../../packages/core/src/graph/ops.ts";
+import { receptiveField } from "../../packages/core/src/graph/receptive-field.ts";
+import { reference, toFloat64 } from "../../packages/core/src/graph/reference.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
 import { randomTensor } from "../random.ts";
 
 type Network = <T>(o: Ops<T>, x: T) => T;

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism, platform } from "node:os";
 import { describe, expect, it } from "vitest";
-import { sessionOptions } from "../../src/graph/runtime.ts";
+import { sessionOptions } from "../../packages/core/src/graph/runtime.ts";
 
 describe("sessionOptions", () => {
   const told = platform() === "linux" && /^cpu cores\s*:/m.test(readFileSync("/proc/cpuinfo", "utf8"));

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { buildModel, compile } from "../../src/graph/compile.ts";
-import type { ConvOptions, Ops } from "../../src/graph/ops.ts";
-import { reference, toFloat64 } from "../../src/graph/reference.ts";
+import { buildModel, compile } from "../../packages/core/src/graph/compile.ts";
+import type { ConvOptions, Ops } from "../../packages/core/src/graph/ops.ts";
+import { reference, toFloat64 } from "../../packages/core/src/graph/reference.ts";
 import { randomTensor } from "../random.ts";
 
 const scale = [2, -0.5, 3];

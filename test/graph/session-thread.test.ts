@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { buildModel, compileParts } from "../../src/graph/compile.ts";
-import { createThreadSession } from "../../src/graph/session-thread.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { buildModel, compileParts } from "../../packages/core/src/graph/compile.ts";
+import { createThreadSession } from "../../packages/core/src/graph/session-thread.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
 
 const sum = { x: ["n", 1, "h", "w"], y: ["n", 1, "h", "w"] } as const;
 

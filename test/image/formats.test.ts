@@ -3,8 +3,8 @@ import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
-import { knownExtensions } from "../../src/image/formats.ts";
-import { decodeImage, decodePixels, readImage, readPixels } from "../../src/image/read.ts";
+import { knownExtensions } from "../../packages/reconloss/src/image/formats.ts";
+import { decodeImage, decodePixels, readImage, readPixels } from "../../packages/reconloss/src/image/read.ts";
 import { plainTiff } from "./plain-tiff.ts";
 
 const goldens = fileURLToPath(new URL("../goldens/formats/", import.meta.url));

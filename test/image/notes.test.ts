@@ -1,6 +1,11 @@
 import sharp from "sharp";
 import { expect, test } from "vitest";
-import { decodeImage, decodePixels, decodeSummary, type ReadImageOptions } from "../../src/image/index.ts";
+import {
+  decodeImage,
+  decodePixels,
+  decodeSummary,
+  type ReadImageOptions,
+} from "../../packages/reconloss/src/image/index.ts";
 import { exifOf } from "./exif.ts";
 import { plainTiff } from "./plain-tiff.ts";
 

@@ -1,9 +1,15 @@
 import { mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { nameFromBytes, systemPath } from "../../src/files.ts";
-import { describePassedOver, listFolder, listImages, pairFolders, pairPaths } from "../../src/image/pairs.ts";
-import { readImage } from "../../src/image/read.ts";
+import { nameFromBytes, systemPath } from "../../packages/reconloss/src/files.ts";
+import {
+  describePassedOver,
+  listFolder,
+  listImages,
+  pairFolders,
+  pairPaths,
+} from "../../packages/reconloss/src/image/pairs.ts";
+import { readImage } from "../../packages/reconloss/src/image/read.ts";
 import { temporaryFolder } from "../folder.ts";
 
 const root = await temporaryFolder();

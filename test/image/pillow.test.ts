@@ -1,6 +1,6 @@
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
-import { decodeImage, readPixels } from "../../src/image/index.ts";
+import { decodeImage, readPixels } from "../../packages/reconloss/src/image/index.ts";
 import { exifOf } from "./exif.ts";
 import { plainTiff } from "./plain-tiff.ts";
 

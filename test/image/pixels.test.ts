@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import type { Background } from "../../src/image/background.ts";
-import { fromPixels, type Pixels, toPixels } from "../../src/image/pixels.ts";
-import { Tensor } from "../../src/tensor.ts";
+import type { Background } from "../../packages/core/src/pixels/background.ts";
+import { fromPixels, type Pixels, toPixels } from "../../packages/core/src/pixels/pixels.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
 
 describe("fromPixels", () => {
   test("planes of RGB, divided by 255", () => {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import sharp, { type Sharp } from "sharp";
 import { describe, expect, test } from "vitest";
-import { readImage, readPixels } from "../../src/image/read.ts";
+import { readImage, readPixels } from "../../packages/reconloss/src/image/read.ts";
 import { temporaryFolder } from "../folder.ts";
 import { exifOf } from "./exif.ts";
 import { decodePlainPng } from "./plain-png.ts";

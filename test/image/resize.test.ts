@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { type Resizer, resize, resizers } from "../../src/image/resize.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { type Resizer, resize, resizers } from "../../packages/core/src/pixels/resize.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
 import { mapTensor, readGoldenImage } from "../golden.ts";
 import { randomTensor } from "../random.ts";
 import { testResizerGoldens } from "../resizer-goldens.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { loadSharp } from "../../src/image/sharp.ts";
+import { loadSharp } from "../../packages/reconloss/src/image/sharp.ts";
 
 test("without sharp the error says what to install, and a later try can succeed", async () => {
   const missing = loadSharp(() => Promise.reject(new Error("Cannot find package 'sharp'")));

@@ -2,9 +2,9 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
-import { readImage, readPixels } from "../../src/image/read.ts";
-import { type WriteImageOptions, writeImage } from "../../src/image/write.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
+import { readImage, readPixels } from "../../packages/reconloss/src/image/read.ts";
+import { type WriteImageOptions, writeImage } from "../../packages/reconloss/src/image/write.ts";
 import { temporaryFolder } from "../folder.ts";
 
 const folder = await temporaryFolder();

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from "vitest";
-import { setKernelThreads, sharedTensors } from "../../src/kernels/index.ts";
-import { parseLoss } from "../../src/losses/index.ts";
-import type { Shape, Tensor } from "../../src/tensor.ts";
+import { setKernelThreads, sharedTensors } from "../../packages/core/src/kernels/index.ts";
+import { parseLoss } from "../../packages/core/src/losses/index.ts";
+import type { Shape, Tensor } from "../../packages/core/src/tensor.ts";
 import { randomTensor } from "../random.ts";
 
 afterAll(() => setKernelThreads(undefined));

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { type BrowserContext, chromium } from "playwright-core";
 import { rolldown } from "rolldown";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type * as Kernels from "../../src/kernels/index.ts";
+import type * as Kernels from "../../packages/core/src/kernels/index.ts";
 import { randomTensor } from "../random.ts";
 import { gradientError } from "./oracle.ts";
 
@@ -15,7 +15,7 @@ const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const missing = !existsSync(executablePath);
 if (missing) console.log(`browser tests skipped: no Chromium at ${executablePath} (say where with CHROMIUM)`);
 
-const kernels = fileURLToPath(new URL("../../src/kernels/index.ts", import.meta.url));
+const kernels = fileURLToPath(new URL("../../packages/core/src/kernels/index.ts", import.meta.url));
 const random = fileURLToPath(new URL("../random.ts", import.meta.url));
 
 /** The page's program: the kernels, bundled as an application would bundle them. */
@@ -124,7 +124,7 @@ describe.skipIf(missing)("in Chromium", () => {
       l1: { kind: "l1" },
       tv: { kind: "tv", form: "anisotropic", reduction: "mean" },
     } satisfies Record<string, Kernels.KernelSpec>;
-    const { runKernel } = await import("../../src/kernels/index.ts");
+    const { runKernel } = await import("../../packages/core/src/kernels/index.ts");
     for (const spec of Object.values(specs)) {
       const inPage = (await page.evaluate(
         async ({ spec, shape, sampling }) => {

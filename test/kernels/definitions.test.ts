@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Definition } from "../../src/definitions/definition.ts";
-import { type KernelSpec, runKernel, type SsimSpec } from "../../src/kernels/index.ts";
-import { charbonnier, deltaE, type Loss, l1, mse, msSsim, ssim, tv } from "../../src/losses/index.ts";
-import { msSsimWeights } from "../../src/losses/ms-ssim.ts";
-import { type Shape, Tensor } from "../../src/tensor.ts";
+import type { Definition } from "../../packages/core/src/definitions/definition.ts";
+import { type KernelSpec, runKernel, type SsimSpec } from "../../packages/core/src/kernels/index.ts";
+import { charbonnier, deltaE, type Loss, l1, mse, msSsim, ssim, tv } from "../../packages/core/src/losses/index.ts";
+import { msSsimWeights } from "../../packages/core/src/losses/ms-ssim.ts";
+import { type Shape, Tensor } from "../../packages/core/src/tensor.ts";
 import { randomSource } from "../random.ts";
 import { expected, gradientError, scenes, valueError } from "./oracle.ts";
 

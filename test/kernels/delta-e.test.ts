@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import type { Definition } from "../../src/definitions/definition.ts";
-import { linearTable } from "../../src/kernels/curves.ts";
-import { type DeltaESpec, runKernel } from "../../src/kernels/index.ts";
-import { deltaE } from "../../src/losses/index.ts";
-import { Tensor } from "../../src/tensor.ts";
+import type { Definition } from "../../packages/core/src/definitions/definition.ts";
+import { linearTable } from "../../packages/core/src/kernels/curves.ts";
+import { type DeltaESpec, runKernel } from "../../packages/core/src/kernels/index.ts";
+import { deltaE } from "../../packages/core/src/losses/index.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
 import { randomSource } from "../random.ts";
 import { expected, gradientError, valueError } from "./oracle.ts";
 
@@ -18,7 +18,7 @@ const grey = (level: number): Colour => [level, level, level];
 const vary = (colour: Colour, change: () => number) => colour.map((value) => value + change()) as unknown as Colour;
 const any = (random: Random): Colour => [random(), random(), random()];
 
-/** sRGB of a colour given by lightness, chroma and hue in degrees (the inverse of src/losses/lab.ts, white point apart); may leave [0, 1]. */
+/** sRGB of a colour given by lightness, chroma and hue in degrees (the inverse of packages/core/src/losses/lab.ts, white point apart); may leave [0, 1]. */
 function fromHue(lightness: number, chroma: number, hue: number): Colour {
   const [a, b] = [Math.cos, Math.sin].map((f) => chroma * f((hue * Math.PI) / 180));
   const fy = (lightness + 16) / 116;

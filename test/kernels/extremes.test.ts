@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from "vitest";
-import { noteExtremes } from "../../src/kernels/extremes.ts";
-import { type KernelSpec, runKernel, setKernelThreads } from "../../src/kernels/index.ts";
-import { extremes, Tensor } from "../../src/tensor.ts";
+import { noteExtremes } from "../../packages/core/src/kernels/extremes.ts";
+import { type KernelSpec, runKernel, setKernelThreads } from "../../packages/core/src/kernels/index.ts";
+import { extremes, Tensor } from "../../packages/core/src/tensor.ts";
 import { randomTensor } from "../random.ts";
 
 const window = { window: { shape: "gaussian", size: 11, sigma: 1.5 }, k1: 0.01, k2: 0.03, dataRange: 1 } as const;

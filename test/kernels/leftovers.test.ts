@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { arenaOf } from "../../src/kernels/arena.ts";
-import { type KernelSpec, runKernel, setKernelThreads, sharedTensors } from "../../src/kernels/index.ts";
-import { loadKernels } from "../../src/kernels/load.ts";
-import { type Shape, Tensor } from "../../src/tensor.ts";
+import { arenaOf } from "../../packages/core/src/kernels/arena.ts";
+import { type KernelSpec, runKernel, setKernelThreads, sharedTensors } from "../../packages/core/src/kernels/index.ts";
+import { loadKernels } from "../../packages/core/src/kernels/load.ts";
+import { type Shape, Tensor } from "../../packages/core/src/tensor.ts";
 import { randomTensor } from "../random.ts";
 
 // Vectors of four reach past the end of rows, into whatever earlier work left in memory. The same images must give the same bits whatever that is:

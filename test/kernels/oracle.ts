@@ -1,7 +1,7 @@
-import type { Definition } from "../../src/definitions/definition.ts";
-import { evaluateDefinition } from "../../src/definitions/evaluate.ts";
-import { reference, toFloat64 } from "../../src/graph/reference.ts";
-import { type Shape, Tensor } from "../../src/tensor.ts";
+import type { Definition } from "../../packages/core/src/definitions/definition.ts";
+import { evaluateDefinition } from "../../packages/core/src/definitions/evaluate.ts";
+import { reference, toFloat64 } from "../../packages/core/src/graph/reference.ts";
+import { type Shape, Tensor } from "../../packages/core/src/tensor.ts";
 
 /** Value, gradient and map of a definition in float64, on the reference backend. */
 export interface Expected {

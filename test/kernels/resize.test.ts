@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { fromPixels, readPixels } from "../../src/image/index.ts";
-import { resize, resizers } from "../../src/image/resize.ts";
-import { type Build, bestBuild, compileKernels } from "../../src/kernels/load.ts";
-import { Kernels } from "../../src/kernels/module.ts";
-import { resizeWith, runResize } from "../../src/kernels/resize.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { type Build, bestBuild, compileKernels } from "../../packages/core/src/kernels/load.ts";
+import { Kernels } from "../../packages/core/src/kernels/module.ts";
+import { resizeWith, runResize } from "../../packages/core/src/kernels/resize.ts";
+import { resize, resizers } from "../../packages/core/src/pixels/resize.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
+import { fromPixels, readPixels } from "../../packages/reconloss/src/image/index.ts";
 import { goldenFile } from "../golden.ts";
 import { randomSource, randomTensor } from "../random.ts";
 import { testResizerGoldens } from "../resizer-goldens.ts";

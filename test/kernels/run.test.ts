@@ -7,11 +7,11 @@ import {
   type Pixels,
   runKernel,
   setKernelThreads,
-} from "../../src/kernels/index.ts";
-import { loadKernels } from "../../src/kernels/load.ts";
-import { poolWorkers } from "../../src/kernels/pool.ts";
-import { stripKernel } from "../../src/kernels/table.ts";
-import { type Shape, Tensor } from "../../src/tensor.ts";
+} from "../../packages/core/src/kernels/index.ts";
+import { loadKernels } from "../../packages/core/src/kernels/load.ts";
+import { poolWorkers } from "../../packages/core/src/kernels/pool.ts";
+import { stripKernel } from "../../packages/core/src/kernels/table.ts";
+import { type Shape, Tensor } from "../../packages/core/src/tensor.ts";
 import { randomTensor } from "../random.ts";
 
 const window = { shape: "gaussian", size: 11, sigma: 1.5 } as const;
@@ -148,8 +148,8 @@ describe("threads", () => {
   });
 
   test("idle workers let the process end", () => {
-    const kernels = fileURLToPath(new URL("../../src/kernels/index.ts", import.meta.url));
-    const tensors = fileURLToPath(new URL("../../src/tensor.ts", import.meta.url));
+    const kernels = fileURLToPath(new URL("../../packages/core/src/kernels/index.ts", import.meta.url));
+    const tensors = fileURLToPath(new URL("../../packages/core/src/tensor.ts", import.meta.url));
     const program = `
       import { runKernel, setKernelThreads } from ${JSON.stringify(kernels)};
       import { Tensor } from ${JSON.stringify(tensors)};

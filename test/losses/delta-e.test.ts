@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
-import type { Definition } from "../../src/definitions/definition.ts";
-import { evaluateDefinition } from "../../src/definitions/evaluate.ts";
-import { reference, toFloat64, toTensor } from "../../src/graph/reference.ts";
-import { labDifference } from "../../src/losses/delta-e.ts";
-import { deltaE } from "../../src/losses/index.ts";
-import { linearToOklab, rgbToLab, rgbToOklab } from "../../src/losses/lab.ts";
-import { Tensor } from "../../src/tensor.ts";
+import type { Definition } from "../../packages/core/src/definitions/definition.ts";
+import { evaluateDefinition } from "../../packages/core/src/definitions/evaluate.ts";
+import { reference, toFloat64, toTensor } from "../../packages/core/src/graph/reference.ts";
+import { labDifference } from "../../packages/core/src/losses/delta-e.ts";
+import { deltaE } from "../../packages/core/src/losses/index.ts";
+import { linearToOklab, rgbToLab, rgbToOklab } from "../../packages/core/src/losses/lab.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
 import { goldenCases } from "../golden.ts";
 import { randomTensor } from "../random.ts";
 

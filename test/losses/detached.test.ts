@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { ReconlossError } from "../../src/errors.ts";
-import { setKernelThreads } from "../../src/kernels/index.ts";
-import { parseLoss } from "../../src/losses/parse.ts";
+import { ReconlossError } from "../../packages/core/src/errors.ts";
+import { setKernelThreads } from "../../packages/core/src/kernels/index.ts";
+import { parseLoss } from "../../packages/core/src/losses/parse.ts";
 import { randomTensor } from "../random.ts";
 
 // Large enough for several threads, so that work is under way at all of them when the memory goes.

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { differentiate } from "../../src/graph/autodiff.ts";
-import { reference, toFloat64 } from "../../src/graph/reference.ts";
-import { artifactWeight } from "../../src/losses/artifact-map.ts";
-import { dpedWindow } from "../../src/losses/colour.ts";
-import { laplacian } from "../../src/losses/edge.ts";
-import { artifactMap, l1, parseLoss } from "../../src/losses/index.ts";
-import { derivativeKernels } from "../../src/losses/sobel.ts";
-import type { Tensor } from "../../src/tensor.ts";
+import { differentiate } from "../../packages/core/src/graph/autodiff.ts";
+import { reference, toFloat64 } from "../../packages/core/src/graph/reference.ts";
+import { artifactWeight } from "../../packages/core/src/losses/artifact-map.ts";
+import { dpedWindow } from "../../packages/core/src/losses/colour.ts";
+import { laplacian } from "../../packages/core/src/losses/edge.ts";
+import { artifactMap, l1, parseLoss } from "../../packages/core/src/losses/index.ts";
+import { derivativeKernels } from "../../packages/core/src/losses/sobel.ts";
+import type { Tensor } from "../../packages/core/src/tensor.ts";
 import {
   expectArray,
   expectGradientArray,

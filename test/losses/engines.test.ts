@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import type { EngineName } from "../../src/engines/index.ts";
-import { deltaE, edge, l1, lpips, ssim, weighted } from "../../src/losses/index.ts";
-import { Tensor } from "../../src/tensor.ts";
+import type { EngineName } from "../../packages/core/src/engines/index.ts";
+import { deltaE, edge, l1, lpips, ssim, weighted } from "../../packages/core/src/losses/index.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
 import { seededLpips } from "../networks.ts";
 import { randomTensor } from "../random.ts";
 

@@ -2,8 +2,8 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { ModelProtoSchema } from "onnx-buf";
 import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import { describe, expect, test } from "vitest";
-import { defineLoss, exportLoss, type Loss, lpips, parseLoss } from "../../src/losses/index.ts";
-import type { Shape, Tensor } from "../../src/tensor.ts";
+import { defineLoss, exportLoss, type Loss, lpips, parseLoss } from "../../packages/core/src/losses/index.ts";
+import type { Shape, Tensor } from "../../packages/core/src/tensor.ts";
 import { seededLpips } from "../networks.ts";
 import { randomTensor } from "../random.ts";
 

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { reference, toFloat64 } from "../../src/graph/reference.ts";
-import { labDifference } from "../../src/losses/delta-e.ts";
-import { prepare } from "../../src/losses/images.ts";
-import { rgbToLab } from "../../src/losses/lab.ts";
-import { parseLoss } from "../../src/losses/parse.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { reference, toFloat64 } from "../../packages/core/src/graph/reference.ts";
+import { labDifference } from "../../packages/core/src/losses/delta-e.ts";
+import { prepare } from "../../packages/core/src/losses/images.ts";
+import { rgbToLab } from "../../packages/core/src/losses/lab.ts";
+import { parseLoss } from "../../packages/core/src/losses/parse.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
 import {
   clampTensor,
   expectGradient,

@@ -1,5 +1,5 @@
 import { describe, test } from "vitest";
-import { lpips } from "../../src/losses/lpips.ts";
+import { lpips } from "../../packages/core/src/losses/lpips.ts";
 import { expectGradient, expectMap, expectValue, type GoldenCase, goldenCases, readInput } from "../golden.ts";
 import { seededLpips } from "../networks.ts";
 

@@ -1,11 +1,11 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import type { Definition } from "../../src/definitions/definition.ts";
-import { evaluateDefinition } from "../../src/definitions/evaluate.ts";
-import { reference, toFloat64 } from "../../src/graph/reference.ts";
-import { type Loss, l1, lpips, parseLoss, perceptual, weighted } from "../../src/losses/index.ts";
-import { LazyWeights } from "../../src/losses/network-loss.ts";
-import { vgg } from "../../src/nets/index.ts";
-import { type Shape, Tensor } from "../../src/tensor.ts";
+import type { Definition } from "../../packages/core/src/definitions/definition.ts";
+import { evaluateDefinition } from "../../packages/core/src/definitions/evaluate.ts";
+import { reference, toFloat64 } from "../../packages/core/src/graph/reference.ts";
+import { type Loss, l1, lpips, parseLoss, perceptual, weighted } from "../../packages/core/src/losses/index.ts";
+import { LazyWeights } from "../../packages/core/src/losses/network-loss.ts";
+import { vgg } from "../../packages/core/src/nets/index.ts";
+import { type Shape, Tensor } from "../../packages/core/src/tensor.ts";
 import { seededLpips, seededStateDict } from "../networks.ts";
 import { randomTensor } from "../random.ts";
 

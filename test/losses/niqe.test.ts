@@ -2,15 +2,15 @@ import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import type { Definition } from "../../src/definitions/definition.ts";
-import { evaluateDefinition } from "../../src/definitions/evaluate.ts";
-import { reference, toFloat64 } from "../../src/graph/reference.ts";
-import { readImage } from "../../src/image/index.ts";
-import { niqe } from "../../src/losses/index.ts";
-import type { NiqeModel } from "../../src/losses/niqe-model.ts";
-import { Tensor } from "../../src/tensor.ts";
-import { checkWeights, importWeights } from "../../src/weights/node.ts";
-import { writeNpz } from "../../src/weights/npz.ts";
+import type { Definition } from "../../packages/core/src/definitions/definition.ts";
+import { evaluateDefinition } from "../../packages/core/src/definitions/evaluate.ts";
+import { reference, toFloat64 } from "../../packages/core/src/graph/reference.ts";
+import { niqe } from "../../packages/core/src/losses/index.ts";
+import type { NiqeModel } from "../../packages/core/src/losses/niqe-model.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
+import { writeNpz } from "../../packages/core/src/weights/npz.ts";
+import { readImage } from "../../packages/reconloss/src/image/index.ts";
+import { checkWeights, importWeights } from "../../packages/reconloss/src/weights/index.ts";
 import { temporaryFolder } from "../folder.ts";
 import {
   expectValue,

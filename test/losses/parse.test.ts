@@ -1,15 +1,15 @@
 import { describe, expect, test } from "vitest";
-import { ReconlossError } from "../../src/errors.ts";
-import { parseLoss as parseAll, parseLosses as parseAllLosses } from "../../src/grammar.ts";
-import { weighted } from "../../src/losses/combine.ts";
-import { l1 } from "../../src/losses/l1.ts";
-import type { Loss } from "../../src/losses/loss.ts";
-import { defineLoss } from "../../src/losses/loss.ts";
-import { parseLoss, parseLosses } from "../../src/losses/parse.ts";
-import { lossFactories, otherNames } from "../../src/losses/registry.ts";
-import { ssim } from "../../src/losses/ssim.ts";
-import { tv } from "../../src/losses/tv.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { ReconlossError } from "../../packages/core/src/errors.ts";
+import { parseLoss as parseAll, parseLosses as parseAllLosses } from "../../packages/core/src/grammar.ts";
+import { weighted } from "../../packages/core/src/losses/combine.ts";
+import { l1 } from "../../packages/core/src/losses/l1.ts";
+import type { Loss } from "../../packages/core/src/losses/loss.ts";
+import { defineLoss } from "../../packages/core/src/losses/loss.ts";
+import { parseLoss, parseLosses } from "../../packages/core/src/losses/parse.ts";
+import { lossFactories, otherNames } from "../../packages/core/src/losses/registry.ts";
+import { ssim } from "../../packages/core/src/losses/ssim.ts";
+import { tv } from "../../packages/core/src/losses/tv.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
 import { randomTensor } from "../random.ts";
 
 describe("the grammar", () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { perceptual } from "../../src/losses/perceptual.ts";
-import { vgg } from "../../src/nets/index.ts";
-import type { Tensor } from "../../src/tensor.ts";
+import { perceptual } from "../../packages/core/src/losses/perceptual.ts";
+import { vgg } from "../../packages/core/src/nets/index.ts";
+import type { Tensor } from "../../packages/core/src/tensor.ts";
 import {
   clampTensor,
   expectGradient,

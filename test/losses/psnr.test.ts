@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { psnr } from "../../src/losses/index.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { psnr } from "../../packages/core/src/losses/index.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
 import { mapTensor } from "../golden.ts";
 import { randomTensor } from "../random.ts";
 

@@ -1,11 +1,11 @@
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import type { Definition } from "../../src/definitions/definition.ts";
-import { evaluateDefinition } from "../../src/definitions/evaluate.ts";
-import { reference, toFloat64, toTensor } from "../../src/graph/reference.ts";
-import { readImage } from "../../src/image/index.ts";
-import { parseLoss } from "../../src/losses/parse.ts";
-import type { Tensor } from "../../src/tensor.ts";
+import type { Definition } from "../../packages/core/src/definitions/definition.ts";
+import { evaluateDefinition } from "../../packages/core/src/definitions/evaluate.ts";
+import { reference, toFloat64, toTensor } from "../../packages/core/src/graph/reference.ts";
+import { parseLoss } from "../../packages/core/src/losses/parse.ts";
+import type { Tensor } from "../../packages/core/src/tensor.ts";
+import { readImage } from "../../packages/reconloss/src/image/index.ts";
 import {
   clampTensor,
   expectGradient,

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { parseLoss } from "../../src/losses/parse.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { parseLoss } from "../../packages/core/src/losses/parse.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
 import { mapTensor } from "../golden.ts";
 import { randomTensor } from "../random.ts";
 

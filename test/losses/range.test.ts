@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { comparePairs } from "../../src/compare/index.ts";
-import { weighted } from "../../src/losses/combine.ts";
-import { l1 } from "../../src/losses/l1.ts";
-import { parseLoss } from "../../src/losses/parse.ts";
-import { lossFactories } from "../../src/losses/registry.ts";
-import { ssim } from "../../src/losses/ssim.ts";
-import { completeSettings } from "../../src/tasks/index.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { weighted } from "../../packages/core/src/losses/combine.ts";
+import { l1 } from "../../packages/core/src/losses/l1.ts";
+import { parseLoss } from "../../packages/core/src/losses/parse.ts";
+import { lossFactories } from "../../packages/core/src/losses/registry.ts";
+import { ssim } from "../../packages/core/src/losses/ssim.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
+import { comparePairs } from "../../packages/reconloss/src/compare/index.ts";
+import { completeSettings } from "../../packages/reconloss/src/tasks/index.ts";
 import { mapTensor } from "../golden.ts";
 import { randomTensor } from "../random.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { parseLoss } from "../../src/losses/parse.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { parseLoss } from "../../packages/core/src/losses/parse.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
 import { mapTensor, readGoldenImage } from "../golden.ts";
 
 // scikit-image 0.19.3 on the files as float64 / 255: the root of mean_squared_error, normalized_root_mse with each normalization, and (1 - s) / 2 with

@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import type { Definition } from "../../src/definitions/definition.ts";
-import { evaluateDefinition } from "../../src/definitions/evaluate.ts";
-import { reference, toFloat64 } from "../../src/graph/reference.ts";
-import { parseLoss } from "../../src/losses/parse.ts";
-import { ssim } from "../../src/losses/ssim.ts";
-import { type Shape, Tensor } from "../../src/tensor.ts";
+import type { Definition } from "../../packages/core/src/definitions/definition.ts";
+import { evaluateDefinition } from "../../packages/core/src/definitions/evaluate.ts";
+import { reference, toFloat64 } from "../../packages/core/src/graph/reference.ts";
+import { parseLoss } from "../../packages/core/src/losses/parse.ts";
+import { ssim } from "../../packages/core/src/losses/ssim.ts";
+import { type Shape, Tensor } from "../../packages/core/src/tensor.ts";
 import { clampTensor, mapTensor, readInput } from "../golden.ts";
 import { randomTensor } from "../random.ts";
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import type { Definition } from "../../src/definitions/definition.ts";
-import { evaluateDefinition } from "../../src/definitions/evaluate.ts";
-import { reference, toFloat64 } from "../../src/graph/reference.ts";
-import { lpips } from "../../src/losses/index.ts";
-import { Tensor } from "../../src/tensor.ts";
+import type { Definition } from "../../packages/core/src/definitions/definition.ts";
+import { evaluateDefinition } from "../../packages/core/src/definitions/evaluate.ts";
+import { reference, toFloat64 } from "../../packages/core/src/graph/reference.ts";
+import { lpips } from "../../packages/core/src/losses/index.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
 import { seededLpips } from "../networks.ts";
 import { randomSource } from "../random.ts";
 

@@ -1,9 +1,9 @@
 import { describe, expect, it, test } from "vitest";
-import { tilesOf } from "../../src/engines/tiles.ts";
-import { type EvaluateOptions, type Loss, lpips, perceptual, weighted } from "../../src/losses/index.ts";
-import { alexnet, squeezenet, vgg } from "../../src/nets/index.ts";
-import type { Window } from "../../src/nets/layers.ts";
-import type { Shape, Tensor } from "../../src/tensor.ts";
+import { tilesOf } from "../../packages/core/src/engines/tiles.ts";
+import { type EvaluateOptions, type Loss, lpips, perceptual, weighted } from "../../packages/core/src/losses/index.ts";
+import { alexnet, squeezenet, vgg } from "../../packages/core/src/nets/index.ts";
+import type { Window } from "../../packages/core/src/nets/layers.ts";
+import type { Shape, Tensor } from "../../packages/core/src/tensor.ts";
 import { seededLpips, seededStateDict } from "../networks.ts";
 import { randomTensor } from "../random.ts";
 

@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { evaluateDefinition } from "../../packages/core/src/definitions/evaluate.ts";
+import { reference, toFloat64 } from "../../packages/core/src/graph/reference.ts";
+import { type Loss, lpips, parseLoss, perceptual } from "../../packages/core/src/losses/index.ts";
+import { Random } from "../../packages/core/src/random.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
 import { distortions } from "../../scripts/distortions/index.ts";
-import { evaluateDefinition } from "../../src/definitions/evaluate.ts";
-import { reference, toFloat64 } from "../../src/graph/reference.ts";
-import { type Loss, lpips, parseLoss, perceptual } from "../../src/losses/index.ts";
-import { Random } from "../../src/random.ts";
-import { Tensor } from "../../src/tensor.ts";
 import { readGoldenImage } from "../golden.ts";
 import { randomTensor } from "../random.ts";
 
@@ -39,7 +39,7 @@ describe.each(["lpips(net=tiny)", "perceptual(net=tiny, taps=relu5)"])("the leas
 });
 
 it("what the docstring of lpips says of the least sizes is what the networks refuse", () => {
-  const text = readFileSync(new URL("../../src/losses/lpips.ts", import.meta.url), "utf8");
+  const text = readFileSync(new URL("../../packages/core/src/losses/lpips.ts", import.meta.url), "utf8");
   const sizes = [.../\(31 pixels[^)]*\)/.exec(text)![0].matchAll(/(\d+)[^`\d]*for `(\w+)`/g)];
   expect(sizes.map(([, , net]) => net)).toEqual(["alex", "vgg", "squeeze", "tiny"]);
   for (const [, size, net] of sizes) {
@@ -105,7 +105,7 @@ describe("lpips(net=tiny)", () => {
   });
 
   it("is offered where published weights are missing", async () => {
-    const { resolveWeights } = await import("../../src/weights/node.ts");
+    const { resolveWeights } = await import("../../packages/reconloss/src/weights/index.ts");
     const env = { RECONLOSS_HOME: "/nowhere", RECONLOSS_OFFLINE: "1" };
     for (const name of ["alexnet", "lpips-alex", "vgg16"]) {
       await expect(resolveWeights(name, { env })).rejects.toThrow(/weights pull .*net=tiny/);

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
-import type { Definition, Evaluation } from "../../src/definitions/definition.ts";
-import { evaluateDefinition } from "../../src/definitions/evaluate.ts";
-import { onnx } from "../../src/engines/onnx.ts";
-import { reference, toFloat64 } from "../../src/graph/reference.ts";
-import { deltaE, parseLoss } from "../../src/losses/index.ts";
-import { lossFactories } from "../../src/losses/registry.ts";
-import type { Shape, Tensor } from "../../src/tensor.ts";
+import type { Definition, Evaluation } from "../../packages/core/src/definitions/definition.ts";
+import { evaluateDefinition } from "../../packages/core/src/definitions/evaluate.ts";
+import { onnx } from "../../packages/core/src/engines/onnx.ts";
+import { reference, toFloat64 } from "../../packages/core/src/graph/reference.ts";
+import { deltaE, parseLoss } from "../../packages/core/src/losses/index.ts";
+import { lossFactories } from "../../packages/core/src/losses/registry.ts";
+import type { Shape, Tensor } from "../../packages/core/src/tensor.ts";
 import { evaluateBy } from "../engine.ts";
 import { mapTensor } from "../golden.ts";
 import { randomTensor } from "../random.ts";

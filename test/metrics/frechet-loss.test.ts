@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
-import type { Ops } from "../../src/graph/ops.ts";
-import { reference, toFloat64 } from "../../src/graph/reference.ts";
-import { symmetricEigensystem } from "../../src/metrics/eigenvectors.ts";
-import { frechetDistance } from "../../src/metrics/frechet-distance.ts";
-import { distanceAndGradient, frechetLoss } from "../../src/metrics/frechet-loss.ts";
-import type { Matrix } from "../../src/metrics/matrix.ts";
-import { Moments } from "../../src/metrics/moments.ts";
-import { Tensor } from "../../src/tensor.ts";
+import type { Ops } from "../../packages/core/src/graph/ops.ts";
+import { reference, toFloat64 } from "../../packages/core/src/graph/reference.ts";
+import { symmetricEigensystem } from "../../packages/core/src/metrics/eigenvectors.ts";
+import { frechetDistance } from "../../packages/core/src/metrics/frechet-distance.ts";
+import { distanceAndGradient, frechetLoss } from "../../packages/core/src/metrics/frechet-loss.ts";
+import type { Matrix } from "../../packages/core/src/metrics/matrix.ts";
+import { Moments } from "../../packages/core/src/metrics/moments.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
 import { randomSource, randomTensor } from "../random.ts";
 
 function statistics(count: number, dimension: number, seed: number) {

@@ -1,14 +1,14 @@
 import { describe, expect, test } from "vitest";
-import { choleskyFactor } from "../../src/metrics/cholesky.ts";
-import { MemoryRows } from "../../src/metrics/features.ts";
-import { FrechetMetric, frechetResult } from "../../src/metrics/frechet.ts";
-import { frechetDistance } from "../../src/metrics/frechet-distance.ts";
-import { inceptionScore } from "../../src/metrics/inception-score.ts";
-import { kernelDistance } from "../../src/metrics/kernel-distance.ts";
-import { Moments, type Statistics } from "../../src/metrics/moments.ts";
-import { NumpyRandom } from "../../src/metrics/numpy-random.ts";
-import { precisionRecall } from "../../src/metrics/precision-recall.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { choleskyFactor } from "../../packages/core/src/metrics/cholesky.ts";
+import { MemoryRows } from "../../packages/core/src/metrics/features.ts";
+import { FrechetMetric, frechetResult } from "../../packages/core/src/metrics/frechet.ts";
+import { frechetDistance } from "../../packages/core/src/metrics/frechet-distance.ts";
+import { inceptionScore } from "../../packages/core/src/metrics/inception-score.ts";
+import { kernelDistance } from "../../packages/core/src/metrics/kernel-distance.ts";
+import { Moments, type Statistics } from "../../packages/core/src/metrics/moments.ts";
+import { NumpyRandom } from "../../packages/core/src/metrics/numpy-random.ts";
+import { precisionRecall } from "../../packages/core/src/metrics/precision-recall.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
 import { expectValue, type GoldenCase, goldenCases, readNpy } from "../golden.ts";
 
 const cases = goldenCases("distribution");

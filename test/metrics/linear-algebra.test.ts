@@ -1,8 +1,14 @@
 import { describe, expect, test } from "vitest";
-import { choleskyFactor } from "../../src/metrics/cholesky.ts";
-import { symmetricEigenvalues } from "../../src/metrics/eigenvalues.ts";
-import { inLoops, type Matrix, multiply, multiplyTransposed, transpose } from "../../src/metrics/matrix.ts";
-import { subtractKeeping } from "../../src/metrics/subtract.ts";
+import { choleskyFactor } from "../../packages/core/src/metrics/cholesky.ts";
+import { symmetricEigenvalues } from "../../packages/core/src/metrics/eigenvalues.ts";
+import {
+  inLoops,
+  type Matrix,
+  multiply,
+  multiplyTransposed,
+  transpose,
+} from "../../packages/core/src/metrics/matrix.ts";
+import { subtractKeeping } from "../../packages/core/src/metrics/subtract.ts";
 import { randomSource } from "../random.ts";
 
 function randomMatrix(rows: number, columns: number, seed: number): Matrix {

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { MemoryRows } from "../../src/metrics/features.ts";
-import { Moments } from "../../src/metrics/moments.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { MemoryRows } from "../../packages/core/src/metrics/features.ts";
+import { Moments } from "../../packages/core/src/metrics/moments.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
 import { randomTensor } from "../random.ts";
 
 const [count, dimension] = [60, 9];

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { reference, toFloat64, toTensor } from "../../src/graph/reference.ts";
-import { symmetricEigenvalues } from "../../src/metrics/eigenvalues.ts";
-import { multiplyTransposed } from "../../src/metrics/matrix.ts";
-import { conv, model } from "../../src/nets/blocks.ts";
-import { type Model, patchGan, unetDiscriminator, vggDiscriminator } from "../../src/nets/index.ts";
-import { type Shape, Tensor } from "../../src/tensor.ts";
+import { reference, toFloat64, toTensor } from "../../packages/core/src/graph/reference.ts";
+import { symmetricEigenvalues } from "../../packages/core/src/metrics/eigenvalues.ts";
+import { multiplyTransposed } from "../../packages/core/src/metrics/matrix.ts";
+import { conv, model } from "../../packages/core/src/nets/blocks.ts";
+import { type Model, patchGan, unetDiscriminator, vggDiscriminator } from "../../packages/core/src/nets/index.ts";
+import { type Shape, Tensor } from "../../packages/core/src/tensor.ts";
 import {
   expectArray,
   expectGradient,

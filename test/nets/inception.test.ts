@@ -1,14 +1,14 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { compile, type ProgramOutput } from "../../src/graph/compile.ts";
-import { type Resizer, resize } from "../../src/image/resize.ts";
+import { compile, type ProgramOutput } from "../../packages/core/src/graph/compile.ts";
 import {
   flattenSpatial,
   type Inception,
   type InceptionFeature,
   inceptionFid,
   inceptionV3,
-} from "../../src/nets/index.ts";
+} from "../../packages/core/src/nets/index.ts";
+import { type Resizer, resize } from "../../packages/core/src/pixels/resize.ts";
 import { expectValue, type GoldenCase, goldenCases, readGoldenImage, readNpy } from "../golden.ts";
 import { seededStateDict } from "../networks.ts";
 

@@ -1,9 +1,16 @@
 import { describe, expect, test } from "vitest";
-import { compile } from "../../src/graph/compile.ts";
-import type { Ops } from "../../src/graph/ops.ts";
-import { type Float64Image, reference, toFloat64 } from "../../src/graph/reference.ts";
-import { alexnet, imagenetStatistics, type Network, normalise, squeezenet, vgg } from "../../src/nets/index.ts";
-import { type Shape, Tensor } from "../../src/tensor.ts";
+import { compile } from "../../packages/core/src/graph/compile.ts";
+import type { Ops } from "../../packages/core/src/graph/ops.ts";
+import { type Float64Image, reference, toFloat64 } from "../../packages/core/src/graph/reference.ts";
+import {
+  alexnet,
+  imagenetStatistics,
+  type Network,
+  normalise,
+  squeezenet,
+  vgg,
+} from "../../packages/core/src/nets/index.ts";
+import { type Shape, Tensor } from "../../packages/core/src/tensor.ts";
 import { type GoldenCase, goldenCases, readInput, readTensor } from "../golden.ts";
 import { seededStateDict } from "../networks.ts";
 import { randomTensor } from "../random.ts";

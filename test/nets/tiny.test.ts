@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { halfBits, packHalves } from "../../scripts/tiny-lpips/half.ts";
-import { reference } from "../../src/graph/reference.ts";
+import { reference } from "../../packages/core/src/graph/reference.ts";
 import {
   alexnet,
   initialize,
@@ -13,11 +12,12 @@ import {
   trainableHead,
   trainableTiny,
   trainedTiny,
-} from "../../src/nets/index.ts";
-import type { Window } from "../../src/nets/layers.ts";
-import { dimsOf } from "../../src/nets/model.ts";
-import { Random } from "../../src/random.ts";
-import { decodeElements } from "../../src/weights/elements.ts";
+} from "../../packages/core/src/nets/index.ts";
+import type { Window } from "../../packages/core/src/nets/layers.ts";
+import { dimsOf } from "../../packages/core/src/nets/model.ts";
+import { Random } from "../../packages/core/src/random.ts";
+import { decodeElements } from "../../packages/core/src/weights/elements.ts";
+import { halfBits, packHalves } from "../../scripts/tiny-lpips/half.ts";
 import { randomTensor } from "../random.ts";
 
 describe("the tiny network", () => {
@@ -70,14 +70,14 @@ describe("its weights", () => {
   });
 
   it("take at most 300 kB, as half-precision numbers and as the file that carries them", () => {
-    const file = new URL("../../src/nets/tiny-weights.ts", import.meta.url);
+    const file = new URL("../../packages/core/src/nets/tiny-weights.ts", import.meta.url);
     expect(readFileSync(file).length).toBeLessThanOrEqual(300_000);
     const count = Object.values(tinyTensors).reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0);
     expect(2 * count).toBeLessThanOrEqual(300_000);
   });
 
   it("are packed as the script that trains packs them", async () => {
-    const { packed } = await import("../../src/nets/tiny-weights.ts");
+    const { packed } = await import("../../packages/core/src/nets/tiny-weights.ts");
     const values = Object.values(await tinyWeights()).flatMap(({ data }) => [...data]);
     expect(packHalves(values)).toBe(packed);
   });

@@ -1,7 +1,14 @@
 import { describe, expect, test } from "vitest";
-import { type Float64Image, reference, toFloat64 } from "../../src/graph/reference.ts";
-import { dcganGenerator, edsr, type Model, patchGan, unet, unetDiscriminator } from "../../src/nets/index.ts";
-import type { Shape } from "../../src/tensor.ts";
+import { type Float64Image, reference, toFloat64 } from "../../packages/core/src/graph/reference.ts";
+import {
+  dcganGenerator,
+  edsr,
+  type Model,
+  patchGan,
+  unet,
+  unetDiscriminator,
+} from "../../packages/core/src/nets/index.ts";
+import type { Shape } from "../../packages/core/src/tensor.ts";
 import { referenceGradients, referenceModel, runModel, startingTensors, toReference } from "../models.ts";
 import { randomSource, randomTensor } from "../random.ts";
 

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import type { PairResult } from "../../src/compare/index.ts";
-import { parseLoss, parseLosses } from "../../src/losses/index.ts";
-import { distribution } from "../../src/report/chart.ts";
-import { colourTable, magma } from "../../src/report/colour-map.ts";
-import { falseColour, toErrorMap, topOf } from "../../src/report/error-map.ts";
-import { type Html, html, scriptData } from "../../src/report/html.ts";
-import { chooseWorst, rank } from "../../src/report/statistics.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { parseLoss, parseLosses } from "../../packages/core/src/losses/index.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
+import type { PairResult } from "../../packages/reconloss/src/compare/index.ts";
+import { distribution } from "../../packages/reconloss/src/report/chart.ts";
+import { colourTable, magma } from "../../packages/reconloss/src/report/colour-map.ts";
+import { falseColour, toErrorMap, topOf } from "../../packages/reconloss/src/report/error-map.ts";
+import { type Html, html, scriptData } from "../../packages/reconloss/src/report/html.ts";
+import { chooseWorst, rank } from "../../packages/reconloss/src/report/statistics.ts";
 
 function pair(name: string, values: Record<string, number>): PairResult {
   return { name, output: name, target: name, width: 1, height: 1, values };

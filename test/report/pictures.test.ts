@@ -1,12 +1,12 @@
 import { join } from "node:path";
 import sharp from "sharp";
 import { expect, test } from "vitest";
-import { readPixels, writeImage } from "../../src/image/index.ts";
-import { parseLoss } from "../../src/losses/index.ts";
-import { toErrorMap, topOf } from "../../src/report/error-map.ts";
-import { imageSide, losslessBytes, mapSide, picture } from "../../src/report/pictures.ts";
-import { noise } from "../../src/tasks/distort.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { parseLoss } from "../../packages/core/src/losses/index.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
+import { readPixels, writeImage } from "../../packages/reconloss/src/image/index.ts";
+import { toErrorMap, topOf } from "../../packages/reconloss/src/report/error-map.ts";
+import { imageSide, losslessBytes, mapSide, picture } from "../../packages/reconloss/src/report/pictures.ts";
+import { noise } from "../../packages/reconloss/src/tasks/distort.ts";
 import { temporaryFolder } from "../folder.ts";
 
 const folder = await temporaryFolder();

@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { comparePairs, type Outcome, summarise } from "../../src/compare/index.ts";
-import { type ImagePair, writeImage } from "../../src/image/index.ts";
-import { defineLoss, parseLosses } from "../../src/losses/index.ts";
-import { writeReport } from "../../src/report/index.ts";
-import { noise } from "../../src/tasks/distort.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { defineLoss, parseLosses } from "../../packages/core/src/losses/index.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
+import { comparePairs, type Outcome, summarise } from "../../packages/reconloss/src/compare/index.ts";
+import { type ImagePair, writeImage } from "../../packages/reconloss/src/image/index.ts";
+import { writeReport } from "../../packages/reconloss/src/report/index.ts";
+import { noise } from "../../packages/reconloss/src/tasks/distort.ts";
 import { temporaryFolder } from "../folder.ts";
 
 const folder = await temporaryFolder();

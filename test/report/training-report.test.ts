@@ -1,11 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { curve } from "../../src/report/curve.ts";
-import type { Html } from "../../src/report/html.ts";
-import { writeTrainingReport } from "../../src/report/index.ts";
-import { completeSettings, makeTask, type TrainingProgress } from "../../src/tasks/index.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
+import { curve } from "../../packages/reconloss/src/report/curve.ts";
+import type { Html } from "../../packages/reconloss/src/report/html.ts";
+import { writeTrainingReport } from "../../packages/reconloss/src/report/index.ts";
+import { completeSettings, makeTask, type TrainingProgress } from "../../packages/reconloss/src/tasks/index.ts";
 import { temporaryFolder } from "../folder.ts";
 
 const folder = await temporaryFolder();

@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { Random } from "../../packages/core/src/random.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
 import {
   type DistortionName,
   distortions,
@@ -8,8 +10,6 @@ import {
 import { jpeg } from "../../scripts/distortions/jpeg.ts";
 import { mosaic, motionBlur } from "../../scripts/distortions/places.ts";
 import { contrast, fade, gamma, posterise, saturate, turnHue } from "../../scripts/distortions/tones.ts";
-import { Random } from "../../src/random.ts";
-import { Tensor } from "../../src/tensor.ts";
 
 const names = Object.keys(distortions) as DistortionName[];
 

@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { Random } from "../../packages/core/src/random.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
 import { bitErrors, blockTruncation, misplacedBlocks } from "../../scripts/distortions/blocks.ts";
 import { cosineTransform } from "../../scripts/distortions/cosine-transform.ts";
 import { kuwahara, ringing } from "../../scripts/distortions/filters.ts";
@@ -6,8 +8,6 @@ import { distortions } from "../../scripts/distortions/index.ts";
 import { heldPixels, lostPixels } from "../../scripts/distortions/places.ts";
 import { randomNetwork } from "../../scripts/distortions/random-network.ts";
 import { wavelet } from "../../scripts/distortions/wavelet.ts";
-import { Random } from "../../src/random.ts";
-import { Tensor } from "../../src/tensor.ts";
 
 const random = new Random("failures");
 /** Far enough from black and white that nothing is limited. */

@@ -1,8 +1,8 @@
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
+import { Tensor } from "../../packages/core/src/tensor.ts";
+import { fromPixels, toPixels } from "../../packages/reconloss/src/image/index.ts";
 import { jpeg } from "../../scripts/distortions/jpeg.ts";
-import { fromPixels, toPixels } from "../../src/image/index.ts";
-import { Tensor } from "../../src/tensor.ts";
 import { readGoldenImage } from "../golden.ts";
 
 /** Through a real file, written and read by libjpeg. */

@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { Random } from "../../packages/core/src/random.ts";
 import { repairPng, repairZip } from "../../scripts/soak/checksums.ts";
 import { commands } from "../../scripts/soak/commands.ts";
 import { killCommand, stateOf } from "../../scripts/soak/kill.ts";
@@ -8,7 +9,6 @@ import { kinds } from "../../scripts/soak/kinds.ts";
 import { mutated } from "../../scripts/soak/mutate.ts";
 import { offenceIn, Reader, readMutated } from "../../scripts/soak/reading.ts";
 import { encoded, sampleFiles } from "../../scripts/soak/samples.ts";
-import { Random } from "../../src/random.ts";
 import { temporaryFolder } from "../folder.ts";
 
 const folder = await temporaryFolder();

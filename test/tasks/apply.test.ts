@@ -1,11 +1,18 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { buildModel } from "../../src/graph/compile.ts";
-import { dimsOf, edsr, initialize, type Model, unet } from "../../src/nets/index.ts";
-import { Random } from "../../src/random.ts";
-import { applyModel, exportTrained, generateImages, makeTask, openModel, type Task } from "../../src/tasks/index.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { buildModel } from "../../packages/core/src/graph/compile.ts";
+import { dimsOf, edsr, initialize, type Model, unet } from "../../packages/core/src/nets/index.ts";
+import { Random } from "../../packages/core/src/random.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
+import {
+  applyModel,
+  exportTrained,
+  generateImages,
+  makeTask,
+  openModel,
+  type Task,
+} from "../../packages/reconloss/src/tasks/index.ts";
 import { temporaryFolder } from "../folder.ts";
 import { scene } from "./photographs.ts";
 

@@ -1,12 +1,18 @@
 import { cp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { writeImage } from "../../src/image/index.ts";
-import { Random } from "../../src/random.ts";
-import { describeCoverage, heldOutSet } from "../../src/tasks/held-out.ts";
-import { completeSettings, exampleBatch, makeTask, PhotographStore, splitPhotographs } from "../../src/tasks/index.ts";
-import { cutSquare, withoutBorder } from "../../src/tasks/patches.ts";
-import { extremes, Tensor } from "../../src/tensor.ts";
+import { Random } from "../../packages/core/src/random.ts";
+import { extremes, Tensor } from "../../packages/core/src/tensor.ts";
+import { writeImage } from "../../packages/reconloss/src/image/index.ts";
+import { describeCoverage, heldOutSet } from "../../packages/reconloss/src/tasks/held-out.ts";
+import {
+  completeSettings,
+  exampleBatch,
+  makeTask,
+  PhotographStore,
+  splitPhotographs,
+} from "../../packages/reconloss/src/tasks/index.ts";
+import { cutSquare, withoutBorder } from "../../packages/reconloss/src/tasks/patches.ts";
 import { temporaryFolder } from "../folder.ts";
 import { photographFolder, scene } from "./photographs.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { blur, expose, noise } from "../../src/tasks/distort.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
+import { blur, expose, noise } from "../../packages/reconloss/src/tasks/distort.ts";
 import { randomTensor } from "../random.ts";
 
 describe("blur", () => {

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { writeImage } from "../../src/image/index.ts";
-import { Random } from "../../src/random.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { Random } from "../../packages/core/src/random.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
+import { writeImage } from "../../packages/reconloss/src/image/index.ts";
 
 /** An image with structure at several scales: a few soft waves and edges, in colour. */
 export function scene(height: number, width: number, seed: number): Tensor {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { parseLoss } from "../../src/losses/index.ts";
-import { patchGan } from "../../src/nets/index.ts";
-import { completeSettings } from "../../src/tasks/index.ts";
-import { trainingLoss } from "../../src/tasks/settings.ts";
-import { adversarial, gan, wganGp } from "../../src/train/index.ts";
+import { parseLoss } from "../../packages/core/src/losses/index.ts";
+import { patchGan } from "../../packages/core/src/nets/index.ts";
+import { completeSettings } from "../../packages/reconloss/src/tasks/index.ts";
+import { trainingLoss } from "../../packages/reconloss/src/tasks/settings.ts";
+import { adversarial, gan, wganGp } from "../../packages/reconloss/src/train/index.ts";
 
 const sized = { seed: 1, batch: 2, patch: 32 };
 const small = "features=4,depth=1";

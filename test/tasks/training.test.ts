@@ -1,7 +1,9 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { ReconlossError } from "../../src/errors.ts";
+import { ReconlossError } from "../../packages/core/src/errors.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
+import { readStates, writeStates } from "../../packages/core/src/train/checkpoint.ts";
 import {
   completeSettings,
   type GivenSettings,
@@ -10,11 +12,9 @@ import {
   type StepRecord,
   savedSettings,
   type TrainingProgress,
-} from "../../src/tasks/index.ts";
-import { StepLog } from "../../src/tasks/log.ts";
-import { Tensor } from "../../src/tensor.ts";
-import { readStates, writeStates } from "../../src/train/checkpoint.ts";
-import { safetensors } from "../../src/weights/index.ts";
+} from "../../packages/reconloss/src/tasks/index.ts";
+import { StepLog } from "../../packages/reconloss/src/tasks/log.ts";
+import { safetensors } from "../../packages/reconloss/src/weights/index.ts";
 import { temporaryFolder } from "../folder.ts";
 import { photographFolder, traces } from "./photographs.ts";
 

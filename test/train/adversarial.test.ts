@@ -2,13 +2,23 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import type { ReconlossError } from "../../src/errors.ts";
-import { discriminatorLoss } from "../../src/losses/adversarial/index.ts";
-import { exportLoss, l1, parseLoss, weighted } from "../../src/losses/index.ts";
-import { edsr, type Model, patchGan } from "../../src/nets/index.ts";
-import { Random } from "../../src/random.ts";
-import { Tensor } from "../../src/tensor.ts";
-import { adam, adversarial, createTrainer, gan, r1, TrainingStep, wganGp } from "../../src/train/index.ts";
+import type { ReconlossError } from "../../packages/core/src/errors.ts";
+import { discriminatorLoss } from "../../packages/core/src/losses/adversarial/index.ts";
+import { exportLoss, l1, parseLoss, weighted } from "../../packages/core/src/losses/index.ts";
+import { edsr, type Model, patchGan } from "../../packages/core/src/nets/index.ts";
+import { Random } from "../../packages/core/src/random.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
+import {
+  adam,
+  adversarial,
+  createTrainer,
+  gan,
+  loadCheckpoint,
+  r1,
+  saveCheckpoint,
+  TrainingStep,
+  wganGp,
+} from "../../packages/reconloss/src/train/index.ts";
 import { expectValue, goldenCases, readNpy, readTensor } from "../golden.ts";
 import { seededTensor } from "../seeded-weights.ts";
 import { tinyDiscriminator } from "../tiny-discriminator.ts";
@@ -119,8 +129,8 @@ describe("adversarial", () => {
       adversarial({ discriminator: small(), ...options }),
     ];
     await a.update(real, fake);
-    await a.save(join(folder, "game.safetensors"));
-    await b.load(join(folder, "game.safetensors"));
+    await saveCheckpoint(a, join(folder, "game.safetensors"));
+    await loadCheckpoint(b, join(folder, "game.safetensors"));
     expect(await b.update(real, fake)).toEqual(await a.update(real, fake));
     expect(b.checkpoint()).toEqual(a.checkpoint());
     expect(existsSync(join(folder, "game.safetensors"))).toBe(true);

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import type { Ops } from "../../src/graph/ops.ts";
-import { constant } from "../../src/nets/index.ts";
-import { Tensor } from "../../src/tensor.ts";
-import { adam, type Optimizer, sgd, TrainingStep, type Update } from "../../src/train/index.ts";
-import { packed, rowAround, unpacked } from "../../src/train/packed.ts";
+import type { Ops } from "../../packages/core/src/graph/ops.ts";
+import { constant } from "../../packages/core/src/nets/index.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
+import { packed, rowAround, unpacked } from "../../packages/core/src/train/packed.ts";
+import { adam, type Optimizer, sgd, TrainingStep, type Update } from "../../packages/reconloss/src/train/index.ts";
 
 const shapes = { a: [1, 2, 1, 2], b: [3, 1, 1, 1], c: [1, 1, 1, 1] } as const;
 const tensors = {

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { l1, parseLoss } from "../../src/losses/index.ts";
-import { constant, edsr, type Model, patchGan } from "../../src/nets/index.ts";
-import { Tensor } from "../../src/tensor.ts";
-import { adam, adversarial, createTrainer, r1, sgd, TrainingStep } from "../../src/train/index.ts";
+import { l1, parseLoss } from "../../packages/core/src/losses/index.ts";
+import { constant, edsr, type Model, patchGan } from "../../packages/core/src/nets/index.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
+import { adam, adversarial, createTrainer, r1, sgd, TrainingStep } from "../../packages/reconloss/src/train/index.ts";
 import { randomTensor } from "../random.ts";
 
 /** Three steps of a small network on a batch that cannot be cut evenly: what they say and the weights they lead to. */

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { ReconlossError } from "../../src/errors.ts";
-import { defineLoss, type Loss, l1, parseLoss } from "../../src/losses/index.ts";
-import { constant, kaimingUniform, type Model } from "../../src/nets/index.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { ReconlossError } from "../../packages/core/src/errors.ts";
+import { defineLoss, type Loss, l1, parseLoss } from "../../packages/core/src/losses/index.ts";
+import { constant, kaimingUniform, type Model } from "../../packages/core/src/nets/index.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
 import {
   adam,
   adamW,
@@ -17,7 +17,7 @@ import {
   steppedRate,
   type Trainer,
   TrainingStep,
-} from "../../src/train/index.ts";
+} from "../../packages/reconloss/src/train/index.ts";
 import { fnv1a32, seededTensor, uniform } from "../seeded-weights.ts";
 
 /** The network of five_steps.py: two convolutions and a pixel shuffle. */

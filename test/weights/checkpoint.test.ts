@@ -2,10 +2,10 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
-import { ReconlossError } from "../../src/errors.ts";
-import { readCheckpoint } from "../../src/weights/checkpoint.ts";
-import { openCheckpoint } from "../../src/weights/open.ts";
-import { type ByteSource, bytesSource } from "../../src/weights/source.ts";
+import { ReconlossError } from "../../packages/core/src/errors.ts";
+import { readCheckpoint } from "../../packages/core/src/weights/checkpoint.ts";
+import { type ByteSource, bytesSource } from "../../packages/core/src/weights/source.ts";
+import { openCheckpoint } from "../../packages/reconloss/src/weights/open.ts";
 import { badFiles, expected, files, folder, goodFiles, safetensors } from "./golden-checkpoints.ts";
 
 const bytesOf = (name: string) => new Uint8Array(readFileSync(folder + name));

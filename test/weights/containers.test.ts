@@ -1,8 +1,8 @@
 import { zipSync } from "fflate";
 import { describe, expect, test } from "vitest";
-import { ReconlossError } from "../../src/errors.ts";
-import { type CheckpointOptions, readCheckpoint } from "../../src/weights/checkpoint.ts";
-import { bytesSource } from "../../src/weights/source.ts";
+import { ReconlossError } from "../../packages/core/src/errors.ts";
+import { type CheckpointOptions, readCheckpoint } from "../../packages/core/src/weights/checkpoint.ts";
+import { bytesSource } from "../../packages/core/src/weights/source.ts";
 import { float32Safetensors } from "./golden-checkpoints.ts";
 import { dict, global, int, pickle, reduce, storage, tensor, tuple } from "./pickles.ts";
 

@@ -14,10 +14,14 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { ReconlossError } from "../../src/errors.ts";
-import { machine } from "../../src/files.ts";
-import { type DownloadOptions, type DownloadProgress, downloadWeights } from "../../src/weights/download.ts";
-import type { WeightsEntry } from "../../src/weights/registry.ts";
+import { ReconlossError } from "../../packages/core/src/errors.ts";
+import type { WeightsEntry } from "../../packages/core/src/weights/registry.ts";
+import { machine } from "../../packages/reconloss/src/files.ts";
+import {
+  type DownloadOptions,
+  type DownloadProgress,
+  downloadWeights,
+} from "../../packages/reconloss/src/weights/download.ts";
 import { FileServer, type Handler, serve, serveStart } from "./file-server.ts";
 import { float32Safetensors } from "./golden-checkpoints.ts";
 
@@ -321,7 +325,7 @@ describe("several at once", () => {
 
   test("processes share one download", async () => {
     server.handler = (request, response) => setTimeout(() => serve(content)(request, response), 500);
-    const module = new URL("../../src/weights/download.ts", import.meta.url).href;
+    const module = new URL("../../packages/reconloss/src/weights/download.ts", import.meta.url).href;
     const code = `import { downloadWeights } from ${JSON.stringify(module)};
       await downloadWeights(${JSON.stringify(entry())}, ${JSON.stringify(destination)}, { env: {} });`;
     const runs = [1, 2, 3].map(

@@ -13,7 +13,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { weightsCache } from "../../src/weights/folders.ts";
+import { weightsEntry, weightsRegistry } from "../../packages/core/src/weights/registry.ts";
+import { weightsCache } from "../../packages/reconloss/src/weights/folders.ts";
 import {
   checkWeights,
   findWeights,
@@ -21,8 +22,7 @@ import {
   openWeights,
   resolveWeights,
   type WeightsOptions,
-} from "../../src/weights/locate.ts";
-import { weightsEntry, weightsRegistry } from "../../src/weights/registry.ts";
+} from "../../packages/reconloss/src/weights/locate.ts";
 import { FileServer, serve } from "./file-server.ts";
 import { float32Safetensors } from "./golden-checkpoints.ts";
 

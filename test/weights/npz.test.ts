@@ -1,8 +1,8 @@
 import { zipSync } from "fflate";
 import { describe, expect, test } from "vitest";
-import { writeNpy } from "../../src/weights/npy.ts";
-import { readNpz } from "../../src/weights/npz.ts";
-import { bytesSource } from "../../src/weights/source.ts";
+import { writeNpy } from "../../packages/core/src/weights/npy.ts";
+import { readNpz } from "../../packages/core/src/weights/npz.ts";
+import { bytesSource } from "../../packages/core/src/weights/source.ts";
 
 /** A `.npy` file as NumPy writes it, with any type and order. */
 function npy(descr: string, shape: string, bytes: Uint8Array, isFortran = false): Uint8Array {

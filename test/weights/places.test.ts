@@ -2,22 +2,22 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, test, vi } from "vitest";
-import type { NiqeModel } from "../../src/losses/niqe-model.ts";
-import { squeezenet } from "../../src/nets/squeezenet.ts";
-import { writeNpz } from "../../src/weights/npz.ts";
-import { bytesSource } from "../../src/weights/source.ts";
-import { safetensors } from "../../src/weights/write-safetensors.ts";
+import type { NiqeModel } from "../../packages/core/src/losses/niqe-model.ts";
+import { squeezenet } from "../../packages/core/src/nets/squeezenet.ts";
+import { writeNpz } from "../../packages/core/src/weights/npz.ts";
+import { bytesSource } from "../../packages/core/src/weights/source.ts";
+import { safetensors } from "../../packages/core/src/weights/write-safetensors.ts";
 import { seededWeights } from "../seeded-weights.ts";
 
 // Every module anew, so that only the places of a test are known: without the disk, as in a browser.
-let losses: typeof import("../../src/losses/index.ts");
-let tensor: typeof import("../../src/tensor.ts");
-let places: typeof import("../../src/weights/places.ts");
+let losses: typeof import("../../packages/core/src/losses/index.ts");
+let tensor: typeof import("../../packages/core/src/tensor.ts");
+let places: typeof import("../../packages/core/src/weights/places.ts");
 beforeEach(async () => {
   vi.resetModules();
-  losses = await import("../../src/losses/index.ts");
-  tensor = await import("../../src/tensor.ts");
-  places = await import("../../src/weights/places.ts");
+  losses = await import("../../packages/core/src/losses/index.ts");
+  tensor = await import("../../packages/core/src/tensor.ts");
+  places = await import("../../packages/core/src/weights/places.ts");
 });
 
 const shapes = squeezenet.tensors(["relu1"]);
@@ -52,7 +52,7 @@ describe("weights that a loss is given", () => {
       place: { name: "mine", open: async () => bytesSource("mine", bytes) },
     };
     for (const [kind, weights] of Object.entries(given)) expect(await valueWith({ weights }), kind).toBe(expected);
-    await import("../../src/weights/disk.ts");
+    await import("../../packages/reconloss/src/weights/disk.ts");
     expect(await valueWith({ weights: path }), "path").toBe(expected);
   });
 
@@ -64,7 +64,7 @@ describe("weights that a loss is given", () => {
   });
 
   test("the embedded network's too", async () => {
-    const { tinyWeights } = await import("../../src/nets/tiny.ts");
+    const { tinyWeights } = await import("../../packages/core/src/nets/tiny.ts");
     const trunk = safetensors(await tinyWeights());
     const [a, b] = images();
     const expected = await losses.lpips({ net: "tiny", heads: false }).value(a, b);
@@ -102,8 +102,8 @@ describe("weights that a loss is given", () => {
 
 /** The trunk's tensors of the embedded file, whose heads lpips looks for elsewhere. */
 async function onlyTrunk(file: Uint8Array): Promise<Uint8Array> {
-  const { readCheckpoint } = await import("../../src/weights/checkpoint.ts");
-  const { tiny } = await import("../../src/nets/tiny.ts");
+  const { readCheckpoint } = await import("../../packages/core/src/weights/checkpoint.ts");
+  const { tiny } = await import("../../packages/core/src/nets/tiny.ts");
   const checkpoint = await readCheckpoint(bytesSource("tiny", file));
   const names = Object.keys(tiny.tensors(tiny.taps));
   const read = await Promise.all(names.map(async (name) => [name, await checkpoint.read(name)] as const));
@@ -114,7 +114,7 @@ describe("places", () => {
   const refusing = (name: string, code = "missing-weights") => ({
     name,
     open: async () => {
-      const { ReconlossError } = await import("../../src/errors.ts");
+      const { ReconlossError } = await import("../../packages/core/src/errors.ts");
       throw new ReconlossError(code as "download", `${name} has none`);
     },
   });
@@ -153,9 +153,11 @@ describe("places", () => {
   });
 });
 
-test.each(["index", "compare/index", "distribution/index", "tasks/index", "weights/node", "cli/program"])(
+test.each(["index", "compare/index", "distribution/index", "tasks/index", "weights/index", "cli/program"])(
   "%s.ts, which looks for weights by name, has the disk",
   (entry) => {
-    expect(readFileSync(new URL(`../../src/${entry}.ts`, import.meta.url), "utf8")).toMatch(/^import ".*disk\.ts";$/m);
+    expect(readFileSync(new URL(`../../packages/reconloss/src/${entry}.ts`, import.meta.url), "utf8")).toMatch(
+      /^import ".*disk\.ts";$/m,
+    );
   },
 );

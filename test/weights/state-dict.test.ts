@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { readCheckpoint } from "../../src/weights/checkpoint.ts";
-import { bytesSource } from "../../src/weights/source.ts";
-import { readStateDict, type StateDictOptions, type TensorShapes } from "../../src/weights/state-dict.ts";
+import { readCheckpoint } from "../../packages/core/src/weights/checkpoint.ts";
+import { bytesSource } from "../../packages/core/src/weights/source.ts";
+import { readStateDict, type StateDictOptions, type TensorShapes } from "../../packages/core/src/weights/state-dict.ts";
 import { float32Safetensors, safetensors } from "./golden-checkpoints.ts";
 
 const shapes = { "features.0.weight": [2, 1], "features.0.bias": [2] };

@@ -1,9 +1,9 @@
 import { zipSync } from "fflate";
 import { describe, expect, test } from "vitest";
-import { ReconlossError } from "../../src/errors.ts";
-import { readCheckpoint } from "../../src/weights/checkpoint.ts";
-import { bytesSource } from "../../src/weights/source.ts";
-import { crc32 } from "../../src/weights/zip.ts";
+import { ReconlossError } from "../../packages/core/src/errors.ts";
+import { readCheckpoint } from "../../packages/core/src/weights/checkpoint.ts";
+import { bytesSource } from "../../packages/core/src/weights/source.ts";
+import { crc32 } from "../../packages/core/src/weights/zip.ts";
 import { ascii, dict, global, int, pickle, reduce, storage, str, tensor, tuple, wideInt } from "./pickles.ts";
 
 const pair = tuple(int(2));

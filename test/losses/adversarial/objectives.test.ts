@@ -1,14 +1,14 @@
 import { describe, expect, test } from "vitest";
-import type { Ops } from "../../../src/graph/ops.ts";
-import { reference } from "../../../src/graph/reference.ts";
+import type { Ops } from "../../../packages/core/src/graph/ops.ts";
+import { reference } from "../../../packages/core/src/graph/reference.ts";
 import {
   adversarialObjectives,
   discriminatorLoss,
   generatorLoss,
   type ObjectiveOptions,
-} from "../../../src/losses/index.ts";
-import { sigmoid, softplus } from "../../../src/nets/activations.ts";
-import { Tensor } from "../../../src/tensor.ts";
+} from "../../../packages/core/src/losses/index.ts";
+import { sigmoid, softplus } from "../../../packages/core/src/nets/activations.ts";
+import { Tensor } from "../../../packages/core/src/tensor.ts";
 import { expectGradientArray, expectValue, type GoldenCase, goldenCases, readTensor } from "../../golden.ts";
 import { backends, valueAndGradients } from "../../tiny-discriminator.ts";
 

@@ -1,16 +1,16 @@
 import { describe, expect, test } from "vitest";
-import type { Traced } from "../../../src/graph/autodiff.ts";
-import type { Ops } from "../../../src/graph/ops.ts";
-import { reference, toFloat64 } from "../../../src/graph/reference.ts";
+import type { Traced } from "../../../packages/core/src/graph/autodiff.ts";
+import type { Ops } from "../../../packages/core/src/graph/ops.ts";
+import { reference, toFloat64 } from "../../../packages/core/src/graph/reference.ts";
 import {
   type Discriminate,
   discriminatorLoss,
   gradientPenalty,
   imageGradient,
   r1Penalty,
-} from "../../../src/losses/index.ts";
-import type { Model } from "../../../src/nets/index.ts";
-import { Tensor } from "../../../src/tensor.ts";
+} from "../../../packages/core/src/losses/index.ts";
+import type { Model } from "../../../packages/core/src/nets/index.ts";
+import { Tensor } from "../../../packages/core/src/tensor.ts";
 import {
   expectArray,
   expectGradientArray,

@@ -1,0 +1,39 @@
+/**
+ * What package reconloss shares with core beyond the public entries. Not documented, and may change with any version.
+ *
+ * @module
+ */
+export { checkArguments } from "./arguments.ts";
+export { poolScores } from "./definitions/evaluate.ts";
+export { checkModel, readMetadata } from "./graph/onnx-metadata.ts";
+export { createSession, type InferenceSession, loadRuntime } from "./graph/runtime.ts";
+export { runResize } from "./kernels/resize.ts";
+export { checkFileRange } from "./losses/checks.ts";
+export { isLossFactory } from "./losses/loss.ts";
+export { publishedHeads } from "./losses/lpips.ts";
+export { passedOver } from "./losses/network-loss.ts";
+export { parseLoss, parseLosses } from "./losses/parse.ts";
+export { publishedTensors } from "./losses/perceptual.ts";
+export { otherNames } from "./losses/registry.ts";
+export { checkFields, checkKind } from "./metrics/arguments.ts";
+export { symmetricEigenvalues } from "./metrics/eigenvalues.ts";
+export { checkStatisticsKind } from "./metrics/moments.ts";
+export { forDistances } from "./metrics/precision-recall.ts";
+export { unitLength } from "./nets/normalise.ts";
+export { backdropOf } from "./pixels/background.ts";
+export { type DecodeKind, decodeKinds } from "./pixels/notes.ts";
+export {
+  checkAlphaOptions,
+  hasTransparency,
+  isFloating,
+  pixelsToTensor,
+  refuseOutside,
+  tensorToPixels,
+} from "./pixels/pixels.ts";
+export { elementCount, firstNonFinite, formatShape } from "./tensor.ts";
+export { nonFiniteAsWords, printable } from "./text.ts";
+export { isFloating as isFloatingType } from "./weights/elements.ts";
+export { type NpyHeader, npyElements, readNpyHeader } from "./weights/npy.ts";
+export { type Npz, NpzArray, readNpz, writeNpz } from "./weights/npz.ts";
+export { withoutFiles } from "./weights/places.ts";
+export { isArchive } from "./weights/registry.ts";

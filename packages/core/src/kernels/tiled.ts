@@ -1,0 +1,188 @@
+import { Tensor } from "../tensor.ts";
+import { type Arena, arenaOf } from "./arena.ts";
+import { loadKernels, loadKernelsIn } from "./load.ts";
+import { poolWorkers } from "./pool.ts";
+import {
+  dimensions,
+  joinExtremes,
+  type NotedExtremes,
+  planarRows,
+  type Rows,
+  rowsOf,
+  type WritableRows,
+} from "./rows.ts";
+import { runStrip, type StripJob, type StripResult, stripKernel } from "./table.ts";
+import type { KernelImage, Planes, StripSpec } from "./types.ts";
+
+/** Where gradient and map go: float32 planes, of the output's shape and [n, 1, map height, map width]. */
+export interface Destinations {
+  readonly grad?: Float32Array;
+  readonly map?: Float32Array;
+}
+
+/** What came of every image of a batch. */
+export interface TiledResult {
+  /** The sums of each image's strips. */
+  readonly sums: Float64Array[];
+  /** The extremes of the whole batch. */
+  readonly extremes: NotedExtremes;
+}
+
+/** Below this much arithmetic (samples times the kernel's weight) a second thread costs more than it brings. */
+const pooledWork = 2 ** 23;
+
+/** The same where nothing has to be copied to it. */
+const pooledInPlace = 2 ** 20;
+
+/** Jobs in a worker's hands: one at work, one waiting, so that it need not wait for the calling thread. */
+const jobsAhead = 2;
+
+/** How long the calling thread computes before it lets other work have a turn, in milliseconds. */
+const turnLength = 12;
+
+/** What a host has to let other work have a turn: Node the first, browsers the second. */
+interface Host {
+  setImmediate?(task: () => void): void;
+  MessageChannel: new () => { port1: Port; port2: Port };
+}
+
+interface Port {
+  onmessage: (() => void) | null;
+  postMessage(message: null): void;
+  close(): void;
+}
+
+/** Resolves after the event loop has gone round once. */
+function nextTurn(): Promise<void> {
+  const { setImmediate, MessageChannel } = globalThis as unknown as Host;
+  if (typeof setImmediate === "function") return new Promise((resolve) => setImmediate(resolve));
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
+}
+
+/** Resolves when all of some work has ended; the first failure calls `stop` and is thrown then, when nothing is written any more. */
+async function allEnded(work: readonly Promise<void>[], stop: () => void): Promise<void> {
+  const outcomes = await Promise.allSettled(
+    work.map((part) =>
+      part.catch((error) => {
+        stop();
+        throw error;
+      }),
+    ),
+  );
+  for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
+}
+
+/**
+ * Runs a strip kernel over every image of a batch, in this thread and, for large images, in the pool's. The sums of an image's strips are
+ * added in the order of the strips.
+ *
+ * @param weight - [n or 1, 1 or c, map height, map width]
+ */
+export async function runTiled(
+  spec: StripSpec,
+  output: KernelImage,
+  target: KernelImage | undefined,
+  destinations: Destinations = {},
+  weight?: Tensor,
+): Promise<TiledResult> {
+  const arena = weight ? undefined : arenaFor(spec, output, target, destinations);
+  if (arena === undefined) return runStrips(spec, output, target, destinations, weight);
+  // One after the other: kernels keep numbers of their own in memory.
+  const result = arena.last.then(() => runStrips(spec, output, target, destinations, undefined, arena));
+  arena.last = result.catch(() => {});
+  return result;
+}
+
+/** The memory that a kernel can work in without copies. */
+function arenaFor(
+  spec: StripSpec,
+  output: KernelImage,
+  target: KernelImage | undefined,
+  { grad, map }: Destinations,
+): Arena | undefined {
+  const images = target === undefined ? [output] : [output, target];
+  if (!stripKernel(spec).inPlace || map || !images.every((image) => image instanceof Tensor)) return undefined;
+  // Vectors of four reach past the end of rows that are not a multiple of it, where other gradients may be.
+  if (grad && dimensions(output).planes[2] % 4 !== 0) return undefined;
+  return arenaOf([...images.map(({ data }) => data), ...(grad ? [grad] : [])]);
+}
+
+async function runStrips(
+  spec: StripSpec,
+  output: KernelImage,
+  target: KernelImage | undefined,
+  destinations: Destinations,
+  weight?: Tensor,
+  arena?: Arena,
+): Promise<TiledResult> {
+  const { module, kernels } = await (arena ? loadKernelsIn(arena) : loadKernels());
+  const { count, planes } = dimensions(output);
+  const kernel = stripKernel(spec);
+  const strips = kernel.strips(spec, planes);
+  const placed = <R extends Rows>(rows: R): R => (arena ? { ...rows, address: rows.data.byteOffset } : rows);
+  const jobs: StripJob[] = [];
+  for (let image = 0; image < count; image++) {
+    const data = {
+      output: placed(rowsOf(output, image, "output")),
+      target: target && placed(rowsOf(target, image, "target")),
+      grad: destinations.grad && placed(planarRows(destinations.grad, planes, image)),
+      weight: weight && rowsOf(weight, weight.shape[0] === 1 ? 0 : image),
+      map: destinations.map && mapRows(destinations.map, spec, planes, image),
+    };
+    for (const strip of strips) jobs.push({ spec, planes, strip, data });
+  }
+
+  const results: StripResult[] = new Array(jobs.length);
+  let next = 0;
+  const feed = async (worker: ReturnType<typeof poolWorkers>[number]): Promise<void> => {
+    while (next < jobs.length && !worker.failed) {
+      const job = jobs[next];
+      const index = next++;
+      const result = await (arena ? worker.runIn(arena, job) : worker.run(job));
+      // What a worker cannot do is done here, where a failure has a stack to show.
+      results[index] = result ?? runStrip(kernels, job);
+    }
+  };
+  const work = count * planes[0] * planes[1] * planes[2] * kernel.weight;
+  const pooled = arena ? arena.shared && work >= pooledInPlace : work >= pooledWork && kernel.weight > 1;
+  const workers = pooled && jobs.length > 1 ? poolWorkers(arena ? (await loadKernels()).module : module) : [];
+  if (arena) await Promise.all(workers.map((worker, index) => worker.introduce(arena, module, index + 1)));
+  const here = async (): Promise<void> => {
+    let turn = performance.now();
+    while (next < jobs.length) {
+      const index = next++;
+      results[index] = runStrip(kernels, jobs[index]);
+      if (next < jobs.length && (workers.length > 0 || performance.now() - turn > turnLength)) {
+        await nextTurn();
+        turn = performance.now();
+      }
+    }
+  };
+  const elsewhere = workers.flatMap((worker) => Array.from({ length: jobsAhead }, () => feed(worker)));
+  await allEnded([...elsewhere, here()], () => {
+    next = jobs.length;
+  });
+
+  const sums = Array.from({ length: count }, (_, image) => {
+    const [first, ...rest] = results.slice(image * strips.length, (image + 1) * strips.length);
+    const total = first.sums.slice();
+    for (const { sums } of rest) for (let i = 0; i < total.length; i++) total[i] += sums[i];
+    return total;
+  });
+  return {
+    sums,
+    extremes: results.reduce((joined: NotedExtremes, { extremes }) => joinExtremes(joined, extremes), {}),
+  };
+}
+
+function mapRows(data: Float32Array, spec: StripSpec, planes: Planes, image: number): WritableRows {
+  const [height, width] = stripKernel(spec).mapSize(spec, planes)!;
+  return planarRows(data, [1, height, width], image);
+}

@@ -1,0 +1,284 @@
+import { described } from "../arguments.ts";
+import type { Definition, Evaluation, Images, Sides, Wants } from "../definitions/definition.ts";
+import type { Learner } from "../definitions/learner.ts";
+import { ReconlossError } from "../errors.ts";
+import type { Ops } from "../graph/ops.ts";
+import { prefixed, within } from "../records.ts";
+import { type Shape, sameShape, Tensor } from "../tensor.ts";
+import { checkCall, checkInto } from "./checks.ts";
+import { BaseLoss, type EvaluateOptions, isLoss, type Loss, type LossInfo } from "./loss.ts";
+import { minimisedEvaluation, minimisedPerImage } from "./minimised.ts";
+import { PreparedTarget, type Target, targetTensor } from "./prepared-target.ts";
+
+/** A weight and the loss that it multiplies. */
+export type Term = readonly [weight: number, loss: Loss];
+
+/** The labels of the terms, with a number where one comes again: `l1`, `l1 (2)`. */
+function namesOf(terms: readonly Term[]): string[] {
+  const names: string[] = [];
+  for (const [, { label }] of terms) {
+    let name = label;
+    for (let count = 2; names.includes(name); count++) name = `${label} (${count})`;
+    names.push(name);
+  }
+  return names;
+}
+
+/** The range of images on which all terms that have one agree. */
+function commonRange(terms: readonly Term[]): Loss["range"] {
+  const [first, ...others] = terms.map(([, loss]) => loss).filter(({ range }) => range !== undefined);
+  const other = others.find(({ range }) => String(range) !== String(first.range));
+  if (other === undefined) return first?.range;
+  const [a, b] = [first, other].map(({ label, range }) => `${label} (in [${range?.join(", ")}])`);
+  throw new ReconlossError("invalid-argument", `weighted: the same images cannot be those of ${a} and of ${b}`);
+}
+
+function infoOf(terms: readonly Term[]): LossInfo {
+  const distinct = (words: readonly string[]) => [...new Set(words)].join("; ");
+  return {
+    name: "weighted",
+    summary: `weighted sum: ${distinct(terms.map(([, { info }]) => info.summary))}`,
+    // A sum of priors is a prior: minimised, but no better for being low.
+    better: terms.every(([, { better }]) => better === "target") ? "target" : "lower",
+    source: distinct(terms.map(([, { info }]) => info.source)),
+    options: {},
+  };
+}
+
+class WeightedLoss extends BaseLoss implements Loss {
+  readonly options = {};
+  readonly offset = 0;
+  readonly hasMap: boolean;
+  readonly needsTarget: boolean;
+  readonly range?: readonly [low: number, high: number];
+  readonly definition?: Definition;
+  readonly learners: readonly Learner[];
+  readonly #terms: readonly Term[];
+  /** What each term is called in `terms`. */
+  readonly #names: readonly string[];
+  /** Where terms write their gradients before they are added, kept for the next call by those who keep their own tensor too. */
+  #scratch?: Tensor;
+
+  constructor(terms: readonly Term[]) {
+    super(
+      infoOf(terms),
+      terms.map(([weight, loss]) => (weight === 1 ? loss.spec : `${weight}*${loss.spec}`)).join(" + "),
+    );
+    this.#terms = terms;
+    this.#names = namesOf(terms);
+    this.range = commonRange(terms);
+    this.needsTarget = terms.some(([, loss]) => loss.needsTarget);
+    this.definition = sumDefinitions(terms, this.#names);
+    this.hasMap = this.definition?.map !== undefined;
+    this.learners = terms.flatMap(([, loss]) => loss.learners ?? []);
+  }
+
+  override refusal(shape: Shape): string | undefined {
+    for (const [, loss] of this.#terms) {
+      const reason = loss.refusal(shape);
+      if (reason !== undefined) return `${loss.label}: ${reason}`;
+    }
+    return undefined;
+  }
+
+  override async prepareTarget(target: Tensor): Promise<PreparedTarget> {
+    const features: [Definition, readonly Tensor[]][] = [];
+    for (const [, loss] of this.#terms) features.push(...(await loss.prepareTarget(target)).features);
+    return new PreparedTarget(target, new Map(features));
+  }
+
+  async evaluate(
+    output: Tensor,
+    target: Target | undefined,
+    wants: Wants,
+    options: EvaluateOptions = {},
+  ): Promise<Evaluation> {
+    checkCall(this.name, wants, options);
+    const { into } = options;
+    if (into !== undefined)
+      checkInto(this.name, into, { output, target: targetTensor(target), weight: options.weight });
+    let value = 0;
+    let unlimited = 0;
+    let perImage: Float64Array | undefined;
+    let grad: Tensor | undefined;
+    // Taken, not only looked at: another call may run before this one ends.
+    let scratch = this.#scratch;
+    this.#scratch = undefined;
+    const terms: Record<string, number> = {};
+    const withMap = wants.map === true && this.hasMap;
+    let map: Tensor | undefined;
+    let tiles = 0;
+    for (const [index, [weight, loss]] of this.#terms.entries()) {
+      if (into && grad && !(scratch && sameShape(scratch.shape, into.shape))) {
+        scratch = new Tensor(new Float32Array(into.data.length), into.shape);
+      }
+      const where = into && { ...options, into: grad ? scratch : into };
+      const term = await loss.evaluate(output, target, { grad: wants.grad, map: withMap }, where ?? options);
+      const contribution = minimisedEvaluation(loss, term);
+      terms[this.#names[index]] = contribution.value;
+      tiles = Math.max(tiles, term.tiles ?? 0);
+      value += weight * contribution.value;
+      if (weight !== 0) unlimited += weight * contribution.unlimited;
+      perImage ??= new Float64Array(term.perImage.length);
+      for (const [image, own] of contribution.perImage.entries()) perImage[image] += weight * own;
+      if (term.map) map = addMap(map, term.map, { weight, loss }, this.definition?.mapBorder as Sides);
+      if (!term.grad) continue;
+      const factor = loss.better === "higher" ? -weight : weight;
+      if (grad === undefined) {
+        grad = into ?? new Tensor(new Float32Array(term.grad.data.length), output.shape);
+        setScaled(grad.data, term.grad.data, factor);
+      } else {
+        addScaled(grad.data, term.grad.data, factor);
+      }
+    }
+    if (into) this.#scratch = scratch;
+    return {
+      value,
+      perImage: perImage as Float64Array,
+      scores: perImage as Float64Array,
+      terms,
+      ...(Number.isFinite(value) && !Number.isFinite(unlimited) ? { unlimited } : {}),
+      ...(tiles > 0 ? { tiles } : {}),
+      ...(grad ? { grad } : {}),
+      ...(map ? { map } : {}),
+    };
+  }
+}
+
+/** The widest of some borders. */
+function widest(borders: readonly Sides[]): Sides {
+  const most = (side: keyof Sides) => Math.max(...borders.map((border) => border[side]));
+  return { top: most("top"), bottom: most("bottom"), left: most("left"), right: most("right") };
+}
+
+/** What of a map with one border lies within another. */
+function inset(own: Sides, border: Sides): Sides {
+  return {
+    top: border.top - own.top,
+    bottom: border.bottom - own.bottom,
+    left: border.left - own.left,
+    right: border.right - own.right,
+  };
+}
+
+/** Adds what a term's map says of each place within `border` to a sum of maps; the first makes the sum. */
+function addMap(sum: Tensor | undefined, map: Tensor, { weight, loss }: WeighedLoss, border: Sides): Tensor {
+  const { top, bottom, left, right } = inset(loss.definition?.mapBorder as Sides, border);
+  const [n, , h, w] = map.shape;
+  const [height, width] = [h - top - bottom, w - left - right];
+  const result = sum ?? Tensor.full([n, 1, height, width], 0);
+  for (let row = 0; row < n * height; row++) {
+    const from = (Math.floor(row / height) * h + top + (row % height)) * w + left;
+    for (let column = 0; column < width; column++) {
+      result.data[row * width + column] += weight * turned(loss, map.data[from + column]);
+    }
+  }
+  return result;
+}
+
+/** A number of a loss as it is minimised. */
+function turned({ better, offset }: Loss, value: number): number {
+  return better === "higher" ? offset - value : value;
+}
+
+interface WeighedLoss {
+  readonly weight: number;
+  readonly loss: Loss;
+}
+
+function setScaled(product: Float32Array, values: Float32Array, factor: number): void {
+  if (product === values && factor === 1) return;
+  for (let i = 0; i < values.length; i++) product[i] = factor * values[i];
+}
+
+function addScaled(sum: Float32Array, addend: Float32Array, factor: number): void {
+  for (let i = 0; i < sum.length; i++) sum[i] += factor * addend[i];
+}
+
+/** The maps of the terms as they are minimised, times their weights, added up where all of them have places. */
+function sumOfMaps<T>(
+  o: Ops<T>,
+  terms: readonly (WeighedLoss & { readonly definition: Definition })[],
+  { state = {}, ...images }: Images<T>,
+  border: Sides,
+): T {
+  const parts = terms.map(({ weight, loss, definition }, index) => {
+    const map = definition.map?.(o, { ...images, state: within(state, `${index}`) }) as T;
+    const { top, bottom, left, right } = inset(definition.mapBorder as Sides, border);
+    const rows = o.slice(map, "h", top, bottom === 0 ? undefined : -bottom);
+    const part = o.slice(rows, "w", left, right === 0 ? undefined : -right);
+    return o.mul(loss.better === "higher" ? o.sub(loss.offset, part) : part, weight);
+  });
+  return parts.reduce((sum, part) => o.add(sum, part));
+}
+
+/** The sum as one definition, so that it can be written as one graph, where every term has one. */
+function sumDefinitions(terms: readonly Term[], names: readonly string[]): Definition | undefined {
+  const defined = terms.flatMap(([weight, loss]) =>
+    loss.definition && !loss.definition.poolScores ? [{ weight, loss, definition: loss.definition }] : [],
+  );
+  if (defined.length < terms.length) return undefined;
+  /** What each term adds before its weight. */
+  const contributions = <T>(o: Ops<T>, { state = {}, ...images }: Images<T>): T[] =>
+    defined.map(({ loss, definition }, index) => {
+      const score = definition.score(o, { ...images, state: within(state, `${index}`) });
+      return minimisedPerImage(o, loss, definition, score);
+    });
+  const borders = defined.flatMap(({ definition: { map, mapBorder } }) => (map && mapBorder ? [mapBorder] : []));
+  const border = borders.length === defined.length ? widest(borders) : undefined;
+  return {
+    mapBorder: border,
+    map: border && ((o, images) => sumOfMaps(o, defined, images, border)),
+    weights: defined.flatMap(({ definition }) => definition.weights ?? []),
+    prepare: async () => {
+      for (const { definition } of defined) await definition.prepare?.();
+    },
+    state: () =>
+      Object.assign({}, ...defined.map(({ definition }, index) => prefixed(definition.state?.() ?? {}, `${index}`))),
+    bySize: defined.some(({ definition }) => definition.bySize),
+    score: (o, images) =>
+      contributions(o, images)
+        .map((contribution, index) => o.mul(contribution, defined[index].weight))
+        .reduce((sum, term) => o.add(sum, term)),
+    terms: (o, images) =>
+      Object.fromEntries(contributions(o, images).map((contribution, i) => [names[i], contribution])),
+  };
+}
+
+/**
+ * A weighted sum of losses, to be minimised: `0.1 * ssim` enters as `0.1 * (1 - ssim)` and `psnr` as `-psnr`, since higher is better there. The infinite PSNR of
+ * identical images counts as 100 dB, so that a sum stays finite; a prior such as `tv` enters as it is.
+ *
+ * Value, per-image values and gradient are the sums of the terms'; `evaluate` and `valueAndGrad` give each term's value as `terms`, by its label (`l1 (2)` where
+ * one comes again). The map is the sum of the terms' maps as they are minimised, over the places that all of them have: windows of `ssim` leave a border. A sum has
+ * none where a term has none, or one that does not add up to its value pixel by pixel (`psnr`, `rmse`, `reduction=sum`, averaged down or by channel). Every term takes the weight that a call gives.
+ *
+ * @throws {ReconlossError} `invalid-argument` without terms, for a weight that is not a finite number, or terms whose options say different ranges of the images
+ * @example
+ * ```ts
+ * import { l1, ssim, Tensor, tv, weighted } from "@reconloss/core";
+ * const total = weighted([[1, l1()], [0.1, ssim()], [0.01, tv()]]);
+ * const [output, target] = [Tensor.full([1, 3, 16, 16], 0.5), Tensor.full([1, 3, 16, 16], 0.25)];
+ * const { value, grad, terms } = await total.valueAndGrad(output, target);
+ * ```
+ */
+export function weighted(terms: readonly Term[]): Loss {
+  if (!Array.isArray(terms)) {
+    throw new ReconlossError("invalid-argument", `weighted: terms must be an array, got ${described(terms)}`);
+  }
+  if (terms.length === 0) throw new ReconlossError("invalid-argument", "weighted: terms must not be empty");
+  for (const term of terms) {
+    if (!Array.isArray(term) || !isLoss(term[1])) {
+      const got = described(Array.isArray(term) ? term[1] : term);
+      throw new ReconlossError("invalid-argument", `weighted: a term must be [weight, loss], got ${got}`);
+    }
+    const [weight, loss] = term as unknown as Term;
+    if (!Number.isFinite(weight)) {
+      throw new ReconlossError(
+        "invalid-argument",
+        `weighted: the weight of ${loss.spec} must be finite, got ${described(weight)}`,
+      );
+    }
+  }
+  return new WeightedLoss(terms);
+}

@@ -1,0 +1,439 @@
+import { checkFunction, checkObject, described } from "../arguments.ts";
+import type { Definition, Evaluation, OwnEvaluation, Wants } from "../definitions/definition.ts";
+import type { Learner } from "../definitions/learner.ts";
+import { type OptionsOf, type OptionValue, resolveOptions, type Schema } from "../definitions/options.ts";
+import { checkWeight, type WeightNormalisation } from "../definitions/pixel-weights.ts";
+import { type EngineName, evaluate } from "../engines/index.ts";
+import { targetFeatures } from "../engines/onnx.ts";
+import { ReconlossError } from "../errors.ts";
+import { noteExtremes } from "../kernels/extremes.ts";
+import type { NotedExtremes } from "../kernels/index.ts";
+import { checkShape, formatShape, type Shape, type Tensor } from "../tensor.ts";
+import { checkCall, checkHeld, checkInto, checkShapes, checkValues } from "./checks.ts";
+import { PreparedTarget, type Target, targetTensor } from "./prepared-target.ts";
+import { inUnit, type Units, unitFor, withUnit } from "./units.ts";
+
+/**
+ * What a call may say beyond the two batches.
+ *
+ * @example
+ * ```ts
+ * import { l1, Tensor } from "@reconloss/core";
+ * const [output, target] = [Tensor.from([0.5, 1, 0.5, 0], [1, 1, 2, 2]), Tensor.full([1, 1, 2, 2], 0.5)];
+ * const weight = Tensor.from([1, 1, 0, 0], [1, 1, 2, 2]); // the upper row alone
+ * await l1().value(output, target, { weight }); // 0.25
+ * ```
+ */
+export interface EvaluateOptions {
+  /**
+   * How much each pixel counts, finite and not negative, [n or 1, 1 or c, h, w]: one for all channels or one for each. A mean over places becomes
+   * sum(weight * error) / sum(weight), with 0 and 1 a mask. Every loss takes it, and says in its description which weight a window or a layer's position has;
+   * losses that mix channels take the mean of a pixel's weights. With `reduction=sum` errors are multiplied, and nothing is divided. The map
+   * stays as it is without weights.
+   */
+  weight?: Tensor;
+  /**
+   * Over what weights are divided by their sum. `image` (default): in each image by itself, so that all images count the same however much of them is
+   * masked. `batch`: an image counts in the batch's value as much as its weights add up to (BasicSR's `weight`; a masked mean in PyTorch); images whose weights are all 0 are
+   * allowed, and their own value is NaN.
+   */
+  weightNormalisation?: WeightNormalisation;
+  /**
+   * Where the gradient is written, in the output's shape; it is then the gradient that comes back. Default: a new tensor. A training loop that gives
+   * the same one every time spares itself the making of an array as large as the batch, which takes longer than the simple losses themselves. It
+   * must not share memory with the batches; where a call throws, it may hold part of a gradient.
+   */
+  into?: Tensor;
+  /**
+   * What evaluates the loss, and every term of a sum. Default: the first of these that supports what is asked for: `kernels` (fused SIMD kernels, of the losses that have one),
+   * `tiles` (values of images too large for a network to be computed at once), `onnx` (the loss as a graph on ONNX Runtime). `reference`, on request only: float64 in plain
+   * loops, for any loss, slow. One that does not support what is asked for is an error, `invalid-argument`.
+   */
+  engine?: EngineName;
+}
+
+/** Where a better output's value lies: lower, higher, or, of a prior, closer to the target's own value. */
+export type Better = "lower" | "higher" | "target";
+
+/** A loss or metric of output images against their targets: its value, and the value's gradient with respect to the output. */
+export interface Loss {
+  /** The name in the grammar: `ssim`. */
+  readonly name: string;
+  /** The loss as the grammar writes it, with the options that differ from the defaults: `ssim(preset=skimage)`. */
+  readonly spec: string;
+  /** What results list it under: the text as it was typed where it was parsed, else `spec`. */
+  readonly label: string;
+  /** What there is to know about it: what it measures, its source, its options with their defaults. */
+  readonly info: LossInfo;
+  /** The value of every option: the protocol that belongs beside the number. */
+  readonly options: Readonly<Record<string, OptionValue>>;
+  /** Where a better output's value lies. */
+  readonly better: Better;
+  /** How many digits after the point its values are shown with. */
+  readonly decimals: number;
+  /** Whether it compares with a target; a prior such as `tv` does not. */
+  readonly needsTarget: boolean;
+  /** Whether {@link Loss.map} gives a map. */
+  readonly hasMap: boolean;
+  /** The values that its options say images have, black and white; absent where none says so. */
+  readonly range?: readonly [low: number, high: number];
+  /** What is minimised in a sum: `offset - value` where higher is better, else `value`, that of a prior too. */
+  readonly offset: number;
+  /** The mathematics, where the loss is a function over `Ops`. */
+  readonly definition?: Definition;
+  /** What learns beside the model that is trained with this loss, one for each adversarial term. */
+  readonly learners?: readonly Learner[];
+  /** Why images of this shape cannot be compared, as the end of a sentence that begins with the shape; undefined where they can. */
+  refusal(shape: Shape): string | undefined;
+  /** A target of which everything that the loss computes of it alone is computed now, once for many outputs. */
+  prepareTarget(target: Tensor): Promise<PreparedTarget>;
+  /** The value of the batch: the mean over its images unless the loss says otherwise. */
+  value(output: Tensor, target?: Target, options?: EvaluateOptions): Promise<number>;
+  /** The value of each image. */
+  perImage(output: Tensor, target?: Target, options?: EvaluateOptions): Promise<Float64Array>;
+  /**
+   * The value of the batch and its gradient with respect to the output; see {@link EvaluateOptions} for where the gradient goes.
+   *
+   * @throws {ReconlossError} also for an `into` that is no tensor of the output's shape (`shape`, `invalid-argument`) or shares memory with the batches
+   * @example
+   * ```ts
+   * import { mse, Tensor } from "@reconloss/core";
+   * const loss = mse();
+   * const [output, target] = [Tensor.full([1, 3, 8, 8], 0.25), Tensor.full([1, 3, 8, 8], 0.75)];
+   * const into = Tensor.full(output.shape, 0);
+   * for (let step = 0; step < 3; step++) {
+   *   const { grad } = await loss.valueAndGrad(output, target, { into }); // grad is into
+   *   for (let i = 0; i < grad.data.length; i++) output.data[i] -= 48 * grad.data[i];
+   * }
+   * ```
+   */
+  valueAndGrad(
+    output: Tensor,
+    target?: Target,
+    options?: EvaluateOptions,
+  ): Promise<{ value: number; grad: Tensor; terms: Readonly<Record<string, number>> }>;
+  /** The value's contributions by place. */
+  map(output: Tensor, target?: Target, options?: EvaluateOptions): Promise<Tensor>;
+  /** All of these in one pass. */
+  evaluate(output: Tensor, target: Target | undefined, wants: Wants, options?: EvaluateOptions): Promise<Evaluation>;
+}
+
+/** The loss, which nothing else has been given yet, listed under the text by which it was asked for. */
+export function labelled(loss: Loss, text: string): Loss {
+  return Object.assign(loss, { label: text.trim().replace(/\s+/g, " ") });
+}
+
+/** Whether a value is a loss. */
+export function isLoss(value: unknown): value is Loss {
+  const { spec, evaluate } = (typeof value === "object" && value !== null ? value : {}) as Partial<Loss>;
+  return typeof spec === "string" && typeof evaluate === "function";
+}
+
+/** What is said about a loss besides its mathematics. */
+export interface LossInfo<S extends Schema = Schema> {
+  readonly name: string;
+  /** What it measures, in one line. */
+  readonly summary: string;
+  readonly better: Better;
+  /** How many digits after the point values are shown with, as papers print them. Default 4. */
+  readonly decimals?: number;
+  /** Paper and equation, and the implementation whose numbers it matches. */
+  readonly source: string;
+  readonly options: S;
+  /** Values of options by preset name. */
+  readonly presets?: Readonly<Record<string, Partial<OptionsOf<S>>>>;
+}
+
+/**
+ * A function that makes a loss from its options, with what there is to know about it. `R` is what else the loss can be given, such as
+ * weights: things that no specification can spell.
+ */
+export type LossFactory<S extends Schema = Schema, R = undefined> = ((
+  options?: Partial<OptionsOf<S>>,
+  resources?: R,
+) => Loss) & {
+  readonly info: LossInfo<S>;
+};
+
+/** What {@link defineLoss} is told. */
+export interface LossDefinition<S extends Schema, R = undefined> extends LossInfo<S> {
+  /** Default true. */
+  readonly needsTarget?: boolean | ((options: OptionsOf<S>) => boolean);
+  /** For losses where higher is better: see {@link Loss.offset}. Default 0. */
+  readonly offset?: number;
+  /** Defaults that depend on the values of other options. */
+  readonly defaultsOf?: (options: OptionsOf<S>) => Partial<OptionsOf<S>>;
+  /** What is wrong with images of this shape, if anything, as the end of a sentence that begins with the shape. */
+  readonly refuse?: (options: OptionsOf<S>, shape: Shape) => string | undefined;
+  /** The values that a target has; default: from the option `low`, or 0, as far as `dataRange`, where there is one. */
+  readonly range?: (options: OptionsOf<S>) => readonly [low: number, high: number];
+  /**
+   * How the value depends on the unit of the images, where an option `dataRange` says it: very large and very small ranges are then computed in a unit of their
+   * own. Default: images are computed as they are.
+   */
+  readonly units?: (options: OptionsOf<S>) => Units | undefined;
+  readonly define: (options: OptionsOf<S>, resources?: R) => Definition;
+}
+
+/** Names that specifications can write. */
+const writableName = /^[A-Za-z][\w-]*$/;
+
+/** Refuses names under which a loss could not be asked for, or its numbers not be told from what every JavaScript object has. */
+function checkName(name: string): void {
+  if (writableName.test(name) && !(name in {})) return;
+  const rule = "letters, digits, - and _ after a letter, and no name that every object has, such as constructor";
+  throw new ReconlossError("invalid-argument", `a loss cannot be called "${name}": names are ${rule}`);
+}
+
+/**
+ * Turns mathematics and a table of options into a loss.
+ *
+ * @throws {ReconlossError} `invalid-argument` for a name that no specification could write
+ *
+ * @example
+ * ```ts
+ * import { defineLoss, Tensor } from "@reconloss/core";
+ * const brightness = defineLoss({
+ *   name: "brightness",
+ *   summary: "squared difference of the mean values",
+ *   better: "lower",
+ *   source: "an example",
+ *   options: {},
+ *   define: () => ({
+ *     score: (o, { output, target }) => o.square(o.mean(o.sub(output, target), "chw")),
+ *   }),
+ * });
+ * await brightness().value(Tensor.full([1, 1, 4, 4], 0.75), Tensor.full([1, 1, 4, 4], 0.25)); // 0.25
+ * ```
+ */
+export function defineLoss<S extends Schema, R = undefined>(definition: LossDefinition<S, R>): LossFactory<S, R> {
+  checkObject("defineLoss", "definition", definition);
+  for (const word of ["name", "summary", "source"] as const) {
+    if (typeof definition[word] === "string" && definition[word] !== "") continue;
+    const problem = `defineLoss: ${word} must be a text, got ${described(definition[word])}`;
+    throw new ReconlossError("invalid-argument", problem);
+  }
+  checkObject(definition.name, "options", definition.options);
+  checkFunction(definition.name, "define", definition.define);
+  const { name, summary, better, decimals, source, options: schema, presets, defaultsOf } = definition;
+  checkName(name);
+  const info: LossInfo<S> = { name, summary, better, decimals, source, options: schema, presets };
+  const make = (options: Partial<OptionsOf<S>> = {}, resources?: R): Loss => {
+    if (resources !== undefined) checkObject(name, "resources", resources);
+    const resolve = (some: Readonly<Record<string, unknown>>) =>
+      resolveOptions(name, schema, some, presets as Parameters<typeof resolveOptions>[3], defaultsOf);
+    const { values, given } = resolve(options);
+    return new DefinedLoss(
+      info,
+      definition,
+      values,
+      specOf(name, given, (some) => resolve(some).values),
+      resources,
+    );
+  };
+  const factory: LossFactory<S, R> = Object.assign(make, { info });
+  definitions.set(factory, definition);
+  return factory;
+}
+
+/** What {@link defineLoss} was told of each loss. */
+const definitions = new WeakMap<object, unknown>();
+
+/** Whether a value is what {@link defineLoss} makes. */
+export function isLossFactory(value: unknown): value is LossFactory {
+  return typeof value === "function" && definitions.has(value);
+}
+
+/** What {@link deriveLoss} is told. */
+export interface Derivation extends Pick<LossInfo, "name" | "summary" | "better" | "source"> {
+  readonly derive: (definition: Definition) => Definition;
+}
+
+/** A loss that is another's mathematics with something changed, and takes its options. */
+export function deriveLoss<S extends Schema>(base: LossFactory<S>, { derive, ...said }: Derivation): LossFactory<S> {
+  const { offset: _, ...told } = definitions.get(base) as LossDefinition<S>;
+  return defineLoss<S>({ ...told, ...said, define: (options) => derive(told.define(options)) });
+}
+
+/** The specification with just those of the given options without which others would result. */
+function specOf(
+  name: string,
+  given: Readonly<Record<string, unknown>>,
+  resolve: (given: Readonly<Record<string, unknown>>) => Readonly<Record<string, OptionValue>>,
+): string {
+  const options = resolve(given);
+  let needed: Readonly<Record<string, unknown>> = given;
+  for (const key of Object.keys(given)) {
+    const { [key]: _, ...others } = needed;
+    const without = resolve(others);
+    if (Object.keys(options).every((option) => Object.is(without[option], options[option]))) needed = others;
+  }
+  const said = Object.keys(needed).map((key) => `${key}=${options[key]}`);
+  return said.length === 0 ? name : `${name}(${said.join(",")})`;
+}
+
+/** The parts of {@link Loss} that follow from `evaluate`. */
+export abstract class BaseLoss {
+  readonly name: string;
+  readonly better: Better;
+  readonly decimals: number;
+  readonly label: string;
+
+  constructor(
+    readonly info: LossInfo,
+    readonly spec: string,
+  ) {
+    this.name = info.name;
+    this.better = info.better;
+    this.decimals = info.decimals ?? 4;
+    this.label = spec;
+  }
+
+  abstract readonly hasMap: boolean;
+  abstract evaluate(
+    output: Tensor,
+    target: Target | undefined,
+    wants: Wants,
+    options?: EvaluateOptions,
+  ): Promise<Evaluation>;
+
+  refusal(_shape: Shape): string | undefined {
+    return undefined;
+  }
+
+  async prepareTarget(target: Tensor): Promise<PreparedTarget> {
+    return new PreparedTarget(target);
+  }
+
+  async value(output: Tensor, target?: Target, options?: EvaluateOptions): Promise<number> {
+    return (await this.evaluate(output, target, {}, options)).value;
+  }
+
+  async perImage(output: Tensor, target?: Target, options?: EvaluateOptions): Promise<Float64Array> {
+    return (await this.evaluate(output, target, {}, options)).perImage;
+  }
+
+  async valueAndGrad(output: Tensor, target?: Target, options?: EvaluateOptions) {
+    const { value, grad, terms } = await this.evaluate(output, target, { grad: true }, options);
+    return { value, grad: grad as Tensor, terms };
+  }
+
+  async map(output: Tensor, target?: Target, options?: EvaluateOptions): Promise<Tensor> {
+    if (!this.hasMap) throw new ReconlossError("invalid-argument", `${this.name}: this loss has no map`);
+    return (await this.evaluate(output, target, { map: true }, options)).map as Tensor;
+  }
+}
+
+/** A loss's mathematics, in a unit of its own where the images' range asks for one. */
+function defineInUnit<S extends Schema, R>(
+  { units, define }: LossDefinition<S, R>,
+  options: OptionsOf<S>,
+  resources?: R,
+): Definition {
+  const dependence = units?.(options);
+  const unit = dependence ? unitFor(options, dependence) : 1;
+  if (dependence === undefined || unit === 1) return define(options, resources);
+  return withUnit(define(inUnit(options, dependence, unit), resources), unit, dependence);
+}
+
+class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
+  readonly options: OptionsOf<S>;
+  readonly needsTarget: boolean;
+  readonly hasMap: boolean;
+  readonly offset: number;
+  readonly definition: Definition;
+  readonly learners: readonly Learner[];
+  readonly #refuse: LossDefinition<S>["refuse"];
+  readonly range?: readonly [low: number, high: number];
+
+  constructor(info: LossInfo, definition: LossDefinition<S, R>, options: OptionsOf<S>, spec: string, resources?: R) {
+    super(info, spec);
+    this.options = options;
+    const { needsTarget = true } = definition;
+    this.needsTarget = typeof needsTarget === "function" ? needsTarget(options) : needsTarget;
+    this.offset = definition.offset ?? 0;
+    this.definition = defineInUnit(definition, options, resources);
+    this.learners = this.definition.learner ? [this.definition.learner] : [];
+    this.hasMap = this.definition.map !== undefined;
+    this.#refuse = definition.refuse;
+    const { low, dataRange } = options;
+    const black = typeof low === "number" ? low : 0;
+    this.range =
+      definition.range?.(options) ?? (typeof dataRange === "number" ? [black, black + dataRange] : undefined);
+  }
+
+  override refusal(shape: Shape): string | undefined {
+    checkShape(shape);
+    return this.#refuse?.(this.options, shape) ?? this.definition.refuse?.(shape);
+  }
+
+  override prepareTarget(target: Tensor): Promise<PreparedTarget> {
+    return this.#prepareTarget(target).finally(() => checkHeld(this.name, { target }));
+  }
+
+  async #prepareTarget(target: Tensor): Promise<PreparedTarget> {
+    this.#checkShapes(target, target);
+    checkValues(this.name, target, target, this.range, await noteExtremes({ output: target }));
+    if (this.definition.targetFeatures === undefined) return new PreparedTarget(target);
+    return new PreparedTarget(target, new Map([[this.definition, await targetFeatures(this.definition, target)]]));
+  }
+
+  async evaluate(
+    output: Tensor,
+    target: Target | undefined,
+    wants: Wants,
+    options: EvaluateOptions = {},
+  ): Promise<Evaluation> {
+    checkCall(this.name, wants, options);
+    const { weight, into } = options;
+    const held = { output, target: this.needsTarget ? targetTensor(target) : undefined, weight, into };
+    const evaluation = await this.#evaluate(output, target, wants, options).finally(() => checkHeld(this.name, held));
+    return { ...evaluation, terms: evaluation.terms ?? { [this.label]: evaluation.value } };
+  }
+
+  async #evaluate(
+    output: Tensor,
+    target: Target | undefined,
+    wants: Wants,
+    { weight: given, weightNormalisation, into, engine }: EvaluateOptions,
+  ): Promise<OwnEvaluation> {
+    const compared = this.needsTarget ? targetTensor(target) : output;
+    this.#checkShapes(output, compared);
+    if (into !== undefined) checkInto(this.name, into, { output, target: compared, weight: given });
+    // A prior has no target.
+    const range = this.needsTarget ? this.range : undefined;
+    const check = (noted: NotedExtremes) => checkValues(this.name, output, compared, range, noted);
+    const { unnormalised } = this.definition;
+    const { weight, share } =
+      given === undefined ? {} : checkWeight(this.name, output, given, weightNormalisation, unnormalised);
+    const features = target instanceof PreparedTarget ? target.features.get(this.definition) : undefined;
+    const images = { output, target: compared, weight, share, targetFeatures: features };
+    const evaluation = await evaluate(this.name, this.definition, { images, wants, into, check }, engine);
+    if (weight !== undefined) this.#checkMeasured(evaluation, share);
+    return share ? { ...evaluation, shares: Float64Array.from(share.data) } : evaluation;
+  }
+
+  /** Refuses weights that are 0 wherever an image is looked at, or make sums too large; the value of an image without any share is not a number. */
+  #checkMeasured({ scores, perImage }: OwnEvaluation, share: Tensor | undefined): void {
+    for (const image of scores.keys()) {
+      if (share?.data[image] === 0) {
+        scores[image] = Number.NaN;
+        perImage[image] = Number.NaN;
+      } else if (this.definition.unnormalised && !Number.isFinite(scores[image])) {
+        const problem = "weights are too large: float32 does not hold what they multiply";
+        throw new ReconlossError("invalid-argument", `${this.name}: ${problem} (image ${image})`);
+      } else if (Number.isNaN(scores[image])) {
+        const problem = "weight is 0 at every place that is compared (after crop, and where windows fit)";
+        throw new ReconlossError("invalid-argument", `${this.name}: ${problem} (image ${image})`);
+      }
+    }
+  }
+
+  #checkShapes(output: Tensor, target: Tensor | undefined): asserts target is Tensor {
+    checkShapes(this.name, output, target);
+    const refusal = this.refusal(output.shape);
+    if (refusal !== undefined) {
+      throw new ReconlossError("shape", `${this.name}: output is ${formatShape(output.shape)}, ${refusal}`);
+    }
+  }
+}

@@ -1,0 +1,217 @@
+import { ReconlossError } from "../errors.ts";
+import type { Tensor } from "../tensor.ts";
+import { checkFields, checkInstance } from "./arguments.ts";
+import { checkRows, checkSide, type FeatureRows, MemoryRows, readRange, type Side } from "./features.ts";
+import type { Metric, MetricResult, Protocol } from "./metric.ts";
+import { NumpyRandom } from "./numpy-random.ts";
+
+/** The conventions of three evaluators; their scores of one set of images differ in the second digit. */
+const presets = {
+  /** torch-fidelity: shuffled with seed 2020, 10 splits. Made for logits of the FID network without bias. */
+  "torch-fidelity": { splits: 10, splitSize: undefined, shuffle: true, seed: 2020, eps: 0 },
+  /** The ADM evaluator: in order, splits of 5000 and what is left. Made for logits of the FID network without bias. */
+  adm: { splits: undefined, splitSize: 5000, shuffle: false, seed: 0, eps: 0 },
+  /** ignite: one split. Made for logits of torchvision's inception_v3. */
+  ignite: { splits: 1, splitSize: undefined, shuffle: false, seed: 0, eps: 1e-16 },
+} as const;
+
+/** Options of {@link InceptionScore}; what is not given comes from the preset. */
+export interface InceptionScoreOptions {
+  /** Default `torch-fidelity`. */
+  preset?: keyof typeof presets;
+  /** Split i of s takes the images from floor(i n / s) on. */
+  splits?: number;
+  /** Instead of `splits`: that many images in each, the last one with what is left. */
+  splitSize?: number;
+  /** Whether images are put in a random order first. Class-ordered samples score far too low unshuffled. */
+  shuffle?: boolean;
+  /** The seed of that order, as in numpy's `RandomState(seed).permutation(n)`. */
+  seed?: number;
+  /** Added to probabilities inside the logarithm. */
+  eps?: number;
+  /** Travels into the result. */
+  protocol?: Protocol;
+}
+
+const optionKinds = {
+  preset: "string",
+  splits: "number",
+  splitSize: "number",
+  shuffle: "boolean",
+  seed: "number",
+  eps: "number",
+  protocol: "object",
+} as const;
+
+/** The Inception Score. */
+export interface InceptionScoreResult extends MetricResult {
+  /** Standard deviation over the splits, with s in the divisor. */
+  readonly std: number;
+  /** The score of each split. */
+  readonly splits: readonly number[];
+}
+
+/**
+ * The Inception Score `exp(mean KL(p(y|x) || p(y)))` (Salimans et al. 2016, "Improved techniques for training GANs") from rows of logits; the
+ * mean over splits. From 1 (all images alike, or none recognisable) to the number of classes; higher is better.
+ *
+ * @throws {ReconlossError} `invalid-argument` when there are fewer images than splits
+ *
+ * @example
+ * ```ts
+ * import { Tensor } from "@reconloss/core";
+ * import { InceptionScore } from "@reconloss/core/metrics";
+ * const score = new InceptionScore({ preset: "ignite" });
+ * score.update("output", Tensor.from([99, 0, 0, 99], [2, 2, 1, 1])); // logits: one image of each class, both beyond doubt
+ * (await score.compute()).value; // 2
+ * ```
+ */
+export async function inceptionScore(
+  logits: FeatureRows,
+  options: InceptionScoreOptions = {},
+): Promise<InceptionScoreResult> {
+  checkRows("logits", logits);
+  checkFields("options", options, optionKinds);
+  const preset = options.preset ?? "torch-fidelity";
+  if (!Object.hasOwn(presets, preset)) {
+    throw new ReconlossError(
+      "invalid-argument",
+      `preset must be one of ${Object.keys(presets).join(", ")}, got ${preset}`,
+    );
+  }
+  const settings = { ...presets[preset], ...withoutUndefined(options) };
+  const { shuffle, seed, eps } = settings;
+  const n = logits.count;
+  const bounds = splitBounds(
+    n,
+    options.splitSize ? { splitSize: options.splitSize } : options.splits ? { splits: options.splits } : settings,
+  );
+  const order = shuffle ? new NumpyRandom(seed).permutation(n) : undefined;
+  const scores: number[] = [];
+  for (const [start, end] of bounds) scores.push(await scoreOf(logits, order, start, end, eps));
+  const mean = scores.reduce((sum, score) => sum + score, 0) / scores.length;
+  return {
+    metric: "is",
+    value: mean,
+    std: Math.sqrt(scores.reduce((sum, score) => sum + (score - mean) ** 2, 0) / scores.length),
+    splits: scores,
+    images: { output: n },
+    protocol: {
+      ...options.protocol,
+      preset,
+      splits: bounds.length,
+      splitSize: bounds[0][1] - bounds[0][0],
+      shuffle,
+      ...(shuffle ? { seed } : {}),
+      ...(eps > 0 ? { eps } : {}),
+    },
+    hint: "compare only with scores of the same network, number of images and splits",
+    warnings:
+      n < 5000
+        ? [`${n} images are few: the score falls with the number of images in a split; customary are 50000`]
+        : [],
+  };
+}
+
+function withoutUndefined<T extends object>(options: T): T {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
+}
+
+function splitBounds(n: number, { splits, splitSize }: { splits?: number; splitSize?: number }): [number, number][] {
+  const wanted = splitSize ?? splits ?? 1;
+  if (!Number.isInteger(wanted) || wanted < 1) {
+    throw new ReconlossError("invalid-argument", `splits and splitSize must be positive integers, got ${wanted}`);
+  }
+  const count = splitSize === undefined ? wanted : Math.max(1, Math.ceil(n / splitSize));
+  if (n < count || n === 0) {
+    throw new ReconlossError("invalid-argument", `the Inception Score: ${n} images cannot be cut into ${count} splits`);
+  }
+  return Array.from({ length: count }, (_, i) =>
+    splitSize === undefined
+      ? [Math.floor((i * n) / count), Math.floor(((i + 1) * n) / count)]
+      : [i * splitSize, Math.min((i + 1) * splitSize, n)],
+  );
+}
+
+/** Rows that are in memory at a time. */
+const blockSize = 512;
+
+async function scoreOf(logits: FeatureRows, order: Uint32Array | undefined, start: number, end: number, eps: number) {
+  const classes = logits.dimension;
+  const marginal = new Float64Array(classes);
+  let negativeEntropy = 0;
+  for (let first = start; first < end; first += blockSize) {
+    const last = Math.min(first + blockSize, end);
+    const block = order
+      ? Float64Array.from(await logits.read(order.subarray(first, last)))
+      : await readRange(logits, first, last);
+    for (let at = 0; at < block.length; at += classes) {
+      const p = softmax(block.subarray(at, at + classes));
+      for (let c = 0; c < classes; c++) {
+        marginal[c] += p[c];
+        negativeEntropy += timesLog(p[c], eps);
+      }
+    }
+  }
+  const n = end - start;
+  const ofMarginal = marginal.reduce((sum, total) => sum + timesLog(total / n, eps), 0);
+  return Math.exp(negativeEntropy / n - ofMarginal);
+}
+
+/** p log(p + eps), which is 0 at 0. */
+function timesLog(p: number, eps: number): number {
+  return p === 0 ? 0 : p * Math.log(p + eps);
+}
+
+/** In place. */
+function softmax(values: Float64Array): Float64Array {
+  const largest = values.reduce((max, value) => Math.max(max, value), Number.NEGATIVE_INFINITY);
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i] = Math.exp(values[i] - largest);
+  for (let i = 0; i < values.length; i++) values[i] /= sum;
+  return values;
+}
+
+/**
+ * {@link inceptionScore} fed with batches of logits, which it keeps in memory: shuffling needs all of them. Only outputs count; updates with
+ * reals are an error.
+ *
+ * @example
+ * ```ts
+ * import { Tensor } from "@reconloss/core";
+ * import { InceptionScore } from "@reconloss/core/metrics";
+ * const score = new InceptionScore({ splits: 1, shuffle: false });
+ * score.update("output", Tensor.full([4, 10, 1, 1], 0)); // four images of which the network knows nothing
+ * (await score.compute()).value; // 1
+ * ```
+ */
+export class InceptionScore implements Metric<InceptionScoreResult> {
+  readonly #options: InceptionScoreOptions;
+  readonly #rows = new MemoryRows();
+
+  constructor(options: InceptionScoreOptions = {}) {
+    checkFields("options", options, optionKinds);
+    this.#options = options;
+  }
+
+  update(side: Side, logits: Tensor): void {
+    checkSide(side);
+    if (side !== "output") {
+      throw new ReconlossError("invalid-argument", "the Inception Score is of outputs alone");
+    }
+    this.#rows.append(logits);
+  }
+
+  merge(other: InceptionScore): void {
+    checkInstance("other", other, InceptionScore);
+    this.#rows.appendAll(other.#rows);
+  }
+
+  reset(): void {
+    this.#rows.clear();
+  }
+
+  compute(): Promise<InceptionScoreResult> {
+    return inceptionScore(this.#rows, this.#options);
+  }
+}

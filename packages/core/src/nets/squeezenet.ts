@@ -1,0 +1,28 @@
+import { conv, fire, maxPool, relu } from "./layers.ts";
+import { Network } from "./network.ts";
+
+/**
+ * SqueezeNet 1.1 without its classifier, as in torchvision (Iandola et al. 2016; the Fire modules keep the paper's numbers): taps `conv1`
+ * `relu1` `pool1` `fire2` `fire3` `pool3` `fire4` `fire5` `pool5` `fire6` ... `fire9`.
+ *
+ * @example
+ * ```ts
+ * import { squeezenet } from "@reconloss/core/nets";
+ * squeezenet.taps.length; // 13
+ * ```
+ */
+export const squeezenet = new Network("squeezenet1_1", [
+  ["conv1", conv("features.0", 3, 64, 3, { stride: 2 })],
+  ["relu1", relu],
+  ["pool1", maxPool(3, 2, { ceilMode: true })],
+  ["fire2", fire("features.3", 64, 16, 64)],
+  ["fire3", fire("features.4", 128, 16, 64)],
+  ["pool3", maxPool(3, 2, { ceilMode: true })],
+  ["fire4", fire("features.6", 128, 32, 128)],
+  ["fire5", fire("features.7", 256, 32, 128)],
+  ["pool5", maxPool(3, 2, { ceilMode: true })],
+  ["fire6", fire("features.9", 256, 48, 192)],
+  ["fire7", fire("features.10", 384, 48, 192)],
+  ["fire8", fire("features.11", 384, 64, 256)],
+  ["fire9", fire("features.12", 512, 64, 256)],
+]);

@@ -1,0 +1,242 @@
+import { checkArguments } from "../arguments.ts";
+import { ReconlossError } from "../errors.ts";
+import { compile, type InputDims, outputTensor } from "../graph/compile.ts";
+import type { Ops } from "../graph/ops.ts";
+import { ProgramCache } from "../graph/program-cache.ts";
+import type { Loss } from "../losses/loss.ts";
+import { minimisedScore } from "../losses/minimised.ts";
+import type { Model } from "../nets/model.ts";
+import { mapValues, prefixed, within } from "../records.ts";
+import { Tensor } from "../tensor.ts";
+import { readStates, writeStates } from "./checkpoint.ts";
+import { adam, type Optimizer } from "./optimizers.ts";
+import type { Schedule } from "./schedules.ts";
+import { type Objective, type StepOptions, type StepResult, TrainingStep } from "./step.ts";
+
+/** What {@link createTrainer} is told. */
+export interface TrainerOptions {
+  model: Model;
+  /** What is minimised; where higher is better, the loss's `offset` less its value. Terms that learn, such as `adversarial`, learn at every step. */
+  loss: Loss;
+  /** Default `adam()`. */
+  optimizer?: Optimizer;
+  /** Default: a constant rate. */
+  schedule?: Schedule;
+  /** Gradients are scaled down together to at most this norm. Default: they are not. */
+  clip?: number;
+  /** How much of a running mean of the weights is kept at each step; `apply` uses that mean. Default: there is none. */
+  ema?: number;
+  /** Where the first weights come from. Default 1. */
+  seed?: number;
+  /** See {@link StepOptions.shards}. */
+  shards?: StepOptions["shards"];
+}
+
+/** What {@link Trainer.step} gives. */
+export interface TrainerStep {
+  /** The number of the step, from 1. */
+  readonly step: number;
+  /** What was minimised. */
+  readonly value: number;
+  /** What adds up to `value`: the terms of a sum before their weights, the layers of a network, else the value itself, by label. */
+  readonly terms: Readonly<Record<string, number>>;
+  /** What the terms that learn say of their own step, one for each. */
+  readonly learned: readonly Readonly<Record<string, number>>[];
+  readonly gradientNorm: number;
+  /** The model's output for the batch, as it was before the step. */
+  readonly output: Tensor;
+}
+
+/** A model, a loss and an optimiser, one step after the other. Made by {@link createTrainer}. */
+export class Trainer {
+  readonly model: Model;
+  readonly loss: Loss;
+  readonly #step: TrainingStep;
+  /** The model alone: outside training for any size, and as the step runs it for the last size. */
+  readonly #forward = new ProgramCache(programsKept);
+  #checked = false;
+
+  constructor(options: TrainerOptions) {
+    checkArguments("createTrainer", { options: [options, "object", ["model", "loss"]] });
+    const { model, loss, optimizer = adam(), ...rest } = options;
+    this.model = model;
+    this.loss = loss;
+    const { parameters, buffers } = model;
+    const objective = <T>(o: Ops<T>, tensors: Readonly<Record<string, T>>, inputs: Readonly<Record<string, T>>) =>
+      this.#objective(o, tensors, inputs);
+    this.#step = new TrainingStep({
+      name: `training ${model.name}`,
+      parameters,
+      buffers,
+      objective,
+      optimizer,
+      ...rest,
+    });
+  }
+
+  /** How many steps were taken. */
+  get steps(): number {
+    return this.#step.steps;
+  }
+
+  /** The weights to use: running means where they are kept. */
+  get tensors(): Readonly<Record<string, Tensor>> {
+    return this.#step.averaged;
+  }
+
+  /**
+   * Takes one step: the model's, then that of every term that learns.
+   *
+   * @param input - what the model sees, [n, channels, h, w]
+   * @param target - what its output is compared with; may be left out where no term of the loss needs one
+   * @throws {ReconlossError} what the loss throws for images that do not fit it; `non-finite`, naming the step, the term and the tensor, when anything but
+   * finite numbers comes out: then the step is not taken
+   */
+  async step(input: Tensor, target?: Tensor): Promise<TrainerStep> {
+    if (!this.#checked) await this.#check(input, target);
+    const { definition, learners = [] } = this.loss;
+    const taken = definition ? await this.#fusedStep(input, target) : await this.#bridgedStep(input, target);
+    const { output } = taken.outputs;
+    const learned: Readonly<Record<string, number>>[] = [];
+    for (const learner of learners) learned.push(await learner.update(target ?? output, output));
+    const { step, loss, report, gradientNorm } = taken;
+    return { step, value: loss, terms: report, learned, gradientNorm, output };
+  }
+
+  /** The model's output, outside training. */
+  async apply(input: Tensor): Promise<Tensor> {
+    const { output } = await this.#run(input, this.tensors, false);
+    return outputTensor(output);
+  }
+
+  /** Everything that a bit-identical continuation needs, as the bytes of a safetensors file; `metadata` travels with it. */
+  checkpoint(metadata: Readonly<Record<string, string>> = {}): Uint8Array {
+    const learners = (this.loss.learners ?? []).map((learner, index) => [`learner ${index}`, learner.save()] as const);
+    return writeStates(
+      { model: this.#step.save(), ...Object.fromEntries(learners) },
+      { ...metadata, network: this.model.name, loss: this.loss.spec },
+    );
+  }
+
+  /**
+   * Continues from a checkpoint, and gives its metadata.
+   *
+   * @param file - what errors call it
+   * @throws {ReconlossError} `checkpoint` for bytes that are damaged or of another training; then nothing is changed
+   */
+  async restore(bytes: Uint8Array, file = "checkpoint"): Promise<Readonly<Record<string, string>>> {
+    const { states, metadata } = await readStates(bytes, file);
+    const learners = this.loss.learners ?? [];
+    const names = ["model", ...learners.map((_, index) => `learner ${index}`)];
+    const missing = names.find((name) => states[name] === undefined);
+    if (missing !== undefined || Object.keys(states).length !== names.length) {
+      const found = Object.keys(states).join(", ");
+      throw new ReconlossError("checkpoint", `${file}: expected the states ${names.join(", ")}, found ${found}`);
+    }
+    const before = [this.#step.save(), ...learners.map((learner) => learner.save())];
+    const parts = [this.#step, ...learners];
+    try {
+      for (const [index, part] of parts.entries()) part.restore(states[names[index]]);
+    } catch (error) {
+      for (const [index, part] of parts.entries()) part.restore(before[index]);
+      throw error;
+    }
+    return metadata;
+  }
+
+  /** The first batch goes through the loss itself, which knows what images it refuses. */
+  async #check(input: Tensor, target: Tensor | undefined): Promise<void> {
+    if (!this.loss.needsTarget && target === undefined) {
+      this.#checked = true;
+      return;
+    }
+    await this.loss.value(await this.apply(input), target);
+    this.#checked = true;
+  }
+
+  /** Model, loss and optimiser in one program. */
+  async #fusedStep(input: Tensor, target: Tensor | undefined): Promise<StepResult> {
+    const { definition } = this.loss;
+    await definition?.prepare?.();
+    return this.#step.run({
+      input,
+      ...(target ? { target } : {}),
+      ...prefixed(definition?.state?.() ?? {}, "state"),
+    });
+  }
+
+  /** For a loss that is not one graph: it gives the gradient of the output, and a program the gradients of the weights for that. */
+  async #bridgedStep(input: Tensor, target: Tensor | undefined): Promise<StepResult> {
+    const { output } = await this.#run(input, this.#step.current, true);
+    const { value, grad, terms } = await this.loss.valueAndGrad(outputTensor(output), target);
+    const sign = this.loss.better === "higher" ? -1 : 1;
+    const gradient =
+      sign === 1
+        ? grad
+        : new Tensor(
+            grad.data.map((x) => -x),
+            grad.shape,
+          );
+    const taken = await this.#step.run({ input, gradient });
+    const minimised = sign === 1 ? value : this.loss.offset - value;
+    return { ...taken, loss: minimised, report: sign === 1 ? terms : { [this.loss.label]: minimised } };
+  }
+
+  #objective<T>(o: Ops<T>, tensors: Readonly<Record<string, T>>, inputs: Readonly<Record<string, T>>): Objective<T> {
+    const { output, buffers } = this.model.forward(o, inputs.input, tensors, true);
+    const outputs = { output };
+    if (inputs.gradient !== undefined) {
+      return { loss: o.sum(o.mul(output, inputs.gradient), "nchw"), buffers, outputs };
+    }
+    const definition = this.loss.definition as NonNullable<Loss["definition"]>;
+    const images = { output, target: inputs.target ?? output, state: within(inputs, "state") };
+    const loss = minimisedScore(o, this.loss, definition, definition.score(o, images));
+    const terms = definition.terms && mapValues(definition.terms(o, images), (score) => o.mean(score, "n"));
+    return {
+      loss,
+      buffers,
+      report: terms ?? { [this.loss.label]: loss },
+      outputs,
+    };
+  }
+
+  /** The model alone with these tensors: in training for the very size of the step's batch, else for any size. */
+  async #run(input: Tensor, tensors: Readonly<Record<string, Tensor>>, training: boolean) {
+    const dims: InputDims = training ? input.shape : ["n", input.shape[1], "h", "w"];
+    const program = await this.#forward.get(JSON.stringify([dims, training]), () =>
+      compile<string, string>({ ...mapValues(tensors, ({ shape }) => shape), [inputName]: dims }, (o, values) => ({
+        output: this.model.forward(o, values[inputName], values, training).output,
+      })),
+    );
+    return program.run({ ...tensors, [inputName]: input });
+  }
+}
+
+/** The image among a program's inputs, which otherwise are named as the network's tensors. */
+const inputName = "input";
+const programsKept = 2;
+
+/**
+ * Trains a model with any loss. One step is one native program: the model, the loss, their gradients and the optimiser.
+ *
+ * @example
+ * ```ts
+ * import { parseLoss, Tensor } from "@reconloss/core";
+ * import { constant, type Model } from "@reconloss/core/nets";
+ * import { adam, createTrainer } from "@reconloss/core/train";
+ * const gain: Model = {
+ *   name: "gain",
+ *   parameters: { gain: { shape: [3], initialize: constant(1) } },
+ *   buffers: {},
+ *   forward: (o, x, { gain }) => ({ output: o.mul(x, gain), buffers: {} }),
+ * };
+ * const trainer = createTrainer({ model: gain, loss: parseLoss("l1 + 0.1*ssim"), optimizer: adam(1e-3) });
+ * const [dark, light] = [Tensor.full([1, 3, 12, 12], 0.25), Tensor.full([1, 3, 12, 12], 0.5)];
+ * const { terms } = await trainer.step(dark, light);
+ * terms.l1; // 0.25
+ * trainer.steps; // 1
+ * ```
+ */
+export function createTrainer(options: TrainerOptions): Trainer {
+  return new Trainer(options);
+}

@@ -1,0 +1,202 @@
+import { stat } from "node:fs/promises";
+import { extname, join, resolve } from "node:path";
+import { type Device, Random, ReconlossError } from "@reconloss/core";
+import { pixelsToTensor } from "@reconloss/core/internal";
+import { Command, Option } from "commander";
+import { systemPath } from "../files.ts";
+import { type DecodeNote, decodePixels, decodeSummary, listFolder, writeImage } from "../image/index.ts";
+import { applyModel, generateImages, type ImageModel, openModel } from "../tasks/index.ts";
+import { wholeNumber } from "./distribution.ts";
+import { chooseDevice, deviceOption } from "./networks.ts";
+import { noteNewFolder } from "./new-folder.ts";
+import { tellPassedOver } from "./passed-over.ts";
+import { type AlphaFlags, alphaOption, alphaOptions, backgroundOption } from "./pixel-options.ts";
+import { progressBar } from "./progress.ts";
+import { coloursFor, printable, type Terminal } from "./terminal.ts";
+
+interface Flags extends AlphaFlags {
+  output: string;
+  tile?: number;
+  bits?: "8" | "16";
+  quality?: number;
+  count?: number;
+  seed: number;
+  device: Device;
+  progress: boolean;
+}
+
+/** The formats that can be written, and of these the ones that have 16 bits. */
+const writable = [".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff"];
+const deep = [".png", ".tif", ".tiff"];
+const failuresShown = 20;
+
+/** `reconloss apply`; `finish` receives the exit code. */
+export function applyCommand(terminal: Terminal, finish: (code: number) => void): Command {
+  return new Command("apply")
+    .description("run a network that reconloss train has trained on images of any size")
+    .argument("<model.onnx>", "the trained network")
+    .argument("[input]", "an image, or a folder of images; none for a generator")
+    .requiredOption("-o, --output <path>", "the image to write, or the folder for images of a folder")
+    .option("--tile <pixels>", "side of the tiles that are computed at once", wholeNumber(16))
+    .addOption(
+      new Option("--bits <n>", "bits a sample; default: the input's, where the format has them").choices(["8", "16"]),
+    )
+    .option("--quality <n>", "of JPEG, WebP and AVIF, 1 to 100", wholeNumber(1))
+    .addOption(alphaOption())
+    .addOption(backgroundOption())
+    .option("--count <n>", "generator: how many images", wholeNumber(1))
+    .option("--seed <n>", "generator: of the random numbers", wholeNumber(0), 1)
+    .addOption(deviceOption())
+    .option("--no-progress", "no progress bar")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  reconloss apply x2/model.onnx small.jpg -o large.png
+  reconloss apply sharp/model.onnx blurred/ -o sharp/ --bits 16
+  reconloss apply faces/model.onnx --count 64 -o samples/
+
+Large images are computed in tiles that overlap as far as the network sees: the result is that of the whole image.
+Exit codes: 0 all well; 1 an image failed; 2 wrong usage; 3 the machine lacks something: room on the disk, a permission.`,
+    )
+    .action(async (path: string, input: string | undefined, flags: Flags) => {
+      await chooseDevice(flags.device, terminal);
+      const model = await openModel(path);
+      const isGenerator = model.info.latent !== undefined;
+      if (isGenerator !== (input === undefined)) {
+        const what = isGenerator ? "makes images from random numbers and takes no input" : "needs an image or a folder";
+        throw new ReconlossError("invalid-argument", `apply: a model for ${model.info.task} ${what}`);
+      }
+      await refuseReplacing([{ input: path, output: flags.output }]);
+      await noteNewFolder(flags.output, terminal);
+      finish(input === undefined ? await generate(model, flags, terminal) : await apply(model, input, flags, terminal));
+    });
+}
+
+async function generate(model: ImageModel, flags: Flags, { stdout, stderr }: Terminal): Promise<number> {
+  const isFile = writable.includes(extname(flags.output).toLowerCase());
+  const { count = isFile ? 1 : 16 } = flags;
+  if (isFile && count > 1) {
+    throw new ReconlossError("invalid-argument", `apply: ${count} images need a folder, got ${flags.output}`);
+  }
+  const bar = progressBar(count, "generating", stderr, flags.progress, "images");
+  try {
+    for (let index = 0; index < count; index++) {
+      // Each image has its own random numbers, so that image 7 is the same whatever else is made.
+      const image = await generateImages(model, 1, new Random(flags.seed, "image", index));
+      const path = isFile
+        ? flags.output
+        : join(flags.output, `${String(index + 1).padStart(String(count).length, "0")}.png`);
+      await writeImage(path, image, { bitDepth: flags.bits === "16" ? 16 : 8 });
+      bar.step();
+    }
+  } finally {
+    bar.stop();
+  }
+  stdout.write(`${printable(flags.output)}  ${count} ${count === 1 ? "image" : "images"}\n`);
+  return 0;
+}
+
+/** Inputs, and where their outputs go. */
+interface Job {
+  readonly input: string;
+  readonly output: string;
+}
+
+async function jobsFor(input: string, output: string, terminal: Terminal): Promise<Job[]> {
+  const status = await stat(input).catch((cause: NodeJS.ErrnoException) => {
+    const reason = cause.code === "ENOENT" ? "does not exist" : `cannot be read: ${cause.message}`;
+    throw new ReconlossError("file", `apply: ${input} ${reason}`, { cause });
+  });
+  if (!status.isDirectory()) return [{ input, output }];
+  const { images: names, passedOver } = await listFolder(input);
+  tellPassedOver(terminal, [[input, passedOver]]);
+  if (names.length === 0) throw new ReconlossError("file", `apply: ${input} holds no image`);
+  const taken = new Set<string>();
+  return names.map((name) => {
+    const extension = extname(name).toLowerCase();
+    const stem = name.slice(0, name.length - extension.length);
+    // What cannot be written, such as GIF, becomes PNG; where that name is taken, both extensions stay.
+    const wanted = writable.includes(extension) ? name : `${stem}.png`;
+    const given = taken.has(wanted) ? `${name}.png` : wanted;
+    taken.add(given);
+    return { input: join(input, name), output: join(output, given) };
+  });
+}
+
+/** Refuses outputs that would replace what is read, the model too, by whatever name or link they are reached. */
+async function refuseReplacing(jobs: readonly Job[]): Promise<void> {
+  const inputs = new Set<string>();
+  for (const { input } of jobs) inputs.add(await identityOf(input));
+  for (const { output } of jobs) {
+    if (!inputs.has(await identityOf(output))) continue;
+    throw new ReconlossError(
+      "invalid-argument",
+      `apply: ${output} would replace what is read; choose another name or folder`,
+    );
+  }
+}
+
+/** What tells a file from every other: its number on its disk, or its path where it does not exist. */
+async function identityOf(path: string): Promise<string> {
+  const stats = await stat(systemPath(path), { bigint: true }).catch(() => undefined);
+  return stats === undefined ? resolve(path) : `${stats.dev}:${stats.ino}`;
+}
+
+async function apply(model: ImageModel, input: string, flags: Flags, terminal: Terminal): Promise<number> {
+  const { stdout, stderr, env } = terminal;
+  const jobs = await jobsFor(input, flags.output, terminal);
+  await refuseReplacing(jobs);
+  const failures: string[] = [];
+  const notes: DecodeNote[] = [];
+  const images = progressBar(jobs.length, "applying", stderr, flags.progress, "images");
+  for (const job of jobs) {
+    try {
+      const size = await applyTo(model, job, flags, notes, jobs.length === 1 ? terminal : undefined);
+      if (jobs.length === 1) stdout.write(`${printable(job.output)}  ${size}\n`);
+    } catch (error) {
+      if (!(error instanceof ReconlossError)) throw error;
+      // One image that was asked for by name is the whole command.
+      if (jobs.length === 1) throw error;
+      failures.push(`${job.input}: ${error.message}`);
+    } finally {
+      images.step();
+    }
+  }
+  images.stop();
+  if (jobs.length > 1) stdout.write(`${printable(flags.output)}  ${jobs.length - failures.length} images\n`);
+  const { red, yellow } = coloursFor(stderr, env);
+  const decoded = decodeSummary(notes);
+  if (decoded !== undefined) stderr.write(`${yellow("note:")} images: ${decoded}\n`);
+  for (const failure of failures.slice(0, failuresShown)) stderr.write(`${red("failed:")} ${printable(failure)}\n`);
+  if (failures.length > failuresShown) stderr.write(`${red("failed:")} ${failures.length - failuresShown} more\n`);
+  return failures.length > 0 ? 1 : 0;
+}
+
+/** Applies the model to one file, and says what was written: `640x480`. */
+async function applyTo(
+  model: ImageModel,
+  { input, output }: Job,
+  flags: Flags,
+  notes: DecodeNote[],
+  terminal?: Terminal,
+): Promise<string> {
+  const extension = extname(output).toLowerCase();
+  const { pixels, notes: decoded } = await decodePixels(input);
+  notes.push(...decoded);
+  const inputBits = pixels.data instanceof Uint8Array ? "8" : "16";
+  const bits = flags.bits ?? (deep.includes(extension) ? inputBits : "8");
+  let bar: ReturnType<typeof progressBar> | undefined;
+  const onTile = (_: number, total: number) => {
+    if (terminal) bar ??= progressBar(total, "applying", terminal.stderr, flags.progress, "tiles");
+    bar?.step();
+  };
+  try {
+    const image = pixelsToTensor(input, pixels, alphaOptions(flags), { note: (note) => notes.push(note) });
+    const result = await applyModel(model, image, { tile: flags.tile, onTile });
+    await writeImage(output, result, { bitDepth: bits === "16" ? 16 : 8, quality: flags.quality });
+    return `${result.shape[3]}x${result.shape[2]}`;
+  } finally {
+    bar?.stop();
+  }
+}

@@ -1,0 +1,218 @@
+import { basename, resolve } from "node:path";
+import { ReconlossError } from "@reconloss/core";
+import { checkFileRange, parseLosses } from "@reconloss/core/internal";
+import { Command, Option } from "commander";
+import {
+  type Comparison,
+  checkConditions,
+  comparePairs,
+  type Failure,
+  mapStatisticsOf,
+  type Note,
+  type Outcome,
+  parseConditions,
+  summarise,
+  toCsv,
+  toJson,
+  unpairedFailures,
+  type Verdict,
+} from "../compare/index.ts";
+import { writeFileAtomically } from "../files.ts";
+import { pairPaths } from "../image/index.ts";
+import { type LostMap, type MapFile, writeMapScales, writeMaps, writeReport } from "../report/index.ts";
+import { exitCodeOf, exitCodes } from "./exit-codes.ts";
+import { deviceOption, type NetworkOptions, prepareNetworks, weightsOption } from "./networks.ts";
+import { noteNewFolder } from "./new-folder.ts";
+import { tellPassedOver } from "./passed-over.ts";
+import { addPixelOptions, alphaOption, type PixelFlags, pixelOptions } from "./pixel-options.ts";
+import { loadPlugins, type PluginOptions, pluginOption } from "./plugins.ts";
+import { progressBar } from "./progress.ts";
+import { comparisonTable } from "./table.ts";
+import { coloursFor, printable, type Terminal, widthOf } from "./terminal.ts";
+
+/** What is computed when nothing is said. */
+const defaultMetrics = "psnr,ssim,ms-ssim,lpips(net=tiny),deltaE,l1";
+/** Which of them a pair may go without, being too small, unless a condition asks for it. */
+const defaultOptional = ["ms-ssim", "lpips(net=tiny)"];
+
+/** Rows of a table on a terminal, and failures that are told one by one. */
+const rowsShown = 40;
+const failuresShown = 20;
+
+interface Options extends NetworkOptions, PluginOptions, PixelFlags {
+  metrics?: string;
+  json?: boolean;
+  csv?: string;
+  report?: string;
+  maps?: string;
+  fail?: string;
+  progress: boolean;
+}
+
+/** `reconloss compare`; `finish` receives the exit code. */
+export function compareCommand(terminal: Terminal, finish: (code: number) => void): Command {
+  const command = new Command("compare")
+    .description("compare output images with their targets")
+    .argument("<outputs>", "an image, or a folder of images")
+    .argument("<targets>", "the target, or a folder with the targets under the same names")
+    .addOption(
+      new Option("-m, --metrics <list>", "losses with their options, separated by commas").default(
+        undefined,
+        defaultMetrics,
+      ),
+    )
+    .option("--json", "print one JSON object instead of a table")
+    .option("--csv <file>", "write a table of all pairs")
+    .option("--report <file.html>", "write a page to look at: images, error maps, distributions")
+    .option("--maps <folder>", "write each error map as a false-colour PNG")
+    .option("--fail <conditions>", "exit with 1 if one holds, or a pair lacks its number: psnr<30,any(ssim<0.8)");
+  return addPixelOptions(command, alphaOption({ compares: true }))
+    .addOption(pluginOption())
+    .addOption(weightsOption())
+    .addOption(deviceOption())
+    .option("--no-progress", "no progress bar")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  reconloss compare output.png target.png
+  reconloss compare outputs/ targets/ --report report.html
+  reconloss compare outputs/ targets/ -m "psnr(channels=y-bt601,crop=4), ssim(channels=y-bt601,crop=4)"
+  reconloss compare outputs/ targets/ --json --fail "psnr<30, ssim<0.9"
+  reconloss compare outputs/ targets/ --fail "min(psnr)<25, p5(ssim)<0.9, any(deltaE.max>10)"
+
+Conditions: psnr<30 is about the mean over pairs; mean, median, min, max, std and percentiles (p5) are written around the metric; any(...) is
+about each pair. metric.max, metric.p99 are of the metric's map within an image. A metric is named as it was typed, or by its name alone where
+only one has it. Infinite numbers (psnr of identical images) are in no mean and hide nothing; a number that is missing fails.
+
+Exit codes: 0 all well; 1 a pair failed, an image has no partner, or a --fail condition holds; 2 wrong usage;
+3 the machine lacks something: weights, room on the disk, a permission.
+"reconloss losses" tells which losses there are and what options they take.`,
+    )
+    .action(async (outputs: string, targets: string, options: Options) => {
+      finish(await compare(outputs, targets, options, terminal));
+    });
+}
+
+async function compare(outputs: string, targets: string, options: Options, terminal: Terminal): Promise<number> {
+  const pixels = pixelOptions(options);
+  const plugins = await loadPlugins(options);
+  const losses = parseLosses(options.metrics ?? defaultMetrics, plugins);
+  checkFileRange(losses);
+  const conditions = options.fail === undefined ? undefined : parseConditions(options.fail, losses, plugins);
+  const optional = new Set(options.metrics === undefined ? defaultOptional : []);
+  for (const { label } of conditions ?? []) optional.delete(label);
+  await prepareNetworks(losses, options, terminal);
+  for (const path of [options.csv, options.report, options.maps]) await noteNewFolder(path, terminal);
+  const { pairs, unpaired, passedOver } = await pairPaths(outputs, targets);
+
+  const progress = progressBar(pairs.length, "comparing", terminal.stderr, options.progress);
+  const { maps: folder } = options;
+  const mapStatistics = mapStatisticsOf(conditions ?? []);
+  const compareOptions = { ...pixels, maps: folder !== undefined, optional, mapStatistics };
+  const outcomes: Outcome[] = [];
+  const mapFiles: MapFile[] = [];
+  const lostMaps: LostMap[] = [];
+  try {
+    for await (const outcome of comparePairs(pairs, losses, compareOptions)) {
+      if (folder !== undefined && outcome.result) {
+        const { files, lost } = await writeMaps(folder, outcome.result.name, losses, outcome.maps);
+        mapFiles.push(...files);
+        lostMaps.push(...lost);
+      }
+      outcomes.push({ ...outcome, maps: {} });
+      progress.step();
+    }
+  } finally {
+    progress.stop();
+  }
+  const comparison: Comparison = {
+    ...summarise(losses, outcomes, unpairedFailures(unpaired), optional),
+    ...(passedOver === undefined ? {} : { passedOver }),
+  };
+  const verdicts = conditions && checkConditions(conditions, comparison);
+
+  // Printed before files are written: a folder that cannot be written must not cost the numbers.
+  print(comparison, verdicts, options, terminal);
+  tellPassedOver(terminal, [
+    [outputs, passedOver?.output],
+    [targets, passedOver?.target],
+  ]);
+  const lost = lostMaps.slice(0, 1).map(({ error }) => {
+    const missing = lostMaps.length === 1 ? "1 error map is" : `${lostMaps.length} error maps are`;
+    return new ReconlossError("file", `${missing} missing: ${error.message}`, { cause: error.cause });
+  });
+  // Each by itself: a report that cannot be written must not cost the CSV file.
+  const attempt = async (write: () => Promise<void>) => {
+    await write().catch((error) => {
+      if (!(error instanceof ReconlossError)) throw error;
+      lost.push(error);
+    });
+  };
+  const { csv, report } = options;
+  if (csv !== undefined) await attempt(() => writeFileAtomically(csv, toCsv(comparison)));
+  if (folder !== undefined) await attempt(() => writeMapScales(folder, mapFiles));
+  if (report !== undefined) {
+    const title = `${printable(basename(resolve(outputs)))} against ${printable(basename(resolve(targets)))}`;
+    await attempt(() => writeReport(report, comparison, { title, ...pixels }));
+  }
+
+  const held = (verdicts ?? []).filter(({ holds }) => holds);
+  for (const verdict of held) tell(terminal, "red", "fail:", reasonFor(verdict));
+  for (const { message } of lost) tell(terminal, "red", "error:", message);
+  if (comparison.failed.length > 0 || held.length > 0) return exitCodes.failed;
+  return Math.max(exitCodes.ok, ...lost.map(exitCodeOf));
+}
+
+/** Why a condition holds: `min(psnr)<25: it is 8.1`, or the number is missing. */
+function reasonFor({ condition: { text }, value, of, measured, missing }: Verdict): string {
+  const pairs = (count: number) => `${count} ${count === 1 ? "pair" : "pairs"}`;
+  if (measured === 0) return `${text}: no pair has the number`;
+  if (missing > 0) return `${text}: ${missing} of ${pairs(measured + missing)} lack the number`;
+  return `${text}: it is ${value}, of ${of < measured ? `${of} of ` : ""}${pairs(measured)}`;
+}
+
+function print(
+  comparison: Comparison,
+  verdicts: readonly Verdict[] | undefined,
+  options: Options,
+  terminal: Terminal,
+): void {
+  const { stdout, env } = terminal;
+  if (options.json) {
+    stdout.write(`${toJson(comparison, verdicts)}\n`);
+  } else if (comparison.pairs.length > 0) {
+    const rows = stdout.isTTY ? rowsShown : undefined;
+    const layout = { colours: coloursFor(stdout, env), width: widthOf(stdout, env), rows };
+    stdout.write(`${comparisonTable(comparison, layout)}\n`);
+  }
+  printNotes(comparison, terminal);
+  printFailures(comparison.failed, terminal);
+}
+
+function tell({ stderr, env }: Terminal, colour: "red" | "yellow", label: string, text: string): void {
+  stderr.write(`${coloursFor(stderr, env)[colour](label)} ${printable(text)}\n`);
+}
+
+/** What is true of many pairs is said once. */
+function printNotes({ notes, pairs }: Comparison, terminal: Terminal): void {
+  const groups = new Map<string, Note[]>();
+  for (const note of notes) {
+    const group = note.kind === "left-out" ? `without ${note.loss}` : note.text;
+    groups.set(group, [...(groups.get(group) ?? []), note]);
+  }
+  for (const group of groups.values()) {
+    const [{ kind, name, loss, text }] = group;
+    const of = pairs.length === 1 ? "the pair" : `${group.length} of ${pairs.length} pairs`;
+    const said = kind === "left-out" ? `${loss} is left out of ${of}: ${text} (${name})` : `in ${of}, ${text}`;
+    tell(terminal, "yellow", "note:", said);
+  }
+}
+
+function printFailures(failed: readonly Failure[], terminal: Terminal): void {
+  for (const { output, target, error } of failed.slice(0, failuresShown)) {
+    tell(terminal, "red", "failed:", `${output ?? target}: ${error}`);
+  }
+  const left = failed.length - failuresShown;
+  if (left > 0) tell(terminal, "red", "failed:", `${left} more; --json and --csv list all`);
+}

@@ -1,0 +1,68 @@
+import { statSync } from "node:fs";
+import { type Device, type Loss, selectDevice } from "@reconloss/core";
+import { InvalidArgumentError, Option } from "commander";
+import { resolveWeights } from "../weights/locate.ts";
+import { downloadBar } from "./download-bar.ts";
+import { coloursFor, printable, type Terminal } from "./terminal.ts";
+
+/** What a command that may run networks is told about them. */
+export interface NetworkOptions {
+  weights?: string;
+  /** Default: the CPU. */
+  device?: Device;
+}
+
+/** Where networks' weights are looked for first: the same folder in every command. */
+export function weightsOption(): Option {
+  return new Option(
+    "--weights <folder>",
+    "where networks' weights are looked for first; default: RECONLOSS_WEIGHTS",
+  ).argParser((folder: string) => {
+    const stats = statSync(folder, { throwIfNoEntry: false });
+    if (stats?.isDirectory()) return folder;
+    const found = stats === undefined ? "There is no such folder" : "It is no folder";
+    throw new InvalidArgumentError(
+      `${found}; put weights into one by their names, or: reconloss weights import FILE --as NAME.`,
+    );
+  });
+}
+
+/** Which of the tensors in a checkpoint are meant. */
+export function keyOption(): Option {
+  return new Option("--key <key>", "under which key of the file the tensors are; default: found, preferring averages");
+}
+
+/** Looks for weights in a folder first, wherever they are loaded from now on. */
+export function useWeightsFolder(folder: string | undefined): void {
+  if (folder !== undefined) process.env.RECONLOSS_WEIGHTS = folder;
+}
+
+/** Where networks run. */
+export function deviceOption(): Option {
+  return new Option("--device <name>", "where networks run").choices(["cpu", "webgpu"]).default("cpu");
+}
+
+/** Makes networks run on a device; where it cannot be used, says so, and the CPU goes on. */
+export async function chooseDevice(device: Device, { stderr, env }: Terminal): Promise<void> {
+  const { reason } = await selectDevice(device);
+  if (reason) stderr.write(`${coloursFor(stderr, env).yellow("note:")} ${printable(reason)}; using the CPU\n`);
+}
+
+/** Brings the weights that losses need, with a progress bar for what is downloaded, and chooses the device. */
+export async function prepareNetworks(
+  losses: readonly Loss[],
+  { weights: folder, device = "cpu" }: NetworkOptions,
+  terminal: Terminal,
+): Promise<void> {
+  useWeightsFolder(folder);
+  // Networks are what has to be prepared; the weights of one are part of this package and have no name to look for.
+  if (losses.every(({ definition }) => definition?.prepare === undefined)) return;
+  await chooseDevice(device, terminal);
+  const names = new Set(losses.flatMap(({ definition }) => definition?.weights ?? []));
+  const bar = downloadBar(terminal.stderr);
+  try {
+    for (const name of names) await resolveWeights(name, { onProgress: bar.onProgress, onWait: bar.onWait });
+  } finally {
+    bar.stop();
+  }
+}

@@ -1,0 +1,67 @@
+import { ReconlossError } from "@reconloss/core";
+import { backdropOf } from "@reconloss/core/internal";
+import { type Command, Option } from "commander";
+import type { AlphaOptions, PixelOptions } from "../image/index.ts";
+
+/** What commands are told of transparent pixels. */
+export interface AlphaFlags {
+  alpha?: AlphaOptions["alpha"];
+  background?: string;
+}
+
+/** What commands are told of how files become pixels. */
+export interface PixelFlags extends AlphaFlags {
+  decode: PixelOptions["decode"];
+}
+
+/** `--alpha`; only pairs can have their alpha compared. */
+export function alphaOption({ compares = false } = {}): Option {
+  const compared = compares ? ", or compare alpha too" : "";
+  return new Option("--alpha <mode>", `transparent pixels: refuse the image, or lay it over --background${compared}`)
+    .choices(["reject", "composite", ...(compares ? ["compare"] : [])])
+    .default(undefined, "reject, or composite with a background");
+}
+
+/** `--background`. */
+export function backgroundOption(): Option {
+  const description = "what is under transparent pixels: a name, #rrggbb or checker";
+  return new Option("--background <colour>", description).default(undefined, "white");
+}
+
+/** Adds the options of {@link PixelFlags}. */
+export function addPixelOptions(command: Command, alpha = alphaOption()): Command {
+  const decode = new Option(
+    "--decode <way>",
+    "pixels as stored, or what Pillow makes of CMYK, 16 bits, EXIF and alpha",
+  );
+  return command
+    .addOption(alpha)
+    .addOption(backgroundOption())
+    .addOption(decode.choices(["stored", "pillow"]).default("stored"));
+}
+
+/**
+ * The options of the API that these flags stand for.
+ *
+ * @throws {ReconlossError} `invalid-argument` for a background that is none, or that nothing is laid over
+ */
+export function alphaOptions({ alpha, background }: AlphaFlags): AlphaOptions {
+  if (background !== undefined && alpha !== undefined && alpha !== "composite") {
+    throw new ReconlossError("invalid-argument", `--background is of --alpha composite, but --alpha is ${alpha}`);
+  }
+  if (background !== undefined) backdropOf("--background", background);
+  return { alpha, background };
+}
+
+/**
+ * The same for {@link PixelFlags}.
+ *
+ * @throws {ReconlossError} also for alpha under `--decode pillow`, which drops it
+ */
+export function pixelOptions(flags: PixelFlags): PixelOptions {
+  const said = (["alpha", "background"] as const).find((name) => flags[name] !== undefined);
+  if (flags.decode === "pillow" && said !== undefined) {
+    throw new ReconlossError("invalid-argument", `--decode pillow drops alpha, as Pillow does; leave out --${said}`);
+  }
+  return { ...alphaOptions(flags), decode: flags.decode };
+}

@@ -1,0 +1,72 @@
+import "../weights/disk.ts";
+import { ReconlossError } from "@reconloss/core";
+import { Command, CommanderError } from "commander";
+import manifest from "../../package.json" with { type: "json" };
+import { limitPixelsTo } from "../image/limit.ts";
+import { applyCommand } from "./apply.ts";
+import { compareCommand } from "./compare.ts";
+import { distributionCommand, wholeNumber } from "./distribution.ts";
+import { exitCodeOf, exitCodes } from "./exit-codes.ts";
+import { exportCommand } from "./export.ts";
+import { lossesCommand } from "./losses.ts";
+import { statsCommand } from "./stats.ts";
+import { coloursFor, printable, type Terminal } from "./terminal.ts";
+import { trainCommand } from "./train.ts";
+import { weightsCommand } from "./weights.ts";
+
+/** The commands that decode files from anywhere. */
+const readingImages: readonly string[] = ["compare", "distribution", "stats", "train", "apply"];
+
+/** A command and all below it. */
+function withCommands(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(withCommands)];
+}
+
+/**
+ * Runs the command line.
+ *
+ * @param args - what follows the program's name
+ * @param terminal - where it prints
+ * @returns the exit code, see {@link exitCodes}
+ */
+export async function runProgram(args: readonly string[], terminal: Terminal): Promise<number> {
+  let code = 0;
+  const finish = (result: number) => {
+    code = result;
+  };
+  const program = new Command("reconloss")
+    .description("image reconstruction losses and metrics")
+    .version(manifest.version)
+    .addCommand(compareCommand(terminal, finish))
+    .addCommand(distributionCommand(terminal, finish))
+    .addCommand(statsCommand(terminal, finish))
+    .addCommand(trainCommand(terminal, finish))
+    .addCommand(applyCommand(terminal, finish))
+    .addCommand(lossesCommand(terminal))
+    .addCommand(weightsCommand(terminal, finish))
+    .addCommand(exportCommand(terminal));
+  for (const command of program.commands.filter((each) => readingImages.includes(each.name()))) {
+    command.option(
+      "--limit-pixels <n>",
+      "the most pixels an image may have; default: what suits the memory",
+      wholeNumber(1),
+    );
+  }
+  program.hook("preAction", (_, command) => limitPixelsTo(command.opts<{ limitPixels?: number }>().limitPixels));
+  for (const command of withCommands(program)) {
+    command.exitOverride().configureOutput({
+      writeOut: (text) => void terminal.stdout.write(text),
+      writeErr: (text) => void terminal.stderr.write(text),
+    });
+  }
+  try {
+    await program.parseAsync(args, { from: "user" });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    if (!(error instanceof ReconlossError)) throw error;
+    const { red } = coloursFor(terminal.stderr, terminal.env);
+    terminal.stderr.write(`${red("error:")} ${printable(error.message)}\n`);
+    return exitCodeOf(error);
+  }
+}

@@ -1,0 +1,259 @@
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { type LossFactory, ReconlossError } from "@reconloss/core";
+import { gan } from "@reconloss/core/train";
+import { Argument, Command, InvalidArgumentError, Option } from "commander";
+import { arrowOf, formatNumber, isWorse } from "../compare/index.ts";
+import { writeTrainingReport } from "../report/index.ts";
+import {
+  completeSettings,
+  describeCoverage,
+  runTraining,
+  savedSettings,
+  type TrainingProgress,
+  type TrainingSettings,
+  taskList,
+} from "../tasks/index.ts";
+import { trainingLoss } from "../tasks/settings.ts";
+import { wholeNumber } from "./distribution.ts";
+import { type NetworkOptions, prepareNetworks, weightsOption } from "./networks.ts";
+import { noteNewFolder } from "./new-folder.ts";
+import { tellPassedOver } from "./passed-over.ts";
+import { alphaOptions, backgroundOption } from "./pixel-options.ts";
+import { loadPlugins, type PluginOptions, pluginOption } from "./plugins.ts";
+import { plainTable } from "./table.ts";
+import { coloursFor, printable, type Terminal } from "./terminal.ts";
+import { trainingLine } from "./training-line.ts";
+
+/** Settings that may change when a training goes on; all others are the saved ones. */
+const changeable: readonly (keyof TrainingSettings)[] = ["steps", "every", "data", "validation"];
+
+/** The settings that can be said. */
+const settingNames = [
+  ...["task", "data", "validation", "loss", "steps", "seed", "batch", "patch", "learningRate"],
+  ...["every", "megapixels", "alpha", "background", "scale", "size", "validationAll"],
+] as const satisfies readonly (keyof TrainingSettings)[];
+
+interface Flags extends NetworkOptions, PluginOptions, Partial<TrainingSettings> {
+  output: string;
+  resume?: boolean;
+  json?: boolean;
+  progress: boolean;
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== "" && value > 0 && Number.isFinite(value)) return value;
+  throw new InvalidArgumentError("It must be a number above 0.");
+}
+
+/** `reconloss train`; `finish` receives the exit code. */
+export function trainCommand(terminal: Terminal, finish: (code: number) => void): Command {
+  const summaries = taskList.map(({ name, summary }) => `  ${name.padEnd(18)}${summary}`).join("\n");
+  const ganOptions = Object.entries(gan.info.options)
+    .map(([name, { default: fallback, help }]) => `  ${`${name}=${fallback}`.padEnd(22)}${help}`)
+    .join("\n");
+  return new Command("train")
+    .description("train a network on your own photographs, with any loss")
+    .addArgument(new Argument("[task]", "what to learn").choices(taskList.map(({ name }) => name)))
+    .requiredOption("-o, --output <folder>", "where checkpoint, log, report and model.onnx go")
+    .option("--data <folder>", "photographs to learn from, with all its subfolders")
+    .option(
+      "--validation <folder>",
+      "photographs held out; default: every tenth of --data, or the middle of each where there are few",
+    )
+    .option(
+      "--validation-all",
+      "judge the whole of every held-out photograph; default: at most 24 squares of 256 pixels, at most 4 of one photograph",
+    )
+    .option("--loss <loss>", 'what to minimise: "l1 + 0.1*lpips(net=alex) + 0.005*gan"; default: the task\'s')
+    .option("--steps <n>", "how many steps", wholeNumber(1))
+    .option("--resume", "go on where the training in the folder was stopped")
+    .option("--scale <n>", "super-resolution: 2, 3 or 4 times as high and wide", wholeNumber(1))
+    .option("--size <n>", "generate: side of the images, 32 or 64", wholeNumber(1))
+    .option("--batch <n>", "patches in a step", wholeNumber(1))
+    .option("--patch <pixels>", "side of the target's patches", wholeNumber(1))
+    .option("--learning-rate <rate>", "of the optimiser, Adam", positive)
+    .option("--seed <n>", "of everything that is random", wholeNumber(0))
+    .option("--every <n>", "steps between validations; default: a tenth of all", wholeNumber(1))
+    .option("--megapixels <n>", "how many million pixels of photographs are held in memory", wholeNumber(1))
+    .addOption(
+      new Option("--alpha <mode>", "transparent photographs: leave out, or lay over --background").choices([
+        "reject",
+        "composite",
+      ]),
+    )
+    .addOption(backgroundOption())
+    .addOption(pluginOption())
+    .addOption(weightsOption())
+    .option("--json", "print one JSON object at the end")
+    .option("--no-progress", "no progress line")
+    .addHelpText(
+      "after",
+      `
+Tasks:
+${summaries}
+
+The loss is what reconloss losses lists, and sums of it, and gan: a discriminator that learns beside the network. It takes
+${ganOptions}
+
+Examples:
+  reconloss train super-resolution --data photos/ --steps 2000 -o x2/
+  reconloss train deblur --data photos/ --loss "l1 + 0.1*lpips(net=alex) + 0.005*gan" -o sharp/
+  reconloss train --resume -o sharp/
+  reconloss apply sharp/model.onnx blurred.jpg -o sharp.png
+
+Ctrl-C saves and stops. Exit codes: 0 trained; 130 stopped and saved; 1 a step gave NaN or infinity, or no photograph can
+be used; 2 wrong usage; 3 the machine lacks something: weights, room on the disk, a permission.`,
+    )
+    .action(async (task: string | undefined, flags: Flags) => {
+      finish(await train(task, flags, terminal));
+    });
+}
+
+/** The settings that were said, by their names. */
+function saidSettings(task: string | undefined, flags: Flags): Partial<TrainingSettings> {
+  const said = Object.entries({ task, ...flags, ...alphaOptions(flags) }).filter(([name, value]) => {
+    return (settingNames as readonly string[]).includes(name) && value !== undefined;
+  });
+  const { data, validation, ...others } = Object.fromEntries(said) as Partial<TrainingSettings>;
+  // As absolute paths, so that a training can be resumed from anywhere.
+  return {
+    ...others,
+    ...(data ? { data: resolve(data) } : {}),
+    ...(validation ? { validation: resolve(validation) } : {}),
+  };
+}
+
+/** What was begun, with what may change; anything else that is said must be what it was. */
+async function resumedSettings(
+  folder: string,
+  said: Partial<TrainingSettings>,
+  losses: readonly LossFactory[],
+): Promise<TrainingSettings> {
+  const saved = await savedSettings(folder, losses);
+  for (const [name, value] of Object.entries(said) as [keyof TrainingSettings, unknown][]) {
+    if (changeable.includes(name) || saved[name] === value) continue;
+    throw new ReconlossError(
+      "invalid-argument",
+      `train: ${folder} was begun with ${name} ${saved[name]}, not ${value}; leave it out to go on, or begin in another folder`,
+    );
+  }
+  return completeSettings({ ...saved, ...said }, losses);
+}
+
+async function settingsFor(
+  task: string | undefined,
+  flags: Flags,
+  losses: readonly LossFactory[],
+): Promise<TrainingSettings> {
+  const said = saidSettings(task, flags);
+  if (flags.resume) return resumedSettings(flags.output, said, losses);
+  if (said.task === undefined || said.data === undefined) {
+    throw new ReconlossError("invalid-argument", "train: a task and --data are needed, or --resume");
+  }
+  return completeSettings({ ...said, task: said.task, data: said.data }, losses);
+}
+
+async function train(task: string | undefined, flags: Flags, terminal: Terminal): Promise<number> {
+  const { stdout, stderr, env } = terminal;
+  const losses = await loadPlugins(flags);
+  const settings = await settingsFor(task, flags, losses);
+  await noteNewFolder(flags.output, terminal);
+  await prepareNetworks([trainingLoss(settings.loss, settings, losses)], flags, terminal);
+  const report = join(flags.output, "report.html");
+  const { yellow, dim } = coloursFor(stderr, env);
+
+  const stop = new AbortController();
+  let signalled: NodeJS.Signals | undefined;
+  const onSignal = (signal: NodeJS.Signals) => {
+    // Whoever asks twice does not want to wait.
+    if (stop.signal.aborted) {
+      line.stop();
+      process.exit(130);
+    }
+    signalled = signal;
+    line.say(`${yellow(`${signal}:`)} stopping after this step; again to stop at once, without saving`);
+    stop.abort();
+  };
+  const line = trainingLine(settings.steps, stderr, flags.progress);
+  const begun = Date.now();
+  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
+  let progress: TrainingProgress;
+  try {
+    progress = await runTraining(settings, flags.output, {
+      resume: flags.resume,
+      losses,
+      signal: stop.signal,
+      onStep: (record, progress) => line.step(record, progress),
+      onSaved: async (progress) => {
+        await writeTrainingReport(report, progress);
+        if (progress.status === "running") line.say(dim(validationLine(progress)));
+        if (progress.steps === 0) line.say(`watch it in a browser: ${pathToFileURL(report)}`);
+      },
+    });
+  } finally {
+    line.stop();
+    process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
+  }
+  for (const note of progress.notes) stderr.write(`${yellow("note:")} ${printable(note)}\n`);
+  if (progress.decode !== undefined) stderr.write(`${yellow("note:")} photographs: ${progress.decode}\n`);
+  tellPassedOver(terminal, Object.entries(progress.passedOver ?? {}));
+  for (const { path, reason } of progress.skipped)
+    stderr.write(`${yellow("not used:")} ${printable(`${path}: ${reason}`)}\n`);
+  const seconds = (Date.now() - begun) / 1000;
+  if (flags.json) stdout.write(`${JSON.stringify(summary(progress, flags.output, seconds), undefined, 2)}\n`);
+  else if (progress.status === "finished") stdout.write(`${outcome(progress, flags.output)}\n`);
+  if (progress.status === "finished") return 0;
+  stderr.write(
+    `${yellow("stopped")} by ${signalled} after step ${progress.steps} of ${settings.steps}, saved in ${printable(flags.output)}; to go on: reconloss train --resume -o ${printable(flags.output)}\n`,
+  );
+  return 130;
+}
+
+/** One line for each validation. */
+function validationLine({ steps, validation, measures, baseline }: TrainingProgress): string {
+  const last = validation.at(-1);
+  if (last === undefined || last.step !== steps) return `step ${steps}: saved`;
+  const parts = measures.map(
+    ({ spec }) =>
+      `${spec} ${last.scores[spec].toPrecision(4)} (${baseline.name} ${baseline.scores[spec].toPrecision(4)})`,
+  );
+  return `step ${steps}: ${parts.join(", ")}`;
+}
+
+/** What held-out photographs score, and which files there are. */
+function outcome({ validation, measures, baseline, coverage }: TrainingProgress, folder: string): string {
+  const last = validation.at(-1);
+  const files = `${join(folder, "model.onnx")}  the trained network, for reconloss apply\n${join(folder, "report.html")}  curves, samples, numbers`;
+  if (last === undefined) return printable(files).replaceAll("\\x0a", "\n");
+  const rows = measures.map(({ spec, better, decimals }) => {
+    const [before, after] = [baseline.scores[spec], last.scores[spec]];
+    const verdict = isWorse(better, before, after) ? "better" : isWorse(better, after, before) ? "worse" : "equal";
+    return [`${spec} ${arrowOf(better)}`, formatNumber(before, decimals), formatNumber(after, decimals), verdict];
+  });
+  const table = plainTable([["held out", baseline.name, "trained", ""], ...rows], [1], [0, 3]);
+  return `${table}\nmeans over ${describeCoverage(coverage)}\n\n${files}`;
+}
+
+function summary(progress: TrainingProgress, folder: string, seconds: number) {
+  const { settings, status, steps, validation, baseline, coverage } = progress;
+  const { imagesPerSecond, skipped, passedOver, notes, decode, parameters, photographs } = progress;
+  return {
+    status,
+    steps,
+    seconds,
+    imagesPerSecond,
+    model: join(folder, "model.onnx"),
+    parameters,
+    photographs,
+    baseline,
+    validation: validation.at(-1),
+    coverage,
+    settings,
+    skipped,
+    passedOver,
+    decode,
+    notes,
+  };
+}

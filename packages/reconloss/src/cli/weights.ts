@@ -1,0 +1,179 @@
+import { ReconlossError } from "@reconloss/core";
+import { isArchive, passedOver, publishedHeads, publishedTensors } from "@reconloss/core/internal";
+import {
+  type CheckpointOptions,
+  describeStateDict,
+  type WeightsEntry,
+  weightsEntry,
+  weightsRegistry,
+} from "@reconloss/core/weights";
+import { Command } from "commander";
+import { networks } from "../distribution/extractor.ts";
+import { weightsCache } from "../weights/folders.ts";
+import {
+  checkWeights,
+  findWeights,
+  importWeights,
+  pullWeights,
+  type WeightsOptions,
+  type WeightsState,
+} from "../weights/locate.ts";
+import { openCheckpoint } from "../weights/open.ts";
+import { downloadBar } from "./download-bar.ts";
+import { keyOption, weightsOption } from "./networks.ts";
+import { plainTable } from "./table.ts";
+import { coloursFor, printable, type Terminal, widthOf } from "./terminal.ts";
+
+interface Flags {
+  json?: boolean;
+  weights?: string;
+}
+
+/** How each state is painted. */
+const paints: Readonly<Record<WeightsState, "green" | "yellow" | "red">> = {
+  verified: "green",
+  readable: "yellow",
+  damaged: "red",
+  missing: "red",
+};
+
+/** Size as people write it, in megabytes or kilobytes of a thousand. */
+function formatSize(bytes: number | undefined): string {
+  if (bytes === undefined) return "";
+  return bytes >= 1e6 ? `${Math.round(bytes / 1e6)} MB` : `${Math.round(bytes / 1e3)} kB`;
+}
+
+/** A registry entry with the file that serves it, or what is wrong with that file. */
+async function whereabouts(entry: WeightsEntry, options: WeightsOptions) {
+  try {
+    const found = await findWeights(entry.name, options);
+    return { ...entry, path: found?.path, from: found?.from, problem: undefined };
+  } catch (error) {
+    if (!(error instanceof ReconlossError)) throw error;
+    return { ...entry, path: undefined, from: undefined, problem: error.message };
+  }
+}
+
+/** What there is to say of a file as the weights of a name: what was chosen in it, and how its tensors' names differ from the network's. */
+async function remarksOn(path: string, name: string, options: CheckpointOptions = {}): Promise<string[]> {
+  if (isArchive(weightsEntry(name))) return [];
+  const inception = Object.hasOwn(networks, name) ? networks[name as keyof typeof networks] : undefined;
+  const shapes = inception?.tensors() ?? publishedTensors(name) ?? publishedHeads(name);
+  const checkpoint = await openCheckpoint(path, options);
+  try {
+    const names = shapes ? describeStateDict(checkpoint, shapes, { ignore: [...passedOver, "AuxLogits."] }) : [];
+    return [...checkpoint.notes, ...names];
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+/**
+ * `reconloss weights list | pull NAME... | verify [NAME...] | import FILE --as NAME | path [NAME]`. Each prints a table or lines, or with
+ * `--json` one JSON value.
+ *
+ * @param finish - takes the exit code 1 when `verify` finds weights that are damaged or missing
+ */
+export function weightsCommand(terminal: Terminal, finish: (code: number) => void): Command {
+  const { stdout, stderr, env } = terminal;
+  const print = (text: string) => void stdout.write(`${text}\n`);
+  const printJson = (value: unknown) => print(JSON.stringify(value, undefined, 2));
+  const weights = new Command("weights").description("find, download and check the networks' published weights");
+  const add = (name: string, description: string) =>
+    weights.command(name).description(description).option("--json", "print JSON");
+  const addSearch = (name: string, description: string) => add(name, description).addOption(weightsOption());
+  const tell = (remarks: readonly string[]) => {
+    for (const remark of remarks) stderr.write(`${coloursFor(stderr, env).yellow("note:")} ${printable(remark)}\n`);
+  };
+
+  addSearch("list", "all known weights, and where they are on this machine").action(async (flags: Flags) => {
+    const found = await Promise.all(weightsRegistry.map((entry) => whereabouts(entry, { folder: flags.weights, env })));
+    if (flags.json) return printJson(found);
+    const { bold, dim, red } = coloursFor(stdout, env);
+    const rows = found.map(({ name, bytes, licence, path, problem }) => {
+      const place = path === undefined ? dim("not on this machine") : printable(path);
+      return [name, formatSize(bytes), licence, problem === undefined ? place : red(printable(problem))];
+    });
+    const titles = ["name", "size", "licence", "where"].map((title) => bold(title));
+    print(plainTable([titles, ...rows], [1], [0, 2, 3], widthOf(stdout, env)));
+  });
+
+  addSearch("pull", "download weights into the cache")
+    .argument("<names...>", "names as `reconloss weights list` shows them")
+    .action(async (names: string[], flags: Flags) => {
+      // A wrong name should be known before a long download, not after it.
+      names.forEach(weightsEntry);
+      const pulled: { name: string; path: string }[] = [];
+      const bar = downloadBar(stderr);
+      try {
+        for (const name of names) {
+          const path = await pullWeights(name, { folder: flags.weights, env, onProgress: bar.onProgress });
+          bar.stop();
+          pulled.push({ name, path });
+          if (!flags.json) print(`${name}  ${printable(path)}`);
+        }
+      } finally {
+        bar.stop();
+      }
+      if (flags.json) printJson(pulled);
+    });
+
+  addSearch("verify", "check weights on this machine to the last byte")
+    .argument("[names...]", "default: all that are on this machine")
+    .action(async (names: string[], flags: Flags) => {
+      const checks = [];
+      for (const name of names.length > 0 ? names : weightsRegistry.map((entry) => entry.name)) {
+        const check = await checkWeights(name, { folder: flags.weights, env });
+        if (check.state !== "missing" || names.length > 0) checks.push(check);
+        if (check.state === "readable" && check.path !== undefined) {
+          tell((await remarksOn(check.path, name)).map((remark) => `${name}: ${remark}`));
+        }
+      }
+      if (flags.json) printJson(checks);
+      else if (checks.length === 0) print("no weights on this machine");
+      else {
+        const colours = coloursFor(stdout, env);
+        const rows = checks.map(({ name, state, path, problem }) => {
+          const file = [path, problem].filter((text) => text !== undefined).join(": ");
+          return [name, colours[paints[state]](state), printable(file)];
+        });
+        const titles = ["name", "state", "file"].map((title) => colours.bold(title));
+        print(plainTable([titles, ...rows], [1], [0, 1, 2], widthOf(stdout, env)));
+      }
+      if (checks.some(({ state }) => state === "damaged" || state === "missing")) finish(1);
+    });
+
+  add("import", "copy a file into the cache as the weights of a name")
+    .argument("<file>", "a .pth, .pt or .safetensors file")
+    .addOption(keyOption())
+    .requiredOption("--as <name>", "the name, as `reconloss weights list` shows it")
+    .action(async (file: string, flags: Flags & { as: string; key?: string }) => {
+      const { key } = flags;
+      const { path, verified } = await importWeights(file, flags.as, { env, key });
+      if (!verified) tell(await remarksOn(file, flags.as, { key }));
+      if (flags.json) return printJson({ name: flags.as, path, verified });
+      const taken = key === undefined ? "taken as it is" : `the tensors under ${key}`;
+      const remark = verified ? "the published file" : `not the published bytes; ${taken}`;
+      print(`${flags.as}  ${printable(path)}  ${remark}`);
+    });
+
+  addSearch("path", "the cache folder, or the file of a name")
+    .argument("[name]")
+    .action(async (name: string | undefined, flags: Flags) => {
+      if (name === undefined) {
+        const path = weightsCache(env);
+        return flags.json ? printJson({ path }) : print(path);
+      }
+      const found = await findWeights(name, { folder: flags.weights, env });
+      if (found === undefined) {
+        throw new ReconlossError(
+          "missing-weights",
+          `weights ${name} are not on this machine; to bring them: npx reconloss weights pull ${name}`,
+        );
+      }
+      if (flags.json) printJson({ name, ...found });
+      else print(found.path);
+    });
+
+  return weights;
+}

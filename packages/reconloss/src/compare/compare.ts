@@ -1,0 +1,157 @@
+import { type ErrorCode, type Loss, ReconlossError } from "@reconloss/core";
+import { checkFileRange } from "@reconloss/core/internal";
+import { reasonOf } from "../files.ts";
+import { type DecodeNote, decodeImage, type ImagePair, type PixelOptions } from "../image/index.ts";
+import { checkPixelOptions, pixelOptionsOf } from "../image/read.ts";
+import { checkSizes, type Images, isPrior, matchChannels, measure } from "./measure.ts";
+import type { MapStatistic, Note, Outcome } from "./types.ts";
+
+/** How pairs are compared. */
+export interface CompareOptions extends PixelOptions {
+  /** Also compute the maps; default false. */
+  maps?: boolean;
+  /** Labels of losses that are left out, with a note, of pairs whose shape they refuse; default none. */
+  optional?: ReadonlySet<string>;
+  /** What else to measure of the maps of losses, as `conditions` ask for it ({@link mapStatisticsOf}); default nothing. */
+  mapStatistics?: readonly MapStatistic[];
+}
+
+/** Errors that no other pair would escape: they end the comparison. */
+const endsAll: ReadonlySet<ErrorCode> = new Set(["missing-dependency", "missing-weights", "download", "checkpoint"]);
+
+type Loaded = { images: Images; notes: Record<keyof Images, readonly DecodeNote[]> } | { error: unknown };
+
+async function load({ output, target }: ImagePair, options: PixelOptions): Promise<Loaded> {
+  try {
+    const read = [decodeImage(output, options), decodeImage(target, options)];
+    const [a, b] = await Promise.all(read);
+    return { images: { output: a.image, target: b.image }, notes: { output: a.notes, target: b.notes } };
+  } catch (error) {
+    return { error };
+  }
+}
+
+/** The message for a list of failures, or the error itself where going on makes no sense. */
+function messageOf(error: unknown): string {
+  if (error instanceof ReconlossError && endsAll.has(error.code)) throw error;
+  return reasonOf(error);
+}
+
+/** How many pairs are in work at a time: one that is computed, the next ones decoded meanwhile. */
+const pairsAtOnce = 3;
+
+async function comparePair(pair: ImagePair, losses: readonly Loss[], options: CompareOptions): Promise<Outcome> {
+  return measurePair(pair, losses, await load(pair, pixelOptionsOf(options)), options);
+}
+
+/** What there is to say of a number that is not finite: identical images have the best that there is. */
+function notFinite({ label, better, definition }: Loss, value: number, name: string): Note {
+  const isBest = value === (better === "higher" ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY);
+  const consequence = definition?.poolScores
+    ? "the mean pools it with an error of 0"
+    : "the mean and the other statistics leave it out";
+  return isBest
+    ? { kind: "identical", name, loss: label, text: `what ${label} compares is identical; ${consequence}` }
+    : { kind: "not-finite", name, loss: label, text: `${label} is ${value}; ${consequence}` };
+}
+
+async function measurePair(pair: ImagePair, losses: readonly Loss[], loaded: Loaded, options: CompareOptions) {
+  const { name, output, target } = pair;
+  const outcome: Outcome = { failures: [], notes: [], maps: {} };
+  if ("error" in loaded) {
+    outcome.failures.push({ output, target, error: messageOf(loaded.error) });
+    return outcome;
+  }
+  try {
+    checkSizes(loaded.images);
+  } catch (error) {
+    outcome.failures.push({ output, target, error: messageOf(error) });
+    return outcome;
+  }
+  for (const side of ["output", "target"] as const) {
+    for (const { kind, text } of loaded.notes[side]) outcome.notes.push({ kind, name, text: `the ${side} ${text}` });
+  }
+  const images = matchChannels(loaded.images);
+  // Priors look at the images as they are.
+  if (images.converted && !losses.every(isPrior)) {
+    const text = `the ${images.converted} is grey and was compared as three equal channels`;
+    outcome.notes.push({ kind: "grey-as-colour", name, text });
+  }
+  const [, , height, width] = images.output.shape;
+  const values: Record<string, number> = {};
+  const targetValues: Record<string, number> = {};
+  const scores: Record<string, number> = {};
+  for (const loss of losses) {
+    const { label } = loss;
+    const statistics = (options.mapStatistics ?? []).flatMap((of) => (of.label === label ? [of.statistic] : []));
+    try {
+      const wants = { map: options.maps, statistics };
+      const measured = await measure(loss, { read: loaded.images, matched: images }, wants);
+      values[label] = measured.value;
+      if (measured.targetValue !== undefined) targetValues[label] = measured.targetValue;
+      if (measured.score !== undefined) scores[label] = measured.score;
+      if (!Number.isFinite(measured.value)) outcome.notes.push(notFinite(loss, measured.value, name));
+      if (measured.tiles !== undefined) {
+        const text = `${label} was computed in ${measured.tiles} tiles, the image being too large to be computed at once`;
+        outcome.notes.push({ kind: "tiled", name, loss: label, text });
+      }
+      if (measured.isOfWorseBackground) {
+        const text = `${label} needs colours: it is the worse of the images over black and over white`;
+        outcome.notes.push({ kind: "alpha-worst", name, loss: label, text });
+      }
+      for (const [statistic, value] of measured.statistics) values[`${label}.${statistic}`] = value;
+      if (options.maps && measured.map) outcome.maps[label] = measured.map;
+    } catch (error) {
+      const text = messageOf(error);
+      const refused = error instanceof ReconlossError && error.code === "shape" && options.optional?.has(label);
+      if (refused) outcome.notes.push({ kind: "left-out", name, loss: label, text });
+      else outcome.failures.push({ output, target, loss: label, error: text });
+    }
+  }
+  outcome.result = { name, output, target, width, height, values, scores };
+  if (Object.keys(targetValues).length > 0) outcome.result.targetValues = targetValues;
+  return outcome;
+}
+
+/**
+ * Compares pairs of image files; outcomes come in the order of the pairs. Some pairs are in work at a time, so that files are decoded while others
+ * are computed, and no more than those are in memory. What is wrong with a pair is in its outcome and does not stop the others. A grey image against a colour image counts as three equal
+ * channels, with a note; so is a loss whose value was put together from tiles because the image is too large to be computed at once.
+ *
+ * @throws {ReconlossError} `missing-dependency`, `missing-weights`, `download` or `checkpoint`, from which no pair would be spared; `invalid-argument` for a loss whose options
+ * say that images are not in [0, 1], as those from files always are, or for options of pixels that make no sense
+ * @example
+ * ```ts
+ * import { mkdtemp } from "node:fs/promises";
+ * import { tmpdir } from "node:os";
+ * import { join } from "node:path";
+ * import { parseLosses, Tensor } from "reconloss";
+ * import { comparePairs } from "reconloss/compare";
+ * import { pairPaths, writeImage } from "reconloss/image";
+ * const folder = await mkdtemp(join(tmpdir(), "reconloss-"));
+ * const [output, target] = [join(folder, "output.png"), join(folder, "target.png")];
+ * await writeImage(output, Tensor.full([1, 1, 16, 16], 0.2));
+ * await writeImage(target, Tensor.full([1, 1, 16, 16], 0.6));
+ * const { pairs } = await pairPaths(output, target);
+ * for await (const { result, failures } of comparePairs(pairs, parseLosses("psnr, ssim"))) console.log(result?.values, failures);
+ * ```
+ */
+export async function* comparePairs(
+  pairs: readonly ImagePair[],
+  losses: readonly Loss[],
+  options: CompareOptions = {},
+): AsyncGenerator<Outcome, void, void> {
+  checkFileRange(losses);
+  checkPixelOptions("comparePairs", options);
+  const pending: Promise<Outcome>[] = [];
+  let started = 0;
+  while (started < pairs.length || pending.length > 0) {
+    while (started < pairs.length && pending.length < pairsAtOnce) {
+      const outcome = comparePair(pairs[started++], losses, options);
+      // A failure is thrown when its turn comes, not before.
+      outcome.catch(() => {});
+      pending.push(outcome);
+    }
+    yield await (pending.shift() as Promise<Outcome>);
+  }
+}

@@ -1,0 +1,218 @@
+import { type Loss, type LossFactory, ReconlossError } from "@reconloss/core";
+import { checkArguments, parseLoss } from "@reconloss/core/internal";
+import { type Statistic, statisticOf, statisticPattern } from "./statistics.ts";
+import { pooledMean, valuesOf } from "./summary.ts";
+import type { Comparison, MapStatistic } from "./types.ts";
+
+const operators: Readonly<Record<string, (value: number, limit: number) => boolean>> = {
+  "<": (value, limit) => value < limit,
+  "<=": (value, limit) => value <= limit,
+  ">": (value, limit) => value > limit,
+  ">=": (value, limit) => value >= limit,
+};
+
+/** What must not be true of a comparison: `psnr<30`, `min(psnr)<25`, `any(deltaE.max>10)`. */
+export interface Condition {
+  /** As it was typed. */
+  text: string;
+  /** The label of the loss. */
+  label: string;
+  /** A statistic of the loss's map within each image, which is then what is compared. */
+  map?: Statistic;
+  /** What is taken of the pairs: a statistic, or `any` of them by itself. */
+  over: Statistic | "any";
+  operator: string;
+  limit: number;
+}
+
+/** What became of a condition. */
+export interface Verdict {
+  condition: Condition;
+  /** Whether it holds, which is what should not be; also where a pair lacks the number, since nothing shows that all is well. */
+  holds: boolean;
+  /** The statistic that decides: over the finite numbers, unless it holds with the infinite ones only; of `any`, the least or the most. Undefined of no number. */
+  value?: number;
+  /** How many pairs that value is of. */
+  of: number;
+  /** How many pairs have the number. */
+  measured: number;
+  /** How many pairs lack it: it could not be computed, the pair could not be compared, or an image has no partner. */
+  missing: number;
+}
+
+const comparison = /^(?<quantity>[^<>]+?)\s*(?<operator><=|>=|<|>)\s*(?<limit>[^\s<>]+)$/;
+const ofPairs = new RegExp(`^(?<over>${statisticPattern})\\s*\\((?<inner>.*)\\)$`, "i");
+const ofMap = new RegExp(`^(?<inner>.+)\\.(?<statistic>${statisticPattern})$`, "i");
+const anyPair = /^any\s*\((?<inner>.*)\)$/i;
+
+/** Splits at commas that are not inside parentheses. */
+function splitList(text: string): string[] {
+  const parts = [""];
+  let depth = 0;
+  for (const letter of text) {
+    depth += letter === "(" ? 1 : letter === ")" ? -1 : 0;
+    if (letter === "," && depth === 0) parts.push("");
+    else parts[parts.length - 1] += letter;
+  }
+  return parts.map((part) => part.trim());
+}
+
+function asStatistic(text: string, condition: string): Statistic {
+  const name = text.toLowerCase();
+  if (/^p\d/.test(name) && Number(name.slice(1)) > 100) {
+    throw new ReconlossError("syntax", `fail: in "${condition}", percentiles are from p0 to p100, got ${text}`);
+  }
+  return name as Statistic;
+}
+
+const plain = (text: string) => text.replace(/\s+/g, "").toLowerCase();
+
+/** The specification of a text, or undefined where it is none. */
+function specOf(text: string, more: readonly LossFactory[]): string | undefined {
+  try {
+    return parseLoss(text, more).spec;
+  } catch (error) {
+    if (error instanceof ReconlossError) return undefined;
+    throw error;
+  }
+}
+
+/** The loss that a text names, as it was typed, by its specification, or by its name alone where only one has it. */
+function findLoss(text: string, losses: readonly Loss[], more: readonly LossFactory[]): readonly Loss[] {
+  const typed = losses.filter(({ label }) => plain(label) === plain(text));
+  if (typed.length > 0) return typed;
+  const spec = specOf(text, more);
+  const same = losses.filter((loss) => loss.spec === spec);
+  return same.length > 0 ? same : losses.filter(({ name }) => plain(name) === plain(text) || name === spec);
+}
+
+function parseCondition(text: string, losses: readonly Loss[], more: readonly LossFactory[]): Condition {
+  const whole = anyPair.exec(text)?.groups;
+  const { quantity = "", operator = "", limit = "" } = comparison.exec(whole?.inner.trim() ?? text)?.groups ?? {};
+  const number = Number(limit);
+  if (quantity === "" || Number.isNaN(number)) {
+    throw new ReconlossError(
+      "syntax",
+      `fail: conditions are written loss<number, min(loss)<number or any(loss<number), with <, <=, > or >=, got "${text}"`,
+    );
+  }
+  // The longest match first: a loss may be called like anything, its own name wins.
+  const readings: { over: Condition["over"]; map?: Statistic; name: string }[] = [];
+  const addReadings = (over: Condition["over"], name: string) => {
+    readings.push({ over, name });
+    const { inner, statistic } = ofMap.exec(name)?.groups ?? {};
+    if (inner !== undefined) readings.push({ over, name: inner.trim(), map: asStatistic(statistic, text) });
+  };
+  addReadings(whole ? "any" : "mean", quantity);
+  const { over, inner } = (whole ? undefined : ofPairs.exec(quantity)?.groups) ?? {};
+  if (over !== undefined) addReadings(asStatistic(over, text), inner.trim());
+
+  for (const { over, map, name } of readings) {
+    const [loss, ...others] = findLoss(name, losses, more);
+    if (loss === undefined) continue;
+    if (others.length > 0) {
+      const labels = [loss, ...others].map(({ label }) => label).join(", ");
+      throw new ReconlossError("invalid-argument", `fail: in "${text}", ${name} may be any of ${labels}`);
+    }
+    if (map !== undefined) checkMap(loss, text);
+    return { text, label: loss.label, ...(map ? { map } : {}), over, operator, limit: number };
+  }
+  const { name } = readings[readings.length - 1];
+  const known = losses.map(({ label }) => label).join(", ");
+  throw new ReconlossError("invalid-argument", `fail: ${name} is not among the metrics: ${known}`);
+}
+
+function checkMap({ label, hasMap, definition }: Loss, text: string): void {
+  if (!hasMap) throw new ReconlossError("invalid-argument", `fail: in "${text}", ${label} has no map`);
+  if (!definition?.mapsErrors) return;
+  throw new ReconlossError(
+    "invalid-argument",
+    `fail: in "${text}", the map of ${label} is not of its values but of what they are computed from; take mse for the squared error of pixels`,
+  );
+}
+
+/**
+ * Conditions from a list separated by commas. `psnr<30` is about the mean over pairs; `min(psnr)<25`, `max`, `median`, `std` and percentiles such as `p5(ssim)<0.9`
+ * about another statistic; `any(ssim<0.5)` about each pair by itself. In place of a loss, `deltaE.max` and `l1.p99` are statistics of its map within each
+ * image. A loss is named as it was typed, by its specification, or by its name alone where only one has it.
+ *
+ * @param losses - those that are computed
+ * @param more - losses of one's own, as {@link parseLoss} takes them
+ * @throws {ReconlossError} `syntax` for text that is not a condition, `invalid-argument` for a loss that is not computed, a name that several have, or a map that a loss
+ * does not have
+ * @example
+ * ```ts
+ * import { parseLosses } from "reconloss";
+ * import { parseConditions } from "reconloss/compare";
+ * const [first, second] = parseConditions("psnr<30, any(deltaE.max>10)", parseLosses("psnr(crop=4), deltaE"));
+ * [first.label, first.over]; // ["psnr(crop=4)", "mean"]
+ * [second.label, second.map, second.over]; // ["deltaE", "max", "any"]
+ * ```
+ */
+export function parseConditions(text: string, losses: readonly Loss[], more: readonly LossFactory[] = []): Condition[] {
+  checkArguments("parseConditions", { text: [text, "text"], losses: [losses, "objects"], more: [more, "list?"] });
+  return splitList(text).map((part) => parseCondition(part, losses, more));
+}
+
+/** The map statistics that conditions need, for {@link CompareOptions.mapStatistics}. */
+export function mapStatisticsOf(conditions: readonly Condition[]): MapStatistic[] {
+  checkArguments("mapStatisticsOf", { conditions: [conditions, "objects"] });
+  const found = conditions.flatMap(({ label, map }) => (map ? [{ label, statistic: map }] : []));
+  const keyOf = ({ label, statistic }: MapStatistic) => `${label}.${statistic}`;
+  return [...new Map(found.map((one) => [keyOf(one), one])).values()];
+}
+
+/** A number that is compared with the limit, and how many pairs it is of. */
+interface Reading {
+  value: number;
+  of: number;
+}
+
+/** What a condition compares with its limit: the statistic of the finite numbers, then that of all numbers, infinite ones included. */
+function readings({ over, label, map, operator }: Condition, comparison: Comparison, all: number[]): Reading[] {
+  const { losses, pairs } = comparison;
+  const loss = losses.find((candidate) => candidate.label === label);
+  const pooled = over === "mean" && !map && loss ? pooledMean(loss, pairs) : undefined;
+  if (pooled !== undefined) return [{ value: pooled, of: all.length }];
+  // Any pair is beyond a limit where the least or the most is.
+  const any = operator.startsWith("<") ? "min" : "max";
+  const sets = over === "any" ? [all] : [all.filter(Number.isFinite), all];
+  return sets
+    .filter(({ length }) => length > 0)
+    .map((values) => ({ value: statisticOf(over === "any" ? any : over, values), of: values.length }));
+}
+
+/**
+ * What becomes of conditions. One holds where a pair lacks the number or it is NaN: a gate never passes on what was not measured. Infinite numbers, as the PSNR of
+ * identical images, mask nothing: a statistic is compared over the finite numbers and, with them, over all, and the condition holds where either does. So
+ * identical images pass `psnr<30` by themselves, and do not pass `psnr>50`.
+ *
+ * @example
+ * ```ts
+ * import { parseLosses } from "reconloss";
+ * import { checkConditions, parseConditions, summarise } from "reconloss/compare";
+ * const pair = (psnr: number) => ({ name: "a.png", output: "x/a.png", target: "y/a.png", width: 8, height: 8, values: { psnr } });
+ * const outcomes = [28, Infinity].map((psnr) => ({ result: pair(psnr), failures: [], notes: [], maps: {} }));
+ * const losses = parseLosses("psnr");
+ * const [verdict] = checkConditions(parseConditions("psnr<30", losses), summarise(losses, outcomes));
+ * [verdict.holds, verdict.value]; // [true, 28]
+ * ```
+ */
+export function checkConditions(conditions: readonly Condition[], comparison: Comparison): Verdict[] {
+  checkArguments("checkConditions", {
+    conditions: [conditions, "list"],
+    comparison: [comparison, "object", ["losses", "pairs", "measured", "failed"]],
+  });
+  const { pairs, failed } = comparison;
+  const notCompared = failed.filter(({ loss }) => loss === undefined).length;
+  return conditions.map((condition) => {
+    const { label, map, operator, limit } = condition;
+    const all = valuesOf(map ? `${label}.${map}` : label, pairs);
+    const missing = pairs.length - all.length + notCompared;
+    const isMet = ({ value }: Reading) => Number.isNaN(value) || operators[operator](value, limit);
+    const compared = readings(condition, comparison, all);
+    const holds = missing > 0 || all.length === 0 || all.some(Number.isNaN) || compared.some(isMet);
+    const decides = compared.find(isMet) ?? compared[0] ?? { of: 0 };
+    return { condition, holds, ...decides, measured: all.length, missing };
+  });
+}

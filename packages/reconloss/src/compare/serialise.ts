@@ -1,0 +1,94 @@
+import type { Loss } from "@reconloss/core";
+import { checkArguments, nonFiniteAsWords, printable } from "@reconloss/core/internal";
+import type { Verdict } from "./conditions.ts";
+import type { Comparison, PairResult } from "./types.ts";
+
+/**
+ * The comparison as one JSON object, everything by the label of the loss, which is the text that was typed: `losses` (canonical specification, options, direction),
+ * `pairs`, `mean`, `measured` (how many pairs have a number), `notFinite` (how many of those are infinite or NaN, and in no mean), `statistics` (n, mean, median,
+ * min, max and std of the finite numbers), `targetMean` of priors, `decode` (what was done to pixels, `2 rotated by EXIF, 1 CMYK`), `notes`, `failed`, `passedOver` (how many
+ * files of either folder are no images, by extension), and `conditions` with what became of each. Infinity and NaN are the strings
+ * "Infinity", "-Infinity" and "NaN".
+ *
+ * @param verdicts - what {@link checkConditions} gave, where there were conditions
+ * @example
+ * ```ts
+ * import { parseLosses } from "reconloss";
+ * import { summarise, toJson } from "reconloss/compare";
+ * const { losses } = JSON.parse(toJson(summarise(parseLosses("lpips(net=alex)"), [])));
+ * losses["lpips(net=alex)"].spec; // "lpips": alex is the default
+ * ```
+ */
+export function toJson(comparison: Comparison, verdicts?: readonly Verdict[]): string {
+  checkArguments("toJson", { comparison: [comparison, "object", ["losses", "pairs", "measured", "failed"]] });
+  const { losses, pairs, mean, measured, notFinite, statistics, targetMean, notes, failed, decode } = comparison;
+  const object = {
+    losses: Object.fromEntries(losses.map(({ label, spec, options, better }) => [label, { spec, options, better }])),
+    pairs: pairs.map(({ output, target, width, height, values, targetValues }) => {
+      return { output, target, width, height, values, targetValues };
+    }),
+    ...{ mean, measured, notFinite, statistics, targetMean, decode, notes, failed },
+    passedOver: comparison.passedOver,
+    conditions: verdicts?.map(({ condition, ...verdict }) => ({ condition: condition.text, ...verdict })),
+  };
+  return JSON.stringify(object, nonFiniteAsWords, 2);
+}
+
+type Cell = string | number | null | undefined;
+
+/**
+ * A field of a CSV file (RFC 4180). Control characters are escaped, so that a row is a line. Text that a spreadsheet would take for a formula stands behind
+ * an apostrophe, its sign for text; numbers do not.
+ */
+function csvField(value: Cell): string {
+  if (typeof value === "number") return String(value);
+  const text = printable(value ?? "").replace(/^[=+\-@]/, "'$&");
+  return /[",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/**
+ * The comparison as a CSV file (RFC 4180): a row for each pair, with the numbers by label (of a prior also the target's own), map statistics that were asked
+ * for and in `error` what failed, then a row for each image or pair without numbers. There is no row of means, so that a column holds pairs alone; an empty
+ * field is a number that was not measured. Numbers have all their digits.
+ *
+ * @example
+ * ```ts
+ * import { parseLosses } from "reconloss";
+ * import { summarise, toCsv } from "reconloss/compare";
+ * toCsv(summarise(parseLosses("psnr, tv"), [])).trimEnd(); // "output,target,width,height,psnr,tv,tv of target,error"
+ * ```
+ */
+export function toCsv(comparison: Comparison): string {
+  checkArguments("toCsv", { comparison: [comparison, "object", ["losses", "pairs", "measured", "failed"]] });
+  const { losses, pairs, measured, failed } = comparison;
+  const columns = columnsOf(losses, Object.keys(measured));
+  const errors = (output: string, target: string) =>
+    failed.filter((failure) => failure.output === output && failure.target === target).map(({ error }) => error);
+  const rows: Cell[][] = [
+    ["output", "target", "width", "height", ...columns.map(({ title }) => title), "error"],
+    ...pairs.map((pair) => {
+      const { output, target, width, height } = pair;
+      return [output, target, width, height, ...columns.map(({ of }) => of(pair)), errors(output, target).join("; ")];
+    }),
+    ...failed
+      .filter(({ loss }) => loss === undefined)
+      .map(({ output, target, error }) => [output, target, "", "", ...columns.map(() => ""), error]),
+  ];
+  return `${rows.map((row) => row.map(csvField).join(",")).join("\r\n")}\r\n`;
+}
+
+interface Column {
+  title: string;
+  of(pair: PairResult): Cell;
+}
+
+/** The columns of numbers: losses, the target's own value beside a prior's, then map statistics. */
+function columnsOf(losses: readonly Loss[], keys: readonly string[]): Column[] {
+  const number = (key: string): Column => ({ title: key, of: ({ values }) => values[key] });
+  const ofLosses = losses.flatMap(({ label, better }) => {
+    const target: Column = { title: `${label} of target`, of: ({ targetValues }) => targetValues?.[label] };
+    return better === "target" ? [number(label), target] : [number(label)];
+  });
+  const mapStatistics = keys.filter((key) => losses.some(({ label }) => key.startsWith(`${label}.`)));
+  return [...ofLosses, ...mapStatistics.map(number)];
+}

@@ -1,0 +1,89 @@
+import type { Loss, Tensor } from "@reconloss/core";
+import type { DecodeKind } from "@reconloss/core/internal";
+import type { PassedOver } from "../image/index.ts";
+import type { Statistic, Statistics } from "./statistics.ts";
+
+/** A statistic of the map of a loss within each image: `deltaE.max`. */
+export interface MapStatistic {
+  /** {@link Loss.label}. */
+  label: string;
+  statistic: Statistic;
+}
+
+/** What was measured of one pair. */
+export interface PairResult {
+  /** The output's name relative to its folder. */
+  name: string;
+  /** Path of the output. */
+  output: string;
+  /** Path of the target. */
+  target: string;
+  /** In pixels. */
+  width: number;
+  /** In pixels. */
+  height: number;
+  /** The number of each loss by its label, and of each map statistic that was asked for (`deltaE.max`); what could not be computed is left out. */
+  values: Record<string, number>;
+  /** What each prior makes of the target itself, by label: the closer an output's value is to it, the better. */
+  targetValues?: Record<string, number>;
+  /** What is averaged over pairs where that is not the values themselves, as in `psnr(pooling=dataset)`: the score before it is said. */
+  scores?: Record<string, number>;
+}
+
+/** A pair, an image without a partner, or a loss of a pair that could not be computed. */
+export interface Failure {
+  /** Path of the output; null for a target that has none. */
+  output: string | null;
+  /** Path of the target; null for an output that has none. */
+  target: string | null;
+  /** The label of the loss, where the others of the pair were computed. */
+  loss?: string;
+  /** What was wrong. */
+  error: string;
+}
+
+/** Something that a reader of the numbers should know, though nothing failed. */
+export interface Note {
+  kind: "grey-as-colour" | "left-out" | "tiled" | "identical" | "not-finite" | "alpha-worst" | DecodeKind;
+  /** Name of the pair. */
+  name: string;
+  /** Label of the loss that was left out, computed in tiles or is not finite. */
+  loss?: string;
+  text: string;
+}
+
+/** All that comes out of one pair. */
+export interface Outcome {
+  /** Undefined where the pair as a whole failed. */
+  result?: PairResult;
+  failures: Failure[];
+  notes: Note[];
+  /** The map of each loss that has one, by label, [1, 1, h, w]; only where maps were asked for. */
+  maps: Record<string, Tensor>;
+}
+
+/** What came out of all pairs. */
+export interface Comparison {
+  losses: readonly Loss[];
+  /** In the order of the pairs. */
+  pairs: PairResult[];
+  /**
+   * The mean of each loss and map statistic, by label, over the pairs whose number is finite; where none is, what the numbers are (infinity of identical images).
+   */
+  mean: Record<string, number>;
+  /** How many pairs have a number, by label. */
+  measured: Record<string, number>;
+  /** How many of those numbers are infinite or NaN, and so in no mean. */
+  notFinite: Record<string, number>;
+  /** How the finite numbers lie, by label. */
+  statistics: Record<string, Statistics>;
+  /** The mean of what each prior makes of the targets, by label. */
+  targetMean: Record<string, number>;
+  /** How many files of either folder are no images, by extension; absent for two files. */
+  passedOver?: { readonly output: PassedOver; readonly target: PassedOver };
+  /** Pairs that could not be compared at all, images without a partner, and losses of pairs that could not be computed. */
+  failed: Failure[];
+  notes: Note[];
+  /** What was done to pixels on their way, and to how many images: `2 rotated by EXIF, 1 CMYK`; absent where nothing was. */
+  decode?: string;
+}

@@ -1,0 +1,56 @@
+import { forDistances, symmetricEigenvalues } from "@reconloss/core/internal";
+import type { FeatureRows, Side } from "@reconloss/core/metrics";
+import { statisticsOf } from "./statistics.ts";
+
+/** An output and the real image whose features are nearest to its own. */
+export interface Neighbour {
+  readonly output: string;
+  readonly real: string;
+  /** Distance of their features. */
+  readonly distance: number;
+}
+
+/** What there is to look at in two sets of features. */
+export interface SetDetails {
+  /** The outputs that are nearest to a real image, nearest first: copies, if the distance is near 0. */
+  readonly nearest: readonly Neighbour[];
+  /** Those that are farthest from all, farthest first. */
+  readonly farthest: readonly Neighbour[];
+  /** Variances along the principal axes of each side, largest first. */
+  readonly spectra: Readonly<Record<Side, readonly number[]>>;
+}
+
+/** Images in each list. */
+const shown = 12;
+const blockSize = 1024;
+
+/** The details of two sets, whose rows have these names. */
+export async function setDetails(
+  rows: Readonly<Record<Side, FeatureRows>>,
+  names: Readonly<Record<Side, (row: number) => string>>,
+): Promise<SetDetails> {
+  const closest = new Float64Array(rows.output.count).fill(Number.POSITIVE_INFINITY);
+  const partner = new Uint32Array(rows.output.count);
+  await forDistances(rows.output, rows.real, blockSize, (distance, i, j) => {
+    if (distance >= closest[i]) return;
+    closest[i] = distance;
+    partner[i] = j;
+  });
+  const order = Array.from(closest, (_, row) => row).sort((a, b) => closest[a] - closest[b]);
+  const neighbour = (row: number): Neighbour => ({
+    output: names.output(row),
+    real: names.real(partner[row]),
+    // Rounding makes the square of no distance a little less than 0.
+    distance: Math.sqrt(Math.max(closest[row], 0)),
+  });
+  return {
+    nearest: order.slice(0, shown).map(neighbour),
+    farthest: order.slice(-shown).reverse().map(neighbour),
+    spectra: { output: await spectrumOf(rows.output), real: await spectrumOf(rows.real) },
+  };
+}
+
+async function spectrumOf(rows: FeatureRows): Promise<number[]> {
+  const { covariance } = await statisticsOf(rows);
+  return [...(await symmetricEigenvalues(covariance))].reverse().map((value) => Math.max(value, 0));
+}

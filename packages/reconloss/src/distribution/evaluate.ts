@@ -1,0 +1,387 @@
+import { ReconlossError } from "@reconloss/core";
+import { checkFields, checkKind } from "@reconloss/core/internal";
+import {
+  frechetResult,
+  type InceptionScoreOptions,
+  inceptionScore,
+  type KernelDistanceOptions,
+  kernelDistance,
+  type MetricResult,
+  type PrecisionRecallOptions,
+  type Protocol,
+  precisionRecall,
+  type Side,
+  type Statistics,
+} from "@reconloss/core/metrics";
+import { decodeSummary } from "@reconloss/core/pixels";
+import type { PassedOver } from "../image/index.ts";
+import { type SetDetails, setDetails } from "./details.ts";
+import type { ExtractedSet, UnreadableImage } from "./extract.ts";
+import { networks, tinyName } from "./extractor.ts";
+import { checkFeatureOptions, type FeatureOptions, isInception, type SetFeatures, withFeatures } from "./features.ts";
+import { type ImageSet, openSet, type SetSource } from "./image-set.ts";
+import { type MetricName, metricNames } from "./metrics.ts";
+import { statisticsOf } from "./statistics.ts";
+import type { StatisticsFile } from "./statistics-file.ts";
+
+/** Options of {@link evaluateDistribution}. */
+export interface DistributionOptions extends FeatureOptions {
+  /** Default `fid`; `frechet` for the network `tiny`. */
+  metrics?: readonly MetricName[];
+  inceptionScore?: InceptionScoreOptions;
+  kernelDistance?: KernelDistanceOptions;
+  precisionRecall?: PrecisionRecallOptions;
+  /** Statistics that were made with another network or resizer than the other side are warned of instead of refused. Default false. */
+  allowMismatch?: boolean;
+  /** Also finds what a report shows: the outputs nearest to and farthest from any real image, and the spectra. Default false. */
+  details?: boolean;
+}
+
+/** What became of one side. */
+export interface SetReport {
+  readonly path: string;
+  /** Images that count; absent for statistics that do not say. */
+  readonly images?: number;
+  /** How many of them were computed now rather than found in the cache. */
+  readonly computed: number;
+  readonly unreadable: readonly UnreadableImage[];
+  /** What was done to pixels on their way, and to how many images: `2 rotated by EXIF, 1 CMYK`; absent where nothing was. */
+  readonly decode?: string;
+  /** Of a folder: how many of its files are no images, by extension. */
+  readonly passedOver?: PassedOver;
+  /** Where the file has images too: the metrics that are of its statistics. */
+  readonly fromStatistics?: readonly MetricName[];
+}
+
+/** All numbers of a comparison of two sets of images. */
+export interface DistributionReport {
+  /** By metric. */
+  readonly results: Readonly<Partial<Record<MetricName, MetricResult>>>;
+  readonly protocol: Protocol;
+  readonly outputs: SetReport;
+  readonly reals?: SetReport;
+  readonly warnings: readonly string[];
+  /** Where they were asked for, and the reals are images. */
+  readonly details?: SetDetails;
+}
+
+/**
+ * Compares a set of output images with a set of real ones, in one pass over the files for all metrics. Features go through a cache on disk, keyed by
+ * content, network and resizer: memory does not grow with the features, and work that was interrupted, even killed, goes on where it
+ * was and gives the same bits.
+ *
+ * @param outputs - a folder (with its subfolders), or an `.npz` file of samples (`arr_0`, [n, h, w, 3], 8 bits), of statistics (`mu`, `sigma`; for
+ *   sfid `mu_s`, `sigma_s`), or of both: fid and sfid are then of the statistics, all else of the images
+ * @param reals - the same; not needed for the Inception Score
+ * @throws {ReconlossError} `file` when a path does not lead to images or statistics; `invalid-argument` for metrics that cannot be computed of
+ *   what is given, and for statistics of another network or resizer; `missing-weights`. Images that cannot be read are listed in the report instead.
+ *
+ * @example
+ * ```ts
+ * import { evaluateDistribution } from "reconloss/distribution";
+ * const error = await evaluateDistribution("no-such-folder", "reals").catch((caught) => caught);
+ * error.message; // "no-such-folder does not exist"
+ * ```
+ */
+export async function evaluateDistribution(
+  outputs: string,
+  reals: string | undefined,
+  options: DistributionOptions = {},
+): Promise<DistributionReport> {
+  checkKind("outputs", outputs, "string");
+  if (reals !== undefined) checkKind("reals", reals, "string");
+  checkFields("options", options, {
+    metrics: "list",
+    inceptionScore: "object",
+    kernelDistance: "object",
+    precisionRecall: "object",
+    allowMismatch: "boolean",
+    details: "boolean",
+  });
+  const metrics = [...new Set(options.metrics ?? [frechetOf(options)])];
+  checkOptions(metrics, reals, options);
+  const usesReals = reals !== undefined && (options.details || metrics.some((metric) => metric !== "is"));
+  const sources: SetSource[] = [];
+  try {
+    for (const path of usesReals ? [outputs, reals] : [outputs]) sources.push(await openSet(path, options));
+    const hasDetails = options.details === true && usesReals && sources.every(({ images }) => images);
+    const ofDetails = hasDetails ? [frechetOf(options)] : [];
+    const output = await openSide("output", sources[0], metrics, ofDetails);
+    const real = usesReals ? await openSide("real", sources[1], metrics, ofDetails) : undefined;
+    const needed = [...new Set([...output.ofImages, ...(real?.ofImages ?? [])])];
+    if (needed.length === 0) return await report(metrics, options, undefined, output, real);
+    return await withFeatures(needed, options, async ({ protocol, notes, of }) => {
+      // Told before hours of work, not after.
+      mismatches(protocol, [output, real], options);
+      const extract = async (side: OpenSide): Promise<ReadSide> =>
+        side.images ? { ...side, features: enough(side.path, side.ofImages, await of(side.side, side.images)) } : side;
+      const [outputRead, realRead] = [await extract(output), real && (await extract(real))];
+      const told = await report(metrics, options, protocol, outputRead, realRead);
+      const result = { ...told, warnings: [...notes, ...told.warnings] };
+      return hasDetails ? { ...result, details: await detailsOf(outputRead, realRead as ReadSide) } : result;
+    });
+  } finally {
+    for (const source of sources) await source.close();
+  }
+}
+
+/**
+ * Statistics of a set of images for {@link frechetDistance} and files: FID's, and with `spatial` sFID's too.
+ *
+ * @param path - a folder, or an `.npz` file of samples
+ * @throws {ReconlossError} as {@link evaluateDistribution}
+ *
+ * @example
+ * ```ts
+ * import { computeStatistics } from "reconloss/distribution";
+ * const error = await computeStatistics("no-such-folder").catch((caught) => caught);
+ * error.code; // "file"
+ * ```
+ */
+export async function computeStatistics(
+  path: string,
+  options: FeatureOptions & { spatial?: boolean } = {},
+): Promise<{ statistics: StatisticsFile; set: SetReport; warnings: readonly string[] }> {
+  checkKind("path", path, "string");
+  checkFields("options", options, { spatial: "boolean" });
+  const metrics: MetricName[] = options.spatial ? ["fid", "sfid"] : [frechetOf(options)];
+  checkOptions(metrics, path, options);
+  const source = await openSet(path, options);
+  try {
+    if (!source.images) throw new ReconlossError("invalid-argument", `${path} holds statistics already`);
+    const images = await source.images();
+    return await withFeatures(metrics, options, async (features) => {
+      const set = enough(path, metrics, await features.of("real", images));
+      const fid = await statisticsOf(set.rows("fid"));
+      const sfid = options.spatial ? await statisticsOf(set.rows("sfid")) : undefined;
+      const { protocol, notes } = features;
+      const warnings = [...notes, ...setWarnings("real", set)];
+      return { statistics: { fid, sfid, protocol }, set: setReport(path, set), warnings };
+    });
+  } finally {
+    await source.close();
+  }
+}
+
+/** Images that cannot be read, told one by one. */
+const unreadableShown = 20;
+
+/** The set, unless so few of its images could be read that no number is left to say it beside. */
+function enough(path: string, metrics: readonly MetricName[], set: SetFeatures): SetFeatures {
+  const { images, unreadable } = set;
+  const least = metrics.some((metric) => metric !== "is") ? 2 : 1;
+  if (unreadable.length === 0 || images.length >= least) return set;
+  const reasons = unreadable.slice(0, unreadableShown).map(({ name, reason }) => `${name}: ${reason}`);
+  const left = unreadable.length - reasons.length;
+  const list = [...reasons, ...(left > 0 ? [`${left} more`] : [])].join("; ");
+  const total = images.length + unreadable.length;
+  throw new ReconlossError(
+    "image",
+    `${images.length} of ${total} images in ${path} can be read, ${least} are needed; ${list}`,
+  );
+}
+
+/** The network that is part of the package. */
+const isTiny = ({ extractor, network }: FeatureOptions) => extractor === undefined && network === "tiny";
+
+/** The Frechet distance of a network's main features: only of Inception's is it FID. */
+function frechetOf(options: FeatureOptions): "fid" | "frechet" {
+  return isTiny(options) ? "frechet" : "fid";
+}
+
+const isFrechet = (metric: MetricName): metric is "fid" | "sfid" | "frechet" =>
+  metric === "fid" || metric === "sfid" || metric === "frechet";
+
+function refuse(problem: string): never {
+  throw new ReconlossError("invalid-argument", problem);
+}
+
+function checkOptions(metrics: readonly MetricName[], reals: string | undefined, options: FeatureOptions): void {
+  const unknown = metrics.filter((metric) => !metricNames.includes(metric));
+  if (unknown.length > 0) refuse(`there is no metric ${unknown.join(", ")}; there are: ${metricNames.join(", ")}`);
+  if (metrics.length === 0) refuse("no metric is asked for");
+  checkFeatureOptions(options);
+  if (reals === undefined && metrics.some((metric) => metric !== "is")) {
+    refuse(`${metrics.filter((metric) => metric !== "is").join(", ")} need reals to compare with`);
+  }
+  const inceptions = metrics.filter((metric) => metric === "fid" || metric === "sfid" || metric === "is");
+  if (isTiny(options) && inceptions.length > 0) {
+    refuse(`${inceptions.join(", ")} are of Inception's features; of network tiny there are frechet, kid and pr`);
+  }
+  if (!isInception(options) && metrics.includes("sfid")) {
+    refuse("sfid is of spatial features of inception-fid or inception_v3");
+  }
+}
+
+/** One side, with what the metrics need of it. */
+interface OpenSide {
+  readonly side: Side;
+  readonly path: string;
+  /** What stands for the images in Frechet distances. */
+  readonly statistics?: StatisticsFile;
+  /** The metrics that are of images. */
+  readonly ofImages: readonly MetricName[];
+  readonly images?: ImageSet;
+}
+
+interface ReadSide extends OpenSide {
+  readonly features?: SetFeatures;
+}
+
+async function openSide(
+  side: Side,
+  source: SetSource,
+  metrics: readonly MetricName[],
+  ofDetails: readonly MetricName[],
+): Promise<OpenSide> {
+  const { path } = source;
+  const wanted = side === "output" ? metrics : metrics.filter((metric) => metric !== "is");
+  const statistics = wanted.some(isFrechet) ? await source.statistics?.() : undefined;
+  const ofImages = wanted.filter((metric) => !isFrechet(metric) || statisticsFor(metric, statistics) === undefined);
+  if (!source.images && ofImages.length > 0) {
+    refuse(
+      statistics && ofImages[0] === "sfid"
+        ? `the statistics have no mu_s and sigma_s for sfid: ${path}`
+        : `${ofImages.join(" and ")} need the ${side} images, statistics are not enough: ${path}`,
+    );
+  }
+  const needed = [...new Set([...ofImages, ...ofDetails])];
+  return {
+    side,
+    path,
+    statistics,
+    ofImages: needed,
+    ...(needed.length > 0 ? { images: await source.images?.() } : {}),
+  };
+}
+
+function statisticsFor(metric: MetricName, file: StatisticsFile | undefined): Statistics | undefined {
+  return metric === "sfid" ? file?.sfid : file?.fid;
+}
+
+/** The details of two sets in the features of FID. */
+async function detailsOf(output: ReadSide, real: ReadSide): Promise<SetDetails> {
+  const rowsOf = ({ features }: ReadSide) => (features as SetFeatures).rows("fid");
+  const nameIn =
+    ({ images, features }: ReadSide) =>
+    (row: number) =>
+      (images as ImageSet).name((features as SetFeatures).indices[row]);
+  return setDetails({ output: rowsOf(output), real: rowsOf(real) }, { output: nameIn(output), real: nameIn(real) });
+}
+
+async function report(
+  metrics: readonly MetricName[],
+  options: DistributionOptions,
+  ofFeatures: Protocol | undefined,
+  output: ReadSide,
+  real: ReadSide | undefined,
+): Promise<DistributionReport> {
+  const protocol = ofFeatures ?? output.statistics?.protocol ?? real?.statistics?.protocol ?? {};
+  const warnings = mismatches(protocol, [output, real], options);
+  const results: Partial<Record<MetricName, MetricResult>> = {};
+  for (const metric of metrics) results[metric] = await resultOf(metric, options, protocol, output, real);
+  const sideReport = (side: ReadSide): SetReport => {
+    const { path, statistics, features } = side;
+    if (features === undefined) return { path, images: statistics?.fid.count, computed: 0, unreadable: [] };
+    const fromStatistics = metrics.filter((metric) => isFrechet(metric) && statisticsFor(metric, statistics));
+    return { ...setReport(path, features), ...(fromStatistics.length > 0 ? { fromStatistics } : {}) };
+  };
+  return {
+    results,
+    protocol,
+    outputs: sideReport(output),
+    ...(real ? { reals: sideReport(real) } : {}),
+    warnings: [
+      ...[output, real].flatMap((side) => (side?.features ? setWarnings(side.side, side.features) : [])),
+      ...warnings,
+      ...new Set(Object.values(results).flatMap((result) => result.warnings)),
+    ],
+  };
+}
+
+async function resultOf(
+  metric: MetricName,
+  options: DistributionOptions,
+  protocol: Protocol,
+  output: ReadSide,
+  real: ReadSide | undefined,
+): Promise<MetricResult> {
+  const rowsOf = (side: ReadSide | undefined) => (side as Required<ReadSide>).features.rows(metric);
+  if (metric === "is") return inceptionScore(rowsOf(output), { ...options.inceptionScore, protocol });
+  if (isFrechet(metric)) {
+    const statistics = async (side: ReadSide | undefined) =>
+      statisticsFor(metric, side?.statistics) ?? (await statisticsOf(rowsOf(side)));
+    const [ofOutputs, ofReals] = [await statistics(output), await statistics(real)];
+    return frechetResult(ofOutputs, ofReals, { name: nameOf(metric, protocol, ofOutputs.mean.length), protocol });
+  }
+  const [outputs, reals] = [rowsOf(output), rowsOf(real)];
+  const result =
+    metric === "kid"
+      ? await kernelDistance(outputs, reals, { ...options.kernelDistance, protocol })
+      : await precisionRecall(outputs, reals, { ...options.precisionRecall, protocol });
+  return { ...result, metric: nameOf(metric, protocol, outputs.dimension) };
+}
+
+/** The plain name is that of Inception's 2048 features, those of papers. */
+function nameOf(metric: MetricName, { network }: Protocol, dimension: number): string {
+  if (network === tinyName) {
+    if (metric === "fid") refuse(`these are statistics of network ${network}, which make no fid; ask for frechet`);
+    return `${metric}(features=${network})`;
+  }
+  const isShort = Object.hasOwn(networks, String(network)) && metric !== "sfid" && dimension !== 2048;
+  return isShort ? `${metric}(dims=${dimension})` : metric;
+}
+
+/**
+ * What statistics say of their making that the other side's does not: numbers between different networks or resizers mean nothing.
+ *
+ * @returns warnings
+ * @throws {ReconlossError} `invalid-argument` unless mismatches are allowed
+ */
+function mismatches(
+  protocol: Protocol,
+  sides: readonly (OpenSide | undefined)[],
+  { allowMismatch = false }: DistributionOptions,
+): string[] {
+  return sides.flatMap((side) => {
+    if (side?.statistics === undefined) return [];
+    const theirs = side.statistics.protocol;
+    if (theirs === undefined) return ["the statistics do not say by which network and resizer they were made"];
+    const other = sides.find((each) => each !== side);
+    const others = other?.images ? `the ${other.side}s' features` : "the others";
+    const found = Object.keys(protocol)
+      .filter((key) => theirs[key] !== undefined && theirs[key] !== protocol[key])
+      .map((key) => `the statistics were made with ${key} ${theirs[key]}, ${others} with ${protocol[key]}`);
+    if (found.length > 0 && !allowMismatch) {
+      refuse(`${side.path}: ${found.join("; ")}; make both with the same, or allow it with --allow-mismatch`);
+    }
+    return found;
+  });
+}
+
+function setReport(path: string, { images, computed, unreadable, passedOver = {} }: ExtractedSet): SetReport {
+  const decode = decodeSummary(images.flatMap((image) => image.decode.map((kind) => ({ kind }))));
+  return {
+    path,
+    images: images.length,
+    computed,
+    unreadable,
+    ...(decode === undefined ? {} : { decode }),
+    ...(Object.keys(passedOver).length > 0 ? { passedOver } : {}),
+  };
+}
+
+function setWarnings(side: Side, { images, unreadable }: ExtractedSet): string[] {
+  const sizes = new Map(images.map(({ height, width }) => [`${width}x${height}`, width * height]));
+  const ordered = [...sizes].sort(([, a], [, b]) => a - b).map(([size]) => size);
+  const count = new Set(images.map(({ hash }) => hash)).size;
+  return [
+    ...(unreadable.length > 0 ? [`${unreadable.length} ${side} images could not be read and are in no number`] : []),
+    ...(ordered.length > 1
+      ? [
+          `${side} images have ${ordered.length} sizes, ${ordered[0]} to ${ordered.at(-1)}: each is resized by another factor`,
+        ]
+      : []),
+    ...(count < images.length ? [`${images.length - count} ${side} images are copies of others`] : []),
+  ];
+}

@@ -1,0 +1,350 @@
+import { createHash } from "node:crypto";
+import { basename } from "node:path";
+import { type ErrorCode, ReconlossError, type Shape, Tensor } from "@reconloss/core";
+import { buildModel } from "@reconloss/core/graph";
+import {
+  checkFields,
+  checkKind,
+  checkModel,
+  createSession,
+  formatShape,
+  type InferenceSession,
+  loadRuntime,
+  unitLength,
+} from "@reconloss/core/internal";
+import {
+  flattenSpatial,
+  type InceptionFeature,
+  inceptionFeatures,
+  inceptionFid,
+  inceptionV3,
+  lpipsScaling,
+  normalise,
+  type StateDict,
+  type TensorShapes,
+  tiny,
+  tinyChannels,
+  tinyTaps,
+  tinyTensors,
+  tinyWeights,
+} from "@reconloss/core/nets";
+import type { Resizer } from "@reconloss/core/pixels";
+import { readStateDict } from "@reconloss/core/weights";
+import { readFileBytes, reasonOf } from "../files.ts";
+import { openWeights } from "../weights/locate.ts";
+
+/** A network that turns images into feature vectors. */
+export interface Extractor {
+  /** What results call it. */
+  readonly name: string;
+  /** Height and width of its images. */
+  readonly size: readonly [height: number, width: number];
+  /** The names of the feature vectors that it gives of each image. */
+  readonly outputs: readonly string[];
+  /** How values in [0, 1] become its input, for the protocol. */
+  readonly input: string;
+  /** Changes whenever its features might: cached features are found by it. */
+  readonly key: string;
+  /** Says which weights it has, whatever is asked of it, for the protocol; default: the key. */
+  readonly weights?: string;
+  /** What there is to say of its checkpoint, such as which of several sets of tensors was taken. */
+  readonly notes?: readonly string[];
+  /** Feature vectors [n, c, 1, 1] by output, of images [n, 3, height, width] in [0, 1]. */
+  run(images: Tensor): Promise<Record<string, Tensor>>;
+}
+
+/** The networks that are known by name. */
+export const networks = { "inception-fid": inceptionFid, inception_v3: inceptionV3 };
+
+/** Options of {@link inceptionExtractor}. */
+export interface InceptionExtractorOptions {
+  /** Default `inception-fid`. */
+  network?: keyof typeof networks;
+  /** Default: FID's 2048 values. */
+  features?: readonly InceptionFeature[];
+  /** The tensors, or the path of a checkpoint; default: the published file, found or downloaded by name. */
+  weights?: StateDict | string;
+  /** Under which key of the checkpoint the tensors are; see `openCheckpoint`. */
+  key?: string;
+  /** `unit`: 2x - 1. `bytes`: (255 x - 128) / 128, as TensorFlow's FID code. */
+  input?: "unit" | "bytes";
+}
+
+/** The input convention that goes with a resizer in the evaluators that use it. */
+export function inputFor(network: string, resizer: Resizer): "unit" | "bytes" {
+  return network === "inception-fid" && (resizer === "clean" || resizer === "legacy-tensorflow") ? "bytes" : "unit";
+}
+
+/**
+ * Inception v3 as a feature extractor.
+ *
+ * @throws {ReconlossError} `missing-weights` when the weights are not on this machine and cannot be downloaded; `checkpoint` when they do not fit
+ *
+ * @example
+ * ```ts
+ * import { inceptionExtractor } from "reconloss/distribution";
+ * const error = await inceptionExtractor({ weights: "no-such-file.pth" }).catch((caught) => caught);
+ * error.code; // "missing-weights"
+ * ```
+ */
+export async function inceptionExtractor(options: InceptionExtractorOptions = {}): Promise<Extractor> {
+  checkFields("options", options, { features: "list", weights: ["string", "object"], key: "string" });
+  const { network = "inception-fid", features = ["2048"], weights, key, input = "unit" } = options;
+  checkChoice("network", network, Object.keys(networks));
+  checkChoice("input", input, ["unit", "bytes"]);
+  if (features.length === 0) throw new ReconlossError("invalid-argument", "features are none: nothing is asked for");
+  for (const feature of features) checkChoice("features", feature, inceptionFeatures);
+  const net = networks[network];
+  const notes: string[] = [];
+  const tensors =
+    typeof weights === "object" ? weights : await loadWeights(network, features, notes, { path: weights, key });
+  const [scale, offset] = input === "unit" ? [2, 1] : [255 / 128, 1];
+  const model = buildModel({ image: ["n", 3, 299, 299] }, (o, { image }) => {
+    const values = net.features(o, o.sub(o.mul(image, scale), offset), tensors, features);
+    return Object.fromEntries(features.map((feature, i) => [feature, values[i]]));
+  });
+  // Of all tensors, not only of those that these features need: they are found again whatever else is asked for.
+  const ofWeights = hashOfTensors(net.tensors(), tensors);
+  const session = await createSession(model.bytes);
+  return {
+    name: network,
+    size: [299, 299],
+    outputs: features,
+    input: input === "unit" ? "2x - 1" : "(255x - 128) / 128",
+    key: hashOf(`${network} ${input} ${await runtimeVersion()} ${ofWeights}`),
+    weights: ofWeights,
+    notes,
+    run: async (images) => {
+      const results = await runSession(session, images);
+      return Object.fromEntries(
+        features.map((feature) => {
+          const { data, shape } = results[feature];
+          const flat = feature === "spatial" ? flattenSpatial(data, shape) : data;
+          return [feature, new Tensor(flat, [shape[0], flat.length / shape[0], 1, 1])];
+        }),
+      );
+    },
+  };
+}
+
+function checkChoice(what: string, value: unknown, choices: readonly string[]): void {
+  if (choices.some((choice) => choice === value)) return;
+  throw new ReconlossError("invalid-argument", `${what} must be of ${choices.join(", ")}, got ${String(value)}`);
+}
+
+/**
+ * All tensors of the network that the file has; those that the wanted features need must be there. The others are read too, since the two
+ * networks differ only in the classifier's shape, and since the hash is that of the whole file.
+ */
+async function loadWeights(
+  network: keyof typeof networks,
+  features: readonly InceptionFeature[],
+  notes: string[],
+  file: { path?: string; key?: string },
+): Promise<StateDict> {
+  const checkpoint = await openWeights(network, file);
+  notes.push(...checkpoint.notes.map((note) => `${checkpoint.file}: ${note}`));
+  const ignore = ["num_batches_tracked", ...(network === "inception_v3" ? ["AuxLogits."] : [])];
+  const [all, needed] = [networks[network].tensors(), networks[network].tensors(features)];
+  const optional = new Set(Object.keys(all).filter((name) => !Object.hasOwn(needed, name)));
+  try {
+    return await readStateDict(checkpoint, all, { ignore, optional, onNote: (note) => notes.push(note) });
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+function hashOf(data: string | Uint8Array): string {
+  return createHash("sha256").update(data).digest("hex");
+}
+
+/** SHA-256 of the tensors that there are of these, by name and content. */
+function hashOfTensors(shapes: TensorShapes, tensors: StateDict): string {
+  const hash = createHash("sha256");
+  for (const name of Object.keys(shapes))
+    if (Object.hasOwn(tensors, name)) hash.update(name).update(tensors[name].data);
+  return hash.digest("hex");
+}
+
+/**
+ * What the features of network `tiny` are called in results. Those of version 1 were not scaled to unit length, which made distances of no
+ * readable size.
+ */
+export const tinyName = "tiny-v2";
+
+/**
+ * The network of `lpips(net=tiny)` as a feature extractor: 272 values, the means over an image of its features at all five taps, the channels of each
+ * position scaled to unit length, as LPIPS does. It needs no download; a Frechet distance of these features is none of Inception's, and results
+ * call it `frechet(features=tiny-v2)`.
+ *
+ * @example
+ * ```ts
+ * import { Tensor } from "reconloss";
+ * import { tinyExtractor } from "reconloss/distribution";
+ * const extractor = await tinyExtractor();
+ * const { features } = await extractor.run(Tensor.full([2, 3, 256, 256], 0.5));
+ * features.shape; // [2, 272, 1, 1]
+ * ```
+ */
+export async function tinyExtractor(): Promise<Extractor> {
+  const weights = await tinyWeights();
+  const size = [256, 256] as const;
+  const model = buildModel({ image: ["n", 3, ...size] }, (o, { image }) => {
+    const values = tiny.features(o, normalise(o, image, lpipsScaling), weights, tinyTaps);
+    const means = values.map((value, i) => o.mul(o.mean(unitLength(o, value), "hw"), Math.sqrt(tinyChannels[i])));
+    return { features: o.concat(means) };
+  });
+  const ofWeights = hashOfTensors(tinyTensors, weights);
+  const session = await createSession(model.bytes);
+  return {
+    name: tinyName,
+    size,
+    outputs: ["features"],
+    input: "(x - mean) / std, as LPIPS",
+    key: hashOf(`${tinyName} ${await runtimeVersion()} ${ofWeights}`),
+    weights: ofWeights,
+    run: async (images) => {
+      const { data, shape } = (await runSession(session, images)).features;
+      return { features: new Tensor(data, shape) };
+    },
+  };
+}
+
+async function runtimeVersion(): Promise<string> {
+  const { env } = await loadRuntime();
+  return String(env.versions.common);
+}
+
+interface Values {
+  data: Float32Array;
+  shape: readonly number[];
+}
+
+/** Some outputs of a session of one input. Numbers per image may be double; features are float32. */
+async function runSession(
+  session: InferenceSession,
+  images: Tensor,
+  outputs: readonly string[] = session.outputNames,
+): Promise<Record<string, Values>> {
+  const { Tensor: OrtTensor } = await loadRuntime();
+  const feeds = { [session.inputNames[0]]: new OrtTensor("float32", images.data, images.shape) };
+  const results = await session.run(feeds, outputs);
+  return Object.fromEntries(
+    outputs.map((name) => {
+      const { data, dims } = results[name];
+      return [
+        name,
+        { data: data instanceof Float32Array ? data : Float32Array.from(data as Float64Array), shape: dims },
+      ];
+    }),
+  );
+}
+
+/** Options of {@link onnxExtractor}. */
+export interface OnnxExtractorOptions {
+  /** Which output of the model; default the first. */
+  output?: string;
+  /** Height and width of its images, where the model leaves them open. */
+  size?: readonly [number, number];
+  /** Subtracted from each channel of values in [0, 1]; default 0. */
+  mean?: readonly [number, number, number];
+  /** What each channel is divided by; default 1. */
+  std?: readonly [number, number, number];
+}
+
+/**
+ * Any ONNX model with one image input [n, 3, h, w] as a feature extractor. Outputs [n, c] or [n, c, 1, 1] are feature vectors; of feature maps
+ * [n, c, h, w] the spatial mean is taken.
+ *
+ * @throws {ReconlossError} `file` when the model cannot be read; `invalid-argument` when it has another kind of input, or leaves the size open
+ *   and none is given
+ *
+ * @example
+ * ```ts
+ * import { onnxExtractor } from "reconloss/distribution";
+ * const error = await onnxExtractor("no-such-file.onnx").catch((caught) => caught);
+ * error.code; // "file"
+ * ```
+ */
+export async function onnxExtractor(path: string, options: OnnxExtractorOptions = {}): Promise<Extractor> {
+  checkKind("path", path, "string");
+  checkFields("options", options, { output: "string", size: "list", mean: "list", std: "list" });
+  const refuse = (code: ErrorCode, problem: string, cause?: unknown) =>
+    new ReconlossError(code, `${path} ${problem}`, { cause });
+  const bytes = await readFileBytes(path);
+  checkModel(bytes, path);
+  const session = await createSession(bytes).catch((cause) => {
+    if (cause instanceof ReconlossError) throw cause;
+    throw refuse("file", `is no model that runs: ${reasonOf(cause)}`, cause);
+  });
+  const size = options.size ?? sizeOf(session, refuse);
+  if (size.length !== 2 || !size.every((side) => Number.isInteger(side) && side > 0)) {
+    throw refuse("invalid-argument", `needs a size of [height, width] in pixels, got [${size}]`);
+  }
+  const { output = session.outputNames[0], mean = [0, 0, 0], std = [1, 1, 1] } = options;
+  if (!session.outputNames.includes(output)) {
+    throw refuse("invalid-argument", `has no output ${output}; it has: ${session.outputNames.join(", ")}`);
+  }
+  const of = session.outputMetadata.find(({ name }) => name === output);
+  if (!of?.isTensor || (of.type !== "float32" && of.type !== "float64")) {
+    const type = of?.isTensor ? of.type : "no tensor";
+    throw refuse("invalid-argument", `gives ${type} in its output ${output}; features are float32 or float64`);
+  }
+  const isPlain = [...mean, ...std].join() === "0,0,0,1,1,1";
+  const ofWeights = hashOf(bytes);
+  return {
+    name: basename(path),
+    size,
+    outputs: [output],
+    input: isPlain ? "x" : `(x - [${mean}]) / [${std}]`,
+    key: hashOf(`${await runtimeVersion()} ${mean} ${std} ${ofWeights}`),
+    weights: ofWeights,
+    run: async (images) => {
+      const feeds = isPlain ? images : standardise(images, mean, std);
+      const results = await runSession(session, feeds, [output]).catch((cause) => {
+        throw refuse("shape", `does not run on ${formatShape(images.shape)}: ${reasonOf(cause)}`, cause);
+      });
+      return { [output]: toVectors(results[output], images.shape[0], refuse) };
+    },
+  };
+}
+
+type Refuse = (code: ErrorCode, problem: string) => ReconlossError;
+
+function sizeOf(session: InferenceSession, refuse: Refuse): readonly [number, number] {
+  const [input, ...others] = session.inputMetadata;
+  const shape = input?.isTensor ? input.shape : [];
+  if (others.length > 0 || !input?.isTensor || input.type !== "float32" || shape.length !== 4) {
+    throw refuse("invalid-argument", "must have one input, float32 images [n, 3, h, w]");
+  }
+  const [, , h, w] = shape;
+  if (typeof h === "number" && typeof w === "number" && h > 0 && w > 0) return [h, w];
+  throw refuse("invalid-argument", "leaves the size of its images open; give the size");
+}
+
+function standardise(images: Tensor, mean: readonly number[], std: readonly number[]): Tensor {
+  const [, c, h, w] = images.shape;
+  const plane = h * w;
+  const data = images.data.map((value, i) => {
+    const channel = Math.floor(i / plane) % c;
+    return (value - mean[channel]) / std[channel];
+  });
+  return new Tensor(data, images.shape);
+}
+
+/** Means over everything but images and channels. */
+function toVectors({ data, shape }: Values, n: number, refuse: Refuse): Tensor {
+  if (shape.length < 2 || shape[0] !== n || data.length === 0) {
+    throw refuse("shape", `gives ${shape.join("x")} of ${n} images, not features of each`);
+  }
+  const count = shape[1];
+  const area = data.length / (n * count);
+  const result: Shape = [n, count, 1, 1];
+  if (area === 1) return new Tensor(data, result);
+  const means = Float32Array.from({ length: n * count }, (_, i) => {
+    let sum = 0;
+    for (let j = i * area; j < (i + 1) * area; j++) sum += data[j];
+    return sum / area;
+  });
+  return new Tensor(means, result);
+}

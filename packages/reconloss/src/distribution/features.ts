@@ -1,0 +1,195 @@
+import { createHash } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { ReconlossError } from "@reconloss/core";
+import { checkFields, checkKind } from "@reconloss/core/internal";
+import type { FeatureRows, Protocol, Side } from "@reconloss/core/metrics";
+import type { InceptionFeature } from "@reconloss/core/nets";
+import { type Resizer, resizers } from "@reconloss/core/pixels";
+import type { PixelOptions } from "../image/index.ts";
+import { weightsCache } from "../weights/folders.ts";
+import { type ExtractedSet, extractFeatures } from "./extract.ts";
+import {
+  type Extractor,
+  inceptionExtractor,
+  inputFor,
+  networks,
+  type OnnxExtractorOptions,
+  onnxExtractor,
+  tinyExtractor,
+} from "./extractor.ts";
+import { FeatureStore } from "./feature-store.ts";
+import type { ImageSet } from "./image-set.ts";
+import { largestBatch, refuseLargeBatch } from "./memory.ts";
+import type { MetricName } from "./metrics.ts";
+
+/** Work under way. */
+export interface DistributionProgress {
+  readonly side: Side;
+  /** Images done, of `total`. */
+  readonly done: number;
+  readonly total: number;
+}
+
+/** The lengths of Inception's features, as pytorch-fid's `--dims`: after the first max pool, the second, `Mixed_6e`, and FID's own. */
+export const inceptionDims = [64, 192, 768, 2048] as const;
+
+/** How images become features. */
+export interface FeatureOptions extends PixelOptions {
+  /** Default `clean`. */
+  resizer?: Resizer;
+  /** `inception-fid` (default), `inception_v3`, `tiny` (part of the package; its Frechet distance is no FID), or the path of an ONNX model. */
+  network?: string;
+  /** The path of the network's checkpoint; default: found or downloaded by name. Or an extractor of your own instead of `network`. */
+  weights?: string;
+  /** Under which key of the checkpoint the tensors are; see `openCheckpoint`. */
+  key?: string;
+  /** Which of Inception's features fid, kid, pr and frechet are of; default 2048, FID's. Of others they are called `fid(dims=64)`. */
+  dims?: (typeof inceptionDims)[number];
+  /** For an ONNX model. */
+  onnx?: OnnxExtractorOptions;
+  /** Your own network; `network`, `weights` and `onnx` do not count then. */
+  extractor?: Extractor;
+  /** Images that the network takes at once; it changes no number. Default 4. */
+  batch?: number;
+  /** The folder in which features are kept for the next run, or `false` to keep none. Default: in reconloss's cache folder. */
+  cache?: string | false;
+  onProgress?: (progress: DistributionProgress) => void;
+}
+
+/** Whether the network is one of Inception's. */
+export function isInception({ extractor, network = "inception-fid" }: FeatureOptions): boolean {
+  return extractor === undefined && Object.hasOwn(networks, network);
+}
+
+/** Refuses options that make no sense, before anything is opened. */
+export function checkFeatureOptions(options: FeatureOptions): void {
+  checkFields("options", options, {
+    resizer: "string",
+    network: "string",
+    weights: "string",
+    key: "string",
+    dims: "number",
+    onnx: "object",
+    extractor: "object",
+    batch: "number",
+    cache: ["string", "boolean"],
+    onProgress: "function",
+  });
+  if (options.extractor !== undefined) checkExtractor(options.extractor);
+  const { resizer, batch = 1, dims, alpha } = options;
+  const fail = (problem: string): never => {
+    throw new ReconlossError("invalid-argument", problem);
+  };
+  if (resizer !== undefined && !resizers.includes(resizer)) {
+    fail(`resizer must be one of ${resizers.join(", ")}, got ${resizer}`);
+  }
+  if (alpha === "compare") fail('alpha "compare" needs pairs; networks see three channels, so composite');
+  if (!Number.isInteger(batch) || batch < 1) fail(`batch must be from 1 to ${largestBatch}, got ${batch}`);
+  if (dims === undefined) return;
+  if (!inceptionDims.includes(dims)) fail(`dims must be one of ${inceptionDims.join(", ")}, got ${dims}`);
+  if (!isInception(options))
+    fail("dims are of inception-fid and inception_v3; other networks have one length of features");
+}
+
+function checkExtractor(extractor: Extractor): void {
+  const { name, size, outputs, input, key, run } = extractor;
+  checkFields("extractor", extractor, { weights: "string" });
+  for (const [field, value] of Object.entries({ name, input, key })) checkKind(`extractor.${field}`, value, "string");
+  for (const [field, value] of Object.entries({ size, outputs })) checkKind(`extractor.${field}`, value, "list");
+  checkKind("extractor.run", run, "function");
+}
+
+/** Which of Inception's features each metric is made of. */
+function inceptionFeatureOf(metric: MetricName, { network, dims = 2048 }: FeatureOptions): InceptionFeature {
+  if (metric === "sfid") return "spatial";
+  if (metric === "is") return network === "inception_v3" ? "logits" : "logits-no-bias";
+  return `${dims}`;
+}
+
+/** The features of one side, by metric. */
+export interface SetFeatures extends ExtractedSet {
+  rows(metric: MetricName): FeatureRows;
+}
+
+/** Turns images into features that are stored until the work is done. */
+export interface Features {
+  readonly protocol: Protocol;
+  /** What there is to say of the network's checkpoint. */
+  readonly notes: readonly string[];
+  of(side: Side, images: ImageSet): Promise<SetFeatures>;
+}
+
+/** Uses the features that some metrics need, and puts away what they took. */
+export async function withFeatures<T>(
+  metrics: readonly MetricName[],
+  options: FeatureOptions,
+  use: (features: Features) => Promise<T>,
+): Promise<T> {
+  const { resizer = "clean", batch = 4 } = options;
+  const { extractor, outputOf } = await chooseExtractor(metrics, resizer, options);
+  refuseLargeBatch(batch, extractor.size);
+  const temporary = options.cache === false ? await mkdtemp(join(tmpdir(), "reconloss-features-")) : undefined;
+  const folder = temporary ?? (options.cache || join(dirname(weightsCache()), "features"));
+  const stores: Record<string, FeatureStore> = {};
+  try {
+    for (const output of extractor.outputs) {
+      // Whatever changes the features of a file is in the name of the folder.
+      const key = createHash("sha256").update(
+        JSON.stringify([
+          extractor.key,
+          extractor.size,
+          output,
+          resizer,
+          options.alpha ?? null,
+          options.background ?? null,
+          options.decode ?? "stored",
+        ]),
+      );
+      stores[output] = await FeatureStore.open(join(folder, key.digest("hex").slice(0, 32)));
+    }
+    return await use({
+      protocol: {
+        network: extractor.name,
+        weights: (extractor.weights ?? extractor.key).slice(0, 16),
+        resize: resizer,
+        size: extractor.size.join("x"),
+        input: extractor.input,
+        ...(options.decode === "pillow" ? { decode: "pillow" } : {}),
+      },
+      notes: extractor.notes ?? [],
+      of: async (side, images) => {
+        let done = 0;
+        const extracted = await extractFeatures(images, extractor, stores, {
+          resizer,
+          batch,
+          onImage: () => options.onProgress?.({ side, done: ++done, total: images.count }),
+        });
+        const hashes = extracted.images.map(({ hash }) => hash);
+        return { ...extracted, rows: (metric) => stores[outputOf(metric)].rows(hashes) };
+      },
+    });
+  } finally {
+    for (const store of Object.values(stores)) await store.close();
+    if (temporary) await rm(temporary, { recursive: true, force: true });
+  }
+}
+
+async function chooseExtractor(
+  metrics: readonly MetricName[],
+  resizer: Resizer,
+  options: FeatureOptions,
+): Promise<{ extractor: Extractor; outputOf: (metric: MetricName) => string }> {
+  const { extractor, network = "inception-fid", weights, key, onnx } = options;
+  if (isInception(options)) {
+    const outputOf = (metric: MetricName) => inceptionFeatureOf(metric, options);
+    const features = [...new Set(metrics.map(outputOf))];
+    const input = inputFor(network, resizer);
+    const name = network as keyof typeof networks;
+    return { extractor: await inceptionExtractor({ network: name, features, weights, key, input }), outputOf };
+  }
+  const own = network === "tiny" ? tinyExtractor : () => onnxExtractor(network, onnx);
+  const chosen = extractor ?? (await own());
+  return { extractor: chosen, outputOf: () => chosen.outputs[0] };
+}

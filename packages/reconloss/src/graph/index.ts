@@ -1,0 +1,2 @@
+/** All of `@reconloss/core/graph`. */
+export * from "@reconloss/core/graph";

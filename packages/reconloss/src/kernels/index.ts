@@ -1,0 +1,2 @@
+/** All of `@reconloss/core/kernels`. */
+export * from "@reconloss/core/kernels";

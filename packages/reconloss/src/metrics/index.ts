@@ -1,0 +1,2 @@
+/** All of `@reconloss/core/metrics`. */
+export * from "@reconloss/core/metrics";

@@ -1,0 +1,2 @@
+/** All of `@reconloss/core/nets`. */
+export * from "@reconloss/core/nets";

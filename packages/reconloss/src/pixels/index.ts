@@ -1,0 +1,2 @@
+/** All of `@reconloss/core/pixels`. */
+export * from "@reconloss/core/pixels";

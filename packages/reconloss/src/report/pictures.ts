@@ -1,0 +1,110 @@
+import type { Loss, Tensor } from "@reconloss/core";
+import type { WebpOptions } from "sharp";
+import type { PairResult } from "../compare/index.ts";
+import { matchChannels, measure, over } from "../compare/measure.ts";
+import { type PixelOptions, type Pixels, readImage, toPixels } from "../image/index.ts";
+import { loadSharp } from "../image/sharp.ts";
+import { type ErrorMap, toErrorMap, topOf } from "./error-map.ts";
+
+/** The longer side of images in a report, in pixels; larger ones are reduced. */
+export const imageSide = 1024;
+/** The same of error maps. */
+export const mapSide = 768;
+
+/**
+ * The most bytes of a picture and of a map that are kept without loss. 8-bit samples are not larger stored than raw: all pictures of up to
+ * 295 x 295 pixels and maps of up to 362 x 362 are lossless, and larger ones where they compress well.
+ */
+export const losslessBytes = { picture: 256 * 1024, map: 128 * 1024 } as const;
+
+/** A picture as the page holds it. */
+export interface Picture {
+  /** Data URI. */
+  uri: string;
+  /** Whether its samples are those of the image at 8 bits: neither reduced nor compressed with loss. */
+  exact: boolean;
+}
+
+/** An error map as a grey image. */
+export interface MapPicture {
+  /** Data URI; level 255 is `top` and above. */
+  levels: string;
+  /** The error at level 255. */
+  top: number;
+  /** The loss's own value at level 0, and which way it goes from there. */
+  zero: number;
+  sign: 1 | -1;
+  /** How much of each side of the image the map leaves out, since a window does not reach it: a fraction of width and of height. */
+  border: readonly [x: number, y: number];
+}
+
+/** A pair as a report shows it. */
+export interface PairPictures {
+  pair: PairResult;
+  output: Picture;
+  target: Picture;
+  /** By label of the loss. */
+  maps: Record<string, MapPicture>;
+}
+
+/** Samples of 8 bits as WebP: reduced to `side`, and without loss where that fits into `bytes`. */
+async function encode(
+  samples: Uint8Array | Uint8ClampedArray,
+  { width, height, channels }: { width: number; height: number; channels: Pixels["channels"] },
+  { side, bytes, lossy }: { side: number; bytes: number; lossy: WebpOptions & { kernel?: "linear" } },
+): Promise<Picture> {
+  const sharp = await loadSharp();
+  const isReduced = Math.max(width, height) > side;
+  const image = sharp(samples, { raw: { width, height, channels }, limitInputPixels: false })
+    .toColourspace("srgb")
+    .resize({ width: side, height: side, fit: "inside", withoutEnlargement: true, kernel: lossy.kernel });
+  // What is far too large is not tried: the search takes long, and photographs do not shrink to a quarter.
+  const mayFit = Math.min(width, side) * Math.min(height, side) * channels <= 4 * bytes;
+  const lossless = mayFit ? await image.clone().webp({ lossless: true }).toBuffer() : undefined;
+  const fits = lossless !== undefined && lossless.length <= bytes;
+  const webp = fits ? lossless : await image.webp(lossy).toBuffer();
+  return { uri: `data:image/webp;base64,${webp.toString("base64")}`, exact: fits && !isReduced };
+}
+
+function encodeImage(tensor: Tensor): Promise<Picture> {
+  const { data, ...size } = toPixels(tensor);
+  return encode(data as Uint8ClampedArray, size, {
+    side: imageSide,
+    bytes: losslessBytes.picture,
+    lossy: { quality: 94, smartSubsample: true },
+  });
+}
+
+async function encodeMap({ data, width, height }: ErrorMap, top: number): Promise<string> {
+  const scale = top > 0 ? 255 / top : 0;
+  const levels = new Uint8ClampedArray(data.length);
+  for (let i = 0; i < data.length; i++) levels[i] = data[i] * scale;
+  const limits = { side: mapSide, bytes: losslessBytes.map, lossy: { quality: 80, kernel: "linear" } as const };
+  return (await encode(levels, { width, height, channels: 1 }, limits)).uri;
+}
+
+/** A map that is smaller by as much in both directions lacks a border; any other smaller map is of a reduced image and covers all of it. */
+function borderOf({ width, height }: PairResult, map: ErrorMap): readonly [number, number] {
+  const [x, y] = [width - map.width, height - map.height];
+  const isBorder = x === y && x > 0 && x < Math.min(width, height) / 2;
+  return isBorder ? [x / 2 / width, y / 2 / height] : [0, 0];
+}
+
+/** Reads a pair again, computes its maps, and encodes all of it for a page. */
+export async function picture(
+  pair: PairResult,
+  losses: readonly Loss[],
+  options: PixelOptions = {},
+): Promise<PairPictures> {
+  const read = { output: await readImage(pair.output, options), target: await readImage(pair.target, options) };
+  const images = matchChannels(read);
+  const maps: Record<string, MapPicture> = {};
+  for (const loss of losses.filter(({ hasMap, label }) => hasMap && pair.values[label] !== undefined)) {
+    const map = toErrorMap(loss, (await measure(loss, { read, matched: images }, { map: true })).map as Tensor);
+    const top = topOf(map);
+    const levels = await encodeMap(map, top);
+    maps[loss.label] = { levels, top, zero: map.zero, sign: map.sign, border: borderOf(pair, map) };
+  }
+  const [output, target] = [images.output, images.target].map((image) => encodeImage(over(image, "checker")));
+  return { pair, output: await output, target: await target, maps };
+}

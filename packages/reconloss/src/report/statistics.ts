@@ -1,0 +1,35 @@
+import type { Loss } from "@reconloss/core";
+import { badnessOf, isWorse, type PairResult, worstFirst } from "../compare/index.ts";
+
+/** Where the pairs stand by one loss. */
+export interface Ranking {
+  /** Those that have the loss, worst first. */
+  pairs: PairResult[];
+  /** How many pairs are worse than this one, plus 1: 1 is the worst. Equal values have equal ranks. */
+  rankOf(pair: PairResult): number | undefined;
+}
+
+/** Ranks pairs by a loss. */
+export function rank(loss: Pick<Loss, "label" | "better">, all: readonly PairResult[]): Ranking {
+  const pairs = all.filter((pair) => badnessOf(loss, pair) !== undefined).toSorted(worstFirst(loss));
+  const badness = pairs.map((pair) => badnessOf(loss, pair) as number);
+  const ranks = new Map<PairResult, number>();
+  let place = 1;
+  for (const [index, pair] of pairs.entries()) {
+    if (index > 0 && isWorse("lower", badness[index - 1], badness[index])) place = index + 1;
+    ranks.set(pair, place);
+  }
+  return { pairs, rankOf: (pair) => ranks.get(pair) };
+}
+
+/** At most `limit` pairs: the worst by each loss in turn, so that whichever loss sorts them, its worst are there. */
+export function chooseWorst(losses: readonly Loss[], pairs: readonly PairResult[], limit: number): PairResult[] {
+  const rankings = losses.map((loss) => rank(loss, pairs).pairs);
+  const chosen = new Set<PairResult>();
+  for (let place = 0; place < pairs.length; place++) {
+    for (const ranking of rankings) {
+      if (chosen.size < limit && ranking[place] !== undefined) chosen.add(ranking[place]);
+    }
+  }
+  return pairs.filter((pair) => chosen.has(pair));
+}

@@ -1,0 +1,30 @@
+import type { Random, Tensor } from "@reconloss/core";
+import { unet } from "@reconloss/core/nets";
+import { expose, noise } from "./distort.ts";
+import { restorationTask, type Task } from "./task.ts";
+
+/** Which part of the light is left. */
+const light = [0.06, 0.35] as const;
+/** How far the light's colour may be off, per channel. */
+const cast = [0.75, 1.3] as const;
+const mostNoise = 0.02;
+
+/** Too little light, of the wrong colour, and the noise that comes with it. */
+function spoil(target: Tensor, random: Random): Tensor {
+  const gain = random.between(...light);
+  const dark = expose(
+    target,
+    [0, 1, 2].map(() => gain * random.between(...cast)),
+  );
+  return noise(dark, random.between(0, mostNoise), random.below(2 ** 32));
+}
+
+/** Dark photographs with a colour cast made bright; the baseline is the dark photograph. */
+export function enhance(): Task {
+  return restorationTask(
+    "enhance",
+    { patch: 96, batch: 4, learningRate: 1e-3, loss: "l1", steps: 2000 },
+    { scale: 1, margin: 0, spoil, baseline: { name: "dark", of: (input) => input } },
+    () => unet({ channels: 16, depth: 3 }),
+  );
+}

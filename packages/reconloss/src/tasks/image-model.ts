@@ -1,0 +1,173 @@
+import { ReconlossError, Tensor } from "@reconloss/core";
+import { receptiveField } from "@reconloss/core/graph";
+import {
+  checkArguments,
+  createSession,
+  elementCount,
+  formatShape,
+  loadRuntime,
+  readMetadata,
+} from "@reconloss/core/internal";
+import { dimsOf, type Model, type TensorSpec } from "@reconloss/core/nets";
+import { exportModel } from "@reconloss/core/train";
+import { readFileBytes, reasonOf } from "../files.ts";
+import type { Task } from "./task.ts";
+
+/** What a model's file says of it. */
+export interface ModelInfo {
+  /** What it was trained for. */
+  readonly task: string;
+  /** Output pixels per input pixel, along either axis. */
+  readonly scale: number;
+  /** How far beyond its place an output pixel looks, in input pixels; `undefined` where it looks at the whole image. */
+  readonly halo?: number;
+  /** What height and width must be multiples of. */
+  readonly multiple: number;
+  /** For a generator: how many random numbers it makes an image of. */
+  readonly latent?: number;
+  /** The loss that it was trained with, and for how many steps. */
+  readonly loss: string;
+  readonly steps: number;
+}
+
+/** A trained model that can be run. */
+export interface ImageModel {
+  readonly info: ModelInfo;
+  /** A batch of inputs at once: [n, 3, h, w] in [0, 1] with h and w multiples of `info.multiple`, or [n, latent, 1, 1]. */
+  run(input: Tensor): Promise<Tensor>;
+}
+
+/** The version of the metadata that this code writes and reads. */
+const version = "1";
+const range = "0..1";
+/** Beyond these, metadata is not what this code writes. */
+const largest = { scale: 16, halo: 8192, multiple: 1024, latent: 65536, steps: 2 ** 52 };
+
+/**
+ * A trained network as an ONNX file: input `input` [n, 3, h, w] in [0, 1], or [n, latent, 1, 1]; output `output` [n, 3, scale * h, scale * w]. The metadata says what
+ * is needed to apply it to images of any size.
+ *
+ * @param tensors - the values of all parameters and buffers
+ *
+ * @example
+ * ```ts
+ * import { l1 } from "reconloss";
+ * import { exportTrained, makeTask } from "reconloss/tasks";
+ * import { createTrainer } from "reconloss/train";
+ * const task = makeTask("super-resolution", { scale: 2 });
+ * const model = task.model();
+ * const { tensors, steps } = createTrainer({ model, loss: l1() });
+ * exportTrained(task, model, tensors, { loss: "l1", steps }) instanceof Uint8Array; // an .onnx file
+ * ```
+ */
+export function exportTrained(
+  task: Task,
+  model: Model,
+  tensors: Readonly<Record<string, Tensor>>,
+  info: Pick<ModelInfo, "loss" | "steps">,
+): Uint8Array {
+  checkArguments("exportTrained", {
+    task: [task, "object"],
+    model: [model, "object", ["parameters", "forward"]],
+    tensors: [tensors, "object"],
+    info: [info, "object"],
+  });
+  const { loss, steps } = info;
+  const { latent } = task;
+  const field = latent === undefined ? fieldOf(model) : undefined;
+  const metadata: Record<string, string> = {
+    reconloss: version,
+    task: task.name,
+    range,
+    scale: String(task.restoration?.scale ?? 1),
+    multiple: String(field?.multiple ?? 1),
+    ...(field === undefined ? {} : { halo: String(field.halo) }),
+    ...(latent === undefined ? {} : { latent: String(latent) }),
+    loss,
+    steps: String(steps),
+  };
+  // In the model's order, so that equal tensors make equal files.
+  const ordered = Object.keys({ ...model.parameters, ...model.buffers }).map((name) => [name, tensors[name]] as const);
+  return exportModel(model, Object.fromEntries(ordered), { channels: latent ?? 3, metadata });
+}
+
+function fieldOf(model: Model) {
+  const specs = Object.entries<TensorSpec>({ ...model.parameters, ...model.buffers });
+  return receptiveField(3, (o, image) => {
+    const values = specs.map(([name, spec]) => {
+      const dims = dimsOf(spec);
+      return [name, o.constant(new Float32Array(elementCount(dims)), dims)] as const;
+    });
+    return model.forward(o, image, Object.fromEntries(values), false).output;
+  });
+}
+
+/**
+ * A model that `reconloss train` has written.
+ *
+ * @throws {ReconlossError} `file` when the file cannot be read, is no ONNX model, or is not one of `reconloss train`
+ *
+ * @example
+ * ```ts
+ * import { openModel } from "reconloss/tasks";
+ * const error = await openModel("no-such-file.onnx").catch((caught) => caught);
+ * error.code; // "file"
+ * ```
+ */
+export async function openModel(path: string): Promise<ImageModel> {
+  checkArguments("openModel", { path: [path, "text"] });
+  const refuse = (problem: string, cause?: unknown) => new ReconlossError("file", `${path} ${problem}`, { cause });
+  const bytes = await readFileBytes(path, { error: (reason, cause) => refuse(`cannot be read: ${reason}`, cause) });
+  const info = readInfo(readMetadata(bytes, path), refuse);
+  const session = await createSession(bytes).catch((cause) => {
+    throw cause instanceof ReconlossError ? cause : refuse(`is no model that runs: ${reasonOf(cause)}`, cause);
+  });
+  if (session.inputNames.join() !== "input" || session.outputNames.join() !== "output") {
+    throw refuse(`has the inputs ${session.inputNames} and outputs ${session.outputNames}, not "input" and "output"`);
+  }
+  const { Tensor: OrtTensor } = await loadRuntime();
+  const run = async (input: Tensor): Promise<Tensor> => {
+    const expected =
+      info.latent === undefined ? input.shape.map((size, axis) => (axis < 2 ? size : size * info.scale)) : undefined;
+    const { output } = await session
+      .run({ input: new OrtTensor("float32", input.data, input.shape) })
+      .catch((cause) => {
+        const shape = formatShape(input.shape);
+        throw new ReconlossError("shape", `${path} does not run on ${shape}: ${reasonOf(cause)}`, {
+          cause,
+        });
+      });
+    if (
+      !(output.data instanceof Float32Array) ||
+      output.dims.length !== 4 ||
+      (expected && `${expected}` !== `${output.dims}`)
+    ) {
+      const said = expected === undefined ? "an image" : formatShape(expected);
+      throw refuse(`gives ${output.type} ${output.dims.join("x")} of ${formatShape(input.shape)}, not ${said}`);
+    }
+    return new Tensor(output.data, output.dims);
+  };
+  return { info, run };
+}
+
+function readInfo(metadata: Readonly<Record<string, string>>, refuse: (problem: string) => ReconlossError): ModelInfo {
+  const { reconloss: written, task, loss } = metadata;
+  if (written === undefined) throw refuse("is not a model that reconloss train has written: its metadata is missing");
+  if (written !== version) throw refuse(`was written by another version of reconloss (${written})`);
+  if (task === undefined || loss === undefined || metadata.range !== range) throw refuse("has damaged metadata");
+  const whole = (name: keyof typeof largest, least: number): number => {
+    const value = Number(metadata[name]);
+    if (metadata[name] !== undefined && Number.isInteger(value) && value >= least && value <= largest[name])
+      return value;
+    throw refuse(`has damaged metadata: ${name} is ${metadata[name]}`);
+  };
+  return {
+    task,
+    loss,
+    scale: whole("scale", 1),
+    multiple: whole("multiple", 1),
+    steps: whole("steps", 0),
+    ...(metadata.halo === undefined ? {} : { halo: whole("halo", 0) }),
+    ...(metadata.latent === undefined ? {} : { latent: whole("latent", 1) }),
+  };
+}

@@ -1,0 +1,100 @@
+import { type Random, Tensor } from "@reconloss/core";
+import type { Pixels } from "../image/index.ts";
+
+/** A square of an image: where it begins, its side, and in which of the eight positions of a square it is laid. */
+export interface Cut {
+  readonly left: number;
+  readonly top: number;
+  readonly side: number;
+  /** 0 to 7: the bits say transposed, upside down, mirrored. */
+  readonly position: number;
+}
+
+/** A random square of an image at least so large. */
+export function randomCut({ width, height }: Pixels, side: number, random: Random): Cut {
+  const left = random.below(width - side + 1);
+  const top = random.below(height - side + 1);
+  return { left, top, side, position: random.below(8) };
+}
+
+/** A square of an image in RGB, [1, 3, side, side] in [0, 1]; `into` is written where it is given. */
+export function cutSquare(
+  pixels: Pixels,
+  { left, top, side, position }: Cut,
+  into?: Float32Array<ArrayBuffer>,
+): Tensor {
+  const [transposed, upsideDown, mirrored] = [position & 4, position & 2, position & 1];
+  const row = pixels.width;
+  const first = (top + (upsideDown ? side - 1 : 0)) * row + left + (mirrored ? side - 1 : 0);
+  const steps = [upsideDown ? -row : row, mirrored ? -1 : 1] as const;
+  const [down, across] = transposed ? [steps[1], steps[0]] : steps;
+  return cut(pixels, first, { down, across }, [side, side], into);
+}
+
+/** A rectangle of an image: where it begins, and its size. */
+export interface Rectangle {
+  readonly left: number;
+  readonly top: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** A rectangle of an image in RGB, [1, 3, height, width] in [0, 1]. */
+export function cutRectangle(pixels: Pixels, { left, top, width, height }: Rectangle): Tensor {
+  return cut(pixels, top * pixels.width + left, { down: pixels.width, across: 1 }, [height, width]);
+}
+
+/** Pixels in rows and columns, from the number of the first and the steps to the one below and the one beside. */
+function cut(
+  { data, channels }: Pixels,
+  first: number,
+  { down, across }: { down: number; across: number },
+  [height, width]: readonly [number, number],
+  into = new Float32Array(3 * height * width),
+): Tensor {
+  const scale = 1 / (data instanceof Uint16Array ? 65535 : 255);
+  const area = height * width;
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const at = (first + y * down + x * across) * channels;
+      for (let c = 0; c < 3; c++) into[c * area + y * width + x] = data[channels < 3 ? at : at + c] * scale;
+    }
+  }
+  return new Tensor(into, [1, 3, height, width]);
+}
+
+/** The inner part of a batch, without `border` rows and columns on every side. */
+export function withoutBorder(image: Tensor, border: number): Tensor {
+  if (border === 0) return image;
+  const [n, c, h, w] = image.shape;
+  const [height, width] = [h - 2 * border, w - 2 * border];
+  const inner = new Float32Array(n * c * height * width);
+  for (let plane = 0; plane < n * c; plane++) {
+    for (let y = 0; y < height; y++) {
+      const start = (plane * h + y + border) * w + border;
+      inner.set(image.data.subarray(start, start + width), (plane * height + y) * width);
+    }
+  }
+  return new Tensor(inner, [n, c, height, width]);
+}
+
+/** Images as 8-bit files hold them: limited to [0, 1] and rounded. */
+export function asFile(images: Tensor): Tensor {
+  return new Tensor(
+    images.data.map((value) => Math.round(Math.min(1, Math.max(0, value)) * 255) / 255),
+    images.shape,
+  );
+}
+
+/** Images of one size as a batch. */
+export function stack(images: readonly Tensor[]): Tensor {
+  const [first] = images;
+  const [, c, h, w] = first.shape;
+  const data = new Float32Array(images.reduce((length, image) => length + image.data.length, 0));
+  let offset = 0;
+  for (const image of images) {
+    data.set(image.data, offset);
+    offset += image.data.length;
+  }
+  return new Tensor(data, [data.length / (c * h * w), c, h, w]);
+}

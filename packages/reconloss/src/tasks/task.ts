@@ -1,0 +1,79 @@
+import type { Random, Tensor } from "@reconloss/core";
+import type { Model } from "@reconloss/core/nets";
+import type { Pixels } from "../image/index.ts";
+import { asFile, cutSquare, randomCut, withoutBorder } from "./patches.ts";
+
+/** What a training does where nothing else is said. */
+export interface TaskDefaults {
+  /** Side of the target's patches, in pixels. */
+  readonly patch: number;
+  /** Patches in a step. */
+  readonly batch: number;
+  readonly learningRate: number;
+  /** The loss, as the grammar writes it. */
+  readonly loss: string;
+  readonly steps: number;
+}
+
+/** What a network is shown, and what it should make of it. */
+export interface Example {
+  readonly input: Tensor;
+  readonly target: Tensor;
+}
+
+/** How images are spoiled that a network is to restore. */
+export interface Restoration {
+  /** Target pixels per input pixel, along either axis. */
+  readonly scale: number;
+  /** How far the making of an input looks beyond its place, in pixels of the target; a multiple of `scale`. */
+  readonly margin: number;
+  /** An input made of a target [1, 3, h, w], spoiled as the random numbers have it: [1, 3, h / scale, w / scale], in [0, 1] as the target. */
+  spoil(target: Tensor, random: Random): Tensor;
+  /** What there is of an input without a network, in the target's size, and what that is called. */
+  readonly baseline: { readonly name: string; of(input: Tensor): Tensor };
+}
+
+/** Something that a network can learn from photographs. */
+export interface Task {
+  readonly name: string;
+  readonly defaults: TaskDefaults;
+  /** For tasks whose inputs are spoiled photographs. */
+  readonly restoration?: Restoration;
+  /** What inputs are, where they are random numbers: this many of the standard normal distribution. */
+  readonly latent?: number;
+  /** The network that learns it. */
+  model(): Model;
+  /** The least width and height that a photograph must have for patches of this side. */
+  leastSide(patch: number): number;
+  /** One input and its target, [1, c, h, w] each. */
+  example(photograph: Pixels, patch: number, random: Random): Example;
+}
+
+/** A task whose inputs are spoiled photographs. */
+export function restorationTask(
+  name: string,
+  defaults: TaskDefaults,
+  restoration: Restoration,
+  model: () => Model,
+): Task {
+  const leastSide = (patch: number) => patch + 2 * restoration.margin;
+  return {
+    name,
+    defaults,
+    restoration,
+    model,
+    leastSide,
+    example: (photograph, patch, random) => {
+      const whole = cutSquare(photograph, randomCut(photograph, leastSide(patch), random));
+      return withMarginCut(restoration, whole, random);
+    },
+  };
+}
+
+/** An image as a target, and the input made of it, as an 8-bit file would hold it; the margin around both is used and left out. */
+export function withMarginCut({ margin, scale, spoil }: Restoration, image: Tensor, random: Random): Example {
+  return {
+    input: asFile(withoutBorder(spoil(image, random), margin / scale)),
+    target: withoutBorder(image, margin),
+  };
+}

@@ -1,0 +1,73 @@
+import { ReconlossError } from "@reconloss/core";
+import { checkArguments } from "@reconloss/core/internal";
+import { deblur } from "./deblur.ts";
+import { enhance } from "./enhance.ts";
+import { generate } from "./generate.ts";
+import { superResolution } from "./super-resolution.ts";
+import type { Task } from "./task.ts";
+
+/** What a task can be told besides its defaults; each belongs to one of them. */
+export interface TaskOptions {
+  /** `super-resolution`: how many times as high and wide the output is, 2 (default), 3 or 4. */
+  readonly scale?: number;
+  /** `generate`: side of the images, 32 (default) or 64. */
+  readonly size?: number;
+}
+
+interface Entry {
+  readonly name: string;
+  readonly summary: string;
+  /** The option that it has, if any. */
+  readonly option?: keyof TaskOptions;
+  make(options: TaskOptions): Task;
+}
+
+/**
+ * Everything that can be learnt.
+ *
+ * @example
+ * ```ts
+ * import { taskList } from "reconloss/tasks";
+ * taskList.map(({ name }) => name); // ["super-resolution", "deblur", "enhance", "generate"]
+ * ```
+ */
+export const taskList: readonly Entry[] = [
+  {
+    name: "super-resolution",
+    summary: "small photographs made large",
+    option: "scale",
+    make: ({ scale }) => superResolution(scale),
+  },
+  { name: "deblur", summary: "blurred photographs made sharp", make: () => deblur() },
+  { name: "enhance", summary: "dark photographs with a colour cast made bright", make: () => enhance() },
+  {
+    name: "generate",
+    summary: "new images like the photographs, from random numbers",
+    option: "size",
+    make: ({ size }) => generate(size),
+  },
+];
+
+/**
+ * A task by its name.
+ *
+ * @throws {ReconlossError} `invalid-argument` for an unknown task, an option that it does not have, or a value that it does not take
+ * @example
+ * ```ts
+ * import { makeTask } from "reconloss/tasks";
+ * makeTask("super-resolution", { scale: 4 }).restoration?.scale; // 4
+ * ```
+ */
+export function makeTask(name: string, options: TaskOptions = {}): Task {
+  checkArguments("makeTask", { name: [name, "text"], options: [options, "object?"] });
+  const entry = taskList.find((entry) => entry.name === name);
+  if (entry === undefined) {
+    const names = taskList.map((entry) => entry.name).join(", ");
+    throw new ReconlossError("invalid-argument", `there is no task "${name}"; there are: ${names}`);
+  }
+  for (const [option, value] of Object.entries(options)) {
+    if (value === undefined || option === entry.option) continue;
+    throw new ReconlossError("invalid-argument", `${name}: this task has no ${option}`);
+  }
+  return entry.make(options);
+}

@@ -1,0 +1,25 @@
+/**
+ * Where weights come from: the registry of published files, the search on this machine, downloads, and the readers of PyTorch and
+ * safetensors checkpoints.
+ *
+ * @module
+ */
+import "./disk.ts";
+
+export * from "@reconloss/core/weights";
+export { type DownloadOptions, type DownloadProgress, downloadWeights } from "./download.ts";
+export { type Environment, weightsCache } from "./folders.ts";
+export {
+  checkWeights,
+  type FoundWeights,
+  findWeights,
+  type ImportedWeights,
+  importWeights,
+  openWeights,
+  pullWeights,
+  resolveWeights,
+  type WeightsCheck,
+  type WeightsOptions,
+  type WeightsState,
+} from "./locate.ts";
+export { openCheckpoint } from "./open.ts";

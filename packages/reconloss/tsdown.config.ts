@@ -1,0 +1,31 @@
+import { defineConfig } from "tsdown";
+
+/** What package.json exports: `reconloss/image` is src/image/index.ts, and so on. */
+const subpaths = [
+  "compare",
+  "distribution",
+  "graph",
+  "image",
+  "kernels",
+  "metrics",
+  "nets",
+  "pixels",
+  "report",
+  "tasks",
+  "train",
+  "weights",
+];
+
+export default defineConfig({
+  entry: {
+    index: "src/index.ts",
+    "cli/main": "src/cli/main.ts",
+    ...Object.fromEntries(subpaths.map((name) => [`${name}/index`, `src/${name}/index.ts`])),
+  },
+  format: "esm",
+  platform: "node",
+  target: "node20.19",
+  dts: true,
+  clean: true,
+  fixedExtension: false,
+});
