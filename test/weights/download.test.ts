@@ -15,13 +15,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ReconlossError } from "../../packages/core/src/errors.ts";
+import type { DownloadProgress } from "../../packages/core/src/weights/fetch.ts";
 import type { WeightsEntry } from "../../packages/core/src/weights/registry.ts";
 import { machine } from "../../packages/reconloss/src/files.ts";
-import {
-  type DownloadOptions,
-  type DownloadProgress,
-  downloadWeights,
-} from "../../packages/reconloss/src/weights/download.ts";
+import { type DownloadOptions, downloadWeights } from "../../packages/reconloss/src/weights/download.ts";
 import { FileServer, type Handler, serve, serveStart } from "./file-server.ts";
 import { float32Safetensors } from "./golden-checkpoints.ts";
 

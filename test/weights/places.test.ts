@@ -59,7 +59,7 @@ describe("weights that a loss is given", () => {
   test("a path where there is no disk is refused, not looked for", async () => {
     await expect(valueWith({ weights: path })).rejects.toMatchObject({
       code: "invalid-argument",
-      message: `weights squeezenet1_1: ${JSON.stringify(path)} is a path, and there is no disk here; give the bytes, a File or a Blob`,
+      message: `weights squeezenet1_1: ${JSON.stringify(path)} is a path, and there is no disk here; give an address, the bytes, a File or a Blob`,
     });
   });
 

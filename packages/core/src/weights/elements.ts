@@ -87,6 +87,24 @@ function halfValues(): Float32Array {
   return halfTable;
 }
 
+const single = new Float32Array(1);
+const singleBits = new Uint32Array(single.buffer);
+
+/** The half-precision bits nearest to a float32 number, of two the even ones (IEEE 754 binary16); infinity from 65520 on. */
+export function halfBits(value: number): number {
+  single[0] = value;
+  const bits = singleBits[0];
+  const sign = (bits >>> 16) & 0x8000;
+  if (Number.isNaN(value)) return sign | 0x7e00;
+  const exponent = Math.max(((bits >>> 23) & 255) - 127, -14);
+  // How many of the steps that half-precision numbers of this size are apart; 2048 of them are the next size's 1024.
+  const steps = Math.abs(single[0]) * 2 ** (10 - exponent);
+  const below = Math.floor(steps);
+  const rest = steps - below;
+  const rounded = rest > 0.5 || (rest === 0.5 && below % 2 === 1) ? below + 1 : below;
+  return sign | Math.min((exponent + 14) * 1024 + rounded, 0x7c00);
+}
+
 /** More axes than any tensor has; NumPy's limit. */
 const MOST_AXES = 64;
 

@@ -1,6 +1,6 @@
+import type { DownloadProgress } from "@reconloss/core/weights";
 import cliProgress from "cli-progress";
 import type { LockHolder } from "../lock.ts";
-import type { DownloadProgress } from "../weights/download.ts";
 import { barStyle } from "./progress.ts";
 import type { Sink } from "./terminal.ts";
 

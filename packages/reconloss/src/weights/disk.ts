@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { addWeightsPlace } from "@reconloss/core/weights";
 import { explicitFile, resolveWeights } from "./locate.ts";
 import { fileSource } from "./open.ts";
@@ -6,5 +7,6 @@ import { fileSource } from "./open.ts";
 addWeightsPlace({
   name: "this machine",
   open: async ({ name }) => fileSource(await resolveWeights(name)),
-  openPath: async (path, name) => fileSource(await explicitFile(path, name)),
+  openPath: async (path, name) =>
+    fileSource(await explicitFile(path.startsWith("file:") ? fileURLToPath(path) : path, name)),
 });

@@ -5,21 +5,11 @@ import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { ReconlossError } from "@reconloss/core";
 import { checkArguments } from "@reconloss/core/internal";
-import type { WeightsEntry } from "@reconloss/core/weights";
+import type { DownloadProgress, WeightsEntry } from "@reconloss/core/weights";
 import type { Dispatcher, Response } from "undici";
 import { type LockHolder, withLock } from "../lock.ts";
 import type { Environment } from "./folders.ts";
 import { openCheckpoint } from "./open.ts";
-
-/** How far a download is. */
-export interface DownloadProgress {
-  /** The registry's name of the weights. */
-  readonly name: string;
-  /** Bytes on disk so far, those of an earlier try included. */
-  readonly received: number;
-  /** Bytes in all, where they are known. */
-  readonly total?: number;
-}
 
 /** Options of {@link downloadWeights}. */
 export interface DownloadOptions {

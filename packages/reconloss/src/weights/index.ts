@@ -7,7 +7,7 @@
 import "./disk.ts";
 
 export * from "@reconloss/core/weights";
-export { type DownloadOptions, type DownloadProgress, downloadWeights } from "./download.ts";
+export { type DownloadOptions, downloadWeights } from "./download.ts";
 export { type Environment, weightsCache } from "./folders.ts";
 export {
   checkWeights,
