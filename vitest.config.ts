@@ -5,8 +5,9 @@ const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.u
 
 export default defineConfig({
   resolve: {
-    // As `paths` in tsconfig.json.
+    // As `paths` in tsconfig.json, and `imports` of the packages.
     alias: [
+      { find: "#runtime", replacement: path("packages/core/src/runtimes/node.ts") },
       { find: /^@reconloss\/core$/, replacement: path("packages/core/src/index.ts") },
       { find: /^@reconloss\/core\/internal$/, replacement: path("packages/core/src/internal.ts") },
       { find: /^@reconloss\/core\/([\w-]+)$/, replacement: path("packages/core/src/$1/index.ts") },

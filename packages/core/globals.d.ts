@@ -27,6 +27,11 @@ declare class TextDecoder {
   decode(bytes?: ArrayBufferView | ArrayBuffer): string;
 }
 
+declare class URL {
+  constructor(url: string, base?: string);
+  readonly href: string;
+}
+
 declare function atob(text: string): string;
 
 declare const performance: { now(): number };

@@ -7,8 +7,12 @@ export default defineConfig({
   entry: {
     index: "src/index.ts",
     internal: "src/internal.ts",
+    // Which of these two is "#runtime", the conditions of package.json decide.
+    "runtimes/node": "src/runtimes/node.ts",
+    "runtimes/web": "src/runtimes/web.ts",
     ...Object.fromEntries(subpaths.map((name) => [`${name}/index`, `src/${name}/index.ts`])),
   },
+  external: ["#runtime", /^onnxruntime-/],
   format: "esm",
   platform: "neutral",
   // onnx-buf has no exports, only main.

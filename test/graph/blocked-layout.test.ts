@@ -3,6 +3,7 @@ import { blockedChannels } from "../../packages/core/src/graph/blocked-layout.ts
 import { buildModel, compile } from "../../packages/core/src/graph/compile.ts";
 import type { ConvOptions, Ops } from "../../packages/core/src/graph/ops.ts";
 import { reference, toFloat64 } from "../../packages/core/src/graph/reference.ts";
+import { loadRuntime } from "../../packages/core/src/runtimes/index.ts";
 import { randomTensor } from "../random.ts";
 
 /** Inputs, outputs, kernel, options: whole blocks, fewer channels than a block, and what neither fits. */
@@ -52,7 +53,7 @@ describe("convolutions with kernels that are inputs", () => {
 });
 
 it("knows the size of a block, and models for others have none", async () => {
-  expect([0, 4, 8, 16, 32]).toContain(await blockedChannels());
+  expect([0, 4, 8, 16, 32]).toContain(await blockedChannels(await loadRuntime()));
   const { bytes } = buildModel({ x: [1, 16, 8, 8], weight: [16, 16, 3, 3] }, (o, { x, weight }) => ({
     y: o.conv2d(x, weight),
   }));

@@ -6,7 +6,6 @@
 export { checkArguments } from "./arguments.ts";
 export { poolScores } from "./definitions/evaluate.ts";
 export { checkModel, readMetadata } from "./graph/onnx-metadata.ts";
-export { createSession, type InferenceSession, loadRuntime } from "./graph/runtime.ts";
 export { runResize } from "./kernels/resize.ts";
 export { checkFileRange } from "./losses/checks.ts";
 export { isLossFactory } from "./losses/loss.ts";

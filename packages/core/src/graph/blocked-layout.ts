@@ -1,20 +1,20 @@
+import type { Runtime } from "../runtimes/index.ts";
 import { OnnxBackend } from "./onnx.ts";
 import type { OnnxValue } from "./onnx-builder.ts";
 import { reordered } from "./onnx-convolution.ts";
 import { Ops } from "./ops.ts";
-import { createSession, currentDevice, loadRuntime } from "./runtime.ts";
 
-let found: Promise<number> | undefined;
+const found = new WeakMap<Runtime, Promise<number>>();
 
 /**
  * How many channels lie side by side in ONNX Runtime's layout for fast convolutions, which depends on the processor (16 with AVX-512, 8 with AVX); 0 where
  * there is no such layout. The runtime uses it by itself for kernels that it knows beforehand; for those that change, models have to ask for it by operations that are
- * its own, so it is tried out here whether they do what they are expected to.
+ * its own, so it is tried out here on the CPU whether they do what they are expected to.
  */
-export function blockedChannels(): Promise<number> {
-  if (currentDevice() !== "cpu") return Promise.resolve(0);
-  found ??= tryOut().catch(() => 0);
-  return found;
+export function blockedChannels(runtime: Runtime): Promise<number> {
+  const channels = found.get(runtime) ?? tryOut(runtime).catch(() => 0);
+  found.set(runtime, channels);
+  return channels;
 }
 
 const channels = 64;
@@ -24,8 +24,7 @@ function numbered(count: number): Float32Array {
   return Float32Array.from({ length: count }, (_, index) => Math.fround(Math.sin(index)));
 }
 
-async function tryOut(): Promise<number> {
-  const { Tensor } = await loadRuntime();
+async function tryOut(runtime: Runtime): Promise<number> {
   const run = async (
     name: string,
     backend: OnnxBackend,
@@ -34,9 +33,9 @@ async function tryOut(): Promise<number> {
     backend.writer.nameOutput("result", name);
     const infos = Object.entries(inputs).map(([name, dims]) => ({ name, type: "float", dims }) as const);
     const dims = ["n", "c", "h", "w"];
-    const session = await createSession(backend.writer.write(infos, [{ name: "result", type: "float", dims }]));
+    const session = await runtime.createSession(backend.writer.write(infos, [{ name: "result", type: "float", dims }]));
     const feeds = Object.entries(inputs).map(([name, dims]) => {
-      return [name, new Tensor("float32", numbered(dims.reduce((a, b) => a * b)), dims)] as const;
+      return [name, { data: numbered(dims.reduce((a, b) => a * b)), dims }] as const;
     });
     const { result } = await session.run(Object.fromEntries(feeds));
     await session.release();

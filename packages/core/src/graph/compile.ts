@@ -1,17 +1,26 @@
 import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
-import { filtered } from "../records.ts";
+import { filtered, mapValues } from "../records.ts";
+import { type Device, loadRuntime, type Session, type SessionShare } from "../runtimes/index.ts";
 import { formatShape, type Shape, Tensor } from "../tensor.ts";
 import { blockedChannels } from "./blocked-layout.ts";
-import { hostThreads } from "./cores.ts";
 import { OnnxBackend } from "./onnx.ts";
 import type { OnnxValue } from "./onnx-builder.ts";
 import { Ops } from "./ops.ts";
 import type { Dims } from "./primitives.ts";
-import { createSession, type InferenceSession, loadRuntime, type ProgramOutput, type SessionShare } from "./runtime.ts";
-import { createThreadSession } from "./session-thread.ts";
+import { currentDevice } from "./runtime.ts";
 
-export type { ProgramOutput } from "./runtime.ts";
+/** An output of a program: images in float32, numbers per image in float64. */
+export interface ProgramOutput {
+  data: Float32Array | Float64Array;
+  shape: Shape;
+}
+
+/** Options of {@link compile}. */
+export interface CompileOptions extends SessionShare {
+  /** Where the program runs. */
+  readonly device?: Device;
+}
 
 /** The shape of an input: sizes that are fixed, and names for those known only when the program runs. */
 export type InputDims = readonly [n: number | string, c: number | string, h: number | string, w: number | string];
@@ -96,11 +105,12 @@ export interface Program<Name extends string, Output extends string> {
 export async function compile<Name extends string, Output extends string>(
   inputs: Readonly<Record<Name, InputDims>>,
   build: (o: Ops<OnnxValue>, inputs: Record<Name, OnnxValue>) => Partial<Record<Output, OnnxValue>>,
-  share?: SessionShare,
+  { device = currentDevice(), ...share }: CompileOptions = {},
 ): Promise<Program<Name, Output>> {
   checkArguments("compile", { inputs: [inputs, "object"], build: [build, "function"] });
-  const { bytes, cpuNodes } = buildModel(inputs, build, {}, await blockedChannels());
-  const session = await createSession(bytes, cpuNodes, share);
+  const runtime = await loadRuntime();
+  const { bytes, cpuNodes } = buildModel(inputs, build, {}, device === "cpu" ? await blockedChannels(runtime) : 0);
+  const session = await runtime.createSession(bytes, { device, cpuNodes, share });
   return { run: (tensors, into) => runSession(session, tensors, into) as Promise<Record<Output, ProgramOutput>> };
 }
 
@@ -114,25 +124,20 @@ export async function compileParts<Name extends string, Output extends string>(
   build: (o: Ops<OnnxValue>, inputs: Record<Name, OnnxValue>) => Partial<Record<Output, OnnxValue>>,
 ): Promise<{ run(inputs: readonly Readonly<Record<Name, Tensor>>[]): Promise<Record<Output, ProgramOutput>[]> }> {
   const models = new Map<string, Uint8Array>();
-  const block = await blockedChannels();
+  const runtime = await loadRuntime();
+  const block = await blockedChannels(runtime);
   const bytesOf = (inputs: Readonly<Record<Name, InputDims>>) => {
     const key = JSON.stringify(inputs);
     const bytes = models.get(key) ?? buildModel(inputs, build, {}, block).bytes;
     models.set(key, bytes);
     return bytes;
   };
-  const share = { cores: Math.max(1, Math.floor(hostThreads() / parts.length)), patient: true };
-  // The calling thread takes a part as well: it would only wait.
-  const [own, ...others] = await Promise.all([
-    createSession(bytesOf(parts[0]), [], share),
-    ...parts.slice(1).map((inputs, index) => createThreadSession(index, bytesOf(inputs), share)),
-  ]);
+  const sessions = await runtime.createParallelSessions(parts.map(bytesOf));
   return {
     run: (inputs) =>
       inTurn(async () => {
-        const running = others.map((session, index) => session.run(inputs[index + 1]));
-        const [first, ...rest] = await Promise.all([feed(own, inputs[0]), ...running]);
-        return [first, ...rest] as Record<Output, ProgramOutput>[];
+        const results = await Promise.all(sessions.map((session, index) => feed(session, inputs[index])));
+        return results as Record<Output, ProgramOutput>[];
       }).catch((cause: unknown) => {
         throw new ReconlossError("shape", `the graph cannot run on parts of a batch: ${(cause as Error).message}`, {
           cause,
@@ -153,34 +158,30 @@ function inTurn<R>(run: () => Promise<R>): Promise<R> {
 
 /** Runs a session; in a process, one runs at a time. */
 async function runSession(
-  session: InferenceSession,
+  session: Session,
   inputs: Readonly<Record<string, Tensor>>,
   into?: Readonly<Record<string, Tensor>>,
 ) {
-  await loadRuntime();
   return inTurn(() => feed(session, inputs, into)).catch((cause: unknown) => {
-    const shapes = session.inputNames.map((name) => `${name} ${formatShape(inputs[name].shape)}`).join(", ");
+    const shapes = session.inputs.map(({ name }) => `${name} ${formatShape(inputs[name].shape)}`).join(", ");
     throw new ReconlossError("shape", `the graph cannot run on ${shapes}: ${(cause as Error).message}`, { cause });
   });
 }
 
 async function feed(
-  session: InferenceSession,
+  session: Session,
   inputs: Readonly<Record<string, Tensor>>,
   into: Readonly<Record<string, Tensor>> = {},
-) {
-  const { Tensor: OrtTensor } = await loadRuntime();
-  // ONNX Runtime takes no memory that threads share.
-  const native = ({ data, shape }: Tensor) =>
-    new OrtTensor("float32", data.buffer instanceof ArrayBuffer ? data : data.slice(), shape);
-  const feeds = Object.fromEntries(session.inputNames.map((name) => [name, native(inputs[name])]));
-  const places = filtered(into, (name) => !isWide(into[name].shape));
-  const fetches = session.outputNames.map((name) => [name, places[name] ? native(places[name]) : null] as const);
-  const results = await session.run(feeds, Object.fromEntries(fetches));
-  return Object.fromEntries(
-    session.outputNames.map((name) => {
-      const { data, dims } = places[name] ? { data: places[name].data, dims: places[name].shape } : results[name];
-      return [name, { data: data as Float32Array | Float64Array, shape: dims as unknown as Shape }];
-    }),
+): Promise<Record<string, ProgramOutput>> {
+  const plain = ({ data, shape }: Tensor) => ({ data, dims: shape });
+  const feeds = Object.fromEntries(session.inputs.map(({ name }) => [name, plain(inputs[name])]));
+  const places = mapValues(
+    filtered(into, (name) => !isWide(into[name].shape)),
+    plain,
   );
+  const results = await session.run(feeds, undefined, places);
+  return mapValues(results, ({ data, dims }) => ({
+    data: data as Float32Array | Float64Array,
+    shape: dims as unknown as Shape,
+  }));
 }

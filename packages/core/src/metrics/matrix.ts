@@ -1,5 +1,5 @@
 import { OnnxModelWriter } from "../graph/onnx-model.ts";
-import { createSession, type InferenceSession, loadRuntime } from "../graph/runtime.ts";
+import { loadRuntime, type Runtime, type Session } from "../runtimes/index.ts";
 
 /** A float64 matrix, row-major. */
 export interface Matrix {
@@ -11,12 +11,12 @@ export interface Matrix {
 /** Multiply-adds above which ONNX Runtime's blocked, threaded product pays for the call. */
 const worthwhile = 2 ** 16;
 
-const sessions = new Map<boolean, Promise<InferenceSession>>();
+const sessions = new Map<boolean, Promise<Session>>();
 
-function productSession(transposed: boolean): Promise<InferenceSession> {
+function productSession(runtime: Runtime, transposed: boolean): Promise<Session> {
   const session =
     sessions.get(transposed) ??
-    createSession(productModel(transposed)).catch((error: unknown) => {
+    runtime.createSession(productModel(transposed)).catch((error: unknown) => {
       sessions.delete(transposed);
       throw error;
     });
@@ -56,11 +56,10 @@ async function onRuntime(a: Matrix, b: Matrix, transposed: boolean, room?: Float
   if (rows * a.columns * columns < worthwhile) return undefined;
   const runtime = await loadRuntime().catch(() => undefined);
   if (runtime === undefined) return undefined;
-  const tensor = (matrix: Matrix) => new runtime.Tensor("float64", matrix.data, [matrix.rows, matrix.columns]);
-  const fetches = room && { product: tensor({ rows, columns, data: room.subarray(0, rows * columns) }) };
-  const session = await productSession(transposed);
-  const feeds = { a: tensor(a), b: tensor(b) };
-  const { product } = await (fetches ? session.run(feeds, fetches) : session.run(feeds));
+  const value = ({ rows, columns, data }: Matrix) => ({ data, dims: [rows, columns] });
+  const into = room && { product: value({ rows, columns, data: room.subarray(0, rows * columns) }) };
+  const session = await productSession(runtime, transposed);
+  const { product } = await session.run({ a: value(a), b: value(b) }, ["product"], into);
   return { rows, columns, data: product.data as Float64Array };
 }
 

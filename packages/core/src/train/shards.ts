@@ -7,7 +7,6 @@ import {
   type Program,
   type ProgramOutput,
 } from "../graph/compile.ts";
-import { hostThreads } from "../graph/cores.ts";
 import type { Labelled } from "../graph/labels.ts";
 import { Ops } from "../graph/ops.ts";
 import type { Dims } from "../graph/primitives.ts";
@@ -68,13 +67,19 @@ function worthwhile({ batch, parameters }: StepInputs): boolean {
 /**
  * How a batch can be cut into parts that are computed at once: undefined where it is too small, and where images cannot be told apart, as by batch norm.
  *
- * @param wanted - how many parts; default: one for each core, and none for small batches
+ * @param parallel - how many sessions can compute at once
+ * @param wanted - how many parts; default: one for each of these, and none for small batches
  */
-export function planShards(inputs: StepInputs, { forward }: StepMathematics, wanted?: number): Shards | undefined {
+export function planShards(
+  inputs: StepInputs,
+  { forward }: StepMathematics,
+  parallel: number,
+  wanted?: number,
+): Shards | undefined {
   const { batch, fixed } = inputs;
   const shapes = Object.values(batch);
   const count = shapes[0]?.[0] ?? 0;
-  const parts = Math.min(wanted ?? hostThreads(), count);
+  const parts = Math.min(wanted ?? parallel, count);
   if (parts < 2 || currentDevice() !== "cpu" || shapes.some(([n]) => n !== count)) return undefined;
   if (wanted === undefined && !worthwhile(inputs)) return undefined;
 

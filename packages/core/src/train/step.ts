@@ -8,6 +8,7 @@ import { ProgramCache } from "../graph/program-cache.ts";
 import { dimsOf, initialize, type TensorSpec } from "../nets/model.ts";
 import { Random } from "../random.ts";
 import { filtered, mapValues, prefixed, within } from "../records.ts";
+import { loadRuntime } from "../runtimes/index.ts";
 import { firstNonFinite, formatShape, type Shape, sameShape, Tensor } from "../tensor.ts";
 import type { Optimizer } from "./optimizers.ts";
 import { constantRate, type Schedule } from "./schedules.ts";
@@ -280,7 +281,8 @@ export class TrainingStep {
         const { given, gradients } = mathematics.differentiate(o, values);
         return { ...given, ...mathematics.update(o, values, gradients) };
       });
-    const shards = optimizer.elementwise ? planShards(inputs, mathematics, this.#options.shards) : undefined;
+    const { parallel } = await loadRuntime();
+    const shards = optimizer.elementwise ? planShards(inputs, mathematics, parallel, this.#options.shards) : undefined;
     // Where no thread can be started, one program does it all.
     return shards ? compileShards(inputs, mathematics, shards).catch(atOnce) : atOnce();
   }

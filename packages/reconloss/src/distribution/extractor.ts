@@ -1,17 +1,16 @@
 import { createHash } from "node:crypto";
 import { basename } from "node:path";
-import { type ErrorCode, ReconlossError, type Shape, Tensor } from "@reconloss/core";
-import { buildModel } from "@reconloss/core/graph";
 import {
-  checkFields,
-  checkKind,
-  checkModel,
-  createSession,
-  formatShape,
-  type InferenceSession,
+  type ErrorCode,
   loadRuntime,
-  unitLength,
-} from "@reconloss/core/internal";
+  ReconlossError,
+  type Session,
+  type Shape,
+  Tensor,
+  type ValueInfo,
+} from "@reconloss/core";
+import { buildModel } from "@reconloss/core/graph";
+import { checkFields, checkKind, checkModel, formatShape, unitLength } from "@reconloss/core/internal";
 import {
   flattenSpatial,
   type InceptionFeature,
@@ -105,7 +104,7 @@ export async function inceptionExtractor(options: InceptionExtractorOptions = {}
   });
   // Of all tensors, not only of those that these features need: they are found again whatever else is asked for.
   const ofWeights = hashOfTensors(net.tensors(), tensors);
-  const session = await createSession(model.bytes);
+  const session = await (await loadRuntime()).createSession(model.bytes);
   return {
     name: network,
     size: [299, 299],
@@ -195,7 +194,7 @@ export async function tinyExtractor(): Promise<Extractor> {
     return { features: o.concat(means) };
   });
   const ofWeights = hashOfTensors(tinyTensors, weights);
-  const session = await createSession(model.bytes);
+  const session = await (await loadRuntime()).createSession(model.bytes);
   return {
     name: tinyName,
     size,
@@ -211,8 +210,7 @@ export async function tinyExtractor(): Promise<Extractor> {
 }
 
 async function runtimeVersion(): Promise<string> {
-  const { env } = await loadRuntime();
-  return String(env.versions.common);
+  return (await loadRuntime()).version;
 }
 
 interface Values {
@@ -222,12 +220,11 @@ interface Values {
 
 /** Some outputs of a session of one input. Numbers per image may be double; features are float32. */
 async function runSession(
-  session: InferenceSession,
+  session: Session,
   images: Tensor,
-  outputs: readonly string[] = session.outputNames,
+  outputs: readonly string[] = session.outputs.map(({ name }) => name),
 ): Promise<Record<string, Values>> {
-  const { Tensor: OrtTensor } = await loadRuntime();
-  const feeds = { [session.inputNames[0]]: new OrtTensor("float32", images.data, images.shape) };
+  const feeds = { [session.inputs[0].name]: { data: images.data, dims: images.shape } };
   const results = await session.run(feeds, outputs);
   return Object.fromEntries(
     outputs.map((name) => {
@@ -273,21 +270,21 @@ export async function onnxExtractor(path: string, options: OnnxExtractorOptions 
     new ReconlossError(code, `${path} ${problem}`, { cause });
   const bytes = await readFileBytes(path);
   checkModel(bytes, path);
-  const session = await createSession(bytes).catch((cause) => {
-    if (cause instanceof ReconlossError) throw cause;
+  const runtime = await loadRuntime();
+  const session = await runtime.createSession(bytes).catch((cause) => {
     throw refuse("file", `is no model that runs: ${reasonOf(cause)}`, cause);
   });
   const size = options.size ?? sizeOf(session, refuse);
   if (size.length !== 2 || !size.every((side) => Number.isInteger(side) && side > 0)) {
     throw refuse("invalid-argument", `needs a size of [height, width] in pixels, got [${size}]`);
   }
-  const { output = session.outputNames[0], mean = [0, 0, 0], std = [1, 1, 1] } = options;
-  if (!session.outputNames.includes(output)) {
-    throw refuse("invalid-argument", `has no output ${output}; it has: ${session.outputNames.join(", ")}`);
+  const names = session.outputs.map(({ name }) => name);
+  const { output = names[0], mean = [0, 0, 0], std = [1, 1, 1] } = options;
+  if (!names.includes(output)) {
+    throw refuse("invalid-argument", `has no output ${output}; it has: ${names.join(", ")}`);
   }
-  const of = session.outputMetadata.find(({ name }) => name === output);
-  if (!of?.isTensor || (of.type !== "float32" && of.type !== "float64")) {
-    const type = of?.isTensor ? of.type : "no tensor";
+  const { type = "no tensor" } = session.outputs[names.indexOf(output)];
+  if (type !== "float32" && type !== "float64") {
     throw refuse("invalid-argument", `gives ${type} in its output ${output}; features are float32 or float64`);
   }
   const isPlain = [...mean, ...std].join() === "0,0,0,1,1,1";
@@ -311,10 +308,9 @@ export async function onnxExtractor(path: string, options: OnnxExtractorOptions 
 
 type Refuse = (code: ErrorCode, problem: string) => ReconlossError;
 
-function sizeOf(session: InferenceSession, refuse: Refuse): readonly [number, number] {
-  const [input, ...others] = session.inputMetadata;
-  const shape = input?.isTensor ? input.shape : [];
-  if (others.length > 0 || !input?.isTensor || input.type !== "float32" || shape.length !== 4) {
+function sizeOf(session: Session, refuse: Refuse): readonly [number, number] {
+  const [{ type, dims: shape = [] } = { name: "" } as ValueInfo, ...others] = session.inputs;
+  if (others.length > 0 || type !== "float32" || shape.length !== 4) {
     throw refuse("invalid-argument", "must have one input, float32 images [n, 3, h, w]");
   }
   const [, , h, w] = shape;

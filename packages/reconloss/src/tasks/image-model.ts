@@ -1,13 +1,6 @@
-import { ReconlossError, Tensor } from "@reconloss/core";
+import { loadRuntime, ReconlossError, Tensor } from "@reconloss/core";
 import { receptiveField } from "@reconloss/core/graph";
-import {
-  checkArguments,
-  createSession,
-  elementCount,
-  formatShape,
-  loadRuntime,
-  readMetadata,
-} from "@reconloss/core/internal";
+import { checkArguments, elementCount, formatShape, readMetadata } from "@reconloss/core/internal";
 import { dimsOf, type Model, type TensorSpec } from "@reconloss/core/nets";
 import { exportModel } from "@reconloss/core/train";
 import { readFileBytes, reasonOf } from "../files.ts";
@@ -119,24 +112,23 @@ export async function openModel(path: string): Promise<ImageModel> {
   const refuse = (problem: string, cause?: unknown) => new ReconlossError("file", `${path} ${problem}`, { cause });
   const bytes = await readFileBytes(path, { error: (reason, cause) => refuse(`cannot be read: ${reason}`, cause) });
   const info = readInfo(readMetadata(bytes, path), refuse);
-  const session = await createSession(bytes).catch((cause) => {
+  const runtime = await loadRuntime();
+  const session = await runtime.createSession(bytes).catch((cause) => {
     throw cause instanceof ReconlossError ? cause : refuse(`is no model that runs: ${reasonOf(cause)}`, cause);
   });
-  if (session.inputNames.join() !== "input" || session.outputNames.join() !== "output") {
-    throw refuse(`has the inputs ${session.inputNames} and outputs ${session.outputNames}, not "input" and "output"`);
+  const [inputs, outputs] = [session.inputs, session.outputs].map((infos) => infos.map(({ name }) => name).join());
+  if (inputs !== "input" || outputs !== "output") {
+    throw refuse(`has the inputs ${inputs} and outputs ${outputs}, not "input" and "output"`);
   }
-  const { Tensor: OrtTensor } = await loadRuntime();
   const run = async (input: Tensor): Promise<Tensor> => {
     const expected =
       info.latent === undefined ? input.shape.map((size, axis) => (axis < 2 ? size : size * info.scale)) : undefined;
-    const { output } = await session
-      .run({ input: new OrtTensor("float32", input.data, input.shape) })
-      .catch((cause) => {
-        const shape = formatShape(input.shape);
-        throw new ReconlossError("shape", `${path} does not run on ${shape}: ${reasonOf(cause)}`, {
-          cause,
-        });
+    const { output } = await session.run({ input: { data: input.data, dims: input.shape } }).catch((cause) => {
+      const shape = formatShape(input.shape);
+      throw new ReconlossError("shape", `${path} does not run on ${shape}: ${reasonOf(cause)}`, {
+        cause,
       });
+    });
     if (
       !(output.data instanceof Float32Array) ||
       output.dims.length !== 4 ||

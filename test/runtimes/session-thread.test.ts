@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { buildModel, compileParts } from "../../packages/core/src/graph/compile.ts";
-import { createThreadSession } from "../../packages/core/src/graph/session-thread.ts";
+import { createThreadSession } from "../../packages/core/src/runtimes/session-thread.ts";
 import { Tensor } from "../../packages/core/src/tensor.ts";
 
 const sum = { x: ["n", 1, "h", "w"], y: ["n", 1, "h", "w"] } as const;
@@ -8,14 +8,21 @@ const sum = { x: ["n", 1, "h", "w"], y: ["n", 1, "h", "w"] } as const;
 test("a session in a thread gives what it is asked, and goes on after a failure", async () => {
   const { bytes } = buildModel(sum, (o, { x, y }) => ({ sum: o.add(x, y) }));
   const session = await createThreadSession(0, bytes, { cores: 1 });
+  expect(session.outputs).toEqual([{ name: "sum", type: "float32", dims: ["sum_n", 1, "sum_h", "sum_w"] }]);
   // A part of a longer array goes without the rest of it.
   const longer = Float32Array.of(1, 2, 3, 4);
-  const x = new Tensor(longer.subarray(2), [1, 1, 1, 2]);
-  const { sum: first } = await session.run({ x, y: Tensor.full([1, 1, 1, 2], 1) });
+  const x = { data: longer.subarray(2), dims: [1, 1, 1, 2] };
+  const filled = (width: number, value: number) => ({
+    data: new Float32Array(width).fill(value),
+    dims: [1, 1, 1, width],
+  });
+  const { sum: first } = await session.run({ x, y: filled(2, 1) });
   expect([...first.data]).toEqual([4, 5]);
-  await expect(session.run({ x, y: Tensor.full([1, 1, 1, 3], 1) })).rejects.toThrow("broadcast");
-  const { sum: again } = await session.run({ x, y: Tensor.full([1, 1, 1, 2], 2) });
-  expect([...again.data]).toEqual([5, 6]);
+  await expect(session.run({ x, y: filled(3, 1) })).rejects.toThrow("broadcast");
+  const into = filled(2, 0);
+  const { sum: again } = await session.run({ x, y: filled(2, 2) }, ["sum"], { sum: into });
+  expect([...into.data]).toEqual([5, 6]);
+  expect(again.data).toBe(into.data);
   expect([...longer]).toEqual([1, 2, 3, 4]);
 });
 

@@ -1,5 +1,6 @@
-import type { Tensor } from "../tensor.ts";
-import { type ProgramOutput, type SessionShare, sessionOptions } from "./runtime.ts";
+import { mapValues } from "../records.ts";
+import { elementType, placed } from "./onnxruntime.ts";
+import type { Session, TensorInput, TensorOutput, ValueInfo } from "./session.ts";
 
 /** The program of a thread: it makes sessions from models and runs them, each under a number. */
 const threadSource = `
@@ -9,13 +10,15 @@ env.logLevel = "fatal";
 const sessions = new Map();
 const tasks = {
   create: async ({ session, model, options }) => {
-    sessions.set(session, await InferenceSession.create(model, options));
-    return {};
+    const created = await InferenceSession.create(model, options);
+    sessions.set(session, created);
+    const infos = (values) => values.map(({ name, type, shape }) => ({ name, type, dims: shape }));
+    return { inputs: infos(created.inputMetadata), outputs: infos(created.outputMetadata) };
   },
-  run: async ({ session, inputs }) => {
-    const feeds = Object.entries(inputs).map(([name, { data, shape }]) => [name, new Tensor("float32", data, shape)]);
-    const results = Object.entries(await sessions.get(session).run(Object.fromEntries(feeds)));
-    return Object.fromEntries(results.map(([name, { data, dims }]) => [name, { data, shape: dims }]));
+  run: async ({ session, feeds, wanted }) => {
+    const inputs = Object.entries(feeds).map(([name, { type, data, dims }]) => [name, new Tensor(type, data, dims)]);
+    const results = Object.entries(await sessions.get(session).run(Object.fromEntries(inputs), wanted));
+    return Object.fromEntries(results.map(([name, { type, data, dims }]) => [name, { type, data, dims }]));
   },
   release: async ({ session }) => {
     await sessions.get(session)?.release();
@@ -34,13 +37,13 @@ parentPort.on("message", ({ task, ...message }) => {
 
 type Message =
   | { task: "create"; session: number; model: Uint8Array; options: object }
-  | { task: "run"; session: number; inputs: Readonly<Record<string, { data: Float32Array; shape: readonly number[] }>> }
+  | { task: "run"; session: number; feeds: Readonly<Record<string, TensorOutput>>; wanted: readonly string[] }
   | { task: "release"; session: number };
 
-type Reply = { result: Record<string, ProgramOutput> } | { failure: string };
+type Reply = { result: unknown } | { failure: string };
 
 interface Waiting {
-  resolve(result: Record<string, ProgramOutput>): void;
+  resolve(result: unknown): void;
   reject(reason: Error): void;
 }
 
@@ -95,7 +98,7 @@ class SessionThread {
     this.#worker.on("exit", () => end(new Error("the thread ended")));
   }
 
-  ask(message: Message): Promise<Record<string, ProgramOutput>> {
+  ask(message: Message): Promise<unknown> {
     if (this.#ended) return Promise.reject(this.#ended);
     return new Promise((resolve, reject) => {
       this.#waiting.push({ resolve, reject });
@@ -114,41 +117,38 @@ const forgotten = new FinalizationRegistry<{ thread: SessionThread; session: num
   thread.ask({ task: "release", session }).catch(() => {});
 });
 
-/** A session in another thread. */
-export interface ThreadSession {
-  /** Data of inputs is copied as it is asked, results are as {@link ProgramOutput}. */
-  run(inputs: Readonly<Record<string, Tensor>>): Promise<Record<string, ProgramOutput>>;
-}
-
 /**
- * A session in a thread beside the calling one, on the CPU.
+ * A session of onnxruntime-node in a thread beside the calling one. What it is given is copied, and so are its results.
  *
  * @param number - of the thread, from 0; it is started when it is first needed
  */
-export async function createThreadSession(
-  number: number,
-  model: Uint8Array,
-  share: SessionShare,
-): Promise<ThreadSession> {
+export async function createThreadSession(number: number, model: Uint8Array, options: object): Promise<Session> {
   threads[number] ??= new SessionThread(() => {
     threads[number] = undefined;
   });
   const thread = threads[number];
   const session = sessions++;
-  await thread.ask({ task: "create", session, model, options: sessionOptions(share) });
-  const handle: ThreadSession = {
-    run: (inputs) => thread.ask({ task: "run", session, inputs: plain(inputs) }),
+  const created = await thread.ask({ task: "create", session, model, options });
+  const { inputs, outputs } = created as Record<"inputs" | "outputs", ValueInfo[]>;
+  const handle: Session = {
+    inputs,
+    outputs,
+    run: async (feeds, wanted = outputs.map(({ name }) => name), into = {}) => {
+      const message = { task: "run", session, feeds: mapValues(feeds, plain), wanted } as const;
+      const results = (await thread.ask(message)) as Record<string, TensorOutput>;
+      return mapValues(results, (result, name) => placed(result, into[name]));
+    },
+    release: async () => {
+      forgotten.unregister(handle);
+      await thread.ask({ task: "release", session });
+    },
   };
-  forgotten.register(handle, { thread, session });
+  forgotten.register(handle, { thread, session }, handle);
   return handle;
 }
 
-/** Tensors as messages carry them: a part of a longer array goes without the rest of it, and shared memory is copied, since ONNX Runtime takes none. */
-function plain(inputs: Readonly<Record<string, Tensor>>) {
-  return Object.fromEntries(
-    Object.entries(inputs).map(([name, { data, shape }]) => {
-      const whole = data.buffer instanceof ArrayBuffer && data.byteLength === data.buffer.byteLength;
-      return [name, { data: whole ? data : data.slice(), shape }] as const;
-    }),
-  );
+/** A tensor as messages carry it: a part of a longer array goes without the rest of it, and shared memory is copied, since ONNX Runtime takes none. */
+function plain({ data, dims }: TensorInput): TensorOutput {
+  const whole = data.buffer instanceof ArrayBuffer && data.byteLength === data.buffer.byteLength;
+  return { type: elementType(data), data: whole ? data : data.slice(), dims };
 }

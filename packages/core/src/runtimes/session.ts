@@ -1,0 +1,96 @@
+/** Where a session runs: on the CPU, or on a GPU through WebGPU. */
+export type Device = "cpu" | "webgpu";
+
+/** The elements of a tensor that goes into a session or comes out of it. */
+export type TensorData =
+  | Float32Array
+  | Float64Array
+  | Int8Array
+  | Uint8Array
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array;
+
+/** A tensor that goes into a session. */
+export interface TensorInput {
+  readonly data: TensorData;
+  readonly dims: readonly number[];
+}
+
+/** A tensor that comes out of a session; `type` is ONNX Runtime's name of its elements, such as `float32`. */
+export interface TensorOutput extends TensorInput {
+  readonly type: string;
+}
+
+/** What a model says of an input or output; `type` and `dims` are absent where it is no tensor. Dims that are open have a name. */
+export interface ValueInfo {
+  readonly name: string;
+  readonly type?: string;
+  readonly dims?: readonly (number | string)[];
+}
+
+/** How a session shares the CPU with others. */
+export interface SessionShare {
+  /** How many cores it uses; default: all. */
+  readonly cores?: number;
+  /** Whether its threads sleep at once when there is nothing to do. Default: they wait at work for some time, which other sessions feel. */
+  readonly patient?: boolean;
+}
+
+/** Options of {@link Runtime.createSession}. */
+export interface SessionOptions {
+  /** Where it runs; default `cpu`. */
+  readonly device?: Device;
+  /** The names of nodes that stay on the CPU whatever the device. */
+  readonly cpuNodes?: readonly string[];
+  /** How it shares the CPU; in a page all sessions share one pool of threads. */
+  readonly share?: SessionShare;
+}
+
+/** A model that runs. */
+export interface Session {
+  readonly inputs: readonly ValueInfo[];
+  readonly outputs: readonly ValueInfo[];
+  /**
+   * Computes outputs.
+   *
+   * @param feeds - every input by name
+   * @param wanted - the names of outputs; default: all
+   * @param into - where outputs are written, by name and of the right size; default: new arrays
+   */
+  run(
+    feeds: Readonly<Record<string, TensorInput>>,
+    wanted?: readonly string[],
+    into?: Readonly<Record<string, TensorInput>>,
+  ): Promise<Record<string, TensorOutput>>;
+  /** Gives back the memory; the session cannot run any more. */
+  release(): Promise<void>;
+}
+
+/** An ONNX Runtime: what makes sessions of the bytes of ONNX models. */
+export interface Runtime {
+  /** The package that it comes from. */
+  readonly name: "onnxruntime-node" | "onnxruntime-web";
+  readonly version: string;
+  /** How many sessions can compute at once, each in a thread; 1 where they take turns. */
+  readonly parallel: number;
+  /** Why it is slower than it could be, and what to do; absent where nothing is amiss. */
+  readonly note?: string;
+  createSession(model: Uint8Array, options?: SessionOptions): Promise<Session>;
+  /** Sessions that compute at once where {@link Runtime.parallel} is more than 1, each with an equal share of the cores. On the CPU. */
+  createParallelSessions(models: readonly Uint8Array[]): Promise<Session[]>;
+}
+
+/** Options of {@link loadRuntime}, which count when it is first called. */
+export interface RuntimeOptions {
+  /** Told when sessions run slower than they could, and what to do. Default: a warning on the console, on stderr in Node. */
+  onNote?: (note: string) => void;
+  /**
+   * In a page: URL of the folder that serves the files of `onnxruntime-web/dist`. Default: where the bundler has put them, then `onnxruntime-web` beside
+   * the program, then the program's own folder.
+   */
+  files?: string | { readonly href: string };
+}

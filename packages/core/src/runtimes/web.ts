@@ -1,0 +1,184 @@
+import { ReconlossError } from "../errors.ts";
+import { commonOptions, gpuProviders, type OnnxRuntime, openSession } from "./onnxruntime.ts";
+import type { Device, Runtime, RuntimeOptions } from "./session.ts";
+
+/** What this needs of a page or a worker. */
+interface Host {
+  readonly crossOriginIsolated?: boolean;
+  readonly navigator?: {
+    readonly hardwareConcurrency?: number;
+    readonly gpu?: { requestAdapter(): Promise<object | null> };
+  };
+  fetch(url: string, options: { method: "HEAD" }): Promise<Answer>;
+}
+
+interface Answer {
+  readonly ok: boolean;
+  readonly status: number;
+  readonly headers: { get(name: string): string | null };
+}
+
+const host = globalThis as unknown as Host;
+
+/** onnxruntime-web, with what is set before its first session. */
+interface WebRuntime extends OnnxRuntime {
+  readonly env: OnnxRuntime["env"] & {
+    readonly wasm: { numThreads?: number; wasmPaths?: { mjs?: string; wasm: string } };
+  };
+}
+
+/** A build of onnxruntime-web: its module, and the program that its threads run and the WebAssembly that all of it is. */
+interface Build {
+  readonly name: string;
+  load(): Promise<unknown>;
+  /** Where bundlers put these files: they replace the expression `new URL("...", import.meta.url)`, which has to be written out in each. */
+  files(): { threads: URL; binary: URL };
+}
+
+const builds: Readonly<Record<Device, Build>> = {
+  cpu: {
+    name: "ort-wasm-simd-threaded",
+    // In `try`, so that bundlers go on where the package is not installed.
+    load: async () => {
+      try {
+        return await import("onnxruntime-web/wasm");
+      } catch (cause) {
+        throw notInstalled(cause);
+      }
+    },
+    files: () => ({
+      threads: new URL("onnxruntime-web/ort-wasm-simd-threaded.mjs", import.meta.url),
+      binary: new URL("onnxruntime-web/ort-wasm-simd-threaded.wasm", import.meta.url),
+    }),
+  },
+  webgpu: {
+    name: "ort-wasm-simd-threaded.asyncify",
+    load: async () => {
+      try {
+        return await import("onnxruntime-web/webgpu");
+      } catch (cause) {
+        throw notInstalled(cause);
+      }
+    },
+    files: () => ({
+      threads: new URL("onnxruntime-web/ort-wasm-simd-threaded.asyncify.mjs", import.meta.url),
+      binary: new URL("onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm", import.meta.url),
+    }),
+  },
+};
+
+function notInstalled(cause: unknown): ReconlossError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new ReconlossError(
+    "missing-dependency",
+    `ONNX Runtime did not load (${reason}); install it with: npm install onnxruntime-web`,
+    { cause },
+  );
+}
+
+/**
+ * The runtime of pages and workers: onnxruntime-web, in WebAssembly with threads where the page is cross-origin isolated, or on WebGPU.
+ *
+ * @throws {ReconlossError} `missing-dependency` where onnxruntime-web is not installed, or its files are not served
+ */
+export async function openRuntime({ files }: RuntimeOptions = {}): Promise<Runtime> {
+  const opened = new Map<Device, Promise<WebRuntime>>();
+  const open = (device: Device) => {
+    const build = opened.get(device) ?? openBuild(builds[device], files);
+    opened.set(device, build);
+    build.catch(() => opened.delete(device));
+    return build;
+  };
+  const { env } = await open("cpu");
+  const createSession: Runtime["createSession"] = async (model, { device = "cpu", cpuNodes = [] } = {}) => {
+    if (device === "webgpu") await checkGpu();
+    const ort = await open(device);
+    const executionProviders = device === "cpu" ? ["wasm"] : gpuProviders("wasm", cpuNodes);
+    return openSession(ort, model, { ...commonOptions, executionProviders }, false);
+  };
+  return {
+    name: "onnxruntime-web",
+    version: env.versions.common,
+    parallel: 1,
+    ...(threads() > 1 && env.wasm.numThreads === 1 ? { note: oneThread(builds.cpu) } : {}),
+    createSession,
+    createParallelSessions: (models) => Promise.all(models.map((model) => createSession(model))),
+  };
+}
+
+/** Half of the logical processors, of which two share a core, but from 2 to 8; 1 where pages share no memory with their threads. */
+function threads(): number {
+  if (!host.crossOriginIsolated) return 1;
+  const logical = host.navigator?.hardwareConcurrency ?? 1;
+  return Math.min(logical, 8, Math.max(2, Math.floor(logical / 2)));
+}
+
+function oneThread({ name }: Build): string {
+  return `networks run in one thread, because ${name}.mjs is not served; ${advice}`;
+}
+
+const advice =
+  "copy the files ort-wasm-* of node_modules/onnxruntime-web/dist to a folder onnxruntime-web beside the program, or say where they are with loadRuntime({ files })";
+
+async function checkGpu(): Promise<void> {
+  const adapter = await host.navigator?.gpu?.requestAdapter();
+  if (!adapter) {
+    const problem = host.navigator?.gpu ? "there is no GPU that it can use" : "this browser has no WebGPU";
+    throw new ReconlossError("missing-dependency", `device webgpu is not there: ${problem}`);
+  }
+}
+
+async function openBuild(build: Build, files: RuntimeOptions["files"]): Promise<WebRuntime> {
+  const wanted = threads();
+  const [ort, binary, program] = await Promise.all([
+    build.load() as Promise<WebRuntime>,
+    firstServed(places(build, "binary", files)),
+    wanted > 1 ? firstServed(places(build, "threads", files)) : undefined,
+  ]);
+  if (binary === undefined) {
+    const asked = places(build, "binary", files).join(", ");
+    throw new ReconlossError(
+      "missing-dependency",
+      `${build.name}.wasm of onnxruntime-web is not served (asked for ${asked}); ${advice}`,
+    );
+  }
+  // Its errors are thrown, so that they need not be on the console too.
+  ort.env.logLevel = "fatal";
+  ort.env.wasm.numThreads = program === undefined ? 1 : wanted;
+  ort.env.wasm.wasmPaths = { wasm: binary, ...(program === undefined ? {} : { mjs: program }) };
+  return ort;
+}
+
+/** Where a file of a build may be, the likeliest first. */
+function places(build: Build, kind: "threads" | "binary", files: RuntimeOptions["files"]): string[] {
+  const name = `${build.name}${kind === "binary" ? ".wasm" : ".mjs"}`;
+  const base = (globalThis as { location?: { href: string } }).location?.href;
+  const folder = typeof files === "object" ? files.href : files;
+  if (folder !== undefined) return [new URL(name, new URL(folder.replace(/\/?$/, "/"), base).href).href];
+  try {
+    const bundled = build.files()[kind].href;
+    // Vite's development server serves packages from where they are, without moving files that they ask for.
+    const packages = bundled.lastIndexOf("/node_modules/");
+    const installed = packages < 0 ? [] : [`${bundled.slice(0, packages)}/node_modules/onnxruntime-web/dist/${name}`];
+    const beside = import.meta.url;
+    return [bundled, ...installed, new URL(name, beside).href];
+  } catch {
+    // A program that came from no place, as from a `blob:`.
+    return base === undefined ? [] : [new URL(`/onnxruntime-web/${name}`, base).href];
+  }
+}
+
+async function firstServed(urls: readonly string[]): Promise<string | undefined> {
+  const served = await Promise.all(urls.map(isServed));
+  return urls.find((_, index) => served[index]);
+}
+
+/** Whether there is a file at a URL; servers of single-page applications answer any question with their page. */
+async function isServed(url: string): Promise<boolean> {
+  try {
+    const { ok, status, headers } = await host.fetch(url, { method: "HEAD" });
+    return (ok && !/^text\/html/.test(headers.get("content-type") ?? "")) || status === 405;
+  } catch {
+    return false;
+  }
+}
