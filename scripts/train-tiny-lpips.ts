@@ -9,7 +9,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { tinyParameters, tinyTensors, trainedTiny } from "../packages/core/src/nets/index.ts";
+import { tinyTensors } from "../packages/core/src/nets/tiny.ts";
 import { Random } from "../packages/core/src/random.ts";
 import { Tensor } from "../packages/core/src/tensor.ts";
 import { readStates, writeStates } from "../packages/core/src/train/checkpoint.ts";
@@ -20,6 +20,7 @@ import { members, pairs, side } from "./tiny-lpips/groups.ts";
 import { packHalves } from "./tiny-lpips/half.ts";
 import { objective } from "./tiny-lpips/objective.ts";
 import { cells, layers } from "./tiny-lpips/teacher.ts";
+import { parameters, trained } from "./tiny-lpips/trainable.ts";
 
 /** Everything that the result depends on, besides the photographs and the code. */
 export const recipe = {
@@ -75,8 +76,8 @@ async function batchOf(cached: Cached, groups: readonly number[]): Promise<Recor
 
 /** The module that carries the weights. */
 function weightsModule(tensors: Readonly<Record<string, Tensor>>): string {
-  const trained = trainedTiny(tensors);
-  const values = Object.keys(tinyTensors).flatMap((name) => [...trained[name].data]);
+  const weights = trained(tensors);
+  const values = Object.keys(tinyTensors()).flatMap((name) => [...weights[name].data]);
   const packed = packHalves(values);
   return [
     "/** Written by scripts/train-tiny-lpips.ts: the weights of the network in tiny.ts, of this project's own training; see docs/tiny-lpips.md. */",
@@ -108,7 +109,7 @@ await fillCache(flags.cache, flags.photographs, recipe, tell);
 const cached = await openCache(flags.cache);
 const step = new TrainingStep({
   name: "tiny-lpips",
-  parameters: tinyParameters,
+  parameters,
   objective,
   optimizer: adam(recipe.learningRate, { betas: recipe.betas }),
   schedule: cosineRate({ steps: recipe.steps, warmup: recipe.warmup }),

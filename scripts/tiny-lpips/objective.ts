@@ -1,9 +1,10 @@
 import type { Ops } from "../../packages/core/src/graph/ops.ts";
-import { lpipsScaling, normalise, tinyTaps, trainableHead, trainableTiny } from "../../packages/core/src/nets/index.ts";
-import { unitLength } from "../../packages/core/src/nets/normalise.ts";
+import { lpipsScaling, normalise, unitLength } from "../../packages/core/src/nets/normalise.ts";
+import { tinyTaps } from "../../packages/core/src/nets/tiny.ts";
 import type { Objective } from "../../packages/reconloss/src/train/index.ts";
 import { members, pairs } from "./groups.ts";
 import { positions } from "./teacher.ts";
+import { features, head } from "./trainable.ts";
 
 /** Added before roots are taken: differences far below this are not worth a network's effort. */
 const least = 3e-4;
@@ -13,13 +14,15 @@ const least = 3e-4;
  * follows from its part of the batch alone, and parts can be computed beside each other.
  */
 function distances<T>(o: Ops<T>, images: T, tensors: Readonly<Record<string, T>>): T[] {
-  const features = Array.from({ length: members }, (_, member) => {
+  const ofMembers = Array.from({ length: members }, (_, member) => {
     const image = o.slice(images, "c", 3 * member, 3 * (member + 1));
-    return trainableTiny(o, normalise(o, image, lpipsScaling), tensors).map((x) => unitLength(o, x));
+    return features(o, normalise(o, image, lpipsScaling), tensors).map((x) => unitLength(o, x));
   });
   return tinyTaps.map((_, layer) => {
-    const head = trainableHead(o, tensors, layer);
-    return o.concat(pairs.map(([a, b]) => o.conv2d(o.square(o.sub(features[a][layer], features[b][layer])), head)));
+    const weights = head(o, tensors, layer);
+    return o.concat(
+      pairs.map(([a, b]) => o.conv2d(o.square(o.sub(ofMembers[a][layer], ofMembers[b][layer])), weights)),
+    );
   });
 }
 

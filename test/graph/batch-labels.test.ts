@@ -2,14 +2,17 @@ import { expect, test } from "vitest";
 import { differentiate } from "../../packages/core/src/graph/autodiff.ts";
 import { type BatchLabel, batchLabels } from "../../packages/core/src/graph/batch-labels.ts";
 import { Ops } from "../../packages/core/src/graph/ops.ts";
-import { batchNorm, instanceNorm } from "../../packages/core/src/nets/blocks.ts";
+import { batchNorm, instanceNorm } from "../../packages/core/src/nets/norms.ts";
+import { passWith } from "../../packages/core/src/nets/passes.ts";
 
 type Build = <T>(o: Ops<T>, values: { x: T; y: T; weight: T; scale: T }) => T;
 
 const norm = <T>(o: Ops<T>, x: T, training: boolean): T => {
   const block = batchNorm("norm", 3);
-  const tensor = () => o.constant([1, 1, 1], [1, 3, 1, 1]);
-  return block.apply({ o, training, tensor, update: () => {} }, x);
+  const tensors = Object.keys({ ...block.parameters, ...block.buffers }).map((name) => {
+    return [name, o.constant([1, 1, 1], [1, 3, 1, 1])] as const;
+  });
+  return block.apply(passWith(o, "norm", Object.fromEntries(tensors), { training }), x);
 };
 
 // What each value has to do with the images of a batch follows from the definition of the label alone.
@@ -35,11 +38,7 @@ const cases: [name: string, build: Build, label: BatchLabel][] = [
   ["its square", (o, { x }) => o.square(o.sub(x, o.mean(x, "nhw"))), "mixed"],
   ["a batch norm in training", (o, { x }) => norm(o, x, true), "mixed"],
   ["a batch norm outside", (o, { x }) => norm(o, x, false), "image"],
-  [
-    "an instance norm",
-    (o, { x }) => instanceNorm.apply({ o, training: true, tensor: () => x, update: () => {} }, x),
-    "image",
-  ],
+  ["an instance norm", (o, { x }) => instanceNorm.apply(passWith(o, "norm", {}, { training: true }), x), "image"],
   ["the largest value of each image", (o, { x }) => o.max(x, "chw"), "image"],
   ["the largest value of the batch", (o, { x }) => o.max(x, "nchw"), "mixed"],
   ["a spectrum", (o, { x, y }) => o.fft(o.mul(x, y)), "image"],

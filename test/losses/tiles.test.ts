@@ -1,8 +1,8 @@
 import { describe, expect, it, test } from "vitest";
 import { tilesOf } from "../../packages/core/src/engines/tiles.ts";
+import type { Window } from "../../packages/core/src/graph/receptive-field.ts";
 import { type EvaluateOptions, type Loss, lpips, perceptual, weighted } from "../../packages/core/src/losses/index.ts";
 import { alexnet, squeezenet, vgg } from "../../packages/core/src/nets/index.ts";
-import type { Window } from "../../packages/core/src/nets/layers.ts";
 import type { Shape, Tensor } from "../../packages/core/src/tensor.ts";
 import { seededLpips, seededStateDict } from "../networks.ts";
 import { randomTensor } from "../random.ts";
@@ -134,7 +134,7 @@ describe("tilesOf", () => {
   const window: Window = { kernel: 196, stride: 16, padding: 90 };
 
   it("knows what VGG16 sees", () => {
-    expect(vgg("vgg16").layer("relu5_3").window).toEqual(window);
+    expect(vgg("vgg16").window("relu5_3")).toEqual(window);
   });
 
   test.each([

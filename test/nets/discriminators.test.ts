@@ -2,8 +2,9 @@ import { describe, expect, test } from "vitest";
 import { reference, toFloat64, toTensor } from "../../packages/core/src/graph/reference.ts";
 import { symmetricEigenvalues } from "../../packages/core/src/metrics/eigenvalues.ts";
 import { multiplyTransposed } from "../../packages/core/src/metrics/matrix.ts";
-import { conv, model } from "../../packages/core/src/nets/blocks.ts";
 import { type Model, patchGan, unetDiscriminator, vggDiscriminator } from "../../packages/core/src/nets/index.ts";
+import { conv } from "../../packages/core/src/nets/layers.ts";
+import { model } from "../../packages/core/src/nets/model.ts";
 import { type Shape, Tensor } from "../../packages/core/src/tensor.ts";
 import {
   expectArray,

@@ -1,41 +1,31 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import type { Window } from "../../packages/core/src/graph/receptive-field.ts";
 import { reference } from "../../packages/core/src/graph/reference.ts";
-import {
-  alexnet,
-  initialize,
-  tiny,
-  tinyParameters,
-  tinyTaps,
-  tinyTensors,
-  tinyWeights,
-  trainableHead,
-  trainableTiny,
-  trainedTiny,
-} from "../../packages/core/src/nets/index.ts";
-import type { Window } from "../../packages/core/src/nets/layers.ts";
-import { dimsOf } from "../../packages/core/src/nets/model.ts";
+import { alexnet, dimsOf, initialize, tiny, tinyTaps, tinyWeights } from "../../packages/core/src/nets/index.ts";
+import { tinyTensors } from "../../packages/core/src/nets/tiny.ts";
 import { Random } from "../../packages/core/src/random.ts";
 import { decodeElements } from "../../packages/core/src/weights/elements.ts";
 import { halfBits, packHalves } from "../../scripts/tiny-lpips/half.ts";
+import { features, head, parameters, trained } from "../../scripts/tiny-lpips/trainable.ts";
 import { randomTensor } from "../random.ts";
 
 describe("the tiny network", () => {
   it("is the same while it is trained and afterwards", () => {
-    const values = initialize(tinyParameters, (name) => new Random(1, name));
-    const weights = trainedTiny(Object.fromEntries(Object.entries(values).map(([name, data]) => [name, { data }])));
+    const values = initialize(parameters, (name) => new Random(1, name));
+    const weights = trained(Object.fromEntries(Object.entries(values).map(([name, data]) => [name, { data }])));
     const o = reference;
     const tensors = Object.fromEntries(
-      Object.entries(tinyParameters).map(([name, spec]) => [name, o.constant(values[name], dimsOf(spec))]),
+      Object.entries(parameters).map(([name, spec]) => [name, o.constant(values[name], dimsOf(spec))]),
     );
     const image = o.constant(randomTensor([1, 3, 20, 24], 2).data, [1, 3, 20, 24]);
-    const training = trainableTiny(o, image, tensors);
+    const training = features(o, image, tensors);
     for (const [index, value] of tiny.features(o, image, weights, tinyTaps).entries()) {
       expect(training[index].shape).toEqual(value.shape);
       expect(training[index].data).toEqual(value.data);
-      const head = weights[`lin${index}.model.1.weight`].data;
-      trainableHead(o, tensors, index).data.forEach((x, channel) => {
-        expect(x).toBeCloseTo(head[channel], 7);
+      const { data } = weights[`lin${index}.model.1.weight`];
+      head(o, tensors, index).data.forEach((x, channel) => {
+        expect(x).toBeCloseTo(data[channel], 7);
       });
     }
   });
@@ -43,15 +33,17 @@ describe("the tiny network", () => {
   it("looks where AlexNet looks, half a pixel off, at as many places", () => {
     const centre = ({ kernel, padding }: Window) => (kernel - 1) / 2 - padding;
     for (const tap of tinyTaps) {
-      const [mine, theirs] = [tiny, alexnet].map((net) => net.layer(tap));
-      expect(mine.window.stride).toBe(theirs.window.stride);
-      expect(centre(mine.window) - centre(theirs.window)).toBe(0.5);
-      for (const side of [96, 64, 224]) expect(mine.size(side)).toBe(theirs.size(side));
+      const [mine, theirs] = [tiny, alexnet].map((net) => net.window(tap));
+      expect(mine.stride).toBe(theirs.stride);
+      expect(centre(mine) - centre(theirs)).toBe(0.5);
+      for (const side of [96, 64, 224]) {
+        expect(tiny.sizes([tap], side, side)).toEqual(alexnet.sizes([tap], side, side));
+      }
     }
   });
 
   it("counts every pixel as often as its neighbours at first", () => {
-    const { kernel, stride } = tiny.layer("conv1").window;
+    const { kernel, stride } = tiny.window("conv1");
     expect(kernel % stride).toBe(0);
     expect(kernel).toBeGreaterThan(stride);
   });
@@ -60,7 +52,7 @@ describe("the tiny network", () => {
 describe("its weights", () => {
   it("are finite, complete, and nowhere negative in the heads", async () => {
     const weights = await tinyWeights();
-    expect(Object.keys(weights)).toEqual(Object.keys(tinyTensors));
+    expect(Object.keys(weights)).toEqual(Object.keys(tinyTensors()));
     for (const [name, { shape, data }] of Object.entries(weights)) {
       expect(data).toHaveLength(shape.reduce((product, size) => product * size, 1));
       expect(data.every(Number.isFinite)).toBe(true);
@@ -72,7 +64,7 @@ describe("its weights", () => {
   it("take at most 300 kB, as half-precision numbers and as the file that carries them", () => {
     const file = new URL("../../packages/core/src/nets/tiny-weights.ts", import.meta.url);
     expect(readFileSync(file).length).toBeLessThanOrEqual(300_000);
-    const count = Object.values(tinyTensors).reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0);
+    const count = Object.values(tinyTensors()).reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0);
     expect(2 * count).toBeLessThanOrEqual(300_000);
   });
 

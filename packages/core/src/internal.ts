@@ -9,16 +9,15 @@ export { checkModel, readMetadata } from "./graph/onnx-metadata.ts";
 export { runResize } from "./kernels/resize.ts";
 export { checkFileRange } from "./losses/checks.ts";
 export { isLossFactory } from "./losses/loss.ts";
-export { publishedHeads } from "./losses/lpips.ts";
-export { passedOver } from "./losses/network-loss.ts";
 export { parseLoss, parseLosses } from "./losses/parse.ts";
-export { publishedTensors } from "./losses/perceptual.ts";
 export { otherNames } from "./losses/registry.ts";
 export { checkFields, checkKind } from "./metrics/arguments.ts";
 export { symmetricEigenvalues } from "./metrics/eigenvalues.ts";
 export { checkStatisticsKind } from "./metrics/moments.ts";
 export { forDistances } from "./metrics/precision-recall.ts";
 export { unitLength } from "./nets/normalise.ts";
+export { networks, weightsOf } from "./nets/table.ts";
+export { tinyTensors } from "./nets/tiny.ts";
 export { backdropOf } from "./pixels/background.ts";
 export { type DecodeKind, decodeKinds } from "./pixels/notes.ts";
 export {

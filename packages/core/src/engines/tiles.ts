@@ -2,8 +2,8 @@ import type { Definition, Images, OwnEvaluation, TiledScore } from "../definitio
 import { poolScores } from "../definitions/evaluate.ts";
 import { layerWeightOf } from "../definitions/pixel-weights.ts";
 import { compile } from "../graph/compile.ts";
+import type { Window } from "../graph/receptive-field.ts";
 import { reference, toFloat64 } from "../graph/reference.ts";
-import type { Window } from "../nets/layers.ts";
 import { Tensor } from "../tensor.ts";
 import type { Engine } from "./engine.ts";
 import { imageDims, programFor } from "./programs.ts";
@@ -114,7 +114,7 @@ function ownPositions({ start, end, readStart }: Span, size: number, layerSize: 
 }
 
 /**
- * Evaluates a definition's values, weighted or not, image by image and tile by tile. The tiles overlap by what the network sees, and of each the positions that belong to
+ * Evaluates a definition's values, weighted or not, image by image and tile by tile. The tiles overlap by the receptive fields of the network, and of each the positions that belong to
  * it are added up in float64, so that the values are those of the whole images up to the rounding of float32: at once, positions are
  * added up in float32, which at millions of them is the coarser of the two.
  */
@@ -131,34 +131,30 @@ async function evaluateTiles(
     );
   });
   const [n, , h, w] = output.shape;
-  const layers = taps.map((tap) => network.layer(tap));
-  const tiles = tilesOf(
-    h,
-    w,
-    pixelsAtOnce,
-    layers.map(({ window }) => window),
-    network.leastSize(taps),
-  );
+  const windows = taps.map((tap) => network.window(tap));
+  const sizes = network.sizes(taps, h, w);
+  const tiles = tilesOf(h, w, pixelsAtOnce, windows, network.leastSize(taps));
   const scores = new Float64Array(n);
   const terms = Object.fromEntries(taps.map((tap) => [tap, 0]));
   for (let image = 0; image < n; image++) {
     const [a, b] = [output.image(image), target.image(image)];
     const pixels = weight?.image(weight.shape[0] === 1 ? 0 : image);
-    const weights = layers.map(({ size }) => pixels && layerWeightOf(pixels, size(h), size(w)));
-    const totals = layers.map(({ size }, index) => weights[index]?.reduce((x, y) => x + y, 0) ?? size(h) * size(w));
+    const weights = sizes.map(([rows, columns]) => pixels && layerWeightOf(pixels, rows, columns));
+    const totals = sizes.map(([rows, columns], index) => weights[index]?.reduce((x, y) => x + y, 0) ?? rows * columns);
     for (const tile of tiles) {
       const parts = await program.run({ output: cutOut(a, tile), target: cutOut(b, tile) });
-      for (const [index, { size, window }] of layers.entries()) {
+      for (const [index, [height, width]] of sizes.entries()) {
         const { data, shape } = parts[taps[index]];
-        const [top, bottom] = ownPositions(tile.rows, h, size(h), window.stride);
-        const [left, right] = ownPositions(tile.columns, w, size(w), window.stride);
+        const { stride } = windows[index];
+        const [top, bottom] = ownPositions(tile.rows, h, height, stride);
+        const [left, right] = ownPositions(tile.columns, w, width, stride);
         /** The place of the read part's first position in the whole layer. */
-        const origin = (tile.rows.readStart * size(w) + tile.columns.readStart) / window.stride;
+        const origin = (tile.rows.readStart * width + tile.columns.readStart) / stride;
         const ofPlaces = weights[index];
         let sum = 0;
         for (let row = top; row < bottom; row++) {
           for (let column = left; column < right; column++) {
-            const weight = ofPlaces?.[origin + row * size(w) + column] ?? 1;
+            const weight = ofPlaces?.[origin + row * width + column] ?? 1;
             sum += weight * data[row * shape[3] + column];
           }
         }

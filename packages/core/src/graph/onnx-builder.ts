@@ -12,6 +12,8 @@ export interface OnnxValue {
   readonly constant?: ArrayLike<number>;
   /** Where it is a convolution: the same with a bias, of one number for each output channel, as a part of it. */
   readonly biased?: (bias: string) => string;
+  /** Where it is a convolution with a constant kernel: the same times a constant for each output channel, as a part of the kernel. */
+  readonly scaledBy?: (by: ArrayLike<number>) => OnnxValue;
   /** Where it is a value times a constant for each channel: both. */
   readonly scaled?: { readonly value: OnnxValue; readonly by: ArrayLike<number> };
   /** Where it is made of pieces, which `name` would put in order: values in the same order can be added piece by piece before. */

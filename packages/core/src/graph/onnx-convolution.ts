@@ -195,11 +195,17 @@ function convolution(
   return writer.node("Conv", [...operands, ...biases], attributes);
 }
 
-/** A constant kernel that scales its input's channels by itself: fewer numbers to multiply than an image has. */
-function scaledKernel(builder: OnnxBuilder, { name, constant, dims }: OnnxValue, by: ArrayLike<number>): OnnxValue {
+/** A constant kernel that scales its inputs or outputs by itself: fewer numbers to multiply than an image has. */
+function scaledKernel(
+  builder: OnnxBuilder,
+  { name, constant, dims }: OnnxValue,
+  by: ArrayLike<number>,
+  side: "inputs" | "outputs",
+): OnnxValue {
   const [outputs, inputs, kh, kw] = dims as readonly number[];
-  const numbers = builder.once(`${name} scaled by ${Array.from(by)}`, () =>
-    Float32Array.from(constant!, (value, at) => value * by[Math.floor(at / (kh * kw)) % inputs]),
+  const [channels, positions] = side === "inputs" ? [inputs, kh * kw] : [outputs, inputs * kh * kw];
+  const numbers = builder.once(`${name} ${side} scaled by ${Array.from(by)}`, () =>
+    Float32Array.from(constant!, (value, at) => value * by[Math.floor(at / positions) % channels]),
   );
   return builder.constant(numbers, [outputs, inputs, kh, kw]);
 }
@@ -209,7 +215,7 @@ export const conv2d: Lowering<"conv2d"> = (builder, [image, kernel], attributes)
   const { scaled } = image;
   const [x, weight] =
     scaled && kernel.constant && groups === 1
-      ? [scaled.value, scaledKernel(builder, kernel, scaled.by)]
+      ? [scaled.value, scaledKernel(builder, kernel, scaled.by, "inputs")]
       : [image, kernel];
   const [outputs, inputs, ...size] = weight.dims as readonly number[];
   if (x.dims[1] !== inputs * groups || outputs % groups !== 0) {
@@ -219,13 +225,23 @@ export const conv2d: Lowering<"conv2d"> = (builder, [image, kernel], attributes)
     );
   }
   const written = { ...windowAttributes(attributes, size), dilations: dilation, group: groups };
-  const biased = (bias?: string) =>
-    convolution(builder, builder.as(x, "float"), kernelOf(builder, weight), written, bias);
-  return { name: biased(), type: "float", dims: outputDims(x.dims, outputs, size, attributes), biased };
+  const dims = outputDims(x.dims, outputs, size, attributes);
+  const convolved = (weight: OnnxValue): OnnxValue => {
+    const biased = (bias?: string) =>
+      convolution(builder, builder.as(x, "float"), kernelOf(builder, weight), written, bias);
+    const scaledBy = (by: ArrayLike<number>) => convolved(scaledKernel(builder, weight, by, "outputs"));
+    return { name: biased(), type: "float", dims, biased, ...(weight.constant && { scaledBy }) };
+  };
+  return convolved(weight);
 };
 
-export const convInput: Lowering<"convInput"> = (builder, [g, weight, like], attributes) => {
+export const convInput: Lowering<"convInput"> = (builder, [gradient, kernel, like], attributes) => {
   const { writer } = builder;
+  const { scaled } = gradient;
+  const [g, weight] =
+    scaled && kernel.constant
+      ? [scaled.value, scaledKernel(builder, kernel, scaled.by, "outputs")]
+      : [gradient, kernel];
   const { stride, padding, dilation, groups } = attributes;
   const [, inputs, kh, kw] = weight.dims as readonly number[];
   const result = (name: string): OnnxValue => ({
@@ -245,8 +261,8 @@ export const convInput: Lowering<"convInput"> = (builder, [g, weight, like], att
     return result(convolution(builder, builder.as(source, "float"), turned(builder, weight, groups), written));
   }
   const more = groups === 1 && weight.constant === undefined && crowded(weight.dims as readonly number[]);
-  const kernel = builder.as(weight, "float");
-  const operands = [builder.as(g, "float"), more ? padAxis(builder, kernel, 1, 1) : kernel];
+  const name = builder.as(weight, "float");
+  const operands = [builder.as(g, "float"), more ? padAxis(builder, name, 1, 1) : name];
   const full = writer.node("ConvTranspose", operands, {
     kernel_shape: [kh, kw],
     strides: stride,

@@ -68,7 +68,12 @@ function biased(builder: OnnxBuilder, [x, bias]: readonly OnnxValue[]): OnnxValu
   const [n, c, h, w] = bias.dims;
   if (!x.biased || bias.repeated || n !== 1 || c !== channels || h !== 1 || w !== 1) return undefined;
   const name = x.biased(builder.reshape(builder.as(bias, "float"), [channels as number]));
-  return { name, type: "float", dims: x.dims };
+  const { constant } = bias;
+  const scaledBy = (by: ArrayLike<number>) => {
+    const numbers = Float32Array.from(constant!, (value, channel) => value * by[channel]);
+    return biased(builder, [x.scaledBy!(by), builder.constant(numbers, [1, channels as number, 1, 1])])!;
+  };
+  return { name, type: "float", dims: x.dims, ...(x.scaledBy && constant && { scaledBy }) };
 }
 
 /** What is a value times a constant for each of its channels. */
@@ -225,7 +230,8 @@ const table: { readonly [P in Primitive]: Lowering<P> } = {
   mul: (builder, operands) => {
     const product = elementwise("Mul")(builder, operands);
     const parts = scaled(operands);
-    return parts === undefined ? product : { ...product, scaled: parts };
+    if (parts === undefined) return product;
+    return parts.value.scaledBy?.(parts.by) ?? { ...product, scaled: parts };
   },
   div: elementwise("Div"),
   maximum: elementwise("Max"),

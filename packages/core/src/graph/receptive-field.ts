@@ -1,7 +1,7 @@
 import { checkArguments } from "../arguments.ts";
 import { LabelBackend, type Labelled, type LabelRule } from "./labels.ts";
 import { Ops } from "./ops.ts";
-import type { ConvAttributes, PadAttributes, Primitive } from "./primitives.ts";
+import type { ConvAttributes, Dims, PadAttributes, Primitive } from "./primitives.ts";
 
 /** How the positions of a network's output depend on those of its input, the same along both axes. */
 export interface ReceptiveField {
@@ -13,11 +13,24 @@ export interface ReceptiveField {
   readonly scale: number;
 }
 
-/**
- * What the positions of a value see: position p looks at the input's positions from `ratio * p + first` to `ratio * p + last`, and at all of them where
- * that is not bounded. A value that does not depend on the input sees nothing.
- */
-interface Sight {
+/** The part of the input that a position p of a value depends on, along either axis: the positions from `p * stride - padding`, `kernel` of them. */
+export interface Window {
+  readonly kernel: number;
+  readonly stride: number;
+  /** How far the first one reaches beyond the border. */
+  readonly padding: number;
+}
+
+/** What is known of a value without running its graph. */
+export interface Traced {
+  /** Its sizes, as far as they follow from those of the input. */
+  readonly dims: Dims;
+  /** The part of the input that each position depends on; undefined where that is all of it, or nothing. */
+  readonly window?: Window;
+}
+
+/** A part of the input's positions: those from `ratio * p + first` to `ratio * p + last` for position p. */
+interface Span {
   readonly ratio: number;
   readonly first: number;
   readonly last: number;
@@ -25,18 +38,18 @@ interface Sight {
   readonly multiple: number;
 }
 
-type Seen = Sight | "nothing" | "everything";
+/** The part of the input that each position of a value depends on; `nothing` of a value that does not depend on the input. */
+type Field = Span | "nothing" | "everything";
 
-type Value = Labelled<Seen>;
-type Rule<P extends Primitive> = LabelRule<Seen, P>;
+type Value = Labelled<Field>;
+type Rule<P extends Primitive> = LabelRule<Field, P>;
 
 function commonMultiple(a: number, b: number): number {
   const divisor = (x: number, y: number): number => (y === 0 ? x : divisor(y, x % y));
   return (a * b) / divisor(a, b);
 }
 
-/** Sees what both see. */
-function both(a: Seen, b: Seen): Seen {
+function union(a: Field, b: Field): Field {
   if (a === "nothing") return b;
   if (b === "nothing") return a;
   if (a === "everything" || b === "everything" || a.ratio !== b.ratio) return "everything";
@@ -49,7 +62,7 @@ function both(a: Seen, b: Seen): Seen {
 }
 
 /** Position p of the result is made of the positions from `stride * p + from` to `stride * p + to`, where these are counted in positions of `x`. */
-function through(x: Seen, stride: number, from: number, to: number): Seen {
+function through(x: Field, stride: number, from: number, to: number): Field {
   if (typeof x === "string") return x;
   const ratio = x.ratio * stride;
   return {
@@ -60,28 +73,28 @@ function through(x: Seen, stride: number, from: number, to: number): Seen {
   };
 }
 
-interface Span {
+interface Sliding {
   readonly stride: readonly [number, number];
   readonly padding: Pick<PadAttributes, "top" | "left">;
   readonly dilation?: readonly [number, number];
 }
 
 /** A window of `kernel` positions that slides: what it reaches along either axis. */
-function window(x: Seen, kernel: readonly [number, number], { stride, padding, dilation = [1, 1] }: Span): Seen {
+function slide(x: Field, kernel: readonly [number, number], { stride, padding, dilation = [1, 1] }: Sliding): Field {
   if (stride[0] !== stride[1]) return x === "nothing" ? x : "everything";
   const after = Math.max(dilation[0] * (kernel[0] - 1) - padding.top, dilation[1] * (kernel[1] - 1) - padding.left);
   return through(x, stride[0], -Math.max(padding.top, padding.left), after);
 }
 
 /** The adjoint of a window: a position of the result takes part in the windows whose sums these are. */
-function spread(x: Seen, kernel: readonly [number, number], { stride, padding, dilation }: ConvAttributes): Seen {
+function spread(x: Field, kernel: readonly [number, number], { stride, padding, dilation }: ConvAttributes): Field {
   const [s] = stride;
   if (s !== stride[1]) return x === "nothing" ? x : "everything";
   const reach = Math.max(dilation[0] * (kernel[0] - 1) - padding.top, dilation[1] * (kernel[1] - 1) - padding.left);
   return through(x, 1 / s, -reach / s, Math.max(padding.top, padding.left) / s);
 }
 
-const unbounded = (operands: readonly Value[]): Seen =>
+const unbounded = (operands: readonly Value[]): Field =>
   operands.every(({ label }) => label === "nothing") ? "nothing" : "everything";
 
 function kernelOf({ value: { dims } }: Value): readonly [number, number] {
@@ -112,14 +125,14 @@ const rules: { readonly [P in Primitive]?: Rule<P> } = {
   depthToSpace: ([x], { factor }) => through(x.label, 1 / factor, -(factor - 1) / factor, 0),
   spaceToDepth: ([x], { factor }) => through(x.label, factor, 0, factor - 1),
   conv2d: ([x, weight], attributes) =>
-    weight.label === "nothing" ? window(x.label, kernelOf(weight), attributes) : "everything",
+    weight.label === "nothing" ? slide(x.label, kernelOf(weight), attributes) : "everything",
   convInput: ([x, weight], attributes) =>
     weight.label === "nothing" ? spread(x.label, kernelOf(weight), attributes) : "everything",
   convWeight: unbounded,
-  maxPool: ([x], attributes) => window(x.label, attributes.kernel, attributes),
+  maxPool: ([x], attributes) => slide(x.label, attributes.kernel, attributes),
   maxUnpool: unbounded,
   maxGather: unbounded,
-  avgPool: ([x], attributes) => window(x.label, attributes.kernel, attributes),
+  avgPool: ([x], attributes) => slide(x.label, attributes.kernel, attributes),
   gram: unbounded,
   mix: ([m, x]) => (m.label === "nothing" ? x.label : "everything"),
   resize: ([x, like], { alignCorners }) => {
@@ -127,40 +140,63 @@ const rules: { readonly [P in Primitive]?: Rule<P> } = {
     if (typeof x.label === "string" || typeof like.label === "string" || alignCorners) return "everything";
     const step = like.label.ratio / x.label.ratio;
     // Position p lies at step * (p + 1/2) - 1/2, between two neighbours.
-    const seen = through(x.label, step, step / 2 - 1.5, step / 2 + 0.5) as Sight;
-    return { ...seen, multiple: commonMultiple(seen.multiple, like.label.multiple) };
+    const field = through(x.label, step, step / 2 - 1.5, step / 2 + 0.5) as Span;
+    return { ...field, multiple: commonMultiple(field.multiple, like.label.multiple) };
   },
   resizeAdjoint: unbounded,
   fft: unbounded,
   fftAdjoint: unbounded,
 };
 
-/** Anything else is done position by position: it sees what all its operands see. */
-const pointwise = (operands: readonly Value[]): Seen =>
-  operands.reduce<Seen>((seen, { label }) => both(seen, label), "nothing");
+/** Anything else is done position by position: it depends on what its operands depend on. */
+const pointwise = (operands: readonly Value[]): Field =>
+  operands.reduce<Field>((field, { label }) => union(field, label), "nothing");
+
+/** A graph of an image and of tensors that are values like constants, of which the shape alone counts. */
+type Build = <T>(o: Ops<T>, image: T, tensor: (dims: Dims) => T) => readonly T[];
+
+function follow(dims: Dims, build: Build): readonly Value[] {
+  const backend = new LabelBackend<Field>("nothing", (primitive) => rules[primitive] ?? pointwise);
+  const image = backend.input("image", dims, { ratio: 1, first: 0, last: 0, multiple: 1 });
+  let count = 0;
+  return build(new Ops(backend), image, (shape) => backend.input(`tensor ${count++}`, shape, "nothing"));
+}
+
+/**
+ * The shapes and windows of some values, found by following the operations that they are made by; nothing is computed, and numbers of tensors are not needed.
+ *
+ * @param dims - of the image
+ */
+export function trace(dims: Dims, build: Build): Traced[] {
+  return follow(dims, build).map(({ value, label }) => {
+    if (typeof label === "string") return { dims: value.dims };
+    const { ratio, first, last } = label;
+    return { dims: value.dims, window: { kernel: last - first + 1, stride: ratio, padding: -first } };
+  });
+}
 
 /**
  * The receptive field of a network, found by following its operations.
  *
  * @param channels - of its input
+ * @param build - the network; `tensor` gives a tensor of a shape, whose numbers do not count
  * @returns undefined where an output position may depend on the whole input: after a mean over all positions, or mirrored borders
  *
  * @example
  * ```ts
  * import { receptiveField } from "@reconloss/core/graph";
- * const field = receptiveField(3, (o, image) => {
- *   const weight = o.constant(new Float32Array(12 * 3 * 3 * 3), [12, 3, 3, 3]);
- *   return o.depthToSpace(o.conv2d(image, weight, { padding: 1 }), 2);
+ * const field = receptiveField(3, (o, image, tensor) => {
+ *   return o.depthToSpace(o.conv2d(image, tensor([12, 3, 3, 3]), { padding: 1 }), 2);
  * });
  * [field?.halo, field?.multiple, field?.scale]; // [1, 1, 2]
  * ```
  */
-export function receptiveField(channels: number, build: <T>(o: Ops<T>, image: T) => T): ReceptiveField | undefined {
+export function receptiveField(
+  channels: number,
+  build: <T>(o: Ops<T>, image: T, tensor: (dims: Dims) => T) => T,
+): ReceptiveField | undefined {
   checkArguments("receptiveField", { channels: [channels, "number"], build: [build, "function"] });
-  const backend = new LabelBackend<Seen>("nothing", (primitive) => rules[primitive] ?? pointwise);
-  const dims = [undefined, channels, undefined, undefined] as const;
-  const image = backend.input("image", dims, { ratio: 1, first: 0, last: 0, multiple: 1 });
-  const { label } = build(new Ops(backend), image);
+  const [{ label }] = follow([undefined, channels, undefined, undefined], (...args) => [build(...args)]);
   if (typeof label === "string") return undefined;
   const { ratio, first, last, multiple } = label;
   // Positions are whole numbers, so parts of them beyond a tile's first and last output position do not count.

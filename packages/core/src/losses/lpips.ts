@@ -3,62 +3,20 @@ import { choice, flag } from "../definitions/options.ts";
 import { layerWeight, weightedMean } from "../definitions/pixel-weights.ts";
 import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
-import { alexnet } from "../nets/alexnet.ts";
-import { parameter } from "../nets/layers.ts";
-import type { Network } from "../nets/network.ts";
-import { type ChannelStatistics, lpipsScaling, normalise, unitLength } from "../nets/normalise.ts";
-import { squeezenet } from "../nets/squeezenet.ts";
-import { tiny, tinyChannels, tinyTaps } from "../nets/tiny.ts";
-import { vgg } from "../nets/vgg.ts";
-import type { TensorShapes } from "../weights/state-dict.ts";
+import { headName } from "../nets/lpips-heads.ts";
+import { lpipsScaling, normalise, signedStatistics, unitLength } from "../nets/normalise.ts";
+import { headsName, lpipsHeads, lpipsNets, lpipsNetworks, lpipsVersions } from "../nets/table.ts";
 import { defineLoss } from "./loss.ts";
 import {
   imageRange,
   LazyWeights,
   loadWeights,
-  pixelsAtOnce,
   rangeOptions,
   refuseForNetwork,
   toUnitColour,
   type WeightSource,
   weightFiles,
 } from "./network-loss.ts";
-
-/** The network under each name of the paper, where it is tapped, and how many channels there are. */
-const trunks: Readonly<Record<string, { network: Network; taps: readonly string[]; channels: readonly number[] }>> = {
-  alex: {
-    network: alexnet,
-    taps: ["relu1", "relu2", "relu3", "relu4", "relu5"],
-    channels: [64, 192, 384, 256, 256],
-  },
-  vgg: {
-    network: vgg("vgg16"),
-    taps: ["relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3"],
-    channels: [64, 128, 256, 512, 512],
-  },
-  squeeze: {
-    network: squeezenet,
-    taps: ["relu1", "fire3", "fire5", "fire6", "fire7", "fire8", "fire9"],
-    channels: [64, 128, 256, 384, 384, 512, 512],
-  },
-  tiny: { network: tiny, taps: tinyTaps, channels: tinyChannels },
-};
-
-/** Version 0.0 fed images in [-1, 1] to the networks as they are. */
-const signed: ChannelStatistics = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
-
-/** The linear heads of a network: names and shapes. */
-function headShapesOf(channels: readonly number[]): TensorShapes {
-  return Object.fromEntries(channels.map((count, i) => [headName(i), [1, count, 1, 1]]));
-}
-
-/** The tensors of the published heads: `lpips-alex`, `lpips-vgg-v0.0`; undefined for any other name. */
-export function publishedHeads(name: string): TensorShapes | undefined {
-  const net = /^lpips-(\w+?)(-v0\.0)?$/.exec(name)?.[1];
-  return net !== undefined && Object.hasOwn(trunks, net) ? headShapesOf(trunks[net].channels) : undefined;
-}
-
-const headName = (layer: number) => `lin${layer}.model.1.weight`;
 
 /** Weights of {@link lpips} from elsewhere than the weights folder. */
 export interface LpipsResources {
@@ -106,32 +64,33 @@ export const lpips = defineLoss({
   better: "lower",
   source: "Zhang et al. 2018, eq. 1; richzhang/PerceptualSimilarity (lpips)",
   options: {
-    net: choice(["alex", "vgg", "squeeze", "tiny"], "alex", "the network whose features are compared"),
-    version: choice(["0.1", "0.0"], "0.1", "of the published heads; 0.0 has no input scaling"),
+    net: choice(lpipsNets, "alex", "the network whose features are compared"),
+    version: choice(lpipsVersions, "0.1", "of the published heads; 0.0 has no input scaling"),
     heads: flag(true, "weigh channels by the fitted heads, or sum them"),
     ...rangeOptions,
   },
   refuse: ({ net }, shape) => {
-    const { network, taps } = trunks[net];
+    const { network, taps } = lpipsNetworks[net];
     return refuseForNetwork(shape, network.name, network.leastSize(taps));
   },
   range: imageRange,
   units: () => ({ degree: 0 }),
   define: (options, resources: LpipsResources = {}): Definition => {
     const { net, version, heads } = options;
-    if (net === "tiny" && version !== "0.1") {
-      throw new ReconlossError("invalid-argument", "lpips: net=tiny is not published and has no other versions");
+    const { network, taps, pixelsAtOnce, embedded } = lpipsNetworks[net];
+    if (embedded && version !== "0.1") {
+      throw new ReconlossError("invalid-argument", `lpips: net=${net} is not published and has no other versions`);
     }
-    const { network, taps, channels } = trunks[net];
-    const also = network.tensors(network.taps);
+    const also = network.tensors();
     const trunk = new LazyWeights(() => loadWeights(network.name, network.tensors(taps), resources.trunk, { also }));
-    const headShapes = headShapesOf(channels);
-    const headFile = `lpips-${net}${version === "0.0" ? "-v0.0" : ""}`;
-    const linear = new LazyWeights(() => loadWeights(headFile, headShapes, resources.heads, { nonNegative: true }));
+    const headFile = headsName(net, version);
+    const linear = new LazyWeights(() =>
+      loadWeights(headFile, lpipsHeads(net), resources.heads, { nonNegative: true }),
+    );
 
     const features = <T>(o: Ops<T>, image: T): T[] => {
       const unit = toUnitColour(o, image, options);
-      const input = normalise(o, unit, version === "0.1" ? lpipsScaling : signed);
+      const input = normalise(o, unit, version === "0.1" ? lpipsScaling : signedStatistics);
       return network.features(o, input, trunk.tensors, taps).map((x) => unitLength(o, x));
     };
     /** The squared differences of each layer, [n, c, h, w]. */
@@ -139,8 +98,11 @@ export const lpips = defineLoss({
       const targets = images.targetFeatures ?? features(o, images.target);
       return features(o, images.output).map((x, layer) => o.square(o.sub(x, targets[layer])));
     };
-    const weigh = <T>(o: Ops<T>, x: T, layer: number): T =>
-      o.sum(heads ? o.mul(x, parameter(o, linear.tensors, headName(layer))) : x, "c");
+    const headOf = <T>(o: Ops<T>, layer: number): T => {
+      const { data } = linear.tensors[headName(layer)];
+      return o.constant(data, [1, data.length, 1, 1]);
+    };
+    const weigh = <T>(o: Ops<T>, x: T, layer: number): T => o.sum(heads ? o.mul(x, headOf(o, layer)) : x, "c");
     const layers = <T>(o: Ops<T>, images: Images<T>): T[] =>
       differences(o, images).map((x, layer) => {
         const weight = images.weight && layerWeight(o, images.weight, x);
@@ -159,7 +121,7 @@ export const lpips = defineLoss({
       score: (o, images) => layers(o, images).reduce((sum, layer) => o.add(sum, layer)),
       terms: (o, images) => Object.fromEntries(layers(o, images).map((value, layer) => [taps[layer], value])),
       tiles: {
-        pixelsAtOnce: pixelsAtOnce[network.name],
+        pixelsAtOnce,
         network,
         taps,
         places: (o, images) => differences(o, images).map((x, layer) => weigh(o, x, layer)),

@@ -1,6 +1,6 @@
 import { choice, number, type OptionsOf } from "../definitions/options.ts";
 import type { Ops } from "../graph/ops.ts";
-import { tinyWeights } from "../nets/tiny.ts";
+import { weightsOf } from "../nets/table.ts";
 import type { Shape } from "../tensor.ts";
 import type { WeightFile } from "../weights/given.ts";
 import type { NamedTensors, StateDict, TensorShapes } from "../weights/state-dict.ts";
@@ -37,30 +37,10 @@ export function refuseForNetwork([, c, h, w]: Shape, network: string, least: num
   return undefined;
 }
 
-/**
- * The most pixels of an output that each network compares with a target at once. LPIPS of so many takes, measured as the peak of a process, 1.2 GB with
- * AlexNet, 1.6 GB with SqueezeNet and 2.1 GB with VGG16, where a 1920x1080 image is just two tiles.
- */
-export const pixelsAtOnce: Readonly<Record<string, number>> = {
-  alexnet: 8_000_000,
-  tiny: 8_000_000,
-  squeezenet1_1: 3_400_000,
-  vgg16: 1_250_000,
-  vgg16_bn: 1_250_000,
-  vgg19: 1_250_000,
-  vgg19_bn: 1_250_000,
-};
-
-/** Weights that are part of this package. */
-const embedded: Readonly<Record<string, () => Promise<StateDict>>> = { tiny: tinyWeights, "lpips-tiny": tinyWeights };
-
 /** Those of some weights that are files, found or downloaded by name. */
 export function weightFiles(names: readonly string[]): string[] {
-  return names.filter((name) => !Object.hasOwn(embedded, name));
+  return names.filter((name) => !weightsOf(name)?.embedded);
 }
-
-/** What else the files of networks hold: classifiers, and counters of training. */
-export const passedOver = ["classifier.", "num_batches_tracked"];
 
 /**
  * The tensors of a loss's network: those given, those of a checkpoint file, or by default those of the name: part of this package, or in the
@@ -79,14 +59,15 @@ export async function loadWeights(
   source: WeightSource | undefined,
   { also = {}, nonNegative = false }: { also?: TensorShapes; nonNegative?: boolean } = {},
 ): Promise<StateDict> {
-  if (source === undefined && Object.hasOwn(embedded, name)) return embedded[name]();
+  const known = weightsOf(name);
+  if (source === undefined && known?.embedded) return known.embedded();
   // Loaded when needed, as most losses need no files.
   const [{ isWeightFile, openWeightFile }, { readCheckpoint }, { readStateDict }] = await Promise.all([
     import("../weights/given.ts"),
     import("../weights/checkpoint.ts"),
     import("../weights/state-dict.ts"),
   ]);
-  const options = { ignore: [...passedOver, ...Object.keys(also)], nonNegative };
+  const options = { ignore: [...(known?.unused ?? []), ...Object.keys(also)], nonNegative };
   if (source !== undefined && !isWeightFile(source)) {
     return readStateDict(heldTensors(name, source), shapes, options);
   }

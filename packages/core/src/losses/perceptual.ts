@@ -3,19 +3,14 @@ import { choice, flag, integer, type Option } from "../definitions/options.ts";
 import { layerWeight, relativeWeight, weightedMean } from "../definitions/pixel-weights.ts";
 import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
-import { alexnet } from "../nets/alexnet.ts";
 import type { Network } from "../nets/network.ts";
-import { type ChannelStatistics, imagenetStatistics, normalise, unitLength } from "../nets/normalise.ts";
-import { squeezenet } from "../nets/squeezenet.ts";
-import { tiny, tinyTaps } from "../nets/tiny.ts";
-import { vgg } from "../nets/vgg.ts";
-import type { TensorShapes } from "../weights/state-dict.ts";
+import { type ChannelStatistics, normalise, unitLength } from "../nets/normalise.ts";
+import { type LossNetwork, networks, type PerceptualNet, perceptualNets } from "../nets/table.ts";
 import { defineLoss } from "./loss.ts";
 import {
   imageRange,
   LazyWeights,
   loadWeights,
-  pixelsAtOnce,
   rangeOptions,
   refuseForNetwork,
   toUnitColour,
@@ -23,22 +18,9 @@ import {
   weightFiles,
 } from "./network-loss.ts";
 
-const nets = ["vgg16", "vgg16_bn", "vgg19", "vgg19_bn", "alexnet", "squeezenet1_1", "tiny"] as const;
-
-/** The tensors of a published network, all of its taps: `vgg16`; undefined for any other name. */
-export function publishedTensors(name: string): TensorShapes | undefined {
-  const net = nets.find((known) => known === name);
-  if (net === undefined || net === "tiny") return undefined;
-  const network = networkOf(net, "max");
-  return network.tensors(network.taps);
-}
-
-function networkOf(net: (typeof nets)[number], pooling: "max" | "average"): Network {
-  if (net === "alexnet") return alexnet;
-  if (net === "squeezenet1_1") return squeezenet;
-  if (net === "tiny") return tiny;
-  const [depth, norm] = net.split("_") as ["vgg16" | "vgg19", "bn"?];
-  return vgg(depth, { batchNorm: norm !== undefined, pooling });
+function networkOf(net: PerceptualNet, pooling: "max" | "average"): Network {
+  const { network, averagePooled = network }: LossNetwork = networks[net];
+  return pooling === "average" ? averagePooled : network;
 }
 
 /** A tap and how much it counts. */
@@ -69,8 +51,8 @@ function tapsOption(fallback: string, help: string): Option<string> {
 /** Keras's VGG weights, converted from Caffe's, saw BGR images from 0 to 255 less this mean. */
 const caffeMean = [103.939, 116.779, 123.68];
 
-function toNetwork<T>(o: Ops<T>, unit: T, input: "imagenet" | "caffe" | "unit"): T {
-  if (input === "imagenet") return normalise(o, unit, imagenetStatistics);
+function toNetwork<T>(o: Ops<T>, unit: T, net: PerceptualNet, input: "imagenet" | "caffe" | "unit"): T {
+  if (input === "imagenet") return normalise(o, unit, networks[net].input);
   if (input === "unit") return unit;
   const statistics: ChannelStatistics = { mean: caffeMean.map((m) => m / 255), std: [1 / 255, 1 / 255, 1 / 255] };
   return normalise(o, o.flip(unit, "c"), statistics);
@@ -144,7 +126,7 @@ export const perceptual = defineLoss({
       "vgg16-relu3_3",
       "whose numbers come out",
     ),
-    net: choice(nets, "vgg16", "the network"),
+    net: choice(perceptualNets, "vgg16", "the network"),
     taps: tapsOption("relu3_3", "features that are compared, with weights"),
     styleTaps: tapsOption("none", "features whose Gram matrices are compared, with weights"),
     criterion: choice(["l1", "mse", "frobenius"], "mse", "mean absolute, mean squared, or root of the summed squares"),
@@ -164,8 +146,10 @@ export const perceptual = defineLoss({
     ),
     ...rangeOptions,
   },
-  // The others have no default: their layers are too many and too different.
-  defaultsOf: ({ net }) => (net === "tiny" ? { taps: tinyTaps.join("+") } : {}),
+  defaultsOf: ({ net }) => {
+    const { taps }: LossNetwork = networks[net];
+    return taps ? { taps: taps.join("+") } : {};
+  },
   presets: {
     "basicsr-vgg19": { net: "vgg19", taps: "0.1*conv1_2+0.1*conv2_2+conv3_4+conv4_4+conv5_4", criterion: "l1" },
     "esrgan-vgg19": { net: "vgg19", taps: "conv5_4", criterion: "l1" },
@@ -198,9 +182,7 @@ export const perceptual = defineLoss({
       );
     }
     const shapes = network.tensors(taps);
-    const weights = new LazyWeights(() =>
-      loadWeights(net, shapes, resources.weights, { also: network.tensors(network.taps) }),
-    );
+    const weights = new LazyWeights(() => loadWeights(net, shapes, resources.weights, { also: network.tensors() }));
 
     const gramOf = <T>(o: Ops<T>, x: T, weight: T | undefined) => {
       const guided = weight === undefined ? x : o.mul(x, relativeWeight(o, layerWeight(o, weight, x)));
@@ -209,7 +191,7 @@ export const perceptual = defineLoss({
     };
     /** Content features in the order of `content`, then Gram matrices, weighted or not, in the order of `style`. */
     const features = <T>(o: Ops<T>, image: T, weight?: T): T[] => {
-      const normalised = toNetwork(o, toUnitColour(o, image, options), input);
+      const normalised = toNetwork(o, toUnitColour(o, image, options), net, input);
       const size = o.constant(new Float32Array(resize ** 2), [1, 1, resize, resize]);
       const resized = resize === 0 ? normalised : o.resize(normalised, size);
       const values = network.features(o, resized, weights.tensors, taps);
@@ -253,7 +235,7 @@ export const perceptual = defineLoss({
       bySize: resize > 0,
       targetFeatures: (o, target) => features(o, target),
       ...(tileable
-        ? { tiles: { pixelsAtOnce: pixelsAtOnce[net], network, taps: content.map(({ tap }) => tap), places } }
+        ? { tiles: { pixelsAtOnce: networks[net].pixelsAtOnce, network, taps: content.map(({ tap }) => tap), places } }
         : {}),
       score: (o, images) =>
         terms(o, images)

@@ -1,10 +1,12 @@
 import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import { sigmoid } from "./activations.ts";
-import { activation, batchNorm, chain, conv, model, narrowNormal, pixelShuffle, relu, upsample } from "./blocks.ts";
 import { checkChoice, checkCount } from "./check.ts";
 import { normal } from "./initializers.ts";
-import type { Model } from "./model.ts";
+import { activation, chain } from "./layer.ts";
+import { conv, narrowNormal, pixelShuffle, relu, upsample } from "./layers.ts";
+import { type Model, model } from "./model.ts";
+import { batchNorm } from "./norms.ts";
 
 /** What a DCGAN generator can be built as. */
 export interface DcganOptions {
@@ -45,7 +47,8 @@ export function dcganGenerator(options: DcganOptions = {}): Model {
 
   const layer = (from: number, to: number, kernel: number, key: string, bias = false) =>
     conv(key, from, to, kernel, { padding: (kernel - 1) / 2, bias, initializers: narrowNormal });
-  const normalised = (key: string, channels: number) => chain(batchNorm(key, channels, normal(0.02, 1)), relu);
+  const normalised = (key: string, channels: number) =>
+    chain(batchNorm(key, channels, { scale: normal(0.02, 1) }), relu);
   const doublings = Math.log2(size / 4);
   const widest = features * 2 ** (doublings - 1);
   const middle = Array.from({ length: doublings - 1 }, (_, i) => {

@@ -1,7 +1,8 @@
 import { checkArguments } from "../arguments.ts";
-import { centre, chain, conv, join, model, nearZero, pixelShuffle, relu, residual } from "./blocks.ts";
 import { checkChoice, checkCount } from "./check.ts";
-import type { Model } from "./model.ts";
+import { chain, join, residual } from "./layer.ts";
+import { centre, conv, nearZero, pixelShuffle, relu } from "./layers.ts";
+import { type Model, model } from "./model.ts";
 
 /** What an EDSR can be built as. */
 export interface EdsrOptions {

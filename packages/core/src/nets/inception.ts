@@ -1,40 +1,13 @@
 import { checkArguments } from "../arguments.ts";
-import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
-import type { StateDict, TensorShapes, WeightTensor } from "../weights/state-dict.ts";
-import { type Layer, maxPool, sequence, windowOfAll } from "./layers.ts";
+import type { StateDict, TensorShapes } from "../weights/state-dict.ts";
+import { activation, chain, type Layer, parallel, shapesOf } from "./layer.ts";
+import { averagePool, conv, maxPool, relu } from "./layers.ts";
 import { Network } from "./network.ts";
+import { batchNorm } from "./norms.ts";
+import { frozenPass } from "./passes.ts";
 
 type Size = readonly [h: number, w: number];
-
-const batchNormEpsilon = 1e-3;
-const batchNormParts = ["weight", "bias", "running_mean", "running_var"];
-
-/** Weights with batch norms folded in, made once for each state dict, so that a layer used twice has the same constants. */
-const folded = new WeakMap<StateDict, Map<string, { weight: Float32Array; bias: Float32Array }>>();
-
-function fold(weights: StateDict, name: string) {
-  const known = folded.get(weights) ?? new Map<string, { weight: Float32Array; bias: Float32Array }>();
-  folded.set(weights, known);
-  const done = known.get(name);
-  if (done !== undefined) return done;
-  const kernel = tensor(weights, `${name}.conv.weight`).data;
-  const [gamma, beta, mean, variance] = batchNormParts.map((part) => tensor(weights, `${name}.bn.${part}`).data);
-  const scale = Float64Array.from(gamma, (value, c) => value / Math.sqrt(variance[c] + batchNormEpsilon));
-  const count = kernel.length / scale.length;
-  const pair = {
-    weight: kernel.map((value, i) => value * scale[Math.floor(i / count)]),
-    bias: beta.map((value, c) => value - mean[c] * scale[c]),
-  };
-  known.set(name, pair);
-  return pair;
-}
-
-function tensor(weights: StateDict, name: string): WeightTensor {
-  const found = weights[name];
-  if (found === undefined) throw new ReconlossError("checkpoint", `weights: tensor ${name} is missing`);
-  return found;
-}
 
 /** `BasicConv2d`: convolution without bias, batch norm, ReLU. */
 function unit(
@@ -42,45 +15,14 @@ function unit(
   inputs: number,
   outputs: number,
   kernel: number | Size,
-  { stride = 1, padding = 0 }: { stride?: number; padding?: number | Size } = {},
+  options: { stride?: number; padding?: number | Size } = {},
 ): Layer {
-  const [kh, kw] = typeof kernel === "number" ? [kernel, kernel] : kernel;
-  const shape = [outputs, inputs, kh, kw] as const;
-  const [tall, wide] = typeof padding === "number" ? [padding, padding] : padding;
-  return {
-    tensors: {
-      [`${name}.conv.weight`]: shape,
-      ...Object.fromEntries(batchNormParts.map((part) => [`${name}.bn.${part}`, [outputs]])),
-    },
-    window: windowOfAll([
-      { kernel: kh, stride, padding: tall },
-      { kernel: kw, stride, padding: wide },
-    ]),
-    apply: (o, x, weights) => {
-      const { weight, bias } = fold(weights, name);
-      const convolved = o.conv2d(x, o.constant(weight, shape), { stride, padding });
-      return o.relu(o.add(convolved, o.constant(bias, [1, outputs, 1, 1])));
-    },
-    size: (before) => Math.floor((before + 2 * tall - kh) / stride) + 1,
-  };
+  return chain(
+    conv(`${name}.conv`, inputs, outputs, kernel, { ...options, bias: false }),
+    batchNorm(`${name}.bn`, outputs, { epsilon: 1e-3 }),
+    relu,
+  );
 }
-
-/** Branches side by side, joined along channels. */
-function parallel(branches: readonly Layer[]): Layer {
-  return {
-    tensors: Object.assign({}, ...branches.map(({ tensors }) => tensors)),
-    window: windowOfAll(branches.map(({ window }) => window)),
-    apply: (o, x, weights) => o.concat(branches.map((branch) => branch.apply(o, x, weights))),
-    size: (before) => branches[0].size(before),
-  };
-}
-
-/** A pool over 3x3 pixels that keeps the size. */
-function samePool(apply: <T>(o: Ops<T>, x: T) => T): Layer {
-  return { tensors: {}, window: { kernel: 3, stride: 1, padding: 1 }, apply, size: (before) => before };
-}
-
-const sameMax = samePool((o, x) => o.maxPool(x, 3, { stride: 1, padding: 1 }));
 
 /** In which the two networks differ. */
 interface Variant {
@@ -94,7 +36,7 @@ interface Variant {
 
 /** The blocks of Inception v3 (Szegedy et al. 2016) under the names of torchvision's `InceptionV3`. */
 function blocks({ countIncludePad, lastPool }: Variant): (readonly [tap: string, layer: Layer])[] {
-  const average = samePool((o, x) => o.avgPool(x, 3, { stride: 1, padding: 1, countIncludePad }));
+  const average = averagePool(3, 1, { padding: 1, countIncludePad });
   const [row, column]: Size[] = [
     [1, 7],
     [7, 1],
@@ -104,70 +46,70 @@ function blocks({ countIncludePad, lastPool }: Variant): (readonly [tap: string,
   const halving = { stride: 2 };
 
   const a = (name: string, inputs: number, pooled: number) =>
-    parallel([
+    parallel(
       unit(`${name}.branch1x1`, inputs, 64, 1),
-      sequence([unit(`${name}.branch5x5_1`, inputs, 48, 1), unit(`${name}.branch5x5_2`, 48, 64, 5, { padding: 2 })]),
-      sequence([
+      chain(unit(`${name}.branch5x5_1`, inputs, 48, 1), unit(`${name}.branch5x5_2`, 48, 64, 5, { padding: 2 })),
+      chain(
         unit(`${name}.branch3x3dbl_1`, inputs, 64, 1),
         unit(`${name}.branch3x3dbl_2`, 64, 96, 3, { padding: 1 }),
         unit(`${name}.branch3x3dbl_3`, 96, 96, 3, { padding: 1 }),
-      ]),
-      sequence([average, unit(`${name}.branch_pool`, inputs, pooled, 1)]),
-    ]);
+      ),
+      chain(average, unit(`${name}.branch_pool`, inputs, pooled, 1)),
+    );
   const b = (name: string, inputs: number) =>
-    parallel([
+    parallel(
       unit(`${name}.branch3x3`, inputs, 384, 3, halving),
-      sequence([
+      chain(
         unit(`${name}.branch3x3dbl_1`, inputs, 64, 1),
         unit(`${name}.branch3x3dbl_2`, 64, 96, 3, { padding: 1 }),
         unit(`${name}.branch3x3dbl_3`, 96, 96, 3, halving),
-      ]),
+      ),
       maxPool(3, 2),
-    ]);
+    );
   const c = (name: string, middle: number) =>
-    parallel([
+    parallel(
       unit(`${name}.branch1x1`, 768, 192, 1),
-      sequence([
+      chain(
         unit(`${name}.branch7x7_1`, 768, middle, 1),
         unit(`${name}.branch7x7_2`, middle, middle, row, alongRow),
         unit(`${name}.branch7x7_3`, middle, 192, column, alongColumn),
-      ]),
-      sequence([
+      ),
+      chain(
         unit(`${name}.branch7x7dbl_1`, 768, middle, 1),
         unit(`${name}.branch7x7dbl_2`, middle, middle, column, alongColumn),
         unit(`${name}.branch7x7dbl_3`, middle, middle, row, alongRow),
         unit(`${name}.branch7x7dbl_4`, middle, middle, column, alongColumn),
         unit(`${name}.branch7x7dbl_5`, middle, 192, row, alongRow),
-      ]),
-      sequence([average, unit(`${name}.branch_pool`, 768, 192, 1)]),
-    ]);
+      ),
+      chain(average, unit(`${name}.branch_pool`, 768, 192, 1)),
+    );
   const d = (name: string) =>
-    parallel([
-      sequence([unit(`${name}.branch3x3_1`, 768, 192, 1), unit(`${name}.branch3x3_2`, 192, 320, 3, halving)]),
-      sequence([
+    parallel(
+      chain(unit(`${name}.branch3x3_1`, 768, 192, 1), unit(`${name}.branch3x3_2`, 192, 320, 3, halving)),
+      chain(
         unit(`${name}.branch7x7x3_1`, 768, 192, 1),
         unit(`${name}.branch7x7x3_2`, 192, 192, row, alongRow),
         unit(`${name}.branch7x7x3_3`, 192, 192, column, alongColumn),
         unit(`${name}.branch7x7x3_4`, 192, 192, 3, halving),
-      ]),
+      ),
       maxPool(3, 2),
-    ]);
+    );
   const cross = (name: string) =>
-    parallel([
+    parallel(
       unit(`${name}a`, 384, 384, [1, 3], { padding: [0, 1] }),
       unit(`${name}b`, 384, 384, [3, 1], { padding: [1, 0] }),
-    ]);
+    );
   const e = (name: string, inputs: number, pool: Layer) =>
-    parallel([
+    parallel(
       unit(`${name}.branch1x1`, inputs, 320, 1),
-      sequence([unit(`${name}.branch3x3_1`, inputs, 384, 1), cross(`${name}.branch3x3_2`)]),
-      sequence([
+      chain(unit(`${name}.branch3x3_1`, inputs, 384, 1), cross(`${name}.branch3x3_2`)),
+      chain(
         unit(`${name}.branch3x3dbl_1`, inputs, 448, 1),
         unit(`${name}.branch3x3dbl_2`, 448, 384, 3, { padding: 1 }),
         cross(`${name}.branch3x3dbl_3`),
-      ]),
-      sequence([pool, unit(`${name}.branch_pool`, inputs, 192, 1)]),
-    ]);
+      ),
+      chain(pool, unit(`${name}.branch_pool`, inputs, 192, 1)),
+    );
 
   return [
     ["Conv2d_1a_3x3", unit("Conv2d_1a_3x3", 3, 32, 3, halving)],
@@ -187,7 +129,7 @@ function blocks({ countIncludePad, lastPool }: Variant): (readonly [tap: string,
     ["Mixed_6e", c("Mixed_6e", 192)],
     ["Mixed_7a", d("Mixed_7a")],
     ["Mixed_7b", e("Mixed_7b", 1280, average)],
-    ["Mixed_7c", e("Mixed_7c", 2048, lastPool === "max" ? sameMax : average)],
+    ["Mixed_7c", e("Mixed_7c", 2048, lastPool === "max" ? maxPool(3, 1, { padding: 1 }) : average)],
   ];
 }
 
@@ -201,21 +143,32 @@ function blocks({ countIncludePad, lastPool }: Variant): (readonly [tap: string,
  */
 export type InceptionFeature = "64" | "192" | "768" | "2048" | "spatial" | "logits" | "logits-no-bias";
 
-const features: Record<InceptionFeature, { tap: string; head?: "spatial" | "logits" | "logits-no-bias" }> = {
-  "64": { tap: "maxpool1" },
-  "192": { tap: "maxpool2" },
-  "768": { tap: "Mixed_6e" },
-  "2048": { tap: "Mixed_7c" },
-  spatial: { tap: "Mixed_6c", head: "spatial" },
-  logits: { tap: "Mixed_7c", head: "logits" },
-  "logits-no-bias": { tap: "Mixed_7c", head: "logits-no-bias" },
+/** Averaged over space. */
+const pooled = activation((o, x) => o.mean(x, "hw"));
+
+const classifier = (classes: number, bias: boolean) =>
+  chain(pooled, conv("fc", 2048, classes, 1, { shape: [classes, 2048], bias }));
+
+/** The tap that each feature is made of, and how. */
+const features: Record<InceptionFeature, { tap: string; head: (classes: number) => Layer }> = {
+  "64": { tap: "maxpool1", head: () => pooled },
+  "192": { tap: "maxpool2", head: () => pooled },
+  "768": { tap: "Mixed_6e", head: () => pooled },
+  "2048": { tap: "Mixed_7c", head: () => pooled },
+  spatial: {
+    tap: "Mixed_6c",
+    head: () =>
+      chain(
+        unit("Mixed_6d.branch1x1", 768, 192, 1),
+        activation((o, x) => o.slice(x, "c", 0, 7)),
+      ),
+  },
+  logits: { tap: "Mixed_7c", head: (classes) => classifier(classes, true) },
+  "logits-no-bias": { tap: "Mixed_7c", head: (classes) => classifier(classes, false) },
 };
 
 /** All that {@link Inception.features} can give. */
 export const inceptionFeatures = Object.keys(features) as InceptionFeature[];
-
-const spatialBranch = unit("Mixed_6d.branch1x1", 768, 192, 1);
-const spatialChannels = 7;
 
 /**
  * Inception v3 with averaged features and a classifier. Images are 299x299 in [-1, 1].
@@ -241,12 +194,9 @@ export class Inception {
 
   /** The names and shapes of the tensors that these features need. */
   tensors(wanted: readonly InceptionFeature[] = inceptionFeatures): TensorShapes {
-    const heads = wanted.map((feature) => features[feature].head);
     return {
       ...this.#network.tensors(wanted.map((feature) => features[feature].tap)),
-      ...(heads.includes("spatial") ? spatialBranch.tensors : {}),
-      ...(heads.some((head) => head?.startsWith("logits")) ? { "fc.weight": [this.classes, 2048] } : {}),
-      ...(heads.includes("logits") ? { "fc.bias": [this.classes] } : {}),
+      ...shapesOf(chain(...wanted.map((feature) => features[feature].head(this.classes)))),
     };
   }
 
@@ -260,15 +210,9 @@ export class Inception {
     const taps = [...new Set(wanted.map((feature) => features[feature].tap))];
     const values = this.#network.features(o, image, weights, taps);
     return wanted.map((feature) => {
-      const { tap, head } = features[feature];
-      const x = values[taps.indexOf(tap)];
-      if (head === "spatial") return o.slice(spatialBranch.apply(o, x, weights), "c", 0, spatialChannels);
-      const pooled = o.mean(x, "hw");
-      if (head === undefined) return pooled;
-      const matrix = o.constant(tensor(weights, "fc.weight").data, [this.classes, 2048, 1, 1]);
-      const logits = o.conv2d(pooled, matrix);
-      if (head === "logits-no-bias") return logits;
-      return o.add(logits, o.constant(tensor(weights, "fc.bias").data, [1, this.classes, 1, 1]));
+      const head = features[feature].head(this.classes);
+      const pass = frozenPass(o, weights, { ...head.parameters, ...head.buffers });
+      return head.apply(pass, values[taps.indexOf(features[feature].tap)]);
     });
   }
 }

@@ -19,23 +19,13 @@ export {
   normal,
   uniform,
 } from "./initializers.ts";
-export { dimsOf, type Forward, initialize, type Model, type TensorSpec } from "./model.ts";
+export type { Forward, Model } from "./model.ts";
 export { Network } from "./network.ts";
 export { type ChannelStatistics, imagenetStatistics, lpipsScaling, normalise } from "./normalise.ts";
 export { type PatchGanOptions, patchGan } from "./patch-gan.ts";
 export { squeezenet } from "./squeezenet.ts";
-export {
-  tiny,
-  tinyChannels,
-  tinyHead,
-  tinyParameters,
-  tinyTaps,
-  tinyTensors,
-  tinyWeights,
-  trainableHead,
-  trainableTiny,
-  trainedTiny,
-} from "./tiny.ts";
+export { dimsOf, initialize, type TensorSpec } from "./tensors.ts";
+export { tiny, tinyTaps, tinyWeights } from "./tiny.ts";
 export { type UnetOptions, unet } from "./unet.ts";
 export { type UnetDiscriminatorOptions, unetDiscriminator } from "./unet-discriminator.ts";
 export { type VggOptions, vgg } from "./vgg.ts";

@@ -1,137 +1,102 @@
-import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
-import type { StateDict, TensorShapes } from "../weights/state-dict.ts";
+import { constant, type Initializer, kaimingUniform, normal } from "./initializers.ts";
+import { activation, type Layer } from "./layer.ts";
+import { spectralNorm, type Weight } from "./norms.ts";
 
-/** What a layer sees: its position p depends on nothing but the positions from `p * stride - padding`, `kernel` of them, along either axis. */
-export interface Window {
-  readonly kernel: number;
-  readonly stride: number;
-  /** How far it reaches beyond the border, where there are zeros. */
-  readonly padding: number;
+/** `nn.ReLU`. */
+export const relu = activation((o, x) => o.relu(x));
+
+/** Pixels in [0, 1] around 0, so that the zeros beyond the border are grey. */
+export const centre = activation((o, x) => o.sub(x, 0.5));
+
+/** First values of a layer's weight and bias, given how many values each output is a sum of. */
+export type LayerInitializers = (fanIn: number) => { weight: Initializer; bias: Initializer };
+
+/** PyTorch's own for convolutions and linear layers. */
+export const pytorchDefault: LayerInitializers = (fanIn) => ({
+  weight: kaimingUniform(fanIn),
+  bias: kaimingUniform(fanIn),
+});
+
+/** Normal with deviation 0.02 and no bias, as DCGAN (Radford et al. 2016) and pix2pix start. */
+export const narrowNormal: LayerInitializers = () => ({ weight: normal(0.02), bias: constant(0) });
+
+/** A tenth of PyTorch's own, for a last layer whose output is added to an image. */
+export const nearZero: LayerInitializers = (fanIn) => pytorchDefault(100 * fanIn);
+
+/** Options of {@link conv}. */
+export interface ConvOptions {
+  /** Default 1. */
+  stride?: number;
+  /** Zeros around the image, along both axes or each. Default 0. */
+  padding?: number | readonly [number, number];
+  /** Default true. */
+  bias?: boolean;
+  /** Whether the weight is divided by its spectral norm. Default false. */
+  spectral?: boolean;
+  /** Default PyTorch's own. */
+  initializers?: LayerInitializers;
+  /** PyTorch's shape of the weight, where it is not that of a convolution. */
+  shape?: readonly number[];
 }
 
-/** One step of a network: the tensors it needs, what it does, what it sees, and what it does to an image's height or width. */
-export interface Layer {
-  readonly tensors: TensorShapes;
-  readonly window: Window;
-  apply<T>(o: Ops<T>, x: T, weights: StateDict): T;
-  size(before: number): number;
-}
-
-/** The window of a layer that looks at each position alone. */
-export const pointwise: Window = { kernel: 1, stride: 1, padding: 0 };
-
-/** What the last of some layers, one after the other, sees of the first one's input. */
-function windowThrough(windows: readonly Window[]): Window {
-  return windows.reduce(
-    (before, { kernel, stride, padding }) => ({
-      kernel: before.kernel + (kernel - 1) * before.stride,
-      stride: before.stride * stride,
-      padding: before.padding + padding * before.stride,
-    }),
-    pointwise,
-  );
-}
-
-/** What layers side by side, of one stride, see together. */
-export function windowOfAll(windows: readonly Window[]): Window {
-  const padding = Math.max(...windows.map((window) => window.padding));
-  const after = Math.max(...windows.map((window) => window.kernel - window.padding));
-  return { kernel: padding + after, stride: windows[0].stride, padding };
-}
-
-/** A tensor as a value: a vector as one number per channel, a convolution's weight as it is. */
-export function parameter<T>(o: Ops<T>, weights: StateDict, name: string): T {
-  const tensor = weights[name];
-  if (tensor === undefined) throw new ReconlossError("checkpoint", `weights: tensor ${name} is missing`);
-  const { shape, data } = tensor;
-  return o.constant(data, shape.length === 1 ? [1, shape[0], 1, 1] : (shape as [number, number, number, number]));
-}
-
-/** `nn.Conv2d` with a bias. */
+/** `nn.Conv2d`; with `shape`, an `nn.Linear` of the flattened image. */
 export function conv(
   name: string,
   inputs: number,
   outputs: number,
-  kernel: number,
-  { stride = 1, padding = 0 }: { stride?: number; padding?: number } = {},
+  kernel: number | readonly [height: number, width: number],
+  options: ConvOptions = {},
 ): Layer {
-  const [weight, bias] = [`${name}.weight`, `${name}.bias`];
+  const { stride = 1, padding = 0, bias = true, spectral = false, initializers = pytorchDefault } = options;
+  const [height, width] = typeof kernel === "number" ? [kernel, kernel] : kernel;
+  const dims = [outputs, inputs, height, width] as const;
+  const initialize = initializers(inputs * height * width);
+  const weight = { shape: options.shape ?? dims, dims, initialize: initialize.weight };
+  const key = `${name}.weight`;
+  const kernels: Weight = spectral
+    ? spectralNorm(key, weight)
+    : { parameters: { [key]: weight }, buffers: {}, weight: (pass) => pass.tensor(key) };
+  const shift = `${name}.bias`;
   return {
-    tensors: { [weight]: [outputs, inputs, kernel, kernel], [bias]: [outputs] },
-    window: { kernel, stride, padding },
-    apply: (o, x, weights) =>
-      o.add(o.conv2d(x, parameter(o, weights, weight), { stride, padding }), parameter(o, weights, bias)),
-    size: (before) => Math.floor((before + 2 * padding - kernel) / stride) + 1,
-  };
-}
-
-/** `nn.BatchNorm2d` as it is after training: the running statistics are constants. */
-export function batchNorm(name: string, channels: number): Layer {
-  const parts = ["weight", "bias", "running_mean", "running_var"];
-  return {
-    tensors: Object.fromEntries(parts.map((part) => [`${name}.${part}`, [channels]])),
-    window: pointwise,
-    apply: (o, x, weights) => {
-      const [weight, bias, mean, variance] = parts.map((part) => weights[`${name}.${part}`].data);
-      const scale = weight.map((value, c) => value / Math.sqrt(variance[c] + 1e-5));
-      const shift = bias.map((value, c) => value - mean[c] * scale[c]);
-      return o.add(o.mul(x, o.constant(scale, [1, channels, 1, 1])), o.constant(shift, [1, channels, 1, 1]));
+    parameters: {
+      ...kernels.parameters,
+      ...(bias ? { [shift]: { shape: [outputs], initialize: initialize.bias } } : {}),
     },
-    size: (before) => before,
+    buffers: kernels.buffers,
+    apply: (pass, x) => {
+      const convolved = pass.o.conv2d(x, kernels.weight(pass), { stride, padding });
+      return bias ? pass.o.add(convolved, pass.tensor(shift)) : convolved;
+    },
   };
 }
-
-/** `nn.ReLU`. */
-export const relu: Layer = { tensors: {}, window: pointwise, apply: (o, x) => o.relu(x), size: (before) => before };
 
 /** `nn.MaxPool2d`; `ceilMode` rounds the size up. */
-export function maxPool(
+export function maxPool(kernel: number, stride: number, options: { padding?: number; ceilMode?: boolean } = {}): Layer {
+  return activation((o, x) => o.maxPool(x, kernel, { stride, ...options }));
+}
+
+/** `nn.AvgPool2d`. */
+export function averagePool(
   kernel: number,
   stride: number,
-  { padding = 0, ceilMode = false }: { padding?: number; ceilMode?: boolean } = {},
+  options: { padding?: number; countIncludePad?: boolean } = {},
 ): Layer {
-  const round = ceilMode ? Math.ceil : Math.floor;
-  return {
-    tensors: {},
-    window: { kernel, stride, padding },
-    apply: (o, x) => o.maxPool(x, kernel, { stride, padding, ceilMode }),
-    size: (before) => round((before + 2 * padding - kernel) / stride) + 1,
-  };
+  return activation((o, x) => o.avgPool(x, kernel, { stride, ...options }));
 }
 
-/** `nn.AvgPool2d` of 2x2 pixels. */
-export const averagePool: Layer = {
-  tensors: {},
-  window: { kernel: 2, stride: 2, padding: 0 },
-  apply: (o, x) => o.avgPool(x, 2),
-  size: (before) => Math.floor(before / 2),
-};
-
-/** Layers one after the other, as one. */
-export function sequence(layers: readonly Layer[]): Layer {
-  return {
-    tensors: Object.assign({}, ...layers.map(({ tensors }) => tensors)),
-    window: windowThrough(layers.map(({ window }) => window)),
-    apply: (o, x, weights) => layers.reduce((value, layer) => layer.apply(o, value, weights), x),
-    size: (before) => layers.reduce((size, layer) => layer.size(size), before),
-  };
+/** `nn.PixelShuffle`: blocks of factor x factor channels become pixels. */
+export function pixelShuffle(factor: number): Layer {
+  return activation((o, x) => o.depthToSpace(x, factor));
 }
 
-/** SqueezeNet's Fire module: a 1x1 convolution to few channels, then 1x1 and 3x3 convolutions side by side. */
-export function fire(name: string, inputs: number, squeezed: number, expanded: number): Layer {
-  const squeeze = sequence([conv(`${name}.squeeze`, inputs, squeezed, 1), relu]);
-  const branches = [
-    sequence([conv(`${name}.expand1x1`, squeezed, expanded, 1), relu]),
-    sequence([conv(`${name}.expand3x3`, squeezed, expanded, 3, { padding: 1 }), relu]),
-  ];
-  return {
-    tensors: Object.assign({}, squeeze.tensors, ...branches.map(({ tensors }) => tensors)),
-    window: windowOfAll(branches.map(({ window }) => window)),
-    apply: (o, x, weights) => {
-      const narrow = squeeze.apply(o, x, weights);
-      return o.concat(branches.map((branch) => branch.apply(o, narrow, weights)));
-    },
-    size: (before) => before,
-  };
+/** An image `factor` times as high and wide as `x`, for `resize` to take the size of. */
+function largerBy<T>(o: Ops<T>, x: T, factor: number): T {
+  const blocks = new Array(factor ** 2).fill(o.channel(x, 0));
+  return o.depthToSpace(o.stopGradient(o.concat(blocks)), factor);
+}
+
+/** `nn.Upsample` by a whole factor. */
+export function upsample(factor: number, mode: "nearest" | "bilinear"): Layer {
+  return activation((o, x) => o.resize(x, largerBy(o, x, factor), { mode }));
 }

@@ -1,17 +1,8 @@
-import { checkArguments } from "../arguments.ts";
+import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
-import type { Random } from "../random.ts";
-import type { Shape } from "../tensor.ts";
-import type { Initializer } from "./initializers.ts";
-
-/** A tensor that a model is made of. */
-export interface TensorSpec {
-  /** PyTorch's shape, the one in checkpoints. */
-  readonly shape: readonly number[];
-  /** The shape of its value, of as many elements: by default a vector is one number per channel, [1, c, 1, 1], and four axes stay as they are. */
-  readonly dims?: Shape;
-  readonly initialize: Initializer;
-}
+import type { Layer } from "./layer.ts";
+import { passWith } from "./passes.ts";
+import type { TensorSpecs } from "./tensors.ts";
 
 /** What a forward pass gives. */
 export interface Forward<T> {
@@ -27,9 +18,9 @@ export interface Forward<T> {
 export interface Model {
   readonly name: string;
   /** What training changes, by PyTorch's names. */
-  readonly parameters: Readonly<Record<string, TensorSpec>>;
+  readonly parameters: TensorSpecs;
   /** What a forward pass in training changes, by PyTorch's names. */
-  readonly buffers: Readonly<Record<string, TensorSpec>>;
+  readonly buffers: TensorSpecs;
   /** @throws {ReconlossError} `shape` for images of a size that the network does not take; absent: any size */
   checkSize?(height: number, width: number): void;
   /**
@@ -40,21 +31,46 @@ export interface Model {
   forward<T>(o: Ops<T>, x: T, tensors: Readonly<Record<string, T>>, training: boolean): Forward<T>;
 }
 
-/** The shape of a tensor's value. */
-export function dimsOf(spec: TensorSpec): Shape {
-  checkArguments("dimsOf", { spec: [spec, "object", ["shape"]] });
-  const { shape, dims } = spec;
-  if (dims) return dims;
-  return shape.length === 1 ? [1, shape[0], 1, 1] : (shape as unknown as Shape);
+/** What a model accepts, for messages before anything runs. */
+export interface InputRules {
+  readonly channels: number;
+  /** Throws if images of this size, where it is known, do not fit. */
+  readonly refuse?: (h: number, w: number) => void;
 }
 
-/** First values of some tensors; each tensor has its own stream of random numbers, so its values do not depend on the others. */
-export function initialize(
-  specs: Readonly<Record<string, TensorSpec>>,
-  randomFor: (name: string) => Random,
-): Record<string, Float32Array> {
-  checkArguments("initialize", { specs: [specs, "object"], randomFor: [randomFor, "function"] });
-  return Object.fromEntries(
-    Object.entries(specs).map(([name, { shape, initialize }]) => [name, initialize(randomFor(name), shape)]),
-  );
+/**
+ * A layer as a model.
+ *
+ * @throws {ReconlossError} from `forward`: `shape` for images that do not fit, as far as their size is known while the graph is
+ * built; `checkpoint` for a tensor that is missing
+ */
+export function model(name: string, { channels, refuse }: InputRules, layer: Layer): Model {
+  return {
+    name,
+    parameters: layer.parameters,
+    buffers: layer.buffers,
+    ...(refuse && { checkSize: refuse }),
+    forward(o, x, tensors, training) {
+      const dims = o.dims(x);
+      const [, c, h, w] = dims;
+      if (c !== channels) {
+        const found = dims.map((dim) => dim ?? "?").join("x");
+        throw new ReconlossError("shape", `${name}: x must have ${channels} channels, got ${found}`);
+      }
+      if (h !== undefined && w !== undefined) refuse?.(h, w);
+      const buffers: Record<string, typeof x> = {};
+      const update = (key: string, value: typeof x) => {
+        buffers[key] = o.stopGradient(value);
+      };
+      return { output: layer.apply(passWith(o, name, tensors, { training, update }), x), buffers };
+    },
+  };
+}
+
+/** Refuses images smaller than `least` pixels on a side. */
+export function atLeast(name: string, least: number): (h: number, w: number) => void {
+  return (h, w) => {
+    if (Math.min(h, w) >= least) return;
+    throw new ReconlossError("shape", `${name}: images must be at least ${least}x${least}, got ${h}x${w}`);
+  };
 }

@@ -1,19 +1,11 @@
 import { checkArguments } from "../arguments.ts";
 import { leakyRelu } from "./activations.ts";
-import {
-  activation,
-  atLeast,
-  type Block,
-  batchNorm,
-  chain,
-  conv,
-  instanceNorm,
-  model,
-  narrowNormal,
-} from "./blocks.ts";
 import { checkChoice, checkCount } from "./check.ts";
 import { normal } from "./initializers.ts";
-import type { Model } from "./model.ts";
+import { activation, chain, type Layer } from "./layer.ts";
+import { conv, narrowNormal } from "./layers.ts";
+import { atLeast, type Model, model } from "./model.ts";
+import { batchNorm, instanceNorm } from "./norms.ts";
 
 /** How a PatchGAN can normalise. */
 export const norms = ["batch", "instance", "spectral", "none"] as const;
@@ -54,10 +46,10 @@ export function patchGan(options: PatchGanOptions = {}): Model {
   checkCount(name, "depth", depth, 1, 6);
   checkChoice(name, "norm", norm, norms);
 
-  const blocks: Block[] = [];
+  const layers: Layer[] = [];
   // A layer's number in the nn.Sequential is its place, which places without a layer take up too.
   let place = 0;
-  const put = (...next: Block[]) => blocks.push(...next);
+  const put = (...next: Layer[]) => layers.push(...next);
   const convolution = (from: number, to: number, stride: number, bias: boolean) =>
     put(
       conv(`model.${place++}`, from, to, 4, {
@@ -80,12 +72,12 @@ export function patchGan(options: PatchGanOptions = {}): Model {
     const wider = features * Math.min(2 ** layer, 8);
     // A batch norm's own bias makes the convolution's superfluous.
     convolution(channels, wider, layer < depth ? 2 : 1, norm !== "batch");
-    if (norm === "batch") put(batchNorm(`model.${place}`, wider, normal(0.02, 1)));
+    if (norm === "batch") put(batchNorm(`model.${place}`, wider, { scale: normal(0.02, 1) }));
     if (norm === "instance") put(instanceNorm);
     place++;
     activate();
     channels = wider;
   }
   convolution(channels, 1, 1, true);
-  return model(name, { channels: inputs, refuse: atLeast(name, 3 * 2 ** depth) }, chain(...blocks));
+  return model(name, { channels: inputs, refuse: atLeast(name, 3 * 2 ** depth) }, chain(...layers));
 }

@@ -1,5 +1,18 @@
-import { conv, fire, maxPool, relu } from "./layers.ts";
+import { chain, type Layer, parallel } from "./layer.ts";
+import { conv, maxPool, relu } from "./layers.ts";
 import { Network } from "./network.ts";
+
+/** A Fire module: a 1x1 convolution to few channels, then 1x1 and 3x3 convolutions side by side. */
+function fire(name: string, inputs: number, squeezed: number, expanded: number): Layer {
+  return chain(
+    conv(`${name}.squeeze`, inputs, squeezed, 1),
+    relu,
+    parallel(
+      chain(conv(`${name}.expand1x1`, squeezed, expanded, 1), relu),
+      chain(conv(`${name}.expand3x3`, squeezed, expanded, 3, { padding: 1 }), relu),
+    ),
+  );
+}
 
 /**
  * SqueezeNet 1.1 without its classifier, as in torchvision (Iandola et al. 2016; the Fire modules keep the paper's numbers): taps `conv1`

@@ -1,8 +1,9 @@
 import { checkArguments } from "../arguments.ts";
 import { leakyRelu } from "./activations.ts";
-import { activation, atLeast, type Block, chain, conv, join, model } from "./blocks.ts";
 import { checkCount } from "./check.ts";
-import type { Model } from "./model.ts";
+import { activation, chain, join, type Layer } from "./layer.ts";
+import { conv } from "./layers.ts";
+import { atLeast, type Model, model } from "./model.ts";
 
 /** What a U-Net discriminator can be built as. */
 export interface UnetDiscriminatorOptions {
@@ -34,13 +35,13 @@ export function unetDiscriminator(options: UnetDiscriminatorOptions = {}): Model
   checkCount(name, "inputs", inputs);
   checkCount(name, "features", features);
 
-  const layer = (number: number, convolution: Block) => ({ [number]: chain(convolution, activation(leakyRelu)) });
+  const layer = (number: number, convolution: Layer) => ({ [number]: chain(convolution, activation(leakyRelu)) });
   const spectral = { bias: false, spectral: true, padding: 1 };
   const down = (number: number, from: number) =>
     layer(number, conv(`conv${number}`, from, 2 * from, 4, { ...spectral, stride: 2 }));
   const same = (number: number, from: number, to: number) =>
     layer(number, conv(`conv${number}`, from, to, 3, spectral));
-  const layers: Record<number, Block> = {
+  const layers: Record<number, Layer> = {
     ...layer(0, conv("conv0", inputs, features, 3, { padding: 1 })),
     ...down(1, features),
     ...down(2, 2 * features),

@@ -1,7 +1,8 @@
 import { checkArguments } from "../arguments.ts";
-import { type Block, centre, chain, conv, join, model, nearZero, relu, residual } from "./blocks.ts";
 import { checkCount } from "./check.ts";
-import type { Model } from "./model.ts";
+import { chain, join, type Layer, residual } from "./layer.ts";
+import { centre, conv, nearZero, relu } from "./layers.ts";
+import { type Model, model } from "./model.ts";
 
 /** What a U-Net can be built as. */
 export interface UnetOptions {
@@ -37,7 +38,7 @@ export function unet(options: UnetOptions = {}): Model {
   checkCount(name, "channels", channels);
   checkCount(name, "depth", depth, 1, 6);
 
-  const level = (number: number, width: number): Block => {
+  const level = (number: number, width: number): Layer => {
     const same = (layer: string) => conv(layer, width, width, 3, { padding: 1 });
     if (number === depth) return residual(chain(same("bottom.conv1"), relu, same("bottom.conv2")));
     const before = chain(same(`before${number}`), relu);

@@ -1,9 +1,11 @@
 import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import { leakyRelu } from "./activations.ts";
-import { activation, type Block, batchNorm, chain, conv, model } from "./blocks.ts";
 import { checkCount } from "./check.ts";
-import type { Model } from "./model.ts";
+import { activation, chain, type Layer } from "./layer.ts";
+import { conv } from "./layers.ts";
+import { type Model, model } from "./model.ts";
+import { batchNorm } from "./norms.ts";
 
 /** What a VGG-style discriminator can be built as. */
 export interface VggDiscriminatorOptions {
@@ -37,7 +39,7 @@ export function vggDiscriminator(options: VggDiscriminatorOptions = {}): Model {
   checkCount(name, "inputs", inputs);
   checkCount(name, "features", features);
 
-  const blocks: Block[] = [];
+  const layers: Layer[] = [];
   let channels = inputs;
   for (let stage = 0; stage < 5; stage++) {
     const width = features * 2 ** Math.min(stage, 3);
@@ -46,7 +48,7 @@ export function vggDiscriminator(options: VggDiscriminatorOptions = {}): Model {
       // The first layer of all has a bias, the others a batch norm.
       const first = stage + half === 0;
       const shape = half === 0 ? { kernel: 3, stride: 1 } : { kernel: 4, stride: 2 };
-      blocks.push(
+      layers.push(
         conv(`conv${place}`, channels, width, shape.kernel, { stride: shape.stride, padding: 1, bias: first }),
         ...(first ? [] : [batchNorm(`bn${place}`, width)]),
         activation(leakyRelu),
@@ -56,7 +58,7 @@ export function vggDiscriminator(options: VggDiscriminatorOptions = {}): Model {
   }
   const hidden = 100;
   const left = size / 2 ** 5;
-  blocks.push(
+  layers.push(
     conv("linear1", channels, hidden, left, { shape: [hidden, channels * left ** 2] }),
     activation(leakyRelu),
     conv("linear2", hidden, 1, 1, { shape: [1, hidden] }),
@@ -65,5 +67,5 @@ export function vggDiscriminator(options: VggDiscriminatorOptions = {}): Model {
     if (h === size && w === size) return;
     throw new ReconlossError("shape", `${name}: images must be ${size}x${size}, got ${h}x${w}`);
   };
-  return model(name, { channels: inputs, refuse }, chain(...blocks));
+  return model(name, { channels: inputs, refuse }, chain(...layers));
 }

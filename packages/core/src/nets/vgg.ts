@@ -1,7 +1,9 @@
 import { checkArguments } from "../arguments.ts";
 import { checkChoice } from "./check.ts";
-import { averagePool, batchNorm, conv, type Layer, maxPool, relu } from "./layers.ts";
+import type { Layer } from "./layer.ts";
+import { averagePool, conv, maxPool, relu } from "./layers.ts";
 import { Network } from "./network.ts";
+import { batchNorm } from "./norms.ts";
 
 /** Convolutions in each of the five blocks (Simonyan and Zisserman 2015, table 1, columns D and E). */
 const blocks = {
@@ -46,7 +48,7 @@ export function vgg(depth: keyof typeof blocks, options: VggOptions = {}): Netwo
       layers.push([`relu${place}`, relu]);
       inputs = outputs;
     }
-    layers.push([`pool${block + 1}`, options.pooling === "average" ? averagePool : maxPool(2, 2)]);
+    layers.push([`pool${block + 1}`, (options.pooling === "average" ? averagePool : maxPool)(2, 2)]);
   }
   return new Network(options.batchNorm ? `${depth}_bn` : depth, layers);
 }

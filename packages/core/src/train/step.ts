@@ -5,7 +5,7 @@ import { differentiate, type Traced } from "../graph/autodiff.ts";
 import { compile, outputTensor } from "../graph/compile.ts";
 import type { Ops } from "../graph/ops.ts";
 import { ProgramCache } from "../graph/program-cache.ts";
-import { dimsOf, initialize, type TensorSpec } from "../nets/model.ts";
+import { dimsOf, initialize, type TensorSpec } from "../nets/tensors.ts";
 import { Random } from "../random.ts";
 import { filtered, mapValues, prefixed, within } from "../records.ts";
 import { loadRuntime } from "../runtimes/index.ts";

@@ -1,5 +1,5 @@
 import { ReconlossError } from "@reconloss/core";
-import { isArchive, passedOver, publishedHeads, publishedTensors } from "@reconloss/core/internal";
+import { isArchive, weightsOf } from "@reconloss/core/internal";
 import {
   type CheckpointOptions,
   describeStateDict,
@@ -8,7 +8,6 @@ import {
   weightsRegistry,
 } from "@reconloss/core/weights";
 import { Command } from "commander";
-import { networks } from "../distribution/extractor.ts";
 import { weightsCache } from "../weights/folders.ts";
 import {
   checkWeights,
@@ -57,11 +56,10 @@ async function whereabouts(entry: WeightsEntry, options: WeightsOptions) {
 /** What there is to say of a file as the weights of a name: what was chosen in it, and how its tensors' names differ from the network's. */
 async function remarksOn(path: string, name: string, options: CheckpointOptions = {}): Promise<string[]> {
   if (isArchive(weightsEntry(name))) return [];
-  const inception = Object.hasOwn(networks, name) ? networks[name as keyof typeof networks] : undefined;
-  const shapes = inception?.tensors() ?? publishedTensors(name) ?? publishedHeads(name);
+  const known = weightsOf(name);
   const checkpoint = await openCheckpoint(path, options);
   try {
-    const names = shapes ? describeStateDict(checkpoint, shapes, { ignore: [...passedOver, "AuxLogits."] }) : [];
+    const names = known ? describeStateDict(checkpoint, known.tensors, { ignore: known.unused }) : [];
     return [...checkpoint.notes, ...names];
   } finally {
     await checkpoint.close();

@@ -10,21 +10,25 @@ import {
   type ValueInfo,
 } from "@reconloss/core";
 import { buildModel } from "@reconloss/core/graph";
-import { checkFields, checkKind, checkModel, formatShape, unitLength } from "@reconloss/core/internal";
+import {
+  networks as all,
+  checkFields,
+  checkKind,
+  checkModel,
+  formatShape,
+  tinyTensors,
+  unitLength,
+  weightsOf,
+} from "@reconloss/core/internal";
 import {
   flattenSpatial,
   type InceptionFeature,
   inceptionFeatures,
-  inceptionFid,
-  inceptionV3,
-  lpipsScaling,
   normalise,
   type StateDict,
   type TensorShapes,
   tiny,
-  tinyChannels,
   tinyTaps,
-  tinyTensors,
   tinyWeights,
 } from "@reconloss/core/nets";
 import type { Resizer } from "@reconloss/core/pixels";
@@ -53,7 +57,7 @@ export interface Extractor {
 }
 
 /** The networks that are known by name. */
-export const networks = { "inception-fid": inceptionFid, inception_v3: inceptionV3 };
+export const networks = { "inception-fid": all["inception-fid"].network, inception_v3: all.inception_v3.network };
 
 /** Options of {@link inceptionExtractor}. */
 export interface InceptionExtractorOptions {
@@ -143,7 +147,7 @@ async function loadWeights(
 ): Promise<StateDict> {
   const checkpoint = await openWeights(network, file);
   notes.push(...checkpoint.notes.map((note) => `${checkpoint.file}: ${note}`));
-  const ignore = ["num_batches_tracked", ...(network === "inception_v3" ? ["AuxLogits."] : [])];
+  const ignore = weightsOf(network)?.unused;
   const [all, needed] = [networks[network].tensors(), networks[network].tensors(features)];
   const optional = new Set(Object.keys(all).filter((name) => !Object.hasOwn(needed, name)));
   try {
@@ -189,11 +193,13 @@ export async function tinyExtractor(): Promise<Extractor> {
   const weights = await tinyWeights();
   const size = [256, 256] as const;
   const model = buildModel({ image: ["n", 3, ...size] }, (o, { image }) => {
-    const values = tiny.features(o, normalise(o, image, lpipsScaling), weights, tinyTaps);
-    const means = values.map((value, i) => o.mul(o.mean(unitLength(o, value), "hw"), Math.sqrt(tinyChannels[i])));
+    const values = tiny.features(o, normalise(o, image, all.tiny.input), weights, tinyTaps);
+    const means = values.map((value, i) => {
+      return o.mul(o.mean(unitLength(o, value), "hw"), Math.sqrt(tiny.channels(tinyTaps[i])));
+    });
     return { features: o.concat(means) };
   });
-  const ofWeights = hashOfTensors(tinyTensors, weights);
+  const ofWeights = hashOfTensors(tinyTensors(), weights);
   const session = await (await loadRuntime()).createSession(model.bytes);
   return {
     name: tinyName,

@@ -1,6 +1,6 @@
 import { loadRuntime, ReconlossError, Tensor } from "@reconloss/core";
 import { receptiveField } from "@reconloss/core/graph";
-import { checkArguments, elementCount, formatShape, readMetadata } from "@reconloss/core/internal";
+import { checkArguments, formatShape, readMetadata } from "@reconloss/core/internal";
 import { dimsOf, type Model, type TensorSpec } from "@reconloss/core/nets";
 import { exportModel } from "@reconloss/core/train";
 import { readFileBytes, reasonOf } from "../files.ts";
@@ -86,11 +86,8 @@ export function exportTrained(
 
 function fieldOf(model: Model) {
   const specs = Object.entries<TensorSpec>({ ...model.parameters, ...model.buffers });
-  return receptiveField(3, (o, image) => {
-    const values = specs.map(([name, spec]) => {
-      const dims = dimsOf(spec);
-      return [name, o.constant(new Float32Array(elementCount(dims)), dims)] as const;
-    });
+  return receptiveField(3, (o, image, tensor) => {
+    const values = specs.map(([name, spec]) => [name, tensor(dimsOf(spec))] as const);
     return model.forward(o, image, Object.fromEntries(values), false).output;
   });
 }

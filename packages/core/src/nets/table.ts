@@ -1,0 +1,142 @@
+import type { StateDict, TensorShapes } from "../weights/state-dict.ts";
+import { alexnet } from "./alexnet.ts";
+import { type Inception, inceptionFid, inceptionV3 } from "./inception.ts";
+import { headShapes } from "./lpips-heads.ts";
+import { Network } from "./network.ts";
+import { type ChannelStatistics, imagenetStatistics, signedStatistics } from "./normalise.ts";
+import { squeezenet } from "./squeezenet.ts";
+import { tiny, tinyTaps, tinyWeights } from "./tiny.ts";
+import { type VggOptions, vgg } from "./vgg.ts";
+
+/** What is known of a network. Its shapes, channels, windows and least sizes follow from its graph. */
+interface Row {
+  readonly network: Network | Inception;
+  /** What images in [0, 1] are normalised by before they enter it. */
+  readonly input: ChannelStatistics;
+  /** What else its published file holds: beginnings or ends of names. */
+  readonly unused?: readonly string[];
+  /** Its weights, where they are part of the package; else they are a file that the registry has under the row's name. */
+  readonly embedded?: () => Promise<StateDict>;
+  /** The most pixels of an output that are compared with a target at once; there is none of networks whose images have a fixed size. */
+  readonly pixelsAtOnce?: number;
+  /** Where LPIPS taps it, and under which name LPIPS knows it. */
+  readonly lpips?: { readonly net: string; readonly taps: readonly string[] };
+  /** Where the perceptual loss taps it unless it is told; the others have no default, as their layers are too many and too different. */
+  readonly taps?: readonly string[];
+  /** The same with the means of pixels in place of their maxima. */
+  readonly averagePooled?: Network;
+}
+
+/** VGG of the depth and with or without batch norms. LPIPS of so many pixels takes 2.1 GB, the peak of a process; a 1920x1080 image is just two tiles. */
+function vggRow(depth: "vgg16" | "vgg19", options: VggOptions = {}) {
+  return {
+    network: vgg(depth, options),
+    input: imagenetStatistics,
+    unused: ["classifier."],
+    pixelsAtOnce: 1_250_000,
+    averagePooled: vgg(depth, { ...options, pooling: "average" }),
+  };
+}
+
+/** All networks whose weights are known, by the names of these. A network is added by its own file and a row. */
+export const networks = {
+  alexnet: {
+    network: alexnet,
+    input: imagenetStatistics,
+    unused: ["classifier."],
+    // LPIPS of so many takes 1.2 GB.
+    pixelsAtOnce: 8_000_000,
+    lpips: { net: "alex", taps: ["relu1", "relu2", "relu3", "relu4", "relu5"] },
+  },
+  vgg16: {
+    ...vggRow("vgg16"),
+    lpips: { net: "vgg", taps: ["relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3"] },
+  },
+  vgg16_bn: vggRow("vgg16", { batchNorm: true }),
+  vgg19: vggRow("vgg19"),
+  vgg19_bn: vggRow("vgg19", { batchNorm: true }),
+  squeezenet1_1: {
+    network: squeezenet,
+    input: imagenetStatistics,
+    unused: ["classifier."],
+    // LPIPS of so many takes 1.6 GB.
+    pixelsAtOnce: 3_400_000,
+    lpips: { net: "squeeze", taps: ["relu1", "fire3", "fire5", "fire6", "fire7", "fire8", "fire9"] },
+  },
+  tiny: {
+    network: tiny,
+    input: imagenetStatistics,
+    embedded: tinyWeights,
+    pixelsAtOnce: 8_000_000,
+    lpips: { net: "tiny", taps: tinyTaps },
+    taps: tinyTaps,
+  },
+  "inception-fid": { network: inceptionFid, input: signedStatistics },
+  inception_v3: { network: inceptionV3, input: signedStatistics, unused: ["AuxLogits."] },
+} as const satisfies Readonly<Record<string, Row>>;
+
+type Networks = typeof networks;
+
+/** The name of a network in `perceptual`. */
+export type PerceptualNet = {
+  [Name in keyof Networks]: Networks[Name] extends { network: Network } ? Name : never;
+}[keyof Networks];
+
+/** The name of a network in `lpips`. */
+export type LpipsNet = Extract<Networks[keyof Networks], { lpips: object }>["lpips"]["net"];
+
+/** A row of a network that losses look through. */
+export interface LossNetwork extends Row {
+  readonly network: Network;
+  readonly pixelsAtOnce: number;
+}
+
+const rows = Object.entries<Row>(networks);
+
+function isForLosses(row: Row): row is LossNetwork {
+  return row.network instanceof Network && row.pixelsAtOnce !== undefined;
+}
+
+/** The networks of `perceptual`, in the table's order. */
+export const perceptualNets = rows.filter(([, row]) => isForLosses(row)).map(([name]) => name) as PerceptualNet[];
+
+/** The networks of `lpips` by its names, in the table's order. */
+export const lpipsNetworks: Readonly<Record<string, LossNetwork & { readonly taps: readonly string[] }>> =
+  Object.fromEntries(
+    rows.flatMap(([, row]) => (row.lpips && isForLosses(row) ? [[row.lpips.net, { ...row, ...row.lpips }]] : [])),
+  );
+
+/** Their names. */
+export const lpipsNets = Object.keys(lpipsNetworks) as LpipsNet[];
+
+/** The heads of a network of `lpips`: names and shapes. */
+export function lpipsHeads(net: string): TensorShapes {
+  const { network, taps } = lpipsNetworks[net];
+  return headShapes(taps.map((tap) => network.channels(tap)));
+}
+
+/** The versions of the published heads. */
+export const lpipsVersions = ["0.1", "0.0"] as const;
+
+/** The name of the weights of a network's heads. */
+export function headsName(net: string, version: (typeof lpipsVersions)[number]): string {
+  return `lpips-${net}${version === "0.1" ? "" : `-v${version}`}`;
+}
+
+/** Counters of training. */
+const counters = "num_batches_tracked";
+
+/** What the weights of a name are: the tensors, what else the published file holds, and how they are loaded where they are part of the package. */
+export interface NetworkWeights {
+  readonly tensors: TensorShapes;
+  readonly unused: readonly string[];
+  readonly embedded?: () => Promise<StateDict>;
+}
+
+/** What is known of the weights of a network or of LPIPS's heads, `vgg16` or `lpips-alex-v0.0`; undefined of any others. */
+export function weightsOf(name: string): NetworkWeights | undefined {
+  const row = Object.hasOwn(networks, name) ? (networks as Readonly<Record<string, Row>>)[name] : undefined;
+  if (row) return { tensors: row.network.tensors(), unused: [...(row.unused ?? []), counters], embedded: row.embedded };
+  const net = lpipsNets.find((known) => lpipsVersions.some((version) => headsName(known, version) === name));
+  return net && { tensors: lpipsHeads(net), unused: [], embedded: lpipsNetworks[net].embedded };
+}
