@@ -113,12 +113,12 @@ test("ONNX Runtime writes nothing of its own to the terminal, whatever fails", a
   const broken = await written("broken", (model) => {
     model.graph!.node[0].opType = "NoSuchOperation";
   });
-  const at = (file: string) => pathToFileURL(join(import.meta.dirname, "../../src", file)).href;
+  const at = (file: string) => pathToFileURL(join(import.meta.dirname, "../../packages", file)).href;
   const script = join(folder, "script.mts");
   await writeFile(
     script,
-    `import { onnxExtractor } from "${at("distribution/index.ts")}";
-import { Tensor } from "${at("tensor.ts")}";
+    `import { onnxExtractor } from "${at("reconloss/src/distribution/index.ts")}";
+import { Tensor } from "${at("core/src/tensor.ts")}";
 const told = [];
 await onnxExtractor("${broken}").catch((error) => told.push(error.code));
 const extractor = await onnxExtractor("${path}", { size: [8, 8] });
