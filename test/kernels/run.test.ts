@@ -6,11 +6,12 @@ import {
   type KernelSpec,
   type Pixels,
   runKernel,
+  runKernelSync,
   setKernelThreads,
 } from "../../packages/core/src/kernels/index.ts";
 import { loadKernels } from "../../packages/core/src/kernels/load.ts";
 import { poolWorkers } from "../../packages/core/src/kernels/pool.ts";
-import { stripKernel } from "../../packages/core/src/kernels/table.ts";
+import { stripKernel } from "../../packages/core/src/kernels/strips.ts";
 import { type Shape, Tensor } from "../../packages/core/src/tensor.ts";
 import { randomTensor } from "../random.ts";
 
@@ -115,12 +116,10 @@ describe("threads", () => {
         const { module } = await loadKernels();
         expect(poolWorkers(module).map(({ completed }) => completed > 0)).toEqual([true, true]);
       }
-      // Again, with the buffers of the first time, and two at once.
-      const both = await Promise.all([
-        runKernel(spec, output, target, options),
-        runKernel(spec, output, target, options),
-      ]);
-      for (const result of both) expectSame(result, alone);
+      // Again, with the buffers of the first time, two at once, and meanwhile without a promise.
+      const both = Promise.all([runKernel(spec, output, target, options), runKernel(spec, output, target, options)]);
+      expectSame(runKernelSync(spec, output, target, options), alone);
+      for (const result of await both) expectSame(result, alone);
     },
   );
 

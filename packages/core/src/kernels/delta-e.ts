@@ -21,6 +21,7 @@ export const deltaE: StripKernel<DeltaESpec> = {
   needsTarget: true,
   weight: 8,
   inPlace: true,
+  mixesChannels: true,
   mapSize: (_, [, height, width]) => [height, width],
   strips: (_, [, height, width]) => evenStrips(height, Math.ceil(2 ** 16 / width)),
   sourceRows: (_, __, strip) => strip,

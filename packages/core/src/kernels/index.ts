@@ -1,20 +1,18 @@
 import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import { formatShape, type Shape, type Tensor } from "../tensor.ts";
-import { leastSide, runMsSsim } from "./ms-ssim.ts";
-import { checkImage, dimensions, type NotedExtremes } from "./rows.ts";
-import { stripKernel } from "./table.ts";
-import { runTiled } from "./tiled.ts";
-import type { KernelImage, MsSsimSpec, SsimSpec, StripSpec } from "./types.ts";
+import type { Kernel, KernelScores } from "./kernel.ts";
+import { loadedKernels, loadKernels } from "./load.ts";
+import { checkImage, dimensions } from "./rows.ts";
+import { kernelOf } from "./table.ts";
+import { type KernelTask, runTiled, runTiledSync } from "./tiled.ts";
+import type { KernelImage, KernelSpec, Planes } from "./types.ts";
 
 export { sharedTensors } from "./arena.ts";
-export { bestBuild } from "./load.ts";
+export { bestBuild, ready } from "./load.ts";
 export { setKernelThreads } from "./pool.ts";
 export type { NotedExtremes } from "./rows.ts";
 export type * from "./types.ts";
-
-/** Any kernel. */
-export type KernelSpec = StripSpec | MsSsimSpec;
 
 /** What to compute besides the scores. */
 export interface KernelOptions {
@@ -30,11 +28,7 @@ export interface KernelOptions {
 }
 
 /** What a kernel computed. */
-export interface KernelResult {
-  /** One score per image. */
-  readonly perImage: Float64Array;
-  /** The least and the greatest value of each batch of planes, seen in passing; NaN where one of them is. */
-  readonly extremes: NotedExtremes;
+export interface KernelResult extends KernelScores {
   /** d perImage / d output, float32 planes of the output's shape [n, c, h, w]. */
   readonly grad?: Float32Array;
   /** The mean over channels of what each place contributes, [n, 1, h, w]. */
@@ -66,38 +60,73 @@ export async function runKernel(
   target?: KernelImage,
   options: KernelOptions = {},
 ): Promise<KernelResult> {
-  checkArguments("runKernel", {
+  const { kernel, task, mapShape } = taskOf("runKernel", spec, output, target, options);
+  const { kernels } = await loadKernels();
+  const run = kernel.run(kernels, spec, task);
+  let step = run.next();
+  while (!step.done) step = run.next(await runTiled(step.value));
+  return resultOf(step.value, task, mapShape);
+}
+
+/**
+ * {@link runKernel} in the calling thread, at once, to the same bits.
+ *
+ * @throws {ReconlossError} `invalid-argument` also before the kernels are loaded: see `ready`
+ */
+export function runKernelSync(
+  spec: KernelSpec,
+  output: KernelImage,
+  target?: KernelImage,
+  options: KernelOptions = {},
+): KernelResult {
+  const { kernel, task, mapShape } = taskOf("runKernelSync", spec, output, target, options);
+  const kernels = loadedKernels();
+  if (kernels === undefined) {
+    throw new ReconlossError("invalid-argument", "runKernelSync: the kernels are not loaded yet; await ready() first");
+  }
+  const run = kernel.run(kernels, spec, task);
+  let step = run.next();
+  while (!step.done) step = run.next(runTiledSync(kernels, step.value));
+  return resultOf(step.value, task, mapShape);
+}
+
+/** What a call asks of a kernel, checked, with arrays for what it gives; `caller`: what errors call it. */
+function taskOf(
+  caller: string,
+  spec: KernelSpec,
+  output: KernelImage,
+  target: KernelImage | undefined,
+  options: KernelOptions,
+): { kernel: Kernel; task: KernelTask; mapShape?: Shape } {
+  checkArguments(caller, {
     spec: [spec, "object", ["kind"]],
     output: [output, "object", ["data"]],
     target: [target, "object?"],
     options: [options, "object?"],
   });
-  const name = `runKernel(${spec.kind})`;
-  const kernel = spec.kind === "ms-ssim" ? undefined : stripKernel(spec);
-  if (spec.kind !== "ms-ssim" && kernel === undefined) {
-    throw new ReconlossError("invalid-argument", `runKernel: there is no kernel ${(spec as KernelSpec).kind}`);
+  const name = `${caller}(${spec.kind})`;
+  const kernel = kernelOf(spec);
+  if (kernel === undefined) {
+    throw new ReconlossError("invalid-argument", `${caller}: there is no kernel ${(spec as KernelSpec).kind}`);
   }
   checkImage(name, "output", output);
   const { count, planes } = dimensions(output);
   const shape: Shape = [count, ...planes];
-  const compared = kernel?.needsTarget === false ? undefined : checkTarget(name, shape, target);
-  checkOptions(name, spec, shape);
+  const compared = kernel.needsTarget ? checkTarget(name, shape, target) : undefined;
+  kernel.check(name, spec, shape);
   const grad = destination(name, "grad", options.grad, shape);
-  const mapSize = options.map && spec.kind !== "ms-ssim" ? kernel?.mapSize(spec, planes) : undefined;
+  const mapSize = options.map ? kernel.mapSize(spec, planes) : undefined;
   if (options.map && mapSize === undefined) {
     throw new ReconlossError("invalid-argument", `${name}: this loss has no map`);
   }
-  if (options.weight) checkWeight(name, spec, options, shape);
-  if (spec.kind === "ms-ssim") return { ...(await runMsSsim(spec, output, compared!, grad)), grad };
+  if (options.weight) checkWeight(name, kernel.weightPlanes(spec, planes), options, count);
   const mapShape: Shape | undefined = mapSize && [count, 1, ...mapSize];
   const map = mapShape && destination(name, "map", options.map, mapShape);
-  const { sums, extremes } = await runTiled(spec, output, compared, { grad, map }, options.weight);
-  return {
-    perImage: Float64Array.from(sums, (sum) => stripKernel(spec).finish(spec, planes, sum)),
-    extremes,
-    grad,
-    map: map && { data: map, shape: mapShape! },
-  };
+  return { kernel, task: { output, target: compared, grad, map, weight: options.weight }, mapShape };
+}
+
+function resultOf(scores: KernelScores, { grad, map }: KernelTask, mapShape?: Shape): KernelResult {
+  return { ...scores, grad, map: map && { data: map, shape: mapShape as Shape } };
 }
 
 function checkTarget(name: string, shape: Shape, target: KernelImage | undefined): KernelImage {
@@ -114,35 +143,18 @@ function checkTarget(name: string, shape: Shape, target: KernelImage | undefined
   return target;
 }
 
-/** Refuses weights that do not fit the places of the map, where a kernel takes them. */
-function checkWeight(name: string, spec: KernelSpec, { weight, map }: KernelOptions, [n, ...planes]: Shape): void {
-  const kernel = spec.kind === "ms-ssim" ? undefined : stripKernel(spec);
-  const places = kernel?.weightRows && kernel.mapSize(spec as StripSpec, planes);
-  const c = spec.kind === "deltaE" ? 1 : planes[0];
-  if (places === undefined) throw new ReconlossError("invalid-argument", `${name}: this kernel takes no weight`);
+/** Refuses weights that do not fit the places that a kernel takes them of, and a map beside them. */
+function checkWeight(name: string, planes: Planes | undefined, { weight, map }: KernelOptions, n: number): void {
+  if (planes === undefined) throw new ReconlossError("invalid-argument", `${name}: this kernel takes no weight`);
   if (map) throw new ReconlossError("invalid-argument", `${name}: there is no map of weighted scores`);
+  const [c, height, width] = planes;
   const [m, k, h, w] = weight!.shape;
-  if ((m === n || m === 1) && (k === c || k === 1) && h === places[0] && w === places[1]) return;
-  const wanted = formatShape([n, c, ...places]);
+  if ((m === n || m === 1) && (k === c || k === 1) && h === height && w === width) return;
+  const wanted = formatShape([n, ...planes]);
   throw new ReconlossError(
     "shape",
     `${name}: options.weight must be ${wanted}, of 1 or ${n} images and 1 or ${c} channels, got ${formatShape(weight!.shape)}`,
   );
-}
-
-/** Refuses options that make no sense for images of this shape. */
-function checkOptions(name: string, spec: KernelSpec, shape: Shape): void {
-  if (spec.kind === "deltaE" && shape[1] !== 1 && shape[1] !== 3) {
-    throw new ReconlossError(
-      "shape",
-      `${name}: output is ${formatShape(shape)}, but colours need 3 channels, or 1 for grey`,
-    );
-  }
-  if (spec.kind === "ssim") checkWindow(name, spec, leastSide(spec.window.size, 1, "drop", spec.region), shape);
-  if (spec.kind === "ms-ssim") {
-    const { window, weights, odd, region } = spec;
-    checkWindow(name, spec, leastSide(window.size, weights.length, odd, region), shape);
-  }
 }
 
 /** The array that a result goes to. */
@@ -162,28 +174,4 @@ function destination(
     );
   }
   return wanted;
-}
-
-function checkWindow(
-  name: string,
-  { window, k1, k2 }: Pick<SsimSpec, "window" | "k1" | "k2">,
-  smallest: number,
-  [, , height, width]: Shape,
-): void {
-  const { size } = window;
-  if (!Number.isInteger(size) || size < 1 || size % 2 === 0) {
-    throw new ReconlossError("invalid-argument", `${name}: window.size must be odd and positive, got ${size}`);
-  }
-  if (window.shape === "gaussian" && !(window.sigma > 0)) {
-    throw new ReconlossError("invalid-argument", `${name}: window.sigma must be positive, got ${window.sigma}`);
-  }
-  if (!(k1 > 0 && k2 > 0)) {
-    throw new ReconlossError("invalid-argument", `${name}: k1 and k2 must be positive, got ${k1} and ${k2}`);
-  }
-  if (Math.min(height, width) < smallest) {
-    throw new ReconlossError(
-      "shape",
-      `${name}: output is ${height}x${width} pixels, but a window of ${size} needs at least ${smallest}x${smallest}`,
-    );
-  }
 }

@@ -34,12 +34,42 @@ export function compileKernels(build: Build = bestBuild(), shared = false): Prom
   return WebAssembly.compile(shared ? forSharedMemory(bytes) : bytes);
 }
 
-let loading: Promise<{ module: WebAssembly.Module; kernels: Kernels }> | undefined;
+/** The compiled kernels and this thread's instance of them. */
+interface Loaded {
+  readonly module: WebAssembly.Module;
+  readonly kernels: Kernels;
+}
+
+let loading: Promise<Loaded> | undefined;
+let loaded: Loaded | undefined;
 
 /** The compiled kernels and this thread's instance of them, made when first needed. */
-export function loadKernels(): Promise<{ module: WebAssembly.Module; kernels: Kernels }> {
-  loading ??= compileKernels().then((module) => ({ module, kernels: new Kernels(module) }));
+export function loadKernels(): Promise<Loaded> {
+  loading ??= compileKernels().then((module) => {
+    loaded = { module, kernels: new Kernels(module) };
+    return loaded;
+  });
   return loading;
+}
+
+/** This thread's instance of the kernels, where they are loaded. */
+export function loadedKernels(): Kernels | undefined {
+  return loaded?.kernels;
+}
+
+/**
+ * Loads what losses need to be evaluated at once, without a promise: the kernels of pixel losses. A second call costs nothing.
+ *
+ * @example
+ * ```ts
+ * import { ready, ssim, Tensor } from "reconloss";
+ * await ready();
+ * const image = Tensor.full([1, 3, 16, 16], 0.5);
+ * ssim().valueSync(image, image); // 1
+ * ```
+ */
+export async function ready(): Promise<void> {
+  await loadKernels();
 }
 
 let sharedModule: Promise<WebAssembly.Module> | undefined;

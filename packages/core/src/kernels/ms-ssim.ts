@@ -1,9 +1,9 @@
 import { Tensor } from "../tensor.ts";
-import { loadKernels } from "./load.ts";
+import type { Kernel, KernelRun } from "./kernel.ts";
 import type { Kernels } from "./module.ts";
 import { dimensions, joinExtremes, type NotedExtremes, planarRows, type Rows, rowsOf, samples } from "./rows.ts";
-import { runTiled } from "./tiled.ts";
-import type { KernelImage, MsSsimSpec, Planes, SsimSpec } from "./types.ts";
+import type { KernelImage, MsSsimSpec, Planes } from "./types.ts";
+import { checkWindow, leastSide } from "./windows.ts";
 
 /** How one scale becomes the next: what lies above and left of the image (0 or 1 row and column), and the next size. */
 interface Halving {
@@ -19,20 +19,6 @@ function halving([, height, width]: Planes, odd: MsSsimSpec["odd"]): Halving {
   const [top, left] = { zero: [oddRows, oddColumns], replicate: [both, both], symmetric: [0, 0], drop: [0, 0] }[odd];
   const [bottom, right] = odd === "symmetric" ? [oddRows, oddColumns] : [0, 0];
   return { top, left, height: (height + top + bottom) >> 1, width: (width + left + right) >> 1 };
-}
-
-/**
- * The smallest side of an image at which every scale holds windows: whole ones, at the coarsest scale those of `region`. One scale: SSIM alone.
- */
-export function leastSide(
-  window: number,
-  scales: number,
-  odd: MsSsimSpec["odd"],
-  region: SsimSpec["region"] = "valid",
-): number {
-  let least = { valid: window, zero: 1, reflect: (window >> 1) + 1, replicate: 1 }[region];
-  for (let scale = 1; scale < scales; scale++) least = Math.max(window, odd === "drop" ? 2 * least : 2 * least - 1);
-  return least;
 }
 
 /** Rows of the finer image that are in memory at a time, so that a band stays in a second-level cache. */
@@ -155,13 +141,13 @@ function average(values: Float64Array): number {
 /**
  * MS-SSIM of one image: the pyramid holds a third of the image in float32, everything else works in bands. `grad`: planes to write the gradient to.
  */
-async function scoreImage(
+function* scoreImage(
+  kernels: Kernels,
   spec: MsSsimSpec,
   output: KernelImage,
   target: KernelImage,
   grad: Float32Array | undefined,
-): Promise<{ score: number; extremes: NotedExtremes }> {
-  const { kernels } = await loadKernels();
+): KernelRun<{ score: number; extremes: NotedExtremes }> {
   const { window, k1, k2, dataRange, nonNegative, weights } = spec;
   const scale = { kind: "ssim", window, k1, k2, dataRange, nonNegative, covariance: "population" } as const;
   const means: Float64Array[] = [];
@@ -176,7 +162,8 @@ async function scoreImage(
     sizes.push(planes);
     if (grad) grads.push(i === 0 ? grad : new Float32Array(channels * height * width));
     const region = isLast ? (spec.region ?? "valid") : "valid";
-    const tiled = await runTiled({ ...scale, region, term: isLast ? "score" : "contrast" }, x, y, { grad: grads[i] });
+    const term = isLast ? "score" : "contrast";
+    const tiled = yield { spec: { ...scale, region, term }, output: x, target: y, grad: grads[i] };
     const [sums] = tiled.sums;
     // Means over 2x2 pixels have no extremes of their own.
     if (i === 0) extremes = tiled.extremes;
@@ -194,22 +181,27 @@ async function scoreImage(
   return { score, extremes };
 }
 
-/** MS-SSIM of every image of a batch. */
-export async function runMsSsim(
-  spec: MsSsimSpec,
-  output: KernelImage,
-  target: KernelImage,
-  grad: Float32Array | undefined,
-): Promise<{ perImage: Float64Array; extremes: NotedExtremes }> {
-  const { count, planes } = dimensions(output);
-  const size = planes[0] * planes[1] * planes[2];
-  const one = (image: KernelImage, index: number) => (image instanceof Tensor ? image.image(index) : image);
-  const perImage = new Float64Array(count);
-  let extremes: NotedExtremes = {};
-  for (let i = 0; i < count; i++) {
-    const image = await scoreImage(spec, one(output, i), one(target, i), grad?.subarray(i * size, (i + 1) * size));
-    perImage[i] = image.score;
-    extremes = joinExtremes(extremes, image.extremes);
-  }
-  return { perImage, extremes };
-}
+/** MS-SSIM: SSIM at every scale, each in strips, and what makes one scale of another between them. */
+export const msSsim: Kernel<MsSsimSpec> = {
+  needsTarget: true,
+  mapSize: () => undefined,
+  weightPlanes: () => undefined,
+  check: (name, spec, shape) => {
+    const { window, weights, odd, region } = spec;
+    checkWindow(name, spec, leastSide(window.size, weights.length, odd, region), shape);
+  },
+  *run(kernels, spec, { output, target, grad }) {
+    const { count, planes } = dimensions(output);
+    const size = planes[0] * planes[1] * planes[2];
+    const one = (image: KernelImage, index: number) => (image instanceof Tensor ? image.image(index) : image);
+    const perImage = new Float64Array(count);
+    let extremes: NotedExtremes = {};
+    for (let i = 0; i < count; i++) {
+      const own = grad?.subarray(i * size, (i + 1) * size);
+      const image = yield* scoreImage(kernels, spec, one(output, i), one(target!, i), own);
+      perImage[i] = image.score;
+      extremes = joinExtremes(extremes, image.extremes);
+    }
+    return { perImage, extremes };
+  },
+};

@@ -1,7 +1,7 @@
 import type { Arena } from "./arena.ts";
 import { workerSource } from "./generated/worker-source.ts";
 import { type Rows, sampleCount, samples, type WritableRows } from "./rows.ts";
-import { type StripJob, type StripResult, stripKernel } from "./table.ts";
+import { type StripJob, type StripResult, stripKernel } from "./strips.ts";
 import type { FromWorker, ToWorker } from "./worker.ts";
 
 type Buffer = ArrayBuffer | SharedArrayBuffer;

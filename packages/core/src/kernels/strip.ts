@@ -23,6 +23,8 @@ export interface StripKernel<S> {
   readonly weight: number;
   /** Whether it works on rows where they lie, if these are in the memory that it works in. Then all of them are, and there is no map. */
   readonly inPlace?: boolean;
+  /** Whether the score of a place is that of its channels together, so that they have one weight. */
+  readonly mixesChannels?: boolean;
   /** Height and width of the error map, where there is one. */
   mapSize(spec: S, planes: Planes): readonly [height: number, width: number] | undefined;
   /** The strips; they depend on the image alone, so that results are the same however many threads share them. */

@@ -1,37 +1,37 @@
+import { ReconlossError } from "../errors.ts";
+import { formatShape, type Shape } from "../tensor.ts";
 import { deltaE } from "./delta-e.ts";
-import type { Kernels } from "./module.ts";
+import { inStrips, type Kernel } from "./kernel.ts";
+import { msSsim } from "./ms-ssim.ts";
 import { pointwise } from "./pointwise.ts";
-import type { NotedExtremes } from "./rows.ts";
 import { ssim } from "./ssim.ts";
-import type { Span, StripData, StripKernel } from "./strip.ts";
-import type { Planes, StripSpec } from "./types.ts";
+import type { KernelSpec, SsimSpec } from "./types.ts";
 import { variation } from "./variation.ts";
+import { checkWindow, leastSide } from "./windows.ts";
 
-type Table = { readonly [K in StripSpec["kind"]]: StripKernel<Extract<StripSpec, { kind: K }>> };
+type Table = { readonly [K in KernelSpec["kind"]]: Kernel<Extract<KernelSpec, { kind: K }>> };
 
-const table: Table = { l1: pointwise, mse: pointwise, charbonnier: pointwise, tv: variation, ssim, deltaE };
+const table: Table = {
+  l1: inStrips(pointwise),
+  mse: inStrips(pointwise),
+  charbonnier: inStrips(pointwise),
+  tv: inStrips(variation),
+  ssim: inStrips(ssim, checkSsim),
+  deltaE: inStrips(deltaE, (name, _, shape) => checkColours(name, shape)),
+  "ms-ssim": msSsim,
+};
 
-/** The kernel of a specification. */
-export function stripKernel<S extends StripSpec>(spec: S): StripKernel<S> {
-  return table[spec.kind] as unknown as StripKernel<S>;
+/** The kernel of a specification; undefined: there is none of that kind. */
+export function kernelOf(spec: KernelSpec): Kernel | undefined {
+  return Object.hasOwn(table, spec.kind) ? (table[spec.kind] as unknown as Kernel) : undefined;
 }
 
-/** One strip's work, as a message can carry it. */
-export interface StripJob {
-  readonly spec: StripSpec;
-  readonly planes: Planes;
-  readonly strip: Span;
-  readonly data: StripData;
+function checkSsim(name: string, spec: SsimSpec, shape: Shape): void {
+  checkWindow(name, spec, leastSide(spec.window.size, 1, "drop", spec.region), shape);
 }
 
-/** What came of one strip. */
-export interface StripResult {
-  readonly sums: Float64Array;
-  readonly extremes: NotedExtremes;
-}
-
-/** Does one strip. */
-export function runStrip(kernels: Kernels, { spec, planes, strip, data }: StripJob): StripResult {
-  const sums = stripKernel(spec).run(kernels, spec, planes, strip, data);
-  return { sums, extremes: kernels.takeExtremes() };
+function checkColours(name: string, shape: Shape): void {
+  if (shape[1] === 1 || shape[1] === 3) return;
+  const problem = `output is ${formatShape(shape)}, but colours need 3 channels, or 1 for grey`;
+  throw new ReconlossError("shape", `${name}: ${problem}`);
 }

@@ -1,6 +1,7 @@
 import { Tensor } from "../tensor.ts";
 import { type Arena, arenaOf } from "./arena.ts";
 import { loadKernels, loadKernelsIn } from "./load.ts";
+import type { Kernels } from "./module.ts";
 import { poolWorkers } from "./pool.ts";
 import {
   dimensions,
@@ -11,13 +12,24 @@ import {
   rowsOf,
   type WritableRows,
 } from "./rows.ts";
-import { runStrip, type StripJob, type StripResult, stripKernel } from "./table.ts";
+import { runStrip, type StripJob, type StripResult, stripKernel } from "./strips.ts";
 import type { KernelImage, Planes, StripSpec } from "./types.ts";
 
-/** Where gradient and map go: float32 planes, of the output's shape and [n, 1, map height, map width]. */
-export interface Destinations {
+/** A batch, and where its results go. */
+export interface KernelTask {
+  readonly output: KernelImage;
+  readonly target?: KernelImage;
+  /** What multiplies the score of each place and its gradient: [n or 1, 1 or c, map height, map width]. */
+  readonly weight?: Tensor;
+  /** Float32 planes of the output's shape. */
   readonly grad?: Float32Array;
+  /** Float32 planes [n, 1, map height, map width]. */
   readonly map?: Float32Array;
+}
+
+/** A batch for a strip kernel. */
+export interface StripTask extends KernelTask {
+  readonly spec: StripSpec;
 }
 
 /** What came of every image of a batch. */
@@ -82,62 +94,74 @@ async function allEnded(work: readonly Promise<void>[], stop: () => void): Promi
 /**
  * Runs a strip kernel over every image of a batch, in this thread and, for large images, in the pool's. The sums of an image's strips are
  * added in the order of the strips.
- *
- * @param weight - [n or 1, 1 or c, map height, map width]
  */
-export async function runTiled(
-  spec: StripSpec,
-  output: KernelImage,
-  target: KernelImage | undefined,
-  destinations: Destinations = {},
-  weight?: Tensor,
-): Promise<TiledResult> {
-  const arena = weight ? undefined : arenaFor(spec, output, target, destinations);
-  if (arena === undefined) return runStrips(spec, output, target, destinations, weight);
+export async function runTiled(task: StripTask): Promise<TiledResult> {
+  const arena = arenaFor(task);
+  if (arena === undefined) return runStrips(task);
   // One after the other: kernels keep numbers of their own in memory.
-  const result = arena.last.then(() => runStrips(spec, output, target, destinations, undefined, arena));
+  const result = arena.last.then(() => runStrips(task, arena));
   arena.last = result.catch(() => {});
   return result;
 }
 
+/** The same in this thread alone and at once, to the same bits. */
+export function runTiledSync(kernels: Kernels, task: StripTask): TiledResult {
+  return joined(
+    task,
+    jobsOf(task).map((job) => runStrip(kernels, job)),
+  );
+}
+
 /** The memory that a kernel can work in without copies. */
-function arenaFor(
-  spec: StripSpec,
-  output: KernelImage,
-  target: KernelImage | undefined,
-  { grad, map }: Destinations,
-): Arena | undefined {
+function arenaFor({ spec, output, target, weight, grad, map }: StripTask): Arena | undefined {
   const images = target === undefined ? [output] : [output, target];
-  if (!stripKernel(spec).inPlace || map || !images.every((image) => image instanceof Tensor)) return undefined;
+  if (weight || !stripKernel(spec).inPlace || map || !images.every((image) => image instanceof Tensor))
+    return undefined;
   // Vectors of four reach past the end of rows that are not a multiple of it, where other gradients may be.
   if (grad && dimensions(output).planes[2] % 4 !== 0) return undefined;
   return arenaOf([...images.map(({ data }) => data), ...(grad ? [grad] : [])]);
 }
 
-async function runStrips(
-  spec: StripSpec,
-  output: KernelImage,
-  target: KernelImage | undefined,
-  destinations: Destinations,
-  weight?: Tensor,
-  arena?: Arena,
-): Promise<TiledResult> {
-  const { module, kernels } = await (arena ? loadKernelsIn(arena) : loadKernels());
+/** Every strip of every image, in order. */
+function jobsOf({ spec, output, target, weight, grad, map }: StripTask, arena?: Arena): StripJob[] {
   const { count, planes } = dimensions(output);
-  const kernel = stripKernel(spec);
-  const strips = kernel.strips(spec, planes);
+  const strips = stripKernel(spec).strips(spec, planes);
   const placed = <R extends Rows>(rows: R): R => (arena ? { ...rows, address: rows.data.byteOffset } : rows);
   const jobs: StripJob[] = [];
   for (let image = 0; image < count; image++) {
     const data = {
       output: placed(rowsOf(output, image, "output")),
       target: target && placed(rowsOf(target, image, "target")),
-      grad: destinations.grad && placed(planarRows(destinations.grad, planes, image)),
+      grad: grad && placed(planarRows(grad, planes, image)),
       weight: weight && rowsOf(weight, weight.shape[0] === 1 ? 0 : image),
-      map: destinations.map && mapRows(destinations.map, spec, planes, image),
+      map: map && mapRows(map, spec, planes, image),
     };
     for (const strip of strips) jobs.push({ spec, planes, strip, data });
   }
+  return jobs;
+}
+
+/** What came of a batch, from what came of its strips. */
+function joined({ output }: StripTask, results: readonly StripResult[]): TiledResult {
+  const { count } = dimensions(output);
+  const strips = results.length / count;
+  const sums = Array.from({ length: count }, (_, image) => {
+    const [first, ...rest] = results.slice(image * strips, (image + 1) * strips);
+    const total = first.sums.slice();
+    for (const { sums } of rest) for (let i = 0; i < total.length; i++) total[i] += sums[i];
+    return total;
+  });
+  return {
+    sums,
+    extremes: results.reduce((joined: NotedExtremes, { extremes }) => joinExtremes(joined, extremes), {}),
+  };
+}
+
+async function runStrips(task: StripTask, arena?: Arena): Promise<TiledResult> {
+  const { module, kernels } = await (arena ? loadKernelsIn(arena) : loadKernels());
+  const { count, planes } = dimensions(task.output);
+  const kernel = stripKernel(task.spec);
+  const jobs = jobsOf(task, arena);
 
   const results: StripResult[] = new Array(jobs.length);
   let next = 0;
@@ -170,16 +194,7 @@ async function runStrips(
     next = jobs.length;
   });
 
-  const sums = Array.from({ length: count }, (_, image) => {
-    const [first, ...rest] = results.slice(image * strips.length, (image + 1) * strips.length);
-    const total = first.sums.slice();
-    for (const { sums } of rest) for (let i = 0; i < total.length; i++) total[i] += sums[i];
-    return total;
-  });
-  return {
-    sums,
-    extremes: results.reduce((joined: NotedExtremes, { extremes }) => joinExtremes(joined, extremes), {}),
-  };
+  return joined(task, results);
 }
 
 function mapRows(data: Float32Array, spec: StripSpec, planes: Planes, image: number): WritableRows {

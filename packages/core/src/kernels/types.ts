@@ -91,3 +91,6 @@ export interface MsSsimSpec extends Pick<SsimSpec, "window" | "k1" | "k2" | "dat
   /** Of what the product over scales is taken: each channel, whose mean is the score (default), or the means over channels. */
   readonly product?: "channel" | "image";
 }
+
+/** Any kernel. */
+export type KernelSpec = StripSpec | MsSsimSpec;

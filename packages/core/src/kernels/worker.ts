@@ -1,5 +1,5 @@
 import { Kernels } from "./module.ts";
-import { runStrip, type StripJob, type StripResult } from "./table.ts";
+import { runStrip, type StripJob, type StripResult } from "./strips.ts";
 
 // The program of a pool worker: one strip per message. The pool sees to it that `parentPort` exists in Node.
 

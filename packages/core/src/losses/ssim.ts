@@ -3,7 +3,7 @@ import { imageOptions } from "../definitions/image-options.ts";
 import { bothAxes, choice, flag, number, perAxis } from "../definitions/options.ts";
 import { weightedMean } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
-import { leastSide } from "../kernels/ms-ssim.ts";
+import { leastSide } from "../kernels/windows.ts";
 import { downsampleFactor } from "./averaging.ts";
 import { prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
