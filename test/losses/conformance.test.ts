@@ -1,9 +1,11 @@
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import type { Definition, OwnEvaluation, Wants } from "../../packages/core/src/definitions/definition.ts";
-import { evaluateDefinition } from "../../packages/core/src/definitions/evaluate.ts";
+import { type DefinedValues, evaluateDefinition } from "../../packages/core/src/definitions/evaluate.ts";
 import { engines } from "../../packages/core/src/engines/index.ts";
-import { reference, toFloat64 } from "../../packages/core/src/graph/reference.ts";
+import { kernels } from "../../packages/core/src/engines/kernels.ts";
+import { type Float64Image, reference, toFloat64 } from "../../packages/core/src/graph/reference.ts";
+import { ready } from "../../packages/core/src/kernels/index.ts";
 import type { Loss } from "../../packages/core/src/losses/loss.ts";
 import { parseLoss } from "../../packages/core/src/losses/parse.ts";
 import { lossFactories } from "../../packages/core/src/losses/registry.ts";
@@ -234,12 +236,11 @@ describe.each(cases)(
 
     const wants = { grad: true, map: loss.hasMap };
     const images = { output, target };
-    const expected = evaluateDefinition(
-      reference,
-      definition,
-      { output: toFloat64(output), target: toFloat64(target) },
-      wants,
-    );
+    let expected: DefinedValues<Float64Image>;
+    beforeAll(() => {
+      const inFloat64 = { output: toFloat64(output), target: toFloat64(target) };
+      expected = evaluateDefinition(reference, definition, inFloat64, wants);
+    });
 
     const expectEqual = (got: OwnEvaluation, { map }: Wants) => {
       expect(relativeError([got.value], expected.value.data)).toBeLessThan(1e-5);
@@ -288,6 +289,17 @@ describe.each(cases)(
       expect(grad.data).toEqual(all.grad?.data);
       if (loss.hasMap) expect((await loss.map(output, target)).data).toEqual(all.map?.data);
       else await expect(loss.map(output, target)).rejects.toMatchObject({ code: "invalid-argument" });
+    });
+
+    test("at once, without a promise: the same bits, where a kernel computes it", async () => {
+      await ready();
+      // The terms of the sums here have kernels.
+      if (loss.name !== "weighted" && kernels.refusal(definition, requestOf(images, wants)) !== undefined) {
+        expect(() => loss.valueSync(output, target)).toThrow(`${loss.name}: cannot be evaluated at once`);
+        return;
+      }
+      expect(loss.valueSync(output, target)).toBe(await loss.value(output, target));
+      expect(loss.valueAndGradSync(output, target)).toEqual(await loss.valueAndGrad(output, target));
     });
 
     test("the gradient is written where it is wanted, again and again, and nowhere else", async () => {

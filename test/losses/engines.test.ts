@@ -1,11 +1,71 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import type { Wants } from "../../packages/core/src/definitions/definition.ts";
 import type { EngineName } from "../../packages/core/src/engines/index.ts";
+import { ReconlossError } from "../../packages/core/src/errors.ts";
+import { ready } from "../../packages/core/src/kernels/index.ts";
 import { deltaE, edge, l1, lpips, ssim, weighted } from "../../packages/core/src/losses/index.ts";
+import { parseLoss } from "../../packages/core/src/losses/parse.ts";
 import { Tensor } from "../../packages/core/src/tensor.ts";
 import { seededLpips } from "../networks.ts";
 import { randomTensor } from "../random.ts";
 
 const [output, target] = [randomTensor([2, 3, 48, 40], 1), randomTensor([2, 3, 48, 40], 2)];
+
+describe("at once, without a promise", () => {
+  // First in this file: nothing else has loaded the kernels.
+  test("not before ready()", async () => {
+    const refused = () => l1().valueSync(output, target);
+    expect(refused).toThrow(/^l1: kernels are not loaded yet; await ready\(\) once before$/);
+    await ready();
+    expect(refused).not.toThrow();
+  });
+
+  test("weights, crops, lumas, sums and a tensor for the gradient: the same bits as with a promise", async () => {
+    await ready();
+    const weight = randomTensor([2, 1, 48, 40], 3);
+    for (const loss of [
+      parseLoss("l1 + 0.1*ssim(channels=y-bt601,crop=3,size=5) + 0.2*psnr"),
+      parseLoss("mse(low=-1,dataRange=2)"),
+    ]) {
+      for (const options of [{}, { weight }, { weight, weightNormalisation: "batch" }] as const) {
+        const [into, other] = [Tensor.full(output.shape, 7), Tensor.full(output.shape, 7)];
+        const got = loss.valueAndGradSync(output, target, { ...options, into });
+        expect(got.grad).toBe(into);
+        expect(got).toEqual(await loss.valueAndGrad(output, target, { ...options, into: other }));
+        expect(loss.valueSync(output, target, options)).toBe(await loss.value(output, target, options));
+      }
+    }
+  });
+
+  test.each([
+    ["edge", /^edge: cannot be evaluated at once: the loss has no kernel with these options, and engine onnx takes a/],
+    ["l1 + 0.1*edge", /^edge: cannot be evaluated at once/],
+    ["tv", /^tv: cannot be evaluated at once: the loss's kernel takes no weight, and engine onnx takes a promise; use/],
+  ])("%s: which loss cannot be, and why", (spec, message) => {
+    const weight = spec === "tv" ? Tensor.full([1, 1, 48, 40], 1) : undefined;
+    const refused = () => parseLoss(spec).valueAndGradSync(output, target, { weight });
+    expect(refused).toThrow(ReconlossError);
+    expect(refused).toThrow(message);
+  });
+
+  test("an engine that waits is refused by its name, and so is a map", () => {
+    expect(() => l1().valueSync(output, target, { engine: "onnx" })).toThrow(
+      "l1: cannot be evaluated at once: engine onnx takes a promise; use value, valueAndGrad or evaluate",
+    );
+    const wants = { map: true } as Wants;
+    expect(() => l1().evaluateSync(output, target, wants)).toThrow("l1: maps take a promise; use map or evaluate");
+  });
+
+  test("bad input is refused as it is with a promise", async () => {
+    const wrong = Tensor.full(output.shape, 1);
+    wrong.data[5] = Number.NaN;
+    for (const loss of [l1(), l1({ crop: 1 })]) {
+      const refusal = await loss.value(output, wrong).catch((error: Error) => error);
+      expect(() => loss.valueSync(output, wrong)).toThrow((refusal as Error).message);
+    }
+    expect(() => l1().valueSync(output, Tensor.full([2, 3, 48, 41], 1))).toThrow(/output is 2x3x48x40 but target is/);
+  });
+});
 
 test("the named engine evaluates a loss, and every term of a sum", async () => {
   const loss = weighted([

@@ -1,6 +1,7 @@
 import type { Definition, OwnEvaluation } from "../definitions/definition.ts";
 import { ReconlossError } from "../errors.ts";
-import { noteExtremes } from "../kernels/extremes.ts";
+import { noteExtremes, noteExtremesSync } from "../kernels/extremes.ts";
+import { loadedKernels } from "../kernels/load.ts";
 import type { Engine, Request } from "./engine.ts";
 import { kernels } from "./kernels.ts";
 import { onnx } from "./onnx.ts";
@@ -30,6 +31,27 @@ export async function evaluate(
   const engine = name === undefined ? firstFor(definition, request) : named(loss, name, definition, request);
   if (!engine.notesExtremes) request.check(await noteExtremes(request.images));
   return engine.evaluate(definition, request);
+}
+
+/**
+ * The same at once, without maps, by an engine that need not wait.
+ *
+ * @throws {ReconlossError} `invalid-argument` also where the engine has to wait, and before kernels are loaded
+ */
+export function evaluateSync(loss: string, definition: Definition, request: Request, name?: EngineName): OwnEvaluation {
+  if (request.wants.map)
+    throw new ReconlossError("invalid-argument", `${loss}: maps take a promise; use map or evaluate`);
+  const engine = name === undefined ? firstFor(definition, request) : named(loss, name, definition, request);
+  if (engine.evaluateSync === undefined) {
+    const reason = name === undefined ? `${kernels.refusal(definition, request)}, and ` : "";
+    const problem = `cannot be evaluated at once: ${reason}engine ${engine.name} takes a promise`;
+    throw new ReconlossError("invalid-argument", `${loss}: ${problem}; use value, valueAndGrad or evaluate`);
+  }
+  if (loadedKernels() === undefined) {
+    throw new ReconlossError("invalid-argument", `${loss}: kernels are not loaded yet; await ready() once before`);
+  }
+  if (!engine.notesExtremes) request.check(noteExtremesSync(request.images));
+  return engine.evaluateSync(definition, request);
 }
 
 function firstFor(definition: Definition, request: Request): Engine {

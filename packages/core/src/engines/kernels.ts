@@ -3,8 +3,9 @@ import { poolScores } from "../definitions/evaluate.ts";
 import { isPlain, stageGradient, stageImages, stageWeight } from "../definitions/stage.ts";
 import { differentiate } from "../graph/autodiff.ts";
 import { reference, toFloat64 } from "../graph/reference.ts";
-import { noteExtremes } from "../kernels/extremes.ts";
-import { runKernel } from "../kernels/index.ts";
+import { noteExtremesSync } from "../kernels/extremes.ts";
+import { type KernelResult, ready, runKernel, runKernelSync } from "../kernels/index.ts";
+import { runSteps, runStepsSync, type Stepwise } from "../stepwise.ts";
 import { Tensor } from "../tensor.ts";
 import type { Engine, Request } from "./engine.ts";
 import { onnx } from "./onnx.ts";
@@ -30,21 +31,24 @@ function scaleImages(batch: Float32Array, factors: Float64Array): void {
   }
 }
 
-/** Evaluates a definition by its fused kernel, on float32 images of any range. */
-async function evaluateKernel(definition: Definition, path: KernelPath, request: Request): Promise<OwnEvaluation> {
-  const { images, wants, into } = request;
-  const { output, target, weight, share } = images;
-  const { spec, scale = 1, border = 0, withoutMap = false } = path;
-  const asTheyAre = isPlain(path.images);
-  if (!asTheyAre) request.check(await noteExtremes(images));
-  const staged = stageImages(output, path.images);
+/** What `runKernel` is called with. */
+type KernelCall = Parameters<typeof runKernel>;
+
+/** Evaluates a definition by its fused kernel, once kernels are loaded; steps are calls of it. */
+function* evaluation(
+  definition: Definition,
+  { spec, images, scale = 1, border = 0, weight: weightOf, withoutMap = false }: KernelPath,
+  { images: { output, target, weight, share }, wants, into, check }: Request,
+): Stepwise<KernelCall, KernelResult, OwnEvaluation> {
+  const asTheyAre = isPlain(images);
+  if (!asTheyAre) check(noteExtremesSync({ output, target }));
+  const staged = stageImages(output, images);
   const grad = wants.grad && ((asTheyAre && into?.data) || true);
-  const stagedTarget = target === output ? staged : stageImages(target, path.images);
+  const stagedTarget = target === output ? staged : stageImages(target, images);
   const map = wants.map === true && !withoutMap;
-  const weights =
-    weight && stageWeight(weight, path.weight === "of pixels" ? 1 : staged.shape[1], path.images.crop + border);
-  const result = await runKernel(spec, staged, stagedTarget, { grad, map: map && !weights, weight: weights });
-  if (asTheyAre) request.check(result.extremes);
+  const weights = weight && stageWeight(weight, weightOf === "of pixels" ? 1 : staged.shape[1], images.crop + border);
+  const result = yield [spec, staged, stagedTarget, { grad, map: map && !weights, weight: weights }];
+  if (asTheyAre) check(result.extremes);
   const scores = scale === 1 ? result.perImage : result.perImage.map((score) => score * scale);
   const { value, perImage, slopes } = poolWithSlopes(definition, scores, share);
   const evaluation: OwnEvaluation = { value, perImage, scores };
@@ -54,14 +58,10 @@ async function evaluateKernel(definition: Definition, path: KernelPath, request:
       slopes.map((slope) => slope * scale),
     );
     evaluation.grad =
-      asTheyAre && into ? into : stageGradient(new Tensor(result.grad, staged.shape), output, path.images, into);
-  }
-  if (wants.map && withoutMap) {
-    const unweighted = { ...request, images: { output, target }, wants: { map: true } };
-    evaluation.map = (await onnx.evaluate(definition, unweighted)).map;
+      asTheyAre && into ? into : stageGradient(new Tensor(result.grad, staged.shape), output, images, into);
   }
   // The map is that of unweighted scores.
-  const ofPlaces = map && weights ? (await runKernel(spec, staged, stagedTarget, { map })).map : result.map;
+  const ofPlaces = map && weights ? (yield [spec, staged, stagedTarget, { map }]).map : result.map;
   if (ofPlaces) {
     const { data, shape } = ofPlaces;
     if (scale !== 1) scaleImages(data, Float64Array.of(scale));
@@ -78,5 +78,15 @@ export const kernels = {
     if (kernel === undefined) return "the loss has no kernel with these options";
     return images.weight && !kernel.weight ? "the loss's kernel takes no weight" : undefined;
   },
-  evaluate: (definition, request) => evaluateKernel(definition, definition.kernel as KernelPath, request),
+  evaluate: async (definition, request) => {
+    const path = definition.kernel as KernelPath;
+    await ready();
+    const result = await runSteps(evaluation(definition, path, request), (call) => runKernel(...call));
+    if (!request.wants.map || !path.withoutMap) return result;
+    const { output, target } = request.images;
+    const unweighted = { ...request, images: { output, target }, wants: { map: true }, into: undefined };
+    return { ...result, map: (await onnx.evaluate(definition, unweighted)).map };
+  },
+  evaluateSync: (definition, request) =>
+    runStepsSync(evaluation(definition, definition.kernel as KernelPath, request), (call) => runKernelSync(...call)),
 } as const satisfies Engine;

@@ -1,5 +1,5 @@
 import type { Tensor } from "../tensor.ts";
-import { loadKernels } from "./load.ts";
+import { loadedKernels, loadKernels } from "./load.ts";
 import { type NotedExtremes, planarRows } from "./rows.ts";
 
 /** Values in memory at a time: as many as a first-level cache holds. */
@@ -8,20 +8,33 @@ const band = 8192;
 /** With fewer values a loop in JavaScript is done before the kernels are called. */
 const leastValues = 2 ** 15;
 
+/** The batches of a pair. */
+interface Batches {
+  readonly output: Tensor;
+  readonly target?: Tensor;
+}
+
+/** Those of a pair that are worth a note. */
+function largeOf({ output, target }: Batches): (readonly [keyof NotedExtremes, Float32Array])[] {
+  const pair = [["output", output] as const, ...(target && target !== output ? [["target", target] as const] : [])];
+  return pair.flatMap(([name, { data }]) => (data.length < leastValues ? [] : [[name, data] as const]));
+}
+
 /**
  * The least and the greatest value of large batches, for losses whose own work does not come across them: several times as fast as a loop in JavaScript. Small batches
  * have no note.
  */
-export async function noteExtremes(images: {
-  readonly output: Tensor;
-  readonly target?: Tensor;
-}): Promise<NotedExtremes> {
+export async function noteExtremes(images: Batches): Promise<NotedExtremes> {
+  if (largeOf(images).length > 0) await loadKernels();
+  return noteExtremesSync(images);
+}
+
+/** The same at once; no batch has a note before the kernels are loaded. */
+export function noteExtremesSync(images: Batches): NotedExtremes {
   const noted: NotedExtremes = {};
-  for (const name of ["output", "target"] as const) {
-    const data = images[name]?.data;
-    const known = name === "target" && images.target === images.output;
-    if (data === undefined || known || data.length < leastValues) continue;
-    const { kernels } = await loadKernels();
+  const kernels = loadedKernels();
+  if (kernels === undefined) return noted;
+  for (const [name, data] of largeOf(images)) {
     kernels.reset();
     const address = kernels.floats(band);
     const rows = { ...planarRows(data, [1, 1, data.length]), noted: name };

@@ -1,5 +1,6 @@
 import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
+import { runSteps, runStepsSync } from "../stepwise.ts";
 import { formatShape, type Shape, type Tensor } from "../tensor.ts";
 import type { Kernel, KernelScores } from "./kernel.ts";
 import { loadedKernels, loadKernels } from "./load.ts";
@@ -62,10 +63,7 @@ export async function runKernel(
 ): Promise<KernelResult> {
   const { kernel, task, mapShape } = taskOf("runKernel", spec, output, target, options);
   const { kernels } = await loadKernels();
-  const run = kernel.run(kernels, spec, task);
-  let step = run.next();
-  while (!step.done) step = run.next(await runTiled(step.value));
-  return resultOf(step.value, task, mapShape);
+  return resultOf(await runSteps(kernel.run(kernels, spec, task), runTiled), task, mapShape);
 }
 
 /**
@@ -84,10 +82,8 @@ export function runKernelSync(
   if (kernels === undefined) {
     throw new ReconlossError("invalid-argument", "runKernelSync: the kernels are not loaded yet; await ready() first");
   }
-  const run = kernel.run(kernels, spec, task);
-  let step = run.next();
-  while (!step.done) step = run.next(runTiledSync(kernels, step.value));
-  return resultOf(step.value, task, mapShape);
+  const scores = runStepsSync(kernel.run(kernels, spec, task), (strips) => runTiledSync(kernels, strips));
+  return resultOf(scores, task, mapShape);
 }
 
 /** What a call asks of a kernel, checked, with arrays for what it gives; `caller`: what errors call it. */

@@ -1,3 +1,4 @@
+import type { Stepwise } from "../stepwise.ts";
 import type { Shape } from "../tensor.ts";
 import type { Kernels } from "./module.ts";
 import { dimensions, type NotedExtremes } from "./rows.ts";
@@ -13,8 +14,8 @@ export interface KernelScores {
   readonly extremes: NotedExtremes;
 }
 
-/** Work that has strips done, and goes on with what came of them: whoever runs it does them here, or on several threads. */
-export type KernelRun<Result> = Generator<StripTask, Result, TiledResult>;
+/** Work whose steps are passes over strips: whoever runs it does them here, or on several threads. */
+export type KernelRun<Result> = Stepwise<StripTask, TiledResult, Result>;
 
 /** A kernel over batches of images. */
 export interface Kernel<S extends KernelSpec = KernelSpec> {

@@ -4,6 +4,7 @@ import type { Learner } from "../definitions/learner.ts";
 import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
 import { prefixed, within } from "../records.ts";
+import { runSteps, runStepsSync, type Stepwise } from "../stepwise.ts";
 import { type Shape, sameShape, Tensor } from "../tensor.ts";
 import { checkCall, checkInto } from "./checks.ts";
 import { BaseLoss, type EvaluateOptions, isLoss, type Loss, type LossInfo } from "./loss.ts";
@@ -87,12 +88,35 @@ class WeightedLoss extends BaseLoss implements Loss {
     return new PreparedTarget(target, new Map(features));
   }
 
-  async evaluate(
+  evaluate(
     output: Tensor,
     target: Target | undefined,
     wants: Wants,
     options: EvaluateOptions = {},
   ): Promise<Evaluation> {
+    return runSteps(this.#sum(output, target, wants, options), ([loss, wants, options]) =>
+      loss.evaluate(output, target, wants, options),
+    );
+  }
+
+  evaluateSync(
+    output: Tensor,
+    target: Target | undefined,
+    wants: Pick<Wants, "grad">,
+    options: EvaluateOptions = {},
+  ): Evaluation {
+    return runStepsSync(this.#sum(output, target, wants, options), ([loss, wants, options]) =>
+      loss.evaluateSync(output, target, wants, options),
+    );
+  }
+
+  /** Adds up the terms; steps are evaluations of one. */
+  *#sum(
+    output: Tensor,
+    target: Target | undefined,
+    wants: Wants,
+    options: EvaluateOptions,
+  ): Stepwise<readonly [loss: Loss, wants: Wants, options: EvaluateOptions], Evaluation, Evaluation> {
     checkCall(this.name, wants, options);
     const { into } = options;
     if (into !== undefined)
@@ -113,7 +137,7 @@ class WeightedLoss extends BaseLoss implements Loss {
         scratch = new Tensor(new Float32Array(into.data.length), into.shape);
       }
       const where = into && { ...options, into: grad ? scratch : into };
-      const term = await loss.evaluate(output, target, { grad: wants.grad, map: withMap }, where ?? options);
+      const term = yield [loss, { grad: wants.grad, map: withMap }, where ?? options];
       const contribution = minimisedEvaluation(loss, term);
       terms[this.#names[index]] = contribution.value;
       tiles = Math.max(tiles, term.tiles ?? 0);

@@ -1,6 +1,7 @@
 export type { Definition, Evaluation, Images, Wants } from "../definitions/definition.ts";
 export type { Learner, TrainingState } from "../definitions/learner.ts";
 export type { Option, OptionsOf, OptionValue, Schema } from "../definitions/options.ts";
+export type { EngineName } from "../engines/index.ts";
 export {
   adversarialObjectives,
   type Discriminate,
@@ -47,6 +48,7 @@ export {
   type LossDefinition,
   type LossFactory,
   type LossInfo,
+  type ValueAndGrad,
 } from "./loss.ts";
 export { type LpipsResources, lpips } from "./lpips.ts";
 export { mdsi } from "./mdsi.ts";

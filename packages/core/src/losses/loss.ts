@@ -3,7 +3,8 @@ import type { Definition, Evaluation, OwnEvaluation, Wants } from "../definition
 import type { Learner } from "../definitions/learner.ts";
 import { type OptionsOf, type OptionValue, resolveOptions, type Schema } from "../definitions/options.ts";
 import { checkWeight, type WeightNormalisation } from "../definitions/pixel-weights.ts";
-import { type EngineName, evaluate } from "../engines/index.ts";
+import type { Request } from "../engines/engine.ts";
+import { type EngineName, evaluate, evaluateSync } from "../engines/index.ts";
 import { targetFeatures } from "../engines/onnx.ts";
 import { ReconlossError } from "../errors.ts";
 import { noteExtremes } from "../kernels/extremes.ts";
@@ -107,15 +108,43 @@ export interface Loss {
    * }
    * ```
    */
-  valueAndGrad(
-    output: Tensor,
-    target?: Target,
-    options?: EvaluateOptions,
-  ): Promise<{ value: number; grad: Tensor; terms: Readonly<Record<string, number>> }>;
+  valueAndGrad(output: Tensor, target?: Target, options?: EvaluateOptions): Promise<ValueAndGrad>;
   /** The value's contributions by place. */
   map(output: Tensor, target?: Target, options?: EvaluateOptions): Promise<Tensor>;
   /** All of these in one pass. */
   evaluate(output: Tensor, target: Target | undefined, wants: Wants, options?: EvaluateOptions): Promise<Evaluation>;
+  /**
+   * {@link Loss.value} at once, without a promise, in the calling thread alone: the same bits. For losses that kernels compute (l1, mse, charbonnier, psnr, rmse, ssim, dssim, ms-ssim,
+   * deltaE and tv, with most options) and sums of them, once `ready()` has loaded the kernels.
+   *
+   * @throws {ReconlossError} `invalid-argument` for other losses, and before kernels are loaded
+   * @example
+   * ```ts
+   * import { l1, ready, Tensor } from "reconloss";
+   * await ready();
+   * l1().valueSync(Tensor.full([1, 3, 8, 8], 0.25), Tensor.full([1, 3, 8, 8], 0.75)); // 0.5
+   * ```
+   */
+  valueSync(output: Tensor, target?: Target, options?: EvaluateOptions): number;
+  /** {@link Loss.valueAndGrad} at once, for the same losses as {@link Loss.valueSync}. */
+  valueAndGradSync(output: Tensor, target?: Target, options?: EvaluateOptions): ValueAndGrad;
+  /** {@link Loss.evaluate} at once, for the same losses as {@link Loss.valueSync}; maps take a promise. */
+  evaluateSync(
+    output: Tensor,
+    target: Target | undefined,
+    wants: Pick<Wants, "grad">,
+    options?: EvaluateOptions,
+  ): Evaluation;
+}
+
+/** What {@link Loss.valueAndGrad} gives. */
+export interface ValueAndGrad {
+  /** The value of the batch. */
+  value: number;
+  /** d value / d output, in the output's shape. */
+  grad: Tensor;
+  /** See {@link Evaluation.terms}. */
+  terms: Readonly<Record<string, number>>;
 }
 
 /** The loss, which nothing else has been given yet, listed under the text by which it was asked for. */
@@ -296,6 +325,12 @@ export abstract class BaseLoss {
     wants: Wants,
     options?: EvaluateOptions,
   ): Promise<Evaluation>;
+  abstract evaluateSync(
+    output: Tensor,
+    target: Target | undefined,
+    wants: Pick<Wants, "grad">,
+    options?: EvaluateOptions,
+  ): Evaluation;
 
   refusal(_shape: Shape): string | undefined {
     return undefined;
@@ -313,8 +348,17 @@ export abstract class BaseLoss {
     return (await this.evaluate(output, target, {}, options)).perImage;
   }
 
-  async valueAndGrad(output: Tensor, target?: Target, options?: EvaluateOptions) {
+  async valueAndGrad(output: Tensor, target?: Target, options?: EvaluateOptions): Promise<ValueAndGrad> {
     const { value, grad, terms } = await this.evaluate(output, target, { grad: true }, options);
+    return { value, grad: grad as Tensor, terms };
+  }
+
+  valueSync(output: Tensor, target?: Target, options?: EvaluateOptions): number {
+    return this.evaluateSync(output, target, {}, options).value;
+  }
+
+  valueAndGradSync(output: Tensor, target?: Target, options?: EvaluateOptions): ValueAndGrad {
+    const { value, grad, terms } = this.evaluateSync(output, target, { grad: true }, options);
     return { value, grad: grad as Tensor, terms };
   }
 
@@ -385,18 +429,32 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
     options: EvaluateOptions = {},
   ): Promise<Evaluation> {
     checkCall(this.name, wants, options);
-    const { weight, into } = options;
-    const held = { output, target: this.needsTarget ? targetTensor(target) : undefined, weight, into };
-    const evaluation = await this.#evaluate(output, target, wants, options).finally(() => checkHeld(this.name, held));
-    return { ...evaluation, terms: evaluation.terms ?? { [this.label]: evaluation.value } };
+    try {
+      const request = this.#request(output, target, wants, options);
+      return this.#complete(await evaluate(this.name, this.definition, request, options.engine), request);
+    } finally {
+      this.#checkHeld(output, target, options);
+    }
   }
 
-  async #evaluate(
+  override evaluateSync(
     output: Tensor,
     target: Target | undefined,
-    wants: Wants,
-    { weight: given, weightNormalisation, into, engine }: EvaluateOptions,
-  ): Promise<OwnEvaluation> {
+    wants: Pick<Wants, "grad">,
+    options: EvaluateOptions = {},
+  ): Evaluation {
+    checkCall(this.name, wants, options);
+    try {
+      const request = this.#request(output, target, wants, options);
+      return this.#complete(evaluateSync(this.name, this.definition, request, options.engine), request);
+    } finally {
+      this.#checkHeld(output, target, options);
+    }
+  }
+
+  /** What a call asks of an engine, its shapes and its weight checked. */
+  #request(output: Tensor, target: Target | undefined, wants: Wants, options: EvaluateOptions): Request {
+    const { weight: given, weightNormalisation, into } = options;
     const compared = this.needsTarget ? targetTensor(target) : output;
     this.#checkShapes(output, compared);
     if (into !== undefined) checkInto(this.name, into, { output, target: compared, weight: given });
@@ -406,11 +464,24 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
     const { unnormalised } = this.definition;
     const { weight, share } =
       given === undefined ? {} : checkWeight(this.name, output, given, weightNormalisation, unnormalised);
-    const features = target instanceof PreparedTarget ? target.features.get(this.definition) : undefined;
-    const images = { output, target: compared, weight, share, targetFeatures: features };
-    const evaluation = await evaluate(this.name, this.definition, { images, wants, into, check }, engine);
+    const targetFeatures = target instanceof PreparedTarget ? target.features.get(this.definition) : undefined;
+    return { images: { output, target: compared, weight, share, targetFeatures }, wants, into, check };
+  }
+
+  /** What an engine gave, with what a loss says beyond its definition. */
+  #complete(evaluation: OwnEvaluation, { images: { weight, share } }: Request): Evaluation {
     if (weight !== undefined) this.#checkMeasured(evaluation, share);
-    return share ? { ...evaluation, shares: Float64Array.from(share.data) } : evaluation;
+    return {
+      ...evaluation,
+      ...(share ? { shares: Float64Array.from(share.data) } : {}),
+      terms: evaluation.terms ?? { [this.label]: evaluation.value },
+    };
+  }
+
+  /** Refuses what was given where its memory is gone after an evaluation. */
+  #checkHeld(output: Tensor, target: Target | undefined, { weight, into }: EvaluateOptions): void {
+    const compared = this.needsTarget ? targetTensor(target) : undefined;
+    checkHeld(this.name, { output, target: compared, weight, into });
   }
 
   /** Refuses weights that are 0 wherever an image is looked at, or make sums too large; the value of an image without any share is not a number. */
