@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Ops } from "../../packages/core/src/graph/ops.ts";
-import { receptiveField } from "../../packages/core/src/graph/receptive-field.ts";
+import { receptiveField, trace } from "../../packages/core/src/graph/receptive-field.ts";
 import { reference, toFloat64 } from "../../packages/core/src/graph/reference.ts";
+import { alexnet, inceptionV3, vgg } from "../../packages/core/src/nets/index.ts";
 import { Tensor } from "../../packages/core/src/tensor.ts";
 import { randomTensor } from "../random.ts";
 
@@ -23,6 +24,14 @@ const networks: Record<string, Network> = {
   },
   "pooling and bilinear interpolation": (o, x) => o.add(x, o.resize(o.maxPool(o.maxPool(x, 2), 2), x)),
   "average pooling and nearest neighbours": (o, x) => o.add(x, o.resize(o.avgPool(x, 2), x, { mode: "nearest" })),
+  "kernels along one axis and then the other": (o, x) =>
+    o.conv2d(
+      o.conv2d(x, o.constant([1, 2, 3, 4, 5], [1, 1, 1, 5]), { padding: [0, 2] }),
+      o.constant([1, 2, 3], [1, 1, 3, 1]),
+      {
+        padding: [1, 0],
+      },
+    ),
   "pixel unshuffle": (o, x) => o.depthToSpace(o.conv2d(o.spaceToDepth(x, 2), weight(o, 4, 4, 3), { padding: 1 }), 2),
 };
 
@@ -78,5 +87,36 @@ describe("receptiveField", () => {
       return o.conv2d(x, o.div(w, o.sum(w, "nchw")), { padding: 1 });
     };
     expect(receptiveField(1, normalised)).toEqual({ halo: 1, multiple: 1, scale: 1 });
+  });
+});
+
+/**
+ * As published by Araujo, Norris and Sim 2019, "Computing Receptive Fields of Convolutional Neural Networks", in the table of google-research/receptive_field. Its AlexNet has
+ * no padding in the first layer, torchvision's has 2.
+ */
+it.each([
+  [alexnet, "conv1", { kernel: 11, stride: 4, padding: 0 + 2 }],
+  [alexnet, "pool1", { kernel: 19, stride: 8, padding: 0 + 2 }],
+  [alexnet, "conv2", { kernel: 51, stride: 8, padding: 16 + 2 }],
+  [alexnet, "conv5", { kernel: 163, stride: 16, padding: 64 + 2 }],
+  [alexnet, "pool5", { kernel: 195, stride: 32, padding: 64 + 2 }],
+  [vgg("vgg16"), "pool5", { kernel: 212, stride: 32, padding: 90 }],
+  [inceptionV3.network, "Mixed_7c", { kernel: 1311, stride: 32, padding: 618 }],
+] as const)("finds the published windows of networks %#", (network, tap, window) => {
+  expect(network.window(tap)).toEqual(window);
+});
+
+describe("trace", () => {
+  const dims = [undefined, 3, 9, 12] as const;
+
+  it("gives shapes, windows and no numbers", () => {
+    const [down, mean, own] = trace(dims, (o, image, tensor) => {
+      const convolved = o.conv2d(image, tensor([4, 3, 3, 5]), { stride: 2, padding: 1 });
+      return [convolved, o.mean(convolved, "hw"), tensor([1, 4, 1, 1])];
+    });
+    // floor((9 + 2 - 3) / 2) + 1 rows and floor((12 + 2 - 5) / 2) + 1 columns; the window is that of the wider axis.
+    expect(down).toEqual({ dims: [undefined, 4, 5, 5], window: { kernel: 5, stride: 2, padding: 1 } });
+    expect(mean.window).toBeUndefined();
+    expect(own).toEqual({ dims: [1, 4, 1, 1] });
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { differentiate } from "../../packages/core/src/graph/autodiff.ts";
 import { buildModel, compile } from "../../packages/core/src/graph/compile.ts";
 import type { ConvOptions, Ops } from "../../packages/core/src/graph/ops.ts";
 import { reference, toFloat64 } from "../../packages/core/src/graph/reference.ts";
@@ -52,4 +53,49 @@ describe("a convolution with a constant kernel after a constant factor for each 
     }));
     expect(count(bytes, "Mul")).toBe(1);
   });
+});
+
+// The other way round, as a batch norm after a convolution is. Expected values: the definition in float64.
+describe("a constant factor for each channel after a convolution with a constant kernel", () => {
+  const gains = randomTensor([1, 32, 1, 1], 4, -2, 2);
+  const bias = randomTensor([1, 32, 1, 1], 5, -1, 1);
+  const normed = <T>(o: Ops<T>, x: T, options: ConvOptions, biased: boolean) => {
+    const convolved = o.conv2d(x, o.constant(kernel.data, kernel.shape), options);
+    const shift = o.constant(bias.data, bias.shape);
+    const scaled = o.mul(biased ? o.add(convolved, shift) : convolved, o.constant(gains.data, gains.shape));
+    return o.relu(o.add(scaled, shift));
+  };
+  const derived = <T>(o: Ops<T>, image: T, options: ConvOptions, biased: boolean) => {
+    const { value, gradients } = differentiate(o, ({ o }, [x]) => o.sum(normed(o, x, options, biased), "nchw"), [
+      image,
+    ]);
+    return { value, gradient: gradients[0] };
+  };
+
+  it.each<[string, ConvOptions, boolean]>([
+    ["padded", { padding: 2 }, false],
+    ["with a stride, and with a bias before", { stride: 2, padding: { top: 2, bottom: 0, left: 1, right: 3 } }, true],
+  ])(
+    "is a part of the kernel, %s: the value and its gradient are the same, and no image is multiplied but by the slope of relu",
+    async (_, options, biased) => {
+      const x = randomTensor([2, 3, 13, 11], 1, -1, 1);
+      const program = await compile({ x: ["n", 3, "h", "w"] }, (o, { x: image }) => derived(o, image, options, biased));
+      const expected = derived(reference, toFloat64(x), options, biased);
+      const found = await program.run({ x });
+      for (const name of ["value", "gradient"] as const) {
+        const largest = expected[name].data.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+        for (const [at, value] of found[name].data.entries()) {
+          expect(Math.abs(value - expected[name].data[at]) / largest).toBeLessThan(2e-6);
+        }
+      }
+      const { bytes } = buildModel({ x: [1, 3, 13, 11] }, (o, { x: image }) => ({
+        y: normed(o, image, options, biased),
+      }));
+      expect(count(bytes, "Mul")).toBe(0);
+      const withGradient = buildModel({ x: [1, 3, 13, 11] }, (o, { x: image }) => ({
+        y: derived(o, image, options, biased).gradient,
+      })).bytes;
+      expect(count(withGradient, "Mul")).toBeLessThanOrEqual(1);
+    },
+  );
 });

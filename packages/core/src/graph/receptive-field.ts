@@ -1,7 +1,7 @@
 import { checkArguments } from "../arguments.ts";
 import { LabelBackend, type Labelled, type LabelRule } from "./labels.ts";
 import { Ops } from "./ops.ts";
-import type { ConvAttributes, Dims, PadAttributes, Primitive } from "./primitives.ts";
+import type { ConvAttributes, Dims, PadAttributes, Primitive, SliceAttributes } from "./primitives.ts";
 
 /** How the positions of a network's output depend on those of its input, the same along both axes. */
 export interface ReceptiveField {
@@ -29,7 +29,7 @@ export interface Traced {
   readonly window?: Window;
 }
 
-/** A part of the input's positions: those from `ratio * p + first` to `ratio * p + last` for position p. */
+/** A part of the input's positions along an axis: those from `ratio * p + first` to `ratio * p + last` for position p. */
 interface Span {
   readonly ratio: number;
   readonly first: number;
@@ -38,8 +38,10 @@ interface Span {
   readonly multiple: number;
 }
 
+type Spans = readonly [rows: Span, columns: Span];
+
 /** The part of the input that each position of a value depends on; `nothing` of a value that does not depend on the input. */
-type Field = Span | "nothing" | "everything";
+type Field = Spans | "nothing" | "everything";
 
 type Value = Labelled<Field>;
 type Rule<P extends Primitive> = LabelRule<Field, P>;
@@ -49,10 +51,7 @@ function commonMultiple(a: number, b: number): number {
   return (a * b) / divisor(a, b);
 }
 
-function union(a: Field, b: Field): Field {
-  if (a === "nothing") return b;
-  if (b === "nothing") return a;
-  if (a === "everything" || b === "everything" || a.ratio !== b.ratio) return "everything";
+function cover(a: Span, b: Span): Span {
   return {
     ratio: a.ratio,
     first: Math.min(a.first, b.first),
@@ -61,16 +60,41 @@ function union(a: Field, b: Field): Field {
   };
 }
 
-/** Position p of the result is made of the positions from `stride * p + from` to `stride * p + to`, where these are counted in positions of `x`. */
-function through(x: Field, stride: number, from: number, to: number): Field {
-  if (typeof x === "string") return x;
-  const ratio = x.ratio * stride;
+function union(a: Field, b: Field): Field {
+  if (a === "nothing") return b;
+  if (b === "nothing") return a;
+  if (a === "everything" || b === "everything") return "everything";
+  const [rows, columns] = [cover(a[0], b[0]), cover(a[1], b[1])];
+  return a.every(({ ratio }, axis) => ratio === b[axis].ratio) ? [rows, columns] : "everything";
+}
+
+/** Position p along an axis is made of the positions from `stride * p + from` to `stride * p + to`, counted in positions of the operand. */
+interface Step {
+  readonly stride?: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+function moved({ ratio, first, last, multiple }: Span, { stride = 1, from, to }: Step): Span {
+  const now = ratio * stride;
   return {
-    ratio,
-    first: x.first + x.ratio * from,
-    last: x.last + x.ratio * to,
-    multiple: Number.isInteger(ratio) ? commonMultiple(x.multiple, ratio) : x.multiple,
+    ratio: now,
+    first: first + ratio * from,
+    last: last + ratio * to,
+    multiple: Number.isInteger(now) ? commonMultiple(multiple, now) : multiple,
   };
+}
+
+/** A step along each axis, or the same along both. */
+function through(x: Field, rows: Step, columns = rows): Field {
+  return typeof x === "string" ? x : [moved(x[0], rows), moved(x[1], columns)];
+}
+
+const stay: Step = { from: 0, to: 0 };
+
+/** A step along one of the axes. */
+function along(x: Field, axis: "h" | "w", step: Step): Field {
+  return axis === "h" ? through(x, step, stay) : through(x, stay, step);
 }
 
 interface Sliding {
@@ -79,19 +103,21 @@ interface Sliding {
   readonly dilation?: readonly [number, number];
 }
 
-/** A window of `kernel` positions that slides: what it reaches along either axis. */
+/** A window of `kernel` positions that slides. */
 function slide(x: Field, kernel: readonly [number, number], { stride, padding, dilation = [1, 1] }: Sliding): Field {
-  if (stride[0] !== stride[1]) return x === "nothing" ? x : "everything";
-  const after = Math.max(dilation[0] * (kernel[0] - 1) - padding.top, dilation[1] * (kernel[1] - 1) - padding.left);
-  return through(x, stride[0], -Math.max(padding.top, padding.left), after);
+  const step = (axis: 0 | 1, before: number): Step => {
+    return { stride: stride[axis], from: -before, to: dilation[axis] * (kernel[axis] - 1) - before };
+  };
+  return through(x, step(0, padding.top), step(1, padding.left));
 }
 
 /** The adjoint of a window: a position of the result takes part in the windows whose sums these are. */
 function spread(x: Field, kernel: readonly [number, number], { stride, padding, dilation }: ConvAttributes): Field {
-  const [s] = stride;
-  if (s !== stride[1]) return x === "nothing" ? x : "everything";
-  const reach = Math.max(dilation[0] * (kernel[0] - 1) - padding.top, dilation[1] * (kernel[1] - 1) - padding.left);
-  return through(x, 1 / s, -reach / s, Math.max(padding.top, padding.left) / s);
+  const step = (axis: 0 | 1, before: number): Step => {
+    const after = dilation[axis] * (kernel[axis] - 1) - before;
+    return { stride: 1 / stride[axis], from: -after / stride[axis], to: before / stride[axis] };
+  };
+  return through(x, step(0, padding.top), step(1, padding.left));
 }
 
 const unbounded = (operands: readonly Value[]): Field =>
@@ -101,14 +127,14 @@ function kernelOf({ value: { dims } }: Value): readonly [number, number] {
   return [dims[2] as number, dims[3] as number];
 }
 
-/** What moves positions by a whole number from the start can be followed; what counts from the end cannot. */
-const slice: Rule<"slice"> = (operands, { axis, start, step }) => {
-  if (axis === "n" || axis === "c") return operands[0].label;
-  return start < 0 || step !== 1 ? unbounded(operands) : through(operands[0].label, 1, 0, start);
-};
-
 const overAxes: Rule<"sum" | "max"> = (operands, { axes }) =>
   axes.includes("h") || axes.includes("w") ? unbounded(operands) : operands[0].label;
+
+/** What moves positions by a whole number from the start can be followed; what counts from the end cannot. */
+function shifted(operands: readonly Value[], { axis, start, step }: SliceAttributes, by: number): Field {
+  if (axis === "n" || axis === "c") return operands[0].label;
+  return start < 0 || step !== 1 ? unbounded(operands) : along(operands[0].label, axis, { from: by, to: by });
+}
 
 /** The operations that are not done position by position. */
 const rules: { readonly [P in Primitive]?: Rule<P> } = {
@@ -116,14 +142,11 @@ const rules: { readonly [P in Primitive]?: Rule<P> } = {
   max: overAxes,
   size: () => "nothing",
   expand: ([x]) => x.label,
-  slice,
-  embed: ([x], { axis, start, step }) => {
-    if (axis === "n" || axis === "c") return x.label;
-    return start < 0 || step !== 1 ? unbounded([x]) : through(x.label, 1, -start, 0);
-  },
-  pad: ([x], { top, left }) => through(x.label, 1, -Math.max(top, left), -Math.min(top, left)),
-  depthToSpace: ([x], { factor }) => through(x.label, 1 / factor, -(factor - 1) / factor, 0),
-  spaceToDepth: ([x], { factor }) => through(x.label, factor, 0, factor - 1),
+  slice: ([x], attributes) => shifted([x], attributes, attributes.start),
+  embed: ([x], attributes) => shifted([x], attributes, -attributes.start),
+  pad: ([x], { top, left }) => through(x.label, { from: -top, to: -top }, { from: -left, to: -left }),
+  depthToSpace: ([x], { factor }) => through(x.label, { stride: 1 / factor, from: -(factor - 1) / factor, to: 0 }),
+  spaceToDepth: ([x], { factor }) => through(x.label, { stride: factor, from: 0, to: factor - 1 }),
   conv2d: ([x, weight], attributes) =>
     weight.label === "nothing" ? slide(x.label, kernelOf(weight), attributes) : "everything",
   convInput: ([x, weight], attributes) =>
@@ -136,17 +159,27 @@ const rules: { readonly [P in Primitive]?: Rule<P> } = {
   gram: unbounded,
   mix: ([m, x]) => (m.label === "nothing" ? x.label : "everything"),
   resize: ([x, like], { alignCorners }) => {
-    if (x.label === "nothing") return "nothing";
-    if (typeof x.label === "string" || typeof like.label === "string" || alignCorners) return "everything";
-    const step = like.label.ratio / x.label.ratio;
-    // Position p lies at step * (p + 1/2) - 1/2, between two neighbours.
-    const field = through(x.label, step, step / 2 - 1.5, step / 2 + 0.5) as Span;
-    return { ...field, multiple: commonMultiple(field.multiple, like.label.multiple) };
+    const [from, to] = [x.label, like.label];
+    if (from === "nothing") return "nothing";
+    if (typeof from === "string" || typeof to === "string" || alignCorners) return "everything";
+    const [rows, columns] = from.map((span, axis) => {
+      const stride = to[axis].ratio / span.ratio;
+      // Position p lies at stride * (p + 1/2) - 1/2, between two neighbours.
+      const between = moved(span, { stride, from: stride / 2 - 1.5, to: stride / 2 + 0.5 });
+      return { ...between, multiple: commonMultiple(between.multiple, to[axis].multiple) };
+    });
+    return [rows, columns];
   },
   resizeAdjoint: unbounded,
   fft: unbounded,
   fftAdjoint: unbounded,
 };
+
+/** What both axes have in common: the larger part; undefined where that is all of the input, none of it, or strides differ. */
+function ofBoth(field: Field): Span | undefined {
+  if (typeof field === "string" || field[0].ratio !== field[1].ratio) return undefined;
+  return cover(field[0], field[1]);
+}
 
 /** Anything else is done position by position: it depends on what its operands depend on. */
 const pointwise = (operands: readonly Value[]): Field =>
@@ -157,7 +190,8 @@ type Build = <T>(o: Ops<T>, image: T, tensor: (dims: Dims) => T) => readonly T[]
 
 function follow(dims: Dims, build: Build): readonly Value[] {
   const backend = new LabelBackend<Field>("nothing", (primitive) => rules[primitive] ?? pointwise);
-  const image = backend.input("image", dims, { ratio: 1, first: 0, last: 0, multiple: 1 });
+  const start: Span = { ratio: 1, first: 0, last: 0, multiple: 1 };
+  const image = backend.input("image", dims, [start, start]);
   let count = 0;
   return build(new Ops(backend), image, (shape) => backend.input(`tensor ${count++}`, shape, "nothing"));
 }
@@ -169,8 +203,9 @@ function follow(dims: Dims, build: Build): readonly Value[] {
  */
 export function trace(dims: Dims, build: Build): Traced[] {
   return follow(dims, build).map(({ value, label }) => {
-    if (typeof label === "string") return { dims: value.dims };
-    const { ratio, first, last } = label;
+    const span = ofBoth(label);
+    if (span === undefined) return { dims: value.dims };
+    const { ratio, first, last } = span;
     return { dims: value.dims, window: { kernel: last - first + 1, stride: ratio, padding: -first } };
   });
 }
@@ -197,8 +232,9 @@ export function receptiveField(
 ): ReceptiveField | undefined {
   checkArguments("receptiveField", { channels: [channels, "number"], build: [build, "function"] });
   const [{ label }] = follow([undefined, channels, undefined, undefined], (...args) => [build(...args)]);
-  if (typeof label === "string") return undefined;
-  const { ratio, first, last, multiple } = label;
+  const span = ofBoth(label);
+  if (span === undefined) return undefined;
+  const { ratio, first, last, multiple } = span;
   // Positions are whole numbers, so parts of them beyond a tile's first and last output position do not count.
   const halo = Math.max(0, Math.floor(-first), Math.floor(last + 1 - ratio));
   return { halo, multiple, scale: 1 / ratio };

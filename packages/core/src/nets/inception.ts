@@ -183,19 +183,20 @@ export class Inception {
   /** The name that its checkpoint goes by. */
   readonly name: string;
   readonly classes: number;
-  readonly #network: Network;
+  /** Without what averages and classifies. */
+  readonly network: Network;
 
   constructor(variant: Variant) {
     checkArguments("Inception", { variant: [variant, "object", ["name", "classes"]] });
     this.name = variant.name;
     this.classes = variant.classes;
-    this.#network = new Network(variant.name, blocks(variant));
+    this.network = new Network(variant.name, blocks(variant));
   }
 
   /** The names and shapes of the tensors that these features need. */
   tensors(wanted: readonly InceptionFeature[] = inceptionFeatures): TensorShapes {
     return {
-      ...this.#network.tensors(wanted.map((feature) => features[feature].tap)),
+      ...this.network.tensors(wanted.map((feature) => features[feature].tap)),
       ...shapesOf(chain(...wanted.map((feature) => features[feature].head(this.classes)))),
     };
   }
@@ -208,7 +209,7 @@ export class Inception {
    */
   features<T>(o: Ops<T>, image: T, weights: StateDict, wanted: readonly InceptionFeature[]): T[] {
     const taps = [...new Set(wanted.map((feature) => features[feature].tap))];
-    const values = this.#network.features(o, image, weights, taps);
+    const values = this.network.features(o, image, weights, taps);
     return wanted.map((feature) => {
       const head = features[feature].head(this.classes);
       const pass = frozenPass(o, weights, { ...head.parameters, ...head.buffers });

@@ -1,0 +1,119 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it, test } from "vitest";
+import { reference, toFloat64 } from "../../packages/core/src/graph/reference.ts";
+import { lpips, perceptual } from "../../packages/core/src/losses/index.ts";
+import { type Network, vgg } from "../../packages/core/src/nets/index.ts";
+import { passWith } from "../../packages/core/src/nets/passes.ts";
+import {
+  headsName,
+  lpipsNets,
+  lpipsNetworks,
+  lpipsVersions,
+  networks,
+  perceptualNets,
+  weightsOf,
+} from "../../packages/core/src/nets/table.ts";
+import { dimsOf } from "../../packages/core/src/nets/tensors.ts";
+import { isArchive, weightsRegistry } from "../../packages/core/src/weights/registry.ts";
+import { seededStateDict } from "../networks.ts";
+import { randomTensor } from "../random.ts";
+
+/** The shapes of the values at taps, as they are computed. */
+function shapesOf(network: Network, taps: readonly string[], side: number): (readonly number[])[] {
+  const image = toFloat64(randomTensor([1, 3, side, side], 1));
+  return network.features(reference, image, seededStateDict(network.tensors(taps)), taps).map(({ shape }) => shape);
+}
+
+describe.each(perceptualNets)("the row of %s", (name) => {
+  const row = networks[name];
+  const { network } = row;
+  // Where it has many layers, as many as are computed in a moment.
+  const taps = "lpips" in row ? row.lpips.taps : network.taps.slice(0, 12);
+
+  it("has a network of its name, which an option of perceptual names", () => {
+    expect(network.name).toBe(name);
+    expect(perceptual().info.options.net.words).toContain(name);
+  });
+
+  it("has weights: a file of the registry, or a part of the package", async () => {
+    const known = weightsOf(name);
+    expect(known?.tensors).toEqual(network.tensors());
+    const weights = await known?.embedded?.();
+    if (weights === undefined) {
+      expect(weightsRegistry.map((entry) => entry.name)).toContain(name);
+      return;
+    }
+    for (const [tensor, shape] of Object.entries(network.tensors())) expect(weights[tensor].shape).toEqual(shape);
+  });
+
+  // What runs is the measure: sizes and channels are known without running.
+  it("knows sizes, channels and the least size, at which one position is left and below which none", () => {
+    const least = network.leastSize(taps);
+    const shapes = shapesOf(network, taps, least);
+    expect(shapes.map((shape) => shape.slice(2))).toEqual(network.sizes(taps, least, least));
+    expect(shapes.map((shape) => shape[1])).toEqual(taps.map((tap) => network.channels(tap)));
+    expect(shapes.at(-1)?.slice(2)).toEqual([1, 1]);
+    expect(shapesOf(network, taps, least - 1).flat()).toContain(0);
+  });
+
+  it("has a limit for tiles", () => {
+    expect(row.pixelsAtOnce).toBeGreaterThan(network.leastSize(taps) ** 2);
+  });
+});
+
+describe.each(lpipsNets)("lpips's %s", (net) => {
+  const { network, taps, embedded } = lpipsNetworks[net];
+
+  it("is an option of lpips, with taps of its network", () => {
+    expect(lpips().info.options.net.words).toContain(net);
+    expect(network.taps).toEqual(expect.arrayContaining([...taps]));
+  });
+
+  it("has heads of one number for each channel, files of the registry or a part of the package", async () => {
+    const published = embedded ? [] : lpipsVersions.map((version) => headsName(net, version));
+    for (const name of published) expect(weightsRegistry.map((entry) => entry.name)).toContain(name);
+    const heads = weightsOf(headsName(net, "0.1"));
+    expect(Object.values(heads!.tensors)).toEqual(taps.map((tap) => [1, network.channels(tap), 1, 1]));
+    const weights = await heads?.embedded?.();
+    for (const name of Object.keys(heads!.tensors)) expect(weights === undefined || name in weights).toBe(true);
+  });
+});
+
+test("every checkpoint of the registry has a row", () => {
+  for (const entry of weightsRegistry.filter((entry) => !isArchive(entry))) {
+    expect(weightsOf(entry.name), entry.name).toBeDefined();
+  }
+  expect(weightsOf("niqe")).toBeUndefined();
+});
+
+test("a network is the same with constants and with tensors that may change", () => {
+  const network = vgg("vgg16", { batchNorm: true });
+  const taps = ["conv1_1", "bn1_1", "pool1"];
+  const weights = seededStateDict(network.tensors(taps));
+  const specs = network.parameters(taps);
+  const image = toFloat64(randomTensor([2, 3, 6, 5], 4));
+  const frozen = network.features(reference, image, weights, taps);
+  const tensors = Object.fromEntries(
+    Object.entries(weights).map(([name, { shape, data }]) => {
+      return [name, reference.constant(data, specs[name] ? dimsOf(specs[name]) : [1, shape[0], 1, 1])];
+    }),
+  );
+  const trained = network.forward(passWith(reference, "vgg16_bn", tensors), image, taps);
+  expect(trained).toEqual(frozen);
+});
+
+test("the embedded weights are no static import of anything but what unpacks them", () => {
+  const core = new URL("../../packages/core/src/", import.meta.url);
+  const seen = new Set<string>();
+  const visit = (file: URL) => {
+    if (seen.has(file.pathname)) return;
+    seen.add(file.pathname);
+    const text = readFileSync(file, "utf8");
+    for (const [, from] of text.matchAll(/^(?:import|export)(?! type)[^;]*? from "(\.[^"]+)";/gm))
+      visit(new URL(from, file));
+  };
+  visit(new URL("index.ts", core));
+  visit(new URL("nets/index.ts", core));
+  expect(seen.size).toBeGreaterThan(50);
+  expect([...seen].filter((path) => /tiny-(weights|embedded)/.test(path))).toEqual([]);
+});
