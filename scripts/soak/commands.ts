@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { weightsOf } from "../../packages/core/src/internal.ts";
 import { Tensor } from "../../packages/core/src/tensor.ts";
 import { completeSettings, openModel, runTraining } from "../../packages/reconloss/src/tasks/index.ts";
 import { openCheckpoint, safetensors } from "../../packages/reconloss/src/weights/index.ts";
@@ -163,6 +164,21 @@ export const commands: readonly KilledCommand[] = [
       await writeFile(join(inputs, "mine.safetensors"), safetensors(tensors));
     },
     args: (inputs) => ["weights", "import", join(inputs, "mine.safetensors"), "--as", "squeezenet1_1"],
+  },
+  {
+    name: "pack",
+    prepare: async (inputs) => {
+      await mkdir(inputs, { recursive: true });
+      const shapes = Object.entries(weightsOf("squeezenet1_1")?.tensors ?? {});
+      const tensors = shapes.map(([name, shape]) => {
+        const data = new Float32Array(shape.reduce((product, size) => product * size, 1)).fill(0.5);
+        return [name, { shape, data }] as const;
+      });
+      await writeFile(join(inputs, "squeezenet1_1.safetensors"), safetensors(Object.fromEntries(tensors)));
+    },
+    args: (inputs, folder) => [
+      ...["weights", "pack", "squeezenet1_1", "-o", join(folder, "packed"), "--half", "--weights", inputs],
+    ],
   },
 ];
 

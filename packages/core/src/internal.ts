@@ -16,7 +16,7 @@ export { symmetricEigenvalues } from "./metrics/eigenvalues.ts";
 export { checkStatisticsKind } from "./metrics/moments.ts";
 export { forDistances } from "./metrics/precision-recall.ts";
 export { unitLength } from "./nets/normalise.ts";
-export { networks, weightsOf } from "./nets/table.ts";
+export { type NetworkWeights, networks, weightsOf } from "./nets/table.ts";
 export { tinyTensors } from "./nets/tiny.ts";
 export { backdropOf } from "./pixels/background.ts";
 export { type DecodeKind, decodeKinds } from "./pixels/notes.ts";
@@ -29,8 +29,9 @@ export {
   tensorToPixels,
 } from "./pixels/pixels.ts";
 export { elementCount, firstNonFinite, formatShape } from "./tensor.ts";
-export { nonFiniteAsWords, printable } from "./text.ts";
+export { listNames, nonFiniteAsWords, printable } from "./text.ts";
 export { isFloating as isFloatingType } from "./weights/elements.ts";
+export { manifestName, parseManifest } from "./weights/manifest.ts";
 export { type NpyHeader, npyElements, readNpyHeader } from "./weights/npy.ts";
 export { type Npz, NpzArray, readNpz, writeNpz } from "./weights/npz.ts";
 export { withoutFiles } from "./weights/places.ts";

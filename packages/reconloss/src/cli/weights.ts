@@ -1,5 +1,6 @@
-import { ReconlossError } from "@reconloss/core";
-import { isArchive, weightsOf } from "@reconloss/core/internal";
+import { join } from "node:path";
+import { type Loss, ReconlossError } from "@reconloss/core";
+import { isArchive, listNames, manifestName, parseLoss, weightsOf } from "@reconloss/core/internal";
 import {
   type CheckpointOptions,
   describeStateDict,
@@ -14,12 +15,15 @@ import {
   findWeights,
   importWeights,
   pullWeights,
+  resolveWeights,
   type WeightsOptions,
   type WeightsState,
 } from "../weights/locate.ts";
 import { openCheckpoint } from "../weights/open.ts";
+import { type PackedWeights, packWeights } from "../weights/pack.ts";
 import { downloadBar } from "./download-bar.ts";
 import { keyOption, weightsOption } from "./networks.ts";
+import { noteNewFolder } from "./new-folder.ts";
 import { plainTable } from "./table.ts";
 import { coloursFor, printable, type Terminal, widthOf } from "./terminal.ts";
 
@@ -53,6 +57,34 @@ async function whereabouts(entry: WeightsEntry, options: WeightsOptions) {
   }
 }
 
+/**
+ * The names of all weights files that a loss needs: of a specification such as `lpips(net=alex)+l1`, of heads such as `lpips-alex`, which come with their network, or the
+ * one of a network.
+ *
+ * @throws {ReconlossError} `invalid-argument` where no weights are called so; `syntax` for a specification that does not parse
+ */
+function weightsFor(text: string): readonly string[] {
+  const heads = /^lpips-(\w+?)(?:-v(0\.0))?$/.exec(text);
+  if (weightsRegistry.some(({ name }) => name === text) && heads === null) return [text];
+  if (heads) {
+    weightsEntry(text);
+    return parseLoss(`lpips(net=${heads[1]},version=${heads[2] ?? "0.1"})`).definition?.weights ?? [];
+  }
+  const names = lossOf(text).definition?.weights ?? [];
+  if (names.length > 0) return names;
+  throw new ReconlossError("invalid-argument", `${text} needs no weights files`);
+}
+
+/** The loss of a specification; a word that is none is taken for a name of weights that there are not. */
+function lossOf(text: string): Loss {
+  try {
+    return parseLoss(text);
+  } catch (error) {
+    if (/^[\w.-]+$/.test(text)) weightsEntry(text);
+    throw error;
+  }
+}
+
 /** What there is to say of a file as the weights of a name: what was chosen in it, and how its tensors' names differ from the network's. */
 async function remarksOn(path: string, name: string, options: CheckpointOptions = {}): Promise<string[]> {
   if (isArchive(weightsEntry(name))) return [];
@@ -67,7 +99,7 @@ async function remarksOn(path: string, name: string, options: CheckpointOptions 
 }
 
 /**
- * `reconloss weights list | pull NAME... | verify [NAME...] | import FILE --as NAME | path [NAME]`. Each prints a table or lines, or with
+ * `reconloss weights list | pull NAME... | verify [NAME...] | import FILE --as NAME | pack NAME... -o FOLDER | path [NAME]`. Each prints a table or lines, or with
  * `--json` one JSON value.
  *
  * @param finish - takes the exit code 1 when `verify` finds weights that are damaged or missing
@@ -153,6 +185,39 @@ export function weightsCommand(terminal: Terminal, finish: (code: number) => voi
       const taken = key === undefined ? "taken as it is" : `the tensors under ${key}`;
       const remark = verified ? "the published file" : `not the published bytes; ${taken}`;
       print(`${flags.as}  ${printable(path)}  ${remark}`);
+    });
+
+  addSearch("pack", "write the weights that a web page loads into a folder of its site")
+    .argument("<names...>", 'names as `reconloss weights list` shows them, or losses such as "lpips(net=alex)"')
+    .requiredOption("-o, --output <folder>", "a folder that the site serves, such as public/weights")
+    .option("--half", "numbers in half precision: half the bytes, values within 0.1 %")
+    .action(async (texts: string[], flags: Flags & { output: string; half?: boolean }) => {
+      const names = [...new Set(texts.flatMap(weightsFor))];
+      const { output, half, weights: folder } = flags;
+      await noteNewFolder(join(output, manifestName), terminal);
+      const bar = downloadBar(stderr);
+      const packed: PackedWeights[] = [];
+      const options = { folder, env, half, onProgress: bar.onProgress, onWait: bar.onWait };
+      try {
+        // All are brought before the first is written: a page needs all of them.
+        for (const name of names) await resolveWeights(name, options);
+        bar.stop();
+        for (const name of names) packed.push(await packWeights(name, output, options));
+      } finally {
+        bar.stop();
+      }
+      for (const { name, missing, source } of packed) {
+        if (!source.published) tell([`${name}: ${source.file} is not the published file`]);
+        if (missing.length > 0) tell([`${name}: ${source.file} lacks ${listNames(missing)}`]);
+      }
+      if (flags.json) return printJson(packed);
+      const { bold } = coloursFor(stdout, env);
+      const rows = packed.map(({ name, bytes, dtype, path }) => [name, formatSize(bytes), dtype, printable(path)]);
+      const titles = ["name", "size", "numbers", "file"].map((title) => bold(title));
+      print(plainTable([titles, ...rows], [1], [0, 2, 3], widthOf(stdout, env)));
+      print(
+        `\nin the page: weightsFrom(ADDRESS) of "@reconloss/core/weights", where ADDRESS is what serves ${printable(output)}`,
+      );
     });
 
   addSearch("path", "the cache folder, or the file of a name")

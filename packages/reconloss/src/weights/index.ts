@@ -23,3 +23,4 @@ export {
   type WeightsState,
 } from "./locate.ts";
 export { openCheckpoint } from "./open.ts";
+export { type PackedWeights, type PackOptions, packWeights } from "./pack.ts";
