@@ -102,18 +102,33 @@ test("a network is the same with constants and with tensors that may change", ()
   expect(trained).toEqual(frozen);
 });
 
-test("the embedded weights are no static import of anything but what unpacks them", () => {
+describe("what is loaded without being used", () => {
   const core = new URL("../../packages/core/src/", import.meta.url);
-  const seen = new Set<string>();
-  const visit = (file: URL) => {
-    if (seen.has(file.pathname)) return;
-    seen.add(file.pathname);
-    const text = readFileSync(file, "utf8");
-    for (const [, from] of text.matchAll(/^(?:import|export)(?! type)[^;]*? from "(\.[^"]+)";/gm))
-      visit(new URL(from, file));
-  };
-  visit(new URL("index.ts", core));
-  visit(new URL("nets/index.ts", core));
-  expect(seen.size).toBeGreaterThan(50);
-  expect([...seen].filter((path) => /tiny-(weights|embedded)/.test(path))).toEqual([]);
+
+  /** The files that come with some files, as far as they are no imports of types alone and none that run later. */
+  function loadedWith(...entries: readonly string[]): string[] {
+    const files = new Set<string>();
+    const visit = (file: URL) => {
+      if (files.has(file.pathname)) return;
+      files.add(file.pathname);
+      const text = readFileSync(file, "utf8");
+      for (const [, from] of text.matchAll(/^(?:import|export)(?! type)[^;]*? from "(\.[^"]+)";/gm)) {
+        visit(new URL(from, file));
+      }
+    };
+    for (const entry of entries) visit(new URL(entry, core));
+    return [...files].map((path) => path.slice(core.pathname.length));
+  }
+
+  it("are not the embedded weights, with any entry", () => {
+    const files = loadedWith("index.ts", "nets/index.ts", "losses/registry.ts", "train/index.ts", "internal.ts");
+    expect(files).toContain("nets/tiny.ts");
+    expect(files.filter((path) => /tiny-(weights|embedded)/.test(path))).toEqual([]);
+  });
+
+  it("are no networks and no readers of weights, with losses that have none", () => {
+    const files = loadedWith("losses/l1.ts", "losses/ssim.ts", "losses/ms-ssim.ts", "losses/delta-e.ts");
+    expect(files.length).toBeGreaterThan(20);
+    expect(files.filter((path) => /^(nets|weights|train)\//.test(path))).toEqual([]);
+  });
 });
