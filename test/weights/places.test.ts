@@ -122,7 +122,9 @@ describe("places", () => {
   test("none known: the message says how there could be one", async () => {
     await expect(valueWith()).rejects.toMatchObject({
       code: "missing-weights",
-      message: expect.stringContaining("weights squeezenet1_1: no place is known where they could be"),
+      message: expect.stringContaining(
+        "weights squeezenet1_1: nobody has said where they are: npx reconloss weights pack squeezenet1_1 -o FOLDER writes them",
+      ),
     });
   });
 

@@ -88,7 +88,7 @@ export async function openPublished(name: string, from: readonly WeightsPlace[] 
   if (refusals.length === 1) throw refusals[0];
   const none =
     from.length === 0
-      ? "no place is known where they could be: addWeightsPlace adds one, weightsFrom a web folder"
+      ? `nobody has said where they are: npx reconloss weights pack ${name} -o FOLDER writes them, and weightsFrom(ADDRESS) says where FOLDER is served`
       : `none of the places has them (${from.map((place) => place.name).join(", ")})`;
   const message =
     refusals.length > 0
