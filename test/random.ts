@@ -19,3 +19,25 @@ export function randomTensor(shape: Shape, seed: number, low = 0, high = 1): Ten
     shape,
   );
 }
+
+/** Interleaved random pixels with opaque alpha, and the planes that they mean. */
+export function randomPixels(
+  Samples: Uint8ArrayConstructor | Uint8ClampedArrayConstructor | Uint16ArrayConstructor,
+  channels: number,
+  height: number,
+  width: number,
+  seed: number,
+) {
+  const white = Samples === Uint16Array ? 65535 : 255;
+  const area = height * width;
+  const levels = randomTensor([1, channels, height, width], seed).data.map((value) => Math.round(value * white));
+  const data = new Samples((channels + 1) * area).fill(white);
+  for (let i = 0; i < levels.length; i++) data[(i % area) * (channels + 1) + Math.floor(i / area)] = levels[i];
+  return {
+    pixels: { data, width, height },
+    planes: new Tensor(
+      levels.map((level) => level / white),
+      [1, channels, height, width],
+    ),
+  };
+}

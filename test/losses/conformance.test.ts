@@ -9,10 +9,11 @@ import { ready } from "../../packages/core/src/kernels/index.ts";
 import type { Loss } from "../../packages/core/src/losses/loss.ts";
 import { parseLoss } from "../../packages/core/src/losses/parse.ts";
 import { lossFactories } from "../../packages/core/src/losses/registry.ts";
+import { toImage } from "../../packages/core/src/pixels/input.ts";
 import { type Shape, Tensor } from "../../packages/core/src/tensor.ts";
 import { evaluateBy, requestOf } from "../engine.ts";
 import { mapTensor } from "../golden.ts";
-import { randomTensor } from "../random.ts";
+import { randomPixels, randomTensor } from "../random.ts";
 
 /**
  * One tester for every loss: what holds for all of them, whatever they compute. Expected values are the float64 reference backend's, and
@@ -329,6 +330,21 @@ describe.each(cases)(
       await refused(Tensor.full([2, channels, w, h], 0)).toMatchObject({ code: "shape" });
     });
 
+    test("pixels of 8 and 16 bits give the bits of the planes that they mean, or are refused where the range is another", async () => {
+      for (const Samples of [Uint8ClampedArray, Uint16Array]) {
+        const [a, b] = [randomPixels(Samples, channels, h, w, 5), randomPixels(Samples, channels, h, w, 6)];
+        if (String(loss.range ?? [0, 1]) !== "0,1") {
+          await expect(loss.value(a.pixels, b.pixels)).rejects.toThrow(
+            "but pixels of any number of bits are read as [0, 1]",
+          );
+          continue;
+        }
+        const wanted = await loss.evaluate(a.planes, b.planes, wants);
+        for (const output of [a.pixels, await toImage(a.pixels)])
+          expect(await loss.evaluate(output, b.pixels, wants)).toEqual(wanted);
+      }
+    });
+
     test("an image has the same value alone and in a batch", async () => {
       const together = await loss.perImage(output, target);
       for (const index of [0, 1]) {
@@ -390,7 +406,7 @@ describe.each(cases)(
       await refused([1, 2], target).toMatchObject({ code: "invalid-argument" });
       if (!loss.needsTarget) return;
       await refused(output, withValue(Number.NaN)).toMatchObject({ code: "non-finite" });
-      await refused(output, undefined).toThrow(/target must be a Tensor/);
+      await refused(output, undefined).toThrow(/target must be an image \(a Tensor/);
       const wider = randomTensor([2, channels, h, w + 1], 3);
       await refused(output, wider).toThrow(
         `output is 2x${channels}x${h}x${w} but target is 2x${channels}x${h}x${w + 1}`,

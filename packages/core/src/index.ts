@@ -3,6 +3,19 @@ export { parseLoss, parseLosses } from "./grammar.ts";
 export { type SelectedDevice, selectDevice } from "./graph/device.ts";
 export { ready } from "./kernels/index.ts";
 export * from "./losses/index.ts";
+export { type ImageDecoder, setImageDecoder } from "./pixels/decoder.ts";
+export { toImage, toImageSync } from "./pixels/input.ts";
+export { type FrameLuma, type LumaSource, lumaOf } from "./pixels/luma.ts";
+export type { PreparedImage } from "./pixels/prepared-image.ts";
+export type {
+  BitmapSource,
+  CanvasSource,
+  ImageElementSource,
+  ImageInput,
+  OnnxTensorSource,
+  SharpSource,
+  VideoFrameSource,
+} from "./pixels/sources.ts";
 export { Random } from "./random.ts";
 export {
   type Device,

@@ -7,7 +7,7 @@ export { checkArguments } from "./arguments.ts";
 export { poolScores } from "./definitions/evaluate.ts";
 export { checkModel, readMetadata } from "./graph/onnx-metadata.ts";
 export { runResize } from "./kernels/resize.ts";
-export { checkFileRange } from "./losses/checks.ts";
+export { checkPixelRange } from "./losses/checks.ts";
 export { isLossFactory } from "./losses/loss.ts";
 export { parseLoss, parseLosses } from "./losses/parse.ts";
 export { otherNames } from "./losses/registry.ts";
@@ -28,6 +28,7 @@ export {
   refuseOutside,
   tensorToPixels,
 } from "./pixels/pixels.ts";
+export { preparePixels } from "./pixels/prepared-image.ts";
 export { elementCount, firstNonFinite, formatShape } from "./tensor.ts";
 export { listNames, nonFiniteAsWords, printable } from "./text.ts";
 export { isFloating as isFloatingType } from "./weights/elements.ts";

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import "./image/decode-input.ts";
 import "./weights/disk.ts";
 
 export * from "@reconloss/core";

@@ -1,6 +1,6 @@
 import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
-import { formatShape, Tensor } from "../tensor.ts";
+import { formatShape, type Shape, Tensor } from "../tensor.ts";
 
 /** Over what weights are divided by their sum: see {@link EvaluateOptions.weightNormalisation}. */
 export type WeightNormalisation = "image" | "batch";
@@ -119,7 +119,7 @@ export interface CheckedWeight {
  */
 export function checkWeight(
   name: string,
-  output: Tensor,
+  output: { readonly shape: Shape },
   weight: Tensor,
   normalisation: WeightNormalisation = "image",
   unnormalised = false,

@@ -1,4 +1,6 @@
-import { Tensor } from "../tensor.ts";
+import type { KernelImage, Pixels } from "../kernels/index.ts";
+import { type ImageBatch, levelValues, PreparedImage, tensorOf } from "../pixels/prepared-image.ts";
+import { elementCount, Tensor } from "../tensor.ts";
 import { type ImageOptions, type Levels, lumas, lumaThousandths } from "./image-options.ts";
 
 /** Whether images are compared as they are. */
@@ -34,9 +36,47 @@ function toLevel(thousandths: number, { subtract, factor, divide, add, round }: 
   return add + (round === "down" ? Math.floor(quotient) : roundHalfToEven(quotient));
 }
 
-/** {@link prepare} of a batch without a backend: the images as they are compared, in arrays. */
-export function stageImages(x: Tensor, options: ImageOptions): Tensor {
-  if (isPlain(options)) return x;
+/** {@link prepare} of a batch without a backend: the images as they are compared, in arrays; of a prepared image once for all losses with the same options. */
+export function stageImages(x: Tensor, options: ImageOptions): Tensor;
+export function stageImages(x: ImageBatch, options: ImageOptions): KernelImage;
+export function stageImages(x: ImageBatch, options: ImageOptions): KernelImage {
+  if (!(x instanceof PreparedImage)) return isPlain(options) ? x : stageTensor(x, options);
+  if (isPlain(options)) return x.pixels ?? x.tensor;
+  const { channels, crop, clamp, low, dataRange } = options;
+  const key = `as compared ${[channels, crop, clamp, low, dataRange]}`;
+  return x.once(key, () => (x.pixels ? stagePixels(x.pixels, options) : stageTensor(x.tensor, options)));
+}
+
+/** Pixels as they are compared: their values are in [0, 1], where black is 0, white 1 and nothing is left to limit. */
+function stagePixels(pixels: Pixels, options: ImageOptions): KernelImage {
+  const { data, width, channels, step = channels } = pixels;
+  const { rows, length } = innerRows(options.crop, pixels.height, width);
+  if (options.channels === "rgb") {
+    const cropped = new (data.constructor as typeof Uint8Array)(rows.length * length * step);
+    for (const [y, row] of rows.entries()) {
+      cropped.set(data.subarray(row * step, (row + length) * step), y * length * step);
+    }
+    return { data: cropped, width: length, height: rows.length, channels, step };
+  }
+  const { offset, levels, weights } = lumas[options.channels];
+  const perLevel = 1 / 255;
+  // What each level of a channel adds: the products of {@link stageTensor}, to the same bits.
+  const values = levelValues(data);
+  const [red, green, blue] = weightsFor(levels ? lumaThousandths : weights, channels).map((weight) =>
+    Float64Array.from(values, (value) => weight * (levels ? roundHalfToEven(value / perLevel) : value)),
+  );
+  const staged = new Float32Array(rows.length * length);
+  let position = 0;
+  for (const row of rows) {
+    for (let at = row * step; at < (row + length) * step; at += step) {
+      const sum = channels === 1 ? red[data[at]] : red[data[at]] + green[data[at + 1]] + blue[data[at + 2]];
+      staged[position++] = levels ? toLevel(sum, levels) * perLevel : sum + offset;
+    }
+  }
+  return new Tensor(staged, [1, 1, rows.length, length]);
+}
+
+function stageTensor(x: Tensor, options: ImageOptions): Tensor {
   const { channels, crop, clamp, low, dataRange } = options;
   const [n, c, h, w] = x.shape;
   const { offset = 0, levels } = channels === "rgb" ? {} : lumas[channels];
@@ -67,13 +107,15 @@ export function stageImages(x: Tensor, options: ImageOptions): Tensor {
 }
 
 /** The adjoint of {@link stageImages}: the gradient with respect to x, in `into` if given, from that with respect to what is compared of it. */
-export function stageGradient(gradient: Tensor, x: Tensor, options: ImageOptions, into?: Tensor): Tensor {
+export function stageGradient(gradient: Tensor, x: ImageBatch, options: ImageOptions, into?: Tensor): Tensor {
   if (isPlain(options)) return gradient;
-  const { crop, clamp, low, dataRange } = options;
+  const { crop, low, dataRange } = options;
   const [n, c, h, w] = x.shape;
+  // Values of pixels are within every range that they are taken in.
+  const limited = options.clamp && !(x instanceof PreparedImage && x.pixels) ? tensorOf(x).data : undefined;
   const mix = mixing(options, c);
   const { rows, length } = innerRows(crop, h, w);
-  const result = into?.data.fill(0) ?? new Float32Array(x.data.length);
+  const result = into?.data.fill(0) ?? new Float32Array(elementCount(x.shape));
   let position = 0;
   for (let image = 0; image < n; image++) {
     for (const weights of mix) {
@@ -82,8 +124,9 @@ export function stageGradient(gradient: Tensor, x: Tensor, options: ImageOptions
           const g = gradient.data[position++];
           for (let channel = 0; channel < c; channel++) {
             const place = (image * c + channel) * h * w + row + column;
-            const value = x.data[place] - low;
-            if (weights[channel] === 0 || (clamp && (value < 0 || value > dataRange))) continue;
+            if (weights[channel] === 0) continue;
+            const value = limited ? limited[place] - low : 0;
+            if (value < 0 || value > dataRange) continue;
             result[place] = weights[channel] * g;
           }
         }

@@ -1,11 +1,24 @@
 import type { Definition, Images, OwnEvaluation, Wants } from "../definitions/definition.ts";
 import type { NotedExtremes } from "../kernels/index.ts";
+import { type ImageBatch, tensorOf } from "../pixels/prepared-image.ts";
 import type { Tensor } from "../tensor.ts";
+
+/** The batches of a request: of pixels as they are, or of planes. */
+export interface RequestImages extends Omit<Images<Tensor>, "output" | "target"> {
+  readonly output: ImageBatch;
+  readonly target: ImageBatch;
+}
+
+/** The same as float planes. */
+export function planesOf({ output, target, ...rest }: RequestImages): Images<Tensor> {
+  const planes = tensorOf(output);
+  return { ...rest, output: planes, target: target === output ? planes : tensorOf(target) };
+}
 
 /** What is asked of a definition. */
 export interface Request {
   /** Images and weights whose shapes were checked; features only where the target was prepared. */
-  readonly images: Images<Tensor>;
+  readonly images: RequestImages;
   readonly wants: Wants;
   /** Where the gradient is written. Default: a new tensor. */
   readonly into?: Tensor;

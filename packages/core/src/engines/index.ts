@@ -2,6 +2,7 @@ import type { Definition, OwnEvaluation } from "../definitions/definition.ts";
 import { ReconlossError } from "../errors.ts";
 import { noteExtremes, noteExtremesSync } from "../kernels/extremes.ts";
 import { loadedKernels } from "../kernels/load.ts";
+import { floatsOf } from "../pixels/prepared-image.ts";
 import type { Engine, Request } from "./engine.ts";
 import { kernels } from "./kernels.ts";
 import { onnx } from "./onnx.ts";
@@ -29,7 +30,7 @@ export async function evaluate(
   name?: EngineName,
 ): Promise<OwnEvaluation> {
   const engine = name === undefined ? firstFor(definition, request) : named(loss, name, definition, request);
-  if (!engine.notesExtremes) request.check(await noteExtremes(request.images));
+  if (!engine.notesExtremes) request.check(await noteExtremes(floatsOf(request.images)));
   return engine.evaluate(definition, request);
 }
 
@@ -50,7 +51,7 @@ export function evaluateSync(loss: string, definition: Definition, request: Requ
   if (loadedKernels() === undefined) {
     throw new ReconlossError("invalid-argument", `${loss}: kernels are not loaded yet; await ready() once before`);
   }
-  if (!engine.notesExtremes) request.check(noteExtremesSync(request.images));
+  if (!engine.notesExtremes) request.check(noteExtremesSync(floatsOf(request.images)));
   return engine.evaluateSync(definition, request);
 }
 

@@ -5,6 +5,8 @@ import { differentiate } from "../graph/autodiff.ts";
 import { reference, toFloat64 } from "../graph/reference.ts";
 import { noteExtremesSync } from "../kernels/extremes.ts";
 import { type KernelResult, ready, runKernel, runKernelSync } from "../kernels/index.ts";
+import { dimensions } from "../kernels/rows.ts";
+import { floatsOf } from "../pixels/prepared-image.ts";
 import { runSteps, runStepsSync, type Stepwise } from "../stepwise.ts";
 import { Tensor } from "../tensor.ts";
 import type { Engine, Request } from "./engine.ts";
@@ -41,12 +43,13 @@ function* evaluation(
   { images: { output, target, weight, share }, wants, into, check }: Request,
 ): Stepwise<KernelCall, KernelResult, OwnEvaluation> {
   const asTheyAre = isPlain(images);
-  if (!asTheyAre) check(noteExtremesSync({ output, target }));
+  if (!asTheyAre) check(noteExtremesSync(floatsOf({ output, target })));
   const staged = stageImages(output, images);
+  const { count, planes } = dimensions(staged);
   const grad = wants.grad && ((asTheyAre && into?.data) || true);
   const stagedTarget = target === output ? staged : stageImages(target, images);
   const map = wants.map === true && !withoutMap;
-  const weights = weight && stageWeight(weight, weightOf === "of pixels" ? 1 : staged.shape[1], images.crop + border);
+  const weights = weight && stageWeight(weight, weightOf === "of pixels" ? 1 : planes[0], images.crop + border);
   const result = yield [spec, staged, stagedTarget, { grad, map: map && !weights, weight: weights }];
   if (asTheyAre) check(result.extremes);
   const scores = scale === 1 ? result.perImage : result.perImage.map((score) => score * scale);
@@ -58,7 +61,7 @@ function* evaluation(
       slopes.map((slope) => slope * scale),
     );
     evaluation.grad =
-      asTheyAre && into ? into : stageGradient(new Tensor(result.grad, staged.shape), output, images, into);
+      asTheyAre && into ? into : stageGradient(new Tensor(result.grad, [count, ...planes]), output, images, into);
   }
   // The map is that of unweighted scores.
   const ofPlaces = map && weights ? (yield [spec, staged, stagedTarget, { map }]).map : result.map;

@@ -3,7 +3,7 @@ import { evaluateDefinition } from "../definitions/evaluate.ts";
 import { compile, type InputDims, outputTensor, type ProgramOutput } from "../graph/compile.ts";
 import { mapValues, prefixed, within } from "../records.ts";
 import type { Tensor } from "../tensor.ts";
-import type { Engine } from "./engine.ts";
+import { type Engine, planesOf } from "./engine.ts";
 import { imageDims, programFor } from "./programs.ts";
 
 const featureName = (index: number) => `feature ${index}`;
@@ -32,7 +32,7 @@ export const onnx = {
   name: "onnx",
   refusal: () => undefined,
   evaluate: async (definition, { images, wants, into }): Promise<OwnEvaluation> => {
-    const { output, target, weight, share, targetFeatures = [] } = images;
+    const { output, target, weight, share, targetFeatures = [] } = planesOf(images);
     const dims = imageDims(definition, output);
     const inputs: Record<string, InputDims> = { output: dims, target: dims };
     if (weight) inputs.weight = [weight.shape[0] === 1 ? 1 : "n", weight.shape[1], dims[2], dims[3]];

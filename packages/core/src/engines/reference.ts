@@ -2,7 +2,7 @@ import { evaluateDefinition } from "../definitions/evaluate.ts";
 import { reference as backend, type Float64Image, toFloat64, toTensor } from "../graph/reference.ts";
 import { mapValues } from "../records.ts";
 import type { Tensor } from "../tensor.ts";
-import type { Engine } from "./engine.ts";
+import { type Engine, planesOf } from "./engine.ts";
 
 function toTensorIn(into: Tensor | undefined, value: Float64Image): Tensor {
   if (into === undefined) return toTensor(value);
@@ -14,7 +14,8 @@ function toTensorIn(into: Tensor | undefined, value: Float64Image): Tensor {
 export const reference = {
   name: "reference",
   refusal: () => undefined,
-  evaluate: async (definition, { images: { output, target, weight, share }, wants, into }) => {
+  evaluate: async (definition, { images, wants, into }) => {
+    const { output, target, weight, share } = planesOf(images);
     await definition.prepare?.();
     const compared = toFloat64(output);
     const values = evaluateDefinition(

@@ -5,7 +5,7 @@ import { compile } from "../graph/compile.ts";
 import type { Window } from "../graph/receptive-field.ts";
 import { reference, toFloat64 } from "../graph/reference.ts";
 import { Tensor } from "../tensor.ts";
-import type { Engine } from "./engine.ts";
+import { type Engine, planesOf } from "./engine.ts";
 import { imageDims, programFor } from "./programs.ts";
 
 /** Part of an axis of an image, in pixels: what counts, and what has to be read for it; ends are exclusive. */
@@ -185,5 +185,5 @@ export const tiles = {
     const most = tiles.pixelsAtOnce;
     return n * h * w > most ? undefined : `output has ${n * h * w} pixels, and up to ${most} are computed at once`;
   },
-  evaluate: (definition, { images }) => evaluateTiles(definition, definition.tiles as TiledScore, images),
+  evaluate: (definition, { images }) => evaluateTiles(definition, definition.tiles as TiledScore, planesOf(images)),
 } as const satisfies Engine;

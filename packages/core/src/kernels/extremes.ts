@@ -8,16 +8,18 @@ const band = 8192;
 /** With fewer values a loop in JavaScript is done before the kernels are called. */
 const leastValues = 2 ** 15;
 
-/** The batches of a pair. */
+/** The batches of a pair, those that can hold any value. */
 interface Batches {
-  readonly output: Tensor;
+  readonly output?: Tensor;
   readonly target?: Tensor;
 }
 
 /** Those of a pair that are worth a note. */
 function largeOf({ output, target }: Batches): (readonly [keyof NotedExtremes, Float32Array])[] {
-  const pair = [["output", output] as const, ...(target && target !== output ? [["target", target] as const] : [])];
-  return pair.flatMap(([name, { data }]) => (data.length < leastValues ? [] : [[name, data] as const]));
+  const pair = [["output", output] as const, ["target", target === output ? undefined : target] as const];
+  return pair.flatMap(([name, batch]) =>
+    batch && batch.data.length >= leastValues ? [[name, batch.data] as const] : [],
+  );
 }
 
 /**

@@ -1,6 +1,7 @@
-import { checkObject, described } from "../arguments.ts";
+import { checkObject } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import type { NotedExtremes } from "../kernels/index.ts";
+import { type ImageBatch, isPixels, PreparedImage, tensorOf } from "../pixels/prepared-image.ts";
 import { type Extremes, elementCount, extremes, formatShape, sameShape, Tensor } from "../tensor.ts";
 
 /** Refuses what a call wants, and may say, in another form than as options by name. */
@@ -10,25 +11,32 @@ export function checkCall(name: string, wants: unknown, options: unknown): void 
 }
 
 /** Refuses what are not images of one shape. */
-export function checkShapes(name: string, output: Tensor, target: Tensor | undefined): asserts target is Tensor {
-  for (const [argument, tensor] of Object.entries({ output, target })) {
-    if (tensor instanceof Tensor) continue;
-    throw new ReconlossError("invalid-argument", `${name}: ${argument} must be a Tensor, got ${described(tensor)}`);
-  }
-  const [a, b] = [output.shape, (target as Tensor).shape];
+export function checkShapes(name: string, { shape: a }: ImageBatch, { shape: b }: ImageBatch): void {
   if (sameShape(a, b)) return;
   throw new ReconlossError("shape", `${name}: output is ${formatShape(a)} but target is ${formatShape(b)}`);
 }
 
-/** Refuses tensors whose memory another thread was given: what is computed of them is of no images. */
-export function checkHeld(name: string, tensors: Readonly<Record<string, Tensor | undefined>>): void {
-  for (const [argument, tensor] of Object.entries(tensors)) {
-    if (!(tensor instanceof Tensor) || tensor.data.length === elementCount(tensor.shape)) continue;
+/** Refuses images whose memory another thread was given: what is computed of them is of no images. */
+export function checkHeld(name: string, images: Readonly<Record<string, ImageBatch | undefined>>): void {
+  for (const [argument, image] of Object.entries(images)) {
+    const [least, data] = heldData(image);
+    if (data === undefined || data.length >= least) continue;
+    const shape = formatShape((image as ImageBatch).shape);
     throw new ReconlossError(
       "invalid-argument",
-      `${name}: the memory of ${argument} (${formatShape(tensor.shape)}) is gone: its buffer was transferred or resized`,
+      `${name}: the memory of ${argument} (${shape}) is gone: its buffer was transferred or resized`,
     );
   }
+}
+
+/** The samples that an image was given as, and how many there must be. */
+function heldData(image: unknown): [least: number, data?: ArrayLike<number>] {
+  if (image instanceof PreparedImage && image.pixels) {
+    const { data, width, height, step = 1 } = image.pixels;
+    return [width * height * step, data];
+  }
+  const tensor = image instanceof PreparedImage ? image.tensor : image;
+  return tensor instanceof Tensor ? [elementCount(tensor.shape), tensor.data] : [0];
 }
 
 /** Refuses values that are not numbers, given the least and the greatest of them. */
@@ -68,31 +76,33 @@ export function checkRange(
 /** Refuses values that a loss cannot work with; `noted`: their extremes, as far as they are known. */
 export function checkValues(
   name: string,
-  output: Tensor,
-  target: Tensor,
+  output: ImageBatch,
+  target: ImageBatch,
   range: readonly [number, number] | undefined,
   noted: NotedExtremes,
 ): void {
-  const ofOutput = noted.output ?? extremes(output.data);
-  checkFinite(name, "output", output, ofOutput);
-  const ofTarget = target === output ? ofOutput : (noted.target ?? extremes(target.data));
-  checkFinite(name, "target", target, ofTarget);
-  if (range !== undefined) checkRange(name, target, ofTarget, range);
+  if (!isPixels(output)) checkFinite(name, "output", tensorOf(output), noted.output ?? extremes(tensorOf(output).data));
+  if (isPixels(target)) return;
+  const compared = tensorOf(target);
+  const ofTarget = (target === output ? noted.output : noted.target) ?? extremes(compared.data);
+  checkFinite(name, "target", compared, ofTarget);
+  if (range !== undefined) checkRange(name, compared, ofTarget, range);
 }
 
 /** Refuses a tensor that a gradient cannot be written to: it would not fit, or overwrite what it is computed from. */
-export function checkInto(name: string, into: Tensor, images: Readonly<Record<string, Tensor | undefined>>): void {
+export function checkInto(name: string, into: Tensor, images: Readonly<Record<string, ImageBatch | undefined>>): void {
   if (!(into instanceof Tensor)) {
     throw new ReconlossError("invalid-argument", `${name}: into must be a Tensor, got ${typeof into}`);
   }
   for (const [argument, image] of Object.entries(images)) {
-    if (!(image instanceof Tensor)) continue;
+    if (!(image instanceof Tensor || image instanceof PreparedImage)) continue;
     if (argument === "output" && !sameShape(into.shape, image.shape)) {
       const [wanted, got] = [image.shape, into.shape].map(formatShape);
       throw new ReconlossError("shape", `${name}: output is ${wanted} but into is ${got}`);
     }
-    if (image.data.buffer !== into.data.buffer) continue;
-    const [a, b] = [image.data, into.data];
+    if (isPixels(image)) continue;
+    const [a, b] = [tensorOf(image).data, into.data];
+    if (a.buffer !== b.buffer) continue;
     if (a.byteOffset >= b.byteOffset + b.byteLength || b.byteOffset >= a.byteOffset + a.byteLength) continue;
     throw new ReconlossError("invalid-argument", `${name}: into must not share memory with ${argument}`);
   }
@@ -106,21 +116,22 @@ interface Ranged {
   readonly range?: readonly [low: number, high: number];
 }
 
-/** The values of images that were read from files, whatever their bits. */
-const fileRange = [0, 1] as const;
+/** The values of images of 8 or 16 bits a sample. */
+const pixelRange = [0, 1] as const;
 
 /**
- * Refuses losses whose options say of images from files what they are not: files are always scaled to [0, 1].
+ * Refuses losses whose options say of pixels what they are not: whatever their bits, they are always scaled to [0, 1].
  *
+ * @param kind - what the pixels are called
  * @throws {ReconlossError} `invalid-argument` for a loss of another range
  */
-export function checkFileRange(losses: readonly Ranged[]): void {
+export function checkPixelRange(losses: readonly Ranged[], kind: "files" | "pixels"): void {
   for (const { label, range } of losses) {
-    if (range === undefined || range.every((value, index) => value === fileRange[index])) continue;
+    if (range === undefined || range.every((value, index) => value === pixelRange[index])) continue;
     const said = `its options say that images are in [${range.join(", ")}]`;
     throw new ReconlossError(
       "invalid-argument",
-      `${label}: ${said}, but files of any number of bits are read as [${fileRange.join(", ")}]; leave the option out`,
+      `${label}: ${said}, but ${kind} of any number of bits are read as [${pixelRange.join(", ")}]; leave the option out`,
     );
   }
 }

@@ -3,13 +3,23 @@ import type { Definition, Evaluation, Images, Sides, Wants } from "../definition
 import type { Learner } from "../definitions/learner.ts";
 import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
+import { resolveInput, resolveInputSync } from "../pixels/input.ts";
+import type { ImageBatch } from "../pixels/prepared-image.ts";
+import type { ImageInput } from "../pixels/sources.ts";
 import { prefixed, within } from "../records.ts";
 import { runSteps, runStepsSync, type Stepwise } from "../stepwise.ts";
 import { type Shape, sameShape, Tensor } from "../tensor.ts";
 import { checkCall, checkInto } from "./checks.ts";
 import { BaseLoss, type EvaluateOptions, isLoss, type Loss, type LossInfo } from "./loss.ts";
 import { minimisedEvaluation, minimisedPerImage } from "./minimised.ts";
-import { PreparedTarget, type Target, targetTensor } from "./prepared-target.ts";
+import {
+  PreparedTarget,
+  type ReadTarget,
+  resolveTarget,
+  resolveTargetSync,
+  type Target,
+  targetImage,
+} from "./prepared-target.ts";
 
 /** A weight and the loss that it multiplies. */
 export type Term = readonly [weight: number, loss: Loss];
@@ -82,29 +92,35 @@ class WeightedLoss extends BaseLoss implements Loss {
     return undefined;
   }
 
-  override async prepareTarget(target: Tensor): Promise<PreparedTarget> {
+  override async prepareTarget(target: ImageInput): Promise<PreparedTarget> {
+    const image = await resolveInput(this.name, "target", target);
     const features: [Definition, readonly Tensor[]][] = [];
-    for (const [, loss] of this.#terms) features.push(...(await loss.prepareTarget(target)).features);
-    return new PreparedTarget(target, new Map(features));
+    for (const [, loss] of this.#terms) features.push(...(await loss.prepareTarget(image)).features);
+    return new PreparedTarget(image, new Map(features));
   }
 
-  evaluate(
-    output: Tensor,
-    target: Target | undefined,
+  async evaluate(
+    input: ImageInput,
+    comparedWith: Target | undefined,
     wants: Wants,
     options: EvaluateOptions = {},
   ): Promise<Evaluation> {
+    // Read once for all terms.
+    const output = await resolveInput(this.name, "output", input);
+    const target = this.needsTarget ? await resolveTarget(this.name, comparedWith) : undefined;
     return runSteps(this.#sum(output, target, wants, options), ([loss, wants, options]) =>
       loss.evaluate(output, target, wants, options),
     );
   }
 
   evaluateSync(
-    output: Tensor,
-    target: Target | undefined,
+    input: ImageInput,
+    comparedWith: Target | undefined,
     wants: Pick<Wants, "grad">,
     options: EvaluateOptions = {},
   ): Evaluation {
+    const output = resolveInputSync(this.name, "output", input);
+    const target = this.needsTarget ? resolveTargetSync(this.name, comparedWith) : undefined;
     return runStepsSync(this.#sum(output, target, wants, options), ([loss, wants, options]) =>
       loss.evaluateSync(output, target, wants, options),
     );
@@ -112,15 +128,15 @@ class WeightedLoss extends BaseLoss implements Loss {
 
   /** Adds up the terms; steps are evaluations of one. */
   *#sum(
-    output: Tensor,
-    target: Target | undefined,
+    output: ImageBatch,
+    target: ReadTarget | undefined,
     wants: Wants,
     options: EvaluateOptions,
   ): Stepwise<readonly [loss: Loss, wants: Wants, options: EvaluateOptions], Evaluation, Evaluation> {
     checkCall(this.name, wants, options);
     const { into } = options;
     if (into !== undefined)
-      checkInto(this.name, into, { output, target: targetTensor(target), weight: options.weight });
+      checkInto(this.name, into, { output, target: target && targetImage(target), weight: options.weight });
     let value = 0;
     let unlimited = 0;
     let perImage: Float64Array | undefined;

@@ -9,9 +9,19 @@ import { targetFeatures } from "../engines/onnx.ts";
 import { ReconlossError } from "../errors.ts";
 import { noteExtremes } from "../kernels/extremes.ts";
 import type { NotedExtremes } from "../kernels/index.ts";
+import { resolveInput, resolveInputSync } from "../pixels/input.ts";
+import { floatsOf, type ImageBatch, isPixels, tensorOf } from "../pixels/prepared-image.ts";
+import type { ImageInput } from "../pixels/sources.ts";
 import { checkShape, formatShape, type Shape, type Tensor } from "../tensor.ts";
-import { checkCall, checkHeld, checkInto, checkShapes, checkValues } from "./checks.ts";
-import { PreparedTarget, type Target, targetTensor } from "./prepared-target.ts";
+import { checkCall, checkHeld, checkInto, checkPixelRange, checkShapes, checkValues } from "./checks.ts";
+import {
+  PreparedTarget,
+  type ReadTarget,
+  resolveTarget,
+  resolveTargetSync,
+  type Target,
+  targetImage,
+} from "./prepared-target.ts";
 import { inUnit, type Units, unitFor, withUnit } from "./units.ts";
 
 /**
@@ -87,11 +97,11 @@ export interface Loss {
   /** Why images of this shape cannot be compared, as the end of a sentence that begins with the shape; undefined where they can. */
   refusal(shape: Shape): string | undefined;
   /** A target of which everything that the loss computes of it alone is computed now, once for many outputs. */
-  prepareTarget(target: Tensor): Promise<PreparedTarget>;
+  prepareTarget(target: ImageInput): Promise<PreparedTarget>;
   /** The value of the batch: the mean over its images unless the loss says otherwise. */
-  value(output: Tensor, target?: Target, options?: EvaluateOptions): Promise<number>;
+  value(output: ImageInput, target?: Target, options?: EvaluateOptions): Promise<number>;
   /** The value of each image. */
-  perImage(output: Tensor, target?: Target, options?: EvaluateOptions): Promise<Float64Array>;
+  perImage(output: ImageInput, target?: Target, options?: EvaluateOptions): Promise<Float64Array>;
   /**
    * The value of the batch and its gradient with respect to the output; see {@link EvaluateOptions} for where the gradient goes.
    *
@@ -108,11 +118,16 @@ export interface Loss {
    * }
    * ```
    */
-  valueAndGrad(output: Tensor, target?: Target, options?: EvaluateOptions): Promise<ValueAndGrad>;
+  valueAndGrad(output: ImageInput, target?: Target, options?: EvaluateOptions): Promise<ValueAndGrad>;
   /** The value's contributions by place. */
-  map(output: Tensor, target?: Target, options?: EvaluateOptions): Promise<Tensor>;
+  map(output: ImageInput, target?: Target, options?: EvaluateOptions): Promise<Tensor>;
   /** All of these in one pass. */
-  evaluate(output: Tensor, target: Target | undefined, wants: Wants, options?: EvaluateOptions): Promise<Evaluation>;
+  evaluate(
+    output: ImageInput,
+    target: Target | undefined,
+    wants: Wants,
+    options?: EvaluateOptions,
+  ): Promise<Evaluation>;
   /**
    * {@link Loss.value} at once, without a promise, in the calling thread alone: the same bits. For losses that kernels compute (l1, mse, charbonnier, psnr, rmse, ssim, dssim, ms-ssim,
    * deltaE and tv, with most options) and sums of them, once `ready()` has loaded the kernels.
@@ -125,12 +140,12 @@ export interface Loss {
    * l1().valueSync(Tensor.full([1, 3, 8, 8], 0.25), Tensor.full([1, 3, 8, 8], 0.75)); // 0.5
    * ```
    */
-  valueSync(output: Tensor, target?: Target, options?: EvaluateOptions): number;
+  valueSync(output: ImageInput, target?: Target, options?: EvaluateOptions): number;
   /** {@link Loss.valueAndGrad} at once, for the same losses as {@link Loss.valueSync}. */
-  valueAndGradSync(output: Tensor, target?: Target, options?: EvaluateOptions): ValueAndGrad;
+  valueAndGradSync(output: ImageInput, target?: Target, options?: EvaluateOptions): ValueAndGrad;
   /** {@link Loss.evaluate} at once, for the same losses as {@link Loss.valueSync}; maps take a promise. */
   evaluateSync(
-    output: Tensor,
+    output: ImageInput,
     target: Target | undefined,
     wants: Pick<Wants, "grad">,
     options?: EvaluateOptions,
@@ -320,13 +335,13 @@ export abstract class BaseLoss {
 
   abstract readonly hasMap: boolean;
   abstract evaluate(
-    output: Tensor,
+    output: ImageInput,
     target: Target | undefined,
     wants: Wants,
     options?: EvaluateOptions,
   ): Promise<Evaluation>;
   abstract evaluateSync(
-    output: Tensor,
+    output: ImageInput,
     target: Target | undefined,
     wants: Pick<Wants, "grad">,
     options?: EvaluateOptions,
@@ -336,33 +351,33 @@ export abstract class BaseLoss {
     return undefined;
   }
 
-  async prepareTarget(target: Tensor): Promise<PreparedTarget> {
-    return new PreparedTarget(target);
+  async prepareTarget(target: ImageInput): Promise<PreparedTarget> {
+    return new PreparedTarget(await resolveInput(this.name, "target", target));
   }
 
-  async value(output: Tensor, target?: Target, options?: EvaluateOptions): Promise<number> {
+  async value(output: ImageInput, target?: Target, options?: EvaluateOptions): Promise<number> {
     return (await this.evaluate(output, target, {}, options)).value;
   }
 
-  async perImage(output: Tensor, target?: Target, options?: EvaluateOptions): Promise<Float64Array> {
+  async perImage(output: ImageInput, target?: Target, options?: EvaluateOptions): Promise<Float64Array> {
     return (await this.evaluate(output, target, {}, options)).perImage;
   }
 
-  async valueAndGrad(output: Tensor, target?: Target, options?: EvaluateOptions): Promise<ValueAndGrad> {
+  async valueAndGrad(output: ImageInput, target?: Target, options?: EvaluateOptions): Promise<ValueAndGrad> {
     const { value, grad, terms } = await this.evaluate(output, target, { grad: true }, options);
     return { value, grad: grad as Tensor, terms };
   }
 
-  valueSync(output: Tensor, target?: Target, options?: EvaluateOptions): number {
+  valueSync(output: ImageInput, target?: Target, options?: EvaluateOptions): number {
     return this.evaluateSync(output, target, {}, options).value;
   }
 
-  valueAndGradSync(output: Tensor, target?: Target, options?: EvaluateOptions): ValueAndGrad {
+  valueAndGradSync(output: ImageInput, target?: Target, options?: EvaluateOptions): ValueAndGrad {
     const { value, grad, terms } = this.evaluateSync(output, target, { grad: true }, options);
     return { value, grad: grad as Tensor, terms };
   }
 
-  async map(output: Tensor, target?: Target, options?: EvaluateOptions): Promise<Tensor> {
+  async map(output: ImageInput, target?: Target, options?: EvaluateOptions): Promise<Tensor> {
     if (!this.hasMap) throw new ReconlossError("invalid-argument", `${this.name}: this loss has no map`);
     return (await this.evaluate(output, target, { map: true }, options)).map as Tensor;
   }
@@ -411,24 +426,28 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
     return this.#refuse?.(this.options, shape) ?? this.definition.refuse?.(shape);
   }
 
-  override prepareTarget(target: Tensor): Promise<PreparedTarget> {
+  override async prepareTarget(input: ImageInput): Promise<PreparedTarget> {
+    const target = await resolveInput(this.name, "target", input);
     return this.#prepareTarget(target).finally(() => checkHeld(this.name, { target }));
   }
 
-  async #prepareTarget(target: Tensor): Promise<PreparedTarget> {
-    this.#checkShapes(target, target);
-    checkValues(this.name, target, target, this.range, await noteExtremes({ output: target }));
+  async #prepareTarget(target: ImageBatch): Promise<PreparedTarget> {
+    this.#checkImages(target, target);
+    checkValues(this.name, target, target, this.range, await noteExtremes(floatsOf({ output: target })));
     if (this.definition.targetFeatures === undefined) return new PreparedTarget(target);
-    return new PreparedTarget(target, new Map([[this.definition, await targetFeatures(this.definition, target)]]));
+    const features = await targetFeatures(this.definition, tensorOf(target));
+    return new PreparedTarget(target, new Map([[this.definition, features]]));
   }
 
   async evaluate(
-    output: Tensor,
-    target: Target | undefined,
+    input: ImageInput,
+    comparedWith: Target | undefined,
     wants: Wants,
     options: EvaluateOptions = {},
   ): Promise<Evaluation> {
     checkCall(this.name, wants, options);
+    const output = await resolveInput(this.name, "output", input);
+    const target = this.needsTarget ? await resolveTarget(this.name, comparedWith) : undefined;
     try {
       const request = this.#request(output, target, wants, options);
       return this.#complete(await evaluate(this.name, this.definition, request, options.engine), request);
@@ -438,12 +457,14 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
   }
 
   override evaluateSync(
-    output: Tensor,
-    target: Target | undefined,
+    input: ImageInput,
+    comparedWith: Target | undefined,
     wants: Pick<Wants, "grad">,
     options: EvaluateOptions = {},
   ): Evaluation {
     checkCall(this.name, wants, options);
+    const output = resolveInputSync(this.name, "output", input);
+    const target = this.needsTarget ? resolveTargetSync(this.name, comparedWith) : undefined;
     try {
       const request = this.#request(output, target, wants, options);
       return this.#complete(evaluateSync(this.name, this.definition, request, options.engine), request);
@@ -453,10 +474,10 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
   }
 
   /** What a call asks of an engine, its shapes and its weight checked. */
-  #request(output: Tensor, target: Target | undefined, wants: Wants, options: EvaluateOptions): Request {
+  #request(output: ImageBatch, target: ReadTarget | undefined, wants: Wants, options: EvaluateOptions): Request {
     const { weight: given, weightNormalisation, into } = options;
-    const compared = this.needsTarget ? targetTensor(target) : output;
-    this.#checkShapes(output, compared);
+    const compared = target ? targetImage(target) : output;
+    this.#checkImages(output, compared);
     if (into !== undefined) checkInto(this.name, into, { output, target: compared, weight: given });
     // A prior has no target.
     const range = this.needsTarget ? this.range : undefined;
@@ -479,9 +500,8 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
   }
 
   /** Refuses what was given where its memory is gone after an evaluation. */
-  #checkHeld(output: Tensor, target: Target | undefined, { weight, into }: EvaluateOptions): void {
-    const compared = this.needsTarget ? targetTensor(target) : undefined;
-    checkHeld(this.name, { output, target: compared, weight, into });
+  #checkHeld(output: ImageBatch, target: ReadTarget | undefined, { weight, into }: EvaluateOptions): void {
+    checkHeld(this.name, { output, target: target && targetImage(target), weight, into });
   }
 
   /** Refuses weights that are 0 wherever an image is looked at, or make sums too large; the value of an image without any share is not a number. */
@@ -500,8 +520,9 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
     }
   }
 
-  #checkShapes(output: Tensor, target: Tensor | undefined): asserts target is Tensor {
+  #checkImages(output: ImageBatch, target: ImageBatch): void {
     checkShapes(this.name, output, target);
+    if (isPixels(output) || isPixels(target)) checkPixelRange([this], "pixels");
     const refusal = this.refusal(output.shape);
     if (refusal !== undefined) {
       throw new ReconlossError("shape", `${this.name}: output is ${formatShape(output.shape)}, ${refusal}`);

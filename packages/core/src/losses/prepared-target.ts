@@ -1,4 +1,7 @@
 import type { Definition } from "../definitions/definition.ts";
+import { resolveInput, resolveInputSync } from "../pixels/input.ts";
+import { type ImageBatch, tensorOf } from "../pixels/prepared-image.ts";
+import type { ImageInput } from "../pixels/sources.ts";
 import type { Tensor } from "../tensor.ts";
 
 /**
@@ -15,20 +18,39 @@ import type { Tensor } from "../tensor.ts";
  * ```
  */
 export class PreparedTarget {
-  readonly tensor: Tensor;
+  /** @internal */
+  readonly image: ImageBatch;
   /** @internal */
   readonly features: ReadonlyMap<Definition, readonly Tensor[]>;
 
-  constructor(tensor: Tensor, features: ReadonlyMap<Definition, readonly Tensor[]> = new Map()) {
-    this.tensor = tensor;
+  constructor(image: ImageBatch, features: ReadonlyMap<Definition, readonly Tensor[]> = new Map()) {
+    this.image = image;
     this.features = features;
+  }
+
+  /** The target as float32 planes. */
+  get tensor(): Tensor {
+    return tensorOf(this.image);
   }
 }
 
-/** What an output is compared with. */
-export type Target = Tensor | PreparedTarget;
+/** What an output is compared with: see {@link ImageInput}. */
+export type Target = ImageInput | PreparedTarget;
+
+/** A target whose samples are at hand. */
+export type ReadTarget = ImageBatch | PreparedTarget;
+
+/** Any target as losses compute with it, under the name that errors begin with. */
+export function resolveTarget(name: string, target: unknown): ReadTarget | Promise<ReadTarget> {
+  return target instanceof PreparedTarget ? target : resolveInput(name, "target", target);
+}
+
+/** The same where its samples are at hand. */
+export function resolveTargetSync(name: string, target: unknown): ReadTarget {
+  return target instanceof PreparedTarget ? target : resolveInputSync(name, "target", target);
+}
 
 /** The images of a target. */
-export function targetTensor(target: Target | undefined): Tensor | undefined {
-  return target instanceof PreparedTarget ? target.tensor : target;
+export function targetImage(target: ReadTarget): ImageBatch {
+  return target instanceof PreparedTarget ? target.image : target;
 }

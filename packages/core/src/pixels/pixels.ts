@@ -75,15 +75,17 @@ export interface ToPixelsOptions {
  */
 export function fromPixels(pixels: PixelSource, options: AlphaOptions = {}): Tensor {
   checkArguments("fromPixels", { pixels: [pixels, "object"], options: [options, "object?"] });
-  return pixelsToTensor("fromPixels", checkPixels("fromPixels", pixels), options, { canCompare: true });
+  return pixelsToTensor("fromPixels", checkPixels("fromPixels: pixels", pixels), options, { canCompare: true });
 }
 
 /** What is done where pixels are transparent. */
-interface TransparencyContext {
+export interface TransparencyContext {
   /** Is told what became of them. */
   note?: (note: DecodeNote) => void;
   /** Whether an error may advise to compare alpha, which needs pairs; default false. */
   canCompare?: boolean;
+  /** What an error advises instead of options that its caller cannot be given. */
+  remedy?: string;
 }
 
 /** `fromPixels` of what a decoder gave, under the name that its errors begin with; floating point is taken as it is. */
@@ -91,7 +93,7 @@ export function pixelsToTensor(
   caller: string,
   pixels: Pixels | FloatPixels,
   options: AlphaOptions,
-  { note = () => {}, canCompare = false }: TransparencyContext = {},
+  { note = () => {}, canCompare = false, remedy }: TransparencyContext = {},
 ): Tensor {
   const { data, width, height, channels } = pixels;
   const { alpha, background, backdrop } = checkAlphaOptions(caller, options);
@@ -110,10 +112,11 @@ export function pixelsToTensor(
 
   if (alpha === "reject") {
     const at = `(${transparent % width}, ${Math.floor(transparent / width)})`;
+    const choose = `choose what is behind it: alpha "composite" with a background${canCompare ? ', or alpha "compare"' : ""}`;
+    const level = data[transparent * channels + channels - 1];
     throw new ReconlossError(
       "image",
-      `${caller}: pixel ${at} is transparent (alpha ${data[transparent * channels + channels - 1]} of ${max}); ` +
-        `choose what is behind it: alpha "composite" with a background${canCompare ? ', or alpha "compare"' : ""}`,
+      `${caller}: pixel ${at} is transparent (alpha ${level} of ${max}); ${remedy ?? choose}`,
     );
   }
   if (alpha === "compare") {
@@ -230,20 +233,18 @@ export function hasTransparency({ data, channels }: Pixels | FloatPixels): boole
   return channels % 2 === 0 && firstBelow(data, channels, whiteOf(data)) >= 0;
 }
 
-function checkPixels(caller: string, pixels: PixelSource): Pixels {
+/** Pixels with their channels, checked; `name` is what errors call them. */
+export function checkPixels(name: string, pixels: PixelSource): Pixels {
   const { data, width, height } = pixels;
   if (!(data instanceof Uint8Array || data instanceof Uint8ClampedArray || data instanceof Uint16Array)) {
-    throw new ReconlossError(
-      "invalid-argument",
-      `${caller}: pixels.data must be a Uint8Array, Uint8ClampedArray or Uint16Array`,
-    );
+    throw new ReconlossError("invalid-argument", `${name}.data must be a Uint8Array, Uint8ClampedArray or Uint16Array`);
   }
   const sized = [width, height].every((size) => Number.isInteger(size) && size > 0);
   const channels = pixels.channels ?? data.length / (width * height);
   if (!sized || !isChannelCount(channels) || data.length !== width * height * channels) {
     throw new ReconlossError(
       "shape",
-      `${caller}: ${data.length} samples do not make ${width}x${height} pixels of ${pixels.channels ?? "1 to 4"} channels`,
+      `${name}: ${data.length} samples do not make ${width}x${height} pixels of ${pixels.channels ?? "1 to 4"} channels`,
     );
   }
   return { data, width, height, channels };

@@ -1,6 +1,6 @@
 import { basename, resolve } from "node:path";
 import { ReconlossError } from "@reconloss/core";
-import { checkFileRange, parseLosses } from "@reconloss/core/internal";
+import { checkPixelRange, parseLosses } from "@reconloss/core/internal";
 import { Command, Option } from "commander";
 import {
   type Comparison,
@@ -98,7 +98,7 @@ async function compare(outputs: string, targets: string, options: Options, termi
   const pixels = pixelOptions(options);
   const plugins = await loadPlugins(options);
   const losses = parseLosses(options.metrics ?? defaultMetrics, plugins);
-  checkFileRange(losses);
+  checkPixelRange(losses, "files");
   const conditions = options.fail === undefined ? undefined : parseConditions(options.fail, losses, plugins);
   const optional = new Set(options.metrics === undefined ? defaultOptional : []);
   for (const { label } of conditions ?? []) optional.delete(label);

@@ -1,8 +1,8 @@
 import { type ErrorCode, type Loss, ReconlossError } from "@reconloss/core";
-import { checkFileRange } from "@reconloss/core/internal";
+import { checkPixelRange } from "@reconloss/core/internal";
 import { reasonOf } from "../files.ts";
-import { type DecodeNote, decodeImage, type ImagePair, type PixelOptions } from "../image/index.ts";
-import { checkPixelOptions, pixelOptionsOf } from "../image/read.ts";
+import type { DecodeNote, ImagePair, PixelOptions } from "../image/index.ts";
+import { checkPixelOptions, decodePrepared, pixelOptionsOf } from "../image/read.ts";
 import { checkSizes, type Images, isPrior, matchChannels, measure } from "./measure.ts";
 import type { MapStatistic, Note, Outcome } from "./types.ts";
 
@@ -23,7 +23,7 @@ type Loaded = { images: Images; notes: Record<keyof Images, readonly DecodeNote[
 
 async function load({ output, target }: ImagePair, options: PixelOptions): Promise<Loaded> {
   try {
-    const read = [decodeImage(output, options), decodeImage(target, options)];
+    const read = [output, target].map((path) => decodePrepared("comparePairs", path, options));
     const [a, b] = await Promise.all(read);
     return { images: { output: a.image, target: b.image }, notes: { output: a.notes, target: b.notes } };
   } catch (error) {
@@ -141,7 +141,7 @@ export async function* comparePairs(
   losses: readonly Loss[],
   options: CompareOptions = {},
 ): AsyncGenerator<Outcome, void, void> {
-  checkFileRange(losses);
+  checkPixelRange(losses, "files");
   checkPixelOptions("comparePairs", options);
   const pending: Promise<Outcome>[] = [];
   let started = 0;

@@ -1,34 +1,35 @@
-import { type Loss, ReconlossError, Tensor } from "@reconloss/core";
+import { type Loss, type PreparedImage, ReconlossError, type Shape, Tensor, toImageSync } from "@reconloss/core";
 import { backdropOf, formatShape } from "@reconloss/core/internal";
 import type { Background } from "@reconloss/core/pixels";
 import { badness, isWorse } from "./numbers.ts";
 import { type Statistic, statisticOf } from "./statistics.ts";
 
-/** An output and its target, decoded. */
+/** An output and its target, decoded: what losses make of them is made once for all. */
 export interface Images {
-  output: Tensor;
-  target: Tensor;
+  output: PreparedImage;
+  target: PreparedImage;
 }
 
 /** Whether the last plane is alpha, and the others are multiplied by it: images of 2 and of 4 channels. */
-function hasAlpha({ shape }: Tensor): boolean {
+function hasAlpha({ shape }: { readonly shape: Shape }): boolean {
   return shape[1] % 2 === 0;
 }
 
-const isGrey = ({ shape }: Tensor): boolean => shape[1] < 3;
+const isGrey = ({ shape }: PreparedImage): boolean => shape[1] < 3;
 
 /** An image whose planes are planes of this one; those of number -1 are 1 everywhere. */
-function planesOf(image: Tensor, planes: readonly number[]): Tensor {
+function planesOf({ tensor: image }: PreparedImage, planes: readonly number[]): PreparedImage {
   const [, , h, w] = image.shape;
   const data = new Float32Array(planes.length * h * w).fill(1);
   for (const [index, plane] of planes.entries()) {
     if (plane >= 0) data.set(image.data.subarray(plane * h * w, (plane + 1) * h * w), index * h * w);
   }
-  return new Tensor(data, [1, planes.length, h, w]);
+  return toImageSync(new Tensor(data, [1, planes.length, h, w]));
 }
 
 /** An image as grey or colour, with or without a plane of alpha, which is opaque where it had none. */
-function withPlanes(image: Tensor, wants: { grey: boolean; alpha: boolean }): Tensor {
+function withPlanes(image: PreparedImage, wants: { grey: boolean; alpha: boolean }): PreparedImage {
+  if (isGrey(image) === wants.grey && hasAlpha(image) === wants.alpha) return image;
   const colours = wants.grey ? [0] : isGrey(image) ? [0, 0, 0] : [0, 1, 2];
   return planesOf(image, wants.alpha ? [...colours, hasAlpha(image) ? image.shape[1] - 1 : -1] : colours);
 }
@@ -46,18 +47,19 @@ export function matchChannels({ output, target }: Images): Images & { converted?
 }
 
 /** An image over a background, without its plane of alpha; one that has none as it is. */
-export function over(image: Tensor, background: Background): Tensor {
+export function over(image: PreparedImage, background: Background): PreparedImage {
   if (!hasAlpha(image)) return image;
-  const [, c, h, w] = image.shape;
+  const { data, shape } = image.tensor;
+  const [, c, h, w] = shape;
   const { at } = backdropOf("over", background);
   const area = h * w;
-  const colours = image.data.slice(0, (c - 1) * area);
-  const alpha = image.data.subarray((c - 1) * area);
+  const colours = data.slice(0, (c - 1) * area);
+  const alpha = data.subarray((c - 1) * area);
   for (let i = 0; i < colours.length; i++) {
     const place = i % area;
     colours[i] += (1 - alpha[place]) * at(Math.floor(i / area), place % w, Math.floor(place / w));
   }
-  return new Tensor(colours, [1, c - 1, h, w]);
+  return toImageSync(new Tensor(colours, [1, c - 1, h, w]));
 }
 
 /** @throws {ReconlossError} `shape` when the two have different sizes */

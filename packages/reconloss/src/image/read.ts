@@ -1,11 +1,11 @@
 import { extname } from "node:path";
-import { ReconlossError, type Tensor } from "@reconloss/core";
+import { type PreparedImage, ReconlossError, type Tensor } from "@reconloss/core";
 import {
   checkAlphaOptions,
   checkArguments,
   hasTransparency,
   isFloating,
-  pixelsToTensor,
+  preparePixels,
 } from "@reconloss/core/internal";
 import type { AlphaOptions, DecodeNote, Pixels } from "@reconloss/core/pixels";
 import { readFileBytes } from "../files.ts";
@@ -121,7 +121,7 @@ export function decodePixels(
  */
 export async function readImage(source: ImageSource, options: ReadImageOptions = {}): Promise<Tensor> {
   checkArguments("readImage", { options: [options, "object?"] });
-  return (await decodeToTensor("readImage", source, options)).image;
+  return (await decodePrepared("readImage", source, options)).image.tensor;
 }
 
 /**
@@ -137,18 +137,24 @@ export async function readImage(source: ImageSource, options: ReadImageOptions =
  * const { image, notes } = await decodeImage(pgm); // 1x1x1x2; no notes
  * ```
  */
-export function decodeImage(
+export async function decodeImage(
   source: ImageSource,
   options: ReadImageOptions = {},
 ): Promise<{ image: Tensor; notes: readonly DecodeNote[] }> {
   checkArguments("decodeImage", { options: [options, "object?"] });
-  return decodeToTensor("decodeImage", source, options);
+  const { image, notes } = await decodePrepared("decodeImage", source, options);
+  return { image: image.tensor, notes };
 }
 
-async function decodeToTensor(caller: string, source: ImageSource, options: ReadImageOptions) {
+/** Reads an image as `decodeImage` does, its samples as they were decoded; under the name that errors begin with. */
+export async function decodePrepared(
+  caller: string,
+  source: ImageSource,
+  options: ReadImageOptions,
+): Promise<{ image: PreparedImage; notes: readonly DecodeNote[] }> {
   checkPixelOptions(caller, options);
   const { pixels, notes } = await decode(caller, source, options);
-  const image = pixelsToTensor(`cannot read ${nameOf(source, options)}`, pixels, options, {
+  const image = preparePixels(`cannot read ${nameOf(source, options)}`, pixels, options, {
     note: (note) => notes.push(note),
     canCompare: true,
   });

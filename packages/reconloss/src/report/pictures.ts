@@ -2,7 +2,8 @@ import type { Loss, Tensor } from "@reconloss/core";
 import type { WebpOptions } from "sharp";
 import type { PairResult } from "../compare/index.ts";
 import { matchChannels, measure, over } from "../compare/measure.ts";
-import { type PixelOptions, type Pixels, readImage, toPixels } from "../image/index.ts";
+import { type PixelOptions, type Pixels, toPixels } from "../image/index.ts";
+import { decodePrepared } from "../image/read.ts";
 import { loadSharp } from "../image/sharp.ts";
 import { type ErrorMap, toErrorMap, topOf } from "./error-map.ts";
 
@@ -96,7 +97,10 @@ export async function picture(
   losses: readonly Loss[],
   options: PixelOptions = {},
 ): Promise<PairPictures> {
-  const read = { output: await readImage(pair.output, options), target: await readImage(pair.target, options) };
+  const [output, target] = await Promise.all(
+    [pair.output, pair.target].map((path) => decodePrepared("writeReport", path, options)),
+  );
+  const read = { output: output.image, target: target.image };
   const images = matchChannels(read);
   const maps: Record<string, MapPicture> = {};
   for (const loss of losses.filter(({ hasMap, label }) => hasMap && pair.values[label] !== undefined)) {
@@ -105,6 +109,8 @@ export async function picture(
     const levels = await encodeMap(map, top);
     maps[loss.label] = { levels, top, zero: map.zero, sign: map.sign, border: borderOf(pair, map) };
   }
-  const [output, target] = [images.output, images.target].map((image) => encodeImage(over(image, "checker")));
-  return { pair, output: await output, target: await target, maps };
+  const [shown, shownTarget] = [images.output, images.target].map((image) =>
+    encodeImage(over(image, "checker").tensor),
+  );
+  return { pair, output: await shown, target: await shownTarget, maps };
 }

@@ -1,5 +1,5 @@
 import { type Loss, type LossFactory, ReconlossError } from "@reconloss/core";
-import { checkAlphaOptions, checkFileRange, parseLoss } from "@reconloss/core/internal";
+import { checkAlphaOptions, checkPixelRange, parseLoss } from "@reconloss/core/internal";
 import { gan } from "@reconloss/core/train";
 import type { Task } from "./task.ts";
 import { makeTask, type TaskOptions } from "./tasks.ts";
@@ -156,7 +156,7 @@ export function trainingLoss(
     { info: gan.info },
   );
   const loss = parseLoss(spec, [seeded as unknown as LossFactory, ...more]);
-  checkFileRange([loss]);
+  checkPixelRange([loss], "files");
   const refusal = loss.refusal([batch, 3, patch, patch]);
   if (refusal === undefined) return loss;
   throw new ReconlossError(
