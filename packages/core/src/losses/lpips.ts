@@ -18,7 +18,7 @@ import {
   weightFiles,
 } from "./network-loss.ts";
 
-/** Weights of {@link lpips} from elsewhere than the weights folder. */
+/** Weights of {@link lpips} from elsewhere than its usual places. */
 export interface LpipsResources {
   /** The network: torchvision's tensors. */
   trunk?: WeightSource;
@@ -32,7 +32,7 @@ export interface LpipsResources {
  *
  * Images are RGB in [0, dataRange], as in the original with `normalize=True`; `range=signed` says that they are in
  * [-dataRange, dataRange] already (the original's default). `net` is `alex` (the default, the published scores), `vgg` (for training) or `squeeze`,
- * whose weights are downloaded once, or `tiny`: a network of this project, part of the package, trained to agree with `alex` at a fraction of its cost. Its values are
+ * whose weights are files (`docs/weights.md` says where they are looked for), or `tiny`: a network of this project, part of the package, trained to agree with `alex` at a fraction of its cost. Its values are
  * close to those of `alex` (`docs/tiny-lpips.md` says how close), and are to be reported as what they are: `lpips(net=tiny)`.
  *
  * `version` 0.1, or 0.0 without its input scaling; `heads=false` sums the channels unweighted, the original's `lpips=False`.

@@ -37,7 +37,7 @@ export function refuseForNetwork([, c, h, w]: Shape, network: string, least: num
   return undefined;
 }
 
-/** Those of some weights that are files, found or downloaded by name. */
+/** Those of some weights that are files, looked for by name. */
 export function weightFiles(names: readonly string[]): string[] {
   return names.filter((name) => !weightsOf(name)?.embedded);
 }

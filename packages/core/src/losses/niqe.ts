@@ -181,7 +181,7 @@ function distance<T>(
  *
  * A luma of 0 to 255 is normalised by the mean and deviation of 7x7 Gaussian windows, cut into blocks of 96x96 (what is left beyond them is not looked at), and asymmetric
  * generalised Gaussians are fitted to each block and to the products of its neighbours, at two scales: 36 features. The value is the distance of their mean from a model's
- * under half the sum of both covariances. The model is the published one, 12 KB, downloaded once, or any other of `resources`.
+ * under half the sum of both covariances. The model is the published one, a file of 12 kB, or any other of `resources`.
  *
  * | preset | luma | equals |
  * |---|---|---|

@@ -72,7 +72,7 @@ const distances = {
   },
 };
 
-/** Weights of {@link perceptual} from elsewhere than the weights folder. */
+/** Weights of {@link perceptual} from elsewhere than its usual places. */
 export interface PerceptualResources {
   /** The network: torchvision's tensors. */
   weights?: WeightSource;
