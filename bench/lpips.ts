@@ -3,18 +3,11 @@
  * `RECONLOSS_PYTHON` names a Python interpreter that has torch; without it only our own times are measured. Weights are random on both sides.
  */
 import { lpips } from "../packages/core/src/losses/lpips.ts";
-import { alexnet, type StateDict, squeezenet, type TensorShapes, vgg } from "../packages/core/src/nets/index.ts";
+import type { StateDict, TensorShapes } from "../packages/core/src/nets/index.ts";
+import { type LpipsNet, lpipsHeads, lpipsNetworks } from "../packages/core/src/nets/table.ts";
 import { Tensor } from "../packages/core/src/tensor.ts";
 import { compare, turn } from "./in-turn.ts";
 import { startPeer } from "./peer.ts";
-
-const networks = { alex: alexnet, vgg: vgg("vgg16"), squeeze: squeezenet };
-const widths = {
-  alex: [64, 192, 384, 256, 256],
-  vgg: [64, 128, 256, 512, 512],
-  squeeze: [64, 128, 256, 384, 384, 512, 512],
-};
-type Net = keyof typeof networks;
 
 /** Weights of the size that keeps activations near 1. */
 function randomWeights(shapes: TensorShapes): StateDict {
@@ -34,12 +27,9 @@ const python = process.env.RECONLOSS_PYTHON;
 const peer = python === undefined ? undefined : startPeer(python, "lpips_peer.py");
 if (peer) console.log(await peer.hello);
 
-for (const net of nets.split(",") as Net[]) {
-  const network = networks[net];
-  const trunk = randomWeights(network.tensors([network.taps.at(-1) as string]));
-  const heads = randomWeights(
-    Object.fromEntries(widths[net].map((count, layer) => [`lin${layer}.model.1.weight`, [1, count, 1, 1]])),
-  );
+for (const net of nets.split(",") as LpipsNet[]) {
+  const trunk = randomWeights(lpipsNetworks[net].network.tensors());
+  const heads = randomWeights(lpipsHeads(net));
   const loss = lpips({ net }, { trunk, heads });
   for (const size of sizes.split(",")) {
     const [height, width] = size.split("x").map(Number);

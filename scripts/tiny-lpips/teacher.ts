@@ -1,12 +1,12 @@
 import { compile } from "../../packages/core/src/graph/compile.ts";
 import { lpips } from "../../packages/core/src/losses/index.ts";
+import { lpipsHeads, lpipsNetworks } from "../../packages/core/src/nets/table.ts";
 import { Tensor } from "../../packages/core/src/tensor.ts";
 import { openWeights, readStateDict } from "../../packages/reconloss/src/weights/index.ts";
 import { type Group, members, pairs, side } from "./groups.ts";
 
-/** Layers of AlexNet that LPIPS looks at, and the channels of each. */
-const channels = [64, 192, 384, 256, 256];
-export const layers = channels.length;
+/** Layers of AlexNet that LPIPS compares. */
+export const layers = lpipsNetworks.alex.taps.length;
 /** Rows and columns of a map of cells, each the mean of what a layer says of some 16x16 pixels. */
 export const cells = 5;
 /** How many positions of each layer make a cell, along either axis. */
@@ -29,19 +29,17 @@ export async function openTeacher(): Promise<(groups: readonly Group[]) => Promi
   const { definition } = lpips({ net: "alex" });
   await definition?.prepare?.();
   const checkpoint = await openWeights("lpips-alex");
-  const name = (layer: number) => `lin${layer}.model.1.weight`;
-  const heads = await readStateDict(
-    checkpoint,
-    Object.fromEntries(channels.map((count, layer) => [name(layer), [1, count, 1, 1]])),
-  ).finally(() => checkpoint.close());
+  const shapes = lpipsHeads("alex");
+  const heads = await readStateDict(checkpoint, shapes).finally(() => checkpoint.close());
 
   const names = Array.from({ length: members }, (_, index) => `image${index}`);
   const inputs = Object.fromEntries(names.map((input) => [input, ["n", 3, side, side] as const]));
   const program = await compile<string, "parts" | "maps">(inputs, (o, images) => {
     const features = names.map((input) => definition!.targetFeatures!(o, images[input]));
     const places = pairs.flatMap(([a, b]) =>
-      channels.map((count, layer) => {
-        const head = o.constant(heads[name(layer)].data, [1, count, 1, 1]);
+      Object.keys(shapes).map((name, layer) => {
+        const { data } = heads[name];
+        const head = o.constant(data, [1, data.length, 1, 1]);
         return o.sum(o.mul(o.square(o.sub(features[a][layer], features[b][layer])), head), "c");
       }),
     );

@@ -1,16 +1,11 @@
 import { selectDevice } from "../../packages/core/src/graph/device.ts";
 import { lpips } from "../../packages/core/src/losses/lpips.ts";
-import { alexnet } from "../../packages/core/src/nets/index.ts";
-import { seededStateDict } from "../networks.ts";
+import { seededLpips } from "../networks.ts";
 import { randomTensor } from "../random.ts";
-
-const heads = Object.fromEntries(
-  [64, 192, 384, 256, 256].map((count, i) => [`lin${i}.model.1.weight`, [1, count, 1, 1]]),
-);
 
 /** LPIPS with seeded weights on a device: the value and the gradient. */
 export async function measure() {
-  const loss = lpips({}, { trunk: seededStateDict(alexnet.tensors(["relu5"])), heads: seededStateDict(heads) });
+  const loss = lpips({}, seededLpips("alex"));
   return loss.valueAndGrad(randomTensor([1, 3, 72, 64], 1), randomTensor([1, 3, 72, 64], 2));
 }
 

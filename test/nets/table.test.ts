@@ -79,11 +79,21 @@ describe.each(lpipsNets)("lpips's %s", (net) => {
   });
 });
 
+// The numbers of channels of the published heads: `LPIPS.chns` of richzhang/PerceptualSimilarity 0.1.4.
+test.each([
+  ["alex", [64, 192, 384, 256, 256]],
+  ["vgg", [64, 128, 256, 512, 512]],
+  ["squeeze", [64, 128, 256, 384, 384, 512, 512]],
+])("the channels of lpips's %s are the published ones", (net, channels) => {
+  const { network, taps } = lpipsNetworks[net];
+  expect(taps.map((tap) => network.channels(tap))).toEqual(channels);
+});
+
 test("every checkpoint of the registry has a row", () => {
   for (const entry of weightsRegistry.filter((entry) => !isArchive(entry))) {
     expect(weightsOf(entry.name), entry.name).toBeDefined();
   }
-  expect(weightsOf("niqe")).toBeUndefined();
+  for (const name of ["niqe", "lpips-tiny-v0.0", "toString"]) expect(weightsOf(name), name).toBeUndefined();
 });
 
 test("a network is the same with constants and with tensors that may change", () => {

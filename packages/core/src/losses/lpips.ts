@@ -39,8 +39,8 @@ export interface LpipsResources {
  * The value of each layer is in `terms`; the map (the original's `spatial=True`) is the sum of the layers' maps enlarged to the image, [n, 1, h, w].
  *
  * A weight is averaged down to each layer's size, over the pixels nearest to each position, and a layer's mean over positions is weighted by that: a mask is put on
- * the distances, as the original's author advises (`spatial=True`, issue 111 of its repository), not on the images, so what positions inside it see beyond
- * it still counts.
+ * the distances, as the original's author advises (`spatial=True`, issue 111 of its repository), not on the images, so what lies beyond it, in the receptive fields
+ * of positions inside, still counts.
  *
  * The value alone of a batch with more pixels than 8 million (`alex`, `tiny`), 3.4 million (`squeeze`) or 1.25 million (`vgg`) is computed image by image and in overlapping
  * tiles, so that features take no more than about 2 GB whatever the size; it is the same up to rounding, and `tiles` of the evaluation says how many there were.

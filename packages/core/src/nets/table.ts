@@ -137,6 +137,8 @@ export interface NetworkWeights {
 export function weightsOf(name: string): NetworkWeights | undefined {
   const row = Object.hasOwn(networks, name) ? (networks as Readonly<Record<string, Row>>)[name] : undefined;
   if (row) return { tensors: row.network.tensors(), unused: [...(row.unused ?? []), counters], embedded: row.embedded };
-  const net = lpipsNets.find((known) => lpipsVersions.some((version) => headsName(known, version) === name));
+  // What is part of the package has one version.
+  const versions = (net: LpipsNet) => (lpipsNetworks[net].embedded ? lpipsVersions.slice(0, 1) : lpipsVersions);
+  const net = lpipsNets.find((known) => versions(known).some((version) => headsName(known, version) === name));
   return net && { tensors: lpipsHeads(net), unused: [], embedded: lpipsNetworks[net].embedded };
 }
