@@ -8,6 +8,6 @@ export { buildModel, compile, type InputDims, type Model, type Program, type Pro
 export { type SelectedDevice, selectDevice } from "./device.ts";
 export { type ConvOptions, Ops, type Padding, type PadMode, type Pair, type PoolOptions } from "./ops.ts";
 export type { Axis, Backend } from "./primitives.ts";
-export { type ReceptiveField, receptiveField } from "./receptive-field.ts";
+export { type ReceptiveField, receptiveField, type Window } from "./receptive-field.ts";
 export { type Float64Image, reference, toFloat64, toTensor } from "./reference.ts";
 export type { Device } from "./runtime.ts";
