@@ -355,6 +355,30 @@ describe("what goes wrong", () => {
     await expect(bytesFrom({ signal: controller.signal, onProgress })).rejects.toMatchObject(stopped);
   });
 
+  test("arguments that make no sense are refused before anything is fetched", async () => {
+    const refused = (message: string) => expect.objectContaining({ code: "invalid-argument", message });
+    const thrown = (call: () => unknown) => {
+      try {
+        return call();
+      } catch (error) {
+        return error;
+      }
+    };
+    expect(thrown(() => weightsFrom("https://example.org/weights/?token=1"))).toEqual(
+      refused("weights: https://example.org/weights/?token=1 is no folder's address, which has neither ? nor #"),
+    );
+    expect(thrown(() => weightsFrom("https://example.org/", { most: "1" as never }))).toEqual(
+      refused('weightsFrom: most must be a whole number of at least 0, got "1"'),
+    );
+    expect(thrown(() => hostedWeights("https://example.org/", { signal: {} as never }))).toEqual(
+      refused("hostedWeights: signal has no aborted"),
+    );
+    expect(await fetchWeights(base(), { sha256: "abc" }).catch((error) => error)).toEqual(
+      refused('fetchWeights: sha256 must be 64 hexadecimal digits, got "abc"'),
+    );
+    expect(server.requests).toEqual([]);
+  });
+
   test("fetchWeights with a hash verifies and keeps", async () => {
     const cache = useCache(new FakeCache());
     const url = `${base()}squeezenet1_1.safetensors`;

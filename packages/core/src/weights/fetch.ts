@@ -1,4 +1,4 @@
-import { checkArguments } from "../arguments.ts";
+import { checkArguments, described } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import { type HostResponse, host, type StopSignal } from "./host.ts";
 import { sha256 } from "./sha256.ts";
@@ -23,6 +23,18 @@ export interface FetchOptions {
   most?: number;
   /** Keep verified files in the browser's Cache API, under `reconloss-weights`, where there is one. Default true. */
   keep?: boolean;
+}
+
+/** Refuses options of other kinds. */
+export function checkFetchOptions(name: string, options: FetchOptions): void {
+  checkArguments(name, { options: [options, "object"] });
+  const { onProgress, signal, most, keep } = options;
+  checkArguments(name, {
+    onProgress: [onProgress, "function?"],
+    signal: [signal, "object?", ["aborted"]],
+    most: [most, "count?"],
+    keep: [keep, "flag?"],
+  });
 }
 
 const gigabyte = 2 ** 30;
@@ -262,12 +274,16 @@ export async function fetchWeights(
   url: string | { readonly href: string },
   options: FetchWeightsOptions = {},
 ): Promise<Uint8Array> {
-  checkArguments("fetchWeights", {
-    url: [typeof url === "object" ? url?.href : url, "text"],
-    options: [options, "object?"],
-  });
+  checkArguments("fetchWeights", { url: [typeof url === "object" ? url?.href : url, "text"] });
+  checkFetchOptions("fetchWeights", options);
   const address = absoluteUrl(typeof url === "string" ? url : url.href);
   const { sha256: expected, ...rest } = options;
   if (expected === undefined) return readUrl(address, address, {}, rest);
+  if (!/^[0-9a-f]{64}$/i.test(expected)) {
+    throw new ReconlossError(
+      "invalid-argument",
+      `fetchWeights: sha256 must be 64 hexadecimal digits, got ${described(expected)}`,
+    );
+  }
   return fetchVerified(address, address, { sha256: expected.toLowerCase() }, rest);
 }

@@ -1,7 +1,7 @@
 import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import { listNames } from "../text.ts";
-import { absoluteUrl, type FetchOptions, fetchText, fetchVerified } from "./fetch.ts";
+import { absoluteUrl, checkFetchOptions, type FetchOptions, fetchText, fetchVerified } from "./fetch.ts";
 import { manifestName, parseManifest, type WeightsManifest } from "./manifest.ts";
 import { addWeightsPlace, type WeightsPlace, withoutFiles } from "./places.ts";
 import { type ByteSource, bytesSource } from "./source.ts";
@@ -38,11 +38,12 @@ const largestManifest = 2 ** 20;
  * ```
  */
 export function hostedWeights(base: string | { readonly href: string }, options: HostedOptions = {}): WeightsPlace {
-  checkArguments("hostedWeights", {
-    base: [typeof base === "object" ? base?.href : base, "text"],
-    options: [options, "object?"],
-  });
+  checkArguments("hostedWeights", { base: [typeof base === "object" ? base?.href : base, "text"] });
+  checkFetchOptions("hostedWeights", options);
   const given = absoluteUrl(typeof base === "string" ? base : base.href);
+  if (/[?#]/.test(given)) {
+    throw new ReconlossError("invalid-argument", `weights: ${given} is no folder's address, which has neither ? nor #`);
+  }
   const folder = given.endsWith("/") ? given : `${given}/`;
   const index = folder + manifestName;
   const { manifest, ...fetching } = options;
@@ -110,9 +111,7 @@ export function hostedWeights(base: string | { readonly href: string }, options:
  * ```
  */
 export function weightsFrom(base: string | { readonly href: string }, options: HostedOptions = {}): () => void {
-  checkArguments("weightsFrom", {
-    base: [typeof base === "object" ? base?.href : base, "text"],
-    options: [options, "object?"],
-  });
+  checkArguments("weightsFrom", { base: [typeof base === "object" ? base?.href : base, "text"] });
+  checkFetchOptions("weightsFrom", options);
   return addWeightsPlace(hostedWeights(base, options));
 }
