@@ -190,7 +190,7 @@ export function weightsCommand(terminal: Terminal, finish: (code: number) => voi
   addSearch("pack", "write the weights that a web page loads into a folder of its site")
     .argument("<names...>", 'names as `reconloss weights list` shows them, or losses such as "lpips(net=alex)"')
     .requiredOption("-o, --output <folder>", "a folder that the site serves, such as public/weights")
-    .option("--half", "numbers in half precision: half the bytes, values within 0.1 %")
+    .option("--half", "numbers in half precision: half the bytes; lpips and perceptual within 0.1 %")
     .action(async (texts: string[], flags: Flags & { output: string; half?: boolean }) => {
       const names = [...new Set(texts.flatMap(weightsFor))];
       const { output, half, weights: folder } = flags;
