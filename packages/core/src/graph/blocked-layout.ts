@@ -56,7 +56,7 @@ async function tryOut(runtime: Runtime): Promise<number> {
     last: [12, channels, 3, 3],
   } as const;
   const convolved = async (block: number) => {
-    const backend = new OnnxBackend(block);
+    const backend = new OnnxBackend({ block });
     const o = new Ops(backend);
     const value = (name: keyof typeof inputs): OnnxValue => ({ name, type: "float", dims: inputs[name] });
     const scaled = (name: keyof typeof inputs) => o.mul(value(name), 0.05);

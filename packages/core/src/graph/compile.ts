@@ -5,7 +5,7 @@ import { type Device, loadRuntime, type Session, type SessionShare } from "../ru
 import { formatShape, type Shape, Tensor } from "../tensor.ts";
 import { blockedChannels } from "./blocked-layout.ts";
 import { OnnxBackend } from "./onnx.ts";
-import type { OnnxValue } from "./onnx-builder.ts";
+import type { ModelTarget, OnnxValue } from "./onnx-builder.ts";
 import { Ops } from "./ops.ts";
 import type { Dims } from "./primitives.ts";
 import { currentDevice } from "./runtime.ts";
@@ -44,20 +44,20 @@ export interface Model {
  * @param inputs - the name and dims of each input, float32
  * @param build - the function, from inputs by name to outputs by name
  * @param metadata - words that travel in the file
- * @param block - channels side by side in the layout of fast convolutions, which only ONNX Runtime knows; default 0: a model of ONNX's own operations
+ * @param target - what the runtime that it is for knows; default: a model of ONNX's own operations
  */
 export function buildModel<Name extends string, Output extends string>(
   inputs: Readonly<Record<Name, InputDims>>,
   build: (o: Ops<OnnxValue>, inputs: Record<Name, OnnxValue>) => Partial<Record<Output, OnnxValue>>,
   metadata?: Record<string, string>,
-  block = 0,
+  target: ModelTarget = {},
 ): Model {
   checkArguments("buildModel", {
     inputs: [inputs, "object"],
     build: [build, "function"],
     metadata: [metadata, "object?"],
   });
-  const backend = new OnnxBackend(block);
+  const backend = new OnnxBackend(target);
   const entries = Object.entries(inputs) as [Name, InputDims][];
   const values = entries.map(([name, dims]): [Name, OnnxValue] => [
     name,
@@ -109,7 +109,8 @@ export async function compile<Name extends string, Output extends string>(
 ): Promise<Program<Name, Output>> {
   checkArguments("compile", { inputs: [inputs, "object"], build: [build, "function"] });
   const runtime = await loadRuntime();
-  const { bytes, cpuNodes } = buildModel(inputs, build, {}, device === "cpu" ? await blockedChannels(runtime) : 0);
+  const target = { block: device === "cpu" ? await blockedChannels(runtime) : 0, float64: runtime.hasFloat64(device) };
+  const { bytes, cpuNodes } = buildModel(inputs, build, {}, target);
   const session = await runtime.createSession(bytes, { device, cpuNodes, share });
   return { run: (tensors, into) => runSession(session, tensors, into) as Promise<Record<Output, ProgramOutput>> };
 }
@@ -128,7 +129,7 @@ export async function compileParts<Name extends string, Output extends string>(
   const block = await blockedChannels(runtime);
   const bytesOf = (inputs: Readonly<Record<Name, InputDims>>) => {
     const key = JSON.stringify(inputs);
-    const bytes = models.get(key) ?? buildModel(inputs, build, {}, block).bytes;
+    const bytes = models.get(key) ?? buildModel(inputs, build, {}, { block }).bytes;
     models.set(key, bytes);
     return bytes;
   };

@@ -1,4 +1,4 @@
-import { dataType, type ElementType, OnnxModelWriter } from "./onnx-model.ts";
+import { type ElementType, OnnxModelWriter } from "./onnx-model.ts";
 import { type Axis, axisOrder, type Dims, type Primitive, type Primitives } from "./primitives.ts";
 
 /** A value inside an ONNX model. Images are float; numbers per image ([n, 1, 1, 1]) that come from sums are double. */
@@ -41,15 +41,24 @@ export function axisIndex(axis: Axis): number {
   return axisOrder.indexOf(axis);
 }
 
+/** What the runtime that a model is written for knows; by default ONNX's operations, and no others. */
+export interface ModelTarget {
+  /** How many channels lie side by side in the layout of its fast convolutions, which only ONNX Runtime knows; default 0: none. */
+  readonly block?: number;
+  /** Whether it knows float64. Default true; where not, float32 stands for it. */
+  readonly float64?: boolean;
+}
+
 /** What operations are written with: names of values, and the nodes that all of them need. */
 export class OnnxBuilder {
-  readonly writer = new OnnxModelWriter();
+  readonly writer: OnnxModelWriter;
   /** How many channels lie side by side in the layout of ONNX Runtime's fast convolutions; 0 where these are not to be used. */
   readonly block: number;
   readonly #made = new Map<string, ArrayLike<number>>();
 
-  constructor(block = 0) {
+  constructor({ block = 0, float64 = true }: ModelTarget = {}) {
     this.block = block;
+    this.writer = new OnnxModelWriter(float64);
   }
 
   constant(data: ArrayLike<number>, dims: readonly [number, number, number, number]): OnnxValue {
@@ -75,7 +84,7 @@ export class OnnxBuilder {
   }
 
   cast(name: string, type: ElementType): string {
-    return this.writer.node("Cast", [name], { to: dataType(type) });
+    return this.writer.node("Cast", [name], { to: this.writer.dataType(type) });
   }
 
   ints(...values: readonly number[]): string {

@@ -27,9 +27,10 @@ function waves(builder: OnnxBuilder, size: string, frequencies: string): Waves {
   const turns = node("Mod", node("Mul", position, node("Unsqueeze", range(frequencies), builder.ints(0))), size);
   const turn = node("Div", double(2 * Math.PI), builder.cast(size, "double"));
   const angle = node("Mul", builder.cast(range(size), "double"), turn);
-  // What rounding leaves at quarter turns would give coefficients that are 0 a sign.
+  // What rounding leaves at quarter turns would give coefficients that are 0 a sign; other values are larger for all sizes below a million.
+  const rounding = writer.stored("double") === "double" ? 1e-9 : 1e-6;
   const table = (values: string) => {
-    const isZero = node("Less", node("Abs", values), double(1e-9));
+    const isZero = node("Less", node("Abs", values), double(rounding));
     return node("Gather", builder.cast(node("Where", isZero, double(0), values), "float"), turns);
   };
   return {

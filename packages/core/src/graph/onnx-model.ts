@@ -19,11 +19,6 @@ const elementTypes: Record<ElementType, number> = {
   bool: DataType.BOOL,
 };
 
-/** The ONNX data type number of an element type. */
-export function dataType(type: ElementType): number {
-  return elementTypes[type];
-}
-
 /** A node's attributes: integers, lists of integers, or words. */
 export type NodeAttributes = Record<string, number | readonly number[] | string>;
 
@@ -62,7 +57,23 @@ export class OnnxModelWriter {
   readonly #known = new Map<string, string>();
   /** Values that the model's users know by another name. */
   readonly #outputs = new Map<string, string>();
+  readonly #float64: boolean;
   #count = 0;
+
+  /** @param float64 - whether the model's runtime knows float64; where it does not, float32 stands for it everywhere */
+  constructor(float64 = true) {
+    this.#float64 = float64;
+  }
+
+  /** The element type that stands for one in this model. */
+  stored(type: ElementType): ElementType {
+    return type === "double" && !this.#float64 ? "float" : type;
+  }
+
+  /** The ONNX data type number of the element type that stands for one. */
+  dataType(type: ElementType): number {
+    return elementTypes[this.stored(type)];
+  }
 
   /** Adds a node with one output and gives its name, or gives the name of an equal node's output. */
   node(opType: string, inputs: readonly string[], attributes: NodeAttributes = {}, domain = ""): string {
@@ -91,8 +102,8 @@ export class OnnxModelWriter {
   /** A constant, whose data must not change any more; equal small constants share one entry, and so does the same array. */
   constant(type: ElementType, dims: readonly number[], data: ArrayLike<number>): string {
     const small = data.length <= smallConstant;
-    const bytes = toBytes(type, data);
-    const shape = `${type}[${dims.join()}]`;
+    const bytes = toBytes(this.stored(type), data);
+    const shape = `${this.stored(type)}[${dims.join()}]`;
     const key = small ? shape + String.fromCharCode(...bytes) : shape;
     const entries = small ? this.#constants : (this.#arrays.get(data) ?? new Map<string, string>());
     if (!small) this.#arrays.set(data, entries);
@@ -101,7 +112,7 @@ export class OnnxModelWriter {
     const name = this.#name();
     this.#initializers.set(name, {
       name,
-      dataType: dataType(type),
+      dataType: this.dataType(type),
       dims: dims.map(BigInt),
       rawData: bytes,
     });
@@ -145,6 +156,7 @@ export class OnnxModelWriter {
     const renamed = (names: readonly string[]) => names.map((name) => this.#outputs.get(name) ?? name);
     const nodes = this.#nodes.filter((node) => node.outputs.some((name) => needed.has(name)));
     const domains = [...new Set(nodes.map(({ domain }) => domain))].filter((domain) => domain !== "");
+    const info = (value: ValueInfo) => toValueInfo(value, this.dataType(value.type));
     const model = create(ModelProtoSchema, {
       irVersion: BigInt(irVersion),
       producerName: "reconloss",
@@ -155,8 +167,8 @@ export class OnnxModelWriter {
       metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
       graph: {
         name: "reconloss",
-        input: inputs.map(toValueInfo),
-        output: outputs.map(toValueInfo),
+        input: inputs.map(info),
+        output: outputs.map(info),
         node: nodes.map((node) => toNode(node, renamed)),
         initializer: [...this.#initializers.values()].filter(({ name }) => needed.has(name as string)),
       },
@@ -197,11 +209,11 @@ function toAttribute([name, value]: [string, NodeAttributes[string]]): MessageIn
   return { name, type: AttributeType.INTS, ints: value.map(BigInt) };
 }
 
-function toValueInfo({ name, type, dims }: ValueInfo): MessageInitShape<typeof ValueInfoProtoSchema> {
+function toValueInfo({ name, dims }: ValueInfo, elemType: number): MessageInitShape<typeof ValueInfoProtoSchema> {
   const dim = dims.map((size) =>
     typeof size === "number"
       ? { value: { case: "dimValue" as const, value: BigInt(size) } }
       : { value: { case: "dimParam" as const, value: size } },
   );
-  return { name, type: { value: { case: "tensorType", value: { elemType: dataType(type), shape: { dim } } } } };
+  return { name, type: { value: { case: "tensorType", value: { elemType, shape: { dim } } } } };
 }

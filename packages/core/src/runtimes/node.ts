@@ -44,6 +44,8 @@ function nativeRuntime(ort: OnnxRuntime): Runtime {
     name: "onnxruntime-node",
     version: ort.env.versions.common,
     parallel,
+    // On a GPU the nodes that have it are computed by the CPU.
+    hasFloat64: () => true,
     createSession: (model, { device = "cpu", cpuNodes = [], share } = {}) => {
       const executionProviders = device === "cpu" ? ["cpu"] : gpuProviders("cpu", cpuNodes);
       return openSession(ort, model, { ...nativeOptions(share), executionProviders }, true);
@@ -83,6 +85,7 @@ function webRuntime(ort: OnnxRuntime, reason: string): Runtime {
     version: ort.env.versions.common,
     parallel: 1,
     note: `networks run on onnxruntime-web, several times slower than natively, because onnxruntime-node did not load (${reason}); install it with: npm install onnxruntime-node`,
+    hasFloat64: () => true,
     createSession,
     createParallelSessions: (models) => Promise.all(models.map((model) => createSession(model))),
   };

@@ -79,6 +79,8 @@ export interface Runtime {
   readonly parallel: number;
   /** Why it is slower than it could be, and what to do; absent where nothing is amiss. */
   readonly note?: string;
+  /** Whether models may compute in float64 on a device. */
+  hasFloat64(device: Device): boolean;
   createSession(model: Uint8Array, options?: SessionOptions): Promise<Session>;
   /** Sessions that compute at once where {@link Runtime.parallel} is more than 1, each with an equal share of the cores. On the CPU. */
   createParallelSessions(models: readonly Uint8Array[]): Promise<Session[]>;

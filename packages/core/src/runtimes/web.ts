@@ -9,7 +9,15 @@ interface Host {
     readonly hardwareConcurrency?: number;
     readonly gpu?: { requestAdapter(): Promise<object | null> };
   };
+  readonly location?: { readonly href: string; readonly origin: string };
+  readonly Worker: new (url: string, options: { type: "module" }) => ThreadWorker;
   fetch(url: string, options: { method: "HEAD" }): Promise<Answer>;
+  setTimeout(callback: () => void, milliseconds: number): unknown;
+}
+
+interface ThreadWorker {
+  onerror?: () => void;
+  terminate(): void;
 }
 
 interface Answer {
@@ -101,6 +109,8 @@ export async function openRuntime({ files }: RuntimeOptions = {}): Promise<Runti
     version: env.versions.common,
     parallel: 1,
     ...(threads() > 1 && env.wasm.numThreads === 1 ? { note: oneThread(builds.cpu) } : {}),
+    // The build for WebGPU has no float64, not even on the CPU.
+    hasFloat64: (device) => device === "cpu",
     createSession,
     createParallelSessions: (models) => Promise.all(models.map((model) => createSession(model))),
   };
@@ -114,7 +124,8 @@ function threads(): number {
 }
 
 function oneThread({ name }: Build): string {
-  return `networks run in one thread, because ${name}.mjs is not served; ${advice}`;
+  const reason = `${name}.mjs is not served, or the page's content security policy has no worker-src for it`;
+  return `networks run in one thread, because ${reason}; ${advice}`;
 }
 
 const advice =
@@ -133,7 +144,7 @@ async function openBuild(build: Build, files: RuntimeOptions["files"]): Promise<
   const [ort, binary, program] = await Promise.all([
     build.load() as Promise<WebRuntime>,
     firstServed(places(build, "binary", files)),
-    wanted > 1 ? firstServed(places(build, "threads", files)) : undefined,
+    wanted > 1 ? firstStarted(places(build, "threads", files)) : undefined,
   ]);
   if (binary === undefined) {
     const asked = places(build, "binary", files).join(", ");
@@ -152,7 +163,7 @@ async function openBuild(build: Build, files: RuntimeOptions["files"]): Promise<
 /** Where a file of a build may be, the likeliest first. */
 function places(build: Build, kind: "threads" | "binary", files: RuntimeOptions["files"]): string[] {
   const name = `${build.name}${kind === "binary" ? ".wasm" : ".mjs"}`;
-  const base = (globalThis as { location?: { href: string } }).location?.href;
+  const base = host.location?.href;
   const folder = typeof files === "object" ? files.href : files;
   if (folder !== undefined) return [new URL(name, new URL(folder.replace(/\/?$/, "/"), base).href).href];
   try {
@@ -161,16 +172,44 @@ function places(build: Build, kind: "threads" | "binary", files: RuntimeOptions[
     const packages = bundled.lastIndexOf("/node_modules/");
     const installed = packages < 0 ? [] : [`${bundled.slice(0, packages)}/node_modules/onnxruntime-web/dist/${name}`];
     const beside = import.meta.url;
-    return [bundled, ...installed, new URL(name, beside).href];
+    return [...installed, bundled, new URL(name, beside).href];
   } catch {
     // A program that came from no place, as from a `blob:`.
     return base === undefined ? [] : [new URL(`/onnxruntime-web/${name}`, base).href];
   }
 }
 
+/** One after the other, because browsers tell of each that is not there. */
 async function firstServed(urls: readonly string[]): Promise<string | undefined> {
-  const served = await Promise.all(urls.map(isServed));
-  return urls.find((_, index) => served[index]);
+  for (const url of urls) if (await isServed(url)) return url;
+  return undefined;
+}
+
+/** The first that is served, where threads can be started. */
+async function firstStarted(urls: readonly string[]): Promise<string | undefined> {
+  const url = await firstServed(urls);
+  return url !== undefined && (await canStart(url)) ? url : undefined;
+}
+
+/** How soon browsers refuse workers that a page's policy forbids, in milliseconds. */
+const refusal = 50;
+
+/** Whether a thread can be started: ONNX Runtime would wait for one that cannot for ever. A program of another origin it copies before. */
+function canStart(url: string): Promise<boolean> {
+  if (!url.startsWith(`${host.location?.origin}/`)) return Promise.resolve(true);
+  return new Promise((resolve) => {
+    try {
+      const worker = new host.Worker(url, { type: "module" });
+      const end = (started: boolean) => {
+        worker.terminate();
+        resolve(started);
+      };
+      worker.onerror = () => end(false);
+      host.setTimeout(() => end(true), refusal);
+    } catch {
+      resolve(false);
+    }
+  });
 }
 
 /** Whether there is a file at a URL; servers of single-page applications answer any question with their page. */

@@ -1,0 +1,105 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { extname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type BrowserContext, chromium } from "playwright-core";
+import { rolldown } from "rolldown";
+
+const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+
+/** Whether there is no browser to test in. */
+export const withoutChromium = !existsSync(executablePath);
+if (withoutChromium) console.log(`browser tests skipped: no Chromium at ${executablePath} (say where with CHROMIUM)`);
+
+const fromRoot = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url));
+
+/** Bundles a program for a page, with the packages' conditions for browsers: files by name, that of the program being program.js. */
+export async function bundleForPage(program: string): Promise<Map<string, string | Uint8Array>> {
+  const page = "\0page";
+  const bundle = await rolldown({
+    input: { program: page },
+    platform: "browser",
+    // Its paths are Node's.
+    tsconfig: false,
+    resolve: {
+      alias: {
+        "@reconloss/core/graph": fromRoot("packages/core/src/graph/index.ts"),
+        "@reconloss/core": fromRoot("packages/core/src/index.ts"),
+        "#runtime": fromRoot("packages/core/src/runtimes/web.ts"),
+      },
+    },
+    plugins: [
+      {
+        name: "page",
+        resolveId: (id) => (id === page ? id : undefined),
+        load: (id) => (id === page ? { code: program, moduleType: "ts" } : undefined),
+      },
+    ],
+  });
+  const { output } = await bundle.generate({ format: "esm", chunkFileNames: "[name].js" });
+  await bundle.close();
+  return new Map(output.map((file) => [file.fileName, file.type === "asset" ? file.source : file.code]));
+}
+
+const types: Record<string, string> = {
+  ".js": "text/javascript",
+  ".mjs": "text/javascript",
+  ".wasm": "application/wasm",
+};
+
+/** A site: what it answers with for a path, or undefined where there is nothing. Paths that begin with /isolated/ are cross-origin isolated. */
+export async function serve(
+  answer: (path: string) => string | Uint8Array | undefined,
+  headers: Record<string, string> = {},
+) {
+  const asked: string[] = [];
+  const server = createServer((request, response) => {
+    const { pathname } = new URL(request.url ?? "/", "http://localhost");
+    asked.push(`${request.method} ${pathname}`);
+    const isolated = pathname.startsWith("/isolated/");
+    const content = answer(isolated ? pathname.slice("/isolated".length) : pathname);
+    response.writeHead(content === undefined ? 404 : 200, {
+      "content-type": types[extname(pathname)] ?? "text/html",
+      ...(isolated && {
+        "cross-origin-opener-policy": "same-origin",
+        "cross-origin-embedder-policy": "require-corp",
+      }),
+      ...headers,
+    });
+    response.end(request.method === "HEAD" ? undefined : content);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    /** The requests so far, as `GET /path`. */
+    asked,
+    close: () => server.close(),
+  };
+}
+
+/** A file of onnxruntime-web, where there is one of this name. */
+export function ortFile(name: string): Uint8Array | undefined {
+  const path = fromRoot(`node_modules/onnxruntime-web/dist/${name}`);
+  return existsSync(path) ? readFileSync(path) : undefined;
+}
+
+/** Chromium with a profile of its own, and more flags. */
+export async function launch(...flags: string[]): Promise<{ context: BrowserContext; close(): Promise<void> }> {
+  const profile = mkdtempSync(join(tmpdir(), "chromium-"));
+  const always =
+    "--no-sandbox --disable-quic --no-first-run --disable-background-networking --disable-component-update";
+  const context = await chromium.launchPersistentContext(profile, {
+    executablePath,
+    headless: true,
+    args: [...always.split(" "), "--disable-sync", ...flags],
+  });
+  return {
+    context,
+    close: async () => {
+      await context.close();
+      rmSync(profile, { recursive: true, force: true });
+    },
+  };
+}
