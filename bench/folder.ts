@@ -9,14 +9,17 @@ import { blur, noise } from "../packages/reconloss/src/tasks/distort.ts";
 import { makePair } from "./images.ts";
 
 // npm run bench:folder: a folder of 24 PNG files of 768x512 through `reconloss compare`, end to end, against a Python script with
-// scikit-image that does the same. Whole processes, start included, in turn; needs `npm run build` and RECONLOSS_PYTHON.
+// scikit-image that does the same. Whole processes, start included, in turn; needs `npm run build`. RECONLOSS_PYTHON names the interpreter, RECONLOSS_BEFORE the
+// dist/cli/main.js of another checkout that takes turns too.
 
 const count = 24;
 const rounds = 5;
 const root = fileURLToPath(new URL("..", import.meta.url));
-const program = join(root, "dist", "cli", "main.js");
+const program = join(root, "packages", "reconloss", "dist", "cli", "main.js");
+const [metrics = "psnr,ssim,ms-ssim,deltaE"] = process.argv.slice(2);
+const before = process.env.RECONLOSS_BEFORE;
 const interpreter = process.env.RECONLOSS_PYTHON;
-if (!existsSync(program)) throw new Error("dist/ is missing: npm run build");
+if (!existsSync(program)) throw new Error(`${program} is missing: npm run build`);
 const folder = mkdtempSync(join(tmpdir(), "bench-folder-"));
 const [outputs, targets] = ["outputs", "targets"].map((name) => join(folder, name));
 
@@ -40,11 +43,13 @@ function timed(run: () => Means): { seconds: number; means: Means } {
 }
 
 const options = { encoding: "utf8", maxBuffer: 2 ** 24 } as const;
+const compare = (main: string): Means => {
+  const args = ["compare", outputs, targets, "--metrics", metrics, "--json"];
+  return JSON.parse(execFileSync(process.execPath, [main, ...args], options)).mean;
+};
 const contenders: Record<string, () => Means> = {
-  "reconloss compare": () => {
-    const args = ["compare", outputs, targets, "--metrics", "psnr,ssim,ms-ssim,deltaE", "--json"];
-    return JSON.parse(execFileSync(process.execPath, [program, ...args], options)).mean;
-  },
+  "reconloss compare": () => compare(program),
+  ...(before && { "reconloss before": () => compare(before) }),
   ...(interpreter && {
     "scikit-image": () => {
       const script = fileURLToPath(new URL("folder_peer.py", import.meta.url));
@@ -68,7 +73,7 @@ rmSync(folder, { recursive: true });
 const sorted = (name: string) => seconds[name].toSorted((a, b) => a - b);
 const median = (name: string) => sorted(name)[Math.floor(rounds / 2)];
 console.log(
-  `${count} pairs of 768x512 PNG, psnr + ssim + ms-ssim + CIEDE2000, ${rounds} runs in turn, ${cpus()[0].model}, ${availableParallelism()} cores`,
+  `${count} pairs of 768x512 PNG, ${metrics}, ${rounds} runs in turn, ${cpus()[0].model}, ${availableParallelism()} cores`,
 );
 for (const name of Object.keys(contenders)) {
   const [least, , , , most] = sorted(name);

@@ -1,7 +1,8 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { lpips, parseLosses } from "../../packages/core/src/losses/index.ts";
+import { PreparedImage } from "../../packages/core/src/pixels/prepared-image.ts";
 import { Tensor } from "../../packages/core/src/tensor.ts";
 import { comparePairs, type Outcome, summarise } from "../../packages/reconloss/src/compare/index.ts";
 import { type ImagePair, writeImage } from "../../packages/reconloss/src/image/index.ts";
@@ -40,6 +41,19 @@ describe("comparePairs", () => {
     expect(a.result?.values.mse).toBeCloseTo(0.16, 6);
     expect(a.result?.values.tv).toBe(0);
     expect(b.result?.values.l1).toBeCloseTo(0.2, 6);
+  });
+
+  it("compares files by the pixels that they hold, without planes of floats, where losses need none", async () => {
+    const planes = vi.spyOn(PreparedImage.prototype, "tensor", "get");
+    const pairs = [await pairOf(colour(0.2, 32), colour(0.6, 32)), await pairOf(grey(0.4, 32), grey(0.6, 32))];
+    const losses = "psnr, ssim, deltaE, l1, mse(channels=y-bt601,crop=2), charbonnier, tv";
+    for (const { failures } of await run(pairs, losses)) expect(failures).toEqual([]);
+    expect(planes).not.toHaveBeenCalled();
+    // gmsd is computed on planes, which are made once of each image.
+    const [outcome] = await run(pairs.slice(0, 1), "gmsd, haarpsi, sobel");
+    expect(outcome.failures).toEqual([]);
+    expect(new Set(planes.mock.results.map(({ value }) => value)).size).toBe(2);
+    planes.mockRestore();
   });
 
   it("goes on after a pair that cannot be read, and says which file and why", async () => {

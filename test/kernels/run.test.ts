@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
 import {
+  type KernelPasses,
   type KernelResult,
   type KernelSpec,
   type Pixels,
@@ -98,6 +99,28 @@ describe("interleaved pixels give exactly what their planes give", () => {
       }
     }
   });
+});
+
+test("sums of a pair that were computed are not computed again: ssim's serve the finest scale of ms-ssim", async () => {
+  const [output, target] = [pixels(8, 3, 41, 53, 1).pixels, pixels(8, 3, 41, 53, 2).pixels];
+  const passes: KernelPasses = new Map();
+  const first = await runKernel(specs.ssim, output, target, { passes });
+  const [[name, { sums }]] = passes;
+  expect(passes.size).toBe(1);
+  const msSsim = { ...specs["ms-ssim"], ...ssimOptions, weights: [0.5, 0.5], nonNegative: false };
+  for (const spec of [specs.ssim, msSsim])
+    expectSame(await runKernel(spec, output, target, { passes }), await runKernel(spec, output, target));
+  // The other scale's are of images that nobody else has.
+  expect([...passes.keys()]).toEqual([name]);
+  // What is kept is what counts: sums of other images would be.
+  passes.set(name, { sums: sums.map((ofImage) => ofImage.map((sum) => 2 * sum)), extremes: {} });
+  expect((await runKernel(specs.ssim, output, target, { passes })).perImage[0]).toBeCloseTo(2 * first.perImage[0], 12);
+  // Gradients and maps are computed with their own.
+  const options = { grad: true, passes };
+  expectSame(
+    await runKernel(specs.ssim, output, target, options),
+    await runKernel(specs.ssim, output, target, { grad: true }),
+  );
 });
 
 describe("threads", () => {

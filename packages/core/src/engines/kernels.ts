@@ -4,9 +4,16 @@ import { isPlain, stageGradient, stageImages, stageWeight } from "../definitions
 import { differentiate } from "../graph/autodiff.ts";
 import { reference, toFloat64 } from "../graph/reference.ts";
 import { noteExtremesSync } from "../kernels/extremes.ts";
-import { type KernelResult, ready, runKernel, runKernelSync } from "../kernels/index.ts";
+import {
+  type KernelImage,
+  type KernelPasses,
+  type KernelResult,
+  ready,
+  runKernel,
+  runKernelSync,
+} from "../kernels/index.ts";
 import { dimensions } from "../kernels/rows.ts";
-import { floatsOf } from "../pixels/prepared-image.ts";
+import { floatsOf, type ImageBatch, PreparedImage } from "../pixels/prepared-image.ts";
 import { runSteps, runStepsSync, type Stepwise } from "../stepwise.ts";
 import { Tensor } from "../tensor.ts";
 import type { Engine, Request } from "./engine.ts";
@@ -33,6 +40,15 @@ function scaleImages(batch: Float32Array, factors: Float64Array): void {
   }
 }
 
+/** What kernels have summed of two prepared images that are compared in one way. */
+function passesOf(output: ImageBatch, target: ImageBatch, stagedTarget: KernelImage): KernelPasses | undefined {
+  if (!(output instanceof PreparedImage && target instanceof PreparedImage)) return undefined;
+  const ofTargets = output.once("passes", () => new WeakMap<KernelImage, KernelPasses>());
+  const passes = ofTargets.get(stagedTarget) ?? new Map();
+  ofTargets.set(stagedTarget, passes);
+  return passes;
+}
+
 /** What `runKernel` is called with. */
 type KernelCall = Parameters<typeof runKernel>;
 
@@ -50,7 +66,8 @@ function* evaluation(
   const stagedTarget = target === output ? staged : stageImages(target, images);
   const map = wants.map === true && !withoutMap;
   const weights = weight && stageWeight(weight, weightOf === "of pixels" ? 1 : planes[0], images.crop + border);
-  const result = yield [spec, staged, stagedTarget, { grad, map: map && !weights, weight: weights }];
+  const passes = passesOf(output, target, stagedTarget);
+  const result = yield [spec, staged, stagedTarget, { grad, map: map && !weights, weight: weights, passes }];
   if (asTheyAre) check(result.extremes);
   const scores = scale === 1 ? result.perImage : result.perImage.map((score) => score * scale);
   const { value, perImage, slopes } = poolWithSlopes(definition, scores, share);

@@ -6,7 +6,7 @@ import type { Kernel, KernelScores } from "./kernel.ts";
 import { loadedKernels, loadKernels } from "./load.ts";
 import { checkImage, dimensions } from "./rows.ts";
 import { kernelOf } from "./table.ts";
-import { type KernelTask, runTiled, runTiledSync } from "./tiled.ts";
+import { type KernelTask, runTiled, runTiledSync, type StripTask, type TiledResult } from "./tiled.ts";
 import type { KernelImage, KernelSpec, Planes } from "./types.ts";
 
 export { sharedTensors } from "./arena.ts";
@@ -26,6 +26,26 @@ export interface KernelOptions {
    * weighted means. Not for `tv` and `ms-ssim`, and not together with a map.
    */
   readonly weight?: Tensor;
+  /**
+   * What kernels have summed of these two images before, and will now: given with every call for the same pair, each sum is computed once (SSIM's and that of the finest scale of
+   * MS-SSIM, those of psnr, mse and rmse). The images must not change between the calls.
+   *
+   * @internal
+   */
+  readonly passes?: KernelPasses;
+}
+
+/** Sums of a pair by what they are of, where nothing else was asked for. */
+export type KernelPasses = Map<string, TiledResult>;
+
+/** Under which name a pass's sums are kept; undefined where they are of other images, or not all that it is for. */
+function passName({ spec, output, target, grad, map, weight }: StripTask, whole: KernelTask): string | undefined {
+  if (grad || map || weight || output !== whole.output || target !== whole.target) return undefined;
+  // SSIM sums both of its terms, whichever is asked for.
+  const options = Object.entries({ ...spec, term: undefined }).filter(
+    ([, value]) => value !== undefined && value !== false,
+  );
+  return JSON.stringify(options.sort());
 }
 
 /** What a kernel computed. */
@@ -63,7 +83,14 @@ export async function runKernel(
 ): Promise<KernelResult> {
   const { kernel, task, mapShape } = taskOf("runKernel", spec, output, target, options);
   const { kernels } = await loadKernels();
-  return resultOf(await runSteps(kernel.run(kernels, spec, task), runTiled), task, mapShape);
+  const perform = async (pass: StripTask) => {
+    const name = options.passes && passName(pass, task);
+    if (name === undefined) return runTiled(pass);
+    const result = options.passes?.get(name) ?? (await runTiled(pass));
+    options.passes?.set(name, result);
+    return result;
+  };
+  return resultOf(await runSteps(kernel.run(kernels, spec, task), perform), task, mapShape);
 }
 
 /**

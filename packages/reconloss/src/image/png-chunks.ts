@@ -17,7 +17,9 @@ export function withoutAncillaryChunks(png: Uint8Array): Uint8Array {
     if (type === "IEND") break;
     at = end;
   }
-  return Buffer.concat(parts);
+  // The file itself where nothing is dropped, which is the usual case.
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  return length === png.length ? png : Buffer.concat(parts);
 }
 
 /** Whether a PNG is animated: its `acTL` chunk stands before its pixels. */
