@@ -4,7 +4,7 @@ import type { Tensor } from "../packages/core/src/tensor.ts";
 
 /** A request of images whose values need no check. */
 export function requestOf(images: Images<Tensor>, wants: Wants): Request {
-  return { images, wants, check: () => {} };
+  return { images, wants, device: "cpu", check: () => {} };
 }
 
 /** What an engine gives, without the loss that looks after what it is given. */

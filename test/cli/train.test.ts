@@ -274,7 +274,7 @@ describe("apply", () => {
     const [onCpu, output] = [join(folder, "cpu.png"), join(folder, "no-gpu.png")];
     expect((await run(["apply", model, join(inputs, "a.jpg"), "-o", onCpu])).code).toBe(0);
     const args = ["apply", model, join(inputs, "a.jpg"), "-o", output, "--device", "webgpu"];
-    // A process of its own, since a device is chosen for all of one.
+    // A process of its own, since the driver has to be named before anything looks for one.
     const command = start(args, { VK_DRIVER_FILES: "/nowhere.json" });
     expect((await command.ended).code).toBe(0);
     expect(command.said()).toMatch(/note: webgpu cannot be used: .*; using the CPU/);

@@ -5,7 +5,7 @@ import { randomTensor } from "../random.ts";
 
 /** The program of pages and of workers: it measures, and says what it found on the console. */
 const program = `
-import { loadRuntime, lpips, selectDevice, Tensor } from "@reconloss/core";
+import { loadRuntime, lpips, probeDevice, Tensor } from "@reconloss/core";
 import { randomTensor } from ${JSON.stringify(new URL("../random.ts", import.meta.url).pathname)};
 
 const folder = new URLSearchParams(location.search).get("files") ?? undefined;
@@ -14,15 +14,15 @@ const notes = [];
 
 async function measure() {
   const runtime = await loadRuntime({ files: folder, onNote: (note) => notes.push(note) });
-  const selected = await selectDevice(device);
+  const selected = await probeDevice(device);
   const images = [1, 2].map((seed) => randomTensor([1, 3, 256, 256], seed));
   const loss = lpips({ net: "tiny" });
-  const { value, grad } = await loss.valueAndGrad(...images);
+  const { value, grad } = await loss.valueAndGrad(...images, { device: selected.device });
   const first = performance.now();
   const times = [];
   for (let i = 0; i < (device === "cpu" ? 9 : 0); i++) {
     const start = performance.now();
-    await loss.valueAndGrad(...images);
+    await loss.valueAndGrad(...images, { device: selected.device });
     times.push(performance.now() - start);
   }
   return {

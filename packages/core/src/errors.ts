@@ -20,7 +20,7 @@ export type ErrorCode =
   | "missing-weights"
   /** A download that failed. */
   | "download"
-  /** An optional package that is not installed. */
+  /** An optional package that is not installed, or a device that this machine has not. */
   | "missing-dependency";
 
 /**

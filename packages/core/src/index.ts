@@ -1,6 +1,6 @@
 export { type ErrorCode, ReconlossError } from "./errors.ts";
 export { parseLoss, parseLosses } from "./grammar.ts";
-export { type SelectedDevice, selectDevice } from "./graph/device.ts";
+export { type ProbedDevice, probeDevice } from "./graph/device.ts";
 export { ready } from "./kernels/index.ts";
 export * from "./losses/index.ts";
 export { type ImageDecoder, setImageDecoder } from "./pixels/decoder.ts";

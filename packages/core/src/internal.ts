@@ -29,6 +29,7 @@ export {
   tensorToPixels,
 } from "./pixels/pixels.ts";
 export { preparePixels } from "./pixels/prepared-image.ts";
+export { checkDevice } from "./runtimes/index.ts";
 export { elementCount, firstNonFinite, formatShape } from "./tensor.ts";
 export { listNames, nonFiniteAsWords, printable } from "./text.ts";
 export { isFloating as isFloatingType } from "./weights/elements.ts";

@@ -1,6 +1,7 @@
 import type { Definition, Images, OwnEvaluation, Wants } from "../definitions/definition.ts";
 import type { NotedExtremes } from "../kernels/index.ts";
 import { type ImageBatch, tensorOf } from "../pixels/prepared-image.ts";
+import type { Device } from "../runtimes/index.ts";
 import type { Tensor } from "../tensor.ts";
 
 /** The batches of a request: of pixels as they are, or of planes. */
@@ -22,6 +23,8 @@ export interface Request {
   readonly wants: Wants;
   /** Where the gradient is written. Default: a new tensor. */
   readonly into?: Tensor;
+  /** Where networks run; kernels and the reference are the CPU's. */
+  readonly device: Device;
   /**
    * Refuses values that the loss cannot work with.
    *

@@ -1,7 +1,9 @@
 import type { Definition, OwnEvaluation } from "../definitions/definition.ts";
 import { evaluateDefinition } from "../definitions/evaluate.ts";
 import { compile, type InputDims, outputTensor, type ProgramOutput } from "../graph/compile.ts";
+import type { Ops } from "../graph/ops.ts";
 import { mapValues, prefixed, within } from "../records.ts";
+import type { Device } from "../runtimes/index.ts";
 import type { Tensor } from "../tensor.ts";
 import { type Engine, planesOf } from "./engine.ts";
 import { imageDims, programFor } from "./programs.ts";
@@ -9,13 +11,13 @@ import { imageDims, programFor } from "./programs.ts";
 const featureName = (index: number) => `feature ${index}`;
 
 /** What a definition computes of a target alone. */
-export async function targetFeatures(definition: Definition, target: Tensor): Promise<Tensor[]> {
+export async function targetFeatures(definition: Definition, target: Tensor, device: Device): Promise<Tensor[]> {
   const dims = imageDims(definition, target);
-  const program = await programFor(definition, `target ${JSON.stringify(dims)}`, async () => {
+  const program = await programFor(definition, `target ${JSON.stringify(dims)}`, device, async () => {
     await definition.prepare?.();
-    return compile<string, string>({ target: dims }, (o, { target }) =>
-      Object.fromEntries((definition.targetFeatures?.(o, target) ?? []).map((x, index) => [featureName(index), x])),
-    );
+    const build = <T>(o: Ops<T>, { target }: Record<string, T>) =>
+      Object.fromEntries((definition.targetFeatures?.(o, target) ?? []).map((x, index) => [featureName(index), x]));
+    return compile<string, string>({ target: dims }, build, { device });
   });
   return Object.values(await program.run({ target })).map(outputTensor);
 }
@@ -31,7 +33,7 @@ function toTensorIn(into: Tensor | undefined, output: ProgramOutput): Tensor {
 export const onnx = {
   name: "onnx",
   refusal: () => undefined,
-  evaluate: async (definition, { images, wants, into }): Promise<OwnEvaluation> => {
+  evaluate: async (definition, { images, wants, into, device }): Promise<OwnEvaluation> => {
     const { output, target, weight, share, targetFeatures = [] } = planesOf(images);
     const dims = imageDims(definition, output);
     const inputs: Record<string, InputDims> = { output: dims, target: dims };
@@ -43,9 +45,9 @@ export const onnx = {
     const state = prefixed(definition.state?.() ?? {}, "state");
     for (const [name, { shape }] of Object.entries(state)) inputs[name] = shape;
     const key = JSON.stringify([inputs, wants.grad === true, wants.map === true]);
-    const program = await programFor(definition, key, async () => {
+    const program = await programFor(definition, key, device, async () => {
       await definition.prepare?.();
-      return compile<string, string>(inputs, (o, values) => {
+      const build = <T>(o: Ops<T>, values: Record<string, T>) => {
         const features = targetFeatures.map((_, index) => values[featureName(index)]);
         const { terms = {}, ...rest } = evaluateDefinition(
           o,
@@ -61,7 +63,8 @@ export const onnx = {
           wants,
         );
         return { ...rest, ...prefixed(terms, "term") };
-      });
+      };
+      return compile<string, string>(inputs, build, { device });
     });
     const results: Record<string, ProgramOutput> = await program.run({
       output,

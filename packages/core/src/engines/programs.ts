@@ -1,7 +1,7 @@
 import type { Definition } from "../definitions/definition.ts";
 import type { InputDims, Program } from "../graph/compile.ts";
 import { ProgramCache } from "../graph/program-cache.ts";
-import { currentDevice } from "../graph/runtime.ts";
+import type { Device } from "../runtimes/index.ts";
 import type { Tensor } from "../tensor.ts";
 
 type CompiledProgram = Program<string, string>;
@@ -9,15 +9,16 @@ type CompiledProgram = Program<string, string>;
 const programsKept = 8;
 const programs = new WeakMap<Definition, ProgramCache>();
 
-/** The program of a definition under this name on the current device, made if it is not there. */
+/** The program of a definition under this name on a device, made if it is not there. */
 export function programFor(
   definition: Definition,
   name: string,
+  device: Device,
   make: () => Promise<CompiledProgram>,
 ): Promise<CompiledProgram> {
   const cache = programs.get(definition) ?? new ProgramCache(programsKept);
   programs.set(definition, cache);
-  return cache.get(`${currentDevice()} ${name}`, make);
+  return cache.get(`${device} ${name}`, make);
 }
 
 /** The dims of a batch of images: height and width by number only where the mathematics depends on them. */

@@ -1,11 +1,12 @@
-import type { Definition, Images, OwnEvaluation, TiledScore } from "../definitions/definition.ts";
+import type { Definition, OwnEvaluation, TiledScore } from "../definitions/definition.ts";
 import { poolScores } from "../definitions/evaluate.ts";
 import { layerWeightOf } from "../definitions/pixel-weights.ts";
 import { compile } from "../graph/compile.ts";
+import type { Ops } from "../graph/ops.ts";
 import type { Window } from "../graph/receptive-field.ts";
 import { reference, toFloat64 } from "../graph/reference.ts";
 import { Tensor } from "../tensor.ts";
-import { type Engine, planesOf } from "./engine.ts";
+import { type Engine, planesOf, type Request } from "./engine.ts";
 import { imageDims, programFor } from "./programs.ts";
 
 /** Part of an axis of an image, in pixels: what counts, and what has to be read for it; ends are exclusive. */
@@ -121,14 +122,15 @@ function ownPositions({ start, end, readStart }: Span, size: number, layerSize: 
 async function evaluateTiles(
   definition: Definition,
   { pixelsAtOnce, network, taps, places }: TiledScore,
-  { output, target, weight, share }: Images<Tensor>,
+  { images, device }: Request,
 ): Promise<OwnEvaluation> {
+  const { output, target, weight, share } = planesOf(images);
   const dims = imageDims(definition, output);
-  const program = await programFor(definition, `tiles ${JSON.stringify(dims)}`, async () => {
+  const program = await programFor(definition, `tiles ${JSON.stringify(dims)}`, device, async () => {
     await definition.prepare?.();
-    return compile<string, string>({ output: dims, target: dims }, (o, images) =>
-      Object.fromEntries(places(o, { output: images.output, target: images.target }).map((x, i) => [taps[i], x])),
-    );
+    const build = <T>(o: Ops<T>, images: Record<string, T>) =>
+      Object.fromEntries(places(o, { output: images.output, target: images.target }).map((x, i) => [taps[i], x]));
+    return compile<string, string>({ output: dims, target: dims }, build, { device });
   });
   const [n, , h, w] = output.shape;
   const windows = taps.map((tap) => network.window(tap));
@@ -185,5 +187,5 @@ export const tiles = {
     const most = tiles.pixelsAtOnce;
     return n * h * w > most ? undefined : `output has ${n * h * w} pixels, and up to ${most} are computed at once`;
   },
-  evaluate: (definition, { images }) => evaluateTiles(definition, definition.tiles as TiledScore, planesOf(images)),
+  evaluate: (definition, request) => evaluateTiles(definition, definition.tiles as TiledScore, request),
 } as const satisfies Engine;

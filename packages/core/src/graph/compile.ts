@@ -1,14 +1,13 @@
 import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import { filtered, mapValues } from "../records.ts";
-import { type Device, loadRuntime, type Session, type SessionShare } from "../runtimes/index.ts";
+import { checkDevice, type Device, loadRuntime, type Session, type SessionShare } from "../runtimes/index.ts";
 import { formatShape, type Shape, Tensor } from "../tensor.ts";
 import { blockedChannels } from "./blocked-layout.ts";
 import { OnnxBackend } from "./onnx.ts";
 import type { ModelTarget, OnnxValue } from "./onnx-builder.ts";
 import { Ops } from "./ops.ts";
 import type { Dims } from "./primitives.ts";
-import { currentDevice } from "./runtime.ts";
 
 /** An output of a program: images in float32, numbers per image in float64. */
 export interface ProgramOutput {
@@ -18,7 +17,7 @@ export interface ProgramOutput {
 
 /** Options of {@link compile}. */
 export interface CompileOptions extends SessionShare {
-  /** Where the program runs. */
+  /** Where the program runs: on the CPU (default), or on a GPU through WebGPU, whose results are within 1e-3 of the CPU's. */
   readonly device?: Device;
 }
 
@@ -96,6 +95,7 @@ export interface Program<Name extends string, Output extends string> {
 /**
  * Compiles a function over `Ops` to native code: one ONNX Runtime session that serves every size.
  *
+ * @throws {ReconlossError} `missing-dependency` where no ONNX Runtime is installed, or the device cannot be used ({@link probeDevice} tells without an error)
  * @example
  * ```ts
  * const program = await compile({ x: ["n", 3, "h", "w"] }, (o, { x }) => ({ mean: o.mean(x, "chw") }));
@@ -105,14 +105,25 @@ export interface Program<Name extends string, Output extends string> {
 export async function compile<Name extends string, Output extends string>(
   inputs: Readonly<Record<Name, InputDims>>,
   build: (o: Ops<OnnxValue>, inputs: Record<Name, OnnxValue>) => Partial<Record<Output, OnnxValue>>,
-  { device = currentDevice(), ...share }: CompileOptions = {},
+  options: CompileOptions = {},
 ): Promise<Program<Name, Output>> {
-  checkArguments("compile", { inputs: [inputs, "object"], build: [build, "function"] });
+  checkArguments("compile", { inputs: [inputs, "object"], build: [build, "function"], options: [options, "object"] });
+  const { device = "cpu", ...share } = options;
+  checkDevice("compile", device);
   const runtime = await loadRuntime();
   const target = { block: device === "cpu" ? await blockedChannels(runtime) : 0, float64: runtime.hasFloat64(device) };
   const { bytes, cpuNodes } = buildModel(inputs, build, {}, target);
-  const session = await runtime.createSession(bytes, { device, cpuNodes, share });
+  const session = await runtime.createSession(bytes, { device, cpuNodes, share }).catch((cause: unknown) => {
+    throw device === "cpu" ? cause : unusable(device, cause);
+  });
   return { run: (tensors, into) => runSession(session, tensors, into) as Promise<Record<Output, ProgramOutput>> };
+}
+
+/** What a device that no session can be made on is said to lack, in a line. */
+function unusable(device: Device, cause: unknown): ReconlossError {
+  const [reason] = (cause as Error).message.split("\n");
+  const problem = `${device} cannot be used: ${reason.replace(/^.*false\. /, "")}`;
+  return new ReconlossError("missing-dependency", problem, { cause });
 }
 
 /**

@@ -1,40 +1,38 @@
-import { checkArguments } from "../arguments.ts";
+import { checkDevice, type Device } from "../runtimes/index.ts";
 import { Tensor } from "../tensor.ts";
 import { compile } from "./compile.ts";
-import { currentDevice, type Device, setCurrentDevice } from "./runtime.ts";
 
-/** The device that was chosen, and why it is not the one that was wanted. */
-export interface SelectedDevice {
-  device: Device;
-  /** Absent where it is the one that was wanted. */
-  reason?: string;
+/** What {@link probeDevice} found. */
+export interface ProbedDevice {
+  /** The device that was asked for where it can be used, else `cpu`. */
+  readonly device: Device;
+  /** Why it is not the one that was asked for; absent where it is. */
+  readonly reason?: string;
 }
 
 /**
- * Chooses where networks run from now on: `cpu` (the default), or `webgpu`, natively on a GPU. Where there is no GPU that works, they stay on
- * the CPU and the reason is given. Values on a GPU are within 1e-3 of the CPU's. Pixel losses always run on the CPU's kernels.
+ * Tries a device out, and returns it where it works, else the CPU and the reason. Nothing is remembered: where networks run is an option of each call, `device`.
+ * Values on a GPU are within 1e-3 of the CPU's. Pixel losses always run on the CPU's kernels.
  *
+ * @throws {ReconlossError} `invalid-argument` for what is no device
  * @example
  * ```ts
- * import { selectDevice } from "@reconloss/core";
- * const { device, reason } = await selectDevice("webgpu");
- * if (reason) console.assert(device === "cpu");
- * await selectDevice("cpu");
+ * import { lpips, probeDevice, Tensor } from "@reconloss/core";
+ * const { device, reason } = await probeDevice("webgpu");
+ * if (reason) console.log(`using the CPU: ${reason}`);
+ * const [output, target] = [Tensor.full([1, 3, 64, 64], 0.25), Tensor.full([1, 3, 64, 64], 0.5)];
+ * await lpips({ net: "tiny" }).value(output, target, { device });
  * ```
  */
-export async function selectDevice(wanted: Device): Promise<SelectedDevice> {
-  checkArguments("selectDevice", { wanted: [wanted, "text"] });
-  const before = currentDevice();
-  setCurrentDevice(wanted);
-  if (wanted === "cpu") return { device: wanted };
+export async function probeDevice(device: Device): Promise<ProbedDevice> {
+  checkDevice("probeDevice", device);
+  if (device === "cpu") return { device };
   try {
-    const probe = await compile({ x: ["n", 1, "h", "w"] }, (o, { x }) => ({ y: o.add(o.relu(x), 1) }));
+    const probe = await compile({ x: ["n", 1, "h", "w"] }, (o, { x }) => ({ y: o.add(o.relu(x), 1) }), { device });
     const { y } = await probe.run({ x: Tensor.full([1, 1, 2, 2], 1) });
-    if (y.data[3] !== 2) throw new Error(`it computes 1 + 1 = ${y.data[3]}`);
-    return { device: wanted };
+    if (y.data[3] !== 2) throw new Error(`${device} cannot be used: it computes 1 + 1 = ${y.data[3]}`);
+    return { device };
   } catch (cause) {
-    setCurrentDevice(before);
-    const reason = (cause as Error).message.split("\n")[0].replace(/^.*false\. /, "");
-    return { device: before, reason: `${wanted} cannot be used: ${reason}` };
+    return { device: "cpu", reason: (cause as Error).message };
   }
 }

@@ -2,7 +2,7 @@ import { ReconlossError } from "../errors.ts";
 import { compile, outputTensor } from "../graph/compile.ts";
 import type { Ops } from "../graph/ops.ts";
 import { ProgramCache } from "../graph/program-cache.ts";
-import { currentDevice } from "../graph/runtime.ts";
+import { checkDevice, type Device } from "../runtimes/index.ts";
 import { extremes, formatShape, sameShape, Tensor } from "../tensor.ts";
 import { checkFinite, checkHeld } from "./checks.ts";
 import { makeWindow, windowCovariance, windowMean } from "./windows.ts";
@@ -30,6 +30,8 @@ const programs = new ProgramCache(8);
 export interface ArtifactMapOptions {
   /** Height and width of the window of the local variance, odd. Default 7. */
   size?: number;
+  /** Where it is computed; default `cpu`. */
+  device?: Device;
 }
 
 /**
@@ -60,7 +62,7 @@ export async function artifactMap(
   output: Tensor,
   target: Tensor,
   averaged: Tensor,
-  { size = 7 }: ArtifactMapOptions = {},
+  { size = 7, device = "cpu" }: ArtifactMapOptions = {},
 ): Promise<Tensor> {
   const name = "artifactMap";
   const refuse = (problem: string) => new ReconlossError("invalid-argument", `${name}: ${problem}`);
@@ -82,11 +84,13 @@ export async function artifactMap(
     const problem = `output is ${formatShape(output.shape)}, but size=${size} needs at least ${least}x${least} pixels`;
     throw new ReconlossError("shape", `${name}: ${problem}`);
   }
+  checkDevice(name, device);
   const dims = ["n", c, "h", "w"] as const;
-  const program = await programs.get(`${currentDevice()} ${c} ${size}`, () =>
-    compile<string, string>({ output: dims, target: dims, averaged: dims }, (o, images) => ({
-      weight: artifactWeight(o, images.output, images.target, images.averaged, size),
-    })),
+  const build = <T>(o: Ops<T>, images: Record<string, T>) => ({
+    weight: artifactWeight(o, images.output, images.target, images.averaged, size),
+  });
+  const program = await programs.get(`${device} ${c} ${size}`, () =>
+    compile<string, string>({ output: dims, target: dims, averaged: dims }, build, { device }),
   );
   const { weight } = await program.run({ output, target, averaged });
   return outputTensor(weight);

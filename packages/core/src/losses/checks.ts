@@ -2,12 +2,14 @@ import { checkObject } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import type { NotedExtremes } from "../kernels/index.ts";
 import { type ImageBatch, isPixels, PreparedImage, tensorOf } from "../pixels/prepared-image.ts";
+import { checkDevice, type Device } from "../runtimes/index.ts";
 import { type Extremes, elementCount, extremes, formatShape, sameShape, Tensor } from "../tensor.ts";
 
-/** Refuses what a call wants, and may say, in another form than as options by name. */
-export function checkCall(name: string, wants: unknown, options: unknown): void {
+/** Refuses what a call wants, and may say, in another form than as options by name, and what is no device. */
+export function checkCall(name: string, wants: unknown, options: { readonly device?: Device }): void {
   checkObject(name, "wants", wants);
   checkObject(name, "options", options);
+  checkDevice(name, options.device);
 }
 
 /** Refuses what are not images of one shape. */

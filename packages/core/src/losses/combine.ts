@@ -92,10 +92,10 @@ class WeightedLoss extends BaseLoss implements Loss {
     return undefined;
   }
 
-  override async prepareTarget(target: ImageInput): Promise<PreparedTarget> {
+  override async prepareTarget(target: ImageInput, options?: Pick<EvaluateOptions, "device">): Promise<PreparedTarget> {
     const image = await resolveInput(this.name, "target", target);
     const features: [Definition, readonly Tensor[]][] = [];
-    for (const [, loss] of this.#terms) features.push(...(await loss.prepareTarget(image)).features);
+    for (const [, loss] of this.#terms) features.push(...(await loss.prepareTarget(image, options)).features);
     return new PreparedTarget(image, new Map(features));
   }
 

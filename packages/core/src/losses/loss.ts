@@ -12,6 +12,7 @@ import type { NotedExtremes } from "../kernels/index.ts";
 import { resolveInput, resolveInputSync } from "../pixels/input.ts";
 import { floatsOf, type ImageBatch, isPixels, tensorOf } from "../pixels/prepared-image.ts";
 import type { ImageInput } from "../pixels/sources.ts";
+import type { Device } from "../runtimes/index.ts";
 import { checkShape, formatShape, type Shape, type Tensor } from "../tensor.ts";
 import { checkCall, checkHeld, checkInto, checkPixelRange, checkShapes, checkValues } from "./checks.ts";
 import {
@@ -61,6 +62,11 @@ export interface EvaluateOptions {
    * loops, for any loss, slow. One that does not support what is asked for is an error, `invalid-argument`.
    */
   engine?: EngineName;
+  /**
+   * Where networks run, and every loss that has no kernel: on the CPU (default), or with `webgpu` on a GPU, within 1e-3 of the CPU's values. A device that cannot be used is an error,
+   * `missing-dependency`; `probeDevice` tells beforehand.
+   */
+  device?: Device;
 }
 
 /** Where a better output's value lies: lower, higher, or, of a prior, closer to the target's own value. */
@@ -96,8 +102,8 @@ export interface Loss {
   readonly learners?: readonly Learner[];
   /** Why images of this shape cannot be compared, as the end of a sentence that begins with the shape; undefined where they can. */
   refusal(shape: Shape): string | undefined;
-  /** A target of which everything that the loss computes of it alone is computed now, once for many outputs. */
-  prepareTarget(target: ImageInput): Promise<PreparedTarget>;
+  /** A target of which everything that the loss computes of it alone is computed now, once for many outputs; `device`: see {@link EvaluateOptions.device}. */
+  prepareTarget(target: ImageInput, options?: Pick<EvaluateOptions, "device">): Promise<PreparedTarget>;
   /** The value of the batch: the mean over its images unless the loss says otherwise. */
   value(output: ImageInput, target?: Target, options?: EvaluateOptions): Promise<number>;
   /** The value of each image. */
@@ -351,7 +357,7 @@ export abstract class BaseLoss {
     return undefined;
   }
 
-  async prepareTarget(target: ImageInput): Promise<PreparedTarget> {
+  async prepareTarget(target: ImageInput, _?: Pick<EvaluateOptions, "device">): Promise<PreparedTarget> {
     return new PreparedTarget(await resolveInput(this.name, "target", target));
   }
 
@@ -426,16 +432,20 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
     return this.#refuse?.(this.options, shape) ?? this.definition.refuse?.(shape);
   }
 
-  override async prepareTarget(input: ImageInput): Promise<PreparedTarget> {
+  override async prepareTarget(
+    input: ImageInput,
+    options: Pick<EvaluateOptions, "device"> = {},
+  ): Promise<PreparedTarget> {
+    checkCall(this.name, {}, options);
     const target = await resolveInput(this.name, "target", input);
-    return this.#prepareTarget(target).finally(() => checkHeld(this.name, { target }));
+    return this.#prepareTarget(target, options.device).finally(() => checkHeld(this.name, { target }));
   }
 
-  async #prepareTarget(target: ImageBatch): Promise<PreparedTarget> {
+  async #prepareTarget(target: ImageBatch, device: Device = "cpu"): Promise<PreparedTarget> {
     this.#checkImages(target, target);
     checkValues(this.name, target, target, this.range, await noteExtremes(floatsOf({ output: target })));
     if (this.definition.targetFeatures === undefined) return new PreparedTarget(target);
-    const features = await targetFeatures(this.definition, tensorOf(target));
+    const features = await targetFeatures(this.definition, tensorOf(target), device);
     return new PreparedTarget(target, new Map([[this.definition, features]]));
   }
 
@@ -475,7 +485,7 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
 
   /** What a call asks of an engine, its shapes and its weight checked. */
   #request(output: ImageBatch, target: ReadTarget | undefined, wants: Wants, options: EvaluateOptions): Request {
-    const { weight: given, weightNormalisation, into } = options;
+    const { weight: given, weightNormalisation, into, device = "cpu" } = options;
     const compared = target ? targetImage(target) : output;
     this.#checkImages(output, compared);
     if (into !== undefined) checkInto(this.name, into, { output, target: compared, weight: given });
@@ -486,7 +496,7 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
     const { weight, share } =
       given === undefined ? {} : checkWeight(this.name, output, given, weightNormalisation, unnormalised);
     const targetFeatures = target instanceof PreparedTarget ? target.features.get(this.definition) : undefined;
-    return { images: { output, target: compared, weight, share, targetFeatures }, wants, into, check };
+    return { images: { output, target: compared, weight, share, targetFeatures }, wants, into, device, check };
   }
 
   /** What an engine gave, with what a loss says beyond its definition. */

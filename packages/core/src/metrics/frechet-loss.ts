@@ -2,6 +2,7 @@ import { ReconlossError } from "../errors.ts";
 import { differentiate } from "../graph/autodiff.ts";
 import { compile, type Program } from "../graph/compile.ts";
 import type { Ops } from "../graph/ops.ts";
+import { checkDevice, type Device } from "../runtimes/index.ts";
 import { firstNonFinite, formatShape, Tensor } from "../tensor.ts";
 import { checkKind, checkTensor } from "./arguments.ts";
 import { symmetricEigensystem } from "./eigenvectors.ts";
@@ -16,9 +17,15 @@ export type FeatureFunction = <T>(o: Ops<T>, images: T) => T;
 /** The Frechet distance of a batch to fixed reals, as a loss. */
 export interface FrechetLoss {
   /** The squared Frechet distance of the batch's features to the reals. */
-  value(batch: Tensor): Promise<number>;
+  value(batch: Tensor, options?: FrechetLossOptions): Promise<number>;
   /** The same and its gradient with respect to the batch, in its shape. */
-  valueAndGrad(batch: Tensor): Promise<{ value: number; grad: Tensor }>;
+  valueAndGrad(batch: Tensor, options?: FrechetLossOptions): Promise<{ value: number; grad: Tensor }>;
+}
+
+/** Options of the calls of a {@link FrechetLoss}. */
+export interface FrechetLossOptions {
+  /** Where the network runs: on the CPU (default), or with `webgpu` on a GPU. */
+  readonly device?: Device;
 }
 
 /**
@@ -66,25 +73,31 @@ export function frechetLoss(real: Statistics, network?: FeatureFunction): Freche
     };
     return { valueAndGrad: ofFeatures, value: async (features) => (await ofFeatures(features)).value };
   }
-  const programs = new Map<number, Promise<Programs>>();
-  const programsFor = ({ shape: [, channels] }: Tensor) => {
-    const known = programs.get(channels) ?? compilePrograms(network, channels, real.mean.length);
-    programs.set(channels, known);
+  const programs = new Map<string, Promise<Programs>>();
+  const programsFor = ({ shape: [, channels] }: Tensor, device: Device) => {
+    const key = `${device} ${channels}`;
+    const known = programs.get(key) ?? compilePrograms(network, channels, real.mean.length, device);
+    programs.set(key, known);
     return known;
   };
-  const forward = async (images: Tensor) => {
+  const forward = async (images: Tensor, { device = "cpu" }: FrechetLossOptions) => {
     checkTensor("images", images);
+    checkDevice("frechetLoss", device);
     refuseNonFinite(images);
-    const { features } = await (await programsFor(images)).forward.run({ images });
-    return Tensor.from(features.data, features.shape);
+    const { forward, backward } = await programsFor(images, device);
+    const { features } = await forward.run({ images });
+    return { features: Tensor.from(features.data, features.shape), backward };
   };
   return {
-    value: async (images) => (await distanceAndGradient(toMatrix(await forward(images), real), real)).value,
-    valueAndGrad: async (images) => {
-      const features = await forward(images);
+    value: async (images, options = {}) => {
+      const { features } = await forward(images, options);
+      return (await distanceAndGradient(toMatrix(features, real), real)).value;
+    },
+    valueAndGrad: async (images, options = {}) => {
+      const { features, backward } = await forward(images, options);
       const { value, gradient } = await distanceAndGradient(toMatrix(features, real), real);
       const seed = Tensor.from(gradient.data, features.shape);
-      const { grad } = await (await programsFor(images)).backward.run({ images, seed });
+      const { grad } = await backward.run({ images, seed });
       return { value, grad: Tensor.from(grad.data, images.shape) };
     },
   };
@@ -96,14 +109,25 @@ interface Programs {
 }
 
 /** The network, and the gradient of its features weighted by a seed: the chain rule from features to pixels. */
-async function compilePrograms(network: FeatureFunction, channels: number, dimension: number): Promise<Programs> {
+async function compilePrograms(
+  network: FeatureFunction,
+  channels: number,
+  dimension: number,
+  device: Device,
+): Promise<Programs> {
   const images = ["n", channels, "h", "w"] as const;
   return {
-    forward: await compile({ images }, (o, { images: x }) => ({ features: network(o, x) })),
-    backward: await compile({ images, seed: ["n", dimension, 1, 1] }, (o, { images: x, seed }) => {
-      const weighted = differentiate(o, ({ o: t, lift }, [y]) => t.sum(t.mul(network(t, y), lift(seed)), "nchw"), [x]);
-      return { grad: weighted.gradients[0] };
-    }),
+    forward: await compile({ images }, (o, { images: x }) => ({ features: network(o, x) }), { device }),
+    backward: await compile(
+      { images, seed: ["n", dimension, 1, 1] },
+      (o, { images: x, seed }) => {
+        const weighted = differentiate(o, ({ o: t, lift }, [y]) => t.sum(t.mul(network(t, y), lift(seed)), "nchw"), [
+          x,
+        ]);
+        return { grad: weighted.gradients[0] };
+      },
+      { device },
+    ),
   };
 }
 

@@ -1,7 +1,7 @@
 export { type FeatureRows, MemoryRows, type Side } from "./features.ts";
 export { FrechetMetric, type FrechetOptions, type FrechetResult, frechetResult } from "./frechet.ts";
 export { type FrechetParts, frechetDistance } from "./frechet-distance.ts";
-export { type FeatureFunction, type FrechetLoss, frechetLoss } from "./frechet-loss.ts";
+export { type FeatureFunction, type FrechetLoss, type FrechetLossOptions, frechetLoss } from "./frechet-loss.ts";
 export {
   InceptionScore,
   type InceptionScoreOptions,

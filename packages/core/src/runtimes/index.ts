@@ -1,6 +1,7 @@
 import { openRuntime } from "#runtime";
-import { checkArguments } from "../arguments.ts";
-import type { Runtime, RuntimeOptions } from "./session.ts";
+import { checkArguments, described } from "../arguments.ts";
+import { ReconlossError } from "../errors.ts";
+import type { Device, Runtime, RuntimeOptions } from "./session.ts";
 
 export type {
   Device,
@@ -14,6 +15,21 @@ export type {
   TensorOutput,
   ValueInfo,
 } from "./session.ts";
+
+const devices: readonly Device[] = ["cpu", "webgpu"];
+
+/**
+ * Refuses what is no device.
+ *
+ * @param caller - what errors call the function or loss that it was given to
+ */
+export function checkDevice(caller: string, device: Device | undefined): void {
+  if (device === undefined || devices.includes(device)) return;
+  throw new ReconlossError(
+    "invalid-argument",
+    `${caller}: device must be ${devices.join(" | ")}, got ${described(device)}`,
+  );
+}
 
 let runtime: Promise<Runtime> | undefined;
 
@@ -32,7 +48,8 @@ let runtime: Promise<Runtime> | undefined;
  * ```
  */
 export async function loadRuntime(options: RuntimeOptions = {}): Promise<Runtime> {
-  checkArguments("loadRuntime", { options: [options, "object"], onNote: [options.onNote, "function?"] });
+  checkArguments("loadRuntime", { options: [options, "object"] });
+  checkArguments("loadRuntime", { onNote: [options.onNote, "function?"] });
   runtime ??= openRuntime(options).then(
     (opened) => {
       const { onNote = warn } = options;

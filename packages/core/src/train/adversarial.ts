@@ -27,7 +27,7 @@ import { Tensor } from "../tensor.ts";
 import { readStates, writeStates } from "./checkpoint.ts";
 import { adam, type Optimizer } from "./optimizers.ts";
 import type { Schedule } from "./schedules.ts";
-import { type Objective, type StepOptions, TrainingStep } from "./step.ts";
+import { type Objective, type RunOptions, type StepOptions, TrainingStep } from "./step.ts";
 
 /** A penalty on how steep a discriminator is. */
 export interface Penalty {
@@ -104,9 +104,10 @@ export interface AdversarialLoss extends Loss {
    *
    * @param real - images as they should be, [n, 3, h, w] in [0, 1]
    * @param fake - outputs of the model
+   * @param options - `device`: where it is computed; default `cpu`
    * @returns `real` and `fake`, the two halves of its loss, and `penalty` where there was one at this step
    */
-  update(real: Tensor, fake: Tensor): Promise<Readonly<Record<string, number>>>;
+  update(real: Tensor, fake: Tensor, options?: RunOptions): Promise<Readonly<Record<string, number>>>;
   /** The discriminator and its optimiser, as the bytes of a safetensors file. */
   checkpoint(): Uint8Array;
   /** @throws {ReconlossError} `checkpoint` for bytes that are damaged or of another discriminator */
@@ -179,7 +180,7 @@ class Discriminator implements Learner {
     return this.#step.current;
   }
 
-  async update(real: Tensor, fake: Tensor): Promise<Readonly<Record<string, number>>> {
+  async update(real: Tensor, fake: Tensor, options?: RunOptions): Promise<Readonly<Record<string, number>>> {
     const step = this.#step.steps + 1;
     const penalised = this.#penalty !== undefined && (step - 1) % this.#penalty.every === 0;
     const random = new Random(this.#seed, "alpha", step);
@@ -190,7 +191,7 @@ class Discriminator implements Learner {
       );
     const inputs: Record<string, Tensor> = { real, fake };
     if (penalised && this.#penalty?.kind === "gradient-penalty") inputs.alpha = alpha();
-    const { report } = await this.#step.run(inputs, penalised ? "penalty" : "");
+    const { report } = await this.#step.run(inputs, penalised ? "penalty" : "", options);
     return report;
   }
 
@@ -368,7 +369,7 @@ export function adversarial(options: AdversarialOptions = {}): AdversarialLoss {
     learner.restore(states.discriminator);
   };
   return Object.assign(loss, {
-    update: (real: Tensor, fake: Tensor) => learner.update(real, fake),
+    update: (real: Tensor, fake: Tensor, options?: RunOptions) => learner.update(real, fake, options),
     checkpoint,
     restore,
   });

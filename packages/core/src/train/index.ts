@@ -15,5 +15,12 @@ export {
 export { type ExportModelOptions, exportModel } from "./export-model.ts";
 export { type AdamOptions, adam, adamW, type Optimizer, type SgdOptions, sgd, type Update } from "./optimizers.ts";
 export { constantRate, cosineRate, type Schedule, steppedRate } from "./schedules.ts";
-export { type Objective, type ObjectiveFunction, type StepOptions, type StepResult, TrainingStep } from "./step.ts";
+export {
+  type Objective,
+  type ObjectiveFunction,
+  type RunOptions,
+  type StepOptions,
+  type StepResult,
+  TrainingStep,
+} from "./step.ts";
 export { createTrainer, Trainer, type TrainerOptions, type TrainerStep } from "./trainer.ts";

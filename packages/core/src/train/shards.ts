@@ -10,7 +10,6 @@ import {
 import type { Labelled } from "../graph/labels.ts";
 import { Ops } from "../graph/ops.ts";
 import type { Dims } from "../graph/primitives.ts";
-import { currentDevice } from "../graph/runtime.ts";
 import { mapValues, prefixed, within } from "../records.ts";
 import { elementCount, type Shape, Tensor } from "../tensor.ts";
 import { joined, packed, rowAround, unpacked } from "./packed.ts";
@@ -80,7 +79,7 @@ export function planShards(
   const shapes = Object.values(batch);
   const count = shapes[0]?.[0] ?? 0;
   const parts = Math.min(wanted ?? parallel, count);
-  if (parts < 2 || currentDevice() !== "cpu" || shapes.some(([n]) => n !== count)) return undefined;
+  if (parts < 2 || shapes.some(([n]) => n !== count)) return undefined;
   if (wanted === undefined && !worthwhile(inputs)) return undefined;
 
   const backend = batchLabels();

@@ -8,7 +8,7 @@ import { ProgramCache } from "../graph/program-cache.ts";
 import { dimsOf, initialize, type TensorSpec } from "../nets/tensors.ts";
 import { Random } from "../random.ts";
 import { filtered, mapValues, prefixed, within } from "../records.ts";
-import { loadRuntime } from "../runtimes/index.ts";
+import { checkDevice, type Device, loadRuntime } from "../runtimes/index.ts";
 import { firstNonFinite, formatShape, type Shape, sameShape, Tensor } from "../tensor.ts";
 import type { Optimizer } from "./optimizers.ts";
 import { constantRate, type Schedule } from "./schedules.ts";
@@ -60,6 +60,12 @@ export interface StepOptions {
   readonly shards?: number;
 }
 
+/** Options of one call of {@link TrainingStep}. */
+export interface RunOptions {
+  /** Where it is computed: on the CPU (default), or on a GPU through WebGPU, where batches are not divided among threads. */
+  readonly device?: Device;
+}
+
 /** What a step gives. */
 export interface StepResult {
   /** The number of the step, from 1. */
@@ -74,6 +80,7 @@ export interface StepResult {
 /** The kinds of tensors in a step's state; a name in the state, and of a program's input, is `kind/name`. */
 const kinds = { parameter: "parameter", buffer: "buffer", ema: "ema", memory: "memory" };
 const programsKept = 4;
+type Purpose = "update" | "gradients";
 /** Inputs with names that begin so are the same for every image. */
 const sharedInputs = "state";
 
@@ -175,11 +182,15 @@ export class TrainingStep {
    *
    * @throws {ReconlossError} `non-finite` naming the step, the term and the tensor; the state stays as it was
    */
-  async run(inputs: Readonly<Record<string, Tensor>>, variant = ""): Promise<StepResult> {
+  async run(
+    inputs: Readonly<Record<string, Tensor>>,
+    variant = "",
+    { device = "cpu" }: RunOptions = {},
+  ): Promise<StepResult> {
     const { optimizer, schedule = constantRate() } = this.#options;
     const step = this.#steps + 1;
     const numbers = optimizer.numbers(step, optimizer.learningRate * schedule(step));
-    const program = await this.#programFor(inputs, variant, "update");
+    const program = await this.#programFor(inputs, variant, "update", device);
     const results = await program.run(
       {
         ...prefixed(inputs, "input"),
@@ -210,8 +221,12 @@ export class TrainingStep {
   }
 
   /** The gradient of the loss by every parameter, without taking a step. */
-  async gradients(inputs: Readonly<Record<string, Tensor>>, variant = ""): Promise<Record<string, Tensor>> {
-    const program = await this.#programFor(inputs, variant, "gradients");
+  async gradients(
+    inputs: Readonly<Record<string, Tensor>>,
+    variant = "",
+    { device = "cpu" }: RunOptions = {},
+  ): Promise<Record<string, Tensor>> {
+    const program = await this.#programFor(inputs, variant, "gradients", device);
     const results = await program.run({ ...prefixed(inputs, "input"), ...this.#state });
     return mapValues(results, outputTensor);
   }
@@ -237,16 +252,17 @@ export class TrainingStep {
     );
   }
 
-  #programFor(inputs: Readonly<Record<string, Tensor>>, variant: string, purpose: "update" | "gradients") {
+  #programFor(inputs: Readonly<Record<string, Tensor>>, variant: string, purpose: Purpose, device: Device) {
+    checkDevice(this.#options.name, device);
     const shapes = prefixed(
       mapValues(inputs, ({ shape }) => shape),
       "input",
     );
-    const key = JSON.stringify([shapes, variant, purpose]);
-    return this.#programs.get(key, () => this.#compile(shapes, variant, purpose));
+    const key = JSON.stringify([shapes, variant, purpose, device]);
+    return this.#programs.get(key, () => this.#compile(shapes, variant, purpose, device));
   }
 
-  async #compile(shapes: Readonly<Record<string, Shape>>, variant: string, purpose: "update" | "gradients") {
+  async #compile(shapes: Readonly<Record<string, Shape>>, variant: string, purpose: Purpose, device: Device) {
     const { optimizer, ema } = this.#options;
     const state = mapValues(this.#state, ({ shape }) => shape);
     const isTensor = (name: string) => name.startsWith(kinds.parameter) || name.startsWith(kinds.buffer);
@@ -267,22 +283,22 @@ export class TrainingStep {
     };
     const { batch, fixed, numbers } = inputs;
     if (purpose === "gradients") {
-      return compile<string, string>({ ...batch, ...fixed }, (o, values) => {
-        return this.#differentiate(o, values, variant).gradients;
-      });
+      const build = <T>(o: Ops<T>, values: Record<string, T>) => this.#differentiate(o, values, variant).gradients;
+      return compile<string, string>({ ...batch, ...fixed }, build, { device });
     }
     const mathematics: StepMathematics = {
       forward: (o, values) => this.#forward(o, values, variant),
       differentiate: (o, values) => this.#differentiate(o, values, variant),
       update: (o, values, gradients) => this.#updated(o, values, gradients),
     };
-    const atOnce = () =>
-      compile<string, string>({ ...shapes, ...state, ...numbers }, (o, values) => {
-        const { given, gradients } = mathematics.differentiate(o, values);
-        return { ...given, ...mathematics.update(o, values, gradients) };
-      });
+    const whole = <T>(o: Ops<T>, values: Record<string, T>) => {
+      const { given, gradients } = mathematics.differentiate(o, values);
+      return { ...given, ...mathematics.update(o, values, gradients) };
+    };
+    const atOnce = () => compile<string, string>({ ...shapes, ...state, ...numbers }, whole, { device });
     const { parallel } = await loadRuntime();
-    const shards = optimizer.elementwise ? planShards(inputs, mathematics, parallel, this.#options.shards) : undefined;
+    const divides = optimizer.elementwise && device === "cpu";
+    const shards = divides ? planShards(inputs, mathematics, parallel, this.#options.shards) : undefined;
     // Where no thread can be started, one program does it all.
     return shards ? compileShards(inputs, mathematics, shards).catch(atOnce) : atOnce();
   }

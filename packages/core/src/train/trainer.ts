@@ -7,6 +7,7 @@ import type { Loss } from "../losses/loss.ts";
 import { minimisedScore } from "../losses/minimised.ts";
 import type { Model } from "../nets/model.ts";
 import { mapValues, prefixed, within } from "../records.ts";
+import { checkDevice, type Device } from "../runtimes/index.ts";
 import { Tensor } from "../tensor.ts";
 import { readStates, writeStates } from "./checkpoint.ts";
 import { adam, type Optimizer } from "./optimizers.ts";
@@ -30,6 +31,8 @@ export interface TrainerOptions {
   seed?: number;
   /** See {@link StepOptions.shards}. */
   shards?: StepOptions["shards"];
+  /** Where the model, the loss and whatever learns beside them are computed: on the CPU (default), or with `webgpu` on a GPU. */
+  device?: Device;
 }
 
 /** What {@link Trainer.step} gives. */
@@ -52,13 +55,16 @@ export class Trainer {
   readonly model: Model;
   readonly loss: Loss;
   readonly #step: TrainingStep;
+  readonly #device: Device;
   /** The model alone: outside training for any size, and as the step runs it for the last size. */
   readonly #forward = new ProgramCache(programsKept);
   #checked = false;
 
   constructor(options: TrainerOptions) {
     checkArguments("createTrainer", { options: [options, "object", ["model", "loss"]] });
-    const { model, loss, optimizer = adam(), ...rest } = options;
+    const { model, loss, optimizer = adam(), device = "cpu", ...rest } = options;
+    checkDevice("createTrainer", device);
+    this.#device = device;
     this.model = model;
     this.loss = loss;
     const { parameters, buffers } = model;
@@ -98,7 +104,8 @@ export class Trainer {
     const taken = definition ? await this.#fusedStep(input, target) : await this.#bridgedStep(input, target);
     const { output } = taken.outputs;
     const learned: Readonly<Record<string, number>>[] = [];
-    for (const learner of learners) learned.push(await learner.update(target ?? output, output));
+    for (const learner of learners)
+      learned.push(await learner.update(target ?? output, output, { device: this.#device }));
     const { step, loss, report, gradientNorm } = taken;
     return { step, value: loss, terms: report, learned, gradientNorm, output };
   }
@@ -150,7 +157,7 @@ export class Trainer {
       this.#checked = true;
       return;
     }
-    await this.loss.value(await this.apply(input), target);
+    await this.loss.value(await this.apply(input), target, { device: this.#device });
     this.#checked = true;
   }
 
@@ -158,17 +165,16 @@ export class Trainer {
   async #fusedStep(input: Tensor, target: Tensor | undefined): Promise<StepResult> {
     const { definition } = this.loss;
     await definition?.prepare?.();
-    return this.#step.run({
-      input,
-      ...(target ? { target } : {}),
-      ...prefixed(definition?.state?.() ?? {}, "state"),
-    });
+    const state = prefixed(definition?.state?.() ?? {}, "state");
+    return this.#step.run({ input, ...(target ? { target } : {}), ...state }, "", { device: this.#device });
   }
 
   /** For a loss that is not one graph: it gives the gradient of the output, and a program the gradients of the weights for that. */
   async #bridgedStep(input: Tensor, target: Tensor | undefined): Promise<StepResult> {
     const { output } = await this.#run(input, this.#step.current, true);
-    const { value, grad, terms } = await this.loss.valueAndGrad(outputTensor(output), target);
+    const { value, grad, terms } = await this.loss.valueAndGrad(outputTensor(output), target, {
+      device: this.#device,
+    });
     const sign = this.loss.better === "higher" ? -1 : 1;
     const gradient =
       sign === 1
@@ -177,7 +183,7 @@ export class Trainer {
             grad.data.map((x) => -x),
             grad.shape,
           );
-    const taken = await this.#step.run({ input, gradient });
+    const taken = await this.#step.run({ input, gradient }, "", { device: this.#device });
     const minimised = sign === 1 ? value : this.loss.offset - value;
     return { ...taken, loss: minimised, report: sign === 1 ? terms : { [this.loss.label]: minimised } };
   }
@@ -203,10 +209,13 @@ export class Trainer {
   /** The model alone with these tensors: in training for the very size of the step's batch, else for any size. */
   async #run(input: Tensor, tensors: Readonly<Record<string, Tensor>>, training: boolean) {
     const dims: InputDims = training ? input.shape : ["n", input.shape[1], "h", "w"];
+    const build = <T>(o: Ops<T>, values: Record<string, T>) => ({
+      output: this.model.forward(o, values[inputName], values, training).output,
+    });
     const program = await this.#forward.get(JSON.stringify([dims, training]), () =>
-      compile<string, string>({ ...mapValues(tensors, ({ shape }) => shape), [inputName]: dims }, (o, values) => ({
-        output: this.model.forward(o, values[inputName], values, training).output,
-      })),
+      compile<string, string>({ ...mapValues(tensors, ({ shape }) => shape), [inputName]: dims }, build, {
+        device: this.#device,
+      }),
     );
     return program.run({ ...tensors, [inputName]: input });
   }

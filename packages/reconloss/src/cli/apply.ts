@@ -7,7 +7,7 @@ import { systemPath } from "../files.ts";
 import { type DecodeNote, decodePixels, decodeSummary, listFolder, writeImage } from "../image/index.ts";
 import { applyModel, generateImages, type ImageModel, openModel } from "../tasks/index.ts";
 import { wholeNumber } from "./distribution.ts";
-import { chooseDevice, deviceOption } from "./networks.ts";
+import { deviceOption, usableDevice } from "./networks.ts";
 import { noteNewFolder } from "./new-folder.ts";
 import { tellPassedOver } from "./passed-over.ts";
 import { type AlphaFlags, alphaOption, alphaOptions, backgroundOption } from "./pixel-options.ts";
@@ -60,8 +60,7 @@ Large images are computed in tiles that overlap as far as the network sees: the 
 Exit codes: 0 all well; 1 an image failed; 2 wrong usage; 3 the machine lacks something: room on the disk, a permission.`,
     )
     .action(async (path: string, input: string | undefined, flags: Flags) => {
-      await chooseDevice(flags.device, terminal);
-      const model = await openModel(path);
+      const model = await openModel(path, { device: await usableDevice(flags.device, terminal) });
       const isGenerator = model.info.latent !== undefined;
       if (isGenerator !== (input === undefined)) {
         const what = isGenerator ? "makes images from random numbers and takes no input" : "needs an image or a folder";

@@ -102,14 +102,14 @@ async function compare(outputs: string, targets: string, options: Options, termi
   const conditions = options.fail === undefined ? undefined : parseConditions(options.fail, losses, plugins);
   const optional = new Set(options.metrics === undefined ? defaultOptional : []);
   for (const { label } of conditions ?? []) optional.delete(label);
-  await prepareNetworks(losses, options, terminal);
+  const device = await prepareNetworks(losses, options, terminal);
   for (const path of [options.csv, options.report, options.maps]) await noteNewFolder(path, terminal);
   const { pairs, unpaired, passedOver } = await pairPaths(outputs, targets);
 
   const progress = progressBar(pairs.length, "comparing", terminal.stderr, options.progress);
   const { maps: folder } = options;
   const mapStatistics = mapStatisticsOf(conditions ?? []);
-  const compareOptions = { ...pixels, maps: folder !== undefined, optional, mapStatistics };
+  const compareOptions = { ...pixels, maps: folder !== undefined, optional, mapStatistics, device };
   const outcomes: Outcome[] = [];
   const mapFiles: MapFile[] = [];
   const lostMaps: LostMap[] = [];

@@ -1,3 +1,4 @@
+import type { Device } from "@reconloss/core";
 import type { MetricResult } from "@reconloss/core/metrics";
 import { type Resizer, resizers } from "@reconloss/core/pixels";
 import { Command, InvalidArgumentError, Option } from "commander";
@@ -12,7 +13,7 @@ import {
   type SetReport,
 } from "../distribution/index.ts";
 import { writeSetReport } from "../report/index.ts";
-import { keyOption, useWeightsFolder, weightsOption } from "./networks.ts";
+import { deviceOption, keyOption, usableDevice, useWeightsFolder, weightsOption } from "./networks.ts";
 import { noteNewFolder } from "./new-folder.ts";
 import { tellPassedOver } from "./passed-over.ts";
 import { addPixelOptions, type PixelFlags, pixelOptions } from "./pixel-options.ts";
@@ -31,6 +32,7 @@ export interface FeatureFlags extends PixelFlags {
   checkpoint?: string;
   key?: string;
   dims?: FeatureOptions["dims"];
+  device: Device;
   batch: number;
   cache: string | boolean;
   progress: boolean;
@@ -83,6 +85,7 @@ export function addFeatureOptions(command: Command): Command {
     .addOption(weightsOption())
     .option("--checkpoint <file>", "the network's weights themselves; default: found or downloaded by name")
     .addOption(keyOption())
+    .addOption(deviceOption())
     .addOption(
       new Option("--dims <n>", "which of Inception's features fid, kid and pr are of; FID's are 2048")
         .choices(inceptionDims.map(String))
@@ -96,12 +99,13 @@ export function addFeatureOptions(command: Command): Command {
     .option("--no-progress", "no progress bar");
 }
 
-/** The options of the API that these flags stand for. */
-export function featureOptions(flags: FeatureFlags) {
+/** The options of the API that these flags stand for; a device that cannot be used is said, and is the CPU. */
+export async function featureOptions(flags: FeatureFlags, terminal: Terminal) {
   useWeightsFolder(flags.weights);
   const { resize: resizer, network, checkpoint, key, dims, batch, cache } = flags;
   const store = cache === true ? undefined : cache;
-  return { resizer, network, weights: checkpoint, key, dims, batch, cache: store, ...pixelOptions(flags) };
+  const device = await usableDevice(flags.device, terminal);
+  return { resizer, network, weights: checkpoint, key, dims, device, batch, cache: store, ...pixelOptions(flags) };
 }
 
 /** A progress bar for each side, with images per second and the remaining time. */
@@ -184,9 +188,10 @@ room on the disk, a permission.`,
     )
     .action(async (outputs: string, reals: string | undefined, flags: Flags) => {
       await noteNewFolder(flags.report, terminal);
+      const features = await featureOptions(flags, terminal);
       const progress = sideProgress(terminal, flags.progress);
       const report = await evaluateDistribution(outputs, reals, {
-        ...featureOptions(flags),
+        ...features,
         metrics: flags.metrics?.split(",").map((name) => name.trim() as MetricName),
         inceptionScore: { preset: flags.isPreset, splits: flags.isSplits, seed: flags.seed },
         kernelDistance: { subsets: flags.kidSubsets, subsetSize: flags.kidSubsetSize, seed: flags.seed },

@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { type Device, type Loss, selectDevice } from "@reconloss/core";
+import { type Device, type Loss, probeDevice } from "@reconloss/core";
 import { InvalidArgumentError, Option } from "commander";
 import { resolveWeights } from "../weights/locate.ts";
 import { downloadBar } from "./download-bar.ts";
@@ -42,22 +42,23 @@ export function deviceOption(): Option {
   return new Option("--device <name>", "where networks run").choices(["cpu", "webgpu"]).default("cpu");
 }
 
-/** Makes networks run on a device; where it cannot be used, says so, and the CPU goes on. */
-export async function chooseDevice(device: Device, { stderr, env }: Terminal): Promise<void> {
-  const { reason } = await selectDevice(device);
+/** The device that networks can run on: where that which is wanted cannot be used, the CPU, which is said. */
+export async function usableDevice(wanted: Device, { stderr, env }: Terminal): Promise<Device> {
+  const { device, reason } = await probeDevice(wanted);
   if (reason) stderr.write(`${coloursFor(stderr, env).yellow("note:")} ${printable(reason)}; using the CPU\n`);
+  return device;
 }
 
-/** Brings the weights that losses need, with a progress bar for what is downloaded, and chooses the device. */
+/** Brings the weights that losses need, with a progress bar for what is downloaded, and returns the device to use. */
 export async function prepareNetworks(
   losses: readonly Loss[],
-  { weights: folder, device = "cpu" }: NetworkOptions,
+  { weights: folder, device: wanted = "cpu" }: NetworkOptions,
   terminal: Terminal,
-): Promise<void> {
+): Promise<Device> {
   useWeightsFolder(folder);
   // Networks are what has to be prepared; the weights of one are part of this package and have no name to look for.
-  if (losses.every(({ definition }) => definition?.prepare === undefined)) return;
-  await chooseDevice(device, terminal);
+  if (losses.every(({ definition }) => definition?.prepare === undefined)) return "cpu";
+  const device = await usableDevice(wanted, terminal);
   const names = new Set(losses.flatMap(({ definition }) => definition?.weights ?? []));
   const bar = downloadBar(terminal.stderr);
   try {
@@ -65,4 +66,5 @@ export async function prepareNetworks(
   } finally {
     bar.stop();
   }
+  return device;
 }

@@ -30,9 +30,10 @@ room on the disk, a permission.`,
     )
     .action(async (images: string, flags: Flags) => {
       await noteNewFolder(flags.output, terminal);
+      const features = await featureOptions(flags, terminal);
       const progress = sideProgress(terminal, flags.progress);
       const { statistics, set, warnings } = await computeStatistics(images, {
-        ...featureOptions(flags),
+        ...features,
         spatial: flags.sfid,
         onProgress: progress.onProgress,
       }).finally(progress.stop);

@@ -1,5 +1,5 @@
-import { type ErrorCode, type Loss, ReconlossError } from "@reconloss/core";
-import { checkPixelRange } from "@reconloss/core/internal";
+import { type Device, type ErrorCode, type Loss, ReconlossError } from "@reconloss/core";
+import { checkDevice, checkPixelRange } from "@reconloss/core/internal";
 import { reasonOf } from "../files.ts";
 import type { DecodeNote, ImagePair, PixelOptions } from "../image/index.ts";
 import { checkPixelOptions, decodePrepared, pixelOptionsOf } from "../image/read.ts";
@@ -14,6 +14,8 @@ export interface CompareOptions extends PixelOptions {
   optional?: ReadonlySet<string>;
   /** What else to measure of the maps of losses, as `conditions` ask for it ({@link mapStatisticsOf}); default nothing. */
   mapStatistics?: readonly MapStatistic[];
+  /** Where networks run: on the CPU (default), or with `webgpu` on a GPU. */
+  device?: Device;
 }
 
 /** Errors that no other pair would escape: they end the comparison. */
@@ -85,7 +87,7 @@ async function measurePair(pair: ImagePair, losses: readonly Loss[], loaded: Loa
     const { label } = loss;
     const statistics = (options.mapStatistics ?? []).flatMap((of) => (of.label === label ? [of.statistic] : []));
     try {
-      const wants = { map: options.maps, statistics };
+      const wants = { map: options.maps, statistics, device: options.device };
       const measured = await measure(loss, { read: loaded.images, matched: images }, wants);
       values[label] = measured.value;
       if (measured.targetValue !== undefined) targetValues[label] = measured.targetValue;
@@ -143,6 +145,7 @@ export async function* comparePairs(
 ): AsyncGenerator<Outcome, void, void> {
   checkPixelRange(losses, "files");
   checkPixelOptions("comparePairs", options);
+  checkDevice("comparePairs", options.device);
   const pending: Promise<Outcome>[] = [];
   let started = 0;
   while (started < pairs.length || pending.length > 0) {

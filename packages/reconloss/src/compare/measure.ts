@@ -1,4 +1,12 @@
-import { type Loss, type PreparedImage, ReconlossError, type Shape, Tensor, toImageSync } from "@reconloss/core";
+import {
+  type Device,
+  type Loss,
+  type PreparedImage,
+  ReconlossError,
+  type Shape,
+  Tensor,
+  toImageSync,
+} from "@reconloss/core";
 import { backdropOf, formatShape } from "@reconloss/core/internal";
 import type { Background } from "@reconloss/core/pixels";
 import { badness, isWorse } from "./numbers.ts";
@@ -90,6 +98,8 @@ interface Wanted {
   map?: boolean;
   /** Of the map. */
   statistics?: readonly Statistic[];
+  /** Where networks run. */
+  device?: Device;
 }
 
 /**
@@ -130,9 +140,9 @@ export function isPrior({ better }: Loss): boolean {
 
 async function measureOnce(loss: Loss, { output, target }: Images, wants: Wanted): Promise<Measurement> {
   const compared = isPrior(loss) ? undefined : target;
-  const { statistics: wanted = [] } = wants;
+  const { statistics: wanted = [], device } = wants;
   const needsMap = wants.map === true || wanted.length > 0;
-  const evaluation = await loss.evaluate(output, compared, { map: needsMap && loss.hasMap });
+  const evaluation = await loss.evaluate(output, compared, { map: needsMap && loss.hasMap }, { device });
   const { value, unlimited = value, scores, map, tiles } = evaluation;
   return {
     // What a training may count as finite must not be in a mean, where it would hide other pairs.
@@ -140,7 +150,7 @@ async function measureOnce(loss: Loss, { output, target }: Images, wants: Wanted
     map,
     statistics: new Map(map ? wanted.map((name) => [name, statisticOf(name, map.data)]) : []),
     tiles,
-    ...(isPrior(loss) ? { targetValue: await loss.value(target) } : {}),
+    ...(isPrior(loss) ? { targetValue: await loss.value(target, undefined, { device }) } : {}),
     ...(loss.definition?.poolScores ? { score: scores[0] } : {}),
   };
 }

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { basename } from "node:path";
 import {
+  type Device,
   type ErrorCode,
   loadRuntime,
   ReconlossError,
@@ -12,6 +13,7 @@ import {
 import { buildModel } from "@reconloss/core/graph";
 import {
   networks as all,
+  checkDevice,
   checkFields,
   checkKind,
   checkModel,
@@ -71,6 +73,8 @@ export interface InceptionExtractorOptions {
   key?: string;
   /** `unit`: 2x - 1. `bytes`: (255 x - 128) / 128, as TensorFlow's FID code. */
   input?: "unit" | "bytes";
+  /** Where it runs: on the CPU (default), or with `webgpu` on a GPU, whose features are not those of the CPU to the last digits, and are kept apart. */
+  device?: Device;
 }
 
 /** The input convention that goes with a resizer in the evaluators that use it. */
@@ -92,9 +96,10 @@ export function inputFor(network: string, resizer: Resizer): "unit" | "bytes" {
  */
 export async function inceptionExtractor(options: InceptionExtractorOptions = {}): Promise<Extractor> {
   checkFields("options", options, { features: "list", weights: ["string", "object"], key: "string" });
-  const { network = "inception-fid", features = ["2048"], weights, key, input = "unit" } = options;
+  const { network = "inception-fid", features = ["2048"], weights, key, input = "unit", device = "cpu" } = options;
   checkChoice("network", network, Object.keys(networks));
   checkChoice("input", input, ["unit", "bytes"]);
+  checkDevice("inceptionExtractor", device);
   if (features.length === 0) throw new ReconlossError("invalid-argument", "features are none: nothing is asked for");
   for (const feature of features) checkChoice("features", feature, inceptionFeatures);
   const net = networks[network];
@@ -108,13 +113,13 @@ export async function inceptionExtractor(options: InceptionExtractorOptions = {}
   });
   // Of all tensors, not only of those that these features need: they are found again whatever else is asked for.
   const ofWeights = hashOfTensors(net.tensors(), tensors);
-  const session = await (await loadRuntime()).createSession(model.bytes);
+  const session = await (await loadRuntime()).createSession(model.bytes, { device });
   return {
     name: network,
     size: [299, 299],
     outputs: features,
     input: input === "unit" ? "2x - 1" : "(255x - 128) / 128",
-    key: hashOf(`${network} ${input} ${await runtimeVersion()} ${ofWeights}`),
+    key: hashOf(`${network} ${input} ${await placeOf(device)} ${ofWeights}`),
     weights: ofWeights,
     notes,
     run: async (images) => {
@@ -189,7 +194,10 @@ export const tinyName = "tiny-v2";
  * features.shape; // [2, 272, 1, 1]
  * ```
  */
-export async function tinyExtractor(): Promise<Extractor> {
+export async function tinyExtractor(options: Pick<InceptionExtractorOptions, "device"> = {}): Promise<Extractor> {
+  checkFields("options", options, { device: "string" });
+  const { device = "cpu" } = options;
+  checkDevice("tinyExtractor", device);
   const weights = await tinyWeights();
   const size = [256, 256] as const;
   const model = buildModel({ image: ["n", 3, ...size] }, (o, { image }) => {
@@ -200,13 +208,13 @@ export async function tinyExtractor(): Promise<Extractor> {
     return { features: o.concat(means) };
   });
   const ofWeights = hashOfTensors(tinyTensors(), weights);
-  const session = await (await loadRuntime()).createSession(model.bytes);
+  const session = await (await loadRuntime()).createSession(model.bytes, { device });
   return {
     name: tinyName,
     size,
     outputs: ["features"],
     input: "(x - mean) / std, as LPIPS",
-    key: hashOf(`${tinyName} ${await runtimeVersion()} ${ofWeights}`),
+    key: hashOf(`${tinyName} ${await placeOf(device)} ${ofWeights}`),
     weights: ofWeights,
     run: async (images) => {
       const { data, shape } = (await runSession(session, images)).features;
@@ -215,8 +223,10 @@ export async function tinyExtractor(): Promise<Extractor> {
   };
 }
 
-async function runtimeVersion(): Promise<string> {
-  return (await loadRuntime()).version;
+/** Where features are computed, as the last digits depend on it: the runtime's version, and the device where it is not the CPU. */
+async function placeOf(device: Device): Promise<string> {
+  const { version } = await loadRuntime();
+  return device === "cpu" ? version : `${version} ${device}`;
 }
 
 interface Values {
@@ -253,6 +263,8 @@ export interface OnnxExtractorOptions {
   mean?: readonly [number, number, number];
   /** What each channel is divided by; default 1. */
   std?: readonly [number, number, number];
+  /** See {@link InceptionExtractorOptions.device}. */
+  device?: Device;
 }
 
 /**
@@ -272,12 +284,14 @@ export interface OnnxExtractorOptions {
 export async function onnxExtractor(path: string, options: OnnxExtractorOptions = {}): Promise<Extractor> {
   checkKind("path", path, "string");
   checkFields("options", options, { output: "string", size: "list", mean: "list", std: "list" });
+  const { device = "cpu" } = options;
+  checkDevice("onnxExtractor", device);
   const refuse = (code: ErrorCode, problem: string, cause?: unknown) =>
     new ReconlossError(code, `${path} ${problem}`, { cause });
   const bytes = await readFileBytes(path);
   checkModel(bytes, path);
   const runtime = await loadRuntime();
-  const session = await runtime.createSession(bytes).catch((cause) => {
+  const session = await runtime.createSession(bytes, { device }).catch((cause) => {
     throw refuse("file", `is no model that runs: ${reasonOf(cause)}`, cause);
   });
   const size = options.size ?? sizeOf(session, refuse);
@@ -300,7 +314,7 @@ export async function onnxExtractor(path: string, options: OnnxExtractorOptions 
     size,
     outputs: [output],
     input: isPlain ? "x" : `(x - [${mean}]) / [${std}]`,
-    key: hashOf(`${await runtimeVersion()} ${mean} ${std} ${ofWeights}`),
+    key: hashOf(`${await placeOf(device)} ${mean} ${std} ${ofWeights}`),
     weights: ofWeights,
     run: async (images) => {
       const feeds = isPlain ? images : standardise(images, mean, std);

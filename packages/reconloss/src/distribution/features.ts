@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { ReconlossError } from "@reconloss/core";
-import { checkFields, checkKind } from "@reconloss/core/internal";
+import { type Device, ReconlossError } from "@reconloss/core";
+import { checkDevice, checkFields, checkKind } from "@reconloss/core/internal";
 import type { FeatureRows, Protocol, Side } from "@reconloss/core/metrics";
 import type { InceptionFeature } from "@reconloss/core/nets";
 import { type Resizer, resizers } from "@reconloss/core/pixels";
@@ -51,6 +51,8 @@ export interface FeatureOptions extends PixelOptions {
   onnx?: OnnxExtractorOptions;
   /** Your own network; `network`, `weights` and `onnx` do not count then. */
   extractor?: Extractor;
+  /** Where the network runs: on the CPU (default), or with `webgpu` on a GPU, which the protocol then says. */
+  device?: Device;
   /** Images that the network takes at once; it changes no number. Default 4. */
   batch?: number;
   /** The folder in which features are kept for the next run, or `false` to keep none. Default: in reconloss's cache folder. */
@@ -73,10 +75,12 @@ export function checkFeatureOptions(options: FeatureOptions): void {
     dims: "number",
     onnx: "object",
     extractor: "object",
+    device: "string",
     batch: "number",
     cache: ["string", "boolean"],
     onProgress: "function",
   });
+  checkDevice("options", options.device);
   if (options.extractor !== undefined) checkExtractor(options.extractor);
   const { resizer, batch = 1, dims, alpha } = options;
   const fail = (problem: string): never => {
@@ -157,6 +161,7 @@ export async function withFeatures<T>(
         size: extractor.size.join("x"),
         input: extractor.input,
         ...(options.decode === "pillow" ? { decode: "pillow" } : {}),
+        ...(options.device === "webgpu" ? { device: "webgpu" } : {}),
       },
       notes: extractor.notes ?? [],
       of: async (side, images) => {
@@ -181,15 +186,15 @@ async function chooseExtractor(
   resizer: Resizer,
   options: FeatureOptions,
 ): Promise<{ extractor: Extractor; outputOf: (metric: MetricName) => string }> {
-  const { extractor, network = "inception-fid", weights, key, onnx } = options;
+  const { extractor, network = "inception-fid", weights, key, onnx, device } = options;
   if (isInception(options)) {
     const outputOf = (metric: MetricName) => inceptionFeatureOf(metric, options);
     const features = [...new Set(metrics.map(outputOf))];
     const input = inputFor(network, resizer);
     const name = network as keyof typeof networks;
-    return { extractor: await inceptionExtractor({ network: name, features, weights, key, input }), outputOf };
+    return { extractor: await inceptionExtractor({ network: name, features, weights, key, input, device }), outputOf };
   }
-  const own = network === "tiny" ? tinyExtractor : () => onnxExtractor(network, onnx);
+  const own = network === "tiny" ? () => tinyExtractor({ device }) : () => onnxExtractor(network, { device, ...onnx });
   const chosen = extractor ?? (await own());
   return { extractor: chosen, outputOf: () => chosen.outputs[0] };
 }

@@ -1,6 +1,6 @@
-import { loadRuntime, ReconlossError, Tensor } from "@reconloss/core";
+import { type Device, loadRuntime, ReconlossError, Tensor } from "@reconloss/core";
 import { receptiveField } from "@reconloss/core/graph";
-import { checkArguments, formatShape, readMetadata } from "@reconloss/core/internal";
+import { checkArguments, checkDevice, formatShape, readMetadata } from "@reconloss/core/internal";
 import { dimsOf, type Model, type TensorSpec } from "@reconloss/core/nets";
 import { exportModel } from "@reconloss/core/train";
 import { readFileBytes, reasonOf } from "../files.ts";
@@ -92,10 +92,16 @@ function fieldOf(model: Model) {
   });
 }
 
+/** Options of {@link openModel}. */
+export interface OpenModelOptions {
+  /** Where it runs: on the CPU (default), or with `webgpu` on a GPU. */
+  readonly device?: Device;
+}
+
 /**
  * A model that `reconloss train` has written.
  *
- * @throws {ReconlossError} `file` when the file cannot be read, is no ONNX model, or is not one of `reconloss train`
+ * @throws {ReconlossError} `file` when the file cannot be read, is no ONNX model, or is not one of `reconloss train`, or cannot run on the device
  *
  * @example
  * ```ts
@@ -104,13 +110,15 @@ function fieldOf(model: Model) {
  * error.code; // "file"
  * ```
  */
-export async function openModel(path: string): Promise<ImageModel> {
-  checkArguments("openModel", { path: [path, "text"] });
+export async function openModel(path: string, options: OpenModelOptions = {}): Promise<ImageModel> {
+  checkArguments("openModel", { path: [path, "text"], options: [options, "object"] });
+  const { device } = options;
+  checkDevice("openModel", device);
   const refuse = (problem: string, cause?: unknown) => new ReconlossError("file", `${path} ${problem}`, { cause });
   const bytes = await readFileBytes(path, { error: (reason, cause) => refuse(`cannot be read: ${reason}`, cause) });
   const info = readInfo(readMetadata(bytes, path), refuse);
   const runtime = await loadRuntime();
-  const session = await runtime.createSession(bytes).catch((cause) => {
+  const session = await runtime.createSession(bytes, { device }).catch((cause) => {
     throw cause instanceof ReconlossError ? cause : refuse(`is no model that runs: ${reasonOf(cause)}`, cause);
   });
   const [inputs, outputs] = [session.inputs, session.outputs].map((infos) => infos.map(({ name }) => name).join());

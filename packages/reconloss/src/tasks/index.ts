@@ -8,7 +8,7 @@ import "../weights/disk.ts";
 export { type ApplyOptions, applyModel, generateImages } from "./apply.ts";
 export { type BatchOptions, exampleBatch } from "./examples.ts";
 export { type Coverage, describeCoverage } from "./held-out.ts";
-export { exportTrained, type ImageModel, type ModelInfo, openModel } from "./image-model.ts";
+export { exportTrained, type ImageModel, type ModelInfo, type OpenModelOptions, openModel } from "./image-model.ts";
 export type { Measure, Sample } from "./judge.ts";
 export {
   type Photograph,
