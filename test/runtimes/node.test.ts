@@ -1,15 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { buildModel } from "../../packages/core/src/graph/compile.ts";
 import { loadRuntime } from "../../packages/core/src/runtimes/index.ts";
-import { openRuntime, type Packages } from "../../packages/core/src/runtimes/node.ts";
-import type { OnnxRuntime } from "../../packages/core/src/runtimes/onnxruntime.ts";
+import { openRuntime, packages } from "../../packages/core/src/runtimes/node.ts";
 
 const failing = (reason: string) => () => Promise.reject(new Error(reason));
-const packages: Packages = {
-  native: async () => (await import("onnxruntime-node")) as unknown as OnnxRuntime,
-  web: async () => (await import("onnxruntime-web")) as unknown as OnnxRuntime,
-};
-
 const { bytes } = buildModel({ x: ["n", 1, "h", "w"] }, (o, { x }) => ({
   twice: o.mul(x, 2),
   mean: o.mean(x, "chw"),

@@ -10,7 +10,8 @@ export interface Packages {
   web(): Promise<OnnxRuntime>;
 }
 
-const packages: Packages = {
+/** The packages as they are installed. */
+export const packages: Packages = {
   native: () => import("onnxruntime-node") as Promise<unknown> as Promise<OnnxRuntime>,
   web: () => import("onnxruntime-web") as Promise<unknown> as Promise<OnnxRuntime>,
 };
