@@ -26,6 +26,8 @@ export async function bundleForPage(program: string): Promise<Map<string, string
     resolve: {
       alias: {
         "@reconloss/core/graph": fromRoot("packages/core/src/graph/index.ts"),
+        "@reconloss/core/nets": fromRoot("packages/core/src/nets/index.ts"),
+        "@reconloss/core/train": fromRoot("packages/core/src/train/index.ts"),
         "@reconloss/core": fromRoot("packages/core/src/index.ts"),
         "#runtime": fromRoot("packages/core/src/runtimes/web.ts"),
       },

@@ -2,6 +2,7 @@ import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import { filtered, mapValues } from "../records.ts";
 import { checkDevice, type Device, loadRuntime, type Session, type SessionShare } from "../runtimes/index.ts";
+import { turns } from "../runtimes/turns.ts";
 import { formatShape, type Shape, Tensor } from "../tensor.ts";
 import { blockedChannels } from "./blocked-layout.ts";
 import { OnnxBackend } from "./onnx.ts";
@@ -158,15 +159,8 @@ export async function compileParts<Name extends string, Output extends string>(
   };
 }
 
-let lastRun: Promise<void> = Promise.resolve();
-
-/** Starts when everything before it has ended: one run uses all cores already, and several at once would need the memory of all of them. */
-function inTurn<R>(run: () => Promise<R>): Promise<R> {
-  const result = lastRun.then(run);
-  const ended = () => {};
-  lastRun = result.then(ended, ended);
-  return result;
-}
+/** One run uses all cores already, and several at once would need the memory of all of them. */
+const inTurn = turns();
 
 /** Runs a session; in a process, one runs at a time. */
 async function runSession(

@@ -1,6 +1,7 @@
 import { ReconlossError } from "../errors.ts";
 import { commonOptions, gpuProviders, type OnnxRuntime, openSession } from "./onnxruntime.ts";
 import type { Device, Runtime, RuntimeOptions } from "./session.ts";
+import { type Turns, turns } from "./turns.ts";
 
 /** What this needs of a page or a worker. */
 interface Host {
@@ -90,19 +91,24 @@ function notInstalled(cause: unknown): ReconlossError {
  * @throws {ReconlossError} `missing-dependency` where onnxruntime-web is not installed, or its files are not served
  */
 export async function openRuntime({ files }: RuntimeOptions = {}): Promise<Runtime> {
-  const opened = new Map<Device, Promise<WebRuntime>>();
+  const opened = new Map<Device, Promise<OpenBuild>>();
   const open = (device: Device) => {
     const build = opened.get(device) ?? openBuild(builds[device], files);
     opened.set(device, build);
     build.catch(() => opened.delete(device));
     return build;
   };
-  const { env } = await open("cpu");
+  const { env } = (await open("cpu")).ort;
   const createSession: Runtime["createSession"] = async (model, { device = "cpu", cpuNodes = [] } = {}) => {
     if (device === "webgpu") await checkGpu();
-    const ort = await open(device);
+    const { ort, inTurn } = await open(device);
     const executionProviders = device === "cpu" ? ["wasm"] : gpuProviders("wasm", cpuNodes);
-    return openSession(ort, model, { ...commonOptions, executionProviders }, false);
+    const session = await inTurn(() => openSession(ort, model, { ...commonOptions, executionProviders }, false));
+    return {
+      ...session,
+      run: (...given) => inTurn(() => session.run(...given)),
+      release: () => inTurn(() => session.release()),
+    };
   };
   return {
     name: "onnxruntime-web",
@@ -139,7 +145,13 @@ async function checkGpu(): Promise<void> {
   }
 }
 
-async function openBuild(build: Build, files: RuntimeOptions["files"]): Promise<WebRuntime> {
+/** A build that is loaded. What it is asked for waits for what it was asked for before: on WebGPU it cannot do two things at once. */
+interface OpenBuild {
+  readonly ort: WebRuntime;
+  readonly inTurn: Turns;
+}
+
+async function openBuild(build: Build, files: RuntimeOptions["files"]): Promise<OpenBuild> {
   const wanted = threads();
   const [ort, binary, program] = await Promise.all([
     build.load() as Promise<WebRuntime>,
@@ -157,7 +169,7 @@ async function openBuild(build: Build, files: RuntimeOptions["files"]): Promise<
   ort.env.logLevel = "fatal";
   ort.env.wasm.numThreads = program === undefined ? 1 : wanted;
   ort.env.wasm.wasmPaths = { wasm: binary, ...(program === undefined ? {} : { mjs: program }) };
-  return ort;
+  return { ort, inTurn: turns() };
 }
 
 /** Where a file of a build may be, the likeliest first. */
