@@ -1,10 +1,12 @@
-import sharp from "sharp";
+import { Tensor as OnnxTensor } from "onnxruntime-node";
+import sharp, { type Sharp } from "sharp";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import "../../packages/reconloss/src/image/decode-input.ts";
 import type { ImageOptions } from "../../packages/core/src/definitions/image-options.ts";
 import { stageImages } from "../../packages/core/src/definitions/stage.ts";
 import { parseLoss } from "../../packages/core/src/losses/parse.ts";
 import { resolveInputSync, toImage, toImageSync } from "../../packages/core/src/pixels/input.ts";
+import type { LumaSource } from "../../packages/core/src/pixels/luma.ts";
 import { fromPixels } from "../../packages/core/src/pixels/pixels.ts";
 import { PreparedImage } from "../../packages/core/src/pixels/prepared-image.ts";
 import type { ImageInput } from "../../packages/core/src/pixels/sources.ts";
@@ -36,6 +38,33 @@ function onnxTensor({ data, shape }: Tensor) {
   return { dims: [...shape], type: "float32", data, size: data.length, location: "cpu" };
 }
 
+/** The same where its data is elsewhere. */
+function onGpu({ data, shape }: Tensor) {
+  return {
+    dims: [...shape],
+    type: "float32",
+    location: "gpu-buffer",
+    get data(): Float32Array {
+      throw new Error("the data is not on CPU");
+    },
+    getData: async () => data,
+  };
+}
+
+/** What hosts and packages have is what is taken, in the eyes of the compiler too. */
+type Sources =
+  | ImageData
+  | HTMLCanvasElement
+  | OffscreenCanvas
+  | ImageBitmap
+  | HTMLImageElement
+  | VideoFrame
+  | Sharp
+  | Buffer
+  | OnnxTensor;
+export const taken = (source: Sources): ImageInput => source;
+export const takenAsLuma = (frame: VideoFrame): LumaSource => frame;
+
 afterEach(() => vi.unstubAllGlobals());
 
 describe("every form of an image is the tensor that it means", async () => {
@@ -56,6 +85,8 @@ describe("every form of an image is the tensor that it means", async () => {
     ["ImageData of an opaque canvas", { data: rgba, ...size, colorSpace: "srgb" } as ImageInput, colour],
     ["a canvas", canvasOf(rgba), colour],
     ["a tensor of ONNX Runtime's", onnxTensor(colour), colour],
+    ["a tensor that onnxruntime-node made", new OnnxTensor("float32", colour.data, colour.shape), colour],
+    ["a tensor of ONNX Runtime's on a GPU", onGpu(colour), colour],
     ["an instance of sharp", sharp(rgb, raw), colour],
     ["an instance of sharp with opaque alpha", sharp(rgb, raw).ensureAlpha(), colour],
     [
@@ -250,6 +281,18 @@ describe("a prepared image", () => {
       expect(stageImages(image, options)).not.toBe(stageImages(image, { ...options, crop: 2 }));
       expect(image.tensor).toBe(image.tensor);
     }
+  });
+
+  test("sums are computed once for the losses of a pair that need them", async () => {
+    const images = [6, 7].map((seed) => toImageSync(randomPixels(Uint8Array, 3, 176, 180, seed).pixels));
+    const tensors = images.map(({ tensor }) => tensor);
+    for (const spec of ["ssim", "dssim", "ms-ssim", "psnr", "mse", "rmse"]) {
+      expect(await parseLoss(spec).value(images[0], images[1]), spec).toBe(
+        await parseLoss(spec).value(tensors[0], tensors[1]),
+      );
+    }
+    const ofTargets = images[0].once("passes", () => new WeakMap<object, Map<string, unknown>>());
+    expect(ofTargets.get(images[1].pixels as object)?.size).toBe(2);
   });
 
   test("serves every loss in place of the input", () => {

@@ -65,11 +65,14 @@ const sources: readonly Source[] = [
   },
 ];
 
-function readOnnxTensor({ dims, type, data }: OnnxTensorSource, fail: Fail): Tensor {
-  if (type !== "float32" || !(data instanceof Float32Array) || dims.length !== 4) {
+function readOnnxTensor(tensor: OnnxTensorSource, fail: Fail): Tensor | Promise<Tensor> {
+  const { dims, type, location = "cpu" } = tensor;
+  const read = (data: unknown) => {
+    if (type === "float32" && data instanceof Float32Array && dims.length === 4) return new Tensor(data, dims);
     return fail(`must be a float32 tensor [n, c, h, w], got ${type} ${formatShape(dims)}`);
-  }
-  return new Tensor(data, dims);
+  };
+  if (location.startsWith("cpu") || tensor.getData === undefined) return read(tensor.data);
+  return tensor.getData().then(read);
 }
 
 async function readSharp(image: SharpSource, fail: Fail): Promise<Samples> {

@@ -34,15 +34,17 @@ export interface VideoFrameSource {
   readonly displayWidth: number;
   readonly displayHeight: number;
   readonly format: string | null;
-  copyTo(destination: Uint8Array, options?: { rect?: never }): Promise<readonly { offset: number; stride: number }[]>;
+  copyTo(destination: Uint8Array): Promise<readonly { offset: number; stride: number }[]>;
   close(): void;
 }
 
-/** A float32 tensor [n, c, h, w] of ONNX Runtime's, which is not copied. */
+/** A float32 tensor [n, c, h, w] of ONNX Runtime's, which is not copied; one on a GPU is fetched from there. */
 export interface OnnxTensorSource {
   readonly dims: readonly number[];
   readonly type: string;
   readonly data: unknown;
+  readonly location?: string;
+  getData?(): Promise<unknown>;
 }
 
 /**
