@@ -2,7 +2,7 @@ import type { Definition, KernelPath, OwnEvaluation } from "../definitions/defin
 import { poolScores } from "../definitions/evaluate.ts";
 import { isPlain, stageGradient, stageImages, stageWeight } from "../definitions/stage.ts";
 import { differentiate } from "../graph/autodiff.ts";
-import { reference, toFloat64 } from "../graph/reference.ts";
+import { type Float64Image, reference, toFloat64 } from "../graph/reference.ts";
 import { noteExtremesSync } from "../kernels/extremes.ts";
 import {
   type KernelImage,
@@ -19,16 +19,31 @@ import { Tensor } from "../tensor.ts";
 import type { Engine, Request } from "./engine.ts";
 import { onnx } from "./onnx.ts";
 
-/** The value of a batch from its images' scores, and its derivative with respect to each score, in float64. */
-function poolWithSlopes(definition: Definition, data: Float64Array, share: Tensor | undefined) {
+/** The value of a batch and of each image from the images' scores, in float64; with slopes, the value's derivative with respect to each score. */
+function poolBatch(definition: Definition, data: Float64Array, share: Tensor | undefined, wantsSlopes: boolean) {
   const scores = { data, shape: [data.length, 1, 1, 1] as const };
+  const shares = share && toFloat64(share);
+  const { value, slopes } =
+    wantsSlopes && (definition.say !== undefined || share !== undefined)
+      ? slopesOf(definition, scores, shares)
+      : {
+          value: poolScores(reference, definition, scores, shares).data[0],
+          // Otherwise the value is the mean of scores.
+          slopes: wantsSlopes ? new Float64Array(data.length).fill(1 / data.length) : undefined,
+        };
+  // One image is the whole batch.
+  const isWhole = data.length === 1 && share === undefined;
+  const perImage = isWhole ? Float64Array.of(value) : (definition.say?.(reference, scores) ?? scores).data;
+  return { value, perImage, slopes };
+}
+
+function slopesOf(definition: Definition, scores: Float64Image, shares: Float64Image | undefined) {
   const { value, gradients } = differentiate(
     reference,
-    ({ o, lift }, [x]) => poolScores(o, definition, x, share && lift(toFloat64(share))),
+    ({ o, lift }, [x]) => poolScores(o, definition, x, shares && lift(shares)),
     [scores],
   );
-  const said = definition.say?.(reference, scores) ?? scores;
-  return { value: value.data[0], perImage: said.data, slopes: gradients[0].data };
+  return { value: value.data[0], slopes: gradients[0].data };
 }
 
 /** Each image of a batch times its own factor. */
@@ -70,9 +85,9 @@ function* evaluation(
   const result = yield [spec, staged, stagedTarget, { grad, map: map && !weights, weight: weights, passes }];
   if (asTheyAre) check(result.extremes);
   const scores = scale === 1 ? result.perImage : result.perImage.map((score) => score * scale);
-  const { value, perImage, slopes } = poolWithSlopes(definition, scores, share);
+  const { value, perImage, slopes } = poolBatch(definition, scores, share, result.grad !== undefined);
   const evaluation: OwnEvaluation = { value, perImage, scores };
-  if (result.grad) {
+  if (result.grad && slopes) {
     scaleImages(
       result.grad,
       slopes.map((slope) => slope * scale),

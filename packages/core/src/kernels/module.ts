@@ -177,11 +177,18 @@ export class Kernels {
   /** The extremes noted since they were last taken. */
   takeExtremes(): NotedExtremes {
     const extremes: NotedExtremes = {};
+    const memory = this.#floats;
     for (const [i, name] of notes.entries()) {
-      const lanes = this.view(this.#notes + i * noteBytes, 8);
-      const low = Math.min(...lanes.subarray(0, 4));
-      if (low !== Number.POSITIVE_INFINITY) extremes[name] = [low, Math.max(...lanes.subarray(4))];
-      lanes.fill(Number.POSITIVE_INFINITY, 0, 4).fill(Number.NEGATIVE_INFINITY, 4);
+      const first = (this.#notes + i * noteBytes) / 4;
+      let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+      for (let lane = first; lane < first + 4; lane++) {
+        // `Math.min` keeps NaN.
+        low = Math.min(low, memory[lane]);
+        high = Math.max(high, memory[lane + 4]);
+        memory[lane] = Number.POSITIVE_INFINITY;
+        memory[lane + 4] = Number.NEGATIVE_INFINITY;
+      }
+      if (low !== Number.POSITIVE_INFINITY) extremes[name] = [low, high];
     }
     return extremes;
   }

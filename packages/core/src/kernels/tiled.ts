@@ -1,6 +1,6 @@
 import { Tensor } from "../tensor.ts";
 import { type Arena, arenaOf } from "./arena.ts";
-import { loadKernels, loadKernelsIn } from "./load.ts";
+import { loadedKernels, loadKernels, loadKernelsIn } from "./load.ts";
 import type { Kernels } from "./module.ts";
 import { poolWorkers } from "./pool.ts";
 import {
@@ -45,6 +45,15 @@ const pooledWork = 2 ** 23;
 
 /** The same where nothing has to be copied to it. */
 const pooledInPlace = 2 ** 20;
+
+/** Below this, everything is done before promises could be made for it. */
+const atOnceWork = 2 ** 17;
+
+/** How much arithmetic a batch is, in samples times the kernel's weight. */
+function workOf({ spec, output }: StripTask): number {
+  const { count, planes } = dimensions(output);
+  return count * planes[0] * planes[1] * planes[2] * stripKernel(spec).weight;
+}
 
 /** Jobs in a worker's hands: one at work, one waiting, so that it need not wait for the calling thread. */
 const jobsAhead = 2;
@@ -96,6 +105,8 @@ async function allEnded(work: readonly Promise<void>[], stop: () => void): Promi
  * added in the order of the strips.
  */
 export async function runTiled(task: StripTask): Promise<TiledResult> {
+  const kernels = loadedKernels();
+  if (kernels && workOf(task) < atOnceWork) return runTiledSync(kernels, task);
   const arena = arenaFor(task);
   if (arena === undefined) return runStrips(task);
   // One after the other: kernels keep numbers of their own in memory.
@@ -159,8 +170,6 @@ function joined({ output }: StripTask, results: readonly StripResult[]): TiledRe
 
 async function runStrips(task: StripTask, arena?: Arena): Promise<TiledResult> {
   const { module, kernels } = await (arena ? loadKernelsIn(arena) : loadKernels());
-  const { count, planes } = dimensions(task.output);
-  const kernel = stripKernel(task.spec);
   const jobs = jobsOf(task, arena);
 
   const results: StripResult[] = new Array(jobs.length);
@@ -174,8 +183,10 @@ async function runStrips(task: StripTask, arena?: Arena): Promise<TiledResult> {
       results[index] = result ?? runStrip(kernels, job);
     }
   };
-  const work = count * planes[0] * planes[1] * planes[2] * kernel.weight;
-  const pooled = arena ? arena.shared && work >= pooledInPlace : work >= pooledWork && kernel.weight > 1;
+  const work = workOf(task);
+  const pooled = arena
+    ? arena.shared && work >= pooledInPlace
+    : work >= pooledWork && stripKernel(task.spec).weight > 1;
   const workers = pooled && jobs.length > 1 ? poolWorkers(arena ? (await loadKernels()).module : module) : [];
   if (arena) await Promise.all(workers.map((worker, index) => worker.introduce(arena, module, index + 1)));
   const here = async (): Promise<void> => {
