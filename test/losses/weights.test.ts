@@ -117,6 +117,7 @@ const grammar: [spec: string, least: number, kind?: "multiplies" | "byPixel" | "
   ["haarpsi(subsample=false,crop=1)", 18],
   ["vif", 41],
   ["vif(preset=torchmetrics)", 41],
+  ["ssimulacra2", 8],
   ["uqi(size=5)", 5],
   ["sam", 1, "byPixel"],
   ["ergas", 1, "byPixel"],

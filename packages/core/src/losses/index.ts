@@ -73,6 +73,7 @@ export { scc } from "./scc.ts";
 export { sobel } from "./sobel.ts";
 export { spatialConsistency } from "./spatial-consistency.ts";
 export { ssim } from "./ssim.ts";
+export { ssimulacra2 } from "./ssimulacra2.ts";
 export { tv } from "./tv.ts";
 export { uqi } from "./uqi.ts";
 export { vif } from "./vif.ts";

@@ -16,7 +16,7 @@ function mix<T>(o: Ops<T>, x: T, rows: readonly (readonly number[])[]): T {
 }
 
 /** Linear light of sRGB images in [0, 1] (IEC 61966-2-1), three channels. One channel counts as three equal ones. */
-function linearRgb<T>(o: Ops<T>, x: T): T {
+export function linearRgb<T>(o: Ops<T>, x: T): T {
   const rgb = o.channels(x) === 1 ? o.concat([x, x, x]) : x;
   const curved = o.power(o.mul(o.add(o.maximum(rgb, 0.04045), 0.055), 1 / 1.055), 2.4);
   return o.where(o.greater(rgb, 0.04045), curved, o.mul(rgb, 1 / 12.92));

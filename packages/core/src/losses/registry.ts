@@ -42,6 +42,7 @@ import { scc } from "./scc.ts";
 import { sobel } from "./sobel.ts";
 import { spatialConsistency } from "./spatial-consistency.ts";
 import { ssim } from "./ssim.ts";
+import { ssimulacra2 } from "./ssimulacra2.ts";
 import { tv } from "./tv.ts";
 import { uqi } from "./uqi.ts";
 import { vif } from "./vif.ts";
@@ -77,6 +78,7 @@ export const lossFactories = [
   mdsi,
   haarpsi,
   vif,
+  ssimulacra2,
   uqi,
   sam,
   ergas,
