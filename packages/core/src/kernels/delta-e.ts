@@ -7,6 +7,8 @@ const formulas = { "76": 0, "94": 1, "lab-mse": 2, "2000": 3 } as const;
 
 /** Pixels that are in memory at a time. */
 const piece = 4096;
+/** From one plane of a piece to the next: planes a multiple of 4096 bytes apart would share few places of the caches. */
+const apart = piece + 16;
 
 /** The table of the range that was last asked for: it costs more than a small image. */
 let prepared: { readonly range: number; readonly table: LinearTable } | undefined;
@@ -44,9 +46,9 @@ function scorePixels(
   { output, target, grad, map, weight }: StripData,
 ): number {
   kernels.reset();
-  const x = kernels.floats(channels * piece);
-  const y = kernels.floats(channels * piece);
-  const gradient = grad ? kernels.floats(channels * piece) : 0;
+  const x = kernels.floats(channels * apart);
+  const y = kernels.floats(channels * apart);
+  const gradient = grad ? kernels.floats(channels * apart) : 0;
   const cells = map ? kernels.floats(piece) : 0;
   const weights = weight ? kernels.floats(piece) : 0;
   const [stagingX, stagingY] = [output, target!].map((rows) => kernels.staging(rows, piece));
@@ -57,8 +59,8 @@ function scorePixels(
   for (let p = first; p < end; p += piece) {
     const q = Math.min(p + piece, end);
     // In one memory all three lie apart by the size of a plane.
-    const { address, stride } = kernels.source(output, [0, channels], p, q, x, piece, stagingX);
-    const targets = kernels.source(target!, [0, channels], p, q, y, piece, stagingY);
+    const { address, stride } = kernels.source(output, [0, channels], p, q, x, apart, stagingX);
+    const targets = kernels.source(target!, [0, channels], p, q, y, apart, stagingY);
     if (weight) kernels.readChannel(weight, 0, p, q, weights);
     const slopes = grad ? kernels.target(grad, 0, p, gradient) : 0;
     sum += kernels.run.deltaE(

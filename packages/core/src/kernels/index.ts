@@ -48,6 +48,17 @@ function passName({ spec, output, target, grad, map, weight }: StripTask, whole:
   return JSON.stringify(options.sort());
 }
 
+/** Does passes of a task that were not done before. */
+function performOnce(passes: KernelPasses, task: KernelTask): (pass: StripTask) => Promise<TiledResult> {
+  return async (pass) => {
+    const name = passName(pass, task);
+    if (name === undefined) return runTiled(pass);
+    const result = passes.get(name) ?? (await runTiled(pass));
+    passes.set(name, result);
+    return result;
+  };
+}
+
 /** What a kernel computed. */
 export interface KernelResult extends KernelScores {
   /** d perImage / d output, float32 planes of the output's shape [n, c, h, w]. */
@@ -83,13 +94,7 @@ export async function runKernel(
 ): Promise<KernelResult> {
   const { kernel, task, mapShape } = taskOf("runKernel", spec, output, target, options);
   const { kernels } = await loadKernels();
-  const perform = async (pass: StripTask) => {
-    const name = options.passes && passName(pass, task);
-    if (name === undefined) return runTiled(pass);
-    const result = options.passes?.get(name) ?? (await runTiled(pass));
-    options.passes?.set(name, result);
-    return result;
-  };
+  const perform = options.passes ? performOnce(options.passes, task) : runTiled;
   return resultOf(await runSteps(kernel.run(kernels, spec, task), perform), task, mapShape);
 }
 
