@@ -4,6 +4,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import "../../packages/reconloss/src/image/decode-input.ts";
 import type { ImageOptions } from "../../packages/core/src/definitions/image-options.ts";
 import { stageImages } from "../../packages/core/src/definitions/stage.ts";
+import { ready } from "../../packages/core/src/kernels/index.ts";
 import { parseLoss } from "../../packages/core/src/losses/parse.ts";
 import { resolveInputSync, toImage, toImageSync } from "../../packages/core/src/pixels/input.ts";
 import type { LumaSource } from "../../packages/core/src/pixels/luma.ts";
@@ -230,6 +231,20 @@ describe("what is drawn", () => {
       "l1: output is 1x3x1x1 but target is 1x3x17x23",
     );
   });
+});
+
+test("what is at hand is taken without a promise, to the same bits", async () => {
+  await ready();
+  const [output, target] = [1, 2].map((seed) => randomPixels(Uint8ClampedArray, 3, height, width, seed).pixels);
+  for (const spec of ["l1", "ssim(size=7)", "psnr(channels=y-bt601,crop=1)", "l1 + 0.1*deltaE"]) {
+    const loss = parseLoss(spec);
+    const expected = await loss.valueAndGrad(output, target);
+    expect(loss.valueAndGradSync(output, toImageSync(target))).toEqual(expected);
+    expect(loss.valueSync(canvasOf(output.data as Uint8ClampedArray), target)).toBe(expected.value);
+    expect(() => loss.valueSync(Uint8Array.of(1), target)).toThrow(
+      "output cannot be read synchronously; await toImage(image) first",
+    );
+  }
 });
 
 describe("transparency", () => {

@@ -72,7 +72,13 @@ export interface EvaluateOptions {
 /** Where a better output's value lies: lower, higher, or, of a prior, closer to the target's own value. */
 export type Better = "lower" | "higher" | "target";
 
-/** A loss or metric of output images against their targets: its value, and the value's gradient with respect to the output. */
+/**
+ * A loss or metric of output images against their targets: its value, and the value's gradient with respect to the output. Outputs and targets are batches [n, c, h, w], or one image
+ * in any form that {@link ImageInput} lists; of those the gradient is by values in [0, 1], [1, c, h, w].
+ *
+ * Errors, besides those of each function: `shape` for output and target of different shapes, or a shape that the loss does not take; `non-finite` and `range` for values that are no
+ * numbers or outside what the options say; `image` for an input that cannot be read, or has transparent pixels; `invalid-argument` for what is no image.
+ */
 export interface Loss {
   /** The name in the grammar: `ssim`. */
   readonly name: string;
