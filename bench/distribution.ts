@@ -6,10 +6,10 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { buildModel } from "../packages/core/src/graph/compile.ts";
-import { runResize } from "../packages/core/src/kernels/resize.ts";
+import { buildModel } from "../packages/core/src/graph/model.ts";
 import { frechetDistance, Moments, type Statistics } from "../packages/core/src/metrics/index.ts";
 import { inceptionFid, type StateDict } from "../packages/core/src/nets/index.ts";
+import { runResize } from "../packages/core/src/pixels/run-resize.ts";
 import { Tensor } from "../packages/core/src/tensor.ts";
 import {
   computeStatistics,

@@ -1,6 +1,7 @@
 import { differentiate } from "../packages/core/src/graph/autodiff.ts";
-import { compile, type InputDims } from "../packages/core/src/graph/compile.ts";
+import { compile } from "../packages/core/src/graph/compile.ts";
 import type { Ops } from "../packages/core/src/graph/ops.ts";
+import type { InputDims } from "../packages/core/src/graph/program.ts";
 import { type Float64Image, reference, toFloat64 } from "../packages/core/src/graph/reference.ts";
 import { dimsOf, initialize, type Model } from "../packages/core/src/nets/index.ts";
 import { Random } from "../packages/core/src/random.ts";

@@ -1,6 +1,7 @@
 import { differentiate, type Traced, type Tracing } from "../packages/core/src/graph/autodiff.ts";
-import { compile, type InputDims } from "../packages/core/src/graph/compile.ts";
+import { compile } from "../packages/core/src/graph/compile.ts";
 import type { Ops } from "../packages/core/src/graph/ops.ts";
+import type { InputDims } from "../packages/core/src/graph/program.ts";
 import { reference, toFloat64 } from "../packages/core/src/graph/reference.ts";
 import { leakyRelu, softplus } from "../packages/core/src/nets/activations.ts";
 import type { Model } from "../packages/core/src/nets/index.ts";

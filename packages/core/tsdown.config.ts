@@ -17,8 +17,19 @@ export default defineConfig({
   platform: "neutral",
   // onnx-buf has no exports, only main.
   inputOptions: { resolve: { mainFields: ["module", "main"] } },
+  // npm packs no folder that is called node_modules: modules of libraries that are part of the package lie in libraries/.
+  outputOptions: ({ entryFileNames, ...options }) => ({
+    ...options,
+    entryFileNames: (chunk) =>
+      (typeof entryFileNames === "function" ? entryFileNames(chunk) : (entryFileNames ?? "")).replace(
+        "[name]",
+        chunk.name.replace(/^.*node_modules\//, "libraries/"),
+      ),
+  }),
   target: "es2022",
   dts: true,
   clean: true,
+  // One module for each source, so that bundlers leave out what a program does not use.
+  unbundle: true,
   fixedExtension: false,
 });

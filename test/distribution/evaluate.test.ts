@@ -1,8 +1,8 @@
 import { cp, mkdir, readdir, readFile, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { runResize } from "../../packages/core/src/kernels/resize.ts";
 import { frechetResult, Moments } from "../../packages/core/src/metrics/index.ts";
+import { runResize } from "../../packages/core/src/pixels/run-resize.ts";
 import { Tensor } from "../../packages/core/src/tensor.ts";
 import { writeNpz } from "../../packages/core/src/weights/npz.ts";
 import {

@@ -1,4 +1,4 @@
-import { buildModel } from "../../packages/core/src/graph/compile.ts";
+import { buildModel } from "../../packages/core/src/graph/model.ts";
 import { randomTensor } from "../random.ts";
 
 /** A small network as an ONNX file: two convolutions and a mean, 12 features of 32x32 images. */

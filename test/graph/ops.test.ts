@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { differentiate, type Traced, type Tracing } from "../../packages/core/src/graph/autodiff.ts";
-import { compile, type InputDims } from "../../packages/core/src/graph/compile.ts";
+import { compile } from "../../packages/core/src/graph/compile.ts";
 import type { Ops } from "../../packages/core/src/graph/ops.ts";
+import type { InputDims } from "../../packages/core/src/graph/program.ts";
 import { type Float64Image, reference, toFloat64 } from "../../packages/core/src/graph/reference.ts";
 import { type Shape, Tensor } from "../../packages/core/src/tensor.ts";
 import { randomTensor } from "../random.ts";

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { differentiate } from "../../packages/core/src/graph/autodiff.ts";
-import { buildModel, compile } from "../../packages/core/src/graph/compile.ts";
+import { compile } from "../../packages/core/src/graph/compile.ts";
+import { buildModel } from "../../packages/core/src/graph/model.ts";
 import type { ConvOptions, Ops } from "../../packages/core/src/graph/ops.ts";
 import { reference, toFloat64 } from "../../packages/core/src/graph/reference.ts";
 import { randomTensor } from "../random.ts";

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { compile, type ProgramOutput } from "../../packages/core/src/graph/compile.ts";
+import { compile } from "../../packages/core/src/graph/compile.ts";
+import type { ProgramOutput } from "../../packages/core/src/graph/program.ts";
 import {
   flattenSpatial,
   type Inception,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { buildModel } from "../../packages/core/src/graph/compile.ts";
+import { buildModel } from "../../packages/core/src/graph/model.ts";
 import { loadRuntime } from "../../packages/core/src/runtimes/index.ts";
 import { openRuntime, packages } from "../../packages/core/src/runtimes/node.ts";
 

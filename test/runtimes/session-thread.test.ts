@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { buildModel, compileParts } from "../../packages/core/src/graph/compile.ts";
+import { compileParts } from "../../packages/core/src/graph/compile.ts";
+import { buildModel } from "../../packages/core/src/graph/model.ts";
 import { createThreadSession } from "../../packages/core/src/runtimes/session-thread.ts";
 import { Tensor } from "../../packages/core/src/tensor.ts";
 

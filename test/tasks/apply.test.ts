@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { buildModel } from "../../packages/core/src/graph/compile.ts";
+import { buildModel } from "../../packages/core/src/graph/model.ts";
 import { dimsOf, edsr, initialize, type Model, unet } from "../../packages/core/src/nets/index.ts";
 import { Random } from "../../packages/core/src/random.ts";
 import { Tensor } from "../../packages/core/src/tensor.ts";

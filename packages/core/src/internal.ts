@@ -6,7 +6,6 @@
 export { checkArguments } from "./arguments.ts";
 export { poolScores } from "./definitions/evaluate.ts";
 export { checkModel, readMetadata } from "./graph/onnx-metadata.ts";
-export { runResize } from "./kernels/resize.ts";
 export { checkPixelRange } from "./losses/checks.ts";
 export { isLossFactory } from "./losses/loss.ts";
 export { parseLoss, parseLosses } from "./losses/parse.ts";
@@ -29,6 +28,7 @@ export {
   tensorToPixels,
 } from "./pixels/pixels.ts";
 export { preparePixels } from "./pixels/prepared-image.ts";
+export { runResize } from "./pixels/run-resize.ts";
 export { checkDevice } from "./runtimes/index.ts";
 export { elementCount, firstNonFinite, formatShape } from "./tensor.ts";
 export { listNames, nonFiniteAsWords, printable } from "./text.ts";

@@ -1,7 +1,8 @@
 import type { Definition, OwnEvaluation } from "../definitions/definition.ts";
 import { evaluateDefinition } from "../definitions/evaluate.ts";
-import { compile, type InputDims, outputTensor, type ProgramOutput } from "../graph/compile.ts";
+import { compile } from "../graph/compile.ts";
 import type { Ops } from "../graph/ops.ts";
+import { type InputDims, outputTensor, type ProgramOutput } from "../graph/program.ts";
 import { mapValues, prefixed, within } from "../records.ts";
 import type { Device } from "../runtimes/index.ts";
 import type { Tensor } from "../tensor.ts";

@@ -1,5 +1,5 @@
 import type { Definition } from "../definitions/definition.ts";
-import type { InputDims, Program } from "../graph/compile.ts";
+import type { InputDims, Program } from "../graph/program.ts";
 import { ProgramCache } from "../graph/program-cache.ts";
 import type { Device } from "../runtimes/index.ts";
 import type { Tensor } from "../tensor.ts";

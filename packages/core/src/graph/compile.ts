@@ -2,95 +2,27 @@ import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import { filtered, mapValues } from "../records.ts";
 import { checkDevice, type Device, loadRuntime, type Session, type SessionShare } from "../runtimes/index.ts";
-import { turns } from "../runtimes/turns.ts";
-import { formatShape, type Shape, Tensor } from "../tensor.ts";
-import { blockedChannels } from "./blocked-layout.ts";
-import { OnnxBackend } from "./onnx.ts";
-import type { ModelTarget, OnnxValue } from "./onnx-builder.ts";
-import { Ops } from "./ops.ts";
-import type { Dims } from "./primitives.ts";
 
-/** An output of a program: images in float32, numbers per image in float64. */
-export interface ProgramOutput {
-  data: Float32Array | Float64Array;
-  shape: Shape;
+import { turns } from "../runtimes/turns.ts";
+
+import { formatShape, type Shape, type Tensor } from "../tensor.ts";
+import type { OnnxValue } from "./onnx-builder.ts";
+import type { Ops } from "./ops.ts";
+import { type InputDims, isWide, type Program, type ProgramOutput } from "./program.ts";
+
+/** The writer of ONNX models, loaded when the first program is compiled: pages that need only kernels do without. */
+async function loadWriter() {
+  const [{ buildModel }, { blockedChannels }] = await Promise.all([
+    import("./model.ts"),
+    import("./blocked-layout.ts"),
+  ]);
+  return { buildModel, blockedChannels };
 }
 
 /** Options of {@link compile}. */
 export interface CompileOptions extends SessionShare {
   /** Where the program runs: on the CPU (default), or on a GPU through WebGPU, whose results are within 1e-3 of the CPU's. */
   readonly device?: Device;
-}
-
-/** The shape of an input: sizes that are fixed, and names for those known only when the program runs. */
-export type InputDims = readonly [n: number | string, c: number | string, h: number | string, w: number | string];
-
-/** An output as a tensor, rounded to float32 where it is not. */
-export function outputTensor({ data, shape }: ProgramOutput): Tensor {
-  return data instanceof Float32Array ? new Tensor(data, shape) : Tensor.from(data, shape);
-}
-
-/** The bytes of an ONNX model, with its named outputs in order. */
-export interface Model {
-  bytes: Uint8Array;
-  outputs: string[];
-  /** The nodes that only the CPU can run. */
-  cpuNodes: string[];
-}
-
-/**
- * Writes a function over `Ops` as an ONNX model with named inputs and outputs and symbolic sizes.
- *
- * @param inputs - the name and dims of each input, float32
- * @param build - the function, from inputs by name to outputs by name
- * @param metadata - words that travel in the file
- * @param target - what the runtime that it is for knows; default: a model of ONNX's own operations
- */
-export function buildModel<Name extends string, Output extends string>(
-  inputs: Readonly<Record<Name, InputDims>>,
-  build: (o: Ops<OnnxValue>, inputs: Record<Name, OnnxValue>) => Partial<Record<Output, OnnxValue>>,
-  metadata?: Record<string, string>,
-  target: ModelTarget = {},
-): Model {
-  checkArguments("buildModel", {
-    inputs: [inputs, "object"],
-    build: [build, "function"],
-    metadata: [metadata, "object?"],
-  });
-  const backend = new OnnxBackend(target);
-  const entries = Object.entries(inputs) as [Name, InputDims][];
-  const values = entries.map(([name, dims]): [Name, OnnxValue] => [
-    name,
-    { name, type: "float", dims: dims.map((dim) => (typeof dim === "number" ? dim : undefined)) as unknown as Dims },
-  ]);
-  const outputs = Object.entries(build(new Ops(backend), Object.fromEntries(values) as Record<Name, OnnxValue>));
-  const bytes = backend.writer.write(
-    entries.map(([name, dims]) => ({ name, type: "float", dims })),
-    (outputs as [string, OnnxValue][]).map(([name, value]) => {
-      const type = isWide(value.dims) ? "double" : "float";
-      backend.writer.nameOutput(name, backend.as(value, type));
-      return { name, type, dims: value.dims.map((dim, axis) => dim ?? `${name}_${"nchw"[axis]}`) };
-    }),
-    metadata,
-  );
-  return { bytes, outputs: outputs.map(([name]) => name), cpuNodes: backend.writer.cpuNodes };
-}
-
-/** Whether outputs of these dims come in float64: one number an image. */
-function isWide([, ...dims]: readonly (number | undefined)[]): boolean {
-  return dims.every((dim) => dim === 1);
-}
-
-/** A model that runs. */
-export interface Program<Name extends string, Output extends string> {
-  /**
-   * @param into - where outputs are written, by name and of the right shape, but for those of one number an image, which come in float64; default: new arrays, which for large
-   *   outputs takes as long as computing them
-   */
-  run(
-    inputs: Readonly<Record<Name, Tensor>>,
-    into?: Readonly<Record<string, Tensor>>,
-  ): Promise<Record<Output, ProgramOutput>>;
 }
 
 /**
@@ -111,7 +43,7 @@ export async function compile<Name extends string, Output extends string>(
   checkArguments("compile", { inputs: [inputs, "object"], build: [build, "function"], options: [options, "object"] });
   const { device = "cpu", ...share } = options;
   checkDevice("compile", device);
-  const runtime = await loadRuntime();
+  const [runtime, { blockedChannels, buildModel }] = await Promise.all([loadRuntime(), loadWriter()]);
   const target = { block: device === "cpu" ? await blockedChannels(runtime) : 0, float64: runtime.hasFloat64(device) };
   const { bytes, cpuNodes } = buildModel(inputs, build, {}, target);
   const session = await runtime.createSession(bytes, { device, cpuNodes, share }).catch((cause: unknown) => {
@@ -137,7 +69,7 @@ export async function compileParts<Name extends string, Output extends string>(
   build: (o: Ops<OnnxValue>, inputs: Record<Name, OnnxValue>) => Partial<Record<Output, OnnxValue>>,
 ): Promise<{ run(inputs: readonly Readonly<Record<Name, Tensor>>[]): Promise<Record<Output, ProgramOutput>[]> }> {
   const models = new Map<string, Uint8Array>();
-  const runtime = await loadRuntime();
+  const [runtime, { blockedChannels, buildModel }] = await Promise.all([loadRuntime(), loadWriter()]);
   const block = await blockedChannels(runtime);
   const bytesOf = (inputs: Readonly<Record<Name, InputDims>>) => {
     const key = JSON.stringify(inputs);

@@ -1,4 +1,4 @@
-import type { Program } from "./compile.ts";
+import type { Program } from "./program.ts";
 
 type AnyProgram = Program<string, string>;
 

@@ -1,6 +1,7 @@
 import { ReconlossError } from "../errors.ts";
-import { compile, outputTensor } from "../graph/compile.ts";
+import { compile } from "../graph/compile.ts";
 import type { Ops } from "../graph/ops.ts";
+import { outputTensor } from "../graph/program.ts";
 import { ProgramCache } from "../graph/program-cache.ts";
 import { checkDevice, type Device } from "../runtimes/index.ts";
 import { extremes, formatShape, sameShape, Tensor } from "../tensor.ts";

@@ -1,7 +1,8 @@
 import { checkObject, described } from "../arguments.ts";
 import { evaluateDefinition } from "../definitions/evaluate.ts";
 import { ReconlossError } from "../errors.ts";
-import { buildModel, type InputDims } from "../graph/compile.ts";
+import { buildModel } from "../graph/model.ts";
+import type { InputDims } from "../graph/program.ts";
 import { mapValues } from "../records.ts";
 import { isLoss, type Loss } from "./loss.ts";
 

@@ -1,7 +1,8 @@
 import { ReconlossError } from "../errors.ts";
 import { differentiate } from "../graph/autodiff.ts";
-import { compile, type Program } from "../graph/compile.ts";
+import { compile } from "../graph/compile.ts";
 import type { Ops } from "../graph/ops.ts";
+import type { Program } from "../graph/program.ts";
 import { checkDevice, type Device } from "../runtimes/index.ts";
 import { firstNonFinite, formatShape, Tensor } from "../tensor.ts";
 import { checkKind, checkTensor } from "./arguments.ts";

@@ -1,5 +1,5 @@
 import { checkArguments } from "../arguments.ts";
-import { buildModel } from "../graph/compile.ts";
+import { buildModel } from "../graph/model.ts";
 import type { Model } from "../nets/model.ts";
 import { mapValues } from "../records.ts";
 import type { Tensor } from "../tensor.ts";

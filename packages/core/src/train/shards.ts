@@ -1,15 +1,9 @@
 import { type BatchLabel, batchLabels } from "../graph/batch-labels.ts";
-import {
-  compile,
-  compileParts,
-  type InputDims,
-  outputTensor,
-  type Program,
-  type ProgramOutput,
-} from "../graph/compile.ts";
+import { compile, compileParts } from "../graph/compile.ts";
 import type { Labelled } from "../graph/labels.ts";
 import { Ops } from "../graph/ops.ts";
 import type { Dims } from "../graph/primitives.ts";
+import { type InputDims, outputTensor, type Program, type ProgramOutput } from "../graph/program.ts";
 import { mapValues, prefixed, within } from "../records.ts";
 import { elementCount, type Shape, Tensor } from "../tensor.ts";
 import { joined, packed, rowAround, unpacked } from "./packed.ts";

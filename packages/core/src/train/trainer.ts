@@ -1,7 +1,8 @@
 import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
-import { compile, type InputDims, outputTensor } from "../graph/compile.ts";
+import { compile } from "../graph/compile.ts";
 import type { Ops } from "../graph/ops.ts";
+import { type InputDims, outputTensor } from "../graph/program.ts";
 import { ProgramCache } from "../graph/program-cache.ts";
 import type { Loss } from "../losses/loss.ts";
 import { minimisedScore } from "../losses/minimised.ts";

@@ -1,10 +1,10 @@
 import { ReconlossError } from "../errors.ts";
-import { planResize, type Resizer, type Taps } from "../pixels/resize.ts";
+import { loadKernels } from "../kernels/load.ts";
+import type { Kernels } from "../kernels/module.ts";
+import { checkImage, dimensions, rowsOf, samples } from "../kernels/rows.ts";
+import type { KernelImage } from "../kernels/types.ts";
 import { Tensor } from "../tensor.ts";
-import { loadKernels } from "./load.ts";
-import type { Kernels } from "./module.ts";
-import { checkImage, dimensions, rowsOf, samples } from "./rows.ts";
-import type { KernelImage } from "./types.ts";
+import { planResize, type Resizer, type Taps } from "./resize.ts";
 
 /** Rows of the result whose source rows are in memory at a time: one where the taps leave rows out, else enough that few are brought twice. */
 function rowsOfBand(from: number, { first, width }: Taps): number {
