@@ -16,12 +16,25 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ["test/**/*.test.ts"],
     setupFiles: ["test/setup.ts"],
     // Programs that tests start with tsx find the packages' sources wherever they run.
     env: { TSX_TSCONFIG_PATH: path("tsconfig.json") },
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
+    projects: [
+      { extends: true, test: { name: "sources", include: ["test/**/*.test.ts"], exclude: ["test/packages/**"] } },
+      {
+        extends: true,
+        test: {
+          name: "packages",
+          include: ["test/packages/*.test.ts"],
+          globalSetup: ["test/packages/setup.ts"],
+          // One test bundles, starts a browser or another runtime, and waits for it.
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+        },
+      },
+    ],
   },
 });

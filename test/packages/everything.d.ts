@@ -1,0 +1,1 @@
+export function everything(): Promise<Record<string, number>>;
