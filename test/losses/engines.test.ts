@@ -3,9 +3,10 @@ import type { Wants } from "../../packages/core/src/definitions/definition.ts";
 import type { EngineName } from "../../packages/core/src/engines/index.ts";
 import { ReconlossError } from "../../packages/core/src/errors.ts";
 import { ready } from "../../packages/core/src/kernels/index.ts";
-import { deltaE, edge, l1, lpips, ssim, weighted } from "../../packages/core/src/losses/index.ts";
+import { deltaE, edge, l1, lpips, perceptual, ssim, weighted } from "../../packages/core/src/losses/index.ts";
 import { parseLoss } from "../../packages/core/src/losses/parse.ts";
 import { Tensor } from "../../packages/core/src/tensor.ts";
+import { enginesFor, evaluateBy } from "../engine.ts";
 import { seededLpips } from "../networks.ts";
 import { randomTensor } from "../random.ts";
 
@@ -105,4 +106,19 @@ test.each([
   const refused = expect(loss.value(output, target, { engine: engine as EngineName })).rejects;
   await refused.toMatchObject({ code: "invalid-argument" });
   await refused.toThrow(message);
+});
+
+test.each([
+  ["lpips", () => lpips({ net: "tiny" })],
+  ["perceptual", () => perceptual({ net: "tiny", taps: "relu3" })],
+] as const)("every engine that gives the value of %s, in tiles too, equals the float64 reference", async (_, make) => {
+  const { definition } = make();
+  if (!definition?.tiles) throw new Error("there are no tiles");
+  definition.tiles.pixelsAtOnce = 300 * 32;
+  const images = { output: randomTensor([1, 3, 800, 32], 1), target: randomTensor([1, 3, 800, 32], 2) };
+  const found = enginesFor(definition, images, {});
+  expect(found.map(({ name }) => name)).toEqual(["tiles", "onnx", "reference"]);
+  const [tiled, atOnce, exact] = await Promise.all(found.map((engine) => evaluateBy(engine, definition, images, {})));
+  expect(tiled.tiles).toBeGreaterThan(1);
+  for (const { value } of [tiled, atOnce]) expect(Math.abs(value / exact.value - 1)).toBeLessThan(1e-5);
 });

@@ -1,11 +1,12 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import type { Definition } from "../../packages/core/src/definitions/definition.ts";
-import { evaluateDefinition } from "../../packages/core/src/definitions/evaluate.ts";
-import { reference, toFloat64 } from "../../packages/core/src/graph/reference.ts";
+import type { Definition, OwnEvaluation } from "../../packages/core/src/definitions/definition.ts";
+import { type DefinedValues, evaluateDefinition } from "../../packages/core/src/definitions/evaluate.ts";
+import { type Float64Image, reference, toFloat64 } from "../../packages/core/src/graph/reference.ts";
 import { type Loss, l1, lpips, parseLoss, perceptual, weighted } from "../../packages/core/src/losses/index.ts";
 import { LazyWeights } from "../../packages/core/src/losses/network-loss.ts";
 import { vgg } from "../../packages/core/src/nets/index.ts";
 import { type Shape, Tensor } from "../../packages/core/src/tensor.ts";
+import { enginesFor, evaluateBy } from "../engine.ts";
 import { seededLpips, seededStateDict } from "../networks.ts";
 import { randomTensor } from "../random.ts";
 
@@ -40,18 +41,26 @@ describe.each(Object.entries(losses))("%s", (_, { loss: make, least }) => {
 
   test("native value, terms, gradient and map equal the float64 reference", async () => {
     const wants = { grad: true, map: loss.hasMap };
-    const got = await loss.evaluate(output, target, wants);
     const definition = loss.definition as Definition;
+    await definition.prepare?.();
     const images = { output: toFloat64(output), target: toFloat64(target) };
     const expected = evaluateDefinition(reference, definition, images, wants);
+    const runs: OwnEvaluation[] = [await loss.evaluate(output, target, wants)];
+    for (const engine of enginesFor(definition, { output, target }, wants)) {
+      if (engine.name !== "reference") runs.push(await evaluateBy(engine, definition, { output, target }, wants));
+    }
+    for (const got of runs) expectEqual(got, expected, loss.hasMap);
+  });
+
+  const expectEqual = (got: OwnEvaluation, expected: DefinedValues<Float64Image>, hasMap: boolean) => {
     expect(relativeError([got.value], expected.value.data)).toBeLessThan(1e-5);
     expect(relativeError(got.perImage, expected.perImage.data)).toBeLessThan(1e-5);
     expect(relativeError(got.grad!.data, expected.grad!.data)).toBeLessThan(1e-4);
     expect(Object.keys(got.terms!)).toEqual(Object.keys(expected.terms!));
     const terms = Object.values(expected.terms!).map(({ data }) => data[0]);
     expect(relativeError(Object.values(got.terms!), terms)).toBeLessThan(1e-5);
-    if (loss.hasMap) expect(relativeError(got.map!.data, expected.map!.data)).toBeLessThan(1e-4);
-  });
+    if (hasMap) expect(relativeError(got.map!.data, expected.map!.data)).toBeLessThan(1e-4);
+  };
 
   test("a prepared target gives the same as the target", async () => {
     const prepared = await loss.prepareTarget(target);

@@ -2,7 +2,6 @@ import { beforeAll, describe, expect, test } from "vitest";
 import type { Definition, Images, OwnEvaluation } from "../../packages/core/src/definitions/definition.ts";
 import { evaluateDefinition } from "../../packages/core/src/definitions/evaluate.ts";
 import { checkWeight } from "../../packages/core/src/definitions/pixel-weights.ts";
-import { onnx } from "../../packages/core/src/engines/onnx.ts";
 import { reference, toFloat64 } from "../../packages/core/src/graph/reference.ts";
 import { sharedTensors } from "../../packages/core/src/kernels/index.ts";
 import { defineLoss, type Loss, lpips, parseLoss, perceptual, weighted } from "../../packages/core/src/losses/index.ts";
@@ -10,7 +9,7 @@ import { lossFactories } from "../../packages/core/src/losses/registry.ts";
 import { vgg } from "../../packages/core/src/nets/index.ts";
 import { type Shape, Tensor } from "../../packages/core/src/tensor.ts";
 import { adversarial } from "../../packages/core/src/train/adversarial.ts";
-import { evaluateBy } from "../engine.ts";
+import { enginesFor, evaluateBy } from "../engine.ts";
 import { mapTensor } from "../golden.ts";
 import { seededStateDict } from "../networks.ts";
 import { randomTensor } from "../random.ts";
@@ -225,7 +224,10 @@ describe.each(cases)("$name", ({ make, least, multiplies = false, byPixel = fals
       ];
       if (loss.definition) {
         const { state: _, ...rest } = { state: undefined, ...images };
-        runs.push(await evaluateBy(onnx, loss.definition, rest, { grad: true }));
+        for (const engine of enginesFor(loss.definition, rest, { grad: true })) {
+          if (engine.name === "reference") continue;
+          runs.push(await evaluateBy(engine, loss.definition, rest, { grad: true }));
+        }
       }
       for (const got of runs) {
         expect(relativeError([got.value], expected.value.data)).toBeLessThan(1e-5);
