@@ -195,6 +195,8 @@ const cases: Case[] = [
   { spec: "vif(preset=torchmetrics,sigmaNSq=0.4)", least: 41, step: 1e-4 },
   { spec: "ssimulacra2", least: 8 },
   { spec: "ssimulacra2(crop=1,low=-1,dataRange=2)", least: 10 },
+  { spec: "flip" },
+  { spec: "flip(pixelsPerDegree=20,crop=1,low=-1,dataRange=2)", least: 3 },
   { spec: "uqi(size=5)", least: 5 },
   { spec: "uqi(preset=wang)", least: 8 },
   { spec: "sam", colours: true },

@@ -117,6 +117,7 @@ const grammar: [spec: string, least: number, kind?: "multiplies" | "byPixel" | "
   ["vif", 41],
   ["vif(preset=torchmetrics)", 41],
   ["ssimulacra2", 8],
+  ["flip(pixelsPerDegree=20)", 1],
   ["uqi(size=5)", 5],
   ["sam", 1, "byPixel"],
   ["ergas", 1, "byPixel"],

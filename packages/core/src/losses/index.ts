@@ -30,6 +30,7 @@ export { ergas } from "./ergas.ts";
 export { type ExportOptions, exportLoss } from "./export.ts";
 export { exposure } from "./exposure.ts";
 export { fft } from "./fft.ts";
+export { flip } from "./flip.ts";
 export { type FocalFrequencyResources, focalFrequency } from "./focal-frequency.ts";
 export { gmsd } from "./gmsd.ts";
 export { gradient } from "./gradient.ts";

@@ -11,6 +11,7 @@ import { edge } from "./edge.ts";
 import { ergas } from "./ergas.ts";
 import { exposure } from "./exposure.ts";
 import { fft } from "./fft.ts";
+import { flip } from "./flip.ts";
 import { focalFrequency } from "./focal-frequency.ts";
 import { gmsd } from "./gmsd.ts";
 import { gradient } from "./gradient.ts";
@@ -79,6 +80,7 @@ export const lossFactories = [
   haarpsi,
   vif,
   ssimulacra2,
+  flip,
   uqi,
   sam,
   ergas,

@@ -1,6 +1,5 @@
 import type { Images } from "../definitions/definition.ts";
 import { colourImageOptions } from "../definitions/image-options.ts";
-import { choice } from "../definitions/options.ts";
 import { rootOfMean, weightedMean } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
 import { refuseColours } from "./colour-planes.ts";
@@ -195,7 +194,6 @@ export const ssimulacra2 = defineLoss({
   offset: 100,
   source: "Sneyers 2023, cloudinary/ssimulacra2, version 2.1",
   options: {
-    preset: choice(["cloudinary"], "cloudinary", "whose numbers come out"),
     ...colourImageOptions,
   },
   units: () => ({ degree: 0 }),
