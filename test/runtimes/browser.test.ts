@@ -167,7 +167,7 @@ describe.skipIf(withoutChromium)("onnxruntime-web in Chromium", () => {
     const outcome = await outcomeOf("/", { there: () => false });
     expect(outcome.code).toBe("missing-dependency");
     expect(outcome.message).toMatch(
-      /ort-wasm-simd-threaded\.wasm of onnxruntime-web is not served \(asked for .*\/onnxruntime-web\/ort-wasm.*\); copy the files ort-wasm/,
+      /ort-wasm-simd-threaded\.wasm of onnxruntime-web is not served, or does not load \(asked for .*\/onnxruntime-web\/ort-wasm.*\); copy the files ort-wasm/,
     );
   });
 

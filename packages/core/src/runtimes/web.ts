@@ -36,12 +36,20 @@ interface WebRuntime extends OnnxRuntime {
   };
 }
 
+type UrlClass = new (url: string, base: string) => { readonly href: string };
+
+/** The program of its threads, and its WebAssembly. */
+type FileKind = "threads" | "binary";
+
 /** A build of onnxruntime-web: its module, and the program that its threads run and the WebAssembly that all of it is. */
 interface Build {
   readonly name: string;
   load(): Promise<unknown>;
-  /** Where bundlers put these files: they replace the expression `new URL("...", import.meta.url)`, which has to be written out in each. */
-  files(): { threads: URL; binary: URL };
+  /**
+   * Where bundlers put these files: they replace the expression `new URL("...", import.meta.url)`, which has to be written out in each. Webpack, which would stop where the
+   * package is not installed, replaces only the global `URL`, and finds the files for onnxruntime-web itself. Undefined for a program from a `blob:`, which is in no place.
+   */
+  files(URL: UrlClass): Record<FileKind, { readonly href: string }> | undefined;
 }
 
 const builds: Readonly<Record<Device, Build>> = {
@@ -55,10 +63,16 @@ const builds: Readonly<Record<Device, Build>> = {
         throw notInstalled(cause);
       }
     },
-    files: () => ({
-      threads: new URL("onnxruntime-web/ort-wasm-simd-threaded.mjs", import.meta.url),
-      binary: new URL("onnxruntime-web/ort-wasm-simd-threaded.wasm", import.meta.url),
-    }),
+    files: (URL) => {
+      try {
+        return {
+          threads: new URL("onnxruntime-web/ort-wasm-simd-threaded.mjs", import.meta.url),
+          binary: new URL("onnxruntime-web/ort-wasm-simd-threaded.wasm", import.meta.url),
+        };
+      } catch {
+        return undefined;
+      }
+    },
   },
   webgpu: {
     name: "ort-wasm-simd-threaded.asyncify",
@@ -69,10 +83,16 @@ const builds: Readonly<Record<Device, Build>> = {
         throw notInstalled(cause);
       }
     },
-    files: () => ({
-      threads: new URL("onnxruntime-web/ort-wasm-simd-threaded.asyncify.mjs", import.meta.url),
-      binary: new URL("onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm", import.meta.url),
-    }),
+    files: (URL) => {
+      try {
+        return {
+          threads: new URL("onnxruntime-web/ort-wasm-simd-threaded.asyncify.mjs", import.meta.url),
+          binary: new URL("onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm", import.meta.url),
+        };
+      } catch {
+        return undefined;
+      }
+    },
   },
 };
 
@@ -101,9 +121,13 @@ export async function openRuntime({ files }: RuntimeOptions = {}): Promise<Runti
   const { env } = (await open("cpu")).ort;
   const createSession: Runtime["createSession"] = async (model, { device = "cpu", cpuNodes = [] } = {}) => {
     if (device === "webgpu") await checkGpu();
-    const { ort, inTurn } = await open(device);
+    const { ort, inTurn, asked } = await open(device);
     const executionProviders = device === "cpu" ? ["wasm"] : gpuProviders("wasm", cpuNodes);
-    const session = await inTurn(() => openSession(ort, model, { ...commonOptions, executionProviders }, false));
+    const session = await inTurn(() => openSession(ort, model, { ...commonOptions, executionProviders }, false)).catch(
+      (cause: unknown) => {
+        throw `${cause}`.includes("no available backend") ? notServed(builds[device], asked, cause) : cause;
+      },
+    );
     return {
       ...session,
       run: (...given) => inTurn(() => session.run(...given)),
@@ -149,46 +173,48 @@ async function checkGpu(): Promise<void> {
 interface OpenBuild {
   readonly ort: WebRuntime;
   readonly inTurn: Turns;
+  /** Where its WebAssembly was looked for. */
+  readonly asked: readonly string[];
+}
+
+function notServed({ name }: Build, asked: readonly string[], cause: unknown): ReconlossError {
+  const looked = asked.length > 0 ? `asked for ${asked.join(", ")}` : `${cause}`;
+  const problem = `${name}.wasm of onnxruntime-web is not served, or does not load (${looked}); ${advice}`;
+  return new ReconlossError("missing-dependency", problem, { cause });
 }
 
 async function openBuild(build: Build, files: RuntimeOptions["files"]): Promise<OpenBuild> {
   const wanted = threads();
+  // Bundlers that say of modules where they were on disk find the files for onnxruntime-web too, and give it a program for threads.
+  const byBundler = files === undefined && import.meta.url.startsWith("file:");
+  const asked = byBundler ? [] : places(build, "binary", files);
   const [ort, binary, program] = await Promise.all([
     build.load() as Promise<WebRuntime>,
-    firstServed(places(build, "binary", files)),
-    wanted > 1 ? firstStarted(places(build, "threads", files)) : undefined,
+    firstServed(asked),
+    wanted > 1 && !byBundler ? firstStarted(places(build, "threads", files)) : undefined,
   ]);
-  if (binary === undefined) {
-    const asked = places(build, "binary", files).join(", ");
-    throw new ReconlossError(
-      "missing-dependency",
-      `${build.name}.wasm of onnxruntime-web is not served (asked for ${asked}); ${advice}`,
-    );
-  }
   // Its errors are thrown, so that they need not be on the console too.
   ort.env.logLevel = "fatal";
-  ort.env.wasm.numThreads = program === undefined ? 1 : wanted;
-  ort.env.wasm.wasmPaths = { wasm: binary, ...(program === undefined ? {} : { mjs: program }) };
-  return { ort, inTurn: turns() };
+  ort.env.wasm.numThreads = byBundler || program !== undefined ? wanted : 1;
+  // Where they are in none of these places, it looks itself.
+  if (binary !== undefined)
+    ort.env.wasm.wasmPaths = { wasm: binary, ...(program === undefined ? {} : { mjs: program }) };
+  return { ort, inTurn: turns(), asked };
 }
 
 /** Where a file of a build may be, the likeliest first. */
-function places(build: Build, kind: "threads" | "binary", files: RuntimeOptions["files"]): string[] {
+function places(build: Build, kind: FileKind, files: RuntimeOptions["files"]): string[] {
   const name = `${build.name}${kind === "binary" ? ".wasm" : ".mjs"}`;
   const base = host.location?.href;
   const folder = typeof files === "object" ? files.href : files;
   if (folder !== undefined) return [new URL(name, new URL(folder.replace(/\/?$/, "/"), base).href).href];
-  try {
-    const bundled = build.files()[kind].href;
-    // Vite's development server serves packages from where they are, without moving files that they ask for.
-    const packages = bundled.lastIndexOf("/node_modules/");
-    const installed = packages < 0 ? [] : [`${bundled.slice(0, packages)}/node_modules/onnxruntime-web/dist/${name}`];
-    const beside = import.meta.url;
-    return [...installed, bundled, new URL(name, beside).href];
-  } catch {
-    // A program that came from no place, as from a `blob:`.
-    return base === undefined ? [] : [new URL(`/onnxruntime-web/${name}`, base).href];
-  }
+  const bundled = build.files(URL)?.[kind].href;
+  if (bundled === undefined) return base === undefined ? [] : [new URL(`/onnxruntime-web/${name}`, base).href];
+  // Vite's development server serves packages from where they are, without moving files that they ask for.
+  const packages = bundled.lastIndexOf("/node_modules/");
+  const installed = packages < 0 ? [] : [`${bundled.slice(0, packages)}/node_modules/onnxruntime-web/dist/${name}`];
+  const program = import.meta.url;
+  return [...installed, bundled, new URL(name, program).href];
 }
 
 /** One after the other, because browsers tell of each that is not there. */
