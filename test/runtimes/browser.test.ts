@@ -158,7 +158,7 @@ describe.skipIf(withoutChromium)("onnxruntime-web in Chromium", () => {
   test("where the program of threads is not served, one thread computes, and it is said", async () => {
     const outcome = await outcomeOf("/isolated/", { there: (name) => name.endsWith(".wasm") });
     expect(outcome.notes).toEqual([
-      expect.stringMatching(/ort-wasm-simd-threaded\.mjs is not served.*; copy the files/),
+      expect.stringMatching(/ort-wasm-simd-threaded\.mjs is not served.*; cp node_modules/),
     ]);
     expectEqual(outcome, 1e-4);
   });
@@ -167,7 +167,7 @@ describe.skipIf(withoutChromium)("onnxruntime-web in Chromium", () => {
     const outcome = await outcomeOf("/", { there: () => false });
     expect(outcome.code).toBe("missing-dependency");
     expect(outcome.message).toMatch(
-      /ort-wasm-simd-threaded\.wasm of onnxruntime-web is not served, or does not load \(asked for .*\/onnxruntime-web\/ort-wasm.*\); copy the files ort-wasm/,
+      /ort-wasm-simd-threaded\.wasm of onnxruntime-web is not served, or does not load \(asked for .*\/onnxruntime-web\/ort-wasm.*\); cp node_modules\/onnxruntime-web\/dist\/ort-wasm-simd-threaded\.\{mjs,wasm\} FOLDER\/onnxruntime-web\//,
     );
   });
 

@@ -153,13 +153,15 @@ function threads(): number {
   return Math.min(logical, 8, Math.max(2, Math.floor(logical / 2)));
 }
 
-function oneThread({ name }: Build): string {
-  const reason = `${name}.mjs is not served, or the page's content security policy has no worker-src for it`;
-  return `networks run in one thread, because ${reason}; ${advice}`;
+function oneThread(build: Build): string {
+  const reason = `${build.name}.mjs is not served, or the page's content security policy has no worker-src for it`;
+  return `networks run in one thread, because ${reason}; ${advice(build)}`;
 }
 
-const advice =
-  "copy the files ort-wasm-* of node_modules/onnxruntime-web/dist to a folder onnxruntime-web beside the program, or say where they are with loadRuntime({ files })";
+function advice({ name }: Build): string {
+  const copy = `cp node_modules/onnxruntime-web/dist/${name}.{mjs,wasm} FOLDER/onnxruntime-web/`;
+  return `${copy}, where FOLDER is that of the program, puts the files where they are looked for; loadRuntime({ files }) says that they are elsewhere`;
+}
 
 async function checkGpu(): Promise<void> {
   const adapter = await host.navigator?.gpu?.requestAdapter();
@@ -177,9 +179,9 @@ interface OpenBuild {
   readonly asked: readonly string[];
 }
 
-function notServed({ name }: Build, asked: readonly string[], cause: unknown): ReconlossError {
+function notServed(build: Build, asked: readonly string[], cause: unknown): ReconlossError {
   const looked = asked.length > 0 ? `asked for ${asked.join(", ")}` : `${cause}`;
-  const problem = `${name}.wasm of onnxruntime-web is not served, or does not load (${looked}); ${advice}`;
+  const problem = `${build.name}.wasm of onnxruntime-web is not served, or does not load (${looked}); ${advice(build)}`;
   return new ReconlossError("missing-dependency", problem, { cause });
 }
 
