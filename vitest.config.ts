@@ -1,5 +1,11 @@
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+
+// The files that take about three seconds or more; `npm run test:fast` leaves them out.
+const slow = readFileSync(new URL("test/slow.txt", import.meta.url), "utf8")
+  .trim()
+  .split("\n");
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
 
@@ -23,7 +29,11 @@ export default defineConfig({
     hookTimeout: 60_000,
     maxWorkers: 2,
     projects: [
-      { extends: true, test: { name: "sources", include: ["test/**/*.test.ts"], exclude: ["test/packages/**"] } },
+      {
+        extends: true,
+        test: { name: "fast", include: ["test/**/*.test.ts"], exclude: ["test/packages/**", ...slow] },
+      },
+      { extends: true, test: { name: "slow", include: slow } },
       {
         extends: true,
         test: {
