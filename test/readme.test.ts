@@ -36,6 +36,7 @@ const otherNames: Record<string, RegExp> = {
   "PyTorch's `rfft2`": /rfft2/,
   "the authors' `GMSD.m`": /GMSD.*N - 1|authorsFigure/,
   "the authors' MATLAB codes": /authorsFigure/,
+  "cloudinary's program": /cloudinary/i,
   "pytorch-msssim": /pytorch[-_]msssim/i,
 };
 
@@ -72,6 +73,8 @@ const families: Record<string, string[]> = {
   sam: ["iqa"],
   ergas: ["iqa"],
   scc: ["iqa"],
+  flip: ["iqa"],
+  ssimulacra2: ["ssimulacra2"],
 };
 
 test("the README's table has every loss", () => {
