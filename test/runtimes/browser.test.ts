@@ -1,3 +1,4 @@
+import { loadavg } from "node:os";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { lpips } from "../../packages/core/src/losses/lpips.ts";
 import { bundleForPage, launch, ortFile, serve, withoutChromium } from "../browser.ts";
@@ -10,6 +11,7 @@ import { randomTensor } from ${JSON.stringify(new URL("../random.ts", import.met
 
 const folder = new URLSearchParams(location.search).get("files") ?? undefined;
 const device = new URLSearchParams(location.search).get("device") ?? "cpu";
+const repeat = Number(new URLSearchParams(location.search).get("repeat") ?? 0);
 const notes = [];
 
 async function measure() {
@@ -20,7 +22,7 @@ async function measure() {
   const { value, grad } = await loss.valueAndGrad(...images, { device: selected.device });
   const first = performance.now();
   const times = [];
-  for (let i = 0; i < (device === "cpu" ? 30 : 0); i++) {
+  for (let i = 0; i < repeat; i++) {
     const start = performance.now();
     await loss.valueAndGrad(...images, { device: selected.device });
     times.push(performance.now() - start);
@@ -126,21 +128,33 @@ describe.skipIf(withoutChromium)("onnxruntime-web in Chromium", () => {
     }
   }
 
-  // What Chromium here must show: less than 10 times the time of onnxruntime-node, and a first result within 3 s of opening the page.
-  test.each([
+  const hosts = [
     ["a page", "/", false],
     ["a worker", "/?worker", false],
     ["an isolated page", "/isolated/", true],
     ["an isolated worker", "/isolated/?worker", true],
-  ])("%s gives Node's value and gradient", { retry: 3 }, async (_, path, isolated) => {
+  ] as const;
+
+  test.each(hosts)("%s gives Node's value and gradient", async (_, path, isolated) => {
     const outcome = await outcomeOf(path);
     expect(outcome).toMatchObject({ name: "onnxruntime-web", isolated, notes: [] });
     expectEqual(outcome, 1e-4);
     const started = outcome.asked.filter((asked) => asked.startsWith("GET") && asked.includes("threaded.mjs"));
     expect(started.length > 0).toBe(isolated);
-    expect(outcome.time).toBeLessThan(10 * (await nativeTime()));
-    expect(outcome.first).toBeLessThan(3000);
   });
+
+  // Times mean nothing beside other work: threads that wait for each other lose more by it than one.
+  const isBusy = loadavg()[0] > 1;
+  if (isBusy) console.log(`browser: the machine is busy (load ${loadavg()[0].toFixed(1)}), so times are not tested`);
+  test.skipIf(isBusy).each(hosts)(
+    "%s takes less than 10 times the time of onnxruntime-node, and has a first result within 3 s of being opened",
+    { retry: 2 },
+    async (_, path) => {
+      const outcome = await outcomeOf(`${path}${path.includes("?") ? "&" : "?"}repeat=30`);
+      expect(outcome.time).toBeLessThan(10 * (await nativeTime()));
+      expect(outcome.first).toBeLessThan(3000);
+    },
+  );
 
   test("on WebGPU, values and gradients are Node's within 1e-3", async () => {
     const outcome = await outcomeOf("/?device=webgpu");
