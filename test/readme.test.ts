@@ -36,6 +36,7 @@ const otherNames: Record<string, RegExp> = {
   "PyTorch's `rfft2`": /rfft2/,
   "the authors' `GMSD.m`": /GMSD.*N - 1|authorsFigure/,
   "the authors' MATLAB codes": /authorsFigure/,
+  "NVlabs' LDR-FLIP": /LDRFLIPLoss/,
   "cloudinary's program 2.1": /cloudinary/i,
   "pytorch-msssim": /pytorch[-_]msssim/i,
 };
