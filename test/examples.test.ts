@@ -49,6 +49,7 @@ const sources = [
   ...filesUnder("packages/core/src", ".ts").filter((file) => !file.includes("kernels/assembly")),
   ...filesUnder("packages/reconloss/src", ".ts"),
   "README.md",
+  "packages/core/README.md",
   ...filesUnder("docs", ".md"),
 ];
 const examples = sources.flatMap(examplesIn).filter(({ code }) => /from "(@reconloss\/core|reconloss)/.test(code));

@@ -169,10 +169,10 @@ globalThis.result = lpips({ net: "alex" }).valueAndGrad(output, target).then(sum
   );
 
   test("on WebGPU, in software, within 1e-3 of Node; without a GPU on the CPU, and why is said", async () => {
-    const source = `import { parseLoss, selectDevice } from "@reconloss/core";
+    const source = `import { parseLoss, probeDevice } from "@reconloss/core";
 import { pictures, summary } from "./images.js";
 const [output, target] = pictures(${size}).map(({ data, width, height }) => new ImageData(data, width, height));
-globalThis.result = selectDevice("webgpu").then(async ({ device, reason }) => ({
+globalThis.result = probeDevice("webgpu").then(async ({ device, reason }) => ({
   device,
   reason,
   ...summary(await parseLoss("${spec}").valueAndGrad(output, target, { device })),
