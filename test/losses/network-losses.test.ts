@@ -2,12 +2,12 @@ import { beforeAll, describe, expect, test } from "vitest";
 import type { Definition, OwnEvaluation } from "../../packages/core/src/definitions/definition.ts";
 import { type DefinedValues, evaluateDefinition } from "../../packages/core/src/definitions/evaluate.ts";
 import { type Float64Image, reference, toFloat64 } from "../../packages/core/src/graph/reference.ts";
-import { type Loss, l1, lpips, parseLoss, perceptual, weighted } from "../../packages/core/src/losses/index.ts";
+import { dists, type Loss, l1, lpips, parseLoss, perceptual, weighted } from "../../packages/core/src/losses/index.ts";
 import { LazyWeights } from "../../packages/core/src/losses/network-loss.ts";
 import { vgg } from "../../packages/core/src/nets/index.ts";
 import { type Shape, Tensor } from "../../packages/core/src/tensor.ts";
 import { enginesFor, evaluateBy } from "../engine.ts";
-import { seededLpips, seededStateDict } from "../networks.ts";
+import { seededDists, seededLpips, seededStateDict } from "../networks.ts";
 import { randomTensor } from "../random.ts";
 
 /** What holds for every loss that looks through a network, whatever the weights; they are seeded. Expected values: the float64 reference. */
@@ -15,6 +15,7 @@ const perceptualWeights = { weights: seededStateDict(vgg("vgg16").tensors(["pool
 const losses: Record<string, { loss: () => Loss; least: number }> = {
   "lpips alex": { loss: () => lpips({ net: "alex" }, seededLpips("alex")), least: 31 },
   "lpips squeeze": { loss: () => lpips({ net: "squeeze", version: "0.0" }, seededLpips("squeeze")), least: 17 },
+  "dists, shrunk": { loss: () => dists({ resize: 5 }, seededDists()), least: 1 },
   "perceptual content and style": {
     loss: () => perceptual({ taps: "relu1_2+0.5*pool2", styleTaps: "2*conv2_1" }, perceptualWeights),
     least: 4,

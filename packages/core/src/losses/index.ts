@@ -24,6 +24,7 @@ export { type Term, weighted } from "./combine.ts";
 export { cosine } from "./cosine.ts";
 export { darkChannel } from "./dark-channel.ts";
 export { deltaE } from "./delta-e.ts";
+export { type DistsResources, dists } from "./dists.ts";
 export { dssim } from "./dssim.ts";
 export { edge } from "./edge.ts";
 export { ergas } from "./ergas.ts";

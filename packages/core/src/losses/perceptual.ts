@@ -19,8 +19,8 @@ import {
 } from "./network-loss.ts";
 
 function networkOf(net: PerceptualNet, pooling: "max" | "average"): Network {
-  const { network, averagePooled = network }: LossNetwork = networks[net];
-  return pooling === "average" ? averagePooled : network;
+  const { network, pooled }: LossNetwork = networks[net];
+  return pooling === "max" ? network : (pooled?.[pooling] ?? network);
 }
 
 /** A tap and how much it counts. */

@@ -6,6 +6,7 @@ import { colourConstancy } from "./colour-constancy.ts";
 import { cosine } from "./cosine.ts";
 import { darkChannel } from "./dark-channel.ts";
 import { deltaE } from "./delta-e.ts";
+import { dists } from "./dists.ts";
 import { dssim } from "./dssim.ts";
 import { edge } from "./edge.ts";
 import { ergas } from "./ergas.ts";
@@ -95,6 +96,7 @@ export const lossFactories = [
   gradientWeighted,
   perceptual,
   lpips,
+  dists,
   tv,
   exposure,
   colourConstancy,

@@ -85,6 +85,18 @@ export function averagePool(
   return activation((o, x) => o.avgPool(x, kernel, { stride, ...options }));
 }
 
+/**
+ * Half the size by the root of a mean of squares under a Hann window of 3x3 pixels, so that no frequency is mistaken for another (Hénaff, Simoncelli 2016; the L2 pooling of DISTS): sides round up,
+ * zeros beyond the border count. The small number under the root keeps its slope finite.
+ */
+export const l2Pool: Layer = activation((o, x) => {
+  const channels = o.channels(x);
+  const window = Float64Array.from({ length: 9 * channels }, (_, i) => [1, 2, 1, 2, 4, 2, 1, 2, 1][i % 9] / 16);
+  const kernel = o.constant(window, [channels, 1, 3, 3]);
+  const mean = o.conv2d(o.square(x), kernel, { stride: 2, padding: 1, groups: channels });
+  return o.sqrt(o.add(mean, 1e-12));
+});
+
 /** `nn.PixelShuffle`: blocks of factor x factor channels become pixels. */
 export function pixelShuffle(factor: number): Layer {
   return activation((o, x) => o.depthToSpace(x, factor));

@@ -6,7 +6,7 @@ import { Network } from "./network.ts";
 import { type ChannelStatistics, imagenetStatistics, signedStatistics } from "./normalise.ts";
 import { squeezenet } from "./squeezenet.ts";
 import { tiny, tinyTaps, tinyWeights } from "./tiny.ts";
-import { type VggOptions, vgg } from "./vgg.ts";
+import { type Pooling, type VggOptions, vgg } from "./vgg.ts";
 
 /** What is known of a network. Its shapes, channels, windows and least sizes follow from its graph. */
 interface Row {
@@ -23,8 +23,8 @@ interface Row {
   readonly lpips?: { readonly net: string; readonly taps: readonly string[] };
   /** Where the perceptual loss taps it unless it is told; the others have no default, as their layers are too many and too different. */
   readonly taps?: readonly string[];
-  /** The same with the means of pixels in place of their maxima. */
-  readonly averagePooled?: Network;
+  /** The same with other pooling in place of the largest of pixels. */
+  readonly pooled?: Readonly<Record<Exclude<Pooling, "max">, Network>>;
 }
 
 /** VGG of the depth and with or without batch norms. LPIPS of so many pixels takes 2.1 GB, the peak of a process; a 1920x1080 image is just two tiles. */
@@ -34,7 +34,10 @@ function vggRow(depth: "vgg16" | "vgg19", options: VggOptions = {}) {
     input: imagenetStatistics,
     unused: ["classifier."],
     pixelsAtOnce: 1_250_000,
-    averagePooled: vgg(depth, { ...options, pooling: "average" }),
+    pooled: {
+      average: vgg(depth, { ...options, pooling: "average" }),
+      l2: vgg(depth, { ...options, pooling: "l2" }),
+    },
   };
 }
 
@@ -123,6 +126,18 @@ export function headsName(net: string, version: (typeof lpipsVersions)[number]):
   return `lpips-${net}${version === "0.1" ? "" : `-v${version}`}`;
 }
 
+const { pooled, input } = networks.vgg16;
+const distsTaps = networks.vgg16.lpips.taps;
+const distsChannels = distsTaps.reduce((sum, tap) => sum + pooled.l2.channels(tap), 3);
+
+/** What DISTS looks at: VGG16 with L2 pooling, the layers that it compares besides the image, and how much their channels count. */
+export const dists = {
+  network: pooled.l2,
+  input,
+  taps: distsTaps,
+  tensors: { alpha: [1, distsChannels, 1, 1], beta: [1, distsChannels, 1, 1] },
+} as const;
+
 /** Counters of training. */
 const counters = "num_batches_tracked";
 
@@ -133,10 +148,11 @@ export interface NetworkWeights {
   readonly embedded?: () => Promise<StateDict>;
 }
 
-/** What is known of the weights of a network or of LPIPS's heads, `vgg16` or `lpips-alex-v0.0`; undefined of any others. */
+/** What is known of the weights of a network, of LPIPS's heads or of DISTS, `vgg16` or `lpips-alex-v0.0`; undefined of any others. */
 export function weightsOf(name: string): NetworkWeights | undefined {
   const row = Object.hasOwn(networks, name) ? (networks as Readonly<Record<string, Row>>)[name] : undefined;
   if (row) return { tensors: row.network.tensors(), unused: [...(row.unused ?? []), counters], embedded: row.embedded };
+  if (name === "dists") return { tensors: dists.tensors, unused: [] };
   // What is part of the package has one version.
   const versions = (net: LpipsNet) => (lpipsNetworks[net].embedded ? lpipsVersions.slice(0, 1) : lpipsVersions);
   const net = lpipsNets.find((known) => versions(known).some((version) => headsName(known, version) === name));

@@ -1,7 +1,7 @@
 import { checkArguments } from "../arguments.ts";
 import { checkChoice } from "./check.ts";
 import type { Layer } from "./layer.ts";
-import { averagePool, conv, maxPool, relu } from "./layers.ts";
+import { averagePool, conv, l2Pool, maxPool, relu } from "./layers.ts";
 import { Network } from "./network.ts";
 import { batchNorm } from "./norms.ts";
 
@@ -13,12 +13,21 @@ const blocks = {
 
 const widths = [64, 128, 256, 512, 512];
 
+/** What becomes of four pixels between two blocks: the largest, their mean, or the root of a mean of squares. */
+export type Pooling = keyof typeof poolings;
+
+const poolings = {
+  max: maxPool(2, 2),
+  average: averagePool(2, 2),
+  l2: l2Pool,
+};
+
 /** What VGG can be built as. */
 export interface VggOptions {
   /** A batch norm after each convolution. Default false. */
   batchNorm?: boolean;
-  /** Pooling between the blocks. Default `max`; `average` is Gatys's, for styles. */
-  pooling?: "max" | "average";
+  /** Pooling between the blocks. Default `max`; `average` is Gatys's, for styles; `l2` is DISTS's, which has no aliases. */
+  pooling?: Pooling;
 }
 
 /**
@@ -48,7 +57,7 @@ export function vgg(depth: keyof typeof blocks, options: VggOptions = {}): Netwo
       layers.push([`relu${place}`, relu]);
       inputs = outputs;
     }
-    layers.push([`pool${block + 1}`, (options.pooling === "average" ? averagePool : maxPool)(2, 2)]);
+    layers.push([`pool${block + 1}`, poolings[options.pooling ?? "max"]]);
   }
   return new Network(options.batchNorm ? `${depth}_bn` : depth, layers);
 }

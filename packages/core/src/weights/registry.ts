@@ -142,6 +142,16 @@ export const weightsRegistry: readonly WeightsEntry[] = [
     INCEPTION_CITATION,
   ),
   {
+    name: "dists",
+    file: "dists.pt",
+    url: "https://raw.githubusercontent.com/dingkeyan93/DISTS/1267d8cb626c98706db3697422701c56a85ebf2e/DISTS_pytorch/weights.pt",
+    sha256: "f5e65c96230b7f6ca995691647d482237e4cab8a50c5c4a5784f219ef0748218",
+    bytes: 12_288,
+    licence: "MIT",
+    citation:
+      "Ding, Ma, Wang, Simoncelli. Image Quality Assessment: Unifying Structure and Texture Similarity. IEEE Transactions on Pattern Analysis and Machine Intelligence, 2020",
+  },
+  {
     name: "niqe",
     file: "niqe_pris_params.npz",
     url: "https://raw.githubusercontent.com/XPixelGroup/BasicSR/8d56e3a045f9fb3e1d8872f92ee4a4f07f886b0a/basicsr/metrics/niqe_pris_params.npz",
