@@ -1,5 +1,5 @@
 import { beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { type Loss, lpips, parseLoss, perceptual } from "../../packages/core/src/losses/index.ts";
+import { dists, type Loss, lpips, parseLoss, perceptual } from "../../packages/core/src/losses/index.ts";
 import { lossFactories } from "../../packages/core/src/losses/registry.ts";
 import { multiply } from "../../packages/core/src/metrics/matrix.ts";
 import { edsr, vgg } from "../../packages/core/src/nets/index.ts";
@@ -8,7 +8,7 @@ import { openRuntime, packages } from "../../packages/core/src/runtimes/node.ts"
 import type { Session } from "../../packages/core/src/runtimes/session.ts";
 import type { Shape } from "../../packages/core/src/tensor.ts";
 import { adam, createTrainer, gan } from "../../packages/core/src/train/index.ts";
-import { seededLpips, seededStateDict } from "../networks.ts";
+import { seededDists, seededLpips, seededStateDict } from "../networks.ts";
 import { randomTensor } from "../random.ts";
 
 /**
@@ -69,6 +69,7 @@ const sizes: Record<string, number> = { "ms-ssim": 176 };
 
 // What looks through a network has its weights from files, but for the embedded one; niqe has its model.
 const ofNetworks: Record<string, () => Loss> = {
+  dists: () => dists({}, seededDists()),
   "lpips(net=tiny)": () => lpips({ net: "tiny" }),
   "lpips(net=alex)": () => lpips({ net: "alex" }, seededLpips("alex")),
   "lpips(net=squeeze)": () => lpips({ net: "squeeze" }, seededLpips("squeeze")),
@@ -81,7 +82,7 @@ const ofNetworks: Record<string, () => Loss> = {
 };
 const withoutFiles = lossFactories
   .map(({ info }) => info.name)
-  .filter((name) => !["lpips", "perceptual", "niqe"].includes(name));
+  .filter((name) => !["lpips", "dists", "perceptual", "niqe"].includes(name));
 
 describe("value, gradient and map on onnxruntime-web are onnxruntime-node's", () => {
   test.each([...withoutFiles.map((spec) => [spec, () => parseLoss(spec)] as const), ...Object.entries(ofNetworks)])(
