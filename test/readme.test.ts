@@ -74,6 +74,7 @@ const families: Record<string, string[]> = {
   sam: ["iqa"],
   ergas: ["iqa"],
   scc: ["iqa"],
+  dists: ["deep2"],
   flip: ["iqa"],
   ssimulacra2: ["ssimulacra2"],
 };

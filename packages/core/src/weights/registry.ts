@@ -143,7 +143,7 @@ export const weightsRegistry: readonly WeightsEntry[] = [
   ),
   {
     name: "dists",
-    file: "dists.pt",
+    file: "DISTS_pytorch/weights.pt",
     url: "https://raw.githubusercontent.com/dingkeyan93/DISTS/1267d8cb626c98706db3697422701c56a85ebf2e/DISTS_pytorch/weights.pt",
     sha256: "f5e65c96230b7f6ca995691647d482237e4cab8a50c5c4a5784f219ef0748218",
     bytes: 12_288,
