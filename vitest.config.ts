@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
-// The files that take about three seconds or more; `npm run test:fast` leaves them out.
+// The files that take about two seconds or more; `npm run test:fast` leaves them out.
 const slow = readFileSync(new URL("test/slow.txt", import.meta.url), "utf8")
   .trim()
   .split("\n");
