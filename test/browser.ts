@@ -101,7 +101,8 @@ export async function launch(...flags: string[]): Promise<{ context: BrowserCont
     context,
     close: async () => {
       await context.close();
-      rmSync(profile, { recursive: true, force: true });
+      // Chromium may write for a moment after it was closed.
+      rmSync(profile, { recursive: true, force: true, maxRetries: 50, retryDelay: 100 });
     },
   };
 }

@@ -6,8 +6,8 @@ import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { lpips, parseLoss } from "../../packages/core/src/index.ts";
 import { fromPixels } from "../../packages/core/src/pixels/index.ts";
 import { packWeights } from "../../packages/reconloss/src/weights/index.ts";
+import { launch, withoutChromium } from "../browser.ts";
 import { type Application, bundlers } from "./bundlers.ts";
-import { missing, openChromium } from "./chromium.ts";
 import { everything } from "./everything.js";
 import { pictures, type Summary, summary } from "./images.js";
 import { isolation, type Site } from "./serve.ts";
@@ -91,12 +91,13 @@ async function visit<T>(context: BrowserContext, site: Site, ask: () => Promise<
   }
 }
 
-describe.skipIf(missing)("the built packages in Chromium", () => {
+describe.skipIf(withoutChromium)("the built packages in Chromium", () => {
   let context: BrowserContext;
+  let close: () => Promise<void>;
   beforeAll(async () => {
-    context = await openChromium();
+    ({ context, close } = await launch("--disable-gpu"));
   });
-  afterAll(async () => context?.close());
+  afterAll(async () => close?.());
 
   describe.each(bundlers)("bundled by $name, nothing configured", (bundler) => {
     test.each([
@@ -182,16 +183,18 @@ globalThis.result = probeDevice("webgpu").then(async ({ device, reason }) => ({
     const ask = () =>
       (globalThis as unknown as { result: Promise<Summary & { device: string; reason?: string }> }).result;
     const wanted = await inNode(parseLoss(spec));
-    const software = await openChromium(
-      "--enable-unsafe-webgpu --use-webgpu-adapter=swiftshader --enable-features=Vulkan --use-vulkan=swiftshader --use-angle=swiftshader".split(
-        " ",
-      ),
+    const software = await launch(
+      "--enable-unsafe-webgpu",
+      "--use-webgpu-adapter=swiftshader",
+      "--enable-features=Vulkan",
+      "--use-vulkan=swiftshader",
+      "--use-angle=swiftshader",
     );
     try {
       const without = await visit(context, site, ask);
       expect([without.device, without.reason]).toEqual(["cpu", expect.stringMatching(/^webgpu cannot be used: /)]);
       expectAlike(without, wanted, 1e-4);
-      const got = await visit(software, site, ask);
+      const got = await visit(software.context, site, ask);
       expect([got.device, got.reason]).toEqual(["webgpu", undefined]);
       expectAlike(got, wanted, 1e-3);
     } finally {

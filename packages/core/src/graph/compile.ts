@@ -2,9 +2,7 @@ import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import { filtered, mapValues } from "../records.ts";
 import { checkDevice, type Device, loadRuntime, type Session, type SessionShare } from "../runtimes/index.ts";
-
 import { turns } from "../runtimes/turns.ts";
-
 import { formatShape, type Shape, type Tensor } from "../tensor.ts";
 import type { OnnxValue } from "./onnx-builder.ts";
 import type { Ops } from "./ops.ts";
