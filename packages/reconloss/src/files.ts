@@ -153,7 +153,7 @@ async function readFrom(path: string, error: FileError, lengthOf: (size: number)
  * @throws {ReconlossError} `file` when the folder or file cannot be made or written, or `path` is a folder; no temporary is left
  */
 export async function writeFileAtomically(path: string, data: string | Uint8Array): Promise<void> {
-  await putInPlace(path, (file) => file.writeFile(data));
+  await writePiecesAtomically(path, (file) => file.writeFile(data));
 }
 
 /**
@@ -163,12 +163,17 @@ export async function writeFileAtomically(path: string, data: string | Uint8Arra
  */
 export async function copyFileAtomically(from: string, to: string): Promise<void> {
   const { handle } = await openFile(from);
-  await putInPlace(to, async (file) => {
+  await writePiecesAtomically(to, async (file) => {
     for await (const piece of handle.createReadStream({ autoClose: false })) await file.appendFile(piece);
   }).finally(() => handle.close());
 }
 
-async function putInPlace(path: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
+/**
+ * Writes a file as {@link writeFileAtomically} does, by a function that writes its content piece by piece.
+ *
+ * @throws {ReconlossError} `file` as {@link writeFileAtomically}; a ReconlossError of the function as it is
+ */
+export async function writePiecesAtomically(path: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
   try {
     const existing = await stat(systemPath(path)).catch(() => undefined);
     if (existing?.isDirectory()) throw new Error("it is a folder");
@@ -178,6 +183,7 @@ async function putInPlace(path: string, write: (file: FileHandle) => Promise<voi
     }
     await replace(existing ? nameFromBytes(await realpath(systemPath(path), "buffer")) : path, write);
   } catch (cause) {
+    if (cause instanceof ReconlossError) throw cause;
     throw new ReconlossError("file", `cannot write ${path}: ${reasonOf(cause)}`, { cause });
   }
 }

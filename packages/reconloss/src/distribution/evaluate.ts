@@ -18,7 +18,14 @@ import type { PassedOver } from "../image/index.ts";
 import { type SetDetails, setDetails } from "./details.ts";
 import type { ExtractedSet, UnreadableImage } from "./extract.ts";
 import { networks, tinyName } from "./extractor.ts";
-import { checkFeatureOptions, type FeatureOptions, isInception, type SetFeatures, withFeatures } from "./features.ts";
+import {
+  checkFeatureOptions,
+  type FeatureOptions,
+  type Features,
+  isInception,
+  type SetFeatures,
+  withFeatures,
+} from "./features.ts";
 import { type ImageSet, openSet, type SetSource } from "./image-set.ts";
 import { type MetricName, metricNames } from "./metrics.ts";
 import { statisticsOf } from "./statistics.ts";
@@ -88,6 +95,30 @@ export async function evaluateDistribution(
   reals: string | undefined,
   options: DistributionOptions = {},
 ): Promise<DistributionReport> {
+  return withComparison(outputs, reals, options, async (comparison) => {
+    if (comparison.needed.length === 0) return finishComparison(comparison, undefined);
+    return withFeatures(comparison.needed, options, (features) => finishComparison(comparison, features));
+  });
+}
+
+/** A comparison whose sides are open, before any image is read. */
+export interface OpenComparison {
+  readonly metrics: readonly MetricName[];
+  readonly options: DistributionOptions;
+  readonly output: OpenSide;
+  readonly real?: OpenSide;
+  /** The metrics that are of images of either side. */
+  readonly needed: readonly MetricName[];
+  readonly hasDetails: boolean;
+}
+
+/** Checks what is asked for, opens both sides, uses them and closes them. */
+export async function withComparison<T>(
+  outputs: string,
+  reals: string | undefined,
+  options: DistributionOptions,
+  use: (comparison: OpenComparison) => Promise<T>,
+): Promise<T> {
   checkKind("outputs", outputs, "string");
   if (reals !== undefined) checkKind("reals", reals, "string");
   checkFields("options", options, {
@@ -109,20 +140,27 @@ export async function evaluateDistribution(
     const output = await openSide("output", sources[0], metrics, ofDetails);
     const real = usesReals ? await openSide("real", sources[1], metrics, ofDetails) : undefined;
     const needed = [...new Set([...output.ofImages, ...(real?.ofImages ?? [])])];
-    if (needed.length === 0) return await report(metrics, options, undefined, output, real);
-    return await withFeatures(needed, options, async ({ protocol, notes, of }) => {
-      // Told before hours of work, not after.
-      mismatches(protocol, [output, real], options);
-      const extract = async (side: OpenSide): Promise<ReadSide> =>
-        side.images ? { ...side, features: enough(side.path, side.ofImages, await of(side.side, side.images)) } : side;
-      const [outputRead, realRead] = [await extract(output), real && (await extract(real))];
-      const told = await report(metrics, options, protocol, outputRead, realRead);
-      const result = { ...told, warnings: [...notes, ...told.warnings] };
-      return hasDetails ? { ...result, details: await detailsOf(outputRead, realRead as ReadSide) } : result;
-    });
+    return await use({ metrics, options, output, real, needed, hasDetails });
   } finally {
     for (const source of sources) await source.close();
   }
+}
+
+/** The numbers of a comparison, with features wherever they come from; none where no metric is of images. */
+export async function finishComparison(
+  { metrics, options, output, real, hasDetails }: OpenComparison,
+  features: Pick<Features, "protocol" | "notes" | "of"> | undefined,
+): Promise<DistributionReport> {
+  if (features === undefined) return report(metrics, options, undefined, output, real);
+  const { protocol, notes, of } = features;
+  // Told before hours of work, not after.
+  mismatches(protocol, [output, real], options);
+  const extract = async (side: OpenSide): Promise<ReadSide> =>
+    side.images ? { ...side, features: enough(side.path, side.ofImages, await of(side.side, side.images)) } : side;
+  const [outputRead, realRead] = [await extract(output), real && (await extract(real))];
+  const told = await report(metrics, options, protocol, outputRead, realRead);
+  const result = { ...told, warnings: [...notes, ...told.warnings] };
+  return hasDetails ? { ...result, details: await detailsOf(outputRead, realRead as ReadSide) } : result;
 }
 
 /**
@@ -214,7 +252,7 @@ function checkOptions(metrics: readonly MetricName[], reals: string | undefined,
 }
 
 /** One side, with what the metrics need of it. */
-interface OpenSide {
+export interface OpenSide {
   readonly side: Side;
   readonly path: string;
   /** What stands for the images in Frechet distances. */

@@ -30,6 +30,10 @@ export interface ExtractOptions {
   batch: number;
   /** Called after each image that is done. */
   onImage?: () => void;
+  /** Ends the work before its next image: what is stored by then is found when it goes on. */
+  signal?: AbortSignal;
+  /** Told of each image that cannot be read, and may throw where that is the machine's fault. */
+  onUnreadable?: (error: ReconlossError) => void;
 }
 
 /** Files that are read and decoded at the same time. */
@@ -52,7 +56,7 @@ export async function extractFeatures(
   set: ImageSet,
   extractor: Extractor,
   stores: Readonly<Record<string, FeatureStore>>,
-  { resizer, batch, onImage }: ExtractOptions,
+  { resizer, batch, onImage, signal, onUnreadable }: ExtractOptions,
 ): Promise<ExtractedSet> {
   const images: StoredImage[] = [];
   const indices: number[] = [];
@@ -76,6 +80,7 @@ export async function extractFeatures(
       });
     } catch (error) {
       if (!(error instanceof ReconlossError) || error.code !== "image") throw error;
+      onUnreadable?.(error);
       return { name: set.name(index), reason: error.message };
     }
   };
@@ -92,6 +97,7 @@ export async function extractFeatures(
   };
 
   for await (const loaded of inOrder(set.count, 2 * batch, load)) {
+    signal?.throwIfAborted();
     index++;
     if ("reason" in loaded) {
       unreadable.push(loaded);
@@ -117,7 +123,11 @@ function refuseNonFinite({ data, shape }: Tensor, images: readonly Waiting[], ne
 }
 
 /** The results of `work` for 0 to count - 1 in order, with up to `ahead` under way at a time. */
-async function* inOrder<T>(count: number, ahead: number, work: (index: number) => Promise<T>): AsyncGenerator<T> {
+export async function* inOrder<T>(
+  count: number,
+  ahead: number,
+  work: (index: number) => Promise<T>,
+): AsyncGenerator<T> {
   const underWay: Promise<T>[] = [];
   let next = 0;
   while (next < count || underWay.length > 0) {

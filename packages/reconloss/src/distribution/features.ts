@@ -9,7 +9,7 @@ import type { InceptionFeature } from "@reconloss/core/nets";
 import { type Resizer, resizers } from "@reconloss/core/pixels";
 import type { PixelOptions } from "../image/index.ts";
 import { weightsCache } from "../weights/folders.ts";
-import { type ExtractedSet, extractFeatures } from "./extract.ts";
+import { type ExtractedSet, type ExtractOptions, extractFeatures } from "./extract.ts";
 import {
   type Extractor,
   inceptionExtractor,
@@ -122,7 +122,11 @@ export interface Features {
   readonly protocol: Protocol;
   /** What there is to say of the network's checkpoint. */
   readonly notes: readonly string[];
-  of(side: Side, images: ImageSet): Promise<SetFeatures>;
+  /** {@link Extractor.key} of the network. */
+  readonly key: string;
+  /** Which of the network's outputs a metric is of. */
+  outputOf(metric: MetricName): string;
+  of(side: Side, images: ImageSet, options?: Pick<ExtractOptions, "signal" | "onUnreadable">): Promise<SetFeatures>;
 }
 
 /** Uses the features that some metrics need, and puts away what they took. */
@@ -164,9 +168,12 @@ export async function withFeatures<T>(
         ...(options.device === "webgpu" ? { device: "webgpu" } : {}),
       },
       notes: extractor.notes ?? [],
-      of: async (side, images) => {
+      key: extractor.key,
+      outputOf,
+      of: async (side, images, extractOptions) => {
         let done = 0;
         const extracted = await extractFeatures(images, extractor, stores, {
+          ...extractOptions,
           resizer,
           batch,
           onImage: () => options.onProgress?.({ side, done: ++done, total: images.count }),

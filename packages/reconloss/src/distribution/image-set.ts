@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { ReconlossError, type Tensor } from "@reconloss/core";
 import { isFloating, type NpzArray, pixelsToTensor, readNpz, refuseOutside } from "@reconloss/core/internal";
-import { readFileBytes, reasonOf } from "../files.ts";
+import { readFileBytes, reasonOf, systemPath } from "../files.ts";
 import {
   type DecodeNote,
   decodePixels,
@@ -33,6 +33,8 @@ export interface ImageSet {
   readonly passedOver?: PassedOver;
   /** What to call image `index`. */
   name(index: number): string;
+  /** How many bytes image `index` takes where it is stored: with its name, what a plan knows it by. Absent where that says nothing. */
+  bytes?(index: number): Promise<number>;
   /** Reads image `index`, once. */
   load(index: number): Promise<SetImage>;
 }
@@ -86,6 +88,7 @@ async function folderImages(folder: string, options: PixelOptions): Promise<Imag
     count: names.length,
     passedOver,
     name: (index) => names[index],
+    bytes: async (index) => (await stat(systemPath(join(folder, names[index])))).size,
     load: async (index) => {
       const path = join(folder, names[index]);
       const error = (reason: string, cause: unknown) =>
