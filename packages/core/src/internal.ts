@@ -13,7 +13,7 @@ export { otherNames } from "./losses/registry.ts";
 export { checkFields, checkKind } from "./metrics/arguments.ts";
 export { symmetricEigenvalues } from "./metrics/eigenvalues.ts";
 export { checkStatisticsKind } from "./metrics/moments.ts";
-export { forDistances } from "./metrics/precision-recall.ts";
+export { nearestRows } from "./metrics/neighbours.ts";
 export { unitLength } from "./nets/normalise.ts";
 export { type NetworkWeights, networks, weightsOf } from "./nets/table.ts";
 export { tinyTensors } from "./nets/tiny.ts";

@@ -73,6 +73,21 @@ export function integer(fallback: number, help: string, bounds: Bounds = {}): Op
   return { default: fallback, help, accepts: `whole number${describeBounds(bounds)}`, read };
 }
 
+/** An option that is a number or one word, such as `auto`. */
+export function numberOr<const W extends string>(
+  word: W,
+  fallback: number | W,
+  help: string,
+  bounds: Bounds = {},
+): Option<number | W> {
+  const read = (value: unknown) => {
+    if (typeof value === "string" && matching(value, [word]) !== undefined) return word;
+    const x = toNumber(value);
+    return Number.isFinite(x) && within(x, bounds) ? x : undefined;
+  };
+  return { default: fallback, help, accepts: `number${describeBounds(bounds)} | ${word}`, words: [word], read };
+}
+
 /** The numbers of a list option, or of one number for both axes. */
 export function parseList(value: number | string): number[] {
   return typeof value === "number" ? [value] : value.split(":").map(toNumber);

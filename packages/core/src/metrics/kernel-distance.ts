@@ -1,36 +1,26 @@
-import { ReconlossError } from "../errors.ts";
-import { checkFields } from "./arguments.ts";
+import { integer } from "../definitions/options.ts";
 import type { FeatureRows } from "./features.ts";
-import { checkRows } from "./features.ts";
-import { type Matrix, multiplyTransposed } from "./matrix.ts";
-import type { MetricResult, Protocol } from "./metric.ts";
+import { type Kernel, kernelOf, kernelOptions } from "./kernels.ts";
+import type { Matrix } from "./matrix.ts";
+import type { MetricResult } from "./metric.ts";
 import { NumpyRandom } from "./numpy-random.ts";
+import { forBlockPairs, refuseRows, selection } from "./points.ts";
+import { type MetricOptions, settingsOf } from "./settings.ts";
 import { TwoSidedMetric } from "./two-sided.ts";
 
-/** Options of {@link KernelDistance}; the defaults are torch-fidelity's. */
-export interface KernelDistanceOptions {
-  /** How many random subsets the distance is averaged over; default 100. */
-  subsets?: number;
-  /** Images of each side in a subset; default 1000, or all images where there are fewer. */
-  subsetSize?: number;
-  /** Chooses the subsets as numpy's `RandomState(seed)` does in torch-fidelity: outputs, then reals, for each; default 2020. */
-  seed?: number;
-  /** `polynomial` (default): (x.y / d + 1)^3. `rbf`: exp(-|x - y|^2 / (2 sigma^2)). */
-  kernel?: "polynomial" | "rbf";
-  /** Of the rbf kernel; default 10. */
-  sigma?: number;
-  /** Travels into the result. */
-  protocol?: Protocol;
-}
+/** The options of {@link kernelDistance}; the defaults are torch-fidelity's. */
+export const kernelDistanceOptions = {
+  subsets: integer(100, "how many random subsets the distance is averaged over", { min: 1 }),
+  subsetSize: integer(1000, "images of each side in a subset; all where there are fewer", { min: 2 }),
+  seed: integer(2020, "of the subsets, as numpy's RandomState: outputs, then reals, for each", {
+    min: 0,
+    below: 2 ** 32,
+  }),
+  ...kernelOptions,
+};
 
-const optionKinds = {
-  subsets: "number",
-  subsetSize: "number",
-  seed: "number",
-  kernel: "string",
-  sigma: "number",
-  protocol: "object",
-} as const;
+/** Options of {@link KernelDistance}. */
+export type KernelDistanceOptions = MetricOptions<typeof kernelDistanceOptions>;
 
 /** The Kernel Inception Distance. */
 export interface KernelDistanceResult extends MetricResult {
@@ -60,25 +50,16 @@ export async function kernelDistance(
   real: FeatureRows,
   options: KernelDistanceOptions = {},
 ): Promise<KernelDistanceResult> {
-  checkFields("options", options, optionKinds);
-  const { subsets = 100, subsetSize = 1000, seed = 2020, kernel = "polynomial", sigma = 10, protocol } = options;
+  const { values, given, protocol } = settingsOf("kid", kernelDistanceOptions, options);
+  const { subsets, subsetSize, seed } = values;
   refuseRows("kid", output, real, 2);
-  if (!Number.isInteger(subsets) || subsets < 1 || !Number.isInteger(subsetSize) || subsetSize < 2 || !(sigma > 0)) {
-    throw new ReconlossError(
-      "invalid-argument",
-      `kid: subsets must be at least 1, subsetSize at least 2, sigma above 0; got ${subsets}, ${subsetSize}, ${sigma}`,
-    );
-  }
-  if (kernel !== "polynomial" && kernel !== "rbf") {
-    throw new ReconlossError("invalid-argument", `kernel must be "polynomial" or "rbf", got "${kernel}"`);
-  }
+  const { kernel, name } = kernelOf("kid", values, given, output.dimension);
   const size = Math.min(subsetSize, output.count, real.count);
-  const apply = kernel === "rbf" ? gaussianKernel(sigma) : cubicKernel;
   const random = new NumpyRandom(seed);
   // Where every subset is all there is, they differ by rounding alone.
   const isWhole = size === output.count && size === real.count;
   const count = isWhole ? 1 : subsets;
-  const sums = await kernelSums(output, real, apply, count * size ** 2);
+  const sums = await kernelSums(output, real, kernel, count * size ** 2);
   const distances: number[] = [];
   for (let subset = 0; subset < count; subset++) {
     const [x, y] = [random.choose(output.count, size), random.choose(real.count, size)];
@@ -95,7 +76,7 @@ export async function kernelDistance(
     protocol: {
       ...protocol,
       features: output.dimension,
-      kernel: kernel === "rbf" ? `rbf, sigma ${sigma}` : "polynomial, degree 3",
+      kernel: name,
       estimator: "unbiased",
       subsets: count,
       subsetSize: size,
@@ -108,64 +89,6 @@ export async function kernelDistance(
       size < subsetSize ? [`subsets have ${size} images, all there are on one side, instead of ${subsetSize}`] : [],
   };
 }
-
-/** Errors that kernel distance and precision have in common. */
-export function refuseRows(metric: string, output: FeatureRows, real: FeatureRows, least: number): void {
-  checkRows("output", output);
-  checkRows("real", real);
-  if (output.count < least || real.count < least) {
-    throw new ReconlossError(
-      "invalid-argument",
-      `${metric} needs at least ${least} images on each side, got ${output.count} outputs and ${real.count} reals`,
-    );
-  }
-  if (output.dimension !== real.dimension) {
-    throw new ReconlossError(
-      "shape",
-      `${metric}: outputs have ${output.dimension} features, reals ${real.dimension}; are they from the same network and tap?`,
-    );
-  }
-}
-
-/** Feature vectors in float64 with their squared lengths. */
-export interface Points {
-  readonly rows: number;
-  readonly columns: number;
-  readonly data: Float64Array;
-  readonly squares: Float64Array;
-}
-
-/** The points with these numbers. */
-export async function pointsOf(rows: FeatureRows, indices: ArrayLike<number>): Promise<Points> {
-  const data = Float64Array.from(await rows.read(indices));
-  const columns = rows.dimension;
-  const squares = new Float64Array(indices.length);
-  for (let i = 0; i < data.length; i++) squares[Math.floor(i / columns)] += data[i] ** 2;
-  return { rows: indices.length, columns, data, squares };
-}
-
-/** Points `start` to `end` of `points`, sharing the data. */
-export function part({ columns, data, squares, rows }: Points, start: number, end: number): Points {
-  const last = Math.min(end, rows);
-  return {
-    rows: last - start,
-    columns,
-    data: data.subarray(start * columns, last * columns),
-    squares: squares.subarray(start, last),
-  };
-}
-
-/** A kernel from x.y, |x|^2, |y|^2 and the dimension. */
-type Kernel = (product: number, xx: number, yy: number, dimension: number) => number;
-
-const cubicKernel: Kernel = (product, _xx, _yy, dimension) => (product / dimension + 1) ** 3;
-
-function gaussianKernel(sigma: number): Kernel {
-  return (product, xx, yy) => Math.exp(-Math.max(xx + yy - 2 * product, 0) / (2 * sigma ** 2));
-}
-
-/** Rows that are multiplied at once. */
-const blockSize = 1024;
 
 /** Kernel values that may be kept: 3 x 8 bytes each at most. */
 const keptValues = 2 ** 24;
@@ -183,18 +106,14 @@ async function kernelSums(output: FeatureRows, real: FeatureRows, kernel: Kernel
   const most = Math.max(output.count, real.count) ** 2;
   if (most > Math.min(keptValues, pairs)) {
     return async (xs, ys) => {
-      const [x, y] = [await pointsOf(output, xs), await pointsOf(real, ys)];
-      const within = (await sumOfPairs(x, x, kernel)) + (await sumOfPairs(y, y, kernel));
-      return { within, between: await sumOfPairs(x, y, kernel) };
+      const [x, y] = [selection(output, xs), selection(real, ys)];
+      const within = (await sumOfPairs(x, x, kernel, true)) + (await sumOfPairs(y, y, kernel, true));
+      return { within, between: await sumOfPairs(x, y, kernel, false) };
     };
   }
-  const every = (count: number) => Uint32Array.from({ length: count }, (_, i) => i);
-  const [x, y] = [await pointsOf(output, every(output.count)), await pointsOf(real, every(real.count))];
-  const [xx, yy, xy] = [
-    await kernelMatrix(x, x, kernel),
-    await kernelMatrix(y, y, kernel),
-    await kernelMatrix(x, y, kernel),
-  ];
+  const xx = await kernelMatrix(output, output, kernel);
+  const yy = await kernelMatrix(real, real, kernel);
+  const xy = await kernelMatrix(output, real, kernel);
   return async (xs, ys) => ({
     within: sumOver(xx, xs, xs, true) + sumOver(yy, ys, ys, true),
     between: sumOver(xy, xs, ys, false),
@@ -202,36 +121,30 @@ async function kernelSums(output: FeatureRows, real: FeatureRows, kernel: Kernel
 }
 
 async function forPairs(
-  x: Points,
-  y: Points,
+  x: FeatureRows,
+  y: FeatureRows,
   kernel: Kernel,
   visit: (value: number, row: number, column: number) => void,
 ): Promise<void> {
-  for (let i = 0; i < x.rows; i += blockSize) {
-    const a = part(x, i, i + blockSize);
-    const { data } = await multiplyTransposed(a, y);
-    for (let row = 0; row < a.rows; row++) {
-      for (let column = 0; column < y.rows; column++) {
-        const value = kernel(data[row * y.rows + column], a.squares[row], y.squares[column], x.columns);
-        visit(value, i + row, column);
-      }
+  await forBlockPairs(x, y, ({ a, b, products, i, j }) => {
+    for (let r = 0, at = 0; r < a.rows; r++) {
+      for (let c = 0; c < b.rows; c++, at++) visit(kernel(products[at], a.squares[r], b.squares[c]), i + r, j + c);
     }
-  }
-}
-
-async function kernelMatrix(x: Points, y: Points, kernel: Kernel): Promise<Matrix> {
-  const data = new Float64Array(x.rows * y.rows);
-  await forPairs(x, y, kernel, (value, row, column) => {
-    data[row * y.rows + column] = value;
   });
-  return { rows: x.rows, columns: y.rows, data };
 }
 
-/** Without each point's pair with itself, where both sides are the same. */
-async function sumOfPairs(x: Points, y: Points, kernel: Kernel): Promise<number> {
+async function kernelMatrix(x: FeatureRows, y: FeatureRows, kernel: Kernel): Promise<Matrix> {
+  const data = new Float64Array(x.count * y.count);
+  await forPairs(x, y, kernel, (value, row, column) => {
+    data[row * y.count + column] = value;
+  });
+  return { rows: x.count, columns: y.count, data };
+}
+
+async function sumOfPairs(x: FeatureRows, y: FeatureRows, kernel: Kernel, withoutSame: boolean): Promise<number> {
   let sum = 0;
   await forPairs(x, y, kernel, (value, row, column) => {
-    if (x !== y || row !== column) sum += value;
+    if (!withoutSame || row !== column) sum += value;
   });
   return sum;
 }
@@ -262,7 +175,7 @@ export class KernelDistance extends TwoSidedMetric<KernelDistanceResult> {
 
   constructor(options: KernelDistanceOptions = {}) {
     super();
-    checkFields("options", options, optionKinds);
+    settingsOf("kid", kernelDistanceOptions, options);
     this.#options = options;
   }
 

@@ -1,9 +1,9 @@
 import { ReconlossError } from "../errors.ts";
 import { checkFields } from "./arguments.ts";
 import type { FeatureRows } from "./features.ts";
-import { type Points, pointsOf, refuseRows } from "./kernel-distance.ts";
-import { multiplyTransposed } from "./matrix.ts";
 import type { MetricResult, Protocol } from "./metric.ts";
+import { neighbourhoodCounts, shareAbove0 } from "./neighbours.ts";
+import { refuseRows } from "./points.ts";
 import { TwoSidedMetric } from "./two-sided.ts";
 
 /** Options of {@link PrecisionRecall}. */
@@ -60,14 +60,8 @@ export async function precisionRecall(
     );
   }
   refuseRows("pr", output, real, neighbours + 1);
-  const radii = { output: await radiiOf(output, neighbours, block), real: await radiiOf(real, neighbours, block) };
-  const covered = { output: new Uint8Array(output.count), real: new Uint8Array(real.count) };
-  await forDistances(output, real, block, (distance, i, j) => {
-    if (distance <= radii.real[j]) covered.output[i] = 1;
-    if (distance <= radii.output[i]) covered.real[j] = 1;
-  });
-  const share = (flags: Uint8Array) => flags.reduce((sum, flag) => sum + flag, 0) / flags.length;
-  const [precision, recall] = [share(covered.output), share(covered.real)];
+  const counts = await neighbourhoodCounts(output, real, { k: neighbours, closed: true, block });
+  const [precision, recall] = [shareAbove0(counts.output), shareAbove0(counts.real)];
   const few = Math.min(output.count, real.count);
   return {
     metric: "pr",
@@ -80,45 +74,6 @@ export async function precisionRecall(
     hint: "compare only with equally many images on each side",
     warnings: few < 1000 ? [`${few} images are few for neighbourhoods; customary are 10000 or more`] : [],
   };
-}
-
-/** The squared distance of each point to its k-th nearest other. */
-async function radiiOf(rows: FeatureRows, k: number, block: number): Promise<Float64Array> {
-  const nearest = new Float64Array(rows.count * k).fill(Number.POSITIVE_INFINITY);
-  await forDistances(rows, rows, block, (distance, i, j) => {
-    const last = (i + 1) * k - 1;
-    if (i === j || distance >= nearest[last]) return;
-    let at = last;
-    for (; at > i * k && nearest[at - 1] > distance; at--) nearest[at] = nearest[at - 1];
-    nearest[at] = distance;
-  });
-  return Float64Array.from({ length: rows.count }, (_, i) => nearest[(i + 1) * k - 1]);
-}
-
-/** Calls `visit` with the squared distance of each pair, from products of blocks. */
-export async function forDistances(
-  x: FeatureRows,
-  y: FeatureRows,
-  block: number,
-  visit: (distance: number, i: number, j: number) => void,
-): Promise<void> {
-  for (let i = 0; i < x.count; i += block) {
-    const a = await range(x, i, block);
-    for (let j = 0; j < y.count; j += block) {
-      const b = x === y && i === j ? a : await range(y, j, block);
-      const { data } = await multiplyTransposed(a, b);
-      for (let r = 0; r < a.rows; r++) {
-        for (let c = 0; c < b.rows; c++) visit(a.squares[r] + b.squares[c] - 2 * data[r * b.rows + c], i + r, j + c);
-      }
-    }
-  }
-}
-
-function range(rows: FeatureRows, start: number, block: number): Promise<Points> {
-  return pointsOf(
-    rows,
-    Uint32Array.from({ length: Math.min(block, rows.count - start) }, (_, i) => start + i),
-  );
 }
 
 /**

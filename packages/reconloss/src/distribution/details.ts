@@ -1,4 +1,4 @@
-import { forDistances, symmetricEigenvalues } from "@reconloss/core/internal";
+import { nearestRows, symmetricEigenvalues } from "@reconloss/core/internal";
 import type { FeatureRows, Side } from "@reconloss/core/metrics";
 import { statisticsOf } from "./statistics.ts";
 
@@ -22,26 +22,18 @@ export interface SetDetails {
 
 /** Images in each list. */
 const shown = 12;
-const blockSize = 1024;
 
 /** The details of two sets, whose rows have these names. */
 export async function setDetails(
   rows: Readonly<Record<Side, FeatureRows>>,
   names: Readonly<Record<Side, (row: number) => string>>,
 ): Promise<SetDetails> {
-  const closest = new Float64Array(rows.output.count).fill(Number.POSITIVE_INFINITY);
-  const partner = new Uint32Array(rows.output.count);
-  await forDistances(rows.output, rows.real, blockSize, (distance, i, j) => {
-    if (distance >= closest[i]) return;
-    closest[i] = distance;
-    partner[i] = j;
-  });
+  const { distances: closest, partners } = await nearestRows(rows.output, rows.real);
   const order = Array.from(closest, (_, row) => row).sort((a, b) => closest[a] - closest[b]);
   const neighbour = (row: number): Neighbour => ({
     output: names.output(row),
-    real: names.real(partner[row]),
-    // Rounding makes the square of no distance a little less than 0.
-    distance: Math.sqrt(Math.max(closest[row], 0)),
+    real: names.real(partners[row]),
+    distance: Math.sqrt(closest[row]),
   });
   return {
     nearest: order.slice(0, shown).map(neighbour),
