@@ -35,6 +35,7 @@ const otherNames: Record<string, RegExp> = {
   "IQA-PyTorch": /IQA-PyTorch|pyiqa/i,
   "PyTorch's `rfft2`": /rfft2/,
   "the authors' `GMSD.m`": /GMSD.*N - 1|authorsFigure/,
+  "the authors' `FeatureSIM.m`": /fsimc-matlab/,
   "the authors' MATLAB codes": /authorsFigure/,
   "NVlabs' LDR-FLIP": /LDRFLIPLoss/,
   "cloudinary's program 2.1": /cloudinary/i,
@@ -75,6 +76,7 @@ const families: Record<string, string[]> = {
   ergas: ["iqa"],
   scc: ["iqa"],
   dists: ["deep2"],
+  fsim: ["iqa"],
   flip: ["iqa"],
   ssimulacra2: ["ssimulacra2"],
 };

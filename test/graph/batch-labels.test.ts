@@ -40,6 +40,7 @@ const cases: [name: string, build: Build, label: BatchLabel][] = [
   ["a batch norm outside", (o, { x }) => norm(o, x, false), "image"],
   ["an instance norm", (o, { x }) => instanceNorm.apply(passWith(o, "norm", {}, { training: true }), x), "image"],
   ["the largest value of each image", (o, { x }) => o.max(x, "chw"), "image"],
+  ["a value of each plane by its rank", (o, { x }) => o.kthSmallest(x, 2), "image"],
   ["the largest value of the batch", (o, { x }) => o.max(x, "nchw"), "mixed"],
   ["a spectrum", (o, { x, y }) => o.fft(o.mul(x, y)), "image"],
   ["a part of the batch", (o, { x }) => o.slice(x, "n", 0, 1), "mixed"],

@@ -89,6 +89,7 @@ const cases: Record<string, Case> = {
   "mean hw": { f: (o, [x]) => o.sub(x, o.mean(x, "hw")) },
   "log of a mean": { f: (o, [x]) => o.log(o.mean(o.square(x), "chw")) },
   "max hw": { f: (o, [x]) => o.sub(o.square(x), o.square(o.max(o.sin(x), "hw"))) },
+  kthSmallest: { f: (o, [x]) => o.sub(o.square(x), o.square(o.kthSmallest(o.sin(x), 3))) },
   "max nchw": { f: (o, [x]) => o.mul(x, o.exp(o.max(x, "nchw"))) },
   size: { f: (o, [x]) => o.div(o.square(x), o.size(x, "nhw")) },
   expand: { f: (o, [x]) => o.square(o.expand(o.mean(x, "hw"), x)) },

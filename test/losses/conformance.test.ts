@@ -193,6 +193,8 @@ const cases: Case[] = [
   { spec: "haarpsi(preset=matlab,subsample=false,c=5,alpha=5.8)", least: 16 },
   { spec: "vif", least: 41, step: 1e-4 },
   { spec: "vif(preset=torchmetrics,sigmaNSq=0.4)", least: 41, step: 1e-4 },
+  { spec: "fsim", least: 2 },
+  { spec: "fsimc(preset=matlab,scales=2,orientations=3,crop=1)", least: 4 },
   { spec: "ssimulacra2", least: 8 },
   { spec: "ssimulacra2(crop=1,low=-1,dataRange=2)", least: 10 },
   { spec: "flip" },

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Definition } from "../../packages/core/src/definitions/definition.ts";
 import { evaluateDefinition } from "../../packages/core/src/definitions/evaluate.ts";
 import { reference, toFloat64, toTensor } from "../../packages/core/src/graph/reference.ts";
+import type { Loss } from "../../packages/core/src/losses/loss.ts";
 import { parseLoss } from "../../packages/core/src/losses/parse.ts";
 import type { Tensor } from "../../packages/core/src/tensor.ts";
 import { readImage } from "../../packages/reconloss/src/image/index.ts";
@@ -48,13 +49,17 @@ const specs: Record<string, string> = {
   ergas: "ergas",
   "ergas-r2": "ergas(ratio=2)",
   scc: "scc",
+  fsim: "fsim",
+  fsimc: "fsim(chromatic=true)",
+  "fsim-s3-o6": "fsim(scales=3,orientations=6)",
+  "fsimc-matlab": "fsimc(preset=matlab)",
   flip: "flip",
   "flip-ppd30": "flip(pixelsPerDegree=30)",
   "flip-ppd100": "flip(pixelsPerDegree=100)",
 };
 
 /** Measures that have no loss here. */
-const others = /^(matlab\/|real\/)?(fsimc?|vsi|srsimc?|dss|iw-ssim)\b/;
+const others = /^(matlab\/|real\/)?(vsi|srsimc?|dss|iw-ssim)\b/;
 
 const flat = "flat windows, 0 / 0, are left to rounding";
 const black = "0 / 0: nothing to compare";
@@ -76,7 +81,10 @@ const ours: Record<string, [value: number, reason: string]> = {
   "scc/flat_b": [0, "the same"],
 };
 
-/** Cases with flat areas, where coefficients of the official function are 0 but for rounding, whose sign and larger one decide its gradient. Ours are exactly 0 there. */
+/**
+ * Cases with flat areas, where coefficients of the official function are 0 but for rounding, whose sign and larger one decide its gradient. Ours are exactly 0 there: 3456 pixels of
+ * scene_jpeg15 lie beside one with no gradient, the official gradient of fsim is not finite at 3126 of them.
+ */
 const roundedGradients = [
   "haarpsi/scene_jpeg15",
   "haarpsi/flat_b",
@@ -84,6 +92,8 @@ const roundedGradients = [
   "haarpsi-c5-a5.8/scene_jpeg15",
   "haarpsi-matlab-yiq/scene_jpeg15",
   "flip-ppd30/scene_jpeg15",
+  "fsim-s3-o6/scene_jpeg15",
+  "fsimc-matlab/scene_jpeg15",
 ];
 
 /** Cases with windows that are flatter than float32 resolves, and no constant that covers it: the definition meets them in float64, what runs is within 1e-5. */
@@ -94,6 +104,16 @@ const [official, real, figures] = [/^(?!matlab|real)/, /^real\//, /^matlab\//].m
 );
 
 const measureOf = (id: string) => id.slice(id.startsWith("real/") ? 5 : 0, id.lastIndexOf("/"));
+
+const losses = new Map<string, Loss>();
+
+/** The loss of a case; the same for all cases of a measure, so that they share what was compiled. */
+function lossOf(id: string): Loss {
+  const spec = specs[measureOf(id)] ?? `no rule for ${id}`;
+  const loss = losses.get(spec) ?? parseLoss(spec);
+  losses.set(spec, loss);
+  return loss;
+}
 
 interface QualityCase extends GoldenCase {
   /** How many entries of the official gradient are NaN or infinite. */
@@ -110,7 +130,7 @@ function withGradient(golden: QualityCase): GoldenCase {
 
 describe("official numbers: quality", () => {
   test.each(official.map((golden) => [golden.id, golden as QualityCase] as const))("%s", async (id, golden) => {
-    const loss = parseLoss(specs[measureOf(id)] ?? `no rule for ${id}`);
+    const loss = lossOf(id);
     const { clampInputs, transform } = golden.options as { clampInputs?: number[]; transform?: string };
     const prepare = async (input: unknown): Promise<Tensor> => {
       const tensor = await readInput(input as string);
@@ -157,11 +177,7 @@ describe("official numbers: quality", () => {
         return readImage(fileURLToPath(new URL(name, referenceFolder)));
       }),
     );
-    expectValue(
-      await parseLoss(specs[measureOf(id)]).value(output, target),
-      golden.expected as number,
-      golden.tolerance,
-    );
+    expectValue(await lossOf(id).value(output, target), golden.expected as number, golden.tolerance);
   });
 
   test("the authors' figures are of pictures that are in no repository of ours", () => {

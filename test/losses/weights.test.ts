@@ -116,6 +116,8 @@ const grammar: [spec: string, least: number, kind?: "multiplies" | "byPixel" | "
   ["haarpsi(subsample=false,crop=1)", 18],
   ["vif", 41],
   ["vif(preset=torchmetrics)", 41],
+  ["fsim", 2],
+  ["fsimc(preset=matlab,crop=1)", 4],
   ["ssimulacra2", 8],
   ["flip(pixelsPerDegree=20)", 1],
   ["uqi(size=5)", 5],

@@ -73,6 +73,7 @@ const rules: { readonly [P in Primitive]?: Rule<P> } = {
     if (!axes.includes("n") || !perImage(x)) return x.label;
     return x.label === "image" || x.label === "average" ? "total" : "mixed";
   },
+  kthSmallest: ([x]) => nonlinear([x]),
   max: ([x], { axes }) => (axes.includes("n") && perImage(x) ? "mixed" : nonlinear([x])),
   size: ([x], { axes }) => (axes.includes("n") && perImage(x) ? "count" : "fixed"),
   expand: ([x, like]) => {

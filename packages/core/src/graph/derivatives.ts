@@ -73,6 +73,10 @@ export const derivatives: { readonly [P in Primitive]: Derivative<P> } = {
     const largest = o.sub(1, o.greater(result, x));
     return [o.mul(o.div(g, o.sum(largest, axes.join(""))), largest)];
   },
+  kthSmallest: (o, g, [x], result) => {
+    const equal = o.sub(1, o.add(o.greater(result, x), o.greater(x, result)));
+    return [o.mul(o.div(g, o.sum(equal, "hw")), equal)];
+  },
   size: none,
   expand: (o, g, [x]) => [o.sumTo(g, x)],
   slice: (o, g, [x], _, { axis, start, end, step }) => [o.embed(g, x, axis, start, end, step)],

@@ -308,6 +308,15 @@ const table: { readonly [P in Primitive]: Lowering<P> } = {
     type: x.type,
     dims: axes.reduce((result, axis) => withDim(result, axis, 1), x.dims),
   }),
+  kthSmallest: (builder, [x], { k }) => {
+    const { writer } = builder;
+    const [n, c] = x.dims;
+    const planes = writer.node("Reshape", [builder.as(x, "float"), builder.ints(0, 0, -1)]);
+    const smallest = writer.node("TopK", [planes, builder.ints(k)], { axis: 2, largest: 0, sorted: 1 });
+    writer.secondOutput(smallest);
+    const last = writer.node("Slice", [smallest, builder.ints(k - 1), builder.ints(k), builder.ints(2)]);
+    return { name: writer.node("Unsqueeze", [last, builder.ints(3)]), type: "float", dims: [n, c, 1, 1] };
+  },
   size: (builder, [x], { axes }) => {
     const known = axes.map((axis) => x.dims[axisIndex(axis)]);
     if (known.every((dim) => dim !== undefined)) {

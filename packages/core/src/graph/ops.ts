@@ -151,6 +151,11 @@ export class Ops<T> {
     return this.div(this.sum(x, axes), this.size(x, axes));
   }
 
+  /** The k-th smallest value of each plane, k from 1 to height times width: [n, c, 1, 1]. */
+  kthSmallest(x: T, k: number): T {
+    return this.#run("kthSmallest", [x], { k });
+  }
+
   /** The number of elements along the named axes, as a value. */
   size(x: T, axes: string): T {
     return this.#run("size", [x], { axes: parseAxes(axes) });

@@ -109,6 +109,8 @@ export interface Primitives {
   sum: AxesAttributes;
   /** The largest along axes, which stay with size 1; its derivative is shared by all that are as large, as in PyTorch's `amax`. */
   max: AxesAttributes;
+  /** The k-th smallest value of each plane, k from 1: [n, c, 1, 1]; its derivative is shared by all that are equal to it. */
+  kthSmallest: { k: number };
   /** The number of elements along axes, as a value of shape [1, 1, 1, 1]. */
   size: AxesAttributes;
   /** Operands (x, like): x repeated to the shape of `like`. */

@@ -140,6 +140,7 @@ function shifted(operands: readonly Value[], { axis, start, step }: SliceAttribu
 const rules: { readonly [P in Primitive]?: Rule<P> } = {
   sum: overAxes,
   max: overAxes,
+  kthSmallest: unbounded,
   size: () => "nothing",
   expand: ([x]) => x.label,
   slice: ([x], attributes) => shifted([x], attributes, attributes.start),

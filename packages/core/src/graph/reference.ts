@@ -264,6 +264,11 @@ const table: { readonly [P in Primitive]: Run<P> } = {
     });
     return result;
   },
+  kthSmallest: ([x], { k }) => {
+    const [n, c, h, w] = x.shape;
+    const sorted = (plane: number) => x.data.slice(plane * h * w, (plane + 1) * h * w).sort();
+    return { data: Float64Array.from({ length: n * c }, (_, plane) => sorted(plane)[k - 1]), shape: [n, c, 1, 1] };
+  },
   size: ([x], { axes }) => {
     const count = axes.reduce((product, axis) => product * x.shape[axisOrder.indexOf(axis)], 1);
     return { data: Float64Array.of(count), shape: [1, 1, 1, 1] };

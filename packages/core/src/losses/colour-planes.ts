@@ -25,11 +25,19 @@ export const lhm = [
   [0.34, -0.6, 0.17],
 ] as const satisfies Rows;
 
-/** The planes of a linear colour space, [n, rows, h, w], of RGB images. One channel counts as three equal ones. */
+/**
+ * The planes of a linear colour space, [n, rows, h, w], of RGB images. One channel counts as three equal ones.
+ *
+ * Differences to green come first: of 8-bit levels they are exact, and grey pixels have planes of colour of exactly 0.
+ */
 export function colourPlanes<T>(o: Ops<T>, x: T, rows: Rows): T {
-  const grey = o.channels(x) === 1;
-  const weights = rows.flatMap((row) => (grey ? row.reduce((sum, weight) => sum + weight, 0) : row));
-  return o.conv2d(x, o.constant(weights, [rows.length, grey ? 1 : 3, 1, 1]));
+  // Weights have four decimals; what float64 adds to their sums is none of theirs.
+  const sums = rows.map((row) => Math.round(row.reduce((sum, weight) => sum + weight, 0) * 1e6) / 1e6);
+  if (o.channels(x) === 1) return o.conv2d(x, o.constant(sums, [rows.length, 1, 1, 1]));
+  const green = o.channel(x, 1);
+  const differences = [0, 2].map((channel) => o.sub(o.channel(x, channel), green));
+  const weights = rows.flatMap(([red, , blue], row) => [sums[row], red, blue]);
+  return o.conv2d(o.concat([green, ...differences]), o.constant(weights, [rows.length, 3, 1, 1]));
 }
 
 /** Why images of a shape are not in colour, or grey. */

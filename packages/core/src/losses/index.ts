@@ -33,6 +33,7 @@ export { exposure } from "./exposure.ts";
 export { fft } from "./fft.ts";
 export { flip } from "./flip.ts";
 export { type FocalFrequencyResources, focalFrequency } from "./focal-frequency.ts";
+export { fsim } from "./fsim.ts";
 export { gmsd } from "./gmsd.ts";
 export { gradient } from "./gradient.ts";
 export { gradientVariance } from "./gradient-variance.ts";

@@ -14,6 +14,7 @@ import { exposure } from "./exposure.ts";
 import { fft } from "./fft.ts";
 import { flip } from "./flip.ts";
 import { focalFrequency } from "./focal-frequency.ts";
+import { fsim } from "./fsim.ts";
 import { gmsd } from "./gmsd.ts";
 import { gradient } from "./gradient.ts";
 import { gradientVariance } from "./gradient-variance.ts";
@@ -80,6 +81,7 @@ export const lossFactories = [
   mdsi,
   haarpsi,
   vif,
+  fsim,
   ssimulacra2,
   flip,
   uqi,
@@ -117,6 +119,7 @@ export const otherNames: Readonly<
   mae: ["l1"],
   luma: ["l1", { channels: "y-bt601" }],
   color: ["colour"],
+  fsimc: ["fsim", { chromatic: true }],
   gdl: ["gradient", { form: "magnitude" }],
   gw: ["gradient-weighted"],
   "mean-absolute-error": ["l1"],

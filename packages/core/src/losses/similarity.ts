@@ -1,4 +1,5 @@
 import type { Ops } from "../graph/ops.ts";
+import { positivePower } from "./powers.ts";
 
 /**
  * One less the similarity `(2 a b + c) / (a^2 + b^2 + c)` of two features, which is `(a - b)^2 / (a^2 + b^2 + c)`: exact near 0, where most of an image is.
@@ -9,4 +10,43 @@ export function dissimilarity<T>(o: Ops<T>, a: T, b: T, constant: number, maskin
   const squares = o.add(o.square(a), o.square(b));
   const divisor = masking === 0 ? squares : o.sub(squares, o.mul(o.mul(a, b), masking));
   return o.div(o.square(o.sub(a, b)), o.add(divisor, constant));
+}
+
+/** One less the product of two similarities, of one less each. */
+export function joined<T>(o: Ops<T>, a: T, b: T): T {
+  return o.sub(o.add(a, b), o.mul(a, b));
+}
+
+/** Products of similarities that have lost less than this have their powers by the logarithm of 1 - lost, which keeps the digits of what is lost. */
+const near = 0.5;
+
+/**
+ * One less the product of the similarities of two planes of colour, to a power.
+ *
+ * @param negative - a product below 0 has the power of its absolute value, or the real part of its complex one
+ */
+export function chromaDissimilarity<T>(
+  o: Ops<T>,
+  x: T,
+  y: T,
+  constants: readonly [number, number],
+  exponent: number,
+  negative: "absolute" | "complex",
+): T {
+  const [a, b] = constants.map((constant, plane) => {
+    const [first, second] = [x, y].map((planes) => o.channel(planes, plane));
+    const product = o.mul(o.mul(first, second), 2);
+    const squares = o.add(o.square(first), o.square(second));
+    return {
+      similarity: o.div(o.add(product, constant), o.add(squares, constant)),
+      lost: dissimilarity(o, first, second, constant),
+    };
+  });
+  const lost = joined(o, a.lost, b.lost);
+  // Near 0, where the power is steep, only the similarity itself has digits left.
+  const similarity = o.mul(a.similarity, b.similarity);
+  const size = positivePower(o, o.abs(similarity), exponent);
+  const real = negative === "absolute" ? 1 : o.where(o.greater(similarity, 0), 1, Math.cos(exponent * Math.PI));
+  const byLogarithm = o.expm1(o.mul(o.log1p(o.neg(o.clamp(lost, 0, near))), exponent));
+  return o.where(o.greater(near, lost), o.neg(byLogarithm), o.sub(1, o.mul(size, real)));
 }
