@@ -77,6 +77,7 @@ const families: Record<string, string[]> = {
   scc: ["iqa"],
   dists: ["deep2"],
   fsim: ["iqa"],
+  contextual: ["deep2"],
   flip: ["iqa"],
   ssimulacra2: ["ssimulacra2"],
 };

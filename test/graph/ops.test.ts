@@ -177,6 +177,33 @@ const cases: Record<string, Case> = {
   gram: { f: (o, [a, b]) => o.gram(a, o.slice(b, "c", 1)), shapes: two },
   mix: { f: (o, [a, b]) => o.mix(o.gram(a, o.channel(a, 0)), o.channel(b, 1)), shapes: two },
   "mix, transposed": { f: (o, [a, b]) => o.mix(o.gram(a, o.channel(b, 0)), b, true), shapes: two },
+  "rows of every pixel's products with the others": {
+    f: (o, [a, b]) => o.exp(o.mix(o.toRows(a), o.square(b))),
+    shapes: [
+      [
+        [2, 3, 3, 2],
+        [2, 3, 2, 4],
+      ],
+      [
+        [1, 3, 2, 5],
+        [1, 3, 3, 1],
+      ],
+    ],
+  },
+  toRows: { f: (o, [x]) => o.square(o.toRows(x)) },
+  "fromRows, in another shape": {
+    f: (o, [x, like]) => o.square(o.add(o.fromRows(o.square(o.toRows(x)), like), like)),
+    shapes: [
+      [
+        [2, 3, 2, 4],
+        [2, 1, 4, 2],
+      ],
+      [
+        [1, 3, 3, 2],
+        [1, 1, 1, 6],
+      ],
+    ],
+  },
   "resize up": { f: (o, [x]) => o.resize(o.exp(x), o.padWith(x, 3, "zero")) },
   "resize down": { f: (o, [x]) => o.resize(o.exp(x), o.crop(x, 1)) },
   "resize, aligned corners": { f: (o, [x]) => o.resize(o.exp(x), o.padWith(x, 2, "zero"), { alignCorners: true }) },

@@ -207,6 +207,9 @@ const cases: Case[] = [
   { spec: "ergas(ratio=2,channels=y-yiq)" },
   { spec: "scc(size=4)", least: 4 },
   { spec: "scc(size=5,crop=1)", least: 7 },
+  { spec: "contextual(taps=image)" },
+  { spec: "contextual(taps=2*image,h=0.1,positions=30,range=signed,floor=1e-5,eps=1e-3)" },
+  { spec: "contextual(taps=image,dataRange=2,h=2)" },
   { spec: "l1 + 0.1*ssim(size=5) + 0.01*tv", least: 5 },
   { spec: "2*psnr + 0.5*deltaE" },
 ];

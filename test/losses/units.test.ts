@@ -99,6 +99,7 @@ const cases: Case[] = [
   { name: "sam", degree: 0 },
   { name: "ergas", degree: 0 },
   { name: "scc", options: { size: 4 }, degree: 0 },
+  { name: "contextual", options: { taps: "image" }, degree: 0 },
   { name: "lpips", options: { net: "tiny" }, degree: 0, side: 32 },
   { name: "perceptual", options: { net: "tiny" }, degree: 0, side: 32 },
 ];

@@ -124,6 +124,8 @@ const grammar: [spec: string, least: number, kind?: "multiplies" | "byPixel" | "
   ["sam", 1, "byPixel"],
   ["ergas", 1, "byPixel"],
   ["scc(size=4)", 4],
+  ["contextual(taps=image)", 1],
+  ["contextual(taps=image,positions=30)", 1],
   ["2*l1 + 0.5*psnr + 0.1*tv", 2],
 ];
 

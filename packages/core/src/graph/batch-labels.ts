@@ -59,6 +59,8 @@ const rules: { readonly [P in Primitive]?: Rule<P> } = {
   pad: within,
   depthToSpace: within,
   spaceToDepth: within,
+  toRows: within,
+  fromRows: within,
   fft: within,
   fftAdjoint: within,
   mul: ([a, b]) => {

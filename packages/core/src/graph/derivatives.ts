@@ -111,6 +111,8 @@ export const derivatives: { readonly [P in Primitive]: Derivative<P> } = {
   },
   gram: (o, g, [a, b]) => [o.mix(g, b), o.mix(g, a, true)],
   mix: (o, g, [m, x], _, { transpose }) => [transpose ? o.gram(x, g) : o.gram(g, x), o.mix(m, g, !transpose)],
+  toRows: (o, g, [x]) => [o.fromRows(g, x)],
+  fromRows: (o, g) => [o.toRows(g)],
   resize: (o, g, [x], _, attributes) => [o.backend.run("resizeAdjoint", [g, x], attributes)],
   resizeAdjoint: (o, g, [x], _, attributes) => [o.backend.run("resize", [g, x], attributes)],
   fft: (o, g, [x]) => [o.backend.run("fftAdjoint", [g, x], {})],

@@ -37,6 +37,18 @@ function broadcastDims(primitive: string, operands: readonly OnnxValue[]): Dims 
   }) as unknown as Dims;
 }
 
+/** The channels of each image as rows of a matrix, [n, c, h w]. */
+function columnsOf(builder: OnnxBuilder, x: OnnxValue): string {
+  return builder.reshape(builder.as(x, "float"), [0, 0, -1]);
+}
+
+/** A matrix [n, c, h w] as channels in the height and width of `like`. */
+function pixelsOf(builder: OnnxBuilder, columns: string, like: OnnxValue): string {
+  const { writer } = builder;
+  const shape = writer.node("Concat", [builder.ints(0, 0), builder.sizes(like.name, ["h", "w"])], { axis: 0 });
+  return writer.node("Reshape", [columns, shape]);
+}
+
 /** Elementwise nodes compute in double only where every operand is a number per image, else in float. */
 function commonType(
   builder: OnnxBuilder,
@@ -428,8 +440,7 @@ const table: { readonly [P in Primitive]: Lowering<P> } = {
     dims: outputDims(x.dims, x.dims[1], attributes.kernel, attributes),
   }),
   gram: (builder, [a, b]) => {
-    const columns = ({ name, dims }: OnnxValue) => builder.reshape(name, [0, dims[1] as number, -1]);
-    const [left, right] = [a, b].map((x) => columns({ ...x, name: builder.as(x, "float") }));
+    const [left, right] = [a, b].map((x) => columnsOf(builder, x));
     const turned = builder.writer.node("Transpose", [right], { perm: [0, 2, 1] });
     const product = builder.writer.node("MatMul", [left, turned]);
     return {
@@ -442,18 +453,29 @@ const table: { readonly [P in Primitive]: Lowering<P> } = {
     const { writer } = builder;
     const matrix = writer.node("Squeeze", [builder.as(m, "float"), builder.ints(3)]);
     const rows = transpose ? writer.node("Transpose", [matrix], { perm: [0, 2, 1] }) : matrix;
-    const product = writer.node("MatMul", [
-      rows,
-      builder.reshape(builder.as(x, "float"), [0, x.dims[1] as number, -1]),
-    ]);
-    const channels = m.dims[transpose ? 2 : 1];
-    const shape = writer.node("Concat", [builder.ints(0, channels as number), builder.sizes(x.name, ["h", "w"])], {
-      axis: 0,
-    });
+    const product = writer.node("MatMul", [rows, columnsOf(builder, x)]);
     return {
-      name: writer.node("Reshape", [product, shape]),
+      name: pixelsOf(builder, product, x),
       type: "float",
-      dims: [x.dims[0], channels, x.dims[2], x.dims[3]],
+      dims: [x.dims[0], m.dims[transpose ? 2 : 1], x.dims[2], x.dims[3]],
+    };
+  },
+  toRows: (builder, [x]) => {
+    const [n, c, h, w] = x.dims;
+    const rows = builder.writer.node("Transpose", [columnsOf(builder, x)], { perm: [0, 2, 1] });
+    return {
+      name: builder.writer.node("Unsqueeze", [rows, builder.ints(3)]),
+      type: "float",
+      dims: [n, h === undefined || w === undefined ? undefined : h * w, c, 1],
+    };
+  },
+  fromRows: (builder, [m, like]) => {
+    const rows = builder.writer.node("Squeeze", [builder.as(m, "float"), builder.ints(3)]);
+    const columns = builder.writer.node("Transpose", [rows], { perm: [0, 2, 1] });
+    return {
+      name: pixelsOf(builder, columns, like),
+      type: "float",
+      dims: [m.dims[0], m.dims[2], like.dims[2], like.dims[3]],
     };
   },
   resize: (builder, [x, like], { mode, alignCorners }) => {

@@ -263,6 +263,16 @@ export class Ops<T> {
     return this.#run("mix", [m, x], { transpose });
   }
 
+  /** The pixels of each image, row by row, as the rows of a matrix: [n, h w, c, 1]. */
+  toRows(x: T): T {
+    return this.#run("toRows", [x], {});
+  }
+
+  /** The rows of each image's matrix as pixels in the height and width of `like`: the inverse of {@link Ops.toRows}. */
+  fromRows(m: T, like: T): T {
+    return this.#run("fromRows", [m, like], {});
+  }
+
   /** `x` resized to the height and width of `like`, as PyTorch's `interpolate` without antialiasing. */
   resize(x: T, like: T, options: Partial<ResizeAttributes> = {}): T {
     return this.#run("resize", [x, like], { mode: "bilinear", alignCorners: false, ...options });

@@ -143,6 +143,10 @@ export interface Primitives {
   gram: None;
   /** Operands (m, x): at every pixel the matrix m, or its transpose, times the channels of x. */
   mix: { transpose: boolean };
+  /** The pixels, row by row, as the rows of a matrix of their channels: [n, h w, c, 1]. */
+  toRows: None;
+  /** The inverse of `toRows`. Operands (m, like): the rows of m as pixels in the height and width of `like`. */
+  fromRows: None;
   // Sizes.
   /** Operands (x, like): x resized to the height and width of `like`. */
   resize: ResizeAttributes;

@@ -159,6 +159,8 @@ const rules: { readonly [P in Primitive]?: Rule<P> } = {
   avgPool: ([x], attributes) => slide(x.label, attributes.kernel, attributes),
   gram: unbounded,
   mix: ([m, x]) => (m.label === "nothing" ? x.label : "everything"),
+  toRows: unbounded,
+  fromRows: unbounded,
   resize: ([x, like], { alignCorners }) => {
     const [from, to] = [x.label, like.label];
     if (from === "nothing") return "nothing";

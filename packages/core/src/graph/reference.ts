@@ -386,6 +386,18 @@ const table: { readonly [P in Primitive]: Run<P> } = {
       return sum;
     });
   },
+  toRows: ([x]) => {
+    const [n, c, height, width] = x.shape;
+    return fill([n, height * width, c, 1], (image, row, column) => {
+      return x.data[at(x, image, column, Math.floor(row / width), row % width)];
+    });
+  },
+  fromRows: ([m, like]) => {
+    const [, , height, width] = like.shape;
+    return fill([m.shape[0], m.shape[2], height, width], (image, channel, h, w) => {
+      return m.data[at(m, image, h * width + w, channel, 0)];
+    });
+  },
   resize: ([x, like], attributes) => {
     const result = zeros([x.shape[0], x.shape[1], like.shape[2], like.shape[3]]);
     visitResize(x.shape, result.shape, attributes, (i, o, weight) => {

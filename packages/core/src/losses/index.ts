@@ -21,6 +21,7 @@ export { chroma } from "./chroma.ts";
 export { colour } from "./colour.ts";
 export { colourConstancy } from "./colour-constancy.ts";
 export { type Term, weighted } from "./combine.ts";
+export { type ContextualResources, contextual } from "./contextual.ts";
 export { cosine } from "./cosine.ts";
 export { darkChannel } from "./dark-channel.ts";
 export { deltaE } from "./delta-e.ts";

@@ -1,5 +1,5 @@
 import type { Definition, Images } from "../definitions/definition.ts";
-import { choice, flag, integer, type Option } from "../definitions/options.ts";
+import { choice, flag, integer } from "../definitions/options.ts";
 import { layerWeight, relativeWeight, weightedMean } from "../definitions/pixel-weights.ts";
 import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
@@ -17,35 +17,11 @@ import {
   type WeightSource,
   weightFiles,
 } from "./network-loss.ts";
+import { checkTapsOnce, parseTaps, tapNames, tapsOption, type WeightedTap } from "./taps.ts";
 
 function networkOf(net: PerceptualNet, pooling: "max" | "average"): Network {
   const { network, pooled }: LossNetwork = networks[net];
   return pooling === "max" ? network : (pooled?.[pooling] ?? network);
-}
-
-/** A tap and how much it counts. */
-interface WeightedTap {
-  tap: string;
-  weight: number;
-}
-
-/** `relu2_2+0.5*relu3_3` as taps and weights, `none` as no taps; `undefined` for anything else. */
-function parseTaps(text: string): WeightedTap[] | undefined {
-  if (text === "none") return [];
-  const taps = text.split("+").map((term) => {
-    const { weight = "1", tap } =
-      /^(?:(?<weight>[\d.eE-]+)\*)?(?<tap>[a-z]+\d+(?:_\d+)?)$/.exec(term.trim())?.groups ?? {};
-    return { tap, weight: Number(weight) };
-  });
-  return taps.every(({ tap, weight }) => tap !== undefined && Number.isFinite(weight)) ? taps : undefined;
-}
-
-function tapsOption(fallback: string, help: string): Option<string> {
-  const read = (value: unknown) => {
-    const text = String(value).replaceAll(" ", "");
-    return parseTaps(text) === undefined ? undefined : text;
-  };
-  return { default: fallback, help, accepts: "taps with weights such as relu2_2+0.5*relu3_3, or none", read };
 }
 
 /** Keras's VGG weights, converted from Caffe's, saw BGR images from 0 to 255 less this mean. */
@@ -167,20 +143,12 @@ export const perceptual = defineLoss({
   define: (options, resources: PerceptualResources = {}): Definition => {
     const { net, pooling, criterion, reduction, gram, unitFeatures, resize, input } = options;
     const network = networkOf(net, pooling);
-    const [content, style] = [options.taps, options.styleTaps].map((text) => parseTaps(text) as WeightedTap[]);
+    const [content, style] = [options.taps, options.styleTaps].map(parseTaps);
     const taps = [...new Set([...content, ...style].map(({ tap }) => tap))];
     if (taps.length === 0) {
       throw new ReconlossError("invalid-argument", "perceptual: taps and styleTaps must not both be none");
     }
-    if (
-      new Set(content.map(({ tap }) => tap)).size + new Set(style.map(({ tap }) => tap)).size <
-      content.length + style.length
-    ) {
-      throw new ReconlossError(
-        "invalid-argument",
-        `perceptual: "${options.taps}" or "${options.styleTaps}" names a tap twice`,
-      );
-    }
+    for (const text of [options.taps, options.styleTaps]) checkTapsOnce("perceptual", text);
     const shapes = network.tensors(taps);
     const weights = new LazyWeights(() => loadWeights(net, shapes, resources.weights, { also: network.tensors() }));
 
@@ -245,7 +213,3 @@ export const perceptual = defineLoss({
     };
   },
 });
-
-function tapNames(text: string): string[] {
-  return (parseTaps(text) as WeightedTap[]).map(({ tap }) => tap);
-}

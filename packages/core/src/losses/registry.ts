@@ -3,6 +3,7 @@ import { charbonnier } from "./charbonnier.ts";
 import { chroma } from "./chroma.ts";
 import { colour } from "./colour.ts";
 import { colourConstancy } from "./colour-constancy.ts";
+import { contextual } from "./contextual.ts";
 import { cosine } from "./cosine.ts";
 import { darkChannel } from "./dark-channel.ts";
 import { deltaE } from "./delta-e.ts";
@@ -99,6 +100,7 @@ export const lossFactories = [
   perceptual,
   lpips,
   dists,
+  contextual,
   tv,
   exposure,
   colourConstancy,
