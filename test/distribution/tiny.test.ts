@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { compile } from "../../packages/core/src/graph/compile.ts";
+import { kid } from "../../packages/core/src/metrics/index.ts";
 import { lpipsScaling, normalise, tiny, tinyTaps, tinyWeights } from "../../packages/core/src/nets/index.ts";
 import {
   computeStatistics,
@@ -54,8 +55,7 @@ describe("features of the network that is part of the package", () => {
     const options = { network: "tiny", cache: false } as const;
     const { results, protocol } = await evaluateDistribution(outputs, reals, {
       ...options,
-      metrics: ["frechet", "kid"],
-      kernelDistance: { subsets: 2, subsetSize: 4 },
+      metrics: ["frechet", kid().withOptions({ subsets: 2, subsetSize: 4 })],
     });
     expect(Object.values(results).map(({ metric }) => metric)).toEqual([
       "frechet(features=tiny-v2)",

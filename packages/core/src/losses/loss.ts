@@ -3,6 +3,7 @@ import type { Definition, Evaluation, OwnEvaluation, Wants } from "../definition
 import type { Learner } from "../definitions/learner.ts";
 import { type OptionsOf, type OptionValue, resolveOptions, type Schema } from "../definitions/options.ts";
 import { checkWeight, type WeightNormalisation } from "../definitions/pixel-weights.ts";
+import { checkWritableName, specificationOf } from "../definitions/specification.ts";
 import type { Request } from "../engines/engine.ts";
 import { type EngineName, evaluate, evaluateSync } from "../engines/index.ts";
 import { targetFeatures } from "../engines/onnx.ts";
@@ -231,16 +232,6 @@ export interface LossDefinition<S extends Schema, R = undefined> extends LossInf
   readonly define: (options: OptionsOf<S>, resources?: R) => Definition;
 }
 
-/** Names that specifications can write. */
-const writableName = /^[A-Za-z][\w-]*$/;
-
-/** Refuses names under which a loss could not be asked for, or its numbers not be told from what every JavaScript object has. */
-function checkName(name: string): void {
-  if (writableName.test(name) && !(name in {})) return;
-  const rule = "letters, digits, - and _ after a letter, and no name that every object has, such as constructor";
-  throw new ReconlossError("invalid-argument", `a loss cannot be called "${name}": names are ${rule}`);
-}
-
 /**
  * Turns mathematics and a table of options into a loss.
  *
@@ -272,7 +263,7 @@ export function defineLoss<S extends Schema, R = undefined>(definition: LossDefi
   checkObject(definition.name, "options", definition.options);
   checkFunction(definition.name, "define", definition.define);
   const { name, summary, better, decimals, source, options: schema, presets, defaultsOf } = definition;
-  checkName(name);
+  checkWritableName("loss", name);
   const info: LossInfo<S> = { name, summary, better, decimals, source, options: schema, presets };
   const make = (options: Partial<OptionsOf<S>> = {}, resources?: R): Loss => {
     if (resources !== undefined) checkObject(name, "resources", resources);
@@ -283,7 +274,7 @@ export function defineLoss<S extends Schema, R = undefined>(definition: LossDefi
       info,
       definition,
       values,
-      specOf(name, given, (some) => resolve(some).values),
+      specificationOf(name, given, (some) => resolve(some).values),
       resources,
     );
   };
@@ -309,23 +300,6 @@ export interface Derivation extends Pick<LossInfo, "name" | "summary" | "better"
 export function deriveLoss<S extends Schema>(base: LossFactory<S>, { derive, ...said }: Derivation): LossFactory<S> {
   const { offset: _, ...told } = definitions.get(base) as LossDefinition<S>;
   return defineLoss<S>({ ...told, ...said, define: (options) => derive(told.define(options)) });
-}
-
-/** The specification with just those of the given options without which others would result. */
-function specOf(
-  name: string,
-  given: Readonly<Record<string, unknown>>,
-  resolve: (given: Readonly<Record<string, unknown>>) => Readonly<Record<string, OptionValue>>,
-): string {
-  const options = resolve(given);
-  let needed: Readonly<Record<string, unknown>> = given;
-  for (const key of Object.keys(given)) {
-    const { [key]: _, ...others } = needed;
-    const without = resolve(others);
-    if (Object.keys(options).every((option) => Object.is(without[option], options[option]))) needed = others;
-  }
-  const said = Object.keys(needed).map((key) => `${key}=${options[key]}`);
-  return said.length === 0 ? name : `${name}(${said.join(",")})`;
 }
 
 /** The parts of {@link Loss} that follow from `evaluate`. */

@@ -1,36 +1,11 @@
+import { parseOptions, splitOutside } from "../definitions/specification.ts";
 import { ReconlossError } from "../errors.ts";
 import { matching, suggestion } from "../names.ts";
 import { weighted } from "./combine.ts";
 import { type Loss, type LossFactory, labelled } from "./loss.ts";
 import { lossFactories, otherNames } from "./registry.ts";
 
-/** Splits at a separator that is not inside parentheses. */
-function splitOutside(text: string, separator: string): string[] {
-  const parts = [""];
-  let depth = 0;
-  for (const letter of text) {
-    depth += letter === "(" ? 1 : letter === ")" ? -1 : 0;
-    if (letter === separator && depth === 0) parts.push("");
-    else parts[parts.length - 1] += letter;
-  }
-  if (depth !== 0) throw new ReconlossError("syntax", `loss "${text.trim()}": parentheses do not match`);
-  return parts.map((part) => part.trim());
-}
-
 const termPattern = /^(?:(?<weight>[^*()]+)\*)?\s*(?<name>[A-Za-z][\w-]*)\s*(?:\((?<options>[^()]*)\))?$/;
-
-function parseOptions(term: string, text = ""): Record<string, string> {
-  if (text.trim() === "") return {};
-  const options = text.split(",").map((part) => {
-    const [name, value, ...rest] = part.split("=").map((word) => word.trim());
-    if (name && value && rest.length === 0) return [name, value] as const;
-    throw new ReconlossError("syntax", `loss "${term}": options are written name=value, got "${part.trim()}"`);
-  });
-  const names = options.map(([name]) => name);
-  const twice = names.find((name, index) => matching(name, names.slice(0, index)) !== undefined);
-  if (twice !== undefined) throw new ReconlossError("syntax", `loss "${term}": option ${twice} is given twice`);
-  return Object.fromEntries(options);
-}
 
 /** The loss that a name stands for, and the options that it brings with it. */
 function named(term: string, word: string, factories: readonly LossFactory[]) {
@@ -61,7 +36,7 @@ function parseTerm(text: string, factories: readonly LossFactory[]): readonly [w
     throw new ReconlossError("syntax", `loss "${text}": expected name, name(option=value,...) or weight*name(...)`);
   }
   const { factory, brought } = named(text, name, factories);
-  const given = parseOptions(text, options);
+  const given = parseOptions("loss", text, options);
   const said = Object.keys(given).find((option) => matching(option, Object.keys(brought)) !== undefined);
   if (said !== undefined) {
     const meant = `${factory.info.name}(${said}=${given[said]})`;
@@ -100,14 +75,14 @@ function checkText(name: string, text: unknown): asserts text is string {
 export function parseLoss(spec: string, more: readonly LossFactory[] = []): Loss {
   checkText("loss", spec);
   const factories = known(more);
-  const terms = splitOutside(spec, "+").map((text) => parseTerm(text, factories));
+  const terms = splitOutside("loss", spec, "+").map((text) => parseTerm(text, factories));
   return labelled(terms.length === 1 && terms[0][0] === 1 ? terms[0][1] : weighted(terms), spec);
 }
 
 /** Several losses from a list of specifications separated by commas. @throws {ReconlossError} `syntax` for a loss that is listed twice */
 export function parseLosses(list: string, more: readonly LossFactory[] = []): Loss[] {
   checkText("list of losses", list);
-  const losses = splitOutside(list, ",").map((spec) => parseLoss(spec, more));
+  const losses = splitOutside("loss", list, ",").map((spec) => parseLoss(spec, more));
   for (const [index, { label, spec }] of losses.entries()) {
     const before = losses.slice(0, index).find((other) => other.spec === spec);
     if (before === undefined) continue;

@@ -1,6 +1,7 @@
 import { ReconlossError } from "../errors.ts";
 import type { Tensor } from "../tensor.ts";
 import { checkFields, checkInstance } from "./arguments.ts";
+import { defineMetric, type MetricContext } from "./definition.ts";
 import type { Side } from "./features.ts";
 import { checkSide } from "./features.ts";
 import { type FrechetParts, frechetDistance } from "./frechet-distance.ts";
@@ -113,3 +114,44 @@ export class FrechetMetric implements Metric<FrechetResult> {
     return frechetResult(this.#moments.output.statistics(), real, options);
   }
 }
+
+/** What the three have in common: the features make the difference. */
+const shared = {
+  better: "lower",
+  needs: { output: "moments", real: "moments" },
+  options: {},
+  compute: (
+    { output, real }: { output: Statistics; real: Statistics },
+    _: unknown,
+    { name, protocol }: MetricContext,
+  ) => frechetResult(output, real, { name, protocol }),
+} as const;
+
+/** {@link frechetResult} of Inception's main features as a metric of sets. */
+export const fid = defineMetric({
+  ...shared,
+  name: "fid",
+  summary: "Frechet Inception Distance: between the means and covariances of Inception's features",
+  source: "Heusel et al. 2017; equals pytorch-fid, clean-fid and torch-fidelity for the same features",
+  features: "main",
+  network: "inception",
+});
+
+/** {@link frechetResult} of Inception's spatial features as a metric of sets. */
+export const sfid = defineMetric({
+  ...shared,
+  name: "sfid",
+  summary: "FID of Inception's spatial features, which know where in the image things are",
+  source: "Nash et al. 2021; equals the ADM evaluator for the same features",
+  features: "spatial",
+  network: "inception",
+});
+
+/** {@link frechetResult} of any network's features as a metric of sets. */
+export const frechet = defineMetric({
+  ...shared,
+  name: "frechet",
+  summary: "the Frechet distance of another network's features, which is no FID",
+  source: "Dowson, Landau 1982",
+  features: "main",
+});

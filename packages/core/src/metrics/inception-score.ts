@@ -1,47 +1,45 @@
+import { choice, flag, integer, number, type OptionsOf } from "../definitions/options.ts";
 import { ReconlossError } from "../errors.ts";
 import type { Tensor } from "../tensor.ts";
-import { checkFields, checkInstance } from "./arguments.ts";
+import { checkInstance } from "./arguments.ts";
+import { defineMetric, deviation, optionsIn } from "./definition.ts";
 import { checkRows, checkSide, type FeatureRows, MemoryRows, readRange, type Side } from "./features.ts";
-import type { Metric, MetricResult, Protocol } from "./metric.ts";
+import type { Metric, MetricResult } from "./metric.ts";
 import { NumpyRandom } from "./numpy-random.ts";
+import { type MetricOptions, settingsOf } from "./settings.ts";
+
+const schema = {
+  preset: choice(["torch-fidelity", "adm", "ignite"], "torch-fidelity", "whose Inception Score"),
+  splits: integer(10, "split i of s takes the images from floor(i n / s) on", { min: 1 }),
+  splitSize: integer(0, "instead of splits: that many images in each, the last one with what is left", { min: 0 }),
+  shuffle: flag(
+    true,
+    "whether images are put in a random order first; class-ordered samples score far too low unshuffled",
+  ),
+  seed: integer(2020, "the seed of that order, as in numpy's RandomState(seed).permutation(n)", { min: 0 }),
+  eps: number(0, "added to probabilities inside the logarithm", { min: 0 }),
+};
 
 /** The conventions of three evaluators; their scores of one set of images differ in the second digit. */
 const presets = {
-  /** torch-fidelity: shuffled with seed 2020, 10 splits. Made for logits of the FID network without bias. */
-  "torch-fidelity": { splits: 10, splitSize: undefined, shuffle: true, seed: 2020, eps: 0 },
-  /** The ADM evaluator: in order, splits of 5000 and what is left. Made for logits of the FID network without bias. */
-  adm: { splits: undefined, splitSize: 5000, shuffle: false, seed: 0, eps: 0 },
-  /** ignite: one split. Made for logits of torchvision's inception_v3. */
-  ignite: { splits: 1, splitSize: undefined, shuffle: false, seed: 0, eps: 1e-16 },
-} as const;
+  /** Shuffled with seed 2020, 10 splits. Made for logits of the FID network without bias. */
+  "torch-fidelity": { splits: 10, splitSize: 0, shuffle: true, seed: 2020, eps: 0 },
+  /** In order, splits of 5000 and what is left. Made for logits of the FID network without bias. */
+  adm: { splitSize: 5000, shuffle: false, seed: 0, eps: 0 },
+  /** One split. Made for logits of torchvision's inception_v3. */
+  ignite: { splits: 1, splitSize: 0, shuffle: false, seed: 0, eps: 1e-16 },
+};
+
+const table = {
+  name: "is",
+  options: schema,
+  presets,
+  // Splits that are asked for do without the preset's size of them.
+  implies: ({ splits }: Partial<OptionsOf<typeof schema>>) => (splits === undefined ? {} : { splitSize: 0 }),
+};
 
 /** Options of {@link InceptionScore}; what is not given comes from the preset. */
-export interface InceptionScoreOptions {
-  /** Default `torch-fidelity`. */
-  preset?: keyof typeof presets;
-  /** Split i of s takes the images from floor(i n / s) on. */
-  splits?: number;
-  /** Instead of `splits`: that many images in each, the last one with what is left. */
-  splitSize?: number;
-  /** Whether images are put in a random order first. Class-ordered samples score far too low unshuffled. */
-  shuffle?: boolean;
-  /** The seed of that order, as in numpy's `RandomState(seed).permutation(n)`. */
-  seed?: number;
-  /** Added to probabilities inside the logarithm. */
-  eps?: number;
-  /** Travels into the result. */
-  protocol?: Protocol;
-}
-
-const optionKinds = {
-  preset: "string",
-  splits: "number",
-  splitSize: "number",
-  shuffle: "boolean",
-  seed: "number",
-  eps: "number",
-  protocol: "object",
-} as const;
+export type InceptionScoreOptions = MetricOptions<typeof schema>;
 
 /** The Inception Score. */
 export interface InceptionScoreResult extends MetricResult {
@@ -71,21 +69,9 @@ export async function inceptionScore(
   options: InceptionScoreOptions = {},
 ): Promise<InceptionScoreResult> {
   checkRows("logits", logits);
-  checkFields("options", options, optionKinds);
-  const preset = options.preset ?? "torch-fidelity";
-  if (!Object.hasOwn(presets, preset)) {
-    throw new ReconlossError(
-      "invalid-argument",
-      `preset must be one of ${Object.keys(presets).join(", ")}, got ${preset}`,
-    );
-  }
-  const settings = { ...presets[preset], ...withoutUndefined(options) };
-  const { shuffle, seed, eps } = settings;
+  const { protocol, preset, splits, splitSize, shuffle, seed, eps } = settingsOf(table, options);
   const n = logits.count;
-  const bounds = splitBounds(
-    n,
-    options.splitSize ? { splitSize: options.splitSize } : options.splits ? { splits: options.splits } : settings,
-  );
+  const bounds = splitBounds(n, splits, splitSize);
   const order = shuffle ? new NumpyRandom(seed).permutation(n) : undefined;
   const scores: number[] = [];
   for (const [start, end] of bounds) scores.push(await scoreOf(logits, order, start, end, eps));
@@ -97,7 +83,7 @@ export async function inceptionScore(
     splits: scores,
     images: { output: n },
     protocol: {
-      ...options.protocol,
+      ...protocol,
       preset,
       splits: bounds.length,
       splitSize: bounds[0][1] - bounds[0][0],
@@ -113,23 +99,16 @@ export async function inceptionScore(
   };
 }
 
-function withoutUndefined<T extends object>(options: T): T {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
-}
-
-function splitBounds(n: number, { splits, splitSize }: { splits?: number; splitSize?: number }): [number, number][] {
-  const wanted = splitSize ?? splits ?? 1;
-  if (!Number.isInteger(wanted) || wanted < 1) {
-    throw new ReconlossError("invalid-argument", `splits and splitSize must be positive integers, got ${wanted}`);
-  }
-  const count = splitSize === undefined ? wanted : Math.max(1, Math.ceil(n / splitSize));
+/** First and end of each split; of a `splitSize` above 0 as many as there are. */
+function splitBounds(n: number, splits: number, splitSize: number): [number, number][] {
+  const count = splitSize > 0 ? Math.max(1, Math.ceil(n / splitSize)) : splits;
   if (n < count || n === 0) {
     throw new ReconlossError("invalid-argument", `the Inception Score: ${n} images cannot be cut into ${count} splits`);
   }
   return Array.from({ length: count }, (_, i) =>
-    splitSize === undefined
-      ? [Math.floor((i * n) / count), Math.floor(((i + 1) * n) / count)]
-      : [i * splitSize, Math.min((i + 1) * splitSize, n)],
+    splitSize > 0
+      ? [i * splitSize, Math.min((i + 1) * splitSize, n)]
+      : [Math.floor((i * n) / count), Math.floor(((i + 1) * n) / count)],
   );
 }
 
@@ -190,7 +169,7 @@ export class InceptionScore implements Metric<InceptionScoreResult> {
   readonly #rows = new MemoryRows();
 
   constructor(options: InceptionScoreOptions = {}) {
-    checkFields("options", options, optionKinds);
+    settingsOf(table, options);
     this.#options = options;
   }
 
@@ -215,3 +194,17 @@ export class InceptionScore implements Metric<InceptionScoreResult> {
     return inceptionScore(this.#rows, this.#options);
   }
 }
+
+/** {@link inceptionScore} as a metric of sets. */
+export const is = defineMetric({
+  ...table,
+  summary: "Inception Score: how sure the network is of each output, and how varied the outputs are",
+  better: "higher",
+  source: "Salimans et al. 2016; equals torch-fidelity, the ADM evaluator or ignite, by preset",
+  features: "logits",
+  needs: { output: "rows" },
+  network: "inception",
+  flags: { seed: "seed" },
+  compute: ({ output }, options, { protocol }) => inceptionScore(output, { ...options, protocol }),
+  detail: (result) => [...deviation(result), ...optionsIn(table, result, ["preset", "splits", "seed"])],
+});

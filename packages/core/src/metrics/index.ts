@@ -1,5 +1,26 @@
+export {
+  defineMetric,
+  type FeatureKind,
+  type MetricContext,
+  type MetricDefinition,
+  type MetricFactory,
+  type MetricInfo,
+  type MetricNumber,
+  type Need,
+  type SetMetric,
+  type SetResult,
+  type SetState,
+} from "./definition.ts";
 export { type FeatureRows, MemoryRows, type Side } from "./features.ts";
-export { FrechetMetric, type FrechetOptions, type FrechetResult, frechetResult } from "./frechet.ts";
+export {
+  FrechetMetric,
+  type FrechetOptions,
+  type FrechetResult,
+  fid,
+  frechet,
+  frechetResult,
+  sfid,
+} from "./frechet.ts";
 export { type FrechetParts, frechetDistance } from "./frechet-distance.ts";
 export { type FeatureFunction, type FrechetLoss, type FrechetLossOptions, frechetLoss } from "./frechet-loss.ts";
 export {
@@ -7,20 +28,25 @@ export {
   type InceptionScoreOptions,
   type InceptionScoreResult,
   inceptionScore,
+  is,
 } from "./inception-score.ts";
 export {
   KernelDistance,
   type KernelDistanceOptions,
   type KernelDistanceResult,
   kernelDistance,
+  kid,
 } from "./kernel-distance.ts";
 export type { Matrix } from "./matrix.ts";
 export type { Metric, MetricResult, Protocol } from "./metric.ts";
 export { Moments, type Statistics } from "./moments.ts";
 export { NumpyRandom } from "./numpy-random.ts";
+export { parseMetric, parseMetrics } from "./parse.ts";
 export {
   PrecisionRecall,
   type PrecisionRecallOptions,
   type PrecisionRecallResult,
+  pr,
   precisionRecall,
 } from "./precision-recall.ts";
+export { type MetricName, metricFactories, metricNames } from "./registry.ts";

@@ -1,4 +1,5 @@
 import { integer } from "../definitions/options.ts";
+import { defineMetric, deviation, optionsIn } from "./definition.ts";
 import type { FeatureRows } from "./features.ts";
 import { type Kernel, kernelOf, kernelOptions } from "./kernels.ts";
 import type { Matrix } from "./matrix.ts";
@@ -14,10 +15,11 @@ export const kernelDistanceOptions = {
   subsetSize: integer(1000, "images of each side in a subset; all where there are fewer", { min: 2 }),
   seed: integer(2020, "of the subsets, as numpy's RandomState: outputs, then reals, for each", {
     min: 0,
-    below: 2 ** 32,
   }),
   ...kernelOptions,
 };
+
+const table = { name: "kid", options: kernelDistanceOptions };
 
 /** Options of {@link KernelDistance}. */
 export type KernelDistanceOptions = MetricOptions<typeof kernelDistanceOptions>;
@@ -50,10 +52,10 @@ export async function kernelDistance(
   real: FeatureRows,
   options: KernelDistanceOptions = {},
 ): Promise<KernelDistanceResult> {
-  const { values, given, protocol } = settingsOf("kid", kernelDistanceOptions, options);
+  const { protocol, ...values } = settingsOf(table, options);
   const { subsets, subsetSize, seed } = values;
   refuseRows("kid", output, real, 2);
-  const { kernel, name } = kernelOf("kid", values, given, output.dimension);
+  const { kernel, name } = kernelOf("kid", values, output.dimension);
   const size = Math.min(subsetSize, output.count, real.count);
   const random = new NumpyRandom(seed);
   // Where every subset is all there is, they differ by rounding alone.
@@ -175,7 +177,7 @@ export class KernelDistance extends TwoSidedMetric<KernelDistanceResult> {
 
   constructor(options: KernelDistanceOptions = {}) {
     super();
-    settingsOf("kid", kernelDistanceOptions, options);
+    settingsOf(table, options);
     this.#options = options;
   }
 
@@ -183,3 +185,19 @@ export class KernelDistance extends TwoSidedMetric<KernelDistanceResult> {
     return kernelDistance(output, real, this.#options);
   }
 }
+
+/** {@link kernelDistance} as a metric of sets. */
+export const kid = defineMetric({
+  ...table,
+  summary: "Kernel Inception Distance: the unbiased squared maximum mean discrepancy of features, over random subsets",
+  better: "lower",
+  source: "Binkowski et al. 2018; equals torch-fidelity with the same seed",
+  features: "main",
+  needs: { output: "rows", real: "rows" },
+  flags: { seed: "seed" },
+  compute: ({ output, real }, options, { protocol }) => kernelDistance(output, real, { ...options, protocol }),
+  detail: (result) => [
+    ...("std" in result ? deviation(result) : ["no ±: every subset is the whole set"]),
+    ...optionsIn(table, result, ["subsets", "subsetSize", "seed"]),
+  ],
+});

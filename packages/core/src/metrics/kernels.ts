@@ -4,13 +4,15 @@ import { ReconlossError } from "../errors.ts";
 /** A kernel from x.y, |x|^2 and |y|^2. */
 export type Kernel = (product: number, xx: number, yy: number) => number;
 
+const kernels = choice(
+  ["polynomial", "rbf"],
+  "polynomial",
+  "polynomial (poly): (gamma x.y + coef0)^degree; rbf: exp(-|x - y|^2 / (2 sigma^2))",
+);
+
 /** The options of a kernel of feature vectors; the defaults are torch-fidelity's. */
 export const kernelOptions = {
-  kernel: choice(
-    ["polynomial", "rbf"],
-    "polynomial",
-    "polynomial: (gamma x.y + coef0)^degree; rbf: exp(-|x - y|^2 / (2 sigma^2))",
-  ),
+  kernel: { ...kernels, read: (value: unknown) => kernels.read(value === "poly" ? "polynomial" : value) },
   degree: integer(3, "of the polynomial kernel", { min: 1 }),
   gamma: numberOr("auto", "auto", "of the polynomial kernel; auto: 1 / the number of features", { above: 0 }),
   coef0: number(1, "of the polynomial kernel", { min: 0 }),
@@ -25,16 +27,11 @@ const parametersOf = { polynomial: ["degree", "gamma", "coef0"], rbf: ["sigma"] 
 /**
  * The kernel of some options, and how a protocol names it.
  *
- * @param given - the options that were given, of which those of the other kernel are refused
+ * @throws {ReconlossError} `invalid-argument` for options of the other kernel, unless they are the defaults
  */
-export function kernelOf(
-  metric: string,
-  options: KernelOptions,
-  given: Readonly<Record<string, unknown>>,
-  dimension: number,
-): { kernel: Kernel; name: string } {
+export function kernelOf(metric: string, options: KernelOptions, dimension: number): { kernel: Kernel; name: string } {
   const other = options.kernel === "rbf" ? "polynomial" : "rbf";
-  const stray = parametersOf[other].find((name) => given[name] !== undefined);
+  const stray = parametersOf[other].find((name) => options[name] !== kernelOptions[name].default);
   if (stray !== undefined) {
     throw new ReconlossError(
       "invalid-argument",

@@ -1,22 +1,21 @@
-import { ReconlossError } from "../errors.ts";
-import { checkFields } from "./arguments.ts";
+import { integer } from "../definitions/options.ts";
+import { defineMetric } from "./definition.ts";
 import type { FeatureRows } from "./features.ts";
-import type { MetricResult, Protocol } from "./metric.ts";
+import type { MetricResult } from "./metric.ts";
 import { neighbourhoodCounts, shareAbove0 } from "./neighbours.ts";
 import { refuseRows } from "./points.ts";
+import { type MetricOptions, settingsOf } from "./settings.ts";
 import { TwoSidedMetric } from "./two-sided.ts";
 
-/** Options of {@link PrecisionRecall}. */
-export interface PrecisionRecallOptions {
-  /** A point's neighbourhood reaches to its k-th nearest other point of the same set; default 3. */
-  neighbours?: number;
-  /** Images of each side whose distances are in memory at once; default 1024. */
-  block?: number;
-  /** Travels into the result. */
-  protocol?: Protocol;
-}
+const schema = {
+  neighbours: integer(3, "a point's neighbourhood reaches to its k-th nearest other point of the same set", { min: 1 }),
+  block: integer(1024, "images of each side whose distances are in memory at once; changes no number", { min: 1 }),
+};
 
-const optionKinds = { neighbours: "number", block: "number", protocol: "object" } as const;
+const table = { name: "pr", options: schema };
+
+/** Options of {@link PrecisionRecall}. */
+export type PrecisionRecallOptions = MetricOptions<typeof schema>;
 
 /** Precision (which is `value`) and recall. */
 export interface PrecisionRecallResult extends MetricResult {
@@ -51,14 +50,7 @@ export async function precisionRecall(
   real: FeatureRows,
   options: PrecisionRecallOptions = {},
 ): Promise<PrecisionRecallResult> {
-  checkFields("options", options, optionKinds);
-  const { neighbours = 3, block = 1024, protocol } = options;
-  if (!Number.isInteger(neighbours) || neighbours < 1 || !Number.isInteger(block) || block < 1) {
-    throw new ReconlossError(
-      "invalid-argument",
-      `neighbours and block must be positive integers, got ${neighbours} and ${block}`,
-    );
-  }
+  const { protocol, neighbours, block } = settingsOf(table, options);
   refuseRows("pr", output, real, neighbours + 1);
   const counts = await neighbourhoodCounts(output, real, { k: neighbours, closed: true, block });
   const [precision, recall] = [shareAbove0(counts.output), shareAbove0(counts.real)];
@@ -93,7 +85,7 @@ export class PrecisionRecall extends TwoSidedMetric<PrecisionRecallResult> {
 
   constructor(options: PrecisionRecallOptions = {}) {
     super();
-    checkFields("options", options, optionKinds);
+    settingsOf(table, options);
     this.#options = options;
   }
 
@@ -101,3 +93,17 @@ export class PrecisionRecall extends TwoSidedMetric<PrecisionRecallResult> {
     return precisionRecall(output, real, this.#options);
   }
 }
+
+/** {@link precisionRecall} as a metric of sets. */
+export const pr = defineMetric({
+  ...table,
+  summary: "improved precision and recall: shares of one set that lie in neighbourhoods of the other's images",
+  better: "higher",
+  source: "Kynkaanniemi et al. 2019; equals torch-fidelity and the ADM evaluator",
+  features: "main",
+  needs: { output: "rows", real: "rows" },
+  flags: { neighbours: "neighbours" },
+  numbers: ["precision", "recall"],
+  compute: ({ output, real }, options, { protocol }) => precisionRecall(output, real, { ...options, protocol }),
+  detail: ({ protocol }) => [`k = ${protocol.neighbours}`],
+});

@@ -96,7 +96,7 @@ Exit codes: 0 all well; 1 a pair failed, an image has no partner, or a --fail co
 
 async function compare(outputs: string, targets: string, options: Options, terminal: Terminal): Promise<number> {
   const pixels = pixelOptions(options);
-  const plugins = await loadPlugins(options);
+  const { losses: plugins } = await loadPlugins(options);
   const losses = parseLosses(options.metrics ?? defaultMetrics, plugins);
   checkPixelRange(losses, "files");
   const conditions = options.fail === undefined ? undefined : parseConditions(options.fail, losses, plugins);

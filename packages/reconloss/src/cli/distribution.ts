@@ -1,22 +1,24 @@
 import type { Device } from "@reconloss/core";
-import type { MetricResult } from "@reconloss/core/metrics";
+import { knownMetrics } from "@reconloss/core/internal";
+import type { MetricFactory, SetResult } from "@reconloss/core/metrics";
 import { type Resizer, resizers } from "@reconloss/core/pixels";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { arrowOf } from "../compare/index.ts";
 import {
   type DistributionProgress,
   type DistributionReport,
   evaluateDistribution,
   type FeatureOptions,
   inceptionDims,
-  type MetricName,
-  metricNames,
   type SetReport,
 } from "../distribution/index.ts";
 import { writeSetReport } from "../report/index.ts";
+import { addMetricOptions, metricsAskedFor } from "./metric-options.ts";
 import { deviceOption, keyOption, usableDevice, useWeightsFolder, weightsOption } from "./networks.ts";
 import { noteNewFolder } from "./new-folder.ts";
 import { tellPassedOver } from "./passed-over.ts";
 import { addPixelOptions, type PixelFlags, pixelOptions } from "./pixel-options.ts";
+import { pluginOption } from "./plugins.ts";
 import { type Progress, progressBar } from "./progress.ts";
 import { plainTable } from "./table.ts";
 import { coloursFor, printable, type Terminal, widthOf } from "./terminal.ts";
@@ -42,12 +44,6 @@ export interface FeatureFlags extends PixelFlags {
 interface Flags extends FeatureFlags {
   metrics?: string;
   report?: string;
-  isPreset: "torch-fidelity" | "adm" | "ignite";
-  isSplits?: number;
-  kidSubsets: number;
-  kidSubsetSize: number;
-  neighbours: number;
-  seed: number;
   allowMismatch?: boolean;
 }
 
@@ -87,7 +83,7 @@ export function addFeatureOptions(command: Command): Command {
     .addOption(keyOption())
     .addOption(deviceOption())
     .addOption(
-      new Option("--dims <n>", "which of Inception's features fid, kid and pr are of; FID's are 2048")
+      new Option("--dims <n>", "which of Inception's features all metrics but sfid and is are of; FID's are 2048")
         .choices(inceptionDims.map(String))
         .argParser((text) => dimsOf(text)),
     )
@@ -144,37 +140,28 @@ export function tellProblems(
   );
 }
 
-/** `reconloss distribution`; `finish` receives the exit code. */
-export function distributionCommand(terminal: Terminal, finish: (code: number) => void): Command {
+/** `reconloss distribution`; `finish` receives the exit code, `more` are metrics of the user's own. */
+export function distributionCommand(
+  terminal: Terminal,
+  finish: (code: number) => void,
+  more: readonly MetricFactory[] = [],
+): Command {
+  const factories = knownMetrics(more);
   const command = new Command("distribution")
-    .description(
-      "compare a set of outputs with a set of real images: FID, sFID, Inception Score, KID, precision and recall",
-    )
+    .description("compare a set of outputs with a set of real images, by the features that a network gives of them")
     .argument("<outputs>", "a folder of images, or an .npz file of samples, of statistics, or of both")
-    .argument("[reals]", "the same; not needed for the Inception Score alone")
-    .option(
-      "-m, --metrics <list>",
-      `of ${metricNames.join(", ")}, separated by commas (default: fid; of network tiny: frechet)`,
-    );
-  return addFeatureOptions(command)
+    .argument("[reals]", "the same; not needed for metrics of the outputs alone");
+  return addMetricOptions(addFeatureOptions(command), factories)
     .option("--allow-mismatch", "only warn of statistics that were made with another network or resizer")
     .option("--report <file.html>", "write a page to look at: nearest and farthest images, spectra")
-    .addOption(
-      new Option("--is-preset <name>", "whose Inception Score")
-        .choices(["torch-fidelity", "adm", "ignite"])
-        .default("torch-fidelity"),
-    )
-    .option("--is-splits <n>", "splits of the Inception Score; default: the preset's", wholeNumber(1))
-    .option("--kid-subsets <n>", "subsets of the kernel distance", wholeNumber(1), 100)
-    .option("--kid-subset-size <n>", "images in each of them", wholeNumber(2), 1000)
-    .option("--neighbours <k>", "of precision and recall", wholeNumber(1), 3)
-    .option("--seed <n>", "of shuffling and subsets, as numpy's RandomState", wholeNumber(0), 2020)
+    .addOption(pluginOption())
     .addHelpText(
       "after",
       `
 Examples:
   reconloss distribution outputs/ reals/
   reconloss distribution outputs/ reals/ -m fid,sfid,is,kid,pr --json
+  reconloss distribution outputs/ reals/ -m "kid(kernel=rbf,sigma=5),pr(neighbours=5)"
   reconloss distribution samples.npz VIRTUAL_imagenet256_labeled.npz -m fid,sfid --resize legacy-tensorflow
   reconloss distribution a.npz b.npz                           (statistics, made before)
   reconloss distribution outputs/ reals/ --dims 64
@@ -187,15 +174,13 @@ Exit codes: 0 all well; 1 an image could not be read, or the numbers make no dis
 room on the disk, a permission.`,
     )
     .action(async (outputs: string, reals: string | undefined, flags: Flags) => {
+      const metrics = metricsAskedFor({ ...flags }, factories);
       await noteNewFolder(flags.report, terminal);
       const features = await featureOptions(flags, terminal);
       const progress = sideProgress(terminal, flags.progress);
       const report = await evaluateDistribution(outputs, reals, {
         ...features,
-        metrics: flags.metrics?.split(",").map((name) => name.trim() as MetricName),
-        inceptionScore: { preset: flags.isPreset, splits: flags.isSplits, seed: flags.seed },
-        kernelDistance: { subsets: flags.kidSubsets, subsetSize: flags.kidSubsetSize, seed: flags.seed },
-        precisionRecall: { neighbours: flags.neighbours },
+        metrics,
         allowMismatch: flags.allowMismatch,
         details: flags.report !== undefined,
         onProgress: progress.onProgress,
@@ -228,30 +213,6 @@ function table({ results, protocol, outputs, reals }: DistributionReport, { stdo
   return `${plainTable([["", "", ""], ...rows], [], [0, 2], widthOf(stdout, env))}\n\n${facts.join("; ")}`.trimStart();
 }
 
-function rowsOf(result: MetricResult): string[][] {
-  const digits = (value: number) => value.toPrecision(7);
-  if ("recall" in result) {
-    const { precision, recall } = result as MetricResult & { precision: number; recall: number };
-    const detail = `k = ${result.protocol.neighbours}`;
-    // `pr(dims=64)` says of which features both are.
-    const features = result.metric.slice("pr".length);
-    return [
-      [`precision${features} ↑`, digits(precision), detail],
-      [`recall${features} ↑`, digits(recall), detail],
-    ];
-  }
-  const details = [
-    spreadOf(result),
-    ...(["preset", "splits", "subsets", "subsetSize", "seed"] as const)
-      .filter((key) => result.protocol[key] !== undefined)
-      .map((key) => `${key} ${result.protocol[key]}`),
-  ];
-  const arrow = result.metric === "is" ? "↑" : "↓";
-  return [[`${result.metric} ${arrow}`, digits(result.value), details.filter((detail) => detail !== "").join(", ")]];
-}
-
-/** How far the number would be another one with other subsets or splits, or why that is not known. */
-function spreadOf(result: MetricResult): string {
-  if ("std" in result) return `± ${(result as MetricResult & { std: number }).std.toPrecision(3)}`;
-  return result.protocol.subsets === undefined ? "" : "no ±: every subset is the whole set";
+function rowsOf({ numbers, detail }: SetResult): string[][] {
+  return numbers.map(({ name, value, better }) => [`${name} ${arrowOf(better)}`, value.toPrecision(7), detail]);
 }

@@ -46,7 +46,7 @@ Examples:
 Inputs: output, target (float32, n x channels x h x w). Outputs: value, perImage (float64), grad, map (float32).`,
     )
     .action(async (spec: string, { output, weights, plugin, ...options }: Options) => {
-      const loss = parseLoss(spec, await loadPlugins({ plugin }));
+      const loss = parseLoss(spec, (await loadPlugins({ plugin })).losses);
       await noteNewFolder(output, terminal);
       await prepareNetworks([loss], { weights }, terminal);
       const bytes = await exportLoss(loss, options);

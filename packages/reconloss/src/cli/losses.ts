@@ -70,7 +70,7 @@ export function lossesCommand(terminal: Terminal): Command {
     .option("--json", "print a JSON array")
     .addOption(pluginOption())
     .action(async ({ json, plugin }: PluginOptions & { json?: boolean }) => {
-      const plugins = await loadPlugins({ plugin });
+      const { losses: plugins } = await loadPlugins({ plugin });
       if (json) terminal.stdout.write(`${JSON.stringify(describeLosses(plugins), nonFiniteAsWords, 2)}\n`);
       else printLosses(terminal, plugins);
     });

@@ -3,20 +3,21 @@ import { register } from "node:module";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type LossFactory, ReconlossError } from "@reconloss/core";
-import { isLossFactory } from "@reconloss/core/internal";
+import { isLossFactory, isMetricFactory } from "@reconloss/core/internal";
+import type { MetricFactory } from "@reconloss/core/metrics";
 import { Option } from "commander";
 import { reasonOf } from "../files.ts";
 
-/** What a command is told about losses of the user's own. */
+/** What a command is told about losses and metrics of the user's own. */
 export interface PluginOptions {
   plugin?: readonly string[];
 }
 
-/** Where losses of the user's own come from. */
+/** Where losses and metrics of the user's own come from. */
 export function pluginOption(): Option {
   return new Option(
     "--plugin <file.mjs>",
-    "a module that exports losses made by defineLoss, which can then be named; it is run; repeatable",
+    "a module that exports losses made by defineLoss, or metrics of sets by defineMetric, which can then be named; it is run; repeatable",
   ).argParser((file: string, files: readonly string[] = []) => [...files, file]);
 }
 
@@ -31,13 +32,27 @@ function sharePackage(): void {
   register(`data:text/javascript,${encodeURIComponent(hooks)}`);
 }
 
+/** What plugins export, each in its order. */
+export interface Plugins {
+  readonly losses: LossFactory[];
+  readonly metrics: MetricFactory[];
+}
+
+/** The files that a command line names by `--plugin`, for what must be known before it is parsed. */
+export function pluginsNamed(args: readonly string[]): string[] {
+  return args.flatMap((arg, i) => {
+    if (arg === "--plugin") return args.slice(i + 1, i + 2);
+    return arg.startsWith("--plugin=") ? [arg.slice("--plugin=".length)] : [];
+  });
+}
+
 /**
- * The losses that plugins export, in their order. Loading a plugin runs its code.
+ * The losses and metrics that plugins export. Loading a plugin runs its code.
  *
- * @throws {ReconlossError} `file` for a plugin that is not there; `invalid-argument` for one that fails when it is loaded, or exports no loss
+ * @throws {ReconlossError} `file` for a plugin that is not there; `invalid-argument` for one that fails when it is loaded, or exports neither
  */
-export async function loadPlugins({ plugin: files = [] }: PluginOptions): Promise<LossFactory[]> {
-  const factories: LossFactory[] = [];
+export async function loadPlugins({ plugin: files = [] }: PluginOptions): Promise<Plugins> {
+  const plugins: Plugins = { losses: [], metrics: [] };
   if (files.length > 0) sharePackage();
   for (const file of files) {
     const path = resolve(file);
@@ -47,11 +62,14 @@ export async function loadPlugins({ plugin: files = [] }: PluginOptions): Promis
     const module: Record<string, unknown> = await import(pathToFileURL(path).href).catch((cause) => {
       throw new ReconlossError("invalid-argument", `plugin ${file} cannot be loaded: ${reasonOf(cause)}`, { cause });
     });
-    const exported = Object.values(module).filter(isLossFactory);
-    if (exported.length === 0) {
-      throw new ReconlossError("invalid-argument", `plugin ${file} exports no loss; losses are made by defineLoss`);
+    const exported = Object.values(module);
+    const [losses, metrics] = [exported.filter(isLossFactory), exported.filter(isMetricFactory)];
+    if (losses.length + metrics.length === 0) {
+      const made = "losses are made by defineLoss, metrics of sets by defineMetric";
+      throw new ReconlossError("invalid-argument", `plugin ${file} exports no loss; ${made}`);
     }
-    factories.push(...exported);
+    plugins.losses.push(...losses);
+    plugins.metrics.push(...metrics);
   }
-  return factories;
+  return plugins;
 }

@@ -1,5 +1,6 @@
 import "../weights/disk.ts";
 import { ReconlossError } from "@reconloss/core";
+import type { MetricFactory } from "@reconloss/core/metrics";
 import { Command, CommanderError } from "commander";
 import manifest from "../../package.json" with { type: "json" };
 import { limitPixelsTo } from "../image/limit.ts";
@@ -9,6 +10,7 @@ import { distributionCommand, wholeNumber } from "./distribution.ts";
 import { exitCodeOf, exitCodes } from "./exit-codes.ts";
 import { exportCommand } from "./export.ts";
 import { lossesCommand } from "./losses.ts";
+import { loadPlugins, pluginsNamed } from "./plugins.ts";
 import { statsCommand } from "./stats.ts";
 import { coloursFor, printable, type Terminal } from "./terminal.ts";
 import { trainCommand } from "./train.ts";
@@ -22,23 +24,13 @@ function withCommands(command: Command): Command[] {
   return [command, ...command.commands.flatMap(withCommands)];
 }
 
-/**
- * Runs the command line.
- *
- * @param args - what follows the program's name
- * @param terminal - where it prints
- * @returns the exit code, see {@link exitCodes}
- */
-export async function runProgram(args: readonly string[], terminal: Terminal): Promise<number> {
-  let code = 0;
-  const finish = (result: number) => {
-    code = result;
-  };
+/** The command line, with the flags and the help of metrics of the user's own. */
+function programOf(terminal: Terminal, finish: (code: number) => void, metrics: readonly MetricFactory[]): Command {
   const program = new Command("reconloss")
     .description("image reconstruction losses and metrics")
     .version(manifest.version)
     .addCommand(compareCommand(terminal, finish))
-    .addCommand(distributionCommand(terminal, finish))
+    .addCommand(distributionCommand(terminal, finish, metrics))
     .addCommand(statsCommand(terminal, finish))
     .addCommand(trainCommand(terminal, finish))
     .addCommand(applyCommand(terminal, finish))
@@ -59,8 +51,24 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
       writeErr: (text) => void terminal.stderr.write(text),
     });
   }
+  return program;
+}
+
+/**
+ * Runs the command line.
+ *
+ * @param args - what follows the program's name
+ * @param terminal - where it prints
+ * @returns the exit code, see {@link exitCodes}
+ */
+export async function runProgram(args: readonly string[], terminal: Terminal): Promise<number> {
+  let code = 0;
+  const finish = (result: number) => {
+    code = result;
+  };
   try {
-    await program.parseAsync(args, { from: "user" });
+    const { metrics } = await loadPlugins({ plugin: args[0] === "distribution" ? pluginsNamed(args) : [] });
+    await programOf(terminal, finish, metrics).parseAsync(args, { from: "user" });
     return code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;

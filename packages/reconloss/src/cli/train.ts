@@ -157,7 +157,7 @@ async function settingsFor(
 
 async function train(task: string | undefined, flags: Flags, terminal: Terminal): Promise<number> {
   const { stdout, stderr, env } = terminal;
-  const losses = await loadPlugins(flags);
+  const { losses } = await loadPlugins(flags);
   const settings = await settingsFor(task, flags, losses);
   await noteNewFolder(flags.output, terminal);
   await prepareNetworks([trainingLoss(settings.loss, settings, losses)], flags, terminal);

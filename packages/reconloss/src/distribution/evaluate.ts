@@ -1,43 +1,33 @@
 import { ReconlossError } from "@reconloss/core";
 import { checkFields, checkKind } from "@reconloss/core/internal";
-import {
-  frechetResult,
-  type InceptionScoreOptions,
-  inceptionScore,
-  type KernelDistanceOptions,
-  kernelDistance,
-  type MetricResult,
-  type PrecisionRecallOptions,
-  type Protocol,
-  precisionRecall,
-  type Side,
-  type Statistics,
+import type {
+  FeatureKind,
+  MetricFactory,
+  MetricName,
+  Protocol,
+  SetMetric,
+  SetResult,
+  SetState,
+  Side,
+  Statistics,
 } from "@reconloss/core/metrics";
 import { decodeSummary } from "@reconloss/core/pixels";
 import type { PassedOver } from "../image/index.ts";
 import { type SetDetails, setDetails } from "./details.ts";
 import type { ExtractedSet, UnreadableImage } from "./extract.ts";
-import { networks, tinyName } from "./extractor.ts";
-import {
-  checkFeatureOptions,
-  type FeatureOptions,
-  type Features,
-  isInception,
-  type SetFeatures,
-  withFeatures,
-} from "./features.ts";
+import { checkFeatureOptions, type FeatureOptions, type Features, type SetFeatures, withFeatures } from "./features.ts";
 import { type ImageSet, openSet, type SetSource } from "./image-set.ts";
-import { type MetricName, metricNames } from "./metrics.ts";
+import { chosenMetrics, resultName } from "./metrics.ts";
 import { statisticsOf } from "./statistics.ts";
 import type { StatisticsFile } from "./statistics-file.ts";
 
 /** Options of {@link evaluateDistribution}. */
 export interface DistributionOptions extends FeatureOptions {
-  /** Default `fid`; `frechet` for the network `tiny`. */
-  metrics?: readonly MetricName[];
-  inceptionScore?: InceptionScoreOptions;
-  kernelDistance?: KernelDistanceOptions;
-  precisionRecall?: PrecisionRecallOptions;
+  /**
+   * Each by its name with options, such as `kid(kernel=rbf)`, or as it is made: `kid({ kernel: "rbf" })`, or by `defineMetric`. Default `fid`; `frechet` for the network
+   * `tiny`.
+   */
+  metrics?: readonly (MetricName | (string & {}) | SetMetric | MetricFactory)[];
   /** Statistics that were made with another network or resizer than the other side are warned of instead of refused. Default false. */
   allowMismatch?: boolean;
   /** Also finds what a report shows: the outputs nearest to and farthest from any real image, and the spectra. Default false. */
@@ -57,13 +47,13 @@ export interface SetReport {
   /** Of a folder: how many of its files are no images, by extension. */
   readonly passedOver?: PassedOver;
   /** Where the file has images too: the metrics that are of its statistics. */
-  readonly fromStatistics?: readonly MetricName[];
+  readonly fromStatistics?: readonly string[];
 }
 
 /** All numbers of a comparison of two sets of images. */
 export interface DistributionReport {
-  /** By metric. */
-  readonly results: Readonly<Partial<Record<MetricName, MetricResult>>>;
+  /** By metric, as it was asked for: `fid`, `kid(kernel=rbf)`. */
+  readonly results: Readonly<Record<string, SetResult>>;
   readonly protocol: Protocol;
   readonly outputs: SetReport;
   readonly reals?: SetReport;
@@ -103,12 +93,12 @@ export async function evaluateDistribution(
 
 /** A comparison whose sides are open, before any image is read. */
 export interface OpenComparison {
-  readonly metrics: readonly MetricName[];
+  readonly metrics: readonly SetMetric[];
   readonly options: DistributionOptions;
   readonly output: OpenSide;
   readonly real?: OpenSide;
-  /** The metrics that are of images of either side. */
-  readonly needed: readonly MetricName[];
+  /** The features that are needed of the images of either side. */
+  readonly needed: readonly FeatureKind[];
   readonly hasDetails: boolean;
 }
 
@@ -123,23 +113,22 @@ export async function withComparison<T>(
   if (reals !== undefined) checkKind("reals", reals, "string");
   checkFields("options", options, {
     metrics: "list",
-    inceptionScore: "object",
-    kernelDistance: "object",
-    precisionRecall: "object",
     allowMismatch: "boolean",
     details: "boolean",
   });
-  const metrics = [...new Set(options.metrics ?? [frechetOf(options)])];
-  checkOptions(metrics, reals, options);
-  const usesReals = reals !== undefined && (options.details || metrics.some((metric) => metric !== "is"));
+  checkFeatureOptions(options);
+  const metrics = chosenMetrics(options.metrics, options);
+  const compared = metrics.filter(({ info }) => info.needs.real !== undefined);
+  if (reals === undefined && compared.length > 0) refuse(`${labelsOf(compared)} need reals to compare with`);
+  const usesReals = reals !== undefined && (options.details || compared.length > 0);
   const sources: SetSource[] = [];
   try {
     for (const path of usesReals ? [outputs, reals] : [outputs]) sources.push(await openSet(path, options));
     const hasDetails = options.details === true && usesReals && sources.every(({ images }) => images);
-    const ofDetails = hasDetails ? [frechetOf(options)] : [];
+    const ofDetails: readonly FeatureKind[] = hasDetails ? ["main"] : [];
     const output = await openSide("output", sources[0], metrics, ofDetails);
     const real = usesReals ? await openSide("real", sources[1], metrics, ofDetails) : undefined;
-    const needed = [...new Set([...output.ofImages, ...(real?.ofImages ?? [])])];
+    const needed = [...new Set([...output.kinds, ...(real?.kinds ?? [])])];
     return await use({ metrics, options, output, real, needed, hasDetails });
   } finally {
     for (const source of sources) await source.close();
@@ -156,7 +145,7 @@ export async function finishComparison(
   // Told before hours of work, not after.
   mismatches(protocol, [output, real], options);
   const extract = async (side: OpenSide): Promise<ReadSide> =>
-    side.images ? { ...side, features: enough(side.path, side.ofImages, await of(side.side, side.images)) } : side;
+    side.images ? { ...side, features: enough(side.path, real !== undefined, await of(side.side, side.images)) } : side;
   const [outputRead, realRead] = [await extract(output), real && (await extract(real))];
   const told = await report(metrics, options, protocol, outputRead, realRead);
   const result = { ...told, warnings: [...notes, ...told.warnings] };
@@ -182,16 +171,17 @@ export async function computeStatistics(
 ): Promise<{ statistics: StatisticsFile; set: SetReport; warnings: readonly string[] }> {
   checkKind("path", path, "string");
   checkFields("options", options, { spatial: "boolean" });
-  const metrics: MetricName[] = options.spatial ? ["fid", "sfid"] : [frechetOf(options)];
-  checkOptions(metrics, path, options);
+  checkFeatureOptions(options);
+  // Refuses sfid where the network has none.
+  if (options.spatial) chosenMetrics(["fid", "sfid"], options);
   const source = await openSet(path, options);
   try {
     if (!source.images) throw new ReconlossError("invalid-argument", `${path} holds statistics already`);
     const images = await source.images();
-    return await withFeatures(metrics, options, async (features) => {
-      const set = enough(path, metrics, await features.of("real", images));
-      const fid = await statisticsOf(set.rows("fid"));
-      const sfid = options.spatial ? await statisticsOf(set.rows("sfid")) : undefined;
+    return await withFeatures(options.spatial ? ["main", "spatial"] : ["main"], options, async (features) => {
+      const set = enough(path, true, await features.of("real", images));
+      const fid = await statisticsOf(set.rows("main"));
+      const sfid = options.spatial ? await statisticsOf(set.rows("spatial")) : undefined;
       const { protocol, notes } = features;
       const warnings = [...notes, ...setWarnings("real", set)];
       return { statistics: { fid, sfid, protocol }, set: setReport(path, set), warnings };
@@ -205,9 +195,9 @@ export async function computeStatistics(
 const unreadableShown = 20;
 
 /** The set, unless so few of its images could be read that no number is left to say it beside. */
-function enough(path: string, metrics: readonly MetricName[], set: SetFeatures): SetFeatures {
+function enough(path: string, isCompared: boolean, set: SetFeatures): SetFeatures {
   const { images, unreadable } = set;
-  const least = metrics.some((metric) => metric !== "is") ? 2 : 1;
+  const least = isCompared ? 2 : 1;
   if (unreadable.length === 0 || images.length >= least) return set;
   const reasons = unreadable.slice(0, unreadableShown).map(({ name, reason }) => `${name}: ${reason}`);
   const left = unreadable.length - reasons.length;
@@ -219,46 +209,20 @@ function enough(path: string, metrics: readonly MetricName[], set: SetFeatures):
   );
 }
 
-/** The network that is part of the package. */
-const isTiny = ({ extractor, network }: FeatureOptions) => extractor === undefined && network === "tiny";
-
-/** The Frechet distance of a network's main features: only of Inception's is it FID. */
-function frechetOf(options: FeatureOptions): "fid" | "frechet" {
-  return isTiny(options) ? "frechet" : "fid";
-}
-
-const isFrechet = (metric: MetricName): metric is "fid" | "sfid" | "frechet" =>
-  metric === "fid" || metric === "sfid" || metric === "frechet";
-
 function refuse(problem: string): never {
   throw new ReconlossError("invalid-argument", problem);
 }
 
-function checkOptions(metrics: readonly MetricName[], reals: string | undefined, options: FeatureOptions): void {
-  const unknown = metrics.filter((metric) => !metricNames.includes(metric));
-  if (unknown.length > 0) refuse(`there is no metric ${unknown.join(", ")}; there are: ${metricNames.join(", ")}`);
-  if (metrics.length === 0) refuse("no metric is asked for");
-  checkFeatureOptions(options);
-  if (reals === undefined && metrics.some((metric) => metric !== "is")) {
-    refuse(`${metrics.filter((metric) => metric !== "is").join(", ")} need reals to compare with`);
-  }
-  const inceptions = metrics.filter((metric) => metric === "fid" || metric === "sfid" || metric === "is");
-  if (isTiny(options) && inceptions.length > 0) {
-    refuse(`${inceptions.join(", ")} are of Inception's features; of network tiny there are frechet, kid and pr`);
-  }
-  if (!isInception(options) && metrics.includes("sfid")) {
-    refuse("sfid is of spatial features of inception-fid or inception_v3");
-  }
-}
+const labelsOf = (metrics: readonly SetMetric[], between = ", ") => metrics.map(({ label }) => label).join(between);
 
 /** One side, with what the metrics need of it. */
 export interface OpenSide {
   readonly side: Side;
   readonly path: string;
-  /** What stands for the images in Frechet distances. */
+  /** What stands for the images where their mean and covariance are enough. */
   readonly statistics?: StatisticsFile;
-  /** The metrics that are of images. */
-  readonly ofImages: readonly MetricName[];
+  /** The features that are needed of the images. */
+  readonly kinds: readonly FeatureKind[];
   readonly images?: ImageSet;
 }
 
@@ -269,37 +233,38 @@ interface ReadSide extends OpenSide {
 async function openSide(
   side: Side,
   source: SetSource,
-  metrics: readonly MetricName[],
-  ofDetails: readonly MetricName[],
+  metrics: readonly SetMetric[],
+  ofDetails: readonly FeatureKind[],
 ): Promise<OpenSide> {
   const { path } = source;
-  const wanted = side === "output" ? metrics : metrics.filter((metric) => metric !== "is");
-  const statistics = wanted.some(isFrechet) ? await source.statistics?.() : undefined;
-  const ofImages = wanted.filter((metric) => !isFrechet(metric) || statisticsFor(metric, statistics) === undefined);
+  const ofMoments = metrics.some(({ info }) => info.needs[side] === "moments");
+  const statistics = ofMoments ? await source.statistics?.() : undefined;
+  const ofImages = metrics.filter(({ info }) => info.needs[side] && !statisticsFor(info, side, statistics));
   if (!source.images && ofImages.length > 0) {
+    const [{ info }] = ofImages;
     refuse(
-      statistics && ofImages[0] === "sfid"
-        ? `the statistics have no mu_s and sigma_s for sfid: ${path}`
-        : `${ofImages.join(" and ")} need the ${side} images, statistics are not enough: ${path}`,
+      statistics && info.needs[side] === "moments"
+        ? `the statistics have no mu_s and sigma_s for ${info.name}: ${path}`
+        : `${labelsOf(ofImages, " and ")} need the ${side} images, statistics are not enough: ${path}`,
     );
   }
-  const needed = [...new Set([...ofImages, ...ofDetails])];
-  return {
-    side,
-    path,
-    statistics,
-    ofImages: needed,
-    ...(needed.length > 0 ? { images: await source.images?.() } : {}),
-  };
+  const kinds = [...new Set([...ofImages.map(({ info }) => info.features), ...ofDetails])];
+  return { side, path, statistics, kinds, ...(kinds.length > 0 ? { images: await source.images?.() } : {}) };
 }
 
-function statisticsFor(metric: MetricName, file: StatisticsFile | undefined): Statistics | undefined {
-  return metric === "sfid" ? file?.sfid : file?.fid;
+/** What stands in a statistics file for the images of one side. */
+function statisticsFor(
+  { features, needs }: SetMetric["info"],
+  side: Side,
+  file: StatisticsFile | undefined,
+): Statistics | undefined {
+  if (needs[side] !== "moments" || features === "logits") return undefined;
+  return features === "spatial" ? file?.sfid : file?.fid;
 }
 
-/** The details of two sets in the features of FID. */
+/** The details of two sets in their main features. */
 async function detailsOf(output: ReadSide, real: ReadSide): Promise<SetDetails> {
-  const rowsOf = ({ features }: ReadSide) => (features as SetFeatures).rows("fid");
+  const rowsOf = ({ features }: ReadSide) => (features as SetFeatures).rows("main");
   const nameIn =
     ({ images, features }: ReadSide) =>
     (row: number) =>
@@ -308,7 +273,7 @@ async function detailsOf(output: ReadSide, real: ReadSide): Promise<SetDetails> 
 }
 
 async function report(
-  metrics: readonly MetricName[],
+  metrics: readonly SetMetric[],
   options: DistributionOptions,
   ofFeatures: Protocol | undefined,
   output: ReadSide,
@@ -316,13 +281,19 @@ async function report(
 ): Promise<DistributionReport> {
   const protocol = ofFeatures ?? output.statistics?.protocol ?? real?.statistics?.protocol ?? {};
   const warnings = mismatches(protocol, [output, real], options);
-  const results: Partial<Record<MetricName, MetricResult>> = {};
-  for (const metric of metrics) results[metric] = await resultOf(metric, options, protocol, output, real);
+  const results: Record<string, SetResult> = {};
+  const [ofOutputs, ofReals] = [states(output), real && states(real)];
+  for (const metric of metrics) {
+    const { needs } = metric.info;
+    const sets = { output: await ofOutputs(metric), ...(needs.real && ofReals ? { real: await ofReals(metric) } : {}) };
+    results[metric.label] = await metric.compute(sets, { name: resultName(metric, protocol, sets.output), protocol });
+  }
   const sideReport = (side: ReadSide): SetReport => {
     const { path, statistics, features } = side;
     if (features === undefined) return { path, images: statistics?.fid.count, computed: 0, unreadable: [] };
-    const fromStatistics = metrics.filter((metric) => isFrechet(metric) && statisticsFor(metric, statistics));
-    return { ...setReport(path, features), ...(fromStatistics.length > 0 ? { fromStatistics } : {}) };
+    const fromStatistics = metrics.filter(({ info }) => statisticsFor(info, side.side, statistics));
+    const labels = fromStatistics.map(({ label }) => label);
+    return { ...setReport(path, features), ...(labels.length > 0 ? { fromStatistics: labels } : {}) };
   };
   return {
     results,
@@ -337,37 +308,18 @@ async function report(
   };
 }
 
-async function resultOf(
-  metric: MetricName,
-  options: DistributionOptions,
-  protocol: Protocol,
-  output: ReadSide,
-  real: ReadSide | undefined,
-): Promise<MetricResult> {
-  const rowsOf = (side: ReadSide | undefined) => (side as Required<ReadSide>).features.rows(metric);
-  if (metric === "is") return inceptionScore(rowsOf(output), { ...options.inceptionScore, protocol });
-  if (isFrechet(metric)) {
-    const statistics = async (side: ReadSide | undefined) =>
-      statisticsFor(metric, side?.statistics) ?? (await statisticsOf(rowsOf(side)));
-    const [ofOutputs, ofReals] = [await statistics(output), await statistics(real)];
-    return frechetResult(ofOutputs, ofReals, { name: nameOf(metric, protocol, ofOutputs.mean.length), protocol });
-  }
-  const [outputs, reals] = [rowsOf(output), rowsOf(real)];
-  const result =
-    metric === "kid"
-      ? await kernelDistance(outputs, reals, { ...options.kernelDistance, protocol })
-      : await precisionRecall(outputs, reals, { ...options.precisionRecall, protocol });
-  return { ...result, metric: nameOf(metric, protocol, outputs.dimension) };
-}
-
-/** The plain name is that of Inception's 2048 features, those of papers. */
-function nameOf(metric: MetricName, { network }: Protocol, dimension: number): string {
-  if (network === tinyName) {
-    if (metric === "fid") refuse(`these are statistics of network ${network}, which make no fid; ask for frechet`);
-    return `${metric}(features=${network})`;
-  }
-  const isShort = Object.hasOwn(networks, String(network)) && metric !== "sfid" && dimension !== 2048;
-  return isShort ? `${metric}(dims=${dimension})` : metric;
+/** What each metric needs of a side; mean and covariance of the same features are computed once. */
+function states({ side, statistics, features }: ReadSide): (metric: SetMetric) => Promise<SetState> {
+  const computed = new Map<FeatureKind, Promise<Statistics>>();
+  return async ({ info }) => {
+    const stored = statisticsFor(info, side, statistics);
+    if (stored) return stored;
+    const rows = (features as SetFeatures).rows(info.features);
+    if (info.needs[side] === "rows") return rows;
+    const moments = computed.get(info.features) ?? statisticsOf(rows);
+    computed.set(info.features, moments);
+    return moments;
+  };
 }
 
 /**

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type Device, ReconlossError } from "@reconloss/core";
 import { checkDevice, checkFields, checkKind } from "@reconloss/core/internal";
-import type { FeatureRows, Protocol, Side } from "@reconloss/core/metrics";
+import type { FeatureKind, FeatureRows, Protocol, Side } from "@reconloss/core/metrics";
 import type { InceptionFeature } from "@reconloss/core/nets";
 import { type Resizer, resizers } from "@reconloss/core/pixels";
 import type { PixelOptions } from "../image/index.ts";
@@ -22,7 +22,6 @@ import {
 import { FeatureStore } from "./feature-store.ts";
 import type { ImageSet } from "./image-set.ts";
 import { largestBatch, refuseLargeBatch } from "./memory.ts";
-import type { MetricName } from "./metrics.ts";
 
 /** Work under way. */
 export interface DistributionProgress {
@@ -45,7 +44,7 @@ export interface FeatureOptions extends PixelOptions {
   weights?: string;
   /** Under which key of the checkpoint the tensors are; see `openCheckpoint`. */
   key?: string;
-  /** Which of Inception's features fid, kid, pr and frechet are of; default 2048, FID's. Of others they are called `fid(dims=64)`. */
+  /** Which of Inception's features all metrics but sfid and is are of; default 2048, FID's. Of others they are called `fid(dims=64)`. */
   dims?: (typeof inceptionDims)[number];
   /** For an ONNX model. */
   onnx?: OnnxExtractorOptions;
@@ -105,16 +104,16 @@ function checkExtractor(extractor: Extractor): void {
   checkKind("extractor.run", run, "function");
 }
 
-/** Which of Inception's features each metric is made of. */
-function inceptionFeatureOf(metric: MetricName, { network, dims = 2048 }: FeatureOptions): InceptionFeature {
-  if (metric === "sfid") return "spatial";
-  if (metric === "is") return network === "inception_v3" ? "logits" : "logits-no-bias";
+/** Which of Inception's features are meant. */
+function inceptionFeatureOf(kind: FeatureKind, { network, dims = 2048 }: FeatureOptions): InceptionFeature {
+  if (kind === "spatial") return "spatial";
+  if (kind === "logits") return network === "inception_v3" ? "logits" : "logits-no-bias";
   return `${dims}`;
 }
 
-/** The features of one side, by metric. */
+/** The features of one side. */
 export interface SetFeatures extends ExtractedSet {
-  rows(metric: MetricName): FeatureRows;
+  rows(kind: FeatureKind): FeatureRows;
 }
 
 /** Turns images into features that are stored until the work is done. */
@@ -124,19 +123,19 @@ export interface Features {
   readonly notes: readonly string[];
   /** {@link Extractor.key} of the network. */
   readonly key: string;
-  /** Which of the network's outputs a metric is of. */
-  outputOf(metric: MetricName): string;
+  /** Which of the network's outputs features of a kind are. */
+  outputOf(kind: FeatureKind): string;
   of(side: Side, images: ImageSet, options?: Pick<ExtractOptions, "signal" | "onUnreadable">): Promise<SetFeatures>;
 }
 
-/** Uses the features that some metrics need, and puts away what they took. */
+/** Uses features of these kinds, and puts away what they took. */
 export async function withFeatures<T>(
-  metrics: readonly MetricName[],
+  kinds: readonly FeatureKind[],
   options: FeatureOptions,
   use: (features: Features) => Promise<T>,
 ): Promise<T> {
   const { resizer = "clean", batch = 4 } = options;
-  const { extractor, outputOf } = await chooseExtractor(metrics, resizer, options);
+  const { extractor, outputOf } = await chooseExtractor(kinds, resizer, options);
   refuseLargeBatch(batch, extractor.size);
   const temporary = options.cache === false ? await mkdtemp(join(tmpdir(), "reconloss-features-")) : undefined;
   const folder = temporary ?? (options.cache || join(dirname(weightsCache()), "features"));
@@ -179,7 +178,7 @@ export async function withFeatures<T>(
           onImage: () => options.onProgress?.({ side, done: ++done, total: images.count }),
         });
         const hashes = extracted.images.map(({ hash }) => hash);
-        return { ...extracted, rows: (metric) => stores[outputOf(metric)].rows(hashes) };
+        return { ...extracted, rows: (kind) => stores[outputOf(kind)].rows(hashes) };
       },
     });
   } finally {
@@ -189,14 +188,14 @@ export async function withFeatures<T>(
 }
 
 async function chooseExtractor(
-  metrics: readonly MetricName[],
+  kinds: readonly FeatureKind[],
   resizer: Resizer,
   options: FeatureOptions,
-): Promise<{ extractor: Extractor; outputOf: (metric: MetricName) => string }> {
+): Promise<{ extractor: Extractor; outputOf: (kind: FeatureKind) => string }> {
   const { extractor, network = "inception-fid", weights, key, onnx, device } = options;
   if (isInception(options)) {
-    const outputOf = (metric: MetricName) => inceptionFeatureOf(metric, options);
-    const features = [...new Set(metrics.map(outputOf))];
+    const outputOf = (kind: FeatureKind) => inceptionFeatureOf(kind, options);
+    const features = [...new Set(kinds.map(outputOf))];
     const input = inputFor(network, resizer);
     const name = network as keyof typeof networks;
     return { extractor: await inceptionExtractor({ network: name, features, weights, key, input, device }), outputOf };

@@ -1,5 +1,6 @@
 import "../weights/disk.ts";
 
+export { type MetricName, metricNames } from "@reconloss/core/metrics";
 export type { Neighbour, SetDetails } from "./details.ts";
 export {
   computeStatistics,
@@ -18,5 +19,4 @@ export {
   tinyExtractor,
 } from "./extractor.ts";
 export { type DistributionProgress, type FeatureOptions, inceptionDims } from "./features.ts";
-export { type MetricName, metricNames } from "./metrics.ts";
 export { readStatistics, type StatisticsFile, writeStatistics } from "./statistics-file.ts";

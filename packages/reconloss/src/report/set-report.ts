@@ -1,6 +1,7 @@
 import { Tensor } from "@reconloss/core";
 import { checkArguments } from "@reconloss/core/internal";
-import type { MetricResult } from "@reconloss/core/metrics";
+import type { SetResult } from "@reconloss/core/metrics";
+import { arrowOf } from "../compare/index.ts";
 import { type ImageSet, openSet } from "../distribution/image-set.ts";
 import type { DistributionReport, Neighbour, SetReport } from "../distribution/index.ts";
 import { writeFileAtomically } from "../files.ts";
@@ -137,17 +138,13 @@ ${details ? spectraSection(details.spectra) : undefined}
 }
 
 /** A row for each number that a result holds. */
-function numbersOf(result: MetricResult): Content {
-  const values =
-    "recall" in result
-      ? { precision: result.value, recall: result.recall as number }
-      : { [result.metric]: result.value };
-  const spread = "std" in result ? ` ± ${(result.std as number).toPrecision(3)}` : "";
-  const facts = Object.entries(result.protocol).map(([key, value]) => `${key} ${value}`);
-  return Object.entries(values).map(
-    ([name, value]) => html`<tr><th>${name}</th><td class="number">${value.toPrecision(6)}${spread}</td>
-      <td class="aside">${result.hint}<br>${facts.join(" · ")}</td></tr>`,
-  );
+function numbersOf({ numbers, protocol, hint }: SetResult): Content {
+  const facts = Object.entries(protocol).map(([key, value]) => `${key} ${value}`);
+  return numbers.map(({ name, value, better, std }) => {
+    const spread = std === undefined ? "" : ` ± ${std.toPrecision(3)}`;
+    return html`<tr><th>${name} ${arrowOf(better)}</th><td class="number">${value.toPrecision(6)}${spread}</td>
+      <td class="aside">${hint}<br>${facts.join(" · ")}</td></tr>`;
+  });
 }
 
 function list(title: string, entries: readonly string[]): Content {
