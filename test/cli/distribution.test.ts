@@ -70,7 +70,7 @@ describe("reconloss distribution", () => {
     expect(lines[3]).toMatch(/^precision ↑ 0\.\d+ k = 3$/);
     expect(lines[4]).toMatch(/^recall ↑ 0\S* k = 3$/);
     expect(lines.at(-1)).toMatch(
-      /^outputs 20, reals 20 images; network tiny.onnx; weights [0-9a-f]{16}; resize clean; size 32x32; input x$/,
+      /^outputs 20, reals 20 images; network tiny.onnx; weights [0-9a-f]{16}; resize clean; size 32x32; input x; crop none; layout nchw; channels rgb; output features$/,
     );
     expect(stderr).toMatch(/warning: 20 images are few for neighbourhoods/);
   });

@@ -23,7 +23,7 @@ const names = Array.from({ length: 24 }, (_, i) => (i % 3 === 0 ? `more/${i}.png
 const base = { network, onnx: { output: "features" }, batch: 5 };
 
 beforeAll(async () => {
-  await writeFile(network, tinyModel());
+  await writeFile(network, tinyModel({ vectors: true }));
   for (const [i, name] of names.entries()) {
     await writeImage(join(outputs, name), randomTensor([1, 3, 40, 48], i));
     await writeImage(join(reals, name), randomTensor([1, 3, 40, 48], 100 + i, 0, 0.8));
@@ -193,7 +193,7 @@ describe("evaluateDistribution", () => {
 
   test("feature maps are averaged to the vectors that the model gives, and channels are standardised", async () => {
     const images = randomTensor([3, 3, 32, 32], 9);
-    const { features } = await (await onnxExtractor(network)).run(images);
+    const { features } = await (await onnxExtractor(network, { output: "features" })).run(images);
     const { vectors } = await (await onnxExtractor(network, { output: "vectors" })).run(images);
     expect(features.shape).toEqual([3, 12, 1, 1]);
     for (const [i, value] of features.data.entries()) expect(value).toBeCloseTo(vectors.data[i], 6);

@@ -24,7 +24,7 @@ import { tinyModel } from "./models.ts";
 const folder = await temporaryFolder();
 
 async function written(name: string, change: (model: ModelProto) => void): Promise<string> {
-  const model = fromBinary(ModelProtoSchema, tinyModel());
+  const model = fromBinary(ModelProtoSchema, tinyModel({ vectors: true }));
   change(model);
   const path = join(folder, `${name}.onnx`);
   await writeFile(path, toBinary(ModelProtoSchema, model));
@@ -102,7 +102,7 @@ describe("models that give no features are refused in words", () => {
 
   test("no number, another image, another size", async () => {
     const path = await written("plain", () => {});
-    await expect(onnxExtractor(path, { size: [0, 5] })).rejects.toThrow(/needs a size of \[height, width\]/);
+    await expect(onnxExtractor(path, { size: [0, 5] })).rejects.toThrow(/size must be .*HEIGHTxWIDTH.* got "0x5"/);
     await writeFile(path, "no model");
     await expect(onnxExtractor(path)).rejects.toThrow(/plain\.onnx is no ONNX model/);
   });
@@ -121,7 +121,7 @@ test("ONNX Runtime writes nothing of its own to the terminal, whatever fails", a
 import { Tensor } from "${at("core/src/tensor.ts")}";
 const told = [];
 await onnxExtractor("${broken}").catch((error) => told.push(error.code));
-const extractor = await onnxExtractor("${path}", { size: [8, 8] });
+const extractor = await onnxExtractor("${path}", { output: "vectors" });
 await extractor.run(Tensor.full([1, 3, 8, 8], 0)).catch((error) => told.push(error.code));
 console.log(told.join());`,
   );

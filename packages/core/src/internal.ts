@@ -5,10 +5,13 @@
  */
 export { checkArguments } from "./arguments.ts";
 export { poolScores } from "./definitions/evaluate.ts";
+export { choice, flag, integer, list, parseList, resolveOptions } from "./definitions/options.ts";
+export { checkWritableName, parseOptions, specificationOf } from "./definitions/specification.ts";
 export { checkModel, readMetadata } from "./graph/onnx-metadata.ts";
 export { checkPixelRange } from "./losses/checks.ts";
-export { isLossFactory } from "./losses/loss.ts";
+export { BaseLoss, isLossFactory } from "./losses/loss.ts";
 export { parseLoss, parseLosses } from "./losses/parse.ts";
+export { resolveTarget, targetImage } from "./losses/prepared-target.ts";
 export { otherNames } from "./losses/registry.ts";
 export { checkFields, checkKind } from "./metrics/arguments.ts";
 export { isMetricFactory, isSetMetric } from "./metrics/definition.ts";
@@ -20,6 +23,7 @@ export { unitLength } from "./nets/normalise.ts";
 export { type NetworkWeights, networks, weightsOf } from "./nets/table.ts";
 export { tinyTensors } from "./nets/tiny.ts";
 export { backdropOf } from "./pixels/background.ts";
+export { resolveInput } from "./pixels/input.ts";
 export { type DecodeKind, decodeKinds } from "./pixels/notes.ts";
 export {
   checkAlphaOptions,
@@ -29,7 +33,7 @@ export {
   refuseOutside,
   tensorToPixels,
 } from "./pixels/pixels.ts";
-export { preparePixels } from "./pixels/prepared-image.ts";
+export { preparePixels, tensorOf } from "./pixels/prepared-image.ts";
 export { runResize } from "./pixels/run-resize.ts";
 export { checkDevice } from "./runtimes/index.ts";
 export { elementCount, firstNonFinite, formatShape } from "./tensor.ts";

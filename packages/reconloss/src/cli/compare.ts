@@ -1,5 +1,5 @@
 import { basename, resolve } from "node:path";
-import { ReconlossError } from "@reconloss/core";
+import { type Loss, type LossFactory, ReconlossError } from "@reconloss/core";
 import { checkPixelRange, parseLosses } from "@reconloss/core/internal";
 import { Command, Option } from "commander";
 import {
@@ -7,9 +7,11 @@ import {
   checkConditions,
   comparePairs,
   type Failure,
+  type ModelMetricOptions,
   mapStatisticsOf,
   type Note,
   type Outcome,
+  openModelMetric,
   parseConditions,
   summarise,
   toCsv,
@@ -17,6 +19,7 @@ import {
   unpairedFailures,
   type Verdict,
 } from "../compare/index.ts";
+import { type ModelMetricText, modelMetricOptions, parseModelMetric } from "../compare/model-metric.ts";
 import { writeFileAtomically } from "../files.ts";
 import { pairPaths } from "../image/index.ts";
 import { type LostMap, type MapFile, writeMapScales, writeMaps, writeReport } from "../report/index.ts";
@@ -45,6 +48,7 @@ interface Options extends NetworkOptions, PluginOptions, PixelFlags {
   csv?: string;
   report?: string;
   maps?: string;
+  metricModel?: readonly ModelMetricText[];
   fail?: string;
   progress: boolean;
 }
@@ -60,6 +64,12 @@ export function compareCommand(terminal: Terminal, finish: (code: number) => voi
         undefined,
         defaultMetrics,
       ),
+    )
+    .addOption(
+      new Option(
+        "--metric-model <name=file.onnx,...>",
+        `a metric that an ONNX file computes of output and target, or of the output alone; better=lower or better=higher must follow; options: ${modelMetricOptions.join(", ")}; repeatable`,
+      ).argParser((text: string, before: readonly ModelMetricText[] = []) => [...before, parseModelMetric(text)]),
     )
     .option("--json", "print one JSON object instead of a table")
     .option("--csv <file>", "write a table of all pairs")
@@ -79,6 +89,7 @@ Examples:
   reconloss compare outputs/ targets/ --report report.html
   reconloss compare outputs/ targets/ -m "psnr(channels=y-bt601,crop=4), ssim(channels=y-bt601,crop=4)"
   reconloss compare outputs/ targets/ --json --fail "psnr<30, ssim<0.9"
+  reconloss compare outputs/ targets/ -m psnr --metric-model "mine=mine.onnx,better=lower" --fail "mine>0.2"
   reconloss compare outputs/ targets/ --fail "min(psnr)<25, p5(ssim)<0.9, any(deltaE.max>10)"
 
 Conditions: psnr<30 is about the mean over pairs; mean, median, min, max, std and percentiles (p5) are written around the metric; any(...) is
@@ -97,12 +108,13 @@ Exit codes: 0 all well; 1 a pair failed, an image has no partner, or a --fail co
 async function compare(outputs: string, targets: string, options: Options, terminal: Terminal): Promise<number> {
   const pixels = pixelOptions(options);
   const { losses: plugins } = await loadPlugins(options);
-  const losses = parseLosses(options.metrics ?? defaultMetrics, plugins);
+  const own = await openModels(options, plugins);
+  const losses = [...parseLosses(options.metrics ?? defaultMetrics, plugins), ...own];
   checkPixelRange(losses, "files");
   const conditions = options.fail === undefined ? undefined : parseConditions(options.fail, losses, plugins);
   const optional = new Set(options.metrics === undefined ? defaultOptional : []);
   for (const { label } of conditions ?? []) optional.delete(label);
-  const device = await prepareNetworks(losses, options, terminal);
+  const device = await prepareNetworks(losses, options, terminal, own.length > 0);
   for (const path of [options.csv, options.report, options.maps]) await noteNewFolder(path, terminal);
   const { pairs, unpaired, passedOver } = await pairPaths(outputs, targets);
 
@@ -162,6 +174,18 @@ async function compare(outputs: string, targets: string, options: Options, termi
   for (const { message } of lost) tell(terminal, "red", "error:", message);
   if (comparison.failed.length > 0 || held.length > 0) return exitCodes.failed;
   return Math.max(exitCodes.ok, ...lost.map(exitCodeOf));
+}
+
+/** The metrics that models of the user's own compute. */
+async function openModels({ metricModel: texts = [] }: Options, plugins: readonly LossFactory[]): Promise<Loss[]> {
+  const opened: Loss[] = [];
+  for (const { name, path, options } of texts) {
+    if (opened.some((other) => other.name === name)) {
+      throw new ReconlossError("invalid-argument", `--metric-model: ${name} is listed twice`);
+    }
+    opened.push(await openModelMetric(name, path, options as unknown as ModelMetricOptions, plugins));
+  }
+  return opened;
 }
 
 /** Why a condition holds: `min(psnr)<25: it is 8.1`, or the number is missing. */

@@ -12,6 +12,8 @@ import {
   inceptionDims,
   type SetReport,
 } from "../distribution/index.ts";
+import { networkSchema, parseNetworkInput } from "../onnx/options.ts";
+import { networkPresets } from "../onnx/presets.ts";
 import { writeSetReport } from "../report/index.ts";
 import { addMetricOptions, metricsAskedFor } from "./metric-options.ts";
 import { deviceOption, keyOption, usableDevice, useWeightsFolder, weightsOption } from "./networks.ts";
@@ -28,7 +30,8 @@ const failuresShown = 20;
 
 /** What `distribution` and `stats` have in common: how images become features. */
 export interface FeatureFlags extends PixelFlags {
-  resize: Resizer;
+  resize?: Resizer;
+  input?: ReturnType<typeof parseNetworkInput>;
   network: string;
   weights?: string;
   checkpoint?: string;
@@ -71,15 +74,23 @@ export function addFeatureOptions(command: Command): Command {
     .addOption(
       new Option("--resize <resizer>", "how images are brought to the network's size")
         .choices(resizers)
-        .default("clean"),
+        .default(undefined, "the network's own, else clean"),
     )
     .option(
       "--network <name>",
-      "inception-fid, inception_v3, tiny (part of this package, no FID), or an ONNX file",
+      `inception-fid, inception_v3, tiny (part of this package), ${Object.keys(networkPresets).join(", ")} (with --checkpoint), or an ONNX file`,
       "inception-fid",
     )
+    .option(
+      "--input <options>",
+      `what an ONNX file is fed and what is taken of it, as "mean=0.5,std=0.5,size=224"; options: ${Object.keys(networkSchema).join(", ")}`,
+      parseNetworkInput,
+    )
     .addOption(weightsOption())
-    .option("--checkpoint <file>", "the network's weights themselves; default: found or downloaded by name")
+    .option(
+      "--checkpoint <file>",
+      "the network's weights themselves, of dinov2 and clip an ONNX file; default: found or downloaded by name",
+    )
     .addOption(keyOption())
     .addOption(deviceOption())
     .addOption(
@@ -98,10 +109,21 @@ export function addFeatureOptions(command: Command): Command {
 /** The options of the API that these flags stand for; a device that cannot be used is said, and is the CPU. */
 export async function featureOptions(flags: FeatureFlags, terminal: Terminal) {
   useWeightsFolder(flags.weights);
-  const { resize: resizer, network, checkpoint, key, dims, batch, cache } = flags;
+  const { resize: resizer, network, input: onnx, checkpoint, key, dims, batch, cache } = flags;
   const store = cache === true ? undefined : cache;
   const device = await usableDevice(flags.device, terminal);
-  return { resizer, network, weights: checkpoint, key, dims, device, batch, cache: store, ...pixelOptions(flags) };
+  return {
+    resizer,
+    network,
+    onnx,
+    weights: checkpoint,
+    key,
+    dims,
+    device,
+    batch,
+    cache: store,
+    ...pixelOptions(flags),
+  };
 }
 
 /** A progress bar for each side, with images per second and the remaining time. */

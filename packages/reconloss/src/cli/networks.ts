@@ -49,15 +49,20 @@ export async function usableDevice(wanted: Device, { stderr, env }: Terminal): P
   return device;
 }
 
-/** Brings the weights that losses need, with a progress bar for what is downloaded, and returns the device to use. */
+/**
+ * Brings the weights that losses need, with a progress bar for what is downloaded, and returns the device to use.
+ *
+ * @param runsModels - whether models of the user's own run too
+ */
 export async function prepareNetworks(
   losses: readonly Loss[],
   { weights: folder, device: wanted = "cpu" }: NetworkOptions,
   terminal: Terminal,
+  runsModels = false,
 ): Promise<Device> {
   useWeightsFolder(folder);
   // Networks are what has to be prepared; the weights of one are part of this package and have no name to look for.
-  if (losses.every(({ definition }) => definition?.prepare === undefined)) return "cpu";
+  if (!runsModels && losses.every(({ definition }) => definition?.prepare === undefined)) return "cpu";
   const device = await usableDevice(wanted, terminal);
   const names = new Set(losses.flatMap(({ definition }) => definition?.weights ?? []));
   const bar = downloadBar(terminal.stderr);

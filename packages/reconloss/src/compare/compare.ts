@@ -3,7 +3,7 @@ import { checkDevice, checkPixelRange } from "@reconloss/core/internal";
 import { reasonOf } from "../files.ts";
 import type { DecodeNote, ImagePair, PixelOptions } from "../image/index.ts";
 import { checkPixelOptions, decodePrepared, pixelOptionsOf } from "../image/read.ts";
-import { checkSizes, type Images, isPrior, matchChannels, measure } from "./measure.ts";
+import { checkSizes, type Images, matchChannels, measure } from "./measure.ts";
 import type { MapStatistic, Note, Outcome } from "./types.ts";
 
 /** How pairs are compared. */
@@ -74,8 +74,8 @@ async function measurePair(pair: ImagePair, losses: readonly Loss[], loaded: Loa
     for (const { kind, text } of loaded.notes[side]) outcome.notes.push({ kind, name, text: `the ${side} ${text}` });
   }
   const images = matchChannels(loaded.images);
-  // Priors look at the images as they are.
-  if (images.converted && !losses.every(isPrior)) {
+  // Losses of one image look at it as it is.
+  if (images.converted && losses.some(({ needsTarget }) => needsTarget)) {
     const text = `the ${images.converted} is grey and was compared as three equal channels`;
     outcome.notes.push({ kind: "grey-as-colour", name, text });
   }

@@ -2,6 +2,7 @@ import "../weights/disk.ts";
 
 export { type CompareOptions, comparePairs } from "./compare.ts";
 export { type Condition, checkConditions, mapStatisticsOf, parseConditions, type Verdict } from "./conditions.ts";
+export { type ModelMetricOptions, openModelMetric } from "./model-metric.ts";
 export { arrowOf, badness, badnessOf, formatNumber, isWorse, worstFirst } from "./numbers.ts";
 export { toCsv, toJson } from "./serialise.ts";
 export { type Statistic, type Statistics, statisticOf } from "./statistics.ts";

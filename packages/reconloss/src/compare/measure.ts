@@ -103,7 +103,7 @@ interface Wanted {
 }
 
 /**
- * Computes one loss of one pair. A prior, which looks at one image alone, gets the images as they were read: what it makes of an output does not depend on
+ * Computes one loss of one pair. A loss that looks at one image alone gets the images as they were read: what it makes of an output does not depend on
  * the target's channels. Alpha is one more plane to losses that take any number of them; those that need colours see the images over black and
  * over white, where every difference of transparency shows on one of both, and the worse counts.
  */
@@ -112,7 +112,7 @@ export async function measure(
   { read, matched }: { read: Images; matched: Images },
   wants: Wanted,
 ): Promise<Measurement> {
-  const images = isPrior(loss) ? read : matched;
+  const images = loss.needsTarget ? matched : read;
   if (!hasAlpha(images.output) && !hasAlpha(images.target)) return measureOnce(loss, images, wants);
   try {
     return await measureOnce(loss, images, wants);
@@ -133,13 +133,13 @@ export async function measure(
   return { ...(isWorse("lower", white, black) ? onWhite : onBlack), statistics, isOfWorseBackground: true };
 }
 
-/** Whether a loss looks at one image alone. */
+/** Whether a loss looks at one image alone, and the target's own value is what an output's should come near to. */
 export function isPrior({ better }: Loss): boolean {
   return better === "target";
 }
 
 async function measureOnce(loss: Loss, { output, target }: Images, wants: Wanted): Promise<Measurement> {
-  const compared = isPrior(loss) ? undefined : target;
+  const compared = loss.needsTarget ? target : undefined;
   const { statistics: wanted = [], device } = wants;
   const needsMap = wants.map === true || wanted.length > 0;
   const evaluation = await loss.evaluate(output, compared, { map: needsMap && loss.hasMap }, { device });

@@ -1,7 +1,8 @@
 import { ReconlossError, Tensor } from "@reconloss/core";
-import { firstNonFinite, runResize } from "@reconloss/core/internal";
+import { firstNonFinite } from "@reconloss/core/internal";
 import type { Resizer } from "@reconloss/core/pixels";
 import type { PassedOver } from "../image/index.ts";
+import { fitImage } from "../onnx/fit.ts";
 import type { Extractor } from "./extractor.ts";
 import type { FeatureStore, StoredImage } from "./feature-store.ts";
 import type { ImageSet } from "./image-set.ts";
@@ -76,7 +77,7 @@ export async function extractFeatures(
         const { image, notes } = await decode();
         const [height, width] = image instanceof Tensor ? image.shape.slice(2) : [image.height, image.width];
         const stored = { hash, height, width, decode: notes.map(({ kind }) => kind) };
-        return { stored, image: toColour(await runResize(image, extractor.size, resizer)) };
+        return { stored, image: toColour(await fitImage(image, { size: extractor.size, ...extractor.fit, resizer })) };
       });
     } catch (error) {
       if (!(error instanceof ReconlossError) || error.code !== "image") throw error;

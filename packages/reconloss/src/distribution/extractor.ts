@@ -1,27 +1,15 @@
 import { createHash } from "node:crypto";
-import { basename } from "node:path";
-import {
-  type Device,
-  type ErrorCode,
-  loadRuntime,
-  ReconlossError,
-  type Session,
-  type Shape,
-  Tensor,
-  type ValueInfo,
-} from "@reconloss/core";
+import { type Device, loadRuntime, ReconlossError, type Session, Tensor } from "@reconloss/core";
 import { buildModel } from "@reconloss/core/graph";
 import {
   networks as all,
   checkDevice,
   checkFields,
-  checkKind,
-  checkModel,
-  formatShape,
   tinyTensors,
   unitLength,
   weightsOf,
 } from "@reconloss/core/internal";
+import type { Protocol } from "@reconloss/core/metrics";
 import {
   flattenSpatial,
   type InceptionFeature,
@@ -35,7 +23,7 @@ import {
 } from "@reconloss/core/nets";
 import type { Resizer } from "@reconloss/core/pixels";
 import { readStateDict } from "@reconloss/core/weights";
-import { readFileBytes, reasonOf } from "../files.ts";
+import type { Fit } from "../onnx/fit.ts";
 import { openWeights } from "../weights/locate.ts";
 
 /** A network that turns images into feature vectors. */
@@ -54,6 +42,12 @@ export interface Extractor {
   readonly weights?: string;
   /** What there is to say of its checkpoint, such as which of several sets of tensors was taken. */
   readonly notes?: readonly string[];
+  /** How images of other sizes come to its own; default: all of the image, stretched by the resizer that is asked for. */
+  readonly fit?: Partial<Pick<Fit, "resizer" | "crop" | "shorter">>;
+  /** What else there is to say of what it is fed and of what is taken of it, for the protocol. */
+  readonly protocol?: Protocol;
+  /** What the literature calls metrics of its features, by the metric's name: `{ frechet: "fd-dinov2" }`. Others are called by the network, `kid(features=dinov2)`. */
+  readonly names?: Readonly<Record<string, string>>;
   /** Feature vectors [n, c, 1, 1] by output, of images [n, 3, height, width] in [0, 1]. */
   run(images: Tensor): Promise<Record<string, Tensor>>;
 }
@@ -224,7 +218,7 @@ export async function tinyExtractor(options: Pick<InceptionExtractorOptions, "de
 }
 
 /** Where features are computed, as the last digits depend on it: the runtime's version, and the device where it is not the CPU. */
-async function placeOf(device: Device): Promise<string> {
+export async function placeOf(device: Device): Promise<string> {
   const { version } = await loadRuntime();
   return device === "cpu" ? version : `${version} ${device}`;
 }
@@ -251,116 +245,4 @@ async function runSession(
       ];
     }),
   );
-}
-
-/** Options of {@link onnxExtractor}. */
-export interface OnnxExtractorOptions {
-  /** Which output of the model; default the first. */
-  output?: string;
-  /** Height and width of its images, where the model leaves them open. */
-  size?: readonly [number, number];
-  /** Subtracted from each channel of values in [0, 1]; default 0. */
-  mean?: readonly [number, number, number];
-  /** What each channel is divided by; default 1. */
-  std?: readonly [number, number, number];
-  /** See {@link InceptionExtractorOptions.device}. */
-  device?: Device;
-}
-
-/**
- * Any ONNX model with one image input [n, 3, h, w] as a feature extractor. Outputs [n, c] or [n, c, 1, 1] are feature vectors; of feature maps
- * [n, c, h, w] the spatial mean is taken.
- *
- * @throws {ReconlossError} `file` when the model cannot be read; `invalid-argument` when it has another kind of input, or leaves the size open
- *   and none is given
- *
- * @example
- * ```ts
- * import { onnxExtractor } from "reconloss/distribution";
- * const error = await onnxExtractor("no-such-file.onnx").catch((caught) => caught);
- * error.code; // "file"
- * ```
- */
-export async function onnxExtractor(path: string, options: OnnxExtractorOptions = {}): Promise<Extractor> {
-  checkKind("path", path, "string");
-  checkFields("options", options, { output: "string", size: "list", mean: "list", std: "list" });
-  const { device = "cpu" } = options;
-  checkDevice("onnxExtractor", device);
-  const refuse = (code: ErrorCode, problem: string, cause?: unknown) =>
-    new ReconlossError(code, `${path} ${problem}`, { cause });
-  const bytes = await readFileBytes(path);
-  checkModel(bytes, path);
-  const runtime = await loadRuntime();
-  const session = await runtime.createSession(bytes, { device }).catch((cause) => {
-    throw refuse("file", `is no model that runs: ${reasonOf(cause)}`, cause);
-  });
-  const size = options.size ?? sizeOf(session, refuse);
-  if (size.length !== 2 || !size.every((side) => Number.isInteger(side) && side > 0)) {
-    throw refuse("invalid-argument", `needs a size of [height, width] in pixels, got [${size}]`);
-  }
-  const names = session.outputs.map(({ name }) => name);
-  const { output = names[0], mean = [0, 0, 0], std = [1, 1, 1] } = options;
-  if (!names.includes(output)) {
-    throw refuse("invalid-argument", `has no output ${output}; it has: ${names.join(", ")}`);
-  }
-  const { type = "no tensor" } = session.outputs[names.indexOf(output)];
-  if (type !== "float32" && type !== "float64") {
-    throw refuse("invalid-argument", `gives ${type} in its output ${output}; features are float32 or float64`);
-  }
-  const isPlain = [...mean, ...std].join() === "0,0,0,1,1,1";
-  const ofWeights = hashOf(bytes);
-  return {
-    name: basename(path),
-    size,
-    outputs: [output],
-    input: isPlain ? "x" : `(x - [${mean}]) / [${std}]`,
-    key: hashOf(`${await placeOf(device)} ${mean} ${std} ${ofWeights}`),
-    weights: ofWeights,
-    run: async (images) => {
-      const feeds = isPlain ? images : standardise(images, mean, std);
-      const results = await runSession(session, feeds, [output]).catch((cause) => {
-        throw refuse("shape", `does not run on ${formatShape(images.shape)}: ${reasonOf(cause)}`, cause);
-      });
-      return { [output]: toVectors(results[output], images.shape[0], refuse) };
-    },
-  };
-}
-
-type Refuse = (code: ErrorCode, problem: string) => ReconlossError;
-
-function sizeOf(session: Session, refuse: Refuse): readonly [number, number] {
-  const [{ type, dims: shape = [] } = { name: "" } as ValueInfo, ...others] = session.inputs;
-  if (others.length > 0 || type !== "float32" || shape.length !== 4) {
-    throw refuse("invalid-argument", "must have one input, float32 images [n, 3, h, w]");
-  }
-  const [, , h, w] = shape;
-  if (typeof h === "number" && typeof w === "number" && h > 0 && w > 0) return [h, w];
-  throw refuse("invalid-argument", "leaves the size of its images open; give the size");
-}
-
-function standardise(images: Tensor, mean: readonly number[], std: readonly number[]): Tensor {
-  const [, c, h, w] = images.shape;
-  const plane = h * w;
-  const data = images.data.map((value, i) => {
-    const channel = Math.floor(i / plane) % c;
-    return (value - mean[channel]) / std[channel];
-  });
-  return new Tensor(data, images.shape);
-}
-
-/** Means over everything but images and channels. */
-function toVectors({ data, shape }: Values, n: number, refuse: Refuse): Tensor {
-  if (shape.length < 2 || shape[0] !== n || data.length === 0) {
-    throw refuse("shape", `gives ${shape.join("x")} of ${n} images, not features of each`);
-  }
-  const count = shape[1];
-  const area = data.length / (n * count);
-  const result: Shape = [n, count, 1, 1];
-  if (area === 1) return new Tensor(data, result);
-  const means = Float32Array.from({ length: n * count }, (_, i) => {
-    let sum = 0;
-    for (let j = i * area; j < (i + 1) * area; j++) sum += data[j];
-    return sum / area;
-  });
-  return new Tensor(means, result);
 }

@@ -8,20 +8,14 @@ import type { FeatureKind, FeatureRows, Protocol, Side } from "@reconloss/core/m
 import type { InceptionFeature } from "@reconloss/core/nets";
 import { type Resizer, resizers } from "@reconloss/core/pixels";
 import type { PixelOptions } from "../image/index.ts";
+import { isPresetName, networkPresets } from "../onnx/presets.ts";
 import { weightsCache } from "../weights/folders.ts";
 import { type ExtractedSet, type ExtractOptions, extractFeatures } from "./extract.ts";
-import {
-  type Extractor,
-  inceptionExtractor,
-  inputFor,
-  networks,
-  type OnnxExtractorOptions,
-  onnxExtractor,
-  tinyExtractor,
-} from "./extractor.ts";
+import { type Extractor, inceptionExtractor, inputFor, networks, tinyExtractor } from "./extractor.ts";
 import { FeatureStore } from "./feature-store.ts";
 import type { ImageSet } from "./image-set.ts";
 import { largestBatch, refuseLargeBatch } from "./memory.ts";
+import { type OnnxExtractorOptions, onnxExtractor } from "./onnx-extractor.ts";
 
 /** Work under way. */
 export interface DistributionProgress {
@@ -36,17 +30,20 @@ export const inceptionDims = [64, 192, 768, 2048] as const;
 
 /** How images become features. */
 export interface FeatureOptions extends PixelOptions {
-  /** Default `clean`. */
+  /** Default: the network's own, else `clean`. */
   resizer?: Resizer;
-  /** `inception-fid` (default), `inception_v3`, `tiny` (part of the package; its Frechet distance is no FID), or the path of an ONNX model. */
+  /**
+   * `inception-fid` (default), `inception_v3`, `tiny` (part of the package), `dinov2` or `clip` (published ONNX files, given as `weights`), or the path of an ONNX model. Only
+   * Inception's Frechet distance is FID.
+   */
   network?: string;
-  /** The path of the network's checkpoint; default: found or downloaded by name. Or an extractor of your own instead of `network`. */
+  /** The path of the network's checkpoint, of `dinov2` and `clip` an ONNX file; default, of Inception: found or downloaded by name. */
   weights?: string;
   /** Under which key of the checkpoint the tensors are; see `openCheckpoint`. */
   key?: string;
   /** Which of Inception's features all metrics but sfid and is are of; default 2048, FID's. Of others they are called `fid(dims=64)`. */
   dims?: (typeof inceptionDims)[number];
-  /** For an ONNX model. */
+  /** What an ONNX model is fed and what is taken of it. */
   onnx?: OnnxExtractorOptions;
   /** Your own network; `network`, `weights` and `onnx` do not count then. */
   extractor?: Extractor;
@@ -90,10 +87,25 @@ export function checkFeatureOptions(options: FeatureOptions): void {
   }
   if (alpha === "compare") fail('alpha "compare" needs pairs; networks see three channels, so composite');
   if (!Number.isInteger(batch) || batch < 1) fail(`batch must be from 1 to ${largestBatch}, got ${batch}`);
+  checkOfNetwork(options, fail);
   if (dims === undefined) return;
   if (!inceptionDims.includes(dims)) fail(`dims must be one of ${inceptionDims.join(", ")}, got ${dims}`);
   if (!isInception(options))
     fail("dims are of inception-fid and inception_v3; other networks have one length of features");
+}
+
+/** Refuses what is of another kind of network than the one that is asked for. */
+function checkOfNetwork(options: FeatureOptions, fail: (problem: string) => never): void {
+  const { extractor, network = "inception-fid", weights, key, onnx } = options;
+  if (extractor !== undefined) return;
+  const isOnnx = !isInception(options) && network !== "tiny";
+  if (onnx !== undefined && !isOnnx) fail(`input is of ONNX files; network ${network} is fed as it was trained`);
+  if (onnx?.preset !== undefined && isPresetName(network) && onnx.preset !== network) {
+    fail(`network is ${network}, and the input is that of ${onnx.preset}`);
+  }
+  if (key !== undefined && !isInception(options)) fail(`key is of checkpoints of Inception, and network is ${network}`);
+  if (weights === undefined || isInception(options) || isPresetName(network)) return;
+  fail(`a checkpoint is of networks that are known by name; ${network} has its own weights`);
 }
 
 function checkExtractor(extractor: Extractor): void {
@@ -134,8 +146,16 @@ export async function withFeatures<T>(
   options: FeatureOptions,
   use: (features: Features) => Promise<T>,
 ): Promise<T> {
-  const { resizer = "clean", batch = 4 } = options;
-  const { extractor, outputOf } = await chooseExtractor(kinds, resizer, options);
+  const { batch = 4 } = options;
+  const { extractor, outputOf } = await chooseExtractor(kinds, options);
+  const { resizer: ofNetwork } = extractor.fit ?? {};
+  const resizer = ofNetwork ?? options.resizer ?? "clean";
+  if (options.resizer !== undefined && options.resizer !== resizer) {
+    throw new ReconlossError(
+      "invalid-argument",
+      `resizer is ${options.resizer}, and network ${extractor.name} has ${resizer}; say one of both`,
+    );
+  }
   refuseLargeBatch(batch, extractor.size);
   const temporary = options.cache === false ? await mkdtemp(join(tmpdir(), "reconloss-features-")) : undefined;
   const folder = temporary ?? (options.cache || join(dirname(weightsCache()), "features"));
@@ -152,6 +172,7 @@ export async function withFeatures<T>(
           options.alpha ?? null,
           options.background ?? null,
           options.decode ?? "stored",
+          ...(extractor.fit ? [extractor.fit] : []),
         ]),
       );
       stores[output] = await FeatureStore.open(join(folder, key.digest("hex").slice(0, 32)));
@@ -163,6 +184,7 @@ export async function withFeatures<T>(
         resize: resizer,
         size: extractor.size.join("x"),
         input: extractor.input,
+        ...extractor.protocol,
         ...(options.decode === "pillow" ? { decode: "pillow" } : {}),
         ...(options.device === "webgpu" ? { device: "webgpu" } : {}),
       },
@@ -189,10 +211,9 @@ export async function withFeatures<T>(
 
 async function chooseExtractor(
   kinds: readonly FeatureKind[],
-  resizer: Resizer,
   options: FeatureOptions,
 ): Promise<{ extractor: Extractor; outputOf: (kind: FeatureKind) => string }> {
-  const { extractor, network = "inception-fid", weights, key, onnx, device } = options;
+  const { extractor, network = "inception-fid", weights, key, device, resizer = "clean" } = options;
   if (isInception(options)) {
     const outputOf = (kind: FeatureKind) => inceptionFeatureOf(kind, options);
     const features = [...new Set(kinds.map(outputOf))];
@@ -200,7 +221,18 @@ async function chooseExtractor(
     const name = network as keyof typeof networks;
     return { extractor: await inceptionExtractor({ network: name, features, weights, key, input, device }), outputOf };
   }
-  const own = network === "tiny" ? () => tinyExtractor({ device }) : () => onnxExtractor(network, { device, ...onnx });
-  const chosen = extractor ?? (await own());
+  const chosen = extractor ?? (network === "tiny" ? await tinyExtractor({ device }) : await ownExtractor(options));
   return { extractor: chosen, outputOf: () => chosen.outputs[0] };
+}
+
+/** An ONNX file as the extractor, by its path or by the name of the published network that it is. */
+async function ownExtractor({ network = "", weights, onnx, device, resizer }: FeatureOptions): Promise<Extractor> {
+  const resize = resizer === undefined ? {} : { resize: resizer };
+  if (!isPresetName(network)) return onnxExtractor(network, { device, ...resize, ...onnx });
+  if (weights !== undefined) return onnxExtractor(weights, { device, preset: network, ...resize, ...onnx });
+  const { file } = networkPresets[network];
+  throw new ReconlossError(
+    "missing-weights",
+    `network ${network} needs its ONNX file, as --checkpoint file.onnx (weights in code); the one that fits is ${file}`,
+  );
 }

@@ -14,9 +14,8 @@ export {
   type Extractor,
   type InceptionExtractorOptions,
   inceptionExtractor,
-  type OnnxExtractorOptions,
-  onnxExtractor,
   tinyExtractor,
 } from "./extractor.ts";
 export { type DistributionProgress, type FeatureOptions, inceptionDims } from "./features.ts";
+export { type OnnxExtractorOptions, onnxExtractor } from "./onnx-extractor.ts";
 export { readStatistics, type StatisticsFile, writeStatistics } from "./statistics-file.ts";

@@ -1,0 +1,153 @@
+import type { Option, OptionsOf, Schema } from "@reconloss/core";
+import { ReconlossError } from "@reconloss/core";
+import { choice, flag, integer, list, parseList, parseOptions, resolveOptions } from "@reconloss/core/internal";
+import { resizers } from "@reconloss/core/pixels";
+import { networkPresets } from "./presets.ts";
+
+/** An option that is the name of an input or output. */
+export function inputName(help: string): Option<string> {
+  const read = (value: unknown) => (typeof value === "string" && value !== "" ? value : undefined);
+  return { default: "", help, accepts: "a name", read };
+}
+
+const sides = /^\s*(\d+)\s*(?:[x:]\s*(\d+)\s*)?$/i;
+
+/** An option that is a size in pixels: one number for both axes, or two, height first. */
+function size(help: string): Option<string> {
+  const read = (value: unknown) => {
+    if (value === "model") return value;
+    const [, height, width = height] = sides.exec(String(value)) ?? [];
+    if (height === undefined || Number(height) === 0 || Number(width) === 0) return undefined;
+    return `${Number(height)}x${Number(width)}`;
+  };
+  return { default: "model", help, accepts: "a whole number of pixels, HEIGHTxWIDTH, or model", read };
+}
+
+/** Numbers that are the same for all channels, or one for each. */
+function perChannel(fallback: string, help: string, bounds: { above?: number } = {}): Option<string> {
+  const numbers = list(fallback, help, bounds);
+  const read = (value: unknown) => {
+    const text = numbers.read(value);
+    if (text === undefined) return undefined;
+    const values = parseList(text);
+    if ((values.length !== 1 && values.length !== 3) || !values.every(Number.isFinite)) return undefined;
+    return values.join(":");
+  };
+  const above = bounds.above === undefined ? "" : ` > ${bounds.above}`;
+  return { ...numbers, accepts: `one number${above}, or three separated by colons`, read };
+}
+
+/** How pixels become the input of a model. */
+export const feedSchema = {
+  size: size("height and width of what it takes; model: what the model says, where it says it"),
+  resize: choice(resizers, "clean", "how images come to that size; clean is Pillow's bicubic filter with antialiasing"),
+  crop: choice(
+    ["none", "center", "square"],
+    "none",
+    "none stretches the whole image; center takes the middle of an image whose shorter side was resized (torchvision's Resize and CenterCrop); square resizes the central square",
+  ),
+  shorter: integer(0, "of crop=center: what the shorter side becomes before the crop; 0 is the size itself", {
+    min: 0,
+  }),
+  layout: choice(
+    ["model", "nchw", "nhwc"],
+    "model",
+    "the order of its axes; model: as the model's shape says, else nchw",
+  ),
+  channels: choice(["rgb", "bgr"], "rgb", "the order of its channels"),
+  range: choice(["0-1", "0-255"], "0-1", "the values of black and white before the mean is taken off"),
+  mean: perChannel("0", "taken off each channel, in the order and unit of what is fed"),
+  std: perChannel("1", "what each channel is divided by then", { above: 0 }),
+  output: inputName("which output is meant; default: the only one"),
+} satisfies Schema;
+
+/** How a network is fed and what is taken of it: the options of `--input`. */
+export const networkSchema = {
+  preset: choice(
+    ["none", ...Object.keys(networkPresets)],
+    "none",
+    "a published network, of which the other options are known",
+  ),
+  ...feedSchema,
+  tokens: choice(
+    ["none", "first", "mean"],
+    "none",
+    "of outputs [n, tokens, c], as vision transformers give: the first token, which stands for the class, or the mean of all; none refuses them",
+  ),
+  unitLength: flag(false, "whether features are scaled to length 1"),
+} satisfies Schema;
+
+/** The values of {@link feedSchema}. */
+export type FeedOptions = OptionsOf<typeof feedSchema>;
+
+/** The values of {@link networkSchema}. */
+export type NetworkOptions = OptionsOf<typeof networkSchema>;
+
+/** What a caller may say of a model's input, where lists stand for what specifications write with colons. */
+export type Said<Options> = {
+  readonly [K in keyof Options]?: K extends "size"
+    ? string | number | readonly number[]
+    : K extends "mean" | "std"
+      ? string | number | readonly number[]
+      : Options[K];
+};
+
+/** Options whose lists are texts, as tables read them. */
+export function withTexts(options: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(options).map(([key, value]) => [
+      key,
+      Array.isArray(value) || ArrayBuffer.isView(value)
+        ? Array.from(value as ArrayLike<unknown>).join(key === "size" ? "x" : ":")
+        : value,
+    ]),
+  );
+}
+
+/** The values by preset, as `resolveOptions` takes them. */
+const ofPresets = Object.fromEntries(Object.entries(networkPresets).map(([preset, { options }]) => [preset, options]));
+
+/**
+ * All options of a network's input, of those that are said.
+ *
+ * @param caller - what errors begin with
+ * @throws {ReconlossError} `invalid-argument` for an option that there is not, or a value that it does not take
+ */
+export function resolveNetworkOptions(caller: string, said: Readonly<Record<string, unknown>>) {
+  const { values, given } = resolveOptions(caller, networkSchema, withTexts(said), {
+    ...ofPresets,
+  });
+  checkTogether(caller, values);
+  return { values, given };
+}
+
+/** Refuses options that make no sense beside each other. */
+export function checkTogether(caller: string, { crop, shorter, size }: FeedOptions): void {
+  const refuse = (problem: string) => {
+    throw new ReconlossError("invalid-argument", `${caller}: ${problem}`);
+  };
+  if (shorter !== 0 && crop !== "center") refuse(`option shorter is of crop=center, and crop is ${crop}`);
+  const [height, width] = size === "model" ? [0, 0] : bothSides(size);
+  if (shorter !== 0 && shorter < Math.max(height, width)) {
+    refuse(`option shorter must be at least the size, ${size}, got ${shorter}`);
+  }
+  if (crop === "square" && height !== width) refuse(`crop=square needs a square size, got ${size}`);
+}
+
+/** Both numbers of a size. */
+export function bothSides(size: string): readonly [height: number, width: number] {
+  const [height, width] = size.split("x").map(Number);
+  return [height, width];
+}
+
+/**
+ * The options that `--input` says: `mean=0.5,std=0.5,size=224`, the name of a preset, or both, the name first.
+ *
+ * @throws {ReconlossError} `syntax` for text that is no list of options, and as {@link resolveNetworkOptions}
+ */
+export function parseNetworkInput(text: string): Partial<NetworkOptions> {
+  const [first, ...others] = text.split(",");
+  const isName = first.trim() !== "" && !first.includes("=");
+  const written = isName ? [`preset=${first}`, ...others].join(",") : text;
+  return resolveNetworkOptions("--input", parseOptions("--input", text, written)).given;
+}
