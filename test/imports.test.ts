@@ -52,6 +52,7 @@ const machine: Layers = {
   top: ["index.ts"],
   packages: {
     "*": ["@reconloss/core", "node:"],
+    "http.ts": ["undici"],
     weights: ["undici"],
     image: ["sharp"],
     report: ["sharp"],

@@ -40,7 +40,7 @@ export { elementCount, firstNonFinite, formatShape } from "./tensor.ts";
 export { listNames, nonFiniteAsWords, printable } from "./text.ts";
 export { isFloating as isFloatingType } from "./weights/elements.ts";
 export { manifestName, parseManifest } from "./weights/manifest.ts";
-export { type NpyHeader, npyElements, readNpyHeader } from "./weights/npy.ts";
+export { longestHeader, type NpyHeader, npyElements, readNpyHeader } from "./weights/npy.ts";
 export { type Npz, NpzArray, readNpz, writeNpz } from "./weights/npz.ts";
 export { withoutFiles } from "./weights/places.ts";
 export { isArchive } from "./weights/registry.ts";

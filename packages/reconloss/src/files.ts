@@ -125,6 +125,14 @@ export async function readFileHead(path: string, length: number): Promise<Uint8A
   return readFrom(path, fileError(path), (size) => Math.min(size, length));
 }
 
+/** How many bytes a file has, 0 where there is none. */
+export async function fileSize(path: string): Promise<number> {
+  return stat(systemPath(path)).then(
+    ({ size }) => size,
+    () => 0,
+  );
+}
+
 async function readFrom(path: string, error: FileError, lengthOf: (size: number) => number): Promise<Uint8Array> {
   const { handle, size } = await openFile(path, error);
   try {

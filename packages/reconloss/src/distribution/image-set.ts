@@ -1,22 +1,8 @@
-import { createHash } from "node:crypto";
-import { stat } from "node:fs/promises";
-import { join } from "node:path";
-import { ReconlossError, type Tensor } from "@reconloss/core";
-import { isFloating, type NpzArray, pixelsToTensor, readNpz, refuseOutside } from "@reconloss/core/internal";
-import { readFileBytes, reasonOf, systemPath } from "../files.ts";
-import {
-  type DecodeNote,
-  decodePixels,
-  describePassedOver,
-  listFolder,
-  type PassedOver,
-  type PixelOptions,
-  type Pixels,
-} from "../image/index.ts";
-import { defaultLimitPixels } from "../image/limit.ts";
-import { checkPixelOptions } from "../image/read.ts";
-import { fileSource } from "../weights/open.ts";
-import { type StatisticsFile, statisticsIn } from "./statistics-file.ts";
+import type { Tensor } from "@reconloss/core";
+import type { DecodeNote, PassedOver, PixelOptions, Pixels } from "../image/index.ts";
+import type { StatisticsFile } from "./statistics-file.ts";
+
+export { openSet } from "./inputs/open.ts";
 
 /** An image whose bytes are in memory, so that hash and pixels are of the same bytes. */
 export interface SetImage {
@@ -26,17 +12,44 @@ export interface SetImage {
   decode(): Promise<{ image: Pixels | Tensor; notes: readonly DecodeNote[] }>;
 }
 
+/** One of the files or folders that a set is made of, in order. */
+export interface SetPart {
+  readonly path: string;
+  /** How many of the set's images are in it. */
+  readonly count: number;
+}
+
 /** The images of one side of a comparison. */
 export interface ImageSet {
   readonly count: number;
-  /** Of a folder: how many of its files are no images, by extension. */
+  /** How many files or members are no images, by extension. */
   readonly passedOver?: PassedOver;
-  /** What to call image `index`. */
+  /** The files that it is made of; absent where it is one. */
+  readonly parts?: readonly SetPart[];
+  /** What to call image `index`: its name in the folder, or `shard.tar#member`. */
   name(index: number): string;
-  /** How many bytes image `index` takes where it is stored: with its name, what a plan knows it by. Absent where that says nothing. */
+  /** How many bytes image `index` takes where it is stored, 0 for one that is not there: with its name, what a plan knows it by. Absent where that says nothing. */
   bytes?(index: number): Promise<number>;
-  /** Reads image `index`, once. */
+  /**
+   * Reads image `index`, once.
+   *
+   * @throws {ReconlossError} `image` where this image cannot be read; any other code where the set cannot
+   */
   load(index: number): Promise<SetImage>;
+  /**
+   * The class of image `index`: what a list, the sample's `.cls` or `.json`, or the column `label` says, or else the first folder of its name;
+   * undefined where nothing does. Absent where no image has one.
+   */
+  label?(index: number): Promise<string | undefined>;
+}
+
+/** Options of opening a set. */
+export interface SetOptions extends PixelOptions {
+  /**
+   * The parts that the set had when it was opened before: those whose images are not asked for are then not opened, and one that has another number of
+   * images by now is an error.
+   */
+  parts?: readonly SetPart[];
 }
 
 /** What a path leads to: images, statistics of images, or both, as in the reference files of the ADM evaluator. Neither is looked at before it is asked for. */
@@ -47,94 +60,4 @@ export interface SetSource {
   /** @throws {ReconlossError} as `readStatistics` */
   statistics?(): Promise<StatisticsFile>;
   close(): Promise<void>;
-}
-
-/**
- * Opens a folder of images, or an `.npz` file of samples (`arr_0`, [n, h, w, 3], 8 bits, as the ADM evaluator's), of statistics, or of both.
- *
- * @throws {ReconlossError} `file` when there is nothing of the kind
- */
-export async function openSet(path: string, options: PixelOptions = {}): Promise<SetSource> {
-  const status = await stat(path).catch((cause: NodeJS.ErrnoException) => {
-    const reason = cause.code === "ENOENT" ? "does not exist" : `cannot be read: ${reasonOf(cause)}`;
-    throw new ReconlossError("file", `${path} ${reason}`, { cause });
-  });
-  if (status.isDirectory()) return { path, images: () => folderImages(path, options), close: async () => {} };
-  const source = await fileSource(path);
-  const close = () => source.close();
-  try {
-    const archive = await readNpz(source);
-    const hasSamples = archive.has("arr_0");
-    return {
-      path,
-      ...(hasSamples ? { images: async () => sampleImages(path, await archive.array("arr_0")) } : {}),
-      ...(archive.has("mu") || !hasSamples ? { statistics: () => statisticsIn(path, archive) } : {}),
-      close,
-    };
-  } catch (error) {
-    await close();
-    throw error;
-  }
-}
-
-async function folderImages(folder: string, options: PixelOptions): Promise<ImageSet> {
-  checkPixelOptions(folder, options);
-  const { images: names, passedOver } = await listFolder(folder);
-  if (names.length === 0) {
-    const others = describePassedOver(passedOver);
-    throw new ReconlossError("file", `${folder} holds no images${others && `; passed over: ${others}`}`);
-  }
-  return {
-    count: names.length,
-    passedOver,
-    name: (index) => names[index],
-    bytes: async (index) => (await stat(systemPath(join(folder, names[index])))).size,
-    load: async (index) => {
-      const path = join(folder, names[index]);
-      const error = (reason: string, cause: unknown) =>
-        new ReconlossError("image", `cannot read ${path}: ${reason}`, { cause });
-      const bytes = await readFileBytes(path, { error });
-      return {
-        hash: createHash("sha256").update(bytes).digest("hex"),
-        decode: async () => {
-          const { pixels, notes } = await decodePixels(bytes, { name: path, decode: options.decode });
-          if (isFloating(pixels)) refuseOutside(path, pixels);
-          if (!isFloating(pixels) && pixels.channels % 2 === 1) return { image: pixels, notes };
-          const all = [...notes];
-          return { image: pixelsToTensor(path, pixels, options, { note: (note) => all.push(note) }), notes: all };
-        },
-      };
-    },
-  };
-}
-
-function sampleImages(path: string, samples: NpzArray): ImageSet {
-  const [count, height, width, channels] = samples.shape;
-  const { type, isFortran } = samples.header;
-  if (type !== "uint8" || isFortran || samples.shape.length !== 4 || (channels !== 1 && channels !== 3)) {
-    const order = isFortran ? " in Fortran order" : "";
-    throw new ReconlossError(
-      "file",
-      `${path}: arr_0 must be 8-bit images [n, h, w, 3], got ${type} ${samples.shape.join("x")}${order}`,
-    );
-  }
-  const most = defaultLimitPixels();
-  if (height * width > most) {
-    throw new ReconlossError(
-      "file",
-      `${path}: arr_0 has images of ${width}x${height} pixels; at most ${most} are read`,
-    );
-  }
-  if (count * height * width === 0) throw new ReconlossError("file", `${path} holds no images`);
-  return {
-    count,
-    name: (index) => `arr_0[${index}]`,
-    load: async (index) => {
-      const data = await samples.rows(index, index + 1);
-      return {
-        hash: createHash("sha256").update(`${height} ${width} ${channels} `).update(data).digest("hex"),
-        decode: async () => ({ image: { data, width, height, channels }, notes: [] }),
-      };
-    },
-  };
 }

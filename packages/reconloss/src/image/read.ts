@@ -169,6 +169,11 @@ function nameOf(source: ImageSource, { name = "the image" }: ReadPixelsOptions):
 /** The bytes that a pixel takes at the most in a file that is not compressed, with room for a header and comments. */
 const [bytesPerPixel, bytesAround] = [32, 2 ** 24];
 
+/** The most bytes that are read of a file, which no image within the limit of pixels exceeds. */
+export function largestFile(limitPixels = defaultLimitPixels()): number {
+  return bytesPerPixel * limitPixels + bytesAround;
+}
+
 async function decode(caller: string, source: ImageSource, options: ReadPixelsOptions) {
   const { limitPixels = defaultLimitPixels() } = options;
   if (typeof source !== "string" && !(source instanceof Uint8Array)) {
@@ -198,7 +203,7 @@ async function decode(caller: string, source: ImageSource, options: ReadPixelsOp
   };
   const bytes =
     typeof source === "string"
-      ? await readFileBytes(source, { most: bytesPerPixel * limitPixels + bytesAround, error: problem })
+      ? await readFileBytes(source, { most: largestFile(limitPixels), error: problem })
       : source;
   if (bytes.length === 0) throw problem("the file is empty (0 bytes)");
   const format = formatOf(bytes) ?? unreadFormatOf(extname(nameOf(source, options)));

@@ -1,12 +1,13 @@
 import { createHash } from "node:crypto";
 import { constants, createReadStream } from "node:fs";
-import { type FileHandle, lstat, mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { type FileHandle, lstat, mkdir, open, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { ReconlossError } from "@reconloss/core";
 import { checkArguments } from "@reconloss/core/internal";
 import type { DownloadProgress, WeightsEntry } from "@reconloss/core/weights";
 import type { Dispatcher, Response } from "undici";
+import { fileSize } from "../files.ts";
+import { networkReason, openConnections, patiently, request, Transient, transientStatus } from "../http.ts";
 import { type LockHolder, withLock } from "../lock.ts";
 import type { Environment } from "./folders.ts";
 import { openCheckpoint } from "./open.ts";
@@ -33,26 +34,6 @@ export interface DownloadOptions {
   /** Called once, when another process has claimed the file and is waited for. */
   onWait?: (name: string, holder: LockHolder | undefined) => void;
 }
-
-/** A failure that another try may not meet. */
-class Transient extends Error {
-  /** Whether the server cannot be reached at all, as on a machine without network, where waiting helps little. */
-  get isOffline(): boolean {
-    const { code } = ((this.cause as Error | undefined)?.cause ?? {}) as NodeJS.ErrnoException;
-    return code !== undefined && offline.has(code);
-  }
-}
-
-const offline: ReadonlySet<string> = new Set([
-  "ENOTFOUND",
-  "EAI_AGAIN",
-  "ENETUNREACH",
-  "EHOSTUNREACH",
-  "ENETDOWN",
-  "ECONNREFUSED",
-]);
-/** Tries where the server cannot be reached at all. */
-const offlineAttempts = 2;
 
 /** What is noted beside a partial file, to tell whether it can be continued. */
 interface PartialNote {
@@ -134,46 +115,22 @@ const largestUnknown = 2 ** 30;
 
 const notePath = (partial: string) => `${partial}.json`;
 
-async function fileSize(path: string): Promise<number> {
-  return stat(path).then(
-    (stats) => stats.size,
-    () => 0,
-  );
-}
-
 /** Tries until the file is complete; only tries that bring nothing new count against `attempts`. */
 async function fetchPatiently(entry: WeightsEntry, partial: string, options: DownloadOptions): Promise<void> {
   const { env = process.env, attempts = 5, retryDelay = 500, stallTimeout = 30_000, signal } = options;
   const url = downloadUrl(entry, env);
-  const { EnvHttpProxyAgent } = await import("undici");
-  const dispatcher = new EnvHttpProxyAgent({
-    httpProxy: env.http_proxy ?? env.HTTP_PROXY ?? "",
-    httpsProxy: env.https_proxy ?? env.HTTPS_PROXY ?? "",
-    noProxy: env.no_proxy ?? env.NO_PROXY ?? "",
-    proxyTunnel: false,
-    connect: { timeout: stallTimeout },
-    headersTimeout: stallTimeout,
-    bodyTimeout: stallTimeout,
-  });
+  const dispatcher = await openConnections(env, stallTimeout);
   try {
-    let furthest = await fileSize(partial);
-    for (let failures = 0; ; ) {
-      try {
-        return await fetchOnce(entry, url, partial, dispatcher, options);
-      } catch (error) {
-        if (signal?.aborted) throw new ReconlossError("download", `${entry.name}: the download was stopped`);
-        if (!(error instanceof Transient)) throw error;
-        const reached = await fileSize(partial);
-        failures = reached > furthest ? 1 : failures + 1;
-        furthest = Math.max(furthest, reached);
-        if (failures >= Math.min(attempts, error.isOffline ? offlineAttempts : attempts)) {
-          throw new ReconlossError("download", `${entry.name}: ${url}: ${error.message} (tried ${failures} times)`, {
-            cause: error.cause,
-          });
-        }
-        await delay(retryDelay * 2 ** (failures - 1), undefined, { signal }).catch(() => {});
-      }
-    }
+    await patiently(
+      { attempts, retryDelay, signal },
+      () => fetchOnce(entry, url, partial, dispatcher, options),
+      ({ message, cause }, tries) =>
+        new ReconlossError("download", `${entry.name}: ${url}: ${message} (tried ${tries} times)`, { cause }),
+      () => fileSize(partial),
+    );
+  } catch (error) {
+    if (signal?.aborted) throw new ReconlossError("download", `${entry.name}: the download was stopped`);
+    throw error;
   } finally {
     await dispatcher.destroy();
   }
@@ -193,12 +150,12 @@ async function fetchOnce(
     url,
     dispatcher,
     signal,
-    validator && { range: `bytes=${size}-`, "if-range": validator },
+    validator ? { range: `bytes=${size}-`, "if-range": validator } : undefined,
   );
   const body = response.body;
   if (response.status >= 400 || body === null) {
     await body?.cancel();
-    throw await refusal(entry, url, partial, response.status);
+    throw await refusal(entry, url, partial, response);
   }
 
   const start =
@@ -233,34 +190,13 @@ async function fetchOnce(
   if (total !== undefined && received !== total) throw new Transient(`it ended after ${received} of ${total} bytes`);
 }
 
-async function request(
-  url: string,
-  dispatcher: Dispatcher,
-  signal: AbortSignal | undefined,
-  range: Record<string, string> | "" | undefined,
-): Promise<Response> {
-  const { fetch } = await import("undici");
-  try {
-    // A compressed body would neither have the file's length nor be resumable.
-    return await fetch(url, { dispatcher, signal, headers: { "accept-encoding": "identity", ...(range || {}) } });
-  } catch (cause) {
-    throw new Transient(reason(cause), { cause });
-  }
-}
-
-async function refusal(entry: WeightsEntry, url: string, partial: string, status: number): Promise<Error> {
+async function refusal(entry: WeightsEntry, url: string, partial: string, response: Response): Promise<Error> {
+  const { status } = response;
   if (status === 416) {
     await discard(partial);
     return new Transient("the server has less than what is here");
   }
-  if (status >= 500 || status === 408 || status === 429) return new Transient(`HTTP ${status}`);
-  return new ReconlossError("download", `${entry.name}: ${url}: HTTP ${status}`);
-}
-
-/** What the network said, which fetch hides in the cause of its error. */
-function reason(error: unknown): string {
-  const { message, cause } = error as Error;
-  return cause instanceof Error && cause.message ? cause.message : message;
+  return transientStatus(response) ?? new ReconlossError("download", `${entry.name}: ${url}: HTTP ${status}`);
 }
 
 async function discard(partial: string): Promise<void> {
@@ -330,7 +266,7 @@ async function save(
   } catch (error) {
     if (error instanceof ReconlossError || error instanceof Transient) throw error;
     throw new Transient(
-      `it stopped after ${size}${total === undefined ? "" : ` of ${total}`} bytes: ${reason(error)}`,
+      `it stopped after ${size}${total === undefined ? "" : ` of ${total}`} bytes: ${networkReason(error)}`,
       {
         cause: error,
       },

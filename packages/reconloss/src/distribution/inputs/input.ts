@@ -1,0 +1,31 @@
+import type { ByteSource } from "@reconloss/core/weights";
+import type { SetOptions, SetSource } from "../image-set.ts";
+
+/** What a file offers as a set: images, statistics, or both. */
+export type Offer = Pick<SetSource, "images" | "statistics"> & Partial<Pick<SetSource, "close">>;
+
+/** What an input may need beside the bytes of its file. */
+export interface InputContext {
+  /** The path or address of the file. */
+  readonly path: string;
+  readonly options: SetOptions;
+  /** Whether a path is by its name a set of images rather than one image. */
+  isArchive(path: string): boolean;
+  /** Opens another path as a set: a list may name archives. */
+  openSet(path: string): Promise<SetSource>;
+  /** All bytes of a file or address. @throws {ReconlossError} `file` or `download` */
+  readBytes(path: string, most: number): Promise<Uint8Array>;
+  /** The same of one image of many. @throws {ReconlossError} `image` where it is not there or too large */
+  readImage(path: string, most: number): Promise<Uint8Array>;
+}
+
+/** A kind of file that is a set. */
+export interface Input {
+  /** What messages call it. */
+  readonly name: string;
+  readonly extensions: readonly string[];
+  /** Whether a file of another extension is of this kind, by its first 512 bytes. */
+  matches?(head: Uint8Array): boolean;
+  /** The source is closed by the caller, when the set is. */
+  open(source: ByteSource, context: InputContext): Promise<Offer>;
+}

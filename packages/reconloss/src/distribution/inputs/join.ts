@@ -1,0 +1,122 @@
+import { basename } from "node:path";
+import { ReconlossError } from "@reconloss/core";
+import { withoutSecrets } from "../../http.ts";
+import type { ImageSet, SetPart, SetSource } from "../image-set.ts";
+import type { InputContext, Offer } from "./input.ts";
+
+/** Parts that are opened side by side. */
+const atOnce = 4;
+
+/** One set of several paths, one after the other; `close` closes all that were opened. */
+export function joinSets(
+  paths: readonly string[],
+  { options: { parts: known }, openSet }: Pick<InputContext, "options" | "openSet">,
+): Offer & Pick<SetSource, "close"> {
+  const sources: SetSource[] = [];
+  const opened: (Promise<ImageSet> | undefined)[] = [];
+  const open = (at: number): Promise<ImageSet> => (opened[at] ??= openPart(at));
+  const openPart = async (at: number): Promise<ImageSet> => {
+    const source = await openSet(paths[at]);
+    sources.push(source);
+    if (!source.images)
+      throw new ReconlossError("file", `${withoutSecrets(paths[at])} holds statistics, and no images`);
+    const images = await source.images();
+    const told = known?.[at].count ?? images.count;
+    if (images.count === told) return images;
+    const problem = `${withoutSecrets(paths[at])} has ${images.count} images, and had ${told} when the set was first opened`;
+    throw new ReconlossError("file", problem);
+  };
+  return {
+    images: async () => {
+      if (known !== undefined) {
+        checkParts(paths, known);
+        return joined(known, open);
+      }
+      const sets: ImageSet[] = [];
+      for (let at = 0; at < paths.length; at += atOnce) {
+        const next = paths.slice(at, at + atOnce).map((_, i) => open(at + i));
+        // All are waited for, so that none is still being opened when the set is closed.
+        await Promise.allSettled(next);
+        sets.push(...(await Promise.all(next)));
+      }
+      const parts = sets.map(({ count }, at) => ({ path: paths[at], count }));
+      return joined(parts, open, sets);
+    },
+    close: async () => {
+      await Promise.allSettled(opened);
+      for (const source of sources) await source.close();
+    },
+  };
+}
+
+function checkParts(paths: readonly string[], known: readonly SetPart[]): void {
+  const other = paths.findIndex((path, at) => known[at]?.path !== path);
+  if (other < 0 && known.length === paths.length) return;
+  const [now, before] = [paths[other] ?? "nothing", known[Math.max(other, paths.length - 1)]?.path ?? "nothing"];
+  throw new ReconlossError(
+    "file",
+    `the set is made of other files than when it was first opened: ${now}, was ${before}`,
+  );
+}
+
+function joined(
+  parts: readonly SetPart[],
+  open: (at: number) => Promise<ImageSet>,
+  sets: (ImageSet | undefined)[] = [],
+): ImageSet {
+  /** The number of the first image of each part, and of one past the last. */
+  const starts = [0];
+  for (const { count } of parts) starts.push(starts[starts.length - 1] + count);
+  const names = namesOf(parts);
+  const locate = (index: number): [part: number, index: number] => {
+    let [low, high] = [0, parts.length - 1];
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (starts[middle] <= index) low = middle;
+      else high = middle - 1;
+    }
+    return [low, index - starts[low]];
+  };
+  const setOf = async (at: number): Promise<ImageSet> => (sets[at] ??= await open(at));
+  return {
+    count: starts[parts.length],
+    passedOver: sum(sets.map((set) => set?.passedOver)),
+    parts,
+    name: (index) => {
+      const [at, inside] = locate(index);
+      const own = sets[at]?.name(inside) ?? `image ${inside}`;
+      // A member begins with its archive's name, which stands for the archive only where no other has it.
+      const member = own.slice(
+        own.startsWith(`${basename(withoutSecrets(parts[at].path))}#`) ? own.indexOf("#") + 1 : 0,
+      );
+      return `${names[at]}#${member}`;
+    },
+    bytes: async (index) => {
+      const [at, inside] = locate(index);
+      return (await setOf(at)).bytes?.(inside) ?? 0;
+    },
+    load: async (index) => {
+      const [at, inside] = locate(index);
+      return (await setOf(at)).load(inside);
+    },
+    label: async (index) => {
+      const [at, inside] = locate(index);
+      return (await setOf(at)).label?.(inside);
+    },
+  };
+}
+
+/** What parts are called: by the last of their names, or by the whole path where two have the same. */
+function namesOf(parts: readonly SetPart[]): string[] {
+  const paths = parts.map(({ path }) => withoutSecrets(path));
+  const short = paths.map((path) => basename(path));
+  return new Set(short).size === short.length ? short : paths;
+}
+
+function sum(counts: readonly ImageSet["passedOver"][]): ImageSet["passedOver"] {
+  const all = new Map<string, number>();
+  for (const each of counts) {
+    for (const [kind, count] of Object.entries(each ?? {})) all.set(kind, (all.get(kind) ?? 0) + count);
+  }
+  return Object.fromEntries(all);
+}

@@ -1,0 +1,104 @@
+import { stat } from "node:fs/promises";
+import { extname } from "node:path";
+import { ReconlossError } from "@reconloss/core";
+import { readFileBytes, reasonOf, systemPath } from "../../files.ts";
+import { isUrl, withoutSecrets } from "../../http.ts";
+import { headLength, knownExtensions } from "../../image/formats.ts";
+import { describePassedOver } from "../../image/index.ts";
+import { checkPixelOptions } from "../../image/read.ts";
+import type { SetOptions, SetSource } from "../image-set.ts";
+import { npy, npz } from "./arrays.ts";
+import { expandBraces, hasBraces } from "./braces.ts";
+import { unreadable } from "./encoded.ts";
+import { FilePool } from "./file-pool.ts";
+import { folderImages } from "./folder.ts";
+import type { Input, InputContext, Offer } from "./input.ts";
+import { joinSets } from "./join.ts";
+import { jsonList, textList } from "./list.ts";
+import { compressedTar, tar } from "./tar.ts";
+
+/** All files that are sets. One of another extension is of the first kind that its beginning matches. */
+const inputs: readonly Input[] = [textList, jsonList, tar, compressedTar, npz, npy];
+
+/** Sets within sets: an archive, in a pattern, in a list. A list that names itself would have no end. */
+const deepest = 2;
+
+const extensionOf = (path: string): string => extname(withoutSecrets(path)).toLowerCase();
+
+function inputNamed(path: string): Input | undefined {
+  return inputs.find(({ extensions }) => extensions.includes(extensionOf(path)));
+}
+
+/**
+ * Opens a set of images: a folder; a list of paths (`.txt`, `.jsonl`); a `.tar`; an `.npy` of images; an `.npz` file of samples (`arr_0`, [n, h, w, 3], 8 bits, as
+ * the ADM evaluator's), of statistics, or of both; or several, as a pattern (`shard-{000..199}.tar`) or with `::` between them.
+ *
+ * @throws {ReconlossError} `file` when there is nothing of the kind
+ */
+export async function openSet(path: string, options: SetOptions = {}): Promise<SetSource> {
+  const files = new FilePool();
+  try {
+    const offer = await openPath(path, options, files);
+    return {
+      path,
+      ...(offer.statistics ? { statistics: offer.statistics } : {}),
+      ...(offer.images ? { images: () => imagesOf(path, offer.images as NonNullable<Offer["images"]>, options) } : {}),
+      close: async () => {
+        await offer.close?.();
+        await files.close();
+      },
+    };
+  } catch (error) {
+    await files.close();
+    throw error;
+  }
+}
+
+/** The images of a set, which must have some. */
+async function imagesOf(path: string, open: NonNullable<Offer["images"]>, options: SetOptions) {
+  checkPixelOptions(path, options);
+  const images = await open();
+  if (images.count > 0) return images;
+  const others = describePassedOver(images.passedOver ?? {});
+  throw new ReconlossError("file", `${withoutSecrets(path)} holds no images${others && `; passed over: ${others}`}`);
+}
+
+/** What a path offers, which may be no images at all: of many shards, one may be empty. */
+async function openPath(path: string, options: SetOptions, files: FilePool, depth = 0): Promise<Offer> {
+  if (depth > deepest) throw new ReconlossError("file", `${withoutSecrets(path)} is in a list in a list in a list`);
+  const context: InputContext = {
+    path,
+    options,
+    isArchive: (other) =>
+      hasBraces(other) || (inputNamed(other) !== undefined && !knownExtensions.has(extensionOf(other))),
+    openSet: async (other) => {
+      const { parts, ...rest } = options;
+      const offer = await openPath(other, rest, files, depth + 1);
+      return { path: other, ...offer, close: async () => offer.close?.() };
+    },
+    readBytes: (other, most) => readFileBytes(other, { most }),
+    readImage: (other, most) =>
+      readFileBytes(other, { most, error: (reason, cause) => unreadable(withoutSecrets(other), reason, cause) }),
+  };
+  const status = isUrl(path) ? undefined : await stat(systemPath(path)).catch((cause: NodeJS.ErrnoException) => cause);
+  if (status instanceof Error || status === undefined) {
+    if (hasBraces(path) || path.includes("::")) return joinSets(expandBraces(path), context);
+    if (status instanceof Error) {
+      const reason = status.code === "ENOENT" ? "does not exist" : `cannot be read: ${reasonOf(status)}`;
+      throw new ReconlossError("file", `${path} ${reason}`, { cause: status });
+    }
+  } else if (status.isDirectory()) return { images: () => folderImages(path, options) };
+  const source = await files.open(path);
+  const input = inputNamed(path) ?? (await inputByContent(source));
+  return input.open(source, context);
+}
+
+async function inputByContent(source: Awaited<ReturnType<FilePool["open"]>>): Promise<Input> {
+  const head = await source.read(0, Math.min(source.size, headLength));
+  return inputs.find((input) => input.matches?.(head)) ?? refuse(source.name);
+}
+
+function refuse(path: string): never {
+  const names = inputs.flatMap(({ extensions }) => extensions.slice(0, 1)).join(", ");
+  throw new ReconlossError("file", `${path} is no set of images; a folder and files of these kinds are read: ${names}`);
+}

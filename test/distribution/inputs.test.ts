@@ -1,0 +1,384 @@
+import { execFileSync } from "node:child_process";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { beforeAll, describe, expect, test } from "vitest";
+import { type ImageSet, openSet, type SetOptions } from "../../packages/reconloss/src/distribution/image-set.ts";
+import { computeStatistics, evaluateDistribution } from "../../packages/reconloss/src/distribution/index.ts";
+import { expandBraces } from "../../packages/reconloss/src/distribution/inputs/braces.ts";
+import { writeImage } from "../../packages/reconloss/src/image/index.ts";
+import { writeSetReport } from "../../packages/reconloss/src/report/index.ts";
+import { temporaryFolder } from "../folder.ts";
+import { randomTensor } from "../random.ts";
+import { paxOf, type TestMember, tarOf } from "./archives.ts";
+
+const folder = await temporaryFolder();
+const images = join(folder, "images");
+const names = Array.from({ length: 6 }, (_, i) => `${i}.png`);
+const bytes: Uint8Array[] = [];
+
+beforeAll(async () => {
+  for (const [i, name] of names.entries()) {
+    await writeImage(join(images, name), randomTensor([1, 3, 16, 16], i));
+    bytes.push(await readFile(join(images, name)));
+  }
+});
+
+const write = async (name: string, data: Uint8Array | string) => {
+  await mkdir(dirname(join(folder, name)), { recursive: true });
+  await writeFile(join(folder, name), data);
+  return join(folder, name);
+};
+
+async function withSet<T>(path: string, use: (set: ImageSet) => Promise<T>, options?: SetOptions): Promise<T> {
+  const source = await openSet(path, options);
+  try {
+    return await use((await source.images?.()) as ImageSet);
+  } finally {
+    await source.close();
+  }
+}
+
+const indicesOf = (set: ImageSet) => Array.from({ length: set.count }, (_, index) => index);
+const namesOf = (path: string) => withSet(path, async (set) => indicesOf(set).map((index) => set.name(index)));
+const hashesOf = (path: string) =>
+  withSet(path, (set) => Promise.all(indicesOf(set).map(async (index) => (await set.load(index)).hash)));
+const labelsOf = (path: string) =>
+  withSet(path, (set) => Promise.all(indicesOf(set).map((index) => set.label?.(index))));
+const passedOverIn = (path: string) => withSet(path, async (set) => set.passedOver);
+const failureOf = async (path: string): Promise<Error & { code?: string }> => {
+  try {
+    await hashesOf(path);
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error(`${path} is read`);
+};
+
+const samples = (from: number, to: number): TestMember[] =>
+  names.slice(from, to).map((name, i) => ({ name, data: bytes[from + i] }));
+
+describe("lists", () => {
+  test("are of paths relative to the list, absolute ones and none that are blank", async () => {
+    const list = await write("lists/all.txt", `\uFEFF../images/0.png\r\n\n${join(images, "1.png")}\n  ../images/2.png`);
+    expect(await namesOf(list)).toEqual(["../images/0.png", join(images, "1.png"), "../images/2.png"]);
+    expect(await hashesOf(list)).toEqual((await hashesOf(images)).slice(0, 3));
+  });
+
+  test("of JSON lines say the class", async () => {
+    const lines = [
+      { path: "images/0.png", label: "cat" },
+      { file_name: "images/1.png", label: 7 },
+      { path: "images/2.png" },
+    ];
+    const list = await write("list.jsonl", lines.map((line) => JSON.stringify(line)).join("\n"));
+    expect(await hashesOf(list)).toEqual((await hashesOf(images)).slice(0, 3));
+    expect(await labelsOf(list)).toEqual(["cat", "7", undefined]);
+  });
+
+  test("name the line that is none", async () => {
+    for (const [line, message] of [
+      ["{", /bad\.jsonl, line 2: is no JSON/],
+      ["null", /bad\.jsonl, line 2: has no path/],
+      ['{"label": 1}', /bad\.jsonl, line 2: has no path/],
+      ['{"path": "s3://bucket/a.png"}', /bad\.jsonl, line 2: s3:\/\/bucket\/a\.png: only http and https/],
+    ] as const) {
+      const error = await failureOf(await write("bad.jsonl", `{"path": "images/0.png"}\n${line}`));
+      expect([error.code, error.message]).toEqual(["file", expect.stringMatching(message)]);
+    }
+    expect((await failureOf(await write("binary.txt", Uint8Array.of(0xff, 0xfe, 0)))).message).toMatch(
+      /is not UTF-8 text/,
+    );
+    expect((await failureOf(await write("empty.txt", "\n \n"))).message).toMatch(/empty\.txt holds no images/);
+  });
+
+  test("have images that are not there in the report, as folders do", async () => {
+    await withSet(await write("gone.txt", "images/0.png\ngone.png\nimages"), async (set) => {
+      await set.load(0);
+      for (const index of [1, 2]) await expect(set.load(index)).rejects.toMatchObject({ code: "image" });
+      await expect(set.load(1)).rejects.toThrow(/cannot read .*gone\.png: there is no such file/);
+    });
+  });
+
+  test("of archives are the archives' images", async () => {
+    await write("shards/a.tar", tarOf(samples(0, 2)));
+    await write("shards/b.tar", tarOf(samples(2, 4)));
+    const list = await write("shards.txt", "shards/a.tar\nshards/b.tar\n");
+    expect(await namesOf(list)).toEqual(["a.tar#0.png", "a.tar#1.png", "b.tar#2.png", "b.tar#3.png"]);
+    expect((await failureOf(await write("mixed.txt", "shards/a.tar\nimages/0.png"))).message).toMatch(
+      /mixed\.txt, line 2: images\/0\.png is no archive/,
+    );
+  });
+
+  test("that name themselves have an end", async () => {
+    expect((await failureOf(await write("self.txt", "self.txt"))).message).toMatch(/in a list in a list/);
+  });
+});
+
+describe("tar", () => {
+  test("members have the bytes, the order and the names of the archive", async () => {
+    const path = await write("plain.tar", tarOf(samples(0, 6)));
+    expect(await namesOf(path)).toEqual(names.map((name) => `plain.tar#${name}`));
+    expect(await hashesOf(path)).toEqual(await hashesOf(images));
+  });
+
+  test("is read as GNU tar writes it: in its own format, POSIX's and the older one, long names too", async () => {
+    const long = `${"deep/".repeat(30)}${"n".repeat(90)}.png`;
+    await mkdir(join(folder, "tree", dirname(long)), { recursive: true });
+    for (const [i, name] of ["b.png", "a.png", long].entries()) await writeFile(join(folder, "tree", name), bytes[i]);
+    for (const format of ["gnu", "pax", "oldgnu"]) {
+      const path = join(folder, `${format}.tar`);
+      execFileSync("tar", [
+        "-c",
+        `--format=${format}`,
+        "-f",
+        path,
+        "-C",
+        join(folder, "tree"),
+        "b.png",
+        "./a.png",
+        long,
+      ]);
+      expect(await namesOf(path)).toEqual(["b.png", "a.png", long].map((name) => `${format}.tar#${name}`));
+      expect(await hashesOf(path)).toEqual((await hashesOf(images)).slice(0, 3));
+    }
+  });
+
+  test("names are those of POSIX's prefix, pax and GNU's long names; sizes are those of pax and base 256", async () => {
+    const wide = `\x80${"\0".repeat(9)}${String.fromCharCode(bytes[0].length >> 8, bytes[0].length & 255)}`;
+    const path = await write(
+      "names.tar",
+      tarOf([
+        { name: "pax_global_header", type: "g", data: "17 comment=hello\n" },
+        { name: "0.png", prefix: "pre/fix", data: bytes[0] },
+        { name: "././@LongLink", type: "L", data: "long.png\0" },
+        { name: "short.png", data: bytes[1], magic: "ustar  \0", prefix: "times" },
+        paxOf({ path: "größe.png", size: String(bytes[2].length), mtime: "1.5" }),
+        { name: "x", data: bytes[2], size: bytes[2].length },
+        { name: "3.png", data: bytes[0], size: wide },
+        { name: "old.png", data: bytes[3], type: "\0", magic: "" },
+      ]),
+    );
+    const expected = ["pre/fix/0.png", "long.png", "größe.png", "3.png", "old.png"];
+    expect(await namesOf(path)).toEqual(expected.map((name) => `names.tar#${name}`));
+    const all = await hashesOf(images);
+    expect(await hashesOf(path)).toEqual([all[0], all[1], all[2], all[0], all[3]]);
+  });
+
+  test("other members are passed over and counted as files of folders are; images without extension count", async () => {
+    const path = await write(
+      "others.tar",
+      tarOf([
+        { name: "folder/", type: "5" },
+        { name: "old-folder/", type: "0" },
+        { name: "0.png", data: bytes[0] },
+        { name: "0.json", data: "{}" },
+        { name: "0.txt", data: "a caption" },
+        { name: "1.txt", data: "another" },
+        { name: "picture", data: bytes[1] },
+        { name: "README", data: "text" },
+        { name: ".DS_Store", data: "x" },
+        { name: "__MACOSX/._0.png", data: "x" },
+        { name: "link.png", type: "2", size: 100 },
+        { name: "hard.png", type: "1" },
+        { name: "pipe.png", type: "6" },
+        { name: "zero.png", type: "3" },
+        { name: "strange.png", type: "Z", data: "x" },
+        paxOf({ "GNU.sparse.major": "1" }),
+        { name: "GNUSparseFile.0/a.png", data: "1\n0\n4\n" },
+        { name: "../../etc/2.png", data: bytes[2] },
+        { name: "/root/3.png", data: bytes[3] },
+      ]),
+    );
+    expect(await namesOf(path)).toEqual(
+      ["0.png", "picture", "../../etc/2.png", "/root/3.png"].map((name) => `others.tar#${name}`),
+    );
+    expect(await passedOverIn(path)).toEqual({
+      ".json": 1,
+      ".txt": 2,
+      "without extension": 1,
+      hidden: 2,
+      link: 2,
+      "named pipe": 1,
+      device: 1,
+      'member of type "Z"': 1,
+      "sparse file": 1,
+    });
+  });
+
+  test("says classes by .cls, .json and folders, wherever they stand in the sample", async () => {
+    const path = await write(
+      "classes.tar",
+      tarOf([
+        { name: "a.cls", data: "3\n" },
+        { name: "a.png", data: bytes[0] },
+        { name: "b.png", data: bytes[1] },
+        { name: "b.cls", data: "4" },
+        { name: "b.json", data: '{"label": 9}' },
+        { name: "c.json", data: '{"caption": "x", "cls": "dog"}' },
+        { name: "c.left.png", data: bytes[2] },
+        { name: "c.right.png", data: bytes[3] },
+        { name: "n01440764/d.png", data: bytes[4] },
+        { name: "e.png", data: bytes[5] },
+      ]),
+    );
+    expect(await labelsOf(path)).toEqual(["3", "4", "dog", "dog", "n01440764", undefined]);
+    const wrong = await write(
+      "wrong.tar",
+      tarOf([
+        { name: "a.png", data: bytes[0] },
+        { name: "a.json", data: "{" },
+      ]),
+    );
+    await expect(labelsOf(wrong)).rejects.toThrow(/wrong\.tar#a\.json is no JSON/);
+    await mkdir(join(folder, "classes", "cat"), { recursive: true });
+    await writeFile(join(folder, "classes", "cat", "1.png"), bytes[0]);
+    expect(await labelsOf(join(folder, "classes"))).toEqual(["cat"]);
+  });
+
+  test("without end, joined and padded ones are read whole", async () => {
+    const parts = [tarOf(samples(0, 2), { end: 0 }), tarOf(samples(2, 4), { end: 40 }), tarOf(samples(4, 6))];
+    expect(await hashesOf(await write("joined.tar", Buffer.concat(parts)))).toEqual(await hashesOf(images));
+    expect(await hashesOf(await write("endless.tar", tarOf(samples(0, 6), { end: 0 })))).toEqual(
+      await hashesOf(images),
+    );
+  });
+
+  test("that are damaged say where", async () => {
+    const whole = tarOf(samples(0, 3));
+    for (const [name, data, message] of [
+      ["cut.tar", whole.subarray(0, 900), /cut\.tar: is cut short: member 0\.png should have \d+ bytes, of which 388/],
+      ["none.tar", Buffer.alloc(2048, "x"), /none\.tar: is no tar archive/],
+      ["empty.tar", Buffer.alloc(0), /empty\.tar holds no images/],
+      ["zeros.tar", Buffer.alloc(10240), /zeros\.tar holds no images/],
+      ["nothing.tar", tarOf([{ name: "a.txt", data: "x" }]), /nothing\.tar holds no images; passed over: 1 \.txt/],
+      ["lie.tar", tarOf([{ name: "a.png", data: bytes[0], size: 2 ** 32 }]), /a\.png should have 4294967296 bytes/],
+      ["nan.tar", tarOf([{ name: "a.png", data: bytes[0], size: "99999999999\0" }]), /member a\.png has no size/],
+      ["pax.tar", tarOf([{ name: "p", type: "x", data: "99 path=a\n" }]), /the attributes at byte 0/],
+      ["huge.tar", tarOf([paxOf({ size: "1e300" }), { name: "a.png", data: "x" }]), /member a\.png has no size/],
+      [
+        "middle.tar",
+        Buffer.concat([tarOf(samples(0, 1), { end: 0 }), Buffer.alloc(600, "x")]),
+        /at byte \d+ there is no header/,
+      ],
+      ["gzip.tar.gz", Buffer.from([0x1f, 0x8b, 8]), /gzip\.tar\.gz is compressed/],
+    ] as const) {
+      const error = await failureOf(await write(name, data));
+      expect([error.name, error.code, error.message]).toEqual([
+        "ReconlossError",
+        "file",
+        expect.stringMatching(message),
+      ]);
+    }
+  });
+
+  test("is a set by its content, and a folder of its name is a folder", async () => {
+    expect(await hashesOf(await write("archive.bin", tarOf(samples(0, 2))))).toHaveLength(2);
+    await mkdir(join(folder, "folder.tar"));
+    await writeFile(join(folder, "folder.tar", "0.png"), bytes[0]);
+    expect(await namesOf(join(folder, "folder.tar"))).toEqual(["0.png"]);
+    expect((await failureOf(await write("notes.md", "Nothing."))).message).toMatch(
+      /notes\.md is no set of images.*\.tar/,
+    );
+  });
+
+  test("that is cut short while it is read fails with the member", async () => {
+    const path = await write("changing.tar", tarOf(samples(0, 6)));
+    await withSet(path, async (set) => {
+      await writeFile(path, tarOf(samples(0, 1)));
+      await expect(set.load(5)).rejects.toThrow(/changing\.tar was cut short by another program/);
+    });
+  });
+});
+
+describe("several", () => {
+  test("patterns are those of bash and webdataset", () => {
+    // What `printf '%s\n' PATTERN` of bash 5 prints.
+    expect(expandBraces("s-{08..11}.tar")).toEqual(["s-08.tar", "s-09.tar", "s-10.tar", "s-11.tar"]);
+    expect(expandBraces("{a,b}-{2..0}")).toEqual(["a-2", "a-1", "a-0", "b-2", "b-1", "b-0"]);
+    expect(expandBraces("{9..11}")).toEqual(["9", "10", "11"]);
+    expect(expandBraces("{000000..000199}.tar")).toHaveLength(200);
+    expect(expandBraces("a::{b,c}::d{}e")).toEqual(["a", "b", "c", "d{}e"]);
+    for (const pattern of ["{0..999999999}", "{0..999}{0..999}"]) {
+      expect(() => expandBraces(pattern)).toThrow(/stands for \d+ files; at most 100000/);
+    }
+  });
+
+  test("shards are one set in the order of the pattern, one empty among them", async () => {
+    for (const i of [0, 1, 2]) await write(`data/s-${i}.tar`, tarOf(samples(2 * i, 2 * i + 2)));
+    await write("data/s-3.tar", tarOf([{ name: "0.json", data: "{}" }]));
+    const pattern = join(folder, "data/s-{0..3}.tar");
+    expect(await namesOf(pattern)).toEqual(names.map((name, i) => `s-${i >> 1}.tar#${name}`));
+    expect(await hashesOf(pattern)).toEqual(await hashesOf(images));
+    expect(await passedOverIn(pattern)).toEqual({ ".json": 1 });
+    expect((await failureOf(join(folder, "data/s-{2..4}.tar"))).message).toMatch(/s-4\.tar does not exist/);
+  });
+
+  test("of the same name are told by their paths, folders among them", async () => {
+    const path = join(folder, "data/s-1.tar");
+    const twice = `${path}::${images}::${await write("other/s-1.tar", tarOf(samples(0, 1)))}`;
+    const expected = [`${path}#2.png`, `${path}#3.png`, ...names.map((name) => `${images}#${name}`)];
+    expect(await namesOf(twice)).toEqual([...expected, `${join(folder, "other/s-1.tar")}#0.png`]);
+  });
+
+  test("a path that exists is no pattern", async () => {
+    const path = await write("{a,b}.tar", tarOf(samples(0, 1)));
+    expect(await namesOf(path)).toEqual(["{a,b}.tar#0.png"]);
+  });
+
+  test("parts that are known are opened when their images are asked for, and must have as many", async () => {
+    const pattern = join(folder, "data/s-{0..2}.tar");
+    const parts = await withSet(pattern, async (set) => set.parts);
+    expect(parts).toEqual([0, 1, 2].map((i) => ({ path: join(folder, `data/s-${i}.tar`), count: 2 })));
+    const all = await hashesOf(images);
+    await write("data/s-0.tar", "no tar any more");
+    await withSet(
+      pattern,
+      async (set) => {
+        expect(set.count).toBe(6);
+        expect((await set.load(3)).hash).toBe(all[3]);
+        expect(set.name(3)).toBe("s-1.tar#3.png");
+        await expect(set.load(0)).rejects.toThrow(/s-0\.tar: is no tar archive/);
+      },
+      { parts },
+    );
+    await write("data/s-0.tar", tarOf(samples(0, 1)));
+    await withSet(
+      pattern,
+      (set) => expect(set.load(0)).rejects.toThrow(/s-0\.tar has 1 images, and had 2 when the set was first opened/),
+      { parts },
+    );
+    await expect(withSet(pattern, async () => {}, { parts: parts?.slice(1) })).rejects.toThrow(
+      /made of other files than when it was first opened/,
+    );
+  });
+
+  test("more files than may be open at a time are read", async () => {
+    for (let i = 0; i < 150; i++) await write(`many/${i}.tar`, tarOf(samples(i % 6, (i % 6) + 1)));
+    const all = await hashesOf(images);
+    expect(await hashesOf(join(folder, "many/{0..149}.tar"))).toEqual(
+      Array.from({ length: 150 }, (_, i) => all[i % 6]),
+    );
+  });
+});
+
+test("a set in shards has the numbers of the same images in a folder, and a report shows its members", async () => {
+  const base = { network: "tiny", cache: false, details: true, metrics: ["frechet", "kid"] } as const;
+  const shards = join(folder, "report-{0,1}.tar");
+  await write("report-0.tar", tarOf(samples(0, 3)));
+  await write("report-1.tar", tarOf([...samples(3, 6), { name: "broken.png", data: "x" }]));
+  const reals = await write("reals.txt", names.map((name) => `images/${name}`).join("\n"));
+  const ofShards = await evaluateDistribution(shards, reals, base);
+  const ofFolder = await evaluateDistribution(images, images, base);
+  for (const metric of base.metrics) expect(ofShards.results[metric]?.value).toBe(ofFolder.results[metric]?.value);
+  expect(ofShards.outputs.unreadable).toEqual([
+    { name: "report-1.tar#broken.png", reason: expect.stringMatching(/cannot read .*report-1\.tar#broken\.png: /) },
+  ]);
+  const page = join(folder, "report.html");
+  await writeSetReport(page, ofShards);
+  const html = await readFile(page, "utf8");
+  expect(html).toContain("report-0.tar#0.png");
+  // Each of the six outputs has a picture, and its nearest real image one, in both lists.
+  expect(html.match(/src="data:image\/webp/g)).toHaveLength(24);
+  const { set } = await computeStatistics(shards, { network: "tiny", cache: false });
+  expect(set.images).toBe(6);
+});
