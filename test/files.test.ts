@@ -1,10 +1,12 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
 import { chmod, lstat, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import {
   machine,
+  makeFolder,
   nameFromBytes,
   openFile,
   readFileBytes,
@@ -46,6 +48,23 @@ test("a parent that is a file is an error", async () => {
   await writeFile(join(folder, "plain"), "");
   await expect(writeFileAtomically(join(folder, "plain", "a.txt"), "x")).rejects.toMatchObject({ code: "file" });
 });
+
+test("a folder is made with those above it, by several at once too; one that is there stays", async () => {
+  const path = join(folder, "several", "of", "them");
+  await Promise.all(Array.from({ length: 5 }, () => makeFolder(path)));
+  await writeFile(join(path, "a"), "");
+  await makeFolder(path);
+  expect(await readdir(path)).toEqual(["a"]);
+  await expect(makeFolder(join(path, "a", "b"))).rejects.toMatchObject({ code: "ENOTDIR" });
+});
+
+test.skipIf(!existsSync("/proc/version"))(
+  "where a file system takes no folders, that is an error at once",
+  async () => {
+    await expect(makeFolder("/proc/none/below")).rejects.toMatchObject({ code: "ENOENT" });
+    await expect(writeFileAtomically("/proc/none/below/a.txt", "x")).rejects.toMatchObject({ code: "file" });
+  },
+);
 
 test("a link keeps pointing and its target is written", async () => {
   const [real, link] = [join(folder, "real.txt"), join(folder, "link.txt")];

@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { zipSync } from "fflate";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type ErrorCode, ReconlossError } from "../../packages/core/src/errors.ts";
 import { Tensor } from "../../packages/core/src/tensor.ts";
@@ -26,10 +27,14 @@ describe("exit codes", () => {
     const of = (code: ErrorCode, system?: string) =>
       exitCodeOf(new ReconlossError(code, "", system ? { cause: Object.assign(new Error(), { code: system }) } : {}));
     for (const code of ["invalid-argument", "syntax"] as const) expect(of(code), code).toBe(2);
-    for (const code of ["shape", "range", "non-finite", "image", "checkpoint"] as const) expect(of(code), code).toBe(1);
+    for (const code of ["shape", "range", "non-finite", "image", "content", "checkpoint"] as const)
+      expect(of(code), code).toBe(1);
     for (const code of ["missing-weights", "download", "missing-dependency"] as const) expect(of(code), code).toBe(3);
     for (const system of ["ENOSPC", "EACCES", "EROFS", "EIO", "EMFILE"]) expect(of("file", system), system).toBe(3);
     for (const system of ["ENOENT", "ENOTDIR", "EISDIR", undefined]) expect(of("file", system), system).toBe(2);
+    // What another error is called is no word of the system's.
+    for (const other of ["checkpoint", "ERR_INVALID_ARG_VALUE", "Z_DATA_ERROR"])
+      expect(of("file", other), other).toBe(2);
   });
 
   it.each([
@@ -51,6 +56,48 @@ describe("exit codes", () => {
     } finally {
       process.env = before;
     }
+  });
+});
+
+describe("1 where the content of a file is at fault, 2 where its path is", () => {
+  const damaged: Record<string, Uint8Array> = {
+    "an empty file": new Uint8Array(),
+    "a text": new TextEncoder().encode("neither statistics nor a model"),
+    "another archive": zipSync({ "a.npy": new Uint8Array(9) }),
+    "a part of an archive": zipSync({ "mu.npy": new Uint8Array(900) }, { level: 0 }).subarray(0, 300),
+  };
+  const calls: Record<string, (path: string) => string[]> = {
+    "statistics.npz": (path) => ["distribution", outputs, path, "--network", "tiny"],
+    "images.npz": (path) => ["stats", path, "-o", join(folder, "s.npz"), "--network", "tiny"],
+    "model.onnx": (path) => ["apply", path, join(outputs, "a.png"), "-o", join(folder, "x.png")],
+    "network.onnx": (path) => ["distribution", outputs, targets, "--network", path],
+    "weights.pth": (path) => ["weights", "import", path, "--as", "vgg16"],
+    "image.png": (path) => ["compare", path, join(outputs, "a.png")],
+  };
+  it.each(Object.keys(calls))("%s", async (name) => {
+    const path = join(folder, name);
+    for (const [what, bytes] of Object.entries(damaged)) {
+      await writeFile(path, bytes);
+      const { code, stderr } = await run(calls[name](path));
+      expect(code, `${what}: ${stderr}`).toBe(1);
+    }
+    const { code, stderr } = await run(calls[name](join(folder, "nowhere", name)));
+    expect(code, stderr).toBe(2);
+  });
+});
+
+describe("an option without a value, as of a variable that is not set", () => {
+  it.each([
+    ["compare", outputs, targets, "--maps", ""],
+    ["compare", outputs, targets, "--report", ""],
+    ["weights", "pack", "lpips-alex", "-o", ""],
+    ["train", "deblur", "--data", outputs, "-o", ""],
+    ["apply", "model.onnx", outputs, "-o", ""],
+    ["compare", outputs, targets, "--weights", ""],
+  ])("%s %s %s %s %s", async (...args) => {
+    const { code, stderr } = await run(args.filter((arg) => arg !== undefined));
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^error: option '.*' argument '' is invalid\. It is empty\./);
   });
 });
 

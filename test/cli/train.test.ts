@@ -306,7 +306,6 @@ describe("apply", () => {
       ["apply", model, join(inputs, "a.jpg"), "-o", join(inputs, "..", "inputs", "a.jpg")],
       "would replace what is read",
     ],
-    [["apply", join(inputs, "a.jpg"), join(inputs, "a.jpg"), "-o", "x.png"], "no ONNX model"],
     [["apply", join(folder, "nowhere.onnx"), join(inputs, "a.jpg"), "-o", "x.png"], "cannot be read"],
   ])("%j is wrong usage", async (args, message) => {
     const { code, stdout, stderr } = await run(args);

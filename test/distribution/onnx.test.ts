@@ -74,7 +74,10 @@ describe("tensors in other files are refused, by --network and by apply, whereve
     const path = await written(place.replaceAll(" ", "-"), change);
     for (const open of [onnxExtractor, openModel]) {
       const error = await open(path).catch((caught) => caught);
-      expect([error.code, error.message]).toEqual(["file", expect.stringMatching(/keeps its weights in other files/)]);
+      expect([error.code, error.message]).toEqual([
+        "content",
+        expect.stringMatching(/keeps its weights in other files/),
+      ]);
     }
   });
 });
@@ -126,5 +129,5 @@ await extractor.run(Tensor.full([1, 3, 8, 8], 0)).catch((error) => told.push(err
 console.log(told.join());`,
   );
   const { stdout, stderr } = await promisify(execFile)(process.execPath, ["--import", "tsx", script]);
-  expect([stdout, stderr]).toEqual(["file,shape\n", ""]);
+  expect([stdout, stderr]).toEqual(["content,shape\n", ""]);
 });

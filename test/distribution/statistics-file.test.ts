@@ -105,7 +105,7 @@ describe("refuses", () => {
     const bytes = zipSync({ "mu.npy": writeNpy(Float64Array.of(1), [1]), "sigma.npy": sigma }, { level: 0 });
     const error = await readStatistics(await written(bytes)).catch((caught) => caught);
     expect(error.message).toMatch(message);
-    expect(error.code).toBe("file");
+    expect(error.code).toBe("content");
   });
 
   test("what is no archive, is cut short, or not there", async () => {
@@ -117,7 +117,7 @@ describe("refuses", () => {
     const whole = statisticsBytes({ fid: statistics });
     for (const length of [5, 30, whole.length - 30, whole.length - 1]) {
       const error = await readStatistics(await written(whole.subarray(0, length))).catch((caught) => caught);
-      expect([error.name, error.code]).toEqual(["ReconlossError", "file"]);
+      expect([error.name, error.code]).toEqual(["ReconlossError", "content"]);
     }
   });
 

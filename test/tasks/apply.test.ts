@@ -154,7 +154,7 @@ describe("openModel refuses", () => {
     ["a multiple that is no number", () => small({ ...metadata, multiple: "x" }), /damaged metadata: multiple is x/],
   ])("%s", async (_, bytes, message) => {
     const error = await openModel(await file(bytes())).catch((error: unknown) => error);
-    expect(error).toMatchObject({ code: "file", message: expect.stringMatching(message) });
+    expect(error).toMatchObject({ code: "content", message: expect.stringMatching(message) });
   });
 
   it("a file that is not there", async () => {

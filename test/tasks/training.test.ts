@@ -188,7 +188,7 @@ describe("what a folder says is read by one rule", () => {
     await writeFile(path, text);
     const error = await StepLog.open<StepRecord>(path, 9, ["terms"]).catch((caught) => caught);
     expect(error).toBeInstanceOf(ReconlossError);
-    expect(error).toMatchObject({ code: "file", message: `${path}: line 2 is no record of a training; remove it` });
+    expect(error).toMatchObject({ code: "content", message: `${path}: line 2 is no record of a training; remove it` });
     expect((await readFile(path)).equals(text)).toBe(true);
   });
 

@@ -103,6 +103,6 @@ test("damage is told when the damaged part is read, or at the end at the latest"
       for (let i = 0; i < 4; i++) await array.rows(i, i + 1);
     };
     const error = await rows().catch((caught) => caught);
-    expect([error.name, error.code]).toEqual(["ReconlossError", "file"]);
+    expect([error.name, error.code]).toEqual(["ReconlossError", "content"]);
   }
 });

@@ -37,7 +37,7 @@ export { preparePixels, tensorOf } from "./pixels/prepared-image.ts";
 export { runResize } from "./pixels/run-resize.ts";
 export { checkDevice } from "./runtimes/index.ts";
 export { elementCount, firstNonFinite, formatShape } from "./tensor.ts";
-export { listNames, nonFiniteAsWords, printable } from "./text.ts";
+export { jsonText, listNames, nonFiniteAsWords, printable } from "./text.ts";
 export { isFloating as isFloatingType } from "./weights/elements.ts";
 export { manifestName, parseManifest } from "./weights/manifest.ts";
 export { longestHeader, type NpyHeader, npyElements, readNpyHeader } from "./weights/npy.ts";

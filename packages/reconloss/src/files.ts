@@ -96,6 +96,26 @@ export async function openFile(path: string, error = fileError(path)): Promise<{
   }
 }
 
+/**
+ * Makes a folder, and those above it that are missing; one that is there already stays as it is. File systems that take no folders, such as /proc, answer
+ * that there is no such place, which Node's own `recursive` asks for ever.
+ */
+export async function makeFolder(path: string): Promise<void> {
+  const isThere = async () => (await stat(systemPath(path)).catch(() => undefined))?.isDirectory() === true;
+  const make = () => mkdir(systemPath(path));
+  try {
+    await make();
+  } catch (cause) {
+    if (await isThere()) return;
+    if ((cause as NodeJS.ErrnoException).code !== "ENOENT" || dirname(path) === path) throw cause;
+    await makeFolder(dirname(path));
+    await make().catch(async (again) => {
+      // Another process may have been faster.
+      if (!(await isThere())) throw again;
+    });
+  }
+}
+
 /** The most bytes that one system call is asked for. */
 const largestRead = 2 ** 30;
 
@@ -198,7 +218,7 @@ export async function writePiecesAtomically(path: string, write: (file: FileHand
 
 async function replace(path: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
   const folder = dirname(path);
-  await mkdir(systemPath(folder), { recursive: true });
+  await makeFolder(folder);
   await removeLeftovers(folder);
   const temporary = join(folder, temporaryName());
   try {

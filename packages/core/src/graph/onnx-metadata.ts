@@ -12,10 +12,10 @@ import { ReconlossError } from "../errors.ts";
  * file names would be read from wherever the program happens to run.
  *
  * @param name - what errors call the file
- * @throws {ReconlossError} `file`
+ * @throws {ReconlossError} `content`
  */
 export function checkModel(bytes: Uint8Array, name: string): ModelProto {
-  const refuse = (problem: string, cause?: unknown) => new ReconlossError("file", `${name} ${problem}`, { cause });
+  const refuse = (problem: string, cause?: unknown) => new ReconlossError("content", `${name} ${problem}`, { cause });
   let model: ModelProto;
   try {
     model = fromBinary(ModelProtoSchema, bytes);

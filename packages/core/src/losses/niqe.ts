@@ -196,7 +196,7 @@ function distance<T>(
  * no map.
  *
  * @throws {ReconlossError} `shape` for images of fewer than two blocks; `missing-weights` where the published model is not on this machine and cannot be downloaded;
- * `checkpoint` or `file` for a model that is none; `invalid-argument` for blocks of an odd side
+ * `checkpoint` or `content` for a model that is none; `invalid-argument` for blocks of an odd side
  * @example
  * ```ts
  * import { niqe } from "@reconloss/core";

@@ -37,11 +37,11 @@ export const longestHeader = 4096;
  * @param name - what errors call the array
  * @param bytes - the beginning of the file, up to {@link longestHeader}
  * @param size - the length of the whole file, which header and elements must fill exactly
- * @throws {ReconlossError} `file` when it is damaged, or of a type that is not read; Python objects are never unpickled
+ * @throws {ReconlossError} `content` when it is damaged, or of a type that is not read; Python objects are never unpickled
  */
 export function readNpyHeader(name: string, bytes: Uint8Array, size: number): NpyHeader {
   const fail = (problem: string): never => {
-    throw new ReconlossError("file", `${name}: ${problem}`);
+    throw new ReconlossError("content", `${name}: ${problem}`);
   };
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const magic =

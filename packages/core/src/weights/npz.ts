@@ -27,25 +27,25 @@ export class NpzArray {
   /**
    * All elements as float64, row-major.
    *
-   * @throws {ReconlossError} `file` when there are too many to be statistics, as in archives that claim absurd sizes, or the archive is damaged
+   * @throws {ReconlossError} `content` when there are too many to be statistics, as in archives that claim absurd sizes, or the archive is damaged
    */
   async values(): Promise<Float64Array> {
     if (this.shape.reduce((product, size) => product * size, 8) > largestWhole) {
-      throw new ReconlossError("file", `${this.name}: ${this.shape.join("x")} is too large for statistics`);
+      throw new ReconlossError("content", `${this.name}: ${this.shape.join("x")} is too large for statistics`);
     }
-    const bytes = await asFileErrors(() => this.#entry.readAll());
+    const bytes = await asContentErrors(() => this.#entry.readAll());
     return npyElements(this.header, bytes.subarray(this.header.start));
   }
 
   /**
    * Rows `from` to `to` of the first axis, as they are stored, where that is row-major. Read in order, a compressed array is unpacked once.
    *
-   * @throws {ReconlossError} `file` when the archive is damaged
+   * @throws {ReconlossError} `content` when the archive is damaged
    */
   async rows(from: number, to: number): Promise<Uint8Array> {
     const { start } = this.header;
     const rowBytes = (this.#entry.size - start) / this.shape[0];
-    return asFileErrors(() => this.#entry.read(start + from * rowBytes, (to - from) * rowBytes));
+    return asContentErrors(() => this.#entry.read(start + from * rowBytes, (to - from) * rowBytes));
   }
 }
 
@@ -54,20 +54,20 @@ export interface Npz {
   /** The names, without the `.npy`. */
   readonly names: readonly string[];
   has(name: string): boolean;
-  /** @throws {ReconlossError} `file` when there is no such array, or it is damaged or of a type that is not read. */
+  /** @throws {ReconlossError} `content` when there is no such array, or it is damaged or of a type that is not read. */
   array(name: string): Promise<NpzArray>;
 }
 
 /**
  * Opens an `.npz` archive.
  *
- * @throws {ReconlossError} `file` when it is no zip archive
+ * @throws {ReconlossError} `content` when it is no zip archive
  */
 export async function readNpz(source: ByteSource): Promise<Npz> {
-  const entries = await asFileErrors(async () => {
+  const entries = await asContentErrors(async () => {
     const signature = await readBytes(source, 0, Math.min(4, source.size), "the beginning");
     if (signature[0] !== 0x50 || signature[1] !== 0x4b) {
-      throw new ReconlossError("file", `${source.name}: is no .npz archive`);
+      throw new ReconlossError("content", `${source.name}: is no .npz archive`);
     }
     return readZip(source);
   });
@@ -78,20 +78,21 @@ export async function readNpz(source: ByteSource): Promise<Npz> {
     array: async (name) => {
       const label = `${source.name}: ${name}`;
       const entry = entries.get(`${name}.npy`);
-      if (entry === undefined) throw new ReconlossError("file", `${label} is not there; it has: ${names.join(", ")}`);
-      const beginning = await asFileErrors(() => entry.read(0, Math.min(entry.size, longestHeader)));
+      if (entry === undefined)
+        throw new ReconlossError("content", `${label} is not there; it has: ${names.join(", ")}`);
+      const beginning = await asContentErrors(() => entry.read(0, Math.min(entry.size, longestHeader)));
       return new NpzArray(label, entry, readNpyHeader(label, beginning, entry.size));
     },
   };
 }
 
 /** The zip reader's errors are those of checkpoints, for which it was written. */
-async function asFileErrors<T>(read: () => Promise<T>): Promise<T> {
+async function asContentErrors<T>(read: () => Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (error) {
     if (!(error instanceof ReconlossError) || error.code !== "checkpoint") throw error;
-    throw new ReconlossError("file", error.message, { cause: error });
+    throw new ReconlossError("content", error.message, { cause: error });
   }
 }
 

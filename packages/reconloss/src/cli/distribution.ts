@@ -23,7 +23,7 @@ import { addPixelOptions, type PixelFlags, pixelOptions } from "./pixel-options.
 import { pluginOption } from "./plugins.ts";
 import { type Progress, progressBar } from "./progress.ts";
 import { plainTable } from "./table.ts";
-import { coloursFor, printable, type Terminal, widthOf } from "./terminal.ts";
+import { coloursFor, jsonText, printable, type Terminal, widthOf } from "./terminal.ts";
 
 /** Failures that are told one by one. */
 const failuresShown = 20;
@@ -208,7 +208,7 @@ room on the disk, a permission.`,
         onProgress: progress.onProgress,
       }).finally(progress.stop);
       // Printed before the page is written: a folder that cannot be written must not cost the numbers.
-      terminal.stdout.write(`${flags.json ? JSON.stringify(report, undefined, 2) : table(report, terminal)}\n`);
+      terminal.stdout.write(`${flags.json ? jsonText(report, 2) : table(report, terminal)}\n`);
       tellProblems(terminal, [report.outputs, report.reals], report.warnings);
       if (flags.report !== undefined) await writeSetReport(flags.report, report, pixelOptions(flags));
       const failed = report.outputs.unreadable.length + (report.reals?.unreadable.length ?? 0);

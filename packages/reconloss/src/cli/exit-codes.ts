@@ -18,6 +18,7 @@ const byCode: Readonly<Record<Exclude<ErrorCode, "file">, number>> = {
   range: exitCodes.failed,
   "non-finite": exitCodes.failed,
   image: exitCodes.failed,
+  content: exitCodes.failed,
   checkpoint: exitCodes.failed,
   "missing-weights": exitCodes.machine,
   download: exitCodes.machine,
@@ -39,5 +40,6 @@ const wrongPaths: ReadonlySet<string> = new Set([
 export function exitCodeOf({ code, cause }: ReconlossError): number {
   if (code !== "file") return byCode[code];
   const { code: system } = (cause ?? {}) as NodeJS.ErrnoException;
-  return system === undefined || wrongPaths.has(system) ? exitCodes.usage : exitCodes.machine;
+  const isOfTheSystem = system !== undefined && /^E[A-Z0-9]+$/.test(system);
+  return isOfTheSystem && !wrongPaths.has(system) ? exitCodes.machine : exitCodes.usage;
 }

@@ -1,9 +1,9 @@
 import { type LossFactory, lossFactories } from "@reconloss/core";
-import { nonFiniteAsWords, otherNames } from "@reconloss/core/internal";
+import { otherNames } from "@reconloss/core/internal";
 import { gan } from "@reconloss/core/train";
 import { Command } from "commander";
 import { loadPlugins, type PluginOptions, pluginOption } from "./plugins.ts";
-import { coloursFor, type Terminal } from "./terminal.ts";
+import { coloursFor, jsonText, type Terminal } from "./terminal.ts";
 
 /** Every loss with its options, as data; one that has to be learned is for training alone. */
 function describeLosses(plugins: readonly LossFactory[]) {
@@ -71,7 +71,7 @@ export function lossesCommand(terminal: Terminal): Command {
     .addOption(pluginOption())
     .action(async ({ json, plugin }: PluginOptions & { json?: boolean }) => {
       const { losses: plugins } = await loadPlugins({ plugin });
-      if (json) terminal.stdout.write(`${JSON.stringify(describeLosses(plugins), nonFiniteAsWords, 2)}\n`);
+      if (json) terminal.stdout.write(`${jsonText(describeLosses(plugins), 2)}\n`);
       else printLosses(terminal, plugins);
     });
 }

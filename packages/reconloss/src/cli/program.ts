@@ -1,7 +1,7 @@
 import "../weights/disk.ts";
 import { ReconlossError } from "@reconloss/core";
 import type { MetricFactory } from "@reconloss/core/metrics";
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, InvalidArgumentError, type Option } from "commander";
 import manifest from "../../package.json" with { type: "json" };
 import { limitPixelsTo } from "../image/limit.ts";
 import { applyCommand } from "./apply.ts";
@@ -18,6 +18,16 @@ import { weightsCommand } from "./weights.ts";
 
 /** The commands that decode files from anywhere. */
 const readingImages: readonly string[] = ["compare", "distribution", "stats", "train", "apply"];
+
+/** Refuses empty values of options: a variable of a script that is not set would otherwise name the folder in which the program runs. */
+function refuseEmptyValues(option: Option): void {
+  if (!option.required || option.variadic) return;
+  const parse: (value: string, previous: unknown) => unknown = option.parseArg ?? ((value) => value);
+  option.argParser((value: string, previous: unknown) => {
+    if (value === "") throw new InvalidArgumentError("It is empty.");
+    return parse(value, previous);
+  });
+}
 
 /** A command and all below it. */
 function withCommands(command: Command): Command[] {
@@ -46,9 +56,11 @@ function programOf(terminal: Terminal, finish: (code: number) => void, metrics: 
   }
   program.hook("preAction", (_, command) => limitPixelsTo(command.opts<{ limitPixels?: number }>().limitPixels));
   for (const command of withCommands(program)) {
+    command.options.forEach(refuseEmptyValues);
     command.exitOverride().configureOutput({
       writeOut: (text) => void terminal.stdout.write(text),
       writeErr: (text) => void terminal.stderr.write(text),
+      outputError: (text, write) => write(text.split("\n").map(printable).join("\n")),
     });
   }
   return program;

@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { computeStatistics, writeStatistics } from "../distribution/index.ts";
 import { addFeatureOptions, type FeatureFlags, featureOptions, sideProgress, tellProblems } from "./distribution.ts";
 import { noteNewFolder } from "./new-folder.ts";
-import type { Terminal } from "./terminal.ts";
+import { jsonText, printable, type Terminal } from "./terminal.ts";
 
 interface Flags extends FeatureFlags {
   output: string;
@@ -42,8 +42,8 @@ room on the disk, a permission.`,
       const summary = { output: flags.output, ...set, features: fid.mean.length, protocol, warnings };
       terminal.stdout.write(
         flags.json
-          ? `${JSON.stringify(summary, undefined, 2)}\n`
-          : `${flags.output}: ${set.images} images${set.decode ? ` (${set.decode})` : ""}, ${fid.mean.length} features\n`,
+          ? `${jsonText(summary, 2)}\n`
+          : `${printable(flags.output)}: ${set.images} images${set.decode ? ` (${set.decode})` : ""}, ${fid.mean.length} features\n`,
       );
       tellProblems(terminal, [set], warnings);
       finish(set.unreadable.length > 0 ? 1 : 0);

@@ -1,6 +1,6 @@
 import pc from "picocolors";
 
-export { printable } from "@reconloss/core/internal";
+export { jsonText, printable } from "@reconloss/core/internal";
 
 /** The part of a stream that is written to. */
 export interface Sink {

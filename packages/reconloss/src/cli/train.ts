@@ -22,7 +22,7 @@ import { tellPassedOver } from "./passed-over.ts";
 import { alphaOptions, backgroundOption } from "./pixel-options.ts";
 import { loadPlugins, type PluginOptions, pluginOption } from "./plugins.ts";
 import { plainTable } from "./table.ts";
-import { coloursFor, printable, type Terminal } from "./terminal.ts";
+import { coloursFor, jsonText, printable, type Terminal } from "./terminal.ts";
 import { trainingLine } from "./training-line.ts";
 
 /** Settings that may change when a training goes on; all others are the saved ones. */
@@ -202,7 +202,7 @@ async function train(task: string | undefined, flags: Flags, terminal: Terminal)
   for (const { path, reason } of progress.skipped)
     stderr.write(`${yellow("not used:")} ${printable(`${path}: ${reason}`)}\n`);
   const seconds = (Date.now() - begun) / 1000;
-  if (flags.json) stdout.write(`${JSON.stringify(summary(progress, flags.output, seconds), undefined, 2)}\n`);
+  if (flags.json) stdout.write(`${jsonText(summary(progress, flags.output, seconds), 2)}\n`);
   else if (progress.status === "finished") stdout.write(`${outcome(progress, flags.output)}\n`);
   if (progress.status === "finished") return 0;
   stderr.write(

@@ -25,7 +25,7 @@ import { downloadBar } from "./download-bar.ts";
 import { keyOption, weightsOption } from "./networks.ts";
 import { noteNewFolder } from "./new-folder.ts";
 import { plainTable } from "./table.ts";
-import { coloursFor, printable, type Terminal, widthOf } from "./terminal.ts";
+import { coloursFor, jsonText, printable, type Terminal, widthOf } from "./terminal.ts";
 
 interface Flags {
   json?: boolean;
@@ -107,7 +107,7 @@ async function remarksOn(path: string, name: string, options: CheckpointOptions 
 export function weightsCommand(terminal: Terminal, finish: (code: number) => void): Command {
   const { stdout, stderr, env } = terminal;
   const print = (text: string) => void stdout.write(`${text}\n`);
-  const printJson = (value: unknown) => print(JSON.stringify(value, undefined, 2));
+  const printJson = (value: unknown) => print(jsonText(value, 2));
   const weights = new Command("weights").description("find, download and check the networks' published weights");
   const add = (name: string, description: string) =>
     weights.command(name).description(description).option("--json", "print JSON");

@@ -1,5 +1,5 @@
 import type { Loss } from "@reconloss/core";
-import { checkArguments, nonFiniteAsWords, printable } from "@reconloss/core/internal";
+import { checkArguments, jsonText, printable } from "@reconloss/core/internal";
 import type { Verdict } from "./conditions.ts";
 import type { Comparison, PairResult } from "./types.ts";
 
@@ -31,7 +31,7 @@ export function toJson(comparison: Comparison, verdicts?: readonly Verdict[]): s
     passedOver: comparison.passedOver,
     conditions: verdicts?.map(({ condition, ...verdict }) => ({ condition: condition.text, ...verdict })),
   };
-  return JSON.stringify(object, nonFiniteAsWords, 2);
+  return jsonText(object, 2);
 }
 
 type Cell = string | number | null | undefined;

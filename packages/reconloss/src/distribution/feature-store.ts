@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { type FileHandle, mkdir, open, readdir } from "node:fs/promises";
+import { type FileHandle, open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { ReconlossError } from "@reconloss/core";
 import { type DecodeKind, decodeKinds } from "@reconloss/core/internal";
 import type { FeatureRows } from "@reconloss/core/metrics";
-import { reasonOf } from "../files.ts";
+import { makeFolder, reasonOf } from "../files.ts";
 
 /** An image whose features are stored. */
 export interface StoredImage {
@@ -140,7 +140,7 @@ export class FeatureStore {
   }
 
   async #createSegment(): Promise<{ segment: number; end: number }> {
-    await mkdir(this.#folder, { recursive: true });
+    await makeFolder(this.#folder);
     const handle = await open(join(this.#folder, `${Date.now()}-${randomUUID()}${extension}`), "wx+");
     this.#segments.push(handle);
     const header = Buffer.concat([signature, Buffer.alloc(4)]);

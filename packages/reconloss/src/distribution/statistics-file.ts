@@ -19,7 +19,7 @@ export interface StatisticsFile {
  * Reads a statistics file: pytorch-fid's (`mu`, `sigma`), the ADM evaluator's (also `mu_s`, `sigma_s`) or one of ours, which says besides how many
  * images it is from and how they were resized.
  *
- * @throws {ReconlossError} `file` when it is missing, damaged, or holds no such arrays; `shape` when mean and covariance do not fit each other;
+ * @throws {ReconlossError} `file` when it is missing; `content` when it is damaged, or holds no such arrays; `shape` when mean and covariance do not fit each other;
  *   `non-finite` when they hold NaN or infinity
  *
  * @example
@@ -54,11 +54,11 @@ async function withSource<T>(path: string, use: (source: ByteSource) => Promise<
 export async function statisticsIn(path: string, archive: Npz): Promise<StatisticsFile> {
   if (!archive.has("mu") || !archive.has("sigma")) {
     const names = archive.names.join(", ") || "none";
-    throw new ReconlossError("file", `${path}: statistics need the arrays mu and sigma; it has: ${names}`);
+    throw new ReconlossError("content", `${path}: statistics need the arrays mu and sigma; it has: ${names}`);
   }
   const count = archive.has("count") ? await countIn(archive) : undefined;
   if (count !== undefined && !(Number.isInteger(count) && count >= 2)) {
-    throw new ReconlossError("file", `${path}: count must be at least 2 images, got ${count}`);
+    throw new ReconlossError("content", `${path}: count must be at least 2 images, got ${count}`);
   }
   const hasSpatial = archive.has("mu_s") && archive.has("sigma_s");
   const protocol = archive.has("protocol") ? await protocolIn(archive) : undefined;
@@ -71,12 +71,12 @@ export async function statisticsIn(path: string, archive: Npz): Promise<Statisti
 
 /** The number of images, where an array of that name is one number: other programs may have another use for it. */
 async function countIn(archive: Npz): Promise<number | undefined> {
-  const array = await archive.array("count").catch(ignoreFileError);
+  const array = await archive.array("count").catch(ignoreDamage);
   return array?.shape.length === 0 ? (await array.values())[0] : undefined;
 }
 
 async function protocolIn(archive: Npz): Promise<Protocol | undefined> {
-  const array = await archive.array("protocol").catch(ignoreFileError);
+  const array = await archive.array("protocol").catch(ignoreDamage);
   if (array?.header.type !== "uint8" || array.shape.length !== 1 || array.shape[0] > 65536) return undefined;
   const text = new TextDecoder().decode(Uint8Array.from(await array.values()));
   try {
@@ -87,8 +87,8 @@ async function protocolIn(archive: Npz): Promise<Protocol | undefined> {
   }
 }
 
-function ignoreFileError(error: unknown): undefined {
-  if (!(error instanceof ReconlossError) || error.code !== "file") throw error;
+function ignoreDamage(error: unknown): undefined {
+  if (!(error instanceof ReconlossError) || error.code !== "content") throw error;
 }
 
 async function pairOf(archive: Npz, meanName: string, covarianceName: string, count?: number) {
@@ -119,13 +119,13 @@ async function pairOf(archive: Npz, meanName: string, covarianceName: string, co
 function refuseAsymmetry(name: string, data: Float64Array, d: number): void {
   let largest = 0;
   for (let i = 0; i < d; i++) {
-    if (data[i * (d + 1)] < 0) throw new ReconlossError("file", `${name}: variance ${i} is ${data[i * (d + 1)]}`);
+    if (data[i * (d + 1)] < 0) throw new ReconlossError("content", `${name}: variance ${i} is ${data[i * (d + 1)]}`);
     largest = Math.max(largest, data[i * (d + 1)]);
   }
   for (let i = 0; i < d; i++) {
     for (let j = 0; j < i; j++) {
       if (Math.abs(data[i * d + j] - data[j * d + i]) > 1e-5 * largest) {
-        throw new ReconlossError("file", `${name} is no covariance: elements ${i},${j} and ${j},${i} differ`);
+        throw new ReconlossError("content", `${name} is no covariance: elements ${i},${j} and ${j},${i} differ`);
       }
     }
   }

@@ -21,7 +21,7 @@ export interface OpenModel {
 /**
  * Reads an ONNX file and makes a session of it.
  *
- * @throws {ReconlossError} `file` when it cannot be read, is no ONNX model, keeps tensors in other files, or has nodes that ONNX Runtime does not know
+ * @throws {ReconlossError} `file` when it cannot be read; `content` when it is no ONNX model, keeps tensors in other files, or has nodes that ONNX Runtime does not know
  */
 export async function openOnnx(path: string, device: Device): Promise<OpenModel> {
   const refuse: OpenModel["refuse"] = (code, problem, cause) =>
@@ -29,7 +29,7 @@ export async function openOnnx(path: string, device: Device): Promise<OpenModel>
   const bytes = await readFileBytes(path);
   checkModel(bytes, path);
   const session = await (await loadRuntime()).createSession(bytes, { device }).catch((cause) => {
-    throw refuse("file", `is no model that runs: ${reasonOf(cause)}`, cause);
+    throw refuse("content", `is no model that runs: ${reasonOf(cause)}`, cause);
   });
   return { path, bytes, session, refuse };
 }

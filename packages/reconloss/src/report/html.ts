@@ -1,3 +1,5 @@
+import { printable } from "@reconloss/core/internal";
+
 /** Text that is HTML already. */
 export class Html {
   readonly text: string;
@@ -22,7 +24,9 @@ function render(content: Content): string {
   if (content === undefined) return "";
   if (content instanceof Html) return content.text;
   if (typeof content === "object") return content.map(render).join("");
-  return String(content).replace(/[&<>"']/g, (letter) => entities[letter]);
+  return String(content)
+    .replace(/[^\t\n\r]+/g, printable)
+    .replace(/[&<>"']/g, (letter) => entities[letter]);
 }
 
 /** A template whose values are escaped, for content and quoted attributes, so that a file called `<script>` stays a name. */

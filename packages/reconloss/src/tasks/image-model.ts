@@ -101,7 +101,7 @@ export interface OpenModelOptions {
 /**
  * A model that `reconloss train` has written.
  *
- * @throws {ReconlossError} `file` when the file cannot be read, is no ONNX model, or is not one of `reconloss train`, or cannot run on the device
+ * @throws {ReconlossError} `file` when the file cannot be read; `content` when it is no ONNX model, or not one of `reconloss train`, or cannot run on the device
  *
  * @example
  * ```ts
@@ -114,8 +114,10 @@ export async function openModel(path: string, options: OpenModelOptions = {}): P
   checkArguments("openModel", { path: [path, "text"], options: [options, "object"] });
   const { device } = options;
   checkDevice("openModel", device);
-  const refuse = (problem: string, cause?: unknown) => new ReconlossError("file", `${path} ${problem}`, { cause });
-  const bytes = await readFileBytes(path, { error: (reason, cause) => refuse(`cannot be read: ${reason}`, cause) });
+  const refuse = (problem: string, cause?: unknown) => new ReconlossError("content", `${path} ${problem}`, { cause });
+  const error = (reason: string, cause: unknown) =>
+    new ReconlossError("file", `${path} cannot be read: ${reason}`, { cause });
+  const bytes = await readFileBytes(path, { error });
   const info = readInfo(readMetadata(bytes, path), refuse);
   const runtime = await loadRuntime();
   const session = await runtime.createSession(bytes, { device }).catch((cause) => {

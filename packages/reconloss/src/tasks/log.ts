@@ -24,7 +24,7 @@ export class StepLog<R extends Dated> {
    * Opens a log, and cuts off what is later than `lastStep`, as well as a line that a killed program left half written.
    *
    * @param tables - the fields of a record that are numbers by name
-   * @throws {ReconlossError} `file` when the file cannot be read or written, or has a whole line that is no such record, or of no
+   * @throws {ReconlossError} `file` when the file cannot be read or written; `content` when it has a whole line that is no such record, or of no
    *   later step than the one before it
    */
   static async open<R extends Dated>(
@@ -120,7 +120,7 @@ function readRecords<R extends Dated>(
     const before = records.at(-1)?.step ?? -1;
     const record = parseRecord(bytes.subarray(length, end), tables);
     if (record === undefined || record.step <= before) {
-      throw new ReconlossError("file", `${path}: line ${records.length + 1} is no record of a training; remove it`);
+      throw new ReconlossError("content", `${path}: line ${records.length + 1} is no record of a training; remove it`);
     }
     if (record.step > lastStep) break;
     records.push(record as R & Fields);

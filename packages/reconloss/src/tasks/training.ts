@@ -1,9 +1,9 @@
-import { mkdir, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type Loss, type LossFactory, ReconlossError, type Tensor } from "@reconloss/core";
 import { checkArguments } from "@reconloss/core/internal";
 import { adam, cosineRate, createTrainer, type Trainer } from "@reconloss/core/train";
-import { writeFileAtomically } from "../files.ts";
+import { makeFolder, writeFileAtomically } from "../files.ts";
 import { type DecodeNote, decodeSummary, type PassedOver } from "../image/index.ts";
 import { type Lock, tryLock } from "../lock.ts";
 import { loadCheckpoint, saveCheckpoint } from "../train/index.ts";
@@ -246,7 +246,7 @@ class Run {
         0,
       ),
     };
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     const lock = await lockFolder(folder);
     let log: StepLog<StepRecord> | undefined;
     try {

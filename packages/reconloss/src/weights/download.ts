@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 import { constants, createReadStream } from "node:fs";
-import { type FileHandle, lstat, mkdir, open, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { type FileHandle, lstat, open, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { ReconlossError } from "@reconloss/core";
 import { checkArguments } from "@reconloss/core/internal";
 import type { DownloadProgress, WeightsEntry } from "@reconloss/core/weights";
 import type { Dispatcher, Response } from "undici";
-import { fileSize } from "../files.ts";
+import { fileSize, makeFolder } from "../files.ts";
 import { networkReason, openConnections, patiently, request, Transient, transientStatus } from "../http.ts";
 import { type LockHolder, withLock } from "../lock.ts";
 import type { Environment } from "./folders.ts";
@@ -84,7 +84,7 @@ export async function downloadWeights(
     options: [options, "object?"],
   });
   try {
-    await mkdir(dirname(destination), { recursive: true });
+    await makeFolder(dirname(destination));
     const { staleLock, signal, onWait } = options;
     const waiting = { staleLock, signal, onWait: (holder?: LockHolder) => onWait?.(entry.name, holder) };
     await withLock(`${destination}.lock`, waiting, async () => {

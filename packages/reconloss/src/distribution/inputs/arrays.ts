@@ -15,7 +15,12 @@ export const npz: Input = {
   matches: (head) => head[0] === 0x50 && head[1] === 0x4b,
   open: async (source) => {
     const archive = await readNpz(source);
-    const hasSamples = archive.has("arr_0");
+    const [hasSamples, hasStatistics] = [archive.has("arr_0"), archive.has("mu")];
+    if (!hasSamples && !hasStatistics) {
+      const names = archive.names.join(", ") || "none";
+      const problem = `neither images (arr_0) nor statistics (mu and sigma); it has: ${names}`;
+      throw new ReconlossError("content", `${source.name}: ${problem}`);
+    }
     const images = async () => {
       const [samples, labels] = [await archive.array("arr_0"), archive.has("arr_1") && (await archive.array("arr_1"))];
       const set = sampleImages(source.name, "arr_0", samples.header, (index) => samples.rows(index, index + 1));
@@ -23,7 +28,7 @@ export const npz: Input = {
     };
     return {
       ...(hasSamples ? { images } : {}),
-      ...(archive.has("mu") || !hasSamples ? { statistics: () => statisticsIn(source.name, archive) } : {}),
+      ...(hasStatistics ? { statistics: () => statisticsIn(source.name, archive) } : {}),
     };
   },
 };
@@ -64,13 +69,13 @@ function sampleImages(
   if (type !== "uint8" || isFortran || shape.length !== 4 || (channels !== 1 && channels !== 3)) {
     const order = isFortran ? " in Fortran order" : "";
     throw new ReconlossError(
-      "file",
+      "content",
       `${name} must be 8-bit images [n, h, w, 3], got ${type} ${shape.join("x")}${order}`,
     );
   }
   const most = defaultLimitPixels();
   if (height * width > most) {
-    throw new ReconlossError("file", `${name} has images of ${width}x${height} pixels; at most ${most} are read`);
+    throw new ReconlossError("content", `${name} has images of ${width}x${height} pixels; at most ${most} are read`);
   }
   return {
     count: height * width === 0 ? 0 : count,

@@ -67,14 +67,14 @@ async function linesOf(name: string, { path, readBytes }: InputContext): Promise
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (cause) {
-    throw new ReconlossError("file", `${name} is no list: it is not UTF-8 text`, { cause });
+    throw new ReconlossError("content", `${name} is no list: it is not UTF-8 text`, { cause });
   }
   const lines = text.split(/\r?\n/).map((line, i) => ({ text: line.trim(), number: i + 1 }));
   return lines.filter((line) => line.text !== "");
 }
 
 const listError = (name: string, line: number, problem: string, cause?: unknown) =>
-  new ReconlossError("file", `${name}, line ${line}: ${problem}`, { cause });
+  new ReconlossError("content", `${name}, line ${line}: ${problem}`, { cause });
 
 function entryOf({ text, number }: Line, name: string): Entry & { number: number } {
   let value: unknown;

@@ -77,7 +77,10 @@ export class MemberIndex {
     if (isHidden(name)) return this.passOver("hidden");
     if (knownExtensions.has(extension) || (size > 0 && formatOf(await head()) !== undefined)) {
       if (this.#names.length >= mostMembers) {
-        throw new ReconlossError("file", `${this.#archive} has more than ${mostMembers} images; make several archives`);
+        throw new ReconlossError(
+          "content",
+          `${this.#archive} has more than ${mostMembers} images; make several archives`,
+        );
       }
       this.#names.push(name);
       this.#places.push(at);
@@ -141,7 +144,7 @@ function labelOfField(field: string, bytes: Uint8Array, name: string): string | 
   try {
     return labelIn(JSON.parse(text));
   } catch (cause) {
-    throw new ReconlossError("file", `${name} is no JSON, so that it says no class`, { cause });
+    throw new ReconlossError("content", `${name} is no JSON, so that it says no class`, { cause });
   }
 }
 

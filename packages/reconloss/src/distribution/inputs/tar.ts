@@ -48,7 +48,7 @@ export const compressedTar: Input = {
   matches: (head) => head[0] === 0x1f && head[1] === 0x8b,
   open: async ({ name }) => {
     throw new ReconlossError(
-      "file",
+      "content",
       `${name} is compressed, so that its members have no offsets; uncompress it to a .tar`,
     );
   },
@@ -78,11 +78,11 @@ interface TarMember {
 /**
  * The members in the order of the archive. Archives that were joined are read on, as `tar --ignore-zeros` does.
  *
- * @throws {ReconlossError} `file` for what is no header, and where the archive ends within a member
+ * @throws {ReconlossError} `content` for what is no header, and where the archive ends within a member
  */
 async function* members(window: Window, source: ByteSource): AsyncGenerator<TarMember> {
   const fail = (problem: string): never => {
-    throw new ReconlossError("file", `${source.name}: ${problem}`);
+    throw new ReconlossError("content", `${source.name}: ${problem}`);
   };
   let attributes: ReadonlyMap<string, string> = new Map();
   let longName: string | undefined;

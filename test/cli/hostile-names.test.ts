@@ -1,0 +1,76 @@
+import { mkdir, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { beforeAll, expect, test } from "vitest";
+import { Tensor } from "../../packages/core/src/tensor.ts";
+import { writeImage } from "../../packages/reconloss/src/image/index.ts";
+import { temporaryFolder } from "../folder.ts";
+import { run } from "./run.ts";
+
+// The rule: nothing that is printed holds a control character of a name, C0 (but line ends), DEL or C1, or one that turns letters around, whatever a
+// file, an option or a command is called (ECMA-48; Unicode UAX #9).
+const evil = "a\u001b[2J\u007f\u009b31m\u202eb";
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be printed
+const control = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/;
+
+const folder = await temporaryFolder();
+const [outputs, targets] = [join(folder, "outputs"), join(folder, "targets")];
+const [good, broken, alone] = ["good", "broken", "alone"].map((name) => `${name}${evil}.png`);
+
+beforeAll(async () => {
+  await writeImage(join(outputs, "a.png"), Tensor.full([1, 3, 24, 24], 0.25));
+  await writeImage(join(targets, "a.png"), Tensor.full([1, 3, 24, 24], 0.75));
+  for (const side of [outputs, targets]) {
+    await rename(join(side, "a.png"), join(side, good));
+    await writeFile(join(side, broken), "no image");
+  }
+  await writeFile(join(outputs, alone), "no image");
+  await mkdir(join(folder, evil));
+  await writeFile(join(folder, evil, "plugin.mjs"), "export default 1");
+});
+
+test.each([
+  ["compare", outputs, targets, "-m", "l1"],
+  ["compare", outputs, targets, "-m", "l1", "--json"],
+  ["compare", outputs, targets, "-m", "l1", "--csv", join(folder, `${evil}.csv`)],
+  [
+    "compare",
+    outputs,
+    targets,
+    "-m",
+    "l1",
+    "--report",
+    join(folder, `${evil}.html`),
+    "--maps",
+    join(folder, `${evil}maps`),
+  ],
+  ["compare", outputs, join(folder, `${evil}nowhere`)],
+  ["compare", outputs, targets, "-m", evil],
+  ["compare", outputs, targets, "-m", `l1(${evil}=1)`],
+  ["compare", outputs, targets, "--fail", evil],
+  ["compare", outputs, targets, "--background", evil],
+  ["compare", outputs, targets, "--plugin", join(folder, evil, "plugin.mjs")],
+  ["compare", outputs, targets, `--${evil}`],
+  ["compare", outputs, targets, evil],
+  [evil],
+  ["stats", outputs, "-o", join(folder, `${evil}.npz`), "--network", "tiny"],
+  ["stats", outputs, "-o", join(folder, `${evil}.npz`), "--network", "tiny", "--json"],
+  ["distribution", join(folder, `${evil}nowhere`), targets, "--network", "tiny"],
+  ["distribution", outputs, targets, "--network", join(folder, `${evil}.onnx`)],
+  ["apply", join(folder, `${evil}.onnx`), outputs, "-o", join(folder, "x")],
+  ["train", evil, "--data", outputs, "-o", join(folder, "out")],
+  ["train", "deblur", "--data", join(folder, evil), "-o", join(folder, "out")],
+  ["weights", "pull", evil],
+  ["weights", "import", join(folder, `${evil}.pth`), "--as", "vgg16"],
+  ["export", evil, "-o", join(folder, "x.onnx")],
+  ["export", "l1", "-o", join(folder, `${evil}.onnx`)],
+])("%s %s ...", async (...args) => {
+  const { stdout, stderr } = await run(args.filter((arg) => arg !== undefined));
+  const lines = (stdout + stderr).split(/\r?\n/);
+  expect(lines.length).toBeGreaterThan(1);
+  expect(lines.filter((line) => control.test(line))).toEqual([]);
+});
+
+test("JSON says the names all the same", async () => {
+  const { stdout } = await run(["compare", outputs, targets, "-m", "l1", "--json"]);
+  expect(JSON.parse(stdout).pairs.map(({ output }: { output: string }) => output)).toEqual([join(outputs, good)]);
+});
