@@ -5,6 +5,7 @@ import * as nets from "../packages/core/src/nets/index.ts";
 import * as compare from "../packages/reconloss/src/compare/index.ts";
 import * as image from "../packages/reconloss/src/image/index.ts";
 import * as report from "../packages/reconloss/src/report/index.ts";
+import * as shards from "../packages/reconloss/src/shards/index.ts";
 import * as tasks from "../packages/reconloss/src/tasks/index.ts";
 import * as train from "../packages/reconloss/src/train/index.ts";
 import * as weights from "../packages/reconloss/src/weights/index.ts";
@@ -12,7 +13,7 @@ import { temporaryFolder } from "./folder.ts";
 import { rawErrors, subjectsOf } from "./wrong-types.ts";
 
 // The rule of test/wrong-types.test.ts, for the other entry points; reconloss/metrics and reconloss/distribution: test/distribution/arguments.test.ts.
-const entryPoints = { compare, graph, image, kernels, nets, report, tasks, train, weights };
+const entryPoints = { compare, graph, image, kernels, nets, report, shards, tasks, train, weights };
 
 const offline = process.env.RECONLOSS_OFFLINE;
 const folder = await temporaryFolder();

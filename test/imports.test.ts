@@ -47,7 +47,7 @@ const machine: Layers = {
   // The first five give core's entries on.
   layers: [
     ...["graph", "kernels", "metrics", "nets", "pixels"],
-    ...[".", "weights", "image", "onnx", "train", "tasks", "compare", "distribution", "report", "cli"],
+    ...[".", "weights", "image", "onnx", "train", "tasks", "compare", "distribution", "shards", "report", "cli"],
   ],
   top: ["index.ts"],
   packages: {

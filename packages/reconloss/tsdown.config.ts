@@ -11,6 +11,7 @@ const subpaths = [
   "nets",
   "pixels",
   "report",
+  "shards",
   "tasks",
   "train",
   "weights",

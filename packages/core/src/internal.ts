@@ -14,7 +14,7 @@ export { parseLoss, parseLosses } from "./losses/parse.ts";
 export { resolveTarget, targetImage } from "./losses/prepared-target.ts";
 export { otherNames } from "./losses/registry.ts";
 export { checkFields, checkKind } from "./metrics/arguments.ts";
-export { isMetricFactory, isSetMetric } from "./metrics/definition.ts";
+export { isMetricFactory, isSetMetric, labelledMetric } from "./metrics/definition.ts";
 export { symmetricEigenvalues } from "./metrics/eigenvalues.ts";
 export { checkStatisticsKind } from "./metrics/moments.ts";
 export { nearestRows } from "./metrics/neighbours.ts";

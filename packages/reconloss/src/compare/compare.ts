@@ -16,6 +16,8 @@ export interface CompareOptions extends PixelOptions {
   mapStatistics?: readonly MapStatistic[];
   /** Where networks run: on the CPU (default), or with `webgpu` on a GPU. */
   device?: Device;
+  /** Told of every error before it becomes a failure of its pair; what it throws ends the comparison. Default: nothing. */
+  onError?: (error: unknown) => void;
 }
 
 /** Errors that no other pair would escape: they end the comparison. */
@@ -34,8 +36,9 @@ async function load({ output, target }: ImagePair, options: PixelOptions): Promi
 }
 
 /** The message for a list of failures, or the error itself where going on makes no sense. */
-function messageOf(error: unknown): string {
+function messageOf(error: unknown, { onError }: CompareOptions): string {
   if (error instanceof ReconlossError && endsAll.has(error.code)) throw error;
+  onError?.(error);
   return reasonOf(error);
 }
 
@@ -61,13 +64,13 @@ async function measurePair(pair: ImagePair, losses: readonly Loss[], loaded: Loa
   const { name, output, target } = pair;
   const outcome: Outcome = { failures: [], notes: [], maps: {} };
   if ("error" in loaded) {
-    outcome.failures.push({ output, target, error: messageOf(loaded.error) });
+    outcome.failures.push({ output, target, error: messageOf(loaded.error, options) });
     return outcome;
   }
   try {
     checkSizes(loaded.images);
   } catch (error) {
-    outcome.failures.push({ output, target, error: messageOf(error) });
+    outcome.failures.push({ output, target, error: messageOf(error, options) });
     return outcome;
   }
   for (const side of ["output", "target"] as const) {
@@ -104,7 +107,7 @@ async function measurePair(pair: ImagePair, losses: readonly Loss[], loaded: Loa
       for (const [statistic, value] of measured.statistics) values[`${label}.${statistic}`] = value;
       if (options.maps && measured.map) outcome.maps[label] = measured.map;
     } catch (error) {
-      const text = messageOf(error);
+      const text = messageOf(error, options);
       const refused = error instanceof ReconlossError && error.code === "shape" && options.optional?.has(label);
       if (refused) outcome.notes.push({ kind: "left-out", name, loss: label, text });
       else outcome.failures.push({ output, target, loss: label, error: text });

@@ -1,0 +1,213 @@
+import { resolve } from "node:path";
+import { type Device, type Loss, ReconlossError } from "@reconloss/core";
+import { checkDevice, checkFields, checkKind, checkPixelRange, parseLosses } from "@reconloss/core/internal";
+import {
+  type Comparison,
+  checkConditions,
+  comparePairs,
+  type Failure,
+  mapStatisticsOf,
+  type Note,
+  type Outcome,
+  type PairResult,
+  parseConditions,
+  summarise,
+  unpairedFailures,
+  type Verdict,
+} from "../compare/index.ts";
+import { type ImagePair, type Pairing, type PixelOptions, pairPaths } from "../image/index.ts";
+import { checkPixelOptions, pixelOptionsOf } from "../image/read.ts";
+import { fileSha256 } from "../weights/download.ts";
+import { resolveWeights } from "../weights/locate.ts";
+import { type KnownFile, knownFiles, loadKnownPlugins } from "./files.ts";
+import { refuseMachineFaults, type ShardKind } from "./kind.ts";
+import { checkListing, type Listing, planRanges, sizeOf } from "./listing.ts";
+import { type Manifest, writeManifest } from "./manifest.ts";
+import { contentLines } from "./part.ts";
+import { type ShardCount, shardRanges } from "./ranges.ts";
+
+/** What a plan of pairs is of, beside how pairs are compared. */
+export interface ComparisonPlan extends PixelOptions, ShardCount {
+  /** The losses, as `reconloss compare` takes them. */
+  metrics: string;
+  /** Those of them, by label, that pairs may go without where their shape is refused. */
+  optional?: readonly string[];
+  /** Conditions on the merged numbers, as `reconloss compare --fail` takes them. */
+  fail?: string;
+  /** Modules with losses of one's own; their code is run. */
+  plugin?: readonly string[];
+  /** Where networks run; default: the CPU. */
+  device?: Device;
+}
+
+interface Settings {
+  readonly outputs: string;
+  readonly targets: string;
+  readonly metrics: string;
+  readonly optional: readonly string[];
+  readonly fail?: string;
+  readonly plugins: readonly KnownFile[];
+  readonly weights: readonly KnownFile[];
+  readonly pixels: PixelOptions;
+  readonly device: Device;
+  readonly unpaired: Pairing["unpaired"];
+  readonly passedOver?: Pairing["passedOver"];
+}
+
+/** The merged pairs, with what became of the conditions where there were some. */
+export interface MergedComparison {
+  readonly comparison: Comparison;
+  readonly verdicts?: readonly Verdict[];
+}
+
+const input = "pair";
+/** Pairs do not depend on each other. */
+const blockPairs = 1;
+
+/**
+ * Plans the comparison of many pairs in shards.
+ *
+ * @param folder - the work folder, which is made
+ * @param outputs - an image, or a folder, as `reconloss compare` takes it
+ * @param targets - the same
+ * @throws {ReconlossError} as `comparePairs`, before any pair is read; `invalid-argument` where the folder holds another plan
+ *
+ * @example
+ * ```ts
+ * import { planComparison } from "reconloss/shards";
+ * const error = await planComparison("work", "outputs", "targets", { metrics: "psnr", shards: 0 }).catch((caught) => caught);
+ * error.message; // "the number of shards must be a whole number of at least 1, got 0"
+ * ```
+ */
+export async function planComparison(
+  folder: string,
+  outputs: string,
+  targets: string,
+  options: ComparisonPlan,
+): Promise<Manifest> {
+  for (const [name, value] of Object.entries({ folder, outputs, targets })) checkKind(name, value, "string");
+  checkFields("options", options, { optional: "list", fail: "string", plugin: "list", device: "string" });
+  checkKind("options.metrics", options.metrics, "string");
+  shardRanges([], blockPairs, options);
+  const pixels = pixelOptionsOf(options);
+  checkPixelOptions("options", pixels);
+  checkDevice("options", options.device);
+  const { metrics, optional = [], fail, plugin = [], device = "cpu" } = options;
+  const plugins = await knownFiles(plugin);
+  const { losses: factories } = await loadKnownPlugins(plugins);
+  const losses = parseLosses(metrics, factories);
+  checkPixelRange(losses, "files");
+  if (fail !== undefined) parseConditions(fail, losses, factories);
+  const { pairs, unpaired, passedOver } = await pairPaths(resolve(outputs), resolve(targets));
+  const settings: Settings = {
+    outputs: resolve(outputs),
+    targets: resolve(targets),
+    metrics,
+    optional,
+    fail,
+    plugins,
+    weights: await weightsOf(losses),
+    pixels,
+    device,
+    unpaired,
+    passedOver,
+  };
+  const ranges = shardRanges([{ input, count: pairs.length }], blockPairs, options);
+  const shards = await planRanges(ranges, { [input]: listed(pairs) });
+  return writeManifest(folder, { kind: "compare", settings: { ...settings }, shards });
+}
+
+/** The files of the networks that losses run. */
+async function weightsOf(losses: readonly Loss[]): Promise<KnownFile[]> {
+  const names = [...new Set(losses.flatMap(({ definition }) => definition?.weights ?? []))];
+  const files: KnownFile[] = [];
+  for (const name of names) files.push({ name, sha256: await fileSha256(await resolveWeights(name)) });
+  return files;
+}
+
+const listed = (pairs: readonly ImagePair[]): Listing => ({
+  count: pairs.length,
+  identity: async (index) => {
+    const { output, target } = pairs[index];
+    return JSON.stringify([output, await sizeOf(output), target, await sizeOf(target)]);
+  },
+});
+
+/** The losses and conditions of a plan, with plugins and weights that are those of the plan. */
+async function prepare({ metrics, fail, plugins, weights }: Settings) {
+  const { losses: factories } = await loadKnownPlugins(plugins);
+  const losses = parseLosses(metrics, factories);
+  for (const { name, sha256 } of await weightsOf(losses)) {
+    if (weights.some((known) => known.name === name && known.sha256 === sha256)) continue;
+    throw new ReconlossError("missing-weights", `weights ${name} on this machine are another file than was planned`);
+  }
+  return { losses, conditions: fail === undefined ? undefined : parseConditions(fail, losses, factories) };
+}
+
+/** A number that JSON keeps: it has no infinity, no NaN and no negative zero, which become words. */
+const asWord = (_: string, value: unknown) =>
+  typeof value === "number" && (!Number.isFinite(value) || Object.is(value, -0))
+    ? Object.is(value, -0)
+      ? "-0"
+      : String(value)
+    : value;
+
+/** The same back. */
+const asNumbers = (values: Readonly<Record<string, number | string>>) =>
+  Object.fromEntries(Object.entries(values).map(([label, value]) => [label, Number(value)]));
+
+/** A line of a part: all of one pair but its maps. */
+type Row = Omit<Outcome, "maps">;
+
+function outcomeIn(line: string): Outcome {
+  const { result, failures, notes } = JSON.parse(line) as Row;
+  const read: Outcome = { failures: failures as Failure[], notes: notes as Note[], maps: {} };
+  if (result === undefined) return read;
+  const { values, scores, targetValues, ...rest } = result;
+  const numbers: Pick<PairResult, "values" | "scores" | "targetValues"> = { values: asNumbers(values) };
+  if (scores !== undefined) numbers.scores = asNumbers(scores);
+  if (targetValues !== undefined) numbers.targetValues = asNumbers(targetValues);
+  return { ...read, result: { ...rest, ...numbers } };
+}
+
+/** Losses over pairs of images; a part has a line of JSON for each pair. */
+export const compareKind: ShardKind<MergedComparison> = {
+  extension: ".jsonl",
+
+  async run({ settings, shards }, shard, { signal, onItem, write }) {
+    const known = settings as unknown as Settings;
+    const lines: string[] = [];
+    for (const range of shards[shard]) {
+      const { losses, conditions } = await prepare(known);
+      const { pairs } = await pairPaths(known.outputs, known.targets);
+      await checkListing(range, `${known.outputs} or ${known.targets}`, listed(pairs));
+      const options = {
+        ...known.pixels,
+        optional: new Set(known.optional),
+        mapStatistics: mapStatisticsOf(conditions ?? []),
+        device: known.device,
+        onError: refuseMachineFaults,
+      };
+      for await (const { maps: _, ...row } of comparePairs(pairs.slice(range.start, range.end), losses, options)) {
+        lines.push(`${JSON.stringify(row satisfies Row, asWord)}\n`);
+        onItem();
+        signal?.throwIfAborted();
+      }
+    }
+    await write({ pairs: lines.length }, async (append) => {
+      for (const line of lines) await append(line);
+    });
+  },
+
+  async merge({ settings }, parts) {
+    const known = settings as unknown as Settings;
+    const { losses, conditions } = await prepare(known);
+    const outcomes: Outcome[] = [];
+    for (const part of parts) for await (const line of contentLines(part)) outcomes.push(outcomeIn(line));
+    const comparison: Comparison = {
+      ...summarise(losses, outcomes, unpairedFailures(known.unpaired), new Set(known.optional)),
+      ...(known.passedOver === undefined ? {} : { passedOver: known.passedOver }),
+    };
+    return { comparison, ...(conditions ? { verdicts: checkConditions(conditions, comparison) } : {}) };
+  },
+};

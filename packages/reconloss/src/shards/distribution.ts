@@ -1,0 +1,354 @@
+import { resolve } from "node:path";
+import { ReconlossError } from "@reconloss/core";
+import { checkFields, checkKind, labelledMetric } from "@reconloss/core/internal";
+import {
+  type FeatureKind,
+  type FeatureRows,
+  type Protocol,
+  parseMetric,
+  type SetMetric,
+  type Side,
+} from "@reconloss/core/metrics";
+import { finishComparison, type OpenComparison, type OpenSide, withComparison } from "../distribution/evaluate.ts";
+import type { UnreadableImage } from "../distribution/extract.ts";
+import { networks } from "../distribution/extractor.ts";
+import { type Features, type SetFeatures, withFeatures } from "../distribution/features.ts";
+import type { ImageSet } from "../distribution/image-set.ts";
+import type { DistributionOptions, DistributionReport } from "../distribution/index.ts";
+import { type KnownFile, knownFiles, loadKnownPlugins } from "./files.ts";
+import { imageBytes, type PartImage, packImages, unpackImages } from "./images.ts";
+import { type RunContext, refuseMachineFaults, type ShardKind } from "./kind.ts";
+import { checkListing, type Listing, planRanges, sizeOrNone } from "./listing.ts";
+import { type Manifest, type PlannedRange, writeManifest } from "./manifest.ts";
+import { type Part, PartReader } from "./part.ts";
+import { type ShardCount, shardRanges } from "./ranges.ts";
+
+/** What a plan of sets of images is of, beside how they are compared; a network of one's own must be a file. */
+export interface DistributionPlan
+  extends Omit<DistributionOptions, "extractor" | "cache" | "batch" | "onProgress">,
+    ShardCount {
+  /** Modules with metrics of one's own; their code is run. */
+  plugin?: readonly string[];
+}
+
+/** Images of a block. */
+const blockImages = 64;
+
+interface Settings {
+  readonly outputs: string;
+  readonly reals?: string;
+  readonly options: Omit<DistributionOptions, "metrics">;
+  readonly metrics: readonly { readonly spec: string; readonly label: string }[];
+  readonly plugins: readonly KnownFile[];
+  /** {@link Extractor.key} of the network; absent where no metric is of images. */
+  readonly network?: string;
+  readonly protocol: Protocol;
+  readonly notes: readonly string[];
+  /** Which of the network's outputs each kind of features is. */
+  readonly outputOf: Readonly<Partial<Record<FeatureKind, string>>>;
+  /** How many images each side has, where they are looked at. */
+  readonly counts: Readonly<Partial<Record<Side, number>>>;
+}
+
+/**
+ * Plans the comparison of two sets of images in shards.
+ *
+ * @param folder - the work folder, which is made
+ * @param outputs - as `evaluateDistribution` takes it
+ * @param reals - the same
+ * @throws {ReconlossError} as `evaluateDistribution`, before any image is read; `invalid-argument` where the folder holds another plan
+ *
+ * @example
+ * ```ts
+ * import { planDistribution } from "reconloss/shards";
+ * const error = await planDistribution("work", "no-such-folder", "reals", { shards: 40 }).catch((caught) => caught);
+ * error.code; // "file"
+ * ```
+ */
+export async function planDistribution(
+  folder: string,
+  outputs: string,
+  reals: string | undefined,
+  plan: DistributionPlan,
+): Promise<Manifest> {
+  for (const [name, value] of Object.entries({ folder, outputs })) checkKind(name, value, "string");
+  if (reals !== undefined) checkKind("reals", reals, "string");
+  checkFields("plan", plan);
+  shardRanges([], blockImages, plan);
+  const { options, plugin } = absolute(plan);
+  const plugins = await knownFiles(plugin);
+  const { metrics: factories } = await loadKnownPlugins(plugins);
+  const paths = { outputs: resolve(outputs), ...(reals === undefined ? {} : { reals: resolve(reals) }) };
+  const asked = options.metrics?.map((metric) =>
+    typeof metric === "string" ? parseMetric(metric, factories) : metric,
+  );
+  return withComparison(paths.outputs, paths.reals, { ...options, metrics: asked }, async (comparison) => {
+    const metrics = comparison.metrics.map(({ spec, label }) => ({ spec, label }));
+    // What other processes cannot make of its text is refused now.
+    await metricsOf({ metrics, plugins });
+    const sides = sidesOf(comparison);
+    const inputs = sides.map(({ side, images }) => ({ input: side as string, count: (images as ImageSet).count }));
+    const listings = Object.fromEntries(sides.map(({ side, images }) => [side, listed(images as ImageSet)]));
+    const shards = await planRanges(shardRanges(inputs, blockImages, plan), listings);
+    const counts = Object.fromEntries(inputs.map(({ input, count }) => [input, count]));
+    const { metrics: _, ...others } = options;
+    const base = { ...paths, options: others, metrics, plugins, counts };
+    const ofNetwork = await withNetwork(comparison, async (features) => describe(comparison, features));
+    const settings: Settings = { ...base, ...(ofNetwork ?? { protocol: {}, notes: [], outputOf: {} }) };
+    return writeManifest(folder, { kind: "distribution", settings: { ...settings }, shards });
+  });
+}
+
+/** The options that JSON keeps, with absolute paths: a shard may be computed anywhere. */
+function absolute(plan: DistributionPlan): { options: DistributionOptions; plugin: readonly string[] } {
+  const { shards: _, shardSize: __, plugin = [], ...options } = plan;
+  for (const name of ["extractor", "onProgress"] as const) {
+    if ((options as DistributionOptions)[name] === undefined) continue;
+    throw new ReconlossError("invalid-argument", `${name} cannot be told to other processes; a network is a file`);
+  }
+  const { network, weights } = options;
+  const isFile = network !== undefined && network !== "tiny" && !Object.hasOwn(networks, network);
+  const files = {
+    ...(isFile ? { network: resolve(network) } : {}),
+    ...(weights === undefined ? {} : { weights: resolve(weights) }),
+  };
+  return { options: { ...options, ...files }, plugin };
+}
+
+/** The sides whose images are looked at. */
+function sidesOf({ output, real }: OpenComparison): OpenSide[] {
+  return [output, real].flatMap((side) => (side?.images ? [side] : []));
+}
+
+const listed = (images: ImageSet): Listing => ({
+  count: images.count,
+  identity: async (index) => {
+    const name = images.name(index);
+    const size = images.bytes?.(index);
+    return JSON.stringify([name, size && (await sizeOrNone(name, size))]);
+  },
+});
+
+async function withNetwork<T>(comparison: OpenComparison, use: (features: Features) => Promise<T>, cache?: string) {
+  if (comparison.needed.length === 0) return undefined;
+  return withFeatures(comparison.needed, { ...comparison.options, cache: cache ?? false }, use);
+}
+
+function describe({ needed }: OpenComparison, { key, protocol, notes, outputOf }: Features) {
+  return { network: key, protocol, notes, outputOf: Object.fromEntries(needed.map((kind) => [kind, outputOf(kind)])) };
+}
+
+/** The metrics of a plan, with plugins that are those of the plan. */
+async function metricsOf({ metrics, plugins }: Pick<Settings, "metrics" | "plugins">): Promise<SetMetric[]> {
+  const { metrics: factories } = await loadKnownPlugins(plugins);
+  return metrics.map(({ spec, label }) => labelledMetric(parseMetric(spec, factories), label));
+}
+
+/** What a part says of the images of one side, and where the numbers of each output of the network are in its content. */
+interface PartSide {
+  readonly side: Side;
+  readonly images: number;
+  readonly unreadable: readonly UnreadableImage[];
+  readonly rows: Readonly<Record<string, { readonly dimension: number; readonly at: number }>>;
+  /** Where the images' records are. */
+  readonly at: number;
+}
+
+/** Rows that are in memory at a time. */
+const rowsAtOnce = 256;
+
+/** Metrics of sets of images; a part has the features of its images. */
+export const distributionKind: ShardKind<DistributionReport> = {
+  extension: ".part",
+
+  async run(manifest, shard, context) {
+    const settings = manifest.settings as unknown as Settings;
+    const { outputs, reals, network } = settings;
+    const ranges = manifest.shards[shard];
+    if (ranges.length === 0) return context.write({ sides: [] }, async () => {});
+    const options = { ...settings.options, metrics: await metricsOf(settings) };
+    return withComparison(outputs, reals, options, async (comparison) => {
+      const sides = sidesOf(comparison);
+      const found = (range: PlannedRange) => sides.find(({ side }) => side === range.input) as OpenSide;
+      const check = async (range: PlannedRange) => {
+        const { images, path } = found(range);
+        await checkListing(range, path, listed(images as ImageSet));
+      };
+      for (const range of ranges) await check(range);
+      const withCache = { ...options, cache: context.cache, batch: context.batch, onProgress: context.onItem };
+      await withFeatures(comparison.needed, withCache, async (features) => {
+        if (features.key !== network) {
+          const problem = "the network's weights, runtime or device on this machine are others than were planned";
+          throw new ReconlossError("missing-weights", problem);
+        }
+        const extracted: Extracted[] = [];
+        for (const range of ranges) {
+          const side = found(range);
+          const images = subset(side.images as ImageSet, range);
+          const { signal } = context;
+          const set = await features.of(side.side, images, { signal, onUnreadable: refuseMachineFaults });
+          // A disk that went away looks like images that are not there.
+          if (set.unreadable.length > 0) await check(range);
+          extracted.push({
+            range,
+            set,
+            outputs: new Map(side.kinds.map((kind) => [features.outputOf(kind), kind])),
+          });
+        }
+        await writeExtracted(extracted, context);
+      });
+    });
+  },
+
+  async merge(manifest, parts) {
+    const settings = manifest.settings as unknown as Settings;
+    const reader = new PartReader();
+    try {
+      const options = { ...settings.options, metrics: await metricsOf(settings) };
+      return await withComparison(settings.outputs, settings.reals, options, async (comparison) => {
+        if (comparison.needed.length === 0) return finishComparison(comparison, undefined);
+        const { protocol, notes } = settings;
+        const of = async (side: Side, images: ImageSet) => mergedSet(side, images, settings, parts, reader);
+        return finishComparison(comparison, { protocol, notes, of });
+      });
+    } finally {
+      await reader.close();
+    }
+  },
+};
+
+/** The images of a range as a set of its own. */
+function subset(images: ImageSet, { start, end }: PlannedRange): ImageSet {
+  return {
+    count: end - start,
+    name: (index) => images.name(start + index),
+    load: (index) => images.load(start + index),
+  };
+}
+
+/** What became of one range. */
+interface Extracted {
+  readonly range: PlannedRange;
+  readonly set: SetFeatures;
+  /** The network's outputs that are wanted, each with the features that it is. */
+  readonly outputs: ReadonlyMap<string, FeatureKind>;
+}
+
+/** Writes a part: of each range, the records of its images and then the rows of each output. */
+async function writeExtracted(extracted: readonly Extracted[], { write }: RunContext): Promise<void> {
+  let at = 0;
+  const place = (bytes: number) => {
+    at += bytes;
+    return at - bytes;
+  };
+  const sides = extracted.map(({ range, set, outputs }): PartSide => {
+    const records = place(set.images.length * imageBytes);
+    const rows = [...outputs].map(([output, kind]) => {
+      const { count, dimension } = set.rows(kind);
+      return [output, { dimension, at: place(4 * count * dimension) }] as const;
+    });
+    return {
+      side: range.input as Side,
+      images: set.images.length,
+      unreadable: set.unreadable,
+      at: records,
+      rows: Object.fromEntries(rows),
+    };
+  });
+  await write({ sides }, async (append) => {
+    for (const { range, set, outputs } of extracted) {
+      await append(packImages(set.images.map((image, i) => ({ ...image, index: range.start + set.indices[i] }))));
+      for (const kind of outputs.values()) {
+        const rows = set.rows(kind);
+        for (let start = 0; start < rows.count; start += rowsAtOnce) {
+          const indices = Array.from({ length: Math.min(rowsAtOnce, rows.count - start) }, (_, i) => start + i);
+          const { buffer, byteOffset, byteLength } = await rows.read(indices);
+          await append(new Uint8Array(buffer, byteOffset, byteLength));
+        }
+      }
+    }
+  });
+}
+
+/** The images of one side in all parts, in order. */
+async function mergedSet(
+  side: Side,
+  images: ImageSet,
+  { counts, outputOf }: Settings,
+  parts: readonly Part[],
+  reader: PartReader,
+): Promise<SetFeatures> {
+  if (images.count !== counts[side]) {
+    throw new ReconlossError(
+      "checkpoint",
+      `the ${side} images have changed since they were planned: there were ${counts[side]}, now there are ${images.count}`,
+    );
+  }
+  const pieces = parts.flatMap((part) => {
+    const { sides } = part.header.content as { sides: readonly PartSide[] };
+    return sides.filter((each) => each.side === side).map((of) => ({ part, of }));
+  });
+  const found: PartImage[] = [];
+  for (const { part, of } of pieces) {
+    for (const image of unpackImages(await reader.read(part, of.at, of.images * imageBytes))) found.push(image);
+  }
+  return {
+    images: found,
+    indices: found.map(({ index }) => index),
+    unreadable: pieces.flatMap(({ of }) => of.unreadable),
+    passedOver: images.passedOver,
+    computed: 0,
+    rows: (kind) =>
+      new PartRows(
+        pieces.filter(({ of }) => of.images > 0),
+        outputOf[kind] as string,
+        reader,
+      ),
+  };
+}
+
+/** The rows of one output of the network in all parts, in order. */
+class PartRows implements FeatureRows {
+  readonly count: number;
+  readonly dimension: number;
+  readonly #pieces: { part: Part; first: number; end: number; at: number }[] = [];
+  readonly #reader: PartReader;
+
+  constructor(pieces: readonly { part: Part; of: PartSide }[], output: string, reader: PartReader) {
+    let first = 0;
+    for (const { part, of } of pieces) {
+      const end = first + of.images;
+      this.#pieces.push({ part, first, end, at: of.rows[output].at });
+      first = end;
+    }
+    this.count = first;
+    this.dimension = pieces[0]?.of.rows[output].dimension ?? 0;
+    this.#reader = reader;
+  }
+
+  async read(indices: ArrayLike<number>): Promise<Float32Array> {
+    const rowBytes = 4 * this.dimension;
+    const rows = new Float32Array(indices.length * this.dimension);
+    const bytes = new Uint8Array(rows.buffer);
+    for (let i = 0; i < indices.length; ) {
+      const piece = this.#pieceOf(indices[i]);
+      // Rows that follow each other are read at once.
+      let run = 1;
+      while (i + run < indices.length && indices[i + run] === indices[i] + run && indices[i] + run < piece.end) run++;
+      const position = piece.at + (indices[i] - piece.first) * rowBytes;
+      bytes.set(await this.#reader.read(piece.part, position, run * rowBytes), i * rowBytes);
+      i += run;
+    }
+    return rows;
+  }
+
+  #pieceOf(index: number) {
+    let [low, high] = [0, this.#pieces.length - 1];
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if (this.#pieces[middle].first <= index) low = middle;
+      else high = middle - 1;
+    }
+    return this.#pieces[low];
+  }
+}

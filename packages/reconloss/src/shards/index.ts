@@ -1,0 +1,9 @@
+import "../weights/disk.ts";
+
+export { type ComparisonPlan, type MergedComparison, planComparison } from "./compare.ts";
+export { type DistributionPlan, planDistribution } from "./distribution.ts";
+export type { Manifest, PlannedRange } from "./manifest.ts";
+export { type Merged, mergeShards } from "./merge.ts";
+export type { ShardCount, ShardRange } from "./ranges.ts";
+export { type ShardStatus, shardStatus } from "./status.ts";
+export { runShard, type ShardOptions, type ShardProgress, type ShardResult } from "./work.ts";

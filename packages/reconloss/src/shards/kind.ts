@@ -1,0 +1,43 @@
+import { ReconlossError } from "@reconloss/core";
+import type { Manifest } from "./manifest.ts";
+import type { Part, WriteContent } from "./part.ts";
+
+/** What a shard of any kind of work is computed with. */
+export interface RunContext {
+  /** A folder for what this shard finds again after it was interrupted; false for none. */
+  readonly cache: string | false;
+  /** Ends the work before its next image or pair. */
+  readonly signal?: AbortSignal;
+  /** Images that a network takes at once, where that is of interest. */
+  readonly batch?: number;
+  /** Called for each image or pair that is done. */
+  readonly onItem: () => void;
+  /** Writes the part: what its first line says of its content, then the content. */
+  write(header: Readonly<Record<string, unknown>>, content: (append: WriteContent) => Promise<void>): Promise<void>;
+}
+
+/** A kind of work that is done in shards: an entry of the table in kinds.ts. */
+export interface ShardKind<Result> {
+  /** Of the files of its parts. */
+  readonly extension: string;
+  /** Computes one shard, and writes its part. */
+  run(manifest: Manifest, shard: number, context: RunContext): Promise<void>;
+  /** Puts the checked parts of all shards together, in their order. */
+  merge(manifest: Manifest, parts: readonly Part[]): Promise<Result>;
+}
+
+/** What the system says of a file that is not there, or is none. */
+const missing: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR", "EISDIR", "ELOOP", "ENAMETOOLONG"]);
+
+/**
+ * Refuses an error that another machine, or this one later, may not have: an image that a disk did not give must not be missing in the numbers for
+ * good, as an image is that is damaged.
+ *
+ * @throws {ReconlossError} `file`
+ */
+export function refuseMachineFaults(error: unknown): void {
+  const { message, cause } = error as Error;
+  const { code } = (cause ?? {}) as NodeJS.ErrnoException;
+  if (typeof code !== "string" || !/^E[A-Z0-9]+$/.test(code) || missing.has(code)) return;
+  throw new ReconlossError("file", message, { cause });
+}

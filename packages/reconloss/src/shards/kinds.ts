@@ -1,0 +1,14 @@
+import { ReconlossError } from "@reconloss/core";
+import { compareKind } from "./compare.ts";
+import { distributionKind } from "./distribution.ts";
+import type { ShardKind } from "./kind.ts";
+import type { Manifest } from "./manifest.ts";
+
+/** The kinds of work that are done in shards. */
+export const shardKinds = { compare: compareKind, distribution: distributionKind };
+
+/** The kind of a plan. */
+export function kindOf({ kind }: Manifest): ShardKind<unknown> {
+  if (Object.hasOwn(shardKinds, kind)) return shardKinds[kind as keyof typeof shardKinds] as ShardKind<unknown>;
+  throw new ReconlossError("checkpoint", `this version knows no work of the kind ${kind}`);
+}

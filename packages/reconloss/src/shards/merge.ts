@@ -1,0 +1,49 @@
+import { ReconlossError } from "@reconloss/core";
+import { checkKind, listNames } from "@reconloss/core/internal";
+import type { DistributionReport } from "../distribution/index.ts";
+import type { MergedComparison } from "./compare.ts";
+import { kindOf } from "./kinds.ts";
+import { adoptConditions, readManifest } from "./manifest.ts";
+import type { Part } from "./part.ts";
+import { findParts } from "./parts.ts";
+
+/** What all shards came to, by the kind of work: what `evaluateDistribution` gives, or what `comparePairs` and `summarise` give. */
+export type Merged =
+  | { readonly kind: "distribution"; readonly report: DistributionReport }
+  | ({ readonly kind: "compare" } & MergedComparison);
+
+/**
+ * Puts the parts of all shards together. The numbers are those that one process gives, bit for bit, whatever the number of shards and the order in which
+ * they were computed.
+ *
+ * @param folder - the work folder
+ * @throws {ReconlossError} `checkpoint`, naming each file or shard, where a part is missing, damaged, doubled or of another plan; then what `evaluateDistribution`
+ *   throws
+ *
+ * @example
+ * ```ts
+ * import { mergeShards } from "reconloss/shards";
+ * const error = await mergeShards("no-such-folder").catch((caught) => caught);
+ * error.code; // "file"
+ * ```
+ */
+export async function mergeShards(folder: string): Promise<Merged> {
+  checkKind("folder", folder, "string");
+  const manifest = await readManifest(folder);
+  const { parts, problems } = await findParts(folder, manifest, { whole: true });
+  const missing = [...parts.entries()].filter(([, part]) => part === undefined).map(([shard]) => String(shard));
+  const all = [
+    ...problems,
+    ...(missing.length > 0 ? [`no part of ${missing.length === 1 ? "shard" : "shards"} ${listNames(missing)}`] : []),
+  ];
+  if (all.length > 0) {
+    throw new ReconlossError("checkpoint", `${folder} cannot be merged: ${all.slice(0, problemsShown).join("; ")}`);
+  }
+  await adoptConditions(manifest);
+  const merged = await kindOf(manifest).merge(manifest, parts as Part[]);
+  return manifest.kind === "compare"
+    ? { kind: "compare", ...(merged as MergedComparison) }
+    : { kind: "distribution", report: merged as DistributionReport };
+}
+
+const problemsShown = 20;

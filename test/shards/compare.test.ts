@@ -1,0 +1,111 @@
+import { copyFile, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { beforeAll, describe, expect, test } from "vitest";
+import { parseLosses } from "../../packages/core/src/losses/parse.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
+import {
+  type Comparison,
+  comparePairs,
+  mapStatisticsOf,
+  type Outcome,
+  parseConditions,
+  summarise,
+  toCsv,
+  toJson,
+  unpairedFailures,
+} from "../../packages/reconloss/src/compare/index.ts";
+import { pairPaths, writeImage } from "../../packages/reconloss/src/image/index.ts";
+import { mergeShards, planComparison, runShard, shardStatus } from "../../packages/reconloss/src/shards/index.ts";
+import { temporaryFolder } from "../folder.ts";
+import { randomTensor } from "../random.ts";
+
+const folder = await temporaryFolder();
+const [outputs, targets] = [join(folder, "outputs"), join(folder, "targets")];
+// With a prior, scores that are pooled, and one that small images go without.
+const metrics = "psnr, psnr(pooling=dataset), ssim, ms-ssim, deltaE, tv, l1";
+const fail = "psnr<10, any(deltaE.max>99)";
+const optional = ["ms-ssim"];
+const losses = parseLosses(metrics);
+const conditions = parseConditions(fail, losses);
+let whole: Comparison;
+
+beforeAll(async () => {
+  for (let i = 0; i < 25; i++) {
+    const channels = i % 5 === 2 ? 1 : 3;
+    const side = i === 3 ? 200 : 24;
+    const target = randomTensor([1, channels, side, side], i);
+    await writeImage(join(targets, `${i}.png`), target);
+    // An identical pair, whose psnr is infinite; a grey one against colour; other sizes; no image; and images alone.
+    if (i === 7) await copyFile(join(targets, "7.png"), join(outputs, "7.png"));
+    else if (i === 9) await writeFile(join(outputs, "9.png"), "no image");
+    else if (i === 11) await writeImage(join(outputs, "11.png"), Tensor.full([1, 3, 8, 8], 0.5));
+    else if (i !== 13) await writeImage(join(outputs, `${i}.png`), randomTensor([1, 3, side, side], 100 + i));
+  }
+  await writeImage(join(outputs, "alone.png"), Tensor.full([1, 3, 8, 8], 0.5));
+  await writeFile(join(targets, "notes.txt"), "Nothing to see.");
+
+  const { pairs, unpaired, passedOver } = await pairPaths(outputs, targets);
+  const outcomes: Outcome[] = [];
+  const options = { optional: new Set(optional), mapStatistics: mapStatisticsOf(conditions) };
+  for await (const outcome of comparePairs(pairs, losses, options)) outcomes.push({ ...outcome, maps: {} });
+  whole = { ...summarise(losses, outcomes, unpairedFailures(unpaired), new Set(optional)), passedOver };
+}, 60_000);
+
+async function plan(name: string, shards: number): Promise<string> {
+  const work = join(folder, name);
+  await planComparison(work, outputs, targets, { metrics, optional, fail, shards });
+  return work;
+}
+
+describe("merged pairs are those of one process, bit for bit", () => {
+  test.each([1, 3, 40])(
+    "%i shards, computed in another order",
+    async (count) => {
+      const work = await plan(`work-${count}`, count);
+      for (let shard = count - 1; shard >= 0; shard--) await runShard(work, shard);
+      expect(await shardStatus(work)).toMatchObject({ kind: "compare", items: 24, itemsDone: 24, missing: [] });
+      const merged = await mergeShards(work);
+      if (merged.kind !== "compare") throw new Error(merged.kind);
+      // The plain command is the definition of what a merge must be; as bits, so that -0 and 0 differ.
+      const { losses: _, ...rest } = merged.comparison;
+      const { losses: __, ...expected } = whole;
+      expect(rest).toStrictEqual(expected);
+      expect([toJson(merged.comparison), toCsv(merged.comparison)]).toEqual([toJson(whole), toCsv(whole)]);
+      expect(merged.verdicts?.map(({ holds, missing }) => [holds, missing])).toEqual([
+        [true, 4],
+        [true, 4],
+      ]);
+    },
+    60_000,
+  );
+});
+
+test("a part is lines of JSON, with the numbers of each pair", async () => {
+  const work = await plan("lines", 2);
+  await runShard(work, 0);
+  const lines = (await readFile(join(work, "parts", "000000.jsonl"), "utf8")).trimEnd().split("\n");
+  const rows = lines.map((line) => JSON.parse(line));
+  expect(rows[0]).toMatchObject({ shard: 0, content: { pairs: 12 } });
+  expect(rows).toHaveLength(14);
+  expect(rows.find(({ result }) => result?.name === "7.png").result.values.psnr).toBe("Infinity");
+  expect(rows.at(-1).sha256).toMatch(/^[0-9a-f]{64}$/);
+});
+
+test("plugins and pairs must be those of the plan", async () => {
+  const plugin = join(folder, "mine.mjs");
+  const code = `import { defineLoss } from "reconloss";
+    export const mine = defineLoss({ name: "mine", summary: "a loss", better: "lower", source: "a test", options: {},
+      define: () => ({ score: (o, { output }) => o.mean(output, "chw") }) });`;
+  await writeFile(plugin, code);
+  const work = join(folder, "plugins");
+  await planComparison(work, outputs, targets, { metrics: "mine", plugin: [plugin], shards: 2 }).catch((error) => {
+    // The module resolves "reconloss" as the package that runs, which is not built here.
+    expect(error.message).toMatch(/plugin .*mine\.mjs/);
+  });
+  const plain = await plan("pairs", 2);
+  const moved = join(outputs, "20.png");
+  await rm(moved);
+  await expect(runShard(plain, 1)).rejects.toThrow(/have other names or sizes/);
+  await writeImage(moved, randomTensor([1, 3, 24, 24], 120));
+  await runShard(plain, 1);
+});

@@ -1,0 +1,167 @@
+import { copyFile, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { beforeAll, describe, expect, test } from "vitest";
+import { type DistributionReport, evaluateDistribution } from "../../packages/reconloss/src/distribution/index.ts";
+import { mergeShards, planDistribution, runShard, shardStatus } from "../../packages/reconloss/src/shards/index.ts";
+import { temporaryFolder } from "../folder.ts";
+import { makeSets } from "./sets.ts";
+
+const folder = await temporaryFolder();
+let sets: Awaited<ReturnType<typeof makeSets>>;
+let whole: DistributionReport;
+const metrics = ["fid", "is", "kid(subsets=5,subsetSize=40)", "pr"];
+const optionsOf = () => ({ network: sets.network, metrics });
+
+beforeAll(async () => {
+  sets = await makeSets(folder);
+  whole = await evaluateDistribution(sets.outputs, sets.reals, { ...optionsOf(), details: true, cache: false });
+});
+
+async function plan(name: string, shards: number): Promise<string> {
+  const work = join(folder, name);
+  await planDistribution(work, sets.outputs, sets.reals, { ...optionsOf(), details: true, shards });
+  return work;
+}
+
+const withoutComputed = ({ outputs, reals, ...rest }: DistributionReport) => ({
+  ...rest,
+  outputs: { ...outputs, computed: 0 },
+  reals: { ...reals, computed: 0 },
+});
+
+describe("a sum of parts equals the whole, bit for bit", () => {
+  test.each([1, 3, 40])("%i shards, computed in another order, with batches of other sizes", async (count) => {
+    const work = await plan(`work-${count}`, count);
+    for (let shard = count - 1; shard >= 0; shard--) await runShard(work, shard, { batch: 1 + (shard % 5) });
+    const merged = await mergeShards(work);
+    // The plain command is the definition of what a merge must be.
+    expect(merged).toEqual({ kind: "distribution", report: withoutComputed(whole) });
+    expect(whole.outputs.unreadable).toHaveLength(3);
+    expect(await readdir(work)).not.toContain("features/0");
+  });
+});
+
+describe("a merge refuses, by name", () => {
+  let work: string;
+  const part = (shard: number) => join(work, "parts", `00000${shard}.part`);
+  const problem = () =>
+    mergeShards(work).then(
+      () => "none",
+      ({ code, message }) => `${code}: ${message.replaceAll(`${work}/parts/`, "")}`,
+    );
+
+  beforeAll(async () => {
+    work = await plan("refused", 3);
+    for (const shard of [0, 1, 2]) await runShard(work, shard);
+  });
+
+  /** Changes a part, looks, and computes it again. */
+  async function after(change: () => Promise<void>, shard: number): Promise<string> {
+    await change();
+    const found = await problem();
+    expect((await runShard(work, shard)).computed).toBe(true);
+    expect(await problem()).toBe("none");
+    return found;
+  }
+
+  test("a missing part", async () => {
+    expect(await after(() => rm(part(1)), 1)).toMatch(/^checkpoint: .*no part of shard 1$/);
+  });
+
+  test("a part that was cut short, or is another file", async () => {
+    expect(await after(() => truncate(part(1), 2000), 1)).toMatch(/000001\.part is damaged: it was cut short/);
+    expect(await after(() => writeFile(part(2), ""), 2)).toMatch(/000002\.part is no part of a plan/);
+    expect(await after(() => writeFile(part(2), "{}\nnothing"), 2)).toMatch(/000002\.part is no part of a plan/);
+  });
+
+  test("a part of which one bit is another", async () => {
+    const flip = async () => {
+      const bytes = await readFile(part(0));
+      bytes[bytes.length - 500] ^= 1;
+      await writeFile(part(0), bytes);
+    };
+    // Seen by a look at every byte; the quick look of a status sees the ends.
+    expect(await after(flip, 0)).toMatch(/000000\.part is damaged: its content is not what was written/);
+  });
+
+  test("a part of another plan", async () => {
+    const other = await plan("other", 4);
+    await runShard(other, 1);
+    const put = () => copyFile(join(other, "parts", "000001.part"), part(1));
+    expect(await after(put, 1)).toMatch(/000001\.part is a part of another plan/);
+  });
+
+  test("a part under another's name, and one that is there twice", async () => {
+    const wrong = /000002\.part is the part of shard 1, under the name of shard 2/;
+    expect(await after(() => copyFile(part(1), part(2)), 2)).toMatch(wrong);
+    const twice = join(work, "parts", "copy of 1.part");
+    await copyFile(part(1), twice);
+    expect(await problem()).toMatch(/copy of 1\.part is a second part of shard 1$/);
+    expect((await shardStatus(work)).problems).toHaveLength(1);
+    await rm(twice);
+  });
+
+  test("a manifest that was edited, and one of another plan in its place", async () => {
+    const path = join(work, "manifest.json");
+    const text = await readFile(path, "utf8");
+    await writeFile(path, text.replace('"shards"', '"shards" '));
+    expect(await problem(), "layout is no content").toBe("none");
+    await writeFile(path, text.replace("subsetSize=40", "subsetSize=41"));
+    const edited = /manifest\.json was edited or damaged/;
+    expect(await problem()).toMatch(edited);
+    await expect(runShard(work, 0)).rejects.toThrow(edited);
+    await expect(plan("refused", 3)).rejects.toThrow(edited);
+    await copyFile(join(folder, "other", "manifest.json"), path);
+    expect(await problem()).toMatch(/000000\.part is a part of another plan.*no part of shards 0, 1, 2, 3$/);
+    await writeFile(path, text);
+  });
+});
+
+describe("a shard", () => {
+  test("that is done is not computed again, and a plan is not replaced", async () => {
+    const work = await plan("again", 2);
+    expect(await runShard(work, 0)).toMatchObject({ computed: true, total: 150 });
+    expect(await runShard(work, 0)).toMatchObject({ computed: false, total: 150 });
+    expect(await shardStatus(work)).toMatchObject({
+      done: [0],
+      missing: [1],
+      items: 240,
+      itemsDone: 150,
+      problems: [],
+    });
+    await plan("again", 2);
+    await expect(plan("again", 3)).rejects.toThrow(/again holds another plan/);
+  });
+
+  test("there must be", async () => {
+    const work = await plan("again", 2);
+    await expect(runShard(work, 2)).rejects.toThrow(/has the shards 0 to 1, not 2/);
+    await expect(runShard(folder, 0)).rejects.toThrow(/is no folder of a plan/);
+  });
+
+  test("that is aborted keeps what it has", async () => {
+    const work = await plan("aborted", 1);
+    const stop = new AbortController();
+    const seen: number[] = [];
+    const onProgress = ({ done }: { done: number }) => {
+      seen.push(done);
+      if (done === 100) stop.abort(new Error("enough"));
+    };
+    await expect(runShard(work, 0, { signal: stop.signal, onProgress })).rejects.toThrow("enough");
+    expect(seen.length).toBeLessThan(130);
+    expect(await readdir(join(work, "features", "0"))).toHaveLength(1);
+    await runShard(work, 0);
+    expect(await readdir(join(work, "features"))).toEqual([]);
+  });
+
+  test("is refused where its input has changed", async () => {
+    const work = await plan("changed", 2);
+    const path = join(sets.outputs, "30.png");
+    const before = await readFile(path);
+    await writeFile(path, "another image");
+    await expect(runShard(work, 0)).rejects.toThrow(/outputs has changed since it was planned: items 0 to 149/);
+    await runShard(work, 1);
+    await writeFile(path, before);
+    await runShard(work, 0);
+  });
+});
