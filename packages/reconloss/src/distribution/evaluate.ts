@@ -16,7 +16,7 @@ import type { PassedOver } from "../image/index.ts";
 import { type SetDetails, setDetails } from "./details.ts";
 import type { ExtractedSet, UnreadableImage } from "./extract.ts";
 import { checkFeatureOptions, type FeatureOptions, type Features, type SetFeatures, withFeatures } from "./features.ts";
-import { type ImageSet, openSet, type SetSource } from "./image-set.ts";
+import { type ImageSet, openSet, type SetPart, type SetSource } from "./image-set.ts";
 import { chosenMetrics, resultName } from "./metrics.ts";
 import { statisticsOf } from "./statistics.ts";
 import type { StatisticsFile } from "./statistics-file.ts";
@@ -102,12 +102,13 @@ export interface OpenComparison {
   readonly hasDetails: boolean;
 }
 
-/** Checks what is asked for, opens both sides, uses them and closes them. */
+/** Checks what is asked for, opens both sides, uses them and closes them; `parts` as of {@link SetOptions}. */
 export async function withComparison<T>(
   outputs: string,
   reals: string | undefined,
   options: DistributionOptions,
   use: (comparison: OpenComparison) => Promise<T>,
+  parts: Readonly<Partial<Record<Side, readonly SetPart[]>>> = {},
 ): Promise<T> {
   checkKind("outputs", outputs, "string");
   if (reals !== undefined) checkKind("reals", reals, "string");
@@ -123,7 +124,8 @@ export async function withComparison<T>(
   const usesReals = reals !== undefined && (options.details || compared.length > 0);
   const sources: SetSource[] = [];
   try {
-    for (const path of usesReals ? [outputs, reals] : [outputs]) sources.push(await openSet(path, options));
+    sources.push(await openSet(outputs, { ...options, parts: parts.output }));
+    if (usesReals) sources.push(await openSet(reals, { ...options, parts: parts.real }));
     const hasDetails = options.details === true && usesReals && sources.every(({ images }) => images);
     const ofDetails: readonly FeatureKind[] = hasDetails ? ["main"] : [];
     const output = await openSide("output", sources[0], metrics, ofDetails);

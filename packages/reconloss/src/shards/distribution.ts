@@ -13,12 +13,14 @@ import { finishComparison, type OpenComparison, type OpenSide, withComparison } 
 import type { UnreadableImage } from "../distribution/extract.ts";
 import { networks } from "../distribution/extractor.ts";
 import { type Features, type SetFeatures, withFeatures } from "../distribution/features.ts";
-import type { ImageSet } from "../distribution/image-set.ts";
+import type { ImageSet, SetPart } from "../distribution/image-set.ts";
 import type { DistributionOptions, DistributionReport } from "../distribution/index.ts";
+import { isUrl } from "../http.ts";
+import { networkPresets } from "../onnx/presets.ts";
 import { type KnownFile, knownFiles, loadKnownPlugins } from "./files.ts";
 import { imageBytes, type PartImage, packImages, unpackImages } from "./images.ts";
 import { type RunContext, refuseMachineFaults, type ShardKind } from "./kind.ts";
-import { checkListing, type Listing, planRanges, sizeOrNone } from "./listing.ts";
+import { checkListing, type Listing, planRanges } from "./listing.ts";
 import { type Manifest, type PlannedRange, writeManifest } from "./manifest.ts";
 import { type Part, PartReader } from "./part.ts";
 import { type ShardCount, shardRanges } from "./ranges.ts";
@@ -48,6 +50,8 @@ interface Settings {
   readonly outputOf: Readonly<Partial<Record<FeatureKind, string>>>;
   /** How many images each side has, where they are looked at. */
   readonly counts: Readonly<Partial<Record<Side, number>>>;
+  /** The files that each side is made of: those that a shard has no images of are not opened. */
+  readonly parts: Readonly<Partial<Record<Side, readonly SetPart[]>>>;
 }
 
 /**
@@ -78,7 +82,7 @@ export async function planDistribution(
   const { options, plugin } = absolute(plan);
   const plugins = await knownFiles(plugin);
   const { metrics: factories } = await loadKnownPlugins(plugins);
-  const paths = { outputs: resolve(outputs), ...(reals === undefined ? {} : { reals: resolve(reals) }) };
+  const paths = { outputs: anywhere(outputs), ...(reals === undefined ? {} : { reals: anywhere(reals) }) };
   const asked = options.metrics?.map((metric) =>
     typeof metric === "string" ? parseMetric(metric, factories) : metric,
   );
@@ -92,7 +96,8 @@ export async function planDistribution(
     const shards = await planRanges(shardRanges(inputs, blockImages, plan), listings);
     const counts = Object.fromEntries(inputs.map(({ input, count }) => [input, count]));
     const { metrics: _, ...others } = options;
-    const base = { ...paths, options: others, metrics, plugins, counts };
+    const parts = Object.fromEntries(sides.map(({ side, images }) => [side, images?.parts]));
+    const base = { ...paths, options: others, metrics, plugins, counts, parts };
     const ofNetwork = await withNetwork(comparison, async (features) => describe(comparison, features));
     const settings: Settings = { ...base, ...(ofNetwork ?? { protocol: {}, notes: [], outputOf: {} }) };
     return writeManifest(folder, { kind: "distribution", settings: { ...settings }, shards });
@@ -107,12 +112,21 @@ function absolute(plan: DistributionPlan): { options: DistributionOptions; plugi
     throw new ReconlossError("invalid-argument", `${name} cannot be told to other processes; a network is a file`);
   }
   const { network, weights } = options;
-  const isFile = network !== undefined && network !== "tiny" && !Object.hasOwn(networks, network);
+  const known = [...Object.keys(networks), "tiny", ...Object.keys(networkPresets)];
+  const isFile = network !== undefined && !known.includes(network);
   const files = {
     ...(isFile ? { network: resolve(network) } : {}),
     ...(weights === undefined ? {} : { weights: resolve(weights) }),
   };
   return { options: { ...options, ...files }, plugin };
+}
+
+/** An input as every process finds it: absolute paths, addresses as they are; several stand with `::` between them. */
+function anywhere(input: string): string {
+  return input
+    .split("::")
+    .map((each) => (isUrl(each) ? each : resolve(each)))
+    .join("::");
 }
 
 /** The sides whose images are looked at. */
@@ -122,11 +136,7 @@ function sidesOf({ output, real }: OpenComparison): OpenSide[] {
 
 const listed = (images: ImageSet): Listing => ({
   count: images.count,
-  identity: async (index) => {
-    const name = images.name(index);
-    const size = images.bytes?.(index);
-    return JSON.stringify([name, size && (await sizeOrNone(name, size))]);
-  },
+  identity: async (index) => JSON.stringify([images.name(index), await images.bytes?.(index)]),
 });
 
 async function withNetwork<T>(comparison: OpenComparison, use: (features: Features) => Promise<T>, cache?: string) {
@@ -142,6 +152,13 @@ function describe({ needed }: OpenComparison, { key, protocol, notes, outputOf }
 async function metricsOf({ metrics, plugins }: Pick<Settings, "metrics" | "plugins">): Promise<SetMetric[]> {
   const { metrics: factories } = await loadKnownPlugins(plugins);
   return metrics.map(({ spec, label }) => labelledMetric(parseMetric(spec, factories), label));
+}
+
+/** Opens what was planned. */
+async function withPlanned<T>(settings: Settings, use: (comparison: OpenComparison) => Promise<T>): Promise<T> {
+  const { outputs, reals, parts } = settings;
+  const options = { ...settings.options, metrics: await metricsOf(settings) };
+  return withComparison(outputs, reals, options, use, parts);
 }
 
 /** What a part says of the images of one side, and where the numbers of each output of the network are in its content. */
@@ -163,11 +180,10 @@ export const distributionKind: ShardKind<DistributionReport> = {
 
   async run(manifest, shard, context) {
     const settings = manifest.settings as unknown as Settings;
-    const { outputs, reals, network } = settings;
     const ranges = manifest.shards[shard];
     if (ranges.length === 0) return context.write({ sides: [] }, async () => {});
-    const options = { ...settings.options, metrics: await metricsOf(settings) };
-    return withComparison(outputs, reals, options, async (comparison) => {
+    return withPlanned(settings, async (comparison) => {
+      const { options } = comparison;
       const sides = sidesOf(comparison);
       const found = (range: PlannedRange) => sides.find(({ side }) => side === range.input) as OpenSide;
       const check = async (range: PlannedRange) => {
@@ -177,7 +193,7 @@ export const distributionKind: ShardKind<DistributionReport> = {
       for (const range of ranges) await check(range);
       const withCache = { ...options, cache: context.cache, batch: context.batch, onProgress: context.onItem };
       await withFeatures(comparison.needed, withCache, async (features) => {
-        if (features.key !== network) {
+        if (features.key !== settings.network) {
           const problem = "the network's weights, runtime or device on this machine are others than were planned";
           throw new ReconlossError("missing-weights", problem);
         }
@@ -204,8 +220,7 @@ export const distributionKind: ShardKind<DistributionReport> = {
     const settings = manifest.settings as unknown as Settings;
     const reader = new PartReader();
     try {
-      const options = { ...settings.options, metrics: await metricsOf(settings) };
-      return await withComparison(settings.outputs, settings.reals, options, async (comparison) => {
+      return await withPlanned(settings, async (comparison) => {
         if (comparison.needed.length === 0) return finishComparison(comparison, undefined);
         const { protocol, notes } = settings;
         const of = async (side: Side, images: ImageSet) => mergedSet(side, images, settings, parts, reader);

@@ -53,22 +53,16 @@ export async function checkListing(range: PlannedRange, path: string, now: Listi
 }
 
 /**
- * A size, or that there is no such file, which whoever reads it then says.
+ * The size of a file, or that there is none, which whoever reads it then says.
  *
- * @param path - what messages call it
  * @throws {ReconlossError} `file` for anything else that is wrong
  */
-export async function sizeOrNone(path: string, size: Promise<number>): Promise<number | "none"> {
-  return size.catch((cause: NodeJS.ErrnoException) => {
-    if (["ENOENT", "ENOTDIR", "ELOOP"].includes(cause.code ?? "")) return "none" as const;
-    throw new ReconlossError("file", `cannot read ${path}: ${reasonOf(cause)}`, { cause });
-  });
-}
-
-/** The same for a file. */
-export function sizeOf(path: string): Promise<number | "none"> {
-  return sizeOrNone(
-    path,
-    stat(systemPath(path)).then(({ size }) => size),
+export async function sizeOf(path: string): Promise<number | "none"> {
+  return stat(systemPath(path)).then(
+    ({ size }) => size,
+    (cause: NodeJS.ErrnoException) => {
+      if (["ENOENT", "ENOTDIR", "ELOOP"].includes(cause.code ?? "")) return "none";
+      throw new ReconlossError("file", `cannot read ${path}: ${reasonOf(cause)}`, { cause });
+    },
   );
 }
