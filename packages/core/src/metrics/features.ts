@@ -108,12 +108,6 @@ export class MemoryRows implements FeatureRows {
   }
 }
 
-/** Rows `start` (included) to `end` (excluded) as float64. */
-export async function readRange(rows: FeatureRows, start: number, end: number): Promise<Float64Array> {
-  const indices = Uint32Array.from({ length: end - start }, (_, i) => start + i);
-  return Float64Array.from(await rows.read(indices));
-}
-
 /** Refuses what is no side. */
 export function checkSide(side: Side | undefined): void {
   if (side !== "output" && side !== "real") {

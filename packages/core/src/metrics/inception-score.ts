@@ -3,9 +3,10 @@ import { ReconlossError } from "../errors.ts";
 import type { Tensor } from "../tensor.ts";
 import { checkInstance } from "./arguments.ts";
 import { defineMetric, deviation, optionsIn } from "./definition.ts";
-import { checkRows, checkSide, type FeatureRows, MemoryRows, readRange, type Side } from "./features.ts";
+import { checkRows, checkSide, type FeatureRows, MemoryRows, type Side } from "./features.ts";
 import type { Metric, MetricResult } from "./metric.ts";
 import { NumpyRandom } from "./numpy-random.ts";
+import { forBlocks, numbersFrom, selection } from "./points.ts";
 import { type MetricOptions, settingsOf } from "./settings.ts";
 
 const schema = {
@@ -74,7 +75,9 @@ export async function inceptionScore(
   const bounds = splitBounds(n, splits, splitSize);
   const order = shuffle ? new NumpyRandom(seed).permutation(n) : undefined;
   const scores: number[] = [];
-  for (const [start, end] of bounds) scores.push(await scoreOf(logits, order, start, end, eps));
+  for (const [start, end] of bounds) {
+    scores.push(await scoreOf(selection(logits, order?.subarray(start, end) ?? numbersFrom(start, end)), eps));
+  }
   const mean = scores.reduce((sum, score) => sum + score, 0) / scores.length;
   return {
     metric: "is",
@@ -112,27 +115,21 @@ function splitBounds(n: number, splits: number, splitSize: number): [number, num
   );
 }
 
-/** Rows that are in memory at a time. */
-const blockSize = 512;
-
-async function scoreOf(logits: FeatureRows, order: Uint32Array | undefined, start: number, end: number, eps: number) {
+/** exp of the mean divergence of each image's classes from those of all, of rows of logits. */
+export async function scoreOf(logits: FeatureRows, eps = 0): Promise<number> {
   const classes = logits.dimension;
   const marginal = new Float64Array(classes);
   let negativeEntropy = 0;
-  for (let first = start; first < end; first += blockSize) {
-    const last = Math.min(first + blockSize, end);
-    const block = order
-      ? Float64Array.from(await logits.read(order.subarray(first, last)))
-      : await readRange(logits, first, last);
-    for (let at = 0; at < block.length; at += classes) {
-      const p = softmax(block.subarray(at, at + classes));
+  await forBlocks(logits, ({ data }) => {
+    for (let at = 0; at < data.length; at += classes) {
+      const p = softmax(data.subarray(at, at + classes));
       for (let c = 0; c < classes; c++) {
         marginal[c] += p[c];
         negativeEntropy += timesLog(p[c], eps);
       }
     }
-  }
-  const n = end - start;
+  });
+  const n = logits.count;
   const ofMarginal = marginal.reduce((sum, total) => sum + timesLog(total / n, eps), 0);
   return Math.exp(negativeEntropy / n - ofMarginal);
 }

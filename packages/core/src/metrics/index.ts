@@ -1,4 +1,10 @@
 export {
+  type ClassFrechet,
+  type ClassFrechetResult,
+  classFrechet,
+  type Labels,
+} from "./class-frechet.ts";
+export {
   defineMetric,
   type FeatureKind,
   type MetricContext,
@@ -11,6 +17,13 @@ export {
   type SetResult,
   type SetState,
 } from "./definition.ts";
+export {
+  type DensityCoverageOptions,
+  type DensityCoverageResult,
+  densityCoverage,
+  prdc,
+} from "./density-coverage.ts";
+export type { Extrapolation } from "./extrapolation.ts";
 export { type FeatureRows, MemoryRows, type Side } from "./features.ts";
 export {
   FrechetMetric,
@@ -22,7 +35,19 @@ export {
   sfid,
 } from "./frechet.ts";
 export { type FrechetParts, frechetDistance } from "./frechet-distance.ts";
+export {
+  type FrechetInfinityOptions,
+  type FrechetInfinityResult,
+  fidInfinity,
+  frechetInfinity,
+} from "./frechet-infinity.ts";
 export { type FeatureFunction, type FrechetLoss, type FrechetLossOptions, frechetLoss } from "./frechet-loss.ts";
+export {
+  type InceptionInfinityOptions,
+  type InceptionInfinityResult,
+  inceptionInfinity,
+  isInfinity,
+} from "./inception-infinity.ts";
 export {
   InceptionScore,
   type InceptionScoreOptions,
@@ -38,6 +63,8 @@ export {
   kid,
 } from "./kernel-distance.ts";
 export type { Matrix } from "./matrix.ts";
+export { type MeanDiscrepancyOptions, meanDiscrepancy, mmd } from "./mean-discrepancy.ts";
+export { type MemorisationOptions, type MemorisationResult, memorisationDistance, mifid } from "./memorisation.ts";
 export type { Metric, MetricResult, Protocol } from "./metric.ts";
 export { Moments, type Statistics } from "./moments.ts";
 export { NumpyRandom } from "./numpy-random.ts";
@@ -50,3 +77,4 @@ export {
   precisionRecall,
 } from "./precision-recall.ts";
 export { type MetricName, metricFactories, metricNames } from "./registry.ts";
+export { type VendiScoreOptions, vendi, vendiScore } from "./vendi-score.ts";

@@ -23,6 +23,14 @@ export function refuseRows(metric: string, output: FeatureRows, real: FeatureRow
   }
 }
 
+/** Refuses too few rows for a metric of outputs alone. */
+export function refuseOutputs(metric: string, output: FeatureRows, least: number): void {
+  checkRows("output", output);
+  if (output.count >= least) return;
+  const images = `${least} image${least === 1 ? "" : "s"}`;
+  throw new ReconlossError("invalid-argument", `${metric} needs at least ${images}, got ${output.count}`);
+}
+
 /** Feature vectors in float64 with their squared lengths. */
 export interface Points {
   readonly rows: number;

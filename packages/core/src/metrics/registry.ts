@@ -1,11 +1,30 @@
 import type { MetricFactory } from "./definition.ts";
+import { prdc } from "./density-coverage.ts";
 import { fid, frechet, sfid } from "./frechet.ts";
+import { fidInfinity } from "./frechet-infinity.ts";
+import { isInfinity } from "./inception-infinity.ts";
 import { is } from "./inception-score.ts";
 import { kid } from "./kernel-distance.ts";
+import { mmd } from "./mean-discrepancy.ts";
+import { mifid } from "./memorisation.ts";
 import { pr } from "./precision-recall.ts";
+import { vendi } from "./vendi-score.ts";
 
 /** Every metric of sets by its name, in the order in which they are listed. */
-const all = { fid, sfid, is, kid, pr, frechet };
+const all = {
+  fid,
+  sfid,
+  is,
+  kid,
+  pr,
+  prdc,
+  mifid,
+  "fid-infinity": fidInfinity,
+  "is-infinity": isInfinity,
+  vendi,
+  mmd,
+  frechet,
+};
 
 /** The name of a metric of sets of images. */
 export type MetricName = keyof typeof all;
