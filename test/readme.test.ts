@@ -65,7 +65,7 @@ const families: Record<string, string[]> = {
   niqe: ["priors"],
   perceptual: ["perceptual"],
   lpips: ["lpips"],
-  gan: ["gan"],
+  gan: ["gan", "deep2"],
   gmsd: ["iqa"],
   "ms-gmsd": ["iqa"],
   mdsi: ["iqa"],

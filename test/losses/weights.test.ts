@@ -6,7 +6,7 @@ import { reference, toFloat64 } from "../../packages/core/src/graph/reference.ts
 import { sharedTensors } from "../../packages/core/src/kernels/index.ts";
 import { defineLoss, type Loss, lpips, parseLoss, perceptual, weighted } from "../../packages/core/src/losses/index.ts";
 import { lossFactories } from "../../packages/core/src/losses/registry.ts";
-import { vgg } from "../../packages/core/src/nets/index.ts";
+import { multiscaleDiscriminator, vgg } from "../../packages/core/src/nets/index.ts";
 import { type Shape, Tensor } from "../../packages/core/src/tensor.ts";
 import { adversarial } from "../../packages/core/src/train/adversarial.ts";
 import { enginesFor, evaluateBy } from "../engine.ts";
@@ -157,6 +157,14 @@ const cases: Case[] = [
     name: "adversarial",
     make: () => adversarial({ discriminator: tinyDiscriminator("leaky"), objective: "lsgan" }),
     least: 8,
+  },
+  {
+    name: "adversarial, matching layers at two scales",
+    make: () => {
+      const discriminator = multiscaleDiscriminator({ features: 2, depth: 1, norm: "none" });
+      return adversarial({ discriminator, objective: "lsgan", matching: 10 });
+    },
+    least: 2,
   },
   {
     name: "adversarial, relativistic",

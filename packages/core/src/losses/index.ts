@@ -7,6 +7,7 @@ export {
   type Discriminate,
   type DiscriminatorLoss,
   discriminatorLoss,
+  featureMatching,
   generatorLoss,
   gradientPenalty,
   imageGradient,

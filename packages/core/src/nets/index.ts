@@ -20,6 +20,7 @@ export {
   uniform,
 } from "./initializers.ts";
 export type { Forward, Model } from "./model.ts";
+export { type MultiscaleDiscriminatorOptions, multiscaleDiscriminator } from "./multiscale-discriminator.ts";
 export { Network } from "./network.ts";
 export { type ChannelStatistics, imagenetStatistics, lpipsScaling, normalise } from "./normalise.ts";
 export { type PatchGanOptions, patchGan } from "./patch-gan.ts";

@@ -12,6 +12,8 @@ export interface Pass<T> {
   derived(build: <U>(o: Ops<U>, tensor: (name: string) => U) => U): T;
   /** Notes a buffer's new value, which is no part of what is differentiated. */
   update(name: string, value: T): void;
+  /** Notes what a layer gives, for losses that compare it. */
+  see(value: T): void;
 }
 
 /** A part of a network: the tensors that it is made of, and what it does. Networks that are trained and networks with published weights are made of the same ones. */
@@ -22,6 +24,16 @@ export interface Layer {
   readonly buffers: TensorSpecs;
   apply<T>(pass: Pass<T>, x: T): T;
 }
+
+/** What comes in, noted as what a layer before it gives. */
+export const seen: Layer = {
+  parameters: {},
+  buffers: {},
+  apply: (pass, x) => {
+    pass.see(x);
+    return x;
+  },
+};
 
 /** The shapes of a layer's tensors, as in checkpoints. */
 export function shapesOf({ parameters, buffers }: Layer): TensorShapes {

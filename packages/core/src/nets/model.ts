@@ -9,6 +9,10 @@ export interface Forward<T> {
   readonly output: T;
   /** The new values of the buffers that the pass changes: running statistics, the vectors of power iterations. None outside training. */
   readonly buffers: Readonly<Record<string, T>>;
+  /** Of a discriminator that judges at several scales: its logits at the coarser ones. */
+  readonly coarser?: readonly T[];
+  /** Of a discriminator: what its layers give before the logits, in order, each [n, c, h, w]. */
+  readonly features?: readonly T[];
 }
 
 /**
@@ -59,10 +63,13 @@ export function model(name: string, { channels, refuse }: InputRules, layer: Lay
       }
       if (h !== undefined && w !== undefined) refuse?.(h, w);
       const buffers: Record<string, typeof x> = {};
+      const features: (typeof x)[] = [];
       const update = (key: string, value: typeof x) => {
         buffers[key] = o.stopGradient(value);
       };
-      return { output: layer.apply(passWith(o, name, tensors, { training, update }), x), buffers };
+      const see = (value: typeof x) => features.push(value);
+      const output = layer.apply(passWith(o, name, tensors, { training, update, see }), x);
+      return { output, buffers, ...(features.length > 0 && { features }) };
     },
   };
 }

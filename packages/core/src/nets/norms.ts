@@ -60,9 +60,9 @@ function statistics<T>(o: Ops<T>, x: T, axes: string): { mean: T; centred: T; va
   return { mean, centred, variance: o.mean(o.square(centred), axes) };
 }
 
-/** The reciprocal of a standard deviation. */
-function inverseDeviation<T>(o: Ops<T>, variance: T, epsilon = usual): T {
-  return o.div(1, o.sqrt(o.add(variance, epsilon)));
+/** What a norm divides by. Never by its reciprocal: the runtime makes one operation of both where a gradient does not need the reciprocal, and rounds differently. */
+function deviation<T>(o: Ops<T>, variance: T, epsilon = usual): T {
+  return o.sqrt(o.add(variance, epsilon));
 }
 
 /** What a {@link batchNorm} can be built as. */
@@ -93,7 +93,7 @@ export function batchNorm(
       const { o } = pass;
       if (!pass.training) {
         const factor = <U>(o: Ops<U>, tensor: (name: string) => U) =>
-          o.mul(inverseDeviation(o, tensor(runningVariance), epsilon), tensor(weight));
+          o.div(tensor(weight), deviation(o, tensor(runningVariance), epsilon));
         const shift = pass.derived((o, tensor) => o.sub(tensor(bias), o.mul(tensor(runningMean), factor(o, tensor))));
         return o.add(o.mul(x, pass.derived(factor)), shift);
       }
@@ -103,7 +103,7 @@ export function batchNorm(
       const follow = (old: typeof x, now: typeof x) => o.add(o.mul(old, 1 - momentum), o.mul(now, momentum));
       pass.update(runningMean, follow(pass.tensor(runningMean), mean));
       pass.update(runningVariance, follow(pass.tensor(runningVariance), unbiased));
-      const gain = o.mul(inverseDeviation(o, variance, epsilon), pass.tensor(weight));
+      const gain = o.div(pass.tensor(weight), deviation(o, variance, epsilon));
       return o.add(o.mul(centred, gain), pass.tensor(bias));
     },
   };
@@ -112,5 +112,5 @@ export function batchNorm(
 /** `nn.InstanceNorm2d` without parameters (Ulyanov et al. 2016): each channel of each image by its own statistics, in training and after. */
 export const instanceNorm: Layer = activation((o, x) => {
   const { centred, variance } = statistics(o, x, "hw");
-  return o.mul(centred, inverseDeviation(o, variance));
+  return o.div(centred, deviation(o, variance));
 });

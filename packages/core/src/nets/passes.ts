@@ -17,15 +17,16 @@ function found<V>(owner: string, tensors: Readonly<Record<string, V>>, name: str
  * @param owner - whose tensors they are, for messages
  * @param tensors - in their `dims`
  * @param update - takes new values of buffers
+ * @param see - takes what layers give that losses may compare
  */
 export function passWith<T>(
   o: Ops<T>,
   owner: string,
   tensors: Readonly<Record<string, T>>,
-  { training = false, update = () => {} }: Partial<Pick<Pass<T>, "training" | "update">> = {},
+  { training = false, update = () => {}, see = () => {} }: Partial<Pick<Pass<T>, "training" | "update" | "see">> = {},
 ): Pass<T> {
   const tensor = (name: string) => found(owner, tensors, name);
-  return { o, training, tensor, derived: (build) => build(o, tensor), update };
+  return { o, training, tensor, derived: (build) => build(o, tensor), update, see };
 }
 
 /** A pass with weights that are constants. */
@@ -42,5 +43,6 @@ export function frozenPass<T>(o: Ops<T>, weights: StateDict, specs: TensorSpecs)
       return o.constant(value.data, value.shape);
     },
     update: () => {},
+    see: () => {},
   };
 }

@@ -2,7 +2,7 @@ import { checkArguments } from "../arguments.ts";
 import { leakyRelu } from "./activations.ts";
 import { checkChoice, checkCount } from "./check.ts";
 import { normal } from "./initializers.ts";
-import { activation, chain, type Layer } from "./layer.ts";
+import { activation, chain, type Layer, seen } from "./layer.ts";
 import { conv, narrowNormal } from "./layers.ts";
 import { atLeast, type Model, model } from "./model.ts";
 import { batchNorm, instanceNorm } from "./norms.ts";
@@ -62,7 +62,7 @@ export function patchGan(options: PatchGanOptions = {}): Model {
     );
   const activate = () => {
     place++;
-    put(activation(leakyRelu));
+    put(activation(leakyRelu), seen);
   };
 
   convolution(inputs, features, 2, true);

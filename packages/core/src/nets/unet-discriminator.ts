@@ -1,7 +1,7 @@
 import { checkArguments } from "../arguments.ts";
 import { leakyRelu } from "./activations.ts";
 import { checkCount } from "./check.ts";
-import { activation, chain, join, type Layer } from "./layer.ts";
+import { activation, chain, join, type Layer, seen } from "./layer.ts";
 import { conv } from "./layers.ts";
 import { atLeast, type Model, model } from "./model.ts";
 
@@ -35,7 +35,7 @@ export function unetDiscriminator(options: UnetDiscriminatorOptions = {}): Model
   checkCount(name, "inputs", inputs);
   checkCount(name, "features", features);
 
-  const layer = (number: number, convolution: Layer) => ({ [number]: chain(convolution, activation(leakyRelu)) });
+  const layer = (number: number, convolution: Layer) => ({ [number]: chain(convolution, activation(leakyRelu), seen) });
   const spectral = { bias: false, spectral: true, padding: 1 };
   const down = (number: number, from: number) =>
     layer(number, conv(`conv${number}`, from, 2 * from, 4, { ...spectral, stride: 2 }));

@@ -2,7 +2,7 @@ import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import { leakyRelu } from "./activations.ts";
 import { checkCount } from "./check.ts";
-import { activation, chain, type Layer } from "./layer.ts";
+import { activation, chain, type Layer, seen } from "./layer.ts";
 import { conv } from "./layers.ts";
 import { type Model, model } from "./model.ts";
 import { batchNorm } from "./norms.ts";
@@ -52,6 +52,7 @@ export function vggDiscriminator(options: VggDiscriminatorOptions = {}): Model {
         conv(`conv${place}`, channels, width, shape.kernel, { stride: shape.stride, padding: 1, bias: first }),
         ...(first ? [] : [batchNorm(`bn${place}`, width)]),
         activation(leakyRelu),
+        seen,
       );
       channels = width;
     }

@@ -9,6 +9,7 @@ import {
   adversarialObjectives,
   type Discriminate,
   discriminatorLoss,
+  featureMatching,
   generatorLoss,
   gradientPenalty,
   imageGradient,
@@ -17,7 +18,8 @@ import {
   resolveObjective,
 } from "../losses/adversarial/index.ts";
 import { defineLoss, type Loss } from "../losses/loss.ts";
-import type { Model } from "../nets/model.ts";
+import type { Forward, Model } from "../nets/model.ts";
+import { multiscaleDiscriminator } from "../nets/multiscale-discriminator.ts";
 import { norms, patchGan } from "../nets/patch-gan.ts";
 import { unetDiscriminator } from "../nets/unet-discriminator.ts";
 import { vggDiscriminator } from "../nets/vgg-discriminator.ts";
@@ -87,6 +89,8 @@ export interface AdversarialOptions extends ObjectiveOptions {
   discriminator?: Model;
   /** Default: none; `wganGp()` for the objective `wgan` where the discriminator is the default one. */
   penalty?: Penalty;
+  /** What the generator's side adds of {@link featureMatching}: pix2pixHD has 10. Default 0, none. */
+  matching?: number;
   /** The discriminator's; default Adam with the learning rate 2e-4 and betas 0.5 and 0.999. */
   optimizer?: Optimizer;
   /** Default: a constant rate. */
@@ -147,6 +151,11 @@ function notesOn({ parameters, buffers }: Model, { objective }: ObjectiveOptions
   return notes;
 }
 
+/** The logits at all scales, the finest first. */
+function logitsOf<T>({ output, coarser = [] }: Forward<T>): readonly T[] {
+  return [output, ...coarser];
+}
+
 /** A discriminator that learns to tell real from fake. */
 class Discriminator implements Learner {
   readonly model: Model;
@@ -203,9 +212,9 @@ class Discriminator implements Learner {
     this.#step.restore(state);
   }
 
-  /** The logits of images in [0, 1], as the generator meets them: by the batch's statistics, which leave no trace. */
-  judge<T>(o: Ops<T>, image: T, tensors: Readonly<Record<string, T>>): T {
-    return this.model.forward(o, shown(o, image), tensors, true).output;
+  /** What it says of images in [0, 1], as the generator meets it: by the batch's statistics, which leave no trace. */
+  judge<T>(o: Ops<T>, image: T, tensors: Readonly<Record<string, T>>): Forward<T> {
+    return this.model.forward(o, shown(o, image), tensors, true);
   }
 
   #loss<T>(
@@ -217,30 +226,59 @@ class Discriminator implements Learner {
     const [real, fake] = [shown(o, inputs.real), shown(o, inputs.fake)];
     const { kind, weight, every } = this.#penalty ?? { kind: "none", weight: 0, every: 1 };
     let realBuffers: Readonly<Record<string, T>> = {};
+    let realLogits: readonly T[] = [];
     const discriminate: Discriminate<T> = ({ o, lift }, image) => {
-      const { output, buffers } = this.model.forward(o, image, mapValues(tensors, lift), true);
-      realBuffers = mapValues(buffers, ({ value }) => value);
-      return output;
+      const forward = this.model.forward(o, image, mapValues(tensors, lift), true);
+      const logits = logitsOf(forward);
+      realBuffers = mapValues(forward.buffers, ({ value }) => value);
+      realLogits = logits.map(({ value }) => value);
+      if (logits.length === 1) return forward.output;
+      return logits.map((scale) => o.sum(scale, "chw")).reduce((sum, scale) => o.add(sum, scale));
     };
     // One pass gives the logits of real images and, where R1 needs it, their slope.
-    const seenReal = imageGradient(o, discriminate, real);
+    const { gradient } = imageGradient(o, discriminate, real);
     const seenFake = this.model.forward(o, fake, { ...tensors, ...realBuffers }, true);
-    const halves = discriminatorLoss(o, { real: seenReal.logits, fake: seenFake.output }, this.objective);
+    const scales = logitsOf(seenFake).map((fake, scale) => {
+      return discriminatorLoss(o, { real: realLogits[scale], fake }, this.objective);
+    });
+    const overScales = (half: "real" | "fake") => scales.map((own) => own[half]).reduce((sum, own) => o.add(sum, own));
+    const halves = { real: overScales("real"), fake: overScales("fake") };
     const sum = o.add(halves.real, halves.fake);
     const buffers = { ...realBuffers, ...seenFake.buffers };
     if (!penalised) return { loss: sum, buffers, report: { ...halves } };
 
     const penalty =
-      kind === "r1"
-        ? r1Penalty(o, seenReal.gradient)
-        : gradientPenalty(o, discriminate, { real, fake, alpha: inputs.alpha });
+      kind === "r1" ? r1Penalty(o, gradient) : gradientPenalty(o, discriminate, { real, fake, alpha: inputs.alpha });
     return { loss: o.add(sum, o.mul(penalty, weight * every)), buffers, report: { ...halves, penalty } };
   }
 }
 
 /** The generator's side as mathematics: the discriminator's tensors are its state. */
-function generatorSide(discriminator: Discriminator): Definition {
+function generatorSide(discriminator: Discriminator, matching: number): Definition {
   const { objective } = discriminator;
+  const terms = <T>(
+    o: Ops<T>,
+    { output, target, weight, share, state = {} }: Images<T>,
+  ): Readonly<Record<string, T>> => {
+    const fake = discriminator.judge(o, output, state);
+    const real = objective.relativistic || matching > 0 ? discriminator.judge(o, target, state) : undefined;
+    const ofImages = (x: T) => weightedMean(o, x, weight && layerWeight(o, weight, x), "chw");
+    const mean = (logits: T) => batchMean(o, ofImages(logits), share);
+    const scales = logitsOf(fake).map((fake, scale) => {
+      const logits = { fake, real: real && logitsOf(real)[scale], ...(weight ? { mean } : {}) };
+      return generatorLoss(o, logits, objective);
+    });
+    const sum = scales.reduce((sum, scale) => o.add(sum, scale));
+    // The loss is one number of the batch; each image's value is that number.
+    const adversarial = o.expand(sum, o.mean(output, "chw"));
+    if (real === undefined || matching === 0) return { adversarial };
+    if (fake.features === undefined || real.features === undefined) {
+      const { name } = discriminator.model;
+      throw new ReconlossError("invalid-argument", `gan: the discriminator ${name} has no layers to match (features)`);
+    }
+    const distance = featureMatching(o, { fake: fake.features, real: real.features, mean: ofImages });
+    return { adversarial, matching: o.mul(distance, matching) };
+  };
   return {
     refuse: ([, , h, w]) => {
       try {
@@ -253,20 +291,15 @@ function generatorSide(discriminator: Discriminator): Definition {
     },
     state: () => discriminator.tensors,
     learner: discriminator,
-    score: <T>(o: Ops<T>, { output, target, weight, share, state = {} }: Images<T>): T => {
-      const fake = discriminator.judge(o, output, state);
-      const real = objective.relativistic ? discriminator.judge(o, target, state) : undefined;
-      const places = weight && layerWeight(o, weight, fake);
-      const mean = (logits: T) => batchMean(o, weightedMean(o, logits, places, "chw"), share);
-      // The loss is one number of the batch; each image's value is that number.
-      return o.expand(generatorLoss(o, { real, fake, ...(weight ? { mean } : {}) }, objective), o.mean(output, "chw"));
-    },
+    score: (o, images) => Object.values(terms(o, images)).reduce((sum, term) => o.add(sum, term)),
+    ...(matching > 0 ? { terms } : {}),
   };
 }
 
 /** The discriminators that the grammar knows. */
 const discriminators = {
   patch: patchGan,
+  multiscale: multiscaleDiscriminator,
   unet: ({ features }: { features: number }) => unetDiscriminator({ features }),
   vgg: ({ features }: { features: number }) => vggDiscriminator({ features }),
 };
@@ -276,10 +309,20 @@ const ganOptions = {
   relativistic: flag(false, "judge each side by its difference from the other's mean"),
   realLabel: number(1, "what real images should be called (vanilla, lsgan)"),
   fakeLabel: number(0, "what fake images should be called (vanilla, lsgan)"),
-  discriminator: choice(["patch", "unet", "vgg"], "patch", "its network; vgg takes 128x128 pixels"),
+  discriminator: choice(
+    ["patch", "multiscale", "unet", "vgg"],
+    "patch",
+    "its network: multiscale is pix2pixHD's; vgg takes 128x128 pixels",
+  ),
   features: integer(64, "channels of the discriminator's first layer", { min: 1 }),
   depth: integer(3, "halvings of a patch discriminator: 3 sees 70x70 pixels", { min: 1, max: 6 }),
-  norm: choice(norms, "batch", "normalisation of a patch discriminator; with gp: instance unless said otherwise"),
+  scales: integer(2, "sizes that a multiscale discriminator judges", { min: 1, max: 6 }),
+  norm: choice(
+    norms,
+    "batch",
+    "normalisation of a patch discriminator; with gp, or of several scales: instance unless said otherwise",
+  ),
+  matching: number(0, "weight of feature matching, 0 for none; pix2pixHD has 10", { min: 0 }),
   r1: number(0, "gamma of the R1 penalty, 0 for none", { min: 0 }),
   gp: number(0, "lambda of WGAN-GP's penalty, 0 for none; 10 for objective=wgan that nothing else bounds", { min: 0 }),
   every: integer(1, "steps from one penalty to the next", { min: 1 }),
@@ -291,8 +334,11 @@ const ganOptions = {
  * An adversarial loss by options, as the grammar has it: `parseLoss("l1 + 0.005*gan(objective=hinge,r1=10)")`. {@link adversarial}
  * takes any discriminator.
  *
- * A weight is averaged down to the size of the logits, over the pixels nearest to each, and means over logits are weighted by it; a discriminator with one logit
- * for an image has nothing to weight. The discriminator learns from whole images.
+ * `matching=10` adds {@link featureMatching}, for which the discriminator looks at the targets too; `gan(objective=lsgan,discriminator=multiscale,matching=10)` is what pix2pixHD minimises beside
+ * its VGG loss. Both are in `terms`. Of a discriminator that judges at several scales the losses are added up, as there.
+ *
+ * A weight is averaged down to the size of the logits (and of each layer that is matched), over the pixels nearest to each, and means are weighted by it; a discriminator with one logit
+ * for an image has nothing to weight there. The discriminator learns from whole images.
  *
  * @throws {ReconlossError} `invalid-argument` for options that make no sense
  * @example
@@ -310,14 +356,19 @@ export const gan = defineLoss<typeof ganOptions, AdversarialOptions>({
   defaultsOf: ({ objective, discriminator, norm, r1, gp }) => {
     const bounded = r1 > 0 || norm === "spectral" || discriminator === "unet";
     const penalised = gp > 0 || (objective === "wgan" && !bounded);
-    return penalised ? { norm: normFor(true), gp: 10 } : {};
+    return {
+      ...(penalised ? { norm: normFor(true), gp: 10 } : {}),
+      ...(discriminator === "multiscale" ? { norm: "instance" } : {}),
+    };
   },
-  needsTarget: ({ relativistic }) => relativistic,
-  define: (options, given = {}) => generatorSide(new Discriminator({ ...fromOptions(options), ...given })),
+  needsTarget: ({ relativistic, matching }) => relativistic || matching > 0,
+  define: (options, given = {}) => {
+    return generatorSide(new Discriminator({ ...fromOptions(options), ...given }), options.matching);
+  },
 });
 
 function fromOptions(options: OptionsOf<typeof ganOptions>): AdversarialOptions {
-  const { objective, relativistic, realLabel, fakeLabel, features, depth, norm, seed } = options;
+  const { objective, relativistic, realLabel, fakeLabel, features, depth, scales, norm, seed } = options;
   if (options.r1 > 0 && options.gp > 0) {
     throw new ReconlossError("invalid-argument", "gan: there can be one penalty, r1 or gp, not both");
   }
@@ -328,7 +379,7 @@ function fromOptions(options: OptionsOf<typeof ganOptions>): AdversarialOptions 
     realLabel,
     fakeLabel,
     seed,
-    discriminator: discriminators[options.discriminator]({ features, depth, norm }),
+    discriminator: discriminators[options.discriminator]({ features, depth, scales, norm }),
     optimizer: adam(options.learningRate, { betas: [0.5, 0.999] }),
     penalty: options.r1 > 0 ? r1(options.r1, every) : options.gp > 0 ? wganGp(options.gp, every) : undefined,
   };
@@ -355,8 +406,9 @@ function fromOptions(options: OptionsOf<typeof ganOptions>): AdversarialOptions 
  */
 export function adversarial(options: AdversarialOptions = {}): AdversarialLoss {
   const { objective, relativistic, realLabel, fakeLabel } = resolveObjective(options);
+  const { matching = 0 } = options;
   const loss = gan(
-    { objective, relativistic, realLabel, fakeLabel },
+    { objective, relativistic, realLabel, fakeLabel, matching },
     { penalty: undefined, ...withDiscriminator(options) },
   );
   const learner = loss.definition?.learner as Learner;

@@ -4,6 +4,7 @@
  *
  * @module
  */
+export { featureMatching } from "./matching.ts";
 export {
   adversarialObjectives,
   type DiscriminatorLoss,
