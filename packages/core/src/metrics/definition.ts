@@ -6,6 +6,7 @@ import { checkFields } from "./arguments.ts";
 import { checkRows, type FeatureRows, type Side } from "./features.ts";
 import type { MetricResult, Protocol } from "./metric.ts";
 import { checkStatisticsKind, type Statistics } from "./moments.ts";
+import { MomentsState } from "./moments-state.ts";
 import { type OptionTable, resolveSettings } from "./settings.ts";
 
 /** Which features of a network: those it is known for, Inception's spatial ones of sFID, or its class scores. */
@@ -15,7 +16,7 @@ export type FeatureKind = "main" | "spatial" | "logits";
 export type Need = "rows" | "moments";
 
 /** What is there of a set. */
-export type SetState = FeatureRows | Statistics;
+export type SetState = FeatureRows | Statistics | MomentsState;
 
 type StateOf<N extends Need | undefined> = N extends "rows"
   ? FeatureRows
@@ -230,13 +231,12 @@ class DefinedMetric implements SetMetric {
   ): Promise<SetResult> {
     checkFields("sets", sets);
     checkFields("context", context, { name: "string", protocol: "object" });
-    for (const side of ["output", "real"] as const) checkState(side, sets[side], this.info.needs[side]);
     const { name = this.label, protocol = {} } = context;
     const { info } = this;
-    const states = { output: sets.output, real: sets.real } as {
-      output: FeatureRows & Statistics;
-      real: FeatureRows & Statistics;
-    };
+    const states = {
+      output: stateFor("output", sets.output, info.needs.output),
+      real: stateFor("real", sets.real, info.needs.real),
+    } as { output: FeatureRows & Statistics; real: FeatureRows & Statistics };
     const result = await this.#definition.compute(states, this.options, { name, protocol });
     return { ...result, metric: name, numbers: numbersOf(info, name, result), detail: this.#detail(result).join(", ") };
   }
@@ -257,9 +257,20 @@ export function labelledMetric(metric: SetMetric, label: string): SetMetric {
   return metric instanceof DefinedMetric ? metric.labelled(label) : metric;
 }
 
-function checkState(side: Side, state: SetState | undefined, need: Need | undefined): void {
-  if (need === "rows") checkRows(side, state as FeatureRows);
-  if (need === "moments") checkStatisticsKind(side, state as Statistics);
+/** What a metric needs of a side, from what there is of it. */
+function stateFor(
+  side: Side,
+  state: SetState | undefined,
+  need: Need | undefined,
+): FeatureRows | Statistics | undefined {
+  if (need === undefined) return undefined;
+  if (need === "rows") {
+    checkRows(side, state as FeatureRows);
+    return state as FeatureRows;
+  }
+  const statistics = state instanceof MomentsState ? state.statistics() : (state as Statistics);
+  checkStatisticsKind(side, statistics);
+  return statistics;
 }
 
 /** A field that a result has beyond those of all results. */

@@ -67,6 +67,7 @@ export { type MeanDiscrepancyOptions, meanDiscrepancy, mmd } from "./mean-discre
 export { type MemorisationOptions, type MemorisationResult, memorisationDistance, mifid } from "./memorisation.ts";
 export type { Metric, MetricResult, Protocol } from "./metric.ts";
 export { Moments, type Statistics } from "./moments.ts";
+export { blockImages, type MomentsNode, MomentsState, momentsOf } from "./moments-state.ts";
 export { NumpyRandom } from "./numpy-random.ts";
 export { parseMetric, parseMetrics } from "./parse.ts";
 export {
@@ -77,4 +78,6 @@ export {
   precisionRecall,
 } from "./precision-recall.ts";
 export { type MetricName, metricFactories, metricNames } from "./registry.ts";
+export { RowsState } from "./rows-state.ts";
+export { loadState, mergeStates, type PartialState, saveState } from "./state-file.ts";
 export { type VendiScoreOptions, vendi, vendiScore } from "./vendi-score.ts";

@@ -13,6 +13,20 @@ export interface Statistics {
   readonly covariance: Matrix;
 }
 
+/** All that {@link Moments} holds. */
+export interface MomentParts {
+  readonly count: number;
+  readonly mean: Float64Array<ArrayBuffer>;
+  /** Sums of products of deviations from the mean, lower triangle, row after row. */
+  readonly scatter: Float64Array<ArrayBuffer>;
+}
+
+/** What moments hold, not copied. */
+export let momentParts: (moments: Moments) => MomentParts;
+
+/** Moments that hold these parts, not copied. */
+export let momentsFrom: (parts: MomentParts) => Moments;
+
 /**
  * Mean and covariance of a stream of feature vectors, in float64 with memory for one d x d triangle. Two streams merge into what one
  * stream of all the vectors would have given (Chan, Golub, LeVeque 1983), in any split and order up to rounding.
@@ -28,6 +42,15 @@ export interface Statistics {
  * ```
  */
 export class Moments {
+  static {
+    momentParts = (moments) => ({ count: moments.#count, mean: moments.#mean, scatter: moments.#scatter });
+    momentsFrom = ({ count, mean, scatter }) => {
+      const moments = new Moments();
+      [moments.#count, moments.#mean, moments.#scatter] = [count, mean, scatter];
+      return moments;
+    };
+  }
+
   #count = 0;
   #mean = new Float64Array(0);
   /** Sums of products of deviations from the mean, lower triangle, row after row. */
@@ -60,7 +83,7 @@ export class Moments {
     if (this.count > 0 && other.dimension !== this.dimension) {
       throw new ReconlossError("shape", `the other's features have ${other.dimension} values, these ${this.dimension}`);
     }
-    this.#combine({ count: other.#count, mean: other.#mean, addScatter: (scatter) => add(scatter, other.#scatter) });
+    this.#combine({ count: other.#count, mean: other.#mean, scatter: other.#scatter });
   }
 
   /** Forgets everything. */
@@ -83,27 +106,26 @@ export class Moments {
     return { count: this.#count, mean: this.#mean.slice(), covariance: { rows: d, columns: d, data } };
   }
 
-  #combine({ count, mean, addScatter }: Part): void {
+  #combine({ count, mean, ...rest }: Part): void {
     const d = mean.length;
-    if (this.#count === 0) {
-      this.#mean = new Float64Array(d);
-      this.#scatter = new Float64Array((d * (d + 1)) / 2);
-    }
-    addScatter(this.#scatter);
     const total = this.#count + count;
+    if (this.#count === 0) {
+      // As they are: the mean of nothing and of these would be rounded.
+      [this.#count, this.#mean, this.#scatter] = [count, mean.slice(), new Float64Array((d * (d + 1)) / 2)];
+      if ("centred" in rest) addOuterProducts(this.#scatter, rest.centred, count);
+      else this.#scatter.set(rest.scatter);
+      return;
+    }
     const shift = mean.map((value, i) => value - this.#mean[i]);
-    if (this.#count > 0) addOuterProducts(this.#scatter, shift, 1, (this.#count * count) / total);
+    if ("centred" in rest) addOuterProducts(this.#scatter, rest.centred, count);
+    addOuterProduct(this.#scatter, "scatter" in rest ? rest.scatter : undefined, shift, (this.#count * count) / total);
     for (let i = 0; i < d; i++) this.#mean[i] += (shift[i] * count) / total;
     this.#count = total;
   }
 }
 
-/** What is combined into the moments so far: a batch or another stream. */
-interface Part {
-  count: number;
-  mean: Float64Array;
-  addScatter(scatter: Float64Array): void;
-}
+/** What is combined into the moments so far: a batch by its deviations from its mean, or another stream by the sums of their products. */
+type Part = { count: number; mean: Float64Array } & ({ centred: Float64Array } | { scatter: Float64Array });
 
 function momentsOfBatch({ data, shape: [n, d] }: Tensor): Part {
   const mean = new Float64Array(d);
@@ -111,25 +133,35 @@ function momentsOfBatch({ data, shape: [n, d] }: Tensor): Part {
   for (let j = 0; j < d; j++) mean[j] /= n;
   const centred = new Float64Array(n * d);
   for (let i = 0; i < n * d; i++) centred[i] = data[i] - mean[i % d];
-  return { count: n, mean, addScatter: (scatter) => addOuterProducts(scatter, centred, n, 1) };
+  return { count: n, mean, centred };
 }
 
-function add(target: Float64Array, other: Float64Array): void {
-  for (let i = 0; i < target.length; i++) target[i] += other[i];
+/** Adds another triangle, where there is one, and `factor` times x x^T, in one pass. */
+function addOuterProduct(
+  scatter: Float64Array,
+  other: Float64Array | undefined,
+  x: Float64Array,
+  factor: number,
+): void {
+  for (let i = 0, at = 0; i < x.length; i++) {
+    const xi = factor * x[i];
+    if (other) for (let j = 0; j <= i; j++, at++) scatter[at] += other[at] + xi * x[j];
+    else for (let j = 0; j <= i; j++, at++) scatter[at] += xi * x[j];
+  }
 }
 
-/** Adds `factor` times x x^T of each of the `n` vectors, four at a time: the triangle is larger than the cache. */
-function addOuterProducts(scatter: Float64Array, vectors: Float64Array, n: number, factor: number): void {
+/** Adds x x^T of each of the `n` vectors, four at a time: the triangle is larger than the cache. */
+function addOuterProducts(scatter: Float64Array, vectors: Float64Array, n: number): void {
   const d = vectors.length / n;
   const zeros = new Float64Array(d);
   for (let first = 0; first < n; first += 4) {
     const vector = (k: number) => (k < n ? vectors.subarray(k * d, (k + 1) * d) : zeros);
     const [a, b, c, e] = [vector(first), vector(first + 1), vector(first + 2), vector(first + 3)];
     for (let i = 0, at = 0; i < d; i++) {
-      const ai = factor * a[i];
-      const bi = factor * b[i];
-      const ci = factor * c[i];
-      const ei = factor * e[i];
+      const ai = a[i];
+      const bi = b[i];
+      const ci = c[i];
+      const ei = e[i];
       for (let j = 0; j <= i; j++, at++) scatter[at] += ai * a[j] + bi * b[j] + (ci * c[j] + ei * e[j]);
     }
   }

@@ -1,6 +1,6 @@
 import { checkArguments, described } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
-import { elementBytes, halfBits } from "./elements.ts";
+import { halfBits } from "./elements.ts";
 import type { StateDict } from "./state-dict.ts";
 
 /** Options of {@link safetensors}. */
@@ -9,7 +9,7 @@ export interface SafetensorsOptions {
   dtype?: "float32" | "float16";
 }
 
-const codes = { float32: "F32", float16: "F16" } as const;
+const codes = { float32: "F32", float16: "F16", float64: "F64" } as const;
 
 /**
  * Tensors as the bytes of a safetensors file, in the order of their names, so that the same tensors give the same bytes.
@@ -37,17 +37,13 @@ export function safetensors(
     options: [options, "object?"],
   });
   const { dtype = "float32" } = options;
-  if (!Object.hasOwn(codes, dtype)) {
+  if (dtype !== "float32" && dtype !== "float16") {
     throw new ReconlossError(
       "invalid-argument",
       `safetensors: dtype must be float32 or float16, got ${described(dtype)}`,
     );
   }
-  const elementSize = elementBytes[dtype];
-  const names = Object.keys(tensors).sort();
-  const header: Record<string, unknown> = { __metadata__: metadata };
-  let size = 0;
-  for (const name of names) {
+  const parts = Object.keys(tensors).map((name): [string, RawTensor] => {
     checkArguments("safetensors", { [name]: [tensors[name], "object", ["shape", "data"]] });
     const { shape, data } = tensors[name];
     if (shape.reduce((product, length) => product * length, 1) !== data.length) {
@@ -56,22 +52,45 @@ export function safetensors(
         `safetensors: ${name} of shape [${shape.join(", ")}] cannot have ${data.length} values`,
       );
     }
-    header[name] = { dtype: codes[dtype], shape, data_offsets: [size, size + elementSize * data.length] };
-    size += elementSize * data.length;
+    const half = dtype === "float16" ? Uint16Array.from(data, (value) => halfOf(name, value)) : undefined;
+    return [name, { dtype, shape, data: half ?? data }];
+  });
+  return packSafetensors(Object.fromEntries(parts), metadata);
+}
+
+/** A tensor as it lies in the file. */
+export interface RawTensor {
+  readonly dtype: keyof typeof codes;
+  readonly shape: readonly number[];
+  /** Its elements; those of half precision as bits. */
+  readonly data: Float32Array | Float64Array | Uint16Array;
+}
+
+/** Tensors of several types as the bytes of a safetensors file, in the order of their names. */
+export function packSafetensors(
+  tensors: Readonly<Record<string, RawTensor>>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array {
+  const names = Object.keys(tensors).sort();
+  const header: Record<string, unknown> = { __metadata__: metadata };
+  let size = 0;
+  for (const name of names) {
+    const { dtype, shape, data } = tensors[name];
+    header[name] = { dtype: codes[dtype], shape, data_offsets: [size, size + data.byteLength] };
+    size += data.byteLength;
   }
   const text = new TextEncoder().encode(JSON.stringify(header));
   // Tensors start at a multiple of 8 bytes, which spaces at the header's end make up for.
   const length = Math.ceil(text.length / 8) * 8;
   const bytes = new Uint8Array(8 + length + size).fill(0x20, 8, 8 + length);
-  const view = new DataView(bytes.buffer);
-  view.setBigUint64(0, BigInt(length), true);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(length), true);
   bytes.set(text, 8);
   let offset = 8 + length;
   for (const name of names) {
     const { data } = tensors[name];
-    if (dtype === "float32") for (let i = 0; i < data.length; i++) view.setFloat32(offset + 4 * i, data[i], true);
-    else for (let i = 0; i < data.length; i++) view.setUint16(offset + 2 * i, halfOf(name, data[i]), true);
-    offset += elementSize * data.length;
+    // Little endian, as is every processor that this runs on.
+    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), offset);
+    offset += data.byteLength;
   }
   return bytes;
 }

@@ -182,8 +182,8 @@ export async function computeStatistics(
     const images = await source.images();
     return await withFeatures(options.spatial ? ["main", "spatial"] : ["main"], options, async (features) => {
       const set = enough(path, true, await features.of("real", images));
-      const fid = await statisticsOf(set.rows("main"));
-      const sfid = options.spatial ? await statisticsOf(set.rows("spatial")) : undefined;
+      const fid = await statisticsOf(set.rows("main"), set.indices);
+      const sfid = options.spatial ? await statisticsOf(set.rows("spatial"), set.indices) : undefined;
       const { protocol, notes } = features;
       const warnings = [...notes, ...setWarnings("real", set)];
       return { statistics: { fid, sfid, protocol }, set: setReport(path, set), warnings };
@@ -316,9 +316,10 @@ function states({ side, statistics, features }: ReadSide): (metric: SetMetric) =
   return async ({ info }) => {
     const stored = statisticsFor(info, side, statistics);
     if (stored) return stored;
-    const rows = (features as SetFeatures).rows(info.features);
+    const set = features as SetFeatures;
+    const rows = set.rows(info.features);
     if (info.needs[side] === "rows") return rows;
-    const moments = computed.get(info.features) ?? statisticsOf(rows);
+    const moments = computed.get(info.features) ?? statisticsOf(rows, set.indices);
     computed.set(info.features, moments);
     return moments;
   };

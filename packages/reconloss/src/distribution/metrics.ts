@@ -65,7 +65,7 @@ function metricFrom(asked: string | SetMetric | MetricFactory): SetMetric {
 
 /** What a result is called: the plain name is that of Inception's 2048 features, those of papers. */
 export function resultName({ info, label }: SetMetric, { network }: Protocol, state: SetState): string {
-  const dimension = "mean" in state ? state.mean.length : state.dimension;
+  const dimension = "dimension" in state ? state.dimension : state.mean.length;
   if (network === tinyName) {
     if (info.network === "inception") {
       const { info: usual } = usualMetric({ network: "tiny" });
