@@ -1,6 +1,11 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { InferenceSession } from "onnxruntime-node";
 import { describe, expect, it, vi } from "vitest";
 import { compile } from "../../packages/core/src/graph/compile.ts";
+import type { OnnxValue } from "../../packages/core/src/graph/onnx-builder.ts";
+import type { Ops } from "../../packages/core/src/graph/ops.ts";
+import { loadRuntime } from "../../packages/core/src/runtimes/index.ts";
 import { Tensor } from "../../packages/core/src/tensor.ts";
 
 describe("programs that are started at once", () => {
@@ -42,4 +47,60 @@ it.each(["chw", "hw", "nhw"])("sums over whole planes (%s) are exact to what flo
   const plane = Math.fround(0.1) * 512 * 400;
   const expected = plane * (axes.includes("c") ? 3 : 1) * (axes.includes("n") ? 2 : 1);
   for (const value of sum.data) expect(Math.abs(value / expected - 1)).toBeLessThan(2e-6);
+});
+
+describe("what cannot be compiled or run is told by its name", () => {
+  const mean = (o: Ops<OnnxValue>, { x }: Record<string, OnnxValue>) => ({ mean: o.mean(x, "chw") });
+  it.each<[string, unknown, unknown, unknown]>([
+    ["input x", { x: null }, mean, {}],
+    ["input x", { x: ["n", 3, "h"] }, mean, {}],
+    ["input x", { x: ["n", -3, "h", "w"] }, mean, {}],
+    ["input x", { x: ["n", 1.5, "h", "w"] }, mean, {}],
+    ["input x", { x: ["n", 3, "", "w"] }, mean, {}],
+    ["what it returns", { x: ["n", 3, "h", "w"] }, () => undefined, {}],
+    ["what it returns", { x: ["n", 3, "h", "w"] }, async () => ({}), {}],
+    ["output m", { x: ["n", 3, "h", "w"] }, () => ({ m: 5 }), {}],
+    ["output m", { x: ["n", 3, "h", "w"] }, () => ({ m: null }), {}],
+    ["cores", { x: ["n", 3, "h", "w"] }, mean, { cores: 0 }],
+    ["cores", { x: ["n", 3, "h", "w"] }, mean, { cores: 0.5 }],
+    ["patient", { x: ["n", 3, "h", "w"] }, mean, { patient: "yes" }],
+  ])("%s: %o, %o, %o", async (name, inputs, build, options) => {
+    const compiled = compile(inputs as never, build as never, options as never);
+    await expect(compiled).rejects.toMatchObject({ code: "invalid-argument", message: expect.stringContaining(name) });
+  });
+
+  it.each([[undefined], [{}], [{ x: null }], [{ x: [1] }], [{ x: new Float32Array(3) }]])("run(%o)", async (given) => {
+    const { run } = await compile({ x: ["n", 3, "h", "w"] }, mean);
+    await expect(run(given as never)).rejects.toMatchObject({ code: "invalid-argument" });
+  });
+});
+
+it("sessions of programs that nothing holds any longer are released, those in use not", async () => {
+  // --expose-gc after the start: https://nodejs.org/api/v8.html#v8setflagsfromstringflags
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const released = vi.fn();
+  const runtime = await loadRuntime();
+  const { createSession } = runtime;
+  const spy = vi.spyOn(runtime, "createSession").mockImplementation(async (...given) => {
+    const session = await createSession(...given);
+    return { ...session, release: () => session.release().then(released) };
+  });
+  const image = Tensor.full([1, 3, 4, 4], 0.5);
+  const make = () => compile({ x: ["n", 3, "h", "w"] }, (o, { x }) => ({ mean: o.mean(x, "chw") }));
+  try {
+    const kept = await make();
+    // Those that are running when they are dropped as well.
+    const running = Array.from({ length: 10 }, async () => (await make()).run({ x: image }));
+    for (let turn = 0; turn < 40 && released.mock.calls.length < 9; turn++) {
+      collect();
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+    for (const { mean } of await Promise.all(running)) expect(mean.data[0]).toBe(0.5);
+    expect(released.mock.calls.length).toBeGreaterThanOrEqual(9);
+    expect(released.mock.calls.length).toBeLessThanOrEqual(10);
+    expect((await kept.run({ x: image })).mean.data[0]).toBe(0.5);
+  } finally {
+    spy.mockRestore();
+  }
 });

@@ -6,7 +6,7 @@ import { turns } from "../runtimes/turns.ts";
 import { formatShape, type Shape, type Tensor } from "../tensor.ts";
 import type { OnnxValue } from "./onnx-builder.ts";
 import type { Ops } from "./ops.ts";
-import { type InputDims, isWide, type Program, type ProgramOutput } from "./program.ts";
+import { checkInputs, type InputDims, isWide, type Program, type ProgramOutput } from "./program.ts";
 
 /** The writer of ONNX models, loaded when the first program is compiled: pages that need only kernels do without. */
 async function loadWriter() {
@@ -26,7 +26,7 @@ export interface CompileOptions extends SessionShare {
 /**
  * Compiles a function over `Ops` to native code: one ONNX Runtime session that serves every size.
  *
- * @throws {ReconlossError} `missing-dependency` where no ONNX Runtime is installed, or the device cannot be used ({@link probeDevice} tells without an error)
+ * @throws {ReconlossError} `invalid-argument` for inputs or outputs that are none; `missing-dependency` where no ONNX Runtime is installed, or the device cannot be used ({@link probeDevice} tells without an error)
  * @example
  * ```ts
  * const program = await compile({ x: ["n", 3, "h", "w"] }, (o, { x }) => ({ mean: o.mean(x, "chw") }));
@@ -39,7 +39,10 @@ export async function compile<Name extends string, Output extends string>(
   options: CompileOptions = {},
 ): Promise<Program<Name, Output>> {
   checkArguments("compile", { inputs: [inputs, "object"], build: [build, "function"], options: [options, "object"] });
+  checkInputs("compile", inputs);
   const { device = "cpu", ...share } = options;
+  checkArguments("compile", { cores: [share.cores, "count?"], patient: [share.patient, "flag?"] });
+  if (share.cores === 0) throw new ReconlossError("invalid-argument", "compile: cores must be at least 1, got 0");
   checkDevice("compile", device);
   const [runtime, { blockedChannels, buildModel }] = await Promise.all([loadRuntime(), loadWriter()]);
   const target = { block: device === "cpu" ? await blockedChannels(runtime) : 0, float64: runtime.hasFloat64(device) };
@@ -47,7 +50,21 @@ export async function compile<Name extends string, Output extends string>(
   const session = await runtime.createSession(bytes, { device, cpuNodes, share }).catch((cause: unknown) => {
     throw device === "cpu" ? cause : unusable(device, cause);
   });
-  return { run: (tensors, into) => runSession(session, tensors, into) as Promise<Record<Output, ProgramOutput>> };
+  return releasing([session], {
+    run: (tensors: Readonly<Record<Name, Tensor>>, into?: Readonly<Record<string, Tensor>>) =>
+      runSession(session, tensors, into) as Promise<Record<Output, ProgramOutput>>,
+  });
+}
+
+/** Releases the sessions of programs that nothing holds any longer, after their last run: WebAssembly does not give memory back by itself. */
+const abandoned = new FinalizationRegistry<readonly Session[]>((sessions) => {
+  for (const session of sessions) inTurn(() => session.release()).catch(() => {});
+});
+
+/** The program, whose sessions are released when it is garbage. */
+function releasing<P extends object>(sessions: readonly Session[], program: P): P {
+  abandoned.register(program, sessions);
+  return program;
 }
 
 /** What a device that no session can be made on is said to lack, in a line. */
@@ -76,8 +93,8 @@ export async function compileParts<Name extends string, Output extends string>(
     return bytes;
   };
   const sessions = await runtime.createParallelSessions(parts.map(bytesOf));
-  return {
-    run: (inputs) =>
+  return releasing(sessions, {
+    run: (inputs: readonly Readonly<Record<Name, Tensor>>[]) =>
       inTurn(async () => {
         const results = await Promise.all(sessions.map((session, index) => feed(session, inputs[index])));
         return results as Record<Output, ProgramOutput>[];
@@ -86,7 +103,7 @@ export async function compileParts<Name extends string, Output extends string>(
           cause,
         });
       }),
-  };
+  });
 }
 
 /** One run uses all cores already, and several at once would need the memory of all of them. */
@@ -98,6 +115,11 @@ async function runSession(
   inputs: Readonly<Record<string, Tensor>>,
   into?: Readonly<Record<string, Tensor>>,
 ) {
+  checkArguments("run", { inputs: [inputs, "object"], into: [into, "object?"] });
+  checkArguments(
+    "run",
+    Object.fromEntries(session.inputs.map(({ name }) => [name, [inputs[name], "tensor"] as const])),
+  );
   return inTurn(() => feed(session, inputs, into)).catch((cause: unknown) => {
     const shapes = session.inputs.map(({ name }) => `${name} ${formatShape(inputs[name].shape)}`).join(", ");
     throw new ReconlossError("shape", `the graph cannot run on ${shapes}: ${(cause as Error).message}`, { cause });

@@ -1,9 +1,10 @@
-import { checkArguments } from "../arguments.ts";
+import { checkArguments, checkObject, described } from "../arguments.ts";
+import { ReconlossError } from "../errors.ts";
 import { OnnxBackend } from "./onnx.ts";
 import type { ModelTarget, OnnxValue } from "./onnx-builder.ts";
 import { Ops } from "./ops.ts";
 import type { Dims } from "./primitives.ts";
-import { type InputDims, isWide } from "./program.ts";
+import { checkInputs, type InputDims, isWide } from "./program.ts";
 
 /** The bytes of an ONNX model, with its named outputs in order. */
 export interface Model {
@@ -11,6 +12,17 @@ export interface Model {
   outputs: string[];
   /** The nodes that only the CPU can run. */
   cpuNodes: string[];
+}
+
+/** Refuses what a function gave that are no values of a graph by name. */
+function checkOutputs(built: unknown): asserts built is Record<string, OnnxValue> {
+  checkObject("build", "what it returns", built);
+  const outputs = Object.entries(built);
+  if (outputs.length === 0) throw new ReconlossError("invalid-argument", "build: what it returns has no outputs");
+  const other = outputs.find(([, value]) => !Array.isArray((value as Partial<OnnxValue> | null)?.dims));
+  if (other === undefined) return;
+  const problem = `output ${other[0]} must be a value of the graph, got ${described(other[1])}`;
+  throw new ReconlossError("invalid-argument", `build: ${problem}`);
 }
 
 /**
@@ -32,16 +44,19 @@ export function buildModel<Name extends string, Output extends string>(
     build: [build, "function"],
     metadata: [metadata, "object?"],
   });
+  checkInputs("buildModel", inputs);
   const backend = new OnnxBackend(target);
   const entries = Object.entries(inputs) as [Name, InputDims][];
   const values = entries.map(([name, dims]): [Name, OnnxValue] => [
     name,
     { name, type: "float", dims: dims.map((dim) => (typeof dim === "number" ? dim : undefined)) as unknown as Dims },
   ]);
-  const outputs = Object.entries(build(new Ops(backend), Object.fromEntries(values) as Record<Name, OnnxValue>));
+  const built: unknown = build(new Ops(backend), Object.fromEntries(values) as Record<Name, OnnxValue>);
+  checkOutputs(built);
+  const outputs = Object.entries(built);
   const bytes = backend.writer.write(
     entries.map(([name, dims]) => ({ name, type: "float", dims })),
-    (outputs as [string, OnnxValue][]).map(([name, value]) => {
+    outputs.map(([name, value]) => {
       const type = isWide(value.dims) ? "double" : "float";
       backend.writer.nameOutput(name, backend.as(value, type));
       return { name, type, dims: value.dims.map((dim, axis) => dim ?? `${name}_${"nchw"[axis]}`) };

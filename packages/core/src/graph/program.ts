@@ -1,7 +1,21 @@
+import { described } from "../arguments.ts";
+import { ReconlossError } from "../errors.ts";
 import { type Shape, Tensor } from "../tensor.ts";
 
 /** The shape of an input: sizes that are fixed, and names for those known only when the program runs. */
 export type InputDims = readonly [n: number | string, c: number | string, h: number | string, w: number | string];
+
+/** Refuses what are no inputs of a graph. */
+export function checkInputs(name: string, inputs: Readonly<Record<string, unknown>>): void {
+  for (const [input, dims] of Object.entries(inputs)) {
+    const isDim = (dim: unknown) =>
+      typeof dim === "number" ? Number.isSafeInteger(dim) && dim > 0 : typeof dim === "string" && dim !== "";
+    if (Array.isArray(dims) && dims.length === 4 && dims.every(isDim)) continue;
+    const got = Array.isArray(dims) ? `[${dims.map(described).join(", ")}]` : described(dims);
+    const expected = 'must be four sizes or names of sizes, as in ["n", 3, "h", "w"]';
+    throw new ReconlossError("invalid-argument", `${name}: input ${input} ${expected}, got ${got}`);
+  }
+}
 
 /** An output of a program: images in float32, numbers per image in float64. */
 export interface ProgramOutput {

@@ -1,9 +1,30 @@
+import { checkArguments } from "../arguments.ts";
 import type { TrainingState } from "../definitions/learner.ts";
 import { ReconlossError } from "../errors.ts";
-import { Tensor } from "../tensor.ts";
+import { firstNonFinite, Tensor } from "../tensor.ts";
 import { readCheckpoint } from "../weights/checkpoint.ts";
 import { bytesSource } from "../weights/source.ts";
 import { safetensors } from "../weights/write-safetensors.ts";
+
+/** The end of the name under which a state's count of steps is kept. */
+const ofSteps = " steps";
+
+/**
+ * Refuses texts that cannot travel with a checkpoint.
+ *
+ * @param own - names under which the training keeps its own
+ */
+export function checkMetadata(metadata: Readonly<Record<string, unknown>>, own: readonly string[]): void {
+  checkArguments("checkpoint", { metadata: [metadata, "object"] });
+  for (const [name, text] of Object.entries(metadata)) {
+    checkArguments("checkpoint", { [`metadata ${name}`]: [text, "text"] });
+    if (!own.includes(name) && !name.endsWith(ofSteps)) continue;
+    throw new ReconlossError(
+      "invalid-argument",
+      `checkpoint: metadata cannot be called ${name}: the training's own is`,
+    );
+  }
+}
 
 /** Several states as one safetensors file: tensor `x` of state `model` is `model/x`, its count of steps the text `model steps`. */
 export function writeStates(
@@ -13,7 +34,7 @@ export function writeStates(
   const tensors: Record<string, Tensor> = {};
   const steps: Record<string, string> = {};
   for (const [state, { steps: count, tensors: own }] of Object.entries(states)) {
-    steps[`${state} steps`] = String(count);
+    steps[state + ofSteps] = String(count);
     for (const [name, tensor] of Object.entries(own)) tensors[`${state}/${name}`] = tensor;
   }
   return safetensors(tensors, { ...metadata, ...steps });
@@ -33,12 +54,12 @@ export async function readStates(
   // Without a prototype: a file may call a state or a tensor `constructor` or `__proto__`.
   const states: Record<string, { steps: number; tensors: Record<string, Tensor> }> = Object.create(null);
   for (const [text, count] of Object.entries(checkpoint.metadata)) {
-    if (!text.endsWith(" steps")) continue;
+    if (!text.endsWith(ofSteps)) continue;
     const steps = Number(count);
-    if (count.trim() === "" || !Number.isSafeInteger(steps) || steps < 0) {
+    if (!/^\d+$/.test(count) || !Number.isSafeInteger(steps)) {
       throw new ReconlossError("checkpoint", `${file}: ${text} are ${JSON.stringify(count)}, no count`);
     }
-    states[text.slice(0, -" steps".length)] = { steps, tensors: Object.create(null) };
+    states[text.slice(0, -ofSteps.length)] = { steps, tensors: Object.create(null) };
   }
   for (const name of checkpoint.names) {
     const { shape, data } = await checkpoint.read(name);
@@ -46,6 +67,8 @@ export async function readStates(
     if (states[state] === undefined || shape.length !== 4 || !(data instanceof Float32Array)) {
       throw new ReconlossError("checkpoint", `${file}: ${name} is not a tensor of a saved training`);
     }
+    const broken = firstNonFinite(data);
+    if (broken >= 0) throw new ReconlossError("checkpoint", `${file}: ${name} holds ${data[broken]}`);
     states[state].tensors[own] = new Tensor(data, shape);
   }
   return { states, metadata: checkpoint.metadata };

@@ -10,6 +10,7 @@ import { dimsOf, initialize, type TensorSpec } from "../nets/tensors.ts";
 import { Random } from "../random.ts";
 import { filtered, mapValues, prefixed, within } from "../records.ts";
 import { checkDevice, type Device, loadRuntime } from "../runtimes/index.ts";
+import { turns } from "../runtimes/turns.ts";
 import { firstNonFinite, formatShape, type Shape, sameShape, Tensor } from "../tensor.ts";
 import type { Optimizer } from "./optimizers.ts";
 import { constantRate, type Schedule } from "./schedules.ts";
@@ -78,6 +79,17 @@ export interface StepResult {
   readonly outputs: Readonly<Record<string, Tensor>>;
 }
 
+function checkWithin(
+  name: string,
+  argument: string,
+  value: number | undefined,
+  is: (value: number) => boolean,
+  words: string,
+): void {
+  if (value === undefined || is(value)) return;
+  throw new ReconlossError("invalid-argument", `${name}: ${argument} must be ${words}, got ${value}`);
+}
+
 /** The kinds of tensors in a step's state; a name in the state, and of a program's input, is `kind/name`. */
 const kinds = { parameter: "parameter", buffer: "buffer", ema: "ema", memory: "memory" };
 const programsKept = 4;
@@ -108,6 +120,7 @@ const sharedInputs = "state";
 export class TrainingStep {
   readonly #options: StepOptions;
   readonly #programs = new ProgramCache(programsKept);
+  readonly #inTurn = turns();
   #state: Readonly<Record<string, Tensor>>;
   /** The arrays of the state before, to write the next one into, where nobody else can have them. */
   #spare?: Readonly<Record<string, Tensor>>;
@@ -116,9 +129,30 @@ export class TrainingStep {
   #steps = 0;
 
   constructor(options: StepOptions) {
-    checkArguments("TrainingStep", { options: [options, "object", ["parameters", "optimizer"]] });
+    checkArguments("TrainingStep", { options: [options, "object", ["parameters", "optimizer", "objective"]] });
     this.#options = options;
-    const { parameters, buffers = {}, optimizer, ema, seed = 1 } = options;
+    const {
+      name = "TrainingStep",
+      parameters,
+      buffers = {},
+      optimizer,
+      schedule,
+      clip,
+      ema,
+      seed = 1,
+      shards,
+    } = options;
+    checkArguments(name, {
+      optimizer: [optimizer, "object", ["slots", "numbers", "update"]],
+      schedule: [schedule, "function?"],
+      clip: [clip, "number?"],
+      ema: [ema, "number?"],
+      seed: [seed, "number"],
+      shards: [shards, "count?"],
+    });
+    checkWithin(name, "clip", clip, (value) => value > 0, "above 0");
+    checkWithin(name, "ema", ema, (value) => value >= 0 && value < 1, "in [0, 1)");
+    checkWithin(name, "shards", shards, (value) => value > 0, "at least 1");
     const first = (specs: Readonly<Record<string, TensorSpec>>) => {
       const values = initialize(specs, (name) => new Random(seed, name));
       return mapValues(specs, (spec, name) => new Tensor(values[name], dimsOf(spec)));
@@ -179,14 +213,18 @@ export class TrainingStep {
   }
 
   /**
-   * Takes one step.
+   * Takes one step, after those that were asked for before.
    *
    * @throws {ReconlossError} `non-finite` naming the step, the term and the tensor; the state stays as it was
    */
-  async run(
+  run(inputs: Readonly<Record<string, Tensor>>, variant = "", options: RunOptions = {}): Promise<StepResult> {
+    return this.#inTurn(() => this.#take(inputs, variant, options));
+  }
+
+  async #take(
     inputs: Readonly<Record<string, Tensor>>,
-    variant = "",
-    { device = "cpu" }: RunOptions = {},
+    variant: string,
+    { device = "cpu" }: RunOptions,
   ): Promise<StepResult> {
     const { optimizer, schedule = constantRate() } = this.#options;
     const step = this.#steps + 1;
@@ -254,6 +292,8 @@ export class TrainingStep {
   }
 
   #programFor(inputs: Readonly<Record<string, Tensor>>, variant: string, purpose: Purpose, device: Device) {
+    const given = mapValues(inputs, (input) => [input, "tensor"] as const);
+    checkArguments(this.#options.name, given);
     checkDevice(this.#options.name, device);
     const shapes = prefixed(
       mapValues(inputs, ({ shape }) => shape),

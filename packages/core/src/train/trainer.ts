@@ -9,8 +9,9 @@ import { minimisedScore } from "../losses/minimised.ts";
 import type { Model } from "../nets/model.ts";
 import { mapValues, prefixed, within } from "../records.ts";
 import { checkDevice, type Device } from "../runtimes/index.ts";
+import { turns } from "../runtimes/turns.ts";
 import { Tensor } from "../tensor.ts";
-import { readStates, writeStates } from "./checkpoint.ts";
+import { checkMetadata, readStates, writeStates } from "./checkpoint.ts";
 import { adam, type Optimizer } from "./optimizers.ts";
 import type { Schedule } from "./schedules.ts";
 import { type Objective, type StepOptions, type StepResult, TrainingStep } from "./step.ts";
@@ -59,11 +60,17 @@ export class Trainer {
   readonly #device: Device;
   /** The model alone: outside training for any size, and as the step runs it for the last size. */
   readonly #forward = new ProgramCache(programsKept);
-  #checked = false;
+  readonly #inTurn = turns();
+  /** The shapes of the batches that the loss has taken. */
+  readonly #checked = new Set<string>();
 
   constructor(options: TrainerOptions) {
     checkArguments("createTrainer", { options: [options, "object", ["model", "loss"]] });
     const { model, loss, optimizer = adam(), device = "cpu", ...rest } = options;
+    checkArguments("createTrainer", {
+      model: [model, "object", ["name", "parameters", "buffers", "forward"]],
+      loss: [loss, "object", ["spec", "value", "valueAndGrad"]],
+    });
     checkDevice("createTrainer", device);
     this.#device = device;
     this.model = model;
@@ -92,7 +99,7 @@ export class Trainer {
   }
 
   /**
-   * Takes one step: the model's, then that of every term that learns.
+   * Takes one step, after those that were asked for before: the model's, then that of every term that learns.
    *
    * @param input - what the model sees, [n, channels, h, w]
    * @param target - what its output is compared with; may be left out where no term of the loss needs one
@@ -100,7 +107,12 @@ export class Trainer {
    * finite numbers comes out: then the step is not taken
    */
   async step(input: Tensor, target?: Tensor): Promise<TrainerStep> {
-    if (!this.#checked) await this.#check(input, target);
+    checkArguments(`training ${this.model.name}`, { input: [input, "tensor"], target: [target, "tensor?"] });
+    return this.#inTurn(() => this.#take(input, target));
+  }
+
+  async #take(input: Tensor, target: Tensor | undefined): Promise<TrainerStep> {
+    await this.#check(input, target);
     const { definition, learners = [] } = this.loss;
     const taken = definition ? await this.#fusedStep(input, target) : await this.#bridgedStep(input, target);
     const { output } = taken.outputs;
@@ -117,13 +129,17 @@ export class Trainer {
     return outputTensor(output);
   }
 
-  /** Everything that a bit-identical continuation needs, as the bytes of a safetensors file; `metadata` travels with it. */
+  /**
+   * Everything that a bit-identical continuation needs, as the bytes of a safetensors file.
+   *
+   * @param metadata - texts that travel with it, under names that the training does not use itself (`network`, `loss`, `... steps`)
+   * @throws {ReconlossError} `invalid-argument` for other metadata
+   */
   checkpoint(metadata: Readonly<Record<string, string>> = {}): Uint8Array {
+    const facts = { network: this.model.name, loss: this.loss.spec };
+    checkMetadata(metadata, Object.keys(facts));
     const learners = (this.loss.learners ?? []).map((learner, index) => [`learner ${index}`, learner.save()] as const);
-    return writeStates(
-      { model: this.#step.save(), ...Object.fromEntries(learners) },
-      { ...metadata, network: this.model.name, loss: this.loss.spec },
-    );
+    return writeStates({ model: this.#step.save(), ...Object.fromEntries(learners) }, { ...metadata, ...facts });
   }
 
   /**
@@ -133,6 +149,11 @@ export class Trainer {
    * @throws {ReconlossError} `checkpoint` for bytes that are damaged or of another training; then nothing is changed
    */
   async restore(bytes: Uint8Array, file = "checkpoint"): Promise<Readonly<Record<string, string>>> {
+    checkArguments("restore", { bytes: [bytes, "bytes"], file: [file, "text"] });
+    return this.#inTurn(() => this.#restore(bytes, file));
+  }
+
+  async #restore(bytes: Uint8Array, file: string): Promise<Readonly<Record<string, string>>> {
     const { states, metadata } = await readStates(bytes, file);
     const learners = this.loss.learners ?? [];
     const names = ["model", ...learners.map((_, index) => `learner ${index}`)];
@@ -152,14 +173,13 @@ export class Trainer {
     return metadata;
   }
 
-  /** The first batch goes through the loss itself, which knows what images it refuses. */
+  /** The first batch of its shape goes through the loss itself, which knows what images it refuses. */
   async #check(input: Tensor, target: Tensor | undefined): Promise<void> {
-    if (!this.loss.needsTarget && target === undefined) {
-      this.#checked = true;
-      return;
-    }
+    if (!this.loss.needsTarget && target === undefined) return;
+    const shapes = JSON.stringify([input.shape, target?.shape]);
+    if (this.#checked.has(shapes)) return;
     await this.loss.value(await this.apply(input), target, { device: this.#device });
-    this.#checked = true;
+    this.#checked.add(shapes);
   }
 
   /** Model, loss and optimiser in one program. */
