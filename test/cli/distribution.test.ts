@@ -52,7 +52,7 @@ describe("reconloss distribution", () => {
       outputs,
       reals,
       "-m",
-      "fid, is,kid,pr",
+      "frechet, is,kid,pr",
       "--is-splits",
       "2",
       ...common,
@@ -62,13 +62,13 @@ describe("reconloss distribution", () => {
       .trimEnd()
       .split("\n")
       .map((line) => line.replaceAll(/ +/g, " ").trim());
-    expect(lines[0]).toMatch(/^fid ↓ \d\.\d+$/);
-    expect(lines[1]).toMatch(/^is ↑ 1\.\d+ ± \S+, preset torch-fidelity, splits 2, seed 2020$/);
+    expect(lines[0]).toMatch(/^frechet\(features=tiny\.onnx\) ↓ \d\.\d+$/);
+    expect(lines[1]).toMatch(/^is\(features=tiny\.onnx\) ↑ 1\.\d+ ± \S+, preset torch-fidelity, splits 2, seed 2020$/);
     expect(lines[2]).toMatch(
-      /^kid ↓ -?\d\S+ no ±: every subset is the whole set, subsets 1, subsetSize 20, seed 2020$/,
+      /^kid\(features=tiny\.onnx\) ↓ -?\d\S+ no ±: every subset is the whole set, subsets 1, subsetSize 20, seed 2020$/,
     );
-    expect(lines[3]).toMatch(/^precision ↑ 0\.\d+ k = 3$/);
-    expect(lines[4]).toMatch(/^recall ↑ 0\S* k = 3$/);
+    expect(lines[3]).toMatch(/^precision\(features=tiny\.onnx\) ↑ 0\.\d+ k = 3$/);
+    expect(lines[4]).toMatch(/^recall\(features=tiny\.onnx\) ↑ 0\S* k = 3$/);
     expect(lines.at(-1)).toMatch(
       /^outputs 20, reals 20 images; network tiny.onnx; weights [0-9a-f]{16}; resize clean; size 32x32; input x; crop none; layout nchw; channels rgb; output features$/,
     );
@@ -85,7 +85,7 @@ describe("reconloss distribution", () => {
         .toBuffer();
       await writeFile(join(turned, `${i}.jpg`), exifOf(jpeg, i === 0 ? 1 : 6));
     }
-    const { stdout } = await run("distribution", turned, reals, "-m", "fid", ...common);
+    const { stdout } = await run("distribution", turned, reals, "-m", "frechet", ...common);
     expect(stdout).toMatch(/outputs 3, reals 20 images; outputs decode 2 rotated by EXIF; network/);
   });
 
@@ -98,7 +98,10 @@ describe("reconloss distribution", () => {
     expect(code).toBe(1);
     const report = JSON.parse(stdout);
     expect(report.outputs).toMatchObject({ images: 2, computed: 2, unreadable: [{ name: "c.png" }] });
-    expect(report.results.fid).toMatchObject({ metric: "fid", images: { output: 2, real: 20 } });
+    expect(report.results.frechet).toMatchObject({
+      metric: "frechet(features=tiny.onnx)",
+      images: { output: 2, real: 20 },
+    });
     expect(stderr).toMatch(/^failed: c.png: .*its content is no image/);
   });
 
@@ -139,7 +142,7 @@ describe("reconloss distribution", () => {
   it("refuses numbers that are none", async () => {
     await expect(run("distribution", outputs, reals, "--batch", "many")).rejects.toThrow(/whole number of at least 1/);
     await expect(run("distribution", outputs, reals, "--resize", "best")).rejects.toThrow(/Allowed choices are clean/);
-    await expect(run("distribution", outputs, ...common)).rejects.toThrow(/fid need reals to compare with/);
+    await expect(run("distribution", outputs, ...common)).rejects.toThrow(/frechet need reals to compare with/);
   });
 
   it("names what was typed where it refuses, never a function of its own", async () => {
@@ -199,7 +202,7 @@ describe("reconloss distribution", () => {
 
   it("needs no reals for the Inception Score", async () => {
     const { stdout } = await run("distribution", outputs, "-m", "is", "--is-preset", "ignite", ...common);
-    expect(stdout).toMatch(/^is ↑ +1\.\d+ +± 0\.00, preset ignite, splits 1/);
+    expect(stdout).toMatch(/^is\(features=tiny\.onnx\) ↑ +1\.\d+ +± 0\.00, preset ignite, splits 1/);
   });
 });
 

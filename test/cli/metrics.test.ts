@@ -79,13 +79,19 @@ describe("a metric defined in a file of the user's own is known everywhere witho
   it("in JSON, by its name with options or by a flag", async () => {
     const ratio = await expectedRatio();
     const args = ["distribution", outputs, reals, ...common, "--plugin", plugin, "--json", "-m"];
-    const { stdout } = await run([...args, "Spread_Ratio,fid,spread-ratio(power=2)"]);
+    const { stdout } = await run([...args, "Spread_Ratio,frechet,spread-ratio(power=2)"]);
     const { results, warnings } = JSON.parse(stdout);
-    expect(Object.keys(results)).toEqual(["spread-ratio", "fid", "spread-ratio(power=2)"]);
+    expect(Object.keys(results)).toEqual(["spread-ratio", "frechet", "spread-ratio(power=2)"]);
     expect(results["spread-ratio"].value).toBeCloseTo(ratio, 10);
     expect(results["spread-ratio(power=2)"]).toMatchObject({
-      metric: "spread-ratio(power=2)",
-      numbers: [{ name: "spread-ratio(power=2)", value: results["spread-ratio(power=2)"].value, better: "higher" }],
+      metric: "spread-ratio(power=2,features=tiny.onnx)",
+      numbers: [
+        {
+          name: "spread-ratio(power=2,features=tiny.onnx)",
+          value: results["spread-ratio(power=2)"].value,
+          better: "higher",
+        },
+      ],
       images: { output: 6, real: 6 },
       protocol: { network: "tiny.onnx", power: 2 },
     });
@@ -109,9 +115,9 @@ describe("a metric defined in a file of the user's own is known everywhere witho
       "--report",
       page,
     ];
-    expect((await run(args)).stdout).toMatch(/^spread-ratio ↑ +\d\.\d+ +power 1$/m);
+    expect((await run(args)).stdout).toMatch(/^spread-ratio\(features=tiny\.onnx\) ↑ +\d\.\d+ +power 1$/m);
     const html = await readFile(page, "utf8");
-    expect(html).toContain("<th>spread-ratio ↑</th>");
+    expect(html).toContain("<th>spread-ratio(features=tiny.onnx) ↑</th>");
     expect(html).toContain("a hint of the test&#39;s own");
     const help = (await run(["distribution", "--plugin", plugin, "--help"])).stdout;
     expect(help).toMatch(/^ {2}spread-ratio +↑ {2}how much of the reals' variance the outputs have$/m);
@@ -189,8 +195,8 @@ describe("metrics on the command line", () => {
     expect(byFlags["kid(subsetSize=3)"].protocol).toEqual(inParentheses[kidLabel].protocol);
     expect(inParentheses[kidLabel].protocol).toMatchObject({ kernel: "rbf, sigma 5", subsets: 4, subsetSize: 3 });
     expect(inParentheses[prLabel].numbers.map(({ name }: { name: string }) => name)).toEqual([
-      "precision(neighbours=2)",
-      "recall(neighbours=2)",
+      "precision(neighbours=2,features=tiny.onnx)",
+      "recall(neighbours=2,features=tiny.onnx)",
     ]);
     expect(byFlags.pr.protocol.neighbours).toBe(2);
   });

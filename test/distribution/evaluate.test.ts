@@ -44,7 +44,7 @@ describe("evaluateDistribution", () => {
       return moments.statistics();
     };
     const expected = await frechetResult(await statistics(outputs), await statistics(reals));
-    expect(report.results.fid?.value).toBeCloseTo(expected.value, 10);
+    expect(report.results.frechet?.value).toBeCloseTo(expected.value, 10);
     expect(report.outputs).toEqual({ path: outputs, images: 24, computed: 24, unreadable: [] });
     expect(report.protocol).toMatchObject({ network: "tiny.onnx", resize: "clean", size: "32x32", input: "x" });
     expect(report.warnings).toEqual([]);
@@ -52,7 +52,7 @@ describe("evaluateDistribution", () => {
 
   test("all metrics come from one pass, and from the cache the second time, bit by bit", async () => {
     const cache = join(folder, "cache-all");
-    const options = { ...base, cache, metrics: ["fid", "is", "kid", "pr"] as const };
+    const options = { ...base, cache, metrics: ["frechet", "is", "kid", "pr"] as const };
     const steps: string[] = [];
     const first = await evaluateDistribution(outputs, reals, {
       ...options,
@@ -121,7 +121,7 @@ describe("evaluateDistribution", () => {
     for (const name of ["1.png", "2.png"]) await cp(join(outputs, name), join(few, name));
     const { warnings, results } = await evaluateDistribution(few, reals, { ...base, cache: false });
     expect(warnings[0]).toMatch(/^2 output images cannot fill the covariance of 12 features/);
-    expect(results.fid?.value).toBeGreaterThan(0);
+    expect(results.frechet?.value).toBeGreaterThan(0);
     const one = join(folder, "one");
     await cp(join(outputs, "1.png"), join(one, "1.png"));
     await expect(evaluateDistribution(one, reals, { ...base, cache: false })).rejects.toThrow(
@@ -151,10 +151,10 @@ describe("evaluateDistribution", () => {
     const ofSamples = await evaluateDistribution(path, reals, { ...base, cache: false });
     const ofFiles = await evaluateDistribution(outputs, reals, { ...base, cache: false });
     expect(ofSamples.outputs.images).toBe(24);
-    expect(ofSamples.results.fid?.value).toBeCloseTo(ofFiles.results.fid?.value as number, 10);
+    expect(ofSamples.results.frechet?.value).toBeCloseTo(ofFiles.results.frechet?.value as number, 10);
   });
 
-  test("statistics stand for the reals of fid, and say when they do not fit", async () => {
+  test("statistics stand for the reals of frechet, and say when they do not fit", async () => {
     const options = { ...base, cache: false } as const;
     const { statistics, set } = await computeStatistics(reals, options);
     expect(set).toMatchObject({ images: 24, computed: 24 });

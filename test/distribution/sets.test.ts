@@ -49,21 +49,21 @@ describe("statistics and images in one file, as the ADM evaluator's reference fi
     await writeFile(join(folder, "samples.npz"), writeNpz({ arr_0 }));
   });
 
-  test("fid is of the statistics, kid and pr of the images", async () => {
+  test("frechet is of the statistics, kid and pr of the images", async () => {
     const { results, reals: set } = await evaluateDistribution(outputs, path, {
       ...base,
-      metrics: ["fid", "kid", "pr"],
+      metrics: ["frechet", "kid", "pr"],
     });
     const { statistics } = await computeStatistics(outputs, base);
     const real = { mean: new Float64Array(12), covariance: identity };
-    expect(results.fid?.value).toBe((await frechetDistance(statistics.fid, real)).value);
-    expect(results.fid?.images.real).toBeUndefined();
+    expect(results.frechet?.value).toBe((await frechetDistance(statistics.fid, real)).value);
+    expect(results.frechet?.images.real).toBeUndefined();
     const ofImages = await evaluateDistribution(outputs, join(folder, "samples.npz"), {
       ...base,
       metrics: ["kid", "pr"],
     });
     expect([results.kid, results.pr]).toEqual([ofImages.results.kid, ofImages.results.pr]);
-    expect(set).toMatchObject({ images: 16, computed: 16, fromStatistics: ["fid"] });
+    expect(set).toMatchObject({ images: 16, computed: 16, fromStatistics: ["frechet"] });
   });
 
   test("the images are not looked at for fid alone, nor the statistics for kid", async () => {
@@ -84,7 +84,7 @@ describe("statistics and images in one file, as the ADM evaluator's reference fi
 describe("statistics against statistics", () => {
   const [first, second] = [join(folder, "a.npz"), join(folder, "b.npz")];
   const at = (mean: number) => ({ mean: new Float64Array(12).fill(mean), covariance: identity });
-  const protocol = { network: "mine", resize: "clean" };
+  const protocol = { network: "inception-fid", resize: "clean" };
 
   test("need no network and no images", async () => {
     await writeStatistics(first, { fid: at(0), sfid: at(0), protocol });
@@ -111,8 +111,10 @@ describe("statistics against statistics", () => {
   test("of the tiny network make no fid", async () => {
     const { statistics } = await computeStatistics(outputs, { network: "tiny", cache: false });
     await writeStatistics(first, statistics);
-    await expect(evaluateDistribution(first, first)).rejects.toThrow(/network tiny-v2, which make no fid/);
-    const { results } = await evaluateDistribution(first, first, { metrics: ["frechet"] });
+    await expect(evaluateDistribution(first, first, { metrics: ["fid"] })).rejects.toThrow(
+      /network tiny-v2, which make no fid/,
+    );
+    const { results } = await evaluateDistribution(first, first);
     expect(results.frechet?.metric).toBe("frechet(features=tiny-v2)");
   });
 

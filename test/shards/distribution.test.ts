@@ -9,7 +9,7 @@ import { makeSets } from "./sets.ts";
 const folder = await temporaryFolder();
 let sets: Awaited<ReturnType<typeof makeSets>>;
 let whole: DistributionReport;
-const metrics = ["fid", "is", "kid(subsets=5,subsetSize=40)", "pr"];
+const metrics = ["frechet", "is", "kid(subsets=5,subsetSize=40)", "pr"];
 const optionsOf = () => ({ network: sets.network, metrics });
 
 beforeAll(async () => {

@@ -32,7 +32,7 @@ const failuresShown = 20;
 export interface FeatureFlags extends PixelFlags {
   resize?: Resizer;
   input?: ReturnType<typeof parseNetworkInput>;
-  network: string;
+  network?: string;
   weights?: string;
   checkpoint?: string;
   key?: string;
@@ -78,8 +78,7 @@ export function addFeatureOptions(command: Command): Command {
     )
     .option(
       "--network <name>",
-      `inception-fid, inception_v3, tiny (part of this package), ${Object.keys(networkPresets).join(", ")} (with --checkpoint), or an ONNX file`,
-      "inception-fid",
+      `inception-fid, inception_v3, tiny (part of this package), ${Object.keys(networkPresets).join(", ")} (with --checkpoint), or an ONNX file (default: inception-fid)`,
     )
     .option(
       "--input <options>",

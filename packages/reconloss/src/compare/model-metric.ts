@@ -101,7 +101,7 @@ export function parseModelMetric(text: string): ModelMetricText {
  * @param path - the ONNX file
  * @param options - `better` (`lower`, `higher`, or `target` of a model of one image) must be said; `decimals`; `target`, which of two inputs takes the target (default: the one
  *   called `target`, else the second); `size`, `resize`, `crop`, `shorter`, `layout`, `channels`, `range`, `mean`, `std` and `output` as in `OnnxExtractorOptions`
- * @throws {ReconlossError} `file` when the model cannot be read; `invalid-argument` for a name that a loss has already, a model of other inputs or several outputs of which none is
+ * @throws {ReconlossError} `file` when the model cannot be read, `content` when it is none that runs; `invalid-argument` for a name that a loss has already, a model of other inputs or several outputs of which none is
  *   named, or an option that does not fit. When it is evaluated, `shape` for images that it does not take, and for an output that is not one number
  *
  * @example

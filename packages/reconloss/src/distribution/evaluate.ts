@@ -17,15 +17,15 @@ import { type SetDetails, setDetails } from "./details.ts";
 import type { ExtractedSet, UnreadableImage } from "./extract.ts";
 import { checkFeatureOptions, type FeatureOptions, type Features, type SetFeatures, withFeatures } from "./features.ts";
 import { type ImageSet, openSet, type SetPart, type SetSource } from "./image-set.ts";
-import { chosenMetrics, resultName } from "./metrics.ts";
+import { chosenMetrics, resultName, usualOfStatistics } from "./metrics.ts";
 import { statisticsOf } from "./statistics.ts";
 import type { StatisticsFile } from "./statistics-file.ts";
 
 /** Options of {@link evaluateDistribution}. */
 export interface DistributionOptions extends FeatureOptions {
   /**
-   * Each by its name with options, such as `kid(kernel=rbf)`, or as it is made: `kid({ kernel: "rbf" })`, or by `defineMetric`. Default `fid`; `frechet` for the network
-   * `tiny`.
+   * Each by its name with options, such as `kid(kernel=rbf)`, or as it is made: `kid({ kernel: "rbf" })`, or by `defineMetric`. Default `fid`; of other
+   * networks than Inception what they are known for: `mmd` of `clip`, else `frechet`.
    */
   metrics?: readonly (MetricName | (string & {}) | SetMetric | MetricFactory)[];
   /** Statistics that were made with another network or resizer than the other side are warned of instead of refused. Default false. */
@@ -118,14 +118,15 @@ export async function withComparison<T>(
     details: "boolean",
   });
   checkFeatureOptions(options);
-  const metrics = chosenMetrics(options.metrics, options);
-  const compared = metrics.filter(({ info }) => info.needs.real !== undefined);
+  const asked = chosenMetrics(options.metrics, options);
+  const compared = asked.filter(({ info }) => info.needs.real !== undefined);
   if (reals === undefined && compared.length > 0) refuse(`${labelsOf(compared)} need reals to compare with`);
   const usesReals = reals !== undefined && (options.details || compared.length > 0);
   const sources: SetSource[] = [];
   try {
     sources.push(await openSet(outputs, { ...options, parts: parts.output }));
     if (usesReals) sources.push(await openSet(reals, { ...options, parts: parts.real }));
+    const metrics = options.metrics === undefined ? await usualFor(sources, options, asked) : asked;
     const hasDetails = options.details === true && usesReals && sources.every(({ images }) => images);
     const ofDetails: readonly FeatureKind[] = hasDetails ? ["main"] : [];
     const output = await openSide("output", sources[0], metrics, ofDetails);
@@ -135,6 +136,17 @@ export async function withComparison<T>(
   } finally {
     for (const source of sources) await source.close();
   }
+}
+
+/** The usual metrics: where both sides are statistics and no network is named, those of the network that the statistics are of. */
+async function usualFor(
+  sources: readonly SetSource[],
+  { network, extractor }: DistributionOptions,
+  usual: readonly SetMetric[],
+): Promise<readonly SetMetric[]> {
+  if (network !== undefined || extractor !== undefined || sources.some(({ images }) => images)) return usual;
+  const statistics = await sources[0].statistics?.();
+  return statistics ? [usualOfStatistics(statistics.protocol)] : usual;
 }
 
 /** The numbers of a comparison, with features wherever they come from; none where no metric is of images. */
@@ -175,7 +187,7 @@ export async function computeStatistics(
   checkFields("options", options, { spatial: "boolean" });
   checkFeatureOptions(options);
   // Refuses sfid where the network has none.
-  if (options.spatial) chosenMetrics(["fid", "sfid"], options);
+  if (options.spatial) chosenMetrics(["sfid"], options);
   const source = await openSet(path, options);
   try {
     if (!source.images) throw new ReconlossError("invalid-argument", `${path} holds statistics already`);

@@ -46,8 +46,6 @@ export interface Extractor {
   readonly fit?: Partial<Pick<Fit, "resizer" | "crop" | "shorter">>;
   /** What else there is to say of what it is fed and of what is taken of it, for the protocol. */
   readonly protocol?: Protocol;
-  /** What the literature calls metrics of its features, by the metric's name: `{ frechet: "fd-dinov2" }`. Others are called by the network, `kid(features=dinov2)`. */
-  readonly names?: Readonly<Record<string, string>>;
   /** Feature vectors [n, c, 1, 1] by output, of images [n, 3, height, width] in [0, 1]. */
   run(images: Tensor): Promise<Record<string, Tensor>>;
 }

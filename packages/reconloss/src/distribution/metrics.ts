@@ -8,6 +8,7 @@ import {
   type SetMetric,
   type SetState,
 } from "@reconloss/core/metrics";
+import { isPresetName, networkPresets } from "../onnx/presets.ts";
 import { networks, tinyName } from "./extractor.ts";
 import { type FeatureOptions, isInception } from "./features.ts";
 
@@ -18,18 +19,37 @@ function refuse(problem: string): never {
 /** The network that is part of the package. */
 const isTiny = ({ extractor, network }: FeatureOptions) => extractor === undefined && network === "tiny";
 
-/** Whether a network has what a metric's name stands for. */
+/** What a network is called; an extractor of the caller's own says it itself. */
+const nameOfNetwork = ({ extractor, network = "inception-fid" }: FeatureOptions) => extractor?.name ?? network;
+
+const isInceptionName = (network: string) => Object.hasOwn(networks, network);
+
+/** Whether a network has what a metric's name stands for: FID is of Inception's features alone, class scores are of any classifier. */
 function fits({ features, network }: SetMetric["info"], options: FeatureOptions): boolean {
-  if (network === "inception" && isTiny(options)) return false;
+  if (network === "inception" && (features === "main" ? !isInceptionName(nameOfNetwork(options)) : isTiny(options))) {
+    return false;
+  }
   return features !== "spatial" || isInception(options);
 }
 
-/** The first metric of the means and covariances of a network's main features: FID, or what takes its place. */
+/** The metric that a network's features are known for, else the first of their means and covariances: FID, or what takes its place. */
 function usualMetric(options: FeatureOptions): SetMetric {
+  const name = options.onnx?.preset ?? nameOfNetwork(options);
+  const known = isPresetName(name) ? networkPresets[name].metric : undefined;
+  const usual = metricFactories.find(({ info }) => info.name === known);
+  return usual === undefined ? usualOfMoments(options) : usual();
+}
+
+function usualOfMoments(options: FeatureOptions): SetMetric {
   const usual = metricFactories.find(({ info }) => {
     return info.features === "main" && info.needs.output === "moments" && fits(info, options);
   });
   return (usual as MetricFactory)();
+}
+
+/** The usual metric of statistics: of those that do not say their network, as of Inception. */
+export function usualOfStatistics({ network }: Protocol = {}): SetMetric {
+  return usualOfMoments(network === undefined ? {} : { network: network === tinyName ? "tiny" : String(network) });
 }
 
 /**
@@ -45,11 +65,13 @@ export function chosenMetrics(
   const metrics = [...new Map(all.map((metric) => [metric.label, metric])).values()];
   if (metrics.length === 0) refuse("no metric is asked for");
   const others = metrics.filter(({ info }) => !fits(info, options)).map(({ info }) => info);
-  const ofInception = others.filter(({ network }) => network === "inception" && isTiny(options));
+  const ofInception = others.filter(({ network, features }) => {
+    return network === "inception" && (features !== "spatial" || isTiny(options));
+  });
   if (ofInception.length > 0) {
     const possible = metricFactories.filter(({ info }) => fits(info, options)).map(({ info }) => info.name);
     refuse(
-      `${ofInception.map(({ name }) => name).join(", ")} are of Inception's features; of network tiny there are ${possible.join(", ")}`,
+      `${ofInception.map(({ name }) => name).join(", ")} are of Inception's features; of network ${nameOfNetwork(options)} there are ${possible.join(", ")}`,
     );
   }
   if (others.length > 0) refuse(`${others[0].name} is of spatial features of inception-fid or inception_v3`);
@@ -63,18 +85,26 @@ function metricFrom(asked: string | SetMetric | MetricFactory): SetMetric {
   return refuse("metrics must be names such as kid(kernel=rbf), or what defineMetric makes");
 }
 
-/** What a result is called: the plain name is that of Inception's 2048 features, those of papers. */
+/**
+ * What a result is called. The plain name is that of Inception's 2048 features, those of papers; of a published network that is fed as in the papers, the name that the literature
+ * has; of all others, the network is in the name.
+ */
 export function resultName({ info, label }: SetMetric, { network }: Protocol, state: SetState): string {
   const dimension = "dimension" in state ? state.dimension : state.mean.length;
-  if (network === tinyName) {
-    if (info.network === "inception") {
-      const { info: usual } = usualMetric({ network: "tiny" });
-      refuse(`these are statistics of network ${network}, which make no ${info.name}; ask for ${usual.name}`);
-    }
-    return withOption(label, `features=${network}`);
+  if (network === undefined || isInceptionName(String(network))) {
+    const isShort = network !== undefined && info.features === "main" && dimension !== 2048;
+    return isShort ? withOption(label, `dims=${dimension}`) : label;
   }
-  const isShort = Object.hasOwn(networks, String(network)) && info.features === "main" && dimension !== 2048;
-  return isShort ? withOption(label, `dims=${dimension}`) : label;
+  const name = String(network);
+  if (info.network === "inception" && info.features !== "logits") {
+    const { info: usual } = usualOfStatistics({ network });
+    refuse(`these are statistics of network ${name}, which make no ${info.name}; ask for ${usual.name}`);
+  }
+  const published: Readonly<Record<string, string>> = isPresetName(name) ? networkPresets[name].names : {};
+  if (Object.hasOwn(published, info.name) && label.startsWith(info.name)) {
+    return published[info.name] + label.slice(info.name.length);
+  }
+  return withOption(label, `features=${name}`);
 }
 
 /** A label with one more option in its parentheses. */

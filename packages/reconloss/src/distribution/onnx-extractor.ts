@@ -4,9 +4,9 @@ import { type Device, type Shape, Tensor } from "@reconloss/core";
 import { checkDevice, checkFields, checkKind, specificationOf } from "@reconloss/core/internal";
 import { feed, imageInput, inputInWords, runModel, sizeOf, type Values } from "../onnx/feed.ts";
 import { chooseOutput, listed, type OpenModel, openOnnx } from "../onnx/open.ts";
-import { type NetworkOptions, resolveNetworkOptions, type Said } from "../onnx/options.ts";
+import { checkTogether, type NetworkOptions, resolveNetworkOptions, type Said } from "../onnx/options.ts";
 import { isPresetName, networkPresets } from "../onnx/presets.ts";
-import { type Extractor, placeOf } from "./extractor.ts";
+import { type Extractor, networks, placeOf, tinyName } from "./extractor.ts";
 
 /**
  * Options of {@link onnxExtractor}: those of `--input`, in which `mean`, `std` and `size` may be lists.
@@ -30,7 +30,7 @@ export interface OnnxExtractorOptions extends Said<NetworkOptions> {
  * Any ONNX model with one input of images, [n, 3, h, w] or [n, h, w, 3] in float32, as a feature extractor. Outputs [n, c] or [n, c, 1, 1] are feature vectors; of feature maps
  * [n, c, h, w] ([n, h, w, c] of a model that takes such images) the mean over places is taken, of [n, tokens, c] what `tokens` says.
  *
- * @throws {ReconlossError} `file` when the model cannot be read; `invalid-argument` when it has another kind of input, leaves the size open and none is given, has several outputs
+ * @throws {ReconlossError} `file` when the model cannot be read, `content` when it is none that runs; `invalid-argument` when it has another kind of input, leaves the size open and none is given, has several outputs
  *   and none is named, or an option does not fit; `shape` when it does not run on images of its size, or gives no features
  *
  * @example
@@ -45,7 +45,8 @@ export async function onnxExtractor(path: string, options: OnnxExtractorOptions 
   checkFields("options", options);
   const { device = "cpu", ...said } = options;
   checkDevice("onnxExtractor", device);
-  const { values, given } = resolveNetworkOptions("onnx", said);
+  const { values, given } = resolveNetworkOptions("input", said);
+  checkTogether("input", values);
   const preset = isPresetName(values.preset) ? networkPresets[values.preset] : undefined;
   const model = await openOnnx(path, device);
   const { session, refuse } = model;
@@ -65,15 +66,13 @@ export async function onnxExtractor(path: string, options: OnnxExtractorOptions 
   };
   // One image at once, so that a model that does not run is told before hours of work.
   const { [output]: tried } = await run(Tensor.full([1, 3, ...size], 0.5));
-  const { name, isPublished } = nameOf(path, given, size, tried.shape[1]);
+  const name = nameOf(path, given, size, tried.shape[1]);
   const ofWeights = createHash("sha256").update(model.bytes).digest("hex");
   const protocol = {
     crop: crop === "center" ? `center of ${shorter || Math.max(...size)}` : crop,
     layout: input.layout,
     channels,
-    output,
-    ...(tokens === "none" ? {} : { tokens }),
-    ...(unitLength ? { unitLength } : {}),
+    output: [output, ...tokensInWords[tokens], ...(unitLength ? ["unit length"] : [])].join(", "),
   };
   const words = inputInWords(values);
   return {
@@ -87,27 +86,38 @@ export async function onnxExtractor(path: string, options: OnnxExtractorOptions 
     weights: ofWeights,
     fit: { resizer: resize, crop, ...(shorter > 0 ? { shorter } : {}) },
     protocol,
-    ...(isPublished && preset ? { names: preset.names } : {}),
     run,
   };
 }
 
+const tokensInWords = { none: [], first: ["first token"], mean: ["mean of tokens"] } as const;
+
 /** What results call the network: a preset's name alone where everything is as in the papers, else with what differs. */
-function nameOf(path: string, given: Partial<NetworkOptions>, size: readonly [number, number], features: number) {
+function nameOf(
+  path: string,
+  given: Partial<NetworkOptions>,
+  size: readonly [number, number],
+  features: number,
+): string {
   // The order of axes changes nothing of what a network is shown.
   const { preset: word = "none", layout: _, ...changed } = given;
-  if (!isPresetName(word)) return { name: basename(path), isPublished: false };
+  const file = basename(path);
+  // A file that is called like a known network is none.
+  if (!isPresetName(word)) return isNetworkName(file) ? `file ${file}` : file;
   const preset = networkPresets[word];
   const resolve = (some: Readonly<Record<string, unknown>>) =>
-    resolveNetworkOptions("onnx", { ...some, preset: word }).values;
+    resolveNetworkOptions("input", { ...some, preset: word }).values;
   const { size: ofPreset } = resolve({});
   const sizes = size.join("x") === ofPreset ? {} : { size: size.join("x") };
   const differing = specificationOf(word, { ...changed, ...sizes }, resolve);
   const ofOptions = differing.slice(word.length).replace(/^\(|\)$/g, "");
   const ofFile = features === preset.features ? "" : `features=${features}`;
   const differences = [ofOptions, ofFile].filter((part) => part !== "").join();
-  return { name: differences === "" ? word : `${word}(${differences})`, isPublished: differences === "" };
+  return differences === "" ? word : `${word}(${differences})`;
 }
+
+const isNetworkName = (name: string) =>
+  Object.hasOwn(networks, name) || isPresetName(name) || name === "tiny" || name === tinyName;
 
 /** What is known of an output beside its values. */
 interface Taken {

@@ -114,11 +114,7 @@ const ofPresets = Object.fromEntries(Object.entries(networkPresets).map(([preset
  * @throws {ReconlossError} `invalid-argument` for an option that there is not, or a value that it does not take
  */
 export function resolveNetworkOptions(caller: string, said: Readonly<Record<string, unknown>>) {
-  const { values, given } = resolveOptions(caller, networkSchema, withTexts(said), {
-    ...ofPresets,
-  });
-  checkTogether(caller, values);
-  return { values, given };
+  return resolveOptions(caller, networkSchema, withTexts(said), ofPresets);
 }
 
 /** Refuses options that make no sense beside each other. */

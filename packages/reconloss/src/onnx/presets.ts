@@ -66,8 +66,8 @@ export const networkPresets = {
     },
     file: "onnx/vision_model.onnx of https://huggingface.co/Xenova/clip-vit-large-patch14-336 (openai/clip-vit-large-patch14-336)",
     features: 768,
-    names: { cmmd: "cmmd" },
-    metric: "cmmd",
+    names: { mmd: "cmmd" },
+    metric: "mmd",
     source:
       "Jayasumana et al. 2024, Rethinking FID, code google-research/cmmd and sayakpaul/cmmd-pytorch; network: Radford et al. 2021, openai/CLIP, ViT-L/14@336px",
   },
