@@ -35,7 +35,7 @@ describe("a sum of parts equals the whole, bit for bit", () => {
     for (let shard = count - 1; shard >= 0; shard--) await runShard(work, shard, { batch: 1 + (shard % 5) });
     const merged = await mergeShards(work);
     // The plain command is the definition of what a merge must be.
-    expect(merged).toEqual({ kind: "distribution", report: withoutComputed(whole) });
+    expect(merged).toEqual({ kind: "distribution", report: withoutComputed(whole), pixels: {} });
     expect(whole.outputs.unreadable).toHaveLength(3);
     expect(await readdir(work)).not.toContain("features/0");
   });
@@ -65,7 +65,7 @@ describe("a merge refuses, by name", () => {
   }
 
   test("a missing part", async () => {
-    expect(await after(() => rm(part(1)), 1)).toMatch(/^checkpoint: .*no part of shard 1$/);
+    expect(await after(() => rm(part(1)), 1)).toMatch(/^content: .*no part of shard 1$/);
   });
 
   test("a part that was cut short, or is another file", async () => {

@@ -14,7 +14,7 @@ export type ErrorCode =
   | "image"
   /** A file that cannot be read or written. */
   | "file"
-  /** A file of statistics, features or a model whose content is damaged, or not what it should be. */
+  /** A file of statistics, features, a model or a part of some work whose content is damaged, or not what it should be. */
   | "content"
   /** A checkpoint that is damaged, unsafe or not the one expected. */
   | "checkpoint"

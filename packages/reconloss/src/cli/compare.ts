@@ -21,7 +21,7 @@ import {
 } from "../compare/index.ts";
 import { type ModelMetricText, modelMetricOptions, parseModelMetric } from "../compare/model-metric.ts";
 import { writeFileAtomically } from "../files.ts";
-import { pairPaths } from "../image/index.ts";
+import { type PixelOptions, pairPaths } from "../image/index.ts";
 import { type LostMap, type MapFile, writeMapScales, writeMaps, writeReport } from "../report/index.ts";
 import { exitCodeOf, exitCodes } from "./exit-codes.ts";
 import { deviceOption, type NetworkOptions, prepareNetworks, weightsOption } from "./networks.ts";
@@ -42,44 +42,30 @@ const defaultOptional = ["ms-ssim", "lpips(net=tiny)"];
 const rowsShown = 40;
 const failuresShown = 20;
 
-interface Options extends NetworkOptions, PluginOptions, PixelFlags {
+/** What `compare` and a plan of it have in common: what is computed. */
+export interface MeasureFlags extends NetworkOptions, PluginOptions, PixelFlags {
   metrics?: string;
+  metricModel?: readonly ModelMetricText[];
+  fail?: string;
+}
+
+/** Where the numbers of pairs go. */
+export interface ComparisonFlags {
   json?: boolean;
   csv?: string;
   report?: string;
+}
+
+interface Options extends MeasureFlags, ComparisonFlags {
   maps?: string;
-  metricModel?: readonly ModelMetricText[];
-  fail?: string;
   progress: boolean;
 }
 
 /** `reconloss compare`; `finish` receives the exit code. */
 export function compareCommand(terminal: Terminal, finish: (code: number) => void): Command {
-  const command = new Command("compare")
-    .description("compare output images with their targets")
-    .argument("<outputs>", "an image, or a folder of images")
-    .argument("<targets>", "the target, or a folder with the targets under the same names")
-    .addOption(
-      new Option("-m, --metrics <list>", "losses with their options, separated by commas").default(
-        undefined,
-        defaultMetrics,
-      ),
-    )
-    .addOption(
-      new Option(
-        "--metric-model <name=file.onnx,...>",
-        `a metric that an ONNX file computes of output and target, or of the output alone; better=lower or better=higher must follow; options: ${modelMetricOptions.join(", ")}; repeatable`,
-      ).argParser((text: string, before: readonly ModelMetricText[] = []) => [...before, parseModelMetric(text)]),
-    )
-    .option("--json", "print one JSON object instead of a table")
-    .option("--csv <file>", "write a table of all pairs")
-    .option("--report <file.html>", "write a page to look at: images, error maps, distributions")
+  const command = new Command("compare").description("compare output images with their targets");
+  return addComparisonOptions(addMeasureOptions(command))
     .option("--maps <folder>", "write each error map as a false-colour PNG")
-    .option("--fail <conditions>", "exit with 1 if one holds, or a pair lacks its number: psnr<30,any(ssim<0.8)");
-  return addPixelOptions(command, alphaOption({ compares: true }))
-    .addOption(pluginOption())
-    .addOption(weightsOption())
-    .addOption(deviceOption())
     .option("--no-progress", "no progress bar")
     .addHelpText(
       "after",
@@ -105,16 +91,55 @@ Exit codes: 0 all well; 1 a pair failed, an image has no partner, or a --fail co
     });
 }
 
-async function compare(outputs: string, targets: string, options: Options, terminal: Terminal): Promise<number> {
-  const pixels = pixelOptions(options);
-  const { losses: plugins } = await loadPlugins(options);
-  const own = await openModels(options, plugins);
-  const losses = [...parseLosses(options.metrics ?? defaultMetrics, plugins), ...own];
+/** Adds the arguments and options of {@link MeasureFlags}. */
+export function addMeasureOptions(command: Command): Command {
+  const withPairs = command
+    .argument("<outputs>", "an image, or a folder of images")
+    .argument("<targets>", "the target, or a folder with the targets under the same names")
+    .addOption(
+      new Option("-m, --metrics <list>", "losses with their options, separated by commas").default(
+        undefined,
+        defaultMetrics,
+      ),
+    )
+    .addOption(
+      new Option(
+        "--metric-model <name=file.onnx,...>",
+        `a metric that an ONNX file computes of output and target, or of the output alone; better=lower or better=higher must follow; options: ${modelMetricOptions.join(", ")}; repeatable`,
+      ).argParser((text: string, before: readonly ModelMetricText[] = []) => [...before, parseModelMetric(text)]),
+    )
+    .option("--fail <conditions>", "exit with 1 if one holds, or a pair lacks its number: psnr<30,any(ssim<0.8)");
+  return addPixelOptions(withPairs, alphaOption({ compares: true }))
+    .addOption(pluginOption())
+    .addOption(weightsOption())
+    .addOption(deviceOption());
+}
+
+/** Adds the options of {@link ComparisonFlags}. */
+export function addComparisonOptions(command: Command): Command {
+  return command
+    .option("--json", "print one JSON object instead of a table")
+    .option("--csv <file>", "write a table of all pairs")
+    .option("--report <file.html>", "write a page to look at: images, error maps, distributions");
+}
+
+/** What these flags stand for, with the weights that it takes on this machine. */
+export async function measuresOf(flags: MeasureFlags, terminal: Terminal) {
+  const pixels = pixelOptions(flags);
+  const { losses: plugins } = await loadPlugins(flags);
+  const own = await openModels(flags, plugins);
+  const { metrics = defaultMetrics } = flags;
+  const losses = [...parseLosses(metrics, plugins), ...own];
   checkPixelRange(losses, "files");
-  const conditions = options.fail === undefined ? undefined : parseConditions(options.fail, losses, plugins);
-  const optional = new Set(options.metrics === undefined ? defaultOptional : []);
+  const conditions = flags.fail === undefined ? undefined : parseConditions(flags.fail, losses, plugins);
+  const optional = new Set(flags.metrics === undefined ? defaultOptional : []);
   for (const { label } of conditions ?? []) optional.delete(label);
-  const device = await prepareNetworks(losses, options, terminal, own.length > 0);
+  const device = await prepareNetworks(losses, flags, terminal, own.length > 0);
+  return { pixels, metrics, losses, conditions, optional, device };
+}
+
+async function compare(outputs: string, targets: string, options: Options, terminal: Terminal): Promise<number> {
+  const { pixels, losses, conditions, optional, device } = await measuresOf(options, terminal);
   for (const path of [options.csv, options.report, options.maps]) await noteNewFolder(path, terminal);
   const { pairs, unpaired, passedOver } = await pairPaths(outputs, targets);
 
@@ -143,17 +168,47 @@ async function compare(outputs: string, targets: string, options: Options, termi
     ...(passedOver === undefined ? {} : { passedOver }),
   };
   const verdicts = conditions && checkConditions(conditions, comparison);
+  const lost = lostMaps.slice(0, 1).map(({ error }) => {
+    const missing = lostMaps.length === 1 ? "1 error map is" : `${lostMaps.length} error maps are`;
+    return new ReconlossError("file", `${missing} missing: ${error.message}`, { cause: error.cause });
+  });
+  const writeScales = async () => {
+    if (folder !== undefined) await writeMapScales(folder, mapFiles);
+  };
+  return tellComparison(
+    { outputs, targets, comparison, verdicts, pixels, lost, more: [writeScales] },
+    options,
+    terminal,
+  );
+}
 
+/** What came of two inputs. */
+interface Told {
+  readonly outputs: string;
+  readonly targets: string;
+  readonly comparison: Comparison;
+  readonly verdicts?: readonly Verdict[];
+  readonly pixels: PixelOptions;
+  /** What could not be written so far. */
+  readonly lost?: readonly ReconlossError[];
+  /** What else is to be written. */
+  readonly more?: readonly (() => Promise<void>)[];
+}
+
+/** Prints the numbers, writes the files that are wanted, and returns the exit code. */
+export async function tellComparison(
+  { outputs, targets, comparison, verdicts, pixels, lost: before = [], more = [] }: Told,
+  options: ComparisonFlags,
+  terminal: Terminal,
+): Promise<number> {
+  const { passedOver } = comparison;
   // Printed before files are written: a folder that cannot be written must not cost the numbers.
   print(comparison, verdicts, options, terminal);
   tellPassedOver(terminal, [
     [outputs, passedOver?.output],
     [targets, passedOver?.target],
   ]);
-  const lost = lostMaps.slice(0, 1).map(({ error }) => {
-    const missing = lostMaps.length === 1 ? "1 error map is" : `${lostMaps.length} error maps are`;
-    return new ReconlossError("file", `${missing} missing: ${error.message}`, { cause: error.cause });
-  });
+  const lost = [...before];
   // Each by itself: a report that cannot be written must not cost the CSV file.
   const attempt = async (write: () => Promise<void>) => {
     await write().catch((error) => {
@@ -163,7 +218,7 @@ async function compare(outputs: string, targets: string, options: Options, termi
   };
   const { csv, report } = options;
   if (csv !== undefined) await attempt(() => writeFileAtomically(csv, toCsv(comparison)));
-  if (folder !== undefined) await attempt(() => writeMapScales(folder, mapFiles));
+  for (const write of more) await attempt(write);
   if (report !== undefined) {
     const title = `${printable(basename(resolve(outputs)))} against ${printable(basename(resolve(targets)))}`;
     await attempt(() => writeReport(report, comparison, { title, ...pixels }));
@@ -177,7 +232,7 @@ async function compare(outputs: string, targets: string, options: Options, termi
 }
 
 /** The metrics that models of the user's own compute. */
-async function openModels({ metricModel: texts = [] }: Options, plugins: readonly LossFactory[]): Promise<Loss[]> {
+async function openModels({ metricModel: texts = [] }: MeasureFlags, plugins: readonly LossFactory[]): Promise<Loss[]> {
   const opened: Loss[] = [];
   for (const { name, path, options } of texts) {
     if (opened.some((other) => other.name === name)) {
@@ -199,7 +254,7 @@ function reasonFor({ condition: { text }, value, of, measured, missing }: Verdic
 function print(
   comparison: Comparison,
   verdicts: readonly Verdict[] | undefined,
-  options: Options,
+  options: ComparisonFlags,
   terminal: Terminal,
 ): void {
   const { stdout, env } = terminal;

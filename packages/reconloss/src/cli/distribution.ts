@@ -12,6 +12,7 @@ import {
   inceptionDims,
   type SetReport,
 } from "../distribution/index.ts";
+import type { PixelOptions } from "../image/index.ts";
 import { networkSchema, parseNetworkInput } from "../onnx/options.ts";
 import { networkPresets } from "../onnx/presets.ts";
 import { writeSetReport } from "../report/index.ts";
@@ -28,8 +29,8 @@ import { coloursFor, jsonText, printable, type Terminal, widthOf } from "./termi
 /** Failures that are told one by one. */
 const failuresShown = 20;
 
-/** What `distribution` and `stats` have in common: how images become features. */
-export interface FeatureFlags extends PixelFlags {
+/** How images become features. */
+export interface NetworkFlags extends PixelFlags {
   resize?: Resizer;
   input?: ReturnType<typeof parseNetworkInput>;
   network?: string;
@@ -38,16 +39,24 @@ export interface FeatureFlags extends PixelFlags {
   key?: string;
   dims?: FeatureOptions["dims"];
   device: Device;
+}
+
+/** What `distribution` and `stats` have in common: how images become features, and how that is done here. */
+export interface FeatureFlags extends NetworkFlags {
   batch: number;
   cache: string | boolean;
   progress: boolean;
   json?: boolean;
 }
 
-interface Flags extends FeatureFlags {
+/** What `distribution` and a plan of it have in common. */
+export interface DistributionFlags extends NetworkFlags {
   metrics?: string;
-  report?: string;
   allowMismatch?: boolean;
+}
+
+interface Flags extends DistributionFlags, FeatureFlags {
+  report?: string;
 }
 
 /** A whole number of at least `least` on the command line. */
@@ -68,9 +77,9 @@ function dimsOf(text: string): FeatureOptions["dims"] {
   return dims;
 }
 
-/** Adds the options of {@link FeatureFlags}. */
-export function addFeatureOptions(command: Command): Command {
-  const withFeatures = command
+/** Adds the options of {@link NetworkFlags}. */
+export function addNetworkOptions(command: Command): Command {
+  const withNetwork = command
     .addOption(
       new Option("--resize <resizer>", "how images are brought to the network's size")
         .choices(resizers)
@@ -96,33 +105,37 @@ export function addFeatureOptions(command: Command): Command {
       new Option("--dims <n>", "which of Inception's features all metrics but sfid and is are of; FID's are 2048")
         .choices(inceptionDims.map(String))
         .argParser((text) => dimsOf(text)),
-    )
-    .option("--batch <n>", "images that the network takes at once", wholeNumber(1), 4)
+    );
+  return addPixelOptions(withNetwork);
+}
+
+/** `--batch`. */
+export function batchOption(): Option {
+  return new Option("--batch <n>", "images that the network takes at once").argParser(wholeNumber(1)).default(4);
+}
+
+/** Adds the options of {@link FeatureFlags}. */
+export function addFeatureOptions(command: Command): Command {
+  return addNetworkOptions(command)
+    .addOption(batchOption())
     .option("--cache <folder>", "where features are kept, so that interrupted work goes on")
-    .option("--no-cache", "keep no features");
-  return addPixelOptions(withFeatures)
+    .option("--no-cache", "keep no features")
     .option("--json", "print one JSON object instead of a table")
     .option("--no-progress", "no progress bar");
 }
 
 /** The options of the API that these flags stand for; a device that cannot be used is said, and is the CPU. */
-export async function featureOptions(flags: FeatureFlags, terminal: Terminal) {
+export async function networkOptions(flags: NetworkFlags, terminal: Terminal) {
   useWeightsFolder(flags.weights);
-  const { resize: resizer, network, input: onnx, checkpoint, key, dims, batch, cache } = flags;
-  const store = cache === true ? undefined : cache;
+  const { resize: resizer, network, input: onnx, checkpoint, key, dims } = flags;
   const device = await usableDevice(flags.device, terminal);
-  return {
-    resizer,
-    network,
-    onnx,
-    weights: checkpoint,
-    key,
-    dims,
-    device,
-    batch,
-    cache: store,
-    ...pixelOptions(flags),
-  };
+  return { resizer, network, onnx, weights: checkpoint, key, dims, device, ...pixelOptions(flags) };
+}
+
+/** The same for {@link FeatureFlags}. */
+export async function featureOptions(flags: FeatureFlags, terminal: Terminal) {
+  const { batch, cache } = flags;
+  return { ...(await networkOptions(flags, terminal)), batch, cache: cache === true ? undefined : cache };
 }
 
 /** A progress bar for each side, with images per second and the remaining time. */
@@ -168,14 +181,11 @@ export function distributionCommand(
   more: readonly MetricFactory[] = [],
 ): Command {
   const factories = knownMetrics(more);
-  const command = new Command("distribution")
-    .description("compare a set of outputs with a set of real images, by the features that a network gives of them")
-    .argument("<outputs>", "a folder of images, or an .npz file of samples, of statistics, or of both")
-    .argument("[reals]", "the same; not needed for metrics of the outputs alone");
-  return addMetricOptions(addFeatureOptions(command), factories)
-    .option("--allow-mismatch", "only warn of statistics that were made with another network or resizer")
+  const command = new Command("distribution").description(
+    "compare a set of outputs with a set of real images, by the features that a network gives of them",
+  );
+  return addFeatureOptions(addDistributionOptions(command, factories))
     .option("--report <file.html>", "write a page to look at: nearest and farthest images, spectra")
-    .addOption(pluginOption())
     .addHelpText(
       "after",
       `
@@ -206,13 +216,33 @@ room on the disk, a permission.`,
         details: flags.report !== undefined,
         onProgress: progress.onProgress,
       }).finally(progress.stop);
-      // Printed before the page is written: a folder that cannot be written must not cost the numbers.
-      terminal.stdout.write(`${flags.json ? jsonText(report, 2) : table(report, terminal)}\n`);
-      tellProblems(terminal, [report.outputs, report.reals], report.warnings);
-      if (flags.report !== undefined) await writeSetReport(flags.report, report, pixelOptions(flags));
-      const failed = report.outputs.unreadable.length + (report.reals?.unreadable.length ?? 0);
-      finish(failed > 0 ? 1 : 0);
+      finish(await tellDistribution(report, flags, pixelOptions(flags), terminal));
     });
+}
+
+/** Adds the arguments and options of {@link DistributionFlags} but those of the network. */
+export function addDistributionOptions(command: Command, factories: readonly MetricFactory[]): Command {
+  const withSides = command
+    .argument("<outputs>", "a folder of images, or an .npz file of samples, of statistics, or of both")
+    .argument("[reals]", "the same; not needed for metrics of the outputs alone");
+  return addMetricOptions(withSides, factories)
+    .option("--allow-mismatch", "only warn of statistics that were made with another network or resizer")
+    .addOption(pluginOption());
+}
+
+/** Prints the numbers, tells what is wrong, writes the page where one is wanted, and returns the exit code. */
+export async function tellDistribution(
+  report: DistributionReport,
+  { json, report: page }: { json?: boolean; report?: string },
+  pixels: PixelOptions,
+  terminal: Terminal,
+): Promise<number> {
+  // Printed before the page is written: a folder that cannot be written must not cost the numbers.
+  terminal.stdout.write(`${json ? jsonText(report, 2) : table(report, terminal)}\n`);
+  tellProblems(terminal, [report.outputs, report.reals], report.warnings);
+  if (page !== undefined) await writeSetReport(page, report, pixels);
+  const failed = report.outputs.unreadable.length + (report.reals?.unreadable.length ?? 0);
+  return failed > 0 ? 1 : 0;
 }
 
 /** A row for each number, with what it is made of; below, the protocol. */

@@ -11,13 +11,16 @@ import { exitCodeOf, exitCodes } from "./exit-codes.ts";
 import { exportCommand } from "./export.ts";
 import { lossesCommand } from "./losses.ts";
 import { loadPlugins, pluginsNamed } from "./plugins.ts";
+import { shardsCommand } from "./shards.ts";
 import { statsCommand } from "./stats.ts";
 import { coloursFor, printable, type Terminal } from "./terminal.ts";
 import { trainCommand } from "./train.ts";
 import { weightsCommand } from "./weights.ts";
 
-/** The commands that decode files from anywhere. */
+/** The commands that decode files from anywhere; those of a plan have the same names. */
 const readingImages: readonly string[] = ["compare", "distribution", "stats", "train", "apply"];
+/** The commands with metrics of sets, whose flags are known from plugins. */
+const withMetrics: readonly string[] = ["distribution", "shards"];
 
 /** Refuses empty values of options: a variable of a script that is not set would otherwise name the folder in which the program runs. */
 function refuseEmptyValues(option: Option): void {
@@ -42,12 +45,13 @@ function programOf(terminal: Terminal, finish: (code: number) => void, metrics: 
     .addCommand(compareCommand(terminal, finish))
     .addCommand(distributionCommand(terminal, finish, metrics))
     .addCommand(statsCommand(terminal, finish))
+    .addCommand(shardsCommand(terminal, finish, metrics))
     .addCommand(trainCommand(terminal, finish))
     .addCommand(applyCommand(terminal, finish))
     .addCommand(lossesCommand(terminal))
     .addCommand(weightsCommand(terminal, finish))
     .addCommand(exportCommand(terminal));
-  for (const command of program.commands.filter((each) => readingImages.includes(each.name()))) {
+  for (const command of withCommands(program).filter((each) => readingImages.includes(each.name()))) {
     command.option(
       "--limit-pixels <n>",
       "the most pixels an image may have; default: what suits the memory",
@@ -79,7 +83,7 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
     code = result;
   };
   try {
-    const { metrics } = await loadPlugins({ plugin: args[0] === "distribution" ? pluginsNamed(args) : [] });
+    const { metrics } = await loadPlugins({ plugin: withMetrics.includes(args[0]) ? pluginsNamed(args) : [] });
     await programOf(terminal, finish, metrics).parseAsync(args, { from: "user" });
     return code;
   } catch (error) {

@@ -1,25 +1,28 @@
 import { resolve } from "node:path";
-import { type Device, type Loss, ReconlossError } from "@reconloss/core";
+import { type Device, type Loss, type LossFactory, ReconlossError } from "@reconloss/core";
 import { checkDevice, checkFields, checkKind, checkPixelRange, parseLosses } from "@reconloss/core/internal";
 import {
   type Comparison,
   checkConditions,
   comparePairs,
   type Failure,
+  type ModelMetricOptions,
   mapStatisticsOf,
   type Note,
   type Outcome,
+  openModelMetric,
   type PairResult,
   parseConditions,
   summarise,
   unpairedFailures,
   type Verdict,
 } from "../compare/index.ts";
+import type { ModelMetricText } from "../compare/model-metric.ts";
 import { type ImagePair, type Pairing, type PixelOptions, pairPaths } from "../image/index.ts";
 import { checkPixelOptions, pixelOptionsOf } from "../image/read.ts";
 import { fileSha256 } from "../weights/download.ts";
 import { resolveWeights } from "../weights/locate.ts";
-import { type KnownFile, knownFiles, loadKnownPlugins } from "./files.ts";
+import { checkFile, type KnownFile, knownFiles, loadKnownPlugins } from "./files.ts";
 import { refuseMachineFaults, type ShardKind } from "./kind.ts";
 import { checkListing, type Listing, planRanges, sizeOf } from "./listing.ts";
 import { type Manifest, writeManifest } from "./manifest.ts";
@@ -34,6 +37,8 @@ export interface ComparisonPlan extends PixelOptions, ShardCount {
   optional?: readonly string[];
   /** Conditions on the merged numbers, as `reconloss compare --fail` takes them. */
   fail?: string;
+  /** Metrics that models of one's own compute, as `reconloss compare --metric-model` takes them. */
+  models?: readonly ModelMetricText[];
   /** Modules with losses of one's own; their code is run. */
   plugin?: readonly string[];
   /** Where networks run; default: the CPU. */
@@ -47,6 +52,7 @@ interface Settings {
   readonly optional: readonly string[];
   readonly fail?: string;
   readonly plugins: readonly KnownFile[];
+  readonly models: readonly (ModelMetricText & KnownFile)[];
   readonly weights: readonly KnownFile[];
   readonly pixels: PixelOptions;
   readonly device: Device;
@@ -56,6 +62,10 @@ interface Settings {
 
 /** The merged pairs, with what became of the conditions where there were some. */
 export interface MergedComparison {
+  readonly outputs: string;
+  readonly targets: string;
+  /** How the images became pixels. */
+  readonly pixels: PixelOptions;
   readonly comparison: Comparison;
   readonly verdicts?: readonly Verdict[];
 }
@@ -86,16 +96,24 @@ export async function planComparison(
   options: ComparisonPlan,
 ): Promise<Manifest> {
   for (const [name, value] of Object.entries({ folder, outputs, targets })) checkKind(name, value, "string");
-  checkFields("options", options, { optional: "list", fail: "string", plugin: "list", device: "string" });
+  checkFields("options", options, {
+    models: "list",
+    optional: "list",
+    fail: "string",
+    plugin: "list",
+    device: "string",
+  });
   checkKind("options.metrics", options.metrics, "string");
   shardRanges([], blockPairs, options);
   const pixels = pixelOptionsOf(options);
   checkPixelOptions("options", pixels);
   checkDevice("options", options.device);
-  const { metrics, optional = [], fail, plugin = [], device = "cpu" } = options;
+  const { metrics, models = [], optional = [], fail, plugin = [], device = "cpu" } = options;
   const plugins = await knownFiles(plugin);
   const { losses: factories } = await loadKnownPlugins(plugins);
-  const losses = parseLosses(metrics, factories);
+  const files = await knownFiles(models.map(({ path }) => path));
+  const known = models.map((model, i) => ({ ...model, path: files[i].name, sha256: files[i].sha256 }));
+  const losses = await lossesOf({ metrics, models: known }, factories);
   checkPixelRange(losses, "files");
   if (fail !== undefined) parseConditions(fail, losses, factories);
   const { pairs, unpaired, passedOver } = await pairPaths(resolve(outputs), resolve(targets));
@@ -106,6 +124,7 @@ export async function planComparison(
     optional,
     fail,
     plugins,
+    models: known,
     weights: await weightsOf(losses),
     pixels,
     device,
@@ -115,6 +134,19 @@ export async function planComparison(
   const ranges = shardRanges([{ input, count: pairs.length }], blockPairs, options);
   const shards = await planRanges(ranges, { [input]: listed(pairs) });
   return writeManifest(folder, { kind: "compare", settings: { ...settings }, shards });
+}
+
+/** The losses of a plan, with models that are those of the plan. */
+async function lossesOf(
+  { metrics, models }: Pick<Settings, "metrics" | "models">,
+  factories: readonly LossFactory[],
+): Promise<Loss[]> {
+  const own: Loss[] = [];
+  for (const { name, path, options, sha256 } of models) {
+    await checkFile(`model ${path}`, { name: path, sha256 });
+    own.push(await openModelMetric(name, path, options as unknown as ModelMetricOptions, factories));
+  }
+  return [...parseLosses(metrics, factories), ...own];
 }
 
 /** The files of the networks that losses run. */
@@ -134,9 +166,9 @@ const listed = (pairs: readonly ImagePair[]): Listing => ({
 });
 
 /** The losses and conditions of a plan, with plugins and weights that are those of the plan. */
-async function prepare({ metrics, fail, plugins, weights }: Settings) {
+async function prepare({ metrics, models, fail, plugins, weights }: Settings) {
   const { losses: factories } = await loadKnownPlugins(plugins);
-  const losses = parseLosses(metrics, factories);
+  const losses = await lossesOf({ metrics, models }, factories);
   for (const { name, sha256 } of await weightsOf(losses)) {
     if (weights.some((known) => known.name === name && known.sha256 === sha256)) continue;
     throw new ReconlossError("missing-weights", `weights ${name} on this machine are another file than was planned`);
@@ -208,6 +240,13 @@ export const compareKind: ShardKind<MergedComparison> = {
       ...summarise(losses, outcomes, unpairedFailures(known.unpaired), new Set(known.optional)),
       ...(known.passedOver === undefined ? {} : { passedOver: known.passedOver }),
     };
-    return { comparison, ...(conditions ? { verdicts: checkConditions(conditions, comparison) } : {}) };
+    const { outputs, targets, pixels } = known;
+    return {
+      outputs,
+      targets,
+      pixels,
+      comparison,
+      ...(conditions ? { verdicts: checkConditions(conditions, comparison) } : {}),
+    };
   },
 };

@@ -16,6 +16,8 @@ import { type Features, type SetFeatures, withFeatures } from "../distribution/f
 import type { ImageSet, SetPart } from "../distribution/image-set.ts";
 import type { DistributionOptions, DistributionReport } from "../distribution/index.ts";
 import { isUrl } from "../http.ts";
+import type { PixelOptions } from "../image/index.ts";
+import { pixelOptionsOf } from "../image/read.ts";
 import { networkPresets } from "../onnx/presets.ts";
 import { type KnownFile, knownFiles, loadKnownPlugins } from "./files.ts";
 import { imageBytes, type PartImage, packImages, unpackImages } from "./images.ts";
@@ -35,6 +37,13 @@ export interface DistributionPlan
 
 /** Images of a block. */
 const blockImages = 64;
+
+/** The merged sets. */
+export interface MergedDistribution {
+  readonly report: DistributionReport;
+  /** How the images became pixels. */
+  readonly pixels: PixelOptions;
+}
 
 interface Settings {
   readonly outputs: string;
@@ -175,7 +184,7 @@ interface PartSide {
 const rowsAtOnce = 256;
 
 /** Metrics of sets of images; a part has the features of its images. */
-export const distributionKind: ShardKind<DistributionReport> = {
+export const distributionKind: ShardKind<MergedDistribution> = {
   extension: ".part",
 
   async run(manifest, shard, context) {
@@ -221,10 +230,11 @@ export const distributionKind: ShardKind<DistributionReport> = {
     const reader = new PartReader();
     try {
       return await withPlanned(settings, async (comparison) => {
-        if (comparison.needed.length === 0) return finishComparison(comparison, undefined);
         const { protocol, notes } = settings;
         const of = async (side: Side, images: ImageSet) => mergedSet(side, images, settings, parts, reader);
-        return finishComparison(comparison, { protocol, notes, of });
+        const features = comparison.needed.length === 0 ? undefined : { protocol, notes, of };
+        const report = await finishComparison(comparison, features);
+        return { report, pixels: pixelOptionsOf(comparison.options) };
       });
     } finally {
       await reader.close();
@@ -295,7 +305,7 @@ async function mergedSet(
 ): Promise<SetFeatures> {
   if (images.count !== counts[side]) {
     throw new ReconlossError(
-      "checkpoint",
+      "content",
       `the ${side} images have changed since they were planned: there were ${counts[side]}, now there are ${images.count}`,
     );
   }

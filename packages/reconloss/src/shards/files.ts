@@ -26,14 +26,22 @@ export async function knownFiles(paths: readonly string[]): Promise<KnownFile[]>
 }
 
 /**
+ * Refuses a file that is not what was planned.
+ *
+ * @param what - what messages call it
+ * @throws {ReconlossError} `content`
+ */
+export async function checkFile(what: string, { name, sha256 }: KnownFile): Promise<void> {
+  if ((await fileSha256(name).catch(() => undefined)) === sha256) return;
+  throw new ReconlossError("content", `${what} is not what was planned; plan anew in another folder`);
+}
+
+/**
  * What plugins export, if they are still what was planned. Loading a plugin runs its code.
  *
- * @throws {ReconlossError} `checkpoint` for one that is another file by now; then what `loadPlugins` throws
+ * @throws {ReconlossError} `content` for one that is another file by now; then what `loadPlugins` throws
  */
 export async function loadKnownPlugins(plugins: readonly KnownFile[]): Promise<Plugins> {
-  for (const { name, sha256 } of plugins) {
-    if ((await fileSha256(name).catch(() => undefined)) === sha256) continue;
-    throw new ReconlossError("checkpoint", `plugin ${name} is not what was planned; plan anew in another folder`);
-  }
+  for (const plugin of plugins) await checkFile(`plugin ${plugin.name}`, plugin);
   return loadPlugins({ plugin: plugins.map(({ name }) => name) });
 }

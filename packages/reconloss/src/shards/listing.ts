@@ -42,12 +42,12 @@ export async function planRanges(
  * Refuses an input that is no longer what was planned, as far as this range goes.
  *
  * @param path - what messages call the input
- * @throws {ReconlossError} `checkpoint`
+ * @throws {ReconlossError} `content`
  */
 export async function checkListing(range: PlannedRange, path: string, now: Listing): Promise<void> {
   if (range.end <= now.count && (await listingOf(range, now)) === range.listing) return;
   throw new ReconlossError(
-    "checkpoint",
+    "content",
     `${path} has changed since it was planned: items ${range.start} to ${range.end - 1} have other names or sizes; plan anew in another folder`,
   );
 }

@@ -80,7 +80,7 @@ const isAbsent = ({ cause }: Error) => (cause as NodeJS.ErrnoException | undefin
 /**
  * Reads the manifest of a work folder.
  *
- * @throws {ReconlossError} `file` where there is none; `checkpoint` where it is damaged or was edited
+ * @throws {ReconlossError} `file` where there is none; `content` where it is damaged or was edited
  */
 export async function readManifest(folder: string): Promise<Manifest> {
   const path = manifestPath(folder);
@@ -88,7 +88,7 @@ export async function readManifest(folder: string): Promise<Manifest> {
     error: (reason, cause) =>
       new ReconlossError("file", `${folder} is no folder of a plan: ${path}: ${reason}`, { cause }),
   });
-  const damaged = (problem: string) => new ReconlossError("checkpoint", `${path} ${problem}; plan anew`);
+  const damaged = (problem: string) => new ReconlossError("content", `${path} ${problem}; plan anew`);
   let read: unknown;
   try {
     read = JSON.parse(new TextDecoder().decode(bytes));

@@ -1,7 +1,7 @@
 import { ReconlossError } from "@reconloss/core";
 import { checkKind, listNames } from "@reconloss/core/internal";
-import type { DistributionReport } from "../distribution/index.ts";
 import type { MergedComparison } from "./compare.ts";
+import type { MergedDistribution } from "./distribution.ts";
 import { kindOf } from "./kinds.ts";
 import { adoptConditions, readManifest } from "./manifest.ts";
 import type { Part } from "./part.ts";
@@ -9,7 +9,7 @@ import { findParts } from "./parts.ts";
 
 /** What all shards came to, by the kind of work: what `evaluateDistribution` gives, or what `comparePairs` and `summarise` give. */
 export type Merged =
-  | { readonly kind: "distribution"; readonly report: DistributionReport }
+  | ({ readonly kind: "distribution" } & MergedDistribution)
   | ({ readonly kind: "compare" } & MergedComparison);
 
 /**
@@ -17,7 +17,7 @@ export type Merged =
  * they were computed.
  *
  * @param folder - the work folder
- * @throws {ReconlossError} `checkpoint`, naming each file or shard, where a part is missing, damaged, doubled or of another plan; then what `evaluateDistribution`
+ * @throws {ReconlossError} `content`, naming each file or shard, where a part is missing, damaged, doubled or of another plan; then what `evaluateDistribution`
  *   throws
  *
  * @example
@@ -37,13 +37,11 @@ export async function mergeShards(folder: string): Promise<Merged> {
     ...(missing.length > 0 ? [`no part of ${missing.length === 1 ? "shard" : "shards"} ${listNames(missing)}`] : []),
   ];
   if (all.length > 0) {
-    throw new ReconlossError("checkpoint", `${folder} cannot be merged: ${all.slice(0, problemsShown).join("; ")}`);
+    throw new ReconlossError("content", `${folder} cannot be merged: ${all.slice(0, problemsShown).join("; ")}`);
   }
   await adoptConditions(manifest);
   const merged = await kindOf(manifest).merge(manifest, parts as Part[]);
-  return manifest.kind === "compare"
-    ? { kind: "compare", ...(merged as MergedComparison) }
-    : { kind: "distribution", report: merged as DistributionReport };
+  return { kind: manifest.kind, ...(merged as object) } as Merged;
 }
 
 const problemsShown = 20;

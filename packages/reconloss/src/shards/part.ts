@@ -61,11 +61,11 @@ export async function writePart(
  * Reads the first and the last line of a part.
  *
  * @param options.whole - also whether every byte is what was written
- * @throws {ReconlossError} `checkpoint` for what is no part, damaged or cut short; `file` where it cannot be read
+ * @throws {ReconlossError} `content` for what is no part, damaged or cut short; `file` where it cannot be read
  */
 export async function readPart(path: string, { whole = false } = {}): Promise<Part> {
   const { handle, size } = await openFile(path);
-  const damaged = (problem: string) => new ReconlossError("checkpoint", `${path} ${problem}`);
+  const damaged = (problem: string) => new ReconlossError("content", `${path} ${problem}`);
   try {
     const head = await readBytes(handle, 0, Math.min(size, longestHeader));
     const lineEnd = head.indexOf(0x0a);

@@ -20,7 +20,7 @@ export function partPath(folder: string, shard: number, extension: string): stri
  * The part of a shard.
  *
  * @param options.whole - also whether every byte is what was written
- * @throws {ReconlossError} `checkpoint` for a part that is damaged or belongs to another plan or shard; `file` where there is none
+ * @throws {ReconlossError} `content` for a part that is damaged or belongs to another plan or shard; `file` where there is none
  */
 export async function checkPart(
   { hash, shards }: Manifest,
@@ -30,11 +30,11 @@ export async function checkPart(
 ): Promise<Part> {
   const part = await readPart(path, { whole });
   const { work, shard: own } = part.header;
-  if (work !== hash) throw new ReconlossError("checkpoint", `${path} is a part of another plan`);
+  if (work !== hash) throw new ReconlossError("content", `${path} is a part of another plan`);
   if (own !== shard) {
     const problem =
       own >= 0 && own < shards.length ? `is the part of shard ${own}` : `is of a shard ${own} that there is not`;
-    throw new ReconlossError("checkpoint", `${path} ${problem}, under the name of shard ${shard}`);
+    throw new ReconlossError("content", `${path} ${problem}, under the name of shard ${shard}`);
   }
   return part;
 }

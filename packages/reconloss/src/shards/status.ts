@@ -26,7 +26,7 @@ const itemsOf = (ranges: readonly ShardRange[]) => ranges.reduce((sum, { start, 
  *
  * @param folder - the work folder
  * @param options.whole - also whether every byte of the parts is what was written, as `mergeShards` looks; default false
- * @throws {ReconlossError} `file` and `checkpoint` for a folder without a manifest, or with an edited one
+ * @throws {ReconlossError} `file` and `content` for a folder without a manifest, or with an edited one
  *
  * @example
  * ```ts

@@ -47,7 +47,7 @@ export interface ShardResult {
  * @param folder - the work folder, as `planDistribution` or `planComparison` has made it
  * @param shard - from 0
  * @throws {ReconlossError} `missing-weights`, `missing-dependency`, `download`, or `file` with a cause of the system: the machine lacks something, another try may
- *   succeed; `checkpoint` where the manifest was edited or the input is no longer what was planned; `invalid-argument` for a shard that there is not. What
+ *   succeed; `content` where the manifest was edited or the input is no longer what was planned; `invalid-argument` for a shard that there is not. What
  *   an aborted signal has as its reason.
  *
  * @example

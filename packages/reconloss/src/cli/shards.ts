@@ -1,0 +1,276 @@
+import { ReconlossError } from "@reconloss/core";
+import { knownMetrics } from "@reconloss/core/internal";
+import type { MetricFactory } from "@reconloss/core/metrics";
+import { Command } from "commander";
+import {
+  type Manifest,
+  mergeShards,
+  planComparison,
+  planDistribution,
+  runShard,
+  type ShardStatus,
+  shardStatus,
+} from "../shards/index.ts";
+import {
+  addComparisonOptions,
+  addMeasureOptions,
+  type ComparisonFlags,
+  type MeasureFlags,
+  measuresOf,
+  tellComparison,
+} from "./compare.ts";
+import {
+  addDistributionOptions,
+  addNetworkOptions,
+  batchOption,
+  type DistributionFlags,
+  networkOptions,
+  tellDistribution,
+  wholeNumber,
+} from "./distribution.ts";
+import { exitCodes } from "./exit-codes.ts";
+import { metricsAskedFor } from "./metric-options.ts";
+import { useWeightsFolder, weightsOption } from "./networks.ts";
+import { noteNewFolder } from "./new-folder.ts";
+import { progressBar } from "./progress.ts";
+import { coloursFor, jsonText, printable, type Terminal } from "./terminal.ts";
+
+interface PlanFlags {
+  output: string;
+  shards?: number;
+  shardSize?: number;
+}
+
+/** What array jobs call the number of a task: of Slurm, of a Kubernetes Indexed Job, of AWS Batch. */
+const arrayVariables = ["SLURM_ARRAY_TASK_ID", "JOB_COMPLETION_INDEX", "AWS_BATCH_JOB_ARRAY_INDEX"] as const;
+
+/** `reconloss shards`; `finish` receives the exit code, `more` are metrics of the user's own. */
+export function shardsCommand(
+  terminal: Terminal,
+  finish: (code: number) => void,
+  more: readonly MetricFactory[] = [],
+): Command {
+  return new Command("shards")
+    .description("compute distribution and compare in shards, by processes anywhere, to the bits of one process")
+    .addCommand(planCommand(terminal, more))
+    .addCommand(workCommand(terminal, finish))
+    .addCommand(statusCommand(terminal, finish))
+    .addCommand(mergeCommand(terminal, finish))
+    .addHelpText(
+      "after",
+      `
+Examples:
+  reconloss shards plan distribution outputs/ reals/ -m fid,kid --shards 40 -o work/
+  seq 0 39 | parallel -j 2 reconloss shards work work/ --shard {}
+  reconloss shards status work/
+  reconloss shards merge work/
+
+The folder of a plan lies where all processes see it under the same path, as the images do. docs/scale.md has recipes for GNU parallel, Slurm, Kubernetes
+and AWS Batch.`,
+    );
+}
+
+function planCommand(terminal: Terminal, more: readonly MetricFactory[]): Command {
+  const factories = knownMetrics(more);
+  const addPlanOptions = (command: Command, items: string) =>
+    command
+      .requiredOption("-o, --output <folder>", "the folder of the work, which all processes see")
+      .option("--shards <n>", "how many shards", wholeNumber(1))
+      .option("--shard-size <n>", `or how many ${items} each has`, wholeNumber(1));
+
+  const ofSets = addPlanOptions(
+    addDistributionOptions(
+      new Command("distribution").description("plan what reconloss distribution computes"),
+      factories,
+    ),
+    "images",
+  ).option("--details", "also what the page of merge --report shows");
+  addNetworkOptions(ofSets).action(
+    async (
+      outputs: string,
+      reals: string | undefined,
+      flags: DistributionFlags & PlanFlags & { details?: boolean; plugin?: string[] },
+    ) => {
+      const metrics = metricsAskedFor({ ...flags }, factories);
+      await noteNewFolder(flags.output, terminal);
+      const { allowMismatch, details, plugin, shards, shardSize } = flags;
+      const options = { ...(await networkOptions(flags, terminal)), metrics, allowMismatch, details, plugin };
+      tellPlan(
+        await planDistribution(flags.output, outputs, reals, { ...options, shards, shardSize }),
+        flags,
+        terminal,
+      );
+    },
+  );
+
+  const ofPairs = addPlanOptions(new Command("compare").description("plan what reconloss compare computes"), "pairs");
+  addMeasureOptions(ofPairs).action(async (outputs: string, targets: string, flags: MeasureFlags & PlanFlags) => {
+    await noteNewFolder(flags.output, terminal);
+    const { pixels, metrics, optional, device } = await measuresOf(flags, terminal);
+    const { fail, plugin, metricModel: models, shards, shardSize } = flags;
+    const what = { ...pixels, metrics, models, optional: [...optional], fail, plugin, device };
+    tellPlan(await planComparison(flags.output, outputs, targets, { ...what, shards, shardSize }), flags, terminal);
+  });
+
+  return new Command("plan")
+    .description("divide the work of a command into shards; takes that command's arguments and options")
+    .addCommand(ofSets)
+    .addCommand(ofPairs);
+}
+
+function tellPlan({ shards }: Manifest, { output }: PlanFlags, { stdout, stderr, env }: Terminal): void {
+  const items = shards.flat().reduce((sum, { start, end }) => sum + end - start, 0);
+  const empty = shards.filter((ranges) => ranges.length === 0).length;
+  stdout.write(`${printable(output)}: ${shards.length} shards, ${items} items\n`);
+  if (empty === 0) return;
+  stderr.write(
+    `${coloursFor(stderr, env).yellow("note:")} ${empty} shards are empty: there are fewer blocks than shards\n`,
+  );
+}
+
+interface WorkFlags {
+  shard?: number;
+  batch: number;
+  cache: string | boolean;
+  weights?: string;
+  json?: boolean;
+  progress: boolean;
+}
+
+function workCommand(terminal: Terminal, finish: (code: number) => void): Command {
+  return new Command("work")
+    .description("compute one shard, unless it is done")
+    .argument("<folder>", "the folder of the work")
+    .option("--shard <i>", `which, from 0; default: ${arrayVariables.join(", ")}`, wholeNumber(0))
+    .addOption(batchOption())
+    .option(
+      "--cache <folder>",
+      "where features are kept while the shard is computed; default: in the folder of the work",
+    )
+    .option("--no-cache", "keep no features: a shard that is interrupted begins anew")
+    .addOption(weightsOption())
+    .option("--json", "print one JSON object")
+    .option("--no-progress", "no progress bar")
+    .addHelpText(
+      "after",
+      `
+The part appears whole or not at all; a shard that is done is not computed again, and processes that compute the same one do no harm.
+SIGTERM and SIGINT end the work after the image that is under way; the next process goes on from there.
+Exit codes: 0 the part is there, whatever images could not be read, which merge tells; 1 and 2 the plan or its input is at fault: the same fails again;
+3 the machine lacks something: weights, a version, room on the disk, a permission: another try, or another machine, may do; 143 and 130 ended by SIGTERM
+and SIGINT: try again.`,
+    )
+    .action(async (folder: string, flags: WorkFlags) => finish(await work(folder, flags, terminal)));
+}
+
+/** The number of the shard, as it was said, or as an array job says it. */
+function shardNumber({ shard }: WorkFlags, { env }: Terminal): number {
+  if (shard !== undefined) return shard;
+  const name = arrayVariables.find((variable) => env[variable]);
+  if (name === undefined) {
+    throw new ReconlossError("invalid-argument", `--shard is needed, or one of ${arrayVariables.join(", ")}`);
+  }
+  const value = Number(env[name]);
+  if (Number.isInteger(value) && value >= 0) return value;
+  throw new ReconlossError("invalid-argument", `${name} must be a whole number from 0, got ${env[name]}`);
+}
+
+/** The exit codes of programs that a signal ended. */
+const bySignal: Readonly<Partial<Record<NodeJS.Signals, number>>> = { SIGINT: 130, SIGTERM: 143 };
+
+async function work(folder: string, flags: WorkFlags, terminal: Terminal): Promise<number> {
+  const { stdout, stderr, env } = terminal;
+  const shard = shardNumber(flags, terminal);
+  useWeightsFolder(flags.weights);
+  const stop = new AbortController();
+  let signalled: NodeJS.Signals | undefined;
+  const onSignal = (signal: NodeJS.Signals) => {
+    // Whoever asks twice does not want to wait.
+    if (signalled !== undefined) process.exit(bySignal[signal]);
+    signalled = signal;
+    stop.abort();
+  };
+  let bar: ReturnType<typeof progressBar> | undefined;
+  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
+  try {
+    const result = await runShard(folder, shard, {
+      signal: stop.signal,
+      batch: flags.batch,
+      cache: flags.cache === true ? undefined : flags.cache,
+      onProgress: ({ total }) => {
+        bar ??= progressBar(total, `shard ${shard}`, stderr, flags.progress, "items");
+        bar.step();
+      },
+    });
+    bar?.stop();
+    const said = result.computed ? `${result.total} items` : "done before";
+    stdout.write(flags.json ? `${jsonText(result)}\n` : `shard ${shard}: ${said}, ${printable(result.path)}\n`);
+    return exitCodes.ok;
+  } catch (error) {
+    bar?.stop();
+    if (signalled === undefined || error !== stop.signal.reason) throw error;
+    stderr.write(`${coloursFor(stderr, env).yellow("stopped")} by ${signalled}; the same command goes on from there\n`);
+    return bySignal[signalled] as number;
+  } finally {
+    process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
+  }
+}
+
+function statusCommand(terminal: Terminal, finish: (code: number) => void): Command {
+  return new Command("status")
+    .description("how far the work is, from the parts on disk")
+    .argument("<folder>", "the folder of the work")
+    .option("--check", "also whether every byte of the parts is what was written")
+    .option("--json", "print one JSON object")
+    .addHelpText(
+      "after",
+      "\nExit codes: 0 all well, done or not; 1 a file among the parts is damaged, doubled or of another plan, or the manifest was edited; 2 wrong usage.",
+    )
+    .action(async (folder: string, { check, json }: { check?: boolean; json?: boolean }) => {
+      const status = await shardStatus(folder, { whole: check });
+      terminal.stdout.write(`${json ? jsonText(status, 2) : statusText(status)}\n`);
+      const { red } = coloursFor(terminal.stderr, terminal.env);
+      for (const problem of status.problems) terminal.stderr.write(`${red("failed:")} ${printable(problem)}\n`);
+      finish(status.problems.length > 0 ? exitCodes.failed : exitCodes.ok);
+    });
+}
+
+function statusText({ shards, done, missing, items, itemsDone }: ShardStatus): string {
+  const facts = `${done.length} of ${shards} shards, ${itemsDone} of ${items} items`;
+  return missing.length === 0 ? `${facts}` : `${facts}; missing: ${spans(missing)}`;
+}
+
+/** Ascending numbers as spans, as `--array` of Slurm takes them: `0-3,7`. */
+function spans(numbers: readonly number[]): string {
+  const found: [first: number, last: number][] = [];
+  for (const number of numbers) {
+    const last = found.at(-1);
+    if (last !== undefined && last[1] === number - 1) last[1] = number;
+    else found.push([number, number]);
+  }
+  return found.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`)).join(",");
+}
+
+function mergeCommand(terminal: Terminal, finish: (code: number) => void): Command {
+  return addComparisonOptions(
+    new Command("merge")
+      .description("put the parts of all shards together, and print what the plain command prints")
+      .argument("<folder>", "the folder of the work")
+      .addOption(weightsOption()),
+  )
+    .addHelpText(
+      "after",
+      `
+The numbers are those of reconloss distribution or compare, bit for bit. --csv is of pairs; --report of sets needs plan --details.
+Exit codes: as of those commands; 1 also where a part is missing, damaged, doubled or of another plan.`,
+    )
+    .action(async (folder: string, flags: ComparisonFlags & { weights?: string }) => {
+      for (const path of [flags.csv, flags.report]) await noteNewFolder(path, terminal);
+      useWeightsFolder(flags.weights);
+      const merged = await mergeShards(folder);
+      if (merged.kind === "compare") return finish(await tellComparison(merged, flags, terminal));
+      if (flags.csv !== undefined)
+        throw new ReconlossError("invalid-argument", "--csv is of pairs; these are sets of images");
+      finish(await tellDistribution(merged.report, flags, merged.pixels, terminal));
+    });
+}

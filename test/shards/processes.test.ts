@@ -1,0 +1,148 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdir, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { beforeAll, describe, expect, test } from "vitest";
+import { run } from "../cli/run.ts";
+import { temporaryFolder } from "../folder.ts";
+import { makeSets } from "./sets.ts";
+
+const folder = await temporaryFolder();
+const program = fileURLToPath(new URL("../../packages/reconloss/src/cli/main.ts", import.meta.url));
+let sets: Awaited<ReturnType<typeof makeSets>>;
+let options: string[];
+
+beforeAll(async () => {
+  sets = await makeSets(folder, { outputs: 300, reals: 90 });
+  options = ["--network", sets.network, "-m", "fid,kid,pr", "--kid-subsets", "5", "--kid-subset-size", "40"];
+}, 60_000);
+
+/** The program in a process of its own. */
+function start(args: readonly string[], env: Record<string, string> = {}) {
+  const child: ChildProcess = spawn(process.execPath, ["--import", "tsx", program, ...args], {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let text = "";
+  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (part: Buffer) => (text += part));
+  const ended = new Promise<{ code: number | null; text: string }>((resolve) => {
+    child.on("close", (code) => resolve({ code, text }));
+  });
+  return { child, ended };
+}
+
+async function plan(name: string, shards: number): Promise<string> {
+  const work = join(folder, name);
+  const { code, stderr } = await run([
+    ...["shards", "plan", "distribution", sets.outputs, sets.reals, ...options],
+    ...["--shards", String(shards), "-o", work],
+  ]);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: expect.not.stringContaining("error") });
+  return work;
+}
+
+/** Waits until some bytes of features are kept, and the process is in the middle of a shard. */
+async function untilBytes(work: string, shard: number, bytes: number, child: ChildProcess): Promise<void> {
+  const place = join(work, "features", String(shard));
+  for (;;) {
+    const names = await readdir(place, { recursive: true }).catch(() => []);
+    const files = names.filter((name) => name.endsWith(".features"));
+    const sizes = files.map(async (name) => (await stat(join(place, name)).catch(() => ({ size: 0 }))).size);
+    if ((await Promise.all(sizes)).reduce((sum, size) => sum + size, 0) > bytes || child.exitCode !== null) return;
+    await new Promise((done) => setTimeout(done, 2));
+  }
+}
+
+describe("the command line", () => {
+  test("prints what the plain command prints, from shards that array jobs number", async () => {
+    const plain = await run(["distribution", sets.outputs, sets.reals, ...options, "--no-cache", "--json"]);
+    const work = await plan("cli", 3);
+    expect((await run(["shards", "merge", work])).code).toBe(1);
+    const variables = ["SLURM_ARRAY_TASK_ID", "JOB_COMPLETION_INDEX", "AWS_BATCH_JOB_ARRAY_INDEX"];
+    for (const [shard, name] of variables.entries()) {
+      const { code, stdout } = await run(["shards", "work", work], { env: { [name]: String(shard) } });
+      expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining(`shard ${shard}: `) });
+    }
+    expect((await run(["shards", "status", work])).stdout).toBe("3 of 3 shards, 390 of 390 items\n");
+    const merged = await run(["shards", "merge", work, "--json"]);
+    const json = (text: string) => JSON.parse(text.replace(/"computed": \d+/g, '"computed": 0'));
+    expect(json(merged.stdout)).toEqual(json(plain.stdout));
+    // An image that could not be read is the exit code of both.
+    expect([merged.code, plain.code]).toEqual([1, 1]);
+  }, 60_000);
+
+  test("exit codes tell what may be tried again", async () => {
+    const work = await plan("codes", 2);
+    const code = async (...args: string[]) => (await run(["shards", ...args])).code;
+    expect(await code("work", work), "no shard said").toBe(2);
+    expect(await code("work", work, "--shard", "2"), "no such shard").toBe(2);
+    expect(await code("work", folder, "--shard", "0"), "no plan").toBe(2);
+    expect((await run(["shards", "work", work], { env: { SLURM_ARRAY_TASK_ID: "one" } })).code).toBe(2);
+    const network = await readFile(sets.network);
+    await rm(sets.network);
+    expect(await code("work", work, "--shard", "0"), "the network's file is not there").toBe(2);
+    await writeFile(sets.network, network);
+    expect(await code("status", work)).toBe(0);
+  });
+
+  test.skipIf(!existsSync("/dev/full"))("a full disk is the machine's: the next try succeeds", async () => {
+    const work = await plan("full", 2);
+    await mkdir(join(work, "parts"));
+    const part = join(work, "parts", "000000.part");
+    // What is written there ends with ENOSPC.
+    await symlink("/dev/full", part);
+    const { code, stderr } = await run(["shards", "work", work, "--shard", "0"]);
+    expect({ code, stderr }).toEqual({ code: 3, stderr: expect.stringContaining("ENOSPC") });
+    await rm(part);
+    expect((await run(["shards", "work", work, "--shard", "0"])).code).toBe(0);
+  });
+});
+
+describe("processes", () => {
+  let expected: Buffer;
+  beforeAll(async () => {
+    const work = await plan("undisturbed", 1);
+    expect((await run(["shards", "work", work, "--shard", "0"])).code).toBe(0);
+    expected = await readFile(join(work, "parts", "000000.part"));
+  });
+  const partOf = (work: string) => readFile(join(work, "parts", "000000.part"));
+
+  test("killed by SIGKILL in the middle, and run again: the same bytes, and nothing left over", async () => {
+    const work = await plan("killed", 1);
+    for (const bytes of [100, 3000]) {
+      const { child, ended } = start(["shards", "work", work, "--shard", "0", "--batch", "1"]);
+      await untilBytes(work, 0, bytes, child);
+      child.kill("SIGKILL");
+      expect((await ended).code).toBe(null);
+    }
+    await expect(partOf(work)).rejects.toThrow(/ENOENT/);
+    expect((await start(["shards", "work", work, "--shard", "0"]).ended).code).toBe(0);
+    expect(await partOf(work)).toEqual(expected);
+    expect((await readdir(work, { recursive: true })).sort()).toEqual([
+      "features",
+      "manifest.json",
+      "parts",
+      "parts/000000.part",
+    ]);
+  }, 120_000);
+
+  test("ended by SIGTERM: code 143, and the next one goes on", async () => {
+    const work = await plan("ended", 1);
+    const { child, ended } = start(["shards", "work", work, "--batch", "1"], { SLURM_ARRAY_TASK_ID: "0" });
+    await untilBytes(work, 0, 500, child);
+    child.kill("SIGTERM");
+    expect(await ended).toEqual({ code: 143, text: expect.stringContaining("stopped by SIGTERM") });
+    expect((await run(["shards", "status", work])).stdout).toBe("0 of 1 shards, 0 of 390 items; missing: 0\n");
+    expect((await run(["shards", "work", work, "--shard", "0"])).code).toBe(0);
+    expect(await partOf(work)).toEqual(expected);
+  }, 60_000);
+
+  test("two of the same shard at once both succeed", async () => {
+    const work = await plan("twice", 1);
+    const args = ["shards", "work", work, "--shard", "0"];
+    const both = await Promise.all([start(args).ended, start(args).ended]);
+    expect(both.map(({ code }) => code)).toEqual([0, 0]);
+    expect(await partOf(work)).toEqual(expected);
+  }, 60_000);
+});
