@@ -109,6 +109,10 @@ describe("a number has the name that the literature gives it where everything is
     [["--network", large, "--input", "size=32,tokens=first"], "frechet(features=large.onnx)"],
     [["--network", "clip", "--checkpoint", vision, "-m", "frechet"], "frechet(features=clip)"],
     [["--network", "clip", "--checkpoint", vision, "-m", "kid"], "kid(features=clip)"],
+    [["--network", "clip", "--checkpoint", vision], "cmmd"],
+    [["--network", "clip", "--checkpoint", vision, "-m", "mmd(sigma=5)"], "cmmd(sigma=5)"],
+    [["--network", "clip", "--checkpoint", vision, "--input", "size=224"], "mmd(features=clip(size=224x224))"],
+    [["--network", "dinov2", "--checkpoint", large, "-m", "mmd"], "mmd(features=dinov2)"],
     [["--network", "tiny"], "frechet(features=tiny-v2)"],
   ])("%j gives %s", async (args, name) => {
     const result = await distribution(...args);
