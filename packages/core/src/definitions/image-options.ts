@@ -56,14 +56,19 @@ export interface Luma {
 const limitedRange = { weights: [65.481 / 255, 128.553 / 255, 24.966 / 255], offset: 16 / 255 };
 const fullRange = { weights: [0.299, 0.587, 0.114], offset: 0 };
 
-/** The lumas by name. */
-export const lumas: Readonly<Record<Exclude<(typeof channelChoices)[number], "rgb">, Luma>> = {
+/** The lumas by name: those of the option, and one that a single loss looks at. */
+export const lumas: Readonly<Record<Exclude<(typeof channelChoices)[number], "rgb"> | "y-pyiqa", Luma>> = {
   "y-bt601": limitedRange,
   // 16 + 219 T / 255000 + 1/2, rounded down: 73 T / 85000 is counted from its middle, 109.5.
   "y-rgb2ycbcr": { ...limitedRange, levels: { subtract: 127500, factor: 73, divide: 85000, add: 126, round: "down" } },
   "y-yiq": fullRange,
   "y-matlab": { ...fullRange, levels: { subtract: 0, factor: 1, divide: 1000, add: 0, round: "half to even" } },
+  // 299, 587 and 114 thousandths in float32 are too large together, which takes halves up.
+  "y-pyiqa": { ...fullRange, levels: { subtract: -500, factor: 1, divide: 1000, add: 0, round: "down" } },
 };
+
+/** What {@link ImageOptions} say where any luma may be compared. */
+export type LumaOptions = Omit<ImageOptions, "channels"> & { channels: "rgb" | keyof typeof lumas };
 
 /** The weights of {@link Levels}' T. */
 export const lumaThousandths = [299, 587, 114];

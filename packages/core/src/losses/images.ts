@@ -1,5 +1,11 @@
 import { type Definition, type Images, sides } from "../definitions/definition.ts";
-import { type ImageOptions, type Levels, lumas, lumaThousandths } from "../definitions/image-options.ts";
+import {
+  type ImageOptions,
+  type Levels,
+  type LumaOptions,
+  lumas,
+  lumaThousandths,
+} from "../definitions/image-options.ts";
 import { choice } from "../definitions/options.ts";
 import { totalWeight, weightedMean, weightedSum } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
@@ -30,7 +36,7 @@ function toLevels<T>(o: Ops<T>, thousandths: T, { subtract, factor, divide, add,
 export function prepare<T>(
   o: Ops<T>,
   images: Images<T>,
-  { channels, crop, clamp, low, dataRange }: ImageOptions,
+  { channels, crop, clamp, low, dataRange }: LumaOptions,
 ): Images<T> {
   const one = (x: T): T => {
     const inner = o.crop(x, crop);
@@ -54,7 +60,7 @@ export function prepareLevels<T>(o: Ops<T>, images: Images<T>, options: ImageOpt
 
 /** Why images of a shape cannot be prepared so, or are smaller than `window` afterwards. */
 export function refuseImages(
-  { channels, crop }: Pick<ImageOptions, "channels" | "crop">,
+  { channels, crop }: Pick<LumaOptions, "channels" | "crop">,
   [, c, h, w]: Shape,
   window: readonly [number, number] = [1, 1],
 ): string | undefined {

@@ -68,6 +68,23 @@ export function whiten(name: string, { mean, covariance }: NiqeModel): WhitenedM
   return { mean: Float64Array.from(mean), whitening: inverseTriangle(factor, featureCount) };
 }
 
+/** The model of this package. */
+export async function tinyNiqeModel(): Promise<WhitenedModel> {
+  const [{ packed }, { decodeElements }] = await Promise.all([
+    import("./niqe-tiny.ts"),
+    import("../weights/elements.ts"),
+  ]);
+  const bytes = Uint8Array.from(atob(packed), (character) => character.charCodeAt(0));
+  const numbers = Float64Array.from(decodeElements("float32", bytes), Number);
+  const [mean, triangle] = [numbers.subarray(0, featureCount), numbers.subarray(featureCount)];
+  const covariance = Float64Array.from({ length: featureCount ** 2 }, (_, at) => {
+    const [row, column] = [Math.floor(at / featureCount), at % featureCount];
+    const [low, high] = [Math.min(row, column), Math.max(row, column)];
+    return triangle[(high * (high + 1)) / 2 + low];
+  });
+  return whiten("niqe: model=tiny", { mean, covariance });
+}
+
 /**
  * The model given, that of an `.npz` file with `mu_pris_param` and `cov_pris_param`, or by default the published one, from the first place that has it.
  *

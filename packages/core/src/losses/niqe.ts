@@ -9,7 +9,7 @@ import type { WeightFile } from "../weights/given.ts";
 import { prepare, refuseImages } from "./images.ts";
 import { Lazy } from "./lazy.ts";
 import { defineLoss } from "./loss.ts";
-import { featureCount, loadNiqeModel, type NiqeModel, type WhitenedModel } from "./niqe-model.ts";
+import { featureCount, loadNiqeModel, type NiqeModel, tinyNiqeModel, type WhitenedModel } from "./niqe-model.ts";
 import { shapeTable } from "./shape-table.ts";
 
 /** What {@link niqe} can be given instead of the published parameters. */
@@ -37,14 +37,30 @@ function filter<T>(o: Ops<T>, x: T, taps: readonly number[], stride = 1): T {
   return o.conv2d(rows, o.constant(taps, [1, 1, taps.length, 1]), { stride: [stride, 1] });
 }
 
-/** Each pixel minus the mean of its surroundings, by their deviation plus 1 (eq. 1). `x` is in levels of 8 bits. */
-function normalised<T>(o: Ops<T>, x: T): T {
+/** How far each pixel is from the mean of its surroundings, and their deviation (eq. 2 and 3). `x` is in levels of 8 bits. */
+function local<T>(o: Ops<T>, x: T): { distance: T; deviation: T } {
   const mean = (image: T) => filter(o, o.padWith(image, 3, "replicate"), gaussian);
   // From the middle of the range, so that float32 keeps more digits of the squares.
   const centred = o.sub(x, 128);
-  const local = mean(centred);
-  const variance = o.abs(o.sub(mean(o.square(centred)), o.square(local)));
-  return o.div(o.sub(centred, local), o.add(o.root(variance), 1));
+  const around = mean(centred);
+  const variance = o.abs(o.sub(mean(o.square(centred)), o.square(around)));
+  return { distance: o.sub(centred, around), deviation: o.root(variance) };
+}
+
+/** Eq. 1. */
+function normalised<T>(o: Ops<T>, x: T): T {
+  const { distance, deviation } = local(o, x);
+  return o.div(distance, o.add(deviation, 1));
+}
+
+/** The mean of some values over each block. */
+function ofBlocks<T>(o: Ops<T>, x: T, side: number): T {
+  return o.avgPool(o.avgPool(x, [1, side]), [side, 1]);
+}
+
+/** How sharp each block is, by which those are chosen that a model is made of (eq. 9). */
+export function niqeSharpness<T>(o: Ops<T>, luma: T, block: number): T {
+  return ofBlocks(o, local(o, luma).deviation, block);
 }
 
 /** A block's pixels moved by one along an axis, those that leave it coming in at its other end. */
@@ -74,7 +90,7 @@ interface Fit<T> {
 }
 
 function fit<T>(o: Ops<T>, x: T, side: number, step: number): Fit<T> {
-  const mean = (values: T) => o.avgPool(o.avgPool(values, [1, side]), [side, 1]);
+  const mean = (values: T) => ofBlocks(o, values, side);
   const positive = o.greater(x, 0);
   const negative = o.greater(o.neg(x), 0);
   const [rights, lefts] = [mean(positive), mean(negative)];
@@ -181,12 +197,13 @@ function distance<T>(
  *
  * A luma of 0 to 255 is normalised by the mean and deviation of 7x7 Gaussian windows, cut into blocks of 96x96 (what is left beyond them is not looked at), and asymmetric
  * generalised Gaussians are fitted to each block and to the products of its neighbours, at two scales: 36 features. The value is the distance of their mean from a model's
- * under half the sum of both covariances. The model is the published one, a file of 12 kB, or any other of `resources`.
+ * under half the sum of both covariances. The model is the published one, a file of 12 kB, or any other of `resources`. `model=tiny` is part of this package, made of 700 photographs reduced to 321
+ * pixels by `scripts/fit-niqe.ts`: no download, and no published number, so report it under this name.
  *
  * | preset | luma | equals |
  * |---|---|---|
  * | `basicsr` (default) | y-rgb2ycbcr, MATLAB's Y rounded to 8 bits | BasicSR `calculate_niqe`, and the authors' MATLAB code; `crop` is its `crop_border` |
- * | `pyiqa` | y-matlab, the luma of YIQ rounded to 8 bits | IQA-PyTorch `niqe` |
+ * | `pyiqa` | y-pyiqa, the luma of YIQ rounded to 8 bits, halves up (of `y-matlab` to even) | IQA-PyTorch `niqe` of images in float64 |
  *
  * The official code looks shapes up in a table with steps of 0.001, and so has no gradient. The gradient here is that of the value before this rounding, and of the luma before its own;
  * `shapes=smooth` leaves the first out of the value too, which moves it by up to 0.02. In flat areas the sign of rounding errors decides, and values differ by up to 0.2, as the official ones do among each other. A block
@@ -212,12 +229,13 @@ export const niqe = defineLoss({
   needsTarget: false,
   options: {
     preset: choice(["basicsr", "pyiqa"], "basicsr", "whose numbers come out"),
-    luma: choice(["y-rgb2ycbcr", "y-matlab", "y-bt601", "y-yiq"], "y-rgb2ycbcr", "what is looked at"),
+    luma: choice(["y-rgb2ycbcr", "y-pyiqa", "y-matlab", "y-bt601", "y-yiq"], "y-rgb2ycbcr", "what is looked at"),
     crop: imageOptions.crop,
     block: integer(96, "side of the blocks in pixels, even", { min: 4 }),
+    model: choice(["published", "tiny"], "published", "of natural images: the authors', or this package's own"),
     shapes: choice(["table", "smooth"], "table", "shapes of distributions in steps of 0.001, or as they are"),
   },
-  presets: { pyiqa: { luma: "y-matlab" } },
+  presets: { pyiqa: { luma: "y-pyiqa" } },
   range: () => [0, 1],
   refuse: ({ crop, block, luma }, shape) => {
     const refusal = refuseImages({ channels: luma, crop }, shape, [block, block]);
@@ -225,11 +243,12 @@ export const niqe = defineLoss({
     const [rows, columns] = [shape[2], shape[3]].map((size) => Math.floor((size - 2 * crop) / block));
     return rows * columns > 1 ? undefined : `but at least two blocks of ${block}x${block} pixels are needed`;
   },
-  define: ({ luma, crop, block, shapes }, resources: NiqeResources = {}): Definition => {
+  define: ({ luma, crop, block, shapes, model: named }, resources: NiqeResources = {}): Definition => {
     if (block % 2 === 1) throw new ReconlossError("invalid-argument", `niqe: block must be even, got ${block}`);
-    const model = new Lazy(() => loadNiqeModel(resources.model));
+    const own = resources.model === undefined && named === "tiny";
+    const model = new Lazy(() => (own ? tinyNiqeModel() : loadNiqeModel(resources.model)));
     return {
-      weights: resources.model === undefined ? ["niqe"] : [],
+      weights: resources.model === undefined && !own ? ["niqe"] : [],
       prepare: () => model.prepare(),
       bySize: true,
       score: <T>(o: Ops<T>, images: Images<T>) => {
@@ -239,8 +258,7 @@ export const niqe = defineLoss({
           const [, , h, w] = o.dims(x) as Shape;
           return o.slice(o.slice(x, "h", 0, h - (h % block)), "w", 0, w - (w % block));
         };
-        const blockMean = (x: T) => o.avgPool(o.avgPool(o.mean(x, "c"), [1, block]), [block, 1]);
-        const blockWeight = weight && blockMean(whole(weight));
+        const blockWeight = weight && ofBlocks(o, o.mean(whole(weight), "c"), block);
         const value = distance(
           o,
           niqeFeatures(o, o.mul(whole(output), 255), block, shapes === "table" ? 0.001 : 0),
