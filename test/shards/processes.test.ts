@@ -15,7 +15,7 @@ let options: string[];
 
 beforeAll(async () => {
   sets = await makeSets(folder, { outputs: 300, reals: 90 });
-  options = ["--network", sets.network, "-m", "fid,kid,pr", "--kid-subsets", "5", "--kid-subset-size", "40"];
+  options = ["--network", sets.network, "-m", "frechet,kid,pr", "--kid-subsets", "5", "--kid-subset-size", "40"];
 }, 60_000);
 
 /** The program in a process of its own. */

@@ -18,7 +18,6 @@ import type { ExtractedSet, UnreadableImage } from "./extract.ts";
 import { checkFeatureOptions, type FeatureOptions, type Features, type SetFeatures, withFeatures } from "./features.ts";
 import { type ImageSet, openSet, type SetPart, type SetSource } from "./image-set.ts";
 import { chosenMetrics, resultName, usualOfStatistics } from "./metrics.ts";
-import { statisticsOf } from "./statistics.ts";
 import type { StatisticsFile } from "./statistics-file.ts";
 
 /** Options of {@link evaluateDistribution}. */
@@ -194,8 +193,8 @@ export async function computeStatistics(
     const images = await source.images();
     return await withFeatures(options.spatial ? ["main", "spatial"] : ["main"], options, async (features) => {
       const set = enough(path, true, await features.of("real", images));
-      const fid = await statisticsOf(set.rows("main"), set.indices);
-      const sfid = options.spatial ? await statisticsOf(set.rows("spatial"), set.indices) : undefined;
+      const fid = await set.statistics("main");
+      const sfid = options.spatial ? await set.statistics("spatial") : undefined;
       const { protocol, notes } = features;
       const warnings = [...notes, ...setWarnings("real", set)];
       return { statistics: { fid, sfid, protocol }, set: setReport(path, set), warnings };
@@ -329,9 +328,8 @@ function states({ side, statistics, features }: ReadSide): (metric: SetMetric) =
     const stored = statisticsFor(info, side, statistics);
     if (stored) return stored;
     const set = features as SetFeatures;
-    const rows = set.rows(info.features);
-    if (info.needs[side] === "rows") return rows;
-    const moments = computed.get(info.features) ?? statisticsOf(rows, set.indices);
+    if (info.needs[side] === "rows") return set.rows(info.features);
+    const moments = computed.get(info.features) ?? set.statistics(info.features);
     computed.set(info.features, moments);
     return moments;
   };

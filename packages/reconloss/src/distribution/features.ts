@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type Device, ReconlossError } from "@reconloss/core";
 import { checkDevice, checkFields, checkKind } from "@reconloss/core/internal";
-import type { FeatureKind, FeatureRows, Protocol, Side } from "@reconloss/core/metrics";
+import type { FeatureKind, FeatureRows, Protocol, Side, Statistics } from "@reconloss/core/metrics";
 import type { InceptionFeature } from "@reconloss/core/nets";
 import { type Resizer, resizers } from "@reconloss/core/pixels";
 import type { PixelOptions } from "../image/index.ts";
@@ -16,6 +16,7 @@ import { FeatureStore } from "./feature-store.ts";
 import type { ImageSet } from "./image-set.ts";
 import { largestBatch, refuseLargeBatch } from "./memory.ts";
 import { type OnnxExtractorOptions, onnxExtractor } from "./onnx-extractor.ts";
+import { statisticsOf } from "./statistics.ts";
 
 /** Work under way. */
 export interface DistributionProgress {
@@ -126,6 +127,8 @@ function inceptionFeatureOf(kind: FeatureKind, { network, dims = 2048 }: Feature
 /** The features of one side. */
 export interface SetFeatures extends ExtractedSet {
   rows(kind: FeatureKind): FeatureRows;
+  /** Mean and covariance of a kind of features. */
+  statistics(kind: FeatureKind): Promise<Statistics>;
 }
 
 /** Turns images into features that are stored until the work is done. */
@@ -200,7 +203,8 @@ export async function withFeatures<T>(
           onImage: () => options.onProgress?.({ side, done: ++done, total: images.count }),
         });
         const hashes = extracted.images.map(({ hash }) => hash);
-        return { ...extracted, rows: (kind) => stores[outputOf(kind)].rows(hashes) };
+        const rows = (kind: FeatureKind) => stores[outputOf(kind)].rows(hashes);
+        return { ...extracted, rows, statistics: (kind) => statisticsOf(rows(kind), extracted.indices, images.count) };
       },
     });
   } finally {

@@ -2,12 +2,17 @@ import { resolve } from "node:path";
 import { ReconlossError } from "@reconloss/core";
 import { checkFields, checkKind, labelledMetric } from "@reconloss/core/internal";
 import {
+  blockImages,
   type FeatureKind,
   type FeatureRows,
+  loadState,
+  MomentsState,
+  momentsOf,
   type Protocol,
   parseMetric,
   type SetMetric,
   type Side,
+  saveState,
 } from "@reconloss/core/metrics";
 import { finishComparison, type OpenComparison, type OpenSide, withComparison } from "../distribution/evaluate.ts";
 import type { UnreadableImage } from "../distribution/extract.ts";
@@ -15,6 +20,7 @@ import { networks } from "../distribution/extractor.ts";
 import { type Features, type SetFeatures, withFeatures } from "../distribution/features.ts";
 import type { ImageSet, SetPart } from "../distribution/image-set.ts";
 import type { DistributionOptions, DistributionReport } from "../distribution/index.ts";
+import { blocksIn } from "../distribution/statistics.ts";
 import { isUrl } from "../http.ts";
 import type { PixelOptions } from "../image/index.ts";
 import { pixelOptionsOf } from "../image/read.ts";
@@ -24,7 +30,7 @@ import { imageBytes, type PartImage, packImages, unpackImages } from "./images.t
 import { type RunContext, refuseMachineFaults, type ShardKind } from "./kind.ts";
 import { checkListing, type Listing, planRanges } from "./listing.ts";
 import { type Manifest, type PlannedRange, writeManifest } from "./manifest.ts";
-import { type Part, PartReader } from "./part.ts";
+import { type Part, PartReader, type WriteContent } from "./part.ts";
 import { type ShardCount, shardRanges } from "./ranges.ts";
 
 /** What a plan of sets of images is of, beside how they are compared; a network of one's own must be a file. */
@@ -34,9 +40,6 @@ export interface DistributionPlan
   /** Modules with metrics of one's own; their code is run. */
   plugin?: readonly string[];
 }
-
-/** Images of a block. */
-const blockImages = 64;
 
 /** The merged sets. */
 export interface MergedDistribution {
@@ -175,7 +178,10 @@ interface PartSide {
   readonly side: Side;
   readonly images: number;
   readonly unreadable: readonly UnreadableImage[];
+  /** By output, where its rows are: where a metric needs them. */
   readonly rows: Readonly<Record<string, { readonly dimension: number; readonly at: number }>>;
+  /** By output, where the state of its moments is: where a metric needs those. */
+  readonly moments: Readonly<Record<string, { readonly at: number; readonly bytes: number }>>;
   /** Where the images' records are. */
   readonly at: number;
 }
@@ -214,11 +220,7 @@ export const distributionKind: ShardKind<MergedDistribution> = {
           const set = await features.of(side.side, images, { signal, onUnreadable: refuseMachineFaults });
           // A disk that went away looks like images that are not there.
           if (set.unreadable.length > 0) await check(range);
-          extracted.push({
-            range,
-            set,
-            outputs: new Map(side.kinds.map((kind) => [features.outputOf(kind), kind])),
-          });
+          extracted.push({ range, set, wanted: wantedOf(comparison, side, features) });
         }
         await writeExtracted(extracted, context);
       });
@@ -251,48 +253,80 @@ function subset(images: ImageSet, { start, end }: PlannedRange): ImageSet {
   };
 }
 
+/** What metrics need of an output of the network. */
+interface Wanted {
+  readonly output: string;
+  readonly kind: FeatureKind;
+  readonly rows: boolean;
+  readonly moments: boolean;
+}
+
+/** What is needed of one side; a page of details shows rows of the main features. */
+function wantedOf(
+  { metrics, hasDetails }: OpenComparison,
+  { side, kinds }: OpenSide,
+  { outputOf }: Features,
+): Wanted[] {
+  const outputs = new Map(kinds.map((kind) => [outputOf(kind), kind]));
+  return [...outputs].map(([output, kind]) => {
+    const needs = metrics.filter(({ info }) => outputOf(info.features) === output).map(({ info }) => info.needs[side]);
+    const ofDetails = hasDetails && outputOf("main") === output;
+    return { output, kind, rows: ofDetails || needs.includes("rows"), moments: ofDetails || needs.includes("moments") };
+  });
+}
+
 /** What became of one range. */
 interface Extracted {
   readonly range: PlannedRange;
   readonly set: SetFeatures;
-  /** The network's outputs that are wanted, each with the features that it is. */
-  readonly outputs: ReadonlyMap<string, FeatureKind>;
+  readonly wanted: readonly Wanted[];
 }
 
-/** Writes a part: of each range, the records of its images and then the rows of each output. */
+/** The moments of the blocks of a range, as bytes. */
+async function momentsBytes({ start, end }: PlannedRange, set: SetFeatures, kind: FeatureKind): Promise<Uint8Array> {
+  const places = set.indices.map((index) => start + index);
+  return saveState(await momentsOf(set.rows(kind), places, [start / blockImages, blocksIn(end)]));
+}
+
+/** Writes a part: of each range, the records of its images, then of each output its rows and its moments. */
 async function writeExtracted(extracted: readonly Extracted[], { write }: RunContext): Promise<void> {
+  const pieces: ((append: WriteContent) => Promise<void>)[] = [];
   let at = 0;
-  const place = (bytes: number) => {
+  const place = (bytes: number, piece: (append: WriteContent) => Promise<void>) => {
+    pieces.push(piece);
     at += bytes;
     return at - bytes;
   };
-  const sides = extracted.map(({ range, set, outputs }): PartSide => {
-    const records = place(set.images.length * imageBytes);
-    const rows = [...outputs].map(([output, kind]) => {
-      const { count, dimension } = set.rows(kind);
-      return [output, { dimension, at: place(4 * count * dimension) }] as const;
-    });
-    return {
-      side: range.input as Side,
-      images: set.images.length,
-      unreadable: set.unreadable,
-      at: records,
-      rows: Object.fromEntries(rows),
-    };
-  });
-  await write({ sides }, async (append) => {
-    for (const { range, set, outputs } of extracted) {
-      await append(packImages(set.images.map((image, i) => ({ ...image, index: range.start + set.indices[i] }))));
-      for (const kind of outputs.values()) {
-        const rows = set.rows(kind);
-        for (let start = 0; start < rows.count; start += rowsAtOnce) {
-          const indices = Array.from({ length: Math.min(rowsAtOnce, rows.count - start) }, (_, i) => start + i);
-          const { buffer, byteOffset, byteLength } = await rows.read(indices);
-          await append(new Uint8Array(buffer, byteOffset, byteLength));
-        }
+  const sides: PartSide[] = [];
+  for (const { range, set, wanted } of extracted) {
+    const images = set.images.map((image, i) => ({ ...image, index: range.start + set.indices[i] }));
+    const records = place(images.length * imageBytes, (append) => append(packImages(images)));
+    const rows: Record<string, PartSide["rows"][string]> = {};
+    const moments: Record<string, PartSide["moments"][string]> = {};
+    for (const { output, kind, ...needs } of wanted) {
+      const all = set.rows(kind);
+      const { count, dimension } = all;
+      if (needs.rows)
+        rows[output] = { dimension, at: place(4 * count * dimension, (append) => writeRows(all, append)) };
+      if (needs.moments) {
+        const bytes = await momentsBytes(range, set, kind);
+        moments[output] = { bytes: bytes.length, at: place(bytes.length, (append) => append(bytes)) };
       }
     }
+    const { unreadable } = set;
+    sides.push({ side: range.input as Side, images: images.length, unreadable, at: records, rows, moments });
+  }
+  await write({ sides }, async (append) => {
+    for (const piece of pieces) await piece(append);
   });
+}
+
+async function writeRows(rows: FeatureRows, append: WriteContent): Promise<void> {
+  for (let start = 0; start < rows.count; start += rowsAtOnce) {
+    const indices = Array.from({ length: Math.min(rowsAtOnce, rows.count - start) }, (_, i) => start + i);
+    const { buffer, byteOffset, byteLength } = await rows.read(indices);
+    await append(new Uint8Array(buffer, byteOffset, byteLength));
+  }
 }
 
 /** The images of one side in all parts, in order. */
@@ -313,6 +347,7 @@ async function mergedSet(
     const { sides } = part.header.content as { sides: readonly PartSide[] };
     return sides.filter((each) => each.side === side).map((of) => ({ part, of }));
   });
+  const filled = pieces.filter(({ of }) => of.images > 0);
   const found: PartImage[] = [];
   for (const { part, of } of pieces) {
     for (const image of unpackImages(await reader.read(part, of.at, of.images * imageBytes))) found.push(image);
@@ -323,12 +358,16 @@ async function mergedSet(
     unreadable: pieces.flatMap(({ of }) => of.unreadable),
     passedOver: images.passedOver,
     computed: 0,
-    rows: (kind) =>
-      new PartRows(
-        pieces.filter(({ of }) => of.images > 0),
-        outputOf[kind] as string,
-        reader,
-      ),
+    rows: (kind) => new PartRows(filled, outputOf[kind] as string, reader),
+    statistics: async (kind) => {
+      const output = outputOf[kind] as string;
+      const merged = new MomentsState();
+      for (const { part, of } of pieces) {
+        const { at, bytes } = of.moments[output];
+        merged.merge((await loadState(await reader.read(part, at, bytes))).state as MomentsState);
+      }
+      return merged.statistics(blocksIn(images.count));
+    },
   };
 }
 
