@@ -55,6 +55,7 @@ const machine: Layers = {
     "http.ts": ["undici"],
     weights: ["undici"],
     image: ["sharp"],
+    distribution: ["hyparquet", "undici"],
     report: ["sharp"],
     cli: ["commander", "cli-progress", "cli-table3", "picocolors"],
   },

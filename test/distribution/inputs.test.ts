@@ -1,15 +1,18 @@
 import { execFileSync } from "node:child_process";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { parquetWriteBuffer } from "hyparquet-writer";
 import { beforeAll, describe, expect, test } from "vitest";
-import { type ImageSet, openSet, type SetOptions } from "../../packages/reconloss/src/distribution/image-set.ts";
+import { writeNpy } from "../../packages/core/src/weights/npy.ts";
+import { writeNpz } from "../../packages/core/src/weights/npz.ts";
 import { computeStatistics, evaluateDistribution } from "../../packages/reconloss/src/distribution/index.ts";
 import { expandBraces } from "../../packages/reconloss/src/distribution/inputs/braces.ts";
 import { writeImage } from "../../packages/reconloss/src/image/index.ts";
 import { writeSetReport } from "../../packages/reconloss/src/report/index.ts";
 import { temporaryFolder } from "../folder.ts";
 import { randomTensor } from "../random.ts";
-import { paxOf, type TestMember, tarOf } from "./archives.ts";
+import { paxOf, type TestMember, tarOf, zipOf } from "./archives.ts";
+import { failureOf, hashesOf, labelsOf, namesOf, passedOverIn, withSet } from "./open-sets.ts";
 
 const folder = await temporaryFolder();
 const images = join(folder, "images");
@@ -27,31 +30,6 @@ const write = async (name: string, data: Uint8Array | string) => {
   await mkdir(dirname(join(folder, name)), { recursive: true });
   await writeFile(join(folder, name), data);
   return join(folder, name);
-};
-
-async function withSet<T>(path: string, use: (set: ImageSet) => Promise<T>, options?: SetOptions): Promise<T> {
-  const source = await openSet(path, options);
-  try {
-    return await use((await source.images?.()) as ImageSet);
-  } finally {
-    await source.close();
-  }
-}
-
-const indicesOf = (set: ImageSet) => Array.from({ length: set.count }, (_, index) => index);
-const namesOf = (path: string) => withSet(path, async (set) => indicesOf(set).map((index) => set.name(index)));
-const hashesOf = (path: string) =>
-  withSet(path, (set) => Promise.all(indicesOf(set).map(async (index) => (await set.load(index)).hash)));
-const labelsOf = (path: string) =>
-  withSet(path, (set) => Promise.all(indicesOf(set).map((index) => set.label?.(index))));
-const passedOverIn = (path: string) => withSet(path, async (set) => set.passedOver);
-const failureOf = async (path: string): Promise<Error & { code?: string }> => {
-  try {
-    await hashesOf(path);
-  } catch (error) {
-    return error as Error;
-  }
-  throw new Error(`${path} is read`);
 };
 
 const samples = (from: number, to: number): TestMember[] =>
@@ -288,6 +266,237 @@ describe("tar", () => {
       await writeFile(path, tarOf(samples(0, 1)));
       await expect(set.load(5)).rejects.toThrow(/changing\.tar was cut short by another program/);
     });
+  });
+});
+
+describe("zip", () => {
+  test("members are stored or deflated, in the order of the directory, with and without zip64", async () => {
+    const entries = samples(0, 6).map((entry, i) => ({ ...entry, method: i % 2 ? 8 : 0, wide: i > 2 }));
+    for (const wide of [false, true]) {
+      const path = await write(`plain-${wide}.zip`, zipOf(entries, { wide }));
+      expect(await namesOf(path)).toEqual(names.map((name) => `plain-${wide}.zip#${name}`));
+      expect(await hashesOf(path)).toEqual(await hashesOf(images));
+    }
+  });
+
+  test("has classes, and passes over what is no image, as tar does; links too", async () => {
+    const path = await write(
+      "others.zip",
+      zipOf([
+        { name: "cat/" },
+        { name: "cat/0.png", data: bytes[0] },
+        { name: "1.cls", data: "7" },
+        { name: "1.png", data: bytes[1] },
+        { name: "picture", data: bytes[2], method: 8 },
+        { name: "notes", data: "text" },
+        { name: "__MACOSX/._0.png", data: "x" },
+        { name: "link.png", data: "/etc/passwd", mode: 0o120777 },
+        { name: "../../3.png", data: bytes[3] },
+      ]),
+    );
+    expect(await namesOf(path)).toEqual(
+      ["cat/0.png", "1.png", "picture", "../../3.png"].map((name) => `others.zip#${name}`),
+    );
+    expect(await labelsOf(path)).toEqual(["cat", "7", undefined, ".."]);
+    expect(await passedOverIn(path)).toEqual({ ".cls": 1, "without extension": 1, hidden: 1, link: 1 });
+  });
+
+  test("members that are damaged are told one by one, and the others read", async () => {
+    const bomb = Buffer.alloc(2 ** 20);
+    const path = await write(
+      "damaged.zip",
+      zipOf([
+        { name: "0.png", data: bytes[0] },
+        { name: "crc.png", data: bytes[1], crc: 1 },
+        { name: "secret.png", data: bytes[1], flags: 0x801 },
+        { name: "method.png", data: bytes[1], method: 97 },
+        { name: "small.png", data: bomb, method: 8, size: 1000 },
+        { name: "bomb.png", data: bomb, method: 8, size: 2 ** 31 },
+        { name: "secret", data: bytes[1], flags: 0x801 },
+        { name: "empty.png" },
+        { name: "noise.png", data: "no image" },
+      ]),
+    );
+    await withSet(path, async (set) => {
+      expect(set.count).toBe(9);
+      await (await set.load(0)).decode();
+      const reasons = [];
+      for (let index = 1; index < set.count; index++) {
+        const error = await set
+          .load(index)
+          .then((image) => image.decode())
+          .catch((caught) => caught);
+        expect([error.name, error.code]).toEqual(["ReconlossError", "image"]);
+        reasons.push(error.message.split("damaged.zip#")[1]);
+      }
+      expect(reasons).toEqual([
+        expect.stringMatching(/^crc\.png: the zip entry crc\.png has the wrong CRC-32/),
+        expect.stringMatching(/^secret\.png: .*is encrypted/),
+        expect.stringMatching(/^method\.png: .*uses compression method 97/),
+        expect.stringMatching(/^small\.png: the zip entry small\.png (does not unpack|has the wrong CRC-32)/),
+        expect.stringMatching(/^bomb\.png: .*claims to unpack \d+ bytes to 2147483648/),
+        expect.stringMatching(/^secret: .*is encrypted/),
+        expect.stringMatching(/^empty\.png: the file is empty/),
+        expect.stringMatching(/^noise\.png: its content is no image/),
+      ]);
+    });
+  });
+
+  test("archives that are damaged are refused", async () => {
+    const whole = zipOf(samples(0, 3));
+    const lie = Buffer.from(whole);
+    lie.writeUInt32LE(0xfffffff0, lie.length - 10);
+    const overlap = zipOf([
+      { name: "a.png", data: bytes[0], wide: true },
+      { name: "b.png", data: bytes[1], wide: true },
+    ]);
+    const second = overlap.lastIndexOf("PK\x01\x02");
+    overlap.writeBigUInt64LE(0n, overlap.indexOf("b.png", second) + 5 + 20);
+    for (const [name, data, message] of [
+      ["cut.zip", whole.subarray(0, -30), /no directory: the file is cut short/],
+      ["none.zip", Buffer.from("PK and nothing else, but as long as an end would be"), /no directory/],
+      ["empty.zip", zipOf([]), /empty\.zip holds no images/],
+      ["lie.zip", lie, /the zip directory has 4294967280 bytes; at most/],
+      ["overlap.zip", overlap, /runs into what follows it/],
+    ] as const) {
+      const error = await failureOf(await write(name, data));
+      expect([error.name, error.code, error.message]).toEqual([
+        "ReconlossError",
+        "file",
+        expect.stringMatching(message),
+      ]);
+    }
+  });
+});
+
+describe("arrays", () => {
+  const pixels = Uint8Array.from({ length: 3 * 4 * 5 * 3 }, (_, i) => Math.imul(i, 2654435761) >>> 24);
+
+  test("npy of [n, h, w, 3] is a set, with the images of the same array in npz", async () => {
+    const path = await write("samples.npy", writeNpy(pixels, [3, 4, 5, 3]));
+    const archive = await write("samples.npz", writeNpz({ arr_0: { data: pixels, shape: [3, 4, 5, 3] } }));
+    expect(await namesOf(path)).toEqual([0, 1, 2].map((i) => `samples.npy[${i}]`));
+    expect(await hashesOf(path)).toEqual(await hashesOf(archive));
+    await withSet(path, async (set) => {
+      const { image } = await (await set.load(1)).decode();
+      expect(image).toMatchObject({ width: 5, height: 4, channels: 3, data: pixels.subarray(60, 120) });
+    });
+  });
+
+  test("of other shapes and types are refused, damaged ones too", async () => {
+    const whole = writeNpy(pixels, [3, 4, 5, 3]);
+    for (const [name, data, message] of [
+      [
+        "one.npy",
+        writeNpy(pixels.subarray(0, 60), [4, 5, 3]),
+        /one\.npy must be 8-bit images \[n, h, w, 3\], got uint8 4x5x3/,
+      ],
+      ["float.npy", writeNpy(new Float64Array(60), [1, 4, 5, 3]), /must be 8-bit images .*got float64 1x4x5x3/],
+      ["none.npy", writeNpy(new Uint8Array(0), [0, 4, 5, 3]), /none\.npy holds no images/],
+      ["thin.npy", writeNpy(new Uint8Array(0), [3, 0, 5, 3]), /thin\.npy holds no images/],
+      ["cut.npy", whole.subarray(0, -1), /should be \d+ bytes/],
+      ["huge.npy", whole.map((byte, i) => (i < 128 && byte === 51 ? 57 : byte)), /should be \d+ bytes/],
+    ] as const) {
+      const error = await failureOf(await write(name, data));
+      expect([error.code, error.message]).toEqual(["file", expect.stringMatching(message)]);
+    }
+  });
+
+  test("npz says the classes of its samples in arr_1, as guided-diffusion writes it", async () => {
+    const arr_0 = { data: pixels, shape: [3, 4, 5, 3] };
+    const classes = { data: Float64Array.of(7, 0, 999), shape: [3] };
+    expect(await labelsOf(await write("classes.npz", writeNpz({ arr_0, arr_1: classes })))).toEqual(["7", "0", "999"]);
+    const other = { data: Float64Array.of(7, 0), shape: [2] };
+    const path = await write("other.npz", writeNpz({ arr_0, arr_1: other }));
+    expect(await labelsOf(path)).toEqual([undefined, undefined, undefined]);
+  });
+});
+
+describe("parquet", () => {
+  type Columns = Parameters<typeof parquetWriteBuffer>[0]["columnData"];
+  const table = async (
+    name: string,
+    columnData: Columns,
+    rowGroupSize = 4,
+    codec: "SNAPPY" | "UNCOMPRESSED" = "SNAPPY",
+  ) => write(name, new Uint8Array(parquetWriteBuffer({ columnData, rowGroupSize, codec })));
+  const encoded = () => ({ name: "jpg", data: bytes, type: "BYTE_ARRAY" as const });
+
+  test("columns of bytes are images, over several row groups, and the column label says the class", async () => {
+    const columns: Columns = [
+      { name: "key", data: names, type: "STRING" },
+      { name: "embedding", data: bytes.map(() => Uint8Array.of(1, 2, 3)), type: "BYTE_ARRAY" },
+      encoded(),
+      { name: "label", data: [3, 1, 4, 1, 5, 9], type: "INT32" },
+    ];
+    for (const codec of ["SNAPPY", "UNCOMPRESSED"] as const) {
+      const path = await table(`bytes-${codec}.parquet`, columns, 4, codec);
+      expect(await namesOf(path)).toEqual(names.map((_, i) => `bytes-${codec}.parquet#${i}`));
+      expect(await hashesOf(path)).toEqual(await hashesOf(images));
+      expect(await labelsOf(path)).toEqual(["3", "1", "4", "1", "5", "9"]);
+    }
+  });
+
+  test("Hugging Face's {bytes, path} is a column of images; rows without bytes are told", async () => {
+    const data = bytes.map((each, i) =>
+      i === 4 ? { bytes: null, path: "gone.png" } : { bytes: each, path: names[i] },
+    );
+    const schema = [
+      { name: "root", num_children: 2 },
+      { name: "image", repetition_type: "OPTIONAL" as const, num_children: 2 },
+      { name: "bytes", type: "BYTE_ARRAY" as const, repetition_type: "OPTIONAL" as const },
+      {
+        name: "path",
+        type: "BYTE_ARRAY" as const,
+        converted_type: "UTF8" as const,
+        repetition_type: "OPTIONAL" as const,
+      },
+      {
+        name: "label",
+        type: "BYTE_ARRAY" as const,
+        converted_type: "UTF8" as const,
+        repetition_type: "REQUIRED" as const,
+      },
+    ];
+    const columnData = [
+      { name: "image", data },
+      { name: "label", data: ["a", "b", "c", "d", "e", "f"] },
+    ];
+    const buffer = parquetWriteBuffer({ columnData, schema, rowGroupSize: 4 });
+    const path = await write("hf.parquet", new Uint8Array(buffer));
+    await withSet(path, async (set) => {
+      expect(await set.label?.(2)).toBe("c");
+      expect((await set.load(3)).hash).toBe((await hashesOf(images))[3]);
+      await expect(set.load(4)).rejects.toThrow(
+        /cannot read .*hf\.parquet#4: the row holds no bytes, only the path gone\.png/,
+      );
+      expect((await set.load(5)).hash).toBe((await hashesOf(images))[5]);
+    });
+  });
+
+  test("that are none, damaged or without images are refused", async () => {
+    const path = await table("whole.parquet", [encoded()]);
+    const whole = await readFile(path);
+    const lie = Buffer.from(whole);
+    lie.writeUInt32LE(2 ** 31, lie.length - 8);
+    const noise = Buffer.from(whole);
+    noise.fill(0xa5, noise.length - 100, noise.length - 8);
+    for (const [name, data, message] of [
+      ["cut.parquet", whole.subarray(0, -5), /is no parquet file, or was cut short/],
+      ["short.parquet", Buffer.from("PAR1"), /is no parquet file/],
+      ["lie.parquet", lie, /its metadata claim 2147483648 bytes/],
+      ["noise.parquet", noise, /noise\.parquet/],
+    ] as const) {
+      const error = await failureOf(await write(name, data));
+      expect([error.name, error.message]).toEqual(["ReconlossError", expect.stringMatching(message)]);
+    }
+    const text = await table("text.parquet", [{ name: "caption", data: ["a"], type: "STRING" }]);
+    expect((await failureOf(text)).message).toMatch(
+      /has no column of images \(bytes, or {bytes, path}\); it has: caption/,
+    );
+    const damaged = Buffer.from(whole).fill(0xff, 10, 60);
+    const { code, message } = await failureOf(await write("damaged.parquet", damaged));
+    expect([code, message]).toEqual(["image", expect.stringMatching(/damaged\.parquet#0: its row group is damaged/)]);
   });
 });
 

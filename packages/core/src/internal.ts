@@ -41,6 +41,7 @@ export { jsonText, listNames, nonFiniteAsWords, printable } from "./text.ts";
 export { isFloating as isFloatingType } from "./weights/elements.ts";
 export { manifestName, parseManifest } from "./weights/manifest.ts";
 export { longestHeader, type NpyHeader, npyElements, readNpyHeader } from "./weights/npy.ts";
-export { type Npz, NpzArray, readNpz, writeNpz } from "./weights/npz.ts";
+export { asContentErrors, type Npz, NpzArray, readNpz, writeNpz } from "./weights/npz.ts";
 export { withoutFiles } from "./weights/places.ts";
 export { isArchive } from "./weights/registry.ts";
+export { openZipEntry, readZipDirectory, type ZipEntry } from "./weights/zip.ts";

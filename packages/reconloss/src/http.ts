@@ -14,10 +14,11 @@ export class Transient extends Error {
     this.wait = options.wait ?? 0;
   }
 
-  /** Whether the server cannot be reached at all, as on a machine without network, where waiting helps little. */
-  get isOffline(): boolean {
-    const { code } = ((this.cause as Error | undefined)?.cause ?? {}) as NodeJS.ErrnoException;
-    return code !== undefined && offline.has(code);
+  /** How often it may be worth trying: hardly, where the server cannot be reached at all, as on a machine without network. */
+  get worth(): number {
+    const { code, message = "" } = ((this.cause as Error | undefined)?.cause ?? {}) as NodeJS.ErrnoException;
+    if (code === undefined && /redirect|scheme|bad port/i.test(message)) return 1;
+    return code !== undefined && offline.has(code) ? offlineAttempts : Number.POSITIVE_INFINITY;
   }
 }
 
@@ -122,7 +123,7 @@ export async function patiently<T>(
       const reached = await progress();
       failures = reached > furthest ? 1 : failures + 1;
       furthest = Math.max(furthest, reached);
-      if (failures >= Math.min(attempts, error.isOffline ? offlineAttempts : attempts)) throw failed(error, failures);
+      if (failures >= Math.min(attempts, error.worth)) throw failed(error, failures);
       const wait = Math.max(retryDelay * 2 ** (failures - 1), error.wait);
       await delay(wait, undefined, { signal }).catch(() => {});
     }

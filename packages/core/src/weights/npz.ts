@@ -87,7 +87,7 @@ export async function readNpz(source: ByteSource): Promise<Npz> {
 }
 
 /** The zip reader's errors are those of checkpoints, for which it was written. */
-async function asContentErrors<T>(read: () => Promise<T>): Promise<T> {
+export async function asContentErrors<T>(read: () => Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (error) {

@@ -16,14 +16,25 @@ export interface ZipEntry {
   readAll(): Promise<Uint8Array>;
 }
 
-interface DirectoryRecord {
+/** What the directory says of an entry. */
+export interface ZipRecord {
   name: string;
   flags: number;
   method: number;
   crc: number;
   packed: number;
   size: number;
+  /** Where its local header is. */
   header: number;
+  /** The kind of file and its permissions, as Unix has them; 0 where the archive is from elsewhere. */
+  mode: number;
+}
+
+/** The directory of an archive. */
+export interface ZipDirectory {
+  readonly records: readonly ZipRecord[];
+  /** Where it begins, and the entries end. */
+  readonly start: number;
 }
 
 const STORED = 0;
@@ -35,6 +46,10 @@ const CENTRAL_HEADER = 0x02014b50;
 const END_OF_DIRECTORY = 0x06054b50;
 const END_OF_DIRECTORY_64 = 0x06064b50;
 const END_OF_DIRECTORY_64_LOCATOR = 0x07064b50;
+/** The largest directory that is read: some millions of entries. */
+const LARGEST_DIRECTORY = 2 ** 28;
+/** The system whose files have a mode in the directory. */
+const UNIX = 3;
 /** The end record's 22 bytes and the longest comment. */
 const LONGEST_END = 22 + 0xffff;
 
@@ -48,16 +63,25 @@ const wide = (view: DataView, offset: number) => Number(view.getBigUint64(offset
  * Source: PKWARE APPNOTE 6.3, sections 4.3 to 4.5.
  */
 export async function readZip(source: ByteSource): Promise<Map<string, ZipEntry>> {
-  const directory = await findDirectory(source);
-  const bytes = await readBytes(source, directory.offset, directory.size, "the zip directory");
-  const records = parseDirectory(source.name, bytes, directory.count);
-  checkOverlap(source.name, records, directory.offset);
+  const { records, start } = await readZipDirectory(source);
   const entries = new Map<string, ZipEntry>();
   for (const record of records) {
     if (entries.has(record.name)) throw checkpointError(source.name, `two zip entries are called ${record.name}`);
-    entries.set(record.name, openEntry(source, record, directory.offset));
+    entries.set(record.name, openZipEntry(source, record, start));
   }
   return entries;
+}
+
+/** What a zip archive holds, in the order of its directory; entries that overlap are an error. */
+export async function readZipDirectory(source: ByteSource): Promise<ZipDirectory> {
+  const { offset, size, count } = await findDirectory(source);
+  if (size > LARGEST_DIRECTORY) {
+    throw checkpointError(source.name, `the zip directory has ${size} bytes; at most ${LARGEST_DIRECTORY} are read`);
+  }
+  const bytes = await readBytes(source, offset, size, "the zip directory");
+  const records = parseDirectory(source.name, bytes, count);
+  checkOverlap(source.name, records, offset);
+  return { records, start: offset };
 }
 
 async function findDirectory(source: ByteSource): Promise<{ offset: number; size: number; count: number }> {
@@ -82,9 +106,9 @@ async function findDirectory(source: ByteSource): Promise<{ offset: number; size
   return { count: wide(record, 32), size: wide(record, 40), offset: wide(record, 48) };
 }
 
-function parseDirectory(file: string, bytes: Uint8Array, count: number): DirectoryRecord[] {
+function parseDirectory(file: string, bytes: Uint8Array, count: number): ZipRecord[] {
   const view = viewOf(bytes);
-  const records: DirectoryRecord[] = [];
+  const records: ZipRecord[] = [];
   let at = 0;
   for (let index = 0; index < count; index++) {
     if (at + 46 > bytes.length || view.getUint32(at, true) !== CENTRAL_HEADER) {
@@ -94,7 +118,7 @@ function parseDirectory(file: string, bytes: Uint8Array, count: number): Directo
     const extraEnd = nameEnd + view.getUint16(at + 30, true);
     const next = extraEnd + view.getUint16(at + 32, true);
     if (next > bytes.length) throw checkpointError(file, `the zip directory is cut short in entry ${index}`);
-    const record: DirectoryRecord = {
+    const record: ZipRecord = {
       name: new TextDecoder().decode(bytes.subarray(at + 46, nameEnd)),
       flags: view.getUint16(at + 8, true),
       method: view.getUint16(at + 10, true),
@@ -102,6 +126,7 @@ function parseDirectory(file: string, bytes: Uint8Array, count: number): Directo
       packed: view.getUint32(at + 20, true),
       size: view.getUint32(at + 24, true),
       header: view.getUint32(at + 42, true),
+      mode: view.getUint8(at + 5) === UNIX ? view.getUint16(at + 40, true) : 0,
     };
     widen(record, viewOf(bytes.subarray(nameEnd, extraEnd)));
     records.push(record);
@@ -111,7 +136,7 @@ function parseDirectory(file: string, bytes: Uint8Array, count: number): Directo
 }
 
 /** Replaces the fields that are too wide for 32 bits by those of the zip64 extra field, which lists just these, in this order. */
-function widen(record: DirectoryRecord, extra: DataView): void {
+function widen(record: ZipRecord, extra: DataView): void {
   for (let at = 0; at + 4 <= extra.byteLength; at += 4 + extra.getUint16(at + 2, true)) {
     if (extra.getUint16(at, true) !== 1) continue;
     const end = Math.min(at + 4 + extra.getUint16(at + 2, true), extra.byteLength);
@@ -126,7 +151,7 @@ function widen(record: DirectoryRecord, extra: DataView): void {
 }
 
 /** Entries must lie one after the other before the directory: overlap is how zip bombs are made. */
-function checkOverlap(file: string, records: readonly DirectoryRecord[], directory: number): void {
+function checkOverlap(file: string, records: readonly ZipRecord[], directory: number): void {
   const sorted = [...records].sort((a, b) => a.header - b.header);
   sorted.forEach((record, index) => {
     const next = sorted[index + 1]?.header ?? directory;
@@ -136,7 +161,12 @@ function checkOverlap(file: string, records: readonly DirectoryRecord[], directo
   });
 }
 
-function openEntry(source: ByteSource, record: DirectoryRecord, directory: number): ZipEntry {
+/**
+ * An entry of an archive, whose directory begins at `directory`.
+ *
+ * @throws {ReconlossError} `checkpoint` where it is encrypted, compressed in another way, or its sizes cannot be
+ */
+export function openZipEntry(source: ByteSource, record: ZipRecord, directory: number): ZipEntry {
   const fail = (problem: string, cause?: unknown) =>
     checkpointError(source.name, `the zip entry ${record.name} ${problem}`, cause);
   if (record.flags & 1) throw fail("is encrypted");
@@ -190,7 +220,7 @@ const [firstPiece, largestPiece] = [2 ** 9, 2 ** 14];
 /** The unpacked content of an entry, piece by piece. */
 async function* unpack(
   source: ByteSource,
-  { name, packed, size, crc }: DirectoryRecord,
+  { name, packed, size, crc }: ZipRecord,
   start: number,
   fail: (problem: string, cause?: unknown) => ReconlossError,
 ): AsyncGenerator<Uint8Array, never> {

@@ -1,5 +1,6 @@
 import type { Tensor } from "@reconloss/core";
 import type { DecodeNote, PassedOver, PixelOptions, Pixels } from "../image/index.ts";
+import type { WebOptions } from "./inputs/web.ts";
 import type { StatisticsFile } from "./statistics-file.ts";
 
 export { openSet } from "./inputs/open.ts";
@@ -44,7 +45,7 @@ export interface ImageSet {
 }
 
 /** Options of opening a set. */
-export interface SetOptions extends PixelOptions {
+export interface SetOptions extends PixelOptions, WebOptions {
   /**
    * The parts that the set had when it was opened before: those whose images are not asked for are then not opened, and one that has another number of
    * images by now is an error.

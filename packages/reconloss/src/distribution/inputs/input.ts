@@ -1,5 +1,6 @@
 import type { ByteSource } from "@reconloss/core/weights";
 import type { SetOptions, SetSource } from "../image-set.ts";
+import type { Recent } from "./recent.ts";
 
 /** What a file offers as a set: images, statistics, or both. */
 export type Offer = Pick<SetSource, "images" | "statistics"> & Partial<Pick<SetSource, "close">>;
@@ -13,9 +14,9 @@ export interface InputContext {
   isArchive(path: string): boolean;
   /** Opens another path as a set: a list may name archives. */
   openSet(path: string): Promise<SetSource>;
-  /** All bytes of a file or address. @throws {ReconlossError} `file` or `download` */
-  readBytes(path: string, most: number): Promise<Uint8Array>;
-  /** The same of one image of many. @throws {ReconlossError} `image` where it is not there or too large */
+  /** The images of the row groups that were read last, of all files of a set. */
+  readonly rowGroups: Recent<unknown[]>;
+  /** All bytes of one image, at a path or address. @throws {ReconlossError} `image` where it is not there or too large; `download` where the server fails */
   readImage(path: string, most: number): Promise<Uint8Array>;
 }
 

@@ -1,5 +1,6 @@
 import { dirname, resolve } from "node:path";
 import { ReconlossError } from "@reconloss/core";
+import type { ByteSource } from "@reconloss/core/weights";
 import { fileSize } from "../../files.ts";
 import { isUrl, withoutSecrets } from "../../http.ts";
 import { largestFile } from "../../image/read.ts";
@@ -23,7 +24,7 @@ export const textList: Input = {
   name: "txt",
   extensions: [".txt"],
   open: async (source, context) => {
-    const lines = await linesOf(source.name, context);
+    const lines = await linesOf(source);
     const areArchives = lines.map(({ text }) => context.isArchive(text));
     if (!areArchives.includes(true))
       return { images: async () => listImages(lines.map(toEntry), source.name, context) };
@@ -42,7 +43,7 @@ export const jsonList: Input = {
   name: "jsonl",
   extensions: [".jsonl", ".ndjson"],
   open: async (source, context) => {
-    const lines = await linesOf(source.name, context);
+    const lines = await linesOf(source);
     return {
       images: async () =>
         listImages(
@@ -61,8 +62,11 @@ interface Line {
 
 const toEntry = ({ text, number }: Line) => ({ path: text, number });
 
-async function linesOf(name: string, { path, readBytes }: InputContext): Promise<Line[]> {
-  const bytes = await readBytes(path, largestList);
+async function linesOf({ name, size, read }: ByteSource): Promise<Line[]> {
+  if (size > largestList) {
+    throw new ReconlossError("file", `${name} has ${size} bytes; lists of at most ${largestList} are read`);
+  }
+  const bytes = await read(0, size);
   let text: string;
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);

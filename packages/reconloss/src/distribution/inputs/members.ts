@@ -47,6 +47,8 @@ function sampleOf(name: string): string {
 const isHidden = (name: string) =>
   name.split("/").some((part) => part.startsWith(".") && part !== "." && part !== "..");
 
+const isImage = (head: Uint8Array | undefined) => head === undefined || formatOf(head) !== undefined;
+
 /**
  * The images among the members of an archive, found as those of folders are: by name or, of other names, by content; all others are passed over and
  * counted. Only names, places and sizes are kept.
@@ -68,14 +70,17 @@ export class MemberIndex {
     this.#archive = archive;
   }
 
-  /** Takes the next member; `head` gives its first 512 bytes, and is called for names that do not tell. */
-  async add(member: Member, head: () => Promise<Uint8Array>): Promise<void> {
+  /**
+   * Takes the next member. `head` gives its first 512 bytes, and is called for names that do not tell; nothing of a member that cannot be read, which counts as
+   * an image, so that whoever reads it says what is wrong.
+   */
+  async add(member: Member, head: () => Promise<Uint8Array | undefined>): Promise<void> {
     const { name, at, size } = member;
     const extension = extname(name).toLowerCase();
     const sample = sampleOf(name);
     if (sample !== this.#sample.name) this.#sample = { name: sample, first: this.#names.length, label: -1 };
     if (isHidden(name)) return this.passOver("hidden");
-    if (knownExtensions.has(extension) || (size > 0 && formatOf(await head()) !== undefined)) {
+    if (knownExtensions.has(extension) || (size > 0 && isImage(await head()))) {
       if (this.#names.length >= mostMembers) {
         throw new ReconlossError(
           "content",

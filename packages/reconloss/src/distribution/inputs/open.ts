@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import { extname } from "node:path";
 import { ReconlossError } from "@reconloss/core";
+import type { ByteSource } from "@reconloss/core/weights";
 import { readFileBytes, reasonOf, systemPath } from "../../files.ts";
 import { isUrl, withoutSecrets } from "../../http.ts";
 import { headLength, knownExtensions } from "../../image/formats.ts";
@@ -15,10 +16,14 @@ import { folderImages } from "./folder.ts";
 import type { Input, InputContext, Offer } from "./input.ts";
 import { joinSets } from "./join.ts";
 import { jsonList, textList } from "./list.ts";
+import { parquet } from "./parquet.ts";
+import { Recent } from "./recent.ts";
 import { compressedTar, tar } from "./tar.ts";
+import { Web } from "./web.ts";
+import { zip } from "./zip.ts";
 
 /** All files that are sets. One of another extension is of the first kind that its beginning matches. */
-const inputs: readonly Input[] = [textList, jsonList, tar, compressedTar, npz, npy];
+const inputs: readonly Input[] = [textList, jsonList, tar, compressedTar, zip, npz, npy, parquet];
 
 /** Sets within sets: an archive, in a pattern, in a list. A list that names itself would have no end. */
 const deepest = 2;
@@ -30,29 +35,44 @@ function inputNamed(path: string): Input | undefined {
 }
 
 /**
- * Opens a set of images: a folder; a list of paths (`.txt`, `.jsonl`); a `.tar`; an `.npy` of images; an `.npz` file of samples (`arr_0`, [n, h, w, 3], 8 bits, as
- * the ADM evaluator's), of statistics, or of both; or several, as a pattern (`shard-{000..199}.tar`) or with `::` between them.
+ * Opens a set of images: a folder; a list of paths (`.txt`, `.jsonl`); a `.tar`, `.zip` or `.parquet` of encoded images; an `.npy` of images; an `.npz` file of
+ * samples (`arr_0`, [n, h, w, 3], 8 bits, as the ADM evaluator's), of statistics, or of both; or several, as a pattern (`shard-{000..199}.tar`) or with `::` between
+ * them. All but folders may be addresses of the web.
  *
- * @throws {ReconlossError} `file` when there is nothing of the kind
+ * @throws {ReconlossError} `file` when there is nothing of the kind; `download` for an address that cannot be read; `missing-dependency` for parquet without hyparquet
  */
 export async function openSet(path: string, options: SetOptions = {}): Promise<SetSource> {
-  const files = new FilePool();
+  const resources = { files: new FilePool(), web: new Web(options), rowGroups: new Recent<unknown[]>(groupsAtOnce) };
+  const close = async () => {
+    await resources.files.close();
+    await resources.web.close();
+  };
   try {
-    const offer = await openPath(path, options, files);
+    const offer = await openPath(path, options, resources);
     return {
       path,
       ...(offer.statistics ? { statistics: offer.statistics } : {}),
       ...(offer.images ? { images: () => imagesOf(path, offer.images as NonNullable<Offer["images"]>, options) } : {}),
       close: async () => {
         await offer.close?.();
-        await files.close();
+        await close();
       },
     };
   } catch (error) {
-    await files.close();
+    await close();
     throw error;
   }
 }
+
+/** What all parts of a set share. */
+interface Resources {
+  readonly files: FilePool;
+  readonly web: Web;
+  readonly rowGroups: Recent<unknown[]>;
+}
+
+/** Row groups in memory: images are read in order, of one group and the next. */
+const groupsAtOnce = 2;
 
 /** The images of a set, which must have some. */
 async function imagesOf(path: string, open: NonNullable<Offer["images"]>, options: SetOptions) {
@@ -64,8 +84,9 @@ async function imagesOf(path: string, open: NonNullable<Offer["images"]>, option
 }
 
 /** What a path offers, which may be no images at all: of many shards, one may be empty. */
-async function openPath(path: string, options: SetOptions, files: FilePool, depth = 0): Promise<Offer> {
+async function openPath(path: string, options: SetOptions, resources: Resources, depth = 0): Promise<Offer> {
   if (depth > deepest) throw new ReconlossError("file", `${withoutSecrets(path)} is in a list in a list in a list`);
+  const { files, web, rowGroups } = resources;
   const context: InputContext = {
     path,
     options,
@@ -73,27 +94,32 @@ async function openPath(path: string, options: SetOptions, files: FilePool, dept
       hasBraces(other) || (inputNamed(other) !== undefined && !knownExtensions.has(extensionOf(other))),
     openSet: async (other) => {
       const { parts, ...rest } = options;
-      const offer = await openPath(other, rest, files, depth + 1);
+      const offer = await openPath(other, rest, resources, depth + 1);
       return { path: other, ...offer, close: async () => offer.close?.() };
     },
-    readBytes: (other, most) => readFileBytes(other, { most }),
+    rowGroups,
     readImage: (other, most) =>
-      readFileBytes(other, { most, error: (reason, cause) => unreadable(withoutSecrets(other), reason, cause) }),
+      isUrl(other)
+        ? web.fetch(other, most, unreadable)
+        : readFileBytes(other, { most, error: (reason, cause) => unreadable(other, reason, cause) }),
   };
-  const status = isUrl(path) ? undefined : await stat(systemPath(path)).catch((cause: NodeJS.ErrnoException) => cause);
-  if (status instanceof Error || status === undefined) {
+  const local = isUrl(path) ? undefined : await stat(systemPath(path)).catch((cause: NodeJS.ErrnoException) => cause);
+  if (local instanceof Error || local === undefined) {
     if (hasBraces(path) || path.includes("::")) return joinSets(expandBraces(path), context);
-    if (status instanceof Error) {
-      const reason = status.code === "ENOENT" ? "does not exist" : `cannot be read: ${reasonOf(status)}`;
-      throw new ReconlossError("file", `${path} ${reason}`, { cause: status });
-    }
-  } else if (status.isDirectory()) return { images: () => folderImages(path, options) };
-  const source = await files.open(path);
-  const input = inputNamed(path) ?? (await inputByContent(source));
-  return input.open(source, context);
+    if (local instanceof Error) throw noSuchPath(path, local);
+  } else if (local.isDirectory()) return { images: () => folderImages(path, options) };
+  const source = await (isUrl(path) ? web : files).open(path);
+  return (inputNamed(path) ?? (await inputByContent(source))).open(source, context);
 }
 
-async function inputByContent(source: Awaited<ReturnType<FilePool["open"]>>): Promise<Input> {
+function noSuchPath(path: string, cause: NodeJS.ErrnoException): ReconlossError {
+  const isAddress = /^[a-z][a-z\d+.-]+:\/\//i.test(path);
+  const missing = isAddress ? "is no path; of addresses, those of http and https are read" : "does not exist";
+  const reason = cause.code === "ENOENT" ? missing : `cannot be read: ${reasonOf(cause)}`;
+  return new ReconlossError("file", `${path} ${reason}`, { cause });
+}
+
+async function inputByContent(source: ByteSource): Promise<Input> {
   const head = await source.read(0, Math.min(source.size, headLength));
   return inputs.find((input) => input.matches?.(head)) ?? refuse(source.name);
 }
