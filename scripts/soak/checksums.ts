@@ -25,3 +25,16 @@ export const repairZip: Repair = (bytes) => {
     bytes.writeUInt32LE(crc32(bytes.subarray(start, start + size)), at + 16);
   }
 };
+
+/** The sum of each header of a tar archive, as far as sizes lead from one to the next. */
+export const repairTar: Repair = (bytes) => {
+  for (let at = 0; at + 512 <= bytes.length; ) {
+    const header = bytes.subarray(at, at + 512);
+    const size = Number.parseInt(header.toString("latin1", 124, 135), 8);
+    if (header[0] === 0 || !(size >= 0)) return;
+    header.write("        ", 148);
+    const sum = header.reduce((total, byte) => total + byte, 0);
+    header.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
+    at += 512 + Math.ceil(size / 512) * 512;
+  }
+};

@@ -7,7 +7,7 @@ import { readImage } from "../../packages/reconloss/src/image/index.ts";
 import { writeTrainingReport } from "../../packages/reconloss/src/report/index.ts";
 import { applyModel, openModel, runTraining, savedSettings } from "../../packages/reconloss/src/tasks/index.ts";
 import { openCheckpoint } from "../../packages/reconloss/src/weights/index.ts";
-import { type Repair, repairPng, repairZip } from "./checksums.ts";
+import { type Repair, repairPng, repairTar, repairZip } from "./checksums.ts";
 import * as samples from "./samples.ts";
 
 /** Files of one kind: whole ones, and what reads them. */
@@ -64,6 +64,35 @@ const checkpoint = (
   repair,
 });
 
+/** Reads the first images of a set and their classes; one that cannot be read leaves the others. */
+async function readAsSet(path: string): Promise<void> {
+  const set = await openSet(path, { attempts: 1, stallTimeout: 1000 });
+  try {
+    const images = await set.images?.();
+    for (let index = 0; index < Math.min(16, images?.count ?? 0); index++) {
+      const read = async () => (await images?.load(index))?.decode();
+      for (const attempt of [read, () => images?.label?.(index)]) await attempt()?.catch(refuseOthers);
+    }
+  } finally {
+    await set.close();
+  }
+}
+
+function refuseOthers(error: unknown): void {
+  if (!(error instanceof ReconlossError)) throw error;
+}
+
+const set = (name: keyof typeof samples.setFiles, file: string, repair?: Repair): Kind => ({
+  name: `set-${name}`,
+  file,
+  samples: async () => ({
+    files: await samples.setFiles[name](),
+    beside: { "image.png": (await samples.encoded.png())[0] },
+  }),
+  read: readAsSet,
+  repair,
+});
+
 /** Resumes a training that is at its end, which reads everything that is in its folder, and writes its report. */
 async function resume(path: string): Promise<void> {
   const folder = dirname(path);
@@ -110,19 +139,15 @@ export const kinds: readonly Kind[] = [
     name: "npz-samples",
     file: "samples.npz",
     samples: async () => ({ files: samples.sampleFiles() }),
-    read: async (path) => {
-      const set = await openSet(path);
-      try {
-        const images = await set.images?.();
-        for (let index = 0; index < Math.min(16, images?.count ?? 0); index++) {
-          await (await images?.load(index))?.decode();
-        }
-      } finally {
-        await set.close();
-      }
-    },
+    read: readAsSet,
     repair: repairZip,
   },
+  set("list", "list.txt"),
+  set("jsonl", "list.jsonl"),
+  set("tar", "shard.tar", repairTar),
+  set("zip", "images.zip", repairZip),
+  set("npy", "samples.npy"),
+  set("parquet", "data.parquet"),
   checkpoint("safetensors", "weights.safetensors", async () => [
     ...samples.safetensorsFiles(),
     ...(await samples.goldenFiles("checkpoints", /^(ok|mixed)\.safetensors$/)),

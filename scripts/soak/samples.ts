@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { zipSync } from "fflate";
+import { parquetWriteBuffer } from "hyparquet-writer";
 import sharp from "sharp";
 import { buildModel } from "../../packages/core/src/graph/model.ts";
 import type { Model } from "../../packages/core/src/nets/index.ts";
@@ -12,6 +13,7 @@ import { statisticsBytes } from "../../packages/reconloss/src/distribution/stati
 import { writeImage } from "../../packages/reconloss/src/image/index.ts";
 import { completeSettings, exportTrained, makeTask, runTraining } from "../../packages/reconloss/src/tasks/index.ts";
 import { safetensors } from "../../packages/reconloss/src/weights/index.ts";
+import { tarMember } from "../tar.ts";
 
 /** An image of smooth colours with noise, [1, channels, height, width] in [0, 1]. */
 export function picture(height: number, width: number, seed: number, channels: 1 | 3 = 3): Tensor {
@@ -107,6 +109,40 @@ export function sampleFiles(): Uint8Array[] {
   const files = { "arr_0.npy": writeNpy(data, [3, 8, 8, 3]), "arr_1.npy": writeNpy(new Uint8Array(3), [3]) };
   return [zipSync(files, { level: 0 }), zipSync(files, { level: 6 })];
 }
+
+/** Sets of images, of each kind that is one file. */
+export const setFiles = {
+  list: async () => [Buffer.from("image.png\n../image.png\nhttp://127.0.0.1:9/a.png\n\n")],
+  jsonl: async () => [Buffer.from('{"path": "image.png", "label": 1}\n{"file_name": "b.png", "cls": "cat"}\n')],
+  tar: async () => {
+    const [png, jpeg] = [(await encoded.png())[0], (await encoded.jpeg())[0]];
+    const members = [
+      ["a.png", png],
+      ["a.cls", Buffer.from("1")],
+      ["b", jpeg],
+      ["b.json", Buffer.from("{}")],
+    ] as const;
+    return [Buffer.concat([...members.map(([name, bytes]) => tarMember(name, bytes)), Buffer.alloc(1024)])];
+  },
+  zip: async () => {
+    const files = { "a.png": (await encoded.png())[0], "a.cls": Buffer.from("1"), b: (await encoded.jpeg())[0] };
+    return [zipSync(files, { level: 0 }), zipSync(files, { level: 6 })];
+  },
+  npy: async () => [
+    writeNpy(
+      Uint8Array.from({ length: 3 * 8 * 8 * 3 }, (_, i) => i * 41),
+      [3, 8, 8, 3],
+    ),
+  ],
+  parquet: async () => {
+    const data = [(await encoded.png())[0], (await encoded.jpeg())[0]];
+    const columnData = [
+      { name: "image", data, type: "BYTE_ARRAY" as const },
+      { name: "label", data: [1, 2], type: "INT32" as const },
+    ];
+    return [new Uint8Array(parquetWriteBuffer({ columnData, rowGroupSize: 1 }))];
+  },
+} as const;
 
 export function safetensorsFiles(): Uint8Array[] {
   const tensor = Tensor.from(

@@ -96,7 +96,7 @@ describe("sets at addresses", () => {
     expect(await labelsOf(json, quick)).toEqual(["cat"]);
     for (const line of ["file:///etc/passwd", "ftp://host/a.png"]) {
       const error = await failureOf(serve("lists/bad.txt", line), quick);
-      expect([error.code, error.message]).toEqual(["file", expect.stringMatching(/line 1: .*only http and https/)]);
+      expect([error.code, error.message]).toEqual(["content", expect.stringMatching(/line 1: .*only http and https/)]);
     }
   });
 
@@ -201,8 +201,9 @@ describe("servers", () => {
     expect((await failureOf(address, quick)).message).toBe(`${address}: HTTP 403`);
     expect(server.requests).toHaveLength(1);
     const closed = await FileServer.start(good);
+    const { url } = closed;
     await closed.stop();
-    const gone = await failureOf(`${closed.url}/a.tar`, quick);
+    const gone = await failureOf(`${url}/a.tar`, quick);
     expect([gone.code, gone.message]).toEqual([
       "download",
       expect.stringMatching(/127\.0\.0\.1:\d+\/a\.tar: .*\(tried 2 times\)/),

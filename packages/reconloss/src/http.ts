@@ -47,10 +47,14 @@ export interface Patience {
 /** Whether a path is an address of the web. */
 export const isUrl = (path: string): boolean => /^https?:\/\//i.test(path);
 
-/** An address without what may be secret in it: the user's name, password, and the query, in which signatures are. Paths are as they were. */
-export function withoutSecrets(path: string): string {
-  if (!isUrl(path)) return path;
-  return path.replace(/[?#].*$/s, "").replace(/^([a-z]+:\/\/)[^/]*@/i, "$1");
+/**
+ * Addresses without what may be secret in them: the user's name, password, and the query, in which signatures are. Paths are as they were; several stand
+ * with `::` between them.
+ */
+export function withoutSecrets(paths: string): string {
+  const visible = (path: string) =>
+    isUrl(path) ? path.replace(/[?#].*$/s, "").replace(/^([a-z]+:\/\/)[^/]*@/i, "$1") : path;
+  return paths.split("::").map(visible).join("::");
 }
 
 /** Connections by the proxies that the environment names; a server that is silent for `stallTimeout` milliseconds counts as lost. */

@@ -12,6 +12,7 @@ import {
   inceptionDims,
   type SetReport,
 } from "../distribution/index.ts";
+import { withoutSecrets } from "../http.ts";
 import type { PixelOptions } from "../image/index.ts";
 import { networkSchema, parseNetworkInput } from "../onnx/options.ts";
 import { networkPresets } from "../onnx/presets.ts";
@@ -45,6 +46,7 @@ export interface NetworkFlags extends PixelFlags {
 export interface FeatureFlags extends NetworkFlags {
   batch: number;
   cache: string | boolean;
+  limitDownload?: number;
   progress: boolean;
   json?: boolean;
 }
@@ -120,6 +122,11 @@ export function addFeatureOptions(command: Command): Command {
     .addOption(batchOption())
     .option("--cache <folder>", "where features are kept, so that interrupted work goes on")
     .option("--no-cache", "keep no features")
+    .option(
+      "--limit-download <bytes>",
+      "the most that is downloaded of a file whose server gives no parts of it; default: 1 GiB",
+      wholeNumber(0),
+    )
     .option("--json", "print one JSON object instead of a table")
     .option("--no-progress", "no progress bar");
 }
@@ -134,8 +141,13 @@ export async function networkOptions(flags: NetworkFlags, terminal: Terminal) {
 
 /** The same for {@link FeatureFlags}. */
 export async function featureOptions(flags: FeatureFlags, terminal: Terminal) {
-  const { batch, cache } = flags;
-  return { ...(await networkOptions(flags, terminal)), batch, cache: cache === true ? undefined : cache };
+  const { batch, cache, limitDownload } = flags;
+  return {
+    ...(await networkOptions(flags, terminal)),
+    batch,
+    cache: cache === true ? undefined : cache,
+    limitDownload,
+  };
 }
 
 /** A progress bar for each side, with images per second and the remaining time. */
@@ -174,6 +186,15 @@ export function tellProblems(
   );
 }
 
+/** What `distribution` and `stats` take as a set of images. */
+export const setsHelp = `
+Sets of images:
+  images/                        a folder with its subfolders
+  list.txt, list.jsonl           paths or addresses, one a line ({"path": ..., "label": ...}), relative to the list
+  shard-{000..199}.tar           tar shards, as webdataset and img2dataset write them; also .zip and .parquet (with package hyparquet)
+  samples.npy, samples.npz       8-bit samples [n, h, w, 3] (in .npz, arr_0)
+  a.tar::b.zip                   several; each but folders may be an http or https address, of which parts are read as they are needed`;
+
 /** `reconloss distribution`; `finish` receives the exit code, `more` are metrics of the user's own. */
 export function distributionCommand(
   terminal: Terminal,
@@ -188,13 +209,15 @@ export function distributionCommand(
     .option("--report <file.html>", "write a page to look at: nearest and farthest images, spectra")
     .addHelpText(
       "after",
-      `
+      `${setsHelp}
+
 Examples:
   reconloss distribution outputs/ reals/
   reconloss distribution outputs/ reals/ -m fid,sfid,is,kid,pr --json
   reconloss distribution outputs/ reals/ -m "kid(kernel=rbf,sigma=5),pr(neighbours=5)"
   reconloss distribution samples.npz VIRTUAL_imagenet256_labeled.npz -m fid,sfid --resize legacy-tensorflow
   reconloss distribution a.npz b.npz                           (statistics, made before)
+  reconloss distribution "out-{00..15}.tar" https://example.org/reals.zip
   reconloss distribution outputs/ reals/ --dims 64
   reconloss distribution outputs/ reals/ --network tiny        (no download)
   reconloss distribution outputs/ reals/ --network features.onnx
@@ -223,7 +246,7 @@ room on the disk, a permission.`,
 /** Adds the arguments and options of {@link DistributionFlags} but those of the network. */
 export function addDistributionOptions(command: Command, factories: readonly MetricFactory[]): Command {
   const withSides = command
-    .argument("<outputs>", "a folder of images, or an .npz file of samples, of statistics, or of both")
+    .argument("<outputs>", "a set of images, or an .npz file of statistics, or of both (see below)")
     .argument("[reals]", "the same; not needed for metrics of the outputs alone");
   return addMetricOptions(withSides, factories)
     .option("--allow-mismatch", "only warn of statistics that were made with another network or resizer")
@@ -253,7 +276,7 @@ function table({ results, protocol, outputs, reals }: DistributionReport, { stdo
     set?.decode ? [`${side} decode ${set.decode}`] : [],
   );
   const ofStatistics = [outputs, reals].flatMap((set) =>
-    set?.fromStatistics ? [`${set.fromStatistics.join(", ")} of the statistics in ${set.path}`] : [],
+    set?.fromStatistics ? [`${set.fromStatistics.join(", ")} of the statistics in ${withoutSecrets(set.path)}`] : [],
   );
   const facts = [
     `outputs ${count(outputs)}${reals ? `, reals ${count(reals)}` : ""} images`,

@@ -1,3 +1,4 @@
+import { withoutSecrets } from "../http.ts";
 import { describePassedOver, type PassedOver } from "../image/index.ts";
 import { coloursFor, printable, type Terminal } from "./terminal.ts";
 
@@ -9,6 +10,8 @@ export function tellPassedOver(
   for (const [path, passedOver = {}] of new Map(folders)) {
     const text = describePassedOver(passedOver);
     if (text)
-      stderr.write(`${coloursFor(stderr, env).yellow("note:")} ${printable(`${path}: passed over: ${text}`)}\n`);
+      stderr.write(
+        `${coloursFor(stderr, env).yellow("note:")} ${printable(`${withoutSecrets(path)}: passed over: ${text}`)}\n`,
+      );
   }
 }

@@ -1,6 +1,13 @@
 import { Command } from "commander";
 import { computeStatistics, writeStatistics } from "../distribution/index.ts";
-import { addFeatureOptions, type FeatureFlags, featureOptions, sideProgress, tellProblems } from "./distribution.ts";
+import {
+  addFeatureOptions,
+  type FeatureFlags,
+  featureOptions,
+  setsHelp,
+  sideProgress,
+  tellProblems,
+} from "./distribution.ts";
 import { noteNewFolder } from "./new-folder.ts";
 import { jsonText, printable, type Terminal } from "./terminal.ts";
 
@@ -13,15 +20,17 @@ interface Flags extends FeatureFlags {
 export function statsCommand(terminal: Terminal, finish: (code: number) => void): Command {
   const command = new Command("stats")
     .description("compute the statistics of a set of real images once, for reconloss distribution and other programs")
-    .argument("<images>", "a folder of images, or an .npz file of samples (arr_0)")
+    .argument("<images>", "a set of images (see below)")
     .requiredOption("-o, --output <file.npz>", "where to write them")
     .option("--sfid", "those of sFID too (mu_s, sigma_s)");
   return addFeatureOptions(command)
     .addHelpText(
       "after",
-      `
+      `${setsHelp}
+
 Examples:
   reconloss stats reals/ -o reals.npz
+  reconloss stats "reals-{000..199}.tar" -o reals.npz
   reconloss stats reals/ -o reals.npz --sfid --resize legacy-tensorflow
 
 The file has the arrays mu and sigma, as pytorch-fid's, and how they were made.

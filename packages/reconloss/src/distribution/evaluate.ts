@@ -66,8 +66,9 @@ export interface DistributionReport {
  * content, network and resizer: memory does not grow with the features, and work that was interrupted, even killed, goes on where it
  * was and gives the same bits.
  *
- * @param outputs - a folder (with its subfolders), or an `.npz` file of samples (`arr_0`, [n, h, w, 3], 8 bits), of statistics (`mu`, `sigma`; for
- *   sfid `mu_s`, `sigma_s`), or of both: fid and sfid are then of the statistics, all else of the images
+ * @param outputs - a set of images: a folder, a list (`.txt`, `.jsonl`), `.tar`, `.zip`, `.parquet`, `.npy` or `.npz` (`arr_0`, [n, h, w, 3], 8 bits), a pattern of them
+ *   (`shard-{000..199}.tar`) or several with `::` between them, each but folders also at an address; or an `.npz` file of statistics (`mu`, `sigma`; for sfid `mu_s`,
+ *   `sigma_s`), or of both: fid and sfid are then of the statistics, all else of the images
  * @param reals - the same; not needed for the Inception Score
  * @throws {ReconlossError} `file` when a path does not lead to images or statistics; `invalid-argument` for metrics that cannot be computed of
  *   what is given, and for statistics of another network or resizer; `missing-weights`. Images that cannot be read are listed in the report instead.
@@ -168,7 +169,7 @@ export async function finishComparison(
 /**
  * Statistics of a set of images for {@link frechetDistance} and files: FID's, and with `spatial` sFID's too.
  *
- * @param path - a folder, or an `.npz` file of samples
+ * @param path - a set of images, as of {@link evaluateDistribution}
  * @throws {ReconlossError} as {@link evaluateDistribution}
  *
  * @example

@@ -54,6 +54,8 @@ export interface FeatureOptions extends PixelOptions {
   batch?: number;
   /** The folder in which features are kept for the next run, or `false` to keep none. Default: in reconloss's cache folder. */
   cache?: string | false;
+  /** The most bytes of a file at an address that is downloaded whole, because its server gives no parts of files; default 1 GiB. */
+  limitDownload?: number;
   onProgress?: (progress: DistributionProgress) => void;
 }
 
@@ -75,6 +77,7 @@ export function checkFeatureOptions(options: FeatureOptions): void {
     device: "string",
     batch: "number",
     cache: ["string", "boolean"],
+    limitDownload: "number",
     onProgress: "function",
   });
   checkDevice("options", options.device);

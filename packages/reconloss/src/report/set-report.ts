@@ -5,6 +5,7 @@ import { arrowOf } from "../compare/index.ts";
 import { type ImageSet, openSet } from "../distribution/image-set.ts";
 import type { DistributionReport, Neighbour, SetReport } from "../distribution/index.ts";
 import { writeFileAtomically } from "../files.ts";
+import { withoutSecrets } from "../http.ts";
 import { fromPixels, type PixelOptions, toPixels } from "../image/index.ts";
 import { loadSharp } from "../image/sharp.ts";
 import { type Content, documentHead, html } from "./html.ts";
@@ -118,7 +119,7 @@ function page(
 <header class="top">
   <p class="brand">reconloss</p>
   <h1>${title}</h1>
-  <p class="count">${sets.map(({ path, images, decode }, i) => `${i > 0 ? " · " : ""}${path}: ${images ?? "unknown number of"} images${decode ? ` (${decode})` : ""}`)}</p>
+  <p class="count">${sets.map(({ path, images, decode }, i) => `${i > 0 ? " · " : ""}${withoutSecrets(path)}: ${images ?? "unknown number of"} images${decode ? ` (${decode})` : ""}`)}</p>
   <p class="lead">${Object.entries(protocol).map(([key, value], i) => `${i > 0 ? " · " : ""}${key} ${value}`)}</p>
 </header>
 <main>

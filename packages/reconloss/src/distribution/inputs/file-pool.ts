@@ -23,7 +23,7 @@ export class FilePool {
       size,
       read: (offset, length) =>
         this.#use(path, (source) => {
-          if (source.size !== size) throw new ReconlossError("file", `${path} was changed while it was read`);
+          if (source.size !== size) throw new ReconlossError("content", `${path} was changed while it was read`);
           return source.read(offset, length);
         }),
       close: async () => {},

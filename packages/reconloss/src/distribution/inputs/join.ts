@@ -19,12 +19,12 @@ export function joinSets(
     const source = await openSet(paths[at]);
     sources.push(source);
     if (!source.images)
-      throw new ReconlossError("file", `${withoutSecrets(paths[at])} holds statistics, and no images`);
+      throw new ReconlossError("content", `${withoutSecrets(paths[at])} holds statistics, and no images`);
     const images = await source.images();
     const told = known?.[at].count ?? images.count;
     if (images.count === told) return images;
     const problem = `${withoutSecrets(paths[at])} has ${images.count} images, and had ${told} when the set was first opened`;
-    throw new ReconlossError("file", problem);
+    throw new ReconlossError("content", problem);
   };
   return {
     images: async () => {

@@ -64,7 +64,7 @@ const toEntry = ({ text, number }: Line) => ({ path: text, number });
 
 async function linesOf({ name, size, read }: ByteSource): Promise<Line[]> {
   if (size > largestList) {
-    throw new ReconlossError("file", `${name} has ${size} bytes; lists of at most ${largestList} are read`);
+    throw new ReconlossError("content", `${name} has ${size} bytes; lists of at most ${largestList} are read`);
   }
   const bytes = await read(0, size);
   let text: string;

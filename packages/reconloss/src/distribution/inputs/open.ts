@@ -85,7 +85,7 @@ async function imagesOf(path: string, open: NonNullable<Offer["images"]>, option
 
 /** What a path offers, which may be no images at all: of many shards, one may be empty. */
 async function openPath(path: string, options: SetOptions, resources: Resources, depth = 0): Promise<Offer> {
-  if (depth > deepest) throw new ReconlossError("file", `${withoutSecrets(path)} is in a list in a list in a list`);
+  if (depth > deepest) throw new ReconlossError("content", `${withoutSecrets(path)} is in a list in a list in a list`);
   const { files, web, rowGroups } = resources;
   const context: InputContext = {
     path,
@@ -126,5 +126,8 @@ async function inputByContent(source: ByteSource): Promise<Input> {
 
 function refuse(path: string): never {
   const names = inputs.flatMap(({ extensions }) => extensions.slice(0, 1)).join(", ");
-  throw new ReconlossError("file", `${path} is no set of images; a folder and files of these kinds are read: ${names}`);
+  throw new ReconlossError(
+    "content",
+    `${path} is no set of images; a folder and files of these kinds are read: ${names}`,
+  );
 }
