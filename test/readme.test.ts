@@ -36,6 +36,7 @@ const otherNames: Record<string, RegExp> = {
   "PyTorch's `rfft2`": /rfft2/,
   "the authors' `GMSD.m`": /GMSD.*N - 1|authorsFigure/,
   "the authors' `FeatureSIM.m`": /fsimc-matlab/,
+  "the authors' `SR_SIM.m`": /matlab\/srsim/,
   "the authors' MATLAB codes": /authorsFigure/,
   "NVlabs' LDR-FLIP": /LDRFLIPLoss/,
   "cloudinary's program 2.1": /cloudinary/i,
@@ -78,6 +79,7 @@ const families: Record<string, string[]> = {
   dists: ["deep2"],
   fsim: ["iqa"],
   contextual: ["deep2"],
+  "sr-sim": ["iqa"],
   flip: ["iqa"],
   ssimulacra2: ["ssimulacra2"],
 };

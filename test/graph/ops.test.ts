@@ -176,6 +176,19 @@ const cases: Record<string, Case> = {
   "avgPool, ceilMode": { f: (o, [x]) => o.avgPool(o.exp(x), 2, { ceilMode: true }) },
   gram: { f: (o, [a, b]) => o.gram(a, o.slice(b, "c", 1)), shapes: two },
   mix: { f: (o, [a, b]) => o.mix(o.gram(a, o.channel(a, 0)), o.channel(b, 1)), shapes: two },
+  matmul: { f: (o, [a, b]) => o.matmul(o.slice(a, "w", 0, 3), o.slice(b, "h", 0, 3)), shapes: two },
+  "matmul, transposed": {
+    f: (o, [a, b]) => o.matmul(o.matmul(o.sin(a), b, { transposeA: true }), a, { transposeB: true }),
+    shapes: two,
+  },
+  "matmul, both transposed": {
+    f: (o, [a, b]) => o.matmul(a, o.matmul(o.sin(a), b, { transposeB: true }), { transposeA: true, transposeB: true }),
+    shapes: two,
+  },
+  "matmul, broadcast": {
+    f: (o, [a, b]) => o.matmul(o.square(b), o.slice(a, "c", 0, 1), { transposeA: true }),
+    shapes: two,
+  },
   "mix, transposed": { f: (o, [a, b]) => o.mix(o.gram(a, o.channel(b, 0)), b, true), shapes: two },
   "rows of every pixel's products with the others": {
     f: (o, [a, b]) => o.exp(o.mix(o.toRows(a), o.square(b))),

@@ -195,6 +195,8 @@ const cases: Case[] = [
   { spec: "vif(preset=torchmetrics,sigmaNSq=0.4)", least: 41, step: 1e-4 },
   { spec: "fsim", least: 2 },
   { spec: "fsimc(preset=matlab,scales=2,orientations=3,crop=1)", least: 4 },
+  { spec: "sr-sim(size=3)", least: 12, step: 1e-4 },
+  { spec: "sr-simc(size=4,sigma=2,crop=1)", least: 18, step: 1e-4 },
   { spec: "ssimulacra2", least: 8 },
   { spec: "ssimulacra2(crop=1,low=-1,dataRange=2)", least: 10 },
   { spec: "flip" },

@@ -53,13 +53,16 @@ const specs: Record<string, string> = {
   fsimc: "fsim(chromatic=true)",
   "fsim-s3-o6": "fsim(scales=3,orientations=6)",
   "fsimc-matlab": "fsimc(preset=matlab)",
+  srsim: "sr-sim",
+  srsimc: "sr-simc",
+  "srsim-g9": "sr-sim(size=9)",
   flip: "flip",
   "flip-ppd30": "flip(pixelsPerDegree=30)",
   "flip-ppd100": "flip(pixelsPerDegree=100)",
 };
 
 /** Measures that have no loss here. */
-const others = /^(matlab\/|real\/)?(vsi|srsimc?|dss|iw-ssim)\b/;
+const others = /^(matlab\/|real\/)?(vsi|dss|iw-ssim)\b/;
 
 const flat = "flat windows, 0 / 0, are left to rounding";
 const black = "0 / 0: nothing to compare";

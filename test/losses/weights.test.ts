@@ -118,6 +118,8 @@ const grammar: [spec: string, least: number, kind?: "multiplies" | "byPixel" | "
   ["vif(preset=torchmetrics)", 41],
   ["fsim", 2],
   ["fsimc(preset=matlab,crop=1)", 4],
+  ["sr-sim(size=3)", 12],
+  ["sr-simc(size=4,crop=1)", 18],
   ["ssimulacra2", 8],
   ["flip(pixelsPerDegree=20)", 1],
   ["uqi(size=5)", 5],

@@ -63,10 +63,8 @@ const rules: { readonly [P in Primitive]?: Rule<P> } = {
   fromRows: within,
   fft: within,
   fftAdjoint: within,
-  mul: ([a, b]) => {
-    const [x, factor] = b.label === "fixed" ? [a, b] : [b, a];
-    return alike([x, factor]) || x.label === "fixed" ? scaled([x, factor]) : "mixed";
-  },
+  mul: product,
+  matmul: product,
   div: ([a, b]) => {
     if (a.label === "total" && b.label === "count") return "average";
     return alike([a, b]) || a.label === b.label ? scaled([a, b]) : "mixed";
@@ -92,6 +90,11 @@ const rules: { readonly [P in Primitive]?: Rule<P> } = {
     return perImage(x) && perImage(g) && nonlinear([x, g]) === "image" ? "total" : "mixed";
   },
 };
+
+function product([a, b]: readonly Value[]): BatchLabel {
+  const [x, factor] = b.label === "fixed" ? [a, b] : [b, a];
+  return alike([x, factor]) || x.label === "fixed" ? scaled([x, factor]) : "mixed";
+}
 
 function scaledByWeight([x, weight]: readonly Value[]): BatchLabel {
   return weight.label === "fixed" ? x.label : "mixed";

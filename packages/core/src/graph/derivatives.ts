@@ -113,6 +113,15 @@ export const derivatives: { readonly [P in Primitive]: Derivative<P> } = {
   mix: (o, g, [m, x], _, { transpose }) => [transpose ? o.gram(x, g) : o.gram(g, x), o.mix(m, g, !transpose)],
   toRows: (o, g, [x]) => [o.fromRows(g, x)],
   fromRows: (o, g) => [o.toRows(g)],
+  matmul: (o, g, [a, b], _, { transposeA, transposeB }) => {
+    const ofA = transposeA
+      ? o.matmul(b, g, { transposeA: transposeB, transposeB: true })
+      : o.matmul(g, b, { transposeB: !transposeB });
+    const ofB = transposeB
+      ? o.matmul(g, a, { transposeA: true, transposeB: transposeA })
+      : o.matmul(a, g, { transposeA: !transposeA });
+    return [o.sumTo(ofA, a), o.sumTo(ofB, b)];
+  },
   resize: (o, g, [x], _, attributes) => [o.backend.run("resizeAdjoint", [g, x], attributes)],
   resizeAdjoint: (o, g, [x], _, attributes) => [o.backend.run("resize", [g, x], attributes)],
   fft: (o, g, [x]) => [o.backend.run("fftAdjoint", [g, x], {})],

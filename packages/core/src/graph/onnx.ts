@@ -478,6 +478,19 @@ const table: { readonly [P in Primitive]: Lowering<P> } = {
       dims: [m.dims[0], m.dims[2], like.dims[2], like.dims[3]],
     };
   },
+  matmul: (builder, [a, b], { transposeA, transposeB }) => {
+    const { writer } = builder;
+    const matrix = (x: OnnxValue, transpose: boolean) => {
+      const name = builder.as(x, "float");
+      return transpose ? writer.node("Transpose", [name], { perm: [0, 1, 3, 2] }) : name;
+    };
+    const [n, c] = [0, 1].map((axis) => (a.dims[axis] === 1 ? b : a).dims[axis]);
+    return {
+      name: writer.node("MatMul", [matrix(a, transposeA), matrix(b, transposeB)]),
+      type: "float",
+      dims: [n, c, a.dims[transposeA ? 3 : 2], b.dims[transposeB ? 2 : 3]],
+    };
+  },
   resize: (builder, [x, like], { mode, alignCorners }) => {
     const { writer } = builder;
     const sizes = [builder.sizes(x.name, ["n", "c"]), builder.sizes(like.name, ["h", "w"])];

@@ -5,6 +5,7 @@ import type {
   Backend,
   ConvAttributes,
   Dims,
+  MatmulAttributes,
   PadAttributes,
   Primitive,
   Primitives,
@@ -271,6 +272,11 @@ export class Ops<T> {
   /** The rows of each image's matrix as pixels in the height and width of `like`: the inverse of {@link Ops.toRows}. */
   fromRows(m: T, like: T): T {
     return this.#run("fromRows", [m, like], {});
+  }
+
+  /** The products of the planes of `a` [n, c, i, k] and `b` [n, c, k, j] as matrices, or of their transposes: [n, c, i, j]. Axes n and c of size 1 broadcast. */
+  matmul(a: T, b: T, { transposeA = false, transposeB = false }: Partial<MatmulAttributes> = {}): T {
+    return this.#run("matmul", [a, b], { transposeA, transposeB });
   }
 
   /** `x` resized to the height and width of `like`, as PyTorch's `interpolate` without antialiasing. */

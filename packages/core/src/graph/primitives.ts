@@ -60,6 +60,12 @@ export interface AveragePoolAttributes extends PoolAttributes {
   countIncludePad: boolean;
 }
 
+/** Which of the two matrices are transposed first. */
+export interface MatmulAttributes {
+  transposeA: boolean;
+  transposeB: boolean;
+}
+
 /** Interpolation as in PyTorch's `interpolate`, without antialiasing. */
 export interface ResizeAttributes {
   mode: "nearest" | "bilinear";
@@ -147,6 +153,8 @@ export interface Primitives {
   toRows: None;
   /** The inverse of `toRows`. Operands (m, like): the rows of m as pixels in the height and width of `like`. */
   fromRows: None;
+  /** Operands (a, b): the products of the planes as matrices, or of their transposes; axes n and c of size 1 broadcast. */
+  matmul: MatmulAttributes;
   // Sizes.
   /** Operands (x, like): x resized to the height and width of `like`. */
   resize: ResizeAttributes;

@@ -161,6 +161,7 @@ const rules: { readonly [P in Primitive]?: Rule<P> } = {
   mix: ([m, x]) => (m.label === "nothing" ? x.label : "everything"),
   toRows: unbounded,
   fromRows: unbounded,
+  matmul: unbounded,
   resize: ([x, like], { alignCorners }) => {
     const [from, to] = [x.label, like.label];
     if (from === "nothing") return "nothing";

@@ -398,6 +398,25 @@ const table: { readonly [P in Primitive]: Run<P> } = {
       return m.data[at(m, image, h * width + w, channel, 0)];
     });
   },
+  matmul: ([a, b], { transposeA, transposeB }) => {
+    const plane = ({ shape: [n, c] }: Float64Image) => ({ data: new Float64Array(), shape: [n, c, 1, 1] as Shape });
+    const [n, c] = broadcastShape("matmul", [plane(a), plane(b)]);
+    const [rows, inner] = transposeA ? [a.shape[3], a.shape[2]] : [a.shape[2], a.shape[3]];
+    const element = (
+      x: Float64Image,
+      transpose: boolean,
+      image: number,
+      channel: number,
+      row: number,
+      column: number,
+    ) => x.data[transpose ? at(x, image, channel, column, row) : at(x, image, channel, row, column)];
+    return fill([n, c, rows, b.shape[transposeB ? 2 : 3]], (image, channel, row, column) => {
+      let sum = 0;
+      for (let i = 0; i < inner; i++)
+        sum += element(a, transposeA, image, channel, row, i) * element(b, transposeB, image, channel, i, column);
+      return sum;
+    });
+  },
   resize: ([x, like], attributes) => {
     const result = zeros([x.shape[0], x.shape[1], like.shape[2], like.shape[3]]);
     visitResize(x.shape, result.shape, attributes, (i, o, weight) => {

@@ -1,7 +1,6 @@
 import type { Images } from "../definitions/definition.ts";
 import { colourImageOptions } from "../definitions/image-options.ts";
 import { choice, flag, integer } from "../definitions/options.ts";
-import { nothingOf, weightedMean } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
 import { averageBy, averagedWeight, downsampleFactor } from "./averaging.ts";
 import { colourPlanes, refuseColours, yiq } from "./colour-planes.ts";
@@ -9,7 +8,7 @@ import { gradientMagnitude } from "./gradient-magnitude.ts";
 import { prepareLevels, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 import { makeFilters, phaseCongruency } from "./phase-congruency.ts";
-import { chromaDissimilarity, dissimilarity, joined } from "./similarity.ts";
+import { chromaDissimilarity, dissimilarity, joined, meanSimilarity, type Places } from "./similarity.ts";
 
 /** Constants of the similarities: of congruencies, of gradients and of I and Q in squared 8-bit levels. */
 const constants = { congruency: 0.85, gradient: 160, chroma: [200, 200] } as const;
@@ -59,7 +58,7 @@ export const fsim = defineLoss({
   define: (options) => {
     const { chromatic, negative, averaging } = options;
 
-    const compare = <T>(o: Ops<T>, images: Images<T>): { difference: T; congruency: T; weight?: T } => {
+    const compare = <T>(o: Ops<T>, images: Images<T>): Places<T> => {
       const { output, target, weight } = prepareLevels(o, images, { ...options, channels: "rgb" });
       const [, , h, w] = o.dims(output) as readonly number[];
       const factor = downsampleFactor(h, w, averaging === "whole" ? "to even" : "up");
@@ -83,21 +82,13 @@ export const fsim = defineLoss({
       const difference = chromatic
         ? joined(o, lumas, chromaDissimilarity(o, x.chroma, y.chroma, constants.chroma, 0.03, negative))
         : lumas;
-      const congruency = o.maximum(x.congruency, y.congruency);
-      return { difference, congruency, ...(weight && { weight: averagedWeight(o, weight, average) }) };
+      const importance = o.maximum(x.congruency, y.congruency);
+      return { difference, importance, ...(weight && { weight: averagedWeight(o, weight, average) }) };
     };
 
     return {
       bySize: true,
-      score: (o, images) => {
-        const { difference, congruency, weight } = compare(o, images);
-        const own = weight === undefined ? congruency : o.mul(congruency, o.mean(weight, "c"));
-        const total = o.sum(own, "hw");
-        const counts = o.greater(total, 0);
-        const lost = o.where(counts, o.div(o.sum(o.mul(own, difference), "hw"), o.where(counts, total, 1)), 0);
-        const score = o.sub(1, lost);
-        return weight === undefined ? score : o.add(score, nothingOf(o, weightedMean(o, difference, weight, "hw")));
-      },
+      score: (o, images) => meanSimilarity(o, compare(o, images)),
       map: (o, images) => o.sub(1, compare(o, images).difference),
     };
   },

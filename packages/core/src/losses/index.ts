@@ -77,6 +77,7 @@ export { saturation } from "./saturation.ts";
 export { scc } from "./scc.ts";
 export { sobel } from "./sobel.ts";
 export { spatialConsistency } from "./spatial-consistency.ts";
+export { srSim } from "./sr-sim.ts";
 export { ssim } from "./ssim.ts";
 export { ssimulacra2 } from "./ssimulacra2.ts";
 export { tv } from "./tv.ts";

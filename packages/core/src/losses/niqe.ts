@@ -6,6 +6,7 @@ import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
 import type { Shape } from "../tensor.ts";
 import type { WeightFile } from "../weights/given.ts";
+import { cubic } from "./cubic.ts";
 import { prepare, refuseImages } from "./images.ts";
 import { Lazy } from "./lazy.ts";
 import { defineLoss } from "./loss.ts";
@@ -26,10 +27,7 @@ const gaussian = (() => {
 })();
 
 /** MATLAB's bicubic kernel of a reduction to half, which is widened by 2: eight taps. */
-const halving = (() => {
-  const cubic = (x: number) => (x <= 1 ? 1.5 * x ** 3 - 2.5 * x ** 2 + 1 : -0.5 * x ** 3 + 2.5 * x ** 2 - 4 * x + 2);
-  return [-1.75, -1.25, -0.75, -0.25, 0.25, 0.75, 1.25, 1.75].map((x) => cubic(Math.abs(x)) / 2);
-})();
+const halving = [-1.75, -1.25, -0.75, -0.25, 0.25, 0.75, 1.25, 1.75].map((x) => cubic(x) / 2);
 
 /** A separable filter along both axes. */
 function filter<T>(o: Ops<T>, x: T, taps: readonly number[], stride = 1): T {

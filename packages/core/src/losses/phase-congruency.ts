@@ -1,6 +1,6 @@
 import type { Ops } from "../graph/ops.ts";
 import type { Shape } from "../tensor.ts";
-import { complexParts } from "./spectrum.ts";
+import { complexParts, inverseCounts, wavesOf } from "./spectrum.ts";
 
 /** The numbers of scales and orientations of the filters. */
 export interface PhaseOptions {
@@ -81,9 +81,9 @@ export function makeFilters(h: number, w: number, { scales, orientations }: Phas
     const rayleigh = Math.sqrt(noise / (Math.LN2 * finest));
     return (rayleigh * (Math.sqrt(Math.PI / 2) + deviations * Math.sqrt(2 - Math.PI / 2))) / overestimate;
   });
-  const counts = (column: number) => (opposite(column, w) === column ? 1 : 2) / (h * w);
+  const counts = inverseCounts(h, w);
   return {
-    radial: full.map((filter) => overAll(half, (row, column) => filter[row * w + column] * counts(column))),
+    radial: full.map((filter) => overAll(half, (row, column) => filter[row * w + column] * counts[column])),
     even: spreads.map((all) => overAll(half, part(all, 1))),
     odd: spreads.map((all) => overAll(half, part(all, -1))),
     thresholds,
@@ -101,17 +101,10 @@ export function phaseCongruency<T>(o: Ops<T>, x: T, { radial, even, odd, thresho
   const plane = (filter: Float64Array) => o.constant(filter, [1, 1, h, half]);
   const { real, imaginary } = complexParts(o, o.fft(x));
   const radials = o.concat(radial.map(plane));
-  const [re, im] = [real, imaginary].map((part) => o.mul(part, radials));
-  // All scales of the first orientation, then those of the next: cosines, then sines. What changes its sign gives waves that are imaginary: their coefficients are turned by -i.
-  const parts: [T, Float64Array[]][] = [
-    [re, even],
-    [im, odd],
-    [im, even],
-    [o.neg(re), odd],
-  ];
-  const spectrum = o.concat(parts.flatMap(([part, filters]) => filters.map((filter) => o.mul(part, plane(filter)))));
-  const waves = o.backend.run("fftAdjoint", [spectrum, x], {});
-  const [cosines, sines] = [o.slice(waves, "c", 0, scales * orientations), o.slice(waves, "c", scales * orientations)];
+  const ofScales = { real: o.mul(real, radials), imaginary: o.mul(imaginary, radials) };
+  // All scales of the first orientation, then those of the next.
+  const waves = wavesOf(o, ofScales, { even: even.map(plane), odd: odd.map(plane) }, x);
+  const [cosines, sines] = [waves.real, waves.imaginary];
   const length = (a: T, b: T) => o.root(o.add(o.square(a), o.square(b)));
   const ones = Array(scales * orientations).fill(1);
   const groups = { groups: orientations };

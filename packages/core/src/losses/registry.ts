@@ -45,6 +45,7 @@ import { saturation } from "./saturation.ts";
 import { scc } from "./scc.ts";
 import { sobel } from "./sobel.ts";
 import { spatialConsistency } from "./spatial-consistency.ts";
+import { srSim } from "./sr-sim.ts";
 import { ssim } from "./ssim.ts";
 import { ssimulacra2 } from "./ssimulacra2.ts";
 import { tv } from "./tv.ts";
@@ -83,6 +84,7 @@ export const lossFactories = [
   haarpsi,
   vif,
   fsim,
+  srSim,
   ssimulacra2,
   flip,
   uqi,
@@ -122,6 +124,7 @@ export const otherNames: Readonly<
   luma: ["l1", { channels: "y-bt601" }],
   color: ["colour"],
   fsimc: ["fsim", { chromatic: true }],
+  "sr-simc": ["sr-sim", { chromatic: true }],
   gdl: ["gradient", { form: "magnitude" }],
   gw: ["gradient-weighted"],
   "mean-absolute-error": ["l1"],

@@ -1,3 +1,4 @@
+import { nothingOf, weightedMean } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
 import { positivePower } from "./powers.ts";
 
@@ -15,6 +16,11 @@ export function dissimilarity<T>(o: Ops<T>, a: T, b: T, constant: number, maskin
 /** One less the product of two similarities, of one less each. */
 export function joined<T>(o: Ops<T>, a: T, b: T): T {
   return o.sub(o.add(a, b), o.mul(a, b));
+}
+
+/** One less the power of a similarity, of one less it. */
+export function powerOf<T>(o: Ops<T>, lost: T, exponent: number): T {
+  return o.neg(o.expm1(o.mul(o.log1p(o.neg(lost)), exponent)));
 }
 
 /** Products of similarities that have lost less than this have their powers by the logarithm of 1 - lost, which keeps the digits of what is lost. */
@@ -47,6 +53,23 @@ export function chromaDissimilarity<T>(
   const similarity = o.mul(a.similarity, b.similarity);
   const size = positivePower(o, o.abs(similarity), exponent);
   const real = negative === "absolute" ? 1 : o.where(o.greater(similarity, 0), 1, Math.cos(exponent * Math.PI));
-  const byLogarithm = o.expm1(o.mul(o.log1p(o.neg(o.clamp(lost, 0, near))), exponent));
-  return o.where(o.greater(near, lost), o.neg(byLogarithm), o.sub(1, o.mul(size, real)));
+  return o.where(o.greater(near, lost), powerOf(o, o.clamp(lost, 0, near), exponent), o.sub(1, o.mul(size, real)));
+}
+
+/** What output and target differ by at each place of a similarity, how much the place counts by itself, and by the pixels' weight. */
+export interface Places<T> {
+  /** One less the similarity, [n, 1, h, w]. */
+  difference: T;
+  importance: T;
+  weight?: T;
+}
+
+/** The mean of the similarities of all places by their importance; 1 where none has any. */
+export function meanSimilarity<T>(o: Ops<T>, { difference, importance, weight }: Places<T>): T {
+  const own = weight === undefined ? importance : o.mul(importance, o.mean(weight, "c"));
+  const total = o.sum(own, "hw");
+  const counts = o.greater(total, 0);
+  const lost = o.where(counts, o.div(o.sum(o.mul(own, difference), "hw"), o.where(counts, total, 1)), 0);
+  const score = o.sub(1, lost);
+  return weight === undefined ? score : o.add(score, nothingOf(o, weightedMean(o, difference, weight, "hw")));
 }

@@ -26,6 +26,43 @@ export function complexParts<T>(o: Ops<T>, spectrum: T): { real: T; imaginary: T
   return { real: o.slice(spectrum, "c", 0, channels), imaginary: o.slice(spectrum, "c", channels) };
 }
 
+/** A part of a full spectrum that {@link wavesOf} takes times an image's coefficients: filters, by what they are at opposite frequencies. */
+export interface Filters<T> {
+  /** What is the same at opposite frequencies. */
+  even: readonly T[];
+  /** What changes its sign. */
+  odd: readonly T[];
+}
+
+/** What each of the columns that {@link Ops.fft} gives counts in the inverse transform. */
+export function inverseCounts(h: number, w: number): Float64Array {
+  const half = Math.floor(w / 2) + 1;
+  return Float64Array.from({ length: half }, (_, column) => ((w - column) % w === column ? 1 : 2) / (h * w));
+}
+
+/**
+ * The inverse transform of coefficients times real filters, which need not be the same at opposite frequencies: the real and imaginary parts of complex waves, each [n, filters times channels, h, w].
+ *
+ * @param spectrum - parts of what {@link Ops.fft} gives, times {@link inverseCounts}
+ * @param image - of what size the image is
+ */
+export function wavesOf<T>(
+  o: Ops<T>,
+  { real, imaginary }: { real: T; imaginary: T },
+  { even, odd }: Filters<T>,
+  image: T,
+): { real: T; imaginary: T } {
+  // What changes its sign gives waves that are imaginary: their coefficients are turned by -i.
+  const parts: [T, readonly T[]][] = [
+    [real, even],
+    [imaginary, odd],
+    [imaginary, even],
+    [o.neg(real), odd],
+  ];
+  const filtered = o.concat(parts.flatMap(([part, filters]) => filters.map((filter) => o.mul(part, filter))));
+  return complexParts(o, o.backend.run("fftAdjoint", [filtered, image], {}));
+}
+
 /** The squared modulus of every coefficient of what {@link Ops.fft} gives: [n, c, h, floor(w / 2) + 1]. */
 export function power<T>(o: Ops<T>, spectrum: T): T {
   const { real, imaginary } = complexParts(o, spectrum);
