@@ -167,7 +167,12 @@ describe("a metric defined in a file of the user's own is known everywhere witho
     ["has no name", 'name: ""', "kid", /defineMetric: name must be a text, got ""/],
     ["has no direction", 'better: "target"', "kid", /defineMetric: better must be "lower" or "higher", got "target"/],
     ["asks for other features", 'features: "all"', "kid", /features must be one of main, spatial, logits, got "all"/],
-    ["needs something else", 'needs: { output: "images" }', "kid", /needs must be "rows" or "moments" of each side/],
+    [
+      "needs something else",
+      'needs: { output: "images" }',
+      "kid",
+      /needs must be "rows", "labelled" or "moments" of each side/,
+    ],
   ])("one that %s is refused in words", async (what, text, metric, message) => {
     const file = join(folder, `${what.replaceAll(" ", "-")}.mjs`);
     const whole = await readFile(plugin, "utf8");

@@ -9,11 +9,12 @@ import {
   type MetricResult,
   meanDiscrepancy,
   memorisationDistance,
+  parseMetric,
   precisionRecall,
   vendiScore,
 } from "../../packages/core/src/metrics/index.ts";
 import { Moments } from "../../packages/core/src/metrics/moments.ts";
-import { momentsOfRows } from "../../packages/core/src/metrics/moments-of-rows.ts";
+import { statisticsOfRows } from "../../packages/core/src/metrics/statistics-of-rows.ts";
 import { Tensor } from "../../packages/core/src/tensor.ts";
 import { expectValue } from "../golden.ts";
 import { randomSource } from "../random.ts";
@@ -39,7 +40,7 @@ const metrics: Record<string, (output: FeatureRows, real: FeatureRows) => Promis
   vendi: (output) => vendiScore(output),
   "vendi(kernel=rbf)": (output) => vendiScore(output, { kernel: "rbf" }),
   "fid-infinity": async (output, real) =>
-    frechetInfinity(output, await momentsOfRows(real), { least: 2, points: 3, shuffle: false }),
+    frechetInfinity(output, await statisticsOfRows(real), { least: 2, points: 3, shuffle: false }),
   "is-infinity": (output) => inceptionInfinity(output, { least: 2, points: 3, shuffle: false }),
   "class-fid": (output, real) =>
     classFrechet(output, real, { output: labelsOf(output.count), real: labelsOf(real.count) }),
@@ -230,7 +231,7 @@ describe("the Vendi score", () => {
 describe("numbers at infinity", () => {
   test("need more images than the least, and say what to do", async () => {
     const output = rowsOf(vectors(30, 3, 1));
-    const real = await momentsOfRows(output);
+    const real = await statisticsOfRows(output);
     for (const compute of [() => frechetInfinity(output, real), () => inceptionInfinity(output)]) {
       await expect(compute()).rejects.toThrow(
         /needs more than 5000 outputs, where it starts, got 30; give it a smaller/,
@@ -240,13 +241,13 @@ describe("numbers at infinity", () => {
 
   test("warn of a line that starts before the covariance is full", async () => {
     const output = rowsOf(vectors(30, 8, 1));
-    const { warnings } = await frechetInfinity(output, await momentsOfRows(output), { least: 8, points: 2 });
+    const { warnings } = await frechetInfinity(output, await statisticsOfRows(output), { least: 8, points: 2 });
     expect(warnings).toEqual([expect.stringContaining("cannot fill the covariance of 8 features")]);
   });
 
   test("follow the seed", async () => {
     const output = rowsOf(vectors(60, 3, 1));
-    const real = await momentsOfRows(rowsOf(vectors(60, 3, 2)));
+    const real = await statisticsOfRows(rowsOf(vectors(60, 3, 2)));
     const of = async (seed: number) => (await frechetInfinity(output, real, { least: 10, points: 4, seed })).value;
     expect(await of(1)).toBe(await of(1));
     expect(await of(1)).not.toBe(await of(2));
@@ -272,7 +273,7 @@ describe("FID of each class", () => {
 
   test("needs a label of each image", async () => {
     const labels = { output: labelsOf(8), real: labelsOf(7) };
-    await expect(classFrechet(output, real, labels)).rejects.toThrow("7 labels of 8 real images");
+    await expect(classFrechet(output, real, labels)).rejects.toThrow("labels.real: 7 labels of 8 images");
   });
 });
 
@@ -280,9 +281,41 @@ test("moments of rows are those of a stream", async () => {
   const set = vectors(1500, 7, 1).map((vector) => vector.map((value) => value + 100));
   const moments = new Moments();
   moments.update(Tensor.from(set.flat(), [1500, 7, 1, 1]));
-  const [got, expected] = [await momentsOfRows(rowsOf(set)), moments.statistics()];
+  const [got, expected] = [await statisticsOfRows(rowsOf(set)), moments.statistics()];
   for (const [k, value] of expected.mean.entries()) expectValue(got.mean[k], value, { rel: 1e-14 });
   for (const [k, value] of expected.covariance.data.entries()) {
     expectValue(got.covariance.data[k], value, { rel: 1e-10, abs: 1e-13 });
   }
+});
+
+describe("the definition of each metric computes what its function does", () => {
+  const [output, real] = [rowsOf(vectors(60, 4, 1)), rowsOf(vectors(70, 4, 2))];
+  const labels = { output: labelsOf(60), real: labelsOf(70) };
+  const labelled = {
+    output: Object.assign(uncheckedRows(vectors(60, 4, 1)), { labels: labels.output }),
+    real: Object.assign(uncheckedRows(vectors(70, 4, 2)), { labels: labels.real }),
+  };
+  const infinity = { least: 20, points: 3 };
+
+  test.each([
+    ["prdc(neighbours=4)", { output, real }, () => densityCoverage(output, real, { neighbours: 4 })],
+    ["mifid(preset=paper)", { output, real }, () => memorisationDistance(output, real, { preset: "paper" })],
+    ["mmd(sigma=2)", { output, real }, () => meanDiscrepancy(output, real, { sigma: 2 })],
+    ["vendi(order=2)", { output }, () => vendiScore(output, { order: 2 })],
+    ["is-infinity(least=20,points=3)", { output }, () => inceptionInfinity(output, infinity)],
+    ["class-fid", labelled, () => classFrechet(output, real, labels)],
+    ["class-frechet", labelled, () => classFrechet(output, real, labels)],
+  ])("%s", async (spec, sets, compute) => {
+    expect((await parseMetric(spec).compute(sets)).value).toBe((await compute()).value);
+  });
+
+  test("fid-infinity(least=20,points=3), of the statistics of reals", async () => {
+    const sets = { output, real: await statisticsOfRows(real) };
+    const { value } = await parseMetric("fid-infinity(least=20,points=3)").compute(sets);
+    expect(value).toBe((await frechetInfinity(output, sets.real, infinity)).value);
+  });
+
+  test("class-fid refuses rows without labels", async () => {
+    await expect(parseMetric("class-fid").compute({ output, real })).rejects.toThrow(/output.labels must be/);
+  });
 });

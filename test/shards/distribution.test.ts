@@ -2,14 +2,16 @@ import { copyFile, mkdir, readdir, readFile, rm, stat, truncate, writeFile } fro
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { type DistributionReport, evaluateDistribution } from "../../packages/reconloss/src/distribution/index.ts";
+import { writeImage } from "../../packages/reconloss/src/image/index.ts";
 import { mergeShards, planDistribution, runShard, shardStatus } from "../../packages/reconloss/src/shards/index.ts";
 import { temporaryFolder } from "../folder.ts";
+import { randomTensor } from "../random.ts";
 import { makeSets } from "./sets.ts";
 
 const folder = await temporaryFolder();
 let sets: Awaited<ReturnType<typeof makeSets>>;
 let whole: DistributionReport;
-const metrics = ["frechet", "is", "kid(subsets=5,subsetSize=40)", "pr"];
+const metrics = ["frechet", "is", "kid(subsets=5,subsetSize=40)", "pr", "prdc", "mmd", "vendi"];
 const optionsOf = () => ({ network: sets.network, metrics });
 
 beforeAll(async () => {
@@ -190,3 +192,20 @@ test("blocks without any image that can be read count, so that sums are in the s
     expect(size).toBeLessThan(512 * 60 + 70_000);
   }
 }, 60_000);
+
+test("classes come from the listing at the merge, and only rows are in the parts", async () => {
+  const [outputs, reals] = ["by-class", "by-class-real"].map((name) => join(folder, name));
+  for (let i = 0; i < 40; i++) {
+    const name = join(["cats", "dogs"][i % 2], `${i}.png`);
+    await writeImage(join(outputs, name), randomTensor([1, 3, 16, 16], i));
+    await writeImage(join(reals, name), randomTensor([1, 3, 16, 16], 500 + i, 0, 0.8));
+  }
+  const options = { network: sets.network, metrics: ["class-frechet"] };
+  const work = join(folder, "work-by-class");
+  await planDistribution(work, outputs, reals, { ...options, shards: 2 });
+  for (const shard of [1, 0]) await runShard(work, shard);
+  const { report } = (await mergeShards(work)) as { report: DistributionReport };
+  const whole = await evaluateDistribution(outputs, reals, { ...options, cache: false });
+  expect(report.results).toEqual(whole.results);
+  expect(whole.results["class-frechet"]).toMatchObject({ classes: [{ label: "cats" }, { label: "dogs" }] });
+});

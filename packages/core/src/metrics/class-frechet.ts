@@ -1,13 +1,11 @@
 import { ReconlossError } from "../errors.ts";
-import { checkFields, checkKind } from "./arguments.ts";
-import type { FeatureRows, Side } from "./features.ts";
+import { checkFields } from "./arguments.ts";
+import { defineMetric, type MetricContext } from "./definition.ts";
+import { checkLabels, type FeatureRows, type LabelledRows, type Labels, type Side } from "./features.ts";
 import { frechetDistance } from "./frechet-distance.ts";
 import type { MetricResult, Protocol } from "./metric.ts";
-import { momentsOfRows } from "./moments-of-rows.ts";
 import { refuseRows, selection } from "./points.ts";
-
-/** The class of each image, in the order of the rows: a name or a number. */
-export type Labels = ArrayLike<string | number>;
+import { statisticsOfRows } from "./statistics-of-rows.ts";
 
 /** FID of one class. */
 export interface ClassFrechet {
@@ -64,7 +62,7 @@ export async function classFrechet(
   const classes: ClassFrechet[] = [];
   for (const label of names) {
     const statistics = (side: Side, rows: FeatureRows) =>
-      momentsOfRows(selection(rows, Uint32Array.from(byClass[side].get(label) as number[])));
+      statisticsOfRows(selection(rows, Uint32Array.from(byClass[side].get(label) as number[])));
     const { value } = await frechetDistance(await statistics("output", output), await statistics("real", real));
     classes.push({ label, value, images: { output: countOf("output", label), real: countOf("real", label) } });
   }
@@ -86,17 +84,13 @@ export async function classFrechet(
 }
 
 function rowsByClass(side: Side, labels: Labels, count: number): Map<string, number[]> {
-  checkKind(`labels.${side}`, labels, "list");
-  if (labels.length !== count) {
-    throw new ReconlossError("invalid-argument", `class-fid: ${labels.length} labels of ${count} ${side} images`);
-  }
+  checkLabels(`labels.${side}`, labels, count);
   const rows = new Map<string, number[]>();
   for (let row = 0; row < count; row++) {
-    const label = labels[row];
-    checkKind(`labels.${side}[${row}]`, label, "string", "number");
-    const others = rows.get(String(label));
+    const label = String(labels[row]);
+    const others = rows.get(label);
     if (others) others.push(row);
-    else rows.set(String(label), [row]);
+    else rows.set(label, [row]);
   }
   return rows;
 }
@@ -123,3 +117,30 @@ function byNumberOrName(a: string, b: string): number {
   if (!Number.isNaN(x) && !Number.isNaN(y)) return x - y;
   return Number(Number.isNaN(x)) - Number(Number.isNaN(y)) || (a < b ? -1 : Number(a > b));
 }
+
+/** What both have in common: the features make the difference. */
+const shared = {
+  better: "lower",
+  source: "intra FID of Miyato, Koyama 2018, from its definition",
+  features: "main",
+  needs: { output: "labelled", real: "labelled" },
+  options: {},
+  compute: ({ output, real }: { output: LabelledRows; real: LabelledRows }, _: unknown, { protocol }: MetricContext) =>
+    classFrechet(output, real, { output: output.labels, real: real.labels }, { protocol }),
+  detail: ({ protocol }: MetricResult) => [`${protocol.classes} classes`],
+} as const;
+
+/** {@link classFrechet} of Inception's features as a metric of sets whose images have classes. */
+export const classFid = defineMetric({
+  ...shared,
+  name: "class-fid",
+  summary: "the mean of each class's FID, of images whose classes are known",
+  network: "inception",
+});
+
+/** {@link classFrechet} of any network's features as a metric of sets whose images have classes. */
+export const frechetByClass = defineMetric({
+  ...shared,
+  name: "class-frechet",
+  summary: "the mean of each class's Frechet distance of another network's features, which is no FID",
+});

@@ -3,7 +3,7 @@ import type { OptionsOf, OptionValue, Schema } from "../definitions/options.ts";
 import { checkWritableName, specificationOf } from "../definitions/specification.ts";
 import { ReconlossError } from "../errors.ts";
 import { checkFields } from "./arguments.ts";
-import { checkRows, type FeatureRows, type Side } from "./features.ts";
+import { checkLabels, checkRows, type FeatureRows, type LabelledRows, type Side } from "./features.ts";
 import type { MetricResult, Protocol } from "./metric.ts";
 import { checkStatisticsKind, type Statistics } from "./moments.ts";
 import { MomentsState } from "./moments-state.ts";
@@ -12,17 +12,23 @@ import { type OptionTable, resolveSettings } from "./settings.ts";
 /** Which features of a network: those it is known for, Inception's spatial ones of sFID, or its class scores. */
 export type FeatureKind = "main" | "spatial" | "logits";
 
-/** What a metric needs of a set: the feature vectors of all images, or only their mean and covariance, for which a statistics file can stand. */
-export type Need = "rows" | "moments";
+/**
+ * What a metric needs of a set: the feature vectors of all images, these with the class of each image, or only their mean and covariance, for which a
+ * statistics file can stand.
+ */
+export type Need = "rows" | "labelled" | "moments";
 
 /** What is there of a set. */
-export type SetState = FeatureRows | Statistics | MomentsState;
+export type SetState = FeatureRows | LabelledRows | Statistics | MomentsState;
 
-type StateOf<N extends Need | undefined> = N extends "rows"
-  ? FeatureRows
-  : N extends "moments"
-    ? Statistics
-    : undefined;
+/** What a metric gets of a side, by its need. */
+interface States {
+  readonly rows: FeatureRows;
+  readonly labelled: LabelledRows;
+  readonly moments: Statistics;
+}
+
+type StateOf<N extends Need | undefined> = N extends Need ? States[N] : undefined;
 
 /** What there is to know about a metric of sets of images. */
 export interface MetricInfo<S extends Schema = Schema> extends OptionTable<S> {
@@ -169,7 +175,7 @@ export function defineMetric<S extends Schema, Output extends Need, Real extends
 type AnyDefinition = Omit<MetricDefinition<Schema, Need, Need>, "needs"> & Pick<MetricInfo, "needs">;
 
 const kinds: readonly FeatureKind[] = ["main", "spatial", "logits"];
-const needs: readonly (Need | undefined)[] = ["rows", "moments"];
+const needs: readonly (Need | undefined)[] = ["rows", "labelled", "moments"];
 
 function checkDefinition(definition: AnyDefinition): void {
   checkObject("defineMetric", "definition", definition);
@@ -190,7 +196,9 @@ function checkDefinition(definition: AnyDefinition): void {
   checkObject("defineMetric", "needs", definition.needs);
   const { output, real } = definition.needs;
   if (!needs.includes(output) || !(real === undefined || needs.includes(real))) {
-    refuse(`needs must be "rows" or "moments" of each side, got ${described(output)} and ${described(real)}`);
+    refuse(
+      `needs must be "rows", "labelled" or "moments" of each side, got ${described(output)} and ${described(real)}`,
+    );
   }
   checkObject("defineMetric", "options", definition.options);
   checkFunction("defineMetric", "compute", definition.compute);
@@ -236,7 +244,7 @@ class DefinedMetric implements SetMetric {
     const states = {
       output: stateFor("output", sets.output, info.needs.output),
       real: stateFor("real", sets.real, info.needs.real),
-    } as { output: FeatureRows & Statistics; real: FeatureRows & Statistics };
+    } as { output: LabelledRows & Statistics; real: LabelledRows & Statistics };
     const result = await this.#definition.compute(states, this.options, { name, protocol });
     return { ...result, metric: name, numbers: numbersOf(info, name, result), detail: this.#detail(result).join(", ") };
   }
@@ -264,9 +272,11 @@ function stateFor(
   need: Need | undefined,
 ): FeatureRows | Statistics | undefined {
   if (need === undefined) return undefined;
-  if (need === "rows") {
-    checkRows(side, state as FeatureRows);
-    return state as FeatureRows;
+  if (need !== "moments") {
+    const rows = state as LabelledRows;
+    checkRows(side, rows);
+    if (need === "labelled") checkLabels(`${side}.labels`, rows.labels, rows.count);
+    return rows;
   }
   const statistics = state instanceof MomentsState ? state.statistics() : (state as Statistics);
   checkStatisticsKind(side, statistics);

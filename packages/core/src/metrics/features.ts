@@ -43,6 +43,14 @@ export interface FeatureRows {
   read(indices: ArrayLike<number>): Promise<Float32Array>;
 }
 
+/** The class of each image, in the order of the rows: a name or a number. */
+export type Labels = ArrayLike<string | number>;
+
+/** Feature vectors of images whose classes are known. */
+export interface LabelledRows extends FeatureRows {
+  readonly labels: Labels;
+}
+
 /** Feature vectors in memory. */
 export class MemoryRows implements FeatureRows {
   #batches: { first: number; data: Float32Array }[] = [];
@@ -121,4 +129,13 @@ export function checkRows(what: string, value: FeatureRows): void {
   checkKind(`${what}.count`, value.count, "number");
   checkKind(`${what}.dimension`, value.dimension, "number");
   checkKind(`${what}.read`, value.read, "function");
+}
+
+/** Refuses what is no list of as many labels as there are rows. */
+export function checkLabels(what: string, labels: Labels, count: number): void {
+  checkKind(what, labels, "list");
+  if (labels.length !== count) {
+    throw new ReconlossError("invalid-argument", `${what}: ${labels.length} labels of ${count} images`);
+  }
+  for (let row = 0; row < count; row++) checkKind(`${what}[${row}]`, labels[row], "string", "number");
 }

@@ -4,9 +4,9 @@ import type { FeatureRows } from "./features.ts";
 import { frechetDistance } from "./frechet-distance.ts";
 import type { MetricResult } from "./metric.ts";
 import { checkStatisticsKind, type Statistics } from "./moments.ts";
-import { momentsOfRows } from "./moments-of-rows.ts";
 import { refuseOutputs } from "./points.ts";
 import { type MetricOptions, settingsOf } from "./settings.ts";
+import { statisticsOfRows } from "./statistics-of-rows.ts";
 
 const table = { name: "fid-infinity", options: schema };
 
@@ -48,7 +48,7 @@ export async function frechetInfinity(
   refuseOutputs("fid-infinity", output, 2);
   checkStatisticsKind("real", real);
   const found = await extrapolate("fid-infinity", output, settings, async (sample) => {
-    const { value } = await frechetDistance(await momentsOfRows(sample), real);
+    const { value } = await frechetDistance(await statisticsOfRows(sample), real);
     return value;
   });
   return {

@@ -1,8 +1,9 @@
 export {
   type ClassFrechet,
   type ClassFrechetResult,
+  classFid,
   classFrechet,
-  type Labels,
+  frechetByClass,
 } from "./class-frechet.ts";
 export {
   defineMetric,
@@ -24,7 +25,7 @@ export {
   prdc,
 } from "./density-coverage.ts";
 export type { Extrapolation } from "./extrapolation.ts";
-export { type FeatureRows, MemoryRows, type Side } from "./features.ts";
+export { type FeatureRows, type LabelledRows, type Labels, MemoryRows, type Side } from "./features.ts";
 export {
   FrechetMetric,
   type FrechetOptions,

@@ -4,9 +4,9 @@ import { defineMetric } from "./definition.ts";
 import type { FeatureRows } from "./features.ts";
 import { frechetDistance } from "./frechet-distance.ts";
 import type { MetricResult } from "./metric.ts";
-import { momentsOfRows } from "./moments-of-rows.ts";
 import { type BlockPair, forBlockPairs, normalised, type Points, refuseRows } from "./points.ts";
 import { type MetricOptions, settingsOf } from "./settings.ts";
+import { statisticsOfRows } from "./statistics-of-rows.ts";
 
 /** Over which images the nearest distances are averaged. */
 const presets = {
@@ -76,7 +76,7 @@ export async function memorisationDistance(
 ): Promise<MemorisationResult> {
   const { protocol, preset, over, threshold } = settingsOf(table, options);
   refuseRows("mifid", output, real, 2);
-  const { value: fid } = await frechetDistance(await momentsOfRows(output), await momentsOfRows(real));
+  const { value: fid } = await frechetDistance(await statisticsOfRows(output), await statisticsOfRows(real));
   const nearest = await nearestDirections(output, real);
   const [ofOutputs, ofReals] = [meanOf("outputs", nearest.output), meanOf("reals", nearest.real)];
   const distances = { output: ofOutputs.mean, real: ofReals.mean };

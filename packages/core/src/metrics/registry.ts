@@ -1,3 +1,4 @@
+import { classFid, frechetByClass } from "./class-frechet.ts";
 import type { MetricFactory } from "./definition.ts";
 import { prdc } from "./density-coverage.ts";
 import { fid, frechet, sfid } from "./frechet.ts";
@@ -21,9 +22,11 @@ const all = {
   mifid,
   "fid-infinity": fidInfinity,
   "is-infinity": isInfinity,
+  "class-fid": classFid,
   vendi,
   mmd,
   frechet,
+  "class-frechet": frechetByClass,
 };
 
 /** The name of a metric of sets of images. */

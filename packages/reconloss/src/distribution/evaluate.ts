@@ -2,6 +2,8 @@ import { ReconlossError } from "@reconloss/core";
 import { checkFields, checkKind } from "@reconloss/core/internal";
 import type {
   FeatureKind,
+  FeatureRows,
+  LabelledRows,
   MetricFactory,
   MetricName,
   Protocol,
@@ -158,8 +160,12 @@ export async function finishComparison(
   const { protocol, notes, of } = features;
   // Told before hours of work, not after.
   mismatches(protocol, [output, real], options);
-  const extract = async (side: OpenSide): Promise<ReadSide> =>
-    side.images ? { ...side, features: enough(side.path, real !== undefined, await of(side.side, side.images)) } : side;
+  const labels = { output: await labelsFor(metrics, output), real: real && (await labelsFor(metrics, real)) };
+  const extract = async (side: OpenSide): Promise<ReadSide> => {
+    if (side.images === undefined) return side;
+    const features = enough(side.path, real !== undefined, await of(side.side, side.images));
+    return { ...side, features, labels: labels[side.side] };
+  };
   const [outputRead, realRead] = [await extract(output), real && (await extract(real))];
   const told = await report(metrics, options, protocol, outputRead, realRead);
   const result = { ...told, warnings: [...notes, ...told.warnings] };
@@ -242,6 +248,28 @@ export interface OpenSide {
 
 interface ReadSide extends OpenSide {
   readonly features?: SetFeatures;
+  /** The class of each image of the set, where a metric needs it. */
+  readonly labels?: readonly string[];
+}
+
+/** The class of each image, where a metric needs it. */
+async function labelsFor(
+  metrics: readonly SetMetric[],
+  { side, path, images }: OpenSide,
+): Promise<readonly string[] | undefined> {
+  const metric = metrics.find(({ info }) => info.needs[side] === "labelled");
+  if (metric === undefined || images === undefined) return undefined;
+  const labels: string[] = [];
+  for (let index = 0; index < images.count; index++) {
+    const label = await images.label?.(index);
+    if (label === undefined) {
+      refuse(
+        `${metric.label} needs the class of each image, and ${images.name(index)} of ${path} has none: a folder for each class, or a list with labels`,
+      );
+    }
+    labels.push(label);
+  }
+  return labels;
 }
 
 async function openSide(
@@ -322,14 +350,22 @@ async function report(
   };
 }
 
+/** Rows with the classes of the images at their places. */
+function labelled(rows: FeatureRows, indices: readonly number[], labels: readonly string[]): LabelledRows {
+  const { count, dimension } = rows;
+  return { count, dimension, read: (wanted) => rows.read(wanted), labels: indices.map((index) => labels[index]) };
+}
+
 /** What each metric needs of a side; mean and covariance of the same features are computed once. */
-function states({ side, statistics, features }: ReadSide): (metric: SetMetric) => Promise<SetState> {
+function states({ side, statistics, features, labels }: ReadSide): (metric: SetMetric) => Promise<SetState> {
   const computed = new Map<FeatureKind, Promise<Statistics>>();
   return async ({ info }) => {
     const stored = statisticsFor(info, side, statistics);
     if (stored) return stored;
     const set = features as SetFeatures;
     if (info.needs[side] === "rows") return set.rows(info.features);
+    if (info.needs[side] === "labelled")
+      return labelled(set.rows(info.features), set.indices, labels as readonly string[]);
     const moments = computed.get(info.features) ?? set.statistics(info.features);
     computed.set(info.features, moments);
     return moments;

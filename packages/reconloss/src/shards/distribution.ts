@@ -271,7 +271,8 @@ function wantedOf(
   return [...outputs].map(([output, kind]) => {
     const needs = metrics.filter(({ info }) => outputOf(info.features) === output).map(({ info }) => info.needs[side]);
     const ofDetails = hasDetails && outputOf("main") === output;
-    return { output, kind, rows: ofDetails || needs.includes("rows"), moments: ofDetails || needs.includes("moments") };
+    const ofRows = needs.some((need) => need === "rows" || need === "labelled");
+    return { output, kind, rows: ofDetails || ofRows, moments: ofDetails || needs.includes("moments") };
   });
 }
 

@@ -10,7 +10,7 @@ import { forBlocks } from "./points.ts";
  *
  * @throws {ReconlossError} `invalid-argument` with fewer than 2 rows, which have no covariance; `non-finite`
  */
-export async function momentsOfRows(rows: FeatureRows): Promise<Required<Statistics>> {
+export async function statisticsOfRows(rows: FeatureRows): Promise<Required<Statistics>> {
   const { count, dimension: d } = rows;
   if (count < 2) throw new ReconlossError("invalid-argument", `a covariance needs at least 2 images, got ${count}`);
   const mean = new Float64Array(d);
