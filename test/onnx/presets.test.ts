@@ -1,11 +1,11 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { resize } from "../../packages/core/src/pixels/resize.ts";
 import { Tensor } from "../../packages/core/src/tensor.ts";
 import { onnxExtractor, writeStatistics } from "../../packages/reconloss/src/distribution/index.ts";
 import { writeImage } from "../../packages/reconloss/src/image/index.ts";
 import { fitImage } from "../../packages/reconloss/src/onnx/fit.ts";
+import { resizeAsPillow } from "../../packages/reconloss/src/onnx/pillow.ts";
 import { run } from "../cli/run.ts";
 import { temporaryFolder } from "../folder.ts";
 import { randomTensor } from "../random.ts";
@@ -46,13 +46,13 @@ const image = randomTensor([1, 3, 300, 341], 7);
 // dgm-eval, models/dinov2.py: Resize((224, 224), BICUBIC), ToTensor, Normalize by the numbers of ImageNet; the class token is the features.
 test("dinov2 is fed the whole image at 224x224, and its first token is taken", async () => {
   const extractor = await onnxExtractor(large, { preset: "dinov2" });
-  const fitted = await fitImage(image, { size: extractor.size, resizer: "clean", ...extractor.fit });
+  const fitted = await fitImage(image, { resizer: "clean", ...extractor.fit, size: extractor.size });
   const { last_hidden_state: features } = await extractor.run(fitted);
   expect([extractor.size, features.shape]).toEqual([
     [224, 224],
     [1, 1024, 1, 1],
   ]);
-  const wanted = resize(image, [224, 224], "clean").data;
+  const wanted = resizeAsPillow(image, [224, 224]).data;
   for (let i = 0; i < 1024; i++) expect(Math.abs(features.data[i] - (wanted[i] - 0.485) / 0.229)).toBeLessThan(2e-5);
 });
 
@@ -60,7 +60,7 @@ test("dinov2 is fed the whole image at 224x224, and its first token is taken", a
 test("clip is fed the central square at 336x336, and its embedding has length 1", async () => {
   const extractor = await onnxExtractor(vision, { preset: "clip" });
   const { image_embeds: features } = await extractor.run(
-    await fitImage(image, { size: extractor.size, resizer: "clean", ...extractor.fit }),
+    await fitImage(image, { resizer: "clean", ...extractor.fit, size: extractor.size }),
   );
   const square = new Tensor(
     Float32Array.from({ length: 3 * 300 * 300 }, (_, i) => {
@@ -69,7 +69,7 @@ test("clip is fed the central square at 336x336, and its embedding has length 1"
     }),
     [1, 3, 300, 300],
   );
-  const fed = resize(square, [336, 336], "clean")
+  const fed = resizeAsPillow(square, [336, 336])
     .data.slice(0, 768)
     .map((x) => (x - 0.48145466) / 0.26862954);
   const length = Math.hypot(...fed);
@@ -95,7 +95,7 @@ describe("a number has the name that the literature gives it where everything is
   test.each([
     [["--network", "dinov2", "--checkpoint", large], "fd-dinov2"],
     [["--network", large, "--input", "dinov2"], "fd-dinov2"],
-    [["--network", large, "--input", "dinov2,size=224,resize=clean,output=last_hidden_state"], "fd-dinov2"],
+    [["--network", large, "--input", "dinov2,size=224,resize=pillow,output=last_hidden_state"], "fd-dinov2"],
     [["--network", "dinov2", "--checkpoint", base], "frechet(features=dinov2(features=768))"],
     [["--network", "dinov2", "--checkpoint", large, "--input", "tokens=mean"], "frechet(features=dinov2(tokens=mean))"],
     [
@@ -106,6 +106,7 @@ describe("a number has the name that the literature gives it where everything is
       ["--network", "dinov2", "--checkpoint", large, "--resize", "legacy-pytorch"],
       "frechet(features=dinov2(resize=legacy-pytorch))",
     ],
+    [["--network", "dinov2", "--checkpoint", large, "--resize", "clean"], "frechet(features=dinov2(resize=clean))"],
     [["--network", large, "--input", "size=32,tokens=first"], "frechet(features=large.onnx)"],
     [["--network", "clip", "--checkpoint", vision, "-m", "frechet"], "frechet(features=clip)"],
     [["--network", "clip", "--checkpoint", vision, "-m", "kid"], "kid(features=clip)"],
@@ -141,7 +142,7 @@ describe("a number has the name that the literature gives it where everything is
 describe("the protocol says what was fed and taken", () => {
   const protocol = {
     network: "dinov2",
-    resize: "clean",
+    resize: "pillow",
     size: "224x224",
     input: "(x - [0.485,0.456,0.406]) / [0.229,0.224,0.225]",
     crop: "none",

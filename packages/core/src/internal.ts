@@ -34,6 +34,7 @@ export {
   tensorToPixels,
 } from "./pixels/pixels.ts";
 export { preparePixels, tensorOf } from "./pixels/prepared-image.ts";
+export { planResize } from "./pixels/resize.ts";
 export { runResize } from "./pixels/run-resize.ts";
 export { checkDevice } from "./runtimes/index.ts";
 export { elementCount, firstNonFinite, formatShape } from "./tensor.ts";

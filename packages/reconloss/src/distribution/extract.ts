@@ -1,8 +1,7 @@
 import { ReconlossError, Tensor } from "@reconloss/core";
 import { firstNonFinite } from "@reconloss/core/internal";
-import type { Resizer } from "@reconloss/core/pixels";
 import type { PassedOver } from "../image/index.ts";
-import { fitImage } from "../onnx/fit.ts";
+import { type FitResizer, fitImage } from "../onnx/fit.ts";
 import type { Extractor } from "./extractor.ts";
 import type { FeatureStore, StoredImage } from "./feature-store.ts";
 import type { ImageSet } from "./image-set.ts";
@@ -26,7 +25,7 @@ export interface ExtractedSet {
 
 /** Options of {@link extractFeatures}. */
 export interface ExtractOptions {
-  resizer: Resizer;
+  resizer: FitResizer;
   /** Images that the network takes at once. */
   batch: number;
   /** Called after each image that is done. */

@@ -2,11 +2,15 @@ import { ReconlossError, Tensor } from "@reconloss/core";
 import { runResize } from "@reconloss/core/internal";
 import type { Resizer } from "@reconloss/core/pixels";
 import type { Pixels } from "../image/index.ts";
+import { resizeAsPillow } from "./pillow.ts";
+
+/** How images come to a network's size: a resizer, or `pillow`, which is `clean` in 8 bits (see {@link resizeAsPillow}). */
+export type FitResizer = Resizer | "pillow";
 
 /** How images of any size come to that of a network. */
 export interface Fit {
   readonly size: readonly [height: number, width: number];
-  readonly resizer: Resizer;
+  readonly resizer: FitResizer;
   /**
    * Which part of the image is left: `none`, all of it, stretched; `center`, the middle of the image whose shorter side was resized, as torchvision's Resize and CenterCrop;
    * `square`, the central square, which is then resized. Default `none`.
@@ -27,6 +31,9 @@ interface Box {
 /** The most values of an image on its way: a strip whose shorter side is enlarged may be of any length. */
 const mostPixels = 2 ** 26;
 
+const resized = async (image: Pixels | Tensor, size: Fit["size"], resizer: FitResizer) =>
+  resizer === "pillow" ? resizeAsPillow(image, size) : runResize(image, size, resizer);
+
 /** Half to even, as Python rounds. */
 function roundHalfEven(x: number): number {
   const floor = Math.floor(x);
@@ -39,11 +46,11 @@ export async function fitImage(
   { size, resizer, crop = "none", shorter }: Fit,
 ): Promise<Tensor> {
   const [h, w] = image instanceof Tensor ? [image.shape[2], image.shape[3]] : [image.height, image.width];
-  if (crop === "none") return runResize(image, size, resizer);
+  if (crop === "none") return resized(image, size, resizer);
   if (crop === "square") {
     const side = Math.min(h, w);
     const box = { top: Math.floor((h - side) / 2), left: Math.floor((w - side) / 2), height: side, width: side };
-    return runResize(part(image, box), size, resizer);
+    return resized(part(image, box), size, resizer);
   }
   const least = shorter ?? Math.max(...size);
   const longer = Math.trunc((least * Math.max(h, w)) / Math.min(h, w));
@@ -53,10 +60,10 @@ export async function fitImage(
       `is ${w}x${h}: with a shorter side of ${least} it has more than ${mostPixels} pixels`,
     );
   }
-  const resized = await runResize(image, h <= w ? [least, longer] : [longer, least], resizer);
-  const [, , rows, columns] = resized.shape;
+  const whole = await resized(image, h <= w ? [least, longer] : [longer, least], resizer);
+  const [, , rows, columns] = whole.shape;
   const [height, width] = size;
-  return part(resized, {
+  return part(whole, {
     top: roundHalfEven((rows - height) / 2),
     left: roundHalfEven((columns - width) / 2),
     height,

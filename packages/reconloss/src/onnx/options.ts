@@ -40,7 +40,11 @@ function perChannel(fallback: string, help: string, bounds: { above?: number } =
 /** How pixels become the input of a model. */
 export const feedSchema = {
   size: size("height and width of what it takes; model: what the model says, where it says it"),
-  resize: choice(resizers, "clean", "how images come to that size; clean is Pillow's bicubic filter with antialiasing"),
+  resize: choice(
+    [...resizers, "pillow"],
+    "clean",
+    "how images come to that size; clean is Pillow's bicubic filter with antialiasing in floating point, pillow the same in 8 bits",
+  ),
   crop: choice(
     ["none", "center", "square"],
     "none",

@@ -1,11 +1,11 @@
-import type { Resizer } from "@reconloss/core/pixels";
+import type { FitResizer } from "./fit.ts";
 
 /** A published network whose input is known, so that `--network dinov2 --checkpoint file.onnx` says all of it. */
 export interface NetworkPreset {
   /** What it is fed and what is taken of it: options of the table of `--input`. */
   readonly options: {
     readonly size: string;
-    readonly resize: Resizer;
+    readonly resize: FitResizer;
     readonly crop: "none" | "center" | "square";
     readonly mean: string;
     readonly std: string;
@@ -28,13 +28,13 @@ export interface NetworkPreset {
 /** The networks whose input is known. */
 export const networkPresets = {
   /*
-   * dgm-eval (models/dinov2.py, resizer.py with --clean_resize): stretched to 224x224 by Pillow's bicubic filter in floating point, no crop, the statistics of ImageNet; DINOv2's
+   * dgm-eval (models/dinov2.py, as it is by default): stretched to 224x224 by Pillow's bicubic filter in 8 bits, no crop, the statistics of ImageNet; DINOv2's
    * hubconf gives the normalised class token, which is the first of Hugging Face's last_hidden_state.
    */
   dinov2: {
     options: {
       size: "224x224",
-      resize: "clean",
+      resize: "pillow",
       crop: "none",
       mean: "0.485:0.456:0.406",
       std: "0.229:0.224:0.225",
@@ -47,16 +47,16 @@ export const networkPresets = {
     names: { frechet: "fd-dinov2" },
     metric: "frechet",
     source:
-      "Stein et al. 2023, Exposing flaws of generative model evaluation metrics, code layer6ai-labs/dgm-eval with --clean_resize; network: Oquab et al. 2023, facebookresearch/dinov2",
+      "Stein et al. 2023, Exposing flaws of generative model evaluation metrics, code layer6ai-labs/dgm-eval; network: Oquab et al. 2023, facebookresearch/dinov2",
   },
   /*
-   * CMMD's code (cmmd/io_util.py, embedding.py): the central square, then Pillow's bicubic filter to 336x336, CLIP's own mean and standard deviation, and embeddings of unit length,
+   * CMMD's code (cmmd/io_util.py, embedding.py): the central square, then Pillow's bicubic filter in 8 bits to 336x336, CLIP's own mean and standard deviation, and embeddings of unit length,
    * as scenic's CLIP gives them.
    */
   clip: {
     options: {
       size: "336x336",
-      resize: "clean",
+      resize: "pillow",
       crop: "square",
       mean: "0.48145466:0.4578275:0.40821073",
       std: "0.26862954:0.26130258:0.27577711",
