@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parquetMetadata } from "hyparquet";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { beforeAll, describe, expect, test } from "vitest";
 import { writeNpy } from "../../packages/core/src/weights/npy.ts";
@@ -517,6 +518,18 @@ describe("parquet", () => {
     const damaged = Buffer.from(whole).fill(0xff, 10, 60);
     const { code, message } = await failureOf(await write("damaged.parquet", damaged));
     expect([code, message]).toEqual(["image", expect.stringMatching(/damaged\.parquet#0: its row group is damaged/)]);
+    const labelled = await readFile(
+      await table("labelled.parquet", [encoded(), { name: "label", data: [3, 1, 4, 1, 5, 9], type: "INT32" }], 6),
+    );
+    const { row_groups } = parquetMetadata(
+      labelled.buffer.slice(labelled.byteOffset, labelled.byteOffset + labelled.length),
+    );
+    const start = Number(row_groups[0].columns[1].meta_data?.data_page_offset);
+    const wrong = await write("wrong.parquet", Buffer.from(labelled).fill(0xff, start, start + 20));
+    await expect(labelsOf(wrong)).rejects.toMatchObject({
+      code: "content",
+      message: expect.stringMatching(/wrong\.parquet: the classes in column label are damaged/),
+    });
   });
 });
 

@@ -83,6 +83,11 @@ async function parquetImages(source: ByteSource, { options, rowGroups }: InputCo
     return values[index - starts[group]];
   };
   const classes = new Recent<unknown[]>(2);
+  const labelAt = (column: string, index: number) =>
+    valueAt(classes, column, index).catch((error) => {
+      if (error instanceof ReconlossError) throw error;
+      return fail(`the classes in column ${column} are damaged (${reasonOf(error)})`);
+    });
 
   const image = count === 0 ? "" : await imageColumn(columns, (name) => valueAt(rowGroups, name, 0), fail);
   const label = columns.find(({ element, children }) => children.length === 0 && labelNames.includes(element.name));
@@ -99,7 +104,7 @@ async function parquetImages(source: ByteSource, { options, rowGroups }: InputCo
       checkSize(name(index), bytes.length);
       return encodedImage(name(index), bytes, options);
     },
-    ...(label ? { label: async (index) => textOf(await valueAt(classes, label.element.name, index)) } : {}),
+    ...(label ? { label: async (index) => textOf(await labelAt(label.element.name, index)) } : {}),
   };
 }
 
