@@ -92,7 +92,9 @@ describe.skipIf(withoutChromium)("on WebGPU in Chromium", () => {
     }
   };
 
-  test.each([...specs, "lpips(net=tiny)"])("%s and its gradient", (spec) => check([spec], sides[spec] ?? 48));
+  test.each([...specs, "lpips(net=tiny)", "contextual(taps=image)"])("%s and its gradient", (spec) =>
+    check([spec], sides[spec] ?? 48),
+  );
 
   // ONNX Runtime cannot do two things at once there.
   test("losses that are asked for at once", () => check(["l1(crop=1)", "ssim(size=5)", "sobel(order=2)", "tv"], 40));
