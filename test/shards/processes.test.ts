@@ -146,3 +146,20 @@ describe("processes", () => {
     expect(await partOf(work)).toEqual(expected);
   }, 60_000);
 });
+
+test("statistics of a set, written as reconloss stats writes them", async () => {
+  const [plain, merged, work] = ["plain.npz", "merged.npz", "stats"].map((name) => join(folder, name));
+  const network = ["--network", sets.network];
+  const expected = await run(["stats", sets.outputs, ...network, "--no-cache", "--json", "-o", plain]);
+  expect(
+    (await run(["shards", "plan", "stats", sets.outputs, ...network, "--shard-size", "100", "-o", work])).code,
+  ).toBe(0);
+  // Whole blocks: 128, 128 and what is left of 300.
+  for (const shard of ["2", "0", "1"]) expect((await run(["shards", "work", work, "--shard", shard])).code).toBe(0);
+  expect((await run(["shards", "merge", work])).code, "nowhere to write them").toBe(2);
+  expect((await run(["shards", "merge", work, "--csv", plain])).code, "no pairs").toBe(2);
+  const { code, stdout } = await run(["shards", "merge", work, "--statistics", merged, "--json"]);
+  const of = (text: string) => ({ ...JSON.parse(text), output: "", computed: 0 });
+  expect([code, of(stdout)]).toEqual([expected.code, of(expected.stdout)]);
+  expect((await readFile(merged)).equals(await readFile(plain))).toBe(true);
+}, 60_000);

@@ -7,6 +7,7 @@ import {
   mergeShards,
   planComparison,
   planDistribution,
+  planStatistics,
   runShard,
   type ShardStatus,
   shardStatus,
@@ -24,6 +25,7 @@ import {
   addNetworkOptions,
   batchOption,
   type DistributionFlags,
+  type NetworkFlags,
   networkOptions,
   tellDistribution,
   wholeNumber,
@@ -33,6 +35,7 @@ import { metricsAskedFor } from "./metric-options.ts";
 import { useWeightsFolder, weightsOption } from "./networks.ts";
 import { noteNewFolder } from "./new-folder.ts";
 import { progressBar } from "./progress.ts";
+import { tellStatistics } from "./stats.ts";
 import { coloursFor, jsonText, printable, type Terminal } from "./terminal.ts";
 
 interface PlanFlags {
@@ -103,6 +106,22 @@ function planCommand(terminal: Terminal, more: readonly MetricFactory[]): Comman
     },
   );
 
+  const ofStatistics = addPlanOptions(
+    new Command("stats")
+      .description("plan what reconloss stats computes")
+      .argument("<images>", "a set of images")
+      .option("--sfid", "the statistics of sFID too"),
+    "images",
+  );
+  addNetworkOptions(ofStatistics).action(
+    async (images: string, flags: NetworkFlags & PlanFlags & { sfid?: boolean }) => {
+      await noteNewFolder(flags.output, terminal);
+      const { sfid: spatial, shards, shardSize } = flags;
+      const options = { ...(await networkOptions(flags, terminal)), spatial };
+      tellPlan(await planStatistics(flags.output, images, { ...options, shards, shardSize }), flags, terminal);
+    },
+  );
+
   const ofPairs = addPlanOptions(new Command("compare").description("plan what reconloss compare computes"), "pairs");
   addMeasureOptions(ofPairs).action(async (outputs: string, targets: string, flags: MeasureFlags & PlanFlags) => {
     await noteNewFolder(flags.output, terminal);
@@ -115,6 +134,7 @@ function planCommand(terminal: Terminal, more: readonly MetricFactory[]): Comman
   return new Command("plan")
     .description("divide the work of a command into shards; takes that command's arguments and options")
     .addCommand(ofSets)
+    .addCommand(ofStatistics)
     .addCommand(ofPairs);
 }
 
@@ -256,6 +276,7 @@ function mergeCommand(terminal: Terminal, finish: (code: number) => void): Comma
     new Command("merge")
       .description("put the parts of all shards together, and print what the plain command prints")
       .argument("<folder>", "the folder of the work")
+      .option("--statistics <file.npz>", "of a plan of stats: where to write them")
       .addOption(weightsOption()),
   )
     .addHelpText(
@@ -264,13 +285,31 @@ function mergeCommand(terminal: Terminal, finish: (code: number) => void): Comma
 The numbers are those of reconloss distribution or compare, bit for bit. --csv is of pairs; --report of sets needs plan --details.
 Exit codes: as of those commands; 1 also where a part is missing, damaged, doubled or of another plan.`,
     )
-    .action(async (folder: string, flags: ComparisonFlags & { weights?: string }) => {
-      for (const path of [flags.csv, flags.report]) await noteNewFolder(path, terminal);
-      useWeightsFolder(flags.weights);
-      const merged = await mergeShards(folder);
-      if (merged.kind === "compare") return finish(await tellComparison(merged, flags, terminal));
-      if (flags.csv !== undefined)
-        throw new ReconlossError("invalid-argument", "--csv is of pairs; these are sets of images");
-      finish(await tellDistribution(merged.report, flags, merged.pixels, terminal));
-    });
+    .action(async (folder: string, flags: MergeFlags) => finish(await merge(folder, flags, terminal)));
+}
+
+interface MergeFlags extends ComparisonFlags {
+  statistics?: string;
+  weights?: string;
+}
+
+/** The files that each kind of work can write. */
+const writable = { compare: ["csv", "report"], distribution: ["report"], stats: ["statistics"] } as const;
+
+async function merge(folder: string, flags: MergeFlags, terminal: Terminal): Promise<number> {
+  const { csv, report, statistics } = flags;
+  for (const path of [csv, report, statistics]) await noteNewFolder(path, terminal);
+  useWeightsFolder(flags.weights);
+  const merged = await mergeShards(folder);
+  const possible: readonly string[] = writable[merged.kind];
+  const wrong = Object.entries({ csv, report, statistics }).find(([name, path]) => path && !possible.includes(name));
+  if (wrong) {
+    throw new ReconlossError("invalid-argument", `--${wrong[0]} is not of a plan of ${merged.kind}`);
+  }
+  if (merged.kind === "compare") return tellComparison(merged, flags, terminal);
+  if (merged.kind === "distribution") return tellDistribution(merged.report, flags, merged.pixels, terminal);
+  if (statistics === undefined) {
+    throw new ReconlossError("invalid-argument", "--statistics is needed: where the statistics are written");
+  }
+  return tellStatistics(merged, { output: statistics, json: flags.json }, terminal);
 }

@@ -46,15 +46,24 @@ room on the disk, a permission.`,
         spatial: flags.sfid,
         onProgress: progress.onProgress,
       }).finally(progress.stop);
-      await writeStatistics(flags.output, statistics);
-      const { protocol, fid } = statistics;
-      const summary = { output: flags.output, ...set, features: fid.mean.length, protocol, warnings };
-      terminal.stdout.write(
-        flags.json
-          ? `${jsonText(summary, 2)}\n`
-          : `${printable(flags.output)}: ${set.images} images${set.decode ? ` (${set.decode})` : ""}, ${fid.mean.length} features\n`,
-      );
-      tellProblems(terminal, [set], warnings);
-      finish(set.unreadable.length > 0 ? 1 : 0);
+      finish(await tellStatistics({ statistics, set, warnings }, flags, terminal));
     });
+}
+
+/** Writes statistics, says so, and returns the exit code. */
+export async function tellStatistics(
+  { statistics, set, warnings }: Awaited<ReturnType<typeof computeStatistics>>,
+  { output, json }: { output: string; json?: boolean },
+  terminal: Terminal,
+): Promise<number> {
+  await writeStatistics(output, statistics);
+  const { protocol, fid } = statistics;
+  const summary = { output, ...set, features: fid.mean.length, protocol, warnings };
+  terminal.stdout.write(
+    json
+      ? `${jsonText(summary, 2)}\n`
+      : `${printable(output)}: ${set.images} images${set.decode ? ` (${set.decode})` : ""}, ${fid.mean.length} features\n`,
+  );
+  tellProblems(terminal, [set], warnings);
+  return set.unreadable.length > 0 ? 1 : 0;
 }

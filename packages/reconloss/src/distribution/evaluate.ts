@@ -185,30 +185,57 @@ export async function finishComparison(
  * error.code; // "file"
  * ```
  */
-export async function computeStatistics(
+export async function computeStatistics(path: string, options: StatisticsOptions = {}): Promise<ComputedStatistics> {
+  return withImages(path, options, (side) =>
+    withFeatures(side.kinds, options, (features) => finishStatistics(side, features)),
+  );
+}
+
+/** Options of {@link computeStatistics}. */
+export interface StatisticsOptions extends FeatureOptions {
+  /** Those of sFID too. Default false. */
+  spatial?: boolean;
+}
+
+/** Statistics of a set, and what became of it. */
+export interface ComputedStatistics {
+  readonly statistics: StatisticsFile;
+  readonly set: SetReport;
+  readonly warnings: readonly string[];
+}
+
+/** Checks what is asked for, opens a set of images, uses it and closes it; `parts` as of {@link SetOptions}. */
+export async function withImages<T>(
   path: string,
-  options: FeatureOptions & { spatial?: boolean } = {},
-): Promise<{ statistics: StatisticsFile; set: SetReport; warnings: readonly string[] }> {
+  options: StatisticsOptions,
+  use: (side: OpenSide & { readonly images: ImageSet }) => Promise<T>,
+  parts?: readonly SetPart[],
+): Promise<T> {
   checkKind("path", path, "string");
   checkFields("options", options, { spatial: "boolean" });
   checkFeatureOptions(options);
   // Refuses sfid where the network has none.
   if (options.spatial) chosenMetrics(["sfid"], options);
-  const source = await openSet(path, options);
+  const source = await openSet(path, { ...options, parts });
   try {
     if (!source.images) throw new ReconlossError("invalid-argument", `${path} holds statistics already`);
-    const images = await source.images();
-    return await withFeatures(options.spatial ? ["main", "spatial"] : ["main"], options, async (features) => {
-      const set = enough(path, true, await features.of("real", images));
-      const fid = await set.statistics("main");
-      const sfid = options.spatial ? await set.statistics("spatial") : undefined;
-      const { protocol, notes } = features;
-      const warnings = [...notes, ...setWarnings("real", set)];
-      return { statistics: { fid, sfid, protocol }, set: setReport(path, set), warnings };
-    });
+    const kinds: readonly FeatureKind[] = options.spatial ? ["main", "spatial"] : ["main"];
+    return await use({ side: "real", path, kinds, images: await source.images() });
   } finally {
     await source.close();
   }
+}
+
+/** The statistics of an open set, with features wherever they come from. */
+export async function finishStatistics(
+  { path, kinds, images }: OpenSide & { readonly images: ImageSet },
+  { of, protocol, notes }: Pick<Features, "protocol" | "notes" | "of">,
+): Promise<ComputedStatistics> {
+  const set = enough(path, true, await of("real", images));
+  const fid = await set.statistics("main");
+  const sfid = kinds.includes("spatial") ? await set.statistics("spatial") : undefined;
+  const warnings = [...notes, ...setWarnings("real", set)];
+  return { statistics: { fid, sfid, protocol }, set: setReport(path, set), warnings };
 }
 
 /** Images that cannot be read, told one by one. */

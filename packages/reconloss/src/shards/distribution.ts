@@ -17,7 +17,7 @@ import {
 import { finishComparison, type OpenComparison, type OpenSide, withComparison } from "../distribution/evaluate.ts";
 import type { UnreadableImage } from "../distribution/extract.ts";
 import { networks } from "../distribution/extractor.ts";
-import { type Features, type SetFeatures, withFeatures } from "../distribution/features.ts";
+import { type FeatureOptions, type Features, type SetFeatures, withFeatures } from "../distribution/features.ts";
 import type { ImageSet, SetPart } from "../distribution/image-set.ts";
 import type { DistributionOptions, DistributionReport } from "../distribution/index.ts";
 import { blocksIn } from "../distribution/statistics.ts";
@@ -48,12 +48,8 @@ export interface MergedDistribution {
   readonly pixels: PixelOptions;
 }
 
-interface Settings {
-  readonly outputs: string;
-  readonly reals?: string;
-  readonly options: Omit<DistributionOptions, "metrics">;
-  readonly metrics: readonly { readonly spec: string; readonly label: string }[];
-  readonly plugins: readonly KnownFile[];
+/** What any plan of images knows of its features. */
+export interface FeatureSettings {
   /** {@link Extractor.key} of the network; absent where no metric is of images. */
   readonly network?: string;
   readonly protocol: Protocol;
@@ -64,6 +60,14 @@ interface Settings {
   readonly counts: Readonly<Partial<Record<Side, number>>>;
   /** The files that each side is made of: those that a shard has no images of are not opened. */
   readonly parts: Readonly<Partial<Record<Side, readonly SetPart[]>>>;
+}
+
+interface Settings extends FeatureSettings {
+  readonly outputs: string;
+  readonly reals?: string;
+  readonly options: Omit<DistributionOptions, "metrics">;
+  readonly metrics: readonly { readonly spec: string; readonly label: string }[];
+  readonly plugins: readonly KnownFile[];
 }
 
 /**
@@ -91,7 +95,8 @@ export async function planDistribution(
   if (reals !== undefined) checkKind("reals", reals, "string");
   checkFields("plan", plan);
   shardRanges([], blockImages, plan);
-  const { options, plugin } = absolute(plan);
+  const { shards: _, shardSize: __, plugin = [], ...own } = plan;
+  const options = portable<DistributionOptions>(own);
   const plugins = await knownFiles(plugin);
   const { metrics: factories } = await loadKnownPlugins(plugins);
   const paths = { outputs: anywhere(outputs), ...(reals === undefined ? {} : { reals: anywhere(reals) }) };
@@ -102,25 +107,17 @@ export async function planDistribution(
     const metrics = comparison.metrics.map(({ spec, label }) => ({ spec, label }));
     // What other processes cannot make of its text is refused now.
     await metricsOf({ metrics, plugins });
-    const sides = sidesOf(comparison);
-    const inputs = sides.map(({ side, images }) => ({ input: side as string, count: (images as ImageSet).count }));
-    const listings = Object.fromEntries(sides.map(({ side, images }) => [side, listed(images as ImageSet)]));
-    const shards = await planRanges(shardRanges(inputs, blockImages, plan), listings);
-    const counts = Object.fromEntries(inputs.map(({ input, count }) => [input, count]));
-    const { metrics: _, ...others } = options;
-    const parts = Object.fromEntries(sides.map(({ side, images }) => [side, images?.parts]));
-    const base = { ...paths, options: others, metrics, plugins, counts, parts };
-    const ofNetwork = await withNetwork(comparison, async (features) => describe(comparison, features));
-    const settings: Settings = { ...base, ...(ofNetwork ?? { protocol: {}, notes: [], outputOf: {} }) };
+    const { metrics: ___, ...others } = options;
+    const { shards, ...ofFeatures } = await planSides(sidesOf(comparison), comparison.needed, options, plan);
+    const settings: Settings = { ...paths, options: others, metrics, plugins, ...ofFeatures };
     return writeManifest(folder, { kind: "distribution", settings: { ...settings }, shards });
   });
 }
 
 /** The options that JSON keeps, with absolute paths: a shard may be computed anywhere. */
-function absolute(plan: DistributionPlan): { options: DistributionOptions; plugin: readonly string[] } {
-  const { shards: _, shardSize: __, plugin = [], ...options } = plan;
+export function portable<Options extends FeatureOptions>(options: Options): Options {
   for (const name of ["extractor", "onProgress"] as const) {
-    if ((options as DistributionOptions)[name] === undefined) continue;
+    if (options[name] === undefined) continue;
     throw new ReconlossError("invalid-argument", `${name} cannot be told to other processes; a network is a file`);
   }
   const { network, weights } = options;
@@ -130,11 +127,11 @@ function absolute(plan: DistributionPlan): { options: DistributionOptions; plugi
     ...(isFile ? { network: resolve(network) } : {}),
     ...(weights === undefined ? {} : { weights: resolve(weights) }),
   };
-  return { options: { ...options, ...files }, plugin };
+  return { ...options, ...files };
 }
 
 /** An input as every process finds it: absolute paths, addresses as they are; several stand with `::` between them. */
-function anywhere(input: string): string {
+export function anywhere(input: string): string {
   return input
     .split("::")
     .map((each) => (isUrl(each) ? each : resolve(each)))
@@ -151,13 +148,24 @@ const listed = (images: ImageSet): Listing => ({
   identity: async (index) => JSON.stringify([images.name(index), await images.bytes?.(index)]),
 });
 
-async function withNetwork<T>(comparison: OpenComparison, use: (features: Features) => Promise<T>, cache?: string) {
-  if (comparison.needed.length === 0) return undefined;
-  return withFeatures(comparison.needed, { ...comparison.options, cache: cache ?? false }, use);
-}
-
-function describe({ needed }: OpenComparison, { key, protocol, notes, outputOf }: Features) {
-  return { network: key, protocol, notes, outputOf: Object.fromEntries(needed.map((kind) => [kind, outputOf(kind)])) };
+/** Divides open sides, and says what there is to know of the network. */
+export async function planSides(
+  sides: readonly OpenSide[],
+  needed: readonly FeatureKind[],
+  options: FeatureOptions,
+  count: ShardCount,
+): Promise<FeatureSettings & { readonly shards: PlannedRange[][] }> {
+  const inputs = sides.map(({ side, images }) => ({ input: side as string, count: (images as ImageSet).count }));
+  const listings = Object.fromEntries(sides.map(({ side, images }) => [side, listed(images as ImageSet)]));
+  const shards = await planRanges(shardRanges(inputs, blockImages, count), listings);
+  const counts = Object.fromEntries(inputs.map(({ input, count: images }) => [input, images]));
+  const parts = Object.fromEntries(sides.map(({ side, images }) => [side, images?.parts]));
+  const base = { shards, counts, parts };
+  if (needed.length === 0) return { ...base, protocol: {}, notes: [], outputOf: {} };
+  return withFeatures(needed, { ...options, cache: false }, async ({ key, protocol, notes, outputOf }) => {
+    const outputs = Object.fromEntries(needed.map((kind) => [kind, outputOf(kind)]));
+    return { ...base, network: key, protocol, notes, outputOf: outputs };
+  });
 }
 
 /** The metrics of a plan, with plugins that are those of the plan. */
@@ -189,41 +197,58 @@ interface PartSide {
 /** Rows that are in memory at a time. */
 const rowsAtOnce = 256;
 
+/** How the ranges of a shard are computed. */
+export interface RangeWork {
+  readonly needed: readonly FeatureKind[];
+  readonly options: FeatureOptions;
+  readonly settings: FeatureSettings;
+  wanted(side: OpenSide, features: Features): readonly Wanted[];
+}
+
+/** Computes the ranges of a shard and writes its part. */
+export async function runRanges(
+  ranges: readonly PlannedRange[],
+  sides: readonly OpenSide[],
+  { needed, options, settings, wanted }: RangeWork,
+  context: RunContext,
+): Promise<void> {
+  if (ranges.length === 0) return context.write({ sides: [] }, async () => {});
+  const found = (range: PlannedRange) => sides.find(({ side }) => side === range.input) as OpenSide;
+  const check = async (range: PlannedRange) => {
+    const { images, path } = found(range);
+    await checkListing(range, path, listed(images as ImageSet));
+  };
+  for (const range of ranges) await check(range);
+  const here = { ...options, cache: context.cache, batch: context.batch, onProgress: context.onItem };
+  await withFeatures(needed, here, async (features) => {
+    if (features.key !== settings.network) {
+      const problem = "the network's weights, runtime or device on this machine are others than were planned";
+      throw new ReconlossError("missing-weights", problem);
+    }
+    const extracted: Extracted[] = [];
+    for (const range of ranges) {
+      const side = found(range);
+      const images = subset(side.images as ImageSet, range);
+      const { signal } = context;
+      const set = await features.of(side.side, images, { signal, onUnreadable: refuseMachineFaults });
+      // A disk that went away looks like images that are not there.
+      if (set.unreadable.length > 0) await check(range);
+      extracted.push({ range, set, wanted: wanted(side, features) });
+    }
+    await writeExtracted(extracted, context);
+  });
+}
+
 /** Metrics of sets of images; a part has the features of its images. */
 export const distributionKind: ShardKind<MergedDistribution> = {
   extension: ".part",
 
   async run(manifest, shard, context) {
     const settings = manifest.settings as unknown as Settings;
-    const ranges = manifest.shards[shard];
-    if (ranges.length === 0) return context.write({ sides: [] }, async () => {});
     return withPlanned(settings, async (comparison) => {
-      const { options } = comparison;
-      const sides = sidesOf(comparison);
-      const found = (range: PlannedRange) => sides.find(({ side }) => side === range.input) as OpenSide;
-      const check = async (range: PlannedRange) => {
-        const { images, path } = found(range);
-        await checkListing(range, path, listed(images as ImageSet));
-      };
-      for (const range of ranges) await check(range);
-      const withCache = { ...options, cache: context.cache, batch: context.batch, onProgress: context.onItem };
-      await withFeatures(comparison.needed, withCache, async (features) => {
-        if (features.key !== settings.network) {
-          const problem = "the network's weights, runtime or device on this machine are others than were planned";
-          throw new ReconlossError("missing-weights", problem);
-        }
-        const extracted: Extracted[] = [];
-        for (const range of ranges) {
-          const side = found(range);
-          const images = subset(side.images as ImageSet, range);
-          const { signal } = context;
-          const set = await features.of(side.side, images, { signal, onUnreadable: refuseMachineFaults });
-          // A disk that went away looks like images that are not there.
-          if (set.unreadable.length > 0) await check(range);
-          extracted.push({ range, set, wanted: wantedOf(comparison, side, features) });
-        }
-        await writeExtracted(extracted, context);
-      });
+      const { needed, options } = comparison;
+      const wanted = (side: OpenSide, features: Features) => wantedOf(comparison, side, features);
+      await runRanges(manifest.shards[shard], sidesOf(comparison), { needed, options, settings, wanted }, context);
     });
   },
 
@@ -254,7 +279,7 @@ function subset(images: ImageSet, { start, end }: PlannedRange): ImageSet {
 }
 
 /** What metrics need of an output of the network. */
-interface Wanted {
+export interface Wanted {
   readonly output: string;
   readonly kind: FeatureKind;
   readonly rows: boolean;
@@ -331,10 +356,10 @@ async function writeRows(rows: FeatureRows, append: WriteContent): Promise<void>
 }
 
 /** The images of one side in all parts, in order. */
-async function mergedSet(
+export async function mergedSet(
   side: Side,
   images: ImageSet,
-  { counts, outputOf }: Settings,
+  { counts, outputOf }: FeatureSettings,
   parts: readonly Part[],
   reader: PartReader,
 ): Promise<SetFeatures> {

@@ -5,5 +5,6 @@ export { type DistributionPlan, type MergedDistribution, planDistribution } from
 export type { Manifest, PlannedRange } from "./manifest.ts";
 export { type Merged, mergeShards } from "./merge.ts";
 export type { ShardCount, ShardRange } from "./ranges.ts";
+export { planStatistics, type StatisticsPlan } from "./stats.ts";
 export { type ShardStatus, shardStatus } from "./status.ts";
 export { runShard, type ShardOptions, type ShardProgress, type ShardResult } from "./work.ts";

@@ -3,9 +3,10 @@ import { compareKind } from "./compare.ts";
 import { distributionKind } from "./distribution.ts";
 import type { ShardKind } from "./kind.ts";
 import type { Manifest } from "./manifest.ts";
+import { statsKind } from "./stats.ts";
 
 /** The kinds of work that are done in shards. */
-export const shardKinds = { compare: compareKind, distribution: distributionKind };
+export const shardKinds = { compare: compareKind, distribution: distributionKind, stats: statsKind };
 
 /** The kind of a plan. */
 export function kindOf({ kind }: Manifest): ShardKind<unknown> {

@@ -1,5 +1,6 @@
 import { ReconlossError } from "@reconloss/core";
 import { checkKind, listNames } from "@reconloss/core/internal";
+import type { ComputedStatistics } from "../distribution/evaluate.ts";
 import type { MergedComparison } from "./compare.ts";
 import type { MergedDistribution } from "./distribution.ts";
 import { kindOf } from "./kinds.ts";
@@ -7,9 +8,10 @@ import { adoptConditions, readManifest } from "./manifest.ts";
 import type { Part } from "./part.ts";
 import { findParts } from "./parts.ts";
 
-/** What all shards came to, by the kind of work: what `evaluateDistribution` gives, or what `comparePairs` and `summarise` give. */
+/** What all shards came to, by the kind of work: what `evaluateDistribution` or `computeStatistics` gives, or what `comparePairs` and `summarise` give. */
 export type Merged =
   | ({ readonly kind: "distribution" } & MergedDistribution)
+  | ({ readonly kind: "stats" } & ComputedStatistics)
   | ({ readonly kind: "compare" } & MergedComparison);
 
 /**
