@@ -54,6 +54,27 @@ describe.each(losses)("what a call of $spec says", (loss) => {
   });
 });
 
+describe.each(losses)("what a call of $spec may say", (loss) => {
+  test.each([{ weights: undefined }, { Device: "cpu" }, { gradient: true }])(
+    "has no %o, which is no misspelling that is passed over",
+    async (wrong) => {
+      const refused = {
+        code: "invalid-argument",
+        message: expect.stringMatching(/: options has no "\w+"; it has: weight, /),
+      };
+      await expect(loss.value(output, target, wrong as never)).rejects.toMatchObject(refused);
+      expect(() => loss.valueSync(output, target, wrong as never)).toThrow(expect.objectContaining(refused));
+      await expect(loss.evaluate(output, target, { gradient: true } as never)).rejects.toThrow(
+        'wants has no "gradient"; it has: grad, map',
+      );
+    },
+  );
+  test.each(["engine", "device"])("%s", async (name) => {
+    const call = (value: unknown) => loss.value(output, target, { [name]: value });
+    expect(await rawErrors({ name, call, right: [undefined] })).toEqual([]);
+  });
+});
+
 describe("a tensor", () => {
   test.each(subjectsOf(new Tensor(new Float32Array(16), [1, 1, 4, 4])))("$name", async (subject) => {
     expect(await rawErrors(subject)).toEqual([]);

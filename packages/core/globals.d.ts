@@ -30,6 +30,7 @@ declare class TextDecoder {
 declare class URL {
   constructor(url: string, base?: string);
   readonly href: string;
+  readonly origin: string;
 }
 
 declare function atob(text: string): string;

@@ -626,7 +626,7 @@ describe("weights that make no sense are refused", () => {
     await refused("l1", Tensor.full([2, 2, 6, 7], 1)).toThrow(
       "l1: weight must be 2x1x6x7 or 2x3x6x7 or 1x1x6x7 or 1x3x6x7, got 2x2x6x7",
     );
-    await refused("l1", [1, 2]).toThrow("l1: weight must be a Tensor, got object");
+    await refused("l1", [1, 2]).toThrow("l1: weight must be a Tensor, got an array");
     await refused("l1", withValue(-1)).toThrow("element 4 of image 0 of weight (1x1x6x7) is -1");
     await refused("l1", withValue(Number.NaN)).toThrow("is NaN");
     await refused("l1", withValue(Number.POSITIVE_INFINITY)).toThrow("is Infinity");

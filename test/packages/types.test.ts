@@ -61,6 +61,15 @@ const entriesOf = (folder: string): string[] => {
     .map((key) => key.replace(/^\./, name));
 };
 
+test("tsc --strict, library checks on, without Node's types: every entry of reconloss passes", () => {
+  const folder = mkdtempSync(join(published.scratch, "types-all-"));
+  installed(folder, [published.core, published.reconloss]);
+  const module = { module: ts.ModuleKind.NodeNext, moduleResolution: ts.ModuleResolutionKind.NodeNext };
+  // AbortSignal, which Node has too, is known of the DOM's types.
+  const options = { ...module, lib: ["lib.es2022.d.ts", "lib.dom.d.ts"] };
+  expect(diagnose(folder, entriesOf("reconloss"), options)).toEqual([]);
+});
+
 test.each([
   ["NodeNext", { module: ts.ModuleKind.NodeNext, moduleResolution: ts.ModuleResolutionKind.NodeNext }],
   ["Bundler", { module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler }],

@@ -233,6 +233,118 @@ describe("what is drawn", () => {
   });
 });
 
+describe("whatever an input throws or lacks, the error names the argument and has a code", () => {
+  const tensor = { dims: [1, 3, 2, 2], type: "float32", data: new Float32Array(12) };
+  const samples = (info: object, bytes = 12) => {
+    const image = {
+      clone: () => image,
+      raw: () => image,
+      metadata: () => ({}),
+      toBuffer: async () => ({ data: new Uint8Array(bytes), info }),
+    };
+    return image;
+  };
+  test.each<[string, () => unknown, RegExp]>([
+    [
+      "a getter",
+      () => ({
+        get data() {
+          throw new Error("gone");
+        },
+        width: 1,
+        height: 1,
+      }),
+      /cannot be read \(gone\)/,
+    ],
+    [
+      "a tensor that was disposed of",
+      () => ({
+        ...tensor,
+        get data() {
+          throw new Error("disposed");
+        },
+      }),
+      /cannot be read \(disposed\)/,
+    ],
+    [
+      "a tensor on a GPU that is lost",
+      () => ({ ...tensor, location: "gpu-buffer", getData: () => Promise.reject(new Error("lost")) }),
+      /cannot be read \(lost\)/,
+    ],
+    [
+      "the same at once",
+      () => ({
+        ...tensor,
+        location: "gpu-buffer",
+        getData: () => {
+          throw new Error("lost");
+        },
+      }),
+      /cannot be read \(lost\)/,
+    ],
+    [
+      "a tensor on a GPU that nothing fetches",
+      () => ({ ...tensor, location: "gpu-buffer", data: undefined }),
+      /is a tensor 1x3x2x2 without its numbers/,
+    ],
+    [
+      "a tensor with fewer numbers",
+      () => ({ ...tensor, data: new Float32Array(7) }),
+      /is a tensor 1x3x2x2 without its numbers/,
+    ],
+    ["a tensor with a place that is none", () => ({ ...tensor, location: 5, data: null }), /without its numbers/],
+    [
+      "an element whose decoding throws",
+      () => ({
+        naturalWidth: 1,
+        naturalHeight: 1,
+        complete: false,
+        decode: () => {
+          throw new Error("no");
+        },
+      }),
+      /cannot be read \(no\)/,
+    ],
+    ["a file that is none", () => new TextEncoder().encode("no image"), /cannot be decoded: .*its content is no image/],
+    [
+      "signed samples of sharp",
+      () => samples({ width: 2, height: 2, channels: 3, depth: "char" }),
+      /has samples of type char; uchar and ushort/,
+    ],
+    [
+      "signed samples of 16 bits",
+      () => samples({ width: 2, height: 1, channels: 3, depth: "short" }),
+      /has samples of type short/,
+    ],
+    [
+      "more channels than four",
+      () => samples({ width: 2, height: 1, channels: 6, depth: "uchar" }),
+      /has 6 channels; 1 to 4/,
+    ],
+  ])("%s", async (_, make, reason) => {
+    const target = Tensor.full([1, 3, 2, 2], 0.5);
+    for (const image of [
+      () => parseLoss("l1").value(make() as never, target),
+      () => parseLoss("l1+ssim(size=1)").value(target, make() as never),
+    ]) {
+      const error = await image().catch((caught: unknown) => caught);
+      expect(error).toMatchObject({ name: "ReconlossError", code: "image", message: expect.stringMatching(reason) });
+      expect((error as Error).message).toMatch(/^(l1: output|weighted: target) /);
+    }
+  });
+
+  test.each<[unknown, string]>([
+    [Promise.resolve(tensor), "a Promise"],
+    [new Uint8ClampedArray(12), "a Uint8ClampedArray"],
+    [new ArrayBuffer(12), "an ArrayBuffer"],
+    [new URL("file:///a.png"), "a URL"],
+    [{ data: new Float32Array(12), width: 2, height: 2 }, "a Float32Array"],
+    [{ data: [1, 2, 3], width: 1, height: 1 }, "an array"],
+  ])("what came instead is said, case %#", async (input, words) => {
+    await expect(parseLoss("l1").value(input as never, input as never)).rejects.toThrow(new RegExp(`, got ${words}$`));
+  });
+});
+
 test("what is at hand is taken without a promise, to the same bits", async () => {
   await ready();
   const [output, target] = [1, 2].map((seed) => randomPixels(Uint8ClampedArray, 3, height, width, seed).pixels);

@@ -87,6 +87,18 @@ describe("weights that a loss is given", () => {
     );
   });
 
+  test.each([[null], [5], [{ a: null }], [{ a: { shape: [1] } }]])("tensors that are none: %o", async (weights) => {
+    await expect(valueWith({ weights: weights as never })).rejects.toMatchObject({ code: "invalid-argument" });
+  });
+
+  test.each([[null], [5], [{}], [new Uint8Array(3)]])("a place that gives %o", async (given) => {
+    const place = { name: "mine", open: async () => given as never };
+    await expect(valueWith({ weights: place })).rejects.toMatchObject({
+      code: "invalid-argument",
+      message: expect.stringMatching(/^weights place mine: what open gives /),
+    });
+  });
+
   test("a blob that cannot be read any more is a file that cannot be read", async () => {
     const gone = {
       size: 100,

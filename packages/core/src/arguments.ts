@@ -6,13 +6,26 @@ export function described(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
   if (typeof value === "function") return "a function";
   if (typeof value !== "object") return String(value);
-  return Array.isArray(value) ? "an array" : "an object";
+  if (Array.isArray(value)) return "an array";
+  // Names that the program has itself may have been shortened by a bundler.
+  const maker: unknown = Object.getPrototypeOf(value)?.constructor;
+  const name = typeof maker === "function" && maker !== Object ? maker.name : "";
+  const isKnown = name !== "" && (globalThis as Record<string, unknown>)[name] === maker;
+  return isKnown ? `${/^[AEIO]/.test(name) ? "an" : "a"} ${name}` : "an object";
 }
 
 /** Refuses an argument that is no object of named values. */
 export function checkObject(name: string, argument: string, value: unknown): asserts value is object {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return;
   throw new ReconlossError("invalid-argument", `${name}: ${argument} must be an object, got ${described(value)}`);
+}
+
+/** Refuses names that an object of options does not have, such as misspelt ones, which would be passed over. */
+export function checkNames(name: string, argument: string, given: object, known: readonly string[]): void {
+  const other = Object.keys(given).find((key) => !known.includes(key));
+  if (other === undefined) return;
+  const has = known.join(", ");
+  throw new ReconlossError("invalid-argument", `${name}: ${argument} has no ${described(other)}; it has: ${has}`);
 }
 
 /** Refuses an argument that is no function. */

@@ -43,6 +43,6 @@ export { isFloating as isFloatingType } from "./weights/elements.ts";
 export { manifestName, parseManifest } from "./weights/manifest.ts";
 export { longestHeader, type NpyHeader, npyElements, readNpyHeader } from "./weights/npy.ts";
 export { asContentErrors, type Npz, NpzArray, readNpz, writeNpz } from "./weights/npz.ts";
-export { withoutFiles } from "./weights/places.ts";
+export { orDoWithout } from "./weights/places.ts";
 export { isArchive } from "./weights/registry.ts";
 export { openZipEntry, readZipDirectory, type ZipEntry } from "./weights/zip.ts";

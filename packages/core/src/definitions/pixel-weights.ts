@@ -1,3 +1,4 @@
+import { described } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
 import { formatShape, type Shape, Tensor } from "../tensor.ts";
@@ -125,10 +126,10 @@ export function checkWeight(
   unnormalised = false,
 ): CheckedWeight {
   if (!(weight instanceof Tensor)) {
-    throw new ReconlossError("invalid-argument", `${name}: weight must be a Tensor, got ${typeof weight}`);
+    throw new ReconlossError("invalid-argument", `${name}: weight must be a Tensor, got ${described(weight)}`);
   }
   if (normalisation !== "image" && normalisation !== "batch") {
-    const got = JSON.stringify(normalisation);
+    const got = described(normalisation);
     throw new ReconlossError("invalid-argument", `${name}: weightNormalisation must be image | batch, got ${got}`);
   }
   const [n, c, h, w] = output.shape;

@@ -1,3 +1,4 @@
+import { described } from "../arguments.ts";
 import type { Definition, OwnEvaluation } from "../definitions/definition.ts";
 import { ReconlossError } from "../errors.ts";
 import { noteExtremes, noteExtremesSync } from "../kernels/extremes.ts";
@@ -63,7 +64,7 @@ function named(loss: string, name: EngineName, definition: Definition, request: 
   const engine = engines.find((engine) => engine.name === name);
   if (engine === undefined) {
     const names = engines.map(({ name }) => name).join(" | ");
-    throw new ReconlossError("invalid-argument", `${loss}: engine must be ${names}, got ${JSON.stringify(name)}`);
+    throw new ReconlossError("invalid-argument", `${loss}: engine must be ${names}, got ${described(name)}`);
   }
   const refusal = engine.refusal(definition, request);
   if (refusal === undefined) return engine;

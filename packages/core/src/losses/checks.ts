@@ -1,14 +1,21 @@
-import { checkObject } from "../arguments.ts";
+import { checkNames, checkObject, described } from "../arguments.ts";
+import type { Wants } from "../definitions/definition.ts";
 import { ReconlossError } from "../errors.ts";
 import type { NotedExtremes } from "../kernels/index.ts";
 import { type ImageBatch, isPixels, PreparedImage, tensorOf } from "../pixels/prepared-image.ts";
 import { checkDevice, type Device } from "../runtimes/index.ts";
 import { type Extremes, elementCount, extremes, formatShape, sameShape, Tensor } from "../tensor.ts";
+import type { EvaluateOptions } from "./loss.ts";
+
+const wantNames: readonly (keyof Wants)[] = ["grad", "map"];
+const optionNames: readonly (keyof EvaluateOptions)[] = ["weight", "weightNormalisation", "into", "engine", "device"];
 
 /** Refuses what a call wants, and may say, in another form than as options by name, and what is no device. */
 export function checkCall(name: string, wants: unknown, options: { readonly device?: Device }): void {
   checkObject(name, "wants", wants);
+  checkNames(name, "wants", wants, wantNames);
   checkObject(name, "options", options);
+  checkNames(name, "options", options, optionNames);
   checkDevice(name, options.device);
 }
 
@@ -94,7 +101,7 @@ export function checkValues(
 /** Refuses a tensor that a gradient cannot be written to: it would not fit, or overwrite what it is computed from. */
 export function checkInto(name: string, into: Tensor, images: Readonly<Record<string, ImageBatch | undefined>>): void {
   if (!(into instanceof Tensor)) {
-    throw new ReconlossError("invalid-argument", `${name}: into must be a Tensor, got ${typeof into}`);
+    throw new ReconlossError("invalid-argument", `${name}: into must be a Tensor, got ${described(into)}`);
   }
   for (const [argument, image] of Object.entries(images)) {
     if (!(image instanceof Tensor || image instanceof PreparedImage)) continue;

@@ -1,3 +1,4 @@
+import { checkArguments, checkObject } from "../arguments.ts";
 import { choice, number, type OptionsOf } from "../definitions/options.ts";
 import type { Ops } from "../graph/ops.ts";
 import { weightsOf } from "../nets/table.ts";
@@ -81,8 +82,13 @@ export async function loadWeights(
 
 /** Tensors in memory, read like those of a file. */
 function heldTensors(name: string, tensors: StateDict): NamedTensors {
+  const file = `weights given for ${name}`;
+  checkObject(file, "tensors", tensors);
+  for (const [tensor, value] of Object.entries(tensors)) {
+    checkArguments(file, { [tensor]: [value, "object", ["shape", "data"]] });
+  }
   return {
-    file: `weights given for ${name}`,
+    file,
     names: Object.keys(tensors),
     shape: (tensor) => tensors[tensor].shape,
     dtype: () => "float32",

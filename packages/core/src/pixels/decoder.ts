@@ -30,7 +30,9 @@ export function setImageDecoder(decode: ImageDecoder): void {
 
 /** The pixels of an encoded file. */
 export async function decodeBytes(bytes: Uint8Array, fail: Fail): Promise<Pixels | FloatPixels> {
-  if (decoder !== undefined) return decoder(bytes);
+  if (decoder !== undefined) {
+    return decoder(bytes).catch((cause: unknown) => fail(`cannot be decoded: ${(cause as Error).message}`, cause));
+  }
   const { createImageBitmap, Blob } = globalThis as unknown as Host;
   if (createImageBitmap === undefined || Blob === undefined) {
     return fail("is the bytes of a file, which nothing here decodes; package reconloss does, or setImageDecoder");

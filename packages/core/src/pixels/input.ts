@@ -1,9 +1,16 @@
 import { described } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
-import { formatShape, Tensor } from "../tensor.ts";
+import { elementCount, formatShape, type Shape, Tensor } from "../tensor.ts";
 import { drawn, readCanvas } from "./canvas.ts";
 import { decodeBytes } from "./decoder.ts";
-import { type AlphaOptions, checkPixels, type FloatPixels, type PixelSource, type Pixels } from "./pixels.ts";
+import {
+  type AlphaOptions,
+  checkPixels,
+  type FloatPixels,
+  isChannelCount,
+  type PixelSource,
+  type Pixels,
+} from "./pixels.ts";
 import { type ImageBatch, PreparedImage, preparePixels } from "./prepared-image.ts";
 import type {
   BitmapSource,
@@ -67,12 +74,15 @@ const sources: readonly Source[] = [
 
 function readOnnxTensor(tensor: OnnxTensorSource, fail: Fail): Tensor | Promise<Tensor> {
   const { dims, type, location = "cpu" } = tensor;
-  const read = (data: unknown) => {
-    if (type === "float32" && data instanceof Float32Array && dims.length === 4) return new Tensor(data, dims);
+  if (type !== "float32" || dims.length !== 4) {
     return fail(`must be a float32 tensor [n, c, h, w], got ${type} ${formatShape(dims)}`);
+  }
+  const read = (data: unknown) => {
+    if (data instanceof Float32Array && data.length === elementCount(dims as Shape)) return new Tensor(data, dims);
+    return fail(`is a tensor ${formatShape(dims)} without its numbers`);
   };
-  if (location.startsWith("cpu") || tensor.getData === undefined) return read(tensor.data);
-  return tensor.getData().then(read);
+  const isHere = String(location).startsWith("cpu") || tensor.getData === undefined;
+  return isHere ? read(tensor.data) : Promise.resolve(tensor.getData?.()).then(read);
 }
 
 async function readSharp(image: SharpSource, fail: Fail): Promise<Samples> {
@@ -81,15 +91,17 @@ async function readSharp(image: SharpSource, fail: Fail): Promise<Samples> {
     .raw()
     .toBuffer({ resolveWithObject: true })
     .catch((cause: unknown) => fail(`cannot be read by sharp (${(cause as Error).message})`, cause));
-  const { width, height, channels } = info;
+  const { width, height, channels, depth } = info;
   const length = width * height * channels;
   const bytes = data.length / length;
   if (bytes !== 1 && bytes !== 2) return fail(`has samples of ${8 * bytes} bits; 8 and 16 can be read`);
+  if (depth?.startsWith("u") === false) return fail(`has samples of type ${depth}; uchar and ushort can be read`);
+  if (!isChannelCount(channels)) return fail(`has ${channels} channels; 1 to 4 can be read`);
   const samples =
     bytes === 1
       ? new Uint8Array(data.buffer, data.byteOffset, length)
       : new Uint16Array(data.buffer, data.byteOffset, length);
-  return { data: samples, width, height, channels: channels as Pixels["channels"] };
+  return { data: samples, width, height, channels };
 }
 
 function readImageElement(image: ImageElementSource, fail: Fail): Samples | Promise<Samples> {
@@ -118,19 +130,32 @@ export function resolveInput(
 ): ImageBatch | Promise<ImageBatch> {
   if (input instanceof Tensor || input instanceof PreparedImage) return input;
   const name = `${caller}: ${argument}`;
-  const source = typeof input === "object" && input !== null ? sources.find((kind) => kind.matches(input)) : undefined;
-  if (source === undefined) {
-    throw new ReconlossError("invalid-argument", `${name} must be an image (${kinds}), got ${described(input)}`);
-  }
   const fail: Fail = (reason, cause) => {
     throw new ReconlossError("image", `${name} ${reason}`, { cause });
   };
+  /** What an input throws itself, such as a tensor that was disposed of. */
+  const failed = (cause: unknown): never => {
+    if (cause instanceof ReconlossError) throw cause;
+    return fail(`cannot be read (${cause instanceof Error ? cause.message : String(cause)})`, cause);
+  };
+  const attempt = <R>(read: () => R): R => {
+    try {
+      return read();
+    } catch (cause) {
+      return failed(cause);
+    }
+  };
+  const isObject = typeof input === "object" && input !== null;
+  const source = isObject ? attempt(() => sources.find((kind) => kind.matches(input))) : undefined;
+  if (source === undefined) {
+    throw new ReconlossError("invalid-argument", `${name} must be an image (${kinds}), got ${described(input)}`);
+  }
   const prepare = (samples: Samples): ImageBatch => {
     if (samples instanceof Tensor) return samples;
     return preparePixels(name, samples, options, { remedy: "toImage(image, { background }) says what is behind it" });
   };
-  const samples = source.read(input as never, fail, name);
-  return samples instanceof Promise ? samples.then(prepare) : prepare(samples);
+  const samples = attempt(() => source.read(input as never, fail, name));
+  return samples instanceof Promise ? samples.then(prepare, failed) : prepare(samples);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { checkArguments } from "../arguments.ts";
+import { checkArguments, described } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import { formatShape, Tensor } from "../tensor.ts";
 import { type Backdrop, type Background, backdropOf } from "./background.ts";
@@ -237,7 +237,10 @@ export function hasTransparency({ data, channels }: Pixels | FloatPixels): boole
 export function checkPixels(name: string, pixels: PixelSource): Pixels {
   const { data, width, height } = pixels;
   if (!(data instanceof Uint8Array || data instanceof Uint8ClampedArray || data instanceof Uint16Array)) {
-    throw new ReconlossError("invalid-argument", `${name}.data must be a Uint8Array, Uint8ClampedArray or Uint16Array`);
+    throw new ReconlossError(
+      "invalid-argument",
+      `${name}.data must be a Uint8Array, Uint8ClampedArray or Uint16Array, got ${described(data)}`,
+    );
   }
   const sized = [width, height].every((size) => Number.isInteger(size) && size > 0);
   const channels = pixels.channels ?? data.length / (width * height);
@@ -250,7 +253,8 @@ export function checkPixels(name: string, pixels: PixelSource): Pixels {
   return { data, width, height, channels };
 }
 
-function isChannelCount(channels: number): channels is Pixels["channels"] {
+/** Whether pixels can have so many channels. */
+export function isChannelCount(channels: number): channels is Pixels["channels"] {
   return [1, 2, 3, 4].includes(channels);
 }
 

@@ -56,7 +56,12 @@ export interface SharpSource {
   raw(): SharpSource;
   toBuffer(options: { resolveWithObject: true }): Promise<{
     readonly data: Uint8Array;
-    readonly info: { readonly width: number; readonly height: number; readonly channels: number };
+    readonly info: {
+      readonly width: number;
+      readonly height: number;
+      readonly channels: number;
+      readonly depth?: string;
+    };
   }>;
 }
 

@@ -10,6 +10,9 @@ export interface Packages {
   web(): Promise<OnnxRuntime>;
 }
 
+/** Without its files for NVIDIA's GPUs, which are not used, and without which it cannot be installed where their server is out of reach. */
+const installNative = "ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node";
+
 /** The packages as they are installed. */
 export const packages: Packages = {
   native: () => import("onnxruntime-node") as Promise<unknown> as Promise<OnnxRuntime>,
@@ -33,7 +36,7 @@ export async function openRuntime(_: object = {}, { native, web }: Packages = pa
   } catch (cause) {
     throw new ReconlossError(
       "missing-dependency",
-      `ONNX Runtime did not load (onnxruntime-node: ${reason}; onnxruntime-web: ${reasonOf(cause)}); install it with: npm install onnxruntime-node, or where that does not run: npm install onnxruntime-web`,
+      `ONNX Runtime did not load (onnxruntime-node: ${reason}; onnxruntime-web: ${reasonOf(cause)}); install it with: ${installNative}, or where that does not run: npm install onnxruntime-web`,
       { cause },
     );
   }
@@ -85,7 +88,7 @@ function webRuntime(ort: OnnxRuntime, reason: string): Runtime {
     name: "onnxruntime-web",
     version: ort.env.versions.common,
     parallel: 1,
-    note: `networks run on onnxruntime-web, several times slower than natively, because onnxruntime-node did not load (${reason}); install it with: npm install onnxruntime-node`,
+    note: `networks run on onnxruntime-web, several times slower than natively, because onnxruntime-node did not load (${reason}); install it with: ${installNative}`,
     hasFloat64: () => true,
     createSession,
     createParallelSessions: (models) => Promise.all(models.map((model) => createSession(model))),

@@ -50,7 +50,7 @@ export function absoluteUrl(url: string): string {
   // A worker made from a blob has an address that nothing is relative to.
   const base = own?.startsWith("blob:") ? location?.origin : own;
   try {
-    return new host.URL(url, base).href;
+    return new URL(url, base).href;
   } catch (cause) {
     const advice = base === undefined ? "; without a page it must begin with https:// or the like" : "";
     throw new ReconlossError("invalid-argument", `weights: ${JSON.stringify(url)} is no address${advice}`, { cause });
@@ -62,11 +62,12 @@ function failureOf(url: string, cause: unknown): string {
   const { message, cause: inner } = cause as Error;
   const reason = inner instanceof Error && inner.message ? inner.message : message;
   const { location } = host;
-  const isElsewhere = location !== undefined && new host.URL(url).origin !== location.origin;
-  const allowed = isElsewhere
-    ? `, or does not let pages of ${location.origin} read it (Access-Control-Allow-Origin)`
+  const isElsewhere = location !== undefined && new URL(url).origin !== location.origin;
+  // Pages are not told which of the two it is; elsewhere the reason says it.
+  const meaning = isElsewhere
+    ? `: the server does not answer, or does not let pages of ${location.origin} read it (Access-Control-Allow-Origin)`
     : "";
-  return `cannot be fetched (${reason}): the server does not answer${allowed}`;
+  return `cannot be fetched (${reason})${meaning}`;
 }
 
 /** What a file must be, as far as it is known. */

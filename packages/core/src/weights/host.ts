@@ -24,7 +24,7 @@ export interface HostCache {
   delete(url: string): Promise<boolean>;
 }
 
-/** What hosts have of the web's interfaces, and some do not. */
+/** What some hosts have of the web's interfaces, to be asked for first; what all have is in globals.d.ts. */
 interface Host {
   readonly crypto?: { readonly subtle?: { digest(algorithm: "SHA-256", bytes: Uint8Array): Promise<ArrayBuffer> } };
   readonly caches?: { open(name: string): Promise<HostCache> };
@@ -34,9 +34,12 @@ interface Host {
     url: string,
     options: { signal?: StopSignal; cache?: "no-cache" | "no-store" },
   ) => Promise<HostResponse>;
-  readonly Response: new (body: Uint8Array, options: { headers: Record<string, string> }) => HostResponse;
-  readonly URL: new (url: string, base?: string) => { readonly href: string; readonly origin: string };
+  /** Where there are caches. */
+  readonly Response: new (
+    body: Uint8Array,
+    options: { headers: Record<string, string> },
+  ) => HostResponse;
 }
 
-/** The globals of a page, a worker or another JavaScript host. */
+/** This host's. */
 export const host = globalThis as unknown as Host;

@@ -3,7 +3,8 @@ import { ReconlossError } from "../errors.ts";
 import { listNames } from "../text.ts";
 import { absoluteUrl, checkFetchOptions, type FetchOptions, fetchText, fetchVerified } from "./fetch.ts";
 import { manifestName, parseManifest, type WeightsManifest } from "./manifest.ts";
-import { addWeightsPlace, type WeightsPlace, withoutFiles } from "./places.ts";
+import { addWeightsPlace, orDoWithout, type WeightsPlace } from "./places.ts";
+import type { WeightsEntry } from "./registry.ts";
 import { type ByteSource, bytesSource } from "./source.ts";
 
 /** Options of {@link hostedWeights} and {@link weightsFrom}. */
@@ -47,9 +48,9 @@ export function hostedWeights(base: string | { readonly href: string }, options:
   const folder = given.endsWith("/") ? given : `${given}/`;
   const index = folder + manifestName;
   const { manifest, ...fetching } = options;
-  const advice = (name: string) =>
-    `; to host them: npx reconloss weights pack ${name} -o FOLDER, where FOLDER is what is served at ${folder}; ` +
-    `or do without: ${withoutFiles(name)}`;
+  const advice = (entry: WeightsEntry) =>
+    `; to host them: npx reconloss weights pack ${entry.name} -o FOLDER, where FOLDER is what is served at ${folder}` +
+    orDoWithout(entry);
 
   let known: Promise<WeightsManifest> | undefined;
   const manifestFor = (name: string): Promise<WeightsManifest> => {
@@ -81,14 +82,15 @@ export function hostedWeights(base: string | { readonly href: string }, options:
   const underWay = new Map<string, Promise<ByteSource>>();
   return {
     name: folder,
-    open: async ({ name }) => {
+    open: async (entry) => {
+      const { name } = entry;
       const file = underWay.get(name) ?? fetched(name).finally(() => underWay.delete(name));
       underWay.set(name, file);
       try {
         return await file;
       } catch (error) {
         if (!(error instanceof ReconlossError) || error.code !== "missing-weights") throw error;
-        throw new ReconlossError("missing-weights", error.message + advice(name), { cause: error });
+        throw new ReconlossError("missing-weights", error.message + advice(entry), { cause: error });
       }
     },
   };

@@ -60,11 +60,9 @@ export function placeWithPaths(): (WeightsPlace & Required<Pick<WeightsPlace, "o
   return places.find((place): place is WeightsPlace & Required<Pick<WeightsPlace, "openPath">> => !!place.openPath);
 }
 
-/** What there is in place of published weights without any file; its numbers are no published network's. */
-export function withoutFiles(name: string): string {
-  return name.startsWith("inception")
-    ? "network tiny is part of this package, for distances that are no FID"
-    : "net=tiny is part of this package, as in lpips(net=tiny)";
+/** The end of a message about weights that are missing: what takes their place, if anything does. */
+export function orDoWithout({ without }: WeightsEntry): string {
+  return without === undefined ? "" : `; or do without: ${without}`;
 }
 
 /**
@@ -79,7 +77,9 @@ export async function openPublished(name: string, from: readonly WeightsPlace[] 
   for (const place of from) {
     try {
       const file = await place.open(entry);
-      if (file !== undefined) return file;
+      if (file === undefined) continue;
+      checkArguments(`weights place ${place.name}`, { "what open gives": [file, "object", ["size", "read", "close"]] });
+      return file;
     } catch (error) {
       if (!(error instanceof ReconlossError) || error.code !== "missing-weights") throw error;
       refusals.push(error);
@@ -93,6 +93,6 @@ export async function openPublished(name: string, from: readonly WeightsPlace[] 
   const message =
     refusals.length > 0
       ? refusals.map((refusal) => refusal.message).join("; ")
-      : `weights ${name}: ${none}; or do without: ${withoutFiles(name)}`;
+      : `weights ${name}: ${none}${orDoWithout(entry)}`;
   throw new ReconlossError("missing-weights", message, { cause: refusals[0] });
 }

@@ -16,6 +16,8 @@ export interface WeightsEntry {
   readonly most?: number;
   readonly licence: string;
   readonly citation: string;
+  /** What takes their place where there are no files, in words; absent where nothing does. */
+  readonly without?: string;
 }
 
 const TORCHVISION_LICENCE = "BSD-3-Clause (torchvision); trained on ImageNet, whose terms may apply";
@@ -26,9 +28,13 @@ const INCEPTION_CITATION =
 const VGG_CITATION =
   "Simonyan, Zisserman. Very Deep Convolutional Networks for Large-Scale Image Recognition. ICLR 2015";
 
+/** The network that is part of the package; its numbers are no published network's. */
+const TINY_FOR_PAIRS = "net=tiny is part of this package, as in lpips(net=tiny)";
+const TINY_FOR_SETS = "network tiny is part of this package, for distances that are no FID";
+
 function torchvision(name: string, file: string, bytes: number, sha256: string, citation: string): WeightsEntry {
   const url = `https://download.pytorch.org/models/${file}`;
-  return { name, file, url, sha256, bytes, licence: TORCHVISION_LICENCE, citation };
+  return { name, file, url, sha256, bytes, licence: TORCHVISION_LICENCE, citation, without: TINY_FOR_PAIRS };
 }
 
 // A commit, unlike a branch, always gives the same bytes.
@@ -47,6 +53,7 @@ function lpips(name: string, file: string, known: { bytes?: number; sha256?: str
     ...known,
     licence: "BSD-2-Clause",
     citation: LPIPS_CITATION,
+    without: TINY_FOR_PAIRS,
   };
 }
 
@@ -133,14 +140,18 @@ export const weightsRegistry: readonly WeightsEntry[] = [
     bytes: 95_628_359,
     licence: "Apache-2.0 (pytorch-fid); trained on ImageNet, whose terms may apply",
     citation: INCEPTION_CITATION,
+    without: TINY_FOR_SETS,
   },
-  torchvision(
-    "inception_v3",
-    "inception_v3_google-0cc3c7bd.pth",
-    108_949_747,
-    "0cc3c7bd75056d25e46cba549dc184522069b81e9787eff6df84f397bd52a5ef",
-    INCEPTION_CITATION,
-  ),
+  {
+    ...torchvision(
+      "inception_v3",
+      "inception_v3_google-0cc3c7bd.pth",
+      108_949_747,
+      "0cc3c7bd75056d25e46cba549dc184522069b81e9787eff6df84f397bd52a5ef",
+      INCEPTION_CITATION,
+    ),
+    without: TINY_FOR_SETS,
+  },
   {
     name: "dists",
     file: "DISTS_pytorch/weights.pt",
@@ -150,6 +161,7 @@ export const weightsRegistry: readonly WeightsEntry[] = [
     licence: "MIT",
     citation:
       "Ding, Ma, Wang, Simoncelli. Image Quality Assessment: Unifying Structure and Texture Similarity. IEEE Transactions on Pattern Analysis and Machine Intelligence, 2020",
+    without: TINY_FOR_PAIRS,
   },
   {
     name: "niqe",

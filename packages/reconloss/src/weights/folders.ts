@@ -6,7 +6,7 @@ import { checkArguments } from "@reconloss/core/internal";
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Where each platform keeps what programs can fetch again; Linux follows the XDG base directory specification. */
-function platformCache(env: Environment, platform: NodeJS.Platform): string {
+function platformCache(env: Environment, platform: string): string {
   const home = homedir();
   if (platform === "win32") return join(env.LOCALAPPDATA || join(home, "AppData", "Local"), "reconloss", "Cache");
   if (platform === "darwin") return join(home, "Library", "Caches", "reconloss");
@@ -23,7 +23,7 @@ function platformCache(env: Environment, platform: NodeJS.Platform): string {
  * weightsCache({ RECONLOSS_HOME: "/data/reconloss" }, "linux"); // "/data/reconloss/weights"
  * ```
  */
-export function weightsCache(env: Environment = process.env, platform: NodeJS.Platform = process.platform): string {
+export function weightsCache(env: Environment = process.env, platform: string = process.platform): string {
   checkArguments("weightsCache", { env: [env, "object?"], platform: [platform, "text?"] });
   return join(env.RECONLOSS_HOME || platformCache(env, platform), "weights");
 }

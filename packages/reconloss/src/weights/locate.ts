@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { ReconlossError } from "@reconloss/core";
-import { checkArguments, isArchive, isFloatingType, withoutFiles } from "@reconloss/core/internal";
+import { checkArguments, isArchive, isFloatingType, orDoWithout } from "@reconloss/core/internal";
 import type { StateDict, WeightTensor } from "@reconloss/core/nets";
 import {
   type Checkpoint,
@@ -190,8 +190,7 @@ function missing(entry: WeightsEntry, options: WeightsOptions, cause: ReconlossE
   const message = [
     `weights ${entry.name} are not on this machine: looked for ${entry.name}.safetensors, ${entry.name}.pth or ${entry.file} in ${places.join(" and ")}`,
     `they were not downloaded because ${cause.message}`,
-    `to bring them: npx reconloss weights pull ${entry.name}`,
-    `or do without: ${withoutFiles(entry.name)}`,
+    `to bring them: npx reconloss weights pull ${entry.name}${orDoWithout(entry)}`,
     `or fetch ${downloadUrl(entry, options.env)} elsewhere, then: npx reconloss weights import FILE --as ${entry.name}`,
   ].join("; ");
   return new ReconlossError("missing-weights", message, { cause });
