@@ -80,6 +80,7 @@ const families: Record<string, string[]> = {
   fsim: ["iqa"],
   contextual: ["deep2"],
   "sr-sim": ["iqa"],
+  dss: ["iqa"],
   flip: ["iqa"],
   ssimulacra2: ["ssimulacra2"],
 };

@@ -197,6 +197,8 @@ const cases: Case[] = [
   { spec: "fsimc(preset=matlab,scales=2,orientations=3,crop=1)", least: 4 },
   { spec: "sr-sim(size=3)", least: 12, step: 1e-4 },
   { spec: "sr-simc(size=4,sigma=2,crop=1)", least: 18, step: 1e-4 },
+  { spec: "dss", least: 8 },
+  { spec: "dss(share=1,crop=1,low=-1,dataRange=2)", least: 10 },
   { spec: "ssimulacra2", least: 8 },
   { spec: "ssimulacra2(crop=1,low=-1,dataRange=2)", least: 10 },
   { spec: "flip" },

@@ -56,13 +56,14 @@ const specs: Record<string, string> = {
   srsim: "sr-sim",
   srsimc: "sr-simc",
   "srsim-g9": "sr-sim(size=9)",
+  dss: "dss",
   flip: "flip",
   "flip-ppd30": "flip(pixelsPerDegree=30)",
   "flip-ppd100": "flip(pixelsPerDegree=100)",
 };
 
 /** Measures that have no loss here. */
-const others = /^(matlab\/|real\/)?(vsi|dss|iw-ssim)\b/;
+const others = /^(matlab\/|real\/)?(vsi|iw-ssim)\b/;
 
 const flat = "flat windows, 0 / 0, are left to rounding";
 const black = "0 / 0: nothing to compare";
@@ -79,6 +80,8 @@ const ours: Record<string, [value: number, reason: string]> = {
   "sam/scene_jpeg15": [0.042783, "a black pixel makes the whole mean NaN; here it is at a right angle to any other"],
   "sam/white": [Math.PI / 2, "the same"],
   "sam/t24": [0.0862875, "the same"],
+  // In numpy, which gives piq's value of t48 and t72.
+  "dss/t24": [0.9565142, "the worst 5 % of 6 blocks are none: the mean over them is NaN; here they are at least one"],
   "ergas/black": [0, black],
   "scc/scene_jpeg15": [0.2810737, "flat windows have correlations of what float32 rounds, here 0"],
   "scc/flat_b": [0, "the same"],
@@ -98,6 +101,9 @@ const roundedGradients = [
   "fsim-s3-o6/scene_jpeg15",
   "fsimc-matlab/scene_jpeg15",
 ];
+
+/** Cases whose official gradient is not finite and of which no other was recorded, of images that are not identical: flat ones, whose borders, continued with zeros, are not flat. */
+const unknownGradients = ["dss/flat_b"];
 
 /** Cases with windows that are flatter than float32 resolves, and no constant that covers it: the definition meets them in float64, what runs is within 1e-5. */
 const inFloat64 = ["uqi/big_jpeg30", "uqi-7-1.0/scene_jpeg15"];
@@ -168,7 +174,7 @@ describe("official numbers: quality", () => {
     });
     if (!roundedGradients.includes(id)) expectGradient(got.grad as Tensor, withGradient(golden));
     // Of identical images the official gradient is NaN, ours 0.
-    if (golden.gradientNonFinite && !golden.gradientSqrt0) {
+    if (golden.gradientNonFinite && !golden.gradientSqrt0 && !unknownGradients.includes(id)) {
       expect(Math.max(...(got.grad as Tensor).data.map(Math.abs))).toBeLessThanOrEqual(1e-6);
     }
   });
@@ -189,6 +195,7 @@ describe("official numbers: quality", () => {
 
   test("every exception is a case", () => {
     const ids = official.map(({ id }) => id);
-    for (const id of [...Object.keys(ours), ...roundedGradients, ...inFloat64]) expect(ids).toContain(id);
+    for (const id of [...Object.keys(ours), ...roundedGradients, ...unknownGradients, ...inFloat64])
+      expect(ids).toContain(id);
   });
 });

@@ -120,6 +120,7 @@ const grammar: [spec: string, least: number, kind?: "multiplies" | "byPixel" | "
   ["fsimc(preset=matlab,crop=1)", 4],
   ["sr-sim(size=3)", 12],
   ["sr-simc(size=4,crop=1)", 18],
+  ["dss(share=0.5)", 24],
   ["ssimulacra2", 8],
   ["flip(pixelsPerDegree=20)", 1],
   ["uqi(size=5)", 5],

@@ -27,6 +27,7 @@ export { cosine } from "./cosine.ts";
 export { darkChannel } from "./dark-channel.ts";
 export { deltaE } from "./delta-e.ts";
 export { type DistsResources, dists } from "./dists.ts";
+export { dss } from "./dss.ts";
 export { dssim } from "./dssim.ts";
 export { edge } from "./edge.ts";
 export { ergas } from "./ergas.ts";

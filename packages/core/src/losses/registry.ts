@@ -8,6 +8,7 @@ import { cosine } from "./cosine.ts";
 import { darkChannel } from "./dark-channel.ts";
 import { deltaE } from "./delta-e.ts";
 import { dists } from "./dists.ts";
+import { dss } from "./dss.ts";
 import { dssim } from "./dssim.ts";
 import { edge } from "./edge.ts";
 import { ergas } from "./ergas.ts";
@@ -85,6 +86,7 @@ export const lossFactories = [
   vif,
   fsim,
   srSim,
+  dss,
   ssimulacra2,
   flip,
   uqi,
