@@ -155,7 +155,7 @@ async function memory(): Promise<void> {
   await writeFile(network, model.bytes);
   const path = await writeImages(images, 32);
   const start = performance.now();
-  await evaluateDistribution(path, path, { network, metrics: ["fid", "is", "kid"], cache: join(folder, "cache") });
+  await evaluateDistribution(path, path, { network, metrics: ["frechet", "is", "kid"], cache: join(folder, "cache") });
   const seconds = (performance.now() - start) / 1000;
   const peak = process.resourceUsage().maxRSS / 1024;
   console.log(`${images} images: peak memory ${peak.toFixed(0)} MiB, ${seconds.toFixed(0)} s`);
