@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as graph from "../packages/core/src/graph/index.ts";
 import * as kernels from "../packages/core/src/kernels/index.ts";
 import * as nets from "../packages/core/src/nets/index.ts";
+import * as cluster from "../packages/reconloss/src/cluster/index.ts";
 import * as compare from "../packages/reconloss/src/compare/index.ts";
 import * as image from "../packages/reconloss/src/image/index.ts";
 import * as report from "../packages/reconloss/src/report/index.ts";
@@ -13,7 +14,7 @@ import { temporaryFolder } from "./folder.ts";
 import { rawErrors, subjectsOf } from "./wrong-types.ts";
 
 // The rule of test/wrong-types.test.ts, for the other entry points; reconloss/metrics and reconloss/distribution: test/distribution/arguments.test.ts.
-const entryPoints = { compare, graph, image, kernels, nets, report, shards, tasks, train, weights };
+const entryPoints = { cluster, compare, graph, image, kernels, nets, report, shards, tasks, train, weights };
 
 const offline = process.env.RECONLOSS_OFFLINE;
 const folder = await temporaryFolder();

@@ -47,7 +47,20 @@ const machine: Layers = {
   // The first five give core's entries on.
   layers: [
     ...["graph", "kernels", "metrics", "nets", "pixels"],
-    ...[".", "weights", "image", "onnx", "train", "tasks", "compare", "distribution", "shards", "report", "cli"],
+    ...[
+      ".",
+      "weights",
+      "image",
+      "onnx",
+      "train",
+      "tasks",
+      "compare",
+      "distribution",
+      "shards",
+      "cluster",
+      "report",
+      "cli",
+    ],
   ],
   top: ["index.ts"],
   packages: {
@@ -56,6 +69,7 @@ const machine: Layers = {
     weights: ["undici"],
     image: ["sharp"],
     distribution: ["hyparquet", "undici"],
+    cluster: ["bullmq", "ioredis"],
     report: ["sharp"],
     cli: ["commander", "cli-progress", "cli-table3", "picocolors"],
   },

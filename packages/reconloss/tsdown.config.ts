@@ -2,6 +2,7 @@ import { defineConfig } from "tsdown";
 
 /** What package.json exports: `reconloss/image` is src/image/index.ts, and so on. */
 const subpaths = [
+  "cluster",
   "compare",
   "distribution",
   "graph",
@@ -21,6 +22,7 @@ export default defineConfig({
   entry: {
     index: "src/index.ts",
     "cli/main": "src/cli/main.ts",
+    "cluster/shard-process": "src/cluster/shard-process.ts",
     ...Object.fromEntries(subpaths.map((name) => [`${name}/index`, `src/${name}/index.ts`])),
   },
   format: "esm",

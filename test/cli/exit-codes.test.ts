@@ -6,7 +6,7 @@ import { zipSync } from "fflate";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type ErrorCode, ReconlossError } from "../../packages/core/src/errors.ts";
 import { Tensor } from "../../packages/core/src/tensor.ts";
-import { exitCodeOf } from "../../packages/reconloss/src/cli/exit-codes.ts";
+import { exitCodeOf } from "../../packages/reconloss/src/exit-codes.ts";
 import { writeImage } from "../../packages/reconloss/src/image/index.ts";
 import { temporaryFolder } from "../folder.ts";
 import { run } from "./run.ts";

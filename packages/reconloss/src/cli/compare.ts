@@ -20,10 +20,10 @@ import {
   type Verdict,
 } from "../compare/index.ts";
 import { type ModelMetricText, modelMetricOptions, parseModelMetric } from "../compare/model-metric.ts";
+import { exitCodeOf, exitCodes } from "../exit-codes.ts";
 import { writeFileAtomically } from "../files.ts";
 import { type PixelOptions, pairPaths } from "../image/index.ts";
 import { type LostMap, type MapFile, writeMapScales, writeMaps, writeReport } from "../report/index.ts";
-import { exitCodeOf, exitCodes } from "./exit-codes.ts";
 import { deviceOption, type NetworkOptions, prepareNetworks, weightsOption } from "./networks.ts";
 import { noteNewFolder } from "./new-folder.ts";
 import { tellPassedOver } from "./passed-over.ts";

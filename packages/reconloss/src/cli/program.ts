@@ -3,11 +3,12 @@ import { ReconlossError } from "@reconloss/core";
 import type { MetricFactory } from "@reconloss/core/metrics";
 import { Command, CommanderError, InvalidArgumentError, type Option } from "commander";
 import manifest from "../../package.json" with { type: "json" };
+import { exitCodeOf, exitCodes } from "../exit-codes.ts";
 import { limitPixelsTo } from "../image/limit.ts";
 import { applyCommand } from "./apply.ts";
+import { clusterCommand } from "./cluster.ts";
 import { compareCommand } from "./compare.ts";
 import { distributionCommand, wholeNumber } from "./distribution.ts";
-import { exitCodeOf, exitCodes } from "./exit-codes.ts";
 import { exportCommand } from "./export.ts";
 import { lossesCommand } from "./losses.ts";
 import { loadPlugins, pluginsNamed } from "./plugins.ts";
@@ -44,6 +45,7 @@ function programOf(terminal: Terminal, finish: (code: number) => void, metrics: 
     .version(manifest.version)
     .addCommand(compareCommand(terminal, finish))
     .addCommand(distributionCommand(terminal, finish, metrics))
+    .addCommand(clusterCommand(terminal, finish))
     .addCommand(statsCommand(terminal, finish))
     .addCommand(shardsCommand(terminal, finish, metrics))
     .addCommand(trainCommand(terminal, finish))

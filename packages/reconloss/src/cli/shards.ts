@@ -2,6 +2,7 @@ import { ReconlossError } from "@reconloss/core";
 import { knownMetrics } from "@reconloss/core/internal";
 import type { MetricFactory } from "@reconloss/core/metrics";
 import { Command } from "commander";
+import { exitCodes } from "../exit-codes.ts";
 import {
   type Manifest,
   mergeShards,
@@ -30,7 +31,6 @@ import {
   tellDistribution,
   wholeNumber,
 } from "./distribution.ts";
-import { exitCodes } from "./exit-codes.ts";
 import { metricsAskedFor } from "./metric-options.ts";
 import { useWeightsFolder, weightsOption } from "./networks.ts";
 import { noteNewFolder } from "./new-folder.ts";

@@ -1,0 +1,174 @@
+import { ReconlossError } from "@reconloss/core";
+import { Command, Option } from "commander";
+import {
+  type ClusterStatus,
+  clusterStatus,
+  type QueueOptions,
+  type ShardEvent,
+  type Submitted,
+  submitShards,
+  superviseShards,
+  workShards,
+} from "../cluster/index.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { wholeNumber } from "./distribution.ts";
+import { plainTable } from "./table.ts";
+import { printable, type Terminal, widthOf } from "./terminal.ts";
+
+interface QueueFlags extends QueueOptions {
+  json?: boolean;
+}
+
+const examples = `
+Examples:
+  reconloss shards plan distribution outputs/ reals/ --shards 40 -o work/   (what is computed, and in which shards)
+  reconloss cluster submit work/ --redis redis://queue:6379
+  reconloss cluster work work/                                    (on each machine, as often as it has cores to spare; RECONLOSS_REDIS_URL is set)
+  reconloss cluster status work/
+  reconloss shards merge work/
+
+All machines see the same work folder and the same inputs. Jobs say which shard is to be computed; pixels and features never pass through the queue. User name and
+password of Redis are best given as RECONLOSS_REDIS_USERNAME and RECONLOSS_REDIS_PASSWORD; rediss:// is Redis over TLS.
+Exit codes: 0 all well; 1 shards were given up because of their input; 2 wrong usage; 3 this machine or the queue's server lacks something, another try may succeed.`;
+
+function addQueueOptions(command: Command): Command {
+  return command
+    .addOption(new Option("--redis <url>", "the queue's server; default: RECONLOSS_REDIS_URL"))
+    .option("--prefix <text>", "what the keys in Redis begin with", "reconloss")
+    .option("--json", "print JSON");
+}
+
+/** `reconloss cluster`; `finish` receives the exit code. */
+export function clusterCommand(terminal: Terminal, finish: (code: number) => void): Command {
+  const print = (text: string) => void terminal.stdout.write(`${text}\n`);
+  const submit = addQueueOptions(new Command("submit"))
+    .description("give each shard whose part is missing a job in the queue; again at any time")
+    .argument("<work>", "the folder of a plan")
+    .option("--attempts <n>", "tries of a shard before it is given up", wholeNumber(1), 5)
+    .option("--wait", "stay until all parts are there, and submit again what the queue loses")
+    .action(async (work: string, flags: QueueFlags & { attempts: number; wait?: boolean }) => {
+      const { redis, prefix, attempts } = flags;
+      const options = { ...(redis === undefined ? {} : { redis }), prefix, attempts };
+      const tell = (status: Submitted) => print(flags.json ? JSON.stringify(status) : describeSubmitted(status));
+      if (!flags.wait) return tell(await submitShards(work, options));
+      let last = "";
+      await withSignals((signal) =>
+        superviseShards(work, {
+          ...options,
+          signal,
+          onStatus: (status) => {
+            const { added, ...rest } = status;
+            // A look at which nothing has changed is not told.
+            const text = JSON.stringify(rest);
+            if (text !== last || added > 0) tell(status);
+            last = text;
+          },
+        }),
+      );
+    });
+  const work = addQueueOptions(new Command("work"))
+    .description("take jobs from the queue and compute their shards, until all parts are there")
+    .argument("<work>", "the folder of a plan")
+    .option("--name <text>", "what status calls this worker; default: machine and process number")
+    .option("--batch <n>", "images that the network takes at once", wholeNumber(1))
+    .option("--cache <folder>", "where features of a shard under way are kept, such as a fast disk of this machine")
+    .option("--no-cache", "keep none")
+    .option("--lock-seconds <n>", "after which the shard of a killed worker goes to another", wholeNumber(1), 30)
+    .option("--stay", "wait for more when all parts are there")
+    .action(async (folder: string, flags: QueueFlags & WorkFlags) => {
+      const { redis, batch, cache, name, json } = flags;
+      const report = await withSignals((signal) =>
+        workShards(folder, {
+          ...(redis === undefined ? {} : { redis }),
+          ...(batch === undefined ? {} : { batch }),
+          ...(cache === true ? {} : { cache: cache as string | false }),
+          ...(name === undefined ? {} : { name }),
+          prefix: flags.prefix,
+          lockSeconds: flags.lockSeconds,
+          stay: flags.stay === true,
+          signal,
+          onShard: (event) => print(json ? JSON.stringify(event) : describeEvent(event)),
+        }),
+      );
+      const { computed, found, failed } = report;
+      print(json ? JSON.stringify(report) : `${computed} computed, ${found} were there, ${failed} failed`);
+    });
+  const status = addQueueOptions(new Command("status"))
+    .description("how far the work is: from the parts on disk and the jobs in the queue")
+    .argument("<work>", "the folder of a plan")
+    .action(async (folder: string, { redis, prefix, json }: QueueFlags) => {
+      const found = await clusterStatus(folder, { ...(redis === undefined ? {} : { redis }), prefix });
+      print(json ? JSON.stringify(found, undefined, 2) : describeStatus(found, terminal));
+      const isOver = found.jobs.waiting + found.jobs.active + found.jobs.delayed === 0;
+      finish(isOver && found.failed.length > 0 ? exitCodes.failed : exitCodes.ok);
+    });
+  return new Command("cluster")
+    .description("compute the shards of a plan with any number of workers, by a queue on Redis")
+    .addCommand(submit)
+    .addCommand(work)
+    .addCommand(status)
+    .addHelpText("after", examples);
+}
+
+interface WorkFlags {
+  name?: string;
+  batch?: number;
+  cache: string | boolean;
+  lockSeconds: number;
+  stay?: boolean;
+}
+
+/** Ends work at the first SIGINT or SIGTERM. */
+async function withSignals<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const abort = new AbortController();
+  const signals = ["SIGINT", "SIGTERM"] as const;
+  const end = () =>
+    abort.abort(new ReconlossError("missing-dependency", "ended by a signal; what is missing is still to be done"));
+  for (const signal of signals) process.once(signal, end);
+  try {
+    return await work(abort.signal);
+  } finally {
+    for (const signal of signals) process.off(signal, end);
+  }
+}
+
+function describeSubmitted({ shards, done, added, queued, failed }: Submitted): string {
+  const facts = [`${done} of ${shards} parts are there`, `${added} shards submitted`, `${queued} in the queue already`];
+  return [...facts, ...(failed.length > 0 ? [`${failed.length} given up`] : [])].join(", ");
+}
+
+function describeEvent({ shard, outcome, total, reason }: ShardEvent): string {
+  const said = { computed: "computed", found: "its part was there", failed: "failed", "handed-back": "handed back" };
+  return printable(
+    `shard ${shard}: ${said[outcome]}${total === undefined ? "" : `, ${total}`}${reason ? `: ${reason}` : ""}`,
+  );
+}
+
+/** Failed shards that are told one by one. */
+const failedShown = 20;
+
+function describeStatus(status: ClusterStatus, { stdout, env }: Terminal): string {
+  const { jobs, active, failed, workers, rate, remainingSeconds } = status;
+  const facts = [
+    `${status.done.length} of ${status.shards} parts, ${status.itemsDone} of ${status.items} items`,
+    `${workers} workers`,
+    `jobs: ${jobs.active} active, ${jobs.waiting} waiting, ${jobs.delayed} to be tried again, ${jobs.failed} given up`,
+    ...(status.withoutJob > 0 ? [`${status.withoutJob} missing shards have no job: submit again`] : []),
+    ...(rate > 0 ? [`${rate.toPrecision(3)} items/s of all workers`] : []),
+    ...(remainingSeconds === undefined ? [] : [`about ${Math.ceil(remainingSeconds / 60)} min left`]),
+  ];
+  const rows = active.map(({ shard, worker, done, total, rate: own }) => [
+    `shard ${shard}`,
+    `${done}/${total}`,
+    `${own.toPrecision(3)}/s`,
+    worker ?? "",
+  ]);
+  const lines = [
+    facts.join("; "),
+    ...(rows.length > 0 ? [plainTable([["", "", "", ""], ...rows], [], [0, 3], widthOf(stdout, env)).trimStart()] : []),
+    ...failed.slice(0, failedShown).map(({ shard, reason }) => `given up: shard ${shard}: ${reason}`),
+    ...(failed.length > failedShown ? [`${failed.length - failedShown} more; --json lists all`] : []),
+    ...status.problems,
+  ];
+  return lines.map(printable).join("\n");
+}

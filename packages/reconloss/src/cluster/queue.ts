@@ -1,0 +1,80 @@
+import { ReconlossError } from "@reconloss/core";
+import type { Job, Queue } from "bullmq";
+import { type Manifest, readManifest } from "../shards/manifest.ts";
+import { type Connection, connectionOf, loadBullmq, type QueueOptions } from "./connection.ts";
+
+/** What a job says: which shard of which plan. Pixels and features never pass through the queue. */
+export interface ShardJob {
+  /** The hash of the plan. */
+  readonly work: string;
+  readonly shard: number;
+}
+
+/** How far an active job is, as its worker last told. */
+export interface JobProgress {
+  readonly done: number;
+  readonly total: number;
+  /** Images or pairs per second. */
+  readonly rate: number;
+}
+
+/** A queue of one plan. */
+export interface ShardQueue {
+  readonly queue: Queue<ShardJob>;
+  readonly manifest: Manifest;
+  readonly connection: Connection;
+  close(): Promise<void>;
+}
+
+/** Each plan has a queue of its own, so that no worker takes jobs of another. */
+export const queueName = ({ hash }: Manifest) => `shards-${hash.slice(0, 32)}`;
+
+/** A shard has one job, however often it is submitted. */
+export const jobId = (shard: number) => `shard-${shard}`;
+
+/** Which shard a job is of. */
+export const shardOf = ({ data }: Pick<Job<ShardJob>, "data">) => data.shard;
+
+/**
+ * Opens the queue of the plan in a work folder.
+ *
+ * @throws {ReconlossError} `file` and `checkpoint` for a folder without a plan; `missing-dependency` without BullMQ; `download` where the server does not answer
+ */
+export async function openQueue(folder: string, options: QueueOptions): Promise<ShardQueue> {
+  const connection = connectionOf(options);
+  const manifest = await readManifest(folder);
+  const { Queue } = await loadBullmq();
+  await checkServer(connection);
+  const queue = new Queue<ShardJob>(queueName(manifest), { connection: connection.options, prefix: connection.prefix });
+  // Connections that are lost later are made again by themselves.
+  queue.on("error", () => {});
+  return { queue, manifest, connection, close: () => queue.close() };
+}
+
+/** How long the server may take to answer at first, in milliseconds. */
+const patience = 15_000;
+
+/** Refuses a server that cannot be used, before anything waits for it without end. */
+async function checkServer({ options: { url, ...credentials }, name }: Connection): Promise<void> {
+  const { Redis } = await import("ioredis");
+  const client = new Redis(url, {
+    ...credentials,
+    lazyConnect: true,
+    retryStrategy: () => null,
+    connectTimeout: patience,
+    commandTimeout: patience,
+  });
+  let problem: Error | undefined;
+  client.on("error", (error) => {
+    problem = error;
+  });
+  try {
+    await client.connect();
+    await client.ping();
+  } catch (cause) {
+    const { message, code } = (problem ?? cause) as NodeJS.ErrnoException;
+    throw new ReconlossError("download", `the queue's server ${name} cannot be used: ${message || code}`, { cause });
+  } finally {
+    client.disconnect();
+  }
+}

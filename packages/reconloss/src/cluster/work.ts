@@ -1,0 +1,245 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { hostname } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { ReconlossError } from "@reconloss/core";
+import { checkFields, checkKind } from "@reconloss/core/internal";
+import type { Job } from "bullmq";
+import { type ShardOptions, shardStatus } from "../shards/index.ts";
+import { loadBullmq, type QueueOptions, queueFields } from "./connection.ts";
+import { type JobProgress, openQueue, queueName, type ShardJob } from "./queue.ts";
+import type { Answer, Order } from "./shard-process.ts";
+
+/** What a worker has done. */
+export interface WorkerReport {
+  readonly name: string;
+  /** Shards that this worker has computed. */
+  readonly computed: number;
+  /** Shards whose parts were there already when their jobs came. */
+  readonly found: number;
+  /** Tries that failed here. */
+  readonly failed: number;
+}
+
+/** One try of a shard that has ended. */
+export interface ShardEvent {
+  readonly shard: number;
+  readonly outcome: "computed" | "found" | "failed" | "handed-back";
+  /** Images or pairs of the shard. */
+  readonly total?: number;
+  readonly reason?: string;
+}
+
+/** Options of {@link workShards}. */
+export interface WorkerOptions extends QueueOptions, Pick<ShardOptions, "batch" | "cache"> {
+  /** What status and Bull-Board call this worker. Default: machine and process number. */
+  name?: string;
+  /** Ends the worker; its shard goes back into the queue at once, and what features there are by then are found again. */
+  signal?: AbortSignal;
+  /** Seconds after which the shard of a worker that was killed goes to another. Default 30. */
+  lockSeconds?: number;
+  /** Stays when all parts are there, for what is submitted later. Default false. */
+  stay?: boolean;
+  /** Failures in a row that lie with this machine, after which the worker ends. Default 3. */
+  patience?: number;
+  onShard?: (event: ShardEvent) => void;
+}
+
+/** How often a shard may lose its worker: preemptible machines vanish often, and that is no fault of the shard. */
+const mostLosses = 100;
+
+/** How often a worker without a job looks whether all parts are there, in milliseconds. */
+const lookEvery = 2_000;
+
+/** Milliseconds that a process which was asked to stop has, before it is killed. */
+const grace = 10_000;
+
+/**
+ * Takes jobs from the queue of a plan and computes their shards, one at a time, in a process of its own, until all parts are on disk. Any number of workers on any number of
+ * machines may do that, all of which see the same work folder. A shard that is computed twice, because a worker was believed lost, comes to the same bytes.
+ *
+ * @param folder - the work folder
+ * @throws {ReconlossError} `file` and `checkpoint` for a folder without a plan; `missing-dependency` without BullMQ, or where this machine lacks something
+ *   that the shards need; `download` where the server does not answer; `checkpoint` where shards are given up and no job is left
+ *
+ * @example
+ * ```ts
+ * import { workShards } from "reconloss/cluster";
+ * const error = await workShards("no-such-folder", { redis: "redis://localhost" }).catch((caught) => caught);
+ * error.code; // "file"
+ * ```
+ */
+export async function workShards(folder: string, options: WorkerOptions = {}): Promise<WorkerReport> {
+  checkKind("folder", folder, "string");
+  checkFields("options", options, {
+    ...queueFields,
+    batch: "number",
+    cache: ["string", "boolean"],
+    name: "string",
+    signal: "object",
+    lockSeconds: "number",
+    stay: "boolean",
+    patience: "number",
+    onShard: "function",
+  });
+  const { name = `${hostname()}-${process.pid}`, signal, lockSeconds = 30, stay = false, patience = 3 } = options;
+  const opened = await openQueue(folder, options);
+  const { Worker, UnrecoverableError, WaitingError } = await loadBullmq();
+  const { queue, manifest, connection } = opened;
+  const counts = { computed: 0, found: 0, failed: 0 };
+  const machine = { failures: 0, reason: "" };
+  const ending = new AbortController();
+  const end = () => ending.abort();
+  signal?.addEventListener("abort", end);
+  if (signal?.aborted) end();
+  const processes = new ShardProcess();
+
+  const handle = async (job: Job<ShardJob>, token: string | undefined): Promise<{ computed: boolean }> => {
+    const { shard, work } = job.data;
+    const report = (event: Omit<ShardEvent, "shard">) => options.onShard?.({ shard, ...event });
+    const handBack = async (reason?: string): Promise<never> => {
+      report({ outcome: "handed-back", ...(reason === undefined ? {} : { reason }) });
+      await job.moveToWait(token);
+      throw new WaitingError();
+    };
+    if (work !== manifest.hash) throw new UnrecoverableError(`the job is of another plan than that in ${folder}`);
+    if (ending.signal.aborted) return handBack();
+    const begun = Date.now();
+    const tell = (done: number, total: number) => {
+      const progress: JobProgress = { done, total, rate: (1000 * done) / Math.max(1, Date.now() - begun) };
+      // A server that is away for a moment is no reason to fail the shard.
+      void job.updateProgress(progress).catch(() => {});
+    };
+    const order: Order = { kind: "run", folder, shard, batch: options.batch, cache: options.cache };
+    const answer = await processes.run(order, ending.signal, tell);
+    if (answer.kind === "stopped") return handBack();
+    if (answer.kind === "failed") {
+      counts.failed++;
+      report({ outcome: "failed", reason: answer.message });
+      if (!answer.machine) throw new UnrecoverableError(answer.message);
+      machine.reason = answer.message;
+      if (++machine.failures >= patience) end();
+      throw new Error(answer.message);
+    }
+    machine.failures = 0;
+    counts[answer.computed ? "computed" : "found"]++;
+    report({ outcome: answer.computed ? "computed" : "found", total: answer.total });
+    return { computed: answer.computed };
+  };
+
+  const worker = new Worker<ShardJob>(queueName(manifest), handle, {
+    connection: connection.options,
+    prefix: connection.prefix,
+    name,
+    concurrency: 1,
+    lockDuration: 1000 * lockSeconds,
+    stalledInterval: 1000 * lockSeconds,
+    maxStalledCount: mostLosses,
+    drainDelay: 1,
+  });
+  // Connections are made again by themselves; what a job's error is, its handler has told.
+  worker.on("error", () => {});
+  try {
+    while (!ending.signal.aborted) {
+      await sleep(lookEvery, undefined, { signal: ending.signal }).catch(() => {});
+      if (stay || ending.signal.aborted || processes.isBusy) continue;
+      if (await isOver(folder, queue)) break;
+    }
+  } finally {
+    signal?.removeEventListener("abort", end);
+    await worker.close();
+    await processes.close();
+    await opened.close();
+  }
+  if (machine.failures >= patience) {
+    throw new ReconlossError(
+      "missing-dependency",
+      `${patience} shards in a row failed on this machine: ${machine.reason}`,
+    );
+  }
+  return { name, ...counts };
+}
+
+/** Whether no work is left, because every part is there or no job is. */
+async function isOver(folder: string, queue: import("bullmq").Queue<ShardJob>): Promise<boolean> {
+  const { done, shards } = await shardStatus(folder);
+  if (done.length === shards) return true;
+  // Where the server does not answer now, it may later.
+  const counts = await queue.getJobCounts("wait", "active", "delayed", "failed", "completed").catch(() => undefined);
+  if (counts === undefined) return false;
+  const { wait, active, delayed, failed } = counts;
+  if (wait + active + delayed > 0 || failed === 0 || done.length + failed < shards) return false;
+  throw new ReconlossError(
+    "checkpoint",
+    `${failed} of ${shards} shards of ${folder} were given up: see reconloss cluster status`,
+  );
+}
+
+type Outcome = Exclude<Answer, { kind: "progress" }>;
+
+/** A process that computes shards, one at a time; a new one where it has died. */
+class ShardProcess {
+  #child: ChildProcess | undefined;
+  isBusy = false;
+
+  /** @param signal - asks the process to stop, and ends it where it does not */
+  async run(order: Order, signal: AbortSignal, onProgress: (done: number, total: number) => void): Promise<Outcome> {
+    const child = this.#running();
+    this.isBusy = true;
+    let killing: NodeJS.Timeout | undefined;
+    const stop = () => {
+      child.send({ kind: "stop" } satisfies Order, () => {});
+      killing = setTimeout(() => child.kill("SIGKILL"), grace);
+    };
+    try {
+      return await new Promise<Outcome>((resolve) => {
+        child.on("message", (answer: Answer) => {
+          if (answer.kind === "progress") onProgress(answer.done, answer.total);
+          else resolve(answer);
+        });
+        child.once("exit", (code, by) => {
+          if (signal.aborted) resolve({ kind: "stopped" });
+          const how = by === null ? `exit code ${code}` : by;
+          resolve({ kind: "failed", message: `the process that computed the shard ended with ${how}`, machine: true });
+        });
+        signal.addEventListener("abort", stop, { once: true });
+        child.send(order, (error) => {
+          if (error)
+            resolve({ kind: "failed", message: `the process of shards is gone: ${error.message}`, machine: true });
+        });
+      });
+    } finally {
+      clearTimeout(killing);
+      signal.removeEventListener("abort", stop);
+      child.removeAllListeners("message").removeAllListeners("exit");
+      this.isBusy = false;
+    }
+  }
+
+  async close(): Promise<void> {
+    const child = this.#child;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, "exit");
+    child.disconnect();
+    const killing = setTimeout(() => child.kill("SIGKILL"), grace);
+    await gone;
+    clearTimeout(killing);
+  }
+
+  #running(): ChildProcess {
+    const child = this.#child;
+    if (child?.connected && child.exitCode === null && child.signalCode === null) return child;
+    // In the sources beside this module; where that lands in what is built is the bundler's choice.
+    const files = [
+      "./shard-process.ts",
+      "./shard-process.js",
+      "./cluster/shard-process.js",
+      "../cluster/shard-process.js",
+    ];
+    const path = files.map((file) => fileURLToPath(new URL(file, import.meta.url))).find((file) => existsSync(file));
+    this.#child = fork(path as string, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+    return this.#child;
+  }
+}

@@ -1,0 +1,199 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { clusterStatus, submitShards, workShards } from "../../packages/reconloss/src/cluster/index.ts";
+import { openQueue } from "../../packages/reconloss/src/cluster/queue.ts";
+import { evaluateDistribution } from "../../packages/reconloss/src/distribution/index.ts";
+import { mergeShards, planDistribution } from "../../packages/reconloss/src/shards/index.ts";
+import { makeSets } from "../shards/sets.ts";
+import { killAll, type Running, start } from "./program.ts";
+import { RedisServer } from "./redis.ts";
+
+const shards = 40;
+const preload = (name: string) => new URL(name, import.meta.url).href;
+
+let folder: string;
+let redis: RedisServer;
+let sets: Awaited<ReturnType<typeof makeSets>>;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "cluster-"));
+  redis = await RedisServer.start(folder, { password: "open sesame" });
+  process.env.RECONLOSS_REDIS_PASSWORD = "open sesame";
+  // 40 blocks of 64 images, and a last one that is not full.
+  sets = await makeSets(join(folder, "sets"), { outputs: 39 * 64 + 10, reals: 100 });
+}, 120_000);
+
+afterAll(async () => {
+  killAll();
+  delete process.env.RECONLOSS_REDIS_PASSWORD;
+  await redis?.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function until(what: string, isSo: () => Promise<boolean> | boolean, seconds = 120): Promise<void> {
+  const end = Date.now() + 1000 * seconds;
+  while (!(await isSo())) {
+    if (Date.now() > end) throw new Error(`${what} did not come about in ${seconds} s`);
+    await sleep(50);
+  }
+}
+
+const partsIn = async (work: string) =>
+  (await readdir(join(work, "parts")).catch(() => [] as string[])).filter((name) => !name.startsWith(".")).length;
+
+interface Event {
+  shard: number;
+  outcome: string;
+}
+
+const eventsOf = ({ lines }: Running): Event[] =>
+  lines()
+    .map((line) => JSON.parse(line))
+    .filter(({ outcome }) => outcome !== undefined);
+
+describe("a queue on a real Redis server", () => {
+  test("40 shards, a worker killed, one that throws, one slow, the supervisor killed, Redis restarted: the bits of one process, and nothing twice but what was lost", async () => {
+    const work = join(folder, "work");
+    const metrics = ["frechet", "kid"];
+    const options = { network: sets.network, metrics, resizer: "clean" } as const;
+    await planDistribution(work, sets.outputs, sets.reals, { ...options, shards });
+    const queue = ["--redis", redis.url, "--json"];
+    const worker = (name: string, file?: string) =>
+      start(["cluster", "work", work, ...queue, "--name", name, "--lock-seconds", "2"], {}, file && preload(file));
+    const supervise = () => start(["cluster", "submit", work, ...queue, "--wait"], {});
+
+    const first = supervise();
+    const killed = worker("killed");
+    const others = [worker("throwing", "throwing.mjs"), worker("slow", "slow.mjs")];
+    await until("5 parts", async () => (await partsIn(work)) >= 5);
+    await until("the worker to have done something", () => eventsOf(killed).length > 0);
+    killed.process.kill("SIGKILL");
+    expect(await killed.ended).toBe("SIGKILL");
+    others.push(worker("third"));
+    await until("12 parts", async () => (await partsIn(work)) >= 12);
+    first.process.kill("SIGKILL");
+    expect(await first.ended).toBe("SIGKILL");
+    const second = supervise();
+    await until("20 parts", async () => (await partsIn(work)) >= 20);
+    const status = await clusterStatus(work, { redis: redis.url });
+    expect(status.shards).toBe(shards);
+    expect(status.done.length + status.missing.length).toBe(shards);
+    expect(status.failed).toEqual([]);
+    await redis.restart(500);
+    const ends = await Promise.all([second, ...others].map(({ ended }) => ended));
+    expect(ends, [second, ...others].map(({ errors }) => errors()).join("\n")).toEqual([0, 0, 0, 0]);
+
+    // Each shard once, but for the one that the killed worker had.
+    const computed = [killed, ...others].flatMap(eventsOf).filter(({ outcome }) => outcome === "computed");
+    const counted = new Map<number, number>();
+    for (const { shard } of computed) counted.set(shard, (counted.get(shard) ?? 0) + 1);
+    expect(Math.max(...counted.values())).toBe(1);
+    // A part that was written in the moment of the kill has nobody to tell of it.
+    expect(counted.size).toBeGreaterThanOrEqual(shards - 1);
+
+    const merged = await mergeShards(work);
+    const whole = await evaluateDistribution(sets.outputs, sets.reals, { ...options, cache: false });
+    expect(merged.kind).toBe("distribution");
+    expect((merged as { report: typeof whole }).report.results).toEqual(whole.results);
+  }, 300_000);
+
+  test("a shard whose input is at fault is not tried again, and workers and status say so", async () => {
+    const few = await makeSets(join(folder, "few"), { outputs: 130, reals: 70 });
+    const work = join(folder, "work-few");
+    await planDistribution(work, few.outputs, few.reals, { network: few.network, metrics: ["frechet"], shards: 3 });
+    // The input is no longer what was planned.
+    await rm(join(few.outputs, "10.png"));
+    expect(await submitShards(work, { redis: redis.url })).toMatchObject({ shards: 3, done: 0, added: 3, queued: 0 });
+    // Once more: nothing is added.
+    expect(await submitShards(work, { redis: redis.url })).toMatchObject({ added: 0, queued: 3 });
+    const running = start(["cluster", "work", work, "--redis", redis.url, "--json", "--lock-seconds", "2"], {});
+    expect(await running.ended).toBe(1);
+    expect(running.errors()).toContain("given up");
+    const failures = eventsOf(running).filter(({ outcome }) => outcome === "failed");
+    expect(new Set(failures.map(({ shard }) => shard)).size).toBe(failures.length);
+    const status = await clusterStatus(work, { redis: redis.url });
+    expect(status.failed.length).toBeGreaterThan(0);
+    const shown = start(["cluster", "status", work, "--redis", redis.url], {});
+    expect(await shown.ended).toBe(1);
+    expect(shown.lines().join("\n")).toContain("given up: shard");
+  }, 120_000);
+
+  test("SIGTERM hands the shard back at once, and the next worker ends the work", async () => {
+    const few = await makeSets(join(folder, "ended"), { outputs: 130, reals: 70 });
+    const work = join(folder, "work-ended");
+    await planDistribution(work, few.outputs, few.reals, { network: few.network, metrics: ["frechet"], shards: 3 });
+    await submitShards(work, { redis: redis.url });
+    const slow = start(["cluster", "work", work, "--redis", redis.url, "--json"], {}, preload("slow.mjs"));
+    await until("an active job", async () => (await clusterStatus(work, { redis: redis.url })).jobs.active === 1);
+    slow.process.kill("SIGTERM");
+    await slow.ended;
+    expect(eventsOf(slow).at(-1)?.outcome).toBe("handed-back");
+    const { jobs } = await clusterStatus(work, { redis: redis.url });
+    expect(jobs.active).toBe(0);
+    const rest = start(["cluster", "work", work, "--redis", redis.url, "--json"], {});
+    expect(await rest.ended).toBe(0);
+    expect((await clusterStatus(work, { redis: redis.url })).missing).toEqual([]);
+  }, 120_000);
+});
+
+describe("what is refused", () => {
+  const plan = async () => {
+    const work = join(folder, "work-refused");
+    await planDistribution(work, sets.outputs, sets.reals, { network: sets.network, metrics: ["frechet"], shards: 3 });
+    return work;
+  };
+
+  test("a wrong password, with the server's words and no password in them", async () => {
+    const work = await plan();
+    process.env.RECONLOSS_REDIS_PASSWORD = "wrong secret";
+    try {
+      const error = await submitShards(work, { redis: redis.url }).catch((caught) => caught);
+      expect(error.code).toBe("download");
+      expect(error.message).toContain(redis.url);
+      expect(error.message).not.toContain("wrong secret");
+    } finally {
+      process.env.RECONLOSS_REDIS_PASSWORD = "open sesame";
+    }
+  }, 60_000);
+
+  test("an address that is none, without showing it", async () => {
+    for (const address of ["localhost:6379", "http://user:secret@host", "redis://", ""]) {
+      const error = await workShards(await plan(), { redis: address }).catch((caught) => caught);
+      expect(error.code, address).toBe("invalid-argument");
+      expect(error.message).not.toContain("secret");
+    }
+  });
+
+  test("a folder without a plan, before the server is asked", async () => {
+    const error = await clusterStatus(join(folder, "nothing"), { redis: "redis://127.0.0.1:1" }).catch(
+      (caught) => caught,
+    );
+    expect(error.code).toBe("file");
+  });
+
+  test("options of the wrong type", async () => {
+    for (const attempts of [0, 1.5, Number.NaN]) {
+      await expect(submitShards(await plan(), { redis: redis.url, attempts })).rejects.toThrow("attempts must be");
+    }
+    await expect(submitShards(await plan(), { redis: 5 as never })).rejects.toThrow("redis");
+  });
+});
+
+test("jobs name a plan and a shard, and nothing of the images", async () => {
+  const work = join(folder, "work-jobs");
+  const manifest = await planDistribution(work, sets.outputs, sets.reals, {
+    network: sets.network,
+    shards: 3,
+    metrics: ["frechet"],
+  });
+  await submitShards(work, { redis: redis.url });
+  const { queue, close } = await openQueue(work, { redis: redis.url });
+  const jobs = await queue.getJobs();
+  await close();
+  expect(jobs.map(({ data }) => data).sort((a, b) => a.shard - b.shard)).toEqual(
+    [0, 1, 2].map((shard) => ({ work: manifest.hash, shard })),
+  );
+});
