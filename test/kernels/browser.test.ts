@@ -1,19 +1,13 @@
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type BrowserContext, chromium } from "playwright-core";
+import type { BrowserContext } from "playwright-core";
 import { rolldown } from "rolldown";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type * as Kernels from "../../packages/core/src/kernels/index.ts";
+import { launch, withoutChromium } from "../browser.ts";
 import { randomTensor } from "../random.ts";
 import { gradientError } from "./oracle.ts";
-
-const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const missing = !existsSync(executablePath);
-if (missing) console.log(`browser tests skipped: no Chromium at ${executablePath} (say where with CHROMIUM)`);
 
 const kernels = fileURLToPath(new URL("../../packages/core/src/kernels/index.ts", import.meta.url));
 const random = fileURLToPath(new URL("../random.ts", import.meta.url));
@@ -58,10 +52,10 @@ interface Result {
   build: string;
 }
 
-describe.skipIf(missing)("in Chromium", () => {
+describe.skipIf(withoutChromium)("in Chromium", () => {
   let server: Server;
   let context: BrowserContext;
-  let profile: string;
+  let close: () => Promise<void>;
 
   beforeAll(async () => {
     const program = await bundlePage();
@@ -85,19 +79,12 @@ describe.skipIf(missing)("in Chromium", () => {
       );
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    profile = mkdtempSync(join(tmpdir(), "chromium-"));
-    const flags = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking";
-    context = await chromium.launchPersistentContext(profile, {
-      executablePath,
-      headless: true,
-      args: [...flags.split(" "), "--disable-component-update", "--disable-sync"],
-    });
+    ({ context, close } = await launch("--disable-gpu"));
   });
 
   afterAll(async () => {
-    await context?.close();
+    await close?.();
     server?.close();
-    if (profile) rmSync(profile, { recursive: true, force: true });
   });
 
   test.each([

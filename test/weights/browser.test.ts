@@ -1,18 +1,12 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type BrowserContext, chromium, type Page } from "playwright-core";
+import type { BrowserContext, Page } from "playwright-core";
 import { rolldown } from "rolldown";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type * as Weights from "../../packages/core/src/weights/index.ts";
 import { safetensors } from "../../packages/core/src/weights/write-safetensors.ts";
+import { launch, withoutChromium } from "../browser.ts";
 import { FileServer, type Handler, serve } from "./file-server.ts";
-
-const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const missing = !existsSync(executablePath);
-if (missing) console.log(`browser tests skipped: no Chromium at ${executablePath} (say where with CHROMIUM)`);
 
 const sources = fileURLToPath(new URL("../../packages/core/src/weights/", import.meta.url));
 
@@ -79,11 +73,11 @@ async function search(where: { folder?: string; url?: string; file?: number[] })
   }
 }
 
-describe.skipIf(missing)("in Chromium", () => {
+describe.skipIf(withoutChromium)("in Chromium", () => {
   let server: FileServer;
   let other: FileServer;
   let context: BrowserContext;
-  let profile: string;
+  let close: () => Promise<void>;
   let page: Page;
   let site: Record<string, Handler | Uint8Array>;
   const good = () => ({
@@ -105,19 +99,12 @@ describe.skipIf(missing)("in Chromium", () => {
     };
     server = await FileServer.start(handler);
     other = await FileServer.start(handler);
-    profile = mkdtempSync(join(tmpdir(), "chromium-"));
-    const flags = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking";
-    context = await chromium.launchPersistentContext(profile, {
-      executablePath,
-      headless: true,
-      args: [...flags.split(" "), "--disable-sync", "--host-resolver-rules=MAP insecure.test 127.0.0.1"],
-    });
+    ({ context, close } = await launch("--disable-gpu", "--host-resolver-rules=MAP insecure.test 127.0.0.1"));
   });
   afterAll(async () => {
-    await context?.close();
+    await close?.();
     await server?.stop();
     await other?.stop();
-    if (profile) rmSync(profile, { recursive: true, force: true });
   });
   beforeEach(async () => {
     site = good();
