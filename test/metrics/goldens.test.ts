@@ -7,6 +7,7 @@ import { inceptionScore } from "../../packages/core/src/metrics/inception-score.
 import { kernelDistance } from "../../packages/core/src/metrics/kernel-distance.ts";
 import { Moments, type Statistics } from "../../packages/core/src/metrics/moments.ts";
 import { NumpyRandom } from "../../packages/core/src/metrics/numpy-random.ts";
+import { parseMetric } from "../../packages/core/src/metrics/parse.ts";
 import { precisionRecall } from "../../packages/core/src/metrics/precision-recall.ts";
 import { Tensor } from "../../packages/core/src/tensor.ts";
 import { expectValue, type GoldenCase, goldenCases, readNpy } from "../golden.ts";
@@ -195,6 +196,9 @@ describe("kernel distances equal torch-fidelity's and clean-fid's", () => {
     const { subsets = 1, subsetSize = 300 } = golden.options as { subsets?: number; subsetSize?: number };
     const kernel = golden.id === "kid/rbf" ? "rbf" : "polynomial";
     const result = await kernelDistance(rowsOf(output), rowsOf(real), { subsets, subsetSize, kernel });
+    // As the command line writes it.
+    const written = parseMetric(`kid(kernel=${kernel},subsets=${subsets},subset-size=${subsetSize})`);
+    expect((await written.compute({ output: rowsOf(output), real: rowsOf(real) })).value).toBe(result.value);
     if (typeof golden.expected === "number") {
       expectValue(result.value, golden.expected, golden.tolerance);
     } else {

@@ -5,6 +5,7 @@ import { type Resizer, resizers } from "@reconloss/core/pixels";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { arrowOf } from "../compare/index.ts";
 import {
+  type DistributionOptions,
   type DistributionProgress,
   type DistributionReport,
   evaluateDistribution,
@@ -51,8 +52,14 @@ export interface FeatureFlags extends NetworkFlags {
   json?: boolean;
 }
 
+/** Files of classes. */
+export interface LabelFlags {
+  outputLabels?: string;
+  realLabels?: string;
+}
+
 /** What `distribution` and a plan of it have in common. */
-export interface DistributionFlags extends NetworkFlags {
+export interface DistributionFlags extends NetworkFlags, LabelFlags {
   metrics?: string;
   allowMismatch?: boolean;
 }
@@ -235,6 +242,7 @@ room on the disk, a permission.`,
       const report = await evaluateDistribution(outputs, reals, {
         ...features,
         metrics,
+        labels: labelFiles(flags),
         allowMismatch: flags.allowMismatch,
         details: flags.report !== undefined,
         onProgress: progress.onProgress,
@@ -249,8 +257,20 @@ export function addDistributionOptions(command: Command, factories: readonly Met
     .argument("<outputs>", "a set of images, or an .npz file of statistics, or of both (see below)")
     .argument("[reals]", "the same; not needed for metrics of the outputs alone");
   return addMetricOptions(withSides, factories)
+    .option(
+      "--output-labels <file.csv>",
+      "the outputs' classes, a row for each image: name,class (default: subfolders)",
+    )
+    .option("--real-labels <file.csv>", "those of the reals")
     .option("--allow-mismatch", "only warn of statistics that were made with another network or resizer")
     .addOption(pluginOption());
+}
+
+/** Where the classes of both sides come from, where files say them. */
+export function labelFiles({ outputLabels, realLabels }: LabelFlags): DistributionOptions["labels"] {
+  return outputLabels === undefined && realLabels === undefined
+    ? undefined
+    : { output: outputLabels, real: realLabels };
 }
 
 /** Prints the numbers, tells what is wrong, writes the page where one is wanted, and returns the exit code. */

@@ -26,6 +26,7 @@ import {
   addNetworkOptions,
   batchOption,
   type DistributionFlags,
+  labelFiles,
   type NetworkFlags,
   networkOptions,
   tellDistribution,
@@ -97,7 +98,14 @@ function planCommand(terminal: Terminal, more: readonly MetricFactory[]): Comman
       const metrics = metricsAskedFor({ ...flags }, factories);
       await noteNewFolder(flags.output, terminal);
       const { allowMismatch, details, plugin, shards, shardSize } = flags;
-      const options = { ...(await networkOptions(flags, terminal)), metrics, allowMismatch, details, plugin };
+      const options = {
+        ...(await networkOptions(flags, terminal)),
+        metrics,
+        labels: labelFiles(flags),
+        allowMismatch,
+        details,
+        plugin,
+      };
       tellPlan(
         await planDistribution(flags.output, outputs, reals, { ...options, shards, shardSize }),
         flags,

@@ -1,17 +1,18 @@
 import { ReconlossError } from "@reconloss/core";
 import { checkFields, checkKind } from "@reconloss/core/internal";
-import type {
-  FeatureKind,
-  FeatureRows,
-  LabelledRows,
-  MetricFactory,
-  MetricName,
-  Protocol,
-  SetMetric,
-  SetResult,
-  SetState,
-  Side,
-  Statistics,
+import {
+  type FeatureKind,
+  type FeatureRows,
+  type LabelledRows,
+  type MetricFactory,
+  type MetricName,
+  metricFactories,
+  type Protocol,
+  type SetMetric,
+  type SetResult,
+  type SetState,
+  type Side,
+  type Statistics,
 } from "@reconloss/core/metrics";
 import { decodeSummary } from "@reconloss/core/pixels";
 import type { PassedOver } from "../image/index.ts";
@@ -19,6 +20,7 @@ import { type SetDetails, setDetails } from "./details.ts";
 import type { ExtractedSet, UnreadableImage } from "./extract.ts";
 import { checkFeatureOptions, type FeatureOptions, type Features, type SetFeatures, withFeatures } from "./features.ts";
 import { type ImageSet, openSet, type SetPart, type SetSource } from "./image-set.ts";
+import { readLabels } from "./labels.ts";
 import { chosenMetrics, resultName, usualOfStatistics } from "./metrics.ts";
 import type { StatisticsFile } from "./statistics-file.ts";
 
@@ -29,6 +31,8 @@ export interface DistributionOptions extends FeatureOptions {
    * networks than Inception what they are known for: `mmd` of `clip`, else `frechet`.
    */
   metrics?: readonly (MetricName | (string & {}) | SetMetric | MetricFactory)[];
+  /** CSV files with the class of each image, a row for each with its name in the set and its class. Default: what the sets say, such as subfolders. */
+  labels?: { readonly output?: string; readonly real?: string };
   /** Statistics that were made with another network or resizer than the other side are warned of instead of refused. Default false. */
   allowMismatch?: boolean;
   /** Also finds what a report shows: the outputs nearest to and farthest from any real image, and the spectra. Default false. */
@@ -116,11 +120,14 @@ export async function withComparison<T>(
   if (reals !== undefined) checkKind("reals", reals, "string");
   checkFields("options", options, {
     metrics: "list",
+    labels: "object",
     allowMismatch: "boolean",
     details: "boolean",
   });
+  if (options.labels !== undefined) checkFields("options.labels", options.labels, { output: "string", real: "string" });
   checkFeatureOptions(options);
   const asked = chosenMetrics(options.metrics, options);
+  refuseUnusedLabels(asked, options.labels);
   const compared = asked.filter(({ info }) => info.needs.real !== undefined);
   if (reals === undefined && compared.length > 0) refuse(`${labelsOf(compared)} need reals to compare with`);
   const usesReals = reals !== undefined && (options.details || compared.length > 0);
@@ -160,7 +167,10 @@ export async function finishComparison(
   const { protocol, notes, of } = features;
   // Told before hours of work, not after.
   mismatches(protocol, [output, real], options);
-  const labels = { output: await labelsFor(metrics, output), real: real && (await labelsFor(metrics, real)) };
+  const labels = {
+    output: await labelsFor(metrics, output, options.labels?.output),
+    real: real && (await labelsFor(metrics, real, options.labels?.real)),
+  };
   const extract = async (side: OpenSide): Promise<ReadSide> => {
     if (side.images === undefined) return side;
     const features = enough(side.path, real !== undefined, await of(side.side, side.images));
@@ -283,20 +293,30 @@ interface ReadSide extends OpenSide {
 async function labelsFor(
   metrics: readonly SetMetric[],
   { side, path, images }: OpenSide,
+  file: string | undefined,
 ): Promise<readonly string[] | undefined> {
   const metric = metrics.find(({ info }) => info.needs[side] === "labelled");
   if (metric === undefined || images === undefined) return undefined;
+  const inFile = file === undefined ? undefined : await readLabels(file);
   const labels: string[] = [];
   for (let index = 0; index < images.count; index++) {
-    const label = await images.label?.(index);
+    const label = inFile ? inFile.get(images.name(index)) : await images.label?.(index);
     if (label === undefined) {
-      refuse(
-        `${metric.label} needs the class of each image, and ${images.name(index)} of ${path} has none: a folder for each class, or a list with labels`,
-      );
+      const where = file ? `in ${file}` : "a folder for each class, a list with labels, or a CSV file of them";
+      refuse(`${metric.label} needs the class of each image, and ${images.name(index)} of ${path} has none: ${where}`);
     }
     labels.push(label);
   }
   return labels;
+}
+
+/** Refuses classes that no metric takes. */
+function refuseUnusedLabels(metrics: readonly SetMetric[], labels: DistributionOptions["labels"]): void {
+  const given = labels?.output ?? labels?.real;
+  const takes = ({ info }: Pick<SetMetric, "info">) => info.needs.output === "labelled";
+  if (given === undefined || metrics.some(takes)) return;
+  const takers = metricFactories.filter(takes).map(({ info }) => info.name);
+  refuse(`${given} has classes, which are of ${takers.join(", ")}; none of these is asked for`);
 }
 
 async function openSide(

@@ -115,20 +115,25 @@ export async function planDistribution(
 }
 
 /** The options that JSON keeps, with absolute paths: a shard may be computed anywhere. */
-export function portable<Options extends FeatureOptions>(options: Options): Options {
+export function portable<Options extends FeatureOptions & Pick<DistributionOptions, "labels">>(
+  options: Options,
+): Options {
   for (const name of ["extractor", "onProgress"] as const) {
     if (options[name] === undefined) continue;
     throw new ReconlossError("invalid-argument", `${name} cannot be told to other processes; a network is a file`);
   }
-  const { network, weights } = options;
+  const { network, weights, labels } = options;
   const known = [...Object.keys(networks), "tiny", ...Object.keys(networkPresets)];
   const isFile = network !== undefined && !known.includes(network);
   const files = {
     ...(isFile ? { network: resolve(network) } : {}),
     ...(weights === undefined ? {} : { weights: resolve(weights) }),
+    ...(labels === undefined ? {} : { labels: { output: onDisk(labels.output), real: onDisk(labels.real) } }),
   };
   return { ...options, ...files };
 }
+
+const onDisk = (file: string | undefined) => (file === undefined ? undefined : resolve(file));
 
 /** An input as every process finds it: absolute paths, addresses as they are; several stand with `::` between them. */
 export function anywhere(input: string): string {
