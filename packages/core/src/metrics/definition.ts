@@ -43,7 +43,7 @@ export interface MetricInfo<S extends Schema = Schema> extends OptionTable<S> {
   /** Of which features it is. */
   readonly features: FeatureKind;
   /** What it needs of each side; without `real`, it is of the outputs alone. */
-  readonly needs: { readonly output: Need; readonly real?: Need };
+  readonly needs: { readonly output: Need; readonly real?: Need | undefined };
   /** Where the name stands for Inception's features: it is then refused of the network that is part of the package. */
   readonly network?: "inception";
   readonly options: S;
