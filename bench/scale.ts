@@ -1,0 +1,94 @@
+/**
+ * `npx tsx bench/scale.ts --images 100000 [--dir FOLDER]`: images per second and peak memory of the plain command, of one shard process and of two side by side, on tar shards of
+ * synthetic images and the small network of this package; each also on 1,000 images, to tell what grows.
+ */
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { describeRun, resultFile } from "./results.ts";
+
+const { values } = parseArgs({ options: { images: { type: "string" }, dir: { type: "string" } } });
+const folder = values.dir ?? join(tmpdir(), "reconloss-scale");
+const most = Number(values.images ?? 100_000);
+const root = fileURLToPath(new URL("..", import.meta.url));
+const program = join(root, "packages", "reconloss", "dist", "cli", "main.js");
+if (!existsSync(program)) throw new Error("build first: npm run build");
+
+interface Run {
+  seconds: number;
+  /** The greatest resident memory of the process, in MB. */
+  peak: number;
+}
+
+/** Runs a command to its end; memory is what /proc says last. */
+async function run(args: readonly string[]): Promise<Run> {
+  const begun = performance.now();
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "inherit"] });
+  let peak = 0;
+  const look = () => {
+    try {
+      peak = Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, "utf8"))?.[1] ?? 0) / 1024;
+    } catch {
+      // The process has ended.
+    }
+  };
+  const timer = setInterval(look, 100);
+  const code = await new Promise((resolve) => child.once("close", resolve));
+  clearInterval(timer);
+  if (code !== 0) throw new Error(`${args.join(" ")} ended with ${code}`);
+  return { seconds: (performance.now() - begun) / 1000, peak };
+}
+
+const rows: (Run & { images: number; what: string })[] = [];
+function tell(images: number, what: string, { seconds, peak }: Run): void {
+  rows.push({ images, what, seconds, peak });
+  console.log(`${what}, ${images} images: ${(images / seconds).toFixed(0)} images/s, peak ${peak.toFixed(0)} MB`);
+}
+
+for (const images of [1_000, most]) {
+  const input = join(folder, `input-${images}`);
+  if (!existsSync(input)) {
+    mkdirSync(folder, { recursive: true });
+    await run([
+      "--import",
+      "tsx",
+      join(root, "scripts", "synthetic-shards.ts"),
+      "--images",
+      String(images),
+      "--shard-size",
+      "1000",
+      "-o",
+      input,
+    ]);
+  }
+  const last = String(images / 1000 - 1).padStart(6, "0");
+  const pattern = join(input, images === 1_000 ? "shard-000000.tar" : `shard-{000000..${last}}.tar`);
+  const network = ["--network", "tiny"];
+  const plain = join(folder, "plain.npz");
+  tell(
+    images,
+    "plain command",
+    await run([program, "stats", pattern, "-o", plain, ...network, "--no-cache", "--no-progress"]),
+  );
+  for (const workers of [1, 2]) {
+    const work = join(folder, `work-${images}-${workers}`);
+    rmSync(work, { recursive: true, force: true });
+    await run([program, "shards", "plan", "stats", pattern, "-o", work, "--shards", "2", ...network]);
+    const shard = (index: number) =>
+      run([program, "shards", "work", work, "--shard", String(index), "--no-cache", "--no-progress"]);
+    const begun = performance.now();
+    const runs = workers === 2 ? await Promise.all([shard(0), shard(1)]) : [await shard(0), await shard(1)];
+    const seconds = (performance.now() - begun) / 1000;
+    tell(images, `${workers} shard ${workers === 1 ? "process" : "processes"}`, {
+      seconds,
+      peak: Math.max(...runs.map(({ peak }) => peak)),
+    });
+    const merged = join(folder, "merged.npz");
+    tell(images, "merge", await run([program, "shards", "merge", work, "--statistics", merged]));
+    console.log(`  the same bytes as the plain command's: ${readFileSync(plain).equals(readFileSync(merged))}`);
+  }
+}
+writeFileSync(resultFile("scale"), `${JSON.stringify({ ...describeRun(), rows }, undefined, 1)}\n`);
