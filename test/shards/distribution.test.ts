@@ -1,9 +1,10 @@
 import { copyFile, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { type DistributionReport, evaluateDistribution } from "../../packages/reconloss/src/distribution/index.ts";
 import { writeImage } from "../../packages/reconloss/src/image/index.ts";
 import { mergeShards, planDistribution, runShard, shardStatus } from "../../packages/reconloss/src/shards/index.ts";
+import { tarMember } from "../../scripts/tar.ts";
 import { temporaryFolder } from "../folder.ts";
 import { randomTensor } from "../random.ts";
 import { makeSets } from "./sets.ts";
@@ -41,6 +42,31 @@ describe("a sum of parts equals the whole, bit for bit", () => {
     expect(whole.outputs.unreadable).toHaveLength(3);
     expect(await readdir(work)).not.toContain("features/0");
   });
+});
+
+test("of sets in several tar shards too, each with its members' names, from a plan that was made elsewhere in the folders", async () => {
+  const pack = async (from: string, name: string) => {
+    const files = (await readdir(from)).filter((file) => file.endsWith(".png")).sort();
+    for (const shard of [0, 1, 2]) {
+      const members = files
+        .filter((_, i) => i % 3 === shard)
+        .map(async (file) => tarMember(file, await readFile(join(from, file))));
+      await writeFile(
+        join(folder, `${name}-${shard}.tar`),
+        Buffer.concat([...(await Promise.all(members)), Buffer.alloc(1024)]),
+      );
+    }
+    return join(folder, `${name}-{0..2}.tar`);
+  };
+  const [outputs, reals] = [await pack(sets.outputs, "outputs"), await pack(sets.reals, "reals")];
+  const work = join(folder, "work-tar");
+  // As it is typed on a command line.
+  const typed = (path: string) => relative(process.cwd(), path);
+  await planDistribution(work, typed(outputs), typed(reals), { ...optionsOf(), details: true, shards: 4 });
+  for (const shard of [2, 0, 3, 1]) await runShard(work, shard);
+  const plain = await evaluateDistribution(outputs, reals, { ...optionsOf(), details: true, cache: false });
+  expect(await mergeShards(work)).toEqual({ kind: "distribution", report: withoutComputed(plain), pixels: {} });
+  expect(plain.outputs.unreadable[0].name).toMatch(/^outputs-\d\.tar#\d+\.png$/);
 });
 
 describe("a merge refuses, by name", () => {

@@ -26,18 +26,18 @@ const shown = 12;
 /** The details of two sets, whose rows have these names. */
 export async function setDetails(
   rows: Readonly<Record<Side, FeatureRows>>,
-  names: Readonly<Record<Side, (row: number) => string>>,
+  names: Readonly<Record<Side, (row: number) => Promise<string>>>,
 ): Promise<SetDetails> {
   const { distances: closest, partners } = await nearestRows(rows.output, rows.real);
   const order = Array.from(closest, (_, row) => row).sort((a, b) => closest[a] - closest[b]);
-  const neighbour = (row: number): Neighbour => ({
-    output: names.output(row),
-    real: names.real(partners[row]),
+  const neighbour = async (row: number): Promise<Neighbour> => ({
+    output: await names.output(row),
+    real: await names.real(partners[row]),
     distance: Math.sqrt(closest[row]),
   });
   return {
-    nearest: order.slice(0, shown).map(neighbour),
-    farthest: order.slice(-shown).reverse().map(neighbour),
+    nearest: await Promise.all(order.slice(0, shown).map(neighbour)),
+    farthest: await Promise.all(order.slice(-shown).reverse().map(neighbour)),
     spectra: { output: await spectrumOf(rows.output), real: await spectrumOf(rows.real) },
   };
 }

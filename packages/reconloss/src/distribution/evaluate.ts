@@ -19,7 +19,7 @@ import type { PassedOver } from "../image/index.ts";
 import { type SetDetails, setDetails } from "./details.ts";
 import type { ExtractedSet, UnreadableImage } from "./extract.ts";
 import { checkFeatureOptions, type FeatureOptions, type Features, type SetFeatures, withFeatures } from "./features.ts";
-import { type ImageSet, openSet, type SetPart, type SetSource } from "./image-set.ts";
+import { type ImageSet, nameOf, openSet, type SetPart, type SetSource } from "./image-set.ts";
 import { readLabels } from "./labels.ts";
 import { chosenMetrics, resultName, usualOfStatistics } from "./metrics.ts";
 import type { StatisticsFile } from "./statistics-file.ts";
@@ -300,10 +300,11 @@ async function labelsFor(
   const inFile = file === undefined ? undefined : await readLabels(file);
   const labels: string[] = [];
   for (let index = 0; index < images.count; index++) {
-    const label = inFile ? inFile.get(images.name(index)) : await images.label?.(index);
+    const name = await nameOf(images, index);
+    const label = inFile ? inFile.get(name) : await images.label?.(index);
     if (label === undefined) {
       const where = file ? `in ${file}` : "a folder for each class, a list with labels, or a CSV file of them";
-      refuse(`${metric.label} needs the class of each image, and ${images.name(index)} of ${path} has none: ${where}`);
+      refuse(`${metric.label} needs the class of each image, and ${name} of ${path} has none: ${where}`);
     }
     labels.push(label);
   }
@@ -357,7 +358,7 @@ async function detailsOf(output: ReadSide, real: ReadSide): Promise<SetDetails> 
   const nameIn =
     ({ images, features }: ReadSide) =>
     (row: number) =>
-      (images as ImageSet).name((features as SetFeatures).indices[row]);
+      nameOf(images as ImageSet, (features as SetFeatures).indices[row]);
   return setDetails({ output: rowsOf(output), real: rowsOf(real) }, { output: nameIn(output), real: nameIn(real) });
 }
 

@@ -27,7 +27,7 @@ export interface ImageSet {
   readonly passedOver?: PassedOver;
   /** The files that it is made of; absent where it is one. */
   readonly parts?: readonly SetPart[];
-  /** What to call image `index`: its name in the folder, or `shard.tar#member`. */
+  /** What to call image `index`: its name in the folder, or `shard.tar#member`; of a file that is not open yet, its place there. See {@link nameOf}. */
   name(index: number): string;
   /** How many bytes image `index` takes where it is stored, 0 for one that is not there: with its name, what a plan knows it by. Absent where that says nothing. */
   bytes?(index: number): Promise<number>;
@@ -51,6 +51,12 @@ export interface SetOptions extends PixelOptions, WebOptions {
    * images by now is an error.
    */
   parts?: readonly SetPart[];
+}
+
+/** What to call an image, also one of a file that is not open yet: its size is asked for first, which opens the file. */
+export async function nameOf(images: ImageSet, index: number): Promise<string> {
+  await images.bytes?.(index);
+  return images.name(index);
 }
 
 /** What a path leads to: images, statistics of images, or both, as in the reference files of the ADM evaluator. Neither is looked at before it is asked for. */

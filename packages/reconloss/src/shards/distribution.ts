@@ -18,7 +18,7 @@ import { finishComparison, type OpenComparison, type OpenSide, withComparison } 
 import type { UnreadableImage } from "../distribution/extract.ts";
 import { networks } from "../distribution/extractor.ts";
 import { type FeatureOptions, type Features, type SetFeatures, withFeatures } from "../distribution/features.ts";
-import type { ImageSet, SetPart } from "../distribution/image-set.ts";
+import { type ImageSet, nameOf, type SetPart } from "../distribution/image-set.ts";
 import type { DistributionOptions, DistributionReport } from "../distribution/index.ts";
 import { blocksIn } from "../distribution/statistics.ts";
 import { isUrl } from "../http.ts";
@@ -150,7 +150,10 @@ function sidesOf({ output, real }: OpenComparison): OpenSide[] {
 
 const listed = (images: ImageSet): Listing => ({
   count: images.count,
-  identity: async (index) => JSON.stringify([images.name(index), await images.bytes?.(index)]),
+  identity: async (index) => {
+    const name = await nameOf(images, index);
+    return JSON.stringify([name, await images.bytes?.(index)]);
+  },
 });
 
 /** Divides open sides, and says what there is to know of the network. */
