@@ -81,6 +81,7 @@ const families: Record<string, string[]> = {
   contextual: ["deep2"],
   "sr-sim": ["iqa"],
   dss: ["iqa"],
+  vsi: ["iqa"],
   flip: ["iqa"],
   ssimulacra2: ["ssimulacra2"],
 };

@@ -199,6 +199,8 @@ const cases: Case[] = [
   { spec: "sr-simc(size=4,sigma=2,crop=1)", least: 18, step: 1e-4 },
   { spec: "dss", least: 8 },
   { spec: "dss(share=1,crop=1,low=-1,dataRange=2)", least: 10 },
+  { spec: "vsi(size=8)", step: 1e-5 },
+  { spec: "vsi(size=15,crop=1,low=-1,dataRange=2)", least: 3, step: 1e-5 },
   { spec: "ssimulacra2", least: 8 },
   { spec: "ssimulacra2(crop=1,low=-1,dataRange=2)", least: 10 },
   { spec: "flip" },

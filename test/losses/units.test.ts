@@ -95,6 +95,7 @@ const cases: Case[] = [
   { name: "fsim", options: { scales: 2, orientations: 2 }, degree: 0 },
   { name: "sr-sim", options: { size: 3 }, degree: 0, side: 12 },
   { name: "dss", degree: 0, side: 8 },
+  { name: "vsi", options: { size: 8 }, degree: 0 },
   { name: "ssimulacra2", degree: 0 },
   { name: "flip", degree: 0 },
   { name: "uqi", options: { size: 5 }, degree: 0 },

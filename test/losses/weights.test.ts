@@ -121,6 +121,7 @@ const grammar: [spec: string, least: number, kind?: "multiplies" | "byPixel" | "
   ["sr-sim(size=3)", 12],
   ["sr-simc(size=4,crop=1)", 18],
   ["dss(share=0.5)", 24],
+  ["vsi(size=8)", 1],
   ["ssimulacra2", 8],
   ["flip(pixelsPerDegree=20)", 1],
   ["uqi(size=5)", 5],

@@ -29,14 +29,16 @@ export const lhm = [
  * The planes of a linear colour space, [n, rows, h, w], of RGB images. One channel counts as three equal ones.
  *
  * Differences to green come first: of 8-bit levels they are exact, and grey pixels have planes of colour of exactly 0.
+ *
+ * @param scale - what the planes are multiplied by
  */
-export function colourPlanes<T>(o: Ops<T>, x: T, rows: Rows): T {
-  // Weights have four decimals; what float64 adds to their sums is none of theirs.
-  const sums = rows.map((row) => Math.round(row.reduce((sum, weight) => sum + weight, 0) * 1e6) / 1e6);
+export function colourPlanes<T>(o: Ops<T>, x: T, rows: Rows, scale = 1): T {
+  // What float64 adds to the sums of decimals is none of theirs.
+  const sums = rows.map((row) => (scale * Math.round(row.reduce((sum, weight) => sum + weight, 0) * 1e12)) / 1e12);
   if (o.channels(x) === 1) return o.conv2d(x, o.constant(sums, [rows.length, 1, 1, 1]));
   const green = o.channel(x, 1);
   const differences = [0, 2].map((channel) => o.sub(o.channel(x, channel), green));
-  const weights = rows.flatMap(([red, , blue], row) => [sums[row], red, blue]);
+  const weights = rows.flatMap(([red, , blue], row) => [sums[row], red * scale, blue * scale]);
   return o.conv2d(o.concat([green, ...differences]), o.constant(weights, [rows.length, 3, 1, 1]));
 }
 

@@ -84,4 +84,5 @@ export { ssimulacra2 } from "./ssimulacra2.ts";
 export { tv } from "./tv.ts";
 export { uqi } from "./uqi.ts";
 export { vif } from "./vif.ts";
+export { vsi } from "./vsi.ts";
 export { wavelet } from "./wavelet.ts";

@@ -52,6 +52,7 @@ import { ssimulacra2 } from "./ssimulacra2.ts";
 import { tv } from "./tv.ts";
 import { uqi } from "./uqi.ts";
 import { vif } from "./vif.ts";
+import { vsi } from "./vsi.ts";
 import { wavelet } from "./wavelet.ts";
 
 /** Every loss of the grammar, in the order in which they are listed. */
@@ -86,6 +87,7 @@ export const lossFactories = [
   vif,
   fsim,
   srSim,
+  vsi,
   dss,
   ssimulacra2,
   flip,
