@@ -36,7 +36,9 @@ export {
 export { preparePixels, tensorOf } from "./pixels/prepared-image.ts";
 export { planResize } from "./pixels/resize.ts";
 export { runResize } from "./pixels/run-resize.ts";
+export { Recent } from "./recent.ts";
 export { checkDevice } from "./runtimes/index.ts";
+export { lastAtMost } from "./search.ts";
 export { elementCount, firstNonFinite, formatShape } from "./tensor.ts";
 export { jsonText, listNames, nonFiniteAsWords, printable } from "./text.ts";
 export { isFloating as isFloatingType } from "./weights/elements.ts";

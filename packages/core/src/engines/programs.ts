@@ -1,13 +1,13 @@
 import type { Definition } from "../definitions/definition.ts";
-import type { InputDims, Program } from "../graph/program.ts";
-import { ProgramCache } from "../graph/program-cache.ts";
+import type { AnyProgram, InputDims, Program } from "../graph/program.ts";
+import { Recent } from "../recent.ts";
 import type { Device } from "../runtimes/index.ts";
 import type { Tensor } from "../tensor.ts";
 
 type CompiledProgram = Program<string, string>;
 
 const programsKept = 8;
-const programs = new WeakMap<Definition, ProgramCache>();
+const programs = new WeakMap<Definition, Recent<AnyProgram>>();
 
 /** The program of a definition under this name on a device, made if it is not there. */
 export function programFor(
@@ -16,7 +16,7 @@ export function programFor(
   device: Device,
   make: () => Promise<CompiledProgram>,
 ): Promise<CompiledProgram> {
-  const cache = programs.get(definition) ?? new ProgramCache(programsKept);
+  const cache = programs.get(definition) ?? new Recent<AnyProgram>(programsKept);
   programs.set(definition, cache);
   return cache.get(`${device} ${name}`, make);
 }

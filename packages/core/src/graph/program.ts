@@ -40,6 +40,9 @@ export interface Program<Name extends string, Output extends string> {
   ): Promise<Record<Output, ProgramOutput>>;
 }
 
+/** A program whatever its inputs and outputs are called. */
+export type AnyProgram = Program<string, string>;
+
 /** Whether outputs of these dims come in float64: one number an image. */
 export function isWide([, ...dims]: readonly (number | undefined)[]): boolean {
   return dims.every((dim) => dim === 1);

@@ -1,8 +1,8 @@
 import { ReconlossError } from "../errors.ts";
 import { compile } from "../graph/compile.ts";
 import type { Ops } from "../graph/ops.ts";
-import { outputTensor } from "../graph/program.ts";
-import { ProgramCache } from "../graph/program-cache.ts";
+import { type AnyProgram, outputTensor } from "../graph/program.ts";
+import { Recent } from "../recent.ts";
 import { checkDevice, type Device } from "../runtimes/index.ts";
 import { extremes, formatShape, sameShape, Tensor } from "../tensor.ts";
 import { checkFinite, checkHeld } from "./checks.ts";
@@ -25,7 +25,7 @@ export function artifactWeight<T>(o: Ops<T>, output: T, target: T, averaged: T, 
   return o.where(o.greater(ofAveraged, o.mul(own, 1 + tie)), 0, o.mul(unbiased, o.power(global, 1 / 5)));
 }
 
-const programs = new ProgramCache(8);
+const programs = new Recent<AnyProgram>(8);
 
 /** What {@link artifactMap} can be told. */
 export interface ArtifactMapOptions {

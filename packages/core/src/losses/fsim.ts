@@ -8,7 +8,7 @@ import { gradientMagnitude } from "./gradient-magnitude.ts";
 import { prepareLevels, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 import { makeFilters, phaseCongruency } from "./phase-congruency.ts";
-import { chromaDissimilarity, dissimilarity, joined, meanSimilarity, type Places } from "./similarity.ts";
+import { byPlaces, chromaDissimilarity, dissimilarity, joined, type Places } from "./similarity.ts";
 
 /** Constants of the similarities: of congruencies, of gradients and of I and Q in squared 8-bit levels. */
 const constants = { congruency: 0.85, gradient: 160, chroma: [200, 200] } as const;
@@ -86,10 +86,6 @@ export const fsim = defineLoss({
       return { difference, importance, ...(weight && { weight: averagedWeight(o, weight, average) }) };
     };
 
-    return {
-      bySize: true,
-      score: (o, images) => meanSimilarity(o, compare(o, images)),
-      map: (o, images) => o.sub(1, compare(o, images).difference),
-    };
+    return byPlaces(compare);
   },
 });

@@ -1,3 +1,4 @@
+import type { Definition, Images } from "../definitions/definition.ts";
 import { nothingOf, weightedMean } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
 import { positivePower } from "./powers.ts";
@@ -64,8 +65,19 @@ export interface Places<T> {
   weight?: T;
 }
 
+/** Scores and maps of a measure by what it finds at each place, of images of known size. */
+export function byPlaces(
+  compare: <T>(o: Ops<T>, images: Images<T>) => Places<T>,
+): Pick<Definition, "bySize" | "score" | "map"> {
+  return {
+    bySize: true,
+    score: (o, images) => meanSimilarity(o, compare(o, images)),
+    map: (o, images) => o.sub(1, compare(o, images).difference),
+  };
+}
+
 /** The mean of the similarities of all places by their importance; 1 where none has any. */
-export function meanSimilarity<T>(o: Ops<T>, { difference, importance, weight }: Places<T>): T {
+function meanSimilarity<T>(o: Ops<T>, { difference, importance, weight }: Places<T>): T {
   const own = weight === undefined ? importance : o.mul(importance, o.mean(weight, "c"));
   const total = o.sum(own, "hw");
   const counts = o.greater(total, 0);

@@ -7,7 +7,7 @@ import { colourPlanes, refuseColours, yiq } from "./colour-planes.ts";
 import { gradientMagnitude } from "./gradient-magnitude.ts";
 import { prepareLevels, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
-import { chromaDissimilarity, dissimilarity, joined, meanSimilarity, type Places, powerOf } from "./similarity.ts";
+import { byPlaces, chromaDissimilarity, dissimilarity, joined, type Places, powerOf } from "./similarity.ts";
 import { reduction, spectralResidual } from "./spectral-residual.ts";
 
 /** Constants of the similarities: of saliencies, of gradients and of I and Q in squared 8-bit levels. */
@@ -70,10 +70,6 @@ export const srSim = defineLoss({
       const importance = o.maximum(x.saliency, y.saliency);
       return { difference, importance, ...(weight && { weight: averagedWeight(o, weight, average) }) };
     };
-    return {
-      bySize: true,
-      score: (o, images) => meanSimilarity(o, compare(o, images)),
-      map: (o, images) => o.sub(1, compare(o, images).difference),
-    };
+    return byPlaces(compare);
   },
 });

@@ -8,7 +8,7 @@ import { gradientMagnitude } from "./gradient-magnitude.ts";
 import { prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 import { sdsp } from "./saliency.ts";
-import { chromaDissimilarity, dissimilarity, joined, meanSimilarity, type Places, powerOf } from "./similarity.ts";
+import { byPlaces, chromaDissimilarity, dissimilarity, joined, type Places, powerOf } from "./similarity.ts";
 
 /** Lightness and two chromatic planes in opponent colours, as VSI has them. */
 const lmn = [
@@ -75,10 +75,6 @@ export const vsi = defineLoss({
       const importance = o.maximum(x.saliency, y.saliency);
       return { difference, importance, ...(weight && { weight: averagedWeight(o, weight, average) }) };
     };
-    return {
-      bySize: true,
-      score: (o, images) => meanSimilarity(o, compare(o, images)),
-      map: (o, images) => o.sub(1, compare(o, images).difference),
-    };
+    return byPlaces(compare);
   },
 });

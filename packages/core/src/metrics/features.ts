@@ -1,4 +1,5 @@
 import { ReconlossError } from "../errors.ts";
+import { lastAtMost } from "../search.ts";
 import { firstNonFinite, formatShape, type Tensor } from "../tensor.ts";
 import { checkFields, checkInstance, checkKind, checkTensor } from "./arguments.ts";
 
@@ -106,13 +107,8 @@ export class MemoryRows implements FeatureRows {
   }
 
   #batchOf(index: number) {
-    let [low, high] = [0, this.#batches.length - 1];
-    while (low < high) {
-      const middle = Math.ceil((low + high) / 2);
-      if (this.#batches[middle].first <= index) low = middle;
-      else high = middle - 1;
-    }
-    return this.#batches[low];
+    const batches = this.#batches;
+    return batches[lastAtMost(batches.length, (at) => batches[at].first, index)];
   }
 }
 

@@ -1,9 +1,8 @@
 import { flag, number } from "../definitions/options.ts";
-import { ReconlossError } from "../errors.ts";
 import { defineMetric, optionsIn } from "./definition.ts";
 import type { FeatureRows } from "./features.ts";
 import type { MetricResult } from "./metric.ts";
-import { type BlockPair, forBlockPairs, forOwnBlockPairs, normalised, type Points, refuseRows } from "./points.ts";
+import { type BlockPair, directions, forBlockPairs, forOwnBlockPairs, refuseRows } from "./points.ts";
 import { type MetricOptions, settingsOf } from "./settings.ts";
 
 const schema = {
@@ -47,7 +46,7 @@ export async function meanDiscrepancy(
 ): Promise<MetricResult> {
   const { protocol, sigma, scale, normalise } = settingsOf(table, options);
   refuseRows("mmd", output, real, 1);
-  const prepare = normalise ? unitLength : undefined;
+  const prepare = normalise ? directions : undefined;
   /** The mean of 1 - k over all pairs. */
   const within = async (rows: FeatureRows) => {
     let sum = 0;
@@ -94,13 +93,6 @@ function sumOfDrops({ a, b, products }: BlockPair, sigma: number): number {
     total += sum;
   }
   return total;
-}
-
-function unitLength(points: Points): Points {
-  if (points.squares.includes(0)) {
-    throw new ReconlossError("invalid-argument", "an image has features that are all 0, which cannot be normalised");
-  }
-  return normalised(points);
 }
 
 /** {@link meanDiscrepancy} as a metric of sets. */

@@ -139,6 +139,17 @@ export function normalised({ rows, columns, data, squares }: Points): Points {
   return { rows, columns, data: unit, squares: squares.map((square) => (square === 0 ? 0 : 1)) };
 }
 
+/** Points of unit length. @throws {ReconlossError} `invalid-argument` for one that is 0 */
+export function directions(points: Points): Points {
+  if (points.squares.includes(0)) {
+    throw new ReconlossError(
+      "invalid-argument",
+      "an image has features that are all 0, which cannot be normalised: they have no direction",
+    );
+  }
+  return normalised(points);
+}
+
 /** Some of the rows, in the order of their numbers here, as rows of their own. */
 export function selection(rows: FeatureRows, numbers: Uint32Array): FeatureRows {
   return {

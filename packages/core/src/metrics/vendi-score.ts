@@ -6,7 +6,7 @@ import type { FeatureRows } from "./features.ts";
 import { gaussianKernel } from "./kernels.ts";
 import { type Matrix, multiplyTransposed, transpose } from "./matrix.ts";
 import type { MetricResult } from "./metric.ts";
-import { type BlockPair, forBlocks, forOwnBlockPairs, normalised, type Points, refuseOutputs } from "./points.ts";
+import { type BlockPair, directions, forBlocks, forOwnBlockPairs, type Points, refuseOutputs } from "./points.ts";
 import { type MetricOptions, settingsOf } from "./settings.ts";
 
 const schema = {
@@ -143,13 +143,6 @@ async function similarityMatrix(
   };
   await forOwnBlockPairs(rows, visit, { prepare });
   return { rows: n, columns: n, data };
-}
-
-function directions(points: Points): Points {
-  if (points.squares.includes(0)) {
-    throw new ReconlossError("invalid-argument", "an image has features that are all 0, which have no direction");
-  }
-  return normalised(points);
 }
 
 /** {@link vendiScore} as a metric of sets. */

@@ -4,10 +4,10 @@ import { ReconlossError } from "../errors.ts";
 import { differentiate, type Traced } from "../graph/autodiff.ts";
 import { compile } from "../graph/compile.ts";
 import type { Ops } from "../graph/ops.ts";
-import { outputTensor } from "../graph/program.ts";
-import { ProgramCache } from "../graph/program-cache.ts";
+import { type AnyProgram, outputTensor } from "../graph/program.ts";
 import { dimsOf, initialize, type TensorSpec } from "../nets/tensors.ts";
 import { Random } from "../random.ts";
+import { Recent } from "../recent.ts";
 import { filtered, mapValues, prefixed, within } from "../records.ts";
 import { checkDevice, type Device, loadRuntime } from "../runtimes/index.ts";
 import { turns } from "../runtimes/turns.ts";
@@ -119,7 +119,7 @@ const sharedInputs = "state";
  */
 export class TrainingStep {
   readonly #options: StepOptions;
-  readonly #programs = new ProgramCache(programsKept);
+  readonly #programs = new Recent<AnyProgram>(programsKept);
   readonly #inTurn = turns();
   #state: Readonly<Record<string, Tensor>>;
   /** The arrays of the state before, to write the next one into, where nobody else can have them. */

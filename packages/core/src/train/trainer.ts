@@ -2,11 +2,11 @@ import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import { compile } from "../graph/compile.ts";
 import type { Ops } from "../graph/ops.ts";
-import { type InputDims, outputTensor } from "../graph/program.ts";
-import { ProgramCache } from "../graph/program-cache.ts";
+import { type AnyProgram, type InputDims, outputTensor } from "../graph/program.ts";
 import type { Loss } from "../losses/loss.ts";
 import { minimisedScore } from "../losses/minimised.ts";
 import type { Model } from "../nets/model.ts";
+import { Recent } from "../recent.ts";
 import { mapValues, prefixed, within } from "../records.ts";
 import { checkDevice, type Device } from "../runtimes/index.ts";
 import { turns } from "../runtimes/turns.ts";
@@ -59,7 +59,7 @@ export class Trainer {
   readonly #step: TrainingStep;
   readonly #device: Device;
   /** The model alone: outside training for any size, and as the step runs it for the last size. */
-  readonly #forward = new ProgramCache(programsKept);
+  readonly #forward = new Recent<AnyProgram>(programsKept);
   readonly #inTurn = turns();
   /** The shapes of the batches that the loss has taken. */
   readonly #checked = new Set<string>();

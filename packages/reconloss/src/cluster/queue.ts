@@ -1,5 +1,5 @@
 import { ReconlossError } from "@reconloss/core";
-import type { Job, Queue } from "bullmq";
+import type { Queue } from "bullmq";
 import { type Manifest, readManifest } from "../shards/manifest.ts";
 import { type Connection, connectionOf, loadBullmq, type QueueOptions } from "./connection.ts";
 
@@ -31,9 +31,6 @@ export const queueName = ({ hash }: Manifest) => `shards-${hash.slice(0, 32)}`;
 
 /** A shard has one job, however often it is submitted. */
 export const jobId = (shard: number) => `shard-${shard}`;
-
-/** Which shard a job is of. */
-export const shardOf = ({ data }: Pick<Job<ShardJob>, "data">) => data.shard;
 
 /**
  * Opens the queue of the plan in a work folder.

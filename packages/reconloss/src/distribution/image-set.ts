@@ -29,6 +29,8 @@ export interface ImageSet {
   readonly parts?: readonly SetPart[];
   /** What to call image `index`: its name in the folder, or `shard.tar#member`; of a file that is not open yet, its place there. See {@link nameOf}. */
   name(index: number): string;
+  /** Opens the file that image `index` is in, where that is not open yet. Absent where nothing is opened later. */
+  open?(index: number): Promise<void>;
   /** How many bytes image `index` takes where it is stored, 0 for one that is not there: with its name, what a plan knows it by. Absent where that says nothing. */
   bytes?(index: number): Promise<number>;
   /**
@@ -53,9 +55,9 @@ export interface SetOptions extends PixelOptions, WebOptions {
   parts?: readonly SetPart[];
 }
 
-/** What to call an image, also one of a file that is not open yet: its size is asked for first, which opens the file. */
+/** What to call an image, also one of a file that is not open yet. */
 export async function nameOf(images: ImageSet, index: number): Promise<string> {
-  await images.bytes?.(index);
+  await images.open?.(index);
   return images.name(index);
 }
 

@@ -2,7 +2,7 @@ import { Tensor } from "@reconloss/core";
 import { checkArguments } from "@reconloss/core/internal";
 import type { SetResult } from "@reconloss/core/metrics";
 import { arrowOf } from "../compare/index.ts";
-import { type ImageSet, nameOf, openSet } from "../distribution/image-set.ts";
+import { type ImageSet, openSet } from "../distribution/image-set.ts";
 import type { DistributionReport, Neighbour, SetReport } from "../distribution/index.ts";
 import { writeFileAtomically } from "../files.ts";
 import { withoutSecrets } from "../http.ts";
@@ -70,7 +70,7 @@ async function encodeAll(path: string, names: Set<string>, options: PixelOptions
   try {
     const images = await source.images?.();
     for (let index = 0; index < (images?.count ?? 0); index++) {
-      const name = await nameOf(images as ImageSet, index);
+      const name = (images as ImageSet).name(index);
       if (names.has(name)) pictures.set(name, await encode(images as ImageSet, index));
     }
   } finally {

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { ReconlossError } from "@reconloss/core";
-import { checkFields, checkKind, labelledMetric } from "@reconloss/core/internal";
+import { checkFields, checkKind, labelledMetric, lastAtMost } from "@reconloss/core/internal";
 import {
   blockImages,
   type FeatureKind,
@@ -441,12 +441,7 @@ class PartRows implements FeatureRows {
   }
 
   #pieceOf(index: number) {
-    let [low, high] = [0, this.#pieces.length - 1];
-    while (low < high) {
-      const middle = Math.ceil((low + high) / 2);
-      if (this.#pieces[middle].first <= index) low = middle;
-      else high = middle - 1;
-    }
-    return this.#pieces[low];
+    const pieces = this.#pieces;
+    return pieces[lastAtMost(pieces.length, (at) => pieces[at].first, index)];
   }
 }

@@ -1,6 +1,6 @@
+import type { Recent } from "@reconloss/core/internal";
 import type { ByteSource } from "@reconloss/core/weights";
 import type { SetOptions, SetSource } from "../image-set.ts";
-import type { Recent } from "./recent.ts";
 
 /** What a file offers as a set: images, statistics, or both. */
 export type Offer = Pick<SetSource, "images" | "statistics"> & Partial<Pick<SetSource, "close">>;

@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import { ReconlossError } from "@reconloss/core";
+import { lastAtMost } from "@reconloss/core/internal";
 import { withoutSecrets } from "../../http.ts";
 import type { ImageSet, SetPart, SetSource } from "../image-set.ts";
 import type { InputContext, Offer } from "./input.ts";
@@ -69,13 +70,8 @@ function joined(
   for (const { count } of parts) starts.push(starts[starts.length - 1] + count);
   const names = namesOf(parts);
   const locate = (index: number): [part: number, index: number] => {
-    let [low, high] = [0, parts.length - 1];
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if (starts[middle] <= index) low = middle;
-      else high = middle - 1;
-    }
-    return [low, index - starts[low]];
+    const part = lastAtMost(parts.length, (at) => starts[at], index);
+    return [part, index - starts[part]];
   };
   const setOf = async (at: number): Promise<ImageSet> => (sets[at] ??= await open(at));
   return {
@@ -90,6 +86,9 @@ function joined(
         own.startsWith(`${basename(withoutSecrets(parts[at].path))}#`) ? own.indexOf("#") + 1 : 0,
       );
       return `${names[at]}#${member}`;
+    },
+    open: async (index) => {
+      await setOf(locate(index)[0]);
     },
     bytes: async (index) => {
       const [at, inside] = locate(index);

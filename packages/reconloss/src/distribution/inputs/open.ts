@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import { extname } from "node:path";
 import { ReconlossError } from "@reconloss/core";
+import { Recent } from "@reconloss/core/internal";
 import type { ByteSource } from "@reconloss/core/weights";
 import { readFileBytes, reasonOf, systemPath } from "../../files.ts";
 import { isUrl, withoutSecrets } from "../../http.ts";
@@ -17,7 +18,6 @@ import type { Input, InputContext, Offer } from "./input.ts";
 import { joinSets } from "./join.ts";
 import { jsonList, textList } from "./list.ts";
 import { parquet } from "./parquet.ts";
-import { Recent } from "./recent.ts";
 import { compressedTar, tar } from "./tar.ts";
 import { Web } from "./web.ts";
 import { zip } from "./zip.ts";

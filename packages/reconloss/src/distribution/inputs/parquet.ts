@@ -1,6 +1,7 @@
 import { basename } from "node:path";
 import * as zlib from "node:zlib";
 import { ReconlossError } from "@reconloss/core";
+import { Recent } from "@reconloss/core/internal";
 import type { ByteSource } from "@reconloss/core/weights";
 import type { AsyncBuffer, Compressors, FileMetaData, SchemaElement, SchemaTree } from "hyparquet";
 import { reasonOf } from "../../files.ts";
@@ -8,7 +9,6 @@ import { formatOf } from "../../image/formats.ts";
 import type { ImageSet } from "../image-set.ts";
 import { checkSize, encodedImage, unreadable } from "./encoded.ts";
 import type { Input, InputContext } from "./input.ts";
-import { Recent } from "./recent.ts";
 
 /** The most bytes of a file's metadata, of a page once it is decompressed, and of the images of a row group, which are in memory together. */
 const [largestMetadata, largestPage, largestGroup] = [2 ** 28, 2 ** 30, 2 ** 30];

@@ -2,6 +2,7 @@ import { type FileHandle, mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ReconlossError } from "@reconloss/core";
+import { Recent } from "@reconloss/core/internal";
 import type { ByteSource } from "@reconloss/core/weights";
 import type { Dispatcher, Response } from "undici";
 import {
@@ -14,7 +15,6 @@ import {
   withoutSecrets,
 } from "../../http.ts";
 import { fileSource } from "../../weights/open.ts";
-import { Recent } from "./recent.ts";
 
 /** Files are asked for in blocks of so many bytes, of which some are kept, since what is read in order lies side by side. */
 const blockBytes = 2 ** 20;

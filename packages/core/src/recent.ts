@@ -1,4 +1,4 @@
-/** What was asked for last, kept in memory: so many promises of results, of which failed ones are forgotten. */
+/** What was asked for last, by key: so many promises of results are kept, and one that fails is made again. */
 export class Recent<T> {
   readonly #most: number;
   /** In the order of their last use. */
