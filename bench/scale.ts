@@ -4,7 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -77,8 +77,20 @@ for (const images of [1_000, most]) {
     const work = join(folder, `work-${images}-${workers}`);
     rmSync(work, { recursive: true, force: true });
     await run([program, "shards", "plan", "stats", pattern, "-o", work, "--shards", "2", ...network]);
+    const threads = Math.max(1, Math.floor(availableParallelism() / workers));
     const shard = (index: number) =>
-      run([program, "shards", "work", work, "--shard", String(index), "--no-cache", "--no-progress"]);
+      run([
+        program,
+        "shards",
+        "work",
+        work,
+        "--shard",
+        String(index),
+        "--threads",
+        String(threads),
+        "--no-cache",
+        "--no-progress",
+      ]);
     const begun = performance.now();
     const runs = workers === 2 ? await Promise.all([shard(0), shard(1)]) : [await shard(0), await shard(1)];
     const seconds = (performance.now() - begun) / 1000;

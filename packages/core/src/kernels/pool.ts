@@ -1,3 +1,4 @@
+import { availableThreads } from "../threads.ts";
 import type { Arena } from "./arena.ts";
 import { workerSource } from "./generated/worker-source.ts";
 import { type Rows, sampleCount, samples, type WritableRows } from "./rows.ts";
@@ -19,7 +20,6 @@ type Start = (onReply: (reply: FromWorker) => void, onFailure: (reason: unknown)
 /** The little of Node's modules that the pool uses. */
 interface NodeModules {
   "node:worker_threads": { Worker: new (source: string, options: { eval: true; execArgv: string[] }) => NodeWorker };
-  "node:os": { availableParallelism(): number };
 }
 
 interface NodeWorker {
@@ -40,7 +40,6 @@ interface Browser {
   Worker: new (url: string) => WebWorker;
   Blob: new (parts: string[], options: { type: string }) => object;
   URL: { createObjectURL(blob: object): string; revokeObjectURL(url: string): void };
-  navigator?: { hardwareConcurrency?: number };
 }
 
 interface WebWorker {
@@ -248,11 +247,6 @@ function copyPixels(source: Rows, destination: Rows, from: number, to: number): 
   }
 }
 
-/** How many threads the host can run at once. */
-function hostThreads(): number {
-  return node?.getBuiltinModule?.("node:os").availableParallelism() ?? browser.navigator?.hardwareConcurrency ?? 1;
-}
-
 /** More threads than this only wait for memory. */
 const mostWorkers = 7;
 
@@ -260,7 +254,7 @@ let limit: number | undefined;
 let workers: PoolWorker[] | undefined;
 
 /**
- * Sets how many threads the kernels may use on a large image, the calling one included; undefined: as many as the host has. Running
+ * Sets how many threads the kernels may use on a large image, the calling one included; undefined: as many as the host has, or as `RECONLOSS_THREADS` says. Running
  * work is finished first by the threads that it has.
  *
  * @example
@@ -277,7 +271,7 @@ export function setKernelThreads(threads: number | undefined): void {
 
 /** The workers that can take jobs, started when first needed; none where the host has one core or forbids workers. */
 export function poolWorkers(module: WebAssembly.Module): readonly PoolWorker[] {
-  const wanted = Math.min((limit ?? hostThreads()) - 1, mostWorkers);
+  const wanted = Math.min((limit ?? availableThreads()) - 1, mostWorkers);
   workers = (workers ?? []).filter(({ failed }) => !failed);
   try {
     const start = node?.getBuiltinModule ? startInNode : startInBrowser;

@@ -1,5 +1,5 @@
 import { ReconlossError } from "../errors.ts";
-import { hostThreads, linuxCores } from "./cores.ts";
+import { availableThreads, networkThreads } from "../threads.ts";
 import { commonOptions, gpuProviders, type OnnxRuntime, openSession } from "./onnxruntime.ts";
 import type { Runtime, SessionShare } from "./session.ts";
 import { createThreadSession } from "./session-thread.ts";
@@ -43,7 +43,7 @@ export async function openRuntime(_: object = {}, { native, web }: Packages = pa
 }
 
 function nativeRuntime(ort: OnnxRuntime): Runtime {
-  const parallel = hostThreads();
+  const parallel = availableThreads();
   return {
     name: "onnxruntime-node",
     version: ort.env.versions.common,
@@ -67,7 +67,7 @@ function nativeRuntime(ort: OnnxRuntime): Runtime {
 }
 
 /** How sessions of onnxruntime-node run on the CPU. */
-export function nativeOptions({ cores = linuxCores(), patient = false }: SessionShare = {}) {
+export function nativeOptions({ cores = networkThreads(), patient = false }: SessionShare = {}) {
   return {
     ...commonOptions,
     executionProviders: ["cpu"],

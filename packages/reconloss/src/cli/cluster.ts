@@ -14,6 +14,7 @@ import { exitCodes } from "../exit-codes.ts";
 import { wholeNumber } from "./distribution.ts";
 import { plainTable } from "./table.ts";
 import { printable, type Terminal, widthOf } from "./terminal.ts";
+import { threadsOption } from "./threads.ts";
 
 interface QueueFlags extends QueueOptions {
   json?: boolean;
@@ -23,7 +24,7 @@ const examples = `
 Examples:
   reconloss shards plan distribution outputs/ reals/ --shards 40 -o work/   (what is computed, and in which shards)
   reconloss cluster submit work/ --redis redis://queue:6379
-  reconloss cluster work work/                                    (on each machine, as often as it has cores to spare; RECONLOSS_REDIS_URL is set)
+  reconloss cluster work work/                                    (on each machine; RECONLOSS_REDIS_URL is set)
   reconloss cluster status work/
   reconloss shards merge work/
 
@@ -71,16 +72,18 @@ export function clusterCommand(terminal: Terminal, finish: (code: number) => voi
     .argument("<work>", "the folder of a plan")
     .option("--name <text>", "what status calls this worker; default: machine and process number")
     .option("--batch <n>", "images that the network takes at once", wholeNumber(1))
+    .addOption(threadsOption())
     .option("--cache <folder>", "where features of a shard under way are kept, such as a fast disk of this machine")
     .option("--no-cache", "keep none")
     .option("--lock-seconds <n>", "after which the shard of a killed worker goes to another", wholeNumber(1), 30)
     .option("--stay", "wait for more when all parts are there")
     .action(async (folder: string, flags: QueueFlags & WorkFlags) => {
-      const { redis, batch, cache, name, json } = flags;
+      const { redis, batch, cache, name, json, threads } = flags;
       const report = await withSignals((signal) =>
         workShards(folder, {
           ...(redis === undefined ? {} : { redis }),
           ...(batch === undefined ? {} : { batch }),
+          ...(threads === undefined ? {} : { threads }),
           ...(cache === true ? {} : { cache: cache as string | false }),
           ...(name === undefined ? {} : { name }),
           prefix: flags.prefix,
@@ -113,6 +116,7 @@ export function clusterCommand(terminal: Terminal, finish: (code: number) => voi
 interface WorkFlags {
   name?: string;
   batch?: number;
+  threads?: number;
   cache: string | boolean;
   lockSeconds: number;
   stay?: boolean;

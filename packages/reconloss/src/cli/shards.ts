@@ -38,6 +38,7 @@ import { noteNewFolder } from "./new-folder.ts";
 import { progressBar } from "./progress.ts";
 import { tellStatistics } from "./stats.ts";
 import { coloursFor, jsonText, printable, type Terminal } from "./terminal.ts";
+import { threadsOption, useThreads } from "./threads.ts";
 
 interface PlanFlags {
   output: string;
@@ -65,7 +66,7 @@ export function shardsCommand(
       `
 Examples:
   reconloss shards plan distribution outputs/ reals/ -m fid,kid --shards 40 -o work/
-  seq 0 39 | parallel -j 2 reconloss shards work work/ --shard {}
+  seq 0 39 | parallel -j 2 reconloss shards work work/ --shard {} --threads 1
   reconloss shards status work/
   reconloss shards merge work/
 
@@ -159,6 +160,7 @@ function tellPlan({ shards }: Manifest, { output }: PlanFlags, { stdout, stderr,
 interface WorkFlags {
   shard?: number;
   batch: number;
+  threads?: number;
   cache: string | boolean;
   weights?: string;
   json?: boolean;
@@ -171,6 +173,7 @@ function workCommand(terminal: Terminal, finish: (code: number) => void): Comman
     .argument("<folder>", "the folder of the work")
     .option("--shard <i>", `which, from 0; default: ${arrayVariables.join(", ")}`, wholeNumber(0))
     .addOption(batchOption())
+    .addOption(threadsOption())
     .option(
       "--cache <folder>",
       "where features are kept while the shard is computed; default: in the folder of the work",
@@ -188,7 +191,10 @@ Exit codes: 0 the part is there, whatever images could not be read, which merge 
 3 the machine lacks something: weights, a version, room on the disk, a permission: another try, or another machine, may do; 143 and 130 ended by SIGTERM
 and SIGINT: try again.`,
     )
-    .action(async (folder: string, flags: WorkFlags) => finish(await work(folder, flags, terminal)));
+    .action(async (folder: string, flags: WorkFlags) => {
+      useThreads(flags);
+      finish(await work(folder, flags, terminal));
+    });
 }
 
 /** The number of the shard, as it was said, or as an array job says it. */

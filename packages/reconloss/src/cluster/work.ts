@@ -5,7 +5,7 @@ import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { ReconlossError } from "@reconloss/core";
-import { checkFields, checkKind } from "@reconloss/core/internal";
+import { checkFields, checkKind, threadsVariable } from "@reconloss/core/internal";
 import type { Job } from "bullmq";
 import { type ShardOptions, shardStatus } from "../shards/index.ts";
 import { loadBullmq, type QueueOptions, queueFields } from "./connection.ts";
@@ -40,6 +40,8 @@ export interface WorkerOptions extends QueueOptions, Pick<ShardOptions, "batch" 
   signal?: AbortSignal;
   /** Seconds after which the shard of a worker that was killed goes to another. Default 30. */
   lockSeconds?: number;
+  /** How many threads compute, where several workers share a machine. Default: what `RECONLOSS_THREADS` says, or one for each core. */
+  threads?: number;
   /** Stays when all parts are there, for what is submitted later. Default false. */
   stay?: boolean;
   /** Failures in a row that lie with this machine, after which the worker ends. Default 3. */
@@ -80,6 +82,7 @@ export async function workShards(folder: string, options: WorkerOptions = {}): P
     name: "string",
     signal: "object",
     lockSeconds: "number",
+    threads: "number",
     stay: "boolean",
     patience: "number",
     onShard: "function",
@@ -94,7 +97,7 @@ export async function workShards(folder: string, options: WorkerOptions = {}): P
   const end = () => ending.abort();
   signal?.addEventListener("abort", end);
   if (signal?.aborted) end();
-  const processes = new ShardProcess();
+  const processes = new ShardProcess(options.threads);
 
   const handle = async (job: Job<ShardJob>, token: string | undefined): Promise<{ computed: boolean }> => {
     const { shard, work } = job.data;
@@ -182,7 +185,12 @@ type Outcome = Exclude<Answer, { kind: "progress" }>;
 /** A process that computes shards, one at a time; a new one where it has died. */
 class ShardProcess {
   #child: ChildProcess | undefined;
+  readonly #threads: number | undefined;
   isBusy = false;
+
+  constructor(threads?: number) {
+    this.#threads = threads;
+  }
 
   /** @param signal - asks the process to stop, and ends it where it does not */
   async run(order: Order, signal: AbortSignal, onProgress: (done: number, total: number) => void): Promise<Outcome> {
@@ -239,7 +247,9 @@ class ShardProcess {
       "../cluster/shard-process.js",
     ];
     const path = files.map((file) => fileURLToPath(new URL(file, import.meta.url))).find((file) => existsSync(file));
-    this.#child = fork(path as string, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+    const env =
+      this.#threads === undefined ? process.env : { ...process.env, [threadsVariable]: String(this.#threads) };
+    this.#child = fork(path as string, { stdio: ["ignore", "inherit", "inherit", "ipc"], env });
     return this.#child;
   }
 }

@@ -1,4 +1,5 @@
 import { ReconlossError } from "@reconloss/core";
+import { availableThreads } from "@reconloss/core/internal";
 import type Sharp from "sharp";
 import { reasonOf } from "../files.ts";
 
@@ -13,7 +14,10 @@ export function loadSharp(
   importSharp: () => Promise<{ default: typeof Sharp }> = () => import("sharp"),
 ): Promise<typeof Sharp> {
   loaded ??= importSharp().then(
-    (module) => module.default,
+    ({ default: sharp }) => {
+      if (sharp.concurrency() > availableThreads()) sharp.concurrency(availableThreads());
+      return sharp;
+    },
     (cause: unknown) => {
       loaded = undefined;
       throw new ReconlossError(

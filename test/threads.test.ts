@@ -1,0 +1,47 @@
+import { readFileSync } from "node:fs";
+import { availableParallelism, platform } from "node:os";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { nativeOptions } from "../packages/core/src/runtimes/node.ts";
+import { tinyExtractor } from "../packages/reconloss/src/distribution/index.ts";
+import { randomTensor } from "./random.ts";
+
+afterEach(() => vi.unstubAllEnvs());
+
+describe("nativeOptions", () => {
+  const told = platform() === "linux" && /^cpu cores\s*:/m.test(readFileSync("/proc/cpuinfo", "utf8"));
+
+  it.runIf(told)("uses the cores that Linux tells of, and no more threads than there are for this process", () => {
+    const text = readFileSync("/proc/cpuinfo", "utf8");
+    const [siblings, cores] = ["siblings", "cpu cores"].map((name) => {
+      const line = text.split("\n").find((each) => each.startsWith(name)) as string;
+      return Number(line.split(":")[1]);
+    });
+    const { intraOpNumThreads } = nativeOptions();
+    expect(intraOpNumThreads).toBe(Math.max(1, Math.floor((availableParallelism() * cores) / siblings)));
+  });
+
+  it("uses no more than RECONLOSS_THREADS says, and refuses what is no number of threads", () => {
+    vi.stubEnv("RECONLOSS_THREADS", "1");
+    expect(nativeOptions().intraOpNumThreads).toBe(1);
+    vi.stubEnv("RECONLOSS_THREADS", "100000");
+    expect(nativeOptions().intraOpNumThreads).toBeLessThanOrEqual(availableParallelism());
+    for (const text of ["0", "-1", "1.5", "two"]) {
+      vi.stubEnv("RECONLOSS_THREADS", text);
+      expect(() => nativeOptions()).toThrow(`RECONLOSS_THREADS must be a whole number from 1, got ${text}`);
+    }
+  });
+
+  it("uses as many as it is told", () => {
+    expect(nativeOptions({ cores: 3 }).intraOpNumThreads).toBe(3);
+  });
+});
+
+describe("features", () => {
+  it("have the same bits in one thread and in as many as there are", async () => {
+    const images = randomTensor([2, 3, 256, 256], 1);
+    const all = await (await tinyExtractor()).run(images);
+    vi.stubEnv("RECONLOSS_THREADS", "1");
+    const one = await (await tinyExtractor()).run(images);
+    expect(one.features.data).toEqual(all.features.data);
+  });
+});
