@@ -38,6 +38,7 @@ if (positionals.length === 1) {
     "lpips(net=squeeze)",
     "lpips(net=tiny)",
     "perceptual(net=alexnet,taps=relu3)",
+    "contextual(net=alexnet,taps=relu3)",
   ];
   const photographs = await photographsIn(positionals[0], Number(values.photographs ?? Number.POSITIVE_INFINITY));
   const results = await measure(specs, photographs, join(root, ".cache", "monotonicity"), { only: values.page });

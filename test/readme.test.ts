@@ -37,6 +37,7 @@ const otherNames: Record<string, RegExp> = {
   "the authors' `GMSD.m`": /GMSD.*N - 1|authorsFigure/,
   "the authors' `FeatureSIM.m`": /fsimc-matlab/,
   "the authors' `SR_SIM.m`": /matlab\/srsim/,
+  "the authors' `iwssim.m`": /matlab\/iw-ssim/,
   "the authors' MATLAB codes": /authorsFigure/,
   "NVlabs' LDR-FLIP": /LDRFLIPLoss/,
   "cloudinary's program 2.1": /cloudinary/i,
@@ -82,6 +83,7 @@ const families: Record<string, string[]> = {
   "sr-sim": ["iqa"],
   dss: ["iqa"],
   vsi: ["iqa"],
+  "iw-ssim": ["iqa"],
   flip: ["iqa"],
   ssimulacra2: ["ssimulacra2"],
 };

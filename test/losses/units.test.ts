@@ -92,6 +92,7 @@ const cases: Case[] = [
   { name: "mdsi", degree: 0 },
   { name: "haarpsi", degree: 0, side: 16 },
   { name: "vif", degree: 0, side: 41 },
+  { name: "iw-ssim", options: { weights: "1:2", size: 3 }, degree: 0 },
   { name: "fsim", options: { scales: 2, orientations: 2 }, degree: 0 },
   { name: "sr-sim", options: { size: 3 }, degree: 0, side: 12 },
   { name: "dss", degree: 0, side: 8 },

@@ -116,6 +116,7 @@ const grammar: [spec: string, least: number, kind?: "multiplies" | "byPixel" | "
   ["haarpsi(subsample=false,crop=1)", 18],
   ["vif", 41],
   ["vif(preset=torchmetrics)", 41],
+  ["iw-ssim(weights=1:2,size=3)", 5],
   ["fsim", 2],
   ["fsimc(preset=matlab,crop=1)", 4],
   ["sr-sim(size=3)", 12],

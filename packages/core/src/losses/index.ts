@@ -44,6 +44,7 @@ export { gradientWeighted } from "./gradient-weighted.ts";
 export { haarpsi } from "./haarpsi.ts";
 export { hyperLaplacian } from "./hyper-laplacian.ts";
 export { illuminationSmoothness } from "./illumination-smoothness.ts";
+export { iwSsim } from "./iw-ssim.ts";
 export { l0Gradient } from "./l0-gradient.ts";
 export { l1 } from "./l1.ts";
 export {

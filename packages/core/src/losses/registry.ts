@@ -24,6 +24,7 @@ import { gradientWeighted } from "./gradient-weighted.ts";
 import { haarpsi } from "./haarpsi.ts";
 import { hyperLaplacian } from "./hyper-laplacian.ts";
 import { illuminationSmoothness } from "./illumination-smoothness.ts";
+import { iwSsim } from "./iw-ssim.ts";
 import { l0Gradient } from "./l0-gradient.ts";
 import { l1 } from "./l1.ts";
 import type { LossFactory } from "./loss.ts";
@@ -85,6 +86,7 @@ export const lossFactories = [
   mdsi,
   haarpsi,
   vif,
+  iwSsim,
   fsim,
   srSim,
   vsi,

@@ -71,17 +71,24 @@ export function byPlaces(
 ): Pick<Definition, "bySize" | "score" | "map"> {
   return {
     bySize: true,
-    score: (o, images) => meanSimilarity(o, compare(o, images)),
+    score: (o, images) => {
+      const places = compare(o, images);
+      return o.sub(1, meanByImportance(o, places.difference, places, 0));
+    },
     map: (o, images) => o.sub(1, compare(o, images).difference),
   };
 }
 
-/** The mean of the similarities of all places by their importance; 1 where none has any. */
-function meanSimilarity<T>(o: Ops<T>, { difference, importance, weight }: Places<T>): T {
+/** The mean of some values over all places by their importance and weight; `otherwise` where none has any importance. */
+export function meanByImportance<T>(
+  o: Ops<T>,
+  values: T,
+  { importance, weight }: Pick<Places<T>, "importance" | "weight">,
+  otherwise: number,
+): T {
   const own = weight === undefined ? importance : o.mul(importance, o.mean(weight, "c"));
   const total = o.sum(own, "hw");
   const counts = o.greater(total, 0);
-  const lost = o.where(counts, o.div(o.sum(o.mul(own, difference), "hw"), o.where(counts, total, 1)), 0);
-  const score = o.sub(1, lost);
-  return weight === undefined ? score : o.add(score, nothingOf(o, weightedMean(o, difference, weight, "hw")));
+  const mean = o.where(counts, o.div(o.sum(o.mul(own, values), "hw"), o.where(counts, total, 1)), otherwise);
+  return weight === undefined ? mean : o.add(mean, nothingOf(o, weightedMean(o, values, weight, "hw")));
 }
