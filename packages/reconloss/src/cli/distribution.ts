@@ -4,6 +4,7 @@ import type { MetricFactory, SetResult } from "@reconloss/core/metrics";
 import { type Resizer, resizers } from "@reconloss/core/pixels";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { arrowOf } from "../compare/index.ts";
+import { countOf } from "../distribution/evaluate.ts";
 import {
   type DistributionOptions,
   type DistributionProgress,
@@ -13,6 +14,7 @@ import {
   inceptionDims,
   type SetReport,
 } from "../distribution/index.ts";
+import { parsePatches, patchSchema } from "../distribution/patches.ts";
 import { withoutSecrets } from "../http.ts";
 import type { PixelOptions } from "../image/index.ts";
 import { networkSchema, parseNetworkInput } from "../onnx/options.ts";
@@ -40,6 +42,7 @@ export interface NetworkFlags extends PixelFlags {
   checkpoint?: string;
   key?: string;
   dims?: FeatureOptions["dims"];
+  patches?: ReturnType<typeof parsePatches>;
   device: Device;
 }
 
@@ -114,6 +117,11 @@ export function addNetworkOptions(command: Command): Command {
       new Option("--dims <n>", "which of Inception's features all metrics but sfid and is are of; FID's are 2048")
         .choices(inceptionDims.map(String))
         .argParser((text) => dimsOf(text)),
+    )
+    .option(
+      "--patches <options>",
+      `metrics of patches of the images, of so many pixels each way: 256, as FID/256 of HiFiC, or "256,places=grid"; options: ${Object.keys(patchSchema).join(", ")}`,
+      parsePatches,
     );
   return addPixelOptions(withNetwork);
 }
@@ -141,9 +149,9 @@ export function addFeatureOptions(command: Command): Command {
 /** The options of the API that these flags stand for; a device that cannot be used is said, and is the CPU. */
 export async function networkOptions(flags: NetworkFlags, terminal: Terminal) {
   useWeightsFolder(flags.weights);
-  const { resize: resizer, network, input: onnx, checkpoint, key, dims } = flags;
+  const { resize: resizer, network, input: onnx, checkpoint, key, dims, patches } = flags;
   const device = await usableDevice(flags.device, terminal);
-  return { resizer, network, onnx, weights: checkpoint, key, dims, device, ...pixelOptions(flags) };
+  return { resizer, network, onnx, weights: checkpoint, key, dims, patches, device, ...pixelOptions(flags) };
 }
 
 /** The same for {@link FeatureFlags}. */
@@ -226,6 +234,7 @@ Examples:
   reconloss distribution a.npz b.npz                           (statistics, made before)
   reconloss distribution "out-{00..15}.tar" https://example.org/reals.zip
   reconloss distribution outputs/ reals/ --dims 64
+  reconloss distribution outputs/ reals/ --patches 256         (of large images: FID/256)
   reconloss distribution outputs/ reals/ --network tiny        (no download)
   reconloss distribution outputs/ reals/ --network features.onnx
 
@@ -291,7 +300,6 @@ export async function tellDistribution(
 /** A row for each number, with what it is made of; below, the protocol. */
 function table({ results, protocol, outputs, reals }: DistributionReport, { stdout, env }: Terminal): string {
   const rows = Object.values(results).flatMap(rowsOf);
-  const count = ({ images }: SetReport) => images ?? "unknown";
   const decoded = Object.entries({ outputs, reals }).flatMap(([side, set]) =>
     set?.decode ? [`${side} decode ${set.decode}`] : [],
   );
@@ -299,7 +307,7 @@ function table({ results, protocol, outputs, reals }: DistributionReport, { stdo
     set?.fromStatistics ? [`${set.fromStatistics.join(", ")} of the statistics in ${withoutSecrets(set.path)}`] : [],
   );
   const facts = [
-    `outputs ${count(outputs)}${reals ? `, reals ${count(reals)}` : ""} images`,
+    `outputs ${countOf(outputs)}${reals ? `, reals ${countOf(reals)}` : ""} images`,
     ...decoded,
     ...ofStatistics,
     ...Object.entries(protocol).map(([key, value]) => `${key} ${value}`),

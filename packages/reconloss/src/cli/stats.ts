@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { countOf } from "../distribution/evaluate.ts";
 import { computeStatistics, writeStatistics } from "../distribution/index.ts";
 import {
   addFeatureOptions,
@@ -62,7 +63,7 @@ export async function tellStatistics(
   terminal.stdout.write(
     json
       ? `${jsonText(summary, 2)}\n`
-      : `${printable(output)}: ${set.images} images${set.decode ? ` (${set.decode})` : ""}, ${fid.mean.length} features\n`,
+      : `${printable(output)}: ${countOf(set)} images${set.decode ? ` (${set.decode})` : ""}, ${fid.mean.length} features\n`,
   );
   tellProblems(terminal, [set], warnings);
   return set.unreadable.length > 0 ? 1 : 0;

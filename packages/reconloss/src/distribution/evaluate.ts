@@ -18,10 +18,12 @@ import { decodeSummary } from "@reconloss/core/pixels";
 import type { PassedOver } from "../image/index.ts";
 import { type SetDetails, setDetails } from "./details.ts";
 import type { ExtractedSet, UnreadableImage } from "./extract.ts";
+import type { StoredImage } from "./feature-store.ts";
 import { checkFeatureOptions, type FeatureOptions, type Features, type SetFeatures, withFeatures } from "./features.ts";
-import { type ImageSet, nameOf, openSet, type SetPart, type SetSource } from "./image-set.ts";
+import { type ImageSet, type KnownSet, nameOf, openSet, type SetSource } from "./image-set.ts";
 import { readLabels } from "./labels.ts";
 import { chosenMetrics, resultName, usualOfStatistics } from "./metrics.ts";
+import { asAsked, wholeNameOf } from "./patches.ts";
 import type { StatisticsFile } from "./statistics-file.ts";
 
 /** Options of {@link evaluateDistribution}. */
@@ -42,8 +44,10 @@ export interface DistributionOptions extends FeatureOptions {
 /** What became of one side. */
 export interface SetReport {
   readonly path: string;
-  /** Images that count; absent for statistics that do not say. */
+  /** Images that count, or patches of them; absent for statistics that do not say. */
   readonly images?: number;
+  /** Of patches: of how many images they are, and how many more are smaller than a patch, and in no number. */
+  readonly patchesOf?: { readonly images: number; readonly smaller: number };
   /** How many of them were computed now rather than found in the cache. */
   readonly computed: number;
   readonly unreadable: readonly UnreadableImage[];
@@ -53,6 +57,11 @@ export interface SetReport {
   readonly passedOver?: PassedOver;
   /** Where the file has images too: the metrics that are of its statistics. */
   readonly fromStatistics?: readonly string[];
+}
+
+/** How many images there are of a side, for a text that goes on with "images". */
+export function countOf({ images, patchesOf }: Pick<SetReport, "images" | "patchesOf">): string {
+  return patchesOf === undefined ? `${images ?? "unknown"}` : `${images} patches of ${patchesOf.images}`;
 }
 
 /** All numbers of a comparison of two sets of images. */
@@ -108,13 +117,13 @@ export interface OpenComparison {
   readonly hasDetails: boolean;
 }
 
-/** Checks what is asked for, opens both sides, uses them and closes them; `parts` as of {@link SetOptions}. */
+/** Checks what is asked for, opens both sides, uses them and closes them. */
 export async function withComparison<T>(
   outputs: string,
   reals: string | undefined,
   options: DistributionOptions,
   use: (comparison: OpenComparison) => Promise<T>,
-  parts: Readonly<Partial<Record<Side, readonly SetPart[]>>> = {},
+  known: Readonly<Partial<Record<Side, KnownSet>>> = {},
 ): Promise<T> {
   checkKind("outputs", outputs, "string");
   if (reals !== undefined) checkKind("reals", reals, "string");
@@ -133,13 +142,15 @@ export async function withComparison<T>(
   const usesReals = reals !== undefined && (options.details || compared.length > 0);
   const sources: SetSource[] = [];
   try {
-    sources.push(await openSet(outputs, { ...options, parts: parts.output }));
-    if (usesReals) sources.push(await openSet(reals, { ...options, parts: parts.real }));
+    sources.push(await openSet(outputs, { ...options, parts: known.output?.parts }));
+    if (usesReals) sources.push(await openSet(reals, { ...options, parts: known.real?.parts }));
     const metrics = options.metrics === undefined ? await usualFor(sources, options, asked) : asked;
     const hasDetails = options.details === true && usesReals && sources.every(({ images }) => images);
     const ofDetails: readonly FeatureKind[] = hasDetails ? ["main"] : [];
-    const output = await openSide("output", sources[0], metrics, ofDetails);
-    const real = usesReals ? await openSide("real", sources[1], metrics, ofDetails) : undefined;
+    const imagesOf = async (side: Side, source: SetSource) =>
+      source.images && asAsked(await source.images(), source.path, options.patches, known[side]?.sizes);
+    const output = await openSide("output", sources[0], metrics, ofDetails, imagesOf);
+    const real = usesReals ? await openSide("real", sources[1], metrics, ofDetails, imagesOf) : undefined;
     const needed = [...new Set([...output.kinds, ...(real?.kinds ?? [])])];
     return await use({ metrics, options, output, real, needed, hasDetails });
   } finally {
@@ -173,7 +184,7 @@ export async function finishComparison(
   };
   const extract = async (side: OpenSide): Promise<ReadSide> => {
     if (side.images === undefined) return side;
-    const features = enough(side.path, real !== undefined, await of(side.side, side.images));
+    const features = enough(side, real !== undefined, await of(side.side, side.images));
     return { ...side, features, labels: labels[side.side] };
   };
   const [outputRead, realRead] = [await extract(output), real && (await extract(real))];
@@ -214,23 +225,24 @@ export interface ComputedStatistics {
   readonly warnings: readonly string[];
 }
 
-/** Checks what is asked for, opens a set of images, uses it and closes it; `parts` as of {@link SetOptions}. */
+/** Checks what is asked for, opens a set of images, uses it and closes it. */
 export async function withImages<T>(
   path: string,
   options: StatisticsOptions,
   use: (side: OpenSide & { readonly images: ImageSet }) => Promise<T>,
-  parts?: readonly SetPart[],
+  known: KnownSet = {},
 ): Promise<T> {
   checkKind("path", path, "string");
   checkFields("options", options, { spatial: "boolean" });
   checkFeatureOptions(options);
   // Refuses sfid where the network has none.
   if (options.spatial) chosenMetrics(["sfid"], options);
-  const source = await openSet(path, { ...options, parts });
+  const source = await openSet(path, { ...options, parts: known.parts });
   try {
     if (!source.images) throw new ReconlossError("invalid-argument", `${path} holds statistics already`);
     const kinds: readonly FeatureKind[] = options.spatial ? ["main", "spatial"] : ["main"];
-    return await use({ side: "real", path, kinds, images: await source.images() });
+    const images = await asAsked(await source.images(), path, options.patches, known.sizes);
+    return await use({ side: "real", path, kinds, images });
   } finally {
     await source.close();
   }
@@ -238,32 +250,33 @@ export async function withImages<T>(
 
 /** The statistics of an open set, with features wherever they come from. */
 export async function finishStatistics(
-  { path, kinds, images }: OpenSide & { readonly images: ImageSet },
+  side: OpenSide & { readonly images: ImageSet },
   { of, protocol, notes }: Pick<Features, "protocol" | "notes" | "of">,
 ): Promise<ComputedStatistics> {
-  const set = enough(path, true, await of("real", images));
+  const { path, kinds, images } = side;
+  const set = enough(side, true, await of("real", images));
   const fid = await set.statistics("main");
   const sfid = kinds.includes("spatial") ? await set.statistics("spatial") : undefined;
-  const warnings = [...notes, ...setWarnings("real", set)];
-  return { statistics: { fid, sfid, protocol }, set: setReport(path, set), warnings };
+  const warnings = [...notes, ...setWarnings("real", set, images)];
+  return { statistics: { fid, sfid, protocol }, set: setReport(path, set, images), warnings };
 }
 
 /** Images that cannot be read, told one by one. */
 const unreadableShown = 20;
 
 /** The set, unless so few of its images could be read that no number is left to say it beside. */
-function enough(path: string, isCompared: boolean, set: SetFeatures): SetFeatures {
+function enough({ path, images: whole }: OpenSide, isCompared: boolean, set: SetFeatures): SetFeatures {
+  const isPatches = whole?.cut !== undefined;
   const { images, unreadable } = set;
   const least = isCompared ? 2 : 1;
   if (unreadable.length === 0 || images.length >= least) return set;
   const reasons = unreadable.slice(0, unreadableShown).map(({ name, reason }) => `${name}: ${reason}`);
   const left = unreadable.length - reasons.length;
   const list = [...reasons, ...(left > 0 ? [`${left} more`] : [])].join("; ");
-  const total = images.length + unreadable.length;
-  throw new ReconlossError(
-    "image",
-    `${images.length} of ${total} images in ${path} can be read, ${least} are needed; ${list}`,
-  );
+  const found = isPatches
+    ? `there are ${images.length} patches of the images in ${path} that can be read`
+    : `${images.length} of ${images.length + unreadable.length} images in ${path} can be read`;
+  throw new ReconlossError("image", `${found}, ${least} are needed; ${list}`);
 }
 
 function refuse(problem: string): never {
@@ -300,7 +313,7 @@ async function labelsFor(
   const inFile = file === undefined ? undefined : await readLabels(file);
   const labels: string[] = [];
   for (let index = 0; index < images.count; index++) {
-    const name = await nameOf(images, index);
+    const name = await wholeNameOf(images, index);
     const label = inFile ? inFile.get(name) : await images.label?.(index);
     if (label === undefined) {
       const where = file ? `in ${file}` : "a folder for each class, a list with labels, or a CSV file of them";
@@ -325,6 +338,7 @@ async function openSide(
   source: SetSource,
   metrics: readonly SetMetric[],
   ofDetails: readonly FeatureKind[],
+  imagesOf: (side: Side, source: SetSource) => Promise<ImageSet | undefined>,
 ): Promise<OpenSide> {
   const { path } = source;
   const ofMoments = metrics.some(({ info }) => info.needs[side] === "moments");
@@ -339,7 +353,7 @@ async function openSide(
     );
   }
   const kinds = [...new Set([...ofImages.map(({ info }) => info.features), ...ofDetails])];
-  return { side, path, statistics, kinds, ...(kinds.length > 0 ? { images: await source.images?.() } : {}) };
+  return { side, path, statistics, kinds, ...(kinds.length > 0 ? { images: await imagesOf(side, source) } : {}) };
 }
 
 /** What stands in a statistics file for the images of one side. */
@@ -379,11 +393,12 @@ async function report(
     results[metric.label] = await metric.compute(sets, { name: resultName(metric, protocol, sets.output), protocol });
   }
   const sideReport = (side: ReadSide): SetReport => {
-    const { path, statistics, features } = side;
-    if (features === undefined) return { path, images: statistics?.fid.count, computed: 0, unreadable: [] };
+    const { path, statistics, features, images } = side;
+    if (features === undefined || images === undefined)
+      return { path, images: statistics?.fid.count, computed: 0, unreadable: [] };
     const fromStatistics = metrics.filter(({ info }) => statisticsFor(info, side.side, statistics));
     const labels = fromStatistics.map(({ label }) => label);
-    return { ...setReport(path, features), ...(labels.length > 0 ? { fromStatistics: labels } : {}) };
+    return { ...setReport(path, features, images), ...(labels.length > 0 ? { fromStatistics: labels } : {}) };
   };
   return {
     results,
@@ -391,7 +406,9 @@ async function report(
     outputs: sideReport(output),
     ...(real ? { reals: sideReport(real) } : {}),
     warnings: [
-      ...[output, real].flatMap((side) => (side?.features ? setWarnings(side.side, side.features) : [])),
+      ...[output, real].flatMap((side) =>
+        side?.features && side.images ? setWarnings(side.side, side.features, side.images) : [],
+      ),
       ...warnings,
       ...new Set(Object.values(results).flatMap((result) => result.warnings)),
     ],
@@ -420,6 +437,9 @@ function states({ side, statistics, features, labels }: ReadSide): (metric: SetM
   };
 }
 
+/** What a protocol means that does not say it. */
+const unsaid: Protocol = { decode: "stored", device: "cpu", patches: "none" };
+
 /**
  * What statistics say of their making that the other side's does not: numbers between different networks or resizers mean nothing.
  *
@@ -437,9 +457,13 @@ function mismatches(
     if (theirs === undefined) return ["the statistics do not say by which network and resizer they were made"];
     const other = sides.find((each) => each !== side);
     const others = other?.images ? `the ${other.side}s' features` : "the others";
-    const found = Object.keys(protocol)
-      .filter((key) => theirs[key] !== undefined && theirs[key] !== protocol[key])
-      .map((key) => `the statistics were made with ${key} ${theirs[key]}, ${others} with ${protocol[key]}`);
+    const [told, here] = [
+      { ...unsaid, ...theirs },
+      { ...unsaid, ...protocol },
+    ];
+    const found = Object.keys(here)
+      .filter((key) => Object.hasOwn(told, key) && told[key] !== here[key])
+      .map((key) => `the statistics were made with ${key} ${told[key]}, ${others} with ${here[key]}`);
     if (found.length > 0 && !allowMismatch) {
       refuse(`${side.path}: ${found.join("; ")}; make both with the same, or allow it with --allow-mismatch`);
     }
@@ -447,11 +471,21 @@ function mismatches(
   });
 }
 
-function setReport(path: string, { images, computed, unreadable, passedOver = {} }: ExtractedSet): SetReport {
-  const decode = decodeSummary(images.flatMap((image) => image.decode.map((kind) => ({ kind }))));
+/** The whole images that those of an extracted set are patches of, or that they are: the first row of each. */
+function wholeImages({ images, indices }: ExtractedSet, { cut }: ImageSet): readonly StoredImage[] {
+  if (cut === undefined) return images;
+  const numbers = indices.map((index) => cut.from(index).image);
+  return images.filter((_, row) => numbers[row] !== numbers[row - 1]);
+}
+
+function setReport(path: string, extracted: ExtractedSet, set: ImageSet): SetReport {
+  const { images, computed, unreadable, passedOver = {} } = extracted;
+  const whole = wholeImages(extracted, set);
+  const decode = decodeSummary(whole.flatMap((image) => image.decode.map((kind) => ({ kind }))));
   return {
     path,
     images: images.length,
+    ...(set.cut ? { patchesOf: { images: whole.length, smaller: set.cut.smaller } } : {}),
     computed,
     unreadable,
     ...(decode === undefined ? {} : { decode }),
@@ -459,17 +493,22 @@ function setReport(path: string, { images, computed, unreadable, passedOver = {}
   };
 }
 
-function setWarnings(side: Side, { images, unreadable }: ExtractedSet): string[] {
+function setWarnings(side: Side, { images, unreadable }: ExtractedSet, { cut }: ImageSet): string[] {
   const sizes = new Map(images.map(({ height, width }) => [`${width}x${height}`, width * height]));
   const ordered = [...sizes].sort(([, a], [, b]) => a - b).map(([size]) => size);
   const count = new Set(images.map(({ hash }) => hash)).size;
   return [
     ...(unreadable.length > 0 ? [`${unreadable.length} ${side} images could not be read and are in no number`] : []),
+    ...(cut && cut.smaller > 0
+      ? [`${cut.smaller} ${side} images are smaller than a patch of ${cut.size}x${cut.size} and are in no number`]
+      : []),
     ...(ordered.length > 1
       ? [
           `${side} images have ${ordered.length} sizes, ${ordered[0]} to ${ordered.at(-1)}: each is resized by another factor`,
         ]
       : []),
-    ...(count < images.length ? [`${images.length - count} ${side} images are copies of others`] : []),
+    ...(count < images.length
+      ? [`${images.length - count} ${side} ${cut ? "patches" : "images"} are copies of others`]
+      : []),
   ];
 }

@@ -81,7 +81,7 @@ export async function extractFeatures(
     } catch (error) {
       if (!(error instanceof ReconlossError) || error.code !== "image") throw error;
       onUnreadable?.(error);
-      return { name: set.name(index), reason: error.message };
+      return { name: set.cut?.from(index).name ?? set.name(index), reason: error.message };
     }
   };
   const flush = async () => {
@@ -100,7 +100,8 @@ export async function extractFeatures(
     signal?.throwIfAborted();
     index++;
     if ("reason" in loaded) {
-      unreadable.push(loaded);
+      // An image is told once, however many patches it has.
+      if (set.cut === undefined || unreadable.at(-1)?.name !== loaded.name) unreadable.push(loaded);
       onImage?.();
       continue;
     }

@@ -16,6 +16,7 @@ import { FeatureStore } from "./feature-store.ts";
 import type { ImageSet } from "./image-set.ts";
 import { largestBatch, refuseLargeBatch } from "./memory.ts";
 import { type OnnxExtractorOptions, onnxExtractor } from "./onnx-extractor.ts";
+import { type PatchOptions, patchText, resolvePatches } from "./patches.ts";
 import { statisticsOf } from "./statistics.ts";
 
 /** Work under way. */
@@ -52,6 +53,11 @@ export interface FeatureOptions extends PixelOptions {
   device?: Device;
   /** Images that the network takes at once; it changes no number. Default 4. */
   batch?: number;
+  /**
+   * Metrics of patches instead of whole images: the height and width of a patch, or options. Default places, `shifted`: side by side, and once more from half a patch
+   * on, as FID/256 of HiFiC; `grid`: side by side alone; `random`: `count` of each image, by `seed`. Images that are smaller than a patch are counted, and in no number.
+   */
+  patches?: number | Partial<PatchOptions>;
   /** The folder in which features are kept for the next run, or `false` to keep none. Default: in reconloss's cache folder. */
   cache?: string | false;
   /** The most bytes of a file at an address that is downloaded whole, because its server gives no parts of files; default 1 GiB. */
@@ -78,9 +84,11 @@ export function checkFeatureOptions(options: FeatureOptions): void {
     batch: "number",
     cache: ["string", "boolean"],
     limitDownload: "number",
+    patches: ["number", "object"],
     onProgress: "function",
   });
   checkDevice("options", options.device);
+  if (options.patches !== undefined) resolvePatches(options.patches);
   if (options.extractor !== undefined) checkExtractor(options.extractor);
   const { resizer, batch = 1, dims, alpha } = options;
   const fail = (problem: string): never => {
@@ -193,6 +201,7 @@ export async function withFeatures<T>(
         ...extractor.protocol,
         ...(options.decode === "pillow" ? { decode: "pillow" } : {}),
         ...(options.device === "webgpu" ? { device: "webgpu" } : {}),
+        ...(options.patches === undefined ? {} : { patches: patchText(resolvePatches(options.patches)) }),
       },
       notes: extractor.notes ?? [],
       key: extractor.key,

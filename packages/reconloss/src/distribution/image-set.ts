@@ -9,6 +9,8 @@ export { openSet } from "./inputs/open.ts";
 export interface SetImage {
   /** SHA-256 of its content, in hexadecimal. */
   readonly hash: string;
+  /** Height and width of the pixels that {@link decode} gives, without decoding it where its file says them. @throws {ReconlossError} `image` where it cannot be read */
+  size(): Promise<readonly [height: number, width: number]>;
   /** Pixels of 1 or 3 channels as they are stored, or a tensor [1, 1 | 3, h, w] in [0, 1] where there was alpha; and what was done to them. */
   decode(): Promise<{ image: Pixels | Tensor; notes: readonly DecodeNote[] }>;
 }
@@ -18,6 +20,21 @@ export interface SetPart {
   readonly path: string;
   /** How many of the set's images are in it. */
   readonly count: number;
+}
+
+/** So many images of one height and width, one after the other; 0 x 0 are those that cannot be read. */
+export type SizeRun = readonly [images: number, height: number, width: number];
+
+/** What images that are patches were cut from. */
+export interface CutFrom {
+  /** Height and width of the patches. */
+  readonly size: number;
+  /** The sizes of the whole images. */
+  readonly sizes: readonly SizeRun[];
+  /** How many of them are smaller than a patch, and in no number. */
+  readonly smaller: number;
+  /** Of image `index`: the number and the name of the whole image. */
+  from(index: number): { readonly image: number; readonly name: string };
 }
 
 /** The images of one side of a comparison. */
@@ -44,6 +61,8 @@ export interface ImageSet {
    * undefined where nothing does. Absent where no image has one.
    */
   label?(index: number): Promise<string | undefined>;
+  /** Where the images are patches of others. */
+  readonly cut?: CutFrom;
 }
 
 /** Options of opening a set. */
@@ -54,6 +73,15 @@ export interface SetOptions extends PixelOptions, WebOptions {
    */
   parts?: readonly SetPart[];
 }
+
+/** What is known of a set from when it was opened before: what need not be looked at again. */
+export interface KnownSet extends Pick<SetOptions, "parts"> {
+  /** Of patches: the sizes of the images. */
+  readonly sizes?: readonly SizeRun[];
+}
+
+/** What to keep of a set for the next time that it is opened. */
+export const knownOf = ({ parts, cut }: ImageSet): KnownSet => ({ parts, sizes: cut?.sizes });
 
 /** What to call an image, also one of a file that is not open yet. */
 export async function nameOf(images: ImageSet, index: number): Promise<string> {

@@ -18,4 +18,5 @@ export {
 } from "./extractor.ts";
 export { type DistributionProgress, type FeatureOptions, inceptionDims } from "./features.ts";
 export { type OnnxExtractorOptions, onnxExtractor } from "./onnx-extractor.ts";
+export type { PatchOptions } from "./patches.ts";
 export { readStatistics, type StatisticsFile, writeStatistics } from "./statistics-file.ts";

@@ -85,11 +85,17 @@ function metricFrom(asked: string | SetMetric | MetricFactory): SetMetric {
   return refuse("metrics must be names such as kid(kernel=rbf), or what defineMetric makes");
 }
 
+/** What a result is called: by its network's features, and of patches by how they were cut. */
+export function resultName(metric: SetMetric, protocol: Protocol, state: SetState): string {
+  const name = nameByFeatures(metric, protocol, state);
+  return protocol.patches === undefined ? name : withOption(name, `patches=${protocol.patches}`);
+}
+
 /**
- * What a result is called. The plain name is that of Inception's 2048 features, those of papers; of a published network that is fed as in the papers, the name that the literature
+ * The plain name is that of Inception's 2048 features, those of papers; of a published network that is fed as in the papers, the name that the literature
  * has; of all others, the network is in the name.
  */
-export function resultName({ info, label }: SetMetric, { network }: Protocol, state: SetState): string {
+function nameByFeatures({ info, label }: SetMetric, { network }: Protocol, state: SetState): string {
   const dimension = "dimension" in state ? state.dimension : state.mean.length;
   if (network === undefined || isInceptionName(String(network))) {
     const isShort = network !== undefined && info.features === "main" && dimension !== 2048;

@@ -15,5 +15,11 @@ export interface DecodeContext {
   note(note: DecodeNote): void;
 }
 
+/** Tells the height and width of a file's pixels from its header; fails where that cannot be read. */
+export type SizeReader = (
+  bytes: Uint8Array,
+  context: DecodeContext,
+) => Promise<readonly [height: number, width: number]>;
+
 /** Makes pixels of a file's bytes. */
 export type Decoder = (bytes: Uint8Array, context: DecodeContext) => DecodedPixels | Promise<DecodedPixels>;

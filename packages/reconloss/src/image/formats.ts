@@ -1,8 +1,8 @@
 import { decodeBmp } from "./bmp.ts";
-import type { Decoder } from "./decoder.ts";
+import type { Decoder, SizeReader } from "./decoder.ts";
 import { decodeNetpbm, decodePfm } from "./netpbm.ts";
 import { decodeArray } from "./npy-array.ts";
-import { decodeWithSharp } from "./with-sharp.ts";
+import { decodeWithSharp, sizeWithSharp } from "./with-sharp.ts";
 
 /** A kind of image file. */
 interface Format {
@@ -12,6 +12,8 @@ interface Format {
   readonly matches: (head: Uint8Array) => boolean;
   /** None for a kind that is known but not read. */
   readonly decode?: Decoder;
+  /** Tells the size of what {@link decode} gives, where the file says it. */
+  readonly size?: SizeReader;
   /** What a file of a kind that is not read is converted to; default PNG. */
   readonly convertTo?: string;
 }
@@ -47,22 +49,48 @@ const hasBrand =
 
 /** All kinds of image files that are told apart, the ones that are read first; the first that matches counts. */
 const formats: readonly Format[] = [
-  { name: "PNG", extensions: [".png"], matches: beginsWith("\x89PNG\r\n\x1a\n"), decode: decodeWithSharp },
+  {
+    name: "PNG",
+    extensions: [".png"],
+    matches: beginsWith("\x89PNG\r\n\x1a\n"),
+    decode: decodeWithSharp,
+    size: sizeWithSharp,
+  },
   {
     name: "JPEG",
     extensions: [".jpg", ".jpeg", ".jpe", ".jfif"],
     matches: beginsWith("\xff\xd8\xff"),
     decode: decodeWithSharp,
+    size: sizeWithSharp,
   },
-  { name: "WebP", extensions: [".webp"], matches: beginsWith("RIFF????WEBP"), decode: decodeWithSharp },
-  { name: "AVIF", extensions: [".avif"], matches: hasBrand("avif", "avis"), decode: decodeWithSharp },
+  {
+    name: "WebP",
+    extensions: [".webp"],
+    matches: beginsWith("RIFF????WEBP"),
+    decode: decodeWithSharp,
+    size: sizeWithSharp,
+  },
+  {
+    name: "AVIF",
+    extensions: [".avif"],
+    matches: hasBrand("avif", "avis"),
+    decode: decodeWithSharp,
+    size: sizeWithSharp,
+  },
   {
     name: "TIFF",
     extensions: [".tif", ".tiff"],
     matches: beginsWith("II*\0", "MM\0*", "II+\0", "MM\0+"),
     decode: decodeWithSharp,
+    size: sizeWithSharp,
   },
-  { name: "GIF", extensions: [".gif"], matches: beginsWith("GIF87a", "GIF89a"), decode: decodeWithSharp },
+  {
+    name: "GIF",
+    extensions: [".gif"],
+    matches: beginsWith("GIF87a", "GIF89a"),
+    decode: decodeWithSharp,
+    size: sizeWithSharp,
+  },
   // The sizes of the headers that a BMP can have, since two letters alone could begin a text.
   {
     name: "BMP",

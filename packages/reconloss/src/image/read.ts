@@ -174,7 +174,8 @@ export function largestFile(limitPixels = defaultLimitPixels()): number {
   return bytesPerPixel * limitPixels + bytesAround;
 }
 
-async function decode(caller: string, source: ImageSource, options: ReadPixelsOptions) {
+/** What there is to know of a file before it is decoded. */
+async function prepare(caller: string, source: ImageSource, options: ReadPixelsOptions) {
   const { limitPixels = defaultLimitPixels() } = options;
   if (typeof source !== "string" && !(source instanceof Uint8Array)) {
     throw new ReconlossError("invalid-argument", `${caller}: a path or the bytes of a file are needed`);
@@ -210,10 +211,35 @@ async function decode(caller: string, source: ImageSource, options: ReadPixelsOp
   if (format === undefined) {
     throw problem(`its content is no image, or a damaged one; ${readableNames()} can be read`);
   }
-  if (format.decode === undefined) throw problem(unsupported(format));
-  const pixels = await format.decode(bytes, context);
+  const { decode } = format;
+  if (decode === undefined) throw problem(unsupported(format));
+  return { bytes, format, decode, context, notes };
+}
+
+async function decode(caller: string, source: ImageSource, options: ReadPixelsOptions) {
+  const { bytes, format, decode, context, notes } = await prepare(caller, source, options);
+  const pixels = await decode(bytes, context);
   checkFloats(pixels, context);
-  return { pixels: likePillow ? pillowPixels(pixels, bytes, format.name, context) : pixels, notes };
+  return { pixels: context.likePillow ? pillowPixels(pixels, bytes, format.name, context) : pixels, notes };
+}
+
+/**
+ * The size of the pixels that `decodePixels` gives of a file's bytes, from its header; from the pixels, where the header does not tell.
+ *
+ * @throws {ReconlossError} as `decodePixels`
+ */
+export async function imageSize(
+  bytes: Uint8Array,
+  options: ReadPixelsOptions,
+): Promise<readonly [height: number, width: number]> {
+  const { format, context, ...rest } = await prepare("imageSize", bytes, options);
+  try {
+    if (format.size !== undefined) return await format.size(bytes, context);
+  } catch (error) {
+    if (error instanceof ReconlossError) throw error;
+  }
+  const { height, width } = await rest.decode(bytes, context);
+  return [height, width];
 }
 
 /** The option with its default, checked; under the name that errors begin with. */

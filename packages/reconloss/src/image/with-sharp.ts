@@ -28,6 +28,17 @@ const extraBytesNote = {
   text: "has extra bytes before a marker of the JPEG format, which were passed over",
 } as const;
 
+/** The size of what {@link decodeWithSharp} decodes, from the header. */
+export async function sizeWithSharp(bytes: Uint8Array, context: DecodeContext): Promise<readonly [number, number]> {
+  const sharp = await loadSharp();
+  const file = bytes[0] === 0x89 ? withoutAncillaryChunks(bytes) : bytes;
+  const header = await sharp(file, { failOn: "error", limitInputPixels: false }).metadata();
+  const { width, height, orientation = 1 } = header;
+  context.checkSize(width, height);
+  // From 5 on, what is stored as a row is seen as a column.
+  return isRotated(header, context) && orientation >= 5 ? [width, height] : [height, width];
+}
+
 /** Decodes what libvips reads: PNG, JPEG, WebP, AVIF, TIFF and GIF. */
 export async function decodeWithSharp(bytes: Uint8Array, context: DecodeContext): Promise<DecodedPixels> {
   if (tiffMarks.includes(bytes[0])) checkTiff(bytes, context);

@@ -21,7 +21,7 @@ export interface Fit {
 }
 
 /** A part of an image. */
-interface Box {
+export interface Box {
   readonly top: number;
   readonly left: number;
   readonly height: number;
@@ -50,7 +50,7 @@ export async function fitImage(
   if (crop === "square") {
     const side = Math.min(h, w);
     const box = { top: Math.floor((h - side) / 2), left: Math.floor((w - side) / 2), height: side, width: side };
-    return resized(part(image, box), size, resizer);
+    return resized(cut(image, box), size, resizer);
   }
   const least = shorter ?? Math.max(...size);
   const longer = Math.trunc((least * Math.max(h, w)) / Math.min(h, w));
@@ -63,7 +63,7 @@ export async function fitImage(
   const whole = await resized(image, h <= w ? [least, longer] : [longer, least], resizer);
   const [, , rows, columns] = whole.shape;
   const [height, width] = size;
-  return part(whole, {
+  return cut(whole, {
     top: roundHalfEven((rows - height) / 2),
     left: roundHalfEven((columns - width) / 2),
     height,
@@ -72,8 +72,8 @@ export async function fitImage(
 }
 
 /** Part of an image as an image of the same kind. */
-function part<Image extends Pixels | Tensor>(image: Image, box: Box): Image;
-function part(image: Pixels | Tensor, { top, left, height, width }: Box): Pixels | Tensor {
+export function cut<Image extends Pixels | Tensor>(image: Image, box: Box): Image;
+export function cut(image: Pixels | Tensor, { top, left, height, width }: Box): Pixels | Tensor {
   if (image instanceof Tensor) {
     const [n, c, h, w] = image.shape;
     const data = new Float32Array(n * c * height * width);

@@ -2,12 +2,15 @@ import { Tensor } from "@reconloss/core";
 import { checkArguments } from "@reconloss/core/internal";
 import type { SetResult } from "@reconloss/core/metrics";
 import { arrowOf } from "../compare/index.ts";
+import { countOf } from "../distribution/evaluate.ts";
 import { type ImageSet, openSet } from "../distribution/image-set.ts";
 import type { DistributionReport, Neighbour, SetReport } from "../distribution/index.ts";
+import { parsePatches, placeIn } from "../distribution/patches.ts";
 import { writeFileAtomically } from "../files.ts";
 import { withoutSecrets } from "../http.ts";
 import { fromPixels, type PixelOptions, toPixels } from "../image/index.ts";
 import { loadSharp } from "../image/sharp.ts";
+import { type Box, cut } from "../onnx/fit.ts";
 import { type Content, documentHead, html } from "./html.ts";
 import { style } from "./style.ts";
 
@@ -51,7 +54,8 @@ type Pictures = Record<"output" | "real", Map<string, string>>;
 
 async function picturesOf(report: DistributionReport, reals: SetReport, options: PixelOptions): Promise<Pictures> {
   const neighbours = [...(report.details?.nearest ?? []), ...(report.details?.farthest ?? [])];
-  const encoded = (path: string, names: string[]) => encodeAll(path, new Set(names), options);
+  const { size } = report.protocol.patches === undefined ? {} : parsePatches(String(report.protocol.patches));
+  const encoded = (path: string, names: string[]) => encodeAll(path, new Set(names), size, options);
   return {
     output: await encoded(
       report.outputs.path,
@@ -64,14 +68,28 @@ async function picturesOf(report: DistributionReport, reals: SetReport, options:
   };
 }
 
-async function encodeAll(path: string, names: Set<string>, options: PixelOptions): Promise<Map<string, string>> {
+/** Pictures of images by name, or of patches of so many pixels each way. */
+async function encodeAll(
+  path: string,
+  names: Set<string>,
+  patch: number | undefined,
+  options: PixelOptions,
+): Promise<Map<string, string>> {
   const pictures = new Map<string, string>();
+  /** Of each image, what of it is wanted. */
+  const wanted = new Map<string, { name: string; box?: Box }[]>();
+  for (const name of names) {
+    const { image, left, top } = patch === undefined ? { image: name, left: 0, top: 0 } : placeIn(name);
+    const box = patch === undefined ? undefined : { left, top, height: patch, width: patch };
+    wanted.set(image, [...(wanted.get(image) ?? []), { name, box }]);
+  }
   const source = await openSet(path, options);
   try {
     const images = await source.images?.();
     for (let index = 0; index < (images?.count ?? 0); index++) {
-      const name = (images as ImageSet).name(index);
-      if (names.has(name)) pictures.set(name, await encode(images as ImageSet, index));
+      for (const { name, box } of wanted.get((images as ImageSet).name(index)) ?? []) {
+        pictures.set(name, await encode(images as ImageSet, index, box));
+      }
     }
   } finally {
     await source.close();
@@ -79,9 +97,10 @@ async function encodeAll(path: string, names: Set<string>, options: PixelOptions
   return pictures;
 }
 
-async function encode(set: ImageSet, index: number): Promise<string> {
+async function encode(set: ImageSet, index: number, box: Box | undefined): Promise<string> {
   const sharp = await loadSharp();
-  const { image: read } = await (await set.load(index)).decode();
+  const { image: whole } = await (await set.load(index)).decode();
+  const read = box ? cut(whole, box) : whole;
   const { data, width, height, channels } = toPixels(read instanceof Tensor ? read : fromPixels(read));
   const image = sharp(data as Uint8Array, { raw: { width, height, channels }, limitInputPixels: false })
     .toColourspace("srgb")
@@ -119,7 +138,7 @@ function page(
 <header class="top">
   <p class="brand">reconloss</p>
   <h1>${title}</h1>
-  <p class="count">${sets.map(({ path, images, decode }, i) => `${i > 0 ? " · " : ""}${withoutSecrets(path)}: ${images ?? "unknown number of"} images${decode ? ` (${decode})` : ""}`)}</p>
+  <p class="count">${sets.map((set, i) => `${i > 0 ? " · " : ""}${withoutSecrets(set.path)}: ${countOf(set)} images${set.decode ? ` (${set.decode})` : ""}`)}</p>
   <p class="lead">${Object.entries(protocol).map(([key, value], i) => `${i > 0 ? " · " : ""}${key} ${value}`)}</p>
 </header>
 <main>

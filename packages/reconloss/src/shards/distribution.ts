@@ -18,7 +18,7 @@ import { finishComparison, type OpenComparison, type OpenSide, withComparison } 
 import type { UnreadableImage } from "../distribution/extract.ts";
 import { networks } from "../distribution/extractor.ts";
 import { type FeatureOptions, type Features, type SetFeatures, withFeatures } from "../distribution/features.ts";
-import { type ImageSet, nameOf, type SetPart } from "../distribution/image-set.ts";
+import { type ImageSet, type KnownSet, knownOf, nameOf } from "../distribution/image-set.ts";
 import type { DistributionOptions, DistributionReport } from "../distribution/index.ts";
 import { blocksIn } from "../distribution/statistics.ts";
 import { isUrl } from "../http.ts";
@@ -58,8 +58,8 @@ export interface FeatureSettings {
   readonly outputOf: Readonly<Partial<Record<FeatureKind, string>>>;
   /** How many images each side has, where they are looked at. */
   readonly counts: Readonly<Partial<Record<Side, number>>>;
-  /** The files that each side is made of: those that a shard has no images of are not opened. */
-  readonly parts: Readonly<Partial<Record<Side, readonly SetPart[]>>>;
+  /** What need not be looked at again: files that a shard has no images of are not opened. */
+  readonly known: Readonly<Partial<Record<Side, KnownSet>>>;
 }
 
 interface Settings extends FeatureSettings {
@@ -167,8 +167,8 @@ export async function planSides(
   const listings = Object.fromEntries(sides.map(({ side, images }) => [side, listed(images as ImageSet)]));
   const shards = await planRanges(shardRanges(inputs, blockImages, count), listings);
   const counts = Object.fromEntries(inputs.map(({ input, count: images }) => [input, images]));
-  const parts = Object.fromEntries(sides.map(({ side, images }) => [side, images?.parts]));
-  const base = { shards, counts, parts };
+  const known = Object.fromEntries(sides.map(({ side, images }) => [side, knownOf(images as ImageSet)]));
+  const base = { shards, counts, known };
   if (needed.length === 0) return { ...base, protocol: {}, notes: [], outputOf: {} };
   return withFeatures(needed, { ...options, cache: false }, async ({ key, protocol, notes, outputOf }) => {
     const outputs = Object.fromEntries(needed.map((kind) => [kind, outputOf(kind)]));
@@ -184,9 +184,9 @@ async function metricsOf({ metrics, plugins }: Pick<Settings, "metrics" | "plugi
 
 /** Opens what was planned. */
 async function withPlanned<T>(settings: Settings, use: (comparison: OpenComparison) => Promise<T>): Promise<T> {
-  const { outputs, reals, parts } = settings;
+  const { outputs, reals, known } = settings;
   const options = { ...settings.options, metrics: await metricsOf(settings) };
-  return withComparison(outputs, reals, options, use, parts);
+  return withComparison(outputs, reals, options, use, known);
 }
 
 /** What a part says of the images of one side, and where the numbers of each output of the network are in its content. */
@@ -279,7 +279,9 @@ export const distributionKind: ShardKind<MergedDistribution> = {
 
 /** The images of a range as a set of its own. */
 function subset(images: ImageSet, { start, end }: PlannedRange): ImageSet {
+  const { cut } = images;
   return {
+    ...(cut ? { cut: { ...cut, from: (index) => cut.from(start + index) } } : {}),
     count: end - start,
     name: (index) => images.name(start + index),
     load: (index) => images.load(start + index),
@@ -389,7 +391,10 @@ export async function mergedSet(
   return {
     images: found,
     indices: found.map(({ index }) => index),
-    unreadable: pieces.flatMap(({ of }) => of.unreadable),
+    unreadable: toldOnce(
+      pieces.flatMap(({ of }) => of.unreadable),
+      images,
+    ),
     passedOver: images.passedOver,
     computed: 0,
     rows: (kind) => new PartRows(filled, outputOf[kind] as string, reader),
@@ -403,6 +408,11 @@ export async function mergedSet(
       return merged.statistics(blocksIn(images.count));
     },
   };
+}
+
+/** What could not be read in all parts: an image whose patches are in two shards is told once. */
+function toldOnce(unreadable: readonly UnreadableImage[], { cut }: ImageSet): UnreadableImage[] {
+  return unreadable.filter(({ name }, i) => cut === undefined || name !== unreadable[i - 1]?.name);
 }
 
 /** The rows of one output of the network in all parts, in order. */

@@ -61,10 +61,10 @@ export const statsKind: ShardKind<ComputedStatistics> = {
 
   async run({ settings: planned, shards }, shard, context) {
     const settings = planned as unknown as Settings;
-    const { path, options, parts } = settings;
+    const { path, options, known } = settings;
     const run = (side: OpenSide) =>
       runRanges(shards[shard], [side], { needed: side.kinds, options, settings, wanted }, context);
-    await withImages(path, options, run, parts.real);
+    await withImages(path, options, run, known.real);
   },
 
   async merge({ settings: planned }, parts) {
@@ -81,7 +81,7 @@ export const statsKind: ShardKind<ComputedStatistics> = {
             notes,
             of: (which, images) => mergedSet(which, images, settings, parts, reader),
           }),
-        settings.parts.real,
+        settings.known.real,
       );
     } finally {
       await reader.close();

@@ -84,6 +84,7 @@ function sampleImages(
       const data = await row(index);
       return {
         hash: createHash("sha256").update(`${height} ${width} ${channels} `).update(data).digest("hex"),
+        size: async () => [height, width],
         decode: async () => ({ image: { data, width, height, channels }, notes: [] }),
       };
     },

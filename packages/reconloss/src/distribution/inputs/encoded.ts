@@ -2,13 +2,14 @@ import { createHash } from "node:crypto";
 import { ReconlossError } from "@reconloss/core";
 import { isFloating, pixelsToTensor, refuseOutside } from "@reconloss/core/internal";
 import { decodePixels, type PixelOptions } from "../../image/index.ts";
-import { largestFile } from "../../image/read.ts";
+import { imageSize, largestFile } from "../../image/read.ts";
 import type { SetImage } from "../image-set.ts";
 
 /** An image from the bytes of its file; `name` is what errors call it. */
 export function encodedImage(name: string, bytes: Uint8Array, options: PixelOptions): SetImage {
   return {
     hash: createHash("sha256").update(bytes).digest("hex"),
+    size: () => imageSize(bytes, { name, decode: options.decode }),
     decode: async () => {
       const { pixels, notes } = await decodePixels(bytes, { name, decode: options.decode });
       if (isFloating(pixels)) refuseOutside(name, pixels);
