@@ -17,6 +17,8 @@ export interface Images<T> {
   share?: T;
   /** What {@link Definition.targetFeatures} gives of the target, where it was computed before. */
   targetFeatures?: readonly T[];
+  /** What the output was made of, [n, c, h, w] of any size, where {@link Definition.needsInput} says so. */
+  input?: T;
   /** What {@link Definition.state} holds. */
   state?: Readonly<Record<string, T>>;
 }
@@ -60,6 +62,22 @@ export interface TiledScore {
   places<T>(o: Ops<T>, images: Images<T>): readonly T[];
 }
 
+/** A sum in which the weights of some terms follow, at each step of a training, from gradients at the model's last layer. */
+export interface AdaptedSum {
+  /** What is minimised besides them: all other terms with their weights, [n, 1, 1, 1]. */
+  fixed<T>(o: Ops<T>, images: Images<T>): T;
+  readonly adaptive: readonly AdaptiveTerm[];
+}
+
+/** A term whose weight follows from gradients. */
+export interface AdaptiveTerm {
+  readonly name: string;
+  /** What it adds before its weight, [n, 1, 1, 1]. */
+  score<T>(o: Ops<T>, images: Images<T>): T;
+  /** What it is multiplied by besides what follows from gradients: a number, or [1, 1, 1, 1]. */
+  weight<T>(o: Ops<T>, images: Images<T>): T | number;
+}
+
 /** A loss as mathematics: pure functions over `Ops`, from which every backend takes values and gradients. */
 export interface Definition {
   /** The names of the weights that {@link prepare} will look for on this machine, or download. */
@@ -68,10 +86,20 @@ export interface Definition {
   refuse?(shape: Shape): string | undefined;
   /** Awaited before any of the functions is called; loads what they are written with, such as a network's weights. */
   prepare?(): Promise<void>;
-  /** Tensors that change between one evaluation and the next, such as the weights of a discriminator that is being trained. */
-  state?(): Readonly<Record<string, Tensor>>;
+  /**
+   * Tensors that change between one evaluation and the next, such as the weights of a discriminator that is being trained.
+   *
+   * @param step - which step of a training this is, from 1; default: after all beginnings
+   */
+  state?(step?: number): Readonly<Record<string, Tensor>>;
   /** What changes that state. */
   learner?: Learner;
+  /** Whether it looks at what the output was made of. */
+  needsInput?: boolean;
+  /** Whether a trainer sets its weight in a sum by gradients at the model's last layer. */
+  adaptive?: boolean;
+  /** The same as `score` in two halves, for a sum with terms that are {@link Definition.adaptive}. */
+  adapted?: AdaptedSum;
   /** The score of each image, [n, 1, 1, 1]. Uses the weight where there is one; a loss that does not is refused with one. */
   score<T>(o: Ops<T>, images: Images<T>): T;
   /** The score's contributions by place, [n, 1, h, w], or [n, c, h, w] where the options ask for every channel, or smaller by a window's border. */

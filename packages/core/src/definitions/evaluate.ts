@@ -65,7 +65,7 @@ export function evaluateDefinition<T>(
   const { value, gradients } = differentiate(
     o,
     ({ o, lift }, [output]) => {
-      const { target, weight, targetFeatures, state } = images;
+      const { target, weight, targetFeatures, state, input } = images;
       const traced = {
         output,
         target: lift(target),
@@ -73,6 +73,7 @@ export function evaluateDefinition<T>(
         share: share && lift(share),
         targetFeatures: targetFeatures?.map(lift),
         state: state && mapValues(state, lift),
+        input: input && lift(input),
       };
       return poolScores(o, definition, definition.score(o, traced), traced.share);
     },

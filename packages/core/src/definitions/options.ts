@@ -134,6 +134,18 @@ export function flag(fallback: boolean, help: string): Option<boolean> {
   return { default: fallback, help, accepts: words.join(" | "), words, read };
 }
 
+/** An option that is yes, no or one word. */
+export function flagOr<const W extends string>(word: W, fallback: boolean | W, help: string): Option<boolean | W> {
+  const { accepts, words = [], read } = flag(false, help);
+  return {
+    default: fallback,
+    help,
+    accepts: `${accepts} | ${word}`,
+    words: [...words, word],
+    read: (value) => (typeof value === "string" && matching(value, [word]) !== undefined ? word : read(value)),
+  };
+}
+
 /** An option that is one of some words. */
 export function choice<const V extends string>(values: readonly V[], fallback: V, help: string): Option<V> {
   const read = (value: unknown) => {

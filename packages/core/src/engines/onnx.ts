@@ -35,11 +35,12 @@ export const onnx = {
   name: "onnx",
   refusal: () => undefined,
   evaluate: async (definition, { images, wants, into, device }): Promise<OwnEvaluation> => {
-    const { output, target, weight, share, targetFeatures = [] } = planesOf(images);
+    const { output, target, weight, share, input, targetFeatures = [] } = planesOf(images);
     const dims = imageDims(definition, output);
     const inputs: Record<string, InputDims> = { output: dims, target: dims };
     if (weight) inputs.weight = [weight.shape[0] === 1 ? 1 : "n", weight.shape[1], dims[2], dims[3]];
     if (share) inputs.share = ["n", 1, 1, 1];
+    if (input) inputs.input = ["n", input.shape[1], "input h", "input w"];
     for (const [index, { shape }] of targetFeatures.entries()) {
       inputs[featureName(index)] = ["n", shape[1], `h${index}`, `w${index}`];
     }
@@ -60,6 +61,7 @@ export const onnx = {
             share: values.share,
             targetFeatures: features.length > 0 ? features : undefined,
             state: within(values, "state"),
+            input: values.input,
           },
           wants,
         );
@@ -72,6 +74,7 @@ export const onnx = {
       target,
       ...(weight && { weight }),
       ...(share && { share }),
+      ...(input && { input }),
       ...Object.fromEntries(targetFeatures.map((tensor, index) => [featureName(index), tensor])),
       ...state,
     });

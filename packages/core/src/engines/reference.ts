@@ -15,7 +15,7 @@ export const reference = {
   name: "reference",
   refusal: () => undefined,
   evaluate: async (definition, { images, wants, into }) => {
-    const { output, target, weight, share } = planesOf(images);
+    const { output, target, weight, share, input } = planesOf(images);
     await definition.prepare?.();
     const compared = toFloat64(output);
     const values = evaluateDefinition(
@@ -27,6 +27,7 @@ export const reference = {
         weight: weight && toFloat64(weight),
         share: share && toFloat64(share),
         state: mapValues(definition.state?.() ?? {}, toFloat64),
+        input: input && toFloat64(input),
       },
       wants,
     );

@@ -60,6 +60,42 @@ export interface Tracing<T> {
 }
 
 /**
+ * A function's value, and what takes a gradient by that value back to gradients by the inputs: reverse mode, once for each gradient that is asked for, through one computation of the value.
+ *
+ * @param o - the operations to compute with
+ * @param f - the function, of one result in any shape
+ * @param inputs - where to evaluate it, and what to differentiate with respect to
+ */
+export function pullback<T>(
+  o: Ops<T>,
+  f: (tracing: Tracing<T>, inputs: Traced<T>[]) => Traced<T>,
+  inputs: readonly T[],
+): { value: T; pull(gradient: T): T[] } {
+  const backend = new TracingBackend(o.backend);
+  const traced = inputs.map((input) => backend.record(input, "input", [], {}));
+  const result = f({ o: new Ops(backend), lift: (value) => ({ value }) }, traced);
+  const pull = (gradient: T): T[] => {
+    const gradients: (T | undefined)[] = [];
+    if (result.step) gradients[result.step.order] = gradient;
+    for (const { value, step } of backend.results.toReversed()) {
+      if (step === undefined || step.primitive === "input") continue;
+      const g = gradients[step.order];
+      if (g === undefined) continue;
+      const derivative = derivatives[step.primitive] as (typeof derivatives)["add"];
+      const operands = step.operands.map((operand) => operand.value);
+      derivative(o, g, operands, value, step.attributes).forEach((contribution, index) => {
+        const operand = step.operands[index].step;
+        if (contribution === undefined || operand === undefined) return;
+        const sum = gradients[operand.order];
+        gradients[operand.order] = sum === undefined ? contribution : o.add(sum, contribution);
+      });
+    }
+    return inputs.map((input, index) => gradients[index] ?? o.expand(o.scalar(0), input));
+  };
+  return { value: result.value, pull };
+}
+
+/**
  * Reverse-mode differentiation of a scalar function over `Ops`. The gradients are values of the same backend, made of the same
  * operations, so `differentiate` may be called inside the function that another `differentiate` differentiates.
  *
@@ -79,27 +115,6 @@ export function differentiate<T>(
   inputs: readonly T[],
 ): { value: T; gradients: T[] } {
   checkArguments("differentiate", { o: [o, "object", ["backend"]], f: [f, "function"], inputs: [inputs, "list"] });
-  const backend = new TracingBackend(o.backend);
-  const traced = inputs.map((input) => backend.record(input, "input", [], {}));
-  const result = f({ o: new Ops(backend), lift: (value) => ({ value }) }, traced);
-
-  const gradients: (T | undefined)[] = [];
-  if (result.step) gradients[result.step.order] = o.expand(o.scalar(1), result.value);
-  for (const { value, step } of backend.results.toReversed()) {
-    if (step === undefined || step.primitive === "input") continue;
-    const g = gradients[step.order];
-    if (g === undefined) continue;
-    const derivative = derivatives[step.primitive] as (typeof derivatives)["add"];
-    const operands = step.operands.map((operand) => operand.value);
-    derivative(o, g, operands, value, step.attributes).forEach((contribution, index) => {
-      const operand = step.operands[index].step;
-      if (contribution === undefined || operand === undefined) return;
-      const sum = gradients[operand.order];
-      gradients[operand.order] = sum === undefined ? contribution : o.add(sum, contribution);
-    });
-  }
-  return {
-    value: result.value,
-    gradients: inputs.map((input, index) => gradients[index] ?? o.expand(o.scalar(0), input)),
-  };
+  const { value, pull } = pullback(o, f, inputs);
+  return { value, gradients: pull(o.expand(o.scalar(1), value)) };
 }

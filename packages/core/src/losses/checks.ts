@@ -8,15 +8,37 @@ import { type Extremes, elementCount, extremes, formatShape, sameShape, Tensor }
 import type { EvaluateOptions } from "./loss.ts";
 
 const wantNames: readonly (keyof Wants)[] = ["grad", "map"];
-const optionNames: readonly (keyof EvaluateOptions)[] = ["weight", "weightNormalisation", "into", "engine", "device"];
+const optionNames: readonly (keyof EvaluateOptions)[] = [
+  ...(["weight", "weightNormalisation", "into", "input", "step", "engine", "device"] as const),
+];
 
 /** Refuses what a call wants, and may say, in another form than as options by name, and what is no device. */
-export function checkCall(name: string, wants: unknown, options: { readonly device?: Device }): void {
+export function checkCall(
+  name: string,
+  wants: unknown,
+  options: { readonly device?: Device; readonly step?: number },
+): void {
   checkObject(name, "wants", wants);
   checkNames(name, "wants", wants, wantNames);
   checkObject(name, "options", options);
   checkNames(name, "options", options, optionNames);
   checkDevice(name, options.device);
+  const { step } = options;
+  if (step === undefined || (Number.isSafeInteger(step) && step >= 1)) return;
+  throw new ReconlossError("invalid-argument", `${name}: step must be a whole number from 1, got ${described(step)}`);
+}
+
+/** Refuses what is not the batch that outputs were made of. */
+export function checkInput(name: string, { shape }: ImageBatch, input: unknown): asserts input is Tensor {
+  if (!(input instanceof Tensor)) {
+    const problem = `it compares outputs with what they were made of: the option input must be a Tensor, got ${described(input)}`;
+    throw new ReconlossError("invalid-argument", `${name}: ${problem}`);
+  }
+  if (input.shape[0] !== shape[0]) {
+    const [given, made] = [formatShape(input.shape), formatShape(shape)];
+    throw new ReconlossError("shape", `${name}: input is ${given}, of another number of images than output, ${made}`);
+  }
+  checkFinite(name, "input", input, extremes(input.data));
 }
 
 /** Refuses what are not images of one shape. */

@@ -1,17 +1,15 @@
 import { described } from "../arguments.ts";
-import type { Definition, Evaluation, Images, Sides, Wants } from "../definitions/definition.ts";
+import type { Definition, Evaluation, Sides, Wants } from "../definitions/definition.ts";
 import type { Learner } from "../definitions/learner.ts";
 import { ReconlossError } from "../errors.ts";
-import type { Ops } from "../graph/ops.ts";
 import { resolveInput, resolveInputSync } from "../pixels/input.ts";
 import type { ImageBatch } from "../pixels/prepared-image.ts";
 import type { ImageInput } from "../pixels/sources.ts";
-import { prefixed, within } from "../records.ts";
 import { runSteps, runStepsSync, type Stepwise } from "../stepwise.ts";
 import { type Shape, sameShape, Tensor } from "../tensor.ts";
 import { checkCall, checkInto } from "./checks.ts";
 import { BaseLoss, type EvaluateOptions, isLoss, type Loss, type LossInfo } from "./loss.ts";
-import { minimisedEvaluation, minimisedPerImage } from "./minimised.ts";
+import { minimisedEvaluation } from "./minimised.ts";
 import {
   PreparedTarget,
   type ReadTarget,
@@ -20,9 +18,8 @@ import {
   type Target,
   targetImage,
 } from "./prepared-target.ts";
-
-/** A weight and the loss that it multiplies. */
-export type Term = readonly [weight: number, loss: Loss];
+import { inset, sumDefinitions, type WeighedLoss } from "./sum-definition.ts";
+import { checkSchedule, factorAt, isLater, type LaterTerm, learningLater, scheduleText, type Term } from "./term.ts";
 
 /** The labels of the terms, with a number where one comes again: `l1`, `l1 (2)`. */
 function namesOf(terms: readonly Term[]): string[] {
@@ -64,6 +61,7 @@ class WeightedLoss extends BaseLoss implements Loss {
   readonly range?: readonly [low: number, high: number];
   readonly definition?: Definition;
   readonly learners: readonly Learner[];
+  readonly later: readonly LaterTerm[];
   readonly #terms: readonly Term[];
   /** What each term is called in `terms`. */
   readonly #names: readonly string[];
@@ -73,7 +71,9 @@ class WeightedLoss extends BaseLoss implements Loss {
   constructor(terms: readonly Term[]) {
     super(
       infoOf(terms),
-      terms.map(([weight, loss]) => (weight === 1 ? loss.spec : `${weight}*${loss.spec}`)).join(" + "),
+      terms
+        .map(([weight, { spec }, schedule]) => `${weight === 1 ? "" : `${weight}*`}${spec}${scheduleText(schedule)}`)
+        .join(" + "),
     );
     this.#terms = terms;
     this.#names = namesOf(terms);
@@ -81,7 +81,13 @@ class WeightedLoss extends BaseLoss implements Loss {
     this.needsTarget = terms.some(([, loss]) => loss.needsTarget);
     this.definition = sumDefinitions(terms, this.#names);
     this.hasMap = this.definition?.map !== undefined;
-    this.learners = terms.flatMap(([, loss]) => loss.learners ?? []);
+    this.learners = terms.flatMap(([, { learners = [] }, schedule]) =>
+      learners.map((learner) => learningLater(learner, schedule)),
+    );
+    this.later = terms.flatMap(([, { later = [] }, schedule = {}], index) => {
+      const { start = 0, warmup = 1 } = schedule;
+      return isLater(schedule) ? [{ label: this.#names[index], start, warmup }, ...later] : later;
+    });
   }
 
   override refusal(shape: Shape): string | undefined {
@@ -148,7 +154,8 @@ class WeightedLoss extends BaseLoss implements Loss {
     const withMap = wants.map === true && this.hasMap;
     let map: Tensor | undefined;
     let tiles = 0;
-    for (const [index, [weight, loss]] of this.#terms.entries()) {
+    for (const [index, [whole, loss, schedule = {}]] of this.#terms.entries()) {
+      const weight = whole * factorAt(schedule, options.step);
       if (into && grad && !(scratch && sameShape(scratch.shape, into.shape))) {
         scratch = new Tensor(new Float32Array(into.data.length), into.shape);
       }
@@ -185,22 +192,6 @@ class WeightedLoss extends BaseLoss implements Loss {
   }
 }
 
-/** The widest of some borders. */
-function widest(borders: readonly Sides[]): Sides {
-  const most = (side: keyof Sides) => Math.max(...borders.map((border) => border[side]));
-  return { top: most("top"), bottom: most("bottom"), left: most("left"), right: most("right") };
-}
-
-/** What of a map with one border lies within another. */
-function inset(own: Sides, border: Sides): Sides {
-  return {
-    top: border.top - own.top,
-    bottom: border.bottom - own.bottom,
-    left: border.left - own.left,
-    right: border.right - own.right,
-  };
-}
-
 /** Adds what a term's map says of each place within `border` to a sum of maps; the first makes the sum. */
 function addMap(sum: Tensor | undefined, map: Tensor, { weight, loss }: WeighedLoss, border: Sides): Tensor {
   const { top, bottom, left, right } = inset(loss.definition?.mapBorder as Sides, border);
@@ -221,11 +212,6 @@ function turned({ better, offset }: Loss, value: number): number {
   return better === "higher" ? offset - value : value;
 }
 
-interface WeighedLoss {
-  readonly weight: number;
-  readonly loss: Loss;
-}
-
 function setScaled(product: Float32Array, values: Float32Array, factor: number): void {
   if (product === values && factor === 1) return;
   for (let i = 0; i < values.length; i++) product[i] = factor * values[i];
@@ -233,56 +219,6 @@ function setScaled(product: Float32Array, values: Float32Array, factor: number):
 
 function addScaled(sum: Float32Array, addend: Float32Array, factor: number): void {
   for (let i = 0; i < sum.length; i++) sum[i] += factor * addend[i];
-}
-
-/** The maps of the terms as they are minimised, times their weights, added up where all of them have places. */
-function sumOfMaps<T>(
-  o: Ops<T>,
-  terms: readonly (WeighedLoss & { readonly definition: Definition })[],
-  { state = {}, ...images }: Images<T>,
-  border: Sides,
-): T {
-  const parts = terms.map(({ weight, loss, definition }, index) => {
-    const map = definition.map?.(o, { ...images, state: within(state, `${index}`) }) as T;
-    const { top, bottom, left, right } = inset(definition.mapBorder as Sides, border);
-    const rows = o.slice(map, "h", top, bottom === 0 ? undefined : -bottom);
-    const part = o.slice(rows, "w", left, right === 0 ? undefined : -right);
-    return o.mul(loss.better === "higher" ? o.sub(loss.offset, part) : part, weight);
-  });
-  return parts.reduce((sum, part) => o.add(sum, part));
-}
-
-/** The sum as one definition, so that it can be written as one graph, where every term has one. */
-function sumDefinitions(terms: readonly Term[], names: readonly string[]): Definition | undefined {
-  const defined = terms.flatMap(([weight, loss]) =>
-    loss.definition && !loss.definition.poolScores ? [{ weight, loss, definition: loss.definition }] : [],
-  );
-  if (defined.length < terms.length) return undefined;
-  /** What each term adds before its weight. */
-  const contributions = <T>(o: Ops<T>, { state = {}, ...images }: Images<T>): T[] =>
-    defined.map(({ loss, definition }, index) => {
-      const score = definition.score(o, { ...images, state: within(state, `${index}`) });
-      return minimisedPerImage(o, loss, definition, score);
-    });
-  const borders = defined.flatMap(({ definition: { map, mapBorder } }) => (map && mapBorder ? [mapBorder] : []));
-  const border = borders.length === defined.length ? widest(borders) : undefined;
-  return {
-    mapBorder: border,
-    map: border && ((o, images) => sumOfMaps(o, defined, images, border)),
-    weights: defined.flatMap(({ definition }) => definition.weights ?? []),
-    prepare: async () => {
-      for (const { definition } of defined) await definition.prepare?.();
-    },
-    state: () =>
-      Object.assign({}, ...defined.map(({ definition }, index) => prefixed(definition.state?.() ?? {}, `${index}`))),
-    bySize: defined.some(({ definition }) => definition.bySize),
-    score: (o, images) =>
-      contributions(o, images)
-        .map((contribution, index) => o.mul(contribution, defined[index].weight))
-        .reduce((sum, term) => o.add(sum, term)),
-    terms: (o, images) =>
-      Object.fromEntries(contributions(o, images).map((contribution, i) => [names[i], contribution])),
-  };
 }
 
 /**
@@ -293,7 +229,12 @@ function sumDefinitions(terms: readonly Term[], names: readonly string[]): Defin
  * one comes again). The map is the sum of the terms' maps as they are minimised, over the places that all of them have: windows of `ssim` leave a border. A sum has
  * none where a term has none, or one that does not add up to its value pixel by pixel (`psnr`, `rmse`, `reduction=sum`, averaged down or by channel). Every term takes the weight that a call gives.
  *
- * @throws {ReconlossError} `invalid-argument` without terms, for a weight that is not a finite number, or terms whose options say different ranges of the images
+ * A term may begin later in a training, as the discriminator of VQGAN: `{ start: 2000 }`, `0.5*gan@2000` in the grammar, leaves it out of the first 2000 steps, in which its discriminator does not
+ * learn either, and with `{ start: 2000, warmup: 500 }`, `@2000..2500`, its weight rises from there in 500 equal steps. A trainer knows its steps; calls of one's own say them by the option `step`, without which every term
+ * has its whole weight.
+ *
+ * @throws {ReconlossError} `invalid-argument` without terms, for a weight that is not a finite number, a schedule that is not in whole steps, or terms whose options say different ranges of
+ * the images
  * @example
  * ```ts
  * import { l1, ssim, Tensor, tv, weighted } from "@reconloss/core";
@@ -312,7 +253,8 @@ export function weighted(terms: readonly Term[]): Loss {
       const got = described(Array.isArray(term) ? term[1] : term);
       throw new ReconlossError("invalid-argument", `weighted: a term must be [weight, loss], got ${got}`);
     }
-    const [weight, loss] = term as unknown as Term;
+    const [weight, loss, schedule] = term as unknown as Term;
+    checkSchedule(loss, schedule);
     if (!Number.isFinite(weight)) {
       throw new ReconlossError(
         "invalid-argument",

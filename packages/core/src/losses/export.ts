@@ -44,6 +44,7 @@ export async function exportLoss(loss: Loss, options: ExportOptions = {}): Promi
   const refuse = (problem: string) => new ReconlossError("invalid-argument", `${loss.spec} ${problem}`);
   const definition = loss.definition;
   if (definition === undefined) throw refuse("cannot be written as one graph");
+  if (definition.needsInput) throw refuse("looks at what outputs were made of, which its file could not");
   if (map && !loss.hasMap) throw refuse("has no map");
   if (definition.bySize && size === undefined) throw refuse("depends on the size of the images; give size");
   for (const [name, number] of Object.entries({ channels, height: size?.[0] ?? 1, width: size?.[1] ?? 1 })) {

@@ -15,7 +15,7 @@ import { floatsOf, type ImageBatch, isPixels, tensorOf } from "../pixels/prepare
 import type { ImageInput } from "../pixels/sources.ts";
 import type { Device } from "../runtimes/index.ts";
 import { checkShape, formatShape, type Shape, type Tensor } from "../tensor.ts";
-import { checkCall, checkHeld, checkInto, checkPixelRange, checkShapes, checkValues } from "./checks.ts";
+import { checkCall, checkHeld, checkInput, checkInto, checkPixelRange, checkShapes, checkValues } from "./checks.ts";
 import {
   PreparedTarget,
   type ReadTarget,
@@ -57,6 +57,12 @@ export interface EvaluateOptions {
    * must not share memory with the batches; where a call throws, it may hold part of a gradient.
    */
   into?: Tensor;
+  /**
+   * What the outputs were made of, [n, c, h, w] of any size: for a discriminator that is `conditional`, which needs it; other losses do not look at it.
+   */
+  input?: Tensor;
+  /** Which step of a training this is, from 1, for terms of a sum that begin later ({@link weighted}). Default: after all beginnings. */
+  step?: number;
   /**
    * What evaluates the loss, and every term of a sum. Default: the first of these that supports what is asked for: `kernels` (fused SIMD kernels, of the losses that have one),
    * `tiles` (values of images too large for a network to be computed at once), `onnx` (the loss as a graph on ONNX Runtime). `reference`, on request only: float64 in plain
@@ -107,6 +113,8 @@ export interface Loss {
   readonly definition?: Definition;
   /** What learns beside the model that is trained with this loss, one for each adversarial term. */
   readonly learners?: readonly Learner[];
+  /** The terms of a sum that begin later in a training: after `start` steps, with a weight that rises in `warmup` steps. */
+  readonly later?: readonly { readonly label: string; readonly start: number; readonly warmup: number }[];
   /** Why images of this shape cannot be compared, as the end of a sentence that begins with the shape; undefined where they can. */
   refusal(shape: Shape): string | undefined;
   /** A target of which everything that the loss computes of it alone is computed now, once for many outputs; `device`: see {@link EvaluateOptions.device}. */
@@ -466,6 +474,8 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
   /** What a call asks of an engine, its shapes and its weight checked. */
   #request(output: ImageBatch, target: ReadTarget | undefined, wants: Wants, options: EvaluateOptions): Request {
     const { weight: given, weightNormalisation, into, device = "cpu" } = options;
+    const input = this.definition.needsInput ? options.input : undefined;
+    if (this.definition.needsInput) checkInput(this.name, output, options.input);
     const compared = target ? targetImage(target) : output;
     this.#checkImages(output, compared);
     if (into !== undefined) checkInto(this.name, into, { output, target: compared, weight: given });
@@ -476,7 +486,7 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
     const { weight, share } =
       given === undefined ? {} : checkWeight(this.name, output, given, weightNormalisation, unnormalised);
     const targetFeatures = target instanceof PreparedTarget ? target.features.get(this.definition) : undefined;
-    return { images: { output, target: compared, weight, share, targetFeatures }, wants, into, device, check };
+    return { images: { output, target: compared, weight, share, targetFeatures, input }, wants, into, device, check };
   }
 
   /** What an engine gave, with what a loss says beyond its definition. */

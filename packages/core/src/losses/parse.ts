@@ -4,8 +4,24 @@ import { matching, suggestion } from "../names.ts";
 import { weighted } from "./combine.ts";
 import { type Loss, type LossFactory, labelled } from "./loss.ts";
 import { lossFactories, otherNames } from "./registry.ts";
+import { isLater, type Term, type TermSchedule } from "./term.ts";
 
-const termPattern = /^(?:(?<weight>[^*()]+)\*)?\s*(?<name>[A-Za-z][\w-]*)\s*(?:\((?<options>[^()]*)\))?$/;
+const termPattern =
+  /^(?:(?<weight>[^*()@]+)\*)?\s*(?<own>(?<name>[A-Za-z][\w-]*)\s*(?:\((?<options>[^()]*)\))?)\s*(?:@(?<schedule>.*))?$/;
+
+/** When a term begins: `2000`, or `2000..2500` with a warm-up. */
+const schedulePattern = /^\s*(?<start>\d+)\s*(?:\.\.\s*(?<whole>\d+)\s*)?$/;
+
+function parseSchedule(term: string, text: string): TermSchedule {
+  const { start, whole } = schedulePattern.exec(text)?.groups ?? {};
+  const [first, last] = [Number(start), Number(whole ?? Number(start) + 1)];
+  if (Number.isSafeInteger(first) && Number.isSafeInteger(last) && last > first) {
+    return { start: first, warmup: last - first };
+  }
+  const expected =
+    "@ is followed by the steps before the term, @2000, or by these and the step at which it has its whole weight, @2000..2500";
+  throw new ReconlossError("syntax", `loss "${term}": ${expected}; got "@${text.trim()}"`);
+}
 
 /** The loss that a name stands for, and the options that it brings with it. */
 function named(term: string, word: string, factories: readonly LossFactory[]) {
@@ -29,11 +45,14 @@ function named(term: string, word: string, factories: readonly LossFactory[]) {
   );
 }
 
-function parseTerm(text: string, factories: readonly LossFactory[]): readonly [weight: number, loss: Loss] {
-  const { weight, name, options } = termPattern.exec(text)?.groups ?? {};
+function parseTerm(text: string, factories: readonly LossFactory[]): Term {
+  const { weight, own, name, options, schedule } = termPattern.exec(text)?.groups ?? {};
   const factor = Number(weight ?? 1);
   if (name === undefined || weight?.trim() === "" || !Number.isFinite(factor)) {
-    throw new ReconlossError("syntax", `loss "${text}": expected name, name(option=value,...) or weight*name(...)`);
+    throw new ReconlossError(
+      "syntax",
+      `loss "${text}": expected name, name(option=value,...), weight*name(...) or weight*name(...)@step`,
+    );
   }
   const { factory, brought } = named(text, name, factories);
   const given = parseOptions("loss", text, options);
@@ -43,7 +62,8 @@ function parseTerm(text: string, factories: readonly LossFactory[]): readonly [w
     throw new ReconlossError("syntax", `loss "${text}": the name ${name} says ${said} already; write ${meant}`);
   }
   const loss = factory({ ...brought, ...given } as Parameters<typeof factory>[0]);
-  return [factor, labelled(loss, weight === undefined ? text : text.slice(weight.length + 1))];
+  const term = labelled(loss, own);
+  return schedule === undefined ? [factor, term] : [factor, term, parseSchedule(text, schedule)];
 }
 
 /** All losses that can be named. */
@@ -76,7 +96,9 @@ export function parseLoss(spec: string, more: readonly LossFactory[] = []): Loss
   checkText("loss", spec);
   const factories = known(more);
   const terms = splitOutside("loss", spec, "+").map((text) => parseTerm(text, factories));
-  return labelled(terms.length === 1 && terms[0][0] === 1 ? terms[0][1] : weighted(terms), spec);
+  const [[weight, loss, schedule]] = terms;
+  const isOne = terms.length === 1 && weight === 1 && !isLater(schedule);
+  return labelled(isOne ? loss : weighted(terms), spec);
 }
 
 /** Several losses from a list of specifications separated by commas. @throws {ReconlossError} `syntax` for a loss that is listed twice */

@@ -25,6 +25,8 @@ export interface Model {
   readonly parameters: TensorSpecs;
   /** What a forward pass in training changes, by PyTorch's names. */
   readonly buffers: TensorSpecs;
+  /** The parameter at which gradients of the loss are compared, for terms with an adaptive weight: the last layer's. Default: the last parameter that is a matrix or a kernel, and no bias. */
+  readonly lastLayer?: string;
   /** @throws {ReconlossError} `shape` for images of a size that the network does not take; absent: any size */
   checkSize?(height: number, width: number): void;
   /**

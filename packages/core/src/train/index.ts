@@ -3,17 +3,11 @@
  *
  * @module
  */
-export {
-  type AdversarialLoss,
-  type AdversarialOptions,
-  adversarial,
-  gan,
-  type Penalty,
-  r1,
-  wganGp,
-} from "./adversarial.ts";
+export type { UpdateOptions } from "../definitions/learner.ts";
+export { type AdversarialLoss, type AdversarialOptions, adversarial, gan } from "./adversarial.ts";
 export { type ExportModelOptions, exportModel } from "./export-model.ts";
 export { type AdamOptions, adam, adamW, type Optimizer, type SgdOptions, sgd, type Update } from "./optimizers.ts";
+export { type Penalty, r1, r2, wganGp } from "./penalties.ts";
 export { constantRate, cosineRate, type Schedule, steppedRate } from "./schedules.ts";
 export {
   type Objective,

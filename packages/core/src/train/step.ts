@@ -183,6 +183,11 @@ export class TrainingStep {
     return { ...within(this.#state, kinds.parameter), ...within(this.#state, kinds.buffer) };
   }
 
+  /** Running means of the parameters where they are kept, to be used as {@link TrainingStep.current}. */
+  get means(): Readonly<Record<string, Tensor>> {
+    return within(this.#state, kinds.ema);
+  }
+
   /** The values to use outside training: running means of the parameters where they are kept, and buffers. */
   get averaged(): Readonly<Record<string, Tensor>> {
     return { ...this.tensors, ...within(this.#state, kinds.ema) };

@@ -1,4 +1,5 @@
 import { checkArguments } from "../arguments.ts";
+import type { Definition, Images } from "../definitions/definition.ts";
 import { ReconlossError } from "../errors.ts";
 import { compile } from "../graph/compile.ts";
 import type { Ops } from "../graph/ops.ts";
@@ -11,6 +12,7 @@ import { mapValues, prefixed, within } from "../records.ts";
 import { checkDevice, type Device } from "../runtimes/index.ts";
 import { turns } from "../runtimes/turns.ts";
 import { Tensor } from "../tensor.ts";
+import { type Adapted, adapted, lastLayerOf } from "./adaptive.ts";
 import { checkMetadata, readStates, writeStates } from "./checkpoint.ts";
 import { adam, type Optimizer } from "./optimizers.ts";
 import type { Schedule } from "./schedules.ts";
@@ -45,6 +47,8 @@ export interface TrainerStep {
   readonly value: number;
   /** What adds up to `value`: the terms of a sum before their weights, the layers of a network, else the value itself, by label. */
   readonly terms: Readonly<Record<string, number>>;
+  /** What the terms with an adaptive weight were multiplied by, besides their weights in the sum, by label; empty where there are none. */
+  readonly weights: Readonly<Record<string, number>>;
   /** What the terms that learn say of their own step, one for each. */
   readonly learned: readonly Readonly<Record<string, number>>[];
   readonly gradientNorm: number;
@@ -72,6 +76,7 @@ export class Trainer {
       loss: [loss, "object", ["spec", "value", "valueAndGrad"]],
     });
     checkDevice("createTrainer", device);
+    checkAdaptive(model, loss);
     this.#device = device;
     this.model = model;
     this.loss = loss;
@@ -115,12 +120,13 @@ export class Trainer {
     await this.#check(input, target);
     const { definition, learners = [] } = this.loss;
     const taken = definition ? await this.#fusedStep(input, target) : await this.#bridgedStep(input, target);
-    const { output } = taken.outputs;
+    const { output, ...others } = taken.outputs;
+    const weights = mapValues(within(others, "weight"), ({ data }) => data[0]);
     const learned: Readonly<Record<string, number>>[] = [];
-    for (const learner of learners)
-      learned.push(await learner.update(target ?? output, output, { device: this.#device }));
     const { step, loss, report, gradientNorm } = taken;
-    return { step, value: loss, terms: report, learned, gradientNorm, output };
+    for (const learner of learners)
+      learned.push(await learner.update(target ?? output, output, { device: this.#device, input, step }));
+    return { step, value: loss, terms: report, weights, learned, gradientNorm, output };
   }
 
   /** The model's output, outside training. */
@@ -178,7 +184,7 @@ export class Trainer {
     if (!this.loss.needsTarget && target === undefined) return;
     const shapes = JSON.stringify([input.shape, target?.shape]);
     if (this.#checked.has(shapes)) return;
-    await this.loss.value(await this.apply(input), target, { device: this.#device });
+    await this.loss.value(await this.apply(input), target, { device: this.#device, input });
     this.#checked.add(shapes);
   }
 
@@ -186,7 +192,7 @@ export class Trainer {
   async #fusedStep(input: Tensor, target: Tensor | undefined): Promise<StepResult> {
     const { definition } = this.loss;
     await definition?.prepare?.();
-    const state = prefixed(definition?.state?.() ?? {}, "state");
+    const state = prefixed(definition?.state?.(this.steps + 1) ?? {}, "state");
     return this.#step.run({ input, ...(target ? { target } : {}), ...state }, "", { device: this.#device });
   }
 
@@ -195,6 +201,8 @@ export class Trainer {
     const { output } = await this.#run(input, this.#step.current, true);
     const { value, grad, terms } = await this.loss.valueAndGrad(outputTensor(output), target, {
       device: this.#device,
+      input,
+      step: this.steps + 1,
     });
     const sign = this.loss.better === "higher" ? -1 : 1;
     const gradient =
@@ -210,21 +218,41 @@ export class Trainer {
   }
 
   #objective<T>(o: Ops<T>, tensors: Readonly<Record<string, T>>, inputs: Readonly<Record<string, T>>): Objective<T> {
-    const { output, buffers } = this.model.forward(o, inputs.input, tensors, true);
-    const outputs = { output };
+    const { input } = inputs;
     if (inputs.gradient !== undefined) {
-      return { loss: o.sum(o.mul(output, inputs.gradient), "nchw"), buffers, outputs };
+      const { output, buffers } = this.model.forward(o, input, tensors, true);
+      return { loss: o.sum(o.mul(output, inputs.gradient), "nchw"), buffers, outputs: { output } };
     }
     const definition = this.loss.definition as NonNullable<Loss["definition"]>;
-    const images = { output, target: inputs.target ?? output, state: within(inputs, "state") };
-    const loss = minimisedScore(o, this.loss, definition, definition.score(o, images));
-    const terms = definition.terms && mapValues(definition.terms(o, images), (score) => o.mean(score, "n"));
+    const state = within(inputs, "state");
+    const imagesOf = (output: T): Images<T> => ({ output, target: inputs.target ?? output, input, state });
+    const { forward, loss, weights } = this.#minimised(o, definition, tensors, input, imagesOf);
+    const { output, buffers } = forward;
+    const terms = definition.terms?.(o, imagesOf(output));
     return {
       loss,
       buffers,
-      report: terms ?? { [this.loss.label]: loss },
-      outputs,
+      report: terms ? mapValues(terms, (score) => o.mean(score, "n")) : { [this.loss.label]: loss },
+      outputs: { output, ...prefixed(weights, "weight") },
     };
+  }
+
+  /** A pass through the model, and what is minimised. */
+  #minimised<T>(
+    o: Ops<T>,
+    definition: Definition,
+    tensors: Readonly<Record<string, T>>,
+    input: T,
+    imagesOf: (output: T) => Images<T>,
+  ): Adapted<T> {
+    const { model } = this;
+    const sum = definition.adapted;
+    if (sum !== undefined) {
+      return adapted(o, { model, sum, lastLayer: lastLayerOf(model) }, tensors, input, imagesOf);
+    }
+    const forward = model.forward(o, input, tensors, true);
+    const scores = definition.score(o, imagesOf(forward.output));
+    return { forward, loss: minimisedScore(o, this.loss, definition, scores), weights: {} };
   }
 
   /** The model alone with these tensors: in training for the very size of the step's batch, else for any size. */
@@ -240,6 +268,14 @@ export class Trainer {
     );
     return program.run({ ...tensors, [inputName]: input });
   }
+}
+
+/** Refuses an adaptive weight that has nothing to follow from. */
+function checkAdaptive(model: Model, { definition, spec }: Loss): void {
+  if (definition?.adapted) lastLayerOf(model);
+  if (!definition?.adaptive) return;
+  const problem = `the weight of ${spec} is adaptive, which needs other terms beside it, such as "l1 + ${spec}"`;
+  throw new ReconlossError("invalid-argument", `createTrainer: ${problem}`);
 }
 
 /** The image among a program's inputs, which otherwise are named as the network's tensors. */

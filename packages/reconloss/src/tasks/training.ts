@@ -22,7 +22,7 @@ import type { Scores } from "./validation.ts";
 export interface StepRecord extends Dated {
   /** What was minimised. */
   readonly value: number;
-  /** The value of each term before its weight; and of what learns beside the network, its own numbers. */
+  /** The value of each term before its weight, and the weight where that is adaptive; and of what learns beside the network, its own numbers. */
   readonly terms: Readonly<Record<string, number>>;
 }
 
@@ -302,8 +302,9 @@ class Run {
     const { task, store, trainer, settings, log, options } = this.#parts;
     const begun = performance.now();
     const { input, target } = await exampleBatch(task, store, trainer.steps, settings);
-    const { step, value, terms, learned } = await trainer.step(input, target);
-    const record = { step, value, terms: { ...terms, ...Object.assign({}, ...learned) } };
+    const { step, value, terms, weights, learned } = await trainer.step(input, target);
+    const adaptive = Object.fromEntries(Object.entries(weights).map(([name, weight]) => [`weight of ${name}`, weight]));
+    const record = { step, value, terms: { ...terms, ...adaptive, ...Object.assign({}, ...learned) } };
     await log.append(record);
     const seconds = (performance.now() - begun) / 1000;
     // The first step compiles; it says nothing about the others.

@@ -62,8 +62,11 @@ export interface ObjectiveOptions {
    * numbers are those of BasicSR's `GANLoss`. Default `vanilla`.
    */
   readonly objective?: (typeof adversarialObjectives)[number];
-  /** Whether each logit is judged by its difference from the other side's mean (Jolicoeur-Martineau 2019; ESRGAN). Default false. */
-  readonly relativistic?: boolean;
+  /**
+   * Whether each logit is judged by its difference from the other side's mean (Jolicoeur-Martineau 2019, RaGAN; ESRGAN); `paired`: by its difference from the logit of the other
+   * side's image in the same place of the batch (RpGAN; Huang et al. 2024, R3GAN). Default false.
+   */
+  readonly relativistic?: boolean | "paired";
   /** What real images should be called, with `vanilla` and `lsgan`; less than 1 smooths the label. Default 1. */
   readonly realLabel?: number;
   /** What fake images should be called, with `vanilla` and `lsgan`. Default 0. */
@@ -88,6 +91,9 @@ export function resolveObjective(options: ObjectiveOptions): Required<ObjectiveO
       `the objective ${objective} has no labels, got realLabel ${described(realLabel)} and fakeLabel ${described(fakeLabel)}`,
     );
   }
+  if (![true, false, "paired"].includes(relativistic)) {
+    throw refuse(`relativistic must be true | false | paired, got ${described(relativistic)}`);
+  }
   for (const [name, label] of Object.entries({ realLabel, fakeLabel })) {
     const probability = objective === "vanilla" && !(label >= 0 && label <= 1);
     if (!Number.isFinite(label) || probability) {
@@ -107,7 +113,8 @@ export interface DiscriminatorLoss<T> {
  * What a discriminator minimises.
  *
  * Means over all logits, whatever their shape. Relativistic halves are weighed one half each, and no gradient flows through the means of the
- * other side, as in ESRGAN's training (BasicSR, `ESRGANModel`).
+ * other side, as in ESRGAN's training (BasicSR, `ESRGANModel`). Paired, both halves are half of what the objective says of real less fake logits as real ones, and the gradient
+ * flows through both (R3GAN, `AdversarialTraining.AccumulateDiscriminatorGradients`, with the objective `vanilla`).
  *
  * @param logits - of real images and of generated ones
  * @throws {ReconlossError} `invalid-argument` for an objective that there is not, or labels that it does not take
@@ -131,6 +138,10 @@ export function discriminatorLoss<T>(
   const { objective, relativistic, realLabel, fakeLabel } = resolveObjective(options);
   const sides: Sides = table[objective];
   const mean = (x: T) => o.mean(x, "nchw");
+  if (relativistic === "paired") {
+    const half = o.mul(mean(sides.real(o, o.sub(real, fake), realLabel)), 0.5);
+    return { real: half, fake: half };
+  }
   if (!relativistic) {
     return { real: mean(sides.real(o, real, realLabel)), fake: mean(sides.fake(o, fake, fakeLabel)) };
   }
@@ -145,7 +156,8 @@ export function discriminatorLoss<T>(
  * What a generator minimises, [1, 1, 1, 1].
  *
  * Means over all logits, whatever their shape. The relativistic form needs the logits of real images too, through which no gradient flows; it is the
- * mean of what both sides say when the labels are exchanged, and the gradient flows through the mean of the fake logits as well.
+ * mean of what both sides say when the labels are exchanged, and the gradient flows through the mean of the fake logits as well. Paired, it is what the objective says of fake less real
+ * logits as real ones.
  *
  * @param logits - `fake`, of generated images; `real`, of real ones, for the relativistic form; `mean`, over all logits of a batch, [1, 1, 1, 1]; default: the plain
  * mean
@@ -173,6 +185,7 @@ export function generatorLoss<T>(
     throw new ReconlossError("invalid-argument", "adversarial: the relativistic form needs the logits of real images");
   }
   const fixed = o.stopGradient(real);
+  if (relativistic === "paired") return mean(sides.real(o, o.sub(fake, fixed), realLabel));
   const asFake = mean(sides.fake(o, o.sub(fixed, mean(fake)), fakeLabel));
   const asReal = mean(sides.real(o, o.sub(fake, mean(fixed)), realLabel));
   return o.mul(o.add(asFake, asReal), 0.5);

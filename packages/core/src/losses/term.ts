@@ -1,0 +1,63 @@
+import { checkArguments, described } from "../arguments.ts";
+import type { Learner } from "../definitions/learner.ts";
+import { ReconlossError } from "../errors.ts";
+import type { Loss } from "./loss.ts";
+
+/** When a term of a sum begins, in a training. */
+export interface TermSchedule {
+  /** How many steps there are before it, in which its weight is 0 and what learns in it does not. Default 0. */
+  readonly start?: number;
+  /** In how many equal steps its weight then rises to the whole. Default 1: at once. */
+  readonly warmup?: number;
+}
+
+/** A weight and the loss that it multiplies, and when it begins where that is not at once. */
+export type Term = readonly [weight: number, loss: Loss, schedule?: TermSchedule];
+
+/** A term that begins later, as results call it. */
+export interface LaterTerm extends Required<TermSchedule> {
+  readonly label: string;
+}
+
+/** How much of its weight a term has at a step, from 1; the whole where no step is said. */
+export function factorAt({ start = 0, warmup = 1 }: TermSchedule, step = Number.POSITIVE_INFINITY): number {
+  return Math.min(1, Math.max(0, (step - start) / warmup));
+}
+
+/** Whether a schedule changes anything. */
+export function isLater({ start = 0, warmup = 1 }: TermSchedule = {}): boolean {
+  return start > 0 || warmup > 1;
+}
+
+/** What the grammar writes behind a term: `@2000`, or `@2000..2500` with a warm-up. */
+export function scheduleText(schedule: TermSchedule = {}): string {
+  if (!isLater(schedule)) return "";
+  const { start = 0, warmup = 1 } = schedule;
+  return warmup > 1 ? `@${start}..${start + warmup}` : `@${start}`;
+}
+
+/** What learns in a term, from the term's own beginning. */
+export function learningLater(learner: Learner, schedule: TermSchedule | undefined): Learner {
+  if (schedule === undefined || !isLater(schedule)) return learner;
+  return {
+    notes: learner.notes,
+    update: async (real, fake, options = {}) =>
+      factorAt(schedule, options.step) > 0 ? learner.update(real, fake, options) : {},
+    save: () => learner.save(),
+    restore: (state) => learner.restore(state),
+  };
+}
+
+/** Refuses a schedule that is not in whole steps. */
+export function checkSchedule({ spec }: Loss, schedule: TermSchedule = {}): void {
+  checkArguments("weighted", { [`the schedule of ${spec}`]: [schedule, "object"] });
+  for (const [name, least] of [
+    ["start", 0],
+    ["warmup", 1],
+  ] as const) {
+    const steps = schedule[name] ?? least;
+    if (Number.isSafeInteger(steps) && steps >= least) continue;
+    const problem = `${name} of ${spec} must be a whole number of steps, at least ${least}, got ${described(steps)}`;
+    throw new ReconlossError("invalid-argument", `weighted: ${problem}`);
+  }
+}
