@@ -87,6 +87,8 @@ const cases: Case[] = [
   { spec: "ssim(preset=piq,nonNegative=true)", least: 11 },
   { spec: "ssim(preset=ssim.m)", least: 11 },
   { spec: "ssim(preset=matlab)" },
+  { spec: "ssim(preset=matlab,sigma=0.6,volume=true)" },
+  { spec: "ssim(size=3,volume=true,k1=0,k2=0)", least: 3 },
   { spec: "ssim(preset=pyiqa)", least: 11, rounds: true },
   { spec: "ssim(preset=skimage,window=gaussian,sigma=0.9)", least: 7 },
   { spec: "ssim(preset=torchmetrics,sigma=0.9:0.5)", least: 4 },

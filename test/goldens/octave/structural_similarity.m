@@ -76,6 +76,19 @@ function value = toolbox(x, y, range, sigma)
   value = mean(maps(x(at{:}), y(at{:}), g, g', (0.01 * range) ^ 2, (0.03 * range) ^ 2, 1)(:));
 end
 
+% The same given a colour image, which it takes for a volume: windows of 11 x 11 x 11, the border repeated along all three axes.
+function value = toolbox_volume(x, y, range, sigma)
+  r = ceil(3 * sigma);
+  g = gauss(2 * r + 1, sigma);
+  at = {continued(size(x, 1), r, r, "replicate"), continued(size(x, 2), r, r, "replicate"), continued(size(x, 3), r, r, "replicate")};
+  window = reshape(kron(g, kron(g, g)), [numel(g), numel(g), numel(g)]);
+  blur = @(a) convn(a(at{:}), window, "valid");
+  c1 = (0.01 * range) ^ 2; c2 = (0.03 * range) ^ 2;
+  mx = blur(x); my = blur(y);
+  map = (2 * mx .* my + c1) .* (2 * (blur(x .* y) - mx .* my) + c2) ./ ((mx .^ 2 + my .^ 2 + c1) .* (blur(x .^ 2) - mx .^ 2 + blur(y .^ 2) - my .^ 2 + c2));
+  value = mean(map(:));
+end
+
 % msssim.m and tf.image.ssim_multiscale of one channel: halves of the image mirrored at its end.
 function value = msssim(x, y, range, weights)
   g = gauss(11, 1.5);
@@ -227,6 +240,13 @@ for side = [48 64; 33 70; 5 7; 1 3]'
   [x, y] = images(side(1), side(2), 1);
   say("ssim(preset=matlab,dataRange=255)", side(1), side(2), 1, toolbox(x, y, 255, 1.5), "");
   say("ssim(preset=matlab,dataRange=255,sigma=2.2)", side(1), side(2), 1, toolbox(x, y, 255, 2.2), "");
+end
+for side = {[20, 25], [6, 5]}
+  h = side{1}(1); w = side{1}(2);
+  [x, y] = images(h, w, 3);
+  places = [1, 1, 1; 3, 4, 2; 5, 5, 3];
+  more = sprintf(', "places": [[1, 1, 1], [2, 3, 4], [3, 5, 5]], "gradient": [%.12g, %.12g, %.12g]', slopes(@(a) toolbox_volume(a, y, 255, 1.5), x, places));
+  say("ssim(preset=matlab,volume=true,dataRange=255)", h, w, 3, toolbox_volume(x, y, 255, 1.5), more);
 end
 for side = [176 176; 161 200; 177 191; 255 255]'
   [x, y] = images(side(1), side(2), 1);

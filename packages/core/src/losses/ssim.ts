@@ -31,6 +31,7 @@ interface SsimParameters {
   dataRange: number;
   region?: Region;
   covariance?: "population" | "sample";
+  volume?: boolean;
   nonNegative?: boolean;
 }
 
@@ -67,6 +68,19 @@ export function windowWeight<T>(o: Ops<T>, weight: T, size: number | string, reg
   return inner(inner(weight, "h", top, bottom), "w", left, right);
 }
 
+/** The mean over channels under a window whose middle is each channel, the first and last repeated beyond them: a product with one matrix. */
+function channelMean<T>(o: Ops<T>, x: T, weights: Float64Array): T {
+  const channels = o.channels(x);
+  const middle = (weights.length - 1) >> 1;
+  const matrix = new Float64Array(channels * channels);
+  for (let row = 0; row < channels; row++) {
+    for (const [k, weight] of weights.entries()) {
+      matrix[row * channels + Math.min(channels - 1, Math.max(0, row + k - middle))] += weight;
+    }
+  }
+  return o.conv2d(x, o.constant(matrix, [channels, channels, 1, 1]));
+}
+
 /**
  * The maps of SSIM and of its two factors, each [n, c, h', w'] (Wang et al. 2004, equations 13 and 14): `ssim = luminance * cs`,
  * `luminance = (2 mx my + C1) / (mx^2 + my^2 + C1)`, `cs = (2 sxy + C2) / (sx^2 + sy^2 + C2)`. A factor without constant is 1 where it is 0 / 0.
@@ -79,26 +93,34 @@ export function ssimMaps<T>(
   const [c1, c2] = [(p.k1 * p.dataRange) ** 2, (p.k2 * p.dataRange) ** 2];
   const [height, width] = bothAxes(p.size);
   const window = makeWindow(p.window, [height, width], bothAxes(p.sigma));
-  const samples = height * width;
+  const samples = height * width * (p.volume ? height : 1);
   // A window of one pixel has no variance.
   const population = samples > 1 ? 1 : 0;
   const unbias = p.covariance === "sample" && samples > 1 ? samples / (samples - 1) : population;
   const { region = "valid" } = p;
 
   // Covariances do not depend on the level of an image, and are most exact around 0.
+  const overChannels = (x: T) => (p.volume ? channelMean(o, x, window.rows) : x);
   const centred = (x: T) => {
     const padded = region === "valid" ? x : o.padWith(x, windowReach(p.size), region);
-    const offset = o.stopGradient(o.mean(padded, "hw"));
+    const offset = o.stopGradient(o.mean(padded, p.volume ? "chw" : "hw"));
     const values = o.sub(padded, offset);
-    const mean = windowMean(o, values, window);
-    return { pair: [values, mean] as const, mean: o.add(mean, offset) };
+    const flat = windowMean(o, values, window);
+    const about = overChannels(flat);
+    return { pair: [values, flat] as const, about, mean: o.add(about, offset) };
   };
   const [x, y] = [centred(output), centred(target)];
-  const covariance = (a: typeof x, b: typeof x) => o.mul(windowCovariance(o, a.pair, b.pair, window), unbias);
+  const covariance = (a: typeof x, b: typeof x) => {
+    const flat = windowCovariance(o, a.pair, b.pair, window);
+    if (!p.volume) return o.mul(flat, unbias);
+    // Within channels, and between the means of channels.
+    const products = overChannels(o.add(flat, o.mul(a.pair[1], b.pair[1])));
+    return o.mul(o.sub(products, o.mul(a.about, b.about)), unbias);
+  };
   const [sx, sy, sxy] = [covariance(x, x), covariance(y, y), covariance(x, y)];
   const variances = o.add(sx, sy);
   const signed = quotient(o, o.mul(sxy, 2), variances, c2, () => {
-    const squares = o.add(o.square(x.pair[1]), o.square(y.pair[1]));
+    const squares = o.add(o.square(x.about), o.square(y.about));
     return o.mul(o.add(variances, squares), negligible.variance);
   });
   const cs = p.nonNegative ? o.relu(signed) : signed;
@@ -108,9 +130,9 @@ export function ssimMaps<T>(
   return { ssim: o.mul(luminance, cs), luminance, cs };
 }
 
-/** The window and constants as the kernels take them; `undefined` for those that only the definition has: windows that are not square or odd, and constants of 0. */
-export function kernelWindow({ window, size, sigma, k1, k2, dataRange }: SsimParameters) {
-  if (typeof size === "string" || typeof sigma === "string" || size % 2 === 0 || k1 === 0 || k2 === 0) return undefined;
+/** The window and constants as the kernels take them; `undefined` for those that only the definition has: windows that are not square or odd, or reach over channels, and constants of 0. */
+export function kernelWindow({ window, size, sigma, k1, k2, dataRange, volume }: SsimParameters) {
+  if (volume || typeof size === "string" || typeof sigma === "string" || size % 2 === 0 || k1 === 0 || k2 === 0) return undefined;
   const shape = window === "gaussian" ? { shape: window, size, sigma } : { shape: window, size };
   return { window: shape, k1, k2, dataRange };
 }
@@ -157,7 +179,7 @@ function shrink<T>(o: Ops<T>, x: T, factor: number, rule: "none" | "piq" | "ssim
  * | `ssim.m` | the same | after averaging down by round(min(h, w) / 256), the image mirrored at its border | population | Wang's `ssim.m` on grey images |
  * | `piq` | the same | after averaging down by round(min(h, w) / 256), halves to even, whole squares only | population | piq `downsample=True`, its default |
  * | `pyiqa` | the same, on `y-matlab` | inside; negative contrast-structure counts as 0 | population | IQA-PyTorch `ssim` |
- * | `matlab` | Gaussian 2 ceil(3 sigma) + 1, 1.5 | everywhere, the border repeated | population | `ssim` of MATLAB's Image Processing Toolbox, each channel by itself |
+ * | `matlab` | Gaussian 2 ceil(3 sigma) + 1, 1.5 | everywhere, the border repeated | population | `ssim` of MATLAB's Image Processing Toolbox, each channel by itself; with `volume`, as it takes colour images by default |
  * | `skimage` | uniform 7, or Gaussian 2 floor(3.5 sigma + 0.5) + 1 | inside | sample | scikit-image `structural_similarity` |
  * | `skimage-gaussian` | Gaussian 2 floor(3.5 sigma + 0.5) + 1, 1.5 | inside | population | scikit-image with `gaussian_weights=True, sigma=1.5, use_sample_covariance=False` |
  * | `torchmetrics` | Gaussian 2 floor(3.5 sigma + 0.5) + 1, 1.5 | everywhere, reflected at the border | population | torchmetrics |
@@ -165,6 +187,9 @@ function shrink<T>(o: Ops<T>, x: T, factor: number, rule: "none" | "piq" | "ssim
  *
  * `size` and `sigma` take one number, or `height:width`. Where a constant is 0, its factor counts as 1 in windows where it would be 0 / 0: means below
  * 1e-6 `dataRange` (`k1=0`), variances below 1e-6 of the mean square about the image's mean (`k2=0`).
+ *
+ * With `volume`, the channels are slices of a volume, whose windows are as deep as high; the first and last slice are repeated. That is MATLAB's `ssim` of a colour image where `DataFormat` is not said,
+ * and so of the scripts that deblurring papers are judged by (MPRNet's `evaluate_GOPRO_HIDE.m`), and the 3-D SSIM of NAFNet: `ssim(preset=matlab,volume=true)`.
  *
  * A window's weight is that of its pixel, the middle one: `ssim` under a mask of 0 and 1 is the mean of the map over the places that the mask has (as in mrpro's masked
  * SSIM), and windows at its edge see what lies beyond it. Where images are averaged down first, weights are too.
@@ -205,6 +230,7 @@ export const ssim = defineLoss({
       "whether to average down by round(min(h, w) / 256) first, and whose rounding and border",
     ),
     nonNegative: flag(false, "negative contrast-structure counts as 0"),
+    volume: flag(false, "windows are as deep as high and reach over channels, as MATLAB's ssim has it of a colour image"),
     part: choice(["ssim", "cs"], "ssim", "all of it, or contrast-structure alone"),
     channelMaps: flag(false, "the map has every channel by itself"),
   },
