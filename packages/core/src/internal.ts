@@ -19,6 +19,7 @@ export { symmetricEigenvalues } from "./metrics/eigenvalues.ts";
 export { checkStatisticsKind } from "./metrics/moments.ts";
 export { nearestRows } from "./metrics/neighbours.ts";
 export { knownMetrics } from "./metrics/parse.ts";
+export { matching, suggestion } from "./names.ts";
 export { unitLength } from "./nets/normalise.ts";
 export { type NetworkWeights, networks, weightsOf } from "./nets/table.ts";
 export { tinyTensors } from "./nets/tiny.ts";

@@ -132,7 +132,8 @@ export function ssimMaps<T>(
 
 /** The window and constants as the kernels take them; `undefined` for those that only the definition has: windows that are not square or odd, or reach over channels, and constants of 0. */
 export function kernelWindow({ window, size, sigma, k1, k2, dataRange, volume }: SsimParameters) {
-  if (volume || typeof size === "string" || typeof sigma === "string" || size % 2 === 0 || k1 === 0 || k2 === 0) return undefined;
+  if (volume || typeof size === "string" || typeof sigma === "string" || size % 2 === 0 || k1 === 0 || k2 === 0)
+    return undefined;
   const shape = window === "gaussian" ? { shape: window, size, sigma } : { shape: window, size };
   return { window: shape, k1, k2, dataRange };
 }
@@ -230,7 +231,10 @@ export const ssim = defineLoss({
       "whether to average down by round(min(h, w) / 256) first, and whose rounding and border",
     ),
     nonNegative: flag(false, "negative contrast-structure counts as 0"),
-    volume: flag(false, "windows are as deep as high and reach over channels, as MATLAB's ssim has it of a colour image"),
+    volume: flag(
+      false,
+      "windows are as deep as high and reach over channels, as MATLAB's ssim has it of a colour image",
+    ),
     part: choice(["ssim", "cs"], "ssim", "all of it, or contrast-structure alone"),
     channelMaps: flag(false, "the map has every channel by itself"),
   },

@@ -2,17 +2,21 @@ import { basename, resolve } from "node:path";
 import { type Loss, type LossFactory, ReconlossError } from "@reconloss/core";
 import { checkPixelRange, parseLosses } from "@reconloss/core/internal";
 import { Command, Option } from "commander";
+import { modelOptionsUnder, totalInWords } from "../compare/apply-protocol.ts";
 import {
+  applyProtocol,
   type Comparison,
   checkConditions,
   comparePairs,
   type Failure,
+  findProtocol,
   type ModelMetricOptions,
   mapStatisticsOf,
   type Note,
   type Outcome,
   openModelMetric,
   parseConditions,
+  protocols,
   summarise,
   toCsv,
   toJson,
@@ -45,6 +49,7 @@ const failuresShown = 20;
 /** What `compare` and a plan of it have in common: what is computed. */
 export interface MeasureFlags extends NetworkOptions, PluginOptions, PixelFlags {
   metrics?: string;
+  protocol?: string;
   metricModel?: readonly ModelMetricText[];
   fail?: string;
 }
@@ -70,10 +75,15 @@ export function compareCommand(terminal: Terminal, finish: (code: number) => voi
     .addHelpText(
       "after",
       `
+Protocols, of which reconloss protocols tells more:
+${protocols.map(({ name, title }) => `  ${name.padEnd(12)}${title}`).join("\n")}
+A metric of -m that is called as one of the protocol takes its place, others come beside it; the output says so.
+
 Examples:
   reconloss compare output.png target.png
   reconloss compare outputs/ targets/ --report report.html
   reconloss compare outputs/ targets/ -m "psnr(channels=y-bt601,crop=4), ssim(channels=y-bt601,crop=4)"
+  reconloss compare outputs/ targets/ --protocol sr-x4
   reconloss compare outputs/ targets/ --json --fail "psnr<30, ssim<0.9"
   reconloss compare outputs/ targets/ -m psnr --metric-model "mine=mine.onnx,better=lower" --fail "mine>0.2"
   reconloss compare outputs/ targets/ --fail "min(psnr)<25, p5(ssim)<0.9, any(deltaE.max>10)"
@@ -104,6 +114,12 @@ export function addMeasureOptions(command: Command): Command {
     )
     .addOption(
       new Option(
+        "--protocol <name>",
+        `how others judge such outputs, metrics and pixels: ${protocols.map(({ name }) => name).join(", ")}`,
+      ).argParser((name: string) => findProtocol(name).name),
+    )
+    .addOption(
+      new Option(
         "--metric-model <name=file.onnx,...>",
         `a metric that an ONNX file computes of output and target, or of the output alone; better=lower or better=higher must follow; options: ${modelMetricOptions.join(", ")}; repeatable`,
       ).argParser((text: string, before: readonly ModelMetricText[] = []) => [...before, parseModelMetric(text)]),
@@ -125,21 +141,25 @@ export function addComparisonOptions(command: Command): Command {
 
 /** What these flags stand for, with the weights that it takes on this machine. */
 export async function measuresOf(flags: MeasureFlags, terminal: Terminal) {
-  const pixels = pixelOptions(flags);
+  const said = pixelOptions(flags);
   const { losses: plugins } = await loadPlugins(flags);
   const own = await openModels(flags, plugins);
-  const { metrics = defaultMetrics } = flags;
-  const losses = [...parseLosses(metrics, plugins), ...own];
+  const { protocol } = flags;
+  const metrics = flags.metrics ?? (protocol === undefined ? defaultMetrics : undefined);
+  const applied =
+    protocol === undefined ? undefined : applyProtocol(protocol, { ...said, metrics, models: own, losses: plugins });
+  const losses = applied?.losses ?? [...parseLosses(metrics ?? "", plugins), ...own];
+  const pixels = applied?.pixels ?? said;
   checkPixelRange(losses, "files");
   const conditions = flags.fail === undefined ? undefined : parseConditions(flags.fail, losses, plugins);
-  const optional = new Set(flags.metrics === undefined ? defaultOptional : []);
+  const optional = new Set(flags.metrics === undefined && protocol === undefined ? defaultOptional : []);
   for (const { label } of conditions ?? []) optional.delete(label);
   const device = await prepareNetworks(losses, flags, terminal, own.length > 0);
-  return { pixels, metrics, losses, conditions, optional, device };
+  return { pixels, metrics, applied, losses, conditions, optional, device };
 }
 
 async function compare(outputs: string, targets: string, options: Options, terminal: Terminal): Promise<number> {
-  const { pixels, losses, conditions, optional, device } = await measuresOf(options, terminal);
+  const { pixels, applied, losses, conditions, optional, device } = await measuresOf(options, terminal);
   for (const path of [options.csv, options.report, options.maps]) await noteNewFolder(path, terminal);
   const { pairs, unpaired, passedOver } = await pairPaths(outputs, targets);
 
@@ -164,7 +184,7 @@ async function compare(outputs: string, targets: string, options: Options, termi
     progress.stop();
   }
   const comparison: Comparison = {
-    ...summarise(losses, outcomes, unpairedFailures(unpaired), optional),
+    ...summarise(losses, outcomes, unpairedFailures(unpaired), optional, applied),
     ...(passedOver === undefined ? {} : { passedOver }),
   };
   const verdicts = conditions && checkConditions(conditions, comparison);
@@ -232,13 +252,17 @@ export async function tellComparison(
 }
 
 /** The metrics that models of the user's own compute. */
-async function openModels({ metricModel: texts = [] }: MeasureFlags, plugins: readonly LossFactory[]): Promise<Loss[]> {
+async function openModels(
+  { metricModel: texts = [], protocol }: MeasureFlags,
+  plugins: readonly LossFactory[],
+): Promise<Loss[]> {
   const opened: Loss[] = [];
   for (const { name, path, options } of texts) {
     if (opened.some((other) => other.name === name)) {
       throw new ReconlossError("invalid-argument", `--metric-model: ${name} is listed twice`);
     }
-    opened.push(await openModelMetric(name, path, options as unknown as ModelMetricOptions, plugins));
+    const known = modelOptionsUnder(protocol, name, options) as unknown as ModelMetricOptions;
+    opened.push(await openModelMetric(name, path, known, plugins));
   }
   return opened;
 }
@@ -264,9 +288,25 @@ function print(
     const rows = stdout.isTTY ? rowsShown : undefined;
     const layout = { colours: coloursFor(stdout, env), width: widthOf(stdout, env), rows };
     stdout.write(`${comparisonTable(comparison, layout)}\n`);
+    printProtocol(comparison, terminal);
   }
   printNotes(comparison, terminal);
   printFailures(comparison.failed, terminal);
+}
+
+/** What the numbers were made by, under the table. */
+function printProtocol({ protocol }: Comparison, { stdout, env }: Terminal): void {
+  if (protocol === undefined) return;
+  const { dim, yellow } = coloursFor(stdout, env);
+  const { name, summary, source, changed, beside, total } = protocol;
+  const line = (label: string, text: string, paint: (text: string) => string = dim) =>
+    stdout.write(`${paint(`${label}: ${printable(text)}`)}\n`);
+  stdout.write("\n");
+  line("protocol", `${name}: ${summary}`);
+  line("source", source);
+  for (const change of changed) line("changed", change, yellow);
+  if (beside.length > 0) line("beside it", beside.join(", "));
+  if (total) line(total.name, totalInWords(total), total.value === undefined ? yellow : String);
 }
 
 function tell({ stderr, env }: Terminal, colour: "red" | "yellow", label: string, text: string): void {

@@ -12,6 +12,7 @@ import { distributionCommand, wholeNumber } from "./distribution.ts";
 import { exportCommand } from "./export.ts";
 import { lossesCommand } from "./losses.ts";
 import { loadPlugins, pluginsNamed } from "./plugins.ts";
+import { protocolsCommand } from "./protocols.ts";
 import { shardsCommand } from "./shards.ts";
 import { statsCommand } from "./stats.ts";
 import { coloursFor, printable, type Terminal } from "./terminal.ts";
@@ -51,6 +52,7 @@ function programOf(terminal: Terminal, finish: (code: number) => void, metrics: 
     .addCommand(trainCommand(terminal, finish))
     .addCommand(applyCommand(terminal, finish))
     .addCommand(lossesCommand(terminal))
+    .addCommand(protocolsCommand(terminal))
     .addCommand(weightsCommand(terminal, finish))
     .addCommand(exportCommand(terminal));
   for (const command of withCommands(program).filter((each) => readingImages.includes(each.name()))) {

@@ -135,8 +135,8 @@ function planCommand(terminal: Terminal, more: readonly MetricFactory[]): Comman
   addMeasureOptions(ofPairs).action(async (outputs: string, targets: string, flags: MeasureFlags & PlanFlags) => {
     await noteNewFolder(flags.output, terminal);
     const { pixels, metrics, optional, device } = await measuresOf(flags, terminal);
-    const { fail, plugin, metricModel: models, shards, shardSize } = flags;
-    const what = { ...pixels, metrics, models, optional: [...optional], fail, plugin, device };
+    const { fail, plugin, protocol, metricModel: models, shards, shardSize } = flags;
+    const what = { ...pixels, metrics, protocol, models, optional: [...optional], fail, plugin, device };
     tellPlan(await planComparison(flags.output, outputs, targets, { ...what, shards, shardSize }), flags, terminal);
   });
 

@@ -1,10 +1,12 @@
 import "../weights/disk.ts";
 
+export { type AppliedProtocol, applyProtocol, type BesideProtocol } from "./apply-protocol.ts";
 export { type CompareOptions, comparePairs } from "./compare.ts";
 export { type Condition, checkConditions, mapStatisticsOf, parseConditions, type Verdict } from "./conditions.ts";
 export { type ModelMetricOptions, openModelMetric } from "./model-metric.ts";
 export { arrowOf, badness, badnessOf, formatNumber, isWorse, worstFirst } from "./numbers.ts";
+export { findProtocol, type Protocol, type ProtocolModel, type ProtocolTotal, protocols } from "./protocols.ts";
 export { toCsv, toJson } from "./serialise.ts";
 export { type Statistic, type Statistics, statisticOf } from "./statistics.ts";
 export { summarise, unpairedFailures } from "./summary.ts";
-export type { Comparison, Failure, MapStatistic, Note, Outcome, PairResult } from "./types.ts";
+export type { Comparison, Failure, MapStatistic, Note, Outcome, PairResult, ProtocolRecord } from "./types.ts";

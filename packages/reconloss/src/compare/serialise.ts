@@ -1,12 +1,13 @@
 import type { Loss } from "@reconloss/core";
 import { checkArguments, jsonText, printable } from "@reconloss/core/internal";
+import { protocolInWords } from "./apply-protocol.ts";
 import type { Verdict } from "./conditions.ts";
 import type { Comparison, PairResult } from "./types.ts";
 
 /**
  * The comparison as one JSON object, everything by the label of the loss, which is the text that was typed: `losses` (canonical specification, options, direction),
  * `pairs`, `mean`, `measured` (how many pairs have a number), `notFinite` (how many of those are infinite or NaN, and in no mean), `statistics` (n, mean, median,
- * min, max and std of the finite numbers), `targetMean` of priors, `decode` (what was done to pixels, `2 rotated by EXIF, 1 CMYK`), `notes`, `failed`, `passedOver` (how many
+ * min, max and std of the finite numbers), `targetMean` of priors, `decode` (what was done to pixels, `2 rotated by EXIF, 1 CMYK`), `protocol` (its name and source, what was changed, its total), `notes`, `failed`, `passedOver` (how many
  * files of either folder are no images, by extension), and `conditions` with what became of each. Infinity and NaN are the strings
  * "Infinity", "-Infinity" and "NaN".
  *
@@ -27,6 +28,7 @@ export function toJson(comparison: Comparison, verdicts?: readonly Verdict[]): s
     pairs: pairs.map(({ output, target, width, height, values, targetValues }) => {
       return { output, target, width, height, values, targetValues };
     }),
+    protocol: comparison.protocol,
     ...{ mean, measured, notFinite, statistics, targetMean, decode, notes, failed },
     passedOver: comparison.passedOver,
     conditions: verdicts?.map(({ condition, ...verdict }) => ({ condition: condition.text, ...verdict })),
@@ -49,7 +51,7 @@ function csvField(value: Cell): string {
 /**
  * The comparison as a CSV file (RFC 4180): a row for each pair, with the numbers by label (of a prior also the target's own), map statistics that were asked
  * for and in `error` what failed, then a row for each image or pair without numbers. There is no row of means, so that a column holds pairs alone; an empty
- * field is a number that was not measured. Numbers have all their digits.
+ * field is a number that was not measured. Numbers have all their digits. Under a protocol the last column, `protocol`, names it and what was changed.
  *
  * @example
  * ```ts
@@ -60,19 +62,28 @@ function csvField(value: Cell): string {
  */
 export function toCsv(comparison: Comparison): string {
   checkArguments("toCsv", { comparison: [comparison, "object", ["losses", "pairs", "measured", "failed"]] });
-  const { losses, pairs, measured, failed } = comparison;
+  const { losses, pairs, measured, failed, protocol } = comparison;
+  const by = protocol === undefined ? [] : [protocolInWords(protocol)];
   const columns = columnsOf(losses, Object.keys(measured));
   const errors = (output: string, target: string) =>
     failed.filter((failure) => failure.output === output && failure.target === target).map(({ error }) => error);
   const rows: Cell[][] = [
-    ["output", "target", "width", "height", ...columns.map(({ title }) => title), "error"],
+    ["output", "target", "width", "height", ...columns.map(({ title }) => title), "error", ...by.map(() => "protocol")],
     ...pairs.map((pair) => {
       const { output, target, width, height } = pair;
-      return [output, target, width, height, ...columns.map(({ of }) => of(pair)), errors(output, target).join("; ")];
+      return [
+        output,
+        target,
+        width,
+        height,
+        ...columns.map(({ of }) => of(pair)),
+        errors(output, target).join("; "),
+        ...by,
+      ];
     }),
     ...failed
       .filter(({ loss }) => loss === undefined)
-      .map(({ output, target, error }) => [output, target, "", "", ...columns.map(() => ""), error]),
+      .map(({ output, target, error }) => [output, target, "", "", ...columns.map(() => ""), error, ...by]),
   ];
   return `${rows.map((row) => row.map(csvField).join(",")).join("\r\n")}\r\n`;
 }

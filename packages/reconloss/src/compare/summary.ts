@@ -3,6 +3,7 @@ import { reference } from "@reconloss/core/graph";
 import { checkArguments, type DecodeKind, decodeKinds, poolScores } from "@reconloss/core/internal";
 import { decodeSummary } from "@reconloss/core/pixels";
 import type { UnpairedImage } from "../image/index.ts";
+import { type AppliedProtocol, recordOf } from "./apply-protocol.ts";
 import { statisticOf, statisticsOf } from "./statistics.ts";
 import type { Comparison, Failure, Note, Outcome, PairResult } from "./types.ts";
 
@@ -46,6 +47,7 @@ function byKey<T>(keys: readonly string[], of: (key: string) => T | undefined): 
  * are; a loss with `pooling=dataset` pools its scores first, as it does with a batch. An optional loss that was computed of no pair is left out altogether.
  *
  * @param optional - labels of the losses that pairs may go without
+ * @param protocol - what the losses were chosen by, which the comparison then writes down
  * @example
  * ```ts
  * import { parseLosses } from "reconloss";
@@ -61,12 +63,14 @@ export function summarise(
   outcomes: readonly Outcome[],
   failed: readonly Failure[] = [],
   optional: ReadonlySet<string> = new Set(),
+  protocol?: AppliedProtocol,
 ): Comparison {
   checkArguments("summarise", {
     losses: [losses, "objects"],
     outcomes: [outcomes, "objects"],
     failed: [failed, "objects?"],
     optional: [optional, "object?"],
+    protocol: [protocol, "object?", ["protocol", "losses"]],
   });
   const pairs = outcomes.flatMap(({ result }) => result ?? []);
   const notes = outcomes.flatMap((outcome) => outcome.notes);
@@ -82,7 +86,7 @@ export function summarise(
     if (values.length === 0) return undefined;
     return pooled ?? statistics[key]?.mean ?? statisticOf("mean", values);
   };
-  return {
+  const comparison: Comparison = {
     losses: losses.filter(({ label }) => measured[label] > 0 || !optional.has(label)),
     pairs,
     mean: byKey(keys, meanOf),
@@ -94,4 +98,5 @@ export function summarise(
     notes,
     ...(decode === undefined ? {} : { decode }),
   };
+  return protocol === undefined ? comparison : { ...comparison, protocol: recordOf(protocol, comparison) };
 }

@@ -62,6 +62,29 @@ export interface Outcome {
   maps: Record<string, Tensor>;
 }
 
+/** The protocol that numbers were made by, as they write it down. */
+export interface ProtocolRecord {
+  readonly name: string;
+  readonly title: string;
+  /** What it measures and on what. */
+  readonly summary: string;
+  /** Papers and code that it is taken from. */
+  readonly source: string;
+  /** What was not as the protocol has it. */
+  readonly changed: readonly string[];
+  /** Labels of what was measured beside it. */
+  readonly beside: readonly string[];
+  /** What the protocol makes of the means, where it makes one number of them. */
+  readonly total?: {
+    readonly name: string;
+    readonly better: "lower" | "higher";
+    readonly formula: string;
+    /** What it lacks; then there is no value. */
+    readonly missing: readonly string[];
+    readonly value?: number;
+  };
+}
+
 /** What came out of all pairs. */
 export interface Comparison {
   losses: readonly Loss[];
@@ -84,6 +107,8 @@ export interface Comparison {
   /** Pairs that could not be compared at all, images without a partner, and losses of pairs that could not be computed. */
   failed: Failure[];
   notes: Note[];
+  /** The protocol, where one was used. */
+  protocol?: ProtocolRecord;
   /** What was done to pixels on their way, and to how many images: `2 rotated by EXIF, 1 CMYK`; absent where nothing was. */
   decode?: string;
 }

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Loss } from "@reconloss/core";
+import { protocolInWords, totalInWords } from "../compare/apply-protocol.ts";
 import { arrowOf, badnessOf, type Comparison, formatNumber, type Note, type PairResult } from "../compare/index.ts";
 import { distribution, type Link, mostDots } from "./chart.ts";
 import { client, type PageData } from "./client.ts";
@@ -249,6 +250,17 @@ function failedSection({ failed, notes }: Comparison): Content {
   ];
 }
 
+/** What the numbers were made by. */
+function protocolSection({ protocol }: Comparison): Content {
+  if (protocol === undefined) return undefined;
+  const { title, summary, source, beside, total } = protocol;
+  return html`<section class="notes"><h2>Protocol: ${title}</h2><ul>
+    <li>${protocolInWords(protocol)}</li><li>${summary}</li><li>${source}</li>
+    ${beside.length > 0 ? html`<li>measured beside it: ${beside.join(", ")}</li>` : undefined}
+    ${total ? html`<li>${total.name}: <b>${totalInWords(total)}</b></li>` : undefined}
+  </ul></section>`;
+}
+
 function dataOf({ comparison, pictures }: Page): PageData {
   const word = (value: number) => (Number.isFinite(value) ? value : String(value));
   const tops: Record<string, number> = {};
@@ -311,6 +323,7 @@ export function page(
 </header>
 <main>
 ${failedSection(comparison)}
+${protocolSection(comparison)}
 ${lossesSection(parts)}
 ${pairsSection(parts)}
 ${tableSection(parts)}

@@ -1,7 +1,10 @@
 import { resolve } from "node:path";
 import { type Device, type Loss, type LossFactory, ReconlossError } from "@reconloss/core";
 import { checkDevice, checkFields, checkKind, checkPixelRange, parseLosses } from "@reconloss/core/internal";
+import { modelOptionsUnder } from "../compare/apply-protocol.ts";
 import {
+  type AppliedProtocol,
+  applyProtocol,
   type Comparison,
   checkConditions,
   comparePairs,
@@ -31,8 +34,10 @@ import { type ShardCount, shardRanges } from "./ranges.ts";
 
 /** What a plan of pairs is of, beside how pairs are compared. */
 export interface ComparisonPlan extends PixelOptions, ShardCount {
-  /** The losses, as `reconloss compare` takes them. */
-  metrics: string;
+  /** The losses, as `reconloss compare` takes them; needed where there is no protocol. */
+  metrics?: string;
+  /** A protocol, as `reconloss compare` takes it. */
+  protocol?: string;
   /** Those of them, by label, that pairs may go without where their shape is refused. */
   optional?: readonly string[];
   /** Conditions on the merged numbers, as `reconloss compare --fail` takes them. */
@@ -48,7 +53,8 @@ export interface ComparisonPlan extends PixelOptions, ShardCount {
 interface Settings {
   readonly outputs: string;
   readonly targets: string;
-  readonly metrics: string;
+  readonly metrics?: string;
+  readonly protocol?: string;
   readonly optional: readonly string[];
   readonly fail?: string;
   readonly plugins: readonly KnownFile[];
@@ -97,23 +103,27 @@ export async function planComparison(
 ): Promise<Manifest> {
   for (const [name, value] of Object.entries({ folder, outputs, targets })) checkKind(name, value, "string");
   checkFields("options", options, {
+    metrics: "string",
+    protocol: "string",
     models: "list",
     optional: "list",
     fail: "string",
     plugin: "list",
     device: "string",
   });
-  checkKind("options.metrics", options.metrics, "string");
+  if (options.metrics === undefined && options.protocol === undefined) {
+    throw new ReconlossError("invalid-argument", "options.metrics is needed, or options.protocol");
+  }
   shardRanges([], blockPairs, options);
-  const pixels = pixelOptionsOf(options);
-  checkPixelOptions("options", pixels);
+  const said = pixelOptionsOf(options);
+  checkPixelOptions("options", said);
   checkDevice("options", options.device);
-  const { metrics, models = [], optional = [], fail, plugin = [], device = "cpu" } = options;
+  const { metrics, protocol, models = [], optional = [], fail, plugin = [], device = "cpu" } = options;
   const plugins = await knownFiles(plugin);
   const { losses: factories } = await loadKnownPlugins(plugins);
   const files = await knownFiles(models.map(({ path }) => path));
   const known = models.map((model, i) => ({ ...model, path: files[i].name, sha256: files[i].sha256 }));
-  const losses = await lossesOf({ metrics, models: known }, factories);
+  const { losses, applied } = await lossesOf({ metrics, protocol, models: known, pixels: said }, factories);
   checkPixelRange(losses, "files");
   if (fail !== undefined) parseConditions(fail, losses, factories);
   const { pairs, unpaired, passedOver } = await pairPaths(resolve(outputs), resolve(targets));
@@ -121,12 +131,13 @@ export async function planComparison(
     outputs: resolve(outputs),
     targets: resolve(targets),
     metrics,
+    protocol,
     optional,
     fail,
     plugins,
     models: known,
     weights: await weightsOf(losses),
-    pixels,
+    pixels: applied?.pixels ?? said,
     device,
     unpaired,
     passedOver,
@@ -136,17 +147,20 @@ export async function planComparison(
   return writeManifest(folder, { kind: "compare", settings: { ...settings }, shards });
 }
 
-/** The losses of a plan, with models that are those of the plan. */
+/** The losses of a plan, with models that are those of the plan, and its protocol. */
 async function lossesOf(
-  { metrics, models }: Pick<Settings, "metrics" | "models">,
+  { metrics, protocol, models, pixels }: Pick<Settings, "metrics" | "protocol" | "models" | "pixels">,
   factories: readonly LossFactory[],
-): Promise<Loss[]> {
+): Promise<{ losses: readonly Loss[]; applied?: AppliedProtocol }> {
   const own: Loss[] = [];
   for (const { name, path, options, sha256 } of models) {
     await checkFile(`model ${path}`, { name: path, sha256 });
-    own.push(await openModelMetric(name, path, options as unknown as ModelMetricOptions, factories));
+    const all = modelOptionsUnder(protocol, name, options) as unknown as ModelMetricOptions;
+    own.push(await openModelMetric(name, path, all, factories));
   }
-  return [...parseLosses(metrics, factories), ...own];
+  if (protocol === undefined) return { losses: [...parseLosses(metrics ?? "", factories), ...own] };
+  const applied = applyProtocol(protocol, { ...pixels, metrics, models: own, losses: factories });
+  return { losses: applied.losses, applied };
 }
 
 /** The files of the networks that losses run. */
@@ -166,14 +180,15 @@ const listed = (pairs: readonly ImagePair[]): Listing => ({
 });
 
 /** The losses and conditions of a plan, with plugins and weights that are those of the plan. */
-async function prepare({ metrics, models, fail, plugins, weights }: Settings) {
+async function prepare(settings: Settings) {
+  const { fail, plugins, weights } = settings;
   const { losses: factories } = await loadKnownPlugins(plugins);
-  const losses = await lossesOf({ metrics, models }, factories);
+  const { losses, applied } = await lossesOf(settings, factories);
   for (const { name, sha256 } of await weightsOf(losses)) {
     if (weights.some((known) => known.name === name && known.sha256 === sha256)) continue;
     throw new ReconlossError("missing-weights", `weights ${name} on this machine are another file than was planned`);
   }
-  return { losses, conditions: fail === undefined ? undefined : parseConditions(fail, losses, factories) };
+  return { losses, applied, conditions: fail === undefined ? undefined : parseConditions(fail, losses, factories) };
 }
 
 /** A number that JSON keeps: it has no infinity, no NaN and no negative zero, which become words. */
@@ -233,11 +248,11 @@ export const compareKind: ShardKind<MergedComparison> = {
 
   async merge({ settings }, parts) {
     const known = settings as unknown as Settings;
-    const { losses, conditions } = await prepare(known);
+    const { losses, applied, conditions } = await prepare(known);
     const outcomes: Outcome[] = [];
     for (const part of parts) for await (const line of contentLines(part)) outcomes.push(outcomeIn(line));
     const comparison: Comparison = {
-      ...summarise(losses, outcomes, unpairedFailures(known.unpaired), new Set(known.optional)),
+      ...summarise(losses, outcomes, unpairedFailures(known.unpaired), new Set(known.optional), applied),
       ...(known.passedOver === undefined ? {} : { passedOver: known.passedOver }),
     };
     const { outputs, targets, pixels } = known;

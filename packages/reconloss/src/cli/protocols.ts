@@ -1,0 +1,43 @@
+import { Command } from "commander";
+import { type Protocol, protocols } from "../compare/index.ts";
+import { plainTable } from "./table.ts";
+import { coloursFor, jsonText, type Terminal } from "./terminal.ts";
+
+function described({ name, title, summary, source, metrics, models, total, pixels }: Protocol) {
+  return {
+    name,
+    title,
+    summary,
+    source,
+    metrics,
+    models,
+    ...(total && { total: { ...total, of: undefined } }),
+    pixels,
+  };
+}
+
+function printProtocols({ stdout, env }: Terminal): void {
+  const { bold, cyan } = coloursFor(stdout, env);
+  for (const { name, title, summary, source, metrics, models, total } of protocols) {
+    const rows = [
+      ["what", summary],
+      ["metrics", cyan(metrics)],
+      ...models.map((model) => ["model", `${cyan(`--metric-model ${model.name}=FILE.onnx`)}  ${model.summary}`]),
+      ...(total ? [[total.name, `${total.formula}, of the means; not given where a part is missing`]] : []),
+      ["source", source],
+    ].map(([label, text]) => [`  ${label}`, text]);
+    stdout.write(`${bold(name)}  ${title}\n${plainTable(rows, [], [0, 1], stdout.columns ?? 110)}\n\n`);
+  }
+  stdout.write(`${cyan("reconloss compare outputs/ targets/ --protocol sr-x4")} uses one.\n`);
+}
+
+/** `reconloss protocols`. */
+export function protocolsCommand(terminal: Terminal): Command {
+  return new Command("protocols")
+    .description("list the protocols of compare: what each measures, and whose it is")
+    .option("--json", "print a JSON array")
+    .action(({ json }: { json?: boolean }) => {
+      if (json) terminal.stdout.write(`${jsonText(protocols.map(described), 2)}\n`);
+      else printProtocols(terminal);
+    });
+}
