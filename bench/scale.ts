@@ -1,6 +1,6 @@
 /**
- * `npx tsx bench/scale.ts --images 100000 [--dir FOLDER]`: images per second and peak memory of the plain command, of one shard process and of two side by side, on tar shards of
- * synthetic images and the small network of this package; each also on 1,000 images, to tell what grows.
+ * `npx tsx bench/scale.ts --images 100000 [--dir FOLDER]`: images per second and peak memory of the plain command, and of one worker and of two side by side that take
+ * shards in turn, on tar files of synthetic images and the small network of this package; each also on 1,000 images, to tell what grows.
  */
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -12,6 +12,8 @@ import { describeRun, resultFile } from "./results.ts";
 
 const { values } = parseArgs({ options: { images: { type: "string" }, dir: { type: "string" } } });
 const folder = values.dir ?? join(tmpdir(), "reconloss-scale");
+/** Images of a shard. */
+const mostOfShard = 10_000;
 const most = Number(values.images ?? 100_000);
 const root = fileURLToPath(new URL("..", import.meta.url));
 const program = join(root, "packages", "reconloss", "dist", "cli", "main.js");
@@ -76,28 +78,23 @@ for (const images of [1_000, most]) {
   for (const workers of [1, 2]) {
     const work = join(folder, `work-${images}-${workers}`);
     rmSync(work, { recursive: true, force: true });
-    await run([program, "shards", "plan", "stats", pattern, "-o", work, "--shards", "2", ...network]);
+    const shards = Math.max(2, Math.ceil(images / mostOfShard));
+    await run([program, "shards", "plan", "stats", pattern, "-o", work, "--shards", String(shards), ...network]);
     const threads = Math.max(1, Math.floor(availableParallelism() / workers));
-    const shard = (index: number) =>
-      run([
-        program,
-        "shards",
-        "work",
-        work,
-        "--shard",
-        String(index),
-        "--threads",
-        String(threads),
-        "--no-cache",
-        "--no-progress",
-      ]);
+    const options = ["--threads", String(threads), "--no-cache", "--no-progress"];
+    let next = 0;
+    let peak = 0;
+    /** Takes the next shard, each in a process of its own, until there is none. */
+    const worker = async () => {
+      while (next < shards) {
+        const shard = await run([program, "shards", "work", work, "--shard", String(next++), ...options]);
+        peak = Math.max(peak, shard.peak);
+      }
+    };
     const begun = performance.now();
-    const runs = workers === 2 ? await Promise.all([shard(0), shard(1)]) : [await shard(0), await shard(1)];
+    await Promise.all(Array.from({ length: workers }, worker));
     const seconds = (performance.now() - begun) / 1000;
-    tell(images, `${workers} shard ${workers === 1 ? "process" : "processes"}`, {
-      seconds,
-      peak: Math.max(...runs.map(({ peak }) => peak)),
-    });
+    tell(images, `${workers} ${workers === 1 ? "worker" : "workers"}, ${shards} shards`, { seconds, peak });
     const merged = join(folder, "merged.npz");
     tell(images, "merge", await run([program, "shards", "merge", work, "--statistics", merged]));
     console.log(`  the same bytes as the plain command's: ${readFileSync(plain).equals(readFileSync(merged))}`);
