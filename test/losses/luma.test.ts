@@ -140,7 +140,7 @@ test("every loss that has the option compares each luma as the images made of th
         output.data.map((x, i) => 0.8 * x + 0.2 * other.data[i]),
         shape,
       );
-      const given = factory.info.name === "ms-ssim" ? { size: 3 } : {};
+      const given = /^(ms|iw)-ssim$/.test(factory.info.name) ? { size: 3 } : {};
       const compared = { ...defaults, channels } as Parameters<typeof stageImages>[1];
       const make = (more: object): Loss => factory({ ...given, ...more } as Parameters<typeof factory>[0]);
       const got = await make({ channels }).value(output, target);

@@ -73,7 +73,7 @@ const expectCompared = () => {
 };
 
 /** The least height and width of those that need more than 48 pixels. */
-const sizes: Record<string, number> = { "ms-ssim": 176 };
+const sizes: Record<string, number> = { "ms-ssim": 176, "iw-ssim": 176 };
 
 // What looks through a network has its weights from files, but for the embedded one; niqe has its model.
 const ofNetworks: Record<string, () => Loss> = {

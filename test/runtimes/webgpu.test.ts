@@ -45,7 +45,7 @@ interface InPage {
 }
 
 /** The sides of those that need more than 48 pixels. */
-const sides: Record<string, number> = { "ms-ssim": 176 };
+const sides: Record<string, number> = { "ms-ssim": 176, "iw-ssim": 176 };
 
 // What looks through a network has its weights from files, but for the embedded one; niqe has its model.
 const fromFiles = ["lpips", "dists", "contextual", "perceptual", "niqe"];
