@@ -120,11 +120,15 @@ function discriminatorOf(options: AdversarialOptions): Discriminator {
   });
 }
 
+interface GeneratorOptions {
+  readonly matching: number;
+  readonly adaptive: boolean;
+  /** Of the images, where that is known. */
+  readonly channels?: number;
+}
+
 /** The generator's side as mathematics: the discriminator's tensors are its state. */
-function generatorSide(
-  discriminator: Discriminator,
-  { matching, adaptive }: { readonly matching: number; readonly adaptive: boolean },
-): Definition {
+function generatorSide(discriminator: Discriminator, { matching, adaptive, channels }: GeneratorOptions): Definition {
   const { objective, conditional } = discriminator;
   const terms = <T>(
     o: Ops<T>,
@@ -151,7 +155,11 @@ function generatorSide(
     return { adversarial, matching: o.mul(distance, matching) };
   };
   return {
-    refuse: ([, , h, w]) => {
+    refuse: ([, c, h, w]) => {
+      if (channels !== undefined && c !== channels) {
+        const takes = channels === 1 ? "1 channel" : `${channels} channels`;
+        return `but its discriminator takes images of ${takes}, unless its option says channels=${c}`;
+      }
       try {
         discriminator.model.checkSize?.(h, w);
         return undefined;
@@ -253,7 +261,8 @@ export const gan = defineLoss<typeof ganOptions, AdversarialOptions>({
   },
   needsTarget: ({ relativistic, matching }) => relativistic !== false || matching > 0,
   define: (options, given = {}) => {
-    return generatorSide(discriminatorOf({ ...fromOptions(options), ...given }), options);
+    const channels = given.discriminator === undefined ? options.channels : undefined;
+    return generatorSide(discriminatorOf({ ...fromOptions(options), ...given }), { ...options, channels });
   },
 });
 
