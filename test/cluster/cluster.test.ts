@@ -121,6 +121,25 @@ describe("a queue on a real Redis server", () => {
     expect(shown.lines().join("\n")).toContain("given up: shard");
   }, 120_000);
 
+  test("a process that hangs is killed after its time, and its shard is tried again", async () => {
+    const few = await makeSets(join(folder, "hanging"), { outputs: 100, reals: 70 });
+    const work = join(folder, "work-hanging");
+    await planDistribution(work, few.outputs, few.reals, { network: few.network, metrics: ["frechet"], shards: 2 });
+    await submitShards(work, { redis: redis.url });
+    const args = ["--redis", redis.url, "--json", "--hung-seconds", "5"];
+    const running = start(["cluster", "work", work, ...args], {}, preload("hanging.mjs"));
+    expect(await running.ended, running.errors()).toBe(0);
+    const events = eventsOf(running);
+    const failures = events.filter(({ outcome }) => outcome === "failed");
+    expect(failures).toEqual([
+      expect.objectContaining({ reason: expect.stringMatching(/no image or pair was done in 5 s.*hangs/) }),
+    ]);
+    // Every shard in the end, the one that hung too.
+    const computed = events.filter(({ outcome }) => outcome === "computed").map(({ shard }) => shard);
+    expect(computed.sort()).toEqual([0, 1]);
+    expect(computed).toContain(failures[0].shard);
+  }, 120_000);
+
   test("SIGTERM hands the shard back at once, and the next worker ends the work", async () => {
     const few = await makeSets(join(folder, "ended"), { outputs: 130, reals: 70 });
     const work = join(folder, "work-ended");
@@ -179,6 +198,11 @@ describe("what is refused", () => {
       await expect(submitShards(await plan(), { redis: redis.url, attempts })).rejects.toThrow("attempts must be");
     }
     await expect(submitShards(await plan(), { redis: 5 as never })).rejects.toThrow("redis");
+    for (const seconds of [0, -1, Number.NaN, Number.POSITIVE_INFINITY]) {
+      const [work, at] = [await plan(), { redis: redis.url }];
+      await expect(workShards(work, { ...at, hungSeconds: seconds })).rejects.toThrow("hungSeconds must be");
+      await expect(workShards(work, { ...at, lockSeconds: seconds })).rejects.toThrow("lockSeconds must be");
+    }
   });
 });
 

@@ -76,6 +76,12 @@ export function clusterCommand(terminal: Terminal, finish: (code: number) => voi
     .option("--cache <folder>", "where features of a shard under way are kept, such as a fast disk of this machine")
     .option("--no-cache", "keep none")
     .option("--lock-seconds <n>", "after which the shard of a killed worker goes to another", wholeNumber(1), 30)
+    .option(
+      "--hung-seconds <n>",
+      "without a finished image, after which the process of a shard is killed, to be tried again",
+      wholeNumber(1),
+      600,
+    )
     .option("--stay", "wait for more when all parts are there")
     .action(async (folder: string, flags: QueueFlags & WorkFlags) => {
       const { redis, batch, cache, name, json, threads } = flags;
@@ -88,6 +94,7 @@ export function clusterCommand(terminal: Terminal, finish: (code: number) => voi
           ...(name === undefined ? {} : { name }),
           prefix: flags.prefix,
           lockSeconds: flags.lockSeconds,
+          hungSeconds: flags.hungSeconds,
           stay: flags.stay === true,
           signal,
           onShard: (event) => print(json ? JSON.stringify(event) : describeEvent(event)),
@@ -119,6 +126,7 @@ interface WorkFlags {
   threads?: number;
   cache: string | boolean;
   lockSeconds: number;
+  hungSeconds: number;
   stay?: boolean;
 }
 

@@ -42,6 +42,11 @@ export interface WorkerOptions extends QueueOptions, Pick<ShardOptions, "batch" 
   lockSeconds?: number;
   /** How many threads compute, where several workers share a machine. Default: what `RECONLOSS_THREADS` says, or one for each core. */
   threads?: number;
+  /**
+   * Seconds without an image or pair that is done, after which the process of a shard counts as hung: it is killed, and the shard is tried again as after any failure. More than the
+   * longest time that one image takes, and that a part takes to be written. Default 600.
+   */
+  hungSeconds?: number;
   /** Stays when all parts are there, for what is submitted later. Default false. */
   stay?: boolean;
   /** Failures in a row that lie with this machine, after which the worker ends. Default 3. */
@@ -57,6 +62,9 @@ const lookEvery = 2_000;
 
 /** Milliseconds that a process which was asked to stop has, before it is killed. */
 const grace = 10_000;
+
+/** The most seconds that a timer counts. */
+const longestTimer = 2_147_483;
 
 /**
  * Takes jobs from the queue of a plan and computes their shards, one at a time, in a process of its own, until all parts are on disk. Any number of workers on any number of
@@ -83,11 +91,17 @@ export async function workShards(folder: string, options: WorkerOptions = {}): P
     signal: "object",
     lockSeconds: "number",
     threads: "number",
+    hungSeconds: "number",
     stay: "boolean",
     patience: "number",
     onShard: "function",
   });
-  const { name = `${hostname()}-${process.pid}`, signal, lockSeconds = 30, stay = false, patience = 3 } = options;
+  const { name = `${hostname()}-${process.pid}`, signal, stay = false, patience = 3 } = options;
+  const { lockSeconds = 30, hungSeconds = 600 } = options;
+  for (const [what, seconds] of Object.entries({ lockSeconds, hungSeconds })) {
+    if (seconds > 0 && seconds <= longestTimer) continue;
+    throw new ReconlossError("invalid-argument", `${what} must be above 0 and at most ${longestTimer}, got ${seconds}`);
+  }
   const opened = await openQueue(folder, options);
   const { Worker, UnrecoverableError, WaitingError } = await loadBullmq();
   const { queue, manifest, connection } = opened;
@@ -97,7 +111,7 @@ export async function workShards(folder: string, options: WorkerOptions = {}): P
   const end = () => ending.abort();
   signal?.addEventListener("abort", end);
   if (signal?.aborted) end();
-  const processes = new ShardProcess(options.threads);
+  const processes = new ShardProcess(hungSeconds, options.threads);
 
   const handle = async (job: Job<ShardJob>, token: string | undefined): Promise<{ computed: boolean }> => {
     const { shard, work } = job.data;
@@ -182,13 +196,17 @@ async function isOver(folder: string, queue: import("bullmq").Queue<ShardJob>): 
 
 type Outcome = Exclude<Answer, { kind: "progress" }>;
 
+const failed = (message: string): Outcome => ({ kind: "failed", message, machine: true });
+
 /** A process that computes shards, one at a time; a new one where it has died. */
 class ShardProcess {
   #child: ChildProcess | undefined;
+  readonly #hungSeconds: number;
   readonly #threads: number | undefined;
   isBusy = false;
 
-  constructor(threads?: number) {
+  constructor(hungSeconds: number, threads?: number) {
+    this.#hungSeconds = hungSeconds;
     this.#threads = threads;
   }
 
@@ -197,29 +215,39 @@ class ShardProcess {
     const child = this.#running();
     this.isBusy = true;
     let killing: NodeJS.Timeout | undefined;
-    const stop = () => {
-      child.send({ kind: "stop" } satisfies Order, () => {});
-      killing = setTimeout(() => child.kill("SIGKILL"), grace);
-    };
+    let hanging: NodeJS.Timeout | undefined;
+    let stop = () => {};
     try {
       return await new Promise<Outcome>((resolve) => {
+        // Resolved at once: a process that waits for a disk which is away cannot even be killed.
+        const abandon = (outcome: Outcome) => {
+          this.#abandon(child);
+          resolve(outcome);
+        };
+        const silence = `no image or pair was done in ${this.#hungSeconds} s, and the process that computed the shard was killed as one that hangs`;
+        hanging = setTimeout(() => abandon(failed(silence)), 1000 * this.#hungSeconds);
+        stop = () => {
+          child.send({ kind: "stop" } satisfies Order, () => {});
+          killing = setTimeout(() => abandon({ kind: "stopped" }), grace);
+        };
         child.on("message", (answer: Answer) => {
+          hanging?.refresh();
           if (answer.kind === "progress") onProgress(answer.done, answer.total);
           else resolve(answer);
         });
         child.once("exit", (code, by) => {
           if (signal.aborted) resolve({ kind: "stopped" });
           const how = by === null ? `exit code ${code}` : by;
-          resolve({ kind: "failed", message: `the process that computed the shard ended with ${how}`, machine: true });
+          resolve(failed(`the process that computed the shard ended with ${how}`));
         });
         signal.addEventListener("abort", stop, { once: true });
         child.send(order, (error) => {
-          if (error)
-            resolve({ kind: "failed", message: `the process of shards is gone: ${error.message}`, machine: true });
+          if (error) resolve(failed(`the process of shards is gone: ${error.message}`));
         });
       });
     } finally {
       clearTimeout(killing);
+      clearTimeout(hanging);
       signal.removeEventListener("abort", stop);
       child.removeAllListeners("message").removeAllListeners("exit");
       this.isBusy = false;
@@ -234,6 +262,14 @@ class ShardProcess {
     const killing = setTimeout(() => child.kill("SIGKILL"), grace);
     await gone;
     clearTimeout(killing);
+  }
+
+  /** Kills a process, and waits for it no longer. */
+  #abandon(child: ChildProcess): void {
+    if (this.#child === child) this.#child = undefined;
+    child.kill("SIGKILL");
+    if (child.connected) child.disconnect();
+    child.unref();
   }
 
   #running(): ChildProcess {
