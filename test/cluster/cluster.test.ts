@@ -2,6 +2,7 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { clusterStatus, submitShards, workShards } from "../../packages/reconloss/src/cluster/index.ts";
 import { openQueue } from "../../packages/reconloss/src/cluster/queue.ts";
@@ -205,6 +206,24 @@ describe("what is refused", () => {
     }
   });
 });
+
+test("a look at the queue takes as many commands, however many shards there are", async () => {
+  const client = new Redis(redis.url, { password: "open sesame" });
+  const processed = async () => Number(/total_commands_processed:(\d+)/.exec(await client.info("stats"))?.[1]);
+  const commands: number[] = [];
+  for (const count of [3, 40]) {
+    const work = join(folder, `work-commands-${count}`);
+    const options = { network: sets.network, metrics: ["frechet"], shards: count };
+    await planDistribution(work, sets.outputs, sets.reals, options);
+    await submitShards(work, { redis: redis.url });
+    const before = await processed();
+    expect(await submitShards(work, { redis: redis.url })).toMatchObject({ shards: count, added: 0, queued: count });
+    commands.push((await processed()) - before);
+  }
+  client.disconnect();
+  expect(commands[1]).toBe(commands[0]);
+  expect(commands[0]).toBeGreaterThan(0);
+}, 60_000);
 
 test("jobs name a plan and a shard, and nothing of the images", async () => {
   const work = join(folder, "work-jobs");

@@ -91,8 +91,14 @@ export async function request(
   }
 }
 
+/** What of an answer says whether another try may do. */
+interface Status {
+  readonly status: number;
+  readonly headers: { get(name: string): string | null };
+}
+
 /** The failure that an HTTP status stands for where another try may not meet it: the server is in trouble, or asks to wait. */
-export function transientStatus({ status, headers }: Response): Transient | undefined {
+export function transientStatus({ status, headers }: Status): Transient | undefined {
   if (status < 500 && status !== 408 && status !== 429) return undefined;
   const seconds = Number(headers.get("retry-after") ?? 0);
   return new Transient(`HTTP ${status}`, {

@@ -44,6 +44,7 @@ interface PlanFlags {
   output: string;
   shards?: number;
   shardSize?: number;
+  parts?: string;
 }
 
 /** What array jobs call the number of a task: of Slurm, of a Kubernetes Indexed Job, of AWS Batch. */
@@ -81,7 +82,11 @@ function planCommand(terminal: Terminal, more: readonly MetricFactory[]): Comman
     command
       .requiredOption("-o, --output <folder>", "the folder of the work, which all processes see")
       .option("--shards <n>", "how many shards", wholeNumber(1))
-      .option("--shard-size <n>", `or how many ${items} each has`, wholeNumber(1));
+      .option("--shard-size <n>", `or how many ${items} each has`, wholeNumber(1))
+      .option(
+        "--parts <url>",
+        "an address that parts are PUT under, in place of the folder; credentials: RECONLOSS_PARTS_... (docs/scale.md)",
+      );
 
   const ofSets = addPlanOptions(
     addDistributionOptions(
@@ -98,7 +103,7 @@ function planCommand(terminal: Terminal, more: readonly MetricFactory[]): Comman
     ) => {
       const metrics = metricsAskedFor({ ...flags }, factories);
       await noteNewFolder(flags.output, terminal);
-      const { allowMismatch, details, plugin, shards, shardSize } = flags;
+      const { allowMismatch, details, plugin, shards, shardSize, parts } = flags;
       const options = {
         ...(await networkOptions(flags, terminal)),
         metrics,
@@ -108,7 +113,7 @@ function planCommand(terminal: Terminal, more: readonly MetricFactory[]): Comman
         plugin,
       };
       tellPlan(
-        await planDistribution(flags.output, outputs, reals, { ...options, shards, shardSize }),
+        await planDistribution(flags.output, outputs, reals, { ...options, shards, shardSize, parts }),
         flags,
         terminal,
       );
@@ -125,9 +130,9 @@ function planCommand(terminal: Terminal, more: readonly MetricFactory[]): Comman
   addNetworkOptions(ofStatistics).action(
     async (images: string, flags: NetworkFlags & PlanFlags & { sfid?: boolean }) => {
       await noteNewFolder(flags.output, terminal);
-      const { sfid: spatial, shards, shardSize } = flags;
+      const { sfid: spatial, shards, shardSize, parts } = flags;
       const options = { ...(await networkOptions(flags, terminal)), spatial };
-      tellPlan(await planStatistics(flags.output, images, { ...options, shards, shardSize }), flags, terminal);
+      tellPlan(await planStatistics(flags.output, images, { ...options, shards, shardSize, parts }), flags, terminal);
     },
   );
 
@@ -135,9 +140,13 @@ function planCommand(terminal: Terminal, more: readonly MetricFactory[]): Comman
   addMeasureOptions(ofPairs).action(async (outputs: string, targets: string, flags: MeasureFlags & PlanFlags) => {
     await noteNewFolder(flags.output, terminal);
     const { pixels, metrics, optional, device } = await measuresOf(flags, terminal);
-    const { fail, plugin, protocol, metricModel: models, shards, shardSize } = flags;
+    const { fail, plugin, protocol, metricModel: models, shards, shardSize, parts } = flags;
     const what = { ...pixels, metrics, protocol, models, optional: [...optional], fail, plugin, device };
-    tellPlan(await planComparison(flags.output, outputs, targets, { ...what, shards, shardSize }), flags, terminal);
+    tellPlan(
+      await planComparison(flags.output, outputs, targets, { ...what, shards, shardSize, parts }),
+      flags,
+      terminal,
+    );
   });
 
   return new Command("plan")

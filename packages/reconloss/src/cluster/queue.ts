@@ -1,6 +1,7 @@
 import { ReconlossError } from "@reconloss/core";
-import type { Queue } from "bullmq";
+import type { JobType, Queue } from "bullmq";
 import { type Manifest, readManifest } from "../shards/manifest.ts";
+import { PlanParts } from "../shards/parts.ts";
 import { type Connection, connectionOf, loadBullmq, type QueueOptions } from "./connection.ts";
 
 /** What a job says: which shard of which plan. Pixels and features never pass through the queue. */
@@ -22,6 +23,7 @@ export interface JobProgress {
 export interface ShardQueue {
   readonly queue: Queue<ShardJob>;
   readonly manifest: Manifest;
+  readonly parts: PlanParts;
   readonly connection: Connection;
   close(): Promise<void>;
 }
@@ -31,6 +33,37 @@ export const queueName = ({ hash }: Manifest) => `shards-${hash.slice(0, 32)}`;
 
 /** A shard has one job, however often it is submitted. */
 export const jobId = (shard: number) => `shard-${shard}`;
+
+/** The shard of a job. */
+const shardOf = (id: string) => Number(id.slice("shard-".length));
+
+/** The shards that have jobs, by how those are. */
+export interface QueuedShards {
+  /** Waiting, under way, or to be tried again. */
+  readonly open: ReadonlySet<number>;
+  readonly completed: ReadonlySet<number>;
+  readonly failed: ReadonlySet<number>;
+}
+
+/** Which shards have jobs, by their numbers alone: one answer of the server for each kind, however many there are. */
+export async function queuedShards(queue: Queue<ShardJob>): Promise<QueuedShards> {
+  const of = async (...types: JobType[]) => new Set((await queue.getRanges(types, 0, -1)).map(shardOf));
+  // A job that ends meanwhile is seen twice rather than never.
+  const open = await of("wait", "prioritized", "active", "delayed");
+  return { open, completed: await of("completed"), failed: await of("failed") };
+}
+
+/** Commands that are sent to the server without waiting for the answers between them. */
+const bulk = 1_000;
+
+/** Does something for many shards, with as many answers of the server awaited at a time. */
+export async function inBulk<T, R>(items: readonly T[], work: (some: readonly T[]) => Promise<R[]>): Promise<R[]> {
+  const results: R[] = [];
+  for (let at = 0; at < items.length; at += bulk) {
+    for (const result of await work(items.slice(at, at + bulk))) results.push(result);
+  }
+  return results;
+}
 
 /**
  * Opens the queue of the plan in a work folder.
@@ -45,7 +78,12 @@ export async function openQueue(folder: string, options: QueueOptions): Promise<
   const queue = new Queue<ShardJob>(queueName(manifest), { connection: connection.options, prefix: connection.prefix });
   // Connections that are lost later are made again by themselves.
   queue.on("error", () => {});
-  return { queue, manifest, connection, close: () => queue.close() };
+  const parts = new PlanParts(folder, manifest);
+  const close = async () => {
+    await parts.close();
+    await queue.close();
+  };
+  return { queue, manifest, parts, connection, close };
 }
 
 /** How long the server may take to answer at first, in milliseconds. */

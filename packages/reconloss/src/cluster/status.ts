@@ -1,5 +1,5 @@
 import { checkFields, checkKind } from "@reconloss/core/internal";
-import { type ShardStatus, shardStatus } from "../shards/index.ts";
+import { type ShardStatus, statusOf } from "../shards/status.ts";
 import { type QueueOptions, queueFields } from "./connection.ts";
 import { type JobProgress, openQueue } from "./queue.ts";
 import type { FailedShard } from "./submit.ts";
@@ -49,7 +49,7 @@ const most = 1_000;
 export async function clusterStatus(folder: string, options: QueueOptions = {}): Promise<ClusterStatus> {
   checkKind("folder", folder, "string");
   checkFields("options", options, queueFields);
-  const { queue, close } = await openQueue(folder, options);
+  const { queue, manifest, parts: planned, close } = await openQueue(folder, options);
   try {
     const counts = await queue.getJobCounts("wait", "prioritized", "active", "delayed", "failed");
     const [activeJobs, failedJobs, workers] = [
@@ -57,7 +57,7 @@ export async function clusterStatus(folder: string, options: QueueOptions = {}):
       await queue.getFailed(0, most - 1),
       await queue.getWorkersCount().catch(() => 0),
     ];
-    const parts = await shardStatus(folder);
+    const parts = statusOf(manifest, await planned.look());
     const active = activeJobs.map(({ data, progress, processedBy }) => ({
       shard: data.shard,
       ...(processedBy ? { worker: processedBy } : {}),

@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ReconlossError } from "@reconloss/core";
 import { checkFields, checkKind } from "@reconloss/core/internal";
-import { shardStatus } from "../shards/index.ts";
 import { type QueueOptions, queueFields } from "./connection.ts";
-import { jobId, openQueue, type ShardQueue } from "./queue.ts";
+import { inBulk, jobId, openQueue, queuedShards, type ShardQueue } from "./queue.ts";
 
 /** Options of {@link submitShards}. */
 export interface SubmitOptions extends QueueOptions {
@@ -51,7 +50,7 @@ export async function submitShards(folder: string, options: SubmitOptions = {}):
   checkSubmission(folder, options);
   const opened = await openQueue(folder, options);
   try {
-    return await submit(folder, opened, options.attempts, true);
+    return await submit(opened, options.attempts, true);
   } finally {
     await opened.close();
   }
@@ -88,7 +87,7 @@ export async function superviseShards(folder: string, options: SuperviseOptions 
   try {
     for (let isFirst = true; ; isFirst = false) {
       signal?.throwIfAborted();
-      const status = await submit(folder, opened, options.attempts, isFirst);
+      const status = await submit(opened, options.attempts, isFirst);
       onStatus?.(status);
       if (status.done === status.shards) return status;
       if (status.failed.length > 0 && status.done + status.failed.length === status.shards)
@@ -110,34 +109,34 @@ function checkSubmission(folder: string, options: SubmitOptions): void {
 }
 
 async function submit(
-  folder: string,
-  { queue, manifest }: ShardQueue,
+  { queue, manifest, parts }: ShardQueue,
   attempts = 5,
   retriesFailed: boolean,
 ): Promise<Submitted> {
-  const { done, missing, shards } = await shardStatus(folder);
-  let queued = 0;
-  const wanted: number[] = [];
-  const failed: FailedShard[] = [];
-  for (const shard of missing) {
-    const job = await queue.getJob(jobId(shard));
-    const state = await job?.getState();
-    if (job === undefined) wanted.push(shard);
-    else if (state === "failed" && !retriesFailed) failed.push({ shard, reason: job.failedReason });
-    else if (state === "failed" || state === "completed") {
-      // A completed job whose part is gone since, or was damaged, is as good as none.
-      await job.remove();
-      wanted.push(shard);
-    } else queued++;
-  }
-  await queue.addBulk(
-    wanted.map((shard) => ({
-      name: "shard",
-      data: { work: manifest.hash, shard },
-      opts: { jobId: jobId(shard), attempts, backoff: { type: "exponential", delay: firstWait, jitter: 0.5 } },
-    })),
-  );
-  return { shards, done: done.length, added: wanted.length, queued, failed };
+  // The queue before the parts: a job that was completed by now has its part.
+  const { open, completed, failed: ended } = await queuedShards(queue);
+  const shards = manifest.shards.length;
+  const worthAsking = Array.from({ length: shards }, (_, shard) => shard).filter((shard) => !open.has(shard));
+  const { done, missing } = await parts.look({ among: worthAsking });
+  const wanted = missing.filter((shard) => !open.has(shard) && (retriesFailed || !ended.has(shard)));
+  const givenUp = retriesFailed ? [] : missing.filter((shard) => !open.has(shard) && ended.has(shard));
+  // A completed job whose part is gone since, or was damaged, is as good as none.
+  const old = wanted.filter((shard) => completed.has(shard) || ended.has(shard));
+  await inBulk(old, (some) => Promise.all(some.map((shard) => queue.remove(jobId(shard)))));
+  const jobs = wanted.map((shard) => ({
+    name: "shard",
+    data: { work: manifest.hash, shard },
+    opts: { jobId: jobId(shard), attempts, backoff: { type: "exponential", delay: firstWait, jitter: 0.5 } },
+  }));
+  await inBulk(jobs, (some) => queue.addBulk([...some]));
+  const reasons = await inBulk(givenUp, (some) => Promise.all(some.map((shard) => queue.getJob(jobId(shard)))));
+  return {
+    shards,
+    done: done.length,
+    added: wanted.length,
+    queued: missing.filter((shard) => open.has(shard)).length,
+    failed: givenUp.map((shard, i) => ({ shard, reason: reasons[i]?.failedReason ?? "" })),
+  };
 }
 
 /** Shards that are told one by one. */

@@ -7,9 +7,9 @@ import { fileURLToPath } from "node:url";
 import { ReconlossError } from "@reconloss/core";
 import { checkFields, checkKind, threadsVariable } from "@reconloss/core/internal";
 import type { Job } from "bullmq";
-import { type ShardOptions, shardStatus } from "../shards/index.ts";
+import type { ShardOptions } from "../shards/index.ts";
 import { loadBullmq, type QueueOptions, queueFields } from "./connection.ts";
-import { type JobProgress, openQueue, queueName, type ShardJob } from "./queue.ts";
+import { type JobProgress, openQueue, queueName, type ShardJob, type ShardQueue } from "./queue.ts";
 import type { Answer, Order } from "./shard-process.ts";
 
 /** What a worker has done. */
@@ -57,8 +57,11 @@ export interface WorkerOptions extends QueueOptions, Pick<ShardOptions, "batch" 
 /** How often a shard may lose its worker: preemptible machines vanish often, and that is no fault of the shard. */
 const mostLosses = 100;
 
-/** How often a worker without a job looks whether all parts are there, in milliseconds. */
-const lookEvery = 2_000;
+/** How often a worker without a job asks the queue whether jobs are left, in milliseconds. */
+const askEvery = 2_000;
+
+/** How often it looks which parts are there, of which many workers may be waiting for the last one. */
+const lookEvery = 30_000;
 
 /** Milliseconds that a process which was asked to stop has, before it is killed. */
 const grace = 10_000;
@@ -104,7 +107,7 @@ export async function workShards(folder: string, options: WorkerOptions = {}): P
   }
   const opened = await openQueue(folder, options);
   const { Worker, UnrecoverableError, WaitingError } = await loadBullmq();
-  const { queue, manifest, connection } = opened;
+  const { manifest, connection } = opened;
   const counts = { computed: 0, found: 0, failed: 0 };
   const machine = { failures: 0, reason: "" };
   const ending = new AbortController();
@@ -158,11 +161,12 @@ export async function workShards(folder: string, options: WorkerOptions = {}): P
   });
   // Connections are made again by themselves; what a job's error is, its handler has told.
   worker.on("error", () => {});
+  const isOver = watch(opened, folder);
   try {
     while (!ending.signal.aborted) {
-      await sleep(lookEvery, undefined, { signal: ending.signal }).catch(() => {});
+      await sleep(askEvery, undefined, { signal: ending.signal }).catch(() => {});
       if (stay || ending.signal.aborted || processes.isBusy) continue;
-      if (await isOver(folder, queue)) break;
+      if (await isOver()) break;
     }
   } finally {
     signal?.removeEventListener("abort", end);
@@ -179,19 +183,27 @@ export async function workShards(folder: string, options: WorkerOptions = {}): P
   return { name, ...counts };
 }
 
-/** Whether no work is left, because every part is there or no job is. */
-async function isOver(folder: string, queue: import("bullmq").Queue<ShardJob>): Promise<boolean> {
-  const { done, shards } = await shardStatus(folder);
-  if (done.length === shards) return true;
-  // Where the server does not answer now, it may later.
-  const counts = await queue.getJobCounts("wait", "active", "delayed", "failed", "completed").catch(() => undefined);
-  if (counts === undefined) return false;
-  const { wait, active, delayed, failed } = counts;
-  if (wait + active + delayed > 0 || failed === 0 || done.length + failed < shards) return false;
-  throw new ReconlossError(
-    "checkpoint",
-    `${failed} of ${shards} shards of ${folder} were given up: see reconloss cluster status`,
-  );
+/** Tells whether no work is left, because every part is there or no job is. The parts are looked at when the last job has ended, and now and then. */
+function watch({ queue, manifest, parts }: ShardQueue, folder: string): () => Promise<boolean> {
+  const shards = manifest.shards.length;
+  let left: number | undefined;
+  let next = 0;
+  return async () => {
+    // Where the server does not answer now, it may later.
+    const counts = await queue.getJobCounts("wait", "active", "delayed", "failed").catch(() => undefined);
+    const before = left;
+    left = counts && counts.wait + counts.active + counts.delayed;
+    const hasEnded = left === 0 && before !== 0;
+    if (!hasEnded && Date.now() < next) return false;
+    next = Date.now() + lookEvery;
+    const done = (await parts.look()).done.length;
+    if (done === shards) return true;
+    if (left !== 0 || !counts?.failed || done + counts.failed < shards) return false;
+    throw new ReconlossError(
+      "checkpoint",
+      `${counts.failed} of ${shards} shards of ${folder} were given up: see reconloss cluster status`,
+    );
+  };
 }
 
 type Outcome = Exclude<Answer, { kind: "progress" }>;

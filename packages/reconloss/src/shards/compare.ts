@@ -30,10 +30,11 @@ import { refuseMachineFaults, type ShardKind } from "./kind.ts";
 import { checkListing, type Listing, planRanges, sizeOf } from "./listing.ts";
 import { type Manifest, writeManifest } from "./manifest.ts";
 import { contentLines } from "./part.ts";
+import { checkParts, type PartsPlace } from "./place.ts";
 import { type ShardCount, shardRanges } from "./ranges.ts";
 
 /** What a plan of pairs is of, beside how pairs are compared. */
-export interface ComparisonPlan extends PixelOptions, ShardCount {
+export interface ComparisonPlan extends PixelOptions, ShardCount, PartsPlace {
   /** The losses, as `reconloss compare` takes them; needed where there is no protocol. */
   metrics?: string;
   /** A protocol, as `reconloss compare` takes it. */
@@ -110,7 +111,9 @@ export async function planComparison(
     fail: "string",
     plugin: "list",
     device: "string",
+    parts: "string",
   });
+  checkParts(options);
   if (options.metrics === undefined && options.protocol === undefined) {
     throw new ReconlossError("invalid-argument", "options.metrics is needed, or options.protocol");
   }
@@ -144,7 +147,7 @@ export async function planComparison(
   };
   const ranges = shardRanges([{ input, count: pairs.length }], blockPairs, options);
   const shards = await planRanges(ranges, { [input]: listed(pairs) });
-  return writeManifest(folder, { kind: "compare", settings: { ...settings }, shards });
+  return writeManifest(folder, { kind: "compare", settings: { ...settings }, shards, parts: options.parts });
 }
 
 /** The losses of a plan, with models that are those of the plan, and its protocol. */

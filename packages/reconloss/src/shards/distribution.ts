@@ -31,12 +31,14 @@ import { type RunContext, refuseMachineFaults, type ShardKind } from "./kind.ts"
 import { checkListing, type Listing, planRanges } from "./listing.ts";
 import { type Manifest, type PlannedRange, writeManifest } from "./manifest.ts";
 import { type Part, PartReader, type WriteContent } from "./part.ts";
+import { checkParts, type PartsPlace } from "./place.ts";
 import { type ShardCount, shardRanges } from "./ranges.ts";
 
 /** What a plan of sets of images is of, beside how they are compared; a network of one's own must be a file. */
 export interface DistributionPlan
   extends Omit<DistributionOptions, "extractor" | "cache" | "batch" | "onProgress">,
-    ShardCount {
+    ShardCount,
+    PartsPlace {
   /** Modules with metrics of one's own; their code is run. */
   plugin?: readonly string[];
 }
@@ -93,9 +95,10 @@ export async function planDistribution(
 ): Promise<Manifest> {
   for (const [name, value] of Object.entries({ folder, outputs })) checkKind(name, value, "string");
   if (reals !== undefined) checkKind("reals", reals, "string");
-  checkFields("plan", plan);
+  checkFields("plan", plan, { parts: "string" });
+  checkParts(plan);
   shardRanges([], blockImages, plan);
-  const { shards: _, shardSize: __, plugin = [], ...own } = plan;
+  const { shards: _, shardSize: __, parts, plugin = [], ...own } = plan;
   const options = portable<DistributionOptions>(own);
   const plugins = await knownFiles(plugin);
   const { metrics: factories } = await loadKnownPlugins(plugins);
@@ -110,7 +113,7 @@ export async function planDistribution(
     const { metrics: ___, ...others } = options;
     const { shards, ...ofFeatures } = await planSides(sidesOf(comparison), comparison.needed, options, plan);
     const settings: Settings = { ...paths, options: others, metrics, plugins, ...ofFeatures };
-    return writeManifest(folder, { kind: "distribution", settings: { ...settings }, shards });
+    return writeManifest(folder, { kind: "distribution", settings: { ...settings }, shards, parts });
   });
 }
 

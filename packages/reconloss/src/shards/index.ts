@@ -4,6 +4,7 @@ export { type ComparisonPlan, type MergedComparison, planComparison } from "./co
 export { type DistributionPlan, type MergedDistribution, planDistribution } from "./distribution.ts";
 export type { Manifest, PlannedRange } from "./manifest.ts";
 export { type Merged, mergeShards } from "./merge.ts";
+export type { PartsPlace } from "./place.ts";
 export type { ShardCount, ShardRange } from "./ranges.ts";
 export { planStatistics, type StatisticsPlan } from "./stats.ts";
 export { type ShardStatus, shardStatus } from "./status.ts";

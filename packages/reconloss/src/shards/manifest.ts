@@ -4,6 +4,7 @@ import { loadRuntime, ReconlossError } from "@reconloss/core";
 import packageFile from "../../package.json" with { type: "json" };
 import { readFileBytes, writeFileAtomically } from "../files.ts";
 import { defaultLimitPixels, limitPixelsTo } from "../image/limit.ts";
+import { checkPlace } from "./place.ts";
 import type { ShardRange } from "./ranges.ts";
 
 /** A range, and what is to be found there. */
@@ -27,6 +28,8 @@ export interface Manifest {
   readonly kind: string;
   readonly settings: Readonly<Record<string, unknown>>;
   readonly conditions: Conditions;
+  /** The address of the parts, where they are not in the folder. */
+  readonly parts?: string;
   readonly shards: readonly (readonly PlannedRange[])[];
   /** SHA-256 of all of the above. */
   readonly hash: string;
@@ -54,12 +57,13 @@ function hashOf(manifest: Omit<Manifest, "hash">): string {
  */
 export async function writeManifest(
   folder: string,
-  plan: Pick<Manifest, "kind" | "settings" | "shards">,
+  plan: Pick<Manifest, "kind" | "settings" | "shards" | "parts">,
 ): Promise<Manifest> {
   const conditions = await conditionsHere();
   // Through JSON once, so that what is hashed is what will be read.
   const { kind, settings, shards } = JSON.parse(JSON.stringify(plan)) as typeof plan;
-  const body = { format, kind, settings, conditions, shards };
+  const parts = plan.parts === undefined ? {} : { parts: checkPlace(plan.parts) };
+  const body = { format, kind, settings, conditions, ...parts, shards };
   const manifest: Manifest = { ...body, hash: hashOf(body) };
   const before = await readManifest(folder).catch((error) => {
     if (error instanceof ReconlossError && isAbsent(error)) return undefined;

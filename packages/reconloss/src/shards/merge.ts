@@ -1,12 +1,10 @@
-import { ReconlossError } from "@reconloss/core";
-import { checkKind, listNames } from "@reconloss/core/internal";
+import { checkKind } from "@reconloss/core/internal";
 import type { ComputedStatistics } from "../distribution/evaluate.ts";
 import type { MergedComparison } from "./compare.ts";
 import type { MergedDistribution } from "./distribution.ts";
 import { kindOf } from "./kinds.ts";
 import { adoptConditions, readManifest } from "./manifest.ts";
-import type { Part } from "./part.ts";
-import { findParts } from "./parts.ts";
+import { PlanParts } from "./parts.ts";
 
 /** What all shards came to, by the kind of work: what `evaluateDistribution` or `computeStatistics` gives, or what `comparePairs` and `summarise` give. */
 export type Merged =
@@ -32,18 +30,13 @@ export type Merged =
 export async function mergeShards(folder: string): Promise<Merged> {
   checkKind("folder", folder, "string");
   const manifest = await readManifest(folder);
-  const { parts, problems } = await findParts(folder, manifest, { whole: true });
-  const missing = [...parts.entries()].filter(([, part]) => part === undefined).map(([shard]) => String(shard));
-  const all = [
-    ...problems,
-    ...(missing.length > 0 ? [`no part of ${missing.length === 1 ? "shard" : "shards"} ${listNames(missing)}`] : []),
-  ];
-  if (all.length > 0) {
-    throw new ReconlossError("content", `${folder} cannot be merged: ${all.slice(0, problemsShown).join("; ")}`);
+  const planned = new PlanParts(folder, manifest);
+  try {
+    const parts = await planned.all();
+    await adoptConditions(manifest);
+    const merged = await kindOf(manifest).merge(manifest, parts);
+    return { kind: manifest.kind, ...(merged as object) } as Merged;
+  } finally {
+    await planned.close();
   }
-  await adoptConditions(manifest);
-  const merged = await kindOf(manifest).merge(manifest, parts as Part[]);
-  return { kind: manifest.kind, ...(merged as object) } as Merged;
 }
-
-const problemsShown = 20;

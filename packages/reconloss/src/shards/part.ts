@@ -30,6 +30,8 @@ export type WriteContent = (data: string | Uint8Array) => Promise<void>;
 
 const format = "reconloss part 1";
 const longestHeader = 2 ** 20;
+/** How much is read of a part's beginning at first. */
+const shortHeader = 2 ** 12;
 const readBlock = 2 ** 20;
 const footerOf = (digest: string) => `{"sha256":"${digest}"}\n`;
 const footerBytes = footerOf("0".repeat(64)).length;
@@ -57,6 +59,17 @@ export async function writePart(
   });
 }
 
+/** Makes the error of what is no part, or none any more. */
+export type PartError = (problem: string) => ReconlossError;
+
+const partError =
+  (path: string): PartError =>
+  (problem) =>
+    new ReconlossError("content", `${path} ${problem}`);
+
+const isNone = "is no part of a plan";
+const wasCut = "is damaged: it was cut short";
+
 /**
  * Reads the first and the last line of a part.
  *
@@ -65,24 +78,93 @@ export async function writePart(
  */
 export async function readPart(path: string, { whole = false } = {}): Promise<Part> {
   const { handle, size } = await openFile(path);
-  const damaged = (problem: string) => new ReconlossError("content", `${path} ${problem}`);
+  const refuse = partError(path);
   try {
-    const head = await readBytes(handle, 0, Math.min(size, longestHeader));
-    const lineEnd = head.indexOf(0x0a);
-    const header = lineEnd < 0 ? undefined : headerIn(head.subarray(0, lineEnd));
-    if (header === undefined) throw damaged("is no part of a plan");
-    const end = size - footerBytes;
-    const footer = end > lineEnd ? (await readBytes(handle, end, footerBytes)).toString("latin1") : "";
-    const { digest } = footerPattern.exec(footer)?.groups ?? {};
-    if (digest === undefined) throw damaged("is damaged: it was cut short");
-    if (whole && digest !== (await digestOf(handle, end)))
-      throw damaged("is damaged: its content is not what was written");
-    return { path, header, start: lineEnd + 1, end };
+    if (whole) {
+      const scan = new PartScan(refuse);
+      const block = Buffer.alloc(readBlock);
+      for (let at = 0; at < size; ) {
+        const { bytesRead } = await handle.read(block, 0, block.length, at);
+        if (bytesRead === 0) break;
+        scan.take(block.subarray(0, bytesRead));
+        at += bytesRead;
+      }
+      return { path, ...scan.end() };
+    }
+    return { path, ...(await readEnds(size, (at, length) => readBytes(handle, at, length), refuse)) };
   } catch (cause) {
     if (cause instanceof ReconlossError) throw cause;
     throw new ReconlossError("file", `cannot read ${path}: ${reasonOf(cause)}`, { cause });
   } finally {
     await handle.close();
+  }
+}
+
+/** What the ends of a part say of it, of which no more is read than that. */
+export async function readEnds(
+  size: number,
+  read: (position: number, length: number) => Promise<Buffer>,
+  refuse: PartError,
+): Promise<Omit<Part, "path">> {
+  let head: Buffer = Buffer.alloc(0);
+  let lineEnd = -1;
+  for (let length = shortHeader; lineEnd < 0 && head.length < Math.min(size, longestHeader); length *= 16) {
+    head = await read(0, Math.min(size, length));
+    lineEnd = head.indexOf(0x0a);
+  }
+  const header = lineEnd < 0 ? undefined : headerIn(head.subarray(0, lineEnd));
+  if (header === undefined) throw refuse(isNone);
+  const end = size - footerBytes;
+  const footer = end > lineEnd ? await read(end, footerBytes) : Buffer.alloc(0);
+  if (!footerPattern.test(footer.toString("latin1"))) throw refuse(wasCut);
+  return { header, start: lineEnd + 1, end };
+}
+
+/** Looks at a part while its bytes pass. */
+export class PartScan {
+  readonly #refuse: PartError;
+  readonly #hash = createHash("sha256");
+  /** The first bytes, until the first line is known. */
+  #head: Buffer = Buffer.alloc(0);
+  #header: PartHeader | undefined;
+  #start = 0;
+  /** The last bytes, which may be the last line, and are not of the hash. */
+  #tail: Buffer = Buffer.alloc(0);
+  #size = 0;
+
+  constructor(refuse: PartError) {
+    this.#refuse = refuse;
+  }
+
+  take(bytes: Uint8Array): void {
+    this.#size += bytes.length;
+    if (this.#header === undefined) this.#readHeader(bytes);
+    const all = Buffer.concat([this.#tail, bytes]);
+    const before = Math.max(0, all.length - footerBytes);
+    this.#hash.update(all.subarray(0, before));
+    this.#tail = all.subarray(before);
+  }
+
+  /** What it is, after the last byte. */
+  end(): Omit<Part, "path"> {
+    if (this.#header === undefined) throw this.#refuse(isNone);
+    const end = this.#size - footerBytes;
+    const { digest } = footerPattern.exec(this.#tail.toString("latin1"))?.groups ?? {};
+    if (digest === undefined || end < this.#start) throw this.#refuse(wasCut);
+    if (digest !== this.#hash.digest("hex")) {
+      throw this.#refuse("is damaged: its content is not what was written");
+    }
+    return { header: this.#header, start: this.#start, end };
+  }
+
+  #readHeader(bytes: Uint8Array): void {
+    this.#head = Buffer.concat([this.#head, bytes]);
+    const lineEnd = this.#head.indexOf(0x0a);
+    if (lineEnd < 0 && this.#head.length < longestHeader) return;
+    this.#header = lineEnd < 0 ? undefined : headerIn(this.#head.subarray(0, lineEnd));
+    if (this.#header === undefined) throw this.#refuse(isNone);
+    this.#start = lineEnd + 1;
+    this.#head = Buffer.alloc(0);
   }
 }
 
@@ -93,18 +175,6 @@ function headerIn(line: Buffer): PartHeader | undefined {
   } catch {
     return undefined;
   }
-}
-
-async function digestOf(handle: FileHandle, end: number): Promise<string> {
-  const hash = createHash("sha256");
-  const block = Buffer.alloc(readBlock);
-  for (let at = 0; at < end; ) {
-    const { bytesRead } = await handle.read(block, 0, Math.min(block.length, end - at), at);
-    if (bytesRead === 0) break;
-    hash.update(block.subarray(0, bytesRead));
-    at += bytesRead;
-  }
-  return hash.digest("hex");
 }
 
 async function readBytes(handle: FileHandle, position: number, length: number): Promise<Buffer> {

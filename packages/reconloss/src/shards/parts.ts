@@ -1,85 +1,152 @@
-import { readdir } from "node:fs/promises";
-import { join } from "node:path";
 import { ReconlossError } from "@reconloss/core";
-import { reasonOf } from "../files.ts";
+import { listNames } from "@reconloss/core/internal";
+import { inOrder } from "../distribution/extract.ts";
+import { FolderStore } from "./folder-store.ts";
 import { kindOf } from "./kinds.ts";
 import type { Manifest } from "./manifest.ts";
-import { type Part, readPart } from "./part.ts";
+import type { Part, PartHeader } from "./part.ts";
+import { checkHeader, type PartStore } from "./store.ts";
+import { WebStore } from "./web-store.ts";
 
-/** Where the parts of a work folder are. */
-export const partsFolder = (folder: string) => join(folder, "parts");
+/** Parts that are looked at the same time. */
+const looksAtOnce = 16;
+/** Parts that are fetched at the same time, or of which every byte is looked at. */
+const fetchesAtOnce = 4;
+const problemsShown = 20;
 
-const digits = 6;
-
-/** Where the part of a shard is. */
-export function partPath(folder: string, shard: number, extension: string): string {
-  return join(partsFolder(folder), `${String(shard).padStart(digits, "0")}${extension}`);
-}
-
-/**
- * The part of a shard.
- *
- * @param options.whole - also whether every byte is what was written
- * @throws {ReconlossError} `content` for a part that is damaged or belongs to another plan or shard; `file` where there is none
- */
-export async function checkPart(
-  { hash, shards }: Manifest,
-  shard: number,
-  path: string,
-  { whole = false } = {},
-): Promise<Part> {
-  const part = await readPart(path, { whole });
-  const { work, shard: own } = part.header;
-  if (work !== hash) throw new ReconlossError("content", `${path} is a part of another plan`);
-  if (own !== shard) {
-    const problem =
-      own >= 0 && own < shards.length ? `is the part of shard ${own}` : `is of a shard ${own} that there is not`;
-    throw new ReconlossError("content", `${path} ${problem}, under the name of shard ${shard}`);
-  }
-  return part;
-}
-
-/** What is in the folder of parts. */
+/** What is where parts are. */
 export interface FoundParts {
-  /** By shard. */
-  readonly parts: readonly (Part | undefined)[];
+  /** The shards whose parts are there. */
+  readonly done: readonly number[];
+  /** Those whose parts are not, or are damaged. */
+  readonly missing: readonly number[];
   /** What is wrong, file by file: no part, one of another plan, damaged, or a second one of the same shard. */
   readonly problems: readonly string[];
 }
 
-/**
- * Looks at all files in the folder of parts; hidden ones, which are being written, are passed over.
- *
- * @throws {ReconlossError} `file` where the folder cannot be read
- */
-export async function findParts(folder: string, manifest: Manifest, { whole = false } = {}): Promise<FoundParts> {
-  const { extension } = kindOf(manifest);
-  const place = partsFolder(folder);
-  const names = await readdir(place).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === "ENOENT") return [];
-    throw new ReconlossError("file", `cannot read ${place}: ${reasonOf(cause)}`, { cause });
-  });
-  const parts: (Part | undefined)[] = manifest.shards.map(() => undefined);
-  const problems: string[] = [];
-  for (const name of names.filter((each) => !each.startsWith(".")).sort()) {
-    const path = join(place, name);
-    const shard = Number(name.slice(0, -extension.length));
-    const isNamed = name.endsWith(extension) && partPath(folder, shard, extension) === path;
+/** The parts of a plan, to be looked at again and again: one that was found is not read again while it is there. */
+export class PlanParts {
+  readonly folder: string;
+  readonly manifest: Manifest;
+  readonly store: PartStore;
+  readonly #known = new Set<number>();
+
+  constructor(folder: string, manifest: Manifest) {
+    this.folder = folder;
+    this.manifest = manifest;
+    const { extension } = kindOf(manifest);
+    this.store = manifest.parts
+      ? new WebStore(manifest.parts, folder, manifest, extension)
+      : new FolderStore(folder, manifest, extension);
+  }
+
+  /**
+   * Looks which parts are there.
+   *
+   * @param options.whole - also whether every byte is what was written
+   * @param options.among - where the place gives no list: which shards are worth asking for; default: all
+   * @throws {ReconlossError} `file` or `download` where the place of the parts cannot be read
+   */
+  async look({ whole = false, among }: { whole?: boolean; among?: Iterable<number> } = {}): Promise<FoundParts> {
+    const { shards } = this.manifest;
+    const { shards: listed, strangers } = await this.store.names();
+    const problems = [...strangers];
+    if (listed !== undefined) {
+      const there = new Set(listed);
+      for (const shard of this.#known) if (!there.has(shard)) this.#known.delete(shard);
+    }
+    if (whole) this.#known.clear();
+    const asked = [...(listed ?? among ?? shards.keys())].filter((shard) => !this.#known.has(shard));
+    const looks = inOrder(asked.length, whole ? fetchesAtOnce : looksAtOnce, (i) => this.#problemOf(asked[i], whole));
+    let i = 0;
+    for await (const problem of looks) {
+      const shard = asked[i++];
+      if (problem === undefined) this.#known.add(shard);
+      else if (problem !== absent) problems.push(problem);
+    }
+    const [done, missing]: [number[], number[]] = [[], []];
+    for (const shard of shards.keys()) (this.#known.has(shard) ? done : missing).push(shard);
+    return { done, missing, problems };
+  }
+
+  /** Whether the part of a shard is there, every byte of it. */
+  async has(shard: number): Promise<boolean> {
+    return (await this.#problemOf(shard, true)) === undefined;
+  }
+
+  /**
+   * All parts in their order, as files of this machine.
+   *
+   * @throws {ReconlossError} `content`, naming each file or shard, where a part is missing, damaged, doubled or of another plan
+   */
+  async all(): Promise<Part[]> {
+    // Those that are missing are told before any is fetched.
+    const seen = await this.look();
+    this.#refuse(seen.problems, seen.missing);
+    const problems: string[] = [];
+    const missing: number[] = [];
+    const parts: Part[] = [];
+    const count = this.manifest.shards.length;
+    let shard = 0;
+    for await (const found of inOrder(count, fetchesAtOnce, (each) => this.#fetch(each))) {
+      if (typeof found === "string") problems.push(found);
+      if (found === undefined || typeof found === "string") missing.push(shard);
+      else parts.push(found);
+      shard++;
+    }
+    this.#refuse(problems, missing);
+    return parts;
+  }
+
+  #refuse(problems: readonly string[], missing: readonly number[]): void {
+    const shards = missing.length === 1 ? "shard" : "shards";
+    const all = [
+      ...problems,
+      ...(missing.length > 0 ? [`no part of ${shards} ${listNames(missing.map(String))}`] : []),
+    ];
+    if (all.length === 0) return;
+    const shown = all.slice(0, problemsShown).join("; ");
+    throw new ReconlossError("content", `${this.folder} cannot be merged: ${shown}`);
+  }
+
+  close(): Promise<void> {
+    return this.store.close();
+  }
+
+  /** What is wrong with the part of a shard; nothing where it is there, {@link absent} where it is not. */
+  async #problemOf(shard: number, whole: boolean): Promise<string | undefined> {
+    const found = await this.#checked(
+      shard,
+      () => this.store.look(shard, whole),
+      (header) => header,
+    );
+    return found === undefined ? absent : typeof found === "string" ? found : undefined;
+  }
+
+  #fetch(shard: number): Promise<Part | string | undefined> {
+    return this.#checked(
+      shard,
+      () => this.store.fetch(shard),
+      ({ header }) => header,
+    );
+  }
+
+  /** A part that is the right one, what is wrong with it, or undefined where there is none. */
+  async #checked<T>(
+    shard: number,
+    read: () => Promise<T | undefined>,
+    headerOf: (found: T) => PartHeader,
+  ): Promise<T | string | undefined> {
     try {
-      if (isNamed && shard < parts.length) parts[shard] = await checkPart(manifest, shard, path, { whole });
-      else problems.push(await strangerIn(path, manifest));
+      const found = await read();
+      if (found !== undefined) checkHeader(headerOf(found), this.manifest, shard, this.store.nameOf(shard));
+      return found;
     } catch (error) {
-      if (!(error instanceof ReconlossError)) throw error;
-      problems.push(error.message);
+      // A server that cannot be reached says nothing of the part.
+      if (!(error instanceof ReconlossError) || error.code === "download") throw error;
+      return error.message;
     }
   }
-  return { parts, problems };
 }
 
-/** What a file is that has not the name of a part. */
-async function strangerIn(path: string, { hash, shards }: Manifest): Promise<string> {
-  const { work, shard } = (await readPart(path)).header;
-  if (work !== hash) return `${path} is a part of another plan`;
-  if (shard >= shards.length) return `${path} is of a shard ${shard} that there is not`;
-  return `${path} is a second part of shard ${shard}`;
-}
+const absent = "";

@@ -12,12 +12,14 @@ import { anywhere, type FeatureSettings, mergedSet, planSides, portable, runRang
 import type { ShardKind } from "./kind.ts";
 import { type Manifest, writeManifest } from "./manifest.ts";
 import { PartReader } from "./part.ts";
+import { checkParts, type PartsPlace } from "./place.ts";
 import { type ShardCount, shardRanges } from "./ranges.ts";
 
 /** What a plan of the statistics of a set is of. */
 export interface StatisticsPlan
   extends Omit<StatisticsOptions, "extractor" | "cache" | "batch" | "onProgress">,
-    ShardCount {}
+    ShardCount,
+    PartsPlace {}
 
 interface Settings extends FeatureSettings {
   readonly path: string;
@@ -40,14 +42,15 @@ interface Settings extends FeatureSettings {
  */
 export async function planStatistics(folder: string, path: string, plan: StatisticsPlan): Promise<Manifest> {
   for (const [name, value] of Object.entries({ folder, path })) checkKind(name, value, "string");
-  checkFields("plan", plan);
+  checkFields("plan", plan, { parts: "string" });
+  checkParts(plan);
   shardRanges([], blockImages, plan);
-  const { shards: _, shardSize: __, ...own } = plan;
+  const { shards: _, shardSize: __, parts, ...own } = plan;
   const options = portable<StatisticsOptions>(own);
   return withImages(anywhere(path), options, async (side) => {
     const { shards, ...ofFeatures } = await planSides([side], side.kinds, options, plan);
     const settings: Settings = { path: side.path, options, ...ofFeatures };
-    return writeManifest(folder, { kind: "stats", settings: { ...settings }, shards });
+    return writeManifest(folder, { kind: "stats", settings: { ...settings }, shards, parts });
   });
 }
 

@@ -1,6 +1,6 @@
 import { checkFields, checkKind } from "@reconloss/core/internal";
-import { readManifest } from "./manifest.ts";
-import { findParts } from "./parts.ts";
+import { type Manifest, readManifest } from "./manifest.ts";
+import { type FoundParts, PlanParts } from "./parts.ts";
 import type { ShardRange } from "./ranges.ts";
 
 /** How far the work in a folder is, from the parts on disk. */
@@ -39,16 +39,23 @@ export async function shardStatus(folder: string, options: { whole?: boolean } =
   checkKind("folder", folder, "string");
   checkFields("options", options, { whole: "boolean" });
   const manifest = await readManifest(folder);
-  const { parts, problems } = await findParts(folder, manifest, options);
-  const [done, missing]: [number[], number[]] = [[], []];
-  for (const [shard, part] of parts.entries()) (part === undefined ? missing : done).push(shard);
+  const parts = new PlanParts(folder, manifest);
+  try {
+    return statusOf(manifest, await parts.look(options));
+  } finally {
+    await parts.close();
+  }
+}
+
+/** How far a plan is whose parts were found so. */
+export function statusOf({ kind, shards }: Manifest, found: FoundParts): ShardStatus {
   return {
-    kind: manifest.kind,
-    shards: parts.length,
-    done,
-    missing,
-    items: itemsOf(manifest.shards.flat()),
-    itemsDone: itemsOf(done.flatMap((shard) => manifest.shards[shard])),
-    problems,
+    kind,
+    shards: shards.length,
+    done: found.done,
+    missing: found.missing,
+    items: shards.reduce((sum, ranges) => sum + itemsOf(ranges), 0),
+    itemsDone: found.done.reduce((sum, shard) => sum + itemsOf(shards[shard]), 0),
+    problems: found.problems,
   };
 }

@@ -4,8 +4,7 @@ import { ReconlossError } from "@reconloss/core";
 import { checkFields, checkKind } from "@reconloss/core/internal";
 import { kindOf } from "./kinds.ts";
 import { adoptConditions, readManifest } from "./manifest.ts";
-import { writePart } from "./part.ts";
-import { checkPart, partPath } from "./parts.ts";
+import { PlanParts } from "./parts.ts";
 
 /** How far a shard is. */
 export interface ShardProgress {
@@ -67,30 +66,39 @@ export async function runShard(folder: string, shard: number, options: ShardOpti
     cache: ["string", "boolean"],
   });
   const manifest = await readManifest(folder);
-  const { shards, hash } = manifest;
+  const { shards } = manifest;
   if (!Number.isInteger(shard) || shard < 0 || shard >= shards.length) {
     throw new ReconlossError("invalid-argument", `${folder} has the shards 0 to ${shards.length - 1}, not ${shard}`);
   }
-  const kind = kindOf(manifest);
-  const path = partPath(folder, shard, kind.extension);
-  const total = shards[shard].reduce((sum, { start, end }) => sum + end - start, 0);
-  const isThere = () => checkPart(manifest, shard, path, { whole: true }).then(Boolean, () => false);
-  if (await isThere()) return { shard, path, computed: false, total };
+  const parts = new PlanParts(folder, manifest);
+  try {
+    return await compute(parts, shard, options);
+  } finally {
+    await parts.close();
+  }
+}
+
+async function compute(parts: PlanParts, shard: number, options: ShardOptions): Promise<ShardResult> {
+  const { manifest, store, folder } = parts;
+  const path = store.nameOf(shard);
+  const total = manifest.shards[shard].reduce((sum, { start, end }) => sum + end - start, 0);
+  if (await parts.has(shard)) return { shard, path, computed: false, total };
+  if (await store.resend?.(shard)) return { shard, path, computed: true, total };
   await adoptConditions(manifest);
   const own = join(folder, "features", String(shard));
   let done = 0;
   try {
     options.signal?.throwIfAborted();
-    await kind.run(manifest, shard, {
+    await kindOf(manifest).run(manifest, shard, {
       signal: options.signal,
       batch: options.batch,
       cache: options.cache ?? own,
       onItem: () => options.onProgress?.({ shard, done: ++done, total }),
-      write: (content, write) => writePart(path, { work: hash, shard, content }, write),
+      write: (content, write) => store.write({ work: manifest.hash, shard, content }, write),
     });
   } catch (error) {
     // Another process may have written the part meanwhile, and have put away what both shared.
-    if (options.signal?.aborted || !(await isThere())) throw error;
+    if (options.signal?.aborted || !(await parts.has(shard).catch(() => false))) throw error;
   }
   if (options.cache === undefined) await rm(own, { recursive: true, force: true }).catch(() => {});
   return { shard, path, computed: true, total };
