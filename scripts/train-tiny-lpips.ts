@@ -9,18 +9,16 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { tinyTensors } from "../packages/core/src/nets/tiny.ts";
 import { Random } from "../packages/core/src/random.ts";
-import { Tensor } from "../packages/core/src/tensor.ts";
 import { readStates, writeStates } from "../packages/core/src/train/checkpoint.ts";
 import { writeFileAtomically } from "../packages/reconloss/src/files.ts";
 import { adam, cosineRate, TrainingStep } from "../packages/reconloss/src/train/index.ts";
-import { type Cached, fillCache, groupBytes, openCache } from "./tiny-lpips/cache.ts";
-import { members, pairs, side } from "./tiny-lpips/groups.ts";
-import { packHalves } from "./tiny-lpips/half.ts";
+import { batchOf } from "./tiny-lpips/batch.ts";
+import { fillCache, openCache } from "./tiny-lpips/cache.ts";
+import { side } from "./tiny-lpips/groups.ts";
 import { objective } from "./tiny-lpips/objective.ts";
-import { cells, layers } from "./tiny-lpips/teacher.ts";
 import { parameters, trained } from "./tiny-lpips/trainable.ts";
+import { weightsModule } from "./tiny-lpips/weights-module.ts";
 
 /** Everything that the result depends on, besides the photographs and the code. */
 export const recipe = {
@@ -48,45 +46,6 @@ function groupsOf(step: number, total: number): number[] {
   return [...order.subarray(start, start + recipe.groupsAtOnce)];
 }
 
-/** What the objective takes of some groups: the images of each, and the teacher's answers, layer by layer. */
-async function batchOf(cached: Cached, groups: readonly number[]): Promise<Record<string, Tensor>> {
-  const count = groups.length;
-  const images = new Float32Array(count * groupBytes);
-  const area = cells * cells;
-  const maps = new Float32Array(count * layers * pairs.length * area);
-  const values = new Float32Array(count * layers * pairs.length);
-  for (const [index, group] of groups.entries()) {
-    const bytes = await cached.images(group);
-    for (let at = 0; at < groupBytes; at++) images[index * groupBytes + at] = bytes[at] / 255;
-    for (let pair = 0; pair < pairs.length; pair++) {
-      for (let layer = 0; layer < layers; layer++) {
-        const from = (group * pairs.length + pair) * layers + layer;
-        const to = (index * layers + layer) * pairs.length + pair;
-        values[to] = cached.parts[from];
-        maps.set(cached.maps.subarray(from * area, (from + 1) * area), to * area);
-      }
-    }
-  }
-  return {
-    images: new Tensor(images, [count, 3 * members, side, side]),
-    maps: new Tensor(maps, [count, layers * pairs.length, cells, cells]),
-    values: new Tensor(values, [count, layers * pairs.length, 1, 1]),
-  };
-}
-
-/** The module that carries the weights. */
-function weightsModule(tensors: Readonly<Record<string, Tensor>>): string {
-  const weights = trained(tensors);
-  const values = Object.keys(tinyTensors()).flatMap((name) => [...weights[name].data]);
-  const packed = packHalves(values);
-  return [
-    "/** Written by scripts/train-tiny-lpips.ts: the weights of the network in tiny.ts, of this project's own training; see docs/tiny-lpips.md. */",
-    "export const packed =",
-    `  "${packed}";`,
-    "",
-  ].join("\n");
-}
-
 const { values: flags } = parseArgs({
   options: {
     photographs: { type: "string" },
@@ -106,7 +65,7 @@ const began = performance.now();
 const minutes = () => (performance.now() - began) / 60_000;
 
 await fillCache(flags.cache, flags.photographs, recipe, tell);
-const cached = await openCache(flags.cache);
+const cached = await openCache(flags.cache, side);
 const step = new TrainingStep({
   name: "tiny-lpips",
   parameters,
@@ -142,6 +101,6 @@ while (step.steps < recipe.steps && minutes() < Number(flags.minutes)) {
 await next;
 await save();
 if (step.steps === recipe.steps) {
-  await writeFile(flags.out, weightsModule(step.averaged));
+  await writeFile(flags.out, weightsModule(trained(step.averaged), "scripts/train-tiny-lpips.ts"));
   tell(`wrote ${flags.out}`);
 }

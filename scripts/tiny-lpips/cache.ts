@@ -1,18 +1,22 @@
 import { existsSync } from "node:fs";
 import { mkdir, open, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Tensor } from "../../packages/core/src/tensor.ts";
 import { listImages, readImage } from "../../packages/reconloss/src/image/index.ts";
-import { drawGroup, members, pairs, side } from "./groups.ts";
-import { cells, layers, openTeacher } from "./teacher.ts";
+import { drawGroup, type Group, members, pairs, side } from "./groups.ts";
+import { layers, openTeacher } from "./teacher.ts";
 
-/** Pixels of a group, one byte each. */
-export const groupBytes = members * 3 * side * side;
+/** Pixels of a group of images of a side, one byte each. */
+export function groupBytes(side: number): number {
+  return members * 3 * side * side;
+}
 const partCount = pairs.length * layers;
-const mapCount = partCount * cells * cells;
 
 /** Groups and what the teacher says of them, on disk. */
 export interface Cached {
   readonly groups: number;
+  /** Height and width of the images. */
+  readonly side: number;
   /** The images of a group as bytes, read when asked for: [member, 3, side, side]. */
   images(group: number): Promise<Uint8Array>;
   /** [group, pair, layer] */
@@ -24,18 +28,34 @@ export interface Cached {
 const files = (folder: string) =>
   Object.fromEntries(["images.u8", "parts.f32", "maps.f32", "done.json"].map((name) => [name, join(folder, name)]));
 
-/** Draws groups of photographs, asks the teacher and keeps both. What is kept already is used as it is. */
+/** Draws groups of photographs, of every one or of every so many, asks the teacher and keeps both. What is kept already is used as it is. */
 export async function fillCache(
   folder: string,
   photographs: string,
-  { seed, perPhotograph }: { seed: number; perPhotograph: number },
+  { seed, perPhotograph, every = 1 }: { seed: number; perPhotograph: number; every?: number },
   tell: (text: string) => void,
 ): Promise<void> {
+  const wanted = JSON.stringify({ seed, perPhotograph, ...(every > 1 && { every }), version: 5 });
+  await keepGroups(folder, photographs, { wanted, side, tell }, async (photograph, index) =>
+    Array.from({ length: index % every === 0 ? perPhotograph : 0 }, (_, k) => drawGroup(photograph, seed, index, k)),
+  );
+}
+
+/**
+ * Keeps groups of photographs and what the teacher says of them, unless the folder says that it has what is wanted.
+ *
+ * @param draw - the groups of a photograph
+ */
+export async function keepGroups(
+  folder: string,
+  photographs: string,
+  { wanted, side, tell }: { wanted: string; side: number; tell: (text: string) => void },
+  draw: (photograph: Tensor, index: number) => Promise<readonly Group[]>,
+): Promise<void> {
   const paths = files(folder);
-  const wanted = JSON.stringify({ seed, perPhotograph, version: 5 });
   if (existsSync(paths["done.json"]) && (await readFile(paths["done.json"], "utf8")) === wanted) return;
   await mkdir(folder, { recursive: true });
-  const teacher = await openTeacher();
+  const teacher = await openTeacher(side);
   const [images, parts, maps] = await Promise.all(
     ["images.u8", "parts.f32", "maps.f32"].map((name) => open(paths[name], "w")),
   );
@@ -44,7 +64,8 @@ export async function fillCache(
   let writing: Promise<unknown> = Promise.resolve();
   for (const [index, name] of names.entries()) {
     const photograph = await readImage(join(photographs, name));
-    const groups = Array.from({ length: perPhotograph }, (_, k) => drawGroup(photograph, seed, index, k));
+    const groups = await draw(photograph, index);
+    if (groups.length === 0) continue;
     // The teacher answers while the next photograph is distorted.
     await writing;
     writing = teacher(groups).then(async (answers) => {
@@ -63,8 +84,8 @@ export async function fillCache(
   await writeFile(paths["done.json"], wanted);
 }
 
-/** Opens what {@link fillCache} kept. */
-export async function openCache(folder: string): Promise<Cached> {
+/** Opens what {@link fillCache} or {@link keepGroups} kept. */
+export async function openCache(folder: string, side: number): Promise<Cached> {
   const paths = files(folder);
   const floats = async (path: string) => {
     const bytes = await readFile(path);
@@ -73,10 +94,11 @@ export async function openCache(folder: string): Promise<Cached> {
   const [parts, maps] = [await floats(paths["parts.f32"]), await floats(paths["maps.f32"])];
   const images = await open(paths["images.u8"], "r");
   return {
-    groups: maps.length / mapCount,
+    groups: parts.length / partCount,
+    side,
     images: async (group) => {
-      const bytes = new Uint8Array(groupBytes);
-      await images.read(bytes, 0, groupBytes, group * groupBytes);
+      const bytes = new Uint8Array(groupBytes(side));
+      await images.read(bytes, 0, bytes.length, group * bytes.length);
       return bytes;
     },
     parts,

@@ -7,7 +7,7 @@ import { happen, type Mishap } from "./mishap.ts";
 /** A crop and what became of it, each [1, 3, side, side]: the crop comes first. */
 export type Group = readonly Tensor[];
 
-/** Height and width of a crop. */
+/** Height and width of the crops of {@link drawGroup}. */
 export const side = 96;
 /** Images of a group: the crop and four distorted ones. */
 export const members = 5;

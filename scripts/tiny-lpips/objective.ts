@@ -37,6 +37,7 @@ export function objective<T>(
   o: Ops<T>,
   tensors: Readonly<Record<string, T>>,
   { images, ...answers }: Readonly<Record<string, T>>,
+  variant = "",
 ): Objective<T> {
   const root = (x: T) => o.sqrt(o.add(x, least));
   const apart = (a: T, b: T) => o.mean(o.abs(o.sub(root(a), root(b))), "nchw");
@@ -50,5 +51,31 @@ export function objective<T>(
   ];
   const total = sum(compared.map(({ found, taught }) => apart(sum(found), sum(taught))));
   const parts = sum(compared.flatMap(({ found, taught }) => found.map((layer, k) => apart(layer, taught[k]))));
-  return { loss: o.add(total, parts), report: { total, parts } };
+  if (variant !== "ranked") return { loss: o.add(total, parts), report: { total, parts } };
+  const ranking = ranked(o, root(sum(compared[0].found)), root(sum(compared[0].taught)));
+  return { loss: o.add(o.add(total, parts), ranking.loss), report: { total, parts, ...ranking.report } };
+}
+
+/** How near two distances are, in roots, whose order is not asked for with certainty. */
+const nearness = 0.02;
+
+/**
+ * How far the differences between a group's distances from its first image are from the teacher's: their mean absolute error, and the cross-entropy of which of two
+ * is the larger, as a logistic function of their difference.
+ *
+ * @param found - roots of the distances of all pairs
+ */
+export function ranked<T>(o: Ops<T>, found: T, taught: T) {
+  const sum = (terms: readonly T[]) => terms.reduce((a, b) => o.add(a, b));
+  const toFirst = pairs.flatMap(([a], index) => (a === 0 ? [index] : []));
+  const both = toFirst.flatMap((i) => toFirst.filter((j) => j > i).map((j) => [i, j] as const));
+  const differences = (of: T) => o.concat(both.map(([i, j]) => o.sub(o.channel(of, i), o.channel(of, j))));
+  const [mine, theirs] = [differences(found), differences(taught)];
+  const differ = o.mean(o.abs(o.sub(mine, theirs)), "nchw");
+  const [z, y] = [mine, theirs].map((x) => o.div(x, nearness));
+  const softplus = (x: T) => o.add(o.relu(x), o.log1p(o.exp(o.neg(o.abs(x)))));
+  // With p = 1 / (1 + exp(-y)): p softplus(-z) + (1 - p) softplus(z) = softplus(z) - p z.
+  const p = o.exp(o.neg(softplus(o.neg(y))));
+  const order = o.mean(o.sub(softplus(z), o.mul(p, z)), "nchw");
+  return { loss: sum([o.mul(differ, 2), o.mul(order, 0.05)]), report: { differ, order } };
 }

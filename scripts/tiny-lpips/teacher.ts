@@ -3,12 +3,14 @@ import { lpips } from "../../packages/core/src/losses/index.ts";
 import { lpipsHeads, lpipsNetworks } from "../../packages/core/src/nets/table.ts";
 import { Tensor } from "../../packages/core/src/tensor.ts";
 import { openWeights, readStateDict } from "../../packages/reconloss/src/weights/index.ts";
-import { type Group, members, pairs, side } from "./groups.ts";
+import { type Group, members, pairs } from "./groups.ts";
 
 /** Layers of AlexNet that LPIPS compares. */
 export const layers = lpipsNetworks.alex.taps.length;
-/** Rows and columns of a map of cells, each the mean of what a layer says of some 16x16 pixels. */
-export const cells = 5;
+/** Rows and columns of a map of cells of images of a side, each the mean of what a layer says of some 16x16 pixels. */
+export function cellsOf(side: number): number {
+  return Math.floor(side / 16) - 1;
+}
 /** How many positions of each layer make a cell, along either axis. */
 export const positions = [4, 2, 1, 1, 1];
 
@@ -23,9 +25,10 @@ export interface Answers {
 /**
  * LPIPS-alex 0.1 of all pairs of groups.
  *
+ * @param side - height and width of their images
  * @throws {ReconlossError} `missing-weights` where the published weights are not on this machine and cannot be downloaded
  */
-export async function openTeacher(): Promise<(groups: readonly Group[]) => Promise<Answers>> {
+export async function openTeacher(side: number): Promise<(groups: readonly Group[]) => Promise<Answers>> {
   const { definition } = lpips({ net: "alex" });
   await definition?.prepare?.();
   const checkpoint = await openWeights("lpips-alex");

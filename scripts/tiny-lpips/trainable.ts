@@ -44,3 +44,13 @@ export function trained(tensors: Readonly<Record<string, { readonly data: Float3
     }),
   );
 }
+
+/** The tensors to train on, of weights that were trained before. */
+export function trainable(weights: StateDict): Record<string, Float32Array> {
+  return Object.fromEntries(
+    Object.keys(parameters).map((name) => {
+      const layer = tinyTaps.findIndex((_, index) => rootName(index) === name);
+      return [name, layer < 0 ? weights[name].data : weights[headName(layer)].data.map(Math.sqrt)];
+    }),
+  );
+}

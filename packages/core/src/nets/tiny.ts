@@ -48,6 +48,19 @@ export function tinyTensors(): TensorShapes {
   return { ...tiny.tensors(), ...headShapes(tinyTaps.map((tap) => tiny.channels(tap))) };
 }
 
+/** The tensors by name, of their numbers one after the other. */
+export function tensorsOf(values: Float32Array): StateDict {
+  let start = 0;
+  return Object.fromEntries(
+    Object.entries(tinyTensors()).map(([name, shape]) => {
+      const count = shape.reduce((product, size) => product * size, 1);
+      const data = values.subarray(start, start + count);
+      start += count;
+      return [name, { shape, data }];
+    }),
+  );
+}
+
 let loaded: Promise<StateDict> | undefined;
 
 /**
@@ -61,17 +74,6 @@ let loaded: Promise<StateDict> | undefined;
  */
 export function tinyWeights(): Promise<StateDict> {
   // A part of their own, so that whoever does not use the network does not load them.
-  loaded ??= import("./tiny-embedded.ts").then(({ embeddedNumbers }) => {
-    const values = embeddedNumbers();
-    let start = 0;
-    return Object.fromEntries(
-      Object.entries(tinyTensors()).map(([name, shape]) => {
-        const count = shape.reduce((product, size) => product * size, 1);
-        const data = values.subarray(start, start + count);
-        start += count;
-        return [name, { shape, data }];
-      }),
-    );
-  });
+  loaded ??= import("./tiny-embedded.ts").then(({ embeddedNumbers }) => tensorsOf(embeddedNumbers()));
   return loaded;
 }

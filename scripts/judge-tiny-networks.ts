@@ -1,0 +1,100 @@
+/**
+ * `npx tsx scripts/judge-tiny-networks.ts --photographs FOLDER --learn FOLDER --published FOLDER --cache FOLDER [--weights FILE]`: how far `lpips(net=tiny)` says of the outputs of
+ * networks for super-resolution what LPIPS-alex 0.1 says.
+ *
+ * Photographs that it was not trained with are reduced and enlarged again by ten methods: bicubic, Lanczos, sharpened, small networks trained here on the photographs of
+ * `--learn` with four losses, and three published ones, in a folder that `npm install --prefix FOLDER @upscalerjs/esrgan-medium @upscalerjs/esrgan-thick @upscalerjs/esrgan-legacy`
+ * has made. Which of two methods is better on one photograph is asked of all pairs. Then networks are trained with `l1` and with `l1 + 0.1*lpips(net=tiny)`, for the
+ * edition that is judged, and the means of what both say of the outputs are compared.
+ */
+import { basename, join } from "node:path";
+import { parseArgs } from "node:util";
+import { type Loss, lpips } from "../packages/core/src/losses/index.ts";
+import { plainTable } from "../packages/reconloss/src/cli/table.ts";
+import { readWeightsModule } from "./tiny-lpips/candidate.ts";
+import { rankCorrelation } from "./tiny-lpips/correlation.ts";
+import { enlarged, pairwiseAgreement, scales, valuesOf } from "./tiny-lpips/enlarged.ts";
+import { ownMethods, publishedMethods, simpleMethods } from "./tiny-lpips/enlargers.ts";
+import { type OwnNetwork, tinyOf } from "./tiny-lpips/own-networks.ts";
+
+const usage = "usage: judge-tiny-networks.ts --photographs FOLDER --learn FOLDER --published FOLDER --cache FOLDER";
+const { values: flags } = parseArgs({
+  options: {
+    photographs: { type: "string" },
+    learn: { type: "string" },
+    published: { type: "string" },
+    cache: { type: "string" },
+    weights: { type: "string" },
+    agreement: { type: "boolean", default: false },
+    seeds: { type: "string", default: "1" },
+  },
+});
+const { photographs, learn, published, cache } = flags;
+if (!photographs || !learn || !published || !cache) throw new Error(usage);
+const say = (text: string) => void process.stdout.write(`${text}\n`);
+const tell = (text: string) => void process.stderr.write(`${text}\n`);
+
+const against = flags.weights
+  ? { name: basename(flags.weights, ".ts"), weights: await readWeightsModule(flags.weights) }
+  : undefined;
+const tiny: Loss = against ? tinyOf(against.weights)({ net: "tiny" }) : lpips({ net: "tiny" });
+
+const own = (scale: OwnNetwork["scale"], loss: string, seed = 101): OwnNetwork => {
+  return { scale, loss, seed, steps: 400, patch: 24 * scale };
+};
+const judgedLosses = ["l1", "l1 + 0.1*lpips(net=tiny)", "l1 + 0.2*ssim", "l1 + 0.1*lpips(net=alex)"];
+const judgedPackages = (scale: number) => ["esrgan-medium", "esrgan-thick", `esrgan-legacy/models/div2k/x${scale}`];
+
+const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+const rows: string[][] = [];
+const all: { mine: number[]; theirs: number[] } = { mine: [], theirs: [] };
+let [agreeing, places] = [0, 0];
+for (const scale of scales) {
+  const methods = [
+    ...simpleMethods(scale).slice(0, 3),
+    ...(await ownMethods(
+      judgedLosses.map((loss) => own(scale, loss)),
+      { photographs: learn, cache },
+      tell,
+    )),
+    ...(await publishedMethods(join(published, "node_modules"), judgedPackages(scale), scale)),
+  ];
+  const set = await enlarged(photographs, cache, scale, methods);
+  const values = await valuesOf(tiny, set);
+  const share = pairwiseAgreement(values, set.alex);
+  const [mine, theirs] = [values.flat(), set.alex.flat()];
+  all.mine.push(...mine);
+  all.theirs.push(...theirs);
+  agreeing += share;
+  places++;
+  say(`x${scale}: agreement ${(100 * share).toFixed(2)} %, rank ${rankCorrelation(mine, theirs).toFixed(4)}`);
+  for (const [index, method] of set.methods.entries()) {
+    const [a, b] = [values, set.alex].map((of) => mean(of.map((row) => row[index])));
+    rows.push([`x${scale} ${method}`, b.toFixed(4), a.toFixed(4), (a / b).toFixed(3)]);
+  }
+}
+say(
+  `all: agreement ${((100 * agreeing) / places).toFixed(2)} %, rank ${rankCorrelation(all.mine, all.theirs).toFixed(4)}`,
+);
+say(plainTable([["", "alex", "tiny", "tiny / alex"], ...rows], [], [0]));
+
+if (!flags.agreement) {
+  for (const seed of flags.seeds.split(",").map(Number)) {
+    const networks = ["l1", "l1 + 0.1*lpips(net=tiny)"].map((loss) => ({ ...own(2, loss, seed), patch: 48 }));
+    const where = { photographs: learn, cache };
+    const methods = [
+      ...(await ownMethods(networks.slice(0, 1), where, tell)),
+      ...(await ownMethods(networks.slice(1), { ...where, against }, tell)),
+    ].map(({ name, enlarge }) => ({ name: `flattery ${seed} ${name} ${against?.name ?? ""}`, enlarge }));
+    const set = await enlarged(photographs, cache, 2, methods);
+    const values = await valuesOf(tiny, set);
+    const ratios = methods.map((_, index) => {
+      const [a, b] = [values, set.alex].map((of) => mean(of.map((row) => row[index])));
+      say(
+        `seed ${seed}, ${networks[index].loss}: alex ${b.toFixed(4)}, tiny ${a.toFixed(4)}, ratio ${(a / b).toFixed(4)}`,
+      );
+      return a / b;
+    });
+    say(`seed ${seed}: ratio of ratios ${(ratios[1] / ratios[0]).toFixed(4)}`);
+  }
+}

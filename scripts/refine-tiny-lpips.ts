@@ -1,0 +1,171 @@
+/**
+ * `npx tsx scripts/refine-tiny-lpips.ts --photographs FOLDER --published FOLDER --cache FOLDER`: the second edition of the weights of `lpips(net=tiny)`, from the first, photographs and
+ * LPIPS-alex 0.1.
+ *
+ * The first edition learned from distorted photographs alone. This one learns from these still, and from groups of crops that were reduced and enlarged again: by simple filters, by
+ * published networks for super-resolution (a folder that `npm install --prefix FOLDER @upscalerjs/esrgan-slim @upscalerjs/esrgan-legacy` has made), and by small networks
+ * trained here with several losses. In rounds: networks are trained with `l1 + 0.1*lpips(net=tiny)` of what was learned so far, and images descended by its gradient; the
+ * teacher says what these are worth, and they join the groups. Everything is kept in the cache folder; the same command goes on where it stopped, at the start of a round.
+ */
+import { existsSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { Random } from "../packages/core/src/random.ts";
+import { Tensor } from "../packages/core/src/tensor.ts";
+import { adam, TrainingStep } from "../packages/reconloss/src/train/index.ts";
+import { batchOf } from "./tiny-lpips/batch.ts";
+import { type Cached, fillCache, openCache } from "./tiny-lpips/cache.ts";
+import { readWeightsModule } from "./tiny-lpips/candidate.ts";
+import { enlargedSide, keepEnlargedGroups } from "./tiny-lpips/enlarged-groups.ts";
+import { type Method, ownMethods, publishedMethods, simpleMethods } from "./tiny-lpips/enlargers.ts";
+import { side } from "./tiny-lpips/groups.ts";
+import { objective } from "./tiny-lpips/objective.ts";
+import { type OwnNetwork, tinyOf } from "./tiny-lpips/own-networks.ts";
+import { parameters, trainable, trained } from "./tiny-lpips/trainable.ts";
+import { weightsModule } from "./tiny-lpips/weights-module.ts";
+
+/** Everything that the result depends on, besides the photographs, the published networks and the code. */
+const recipe = {
+  seed: 22,
+  perPhotograph: 1,
+  every: 2,
+  rounds: [300, 300, 300, 600],
+  groupsAtOnce: 8,
+  enlargedAtOnce: 4,
+  learningRate: 5e-4,
+  betas: [0.9, 0.99],
+  warmup: 50,
+  ema: 0.995,
+  networkSteps: 200,
+  everyPhotograph: [2, 5, 5, 5],
+} as const;
+
+const scales = [2, 3, 4] as const;
+const ownLosses = ["l1", "l1 + 0.1*lpips(net=tiny)", "l1 + 0.3*lpips(net=alex)"];
+/** Published networks that take part; those that the judge uses do not. */
+const packages: Readonly<Record<number, readonly string[]>> = {
+  2: ["esrgan-slim", "esrgan-legacy/models/psnr-small"],
+  3: ["esrgan-slim"],
+  4: ["esrgan-slim", "esrgan-legacy/models/gans"],
+};
+
+const { values: flags } = parseArgs({
+  options: {
+    photographs: { type: "string" },
+    published: { type: "string" },
+    cache: { type: "string" },
+    first: { type: "string" },
+    rounds: { type: "string", default: String(recipe.rounds.length) },
+  },
+});
+const { photographs, published, cache, first } = flags;
+if (!photographs || !published || !cache || !first) {
+  throw new Error("usage: refine-tiny-lpips.ts --photographs FOLDER --published FOLDER --cache FOLDER --first FILE");
+}
+const tell = (text: string) => void process.stderr.write(`${text}\n`);
+const networks = { photographs, cache: join(cache, "networks") };
+const moduleOf = (round: number) => (round === 0 ? first : join(cache, `round-${round}.ts`));
+
+const own = (scale: OwnNetwork["scale"], loss: string, seed: number): OwnNetwork => {
+  return { scale, loss, seed, steps: recipe.networkSteps, patch: 24 * scale };
+};
+
+/** The groups of a step, of a folder's or of several folders': drawn anew for each. */
+function drawn(random: Random, of: readonly Cached[], count: number): { cached: Cached; groups: number[] } {
+  // The last folder, whose networks were trained against the last weights, one half of the time.
+  const cached = random.uniform() < 0.5 ? (of.at(-1) as Cached) : random.pick(of);
+  return { cached, groups: Array.from({ length: count }, () => random.below(cached.groups)) };
+}
+
+await fillCache(join(cache, "old"), photographs, recipe, tell);
+const distorted = await openCache(join(cache, "old"), side);
+
+const known: Record<number, Method[]> = {};
+for (const scale of scales) {
+  known[scale] = [
+    ...simpleMethods(scale),
+    ...(await publishedMethods(join(published, "node_modules"), packages[scale], scale)),
+    ...(await ownMethods(
+      ownLosses.map((loss, index) => own(scale, loss, 201 + index)),
+      networks,
+      tell,
+    )),
+  ];
+}
+
+const folders: Cached[] = [];
+for (const [round, steps] of recipe.rounds.slice(0, Number(flags.rounds)).entries()) {
+  const weights = await readWeightsModule(moduleOf(round));
+  const always: Record<number, Method[]> = {};
+  if (round > 0) {
+    for (const scale of scales) {
+      const seed = 301 + 10 * round + scale;
+      always[scale] = await ownMethods(
+        [own(scale, "l1 + 0.1*lpips(net=tiny)", seed)],
+        { ...networks, against: { name: `round ${round}`, weights } },
+        tell,
+      );
+    }
+  }
+  const folder = join(cache, `groups-${round}`);
+  const every = recipe.everyPhotograph[round];
+  await keepEnlargedGroups(
+    folder,
+    photographs,
+    {
+      ...{ seed: recipe.seed + round, perPhotograph: 1, every, name: `round ${round}`, methods: known },
+      ...{ always: round === 0 ? undefined : always, tiny: tinyOf(weights)({ net: "tiny" }) },
+    },
+    tell,
+  );
+  for (const scale of scales) known[scale].push(...(always[scale] ?? []));
+  folders.push(await openCache(folder, enlargedSide));
+  if (existsSync(moduleOf(round + 1))) continue;
+
+  const last = round === recipe.rounds.length - 1;
+  const step = new TrainingStep({
+    name: "tiny-lpips",
+    parameters,
+    objective,
+    optimizer: adam(recipe.learningRate, { betas: recipe.betas }),
+    // Constant, and in the last round half a cosine to 0.
+    schedule: (at) => Math.min(1, at / recipe.warmup) * (last ? 0.5 + 0.5 * Math.cos((Math.PI * at) / steps) : 1),
+    ema: recipe.ema,
+    seed: recipe.seed,
+    shards: 1,
+  });
+  const { tensors } = step.save();
+  const start = trainable(weights);
+  step.restore({
+    steps: 0,
+    tensors: Object.fromEntries(
+      Object.entries(tensors).map(([name, { shape, data }]) => {
+        const value = /^(?:parameter|ema)\/(.*)$/.exec(name);
+        return [name, new Tensor(value ? Float32Array.from(start[value[1]]) : data, shape)];
+      }),
+    ),
+  });
+  const random = new Random(recipe.seed, "round", round);
+  const means: Record<string, number> = {};
+  const began = performance.now();
+  while (step.steps < steps) {
+    const ranked = step.steps % 2 === 1;
+    const { cached, groups } = ranked
+      ? drawn(random, folders, recipe.enlargedAtOnce)
+      : drawn(random, [distorted], recipe.groupsAtOnce);
+    const { report } = await step.run(await batchOf(cached, groups), ranked ? "ranked" : "");
+    for (const [name, value] of Object.entries(report)) {
+      const key = `${ranked ? "enlarged " : ""}${name}`;
+      means[key] = means[key] === undefined ? value : 0.97 * means[key] + 0.03 * value;
+    }
+    if (step.steps % 50 === 0) {
+      const said = Object.entries(means).map(([name, value]) => `${name} ${value.toFixed(4)}`);
+      tell(
+        `round ${round} step ${step.steps}: ${said.join(", ")}; ${((performance.now() - began) / 1000).toFixed(0)} s`,
+      );
+    }
+  }
+  await writeFile(moduleOf(round + 1), weightsModule(trained(step.averaged), "scripts/refine-tiny-lpips.ts"));
+  tell(`wrote ${moduleOf(round + 1)}`);
+}

@@ -1,0 +1,177 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { reference } from "../../packages/core/src/graph/reference.ts";
+import { initialize, tinyWeights } from "../../packages/core/src/nets/index.ts";
+import { Random } from "../../packages/core/src/random.ts";
+import { Tensor } from "../../packages/core/src/tensor.ts";
+import { readWeightsModule } from "../../scripts/tiny-lpips/candidate.ts";
+import { pairwiseAgreement } from "../../scripts/tiny-lpips/enlarged.ts";
+import { lanczos } from "../../scripts/tiny-lpips/enlargers.ts";
+import { ranked } from "../../scripts/tiny-lpips/objective.ts";
+import { openPublished } from "../../scripts/tiny-lpips/published.ts";
+import { parameters, trainable, trained } from "../../scripts/tiny-lpips/trainable.ts";
+import { weightsModule } from "../../scripts/tiny-lpips/weights-module.ts";
+import { temporaryFolder } from "../folder.ts";
+
+describe("pairwise agreement", () => {
+  it("is the share of pairs in the same order, on the same photograph", () => {
+    // Of three pairs on the first photograph two, of three on the second all.
+    expect(
+      pairwiseAgreement(
+        [
+          [1, 2, 3],
+          [9, 5, 1],
+        ],
+        [
+          [1, 3, 2],
+          [3, 2, 1],
+        ],
+      ),
+    ).toBeCloseTo(5 / 6, 12);
+  });
+});
+
+describe("lanczos", () => {
+  it("leaves what is flat as it is, and spreads a pixel by the window's formula", () => {
+    for (const factor of [2, 3, 4]) {
+      const flat = lanczos(Tensor.full([1, 3, 5, 4], 0.3), factor);
+      expect(flat.shape).toEqual([1, 3, 5 * factor, 4 * factor]);
+      for (const value of flat.data) expect(value).toBeCloseTo(0.3, 6);
+    }
+    const row = Tensor.full([1, 1, 1, 15], 0);
+    row.data[7] = 1;
+    const { data } = lanczos(row, 2);
+    const L = (x: number) => (Math.sin(Math.PI * x) * Math.sin((Math.PI * x) / 3) * 3) / (Math.PI * x) ** 2;
+    // The first half of pixel 7 lies a quarter of a pixel left of its centre; the six nearest count.
+    const sum = [-2.75, -1.75, -0.75, 0.25, 1.25, 2.25].reduce((total, x) => total + L(x), 0);
+    expect(data[14]).toBeCloseTo(L(0.25) / sum, 6);
+    expect(data[15]).toBeCloseTo(L(0.25) / sum, 6);
+    expect(data[12]).toBeCloseTo(L(1.25) / sum, 6);
+    // Both axes alike.
+    const column = lanczos(new Tensor(row.data, [1, 1, 15, 1]), 2);
+    for (let i = 0; i < 30; i++) expect(column.data[2 * i]).toBeCloseTo(data[i], 6);
+  });
+});
+
+describe("published networks", () => {
+  it("are run as Keras runs them: layouts of kernels, order of channels in a pixel shuffle, eight-bit weights", async () => {
+    const folder = join(await temporaryFolder(), "model");
+    await mkdir(folder, { recursive: true });
+    const conv = { filters: 12, kernel_size: [1, 1], activation: "linear" };
+    const layer = (name: string, kind: string, config: object, ...from: string[]) => {
+      return {
+        name,
+        class_name: kind,
+        config,
+        inbound_nodes: from.length ? [from.map((input) => [input, 0, 0, {}])] : [],
+      };
+    };
+    const layers = [
+      layer("LR", "InputLayer", {}),
+      layer("conv", "Conv2D", conv, "LR"),
+      layer("half", "MultiplyBeta", { beta: 0.5 }, "conv"),
+      layer("sum", "Add", {}, "half", "conv"),
+      layer("SR", "PixelShuffle2x", { scale: 2 }, "sum"),
+    ];
+    // Kernel [1, 1, 3, 12] in bytes: the filter 3 k + c is k + 1 times colour c.
+    const kernel = Array.from({ length: 36 }, (_, at) => {
+      const [channel, filter] = [Math.floor(at / 12), at % 12];
+      return filter % 3 === channel ? Math.floor(filter / 3) + 1 : 0;
+    });
+    const bias = Float32Array.from({ length: 12 }, (_, filter) => filter / 100);
+    await writeFile(join(folder, "w.bin"), Buffer.concat([Buffer.from(kernel), Buffer.from(bias.buffer)]));
+    const weights = [
+      {
+        name: "conv/kernel",
+        shape: [1, 1, 3, 12],
+        dtype: "float32",
+        quantization: { dtype: "uint8", min: 0, scale: 0.25 },
+      },
+      { name: "conv/bias", shape: [12], dtype: "float32" },
+    ];
+    const topology = { model_config: { config: { layers, output_layers: [["SR", 0, 0]] } } };
+    await writeFile(
+      join(folder, "model.json"),
+      JSON.stringify({ modelTopology: topology, weightsManifest: [{ paths: ["w.bin"], weights }] }),
+    );
+    const enlarge = await openPublished(join(folder, "model.json"));
+    const image = new Tensor(
+      Float32Array.from({ length: 6 }, (_, i) => (i + 1) / 10),
+      [1, 3, 1, 2],
+    );
+    const { shape, data } = await enlarge(image);
+    expect(shape).toEqual([1, 3, 2, 4]);
+    for (let c = 0; c < 3; c++) {
+      for (let y = 0; y < 2; y++) {
+        for (let x = 0; x < 4; x++) {
+          const k = 2 * y + (x % 2);
+          const expected = 1.5 * (((k + 1) / 4) * image.data[2 * c + Math.floor(x / 2)] + (3 * k + c) / 100);
+          expect(data[(c * 2 + y) * 4 + x]).toBeCloseTo(expected, 5);
+        }
+      }
+    }
+  });
+});
+
+describe("the order of two distances", () => {
+  const o = reference;
+  // Roots of the distances of all ten pairs; the first four are from the crop.
+  const pairsOf = (first: readonly number[]) => o.constant([...first, 0, 0, 0, 0, 0, 0], [1, 10, 1, 1]);
+  const value = (found: readonly number[], taught: readonly number[]) => {
+    const { loss, report } = ranked(o, pairsOf(found), pairsOf(taught));
+    return { loss: loss.data[0], differ: report.differ.data[0], order: report.order.data[0] };
+  };
+
+  it("is that of differences alone: what all are off by does not count", () => {
+    const taught = [0.3, 0.32, 0.5, 0.1];
+    expect(value(taught, taught).differ).toBe(0);
+    expect(value([0.4, 0.42, 0.6, 0.2], taught).differ).toBeCloseTo(0, 12);
+    // One is 0.06 too small: three of six differences are off by as much.
+    expect(value([0.3, 0.26, 0.5, 0.1], taught).differ).toBeCloseTo(0.03, 12);
+  });
+
+  it("costs least where it is the teacher's, by cross-entropy", () => {
+    const taught = [0.3, 0.32, 0.5, 0.1];
+    const right = value(taught, taught).order;
+    for (const wrong of [
+      [0.32, 0.3, 0.5, 0.1],
+      [0.3, 0.32, 0.1, 0.5],
+      [0.3, 0.3, 0.3, 0.3],
+    ]) {
+      expect(value(wrong, taught).order).toBeGreaterThan(right);
+    }
+    // All equal: every pair costs log 2, whatever the teacher says.
+    expect(value([0.3, 0.3, 0.3, 0.3], taught).order).toBeCloseTo(Math.log(2), 12);
+  });
+});
+
+describe("weights between two trainings", () => {
+  /** The largest error of values, in shares of a bound. */
+  const worst = (found: Float32Array, wanted: Float32Array, bound: (value: number) => number) =>
+    found.reduce((most, value, at) => Math.max(most, Math.abs(value - wanted[at]) / bound(wanted[at])), 0);
+
+  it("go on from where they were, and are read from the module that carries them", async () => {
+    const weights = await tinyWeights();
+    const start = trainable(weights);
+    expect(Object.keys(start)).toEqual(Object.keys(parameters));
+    const again = trained(Object.fromEntries(Object.entries(start).map(([name, data]) => [name, { data }])));
+    for (const [name, { data }] of Object.entries(weights)) {
+      expect(
+        worst(again[name].data, data, (value) => 1e-6 * Math.abs(value) + 1e-30),
+        name,
+      ).toBeLessThanOrEqual(1);
+    }
+    const fresh = initialize(parameters, (name) => new Random(1, name));
+    const other = trained(Object.fromEntries(Object.entries(fresh).map(([name, data]) => [name, { data }])));
+    const path = join(await temporaryFolder(), "weights.ts");
+    await writeFile(path, weightsModule(other, "a test"));
+    const read = await readWeightsModule(path);
+    for (const [name, { shape, data }] of Object.entries(other)) {
+      expect(read[name].shape).toEqual(shape);
+      // Eight binary digits of the fraction, or the step of the smallest half-precision numbers that have so many.
+      const bound = (value: number) => 2 ** -9 * Math.abs(value) + 2 ** -23;
+      expect(worst(read[name].data, data, bound), name).toBeLessThanOrEqual(1);
+    }
+  });
+});
