@@ -240,7 +240,7 @@ function relativeError(got: ArrayLike<number>, expected: ArrayLike<number>): num
 
 test("every loss of the grammar is tested here", () => {
   const tested = cases.flatMap(({ spec }) => [...spec.matchAll(/[A-Za-z][\w-]*(?=\(|\s|$)/g)].map(([name]) => name));
-  const learned = ["lpips", "dists", "perceptual", "niqe"];
+  const learned = ["lpips", "dists", "perceptual", "niqe", "brisque"];
   for (const { info } of lossFactories) if (!learned.includes(info.name)) expect(tested).toContain(info.name);
 });
 

@@ -218,8 +218,8 @@ const rules: Record<string, Rule[]> = {
 };
 
 /**
- * Cases about colours, refusals, parts of losses, and losses with parameters of their own have tests of their own; the features of BRISQUE belong to a loss that is not here, since its
- * published model cannot be had.
+ * Cases about colours, refusals, parts of losses, and losses with parameters of their own have tests of their own; piq's features of BRISQUE are not OpenCV's,
+ * which `brisque` has.
  */
 const testedElsewhere =
   /^(rgb2lab|pairs)\/|^sharma-table$|^ffl-(patch5|matrix)\/|\/too-small$|^niqe|^brisque-features|^kernels$|^mprnet-laplacian\/|^ldl-/;

@@ -204,8 +204,8 @@ function expectedOf(loss: Loss, images: Images<Tensor>, grad = false) {
 
 test("every loss of the grammar is tested here", () => {
   const tested = new Set(cases.map(({ name }) => name.split(/[(, ]/)[0]));
-  // They have tests of their own: the blocks of niqe must be large, and dists has a network of many layers.
-  const elsewhere = ["niqe", "dists"];
+  // They have tests of their own: the blocks of niqe must be large, brisque needs a model, and dists has a network of many layers.
+  const elsewhere = ["niqe", "brisque", "dists"];
   for (const { info } of lossFactories) if (!elsewhere.includes(info.name)) expect(tested).toContain(info.name);
 });
 
@@ -648,9 +648,9 @@ describe("weights that make no sense are refused", () => {
       const images = [1, 2].map((seed) => randomTensor(shape as Shape, seed));
       return expect(loss.value(images[0], images[1], { weight: border }), spec).rejects;
     };
-    // niqe.test.ts has its refusal: it needs a model.
+    // niqe.test.ts and brisque.test.ts have theirs: they need a model.
     const cropped = lossFactories.flatMap(({ info }) => {
-      if (info.name === "niqe") return [];
+      if (["niqe", "brisque"].includes(info.name)) return [];
       const least = { size: ",size=3", patch: ",patch=2" };
       const fitting = Object.entries(least).find(([option]) => option in info.options)?.[1] ?? "";
       const small = info.name === "ms-ssim" ? ",weights=0.5:0.5,size=1" : fitting;

@@ -92,7 +92,7 @@ const ofNetworks: Record<string, () => Loss> = {
 };
 const withoutFiles = lossFactories
   .map(({ info }) => info.name)
-  .filter((name) => !["lpips", "dists", "contextual", "perceptual", "niqe"].includes(name));
+  .filter((name) => !["lpips", "dists", "contextual", "perceptual", "niqe", "brisque"].includes(name));
 
 describe("value, gradient and map on onnxruntime-web are onnxruntime-node's", () => {
   test.each([...withoutFiles.map((spec) => [spec, () => parseLoss(spec)] as const), ...Object.entries(ofNetworks)])(

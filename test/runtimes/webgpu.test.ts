@@ -48,7 +48,7 @@ interface InPage {
 const sides: Record<string, number> = { "ms-ssim": 176, "iw-ssim": 176 };
 
 // What looks through a network has its weights from files, but for the embedded one; niqe has its model.
-const fromFiles = ["lpips", "dists", "contextual", "perceptual", "niqe"];
+const fromFiles = ["lpips", "dists", "contextual", "perceptual", "niqe", "brisque"];
 const specs = lossFactories
   .map(({ info }) => info.name)
   .filter((name) => !fromFiles.includes(name))

@@ -17,6 +17,8 @@ export {
 } from "./adversarial/index.ts";
 export { type ArtifactMapOptions, artifactMap } from "./artifact-map.ts";
 export { average } from "./average.ts";
+export { type BrisqueResources, brisque } from "./brisque.ts";
+export type { BrisqueModel } from "./brisque-model.ts";
 export { charbonnier } from "./charbonnier.ts";
 export { chroma } from "./chroma.ts";
 export { colour } from "./colour.ts";

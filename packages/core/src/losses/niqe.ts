@@ -11,7 +11,7 @@ import { prepare, refuseImages } from "./images.ts";
 import { Lazy } from "./lazy.ts";
 import { defineLoss } from "./loss.ts";
 import { featureCount, loadNiqeModel, type NiqeModel, tinyNiqeModel, type WhitenedModel } from "./niqe-model.ts";
-import { shapeTable } from "./shape-table.ts";
+import { filterPlane, fitGaussians, local, normalised } from "./scene-statistics.ts";
 
 /** What {@link niqe} can be given instead of the published parameters. */
 export interface NiqeResources {
@@ -19,37 +19,8 @@ export interface NiqeResources {
   model?: NiqeModel | WeightFile;
 }
 
-/** One dimension of the 7x7 Gaussian of deviation 7/6, which is separable. */
-const gaussian = (() => {
-  const weights = [-3, -2, -1, 0, 1, 2, 3].map((x) => Math.exp((-x * x) / 2 / (7 / 6) ** 2));
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
-  return weights.map((weight) => weight / total);
-})();
-
 /** MATLAB's bicubic kernel of a reduction to half, which is widened by 2: eight taps. */
 const halving = [-1.75, -1.25, -0.75, -0.25, 0.25, 0.75, 1.25, 1.75].map((x) => cubic(x) / 2);
-
-/** A separable filter along both axes. */
-function filter<T>(o: Ops<T>, x: T, taps: readonly number[], stride = 1): T {
-  const rows = o.conv2d(x, o.constant(taps, [1, 1, 1, taps.length]), { stride: [1, stride] });
-  return o.conv2d(rows, o.constant(taps, [1, 1, taps.length, 1]), { stride: [stride, 1] });
-}
-
-/** How far each pixel is from the mean of its surroundings, and their deviation (eq. 2 and 3). `x` is in levels of 8 bits. */
-function local<T>(o: Ops<T>, x: T): { distance: T; deviation: T } {
-  const mean = (image: T) => filter(o, o.padWith(image, 3, "replicate"), gaussian);
-  // From the middle of the range, so that float32 keeps more digits of the squares.
-  const centred = o.sub(x, 128);
-  const around = mean(centred);
-  const variance = o.abs(o.sub(mean(o.square(centred)), o.square(around)));
-  return { distance: o.sub(centred, around), deviation: o.root(variance) };
-}
-
-/** Eq. 1. */
-function normalised<T>(o: Ops<T>, x: T): T {
-  const { distance, deviation } = local(o, x);
-  return o.div(distance, o.add(deviation, 1));
-}
 
 /** The mean of some values over each block. */
 function ofBlocks<T>(o: Ops<T>, x: T, side: number): T {
@@ -77,51 +48,23 @@ function rolled<T>(o: Ops<T>, x: T, axis: "h" | "w", by: 1 | -1, side: number): 
   return o.where(wraps, moved(-by * (side - 1)), moved(by));
 }
 
-/** Asymmetric generalised Gaussians fitted to the values of each block (eq. 4 to 8), channel by channel. */
-interface Fit<T> {
-  alpha: T;
-  left: T;
-  right: T;
-  mean: T;
-  /** 1 where a block has values on both sides of 0, else 0: there is no fit to it. */
-  valid: T;
-}
-
-function fit<T>(o: Ops<T>, x: T, side: number, step: number): Fit<T> {
-  const mean = (values: T) => ofBlocks(o, values, side);
-  const positive = o.greater(x, 0);
-  const negative = o.greater(o.neg(x), 0);
-  const [rights, lefts] = [mean(positive), mean(negative)];
-  const valid = o.mul(o.greater(rights, 0), o.greater(lefts, 0));
-  const square = o.square(x);
-  // Where there is no fit, 1 stands for what would be divided by 0.
-  const or1 = (value: T) => o.where(valid, value, 1);
-  const right = o.sqrt(o.div(or1(mean(o.mul(square, positive))), or1(rights)));
-  const left = o.sqrt(o.div(or1(mean(o.mul(square, negative))), or1(lefts)));
-  const ratio = o.div(left, right);
-  const moments = o.div(o.square(mean(o.abs(x))), or1(mean(square)));
-  const cubes = o.add(o.mul(ratio, o.square(ratio)), 1);
-  const normalisedMoments = o.div(o.mul(o.mul(moments, cubes), o.add(ratio, 1)), o.square(o.add(o.square(ratio), 1)));
-  const { alpha, scale, location } = shapeTable(o, normalisedMoments, step);
-  const [betaLeft, betaRight] = [o.mul(left, scale), o.mul(right, scale)];
-  return { alpha, left: betaLeft, right: betaRight, mean: o.mul(o.sub(betaRight, betaLeft), location), valid };
-}
-
 /** The eighteen features of each block at one scale, and whether there is each of them. */
 function featuresAt<T>(o: Ops<T>, x: T, side: number, step: number): { features: T[]; valid: T[] } {
   const down = rolled(o, x, "h", 1, side);
   const neighbours = [rolled(o, x, "w", 1, side), down, rolled(o, down, "w", 1, side), rolled(o, down, "w", -1, side)];
-  const fits = fit(o, o.concat([x, ...neighbours.map((other) => o.mul(x, other))]), side, step);
-  const { alpha, left, right, mean, valid } = fits;
-  const products = neighbours.map((_, index) => index + 1);
+  const products = o.concat([x, ...neighbours.map((other) => o.mul(x, other))]);
+  const fit = fitGaussians(o, products, (values) => ofBlocks(o, values, side), step);
+  const { alpha, mean, valid } = fit;
+  const [left, right] = [o.mul(fit.left, fit.scale), o.mul(fit.right, fit.scale)];
+  const indices = neighbours.map((_, index) => index + 1);
   const of = (values: T, index: number) => o.channel(values, index);
   return {
     features: [
       of(alpha, 0),
       o.mul(o.add(of(left, 0), of(right, 0)), 0.5),
-      ...products.flatMap((index) => [alpha, mean, left, right].map((values) => of(values, index))),
+      ...indices.flatMap((index) => [alpha, mean, left, right].map((values) => of(values, index))),
     ],
-    valid: [0, 0, ...products.flatMap((index) => [index, index, index, index])].map((index) => of(valid, index)),
+    valid: [0, 0, ...indices.flatMap((index) => [index, index, index, index])].map((index) => of(valid, index)),
   };
 }
 
@@ -131,7 +74,7 @@ function featuresAt<T>(o: Ops<T>, x: T, side: number, step: number): { features:
  * @param luma - [n, 1, h, w] in levels of 8 bits, of whole blocks
  */
 export function niqeFeatures<T>(o: Ops<T>, luma: T, block: number, step: number): { features: T; valid: T } {
-  const half = filter(o, o.padWith(luma, 3, "symmetric"), halving, 2);
+  const half = filterPlane(o, o.padWith(luma, 3, "symmetric"), halving, 2);
   const scales = [featuresAt(o, normalised(o, luma), block, step), featuresAt(o, normalised(o, half), block / 2, step)];
   return {
     features: o.concat(scales.flatMap(({ features }) => features)),

@@ -1,4 +1,5 @@
 import { average } from "./average.ts";
+import { brisque } from "./brisque.ts";
 import { charbonnier } from "./charbonnier.ts";
 import { chroma } from "./chroma.ts";
 import { colour } from "./colour.ts";
@@ -120,6 +121,7 @@ export const lossFactories = [
   l0Gradient,
   range,
   niqe,
+  brisque,
 ] as readonly unknown[] as readonly LossFactory[];
 
 /** Other names by which people know these losses, each with the options that it says. */

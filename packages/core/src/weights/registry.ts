@@ -57,9 +57,9 @@ function lpips(name: string, file: string, known: { bytes?: number; sha256?: str
   };
 }
 
-/** Whether an entry is an archive of arrays, known by its SHA-256 alone, and no checkpoint. */
+/** Whether an entry is an archive of arrays or a text of numbers, known by its SHA-256 alone, and no checkpoint. */
 export function isArchive({ file }: WeightsEntry): boolean {
-  return file.endsWith(".npz");
+  return /\.(npz|yml)$/.test(file);
 }
 
 /**
@@ -172,6 +172,16 @@ export const weightsRegistry: readonly WeightsEntry[] = [
     licence: "Apache-2.0 (BasicSR)",
     citation:
       'Mittal, Soundararajan, Bovik. Making a "Completely Blind" Image Quality Analyzer. IEEE Signal Processing Letters, 2013',
+  },
+  {
+    name: "brisque",
+    file: "brisque_model_live.yml",
+    url: "https://raw.githubusercontent.com/opencv/opencv_contrib/4.6.0/modules/quality/samples/brisque_model_live.yml",
+    sha256: "4c44c7eec9e5139830c0bb0e4a044c9cd351ba5bbc9e3798beca3243e2782ff4",
+    bytes: 567_815,
+    licence: "Apache-2.0 (OpenCV); trained on the LIVE database, whose authors ask to be cited",
+    citation:
+      "Mittal, Moorthy, Bovik. No-Reference Image Quality Assessment in the Spatial Domain. IEEE Transactions on Image Processing, 2012",
   },
 ];
 
