@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
@@ -19,28 +20,40 @@ export class RedisServer {
   readonly url: string;
   readonly #folder: string;
   readonly #password: string;
+  /** Files of a certificate and its key: TLS alone is spoken then. */
+  readonly #tls: { cert: string; key: string } | undefined;
   #process?: ChildProcess;
 
-  private constructor(port: number, folder: string, password: string) {
+  private constructor(port: number, folder: string, password: string, tls?: { cert: string; key: string }) {
     this.port = port;
-    this.url = `redis://127.0.0.1:${port}`;
+    this.url = `${tls ? "rediss" : "redis"}://127.0.0.1:${port}`;
+    this.#tls = tls;
     this.#folder = folder;
     this.#password = password;
   }
 
-  static async start(folder: string, { password = "" } = {}): Promise<RedisServer> {
-    const server = new RedisServer(await freePort(), folder, password);
+  static async start(
+    folder: string,
+    { password = "", tls }: { password?: string; tls?: { cert: string; key: string } } = {},
+  ): Promise<RedisServer> {
+    const server = new RedisServer(await freePort(), folder, password, tls);
     await server.start();
     return server;
   }
 
   async start(): Promise<void> {
-    const options = ["--port", String(this.port), "--bind", "127.0.0.1", "--dir", this.#folder];
+    const port = String(this.port);
+    const files = this.#tls && ["--tls-cert-file", this.#tls.cert, "--tls-key-file", this.#tls.key];
+    const listening = files
+      ? ["--port", "0", "--tls-port", port, "--tls-auth-clients", "no", ...files]
+      : ["--port", port];
+    const options = [...listening, "--bind", "127.0.0.1", "--dir", this.#folder];
     const durable = ["--appendonly", "yes", "--appendfsync", "always", "--save", ""];
     const secret = this.#password === "" ? [] : ["--requirepass", this.#password];
     this.#process = spawn("redis-server", [...options, ...durable, ...secret], { stdio: "ignore" });
     const client = new Redis(this.port, "127.0.0.1", {
       ...(this.#password === "" ? {} : { password: this.#password }),
+      ...(this.#tls ? { tls: { ca: readFileSync(this.#tls.cert) } } : {}),
       maxRetriesPerRequest: null,
       retryStrategy: () => 50,
     });

@@ -12,6 +12,7 @@ import {
 } from "../cluster/index.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { wholeNumber } from "./distribution.ts";
+import { mergeCommand } from "./shards.ts";
 import { plainTable } from "./table.ts";
 import { printable, type Terminal, widthOf } from "./terminal.ts";
 import { threadsOption } from "./threads.ts";
@@ -26,7 +27,7 @@ Examples:
   reconloss cluster submit work/ --redis redis://queue:6379
   reconloss cluster work work/                                    (on each machine; RECONLOSS_REDIS_URL is set)
   reconloss cluster status work/
-  reconloss shards merge work/
+  reconloss cluster merge work/                                   (what shards merge does)
 
 All machines see the same work folder and the same inputs. Jobs say which shard is to be computed; pixels and features never pass through the queue. User name and
 password of Redis are best given as RECONLOSS_REDIS_USERNAME and RECONLOSS_REDIS_PASSWORD; rediss:// is Redis over TLS.
@@ -35,8 +36,14 @@ Exit codes: 0 all well; 1 shards were given up because of their input; 2 wrong u
 function addQueueOptions(command: Command): Command {
   return command
     .addOption(new Option("--redis <url>", "the queue's server; default: RECONLOSS_REDIS_URL"))
+    .option("--redis-ca <file>", "of rediss://: certificates (PEM) to trust; default: RECONLOSS_REDIS_CA")
     .option("--prefix <text>", "what the keys in Redis begin with", "reconloss")
     .option("--json", "print JSON");
+}
+
+/** Where the queue is, as these flags say it. */
+function queueOf({ redis, redisCa, prefix }: QueueFlags): QueueOptions {
+  return { ...(redis === undefined ? {} : { redis }), ...(redisCa === undefined ? {} : { redisCa }), prefix };
 }
 
 /** `reconloss cluster`; `finish` receives the exit code. */
@@ -48,8 +55,7 @@ export function clusterCommand(terminal: Terminal, finish: (code: number) => voi
     .option("--attempts <n>", "tries of a shard before it is given up", wholeNumber(1), 5)
     .option("--wait", "stay until all parts are there, and submit again what the queue loses")
     .action(async (work: string, flags: QueueFlags & { attempts: number; wait?: boolean }) => {
-      const { redis, prefix, attempts } = flags;
-      const options = { ...(redis === undefined ? {} : { redis }), prefix, attempts };
+      const options = { ...queueOf(flags), attempts: flags.attempts };
       const tell = (status: Submitted) => print(flags.json ? JSON.stringify(status) : describeSubmitted(status));
       if (!flags.wait) return tell(await submitShards(work, options));
       let last = "";
@@ -84,15 +90,14 @@ export function clusterCommand(terminal: Terminal, finish: (code: number) => voi
     )
     .option("--stay", "wait for more when all parts are there")
     .action(async (folder: string, flags: QueueFlags & WorkFlags) => {
-      const { redis, batch, cache, name, json, threads } = flags;
+      const { batch, cache, name, json, threads } = flags;
       const report = await withSignals((signal) =>
         workShards(folder, {
-          ...(redis === undefined ? {} : { redis }),
+          ...queueOf(flags),
           ...(batch === undefined ? {} : { batch }),
           ...(threads === undefined ? {} : { threads }),
           ...(cache === true ? {} : { cache: cache as string | false }),
           ...(name === undefined ? {} : { name }),
-          prefix: flags.prefix,
           lockSeconds: flags.lockSeconds,
           hungSeconds: flags.hungSeconds,
           stay: flags.stay === true,
@@ -106,9 +111,9 @@ export function clusterCommand(terminal: Terminal, finish: (code: number) => voi
   const status = addQueueOptions(new Command("status"))
     .description("how far the work is: from the parts on disk and the jobs in the queue")
     .argument("<work>", "the folder of a plan")
-    .action(async (folder: string, { redis, prefix, json }: QueueFlags) => {
-      const found = await clusterStatus(folder, { ...(redis === undefined ? {} : { redis }), prefix });
-      print(json ? JSON.stringify(found, undefined, 2) : describeStatus(found, terminal));
+    .action(async (folder: string, flags: QueueFlags) => {
+      const found = await clusterStatus(folder, queueOf(flags));
+      print(flags.json ? JSON.stringify(found, undefined, 2) : describeStatus(found, terminal));
       const isOver = found.jobs.waiting + found.jobs.active + found.jobs.delayed === 0;
       finish(isOver && found.failed.length > 0 ? exitCodes.failed : exitCodes.ok);
     });
@@ -117,6 +122,7 @@ export function clusterCommand(terminal: Terminal, finish: (code: number) => voi
     .addCommand(submit)
     .addCommand(work)
     .addCommand(status)
+    .addCommand(mergeCommand(terminal, finish))
     .addHelpText("after", examples);
 }
 

@@ -131,17 +131,21 @@ export function batchOption(): Option {
   return new Option("--batch <n>", "images that the network takes at once").argParser(wholeNumber(1)).default(4);
 }
 
+/** `--limit-download`. */
+export function limitDownloadOption(): Option {
+  return new Option(
+    "--limit-download <bytes>",
+    "the most that is downloaded of a file whose server gives no parts of it; default: 1 GiB",
+  ).argParser(wholeNumber(0));
+}
+
 /** Adds the options of {@link FeatureFlags}. */
 export function addFeatureOptions(command: Command): Command {
   return addNetworkOptions(command)
     .addOption(batchOption())
     .option("--cache <folder>", "where features are kept, so that interrupted work goes on")
     .option("--no-cache", "keep no features")
-    .option(
-      "--limit-download <bytes>",
-      "the most that is downloaded of a file whose server gives no parts of it; default: 1 GiB",
-      wholeNumber(0),
-    )
+    .addOption(limitDownloadOption())
     .option("--json", "print one JSON object instead of a table")
     .option("--no-progress", "no progress bar");
 }

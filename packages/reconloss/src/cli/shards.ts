@@ -27,6 +27,7 @@ import {
   batchOption,
   type DistributionFlags,
   labelFiles,
+  limitDownloadOption,
   type NetworkFlags,
   networkOptions,
   tellDistribution,
@@ -45,6 +46,7 @@ interface PlanFlags {
   shards?: number;
   shardSize?: number;
   parts?: string;
+  limitDownload?: number;
 }
 
 /** What array jobs call the number of a task: of Slurm, of a Kubernetes Indexed Job, of AWS Batch. */
@@ -88,14 +90,15 @@ function planCommand(terminal: Terminal, more: readonly MetricFactory[]): Comman
         "an address that parts are PUT under, in place of the folder; credentials: RECONLOSS_PARTS_... (docs/scale.md)",
       );
 
-  const ofSets = addPlanOptions(
+  const addSetOptions = (command: Command) =>
+    addNetworkOptions(addPlanOptions(command, "images")).addOption(limitDownloadOption());
+  const ofSets = addSetOptions(
     addDistributionOptions(
       new Command("distribution").description("plan what reconloss distribution computes"),
       factories,
     ),
-    "images",
   ).option("--details", "also what the page of merge --report shows");
-  addNetworkOptions(ofSets).action(
+  ofSets.action(
     async (
       outputs: string,
       reals: string | undefined,
@@ -103,7 +106,7 @@ function planCommand(terminal: Terminal, more: readonly MetricFactory[]): Comman
     ) => {
       const metrics = metricsAskedFor({ ...flags }, factories);
       await noteNewFolder(flags.output, terminal);
-      const { allowMismatch, details, plugin, shards, shardSize, parts } = flags;
+      const { allowMismatch, details, plugin, shards, shardSize, parts, limitDownload } = flags;
       const options = {
         ...(await networkOptions(flags, terminal)),
         metrics,
@@ -111,6 +114,7 @@ function planCommand(terminal: Terminal, more: readonly MetricFactory[]): Comman
         allowMismatch,
         details,
         plugin,
+        limitDownload,
       };
       tellPlan(
         await planDistribution(flags.output, outputs, reals, { ...options, shards, shardSize, parts }),
@@ -120,21 +124,18 @@ function planCommand(terminal: Terminal, more: readonly MetricFactory[]): Comman
     },
   );
 
-  const ofStatistics = addPlanOptions(
+  const ofStatistics = addSetOptions(
     new Command("stats")
       .description("plan what reconloss stats computes")
       .argument("<images>", "a set of images")
       .option("--sfid", "the statistics of sFID too"),
-    "images",
   );
-  addNetworkOptions(ofStatistics).action(
-    async (images: string, flags: NetworkFlags & PlanFlags & { sfid?: boolean }) => {
-      await noteNewFolder(flags.output, terminal);
-      const { sfid: spatial, shards, shardSize, parts } = flags;
-      const options = { ...(await networkOptions(flags, terminal)), spatial };
-      tellPlan(await planStatistics(flags.output, images, { ...options, shards, shardSize, parts }), flags, terminal);
-    },
-  );
+  ofStatistics.action(async (images: string, flags: NetworkFlags & PlanFlags & { sfid?: boolean }) => {
+    await noteNewFolder(flags.output, terminal);
+    const { sfid: spatial, shards, shardSize, parts, limitDownload } = flags;
+    const options = { ...(await networkOptions(flags, terminal)), spatial, limitDownload };
+    tellPlan(await planStatistics(flags.output, images, { ...options, shards, shardSize, parts }), flags, terminal);
+  });
 
   const ofPairs = addPlanOptions(new Command("compare").description("plan what reconloss compare computes"), "pairs");
   addMeasureOptions(ofPairs).action(async (outputs: string, targets: string, flags: MeasureFlags & PlanFlags) => {
@@ -294,7 +295,8 @@ function spans(numbers: readonly number[]): string {
   return found.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`)).join(",");
 }
 
-function mergeCommand(terminal: Terminal, finish: (code: number) => void): Command {
+/** `reconloss shards merge`, and `reconloss cluster merge`. */
+export function mergeCommand(terminal: Terminal, finish: (code: number) => void): Command {
   return addComparisonOptions(
     new Command("merge")
       .description("put the parts of all shards together, and print what the plain command prints")

@@ -1,5 +1,8 @@
+import { readFileSync } from "node:fs";
+import { rootCertificates } from "node:tls";
 import { ReconlossError } from "@reconloss/core";
 import { checkFields } from "@reconloss/core/internal";
+import { reasonOf } from "../files.ts";
 
 /** Where the queue is. */
 export interface QueueOptions {
@@ -8,6 +11,8 @@ export interface QueueOptions {
    * `RECONLOSS_REDIS_PASSWORD`, which no list of processes shows. Default: `RECONLOSS_REDIS_URL`.
    */
   redis?: string;
+  /** Of `rediss://`: a file with the certificates (PEM) that the server's is trusted by, beside those that Node trusts. Default: `RECONLOSS_REDIS_CA`. */
+  redisCa?: string;
   /** What the keys in Redis begin with, so that one server can be shared. Default `reconloss`. */
   prefix?: string;
 }
@@ -18,6 +23,7 @@ export interface Connection {
     readonly url: string;
     readonly username?: string;
     readonly password?: string;
+    readonly tls?: { readonly ca: string[] };
     readonly maxRetriesPerRequest: null;
   };
   readonly prefix: string;
@@ -26,7 +32,7 @@ export interface Connection {
 }
 
 /** Fields of {@link QueueOptions}, for checks of arguments. */
-export const queueFields = { redis: "string", prefix: "string" } as const;
+export const queueFields = { redis: "string", redisCa: "string", prefix: "string" } as const;
 
 /**
  * Reads where the queue is from options and environment.
@@ -35,7 +41,7 @@ export const queueFields = { redis: "string", prefix: "string" } as const;
  */
 export function connectionOf(options: QueueOptions): Connection {
   checkFields("options", options, queueFields);
-  const { RECONLOSS_REDIS_URL, RECONLOSS_REDIS_USERNAME, RECONLOSS_REDIS_PASSWORD } = process.env;
+  const { RECONLOSS_REDIS_URL, RECONLOSS_REDIS_USERNAME, RECONLOSS_REDIS_PASSWORD, RECONLOSS_REDIS_CA } = process.env;
   const address = options.redis ?? RECONLOSS_REDIS_URL;
   if (address === undefined) {
     throw new ReconlossError(
@@ -52,9 +58,14 @@ export function connectionOf(options: QueueOptions): Connection {
   const password = RECONLOSS_REDIS_PASSWORD ?? decodeURIComponent(url.password);
   url.username = "";
   url.password = "";
+  const trusted = options.redisCa ?? RECONLOSS_REDIS_CA;
+  if (options.redisCa !== undefined && url.protocol !== "rediss:") {
+    throw new ReconlossError("invalid-argument", "redisCa (--redis-ca) is of rediss:// alone");
+  }
   return {
     options: {
       url: url.href,
+      ...(trusted === undefined || url.protocol !== "rediss:" ? {} : { tls: { ca: certificatesIn(trusted) } }),
       ...(username === "" ? {} : { username }),
       ...(password === "" ? {} : { password }),
       maxRetriesPerRequest: null,
@@ -62,6 +73,20 @@ export function connectionOf(options: QueueOptions): Connection {
     prefix: options.prefix ?? "reconloss",
     name: url.href,
   };
+}
+
+/** The certificates of a file, and those that Node trusts anyway, which a list of one's own would replace. */
+function certificatesIn(file: string): string[] {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new ReconlossError("file", `cannot read the certificates ${file}: ${reasonOf(cause)}`, { cause });
+  }
+  if (!text.includes("-----BEGIN CERTIFICATE-----")) {
+    throw new ReconlossError("invalid-argument", `${file} has no certificate in it (PEM)`);
+  }
+  return [...rootCertificates, text];
 }
 
 /**
