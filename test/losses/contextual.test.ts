@@ -73,6 +73,18 @@ describe("contextual", () => {
     }
   });
 
+  test("more positions than memory holds the distances of are refused, by value, gradient and a bound that is too high", async () => {
+    const large = randomTensor([1, 3, 129, 128], 1);
+    const problem = "leaves 16512 positions of a layer to compare, but at most 16384 can be";
+    for (const positions of [0, 20000]) {
+      const loss = contextual({ taps: "image", positions });
+      for (const asked of [loss.value(large, large), loss.valueAndGrad(large, large)]) {
+        await expect(asked).rejects.toThrow(`contextual: positions=${positions} ${problem}`);
+        await expect(asked).rejects.toMatchObject({ code: "shape" });
+      }
+    }
+  });
+
   test("no more positions are compared than the bound says: those of every k-th row and column", async () => {
     // 6x7 pixels: every second row and column leaves 3x4 from the first ones on; the others do not count.
     const loss = contextual({ taps: "image", positions: 12 });

@@ -1,4 +1,7 @@
 import { expect, test } from "vitest";
+import type { Definition } from "../../packages/core/src/definitions/definition.ts";
+import { evaluateDefinition } from "../../packages/core/src/definitions/evaluate.ts";
+import { reference, toFloat64 } from "../../packages/core/src/graph/reference.ts";
 import { parseLoss } from "../../packages/core/src/losses/parse.ts";
 import { Tensor } from "../../packages/core/src/tensor.ts";
 import { mapTensor } from "../golden.ts";
@@ -43,4 +46,27 @@ test("sam in degrees is that in radians times 180 / pi, and blind to brightness"
       a,
     ),
   ).toBeCloseTo(0, 6);
+});
+
+test("vsi keeps the digits of small differences, also of greyish colours and in the dark, where Lab and its other white cancel", async () => {
+  const near = (target: Tensor, by: number) => mapTensor(target, (x, i) => x + by * (output.data[i % 208] - 0.5));
+  const noise = randomTensor([1, 3, 13, 16], 9);
+  const targets = {
+    colours: noise,
+    greyish: mapTensor(noise, (x, i) => 0.5 + 0.4 * (noise.data[i % 208] - 0.5) + 0.01 * x),
+    dark: mapTensor(noise, (x) => 0.02 * x),
+  };
+  for (const [name, target] of Object.entries(targets)) {
+    const loss = parseLoss("vsi(size=16)");
+    const images = { output: near(target, 1e-3), target };
+    const inFloat64 = { output: toFloat64(images.output), target: toFloat64(target) };
+    const expected = evaluateDefinition(reference, loss.definition as Definition, inFloat64, { grad: true });
+    const got = await loss.evaluate(images.output, target, { grad: true });
+    const lost = 1 - expected.value.data[0];
+    expect(lost, name).toBeGreaterThan(0);
+    expect(Math.abs((1 - got.value) / lost - 1), name).toBeLessThan(1e-3);
+    const largest = Math.max(...expected.grad!.data.map(Math.abs));
+    for (const [i, x] of expected.grad!.data.entries())
+      expect(Math.abs(x - (got.grad as Tensor).data[i]), name).toBeLessThan(1e-3 * largest);
+  }
 });

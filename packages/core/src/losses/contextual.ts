@@ -24,6 +24,9 @@ export interface ContextualResources {
   weights?: WeightSource;
 }
 
+/** The most positions that are compared with as many others: four bytes for each of their distances are 1 GiB, of which a gradient takes several. */
+const mostPositions = 2 ** 14;
+
 /** Features that are shorter than this after centring are rounding errors, and have no direction. */
 const shortest = 1e-6;
 
@@ -33,6 +36,11 @@ function sample<T>(o: Ops<T>, x: T, most: number): T {
   const left = (size: number, step: number) => Math.ceil(size / step);
   let step = 1;
   while (most > 0 && left(h, step) * left(w, step) > most && step < Math.max(h, w)) step++;
+  const kept = left(h, step) * left(w, step);
+  if (kept > mostPositions) {
+    const bound = `positions=${most} leaves ${kept} positions of a layer to compare, but at most ${mostPositions} can be`;
+    throw new ReconlossError("shape", `contextual: ${bound}`);
+  }
   if (step === 1) return x;
   const start = (size: number) => Math.floor(((size - 1) % step) / 2);
   return o.slice(o.slice(x, "h", start(h), undefined, step), "w", start(w), undefined, step);
@@ -79,12 +87,13 @@ function cosineDistances<T>(o: Ops<T>, x: T, y: T, mean: (x: T) => T): T {
  * compared with all others. roimehrez/contextualLoss halves distances (`eps=2e-5`) and takes conv3_2 and conv4_2.
  *
  * Memory and time grow with the square of the number of positions, so that no more than `positions` of each layer are compared: beyond that, every k-th row and column of both images (of random places
- * in the authors' code, with the same bound, 65x65). An image then takes about 0.5 GB with its gradient; `positions=0` is no bound.
+ * in the authors' code, with the same bound, 65x65). An image then takes about 0.5 GB with its gradient; `positions=0` is no bound but
+ * 16384, beyond which images are refused: their distances would take more than 1 GiB.
  *
  * A weight is averaged down to each layer's size, as that of `lpips` is, and weights the target's positions. Where features do not differ from the mean, as in flat images, their cosine with any
  * others is 0; the value of flat images is the logarithm of the number of positions. Gradients are finite everywhere; positions that are equally good share them.
  *
- * @throws {ReconlossError} `shape` for images too small for the network or of other than 1 or 3 channels; `invalid-argument` for a tap that the network does not have, or no taps at all;
+ * @throws {ReconlossError} `shape` for images too small for the network, too large for `positions`, or of other than 1 or 3 channels; `invalid-argument` for a tap that the network does not have, or no taps at all;
  * `missing-weights` or `checkpoint` when weights are not there or not what they should be
  * @example
  * ```ts
