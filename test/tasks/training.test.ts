@@ -70,11 +70,16 @@ describe("runTraining", () => {
     expect(model.info).toMatchObject({ task: "generate", latent: 64, steps: 2 });
   });
 
-  it("stops when told, goes on when told, and leaves the same bits as if nothing had been", async () => {
-    const [whole, parts] = [join(folder, "whole"), join(folder, "parts")];
-    const settings = settingsOf({
-      loss: "l1 + 0.01*gan(objective=hinge,r1=1,every=3,features=8,depth=1,norm=spectral)",
-    });
+  it.each([
+    ["hinge", "l1 + 0.01*gan(objective=hinge,r1=1,every=3,features=8,depth=1,norm=spectral)"],
+    // Everything that a training can remember: running means, a weight that rises across the stops, penalties at an interval.
+    [
+      "everything",
+      "l1 + 0.5*gan(relativistic=paired,conditional=true,adaptive=true,matching=1,ema=0.9,r1=1,r2=1,every=2,features=4,depth=1,norm=spectral)@3..10",
+    ],
+  ])("stops when told, goes on when told, and leaves the same bits as if nothing had been: %s", async (name, loss) => {
+    const [whole, parts] = [join(folder, `${name} whole`), join(folder, `${name} parts`)];
+    const settings = settingsOf({ loss });
     await runTraining(settings, whole);
     // Between validations, at one, and twice in a row.
     for (const stopAt of [3, 4, 9, 10]) {
@@ -93,6 +98,19 @@ describe("runTraining", () => {
     // What is finished stays as it is.
     expect(await runTraining(settings, parts, { resume: true })).toMatchObject({ status: "finished", steps: 12 });
     expect(await traces(parts)).toEqual(await traces(whole));
+  });
+
+  it("says which terms do not begin, or do not get to their whole weight, before its end", async () => {
+    const later = settingsOf({ loss: "l1 + 0.1*mse@5 + 0.1*tv@1..4 + 0.1*ssim@1..3", steps: 2 });
+    const { notes } = await runTraining(later, join(folder, "later"));
+    expect(notes.filter((note) => /^(mse|tv|ssim)/.test(note))).toEqual([
+      "mse begins after 5 steps: it has no part in a training of 2",
+      "tv has its whole weight from step 4 on: a training of 2 ends at 33 % of it",
+      "ssim has its whole weight from step 3 on: a training of 2 ends at 50 % of it",
+    ]);
+    // With more steps there is nothing to say of the first, and the numbers so far stay.
+    const longer = await runTraining({ ...later, steps: 7 }, join(folder, "later"), { resume: true });
+    expect(longer.notes.filter((note) => /^(mse|tv|ssim)/.test(note))).toEqual([]);
   });
 
   it("stops at a step that is not finite, naming it, and keeps the last checkpoint", async () => {

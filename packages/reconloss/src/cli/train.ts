@@ -97,6 +97,13 @@ ${summaries}
 The loss is what reconloss losses lists, and sums of it, and gan: a discriminator that learns beside the network. It takes
 ${ganOptions}
 
+A term with @ begins later: 0.5*gan@2000 after 2000 steps, and with @2000..2500 its weight rises until step 2500. Losses
+as VQGAN, pix2pix, R3GAN and ESRGAN are trained with:
+  l1 + lpips(net=vgg) + 0.8*gan(objective=hinge,adaptive=true)@1000
+  100*l1 + gan(conditional=true)
+  gan(relativistic=paired,r1=1,r2=1,norm=none,features=32,depth=2)
+  0.01*l1 + perceptual(preset=esrgan-vgg19) + 0.005*gan(relativistic=true,discriminator=vgg)   with --patch 128
+
 Examples:
   reconloss train super-resolution --data photos/ --steps 2000 -o x2/
   reconloss train deblur --data photos/ --loss "l1 + 0.1*lpips(net=alex) + 0.005*gan" -o sharp/

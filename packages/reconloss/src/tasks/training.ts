@@ -363,11 +363,27 @@ class Run {
       coverage,
       samples: this.#samples,
       skipped: [...judge.skipped, ...store.skipped],
-      notes: [...notes, ...(trainer.loss.learners ?? []).flatMap((learner) => learner.notes)],
+      notes: [
+        ...notes,
+        ...(trainer.loss.learners ?? []).flatMap((learner) => learner.notes),
+        ...unfinishedTerms(trainer.loss, settings.steps),
+      ],
       ...(decode === undefined ? {} : { decode }),
       ...speed,
     };
   }
+}
+
+/** What there is to know of terms that do not begin, or not get to their whole weight, before a training ends. */
+function unfinishedTerms({ later = [] }: Loss, steps: number): string[] {
+  return later.flatMap(({ label, start, warmup }) => {
+    if (start >= steps) return [`${label} begins after ${start} steps: it has no part in a training of ${steps}`];
+    if (start + warmup <= steps) return [];
+    const share = Math.round((100 * (steps - start)) / warmup);
+    return [
+      `${label} has its whole weight from step ${start + warmup} on: a training of ${steps} ends at ${share} % of it`,
+    ];
+  });
 }
 
 /** How many files these are, or are parts of. */

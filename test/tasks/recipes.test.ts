@@ -1,0 +1,74 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { createTrainer } from "../../packages/core/src/train/index.ts";
+import { completeSettings, type GivenSettings } from "../../packages/reconloss/src/tasks/index.ts";
+import { taskOf, trainingLoss } from "../../packages/reconloss/src/tasks/settings.ts";
+import { randomTensor } from "../random.ts";
+
+// Every training that docs/training.md shows takes two steps, with a small discriminator and without published weights; its own settings are accepted as they stand. The help of `reconloss train` shows the same losses.
+
+const data = "photographs";
+const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
+
+/** The words of a command line, lines that go on joined, quotes taken off. */
+const wordsOf = (text: string) =>
+  [...text.replaceAll("\\\n", " ").matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain);
+
+interface Shown {
+  text: string;
+  settings: GivenSettings;
+}
+
+const commands = [...read("docs/training.md").matchAll(/^npx reconloss train ((?:.*\\\n)*.*)$/gm)]
+  .map(([, text]): Shown => {
+    const [task, ...words] = wordsOf(text);
+    const option = (name: string) => (words.includes(name) ? words[words.indexOf(name) + 1] : undefined);
+    const number = (name: string) => (option(name) === undefined ? undefined : Number(option(name)));
+    return {
+      text: text.replaceAll(/\s*\\\n\s*/g, " "),
+      settings: {
+        task,
+        data,
+        loss: option("--loss"),
+        scale: number("--scale"),
+        patch: number("--patch"),
+      },
+    };
+  })
+  .filter(({ settings }) => settings.loss !== undefined);
+
+/** The same loss on the networks of this package, with a small discriminator, where terms begin in time. */
+const cheap = (loss = "") =>
+  loss
+    .replaceAll(/lpips\(net=\w+\)/g, "lpips(net=tiny)")
+    .replaceAll(/perceptual\(preset=[\w-]+\)/g, "perceptual(net=tiny)")
+    .replaceAll(/,features=\d+/g, "")
+    .replaceAll(/gan\(/g, "gan(features=2,")
+    .replaceAll(/@\d+/g, "@1");
+
+test("the recipes are here, and those of the help among them", () => {
+  expect(commands).toHaveLength(7);
+  const help = read("packages/reconloss/src/cli/train.ts");
+  const shown = [...help.matchAll(/^ {2}((?:\S.*)?\bgan\(.*?)(?: {3}with --patch 128)?$/gm)].map(([, loss]) => loss);
+  expect(shown).toHaveLength(4);
+  expect(commands.map(({ settings }) => settings.loss)).toEqual(expect.arrayContaining(shown));
+});
+
+describe.each(commands)("$text", ({ settings }) => {
+  test("is accepted, and trains", async () => {
+    const complete = completeSettings(settings);
+    expect(complete.loss).toBe(settings.loss);
+    const task = taskOf(complete);
+    const patch = settings.patch ?? 32;
+    const trainer = createTrainer({
+      model: task.model(),
+      loss: trainingLoss(cheap(settings.loss), { ...complete, patch }),
+    });
+    const side = patch / (task.restoration?.scale ?? 1);
+    const input = randomTensor(task.latent === undefined ? [2, 3, side, side] : [2, task.latent, 1, 1], 1);
+    const target = randomTensor([2, 3, patch, patch], 2);
+    await trainer.step(input, target);
+    const { learned } = await trainer.step(input, target);
+    expect(learned).toEqual([expect.objectContaining({ real: expect.any(Number), fake: expect.any(Number) })]);
+  });
+});
