@@ -23,6 +23,7 @@ export default defineConfig({
     index: "src/index.ts",
     "cli/main": "src/cli/main.ts",
     "cluster/shard-process": "src/cluster/shard-process.ts",
+    "distribution/parquet-worker": "src/distribution/inputs/parquet-worker.ts",
     ...Object.fromEntries(subpaths.map((name) => [`${name}/index`, `src/${name}/index.ts`])),
   },
   format: "esm",

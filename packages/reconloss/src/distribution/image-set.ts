@@ -65,6 +65,12 @@ export interface ImageSet {
   readonly cut?: CutFrom;
 }
 
+/** What reading a parquet file may take: milliseconds, and so many more for each megabyte that is read. */
+export interface ParquetLimits {
+  readonly time: number;
+  readonly timePerMegabyte: number;
+}
+
 /** Options of opening a set. */
 export interface SetOptions extends PixelOptions, WebOptions {
   /**
@@ -72,6 +78,8 @@ export interface SetOptions extends PixelOptions, WebOptions {
    * images by now is an error.
    */
   parts?: readonly SetPart[];
+  /** What reading a parquet file may take. */
+  parquetLimits?: Partial<ParquetLimits>;
 }
 
 /** What is known of a set from when it was opened before: what need not be looked at again. */

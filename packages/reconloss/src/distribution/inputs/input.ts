@@ -1,6 +1,7 @@
 import type { Recent } from "@reconloss/core/internal";
 import type { ByteSource } from "@reconloss/core/weights";
 import type { SetOptions, SetSource } from "../image-set.ts";
+import type { ParquetThread } from "./parquet-thread.ts";
 
 /** What a file offers as a set: images, statistics, or both. */
 export type Offer = Pick<SetSource, "images" | "statistics"> & Partial<Pick<SetSource, "close">>;
@@ -15,7 +16,9 @@ export interface InputContext {
   /** Opens another path as a set: a list may name archives. */
   openSet(path: string): Promise<SetSource>;
   /** The images of the row groups that were read last, of all files of a set. */
-  readonly rowGroups: Recent<unknown[]>;
+  readonly rowGroups: Recent<readonly unknown[]>;
+  /** Reads parquet files of the set. */
+  readonly parquet: ParquetThread;
   /** All bytes of one image, at a path or address. @throws {ReconlossError} `image` where it is not there or too large; `download` where the server fails */
   readImage(path: string, most: number): Promise<Uint8Array>;
 }

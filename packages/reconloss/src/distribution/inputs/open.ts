@@ -17,13 +17,14 @@ import { folderImages } from "./folder.ts";
 import type { Input, InputContext, Offer } from "./input.ts";
 import { joinSets } from "./join.ts";
 import { jsonList, textList } from "./list.ts";
-import { parquet } from "./parquet.ts";
+import { parquet as parquetFile } from "./parquet.ts";
+import { ParquetThread } from "./parquet-thread.ts";
 import { compressedTar, tar } from "./tar.ts";
 import { Web } from "./web.ts";
 import { zip } from "./zip.ts";
 
 /** All files that are sets. One of another extension is of the first kind that its beginning matches. */
-const inputs: readonly Input[] = [textList, jsonList, tar, compressedTar, zip, npz, npy, parquet];
+const inputs: readonly Input[] = [textList, jsonList, tar, compressedTar, zip, npz, npy, parquetFile];
 
 /** Sets within sets: an archive, in a pattern, in a list. A list that names itself would have no end. */
 const deepest = 2;
@@ -42,8 +43,14 @@ function inputNamed(path: string): Input | undefined {
  * @throws {ReconlossError} `file` when there is nothing of the kind; `download` for an address that cannot be read; `missing-dependency` for parquet without hyparquet
  */
 export async function openSet(path: string, options: SetOptions = {}): Promise<SetSource> {
-  const resources = { files: new FilePool(), web: new Web(options), rowGroups: new Recent<unknown[]>(groupsAtOnce) };
+  const resources: Resources = {
+    files: new FilePool(),
+    web: new Web(options),
+    rowGroups: new Recent(groupsAtOnce),
+    parquet: new ParquetThread(options.parquetLimits),
+  };
   const close = async () => {
+    await resources.parquet.close();
     await resources.files.close();
     await resources.web.close();
   };
@@ -68,7 +75,8 @@ export async function openSet(path: string, options: SetOptions = {}): Promise<S
 interface Resources {
   readonly files: FilePool;
   readonly web: Web;
-  readonly rowGroups: Recent<unknown[]>;
+  readonly rowGroups: Recent<readonly unknown[]>;
+  readonly parquet: ParquetThread;
 }
 
 /** Row groups in memory: images are read in order, of one group and the next. */
@@ -86,7 +94,7 @@ async function imagesOf(path: string, open: NonNullable<Offer["images"]>, option
 /** What a path offers, which may be no images at all: of many shards, one may be empty. */
 async function openPath(path: string, options: SetOptions, resources: Resources, depth = 0): Promise<Offer> {
   if (depth > deepest) throw new ReconlossError("content", `${withoutSecrets(path)} is in a list in a list in a list`);
-  const { files, web, rowGroups } = resources;
+  const { files, web, rowGroups, parquet } = resources;
   const context: InputContext = {
     path,
     options,
@@ -98,6 +106,7 @@ async function openPath(path: string, options: SetOptions, resources: Resources,
       return { path: other, ...offer, close: async () => offer.close?.() };
     },
     rowGroups,
+    parquet,
     readImage: (other, most) =>
       isUrl(other)
         ? web.fetch(other, most, unreadable)

@@ -3,17 +3,18 @@ import * as zlib from "node:zlib";
 import { ReconlossError } from "@reconloss/core";
 import { Recent } from "@reconloss/core/internal";
 import type { ByteSource } from "@reconloss/core/weights";
-import type { AsyncBuffer, Compressors, FileMetaData, SchemaElement, SchemaTree } from "hyparquet";
 import { reasonOf } from "../../files.ts";
 import { formatOf } from "../../image/formats.ts";
 import type { ImageSet } from "../image-set.ts";
 import { checkSize, encodedImage, unreadable } from "./encoded.ts";
 import type { Input, InputContext } from "./input.ts";
+import type { ParquetThread } from "./parquet-thread.ts";
+import type { ParquetColumn, ParquetContent } from "./parquet-worker.ts";
 
-/** The most bytes of a file's metadata, of a page once it is decompressed, and of the images of a row group, which are in memory together. */
-const [largestMetadata, largestPage, largestGroup] = [2 ** 28, 2 ** 30, 2 ** 30];
-/** The most rows. */
-const mostRows = 2 ** 24;
+/** The most bytes of a file's metadata, and of the images of a row group, which are in memory together. */
+const [largestMetadata, largestGroup] = [2 ** 28, 2 ** 30];
+/** The most rows of a file and of a row group. */
+const [mostRows, mostRowsOfGroup] = [2 ** 24, 2 ** 20];
 /** The names that columns of classes have. */
 const labelNames = ["label", "cls", "class"];
 
@@ -25,35 +26,14 @@ export const parquet: Input = {
   open: async (source, context) => ({ images: () => parquetImages(source, context) }),
 };
 
-async function loadHyparquet() {
-  try {
-    return await import("hyparquet");
-  } catch (cause) {
-    const message = "to read parquet files, install the optional package hyparquet: npm install hyparquet";
-    throw new ReconlossError("missing-dependency", message, { cause });
-  }
-}
-
-type Hyparquet = Awaited<ReturnType<typeof loadHyparquet>>;
-
-async function parquetImages(source: ByteSource, { options, rowGroups }: InputContext): Promise<ImageSet> {
-  const hyparquet = await loadHyparquet();
-  const metadata = await metadataOf(source, hyparquet);
+async function parquetImages(
+  source: ByteSource,
+  { options, rowGroups, parquet: thread }: InputContext,
+): Promise<ImageSet> {
   const fail = (problem: string): never => {
     throw new ReconlossError("content", `${source.name}: ${problem}`);
   };
-  const columns = hyparquet.parquetSchema(metadata).children;
-  const file: AsyncBuffer = {
-    byteLength: source.size,
-    slice: async (start, end = source.size) => {
-      const from = Math.max(0, start < 0 ? source.size + start : start);
-      const { buffer, byteOffset, byteLength } = await source.read(
-        from,
-        Math.max(0, Math.min(end, source.size) - from),
-      );
-      return buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer;
-    },
-  };
+  const { metadata, columns } = await contentOf(source, thread);
 
   /** The first row of each row group, and one past the last. */
   const starts = [0];
@@ -62,27 +42,24 @@ async function parquetImages(source: ByteSource, { options, rowGroups }: InputCo
   if (!(count <= mostRows)) fail(`has ${count} rows; at most ${mostRows} are read`);
 
   /** The values of a column in a row group. */
-  const read = async (column: string, group: number): Promise<unknown[]> => {
-    const chunks = metadata.row_groups[group].columns.filter(
-      ({ meta_data }) => meta_data?.path_in_schema[0] === column,
-    );
-    const bytes = chunks.reduce((sum, { meta_data }) => sum + Number(meta_data?.total_uncompressed_size ?? 0), 0);
-    if (bytes > largestGroup) {
+  const read = async (column: string, group: number): Promise<readonly unknown[]> => {
+    const { num_rows, columns: all } = metadata.row_groups[group];
+    const chunks = all.flatMap(({ meta_data }) => (meta_data?.path_in_schema[0] === column ? [meta_data] : []));
+    const bytes = chunks.reduce((sum, { total_uncompressed_size }) => sum + Number(total_uncompressed_size), 0);
+    if (!(bytes <= largestGroup)) {
       fail(`row group ${group} holds ${bytes} bytes of images; write row groups of at most ${largestGroup}`);
     }
-    const [rowStart, rowEnd] = [starts[group], starts[group + 1]];
-    const rows = await hyparquet.parquetReadObjects({
-      ...{ file, metadata, rowStart, rowEnd, utf8: false, columns: [column] },
-      compressors: compressorsOf(hyparquet),
-    });
-    return rows.map((row) => row[column]);
+    if (num_rows > mostRowsOfGroup)
+      fail(`row group ${group} has ${num_rows} rows; at most ${mostRowsOfGroup} are read`);
+    for (const { codec } of chunks) refuseCodec(source.name, codec);
+    return thread.column(source, metadata, group, column);
   };
-  const valueAt = async (kept: Recent<unknown[]>, column: string, index: number): Promise<unknown> => {
+  const valueAt = async (kept: Recent<readonly unknown[]>, column: string, index: number): Promise<unknown> => {
     const group = starts.findLastIndex((start) => start <= index);
     const values = await kept.get(`${source.name} ${column} ${group}`, () => read(column, group));
     return values[index - starts[group]];
   };
-  const classes = new Recent<unknown[]>(2);
+  const classes = new Recent<readonly unknown[]>(2);
   const labelAt = (column: string, index: number) =>
     valueAt(classes, column, index).catch((error) => {
       if (error instanceof ReconlossError) throw error;
@@ -90,7 +67,7 @@ async function parquetImages(source: ByteSource, { options, rowGroups }: InputCo
     });
 
   const image = count === 0 ? "" : await imageColumn(columns, (name) => valueAt(rowGroups, name, 0), fail);
-  const label = columns.find(({ element, children }) => children.length === 0 && labelNames.includes(element.name));
+  const label = columns.find(({ name, isPlain }) => isPlain && labelNames.includes(name));
   const name = (index: number) => `${source.name}#${index}`;
   return {
     count,
@@ -104,11 +81,11 @@ async function parquetImages(source: ByteSource, { options, rowGroups }: InputCo
       checkSize(name(index), bytes.length);
       return encodedImage(name(index), bytes, options);
     },
-    ...(label ? { label: async (index) => textOf(await labelAt(label.element.name, index)) } : {}),
+    ...(label ? { label: async (index) => textOf(await labelAt(label.name, index)) } : {}),
   };
 }
 
-async function metadataOf(source: ByteSource, { parquetMetadata }: Hyparquet): Promise<FileMetaData> {
+async function contentOf(source: ByteSource, thread: ParquetThread): Promise<ParquetContent> {
   const fail = (problem: string, cause?: unknown): never => {
     throw new ReconlossError("content", `${source.name}: ${problem}`, { cause });
   };
@@ -116,38 +93,46 @@ async function metadataOf(source: ByteSource, { parquetMetadata }: Hyparquet): P
   if (new TextDecoder("latin1").decode(tail.subarray(4)) !== "PAR1") fail("is no parquet file, or was cut short");
   const length = new DataView(tail.buffer, tail.byteOffset).getUint32(0, true);
   if (length > Math.min(largestMetadata, source.size - 12)) fail(`is damaged: its metadata claim ${length} bytes`);
-  const bytes = Uint8Array.from(await source.read(source.size - 8 - length, length + 8));
   try {
-    return parquetMetadata(bytes.buffer);
+    return await thread.metadata(source, length);
   } catch (cause) {
+    if (cause instanceof ReconlossError) throw cause;
     return fail(`is damaged: its metadata cannot be read (${reasonOf(cause)})`, cause);
   }
 }
 
+/** How columns may be compressed. */
+const codecs = ["UNCOMPRESSED", "SNAPPY", "GZIP", "BROTLI", "ZSTD"];
+
+function refuseCodec(name: string, codec: string): void {
+  if (codec === "ZSTD" && !("zstdDecompressSync" in zlib)) {
+    throw new ReconlossError(
+      "missing-dependency",
+      `${name} is compressed by ZSTD, which needs Node 22.15 or newer; this is ${process.version}`,
+    );
+  }
+  if (codecs.includes(codec)) return;
+  throw new ReconlossError("content", `${name} is compressed by ${codec}; ${codecs.join(", ")} can be read`);
+}
+
 /** The column of images: bytes or `{bytes, path}`, the first whose first value is one, or else the first. */
 async function imageColumn(
-  columns: readonly SchemaTree[],
+  columns: readonly ParquetColumn[],
   firstOf: (column: string) => Promise<unknown>,
   fail: (problem: string) => never,
 ): Promise<string> {
-  const candidates = columns.filter(
-    ({ element, children }) => isBytes(element) || children.some((child) => child.element.name === "bytes"),
-  );
-  const names = candidates.map(({ element }) => element.name);
+  const names = columns.filter(({ hasBytes }) => hasBytes).map(({ name }) => name);
   for (const name of names) {
     const bytes = bytesIn(await firstOf(name).catch(ignoreDamage));
     if (bytes !== undefined && formatOf(bytes) !== undefined) return name;
   }
-  const all = columns.map(({ element }) => element.name).join(", ");
+  const all = columns.map(({ name }) => name).join(", ");
   return names[0] ?? fail(`has no column of images (bytes, or {bytes, path}); it has: ${all}`);
 }
 
 function ignoreDamage(error: unknown): undefined {
   if (error instanceof ReconlossError) throw error;
 }
-
-const isBytes = ({ type, converted_type, logical_type }: SchemaElement) =>
-  type === "BYTE_ARRAY" && converted_type === undefined && logical_type === undefined;
 
 function bytesIn(value: unknown): Uint8Array | undefined {
   if (value instanceof Uint8Array) return value;
@@ -164,28 +149,4 @@ function refuse(name: string, value: unknown): never {
 function textOf(value: unknown): string | undefined {
   if (value instanceof Uint8Array) return new TextDecoder().decode(value);
   return value === undefined || value === null ? undefined : String(value);
-}
-
-/** Decompressors by the names of the format, bounded by the size that the page tells, which is bounded too. */
-function compressorsOf({ snappyUncompress }: Hyparquet): Compressors {
-  const bounded =
-    (decompress: (input: Uint8Array, size: number) => Uint8Array) =>
-    (input: Uint8Array, size: number): Uint8Array => {
-      if (size > largestPage) throw new Error(`a page of ${size} bytes; at most ${largestPage} are read`);
-      return decompress(input, size);
-    };
-  // Node 22 and newer.
-  const { zstdDecompressSync } = zlib as { zstdDecompressSync?: typeof zlib.gunzipSync };
-  return {
-    SNAPPY: bounded((input, size) => {
-      const output = new Uint8Array(size);
-      snappyUncompress(input, output);
-      return output;
-    }),
-    GZIP: bounded((input, size) => zlib.gunzipSync(input, { maxOutputLength: Math.max(1, size) })),
-    BROTLI: bounded((input, size) => zlib.brotliDecompressSync(input, { maxOutputLength: Math.max(1, size) })),
-    ...(zstdDecompressSync
-      ? { ZSTD: bounded((input, size) => zstdDecompressSync(input, { maxOutputLength: Math.max(1, size) })) }
-      : {}),
-  };
 }
