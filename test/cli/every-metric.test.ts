@@ -24,7 +24,11 @@ beforeAll(async () => {
 const names = metricFactories
   .map(({ info }) => info)
   .filter(({ network, features }) => !network && features === "main");
-const few: Record<string, string> = { pr: "pr(neighbours=2)", prdc: "prdc(neighbours=2)" };
+const few: Record<string, string> = {
+  pr: "pr(neighbours=2)",
+  prdc: "prdc(neighbours=2)",
+  "frechet-infinity": "frechet-infinity(least=4,points=2)",
+};
 const list = names.map(({ name }) => few[name] ?? name);
 const common = ["--network", "tiny", "--no-cache", "--no-progress"];
 

@@ -82,7 +82,7 @@ describe("class-conditional distances", () => {
     [
       "with a class of one image",
       ["0-0.png,bird", ...rows.slice(1)],
-      /class-fid needs 2 images of each class on both sides: bird has 1/,
+      /each class needs 2 images on both sides: bird has 1/,
     ],
     ["with an empty file", [""], /has no classes; rows are name,class/],
   ])("are refused %s", async (what, lines, message) => {

@@ -46,7 +46,7 @@ async function ofMemorisation(golden: GoldenCase): Promise<PeerNumber[]> {
     { name: "value", got: result.value, expected: golden.expected as number },
     { name: "distance of reals", got: result.distances.real, expected: ofReals, tolerance: exact },
     { name: "distance of outputs", got: result.distances.output, expected: ofOutputs, tolerance: exact },
-    { name: "paper", got: paper.value, expected: result.fid <= 1e-8 ? 0 : result.fid / divisor },
+    { name: "paper", got: paper.value, expected: result.frechet <= 1e-8 ? 0 : result.frechet / divisor },
   ];
 }
 

@@ -9,6 +9,7 @@ import {
   type MetricResult,
   meanDiscrepancy,
   memorisationDistance,
+  metricFactories,
   parseMetric,
   precisionRecall,
   vendiScore,
@@ -138,9 +139,9 @@ describe("the memorisation-informed FID", () => {
     const copies = rowsOf(real.slice(0, 20));
     const paper = await memorisationDistance(copies, rowsOf(real), { preset: "paper" });
     expect(paper.distances.output).toBe(0);
-    expect(paper.value).toBe(paper.fid / 1e-14);
+    expect(paper.value).toBe(paper.frechet / 1e-14);
     const torchmetrics = await memorisationDistance(copies, rowsOf(real));
-    expect(torchmetrics.value).toBe(torchmetrics.fid / (1 + 1e-14));
+    expect(torchmetrics.value).toBe(torchmetrics.frechet / (1 + 1e-14));
     expect(torchmetrics.warnings).toEqual([expect.stringMatching(/looks like memorisation, but no penalty/)]);
   });
 
@@ -317,5 +318,32 @@ describe("the definition of each metric computes what its function does", () => 
 
   test("class-fid refuses rows without labels", async () => {
     await expect(parseMetric("class-fid").compute({ output, real })).rejects.toThrow(/output.labels must be/);
+  });
+});
+
+describe("the same number of another network's features", () => {
+  const sets = { output: rowsOf(vectors(60, 6, 1)), real: rowsOf(vectors(50, 6, 2)) };
+
+  test.each([
+    ["fid-infinity(least=20,points=3)", "frechet-infinity(least=20,points=3)"],
+    ["mifid", "mi-frechet"],
+    ["mifid(preset=paper)", "mi-frechet(preset=paper)"],
+  ])("as %s is %s, and nothing in it is called FID", async (inception, other) => {
+    const ofReals = inception.startsWith("mifid") ? sets.real : await statisticsOfRows(sets.real);
+    const both = { output: sets.output, real: ofReals };
+    const [fid, frechet] = [await parseMetric(inception).compute(both), await parseMetric(other).compute(both)];
+    expect(frechet.value).toBe(fid.value);
+    expect(JSON.stringify(frechet)).not.toMatch(/fid/i);
+    const few = { output: rowsOf(vectors(1, 6, 1)), real: ofReals };
+    const error = await parseMetric(other)
+      .compute(few)
+      .catch((caught) => caught);
+    expect([error.code, error.message]).toEqual(["invalid-argument", expect.not.stringMatching(/fid/i)]);
+  });
+
+  test("no metric of any network's features has FID in its name, and each of Inception's that has is refused elsewhere", () => {
+    for (const { info } of metricFactories) {
+      expect([info.name, info.network]).toEqual([info.name, /fid/i.test(info.name) ? "inception" : info.network]);
+    }
   });
 });

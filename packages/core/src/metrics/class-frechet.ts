@@ -105,10 +105,7 @@ function refuseSmall(names: readonly string[], countOf: (side: Side, name: strin
     .slice(0, shown)
     .map((name) => `${name} has ${countOf("output", name)} outputs and ${countOf("real", name)} reals`);
   const more = small.length > shown ? `, and ${small.length - shown} classes more` : "";
-  throw new ReconlossError(
-    "invalid-argument",
-    `class-fid needs 2 images of each class on both sides: ${list.join(", ")}${more}`,
-  );
+  throw new ReconlossError("invalid-argument", `each class needs 2 images on both sides: ${list.join(", ")}${more}`);
 }
 
 /** Numbers by size, before names in the order of their letters. */

@@ -8,7 +8,7 @@ import { refuseOutputs } from "./points.ts";
 import { type MetricOptions, settingsOf } from "./settings.ts";
 import { statisticsOfRows } from "./statistics-of-rows.ts";
 
-const table = { name: "fid-infinity", options: schema };
+const table = { options: schema };
 
 /** Options of {@link frechetInfinity}. */
 export type FrechetInfinityOptions = MetricOptions<typeof schema>;
@@ -44,15 +44,25 @@ export async function frechetInfinity(
   real: Statistics,
   options: FrechetInfinityOptions = {},
 ): Promise<FrechetInfinityResult> {
-  const { protocol, ...settings } = settingsOf(table, options);
-  refuseOutputs("fid-infinity", output, 2);
+  return extrapolated("fid-infinity", output, real, options);
+}
+
+/** {@link frechetInfinity} under the name that stands for the features. */
+async function extrapolated(
+  name: string,
+  output: FeatureRows,
+  real: Statistics,
+  options: FrechetInfinityOptions,
+): Promise<FrechetInfinityResult> {
+  const { protocol, ...settings } = settingsOf({ ...table, name }, options);
+  refuseOutputs(name, output, 2);
   checkStatisticsKind("real", real);
-  const found = await extrapolate("fid-infinity", output, settings, async (sample) => {
+  const found = await extrapolate(name, output, settings, async (sample) => {
     const { value } = await frechetDistance(await statisticsOfRows(sample), real);
     return value;
   });
   return {
-    metric: "fid-infinity",
+    metric: name,
     ...found,
     images: { output: output.count, real: real.count },
     protocol: { ...protocol, features: output.dimension, ...usedSettings(settings) },
@@ -69,18 +79,34 @@ export function usedSettings({ points, least, shuffle, seed }: { [K in keyof typ
 function shortWarning(least: number, dimension: number): string[] {
   if (least > dimension) return [];
   return [
-    `the line starts at ${least} images, which cannot fill the covariance of ${dimension} features: there FID is no line in 1/N`,
+    `the line starts at ${least} images, which cannot fill the covariance of ${dimension} features: there the distance is no line in 1/N`,
   ];
 }
 
-/** {@link frechetInfinity} as a metric of sets. */
-export const fidInfinity = defineMetric({
-  ...table,
-  summary: "FID extrapolated to infinitely many outputs",
+/** What both have in common: the features make the difference. */
+const shared = {
   better: "lower",
   source: "Chong, Forsyth 2020; equals mchong6/FID_IS_infinity with the same order",
   features: "main",
   needs: { output: "rows", real: "moments" },
+  options: schema,
+} as const;
+
+/** {@link frechetInfinity} of Inception's features as a metric of sets. */
+export const fidInfinity = defineMetric({
+  ...shared,
+  name: "fid-infinity",
+  summary: "FID extrapolated to infinitely many outputs",
   network: "inception",
-  compute: ({ output, real }, options, { protocol }) => frechetInfinity(output, real, { ...options, protocol }),
+  compute: ({ output, real }, options, { protocol }) =>
+    extrapolated("fid-infinity", output, real, { ...options, protocol }),
+});
+
+/** {@link frechetInfinity} of any network's features as a metric of sets. */
+export const frechetToInfinity = defineMetric({
+  ...shared,
+  name: "frechet-infinity",
+  summary: "the Frechet distance of another network's features, extrapolated to infinitely many outputs",
+  compute: ({ output, real }, options, { protocol }) =>
+    extrapolated("frechet-infinity", output, real, { ...options, protocol }),
 });

@@ -41,6 +41,7 @@ export {
   type FrechetInfinityResult,
   fidInfinity,
   frechetInfinity,
+  frechetToInfinity,
 } from "./frechet-infinity.ts";
 export { type FeatureFunction, type FrechetLoss, type FrechetLossOptions, frechetLoss } from "./frechet-loss.ts";
 export {
@@ -65,7 +66,13 @@ export {
 } from "./kernel-distance.ts";
 export type { Matrix } from "./matrix.ts";
 export { type MeanDiscrepancyOptions, meanDiscrepancy, mmd } from "./mean-discrepancy.ts";
-export { type MemorisationOptions, type MemorisationResult, memorisationDistance, mifid } from "./memorisation.ts";
+export {
+  type MemorisationOptions,
+  type MemorisationResult,
+  memorisationDistance,
+  memorisationFrechet,
+  mifid,
+} from "./memorisation.ts";
 export type { Metric, MetricResult, Protocol } from "./metric.ts";
 export { Moments, type Statistics } from "./moments.ts";
 export { blockImages, type MomentsNode, MomentsState, momentsOf } from "./moments-state.ts";

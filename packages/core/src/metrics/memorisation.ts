@@ -26,7 +26,7 @@ const schema = {
   threshold: number(0.1, "a mean distance of at least this counts as 1: nothing is memorised", { above: 0, max: 1 }),
 };
 
-const table = { name: "mifid", options: schema, presets: presets };
+const table = { options: schema, presets };
 
 /** Options of {@link memorisationDistance}. */
 export type MemorisationOptions = MetricOptions<typeof schema>;
@@ -34,7 +34,7 @@ export type MemorisationOptions = MetricOptions<typeof schema>;
 /** The memorisation-informed FID. */
 export interface MemorisationResult extends MetricResult {
   /** The Frechet distance that is divided. */
-  readonly fid: number;
+  readonly frechet: number;
   /** The mean cosine distance of outputs to the nearest real, and of reals to the nearest output. */
   readonly distances: { readonly output: number; readonly real: number };
 }
@@ -64,9 +64,9 @@ const negligible = 1e-8;
  * const [output, real] = [new MemoryRows(), new MemoryRows()];
  * real.append(Tensor.from([1, 0, 0, 1], [2, 2, 1, 1]));
  * output.append(Tensor.from([2, 0, 0, 2], [2, 2, 1, 1])); // the same directions
- * const { value, fid, distances } = await memorisationDistance(output, real);
+ * const { value, frechet, distances } = await memorisationDistance(output, real);
  * distances.output; // 0: every output is a copy but for its length
- * value === fid / 1e-14; // true
+ * value === frechet / 1e-14; // true
  * ```
  */
 export async function memorisationDistance(
@@ -74,25 +74,35 @@ export async function memorisationDistance(
   real: FeatureRows,
   options: MemorisationOptions = {},
 ): Promise<MemorisationResult> {
-  const { protocol, preset, over, threshold } = settingsOf(table, options);
-  refuseRows("mifid", output, real, 2);
-  const { value: fid } = await frechetDistance(await statisticsOfRows(output), await statisticsOfRows(real));
+  return memorisation("mifid", output, real, options);
+}
+
+/** {@link memorisationDistance} under the name that stands for the features. */
+async function memorisation(
+  name: string,
+  output: FeatureRows,
+  real: FeatureRows,
+  options: MemorisationOptions,
+): Promise<MemorisationResult> {
+  const { protocol, preset, over, threshold } = settingsOf({ ...table, name }, options);
+  refuseRows(name, output, real, 2);
+  const { value: frechet } = await frechetDistance(await statisticsOfRows(output), await statisticsOfRows(real));
   const nearest = await nearestDirections(output, real);
-  const [ofOutputs, ofReals] = [meanOf("outputs", nearest.output), meanOf("reals", nearest.real)];
+  const [ofOutputs, ofReals] = [meanOf(name, "outputs", nearest.output), meanOf(name, "reals", nearest.real)];
   const distances = { output: ofOutputs.mean, real: ofReals.mean };
   const divisor = (distance: number) => (distance < threshold ? distance : 1) + epsilon;
-  const warnings = [ofOutputs, ofReals].flatMap(({ leftOut, name }) =>
-    leftOut > 0 ? [`${leftOut} ${name} have features that are all 0 and count in no distance to the nearest`] : [],
+  const warnings = [ofOutputs, ofReals].flatMap(({ leftOut, images }) =>
+    leftOut > 0 ? [`${leftOut} ${images} have features that are all 0 and count in no distance to the nearest`] : [],
   );
   if (over === "real" && distances.output < threshold && distances.real >= threshold) {
     warnings.push(
-      `outputs are ${distances.output.toPrecision(3)} from the nearest real in the mean, which looks like memorisation, but no penalty: with preset=paper mifid is ${(fid / divisor(distances.output)).toPrecision(6)}`,
+      `outputs are ${distances.output.toPrecision(3)} from the nearest real in the mean, which looks like memorisation, but no penalty: with preset=paper ${name} is ${(frechet / divisor(distances.output)).toPrecision(6)}`,
     );
   }
   return {
-    metric: "mifid",
-    value: fid > negligible ? fid / divisor(distances[over]) : 0,
-    fid,
+    metric: name,
+    value: frechet > negligible ? frechet / divisor(distances[over]) : 0,
+    frechet,
     distances,
     images: { output: output.count, real: real.count },
     protocol: { ...protocol, features: output.dimension, preset, over, threshold },
@@ -102,13 +112,16 @@ export async function memorisationDistance(
 }
 
 /** The mean of the finite ones. */
-function meanOf(name: string, distances: Float64Array) {
+function meanOf(metric: string, images: string, distances: Float64Array) {
   const counted = distances.filter(Number.isFinite);
   if (counted.length === 0) {
-    throw new ReconlossError("invalid-argument", `mifid: all features of the ${name}, or of the other side, are 0`);
+    throw new ReconlossError(
+      "invalid-argument",
+      `${metric}: all features of the ${images}, or of the other side, are 0`,
+    );
   }
   const mean = counted.reduce((sum, distance) => sum + distance, 0) / counted.length;
-  return { name, mean, leftOut: distances.length - counted.length };
+  return { images, mean, leftOut: distances.length - counted.length };
 }
 
 /** The cosine distance of each image to the nearest of the other side, 0 to 1; infinite for images without direction. */
@@ -144,14 +157,30 @@ function angular(a: Points, r: number, b: Points, c: number, sign: number): numb
   return sum / 2;
 }
 
-/** {@link memorisationDistance} as a metric of sets. */
-export const mifid = defineMetric({
-  ...table,
-  summary: "memorisation-informed FID: FID divided by the distance to the nearest image where that is small",
+/** What both have in common: the features make the difference. */
+const shared = {
   better: "lower",
   source: "Bai et al. 2021; equals torchmetrics",
   features: "main",
   needs: { output: "rows", real: "rows" },
+  options: schema,
+  presets,
+} as const;
+
+/** {@link memorisationDistance} of Inception's features as a metric of sets. */
+export const mifid = defineMetric({
+  ...shared,
+  name: "mifid",
+  summary: "memorisation-informed FID: FID divided by the distance to the nearest image where that is small",
   network: "inception",
-  compute: ({ output, real }, options, { protocol }) => memorisationDistance(output, real, { ...options, protocol }),
+  compute: ({ output, real }, options, { protocol }) => memorisation("mifid", output, real, { ...options, protocol }),
+});
+
+/** {@link memorisationDistance} of any network's features as a metric of sets. */
+export const memorisationFrechet = defineMetric({
+  ...shared,
+  name: "mi-frechet",
+  summary: "the same of the Frechet distance of another network's features, which is no FID",
+  compute: ({ output, real }, options, { protocol }) =>
+    memorisation("mi-frechet", output, real, { ...options, protocol }),
 });

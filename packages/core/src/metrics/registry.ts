@@ -2,12 +2,12 @@ import { classFid, frechetByClass } from "./class-frechet.ts";
 import type { MetricFactory } from "./definition.ts";
 import { prdc } from "./density-coverage.ts";
 import { fid, frechet, sfid } from "./frechet.ts";
-import { fidInfinity } from "./frechet-infinity.ts";
+import { fidInfinity, frechetToInfinity } from "./frechet-infinity.ts";
 import { isInfinity } from "./inception-infinity.ts";
 import { is } from "./inception-score.ts";
 import { kid } from "./kernel-distance.ts";
 import { mmd } from "./mean-discrepancy.ts";
-import { mifid } from "./memorisation.ts";
+import { memorisationFrechet, mifid } from "./memorisation.ts";
 import { pr } from "./precision-recall.ts";
 import { vendi } from "./vendi-score.ts";
 
@@ -26,6 +26,8 @@ const all = {
   vendi,
   mmd,
   frechet,
+  "frechet-infinity": frechetToInfinity,
+  "mi-frechet": memorisationFrechet,
   "class-frechet": frechetByClass,
 };
 
