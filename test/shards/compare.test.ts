@@ -1,6 +1,7 @@
 import { copyFile, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
+import type { OnnxModelWriter } from "../../packages/core/src/graph/onnx-model.ts";
 import { parseLosses } from "../../packages/core/src/losses/parse.ts";
 import { Tensor } from "../../packages/core/src/tensor.ts";
 import {
@@ -14,9 +15,12 @@ import {
   toJson,
   unpairedFailures,
 } from "../../packages/reconloss/src/compare/index.ts";
+import { csvPieces, jsonPieces } from "../../packages/reconloss/src/compare/serialise.ts";
 import { pairPaths, writeImage } from "../../packages/reconloss/src/image/index.ts";
 import { mergeShards, planComparison, runShard, shardStatus } from "../../packages/reconloss/src/shards/index.ts";
+import { run } from "../cli/run.ts";
 import { temporaryFolder } from "../folder.ts";
+import { writeModel } from "../onnx/models.ts";
 import { randomTensor } from "../random.ts";
 
 const folder = await temporaryFolder();
@@ -79,6 +83,73 @@ describe("merged pairs are those of one process, bit for bit", () => {
     60_000,
   );
 });
+
+test("more pairs than are held stream: every number, verdict and byte of what is written is the same", async () => {
+  const work = await plan("streamed", 3);
+  for (const shard of [0, 1, 2]) await runShard(work, shard);
+  const [held, streamed] = [await mergeShards(work), await mergeShards(work, { mostHeld: 20 })];
+  if (held.kind !== "compare" || streamed.kind !== "compare") throw new Error("no comparison");
+  const { pairs, notes, ...numbers } = held.comparison;
+  expect(pairs).toHaveLength(22);
+  const { losses } = streamed.comparison;
+  expect(streamed.comparison).toStrictEqual({ ...numbers, losses, pairs: [], notes: [], pairsNotHeld: 22 });
+  expect(streamed.verdicts).toEqual(held.verdicts);
+  expect(streamed.noteGroups).toEqual(held.noteGroups);
+  expect(streamed.noteGroups.reduce((sum, { count }) => sum + count, 0)).toBe(notes.length);
+  const text = async (pieces: AsyncIterable<string>) => {
+    let all = "";
+    for await (const piece of pieces) all += piece;
+    return all;
+  };
+  const { comparison, verdicts, outcomes } = streamed;
+  expect(await text(jsonPieces(comparison, verdicts, outcomes))).toBe(toJson(held.comparison, held.verdicts));
+  expect(await text(csvPieces(comparison, outcomes()))).toBe(toCsv(held.comparison));
+  // None, which JSON writes on one line.
+  const none = { ...comparison, pairs: [] };
+  const nothing = async function* () {};
+  expect(await text(jsonPieces(none, verdicts, nothing))).toBe(toJson(none, verdicts));
+});
+
+test("lines of JSON are the pairs of --json, then what could not be compared", async () => {
+  const [plain, lines, merged, csv] = ["plain.jsonl", "merged.jsonl", "work-lines", "plain.csv"].map((name) =>
+    join(folder, name),
+  );
+  const args = [outputs, targets, "-m", metrics, "--fail", fail];
+  const shown = await run(["compare", ...args, "--json", "--jsonl", plain, "--csv", csv]);
+  expect((await run(["shards", "plan", "compare", ...args, "--shards", "2", "-o", merged])).code).toBe(0);
+  for (const shard of ["0", "1"]) await run(["shards", "work", merged, "--shard", shard]);
+  const again = await run(["shards", "merge", merged, "--json", "--jsonl", lines]);
+  expect(again).toEqual(shown);
+  expect(await readFile(lines, "utf8")).toBe(await readFile(plain, "utf8"));
+  const rows = (await readFile(lines, "utf8"))
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  const { pairs, failed } = JSON.parse(shown.stdout);
+  expect(rows.slice(0, pairs.length).map(({ errors: _, ...pair }) => pair)).toEqual(pairs);
+  expect(rows.slice(pairs.length)).toEqual(failed.filter(({ loss }: { loss?: string }) => loss === undefined));
+  // Those of which a loss failed say so.
+  const errors = rows.flatMap((row) => row.errors ?? []).length;
+  expect(errors).toBe(failed.filter(({ loss }: { loss?: string }) => loss !== undefined).length);
+}, 60_000);
+
+test("models of one's own are planned, and must be those of the plan", async () => {
+  const work = join(folder, "models");
+  const model = join(folder, "distance.onnx");
+  // mean |a - b|
+  const inputs = ["a", "b"].map((name) => ({ name, type: "float", dims: ["n", 3, "h", "w"] }) as const);
+  const from = (writer: OnnxModelWriter) =>
+    writer.node("ReduceMean", [writer.node("Abs", [writer.node("Sub", ["a", "b"])])], { keepdims: 0 });
+  await writeFile(model, writeModel(inputs, [{ name: "value", type: "float", dims: [], from }]));
+  const args = [outputs, targets, "-m", "l1", "--metric-model", `mine=${model},better=lower`];
+  expect((await run(["shards", "plan", "compare", ...args, "--shards", "2", "-o", work])).code).toBe(0);
+  for (const shard of ["0", "1"]) expect((await run(["shards", "work", work, "--shard", shard])).code).toBe(0);
+  expect((await run(["shards", "merge", work, "--json"])).stdout).toBe(
+    (await run(["compare", ...args, "--json"])).stdout,
+  );
+  await writeFile(model, "another model");
+  await expect(mergeShards(work)).rejects.toThrow(/model .*distance\.onnx is not what was planned/);
+}, 60_000);
 
 test("a part is lines of JSON, with the numbers of each pair", async () => {
   const work = await plan("lines", 2);

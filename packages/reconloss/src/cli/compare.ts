@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { basename, resolve } from "node:path";
 import { type Loss, type LossFactory, ReconlossError } from "@reconloss/core";
 import { checkPixelRange, parseLosses } from "@reconloss/core/internal";
@@ -12,20 +13,19 @@ import {
   findProtocol,
   type ModelMetricOptions,
   mapStatisticsOf,
-  type Note,
   type Outcome,
   openModelMetric,
   parseConditions,
   protocols,
-  summarise,
-  toCsv,
   toJson,
   unpairedFailures,
   type Verdict,
 } from "../compare/index.ts";
 import { type ModelMetricText, modelMetricOptions, parseModelMetric } from "../compare/model-metric.ts";
+import { csvPieces, jsonLines, jsonPieces } from "../compare/serialise.ts";
+import { type NoteGroup, Outcomes, pairCount, summaryOf } from "../compare/summary.ts";
 import { exitCodeOf, exitCodes } from "../exit-codes.ts";
-import { writeFileAtomically } from "../files.ts";
+import { writePiecesAtomically } from "../files.ts";
 import { type PixelOptions, pairPaths } from "../image/index.ts";
 import { type LostMap, type MapFile, writeMapScales, writeMaps, writeReport } from "../report/index.ts";
 import { deviceOption, type NetworkOptions, prepareNetworks, weightsOption } from "./networks.ts";
@@ -58,6 +58,7 @@ export interface MeasureFlags extends NetworkOptions, PluginOptions, PixelFlags 
 export interface ComparisonFlags {
   json?: boolean;
   csv?: string;
+  jsonl?: string;
   report?: string;
 }
 
@@ -136,6 +137,7 @@ export function addComparisonOptions(command: Command): Command {
   return command
     .option("--json", "print one JSON object instead of a table")
     .option("--csv <file>", "write a table of all pairs")
+    .option("--jsonl <file>", "write a line of JSON for each pair")
     .option("--report <file.html>", "write a page to look at: images, error maps, distributions");
 }
 
@@ -160,7 +162,7 @@ export async function measuresOf(flags: MeasureFlags, terminal: Terminal) {
 
 async function compare(outputs: string, targets: string, options: Options, terminal: Terminal): Promise<number> {
   const { pixels, applied, losses, conditions, optional, device } = await measuresOf(options, terminal);
-  for (const path of [options.csv, options.report, options.maps]) await noteNewFolder(path, terminal);
+  for (const path of [options.csv, options.jsonl, options.report, options.maps]) await noteNewFolder(path, terminal);
   const { pairs, unpaired, passedOver } = await pairPaths(outputs, targets);
 
   const progress = progressBar(pairs.length, "comparing", terminal.stderr, options.progress);
@@ -183,8 +185,10 @@ async function compare(outputs: string, targets: string, options: Options, termi
   } finally {
     progress.stop();
   }
+  const all = new Outcomes();
+  for (const outcome of outcomes) all.add(outcome);
   const comparison: Comparison = {
-    ...summarise(losses, outcomes, unpairedFailures(unpaired), optional, applied),
+    ...summaryOf(losses, all, unpairedFailures(unpaired), optional, applied),
     ...(passedOver === undefined ? {} : { passedOver }),
   };
   const verdicts = conditions && checkConditions(conditions, comparison);
@@ -196,7 +200,14 @@ async function compare(outputs: string, targets: string, options: Options, termi
     if (folder !== undefined) await writeMapScales(folder, mapFiles);
   };
   return tellComparison(
-    { outputs, targets, comparison, verdicts, pixels, lost, more: [writeScales] },
+    {
+      ...{ outputs, targets, comparison, verdicts, pixels, lost },
+      noteGroups: all.groups,
+      async *outcomes() {
+        yield* outcomes;
+      },
+      more: [writeScales],
+    },
     options,
     terminal,
   );
@@ -209,6 +220,9 @@ interface Told {
   readonly comparison: Comparison;
   readonly verdicts?: readonly Verdict[];
   readonly pixels: PixelOptions;
+  readonly noteGroups: readonly NoteGroup[];
+  /** All pairs, each time it is called. */
+  outcomes(): AsyncIterable<Outcome>;
   /** What could not be written so far. */
   readonly lost?: readonly ReconlossError[];
   /** What else is to be written. */
@@ -217,13 +231,13 @@ interface Told {
 
 /** Prints the numbers, writes the files that are wanted, and returns the exit code. */
 export async function tellComparison(
-  { outputs, targets, comparison, verdicts, pixels, lost: before = [], more = [] }: Told,
+  { outputs, targets, comparison, verdicts, pixels, noteGroups, outcomes, lost: before = [], more = [] }: Told,
   options: ComparisonFlags,
   terminal: Terminal,
 ): Promise<number> {
   const { passedOver } = comparison;
   // Printed before files are written: a folder that cannot be written must not cost the numbers.
-  print(comparison, verdicts, options, terminal);
+  await print({ comparison, verdicts, noteGroups, outcomes }, options, terminal);
   tellPassedOver(terminal, [
     [outputs, passedOver?.output],
     [targets, passedOver?.target],
@@ -236,9 +250,16 @@ export async function tellComparison(
       lost.push(error);
     });
   };
-  const { csv, report } = options;
-  if (csv !== undefined) await attempt(() => writeFileAtomically(csv, toCsv(comparison)));
-  for (const write of more) await attempt(write);
+  const { csv, jsonl, report } = options;
+  const write = (path: string, pieces: AsyncIterable<string>) =>
+    attempt(() =>
+      writePiecesAtomically(path, async (file) => {
+        for await (const some of joined(pieces)) await file.appendFile(some);
+      }),
+    );
+  if (csv !== undefined) await write(csv, csvPieces(comparison, outcomes()));
+  if (jsonl !== undefined) await write(jsonl, jsonLines(comparison, outcomes()));
+  for (const last of more) await attempt(last);
   if (report !== undefined) {
     const title = `${printable(basename(resolve(outputs)))} against ${printable(basename(resolve(targets)))}`;
     await attempt(() => writeReport(report, comparison, { title, ...pixels }));
@@ -275,23 +296,47 @@ function reasonFor({ condition: { text }, value, of, measured, missing }: Verdic
   return `${text}: it is ${value}, of ${of < measured ? `${of} of ` : ""}${pairs(measured)}`;
 }
 
-function print(
-  comparison: Comparison,
-  verdicts: readonly Verdict[] | undefined,
+async function print(
+  { comparison, verdicts, noteGroups, outcomes }: Pick<Told, "comparison" | "verdicts" | "noteGroups" | "outcomes">,
   options: ComparisonFlags,
   terminal: Terminal,
-): void {
+): Promise<void> {
   const { stdout, env } = terminal;
+  const count = pairCount(comparison);
   if (options.json) {
-    stdout.write(`${toJson(comparison, verdicts)}\n`);
-  } else if (comparison.pairs.length > 0) {
+    const pieces = comparison.pairsNotHeld
+      ? jsonPieces(comparison, verdicts, outcomes)
+      : [toJson(comparison, verdicts)];
+    for await (const some of joined(pieces)) await writeOut(stdout, some);
+    stdout.write("\n");
+  } else if (count > 0) {
     const rows = stdout.isTTY ? rowsShown : undefined;
     const layout = { colours: coloursFor(stdout, env), width: widthOf(stdout, env), rows };
     stdout.write(`${comparisonTable(comparison, layout)}\n`);
     printProtocol(comparison, terminal);
   }
-  printNotes(comparison, terminal);
+  printNotes(noteGroups, count, terminal);
   printFailures(comparison.failed, terminal);
+}
+
+/** Letters that are written at once. */
+const lettersAtOnce = 2 ** 16;
+
+/** Pieces of text as longer ones. */
+async function* joined(pieces: AsyncIterable<string> | Iterable<string>): AsyncGenerator<string> {
+  let text = "";
+  for await (const piece of pieces) {
+    text += piece;
+    if (text.length < lettersAtOnce) continue;
+    yield text;
+    text = "";
+  }
+  yield text;
+}
+
+/** Writes to a stream, and waits where it has enough for now. */
+async function writeOut(stream: Terminal["stdout"], text: string): Promise<void> {
+  if (stream.write(text) === false) await once(stream as unknown as NodeJS.WritableStream, "drain");
 }
 
 /** What the numbers were made by, under the table. */
@@ -314,15 +359,10 @@ function tell({ stderr, env }: Terminal, colour: "red" | "yellow", label: string
 }
 
 /** What is true of many pairs is said once. */
-function printNotes({ notes, pairs }: Comparison, terminal: Terminal): void {
-  const groups = new Map<string, Note[]>();
-  for (const note of notes) {
-    const group = note.kind === "left-out" ? `without ${note.loss}` : note.text;
-    groups.set(group, [...(groups.get(group) ?? []), note]);
-  }
-  for (const group of groups.values()) {
-    const [{ kind, name, loss, text }] = group;
-    const of = pairs.length === 1 ? "the pair" : `${group.length} of ${pairs.length} pairs`;
+function printNotes(groups: readonly NoteGroup[], pairs: number, terminal: Terminal): void {
+  for (const { note, count } of groups) {
+    const { kind, name, loss, text } = note;
+    const of = pairs === 1 ? "the pair" : `${count} of ${pairs} pairs`;
     const said = kind === "left-out" ? `${loss} is left out of ${of}: ${text} (${name})` : `in ${of}, ${text}`;
     tell(terminal, "yellow", "note:", said);
   }

@@ -5,7 +5,7 @@ import { Command } from "commander";
 import { exitCodes } from "../exit-codes.ts";
 import {
   type Manifest,
-  mergeShards,
+  type Merged,
   planComparison,
   planDistribution,
   planStatistics,
@@ -13,6 +13,7 @@ import {
   type ShardStatus,
   shardStatus,
 } from "../shards/index.ts";
+import { withMerged } from "../shards/merge.ts";
 import {
   addComparisonOptions,
   addMeasureOptions,
@@ -307,7 +308,7 @@ export function mergeCommand(terminal: Terminal, finish: (code: number) => void)
     .addHelpText(
       "after",
       `
-The numbers are those of reconloss distribution or compare, bit for bit. --csv is of pairs; --report of sets needs plan --details.
+The numbers are those of reconloss distribution or compare, bit for bit. --csv and --jsonl are of pairs, of which more\nthan 10,000 are not printed in a table; --report of sets needs plan --details.
 Exit codes: as of those commands; 1 also where a part is missing, damaged, doubled or of another plan.`,
     )
     .action(async (folder: string, flags: MergeFlags) => finish(await merge(folder, flags, terminal)));
@@ -318,16 +319,29 @@ interface MergeFlags extends ComparisonFlags {
   weights?: string;
 }
 
+/** Of more pairs than this no rows are printed, and none are in memory. */
+const pairsHeld = 10_000;
+
 /** The files that each kind of work can write. */
-const writable = { compare: ["csv", "report"], distribution: ["report"], stats: ["statistics"] } as const;
+const writable = { compare: ["csv", "jsonl", "report"], distribution: ["report"], stats: ["statistics"] } as const;
 
 async function merge(folder: string, flags: MergeFlags, terminal: Terminal): Promise<number> {
-  const { csv, report, statistics } = flags;
-  for (const path of [csv, report, statistics]) await noteNewFolder(path, terminal);
+  const { csv, jsonl, report, statistics } = flags;
+  for (const path of [csv, jsonl, report, statistics]) await noteNewFolder(path, terminal);
   useWeightsFolder(flags.weights);
-  const merged = await mergeShards(folder);
+  // A page shows the worst of all pairs.
+  const mostHeld = report === undefined ? pairsHeld : undefined;
+  return withMerged(folder, mostHeld === undefined ? {} : { mostHeld }, (merged) =>
+    tellMerged(merged, flags, terminal),
+  );
+}
+
+async function tellMerged(merged: Merged, flags: MergeFlags, terminal: Terminal): Promise<number> {
+  const { csv, jsonl, report, statistics } = flags;
   const possible: readonly string[] = writable[merged.kind];
-  const wrong = Object.entries({ csv, report, statistics }).find(([name, path]) => path && !possible.includes(name));
+  const wrong = Object.entries({ csv, jsonl, report, statistics }).find(
+    ([name, path]) => path && !possible.includes(name),
+  );
   if (wrong) {
     throw new ReconlossError("invalid-argument", `--${wrong[0]} is not of a plan of ${merged.kind}`);
   }

@@ -1,6 +1,7 @@
 import type { Loss } from "@reconloss/core";
 import CliTable from "cli-table3";
 import { arrowOf, badnessOf, type Comparison, formatNumber, isWorse, worstFirst } from "../compare/index.ts";
+import { pairCount } from "../compare/summary.ts";
 import { type Colours, printable } from "./terminal.ts";
 
 /** How the table is laid out. */
@@ -115,6 +116,7 @@ const summaryRows = ["mean", "std", "min", "median", "max", "n"] as const;
 function columnsOf(loss: Loss, comparison: Comparison, shown: Comparison["pairs"], colours: Colours): Column[] {
   const { label, decimals, better } = loss;
   const { pairs, mean, measured, statistics, targetMean } = comparison;
+  const count = pairCount(comparison);
   const all = pairs.flatMap((pair) => badnessOf(loss, pair) ?? []);
   const worst = all.reduce((worst, value) => (isWorse("lower", value, worst) ? value : worst), all[0]);
   const differ = all.some((value) => isWorse("lower", worst, value));
@@ -131,7 +133,7 @@ function columnsOf(loss: Loss, comparison: Comparison, shown: Comparison["pairs"
       if (row !== "n") return number(statistics[label]?.[row]);
       // A pooled mean has those of infinite number too.
       const counted = loss.definition?.poolScores ? measured[label] : n;
-      return counted === pairs.length ? String(counted) : `${counted} of ${pairs.length}`;
+      return counted === count ? String(counted) : `${counted} of ${count}`;
     }),
   };
   if (better !== "target") return [column];
@@ -183,7 +185,7 @@ export function comparisonTable(comparison: Comparison, { colours, width, rows }
   const names = Math.min(longest, Math.max(16, room - needed));
   const blocks = blocksOf(columns, names, room).map((block) => {
     const bold = (text: string) => text.split("\n").map(colours.bold).join("\n");
-    const summary = pairs.length > 1 ? summaryRows : [];
+    const summary = pairCount(comparison) > 1 ? summaryRows : [];
     return plainTable(
       [
         ["", ...block.map(({ title }) => title)].map(bold),
@@ -194,6 +196,9 @@ export function comparisonTable(comparison: Comparison, { colours, width, rows }
     );
   });
   const table = blocks.join("\n\n");
+  if (comparison.pairsNotHeld) {
+    return `${table}\n${colours.dim(`of ${comparison.pairsNotHeld} pairs, which --csv, --jsonl and --json list`)}`;
+  }
   if (!cut) return table;
   const left = pairs.length - shown.length;
   return `${table}\n${colours.dim(`the ${shown.length} worst by ${first.label}; ${left} more with --csv, --json or --report`)}`;

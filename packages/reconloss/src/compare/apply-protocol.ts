@@ -128,7 +128,10 @@ function lacking(applied: AppliedProtocol, comparison: Comparison, name: string)
   if (label === undefined) {
     return applied.protocol.models.some((model) => model.name === name) ? name : `${name} as the protocol has it`;
   }
-  const all = comparison.pairs.length + comparison.failed.filter(({ loss }) => loss === undefined).length;
+  const all =
+    comparison.pairs.length +
+    (comparison.pairsNotHeld ?? 0) +
+    comparison.failed.filter(({ loss }) => loss === undefined).length;
   const finite = comparison.statistics[label]?.n ?? 0;
   return finite === all ? undefined : `${name} of ${all - finite} of ${all} pairs`;
 }

@@ -1,7 +1,7 @@
 import { type Loss, type LossFactory, ReconlossError } from "@reconloss/core";
 import { checkArguments, parseLoss } from "@reconloss/core/internal";
 import { type Statistic, statisticOf, statisticPattern } from "./statistics.ts";
-import { pooledMean, valuesOf } from "./summary.ts";
+import { PairNumbers } from "./summary.ts";
 import type { Comparison, MapStatistic } from "./types.ts";
 
 const operators: Readonly<Record<string, (value: number, limit: number) => boolean>> = {
@@ -169,10 +169,14 @@ interface Reading {
 }
 
 /** What a condition compares with its limit: the statistic of the finite numbers, then that of all numbers, infinite ones included. */
-function readings({ over, label, map, operator }: Condition, comparison: Comparison, all: number[]): Reading[] {
-  const { losses, pairs } = comparison;
+function readings(
+  { over, label, map, operator }: Condition,
+  losses: readonly Loss[],
+  numbers: PairNumbers,
+  all: readonly number[],
+): Reading[] {
   const loss = losses.find((candidate) => candidate.label === label);
-  const pooled = over === "mean" && !map && loss ? pooledMean(loss, pairs) : undefined;
+  const pooled = over === "mean" && !map && loss ? numbers.pooled(loss) : undefined;
   if (pooled !== undefined) return [{ value: pooled, of: all.length }];
   // Any pair is beyond a limit where the least or the most is.
   const any = operator.startsWith("<") ? "min" : "max";
@@ -203,14 +207,22 @@ export function checkConditions(conditions: readonly Condition[], comparison: Co
     conditions: [conditions, "list"],
     comparison: [comparison, "object", ["losses", "pairs", "measured", "failed"]],
   });
-  const { pairs, failed } = comparison;
+  return verdictsOf(conditions, comparison, PairNumbers.of(comparison.pairs));
+}
+
+/** {@link checkConditions} of pairs that are not held, by their numbers. */
+export function verdictsOf(
+  conditions: readonly Condition[],
+  { losses, failed }: Comparison,
+  numbers: PairNumbers,
+): Verdict[] {
   const notCompared = failed.filter(({ loss }) => loss === undefined).length;
   return conditions.map((condition) => {
     const { label, map, operator, limit } = condition;
-    const all = valuesOf(map ? `${label}.${map}` : label, pairs);
-    const missing = pairs.length - all.length + notCompared;
+    const all = numbers.values(map ? `${label}.${map}` : label);
+    const missing = numbers.count - all.length + notCompared;
     const isMet = ({ value }: Reading) => Number.isNaN(value) || operators[operator](value, limit);
-    const compared = readings(condition, comparison, all);
+    const compared = readings(condition, losses, numbers, all);
     const holds = missing > 0 || all.length === 0 || all.some(Number.isNaN) || compared.some(isMet);
     const decides = compared.find(isMet) ?? compared[0] ?? { of: 0 };
     return { condition, holds, ...decides, measured: all.length, missing };

@@ -2,7 +2,7 @@ import type { Loss } from "@reconloss/core";
 import { checkArguments, jsonText, printable } from "@reconloss/core/internal";
 import { protocolInWords } from "./apply-protocol.ts";
 import type { Verdict } from "./conditions.ts";
-import type { Comparison, PairResult } from "./types.ts";
+import type { Comparison, Outcome, PairResult } from "./types.ts";
 
 /**
  * The comparison as one JSON object, everything by the label of the loss, which is the text that was typed: `losses` (canonical specification, options, direction),
@@ -25,15 +25,17 @@ export function toJson(comparison: Comparison, verdicts?: readonly Verdict[]): s
   const { losses, pairs, mean, measured, notFinite, statistics, targetMean, notes, failed, decode } = comparison;
   const object = {
     losses: Object.fromEntries(losses.map(({ label, spec, options, better }) => [label, { spec, options, better }])),
-    pairs: pairs.map(({ output, target, width, height, values, targetValues }) => {
-      return { output, target, width, height, values, targetValues };
-    }),
+    pairs: pairs.map(pairInJson),
     protocol: comparison.protocol,
     ...{ mean, measured, notFinite, statistics, targetMean, decode, notes, failed },
     passedOver: comparison.passedOver,
     conditions: verdicts?.map(({ condition, ...verdict }) => ({ condition: condition.text, ...verdict })),
   };
   return jsonText(object, 2);
+}
+
+function pairInJson({ output, target, width, height, values, targetValues }: PairResult) {
+  return { output, target, width, height, values, targetValues };
 }
 
 type Cell = string | number | null | undefined;
@@ -62,30 +64,93 @@ function csvField(value: Cell): string {
  */
 export function toCsv(comparison: Comparison): string {
   checkArguments("toCsv", { comparison: [comparison, "object", ["losses", "pairs", "measured", "failed"]] });
-  const { losses, pairs, measured, failed, protocol } = comparison;
+  const { pairs, failed } = comparison;
+  const errors = ({ output, target }: PairResult) =>
+    failed.filter((failure) => failure.output === output && failure.target === target).map(({ error }) => error);
+  const { head, row, rest } = csvRows(comparison);
+  return [head, ...pairs.map((pair) => row(pair, errors(pair))), rest].join("");
+}
+
+/** The pieces of a CSV file: what comes before the pairs, the row of each, and what comes after them. */
+function csvRows({ losses, measured, failed, protocol }: Comparison) {
   const by = protocol === undefined ? [] : [protocolInWords(protocol)];
   const columns = columnsOf(losses, Object.keys(measured));
-  const errors = (output: string, target: string) =>
-    failed.filter((failure) => failure.output === output && failure.target === target).map(({ error }) => error);
-  const rows: Cell[][] = [
-    ["output", "target", "width", "height", ...columns.map(({ title }) => title), "error", ...by.map(() => "protocol")],
-    ...pairs.map((pair) => {
+  const lineOf = (cells: readonly Cell[]) => `${cells.map(csvField).join(",")}\r\n`;
+  const titles = ["output", "target", "width", "height", ...columns.map(({ title }) => title), "error"];
+  return {
+    head: lineOf([...titles, ...by.map(() => "protocol")]),
+    row: (pair: PairResult, errors: readonly string[]) => {
       const { output, target, width, height } = pair;
-      return [
-        output,
-        target,
-        width,
-        height,
-        ...columns.map(({ of }) => of(pair)),
-        errors(output, target).join("; "),
-        ...by,
-      ];
-    }),
-    ...failed
+      return lineOf([output, target, width, height, ...columns.map(({ of }) => of(pair)), errors.join("; "), ...by]);
+    },
+    rest: failed
       .filter(({ loss }) => loss === undefined)
-      .map(({ output, target, error }) => [output, target, "", "", ...columns.map(() => ""), error, ...by]),
-  ];
-  return `${rows.map((row) => row.map(csvField).join(",")).join("\r\n")}\r\n`;
+      .map(({ output, target, error }) => lineOf([output, target, "", "", ...columns.map(() => ""), error, ...by]))
+      .join(""),
+  };
+}
+
+/** {@link toCsv} in pieces, of pairs that come one after the other. */
+export async function* csvPieces(comparison: Comparison, outcomes: AsyncIterable<Outcome>): AsyncGenerator<string> {
+  const { head, row, rest } = csvRows(comparison);
+  yield head;
+  for await (const { result, failures } of outcomes) {
+    if (result !== undefined)
+      yield row(
+        result,
+        failures.map(({ error }) => error),
+      );
+  }
+  yield rest;
+}
+
+/**
+ * A line of JSON for each pair, as they stand in {@link toJson}, with `errors` where losses of it failed; then one for each pair and image that could not be compared: `output`,
+ * `target` and `error`.
+ */
+export async function* jsonLines({ failed }: Comparison, outcomes: AsyncIterable<Outcome>): AsyncGenerator<string> {
+  for await (const { result, failures } of outcomes) {
+    if (result === undefined) continue;
+    const errors = failures.map(({ loss, error }) => ({ loss, error }));
+    yield `${jsonText({ ...pairInJson(result), ...(errors.length > 0 ? { errors } : {}) })}\n`;
+  }
+  for (const { output, target, loss, error } of failed) {
+    if (loss === undefined) yield `${jsonText({ output, target, error })}\n`;
+  }
+}
+
+/**
+ * {@link toJson} in pieces, of pairs that are not held.
+ *
+ * @param outcomes - gives all of them, each time it is called
+ */
+export async function* jsonPieces(
+  comparison: Comparison,
+  verdicts: readonly Verdict[] | undefined,
+  outcomes: () => AsyncIterable<Outcome>,
+): AsyncGenerator<string> {
+  // What is at the top is not indented any further, and no text has a line break in it.
+  const [head, rest] = toJson({ ...comparison, pairs: [], notes: [] }, verdicts).split('\n  "pairs": []');
+  const [middle, tail] = rest.split('\n  "notes": []');
+  yield `${head}\n  "pairs": `;
+  yield* listPieces(outcomes(), ({ result }) => (result === undefined ? [] : [pairInJson(result)]));
+  yield `${middle}\n  "notes": `;
+  yield* listPieces(outcomes(), ({ notes }) => notes);
+  yield tail;
+}
+
+async function* listPieces(
+  outcomes: AsyncIterable<Outcome>,
+  of: (outcome: Outcome) => readonly unknown[],
+): AsyncGenerator<string> {
+  let isFirst = true;
+  for await (const outcome of outcomes) {
+    for (const item of of(outcome)) {
+      yield `${isFirst ? "[" : ","}\n    ${jsonText(item, 2).replaceAll("\n", "\n    ")}`;
+      isFirst = false;
+    }
+  }
+  yield isFirst ? "[]" : "\n  ]";
 }
 
 interface Column {

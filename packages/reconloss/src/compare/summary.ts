@@ -7,18 +7,116 @@ import { type AppliedProtocol, recordOf } from "./apply-protocol.ts";
 import { statisticOf, statisticsOf } from "./statistics.ts";
 import type { Comparison, Failure, Note, Outcome, PairResult } from "./types.ts";
 
-/** The numbers that pairs have under a key. */
-export function valuesOf(key: string, pairs: readonly PairResult[]): number[] {
-  return pairs.flatMap(({ values }) => values[key] ?? []);
+/** The numbers of pairs, by what they are of: all that a summary needs of a pair, and a small part of it. */
+export class PairNumbers {
+  count = 0;
+  readonly #values = new Map<string, number[]>();
+  readonly #scores = new Map<string, number[]>();
+  readonly #targets = new Map<string, number[]>();
+
+  static of(pairs: readonly PairResult[]): PairNumbers {
+    const numbers = new PairNumbers();
+    for (const pair of pairs) numbers.add(pair);
+    return numbers;
+  }
+
+  add({ values, scores = {}, targetValues = {} }: PairResult): void {
+    this.count++;
+    for (const [key, value] of Object.entries(values)) append(this.#values, key, value);
+    for (const [label, score] of Object.entries(scores)) append(this.#scores, label, score);
+    for (const [label, value] of Object.entries(targetValues)) append(this.#targets, label, value);
+  }
+
+  /** Of losses and map statistics, in the order in which pairs had them. */
+  get keys(): string[] {
+    return [...this.#values.keys()];
+  }
+
+  values(key: string): readonly number[] {
+    return this.#values.get(key) ?? [];
+  }
+
+  /** What a prior makes of the targets. */
+  targets(label: string): readonly number[] {
+    return this.#targets.get(label) ?? [];
+  }
+
+  /** What a loss with `pooling=dataset` makes of the pooled scores of all pairs; undefined for other losses, and where no pair has it. */
+  pooled({ label, definition }: Loss): number | undefined {
+    const scores = this.#scores.get(label);
+    if (!definition?.poolScores || scores === undefined) return undefined;
+    const data = Float64Array.from(scores);
+    return poolScores(reference, definition, { data, shape: [data.length, 1, 1, 1] }).data[0];
+  }
 }
 
-/** What a loss with `pooling=dataset` makes of the pooled scores of all pairs; undefined for other losses, and where no pair has it. */
-export function pooledMean({ label, definition }: Loss, pairs: readonly PairResult[]): number | undefined {
-  if (!definition?.poolScores) return undefined;
-  const scores = pairs.flatMap((pair) => pair.scores?.[label] ?? []);
-  if (scores.length === 0) return undefined;
-  const data = Float64Array.from(scores);
-  return poolScores(reference, definition, { data, shape: [data.length, 1, 1, 1] }).data[0];
+function append(lists: Map<string, number[]>, key: string, number: number | undefined): void {
+  if (number === undefined) return;
+  const list = lists.get(key);
+  if (list === undefined) lists.set(key, [number]);
+  else list.push(number);
+}
+
+/** Notes that say the same of many pairs. */
+export interface NoteGroup {
+  /** The first of them. */
+  readonly note: Note;
+  count: number;
+}
+
+/** Outcomes of pairs that come one after the other, of which no more is kept than a summary needs, and the first of them whole. */
+export class Outcomes {
+  readonly numbers = new PairNumbers();
+  readonly failures: Failure[] = [];
+  readonly #groups = new Map<string, NoteGroup>();
+  readonly #decoded = new Map<DecodeKind, number>();
+  readonly #mostHeld: number;
+  #held: Outcome[] | undefined = [];
+
+  /** @param mostHeld - of more pairs than this, none is kept whole */
+  constructor(mostHeld = Number.POSITIVE_INFINITY) {
+    this.#mostHeld = mostHeld;
+  }
+
+  add(outcome: Outcome): void {
+    const { result, failures, notes } = outcome;
+    if (result !== undefined) this.numbers.add(result);
+    for (const failure of failures) this.failures.push(failure);
+    for (const note of notes) {
+      const key = note.kind === "left-out" ? `without ${note.loss}` : note.text;
+      const group = this.#groups.get(key);
+      if (group === undefined) this.#groups.set(key, { note, count: 1 });
+      else group.count++;
+      if (isDecodeNote(note)) this.#decoded.set(note.kind, (this.#decoded.get(note.kind) ?? 0) + 1);
+    }
+    this.#held?.push(outcome);
+    if (this.#held !== undefined && this.#held.length > this.#mostHeld) this.#held = undefined;
+  }
+
+  /** What is said of pairs, and of how many. */
+  get groups(): readonly NoteGroup[] {
+    return [...this.#groups.values()];
+  }
+
+  /** All of them; undefined where they are too many. */
+  get held(): readonly Outcome[] | undefined {
+    return this.#held;
+  }
+
+  get pairs(): PairResult[] {
+    return (this.#held ?? []).flatMap(({ result }) => result ?? []);
+  }
+
+  get notes(): Note[] {
+    return (this.#held ?? []).flatMap(({ notes }) => notes);
+  }
+
+  /** What was done to pixels, and to how many images. */
+  get decode(): string | undefined {
+    return decodeSummary(
+      [...this.#decoded].flatMap(([kind, count]) => Array<{ kind: DecodeKind }>(count).fill({ kind })),
+    );
+  }
 }
 
 function failureOf({ side, path, reason }: UnpairedImage): Failure {
@@ -72,31 +170,45 @@ export function summarise(
     optional: [optional, "object?"],
     protocol: [protocol, "object?", ["protocol", "losses"]],
   });
-  const pairs = outcomes.flatMap(({ result }) => result ?? []);
-  const notes = outcomes.flatMap((outcome) => outcome.notes);
-  const decode = decodeSummary(notes.filter(isDecodeNote));
+  const all = new Outcomes();
+  for (const outcome of outcomes) all.add(outcome);
+  return summaryOf(losses, all, failed, optional, protocol);
+}
+
+/** {@link summarise} of outcomes that came one after the other. */
+export function summaryOf(
+  losses: readonly Loss[],
+  outcomes: Outcomes,
+  failed: readonly Failure[],
+  optional: ReadonlySet<string>,
+  protocol?: AppliedProtocol,
+): Comparison {
+  const { numbers, pairs, decode } = outcomes;
   const labels = losses.map(({ label }) => label);
-  const keys = [...new Set([...labels, ...pairs.flatMap(({ values }) => Object.keys(values))])];
-  const measured = byKey(keys, (key) => valuesOf(key, pairs).length);
-  const statistics = byKey(keys, (key) => statisticsOf(valuesOf(key, pairs)));
+  const keys = [...new Set([...labels, ...numbers.keys])];
+  const measured = byKey(keys, (key) => numbers.values(key).length);
+  const statistics = byKey(keys, (key) => statisticsOf(numbers.values(key)));
   const meanOf = (key: string) => {
     const loss = losses.find(({ label }) => label === key);
-    const pooled = loss && pooledMean(loss, pairs);
-    const values = valuesOf(key, pairs);
+    const values = numbers.values(key);
     if (values.length === 0) return undefined;
-    return pooled ?? statistics[key]?.mean ?? statisticOf("mean", values);
+    return (loss && numbers.pooled(loss)) ?? statistics[key]?.mean ?? statisticOf("mean", values);
   };
   const comparison: Comparison = {
     losses: losses.filter(({ label }) => measured[label] > 0 || !optional.has(label)),
     pairs,
+    ...(pairs.length < numbers.count ? { pairsNotHeld: numbers.count } : {}),
     mean: byKey(keys, meanOf),
     measured,
     notFinite: byKey(keys, (key) => measured[key] - (statistics[key]?.n ?? 0)),
     statistics,
-    targetMean: byKey(labels, (label) => statisticsOf(pairs.flatMap((pair) => pair.targetValues?.[label] ?? []))?.mean),
-    failed: [...outcomes.flatMap(({ failures }) => failures), ...failed],
-    notes,
+    targetMean: byKey(labels, (label) => statisticsOf(numbers.targets(label))?.mean),
+    failed: [...outcomes.failures, ...failed],
+    notes: outcomes.notes,
     ...(decode === undefined ? {} : { decode }),
   };
   return protocol === undefined ? comparison : { ...comparison, protocol: recordOf(protocol, comparison) };
 }
+
+/** How many pairs have numbers. */
+export const pairCount = ({ pairs, pairsNotHeld = 0 }: Comparison) => pairs.length + pairsNotHeld;

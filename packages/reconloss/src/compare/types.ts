@@ -90,6 +90,8 @@ export interface Comparison {
   losses: readonly Loss[];
   /** In the order of the pairs. */
   pairs: PairResult[];
+  /** How many pairs there are where they are too many to be held: `pairs` and `notes` are then empty. */
+  pairsNotHeld?: number;
   /**
    * The mean of each loss and map statistic, by label, over the pairs whose number is finite; where none is, what the numbers are (infinity of identical images).
    */

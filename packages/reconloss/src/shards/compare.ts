@@ -2,11 +2,11 @@ import { resolve } from "node:path";
 import { type Device, type Loss, type LossFactory, ReconlossError } from "@reconloss/core";
 import { checkDevice, checkFields, checkKind, checkPixelRange, parseLosses } from "@reconloss/core/internal";
 import { modelOptionsUnder } from "../compare/apply-protocol.ts";
+import { verdictsOf } from "../compare/conditions.ts";
 import {
   type AppliedProtocol,
   applyProtocol,
   type Comparison,
-  checkConditions,
   comparePairs,
   type Failure,
   type ModelMetricOptions,
@@ -16,11 +16,11 @@ import {
   openModelMetric,
   type PairResult,
   parseConditions,
-  summarise,
   unpairedFailures,
   type Verdict,
 } from "../compare/index.ts";
 import type { ModelMetricText } from "../compare/model-metric.ts";
+import { type NoteGroup, Outcomes, summaryOf } from "../compare/summary.ts";
 import { type ImagePair, type Pairing, type PixelOptions, pairPaths } from "../image/index.ts";
 import { checkPixelOptions, pixelOptionsOf } from "../image/read.ts";
 import { fileSha256 } from "../weights/download.ts";
@@ -75,6 +75,10 @@ export interface MergedComparison {
   readonly pixels: PixelOptions;
   readonly comparison: Comparison;
   readonly verdicts?: readonly Verdict[];
+  /** What is noted of pairs, and of how many. */
+  readonly noteGroups: readonly NoteGroup[];
+  /** All pairs one after the other, as often as it is called: from memory, or from their parts where they are too many. */
+  outcomes(): AsyncGenerator<Outcome, void, void>;
 }
 
 const input = "pair";
@@ -249,13 +253,18 @@ export const compareKind: ShardKind<MergedComparison> = {
     });
   },
 
-  async merge({ settings }, parts) {
+  async merge({ settings }, parts, { mostHeld }) {
     const known = settings as unknown as Settings;
     const { losses, applied, conditions } = await prepare(known);
-    const outcomes: Outcome[] = [];
-    for (const part of parts) for await (const line of contentLines(part)) outcomes.push(outcomeIn(line));
+    const all = new Outcomes(mostHeld);
+    async function* outcomes(): AsyncGenerator<Outcome, void, void> {
+      if (all.held !== undefined) return yield* all.held;
+      for (const part of parts) for await (const line of contentLines(part)) yield outcomeIn(line);
+    }
+    for (const part of parts) for await (const line of contentLines(part)) all.add(outcomeIn(line));
+    const optional = new Set(known.optional);
     const comparison: Comparison = {
-      ...summarise(losses, outcomes, unpairedFailures(known.unpaired), new Set(known.optional), applied),
+      ...summaryOf(losses, all, unpairedFailures(known.unpaired), optional, applied),
       ...(known.passedOver === undefined ? {} : { passedOver: known.passedOver }),
     };
     const { outputs, targets, pixels } = known;
@@ -264,7 +273,9 @@ export const compareKind: ShardKind<MergedComparison> = {
       targets,
       pixels,
       comparison,
-      ...(conditions ? { verdicts: checkConditions(conditions, comparison) } : {}),
+      noteGroups: all.groups,
+      outcomes,
+      ...(conditions ? { verdicts: verdictsOf(conditions, comparison, all.numbers) } : {}),
     };
   },
 };

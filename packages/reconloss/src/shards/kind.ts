@@ -16,6 +16,15 @@ export interface RunContext {
   write(header: Readonly<Record<string, unknown>>, content: (append: WriteContent) => Promise<void>): Promise<void>;
 }
 
+/** Options of `mergeShards`; none of them changes a number. */
+export interface MergeOptions {
+  /**
+   * Of a comparison: the most pairs that are held in memory. Of more, `comparison.pairs` and `comparison.notes` are empty, and `outcomes()` gives them one after the other; numbers and verdicts are
+   * the same. Parts at an address are fetched for the merge alone, and cannot be read by `outcomes()` after it. Default: all.
+   */
+  mostHeld?: number;
+}
+
 /** A kind of work that is done in shards: an entry of the table in kinds.ts. */
 export interface ShardKind<Result> {
   /** Of the files of its parts. */
@@ -23,7 +32,7 @@ export interface ShardKind<Result> {
   /** Computes one shard, and writes its part. */
   run(manifest: Manifest, shard: number, context: RunContext): Promise<void>;
   /** Puts the checked parts of all shards together, in their order. */
-  merge(manifest: Manifest, parts: readonly Part[]): Promise<Result>;
+  merge(manifest: Manifest, parts: readonly Part[], options: MergeOptions): Promise<Result>;
 }
 
 /** What the system says of a file that is not there, or is none. */
