@@ -23,6 +23,7 @@ export type { Forward, Model } from "./model.ts";
 export { type MultiscaleDiscriminatorOptions, multiscaleDiscriminator } from "./multiscale-discriminator.ts";
 export { Network } from "./network.ts";
 export { type ChannelStatistics, imagenetStatistics, lpipsScaling, normalise } from "./normalise.ts";
+export { type OnnxNetwork, onnxNetwork, onnxOperators } from "./onnx-network.ts";
 export { type PatchGanOptions, patchGan } from "./patch-gan.ts";
 export { squeezenet } from "./squeezenet.ts";
 export { dimsOf, initialize, type TensorSpec } from "./tensors.ts";

@@ -103,7 +103,7 @@ export function pixelShuffle(factor: number): Layer {
 }
 
 /** An image `factor` times as high and wide as `x`, for `resize` to take the size of. */
-function largerBy<T>(o: Ops<T>, x: T, factor: number): T {
+export function largerBy<T>(o: Ops<T>, x: T, factor: number): T {
   const blocks = new Array(factor ** 2).fill(o.channel(x, 0));
   return o.depthToSpace(o.stopGradient(o.concat(blocks)), factor);
 }

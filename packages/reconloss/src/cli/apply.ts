@@ -4,8 +4,9 @@ import { type Device, Random, ReconlossError } from "@reconloss/core";
 import { pixelsToTensor } from "@reconloss/core/internal";
 import { Command, Option } from "commander";
 import { systemPath } from "../files.ts";
+import type { DecodedPixels } from "../image/decoder.ts";
 import { type DecodeNote, decodePixels, decodeSummary, listFolder, writeImage } from "../image/index.ts";
-import { applyModel, generateImages, type ImageModel, openModel } from "../tasks/index.ts";
+import { applyModel, enlargeAlpha, generateImages, type ImageModel, openModel, partAlpha } from "../tasks/index.ts";
 import { wholeNumber } from "./distribution.ts";
 import { deviceOption, usableDevice } from "./networks.ts";
 import { noteNewFolder } from "./new-folder.ts";
@@ -14,7 +15,8 @@ import { type AlphaFlags, alphaOption, alphaOptions, backgroundOption } from "./
 import { progressBar } from "./progress.ts";
 import { coloursFor, printable, type Terminal } from "./terminal.ts";
 
-interface Flags extends AlphaFlags {
+interface Flags extends Omit<AlphaFlags, "alpha"> {
+  alpha?: AlphaFlags["alpha"] | "keep";
   output: string;
   tile?: number;
   bits?: "8" | "16";
@@ -42,7 +44,7 @@ export function applyCommand(terminal: Terminal, finish: (code: number) => void)
       new Option("--bits <n>", "bits a sample; default: the input's, where the format has them").choices(["8", "16"]),
     )
     .option("--quality <n>", "of JPEG, WebP and AVIF, 1 to 100", wholeNumber(1))
-    .addOption(alphaOption())
+    .addOption(alphaOption({ keeps: true }))
     .addOption(backgroundOption())
     .option("--count <n>", "generator: how many images", wholeNumber(1))
     .option("--seed <n>", "generator: of the random numbers", wholeNumber(0), 1)
@@ -54,6 +56,7 @@ export function applyCommand(terminal: Terminal, finish: (code: number) => void)
 Examples:
   reconloss apply x2/model.onnx small.jpg -o large.png
   reconloss apply sharp/model.onnx blurred/ -o sharp/ --bits 16
+  reconloss apply x4/model.onnx icons/ -o large/ --alpha keep
   reconloss apply faces/model.onnx --count 64 -o samples/
 
 Large images are computed in tiles that overlap as far as the network sees: the result is that of the whole image.
@@ -67,6 +70,9 @@ Exit codes: 0 all well; 1 an image failed; 2 wrong usage; 3 the machine lacks so
         throw new ReconlossError("invalid-argument", `apply: a model for ${model.info.task} ${what}`);
       }
       await refuseReplacing([{ input: path, output: flags.output }]);
+      if (flags.alpha === "keep" && flags.background !== undefined) {
+        throw new ReconlossError("invalid-argument", "--background is of --alpha composite, but --alpha is keep");
+      }
       await noteNewFolder(flags.output, terminal);
       finish(input === undefined ? await generate(model, flags, terminal) : await apply(model, input, flags, terminal));
     });
@@ -172,6 +178,25 @@ async function apply(model: ImageModel, input: string, flags: Flags, terminal: T
   return failures.length > 0 ? 1 : 0;
 }
 
+/** What the network is given of pixels, and what is put beside its output. */
+function partsOf(
+  input: string,
+  pixels: DecodedPixels,
+  flags: Flags,
+  notes: DecodeNote[],
+): ReturnType<typeof partAlpha> {
+  const { alpha, background } = flags;
+  if (alpha !== "keep") {
+    const image = pixelsToTensor(input, pixels, alphaOptions({ alpha, background }), {
+      note: (note) => notes.push(note),
+    });
+    return { image };
+  }
+  // An opaque image has nothing to keep, and any format holds it.
+  const parted = partAlpha(pixels);
+  return parted.alpha?.data.some((opacity) => opacity < 1) ? parted : { image: parted.image };
+}
+
 /** Applies the model to one file, and says what was written: `640x480`. */
 async function applyTo(
   model: ImageModel,
@@ -191,9 +216,10 @@ async function applyTo(
     bar?.step();
   };
   try {
-    const image = pixelsToTensor(input, pixels, alphaOptions(flags), { note: (note) => notes.push(note) });
+    const { image, alpha } = partsOf(input, pixels, flags, notes);
     const result = await applyModel(model, image, { tile: flags.tile, onTile });
-    await writeImage(output, result, { bitDepth: bits === "16" ? 16 : 8, quality: flags.quality });
+    const opacity = alpha && enlargeAlpha(alpha, model.info.scale);
+    await writeImage(output, result, { bitDepth: bits === "16" ? 16 : 8, quality: flags.quality, alpha: opacity });
     return `${result.shape[3]}x${result.shape[2]}`;
   } finally {
     bar?.stop();

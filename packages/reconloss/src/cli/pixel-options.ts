@@ -14,11 +14,11 @@ export interface PixelFlags extends AlphaFlags {
   decode: PixelOptions["decode"];
 }
 
-/** `--alpha`; only pairs can have their alpha compared. */
-export function alphaOption({ compares = false } = {}): Option {
-  const compared = compares ? ", or compare alpha too" : "";
-  return new Option("--alpha <mode>", `transparent pixels: refuse the image, or lay it over --background${compared}`)
-    .choices(["reject", "composite", ...(compares ? ["compare"] : [])])
+/** `--alpha`; only pairs can have their alpha compared, and only what is written can keep it. */
+export function alphaOption({ compares = false, keeps = false } = {}): Option {
+  const more = compares ? ", or compare alpha too" : keeps ? ", or keep alpha, enlarged beside the colours" : "";
+  return new Option("--alpha <mode>", `transparent pixels: refuse the image, or lay it over --background${more}`)
+    .choices(["reject", "composite", ...(compares ? ["compare"] : []), ...(keeps ? ["keep"] : [])])
     .default(undefined, "reject, or composite with a background");
 }
 

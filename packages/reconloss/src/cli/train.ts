@@ -26,12 +26,12 @@ import { coloursFor, jsonText, printable, type Terminal } from "./terminal.ts";
 import { trainingLine } from "./training-line.ts";
 
 /** Settings that may change when a training goes on; all others are the saved ones. */
-const changeable: readonly (keyof TrainingSettings)[] = ["steps", "every", "data", "validation"];
+const changeable: readonly (keyof TrainingSettings)[] = ["steps", "every", "data", "validation", "learningRate"];
 
 /** The settings that can be said. */
 const settingNames = [
-  ...["task", "data", "validation", "loss", "steps", "seed", "batch", "patch", "learningRate"],
-  ...["every", "megapixels", "alpha", "background", "scale", "size", "validationAll"],
+  ...["task", "data", "validation", "init", "loss", "steps", "seed", "batch", "patch", "learningRate"],
+  ...["every", "megapixels", "alpha", "background", "scale", "size", "channels", "validationAll"],
 ] as const satisfies readonly (keyof TrainingSettings)[];
 
 interface Flags extends NetworkOptions, PluginOptions, Partial<TrainingSettings> {
@@ -66,14 +66,19 @@ export function trainCommand(terminal: Terminal, finish: (code: number) => void)
       "--validation-all",
       "judge the whole of every held-out photograph; default: at most 24 squares of 256 pixels, at most 4 of one photograph",
     )
+    .option(
+      "--init <file>",
+      "go on from another network: a checkpoint of this task's (safetensors, .pth), or any ONNX file from images to images",
+    )
     .option("--loss <loss>", 'what to minimise: "l1 + 0.1*lpips(net=alex) + 0.005*gan"; default: the task\'s')
     .option("--steps <n>", "how many steps", wholeNumber(1))
     .option("--resume", "go on where the training in the folder was stopped")
     .option("--scale <n>", "super-resolution: 2, 3 or 4 times as high and wide", wholeNumber(1))
     .option("--size <n>", "generate: side of the images, 32 or 64", wholeNumber(1))
+    .option("--channels <n>", "3, or 1: a network of grey photographs; of others, their luma", wholeNumber(1))
     .option("--batch <n>", "patches in a step", wholeNumber(1))
     .option("--patch <pixels>", "side of the target's patches", wholeNumber(1))
-    .option("--learning-rate <rate>", "of the optimiser, Adam", positive)
+    .option("--lr, --learning-rate <rate>", "of the optimiser, Adam; with --resume, from there on", positive)
     .option("--seed <n>", "of everything that is random", wholeNumber(0))
     .option("--every <n>", "steps between validations; default: a tenth of all", wholeNumber(1))
     .option("--megapixels <n>", "how many million pixels of photographs are held in memory", wholeNumber(1))
@@ -107,7 +112,9 @@ as VQGAN, pix2pix, R3GAN and ESRGAN are trained with:
 Examples:
   reconloss train super-resolution --data photos/ --steps 2000 -o x2/
   reconloss train deblur --data photos/ --loss "l1 + 0.1*lpips(net=alex) + 0.005*gan" -o sharp/
+  reconloss train super-resolution --scale 4 --data photos/ --init realesr.onnx --lr 1e-4 -o mine/
   reconloss train --resume -o sharp/
+  reconloss train --resume --lr 1e-5 --steps 3000 -o sharp/
   reconloss apply sharp/model.onnx blurred.jpg -o sharp.png
 
 Ctrl-C saves and stops. Exit codes: 0 trained; 130 stopped and saved; 1 a step gave NaN or infinity, or no photograph can
@@ -123,17 +130,18 @@ function saidSettings(task: string | undefined, flags: Flags): Partial<TrainingS
   const said = Object.entries({ task, ...flags, ...alphaOptions(flags) }).filter(([name, value]) => {
     return (settingNames as readonly string[]).includes(name) && value !== undefined;
   });
-  const { data, validation, ...others } = Object.fromEntries(said) as Partial<TrainingSettings>;
+  const { data, validation, init, ...others } = Object.fromEntries(said) as Partial<TrainingSettings>;
   // As absolute paths, so that a training can be resumed from anywhere.
   return {
     ...others,
     ...(data ? { data: resolve(data) } : {}),
     ...(validation ? { validation: resolve(validation) } : {}),
+    ...(init ? { init: resolve(init) } : {}),
   };
 }
 
 /** What was begun, with what may change; anything else that is said must be what it was. */
-async function resumedSettings(
+async function settingsToResume(
   folder: string,
   said: Partial<TrainingSettings>,
   losses: readonly LossFactory[],
@@ -155,7 +163,7 @@ async function settingsFor(
   losses: readonly LossFactory[],
 ): Promise<TrainingSettings> {
   const said = saidSettings(task, flags);
-  if (flags.resume) return resumedSettings(flags.output, said, losses);
+  if (flags.resume) return settingsToResume(flags.output, said, losses);
   if (said.task === undefined || said.data === undefined) {
     throw new ReconlossError("invalid-argument", "train: a task and --data are needed, or --resume");
   }

@@ -35,11 +35,11 @@ function roundUp(value: number, multiple: number): number {
   return Math.ceil(value / multiple) * multiple;
 }
 
-/** A part of an image in three channels; beyond the right and lower border its last pixels are repeated. */
-function part({ data, shape: [, c, h, w] }: Tensor, rows: Stretch, columns: Stretch): Tensor {
+/** A part of an image in the channels that the network takes; beyond the right and lower border its last pixels are repeated. */
+function part({ data, shape: [, c, h, w] }: Tensor, rows: Stretch, columns: Stretch, channels: number): Tensor {
   const [height, width] = [rows.to - rows.from, columns.to - columns.from];
-  const result = new Float32Array(3 * height * width);
-  for (let channel = 0; channel < 3; channel++) {
+  const result = new Float32Array(channels * height * width);
+  for (let channel = 0; channel < channels; channel++) {
     const plane = (c === 1 ? 0 : channel) * h * w;
     for (let y = 0; y < height; y++) {
       const row = plane + Math.min(h - 1, rows.from + y) * w;
@@ -49,16 +49,23 @@ function part({ data, shape: [, c, h, w] }: Tensor, rows: Stretch, columns: Stre
       result.fill(data[row + w - 1], target + inside, target + width);
     }
   }
-  return new Tensor(result, [1, 3, height, width]);
+  return new Tensor(result, [1, channels, height, width]);
+}
+
+/** Whether all channels are the same: grey that is stored as colours, as WebP and AVIF do. */
+function isGrey({ data, shape: [, c, h, w] }: Tensor): boolean {
+  const area = h * w;
+  for (let i = area; i < c * area; i++) if (data[i] !== data[i % area]) return false;
+  return true;
 }
 
 /**
  * A model's output for an image of any size. Large images are computed in tiles that overlap as far as the network sees, so that the result is that of the whole
  * image, up to float32 rounding; memory then grows with the tile, not with the image.
  *
- * @param image - [1, 1 | 3, h, w] in [0, 1]; a grey image gives a grey one, the mean of its channels
+ * @param image - [1, 1 | 3, h, w] in [0, 1]; a grey image gives a grey one, the mean of its channels; a model of grey images takes no colours
  * @returns [1, 1 | 3, h * scale, w * scale], not limited to [0, 1]
- * @throws {ReconlossError} `shape` for other shapes; `invalid-argument` for a generator, which takes no image, or a senseless tile; `non-finite` when the
+ * @throws {ReconlossError} `shape` for other shapes, and for colours where the model takes grey images; `invalid-argument` for a generator, which takes no image, or a senseless tile; `non-finite` when the
  *   model gives NaN or infinity
  *
  * @example
@@ -81,16 +88,20 @@ export async function applyModel(model: ImageModel, image: Tensor, options: Appl
     options: [options, "object?"],
   });
   const { tile = 512, onTile } = options;
-  const { scale, halo, multiple, latent, task } = model.info;
-  const [n, channels, h, w] = image.shape;
+  const { scale, halo, multiple, latent, task, channels: taken = 3 } = model.info;
+  const [n, given, h, w] = image.shape;
   if (latent !== undefined) throw new ReconlossError("invalid-argument", `${task} takes no image`);
-  if (n !== 1 || (channels !== 1 && channels !== 3)) {
+  if (n !== 1 || (given !== 1 && given !== 3)) {
     throw new ReconlossError("shape", `image is ${formatShape(image.shape)}, expected 1x3xhxw or 1x1xhxw`);
   }
+  if (taken === 1 && !isGrey(image)) {
+    throw new ReconlossError("shape", "image has colours, but the model takes grey images; convert it first");
+  }
+  const channels = Math.min(given, taken);
   if (!Number.isInteger(tile) || tile < 1) {
     throw new ReconlossError("invalid-argument", `tile must be a whole number of pixels, got ${tile}`);
   }
-  if (3 * h * w * scale ** 2 > mostNumbers) {
+  if (Math.max(taken, channels) * h * w * scale ** 2 > mostNumbers) {
     throw new ReconlossError("image", `an output of ${w * scale}x${h * scale} pixels does not fit into memory`);
   }
   // Where the network sees all of an image, there are no tiles.
@@ -104,7 +115,7 @@ export async function applyModel(model: ImageModel, image: Tensor, options: Appl
   let done = 0;
   for (const row of rows) {
     for (const column of columns) {
-      const result = await model.run(part(image, row, column));
+      const result = await model.run(part(image, row, column, taken));
       const broken = firstNonFinite(result.data);
       if (broken >= 0) {
         throw new ReconlossError(
@@ -154,7 +165,7 @@ export async function generateImages(model: ImageModel, count: number, random: R
 /** Writes a tile's own part of its result into the output. */
 function place(output: Tensor, result: Tensor, row: Stretch, column: Stretch, scale: number): void {
   const [, channels, height, width] = output.shape;
-  const [, , tileHeight, tileWidth] = result.shape;
+  const [, made, tileHeight, tileWidth] = result.shape;
   const [top, left] = [(row.start - row.from) * scale, (column.start - column.from) * scale];
   const bottom = Math.min(height, row.end * scale);
   const right = Math.min(width, column.end * scale);
@@ -163,7 +174,7 @@ function place(output: Tensor, result: Tensor, row: Stretch, column: Stretch, sc
       const source = (channel * tileHeight + top + y - row.start * scale) * tileWidth + left;
       const length = right - column.start * scale;
       const target = (channel * height + y) * width + column.start * scale;
-      if (channels === 3) {
+      if (channels === made) {
         output.data.set(result.data.subarray(source, source + length), target);
         continue;
       }

@@ -2,6 +2,7 @@ import type { Random, Tensor } from "@reconloss/core";
 import { unet } from "@reconloss/core/nets";
 import { motion, seenThrough } from "./degrade.ts";
 import { blur, noise } from "./distort.ts";
+import type { Colours } from "./patches.ts";
 import { restorationTask, type Task } from "./task.ts";
 
 /** Standard deviations of a photograph out of focus, in pixels. */
@@ -20,11 +21,11 @@ function spoil(target: Tensor, random: Random): Tensor {
 }
 
 /** Blurred photographs made sharp; the baseline is the blurred photograph. */
-export function deblur(): Task {
+export function deblur(colours: Colours = 3): Task {
   return restorationTask(
     "deblur",
     { patch: 64, batch: 8, learningRate: 1e-3, loss: "l1", steps: 2000 },
-    { scale: 1, margin: 8, spoil, baseline: { name: "blurred", of: (input) => input } },
-    () => unet({ channels: 24 }),
+    { colours, scale: 1, margin: 8, spoil, baseline: { name: "blurred", of: (input) => input } },
+    () => unet({ colours, channels: 24 }),
   );
 }

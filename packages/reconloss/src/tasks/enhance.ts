@@ -1,6 +1,7 @@
 import type { Random, Tensor } from "@reconloss/core";
 import { unet } from "@reconloss/core/nets";
 import { expose, noise } from "./distort.ts";
+import type { Colours } from "./patches.ts";
 import { restorationTask, type Task } from "./task.ts";
 
 /** Which part of the light is left. */
@@ -14,17 +15,18 @@ function spoil(target: Tensor, random: Random): Tensor {
   const gain = random.between(...light);
   const dark = expose(
     target,
-    [0, 1, 2].map(() => gain * random.between(...cast)),
+    // Grey has no cast.
+    target.shape[1] === 1 ? gain : [0, 1, 2].map(() => gain * random.between(...cast)),
   );
   return noise(dark, random.between(0, mostNoise), random.below(2 ** 32));
 }
 
 /** Dark photographs with a colour cast made bright; the baseline is the dark photograph. */
-export function enhance(): Task {
+export function enhance(colours: Colours = 3): Task {
   return restorationTask(
     "enhance",
     { patch: 96, batch: 4, learningRate: 1e-3, loss: "l1", steps: 2000 },
-    { scale: 1, margin: 0, spoil, baseline: { name: "dark", of: (input) => input } },
-    () => unet({ channels: 16, depth: 3 }),
+    { colours, scale: 1, margin: 0, spoil, baseline: { name: "dark", of: (input) => input } },
+    () => unet({ colours, channels: 16, depth: 3 }),
   );
 }

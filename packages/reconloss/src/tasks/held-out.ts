@@ -91,7 +91,7 @@ function spread<T>(things: readonly T[], most: number): readonly T[] {
 /** A crop degraded as always: what happens to it follows from its photograph's name and its number. */
 function heldOut(restoration: Restoration, name: string, pixels: Pixels, place: Rectangle, index: number): HeldOut {
   const random = new Random("held out", name, index);
-  const example = withMarginCut(restoration, cutRectangle(pixels, place), random);
+  const example = withMarginCut(restoration, cutRectangle(pixels, place, restoration.colours), random);
   return {
     ...example,
     name: index === 0 ? name : `${name} (${index + 1})`,

@@ -4,12 +4,14 @@ import { checkArguments, checkDevice, formatShape, readMetadata } from "@reconlo
 import { dimsOf, type Model, type TensorSpec } from "@reconloss/core/nets";
 import { exportModel } from "@reconloss/core/train";
 import { readFileBytes, reasonOf } from "../files.ts";
-import type { Task } from "./task.ts";
+import { coloursOf, type Task } from "./task.ts";
 
 /** What a model's file says of it. */
 export interface ModelInfo {
   /** What it was trained for. */
   readonly task: string;
+  /** Channels of the images: 3 (default), or 1 of grey ones. */
+  readonly channels?: number;
   /** Output pixels per input pixel, along either axis. */
   readonly scale: number;
   /** How far beyond its place an output pixel looks, in input pixels; `undefined` where it looks at the whole image. */
@@ -26,7 +28,7 @@ export interface ModelInfo {
 /** A trained model that can be run. */
 export interface ImageModel {
   readonly info: ModelInfo;
-  /** A batch of inputs at once: [n, 3, h, w] in [0, 1] with h and w multiples of `info.multiple`, or [n, latent, 1, 1]. */
+  /** A batch of inputs at once: [n, channels, h, w] in [0, 1] with h and w multiples of `info.multiple`, or [n, latent, 1, 1]. */
   run(input: Tensor): Promise<Tensor>;
 }
 
@@ -34,10 +36,10 @@ export interface ImageModel {
 const version = "1";
 const range = "0..1";
 /** Beyond these, metadata is not what this code writes. */
-const largest = { scale: 16, halo: 8192, multiple: 1024, latent: 65536, steps: 2 ** 52 };
+const largest = { scale: 16, halo: 8192, multiple: 1024, latent: 65536, channels: 3, steps: 2 ** 52 };
 
 /**
- * A trained network as an ONNX file: input `input` [n, 3, h, w] in [0, 1], or [n, latent, 1, 1]; output `output` [n, 3, scale * h, scale * w]. The metadata says what
+ * A trained network as an ONNX file: input `input` [n, 3 | 1, h, w] in [0, 1], or [n, latent, 1, 1]; output `output` [n, 3 | 1, scale * h, scale * w]. The metadata says what
  * is needed to apply it to images of any size.
  *
  * @param tensors - the values of all parameters and buffers
@@ -67,11 +69,14 @@ export function exportTrained(
   });
   const { loss, steps } = info;
   const { latent } = task;
-  const field = latent === undefined ? fieldOf(model) : undefined;
+  const colours = coloursOf(task);
+  const field = latent === undefined ? fieldOf(model, colours) : undefined;
   const metadata: Record<string, string> = {
     reconloss: version,
     task: task.name,
     range,
+    // Files without the word are of three.
+    ...(colours === 3 ? {} : { channels: String(colours) }),
     scale: String(task.restoration?.scale ?? 1),
     multiple: String(field?.multiple ?? 1),
     ...(field === undefined ? {} : { halo: String(field.halo) }),
@@ -81,12 +86,12 @@ export function exportTrained(
   };
   // In the model's order, so that equal tensors make equal files.
   const ordered = Object.keys({ ...model.parameters, ...model.buffers }).map((name) => [name, tensors[name]] as const);
-  return exportModel(model, Object.fromEntries(ordered), { channels: latent ?? 3, metadata });
+  return exportModel(model, Object.fromEntries(ordered), { channels: latent ?? colours, metadata });
 }
 
-function fieldOf(model: Model) {
+function fieldOf(model: Model, colours: number) {
   const specs = Object.entries<TensorSpec>({ ...model.parameters, ...model.buffers });
-  return receptiveField(3, (o, image, tensor) => {
+  return receptiveField(colours, (o, image, tensor) => {
     const values = specs.map(([name, spec]) => [name, tensor(dimsOf(spec))] as const);
     return model.forward(o, image, Object.fromEntries(values), false).output;
   });
@@ -149,6 +154,18 @@ export async function openModel(path: string, options: OpenModelOptions = {}): P
   return { info, run };
 }
 
+/** What an ONNX file with one input and one output makes of an image, on the CPU. */
+export async function runBytes(bytes: Uint8Array, image: Tensor): Promise<Tensor> {
+  const session = await (await loadRuntime()).createSession(bytes, { device: "cpu" });
+  try {
+    const [input, output] = [session.inputs[0].name, session.outputs[0].name];
+    const { [output]: given } = await session.run({ [input]: { data: image.data, dims: image.shape } });
+    return new Tensor(Float32Array.from(given.data as ArrayLike<number>), given.dims as unknown as Tensor["shape"]);
+  } finally {
+    session.release();
+  }
+}
+
 function readInfo(metadata: Readonly<Record<string, string>>, refuse: (problem: string) => ReconlossError): ModelInfo {
   const { reconloss: written, task, loss } = metadata;
   if (written === undefined) throw refuse("is not a model that reconloss train has written: its metadata is missing");
@@ -166,6 +183,7 @@ function readInfo(metadata: Readonly<Record<string, string>>, refuse: (problem: 
     scale: whole("scale", 1),
     multiple: whole("multiple", 1),
     steps: whole("steps", 0),
+    ...(metadata.channels === undefined ? {} : { channels: whole("channels", 1) }),
     ...(metadata.halo === undefined ? {} : { halo: whole("halo", 0) }),
     ...(metadata.latent === undefined ? {} : { latent: whole("latent", 1) }),
   };

@@ -5,6 +5,7 @@
  */
 import "../weights/disk.ts";
 
+export { enlargeAlpha, type Parted, partAlpha } from "./alpha.ts";
 export { type ApplyOptions, applyModel, generateImages } from "./apply.ts";
 export { type BatchOptions, exampleBatch } from "./examples.ts";
 export { type Coverage, describeCoverage } from "./held-out.ts";

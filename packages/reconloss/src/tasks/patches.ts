@@ -17,18 +17,17 @@ export function randomCut({ width, height }: Pixels, side: number, random: Rando
   return { left, top, side, position: random.below(8) };
 }
 
-/** A square of an image in RGB, [1, 3, side, side] in [0, 1]; `into` is written where it is given. */
-export function cutSquare(
-  pixels: Pixels,
-  { left, top, side, position }: Cut,
-  into?: Float32Array<ArrayBuffer>,
-): Tensor {
+/** Channels of the images that a network takes: grey, or RGB. */
+export type Colours = 1 | 3;
+
+/** A square of an image, [1, colours, side, side] in [0, 1]. */
+export function cutSquare(pixels: Pixels, { left, top, side, position }: Cut, colours: Colours = 3): Tensor {
   const [transposed, upsideDown, mirrored] = [position & 4, position & 2, position & 1];
   const row = pixels.width;
   const first = (top + (upsideDown ? side - 1 : 0)) * row + left + (mirrored ? side - 1 : 0);
   const steps = [upsideDown ? -row : row, mirrored ? -1 : 1] as const;
   const [down, across] = transposed ? [steps[1], steps[0]] : steps;
-  return cut(pixels, first, { down, across }, [side, side], into);
+  return cut(pixels, first, { down, across }, [side, side], colours);
 }
 
 /** A rectangle of an image: where it begins, and its size. */
@@ -39,10 +38,13 @@ export interface Rectangle {
   readonly height: number;
 }
 
-/** A rectangle of an image in RGB, [1, 3, height, width] in [0, 1]. */
-export function cutRectangle(pixels: Pixels, { left, top, width, height }: Rectangle): Tensor {
-  return cut(pixels, top * pixels.width + left, { down: pixels.width, across: 1 }, [height, width]);
+/** A rectangle of an image, [1, colours, height, width] in [0, 1]. */
+export function cutRectangle(pixels: Pixels, { left, top, width, height }: Rectangle, colours: Colours = 3): Tensor {
+  return cut(pixels, top * pixels.width + left, { down: pixels.width, across: 1 }, [height, width], colours);
 }
+
+/** What colours weigh in grey: the luma of BT.601, as Pillow's `convert("L")` before it rounds. */
+const lumaWeights = [0.299, 0.587, 0.114] as const;
 
 /** Pixels in rows and columns, from the number of the first and the steps to the one below and the one beside. */
 function cut(
@@ -50,17 +52,24 @@ function cut(
   first: number,
   { down, across }: { down: number; across: number },
   [height, width]: readonly [number, number],
-  into = new Float32Array(3 * height * width),
+  colours: Colours,
 ): Tensor {
+  const into = new Float32Array(colours * height * width);
+  const [red, green, blue] = lumaWeights;
   const scale = 1 / (data instanceof Uint16Array ? 65535 : 255);
   const area = height * width;
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
       const at = (first + y * down + x * across) * channels;
+      if (colours === 1) {
+        const level = channels < 3 ? data[at] : red * data[at] + green * data[at + 1] + blue * data[at + 2];
+        into[y * width + x] = level * scale;
+        continue;
+      }
       for (let c = 0; c < 3; c++) into[c * area + y * width + x] = data[channels < 3 ? at : at + c] * scale;
     }
   }
-  return new Tensor(into, [1, 3, height, width]);
+  return new Tensor(into, [1, colours, height, width]);
 }
 
 /** The inner part of a batch, without `border` rows and columns on every side. */

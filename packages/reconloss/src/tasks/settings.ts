@@ -1,6 +1,6 @@
 import { type Loss, type LossFactory, ReconlossError } from "@reconloss/core";
 import { checkAlphaOptions, checkPixelRange, parseLoss } from "@reconloss/core/internal";
-import { gan } from "@reconloss/core/train";
+import { constantRate, cosineRate, gan, type Schedule } from "@reconloss/core/train";
 import type { Task } from "./task.ts";
 import { makeTask, type TaskOptions } from "./tasks.ts";
 
@@ -13,6 +13,10 @@ export interface TrainingSettings extends TaskOptions {
   readonly validation?: string;
   /** Whether the whole of every held-out photograph is judged; default: a few squares of some. */
   readonly validationAll?: boolean;
+  /** The network that was begun with: a checkpoint, or an ONNX file. Default: random weights. */
+  readonly init?: string;
+  /** SHA-256 of that file where it is an ONNX file, whose graph is the network; the training's folder has a copy, `init.onnx`. */
+  readonly network?: string;
   /** The loss, as the grammar writes it; `gan` is a discriminator that learns beside the network. */
   readonly loss: string;
   readonly steps: number;
@@ -21,7 +25,12 @@ export interface TrainingSettings extends TaskOptions {
   readonly batch: number;
   /** Side of the target's patches, in pixels. */
   readonly patch: number;
+  /** Of the optimiser, from step {@link TrainingSettings.rateSince} on. */
   readonly learningRate: number;
+  /** The step after which that rate was set, where a training was resumed with another one: its schedule begins there. Default 0. */
+  readonly rateSince?: number;
+  /** The rates before it: `0.001 to step 2000`. */
+  readonly ratesBefore?: string;
   /** Steps between validations. */
   readonly every: number;
   /** How many million pixels of photographs are held in memory at once. */
@@ -42,15 +51,20 @@ const kinds: Readonly<Record<keyof TrainingSettings, Kind>> = {
   task: "string",
   scale: "number",
   size: "number",
+  channels: "number",
   data: "string",
   validation: "string",
   validationAll: "boolean",
+  init: "string",
+  network: "string",
   loss: "string",
   steps: "number",
   seed: "number",
   batch: "number",
   patch: "number",
   learningRate: "number",
+  rateSince: "number",
+  ratesBefore: "string",
   every: "number",
   megapixels: "number",
   alpha: "string",
@@ -105,6 +119,8 @@ export function checkSettings(settings: TrainingSettings, more: readonly LossFac
     const value = settings[name as keyof typeof wholeNumbers];
     if (!Number.isSafeInteger(value) || value < least) throw refuse(name, `a whole number of at least ${least}`, value);
   }
+  const { rateSince = 0 } = settings;
+  if (!Number.isSafeInteger(rateSince) || rateSince < 0) throw refuse("rateSince", "a step", rateSince);
   if (!(learningRate > 0 && learningRate < 10)) throw refuse("learningRate", "between 0 and 10", learningRate);
   const { restoration, latent } = task;
   if (restoration && patch % restoration.scale !== 0) {
@@ -132,9 +148,34 @@ function checkKinds(settings: unknown): void {
   }
 }
 
+/**
+ * The settings with which a training goes on: those that are given, but for what only its folder knows. A new learning rate holds from here on, and its schedule begins here.
+ *
+ * @param saved - the settings so far
+ * @param steps - the steps taken so far
+ */
+export function resumedSettings(given: TrainingSettings, saved: TrainingSettings, steps: number): TrainingSettings {
+  const { rateSince, ratesBefore, learningRate, init, network } = saved;
+  const before = [ratesBefore, `${learningRate} to step ${steps}`].filter((text) => text !== undefined).join(", ");
+  const rates =
+    given.learningRate === learningRate ? { rateSince, ratesBefore } : { rateSince: steps, ratesBefore: before };
+  return JSON.parse(JSON.stringify({ ...given, ...rates, init, network })) as TrainingSettings;
+}
+
+/** What the learning rate is multiplied by at each step of a task's training. */
+export function scheduleOf(task: Task, { steps, rateSince = 0 }: TrainingSettings): Schedule {
+  // A generator and its discriminator keep their pace; everything else comes to rest.
+  if (task.latent !== undefined) return constantRate();
+  const left = Math.max(0, steps - rateSince);
+  // What was learnt before needs no warm-up.
+  const warmup = rateSince === 0 ? Math.min(100, Math.floor(left / 20)) : 0;
+  const rate = cosineRate({ steps: left, warmup });
+  return (step) => rate(step - rateSince);
+}
+
 /** The task of a training. */
-export function taskOf({ task, scale, size }: Pick<TrainingSettings, "task" | "scale" | "size">): Task {
-  return makeTask(task, { scale, size });
+export function taskOf({ task, scale, size, channels }: Pick<TrainingSettings, "task" | keyof TaskOptions>): Task {
+  return makeTask(task, { scale, size, channels });
 }
 
 /**
@@ -144,7 +185,7 @@ export function taskOf({ task, scale, size }: Pick<TrainingSettings, "task" | "s
  */
 export function trainingLoss(
   spec: string,
-  { seed, batch, patch }: Pick<TrainingSettings, "seed" | "batch" | "patch">,
+  { seed, batch, patch, channels = 3 }: Pick<TrainingSettings, "seed" | "batch" | "patch" | "channels">,
   more: readonly LossFactory[] = [],
 ): Loss {
   const seeded: typeof gan = Object.assign(
@@ -157,10 +198,10 @@ export function trainingLoss(
   );
   const loss = parseLoss(spec, [seeded as unknown as LossFactory, ...more]);
   checkPixelRange([loss], "files");
-  const refusal = loss.refusal([batch, 3, patch, patch]);
+  const refusal = loss.refusal([batch, channels, patch, patch]);
   if (refusal === undefined) return loss;
   throw new ReconlossError(
     "invalid-argument",
-    `training: the loss cannot take patches of ${patch}x${patch} pixels: ${refusal}`,
+    `training: the loss cannot take patches of ${patch}x${patch} pixels in ${channels} channels: ${refusal}`,
   );
 }

@@ -1,7 +1,7 @@
 import type { Random, Tensor } from "@reconloss/core";
 import type { Model } from "@reconloss/core/nets";
 import type { Pixels } from "../image/index.ts";
-import { asFile, cutSquare, randomCut, withoutBorder } from "./patches.ts";
+import { asFile, type Colours, cutSquare, randomCut, withoutBorder } from "./patches.ts";
 
 /** What a training does where nothing else is said. */
 export interface TaskDefaults {
@@ -23,14 +23,21 @@ export interface Example {
 
 /** How images are spoiled that a network is to restore. */
 export interface Restoration {
+  /** Channels of inputs and targets. */
+  readonly colours: Colours;
   /** Target pixels per input pixel, along either axis. */
   readonly scale: number;
   /** How far the making of an input looks beyond its place, in pixels of the target; a multiple of `scale`. */
   readonly margin: number;
-  /** An input made of a target [1, 3, h, w], spoiled as the random numbers have it: [1, 3, h / scale, w / scale], in [0, 1] as the target. */
+  /** An input made of a target [1, colours, h, w], spoiled as the random numbers have it: [1, colours, h / scale, w / scale], in [0, 1] as the target. */
   spoil(target: Tensor, random: Random): Tensor;
   /** What there is of an input without a network, in the target's size, and what that is called. */
   readonly baseline: { readonly name: string; of(input: Tensor): Tensor };
+}
+
+/** The channels of a task's images. */
+export function coloursOf({ restoration }: Pick<Task, "restoration">): Colours {
+  return restoration?.colours ?? 3;
 }
 
 /** Something that a network can learn from photographs. */
@@ -64,7 +71,7 @@ export function restorationTask(
     model,
     leastSide,
     example: (photograph, patch, random) => {
-      const whole = cutSquare(photograph, randomCut(photograph, leastSide(patch), random));
+      const whole = cutSquare(photograph, randomCut(photograph, leastSide(patch), random), restoration.colours);
       return withMarginCut(restoration, whole, random);
     },
   };

@@ -3,6 +3,7 @@ import { checkArguments } from "@reconloss/core/internal";
 import { deblur } from "./deblur.ts";
 import { enhance } from "./enhance.ts";
 import { generate } from "./generate.ts";
+import type { Colours } from "./patches.ts";
 import { superResolution } from "./super-resolution.ts";
 import type { Task } from "./task.ts";
 
@@ -12,14 +13,22 @@ export interface TaskOptions {
   readonly scale?: number;
   /** `generate`: side of the images, 32 (default) or 64. */
   readonly size?: number;
+  /** All but `generate`: channels of the images, 3 (default), or 1 of grey photographs; of others, their luma. */
+  readonly channels?: number;
 }
 
 interface Entry {
   readonly name: string;
   readonly summary: string;
-  /** The option that it has, if any. */
-  readonly option?: keyof TaskOptions;
+  /** The options that it has. */
+  readonly options: readonly (keyof TaskOptions)[];
   make(options: TaskOptions): Task;
+}
+
+/** Channels as a task takes them. */
+function coloursIn(task: string, channels = 3): Colours {
+  if (channels === 1 || channels === 3) return channels;
+  throw new ReconlossError("invalid-argument", `${task}: channels must be 1 or 3, got ${channels}`);
 }
 
 /**
@@ -35,15 +44,25 @@ export const taskList: readonly Entry[] = [
   {
     name: "super-resolution",
     summary: "small photographs made large",
-    option: "scale",
-    make: ({ scale }) => superResolution(scale),
+    options: ["scale", "channels"],
+    make: ({ scale, channels }) => superResolution(scale, coloursIn("super-resolution", channels)),
   },
-  { name: "deblur", summary: "blurred photographs made sharp", make: () => deblur() },
-  { name: "enhance", summary: "dark photographs with a colour cast made bright", make: () => enhance() },
+  {
+    name: "deblur",
+    summary: "blurred photographs made sharp",
+    options: ["channels"],
+    make: ({ channels }) => deblur(coloursIn("deblur", channels)),
+  },
+  {
+    name: "enhance",
+    summary: "dark photographs with a colour cast made bright",
+    options: ["channels"],
+    make: ({ channels }) => enhance(coloursIn("enhance", channels)),
+  },
   {
     name: "generate",
     summary: "new images like the photographs, from random numbers",
-    option: "size",
+    options: ["size"],
     make: ({ size }) => generate(size),
   },
 ];
@@ -66,7 +85,7 @@ export function makeTask(name: string, options: TaskOptions = {}): Task {
     throw new ReconlossError("invalid-argument", `there is no task "${name}"; there are: ${names}`);
   }
   for (const [option, value] of Object.entries(options)) {
-    if (value === undefined || option === entry.option) continue;
+    if (value === undefined || (entry.options as readonly string[]).includes(option)) continue;
     throw new ReconlossError("invalid-argument", `${name}: this task has no ${option}`);
   }
   return entry.make(options);

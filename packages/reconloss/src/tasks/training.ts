@@ -2,19 +2,20 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type Loss, type LossFactory, ReconlossError, type Tensor } from "@reconloss/core";
 import { checkArguments } from "@reconloss/core/internal";
-import { adam, cosineRate, createTrainer, type Trainer } from "@reconloss/core/train";
+import { adam, createTrainer, type Schedule, type Trainer } from "@reconloss/core/train";
 import { makeFolder, writeFileAtomically } from "../files.ts";
 import { type DecodeNote, decodeSummary, type PassedOver } from "../image/index.ts";
 import { type Lock, tryLock } from "../lock.ts";
 import { loadCheckpoint, saveCheckpoint } from "../train/index.ts";
 import { openCheckpoint } from "../weights/open.ts";
+import { beginning } from "./beginning.ts";
 import { exampleBatch } from "./examples.ts";
 import type { Coverage } from "./held-out.ts";
 import { exportTrained } from "./image-model.ts";
 import { type Judge, judgeFor, type Measure, type Sample } from "./judge.ts";
 import { type Dated, StepLog } from "./log.ts";
 import { type Photograph, PhotographStore, type Skipped, splitPhotographs } from "./photographs.ts";
-import { checkSettings, type TrainingSettings, taskOf, trainingLoss } from "./settings.ts";
+import { checkSettings, resumedSettings, scheduleOf, type TrainingSettings, taskOf, trainingLoss } from "./settings.ts";
 import type { Task } from "./task.ts";
 import type { Scores } from "./validation.ts";
 
@@ -22,6 +23,8 @@ import type { Scores } from "./validation.ts";
 export interface StepRecord extends Dated {
   /** What was minimised. */
   readonly value: number;
+  /** The learning rate; not in logs of older versions. */
+  readonly rate?: number;
   /** The value of each term before its weight, and the weight where that is adaptive; and of what learns beside the network, its own numbers. */
   readonly terms: Readonly<Record<string, number>>;
 }
@@ -84,7 +87,10 @@ const files = {
   log: "log.jsonl",
   validation: "validation.jsonl",
   model: "model.onnx",
+  network: "init.onnx",
 };
+/** Under which name a checkpoint says how many steps its network has taken. */
+const stepsOfModel = "model steps";
 /** Between validations, a checkpoint is saved so often, in milliseconds. */
 const saveEvery = 60_000;
 
@@ -103,13 +109,18 @@ const saveEvery = 60_000;
  */
 export async function savedSettings(folder: string, more: readonly LossFactory[] = []): Promise<TrainingSettings> {
   checkArguments("savedSettings", { folder: [folder, "text"], more: [more, "list?"] });
+  return (await savedTraining(folder, more)).settings;
+}
+
+/** The settings of the training in a folder, and how many steps it has taken. */
+async function savedTraining(folder: string, more: readonly LossFactory[]) {
   const path = join(folder, files.checkpoint);
   if (!(await exists(path))) throw new ReconlossError("file", `training: there is no ${path} to go on from`);
   const checkpoint = await openCheckpoint(path);
-  const { settings } = checkpoint.metadata;
+  const { settings, [stepsOfModel]: steps } = checkpoint.metadata;
   await checkpoint.close();
   try {
-    return checkSettings(JSON.parse(settings), more);
+    return { settings: checkSettings(JSON.parse(settings), more), steps: Number(steps) };
   } catch (cause) {
     // A loss of the user's own is not named in the folder: code is run only where the user says so.
     if (cause instanceof ReconlossError && cause.code === "syntax") throw cause;
@@ -127,7 +138,7 @@ async function exists(path: string): Promise<boolean> {
 
 /**
  * Trains a network for a task, with everything that is needed to look at it, stop it, go on and use it, in one folder: `checkpoint.safetensors`, `log.jsonl` and
- * `validation.jsonl` with a line for each step and validation, `model.onnx`. What happens follows from the settings alone: a training that was stopped or killed
+ * `validation.jsonl` with a line for each step and validation, `model.onnx`, and `init.onnx` where it began with an ONNX file. What happens follows from the settings alone: a training that was stopped or killed
  * and goes on gives the same numbers, to the last bit, as one that was not.
  *
  * @param folder - where the files are; made if it is not there
@@ -176,6 +187,7 @@ interface Parts {
   readonly lock: Lock;
   readonly task: Task;
   readonly trainer: Trainer;
+  readonly schedule: Schedule;
   readonly store: PhotographStore;
   readonly judge: Judge;
   readonly log: StepLog<StepRecord>;
@@ -209,12 +221,17 @@ class Run {
     this.#parts = parts;
   }
 
-  static async start(settings: TrainingSettings, folder: string, options: TrainingOptions): Promise<Run> {
+  static async start(given: TrainingSettings, folder: string, options: TrainingOptions): Promise<Run> {
     const path = join(folder, files.checkpoint);
+    const saved = options.resume ? await savedTraining(folder, options.losses ?? []) : undefined;
     if (!options.resume) await refuseExisting(folder);
-    const task = taskOf(settings);
+    const begun = saved === undefined ? given : resumedSettings(given, saved.settings, saved.steps);
+    const network = await beginning(begun, join(folder, files.network), saved !== undefined);
+    const settings = { ...begun, ...(network?.sha256 === undefined ? {} : { network: network.sha256 }) };
+    const task = network?.task ?? taskOf(settings);
     const loss = trainingLoss(settings.loss, settings, options.losses);
-    const trainer = makeTrainer(task, loss, settings);
+    const schedule = scheduleOf(task, settings);
+    const trainer = makeTrainer(task, loss, schedule, settings);
     if (options.resume) await loadCheckpoint(trainer, path);
 
     const decoded = new Map<string, readonly DecodeNote[]>();
@@ -253,12 +270,30 @@ class Run {
       // Again, now that nobody else writes here: another training may just have ended.
       if (options.resume) await loadCheckpoint(trainer, path);
       else await refuseExisting(folder);
+      if (network?.copy !== undefined) await writeFileAtomically(join(folder, files.network), network.copy);
+      if (saved !== undefined && trainer.steps !== saved.steps) {
+        throw new ReconlossError("file", `training: another process has gone on in ${folder}; resume again`);
+      }
       log = await StepLog.open<StepRecord>(join(folder, files.log), trainer.steps, ["terms"]);
       const validation = await StepLog.open<ValidationRecord>(join(folder, files.validation), trainer.steps, [
         "scores",
         "measured",
       ]);
-      return new Run({ settings, folder, options, lock, task, trainer, store, judge, log, validation, facts, decoded });
+      return new Run({
+        settings,
+        folder,
+        options,
+        lock,
+        task,
+        trainer,
+        schedule,
+        store,
+        judge,
+        log,
+        validation,
+        facts,
+        decoded,
+      });
     } catch (error) {
       await log?.close();
       await lock.release();
@@ -299,12 +334,13 @@ class Run {
   }
 
   async #step(): Promise<void> {
-    const { task, store, trainer, settings, log, options } = this.#parts;
+    const { task, store, trainer, schedule, settings, log, options } = this.#parts;
     const begun = performance.now();
     const { input, target } = await exampleBatch(task, store, trainer.steps, settings);
     const { step, value, terms, weights, learned } = await trainer.step(input, target);
     const adaptive = Object.fromEntries(Object.entries(weights).map(([name, weight]) => [`weight of ${name}`, weight]));
-    const record = { step, value, terms: { ...terms, ...adaptive, ...Object.assign({}, ...learned) } };
+    const rate = settings.learningRate * schedule(step);
+    const record = { step, value, rate, terms: { ...terms, ...adaptive, ...Object.assign({}, ...learned) } };
     await log.append(record);
     const seconds = (performance.now() - begun) / 1000;
     // The first step compiles; it says nothing about the others.
@@ -391,14 +427,17 @@ function filesOf(photographs: readonly Photograph[]): number {
   return new Set(photographs.map(({ path }) => path)).size;
 }
 
-function makeTrainer(task: Task, loss: Loss, { steps, learningRate, seed }: TrainingSettings): Trainer {
+function makeTrainer(
+  task: Task,
+  loss: Loss,
+  schedule: Schedule,
+  { steps, learningRate, seed }: TrainingSettings,
+): Trainer {
   return createTrainer({
     model: task.model(),
     loss,
     optimizer: adam(learningRate, task.latent === undefined ? {} : { betas: [0.5, 0.999] }),
-    // A generator and its discriminator keep their pace; everything else comes to rest.
-    schedule:
-      task.latent === undefined ? cosineRate({ steps, warmup: Math.min(100, Math.floor(steps / 20)) }) : undefined,
+    schedule,
     clip: 1,
     // Short trainings forget their beginning sooner.
     ema: Math.min(0.999, steps / (steps + 20)),

@@ -1,0 +1,162 @@
+import { createHash } from "node:crypto";
+import { ReconlossError, Tensor } from "@reconloss/core";
+import { firstNonFinite, readMetadata, trace } from "@reconloss/core/internal";
+import { dimsOf, type Model, onnxNetwork, type TensorSpec } from "@reconloss/core/nets";
+import { bytesSource, type Checkpoint, readCheckpoint } from "@reconloss/core/weights";
+import { readFileBytes } from "../files.ts";
+import { exportTrained, runBytes } from "./image-model.ts";
+import { type TrainingSettings, taskOf } from "./settings.ts";
+import { coloursOf, type Task } from "./task.ts";
+
+/** A task whose network is not that of random weights. */
+export interface Beginning {
+  readonly task: Task;
+  /** Of the ONNX file whose graph is the network. */
+  readonly sha256?: string;
+  /** That file, where the training's folder has no copy yet. */
+  readonly copy?: Uint8Array;
+}
+
+/** A side of images that every network takes which halves them a few times. */
+const side = 64;
+/** How far a network may be from what ONNX Runtime makes of its file, of values around 1. */
+const mostDifferent = 1e-3;
+
+/**
+ * What a training begins with where its settings name a file, or its folder has one.
+ *
+ * @param copy - where the folder keeps the ONNX file that it began with
+ * @param goesOn - whether a training is resumed, whose weights are in its checkpoint
+ * @throws {ReconlossError} `file` where the file cannot be read; `checkpoint` or `content` for one that is damaged or of another network; `invalid-argument` for a generator from an ONNX file
+ */
+export async function beginning(
+  settings: TrainingSettings,
+  copy: string,
+  goesOn: boolean,
+): Promise<Beginning | undefined> {
+  const { init, network } = settings;
+  if (goesOn ? network === undefined : init === undefined) return undefined;
+  const path = goesOn ? copy : (init as string);
+  const error = (reason: string, cause: unknown) =>
+    new ReconlossError("file", `init: ${path} cannot be read: ${reason}`, { cause });
+  const bytes = await readFileBytes(path, { error });
+  const task = taskOf(settings);
+  if (!goesOn && isCheckpoint(bytes)) return { task: await fromCheckpoint(task, bytes, path) };
+  const sha256 = createHash("sha256").update(bytes).digest("hex");
+  if (goesOn && sha256 !== network) {
+    throw new ReconlossError("content", `${path} is not the file that the training began with; its SHA-256 is another`);
+  }
+  return {
+    task: await fromOnnx(task, bytes, path),
+    sha256,
+    ...(goesOn ? {} : { copy: bytes }),
+  };
+}
+
+/** Whether bytes are those of a checkpoint, whatever their file is called: safetensors, or PyTorch's zip or pickle. */
+function isCheckpoint(bytes: Uint8Array): boolean {
+  const [first, second] = bytes;
+  return bytes[8] === 0x7b || (first === 0x50 && second === 0x4b) || (first === 0x80 && second <= 5);
+}
+
+/** A task whose network begins with the tensors of a checkpoint: running means of its weights where there are any. */
+async function fromCheckpoint(task: Task, bytes: Uint8Array, path: string): Promise<Task> {
+  const model = task.model();
+  const checkpoint = await readCheckpoint(bytesSource(path, bytes));
+  const values = new Map<string, Float32Array>();
+  for (const [name, spec] of Object.entries<TensorSpec>({ ...model.parameters, ...model.buffers })) {
+    values.set(name, await tensorOf(checkpoint, name, spec, `the network of ${task.name}`));
+  }
+  const begun = (specs: Model["parameters"]): Model["parameters"] =>
+    Object.fromEntries(
+      Object.entries(specs).map(([name, spec]) => {
+        const data = values.get(name) as Float32Array;
+        return [name, { ...spec, initialize: () => data.slice() }];
+      }),
+    );
+  const network = { ...model, parameters: begun(model.parameters), buffers: begun(model.buffers) };
+  return { ...task, model: () => network };
+}
+
+/** Where a checkpoint of `reconloss train` has a tensor, in the order of preference, then one of PyTorch's. */
+const places = ["model/ema/", "model/parameter/", "model/buffer/", ""] as const;
+
+async function tensorOf(checkpoint: Checkpoint, name: string, spec: TensorSpec, of: string): Promise<Float32Array> {
+  const { file, names } = checkpoint;
+  const stored = places.map((place) => place + name).find((candidate) => names.includes(candidate));
+  const refuse = (problem: string) => new ReconlossError("checkpoint", `init: ${file} is not of ${of}: ${problem}`);
+  if (stored === undefined) throw refuse(`it has no ${name}`);
+  const shape = checkpoint.shape(stored);
+  const wanted = [spec.shape, dimsOf(spec)].map((dims) => dims.join("x"));
+  if (!wanted.includes(shape.join("x"))) {
+    throw refuse(
+      `${name} is ${shape.join("x") || "a number"}, expected ${wanted[0]}; another scale, or other channels?`,
+    );
+  }
+  const { data } = await checkpoint.read(stored);
+  const values = Float32Array.from(data as ArrayLike<number>);
+  const broken = firstNonFinite(values);
+  if (broken >= 0) throw refuse(`${name} holds ${values[broken]}`);
+  return values;
+}
+
+/** A task whose network is the graph of an ONNX file. */
+async function fromOnnx(task: Task, bytes: Uint8Array, path: string): Promise<Task> {
+  if (task.latent !== undefined) {
+    throw new ReconlossError(
+      "invalid-argument",
+      `init: ${task.name} goes on from a checkpoint, not from an ONNX file, whose batch norms no longer learn`,
+    );
+  }
+  const refuse = (problem: string) => new ReconlossError("content", `init: ${path} ${problem}`);
+  const network = onnxNetwork(bytes, `init: ${path}`);
+  const [colours, scale] = [coloursOf(task), task.restoration?.scale ?? 1];
+  if (network.channels !== colours) {
+    throw refuse(`takes ${network.channels} channels, and the training ${colours}; say --channels ${network.channels}`);
+  }
+  const { latent, task: trainedFor } = readMetadata(bytes, path);
+  if (latent !== undefined) throw refuse(`is a generator, of ${trainedFor}`);
+  const specs = Object.entries(network.parameters);
+  const [{ dims }] = trace([1, colours, side, side], (o, image, tensor) => {
+    const tensors = Object.fromEntries(specs.map(([name, spec]) => [name, tensor(dimsOf(spec))]));
+    return [network.forward(o, image, tensors, false).output];
+  });
+  if (`${dims}` !== `${[1, colours, side * scale, side * scale]}`) {
+    const sizes = dims.map((size) => size ?? "?").join("x");
+    throw refuse(
+      `makes ${sizes} of 1x${colours}x${side}x${side}; ${task.name} needs ${colours} channels, ${scale} times as high and wide`,
+    );
+  }
+  const begun = { ...task, model: () => network };
+  await checkAgainstRuntime(begun, network, bytes, refuse);
+  return begun;
+}
+
+/** Refuses a network that does not make of an image what ONNX Runtime makes of it. */
+async function checkAgainstRuntime(
+  task: Task,
+  network: Model,
+  bytes: Uint8Array,
+  refuse: (problem: string) => ReconlossError,
+): Promise<void> {
+  const colours = coloursOf(task);
+  const image = Tensor.from(
+    Array.from({ length: colours * side * side }, (_, i) => 0.5 + 0.4 * Math.sin(i * 0.37) * Math.cos(i * 0.011)),
+    [1, colours, side, side],
+  );
+  const tensors = Object.fromEntries(
+    Object.entries(network.parameters).map(([name, spec]) => {
+      return [name, new Tensor(Float32Array.from(spec.initialize(undefined as never, spec.shape)), dimsOf(spec))];
+    }),
+  );
+  const ours = await runBytes(exportTrained(task, network, tensors, { loss: "", steps: 0 }), image);
+  const theirs = await runBytes(bytes, image).catch((cause: Error) => {
+    throw refuse(`does not run on ONNX Runtime: ${cause.message}`);
+  });
+  const size = theirs.data.reduce((most, x) => Math.max(most, Math.abs(x)), 1);
+  const worst = theirs.data.reduce((most, x, i) => Math.max(most, Math.abs(x - ours.data[i])), 0);
+  if (theirs.data.length === ours.data.length && worst <= mostDifferent * size) return;
+  throw refuse(
+    `is not understood: its graph as it would be trained differs from what ONNX Runtime computes by ${worst}`,
+  );
+}
