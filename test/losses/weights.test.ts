@@ -176,6 +176,11 @@ const cases: Case[] = [
     make: () => adversarial({ discriminator: tinyDiscriminator("softplus"), relativistic: true }),
     least: 8,
   },
+  {
+    name: "adversarial, relativistic by pairs",
+    make: () => adversarial({ discriminator: tinyDiscriminator("softplus"), relativistic: "paired" }),
+    least: 8,
+  },
 ];
 
 function relativeError(got: ArrayLike<number>, expected: ArrayLike<number>): number {

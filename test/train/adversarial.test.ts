@@ -2,9 +2,9 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import type { ReconlossError } from "../../packages/core/src/errors.ts";
+import { ReconlossError } from "../../packages/core/src/errors.ts";
 import { discriminatorLoss } from "../../packages/core/src/losses/adversarial/index.ts";
-import { exportLoss, l1, parseLoss, weighted } from "../../packages/core/src/losses/index.ts";
+import { defineLoss, exportLoss, l1, parseLoss, type Term, weighted } from "../../packages/core/src/losses/index.ts";
 import { edsr, type Model, patchGan } from "../../packages/core/src/nets/index.ts";
 import { Random } from "../../packages/core/src/random.ts";
 import { Tensor } from "../../packages/core/src/tensor.ts";
@@ -15,6 +15,7 @@ import {
   gan,
   loadCheckpoint,
   r1,
+  r2,
   saveCheckpoint,
   TrainingStep,
   wganGp,
@@ -197,6 +198,55 @@ describe("training with an adversarial term", () => {
     await b.restore(a.checkpoint());
     for (let i = 0; i < 2; i++) expect(await b.step(input, target)).toEqual(await a.step(input, target));
     expect(b.checkpoint()).toEqual(a.checkpoint());
+  });
+
+  test("where one discriminator cannot take its step, neither the model nor another one has taken theirs", async () => {
+    const broken = defineLoss({
+      name: "broken",
+      summary: "learns twice",
+      better: "lower",
+      source: "a test",
+      options: {},
+      define: () => {
+        let [steps, fails] = [0, false];
+        return {
+          score: (o, { output }) => o.mean(output, "chw"),
+          learner: {
+            notes: [],
+            update: async () => {
+              if (fails) throw new ReconlossError("non-finite", "broken: NaN");
+              fails = ++steps === 2;
+              return {};
+            },
+            save: () => ({ steps: 0, tensors: {} }),
+            restore: () => {
+              fails = false;
+            },
+          },
+        };
+      },
+    });
+    const make = () => {
+      const terms: Term[] = [
+        [1, l1()],
+        [0.1, adversarial({ discriminator: small(), penalty: r2(1), matching: 1, ema: 0.5 })],
+        [0.1, adversarial({ discriminator: small() }), { start: 1 }],
+        [0.1, adversarial({ discriminator: small() }), { start: 9 }],
+        [0.1, broken()],
+      ];
+      return createTrainer({ model: edsr({ channels: 4, blocks: 1 }), loss: weighted(terms), ema: 0.9 });
+    };
+    const [failing, whole] = [make(), make()];
+    for (const trainer of [failing, whole]) for (let i = 0; i < 2; i++) await trainer.step(input, target);
+    const before = failing.checkpoint();
+    await expect(failing.step(input, target)).rejects.toThrow("broken: NaN");
+    expect(failing.checkpoint()).toEqual(before);
+    expect(failing.steps).toBe(2);
+    await expect(failing.step(input, target)).rejects.toThrow("broken: NaN");
+    expect(failing.checkpoint()).toEqual(before);
+    // And goes on from there as if nothing had been tried.
+    for (const trainer of [failing, whole]) await trainer.restore(before);
+    expect(await failing.step(input, target)).toEqual(await whole.step(input, target));
   });
 
   test("the weight is the generator's only", async () => {

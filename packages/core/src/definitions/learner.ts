@@ -17,6 +17,8 @@ export interface Learner {
   readonly notes: readonly string[];
   /** Learns from a batch of real images and the outputs that stand beside them, and says how it went, each a mean over the batch; nothing where it has not begun. */
   update(real: Tensor, fake: Tensor, options?: UpdateOptions): Promise<Readonly<Record<string, number>>>;
+  /** Takes back the last update, where what stands beside it could not take its own. */
+  undo?(): void;
   /** Everything that a bit-identical continuation needs. */
   save(): TrainingState;
   /** @throws {ReconlossError} `checkpoint` for tensors that are missing or of another shape */

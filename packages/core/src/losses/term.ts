@@ -39,10 +39,16 @@ export function scheduleText(schedule: TermSchedule = {}): string {
 /** What learns in a term, from the term's own beginning. */
 export function learningLater(learner: Learner, schedule: TermSchedule | undefined): Learner {
   if (schedule === undefined || !isLater(schedule)) return learner;
+  let hasBegun = false;
   return {
     notes: learner.notes,
-    update: async (real, fake, options = {}) =>
-      factorAt(schedule, options.step) > 0 ? learner.update(real, fake, options) : {},
+    update: async (real, fake, options = {}) => {
+      hasBegun = factorAt(schedule, options.step) > 0;
+      return hasBegun ? learner.update(real, fake, options) : {};
+    },
+    undo: () => {
+      if (hasBegun) learner.undo?.();
+    },
     save: () => learner.save(),
     restore: (state) => learner.restore(state),
   };

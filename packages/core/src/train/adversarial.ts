@@ -139,7 +139,7 @@ function generatorSide(discriminator: Discriminator, { matching, adaptive, chann
     const ofImages = (x: T) => weightedMean(o, x, weight && layerWeight(o, weight, x), "chw");
     const mean = (logits: T) => batchMean(o, ofImages(logits), share);
     const scales = logitsOf(fake).map((fake, scale) => {
-      const logits = { fake, real: real && logitsOf(real)[scale], ...(weight ? { mean } : {}) };
+      const logits = { fake, real: real && logitsOf(real)[scale], mean };
       return generatorLoss(o, logits, objective);
     });
     const sum = scales.reduce((sum, scale) => o.add(sum, scale));

@@ -131,6 +131,10 @@ export class Discriminator implements Learner {
     return report;
   }
 
+  undo(): void {
+    this.#step.undo();
+  }
+
   save(): TrainingState {
     return this.#step.save();
   }

@@ -124,6 +124,8 @@ export class TrainingStep {
   #state: Readonly<Record<string, Tensor>>;
   /** The arrays of the state before, to write the next one into, where nobody else can have them. */
   #spare?: Readonly<Record<string, Tensor>>;
+  /** The state before the last step, until another one begins. */
+  #before?: Readonly<Record<string, Tensor>>;
   /** Whether somebody else may have the arrays of the current state; its first tensors share some. */
   #lent = true;
   #steps = 0;
@@ -213,6 +215,7 @@ export class TrainingStep {
     const unknown = Object.keys(tensors).find((name) => this.#state[name] === undefined);
     if (unknown !== undefined) throw refuse(`there is no ${unknown}`);
     this.#state = { ...tensors };
+    this.#before = undefined;
     this.#lent = true;
     this.#steps = steps;
   }
@@ -235,6 +238,7 @@ export class TrainingStep {
     const step = this.#steps + 1;
     const numbers = optimizer.numbers(step, optimizer.learningRate * schedule(step));
     const program = await this.#programFor(inputs, variant, "update", device);
+    this.#before = undefined;
     const results = await program.run(
       {
         ...prefixed(inputs, "input"),
@@ -253,6 +257,7 @@ export class TrainingStep {
     const replaced = filtered(this.#state, (name) => this.#state[name].data !== next[name].data);
     this.#spare = this.#lent ? undefined : replaced;
     this.#lent = false;
+    this.#before = this.#state;
     this.#state = next;
     this.#steps = step;
     return {
@@ -262,6 +267,16 @@ export class TrainingStep {
       gradientNorm,
       outputs: mapValues(within(results, "output"), outputTensor),
     };
+  }
+
+  /** Takes back the step that was taken last, where nothing has happened since. */
+  undo(): void {
+    if (this.#before === undefined) return;
+    this.#state = this.#before;
+    this.#before = undefined;
+    this.#spare = undefined;
+    this.#lent = true;
+    this.#steps--;
   }
 
   /** The gradient of the loss by every parameter, without taking a step. */

@@ -122,10 +122,16 @@ export class Trainer {
     const taken = definition ? await this.#fusedStep(input, target) : await this.#bridgedStep(input, target);
     const { output, ...others } = taken.outputs;
     const weights = mapValues(within(others, "weight"), ({ data }) => data[0]);
-    const learned: Readonly<Record<string, number>>[] = [];
     const { step, loss, report, gradientNorm } = taken;
-    for (const learner of learners)
-      learned.push(await learner.update(target ?? output, output, { device: this.#device, input, step }));
+    const options = { device: this.#device, input, step };
+    const learned: Readonly<Record<string, number>>[] = [];
+    try {
+      for (const learner of learners) learned.push(await learner.update(target ?? output, output, options));
+    } catch (error) {
+      // All of it or nothing: what was taken before is taken back.
+      for (const part of [this.#step, ...learners.slice(0, learned.length)]) part.undo?.();
+      throw error;
+    }
     return { step, value: loss, terms: report, weights, learned, gradientNorm, output };
   }
 

@@ -130,7 +130,10 @@ export function checkSettings(settings: TrainingSettings, more: readonly LossFac
     throw refuse("patch", `${task.defaults.patch}, the size of the images`, patch);
   }
   checkAlphaOptions("training", settings);
-  trainingLoss(loss, settings, more);
+  const { definition } = trainingLoss(loss, settings, more);
+  if (latent !== undefined && definition?.needsInput) {
+    throw refuse("loss", "one that looks at outputs alone, since they are made of random numbers", loss);
+  }
   return settings;
 }
 
