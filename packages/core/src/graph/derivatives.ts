@@ -23,6 +23,27 @@ function winner<T>(o: Ops<T>, a: T, b: T): T {
   return o.mul(o.add(o.sub(o.greater(a, b), o.greater(b, a)), 1), 0.5);
 }
 
+/** One axis without what it was continued by, which is added where it came from. */
+function folded<T>(
+  o: Ops<T>,
+  g: T,
+  axis: "h" | "w",
+  before: number,
+  after: number,
+  mode: Primitives["pad"]["mode"],
+): T {
+  const inner = o.slice(g, axis, before, after === 0 ? undefined : -after);
+  if (mode === "zero") return inner;
+  const back = (border: T, mirrored: readonly [number, number], end: readonly [number, number?]) =>
+    mode === "reflect"
+      ? o.embed(o.flip(border, axis), inner, axis, ...mirrored)
+      : o.embed(o.sum(border, axis), inner, axis, ...end);
+  let result = inner;
+  if (before > 0) result = o.add(result, back(o.slice(g, axis, 0, before), [1, before + 1], [0, 1]));
+  if (after > 0) result = o.add(result, back(o.slice(g, axis, -after), [-after - 1, -1], [-1]));
+  return result;
+}
+
 /** How many cells each average divides by. */
 function poolCount<T>(o: Ops<T>, x: T, ones: T, attributes: Primitives["avgPool"]): T {
   if (attributes.countIncludePad) return o.scalar(attributes.kernel[0] * attributes.kernel[1]);
@@ -81,10 +102,9 @@ export const derivatives: { readonly [P in Primitive]: Derivative<P> } = {
   expand: (o, g, [x]) => [o.sumTo(g, x)],
   slice: (o, g, [x], _, { axis, start, end, step }) => [o.embed(g, x, axis, start, end, step)],
   embed: (o, g, _, __, { axis, start, end, step }) => [o.slice(g, axis, start, end, step)],
-  pad: (o, g, _, __, { top, bottom, left, right }) => {
-    const rows = o.slice(g, "h", top, bottom === 0 ? undefined : -bottom);
-    return [o.slice(rows, "w", left, right === 0 ? undefined : -right)];
-  },
+  pad: (o, g, _, __, { top, bottom, left, right, mode }) => [
+    folded(o, folded(o, g, "w", left, right, mode), "h", top, bottom, mode),
+  ],
   concat: (o, g, operands) => {
     let end = 0;
     return operands.map((operand) => o.slice(g, "c", end, (end += o.channels(operand))));

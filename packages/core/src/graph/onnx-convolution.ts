@@ -1,7 +1,7 @@
 import { ReconlossError } from "../errors.ts";
 import { farEnd, type Lowering, type OnnxBuilder, type OnnxValue } from "./onnx-builder.ts";
 import type { NodeAttributes } from "./onnx-model.ts";
-import type { Dim, Dims, PadAttributes, WindowAttributes } from "./primitives.ts";
+import type { Dim, Dims, PadAttributes, Primitives, WindowAttributes } from "./primitives.ts";
 
 export function windowAttributes({ stride, padding }: WindowAttributes, kernel: readonly Dim[]): NodeAttributes {
   return {
@@ -33,16 +33,24 @@ export function outputDims(
 }
 
 /** Zeros around an image; less than 0 of them cuts off. */
-export const pad: Lowering<"pad"> = (builder, [x], { top, bottom, left, right }) => {
+export const pad: Lowering<"pad"> = (builder, [x], { mode, ...padding }) => surround(builder, x, padding, mode);
+
+function surround(
+  builder: OnnxBuilder,
+  x: OnnxValue,
+  { top, bottom, left, right }: PadAttributes,
+  mode: Primitives["pad"]["mode"] = "zero",
+): OnnxValue {
   if (top === 0 && bottom === 0 && left === 0 && right === 0) return x;
   const grow = (dim: Dim, by: number) => (dim === undefined ? undefined : dim + by);
   const pads = builder.ints(top, left, bottom, right);
+  const name = { zero: "constant", reflect: "reflect", replicate: "edge" }[mode];
   return {
-    name: builder.writer.node("Pad", [builder.as(x, "float"), pads, "", builder.ints(2, 3)]),
+    name: builder.writer.node("Pad", [builder.as(x, "float"), pads, "", builder.ints(2, 3)], { mode: name }),
     type: "float",
     dims: [x.dims[0], x.dims[1], grow(x.dims[2], top + bottom), grow(x.dims[3], left + right)],
   };
-};
+}
 
 /** A kernel [outputs, inputs, kh, kw] as a convolution takes it. */
 interface Kernel {
@@ -252,7 +260,7 @@ export const convInput: Lowering<"convInput"> = (builder, [gradient, kernel, lik
   if (stride[0] === 1 && stride[1] === 1) {
     const around = adjointPadding(padding, dilation, [kh, kw]);
     const outside = Object.values(around).some((by) => by < 0);
-    const source = outside ? pad(builder, [g], around) : g;
+    const source = outside ? surround(builder, g, around) : g;
     const written = {
       ...windowAttributes({ stride, padding: outside ? none : around }, [kh, kw]),
       dilations: dilation,
@@ -332,13 +340,13 @@ export const convWeight: Lowering<"convWeight"> = (builder, [x, g], attributes) 
   ]);
   const strided = Math.max(...stride) > 1;
   const views = starts.map((start) => ({ start, stride }));
-  const padded = pad(builder, [x], padding);
+  const padded = surround(builder, x, padding);
   if (groups === 1 && inputs < fewChannels) {
     return joined(builder, dims, [stackedProducts(builder, padded, views, g)], [2, 1, 0]);
   }
   if (groups === 1 && outputs < fewChannels && !strided) {
     // From the other side: pixels of x times views of g, where the last position comes first.
-    const around = pad(builder, [g], adjointPadding(padding, dilation, kernel));
+    const around = surround(builder, g, adjointPadding(padding, dilation, kernel));
     return joined(builder, dims, [stackedProducts(builder, around, views.toReversed(), x)], [1, 2, 0]);
   }
   if (groups === 1 && (strided || inputs * outputs >= batchedProducts)) {

@@ -201,12 +201,13 @@ export class Ops<T> {
 
   /** Zeros around the image. */
   pad(x: T, padding: Padding): T {
-    return this.#run("pad", [x], toPadding(padding));
+    return this.#run("pad", [x], { ...toPadding(padding), mode: "zero" });
   }
 
   /** The image continued beyond its border; reflect needs images larger than the padding, symmetric and circular at least as large. */
   padWith(x: T, padding: Padding, mode: PadMode): T {
     const { top, bottom, left, right } = toPadding(padding);
+    if (mode !== "symmetric" && mode !== "circular") return this.#run("pad", [x], { top, bottom, left, right, mode });
     const rows = this.#extend(x, "h", top, bottom, mode);
     return this.#extend(rows, "w", left, right, mode);
   }
@@ -327,30 +328,19 @@ export class Ops<T> {
     return (x: T): T => this.#run(primitive, [x], {});
   }
 
-  /** One axis made longer: zeros, plus the mirrored or repeated border embedded into them. */
-  #extend(x: T, axis: Axis, before: number, after: number, mode: PadMode): T {
+  /** One axis made longer: zeros, plus the mirrored border or the opposite one embedded into them. */
+  #extend(x: T, axis: Axis, before: number, after: number, mode: "symmetric" | "circular"): T {
     const none = { top: 0, bottom: 0, left: 0, right: 0 };
     const padded = this.pad(x, {
       ...none,
       ...(axis === "h" ? { top: before, bottom: after } : { left: before, right: after }),
     });
-    if (mode === "zero") return padded;
-    const skip = mode === "reflect" ? 1 : 0;
     const border = (end: "first" | "last", count: number): T => {
       const [from, to] = end === "first" ? [0, count] : [-count, undefined];
-      if (mode === "replicate") {
-        const edge = end === "first" ? this.slice(x, axis, 0, 1) : this.slice(x, axis, -1);
-        return this.embed(this.expand(edge, this.slice(padded, axis, from, to)), padded, axis, from, to);
-      }
-      if (mode === "circular") {
-        const opposite = end === "first" ? this.slice(x, axis, -count) : this.slice(x, axis, 0, count);
-        return this.embed(opposite, padded, axis, from, to);
-      }
-      const mirrored =
-        end === "first"
-          ? this.slice(x, axis, skip, skip + count)
-          : this.slice(x, axis, -count - skip, skip === 0 ? undefined : -skip);
-      return this.embed(this.flip(mirrored, axis), padded, axis, from, to);
+      // What is mirrored is at the same end, what goes around at the other.
+      const first = (end === "first") === (mode === "symmetric");
+      const source = first ? this.slice(x, axis, 0, count) : this.slice(x, axis, -count);
+      return this.embed(mode === "symmetric" ? this.flip(source, axis) : source, padded, axis, from, to);
     };
     let result = padded;
     if (before > 0) result = this.add(result, border("first", before));

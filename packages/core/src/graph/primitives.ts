@@ -33,6 +33,11 @@ export interface PadAttributes {
   right: number;
 }
 
+/** Rows and columns around an image: zeros, the image mirrored at its border (cb|abcd), or its border repeated (aa|abcd). */
+export interface ContinueAttributes extends PadAttributes {
+  mode: "zero" | "reflect" | "replicate";
+}
+
 /** A window that slides over an image; `padding` is zeros (minus infinity for `maxPool`) before and after each axis. */
 export interface WindowAttributes {
   stride: readonly [h: number, w: number];
@@ -124,7 +129,7 @@ export interface Primitives {
   slice: SliceAttributes;
   /** The adjoint of `slice`. Operands (x, like): zeros in the shape of `like`, x in the places that the slice takes. */
   embed: SliceAttributes;
-  pad: PadAttributes;
+  pad: ContinueAttributes;
   /** Along channels, any number of operands. */
   concat: None;
   /** Blocks of `factor` x `factor` channels become pixels, in PyTorch's order (`pixel_shuffle`). */

@@ -145,7 +145,8 @@ const rules: { readonly [P in Primitive]?: Rule<P> } = {
   expand: ([x]) => x.label,
   slice: ([x], attributes) => shifted([x], attributes, attributes.start),
   embed: ([x], attributes) => shifted([x], attributes, -attributes.start),
-  pad: ([x], { top, left }) => through(x.label, { from: -top, to: -top }, { from: -left, to: -left }),
+  pad: ([x], { top, left, mode }) =>
+    mode === "zero" ? through(x.label, { from: -top, to: -top }, { from: -left, to: -left }) : unbounded([x]),
   depthToSpace: ([x], { factor }) => through(x.label, { stride: 1 / factor, from: -(factor - 1) / factor, to: 0 }),
   spaceToDepth: ([x], { factor }) => through(x.label, { stride: factor, from: 0, to: factor - 1 }),
   conv2d: ([x, weight], attributes) =>

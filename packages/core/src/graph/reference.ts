@@ -94,6 +94,14 @@ function withAxis(shape: Shape, axis: Axis, size: number): Shape {
   return axisOrder.map((name, index) => (name === axis ? size : shape[index])) as unknown as Shape;
 }
 
+/** Where a position of an axis that is continued beyond its ends has its value from; `undefined` where that is 0. */
+function continued(position: number, size: number, mode: Primitives["pad"]["mode"]): number | undefined {
+  if (position >= 0 && position < size) return position;
+  if (mode === "zero") return undefined;
+  const end = position < 0 ? 0 : size - 1;
+  return mode === "reflect" ? 2 * end - position : end;
+}
+
 function outputSize(size: number, before: number, after: number, kernel: number, stride: number, dilation = 1): number {
   return Math.floor((size + before + after - dilation * (kernel - 1) - 1) / stride) + 1;
 }
@@ -296,12 +304,12 @@ const table: { readonly [P in Primitive]: Run<P> } = {
     });
     return result;
   },
-  pad: ([x], { top, bottom, left, right }) => {
+  pad: ([x], { top, bottom, left, right, mode }) => {
     const [n, c, height, width] = x.shape;
     return fill([n, c, height + top + bottom, width + left + right], (b, channel, y, z) => {
-      const h = y - top;
-      const w = z - left;
-      return h < 0 || h >= height || w < 0 || w >= width ? 0 : x.data[((b * c + channel) * height + h) * width + w];
+      const h = continued(y - top, height, mode);
+      const w = continued(z - left, width, mode);
+      return h === undefined || w === undefined ? 0 : x.data[((b * c + channel) * height + h) * width + w];
     });
   },
   concat: (operands) => {
