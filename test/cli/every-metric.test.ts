@@ -36,7 +36,7 @@ describe("every metric of any network is in the table, JSON and report of the co
   it("as its definition says", async () => {
     const page = join(folder, "report.html");
     const args = ["distribution", outputs, reals, ...common, "-m", list.join(","), "--report", page];
-    const table = (await run(args)).stdout;
+    const table = (await run(args, { columns: 300 })).stdout;
     const { results } = JSON.parse((await run([...args.slice(0, -2), "--json"])).stdout);
     const html = await readFile(page, "utf8");
     expect(Object.keys(results)).toEqual(list);

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { appendFile, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -308,4 +308,49 @@ it("a metric's specification says the options that differ from the defaults", ()
   const metrics = parseMetrics("kid(degree=3, Kernel=RBF), is(preset=adm,splits=10)");
   expect(metrics.map(({ spec }) => spec)).toEqual(["kid(kernel=rbf)", "is(preset=adm,splits=10)"]);
   expect(metrics.map(({ label }) => label)).toEqual(["kid(degree=3,Kernel=RBF)", "is(preset=adm,splits=10)"]);
+});
+
+describe("a plan of shards", () => {
+  // The plain command is the definition of what a merge must be.
+  it("takes a metric of one's own and a network of one's own, and refuses either where it is another by then", async () => {
+    const [work, mine, model] = ["work", "mine.mjs", "mine.onnx"].map((name) => join(folder, name));
+    await writeFile(mine, await readFile(plugin));
+    await writeFile(model, tinyModel());
+    const how = [
+      "--network",
+      model,
+      "--input",
+      "mean=0.5,std=0.5",
+      "-m",
+      "frechet,spread-ratio(power=2)",
+      "--plugin",
+      mine,
+    ];
+    const planned = await run(["shards", "plan", "distribution", outputs, reals, ...how, "-o", work, "--shards", "2"]);
+    expect([planned.code, planned.stderr]).toEqual([0, expect.not.stringContaining("failed")]);
+    for (const shard of ["0", "1"]) {
+      expect((await run(["shards", "work", work, "--shard", shard, "--no-progress"])).code).toBe(0);
+    }
+    const plain = await run(["distribution", outputs, reals, ...how, "--no-cache", "--no-progress", "--json"]);
+    const merged = await run(["shards", "merge", work, "--json"]);
+    const { results } = JSON.parse(merged.stdout);
+    expect(results).toEqual(JSON.parse(plain.stdout).results);
+    expect(Object.keys(results)).toEqual(["frechet", "spread-ratio(power=2)"]);
+    expect(results.frechet.protocol.input).toContain("0.5");
+    expect((await run(["shards", "plan", "distribution", "--help", "--plugin", mine])).stdout).toContain(
+      "spread-ratio",
+    );
+
+    await appendFile(mine, "// Another.");
+    const other = await run(["shards", "merge", work]);
+    expect([other.code, other.stderr]).toEqual([
+      1,
+      expect.stringMatching(/plugin .*mine\.mjs is not what was planned/),
+    ]);
+    await writeFile(mine, await readFile(plugin));
+    await rm(join(work, "parts"), { recursive: true });
+    await writeFile(model, tinyModel({ vectors: true }));
+    const { code, stderr } = await run(["shards", "work", work, "--shard", "0"]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining("mine.onnx")]);
+  });
 });

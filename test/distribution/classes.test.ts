@@ -1,8 +1,9 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { evaluateDistribution } from "../../packages/reconloss/src/distribution/index.ts";
+import { type DistributionReport, evaluateDistribution } from "../../packages/reconloss/src/distribution/index.ts";
 import { writeImage } from "../../packages/reconloss/src/image/index.ts";
+import { mergeShards, planDistribution, runShard } from "../../packages/reconloss/src/shards/index.ts";
 import { run } from "../cli/run.ts";
 import { temporaryFolder } from "../folder.ts";
 import { randomTensor } from "../random.ts";
@@ -72,6 +73,40 @@ describe("class-conditional distances", () => {
     const { stdout, code } = await run([...args, "--output-labels", join(folder, "plain.csv")]);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^class-frechet\(features=tiny\.onnx\) ↓ +\d\S+ +2 classes$/m);
+  });
+
+  test("say which rows of the file name no image", async () => {
+    const more = Array.from({ length: 7 }, (_, i) => `gone-${i}.png,cat`);
+    const file = await csv("more.csv", [...rows, ...more]);
+    const { warnings } = await evaluateDistribution(flat, reals, { ...base, labels: { output: file } });
+    expect(warnings).toContain(
+      `${file}: passed over: 7 rows name no image of ${flat}: gone-0.png, gone-1.png, gone-2.png, gone-3.png, gone-4.png and 2 more`,
+    );
+    const { warnings: none } = await evaluateDistribution(flat, reals, {
+      ...base,
+      labels: { output: await csv("plain.csv", rows) },
+    });
+    expect(none.join()).not.toContain("passed over");
+  });
+
+  test("are those of the plan in shards: a file that was changed since is refused", async () => {
+    const [file, work] = [await csv("planned.csv", rows), join(folder, "work")];
+    const labels = { output: file };
+    const { metrics, onnx } = base;
+    await planDistribution(work, flat, reals, { network, onnx, metrics, labels, shards: 2 });
+    for (const shard of [0, 1]) await runShard(work, shard);
+    const whole = await evaluateDistribution(flat, reals, { ...base, labels });
+    const merged = (await mergeShards(work)) as unknown as { report: DistributionReport };
+    expect(merged.report.results).toEqual(whole.results);
+    await csv("planned.csv", [...rows.slice(1), "0-0.png,other"]);
+    await expect(mergeShards(work)).rejects.toMatchObject({
+      code: "content",
+      message: `the file of classes ${file} is not what was planned; plan anew in another folder`,
+    });
+    // Another content is another plan.
+    await expect(planDistribution(work, flat, reals, { network, onnx, metrics, labels, shards: 2 })).rejects.toThrow(
+      /holds another plan/,
+    );
   });
 
   test.each([

@@ -9,6 +9,7 @@ import { writeNpy } from "../../packages/core/src/weights/npy.ts";
 import { writeNpz } from "../../packages/core/src/weights/npz.ts";
 import { computeStatistics, evaluateDistribution } from "../../packages/reconloss/src/distribution/index.ts";
 import { expandBraces } from "../../packages/reconloss/src/distribution/inputs/braces.ts";
+import { distinctNames } from "../../packages/reconloss/src/distribution/inputs/names.ts";
 import { writeImage } from "../../packages/reconloss/src/image/index.ts";
 import { writeSetReport } from "../../packages/reconloss/src/report/index.ts";
 import { temporaryFolder } from "../folder.ts";
@@ -624,4 +625,38 @@ test("a set in shards has the numbers of the same images in a folder, and a repo
   expect(html.match(/src="data:image\/webp/g)).toHaveLength(24);
   const { set } = await computeStatistics(shards, { network: "tiny", cache: false });
   expect(set.images).toBe(6);
+});
+
+describe("two images never have the same name, whatever they are in:", () => {
+  const twice = ["a.png", "b.png", "a.png", "a.png"];
+  // The n-th of a name has the first number that is free.
+  const told = ["a.png", "b.png", "a.png (2)", "a.png (3)"];
+  const members = twice.map((name, i) => ({ name, data: bytes[i] }));
+
+  test.each([
+    ["twice.tar", tarOf],
+    ["twice.zip", zipOf],
+  ] as const)("%s", async (name, archive) => {
+    const path = await write(name, archive(members));
+    expect(await namesOf(path)).toEqual(told.map((each) => `${name}#${each}`));
+    expect(new Set(await hashesOf(path)).size).toBe(4);
+    await withSet(path, async (set) => {
+      await expect((await set.load(3)).decode()).resolves.toBeDefined();
+    });
+    const broken = await write(`broken-${name}`, archive([...members.slice(0, 2), { name: "a.png", data: "x" }]));
+    await withSet(broken, async (set) => {
+      await expect((await set.load(2)).decode()).rejects.toThrow(`broken-${name}#a.png (2): its content is no image`);
+    });
+  });
+
+  test("but the same file in a list twice is the same image", async () => {
+    await write("same.txt", ["images/0.png", "images/1.png", "images/0.png"].join("\n"));
+    expect(await namesOf(join(folder, "same.txt"))).toEqual(["images/0.png", "images/1.png", "images/0.png"]);
+  });
+
+  test("and thousands of the same name are named in the time of as many others", () => {
+    const many = distinctNames(Array(200_000).fill("a.png"));
+    expect([many[1], many.at(-1), new Set(many).size]).toEqual(["a.png (2)", "a.png (200000)", 200_000]);
+    expect(distinctNames(["a", "a", "a (2)", "a"])).toEqual(["a", "a (2)", "a (2) (2)", "a (3)"]);
+  });
 });

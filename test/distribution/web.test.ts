@@ -1,4 +1,4 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +8,7 @@ import { openSet, type SetOptions } from "../../packages/reconloss/src/distribut
 import { evaluateDistribution } from "../../packages/reconloss/src/distribution/index.ts";
 import { Web } from "../../packages/reconloss/src/distribution/inputs/web.ts";
 import { writeImage } from "../../packages/reconloss/src/image/index.ts";
+import { run } from "../cli/run.ts";
 import { temporaryFolder } from "../folder.ts";
 import { randomTensor } from "../random.ts";
 import { FileServer, type Handler } from "../weights/file-server.ts";
@@ -313,3 +314,63 @@ describe("servers", () => {
     expect((await failureOf("http://[::bad/a.tar", quick)).message).toMatch(/it is no address/);
   });
 });
+
+test("what is secret in an address is in nothing that is written or printed", async () => {
+  const png = serve("one/0.png", bytes[0]);
+  const names = samples.map(({ name }) => `${png.replace("0.png", name)}?signature=s3cret`);
+  for (const [i, { name }] of samples.entries()) serve(`one/${name}`, bytes[i]);
+  serve("signed.tar", tarOf([...samples, { name: "torn.png", data: "x" }]));
+  const signed = `${server.url.replace("//", "//user:s3cret@")}/signed.tar?signature=s3cret`;
+  const list = join(folder, "signed.txt");
+  await writeFile(list, [...names, `${server.url}/gone.png?signature=s3cret`].join("\n"));
+  const archives = join(folder, "archives.txt");
+  await writeFile(archives, [signed, `${signed}&part=2`].join("\n"));
+  const [work, cache, page, statistics] = ["work", "cache", "page.html", "signed.npz"].map((name) =>
+    join(folder, name),
+  );
+  const written: string[] = [];
+  const told = async (...args: string[]) => {
+    const { stdout, stderr } = await run(args);
+    written.push(stdout, stderr);
+    return `${stdout}${stderr}`;
+  };
+  const base = ["--network", "tiny", "-m", "frechet", "--cache", cache];
+  const plan = ["shards", "plan", "distribution"];
+  for (const json of [[], ["--json"]]) {
+    for (const [outputs, reals] of [
+      [signed, list],
+      [`${signed}::${signed}&part=2`, archives],
+    ]) {
+      expect(await told("distribution", outputs, reals, ...base, "--report", page, ...json)).toContain("torn.png");
+      const html = await readFile(page, "utf8");
+      expect(html).toContain("data:image/webp");
+      written.push(html);
+    }
+  }
+  await told("stats", signed, "-o", statistics, "--network", "tiny", "--cache", cache);
+  await told("distribution", `${server.url}/lost.tar?signature=s3cret`, list, ...base);
+  await told("distribution", `${server.url}/lost.npz?signature=s3cret`, list, ...base, "--patches", "512");
+  await told("distribution", signed, list, ...base, "--patches", "512");
+  await told("distribution", signed, list, "--network", "tiny", "-m", "class-frechet");
+  // A plan keeps addresses for other processes, and so none with secrets; lists are files of their owner.
+  expect(await told(...plan, signed, list, "--network", "tiny", "-o", work, "--shards", "2")).toContain(
+    "signed.tar was given with a name, a password or a query, which a plan would keep for all to see; write the address into a list",
+  );
+  expect(await told(...plan, list, archives, "--network", "tiny", "-o", work, "--shards", "2")).toContain("2 shards");
+  for (const shard of ["0", "1"]) await told("shards", "work", work, "--shard", shard);
+  expect(await told("shards", "merge", work)).toContain("frechet");
+  for (const place of [work, cache, statistics]) {
+    const paths =
+      place === statistics ? [place] : (await readdir(place, { recursive: true })).map((name) => join(place, name));
+    for (const path of paths) written.push((await readFile(path).catch(() => Buffer.alloc(0))).toString("latin1"));
+  }
+  expect(written.filter((text) => /s3cret/.test(text)).map((text) => text.slice(0, 2000))).toEqual([]);
+  expect(written.join("")).toContain("signed.tar");
+  // Addresses that differ in what is not shown have names that do.
+  await withSet(archives, async (set) => {
+    expect([set.name(0), set.name(5)]).toEqual([
+      `${server.url}/signed.tar#0.png`,
+      `${server.url}/signed.tar (2)#0.png`,
+    ]);
+  });
+}, 60_000);

@@ -16,7 +16,6 @@ import {
 } from "../distribution/index.ts";
 import { parsePatches, patchSchema } from "../distribution/patches.ts";
 import { withoutSecrets } from "../http.ts";
-import type { PixelOptions } from "../image/index.ts";
 import { networkSchema, parseNetworkInput } from "../onnx/options.ts";
 import { networkPresets } from "../onnx/presets.ts";
 import { writeSetReport } from "../report/index.ts";
@@ -260,7 +259,7 @@ room on the disk, a permission.`,
         details: flags.report !== undefined,
         onProgress: progress.onProgress,
       }).finally(progress.stop);
-      finish(await tellDistribution(report, flags, pixelOptions(flags), terminal));
+      finish(await tellDistribution(report, flags, { ...pixelOptions(flags), outputs, reals }, terminal));
     });
 }
 
@@ -290,13 +289,13 @@ export function labelFiles({ outputLabels, realLabels }: LabelFlags): Distributi
 export async function tellDistribution(
   report: DistributionReport,
   { json, report: page }: { json?: boolean; report?: string },
-  pixels: PixelOptions,
+  images: NonNullable<Parameters<typeof writeSetReport>[2]>,
   terminal: Terminal,
 ): Promise<number> {
   // Printed before the page is written: a folder that cannot be written must not cost the numbers.
   terminal.stdout.write(`${json ? jsonText(report, 2) : table(report, terminal)}\n`);
   tellProblems(terminal, [report.outputs, report.reals], report.warnings);
-  if (page !== undefined) await writeSetReport(page, report, pixels);
+  if (page !== undefined) await writeSetReport(page, report, images);
   const failed = report.outputs.unreadable.length + (report.reals?.unreadable.length ?? 0);
   return failed > 0 ? 1 : 0;
 }

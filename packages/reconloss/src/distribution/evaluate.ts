@@ -43,6 +43,7 @@ export interface DistributionOptions extends FeatureOptions {
 
 /** What became of one side. */
 export interface SetReport {
+  /** Of an address, without what may be secret in it: the name, the password and the query. */
   readonly path: string;
   /** Images that count, or patches of them; absent for statistics that do not say. */
   readonly images?: number;
@@ -185,11 +186,12 @@ export async function finishComparison(
   const extract = async (side: OpenSide): Promise<ReadSide> => {
     if (side.images === undefined) return side;
     const features = enough(side, real !== undefined, await of(side.side, side.images));
-    return { ...side, features, labels: labels[side.side] };
+    return { ...side, features, labels: labels[side.side]?.labels };
   };
   const [outputRead, realRead] = [await extract(output), real && (await extract(real))];
   const told = await report(metrics, options, protocol, outputRead, realRead);
-  const result = { ...told, warnings: [...notes, ...told.warnings] };
+  const unused = [labels.output, labels.real].flatMap((each) => each?.warnings ?? []);
+  const result = { ...told, warnings: [...notes, ...unused, ...told.warnings] };
   return hasDetails ? { ...result, details: await detailsOf(outputRead, realRead as ReadSide) } : result;
 }
 
@@ -239,10 +241,11 @@ export async function withImages<T>(
   if (options.spatial) chosenMetrics(["sfid"], options);
   const source = await openSet(path, { ...options, parts: known.parts });
   try {
-    if (!source.images) throw new ReconlossError("invalid-argument", `${path} holds statistics already`);
+    const { path: name } = source;
+    if (!source.images) throw new ReconlossError("invalid-argument", `${name} holds statistics already`);
     const kinds: readonly FeatureKind[] = options.spatial ? ["main", "spatial"] : ["main"];
-    const images = await asAsked(await source.images(), path, options.patches, known.sizes);
-    return await use({ side: "real", path, kinds, images });
+    const images = await asAsked(await source.images(), name, options.patches, known.sizes);
+    return await use({ side: "real", path: name, kinds, images });
   } finally {
     await source.close();
   }
@@ -302,16 +305,17 @@ interface ReadSide extends OpenSide {
   readonly labels?: readonly string[];
 }
 
-/** The class of each image, where a metric needs it. */
+/** The class of each image, where a metric needs it, and what there is to say of the file that says it. */
 async function labelsFor(
   metrics: readonly SetMetric[],
   { side, path, images }: OpenSide,
   file: string | undefined,
-): Promise<readonly string[] | undefined> {
+): Promise<{ labels: readonly string[]; warnings: readonly string[] } | undefined> {
   const metric = metrics.find(({ info }) => info.needs[side] === "labelled");
   if (metric === undefined || images === undefined) return undefined;
   const inFile = file === undefined ? undefined : await readLabels(file);
   const labels: string[] = [];
+  const unused = new Set(inFile?.keys());
   for (let index = 0; index < images.count; index++) {
     const name = await wholeNameOf(images, index);
     const label = inFile ? inFile.get(name) : await images.label?.(index);
@@ -320,8 +324,19 @@ async function labelsFor(
       refuse(`${metric.label} needs the class of each image, and ${name} of ${path} has none: ${where}`);
     }
     labels.push(label);
+    unused.delete(name);
   }
-  return labels;
+  const warnings =
+    unused.size === 0 ? [] : [`${file}: passed over: ${unused.size} rows name no image of ${path}: ${firstOf(unused)}`];
+  return { labels, warnings };
+}
+
+/** Names that are told one by one. */
+const namesShown = 5;
+
+function firstOf(names: ReadonlySet<string>): string {
+  const shown = [...names].slice(0, namesShown).join(", ");
+  return names.size > namesShown ? `${shown} and ${names.size - namesShown} more` : shown;
 }
 
 /** Refuses classes that no metric takes. */

@@ -17,6 +17,7 @@ export interface SetImage {
 
 /** One of the files or folders that a set is made of, in order. */
 export interface SetPart {
+  /** Its path, or its address without what may be secret in it. */
   readonly path: string;
   /** How many of the set's images are in it. */
   readonly count: number;
@@ -99,6 +100,7 @@ export async function nameOf(images: ImageSet, index: number): Promise<string> {
 
 /** What a path leads to: images, statistics of images, or both, as in the reference files of the ADM evaluator. Neither is looked at before it is asked for. */
 export interface SetSource {
+  /** What messages and reports call it: its path, or its address without what may be secret in it, the name, the password and the query. */
   readonly path: string;
   /** @throws {ReconlossError} `file` when there are none, or they are not images */
   images?(): Promise<ImageSet>;

@@ -4,7 +4,7 @@ import type { SetResult } from "@reconloss/core/metrics";
 import { arrowOf } from "../compare/index.ts";
 import { countOf } from "../distribution/evaluate.ts";
 import { type ImageSet, openSet } from "../distribution/image-set.ts";
-import type { DistributionReport, Neighbour, SetReport } from "../distribution/index.ts";
+import type { DistributionReport, Neighbour } from "../distribution/index.ts";
 import { parsePatches, placeIn } from "../distribution/patches.ts";
 import { writeFileAtomically } from "../files.ts";
 import { withoutSecrets } from "../http.ts";
@@ -22,6 +22,8 @@ const imageSide = 192;
  * the reals in feature space, each beside its nearest real image, and the spectra of both sets.
  *
  * @param report - of `evaluateDistribution` with `details: true`; without details, only the numbers are shown
+ * @param options.outputs - where the outputs are read from, where that is an address whose name, password or query is secret; default: the report's path
+ * @param options.reals - the same of the reals
  * @throws {ReconlossError} `image` when an image cannot be read any more, `file` when the page cannot be written
  *
  * @example
@@ -38,31 +40,37 @@ const imageSide = 192;
 export async function writeSetReport(
   path: string,
   report: DistributionReport,
-  options: PixelOptions = {},
+  options: PixelOptions & { readonly outputs?: string | undefined; readonly reals?: string | undefined } = {},
 ): Promise<void> {
   checkArguments("writeSetReport", {
     path: [path, "text"],
     report: [report, "object", ["results", "outputs"]],
     options: [options, "object?"],
   });
-  const pictures = report.details && report.reals ? await picturesOf(report, report.reals, options) : undefined;
+  const { outputs = report.outputs.path, reals = report.reals?.path, ...pixels } = options;
+  const pictures =
+    report.details && reals !== undefined ? await picturesOf(report, { outputs, reals }, pixels) : undefined;
   await writeFileAtomically(path, page(report, pictures));
 }
 
 /** Data URIs by side and name. */
 type Pictures = Record<"output" | "real", Map<string, string>>;
 
-async function picturesOf(report: DistributionReport, reals: SetReport, options: PixelOptions): Promise<Pictures> {
+async function picturesOf(
+  report: DistributionReport,
+  { outputs, reals }: { outputs: string; reals: string },
+  options: PixelOptions,
+): Promise<Pictures> {
   const neighbours = [...(report.details?.nearest ?? []), ...(report.details?.farthest ?? [])];
   const { size } = report.protocol.patches === undefined ? {} : parsePatches(String(report.protocol.patches));
   const encoded = (path: string, names: string[]) => encodeAll(path, new Set(names), size, options);
   return {
     output: await encoded(
-      report.outputs.path,
+      outputs,
       neighbours.map(({ output }) => output),
     ),
     real: await encoded(
-      reals.path,
+      reals,
       neighbours.map(({ real }) => real),
     ),
   };

@@ -21,11 +21,11 @@ import { type FeatureOptions, type Features, type SetFeatures, withFeatures } fr
 import { type ImageSet, type KnownSet, knownOf, nameOf } from "../distribution/image-set.ts";
 import type { DistributionOptions, DistributionReport } from "../distribution/index.ts";
 import { blocksIn } from "../distribution/statistics.ts";
-import { isUrl } from "../http.ts";
+import { isUrl, withoutSecrets } from "../http.ts";
 import type { PixelOptions } from "../image/index.ts";
 import { pixelOptionsOf } from "../image/read.ts";
 import { networkPresets } from "../onnx/presets.ts";
-import { type KnownFile, knownFiles, loadKnownPlugins } from "./files.ts";
+import { checkFile, type KnownFile, knownFiles, loadKnownPlugins } from "./files.ts";
 import { imageBytes, type PartImage, packImages, unpackImages } from "./images.ts";
 import { type RunContext, refuseMachineFaults, type ShardKind } from "./kind.ts";
 import { checkListing, type Listing, planRanges } from "./listing.ts";
@@ -70,6 +70,8 @@ interface Settings extends FeatureSettings {
   readonly options: Omit<DistributionOptions, "metrics">;
   readonly metrics: readonly { readonly spec: string; readonly label: string }[];
   readonly plugins: readonly KnownFile[];
+  /** The files that say classes. */
+  readonly classes: readonly KnownFile[];
 }
 
 /**
@@ -101,6 +103,7 @@ export async function planDistribution(
   const { shards: _, shardSize: __, parts, plugin = [], ...own } = plan;
   const options = portable<DistributionOptions>(own);
   const plugins = await knownFiles(plugin);
+  const classes = await knownFiles(Object.values(options.labels ?? {}).filter((file) => file !== undefined));
   const { metrics: factories } = await loadKnownPlugins(plugins);
   const paths = { outputs: anywhere(outputs), ...(reals === undefined ? {} : { reals: anywhere(reals) }) };
   const asked = options.metrics?.map((metric) =>
@@ -112,7 +115,7 @@ export async function planDistribution(
     await metricsOf({ metrics, plugins });
     const { metrics: ___, ...others } = options;
     const { shards, ...ofFeatures } = await planSides(sidesOf(comparison), comparison.needed, options, plan);
-    const settings: Settings = { ...paths, options: others, metrics, plugins, ...ofFeatures };
+    const settings: Settings = { ...paths, options: others, metrics, plugins, classes, ...ofFeatures };
     return writeManifest(folder, { kind: "distribution", settings: { ...settings }, shards, parts });
   });
 }
@@ -142,8 +145,18 @@ const onDisk = (file: string | undefined) => (file === undefined ? undefined : r
 export function anywhere(input: string): string {
   return input
     .split("::")
-    .map((each) => (isUrl(each) ? each : resolve(each)))
+    .map((each) => (isUrl(each) ? withNothingSecret(each) : resolve(each)))
     .join("::");
+}
+
+/** An address that a plan may keep. */
+function withNothingSecret(url: string): string {
+  const visible = withoutSecrets(url);
+  if (visible === url) return url;
+  throw new ReconlossError(
+    "invalid-argument",
+    `${visible} was given with a name, a password or a query, which a plan would keep for all to see; write the address into a list (.txt), and plan that`,
+  );
 }
 
 /** The sides whose images are looked at. */
@@ -265,6 +278,7 @@ export const distributionKind: ShardKind<MergedDistribution> = {
 
   async merge(manifest, parts) {
     const settings = manifest.settings as unknown as Settings;
+    for (const file of settings.classes) await checkFile(`the file of classes ${file.name}`, file);
     const reader = new PartReader();
     try {
       return await withPlanned(settings, async (comparison) => {

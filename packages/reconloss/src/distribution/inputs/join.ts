@@ -4,6 +4,7 @@ import { lastAtMost } from "@reconloss/core/internal";
 import { withoutSecrets } from "../../http.ts";
 import type { ImageSet, SetPart, SetSource } from "../image-set.ts";
 import type { InputContext, Offer } from "./input.ts";
+import { distinctNames } from "./names.ts";
 
 /** Parts that are opened side by side. */
 const atOnce = 4;
@@ -30,8 +31,8 @@ export function joinSets(
   return {
     images: async () => {
       if (known !== undefined) {
-        checkParts(paths, known);
-        return joined(known, open);
+        checkParts(paths.map(withoutSecrets), known);
+        return joined(paths, known, open);
       }
       const sets: ImageSet[] = [];
       for (let at = 0; at < paths.length; at += atOnce) {
@@ -40,8 +41,8 @@ export function joinSets(
         await Promise.allSettled(next);
         sets.push(...(await Promise.all(next)));
       }
-      const parts = sets.map(({ count }, at) => ({ path: paths[at], count }));
-      return joined(parts, open, sets);
+      const parts = sets.map(({ count }, at) => ({ path: withoutSecrets(paths[at]), count }));
+      return joined(paths, parts, open, sets);
     },
     close: async () => {
       await Promise.allSettled(opened);
@@ -61,6 +62,7 @@ function checkParts(paths: readonly string[], known: readonly SetPart[]): void {
 }
 
 function joined(
+  paths: readonly string[],
   parts: readonly SetPart[],
   open: (at: number) => Promise<ImageSet>,
   sets: (ImageSet | undefined)[] = [],
@@ -68,7 +70,7 @@ function joined(
   /** The number of the first image of each part, and of one past the last. */
   const starts = [0];
   for (const { count } of parts) starts.push(starts[starts.length - 1] + count);
-  const names = namesOf(parts);
+  const names = namesOf(paths);
   const locate = (index: number): [part: number, index: number] => {
     const part = lastAtMost(parts.length, (at) => starts[at], index);
     return [part, index - starts[part]];
@@ -82,9 +84,7 @@ function joined(
       const [at, inside] = locate(index);
       const own = sets[at]?.name(inside) ?? `image ${inside}`;
       // A member begins with its archive's name, which stands for the archive only where no other has it.
-      const member = own.slice(
-        own.startsWith(`${basename(withoutSecrets(parts[at].path))}#`) ? own.indexOf("#") + 1 : 0,
-      );
+      const member = own.slice(own.startsWith(`${basename(parts[at].path)}#`) ? own.indexOf("#") + 1 : 0);
       return `${names[at]}#${member}`;
     },
     open: async (index) => {
@@ -106,10 +106,10 @@ function joined(
 }
 
 /** What parts are called: by the last of their names, or by the whole path where two have the same. */
-function namesOf(parts: readonly SetPart[]): string[] {
-  const paths = parts.map(({ path }) => withoutSecrets(path));
-  const short = paths.map((path) => basename(path));
-  return new Set(short).size === short.length ? short : paths;
+function namesOf(paths: readonly string[]): string[] {
+  const visible = paths.map(withoutSecrets);
+  const short = visible.map((path) => basename(path));
+  return new Set(short).size === short.length ? short : distinctNames(visible, paths);
 }
 
 function sum(counts: readonly ImageSet["passedOver"][]): ImageSet["passedOver"] {

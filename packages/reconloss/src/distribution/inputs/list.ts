@@ -9,6 +9,7 @@ import { encodedImage } from "./encoded.ts";
 import type { Input, InputContext } from "./input.ts";
 import { joinSets } from "./join.ts";
 import { labelIn } from "./members.ts";
+import { distinctNames } from "./names.ts";
 
 /** The most bytes of a list, all of which is in memory. */
 const largestList = 2 ** 28;
@@ -111,9 +112,13 @@ function addressOf(entry: string, name: string, line: number, { path }: InputCon
 
 function listImages(entries: readonly (Entry & { number: number })[], list: string, context: InputContext): ImageSet {
   const addresses = entries.map(({ path, number }) => addressOf(path, list, number, context));
+  const names = distinctNames(
+    entries.map(({ path }) => withoutSecrets(path)),
+    addresses,
+  );
   return {
     count: entries.length,
-    name: (index) => withoutSecrets(entries[index].path),
+    name: (index) => names[index],
     bytes: async (index) => (isUrl(addresses[index]) ? 0 : fileSize(addresses[index])),
     load: async (index) => {
       const bytes = await context.readImage(addresses[index], largestFile());

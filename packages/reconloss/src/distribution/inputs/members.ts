@@ -5,6 +5,7 @@ import { formatOf, knownExtensions } from "../../image/formats.ts";
 import type { PassedOver, PixelOptions } from "../../image/index.ts";
 import type { ImageSet, SetImage } from "../image-set.ts";
 import { encodedImage, unreadable } from "./encoded.ts";
+import { distinctNames } from "./names.ts";
 
 /** A file inside an archive, as its index has it. */
 export interface Member {
@@ -16,7 +17,7 @@ export interface Member {
 }
 
 /** The most members that an archive may have; their names are kept in memory. */
-const mostMembers = 2 ** 24;
+const mostMembers = 2 ** 23;
 /** The longest `.cls` and `.json` that is looked into, in bytes. */
 const longestLabel = 2 ** 20;
 
@@ -115,8 +116,9 @@ export class MemberIndex {
   /** The images as a set; `read` gives the bytes of a member. */
   set(read: (member: Member, name: string) => Promise<Uint8Array>, options: PixelOptions): ImageSet {
     const passedOver: PassedOver = Object.fromEntries(this.#passedOver);
+    const names = distinctNames(this.#names);
     const imageAt = (index: number): Member => ({
-      name: this.#names[index],
+      name: names[index],
       at: this.#places[index],
       size: this.#sizes[index],
     });
@@ -135,7 +137,7 @@ export class MemberIndex {
     return {
       count: this.#names.length,
       passedOver,
-      name: (index) => `${file}#${this.#names[index]}`,
+      name: (index) => `${file}#${names[index]}`,
       bytes: async (index) => this.#sizes[index],
       load,
       label,

@@ -57,7 +57,7 @@ export async function openSet(path: string, options: SetOptions = {}): Promise<S
   try {
     const offer = await openPath(path, options, resources);
     return {
-      path,
+      path: withoutSecrets(path),
       ...(offer.statistics ? { statistics: offer.statistics } : {}),
       ...(offer.images ? { images: () => imagesOf(path, offer.images as NonNullable<Offer["images"]>, options) } : {}),
       close: async () => {
