@@ -185,7 +185,7 @@ async function compare(outputs: string, targets: string, options: Options, termi
   } finally {
     progress.stop();
   }
-  const all = new Outcomes();
+  const all = new Outcomes(losses);
   for (const outcome of outcomes) all.add(outcome);
   const comparison: Comparison = {
     ...summaryOf(losses, all, unpairedFailures(unpaired), optional, applied),

@@ -207,7 +207,7 @@ export function checkConditions(conditions: readonly Condition[], comparison: Co
     conditions: [conditions, "list"],
     comparison: [comparison, "object", ["losses", "pairs", "measured", "failed"]],
   });
-  return verdictsOf(conditions, comparison, PairNumbers.of(comparison.pairs));
+  return verdictsOf(conditions, comparison, PairNumbers.of(comparison.pairs, comparison.losses));
 }
 
 /** {@link checkConditions} of pairs that are not held, by their numbers. */

@@ -14,8 +14,15 @@ export class PairNumbers {
   readonly #scores = new Map<string, number[]>();
   readonly #targets = new Map<string, number[]>();
 
-  static of(pairs: readonly PairResult[]): PairNumbers {
-    const numbers = new PairNumbers();
+  /** The losses whose scores are pooled; those of others are their values. */
+  readonly #pooled: ReadonlySet<string>;
+
+  constructor(losses: readonly Loss[]) {
+    this.#pooled = new Set(losses.flatMap(({ label, definition }) => (definition?.poolScores ? [label] : [])));
+  }
+
+  static of(pairs: readonly PairResult[], losses: readonly Loss[]): PairNumbers {
+    const numbers = new PairNumbers(losses);
     for (const pair of pairs) numbers.add(pair);
     return numbers;
   }
@@ -23,7 +30,7 @@ export class PairNumbers {
   add({ values, scores = {}, targetValues = {} }: PairResult): void {
     this.count++;
     for (const [key, value] of Object.entries(values)) append(this.#values, key, value);
-    for (const [label, score] of Object.entries(scores)) append(this.#scores, label, score);
+    for (const label of this.#pooled) append(this.#scores, label, scores[label]);
     for (const [label, value] of Object.entries(targetValues)) append(this.#targets, label, value);
   }
 
@@ -66,7 +73,7 @@ export interface NoteGroup {
 
 /** Outcomes of pairs that come one after the other, of which no more is kept than a summary needs, and the first of them whole. */
 export class Outcomes {
-  readonly numbers = new PairNumbers();
+  readonly numbers: PairNumbers;
   readonly failures: Failure[] = [];
   readonly #groups = new Map<string, NoteGroup>();
   readonly #decoded = new Map<DecodeKind, number>();
@@ -74,7 +81,8 @@ export class Outcomes {
   #held: Outcome[] | undefined = [];
 
   /** @param mostHeld - of more pairs than this, none is kept whole */
-  constructor(mostHeld = Number.POSITIVE_INFINITY) {
+  constructor(losses: readonly Loss[], mostHeld = Number.POSITIVE_INFINITY) {
+    this.numbers = new PairNumbers(losses);
     this.#mostHeld = mostHeld;
   }
 
@@ -170,7 +178,7 @@ export function summarise(
     optional: [optional, "object?"],
     protocol: [protocol, "object?", ["protocol", "losses"]],
   });
-  const all = new Outcomes();
+  const all = new Outcomes(losses);
   for (const outcome of outcomes) all.add(outcome);
   return summaryOf(losses, all, failed, optional, protocol);
 }

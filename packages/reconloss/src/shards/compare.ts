@@ -256,7 +256,7 @@ export const compareKind: ShardKind<MergedComparison> = {
   async merge({ settings }, parts, { mostHeld }) {
     const known = settings as unknown as Settings;
     const { losses, applied, conditions } = await prepare(known);
-    const all = new Outcomes(mostHeld);
+    const all = new Outcomes(losses, mostHeld);
     async function* outcomes(): AsyncGenerator<Outcome, void, void> {
       if (all.held !== undefined) return yield* all.held;
       for (const part of parts) for await (const line of contentLines(part)) yield outcomeIn(line);

@@ -1,4 +1,4 @@
-import { decodeKinds } from "@reconloss/core/internal";
+import { type DecodeKind, decodeKinds } from "@reconloss/core/internal";
 import type { StoredImage } from "../distribution/feature-store.ts";
 
 /** An image of a part, with its place in the whole set. */
@@ -25,17 +25,41 @@ export function packImages(images: readonly PartImage[]): Uint8Array {
   return bytes;
 }
 
+/** An image as it is packed, read where it is asked for: a merge holds as many as there are. */
+class PackedImage implements PartImage {
+  readonly #bytes: Buffer;
+  readonly #at: number;
+
+  constructor(bytes: Buffer, at: number) {
+    this.#bytes = bytes;
+    this.#at = at;
+  }
+
+  get hash(): string {
+    return this.#bytes.toString("hex", this.#at, this.#at + hashBytes);
+  }
+
+  get index(): number {
+    return Number(this.#bytes.readBigUInt64LE(this.#at + hashBytes));
+  }
+
+  get height(): number {
+    return this.#bytes.readUInt32LE(this.#at + hashBytes + 8);
+  }
+
+  get width(): number {
+    return this.#bytes.readUInt32LE(this.#at + hashBytes + 12);
+  }
+
+  get decode(): readonly DecodeKind[] {
+    const bits = this.#bytes.readUInt32LE(this.#at + hashBytes + 16);
+    return bits === 0 ? none : decodeKinds.filter((_, bit) => bits & (1 << bit));
+  }
+}
+
+const none: readonly DecodeKind[] = [];
+
 /** The images of bytes that {@link packImages} made. */
 export function unpackImages(bytes: Buffer): PartImage[] {
-  return Array.from({ length: bytes.length / imageBytes }, (_, i) => {
-    const record = bytes.subarray(i * imageBytes, (i + 1) * imageBytes);
-    const bits = record.readUInt32LE(hashBytes + 16);
-    return {
-      hash: record.toString("hex", 0, hashBytes),
-      index: Number(record.readBigUInt64LE(hashBytes)),
-      height: record.readUInt32LE(hashBytes + 8),
-      width: record.readUInt32LE(hashBytes + 12),
-      decode: decodeKinds.filter((_, bit) => bits & (1 << bit)),
-    };
-  });
+  return Array.from({ length: bytes.length / imageBytes }, (_, i) => new PackedImage(bytes, i * imageBytes));
 }
