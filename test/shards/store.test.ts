@@ -1,4 +1,5 @@
-import { copyFile, mkdir, readdir, readFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { copyFile, mkdir, readdir, readFile, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { writeImage } from "../../packages/reconloss/src/image/index.ts";
@@ -153,6 +154,17 @@ describe("parts at an address", () => {
     }
     expect(await numbersOf(work)).toStrictEqual(before);
   }, 60_000);
+
+  test.skipIf(!existsSync("/dev/full"))("that the disk cannot take at the merge are no fault of theirs", async () => {
+    const work = await plan(1);
+    await runShard(work, 0);
+    await mkdir(join(work, "fetched"));
+    // What is written there ends with ENOSPC.
+    await symlink("/dev/full", join(work, "fetched", "000000.jsonl"));
+    const { code, stderr } = await run(["shards", "merge", work]);
+    expect({ code, stderr }).toEqual({ code: 3, stderr: expect.stringMatching(/^error: cannot write .*ENOSPC/) });
+    expect((await numbersOf(work)).pairs).toHaveLength(9);
+  });
 
   test("of a server without ranges are read whole", async () => {
     store.hasRanges = false;

@@ -1,6 +1,7 @@
 import { ReconlossError } from "@reconloss/core";
 import { listNames } from "@reconloss/core/internal";
 import { inOrder } from "../distribution/extract.ts";
+import { exitCodeOf, exitCodes } from "../exit-codes.ts";
 import { FolderStore } from "./folder-store.ts";
 import { kindOf } from "./kinds.ts";
 import type { Manifest } from "./manifest.ts";
@@ -124,10 +125,13 @@ export class PlanParts {
   }
 
   #fetch(shard: number): Promise<Part | string | undefined> {
+    // A full disk, or one that gives no file, is no fault of the part.
+    const isOfMachine = (error: ReconlossError) => exitCodeOf(error) === exitCodes.machine;
     return this.#checked(
       shard,
       () => this.store.fetch(shard),
       ({ header }) => header,
+      isOfMachine,
     );
   }
 
@@ -136,6 +140,7 @@ export class PlanParts {
     shard: number,
     read: () => Promise<T | undefined>,
     headerOf: (found: T) => PartHeader,
+    throws: (error: ReconlossError) => boolean = () => false,
   ): Promise<T | string | undefined> {
     try {
       const found = await read();
@@ -143,7 +148,7 @@ export class PlanParts {
       return found;
     } catch (error) {
       // A server that cannot be reached says nothing of the part.
-      if (!(error instanceof ReconlossError) || error.code === "download") throw error;
+      if (!(error instanceof ReconlossError) || error.code === "download" || throws(error)) throw error;
       return error.message;
     }
   }
