@@ -195,6 +195,33 @@ describe("init", () => {
     expect(damaged.stderr).toContain("is not the file that the training began with");
   }, 60_000);
 
+  test("a network that halves sizes: photographs of any size are judged and applied, patches must fit", async () => {
+    const file = join(folder, "halving.onnx");
+    const bytes = onnxFile(
+      [
+        ["Conv", ["image", "down"], ["a"], { strides: [2, 2], pads: [1, 1, 1, 1] }],
+        ["Relu", ["a"], ["b"]],
+        ["GlobalAveragePool", ["b"], ["m"]],
+        ["Mul", ["b", "m"], ["c"]],
+        ["ConvTranspose", ["c", "up"], ["d"], { strides: [2, 2], pads: [1, 1, 1, 1] }],
+        ["Concat", ["image", "d"], ["e"], { axis: 1 }],
+        ["Conv", ["e", "last"], ["output"]],
+      ],
+      { down: weights([4, 3, 3, 3]), up: weights([4, 2, 4, 4], 2), last: weights([3, 5, 1, 1], 3) },
+    );
+    await writeFile(file, bytes);
+    // Of 49x56 pixels, without the margin of 8 on either side, squares of 33 are judged.
+    const odd = await photographFolder(join(folder, "odd"), 10, 49, 56);
+    const settings = settingsOf({ task: "deblur", data: odd, init: file, steps: 2, every: 1 });
+    const { validation } = await runTraining(settings, join(folder, "halving"));
+    expect(validation).toHaveLength(3);
+    const model = await openModel(join(folder, "halving", "model.onnx"));
+    expect(model.info).toMatchObject({ multiple: 2 });
+    expect((await applyModel(model, scene(11, 13, 1))).shape).toEqual([1, 3, 11, 13]);
+    const fit = runTraining(settingsOf({ task: "deblur", init: file, patch: 17 }), join(folder, "halving-17"));
+    await expect(fit).rejects.toThrow(/takes sizes that are multiples of 2; patch must be one of 2, got 17/);
+  });
+
   test("a grey network of somebody else's", async () => {
     const file = join(folder, "foreign-grey.onnx");
     await writeFile(file, foreignNetwork(1));

@@ -106,16 +106,20 @@ export async function* csvPieces(comparison: Comparison, outcomes: AsyncIterable
 
 /**
  * A line of JSON for each pair, as they stand in {@link toJson}, with `errors` where losses of it failed; then one for each pair and image that could not be compared: `output`,
- * `target` and `error`.
+ * `target` and `error`. Under a protocol each line names it.
  */
-export async function* jsonLines({ failed }: Comparison, outcomes: AsyncIterable<Outcome>): AsyncGenerator<string> {
+export async function* jsonLines(
+  { failed, protocol }: Comparison,
+  outcomes: AsyncIterable<Outcome>,
+): AsyncGenerator<string> {
+  const by = protocol === undefined ? {} : { protocol: protocolInWords(protocol) };
   for await (const { result, failures } of outcomes) {
     if (result === undefined) continue;
     const errors = failures.map(({ loss, error }) => ({ loss, error }));
-    yield `${jsonText({ ...pairInJson(result), ...(errors.length > 0 ? { errors } : {}) })}\n`;
+    yield `${jsonText({ ...pairInJson(result), ...(errors.length > 0 ? { errors } : {}), ...by })}\n`;
   }
   for (const { output, target, loss, error } of failed) {
-    if (loss === undefined) yield `${jsonText({ output, target, error })}\n`;
+    if (loss === undefined) yield `${jsonText({ output, target, error, ...by })}\n`;
   }
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { ReconlossError, Tensor } from "@reconloss/core";
+import { Random, ReconlossError, Tensor } from "@reconloss/core";
 import { firstNonFinite, readMetadata, trace } from "@reconloss/core/internal";
-import { dimsOf, type Model, onnxNetwork, type TensorSpec } from "@reconloss/core/nets";
+import { dimsOf, initialize, type Model, onnxNetwork, type TensorSpec } from "@reconloss/core/nets";
 import { bytesSource, type Checkpoint, readCheckpoint } from "@reconloss/core/weights";
 import { readFileBytes } from "../files.ts";
 import { exportTrained, runBytes } from "./image-model.ts";
@@ -47,7 +47,7 @@ export async function beginning(
     throw new ReconlossError("content", `${path} is not the file that the training began with; its SHA-256 is another`);
   }
   return {
-    task: await fromOnnx(task, bytes, path),
+    task: await fromOnnx(task, bytes, path, settings.patch),
     sha256,
     ...(goesOn ? {} : { copy: bytes }),
   };
@@ -101,7 +101,7 @@ async function tensorOf(checkpoint: Checkpoint, name: string, spec: TensorSpec, 
 }
 
 /** A task whose network is the graph of an ONNX file. */
-async function fromOnnx(task: Task, bytes: Uint8Array, path: string): Promise<Task> {
+async function fromOnnx(task: Task, bytes: Uint8Array, path: string, patch: number): Promise<Task> {
   if (task.latent !== undefined) {
     throw new ReconlossError(
       "invalid-argument",
@@ -127,29 +127,57 @@ async function fromOnnx(task: Task, bytes: Uint8Array, path: string): Promise<Ta
       `makes ${sizes} of 1x${colours}x${side}x${side}; ${task.name} needs ${colours} channels, ${scale} times as high and wide`,
     );
   }
-  const begun = { ...task, model: () => network };
-  await checkAgainstRuntime(begun, network, bytes, refuse);
-  return begun;
+  const tensors = firstTensors(network);
+  const written = (multiple: number) => exportTrained({ ...task, multiple }, network, tensors, { loss: "", steps: 0 });
+  await checkAgainstRuntime(written(1), bytes, colours, refuse);
+  const multiple = await multipleOf(written(1), colours, scale);
+  if (patch % (scale * multiple) !== 0) {
+    throw new ReconlossError(
+      "invalid-argument",
+      `init: ${path} takes sizes that are multiples of ${multiple}; patch must be one of ${scale * multiple}, got ${patch}`,
+    );
+  }
+  return { ...task, model: () => network, multiple };
+}
+
+/** The values that a network begins with. */
+function firstTensors({ parameters }: Model): Record<string, Tensor> {
+  const randomFor = () => new Random("not drawn from");
+  const values = initialize(parameters, randomFor);
+  return Object.fromEntries(
+    Object.entries(parameters).map(([name, spec]) => [name, new Tensor(values[name], dimsOf(spec))]),
+  );
+}
+
+/** An image of some waves. */
+function waves(colours: number, size: number): Tensor {
+  const level = (_: unknown, i: number) => 0.5 + 0.4 * Math.sin(i * 0.37) * Math.cos(i * 0.011);
+  return Tensor.from(Array.from({ length: colours * size * size }, level), [1, colours, size, size]);
+}
+
+/** The least power of two that sizes must be multiples of for a network to give images of the right size. */
+async function multipleOf(bytes: Uint8Array, colours: number, scale: number): Promise<number> {
+  for (let multiple = 1; multiple < side; multiple *= 2) {
+    const size = side + multiple;
+    const expected = `${[1, colours, size * scale, size * scale]}`;
+    const fits = await runBytes(bytes, waves(colours, size)).then(
+      ({ shape }) => `${shape}` === expected,
+      () => false,
+    );
+    if (fits) return multiple;
+  }
+  return side;
 }
 
 /** Refuses a network that does not make of an image what ONNX Runtime makes of it. */
 async function checkAgainstRuntime(
-  task: Task,
-  network: Model,
+  written: Uint8Array,
   bytes: Uint8Array,
+  colours: number,
   refuse: (problem: string) => ReconlossError,
 ): Promise<void> {
-  const colours = coloursOf(task);
-  const image = Tensor.from(
-    Array.from({ length: colours * side * side }, (_, i) => 0.5 + 0.4 * Math.sin(i * 0.37) * Math.cos(i * 0.011)),
-    [1, colours, side, side],
-  );
-  const tensors = Object.fromEntries(
-    Object.entries(network.parameters).map(([name, spec]) => {
-      return [name, new Tensor(Float32Array.from(spec.initialize(undefined as never, spec.shape)), dimsOf(spec))];
-    }),
-  );
-  const ours = await runBytes(exportTrained(task, network, tensors, { loss: "", steps: 0 }), image);
+  const image = waves(colours, side);
+  const ours = await runBytes(written, image);
   const theirs = await runBytes(bytes, image).catch((cause: Error) => {
     throw refuse(`does not run on ONNX Runtime: ${cause.message}`);
   });

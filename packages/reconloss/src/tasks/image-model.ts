@@ -78,7 +78,7 @@ export function exportTrained(
     // Files without the word are of three.
     ...(colours === 3 ? {} : { channels: String(colours) }),
     scale: String(task.restoration?.scale ?? 1),
-    multiple: String(field?.multiple ?? 1),
+    multiple: String(task.multiple ?? field?.multiple ?? 1),
     ...(field === undefined ? {} : { halo: String(field.halo) }),
     ...(latent === undefined ? {} : { latent: String(latent) }),
     loss,

@@ -87,6 +87,27 @@ export function withoutBorder(image: Tensor, border: number): Tensor {
   return new Tensor(inner, [n, c, height, width]);
 }
 
+/** A batch whose last rows and columns are repeated until height and width are multiples. */
+export function padToMultiple({ data, shape: [n, c, h, w] }: Tensor, multiple: number): Tensor {
+  const [height, width] = [h, w].map((size) => Math.ceil(size / multiple) * multiple);
+  const padded = new Float32Array(n * c * height * width);
+  for (let i = 0; i < padded.length; i++) {
+    const [x, y, plane] = [i % width, Math.floor(i / width) % height, Math.floor(i / (width * height))];
+    padded[i] = data[(plane * h + Math.min(y, h - 1)) * w + Math.min(x, w - 1)];
+  }
+  return new Tensor(padded, [n, c, height, width]);
+}
+
+/** The first rows and columns of a batch. */
+export function topLeft({ data, shape: [n, c, h, w] }: Tensor, height: number, width: number): Tensor {
+  const kept = new Float32Array(n * c * height * width);
+  for (let i = 0; i < kept.length; i++) {
+    const [x, y, plane] = [i % width, Math.floor(i / width) % height, Math.floor(i / (width * height))];
+    kept[i] = data[(plane * h + y) * w + x];
+  }
+  return new Tensor(kept, [n, c, height, width]);
+}
+
 /** Images as 8-bit files hold them: limited to [0, 1] and rounded. */
 export function asFile(images: Tensor): Tensor {
   return new Tensor(

@@ -46,6 +46,8 @@ export interface Task {
   readonly defaults: TaskDefaults;
   /** For tasks whose inputs are spoiled photographs. */
   readonly restoration?: Restoration;
+  /** What height and width of inputs must be multiples of, where the network is not this task's own. Default 1. */
+  readonly multiple?: number;
   /** What inputs are, where they are random numbers: this many of the standard normal distribution. */
   readonly latent?: number;
   /** The network that learns it. */

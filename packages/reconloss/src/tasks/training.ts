@@ -14,6 +14,7 @@ import type { Coverage } from "./held-out.ts";
 import { exportTrained } from "./image-model.ts";
 import { type Judge, judgeFor, type Measure, type Sample } from "./judge.ts";
 import { type Dated, StepLog } from "./log.ts";
+import { padToMultiple, topLeft } from "./patches.ts";
 import { type Photograph, PhotographStore, type Skipped, splitPhotographs } from "./photographs.ts";
 import { checkSettings, resumedSettings, scheduleOf, type TrainingSettings, taskOf, trainingLoss } from "./settings.ts";
 import type { Task } from "./task.ts";
@@ -349,7 +350,14 @@ class Run {
     options.onStep?.(record, () => this.#progress("running"));
   }
 
-  #network = (input: Tensor): Promise<Tensor> => this.#parts.trainer.apply(input);
+  #network = async (input: Tensor): Promise<Tensor> => {
+    const { trainer, task } = this.#parts;
+    const { multiple = 1, restoration } = task;
+    if (multiple === 1) return trainer.apply(input);
+    const [, , h, w] = input.shape;
+    const scale = restoration?.scale ?? 1;
+    return topLeft(await trainer.apply(padToMultiple(input, multiple)), h * scale, w * scale);
+  };
 
   /** Judges the network as it is, and notes that. */
   async #validate(): Promise<void> {
