@@ -67,6 +67,19 @@ describe("a loss that cannot take the patches is refused before anything is comp
     }
   });
 
+  it("a discriminator of colours of grey photographs; unless it is told, it takes what the training has", () => {
+    const grey = { task: "deblur", data: "x", channels: 1, patch: 32 };
+    expect(() => completeSettings({ ...grey, loss: "l1 + gan(channels=3)" })).toThrow(/3 channels/);
+    for (const loss of ["l1 + 0.1*gan", "0.1*gan(conditional=true,discriminator=unet)@5 + tv"]) {
+      const settings = completeSettings({ ...grey, loss });
+      expect(settings.loss).toBe(loss);
+      const [learner] = trainingLoss(loss, settings).learners ?? [];
+      const { tensors } = learner.save();
+      const first = Object.entries(tensors).find(([name]) => name.startsWith("parameter/") && name.includes(".weight"));
+      expect(first?.[1].shape[1]).toBe(loss.includes("conditional") ? 2 : 1);
+    }
+  });
+
   it("takes those that it can", () => {
     for (const [loss, patch] of [
       ["gan(discriminator=vgg,features=4)", 128],

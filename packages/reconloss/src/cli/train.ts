@@ -106,7 +106,7 @@ A term with @ begins later: 0.5*gan@2000 after 2000 steps, and with @2000..2500 
 as VQGAN, pix2pix, R3GAN and ESRGAN are trained with:
   l1 + lpips(net=vgg) + 0.8*gan(objective=hinge,adaptive=true)@1000
   100*l1 + gan(conditional=true)
-  gan(relativistic=paired,r1=1,r2=1,norm=none,features=32,depth=2)
+  gan(relativistic=paired,r1=0.01,r2=0.01,norm=none,features=32,depth=2)
   0.01*l1 + perceptual(preset=esrgan-vgg19) + 0.005*gan(relativistic=true,discriminator=vgg)   with --patch 128
 
 Examples:

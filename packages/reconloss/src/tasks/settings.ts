@@ -182,7 +182,7 @@ export function taskOf({ task, scale, size, channels }: Pick<TrainingSettings, "
 }
 
 /**
- * The loss of a training. A discriminator starts from the training's seed, unless the loss gives it one of its own.
+ * The loss of a training. A discriminator starts from the training's seed and takes images of its channels, unless the loss says otherwise.
  *
  * @throws {ReconlossError} `syntax` for a loss that does not parse, `invalid-argument` for one that cannot be computed of the patches
  */
@@ -191,15 +191,15 @@ export function trainingLoss(
   { seed, batch, patch, channels = 3 }: Pick<TrainingSettings, "seed" | "batch" | "patch" | "channels">,
   more: readonly LossFactory[] = [],
 ): Loss {
-  const seeded: typeof gan = Object.assign(
-    (options: Parameters<typeof gan>[0] = {}, resources?: Parameters<typeof gan>[1]) =>
-      gan(
-        Object.keys(options).some((name) => name.toLowerCase() === "seed") ? options : { seed, ...options },
-        resources,
-      ),
+  const ofTraining: typeof gan = Object.assign(
+    (options: Parameters<typeof gan>[0] = {}, resources?: Parameters<typeof gan>[1]) => {
+      const said = Object.keys(options).map((name) => name.toLowerCase());
+      const others = Object.entries({ seed, channels }).filter(([name]) => !said.includes(name));
+      return gan({ ...Object.fromEntries(others), ...options }, resources);
+    },
     { info: gan.info },
   );
-  const loss = parseLoss(spec, [seeded as unknown as LossFactory, ...more]);
+  const loss = parseLoss(spec, [ofTraining as unknown as LossFactory, ...more]);
   checkPixelRange([loss], "files");
   const refusal = loss.refusal([batch, channels, patch, patch]);
   if (refusal === undefined) return loss;
