@@ -1,8 +1,9 @@
 /**
- * `npx tsx scripts/judge-tiny-lpips.ts --photographs FOLDER [--speed]`: how well `lpips(net=tiny)` agrees with LPIPS-alex 0.1 on photographs that it was not trained on.
+ * `npx tsx scripts/judge-tiny-lpips.ts --photographs FOLDER [--weights FILE] [--speed]`: how well `lpips(net=tiny)` agrees with LPIPS-alex 0.1 on photographs that it was not trained on.
  *
  * Every photograph, whole, is spoiled in every way that the network was trained with at a strength drawn by a fixed seed, in six mixtures of them, and in three ways that
- * it never saw; then along five steps of the strength of every way, where the distance must rise at every step. With `--speed`, times on this machine as well.
+ * it never saw; then along five steps of the strength of every way, where the distance must rise at every step. With `--speed`, times on this machine as well;
+ * with `--weights`, those of a module that `refine-tiny-lpips.ts` wrote in place of the package's.
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -11,13 +12,16 @@ import { Random } from "../packages/core/src/random.ts";
 import { Tensor } from "../packages/core/src/tensor.ts";
 import { plainTable } from "../packages/reconloss/src/cli/table.ts";
 import { listImages, readImage } from "../packages/reconloss/src/image/index.ts";
+import { readWeightsModule } from "./tiny-lpips/candidate.ts";
 import { linearCorrelation, rankCorrelation } from "./tiny-lpips/correlation.ts";
 import { happen } from "./tiny-lpips/mishap.ts";
+import { tinyOf } from "./tiny-lpips/own-networks.ts";
 import { rungs, type Trial, trialsOf } from "./tiny-lpips/trials.ts";
 
 const { values: flags } = parseArgs({
   options: {
     photographs: { type: "string" },
+    weights: { type: "string" },
     seed: { type: "string", default: "1" },
     speed: { type: "boolean", default: false },
   },
@@ -25,7 +29,8 @@ const { values: flags } = parseArgs({
 if (flags.photographs === undefined) throw new Error("usage: judge-tiny-lpips.ts --photographs FOLDER [--speed]");
 const say = (text: string) => void process.stdout.write(`${text}\n`);
 
-const [alex, tiny] = [lpips({ net: "alex" }), lpips({ net: "tiny" })];
+const candidate = flags.weights === undefined ? lpips : tinyOf(await readWeightsModule(flags.weights));
+const [alex, tiny] = [lpips({ net: "alex" }), candidate({ net: "tiny" })];
 
 /** A trial, and what both say of it; the teacher is not asked about ladders. */
 interface Answer {

@@ -1,15 +1,16 @@
 /**
- * `npx tsx scripts/refine-tiny-lpips.ts --photographs FOLDER --published FOLDER --cache FOLDER`: the second edition of the weights of `lpips(net=tiny)`, from the first, photographs and
- * LPIPS-alex 0.1.
+ * `npx tsx scripts/refine-tiny-lpips.ts --photographs FOLDER --published FOLDER --cache FOLDER [--first FILE]`: goes on training the weights of `lpips(net=tiny)` with the outputs of networks.
  *
- * The first edition learned from distorted photographs alone. This one learns from these still, and from groups of crops that were reduced and enlarged again: by simple filters, by
- * published networks for super-resolution (a folder that `npm install --prefix FOLDER @upscalerjs/esrgan-slim @upscalerjs/esrgan-legacy` has made), and by small networks
- * trained here with several losses. In rounds: networks are trained with `l1 + 0.1*lpips(net=tiny)` of what was learned so far, and images descended by its gradient; the
- * teacher says what these are worth, and they join the groups. Everything is kept in the cache folder; the same command goes on where it stopped, at the start of a round.
+ * The weights in the package learned from distorted photographs alone. This learns from these still, and from groups of crops that were reduced and enlarged again: by
+ * simple filters, by published networks for super-resolution (a folder that `npm install --prefix FOLDER @upscalerjs/esrgan-slim @upscalerjs/esrgan-legacy` has made), and by
+ * small networks trained here with several losses. In rounds: networks are trained with `l1 + 0.1*lpips(net=tiny)` of what was learned so far, and images descended by its
+ * gradient; the teacher says what these are worth, and they join the groups. Everything is kept in the cache folder, and the same command goes on at the round where it
+ * stopped. What came out is `round-N.ts` there, for `--weights` of both scripts that judge.
  */
 import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Random } from "../packages/core/src/random.ts";
 import { Tensor } from "../packages/core/src/tensor.ts";
@@ -28,21 +29,32 @@ import { weightsModule } from "./tiny-lpips/weights-module.ts";
 /** Everything that the result depends on, besides the photographs, the published networks and the code. */
 const recipe = {
   seed: 22,
-  perPhotograph: 1,
-  every: 2,
-  rounds: [300, 300, 300, 600],
+  perPhotograph: 2,
+  /** Steps of each round, and of every how many photographs its groups are. */
+  rounds: [
+    { steps: 500, every: 1 },
+    { steps: 1500, every: 2 },
+    { steps: 1500, every: 2 },
+    { steps: 3000, every: 2 },
+  ],
   groupsAtOnce: 8,
   enlargedAtOnce: 4,
-  learningRate: 5e-4,
+  learningRate: 1e-3,
   betas: [0.9, 0.99],
   warmup: 50,
   ema: 0.995,
   networkSteps: 200,
-  everyPhotograph: [2, 5, 5, 5],
 } as const;
 
 const scales = [2, 3, 4] as const;
-const ownLosses = ["l1", "l1 + 0.1*lpips(net=tiny)", "l1 + 0.3*lpips(net=alex)"];
+const ownLosses = [
+  "l1",
+  "l1 + 0.5*ssim",
+  "l1 + 0.1*lpips(net=tiny)",
+  "l1 + 0.1*lpips(net=alex)",
+  "l1 + 0.3*lpips(net=alex)",
+  "0.1*l1 + 0.3*lpips(net=alex)",
+];
 /** Published networks that take part; those that the judge uses do not. */
 const packages: Readonly<Record<number, readonly string[]>> = {
   2: ["esrgan-slim", "esrgan-legacy/models/psnr-small"],
@@ -55,13 +67,16 @@ const { values: flags } = parseArgs({
     photographs: { type: "string" },
     published: { type: "string" },
     cache: { type: "string" },
-    first: { type: "string" },
+    first: {
+      type: "string",
+      default: fileURLToPath(new URL("../packages/core/src/nets/tiny-weights.ts", import.meta.url)),
+    },
     rounds: { type: "string", default: String(recipe.rounds.length) },
   },
 });
 const { photographs, published, cache, first } = flags;
-if (!photographs || !published || !cache || !first) {
-  throw new Error("usage: refine-tiny-lpips.ts --photographs FOLDER --published FOLDER --cache FOLDER --first FILE");
+if (!photographs || !published || !cache) {
+  throw new Error("usage: refine-tiny-lpips.ts --photographs FOLDER --published FOLDER --cache FOLDER [--first FILE]");
 }
 const tell = (text: string) => void process.stderr.write(`${text}\n`);
 const networks = { photographs, cache: join(cache, "networks") };
@@ -71,15 +86,14 @@ const own = (scale: OwnNetwork["scale"], loss: string, seed: number): OwnNetwork
   return { scale, loss, seed, steps: recipe.networkSteps, patch: 24 * scale };
 };
 
-/** The groups of a step, of a folder's or of several folders': drawn anew for each. */
+/** The groups of a step: one half of the time of the last folder, whose networks were trained against the last weights. */
 function drawn(random: Random, of: readonly Cached[], count: number): { cached: Cached; groups: number[] } {
-  // The last folder, whose networks were trained against the last weights, one half of the time.
   const cached = random.uniform() < 0.5 ? (of.at(-1) as Cached) : random.pick(of);
   return { cached, groups: Array.from({ length: count }, () => random.below(cached.groups)) };
 }
 
-await fillCache(join(cache, "old"), photographs, recipe, tell);
-const distorted = await openCache(join(cache, "old"), side);
+await fillCache(join(cache, "distorted"), photographs, recipe, tell);
+const distorted = [await openCache(join(cache, "distorted"), side)];
 
 const known: Record<number, Method[]> = {};
 for (const scale of scales) {
@@ -95,7 +109,7 @@ for (const scale of scales) {
 }
 
 const folders: Cached[] = [];
-for (const [round, steps] of recipe.rounds.slice(0, Number(flags.rounds)).entries()) {
+for (const [round, { steps, every }] of recipe.rounds.slice(0, Number(flags.rounds)).entries()) {
   const weights = await readWeightsModule(moduleOf(round));
   const always: Record<number, Method[]> = {};
   if (round > 0) {
@@ -109,7 +123,6 @@ for (const [round, steps] of recipe.rounds.slice(0, Number(flags.rounds)).entrie
     }
   }
   const folder = join(cache, `groups-${round}`);
-  const every = recipe.everyPhotograph[round];
   await keepEnlargedGroups(
     folder,
     photographs,
@@ -150,16 +163,16 @@ for (const [round, steps] of recipe.rounds.slice(0, Number(flags.rounds)).entrie
   const means: Record<string, number> = {};
   const began = performance.now();
   while (step.steps < steps) {
-    const ranked = step.steps % 2 === 1;
+    const ranked = step.steps % 3 !== 0;
     const { cached, groups } = ranked
       ? drawn(random, folders, recipe.enlargedAtOnce)
-      : drawn(random, [distorted], recipe.groupsAtOnce);
+      : drawn(random, distorted, recipe.groupsAtOnce);
     const { report } = await step.run(await batchOf(cached, groups), ranked ? "ranked" : "");
     for (const [name, value] of Object.entries(report)) {
       const key = `${ranked ? "enlarged " : ""}${name}`;
       means[key] = means[key] === undefined ? value : 0.97 * means[key] + 0.03 * value;
     }
-    if (step.steps % 50 === 0) {
+    if (step.steps % 100 === 0) {
       const said = Object.entries(means).map(([name, value]) => `${name} ${value.toFixed(4)}`);
       tell(
         `round ${round} step ${step.steps}: ${said.join(", ")}; ${((performance.now() - began) / 1000).toFixed(0)} s`,

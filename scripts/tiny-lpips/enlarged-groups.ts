@@ -86,7 +86,7 @@ export async function keepEnlargedGroups(
       });
       const outputs: Tensor[] = [];
       for (const method of chosen) outputs.push(asFile(await method.enlarge(input)));
-      if (tiny && random.uniform() < 0.5) {
+      if (tiny && random.uniform() < 0.3) {
         const [steps, size] = [random.pick([5, 10, 20]), random.pick([0.001, 0.002, 0.004])];
         outputs[3] = asFile(await descended(tiny, random.pick(outputs), target, steps, size));
       } else if (random.uniform() < 0.4) {
