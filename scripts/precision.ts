@@ -70,26 +70,6 @@ const specs = [
   "vif",
   "iw-ssim",
   "fsim",
-  "fsimc",
-  "sr-sim",
-  "vsi",
-  "dss",
-  "ssimulacra2",
-  "flip",
-  "uqi",
-  "sam",
-  "ergas",
-  "scc",
-  "illumination-smoothness",
-  "hyper-laplacian",
-  "l0-gradient",
-  "dark-channel",
-  "exposure",
-  "colour-constancy",
-  "spatial-consistency",
-  "saturation",
-  "lpips(net=tiny)",
-  "niqe(model=tiny)",
 ];
 
 const read = (name: string) => readImage(fileURLToPath(new URL(`../test/goldens/inputs/${name}`, import.meta.url)));
@@ -128,7 +108,7 @@ for (const spec of specs) {
     const exact = evaluateDefinition(reference, loss.definition as Definition, images, { grad: true });
     const got = await loss.evaluate(output, target, { grad: true });
     const value = Math.abs(got.value - exact.value.data[0]) / Math.abs(exact.value.data[0]);
-    const gradient = difference((got.grad as Tensor).data, exact.grad!.data) / largest(exact.grad!.data);
+    const gradient = difference((got.grad as Tensor).data, exact.grad!.data) / (largest(exact.grad!.data) || 1);
     errors.push(`${value.toExponential(0)} / ${gradient.toExponential(0)}`);
   }
   rows.push(`| \`${spec}\` | ${errors.join(" | ")} |`);
@@ -165,6 +145,9 @@ ${rows.join("\n")}
 
 \`cmc\`, \`hyab\` and \`oklab\` have no kernel: they take the difference of two colours that float32 has rounded, so that where colours are all but equal, at the tip of the
 distance, the direction of a pixel's gradient is the rounding's.
+
+Losses of absolute sums of pixels (\`wavelet\`, \`sobel\`, \`gradient\`, \`gradient-weighted\`, \`chroma\`, \`average\`) have a tip where a sum is 0, as 8-bit images often make it: there its sign is the rounding's, and one
+pixel's gradient is off by what one sum contributes. \`mdsi\` and \`ms-gmsd\` are roots, steep where places are all but equal. The phases that \`fsim\` compares are those of rounding errors where the target is flat.
 
 The official numbers of these losses in \`test/goldens/expected\` are met within the tolerances stated there
 (\`npx vitest run test/losses/goldens.test.ts\`, which also says how lumas of exactly half a level are rounded).
