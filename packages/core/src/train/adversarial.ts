@@ -233,12 +233,15 @@ const ganOptions = {
  * takes any discriminator.
  *
  * `matching=10` adds {@link featureMatching}, for which the discriminator looks at the targets too; `gan(objective=lsgan,discriminator=multiscale,matching=10)` is what pix2pixHD minimises beside
- * its VGG loss. Both are in `terms`. Of a discriminator that judges at several scales the losses are added up, as there.
+ * its VGG loss. Both are in `terms`. Of a discriminator that judges at several scales the losses are added up, as there. With `ema` the layers are those of a running mean of its weights.
+ *
+ * `relativistic=paired` with `r1` and `r2` is R3GAN's loss (Huang et al. 2024); `conditional=true` shows the discriminator what the outputs were made of beside each image, as pix2pix (Isola et al. 2017), which every
+ * call then takes as the option `input`; `adaptive=true` is VQGAN's weight (Esser et al. 2021, equation 7), which a trainer sets at each step by gradients at the model's last layer (`Model.lastLayer`), and which is 1 elsewhere.
  *
  * A weight is averaged down to the size of the logits (and of each layer that is matched), over the pixels nearest to each, and means are weighted by it; a discriminator with one logit
  * for an image has nothing to weight there. The discriminator learns from whole images.
  *
- * @throws {ReconlossError} `invalid-argument` for options that make no sense
+ * @throws {ReconlossError} `invalid-argument` for options that make no sense; of a call, for a conditional discriminator without `input`, `shape` for one that does not stand beside the images
  * @example
  * ```ts
  * import { gan } from "@reconloss/core/train";
