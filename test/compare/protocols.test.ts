@@ -155,10 +155,10 @@ describe("what is said beside a protocol", () => {
     expect(applied.otherPixels).toBe(changed.length > 0);
   });
 
-  test("every output says so: table, JSON, CSV, report", async () => {
-    const [csv, report] = [join(folder, "out.csv"), join(folder, "out.html")];
+  test("every output says so: table, JSON, CSV, lines of JSON, report", async () => {
+    const [csv, lines, report] = ["out.csv", "out.jsonl", "out.html"].map((name) => join(folder, name));
     const args = ["compare", outputs, targets, "--protocol", "sr-x4", "-m", "psnr(crop=2),l1", "--csv", csv];
-    const { stdout } = await run([...args, "--report", report]);
+    const { stdout } = await run([...args, "--jsonl", lines, "--report", report]);
     const change = "psnr(crop=2) in place of psnr(channels=y-bt601,crop=4)";
     expect(stdout).toContain(`protocol: sr-x4: ${findProtocol("sr-x4").summary}`);
     expect(stdout).toContain(`source: ${findProtocol("sr-x4").source}`);
@@ -168,6 +168,9 @@ describe("what is said beside a protocol", () => {
     expect(rows[0]).toMatch(/,error,protocol$/);
     for (const row of rows.slice(1))
       expect(row).toMatch(new RegExp(`,"sr-x4, changed: ${change.replaceAll(/[()]/g, ".")}"$`));
+    for (const line of (await readFile(lines, "utf8")).trim().split("\n")) {
+      expect(JSON.parse(line).protocol).toBe(`sr-x4, changed: ${change}`);
+    }
     const page = await readFile(report, "utf8");
     for (const text of ["Protocol: super-resolution x4", `sr-x4, changed: ${change}`, "BasicSR"])
       expect(page).toContain(text);
