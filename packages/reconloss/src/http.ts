@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Dispatcher, Response } from "undici";
 
@@ -88,6 +89,33 @@ export async function request(
     return await fetch(url, { dispatcher, signal, headers: { "accept-encoding": "identity", ...headers } });
   } catch (cause) {
     throw new Transient(networkReason(cause), { cause });
+  }
+}
+
+/** Connections that {@link openConnections} made. */
+export type Connections = Dispatcher;
+
+/** An answer whose body is read as it comes. */
+export type Answer = Dispatcher.ResponseData;
+
+/** A request of any kind, whose answer is taken as it is: redirections are not followed, so that what its headers say goes to this server alone. */
+export interface Exchange {
+  readonly method: "GET" | "HEAD" | "PUT";
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Readable;
+}
+
+/**
+ * Sends one {@link Exchange}.
+ *
+ * @throws {Transient} where no answer comes
+ */
+export async function exchange(url: string, dispatcher: Connections, what: Exchange): Promise<Answer> {
+  const undici = await import("undici");
+  try {
+    return await undici.request(url, { ...what, dispatcher });
+  } catch (cause) {
+    throw new Transient(networkReason(cause), { cause: new Error((cause as Error).message, { cause }) });
   }
 }
 

@@ -3,9 +3,17 @@ import { rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { ReconlossError } from "@reconloss/core";
-import type { Dispatcher } from "undici";
 import { writePiecesAtomically } from "../files.ts";
-import { networkReason, openConnections, patiently, Transient, transientStatus } from "../http.ts";
+import {
+  type Answer,
+  type Connections,
+  exchange,
+  networkReason,
+  openConnections,
+  patiently,
+  Transient,
+  transientStatus,
+} from "../http.ts";
 import type { Manifest } from "./manifest.ts";
 import {
   type Part,
@@ -29,9 +37,6 @@ const mostPartBytes = 2 ** 36;
 /** Bytes of the first request for a part's beginning. */
 const firstBytes = 2 ** 12;
 
-/** An answer with a status that is not an error. */
-type Answer = Dispatcher.ResponseData;
-
 /** Parts under an address, which takes PUT and gives GET and HEAD; what is fetched, and what is on its way, lies in the folder of the work. */
 export class WebStore implements PartStore {
   readonly #address: string;
@@ -40,7 +45,7 @@ export class WebStore implements PartStore {
   readonly #extension: string;
   readonly #env: Environment;
   readonly #credentials: ReturnType<typeof credentialsOf>;
-  #connections: Promise<Dispatcher> | undefined;
+  #connections: Promise<Connections> | undefined;
 
   constructor(address: string, folder: string, manifest: Manifest, extension: string, env: Environment = process.env) {
     this.#address = address;
@@ -179,26 +184,19 @@ export class WebStore implements PartStore {
     await rm(path, { force: true });
   }
 
-  /** Redirections are not followed: what the environment says is for this server alone. */
   async #request(
     shard: number,
     method: "GET" | "HEAD" | "PUT",
     headers: Readonly<Record<string, string>> = {},
     body?: Readable,
   ): Promise<Answer> {
-    const { request } = await import("undici");
     this.#connections ??= openConnections(this.#env, stallTimeout);
     const { query, headers: own } = this.#credentials;
-    try {
-      return await request(`${this.nameOf(shard)}${query ? `?${query}` : ""}`, {
-        method,
-        dispatcher: await this.#connections,
-        headers: { "accept-encoding": "identity", ...own, ...headers },
-        ...(body === undefined ? {} : { body }),
-      });
-    } catch (cause) {
-      throw new Transient(networkReason(cause), { cause: new Error((cause as Error).message, { cause }) });
-    }
+    return exchange(`${this.nameOf(shard)}${query ? `?${query}` : ""}`, await this.#connections, {
+      method,
+      headers: { "accept-encoding": "identity", ...own, ...headers },
+      ...(body === undefined ? {} : { body }),
+    });
   }
 
   async #unexpected(shard: number, answer: Answer): Promise<Error> {
