@@ -37,7 +37,7 @@ async function run(args: readonly string[]): Promise<Run> {
       // The process has ended.
     }
   };
-  const timer = setInterval(look, 100);
+  const timer = setInterval(look, 20);
   const code = await new Promise((resolve) => child.once("close", resolve));
   clearInterval(timer);
   if (code !== 0) throw new Error(`${args.join(" ")} ended with ${code}`);
@@ -47,7 +47,9 @@ async function run(args: readonly string[]): Promise<Run> {
 const rows: (Run & { images: number; what: string })[] = [];
 function tell(images: number, what: string, { seconds, peak }: Run): void {
   rows.push({ images, what, seconds, peak });
-  console.log(`${what}, ${images} images: ${(images / seconds).toFixed(0)} images/s, peak ${peak.toFixed(0)} MB`);
+  console.log(
+    `${what}, ${images} images: ${(images / seconds).toFixed(0)} images/s, peak ${peak > 0 ? `${peak.toFixed(0)} MB` : "not seen: it was over too soon"}`,
+  );
 }
 
 for (const images of [1_000, most]) {

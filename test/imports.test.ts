@@ -69,7 +69,6 @@ const machine: Layers = {
     weights: ["undici"],
     image: ["sharp"],
     distribution: ["hyparquet", "undici"],
-    shards: ["undici"],
     cluster: ["bullmq", "ioredis"],
     report: ["sharp"],
     cli: ["commander", "cli-progress", "cli-table3", "picocolors"],

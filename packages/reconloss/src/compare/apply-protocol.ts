@@ -47,9 +47,8 @@ export interface AppliedProtocol {
  * ```
  */
 export function applyProtocol(name: string, said: BesideProtocol = {}): AppliedProtocol {
+  checkArguments("applyProtocol", { name: [name, "text"], said: [said, "object"] });
   checkArguments("applyProtocol", {
-    name: [name, "text"],
-    said: [said, "object?"],
     metrics: [said.metrics, "text?"],
     models: [said.models, "objects?"],
     losses: [said.losses, "list?"],
