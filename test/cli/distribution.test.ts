@@ -156,6 +156,7 @@ describe("reconloss distribution", () => {
     await writeImage(join(few, "a.png"), randomTensor([1, 3, 16, 16], 1));
     const cases: [string[], RegExp][] = [
       [[outputs, "none"], /none does not exist/],
+      [["", reals], /the path "" does not exist/],
       [[outputs, samples], /samples\.npz: arr_0 must be 8-bit images/],
       [[outputs, statistics, "-m", "kid"], /kid need the real images, statistics are not enough: .*statistics\.npz/],
       [[outputs, statistics, "--resize", "legacy-pytorch"], /made with resize clean.*--allow-mismatch/],
@@ -165,7 +166,7 @@ describe("reconloss distribution", () => {
       [[outputs, reals, "-m", "is", "--is-splits", "50"], /20 images cannot be cut into 50 splits/],
       [[outputs, reals, "-m", "kid", "--seed", "5000000000"], /seed must be an integer from 0 to 2\^32 - 1/],
       [[few, reals, "-m", "pr"], /pr needs at least 4 images on each side, got 1 outputs and 20 reals/],
-      [[few, reals], /a covariance needs at least 2 images, got 1/],
+      [[few, reals], /of .*few, a covariance needs at least 2 images, got 1/],
       [[outputs, reals, "--network", broken], /broken\.onnx is no ONNX model/],
       [[outputs, reals, "--network", "none.onnx"], /cannot read none\.onnx: there is no such file/],
     ];
@@ -203,6 +204,13 @@ describe("reconloss distribution", () => {
   it("needs no reals for the Inception Score", async () => {
     const { stdout } = await run("distribution", outputs, "-m", "is", "--is-preset", "ignite", ...common);
     expect(stdout).toMatch(/^is\(features=tiny\.onnx\) ↑ +1\.\d+ +± 0\.00, preset ignite, splits 1/);
+  });
+
+  it("says that reals are not used where no metric is of them", async () => {
+    const { stderr } = await run("distribution", outputs, "none", "-m", "vendi", ...common);
+    expect(stderr).toContain("warning: none is not used: no metric compares with reals\n");
+    const used = await run("distribution", outputs, reals, "-m", "vendi,mmd", ...common);
+    expect(used.stderr).not.toContain("is not used");
   });
 });
 

@@ -152,6 +152,36 @@ describe("a metric defined in a file of the user's own is known everywhere witho
   });
 
   it.each([
+    [undefined, /counted: what compute gives must be an object, got undefined/],
+    [{ images: undefined }, /counted: images of what compute gives must be an object, got undefined/],
+    [{ protocol: "none" }, /counted: protocol of what compute gives must be an object, got "none"/],
+    [{ warnings: undefined }, /counted: warnings of what compute gives must be a list of texts/],
+    [{ value: Number.NaN }, /counted: value of what compute gives must be a number, got NaN/],
+    [{ second: "2" }, /counted: second of what compute gives must be a number, got "2"/],
+  ])("one whose result is not whole, %j, is refused in words", async (part, message) => {
+    const whole = { metric: "", value: 1, second: 2, images: { output: 1 }, protocol: {}, hint: "", warnings: [] };
+    const counted = defineMetric({
+      name: "counted",
+      summary: "images",
+      better: "higher",
+      source: "a test",
+      features: "main",
+      needs: { output: "rows" },
+      numbers: ["value", "second"],
+      options: {},
+      compute: async () => (part === undefined ? undefined : { ...whole, ...part }) as never,
+    });
+    const output = new MemoryRows();
+    output.append(randomTensor([2, 5, 1, 1], 1));
+    await expect(counted().compute({ output })).rejects.toMatchObject({
+      code: "invalid-argument",
+      message: expect.stringMatching(message),
+    });
+    part = { value: Number.POSITIVE_INFINITY };
+    expect((await counted().compute({ output })).value).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it.each([
     [
       "exports neither losses nor metrics",
       "export const kid = 5;",

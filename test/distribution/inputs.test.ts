@@ -631,19 +631,20 @@ describe("two images never have the same name, whatever they are in:", () => {
   const twice = ["a.png", "b.png", "a.png", "a.png"];
   // The n-th of a name has the first number that is free.
   const told = ["a.png", "b.png", "a.png (2)", "a.png (3)"];
-  const members = twice.map((name, i) => ({ name, data: bytes[i] }));
+  // The images are there when a test runs, not yet when tests are collected.
+  const members = () => twice.map((name, i) => ({ name, data: bytes[i] }));
 
   test.each([
     ["twice.tar", tarOf],
     ["twice.zip", zipOf],
   ] as const)("%s", async (name, archive) => {
-    const path = await write(name, archive(members));
+    const path = await write(name, archive(members()));
     expect(await namesOf(path)).toEqual(told.map((each) => `${name}#${each}`));
     expect(new Set(await hashesOf(path)).size).toBe(4);
     await withSet(path, async (set) => {
       await expect((await set.load(3)).decode()).resolves.toBeDefined();
     });
-    const broken = await write(`broken-${name}`, archive([...members.slice(0, 2), { name: "a.png", data: "x" }]));
+    const broken = await write(`broken-${name}`, archive([...members().slice(0, 2), { name: "a.png", data: "x" }]));
     await withSet(broken, async (set) => {
       await expect((await set.load(2)).decode()).rejects.toThrow(`broken-${name}#a.png (2): its content is no image`);
     });

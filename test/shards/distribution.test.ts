@@ -53,7 +53,11 @@ test("of sets in several tar shards too, each with its members' names, from a pl
         .map(async (file) => tarMember(file, await readFile(join(from, file))));
       await writeFile(
         join(folder, `${name}-${shard}.tar`),
-        Buffer.concat([...(await Promise.all(members)), Buffer.alloc(1024)]),
+        Buffer.concat([
+          ...(await Promise.all(members)),
+          tarMember(`${shard}.txt`, Buffer.from("text")),
+          Buffer.alloc(1024),
+        ]),
       );
     }
     return join(folder, `${name}-{0..2}.tar`);
@@ -67,6 +71,7 @@ test("of sets in several tar shards too, each with its members' names, from a pl
   const plain = await evaluateDistribution(outputs, reals, { ...optionsOf(), details: true, cache: false });
   expect(await mergeShards(work)).toEqual({ kind: "distribution", report: withoutComputed(plain), pixels: {} });
   expect(plain.outputs.unreadable[0].name).toMatch(/^outputs-\d\.tar#\d+\.png$/);
+  expect(plain.outputs.passedOver).toEqual({ ".txt": 3 });
 });
 
 describe("a merge refuses, by name", () => {

@@ -73,7 +73,7 @@ export async function classFrechet(
     classes,
     images: { output: output.count, real: real.count },
     protocol: { ...options.protocol, features: output.dimension, classes: classes.length },
-    hint: "each class's FID is too high, by an amount that shrinks as 1/n: compare only numbers from equally many images of each class",
+    hint: "each class's distance is too high, by an amount that shrinks as 1/n: compare only numbers from equally many images of each class",
     warnings:
       few.length > 0
         ? [

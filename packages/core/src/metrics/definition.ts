@@ -246,6 +246,7 @@ class DefinedMetric implements SetMetric {
       real: stateFor("real", sets.real, info.needs.real),
     } as { output: LabelledRows & Statistics; real: LabelledRows & Statistics };
     const result = await this.#definition.compute(states, this.options, { name, protocol });
+    checkResult(info, result);
     return { ...result, metric: name, numbers: numbersOf(info, name, result), detail: this.#detail(result).join(", ") };
   }
 
@@ -281,6 +282,21 @@ function stateFor(
   const statistics = state instanceof MomentsState ? state.statistics() : (state as Statistics);
   checkStatisticsKind(side, statistics);
   return statistics;
+}
+
+/** Refuses what a definition of a user's own gave in place of a result. */
+function checkResult({ name, numbers = ["value"] }: MetricInfo, result: MetricResult): void {
+  checkObject(name, "what compute gives", result);
+  for (const part of ["images", "protocol"] as const) checkObject(name, `${part} of what compute gives`, result[part]);
+  if (!Array.isArray(result.warnings)) {
+    throw new ReconlossError("invalid-argument", `${name}: warnings of what compute gives must be a list of texts`);
+  }
+  for (const number of new Set(["value", ...numbers])) {
+    const value = field(result, number);
+    if (typeof value === "number" && !Number.isNaN(value)) continue;
+    const problem = `${number} of what compute gives must be a number, got ${described(value)}`;
+    throw new ReconlossError("invalid-argument", `${name}: ${problem}`);
+  }
 }
 
 /** A field that a result has beyond those of all results. */

@@ -180,7 +180,7 @@ export const mifid = defineMetric({
 export const memorisationFrechet = defineMetric({
   ...shared,
   name: "mi-frechet",
-  summary: "the same of the Frechet distance of another network's features, which is no FID",
+  summary: "memorisation-informed Frechet distance of another network's features, which is no FID",
   compute: ({ output, real }, options, { protocol }) =>
     memorisation("mi-frechet", output, real, { ...options, protocol }),
 });

@@ -15,6 +15,7 @@ import {
   type Statistics,
 } from "@reconloss/core/metrics";
 import { decodeSummary } from "@reconloss/core/pixels";
+import { withoutSecrets } from "../http.ts";
 import type { PassedOver } from "../image/index.ts";
 import { type SetDetails, setDetails } from "./details.ts";
 import type { ExtractedSet, UnreadableImage } from "./extract.ts";
@@ -113,6 +114,8 @@ export interface OpenComparison {
   readonly options: DistributionOptions;
   readonly output: OpenSide;
   readonly real?: OpenSide;
+  /** The reals, where no metric is of them: they are not looked at. */
+  readonly unusedReals?: string;
   /** The features that are needed of the images of either side. */
   readonly needed: readonly FeatureKind[];
   readonly hasDetails: boolean;
@@ -153,7 +156,8 @@ export async function withComparison<T>(
     const output = await openSide("output", sources[0], metrics, ofDetails, imagesOf);
     const real = usesReals ? await openSide("real", sources[1], metrics, ofDetails, imagesOf) : undefined;
     const needed = [...new Set([...output.kinds, ...(real?.kinds ?? [])])];
-    return await use({ metrics, options, output, real, needed, hasDetails });
+    const unused = reals === undefined || usesReals ? {} : { unusedReals: withoutSecrets(reals) };
+    return await use({ metrics, options, output, real, ...unused, needed, hasDetails });
   } finally {
     for (const source of sources) await source.close();
   }
@@ -172,10 +176,14 @@ async function usualFor(
 
 /** The numbers of a comparison, with features wherever they come from; none where no metric is of images. */
 export async function finishComparison(
-  { metrics, options, output, real, hasDetails }: OpenComparison,
+  { metrics, options, output, real, unusedReals, hasDetails }: OpenComparison,
   features: Pick<Features, "protocol" | "notes" | "of"> | undefined,
 ): Promise<DistributionReport> {
-  if (features === undefined) return report(metrics, options, undefined, output, real);
+  const notUsed = unusedReals === undefined ? [] : [`${unusedReals} is not used: no metric compares with reals`];
+  if (features === undefined) {
+    const told = await report(metrics, options, undefined, output, real);
+    return { ...told, warnings: [...notUsed, ...told.warnings] };
+  }
   const { protocol, notes, of } = features;
   // Told before hours of work, not after.
   mismatches(protocol, [output, real], options);
@@ -191,7 +199,7 @@ export async function finishComparison(
   const [outputRead, realRead] = [await extract(output), real && (await extract(real))];
   const told = await report(metrics, options, protocol, outputRead, realRead);
   const unused = [labels.output, labels.real].flatMap((each) => each?.warnings ?? []);
-  const result = { ...told, warnings: [...notes, ...unused, ...told.warnings] };
+  const result = { ...told, warnings: [...notUsed, ...notes, ...unused, ...told.warnings] };
   return hasDetails ? { ...result, details: await detailsOf(outputRead, realRead as ReadSide) } : result;
 }
 
@@ -258,8 +266,8 @@ export async function finishStatistics(
 ): Promise<ComputedStatistics> {
   const { path, kinds, images } = side;
   const set = enough(side, true, await of("real", images));
-  const fid = await set.statistics("main");
-  const sfid = kinds.includes("spatial") ? await set.statistics("spatial") : undefined;
+  const fid = await momentsIn(path, set, "main");
+  const sfid = kinds.includes("spatial") ? await momentsIn(path, set, "spatial") : undefined;
   const warnings = [...notes, ...setWarnings("real", set, images)];
   return { statistics: { fid, sfid, protocol }, set: setReport(path, set, images), warnings };
 }
@@ -280,6 +288,13 @@ function enough({ path, images: whole }: OpenSide, isCompared: boolean, set: Set
     ? `there are ${images.length} patches of the images in ${path} that can be read`
     : `${images.length} of ${images.length + unreadable.length} images in ${path} can be read`;
   throw new ReconlossError("image", `${found}, ${least} are needed; ${list}`);
+}
+
+/** Mean and covariance of a set. */
+async function momentsIn(path: string, set: SetFeatures, kind: FeatureKind): Promise<Statistics> {
+  const { length } = set.images;
+  if (length < 2) refuse(`of ${path}, a covariance needs at least 2 images, got ${length}`);
+  return set.statistics(kind);
 }
 
 function refuse(problem: string): never {
@@ -437,7 +452,7 @@ function labelled(rows: FeatureRows, indices: readonly number[], labels: readonl
 }
 
 /** What each metric needs of a side; mean and covariance of the same features are computed once. */
-function states({ side, statistics, features, labels }: ReadSide): (metric: SetMetric) => Promise<SetState> {
+function states({ side, path, statistics, features, labels }: ReadSide): (metric: SetMetric) => Promise<SetState> {
   const computed = new Map<FeatureKind, Promise<Statistics>>();
   return async ({ info }) => {
     const stored = statisticsFor(info, side, statistics);
@@ -446,7 +461,7 @@ function states({ side, statistics, features, labels }: ReadSide): (metric: SetM
     if (info.needs[side] === "rows") return set.rows(info.features);
     if (info.needs[side] === "labelled")
       return labelled(set.rows(info.features), set.indices, labels as readonly string[]);
-    const moments = computed.get(info.features) ?? set.statistics(info.features);
+    const moments = computed.get(info.features) ?? momentsIn(path, set, info.features);
     computed.set(info.features, moments);
     return moments;
   };

@@ -21,6 +21,8 @@ export interface SetPart {
   readonly path: string;
   /** How many of the set's images are in it. */
   readonly count: number;
+  /** How many files or members of it are no images, by extension. */
+  readonly passedOver?: PassedOver;
 }
 
 /** So many images of one height and width, one after the other; 0 x 0 are those that cannot be read. */

@@ -40,7 +40,10 @@ export function shardRanges(
 ): ShardRange[][] {
   const wanted = shards ?? shardSize ?? Number.NaN;
   if ((shards === undefined) === (shardSize === undefined)) {
-    throw new ReconlossError("invalid-argument", "either the number of shards or the size of each must be given");
+    throw new ReconlossError(
+      "invalid-argument",
+      "either the number of shards (shards, --shards) or the size of each (shardSize, --shard-size) must be given, and not both",
+    );
   }
   if (!Number.isInteger(wanted) || wanted < 1) {
     const what = shards === undefined ? "the size of a shard" : "the number of shards";

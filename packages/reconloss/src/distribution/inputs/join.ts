@@ -41,7 +41,10 @@ export function joinSets(
         await Promise.allSettled(next);
         sets.push(...(await Promise.all(next)));
       }
-      const parts = sets.map(({ count }, at) => ({ path: withoutSecrets(paths[at]), count }));
+      const parts = sets.map(({ count, passedOver = {} }, at) => {
+        const others = Object.keys(passedOver).length > 0 ? { passedOver } : {};
+        return { path: withoutSecrets(paths[at]), count, ...others };
+      });
       return joined(paths, parts, open, sets);
     },
     close: async () => {
@@ -78,7 +81,7 @@ function joined(
   const setOf = async (at: number): Promise<ImageSet> => (sets[at] ??= await open(at));
   return {
     count: starts[parts.length],
-    passedOver: sum(sets.map((set) => set?.passedOver)),
+    passedOver: sum(parts.map((part) => part.passedOver)),
     parts,
     name: (index) => {
       const [at, inside] = locate(index);

@@ -125,7 +125,7 @@ function noSuchPath(path: string, cause: NodeJS.ErrnoException): ReconlossError 
   const isAddress = /^[a-z][a-z\d+.-]+:\/\//i.test(path);
   const missing = isAddress ? "is no path; of addresses, those of http and https are read" : "does not exist";
   const reason = cause.code === "ENOENT" ? missing : `cannot be read: ${reasonOf(cause)}`;
-  return new ReconlossError("file", `${path} ${reason}`, { cause });
+  return new ReconlossError("file", `${path === "" ? 'the path ""' : path} ${reason}`, { cause });
 }
 
 async function inputByContent(source: ByteSource): Promise<Input> {
