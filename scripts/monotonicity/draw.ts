@@ -1,5 +1,13 @@
+import type { DistortionName } from "../distortions/index.ts";
 import { distortionNames } from "./measure.ts";
-import type { Row } from "./page.ts";
+
+/** One loss's row. */
+export interface Row {
+  readonly spec: string;
+  /** Share of photographs on which the loss is monotone, by distortion. */
+  readonly shares: Readonly<Record<DistortionName, number>>;
+  readonly correlation: number;
+}
 
 const cell = 16;
 const left = 230;

@@ -1,18 +1,9 @@
 import { writeFile } from "node:fs/promises";
 import { parseLoss } from "../../packages/core/src/losses/parse.ts";
-import type { DistortionName } from "../distortions/index.ts";
 import { unseenDistortions } from "../distortions/index.ts";
-import { drawShares } from "./draw.ts";
+import { drawShares, type Row } from "./draw.ts";
 import { distortionNames, side, strengths, type Values } from "./measure.ts";
 import { responseOf } from "./response.ts";
-
-/** One loss's row. */
-export interface Row {
-  readonly spec: string;
-  /** Share of photographs on which the loss is monotone, by distortion. */
-  readonly shares: Readonly<Record<DistortionName, number>>;
-  readonly correlation: number;
-}
 
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 

@@ -5,7 +5,7 @@ import type { NotedExtremes } from "../kernels/index.ts";
 import { type ImageBatch, isPixels, PreparedImage, tensorOf } from "../pixels/prepared-image.ts";
 import { checkDevice, type Device } from "../runtimes/index.ts";
 import { type Extremes, elementCount, extremes, formatShape, sameShape, Tensor } from "../tensor.ts";
-import type { EvaluateOptions } from "./loss.ts";
+import type { EvaluateOptions } from "./evaluate-options.ts";
 
 const wantNames: readonly (keyof Wants)[] = ["grad", "map"];
 const optionNames: readonly (keyof EvaluateOptions)[] = [

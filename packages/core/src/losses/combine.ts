@@ -8,7 +8,8 @@ import type { ImageInput } from "../pixels/sources.ts";
 import { runSteps, runStepsSync, type Stepwise } from "../stepwise.ts";
 import { type Shape, sameShape, Tensor } from "../tensor.ts";
 import { checkCall, checkInto } from "./checks.ts";
-import { BaseLoss, type EvaluateOptions, isLoss, type Loss, type LossInfo } from "./loss.ts";
+import type { EvaluateOptions } from "./evaluate-options.ts";
+import { BaseLoss, isLoss, type Loss, type LossInfo } from "./loss.ts";
 import { minimisedEvaluation } from "./minimised.ts";
 import {
   PreparedTarget,

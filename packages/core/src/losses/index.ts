@@ -33,6 +33,7 @@ export { dss } from "./dss.ts";
 export { dssim } from "./dssim.ts";
 export { edge } from "./edge.ts";
 export { ergas } from "./ergas.ts";
+export type { EvaluateOptions } from "./evaluate-options.ts";
 export { type ExportOptions, exportLoss } from "./export.ts";
 export { exposure } from "./exposure.ts";
 export { fft } from "./fft.ts";
@@ -52,7 +53,6 @@ export { l1 } from "./l1.ts";
 export {
   type Better,
   defineLoss,
-  type EvaluateOptions,
   type Loss,
   type LossDefinition,
   type LossFactory,

@@ -1,0 +1,54 @@
+import type { WeightNormalisation } from "../definitions/pixel-weights.ts";
+import type { EngineName } from "../engines/index.ts";
+import type { Device } from "../runtimes/index.ts";
+import type { Tensor } from "../tensor.ts";
+
+/**
+ * What a call may say beyond the two batches.
+ *
+ * @example
+ * ```ts
+ * import { l1, Tensor } from "@reconloss/core";
+ * const [output, target] = [Tensor.from([0.5, 1, 0.5, 0], [1, 1, 2, 2]), Tensor.full([1, 1, 2, 2], 0.5)];
+ * const weight = Tensor.from([1, 1, 0, 0], [1, 1, 2, 2]); // the upper row alone
+ * await l1().value(output, target, { weight }); // 0.25
+ * ```
+ */
+export interface EvaluateOptions {
+  /**
+   * How much each pixel counts, finite and not negative, [n or 1, 1 or c, h, w]: one for all channels or one for each. A mean over places becomes
+   * sum(weight * error) / sum(weight), with 0 and 1 a mask. Every loss takes it, and says in its description which weight a window or a layer's position has;
+   * losses that mix channels take the mean of a pixel's weights. With `reduction=sum` errors are multiplied, and nothing is divided. The map
+   * stays as it is without weights.
+   */
+  weight?: Tensor;
+  /**
+   * Over what weights are divided by their sum. `image` (default): in each image by itself, so that all images count the same however much of them is
+   * masked. `batch`: an image counts in the batch's value as much as its weights add up to (BasicSR's `weight`; a masked mean in PyTorch); images whose weights are all 0 are
+   * allowed, and their own value is NaN.
+   */
+  weightNormalisation?: WeightNormalisation;
+  /**
+   * Where the gradient is written, in the output's shape; it is then the gradient that comes back. Default: a new tensor. A training loop that gives
+   * the same one every time spares itself the making of an array as large as the batch, which takes longer than the simple losses themselves. It
+   * must not share memory with the batches; where a call throws, it may hold part of a gradient.
+   */
+  into?: Tensor;
+  /**
+   * What the outputs were made of, [n, c, h, w] of any size: for a discriminator that is `conditional`, which needs it; other losses do not look at it.
+   */
+  input?: Tensor;
+  /** Which step of a training this is, from 1, for terms of a sum that begin later ({@link weighted}). Default: after all beginnings. */
+  step?: number;
+  /**
+   * What evaluates the loss, and every term of a sum. Default: the first of these that supports what is asked for: `kernels` (fused SIMD kernels, of the losses that have one),
+   * `tiles` (values of images too large for a network to be computed at once), `onnx` (the loss as a graph on ONNX Runtime). `reference`, on request only: float64 in plain
+   * loops, for any loss, slow. One that does not support what is asked for is an error, `invalid-argument`.
+   */
+  engine?: EngineName;
+  /**
+   * Where networks run, and every loss that has no kernel: on the CPU (default), or with `webgpu` on a GPU, within 1e-3 of the CPU's values. A device that cannot be used is an error,
+   * `missing-dependency`; `probeDevice` tells beforehand.
+   */
+  device?: Device;
+}
