@@ -1,8 +1,8 @@
 import { dirname, join } from "node:path";
 import { ReconlossError } from "../../packages/core/src/errors.ts";
 import { frechetDistance } from "../../packages/core/src/metrics/index.ts";
-import { openSet } from "../../packages/reconloss/src/distribution/image-set.ts";
 import { onnxExtractor, readStatistics } from "../../packages/reconloss/src/distribution/index.ts";
+import { openSet } from "../../packages/reconloss/src/distribution/inputs/open.ts";
 import { readImage } from "../../packages/reconloss/src/image/index.ts";
 import { writeTrainingReport } from "../../packages/reconloss/src/report/index.ts";
 import { applyModel, openModel, runTraining, savedSettings } from "../../packages/reconloss/src/tasks/index.ts";

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { openSet } from "../../packages/reconloss/src/distribution/image-set.ts";
+import { openSet } from "../../packages/reconloss/src/distribution/inputs/open.ts";
 import type { AlphaOptions } from "../../packages/reconloss/src/image/index.ts";
 import { readImage, toPixels, writeImage } from "../../packages/reconloss/src/image/index.ts";
 import { loadSharp } from "../../packages/reconloss/src/image/sharp.ts";

@@ -1,4 +1,5 @@
-import { type ImageSet, openSet, type SetOptions } from "../../packages/reconloss/src/distribution/image-set.ts";
+import type { ImageSet, SetOptions } from "../../packages/reconloss/src/distribution/image-set.ts";
+import { openSet } from "../../packages/reconloss/src/distribution/inputs/open.ts";
 
 /** Opens a set, uses it and closes it. */
 export async function withSet<T>(path: string, use: (set: ImageSet) => Promise<T>, options?: SetOptions): Promise<T> {

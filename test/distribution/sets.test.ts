@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { frechetDistance } from "../../packages/core/src/metrics/index.ts";
 import { writeNpz } from "../../packages/core/src/weights/npz.ts";
-import { openSet } from "../../packages/reconloss/src/distribution/image-set.ts";
 import {
   computeStatistics,
   evaluateDistribution,
@@ -14,6 +13,7 @@ import {
   tinyExtractor,
   writeStatistics,
 } from "../../packages/reconloss/src/distribution/index.ts";
+import { openSet } from "../../packages/reconloss/src/distribution/inputs/open.ts";
 import { writeImage } from "../../packages/reconloss/src/image/index.ts";
 import { temporaryFolder } from "../folder.ts";
 import { randomTensor } from "../random.ts";

@@ -3,8 +3,6 @@ import type { DecodeNote, PassedOver, PixelOptions, Pixels } from "../image/inde
 import type { WebOptions } from "./inputs/web.ts";
 import type { StatisticsFile } from "./statistics-file.ts";
 
-export { openSet } from "./inputs/open.ts";
-
 /** An image whose bytes are in memory, so that hash and pixels are of the same bytes. */
 export interface SetImage {
   /** SHA-256 of its content, in hexadecimal. */
