@@ -346,6 +346,12 @@ async function tellMerged(merged: Merged, flags: MergeFlags, terminal: Terminal)
     throw new ReconlossError("invalid-argument", `--${wrong[0]} is not of a plan of ${merged.kind}`);
   }
   if (merged.kind === "compare") return tellComparison(merged, flags, terminal);
+  if (merged.kind === "distribution" && report !== undefined && merged.report.details === undefined) {
+    const why = "pictures and spectra need a plan made with --details, and images on both sides";
+    terminal.stderr.write(
+      `${coloursFor(terminal.stderr, terminal.env).yellow("note:")} the page has numbers alone: ${why}\n`,
+    );
+  }
   if (merged.kind === "distribution") return tellDistribution(merged.report, flags, merged.pixels, terminal);
   if (statistics === undefined) {
     throw new ReconlossError("invalid-argument", "--statistics is needed: where the statistics are written");
