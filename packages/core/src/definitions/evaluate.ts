@@ -1,5 +1,5 @@
 import { ReconlossError } from "../errors.ts";
-import { differentiate } from "../graph/autodiff.ts";
+import { differentiate, type Traced } from "../graph/autodiff.ts";
 import type { Ops } from "../graph/ops.ts";
 import { mapValues } from "../records.ts";
 import type { Definition, Images, Wants } from "./definition.ts";
@@ -42,6 +42,23 @@ function scoresOf<T>(o: Ops<T>, definition: Definition, images: Images<T>): T {
   return scores;
 }
 
+/** The same images in a differentiation by the output. */
+export function liftImages<T>(
+  { target, weight, share, targetFeatures, state, input }: Images<T>,
+  output: Traced<T>,
+  lift: (value: T) => Traced<T>,
+): Images<Traced<T>> {
+  return {
+    output,
+    target: lift(target),
+    weight: weight && lift(weight),
+    share: share && lift(share),
+    targetFeatures: targetFeatures?.map(lift),
+    state: state && mapValues(state, lift),
+    input: input && lift(input),
+  };
+}
+
 /** Evaluates a definition on any backend. */
 export function evaluateDefinition<T>(
   o: Ops<T>,
@@ -65,16 +82,7 @@ export function evaluateDefinition<T>(
   const { value, gradients } = differentiate(
     o,
     ({ o, lift }, [output]) => {
-      const { target, weight, targetFeatures, state, input } = images;
-      const traced = {
-        output,
-        target: lift(target),
-        weight: weight && lift(weight),
-        share: share && lift(share),
-        targetFeatures: targetFeatures?.map(lift),
-        state: state && mapValues(state, lift),
-        input: input && lift(input),
-      };
+      const traced = liftImages(images, output, lift);
       return poolScores(o, definition, definition.score(o, traced), traced.share);
     },
     [images.output],

@@ -2,7 +2,7 @@ import type { ReconlossError } from "../errors.ts";
 import type { OnnxAttribute, OnnxGraph, OnnxNode, OnnxTensor } from "../graph/onnx-nodes.ts";
 import type { Ops } from "../graph/ops.ts";
 import type { Axis, PadAttributes } from "../graph/primitives.ts";
-import { leakyRelu, sigmoid } from "./activations.ts";
+import { leakyRelu, sigmoid, softplus } from "./activations.ts";
 import { largerBy } from "./layers.ts";
 
 /** A number of a list of sizes: known, or that of an axis of a value, times a factor. */
@@ -505,14 +505,7 @@ export const operators: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ["PRelu", (context) => leaky(context, context.image(1))],
   ["Sigmoid", (context) => sigmoid(context.o, context.image(0))],
   ["Tanh", (context) => context.o.sub(context.o.mul(sigmoid(context.o, context.o.mul(context.image(0), 2)), 2), 1)],
-  [
-    "Softplus",
-    (context) => {
-      const { o } = context;
-      const x = context.image(0);
-      return o.add(o.relu(x), o.log1p(o.exp(o.neg(o.abs(x)))));
-    },
-  ],
+  ["Softplus", (context) => softplus(context.o, context.image(0))],
   [
     "HardSigmoid",
     (context) => {

@@ -1,6 +1,7 @@
 import type { AdaptedSum, Images } from "../definitions/definition.ts";
+import { liftImages } from "../definitions/evaluate.ts";
 import { ReconlossError } from "../errors.ts";
-import { pullback, type Traced } from "../graph/autodiff.ts";
+import { pullback } from "../graph/autodiff.ts";
 import type { Ops } from "../graph/ops.ts";
 import type { Forward, Model } from "../nets/model.ts";
 import { mapValues } from "../records.ts";
@@ -66,7 +67,7 @@ export function adapted<T>(
   const part = (score: Score) => {
     const { value, pull: back } = pullback(
       o,
-      ({ o, lift }, [x]) => o.mean(score(o, lifted(images(fixed), x, lift)), "n"),
+      ({ o, lift }, [x]) => o.mean(score(o, liftImages(images(fixed), x, lift)), "n"),
       [fixed],
     );
     const gradient = o.stopGradient(back(o.scalar(1))[0]);
@@ -87,21 +88,4 @@ export function adapted<T>(
   const slope = o.sum(o.mul(output, o.stopGradient(gradient)), "nchw");
   const loss = o.add(o.stopGradient(value), o.sub(slope, o.stopGradient(slope)));
   return { forward: forward as Forward<T>, loss, weights };
-}
-
-/** The same images in a differentiation by the output. */
-function lifted<T>(
-  { target, weight, share, targetFeatures, state, input }: Images<T>,
-  output: Traced<T>,
-  lift: (value: T) => Traced<T>,
-): Images<Traced<T>> {
-  return {
-    output,
-    target: lift(target),
-    weight: weight && lift(weight),
-    share: share && lift(share),
-    targetFeatures: targetFeatures?.map(lift),
-    state: state && mapValues(state, lift),
-    input: input && lift(input),
-  };
 }
