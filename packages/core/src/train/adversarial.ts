@@ -89,18 +89,11 @@ function withDiscriminator<Options extends AdversarialOptions>(options: Options)
 }
 
 function discriminatorOf(options: AdversarialOptions): Discriminator {
-  const {
-    discriminator,
-    conditional = false,
-    ema = 0,
-    matching = 0,
-    schedule,
-    seed = 1,
-    shards,
-  } = withDiscriminator(options);
+  const given = withDiscriminator(options);
+  const { discriminator, conditional = false, ema = 0, matching = 0, schedule, seed = 1, shards } = given;
   const { optimizer = adam(2e-4, { betas: [0.5, 0.999] }), ...objective } = options;
   const refuse = (problem: string) => new ReconlossError("invalid-argument", `gan: ${problem}`);
-  const penalties = penaltiesOf(withDiscriminator(options));
+  const penalties = penaltiesOf(given);
   const kinds = penalties.map(({ kind }) => kind);
   if (kinds.some((kind, index) => kinds.indexOf(kind) < index)) throw refuse("each kind of penalty can be there once");
   if (kinds.includes("gradient-penalty") && kinds.length > 1) {

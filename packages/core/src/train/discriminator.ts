@@ -57,7 +57,7 @@ function notesOn({ model, objective, penalties }: DiscriminatorOptions): string[
   const isSpectral = has(parameters, "weight_orig");
   if (objective.objective === "wgan" && penalties.length === 0 && !isSpectral) {
     notes.push(
-      "gan: nothing bounds a wgan discriminator without gp, r1 or norm=spectral; its loss may grow without end (Arjovsky et al. 2017, section 3)",
+      "gan: nothing bounds a wgan discriminator without gp, r1, r2 or norm=spectral; its loss may grow without end (Arjovsky et al. 2017, section 3)",
     );
   }
   if (penalties.some(({ kind }) => kind === "gradient-penalty") && has(buffers, "running_mean")) {

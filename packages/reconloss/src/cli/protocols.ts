@@ -1,20 +1,7 @@
 import { Command } from "commander";
-import { type Protocol, protocols } from "../compare/index.ts";
+import { protocols } from "../compare/index.ts";
 import { plainTable } from "./table.ts";
 import { coloursFor, jsonText, type Terminal } from "./terminal.ts";
-
-function described({ name, title, summary, source, metrics, models, total, pixels }: Protocol) {
-  return {
-    name,
-    title,
-    summary,
-    source,
-    metrics,
-    models,
-    ...(total && { total: { ...total, of: undefined } }),
-    pixels,
-  };
-}
 
 function printProtocols({ stdout, env }: Terminal): void {
   const { bold, cyan } = coloursFor(stdout, env);
@@ -37,7 +24,7 @@ export function protocolsCommand(terminal: Terminal): Command {
     .description("list the protocols of compare: what each measures, and whose it is")
     .option("--json", "print a JSON array")
     .action(({ json }: { json?: boolean }) => {
-      if (json) terminal.stdout.write(`${jsonText(protocols.map(described), 2)}\n`);
+      if (json) terminal.stdout.write(`${jsonText(protocols, 2)}\n`);
       else printProtocols(terminal);
     });
 }

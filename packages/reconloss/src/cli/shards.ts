@@ -308,7 +308,8 @@ export function mergeCommand(terminal: Terminal, finish: (code: number) => void)
     .addHelpText(
       "after",
       `
-The numbers are those of reconloss distribution or compare, bit for bit. --csv and --jsonl are of pairs, of which more\nthan 10,000 are not printed in a table; --report of sets needs plan --details.
+The numbers are those of reconloss distribution or compare, bit for bit. --csv and --jsonl are of pairs, of which more
+than 10,000 are not printed in a table; --report of sets needs plan --details.
 Exit codes: as of those commands; 1 also where a part is missing, damaged, doubled or of another plan.`,
     )
     .action(async (folder: string, flags: MergeFlags) => finish(await merge(folder, flags, terminal)));

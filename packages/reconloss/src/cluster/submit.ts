@@ -118,8 +118,9 @@ async function submit(
   const shards = manifest.shards.length;
   const worthAsking = Array.from({ length: shards }, (_, shard) => shard).filter((shard) => !open.has(shard));
   const { done, missing } = await parts.look({ among: worthAsking });
-  const wanted = missing.filter((shard) => !open.has(shard) && (retriesFailed || !ended.has(shard)));
-  const givenUp = retriesFailed ? [] : missing.filter((shard) => !open.has(shard) && ended.has(shard));
+  const free = missing.filter((shard) => !open.has(shard));
+  const wanted = free.filter((shard) => retriesFailed || !ended.has(shard));
+  const givenUp = retriesFailed ? [] : free.filter((shard) => ended.has(shard));
   // A completed job whose part is gone since, or was damaged, is as good as none.
   const old = wanted.filter((shard) => completed.has(shard) || ended.has(shard));
   await inBulk(old, (some) => Promise.all(some.map((shard) => queue.remove(jobId(shard)))));
@@ -134,7 +135,7 @@ async function submit(
     shards,
     done: done.length,
     added: wanted.length,
-    queued: missing.filter((shard) => open.has(shard)).length,
+    queued: missing.length - free.length,
     failed: givenUp.map((shard, i) => ({ shard, reason: reasons[i]?.failedReason ?? "" })),
   };
 }

@@ -46,6 +46,8 @@ export class WebStore implements PartStore {
   readonly #env: Environment;
   readonly #credentials: ReturnType<typeof credentialsOf>;
   #connections: Promise<Connections> | undefined;
+  /** Whether there is something of this store to put away: others of the same folder may be at work. */
+  #hasFetched = false;
 
   constructor(address: string, folder: string, manifest: Manifest, extension: string, env: Environment = process.env) {
     this.#address = address;
@@ -89,6 +91,7 @@ export class WebStore implements PartStore {
   }
 
   async fetch(shard: number): Promise<Part | undefined> {
+    this.#hasFetched = true;
     const path = this.#beside("fetched", shard);
     const before = await readPart(path, { whole: true }).catch(() => undefined);
     if (before?.header.work === this.#manifest.hash) return before;
@@ -130,7 +133,7 @@ export class WebStore implements PartStore {
   }
 
   async close(): Promise<void> {
-    await rm(join(this.#folder, "fetched"), { recursive: true, force: true }).catch(() => {});
+    if (this.#hasFetched) await rm(join(this.#folder, "fetched"), { recursive: true, force: true }).catch(() => {});
     await (await this.#connections)?.destroy();
     this.#connections = undefined;
   }

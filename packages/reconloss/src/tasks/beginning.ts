@@ -128,9 +128,9 @@ async function fromOnnx(task: Task, bytes: Uint8Array, path: string, patch: numb
     );
   }
   const tensors = firstTensors(network);
-  const written = (multiple: number) => exportTrained({ ...task, multiple }, network, tensors, { loss: "", steps: 0 });
-  await checkAgainstRuntime(written(1), bytes, colours, refuse);
-  const multiple = await multipleOf(written(1), colours, scale);
+  const written = exportTrained({ ...task, multiple: 1 }, network, tensors, { loss: "", steps: 0 });
+  await checkAgainstRuntime(written, bytes, colours, refuse);
+  const multiple = await multipleOf(written, colours, scale);
   if (patch % (scale * multiple) !== 0) {
     throw new ReconlossError(
       "invalid-argument",
