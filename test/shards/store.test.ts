@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { copyFile, mkdir, readdir, readFile, symlink } from "node:fs/promises";
+import { copyFile, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { writeImage } from "../../packages/reconloss/src/image/index.ts";
@@ -108,6 +108,15 @@ describe("parts at an address", () => {
     expect((await shardStatus(work)).done).toEqual([0]);
     expect((await numbersOf(work)).pairs).toHaveLength(9);
   }, 60_000);
+
+  test("that a merge has fetched are its own: a look at the status leaves them", async () => {
+    const work = await plan(1);
+    await runShard(work, 0);
+    await mkdir(join(work, "fetched"));
+    await writeFile(join(work, "fetched", "000000.jsonl"), "under way");
+    expect((await shardStatus(work)).done).toEqual([0]);
+    expect(await readdir(join(work, "fetched"))).toEqual(["000000.jsonl"]);
+  });
 
   test("that could not be sent are sent by the next process, and not computed again", async () => {
     const work = await plan(1);
