@@ -83,6 +83,9 @@ describe("a queue on a real Redis server", () => {
     expect(status.shards).toBe(shards);
     expect(status.done.length + status.missing.length).toBe(shards);
     expect(status.failed).toEqual([]);
+    // A process that first calls at a server which is away ends with an error, as it should: all of them are at work by now.
+    await until("the supervisor to have looked", () => second.lines().length > 0);
+    await until("three workers", async () => (await clusterStatus(work, { redis: redis.url })).workers === 3);
     await redis.restart(500);
     const ends = await Promise.all([second, ...others].map(({ ended }) => ended));
     expect(ends, [second, ...others].map(({ errors }) => errors()).join("\n")).toEqual([0, 0, 0, 0]);
