@@ -95,8 +95,11 @@ export async function launch(...flags: string[]): Promise<{ context: BrowserCont
   const context = await chromium.launchPersistentContext(profile, {
     executablePath,
     headless: true,
+    // The tests' own limit holds for it, as for what pages are waited for.
+    timeout: 0,
     args: [...always.split(" "), "--disable-sync", ...flags],
   });
+  context.setDefaultTimeout(0);
   return {
     context,
     close: async () => {

@@ -6,6 +6,7 @@ import { afterAll } from "vitest";
 /** A temporary folder that is removed after the tests of the calling file. */
 export async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "reconloss-test-"));
-  afterAll(() => rm(folder, { recursive: true, force: true }));
+  // Again where a process that has just ended wrote into it meanwhile.
+  afterAll(() => rm(folder, { recursive: true, force: true, maxRetries: 50, retryDelay: 100 }));
   return folder;
 }

@@ -105,7 +105,7 @@ describe("a folder is accounted for, file by file, by", () => {
     expect(applied.stderr).toContain(line);
     expectReasons(applied.stderr);
     expect(applied.code).toBe(1);
-  }, 60_000);
+  });
 });
 
 it("says of a folder without images what there was", async () => {
@@ -227,4 +227,4 @@ it("refuses what is larger than --limit-pixels, before it is decoded", async () 
     // A training goes on without the photograph.
     expect(code > 0, args[0]).toBe(args[0] !== "train");
   }
-}, 60_000);
+});

@@ -1,51 +1,23 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 import { Tensor } from "../../packages/core/src/tensor.ts";
 import { readImage, readPixels, writeImage } from "../../packages/reconloss/src/image/index.ts";
 import { temporaryFolder } from "../folder.ts";
+import { signalAt, start } from "../program.ts";
 import { photographFolder, scene, traces } from "../tasks/photographs.ts";
 import { run } from "./run.ts";
 
 const folder = await temporaryFolder();
 const data = join(folder, "photographs");
-const main = fileURLToPath(new URL("../../packages/reconloss/src/cli/main.ts", import.meta.url));
 const tiny = ["--data", data, "--batch", "2", "--patch", "16"];
 
 beforeAll(() => photographFolder(data, 10).then(() => undefined));
-
-interface Process {
-  child: ChildProcess;
-  /** What it has said so far, on stdout and stderr. */
-  said(): string;
-  ended: Promise<{ code: number | null; signal: string | null }>;
-}
-
-/** The command line as a process of its own, which can be stopped and killed. */
-function start(args: readonly string[], env: Record<string, string> = {}): Process {
-  const child = spawn(process.execPath, ["--import", "tsx", main, ...args], {
-    stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, ...env },
-  });
-  let text = "";
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", (part: Buffer) => (text += part));
-  return {
-    child,
-    said: () => text,
-    ended: new Promise((resolve) => child.on("close", (code, signal) => resolve({ code, signal }))),
-  };
-}
 
 /** How many steps a log holds. */
 async function stepsIn(out: string): Promise<number> {
   const text = await readFile(join(out, "log.jsonl"), "utf8").catch(() => "");
   return text.split("\n").length - 1;
-}
-
-async function until(condition: () => Promise<boolean>, { child }: Process): Promise<void> {
-  while (!(await condition()) && child.exitCode === null) await new Promise((done) => setTimeout(done, 5));
 }
 
 describe("train", () => {
@@ -154,35 +126,29 @@ describe("train", () => {
     const loss = "l1 + 0.5*gan(adaptive=true,conditional=true,features=4,depth=1,norm=none)@20..40";
     const settings = ["super-resolution", ...tiny, "--steps", "60", "--every", "10", "--loss", loss];
     expect((await run(["train", ...settings, "-o", whole])).code).toBe(0);
-    for (const [index, steps] of [13, 31, 48].entries()) {
-      const training = start(index === 0 ? ["train", ...settings, "-o", killed] : ["train", "--resume", "-o", killed]);
-      await until(async () => (await stepsIn(killed)) >= steps, training);
-      training.child.kill("SIGKILL");
-      expect((await training.ended).signal).toBe("SIGKILL");
+    // At its 13th step, at the 21st after the 10th, and at the 18th after the 30th.
+    for (const [index, step] of [13, 21, 18].entries()) {
+      const args = index === 0 ? ["train", ...settings, "-o", killed] : ["train", "--resume", "-o", killed];
+      expect(await start(args, signalAt("/log.jsonl", step)).ended).toBe("SIGKILL");
+      expect(await stepsIn(killed)).toBe([12, 30, 47][index]);
     }
-    expect(await stepsIn(killed)).toBeLessThan(60);
     expect((await run(["train", "--resume", "-o", killed])).code).toBe(0);
     expect(await traces(killed)).toEqual(await traces(whole));
-  }, 120_000);
+  });
 
-  it.each(["SIGINT", "SIGTERM"] as const)(
-    "saves on %s, says how to go on, and goes on",
-    async (signal) => {
-      const out = join(folder, signal);
-      const training = start(["train", "deblur", ...tiny, "--steps", "5000", "--every", "5000", "-o", out]);
-      await until(async () => (await stepsIn(out)) >= 3, training);
-      training.child.kill(signal);
-      expect(await training.ended).toEqual({ code: 130, signal: null });
-      const [, stopped] = /stopped by SIG\w+ after step (\d+) of 5000, saved in/.exec(training.said()) ?? [];
-      expect(training.said()).toContain(`reconloss train --resume -o ${out}`);
-      expect(await stepsIn(out)).toBe(Number(stopped));
-      expect(await readFile(join(out, "report.html"), "utf8")).toContain(`interrupted · step ${stopped} of 5000`);
-      const goesOn = await run(["train", "--resume", "-o", out, "--steps", String(Number(stopped) + 2)]);
-      expect(goesOn.code).toBe(0);
-      expect(await stepsIn(out)).toBe(Number(stopped) + 2);
-    },
-    120_000,
-  );
+  it.each(["SIGINT", "SIGTERM"] as const)("saves on %s, says how to go on, and goes on", async (signal) => {
+    const out = join(folder, signal);
+    const args = ["train", "deblur", ...tiny, "--steps", "5000", "--every", "5000", "-o", out];
+    const { ended, errors } = start(args, signalAt("/log.jsonl", 3, signal));
+    expect(await ended).toBe(130);
+    const [, stopped] = /stopped by SIG\w+ after step (\d+) of 5000, saved in/.exec(errors()) ?? [];
+    expect(errors()).toContain(`reconloss train --resume -o ${out}`);
+    expect(await stepsIn(out)).toBe(Number(stopped));
+    expect(await readFile(join(out, "report.html"), "utf8")).toContain(`interrupted · step ${stopped} of 5000`);
+    const goesOn = await run(["train", "--resume", "-o", out, "--steps", String(Number(stopped) + 2)]);
+    expect(goesOn.code).toBe(0);
+    expect(await stepsIn(out)).toBe(Number(stopped) + 2);
+  });
 
   it.each<[string[], string]>([
     [["train", "-o", "x"], "a task and --data are needed"],
@@ -277,9 +243,9 @@ describe("apply", () => {
     expect((await run(["apply", model, join(inputs, "a.jpg"), "-o", onCpu])).code).toBe(0);
     const args = ["apply", model, join(inputs, "a.jpg"), "-o", output, "--device", "webgpu"];
     // A process of its own, since the driver has to be named before anything looks for one.
-    const command = start(args, { VK_DRIVER_FILES: "/nowhere.json" });
-    expect((await command.ended).code).toBe(0);
-    expect(command.said()).toMatch(/note: webgpu cannot be used: .*; using the CPU/);
+    const { ended, errors } = start(args, { env: { VK_DRIVER_FILES: "/nowhere.json" } });
+    expect(await ended).toBe(0);
+    expect(errors()).toMatch(/note: webgpu cannot be used: .*; using the CPU/);
     expect(await readFile(output)).toEqual(await readFile(onCpu));
   });
 

@@ -1,18 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
-}
+import { quietPort } from "../ports.ts";
 
 /** A Redis server of a test's own, which writes what it is told to disk and can be started again. */
 export class RedisServer {
@@ -36,12 +27,14 @@ export class RedisServer {
     folder: string,
     { password = "", tls }: { password?: string; tls?: { cert: string; key: string } } = {},
   ): Promise<RedisServer> {
-    const server = new RedisServer(await freePort(), folder, password, tls);
-    await server.start();
-    return server;
+    for (;;) {
+      const server = new RedisServer(quietPort(), folder, password, tls);
+      if (await server.#start()) return server;
+    }
   }
 
-  async start(): Promise<void> {
+  /** Whether it listens: false where another program has its port. */
+  async #start(): Promise<boolean> {
     const port = String(this.port);
     const files = this.#tls && ["--tls-cert-file", this.#tls.cert, "--tls-key-file", this.#tls.key];
     const listening = files
@@ -50,7 +43,8 @@ export class RedisServer {
     const options = [...listening, "--bind", "127.0.0.1", "--dir", this.#folder];
     const durable = ["--appendonly", "yes", "--appendfsync", "always", "--save", ""];
     const secret = this.#password === "" ? [] : ["--requirepass", this.#password];
-    this.#process = spawn("redis-server", [...options, ...durable, ...secret], { stdio: "ignore" });
+    const child = spawn("redis-server", [...options, ...durable, ...secret], { stdio: "ignore" });
+    const ended = once(child, "exit").then(() => false);
     const client = new Redis(this.port, "127.0.0.1", {
       ...(this.#password === "" ? {} : { password: this.#password }),
       ...(this.#tls ? { tls: { ca: readFileSync(this.#tls.cert) } } : {}),
@@ -58,8 +52,12 @@ export class RedisServer {
       retryStrategy: () => 50,
     });
     client.on("error", () => {});
-    await client.ping();
+    const processAt = async () => Number(/process_id:(\d+)/.exec(await client.info("server"))?.[1]);
+    const isOurs = processAt().then((id) => id === child.pid);
+    const isReady = await Promise.race([isOurs.catch(() => false), ended]);
     client.disconnect();
+    if (isReady) this.#process = child;
+    return isReady;
   }
 
   async stop(): Promise<void> {
@@ -74,6 +72,6 @@ export class RedisServer {
   async restart(milliseconds: number): Promise<void> {
     await this.stop();
     await sleep(milliseconds);
-    await this.start();
+    if (!(await this.#start())) throw new Error(`another program has taken port ${this.port}`);
   }
 }

@@ -7,8 +7,8 @@ import { writeImage } from "../../packages/reconloss/src/image/index.ts";
 import { planComparison } from "../../packages/reconloss/src/shards/index.ts";
 import { run } from "../cli/run.ts";
 import { temporaryFolder } from "../folder.ts";
+import { killAll, start } from "../program.ts";
 import { randomTensor } from "../random.ts";
-import { killAll, start } from "./program.ts";
 import { RedisServer } from "./redis.ts";
 
 const folder = await temporaryFolder();
@@ -25,10 +25,10 @@ beforeAll(async () => {
   const images = join(folder, "images");
   for (let i = 0; i < 4; i++) await writeImage(join(images, `${i}.png`), randomTensor([1, 1, 8, 8], i));
   await planComparison(work, images, images, { metrics: "l1", shards: 2 });
-}, 60_000);
+});
 
 afterAll(async () => {
-  killAll();
+  await killAll();
   await redis?.stop();
 });
 
@@ -36,18 +36,18 @@ test("by TLS, with a certificate that a file says to trust, shards are submitted
   const options = { redis: redis.url, redisCa: cert };
   expect(await submitShards(work, options)).toMatchObject({ added: 2 });
   // The program too: by its option, by the environment, and by what Node trusts.
-  const worker = start(["cluster", "work", work, "--redis", redis.url, "--redis-ca", cert], {});
+  const worker = start(["cluster", "work", work, "--redis", redis.url, "--redis-ca", cert]);
   expect(await worker.ended, worker.errors()).toBe(0);
   expect(await clusterStatus(work, options)).toMatchObject({ done: [0, 1], missing: [] });
   for (const name of ["RECONLOSS_REDIS_CA", "NODE_EXTRA_CA_CERTS"]) {
-    const status = start(["cluster", "status", work, "--redis", redis.url], { [name]: cert });
+    const status = start(["cluster", "status", work, "--redis", redis.url], { env: { [name]: cert } });
     expect(await status.ended, status.errors()).toBe(0);
     expect(status.lines()[0]).toMatch(/^2 of 2 parts/);
   }
   const merged = await run(["cluster", "merge", work, "--json"]);
   expect(merged).toEqual(await run(["shards", "merge", work, "--json"]));
   expect([merged.code, JSON.parse(merged.stdout).mean]).toEqual([0, { l1: 0 }]);
-}, 60_000);
+});
 
 test("a certificate that nothing trusts is refused, as is what is none, and one where TLS is not spoken", async () => {
   const problem = (options: object) => submitShards(work, { redis: redis.url, ...options }).catch((error) => error);
@@ -56,4 +56,4 @@ test("a certificate that nothing trusts is refused, as is what is none, and one 
   expect((await problem({ redisCa: key })).message).toMatch(/server\.key has no certificate in it/);
   expect((await problem({ redisCa: join(folder, "none") })).code).toBe("file");
   expect((await problem({ redis: "redis://127.0.0.1:1", redisCa: cert })).message).toMatch(/is of rediss:\/\/ alone/);
-}, 60_000);
+});

@@ -1,10 +1,10 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { readdir, stat, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { writeImage } from "../../packages/reconloss/src/image/index.ts";
 import { temporaryFolder } from "../folder.ts";
+import { signalAt, startScript } from "../program.ts";
 import { randomTensor } from "../random.ts";
 import { tinyModel } from "./models.ts";
 
@@ -12,44 +12,30 @@ const folder = await temporaryFolder();
 const [outputs, reals, network] = [join(folder, "outputs"), join(folder, "reals"), join(folder, "tiny.onnx")];
 const script = fileURLToPath(new URL("./run.ts", import.meta.url));
 
-function start(cache: string): { child: ChildProcess; output: Promise<string> } {
-  const child = spawn(process.execPath, ["--import", "tsx", script, outputs, reals, network, cache], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  let text = "";
-  child.stdout?.on("data", (part: Buffer) => (text += part));
-  return { child, output: new Promise((resolve) => child.on("close", () => resolve(text))) };
-}
-
-async function bytesIn(cache: string): Promise<number> {
-  const files = await readdir(cache, { recursive: true, withFileTypes: true }).catch(() => []);
-  const sizes = files
-    .filter((file) => file.isFile())
-    .map(async (file) => (await stat(join(file.parentPath, file.name))).size);
-  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+/** What a run has computed in the end. */
+async function run(cache: string) {
+  const { ended, lines, errors } = startScript(script, [outputs, reals, network, cache]);
+  expect(await ended, errors()).toBe(0);
+  const { outputs: o, reals: r, ...rest } = JSON.parse(lines()[0]);
+  return { ...rest, computed: o.computed + r.computed };
 }
 
 test("killed again and again, the next run goes on and ends with the same bits", async () => {
   await writeFile(network, tinyModel());
   for (let i = 0; i < 120; i++) {
-    await writeImage(join(outputs, `${i}.png`), randomTensor([1, 3, 200, 200], i));
-    await writeImage(join(reals, `${i}.png`), randomTensor([1, 3, 200, 200], 1000 + i, 0, 0.9));
+    await writeImage(join(outputs, `${i}.png`), randomTensor([1, 3, 24, 24], i));
+    await writeImage(join(reals, `${i}.png`), randomTensor([1, 3, 24, 24], 1000 + i, 0, 0.9));
   }
-  const whole = JSON.parse(await start(join(folder, "cache-whole")).output);
+  const whole = await run(join(folder, "cache-whole"));
 
   const cache = join(folder, "cache");
-  // After the first few records, and twice more a little later.
-  for (const more of [100, 1100, 2100]) {
-    const before = await bytesIn(cache);
-    const { child, output } = start(cache);
-    while ((await bytesIn(cache)) < before + more && child.exitCode === null) {
-      await new Promise((done) => setTimeout(done, 2));
-    }
-    child.kill("SIGKILL");
-    expect(await output).toBe("");
+  // After a batch of 3, half a batch later, and among the second set's, each time with the second half of a write lost.
+  for (const write of [3, 2, 50]) {
+    const { ended } = startScript(script, [outputs, reals, network, cache], signalAt(".features", write));
+    expect(await ended).toBe("SIGKILL");
   }
-  const { outputs: o, reals: r, ...resumed } = JSON.parse(await start(cache).output);
-  expect(o.computed + r.computed).toBeGreaterThan(0);
-  expect(o.computed + r.computed).toBeLessThan(240);
+  const resumed = await run(cache);
+  expect(resumed.computed).toBeGreaterThan(0);
+  expect(resumed.computed).toBeLessThan(240);
   expect(resumed.results).toEqual(whole.results);
-}, 120_000);
+});

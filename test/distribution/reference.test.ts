@@ -72,5 +72,4 @@ test.skipIf(!hasReference)(
     // 12.6388 in the docstring of torchmetrics' FrechetInceptionDistance(feature=64), four decimals.
     expect(Math.abs((results.fid?.value as number) - 12.6388)).toBeLessThan(5e-4);
   },
-  180_000,
 );

@@ -1,5 +1,4 @@
-import { mkdtemp, readFile, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { zipSync } from "fflate";
@@ -14,11 +13,12 @@ import {
   statisticsBytes,
   writeStatistics,
 } from "../../packages/reconloss/src/distribution/statistics-file.ts";
+import { temporaryFolder } from "../folder.ts";
 import { expectValue, type GoldenCase, goldenCases, readNpy } from "../golden.ts";
 import { randomSource, randomTensor } from "../random.ts";
 
 const goldenPath = (path: unknown) => fileURLToPath(new URL(`../goldens/${path}`, import.meta.url));
-const folder = await mkdtemp(join(tmpdir(), "reconloss-"));
+const folder = await temporaryFolder();
 
 async function written(bytes: Uint8Array, name = "file.npz"): Promise<string> {
   const path = join(folder, name);

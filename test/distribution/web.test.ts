@@ -374,4 +374,4 @@ test("what is secret in an address is in nothing that is written or printed", as
       `${server.url}/signed.tar (2)#0.png`,
     ]);
   });
-}, 60_000);
+});

@@ -1,5 +1,3 @@
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { InferenceSession } from "onnxruntime-node";
 import { describe, expect, it, vi } from "vitest";
 import { compile } from "../../packages/core/src/graph/compile.ts";
@@ -7,6 +5,7 @@ import type { OnnxValue } from "../../packages/core/src/graph/onnx-builder.ts";
 import type { Ops } from "../../packages/core/src/graph/ops.ts";
 import { loadRuntime } from "../../packages/core/src/runtimes/index.ts";
 import { Tensor } from "../../packages/core/src/tensor.ts";
+import { collectUntil } from "../garbage.ts";
 
 describe("programs that are started at once", () => {
   it("run one at a time, and one that fails does not hold up the others", async () => {
@@ -76,9 +75,6 @@ describe("what cannot be compiled or run is told by its name", () => {
 });
 
 it("sessions of programs that nothing holds any longer are released, those in use not", async () => {
-  // --expose-gc after the start: https://nodejs.org/api/v8.html#v8setflagsfromstringflags
-  setFlagsFromString("--expose-gc");
-  const collect = runInNewContext("gc") as () => void;
   const released = vi.fn();
   const runtime = await loadRuntime();
   const { createSession } = runtime;
@@ -92,10 +88,7 @@ it("sessions of programs that nothing holds any longer are released, those in us
     const kept = await make();
     // Those that are running when they are dropped as well.
     const running = Array.from({ length: 10 }, async () => (await make()).run({ x: image }));
-    for (let turn = 0; turn < 40 && released.mock.calls.length < 9; turn++) {
-      collect();
-      await new Promise((resolve) => setTimeout(resolve, 25));
-    }
+    await collectUntil(() => released.mock.calls.length >= 9);
     for (const { mean } of await Promise.all(running)) expect(mean.data[0]).toBe(0.5);
     expect(released.mock.calls.length).toBeGreaterThanOrEqual(9);
     expect(released.mock.calls.length).toBeLessThanOrEqual(10);

@@ -1,8 +1,7 @@
-import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { defineLoss, parseLosses } from "../../packages/core/src/losses/index.ts";
 import { Tensor } from "../../packages/core/src/tensor.ts";
@@ -10,6 +9,7 @@ import { comparePairs, type Outcome, summarise } from "../../packages/reconloss/
 import { type ImagePair, writeImage } from "../../packages/reconloss/src/image/index.ts";
 import { writeReport } from "../../packages/reconloss/src/report/index.ts";
 import { noise } from "../../packages/reconloss/src/tasks/distort.ts";
+import { launch, withoutChromium } from "../browser.ts";
 import { temporaryFolder } from "../folder.ts";
 
 const folder = await temporaryFolder();
@@ -103,25 +103,17 @@ describe("the file", () => {
   });
 });
 
-const executablePath = "/usr/bin/chromium";
-const noBrowser = existsSync(executablePath) ? undefined : `there is no ${executablePath}`;
-if (noBrowser) console.warn(`the report is not seen in a browser: ${noBrowser}`);
-
-describe.skipIf(noBrowser)("in a browser", () => {
-  let browser: Browser;
+describe.skipIf(withoutChromium)("in a browser", () => {
+  let browser: Awaited<ReturnType<typeof launch>>;
   let page: Page;
   const trouble: string[] = [];
   const requests: string[] = [];
 
   beforeAll(async () => {
-    browser = await chromium.launch({
-      executablePath,
-      args: [
-        ...["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
-        ...["--disable-background-networking", "--disable-component-update", "--disable-sync"],
-      ],
-    });
-    page = await browser.newPage({ viewport: { width: 1300, height: 900 }, reducedMotion: "reduce" });
+    browser = await launch("--disable-gpu");
+    page = await browser.context.newPage();
+    await page.setViewportSize({ width: 1300, height: 900 });
+    await page.emulateMedia({ reducedMotion: "reduce" });
     page.on("console", (message) => trouble.push(message.text()));
     page.on("pageerror", (error) => trouble.push(error.message));
     page.on("request", (request) => requests.push(request.url()));

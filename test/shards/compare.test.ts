@@ -53,7 +53,7 @@ beforeAll(async () => {
   const options = { optional: new Set(optional), mapStatistics: mapStatisticsOf(conditions) };
   for await (const outcome of comparePairs(pairs, losses, options)) outcomes.push({ ...outcome, maps: {} });
   whole = { ...summarise(losses, outcomes, unpairedFailures(unpaired), new Set(optional)), passedOver };
-}, 60_000);
+});
 
 async function plan(name: string, shards: number): Promise<string> {
   const work = join(folder, name);
@@ -62,26 +62,22 @@ async function plan(name: string, shards: number): Promise<string> {
 }
 
 describe("merged pairs are those of one process, bit for bit", () => {
-  test.each([1, 3, 40])(
-    "%i shards, computed in another order",
-    async (count) => {
-      const work = await plan(`work-${count}`, count);
-      for (let shard = count - 1; shard >= 0; shard--) await runShard(work, shard);
-      expect(await shardStatus(work)).toMatchObject({ kind: "compare", items: 24, itemsDone: 24, missing: [] });
-      const merged = await mergeShards(work);
-      if (merged.kind !== "compare") throw new Error(merged.kind);
-      // The plain command is the definition of what a merge must be; as bits, so that -0 and 0 differ.
-      const { losses: _, ...rest } = merged.comparison;
-      const { losses: __, ...expected } = whole;
-      expect(rest).toStrictEqual(expected);
-      expect([toJson(merged.comparison), toCsv(merged.comparison)]).toEqual([toJson(whole), toCsv(whole)]);
-      expect(merged.verdicts?.map(({ holds, missing }) => [holds, missing])).toEqual([
-        [true, 4],
-        [true, 4],
-      ]);
-    },
-    60_000,
-  );
+  test.each([1, 3, 40])("%i shards, computed in another order", async (count) => {
+    const work = await plan(`work-${count}`, count);
+    for (let shard = count - 1; shard >= 0; shard--) await runShard(work, shard);
+    expect(await shardStatus(work)).toMatchObject({ kind: "compare", items: 24, itemsDone: 24, missing: [] });
+    const merged = await mergeShards(work);
+    if (merged.kind !== "compare") throw new Error(merged.kind);
+    // The plain command is the definition of what a merge must be; as bits, so that -0 and 0 differ.
+    const { losses: _, ...rest } = merged.comparison;
+    const { losses: __, ...expected } = whole;
+    expect(rest).toStrictEqual(expected);
+    expect([toJson(merged.comparison), toCsv(merged.comparison)]).toEqual([toJson(whole), toCsv(whole)]);
+    expect(merged.verdicts?.map(({ holds, missing }) => [holds, missing])).toEqual([
+      [true, 4],
+      [true, 4],
+    ]);
+  });
 });
 
 test("more pairs than are held stream: every number, verdict and byte of what is written is the same", async () => {
@@ -131,7 +127,7 @@ test("lines of JSON are the pairs of --json, then what could not be compared", a
   // Those of which a loss failed say so.
   const errors = rows.flatMap((row) => row.errors ?? []).length;
   expect(errors).toBe(failed.filter(({ loss }: { loss?: string }) => loss !== undefined).length);
-}, 60_000);
+});
 
 test("models of one's own are planned, and must be those of the plan", async () => {
   const work = join(folder, "models");
@@ -149,7 +145,7 @@ test("models of one's own are planned, and must be those of the plan", async () 
   );
   await writeFile(model, "another model");
   await expect(mergeShards(work)).rejects.toThrow(/model .*distance\.onnx is not what was planned/);
-}, 60_000);
+});
 
 test("a part is lines of JSON, with the numbers of each pair", async () => {
   const work = await plan("lines", 2);

@@ -222,7 +222,7 @@ test("blocks without any image that can be read count, so that sums are in the s
     const { size } = await stat(join(work, "parts", "000000.part"));
     expect(size).toBeLessThan(512 * 60 + 70_000);
   }
-}, 60_000);
+});
 
 test("classes come from the listing at the merge, and only rows are in the parts", async () => {
   const [outputs, reals] = ["by-class", "by-class-real"].map((name) => join(folder, name));

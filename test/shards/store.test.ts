@@ -107,7 +107,7 @@ describe("parts at an address", () => {
     store.faults.GET.push("half", "500");
     expect((await shardStatus(work)).done).toEqual([0]);
     expect((await numbersOf(work)).pairs).toHaveLength(9);
-  }, 60_000);
+  });
 
   test("that a merge has fetched are its own: a look at the status leaves them", async () => {
     const work = await plan(1);
@@ -130,7 +130,7 @@ describe("parts at an address", () => {
     expect(seen).toEqual([]);
     expect((await numbersOf(work)).pairs).toHaveLength(9);
     expect(await readdir(join(work, "outgoing"))).toEqual([]);
-  }, 60_000);
+  });
 
   test("are refused by name where they are cut short, changed, or of another plan or shard; and made again", async () => {
     const [work, other] = [await plan(), await plan(2)];
@@ -162,7 +162,7 @@ describe("parts at an address", () => {
       expect(store.files.get(name)).toEqual(whole);
     }
     expect(await numbersOf(work)).toStrictEqual(before);
-  }, 60_000);
+  });
 
   test.skipIf(!existsSync("/dev/full"))("that the disk cannot take at the merge are no fault of theirs", async () => {
     const work = await plan(1);
@@ -232,7 +232,7 @@ describe("what is refused", () => {
     expect(seen).toEqual([]);
     await store.listen();
     await runShard(work, 0);
-  }, 60_000);
+  });
 });
 
 test("the command line plans it", async () => {

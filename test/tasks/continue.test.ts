@@ -29,7 +29,7 @@ beforeAll(async () => {
   await photographFolder(data, 10, 48, 56);
   await runTraining(settingsOf({ learningRate: 1e-2 }), trained);
   await runTraining(settingsOf({ channels: 1 }), grey);
-}, 120_000);
+});
 
 /** Trains in pieces: to each of these steps, then to the end. */
 async function inPieces(settings: ReturnType<typeof settingsOf>, out: string, stops: readonly number[]): Promise<void> {
@@ -193,7 +193,7 @@ describe("init", () => {
     const damaged = await run(["train", "--resume", "-o", parts, "--steps", "14"]);
     expect(damaged).toMatchObject({ code: 1 });
     expect(damaged.stderr).toContain("is not the file that the training began with");
-  }, 60_000);
+  });
 
   test("a network that halves sizes: photographs of any size are judged and applied, patches must fit", async () => {
     const file = join(folder, "halving.onnx");

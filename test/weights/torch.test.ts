@@ -4,6 +4,7 @@ import { ReconlossError } from "../../packages/core/src/errors.ts";
 import { readCheckpoint } from "../../packages/core/src/weights/checkpoint.ts";
 import { bytesSource } from "../../packages/core/src/weights/source.ts";
 import { crc32 } from "../../packages/core/src/weights/zip.ts";
+import { processorTime } from "../processor-time.ts";
 import { ascii, dict, global, int, pickle, reduce, storage, str, tensor, tuple, wideInt } from "./pickles.ts";
 
 const pair = tuple(int(2));
@@ -102,9 +103,10 @@ describe("pickles", () => {
     const list = [0x5d, 0x71, 0, 0x28, ...new Array<number[]>(items).fill([0x4b, 1, 0x4b, 2, 0x86]).flat(), 0x65];
     const copies = new Array<number[]>(items).fill([0x68, 1, 0x68, 0, 0x85, 0x52, 0x30]).flat();
     const code = pickle(global("collections", "OrderedDict"), [0x71, 1], list, copies);
-    const started = performance.now();
-    expect(await refusal(archive(code))).toContain("it copies more than it holds");
-    expect(performance.now() - started).toBeLessThan(5000);
+    const milliseconds = await processorTime(async () => {
+      expect(await refusal(archive(code))).toContain("it copies more than it holds");
+    });
+    expect(milliseconds).toBeLessThan(5000);
   });
 
   const huge = wideInt(2n ** 40n);

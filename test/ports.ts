@@ -1,0 +1,5 @@
+/**
+ * A port by chance, of those that no system gives by itself to whoever asks for any: nobody else comes by it while its server is away. Whether another program
+ * listens there is seen when one tries.
+ */
+export const quietPort = (): number => 10_000 + Math.floor(20_000 * Math.random());
