@@ -32,3 +32,4 @@ process.on("message", async (request: Request) => {
   process.send?.({ ...result, peak: 1024 * process.resourceUsage().maxRSS } satisfies Answer);
 });
 process.on("disconnect", () => process.exit(0));
+process.send?.("ready");

@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -55,7 +56,7 @@ export class Reader {
 
   /** Reads a file; `outcome` is `hang` or `memory` where the process had to be ended, `crash` where it ended. */
   async read(request: Request): Promise<Answer> {
-    const child = (this.#child ??= this.#start());
+    const child = (this.#child ??= await this.#start());
     const answer = await new Promise<Answer>((resolve) => {
       const settle = (answer: Answer) => {
         clearTimeout(timer);
@@ -88,7 +89,8 @@ export class Reader {
     this.#child = undefined;
   }
 
-  #start(): ChildProcess {
+  /** A process that is ready: the time that it takes to start is not that of a file. */
+  async #start(): Promise<ChildProcess> {
     this.#said = "";
     const child = fork(this.#script, { execArgv: ["--import", "tsx"], stdio: ["ignore", "pipe", "pipe", "ipc"] });
     for (const stream of [child.stdout, child.stderr]) {
@@ -96,6 +98,7 @@ export class Reader {
         this.#said = (this.#said + text.toString("utf8")).slice(-4000);
       });
     }
+    await once(child, "message");
     return child;
   }
 }

@@ -1,8 +1,7 @@
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { writeNpz } from "../../packages/core/src/weights/npz.ts";
 import type { SetOptions } from "../../packages/reconloss/src/distribution/image-set.ts";
 import { evaluateDistribution } from "../../packages/reconloss/src/distribution/index.ts";
@@ -11,6 +10,7 @@ import { Web } from "../../packages/reconloss/src/distribution/inputs/web.ts";
 import { writeImage } from "../../packages/reconloss/src/image/index.ts";
 import { run } from "../cli/run.ts";
 import { temporaryFolder } from "../folder.ts";
+import { closedPort } from "../ports.ts";
 import { randomTensor } from "../random.ts";
 import { FileServer, type Handler } from "../weights/file-server.ts";
 import { tarOf, zipOf } from "./archives.ts";
@@ -50,6 +50,9 @@ function answer(request: IncomingMessage, response: ServerResponse, file: Uint8A
 
 const server = await FileServer.start(good);
 afterAll(() => server.stop());
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
 beforeEach(() => {
   server.handler = good;
   server.requests.length = 0;
@@ -60,12 +63,9 @@ const serve = (name: string, data: Uint8Array | string) => {
   return `${server.url}/${name}`;
 };
 
-/** Short waits; a proxy of the machine that runs the tests does not count. */
-const quick: SetOptions = { env: {}, retryDelay: 1, stallTimeout: 300 };
+/** Short waits between tries; a proxy of the machine that runs the tests does not count. */
+const quick: SetOptions = { env: {}, retryDelay: 1 };
 const all = () => hashesOf(folder);
-
-/** The temporary files of downloads that are there now. */
-const leftovers = async () => (await readdir(tmpdir())).filter((name) => name.startsWith("reconloss-download-"));
 
 describe("sets at addresses", () => {
   test("are tar, zip, npz, lists and patterns, read by ranges", async () => {
@@ -170,8 +170,10 @@ describe("servers", () => {
   };
 
   test("that give no ranges are read whole up to the limit, and leave nothing behind", async () => {
+    const temporary = join(folder, "temporary");
+    await mkdir(temporary);
+    vi.stubEnv("TMPDIR", temporary);
     server.handler = (_, response) => void response.writeHead(200, { "content-length": tar.length }).end(tar);
-    const before = await leftovers();
     expect(await hashesOf(address, quick)).toHaveLength(5);
     expect(server.requests).toHaveLength(1);
     const refusal =
@@ -181,7 +183,7 @@ describe("servers", () => {
     server.handler = (_, response) => void response.writeHead(200).end(tar);
     const error = await failureOf(address, { ...quick, limitDownload: 1000 });
     expect([error.code, error.message]).toEqual(["download", expect.stringMatching(refusal)]);
-    expect(await leftovers()).toEqual(before);
+    expect(await readdir(temporary)).toEqual([]);
   });
 
   test("that fail for a while are tried again, and wait as they ask", async () => {
@@ -202,10 +204,7 @@ describe("servers", () => {
     server.handler = (_, response) => void response.writeHead(403).end();
     expect((await failureOf(address, quick)).message).toBe(`${address}: HTTP 403`);
     expect(server.requests).toHaveLength(1);
-    const closed = await FileServer.start(good);
-    const { url } = closed;
-    await closed.stop();
-    const gone = await failureOf(`${url}/a.tar`, quick);
+    const gone = await failureOf(`http://127.0.0.1:${closedPort}/a.tar`, quick);
     expect([gone.code, gone.message]).toEqual([
       "download",
       expect.stringMatching(/127\.0\.0\.1:\d+\/a\.tar: .*\(tried 2 times\)/),
@@ -224,7 +223,8 @@ describe("servers", () => {
       () => {},
     ] as Handler[]) {
       first(1, then);
-      expect(await namesOf(address, quick)).toHaveLength(5);
+      // On a loaded machine the good server, too, may be lost at times.
+      expect(await namesOf(address, { ...quick, stallTimeout: 300, attempts: 100 })).toHaveLength(5);
     }
   });
 
@@ -237,7 +237,8 @@ describe("servers", () => {
     const error = await failureOf(address, { ...quick, stallTimeout: 100, attempts: 2 });
     expect([error.code, error.message]).toEqual([
       "download",
-      expect.stringMatching(/it stopped after \d+ of 1048576 bytes/),
+      // The other where the machine is so loaded that not even the beginning of the answer came in time.
+      expect.stringMatching(/it stopped after \d+ of 1048576 bytes|aborted due to timeout/),
     ]);
   });
 

@@ -73,7 +73,8 @@ describe("Reader", async () => {
        if (path === "crash") process.abort();
        if (path === "memory") globalThis.kept = Array.from({ length: 64 }, () => Buffer.alloc(2 ** 24, 1));
        process.send({ outcome: path === "raw" ? "other" : "result", peak: 1024 * process.resourceUsage().maxRSS });
-     });`,
+     });
+     process.send("ready");`,
   );
   const reader = new Reader(script, { seconds: 3, bytes: 2 ** 29 });
   afterAll(() => reader.close());

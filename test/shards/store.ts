@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { quietPort } from "../ports.ts";
 
 /** What is to go wrong with the next requests of a kind, in their order. */
 export type Fault = "500" | "413" | "dies" | "keeps half" | "half";
@@ -17,7 +18,7 @@ export class HttpStore {
   /** Where every request is sent instead. */
   redirect: string | undefined;
   readonly #server: Server;
-  port = 0;
+  readonly port = quietPort();
 
   private constructor() {
     this.#server = createServer((request, response) => {
@@ -26,15 +27,20 @@ export class HttpStore {
   }
 
   static async start(): Promise<HttpStore> {
-    const store = new HttpStore();
-    await store.listen(0);
-    return store;
+    for (;;) {
+      const store = new HttpStore();
+      // Where another program listens there, another one is tried.
+      const isListening = await store.listen().then(
+        () => true,
+        () => false,
+      );
+      if (isListening) return store;
+    }
   }
 
-  async listen(port = this.port): Promise<void> {
-    this.#server.listen(port, "127.0.0.1");
+  async listen(): Promise<void> {
+    this.#server.listen(this.port, "127.0.0.1");
     await once(this.#server, "listening");
-    this.port = (this.#server.address() as { port: number }).port;
   }
 
   get url(): string {

@@ -52,19 +52,27 @@ export function serve(bytes: Uint8Array, etag = '"one"'): Handler {
   };
 }
 
-/** Long enough for a busy machine to take in what was sent: what a client has not read when the connection closes is lost to it. */
-const UNHURRIED = 500;
-
-/** Promises the whole file, sends its first `count` bytes and then hangs up, or falls silent. */
-export function serveStart(bytes: Uint8Array, count: number, then: "hang up" | "fall silent", etag = '"one"'): Handler {
+/**
+ * Promises the whole file, sends its next `count` bytes and then falls silent, or hangs up.
+ *
+ * @param then - how much of the file the client has, by which it is told when to hang up: what a client has not read when the connection closes is lost to it
+ */
+export function serveStart(
+  bytes: Uint8Array,
+  count: number,
+  then: "fall silent" | (() => number),
+  etag = '"one"',
+): Handler {
   return (request, response) => {
     const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0);
+    const sent = bytes.subarray(start, start + count);
     const headers = { etag, "content-length": bytes.length - start };
     if (start > 0)
       response.writeHead(206, { ...headers, "content-range": `bytes ${start}-${bytes.length - 1}/${bytes.length}` });
     else response.writeHead(200, headers);
-    response.write(bytes.subarray(start, start + count), () => {
-      if (then === "hang up") setTimeout(() => response.destroy(), UNHURRIED);
-    });
+    response.write(sent);
+    if (then === "fall silent") return;
+    const looking = setInterval(() => then() >= start + sent.length && response.destroy(), 5);
+    response.on("close", () => clearInterval(looking));
   };
 }

@@ -1,12 +1,12 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { ReconlossError } from "@reconloss/core";
 import { checkFields, checkKind, threadsVariable } from "@reconloss/core/internal";
 import type { Job } from "bullmq";
+import { ownProgram } from "../own-program.ts";
 import type { ShardOptions } from "../shards/index.ts";
 import { loadBullmq, type QueueOptions, queueFields } from "./connection.ts";
 import { type JobProgress, openQueue, queueName, type ShardJob, type ShardQueue } from "./queue.ts";
@@ -287,17 +287,10 @@ class ShardProcess {
   #running(): ChildProcess {
     const child = this.#child;
     if (child?.connected && child.exitCode === null && child.signalCode === null) return child;
-    // In the sources beside this module; where that lands in what is built is the bundler's choice.
-    const files = [
-      "./shard-process.ts",
-      "./shard-process.js",
-      "./cluster/shard-process.js",
-      "../cluster/shard-process.js",
-    ];
-    const path = files.map((file) => fileURLToPath(new URL(file, import.meta.url))).find((file) => existsSync(file));
+    const path = fileURLToPath(ownProgram(import.meta.url, "cluster", "shard-process"));
     const env =
       this.#threads === undefined ? process.env : { ...process.env, [threadsVariable]: String(this.#threads) };
-    this.#child = fork(path as string, { stdio: ["ignore", "inherit", "inherit", "ipc"], env });
+    this.#child = fork(path, { stdio: ["ignore", "inherit", "inherit", "ipc"], env });
     return this.#child;
   }
 }

@@ -1,22 +1,14 @@
-import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { ReconlossError } from "@reconloss/core";
 import type { ByteSource } from "@reconloss/core/weights";
 import type { FileMetaData } from "hyparquet";
+import { ownProgram } from "../../own-program.ts";
 import type { ParquetLimits } from "../image-set.ts";
 import type { ParquetAnswer, ParquetContent, ParquetTask } from "./parquet-worker.ts";
 
 /** Far more than any file needs that was not made to do harm. */
 const usual: ParquetLimits = { time: 60_000, timePerMegabyte: 250 };
-
-/** In the sources beside this module; where that lands in what is built is the bundler's choice. */
-const files = [
-  "./parquet-worker.ts",
-  "./parquet-worker.js",
-  "./distribution/parquet-worker.js",
-  "../distribution/parquet-worker.js",
-];
 
 /** What hyparquet says of a file; the thread can be asked again. */
 class Damaged extends Error {}
@@ -93,17 +85,19 @@ export class ParquetThread {
   }
 }
 
+/** A thread that is ready: the time that it takes to start is not that of a file. */
 async function startWorker(): Promise<Worker> {
   await import("hyparquet").catch((cause) => {
     const message = "to read parquet files, install the optional package hyparquet: npm install hyparquet";
     throw new ReconlossError("missing-dependency", message, { cause });
   });
-  const urls = files.map((file) => new URL(file, import.meta.url));
-  const url = urls.find((each) => existsSync(fileURLToPath(each))) as URL;
-  if (!url.pathname.endsWith(".ts")) return new Worker(url, { execArgv: [] });
+  const url = ownProgram(import.meta.url, "distribution", "parquet-worker");
   // Of the sources, as tests run them.
   const script = `import("tsx/esm/api").then(({ register }) => (register(), import(${JSON.stringify(url.href)})));`;
-  return new Worker(script, { eval: true, execArgv: [] });
+  const isSource = url.pathname.endsWith(".ts");
+  const worker = new Worker(isSource ? script : url, { eval: isSource, execArgv: [] });
+  await once(worker, "message");
+  return worker;
 }
 
 /** Asks a thread, and gives it the bytes that it needs; the time that this takes is not counted. */

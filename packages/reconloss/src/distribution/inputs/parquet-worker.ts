@@ -156,5 +156,7 @@ function serve(port: MessagePort): void {
 
 if (parentPort !== null) {
   boundArrays();
+  await import("hyparquet");
   serve(parentPort);
+  parentPort.postMessage("ready");
 }
