@@ -5,8 +5,8 @@ import type { InputDims } from "../packages/core/src/graph/program.ts";
 import { type Float64Image, reference, toFloat64 } from "../packages/core/src/graph/reference.ts";
 import { dimsOf, initialize, type Model } from "../packages/core/src/nets/index.ts";
 import { Random } from "../packages/core/src/random.ts";
-import { Tensor } from "../packages/core/src/tensor.ts";
-import { seededWeights } from "./seeded-weights.ts";
+import { type Shape, Tensor } from "../packages/core/src/tensor.ts";
+import { fnv1a32, seededTensor, seededWeights, uniform } from "./seeded-weights.ts";
 
 type Tensors = Readonly<Record<string, Tensor>>;
 
@@ -19,6 +19,25 @@ function asTensors({ parameters, buffers }: Model, values: Readonly<Record<strin
 export function seededTensors(model: Model): Tensors {
   const specs = Object.entries({ ...model.parameters, ...model.buffers });
   return asTensors(model, seededWeights(Object.fromEntries(specs.map(([name, { shape }]) => [name, shape]))));
+}
+
+/** The model, with seeded values where it starts. */
+export function seeded(model: Model): Model {
+  const start = Object.entries(model.parameters).map(([name, spec]) => {
+    const batchNorm = `${name.slice(0, name.lastIndexOf(".") + 1)}running_mean` in model.buffers;
+    const initialize = (_: unknown, shape: readonly number[]) => seededTensor(name, shape, batchNorm);
+    return [name, { ...spec, initialize }];
+  });
+  return { ...model, parameters: Object.fromEntries(start) };
+}
+
+/** Images of uniform numbers that follow from a name, as seeded_torch.py has them. */
+export function seededBatch(name: string, shape: Shape): Tensor {
+  const count = shape.reduce((product, size) => product * size, 1);
+  return new Tensor(
+    Float32Array.from({ length: count }, (_, i) => uniform(fnv1a32(name), i)),
+    shape,
+  );
 }
 
 /** All tensors of a model as it starts. */

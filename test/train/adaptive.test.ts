@@ -7,7 +7,6 @@ import { edsr, type Model } from "../../packages/core/src/nets/index.ts";
 import { activation, chain } from "../../packages/core/src/nets/layer.ts";
 import { conv } from "../../packages/core/src/nets/layers.ts";
 import { model } from "../../packages/core/src/nets/model.ts";
-import type { Shape } from "../../packages/core/src/tensor.ts";
 import { Tensor } from "../../packages/core/src/tensor.ts";
 import {
   adam,
@@ -18,19 +17,10 @@ import {
   type TrainerStep,
 } from "../../packages/core/src/train/index.ts";
 import { expectValue, goldenCases, readTensor } from "../golden.ts";
-import { seededTensors } from "../models.ts";
+import { seeded, seededBatch, seededTensors } from "../models.ts";
 import { seededLpips } from "../networks.ts";
 import { randomTensor } from "../random.ts";
-import { fnv1a32, seededTensor, uniform } from "../seeded-weights.ts";
 import { tinyActivations, tinyDiscriminator } from "../tiny-discriminator.ts";
-
-/** A model that starts with seeded weights. */
-function seeded(model: Model): Model {
-  const start = Object.entries(model.parameters).map(([name, spec]) => {
-    return [name, { ...spec, initialize: (_: unknown, shape: readonly number[]) => seededTensor(name, shape) }];
-  });
-  return { ...model, parameters: Object.fromEntries(start) };
-}
 
 const silu = activation((o, x) => o.div(x, o.add(o.exp(o.neg(x)), 1)));
 const decoder = seeded(
@@ -133,11 +123,6 @@ describe("the adaptive weight is VQGAN's", () => {
   });
 });
 
-function batch(name: string, shape: Shape): Tensor {
-  const data = Float32Array.from({ length: shape.reduce((a, b) => a * b) }, (_, i) => uniform(fnv1a32(name), i));
-  return new Tensor(data, shape);
-}
-
 function expectClose(got: ArrayLike<number>, expected: readonly number[], tolerance: number): void {
   expect(got.length).toBe(expected.length);
   const scale = Math.max(...expected.map(Math.abs));
@@ -164,10 +149,10 @@ function vqgan(): Trainer {
 const shape = [2, 3, 32, 36] as const;
 
 describe("five steps with LPIPS and a hinge discriminator that begins later", () => {
-  // Written by vqgan_steps.py in NumPy, float64, with derivatives by hand: an independent computation, but not PyTorch's.
+  // PyTorch's in float64: vqgan_steps.py.
   const golden = JSON.parse(readFileSync(new URL("../goldens/train/vqgan-steps.json", import.meta.url), "utf8"));
 
-  const step = (trainer: Trainer) => trainer.step(batch("input", shape), batch("target", shape));
+  const step = (trainer: Trainer) => trainer.step(seededBatch("input", shape), seededBatch("target", shape));
   const whole = vqgan();
   const said: TrainerStep[] = [];
   /** The checkpoints after each step. */
@@ -179,7 +164,7 @@ describe("five steps with LPIPS and a hinge discriminator that begins later", ()
     }
   });
 
-  test("are those of the reference", () => {
+  test("are PyTorch's", () => {
     for (const [i, expected] of golden.steps.entries()) {
       const { value, weights, learned, terms } = said[i];
       const [[name, weight]] = Object.entries(weights);

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { ReconlossError } from "../../packages/core/src/errors.ts";
 import { discriminatorLoss } from "../../packages/core/src/losses/adversarial/index.ts";
 import { defineLoss, exportLoss, l1, parseLoss, type Term, weighted } from "../../packages/core/src/losses/index.ts";
-import { edsr, type Model, patchGan } from "../../packages/core/src/nets/index.ts";
+import { edsr, patchGan } from "../../packages/core/src/nets/index.ts";
 import { Random } from "../../packages/core/src/random.ts";
 import { Tensor } from "../../packages/core/src/tensor.ts";
 import {
@@ -21,16 +21,8 @@ import {
   wganGp,
 } from "../../packages/reconloss/src/train/index.ts";
 import { expectValue, goldenCases, readNpy, readTensor } from "../golden.ts";
-import { seededTensor } from "../seeded-weights.ts";
+import { seeded } from "../models.ts";
 import { tinyDiscriminator } from "../tiny-discriminator.ts";
-
-/** A model that starts with the goldens' seeded weights. */
-function seeded(model: Model): Model {
-  const start = Object.entries(model.parameters).map(([name, spec]) => {
-    return [name, { ...spec, initialize: (_: Random, shape: readonly number[]) => seededTensor(name, shape) }];
-  });
-  return { ...model, parameters: Object.fromEntries(start) };
-}
 
 const images = (seed: string, n = 2, size = 32, low = 0, high = 1) => {
   const random = new Random(seed);

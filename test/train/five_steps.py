@@ -4,16 +4,10 @@ The network, its weights and the batch follow from names alone (see seeded-weigh
 """
 
 import json
-import math
 
-import numpy as np
 import torch
-from seeded_numbers import uniform
+from seeded_torch import batch, rounded, seeded
 from torch import nn
-
-
-def batch(name, shape):
-    return torch.from_numpy(uniform(name, math.prod(shape)).astype(np.float32).reshape(shape)).double()
 
 
 def network():
@@ -22,13 +16,7 @@ def network():
     net.add_module("act", nn.LeakyReLU(0.2))
     net.add_module("conv1", nn.Conv2d(4, 12, 3, padding=1, stride=2, groups=2))
     net.add_module("shuffle", nn.PixelShuffle(2))
-    net.double()
-    for name, tensor in net.named_parameters():
-        u = uniform(name, tensor.numel())
-        scale = math.sqrt(6 / math.prod(tensor.shape[1:])) if tensor.dim() > 1 else 0.05
-        values = ((2 * u - 1) * scale).astype(np.float32).reshape(tuple(tensor.shape))
-        tensor.data = torch.from_numpy(values).double()
-    return net
+    return seeded(net)
 
 
 def run(make, clip=None, schedule=None):
@@ -51,14 +39,6 @@ def run(make, clip=None, schedule=None):
     return {"steps": steps, "parameters": {k: p.flatten().tolist() for k, p in net.named_parameters()}}
 
 
-def rounded(value):
-    if isinstance(value, float):
-        return float(f"{value:.7g}")
-    if isinstance(value, list):
-        return [rounded(item) for item in value]
-    return {key: rounded(item) for key, item in value.items()} if isinstance(value, dict) else value
-
-
 print(json.dumps(rounded({
     "peer": f"torch {torch.__version__}",
     "cases": {
@@ -71,4 +51,4 @@ print(json.dumps(rounded({
             schedule=lambda o: torch.optim.lr_scheduler.StepLR(o, 2, 0.5),
         ),
     },
-})))
+}, 7)))

@@ -18,7 +18,7 @@ import {
   type Trainer,
   TrainingStep,
 } from "../../packages/reconloss/src/train/index.ts";
-import { fnv1a32, seededTensor, uniform } from "../seeded-weights.ts";
+import { seeded, seededBatch } from "../models.ts";
 
 /** The network of five_steps.py: two convolutions and a pixel shuffle. */
 const model: Model = {
@@ -39,23 +39,10 @@ const model: Model = {
   },
 };
 
-const seededInitial: Model = {
-  ...model,
-  parameters: Object.fromEntries(
-    Object.entries(model.parameters).map(([name, spec]) => [
-      name,
-      { ...spec, initialize: (_, shape) => seededTensor(name, shape) },
-    ]),
-  ),
-};
+const seededInitial = seeded(model);
 
-function batch(name: string, shape: readonly [number, number, number, number]): Tensor {
-  const data = Float32Array.from({ length: shape.reduce((a, b) => a * b) }, (_, i) => uniform(fnv1a32(name), i));
-  return new Tensor(data, shape);
-}
-
-const input = batch("input", [2, 3, 10, 8]);
-const target = batch("target", [2, 3, 10, 8]);
+const input = seededBatch("input", [2, 3, 10, 8]);
+const target = seededBatch("target", [2, 3, 10, 8]);
 
 interface FiveSteps {
   steps: { loss: number; norm?: number; gradients: Record<string, number[]> }[];
@@ -270,7 +257,7 @@ describe("trainer", () => {
       target.shape,
     );
     await expect(trainer().step(input, bright)).rejects.toMatchObject({ code: "range" });
-    await expect(trainer().step(input, batch("small", [2, 3, 4, 4]))).rejects.toMatchObject({ code: "shape" });
+    await expect(trainer().step(input, seededBatch("small", [2, 3, 4, 4]))).rejects.toMatchObject({ code: "shape" });
     await expect(trainer().step(input)).rejects.toBeInstanceOf(ReconlossError);
   });
 
@@ -285,7 +272,7 @@ describe("trainer", () => {
     await training.step(input, target);
     const { InferenceSession, Tensor: OrtTensor } = await import("onnxruntime-node");
     const session = await InferenceSession.create(exportModel(model, training.tensors));
-    const image = batch("another", [1, 3, 14, 12]);
+    const image = seededBatch("another", [1, 3, 14, 12]);
     const { output } = await session.run({ input: new OrtTensor("float32", image.data, image.shape) });
     expectClose(output.data as Float32Array, (await training.apply(image)).data, 1e-5);
   });

@@ -3,23 +3,13 @@ import { ReconlossError } from "../../../packages/core/src/errors.ts";
 import { parseLoss } from "../../../packages/core/src/grammar.ts";
 import { reference } from "../../../packages/core/src/graph/reference.ts";
 import { discriminatorLoss, exportLoss, generatorLoss, type Loss } from "../../../packages/core/src/losses/index.ts";
-import { edsr, type Model, patchGan, unet } from "../../../packages/core/src/nets/index.ts";
+import { edsr, patchGan, unet } from "../../../packages/core/src/nets/index.ts";
 import { Tensor } from "../../../packages/core/src/tensor.ts";
 import { adam, adversarial, createTrainer, gan, r1, r2, wganGp } from "../../../packages/core/src/train/index.ts";
 import { expectValue, type GoldenCase, goldenCases, readGoldenImage, readTensor } from "../../golden.ts";
+import { seeded } from "../../models.ts";
 import { randomTensor } from "../../random.ts";
-import { seededTensor } from "../../seeded-weights.ts";
 import { backends, tinyDiscriminator, valueAndGradients } from "../../tiny-discriminator.ts";
-
-/** A model that starts with the goldens' seeded weights. */
-function seeded(model: Model): Model {
-  const start = Object.entries(model.parameters).map(([name, spec]) => {
-    const batchNorm = `${name.slice(0, name.lastIndexOf(".") + 1)}running_mean` in model.buffers;
-    const initialize = (_: unknown, shape: readonly number[]) => seededTensor(name, shape, batchNorm);
-    return [name, { ...spec, initialize }];
-  });
-  return { ...model, parameters: Object.fromEntries(start) };
-}
 
 const small = "features=2,depth=1,norm=none";
 const [output, target, input] = [1, 2, 3].map((seed) => randomTensor([2, 3, 12, 14], seed));
