@@ -95,6 +95,26 @@ export class OnnxBuilder {
     return this.writer.node("Reshape", [name, this.ints(...dims)]);
   }
 
+  /**
+   * A value continued before and after some of its axes; less than 0 cuts off. All axes are written out: ONNX Runtime (1.30) moves transpositions past a Pad that names its
+   * axes, and then continues others.
+   *
+   * @param rank - how many axes the value has
+   * @param around - by axis; names are those of int64 values of one element
+   */
+  pad(
+    name: string,
+    rank: number,
+    around: Readonly<Record<number, readonly [before: number | string, after: number | string]>>,
+    mode: "constant" | "reflect" | "edge" = "constant",
+  ): string {
+    const pads = [0, 1].flatMap((side) => Array.from({ length: rank }, (_, axis) => around[axis]?.[side] ?? 0));
+    const parts = pads.map((by) => (typeof by === "number" ? this.ints(by) : by));
+    const numbers = pads.filter((by) => typeof by === "number");
+    const all = numbers.length === pads.length ? this.ints(...numbers) : this.writer.node("Concat", parts, { axis: 0 });
+    return this.writer.node("Pad", [name, all], { mode });
+  }
+
   /** The sizes of some axes, as int64. */
   sizes(name: string, axes: readonly Axis[]): string {
     return this.writer.node("Gather", [this.writer.node("Shape", [name]), this.ints(...axes.map(axisIndex))]);

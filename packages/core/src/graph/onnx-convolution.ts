@@ -1,7 +1,7 @@
 import { ReconlossError } from "../errors.ts";
 import { farEnd, type Lowering, type OnnxBuilder, type OnnxValue } from "./onnx-builder.ts";
 import type { NodeAttributes } from "./onnx-model.ts";
-import type { Dim, Dims, PadAttributes, Primitives, WindowAttributes } from "./primitives.ts";
+import type { Axis, Dim, Dims, PadAttributes, Primitives, WindowAttributes } from "./primitives.ts";
 
 export function windowAttributes({ stride, padding }: WindowAttributes, kernel: readonly Dim[]): NodeAttributes {
   return {
@@ -43,10 +43,9 @@ function surround(
 ): OnnxValue {
   if (top === 0 && bottom === 0 && left === 0 && right === 0) return x;
   const grow = (dim: Dim, by: number) => (dim === undefined ? undefined : dim + by);
-  const pads = builder.ints(top, left, bottom, right);
-  const name = { zero: "constant", reflect: "reflect", replicate: "edge" }[mode];
+  const name = ({ zero: "constant", reflect: "reflect", replicate: "edge" } as const)[mode];
   return {
-    name: builder.writer.node("Pad", [builder.as(x, "float"), pads, "", builder.ints(2, 3)], { mode: name }),
+    name: builder.pad(builder.as(x, "float"), 4, { 2: [top, bottom], 3: [left, right] }, name),
     type: "float",
     dims: [x.dims[0], x.dims[1], grow(x.dims[2], top + bottom), grow(x.dims[3], left + right)],
   };
@@ -114,8 +113,8 @@ function filledUp(channels: number, block: number): number {
   return Math.ceil(channels / block) * block;
 }
 
-function padAxis(builder: OnnxBuilder, name: string, axis: number, by: number): string {
-  return by === 0 ? name : builder.writer.node("Pad", [name, builder.ints(0, by), "", builder.ints(axis)]);
+function padAxis(builder: OnnxBuilder, name: string, axis: number, by: number, rank = 4): string {
+  return by === 0 ? name : builder.pad(name, rank, { [axis]: [0, by] });
 }
 
 function kernelOf(builder: OnnxBuilder, weight: OnnxValue): Kernel {
@@ -195,7 +194,7 @@ function convolution(
   const [outputs, inputs] = kernel.dims;
   if (block > 0 && (inputs % block === 0 || inputs < block)) {
     const image = inputs < block ? x : reordered(builder, x);
-    const filled = biases.map((name) => padAxis(builder, name, 0, filledUp(outputs, block) - outputs));
+    const filled = biases.map((name) => padAxis(builder, name, 0, filledUp(outputs, block) - outputs, 1));
     const result = writer.node("Conv", [image, kernel.blocked(block), ...filled], attributes, blockedDomain);
     return writer.node("ReorderOutput", [result], { channels: outputs }, blockedDomain);
   }
@@ -279,10 +278,9 @@ export const convInput: Lowering<"convInput"> = (builder, [gradient, kernel, lik
     pads: [padding.top, padding.left, 0, 0],
   });
   // Rows and columns at the far end that no window reached are missing; those of the padding are too many, and so is the channel of zeros.
-  const missing = writer.node("Sub", [builder.sizes(like.name, ["h", "w"]), builder.sizes(full, ["h", "w"])]);
-  const pads = writer.node("Concat", [builder.ints(0, 0, 0, more ? -1 : 0), missing], { axis: 0 });
+  const missing = (axis: Axis) => writer.node("Sub", [builder.sizes(like.name, [axis]), builder.sizes(full, [axis])]);
   return {
-    ...result(writer.node("Pad", [full, pads, "", builder.ints(1, 2, 3)])),
+    ...result(builder.pad(full, 4, { 1: [0, more ? -1 : 0], 2: [0, missing("h")], 3: [0, missing("w")] })),
     dims: [g.dims[0], inputs * groups, like.dims[2], like.dims[3]],
   };
 };

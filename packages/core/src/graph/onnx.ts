@@ -346,12 +346,8 @@ const table: { readonly [P in Primitive]: Lowering<P> } = {
     const index = axisIndex(axis);
     let spread = builder.as(x, "float");
     if (step > 1) {
-      const gaps = writer.node("Pad", [
-        writer.node("Unsqueeze", [spread, builder.ints(index + 1)]),
-        builder.ints(0, step - 1),
-        "",
-        builder.ints(index + 1),
-      ]);
+      const apart = writer.node("Unsqueeze", [spread, builder.ints(index + 1)]);
+      const gaps = builder.pad(apart, 5, { [index + 1]: [0, step - 1] });
       const factors = axisOrder.map((name) => (name === axis ? step : 1));
       spread = writer.node("Reshape", [
         gaps,
@@ -361,8 +357,7 @@ const table: { readonly [P in Primitive]: Lowering<P> } = {
     const total = builder.sizes(like.name, [axis]);
     const before = start < 0 ? writer.node("Add", [total, builder.ints(start)]) : builder.ints(start);
     const after = writer.node("Sub", [writer.node("Sub", [total, before]), builder.sizes(spread, [axis])]);
-    const pads = writer.node("Concat", [before, after], { axis: 0 });
-    return { name: writer.node("Pad", [spread, pads, "", builder.ints(index)]), type: "float", dims };
+    return { name: builder.pad(spread, 4, { [index]: [before, after] }), type: "float", dims };
   },
   concat: (builder, operands) => ({
     name: builder.writer.node(
