@@ -1,14 +1,16 @@
+import type { EngineName } from "../packages/core/src/engines/index.ts";
 import { parseLoss } from "../packages/core/src/losses/index.ts";
 import { lossFactories } from "../packages/core/src/losses/registry.ts";
 import { Tensor } from "../packages/core/src/tensor.ts";
 import { makePair } from "./images.ts";
 
 /*
- * RECONLOSS_THREADS=1 npx tsx bench/losses.ts [sobel,gmsd,... [256x256,1080x1920]]: value, and value with gradient, of losses as they run, beside a plain copy of both images, which nothing that
- * reads them is faster than. It is the time that the processor spent, the least of some runs, so that other work on the machine counts little; with more threads it is the sum over all of them.
+ * RECONLOSS_THREADS=1 npx tsx bench/losses.ts [sobel,gmsd,... [256x256,1080x1920 [kernels,onnx]]]: value, and value with gradient, of losses as they run, or by each of some engines, beside a plain
+ * copy of both images, which nothing that reads them is faster than. It is the time that the processor spent, the least of some runs, so that other work on the machine counts little; with more threads it is the sum over all of them.
  */
 
-const [named, sized = "256x256,1080x1920"] = process.argv.slice(2);
+const [named, sized = "256x256,1080x1920", engineNames] = process.argv.slice(2);
+const engines = (engineNames?.split(",") ?? [undefined]) as (EngineName | undefined)[];
 const withoutFiles = lossFactories
   .map(({ info }) => info.name)
   .filter((name) => (parseLoss(name).definition?.weights ?? []).length === 0);
@@ -46,9 +48,12 @@ for (const [height, width] of sizes) {
   for (const spec of specs) {
     const loss = parseLoss(spec);
     if (loss.refusal(output.shape) !== undefined) continue;
-    const value = await fastest(() => loss.value(output, target));
-    const gradient = await fastest(() => loss.valueAndGrad(output, target, { into }));
-    const times = [value, gradient].map(milliseconds);
-    console.log(`| \`${spec}\` | ${width}x${height} | ${times.join(" | ")} | ${(gradient / copy).toFixed(0)} |`);
+    for (const engine of engines) {
+      const value = await fastest(() => loss.value(output, target, { engine }));
+      const gradient = await fastest(() => loss.valueAndGrad(output, target, { into, engine }));
+      const times = [value, gradient].map(milliseconds);
+      const name = `\`${spec}\`${engine ? `, ${engine}` : ""}`;
+      console.log(`| ${name} | ${width}x${height} | ${times.join(" | ")} | ${(gradient / copy).toFixed(0)} |`);
+    }
   }
 }

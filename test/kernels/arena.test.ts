@@ -15,6 +15,8 @@ const inPlace = [
   "tv",
   "tv(form=squared)",
   "tv(form=isotropic)",
+  "sobel",
+  "sobel(form=magnitude,distance=mse)",
   "deltaE(formula=76)",
   "deltaE(formula=94)",
   "deltaE(formula=2000)",

@@ -1,9 +1,23 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Definition } from "../../packages/core/src/definitions/definition.ts";
-import { type KernelSpec, runKernel, type SsimSpec } from "../../packages/core/src/kernels/index.ts";
-import { charbonnier, deltaE, type Loss, l1, mse, msSsim, ssim, tv } from "../../packages/core/src/losses/index.ts";
+import { reference, toFloat64 } from "../../packages/core/src/graph/reference.ts";
+import { type KernelSpec, runKernel, type SobelSpec, type SsimSpec } from "../../packages/core/src/kernels/index.ts";
+import { stripKernel } from "../../packages/core/src/kernels/strips.ts";
+import { filterSeparable } from "../../packages/core/src/losses/filters.ts";
+import {
+  charbonnier,
+  deltaE,
+  type Loss,
+  l1,
+  mse,
+  msSsim,
+  sobel,
+  ssim,
+  tv,
+} from "../../packages/core/src/losses/index.ts";
 import { msSsimWeights } from "../../packages/core/src/losses/ms-ssim.ts";
+import { derivativeKernels } from "../../packages/core/src/losses/sobel.ts";
 import { type Shape, Tensor } from "../../packages/core/src/tensor.ts";
 import { randomSource } from "../random.ts";
 import { expected, gradientError, scenes, valueError } from "./oracle.ts";
@@ -40,6 +54,21 @@ const variation: fc.Arbitrary<Pairing> = fc
     definition: definitionOf(tv({ form, reduction, eps: epsilon })),
     smallest: 2,
     hasMap: false,
+  }));
+
+const derivatives: fc.Arbitrary<Pairing> = fc
+  .record({
+    form: fc.constantFrom("derivative" as const, "magnitude" as const),
+    mode: fc.constantFrom("sobel" as const, "diff" as const),
+    normalized: fc.boolean(),
+    distance: fc.constantFrom("l1" as const, "mse" as const),
+    epsilon: fc.constantFrom(1e-3, 0.1),
+  })
+  .map(({ epsilon, ...options }) => ({
+    spec: { kind: "sobel", ...options, epsilon },
+    definition: definitionOf(sobel({ ...options, eps: epsilon })),
+    smallest: 1,
+    hasMap: true,
   }));
 
 const structural: fc.Arbitrary<Pairing> = fc
@@ -81,8 +110,9 @@ const colour: fc.Arbitrary<Pairing> = fc
 const side = fc.integer({ min: 1, max: 70 });
 const sceneName = fc.constantFrom(...Object.keys(scenes));
 
-/** Clamping at 0 bends the score: where a window lies on the bend, rounding decides which side's gradient is right. */
+/** Absolute errors bend at 0, and so does what is clamped there: where a pixel or window lies on the bend, rounding decides which side's gradient is right. */
 function hasKink(spec: KernelSpec, output: Tensor, target: Tensor): boolean {
+  if (spec.kind === "sobel" && spec.distance === "l1") return derivativesMeet(spec, output, target);
   if (spec.kind !== "ssim" || !spec.nonNegative) return false;
   const unclamped = spec.window.shape === "gaussian" ? spec.window : { sigma: 1, ...spec.window };
   const { shape: window, ...size } = unclamped;
@@ -91,6 +121,20 @@ function hasKink(spec: KernelSpec, output: Tensor, target: Tensor): boolean {
   const signed = definitionOf(ssim({ window, ...size, region, covariance, k1, k2 }));
   const { map } = expected(signed, planes(output), planes(target), { grad: false, map: true });
   return map!.data.some((value) => Math.abs(value) < 1e-5);
+}
+
+/** Whether derivatives of two images, or their lengths, are nearly the same somewhere. */
+function derivativesMeet({ form, mode, normalized, epsilon }: SobelSpec, output: Tensor, target: Tensor): boolean {
+  const [x, y] = [output, target].map((image) =>
+    derivativeKernels(mode, 1, normalized).map(
+      (kernel) => filterSeparable(reference, toFloat64(image), kernel, "replicate").data,
+    ),
+  );
+  const lengths = ([across, down]: Float64Array[]) =>
+    across.map((value, i) => Math.hypot(value, down[i], epsilon as number));
+  const pairs = form === "magnitude" ? [[lengths(x), lengths(y)]] : x.map((derivative, i) => [derivative, y[i]]);
+  const near = normalized ? 1e-7 : 1e-6;
+  return pairs.some(([a, b]) => a.some((value, i) => value !== b[i] && Math.abs(value - b[i]) < near));
 }
 
 /**
@@ -124,6 +168,7 @@ async function compare({ spec, definition, hasMap }: Pairing, output: Tensor, ta
 describe.each([
   ["pointwise", pointwise, 150],
   ["total variation", variation, 150],
+  ["derivative", derivatives, 60],
   ["colour difference", colour, 40],
   ["structural similarity", structural, 40],
 ] as const)("%s kernels equal their definitions", (_, pairings, numRuns) => {
@@ -151,6 +196,22 @@ describe.each([
       ),
       { numRuns, endOnFailure: true },
     );
+  });
+});
+
+describe("kernels equal their definitions where strips meet", () => {
+  // Rows so long that strips have 16 at most.
+  test.each([
+    { form: "derivative", mode: "sobel", normalized: true, distance: "l1", epsilon: 1e-3 },
+    { form: "magnitude", mode: "diff", normalized: false, distance: "mse", epsilon: 1e-3 },
+  ] as const)("sobel, %j", async ({ epsilon, ...options }) => {
+    const spec = { kind: "sobel", ...options, epsilon } as const;
+    const definition = definitionOf(sobel({ ...options, eps: epsilon }));
+    const shape = [1, 1, 33, 8195] as const;
+    expect(stripKernel(spec).strips(spec, [1, 33, 8195])).toHaveLength(3);
+    const random = randomSource(3);
+    const images = [scenes.random(shape, random), scenes.random(shape, random)] as const;
+    await compare({ spec, definition, smallest: 1, hasMap: true }, ...images);
   });
 });
 

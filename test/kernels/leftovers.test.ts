@@ -16,6 +16,14 @@ const specs: Record<string, KernelSpec> = {
   "tv, anisotropic": { kind: "tv", form: "anisotropic", reduction: "mean" },
   "tv, squared": { kind: "tv", form: "squared", reduction: "sum" },
   "tv, isotropic": { kind: "tv", form: "isotropic", reduction: "mean", epsilon: 1e-3 },
+  ...Object.fromEntries(
+    (["derivative", "magnitude"] as const).flatMap((form) =>
+      (["l1", "mse"] as const).map((distance) => [
+        `sobel, ${form}, ${distance}`,
+        { kind: "sobel", form, mode: "sobel", normalized: true, distance, epsilon: 1e-3 } satisfies KernelSpec,
+      ]),
+    ),
+  ),
   ssim: { kind: "ssim", ...ssimOptions, region: "valid", covariance: "population" },
   "ssim, mirrored": { kind: "ssim", ...ssimOptions, region: "reflect", covariance: "population" },
   "ssim, zeros": { kind: "ssim", ...ssimOptions, region: "zero", covariance: "population" },

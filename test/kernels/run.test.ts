@@ -23,6 +23,15 @@ const specs = {
   l1: { kind: "l1" },
   charbonnier: { kind: "charbonnier", epsilon: 1e-3 },
   tv: { kind: "tv", form: "isotropic", reduction: "mean", epsilon: 1e-3 },
+  sobel: { kind: "sobel", form: "derivative", mode: "sobel", normalized: true, distance: "l1" },
+  "sobel, magnitude": {
+    kind: "sobel",
+    form: "magnitude",
+    mode: "diff",
+    normalized: false,
+    distance: "mse",
+    epsilon: 1e-3,
+  },
   ssim: { kind: "ssim", ...ssimOptions, region: "valid", covariance: "population" },
   "ssim, reflected": { kind: "ssim", ...ssimOptions, region: "reflect", covariance: "sample" },
   "ssim, zero padded": { kind: "ssim", ...ssimOptions, region: "zero", covariance: "population" },
@@ -284,7 +293,16 @@ describe("bad input is refused", () => {
 });
 
 describe("weights", () => {
-  const weighted = ["l1", "charbonnier", "ssim", "ssim, reflected", "ssim, zero padded", "deltaE"] as const;
+  const weighted = [
+    "l1",
+    "charbonnier",
+    "sobel",
+    "sobel, magnitude",
+    "ssim",
+    "ssim, reflected",
+    "ssim, zero padded",
+    "deltaE",
+  ] as const;
 
   test.each(weighted)(
     "%s: complementary weights share out score and gradient, in any number of threads",

@@ -54,6 +54,24 @@ export interface KernelExports {
     scratch: number,
   ): number;
   deltaEScratch(): number;
+  derivativesConfigure(side: number, centre: number, border: number, epsilon: number): void;
+  derivativesScratch(width: number): number;
+  derivativesStrip(
+    kind: number,
+    x: number,
+    y: number,
+    first: number,
+    height: number,
+    width: number,
+    from: number,
+    to: number,
+    map: number,
+    mapScale: number,
+    weights: number,
+    grad: number,
+    gradScale: number,
+    scratch: number,
+  ): number;
   linearTable(): number;
   halve(a: number, b: number, first: number, replicate: boolean, last: boolean, out: number, width: number): void;
   unhalve(

@@ -4,6 +4,7 @@ import { deltaE } from "./delta-e.ts";
 import { inStrips, type Kernel } from "./kernel.ts";
 import { msSsim } from "./ms-ssim.ts";
 import { pointwise } from "./pointwise.ts";
+import { sobel } from "./sobel.ts";
 import { ssim } from "./ssim.ts";
 import type { KernelSpec, SsimSpec } from "./types.ts";
 import { variation } from "./variation.ts";
@@ -16,6 +17,7 @@ const table: Table = {
   mse: inStrips(pointwise),
   charbonnier: inStrips(pointwise),
   tv: inStrips(variation),
+  sobel: inStrips(sobel),
   ssim: inStrips(ssim, checkSsim),
   deltaE: inStrips(deltaE, (name, _, shape) => checkColours(name, shape)),
   "ms-ssim": msSsim,

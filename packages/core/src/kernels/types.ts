@@ -35,6 +35,20 @@ export interface VariationSpec {
   readonly epsilon?: number;
 }
 
+/** Mean error of the output's first derivatives against the target's, with the border repeated. */
+export interface SobelSpec {
+  readonly kind: "sobel";
+  /** `derivative`: each direction by itself. `magnitude`: their length sqrt(gx^2 + gy^2 + epsilon^2). */
+  readonly form: "derivative" | "magnitude";
+  /** Central differences smoothed by 1 2 1, or alone. */
+  readonly mode: "sobel" | "diff";
+  /** Divide by the sum of the sizes of the weights. */
+  readonly normalized: boolean;
+  readonly distance: "l1" | "mse";
+  /** Magnitude only. Default 0. */
+  readonly epsilon?: number;
+}
+
 /** Structural similarity with a separable window of odd size. */
 export interface SsimSpec {
   readonly kind: "ssim";
@@ -69,7 +83,7 @@ export interface DeltaESpec {
 }
 
 /** A kernel that works on horizontal strips of one image. */
-export type StripSpec = PointwiseSpec | VariationSpec | SsimSpec | DeltaESpec;
+export type StripSpec = PointwiseSpec | VariationSpec | SobelSpec | SsimSpec | DeltaESpec;
 
 /** Channels, height, width. */
 export type Planes = readonly [channels: number, height: number, width: number];

@@ -1,7 +1,9 @@
+import type { Images } from "../definitions/definition.ts";
 import { imageOptions } from "../definitions/image-options.ts";
 import { choice, flag, integer, number } from "../definitions/options.ts";
 import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
+import type { KernelSpec } from "../kernels/index.ts";
 import { filterSeparable, type Separable, sobelKernels } from "./filters.ts";
 import { meanOfErrors, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
@@ -49,7 +51,7 @@ export function derivativeKernels(mode: "sobel" | "diff", order: number, normali
  *
  * `order=2` has three directions: across, mixed, down. Kernels are correlations, divided by the sum of their sizes (`normalized=false`: not), over an image whose border is
  * repeated. Any number of channels and any size; in units of the images, squared with `distance=mse`. Images that differ by a constant give 0 and a gradient of 0.
- * A weight makes it `sum(weight error) / sum(weight)`.
+ * A weight makes it `sum(weight error) / sum(weight)`. First derivatives have a fused kernel, second ones are computed by ONNX Runtime.
  *
  * @throws {ReconlossError} `invalid-argument` for `form=magnitude` with `order=2`
  *
@@ -90,7 +92,9 @@ export const sobel = defineLoss({
       const [across, down] = derivatives(o, x).map((derivative) => o.square(derivative));
       return o.sqrt(o.add(o.add(across, down), eps ** 2));
     };
-    return meanOfErrors(options, (o, { output, target }) => {
+    const kernel: KernelSpec | undefined =
+      order === 1 ? { kind: "sobel", form, mode, normalized, distance, epsilon: eps } : undefined;
+    const error = <T>(o: Ops<T>, { output, target }: Images<T>) => {
       const differences =
         form === "magnitude" ? [o.sub(length(o, output), length(o, target))] : derivatives(o, o.sub(output, target));
       const errors = differences.map((x) => (distance === "l1" ? o.abs(x) : o.square(x)));
@@ -98,6 +102,7 @@ export const sobel = defineLoss({
         errors.reduce((sum, error) => o.add(sum, error)),
         1 / errors.length,
       );
-    });
+    };
+    return meanOfErrors(options, error, { kernel });
   },
 });

@@ -3,6 +3,7 @@ export { inspect } from "./inspect";
 export { pointwise } from "./pointwise";
 export { variation } from "./variation";
 export { deltaE, deltaEScratch } from "./delta-e";
+export { derivativesConfigure, derivativesScratch, derivativesStrip } from "./derivatives";
 export { linearTable } from "./lab";
 export { halve, unhalve } from "./pyramid";
 export { chaseBulges, clearRows } from "./reflections";
