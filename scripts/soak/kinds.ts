@@ -5,7 +5,14 @@ import { onnxExtractor, readStatistics } from "../../packages/reconloss/src/dist
 import { openSet } from "../../packages/reconloss/src/distribution/inputs/open.ts";
 import { readImage } from "../../packages/reconloss/src/image/index.ts";
 import { writeTrainingReport } from "../../packages/reconloss/src/report/index.ts";
-import { applyModel, openModel, runTraining, savedSettings } from "../../packages/reconloss/src/tasks/index.ts";
+import { beginning } from "../../packages/reconloss/src/tasks/beginning.ts";
+import {
+  applyModel,
+  completeSettings,
+  openModel,
+  runTraining,
+  savedSettings,
+} from "../../packages/reconloss/src/tasks/index.ts";
 import { openCheckpoint } from "../../packages/reconloss/src/weights/index.ts";
 import { type Repair, repairPng, repairTar, repairZip } from "./checksums.ts";
 import * as samples from "./samples.ts";
@@ -169,6 +176,12 @@ export const kinds: readonly Kind[] = [
       const [height, width] = network.size;
       await network.run(samples.picture(height, width, 1));
     },
+  },
+  {
+    name: "onnx-init",
+    file: "init.onnx",
+    samples: async () => ({ files: samples.imageModels() }),
+    read: (path) => beginning(completeSettings({ task: "deblur", data: dirname(path), init: path }), path, false),
   },
   ofTraining("training-checkpoint", "checkpoint.safetensors"),
   ofTraining("training-log", "log.jsonl"),

@@ -1,5 +1,7 @@
 import { copyFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { ModelProtoSchema, NodeProtoSchema, TensorProtoSchema } from "onnx-buf";
 import { beforeAll, describe, expect, test } from "vitest";
 import { Tensor } from "../../packages/core/src/tensor.ts";
 import { cosineRate } from "../../packages/core/src/train/schedules.ts";
@@ -228,7 +230,25 @@ describe("init", () => {
     expect((await scores(file, { channels: 1 })).psnr).toBeGreaterThan(0);
   });
 
+  test("what its output does not need is not run, however large", async () => {
+    const model = fromBinary(ModelProtoSchema, foreignNetwork());
+    model.graph?.node.push(create(NodeProtoSchema, { opType: "ConstantOfShape", input: ["huge"], output: ["room"] }));
+    model.graph?.initializer.push(
+      create(TensorProtoSchema, { name: "huge", dims: [2n], dataType: 7, int64Data: [2n ** 30n, 2n ** 20n] }),
+    );
+    const file = join(folder, "room.onnx");
+    await writeFile(file, toBinary(ModelProtoSchema, model));
+    expect((await scores(file)).psnr).toBeGreaterThan(0);
+  });
+
   test.each<[string, () => Promise<Uint8Array>, Partial<GivenSettings>, RegExp, number]>([
+    [
+      "a PyTorch checkpoint of another network",
+      () => readFile(new URL("../goldens/checkpoints/zip-state_dict.pth", import.meta.url)),
+      { task: "deblur" },
+      /is not of the network of deblur: it has no enter\.weight\. A checkpoint has no graph; export .* to ONNX/,
+      1,
+    ],
     [
       "an ONNX file of another scale",
       async () => foreignNetwork(3, 2),

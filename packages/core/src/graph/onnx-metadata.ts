@@ -6,19 +6,22 @@ import {
   type TensorProto,
 } from "onnx-buf";
 import { ReconlossError } from "../errors.ts";
+import { wireProblem } from "./onnx-wire.ts";
 
 /**
- * Refuses what is no ONNX model, and models that keep tensors in other files, anywhere: in initialisers, in subgraphs, in attributes of nodes. What such a
- * file names would be read from wherever the program happens to run.
+ * The model in an ONNX file. Refuses what is none or would take far more memory than the file, and models that keep tensors in other files, anywhere: in
+ * initialisers, in subgraphs, in attributes of nodes. What such a file names would be read from wherever the program happens to run.
  *
  * @param name - what errors call the file
  * @throws {ReconlossError} `content`
  */
 export function checkModel(bytes: Uint8Array, name: string): ModelProto {
   const refuse = (problem: string, cause?: unknown) => new ReconlossError("content", `${name} ${problem}`, { cause });
+  const problem = wireProblem(bytes, ModelProtoSchema);
+  if (problem !== undefined) throw refuse(`is no ONNX model, or a damaged one: it ${problem}`);
   let model: ModelProto;
   try {
-    model = fromBinary(ModelProtoSchema, bytes);
+    model = fromBinary(ModelProtoSchema, bytes, { readUnknownFields: false });
   } catch (cause) {
     throw refuse("is no ONNX model, or a damaged one", cause);
   }

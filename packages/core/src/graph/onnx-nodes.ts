@@ -2,11 +2,13 @@ import {
   type AttributeProto,
   AttributeProto_AttributeType as AttributeType,
   TensorProto_DataType as DataType,
+  type GraphProto,
   type TensorProto,
   type ValueInfoProto,
 } from "onnx-buf";
 import { ReconlossError } from "../errors.ts";
-import { checkModel } from "./onnx-metadata.ts";
+import { printable } from "../text.ts";
+import { plainModel } from "./onnx-plain.ts";
 
 /** A tensor that is in an ONNX file: numbers row by row. */
 export interface OnnxTensor {
@@ -21,6 +23,8 @@ export type OnnxAttribute = number | readonly number[] | string | OnnxTensor;
 
 /** An operation of an ONNX graph. */
 export interface OnnxNode {
+  /** What the file calls it, or else its first output. */
+  readonly name: string;
   /** With its domain where that is not ONNX's own: `com.microsoft.Gelu`. */
   readonly operator: string;
   readonly inputs: readonly string[];
@@ -40,32 +44,49 @@ export interface OnnxGraph {
 }
 
 const bytesOf: Readonly<Record<number, number>> = {
+  // These are float32 by now, but for damaged ones.
+  [DataType.FLOAT16]: 2,
+  [DataType.BFLOAT16]: 2,
   [DataType.FLOAT]: 4,
   [DataType.DOUBLE]: 8,
   [DataType.INT64]: 8,
   [DataType.INT32]: 4,
 };
 
+/** The most nodes that a graph may have. */
+const mostNodes = 10_000;
+
+/** A name that a file gives, as a message shows it. */
+function shown(name: string): string {
+  const text = printable(name);
+  return text.length > 100 ? `${text.slice(0, 100)}...` : text;
+}
+
 /**
- * The graph of an ONNX model.
+ * The graph of an ONNX model: the nodes that its outputs need, each after those whose outputs it takes.
  *
  * @param name - what errors call the file
  * @throws {ReconlossError} `content` for bytes that are no model, tensors in other files, of sizes that do not fit their numbers, or of element types other than
- *   float32, float64, int32 and int64
+ *   float16, bfloat16, float32, float64, int32 and int64; for nodes in another order, of cycles, names that are given twice, and names that nothing gives
  */
 export function readOnnxGraph(bytes: Uint8Array, name: string): OnnxGraph {
-  const model = checkModel(bytes, name);
+  const model = plainModel(bytes, name);
   const refuse = (problem: string) => new ReconlossError("content", `${name} ${problem}`);
   const graph = model.graph as NonNullable<typeof model.graph>;
   if (graph.sparseInitializer.length > 0) throw refuse("has sparse tensors, which are not read");
+  if (graph.node.length > mostNodes) throw refuse(`has ${graph.node.length} nodes; at most ${mostNodes} are trained`);
+  checkNames(graph, refuse);
+  const opset = model.opsetImport.find(({ domain }) => domain === "" || domain === "ai.onnx")?.version;
+  if (opset === undefined) throw refuse("does not say which version of ONNX's operators it uses");
   const tensors = new Map(graph.initializer.map((tensor) => [tensor.name, tensorOf(tensor, refuse)]));
   return {
     inputs: graph.input
       .filter((input) => !tensors.has(input.name))
       .map((input) => ({ name: input.name, dims: dimsOf(input) })),
     outputs: graph.output.map((output) => output.name),
-    nodes: graph.node.map(({ opType, domain, input, output, attribute }) => ({
-      operator: domain === "" || domain === "ai.onnx" ? opType : `${domain}.${opType}`,
+    nodes: graph.node.map(({ name, opType, domain, input, output, attribute }) => ({
+      name: shown(name || output[0]),
+      operator: shown(domain === "" || domain === "ai.onnx" ? opType : `${domain}.${opType}`),
       inputs: input,
       outputs: output,
       attributes: new Map(
@@ -76,8 +97,44 @@ export function readOnnxGraph(bytes: Uint8Array, name: string): OnnxGraph {
       ),
     })),
     tensors,
-    opset: Number(model.opsetImport.find(({ domain }) => domain === "" || domain === "ai.onnx")?.version ?? 1),
+    opset: Number(opset),
   };
+}
+
+/** Refuses a graph in which a name means two things, or is used before anything gives it. */
+function checkNames(
+  { input, initializer, node, output }: GraphProto,
+  refuse: (problem: string) => ReconlossError,
+): void {
+  const given = new Set<string>();
+  const give = (name: string) => {
+    if (given.has(name)) throw refuse(`gives ${shown(name)} twice`);
+    given.add(name);
+  };
+  // A tensor of the file may be the value of an input that is left out.
+  for (const names of [input, initializer]) {
+    const seen = new Set<string>();
+    for (const { name } of names) {
+      if (seen.has(name)) throw refuse(`gives ${shown(name)} twice`);
+      seen.add(name);
+      given.add(name);
+    }
+  }
+  const later = new Set(node.flatMap((one) => one.output));
+  for (const { name, opType, input: takes, output: gives } of node) {
+    const missing = takes.find((one) => one !== "" && !given.has(one));
+    if (missing !== undefined) {
+      const what = `${shown(opType)} (${shown(name || gives[0])}) take ${shown(missing)}`;
+      throw refuse(
+        later.has(missing)
+          ? `has ${what}, which is computed from it or comes later in the file`
+          : `has ${what}, which nothing gives`,
+      );
+    }
+    for (const one of gives) if (one !== "") give(one);
+  }
+  const missing = output.find(({ name }) => !given.has(name));
+  if (missing !== undefined) throw refuse(`has the output ${shown(missing.name)}, which nothing gives`);
 }
 
 function dimsOf({ type }: ValueInfoProto): (number | undefined)[] | undefined {
@@ -88,18 +145,21 @@ function dimsOf({ type }: ValueInfoProto): (number | undefined)[] | undefined {
 }
 
 function tensorOf(tensor: TensorProto, refuse: (problem: string) => ReconlossError): OnnxTensor {
-  const { name, dataType, rawData, floatData, doubleData, int64Data, int32Data } = tensor;
+  const { dataType, rawData, floatData, doubleData, int64Data, int32Data } = tensor;
+  const name = shown(tensor.name);
   const size = bytesOf[dataType];
   if (size === undefined) {
     const type = DataType[dataType]?.toLowerCase() ?? `type ${dataType}`;
-    throw refuse(`holds ${name || "a tensor"} of ${type}; float32, float64, int32 and int64 are read`);
+    throw refuse(
+      `holds ${name || "a tensor"} of ${type}; float16, bfloat16, float32, float64, int32 and int64 are read`,
+    );
   }
   const dims = tensor.dims.map(Number);
   const count = dims.reduce((product, side) => product * side, 1);
   const isInteger = dataType === DataType.INT64 || dataType === DataType.INT32;
   const fits = (length: number) => {
     if (dims.every((side) => side >= 0) && length === count) return;
-    throw refuse(`is damaged: ${name || "a tensor"} of ${dims.join("x")} has ${length} numbers`);
+    throw refuse(`is damaged: ${name || "a tensor"} of ${shown(dims.join("x"))} has ${length} numbers`);
   };
   if (rawData.length > 0) {
     fits(rawData.length / size);

@@ -1,3 +1,4 @@
+import { opencvCubicMatrix } from "../cubic.ts";
 import type { Definition, Images } from "../definitions/definition.ts";
 import { imageOptions } from "../definitions/image-options.ts";
 import { choice } from "../definitions/options.ts";
@@ -6,7 +7,6 @@ import type { Ops } from "../graph/ops.ts";
 import type { Shape } from "../tensor.ts";
 import type { WeightFile } from "../weights/given.ts";
 import { type BrisqueModel, featureCount, featureRanges, loadBrisqueModel } from "./brisque-model.ts";
-import { opencvCubicMatrix } from "./cubic.ts";
 import { prepare, refuseImages } from "./images.ts";
 import { Lazy } from "./lazy.ts";
 import { defineLoss } from "./loss.ts";

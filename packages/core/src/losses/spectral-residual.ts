@@ -1,6 +1,6 @@
+import { cubicMatrix } from "../cubic.ts";
 import type { Ops } from "../graph/ops.ts";
 import type { Shape } from "../tensor.ts";
-import { cubicMatrix } from "./cubic.ts";
 import { complexParts, inverseCounts, wavesOf } from "./spectrum.ts";
 import { makeWindow, windowMean } from "./windows.ts";
 

@@ -1,6 +1,6 @@
 import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
-import { type OnnxGraph, type OnnxNode, type OnnxTensor, readOnnxGraph } from "../graph/onnx-nodes.ts";
+import { type OnnxGraph, type OnnxTensor, readOnnxGraph } from "../graph/onnx-nodes.ts";
 import type { Ops } from "../graph/ops.ts";
 import type { Dims } from "../graph/primitives.ts";
 import { firstNonFinite, type Shape } from "../tensor.ts";
@@ -122,15 +122,21 @@ export function onnxNetwork(bytes: Uint8Array, name = "the model"): OnnxNetwork 
   checkArguments("onnxNetwork", { bytes: [bytes, "bytes"], name: [name, "text"] });
   const refuse = (problem: string) => new ReconlossError("content", `${name} ${problem}`);
   const graph = readOnnxGraph(bytes, name);
-  const nodes = needed(graph);
-  const unknown = [...new Set(nodes.map(({ operator }) => operator))].filter((operator) => !operators.has(operator));
-  if (unknown.length > 0) {
-    const plural = unknown.length === 1 ? "operator" : "operators";
-    throw refuse(`uses the ${plural} ${listNames(unknown.sort())}, by which training cannot pass gradients`);
+  // Of each the first node.
+  const unknown = new Map(
+    graph.nodes
+      .filter(({ operator }) => !operators.has(operator))
+      .toReversed()
+      .map(({ operator, name }) => [operator, name]),
+  );
+  if (unknown.size > 0) {
+    const list = listNames([...unknown].map(([operator, node]) => `${operator} (${node})`).sort());
+    throw refuse(
+      `uses the ${unknown.size === 1 ? "operator" : "operators"} ${list}, by which training cannot pass gradients`,
+    );
   }
   const input = inputOf(graph, refuse);
-  const whole = { ...graph, nodes };
-  const parameters = parametersOf(whole, refuse);
+  const parameters = parametersOf(graph, refuse);
   if (Object.keys(parameters).length === 0) throw refuse("has nothing that training could change");
   const names = Object.fromEntries(
     [...graph.tensors.keys()]
@@ -149,25 +155,12 @@ export function onnxNetwork(bytes: Uint8Array, name = "the model"): OnnxNetwork 
       }
       const byName = Object.entries(names).map(([parameter, tensor]) => [tensor, tensors[parameter]] as const);
       try {
-        return { output: build(o, whole, new Map([...byName, [input.name, x]])), buffers: {} };
+        return { output: build(o, graph, new Map([...byName, [input.name, x]])), buffers: {} };
       } catch (error) {
         throw refusalOf(error, refuse);
       }
     },
   };
-}
-
-/** The nodes that the output needs, in the file's order. */
-function needed({ nodes, outputs }: OnnxGraph): OnnxNode[] {
-  const wanted = new Set(outputs);
-  return nodes
-    .toReversed()
-    .filter(({ outputs: given, inputs }) => {
-      if (!given.some((name) => wanted.has(name))) return false;
-      for (const name of inputs) wanted.add(name);
-      return true;
-    })
-    .reverse();
 }
 
 /**

@@ -1,7 +1,9 @@
+import { cubic } from "../cubic.ts";
 import type { ReconlossError } from "../errors.ts";
 import type { OnnxAttribute, OnnxGraph, OnnxNode, OnnxTensor } from "../graph/onnx-nodes.ts";
 import type { Ops } from "../graph/ops.ts";
 import type { Axis, PadAttributes } from "../graph/primitives.ts";
+import { listNames } from "../text.ts";
 import { leakyRelu, sigmoid, softplus } from "./activations.ts";
 import { largerBy } from "./layers.ts";
 
@@ -17,13 +19,33 @@ type Value<T> =
 /** A problem of one node, told under the file's name. */
 class NodeProblem extends Error {}
 
+function problemOf({ operator, name }: OnnxNode, problem: string, cause?: unknown): NodeProblem {
+  return new NodeProblem(`uses ${operator} (${name}) in a way that training does not know: ${problem}`, { cause });
+}
+
 /** An error under the file's name, where it is of a node. */
 export function refusalOf(error: unknown, refuse: (problem: string) => ReconlossError): unknown {
   return error instanceof NodeProblem ? refuse(error.message) : error;
 }
 
 const axes: readonly Axis[] = ["n", "c", "h", "w"];
-const axisOf = (number: number): Axis => axes[number < 0 ? number + 4 : number];
+
+function axisOf(number: number): Axis {
+  const axis = axes[number < 0 ? number + 4 : number];
+  if (axis === undefined) throw new Error(`axis ${number}`);
+  return axis;
+}
+
+/** The most numbers of one value, of images of 64x64 pixels: 256 MiB. */
+const mostValues = 2 ** 26;
+/** The most multiplications of a whole graph on such an image; EDSR with 43 million weights makes 2^38. */
+const mostWork = 2 ** 41;
+/** The largest step, dilation, window or border, in pixels. */
+const mostPixels = 4096;
+/** The most sizes in one list. */
+const mostSizes = 64;
+/** The largest factor by which images are enlarged, or taken apart. */
+const mostTimes = 16;
 
 /** A node of a graph that is being built. */
 class Context<T> {
@@ -40,8 +62,7 @@ class Context<T> {
   }
 
   fail(problem: string): never {
-    const { operator, outputs } = this.node;
-    throw new NodeProblem(`uses ${operator} (${outputs[0]}) in a way that training does not know: ${problem}`);
+    throw problemOf(this.node, problem);
   }
 
   has(index: number): boolean {
@@ -60,6 +81,8 @@ class Context<T> {
     const value = this.value(index);
     if (value.kind === "image") return value.x;
     const tensor = this.numbers(index);
+    if (value.kind === "numbers" && tensor.isInteger) this.fail(`input ${index} has whole numbers`);
+    if (tensor.data.length === 0) this.fail(`input ${index} has no numbers`);
     const dims = [...Array.from({ length: 4 - tensor.dims.length }, () => 1), ...tensor.dims];
     if (tensor.dims.length > 4) this.fail(`a tensor of ${tensor.dims.length} axes`);
     return this.o.constant(tensor.data, dims as unknown as [number, number, number, number]);
@@ -85,19 +108,43 @@ class Context<T> {
     return this.ints(name);
   }
 
+  /** The one number that an input holds. */
+  scalar(index: number): number {
+    const { data } = this.numbers(index);
+    return data.length === 1 ? data[0] : this.fail(`input ${index} has ${data.length} numbers, not one`);
+  }
+
   number(name: string, fallback: number): number {
-    const value = this.node.attributes.get(name);
-    return typeof value === "number" ? value : fallback;
+    const value = this.#attribute(name, "a number", (given) => typeof given === "number");
+    return (value as number | undefined) ?? fallback;
   }
 
   word(name: string, fallback: string): string {
-    const value = this.node.attributes.get(name);
-    return typeof value === "string" ? value : fallback;
+    const value = this.#attribute(name, "a word", (given) => typeof given === "string");
+    return (value as string | undefined) ?? fallback;
   }
 
   ints(name: string): readonly number[] | undefined {
-    const value: OnnxAttribute | undefined = this.node.attributes.get(name);
-    return Array.isArray(value) ? (value as readonly number[]) : undefined;
+    return this.#attribute(name, "a list of numbers", Array.isArray) as readonly number[] | undefined;
+  }
+
+  /** A list of whole numbers of pixels, such as strides: each in the range that images have. */
+  pixels(name: string, least: 0 | 1): readonly number[] | undefined {
+    const sizes = this.ints(name);
+    if (sizes?.some((size) => !(size >= least && size <= mostPixels)))
+      this.fail(`${name}=${listNames(sizes.map(String))}`);
+    return sizes;
+  }
+
+  /** A factor of sizes. */
+  times(factor: number): number {
+    if (factor >= 1 && factor <= mostTimes && Number.isInteger(factor)) return factor;
+    return this.fail(`a factor of ${factor}, which is no whole number from 1 to ${mostTimes}`);
+  }
+
+  #attribute(name: string, kind: string, is: (value: OnnxAttribute) => boolean): OnnxAttribute | undefined {
+    const value = this.node.attributes.get(name);
+    return value === undefined || is(value) ? value : this.fail(`${name} is not ${kind}`);
   }
 }
 
@@ -107,10 +154,12 @@ type Rule = <T>(context: Context<T>) => Value<T> | T | readonly T[];
 /** Stride, padding and dilation of a window of this size. */
 function windowOf<T>(context: Context<T>, kernel: readonly number[]) {
   const pair = (name: string) => {
-    const [height, width] = context.ints(name) ?? [1, 1];
+    const [height, width, ...others] = context.pixels(name, 1) ?? [1, 1];
+    if (width === undefined || others.length > 0) context.fail(`${name} of another number of axes than two`);
     return [height, width] as const;
   };
   if (kernel.length !== 2) context.fail(`a window of ${kernel.length} axes`);
+  if (kernel.some((size) => !(size >= 1 && size <= mostPixels))) context.fail(`a window of ${kernel.join("x")}`);
   const [stride, dilation] = [pair("strides"), pair("dilations")];
   const mode = context.word("auto_pad", "NOTSET");
   let padding: PadAttributes = { top: 0, left: 0, bottom: 0, right: 0 };
@@ -120,7 +169,8 @@ function windowOf<T>(context: Context<T>, kernel: readonly number[]) {
     const before = (total: number) => (mode === "SAME_UPPER" ? Math.floor(total / 2) : Math.ceil(total / 2));
     padding = { top: before(tall), left: before(wide), bottom: tall - before(tall), right: wide - before(wide) };
   } else if (mode !== "VALID") {
-    const [top = 0, left = 0, bottom = 0, right = 0] = context.ints("pads") ?? [];
+    if (mode !== "NOTSET") context.fail(`auto_pad=${mode}`);
+    const [top = 0, left = 0, bottom = 0, right = 0] = context.pixels("pads", 0) ?? [];
     padding = { top, left, bottom, right };
   }
   return { stride, dilation, padding };
@@ -149,7 +199,7 @@ const transposedConvolution: Rule = (context) => {
   const [, perGroup, height, width] = o.dims(weight) as readonly number[];
   const { stride, dilation, padding } = windowOf(context, [height, width]);
   const groups = context.number("group", 1);
-  const [moreDown, moreAcross] = context.ints("output_padding") ?? [0, 0];
+  const [moreDown, moreAcross] = context.pixels("output_padding", 0) ?? [0, 0];
   const excess = [
     dilation[0] * (height - 1) + 1 + moreDown - padding.top - padding.bottom - stride[0],
     dilation[1] * (width - 1) + 1 + moreAcross - padding.left - padding.right - stride[1],
@@ -231,15 +281,14 @@ const unary =
 
 const limit: Rule = (context) => {
   const bound = (name: string, index: number, fallback: number) =>
-    context.has(index) ? context.numbers(index).data[0] : context.number(name, fallback);
+    context.has(index) ? context.scalar(index) : context.number(name, fallback);
   const [low, high] = [bound("min", 1, -3e38), bound("max", 2, 3e38)];
   return context.o.clamp(context.image(0), low, high);
 };
 
 const power: Rule = (context) => {
-  const exponent = context.numbers(1).data;
-  if (exponent.length !== 1) context.fail("several exponents");
-  return exponent[0] === 2 ? context.o.square(context.image(0)) : context.o.power(context.image(0), exponent[0]);
+  const exponent = context.scalar(1);
+  return exponent === 2 ? context.o.square(context.image(0)) : context.o.power(context.image(0), exponent);
 };
 
 const concatenate: Rule = <T>(context: Context<T>) => {
@@ -250,11 +299,10 @@ const concatenate: Rule = <T>(context: Context<T>) => {
     if (axisOf(axis) !== "c") context.fail(`axis ${axis}; channels can be put together`);
     return context.o.concat(indices.map((index) => context.image(index)));
   }
-  return {
-    kind: "sizes",
-    sizes: indices.flatMap((index) => [...sizesOf(context, index)]),
-    isScalar: false,
-  } as Value<T>;
+  const lists = indices.map((index) => sizesOf(context, index));
+  const length = lists.reduce((total, list) => total + list.length, 0);
+  if (length > mostSizes) context.fail(`a list of ${length} sizes`);
+  return { kind: "sizes", sizes: lists.flat(), isScalar: false } as Value<T>;
 };
 
 const slice: Rule = <T>(context: Context<T>) => {
@@ -283,6 +331,7 @@ const split: Rule = <T>(context: Context<T>) => {
   if (axis !== "c") context.fail(`axis ${axis}; channels can be divided`);
   const all = o.channels(x);
   const count = context.number("num_outputs", node.outputs.length);
+  if (!(count >= 1 && count <= all)) context.fail(`${count} parts of ${all} channels`);
   const equal = Array.from({ length: count }, (_, i) => {
     const most = Math.ceil(all / count);
     return Math.min(most, all - i * most);
@@ -299,7 +348,7 @@ const split: Rule = <T>(context: Context<T>) => {
 const shuffle: Rule = (context) => {
   const { o } = context;
   const x = context.image(0);
-  const factor = context.number("blocksize", 2);
+  const factor = context.times(context.number("blocksize", 2));
   if (context.word("mode", "DCR") === "CRD") return o.depthToSpace(x, factor);
   // Depth first: channel (block, c) in place of (c, block).
   const channels = o.channels(x) / factor ** 2;
@@ -312,7 +361,7 @@ const shuffle: Rule = (context) => {
 
 const unshuffle: Rule = (context) => {
   const { o } = context;
-  const factor = context.number("blocksize", 2);
+  const factor = context.times(context.number("blocksize", 2));
   const x = o.spaceToDepth(context.image(0), factor);
   const channels = o.channels(x) / factor ** 2;
   const order = Array.from(
@@ -322,8 +371,13 @@ const unshuffle: Rule = (context) => {
   return o.concat(order.map((channel) => o.channel(x, channel)));
 };
 
-/** A value as high and wide as is wanted: one of the graph, or the image enlarged by a whole factor. */
-function targetOf<T>(context: Context<T>, x: T): T {
+/** A value, and by how much it is enlarged to the size that is wanted. */
+interface Enlarged<T> {
+  readonly of: T;
+  readonly factor: number;
+}
+
+function wantedSize<T>(context: Context<T>, x: T): Enlarged<T> {
   const { o, node } = context;
   const isOld = node.operator === "Upsample";
   const [scalesAt, sizesAt] = isOld ? [1, -1] : [context.opset < 11 ? 1 : 2, 3];
@@ -333,23 +387,20 @@ function targetOf<T>(context: Context<T>, x: T): T {
     if (typeof down === "number" && typeof across === "number") {
       const [h, w] = [known[2], known[3]];
       if (h === undefined || w === undefined || down / h !== across / w) context.fail("a fixed size");
-      return enlarged(context, x, down / h);
+      return { of: x, factor: context.times(down / h) };
     }
-    if (typeof down === "number" || typeof across === "number") context.fail("a fixed size");
+    if (typeof down !== "object" || typeof across !== "object") return context.fail("a fixed size");
     if (down.of !== across.of || down.axis !== 2 || across.axis !== 3 || down.factor !== across.factor) {
       context.fail("sizes of several values");
     }
-    return down.factor === 1 ? down.of : enlarged(context, down.of, down.factor);
+    return { of: down.of, factor: context.times(down.factor) };
   }
   const scales = context.has(scalesAt) ? Array.from(context.numbers(scalesAt).data) : (context.ints("scales") ?? []);
   const [n, c, down, across] = scales;
-  if (scales.length !== 4 || n !== 1 || c !== 1 || down !== across) context.fail(`scales ${scales.join("x")}`);
-  return enlarged(context, x, down);
-}
-
-function enlarged<T>(context: Context<T>, x: T, factor: number): T {
-  if (!Number.isInteger(factor) || factor < 1) context.fail(`a factor of ${factor}, which is no whole number`);
-  return factor === 1 ? x : largerBy(context.o, x, factor);
+  if (scales.length !== 4 || n !== 1 || c !== 1 || down !== across) {
+    context.fail(`scales ${listNames(scales.map(String))}`);
+  }
+  return { of: x, factor: context.times(down) };
 }
 
 const resize: Rule = (context) => {
@@ -359,8 +410,13 @@ const resize: Rule = (context) => {
   // Before version 11 positions were asymmetric, without a word for it.
   const isOld = node.operator === "Upsample" || context.opset < 11;
   const position = context.word("coordinate_transformation_mode", isOld ? "asymmetric" : "half_pixel");
-  const like = targetOf(context, x);
+  const { of, factor } = wantedSize(context, x);
   if (context.number("antialias", 0) !== 0) context.fail("antialias=1");
+  if (mode === "cubic") {
+    if (of !== x) context.fail("cubic to the size of another value");
+    return enlargedByCubics(context, x, factor, position);
+  }
+  const like = factor === 1 ? of : largerBy(o, of, factor);
   if (mode === "nearest") {
     const rounding = context.word("nearest_mode", isOld ? "floor" : "round_prefer_floor");
     const isUsual = position === "asymmetric" ? rounding === "floor" : /half_pixel$/.test(position);
@@ -372,10 +428,28 @@ const resize: Rule = (context) => {
   return o.resize(x, like, { mode: "bilinear", alignCorners: position === "align_corners" });
 };
 
+/** An image enlarged by Keys' cubics, the border repeated: each of factor x factor phases is a convolution, and their pixels are put side by side. */
+function enlargedByCubics<T>(context: Context<T>, x: T, factor: number, position: string): T {
+  const { o } = context;
+  const a = context.number("cubic_coeff_a", -0.75);
+  if (context.number("exclude_outside", 0) !== 0) context.fail("exclude_outside=1");
+  if (!/^(?:pytorch_)?half_pixel$|^asymmetric$/.test(position)) context.fail(`cubic by ${position}`);
+  const shift = position === "asymmetric" ? 0 : 0.5;
+  // The weights of five neighbours for each phase along an axis: the outermost counts on one side alone.
+  const phases = Array.from({ length: factor }, (_, phase) => {
+    const place = (phase + shift) / factor - shift;
+    return [-2, -1, 0, 1, 2].map((neighbour) => cubic(place - neighbour, a));
+  });
+  const kernel = phases.flatMap((down) => phases.flatMap((across) => down.flatMap((y) => across.map((x) => x * y))));
+  const channels = o.channels(x);
+  const weight = o.constant(Array.from({ length: channels }, () => kernel).flat(), [channels * factor ** 2, 1, 5, 5]);
+  return o.depthToSpace(o.conv2d(o.padWith(x, 2, "replicate"), weight, { groups: channels }), factor);
+}
+
 const pool =
   (kind: "maxPool" | "avgPool"): Rule =>
   (context) => {
-    const kernel = context.ints("kernel_shape") ?? [];
+    const kernel = context.pixels("kernel_shape", 1) ?? [];
     const x = context.image(0);
     const { stride, padding, dilation } = windowOf(context, kernel);
     const { top, left, bottom, right } = padding;
@@ -397,13 +471,17 @@ const pad: Rule = (context) => {
   const pads = context.list("pads", 1) ?? [];
   const [, , top = 0, left = 0, , , bottom = 0, right = 0] = pads;
   const others = pads.filter((_, i) => i % 4 < 2);
-  if (pads.length !== 8 || others.some((size) => size !== 0) || pads.some((size) => size < 0)) {
-    context.fail(`pads ${pads.join()}`);
+  if (
+    pads.length !== 8 ||
+    others.some((size) => size !== 0) ||
+    !pads.every((size) => size >= 0 && size <= mostPixels)
+  ) {
+    context.fail(`pads ${listNames(pads.map(String))}`);
   }
   const modes = { constant: "zero", reflect: "reflect", edge: "replicate", wrap: "circular" } as const;
   const mode = modes[context.word("mode", "constant") as keyof typeof modes];
   if (mode === undefined) context.fail(`mode ${context.word("mode", "")}`);
-  if (mode === "zero" && (context.has(2) ? context.numbers(2).data[0] : context.number("value", 0)) !== 0) {
+  if (mode === "zero" && (context.has(2) ? context.scalar(2) : context.number("value", 0)) !== 0) {
     context.fail("a border that is not 0");
   }
   return context.o.padWith(context.image(0), { top, left, bottom, right }, mode);
@@ -442,6 +520,7 @@ const gather: Rule = <T>(context: Context<T>) => {
   if (value.kind === "image") return context.fail("of an image");
   const sizes = sizesOf(context, 0);
   const { data, dims } = context.numbers(1);
+  if (data.length > mostSizes) context.fail(`a list of ${data.length} sizes`);
   const picked = Array.from(data, (at) => sizes[at < 0 ? at + sizes.length : at]);
   if (picked.some((size) => size === undefined)) return context.fail("a place that there is not");
   return { kind: "sizes", sizes: picked, isScalar: dims.length === 0 } as Value<T>;
@@ -460,6 +539,10 @@ const reshape: Rule = <T>(context: Context<T>) => {
   const kept = wanted.map((size, axis) => (size === 0 ? dims[axis] : size));
   const known = kept.reduce((product, size) => (size === -1 ? product : product * size), 1);
   const sizes = kept.map((size) => (size === -1 ? data.length / known : size));
+  const count = sizes.reduce((product, size) => product * size, 1);
+  if (count !== data.length || !sizes.every((size) => Number.isSafeInteger(size) && size >= 0)) {
+    context.fail(`${data.length} numbers to ${listNames(wanted.map(String))}`);
+  }
   return { kind: "numbers", tensor: { dims: sizes, data, isInteger } } as Value<T>;
 };
 
@@ -476,11 +559,14 @@ const same =
 /** ONNX's numbers of element types that values may be cast to: float32, int32, int64, float64. */
 const castable = [1, 6, 7, 11];
 
-const cast: Rule = (context) => {
+const cast: Rule = <T>(context: Context<T>) => {
   const to = context.number("to", 1);
   const value = context.value(0);
-  if (!castable.includes(to) || (value.kind === "image" && to !== 1 && to !== 11)) context.fail(`to type ${to}`);
-  return value;
+  const isInteger = to !== 1 && to !== 11;
+  if (!castable.includes(to) || (value.kind === "image" && isInteger)) context.fail(`to type ${to}`);
+  if (value.kind !== "numbers") return value;
+  const { dims, data } = value.tensor;
+  return { kind: "numbers", tensor: { dims, data: isInteger ? data.map(Math.trunc) : data, isInteger } } as Value<T>;
 };
 
 /** The operators that are known, by their name. */
@@ -572,20 +658,47 @@ export function build<T>(
   const values = new Map<string, Value<T>>();
   for (const [name, tensor] of stored) values.set(name, { kind: "numbers", tensor });
   for (const [name, x] of given) values.set(name, { kind: "image", x });
+  let work = 0;
   for (const node of nodes) {
     const rule = operators.get(node.operator);
-    if (rule === undefined)
-      throw new NodeProblem(`uses the operator ${node.operator}, by which training cannot pass gradients`);
-    const given = rule(new Context(o, node, opset, values));
-    const list = Array.isArray(given) ? (given as readonly T[]) : [given as Value<T> | T];
-    for (const [index, value] of list.entries()) {
-      const name = node.outputs[index];
-      if (name) values.set(name, isValue(value) ? value : { kind: "image", x: value as T });
+    if (rule === undefined) throw problemOf(node, "it has no gradient here");
+    const context = new Context(o, node, opset, values);
+    let given: ReturnType<typeof rule<T>>;
+    try {
+      given = rule(context);
+    } catch (error) {
+      throw error instanceof NodeProblem ? error : problemOf(node, (error as Error).message, error);
     }
+    const list = Array.isArray(given) ? (given as readonly T[]) : [given as Value<T> | T];
+    for (const [index, one] of list.entries()) {
+      const value: Value<T> = isValue(one) ? one : { kind: "image", x: one as T };
+      const name = node.outputs[index];
+      if (name) values.set(name, value);
+      if (value.kind === "image") work += workOf(context, value.x);
+    }
+    if (work > mostWork) throw problemOf(node, "with it the network is too large");
   }
   const output = values.get(outputs[0]);
   if (output?.kind !== "image") throw new NodeProblem(`gives ${outputs[0]}, which is no image`);
   return output.x;
+}
+
+/** About how many multiplications a node makes for a value, as far as sizes are known; refuses sizes that no network of images has. */
+function workOf<T>(context: Context<T>, x: T): number {
+  const { o, node } = context;
+  const known = o.dims(x).filter((size) => size !== undefined);
+  const count = known.reduce((product, size) => product * size, 1);
+  const isPossible = known.every((size) => Number.isSafeInteger(size) && size >= 1) && count <= mostValues;
+  if (!isPossible)
+    context.fail(
+      `a value of ${o
+        .dims(x)
+        .map((size) => size ?? "?")
+        .join("x")}`,
+    );
+  if (!node.operator.startsWith("Conv")) return count;
+  const [outer, perGroup, height, width] = o.dims(context.image(1));
+  return count * height! * width! * (node.operator === "Conv" ? perGroup! : outer!);
 }
 
 function isValue<T>(value: Value<T> | T): value is Value<T> {

@@ -1,3 +1,5 @@
+import { halfValues } from "../half.ts";
+
 /** The element types that checkpoints hold, under PyTorch's names. */
 export type DType =
   | "float32"
@@ -71,20 +73,6 @@ export function decodeElements(dtype: DType, bytes: Uint8Array): TensorData {
   const ownsMemory = bytes.byteOffset === 0 && bytes.byteLength === bytes.buffer.byteLength;
   // Not bytes.slice, which for a Node Buffer gives a view.
   return decoders[dtype]((ownsMemory ? bytes : new Uint8Array(bytes)).buffer as ArrayBuffer);
-}
-
-let halfTable: Float32Array | undefined;
-
-/** The value of each of the 65536 half-precision bit patterns (IEEE 754 binary16). */
-function halfValues(): Float32Array {
-  halfTable ??= Float32Array.from({ length: 65536 }, (_, bits) => {
-    const exponent = (bits >> 10) & 31;
-    const fraction = (bits & 1023) / 1024;
-    const sign = bits < 32768 ? 1 : -1;
-    if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-    return sign * (exponent ? (1 + fraction) * 2 ** (exponent - 15) : fraction * 2 ** -14);
-  });
-  return halfTable;
 }
 
 const single = new Float32Array(1);

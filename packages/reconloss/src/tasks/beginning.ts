@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { Random, ReconlossError, Tensor } from "@reconloss/core";
-import { firstNonFinite, readMetadata, trace } from "@reconloss/core/internal";
+import { firstNonFinite, plainFile, readMetadata, trace } from "@reconloss/core/internal";
 import { dimsOf, initialize, type Model, onnxNetwork, type TensorSpec } from "@reconloss/core/nets";
 import { bytesSource, type Checkpoint, readCheckpoint } from "@reconloss/core/weights";
 import { readFileBytes } from "../files.ts";
@@ -56,7 +56,9 @@ export async function beginning(
 /** Whether bytes are those of a checkpoint, whatever their file is called: safetensors, or PyTorch's zip or pickle. */
 function isCheckpoint(bytes: Uint8Array): boolean {
   const [first, second] = bytes;
-  return bytes[8] === 0x7b || (first === 0x50 && second === 0x4b) || (first === 0x80 && second <= 5);
+  // A header in JSON, after its length.
+  const isSafetensors = bytes[8] === 0x7b && bytes[6] === 0 && bytes[7] === 0;
+  return isSafetensors || (first === 0x50 && second === 0x4b) || (first === 0x80 && second <= 5);
 }
 
 /** A task whose network begins with the tensors of a checkpoint: running means of its weights where there are any. */
@@ -85,7 +87,11 @@ async function tensorOf(checkpoint: Checkpoint, name: string, spec: TensorSpec, 
   const { file, names } = checkpoint;
   const stored = places.map((place) => place + name).find((candidate) => names.includes(candidate));
   const refuse = (problem: string) => new ReconlossError("checkpoint", `init: ${file} is not of ${of}: ${problem}`);
-  if (stored === undefined) throw refuse(`it has no ${name}`);
+  if (stored === undefined) {
+    throw refuse(
+      `it has no ${name}. A checkpoint has no graph; export another network to ONNX (torch.onnx.export) and begin with that`,
+    );
+  }
   const shape = checkpoint.shape(stored);
   const wanted = [spec.shape, dimsOf(spec)].map((dims) => dims.join("x"));
   if (!wanted.includes(shape.join("x"))) {
@@ -129,7 +135,7 @@ async function fromOnnx(task: Task, bytes: Uint8Array, path: string, patch: numb
   }
   const tensors = firstTensors(network);
   const written = exportTrained({ ...task, multiple: 1 }, network, tensors, { loss: "", steps: 0 });
-  await checkAgainstRuntime(written, bytes, colours, refuse);
+  await checkAgainstRuntime(written, plainFile(bytes, `init: ${path}`), colours, refuse);
   const multiple = await multipleOf(written, colours, scale);
   if (patch % (scale * multiple) !== 0) {
     throw new ReconlossError(
@@ -177,10 +183,11 @@ async function checkAgainstRuntime(
   refuse: (problem: string) => ReconlossError,
 ): Promise<void> {
   const image = waves(colours, side);
-  const ours = await runBytes(written, image);
-  const theirs = await runBytes(bytes, image).catch((cause: Error) => {
-    throw refuse(`does not run on ONNX Runtime: ${cause.message}`);
-  });
+  const run = (model: Uint8Array, what: string) =>
+    runBytes(model, image).catch((cause: Error) => {
+      throw refuse(`does not run on ONNX Runtime${what}: ${cause.message}`);
+    });
+  const [ours, theirs] = [await run(written, ", as it would be trained"), await run(bytes, "")];
   const size = theirs.data.reduce((most, x) => Math.max(most, Math.abs(x)), 1);
   const worst = theirs.data.reduce((most, x, i) => Math.max(most, Math.abs(x - ours.data[i])), 0);
   if (theirs.data.length === ours.data.length && worst <= mostDifferent * size) return;
