@@ -1,22 +1,22 @@
 /**
- * `npm run choosing -- --data photographs/`: trains the same small network with one loss after the other, optimises pixels under each, and writes docs/choosing.md
- * with its pictures.
+ * `npm run choosing -- --data photographs/`: trains the same small networks with one loss after the other, optimises pixels under each, and writes docs/choosing.md
+ * with its pictures: the text of choosing/page.md, with tables of what came out.
  *
- * Needs no graphics card, but about ten minutes of two processor cores. What was computed stays in .cache/choosing: the script can be stopped and goes on, even
+ * Needs no graphics card, but about half an hour of two processor cores. What was computed stays in .cache/choosing: the script can be stopped and goes on, even
  * within a training.
  */
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { writePage } from "./choosing/page.ts";
-import { computedOf, jobsOf, projectOf, timesOf } from "./choosing/project.ts";
+import { computedOf, jobsOf, projectOf } from "./choosing/project.ts";
 
 const usage = `npm run choosing -- --data FOLDER [options]
   --data FOLDER      photographs to learn from
   --heldout FOLDER   photographs to judge by, besides those of the demo
   --about TEXT       what the page says of these photographs
   --weights FOLDER   weights of AlexNet, SqueezeNet and LPIPS (default: RECONLOSS_WEIGHTS)
-  --only NAMES       compute these alone, and write no page: l1,l1-gan,noise-ssim,noisy-l1-tv
+  --only NAMES       compute these alone, and write no page: x4-l1,deblur-edge,enhance-times,noise-ssim
   --minutes N        stop after so long, and write no page; the next call goes on
   --page             compute nothing, write the page from what there is
 `;
@@ -42,7 +42,6 @@ async function main(): Promise<void> {
   const root = fileURLToPath(new URL("..", import.meta.url));
   const project = await projectOf(join(root, ".cache", "choosing"), {
     ...{ data: values.data, heldOut: values.heldout },
-    ...{ steps: 800, batch: 4, patch: 80 },
   });
   if (!values.page) {
     const jobs = jobsOf(project);
@@ -60,7 +59,7 @@ async function main(): Promise<void> {
     if (values.only !== undefined || signal?.aborted) return;
   }
   const path = join(root, "docs", "choosing.md");
-  await writePage(path, await computedOf(project), { about: values.about, times: await timesOf(project) });
+  await writePage(path, await computedOf(project), values.about);
   say(`wrote ${relative(process.cwd(), path)}`);
 }
 

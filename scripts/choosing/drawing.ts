@@ -53,7 +53,6 @@ export interface Drawn {
   readonly scores: Scores;
   /** Of the pixels as they were when they were looked at. */
   readonly earlyScores: Scores;
-  readonly millisecondsPerStep: number;
   /** Steps until the value had made 99 % of its way to the least that it reached. */
   readonly stepsToSettle: number;
 }
@@ -77,14 +76,13 @@ export async function draw(
   if (done !== undefined) return { drawn: done, image: await readImage(path), early: await readImage(earlyPath) };
   const { start, target, truth } = subject;
   const loss = parseLoss(trial.loss, [gan]);
-  const { output, early, values, millisecondsPerStep } = await optimisePixels(loss, start, target, subject);
+  const { output, early, values } = await optimisePixels(loss, start, target, subject);
   await writeImage(path, output);
   await writeImage(earlyPath, early);
   const [image, earlyImage] = [await readImage(path), await readImage(earlyPath)];
   const drawn: Drawn = {
     scores: await judge(judges, image, truth),
     earlyScores: await judge(judges, earlyImage, truth),
-    millisecondsPerStep,
     stepsToSettle: stepsTo(values, Math.min(...values)) ?? subject.steps,
   };
   await entry.write(drawn);

@@ -2,8 +2,14 @@ import { type Loss, parseLoss } from "../../packages/core/src/losses/index.ts";
 import type { Tensor } from "../../packages/core/src/tensor.ts";
 import { findWeights } from "../../packages/reconloss/src/weights/index.ts";
 
-/** What every output is judged by. */
-export const judgeSpecs = ["psnr", "ssim", "ms-ssim", "deltaE", "lpips", "lpips(net=squeeze)", "tv"];
+/** What outputs are judged by: a table each. */
+export const judgeSpecs = {
+  usual: ["psnr", "ssim", "ms-ssim", "deltaE", "lpips", "lpips(net=squeeze)", "tv"],
+  further: ["gmsd", "mdsi", "haarpsi", "vif", "iw-ssim", "fsim", "vsi", "ssimulacra2", "flip"],
+} as const;
+
+/** Judges by the table that they stand in. */
+export type Judges = Readonly<Record<keyof typeof judgeSpecs, readonly Loss[]>>;
 
 export type Scores = Readonly<Record<string, number>>;
 
@@ -14,7 +20,7 @@ export async function hasWeights({ definition }: Loss): Promise<boolean> {
 }
 
 /** The judges whose weights are on this machine. */
-export async function availableJudges(specs: readonly string[] = judgeSpecs): Promise<Loss[]> {
+export async function availableJudges(specs: readonly string[]): Promise<Loss[]> {
   const judges: Loss[] = [];
   for (const spec of specs) {
     const loss = parseLoss(spec);

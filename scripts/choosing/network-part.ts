@@ -1,95 +1,82 @@
 import { join } from "node:path";
 import type { Tensor } from "../../packages/core/src/tensor.ts";
-import { splitPhotographs } from "../../packages/reconloss/src/tasks/index.ts";
-import type { PhotographName } from "../photographs.ts";
-import { meanScores, type Scores } from "./judges.ts";
-import { baselineOf, entryOf, outputsOf, restorationOf, settingsOf, type Trained } from "./networks.ts";
+import { type Judges, meanScores, type Scores } from "./judges.ts";
+import { entryOf, judgeExperiment, outputsOf, restorationOf, settingsOf } from "./networks.ts";
 import { crop, heldOutPhotographs } from "./photographs.ts";
-import { writePictures } from "./pictures.ts";
-import { labelOf } from "./plan.ts";
+import { type Cell, writePictures } from "./pictures.ts";
+import { type Experiment, labelOf } from "./plan.ts";
 import type { Project } from "./project.ts";
 import { scoreTable } from "./tables.ts";
 
-/** Where the networks' outputs are looked at: squares of the photographs that may be shown. */
-const lookedAt: readonly { photograph: PhotographName; title: string; left: number; top: number }[] = [
-  { photograph: "flower", title: "the husk", left: 320, top: 520 },
-  { photograph: "flower", title: "the edge of the husk", left: 300, top: 600 },
-  { photograph: "cat", title: "a cat, running", left: 380, top: 290 },
-];
 const lookedAtSide = 72;
 
-/** What the page says of the networks. */
+/** What the page shows of an experiment, as Markdown: a table for each set of judges, and a picture for each place that is looked at. */
 export interface NetworkPart {
-  /** How many photographs they learnt from, and how many they were judged on. */
-  readonly photographs: { readonly learntFrom: number; readonly judged: number };
+  readonly tables: Readonly<Record<keyof Judges, string>>;
+  readonly pictures: string;
+  /** The number of weights of its network. */
   readonly parameters: number;
-  /** Of each photograph: without a network, and with each, by the trial's name. */
-  readonly baseline: readonly Scores[];
-  readonly trained: ReadonlyMap<string, readonly Scores[]>;
-  /** The mean of the photographs themselves. */
-  readonly natural: Scores;
-  readonly table: string;
-  readonly strips: readonly string[];
+  /** How many photographs the networks are judged on. */
+  readonly judged: number;
 }
 
 /**
- * Tables and pictures of the networks.
+ * Tables and pictures of an experiment.
  *
  * @param pictures - the folder for pictures
  * @param times - milliseconds of a training's step, by the trial's name
  */
 export async function networkPart(
   project: Project,
+  experiment: Experiment,
   pictures: string,
   times: Readonly<Record<string, number>>,
 ): Promise<NetworkPart> {
-  const { cache, setup, judges, plan } = project;
-  const { baseline, truth } = await baselineOf(cache, setup, judges);
+  const { cache, setup, judges } = project;
+  const all = Object.values(judges).flat();
+  const { without, truth, trained } = await judgeExperiment(cache, experiment, setup, all);
   const natural = meanScores(truth);
-  const trained = new Map<string, Trained>();
-  for (const trial of plan.trainings) {
-    trained.set(trial.name, (await entryOf(cache, trial, setup).read()) as Trained);
-  }
-  const rows = [
-    { title: "*bicubic*", scores: meanScores(baseline), more: [""] },
-    ...plan.trainings.map((trial) => ({
+  const { baseline } = restorationOf(settingsOf(experiment, { loss: "l1" }, setup));
+  const rows: readonly { title: string; scores: Scores; isReference?: boolean; time?: number }[] = [
+    { title: `*${baseline.name}*`, scores: meanScores(without) },
+    ...experiment.trials.map((trial) => ({
       title: `\`${labelOf(trial)}\``,
-      scores: meanScores((trained.get(trial.name) as Trained).scores),
-      more: [times[trial.name]?.toFixed(0) ?? ""],
+      scores: meanScores(trained[trial.name]),
+      time: times[trial.name],
     })),
-    { title: "*the photographs*", scores: natural, isReference: true, more: [""] },
+    { title: "*the photographs*", scores: natural, isReference: true },
   ];
-  const { training } = await splitPhotographs(setup.data, setup.heldOut);
+  const timed = rows.map(({ time, ...row }) => ({ ...row, more: [time?.toFixed(0) ?? ""] }));
+  const [first] = experiment.trials;
   return {
-    photographs: { learntFrom: training.length, judged: baseline.length },
-    parameters: [...trained.values()][0].parameters,
-    baseline,
-    trained: new Map([...trained].map(([name, { scores }]) => [name, scores])),
-    natural,
-    table: scoreTable(judges, rows, natural.tv, ["ms/step"]),
-    strips: await drawStrips(project, pictures),
+    tables: {
+      usual: scoreTable(judges.usual, timed, natural, ["ms/step"]),
+      further: scoreTable(judges.further, rows, natural),
+    },
+    pictures: (await drawStrips(project, experiment, pictures)).join("\n\n"),
+    parameters: (await entryOf(cache, experiment, first, setup).read())?.parameters ?? Number.NaN,
+    judged: without.length,
   };
 }
 
 /** A picture for each place that is looked at, as Markdown. */
-async function drawStrips({ cache, setup, plan }: Project, pictures: string): Promise<string[]> {
-  const shown = await heldOutPhotographs(restorationOf(settingsOf({ loss: "l1" }, setup)));
-  const outputs = new Map<string, Tensor[]>();
-  for (const trial of plan.trainings) {
-    outputs.set(labelOf(trial), await outputsOf(entryOf(cache, trial, setup).folder, shown));
+async function drawStrips({ cache, setup }: Project, experiment: Experiment, pictures: string): Promise<string[]> {
+  const { baseline, ...restoration } = restorationOf(settingsOf(experiment, { loss: "l1" }, setup));
+  const shown = await heldOutPhotographs({ ...restoration, baseline });
+  const outputs: [string, Tensor[]][] = [
+    ["the photograph", shown.map(({ target }) => target)],
+    [baseline.name, shown.map(({ baseline }) => baseline)],
+  ];
+  for (const trial of experiment.trials) {
+    outputs.push([labelOf(trial), await outputsOf(entryOf(cache, experiment, trial, setup).folder, shown)]);
   }
   const strips: string[] = [];
-  for (const [index, { photograph, title, left, top }] of lookedAt.entries()) {
+  for (const [index, { photograph, title, left, top }] of experiment.lookedAt.entries()) {
     const at = shown.findIndex(({ name }) => name === photograph);
-    const images = [
-      { label: "the photograph", image: shown[at].target },
-      { label: "bicubic", image: shown[at].baseline },
-      ...Array.from(outputs, ([label, images]) => ({ label, image: images[at] })),
-    ];
-    const cells = images.map(({ label, image }) => ({ label, image: crop(image, left, top, lookedAtSide) }));
-    const file = `network-${index + 1}.webp`;
+    const cells = outputs.map(([label, images]): Cell => ({ label, image: crop(images[at], left, top, lookedAtSide) }));
+    const file = `${experiment.name}-${index + 1}.webp`;
     await writePictures(join(pictures, file), cells, { columns: 5, magnify: 3 });
-    strips.push(`![${title}: ${cells.map(({ label }) => label).join(", ")}](choosing/${file})`);
+    strips.push(`![${title}: ${outputs.map(([label]) => label).join(", ")}](choosing/${file})`);
   }
   return strips;
 }

@@ -18,60 +18,58 @@ import { adam, createTrainer } from "../../packages/reconloss/src/train/index.ts
 import { CacheEntry } from "./cache.ts";
 import { judge, type Scores } from "./judges.ts";
 import { type HeldOut, heldOutPhotographs } from "./photographs.ts";
-import type { Trial } from "./plan.ts";
+import type { Experiment, Trial } from "./plan.ts";
 
-/** What all trainings share. */
+/** The photographs of all trainings. */
 export interface Setup {
   readonly data: string;
   /** A folder of more photographs to judge by. */
   readonly heldOut?: string;
-  readonly steps: number;
-  readonly batch: number;
-  readonly patch: number;
 }
 
-/** What came out of a training. */
+/** What came out of a training; the network is in its folder. */
 export interface Trained {
-  /** Of each held-out photograph. */
-  readonly scores: readonly Scores[];
   readonly parameters: number;
 }
 
-/** The training of a trial: all the same but for the loss. */
-export function settingsOf({ loss }: Pick<Trial, "loss">, setup: Setup): TrainingSettings {
-  const { data, heldOut, steps, batch, patch } = setup;
+/** The training of a trial: all the same in an experiment but for the loss. */
+export function settingsOf(
+  { task, steps, batch, patch }: Omit<Experiment, "name" | "trials" | "lookedAt">,
+  { loss }: Pick<Trial, "loss">,
+  setup: Setup,
+): TrainingSettings {
+  const { data, heldOut } = setup;
   return completeSettings({
-    ...{ task: "super-resolution", scale: 4, loss, data, validation: heldOut, steps, batch, patch, every: steps },
+    ...{ ...task, loss, data, validation: heldOut, steps, batch, patch, every: steps },
     ...{ learningRate: 1e-3, seed: 1 },
   });
 }
 
 /** Where a training is kept. */
-export function entryOf(cache: string, trial: Trial, setup: Setup): CacheEntry<Trained> {
-  return new CacheEntry(cache, trial.name, settingsOf(trial, setup));
+export function entryOf(cache: string, experiment: Experiment, trial: Trial, setup: Setup): CacheEntry<Trained> {
+  return new CacheEntry(cache, `${experiment.name}-${trial.name}`, settingsOf(experiment, trial, setup));
 }
 
 /**
- * Trains, goes on from where an earlier call stopped, and judges; `undefined` when stopped.
+ * Trains, or goes on from where an earlier call stopped; `undefined` when stopped.
  *
  * @param progress - told now and then how many steps were taken
  */
 export async function train(
   cache: string,
+  experiment: Experiment,
   trial: Trial,
   setup: Setup,
-  judges: readonly Loss[],
   { signal, progress = () => {} }: { signal?: AbortSignal; progress?: (step: number) => void } = {},
 ): Promise<Trained | undefined> {
-  const entry = entryOf(cache, trial, setup);
+  const entry = entryOf(cache, experiment, trial, setup);
   const done = await entry.read();
   if (done !== undefined) return done;
-  const settings = settingsOf(trial, setup);
   const resume = await savedSettings(entry.folder).then(
     () => true,
     () => false,
   );
-  const { status, parameters } = await runTraining(settings, entry.folder, {
+  const { status, parameters } = await runTraining(settingsOf(experiment, trial, setup), entry.folder, {
     resume,
     signal,
     onStep: ({ step }) => {
@@ -79,35 +77,65 @@ export async function train(
     },
   });
   if (status !== "finished") return undefined;
-  const photographs = await heldOutPhotographs(restorationOf(settings), setup.heldOut);
-  const outputs = await outputsOf(entry.folder, photographs);
-  const scores: Scores[] = [];
-  for (const [index, { target }] of photographs.entries()) scores.push(await judge(judges, outputs[index], target));
-  const result = { scores, parameters };
-  await entry.write(result);
-  return result;
+  await entry.write({ parameters });
+  return { parameters };
 }
 
-/** What there is without a network, and what the judges say of photographs themselves, for each photograph. */
-export interface Baseline {
-  readonly baseline: readonly Scores[];
+/** Outputs of an experiment, judged photograph by photograph. */
+export interface Judged {
+  /** Without a network. */
+  readonly without: readonly Scores[];
+  /** Of the photographs themselves. */
   readonly truth: readonly Scores[];
+  /** Of each trained network, by the trial's name. */
+  readonly trained: Readonly<Record<string, readonly Scores[]>>;
 }
 
-/** The same, computed once. */
-export async function baselineOf(cache: string, setup: Setup, judges: readonly Loss[]): Promise<Baseline> {
-  const settings = settingsOf({ loss: "l1" }, setup);
-  const entry = new CacheEntry<Baseline>(cache, "baseline", { settings, judges: judges.map(({ spec }) => spec) });
-  const done = await entry.read();
-  if (done !== undefined) return done;
-  const [baseline, truth]: [Scores[], Scores[]] = [[], []];
-  for (const { baseline: image, target } of await heldOutPhotographs(restorationOf(settings), setup.heldOut)) {
-    baseline.push(await judge(judges, image, target));
-    truth.push(await judge(judges, target, target));
+/** What the judges say of an experiment's networks, as far as these were trained; each network is judged once by each judge. */
+export async function judgeExperiment(
+  cache: string,
+  experiment: Experiment,
+  setup: Setup,
+  judges: readonly Loss[],
+): Promise<Judged> {
+  const settings = settingsOf(experiment, { loss: "l1" }, setup);
+  let photographs: readonly HeldOut[] | undefined;
+  const scoresOf = async (
+    name: string,
+    key: unknown,
+    images: (of: readonly HeldOut[]) => Promise<readonly Tensor[]>,
+  ) => {
+    const all: Scores[][] = [];
+    for (const one of judges) {
+      const entry = new CacheEntry<Scores[]>(cache, `judged-${experiment.name}-${name}`, { key, spec: one.spec });
+      let scores = await entry.read();
+      if (scores === undefined) {
+        photographs ??= await heldOutPhotographs(restorationOf(settings), setup.heldOut);
+        const outputs = await images(photographs);
+        scores = [];
+        for (const [index, { target }] of photographs.entries())
+          scores.push(await judge([one], outputs[index], target));
+        await entry.write(scores);
+      }
+      all.push(scores);
+    }
+    return (all[0] ?? []).map((_, index) => Object.assign({}, ...all.map((scores) => scores[index])) as Scores);
+  };
+  const trained: Record<string, readonly Scores[]> = {};
+  for (const trial of experiment.trials) {
+    const entry = entryOf(cache, experiment, trial, setup);
+    if ((await entry.read()) === undefined) continue;
+    let outputs: Promise<Tensor[]> | undefined;
+    trained[trial.name] = await scoresOf(trial.name, settingsOf(experiment, trial, setup), (of) => {
+      outputs ??= outputsOf(entry.folder, of);
+      return outputs;
+    });
   }
-  const result = { baseline, truth };
-  await entry.write(result);
-  return result;
+  return {
+    without: await scoresOf("without", settings, async (of) => of.map(({ baseline }) => baseline)),
+    truth: await scoresOf("truth", settings, async (of) => of.map(({ target }) => target)),
+    trained,
+  };
 }
 
 /** What the network in a folder makes of photographs, as files hold it. */
@@ -125,23 +153,28 @@ export function restorationOf(settings: TrainingSettings) {
   return restoration;
 }
 
+/** How many photographs the networks learn from. */
+export async function learntFrom({ data, heldOut }: Setup): Promise<number> {
+  return (await splitPhotographs(data, heldOut)).training.length;
+}
+
 /**
  * What a step of each training costs, in milliseconds, by the trial's name: the fastest of some, because nothing makes a step faster than it is, but whatever else
  * a machine does makes it slower.
  */
 export async function stepTimes(
-  trials: readonly Trial[],
+  experiment: Experiment,
   setup: Setup,
-  steps = 12,
+  steps = 24,
 ): Promise<Readonly<Record<string, number>>> {
-  const settings = settingsOf({ loss: "l1" }, setup);
+  const settings = settingsOf(experiment, { loss: "l1" }, setup);
   const task = taskOf(settings);
   const { training } = await splitPhotographs(setup.data);
   const few = training.slice(0, 8);
-  const store = new PhotographStore(few, { leastSide: task.leastSide(setup.patch), limitPixels: 1e8, seed: 1 });
+  const store = new PhotographStore(few, { leastSide: task.leastSide(experiment.patch), limitPixels: 1e8, seed: 1 });
   const { input, target } = await exampleBatch(task, store, 0, settings);
   const times: Record<string, number> = {};
-  for (const { name, loss } of trials) {
+  for (const { name, loss } of experiment.trials) {
     const trainer = createTrainer({ model: task.model(), loss: trainingLoss(loss, settings), optimizer: adam(1e-3) });
     let fastest = Number.POSITIVE_INFINITY;
     for (let step = 0; step < steps; step++) {

@@ -1,6 +1,5 @@
 import { join } from "node:path";
-import { msSsim } from "../../packages/core/src/losses/index.ts";
-import { Tensor } from "../../packages/core/src/tensor.ts";
+import type { Tensor } from "../../packages/core/src/tensor.ts";
 import { type Drawn, draw, type Subject } from "./drawing.ts";
 import { judge, type Scores } from "./judges.ts";
 import { writePictures } from "./pictures.ts";
@@ -8,18 +7,12 @@ import { labelOf, type Trial } from "./plan.ts";
 import type { Project } from "./project.ts";
 import { type Row, scoreTable } from "./tables.ts";
 
-/** What the page says of pixels that losses have moved. */
+/** What the page shows of pixels that losses have moved, as Markdown: at the end, and when they were looked at before. */
 export interface PixelPart {
-  readonly steps: number;
-  readonly lookAfter: number;
-  /** By the trial's name, at the end and when they were looked at. */
-  readonly scores: ReadonlyMap<string, Scores>;
-  readonly earlyScores: ReadonlyMap<string, Scores>;
   readonly table: string;
   readonly picture: string;
-  /** Where pixels were looked at before the end. */
-  readonly earlyTable?: string;
-  readonly earlyPicture?: string;
+  readonly earlyTable: string;
+  readonly earlyPicture: string;
 }
 
 interface Made {
@@ -29,16 +22,13 @@ interface Made {
   readonly early: Tensor;
 }
 
-/** Numbers of a table that are no scores, by title. */
-type More = Readonly<Record<string, (drawn: Drawn) => string>>;
-
 /**
  * Tables and pictures of a subject under each of these losses.
  *
  * @param pictures - the folder for pictures
  */
 export async function pixelPart(
-  { cache, judges }: Project,
+  { cache, judges: { usual: judges } }: Project,
   trials: readonly Trial[],
   subject: Subject,
   pictures: string,
@@ -48,18 +38,17 @@ export async function pixelPart(
   const { start, truth, name, lookAfter, steps } = subject;
   const [first, last] = [await judge(judges, start, truth), await judge(judges, truth, truth)];
 
-  const table = (scores: (drawn: Drawn) => Scores, more: More) => {
-    const empty = Object.keys(more).map(() => "");
+  const table = (scores: (drawn: Drawn) => Scores, more?: (drawn: Drawn) => number) => {
     const rows: Row[] = [
-      { title: "*at first*", scores: first, more: empty },
+      { title: "*at first*", scores: first, more: more && [""] },
       ...made.map(({ trial, drawn }) => ({
         title: `\`${labelOf(trial)}\``,
         scores: scores(drawn),
-        more: Object.values(more).map((cell) => cell(drawn)),
+        more: more && [String(more(drawn))],
       })),
-      { title: "*the photograph*", scores: last, isReference: true, more: empty },
+      { title: "*the photograph*", scores: last, isReference: true, more: more && [""] },
     ];
-    return scoreTable(judges, rows, last.tv, Object.keys(more));
+    return scoreTable(judges, rows, last, more && ["steps"]);
   };
   const picture = async (file: string, image: (made: Made) => Tensor) => {
     const cells = [
@@ -70,34 +59,14 @@ export async function pixelPart(
     await writePictures(join(pictures, file), cells, { columns: 4 });
     return `![${cells.map(({ label }) => label).join(", ")}](choosing/${file})`;
   };
+  const hasEarly = lookAfter < steps;
   return {
-    steps,
-    lookAfter,
-    scores: new Map(made.map(({ trial, drawn }) => [trial.name, drawn.scores])),
-    earlyScores: new Map(made.map(({ trial, drawn }) => [trial.name, drawn.earlyScores])),
-    table: table(({ scores }) => scores, {
-      steps: ({ stepsToSettle }) => String(stepsToSettle),
-      "ms/step": ({ millisecondsPerStep }) => millisecondsPerStep.toFixed(1),
-    }),
+    table: table(
+      ({ scores }) => scores,
+      ({ stepsToSettle }) => stepsToSettle,
+    ),
     picture: await picture(`${name}.webp`, ({ image }) => image),
-    ...(lookAfter < steps && {
-      earlyTable: table(({ earlyScores }) => earlyScores, {}),
-      earlyPicture: await picture(`${name}-early.webp`, ({ early }) => early),
-    }),
+    earlyTable: hasEarly ? table(({ earlyScores }) => earlyScores) : "",
+    earlyPicture: hasEarly ? await picture(`${name}-early.webp`, ({ early }) => early) : "",
   };
-}
-
-/** A channel of an image, as a grey image. */
-function plane({ data, shape: [, , h, w] }: Tensor, channel: number): Tensor {
-  return new Tensor(data.slice(channel * h * w, (channel + 1) * h * w), [1, 1, h, w]);
-}
-
-/** The channels of a subject's start at which MS-SSIM is 0 and so has no slope. */
-export async function stuckChannels({ start, target }: Subject): Promise<string[]> {
-  const stuck: string[] = [];
-  for (const [channel, name] of ["red", "green", "blue"].entries()) {
-    const value = await msSsim().value(plane(start, channel), plane(target, channel));
-    if (value === 0) stuck.push(name);
-  }
-  return stuck;
 }

@@ -21,8 +21,6 @@ export interface OptimisedPixels {
   readonly early: Tensor;
   /** What was minimised, before each step and at the end. */
   readonly values: readonly number[];
-  /** Of the fastest step. */
-  readonly millisecondsPerStep: number;
 }
 
 /** Independent uniform noise in [0, 1]. */
@@ -50,9 +48,7 @@ export async function optimisePixels(
   const [mean, square] = [new Float64Array(pixels.length), new Float64Array(pixels.length)];
   let early = start;
   const values: number[] = [];
-  let fastest = Number.POSITIVE_INFINITY;
   for (let step = 1; step <= steps; step++) {
-    const begun = performance.now();
     const output = new Tensor(pixels, start.shape);
     const { value, grad } = await minimised.valueAndGrad(output, target);
     values.push(value);
@@ -66,13 +62,12 @@ export async function optimisePixels(
       const moved = pixels[i] - (rate * mean[i] * meanScale) / (Math.sqrt(square[i] * squareScale) + 1e-8);
       pixels[i] = Math.min(1, Math.max(0, moved));
     }
-    fastest = Math.min(fastest, performance.now() - begun);
     if (step === lookAfter) early = new Tensor(Float32Array.from(pixels), start.shape);
   }
   const output = new Tensor(pixels, start.shape);
   values.push(await minimised.value(output, target));
   if (!values.every(Number.isFinite)) throw new ReconlossError("non-finite", `optimisePixels: ${loss.spec} gave NaN`);
-  return { output, early, values, millisecondsPerStep: fastest };
+  return { output, early, values };
 }
 
 /**

@@ -1,6 +1,8 @@
 /**
- * What is trained and what is optimised for docs/choosing.md: a row each, told apart by nothing but the loss.
+ * The experiments of docs/choosing.md: tables of losses, each row told apart from its neighbours by nothing but the loss.
  */
+import type { GivenSettings } from "../../packages/reconloss/src/tasks/index.ts";
+import type { PhotographName } from "../photographs.ts";
 
 /** A loss on trial. */
 export interface Trial {
@@ -12,27 +14,95 @@ export interface Trial {
   readonly label?: string;
 }
 
+/** A square of a photograph that may be shown. */
+export interface Place {
+  readonly photograph: PhotographName;
+  readonly title: string;
+  readonly left: number;
+  readonly top: number;
+}
+
+/** The same network trained for one task with one loss after the other. */
+export interface Experiment {
+  /** What its files, its tables and its pictures are called. */
+  readonly name: string;
+  readonly task: Pick<GivenSettings, "task" | "scale">;
+  readonly steps: number;
+  /** Patches in a step, and their side in pixels. */
+  readonly batch: number;
+  readonly patch: number;
+  readonly trials: readonly Trial[];
+  readonly lookedAt: readonly Place[];
+}
+
 /** A name for pictures and tables. */
 export function labelOf({ loss, label = loss }: Trial): string {
   return label;
 }
 
 const perceptual = "perceptual(net=alexnet,taps=relu3)";
+const contextual = "contextual(net=alexnet,taps=relu2)";
 const gan = "gan(objective=hinge,features=24,depth=2,norm=spectral,learningRate=0.0005)";
 
-/** What the same network is trained with. */
-export const trainings: readonly Trial[] = [
-  { name: "l1", loss: "l1" },
-  { name: "mse", loss: "mse" },
-  { name: "charbonnier", loss: "charbonnier" },
-  { name: "ssim", loss: "ssim" },
-  { name: "ms-ssim", loss: "ms-ssim(size=5)" },
-  { name: "l1-ssim", loss: "l1 + 0.1*ssim" },
-  { name: "l1-tv", loss: "l1 + 0.1*tv" },
-  { name: "l1-perceptual", loss: `l1 + 0.02*${perceptual}`, label: "l1 + 0.02*perceptual" },
-  { name: "l1-lpips", loss: "l1 + 0.1*lpips" },
-  { name: "l1-gan", loss: `l1 + 0.01*${gan}`, label: "l1 + 0.01*gan" },
-  { name: "l1-lpips-gan", loss: `l1 + 0.1*lpips + 0.01*${gan}`, label: "l1 + 0.1*lpips + 0.01*gan" },
+const husk = { photograph: "flower", title: "the husk", left: 320, top: 520 } as const;
+const edge = { photograph: "flower", title: "the edge of the husk", left: 300, top: 600 } as const;
+const cat = { photograph: "cat", title: "a cat, running", left: 380, top: 290 } as const;
+
+/** What networks are trained for, and with which losses. */
+export const experiments: readonly Experiment[] = [
+  {
+    name: "x4",
+    task: { task: "super-resolution", scale: 4 },
+    ...{ steps: 800, batch: 4, patch: 80 },
+    lookedAt: [husk, edge, cat],
+    trials: [
+      { name: "l1", loss: "l1" },
+      { name: "mse", loss: "mse" },
+      { name: "charbonnier", loss: "charbonnier" },
+      { name: "ssim", loss: "ssim" },
+      { name: "ms-ssim", loss: "ms-ssim(size=5)" },
+      { name: "l1-ssim", loss: "l1 + 0.1*ssim" },
+      { name: "l1-tv", loss: "l1 + 0.1*tv" },
+      { name: "l1-perceptual", loss: `l1 + 0.02*${perceptual}`, label: "l1 + 0.02*perceptual" },
+      { name: "l1-lpips", loss: "l1 + 0.1*lpips" },
+      { name: "l1-contextual", loss: `l1 + 0.02*${contextual}`, label: "l1 + 0.02*contextual" },
+      { name: "l1-gan", loss: `l1 + 0.01*${gan}`, label: "l1 + 0.01*gan" },
+      { name: "l1-lpips-gan", loss: `l1 + 0.1*lpips + 0.01*${gan}`, label: "l1 + 0.1*lpips + 0.01*gan" },
+      { name: "l1-dists", loss: "l1 + 0.1*dists" },
+    ],
+  },
+  {
+    name: "deblur",
+    task: { task: "deblur" },
+    ...{ steps: 300, batch: 4, patch: 64 },
+    lookedAt: [husk, cat],
+    trials: [
+      { name: "l1", loss: "l1" },
+      { name: "charbonnier", loss: "charbonnier" },
+      { name: "edge", loss: "charbonnier + 0.05*edge" },
+      { name: "fft", loss: "l1 + 0.1*fft" },
+      { name: "edge-fft", loss: "charbonnier + 0.05*edge + 0.1*fft" },
+    ],
+  },
+  {
+    name: "enhance",
+    task: { task: "enhance" },
+    ...{ steps: 300, batch: 4, patch: 64 },
+    lookedAt: [husk, cat],
+    trials: [
+      { name: "l1", loss: "l1" },
+      { name: "exposure", loss: "l1 + 0.1*exposure" },
+      { name: "colour-constancy", loss: "l1 + 0.5*colour-constancy" },
+      { name: "illumination-smoothness", loss: "l1 + illumination-smoothness" },
+      { name: "spatial-consistency", loss: "l1 + spatial-consistency" },
+      { name: "tv", loss: "l1 + 0.1*tv" },
+      {
+        name: "zero-dce",
+        loss: "l1 + 0.1*exposure + 0.5*colour-constancy + illumination-smoothness + spatial-consistency",
+        label: "l1 + the four of Zero-DCE",
+      },
+    ],
+  },
 ];
 
 /** What pixels are optimised under, from noise towards a photograph. */

@@ -12,17 +12,22 @@ export interface Row {
 }
 
 /** The row whose number is the best of its column; of a prior, the closest to that of the photographs. */
-function best(rows: readonly Row[], { spec, better }: Loss, natural: number): number {
+function best(rows: readonly Row[], { spec, better }: Loss, natural: Scores): number {
   const distance = ({ scores, isReference }: Row) =>
-    isReference ? Number.POSITIVE_INFINITY : badness(better, scores[spec], natural);
+    isReference ? Number.POSITIVE_INFINITY : badness(better, scores[spec], natural[spec]);
   return rows.reduce((best, row, index) => (distance(row) < distance(rows[best]) ? index : best), 0);
 }
 
-/** A table in Markdown: rows by judges, the best of each column bold. */
+/**
+ * A table in Markdown: rows by judges, the best of each column bold.
+ *
+ * @param natural - the scores of the photographs themselves
+ * @param more - titles of the rows' other cells
+ */
 export function scoreTable(
   judges: readonly Loss[],
   rows: readonly Row[],
-  natural: number,
+  natural: Scores,
   more: readonly string[] = [],
 ): string {
   const columns = judges.map((loss) => {

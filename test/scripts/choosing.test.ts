@@ -1,4 +1,4 @@
-import { access, readFile, stat } from "node:fs/promises";
+import { access, readFile, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import sharp from "sharp";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -6,19 +6,24 @@ import { mse, parseLoss } from "../../packages/core/src/losses/index.ts";
 import { Tensor } from "../../packages/core/src/tensor.ts";
 import { noise } from "../../packages/reconloss/src/tasks/distort.ts";
 import { gan } from "../../packages/reconloss/src/train/index.ts";
-import { draw, type Subject } from "../../scripts/choosing/drawing.ts";
+import type { Subject } from "../../scripts/choosing/drawing.ts";
 import { availableJudges, hasWeights } from "../../scripts/choosing/judges.ts";
-import { entryOf, type Setup, settingsOf, stepTimes, train } from "../../scripts/choosing/networks.ts";
+import { entryOf, judgeExperiment, type Setup, settingsOf, stepTimes, train } from "../../scripts/choosing/networks.ts";
 import { writePage } from "../../scripts/choosing/page.ts";
 import { writePictures } from "../../scripts/choosing/pictures.ts";
 import { optimisePixels, stepsTo, uniformNoise } from "../../scripts/choosing/pixels.ts";
-import { denoisingTrials, pixelTrials, trainings } from "../../scripts/choosing/plan.ts";
+import { denoisingTrials, experiments, pixelTrials } from "../../scripts/choosing/plan.ts";
 import { scoreTable } from "../../scripts/choosing/tables.ts";
 import { temporaryFolder } from "../folder.ts";
 import { photographFolder, scene } from "../tasks/photographs.ts";
 
 const folder = await temporaryFolder();
-const toy: Setup = { data: join(folder, "photographs"), steps: 4, batch: 2, patch: 80 };
+const toy: Setup = { data: join(folder, "photographs") };
+const short = experiments.map((experiment) => ({
+  ...experiment,
+  ...{ steps: 4, batch: 2, patch: 80 },
+  trials: experiment.trials.slice(0, 2),
+}));
 
 beforeAll(() => photographFolder(toy.data, 10, 112, 112));
 
@@ -87,22 +92,27 @@ describe("stepsTo", () => {
 });
 
 describe("train", () => {
-  it("stops, goes on, and computes nothing twice", async () => {
+  it("stops, goes on, and trains and judges nothing twice", async () => {
     const cache = join(folder, "trained");
     const judges = await availableJudges(["psnr"]);
-    const [trial] = trainings;
-    expect(await train(cache, trial, toy, judges, { signal: AbortSignal.abort() })).toBeUndefined();
-    const trained = await train(cache, trial, toy, judges);
-    expect(trained?.scores).toHaveLength(2);
-    expect(trained?.scores[0].psnr).toBeGreaterThan(20);
-    const model = join(entryOf(cache, trial, toy).folder, "model.onnx");
+    const experiment = { ...short[0], trials: short[0].trials.slice(0, 1) };
+    const [trial] = experiment.trials;
+    expect(await train(cache, experiment, trial, toy, { signal: AbortSignal.abort() })).toBeUndefined();
+    expect((await judgeExperiment(cache, experiment, toy, judges)).trained).toEqual({});
+    const trained = await train(cache, experiment, trial, toy);
+    const judged = await judgeExperiment(cache, experiment, toy, judges);
+    expect(judged.trained.l1).toHaveLength(2);
+    expect(judged.trained.l1[0].psnr).toBeGreaterThan(20);
+    const model = join(entryOf(cache, experiment, trial, toy).folder, "model.onnx");
     const { mtimeMs } = await stat(model);
-    expect(await train(cache, trial, toy, judges)).toEqual(trained);
+    expect(await train(cache, experiment, trial, toy)).toEqual(trained);
     expect((await stat(model)).mtimeMs).toBe(mtimeMs);
+    await rm(model);
+    expect(await judgeExperiment(cache, experiment, toy, judges)).toEqual(judged);
   });
 
-  it("gives every loss the same training", () => {
-    const [first, ...others] = trainings.map((trial) => ({ ...settingsOf(trial, toy), loss: "" }));
+  it.each(experiments)("gives every loss of $name the same training", (experiment) => {
+    const [first, ...others] = experiment.trials.map((trial) => ({ ...settingsOf(experiment, trial, toy), loss: "" }));
     for (const other of others) expect(other).toEqual(first);
   });
 });
@@ -115,7 +125,7 @@ describe("the page", () => {
       { title: "b", scores: { psnr: 30, deltaE: 4, tv: 0.4 } },
       { title: "real", scores: { psnr: Number.POSITIVE_INFINITY, deltaE: 0, tv: 0.3 }, isReference: true },
     ];
-    const lines = scoreTable(judges, rows, 0.3).split("\n");
+    const lines = scoreTable(judges, rows, rows[2].scores).split("\n");
     expect(lines[0]).toBe("|  | `psnr` ↑ | `deltaE` ↓ | `tv` ≈ |");
     expect(lines[2]).toBe("| a | 20.00 | **3.00** | 0.1000 |");
     expect(lines[3]).toBe("| b | **30.00** | 4.00 | **0.4000** |");
@@ -133,13 +143,20 @@ describe("the page", () => {
 
   it("is written from what was computed, with every picture that it shows", async () => {
     const cache = join(folder, "whole");
-    const judges = await availableJudges(["psnr", "ssim", "tv"]);
+    const judges = {
+      usual: await availableJudges(["psnr", "ssim", "tv"]),
+      further: await availableJudges(["gmsd", "mdsi"]),
+    };
+    const [first, ...others] = short;
     const plan = {
-      trainings: trainings.slice(0, 2),
+      experiments: [first, ...others.map((other) => ({ ...other, trials: other.trials.slice(0, 1) }))],
       pixels: pixelTrials.slice(0, 2),
       denoising: denoisingTrials.slice(0, 1),
+      missing: ["l1 + dists"],
     };
-    for (const trial of plan.trainings) await train(cache, trial, toy, judges);
+    for (const experiment of plan.experiments) {
+      for (const trial of experiment.trials) await train(cache, experiment, trial, toy);
+    }
     const path = join(folder, "docs", "choosing.md");
     const target = scene(40, 40, 1);
     const subjects = ["noise", "noisy"].map((name): Subject => {
@@ -147,15 +164,21 @@ describe("the page", () => {
       return { name, start, target, truth: target, steps: 3, learningRate: 0.05, lookAfter: name === "noise" ? 1 : 3 };
     });
     const [noise, noisy] = subjects;
-    for (const trial of plan.pixels) await draw(cache, trial, noise, judges);
-    const times = await stepTimes(plan.trainings, toy, 2);
-    await writePage(path, { cache, setup: toy, judges, plan, noise, noisy }, { about: "Ours.", times });
+    await writePage(path, { cache, setup: toy, judges, ...plan, noise, noisy }, "Ours.");
     const page = await readFile(path, "utf8");
     const pictures = [...page.matchAll(/\]\((choosing\/[^)]+)\)/g)].map(([, file]) => file);
-    expect(pictures).toHaveLength(6);
+    expect(pictures).toHaveLength(7 + 3);
     for (const picture of pictures) await access(join(dirname(path), picture));
-    expect(page).not.toMatch(/undefined|NaN/);
+    expect(page).not.toMatch(/undefined|NaN|\{\{/);
+    expect(page).toContain("| `mse` |");
+    expect(page).toContain("`l1 + dists`");
     const anchors = [...page.matchAll(/\]\(#([^)]+)\)/g)].map(([, anchor]) => anchor);
     for (const anchor of anchors) expect(page.toLowerCase()).toContain(`### ${anchor.replaceAll("-", " ")}`);
+  });
+
+  it("gives the time of a step for each training", async () => {
+    const times = await stepTimes(short[0], toy, 2);
+    expect(Object.keys(times)).toEqual(["l1", "mse"]);
+    for (const time of Object.values(times)) expect(time).toBeGreaterThan(0);
   });
 });
