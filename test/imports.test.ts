@@ -31,6 +31,7 @@ const core: Layers = {
     "losses",
     "metrics",
     "train",
+    "tensorflow",
   ],
   top: ["grammar.ts", "index.ts", "internal.ts"],
   packages: {

@@ -26,7 +26,7 @@ export function poolScores<T>(o: Ops<T>, definition: Definition, scores: T, shar
 }
 
 /** The score of each image; refuses a weight that the definition does not look at. */
-function scoresOf<T>(o: Ops<T>, definition: Definition, images: Images<T>): T {
+export function scoresOf<T>(o: Ops<T>, definition: Definition, images: Images<T>): T {
   const { weight } = images;
   if (weight === undefined) return definition.score(o, images);
   let seen = false;

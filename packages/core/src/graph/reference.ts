@@ -1,9 +1,7 @@
 import { checkArguments } from "../arguments.ts";
-import { ReconlossError } from "../errors.ts";
-import { elementCount, formatShape, type Shape, Tensor } from "../tensor.ts";
+import { elementCount, type Shape, Tensor } from "../tensor.ts";
 import { Ops } from "./ops.ts";
 import {
-  type Axis,
   axisOrder,
   type Backend,
   type ConvAttributes,
@@ -11,8 +9,9 @@ import {
   type Primitive,
   type Primitives,
   type ResizeAttributes,
-  type SliceAttributes,
 } from "./primitives.ts";
+import { continued, resizeTaps, wave } from "./sampling.ts";
+import { broadcastShape, convShape, poolShape, reducedShape, resultShape, slicePositions, withAxis } from "./shapes.ts";
 
 /** A value of the reference backend: float64, row-major [n, c, h, w]. */
 export interface Float64Image {
@@ -21,6 +20,8 @@ export interface Float64Image {
 }
 
 type Run<P extends Primitive> = (operands: readonly Float64Image[], attributes: Primitives[P]) => Float64Image;
+
+const shapesOf = (operands: readonly Float64Image[]) => operands.map(({ shape }) => shape);
 
 function zeros(shape: Shape): Float64Image {
   return { data: new Float64Array(elementCount(shape)), shape };
@@ -48,22 +49,11 @@ function visit(shape: Shape, see: (n: number, c: number, h: number, w: number, i
       for (let h = 0; h < shape[2]; h++) for (let w = 0; w < shape[3]; w++) see(n, c, h, w, index++);
 }
 
-function broadcastShape(name: string, operands: readonly Float64Image[]): Shape {
-  return axisOrder.map((_, axis) => {
-    const sizes = new Set(operands.map((x) => x.shape[axis]).filter((size) => size !== 1));
-    if (sizes.size > 1) {
-      throw new ReconlossError(
-        "shape",
-        `${name}: shapes ${operands.map((x) => formatShape(x.shape)).join(" and ")} do not broadcast`,
-      );
-    }
-    return sizes.size === 0 ? 1 : [...sizes][0];
-  }) as unknown as Shape;
-}
-
 function elementwise(name: string, f: (...values: number[]) => number) {
   return (operands: readonly Float64Image[]): Float64Image =>
-    fill(broadcastShape(name, operands), (n, c, h, w) => f(...operands.map((x) => x.data[at(x, n, c, h, w)])));
+    fill(broadcastShape(name, shapesOf(operands)), (n, c, h, w) =>
+      f(...operands.map((x) => x.data[at(x, n, c, h, w)])),
+    );
 }
 
 function roundHalfToEven(x: number): number {
@@ -71,62 +61,17 @@ function roundHalfToEven(x: number): number {
   return rounded - x === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
 }
 
-/** The positions that a slice takes of an axis of this size. */
-function slicePositions(size: number, { start, end, step }: Omit<SliceAttributes, "axis">): number[] {
-  const resolve = (position: number) => Math.min(Math.max(position < 0 ? position + size : position, 0), size);
-  if (step > 0) {
-    const stop = end === undefined ? size : resolve(end);
-    return Array.from(
-      { length: Math.max(0, Math.ceil((stop - resolve(start)) / step)) },
-      (_, i) => resolve(start) + i * step,
-    );
-  }
-  if (step !== -1 || start !== -1 || end !== undefined) {
-    throw new ReconlossError(
-      "invalid-argument",
-      `slice: a negative step must reverse the whole axis, got ${start}:${end}:${step}`,
-    );
-  }
-  return Array.from({ length: size }, (_, i) => size - 1 - i);
-}
-
-function withAxis(shape: Shape, axis: Axis, size: number): Shape {
-  return axisOrder.map((name, index) => (name === axis ? size : shape[index])) as unknown as Shape;
-}
-
-/** Where a position of an axis that is continued beyond its ends has its value from; `undefined` where that is 0. */
-function continued(position: number, size: number, mode: Primitives["pad"]["mode"]): number | undefined {
-  if (position >= 0 && position < size) return position;
-  if (mode === "zero") return undefined;
-  const end = position < 0 ? 0 : size - 1;
-  return mode === "reflect" ? 2 * end - position : end;
-}
-
-function outputSize(size: number, before: number, after: number, kernel: number, stride: number, dilation = 1): number {
-  return Math.floor((size + before + after - dilation * (kernel - 1) - 1) / stride) + 1;
-}
-
 /** Visits every product of a convolution: the positions of input, weight and output that belong together. */
 function visitConv(
   input: Shape,
   weight: Shape,
-  { stride, padding, dilation, groups }: ConvAttributes,
+  attributes: ConvAttributes,
   see: (input: number, weight: number, output: number) => void,
-): Shape {
-  const [n, channels, height, width] = input;
+): void {
+  const { stride, padding, dilation, groups } = attributes;
+  const [, channels, height, width] = input;
   const [outputs, inputs, kh, kw] = weight;
-  if (channels !== inputs * groups || outputs % groups !== 0) {
-    throw new ReconlossError(
-      "shape",
-      `conv2d: input ${formatShape(input)} does not fit weight ${formatShape(weight)} in ${groups} groups`,
-    );
-  }
-  const output: Shape = [
-    n,
-    outputs,
-    outputSize(height, padding.top, padding.bottom, kh, stride[0], dilation[0]),
-    outputSize(width, padding.left, padding.right, kw, stride[1], dilation[1]),
-  ];
+  const output = convShape(input, weight, attributes);
   const perGroup = outputs / groups;
   visit(output, (b, o, y, x, index) => {
     const group = Math.floor(o / perGroup);
@@ -143,22 +88,13 @@ function visitConv(
           );
         }
   });
-  return output;
-}
-
-function convOutput(input: Shape, weight: Shape, attributes: ConvAttributes): Shape {
-  return visitConv(input, weight, attributes, () => {});
 }
 
 /** For every pooling window, the positions of the cells inside the image, row by row. */
-function poolWindows(shape: Shape, { kernel, stride, padding }: PoolAttributes): { output: Shape; cells: number[][] } {
-  const [n, c, height, width] = shape;
-  const output: Shape = [
-    n,
-    c,
-    outputSize(height, padding.top, padding.bottom, kernel[0], stride[0]),
-    outputSize(width, padding.left, padding.right, kernel[1], stride[1]),
-  ];
+function poolWindows(shape: Shape, attributes: PoolAttributes): { output: Shape; cells: number[][] } {
+  const { kernel, stride, padding } = attributes;
+  const [, c, height, width] = shape;
+  const output = poolShape(shape, attributes);
   const cells: number[][] = [];
   visit(output, (b, channel, y, x) => {
     const window: number[] = [];
@@ -180,24 +116,6 @@ function maxima(x: Float64Image, attributes: PoolAttributes): { output: Shape; w
   return { output, winners };
 }
 
-/** For every output position of one axis, the input positions it mixes and their weights. */
-function resizeTaps(input: number, output: number, { mode, alignCorners }: ResizeAttributes): [number, number][][] {
-  return Array.from({ length: output }, (_, i) => {
-    if (mode === "nearest") return [[Math.min(Math.floor((i * input) / output), input - 1), 1]];
-    const source = alignCorners
-      ? output === 1
-        ? 0
-        : (i * (input - 1)) / (output - 1)
-      : Math.max(((i + 0.5) * input) / output - 0.5, 0);
-    const low = Math.min(Math.floor(source), input - 1);
-    const high = Math.min(low + 1, input - 1);
-    return [
-      [low, 1 - (source - low)],
-      [high, source - low],
-    ];
-  });
-}
-
 function visitResize(
   input: Shape,
   output: Shape,
@@ -211,14 +129,6 @@ function visitResize(
       for (const [w, columnWeight] of columns[x])
         see(((n * input[1] + c) * input[2] + h) * input[3] + w, index, rowWeight * columnWeight);
   });
-}
-
-/** The cosine and sine of `turns / size` full turns, exact at quarter turns. */
-function wave(turns: number, size: number): readonly [cosine: number, sine: number] {
-  const quarter = (4 * (turns % size)) / size;
-  if (Number.isInteger(quarter)) return [[1, 0, -1, 0][quarter], [0, 1, 0, -1][quarter]];
-  const angle = (2 * Math.PI * (turns % size)) / size;
-  return [Math.cos(angle), Math.sin(angle)];
 }
 
 /** Visits every product of one axis's transform: position, frequency, and the cosine and sine of their angle. */
@@ -257,14 +167,14 @@ const table: { readonly [P in Primitive]: Run<P> } = {
   stopGradient: ([x]) => x,
   where: elementwise("where", (mask, a, b) => (mask !== 0 ? a : b)),
   sum: ([x], { axes }) => {
-    const result = zeros(axisOrder.map((axis, i) => (axes.includes(axis) ? 1 : x.shape[i])) as unknown as Shape);
+    const result = zeros(reducedShape(x.shape, axes));
     visit(x.shape, (n, c, h, w, index) => {
       result.data[at(result, n, c, h, w)] += x.data[index];
     });
     return result;
   },
   max: ([x], { axes }) => {
-    const result = zeros(axisOrder.map((axis, i) => (axes.includes(axis) ? 1 : x.shape[i])) as unknown as Shape);
+    const result = zeros(reducedShape(x.shape, axes));
     result.data.fill(Number.NEGATIVE_INFINITY);
     visit(x.shape, (n, c, h, w, index) => {
       const position = at(result, n, c, h, w);
@@ -281,14 +191,11 @@ const table: { readonly [P in Primitive]: Run<P> } = {
     const count = axes.reduce((product, axis) => product * x.shape[axisOrder.indexOf(axis)], 1);
     return { data: Float64Array.of(count), shape: [1, 1, 1, 1] };
   },
-  expand: ([x, like]) => fill(broadcastShape("expand", [x, like]), (n, c, h, w) => x.data[at(x, n, c, h, w)]),
+  expand: ([x, like]) => fill(broadcastShape("expand", shapesOf([x, like])), (n, c, h, w) => x.data[at(x, n, c, h, w)]),
   slice: ([x], attributes) => {
     const axis = axisOrder.indexOf(attributes.axis);
     const positions = slicePositions(x.shape[axis], attributes);
-    if (positions.length === 0) {
-      throw new ReconlossError("shape", `slice: nothing is left of axis ${attributes.axis} of ${formatShape(x.shape)}`);
-    }
-    return fill(withAxis(x.shape, attributes.axis, positions.length), (...index) => {
+    return fill(resultShape("slice", [x.shape], attributes), (...index) => {
       index[axis] = positions[index[axis]];
       return x.data[at(x, ...index)];
     });
@@ -335,7 +242,7 @@ const table: { readonly [P in Primitive]: Run<P> } = {
     });
   },
   conv2d: ([x, weight], attributes) => {
-    const result = zeros(convOutput(x.shape, weight.shape, attributes));
+    const result = zeros(convShape(x.shape, weight.shape, attributes));
     visitConv(x.shape, weight.shape, attributes, (i, k, o) => {
       result.data[o] += x.data[i] * weight.data[k];
     });
@@ -407,9 +314,8 @@ const table: { readonly [P in Primitive]: Run<P> } = {
     });
   },
   matmul: ([a, b], { transposeA, transposeB }) => {
-    const plane = ({ shape: [n, c] }: Float64Image) => ({ data: new Float64Array(), shape: [n, c, 1, 1] as Shape });
-    const [n, c] = broadcastShape("matmul", [plane(a), plane(b)]);
-    const [rows, inner] = transposeA ? [a.shape[3], a.shape[2]] : [a.shape[2], a.shape[3]];
+    const [n, c, height, width] = resultShape("matmul", shapesOf([a, b]), { transposeA, transposeB });
+    const inner = a.shape[transposeA ? 2 : 3];
     const element = (
       x: Float64Image,
       transpose: boolean,
@@ -418,7 +324,7 @@ const table: { readonly [P in Primitive]: Run<P> } = {
       row: number,
       column: number,
     ) => x.data[transpose ? at(x, image, channel, column, row) : at(x, image, channel, row, column)];
-    return fill([n, c, rows, b.shape[transposeB ? 2 : 3]], (image, channel, row, column) => {
+    return fill([n, c, height, width], (image, channel, row, column) => {
       let sum = 0;
       for (let i = 0; i < inner; i++)
         sum += element(a, transposeA, image, channel, row, i) * element(b, transposeB, image, channel, i, column);

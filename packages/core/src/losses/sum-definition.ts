@@ -137,9 +137,11 @@ export function sumDefinitions(terms: readonly Term[], names: readonly string[])
     mapBorder: border,
     map: border && ((o, images) => sumOfMaps(o, defined, images, border)),
     weights: defined.flatMap(({ definition }) => definition.weights ?? []),
-    prepare: async () => {
-      for (const { definition } of defined) await definition.prepare?.();
-    },
+    ...(defined.some(({ definition }) => definition.prepare) && {
+      prepare: async () => {
+        for (const { definition } of defined) await definition.prepare?.();
+      },
+    }),
     state: (step) =>
       Object.assign(
         {},
