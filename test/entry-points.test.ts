@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as graph from "../packages/core/src/graph/index.ts";
+import * as jax from "../packages/core/src/jax/index.ts";
 import * as kernels from "../packages/core/src/kernels/index.ts";
 import * as nets from "../packages/core/src/nets/index.ts";
 import * as cluster from "../packages/reconloss/src/cluster/index.ts";
@@ -14,7 +15,7 @@ import { temporaryFolder } from "./folder.ts";
 import { rawErrors, subjectsOf } from "./wrong-types.ts";
 
 // The rule of test/wrong-types.test.ts, for the other entry points; reconloss/metrics and reconloss/distribution: test/distribution/arguments.test.ts.
-const entryPoints = { cluster, compare, graph, image, kernels, nets, report, shards, tasks, train, weights };
+const entryPoints = { cluster, compare, graph, image, jax, kernels, nets, report, shards, tasks, train, weights };
 
 const offline = process.env.RECONLOSS_OFFLINE;
 const folder = await temporaryFolder();

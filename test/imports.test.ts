@@ -32,6 +32,7 @@ const core: Layers = {
     "metrics",
     "train",
     "tensorflow",
+    "jax",
   ],
   top: ["grammar.ts", "index.ts", "internal.ts"],
   packages: {
