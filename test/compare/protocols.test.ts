@@ -7,10 +7,12 @@ import { Tensor } from "../../packages/core/src/tensor.ts";
 import { modelOptionsUnder } from "../../packages/reconloss/src/compare/apply-protocol.ts";
 import {
   applyProtocol,
+  checkConditions,
   comparePairs,
   findProtocol,
   type Outcome,
   openModelMetric,
+  parseConditions,
   protocols,
   summarise,
 } from "../../packages/reconloss/src/compare/index.ts";
@@ -233,6 +235,44 @@ describe("the score of ntire2026", () => {
     const failed = [{ output: "o/b", target: null, error: "it has no partner" }];
     const { protocol } = summarise(applied.losses, [outcome(measured(0.1, 6))], failed, undefined, applied);
     expect(protocol?.total?.missing).toEqual(applied.protocol.total?.needs.map((need) => `${need} of 1 of 2 pairs`));
+  });
+
+  // Of the one pair the score is 0.9 + 0.9 + 0.7 + 0.5 + 0.64 + 0.6 = 4.24 by the README's formula.
+  test.each([
+    ["total<4", false],
+    ["total < 4.3", true],
+    ["TOTAL>=4.2", true],
+    ["any(psnr<20), total<4", false],
+  ])("stands in conditions as total: %s", (text, holds) => {
+    const applied = applyProtocol("ntire2026", { models });
+    const comparison = summarise(applied.losses, [outcome(measured(0.1, 4))], [], undefined, applied);
+    const verdict = checkConditions(parseConditions(text, applied.losses, [], applied), comparison).at(-1);
+    expect(verdict).toMatchObject({ holds, of: 1, measured: 1, missing: 0 });
+    expect(verdict?.value).toBeCloseTo(4.24, 12);
+  });
+
+  test("a condition on it holds where it is not given", () => {
+    const applied = applyProtocol("ntire2026");
+    const comparison = summarise(applied.losses, [outcome(measured(0.1, 4))], [], undefined, applied);
+    const [verdict] = checkConditions(parseConditions("total<1", applied.losses, [], applied), comparison);
+    expect(verdict).toMatchObject({ holds: true, of: 0, measured: 0, missing: 1 });
+  });
+
+  test.each([
+    ["total<3", "sr-x4", 'fail: in "total<3", protocol sr-x4 makes no total of its metrics; these have one: ntire2026'],
+    ["total<3", undefined, 'fail: in "total<3", a total is of a protocol; these have one: ntire2026'],
+    ["min(total)<3", "ntire2026", 'fail: in "min(total)<3", total is one number of all pairs; write total<3'],
+    ["any(total<3)", "ntire2026", 'fail: in "any(total<3)", total is one number of all pairs; write total<3'],
+    ["total.max<3", "ntire2026", 'fail: in "total.max<3", total is one number of all pairs; write total<3'],
+  ])("%s under %s is refused", (text, name, message) => {
+    const applied = name === undefined ? undefined : applyProtocol(name);
+    expect(() => parseConditions(text, applied?.losses ?? parseLosses("psnr"), [], applied)).toThrow(message);
+  });
+
+  test("the command line refuses a total that there is not", async () => {
+    const args = ["compare", outputs, targets, "--no-progress", "--protocol"];
+    const refused = await run([...args, "sr-x4", "--fail", "total<3"]);
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining("protocol sr-x4 makes no total") });
   });
 
   test("a model that is said to be better the other way is a change", () => {

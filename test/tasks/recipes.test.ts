@@ -1,6 +1,10 @@
 import { readFileSync } from "node:fs";
+import type { Command } from "commander";
 import { describe, expect, test } from "vitest";
 import { createTrainer } from "../../packages/core/src/train/index.ts";
+import { applyCommand } from "../../packages/reconloss/src/cli/apply.ts";
+import type { Terminal } from "../../packages/reconloss/src/cli/terminal.ts";
+import { trainCommand } from "../../packages/reconloss/src/cli/train.ts";
 import { completeSettings, type GivenSettings } from "../../packages/reconloss/src/tasks/index.ts";
 import { taskOf, trainingLoss } from "../../packages/reconloss/src/tasks/settings.ts";
 import { randomTensor } from "../random.ts";
@@ -46,12 +50,39 @@ const cheap = (loss = "") =>
     .replaceAll(/gan\(/g, "gan(features=2,")
     .replaceAll(/@\d+/g, "@1");
 
+/** Every command that the page shows, as words. */
+const shown = [...read("docs/training.md").matchAll(/^npx reconloss ((?:.*\\\n)*.*)$/gm)].map(([, text]) =>
+  wordsOf(text),
+);
+
+test.each(shown.map((words) => [words.join(" "), words] as const))(
+  "%s: each option is one that there is",
+  (_, words) => {
+    const [name, ...rest] = words;
+    const terminal: Terminal = { stdout: { write: () => {} }, stderr: { write: () => {} }, env: {} };
+    const commands: Record<string, () => Command> = {
+      train: () => trainCommand(terminal, () => {}),
+      apply: () => applyCommand(terminal, () => {}),
+    };
+    const command = commands[name]();
+    command.exitOverride();
+    const { operands, unknown } = command.parseOptions(rest);
+    expect(unknown).toEqual([]);
+    expect(operands.length).toBeLessThanOrEqual(command.registeredArguments.length);
+  },
+);
+
+test("every command of the page is parsed", () => {
+  expect(shown).toHaveLength(read("docs/training.md").match(/^npx reconloss /gm)?.length ?? 0);
+  expect(shown.length).toBeGreaterThanOrEqual(12);
+});
+
 test("the recipes are here, and those of the help among them", () => {
   expect(commands).toHaveLength(7);
   const help = read("packages/reconloss/src/cli/train.ts");
-  const shown = [...help.matchAll(/^ {2}((?:\S.*)?\bgan\(.*?)(?: {3}with --patch 128)?$/gm)].map(([, loss]) => loss);
-  expect(shown).toHaveLength(4);
-  expect(commands.map(({ settings }) => settings.loss)).toEqual(expect.arrayContaining(shown));
+  const inHelp = [...help.matchAll(/^ {2}((?:\S.*)?\bgan\(.*?)(?: {3}with --patch 128)?$/gm)].map(([, loss]) => loss);
+  expect(inHelp).toHaveLength(4);
+  expect(commands.map(({ settings }) => settings.loss)).toEqual(expect.arrayContaining(inHelp));
 });
 
 describe.each(commands)("$text", ({ settings }) => {

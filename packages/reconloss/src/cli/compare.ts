@@ -90,7 +90,7 @@ Examples:
   reconloss compare outputs/ targets/ --fail "min(psnr)<25, p5(ssim)<0.9, any(deltaE.max>10)"
 
 Conditions: psnr<30 is about the mean over pairs; mean, median, min, max, std and percentiles (p5) are written around the metric; any(...) is
-about each pair. metric.max, metric.p99 are of the metric's map within an image. A metric is named as it was typed, or by its name alone where
+about each pair. metric.max, metric.p99 are of the metric's map within an image; total<3 is about a protocol's total. A metric is named as it was typed, or by its name alone where
 only one has it. Infinite numbers (psnr of identical images) are in no mean and hide nothing; a number that is missing fails.
 
 Exit codes: 0 all well; 1 a pair failed, an image has no partner, or a --fail condition holds; 2 wrong usage;
@@ -153,7 +153,7 @@ export async function measuresOf(flags: MeasureFlags, terminal: Terminal) {
   const losses = applied?.losses ?? [...parseLosses(metrics ?? "", plugins), ...own];
   const pixels = applied?.pixels ?? said;
   checkPixelRange(losses, "files");
-  const conditions = flags.fail === undefined ? undefined : parseConditions(flags.fail, losses, plugins);
+  const conditions = flags.fail === undefined ? undefined : parseConditions(flags.fail, losses, plugins, applied);
   const optional = new Set(flags.metrics === undefined && protocol === undefined ? defaultOptional : []);
   for (const { label } of conditions ?? []) optional.delete(label);
   const device = await prepareNetworks(losses, flags, terminal, own.length > 0);
@@ -289,8 +289,9 @@ async function openModels(
 }
 
 /** Why a condition holds: `min(psnr)<25: it is 8.1`, or the number is missing. */
-function reasonFor({ condition: { text }, value, of, measured, missing }: Verdict): string {
+function reasonFor({ condition: { text, over }, value, of, measured, missing }: Verdict): string {
   const pairs = (count: number) => `${count} ${count === 1 ? "pair" : "pairs"}`;
+  if (over === "total" && value === undefined) return `${text}: the total is not given`;
   if (measured === 0) return `${text}: no pair has the number`;
   if (missing > 0) return `${text}: ${missing} of ${pairs(measured + missing)} lack the number`;
   return `${text}: it is ${value}, of ${of < measured ? `${of} of ` : ""}${pairs(measured)}`;

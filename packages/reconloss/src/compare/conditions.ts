@@ -1,5 +1,7 @@
 import { type Loss, type LossFactory, ReconlossError } from "@reconloss/core";
 import { checkArguments, parseLoss } from "@reconloss/core/internal";
+import type { AppliedProtocol } from "./apply-protocol.ts";
+import { protocols } from "./protocols.ts";
 import { type Statistic, statisticOf, statisticPattern } from "./statistics.ts";
 import { PairNumbers } from "./summary.ts";
 import type { Comparison, MapStatistic } from "./types.ts";
@@ -15,12 +17,12 @@ const operators: Readonly<Record<string, (value: number, limit: number) => boole
 export interface Condition {
   /** As it was typed. */
   text: string;
-  /** The label of the loss. */
+  /** The label of the loss; `total` of a protocol's. */
   label: string;
   /** A statistic of the loss's map within each image, which is then what is compared. */
   map?: Statistic;
-  /** What is taken of the pairs: a statistic, or `any` of them by itself. */
-  over: Statistic | "any";
+  /** What is taken of the pairs: a statistic, `any` of them by itself, or what a protocol makes of the means of all. */
+  over: Statistic | "any" | "total";
   operator: string;
   limit: number;
 }
@@ -86,7 +88,25 @@ function findLoss(text: string, losses: readonly Loss[], more: readonly LossFact
   return same.length > 0 ? same : losses.filter(({ name }) => plain(name) === plain(text) || name === spec);
 }
 
-function parseCondition(text: string, losses: readonly Loss[], more: readonly LossFactory[]): Condition {
+/** What the total of a protocol is called in a condition. */
+const total = "total";
+
+/** Refuses a condition on a total where there is none. */
+function checkTotal(text: string, applied: AppliedProtocol | undefined): void {
+  const named = protocols.filter((protocol) => protocol.total !== undefined).map(({ name }) => name);
+  const problem = applied
+    ? `protocol ${applied.protocol.name} makes no total of its metrics`
+    : "a total is of a protocol";
+  if (applied?.protocol.total !== undefined) return;
+  throw new ReconlossError("invalid-argument", `fail: in "${text}", ${problem}; these have one: ${named.join(", ")}`);
+}
+
+function parseCondition(
+  text: string,
+  losses: readonly Loss[],
+  more: readonly LossFactory[],
+  applied: AppliedProtocol | undefined,
+): Condition {
   const whole = anyPair.exec(text)?.groups;
   const { quantity = "", operator = "", limit = "" } = comparison.exec(whole?.inner.trim() ?? text)?.groups ?? {};
   const number = Number(limit);
@@ -118,6 +138,14 @@ function parseCondition(text: string, losses: readonly Loss[], more: readonly Lo
     return { text, label: loss.label, ...(map ? { map } : {}), over, operator, limit: number };
   }
   const { name } = readings[readings.length - 1];
+  if (readings.some((reading) => plain(reading.name) === total)) {
+    checkTotal(text, applied);
+    if (plain(quantity) === total && !whole) return { text, label: total, over: total, operator, limit: number };
+    throw new ReconlossError(
+      "syntax",
+      `fail: in "${text}", total is one number of all pairs; write total${operator}${limit}`,
+    );
+  }
   const known = losses.map(({ label }) => label).join(", ");
   throw new ReconlossError("invalid-argument", `fail: ${name} is not among the metrics: ${known}`);
 }
@@ -136,10 +164,13 @@ function checkMap({ label, hasMap, definition }: Loss, text: string): void {
  * about another statistic; `any(ssim<0.5)` about each pair by itself. In place of a loss, `deltaE.max` and `l1.p99` are statistics of its map within each
  * image. A loss is named as it was typed, by its specification, or by its name alone where only one has it.
  *
+ * `total<3` is about what a protocol makes of the means, such as the score of `ntire2026`.
+ *
  * @param losses - those that are computed
  * @param more - losses of one's own, as {@link parseLoss} takes them
+ * @param applied - the protocol, where one is used
  * @throws {ReconlossError} `syntax` for text that is not a condition, `invalid-argument` for a loss that is not computed, a name that several have, or a map that a loss
- * does not have
+ * does not have, or a total that there is not
  * @example
  * ```ts
  * import { parseLosses } from "reconloss";
@@ -149,9 +180,17 @@ function checkMap({ label, hasMap, definition }: Loss, text: string): void {
  * [second.label, second.map, second.over]; // ["deltaE", "max", "any"]
  * ```
  */
-export function parseConditions(text: string, losses: readonly Loss[], more: readonly LossFactory[] = []): Condition[] {
-  checkArguments("parseConditions", { text: [text, "text"], losses: [losses, "objects"], more: [more, "list?"] });
-  return splitList(text).map((part) => parseCondition(part, losses, more));
+export function parseConditions(
+  text: string,
+  losses: readonly Loss[],
+  more: readonly LossFactory[] = [],
+  applied?: AppliedProtocol,
+): Condition[] {
+  checkArguments("parseConditions", {
+    ...{ text: [text, "text"], losses: [losses, "objects"], more: [more, "list?"] },
+    applied: [applied, "object?", ["protocol"]],
+  });
+  return splitList(text).map((part) => parseCondition(part, losses, more, applied));
 }
 
 /** The map statistics that conditions need, for {@link CompareOptions.mapStatistics}. */
@@ -183,7 +222,7 @@ function readings(
   const sets = over === "any" ? [all] : [all.filter(Number.isFinite), all];
   return sets
     .filter(({ length }) => length > 0)
-    .map((values) => ({ value: statisticOf(over === "any" ? any : over, values), of: values.length }));
+    .map((values) => ({ value: statisticOf(over === "any" ? any : (over as Statistic), values), of: values.length }));
 }
 
 /**
@@ -213,12 +252,20 @@ export function checkConditions(conditions: readonly Condition[], comparison: Co
 /** {@link checkConditions} of pairs that are not held, by their numbers. */
 export function verdictsOf(
   conditions: readonly Condition[],
-  { losses, failed }: Comparison,
+  { losses, failed, protocol }: Comparison,
   numbers: PairNumbers,
 ): Verdict[] {
   const notCompared = failed.filter(({ loss }) => loss === undefined).length;
   return conditions.map((condition) => {
-    const { label, map, operator, limit } = condition;
+    const { label, map, over, operator, limit } = condition;
+    if (over === total) {
+      // What it lacks, it lacks of all pairs.
+      const value = protocol?.total?.value;
+      if (value === undefined)
+        return { condition, holds: true, of: 0, measured: 0, missing: numbers.count + notCompared };
+      const holds = Number.isNaN(value) || operators[operator](value, limit);
+      return { condition, holds, value, of: numbers.count, measured: numbers.count, missing: notCompared };
+    }
     const all = numbers.values(map ? `${label}.${map}` : label);
     const missing = numbers.count - all.length + notCompared;
     const isMet = ({ value }: Reading) => Number.isNaN(value) || operators[operator](value, limit);

@@ -132,7 +132,7 @@ export async function planComparison(
   const known = models.map((model, i) => ({ ...model, path: files[i].name, sha256: files[i].sha256 }));
   const { losses, applied } = await lossesOf({ metrics, protocol, models: known, pixels: said }, factories);
   checkPixelRange(losses, "files");
-  if (fail !== undefined) parseConditions(fail, losses, factories);
+  if (fail !== undefined) parseConditions(fail, losses, factories, applied);
   const { pairs, unpaired, passedOver } = await pairPaths(resolve(outputs), resolve(targets));
   const settings: Settings = {
     outputs: resolve(outputs),
@@ -195,7 +195,11 @@ async function prepare(settings: Settings) {
     if (weights.some((known) => known.name === name && known.sha256 === sha256)) continue;
     throw new ReconlossError("missing-weights", `weights ${name} on this machine are another file than was planned`);
   }
-  return { losses, applied, conditions: fail === undefined ? undefined : parseConditions(fail, losses, factories) };
+  return {
+    losses,
+    applied,
+    conditions: fail === undefined ? undefined : parseConditions(fail, losses, factories, applied),
+  };
 }
 
 /** A number that JSON keeps: it has no infinity, no NaN and no negative zero, which become words. */
