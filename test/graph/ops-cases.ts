@@ -164,6 +164,7 @@ export const cases: Record<string, OpsCase> = {
   "maxPool 3, stride 2, ceilMode": { f: (o, [x]) => o.maxPool(o.exp(x), 3, { stride: 2, ceilMode: true }) },
   "maxPool 3, stride 1, padding 1": { f: (o, [x]) => o.maxPool(o.exp(x), 3, { stride: 1, padding: 1 }) },
   "avgPool 2": { f: (o, [x]) => o.avgPool(o.exp(x), 2) },
+  "avgPool 3 by 2": { f: (o, [x]) => o.avgPool(o.exp(x), [3, 2]) },
   "avgPool 3, stride 1, padding 1": { f: (o, [x]) => o.avgPool(o.exp(x), 3, { stride: 1, padding: 1 }) },
   "avgPool, padding not counted": {
     f: (o, [x]) => o.avgPool(o.exp(x), 3, { stride: 2, padding: 1, countIncludePad: false }),

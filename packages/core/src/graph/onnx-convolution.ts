@@ -1,6 +1,7 @@
 import { ReconlossError } from "../errors.ts";
 import { farEnd, type Lowering, type OnnxBuilder, type OnnxValue } from "./onnx-builder.ts";
 import type { NodeAttributes } from "./onnx-model.ts";
+import { fillTiles, tilesOf } from "./onnx-tiles.ts";
 import type { Axis, Dim, Dims, PadAttributes, Primitives, WindowAttributes } from "./primitives.ts";
 
 export function windowAttributes({ stride, padding }: WindowAttributes, kernel: readonly Dim[]): NodeAttributes {
@@ -242,6 +243,11 @@ export const conv2d: Lowering<"conv2d"> = (builder, [image, kernel], attributes)
   return convolved(weight);
 };
 
+/** Whether a kernel is known and has one number everywhere. */
+function areEqual(numbers: ArrayLike<number> | undefined): numbers is ArrayLike<number> {
+  return numbers !== undefined && Array.from(numbers).every((number) => number === numbers[0]);
+}
+
 export const convInput: Lowering<"convInput"> = (builder, [gradient, kernel, like], attributes) => {
   const { writer } = builder;
   const { scaled } = gradient;
@@ -266,6 +272,11 @@ export const convInput: Lowering<"convInput"> = (builder, [gradient, kernel, lik
       group: groups,
     };
     return result(convolution(builder, builder.as(source, "float"), turned(builder, weight, groups), written));
+  }
+  const tiles = groups === like.dims[1] ? tilesOf(like.dims, [kh, kw], attributes) : undefined;
+  if (tiles !== undefined && inputs === 1 && areEqual(weight.constant)) {
+    const values = writer.node("Mul", [builder.as(g, "float"), writer.constant("float", [1], [weight.constant[0]])]);
+    return result(fillTiles(builder, values, tiles, like.dims));
   }
   const more = groups === 1 && weight.constant === undefined && crowded(weight.dims as readonly number[]);
   const name = builder.as(weight, "float");

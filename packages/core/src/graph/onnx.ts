@@ -2,6 +2,7 @@ import { ReconlossError } from "../errors.ts";
 import { axisIndex, farEnd, type Lowering, OnnxBuilder, type OnnxValue } from "./onnx-builder.ts";
 import { conv2d, convInput, convWeight, outputDims, pad, windowAttributes } from "./onnx-convolution.ts";
 import { fft, fftAdjoint } from "./onnx-fourier.ts";
+import { meansOfTiles, tilesOf } from "./onnx-tiles.ts";
 import {
   type Axis,
   axisOrder,
@@ -426,14 +427,16 @@ const table: { readonly [P in Primitive]: Lowering<P> } = {
     const gathered = writer.node("GatherElements", flat, { axis: 0 });
     return { ...pooled, name: writer.node("Reshape", [gathered, writer.node("Shape", [indices])]) };
   },
-  avgPool: (builder, [x], attributes) => ({
-    name: builder.writer.node("AveragePool", [builder.as(x, "float")], {
+  avgPool: (builder, [x], attributes) => {
+    const dims = outputDims(x.dims, x.dims[1], attributes.kernel, attributes);
+    const tiled = tilesOf(x.dims, attributes.kernel, attributes);
+    if (tiled !== undefined) return { name: meansOfTiles(builder, builder.as(x, "float"), tiled), type: "float", dims };
+    const name = builder.writer.node("AveragePool", [builder.as(x, "float")], {
       ...windowAttributes(attributes, attributes.kernel),
       count_include_pad: attributes.countIncludePad ? 1 : 0,
-    }),
-    type: "float",
-    dims: outputDims(x.dims, x.dims[1], attributes.kernel, attributes),
-  }),
+    });
+    return { name, type: "float", dims };
+  },
   gram: (builder, [a, b]) => {
     const [left, right] = [a, b].map((x) => columnsOf(builder, x));
     const turned = builder.writer.node("Transpose", [right], { perm: [0, 2, 1] });
