@@ -165,7 +165,7 @@ describe("reconloss distribution", () => {
       [[outputs, reals, "-m", "fad"], /there is no metric fad/],
       [[outputs, reals, "-m", "is", "--is-splits", "50"], /20 images cannot be cut into 50 splits/],
       [[outputs, reals, "-m", "kid", "--seed", "5000000000"], /seed must be an integer from 0 to 2\^32 - 1/],
-      [[few, reals, "-m", "pr"], /pr needs at least 4 images on each side, got 1 outputs and 20 reals/],
+      [[few, reals, "-m", "pr"], /pr needs at least 4 images on each side, got 1 output and 20 reals/],
       [[few, reals], /of .*few, a covariance needs at least 2 images, got 1/],
       [[outputs, reals, "--network", broken], /broken\.onnx is no ONNX model/],
       [[outputs, reals, "--network", "none.onnx"], /cannot read none\.onnx: there is no such file/],

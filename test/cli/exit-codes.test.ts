@@ -101,6 +101,32 @@ describe("an option without a value, as of a variable that is not set", () => {
   });
 });
 
+describe("an option that is given twice", () => {
+  it.each([
+    [["compare", outputs, targets, "--csv", join(folder, "a.csv"), "--csv", join(folder, "b.csv")], "--csv <file>"],
+    [["compare", outputs, targets, "--alpha", "composite", "--alpha", "composite"], "--alpha <mode>"],
+    [["distribution", outputs, targets, "--seed", "1", "--seed=2"], "--seed <n>"],
+    [["stats", outputs, "-o", join(folder, "a.npz"), "--output", join(folder, "b.npz")], "-o, --output"],
+    [["train", "deblur", "--data", outputs, "-o", folder, "--steps", "1", "--steps", "2"], "--steps <n>"],
+    [["cluster", "work", folder, "--redis", "redis://a", "--redis", "redis://b"], "--redis <url>"],
+  ])("%j is refused: one of the two would be passed over", async (args, option) => {
+    const { code, stderr } = await run(args);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^error: option '.*' argument '.*' is invalid\. The option was given before\./);
+    expect(stderr).toContain(`option '${option}`);
+  });
+
+  it.each([
+    ["compare", ["-m", "l1,psnr"], ["-m", "l1", "--metrics", "psnr"]],
+    ["compare", ["-m", "l1", "--fail", "l1>0.1,max(l1)>9"], ["-m", "l1", "--fail", "l1>0.1", "--fail", "max(l1)>9"]],
+    ["distribution", ["-m", "frechet,mmd"], ["-m", "frechet", "-m", "mmd"]],
+  ])("%s %j is %j: lists add up", async (command, once, twice) => {
+    const common = command === "compare" ? ["--json"] : ["--network", "tiny", "--no-cache", "--json"];
+    const of = (args: readonly string[]) => run([command, outputs, targets, ...common, ...args]);
+    expect(await of(twice)).toEqual(await of(once));
+  });
+});
+
 describe("what cannot be written costs nothing else", () => {
   it.skipIf(!existsSync("/dev/full"))(
     "a CSV file on a full disk: table and report are there, exit code 3",

@@ -221,10 +221,10 @@ describe("metrics on the command line", () => {
     return JSON.parse(stdout).results;
   };
 
-  it("an option in parentheses and its flag are the same; the parentheses win", async () => {
+  it("an option in parentheses and its flag are the same", async () => {
     const inParentheses = await json("-m", "kid(kernel=rbf,sigma=5,subsets=4,subset-size=3),pr(neighbours=2)");
     const flags = ["--kid-kernel", "rbf", "--kid-sigma", "5", "--kid-subsets", "4", "--neighbours", "2"];
-    const byFlags = await json("-m", "kid(subsetSize=3),pr", ...flags, "--kid-subset-size", "4");
+    const byFlags = await json("-m", "kid(subsetSize=3),pr", ...flags, "--kid-subset-size", "3");
     const [kidLabel, prLabel] = ["kid(kernel=rbf,sigma=5,subsets=4,subset-size=3)", "pr(neighbours=2)"];
     expect(byFlags["kid(subsetSize=3)"].value).toBe(inParentheses[kidLabel].value);
     expect(byFlags["kid(subsetSize=3)"].protocol).toEqual(inParentheses[kidLabel].protocol);
@@ -258,6 +258,11 @@ describe("metrics on the command line", () => {
     [["-m", "kid(kernel=rbv)"], /kid: option kernel must be polynomial \| rbf, got "rbv"; did you mean "rbf"\?/],
     [["-m", "fid(dims=64)"], /fid: unknown option "dims"; it has none/],
     [["-m", "fid", "--kid-subsets", "3"], /--kid-subsets is of kid, which --metrics does not ask for/],
+    [
+      ["-m", "kid(kernel=rbf)", "--kid-kernel", "polynomial"],
+      /--kid-kernel says polynomial, and --metrics kid\(kernel=rbf\)/,
+    ],
+    [["-m", "is,kid(seed=1)", "--seed", "2"], /--seed says 2, and --metrics kid\(seed=1\)/],
     [["--seed", "3"], /--seed is of is, kid, which --metrics does not ask for/],
     [["-m", "kid", "--kid-degree", "0"], /'--kid-degree <n>' argument '0' is invalid\. It must be whole number >= 1/],
   ])("%j is an error", async (args, message) => {

@@ -112,7 +112,7 @@ describe("evaluateDistribution", () => {
     expect(warnings).toEqual([
       "2 output images could not be read and are in no number",
       "output images have 2 sizes, 90x20 to 48x40: each is resized by another factor",
-      "1 output images are copies of others",
+      "1 output image is a copy of another",
     ]);
   });
 
@@ -132,7 +132,7 @@ describe("evaluateDistribution", () => {
     await expect(evaluateDistribution(none, reals, { ...base, cache: false })).rejects.toThrow(/holds no images/);
     await writeFile(join(none, "broken.png"), "x");
     await expect(evaluateDistribution(none, reals, { ...base, cache: false })).rejects.toThrow(
-      /^0 of 1 images in .*none can be read, 2 are needed; broken\.png: /,
+      /^0 of 1 image in .*none can be read, 2 are needed; broken\.png: /,
     );
   });
 

@@ -588,7 +588,7 @@ describe("several", () => {
     await write("data/s-0.tar", tarOf(samples(0, 1)));
     await withSet(
       pattern,
-      (set) => expect(set.load(0)).rejects.toThrow(/s-0\.tar has 1 images, and had 2 when the set was first opened/),
+      (set) => expect(set.load(0)).rejects.toThrow(/s-0\.tar has 1 image, and had 2 when the set was first opened/),
       { parts },
     );
     await expect(withSet(pattern, async () => {}, { parts: parts?.slice(1) })).rejects.toThrow(

@@ -127,7 +127,7 @@ describe("neighbourhoods", () => {
     const copies = rowsOf([...vectors(10, 4, 1), ...vectors(10, 4, 1)]);
     const { density, coverage, precision, warnings } = await densityCoverage(copies, copies, { neighbours: 1 });
     expect([density, coverage, precision]).toEqual([0, 0, 0]);
-    expect(warnings.at(-1)).toBe("20 reals have 1 copies or more among the reals: their neighbourhoods are empty");
+    expect(warnings.at(-1)).toBe("20 reals have 1 copy or more among the reals, and so an empty neighbourhood");
     expect((await precisionRecall(copies, copies, { neighbours: 1 })).value).toBe(1);
   });
 });
@@ -150,7 +150,7 @@ describe("the memorisation-informed FID", () => {
     const [some, all] = [rowsOf([...real.slice(0, 30), zero]), rowsOf(Array(5).fill(zero))];
     const { distances, warnings } = await memorisationDistance(some, rowsOf(real));
     expect(distances.output).toBe(0);
-    expect(warnings).toContain("1 outputs have features that are all 0 and count in no distance to the nearest");
+    expect(warnings).toContain("1 output has features that are all 0, and no distance to the nearest");
     await expect(memorisationDistance(all, rowsOf(real))).rejects.toThrow(/all features of the outputs/);
   });
 
@@ -268,7 +268,7 @@ describe("FID of each class", () => {
   test("names the classes that have too few images on a side", async () => {
     const labels = { output: [0, 0, 0, 0, 1, 1, 2, 2], real: [0, 0, 0, 0, 0, 1, 3, 3] };
     await expect(classFrechet(output, real, labels)).rejects.toThrow(
-      "1 has 2 outputs and 1 reals, 2 has 2 outputs and 0 reals, 3 has 0 outputs and 2 reals",
+      "1 has 2 outputs and 1 real, 2 has 2 outputs and 0 reals, 3 has 0 outputs and 2 reals",
     );
   });
 

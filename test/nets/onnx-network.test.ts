@@ -414,7 +414,7 @@ describe("what cannot be trained is refused, and named", () => {
     [
       "two outputs",
       onnxFile([["Identity", ["image"], ["x"]], last], { w3 }, { outputs: ["output", "x"] }),
-      /has 1 inputs and 2 outputs/,
+      /has 1 input and 2 outputs/,
     ],
     [
       "weights in another file",

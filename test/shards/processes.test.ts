@@ -104,7 +104,7 @@ describe("processes", () => {
     const options = { preload, env: { ...env, SLURM_ARRAY_TASK_ID: "0" } };
     const { ended, errors } = start(["shards", "work", work, "--batch", "1"], options);
     expect([await ended, errors()]).toEqual([143, expect.stringContaining("stopped by SIGTERM")]);
-    expect((await run(["shards", "status", work])).stdout).toBe("0 of 1 shards, 0 of 390 items; missing: 0\n");
+    expect((await run(["shards", "status", work])).stdout).toBe("0 of 1 shard, 0 of 390 items; missing: 0\n");
     expect((await run(["shards", "work", work, "--shard", "0"])).code).toBe(0);
     expect(await partOf(work)).toEqual(expected);
   });

@@ -260,7 +260,7 @@ describe("init", () => {
       "an ONNX file of other channels",
       async () => foreignNetwork(1),
       {},
-      /takes 1 channels, and the training 3; say --channels 1/,
+      /takes 1 channel, and the training 3; say --channels 1/,
       1,
     ],
     [

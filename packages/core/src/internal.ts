@@ -43,7 +43,7 @@ export { Recent } from "./recent.ts";
 export { checkDevice } from "./runtimes/index.ts";
 export { lastAtMost } from "./search.ts";
 export { elementCount, firstNonFinite, formatShape } from "./tensor.ts";
-export { jsonText, listNames, nonFiniteAsWords, printable } from "./text.ts";
+export { counted, jsonText, listNames, nonFiniteAsWords, printable } from "./text.ts";
 export { availableThreads, threadsVariable } from "./threads.ts";
 export { isFloating as isFloatingType } from "./weights/elements.ts";
 export { manifestName, parseManifest } from "./weights/manifest.ts";

@@ -24,6 +24,11 @@ export function jsonText(value: unknown, space?: number): string {
   );
 }
 
+/** A number with what there is one of, or as many: `1 image is`, `2 images are`. */
+export function counted(count: number, one: string, many: string): string {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
 /** Names as a message shows them: the first few, and how many more. */
 export function listNames(names: readonly string[], shown = 8): string {
   if (names.length === 0) return "none";

@@ -1,10 +1,11 @@
 import { ReconlossError } from "../errors.ts";
+import { counted } from "../text.ts";
 import { checkFields } from "./arguments.ts";
 import { defineMetric, type MetricContext } from "./definition.ts";
 import { checkLabels, type FeatureRows, type LabelledRows, type Labels, type Side } from "./features.ts";
 import { frechetDistance } from "./frechet-distance.ts";
 import type { MetricResult, Protocol } from "./metric.ts";
-import { refuseRows, selection } from "./points.ts";
+import { perSide, refuseRows, selection } from "./points.ts";
 import { statisticsOfRows } from "./statistics-of-rows.ts";
 
 /** FID of one class. */
@@ -77,7 +78,7 @@ export async function classFrechet(
     warnings:
       few.length > 0
         ? [
-            `${few.length} of ${classes.length} classes have too few images to fill the covariance of ${output.dimension} features`,
+            `of ${counted(classes.length, "class", "classes")}, ${counted(few.length, "has", "have")} too few images to fill the covariance of ${output.dimension} features`,
           ]
         : [],
   };
@@ -103,8 +104,8 @@ function refuseSmall(names: readonly string[], countOf: (side: Side, name: strin
   if (small.length === 0) return;
   const list = small
     .slice(0, shown)
-    .map((name) => `${name} has ${countOf("output", name)} outputs and ${countOf("real", name)} reals`);
-  const more = small.length > shown ? `, and ${small.length - shown} classes more` : "";
+    .map((name) => `${name} has ${perSide(countOf("output", name), countOf("real", name))}`);
+  const more = small.length > shown ? `, and ${counted(small.length - shown, "class", "classes")} more` : "";
   throw new ReconlossError("invalid-argument", `each class needs 2 images on both sides: ${list.join(", ")}${more}`);
 }
 
@@ -124,7 +125,7 @@ const shared = {
   options: {},
   compute: ({ output, real }: { output: LabelledRows; real: LabelledRows }, _: unknown, { protocol }: MetricContext) =>
     classFrechet(output, real, { output: output.labels, real: real.labels }, { protocol }),
-  detail: ({ protocol }: MetricResult) => [`${protocol.classes} classes`],
+  detail: ({ protocol }: MetricResult) => [counted(Number(protocol.classes), "class", "classes")],
 } as const;
 
 /** {@link classFrechet} of Inception's features as a metric of sets whose images have classes. */

@@ -1,7 +1,8 @@
 import { integer } from "../definitions/options.ts";
+import { counted } from "../text.ts";
 import { defineMetric } from "./definition.ts";
 import type { FeatureRows } from "./features.ts";
-import type { MetricResult } from "./metric.ts";
+import { areFew, type MetricResult } from "./metric.ts";
 import { neighbourhoodCounts, shareAbove0 } from "./neighbours.ts";
 import { refuseRows } from "./points.ts";
 import { type MetricOptions, settingsOf } from "./settings.ts";
@@ -76,9 +77,11 @@ export async function densityCoverage(
     protocol: { ...protocol, features: output.dimension, neighbours },
     hint: "compare only with equally many images on each side and the same number of neighbours",
     warnings: [
-      ...(few < 1000 ? [`${few} images are few for neighbourhoods; customary are 10000 or more`] : []),
+      ...(few < 1000 ? [`${areFew(few, protocol)} for neighbourhoods; customary are 10000 or more`] : []),
       ...(points > 0
-        ? [`${points} reals have ${neighbours} copies or more among the reals: their neighbourhoods are empty`]
+        ? [
+            `${counted(points, "real has", "reals have")} ${counted(neighbours, "copy", "copies")} or more among the reals, and so an empty neighbourhood`,
+          ]
         : []),
     ],
   };

@@ -1,6 +1,7 @@
 import { ReconlossError } from "../errors.ts";
 import { lastAtMost } from "../search.ts";
 import { firstNonFinite, formatShape, type Tensor } from "../tensor.ts";
+import { counted } from "../text.ts";
 import { checkFields, checkInstance, checkKind, checkTensor } from "./arguments.ts";
 
 /** Which of the two sets of images a batch belongs to. */
@@ -131,7 +132,10 @@ export function checkRows(what: string, value: FeatureRows): void {
 export function checkLabels(what: string, labels: Labels, count: number): void {
   checkKind(what, labels, "list");
   if (labels.length !== count) {
-    throw new ReconlossError("invalid-argument", `${what}: ${labels.length} labels of ${count} images`);
+    throw new ReconlossError(
+      "invalid-argument",
+      `${what}: ${counted(labels.length, "label", "labels")} of ${counted(count, "image", "images")}`,
+    );
   }
   for (let row = 0; row < count; row++) checkKind(`${what}[${row}]`, labels[row], "string", "number");
 }

@@ -2,7 +2,7 @@ import { defineMetric } from "./definition.ts";
 import { type Extrapolation, extrapolate, extrapolationOptions as schema } from "./extrapolation.ts";
 import type { FeatureRows } from "./features.ts";
 import { frechetDistance } from "./frechet-distance.ts";
-import type { MetricResult } from "./metric.ts";
+import { itemsOf, type MetricResult } from "./metric.ts";
 import { checkStatisticsKind, type Statistics } from "./moments.ts";
 import { refuseOutputs } from "./points.ts";
 import { type MetricOptions, settingsOf } from "./settings.ts";
@@ -67,7 +67,7 @@ async function extrapolated(
     images: { output: output.count, real: real.count },
     protocol: { ...protocol, features: output.dimension, ...usedSettings(settings) },
     hint: "without the bias of the number of outputs; that of the reals stays: compare only numbers with the same reals",
-    warnings: shortWarning(settings.least, output.dimension),
+    warnings: shortWarning(settings.least, itemsOf(protocol ?? {}), output.dimension),
   };
 }
 
@@ -76,10 +76,10 @@ export function usedSettings({ points, least, shuffle, seed }: { [K in keyof typ
   return { points, least, shuffle, ...(shuffle ? { seed } : {}) };
 }
 
-function shortWarning(least: number, dimension: number): string[] {
+function shortWarning(least: number, items: string, dimension: number): string[] {
   if (least > dimension) return [];
   return [
-    `the line starts at ${least} images, which cannot fill the covariance of ${dimension} features: there the distance is no line in 1/N`,
+    `the line starts at ${least} ${items}, which cannot fill the covariance of ${dimension} features: there the distance is no line in 1/N`,
   ];
 }
 

@@ -5,7 +5,7 @@ import { defineMetric, type MetricContext } from "./definition.ts";
 import type { Side } from "./features.ts";
 import { checkSide } from "./features.ts";
 import { type FrechetParts, frechetDistance } from "./frechet-distance.ts";
-import type { Metric, MetricResult, Protocol } from "./metric.ts";
+import { itemsOf, type Metric, type MetricResult, type Protocol } from "./metric.ts";
 import { checkStatisticsKind, Moments, type Statistics } from "./moments.ts";
 
 /** FID or sFID. */
@@ -43,6 +43,7 @@ export async function frechetResult(
   const { name = "fid", protocol = {} } = options;
   const parts = await frechetDistance(output, real);
   const sampling = samplingShare(output) + samplingShare(real);
+  const items = itemsOf(protocol);
   return {
     metric: name,
     ...parts,
@@ -50,7 +51,7 @@ export async function frechetResult(
     protocol: { ...protocol, features: output.mean.length },
     sampling,
     hint: `${name} of a sample is too high, by an amount that shrinks as 1/n: compare only numbers from equally many images (${sampling.toPrecision(3)} is expected of the means alone)`,
-    warnings: [...rankWarning("output", output), ...rankWarning("real", real)],
+    warnings: [...rankWarning(`output ${items}`, output), ...rankWarning(`real ${items}`, real)],
   };
 }
 
@@ -59,10 +60,10 @@ function samplingShare({ count, mean, covariance }: Statistics): number {
   return mean.reduce((trace, _, i) => trace + covariance.data[i * mean.length + i], 0) / count;
 }
 
-function rankWarning(side: Side, { count, mean }: Statistics): string[] {
+function rankWarning(items: string, { count, mean }: Statistics): string[] {
   if (count === undefined || count > mean.length) return [];
   return [
-    `${count} ${side} images cannot fill the covariance of ${mean.length} features (its rank is at most ${count - 1}); use more than ${mean.length}, customarily 10000 or more`,
+    `${count} ${items} cannot fill the covariance of ${mean.length} features (its rank is at most ${count - 1}); use more than ${mean.length}, customarily 10000 or more`,
   ];
 }
 

@@ -1,10 +1,11 @@
 import { choice, flag, integer, number, type OptionsOf } from "../definitions/options.ts";
 import { ReconlossError } from "../errors.ts";
 import type { Tensor } from "../tensor.ts";
+import { counted } from "../text.ts";
 import { checkInstance } from "./arguments.ts";
 import { defineMetric, deviation, optionsIn } from "./definition.ts";
 import { checkRows, checkSide, type FeatureRows, MemoryRows, type Side } from "./features.ts";
-import type { Metric, MetricResult } from "./metric.ts";
+import { areFew, type Metric, type MetricResult } from "./metric.ts";
 import { NumpyRandom } from "./numpy-random.ts";
 import { forBlocks, numbersFrom, selection } from "./points.ts";
 import { type MetricOptions, settingsOf } from "./settings.ts";
@@ -96,9 +97,7 @@ export async function inceptionScore(
     },
     hint: "compare only with scores of the same network, number of images and splits",
     warnings:
-      n < 5000
-        ? [`${n} images are few: the score falls with the number of images in a split; customary are 50000`]
-        : [],
+      n < 5000 ? [`${areFew(n, protocol)}: the score falls with their number in a split; customary are 50000`] : [],
   };
 }
 
@@ -106,7 +105,10 @@ export async function inceptionScore(
 function splitBounds(n: number, splits: number, splitSize: number): [number, number][] {
   const count = splitSize > 0 ? Math.max(1, Math.ceil(n / splitSize)) : splits;
   if (n < count || n === 0) {
-    throw new ReconlossError("invalid-argument", `the Inception Score: ${n} images cannot be cut into ${count} splits`);
+    throw new ReconlossError(
+      "invalid-argument",
+      `the Inception Score: ${counted(n, "image", "images")} cannot be cut into ${counted(count, "split", "splits")}`,
+    );
   }
   return Array.from({ length: count }, (_, i) =>
     splitSize > 0

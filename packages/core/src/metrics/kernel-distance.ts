@@ -3,7 +3,7 @@ import { defineMetric, deviation, optionsIn } from "./definition.ts";
 import type { FeatureRows } from "./features.ts";
 import { type Kernel, kernelOf, kernelOptions } from "./kernels.ts";
 import type { Matrix } from "./matrix.ts";
-import type { MetricResult } from "./metric.ts";
+import { itemsOf, type MetricResult } from "./metric.ts";
 import { NumpyRandom } from "./numpy-random.ts";
 import { forBlockPairs, refuseRows, selection } from "./points.ts";
 import { type MetricOptions, settingsOf } from "./settings.ts";
@@ -88,7 +88,9 @@ export async function kernelDistance(
       ? "no bias in the number of images; no deviation, since every subset would be the whole set"
       : "no bias in the number of images; the standard deviation is over subsets",
     warnings:
-      size < subsetSize ? [`subsets have ${size} images, all there are on one side, instead of ${subsetSize}`] : [],
+      size < subsetSize
+        ? [`subsets have ${size} ${itemsOf(protocol)}, all there are on one side, instead of ${subsetSize}`]
+        : [],
   };
 }
 

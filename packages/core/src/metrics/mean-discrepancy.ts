@@ -1,7 +1,7 @@
 import { flag, number } from "../definitions/options.ts";
 import { defineMetric, optionsIn } from "./definition.ts";
 import type { FeatureRows } from "./features.ts";
-import type { MetricResult } from "./metric.ts";
+import { areFew, type MetricResult } from "./metric.ts";
 import { type BlockPair, directions, forBlockPairs, forOwnBlockPairs, refuseRows } from "./points.ts";
 import { type MetricOptions, settingsOf } from "./settings.ts";
 
@@ -77,7 +77,7 @@ export async function meanDiscrepancy(
       normalise,
     },
     hint: "too high by an amount that shrinks as 1/n: compare only numbers from equally many images",
-    warnings: few < 1000 ? [`${few} images are few: the estimator is biased by their number`] : [],
+    warnings: few < 1000 ? [`${areFew(few, protocol)}: the estimator is biased by their number`] : [],
   };
 }
 

@@ -1,7 +1,8 @@
 import { choice, number } from "../definitions/options.ts";
 import { ReconlossError } from "../errors.ts";
+import { counted } from "../text.ts";
 import { defineMetric } from "./definition.ts";
-import type { FeatureRows } from "./features.ts";
+import type { FeatureRows, Side } from "./features.ts";
 import { frechetDistance } from "./frechet-distance.ts";
 import type { MetricResult } from "./metric.ts";
 import { type BlockPair, forBlockPairs, normalised, type Points, refuseRows } from "./points.ts";
@@ -88,11 +89,13 @@ async function memorisation(
   refuseRows(name, output, real, 2);
   const { value: frechet } = await frechetDistance(await statisticsOfRows(output), await statisticsOfRows(real));
   const nearest = await nearestDirections(output, real);
-  const [ofOutputs, ofReals] = [meanOf(name, "outputs", nearest.output), meanOf(name, "reals", nearest.real)];
+  const [ofOutputs, ofReals] = [meanOf(name, "output", nearest.output), meanOf(name, "real", nearest.real)];
   const distances = { output: ofOutputs.mean, real: ofReals.mean };
   const divisor = (distance: number) => (distance < threshold ? distance : 1) + epsilon;
-  const warnings = [ofOutputs, ofReals].flatMap(({ leftOut, images }) =>
-    leftOut > 0 ? [`${leftOut} ${images} have features that are all 0 and count in no distance to the nearest`] : [],
+  const warnings = [ofOutputs, ofReals].flatMap(({ leftOut, side }) =>
+    leftOut > 0
+      ? [`${counted(leftOut, `${side} has`, `${side}s have`)} features that are all 0, and no distance to the nearest`]
+      : [],
   );
   if (over === "real" && distances.output < threshold && distances.real >= threshold) {
     warnings.push(
@@ -112,16 +115,16 @@ async function memorisation(
 }
 
 /** The mean of the finite ones. */
-function meanOf(metric: string, images: string, distances: Float64Array) {
-  const counted = distances.filter(Number.isFinite);
-  if (counted.length === 0) {
+function meanOf(metric: string, side: Side, distances: Float64Array) {
+  const finite = distances.filter(Number.isFinite);
+  if (finite.length === 0) {
     throw new ReconlossError(
       "invalid-argument",
-      `${metric}: all features of the ${images}, or of the other side, are 0`,
+      `${metric}: all features of the ${side}s, or of the other side, are 0`,
     );
   }
-  const mean = counted.reduce((sum, distance) => sum + distance, 0) / counted.length;
-  return { images, mean, leftOut: distances.length - counted.length };
+  const mean = finite.reduce((sum, distance) => sum + distance, 0) / finite.length;
+  return { side, mean, leftOut: distances.length - finite.length };
 }
 
 /** The cosine distance of each image to the nearest of the other side, 0 to 1; infinite for images without direction. */

@@ -1,8 +1,18 @@
 import type { Tensor } from "../tensor.ts";
+import { counted } from "../text.ts";
 import type { Side } from "./features.ts";
 
 /** How a number came about: network, resizer, splits, seeds. Numbers compare only where this is equal. */
 export type Protocol = Readonly<Record<string, string | number | boolean>>;
+
+/** What the rows of features are of: patches, where the protocol says how they were cut, or whole images. */
+export const itemsOf = ({ patches }: Protocol): "images" | "patches" => (patches === undefined ? "images" : "patches");
+
+/** The beginning of a warning: `20 images are few`. */
+export const areFew = (count: number, protocol: Protocol): string =>
+  itemsOf(protocol) === "images"
+    ? counted(count, "image is few", "images are few")
+    : counted(count, "patch is few", "patches are few");
 
 /** What every metric's result says besides its numbers. */
 export interface MetricResult {

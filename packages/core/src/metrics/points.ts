@@ -1,9 +1,14 @@
 import { ReconlossError } from "../errors.ts";
+import { counted } from "../text.ts";
 import { checkRows, type FeatureRows } from "./features.ts";
 import { multiplyTransposed } from "./matrix.ts";
 
 /** Rows of each side whose products are in memory at once, unless an option says otherwise. */
 export const blockSize = 1024;
+
+/** How many images each side has, in words. */
+export const perSide = (outputs: number, reals: number): string =>
+  `${counted(outputs, "output", "outputs")} and ${counted(reals, "real", "reals")}`;
 
 /** Refuses two sets of rows that cannot be compared: too few of them, or of different lengths. */
 export function refuseRows(metric: string, output: FeatureRows, real: FeatureRows, least: number): void {
@@ -12,7 +17,7 @@ export function refuseRows(metric: string, output: FeatureRows, real: FeatureRow
   if (output.count < least || real.count < least) {
     throw new ReconlossError(
       "invalid-argument",
-      `${metric} needs at least ${least} images on each side, got ${output.count} outputs and ${real.count} reals`,
+      `${metric} needs at least ${counted(least, "image", "images")} on each side, got ${perSide(output.count, real.count)}`,
     );
   }
   if (output.dimension !== real.dimension) {
@@ -27,7 +32,7 @@ export function refuseRows(metric: string, output: FeatureRows, real: FeatureRow
 export function refuseOutputs(metric: string, output: FeatureRows, least: number): void {
   checkRows("output", output);
   if (output.count >= least) return;
-  const images = `${least} image${least === 1 ? "" : "s"}`;
+  const images = counted(least, "image", "images");
   throw new ReconlossError("invalid-argument", `${metric} needs at least ${images}, got ${output.count}`);
 }
 

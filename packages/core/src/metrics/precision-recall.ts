@@ -1,7 +1,7 @@
 import { integer } from "../definitions/options.ts";
 import { defineMetric } from "./definition.ts";
 import type { FeatureRows } from "./features.ts";
-import type { MetricResult } from "./metric.ts";
+import { areFew, type MetricResult } from "./metric.ts";
 import { neighbourhoodCounts, shareAbove0 } from "./neighbours.ts";
 import { refuseRows } from "./points.ts";
 import { type MetricOptions, settingsOf } from "./settings.ts";
@@ -64,7 +64,7 @@ export async function precisionRecall(
     images: { output: output.count, real: real.count },
     protocol: { ...protocol, features: output.dimension, neighbours },
     hint: "compare only with equally many images on each side",
-    warnings: few < 1000 ? [`${few} images are few for neighbourhoods; customary are 10000 or more`] : [],
+    warnings: few < 1000 ? [`${areFew(few, protocol)} for neighbourhoods; customary are 10000 or more`] : [],
   };
 }
 

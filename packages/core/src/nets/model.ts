@@ -1,5 +1,6 @@
 import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
+import { counted } from "../text.ts";
 import type { Layer } from "./layer.ts";
 import { passWith } from "./passes.ts";
 import type { TensorSpecs } from "./tensors.ts";
@@ -61,7 +62,10 @@ export function model(name: string, { channels, refuse }: InputRules, layer: Lay
       const [, c, h, w] = dims;
       if (c !== channels) {
         const found = dims.map((dim) => dim ?? "?").join("x");
-        throw new ReconlossError("shape", `${name}: x must have ${channels} channels, got ${found}`);
+        throw new ReconlossError(
+          "shape",
+          `${name}: x must have ${counted(channels, "channel", "channels")}, got ${found}`,
+        );
       }
       if (h !== undefined && w !== undefined) refuse?.(h, w);
       const buffers: Record<string, typeof x> = {};

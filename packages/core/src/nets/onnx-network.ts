@@ -4,7 +4,7 @@ import { type OnnxGraph, type OnnxTensor, readOnnxGraph } from "../graph/onnx-no
 import type { Ops } from "../graph/ops.ts";
 import type { Dims } from "../graph/primitives.ts";
 import { firstNonFinite, type Shape } from "../tensor.ts";
-import { listNames } from "../text.ts";
+import { counted, listNames } from "../text.ts";
 import type { Model } from "./model.ts";
 import { build, operators, refusalOf } from "./onnx-operators.ts";
 import type { TensorSpec } from "./tensors.ts";
@@ -78,7 +78,9 @@ function inputOf(
   refuse: (problem: string) => ReconlossError,
 ): { readonly name: string; readonly channels: 1 | 3 } {
   if (inputs.length !== 1 || outputs.length !== 1) {
-    throw refuse(`has ${inputs.length} inputs and ${outputs.length} outputs; a network of images has one of each`);
+    throw refuse(
+      `has ${counted(inputs.length, "input", "inputs")} and ${counted(outputs.length, "output", "outputs")}; a network of images has one of each`,
+    );
   }
   const [{ name, dims }] = inputs;
   if (dims !== undefined && dims.length !== 4) {

@@ -18,6 +18,7 @@ import { norms, patchGan } from "../nets/patch-gan.ts";
 import { unetDiscriminator } from "../nets/unet-discriminator.ts";
 import { vggDiscriminator } from "../nets/vgg-discriminator.ts";
 import type { Tensor } from "../tensor.ts";
+import { counted } from "../text.ts";
 import { readStates, writeStates } from "./checkpoint.ts";
 import { Discriminator, logitsOf } from "./discriminator.ts";
 import { adam, type Optimizer } from "./optimizers.ts";
@@ -150,8 +151,7 @@ function generatorSide(discriminator: Discriminator, { matching, adaptive, chann
   return {
     refuse: ([, c, h, w]) => {
       if (channels !== undefined && c !== channels) {
-        const takes = channels === 1 ? "1 channel" : `${channels} channels`;
-        return `but its discriminator takes images of ${takes}, unless its option says channels=${c}`;
+        return `but its discriminator takes images of ${counted(channels, "channel", "channels")}, unless its option says channels=${c}`;
       }
       try {
         discriminator.model.checkSize?.(h, w);

@@ -13,6 +13,7 @@ import type { Forward, Model } from "../nets/model.ts";
 import { Random } from "../random.ts";
 import { mapValues, prefixed, within } from "../records.ts";
 import { Tensor } from "../tensor.ts";
+import { counted } from "../text.ts";
 import type { Optimizer } from "./optimizers.ts";
 import type { Penalty } from "./penalties.ts";
 import type { Schedule } from "./schedules.ts";
@@ -166,7 +167,7 @@ export class Discriminator implements Learner {
     if (channels !== expected) {
       throw new ReconlossError(
         "shape",
-        `gan: conditional shows the model's input beside images of ${expected} channels, so it must have as many, got ${channels}`,
+        `gan: conditional shows the model's input beside images of ${counted(Number(expected), "channel", "channels")}, so it must have as many, got ${channels}`,
       );
     }
     return shown(o, o.resize(given, image));

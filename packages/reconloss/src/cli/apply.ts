@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import { extname, join, resolve } from "node:path";
 import { type Device, Random, ReconlossError } from "@reconloss/core";
-import { pixelsToTensor } from "@reconloss/core/internal";
+import { counted, pixelsToTensor } from "@reconloss/core/internal";
 import { Command, Option } from "commander";
 import { systemPath } from "../files.ts";
 import type { DecodedPixels } from "../image/decoder.ts";
@@ -98,7 +98,7 @@ async function generate(model: ImageModel, flags: Flags, { stdout, stderr }: Ter
   } finally {
     bar.stop();
   }
-  stdout.write(`${printable(flags.output)}  ${count} ${count === 1 ? "image" : "images"}\n`);
+  stdout.write(`${printable(flags.output)}  ${counted(count, "image", "images")}\n`);
   return 0;
 }
 
@@ -169,7 +169,8 @@ async function apply(model: ImageModel, input: string, flags: Flags, terminal: T
     }
   }
   images.stop();
-  if (jobs.length > 1) stdout.write(`${printable(flags.output)}  ${jobs.length - failures.length} images\n`);
+  if (jobs.length > 1)
+    stdout.write(`${printable(flags.output)}  ${counted(jobs.length - failures.length, "image", "images")}\n`);
   const { red, yellow } = coloursFor(stderr, env);
   const decoded = decodeSummary(notes);
   if (decoded !== undefined) stderr.write(`${yellow("note:")} images: ${decoded}\n`);

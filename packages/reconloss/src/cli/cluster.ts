@@ -1,4 +1,5 @@
 import { ReconlossError } from "@reconloss/core";
+import { counted } from "@reconloss/core/internal";
 import { Command, Option } from "commander";
 import {
   type ClusterStatus,
@@ -151,7 +152,11 @@ async function withSignals<T>(work: (signal: AbortSignal) => Promise<T>): Promis
 }
 
 function describeSubmitted({ shards, done, added, queued, failed }: Submitted): string {
-  const facts = [`${done} of ${shards} parts are there`, `${added} shards submitted`, `${queued} in the queue already`];
+  const facts = [
+    `${done} of ${counted(shards, "part is", "parts are")} there`,
+    `${counted(added, "shard", "shards")} submitted`,
+    `${queued} in the queue already`,
+  ];
   return [...facts, ...(failed.length > 0 ? [`${failed.length} given up`] : [])].join(", ");
 }
 
@@ -168,10 +173,12 @@ const failedShown = 20;
 function describeStatus(status: ClusterStatus, { stdout, env }: Terminal): string {
   const { jobs, active, failed, workers, rate, remainingSeconds } = status;
   const facts = [
-    `${status.done.length} of ${status.shards} parts, ${status.itemsDone} of ${status.items} items`,
-    `${workers} workers`,
+    `${status.done.length} of ${counted(status.shards, "part", "parts")}, ${status.itemsDone} of ${counted(status.items, "item", "items")}`,
+    counted(workers, "worker", "workers"),
     `jobs: ${jobs.active} active, ${jobs.waiting} waiting, ${jobs.delayed} to be tried again, ${jobs.failed} given up`,
-    ...(status.withoutJob > 0 ? [`${status.withoutJob} missing shards have no job: submit again`] : []),
+    ...(status.withoutJob > 0
+      ? [`${counted(status.withoutJob, "missing shard has", "missing shards have")} no job: submit again`]
+      : []),
     ...(rate > 0 ? [`${rate.toPrecision(3)} items/s of all workers`] : []),
     ...(remainingSeconds === undefined ? [] : [`about ${Math.ceil(remainingSeconds / 60)} min left`]),
   ];

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { basename, resolve } from "node:path";
 import { type Loss, type LossFactory, ReconlossError } from "@reconloss/core";
-import { checkPixelRange, parseLosses } from "@reconloss/core/internal";
+import { checkPixelRange, counted, parseLosses } from "@reconloss/core/internal";
 import { Command, Option } from "commander";
 import { modelOptionsUnder, totalInWords } from "../compare/apply-protocol.ts";
 import {
@@ -34,6 +34,7 @@ import { tellPassedOver } from "./passed-over.ts";
 import { addPixelOptions, alphaOption, type PixelFlags, pixelOptions } from "./pixel-options.ts";
 import { loadPlugins, type PluginOptions, pluginOption } from "./plugins.ts";
 import { progressBar } from "./progress.ts";
+import { listOption, RepeatableOption } from "./repeated.ts";
 import { comparisonTable } from "./table.ts";
 import { coloursFor, printable, type Terminal, widthOf } from "./terminal.ts";
 
@@ -108,7 +109,7 @@ export function addMeasureOptions(command: Command): Command {
     .argument("<outputs>", "an image, or a folder of images")
     .argument("<targets>", "the target, or a folder with the targets under the same names")
     .addOption(
-      new Option("-m, --metrics <list>", "losses with their options, separated by commas").default(
+      listOption("-m, --metrics <list>", "losses with their options, separated by commas; repeatable").default(
         undefined,
         defaultMetrics,
       ),
@@ -120,12 +121,17 @@ export function addMeasureOptions(command: Command): Command {
       ).argParser((name: string) => findProtocol(name).name),
     )
     .addOption(
-      new Option(
+      new RepeatableOption(
         "--metric-model <name=file.onnx,...>",
         `a metric that an ONNX file computes of output and target, or of the output alone; better=lower or better=higher must follow; options: ${modelMetricOptions.join(", ")}; repeatable`,
       ).argParser((text: string, before: readonly ModelMetricText[] = []) => [...before, parseModelMetric(text)]),
     )
-    .option("--fail <conditions>", "exit with 1 if one holds, or a pair lacks its number: psnr<30,any(ssim<0.8)");
+    .addOption(
+      listOption(
+        "--fail <conditions>",
+        "exit with 1 if one holds, or a pair lacks its number: psnr<30,any(ssim<0.8); repeatable",
+      ),
+    );
   return addPixelOptions(withPairs, alphaOption({ compares: true }))
     .addOption(pluginOption())
     .addOption(weightsOption())
@@ -193,7 +199,7 @@ async function compare(outputs: string, targets: string, options: Options, termi
   };
   const verdicts = conditions && checkConditions(conditions, comparison);
   const lost = lostMaps.slice(0, 1).map(({ error }) => {
-    const missing = lostMaps.length === 1 ? "1 error map is" : `${lostMaps.length} error maps are`;
+    const missing = counted(lostMaps.length, "error map is", "error maps are");
     return new ReconlossError("file", `${missing} missing: ${error.message}`, { cause: error.cause });
   });
   const writeScales = async () => {
@@ -290,7 +296,7 @@ async function openModels(
 
 /** Why a condition holds: `min(psnr)<25: it is 8.1`, or the number is missing. */
 function reasonFor({ condition: { text, over }, value, of, measured, missing }: Verdict): string {
-  const pairs = (count: number) => `${count} ${count === 1 ? "pair" : "pairs"}`;
+  const pairs = (count: number) => counted(count, "pair", "pairs");
   if (over === "total" && value === undefined) return `${text}: the total is not given`;
   if (measured === 0) return `${text}: no pair has the number`;
   if (missing > 0) return `${text}: ${missing} of ${pairs(measured + missing)} lack the number`;

@@ -310,7 +310,10 @@ function table({ results, protocol, outputs, reals }: DistributionReport, { stdo
     set?.fromStatistics ? [`${set.fromStatistics.join(", ")} of the statistics in ${withoutSecrets(set.path)}`] : [],
   );
   const facts = [
-    `outputs ${countOf(outputs)}${reals ? `, reals ${countOf(reals)}` : ""} images`,
+    // What both are is said once.
+    reals
+      ? `outputs ${countOf(outputs).replace(/ images?$/, "")}, reals ${countOf(reals)}`
+      : `outputs ${countOf(outputs)}`,
     ...decoded,
     ...ofStatistics,
     ...Object.entries(protocol).map(([key, value]) => `${key} ${value}`),

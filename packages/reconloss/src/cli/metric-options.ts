@@ -2,6 +2,7 @@ import { ReconlossError } from "@reconloss/core";
 import { type MetricFactory, metricNames, parseMetrics, type SetMetric } from "@reconloss/core/metrics";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { arrowOf } from "../compare/index.ts";
+import { listOption } from "./repeated.ts";
 
 /** An option of metrics on the command line: `--kid-subsets`, or `--seed`, which several have. */
 interface MetricFlag {
@@ -44,9 +45,11 @@ function metricFlags(factories: readonly MetricFactory[]): MetricFlag[] {
 
 /** Adds `--metrics`, a flag for every option of a metric, and the list of metrics to the help. */
 export function addMetricOptions(command: Command, factories: readonly MetricFactory[]): Command {
-  command.option(
-    "-m, --metrics <list>",
-    `of ${factories.map(({ info }) => info.name).join(", ")}, separated by commas, with options as in "kid(kernel=rbf)" (default: ${metricNames[0]}; of network tiny: frechet)`,
+  command.addOption(
+    listOption(
+      "-m, --metrics <list>",
+      `of ${factories.map(({ info }) => info.name).join(", ")}, separated by commas, with options as in "kid(kernel=rbf)" (default: ${metricNames[0]}; of network tiny: frechet); repeatable`,
+    ),
   );
   for (const { option } of metricFlags(factories)) command.addOption(option);
   const width = Math.max(...factories.map(({ info }) => info.name.length));
@@ -59,7 +62,7 @@ export function addMetricOptions(command: Command, factories: readonly MetricFac
 /**
  * The metrics that were asked for, with the options that flags say of them; absent where none was asked for.
  *
- * @throws {ReconlossError} `invalid-argument` for a flag of none of them
+ * @throws {ReconlossError} `invalid-argument` for a flag of none of them, or that contradicts what stands in a metric's parentheses
  */
 export function metricsAskedFor(
   flags: Readonly<Record<string, unknown>> & { metrics?: string },
@@ -76,10 +79,15 @@ export function metricsAskedFor(
     throw new ReconlossError("invalid-argument", `${flag} is of ${owners}, which --metrics does not ask for`);
   }
   return metrics?.map((metric) => {
-    const own = given.flatMap(({ names, value }) => {
+    const own = given.flatMap(({ flag, names, value }) => {
       const name = names.get(metric.info.name);
-      return name === undefined ? [] : [[name, value] as const];
+      return name === undefined ? [] : [{ flag, name, value }];
     });
-    return metric.withOptions(Object.fromEntries(own));
+    const complete = metric.withOptions(Object.fromEntries(own.map(({ name, value }) => [name, value])));
+    for (const { flag, name, value } of own) {
+      if (complete.options[name] === value) continue;
+      throw new ReconlossError("invalid-argument", `${flag} says ${value}, and --metrics ${metric.label}`);
+    }
+    return complete;
   });
 }

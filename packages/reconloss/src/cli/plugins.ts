@@ -1,10 +1,11 @@
-import { Option } from "commander";
+import type { Option } from "commander";
+import { RepeatableOption } from "./repeated.ts";
 
 export { loadPlugins, type PluginOptions, pluginsNamed } from "../plugins.ts";
 
 /** Where losses and metrics of the user's own come from. */
 export function pluginOption(): Option {
-  return new Option(
+  return new RepeatableOption(
     "--plugin <file.mjs>",
     "a module that exports losses made by defineLoss, or metrics of sets by defineMetric, which can then be named; it is run; repeatable",
   ).argParser((file: string, files: readonly string[] = []) => [...files, file]);

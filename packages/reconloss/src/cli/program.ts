@@ -1,7 +1,7 @@
 import "../weights/disk.ts";
 import { ReconlossError } from "@reconloss/core";
 import type { MetricFactory } from "@reconloss/core/metrics";
-import { Command, CommanderError, InvalidArgumentError, type Option } from "commander";
+import { Command, CommanderError } from "commander";
 import manifest from "../../package.json" with { type: "json" };
 import { exitCodeOf, exitCodes } from "../exit-codes.ts";
 import { limitPixelsTo } from "../image/limit.ts";
@@ -13,6 +13,7 @@ import { exportCommand } from "./export.ts";
 import { lossesCommand } from "./losses.ts";
 import { loadPlugins, pluginsNamed } from "./plugins.ts";
 import { protocolsCommand } from "./protocols.ts";
+import { guardOption } from "./repeated.ts";
 import { shardsCommand } from "./shards.ts";
 import { statsCommand } from "./stats.ts";
 import { coloursFor, printable, type Terminal } from "./terminal.ts";
@@ -23,16 +24,6 @@ import { weightsCommand } from "./weights.ts";
 const readingImages: readonly string[] = ["compare", "distribution", "stats", "train", "apply"];
 /** The commands with metrics of sets, whose flags are known from plugins. */
 const withMetrics: readonly string[] = ["distribution", "shards"];
-
-/** Refuses empty values of options: a variable of a script that is not set would otherwise name the folder in which the program runs. */
-function refuseEmptyValues(option: Option): void {
-  if (!option.required || option.variadic) return;
-  const parse: (value: string, previous: unknown) => unknown = option.parseArg ?? ((value) => value);
-  option.argParser((value: string, previous: unknown) => {
-    if (value === "") throw new InvalidArgumentError("It is empty.");
-    return parse(value, previous);
-  });
-}
 
 /** A command and all below it. */
 function withCommands(command: Command): Command[] {
@@ -64,7 +55,7 @@ function programOf(terminal: Terminal, finish: (code: number) => void, metrics: 
   }
   program.hook("preAction", (_, command) => limitPixelsTo(command.opts<{ limitPixels?: number }>().limitPixels));
   for (const command of withCommands(program)) {
-    command.options.forEach(refuseEmptyValues);
+    command.options.forEach(guardOption);
     command.exitOverride().configureOutput({
       writeOut: (text) => void terminal.stdout.write(text),
       writeErr: (text) => void terminal.stderr.write(text),

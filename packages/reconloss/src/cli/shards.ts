@@ -1,5 +1,5 @@
 import { ReconlossError } from "@reconloss/core";
-import { knownMetrics } from "@reconloss/core/internal";
+import { counted, knownMetrics } from "@reconloss/core/internal";
 import type { MetricFactory } from "@reconloss/core/metrics";
 import { Command } from "commander";
 import { exitCodes } from "../exit-codes.ts";
@@ -161,10 +161,12 @@ function planCommand(terminal: Terminal, more: readonly MetricFactory[]): Comman
 function tellPlan({ shards }: Manifest, { output }: PlanFlags, { stdout, stderr, env }: Terminal): void {
   const items = shards.flat().reduce((sum, { start, end }) => sum + end - start, 0);
   const empty = shards.filter((ranges) => ranges.length === 0).length;
-  stdout.write(`${printable(output)}: ${shards.length} shards, ${items} items\n`);
+  stdout.write(
+    `${printable(output)}: ${counted(shards.length, "shard", "shards")}, ${counted(items, "item", "items")}\n`,
+  );
   if (empty === 0) return;
   stderr.write(
-    `${coloursFor(stderr, env).yellow("note:")} ${empty} shards are empty: there are fewer blocks than shards\n`,
+    `${coloursFor(stderr, env).yellow("note:")} ${counted(empty, "shard is", "shards are")} empty: there are fewer blocks than shards\n`,
   );
 }
 
@@ -248,7 +250,7 @@ async function work(folder: string, flags: WorkFlags, terminal: Terminal): Promi
       },
     });
     bar?.stop();
-    const said = result.computed ? `${result.total} items` : "done before";
+    const said = result.computed ? counted(result.total, "item", "items") : "done before";
     stdout.write(flags.json ? `${jsonText(result)}\n` : `shard ${shard}: ${said}, ${printable(result.path)}\n`);
     return exitCodes.ok;
   } catch (error) {
@@ -281,7 +283,7 @@ function statusCommand(terminal: Terminal, finish: (code: number) => void): Comm
 }
 
 function statusText({ shards, done, missing, items, itemsDone }: ShardStatus): string {
-  const facts = `${done.length} of ${shards} shards, ${itemsDone} of ${items} items`;
+  const facts = `${done.length} of ${counted(shards, "shard", "shards")}, ${itemsDone} of ${counted(items, "item", "items")}`;
   return missing.length === 0 ? `${facts}` : `${facts}; missing: ${spans(missing)}`;
 }
 

@@ -63,7 +63,7 @@ export async function tellStatistics(
   terminal.stdout.write(
     json
       ? `${jsonText(summary, 2)}\n`
-      : `${printable(output)}: ${countOf(set)} images${set.decode ? ` (${set.decode})` : ""}, ${fid.mean.length} features\n`,
+      : `${printable(output)}: ${countOf(set)}${set.decode ? ` (${set.decode})` : ""}, ${fid.mean.length} features\n`,
   );
   tellProblems(terminal, [set], warnings);
   return set.unreadable.length > 0 ? 1 : 0;

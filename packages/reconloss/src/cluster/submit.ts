@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ReconlossError } from "@reconloss/core";
-import { checkFields, checkKind } from "@reconloss/core/internal";
+import { checkFields, checkKind, counted } from "@reconloss/core/internal";
 import { type QueueOptions, queueFields } from "./connection.ts";
 import { inBulk, jobId, openQueue, queuedShards, type ShardQueue } from "./queue.ts";
 
@@ -147,5 +147,8 @@ function givenUp(folder: string, { failed, shards }: Submitted): ReconlossError 
   const reasons = failed.slice(0, failedShown).map(({ shard, reason }) => `shard ${shard}: ${reason}`);
   const left = failed.length - reasons.length;
   const list = [...reasons, ...(left > 0 ? [`${left} more`] : [])].join("; ");
-  return new ReconlossError("checkpoint", `${failed.length} of ${shards} shards of ${folder} were given up; ${list}`);
+  return new ReconlossError(
+    "checkpoint",
+    `of ${counted(shards, "shard", "shards")} of ${folder}, ${counted(failed.length, "was", "were")} given up; ${list}`,
+  );
 }

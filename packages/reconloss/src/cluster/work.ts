@@ -4,7 +4,7 @@ import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { ReconlossError } from "@reconloss/core";
-import { checkFields, checkKind, threadsVariable } from "@reconloss/core/internal";
+import { checkFields, checkKind, counted, threadsVariable } from "@reconloss/core/internal";
 import type { Job } from "bullmq";
 import { ownProgram } from "../own-program.ts";
 import type { ShardOptions } from "../shards/index.ts";
@@ -177,7 +177,7 @@ export async function workShards(folder: string, options: WorkerOptions = {}): P
   if (machine.failures >= patience) {
     throw new ReconlossError(
       "missing-dependency",
-      `${patience} shards in a row failed on this machine: ${machine.reason}`,
+      `${counted(patience, "shard", "shards")} in a row failed on this machine: ${machine.reason}`,
     );
   }
   return { name, ...counts };
@@ -201,7 +201,7 @@ function watch({ queue, manifest, parts }: ShardQueue, folder: string): () => Pr
     if (left !== 0 || !counts?.failed || done + counts.failed < shards) return false;
     throw new ReconlossError(
       "checkpoint",
-      `${counts.failed} of ${shards} shards of ${folder} were given up: see reconloss cluster status`,
+      `of ${counted(shards, "shard", "shards")} of ${folder}, ${counted(counts.failed, "was", "were")} given up: see reconloss cluster status`,
     );
   };
 }

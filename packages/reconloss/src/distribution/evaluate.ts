@@ -1,5 +1,5 @@
 import { ReconlossError } from "@reconloss/core";
-import { checkFields, checkKind } from "@reconloss/core/internal";
+import { checkFields, checkKind, counted } from "@reconloss/core/internal";
 import {
   type FeatureKind,
   type FeatureRows,
@@ -62,9 +62,11 @@ export interface SetReport {
   readonly fromStatistics?: readonly string[];
 }
 
-/** How many images there are of a side, for a text that goes on with "images". */
+/** How many images there are of a side, in words. */
 export function countOf({ images, patchesOf }: Pick<SetReport, "images" | "patchesOf">): string {
-  return patchesOf === undefined ? `${images ?? "unknown"}` : `${images} patches of ${patchesOf.images}`;
+  if (images === undefined) return "an unknown number of images";
+  const whole = counted(patchesOf?.images ?? images, "image", "images");
+  return patchesOf === undefined ? whole : `${counted(images, "patch", "patches")} of ${whole}`;
 }
 
 /** All numbers of a comparison of two sets of images. */
@@ -286,9 +288,9 @@ function enough({ path, images: whole }: OpenSide, isCompared: boolean, set: Set
   const left = unreadable.length - reasons.length;
   const list = [...reasons, ...(left > 0 ? [`${left} more`] : [])].join("; ");
   const found = isPatches
-    ? `there are ${images.length} patches of the images in ${path} that can be read`
-    : `${images.length} of ${images.length + unreadable.length} images in ${path} can be read`;
-  throw new ReconlossError("image", `${found}, ${least} are needed; ${list}`);
+    ? `${counted(images.length, "patch", "patches")} of the images in ${path} can be read`
+    : `${images.length} of ${counted(images.length + unreadable.length, "image", "images")} in ${path} can be read`;
+  throw new ReconlossError("image", `${found}, ${counted(least, "is", "are")} needed; ${list}`);
 }
 
 /** Mean and covariance of a set. */
@@ -343,7 +345,11 @@ async function labelsFor(
     unused.delete(name);
   }
   const warnings =
-    unused.size === 0 ? [] : [`${file}: passed over: ${unused.size} rows name no image of ${path}: ${firstOf(unused)}`];
+    unused.size === 0
+      ? []
+      : [
+          `${file}: passed over: ${counted(unused.size, "row names", "rows name")} no image of ${path}: ${firstOf(unused)}`,
+        ];
   return { labels, warnings };
 }
 
@@ -529,9 +535,15 @@ function setWarnings(side: Side, { images, unreadable }: ExtractedSet, { cut }: 
   const ordered = [...sizes].sort(([, a], [, b]) => a - b).map(([size]) => size);
   const count = new Set(images.map(({ hash }) => hash)).size;
   return [
-    ...(unreadable.length > 0 ? [`${unreadable.length} ${side} images could not be read and are in no number`] : []),
+    ...(unreadable.length > 0
+      ? [
+          `${counted(unreadable.length, `${side} image could not be read and is`, `${side} images could not be read and are`)} in no number`,
+        ]
+      : []),
     ...(cut && cut.smaller > 0
-      ? [`${cut.smaller} ${side} images are smaller than a patch of ${cut.size}x${cut.size} and are in no number`]
+      ? [
+          `${counted(cut.smaller, `${side} image is`, `${side} images are`)} smaller than a patch of ${cut.size}x${cut.size}, and in no number`,
+        ]
       : []),
     ...(ordered.length > 1
       ? [
@@ -539,7 +551,19 @@ function setWarnings(side: Side, { images, unreadable }: ExtractedSet, { cut }: 
         ]
       : []),
     ...(count < images.length
-      ? [`${images.length - count} ${side} ${cut ? "patches" : "images"} are copies of others`]
+      ? [
+          cut
+            ? counted(
+                images.length - count,
+                `${side} patch is a copy of another`,
+                `${side} patches are copies of others`,
+              )
+            : counted(
+                images.length - count,
+                `${side} image is a copy of another`,
+                `${side} images are copies of others`,
+              ),
+        ]
       : []),
   ];
 }

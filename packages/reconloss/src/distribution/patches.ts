@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { type OptionsOf, Random, ReconlossError, Tensor } from "@reconloss/core";
-import { choice, integer, lastAtMost, parseOptions, Recent, resolveOptions } from "@reconloss/core/internal";
+import { choice, counted, integer, lastAtMost, parseOptions, Recent, resolveOptions } from "@reconloss/core/internal";
 import { type Box, cut } from "../onnx/fit.ts";
 import { inOrder } from "./extract.ts";
 import { type ImageSet, nameOf, type SetImage, type SizeRun } from "./image-set.ts";
@@ -161,7 +161,7 @@ export async function patchesOf(
     image += count;
     patch += count * places.count;
   }
-  if (image !== images.count) throw changed(path, `has ${images.count} images, and had ${image}`);
+  if (image !== images.count) throw changed(path, `has ${counted(images.count, "image", "images")}, and had ${image}`);
   if (patch === 0) {
     throw new ReconlossError("file", `${path} has no image of at least ${size}x${size} pixels, the size of a patch`);
   }

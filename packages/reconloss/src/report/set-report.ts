@@ -147,7 +147,7 @@ function page(
 <header class="top">
   <p class="brand">reconloss</p>
   <h1>${title}</h1>
-  <p class="count">${sets.map((set, i) => `${i > 0 ? " · " : ""}${withoutSecrets(set.path)}: ${countOf(set)} images${set.decode ? ` (${set.decode})` : ""}`)}</p>
+  <p class="count">${sets.map((set, i) => `${i > 0 ? " · " : ""}${withoutSecrets(set.path)}: ${countOf(set)}${set.decode ? ` (${set.decode})` : ""}`)}</p>
   <p class="lead">${Object.entries(protocol).map(([key, value], i) => `${i > 0 ? " · " : ""}${key} ${value}`)}</p>
 </header>
 <main>

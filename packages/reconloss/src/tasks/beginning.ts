@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { Random, ReconlossError, Tensor } from "@reconloss/core";
-import { firstNonFinite, plainFile, readMetadata, trace } from "@reconloss/core/internal";
+import { counted, firstNonFinite, plainFile, readMetadata, trace } from "@reconloss/core/internal";
 import { dimsOf, initialize, type Model, onnxNetwork, type TensorSpec } from "@reconloss/core/nets";
 import { bytesSource, type Checkpoint, readCheckpoint } from "@reconloss/core/weights";
 import { readFileBytes } from "../files.ts";
@@ -118,7 +118,9 @@ async function fromOnnx(task: Task, bytes: Uint8Array, path: string, patch: numb
   const network = onnxNetwork(bytes, `init: ${path}`);
   const [colours, scale] = [coloursOf(task), task.restoration?.scale ?? 1];
   if (network.channels !== colours) {
-    throw refuse(`takes ${network.channels} channels, and the training ${colours}; say --channels ${network.channels}`);
+    throw refuse(
+      `takes ${counted(network.channels, "channel", "channels")}, and the training ${colours}; say --channels ${network.channels}`,
+    );
   }
   const { latent, task: trainedFor } = readMetadata(bytes, path);
   if (latent !== undefined) throw refuse(`is a generator, of ${trainedFor}`);

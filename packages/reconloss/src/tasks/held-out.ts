@@ -1,5 +1,5 @@
 import { Random, ReconlossError, type Tensor } from "@reconloss/core";
-import { checkArguments } from "@reconloss/core/internal";
+import { checkArguments, counted } from "@reconloss/core/internal";
 import type { Pixels } from "../image/index.ts";
 import { asFile, cutRectangle, type Rectangle } from "./patches.ts";
 import { type Photograph, type PhotographOptions, readPhotograph, type Skipped } from "./photographs.ts";
@@ -33,7 +33,7 @@ export function describeCoverage(coverage: Coverage): string {
   checkArguments("describeCoverage", { coverage: [coverage, "object"] });
   const { photographs, heldOut, crops, side, whole } = coverage;
   const of = photographs === heldOut ? `${photographs}` : `${photographs} of ${heldOut}`;
-  const places = `${crops} ${crops === 1 ? "crop" : "crops"} of at most ${side}x${side} pixels`;
+  const places = `${counted(crops, "crop", "crops")} of at most ${side}x${side} pixels`;
   return `${places}, ${whole ? "the whole" : "from the middle"} of ${of} held-out photograph${heldOut === 1 ? "" : "s"}`;
 }
 

@@ -1,5 +1,5 @@
 import { type Loss, type LossFactory, ReconlossError } from "@reconloss/core";
-import { checkAlphaOptions, checkPixelRange, parseLoss } from "@reconloss/core/internal";
+import { checkAlphaOptions, checkPixelRange, counted, parseLoss } from "@reconloss/core/internal";
 import { constantRate, cosineRate, gan, type Schedule } from "@reconloss/core/train";
 import type { Task } from "./task.ts";
 import { makeTask, type TaskOptions } from "./tasks.ts";
@@ -205,6 +205,6 @@ export function trainingLoss(
   if (refusal === undefined) return loss;
   throw new ReconlossError(
     "invalid-argument",
-    `training: the loss cannot take patches of ${patch}x${patch} pixels in ${channels} channels: ${refusal}`,
+    `training: the loss cannot take patches of ${patch}x${patch} pixels in ${counted(channels, "channel", "channels")}: ${refusal}`,
   );
 }

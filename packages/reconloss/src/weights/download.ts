@@ -3,7 +3,7 @@ import { constants, createReadStream } from "node:fs";
 import { type FileHandle, lstat, open, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { ReconlossError } from "@reconloss/core";
-import { checkArguments } from "@reconloss/core/internal";
+import { checkArguments, counted } from "@reconloss/core/internal";
 import type { DownloadProgress, WeightsEntry } from "@reconloss/core/weights";
 import type { Dispatcher, Response } from "undici";
 import { fileSize, makeFolder } from "../files.ts";
@@ -125,7 +125,9 @@ async function fetchPatiently(entry: WeightsEntry, partial: string, options: Dow
       { attempts, retryDelay, signal },
       () => fetchOnce(entry, url, partial, dispatcher, options),
       ({ message, cause }, tries) =>
-        new ReconlossError("download", `${entry.name}: ${url}: ${message} (tried ${tries} times)`, { cause }),
+        new ReconlossError("download", `${entry.name}: ${url}: ${message} (tried ${counted(tries, "time", "times")})`, {
+          cause,
+        }),
       () => fileSize(partial),
     );
   } catch (error) {

@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import { ReconlossError } from "@reconloss/core";
-import { lastAtMost } from "@reconloss/core/internal";
+import { counted, lastAtMost } from "@reconloss/core/internal";
 import { withoutSecrets } from "../../http.ts";
 import type { ImageSet, SetPart, SetSource } from "../image-set.ts";
 import type { InputContext, Offer } from "./input.ts";
@@ -25,7 +25,7 @@ export function joinSets(
     const images = await source.images();
     const told = known?.[at].count ?? images.count;
     if (images.count === told) return images;
-    const problem = `${withoutSecrets(paths[at])} has ${images.count} images, and had ${told} when the set was first opened`;
+    const problem = `${withoutSecrets(paths[at])} has ${counted(images.count, "image", "images")}, and had ${told} when the set was first opened`;
     throw new ReconlossError("content", problem);
   };
   return {
