@@ -1,6 +1,7 @@
 import type { Ops } from "../../packages/core/src/graph/ops.ts";
 import type { Loss } from "../../packages/core/src/losses/loss.ts";
 import type { Tensor } from "../../packages/core/src/tensor.ts";
+import { jaxJs } from "./jax.ts";
 import { tensorflow } from "./tensorflow.ts";
 
 /** Numbers in our order, whatever the framework's is. */
@@ -27,4 +28,5 @@ export interface Framework {
 export const frameworks: readonly { name: string; load(): Promise<Framework> }[] = [
   { name: "TensorFlow.js, cpu", load: () => tensorflow("cpu") },
   { name: "TensorFlow.js, wasm", load: () => tensorflow("wasm") },
+  { name: "jax-js, wasm", load: async () => jaxJs },
 ];

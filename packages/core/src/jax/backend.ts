@@ -1,21 +1,19 @@
-import { ReconlossError } from "../errors.ts";
 import {
   type Axis,
   axisOrder,
   type Backend,
-  type ConvAttributes,
   type Dims,
   type PadAttributes,
   type PoolAttributes,
   type Primitive,
   type Primitives,
   type ResizeAttributes,
-  type SliceAttributes,
 } from "../graph/primitives.ts";
-import { formatShape, type Shape } from "../tensor.ts";
+import { broadcastShape, poolShape, resultShape, slicePositions } from "../graph/shapes.ts";
+import type { Shape } from "../tensor.ts";
 import type { JaxArray } from "./framework.ts";
 import type { LentOperations } from "./lent.ts";
-import { cosines, resizeWeights, sines } from "./matrices.ts";
+import { type Matrix, resizeMatrix, waveMatrices } from "./matrices.ts";
 
 type Run<P extends Primitive, A extends JaxArray> = (operands: readonly A[], attributes: Primitives[P]) => A;
 
@@ -41,38 +39,14 @@ function innermost(shape: Shape): number {
   );
 }
 
-function broadcastShape(name: string, shapes: readonly Shape[]): Shape {
-  const sizes = axisOrder.map((_, axis) => Math.max(...shapes.map((shape) => shape[axis])));
-  if (shapes.every((shape) => shape.every((size, axis) => size === 1 || size === sizes[axis]))) {
-    return sizes as unknown as Shape;
-  }
-  throw new ReconlossError("shape", `${name}: shapes ${shapes.map(formatShape).join(" and ")} do not broadcast`);
-}
-
 /** Numbers along one axis, and none along the others. */
 function along(axis: number, before: number, after: number): [number, number][] {
   return axisOrder.map((_, index) => (index === axis ? [before, after] : [0, 0]));
 }
 
-/** The first position that a slice takes of an axis of this size, and how many it takes. */
-function positions(
-  size: number,
-  { start, end, step }: Omit<SliceAttributes, "axis">,
-): { first: number; count: number } {
-  const resolve = (position: number) => Math.min(Math.max(position < 0 ? position + size : position, 0), size);
-  const [first, last] = [resolve(start), end === undefined ? size : resolve(end)];
-  return { first, count: Math.max(0, Math.ceil((last - first) / step)) };
-}
-
-/** Where windows lie: what is padded, and how many there are. */
-function windows([, , h, w]: Shape, { kernel, stride, padding }: PoolAttributes) {
-  const { top, bottom, left, right } = padding;
-  const count = (size: number, kernel: number, stride: number) => Math.floor((size - kernel) / stride) + 1;
-  return {
-    rows: count(h + top + bottom, kernel[0], stride[0]),
-    columns: count(w + left + right, kernel[1], stride[1]),
-    cells: Array.from({ length: kernel[0] * kernel[1] }, (_, i) => [Math.floor(i / kernel[1]), i % kernel[1]] as const),
-  };
+/** The cells of a window, row by row. */
+function cellsOf([height, width]: PoolAttributes["kernel"]): readonly (readonly [row: number, column: number])[] {
+  return Array.from({ length: height * width }, (_, i) => [Math.floor(i / width), i % width] as const);
 }
 
 /**
@@ -100,6 +74,8 @@ export class JaxBackend<A extends JaxArray> implements Backend<A> {
   }
 
   run<P extends Primitive>(primitive: P, operands: readonly A[], attributes: Primitives[P]): A {
+    // Refuses operands that do not fit.
+    resultShape(primitive, operands.map(shapeOf), attributes);
     return (this.#table[primitive] as Run<P, A>)(operands, attributes);
   }
 
@@ -138,8 +114,13 @@ export class JaxBackend<A extends JaxArray> implements Backend<A> {
     return x.shape.length === 0 ? this.#filled(x, [1, 1, 1, 1]) : x;
   }
 
-  #matrix(rows: number, columns: number, values: Float32Array<ArrayBuffer>): A {
+  /** A matrix as a plane. */
+  #matrix({ rows, columns, values }: Matrix): A {
     return this.#o.numpy.array(values, { shape: [1, 1, rows, columns] });
+  }
+
+  #transposed(x: A): A {
+    return this.#o.numpy.transpose(x, [0, 1, 3, 2]);
   }
 
   /** Positions `first`, `first + step` ... of an axis. */
@@ -217,8 +198,10 @@ export class JaxBackend<A extends JaxArray> implements Backend<A> {
   }
 
   /** The values of a cell of all windows of a padded image. */
-  #cell(x: A, [row, column]: readonly [number, number], rows: number, columns: number, { stride }: PoolAttributes): A {
-    return this.#every(this.#every(x, 2, row, rows, stride[0]), 3, column, columns, stride[1]);
+  #cell(padded: A, [row, column]: readonly [number, number], image: Shape, attributes: PoolAttributes): A {
+    const [, , rows, columns] = poolShape(image, attributes);
+    const { stride } = attributes;
+    return this.#every(this.#every(padded, 2, row, rows, stride[0]), 3, column, columns, stride[1]);
   }
 
   /** An image with what never is a maximum around it. */
@@ -227,21 +210,21 @@ export class JaxBackend<A extends JaxArray> implements Backend<A> {
     if (top + bottom + left + right === 0) return x;
     const [, , h, w] = shapeOf(x);
     const [height, width] = [h + top + bottom, w + left + right];
-    const inside = Float32Array.from({ length: height * width }, (_, i) => {
+    const values = Float32Array.from({ length: height * width }, (_, i) => {
       const [row, column] = [Math.floor(i / width) - top, (i % width) - left];
       return row >= 0 && row < h && column >= 0 && column < w ? 1 : 0;
     });
-    const { numpy } = this.#o;
-    return numpy.where(numpy.notEqual(this.#matrix(height, width, inside), 0), this.#padded(x, padding), lowest);
+    const inside = this.#matrix({ rows: height, columns: width, values });
+    const { notEqual, where } = this.#o.numpy;
+    return where(notEqual(inside, 0), this.#padded(x, padding), lowest);
   }
 
   /** Goes through the cells of all windows in order, telling for each where it is larger than all before. */
   #maxima(x: A, attributes: PoolAttributes, see: (isLarger: A | undefined, cell: A, index: number) => void): void {
-    const { rows, columns, cells } = windows(shapeOf(x), attributes);
     const padded = this.#paddedForMaximum(x, attributes.padding);
     let best: A | undefined;
-    for (const [index, place] of cells.entries()) {
-      const cell = this.#cell(padded, place, rows, columns, attributes);
+    for (const [index, place] of cellsOf(attributes.kernel).entries()) {
+      const cell = this.#cell(padded, place, shapeOf(x), attributes);
       const isLarger = best && this.#o.numpy.greater(cell, best);
       best = isLarger && best ? this.#o.numpy.where(isLarger, cell, best) : cell;
       see(isLarger, cell, index);
@@ -265,31 +248,17 @@ export class JaxBackend<A extends JaxArray> implements Backend<A> {
     return parts.length === 1 ? x : numpy.concatenate(parts, axis);
   }
 
-  /** The places of an image along its rows and columns, weighed anew: `rows x columns'`. */
-  #mixed(x: A, rows: A, columns: A): A {
-    const { numpy } = this.#o;
-    return numpy.matmul(rows, numpy.matmul(this.#whole(x), numpy.transpose(columns, [0, 1, 3, 2])));
+  /** The matrices of an interpolation along both axes; `undefined` where it changes nothing. */
+  #interpolation([, , h, w]: Shape, [, , height, width]: Shape, attributes: ResizeAttributes): [A, A] | undefined {
+    if (h === height && w === width) return undefined;
+    return [this.#matrix(resizeMatrix(h, height, attributes)), this.#matrix(resizeMatrix(w, width, attributes))];
   }
 
-  #resize(x: A, like: A, attributes: ResizeAttributes): A {
-    const [[, , h, w], [, , height, width]] = [shapeOf(x), shapeOf(like)];
-    if (h === height && w === width) return x;
-    return this.#mixed(
-      x,
-      this.#matrix(height, h, resizeWeights(h, height, attributes)),
-      this.#matrix(width, w, resizeWeights(w, width, attributes)),
-    );
-  }
-
-  #resizeAdjoint(g: A, like: A, attributes: ResizeAttributes): A {
-    const [[, , height, width], [, , h, w]] = [shapeOf(g), shapeOf(like)];
-    if (h === height && w === width) return g;
-    const { transpose } = this.#o.numpy;
-    return this.#mixed(
-      g,
-      transpose(this.#matrix(height, h, resizeWeights(h, height, attributes)), [0, 1, 3, 2]),
-      transpose(this.#matrix(width, w, resizeWeights(w, width, attributes)), [0, 1, 3, 2]),
-    );
+  /** The matrices of a Fourier transform of this size, along rows for the columns that are kept, and along columns. */
+  #waves([, , h, w]: Shape, kept: number) {
+    const [rowCosines, rowSines] = waveMatrices(w, kept).map((matrix) => this.#matrix(matrix));
+    const [columnCosines, columnSines] = waveMatrices(h, h).map((matrix) => this.#matrix(matrix));
+    return { rowCosines, rowSines, columnCosines, columnSines };
   }
 
   /** A logarithm after a step of Newton's method: jax-js's own in WebAssembly is off by 1e-5. */
@@ -336,15 +305,9 @@ export class JaxBackend<A extends JaxArray> implements Backend<A> {
     ];
   }
 
-  #checkConv(x: Shape, weight: Shape, { groups }: ConvAttributes): void {
-    if (x[1] === weight[1] * groups && weight[0] % groups === 0) return;
-    const problem = `${x.join("x")} does not fit weight ${weight.join("x")} in ${groups} groups`;
-    throw new ReconlossError("shape", `conv2d: input ${problem}`);
-  }
-
   #primitives(): { readonly [P in Primitive]: Run<P, A> } {
     const { numpy, lax } = this.#o;
-    const { add, divide, equal, greater, multiply, notEqual, reshape, subtract, transpose, where } = numpy;
+    const { add, divide, equal, greater, matmul, multiply, notEqual, reshape, subtract, transpose, where } = numpy;
     const number = (condition: A) => where(condition, 1, 0);
     const middle = (a: A, b: A) => multiply(add(a, b), 0.5);
     const alike =
@@ -435,17 +398,15 @@ export class JaxBackend<A extends JaxArray> implements Backend<A> {
         const index = axisIndex(axis);
         const whole = this.#whole(x);
         if (step < 0) return numpy.flip(whole, index);
-        const { first, count } = positions(shapeOf(x)[index], { start, end, step });
-        if (count > 0) return this.#every(whole, index, first, count, step);
-        const problem = `slice: nothing is left of axis ${axis} of ${shapeOf(x).join("x")}`;
-        throw new ReconlossError("shape", problem);
+        const { 0: first, length } = slicePositions(shapeOf(x)[index], { start, end, step });
+        return this.#every(whole, index, first, length, step);
       },
       embed: ([x, like], { axis, start, end, step }) => {
         const index = axisIndex(axis);
         const whole = this.#whole(x);
         if (step < 0) return numpy.flip(whole, index);
         const size = shapeOf(like)[index];
-        return this.#spread(whole, index, positions(size, { start, end, step }).first, step, size);
+        return this.#spread(whole, index, slicePositions(size, { start, end, step })[0], step, size);
       },
       pad: ([x], { mode, ...sides }) => {
         const whole = this.#whole(x);
@@ -469,7 +430,6 @@ export class JaxBackend<A extends JaxArray> implements Backend<A> {
         return reshape(split, [n, c * f ** 2, h / f, w / f]);
       },
       conv2d: ([x, weight], attributes) => {
-        this.#checkConv(shapeOf(x), shapeOf(weight), attributes);
         return lax.convGeneralDilated(
           this.#whole(x),
           this.#whole(weight),
@@ -523,7 +483,7 @@ export class JaxBackend<A extends JaxArray> implements Backend<A> {
         const { padding, stride } = attributes;
         const [, , h, w] = shapeOf(x);
         const [height, width] = [h + padding.top + padding.bottom, w + padding.left + padding.right];
-        const parts = windows(shapeOf(x), attributes).cells.map(([row, column], index) => {
+        const parts = cellsOf(attributes.kernel).map(([row, column], index) => {
           const own = winner === undefined ? g : where(equal(winner, index), g, 0);
           return this.#spread(this.#spread(own, 2, row, stride[0], height), 3, column, stride[1], width);
         });
@@ -531,11 +491,11 @@ export class JaxBackend<A extends JaxArray> implements Backend<A> {
         return this.#every(this.#every(sum, 2, padding.top, h, 1), 3, padding.left, w, 1);
       },
       maxGather: ([v, x], attributes) => {
-        const { rows, columns, cells } = windows(shapeOf(x), attributes);
         const padded = this.#padded(this.#whole(v), attributes.padding);
+        const cells = cellsOf(attributes.kernel);
         let best: A | undefined;
         this.#maxima(this.#whole(x), attributes, (isLarger, _, index) => {
-          const cell = this.#cell(padded, cells[index], rows, columns, attributes);
+          const cell = this.#cell(padded, cells[index], shapeOf(x), attributes);
           best = isLarger && best ? where(isLarger, cell, best) : cell;
         });
         return best as A;
@@ -543,12 +503,13 @@ export class JaxBackend<A extends JaxArray> implements Backend<A> {
       avgPool: ([x], attributes) => {
         const { kernel, stride, padding, countIncludePad } = attributes;
         const [n, c, h, w] = shapeOf(x);
-        const ones = this.#matrix(kernel[0], kernel[1], new Float32Array(kernel[0] * kernel[1]).fill(1));
-        const pool = (x: A) => lax.convGeneralDilated(x, ones, [...stride], this.#sides(padding), {});
-        const sums = pool(reshape(x, [n * c, 1, h, w]));
-        const [, , rows, columns] = shapeOf(sums);
-        const inside = () => pool(this.#matrix(h, w, new Float32Array(h * w).fill(1)));
-        return reshape(divide(sums, countIncludePad ? kernel[0] * kernel[1] : inside()), [n, c, rows, columns]);
+        const ones = (rows: number, columns: number) =>
+          this.#matrix({ rows, columns, values: new Float32Array(rows * columns).fill(1) });
+        const window = ones(...kernel);
+        const sumUp = (x: A) => lax.convGeneralDilated(x, window, [...stride], this.#sides(padding), {});
+        const sums = sumUp(reshape(x, [n * c, 1, h, w]));
+        const count = countIncludePad ? kernel[0] * kernel[1] : sumUp(ones(h, w));
+        return reshape(divide(sums, count), [...poolShape(shapeOf(x), attributes)]);
       },
       gram: ([a, b]) => {
         const [[n, ca, h, w], [m, cb]] = [shapeOf(a), shapeOf(b)];
@@ -573,40 +534,38 @@ export class JaxBackend<A extends JaxArray> implements Backend<A> {
         const turned = (x: A, turn: boolean) => (turn ? transpose(this.#whole(x), [0, 1, 3, 2]) : this.#whole(x));
         return numpy.matmul(turned(a, transposeA), turned(b, transposeB));
       },
-      resize: ([x, like], attributes) => this.#resize(x, like, attributes),
-      resizeAdjoint: ([g, like], attributes) => this.#resizeAdjoint(g, like, attributes),
+      resize: ([x, like], attributes) => {
+        const matrices = this.#interpolation(shapeOf(x), shapeOf(like), attributes);
+        return matrices ? matmul(matrices[0], matmul(this.#whole(x), this.#transposed(matrices[1]))) : x;
+      },
+      resizeAdjoint: ([g, like], attributes) => {
+        const matrices = this.#interpolation(shapeOf(like), shapeOf(g), attributes);
+        return matrices ? matmul(this.#transposed(matrices[0]), matmul(this.#whole(g), matrices[1])) : g;
+      },
       fft: ([x]) => {
-        const [, , h, w] = shapeOf(x);
-        const half = Math.floor(w / 2) + 1;
-        const whole = this.#whole(x);
-        const [cosine, sine] = [this.#matrix(w, half, cosines(w, half)), this.#matrix(w, half, sines(w, half))];
-        const [down, across] = [this.#matrix(h, h, cosines(h, h)), this.#matrix(h, h, sines(h, h))];
-        const [real, imaginary] = [numpy.matmul(whole, cosine), numpy.matmul(whole, sine)];
-        // With e^-i: cos - i sin along both axes.
-        return numpy.concatenate(
-          [
-            subtract(numpy.matmul(down, real), numpy.matmul(across, imaginary)),
-            numpy.negative(add(numpy.matmul(down, imaginary), numpy.matmul(across, real))),
-          ],
-          1,
-        );
+        const shape = shapeOf(x);
+        const { rowCosines, rowSines, columnCosines, columnSines } = this.#waves(shape, Math.floor(shape[3] / 2) + 1);
+        const [cosine, sine] = [rowCosines, rowSines].map((waves) => matmul(this.#whole(x), waves));
+        // Of (cos - i sin) along both axes.
+        const real = subtract(matmul(columnCosines, cosine), matmul(columnSines, sine));
+        const imaginary = add(matmul(columnCosines, sine), matmul(columnSines, cosine));
+        return numpy.concatenate([real, numpy.negative(imaginary)], 1);
       },
       fftAdjoint: ([g, like]) => {
-        const [[n, parts, , half], [, , h, w]] = [shapeOf(g), shapeOf(like)];
+        const [n, parts, h, kept] = shapeOf(g);
         const c = parts / 2;
+        const { rowCosines, rowSines, columnCosines, columnSines } = this.#waves(shapeOf(like), kept);
         const part = (first: number) =>
           this.#o.slice(g, [
             [0, n],
             [first, first + c],
             [0, h],
-            [0, half],
+            [0, kept],
           ]);
         const [re, im] = [part(0), part(c)];
-        const turned = (values: Float32Array<ArrayBuffer>) => transpose(this.#matrix(w, half, values), [0, 1, 3, 2]);
-        const [down, across] = [this.#matrix(h, h, cosines(h, h)), this.#matrix(h, h, sines(h, h))];
-        const real = subtract(numpy.matmul(down, re), numpy.matmul(across, im));
-        const imaginary = add(numpy.matmul(across, re), numpy.matmul(down, im));
-        return subtract(numpy.matmul(real, turned(cosines(w, half))), numpy.matmul(imaginary, turned(sines(w, half))));
+        const real = subtract(matmul(columnCosines, re), matmul(columnSines, im));
+        const imaginary = add(matmul(columnSines, re), matmul(columnCosines, im));
+        return subtract(matmul(real, this.#transposed(rowCosines)), matmul(imaginary, this.#transposed(rowSines)));
       },
     };
   }

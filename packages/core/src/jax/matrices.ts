@@ -1,42 +1,30 @@
 import type { ResizeAttributes } from "../graph/primitives.ts";
+import { resizeTaps, wave } from "../graph/sampling.ts";
+
+/** A matrix row by row. */
+export interface Matrix {
+  readonly rows: number;
+  readonly columns: number;
+  readonly values: Float32Array<ArrayBuffer>;
+}
 
 /** The matrix [outputs, inputs] of an interpolation along one axis. */
-export function resizeWeights(
-  inputs: number,
-  outputs: number,
-  { mode, alignCorners }: ResizeAttributes,
-): Float32Array<ArrayBuffer> {
-  const weights = new Float32Array(outputs * inputs);
-  for (let i = 0; i < outputs; i++) {
-    if (mode === "nearest") {
-      weights[i * inputs + Math.min(Math.floor((i * inputs) / outputs), inputs - 1)] = 1;
-      continue;
-    }
-    const source = alignCorners
-      ? (i * (inputs - 1)) / Math.max(outputs - 1, 1)
-      : Math.max(((i + 0.5) * inputs) / outputs - 0.5, 0);
-    const low = Math.min(Math.floor(source), inputs - 1);
-    weights[i * inputs + low] += 1 - (source - low);
-    weights[i * inputs + Math.min(low + 1, inputs - 1)] += source - low;
-  }
-  return weights;
+export function resizeMatrix(inputs: number, outputs: number, attributes: ResizeAttributes): Matrix {
+  const values = new Float32Array(outputs * inputs);
+  for (const [output, taps] of resizeTaps(inputs, outputs, attributes).entries())
+    for (const [input, weight] of taps) values[output * inputs + input] += weight;
+  return { rows: outputs, columns: inputs, values };
 }
 
-/** The matrix [positions, frequencies] of a function of the angle between a position and a frequency, which is exact at quarter turns. */
-function waves(positions: number, frequencies: number, shift: number): Float32Array<ArrayBuffer> {
-  return Float32Array.from({ length: positions * frequencies }, (_, index) => {
-    const turns = (Math.floor(index / frequencies) * (index % frequencies)) % positions;
-    const quarters = (4 * turns) / positions + shift;
-    return Number.isInteger(quarters) ? [1, 0, -1, 0][quarters % 4] : Math.cos((Math.PI / 2) * quarters);
+/** The matrices [positions, frequencies] of an axis's Fourier transform: the cosine of the angle of each, and the sine. */
+export function waveMatrices(positions: number, frequencies: number): readonly [cosines: Matrix, sines: Matrix] {
+  const matrix = (part: 0 | 1): Matrix => ({
+    rows: positions,
+    columns: frequencies,
+    values: Float32Array.from(
+      { length: positions * frequencies },
+      (_, i) => wave(Math.floor(i / frequencies) * (i % frequencies), positions)[part],
+    ),
   });
-}
-
-/** The cosines of an axis's Fourier transform, [positions, frequencies]. */
-export function cosines(positions: number, frequencies: number): Float32Array<ArrayBuffer> {
-  return waves(positions, frequencies, 0);
-}
-
-/** The sines. */
-export function sines(positions: number, frequencies: number): Float32Array<ArrayBuffer> {
-  return waves(positions, frequencies, 3);
+  return [matrix(0), matrix(1)];
 }
