@@ -12,6 +12,8 @@ export interface Numbers {
 
 /** A framework on one of its devices, as the tests of all frameworks call it. Images are in our order. */
 export interface Framework {
+  /** Whether it divides by multiplying with reciprocals, which moves lumas that lie half way between two levels to one side of it. */
+  readonly reciprocals?: boolean;
   /** A function over `Ops` of images in the framework's own tensors. */
   compute(
     f: <T>(o: Ops<T>, inputs: T[]) => Record<string, T>,

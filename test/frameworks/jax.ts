@@ -20,6 +20,7 @@ export function fromJax(x: jax.Array): Numbers {
 
 /** jax-js on its WebAssembly device: operations one by one, losses compiled with their gradient. */
 export const jaxJs: Framework = {
+  reciprocals: true,
   async compute(f, inputs) {
     const numbers: Record<string, Numbers> = {};
     const given = inputs.map(toJax);
