@@ -4,7 +4,7 @@
  */
 import { lpips } from "../packages/core/src/losses/lpips.ts";
 import type { StateDict, TensorShapes } from "../packages/core/src/nets/index.ts";
-import { type LpipsNet, lpipsHeads, lpipsNetworks } from "../packages/core/src/nets/table.ts";
+import { type LpipsNet, lpipsHeads, lpipsNetwork } from "../packages/core/src/nets/table.ts";
 import { Tensor } from "../packages/core/src/tensor.ts";
 import { compare, turn } from "./in-turn.ts";
 import { startPeer } from "./peer.ts";
@@ -28,7 +28,7 @@ const peer = python === undefined ? undefined : startPeer(python, "lpips_peer.py
 if (peer) console.log(await peer.hello);
 
 for (const net of nets.split(",") as LpipsNet[]) {
-  const trunk = randomWeights(lpipsNetworks[net].network.tensors());
+  const trunk = randomWeights(lpipsNetwork(net).network.tensors());
   const heads = randomWeights(lpipsHeads(net));
   const loss = lpips({ net }, { trunk, heads });
   for (const size of sizes.split(",")) {

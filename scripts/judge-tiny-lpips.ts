@@ -1,10 +1,12 @@
 /**
- * `npx tsx scripts/judge-tiny-lpips.ts --photographs FOLDER [--weights FILE] [--speed]`: how well `lpips(net=tiny)` agrees with LPIPS-alex 0.1 on photographs that it was not trained on.
+ * `npx tsx scripts/judge-tiny-lpips.ts --photographs FOLDER [--weights FILE] [--cache FOLDER] [--speed]`: how well `lpips(net=tiny)` agrees with LPIPS-alex 0.1 on photographs that it was not trained on.
  *
  * Every photograph, whole, is spoiled in every way that the network was trained with at a strength drawn by a fixed seed, in six mixtures of them, and in three ways that
  * it never saw; then along five steps of the strength of every way, where the distance must rise at every step. With `--speed`, times on this machine as well;
- * with `--weights`, those of a module that `refine-tiny-lpips.ts` wrote in place of the package's.
+ * with `--weights`, those of a module that `refine-tiny-lpips.ts` wrote in place of the package's. What LPIPS-alex says is kept in the cache folder.
  */
+import { existsSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type Loss, lpips } from "../packages/core/src/losses/index.ts";
@@ -22,6 +24,7 @@ const { values: flags } = parseArgs({
   options: {
     photographs: { type: "string" },
     weights: { type: "string" },
+    cache: { type: "string" },
     seed: { type: "string", default: "1" },
     speed: { type: "boolean", default: false },
   },
@@ -46,11 +49,19 @@ for (const [index, name] of names.entries()) {
   const image = await readImage(join(flags.photographs, name));
   const [ofAlex, ofTiny] = [await alex.prepareTarget(image), await tiny.prepareTarget(image)];
   identical = Math.max(identical, await tiny.value(image, image));
+  const path = flags.cache && join(flags.cache, `alex ${flags.seed} ${name}.json`);
+  const known: number[] = path && existsSync(path) ? JSON.parse(await readFile(path, "utf8")) : [];
+  const taught: number[] = [];
   for (const trial of trialsOf(index, Number(flags.seed))) {
     const output = happen(image, trial);
-    const teacher = trial.part === "ladder" ? Number.NaN : await alex.value(output, ofAlex);
+    let teacher = Number.NaN;
+    if (trial.part !== "ladder") {
+      teacher = known[taught.length] ?? (await alex.value(output, ofAlex));
+      taught.push(teacher);
+    }
     answers.push({ trial, tiny: await tiny.value(output, ofTiny), alex: teacher });
   }
+  if (path) await writeFile(path, JSON.stringify(taught));
   process.stderr.write(`photographs ${index + 1} of ${names.length}\n`);
 }
 

@@ -36,7 +36,7 @@ if (positionals.length === 1) {
     ...names,
     "ssim(preset=piq)",
     "lpips(net=squeeze)",
-    "lpips(net=tiny)",
+    "lpips(net=tiny,version=1)",
     "perceptual(net=alexnet,taps=relu3)",
     "contextual(net=alexnet,taps=relu3)",
   ];

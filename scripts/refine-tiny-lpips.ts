@@ -1,8 +1,8 @@
 /**
- * `npx tsx scripts/refine-tiny-lpips.ts --photographs FOLDER --published FOLDER --cache FOLDER [--first FILE]`: goes on training the weights of `lpips(net=tiny)` with the outputs of networks.
+ * `npx tsx scripts/refine-tiny-lpips.ts --photographs FOLDER --published FOLDER --cache FOLDER`: the weights of the second edition of `lpips(net=tiny)`, from those of the first.
  *
- * The weights in the package learned from distorted photographs alone. This learns from these still, and from groups of crops that were reduced and enlarged again: by
- * simple filters, by published networks for super-resolution (a folder that `npm install --prefix FOLDER @upscalerjs/esrgan-slim @upscalerjs/esrgan-legacy` has made), and by
+ * The first edition learned from distorted photographs alone. Its network is given more channels and learns from these still, and from groups of crops that were reduced and enlarged
+ * again: by simple filters, by published networks for super-resolution (a folder that `npm install --prefix FOLDER @upscalerjs/esrgan-slim @upscalerjs/esrgan-legacy` has made), and by
  * small networks trained here with several losses. In rounds: networks are trained with `l1 + 0.1*lpips(net=tiny)` of what was learned so far, and images descended by its
  * gradient; the teacher says what these are worth, and they join the groups. Everything is kept in the cache folder, and the same command goes on at the round where it
  * stopped. What came out is `round-N.ts` there, for `--weights` of both scripts that judge.
@@ -10,10 +10,12 @@
 import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { initialize } from "../packages/core/src/nets/tensors.ts";
+import { tiny, tinyFirst, tinyFirstWeights } from "../packages/core/src/nets/tiny.ts";
 import { Random } from "../packages/core/src/random.ts";
 import { Tensor } from "../packages/core/src/tensor.ts";
+import type { StateDict } from "../packages/core/src/weights/state-dict.ts";
 import { adam, TrainingStep } from "../packages/reconloss/src/train/index.ts";
 import { batchOf } from "./tiny-lpips/batch.ts";
 import { type Cached, fillCache, openCache } from "./tiny-lpips/cache.ts";
@@ -21,9 +23,9 @@ import { readWeightsModule } from "./tiny-lpips/candidate.ts";
 import { enlargedSide, keepEnlargedGroups } from "./tiny-lpips/enlarged-groups.ts";
 import { type Method, ownMethods, publishedMethods, simpleMethods } from "./tiny-lpips/enlargers.ts";
 import { side } from "./tiny-lpips/groups.ts";
-import { objective } from "./tiny-lpips/objective.ts";
+import { objectiveOf } from "./tiny-lpips/objective.ts";
 import { type OwnNetwork, tinyOf } from "./tiny-lpips/own-networks.ts";
-import { parameters, trainable, trained } from "./tiny-lpips/trainable.ts";
+import { parametersOf, trainable, trained, widened } from "./tiny-lpips/trainable.ts";
 import { weightsModule } from "./tiny-lpips/weights-module.ts";
 
 /** Everything that the result depends on, besides the photographs, the published networks and the code. */
@@ -32,26 +34,29 @@ const recipe = {
   perPhotograph: 2,
   /** Steps of each round, and of every how many photographs its groups are. */
   rounds: [
-    { steps: 500, every: 1 },
-    { steps: 1500, every: 2 },
-    { steps: 1500, every: 2 },
-    { steps: 3000, every: 2 },
+    { steps: 1000, every: 1 },
+    { steps: 1500, every: 1 },
+    { steps: 1500, every: 1 },
+    { steps: 8000, every: 1 },
   ],
   groupsAtOnce: 8,
   enlargedAtOnce: 4,
-  learningRate: 1e-3,
+  learningRate: 1.2e-3,
+  shares: { parts: 0.6, differ: 3, order: 0.15 },
   betas: [0.9, 0.99],
   warmup: 50,
   ema: 0.995,
-  networkSteps: 200,
+  /** Of networks for super-resolution, of which the next in order takes the next. */
+  networkSteps: [200, 400],
 } as const;
 
 const scales = [2, 3, 4] as const;
 const ownLosses = [
   "l1",
-  "l1 + 0.5*ssim",
-  "l1 + 0.1*lpips(net=tiny)",
   "l1 + 0.1*lpips(net=alex)",
+  "l1 + 0.5*ssim",
+  "l1 + 0.05*lpips(net=alex)",
+  "l1 + 0.1*lpips(net=tiny,version=1)",
   "l1 + 0.3*lpips(net=alex)",
   "0.1*l1 + 0.3*lpips(net=alex)",
 ];
@@ -67,28 +72,31 @@ const { values: flags } = parseArgs({
     photographs: { type: "string" },
     published: { type: "string" },
     cache: { type: "string" },
-    first: {
-      type: "string",
-      default: fileURLToPath(new URL("../packages/core/src/nets/tiny-weights.ts", import.meta.url)),
-    },
     rounds: { type: "string", default: String(recipe.rounds.length) },
   },
 });
-const { photographs, published, cache, first } = flags;
+const { photographs, published, cache } = flags;
 if (!photographs || !published || !cache) {
-  throw new Error("usage: refine-tiny-lpips.ts --photographs FOLDER --published FOLDER --cache FOLDER [--first FILE]");
+  throw new Error("usage: refine-tiny-lpips.ts --photographs FOLDER --published FOLDER --cache FOLDER");
 }
 const tell = (text: string) => void process.stderr.write(`${text}\n`);
 const networks = { photographs, cache: join(cache, "networks") };
-const moduleOf = (round: number) => (round === 0 ? first : join(cache, `round-${round}.ts`));
+const moduleOf = (round: number) => join(cache, `round-${round}.ts`);
+
+/** Of the first edition, in a network of the second. */
+async function startingWeights(): Promise<StateDict> {
+  const fresh = initialize(parametersOf(), (name) => new Random(recipe.seed, "wider", name));
+  const wide = widened(trainable(await tinyFirstWeights()), fresh, [tinyFirst, tiny]);
+  return trained(Object.fromEntries(Object.entries(wide).map(([name, data]) => [name, { data }])));
+}
 
 const own = (scale: OwnNetwork["scale"], loss: string, seed: number): OwnNetwork => {
-  return { scale, loss, seed, steps: recipe.networkSteps, patch: 24 * scale };
+  return { scale, loss, seed, steps: recipe.networkSteps[seed % 2], patch: 24 * scale };
 };
 
-/** The groups of a step: one half of the time of the last folder, whose networks were trained against the last weights. */
+/** The groups of a step, of one of the folders. */
 function drawn(random: Random, of: readonly Cached[], count: number): { cached: Cached; groups: number[] } {
-  const cached = random.uniform() < 0.5 ? (of.at(-1) as Cached) : random.pick(of);
+  const cached = random.pick(of);
   return { cached, groups: Array.from({ length: count }, () => random.below(cached.groups)) };
 }
 
@@ -110,7 +118,7 @@ for (const scale of scales) {
 
 const folders: Cached[] = [];
 for (const [round, { steps, every }] of recipe.rounds.slice(0, Number(flags.rounds)).entries()) {
-  const weights = await readWeightsModule(moduleOf(round));
+  const weights = round === 0 ? await startingWeights() : await readWeightsModule(moduleOf(round));
   const always: Record<number, Method[]> = {};
   if (round > 0) {
     for (const scale of scales) {
@@ -139,8 +147,8 @@ for (const [round, { steps, every }] of recipe.rounds.slice(0, Number(flags.roun
   const last = round === recipe.rounds.length - 1;
   const step = new TrainingStep({
     name: "tiny-lpips",
-    parameters,
-    objective,
+    parameters: parametersOf(),
+    objective: objectiveOf(tiny, recipe.shares),
     optimizer: adam(recipe.learningRate, { betas: recipe.betas }),
     // Constant, and in the last round half a cosine to 0.
     schedule: (at) => Math.min(1, at / recipe.warmup) * (last ? 0.5 + 0.5 * Math.cos((Math.PI * at) / steps) : 1),
@@ -163,7 +171,7 @@ for (const [round, { steps, every }] of recipe.rounds.slice(0, Number(flags.roun
   const means: Record<string, number> = {};
   const began = performance.now();
   while (step.steps < steps) {
-    const ranked = step.steps % 3 !== 0;
+    const ranked = step.steps % 2 !== 0;
     const { cached, groups } = ranked
       ? drawn(random, folders, recipe.enlargedAtOnce)
       : drawn(random, distorted, recipe.groupsAtOnce);

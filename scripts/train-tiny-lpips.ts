@@ -1,14 +1,15 @@
 /**
- * `npx tsx scripts/train-tiny-lpips.ts --photographs FOLDER --cache FOLDER`: the weights of `lpips(net=tiny)`, from photographs and LPIPS-alex 0.1, on one machine always the same.
+ * `npx tsx scripts/train-tiny-lpips.ts --photographs FOLDER --cache FOLDER`: the weights of the first edition of `lpips(net=tiny)`, from photographs and LPIPS-alex 0.1, on one machine always the same.
  *
  * Draws groups of distorted crops and asks the teacher about every pair (kept in the cache folder, 1.6 GB), then trains the network to give the same answers and writes
- * `packages/core/src/nets/tiny-weights.ts`. With `--minutes N` it stops after so long; the same command goes on where it stopped, as if it had not.
+ * `packages/core/src/nets/tiny-first-weights.ts`. With `--minutes N` it stops after so long; the same command goes on where it stopped, as if it had not.
  */
 import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { tinyFirst } from "../packages/core/src/nets/tiny.ts";
 import { Random } from "../packages/core/src/random.ts";
 import { readStates, writeStates } from "../packages/core/src/train/checkpoint.ts";
 import { writeFileAtomically } from "../packages/reconloss/src/files.ts";
@@ -16,9 +17,9 @@ import { adam, cosineRate, TrainingStep } from "../packages/reconloss/src/train/
 import { batchOf } from "./tiny-lpips/batch.ts";
 import { fillCache, openCache } from "./tiny-lpips/cache.ts";
 import { side } from "./tiny-lpips/groups.ts";
-import { objective } from "./tiny-lpips/objective.ts";
-import { parameters, trained } from "./tiny-lpips/trainable.ts";
-import { weightsModule } from "./tiny-lpips/weights-module.ts";
+import { objectiveOf } from "./tiny-lpips/objective.ts";
+import { parametersOf, trained } from "./tiny-lpips/trainable.ts";
+import { firstWeightsModule } from "./tiny-lpips/weights-module.ts";
 
 /** Everything that the result depends on, besides the photographs and the code. */
 export const recipe = {
@@ -53,7 +54,7 @@ const { values: flags } = parseArgs({
     minutes: { type: "string", default: "Infinity" },
     out: {
       type: "string",
-      default: fileURLToPath(new URL("../packages/core/src/nets/tiny-weights.ts", import.meta.url)),
+      default: fileURLToPath(new URL("../packages/core/src/nets/tiny-first-weights.ts", import.meta.url)),
     },
   },
 });
@@ -68,8 +69,8 @@ await fillCache(flags.cache, flags.photographs, recipe, tell);
 const cached = await openCache(flags.cache, side);
 const step = new TrainingStep({
   name: "tiny-lpips",
-  parameters,
-  objective,
+  parameters: parametersOf(tinyFirst),
+  objective: objectiveOf(tinyFirst, { parts: 1, differ: 0, order: 0 }),
   optimizer: adam(recipe.learningRate, { betas: recipe.betas }),
   schedule: cosineRate({ steps: recipe.steps, warmup: recipe.warmup }),
   ema: recipe.ema,
@@ -101,6 +102,6 @@ while (step.steps < recipe.steps && minutes() < Number(flags.minutes)) {
 await next;
 await save();
 if (step.steps === recipe.steps) {
-  await writeFile(flags.out, weightsModule(trained(step.averaged), "scripts/train-tiny-lpips.ts"));
+  await writeFile(flags.out, firstWeightsModule(trained(step.averaged, tinyFirst), "scripts/train-tiny-lpips.ts"));
   tell(`wrote ${flags.out}`);
 }

@@ -1,5 +1,5 @@
 import type { StateDict, TensorShapes } from "../packages/core/src/nets/index.ts";
-import { dists, type LpipsNet, lpipsHeads, lpipsNetworks } from "../packages/core/src/nets/table.ts";
+import { dists, type LpipsNet, lpipsHeads, lpipsNetwork } from "../packages/core/src/nets/table.ts";
 import { seededWeights } from "./seeded-weights.ts";
 
 const made = new Map<string, StateDict>();
@@ -18,7 +18,7 @@ export function seededStateDict(shapes: TensorShapes): StateDict {
 
 /** Seeded weights of LPIPS: the network's, and heads under the official names. */
 export function seededLpips(net: LpipsNet): { trunk: StateDict; heads: StateDict } {
-  return { trunk: seededStateDict(lpipsNetworks[net].network.tensors()), heads: seededStateDict(lpipsHeads(net)) };
+  return { trunk: seededStateDict(lpipsNetwork(net).network.tensors()), heads: seededStateDict(lpipsHeads(net)) };
 }
 
 /** Seeded weights of DISTS; how much channels count is not negative: absolute values of the seeded rule for tensors of two axes, as in the goldens. */

@@ -66,9 +66,9 @@ export async function writePage(
       (row) => `| \`${row.spec}\` | ${percent(overall(row))} | ${row.correlation.toFixed(3)} | ${weakest(row)} |`,
     ),
     "",
-    ...(measured.has("lpips(net=tiny)")
+    ...(measured.has("lpips(net=tiny,version=1)")
       ? [
-          `The network of \`lpips(net=tiny)\` was trained with these distortions, apart from ${[...unseen].join(", ")}: its row flatters it.`,
+          `The network of \`lpips(net=tiny,version=1)\` was trained with these distortions, apart from ${[...unseen].join(", ")}: its row flatters it.`,
           "",
         ]
       : []),

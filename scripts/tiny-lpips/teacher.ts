@@ -1,12 +1,12 @@
 import { compile } from "../../packages/core/src/graph/compile.ts";
 import { lpips } from "../../packages/core/src/losses/index.ts";
-import { lpipsHeads, lpipsNetworks } from "../../packages/core/src/nets/table.ts";
+import { lpipsHeads, lpipsNetwork } from "../../packages/core/src/nets/table.ts";
 import { Tensor } from "../../packages/core/src/tensor.ts";
 import { openWeights, readStateDict } from "../../packages/reconloss/src/weights/index.ts";
 import { type Group, members, pairs } from "./groups.ts";
 
 /** Layers of AlexNet that LPIPS compares. */
-export const layers = lpipsNetworks.alex.taps.length;
+export const layers = lpipsNetwork("alex").taps.length;
 /** Rows and columns of a map of cells of images of a side, each the mean of what a layer says of some 16x16 pixels. */
 export function cellsOf(side: number): number {
   return Math.floor(side / 16) - 1;

@@ -2,7 +2,8 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { compile } from "../../packages/core/src/graph/compile.ts";
 import { kid } from "../../packages/core/src/metrics/index.ts";
-import { lpipsScaling, normalise, tiny, tinyTaps, tinyWeights } from "../../packages/core/src/nets/index.ts";
+import { lpipsScaling, normalise, tinyTaps } from "../../packages/core/src/nets/index.ts";
+import { tinyFirst, tinyFirstWeights } from "../../packages/core/src/nets/tiny.ts";
 import {
   computeStatistics,
   evaluateDistribution,
@@ -29,9 +30,9 @@ describe("features of the network that is part of the package", () => {
     const images = randomTensor([2, 3, 256, 256], 1);
     const { features } = await extractor.run(images);
     expect(features.shape).toEqual([2, 32 + 48 + 64 + 64 + 64, 1, 1]);
-    const weights = await tinyWeights();
+    const weights = await tinyFirstWeights();
     const program = await compile<"x", string>({ x: ["n", 3, "h", "w"] }, (o, { x }) => {
-      const values = tiny.features(o, normalise(o, x, lpipsScaling), weights, tinyTaps);
+      const values = tinyFirst.features(o, normalise(o, x, lpipsScaling), weights, tinyTaps);
       return Object.fromEntries(values.map((value, i) => [tinyTaps[i], value]));
     });
     const values = await program.run({ x: images });

@@ -10,7 +10,7 @@ import { readGoldenImage } from "../golden.ts";
 import { randomTensor } from "../random.ts";
 
 /** Losses that need no weights file. */
-const specs = ["lpips(net=tiny)", "perceptual(net=tiny)"];
+const specs = ["lpips(net=tiny)", "lpips(net=tiny,version=1)", "perceptual(net=tiny)"];
 
 const double = ({ definition }: Loss, output: Tensor, target: Tensor) =>
   evaluateDefinition(reference, definition!, { output: toFloat64(output), target: toFloat64(target) }, { grad: true });
@@ -96,9 +96,30 @@ describe("lpips(net=tiny)", () => {
     expect(map.data.every((x) => x >= 0)).toBe(true);
   });
 
-  it("is no published network: it has no other version, and says its name", async () => {
-    expect(() => lpips({ net: "tiny", version: "0.0" })).toThrow("net=tiny is not published");
+  // In float64, of each edition as it was published; the first's was computed before there was a second.
+  it.each([
+    ["1", 0.06801538734003296],
+    ["2", 0.07508727296765874],
+  ] as const)("keeps the values of edition %s", async (version, expected) => {
+    const [output, target] = [randomTensor([2, 3, 33, 21], 1), randomTensor([2, 3, 33, 21], 2)];
+    const loss = lpips({ net: "tiny", version });
+    await loss.definition?.prepare?.();
+    expect(Math.abs(double(loss, output, target).value.data[0] / expected - 1)).toBeLessThan(1e-12);
+    expect(Math.abs((await loss.value(output, target)) / expected - 1)).toBeLessThan(1e-4);
+  });
+
+  it("has two editions, of which the second is meant where none is named, and no version of published heads", async () => {
+    for (const version of ["0.1", "0.0"] as const) {
+      expect(() => lpips({ net: "tiny", version })).toThrow(`net=tiny has no version ${version}; it has 2 and 1`);
+    }
+    for (const version of ["1", "2"] as const) {
+      expect(() => lpips({ version })).toThrow(`net=alex has no version ${version}; it has 0.1 and 0.0`);
+    }
     expect(lpips({ net: "tiny" }).spec).toBe("lpips(net=tiny)");
+    expect(lpips({ net: "tiny", version: "2" }).spec).toBe("lpips(net=tiny)");
+    expect(lpips({ net: "tiny", version: "1" }).spec).toBe("lpips(net=tiny,version=1)");
+    expect(lpips({ version: "0.0" }).spec).toBe("lpips(version=0.0)");
+    expect(lpips().options.version).toBe("0.1");
     await expect(() =>
       lpips({ net: "tiny" }).value(Tensor.full([1, 3, 19, 64], 0), Tensor.full([1, 3, 19, 64], 0)),
     ).rejects.toThrow("tiny needs at least 20x20");

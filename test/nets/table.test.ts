@@ -7,10 +7,10 @@ import { passWith } from "../../packages/core/src/nets/passes.ts";
 import {
   headsName,
   lpipsNets,
-  lpipsNetworks,
-  lpipsVersions,
+  lpipsNetwork,
   networks,
   perceptualNets,
+  versionsOf,
   weightsOf,
 } from "../../packages/core/src/nets/table.ts";
 import { dimsOf } from "../../packages/core/src/nets/tensors.ts";
@@ -61,8 +61,11 @@ describe.each(perceptualNets)("the row of %s", (name) => {
   });
 });
 
-describe.each(lpipsNets)("lpips's %s", (net) => {
-  const { network, taps, embedded } = lpipsNetworks[net];
+/** Every network of lpips in every version. */
+const versions = lpipsNets.flatMap((net) => versionsOf(net).map((version) => [net, version] as const));
+
+describe.each(versions)("lpips's %s of version %s", (net, version) => {
+  const { network, taps, embedded } = lpipsNetwork(net, version);
 
   it("is an option of lpips, with taps of its network", () => {
     expect(lpips().info.options.net.words).toContain(net);
@@ -70,9 +73,9 @@ describe.each(lpipsNets)("lpips's %s", (net) => {
   });
 
   it("has heads of one number for each channel, files of the registry or a part of the package", async () => {
-    const published = embedded ? [] : lpipsVersions.map((version) => headsName(net, version));
-    for (const name of published) expect(weightsRegistry.map((entry) => entry.name)).toContain(name);
-    const heads = weightsOf(headsName(net, "0.1"));
+    const name = headsName(net, version);
+    expect(weightsRegistry.some((entry) => entry.name === name)).toBe(embedded === undefined);
+    const heads = weightsOf(name);
     expect(Object.values(heads!.tensors)).toEqual(taps.map((tap) => [1, network.channels(tap), 1, 1]));
     const weights = await heads?.embedded?.();
     for (const name of Object.keys(heads!.tensors)) expect(weights === undefined || name in weights).toBe(true);
@@ -85,7 +88,7 @@ test.each([
   ["vgg", [64, 128, 256, 512, 512]],
   ["squeeze", [64, 128, 256, 384, 384, 512, 512]],
 ])("the channels of lpips's %s are the published ones", (net, channels) => {
-  const { network, taps } = lpipsNetworks[net];
+  const { network, taps } = lpipsNetwork(net);
   expect(taps.map((tap) => network.channels(tap))).toEqual(channels);
 });
 
@@ -93,7 +96,8 @@ test("every checkpoint of the registry has a row", () => {
   for (const entry of weightsRegistry.filter((entry) => !isArchive(entry))) {
     expect(weightsOf(entry.name), entry.name).toBeDefined();
   }
-  for (const name of ["niqe", "lpips-tiny-v0.0", "toString"]) expect(weightsOf(name), name).toBeUndefined();
+  for (const name of ["niqe", "lpips-tiny-v0.0", "lpips-tiny-v2", "lpips-alex-v1", "toString"])
+    expect(weightsOf(name), name).toBeUndefined();
 });
 
 test("a network is the same with constants and with tensors that may change", () => {
@@ -133,7 +137,7 @@ describe("what is loaded without being used", () => {
   it("are not the embedded weights, with any entry", () => {
     const files = loadedWith("index.ts", "nets/index.ts", "losses/registry.ts", "train/index.ts", "internal.ts");
     expect(files).toContain("nets/tiny.ts");
-    expect(files.filter((path) => /tiny-(weights|embedded)/.test(path))).toEqual([]);
+    expect(files.filter((path) => /tiny-(weights|first-weights|packed)/.test(path))).toEqual([]);
   });
 
   it("are no networks and no readers of weights, with losses that have none", () => {

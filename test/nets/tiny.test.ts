@@ -3,20 +3,22 @@ import { describe, expect, it } from "vitest";
 import type { Window } from "../../packages/core/src/graph/receptive-field.ts";
 import { reference } from "../../packages/core/src/graph/reference.ts";
 import { alexnet, dimsOf, initialize, tiny, tinyTaps, tinyWeights } from "../../packages/core/src/nets/index.ts";
-import { tinyTensors } from "../../packages/core/src/nets/tiny.ts";
+import { tinyFirst, tinyFirstWeights, tinyTensors } from "../../packages/core/src/nets/tiny.ts";
+import { unpackSteps } from "../../packages/core/src/nets/tiny-packed.ts";
 import { Random } from "../../packages/core/src/random.ts";
 import { decodeElements } from "../../packages/core/src/weights/elements.ts";
 import { halfBits, packHalves } from "../../scripts/tiny-lpips/half.ts";
-import { features, head, parameters, trained } from "../../scripts/tiny-lpips/trainable.ts";
+import { finenesses, packSteps } from "../../scripts/tiny-lpips/steps.ts";
+import { features, head, parametersOf, trained } from "../../scripts/tiny-lpips/trainable.ts";
 import { randomTensor } from "../random.ts";
 
 describe("the tiny network", () => {
   it("is the same while it is trained and afterwards", () => {
-    const values = initialize(parameters, (name) => new Random(1, name));
+    const values = initialize(parametersOf(), (name) => new Random(1, name));
     const weights = trained(Object.fromEntries(Object.entries(values).map(([name, data]) => [name, { data }])));
     const o = reference;
     const tensors = Object.fromEntries(
-      Object.entries(parameters).map(([name, spec]) => [name, o.constant(values[name], dimsOf(spec))]),
+      Object.entries(parametersOf()).map(([name, spec]) => [name, o.constant(values[name], dimsOf(spec))]),
     );
     const image = o.constant(randomTensor([1, 3, 20, 24], 2).data, [1, 3, 20, 24]);
     const training = features(o, image, tensors);
@@ -30,14 +32,14 @@ describe("the tiny network", () => {
     }
   });
 
-  it("looks where AlexNet looks, half a pixel off, at as many places", () => {
+  it.each([tiny, tinyFirst])("looks where AlexNet looks, half a pixel off, at as many places: $name", (edition) => {
     const centre = ({ kernel, padding }: Window) => (kernel - 1) / 2 - padding;
     for (const tap of tinyTaps) {
-      const [mine, theirs] = [tiny, alexnet].map((net) => net.window(tap));
+      const [mine, theirs] = [edition, alexnet].map((net) => net.window(tap));
       expect(mine.stride).toBe(theirs.stride);
       expect(centre(mine) - centre(theirs)).toBe(0.5);
       for (const side of [96, 64, 224]) {
-        expect(tiny.sizes([tap], side, side)).toEqual(alexnet.sizes([tap], side, side));
+        expect(edition.sizes([tap], side, side)).toEqual(alexnet.sizes([tap], side, side));
       }
     }
   });
@@ -49,11 +51,16 @@ describe("the tiny network", () => {
   });
 });
 
-describe("its weights", () => {
+const editions = [
+  { name: "second", network: tiny, weights: tinyWeights, file: "tiny-weights.ts", bytesOfNumber: 1 },
+  { name: "first", network: tinyFirst, weights: tinyFirstWeights, file: "tiny-first-weights.ts", bytesOfNumber: 2 },
+];
+
+describe.each(editions)("the weights of the $name edition", ({ network, weights, file, bytesOfNumber }) => {
   it("are finite, complete, and nowhere negative in the heads", async () => {
-    const weights = await tinyWeights();
-    expect(Object.keys(weights)).toEqual(Object.keys(tinyTensors()));
-    for (const [name, { shape, data }] of Object.entries(weights)) {
+    const tensors = await weights();
+    expect(Object.keys(tensors)).toEqual(Object.keys(tinyTensors(network)));
+    for (const [name, { shape, data }] of Object.entries(tensors)) {
       expect(data).toHaveLength(shape.reduce((product, size) => product * size, 1));
       expect(data.every(Number.isFinite)).toBe(true);
       expect(data.some((value) => value !== 0)).toBe(true);
@@ -61,17 +68,47 @@ describe("its weights", () => {
     }
   });
 
-  it("take at most 300 kB, as half-precision numbers and as the file that carries them", () => {
-    const file = new URL("../../packages/core/src/nets/tiny-weights.ts", import.meta.url);
-    expect(readFileSync(file).length).toBeLessThanOrEqual(300_000);
-    const count = Object.values(tinyTensors()).reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0);
-    expect(2 * count).toBeLessThanOrEqual(300_000);
+  it("take at most 300 kB, as the numbers that are stored and as the file that carries them", () => {
+    const path = new URL(`../../packages/core/src/nets/${file}`, import.meta.url);
+    expect(readFileSync(path).length).toBeLessThanOrEqual(300_000);
+    const shapes = Object.values(tinyTensors(network));
+    const count = shapes.reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0);
+    expect(bytesOfNumber * count).toBeLessThanOrEqual(300_000);
+  });
+});
+
+describe("the packed text", () => {
+  it("of the first edition holds its numbers, none rounded", async () => {
+    const { packed } = await import("../../packages/core/src/nets/tiny-first-weights.ts");
+    const values = Object.values(await tinyFirstWeights()).flatMap(({ data }) => [...data]);
+    expect(packHalves(values)).toBe(packed);
   });
 
-  it("are packed as the script that trains packs them", async () => {
+  it("of the second holds each weight to half a step, 1/127 of the largest of its output channel, biases and heads to half precision", () => {
+    const random = initialize(parametersOf(), (name) => new Random(3, name));
+    const weights = trained(Object.fromEntries(Object.entries(random).map(([name, data]) => [name, { data }])));
+    const values = unpackSteps(packSteps(weights, 127), tinyTensors());
+    let [at, worst] = [0, 0];
+    for (const { shape, data } of Object.values(weights)) {
+      const each = data.length / shape[0];
+      for (let channel = 0; channel < shape[0]; channel++) {
+        const entries = [...data.subarray(channel * each, (channel + 1) * each)] as number[];
+        const step = shape.length === 4 && shape[0] > 1 ? Math.max(...entries.map(Math.abs)) / 127 : 0;
+        for (const entry of entries) {
+          // The step itself is a half-precision number, which is off by 2^-11 of it at most.
+          const bound = 0.5 * step + 2 ** -10 * Math.abs(entry) + 1e-7;
+          worst = Math.max(worst, Math.abs(values[at++] - entry) / bound);
+        }
+      }
+    }
+    expect(at).toBe(values.length);
+    expect(worst).toBeLessThanOrEqual(1);
+  });
+
+  it("of the second is what its numbers are packed as, with one of the steps", async () => {
     const { packed } = await import("../../packages/core/src/nets/tiny-weights.ts");
-    const values = Object.values(await tinyWeights()).flatMap(({ data }) => [...data]);
-    expect(packHalves(values)).toBe(packed);
+    const weights = await tinyWeights();
+    expect(finenesses.map((fineness) => packSteps(weights, fineness))).toContain(packed);
   });
 });
 

@@ -24,7 +24,7 @@ export { knownMetrics } from "./metrics/parse.ts";
 export { matching, suggestion } from "./names.ts";
 export { unitLength } from "./nets/normalise.ts";
 export { type NetworkWeights, networks, weightsOf } from "./nets/table.ts";
-export { tinyTensors } from "./nets/tiny.ts";
+export { tinyFirst, tinyFirstWeights, tinyTensors } from "./nets/tiny.ts";
 export { backdropOf } from "./pixels/background.ts";
 export { resolveInput } from "./pixels/input.ts";
 export { type DecodeKind, decodeKinds } from "./pixels/notes.ts";

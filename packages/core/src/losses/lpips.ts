@@ -5,7 +5,7 @@ import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
 import { headName } from "../nets/lpips-heads.ts";
 import { lpipsScaling, normalise, signedStatistics, unitLength } from "../nets/normalise.ts";
-import { headsName, lpipsHeads, lpipsNets, lpipsNetworks, lpipsVersions } from "../nets/table.ts";
+import { headsName, lpipsHeads, lpipsNets, lpipsNetwork, lpipsVersions, versionsOf } from "../nets/table.ts";
 import { defineLoss } from "./loss.ts";
 import {
   imageRange,
@@ -35,7 +35,7 @@ export interface LpipsResources {
  * whose weights are files (`docs/weights.md` says where they are looked for), or `tiny`: a network of this project, part of the package, trained to agree with `alex` at a fraction of its cost. Its values are
  * close to those of `alex` (`docs/tiny-lpips.md` says how close), and are to be reported as what they are: `lpips(net=tiny)`.
  *
- * `version` 0.1, or 0.0 without its input scaling; `heads=false` sums the channels unweighted, the original's `lpips=False`.
+ * `version` 0.1, or 0.0 without its input scaling; of `net=tiny` its edition, 2 (the default) or 1; `heads=false` sums the channels unweighted, the original's `lpips=False`.
  * The value of each layer is in `terms`; the map (the original's `spatial=True`) is the sum of the layers' maps enlarged to the image, [n, 1, h, w].
  *
  * A weight is averaged down to each layer's size, over the pixels nearest to each position, and a layer's mean over positions is weighted by that: a mask is put on
@@ -65,32 +65,38 @@ export const lpips = defineLoss({
   source: "Zhang et al. 2018, eq. 1; richzhang/PerceptualSimilarity (lpips)",
   options: {
     net: choice(lpipsNets, "alex", "the network whose features are compared"),
-    version: choice(lpipsVersions, "0.1", "of the published heads; 0.0 has no input scaling"),
+    version: choice(
+      lpipsVersions,
+      "0.1",
+      "of the published heads, 0.0 without input scaling; of net=tiny its edition, 2 or 1",
+    ),
     heads: flag(true, "weigh channels by the fitted heads, or sum them"),
     ...rangeOptions,
   },
-  refuse: ({ net }, shape) => {
-    const { network, taps } = lpipsNetworks[net];
+  defaultsOf: ({ net }) => ({ version: versionsOf(net)[0] }),
+  refuse: ({ net, version }, shape) => {
+    const { network, taps } = lpipsNetwork(net, version);
     return refuseForNetwork(shape, network.name, network.leastSize(taps));
   },
   range: imageRange,
   units: () => ({ degree: 0 }),
   define: (options, resources: LpipsResources = {}): Definition => {
     const { net, version, heads } = options;
-    const { network, taps, pixelsAtOnce, embedded } = lpipsNetworks[net];
-    if (embedded && version !== "0.1") {
-      throw new ReconlossError("invalid-argument", `lpips: net=${net} is not published and has no other versions`);
+    if (!versionsOf(net).includes(version)) {
+      const known = versionsOf(net).join(" and ");
+      throw new ReconlossError("invalid-argument", `lpips: net=${net} has no version ${version}; it has ${known}`);
     }
+    const { network, taps, pixelsAtOnce } = lpipsNetwork(net, version);
     const also = network.tensors();
     const trunk = new LazyWeights(() => loadWeights(network.name, network.tensors(taps), resources.trunk, { also }));
     const headFile = headsName(net, version);
     const linear = new LazyWeights(() =>
-      loadWeights(headFile, lpipsHeads(net), resources.heads, { nonNegative: true }),
+      loadWeights(headFile, lpipsHeads(net, version), resources.heads, { nonNegative: true }),
     );
 
     const features = <T>(o: Ops<T>, image: T): T[] => {
       const unit = toUnitColour(o, image, options);
-      const input = normalise(o, unit, version === "0.1" ? lpipsScaling : signedStatistics);
+      const input = normalise(o, unit, version === "0.0" ? signedStatistics : lpipsScaling);
       return network.features(o, input, trunk.tensors, taps).map((x) => unitLength(o, x));
     };
     /** The squared differences of each layer, [n, c, h, w]. */

@@ -70,7 +70,7 @@ export interface PerceptualResources {
  * | `piq-content` | VGG16 | relu3_3 | mean square over pixels, summed over channels | piq's `ContentLoss` |
  * | `piq-style` | VGG16 | style of relu3_3 | mean square of plain Gram matrices | piq's `StyleLoss` |
  *
- * `net=tiny` is the network of `lpips(net=tiny)`, part of this package and of no paper: no download, all five of its taps by default.
+ * `net=tiny` is the network of `lpips(net=tiny)`, `tiny-1` that of its first edition, both part of this package and of no paper: no download, all five of their taps by default.
  *
  * A weight is averaged down to each layer's size, as that of `lpips` is. Means over positions are weighted by it, squares under the Frobenius distance are
  * multiplied by the weight divided by its mean, and Gram matrices are guided ones: sum(weight f f^T) / sum(weight), times the number of positions with

@@ -5,7 +5,7 @@ import { headShapes } from "./lpips-heads.ts";
 import { Network } from "./network.ts";
 import { type ChannelStatistics, imagenetStatistics, signedStatistics } from "./normalise.ts";
 import { squeezenet } from "./squeezenet.ts";
-import { tiny, tinyTaps, tinyWeights } from "./tiny.ts";
+import { tiny, tinyFirst, tinyFirstWeights, tinyTaps, tinyWeights } from "./tiny.ts";
 import { type Pooling, type VggOptions, vgg } from "./vgg.ts";
 
 /** What is known of a network. Its shapes, channels, windows and least sizes follow from its graph. */
@@ -19,8 +19,8 @@ interface Row {
   readonly embedded?: () => Promise<StateDict>;
   /** The most pixels of an output that are compared with a target at once; there is none of networks whose images have a fixed size. */
   readonly pixelsAtOnce?: number;
-  /** Where LPIPS taps it, and under which name LPIPS knows it. */
-  readonly lpips?: { readonly net: string; readonly taps: readonly string[] };
+  /** Where LPIPS taps it, under which name LPIPS knows it, and as which edition of it, where there are several. */
+  readonly lpips?: { readonly net: string; readonly taps: readonly string[]; readonly edition?: string };
   /** Where the perceptual loss taps it unless it is told; the others have no default, as their layers are too many and too different. */
   readonly taps?: readonly string[];
   /** The same with other pooling in place of the largest of pixels. */
@@ -71,7 +71,15 @@ export const networks = {
     input: imagenetStatistics,
     embedded: tinyWeights,
     pixelsAtOnce: 8_000_000,
-    lpips: { net: "tiny", taps: tinyTaps },
+    lpips: { net: "tiny", taps: tinyTaps, edition: "2" },
+    taps: tinyTaps,
+  },
+  "tiny-1": {
+    network: tinyFirst,
+    input: imagenetStatistics,
+    embedded: tinyFirstWeights,
+    pixelsAtOnce: 8_000_000,
+    lpips: { net: "tiny", taps: tinyTaps, edition: "1" },
     taps: tinyTaps,
   },
   "inception-fid": { network: inceptionFid, input: signedStatistics },
@@ -103,27 +111,45 @@ function isForLosses(row: Row): row is LossNetwork {
 /** The networks of `perceptual`, in the table's order. */
 export const perceptualNets = rows.filter(([, row]) => isForLosses(row)).map(([name]) => name) as PerceptualNet[];
 
-/** The networks of `lpips` by its names, in the table's order. */
-export const lpipsNetworks: Readonly<Record<string, LossNetwork & { readonly taps: readonly string[] }>> =
-  Object.fromEntries(
-    rows.flatMap(([, row]) => (row.lpips && isForLosses(row) ? [[row.lpips.net, { ...row, ...row.lpips }]] : [])),
-  );
+/** A network of `lpips`, and where it is tapped. */
+export interface LpipsNetwork extends LossNetwork {
+  readonly taps: readonly string[];
+  readonly edition?: string;
+}
 
-/** Their names. */
-export const lpipsNets = Object.keys(lpipsNetworks) as LpipsNet[];
+const lpipsRows: readonly LpipsNetwork[] = rows.flatMap(([, row]) =>
+  row.lpips && isForLosses(row) ? [{ ...row, ...row.lpips }] : [],
+);
+
+/** The names of the networks of `lpips`, in the table's order. */
+export const lpipsNets = [...new Set(rows.flatMap(([, { lpips }]) => lpips?.net ?? []))] as LpipsNet[];
+
+/** The versions of published heads, and the editions of networks of this project; the first of a network is its default. */
+const publishedVersions = ["0.1", "0.0"] as const;
+const editions = ["2", "1"] as const;
+export const lpipsVersions = [...publishedVersions, ...editions] as const;
+export type LpipsVersion = (typeof lpipsVersions)[number];
+
+/** The versions of a network of `lpips`, its default first. */
+export function versionsOf(net: string): readonly LpipsVersion[] {
+  return lpipsNetwork(net).edition === undefined ? publishedVersions : editions;
+}
+
+/** A network of `lpips`: its edition where it has several, else the only one whatever the version of its heads. */
+export function lpipsNetwork(net: string, version?: string): LpipsNetwork {
+  const own = lpipsRows.filter(({ lpips }) => lpips?.net === net);
+  return own.find(({ edition }) => edition === version) ?? own[0];
+}
 
 /** The heads of a network of `lpips`: names and shapes. */
-export function lpipsHeads(net: string): TensorShapes {
-  const { network, taps } = lpipsNetworks[net];
+export function lpipsHeads(net: string, version?: string): TensorShapes {
+  const { network, taps } = lpipsNetwork(net, version);
   return headShapes(taps.map((tap) => network.channels(tap)));
 }
 
-/** The versions of the published heads. */
-export const lpipsVersions = ["0.1", "0.0"] as const;
-
 /** The name of the weights of a network's heads. */
-export function headsName(net: string, version: (typeof lpipsVersions)[number]): string {
-  return `lpips-${net}${version === "0.1" ? "" : `-v${version}`}`;
+export function headsName(net: string, version: string): string {
+  return `lpips-${net}${version === versionsOf(net)[0] ? "" : `-v${version}`}`;
 }
 
 const { pooled, input } = networks.vgg16;
@@ -153,8 +179,10 @@ export function weightsOf(name: string): NetworkWeights | undefined {
   const row = Object.hasOwn(networks, name) ? (networks as Readonly<Record<string, Row>>)[name] : undefined;
   if (row) return { tensors: row.network.tensors(), unused: [...(row.unused ?? []), counters], embedded: row.embedded };
   if (name === "dists") return { tensors: dists.tensors, unused: [] };
-  // What is part of the package has one version.
-  const versions = (net: LpipsNet) => (lpipsNetworks[net].embedded ? lpipsVersions.slice(0, 1) : lpipsVersions);
-  const net = lpipsNets.find((known) => versions(known).some((version) => headsName(known, version) === name));
-  return net && { tensors: lpipsHeads(net), unused: [], embedded: lpipsNetworks[net].embedded };
+  for (const net of lpipsNets) {
+    const version = versionsOf(net).find((known) => headsName(net, known) === name);
+    if (version)
+      return { tensors: lpipsHeads(net, version), unused: [], embedded: lpipsNetwork(net, version).embedded };
+  }
+  return undefined;
 }

@@ -10,8 +10,26 @@ const initializers: LayerInitializers = (fanIn) => ({ weight: kaimingNormal(fanI
 /** Rounded up, so that images of 20x20 pixels are large enough. */
 const pool = maxPool(3, 2, { ceilMode: true });
 
+/** Of so many channels after each convolution. */
+function network(name: string, [c1, c2, c3, c4, c5]: readonly number[]): Network {
+  return new Network(name, [
+    ["conv1", conv("conv1", 3, c1, 8, { stride: 4, initializers })],
+    ["relu1", relu],
+    ["pool1", pool],
+    ["conv2", conv("conv2", c1, c2, 5, { padding: 2, initializers })],
+    ["relu2", relu],
+    ["pool2", pool],
+    ["conv3", conv("conv3", c2, c3, 3, { padding: 1, initializers })],
+    ["relu3", relu],
+    ["conv4", conv("conv4", c3, c4, 3, { padding: 1, initializers })],
+    ["relu4", relu],
+    ["conv5", conv("conv5", c4, c5, 3, { padding: 1, initializers })],
+    ["relu5", relu],
+  ]);
+}
+
 /**
- * The network of `lpips(net=tiny)`, which is small enough to be part of the package: five convolutions with ReLU, taps `conv1` `relu1` `pool1` ... `relu5`. It was
+ * The network of `lpips(net=tiny)`, of its second edition, which is small enough to be part of the package: five convolutions with ReLU, taps `conv1` `relu1` `pool1` ... `relu5`. It was
  * trained by this project to see image distances as LPIPS with AlexNet does, on nothing else; `docs/tiny-lpips.md` tells how. It is no published network.
  *
  * The layers are AlexNet's, with fewer channels and a smaller first window. Receptive fields are centred where AlexNet's are (half a pixel off): against patterns of
@@ -25,34 +43,24 @@ const pool = maxPool(3, 2, { ceilMode: true });
  * tiny.leastSize(["relu5"]); // 20
  * ```
  */
-export const tiny = new Network("tiny", [
-  ["conv1", conv("conv1", 3, 32, 8, { stride: 4, initializers })],
-  ["relu1", relu],
-  ["pool1", pool],
-  ["conv2", conv("conv2", 32, 48, 5, { padding: 2, initializers })],
-  ["relu2", relu],
-  ["pool2", pool],
-  ["conv3", conv("conv3", 48, 64, 3, { padding: 1, initializers })],
-  ["relu3", relu],
-  ["conv4", conv("conv4", 64, 64, 3, { padding: 1, initializers })],
-  ["relu4", relu],
-  ["conv5", conv("conv5", 64, 64, 3, { padding: 1, initializers })],
-  ["relu5", relu],
-]);
+export const tiny = network("tiny", [32, 64, 96, 96, 80]);
+
+/** The network of the first edition, `lpips(net=tiny,version=1)`, with fewer channels. */
+export const tinyFirst = network("tiny-1", [32, 48, 64, 64, 64]);
 
 /** Where the distance looks. */
 export const tinyTaps = ["relu1", "relu2", "relu3", "relu4", "relu5"];
 
-/** All tensors of the network and of its heads, in the order in which they are stored. */
-export function tinyTensors(): TensorShapes {
-  return { ...tiny.tensors(), ...headShapes(tinyTaps.map((tap) => tiny.channels(tap))) };
+/** All tensors of the network of an edition and of its heads, in the order in which they are stored. */
+export function tinyTensors(edition: Network = tiny): TensorShapes {
+  return { ...edition.tensors(), ...headShapes(tinyTaps.map((tap) => edition.channels(tap))) };
 }
 
-/** The tensors by name, of their numbers one after the other. */
-export function tensorsOf(values: Float32Array): StateDict {
+/** The tensors of an edition by name, of their numbers one after the other. */
+export function tensorsOf(values: Float32Array, edition: Network = tiny): StateDict {
   let start = 0;
   return Object.fromEntries(
-    Object.entries(tinyTensors()).map(([name, shape]) => {
+    Object.entries(tinyTensors(edition)).map(([name, shape]) => {
       const count = shape.reduce((product, size) => product * size, 1);
       const data = values.subarray(start, start + count);
       start += count;
@@ -62,6 +70,7 @@ export function tensorsOf(values: Float32Array): StateDict {
 }
 
 let loaded: Promise<StateDict> | undefined;
+let loadedFirst: Promise<StateDict> | undefined;
 
 /**
  * The weights of the network and its heads, which are part of the package, loaded when they are first asked for.
@@ -73,7 +82,17 @@ let loaded: Promise<StateDict> | undefined;
  * ```
  */
 export function tinyWeights(): Promise<StateDict> {
-  // A part of their own, so that whoever does not use the network does not load them.
-  loaded ??= import("./tiny-embedded.ts").then(({ embeddedNumbers }) => tensorsOf(embeddedNumbers()));
+  // Parts of their own, so that whoever does not use the network does not load them.
+  loaded ??= Promise.all([import("./tiny-packed.ts"), import("./tiny-weights.ts")]).then(
+    ([{ unpackSteps }, { packed }]) => tensorsOf(unpackSteps(packed, tinyTensors())),
+  );
   return loaded;
+}
+
+/** Those of the first edition. */
+export function tinyFirstWeights(): Promise<StateDict> {
+  loadedFirst ??= Promise.all([import("./tiny-packed.ts"), import("./tiny-first-weights.ts")]).then(
+    ([{ unpackHalves }, { packed }]) => tensorsOf(unpackHalves(packed), tinyFirst),
+  );
+  return loadedFirst;
 }

@@ -5,6 +5,8 @@ import {
   networks as all,
   checkDevice,
   checkFields,
+  tinyFirst,
+  tinyFirstWeights,
   tinyTensors,
   unitLength,
   weightsOf,
@@ -17,9 +19,7 @@ import {
   normalise,
   type StateDict,
   type TensorShapes,
-  tiny,
   tinyTaps,
-  tinyWeights,
 } from "@reconloss/core/nets";
 import type { Resizer } from "@reconloss/core/pixels";
 import { readStateDict } from "@reconloss/core/weights";
@@ -173,7 +173,7 @@ function hashOfTensors(shapes: TensorShapes, tensors: StateDict): string {
 export const tinyName = "tiny-v2";
 
 /**
- * The network of `lpips(net=tiny)` as a feature extractor: 272 values, the means over an image of its features at all five taps, the channels of each
+ * The network of `lpips(net=tiny,version=1)` as a feature extractor: 272 values, the means over an image of its features at all five taps, the channels of each
  * position scaled to unit length, as LPIPS does. It needs no download; a Frechet distance of these features is none of Inception's, and results
  * call it `frechet(features=tiny-v2)`.
  *
@@ -190,16 +190,16 @@ export async function tinyExtractor(options: Pick<InceptionExtractorOptions, "de
   checkFields("options", options, { device: "string" });
   const { device = "cpu" } = options;
   checkDevice("tinyExtractor", device);
-  const weights = await tinyWeights();
+  const weights = await tinyFirstWeights();
   const size = [256, 256] as const;
   const model = buildModel({ image: ["n", 3, ...size] }, (o, { image }) => {
-    const values = tiny.features(o, normalise(o, image, all.tiny.input), weights, tinyTaps);
+    const values = tinyFirst.features(o, normalise(o, image, all["tiny-1"].input), weights, tinyTaps);
     const means = values.map((value, i) => {
-      return o.mul(o.mean(unitLength(o, value), "hw"), Math.sqrt(tiny.channels(tinyTaps[i])));
+      return o.mul(o.mean(unitLength(o, value), "hw"), Math.sqrt(tinyFirst.channels(tinyTaps[i])));
     });
     return { features: o.concat(means) };
   });
-  const ofWeights = hashOfTensors(tinyTensors(), weights);
+  const ofWeights = hashOfTensors(tinyTensors(tinyFirst), weights);
   const session = await (await loadRuntime()).createSession(model.bytes, { device });
   return {
     name: tinyName,

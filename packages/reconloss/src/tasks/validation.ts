@@ -47,7 +47,7 @@ export async function availableMetrics(
     await add(parseLoss(embedded));
     for (const loss of parseLosses(besideEmbedded)) await add(loss);
     notes.push(
-      `${embedded} flatters a network that was trained with it, by about a quarter against LPIPS-alex (docs/tiny-lpips.md): rely on the others`,
+      `${embedded} flatters a network that was trained with it, by about a sixth against LPIPS-alex (docs/tiny-lpips.md): rely on the others`,
     );
   }
   return { losses, notes };
