@@ -23,7 +23,7 @@ const inPlace = [
 ];
 const windowed = ["ssim", "ssim(preset=skimage)", "ssim(preset=fused)", "ssim(preset=torchmetrics)"];
 /** Losses that combine several steps, or go to ONNX Runtime. */
-const copied = ["ms-ssim(preset=pytorch-msssim)", "lpips(net=tiny)", "l1 + 0.1*ssim"];
+const copied = ["ms-ssim(preset=pytorch-msssim)", "gmsd", "ms-gmsd", "lpips(net=tiny)", "l1 + 0.1*ssim"];
 
 function sameBits(a: Tensor, b: Tensor): boolean {
   const bytes = ({ data }: Tensor) => Buffer.from(data.buffer, data.byteOffset, data.byteLength);

@@ -9,6 +9,12 @@ import { randomTensor } from "../random.ts";
 // the expected values are those with zeros there.
 
 const ssimOptions = { window: { shape: "gaussian", size: 11, sigma: 1.5 }, k1: 0.01, k2: 0.03, dataRange: 1 } as const;
+const gmsdOptions = {
+  luma: { weights: [76, 150, 29], offset: 3 },
+  constant: 170,
+  masking: 0.5,
+  deviation: "sample",
+} as const;
 const specs: Record<string, KernelSpec> = {
   l1: { kind: "l1" },
   mse: { kind: "mse" },
@@ -53,6 +59,8 @@ const specs: Record<string, KernelSpec> = {
       { kind: "ms-ssim", ...ssimOptions, weights: [0.3, 0.3, 0.4], odd } satisfies KernelSpec,
     ]),
   ),
+  gmsd: { kind: "gmsd", ...gmsdOptions, weights: [0, 1], odd: "zero" },
+  "gmsd of three scales": { kind: "gmsd", ...gmsdOptions, weights: [1, 0, 2], odd: "drop" },
   "ms-ssim, one product, repeated at the coarsest scale": {
     kind: "ms-ssim",
     ...ssimOptions,
@@ -86,12 +94,13 @@ const bits = (array?: Float32Array | Float64Array) =>
 
 /** Weights of every place that count, one for all channels, where a kernel takes them. */
 function weightFor(spec: KernelSpec, { shape: [, , h, w] }: Tensor): Tensor | undefined {
-  if (spec.kind === "tv" || spec.kind === "ms-ssim") return undefined;
+  if (spec.kind === "tv" || spec.kind === "ms-ssim" || spec.kind === "gmsd") return undefined;
   const border = spec.kind === "ssim" && spec.region === "valid" ? spec.window.size - 1 : 0;
   return randomTensor([1, 1, h - border, w - border], 3);
 }
 
-const hasMap = ({ kind }: KernelSpec) => kind !== "tv" && kind !== "ms-ssim";
+const hasMap = (spec: KernelSpec) =>
+  spec.kind === "gmsd" ? spec.weights[0] === 0 : spec.kind !== "tv" && spec.kind !== "ms-ssim";
 
 const cases = [48, 49, 50, 51, 128, 129, 131].flatMap((width) =>
   [false, true].map((dark) => ({ width, ...images([1, 3, 47, width], dark) })),

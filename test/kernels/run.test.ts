@@ -19,6 +19,13 @@ import { randomTensor } from "../random.ts";
 
 const window = { shape: "gaussian", size: 11, sigma: 1.5 } as const;
 const ssimOptions = { window, k1: 0.01, k2: 0.03, dataRange: 1 } as const;
+const gmsdOptions = {
+  luma: { weights: [76, 150, 29], offset: 3 },
+  constant: 170,
+  masking: 0.5,
+  odd: "zero",
+  deviation: "population",
+} as const;
 const specs = {
   l1: { kind: "l1" },
   charbonnier: { kind: "charbonnier", epsilon: 1e-3 },
@@ -43,9 +50,12 @@ const specs = {
     weights: [0.0448, 0.2856, 0.3001, 0.2363, 0.1333],
     odd: "zero",
   },
+  gmsd: { kind: "gmsd", ...gmsdOptions, weights: [0, 1] },
+  "gmsd of two scales": { kind: "gmsd", ...gmsdOptions, weights: [0.4, 0.6], odd: "drop", deviation: "sample" },
 } satisfies Record<string, KernelSpec>;
 
-const hasMap = ({ kind }: KernelSpec) => kind !== "tv" && kind !== "ms-ssim";
+const hasMap = (spec: KernelSpec) =>
+  spec.kind === "gmsd" ? spec.weights[0] === 0 : spec.kind !== "tv" && spec.kind !== "ms-ssim";
 
 /** Interleaved pixels and the planes that they mean. */
 function pixels(
@@ -94,7 +104,7 @@ afterAll(() => setKernelThreads(undefined));
 describe("interleaved pixels give exactly what their planes give", () => {
   test.each([8, 16] as const)("%i bits", async (bits) => {
     for (const [name, spec] of Object.entries(specs) as [string, KernelSpec][]) {
-      for (const channels of spec.kind === "deltaE" ? [1, 3] : [1, 2, 3, 4, 5]) {
+      for (const channels of spec.kind === "deltaE" || spec.kind === "gmsd" ? [1, 3] : [1, 2, 3, 4, 5]) {
         const [output, target] = [pixels(bits, channels, 41, 53, 1), pixels(bits, channels, 41, 53, 2)];
         const options = { grad: true, map: hasMap(spec) };
         const wanted = await runKernel(spec, output.tensor, target.tensor, options);
@@ -145,7 +155,7 @@ describe("threads", () => {
       const alone = await runKernel(spec, output, target, options);
       setKernelThreads(3);
       expectSame(await runKernel(spec, output, target, options), alone);
-      if (stripKernel(spec.kind === "ms-ssim" ? specs.ssim : spec).weight > 1) {
+      if (spec.kind !== "gmsd" && stripKernel(spec.kind === "ms-ssim" ? specs.ssim : spec).weight > 1) {
         const { module } = await loadKernels();
         expect(poolWorkers(module).map(({ completed }) => completed > 0)).toEqual([true, true]);
       }

@@ -4,7 +4,7 @@ import type { Kernels } from "./module.ts";
 import { dimensions, type NotedExtremes } from "./rows.ts";
 import type { StripKernel } from "./strip.ts";
 import type { KernelTask, StripTask, TiledResult } from "./tiled.ts";
-import type { KernelSpec, Planes, StripSpec } from "./types.ts";
+import type { KernelSpec, PassSpec, Planes } from "./types.ts";
 
 /** What a kernel computed beside what it wrote. */
 export interface KernelScores {
@@ -31,7 +31,7 @@ export interface Kernel<S extends KernelSpec = KernelSpec> {
 }
 
 /** A kernel that is a single pass over strips. */
-export function inStrips<S extends StripSpec>(kernel: StripKernel<S>, check: Kernel<S>["check"] = () => {}): Kernel<S> {
+export function inStrips<S extends PassSpec>(kernel: StripKernel<S>, check: Kernel<S>["check"] = () => {}): Kernel<S> {
   return {
     needsTarget: kernel.needsTarget,
     mapSize: kernel.mapSize,

@@ -55,6 +55,7 @@ export interface KernelExports {
   ): number;
   deltaEScratch(): number;
   derivativesConfigure(side: number, centre: number, border: number, epsilon: number): void;
+  similarityConfigure(constant: number, masking: number, mean: number, meanRest: number): void;
   derivativesScratch(width: number): number;
   derivativesStrip(
     kind: number,
@@ -65,15 +66,17 @@ export interface KernelExports {
     width: number,
     from: number,
     to: number,
+    sums: number,
     map: number,
     mapScale: number,
     weights: number,
     grad: number,
     gradScale: number,
     scratch: number,
-  ): number;
+  ): void;
   linearTable(): number;
-  halve(a: number, b: number, first: number, replicate: boolean, last: boolean, out: number, width: number): void;
+  mix(planes: number, stride: number, count: number, red: number, green: number, blue: number, offset: number): void;
+  halve(a: number, b: number, first: number, replicate: boolean, last: number, out: number, width: number): void;
   unhalve(
     grad: number,
     columns: number,

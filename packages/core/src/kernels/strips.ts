@@ -1,8 +1,8 @@
 import { deltaE } from "./delta-e.ts";
+import { derivatives } from "./derivatives.ts";
 import type { Kernels } from "./module.ts";
 import { pointwise } from "./pointwise.ts";
 import type { NotedExtremes } from "./rows.ts";
-import { sobel } from "./sobel.ts";
 import { ssim } from "./ssim.ts";
 import type { Span, StripData, StripKernel } from "./strip.ts";
 import type { Planes, StripSpec } from "./types.ts";
@@ -10,7 +10,16 @@ import { variation } from "./variation.ts";
 
 type Table = { readonly [K in StripSpec["kind"]]: StripKernel<Extract<StripSpec, { kind: K }>> };
 
-const table: Table = { l1: pointwise, mse: pointwise, charbonnier: pointwise, tv: variation, sobel, ssim, deltaE };
+const table: Table = {
+  l1: pointwise,
+  mse: pointwise,
+  charbonnier: pointwise,
+  tv: variation,
+  sobel: derivatives,
+  similarity: derivatives,
+  ssim,
+  deltaE,
+};
 
 /** The kernel of a specification. */
 export function stripKernel<S extends StripSpec>(spec: S): StripKernel<S> {

@@ -1,12 +1,13 @@
 import { ReconlossError } from "../errors.ts";
 import { formatShape, type Shape } from "../tensor.ts";
 import { deltaE } from "./delta-e.ts";
+import { derivatives } from "./derivatives.ts";
+import { gmsd } from "./gmsd.ts";
 import { inStrips, type Kernel } from "./kernel.ts";
 import { msSsim } from "./ms-ssim.ts";
 import { pointwise } from "./pointwise.ts";
-import { sobel } from "./sobel.ts";
 import { ssim } from "./ssim.ts";
-import type { KernelSpec, SsimSpec } from "./types.ts";
+import type { KernelSpec, SobelSpec, SsimSpec } from "./types.ts";
 import { variation } from "./variation.ts";
 import { checkWindow, leastSide } from "./windows.ts";
 
@@ -17,10 +18,11 @@ const table: Table = {
   mse: inStrips(pointwise),
   charbonnier: inStrips(pointwise),
   tv: inStrips(variation),
-  sobel: inStrips(sobel),
+  sobel: inStrips<SobelSpec>(derivatives),
   ssim: inStrips(ssim, checkSsim),
   deltaE: inStrips(deltaE, (name, _, shape) => checkColours(name, shape)),
   "ms-ssim": msSsim,
+  gmsd,
 };
 
 /** The kernel of a specification; undefined: there is none of that kind. */

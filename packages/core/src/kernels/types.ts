@@ -49,6 +49,18 @@ export interface SobelSpec {
   readonly epsilon?: number;
 }
 
+/**
+ * One less the similarity (2 - masking) a b + constant / (a^2 + b^2 - masking a b + constant) of the lengths a and b of the gradients (Prewitt) of two planes in 8-bit levels, with zeros beyond
+ * the border. Its sums are of the dissimilarities and of their squares.
+ */
+export interface SimilaritySpec {
+  readonly kind: "similarity";
+  readonly constant: number;
+  readonly masking: number;
+  /** The gradient is that of the sum of factor / 2 (dissimilarity - mean)^2. */
+  readonly slopes?: { readonly mean: number; readonly factor: number };
+}
+
 /** Structural similarity with a separable window of odd size. */
 export interface SsimSpec {
   readonly kind: "ssim";
@@ -82,8 +94,11 @@ export interface DeltaESpec {
   readonly dataRange: number;
 }
 
-/** A kernel that works on horizontal strips of one image. */
-export type StripSpec = PointwiseSpec | VariationSpec | SobelSpec | SsimSpec | DeltaESpec;
+/** A kernel that is one pass over horizontal strips of each image. */
+export type PassSpec = PointwiseSpec | VariationSpec | SobelSpec | SsimSpec | DeltaESpec;
+
+/** What works on horizontal strips of one image. */
+export type StripSpec = PassSpec | SimilaritySpec;
 
 /** Channels, height, width. */
 export type Planes = readonly [channels: number, height: number, width: number];
@@ -106,5 +121,21 @@ export interface MsSsimSpec extends Pick<SsimSpec, "window" | "k1" | "k2" | "dat
   readonly product?: "channel" | "image";
 }
 
+/**
+ * Gradient magnitude similarity deviation: the root of the weighted sum over scales of the variance of {@link SimilaritySpec}'s dissimilarity of the lumas, each scale half the size of the one
+ * before. Three channels, or 1 for grey.
+ */
+export interface GmsdSpec extends Pick<SimilaritySpec, "constant" | "masking"> {
+  readonly kind: "gmsd";
+  /** The luma: the sum of weighted channels, and an offset. */
+  readonly luma: { readonly weights: readonly number[]; readonly offset: number };
+  /** What each scale's variance counts, finest first. */
+  readonly weights: readonly number[];
+  /** What odd sides are continued with, at their end, before halving, or that the last row and column are left out. */
+  readonly odd: "zero" | "drop";
+  /** Variances divide by N or N - 1. */
+  readonly deviation: "population" | "sample";
+}
+
 /** Any kernel. */
-export type KernelSpec = StripSpec | MsSsimSpec;
+export type KernelSpec = PassSpec | MsSsimSpec | GmsdSpec;

@@ -1,8 +1,9 @@
-import type { Images } from "../definitions/definition.ts";
-import { imageOptions, lumaChoices } from "../definitions/image-options.ts";
+import type { Images, KernelPath } from "../definitions/definition.ts";
+import { type ImageOptions, imageOptions, lumaChoices, lumas } from "../definitions/image-options.ts";
 import { choice, number } from "../definitions/options.ts";
 import { centred, rootOfMean, weightedMean } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
+import type { GmsdSpec } from "../kernels/index.ts";
 import { averagedWeight, halveBy } from "./averaging.ts";
 import { gradientMagnitude } from "./gradient-magnitude.ts";
 import { prepareLevels, refuseImages } from "./images.ts";
@@ -21,6 +22,28 @@ export function standardDeviation<T>(o: Ops<T>, x: T, weight: T | undefined, by:
 export function gradientDissimilarity<T>(o: Ops<T>, { output, target }: Images<T>, t: number, masking = 0): T {
   const [x, y] = [output, target].map((luma) => gradientMagnitude(o, luma, "prewitt"));
   return dissimilarity(o, x, y, t, masking);
+}
+
+/**
+ * The kernel of deviations of lumas.
+ *
+ * @param luma - of images from 0 to 1
+ * @param spec - with the constant in squared 8-bit levels
+ */
+export function deviationKernel(
+  options: Omit<ImageOptions, "channels">,
+  luma: GmsdSpec["luma"],
+  spec: Omit<GmsdSpec, "kind" | "luma">,
+): KernelPath {
+  const { clamp, low, dataRange } = options;
+  const levels = 255 / dataRange;
+  const white = luma.weights.reduce((sum, weight) => sum + weight, 0);
+  // What is limited has black at 0; else the luma's offset brings it there.
+  const offset = 255 * luma.offset - (clamp ? 0 : low * white * levels);
+  return {
+    spec: { kind: "gmsd", ...spec, luma: { weights: luma.weights.map((weight) => weight * levels), offset } },
+    images: { ...options, channels: "rgb", low: clamp ? low : 0 },
+  };
 }
 
 /**
@@ -65,6 +88,8 @@ export const gmsd = defineLoss({
   refuse: (options, shape) => refuseImages(options, shape, options.odd === "drop" ? [4, 4] : [3, 3]),
   define: (options) => {
     const { t, odd, deviation } = options;
+    const luma = lumas[options.channels];
+    const scales = { weights: [0, 1], constant: t, masking: 0, odd, deviation };
     const places = <T>(o: Ops<T>, images: Images<T>): { map: T; weight?: T } => {
       const { output, target, weight } = prepareLevels(o, images, options);
       const half = (x: T) => halveBy(o, x, odd);
@@ -72,6 +97,7 @@ export const gmsd = defineLoss({
       return { map, weight: weight && averagedWeight(o, weight, half) };
     };
     return {
+      ...(luma.levels ? {} : { kernel: deviationKernel(options, luma, scales) }),
       score: (o, images) => {
         const { map, weight } = places(o, images);
         return standardDeviation(o, map, weight, deviation);

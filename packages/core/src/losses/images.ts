@@ -88,8 +88,10 @@ export function meanOfErrors(
   error: <T>(o: Ops<T>, images: Images<T>) => T,
   { sum = false, base = 0, kernel, scale }: Reduction = {},
 ): Definition {
+  // Errors are of differences, in which black is nothing.
+  const images = options.clamp ? options : { ...options, low: 0 };
   return {
-    ...(kernel && !sum ? { kernel: { spec: kernel, images: options, scale, weight: "of channels" } } : {}),
+    ...(kernel && !sum ? { kernel: { spec: kernel, images, scale, weight: "of channels" } } : {}),
     unnormalised: sum,
     mapBorder: sum ? undefined : sides(options.crop),
     map: (o, images) => o.add(o.mean(error(o, prepare(o, images, options)), "c"), base),

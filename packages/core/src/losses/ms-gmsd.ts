@@ -5,7 +5,7 @@ import { rootOfMean, weightedMean } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
 import { averagedWeight, halveBy } from "./averaging.ts";
 import { colourPlanes, refuseColours, yiq } from "./colour-planes.ts";
-import { gradientDissimilarity, standardDeviation } from "./gmsd.ts";
+import { deviationKernel, gradientDissimilarity, standardDeviation } from "./gmsd.ts";
 import { prepareLevels, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 
@@ -52,7 +52,19 @@ export const msGmsd = defineLoss({
     const weights = parseList(options.weights);
     const total = weights.reduce((sum, weight) => sum + weight, 0);
     const half = <T>(o: Ops<T>, x: T) => halveBy(o, x, "zero");
+    const kernel = deviationKernel(
+      options,
+      { weights: yiq.piq[0], offset: 0 },
+      {
+        weights: weights.map((share) => share / total),
+        constant: t,
+        masking: alpha,
+        odd: "zero",
+        deviation: "population",
+      },
+    );
     return {
+      ...(chromatic || total === 0 ? {} : { kernel }),
       score: <T>(o: Ops<T>, images: Images<T>): T => {
         const prepared = prepareLevels(o, images, { ...options, channels: "rgb" });
         let { weight } = prepared;

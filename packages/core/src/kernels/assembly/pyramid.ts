@@ -1,11 +1,23 @@
+import { multiplyAdd } from "./simd";
+
 // Halving images by means over 2x2 pixels, and taking gradients back up.
+
+/** Mixes the first `count` floats of three planes, `stride` bytes apart, into the first: red, green and blue times these, and `offset`. Writes up to 3 floats more. */
+export function mix(planes: usize, stride: usize, count: i32, red: f32, green: f32, blue: f32, offset: f32): void {
+  const r = f32x4.splat(red), g = f32x4.splat(green), b = f32x4.splat(blue), more = f32x4.splat(offset);
+  const end = planes + (<usize>count << 2);
+  for (let at = planes; at < end; at += 16) {
+    const mixed = multiplyAdd(v128.load(at), r, multiplyAdd(v128.load(at + stride), g, f32x4.mul(v128.load(at + 2 * stride), b)));
+    v128.store(at, f32x4.add(mixed, more));
+  }
+}
 
 /**
  * One row of means over 2x2 pixels. `a`, `b`: two rows of floats (`a` may be 0: a row of zeros), `first`: 0, or -1 where the first mean takes in a
- * column left of the image, which is 0 or, with `replicate`, the first column again; `last`: whether the last mean takes in the last column twice. Writes
+ * column left of the image, which is 0 or, with `replicate`, the first column again; `last`: where not 0, the last mean is of the last column alone, times this. Writes
  * `width` floats and up to 3 more.
  */
-export function halve(a: usize, b: usize, first: i32, replicate: bool, last: bool, out: usize, width: i32): void {
+export function halve(a: usize, b: usize, first: i32, replicate: bool, last: f32, out: usize, width: i32): void {
   const quarter = f32x4.splat(0.25);
   let j: i32 = 0;
   if (first < 0) {
@@ -26,7 +38,7 @@ export function halve(a: usize, b: usize, first: i32, replicate: bool, last: boo
   if (last) {
     const at = <usize>(2 * (width - 1) + first) << 2;
     const column = load<f32>(b + at) + (a ? load<f32>(a + at) : 0);
-    store<f32>(out + (<usize>(width - 1) << 2), column * 0.5);
+    store<f32>(out + (<usize>(width - 1) << 2), column * last);
   }
 }
 

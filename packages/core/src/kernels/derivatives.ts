@@ -1,7 +1,8 @@
 import { evenStrips, type StripKernel } from "./strip.ts";
-import type { SobelSpec } from "./types.ts";
+import type { SimilaritySpec, SobelSpec } from "./types.ts";
 
 const kinds = { derivative: { l1: 0, mse: 1 }, magnitude: { l1: 2, mse: 3 } } as const;
+const similarity = 4;
 
 /** What smooths a derivative across its direction: the weight of both neighbours, and of the pixel itself. */
 const smoothings = { sobel: [1, 2], diff: [0, 1] } as const;
@@ -9,13 +10,23 @@ const smoothings = { sobel: [1, 2], diff: [0, 1] } as const;
 /** Samples of one channel in a strip: the rows beyond it that it reads too are few then, and all of it stays in a cache. */
 const stripSamples = 2 ** 17;
 
-/** How many errors each sample of the images has. */
-function directions({ form }: SobelSpec): number {
-  return form === "derivative" ? 2 : 1;
+type Spec = SobelSpec | SimilaritySpec;
+
+/** The compiled kernel's number of what is compared. */
+function kindOf(spec: Spec): number {
+  return spec.kind === "sobel" ? kinds[spec.form][spec.distance] : similarity;
 }
 
-/** Derivatives against the target's. */
-export const sobel: StripKernel<SobelSpec> = {
+/** What smooths, with its sum; how often the border's pixel is beyond the border; and how many errors each sample of the images has. */
+function layout(spec: Spec) {
+  if (spec.kind === "similarity") return { side: 1 / 3, centre: 1 / 3, border: 0, errors: 1 };
+  const [side, centre] = smoothings[spec.mode];
+  const total = spec.normalized ? 2 * (2 * side + centre) : 1;
+  return { side: side / total, centre: centre / total, border: 1, errors: spec.form === "derivative" ? 2 : 1 };
+}
+
+/** Derivatives against the target's, or the similarity of their lengths. */
+export const derivatives: StripKernel<Spec> = {
   needsTarget: true,
   weight: 1,
   inPlace: true,
@@ -28,13 +39,12 @@ export const sobel: StripKernel<SobelSpec> = {
   run: (kernels, spec, planes, strip, { output, target, grad, map, weight }) => {
     const [channels, height, width] = planes;
     const [from, to] = strip;
-    const [first, end] = sobel.sourceRows(spec, planes, strip);
-    const [weightFrom, weightTo] = sobel.weightRows!(spec, planes, strip);
+    const [first, end] = derivatives.sourceRows(spec, planes, strip);
+    const [weightFrom, weightTo] = derivatives.weightRows!(spec, planes, strip);
     const pixels = (end - first) * width;
     const stride = (pixels + 7) & ~3;
-    const [side, centre] = smoothings[spec.mode];
-    const total = spec.normalized ? 2 * (2 * side + centre) : 1;
-    const share = 1 / (directions(spec) * channels);
+    const { side, centre, border, errors } = layout(spec);
+    const share = 1 / (errors * channels);
 
     kernels.reset();
     const [x, y] = [output, target!].map(({ address }) => (address === undefined ? kernels.floats(stride) : 0));
@@ -43,17 +53,22 @@ export const sobel: StripKernel<SobelSpec> = {
     const weights = weight ? kernels.floats((weightTo - weightFrom) * width) : 0;
     const gradient = grad && grad.address === undefined ? kernels.floats((to - from) * width) : 0;
     const scratch = kernels.bytes(kernels.run.derivativesScratch(width));
-    kernels.run.derivativesConfigure(side / total, centre / total, 1, spec.epsilon ?? 0);
+    const sums = kernels.bytes(16);
+    kernels.view64(sums, 2).fill(0);
+    kernels.run.derivativesConfigure(side, centre, border, spec.kind === "sobel" ? (spec.epsilon ?? 0) : 0);
+    if (spec.kind === "similarity") {
+      const mean = spec.slopes?.mean ?? 0;
+      kernels.run.similarityConfigure(spec.constant, spec.masking, mean, mean - Math.fround(mean));
+    }
     if (map) kernels.view(cells, (to - from) * width).fill(0);
-    let sum = 0;
     for (let channel = 0; channel < channels; channel++) {
       const one = [channel, channel + 1] as const;
       const outputs = kernels.source(output, one, first * width, end * width, x, stride, stagingX);
       const targets = kernels.source(target!, one, first * width, end * width, y, stride, stagingY);
       if (weight) kernels.readChannel(weight, channel, weightFrom * width, weightTo * width, weights);
       const slopes = grad ? kernels.target(grad, channel, from * width, gradient) : 0;
-      sum += kernels.run.derivativesStrip(
-        kinds[spec.form][spec.distance],
+      kernels.run.derivativesStrip(
+        kindOf(spec),
         outputs.address,
         targets.address,
         first,
@@ -61,17 +76,18 @@ export const sobel: StripKernel<SobelSpec> = {
         width,
         from,
         to,
+        sums,
         cells,
         share,
         weights,
         slopes,
-        share / (height * width),
+        spec.kind === "similarity" ? (spec.slopes?.factor ?? 0) : share / (height * width),
         scratch,
       );
       if (grad) kernels.write(grad, channel, from * width, to * width, slopes);
     }
     if (map) kernels.write(map, 0, from * width, to * width, cells);
-    return Float64Array.of(sum);
+    return kernels.view64(sums, 2).slice();
   },
-  finish: (spec, [channels, height, width], [sum]) => sum / (directions(spec) * channels * height * width),
+  finish: (spec, [channels, height, width], [sum]) => sum / (layout(spec).errors * channels * height * width),
 };

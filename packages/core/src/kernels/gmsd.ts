@@ -1,0 +1,130 @@
+import { ReconlossError } from "../errors.ts";
+import { formatShape, Tensor } from "../tensor.ts";
+import type { Kernel, KernelRun } from "./kernel.ts";
+import type { Kernels } from "./module.ts";
+import { addCoarser, halfSize, halvePlanes, type Mixing, mixPlanes, type Odd } from "./pyramid.ts";
+import { dimensions, joinExtremes, type NotedExtremes, planarRows, rowsOf } from "./rows.ts";
+import type { GmsdSpec, KernelImage, Planes } from "./types.ts";
+
+const oddOf = ({ odd }: GmsdSpec): Odd => (odd === "zero" ? "zero after" : odd);
+
+/** Of these, rounding in float64 alone makes a variance of numbers that are all the same. */
+const leastVariance = 1e-15;
+
+/** The planes of every scale that counts; those of others are made only where the next scale is made of them. */
+function pyramid(
+  kernels: Kernels,
+  spec: GmsdSpec,
+  image: KernelImage,
+  name: keyof NotedExtremes,
+): (Tensor | undefined)[] {
+  const { planes } = dimensions(image);
+  const [rows, mixing] = [rowsOf(image, 0, name), spec.luma satisfies Mixing];
+  const scales: (Tensor | undefined)[] = [];
+  for (const [scale, weight] of spec.weights.entries()) {
+    const finer = scales[scale - 1];
+    if (scale === 0)
+      scales.push(weight > 0 || spec.weights.length === 1 ? mixPlanes(kernels, rows, planes, mixing) : undefined);
+    else if (finer) scales.push(halvePlanes(kernels, rowsOf(finer, 0), dimensions(finer).planes, oddOf(spec)));
+    else scales.push(halvePlanes(kernels, rows, planes, oddOf(spec), mixing));
+  }
+  return scales;
+}
+
+/** Where one image's results go. */
+interface Destinations {
+  readonly grad?: Float32Array;
+  readonly map?: Float32Array;
+}
+
+/** The score of one image: the root of the weighted sum of the variances of each scale. */
+function* scoreImage(
+  kernels: Kernels,
+  spec: GmsdSpec,
+  output: KernelImage,
+  target: KernelImage,
+  { grad, map }: Destinations,
+): KernelRun<{ score: number; extremes: NotedExtremes }> {
+  const similarity = { kind: "similarity", constant: spec.constant, masking: spec.masking } as const;
+  const [x, y] = [pyramid(kernels, spec, output, "output"), pyramid(kernels, spec, target, "target")];
+  const extremes = kernels.takeExtremes();
+  const scales = spec.weights.map((weight) => ({ weight, mean: 0, variance: 0, slope: 0 }));
+  for (const [i, scale] of scales.entries()) {
+    if (scale.weight === 0) continue;
+    const { sums } = yield { spec: similarity, output: x[i]!, target: y[i]!, map };
+    const places = x[i]!.data.length;
+    const [mean, square] = Array.from(sums[0], (sum) => sum / places);
+    const variance = square - mean ** 2;
+    const bessel = spec.deviation === "sample" ? places / (places - 1) : 1;
+    scale.mean = mean;
+    scale.variance = variance > leastVariance * square ? variance * bessel : 0;
+    scale.slope = (scale.weight * bessel) / places;
+  }
+  const score = Math.sqrt(scales.reduce((sum, { weight, variance }) => sum + weight * variance, 0));
+  if (grad === undefined) return { score, extremes };
+  let coarse: Float32Array | undefined;
+  for (let i = scales.length - 1; i >= 0; i--) {
+    const { mean, variance, slope } = scales[i];
+    const [planes, own] = [
+      x[i] && dimensions(x[i]!).planes,
+      variance > 0 ? new Float32Array(x[i]!.data.length) : undefined,
+    ];
+    if (own) {
+      const slopes = { mean, factor: slope / score };
+      yield { spec: { ...similarity, slopes }, output: x[i]!, target: y[i]!, grad: own };
+    }
+    if (i > 0 && planes) {
+      const rows = planarRows(own ?? new Float32Array(x[i]!.data.length), planes);
+      if (coarse) addCoarser(kernels, rows, planes, oddOf(spec), { own: own && rows, scales: [1], coarse });
+      coarse = rows.data;
+    } else {
+      const { planes: whole } = dimensions(output);
+      const { weights } = spec.luma;
+      const shares = whole[0] === 1 ? [weights.reduce((sum, weight) => sum + weight, 0)] : weights;
+      const ofLuma = own && planarRows(own, [1, whole[1], whole[2]]);
+      addCoarser(kernels, planarRows(grad, whole), whole, oddOf(spec), { own: ofLuma, scales: shares, coarse, shares });
+    }
+  }
+  return { score, extremes };
+}
+
+/** The size of the coarsest scale. */
+function coarsest(spec: GmsdSpec, planes: Planes): readonly [height: number, width: number] {
+  return spec.weights
+    .slice(1)
+    .reduce<readonly [number, number]>((size) => halfSize([1, ...size], oddOf(spec)), [planes[1], planes[2]]);
+}
+
+/** Deviations of the similarity of gradient magnitudes: lumas of each scale here, similarities in strips. */
+export const gmsd: Kernel<GmsdSpec> = {
+  needsTarget: true,
+  mapSize: (spec, planes) =>
+    spec.weights.slice(0, -1).every((weight) => weight === 0) ? coarsest(spec, planes) : undefined,
+  weightPlanes: () => undefined,
+  check: (name, spec, [n, c, h, w]) => {
+    const shape = formatShape([n, c, h, w]);
+    if (c !== spec.luma.weights.length && c !== 1) {
+      const problem = `output is ${shape}, but a luma needs ${spec.luma.weights.length} channels, or 1 for grey`;
+      throw new ReconlossError("shape", `${name}: ${problem}`);
+    }
+    const [height, width] = coarsest(spec, [c, h, w]);
+    if (height * width < 2) throw new ReconlossError("shape", `${name}: output is ${shape}, too small for a deviation`);
+  },
+  *run(kernels, spec, { output, target, grad, map }) {
+    const { count, planes } = dimensions(output);
+    const size = planes[0] * planes[1] * planes[2];
+    const cells = (map?.length ?? 0) / count;
+    const one = (image: KernelImage, index: number) => (image instanceof Tensor ? image.image(index) : image);
+    const perImage = new Float64Array(count);
+    let extremes: NotedExtremes = {};
+    for (let i = 0; i < count; i++) {
+      const image = yield* scoreImage(kernels, spec, one(output, i), one(target!, i), {
+        grad: grad?.subarray(i * size, (i + 1) * size),
+        map: map?.subarray(i * cells, (i + 1) * cells),
+      });
+      perImage[i] = image.score;
+      extremes = joinExtremes(extremes, image.extremes);
+    }
+    return { perImage, extremes };
+  },
+};
