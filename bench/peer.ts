@@ -3,8 +3,8 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
 /** A Python process beside this file that answers each line of words with a line of JSON, after one of greeting. */
-export function startPeer(interpreter: string, script: string) {
-  const child = spawn(interpreter, [fileURLToPath(new URL(script, import.meta.url))], {
+export function startPeer(interpreter: string, script: string, ...words: string[]) {
+  const child = spawn(interpreter, [fileURLToPath(new URL(script, import.meta.url)), ...words], {
     stdio: ["pipe", "pipe", "inherit"],
   });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
