@@ -1,9 +1,11 @@
-import { type Array as JaxArray, jit, lax, nn, numpy as np, tree, vjp } from "@jax-js/jax";
+import * as jax from "@jax-js/jax";
+import { type Array as JaxArray, jit, lax, nn, numpy as np, random, tree, valueAndGrad } from "@jax-js/jax";
 import { type Loss, Random, Tensor } from "../packages/core/src/index.ts";
+import { type JaxLoss, jaxLoss } from "../packages/core/src/jax/index.ts";
 import { type Denoiser, runAsProgram } from "./denoising.ts";
 
-// npx tsx examples/jax.ts: a jax-js model learns by losses of this library.
-// In your own project, import from "reconloss" instead of "../packages/core/src/index.ts".
+// npx tsx examples/jax.ts: a jax-js model with dropout learns by losses of this library; model, loss, gradient and optimiser are one program.
+// In your own project, import from "@reconloss/core" and "@reconloss/core/jax" instead.
 // A jax-js function frees its arguments: x.ref, tree.ref(xs) are for those that are used again.
 
 /** For each convolution, its kernel [outputs, inputs, 3, 3] and bias [outputs, 1, 1]. */
@@ -19,11 +21,16 @@ export function initialWeights(channels: number): Weights {
   return [layer(3, channels, Math.sqrt(2 / (9 * 3))), layer(channels, 3, 0)];
 }
 
-/** Two convolutions that say what is to be added to the picture, [n, 3, h, w] in and out. Untrained, it gives its input. */
-export const denoise = jit(([first, last]: Weights, picture: JaxArray) => {
-  const inner = nn.relu(lax.conv(picture.ref, first.kernel, [1, 1], "SAME").add(first.bias));
+/**
+ * Two convolutions that say what is to be added to the picture, [n, 3, h, w] in and out. Untrained, it gives its input.
+ *
+ * @param key - of the random numbers by which a tenth of what is between the two is left out, in training
+ */
+export function denoise([first, last]: Weights, picture: JaxArray, key?: JaxArray): JaxArray {
+  let inner = nn.relu(lax.conv(picture.ref, first.kernel, [1, 1], "SAME").add(first.bias));
+  if (key) inner = np.where(random.bernoulli(key, 0.9, inner.shape), inner.ref.div(0.9), np.zerosLike(inner));
   return picture.add(lax.conv(inner, last.kernel, [1, 1], "SAME").add(last.bias));
-});
+}
 
 export function toJax({ data, shape }: Tensor): JaxArray {
   return np.array(data).reshape([...shape]);
@@ -34,39 +41,52 @@ async function toTensor(array: JaxArray): Promise<Tensor> {
   return new Tensor((await array.data()) as Float32Array, shape);
 }
 
-/** The loss of a batch, and its gradient with respect to the weights, in their order. */
-export async function valueAndGrads(weights: Weights, input: JaxArray, target: Tensor, loss: Loss) {
-  // The pullback waits, with what the forward pass has left it, until our loss has said how the output should change.
-  const [output, pullback] = vjp((weights: Weights) => denoise(weights, input), [weights]);
-  const { value, grad } = await loss.valueAndGrad(await toTensor(output), target);
-  const [grads] = pullback(toJax(grad));
-  pullback.dispose();
-  return { value, grads: grads as Weights };
+/** The loss of a batch, and its gradient with respect to the weights. */
+export function valueAndGrads(
+  loss: JaxLoss<JaxArray>,
+  weights: Weights,
+  input: JaxArray,
+  target: JaxArray,
+  key?: JaxArray,
+) {
+  return valueAndGrad((weights: Weights) => loss(denoise(weights, input, key), target))(weights) as [JaxArray, Weights];
 }
 
-/** Adam's weights and running means after one more step. */
-const adam = jit((weights: Weights, mean: Weights, square: Weights, grads: Weights, rate: JaxArray) => {
-  mean = tree.map((m: JaxArray, g: JaxArray) => m.mul(0.9).add(g.mul(0.1)), mean, tree.ref(grads));
-  square = tree.map((s: JaxArray, g: JaxArray) => s.mul(0.999).add(np.square(g).mul(0.001)), square, grads);
-  const moved = (w: JaxArray, m: JaxArray, s: JaxArray) => w.sub(m.mul(rate.ref).div(np.sqrt(s).add(1e-8)));
-  weights = tree.map(moved, weights, tree.ref(mean), tree.ref(square));
-  rate.dispose();
-  return [weights, mean, square];
-});
+/** The weights, and Adam's running means of their gradients and of the squares of these. */
+type State = [weights: Weights, mean: Weights, square: Weights];
+
+/** One step of Adam: the loss, and the next state. */
+function createStep(loss: JaxLoss<JaxArray>) {
+  return jit(([weights, mean, square]: State, input: JaxArray, target: JaxArray, key: JaxArray, rate: JaxArray) => {
+    const [value, grads] = valueAndGrads(loss, tree.ref(weights), input, target, key);
+    mean = tree.map((m: JaxArray, g: JaxArray) => m.mul(0.9).add(g.mul(0.1)), mean, tree.ref(grads));
+    square = tree.map((s: JaxArray, g: JaxArray) => s.mul(0.999).add(np.square(g).mul(0.001)), square, grads);
+    const moved = (w: JaxArray, m: JaxArray, s: JaxArray) => w.sub(m.mul(rate.ref).div(np.sqrt(s).add(1e-8)));
+    weights = tree.map(moved, weights, tree.ref(mean), tree.ref(square));
+    rate.dispose();
+    return [value, [weights, mean, square]] as [JaxArray, State];
+  });
+}
+
+const apply = jit((weights: Weights, picture: JaxArray) => denoise(weights, picture));
 
 export function createDenoiser(loss: Loss, channels = 8): Denoiser {
-  let weights = initialWeights(channels);
-  let [mean, square] = [1, 2].map(() => tree.map((w: JaxArray) => np.zerosLike(w), tree.ref(weights)) as Weights);
+  const inJax = jaxLoss(jax, loss);
+  const takeStep = createStep(inJax);
+  const weights = initialWeights(channels);
+  const zeros = () => tree.map((w: JaxArray) => np.zerosLike(w), tree.ref(weights)) as Weights;
+  let state: State = [weights, zeros(), zeros()];
   let steps = 0;
   return {
     async step(input, target) {
-      const { value, grads } = await valueAndGrads(tree.ref(weights), toJax(input), target, loss);
+      await inJax.ready;
       steps++;
       const rate = (3e-3 * Math.sqrt(1 - 0.999 ** steps)) / (1 - 0.9 ** steps);
-      [weights, mean, square] = adam(weights, mean, square, grads, rate);
-      return value;
+      const [value, next] = takeStep(state, toJax(input), toJax(target), random.key(steps), np.array(rate));
+      state = next;
+      return (await value.data())[0];
     },
-    apply: (input) => toTensor(denoise(tree.ref(weights), toJax(input))),
+    apply: (input) => toTensor(apply(tree.ref(state[0]), toJax(input))),
   };
 }
 

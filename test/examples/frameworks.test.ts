@@ -1,10 +1,11 @@
-import { type Array as JaxArray, numpy as np } from "@jax-js/jax";
+import * as jaxJs from "@jax-js/jax";
 import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
 import { type Denoiser, noisyPictures, train } from "../../examples/denoising.ts";
 import * as jax from "../../examples/jax.ts";
 import * as native from "../../examples/native.ts";
 import * as tensorflow from "../../examples/tensorflow.ts";
+import { jaxLoss } from "../../packages/core/src/jax/index.ts";
 import { parseLoss } from "../../packages/core/src/losses/index.ts";
 import { Random } from "../../packages/core/src/random.ts";
 import { sgd, TrainingStep } from "../../packages/reconloss/src/train/index.ts";
@@ -56,21 +57,19 @@ function tensorflowBridge(): Bridge {
 
 function jaxBridge(): Bridge {
   const toWeights = ([kernel0, bias0, kernel1, bias1]: Values): jax.Weights => {
-    const array = (values: number[], shape: number[]) => np.array(Float32Array.from(values)).reshape(shape);
+    const array = (values: number[], shape: number[]) => jaxJs.numpy.array(Float32Array.from(values)).reshape(shape);
     return [
       { kernel: array(kernel0, shapes[0]), bias: array(bias0, [8, 1, 1]) },
       { kernel: array(kernel1, shapes[2]), bias: array(bias1, [3, 1, 1]) },
     ];
   };
+  const inJax = jaxLoss(jaxJs, loss);
+  const valueAndGrads = (weights: Values) =>
+    jax.valueAndGrads(inJax, toWeights(weights), jax.toJax(input), jax.toJax(target));
   return {
     createDenoiser: () => jax.createDenoiser(loss),
-    async loss(weights) {
-      return (await jax.valueAndGrads(toWeights(weights), jax.toJax(input), target, loss)).value;
-    },
-    async grads(weights) {
-      const { grads } = await jax.valueAndGrads(toWeights(weights), jax.toJax(input), target, loss);
-      return readAll(grads.flatMap(({ kernel, bias }): JaxArray[] => [kernel, bias]));
-    },
+    loss: async (weights) => valueAndGrads(weights)[0].item(),
+    grads: (weights) => readAll(valueAndGrads(weights)[1].flatMap(({ kernel, bias }) => [kernel, bias])),
   };
 }
 
