@@ -6,6 +6,17 @@ import { writeFileAtomically } from "../../packages/reconloss/src/files.ts";
 /** What the PSNR of equal images is; JSON has no number for it. */
 const infinity = "Infinity";
 
+/** A value as JSON. */
+export function stringify(value: unknown): string {
+  const text = JSON.stringify(value, (_, value) => (value === Number.POSITIVE_INFINITY ? infinity : value), 1);
+  return `${text}\n`;
+}
+
+/** For `JSON.parse` of such text. */
+export function reviveInfinity(_: string, value: unknown): unknown {
+  return value === infinity ? Number.POSITIVE_INFINITY : value;
+}
+
 /** A folder for what was computed under these settings, and for the result once there is one. */
 export class CacheEntry<Result> {
   readonly folder: string;
@@ -18,14 +29,11 @@ export class CacheEntry<Result> {
 
   async read(): Promise<Result | undefined> {
     const text = await readFile(this.#path, "utf8").catch(() => undefined);
-    return text === undefined
-      ? undefined
-      : JSON.parse(text, (_, value) => (value === infinity ? Number.POSITIVE_INFINITY : value));
+    return text === undefined ? undefined : JSON.parse(text, reviveInfinity);
   }
 
   async write(result: Result): Promise<void> {
-    const text = JSON.stringify(result, (_, value) => (value === Number.POSITIVE_INFINITY ? infinity : value), 1);
-    await writeFileAtomically(this.#path, `${text}\n`);
+    await writeFileAtomically(this.#path, stringify(result));
   }
 
   get #path(): string {

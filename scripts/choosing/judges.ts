@@ -5,7 +5,7 @@ import { findWeights } from "../../packages/reconloss/src/weights/index.ts";
 /** What outputs are judged by: a table each. */
 export const judgeSpecs = {
   usual: ["psnr", "ssim", "ms-ssim", "deltaE", "lpips", "lpips(net=squeeze)", "tv"],
-  further: ["gmsd", "mdsi", "haarpsi", "vif", "iw-ssim", "fsim", "vsi", "ssimulacra2", "flip"],
+  further: ["gmsd", "mdsi", "haarpsi", "vif", "iw-ssim", "fsim", "ssimulacra2", "flip"],
 } as const;
 
 /** Judges by the table that they stand in. */

@@ -1,82 +1,58 @@
 import { join } from "node:path";
+import type { Loss } from "../../packages/core/src/losses/index.ts";
 import type { Tensor } from "../../packages/core/src/tensor.ts";
-import { type Judges, meanScores, type Scores } from "./judges.ts";
-import { entryOf, judgeExperiment, outputsOf, restorationOf, settingsOf } from "./networks.ts";
+import { judge, meanScores, type Scores } from "./judges.ts";
+import { entryOf, outputsOf, restorationOf, settingsOf } from "./networks.ts";
 import { crop, heldOutPhotographs } from "./photographs.ts";
 import { type Cell, writePictures } from "./pictures.ts";
 import { type Experiment, labelOf } from "./plan.ts";
 import type { Project } from "./project.ts";
-import { scoreTable } from "./tables.ts";
+import { readResults, recordRows } from "./results.ts";
 
 const lookedAtSide = 72;
 
-/** What the page shows of an experiment, as Markdown: a table for each set of judges, and a picture for each place that is looked at. */
-export interface NetworkPart {
-  readonly tables: Readonly<Record<keyof Judges, string>>;
-  readonly pictures: string;
-  /** The number of weights of its network. */
-  readonly parameters: number;
-  /** How many photographs the networks are judged on. */
-  readonly judged: number;
-}
-
-/**
- * Tables and pictures of an experiment.
- *
- * @param pictures - the folder for pictures
- * @param times - milliseconds of a training's step, by the trial's name
- */
-export async function networkPart(
-  project: Project,
-  experiment: Experiment,
-  pictures: string,
-  times: Readonly<Record<string, number>>,
-): Promise<NetworkPart> {
-  const { cache, setup, judges } = project;
-  const all = Object.values(judges).flat();
-  const { without, truth, trained } = await judgeExperiment(cache, experiment, setup, all);
-  const natural = meanScores(truth);
-  const { baseline } = restorationOf(settingsOf(experiment, { loss: "l1" }, setup));
-  const rows: readonly { title: string; scores: Scores; isReference?: boolean; time?: number }[] = [
-    { title: `*${baseline.name}*`, scores: meanScores(without) },
-    ...experiment.trials.map((trial) => ({
-      title: `\`${labelOf(trial)}\``,
-      scores: meanScores(trained[trial.name]),
-      time: times[trial.name],
-    })),
-    { title: "*the photographs*", scores: natural, isReference: true },
-  ];
-  const timed = rows.map(({ time, ...row }) => ({ ...row, more: [time?.toFixed(0) ?? ""] }));
-  const [first] = experiment.trials;
-  return {
-    tables: {
-      usual: scoreTable(judges.usual, timed, natural, ["ms/step"]),
-      further: scoreTable(judges.further, rows, natural),
-    },
-    pictures: (await drawStrips(project, experiment, pictures)).join("\n\n"),
-    parameters: (await entryOf(cache, experiment, first, setup).read())?.parameters ?? Number.NaN,
-    judged: without.length,
+/** Judges the networks of an experiment that were trained by what they were not judged by before, and draws them where all of them were trained. */
+export async function recordExperiment(project: Project, experiment: Experiment): Promise<void> {
+  const { cache, setup, judges, results, pictures } = project;
+  const restoration = restorationOf(settingsOf(experiment, { loss: "l1" }, setup));
+  const photographs = await heldOutPhotographs(restoration, setup.heldOut, experiment.judged, experiment.side);
+  const record = async (name: string, by: readonly Loss[], images: () => Promise<readonly Tensor[]>) => {
+    const known = (await readResults(results))[experiment.name]?.[name] ?? {};
+    const wanted = by.filter(({ spec }) => known[spec] === undefined);
+    if (wanted.length === 0) return;
+    const outputs = await images();
+    const scores: Scores[] = [];
+    for (const [index, { target }] of photographs.entries()) scores.push(await judge(wanted, outputs[index], target));
+    await recordRows(results, experiment.name, { [name]: meanScores(scores) });
   };
+  const all = Object.values(judges).flat();
+  await record("without", all, async () => photographs.map(({ baseline }) => baseline));
+  // Of equal images, only priors say something.
+  await record("truth", judges.usual, async () => photographs.map(({ target }) => target));
+  let trained = 0;
+  for (const trial of experiment.trials) {
+    const entry = entryOf(cache, experiment, trial, setup);
+    if ((await entry.read()) === undefined) continue;
+    trained++;
+    await record(trial.name, all, () => outputsOf(entry.folder, photographs));
+  }
+  if (trained === experiment.trials.length) await drawStrips(project, experiment, pictures);
 }
 
-/** A picture for each place that is looked at, as Markdown. */
-async function drawStrips({ cache, setup }: Project, experiment: Experiment, pictures: string): Promise<string[]> {
-  const { baseline, ...restoration } = restorationOf(settingsOf(experiment, { loss: "l1" }, setup));
-  const shown = await heldOutPhotographs({ ...restoration, baseline });
+/** A picture of what each network makes of each place that is looked at. */
+async function drawStrips({ cache, setup }: Project, experiment: Experiment, pictures: string): Promise<void> {
+  const restoration = restorationOf(settingsOf(experiment, { loss: "l1" }, setup));
+  const shown = await heldOutPhotographs(restoration);
   const outputs: [string, Tensor[]][] = [
     ["the photograph", shown.map(({ target }) => target)],
-    [baseline.name, shown.map(({ baseline }) => baseline)],
+    [restoration.baseline.name, shown.map(({ baseline }) => baseline)],
   ];
   for (const trial of experiment.trials) {
     outputs.push([labelOf(trial), await outputsOf(entryOf(cache, experiment, trial, setup).folder, shown)]);
   }
-  const strips: string[] = [];
-  for (const [index, { photograph, title, left, top }] of experiment.lookedAt.entries()) {
+  for (const [index, { photograph, left, top }] of experiment.lookedAt.entries()) {
     const at = shown.findIndex(({ name }) => name === photograph);
     const cells = outputs.map(([label, images]): Cell => ({ label, image: crop(images[at], left, top, lookedAtSide) }));
-    const file = `${experiment.name}-${index + 1}.webp`;
-    await writePictures(join(pictures, file), cells, { columns: 5, magnify: 3 });
-    strips.push(`![${title}: ${outputs.map(([label]) => label).join(", ")}](choosing/${file})`);
+    await writePictures(join(pictures, `${experiment.name}-${index + 1}.webp`), cells, { columns: 5, magnify: 3 });
   }
-  return strips;
 }

@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import type { Loss } from "../../packages/core/src/losses/index.ts";
 import type { Tensor } from "../../packages/core/src/tensor.ts";
 import {
   applyModel,
@@ -16,8 +15,7 @@ import { asFile } from "../../packages/reconloss/src/tasks/patches.ts";
 import { taskOf, trainingLoss } from "../../packages/reconloss/src/tasks/settings.ts";
 import { adam, createTrainer } from "../../packages/reconloss/src/train/index.ts";
 import { CacheEntry } from "./cache.ts";
-import { judge, type Scores } from "./judges.ts";
-import { type HeldOut, heldOutPhotographs } from "./photographs.ts";
+import type { HeldOut } from "./photographs.ts";
 import type { Experiment, Trial } from "./plan.ts";
 
 /** The photographs of all trainings. */
@@ -34,7 +32,7 @@ export interface Trained {
 
 /** The training of a trial: all the same in an experiment but for the loss. */
 export function settingsOf(
-  { task, steps, batch, patch }: Omit<Experiment, "name" | "trials" | "lookedAt">,
+  { task, steps, batch, patch }: Pick<Experiment, "task" | "steps" | "batch" | "patch">,
   { loss }: Pick<Trial, "loss">,
   setup: Setup,
 ): TrainingSettings {
@@ -81,63 +79,6 @@ export async function train(
   return { parameters };
 }
 
-/** Outputs of an experiment, judged photograph by photograph. */
-export interface Judged {
-  /** Without a network. */
-  readonly without: readonly Scores[];
-  /** Of the photographs themselves. */
-  readonly truth: readonly Scores[];
-  /** Of each trained network, by the trial's name. */
-  readonly trained: Readonly<Record<string, readonly Scores[]>>;
-}
-
-/** What the judges say of an experiment's networks, as far as these were trained; each network is judged once by each judge. */
-export async function judgeExperiment(
-  cache: string,
-  experiment: Experiment,
-  setup: Setup,
-  judges: readonly Loss[],
-): Promise<Judged> {
-  const settings = settingsOf(experiment, { loss: "l1" }, setup);
-  let photographs: readonly HeldOut[] | undefined;
-  const scoresOf = async (
-    name: string,
-    key: unknown,
-    images: (of: readonly HeldOut[]) => Promise<readonly Tensor[]>,
-  ) => {
-    const all: Scores[][] = [];
-    for (const one of judges) {
-      const entry = new CacheEntry<Scores[]>(cache, `judged-${experiment.name}-${name}`, { key, spec: one.spec });
-      let scores = await entry.read();
-      if (scores === undefined) {
-        photographs ??= await heldOutPhotographs(restorationOf(settings), setup.heldOut);
-        const outputs = await images(photographs);
-        scores = [];
-        for (const [index, { target }] of photographs.entries())
-          scores.push(await judge([one], outputs[index], target));
-        await entry.write(scores);
-      }
-      all.push(scores);
-    }
-    return (all[0] ?? []).map((_, index) => Object.assign({}, ...all.map((scores) => scores[index])) as Scores);
-  };
-  const trained: Record<string, readonly Scores[]> = {};
-  for (const trial of experiment.trials) {
-    const entry = entryOf(cache, experiment, trial, setup);
-    if ((await entry.read()) === undefined) continue;
-    let outputs: Promise<Tensor[]> | undefined;
-    trained[trial.name] = await scoresOf(trial.name, settingsOf(experiment, trial, setup), (of) => {
-      outputs ??= outputsOf(entry.folder, of);
-      return outputs;
-    });
-  }
-  return {
-    without: await scoresOf("without", settings, async (of) => of.map(({ baseline }) => baseline)),
-    truth: await scoresOf("truth", settings, async (of) => of.map(({ target }) => target)),
-    trained,
-  };
-}
-
 /** What the network in a folder makes of photographs, as files hold it. */
 export async function outputsOf(folder: string, photographs: readonly HeldOut[]): Promise<Tensor[]> {
   const model = await openModel(join(folder, "model.onnx"));
@@ -151,11 +92,6 @@ export function restorationOf(settings: TrainingSettings) {
   const { restoration } = taskOf(settings);
   if (restoration === undefined) throw new Error(`${settings.task} restores nothing`);
   return restoration;
-}
-
-/** How many photographs the networks learn from. */
-export async function learntFrom({ data, heldOut }: Setup): Promise<number> {
-  return (await splitPhotographs(data, heldOut)).training.length;
 }
 
 /**

@@ -1,51 +1,63 @@
 import { readFile, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { networkPart } from "./network-part.ts";
-import { learntFrom } from "./networks.ts";
-import { pixelPart } from "./pixel-part.ts";
-import { labelOf } from "./plan.ts";
-import { type Project, timesOf } from "./project.ts";
+import { type Loss, parseLoss } from "../../packages/core/src/losses/index.ts";
+import { judgeSpecs } from "./judges.ts";
+import { denoisingTrials, experiments, labelOf, pixelTrials, shortened, type Trial } from "./plan.ts";
+import { type Results, type Rows, readResults } from "./results.ts";
+import { type Row, scoreTable } from "./tables.ts";
 
-/**
- * Writes docs/choosing.md, and its pictures into a folder beside it: the text of page.md, with tables and pictures of what was computed in place of `{{name}}`.
- *
- * @param about - what the photographs are
- */
-export async function writePage(path: string, project: Project, about = ""): Promise<void> {
-  const { setup, experiments, missing, noise, noisy } = project;
-  const pictures = join(dirname(path), "choosing");
-  const parts: Record<string, string | number> = { about, learntFrom: await learntFrom(setup) };
-  for (const experiment of experiments) {
-    const { name } = experiment;
-    const part = await networkPart(project, experiment, pictures, await timesOf(project, experiment));
-    parts[name] = part.tables.usual;
-    for (const key of ["steps", "batch", "patch"] as const) parts[`${name}-${key}`] = experiment[key];
-    parts[`${name}-further`] = part.tables.further;
-    parts[`${name}-pictures`] = part.pictures;
-    parts[`${name}-parameters`] = part.parameters.toLocaleString("en");
-    parts.judged = part.judged;
-  }
-  const shortened = experiments.flatMap(({ trials }) => trials).filter(({ label }) => label !== undefined);
-  parts.labels = shortened.map((trial) => `\`${labelOf(trial)}\` is \`${trial.loss}\``).join("; ");
-  parts.missing = missing.map((loss) => `\`${loss}\``).join(", ") || "none";
-  for (const [trials, subject] of [
-    [project.pixels, noise],
-    [project.denoising, noisy],
-  ] as const) {
-    const part = await pixelPart(project, trials, subject, pictures);
-    for (const [name, value] of Object.entries(part)) parts[`${subject.name}-${name}`] = value;
-    parts[`${subject.name}-steps`] = subject.steps;
-    parts[`${subject.name}-lookAfter`] = subject.lookAfter;
-  }
+/** Where the results are that the page is made of. */
+export const resultsPath = fileURLToPath(new URL("results.json", import.meta.url));
+
+/** Writes docs/choosing.md: the text of page.md, with tables of the results in place of `{{name}}`. */
+export async function writePage(path: string, results: string = resultsPath): Promise<void> {
   const template = await readFile(fileURLToPath(new URL("page.md", import.meta.url)), "utf8");
-  await writeFile(path, fill(template, parts));
+  await writeFile(path, fill(template, partsOf(await readResults(results))));
+}
+
+/** What stands in place of each name. */
+function partsOf(results: Results): Record<string, string> {
+  const [usual, further] = [judgeSpecs.usual, judgeSpecs.further].map((specs) => specs.map((spec) => parseLoss(spec)));
+  const parts: Record<string, string> = {};
+  for (const { name, trials, steps, batch, patch, judged, side, without } of experiments) {
+    const table = (judges: readonly Loss[]) => tableOf(judges, trials, results[name] ?? {}, without, "the photographs");
+    parts[name] = table(usual);
+    parts[`${name}-further`] = table(further);
+    parts[`${name}-training`] =
+      `${steps} steps of ${batch} patches of ${patch}x${patch} pixels, judged on ${judged} photographs${side ? `, a square of ${side}x${side} pixels of each` : ""}`;
+  }
+  for (const [name, trials] of [
+    ["noise", pixelTrials],
+    ["noise-early", pixelTrials],
+    ["noisy", denoisingTrials],
+  ] as const) {
+    parts[name] = tableOf(usual, trials, results[name] ?? {}, "at first", "the photograph");
+  }
+  parts.shortened = shortened.map((loss) => `\`${loss}\``).join(", ");
+  return parts;
+}
+
+/** The trials that have results by these judges, between what there is at first and the photographs themselves. */
+function tableOf(judges: readonly Loss[], trials: readonly Trial[], rows: Rows, first: string, last: string): string {
+  const more = ["steps", "ms/step"].filter((title) => Object.values(rows).some((row) => row[title] !== undefined));
+  const all = [
+    { name: "without", title: `*${first}*` },
+    ...trials.map((trial) => ({ name: trial.name, title: `\`${labelOf(trial)}\`` })),
+    { name: "truth", title: `*${last}*` },
+  ];
+  const shown = all.filter(({ name }) => judges.some(({ spec }) => rows[name]?.[spec] !== undefined));
+  const cells = shown.map(({ name, title }): Row => {
+    const scores = rows[name];
+    const others = judges[0].spec === "psnr" ? more.map((key) => String(scores[key] ?? "")) : [];
+    return { title, scores, isReference: name === "truth", more: others };
+  });
+  return scoreTable(judges, cells, rows.truth ?? {}, judges[0].spec === "psnr" ? more : []);
 }
 
 /** A template with values in place of `{{name}}`. */
-function fill(template: string, values: Readonly<Record<string, string | number>>): string {
+function fill(template: string, values: Readonly<Record<string, string>>): string {
   return template.replaceAll(/\{\{([\w-]+)\}\}/g, (_, name: string) => {
     if (!Object.hasOwn(values, name)) throw new Error(`page.md: there is no ${name}`);
-    return String(values[name]);
+    return values[name];
   });
 }

@@ -20,15 +20,25 @@ export interface HeldOut {
   readonly target: Tensor;
 }
 
-/** The photographs that may be shown, then those of a folder. */
-export async function heldOutPhotographs(restoration: Restoration, folder?: string): Promise<HeldOut[]> {
+/**
+ * The photographs that may be shown, then those of a folder.
+ *
+ * @param most - how many at most
+ * @param side - of the square in the middle that is taken of each; default: the whole
+ */
+export async function heldOutPhotographs(
+  restoration: Restoration,
+  folder?: string,
+  most = Number.POSITIVE_INFINITY,
+  side?: number,
+): Promise<HeldOut[]> {
   const pictures: Photograph[] = photographNames.map((name) => ({ name, path: photographPath(name) }));
   const names = folder === undefined ? [] : await listImages(folder);
   const all = [...pictures, ...names.map((name) => ({ name, path: join(folder as string, name) }))];
   return Promise.all(
-    all.map(async (photograph) => {
+    all.slice(0, most).map(async (photograph) => {
       const whole = fromPixels(await readPhotograph(photograph, {}));
-      const image = cropToMultiple(whole, restoration.scale);
+      const image = side === undefined ? cropToMultiple(whole, restoration.scale) : middle(whole, side);
       const { input, target } = withMarginCut(restoration, image, new Random("held out", photograph.name));
       return { name: photograph.name, input, target, baseline: asFile(restoration.baseline.of(input)) };
     }),
@@ -50,4 +60,9 @@ export function crop(image: Tensor, left: number, top: number, width: number, he
 function cropToMultiple(image: Tensor, multiple: number): Tensor {
   const [, , h, w] = image.shape;
   return crop(image, 0, 0, w - (w % multiple), h - (h % multiple));
+}
+
+function middle(image: Tensor, side: number): Tensor {
+  const [, , h, w] = image.shape;
+  return crop(image, Math.floor((w - side) / 2), Math.floor((h - side) / 2), side);
 }

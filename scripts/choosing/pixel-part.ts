@@ -5,68 +5,30 @@ import { judge, type Scores } from "./judges.ts";
 import { writePictures } from "./pictures.ts";
 import { labelOf, type Trial } from "./plan.ts";
 import type { Project } from "./project.ts";
-import { type Row, scoreTable } from "./tables.ts";
+import { recordRows } from "./results.ts";
 
-/** What the page shows of pixels that losses have moved, as Markdown: at the end, and when they were looked at before. */
-export interface PixelPart {
-  readonly table: string;
-  readonly picture: string;
-  readonly earlyTable: string;
-  readonly earlyPicture: string;
-}
-
-interface Made {
-  readonly trial: Trial;
-  readonly drawn: Drawn;
-  readonly image: Tensor;
-  readonly early: Tensor;
-}
-
-/**
- * Tables and pictures of a subject under each of these losses.
- *
- * @param pictures - the folder for pictures
- */
-export async function pixelPart(
-  { cache, judges: { usual: judges } }: Project,
-  trials: readonly Trial[],
-  subject: Subject,
-  pictures: string,
-): Promise<PixelPart> {
-  const made: Made[] = [];
-  for (const trial of trials) made.push({ trial, ...(await draw(cache, trial, subject, judges)) });
+/** Moves the pixels of a subject under each of these losses, judges and draws them: at the end, and when they were looked at before. */
+export async function recordPixels(project: Project, trials: readonly Trial[], subject: Subject): Promise<void> {
+  const { cache, results, pictures, judges } = project;
   const { start, truth, name, lookAfter, steps } = subject;
-  const [first, last] = [await judge(judges, start, truth), await judge(judges, truth, truth)];
-
-  const table = (scores: (drawn: Drawn) => Scores, more?: (drawn: Drawn) => number) => {
-    const rows: Row[] = [
-      { title: "*at first*", scores: first, more: more && [""] },
-      ...made.map(({ trial, drawn }) => ({
-        title: `\`${labelOf(trial)}\``,
-        scores: scores(drawn),
-        more: more && [String(more(drawn))],
-      })),
-      { title: "*the photograph*", scores: last, isReference: true, more: more && [""] },
-    ];
-    return scoreTable(judges, rows, last, more && ["steps"]);
-  };
-  const picture = async (file: string, image: (made: Made) => Tensor) => {
-    const cells = [
+  const made: { trial: Trial; drawn: Drawn; image: Tensor; early: Tensor }[] = [];
+  for (const trial of trials) made.push({ trial, ...(await draw(cache, trial, subject, judges.usual)) });
+  const rows = async (scores: (drawn: Drawn) => Scores) => ({
+    without: await judge(judges.usual, start, truth),
+    ...Object.fromEntries(made.map(({ trial, drawn }) => [trial.name, scores(drawn)])),
+    truth: await judge(judges.usual, truth, truth),
+  });
+  const picture = async (file: string, image: (one: (typeof made)[number]) => Tensor) => {
+    const cells = made.map((one) => ({ label: labelOf(one.trial), image: image(one) }));
+    const first = [
       { label: "the photograph", image: truth },
       { label: "at first", image: start },
-      ...made.map((one) => ({ label: labelOf(one.trial), image: image(one) })),
     ];
-    await writePictures(join(pictures, file), cells, { columns: 4 });
-    return `![${cells.map(({ label }) => label).join(", ")}](choosing/${file})`;
+    await writePictures(join(pictures, `${file}.webp`), [...first, ...cells], { columns: 4 });
   };
-  const hasEarly = lookAfter < steps;
-  return {
-    table: table(
-      ({ scores }) => scores,
-      ({ stepsToSettle }) => stepsToSettle,
-    ),
-    picture: await picture(`${name}.webp`, ({ image }) => image),
-    earlyTable: hasEarly ? table(({ earlyScores }) => earlyScores) : "",
-    earlyPicture: hasEarly ? await picture(`${name}-early.webp`, ({ early }) => early) : "",
-  };
+  await recordRows(results, name, await rows(({ scores, stepsToSettle }) => ({ ...scores, steps: stepsToSettle })));
+  await picture(name, ({ image }) => image);
+  if (lookAfter === steps) return;
+  await recordRows(results, `${name}-early`, await rows(({ earlyScores }) => earlyScores));
+  await picture(`${name}-early`, ({ early }) => early);
 }

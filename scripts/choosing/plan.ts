@@ -17,7 +17,6 @@ export interface Trial {
 /** A square of a photograph that may be shown. */
 export interface Place {
   readonly photograph: PhotographName;
-  readonly title: string;
   readonly left: number;
   readonly top: number;
 }
@@ -27,10 +26,16 @@ export interface Experiment {
   /** What its files, its tables and its pictures are called. */
   readonly name: string;
   readonly task: Pick<GivenSettings, "task" | "scale">;
+  /** What there is without a network. */
+  readonly without: string;
   readonly steps: number;
   /** Patches in a step, and their side in pixels. */
   readonly batch: number;
   readonly patch: number;
+  /** How many photographs the networks are judged on. */
+  readonly judged: number;
+  /** The square of each, in its middle, that they are judged on; default: the whole. */
+  readonly side?: number;
   readonly trials: readonly Trial[];
   readonly lookedAt: readonly Place[];
 }
@@ -43,17 +48,20 @@ export function labelOf({ loss, label = loss }: Trial): string {
 const perceptual = "perceptual(net=alexnet,taps=relu3)";
 const contextual = "contextual(net=alexnet,taps=relu2)";
 const gan = "gan(objective=hinge,features=24,depth=2,norm=spectral,learningRate=0.0005)";
+/** The losses that labels call by their name alone, as they are. */
+export const shortened: readonly string[] = [perceptual, contextual, gan];
 
-const husk = { photograph: "flower", title: "the husk", left: 320, top: 520 } as const;
-const edge = { photograph: "flower", title: "the edge of the husk", left: 300, top: 600 } as const;
-const cat = { photograph: "cat", title: "a cat, running", left: 380, top: 290 } as const;
+const husk = { photograph: "flower", left: 320, top: 520 } as const;
+const edge = { photograph: "flower", left: 300, top: 600 } as const;
+const cat = { photograph: "cat", left: 380, top: 290 } as const;
 
 /** What networks are trained for, and with which losses. */
 export const experiments: readonly Experiment[] = [
   {
     name: "x4",
     task: { task: "super-resolution", scale: 4 },
-    ...{ steps: 800, batch: 4, patch: 80 },
+    without: "bicubic",
+    ...{ steps: 800, batch: 4, patch: 80, judged: 26 },
     lookedAt: [husk, edge, cat],
     trials: [
       { name: "l1", loss: "l1" },
@@ -74,11 +82,11 @@ export const experiments: readonly Experiment[] = [
   {
     name: "deblur",
     task: { task: "deblur" },
-    ...{ steps: 300, batch: 4, patch: 64 },
+    without: "blurred",
+    ...{ steps: 300, batch: 4, patch: 64, judged: 10, side: 256 },
     lookedAt: [husk, cat],
     trials: [
       { name: "l1", loss: "l1" },
-      { name: "charbonnier", loss: "charbonnier" },
       { name: "edge", loss: "charbonnier + 0.05*edge" },
       { name: "fft", loss: "l1 + 0.1*fft" },
       { name: "edge-fft", loss: "charbonnier + 0.05*edge + 0.1*fft" },
@@ -87,7 +95,8 @@ export const experiments: readonly Experiment[] = [
   {
     name: "enhance",
     task: { task: "enhance" },
-    ...{ steps: 300, batch: 4, patch: 64 },
+    without: "dark",
+    ...{ steps: 300, batch: 4, patch: 64, judged: 10, side: 256 },
     lookedAt: [husk, cat],
     trials: [
       { name: "l1", loss: "l1" },

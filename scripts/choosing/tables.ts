@@ -14,7 +14,7 @@ export interface Row {
 /** The row whose number is the best of its column; of a prior, the closest to that of the photographs. */
 function best(rows: readonly Row[], { spec, better }: Loss, natural: Scores): number {
   const distance = ({ scores, isReference }: Row) =>
-    isReference ? Number.POSITIVE_INFINITY : badness(better, scores[spec], natural[spec]);
+    isReference || scores[spec] === undefined ? Number.POSITIVE_INFINITY : badness(better, scores[spec], natural[spec]);
   return rows.reduce((best, row, index) => (distance(row) < distance(rows[best]) ? index : best), 0);
 }
 

@@ -1,5 +1,5 @@
-import { access, readFile, rm, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { access, readdir, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
 import sharp from "sharp";
 import { beforeAll, describe, expect, it } from "vitest";
 import { mse, parseLoss } from "../../packages/core/src/losses/index.ts";
@@ -8,11 +8,15 @@ import { noise } from "../../packages/reconloss/src/tasks/distort.ts";
 import { gan } from "../../packages/reconloss/src/train/index.ts";
 import type { Subject } from "../../scripts/choosing/drawing.ts";
 import { availableJudges, hasWeights } from "../../scripts/choosing/judges.ts";
-import { entryOf, judgeExperiment, type Setup, settingsOf, stepTimes, train } from "../../scripts/choosing/networks.ts";
+import { recordExperiment } from "../../scripts/choosing/network-part.ts";
+import { entryOf, type Setup, settingsOf, stepTimes, train } from "../../scripts/choosing/networks.ts";
 import { writePage } from "../../scripts/choosing/page.ts";
 import { writePictures } from "../../scripts/choosing/pictures.ts";
+import { recordPixels } from "../../scripts/choosing/pixel-part.ts";
 import { optimisePixels, stepsTo, uniformNoise } from "../../scripts/choosing/pixels.ts";
 import { denoisingTrials, experiments, pixelTrials } from "../../scripts/choosing/plan.ts";
+import type { Project } from "../../scripts/choosing/project.ts";
+import { recordRows } from "../../scripts/choosing/results.ts";
 import { scoreTable } from "../../scripts/choosing/tables.ts";
 import { temporaryFolder } from "../folder.ts";
 import { photographFolder, scene } from "../tasks/photographs.ts";
@@ -21,7 +25,7 @@ const folder = await temporaryFolder();
 const toy: Setup = { data: join(folder, "photographs") };
 const short = experiments.map((experiment) => ({
   ...experiment,
-  ...{ steps: 4, batch: 2, patch: 80 },
+  ...{ steps: 4, batch: 2, patch: 80, judged: 2 },
   trials: experiment.trials.slice(0, 2),
 }));
 
@@ -92,23 +96,16 @@ describe("stepsTo", () => {
 });
 
 describe("train", () => {
-  it("stops, goes on, and trains and judges nothing twice", async () => {
+  it("stops, goes on, and trains nothing twice", async () => {
     const cache = join(folder, "trained");
-    const judges = await availableJudges(["psnr"]);
     const experiment = { ...short[0], trials: short[0].trials.slice(0, 1) };
     const [trial] = experiment.trials;
     expect(await train(cache, experiment, trial, toy, { signal: AbortSignal.abort() })).toBeUndefined();
-    expect((await judgeExperiment(cache, experiment, toy, judges)).trained).toEqual({});
     const trained = await train(cache, experiment, trial, toy);
-    const judged = await judgeExperiment(cache, experiment, toy, judges);
-    expect(judged.trained.l1).toHaveLength(2);
-    expect(judged.trained.l1[0].psnr).toBeGreaterThan(20);
     const model = join(entryOf(cache, experiment, trial, toy).folder, "model.onnx");
     const { mtimeMs } = await stat(model);
     expect(await train(cache, experiment, trial, toy)).toEqual(trained);
     expect((await stat(model)).mtimeMs).toBe(mtimeMs);
-    await rm(model);
-    expect(await judgeExperiment(cache, experiment, toy, judges)).toEqual(judged);
   });
 
   it.each(experiments)("gives every loss of $name the same training", (experiment) => {
@@ -141,39 +138,53 @@ describe("the page", () => {
     expect({ format, width, height }).toEqual({ format: "webp", width: 128, height: 116 });
   });
 
-  it("is written from what was computed, with every picture that it shows", async () => {
+  it("is written from what was recorded, and shows pictures that there are", async () => {
     const cache = join(folder, "whole");
+    const [results, pictures] = [join(cache, "results.json"), join(folder, "docs", "choosing")];
     const judges = {
       usual: await availableJudges(["psnr", "ssim", "tv"]),
       further: await availableJudges(["gmsd", "mdsi"]),
     };
-    const [first, ...others] = short;
-    const plan = {
-      experiments: [first, ...others.map((other) => ({ ...other, trials: other.trials.slice(0, 1) }))],
-      pixels: pixelTrials.slice(0, 2),
-      denoising: denoisingTrials.slice(0, 1),
-      missing: ["l1 + dists"],
-    };
-    for (const experiment of plan.experiments) {
-      for (const trial of experiment.trials) await train(cache, experiment, trial, toy);
-    }
-    const path = join(folder, "docs", "choosing.md");
     const target = scene(40, 40, 1);
-    const subjects = ["noise", "noisy"].map((name): Subject => {
+    const [noise, noisy] = ["noise", "noisy"].map((name): Subject => {
       const start = uniformNoise(target.shape, 1);
       return { name, start, target, truth: target, steps: 3, learningRate: 0.05, lookAfter: name === "noise" ? 1 : 3 };
     });
-    const [noise, noisy] = subjects;
-    await writePage(path, { cache, setup: toy, judges, ...plan, noise, noisy }, "Ours.");
+    const plan = { pixels: pixelTrials.slice(0, 2), denoising: denoisingTrials.slice(0, 1) };
+    const [first] = short;
+    const project: Project = {
+      ...{ cache, results, pictures, setup: toy, judges, ...plan, noise, noisy },
+      experiments: [first],
+    };
+    await recordRows(results, first.name, { "l1-lpips": { psnr: 99.123 }, l1: { "ms/step": 7 } });
+    for (const trial of first.trials) await train(cache, first, trial, toy);
+    await recordExperiment(project, first);
+    await recordPixels(project, plan.pixels, noise);
+    await recordPixels(project, plan.denoising, noisy);
+    const path = join(folder, "docs", "choosing.md");
+    await writePage(path, results);
     const page = await readFile(path, "utf8");
-    const pictures = [...page.matchAll(/\]\((choosing\/[^)]+)\)/g)].map(([, file]) => file);
-    expect(pictures).toHaveLength(7 + 3);
-    for (const picture of pictures) await access(join(dirname(path), picture));
+    const row = (title: string) => page.split("\n").filter((line) => line.startsWith(`| \`${title}\` |`));
+    // Of two trainings, and one that was recorded before.
+    expect(row("l1")[0]).toMatch(/ \| 7 \|$/);
+    expect(row("l1 + 0.1*lpips")[0]).toMatch(/\| \*\*99\.12\*\* \| – \|/);
+    expect(row("charbonnier")).toHaveLength(0);
+    // Of x4 by the usual judges and the further ones, of noise at the end and before.
+    expect(row("mse")).toHaveLength(4);
     expect(page).not.toMatch(/undefined|NaN|\{\{/);
-    expect(page).toContain("| `mse` |");
-    expect(page).toContain("`l1 + dists`");
+    const drawn = ["x4-1", "x4-2", "x4-3", "noise", "noise-early", "noisy"].map((name) => `${name}.webp`);
+    expect((await readdir(pictures)).sort()).toEqual(drawn.sort());
     const anchors = [...page.matchAll(/\]\(#([^)]+)\)/g)].map(([, anchor]) => anchor);
     for (const anchor of anchors) expect(page.toLowerCase()).toContain(`### ${anchor.replaceAll("-", " ")}`);
+  });
+
+  it("in docs is that of the results and the text that lie with the sources", async () => {
+    const path = join(folder, "again.md");
+    await writePage(path);
+    const docs = new URL("../../docs/", import.meta.url);
+    const page = await readFile(new URL("choosing.md", docs), "utf8");
+    expect(await readFile(path, "utf8")).toBe(page);
+    for (const [, picture] of page.matchAll(/\]\((choosing\/[^)]+)\)/g)) await access(new URL(picture, docs));
   });
 
   it("gives the time of a step for each training", async () => {
