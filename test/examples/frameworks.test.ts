@@ -8,6 +8,7 @@ import * as tensorflow from "../../examples/tensorflow.ts";
 import { jaxLoss } from "../../packages/core/src/jax/index.ts";
 import { parseLoss } from "../../packages/core/src/losses/index.ts";
 import { Random } from "../../packages/core/src/random.ts";
+import { tfLoss } from "../../packages/core/src/tensorflow/index.ts";
 import { sgd, TrainingStep } from "../../packages/reconloss/src/train/index.ts";
 
 const loss = parseLoss("l1 + 0.1*ssim + 0.01*tv");
@@ -30,7 +31,8 @@ async function readAll(arrays: readonly { data(): Promise<ArrayLike<number>> }[]
 
 function tensorflowBridge(): Bridge {
   const { model, apply } = tensorflow.createDenoiser(loss);
-  const batch = tensorflow.toTensorflow(input);
+  const [batch, wanted] = [input, target].map(tensorflow.toTensorflow);
+  const lossOf = tfLoss(tf, loss);
   const variables = model.trainableWeights.map((weight) => weight.read() as tf.Variable);
   const assign = (weights: Values) =>
     tf.tidy(() => {
@@ -48,7 +50,8 @@ function tensorflowBridge(): Bridge {
     },
     async grads(weights) {
       assign(weights);
-      const { grads } = await tensorflow.valueAndGrads(model, batch, target, loss);
+      // As the model is applied, without dropout.
+      const { grads } = tf.variableGrads(() => lossOf(model.apply(batch) as tf.Tensor, wanted), variables);
       const ordered = variables.map(({ name }) => grads[name]);
       return readAll(ordered.map((grad) => (grad.rank === 4 ? tf.transpose(grad, [3, 2, 0, 1]) : grad)));
     },

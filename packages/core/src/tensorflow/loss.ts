@@ -67,6 +67,7 @@ function definitionOf(loss: Loss): Definition {
  * ```ts
  * import "@tensorflow/tfjs-backend-cpu";
  * import * as tf from "@tensorflow/tfjs-core";
+ * import "@tensorflow/tfjs-layers"; // with the gradients of TensorFlow.js's own operations
  * import { parseLoss } from "@reconloss/core";
  * import { tfLoss } from "@reconloss/core/tensorflow";
  * const loss = tfLoss(tf, parseLoss("l1 + 0.1*ssim + 0.1*lpips(net=tiny)"));
