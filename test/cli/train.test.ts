@@ -104,11 +104,9 @@ describe("train", () => {
     const { stdout } = await run([
       "train",
       "deblur",
-      ...tiny,
+      ...["--data", data, "--batch", "2", "--patch", "24"],
       "--steps",
       "1",
-      "--patch",
-      "24",
       "--loss",
       loss,
       "-o",
