@@ -16,6 +16,7 @@ import {
   msSsim,
   sobel,
   ssim,
+  ssimulacra2,
   tv,
 } from "../../packages/core/src/losses/index.ts";
 import { msSsimWeights } from "../../packages/core/src/losses/ms-ssim.ts";
@@ -279,6 +280,49 @@ describe("the MS-SSIM kernel has the definition's options", () => {
       scenes.smooth(shape, random),
       mixed(scenes.smooth(shape, random), scenes.random(shape, random)),
     );
+  });
+});
+
+describe("the SSIMULACRA 2 kernel equals its definition", () => {
+  const { say: _, ...definition } = definitionOf(ssimulacra2());
+  const spec = definition.kernel!.spec;
+
+  // One scale to five, odd sides; strips of at most 64 rows and tiles of 256 columns, of which the window reaches 4 beyond.
+  test.each([
+    ["random", "random", [1, 3, 7, 7]],
+    ["random", "smooth", [2, 3, 8, 9]],
+    ["smooth", "random", [1, 1, 33, 16]],
+    ["random", "extremes", [2, 1, 19, 20]],
+    ["smooth", "flat halves", [1, 3, 64, 41]],
+    ["random", "smooth", [1, 3, 65, 70]],
+    ["random", "random", [1, 3, 9, 256]],
+    ["smooth", "random", [1, 3, 10, 257]],
+    ["random", "smooth", [1, 3, 12, 263]],
+    ["extremes", "random", [1, 1, 65, 261]],
+  ] as const)("%s against %s, %j", async (outputScene, targetScene, shape) => {
+    const random = randomSource(shape[3]);
+    const images = [scenes[outputScene](shape, random), scenes[targetScene](shape, random)] as const;
+    await compare({ spec, definition, smallest: 8, hasMap: false }, ...images);
+  });
+
+  test("identical images have no errors and no gradient", async () => {
+    const image = scenes.smooth([1, 3, 70, 41], randomSource(1));
+    const { perImage, grad } = await runKernel(spec, image, image, { grad: true });
+    expect(perImage[0]).toBe(0);
+    expect(grad!.every((slope) => slope === 0)).toBe(true);
+  });
+
+  // Samples beyond the range go on along the curve; responses below 0 have no root.
+  test("samples beyond the range are on the definition's curves", async () => {
+    const random = randomSource(2);
+    const beyond = (image: Tensor) =>
+      Tensor.from(
+        image.data.map((value) => 1.6 * value - 0.3),
+        image.shape,
+      );
+    const shape = [1, 3, 20, 23] as const;
+    const images = [beyond(scenes.random(shape, random)), beyond(scenes.smooth(shape, random))] as const;
+    await compare({ spec, definition, smallest: 8, hasMap: false }, ...images);
   });
 });
 

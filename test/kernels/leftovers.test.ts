@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { arenaOf } from "../../packages/core/src/kernels/arena.ts";
 import { type KernelSpec, runKernel, setKernelThreads, sharedTensors } from "../../packages/core/src/kernels/index.ts";
 import { loadKernels } from "../../packages/core/src/kernels/load.ts";
+import { ssimulacra2 } from "../../packages/core/src/losses/index.ts";
 import { type Shape, Tensor } from "../../packages/core/src/tensor.ts";
 import { randomTensor } from "../random.ts";
 
@@ -16,6 +17,7 @@ const gmsdOptions = {
   deviation: "sample",
 } as const;
 const specs: Record<string, KernelSpec> = {
+  ssimulacra2: ssimulacra2().definition!.kernel!.spec,
   l1: { kind: "l1" },
   mse: { kind: "mse" },
   charbonnier: { kind: "charbonnier", epsilon: 1e-3 },
@@ -92,15 +94,17 @@ function images(shape: Shape, dark: boolean): { output: Tensor; target: Tensor }
 const bits = (array?: Float32Array | Float64Array) =>
   array && Buffer.from(array.buffer, array.byteOffset, array.byteLength).toString("base64");
 
+/** What takes no weights; besides these, `gmsd` has maps where it is of one scale. */
+const withoutWeight: ReadonlySet<string> = new Set(["tv", "ms-ssim", "gmsd", "ssimulacra2"]);
+
 /** Weights of every place that count, one for all channels, where a kernel takes them. */
 function weightFor(spec: KernelSpec, { shape: [, , h, w] }: Tensor): Tensor | undefined {
-  if (spec.kind === "tv" || spec.kind === "ms-ssim" || spec.kind === "gmsd") return undefined;
+  if (withoutWeight.has(spec.kind)) return undefined;
   const border = spec.kind === "ssim" && spec.region === "valid" ? spec.window.size - 1 : 0;
   return randomTensor([1, 1, h - border, w - border], 3);
 }
 
-const hasMap = (spec: KernelSpec) =>
-  spec.kind === "gmsd" ? spec.weights[0] === 0 : spec.kind !== "tv" && spec.kind !== "ms-ssim";
+const hasMap = (spec: KernelSpec) => (spec.kind === "gmsd" ? spec.weights[0] === 0 : !withoutWeight.has(spec.kind));
 
 const cases = [48, 49, 50, 51, 128, 129, 131].flatMap((width) =>
   [false, true].map((dark) => ({ width, ...images([1, 3, 47, width], dark) })),

@@ -8,11 +8,14 @@ import {
   type Pixels,
   runKernel,
   runKernelSync,
+  type Ssimulacra2Spec,
   setKernelThreads,
 } from "../../packages/core/src/kernels/index.ts";
 import { loadKernels } from "../../packages/core/src/kernels/load.ts";
 import { poolWorkers } from "../../packages/core/src/kernels/pool.ts";
+import { ssimulacra2Scale } from "../../packages/core/src/kernels/ssimulacra2.ts";
 import { stripKernel } from "../../packages/core/src/kernels/strips.ts";
+import { ssimulacra2 } from "../../packages/core/src/losses/index.ts";
 import { type Shape, Tensor } from "../../packages/core/src/tensor.ts";
 import { processorTime } from "../processor-time.ts";
 import { randomTensor } from "../random.ts";
@@ -52,10 +55,18 @@ const specs = {
   },
   gmsd: { kind: "gmsd", ...gmsdOptions, weights: [0, 1] },
   "gmsd of two scales": { kind: "gmsd", ...gmsdOptions, weights: [0.4, 0.6], odd: "drop", deviation: "sample" },
+  ssimulacra2: ssimulacra2().definition!.kernel!.spec as Ssimulacra2Spec,
 } satisfies Record<string, KernelSpec>;
 
 const hasMap = (spec: KernelSpec) =>
-  spec.kind === "gmsd" ? spec.weights[0] === 0 : spec.kind !== "tv" && spec.kind !== "ms-ssim";
+  spec.kind === "gmsd" ? spec.weights[0] === 0 : !["tv", "ms-ssim", "ssimulacra2"].includes(spec.kind);
+
+/** How much arithmetic a sample is, in the strips that a kernel goes through; 0 where not all of the work is in strips. */
+function weightOf(spec: KernelSpec): number {
+  if (spec.kind === "gmsd") return 0;
+  if (spec.kind === "ms-ssim") return stripKernel(specs.ssim).weight;
+  return spec.kind === "ssimulacra2" ? ssimulacra2Scale.weight : stripKernel(spec).weight;
+}
 
 /** Interleaved pixels and the planes that they mean. */
 function pixels(
@@ -104,7 +115,7 @@ afterAll(() => setKernelThreads(undefined));
 describe("interleaved pixels give exactly what their planes give", () => {
   test.each([8, 16] as const)("%i bits", async (bits) => {
     for (const [name, spec] of Object.entries(specs) as [string, KernelSpec][]) {
-      for (const channels of spec.kind === "deltaE" || spec.kind === "gmsd" ? [1, 3] : [1, 2, 3, 4, 5]) {
+      for (const channels of ["deltaE", "gmsd", "ssimulacra2"].includes(spec.kind) ? [1, 3] : [1, 2, 3, 4, 5]) {
         const [output, target] = [pixels(bits, channels, 41, 53, 1), pixels(bits, channels, 41, 53, 2)];
         const options = { grad: true, map: hasMap(spec) };
         const wanted = await runKernel(spec, output.tensor, target.tensor, options);
@@ -155,7 +166,7 @@ describe("threads", () => {
       const alone = await runKernel(spec, output, target, options);
       setKernelThreads(3);
       expectSame(await runKernel(spec, output, target, options), alone);
-      if (spec.kind !== "gmsd" && stripKernel(spec.kind === "ms-ssim" ? specs.ssim : spec).weight > 1) {
+      if (weightOf(spec) > 1) {
         const { module } = await loadKernels();
         expect(poolWorkers(module).map(({ completed }) => completed > 0)).toEqual([true, true]);
       }

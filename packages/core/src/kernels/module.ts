@@ -131,6 +131,27 @@ export interface KernelExports {
     gradScale: number,
     scratch: number,
   ): void;
+  linearLight(x: number, count: number, scale: number): void;
+  linearLightGradient(x: number, grad: number, count: number, scale: number): void;
+  toOpponents(x: number, plane: number, count: number): void;
+  opponentsGradient(x: number, plane: number, grad: number, gradPlane: number, count: number): void;
+  ssimulacra2Scratch(rows: number): number;
+  ssimulacra2Plane(
+    x: number,
+    y: number,
+    first: number,
+    height: number,
+    width: number,
+    from: number,
+    to: number,
+    weights: number,
+    outside: number,
+    shift: number,
+    sums: number,
+    slopes: number,
+    grad: number,
+    scratch: number,
+  ): void;
   ssimUnpad(grad: number, from: number, to: number, height: number, width: number): void;
   clearRows(
     rows: number,

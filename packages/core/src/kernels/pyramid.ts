@@ -45,8 +45,19 @@ export interface Mixing {
   readonly offset: number;
 }
 
-/** Half the size, by means over 2x2 pixels; of what channels are mixed to, if so. */
-export function halvePlanes(kernels: Kernels, source: Rows, planes: Planes, odd: Odd, mixing?: Mixing): Tensor {
+/**
+ * Half the size, by means over 2x2 pixels; of what channels are mixed to, if so.
+ *
+ * @param prepare - what is done before to so many samples at an address
+ */
+export function halvePlanes(
+  kernels: Kernels,
+  source: Rows,
+  planes: Planes,
+  odd: Odd,
+  mixing?: Mixing,
+  prepare?: (address: number, count: number) => void,
+): Tensor {
   const [channels, height, width] = planes;
   const half = halving(planes, odd);
   const kept = mixing ? 1 : channels;
@@ -64,6 +75,7 @@ export function halvePlanes(kernels: Kernels, source: Rows, planes: Planes, odd:
     // A last row that is left out is read all the same: its extremes are noted.
     const end = to === half.height ? height : 2 * to - half.top;
     kernels.read(source, [0, channels], first * width, end * width, x, stride, staging);
+    prepare?.(x, (channels - 1) * stride + (end - first) * width);
     if (mixing) mix(kernels, x, stride, channels, (end - first) * width, mixing);
     for (let channel = 0; channel < kept; channel++) {
       const at = (row: number) => x + (channel * stride + (row - first) * width) * 4;

@@ -7,6 +7,7 @@ import { inStrips, type Kernel } from "./kernel.ts";
 import { msSsim } from "./ms-ssim.ts";
 import { pointwise } from "./pointwise.ts";
 import { ssim } from "./ssim.ts";
+import { ssimulacra2 } from "./ssimulacra2.ts";
 import type { KernelSpec, SobelSpec, SsimSpec } from "./types.ts";
 import { variation } from "./variation.ts";
 import { checkWindow, leastSide } from "./windows.ts";
@@ -23,6 +24,7 @@ const table: Table = {
   deltaE: inStrips(deltaE, (name, _, shape) => checkColours(name, shape)),
   "ms-ssim": msSsim,
   gmsd,
+  ssimulacra2: { ...ssimulacra2, check: (name, _, shape) => checkColours(name, shape) },
 };
 
 /** The kernel of a specification; undefined: there is none of that kind. */

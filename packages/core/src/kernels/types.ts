@@ -98,7 +98,7 @@ export interface DeltaESpec {
 export type PassSpec = PointwiseSpec | VariationSpec | SobelSpec | SsimSpec | DeltaESpec;
 
 /** What works on horizontal strips of one image. */
-export type StripSpec = PassSpec | SimilaritySpec;
+export type StripSpec = PassSpec | SimilaritySpec | Ssimulacra2ScaleSpec;
 
 /** Channels, height, width. */
 export type Planes = readonly [channels: number, height: number, width: number];
@@ -137,5 +137,33 @@ export interface GmsdSpec extends Pick<SimilaritySpec, "constant" | "masking"> {
   readonly deviation: "population" | "sample";
 }
 
+/** SSIMULACRA 2's weighted sum of errors; 3 channels, or 1 for grey. */
+export interface Ssimulacra2Spec {
+  readonly kind: "ssimulacra2";
+  /** What white is; images are divided by it. */
+  readonly dataRange: number;
+  /** The window's nine weights along either axis, symmetric. */
+  readonly window: readonly number[];
+  /** The weights of every scale, finest first, for images of one scale, of two, and so on. */
+  readonly weights: readonly (readonly Ssimulacra2Weights[])[];
+}
+
+/** How much each error of a scale counts: the errors of structure of three planes, of edges that the target has not, of those that the output has lost. */
+export interface Ssimulacra2Weights {
+  readonly means: readonly number[];
+  /** Of norms of order 4. */
+  readonly norms: readonly number[];
+}
+
+/** One scale. */
+export interface Ssimulacra2ScaleSpec extends Ssimulacra2Weights {
+  readonly kind: "ssimulacra2-scale";
+  readonly window: readonly number[];
+  /** What white is of the finest scale, whose images are samples; those of others are linear light. */
+  readonly dataRange?: number;
+  /** The means of fourth powers of all errors, which the gradient needs. */
+  readonly fourths?: readonly number[];
+}
+
 /** Any kernel. */
-export type KernelSpec = PassSpec | MsSsimSpec | GmsdSpec;
+export type KernelSpec = PassSpec | MsSsimSpec | GmsdSpec | Ssimulacra2Spec;

@@ -2,13 +2,14 @@ import type { Images } from "../definitions/definition.ts";
 import { colourImageOptions } from "../definitions/image-options.ts";
 import { rootOfMean, weightedMean } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
+import { ssimulacra2Scales } from "../kernels/ssimulacra2.ts";
 import { refuseColours } from "./colour-planes.ts";
 import { prepare, refuseImages } from "./images.ts";
 import { linearRgb } from "./lab.ts";
 import { defineLoss } from "./loss.ts";
 import { type Window, windowMean } from "./windows.ts";
 
-/** The shortest side that is still halved, and the least side of images. */
+/** The least side of images. */
 const leastSide = 8;
 
 /** XYB's cone responses to linear light, with a bias that is taken off again after the cube root (libjxl). */
@@ -80,18 +81,6 @@ const published = [
   ],
   [0, 0, 0, 0.0005130064588990679, 0, 0.00010854057858411537],
 ];
-const mostScales = 6;
-
-/** How many scales images have: each halves the one before, whose sides must be at least 8. */
-function scalesOf(height: number, width: number): number {
-  let [scales, side] = [1, Math.min(height, width)];
-  while (side >= leastSide && scales < mostScales) {
-    side = Math.ceil(side / 2);
-    scales++;
-  }
-  return scales;
-}
-
 /**
  * The weights of one scale's errors, for means and for norms of order 4, in the order of {@link errors}: three errors of three planes. Of images with fewer scales than six, the program takes as
  * many rows of the table as there are, in a row, so that those of Y begin among the rows of X.
@@ -205,7 +194,7 @@ export const ssimulacra2 = defineLoss({
       let [x, y] = [prepared.output, prepared.target].map((image) => linearRgb(o, o.div(image, options.dataRange)));
       let weight = prepared.weight && o.mean(prepared.weight, "c");
       const [, , h, w] = o.dims(x) as readonly number[];
-      return Array.from({ length: scalesOf(h, w) }, (_, scale) => {
+      return Array.from({ length: ssimulacra2Scales(h, w) }, (_, scale) => {
         if (scale > 0) [x, y, weight] = [halve(o, x), halve(o, y), weight && halve(o, weight)];
         return { errors: errors(o, toOpponents(o, x), toOpponents(o, y)), weight };
       });
@@ -219,6 +208,22 @@ export const ssimulacra2 = defineLoss({
     return {
       bySize: true,
       mapsErrors: true,
+      kernel: {
+        spec: {
+          kind: "ssimulacra2",
+          dataRange: options.dataRange,
+          window: Array.from(taps),
+          // By how many scales there are.
+          weights: Array.from({ length: published.length / 3 }, (_, last) =>
+            Array.from({ length: last + 1 }, (_, scale) => {
+              const [means, norms] = weightsOf(scale, last + 1);
+              return { means, norms };
+            }),
+          ),
+        },
+        images: { ...options, channels: "rgb" },
+        withoutMap: true,
+      },
       score: (o, images) =>
         scales(o, images)
           .map((scale, index, all) => {

@@ -9,6 +9,9 @@ export { halve, mix, unhalve } from "./pyramid";
 export { chaseBulges, clearRows } from "./reflections";
 export { resizeAcross, resizeDown } from "./resize";
 export { ssimConfigure, ssimScratch, ssimStrip, ssimUnpad } from "./ssim";
+export {
+  linearLight, linearLightGradient, opponentsGradient, ssimulacra2Plane, ssimulacra2Scratch, toOpponents,
+} from "./ssimulacra2";
 
 /** The first free address of memory. */
 export function heapBase(): usize {
