@@ -7,8 +7,9 @@ export async function collectUntil(isSo: () => boolean): Promise<void> {
   // --expose-gc after the start: https://nodejs.org/api/v8.html#v8setflagsfromstringflags
   setFlagsFromString("--expose-gc");
   const collect = runInNewContext("gc") as () => void;
-  while (!isSo()) {
-    collect();
+  do {
+    // What a WeakRef was asked for lives until the job that asked is over: https://tc39.es/ecma262/#sec-weakrefderef
     await sleep(10);
-  }
+    collect();
+  } while (!isSo());
 }
