@@ -13,7 +13,7 @@ import {
 } from "../../packages/core/src/kernels/index.ts";
 import { loadKernels } from "../../packages/core/src/kernels/load.ts";
 import { poolWorkers } from "../../packages/core/src/kernels/pool.ts";
-import { ssimulacra2Scale } from "../../packages/core/src/kernels/ssimulacra2.ts";
+import { ssimulacra2Scale } from "../../packages/core/src/kernels/ssimulacra2-scale.ts";
 import { stripKernel } from "../../packages/core/src/kernels/strips.ts";
 import { ssimulacra2 } from "../../packages/core/src/losses/index.ts";
 import { type Shape, Tensor } from "../../packages/core/src/tensor.ts";

@@ -1,9 +1,9 @@
 import { ReconlossError } from "../errors.ts";
-import { formatShape, Tensor } from "../tensor.ts";
-import type { Kernel, KernelRun } from "./kernel.ts";
+import { formatShape, type Tensor } from "../tensor.ts";
+import { type ImageScore, type ImageTask, imageByImage, type Kernel, type KernelRun } from "./kernel.ts";
 import type { Kernels } from "./module.ts";
 import { addCoarser, halfSize, halvePlanes, type Mixing, mixPlanes, type Odd } from "./pyramid.ts";
-import { dimensions, joinExtremes, type NotedExtremes, planarRows, rowsOf } from "./rows.ts";
+import { dimensions, type NotedExtremes, planarRows, rowsOf } from "./rows.ts";
 import type { GmsdSpec, KernelImage, Planes } from "./types.ts";
 
 const oddOf = ({ odd }: GmsdSpec): Odd => (odd === "zero" ? "zero after" : odd);
@@ -31,20 +31,12 @@ function pyramid(
   return scales;
 }
 
-/** Where one image's results go. */
-interface Destinations {
-  readonly grad?: Float32Array;
-  readonly map?: Float32Array;
-}
-
 /** The score of one image: the root of the weighted sum of the variances of each scale. */
 function* scoreImage(
   kernels: Kernels,
   spec: GmsdSpec,
-  output: KernelImage,
-  target: KernelImage,
-  { grad, map }: Destinations,
-): KernelRun<{ score: number; extremes: NotedExtremes }> {
+  { output, target, grad, map }: ImageTask,
+): KernelRun<ImageScore> {
   const similarity = { kind: "similarity", constant: spec.constant, masking: spec.masking } as const;
   const [x, y] = [pyramid(kernels, spec, output, "output"), pyramid(kernels, spec, target, "target")];
   const extremes = kernels.takeExtremes();
@@ -110,21 +102,5 @@ export const gmsd: Kernel<GmsdSpec> = {
     const [height, width] = coarsest(spec, [c, h, w]);
     if (height * width < 2) throw new ReconlossError("shape", `${name}: output is ${shape}, too small for a deviation`);
   },
-  *run(kernels, spec, { output, target, grad, map }) {
-    const { count, planes } = dimensions(output);
-    const size = planes[0] * planes[1] * planes[2];
-    const cells = (map?.length ?? 0) / count;
-    const one = (image: KernelImage, index: number) => (image instanceof Tensor ? image.image(index) : image);
-    const perImage = new Float64Array(count);
-    let extremes: NotedExtremes = {};
-    for (let i = 0; i < count; i++) {
-      const image = yield* scoreImage(kernels, spec, one(output, i), one(target!, i), {
-        grad: grad?.subarray(i * size, (i + 1) * size),
-        map: map?.subarray(i * cells, (i + 1) * cells),
-      });
-      perImage[i] = image.score;
-      extremes = joinExtremes(extremes, image.extremes);
-    }
-    return { perImage, extremes };
-  },
+  run: (kernels, spec, task) => imageByImage(task, (image) => scoreImage(kernels, spec, image)),
 };

@@ -1,10 +1,10 @@
 import type { Stepwise } from "../stepwise.ts";
-import type { Shape } from "../tensor.ts";
+import { type Shape, Tensor } from "../tensor.ts";
 import type { Kernels } from "./module.ts";
-import { dimensions, type NotedExtremes } from "./rows.ts";
+import { dimensions, joinExtremes, type NotedExtremes } from "./rows.ts";
 import type { StripKernel } from "./strip.ts";
 import type { KernelTask, StripTask, TiledResult } from "./tiled.ts";
-import type { KernelSpec, PassSpec, Planes } from "./types.ts";
+import type { KernelImage, KernelSpec, PassSpec, Planes } from "./types.ts";
 
 /** What a kernel computed beside what it wrote. */
 export interface KernelScores {
@@ -46,4 +46,36 @@ export function inStrips<S extends PassSpec>(kernel: StripKernel<S>, check: Kern
       return { perImage: Float64Array.from(sums, (sum) => kernel.finish(spec, planes, sum)), extremes };
     },
   };
+}
+
+/** One image against its target, and where its results go. */
+export interface ImageTask extends Pick<KernelTask, "grad" | "map"> {
+  readonly output: KernelImage;
+  readonly target: KernelImage;
+}
+
+/** What a kernel computed of one image. */
+export interface ImageScore {
+  readonly score: number;
+  readonly extremes: NotedExtremes;
+}
+
+/** Work that is done for each image of a batch by itself. */
+export function* imageByImage(
+  { output, target, grad, map }: KernelTask,
+  scoreImage: (image: ImageTask) => KernelRun<ImageScore>,
+): KernelRun<KernelScores> {
+  const { count } = dimensions(output);
+  const one = (image: KernelImage, index: number) => (image instanceof Tensor ? image.image(index) : image);
+  const share = (batch: Float32Array | undefined, index: number) =>
+    batch?.subarray((index * batch.length) / count, ((index + 1) * batch.length) / count);
+  const perImage = new Float64Array(count);
+  let extremes: NotedExtremes = {};
+  for (let i = 0; i < count; i++) {
+    const task = { output: one(output, i), target: one(target!, i), grad: share(grad, i), map: share(map, i) };
+    const image = yield* scoreImage(task);
+    perImage[i] = image.score;
+    extremes = joinExtremes(extremes, image.extremes);
+  }
+  return { perImage, extremes };
 }

@@ -1,9 +1,8 @@
-import { Tensor } from "../tensor.ts";
-import type { Kernel, KernelRun } from "./kernel.ts";
+import { type ImageScore, type ImageTask, imageByImage, type Kernel, type KernelRun } from "./kernel.ts";
 import type { Kernels } from "./module.ts";
 import { addCoarser, halvePlanes } from "./pyramid.ts";
-import { dimensions, joinExtremes, type NotedExtremes, planarRows, rowsOf } from "./rows.ts";
-import type { KernelImage, MsSsimSpec, Planes } from "./types.ts";
+import { dimensions, type NotedExtremes, planarRows, rowsOf } from "./rows.ts";
+import type { MsSsimSpec, Planes } from "./types.ts";
 import { checkWindow, leastSide } from "./windows.ts";
 
 /** Where means begin to count; below, a power's slope would be too steep to be of use. */
@@ -38,15 +37,9 @@ function average(values: Float64Array): number {
 }
 
 /**
- * MS-SSIM of one image: the pyramid holds a third of the image in float32, everything else works in bands. `grad`: planes to write the gradient to.
+ * MS-SSIM of one image: the pyramid holds a third of the image in float32, everything else works in bands.
  */
-function* scoreImage(
-  kernels: Kernels,
-  spec: MsSsimSpec,
-  output: KernelImage,
-  target: KernelImage,
-  grad: Float32Array | undefined,
-): KernelRun<{ score: number; extremes: NotedExtremes }> {
+function* scoreImage(kernels: Kernels, spec: MsSsimSpec, { output, target, grad }: ImageTask): KernelRun<ImageScore> {
   const { window, k1, k2, dataRange, nonNegative, weights } = spec;
   const scale = { kind: "ssim", window, k1, k2, dataRange, nonNegative, covariance: "population" } as const;
   const means: Float64Array[] = [];
@@ -90,18 +83,5 @@ export const msSsim: Kernel<MsSsimSpec> = {
     const { window, weights, odd, region } = spec;
     checkWindow(name, spec, leastSide(window.size, weights.length, odd, region), shape);
   },
-  *run(kernels, spec, { output, target, grad }) {
-    const { count, planes } = dimensions(output);
-    const size = planes[0] * planes[1] * planes[2];
-    const one = (image: KernelImage, index: number) => (image instanceof Tensor ? image.image(index) : image);
-    const perImage = new Float64Array(count);
-    let extremes: NotedExtremes = {};
-    for (let i = 0; i < count; i++) {
-      const own = grad?.subarray(i * size, (i + 1) * size);
-      const image = yield* scoreImage(kernels, spec, one(output, i), one(target!, i), own);
-      perImage[i] = image.score;
-      extremes = joinExtremes(extremes, image.extremes);
-    }
-    return { perImage, extremes };
-  },
+  run: (kernels, spec, task) => imageByImage(task, (image) => scoreImage(kernels, spec, image)),
 };

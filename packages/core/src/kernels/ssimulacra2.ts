@@ -1,9 +1,8 @@
-import { Tensor } from "../tensor.ts";
-import type { Kernel, KernelRun } from "./kernel.ts";
+import { type ImageScore, type ImageTask, imageByImage, type Kernel, type KernelRun } from "./kernel.ts";
 import type { Kernels } from "./module.ts";
 import { addCoarser, halvePlanes } from "./pyramid.ts";
-import { dimensions, joinExtremes, type NotedExtremes, planarRows, type Rows, rowsOf, samples } from "./rows.ts";
-import { evenStrips, type Span, type StripKernel } from "./strip.ts";
+import { dimensions, type NotedExtremes, planarRows, type Rows, rowsOf, samples } from "./rows.ts";
+import { meansOf, ssimulacra2Scale } from "./ssimulacra2-scale.ts";
 import type { KernelImage, Planes, Ssimulacra2ScaleSpec, Ssimulacra2Spec } from "./types.ts";
 
 /** The shortest side that is still halved. */
@@ -18,149 +17,6 @@ export function ssimulacra2Scales(height: number, width: number): number {
     scales++;
   }
   return scales;
-}
-
-/** Pixels that the window reaches to either side. */
-const reach = 4;
-
-/** Rows of one strip: tall enough that the halo costs little, low enough for the caches. */
-const stripRows = 64;
-
-/** What of the program's X, Y and B - Y is left out of ours, which are numbers around 0. */
-const shifts = [0.42, 0.01 + 0.45, 0.55];
-
-/** Planes of X, Y and B - Y, errors of each, and sums of each: of errors, then of their fourth powers. */
-const opponents = 3;
-const errors = 3;
-const sumsOfPlane = 2 * errors;
-
-/** The halo of a strip: derivatives are blurred once more. */
-function haloOf({ fourths }: Ssimulacra2ScaleSpec): number {
-  return fourths ? 2 * reach : reach;
-}
-
-/** How much of the window lies beyond the first or last column, for each column, and as many floats before and after as vectors may read. */
-const slack = 16;
-
-function windowOutside(window: readonly number[], width: number): Float32Array {
-  const outside = new Float32Array(width + 2 * slack);
-  const at = (column: number) =>
-    window.reduce((sum, weight, k) => (column + k < reach || column + k >= width + reach ? sum + weight : sum), 0);
-  for (let column = 0; column < width; column++) {
-    if (column < reach || column >= width - reach) outside[slack + column] = at(column);
-  }
-  return outside;
-}
-
-/** For the errors of one plane, what their slopes are made of: see `ssimulacra2Plane`. */
-function slopesOf({ means, norms, fourths }: Ssimulacra2ScaleSpec, plane: number, places: number): number[] {
-  return Array.from({ length: errors }, (_, error) => {
-    const index = 3 * error + plane;
-    const fourth = fourths![index];
-    return [means[index] / places, fourth > 0 ? norms[index] / places : 0, fourth > 0 ? fourth ** -0.25 : 0];
-  }).flat();
-}
-
-/** Reads rows of an image as three planes of linear light; grey is all three. */
-function readLinear(
-  kernels: Kernels,
-  { dataRange }: Ssimulacra2ScaleSpec,
-  rows: Rows,
-  [from, to]: Span,
-  { address, stride }: { address: number; stride: number },
-  staging: number,
-  noting?: "by the kernel",
-): void {
-  const { channels } = rows;
-  kernels.read(rows, [0, channels], from, to, address, stride, staging, noting);
-  if (dataRange) kernels.run.linearLight(address, (channels - 1) * stride + to - from, 1 / dataRange);
-  if (channels === 3) return;
-  const planes = kernels.view(address, 3 * stride);
-  for (const plane of [1, 2]) planes.copyWithin(plane * stride, 0, to - from);
-}
-
-/** One scale of SSIMULACRA 2: sums or, where fourth powers are known, the gradient with respect to linear light. */
-export const ssimulacra2Scale: StripKernel<Ssimulacra2ScaleSpec> = {
-  needsTarget: true,
-  weight: 24,
-  mapSize: () => undefined,
-  strips: (_, [, height]) => evenStrips(height, stripRows),
-  sourceRows: (spec, [, height], [from, to]) => [Math.max(from - haloOf(spec), 0), Math.min(to + haloOf(spec), height)],
-  gradRows: (_, __, strip) => strip,
-  mapRows: () => [0, 0],
-  run: (kernels, spec, planes, strip, { output, target, grad }) => {
-    const [channels, height, width] = planes;
-    const [from, to] = strip;
-    const [first, end] = ssimulacra2Scale.sourceRows(spec, planes, strip);
-    const pixels = (end - first) * width;
-    const stride = (pixels + 7) & ~3;
-    const rows = (to - from) * width;
-    const gradStride = (rows + 7) & ~3;
-
-    kernels.reset();
-    const window = kernels.floats(spec.window.length);
-    const outside = windowOutside(spec.window, width);
-    const columns = kernels.floats(outside.length);
-    const sums = kernels.bytes(8 * sumsOfPlane * opponents);
-    const slopes = kernels.floats(3 * errors);
-    const [x, y] = [kernels.floats(opponents * stride), kernels.floats(opponents * stride)];
-    const [stagingX, stagingY] = [output, target!].map((image) => kernels.staging(image, pixels));
-    const gradient = grad ? kernels.floats(opponents * gradStride) : 0;
-    const scratch = kernels.bytes(kernels.run.ssimulacra2Scratch(to - from));
-
-    kernels.view(window, spec.window.length).set(spec.window);
-    kernels.view(columns, outside.length).set(outside);
-    kernels.view64(sums, sumsOfPlane * opponents).fill(0);
-    const all = [first * width, end * width] as const;
-    readLinear(kernels, spec, output, all, { address: x, stride }, stagingX);
-    readLinear(kernels, spec, target!, all, { address: y, stride }, stagingY);
-    for (const address of [x, y]) kernels.run.toOpponents(address, 4 * stride, pixels);
-    for (let plane = 0; plane < opponents; plane++) {
-      if (grad) kernels.view(slopes, 3 * errors).set(slopesOf(spec, plane, height * width));
-      kernels.run.ssimulacra2Plane(
-        x + 4 * plane * stride,
-        y + 4 * plane * stride,
-        first,
-        height,
-        width,
-        from,
-        to,
-        window,
-        columns + 4 * slack,
-        shifts[plane],
-        sums + 8 * sumsOfPlane * plane,
-        slopes,
-        grad ? gradient + 4 * plane * gradStride : 0,
-        scratch,
-      );
-    }
-    if (grad) {
-      const own = [from * width, to * width] as const;
-      readLinear(kernels, spec, output, own, { address: x, stride }, stagingX, "by the kernel");
-      kernels.run.opponentsGradient(x, 4 * stride, gradient, 4 * gradStride, rows);
-      if (channels === 1) {
-        const planes = kernels.view(gradient, opponents * gradStride);
-        for (let i = 0; i < rows; i++) planes[i] += planes[gradStride + i] + planes[2 * gradStride + i];
-      }
-      for (let channel = 0; channel < channels; channel++) {
-        kernels.write(grad, channel, ...own, gradient + 4 * channel * gradStride);
-      }
-    }
-    return kernels.view64(sums, sumsOfPlane * opponents).slice();
-  },
-  finish: ({ means, norms }, [, height, width], sums) => {
-    const weighted = means.map((weight, index) => {
-      const { error, fourth } = meansOf(sums, index, height * width);
-      return weight * error + norms[index] * fourth ** 0.25;
-    });
-    return weighted.reduce((total, value) => total + value, 0);
-  },
-};
-
-/** The mean of an error and of its fourth powers, from the sums of all planes. */
-function meansOf(sums: Float64Array, index: number, places: number): { error: number; fourth: number } {
-  const at = (index % 3) * sumsOfPlane + Math.floor(index / 3);
-  return { error: sums[at] / places, fourth: sums[at + errors] / places };
 }
 
 /** Pixels that are in memory at a time. */
@@ -185,14 +41,12 @@ function fromLinear(kernels: Kernels, source: Rows, planes: Planes, dataRange: n
   }
 }
 
-/** The weighted sum of errors of one image; `grad`: planes to write the gradient to. */
+/** The weighted sum of errors of one image. */
 function* scoreImage(
   kernels: Kernels,
   { dataRange, window, weights }: Ssimulacra2Spec,
-  output: KernelImage,
-  target: KernelImage,
-  grad: Float32Array | undefined,
-): KernelRun<{ score: number; extremes: NotedExtremes }> {
+  { output, target, grad }: ImageTask,
+): KernelRun<ImageScore> {
   const { planes: finest } = dimensions(output);
   const [, height, width] = finest;
   const toLinear = (address: number, count: number) => kernels.run.linearLight(address, count, 1 / dataRange);
@@ -236,18 +90,5 @@ export const ssimulacra2: Omit<Kernel<Ssimulacra2Spec>, "check"> = {
   needsTarget: true,
   mapSize: () => undefined,
   weightPlanes: () => undefined,
-  *run(kernels, spec, { output, target, grad }) {
-    const { count, planes } = dimensions(output);
-    const size = planes[0] * planes[1] * planes[2];
-    const one = (image: KernelImage, index: number) => (image instanceof Tensor ? image.image(index) : image);
-    const perImage = new Float64Array(count);
-    let extremes: NotedExtremes = {};
-    for (let i = 0; i < count; i++) {
-      const own = grad?.subarray(i * size, (i + 1) * size);
-      const image = yield* scoreImage(kernels, spec, one(output, i), one(target!, i), own);
-      perImage[i] = image.score;
-      extremes = joinExtremes(extremes, image.extremes);
-    }
-    return { perImage, extremes };
-  },
+  run: (kernels, spec, task) => imageByImage(task, (image) => scoreImage(kernels, spec, image)),
 };

@@ -4,7 +4,7 @@ import type { Kernels } from "./module.ts";
 import { pointwise } from "./pointwise.ts";
 import type { NotedExtremes } from "./rows.ts";
 import { ssim } from "./ssim.ts";
-import { ssimulacra2Scale } from "./ssimulacra2.ts";
+import { ssimulacra2Scale } from "./ssimulacra2-scale.ts";
 import type { Span, StripData, StripKernel } from "./strip.ts";
 import type { Planes, StripSpec } from "./types.ts";
 import { variation } from "./variation.ts";
