@@ -8,8 +8,9 @@
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { jobsOf } from "./choosing/jobs.ts";
 import { resultsPath, writePage } from "./choosing/page.ts";
-import { jobsOf, projectOf } from "./choosing/project.ts";
+import { projectOf } from "./choosing/project.ts";
 
 const usage = `npm run choosing -- --data FOLDER [options]
   --data FOLDER      photographs to learn from

@@ -55,6 +55,9 @@ const husk = { photograph: "flower", left: 320, top: 520 } as const;
 const edge = { photograph: "flower", left: 300, top: 600 } as const;
 const cat = { photograph: "cat", left: 380, top: 290 } as const;
 
+/** Short trainings, judged on squares. */
+const onSquares = { steps: 300, batch: 4, patch: 64, judged: 10, side: 256, lookedAt: [husk, cat] } as const;
+
 /** What networks are trained for, and with which losses. */
 export const experiments: readonly Experiment[] = [
   {
@@ -83,8 +86,7 @@ export const experiments: readonly Experiment[] = [
     name: "deblur",
     task: { task: "deblur" },
     without: "blurred",
-    ...{ steps: 300, batch: 4, patch: 64, judged: 10, side: 256 },
-    lookedAt: [husk, cat],
+    ...onSquares,
     trials: [
       { name: "l1", loss: "l1" },
       { name: "edge", loss: "charbonnier + 0.05*edge" },
@@ -96,8 +98,7 @@ export const experiments: readonly Experiment[] = [
     name: "enhance",
     task: { task: "enhance" },
     without: "dark",
-    ...{ steps: 300, batch: 4, patch: 64, judged: 10, side: 256 },
-    lookedAt: [husk, cat],
+    ...onSquares,
     trials: [
       { name: "l1", loss: "l1" },
       { name: "exposure", loss: "l1 + 0.1*exposure" },
