@@ -1,10 +1,8 @@
-import { described } from "../arguments.ts";
-import type { Definition } from "../definitions/definition.ts";
 import { scoresOf } from "../definitions/evaluate.ts";
-import { ReconlossError } from "../errors.ts";
-import { isLoss, type Loss } from "../losses/loss.ts";
+import { checkShapes, definitionForFramework, loadWeights } from "../losses/framework-loss.ts";
+import type { Loss } from "../losses/loss.ts";
 import { minimisedScore } from "../losses/minimised.ts";
-import { formatShape, type Shape, sameShape } from "../tensor.ts";
+import type { Shape } from "../tensor.ts";
 import type { Jax, JaxArray } from "./framework.ts";
 import { checkArray, evaluate, type LayoutOptions, layoutOf } from "./function.ts";
 
@@ -21,37 +19,6 @@ export interface JaxLoss<A extends JaxArray> {
   (output: A, target?: A, weight?: A): A;
   /** Resolves when the weights that the loss is written with are loaded; a loss of pixels alone may be called before. */
   readonly ready: Promise<void>;
-}
-
-/** Refuses losses that are no function of images alone. */
-function definitionOf(loss: Loss): Definition {
-  const refuse = (problem: string) => new ReconlossError("invalid-argument", `jaxLoss: ${problem}`);
-  if (!isLoss(loss)) throw refuse(`loss must be a loss, got ${described(loss)}`);
-  const { definition, label, learners = [], later = [] } = loss;
-  if (learners.length > 0) {
-    throw refuse(
-      `${label} learns beside the model; use jaxFunction with generatorLoss on your own discriminator's logits`,
-    );
-  }
-  if (later.length > 0) {
-    throw refuse(
-      `${label} counts the steps of a trainer (${later[0].label}); make one function for each part of the training`,
-    );
-  }
-  if (definition === undefined) throw refuse(`${label} has a term that is averaged before it is reported`);
-  return definition;
-}
-
-function checkShapes(loss: Loss, output: Shape, target?: Shape, weight?: Shape): void {
-  const refuse = (problem: string) => new ReconlossError("shape", `${loss.name}: ${problem}`);
-  if (target && !sameShape(output, target)) {
-    throw refuse(`output is ${formatShape(output)} but target is ${formatShape(target)}`);
-  }
-  const refusal = loss.refusal(output);
-  if (refusal !== undefined) throw refuse(`output is ${formatShape(output)}, ${refusal}`);
-  if (weight === undefined || weight.every((size, axis) => size === output[axis] || (size === 1 && axis < 2))) return;
-  const problem = `weight must have the shape of output, ${formatShape(output)}, or 1 image or 1 channel of it`;
-  throw refuse(`${problem}, got ${formatShape(weight)}`);
 }
 
 /**
@@ -83,35 +50,21 @@ function checkShapes(loss: Loss, output: Shape, target?: Shape, weight?: Shape):
  */
 export function jaxLoss<A extends JaxArray>(jax: Jax<A>, loss: Loss, options: LayoutOptions = {}): JaxLoss<A> {
   const layout = layoutOf("jaxLoss", jax, options);
-  const definition = definitionOf(loss);
-  let state: "loading" | "ready" | { error: unknown } = definition.prepare ? "loading" : "ready";
-  const ready = (async () => definition.prepare?.())().then(
-    () => {
-      state = "ready";
-    },
-    (error) => {
-      state = { error };
-      throw error;
-    },
-  );
-  // Whoever waits for it is told; whoever does not, by the first call.
-  ready.catch(() => {});
+  const definition = definitionForFramework("jaxLoss", loss, "jaxFunction");
+  const { ready, check } = loadWeights("jaxLoss", loss, definition);
 
   const call = (output: A, target?: A, weight?: A): A => {
     const given = Object.entries({ output, target, weight }).filter(
       ([argument, x]) => argument === "output" || x !== undefined,
     ) as [string, A][];
     return evaluate<A>(jax, loss.name, Object.fromEntries(given), layout, (o, batches) => {
-      if (state === "loading") {
-        const problem = "weights are not loaded yet; await ready before";
-        throw new ReconlossError("invalid-argument", `jaxLoss: ${loss.label}: ${problem}`);
-      }
-      if (state !== "ready") throw state.error;
+      check();
       const named = Object.fromEntries(given.map(([argument], place) => [argument, batches[place]]));
       if (loss.needsTarget) checkArray(loss.name, "target", target);
       const images = { output: named.output, target: loss.needsTarget ? named.target : named.output };
       const shapeOf = (x: A) => o.dims(x) as Shape;
-      checkShapes(loss, shapeOf(images.output), shapeOf(images.target), named.weight && shapeOf(named.weight));
+      const shapes = { output: shapeOf(images.output), target: shapeOf(images.target) };
+      checkShapes(loss, named.weight ? { ...shapes, weight: shapeOf(named.weight) } : shapes);
       const scores = scoresOf(o, definition, { ...images, ...(named.weight && { weight: named.weight }), state: {} });
       return minimisedScore(o, loss, definition, scores);
     });

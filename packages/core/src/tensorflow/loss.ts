@@ -1,10 +1,11 @@
-import { described } from "../arguments.ts";
-import type { Definition, Images } from "../definitions/definition.ts";
+import type { Images } from "../definitions/definition.ts";
 import { poolScores, scoresOf } from "../definitions/evaluate.ts";
 import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
-import { isLoss, type Loss } from "../losses/loss.ts";
+import { checkShapes, definitionForFramework, loadWeights } from "../losses/framework-loss.ts";
+import type { Loss } from "../losses/loss.ts";
 import { minimisedScore } from "../losses/minimised.ts";
+import { formatShape, type Shape } from "../tensor.ts";
 import { shapeOf, TensorflowBackend } from "./backend.ts";
 import type { ResultOf, Tensorflow, TensorflowOps, TensorflowTensor, TensorOf } from "./framework.ts";
 import { channelsLast, checkTensor, type LayoutOptions, layoutOf } from "./function.ts";
@@ -28,24 +29,6 @@ export interface TensorflowLoss<Tensor, Result> {
   readonly metric: (target: Tensor, output: Tensor) => Result;
   /** Frees what is kept between calls: constants of the loss, such as weights of networks, for the shapes that it was called with. */
   dispose(): void;
-}
-
-/** Refuses losses that are no function of images alone. */
-function definitionOf(loss: Loss): Definition {
-  if (!isLoss(loss)) {
-    throw new ReconlossError("invalid-argument", `tfLoss: loss must be a loss, got ${described(loss)}`);
-  }
-  const refuse = (problem: string) => new ReconlossError("invalid-argument", `tfLoss: ${loss.spec} ${problem}`);
-  const { definition, learners = [], later = [] } = loss;
-  if (learners.length > 0) {
-    throw refuse("learns beside the model; use tfFunction with generatorLoss on the logits of your own discriminator");
-  }
-  if (later.length > 0) {
-    throw refuse(`counts the steps of a trainer (${later[0].label}); make one function for each part of the training`);
-  }
-  if (definition === undefined)
-    throw refuse("has a term that is averaged before it is reported, in no sum of functions");
-  return definition;
 }
 
 /**
@@ -84,7 +67,8 @@ export function tfLoss<Tf extends Tensorflow>(
   options: LayoutOptions = {},
 ): TensorflowLoss<TensorOf<Tf>, ResultOf<Tf>> {
   const layout = layoutOf("tfLoss", tf, options);
-  const definition = definitionOf(loss);
+  const definition = definitionForFramework("tfLoss", loss, "tfFunction");
+  const { ready, check } = loadWeights("tfLoss", loss, definition);
   const ops = tf as unknown as TensorflowOps;
   const backend = new TensorflowBackend(ops);
   const functionOf = (pool: <V>(o: Ops<V>, scores: V) => V) =>
@@ -100,25 +84,8 @@ export function tfLoss<Tf extends Tensorflow>(
   const minimised = functionOf((o, scores) => minimisedScore(o, loss, definition, scores));
   const reported = functionOf((o, scores) => poolScores(o, definition, scores));
 
-  let state: "loading" | "ready" | { error: unknown } = definition.prepare ? "loading" : "ready";
-  const ready = (async () => definition.prepare?.())().then(
-    () => {
-      state = "ready";
-    },
-    (error) => {
-      state = { error };
-      throw error;
-    },
-  );
-  // Whoever waits for it is told; whoever does not, by the first call.
-  ready.catch(() => {});
-
   const evaluate = (f: TapedFunction, output: unknown, target: unknown, weight?: unknown) => {
-    if (state === "loading") {
-      const problem = "weights are not loaded yet; await ready before";
-      throw new ReconlossError("invalid-argument", `tfLoss: ${loss.label}: ${problem}`);
-    }
-    if (state !== "ready") throw state.error;
+    check();
     return backend.tidy(() => {
       const images = checkedImages(ops, loss, layout, { output, target, weight });
       return ops.reshape(f.apply(images), []);
@@ -151,18 +118,16 @@ function checkedImages(
     if (x.shape.length === 4) return channelsLast(tf, x, layout);
     throw new ReconlossError("shape", `${loss.name}: ${argument} must be ${layout}, got shape [${x.shape}]`);
   };
-  const said = (x: TensorflowTensor) => (layout === "nhwc" ? x.shape : shapeOf(x)).join("x");
+  const said = ([n, c, h, w]: Shape) => formatShape(layout === "nhwc" ? [n, h, w, c] : [n, c, h, w]);
   const output = read("output");
   const target = loss.needsTarget ? read("target") : output;
-  if (String(target.shape) !== String(output.shape)) {
-    throw new ReconlossError("shape", `${loss.name}: output is ${said(output)} but target is ${said(target)}`);
+  const shapes = { output: shapeOf(output), target: shapeOf(target) };
+  const images = loss.needsTarget ? [output, target] : [output];
+  if (given.weight === undefined) {
+    checkShapes(loss, shapes, said);
+    return images;
   }
-  const refusal = loss.refusal(shapeOf(output));
-  if (refusal !== undefined) throw new ReconlossError("shape", `${loss.name}: output is ${said(output)}, ${refusal}`);
-  if (given.weight === undefined) return loss.needsTarget ? [output, target] : [output];
   const weight = read("weight");
-  const fits = weight.shape.every((size, axis) => size === output.shape[axis] || (size === 1 && axis % 3 === 0));
-  if (fits) return [output, target, weight];
-  const problem = `weight must have the shape of output, ${said(output)}, or 1 image or 1 channel of it`;
-  throw new ReconlossError("shape", `${loss.name}: ${problem}, got ${said(weight)}`);
+  checkShapes(loss, { ...shapes, weight: shapeOf(weight) }, said);
+  return [output, target, weight];
 }
