@@ -1,3 +1,6 @@
+/** Less than every other number of float32: padding that never is a maximum. */
+export const lowestFloat32 = -3.4028234663852886e38;
+
 /** The least positive number that every device holds as float32. */
 const least = 2 ** -126;
 

@@ -30,6 +30,11 @@ class Transforms {
     return this.builder.writer.node(opType, operands);
   }
 
+  /** The product of two sizes. */
+  times(size: string, by: string): string {
+    return this.node("Mul", size, by);
+  }
+
   concat(parts: readonly string[], axis: number): string {
     return this.builder.writer.node("Concat", parts, { axis });
   }
@@ -98,27 +103,26 @@ class Transforms {
   matrices({ size, outer, inner }: AxisSize, parts: 1 | 2, count: string): [first: string, second: string] {
     const wave = this.waves(size);
     /** From a pair of parts (columns) to one (rows), or from the real part alone. */
-    const turn = ([cosine, sine]: [string, string], down: number, across: number, parts: 1 | 2): string => {
-      const fromReal = this.concat([cosine, this.node("Neg", sine)], down);
-      return parts === 1 ? fromReal : this.concat([fromReal, this.concat([sine, cosine], down)], across);
+    const turn = ([cosine, sine]: [string, string], parts: 1 | 2): string => {
+      const fromReal = this.concat([cosine, this.node("Neg", sine)], 1);
+      return parts === 1 ? fromReal : this.concat([fromReal, this.concat([sine, cosine], 1)], 2);
     };
     const a = this.unsqueeze(this.range(outer), 1);
     const outerParts = this.node("Mul", this.node("Mul", a, this.range(outer)), inner);
     const [cosine, sine] = wave(outerParts).map((values) => this.unsqueeze(values, 1));
-    const first = this.reshape(turn([cosine, sine], 1, 2, parts), this.node("Mul", outer, this.two), -1);
+    const first = this.reshape(turn([cosine, sine], parts), this.node("Mul", outer, this.two), -1);
     const frequencies = this.node("Add", a, this.node("Mul", this.range(count), outer));
     const innerParts = this.node("Mul", this.unsqueeze(frequencies, 2), this.range(inner));
-    return [first, turn(wave(innerParts), 1, 2, 2)];
+    return [first, turn(wave(innerParts), 2)];
   }
 
   /** The transform down the columns of [batch, parts size, columns]: [batch, outer, 2 count, columns]. */
   forward(value: string, axis: AxisSize, parts: 1 | 2, count: string, columns: string): string {
     const { outer, inner } = axis;
     const [first, second] = this.matrices(axis, parts, count);
-    const times = (size: string, by: string) => this.node("Mul", size, by);
-    const rows = this.reshape(value, -1, parts === 1 ? outer : times(outer, this.two), times(inner, columns));
+    const rows = this.reshape(value, -1, parts === 1 ? outer : this.times(outer, this.two), this.times(inner, columns));
     const added = this.node("MatMul", first, rows);
-    return this.node("MatMul", second, this.reshape(added, -1, outer, times(inner, this.two), columns));
+    return this.node("MatMul", second, this.reshape(added, -1, outer, this.times(inner, this.two), columns));
   }
 
   /** The adjoint of {@link forward}: from [batch, outer, 2 count, columns] to [batch, parts outer, inner columns]. */
@@ -126,8 +130,7 @@ class Transforms {
     const { outer, inner } = axis;
     const [first, second] = this.matrices(axis, parts, count);
     const added = this.node("MatMul", this.transpose(second, 0, 2, 1), value);
-    const times = (size: string, by: string) => this.node("Mul", size, by);
-    const rows = this.reshape(added, -1, times(outer, this.two), times(inner, columns));
+    const rows = this.reshape(added, -1, this.times(outer, this.two), this.times(inner, columns));
     return this.node("MatMul", this.transpose(first, 1, 0), rows);
   }
 }
@@ -150,17 +153,17 @@ export const fft: Lowering<"fft"> = (builder, [x]) => {
   const centred = t.node("Sub", source, builder.cast(mean, "float"));
   const columns = t.reshape(t.transpose(centred, 0, 1, 3, 2), -1, across.size, down.size);
   const waves = t.reshape(t.forward(columns, across, 1, count, down.size), -1, across.outer, 2, count, down.size);
-  const inOrder = t.reshape(t.transpose(waves, 0, 2, 3, 1, 4), -1, t.node("Mul", count, across.outer), down.size);
+  const inOrder = t.reshape(t.transpose(waves, 0, 2, 3, 1, 4), -1, t.times(count, across.outer), down.size);
   const wanted = t.node("Slice", inOrder, builder.ints(0), half, builder.ints(1));
   const rows = t.transpose(wanted, 0, 2, 1);
   const both = t.reshape(t.forward(rows, down, 2, down.inner, half), -1, channels, down.outer, 2, down.inner, half);
   const spectrum = t.reshape(t.transpose(both, 0, 3, 1, 4, 2, 5), -1);
   // The first coefficient of each channel is what all pixels add up to.
-  const pixels = t.node("Mul", down.size, across.size);
+  const pixels = t.times(down.size, across.size);
   const total = t.reshape(builder.cast(t.node("Mul", mean, builder.cast(pixels, "double")), "float"), -1);
-  const plane = t.node("Mul", down.size, half);
+  const plane = t.times(down.size, half);
   const images = t.range(t.node("Gather", t.node("Shape", source), builder.ints(0)));
-  const image = t.node("Mul", t.unsqueeze(images, 1), t.node("Mul", plane, builder.ints(2 * channels)));
+  const image = t.node("Mul", t.unsqueeze(images, 1), t.times(plane, builder.ints(2 * channels)));
   const first = t.node("Add", image, t.node("Mul", t.range(builder.ints(channels)), plane));
   const whole = t.node("ScatterND", spectrum, t.reshape(first, -1, 1), total);
   return {
@@ -178,12 +181,12 @@ export const fftAdjoint: Lowering<"fftAdjoint"> = (builder, [g, like]) => {
   const half = builder.sizes(source, ["w"]);
   const count = countOf(t, across, half);
   const apart = t.reshape(source, -1, 2, channels, down.inner, down.outer, half);
-  const both = t.reshape(t.transpose(apart, 0, 2, 4, 1, 3, 5), -1, down.outer, t.node("Mul", down.inner, t.two), half);
+  const both = t.reshape(t.transpose(apart, 0, 2, 4, 1, 3, 5), -1, down.outer, t.times(down.inner, t.two), half);
   const rows = t.reshape(t.adjoint(both, down, 2, down.inner, half), -1, down.size, half);
-  const padded = t.node("Mul", count, across.outer);
+  const padded = t.times(count, across.outer);
   const inOrder = builder.pad(t.transpose(rows, 0, 2, 1), 3, { 1: [0, t.node("Sub", padded, half)] });
   const waves = t.transpose(t.reshape(inOrder, -1, 2, count, across.outer, down.size), 0, 3, 1, 2, 4);
-  const byOuter = t.reshape(waves, -1, across.outer, t.node("Mul", count, t.two), down.size);
+  const byOuter = t.reshape(waves, -1, across.outer, t.times(count, t.two), down.size);
   const columns = t.reshape(t.adjoint(byOuter, across, 1, count, down.size), -1, channels, across.size, down.size);
   return {
     name: t.transpose(columns, 0, 1, 3, 2),

@@ -47,6 +47,5 @@ export function fillTiles(builder: OnnxBuilder, values: string, tiles: Tiles, [,
   const filled = writer.node("Expand", [builder.reshape(across, [-1, 1, columns * kw]), builder.ints(1, kh, 1)]);
   const image = builder.reshape(filled, [-1, channels, rows * kh, columns * kw]);
   if (whole) return image;
-  const left = builder.ints(0, 0, (h as number) - rows * kh, (w as number) - columns * kw);
-  return writer.node("Pad", [image, left, "", builder.ints(2, 3)]);
+  return builder.pad(image, 4, { 2: [0, (h as number) - rows * kh], 3: [0, (w as number) - columns * kw] });
 }

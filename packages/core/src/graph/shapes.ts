@@ -51,14 +51,7 @@ export function slicePositions(size: number, { start, end, step }: Omit<SliceAtt
 }
 
 /** How many positions a window that slides over an axis has. */
-export function outputSize(
-  size: number,
-  before: number,
-  after: number,
-  kernel: number,
-  stride: number,
-  dilation = 1,
-): number {
+function outputSize(size: number, before: number, after: number, kernel: number, stride: number, dilation = 1): number {
   return Math.floor((size + before + after - dilation * (kernel - 1) - 1) / stride) + 1;
 }
 
@@ -90,9 +83,10 @@ export function poolShape([n, c, height, width]: Shape, { kernel, stride, paddin
   ];
 }
 
-type ShapeRule<P extends Primitive> = (operands: readonly Shape[], attributes: Primitives[P]) => Shape;
+type ShapeRule<P extends Primitive> = (operands: readonly Shape[], attributes: Primitives[P], primitive: P) => Shape;
 
-const elementwise = (operands: readonly Shape[]) => broadcastShape("elementwise", operands);
+const elementwise = (operands: readonly Shape[], _: object, primitive: Primitive) =>
+  broadcastShape(primitive, operands);
 
 /** The shape of every primitive's result, from those of its operands. */
 const rules: { readonly [P in Primitive]: ShapeRule<P> } = {
@@ -124,7 +118,7 @@ const rules: { readonly [P in Primitive]: ShapeRule<P> } = {
   max: ([x], { axes }) => reducedShape(x, axes),
   kthSmallest: ([[n, c]]) => [n, c, 1, 1],
   size: () => [1, 1, 1, 1],
-  expand: elementwise,
+  expand: (operands) => broadcastShape("expand", operands),
   slice: ([x], attributes) => {
     const { length } = slicePositions(x[axisOrder.indexOf(attributes.axis)], attributes);
     if (length > 0) return withAxis(x, attributes.axis, length);
@@ -164,11 +158,16 @@ const rules: { readonly [P in Primitive]: ShapeRule<P> } = {
   fftAdjoint: ([[n, c], [, , h, w]]) => [n, c / 2, h, w],
 };
 
+/** The primitives of which operands with an axis of size 1 are repeated along it. */
+export const broadcasting: ReadonlySet<Primitive> = new Set(
+  (Object.keys(rules) as Primitive[]).filter((primitive) => rules[primitive] === elementwise),
+);
+
 /** The shape of a primitive's result. */
 export function resultShape<P extends Primitive>(
   primitive: P,
   operands: readonly Shape[],
   attributes: Primitives[P],
 ): Shape {
-  return (rules[primitive] as ShapeRule<P>)(operands, attributes);
+  return (rules[primitive] as ShapeRule<P>)(operands, attributes, primitive);
 }

@@ -1,7 +1,7 @@
 import { type Shape, sameShape } from "../tensor.ts";
 import { Ops } from "./ops.ts";
 import type { Backend, Dims, Primitive, Primitives } from "./primitives.ts";
-import { broadcastShape, resultShape } from "./shapes.ts";
+import { broadcasting, broadcastShape, resultShape } from "./shapes.ts";
 
 /** A value of a function that is recorded: an input, a constant, or what a primitive gives. */
 interface Recorded {
@@ -29,18 +29,6 @@ const shapeOnly: { readonly [P in Primitive]?: number } = {
   resizeAdjoint: 1,
   fftAdjoint: 1,
 };
-
-const broadcasting = new Set<Primitive>([
-  "add",
-  "sub",
-  "mul",
-  "div",
-  "maximum",
-  "minimum",
-  "atan2",
-  "greater",
-  "where",
-]);
 
 /** Writes down what a function computes, once for equal steps. */
 class Recorder implements Backend<Recorded> {

@@ -1,3 +1,4 @@
+import { lowestFloat32 } from "../graph/float32.ts";
 import {
   type Axis,
   axisOrder,
@@ -16,9 +17,6 @@ import type { LentOperations } from "./lent.ts";
 import { type Matrix, resizeMatrix, waveMatrices } from "./matrices.ts";
 
 type Run<P extends Primitive, A extends JaxArray> = (operands: readonly A[], attributes: Primitives[P]) => A;
-
-/** Less than every other number of float32: padding that never is a maximum. */
-const lowest = -3.4028234663852886e38;
 
 /** The largest exponent up to which whole powers are products. */
 const wholePowers = 32;
@@ -104,8 +102,8 @@ export class JaxBackend<A extends JaxArray> implements Backend<A> {
   }
 
   /** Arrays of one shape; numbers stay numbers. */
-  #alike(name: string, operands: readonly A[]): A[] {
-    const shape = broadcastShape(name, operands.map(shapeOf));
+  #alike(operands: readonly A[]): A[] {
+    const shape = broadcastShape("operands", operands.map(shapeOf));
     return operands.map((x) => this.#repeated(x, shape));
   }
 
@@ -216,19 +214,20 @@ export class JaxBackend<A extends JaxArray> implements Backend<A> {
     });
     const inside = this.#matrix({ rows: height, columns: width, values });
     const { notEqual, where } = this.#o.numpy;
-    return where(notEqual(inside, 0), this.#padded(x, padding), lowest);
+    return where(notEqual(inside, 0), this.#padded(x, padding), lowestFloat32);
   }
 
-  /** Goes through the cells of all windows in order, telling for each where it is larger than all before. */
-  #maxima(x: A, attributes: PoolAttributes, see: (isLarger: A | undefined, cell: A, index: number) => void): void {
+  /** The largest of each window, whose cells it goes through in order, telling for each where it is larger than all before. */
+  #maxima(x: A, attributes: PoolAttributes, see: (isLarger: A | undefined, index: number) => void = () => {}): A {
     const padded = this.#paddedForMaximum(x, attributes.padding);
     let best: A | undefined;
     for (const [index, place] of cellsOf(attributes.kernel).entries()) {
       const cell = this.#cell(padded, place, shapeOf(x), attributes);
       const isLarger = best && this.#o.numpy.greater(cell, best);
       best = isLarger && best ? this.#o.numpy.where(isLarger, cell, best) : cell;
-      see(isLarger, cell, index);
+      see(isLarger, index);
     }
+    return best as A;
   }
 
   /** One axis of an image continued beyond its ends. */
@@ -311,17 +310,17 @@ export class JaxBackend<A extends JaxArray> implements Backend<A> {
     const number = (condition: A) => where(condition, 1, 0);
     const middle = (a: A, b: A) => multiply(add(a, b), 0.5);
     const alike =
-      (name: string, f: (...operands: A[]) => A) =>
+      (f: (...operands: A[]) => A) =>
       (operands: readonly A[]): A =>
-        f(...this.#alike(name, operands));
+        f(...this.#alike(operands));
     return {
-      add: alike("add", add),
-      sub: alike("sub", subtract),
-      mul: alike("mul", multiply),
-      div: alike("div", divide),
-      maximum: alike("maximum", (a, b) => where(greater(a, b), a, where(greater(b, a), b, middle(a, b)))),
-      minimum: alike("minimum", (a, b) => where(greater(a, b), b, where(greater(b, a), a, middle(a, b)))),
-      atan2: alike("atan2", (y, x) => {
+      add: alike(add),
+      sub: alike(subtract),
+      mul: alike(multiply),
+      div: alike(divide),
+      maximum: alike((a, b) => where(greater(a, b), a, where(greater(b, a), b, middle(a, b)))),
+      minimum: alike((a, b) => where(greater(a, b), b, where(greater(b, a), a, middle(a, b)))),
+      atan2: alike((y, x) => {
         const pi = Math.PI;
         const [above, right] = [greater(0, y), greater(0, x)];
         const [height, width] = [where(above, numpy.negative(y), y), where(right, numpy.negative(x), x)];
@@ -334,7 +333,7 @@ export class JaxBackend<A extends JaxArray> implements Backend<A> {
         const flat = add(where(right, where(above, -pi, pi), 0), angle);
         return where(isSteep, steep, flat);
       }),
-      greater: alike("greater", (a, b) => number(greater(a, b))),
+      greater: alike((a, b) => number(greater(a, b))),
       neg: ([x]) => numpy.negative(x),
       abs: ([x]) => where(greater(x, 0), x, where(greater(0, x), numpy.negative(x), multiply(x, 0))),
       sign: ([x]) => {
@@ -362,7 +361,7 @@ export class JaxBackend<A extends JaxArray> implements Backend<A> {
       power: ([x], { exponent }) => this.#power(x, exponent),
       clamp: ([x], { low, high }) => where(greater(low, x), low, where(greater(x, high), high, x)),
       stopGradient: ([x]) => lax.stopGradient(x),
-      where: alike("where", (mask, a, b) => where(notEqual(mask, 0), a, b)),
+      where: alike((mask, a, b) => where(notEqual(mask, 0), a, b)),
       // One axis after the other: sums of sums lose less to rounding than one long sum.
       sum: ([x], { axes }) =>
         axes.reduceRight(
@@ -468,16 +467,10 @@ export class JaxBackend<A extends JaxArray> implements Backend<A> {
         );
         return transpose(reshape(result, [each, outputs, ...kernel]), [1, 0, 2, 3]);
       },
-      maxPool: ([x], attributes) => {
-        let best: A | undefined;
-        this.#maxima(this.#whole(x), attributes, (isLarger, cell) => {
-          best = isLarger && best ? where(isLarger, cell, best) : cell;
-        });
-        return best as A;
-      },
+      maxPool: ([x], attributes) => this.#maxima(this.#whole(x), attributes),
       maxUnpool: ([g, x], attributes) => {
         let winner: A | undefined;
-        this.#maxima(this.#whole(x), attributes, (isLarger, _, index) => {
+        this.#maxima(this.#whole(x), attributes, (isLarger, index) => {
           winner = isLarger ? where(isLarger, index, winner ?? 0) : undefined;
         });
         const { padding, stride } = attributes;
@@ -494,7 +487,7 @@ export class JaxBackend<A extends JaxArray> implements Backend<A> {
         const padded = this.#padded(this.#whole(v), attributes.padding);
         const cells = cellsOf(attributes.kernel);
         let best: A | undefined;
-        this.#maxima(this.#whole(x), attributes, (isLarger, _, index) => {
+        this.#maxima(this.#whole(x), attributes, (isLarger, index) => {
           const cell = this.#cell(padded, cells[index], shapeOf(x), attributes);
           best = isLarger && best ? where(isLarger, cell, best) : cell;
         });
@@ -531,7 +524,7 @@ export class JaxBackend<A extends JaxArray> implements Backend<A> {
         return transpose(reshape(m, [n, h, w, c]), [0, 3, 1, 2]);
       },
       matmul: ([a, b], { transposeA, transposeB }) => {
-        const turned = (x: A, turn: boolean) => (turn ? transpose(this.#whole(x), [0, 1, 3, 2]) : this.#whole(x));
+        const turned = (x: A, turn: boolean) => (turn ? this.#transposed(this.#whole(x)) : this.#whole(x));
         return numpy.matmul(turned(a, transposeA), turned(b, transposeB));
       },
       resize: ([x, like], attributes) => {

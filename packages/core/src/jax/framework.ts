@@ -56,5 +56,5 @@ export interface JaxOperations<A extends JaxArray> {
   };
 }
 
-/** The module jax-js, `import * as jax from "@jax-js/jax"`, whose arrays are `A`. */
+/** The module jax-js, `import * as jax from "@jax-js/jax"`, whose arrays are `A`: those that `zeros` gives, for types to be inferred from it alone. */
 export type Jax<A extends JaxArray> = JaxOperations<NoInfer<A>> & { readonly numpy: { zeros(shape: number[]): A } };

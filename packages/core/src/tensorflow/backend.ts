@@ -1,4 +1,4 @@
-import { toFloat32 } from "../graph/float32.ts";
+import { lowestFloat32, toFloat32 } from "../graph/float32.ts";
 import type {
   Backend,
   ConvAttributes,
@@ -12,6 +12,7 @@ import { continued, resizeTaps, wave } from "../graph/sampling.ts";
 import { broadcastShape, poolShape, slicePositions } from "../graph/shapes.ts";
 import { elementCount, type Shape } from "../tensor.ts";
 import type { TensorflowTensor as T, TensorflowOps } from "./framework.ts";
+import { padded, spread } from "./zeros.ts";
 
 /** Where TensorFlow.js has the axes n, c, h and w: its convolutions want channels last on every device. */
 const places = { n: 0, c: 3, h: 1, w: 2 } as const;
@@ -43,41 +44,6 @@ function unary(name: "neg" | "abs" | "sign" | "sqrt" | "exp" | "log" | "sin" | "
   return ({ tf }, [x]) => tf[name](x);
 }
 
-/** x [n, h, w, c] with zeros around it, or less of it where there are fewer than none. */
-function padded(
-  { tf }: TensorflowBackend,
-  x: T,
-  rows: readonly [number, number],
-  columns: readonly [number, number],
-): T {
-  const [n, height, width, c] = x.shape;
-  const [top, bottom, left, right] = [...rows, ...columns].map((count) => Math.max(-count, 0));
-  const [h, w] = [height - top - bottom, width - left - right];
-  if (h <= 0 || w <= 0) return tf.zeros([n, height + rows[0] + rows[1], width + columns[0] + columns[1], c]);
-  const inner = h === height && w === width ? x : tf.slice(x, [0, top, left, 0], [n, h, w, c]);
-  const more = (counts: readonly [number, number]) => counts.map((count) => Math.max(count, 0)) as [number, number];
-  const pads: Pads = [none, more(rows), more(columns), none];
-  return pads.flat().every((count) => count === 0) ? inner : tf.pad(inner, pads);
-}
-
-/** The elements of an axis with zeros between them: `step - 1` after each but the last. */
-function spread({ tf }: TensorflowBackend, x: T, axis: number, step: number): T {
-  if (step === 1) return x;
-  const before = x.shape.slice(0, axis).reduce((product, size) => product * size, 1);
-  const after = x.shape.slice(axis + 1).reduce((product, size) => product * size, 1);
-  const size = x.shape[axis];
-  const apart = tf.pad(tf.reshape(x, [before, size, 1, after]), [none, none, [0, step - 1], none]);
-  const whole = tf.slice(
-    tf.reshape(apart, [before, size * step, after]),
-    [0, 0, 0],
-    [before, (size - 1) * step + 1, after],
-  );
-  return tf.reshape(
-    whole,
-    x.shape.map((dim, index) => (index === axis ? (size - 1) * step + 1 : dim)),
-  );
-}
-
 /** x so many times along each axis. */
 function repeated({ tf }: TensorflowBackend, x: T, times: number[]): T {
   return times.every((count) => count === 1) ? x : tf.tile(x, times);
@@ -99,7 +65,7 @@ function convolve(backend: TensorflowBackend, x: T, filter: T, { stride, padding
   // A stride and a dilation together are no operation of TensorFlow.js: all positions are computed, and some of them taken.
   const both = Math.max(...stride) > 1 && Math.max(...dilation) > 1;
   const steps = both ? ([1, 1] as [number, number]) : pair(stride);
-  const input = padded(backend, x, [top, bottom], [left, right]);
+  const input = padded(backend.tf, x, [top, bottom], [left, right]);
   const result = tf.conv2d(input, filter, steps, [none, none, none, none], "NHWC", pair(dilation));
   return both ? tf.stridedSlice(result, [0, 0, 0, 0], result.shape, [1, stride[0], stride[1], 1]) : result;
 }
@@ -111,7 +77,7 @@ function conv2d(backend: TensorflowBackend, x: T, weight: T, attributes: ConvAtt
   if (groups === 1) return convolve(backend, x, backend.filter(weight), attributes);
   if (inputs === 1 && (Math.max(...stride) === 1 || Math.max(...dilation) === 1)) {
     const { top, bottom, left, right } = padding;
-    const input = padded(backend, x, [top, bottom], [left, right]);
+    const input = padded(backend.tf, x, [top, bottom], [left, right]);
     return tf.depthwiseConv2d(
       input,
       backend.depthwiseFilter(weight, groups),
@@ -143,14 +109,14 @@ function convInput(
   const { tf } = backend;
   const [, height, width] = like.shape;
   const [outputs, kh, kw, inputs] = weight.shape;
-  const wide = spread(backend, spread(backend, g, 1, stride[0]), 2, stride[1]);
+  const wide = spread(backend.tf, spread(backend.tf, g, 1, stride[0]), 2, stride[1]);
   const around = (size: number, given: number, kernel: number, step: number, before: number): [number, number] => {
     const reach = step * (kernel - 1);
     return [reach - before, size - given + before];
   };
   const rows = around(height, wide.shape[1], kh, dilation[0], padding.top);
   const columns = around(width, wide.shape[2], kw, dilation[1], padding.left);
-  const input = padded(backend, wide, rows, columns);
+  const input = padded(backend.tf, wide, rows, columns);
   const still = { stride: [1, 1], padding: { top: 0, bottom: 0, left: 0, right: 0 }, dilation, groups: 1 } as const;
   if (groups === 1) return convolve(backend, input, backend.turnedFilter(weight), still);
   if (inputs === 1 && outputs === groups) {
@@ -186,7 +152,7 @@ function convWeight(backend: TensorflowBackend, x: T, g: T, attributes: Primitiv
   return tf.transpose(inside, [3, 1, 2, 0]);
 }
 
-/** The values that the windows of a pooling have at each of their places, row by row: minus infinity beyond the image. */
+/** The values that the windows of a pooling have at each of their places, row by row: `beyond` outside the image. */
 function windowPlaces(backend: TensorflowBackend, x: T, attributes: PoolAttributes, beyond: number): T[] {
   const { tf } = backend;
   const { kernel, stride, padding } = attributes;
@@ -205,7 +171,7 @@ function windowPlaces(backend: TensorflowBackend, x: T, attributes: PoolAttribut
 /** For each place of the windows of a pooling, 1 where the window's first maximum is there, else 0. */
 function winners(backend: TensorflowBackend, x: T, attributes: PoolAttributes): T[] {
   const { tf } = backend;
-  const values = windowPlaces(backend, x, attributes, lowest);
+  const values = windowPlaces(backend, x, attributes, lowestFloat32);
   const largest = values.reduce((a, b) => tf.maximum(a, b));
   let free: T | undefined;
   return values.map((value) => {
@@ -216,17 +182,15 @@ function winners(backend: TensorflowBackend, x: T, attributes: PoolAttributes): 
   });
 }
 
-const lowest = -3.4028234663852886e38;
-
 function maxUnpool(backend: TensorflowBackend, g: T, x: T, attributes: PoolAttributes): T {
   const { tf } = backend;
   const { kernel, stride, padding } = attributes;
   const [, height, width] = x.shape;
   const parts = winners(backend, x, attributes).map((winner, place) => {
-    const wide = spread(backend, spread(backend, tf.mul(g, winner), 1, stride[0]), 2, stride[1]);
+    const wide = spread(backend.tf, spread(backend.tf, tf.mul(g, winner), 1, stride[0]), 2, stride[1]);
     const top = Math.floor(place / kernel[1]) - padding.top;
     const left = (place % kernel[1]) - padding.left;
-    return padded(backend, wide, [top, height - wide.shape[1] - top], [left, width - wide.shape[2] - left]);
+    return padded(backend.tf, wide, [top, height - wide.shape[1] - top], [left, width - wide.shape[2] - left]);
   });
   return parts.reduce((a, b) => tf.add(a, b));
 }
@@ -374,14 +338,14 @@ const table: { readonly [P in Primitive]: Run<P> } = {
     if (step === -1) return tf.reverse(x, place);
     const size = like.shape[place];
     const [first] = slicePositions(size, { start, end, step });
-    const wide = spread(backend, x, place, step);
+    const wide = spread(backend.tf, x, place, step);
     return tf.pad(
       wide,
       wide.shape.map((dim, index) => (index === place ? [first, size - dim - first] : none)),
     );
   },
   pad: (backend, [x], { top, bottom, left, right, mode }) => {
-    if (mode === "zero") return padded(backend, x, [top, bottom], [left, right]);
+    if (mode === "zero") return padded(backend.tf, x, [top, bottom], [left, right]);
     const rows = backend.continuation(x.shape[1], top, bottom, mode);
     const columns = backend.continuation(x.shape[2], left, right, mode);
     const tall = rows ? backend.tf.gather(x, rows, 1) : x;
@@ -408,7 +372,7 @@ const table: { readonly [P in Primitive]: Run<P> } = {
   convWeight: (backend, [x, g], attributes) => convWeight(backend, x, g, attributes),
   maxPool: ({ tf }, [x], { kernel, stride, padding: { top, bottom, left, right } }) => {
     const around = top + bottom + left + right === 0;
-    const wide = around ? x : tf.pad(x, [none, [top, bottom], [left, right], none], lowest);
+    const wide = around ? x : tf.pad(x, [none, [top, bottom], [left, right], none], lowestFloat32);
     return tf.maxPool(wide, pair(kernel), pair(stride), [none, none, none, none]);
   },
   maxUnpool: (backend, [g, x], attributes) => maxUnpool(backend, g, x, attributes),
@@ -422,7 +386,7 @@ const table: { readonly [P in Primitive]: Run<P> } = {
   avgPool: (backend, [x], { kernel, stride, padding: { top, bottom, left, right }, countIncludePad }) => {
     const { tf } = backend;
     const means = (y: T) =>
-      tf.avgPool(padded(backend, y, [top, bottom], [left, right]), pair(kernel), pair(stride), "valid");
+      tf.avgPool(padded(backend.tf, y, [top, bottom], [left, right]), pair(kernel), pair(stride), "valid");
     if (countIncludePad || top + bottom + left + right === 0) return means(x);
     const [, h, w] = x.shape;
     return tf.div(means(x), means(backend.tf.tensor(new Float32Array(h * w).fill(1), [1, h, w, 1], "float32")));
@@ -468,7 +432,7 @@ const table: { readonly [P in Primitive]: Run<P> } = {
     const [, h, w] = x.shape;
     const half = Math.floor(w / 2) + 1;
     const { tf } = backend;
-    const columns = mixedColumns(backend, backend.waves(w, half), x, false);
+    const columns = mixedColumns(backend, backend.waves(w), x, false);
     const below = tf.concat([part(backend, columns, 2, 0, half), part(backend, columns, 2, half, half)], 1);
     return partsToChannels(backend, mixedRows(backend, backend.rotations(h), below, false));
   },
@@ -477,7 +441,7 @@ const table: { readonly [P in Primitive]: Run<P> } = {
     const { tf } = backend;
     const rows = mixedRows(backend, backend.rotations(h), channelsToParts(backend, g, 1), true);
     const beside = tf.concat([part(backend, rows, 1, 0, h), part(backend, rows, 1, h, h)], 2);
-    return mixedColumns(backend, backend.waves(w, g.shape[2]), beside, true);
+    return mixedColumns(backend, backend.waves(w), beside, true);
   },
 };
 
@@ -565,8 +529,9 @@ export class TensorflowBackend implements Backend<T> {
     });
   }
 
-  /** The matrix [1, 2 frequencies, size] of real and imaginary parts of the first frequencies of an axis. */
-  waves(size: number, frequencies: number): T {
+  /** The matrix [1, 2 frequencies, size] of real and imaginary parts of the frequencies of an axis of which the others are conjugates. */
+  waves(size: number): T {
+    const frequencies = Math.floor(size / 2) + 1;
     return this.#matrix(`waves ${size}`, 2 * frequencies, size, (set) => {
       for (let k = 0; k < frequencies; k++)
         for (let i = 0; i < size; i++) {

@@ -34,7 +34,6 @@ export interface TensorflowOps {
   abs(x: T): T;
   sign(x: T): T;
   sqrt(x: T): T;
-  square(x: T): T;
   exp(x: T): T;
   log(x: T): T;
   sin(x: T): T;

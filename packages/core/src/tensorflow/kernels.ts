@@ -1,5 +1,6 @@
 import { checkFunction, checkObject } from "../arguments.ts";
 import type { TensorflowTensor as T, TensorflowOps } from "./framework.ts";
+import { padded, spread } from "./zeros.ts";
 
 type Pair = [number, number];
 
@@ -46,16 +47,11 @@ function windowsOf(attributes: ConvolutionAttributes, sizes: number[], kernel: n
   });
 }
 
-/** x [n, h, w, c] with zeros around it. */
-function padded(tf: TensorflowOps, x: T, [rows, columns]: readonly { pads: Pair }[]): T {
-  return tf.pad(x, [[0, 0], rows.pads, columns.pads, [0, 0]]);
-}
-
 /** By the filter: a convolution in which images take the place of channels, and the gradient that of the filter. */
 const byFilter: Kernel = (tf, { x, dy }, attributes) => {
   const [kh, kw, inputs, outputs] = attributes.filterShape as number[];
   const windows = windowsOf(attributes, x.shape.slice(1, 3), [kh, kw]);
-  const images = tf.transpose(padded(tf, x, windows), [3, 1, 2, 0]);
+  const images = tf.transpose(padded(tf, x, windows[0].pads, windows[1].pads), [3, 1, 2, 0]);
   const filter = tf.transpose(dy, [1, 2, 0, 3]);
   const none: Pair = [0, 0];
   const steps = windows.map(({ stride }) => stride) as Pair;
@@ -79,7 +75,7 @@ function* placesOf(windows: ReturnType<typeof windowsOf>, [h, w]: number[]) {
 const byDepthwiseFilter: Kernel = (tf, { x, dy }, attributes) => {
   const [kh, kw, c, m] = attributes.filterShape as number[];
   const windows = windowsOf(attributes, x.shape.slice(1, 3), [kh, kw]);
-  const wide = padded(tf, x, windows);
+  const wide = padded(tf, x, windows[0].pads, windows[1].pads);
   const [n, h, w] = dy.shape;
   const gradient = tf.reshape(dy, [n * h * w, c, m]);
   const [rows, columns] = windows;
@@ -95,34 +91,21 @@ const byDepthwiseInput: Kernel = (tf, { dy, filter }, attributes) => {
   const [n, height, width, c] = attributes.inputShape as number[];
   const [kh, kw, , m] = filter.shape;
   const windows = windowsOf(attributes, [height, width], [kh, kw]);
-  const spread = windows.reduce((x, { stride, size, kernel, pads }, index) => {
-    const axis = index + 1;
-    const [before, after] = [x.shape.slice(0, axis), x.shape.slice(axis + 1)].map((dims) =>
-      dims.reduce((a, b) => a * b, 1),
-    );
-    const count = x.shape[axis];
-    const gaps: Pair[] = [
-      [0, 0],
-      [0, 0],
-      [0, stride - 1],
-      [0, 0],
-    ];
-    const apart = tf.reshape(tf.pad(tf.reshape(x, [before, count, 1, after]), gaps), [before, count * stride, after]);
-    const length = (count - 1) * stride + 1;
-    const inner = tf.slice(apart, [0, 0, 0], [before, length, after]);
+  const apart = windows.reduce((x, { stride }, index) => spread(tf, x, index + 1, stride), dy);
+  const [rows, columns] = windows.map(({ size, kernel, pads: [before] }, index): Pair => {
     const reach = kernel - 1;
-    const around: Pair = [reach - pads[0], size - length + pads[0]];
-    const less = around.map((side) => Math.max(-side, 0));
-    const cut = tf.slice(inner, [0, less[0], 0], [before, length - less[0] - less[1], after]);
-    const wide = tf.pad(cut, [[0, 0], around.map((side) => Math.max(side, 0)) as Pair, [0, 0]]);
-    return tf.reshape(
-      wide,
-      x.shape.map((dim, place) => (place === axis ? size + reach : dim)),
-    );
-  }, dy);
+    return [reach - before, size - apart.shape[index + 1] + before];
+  });
   const turned = tf.reshape(tf.reverse(tf.reverse(filter, 0), 1), [kh, kw, c * m, 1]);
   const none: Pair = [0, 0];
-  const each = tf.depthwiseConv2d(spread, turned, [1, 1], [none, none, none, none], "NHWC", [1, 1]);
+  const each = tf.depthwiseConv2d(
+    padded(tf, apart, rows, columns),
+    turned,
+    [1, 1],
+    [none, none, none, none],
+    "NHWC",
+    [1, 1],
+  );
   return tf.reshape(tf.sum(tf.reshape(each, [n * height * width, c, m]), [2], true), [n, height, width, c]);
 };
 
