@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
+import { derivatives } from "../../packages/core/src/kernels/derivatives.ts";
 import {
   type KernelPasses,
   type KernelResult,
@@ -61,9 +62,9 @@ const specs = {
 const hasMap = (spec: KernelSpec) =>
   spec.kind === "gmsd" ? spec.weights[0] === 0 : !["tv", "ms-ssim", "ssimulacra2"].includes(spec.kind);
 
-/** How much arithmetic a sample is, in the strips that a kernel goes through; 0 where not all of the work is in strips. */
+/** How much arithmetic a sample is, in the strips that a kernel goes through. */
 function weightOf(spec: KernelSpec): number {
-  if (spec.kind === "gmsd") return 0;
+  if (spec.kind === "gmsd") return derivatives.weight;
   if (spec.kind === "ms-ssim") return stripKernel(specs.ssim).weight;
   return spec.kind === "ssimulacra2" ? ssimulacra2Scale.weight : stripKernel(spec).weight;
 }
@@ -370,4 +371,16 @@ describe("weights", () => {
     await refused(specs.tv, [1, 1, 20, 24]).toThrow("takes no weight");
     await refused(specs.l1, [1, 1, 20, 24], { map: true }).toThrow("no map of weighted scores");
   });
+});
+
+test("where the output has no derivatives, their lengths have no slope, without an epsilon too", async () => {
+  const flat = Tensor.full([1, 3, 9, 14], 0.5);
+  for (const distance of ["l1", "mse"] as const) {
+    const spec = { kind: "sobel", form: "magnitude", mode: "sobel", normalized: true, distance } as const;
+    const { grad } = await runKernel(spec, flat, randomTensor([1, 3, 9, 14], 1), { grad: true });
+    expect(
+      grad!.every((slope) => slope === 0),
+      distance,
+    ).toBe(true);
+  }
 });

@@ -1,8 +1,9 @@
 import { ReconlossError } from "../errors.ts";
 import { formatShape, type Tensor } from "../tensor.ts";
+import { checkColours } from "./colours.ts";
 import { type ImageScore, type ImageTask, imageByImage, type Kernel, type KernelRun } from "./kernel.ts";
 import type { Kernels } from "./module.ts";
-import { addCoarser, halfSize, halvePlanes, type Mixing, mixPlanes, type Odd } from "./pyramid.ts";
+import { addCoarser, halfSize, halvePlanes, lumaWeights, mixPlanes, type Odd } from "./pyramid.ts";
 import { dimensions, type NotedExtremes, planarRows, rowsOf } from "./rows.ts";
 import type { GmsdSpec, KernelImage, Planes } from "./types.ts";
 
@@ -19,7 +20,7 @@ function pyramid(
   name: keyof NotedExtremes,
 ): (Tensor | undefined)[] {
   const { planes } = dimensions(image);
-  const [rows, mixing] = [rowsOf(image, 0, name), spec.luma satisfies Mixing];
+  const [rows, mixing] = [rowsOf(image, 0, name), spec.luma];
   const scales: (Tensor | undefined)[] = [];
   for (const [scale, weight] of spec.weights.entries()) {
     const finer = scales[scale - 1];
@@ -57,22 +58,19 @@ function* scoreImage(
   let coarse: Float32Array | undefined;
   for (let i = scales.length - 1; i >= 0; i--) {
     const { mean, variance, slope } = scales[i];
-    const [planes, own] = [
-      x[i] && dimensions(x[i]!).planes,
-      variance > 0 ? new Float32Array(x[i]!.data.length) : undefined,
-    ];
+    const own = variance > 0 ? new Float32Array(x[i]!.data.length) : undefined;
     if (own) {
       const slopes = { mean, factor: slope / score };
       yield { spec: { ...similarity, slopes }, output: x[i]!, target: y[i]!, grad: own };
     }
-    if (i > 0 && planes) {
+    if (i > 0) {
+      const { planes } = dimensions(x[i]!);
       const rows = planarRows(own ?? new Float32Array(x[i]!.data.length), planes);
       if (coarse) addCoarser(kernels, rows, planes, oddOf(spec), { own: own && rows, scales: [1], coarse });
       coarse = rows.data;
     } else {
       const { planes: whole } = dimensions(output);
-      const { weights } = spec.luma;
-      const shares = whole[0] === 1 ? [weights.reduce((sum, weight) => sum + weight, 0)] : weights;
+      const shares = lumaWeights(whole[0], spec.luma);
       const ofLuma = own && planarRows(own, [1, whole[1], whole[2]]);
       addCoarser(kernels, planarRows(grad, whole), whole, oddOf(spec), { own: ofLuma, scales: shares, coarse, shares });
     }
@@ -93,14 +91,11 @@ export const gmsd: Kernel<GmsdSpec> = {
   mapSize: (spec, planes) =>
     spec.weights.slice(0, -1).every((weight) => weight === 0) ? coarsest(spec, planes) : undefined,
   weightPlanes: () => undefined,
-  check: (name, spec, [n, c, h, w]) => {
-    const shape = formatShape([n, c, h, w]);
-    if (c !== spec.luma.weights.length && c !== 1) {
-      const problem = `output is ${shape}, but a luma needs ${spec.luma.weights.length} channels, or 1 for grey`;
-      throw new ReconlossError("shape", `${name}: ${problem}`);
-    }
-    const [height, width] = coarsest(spec, [c, h, w]);
-    if (height * width < 2) throw new ReconlossError("shape", `${name}: output is ${shape}, too small for a deviation`);
+  check: (name, spec, shape) => {
+    checkColours(name, shape);
+    const [height, width] = coarsest(spec, [shape[1], shape[2], shape[3]]);
+    if (height * width >= 2) return;
+    throw new ReconlossError("shape", `${name}: output is ${formatShape(shape)}, too small for a deviation`);
   },
   run: (kernels, spec, task) => imageByImage(task, (image) => scoreImage(kernels, spec, image)),
 };

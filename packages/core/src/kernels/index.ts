@@ -23,7 +23,7 @@ export interface KernelOptions {
   readonly map?: boolean | Float32Array;
   /**
    * What multiplies the score of each place and its gradient, for all channels or for each, in the size of the map: [n or 1, 1 or c, h, w]. With a mean of 1, scores are
-   * weighted means. Not for `tv`, `ms-ssim` and `gmsd`, and not together with a map.
+   * weighted means. Not for `tv`, `ms-ssim`, `gmsd` and `ssimulacra2`, and not together with a map.
    */
   readonly weight?: Tensor;
   /**
@@ -69,7 +69,7 @@ export interface KernelResult extends KernelScores {
 
 /**
  * Scores images with a fused kernel: value, gradient and map in one pass over bands of rows. Memory beyond the results does not grow with
- * the height of the image. Large images are shared among threads where that pays; the result does not depend on how many.
+ * the height of the image, but for the smaller scales of `ms-ssim`, `gmsd` and `ssimulacra2`. Large images are shared among threads where that pays; the result does not depend on how many.
  *
  * @param spec which loss, with its options; see {@link KernelSpec}
  * @param output float32 planes [n, c, h, w], or one image of interleaved 8- or 16-bit pixels, which are scaled to [0, 1]

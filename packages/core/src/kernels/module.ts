@@ -3,6 +3,24 @@ import { ownMemory, pageBytes } from "./memory.ts";
 import type { NotedExtremes, Rows, WritableRows } from "./rows.ts";
 import { sampleCount, sampleIndex, samples } from "./rows.ts";
 
+/** What every kernel of strips with windows is told. */
+type StripArguments = [
+  x: number,
+  y: number,
+  first: number,
+  height: number,
+  width: number,
+  from: number,
+  to: number,
+  sums: number,
+  map: number,
+  mapScale: number,
+  weights: number,
+  grad: number,
+  gradScale: number,
+  scratch: number,
+];
+
 /** What the compiled kernels export; addresses and sizes as documented in `assembly/`. */
 export interface KernelExports {
   readonly memory: WebAssembly.Memory;
@@ -57,23 +75,7 @@ export interface KernelExports {
   derivativesConfigure(side: number, centre: number, border: number, epsilon: number): void;
   similarityConfigure(constant: number, masking: number, mean: number, meanRest: number): void;
   derivativesScratch(width: number): number;
-  derivativesStrip(
-    kind: number,
-    x: number,
-    y: number,
-    first: number,
-    height: number,
-    width: number,
-    from: number,
-    to: number,
-    sums: number,
-    map: number,
-    mapScale: number,
-    weights: number,
-    grad: number,
-    gradScale: number,
-    scratch: number,
-  ): void;
+  derivativesStrip(kind: number, ...strip: StripArguments): void;
   linearTable(): number;
   mix(planes: number, stride: number, count: number, red: number, green: number, blue: number, offset: number): void;
   halve(a: number, b: number, first: number, replicate: boolean, last: number, out: number, width: number): void;
@@ -115,22 +117,7 @@ export interface KernelExports {
     nonNegative: boolean,
   ): void;
   ssimScratch(rows: number, radius: number): number;
-  ssimStrip(
-    x: number,
-    y: number,
-    first: number,
-    height: number,
-    width: number,
-    from: number,
-    to: number,
-    sums: number,
-    map: number,
-    mapScale: number,
-    weights: number,
-    grad: number,
-    gradScale: number,
-    scratch: number,
-  ): void;
+  ssimStrip(...strip: StripArguments): void;
   linearLight(x: number, count: number, scale: number): void;
   linearLightGradient(x: number, grad: number, count: number, scale: number): void;
   toOpponents(x: number, plane: number, count: number): void;

@@ -1,7 +1,7 @@
 import { Tensor } from "../tensor.ts";
 import type { Kernels } from "./module.ts";
 import { planarRows, type Rows, type WritableRows } from "./rows.ts";
-import type { MsSsimSpec, Planes } from "./types.ts";
+import type { GmsdSpec, MsSsimSpec, Planes } from "./types.ts";
 
 /** What odd sides are continued with before halving: as {@link MsSsimSpec.odd} has it, or zeros after the last row and column. */
 export type Odd = MsSsimSpec["odd"] | "zero after";
@@ -17,7 +17,7 @@ interface Halving {
 function halving([, height, width]: Planes, odd: Odd): Halving {
   const [oddRows, oddColumns] = [height % 2, width % 2];
   const both = Math.max(oddRows, oddColumns);
-  const [top, left] = { zero: [oddRows, oddColumns], replicate: [both, both] }[odd as string] ?? [0, 0];
+  const [top, left] = odd === "zero" ? [oddRows, oddColumns] : odd === "replicate" ? [both, both] : [0, 0];
   const [bottom, right] = odd === "symmetric" || odd === "zero after" ? [oddRows, oddColumns] : [0, 0];
   return { top, left, height: (height + top + bottom) >> 1, width: (width + left + right) >> 1 };
 }
@@ -31,7 +31,7 @@ export function halfSize(planes: Planes, odd: Odd): readonly [height: number, wi
 /** What the last mean along a row is of its last column alone. */
 function lastShare(odd: Odd, width: number): number {
   if (width % 2 === 0) return 0;
-  return { symmetric: 0.5, "zero after": 0.25 }[odd as string] ?? 0;
+  return { symmetric: 0.5, "zero after": 0.25, zero: 0, replicate: 0, drop: 0 }[odd];
 }
 
 /** Rows of the finer image that are in memory at a time, so that a band stays in a second-level cache. */
@@ -40,9 +40,11 @@ function bandHeight(width: number): number {
 }
 
 /** One plane of three or one: the sum of weighted channels and an offset. */
-export interface Mixing {
-  readonly weights: readonly number[];
-  readonly offset: number;
+type Mixing = GmsdSpec["luma"];
+
+/** What each channel counts; grey is all three. */
+export function lumaWeights(channels: number, { weights }: Mixing): readonly number[] {
+  return channels === 1 ? [weights.reduce((sum, weight) => sum + weight, 0)] : weights;
 }
 
 /**
@@ -118,16 +120,9 @@ export function mixPlanes(kernels: Kernels, source: Rows, [channels, height, wid
   return new Tensor(result, [1, 1, height, width]);
 }
 
-function mix(
-  kernels: Kernels,
-  planes: number,
-  stride: number,
-  channels: number,
-  count: number,
-  { weights, offset }: Mixing,
-): void {
-  const [red, green, blue] = channels === 1 ? [weights.reduce((sum, weight) => sum + weight, 0), 0, 0] : weights;
-  kernels.run.mix(planes, channels === 1 ? 0 : stride * 4, count, red, green, blue, offset);
+function mix(kernels: Kernels, planes: number, stride: number, channels: number, count: number, mixing: Mixing): void {
+  const [red, green = 0, blue = 0] = lumaWeights(channels, mixing);
+  kernels.run.mix(planes, channels === 1 ? 0 : stride * 4, count, red, green, blue, mixing.offset);
 }
 
 /** Gradients of one scale, what each channel is multiplied by, and those of the next scale. */

@@ -1,3 +1,4 @@
+import { checkColours } from "./colours.ts";
 import { type ImageScore, type ImageTask, imageByImage, type Kernel, type KernelRun } from "./kernel.ts";
 import type { Kernels } from "./module.ts";
 import { addCoarser, halvePlanes } from "./pyramid.ts";
@@ -86,9 +87,10 @@ function* scoreImage(
 }
 
 /** SSIMULACRA 2: errors at every scale, each in strips, and what makes one scale of another between them. */
-export const ssimulacra2: Omit<Kernel<Ssimulacra2Spec>, "check"> = {
+export const ssimulacra2: Kernel<Ssimulacra2Spec> = {
   needsTarget: true,
   mapSize: () => undefined,
   weightPlanes: () => undefined,
+  check: (name, _, shape) => checkColours(name, shape),
   run: (kernels, spec, task) => imageByImage(task, (image) => scoreImage(kernels, spec, image)),
 };

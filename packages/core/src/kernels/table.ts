@@ -1,5 +1,5 @@
-import { ReconlossError } from "../errors.ts";
-import { formatShape, type Shape } from "../tensor.ts";
+import type { Shape } from "../tensor.ts";
+import { checkColours } from "./colours.ts";
 import { deltaE } from "./delta-e.ts";
 import { derivatives } from "./derivatives.ts";
 import { gmsd } from "./gmsd.ts";
@@ -24,7 +24,7 @@ const table: Table = {
   deltaE: inStrips(deltaE, (name, _, shape) => checkColours(name, shape)),
   "ms-ssim": msSsim,
   gmsd,
-  ssimulacra2: { ...ssimulacra2, check: (name, _, shape) => checkColours(name, shape) },
+  ssimulacra2,
 };
 
 /** The kernel of a specification; undefined: there is none of that kind. */
@@ -34,10 +34,4 @@ export function kernelOf(spec: KernelSpec): Kernel | undefined {
 
 function checkSsim(name: string, spec: SsimSpec, shape: Shape): void {
   checkWindow(name, spec, leastSide(spec.window.size, 1, "drop", spec.region), shape);
-}
-
-function checkColours(name: string, shape: Shape): void {
-  if (shape[1] === 1 || shape[1] === 3) return;
-  const problem = `output is ${formatShape(shape)}, but colours need 3 channels, or 1 for grey`;
-  throw new ReconlossError("shape", `${name}: ${problem}`);
 }

@@ -3,6 +3,7 @@ import { colourImageOptions } from "../definitions/image-options.ts";
 import { rootOfMean, weightedMean } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
 import { ssimulacra2Scales } from "../kernels/ssimulacra2.ts";
+import type { Ssimulacra2Weights } from "../kernels/types.ts";
 import { refuseColours } from "./colour-planes.ts";
 import { prepare, refuseImages } from "./images.ts";
 import { linearRgb } from "./lab.ts";
@@ -81,14 +82,15 @@ const published = [
   ],
   [0, 0, 0, 0.0005130064588990679, 0, 0.00010854057858411537],
 ];
+
 /**
  * The weights of one scale's errors, for means and for norms of order 4, in the order of {@link errors}: three errors of three planes. Of images with fewer scales than six, the program takes as
  * many rows of the table as there are, in a row, so that those of Y begin among the rows of X.
  */
-function weightsOf(scale: number, scales: number): [means: number[], norms: number[]] {
+function weightsOf(scale: number, scales: number): Ssimulacra2Weights {
   const rows = [0, 1, 2].map((plane) => published[plane * scales + scale]);
   const at = (first: number) => [0, 1, 2].flatMap((error) => rows.map((row) => row[first + error]));
-  return [at(0), at(3)];
+  return { means: at(0), norms: at(3) };
 }
 
 /** Half the size, by means over 2x2 pixels; odd last rows and columns are repeated. */
@@ -215,10 +217,7 @@ export const ssimulacra2 = defineLoss({
           window: Array.from(taps),
           // By how many scales there are.
           weights: Array.from({ length: published.length / 3 }, (_, last) =>
-            Array.from({ length: last + 1 }, (_, scale) => {
-              const [means, norms] = weightsOf(scale, last + 1);
-              return { means, norms };
-            }),
+            Array.from({ length: last + 1 }, (_, scale) => weightsOf(scale, last + 1)),
           ),
         },
         images: { ...options, channels: "rgb" },
@@ -227,7 +226,7 @@ export const ssimulacra2 = defineLoss({
       score: (o, images) =>
         scales(o, images)
           .map((scale, index, all) => {
-            const [means, norms] = weightsOf(index, all.length);
+            const { means, norms } = weightsOf(index, all.length);
             const mean = weightedMean(o, scale.errors, scale.weight, "hw");
             return o.sum(o.add(o.mul(mean, row(o, means)), o.mul(norm(o, scale), row(o, norms))), "c");
           })
@@ -235,7 +234,7 @@ export const ssimulacra2 = defineLoss({
       say: toScore,
       map: (o, images) => {
         const maps = scales(o, images).map((scale, index, all) => {
-          const [means, norms] = weightsOf(index, all.length);
+          const { means, norms } = weightsOf(index, all.length);
           const whole = norm(o, scale);
           // The mean of these is the norm.
           const cube = o.mul(o.square(whole), whole);

@@ -1,6 +1,6 @@
 import { A1, A2, B1, B2, DA, DB, DL, GRAD_A, GRAD_B, GRAD_L, L0, LAB_END } from "./lab";
-import { crossProduct, half, length, signOf, square } from "./plane";
-import { multiplyAdd } from "./simd";
+import { crossProduct, half, length, square } from "./plane";
+import { constant, multiplyAdd, signOf } from "./simd";
 import { cosineSmall, powerOfTwo, sineSmall } from "./trigonometry";
 
 // CIEDE2000 (Sharma, Wu, Dalal 2005) and its gradient, in stages over the records of lab.ts. Hues stay unit vectors: of the mean hue h, T needs the cosines and
@@ -31,11 +31,6 @@ const T_A4: f64 = -0.2 * 0.45399049973954675, T_B4: f64 = -0.2 * 0.8910065241883
 const LARGEST_ANGLE: f64 = 1.0471975511965976;
 /** 2^43 and twice its square: they keep a fourth power of chroma within float32. */
 const SCALE: f64 = 8796093022208, TWICE_SQUARED: f64 = 2 * SCALE * SCALE;
-
-// @ts-ignore: decorator
-@inline function constant(x: f64): v128 {
-  return f32x4.splat(<f32>x);
-}
 
 /** (C / 25)^7. */
 // @ts-ignore: decorator

@@ -3,7 +3,7 @@ import {
   A1, A2, B1, B2, DA, DB, DL, GRAD_A, GRAD_B, GRAD_L, lab, labConfigure, rgbGradient,
 } from "./lab";
 import { crossProduct, length, NO_LENGTH, square } from "./plane";
-import { firstLanes, laneSum, multiplyAdd, widen } from "./simd";
+import { constant, firstLanes, laneSum, multiplyAdd, widen } from "./simd";
 
 // Colour differences of sRGB images with gradient, in stages over a few records of four pixels. Colour 1 is the target, colour 2 the output. Everything that is
 // small where the colours are close (dL, da, db, dC, dH) is computed from differences, never as the difference of two large numbers.
@@ -15,11 +15,6 @@ const CIEDE2000: i32 = 3;
 
 /** Records at a time: they and the curve's table stay in a first-level cache. */
 const RECORDS: usize = 16;
-
-// @ts-ignore: decorator
-@inline function constant(x: f64): v128 {
-  return f32x4.splat(<f32>x);
-}
 
 /** CIE76's squared distances; they are also three times the mean square of the three Lab channels. */
 function squares76(records: usize, end: usize): void {

@@ -166,7 +166,7 @@ function negate(row: usize, out: usize, width: i32): void {
       const own = length(x, y);
       const difference = excess(x, y, targetX, targetY, f32x4.add(own, length(targetX, targetY)));
       error = kind == LENGTHS_MSE ? f32x4.mul(difference, difference) : size(difference);
-      const slope = f32x4.div(kind == LENGTHS_MSE ? f32x4.mul(difference, scale) : signed(difference, error, scale), own);
+      const slope = f32x4.div(kind == LENGTHS_MSE ? f32x4.mul(difference, scale) : signed(difference, error, scale), f32x4.max(own, f32x4.splat(LEAST_LENGTH)));
       slopeX = f32x4.mul(x, slope);
       slopeY = f32x4.mul(y, slope);
     }

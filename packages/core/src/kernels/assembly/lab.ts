@@ -1,4 +1,4 @@
-import { multiplyAdd } from "./simd";
+import { constant, multiplyAdd } from "./simd";
 
 // sRGB to CIE L*a*b* (D65, scikit-image's digits) of pairs of colours, in float32. a and b are differences of nearly equal numbers near grey, and so is
 // everything that is measured between close colours. Therefore differences are formed where they are exact and carried on as differences: of linear samples as
@@ -43,11 +43,6 @@ const STEP: f64 = ROOT_EPSILON - (STEEP * EPSILON + OFFSET);
 
 /** What a float32 must be increased by for its integer part to stand in its lowest bits. */
 const WHOLE: f32 = 8388608;
-
-// @ts-ignore: decorator
-@inline function constant(x: f64): v128 {
-  return f32x4.splat(<f32>x);
-}
 
 /** The table that makes samples linear, 2050 rows at most: see `linearTable` in curves.ts. At an address that the compiler knows, rows cost no addition to reach. */
 const TABLE: usize = memory.data(2050 * 16, 16);

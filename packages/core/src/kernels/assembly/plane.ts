@@ -23,12 +23,6 @@ export const NO_LENGTH: f32 = 2e-15;
   return f32x4.sqrt(multiplyAdd(x, x, multiplyAdd(y, y, f32x4.splat(TINY))));
 }
 
-/** The sign bit alone. */
-// @ts-ignore: decorator
-@inline export function signOf(x: v128): v128 {
-  return v128.and(x, i32x4.splat(<i32>0x80000000));
-}
-
 /** a1 b2 - b1 a2 from the differences and the colour nearer to grey: either of the two gives the same but for rounding. */
 // @ts-ignore: decorator
 @inline export function crossProduct(a1: v128, b1: v128, a2: v128, b2: v128, da: v128, db: v128, C1: v128, C2: v128): v128 {

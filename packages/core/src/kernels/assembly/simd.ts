@@ -4,6 +4,12 @@
 // @ts-ignore: decorator
 @lazy export const RELAXED: bool = ASC_FEATURE_RELAXED_SIMD;
 
+/** A number in four float32 lanes. */
+// @ts-ignore: decorator
+@inline export function constant(x: f64): v128 {
+  return f32x4.splat(<f32>x);
+}
+
 /** a * b + c in four float32 lanes. */
 // @ts-ignore: decorator
 @inline export function multiplyAdd(a: v128, b: v128, c: v128): v128 {
@@ -46,6 +52,12 @@
 // @ts-ignore: decorator
 @inline export function narrow(low: v128, high: v128): v128 {
   return i64x2.shuffle(f32x4.demote_f64x2_zero(low), f32x4.demote_f64x2_zero(high), 0, 2);
+}
+
+/** The sign bit alone. */
+// @ts-ignore: decorator
+@inline export function signOf(x: v128): v128 {
+  return v128.and(x, i32x4.splat(<i32>0x80000000));
 }
 
 /** |x|; by a mask that stays in a register, where f32x4.abs would make it anew each time. */

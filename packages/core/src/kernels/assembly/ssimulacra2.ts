@@ -1,4 +1,4 @@
-import { firstLanes, laneSum, multiplyAdd, size, widen } from "./simd";
+import { accumulate, constant, firstLanes, laneSum, multiplyAdd, signOf, size, widen } from "./simd";
 import { TILE } from "./window";
 import { nineAcross, ninePairDown, ninePlanesPairDown, REACH, setNine, STEP } from "./window-of-nine";
 
@@ -24,11 +24,6 @@ const DARK_SLOPE: f64 = 1e4;
 const MIDDLE: f64 = 0.155954200549248630 + 0.45;
 
 const C2: f64 = 0.0009;
-
-// @ts-ignore: decorator
-@inline function constant(x: f64): v128 {
-  return f32x4.splat(<f32>x);
-}
 
 /** a^(-1/3) of positive numbers: a guess from the bits, within 4 %, and two steps of third order. */
 // @ts-ignore: decorator
@@ -233,7 +228,7 @@ function loadTile(x: usize, y: usize, first: i32, h: i32, w: i32, r0: i32, r1: i
       const ofCame = v128.and(slopeOf(came, slopes + 12), f32x4.gt(change, zero));
       const ofWent = v128.and(slopeOf(went, slopes + 24), f32x4.lt(change, zero));
       const ofEdge = f32x4.mul(f32x4.sub(ofCame, ofWent), inverseEdge);
-      const signs = v128.and(edgeX, i32x4.splat(<i32>0x80000000));
+      const signs = signOf(edgeX);
       const direct = v128.and(v128.xor(ofEdge, signs), f32x4.ne(edgeX, zero));
       const ofVariance = f32x4.mul(f32x4.mul(ofStructure, near), inverse);
       const ofVariances = f32x4.neg(f32x4.mul(ofVariance, quotient));
@@ -251,12 +246,12 @@ function loadTile(x: usize, y: usize, first: i32, h: i32, w: i32, r0: i32, r1: i
     }
   }
   if (sums) {
-    store<f64>(sums, load<f64>(sums) + laneSum(widen(sum1)));
-    store<f64>(sums, load<f64>(sums, 8) + laneSum(widen(sum2)), 8);
-    store<f64>(sums, load<f64>(sums, 16) + laneSum(widen(sum3)), 16);
-    store<f64>(sums, load<f64>(sums, 24) + laneSum(widen(fourth1)), 24);
-    store<f64>(sums, load<f64>(sums, 32) + laneSum(widen(fourth2)), 32);
-    store<f64>(sums, load<f64>(sums, 40) + laneSum(widen(fourth3)), 40);
+    accumulate(sums, laneSum(widen(sum1)));
+    accumulate(sums + 8, laneSum(widen(sum2)));
+    accumulate(sums + 16, laneSum(widen(sum3)));
+    accumulate(sums + 24, laneSum(widen(fourth1)));
+    accumulate(sums + 32, laneSum(widen(fourth2)));
+    accumulate(sums + 40, laneSum(widen(fourth3)));
   }
 }
 

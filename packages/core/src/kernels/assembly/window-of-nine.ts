@@ -1,5 +1,5 @@
 import { multiplyAdd } from "./simd";
-import { TILE } from "./window";
+import { between, TILE } from "./window";
 
 // Means under a symmetric separable window of nine pixels, two rows or two vectors at a time, as window.ts has them for eleven.
 
@@ -43,14 +43,6 @@ export function setNine(weights: usize): void {
   f = f32x4.mul(f, f); g = f32x4.mul(g, g); h = f32x4.mul(h, h); i = f32x4.mul(i, i); j = f32x4.mul(j, j);
   v128.store(out, mean(a, b, c, d, e, f, g, h, i, w0, w1, w2, w3, w4), 2 * STEP);
   v128.store(out, mean(b, c, d, e, f, g, h, i, j, w0, w1, w2, w3, w4), 6 * STEP);
-}
-
-/** Four floats from `shift` places on in eight. */
-// @ts-ignore: decorator
-@inline function between(left: v128, right: v128, shift: i32): v128 {
-  if (shift == 1) return i32x4.shuffle(left, right, 1, 2, 3, 4);
-  if (shift == 2) return i32x4.shuffle(left, right, 2, 3, 4, 5);
-  return i32x4.shuffle(left, right, 3, 4, 5, 6);
 }
 
 /** Along a row, for eight columns. */

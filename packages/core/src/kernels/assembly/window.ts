@@ -84,7 +84,7 @@ export function setWindow(windowWeights: usize, windowRadius: i32): void {
 
 /** Four floats from `shift` places on in eight. */
 // @ts-ignore: decorator
-@inline function between(left: v128, right: v128, shift: i32): v128 {
+@inline export function between(left: v128, right: v128, shift: i32): v128 {
   if (shift == 1) return i32x4.shuffle(left, right, 1, 2, 3, 4);
   if (shift == 2) return i32x4.shuffle(left, right, 2, 3, 4, 5);
   return i32x4.shuffle(left, right, 3, 4, 5, 6);
