@@ -1,5 +1,5 @@
 /**
- * `npx tsx scripts/judge-tiny-lpips.ts --photographs FOLDER [--weights FILE] [--cache FOLDER] [--speed]`: how well `lpips(net=tiny)` agrees with LPIPS-alex 0.1 on photographs that it was not trained on.
+ * `npx tsx scripts/judge-tiny-lpips.ts --photographs FOLDER [--version 1 | --weights FILE] [--cache FOLDER] [--speed]`: how well `lpips(net=tiny)` agrees with LPIPS-alex 0.1 on photographs that it was not trained on.
  *
  * Every photograph, whole, is spoiled in every way that the network was trained with at a strength drawn by a fixed seed, in six mixtures of them, and in three ways that
  * it never saw; then along five steps of the strength of every way, where the distance must rise at every step. With `--speed`, times on this machine as well;
@@ -10,6 +10,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type Loss, lpips } from "../packages/core/src/losses/index.ts";
+import type { LpipsVersion } from "../packages/core/src/nets/table.ts";
 import { Random } from "../packages/core/src/random.ts";
 import { Tensor } from "../packages/core/src/tensor.ts";
 import { plainTable } from "../packages/reconloss/src/cli/table.ts";
@@ -24,6 +25,7 @@ const { values: flags } = parseArgs({
   options: {
     photographs: { type: "string" },
     weights: { type: "string" },
+    version: { type: "string", default: "2" },
     cache: { type: "string" },
     seed: { type: "string", default: "1" },
     speed: { type: "boolean", default: false },
@@ -32,8 +34,11 @@ const { values: flags } = parseArgs({
 if (flags.photographs === undefined) throw new Error("usage: judge-tiny-lpips.ts --photographs FOLDER [--speed]");
 const say = (text: string) => void process.stdout.write(`${text}\n`);
 
-const candidate = flags.weights === undefined ? lpips : tinyOf(await readWeightsModule(flags.weights));
-const [alex, tiny] = [lpips({ net: "alex" }), candidate({ net: "tiny" })];
+const alex = lpips({ net: "alex" });
+const tiny =
+  flags.weights === undefined
+    ? lpips({ net: "tiny", version: flags.version as LpipsVersion })
+    : tinyOf(await readWeightsModule(flags.weights))({ net: "tiny" });
 
 /** A trial, and what both say of it; the teacher is not asked about ladders. */
 interface Answer {

@@ -1,5 +1,5 @@
 /**
- * `npx tsx scripts/judge-tiny-networks.ts --photographs FOLDER --learn FOLDER --published FOLDER --cache FOLDER [--weights FILE]`: how far `lpips(net=tiny)` says of the outputs of
+ * `npx tsx scripts/judge-tiny-networks.ts --photographs FOLDER --learn FOLDER --published FOLDER --cache FOLDER [--version 1 | --weights FILE]`: how far `lpips(net=tiny)` says of the outputs of
  * networks for super-resolution what LPIPS-alex 0.1 says.
  *
  * Photographs that it was not trained with are reduced and enlarged again by ten methods: bicubic, Lanczos, sharpened, small networks trained here on the photographs of
@@ -10,6 +10,7 @@
 import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
 import { type Loss, lpips } from "../packages/core/src/losses/index.ts";
+import type { LpipsVersion } from "../packages/core/src/nets/table.ts";
 import { plainTable } from "../packages/reconloss/src/cli/table.ts";
 import { readWeightsModule } from "./tiny-lpips/candidate.ts";
 import { rankCorrelation } from "./tiny-lpips/correlation.ts";
@@ -25,6 +26,7 @@ const { values: flags } = parseArgs({
     published: { type: "string" },
     cache: { type: "string" },
     weights: { type: "string" },
+    version: { type: "string", default: "2" },
     agreement: { type: "boolean", default: false },
     seeds: { type: "string", default: "1" },
   },
@@ -37,7 +39,11 @@ const tell = (text: string) => void process.stderr.write(`${text}\n`);
 const against = flags.weights
   ? { name: basename(flags.weights, ".ts"), weights: await readWeightsModule(flags.weights) }
   : undefined;
-const tiny: Loss = against ? tinyOf(against.weights)({ net: "tiny" }) : lpips({ net: "tiny" });
+const tiny: Loss = against
+  ? tinyOf(against.weights)({ net: "tiny" })
+  : lpips({ net: "tiny", version: flags.version as LpipsVersion });
+
+const edition = against?.name ?? `version ${flags.version}`;
 
 const own = (scale: OwnNetwork["scale"], loss: string, seed = 101): OwnNetwork => {
   return { scale, loss, seed, steps: 400, patch: 24 * scale };
@@ -46,7 +52,7 @@ const own = (scale: OwnNetwork["scale"], loss: string, seed = 101): OwnNetwork =
 const trainedWithFirst = "l1 + 0.1*lpips(net=tiny,version=1)";
 const judgedLosses = ["l1", trainedWithFirst, "l1 + 0.2*ssim", "l1 + 0.1*lpips(net=alex)"];
 /** What networks are trained with to flatter what is judged. */
-const judged = "l1 + 0.1*lpips(net=tiny)";
+const judged = against ? "l1 + 0.1*lpips(net=tiny)" : `l1 + 0.1*lpips(net=tiny,version=${flags.version})`;
 const judgedPackages = (scale: number) => ["esrgan-medium", "esrgan-thick", `esrgan-legacy/models/div2k/x${scale}`];
 
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -80,7 +86,7 @@ for (const scale of scales) {
   const [other] = await ownMethods([own(scale, judged)], { photographs: learn, cache, against }, tell);
   const place = methods.findIndex(({ name }) => name === `ours, ${trainedWithFirst}`);
   const inPlace = methods.map((method, index) =>
-    index === place ? { ...other, name: `${other.name} ${against?.name ?? ""}` } : method,
+    index === place ? { ...other, name: `${other.name} ${edition}` } : method,
   );
   const otherSet = await enlarged(photographs, cache, scale, inPlace);
   exchanged.push(pairwiseAgreement(await valuesOf(tiny, otherSet), otherSet.alex));
@@ -97,7 +103,7 @@ if (!flags.agreement) {
     const methods = [
       ...(await ownMethods(networks.slice(0, 1), where, tell)),
       ...(await ownMethods(networks.slice(1), { ...where, against }, tell)),
-    ].map(({ name, enlarge }) => ({ name: `flattery ${seed} ${name} ${against?.name ?? ""}`, enlarge }));
+    ].map(({ name, enlarge }) => ({ name: `flattery ${seed} ${name} ${edition}`, enlarge }));
     const set = await enlarged(photographs, cache, 2, methods);
     const values = await valuesOf(tiny, set);
     const ratios = methods.map((_, index) => {

@@ -57,7 +57,7 @@ export interface Drawn {
   readonly stepsToSettle: number;
 }
 
-export function drawingEntry(cache: string, trial: Trial, subject: Subject): CacheEntry<Drawn> {
+function drawingEntry(cache: string, trial: Trial, subject: Subject): CacheEntry<Drawn> {
   const { name, steps, learningRate, lookAfter } = subject;
   const settings = { loss: trial.loss, name, steps, learningRate, lookAfter, ...place };
   return new CacheEntry(cache, `${name}-${trial.name}`, settings);

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Loss } from "../../packages/core/src/losses/index.ts";
 import type { Tensor } from "../../packages/core/src/tensor.ts";
+import type { Restoration } from "../../packages/reconloss/src/tasks/task.ts";
 import { judge, meanScores, type Scores } from "./judges.ts";
 import { entryOf, outputsOf, restorationOf, settingsOf } from "./networks.ts";
 import { crop, heldOutPhotographs } from "./photographs.ts";
@@ -13,7 +14,7 @@ const lookedAtSide = 72;
 
 /** Judges the networks of an experiment that were trained by what they were not judged by before, and draws them where all of them were trained. */
 export async function recordExperiment(project: Project, experiment: Experiment): Promise<void> {
-  const { cache, setup, judges, results, pictures } = project;
+  const { cache, setup, judges, results } = project;
   const restoration = restorationOf(settingsOf(experiment, { loss: "l1" }, setup));
   const photographs = await heldOutPhotographs(restoration, setup.heldOut, experiment.judged, experiment.side);
   const record = async (name: string, by: readonly Loss[], images: () => Promise<readonly Tensor[]>) => {
@@ -36,12 +37,15 @@ export async function recordExperiment(project: Project, experiment: Experiment)
     trained++;
     await record(trial.name, all, () => outputsOf(entry.folder, photographs));
   }
-  if (trained === experiment.trials.length) await drawStrips(project, experiment, pictures);
+  if (trained === experiment.trials.length) await drawStrips(project, experiment, restoration);
 }
 
 /** A picture of what each network makes of each place that is looked at. */
-async function drawStrips({ cache, setup }: Project, experiment: Experiment, pictures: string): Promise<void> {
-  const restoration = restorationOf(settingsOf(experiment, { loss: "l1" }, setup));
+async function drawStrips(
+  { cache, setup, pictures }: Project,
+  experiment: Experiment,
+  restoration: Restoration,
+): Promise<void> {
   const shown = await heldOutPhotographs(restoration);
   const outputs: [string, Tensor[]][] = [
     ["the photograph", shown.map(({ target }) => target)],

@@ -23,13 +23,18 @@ export function halfBits(value: number, digits = 10): number {
 /** Binary digits of a weight's fraction that are kept: what the others add is lost in the noise of training. */
 const keptDigits = 8;
 
-/** Weights as text: half-precision numbers, all high bytes and then all low bytes, which are less alike, deflated, in base64. */
-export function packHalves(weights: readonly number[]): string {
-  const planes = new Uint8Array(2 * weights.length);
-  for (const [at, weight] of weights.entries()) {
-    const bits = halfBits(weight, keptDigits);
+/** Half-precision numbers, all high bytes and then all low bytes, which are less alike. */
+export function halfPlanes(values: readonly number[], digits?: number): Uint8Array {
+  const planes = new Uint8Array(2 * values.length);
+  for (const [at, value] of values.entries()) {
+    const bits = halfBits(value, digits);
     planes[at] = bits >> 8;
-    planes[weights.length + at] = bits & 255;
+    planes[values.length + at] = bits & 255;
   }
-  return Buffer.from(deflateSync(planes, { level: 9 })).toString("base64");
+  return planes;
+}
+
+/** Weights as text: half-precision numbers in {@link halfPlanes}, deflated, in base64. */
+export function packHalves(weights: readonly number[]): string {
+  return Buffer.from(deflateSync(halfPlanes(weights, keptDigits), { level: 9 })).toString("base64");
 }

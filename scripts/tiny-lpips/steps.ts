@@ -1,17 +1,10 @@
 import { deflateSync } from "fflate";
+import { halfValues } from "../../packages/core/src/half.ts";
 import { inSteps } from "../../packages/core/src/nets/tiny-packed.ts";
 import type { StateDict } from "../../packages/core/src/weights/state-dict.ts";
-import { halfBits } from "./half.ts";
+import { halfBits, halfPlanes } from "./half.ts";
 
-const numbersAfter = (values: readonly number[]): Uint8Array => {
-  const bits = values.map((value) => halfBits(value));
-  return Uint8Array.from([...bits.map((half) => half >> 8), ...bits.map((half) => half & 255)]);
-};
-const rounded = (value: number): number => {
-  const bits = halfBits(value);
-  const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
-  return exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15);
-};
+const rounded = (value: number): number => halfValues()[halfBits(value)];
 
 /** How many steps the largest entry of an output channel may be, the finest first. */
 export const finenesses = [127, 119, 111, 103, 95, 87, 79, 71, 63] as const;
@@ -38,6 +31,6 @@ export function packSteps(weights: StateDict, fineness: number): string {
       steps.push(...entries.map((x) => Math.max(-127, Math.min(127, Math.round(x / size)))));
     }
   }
-  const bytes = Buffer.concat([Uint8Array.from(steps, (step) => step & 255), numbersAfter(numbers)]);
+  const bytes = Buffer.concat([Uint8Array.from(steps, (step) => step & 255), halfPlanes(numbers)]);
   return Buffer.from(deflateSync(bytes, { level: 9 })).toString("base64");
 }

@@ -10,6 +10,7 @@ import json
 import torch
 import torch.nn.functional as F
 from seeded_torch import batch, rounded, seeded
+from tiny_discriminator import TinyDiscriminator
 from torch import nn
 
 SHAPE = (2, 3, 32, 36)
@@ -25,16 +26,9 @@ class Decoder(nn.Module):
         return self.decoder(x)
 
 
-class Discriminator(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv0 = nn.Conv2d(3, 8, 4, stride=2, padding=1)
-        self.conv1 = nn.Conv2d(8, 16, 4, stride=2, padding=1)
-        self.conv2 = nn.Conv2d(16, 1, 3, padding=1)
-
+class Discriminator(TinyDiscriminator):
     def forward(self, x):
-        x = F.leaky_relu(self.conv0(2 * x - 1), 0.2)
-        return self.conv2(F.leaky_relu(self.conv1(x), 0.2))
+        return super().forward(2 * x - 1)
 
 
 class Lpips(nn.Module):

@@ -122,9 +122,9 @@ const lpipsRows: readonly LpipsNetwork[] = rows.flatMap(([, row]) =>
 );
 
 /** The names of the networks of `lpips`, in the table's order. */
-export const lpipsNets = [...new Set(rows.flatMap(([, { lpips }]) => lpips?.net ?? []))] as LpipsNet[];
+export const lpipsNets = [...new Set(lpipsRows.map(({ lpips }) => lpips?.net))] as LpipsNet[];
 
-/** The versions of published heads, and the editions of networks of this project; the first of a network is its default. */
+/** The versions of published heads, and the editions of networks of this project; the first of each is the default. */
 const publishedVersions = ["0.1", "0.0"] as const;
 const editions = ["2", "1"] as const;
 export const lpipsVersions = [...publishedVersions, ...editions] as const;

@@ -312,7 +312,7 @@ function table({ results, protocol, outputs, reals }: DistributionReport, { stdo
   const facts = [
     // What both are is said once.
     reals
-      ? `outputs ${countOf(outputs).replace(/ images?$/, "")}, reals ${countOf(reals)}`
+      ? `outputs ${countOf(outputs).replace(/(?<=\d) images?$/, "")}, reals ${countOf(reals)}`
       : `outputs ${countOf(outputs)}`,
     ...decoded,
     ...ofStatistics,

@@ -93,11 +93,11 @@ const total = "total";
 
 /** Refuses a condition on a total where there is none. */
 function checkTotal(text: string, applied: AppliedProtocol | undefined): void {
+  if (applied?.protocol.total !== undefined) return;
   const named = protocols.filter((protocol) => protocol.total !== undefined).map(({ name }) => name);
   const problem = applied
     ? `protocol ${applied.protocol.name} makes no total of its metrics`
     : "a total is of a protocol";
-  if (applied?.protocol.total !== undefined) return;
   throw new ReconlossError("invalid-argument", `fail: in "${text}", ${problem}; these have one: ${named.join(", ")}`);
 }
 
@@ -209,7 +209,7 @@ interface Reading {
 
 /** What a condition compares with its limit: the statistic of the finite numbers, then that of all numbers, infinite ones included. */
 function readings(
-  { over, label, map, operator }: Condition,
+  { over, label, map, operator }: Condition & { over: Exclude<Condition["over"], typeof total> },
   losses: readonly Loss[],
   numbers: PairNumbers,
   all: readonly number[],
@@ -222,7 +222,7 @@ function readings(
   const sets = over === "any" ? [all] : [all.filter(Number.isFinite), all];
   return sets
     .filter(({ length }) => length > 0)
-    .map((values) => ({ value: statisticOf(over === "any" ? any : (over as Statistic), values), of: values.length }));
+    .map((values) => ({ value: statisticOf(over === "any" ? any : over, values), of: values.length }));
 }
 
 /**
@@ -269,7 +269,7 @@ export function verdictsOf(
     const all = numbers.values(map ? `${label}.${map}` : label);
     const missing = numbers.count - all.length + notCompared;
     const isMet = ({ value }: Reading) => Number.isNaN(value) || operators[operator](value, limit);
-    const compared = readings(condition, losses, numbers, all);
+    const compared = readings({ ...condition, over }, losses, numbers, all);
     const holds = missing > 0 || all.length === 0 || all.some(Number.isNaN) || compared.some(isMet);
     const decides = compared.find(isMet) ?? compared[0] ?? { of: 0 };
     return { condition, holds, ...decides, measured: all.length, missing };

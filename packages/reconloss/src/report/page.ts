@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Loss } from "@reconloss/core";
+import { counted } from "@reconloss/core/internal";
 import { protocolInWords, totalInWords } from "../compare/apply-protocol.ts";
 import { arrowOf, badnessOf, type Comparison, formatNumber, type Note, type PairResult } from "../compare/index.ts";
 import { distribution, type Link, mostDots } from "./chart.ts";
@@ -60,10 +61,10 @@ function statisticsOf(loss: Loss, comparison: Comparison): Content {
   const { label, decimals } = loss;
   const { pairs, statistics, targetMean } = comparison;
   const of = statistics[label];
-  const counted = countOf(loss, comparison);
+  const measured = countOf(loss, comparison);
   const number = (value: number | undefined) => formatNumber(value, decimals);
   const target = targetMean[label] === undefined ? "" : `; of the targets ${number(targetMean[label])}`;
-  const covered = counted === pairs.length ? `${counted} pairs` : `${counted} of ${pairs.length} pairs`;
+  const covered = measured === pairs.length ? `${measured} pairs` : `${measured} of ${pairs.length} pairs`;
   const spread = of && `median ${number(of.median)}, std ${number(of.std)}, ${number(of.min)} to ${number(of.max)}`;
   return [
     html`<p class="aside">mean of ${covered}${target}</p>`,
@@ -237,7 +238,7 @@ function failedSection({ failed, notes }: Comparison): Content {
   const kinds = new Map(notes.map((note) => [keyOf(note), note]));
   const count = (key: string) => notes.filter((note) => keyOf(note) === key).length;
   const said = Array.from(kinds, ([key, { kind, loss, text }]) => {
-    const of = count(key) === 1 ? "1 pair" : `${count(key)} pairs`;
+    const of = counted(count(key), "pair", "pairs");
     return html`<li>${kind === "left-out" ? `${loss} is left out of ${of}: ${text}` : `In ${of}, ${text}.`}</li>`;
   });
   const failures = failed.map(
@@ -310,7 +311,7 @@ export function page(
     },
   };
   const script = scriptText();
-  const count = `${pairs.length} ${pairs.length === 1 ? "pair" : "pairs"} · ${losses.length} ${losses.length === 1 ? "loss" : "losses"}${failed.length > 0 ? ` · ${failed.length} failed` : ""}${decode === undefined ? "" : ` · images: ${decode}`}`;
+  const count = `${counted(pairs.length, "pair", "pairs")} · ${counted(losses.length, "loss", "losses")}${failed.length > 0 ? ` · ${failed.length} failed` : ""}${decode === undefined ? "" : ` · images: ${decode}`}`;
   const bar = `linear-gradient(90deg, ${magma.join(", ")})`;
   return html`${documentHead({ title, style: `${style}:root { --colour-bar: ${bar}; }`, script: sha256(script) })}
 <body>

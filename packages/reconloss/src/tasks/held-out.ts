@@ -32,9 +32,10 @@ export interface Coverage {
 export function describeCoverage(coverage: Coverage): string {
   checkArguments("describeCoverage", { coverage: [coverage, "object"] });
   const { photographs, heldOut, crops, side, whole } = coverage;
-  const of = photographs === heldOut ? `${photographs}` : `${photographs} of ${heldOut}`;
+  const all = counted(heldOut, "held-out photograph", "held-out photographs");
+  const of = photographs === heldOut ? all : `${photographs} of ${all}`;
   const places = `${counted(crops, "crop", "crops")} of at most ${side}x${side} pixels`;
-  return `${places}, ${whole ? "the whole" : "from the middle"} of ${of} held-out photograph${heldOut === 1 ? "" : "s"}`;
+  return `${places}, ${whole ? "the whole" : "from the middle"} of ${of}`;
 }
 
 /** The crops of held-out photographs that a network is judged by. */
