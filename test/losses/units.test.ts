@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import type { Definition, Evaluation } from "../../packages/core/src/definitions/definition.ts";
 import { evaluateDefinition } from "../../packages/core/src/definitions/evaluate.ts";
 import { onnx } from "../../packages/core/src/engines/onnx.ts";
@@ -6,7 +6,7 @@ import { reference, toFloat64 } from "../../packages/core/src/graph/reference.ts
 import { deltaE, parseLoss } from "../../packages/core/src/losses/index.ts";
 import { lossFactories } from "../../packages/core/src/losses/registry.ts";
 import type { Shape, Tensor } from "../../packages/core/src/tensor.ts";
-import { evaluateBy } from "../engine.ts";
+import { enginesFor, evaluateBy } from "../engine.ts";
 import { mapTensor } from "../golden.ts";
 import { randomTensor } from "../random.ts";
 
@@ -133,10 +133,14 @@ describe.each(cases)("$name $options", ({ name, options = {}, lengths = {}, degr
   const output = randomTensor(shape, 1);
   const target = mapTensor(output, (value, i) => 0.75 * value + 0.25 * randomTensor(shape, 2).data[i]);
 
+  const plain = make(1);
+  const wants = { grad: true, map: plain.hasMap };
+  let expected: Evaluation;
+  beforeAll(async () => {
+    expected = await plain.evaluate(output, target, wants);
+  });
+
   test.each(scales)("images in [0, %d]", async (scale) => {
-    const plain = make(1);
-    const wants = { grad: true, map: plain.hasMap };
-    const expected = await plain.evaluate(output, target, wants);
     const [a, b] = [output, target].map((x) => mapTensor(x, (value) => value * scale));
     const loss = make(scale);
     const definition = loss.definition as Definition;
@@ -152,7 +156,10 @@ describe.each(cases)("$name $options", ({ name, options = {}, lengths = {}, degr
     };
     const got = await loss.evaluate(a, b, wants);
     check("as it runs", got);
-    check("on ONNX Runtime", await evaluateBy(onnx, definition, { output: a, target: b }, { grad: true }));
+    const [first] = enginesFor(definition, { output: a, target: b }, wants);
+    if (first !== onnx) {
+      check("on ONNX Runtime", await evaluateBy(onnx, definition, { output: a, target: b }, { grad: true }));
+    }
     if (side > 16) return;
     const inFloat64 = evaluateDefinition(reference, definition, images, { grad: true });
     const [value, perImage] = [inFloat64.value.data[0], inFloat64.perImage.data];
