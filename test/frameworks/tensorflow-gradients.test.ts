@@ -50,3 +50,38 @@ test.each(["cpu", "wasm"])("on %s the gradients of convolutions are those of Ten
       }
     }
 });
+
+/** The second derivative of each activation, by its formula. */
+const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
+const bell = (x: number) => sigmoid(x) * (1 - sigmoid(x));
+const beside = (f: (x: tf.Tensor) => tf.Tensor) => (x: tf.Tensor) =>
+  tf.slice(f(tf.stack([x, tf.zerosLike(x)], 1)), [0, 0], [-1, 1]);
+const activations: Readonly<Record<string, [f: (x: tf.Tensor) => tf.Tensor, second: (x: number) => number]>> = {
+  tanh: [tf.tanh, (x) => -2 * Math.tanh(x) * (1 - Math.tanh(x) ** 2)],
+  sigmoid: [tf.sigmoid, (x) => bell(x) * (1 - 2 * sigmoid(x))],
+  softplus: [tf.softplus, bell],
+  exp: [tf.exp, Math.exp],
+  elu: [tf.elu, (x) => (x > 0 ? 0 : Math.exp(x))],
+  selu: [tf.selu, (x) => (x > 0 ? 0 : 1.0507009873554805 * 1.6732632423543772 * Math.exp(x))],
+  // Of x and 0 it is the sigmoid.
+  softmax: [beside(tf.softmax), (x) => bell(x) * (1 - 2 * sigmoid(x))],
+  swish: [(x) => tf.mul(x, tf.sigmoid(x)), (x) => 2 * bell(x) + x * bell(x) * (1 - 2 * sigmoid(x))],
+  relu: [tf.relu, () => 0],
+  relu6: [tf.relu6, () => 0],
+  leakyRelu: [tf.leakyRelu, () => 0],
+  prelu: [(x) => tf.prelu(x, tf.scalar(0.1)), () => 0],
+  "clipByValue times x": [(x) => tf.mul(x, tf.clipByValue(x, -1, 1)), (x) => (Math.abs(x) < 1 ? 2 : 0)],
+  "square of the largest": [(x) => tf.square(tf.max(x)), (x) => (x === 1.5 ? 2 : 0)],
+};
+
+test.each(Object.entries(activations))("gradients of %s can be differentiated again", async (_, [f, second]) => {
+  const at = [-1.5, -0.5, 0.25, 1.5];
+  for (const device of ["cpu", "wasm"]) {
+    await tf.setBackend(device);
+    const slope = (x: tf.Tensor) => tf.grad((x: tf.Tensor) => tf.sum(f(x)))(x);
+    const got = tf
+      .grad((x: tf.Tensor) => tf.sum(slope(x)))(tf.tensor1d(at))
+      .dataSync();
+    for (const [i, x] of at.entries()) expect(got[i], `${device}, ${x}`).toBeCloseTo(second(x), 4);
+  }
+});

@@ -14,6 +14,7 @@ export {
   type Judgement,
   type ObjectiveOptions,
   r1Penalty,
+  wganGpPenalty,
 } from "./adversarial/index.ts";
 export { type ArtifactMapOptions, artifactMap } from "./artifact-map.ts";
 export { average } from "./average.ts";

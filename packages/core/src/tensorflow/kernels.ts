@@ -1,5 +1,6 @@
 import { checkFunction, checkObject } from "../arguments.ts";
 import type { TensorflowTensor as T, TensorflowOps } from "./framework.ts";
+import { registerSecondGradients } from "./second-gradients.ts";
 import { padded, spread } from "./zeros.ts";
 
 type Pair = [number, number];
@@ -119,7 +120,11 @@ const kernels: Readonly<Record<string, Kernel>> = {
  * Lets convolutional models of TensorFlow.js learn on its device `wasm`, which has no gradients of convolutions by their filters
  * ([tfjs#8474](https://github.com/tensorflow/tfjs/issues/8474)), and in a fraction of the time on `cpu`: registers kernels for both that take those gradients by the devices' own convolutions.
  *
- * Convolutions with channels last, of any stride and padding, depthwise ones too; TensorFlow.js takes no gradients of those with a dilation. Once for each TensorFlow.js; other devices are left as they are.
+ * Convolutions with channels last, of any stride and padding, depthwise ones too; TensorFlow.js takes no gradients of those with a dilation. Once for each TensorFlow.js; the convolutions of other devices are left
+ * as they are.
+ *
+ * On every device it lets the tape differentiate gradients of activations again, as penalties on a discriminator's slope do: TensorFlow.js 4.22 refuses that for `leakyRelu`, `prelu`, `selu` and others that compare,
+ * and leaves terms out for `tanh`, `sigmoid`, `exp`, `elu` and `softmax` ([tfjs#3252](https://github.com/tensorflow/tfjs/issues/3252)).
  *
  * @param tf - TensorFlow.js, with the devices imported before
  * @throws {ReconlossError} `invalid-argument` for what is no TensorFlow.js
@@ -141,10 +146,11 @@ const kernels: Readonly<Record<string, Kernel>> = {
  */
 export function registerGradients(tf: object): void {
   checkObject("registerGradients", "tf", tf);
-  for (const needed of ["registerKernel", "unregisterKernel", "getKernel", "tidy"]) {
+  for (const needed of ["registerKernel", "unregisterKernel", "getKernel", "registerGradient", "getGradient", "tidy"]) {
     checkFunction("registerGradients", `tf.${needed}`, tf[needed as never]);
   }
   const [ops, registry] = [tf as TensorflowOps, tf as Registry];
+  registerSecondGradients(tf);
   for (const backendName of ["cpu", "wasm"]) {
     // A device that was not imported has no kernels at all.
     if (registry.getKernel("Conv2D", backendName) === undefined) continue;

@@ -13,4 +13,11 @@ export {
   type ObjectiveOptions,
   resolveObjective,
 } from "./objectives.ts";
-export { type Discriminate, gradientPenalty, imageGradient, type Judgement, r1Penalty } from "./penalties.ts";
+export {
+  type Discriminate,
+  gradientPenalty,
+  imageGradient,
+  type Judgement,
+  r1Penalty,
+  wganGpPenalty,
+} from "./penalties.ts";

@@ -35,7 +35,7 @@ export function imageGradient<T>(o: Ops<T>, discriminate: Discriminate<T>, image
 
 /**
  * The R1 penalty (Mescheder et al. 2018): the mean over the batch of the squared length of the {@link imageGradient} at real images, [1, 1, 1, 1]. Without
- * the paper's factor gamma / 2; StyleGAN2 weighs it by 5. The numbers are those of BasicSR's `r1_penalty`.
+ * the paper's factor gamma / 2; StyleGAN2 weighs it by 5. At generated images it is the R2 penalty of the same paper. The numbers are those of BasicSR's `r1_penalty`.
  *
  * @param gradient - at real images, [n, c, h, w]
  *
@@ -50,6 +50,26 @@ export function imageGradient<T>(o: Ops<T>, discriminate: Discriminate<T>, image
 export function r1Penalty<T>(o: Ops<T>, gradient: T): T {
   checkOps("r1Penalty", o, { gradient });
   return o.mean(o.sum(o.square(gradient), "chw"), "n");
+}
+
+/**
+ * The penalty of WGAN-GP (Gulrajani et al. 2017) on a gradient that is there already: the mean over the batch of (|gradient| - 1)^2, [1, 1, 1, 1]. The length is over all of an image's
+ * pixels, as in the paper; where it is 0, its own gradient is taken as 0. {@link gradientPenalty} takes the gradient too, of a discriminator over `Ops`.
+ *
+ * @param gradient - at points between real and fake images, [n, c, h, w]
+ *
+ * @example
+ * ```ts
+ * import { reference } from "@reconloss/core/graph";
+ * import { imageGradient, wganGpPenalty } from "@reconloss/core";
+ * const { gradient } = imageGradient(reference, ({ o }, x) => o.mul(x, 3), reference.scalar(0.5));
+ * wganGpPenalty(reference, gradient).data[0]; // 4: (3 - 1)^2
+ * ```
+ */
+export function wganGpPenalty<T>(o: Ops<T>, gradient: T): T {
+  checkOps("wganGpPenalty", o, { gradient });
+  const length = o.root(o.sum(o.square(gradient), "chw"));
+  return o.mean(o.square(o.sub(length, 1)), "n");
 }
 
 /**
@@ -76,6 +96,5 @@ export function gradientPenalty<T>(
   const { real, fake, alpha } = images;
   checkOps("gradientPenalty", o, { real, fake, alpha });
   const between = o.add(fake, o.mul(alpha, o.sub(real, fake)));
-  const length = o.root(o.sum(o.square(imageGradient(o, discriminate, between).gradient), "chw"));
-  return o.mean(o.square(o.sub(length, 1)), "n");
+  return wganGpPenalty(o, imageGradient(o, discriminate, between).gradient);
 }
