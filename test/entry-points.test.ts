@@ -6,6 +6,7 @@ import * as nets from "../packages/core/src/nets/index.ts";
 import * as cluster from "../packages/reconloss/src/cluster/index.ts";
 import * as compare from "../packages/reconloss/src/compare/index.ts";
 import * as image from "../packages/reconloss/src/image/index.ts";
+import * as judge from "../packages/reconloss/src/judge/index.ts";
 import * as report from "../packages/reconloss/src/report/index.ts";
 import * as shards from "../packages/reconloss/src/shards/index.ts";
 import * as tasks from "../packages/reconloss/src/tasks/index.ts";
@@ -15,7 +16,7 @@ import { temporaryFolder } from "./folder.ts";
 import { rawErrors, subjectsOf } from "./wrong-types.ts";
 
 // The rule of test/wrong-types.test.ts, for the other entry points; reconloss/metrics and reconloss/distribution: test/distribution/arguments.test.ts.
-const entryPoints = { cluster, compare, graph, image, jax, kernels, nets, report, shards, tasks, train, weights };
+const entryPoints = { cluster, compare, graph, image, jax, judge, kernels, nets, report, shards, tasks, train, weights };
 
 const offline = process.env.RECONLOSS_OFFLINE;
 const folder = await temporaryFolder();

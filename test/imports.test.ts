@@ -57,6 +57,7 @@ const machine: Layers = {
       "train",
       "tasks",
       "compare",
+      "judge",
       "distribution",
       "shards",
       "cluster",

@@ -7,6 +7,7 @@ const subpaths = [
   "distribution",
   "graph",
   "image",
+  "judge",
   "kernels",
   "metrics",
   "nets",

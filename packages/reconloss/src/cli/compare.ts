@@ -1,11 +1,10 @@
 import { once } from "node:events";
 import { basename, resolve } from "node:path";
 import { type Loss, type LossFactory, ReconlossError } from "@reconloss/core";
-import { checkPixelRange, counted, parseLosses } from "@reconloss/core/internal";
+import { checkPixelRange, counted } from "@reconloss/core/internal";
 import { Command, Option } from "commander";
 import { modelOptionsUnder, totalInWords } from "../compare/apply-protocol.ts";
 import {
-  applyProtocol,
   type Comparison,
   checkConditions,
   comparePairs,
@@ -21,6 +20,7 @@ import {
   unpairedFailures,
   type Verdict,
 } from "../compare/index.ts";
+import { defaultMetrics, measuresFor } from "../compare/measures.ts";
 import { type ModelMetricText, modelMetricOptions, parseModelMetric } from "../compare/model-metric.ts";
 import { csvPieces, jsonLines, jsonPieces } from "../compare/serialise.ts";
 import { type NoteGroup, Outcomes, pairCount, summaryOf } from "../compare/summary.ts";
@@ -37,11 +37,6 @@ import { progressBar } from "./progress.ts";
 import { listOption, RepeatableOption } from "./repeated.ts";
 import { comparisonTable } from "./table.ts";
 import { coloursFor, printable, type Terminal, widthOf } from "./terminal.ts";
-
-/** What is computed when nothing is said. */
-const defaultMetrics = "psnr,ssim,ms-ssim,lpips(net=tiny),deltaE,l1";
-/** Which of them a pair may go without, being too small, unless a condition asks for it. */
-const defaultOptional = ["ms-ssim", "lpips(net=tiny)"];
 
 /** Rows of a table on a terminal, and failures that are told one by one. */
 const rowsShown = 40;
@@ -154,13 +149,11 @@ export async function measuresOf(flags: MeasureFlags, terminal: Terminal) {
   const own = await openModels(flags, plugins);
   const { protocol } = flags;
   const metrics = flags.metrics ?? (protocol === undefined ? defaultMetrics : undefined);
-  const applied =
-    protocol === undefined ? undefined : applyProtocol(protocol, { ...said, metrics, models: own, losses: plugins });
-  const losses = applied?.losses ?? [...parseLosses(metrics ?? "", plugins), ...own];
-  const pixels = applied?.pixels ?? said;
+  const asked = { metrics: flags.metrics, protocol, models: own, plugins, pixels: said };
+  const { losses, pixels, applied, optional: mayLack } = measuresFor(asked);
   checkPixelRange(losses, "files");
   const conditions = flags.fail === undefined ? undefined : parseConditions(flags.fail, losses, plugins, applied);
-  const optional = new Set(flags.metrics === undefined && protocol === undefined ? defaultOptional : []);
+  const optional = new Set(mayLack);
   for (const { label } of conditions ?? []) optional.delete(label);
   const device = await prepareNetworks(losses, flags, terminal, own.length > 0);
   return { pixels, metrics, applied, losses, conditions, optional, device };

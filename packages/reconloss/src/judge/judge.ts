@@ -1,0 +1,102 @@
+import { type Device, type Loss, type LossFactory, ReconlossError } from "@reconloss/core";
+import { checkArguments } from "@reconloss/core/internal";
+import { comparePairs, type Outcome, summarise, unpairedFailures } from "../compare/index.ts";
+import { measuresFor } from "../compare/measures.ts";
+import { type PixelOptions, pairPaths } from "../image/index.ts";
+import { pixelOptionsOf } from "../image/read.ts";
+import { checkMethods, judgementOf, type StatisticalOptions, statisticalOf } from "./judgement.ts";
+import type { JudgedMethod, Judgement } from "./types.ts";
+
+/** A method by its name and where its outputs are. */
+export interface MethodOutputs {
+  readonly name: string;
+  /** An image, or a folder of images. */
+  readonly outputs: string;
+}
+
+/** What is judged, and how. */
+export interface JudgeOptions extends PixelOptions, StatisticalOptions {
+  /** Outputs by the name of the method, or a list of both, which keeps the order of names that are numbers. */
+  readonly methods: Readonly<Record<string, string>> | readonly MethodOutputs[];
+  /** The target, or a folder of targets. */
+  readonly targets: string;
+  /** As `reconloss compare --metrics` takes them; default: psnr, ssim, ms-ssim, lpips(net=tiny), deltaE and l1, or the protocol's. */
+  readonly metrics?: string;
+  /** As `reconloss compare --protocol` takes it. */
+  readonly protocol?: string;
+  /** Metrics that models of one's own compute (`openModelMetric`). */
+  readonly models?: readonly Loss[];
+  /** Losses of one's own that `metrics` names. */
+  readonly losses?: readonly LossFactory[];
+  /** Where networks run; default: the CPU. */
+  readonly device?: Device;
+  /** Called after each pair, in their order. */
+  readonly onOutcome?: (method: string, outcome: Outcome) => void;
+}
+
+function methodsOf(methods: JudgeOptions["methods"]): readonly MethodOutputs[] {
+  if (typeof methods !== "object" || methods === null) {
+    throw new ReconlossError("invalid-argument", "judge: methods must be an object of outputs by name, or a list");
+  }
+  const listed = Array.isArray(methods)
+    ? (methods as readonly MethodOutputs[])
+    : Object.entries(methods as Readonly<Record<string, string>>).map(([name, outputs]) => ({ name, outputs }));
+  for (const method of listed) {
+    checkArguments("judge", { method: [method, "object", ["name", "outputs"]] });
+    checkArguments("judge", { name: [method.name, "text"], outputs: [method.outputs, "text"] });
+  }
+  checkMethods(listed);
+  return listed;
+}
+
+/**
+ * Judges the outputs of several methods by the same targets: what `reconloss compare a=... b=... --targets ...` prints. A metric's means are over the images of which every method has a
+ * finite number, so that no method is judged on easier images than another; what is missing is listed in `failed`. Each mean has a bootstrap interval (BCa, 9999 samples of images, the same
+ * for all methods), and each method but the best a Wilcoxon signed-rank test against it, corrected after Holm.
+ *
+ * @throws {ReconlossError} as `pairPaths` and `comparePairs`; `invalid-argument` for no methods, or two of one name
+ * @example
+ * ```ts
+ * import { mkdtemp } from "node:fs/promises";
+ * import { tmpdir } from "node:os";
+ * import { join } from "node:path";
+ * import { Tensor } from "reconloss";
+ * import { writeImage } from "reconloss/image";
+ * import { judge } from "reconloss/judge";
+ * const folder = await mkdtemp(join(tmpdir(), "reconloss-"));
+ * for (const [name, level] of [["targets", 0.6], ["ours", 0.5], ["theirs", 0.2]] as const) {
+ *   for (const image of ["a.png", "b.png"]) await writeImage(join(folder, name, image), Tensor.full([1, 1, 16, 16], level));
+ * }
+ * const methods = { ours: join(folder, "ours"), theirs: join(folder, "theirs") };
+ * const { columns } = await judge({ methods, targets: join(folder, "targets"), metrics: "l1" });
+ * columns[0].cells.map(({ place }) => place); // ["best", "second"]
+ * ```
+ */
+export async function judge(options: JudgeOptions): Promise<Judgement> {
+  checkArguments("judge", { options: [options, "object", ["methods", "targets"]] });
+  const { targets, metrics, protocol, models, losses: plugins, device, onOutcome } = options;
+  checkArguments("judge", {
+    targets: [targets, "text"],
+    metrics: [metrics, "text?"],
+    protocol: [protocol, "text?"],
+    models: [models, "objects?"],
+    losses: [plugins, "list?"],
+    onOutcome: [onOutcome, "function?"],
+  });
+  const statistics = statisticalOf("judge", options);
+  const listed = methodsOf(options.methods);
+  const asked = { metrics, protocol, models, plugins, pixels: pixelOptionsOf(options) };
+  const { losses, applied, pixels, optional } = measuresFor(asked);
+  const methods: JudgedMethod[] = [];
+  for (const { name, outputs } of listed) {
+    const { pairs, unpaired, passedOver } = await pairPaths(outputs, targets);
+    const outcomes: Outcome[] = [];
+    for await (const outcome of comparePairs(pairs, losses, { ...pixels, optional, device })) {
+      outcomes.push(outcome);
+      onOutcome?.(name, outcome);
+    }
+    const comparison = summarise(losses, outcomes, unpairedFailures(unpaired), optional, applied);
+    methods.push({ name, outputs, comparison: { ...comparison, ...(passedOver === undefined ? {} : { passedOver }) } });
+  }
+  return judgementOf({ methods, targets, losses, applied }, statistics);
+}

@@ -1,0 +1,243 @@
+import { isAbsolute, relative, resolve, sep } from "node:path";
+import { type Loss, ReconlossError } from "@reconloss/core";
+import { reference } from "@reconloss/core/graph";
+import { checkArguments } from "@reconloss/core/internal";
+import { type AppliedProtocol, recordOf } from "../compare/apply-protocol.ts";
+import { badness, type Comparison, formatNumber, isWorse, type PairResult, summarise } from "../compare/index.ts";
+import { bootstrapInterval, meansWithoutOne, resampledMeans } from "./bootstrap.ts";
+import { groupsOf } from "./groups.ts";
+import type {
+  Interval,
+  JudgedCell,
+  JudgedColumn,
+  JudgedImage,
+  JudgedMethod,
+  Judgement,
+  MethodFailure,
+  MethodNote,
+  Statistical,
+} from "./types.ts";
+import { holm, wilcoxon } from "./wilcoxon.ts";
+
+/** How intervals and tests are made. */
+export interface StatisticalOptions {
+  /** Of the intervals, and 1 less the level of the test; default 0.95. */
+  confidence?: number;
+  /** Samples of the bootstrap; default 9999. */
+  resamples?: number;
+  /** Of the bootstrap; default 0: the same outputs have the same intervals. */
+  seed?: number;
+}
+
+/** The defaults checked and filled in. */
+export function statisticalOf(caller: string, options: StatisticalOptions): Statistical {
+  const { confidence = 0.95, resamples = 9999, seed = 0 } = options;
+  checkArguments(caller, { confidence: [confidence, "number"], resamples: [resamples, "count"], seed: [seed, "count"] });
+  if (!(confidence > 0 && confidence < 1)) {
+    throw new ReconlossError("invalid-argument", `confidence must be between 0 and 1, got ${confidence}`);
+  }
+  if (resamples < 1 || resamples > 1e6) {
+    throw new ReconlossError("invalid-argument", `resamples must be from 1 to 1000000, got ${resamples}`);
+  }
+  return { confidence, resamples, seed };
+}
+
+/** Refuses methods that tables could not tell apart. */
+export function checkMethods(methods: readonly Pick<JudgedMethod, "name">[]): void {
+  if (methods.length === 0) throw new ReconlossError("invalid-argument", "there is no method to judge");
+  for (const [index, { name }] of methods.entries()) {
+    if (name.trim() === "") throw new ReconlossError("invalid-argument", `method ${index + 1} has no name`);
+    if (methods.findIndex((other) => other.name === name) === index) continue;
+    throw new ReconlossError("invalid-argument", `two methods are called ${name}; name them: a=outputs b=outputs`);
+  }
+}
+
+/** A target's name relative to its folder, with `/` between folders; its path where it is not inside. */
+function nameWithin(targets: string, target: string): string {
+  const inside = relative(resolve(targets), resolve(target));
+  if (inside === "" || inside.startsWith("..") || isAbsolute(inside)) return target.split(sep).join("/");
+  return inside.split(sep).join("/");
+}
+
+/** What images there are, with each method's pair of it. An image is its target; where outputs of a method share one, target and output. */
+function imagesOf(targets: string, methods: readonly JudgedMethod[]): JudgedImage[] {
+  const shared = new Set<string>();
+  for (const { comparison } of methods) {
+    const seen = new Set<string>();
+    for (const { target } of comparison.pairs) (seen.has(target) ? shared : seen).add(target);
+  }
+  const images = new Map<string, { target: string; pairs: (PairResult | undefined)[] }>();
+  const keyOf = ({ name, target }: Pick<PairResult, "name" | "target">) =>
+    shared.has(target) ? `${nameWithin(targets, target)} (${name})` : nameWithin(targets, target);
+  for (const [index, { comparison }] of methods.entries()) {
+    for (const pair of comparison.pairs) {
+      const image = images.get(keyOf(pair)) ?? { target: pair.target, pairs: methods.map(() => undefined) };
+      image.pairs[index] = pair;
+      images.set(keyOf(pair), image);
+    }
+    for (const { target, loss } of comparison.failed) {
+      if (target === null || loss !== undefined || shared.has(target)) continue;
+      const key = nameWithin(targets, target);
+      if (!images.has(key)) images.set(key, { target, pairs: methods.map(() => undefined) });
+    }
+  }
+  const order = new Intl.Collator("en", { numeric: true });
+  const entries = [...images].sort(([a], [b]) => order.compare(a, b) || (a < b ? -1 : 1));
+  const groups = groupsOf(entries.map(([, { target }]) => nameWithin(targets, target)));
+  return entries.map(([name, image], i) => ({ name, ...image, ...(groups[i] === undefined ? {} : { group: groups[i] }) }));
+}
+
+/** What of a pair is averaged: the scores of a loss that pools them, else the values. */
+function numberOf({ label, definition }: Loss, pair: PairResult): number | undefined {
+  return definition?.poolScores ? pair.scores?.[label] : pair.values[label];
+}
+
+/** Means as they are reported: of a loss that pools scores, what it makes of their mean. */
+function reported({ definition }: Loss, means: Float64Array): Float64Array {
+  if (!definition?.poolScores || definition.say === undefined) return means;
+  return Float64Array.from(definition.say(reference, { data: means, shape: [means.length, 1, 1, 1] }).data);
+}
+
+const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
+
+/** A metric of some images. */
+function columnOf(
+  loss: Loss,
+  group: string | undefined,
+  images: readonly JudgedImage[],
+  methods: number,
+  statistics: Statistical,
+): JudgedColumn {
+  const { label, spec, better, decimals } = loss;
+  const isPrior = better === "target";
+  const measured = images.flatMap(({ pairs }) => {
+    const numbers = pairs.map((pair) => pair && numberOf(loss, pair));
+    const own = pairs.map((pair) => pair?.targetValues?.[label]);
+    const isWhole = numbers.every(Number.isFinite) && (!isPrior || own.every(Number.isFinite));
+    return isWhole ? [{ numbers: numbers as number[], own: own as number[] }] : [];
+  });
+  const column = { label, spec, better, decimals, group, images: measured.length, of: images.length };
+  if (measured.length === 0) return { ...column, cells: Array.from({ length: methods }, () => ({})) };
+
+  const series = Array.from({ length: methods }, (_, method) => measured.map(({ numbers }) => numbers[method]));
+  // What methods are ranked and tested by: of priors, how far each image's value is from the target's own.
+  const ranked = isPrior
+    ? series.map((values, method) => values.map((value, i) => badness(better, value, measured[i].own[method])))
+    : series;
+  const say = (means: readonly number[] | Float64Array) => reported(loss, Float64Array.from(means));
+  const means = say(series.map(mean));
+  const rankedMeans = isPrior ? ranked.map(mean) : [...means];
+  const resampled = resampledMeans(isPrior ? [...series, ...ranked] : series, statistics).map(say);
+  const withoutOne = [...series, ...(isPrior ? ranked : [])].map((values) => say(meansWithoutOne(values)));
+  const intervalOf = (which: number): Interval | undefined =>
+    bootstrapInterval(means[which], resampled[which], [...withoutOne[which]], statistics.confidence);
+  const direction = isPrior ? "lower" : better;
+  const best =
+    methods < 2 ? undefined : rankedMeans.reduce((a, value, i) => (isWorse(direction, rankedMeans[a], value) ? i : a), 0);
+
+  const offset = isPrior ? methods : 0;
+  const others = best === undefined ? [] : series.flatMap((_, method) => (method === best ? [] : [method]));
+  const differences = others.map((method) => {
+    const of = best as number;
+    const difference = (lists: readonly (Float64Array | readonly number[])[]) =>
+      Float64Array.from(lists[offset + method], (value, i) => value - lists[offset + of][i]);
+    const shift = rankedMeans[method] - rankedMeans[of];
+    return {
+      mean: shift,
+      interval: bootstrapInterval(shift, difference(resampled), [...difference(withoutOne)], statistics.confidence),
+      p: wilcoxon(ranked[method].map((value, i) => value - ranked[of][i])),
+    };
+  });
+  const adjusted = holm(differences.map(({ p }) => p));
+
+  const places = placesOf(direction, rankedMeans, decimals);
+  const cells = series.map((_, method): JudgedCell => {
+    const at = others.indexOf(method);
+    return {
+      mean: means[method],
+      interval: intervalOf(method),
+      ...(isPrior ? { distance: rankedMeans[method] } : {}),
+      ...(best === undefined ? {} : { place: places[method] }),
+      ...(at < 0
+        ? {}
+        : {
+            againstBest: {
+              ...differences[at],
+              adjusted: adjusted[at],
+              isSignificant: adjusted[at] < 1 - statistics.confidence,
+            },
+          }),
+    };
+  });
+  return {
+    ...column,
+    cells,
+    best,
+    ...(isPrior ? { targetMean: mean(measured.map(({ own }) => own[0])) } : {}),
+  };
+}
+
+/** The best and the second of some numbers, by what is shown of them. */
+function placesOf(
+  better: "lower" | "higher",
+  values: readonly number[],
+  decimals: number,
+): ("best" | "second" | undefined)[] {
+  const shown = values.map((value) => formatNumber(value, decimals));
+  const order = values.map((_, i) => i).sort((a, b) => Number(isWorse(better, values[a], values[b])) * 2 - 1);
+  const distinct = [...new Set(order.map((i) => shown[i]))];
+  return shown.map((text) => (["best", "second"] as const)[distinct.indexOf(text)]);
+}
+
+/** What is judged. */
+export interface JudgementInput {
+  readonly methods: readonly JudgedMethod[];
+  readonly targets: string;
+  readonly losses: readonly Loss[];
+  /** The protocol that the losses were chosen by. */
+  readonly applied?: AppliedProtocol;
+}
+
+/**
+ * Comparisons of several methods with the same targets as one judgement: the means of each metric over the images of which every method has a finite number, with intervals and tests.
+ *
+ * @throws {ReconlossError} `invalid-argument` where there is no method, or two of one name
+ */
+export function judgementOf({ methods, targets, losses, applied }: JudgementInput, options: StatisticalOptions = {}): Judgement {
+  checkArguments("judgementOf", { methods: [methods, "objects"], targets: [targets, "text"], losses: [losses, "objects"] });
+  const statistics = statisticalOf("judgementOf", options);
+  checkMethods(methods);
+  const images = imagesOf(targets, methods);
+  const groups = [...new Set(images.flatMap(({ group }) => group ?? []))];
+  const measuredAny = losses.filter(({ label }) => methods.some(({ comparison }) => comparison.measured[label] > 0));
+  const shown = measuredAny.length > 0 ? measuredAny : [...losses];
+  const columns = [...groups, undefined].flatMap((group) => {
+    const own = group === undefined ? images : images.filter((image) => image.group === group);
+    return shown.map((loss) => columnOf(loss, group, own, methods.length, statistics));
+  });
+  const failed = methods.flatMap(({ name, comparison }): MethodFailure[] =>
+    comparison.failed.map((failure) => ({ method: name, ...failure })),
+  );
+  const notes = methods.flatMap(({ name, comparison }): MethodNote[] =>
+    comparison.notes.map((note) => ({ method: name, ...note })),
+  );
+  const judgement = { targets, methods, losses: shown, images, groups, columns, failed, notes, statistics };
+  return applied === undefined ? judgement : { ...judgement, protocol: protocolOf(applied, methods, losses, images) };
+}
+
+/** The protocol with its totals, each of the images that all methods have. */
+function protocolOf(
+  applied: AppliedProtocol,
+  methods: readonly JudgedMethod[],
+  losses: readonly Loss[],
+  images: readonly JudgedImage[],
+): Judgement["protocol"] {
+  const common = images.filter(({ pairs }) => pairs.every((pair) => pair !== undefined));
+  const records = methods.map((_, method) => {
+    const outcomes = common.map(({ pairs }) => ({ result: pairs[method], failures: [], notes: [], maps: {} }));
+    return recordOf(applied, summarise(losses, outcomes) as Comparison);
+  });
+  const { total: _, ...record } = records[0];
+  const totals = records.flatMap(({ total }) => total ?? []);
+  return totals.length === 0 ? record : { ...record, totals };
+}
