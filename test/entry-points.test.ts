@@ -16,7 +16,21 @@ import { temporaryFolder } from "./folder.ts";
 import { rawErrors, subjectsOf } from "./wrong-types.ts";
 
 // The rule of test/wrong-types.test.ts, for the other entry points; reconloss/metrics and reconloss/distribution: test/distribution/arguments.test.ts.
-const entryPoints = { cluster, compare, graph, image, jax, judge, kernels, nets, report, shards, tasks, train, weights };
+const entryPoints = {
+  cluster,
+  compare,
+  graph,
+  image,
+  jax,
+  judge,
+  kernels,
+  nets,
+  report,
+  shards,
+  tasks,
+  train,
+  weights,
+};
 
 const offline = process.env.RECONLOSS_OFFLINE;
 const folder = await temporaryFolder();

@@ -11,7 +11,7 @@ function withGan(more: readonly LossFactory[]): readonly LossFactory[] {
 /**
  * A loss from its specification: `ssim(preset=skimage)`, or a weighted sum such as `l1 + 0.1*ssim + 0.01*tv`.
  *
- * Its `label`, under which results list it, is the text as it was typed. A single name is the loss itself, with its own direction; a sum is minimised, as
+ * Its `label`, under which results list it, is the text as it was typed, or the name behind it in `psnr(crop=2) as PSNR`. A single name is the loss itself, with its own direction; a sum is minimised, as
  * {@link weighted} says. Names, options and words are matched without regard to case, hyphens and underscores, and the field's other names are taken (`mae`,
  * `ciede2000`). `gan` is a discriminator that begins untrained: it learns by the `update` of the loss's `learners`, which a trainer calls at each step.
  *
@@ -43,11 +43,12 @@ export function parseLoss(spec: string, more: readonly LossFactory[] = []): Loss
  * Several losses from a list of specifications separated by commas.
  *
  * @param more - as {@link parseLoss} takes them
- * @throws {ReconlossError} as {@link parseLoss}, and `syntax` for a loss that is listed twice
+ * @throws {ReconlossError} as {@link parseLoss}, and `syntax` for a loss or a name that is listed twice
  * @example
  * ```ts
  * import { parseLosses } from "@reconloss/core";
  * parseLosses("psnr(channels=y-bt601,crop=4), ssim").map((loss) => loss.name); // ["psnr", "ssim"]
+ * parseLosses("psnr(channels=y-bt601,crop=4) as PSNR-Y, ssim").map((loss) => loss.label); // ["PSNR-Y", "ssim"]
  * ```
  */
 export function parseLosses(list: string, more: readonly LossFactory[] = []): Loss[] {

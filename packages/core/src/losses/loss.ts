@@ -42,8 +42,10 @@ export interface Loss {
   readonly name: string;
   /** The loss as the grammar writes it, with the options that differ from the defaults: `ssim(preset=skimage)`. */
   readonly spec: string;
-  /** What results list it under: the text as it was typed where it was parsed, else `spec`. */
+  /** What results list it under: the name that it was given (`psnr(crop=2) as PSNR`), else the text as it was typed where it was parsed, else `spec`. */
   readonly label: string;
+  /** Whether `label` is a name that it was given, which does not say what it is. */
+  readonly isNamed?: boolean;
   /** What there is to know about it: what it measures, its source, its options with their defaults. */
   readonly info: LossInfo;
   /** The value of every option: the protocol that belongs beside the number. */
@@ -134,9 +136,9 @@ export interface ValueAndGrad {
   terms: Readonly<Record<string, number>>;
 }
 
-/** The loss, which nothing else has been given yet, listed under the text by which it was asked for. */
-export function labelled(loss: Loss, text: string): Loss {
-  return Object.assign(loss, { label: text.trim().replace(/\s+/g, " ") });
+/** The loss, which nothing else has been given yet, listed under the text by which it was asked for, or the name that it was given. */
+export function labelled(loss: Loss, text: string, name?: string): Loss {
+  return Object.assign(loss, { label: (name ?? text).trim().replace(/\s+/g, " "), isNamed: name !== undefined });
 }
 
 /** Whether a value is a loss. */

@@ -24,7 +24,7 @@ function parseSchedule(term: string, text: string): TermSchedule {
 }
 
 /** The loss that a name stands for, and the options that it brings with it. */
-function named(term: string, word: string, factories: readonly LossFactory[]) {
+function lossNamed(term: string, word: string, factories: readonly LossFactory[]) {
   const names = factories.map(({ info }) => info.name);
   const name = matching(word, names);
   if (name !== undefined) return { factory: factories[names.indexOf(name)], brought: {} };
@@ -54,7 +54,7 @@ function parseTerm(text: string, factories: readonly LossFactory[]): Term {
       `loss "${text}": expected name, name(option=value,...), weight*name(...) or weight*name(...)@step`,
     );
   }
-  const { factory, brought } = named(text, name, factories);
+  const { factory, brought } = lossNamed(text, name, factories);
   const given = parseOptions("loss", text, options);
   const said = Object.keys(given).find((option) => matching(option, Object.keys(brought)) !== undefined);
   if (said !== undefined) {
@@ -91,27 +91,45 @@ function checkText(name: string, text: unknown): asserts text is string {
   throw new ReconlossError("syntax", `a ${name} must be a text such as "ssim(preset=skimage)", got ${typeof text}`);
 }
 
+/** A specification with the name that results shall list it under: `psnr(crop=2) as PSNR`. */
+const named = /^(?<spec>.*?\S)\s+as\s+(?<name>\S.*?)\s*$/is;
+
+/** Refuses names that lists and conditions could not write, or that every JavaScript object has. */
+function checkName(spec: string, name: string): void {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are refused
+  if (!/[,<>=+\u0000-\u001f\u007f]/.test(name) && !(name in {})) return;
+  const rule = "a name has no comma, no <, >, = or +, and is none that every object has, such as constructor";
+  throw new ReconlossError("syntax", `loss "${spec.trim()}": it cannot be called "${name}": ${rule}`);
+}
+
 /** A loss or a sum from its specification, with `more` losses besides the library's own. */
 export function parseLoss(spec: string, more: readonly LossFactory[] = []): Loss {
   checkText("loss", spec);
   const factories = known(more);
-  const terms = splitOutside("loss", spec, "+").map((text) => parseTerm(text, factories));
+  const { spec: own = spec, name } = named.exec(spec)?.groups ?? {};
+  if (name !== undefined) checkName(spec, name);
+  const terms = splitOutside("loss", own, "+").map((text) => parseTerm(text, factories));
   const [[weight, loss, schedule]] = terms;
   const isOne = terms.length === 1 && weight === 1 && !isLater(schedule);
-  return labelled(isOne ? loss : weighted(terms), spec);
+  return labelled(isOne ? loss : weighted(terms), own, name);
 }
+
+/** Whether conditions could not tell two names apart. */
+const isSameText = (a: string, b: string) => {
+  const plain = (text: string) => text.replace(/\s+/g, "").toLowerCase();
+  return plain(a) === plain(b);
+};
 
 /** Several losses from a list of specifications separated by commas. @throws {ReconlossError} `syntax` for a loss that is listed twice */
 export function parseLosses(list: string, more: readonly LossFactory[] = []): Loss[] {
   checkText("list of losses", list);
   const losses = splitOutside("loss", list, ",").map((spec) => parseLoss(spec, more));
   for (const [index, { label, spec }] of losses.entries()) {
-    const before = losses.slice(0, index).find((other) => other.spec === spec);
+    const before = losses.slice(0, index).find((other) => other.spec === spec || isSameText(other.label, label));
     if (before === undefined) continue;
-    const problem =
-      before.label === label
-        ? `${label} is listed twice`
-        : `${before.label} and ${label} are the same loss, which is listed twice`;
+    const same =
+      before.spec === spec ? "are the same loss, which is listed twice" : "are two losses, whose names must differ";
+    const problem = before.label === label ? `${label} is listed twice` : `${before.label} and ${label} ${same}`;
     throw new ReconlossError("syntax", `losses "${list}": ${problem}`);
   }
   return losses;

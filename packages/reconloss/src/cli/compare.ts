@@ -1,74 +1,105 @@
-import { once } from "node:events";
 import { basename, resolve } from "node:path";
-import { type Loss, type LossFactory, ReconlossError } from "@reconloss/core";
-import { checkPixelRange, counted } from "@reconloss/core/internal";
+import { ReconlossError } from "@reconloss/core";
+import { listNames } from "@reconloss/core/internal";
 import { Command, Option } from "commander";
-import { modelOptionsUnder, totalInWords } from "../compare/apply-protocol.ts";
+import { totalInWords } from "../compare/apply-protocol.ts";
 import {
   type Comparison,
   checkConditions,
   comparePairs,
-  type Failure,
-  findProtocol,
-  type ModelMetricOptions,
   mapStatisticsOf,
   type Outcome,
-  openModelMetric,
-  parseConditions,
   protocols,
   toJson,
   unpairedFailures,
   type Verdict,
 } from "../compare/index.ts";
-import { defaultMetrics, measuresFor } from "../compare/measures.ts";
-import { type ModelMetricText, modelMetricOptions, parseModelMetric } from "../compare/model-metric.ts";
-import { csvPieces, jsonLines, jsonPieces } from "../compare/serialise.ts";
+import { csvPieces, failureLine, jsonLines, jsonPieces, outcomeLines } from "../compare/serialise.ts";
 import { type NoteGroup, Outcomes, pairCount, summaryOf } from "../compare/summary.ts";
 import { exitCodeOf, exitCodes } from "../exit-codes.ts";
-import { writePiecesAtomically } from "../files.ts";
 import { type PixelOptions, pairPaths } from "../image/index.ts";
-import { type LostMap, type MapFile, writeMapScales, writeMaps, writeReport } from "../report/index.ts";
-import { deviceOption, type NetworkOptions, prepareNetworks, weightsOption } from "./networks.ts";
+import { judgementOf, type MethodOutputs, toLatex, toMarkdown } from "../judge/index.ts";
+import { writeReport } from "../report/index.ts";
+import { wholeNumber } from "./distribution.ts";
+import { comparingBar, finishedPairs } from "./finished.ts";
+import { addJsonOption, jsonFile, printsJson } from "./json-option.ts";
+import { judgeOutputs } from "./judge.ts";
+import { namesExplained } from "./judgement-table.ts";
+import { MapsFolder } from "./maps-folder.ts";
+import { addMeasureOptions, type MeasureFlags, measuresOf } from "./measures.ts";
 import { noteNewFolder } from "./new-folder.ts";
 import { tellPassedOver } from "./passed-over.ts";
-import { addPixelOptions, alphaOption, type PixelFlags, pixelOptions } from "./pixel-options.ts";
-import { loadPlugins, type PluginOptions, pluginOption } from "./plugins.ts";
-import { progressBar } from "./progress.ts";
-import { listOption, RepeatableOption } from "./repeated.ts";
 import { comparisonTable } from "./table.ts";
+import {
+  joined,
+  printFailures,
+  printNotes,
+  reasonFor,
+  tell,
+  toFile,
+  writeEach,
+  writeOut,
+  writePieces,
+} from "./tell.ts";
 import { coloursFor, printable, type Terminal, widthOf } from "./terminal.ts";
 
-/** Rows of a table on a terminal, and failures that are told one by one. */
+/** Rows of a table on a terminal. */
 const rowsShown = 40;
-const failuresShown = 20;
-
-/** What `compare` and a plan of it have in common: what is computed. */
-export interface MeasureFlags extends NetworkOptions, PluginOptions, PixelFlags {
-  metrics?: string;
-  protocol?: string;
-  metricModel?: readonly ModelMetricText[];
-  fail?: string;
-}
 
 /** Where the numbers of pairs go. */
 export interface ComparisonFlags {
-  json?: boolean;
+  /** A file, or `-` for standard output in place of the table. */
+  json?: string;
   csv?: string;
   jsonl?: string;
   report?: string;
+  /** Whether pairs were printed as they came. */
+  stream?: boolean;
 }
 
-interface Options extends MeasureFlags, ComparisonFlags {
+/** What `compare` is told. */
+export interface CompareFlags extends MeasureFlags, ComparisonFlags {
+  targets?: string;
   maps?: string;
+  markdown?: string;
+  latex?: string;
+  intervals: boolean;
+  seed: number;
+  cache: string | boolean;
+  jobs?: number;
   progress: boolean;
 }
 
 /** `reconloss compare`; `finish` receives the exit code. */
 export function compareCommand(terminal: Terminal, finish: (code: number) => void): Command {
-  const command = new Command("compare").description("compare output images with their targets");
+  const command = new Command("compare")
+    .description("compare output images with their targets, those of one method or of several")
+    .usage("[options] <outputs> <targets>\n       reconloss compare [options] <name=outputs...> --targets <targets>")
+    .argument(
+      "<outputs...>",
+      "an image, or a folder of images; then its target, or a folder with the targets under the same names",
+    )
+    .option(
+      "--targets <targets>",
+      "the target, or the folder of targets, of all outputs: each is then a method, name=outputs",
+    );
   return addComparisonOptions(addMeasureOptions(command))
+    .option("--markdown <file>", "write the table of means in Markdown")
+    .option("--latex <file>", "write the table of means in LaTeX (booktabs)")
+    .option("--no-intervals", "no intervals in the tables of means")
+    .addOption(
+      new Option("--seed <n>", "of the bootstrap that intervals are made by").argParser(wholeNumber(0)).default(0),
+    )
+    .option("--stream", "print a line of JSON for each pair as soon as it is compared, in place of the table")
     .option("--maps <folder>", "write each error map as a false-colour PNG")
-    .option("--no-progress", "no progress bar")
+    .option("--cache <folder>", "where finished pairs are kept, so that interrupted work goes on")
+    .option("--no-cache", "keep no pairs")
+    .option(
+      "--jobs <n>",
+      "pairs that are in work at a time; more take more memory, and change no number",
+      wholeNumber(1),
+    )
+    .option("--no-progress", "no progress bar, and no lines on how far it is")
     .addHelpText(
       "after",
       `
@@ -84,6 +115,10 @@ Examples:
   reconloss compare outputs/ targets/ --json --fail "psnr<30, ssim<0.9"
   reconloss compare outputs/ targets/ -m psnr --metric-model "mine=mine.onnx,better=lower" --fail "mine>0.2"
   reconloss compare outputs/ targets/ --fail "min(psnr)<25, p5(ssim)<0.9, any(deltaE.max>10)"
+  reconloss compare bicubic=out/bic edsr=out/edsr ours=out/ours --targets HR/ -m "psnr(channels=y-bt601,crop=scale) as PSNR-Y, ssim" --scale 2 --latex table.tex
+
+Several methods make a table of means, over the images of which every method has a number: the best is bold, the second underlined, † says that a difference from the best
+may be chance. Targets in folders (Set5/, Set14/) have columns of their own. --csv is then this table, and --fail is about each method by itself.
 
 Conditions: psnr<30 is about the mean over pairs; mean, median, min, max, std and percentiles (p5) are written around the metric; any(...) is
 about each pair. metric.max, metric.p99 are of the metric's map within an image; total<3 is about a protocol's total. A metric is named as it was typed, or by its name alone where
@@ -93,119 +128,88 @@ Exit codes: 0 all well; 1 a pair failed, an image has no partner, or a --fail co
 3 the machine lacks something: weights, room on the disk, a permission.
 "reconloss losses" tells which losses there are and what options they take.`,
     )
-    .action(async (outputs: string, targets: string, options: Options) => {
-      finish(await compare(outputs, targets, options, terminal));
+    .action(async (inputs: readonly string[], options: CompareFlags) => {
+      if (printsJson(options) && options.stream) {
+        throw new ReconlossError("invalid-argument", "--json and --stream both print; give --json a file");
+      }
+      if (options.targets !== undefined) {
+        return finish(await judgeOutputs(methodsOf(inputs), options.targets, options, terminal));
+      }
+      if (inputs.length !== 2) {
+        const problem = inputs.length < 2 ? "missing required argument 'targets'" : "too many arguments";
+        const form = "outputs and their targets, or several methods, name=outputs, with --targets";
+        throw new ReconlossError("invalid-argument", `${problem}: compare takes ${form}; got ${listNames(inputs)}`);
+      }
+      finish(await compare(inputs[0], inputs[1], options, terminal));
     });
 }
 
-/** Adds the arguments and options of {@link MeasureFlags}. */
-export function addMeasureOptions(command: Command): Command {
-  const withPairs = command
-    .argument("<outputs>", "an image, or a folder of images")
-    .argument("<targets>", "the target, or a folder with the targets under the same names")
-    .addOption(
-      listOption("-m, --metrics <list>", "losses with their options, separated by commas; repeatable").default(
-        undefined,
-        defaultMetrics,
-      ),
-    )
-    .addOption(
-      new Option(
-        "--protocol <name>",
-        `how others judge such outputs, metrics and pixels: ${protocols.map(({ name }) => name).join(", ")}`,
-      ).argParser((name: string) => findProtocol(name).name),
-    )
-    .addOption(
-      new RepeatableOption(
-        "--metric-model <name=file.onnx,...>",
-        `a metric that an ONNX file computes of output and target, or of the output alone; better=lower or better=higher must follow; options: ${modelMetricOptions.join(", ")}; repeatable`,
-      ).argParser((text: string, before: readonly ModelMetricText[] = []) => [...before, parseModelMetric(text)]),
-    )
-    .addOption(
-      listOption(
-        "--fail <conditions>",
-        "exit with 1 if one holds, or a pair lacks its number: psnr<30,any(ssim<0.8); repeatable",
-      ),
-    );
-  return addPixelOptions(withPairs, alphaOption({ compares: true }))
-    .addOption(pluginOption())
-    .addOption(weightsOption())
-    .addOption(deviceOption());
+/** Methods as they were typed: `ours=out/ours`, or outputs alone, which have the name of their folder. */
+function methodsOf(inputs: readonly string[]): MethodOutputs[] {
+  return inputs.map((text) => {
+    const { name, outputs = text } = /^(?<name>[^=/\\]*)=(?<outputs>.*)$/s.exec(text)?.groups ?? {};
+    if (outputs === "") throw new ReconlossError("invalid-argument", `${text}: where its outputs are is missing`);
+    return { name: name ?? basename(resolve(outputs)), outputs };
+  });
 }
 
 /** Adds the options of {@link ComparisonFlags}. */
 export function addComparisonOptions(command: Command): Command {
-  return command
-    .option("--json", "print one JSON object instead of a table")
+  return addJsonOption(command)
     .option("--csv <file>", "write a table of all pairs")
     .option("--jsonl <file>", "write a line of JSON for each pair")
     .option("--report <file.html>", "write a page to look at: images, error maps, distributions");
 }
 
-/** What these flags stand for, with the weights that it takes on this machine. */
-export async function measuresOf(flags: MeasureFlags, terminal: Terminal) {
-  const said = pixelOptions(flags);
-  const { losses: plugins } = await loadPlugins(flags);
-  const own = await openModels(flags, plugins);
-  const { protocol } = flags;
-  const metrics = flags.metrics ?? (protocol === undefined ? defaultMetrics : undefined);
-  const asked = { metrics: flags.metrics, protocol, models: own, plugins, pixels: said };
-  const { losses, pixels, applied, optional: mayLack } = measuresFor(asked);
-  checkPixelRange(losses, "files");
-  const conditions = flags.fail === undefined ? undefined : parseConditions(flags.fail, losses, plugins, applied);
-  const optional = new Set(mayLack);
-  for (const { label } of conditions ?? []) optional.delete(label);
-  const device = await prepareNetworks(losses, flags, terminal, own.length > 0);
-  return { pixels, metrics, applied, losses, conditions, optional, device };
-}
-
-async function compare(outputs: string, targets: string, options: Options, terminal: Terminal): Promise<number> {
+async function compare(outputs: string, targets: string, options: CompareFlags, terminal: Terminal): Promise<number> {
   const { pixels, applied, losses, conditions, optional, device } = await measuresOf(options, terminal);
-  for (const path of [options.csv, options.jsonl, options.report, options.maps]) await noteNewFolder(path, terminal);
+  const { csv, jsonl, markdown, latex, report, maps: folder, intervals, jobs } = options;
+  const by = applied && { name: applied.protocol.name, changed: applied.changed };
+  for (const path of [jsonFile(options), csv, jsonl, markdown, latex, report, folder]) {
+    await noteNewFolder(path, terminal);
+  }
   const { pairs, unpaired, passedOver } = await pairPaths(outputs, targets);
 
-  const progress = progressBar(pairs.length, "comparing", terminal.stderr, options.progress);
-  const { maps: folder } = options;
+  const finished = finishedPairs(options, terminal);
+  const progress = comparingBar(pairs.length, finished, options, terminal);
   const mapStatistics = mapStatisticsOf(conditions ?? []);
-  const compareOptions = { ...pixels, maps: folder !== undefined, optional, mapStatistics, device };
+  const compareOptions = { ...pixels, maps: folder !== undefined, optional, mapStatistics, device, finished, jobs };
   const outcomes: Outcome[] = [];
-  const mapFiles: MapFile[] = [];
-  const lostMaps: LostMap[] = [];
+  const maps = folder === undefined ? undefined : new MapsFolder(folder, losses);
   try {
     for await (const outcome of comparePairs(pairs, losses, compareOptions)) {
-      if (folder !== undefined && outcome.result) {
-        const { files, lost } = await writeMaps(folder, outcome.result.name, losses, outcome.maps);
-        mapFiles.push(...files);
-        lostMaps.push(...lost);
-      }
+      await maps?.add(outcome);
       outcomes.push({ ...outcome, maps: {} });
+      if (options.stream) await writeOut(terminal.stdout, outcomeLines(outcome, by));
       progress.step();
     }
   } finally {
     progress.stop();
+    await finished?.close();
   }
   const all = new Outcomes(losses);
   for (const outcome of outcomes) all.add(outcome);
+  const missing = unpairedFailures(unpaired);
+  if (options.stream) for (const failure of missing) await writeOut(terminal.stdout, failureLine(failure, by));
   const comparison: Comparison = {
-    ...summaryOf(losses, all, unpairedFailures(unpaired), optional, applied),
+    ...summaryOf(losses, all, missing, optional, applied),
     ...(passedOver === undefined ? {} : { passedOver }),
   };
   const verdicts = conditions && checkConditions(conditions, comparison);
-  const lost = lostMaps.slice(0, 1).map(({ error }) => {
-    const missing = counted(lostMaps.length, "error map is", "error maps are");
-    return new ReconlossError("file", `${missing} missing: ${error.message}`, { cause: error.cause });
-  });
-  const writeScales = async () => {
-    if (folder !== undefined) await writeMapScales(folder, mapFiles);
-  };
+  const method = { name: basename(resolve(outputs)), outputs, comparison };
+  const table = () => judgementOf({ methods: [method], targets, losses, applied }, options);
   return tellComparison(
     {
-      ...{ outputs, targets, comparison, verdicts, pixels, lost },
+      ...{ outputs, targets, comparison, verdicts, pixels, lost: maps?.lost },
       noteGroups: all.groups,
       async *outcomes() {
         yield* outcomes;
       },
-      more: [writeScales],
+      more: [
+        ...toFile(markdown, (path) => writePieces(path, [toMarkdown(table(), { intervals })])),
+        ...toFile(latex, (path) => writePieces(path, [toLatex(table(), { intervals })])),
+        ...(maps === undefined ? [] : [() => maps.writeScales()]),
+      ],
     },
     options,
     terminal,
@@ -225,7 +229,7 @@ interface Told {
   /** What could not be written so far. */
   readonly lost?: readonly ReconlossError[];
   /** What else is to be written. */
-  readonly more?: readonly (() => Promise<void>)[];
+  readonly more?: readonly (() => Promise<unknown>)[];
 }
 
 /** Prints the numbers, writes the files that are wanted, and returns the exit code. */
@@ -241,28 +245,19 @@ export async function tellComparison(
     [outputs, passedOver?.output],
     [targets, passedOver?.target],
   ]);
-  const lost = [...before];
-  // Each by itself: a report that cannot be written must not cost the CSV file.
-  const attempt = async (write: () => Promise<void>) => {
-    await write().catch((error) => {
-      if (!(error instanceof ReconlossError)) throw error;
-      lost.push(error);
-    });
-  };
   const { csv, jsonl, report } = options;
-  const write = (path: string, pieces: AsyncIterable<string>) =>
-    attempt(() =>
-      writePiecesAtomically(path, async (file) => {
-        for await (const some of joined(pieces)) await file.appendFile(some);
-      }),
-    );
-  if (csv !== undefined) await write(csv, csvPieces(comparison, outcomes()));
-  if (jsonl !== undefined) await write(jsonl, jsonLines(comparison, outcomes()));
-  for (const last of more) await attempt(last);
-  if (report !== undefined) {
-    const title = `${printable(basename(resolve(outputs)))} against ${printable(basename(resolve(targets)))}`;
-    await attempt(() => writeReport(report, comparison, { title, ...pixels }));
-  }
+  const json = jsonFile(options);
+  const title = `${printable(basename(resolve(outputs)))} against ${printable(basename(resolve(targets)))}`;
+  const lost = [
+    ...before,
+    ...(await writeEach([
+      ...toFile(json, (path) => writePieces(path, jsonOf({ comparison, verdicts, outcomes }))),
+      ...toFile(csv, (path) => writePieces(path, csvPieces(comparison, outcomes()))),
+      ...toFile(jsonl, (path) => writePieces(path, jsonLines(comparison, outcomes()))),
+      ...more,
+      ...toFile(report, (path) => writeReport(path, comparison, { title, ...pixels })),
+    ])),
+  ];
 
   const held = (verdicts ?? []).filter(({ holds }) => holds);
   for (const verdict of held) tell(terminal, "red", "fail:", reasonFor(verdict));
@@ -271,29 +266,9 @@ export async function tellComparison(
   return Math.max(exitCodes.ok, ...lost.map(exitCodeOf));
 }
 
-/** The metrics that models of the user's own compute. */
-async function openModels(
-  { metricModel: texts = [], protocol }: MeasureFlags,
-  plugins: readonly LossFactory[],
-): Promise<Loss[]> {
-  const opened: Loss[] = [];
-  for (const { name, path, options } of texts) {
-    if (opened.some((other) => other.name === name)) {
-      throw new ReconlossError("invalid-argument", `--metric-model: ${name} is listed twice`);
-    }
-    const known = modelOptionsUnder(protocol, name, options) as unknown as ModelMetricOptions;
-    opened.push(await openModelMetric(name, path, known, plugins));
-  }
-  return opened;
-}
-
-/** Why a condition holds: `min(psnr)<25: it is 8.1`, or the number is missing. */
-function reasonFor({ condition: { text, over }, value, of, measured, missing }: Verdict): string {
-  const pairs = (count: number) => counted(count, "pair", "pairs");
-  if (over === "total" && value === undefined) return `${text}: the total is not given`;
-  if (measured === 0) return `${text}: no pair has the number`;
-  if (missing > 0) return `${text}: ${missing} of ${pairs(measured + missing)} lack the number`;
-  return `${text}: it is ${value}, of ${of < measured ? `${of} of ` : ""}${pairs(measured)}`;
+/** The comparison as JSON, in pieces. */
+function jsonOf({ comparison, verdicts, outcomes }: Pick<Told, "comparison" | "verdicts" | "outcomes">) {
+  return comparison.pairsNotHeld ? jsonPieces(comparison, verdicts, outcomes) : [toJson(comparison, verdicts)];
 }
 
 async function print(
@@ -303,40 +278,21 @@ async function print(
 ): Promise<void> {
   const { stdout, env } = terminal;
   const count = pairCount(comparison);
-  if (options.json) {
-    const pieces = comparison.pairsNotHeld
-      ? jsonPieces(comparison, verdicts, outcomes)
-      : [toJson(comparison, verdicts)];
+  if (printsJson(options)) {
+    const pieces = jsonOf({ comparison, verdicts, outcomes });
     for await (const some of joined(pieces)) await writeOut(stdout, some);
     stdout.write("\n");
-  } else if (count > 0) {
+  } else if (count > 0 && !options.stream) {
     const rows = stdout.isTTY ? rowsShown : undefined;
     const layout = { colours: coloursFor(stdout, env), width: widthOf(stdout, env), rows };
     stdout.write(`${comparisonTable(comparison, layout)}\n`);
+    for (const line of namesExplained(comparison.losses)) {
+      stdout.write(`${coloursFor(stdout, env).dim(printable(line))}\n`);
+    }
     printProtocol(comparison, terminal);
   }
   printNotes(noteGroups, count, terminal);
   printFailures(comparison.failed, terminal);
-}
-
-/** Letters that are written at once. */
-const lettersAtOnce = 2 ** 16;
-
-/** Pieces of text as longer ones. */
-async function* joined(pieces: AsyncIterable<string> | Iterable<string>): AsyncGenerator<string> {
-  let text = "";
-  for await (const piece of pieces) {
-    text += piece;
-    if (text.length < lettersAtOnce) continue;
-    yield text;
-    text = "";
-  }
-  yield text;
-}
-
-/** Writes to a stream, and waits where it has enough for now. */
-async function writeOut(stream: Terminal["stdout"], text: string): Promise<void> {
-  if (stream.write(text) === false) await once(stream as unknown as NodeJS.WritableStream, "drain");
 }
 
 /** What the numbers were made by, under the table. */
@@ -352,26 +308,4 @@ function printProtocol({ protocol }: Comparison, { stdout, env }: Terminal): voi
   for (const change of changed) line("changed", change, yellow);
   if (beside.length > 0) line("beside it", beside.join(", "));
   if (total) line(total.name, totalInWords(total), total.value === undefined ? yellow : String);
-}
-
-function tell({ stderr, env }: Terminal, colour: "red" | "yellow", label: string, text: string): void {
-  stderr.write(`${coloursFor(stderr, env)[colour](label)} ${printable(text)}\n`);
-}
-
-/** What is true of many pairs is said once. */
-function printNotes(groups: readonly NoteGroup[], pairs: number, terminal: Terminal): void {
-  for (const { note, count } of groups) {
-    const { kind, name, loss, text } = note;
-    const of = pairs === 1 ? "the pair" : `${count} of ${pairs} pairs`;
-    const said = kind === "left-out" ? `${loss} is left out of ${of}: ${text} (${name})` : `in ${of}, ${text}`;
-    tell(terminal, "yellow", "note:", said);
-  }
-}
-
-function printFailures(failed: readonly Failure[], terminal: Terminal): void {
-  for (const { output, target, error } of failed.slice(0, failuresShown)) {
-    tell(terminal, "red", "failed:", `${output ?? target}: ${error}`);
-  }
-  const left = failed.length - failuresShown;
-  if (left > 0) tell(terminal, "red", "failed:", `${left} more; --json and --csv list all`);
 }

@@ -7,4 +7,5 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
-process.exitCode = await runProgram(process.argv.slice(2), process);
+const stderr = Object.assign(process.stderr, { summaryEvery: 10_000 });
+process.exitCode = await runProgram(process.argv.slice(2), { stdout: process.stdout, stderr, env: process.env });

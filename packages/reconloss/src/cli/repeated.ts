@@ -15,7 +15,7 @@ export function listOption(flags: string, description: string): Option {
  * second value where values do not add up.
  */
 export function guardOption(option: Option): void {
-  if (!option.required || option.variadic) return;
+  if (!(option.required || option.optional) || option.variadic) return;
   const parse: (value: string, previous: unknown) => unknown = option.parseArg ?? ((value) => value);
   let isGiven = false;
   option.argParser((value: string, previous: unknown) => {

@@ -14,14 +14,7 @@ import {
   shardStatus,
 } from "../shards/index.ts";
 import { withMerged } from "../shards/merge.ts";
-import {
-  addComparisonOptions,
-  addMeasureOptions,
-  type ComparisonFlags,
-  type MeasureFlags,
-  measuresOf,
-  tellComparison,
-} from "./compare.ts";
+import { addComparisonOptions, type ComparisonFlags, tellComparison } from "./compare.ts";
 import {
   addDistributionOptions,
   addNetworkOptions,
@@ -34,6 +27,8 @@ import {
   tellDistribution,
   wholeNumber,
 } from "./distribution.ts";
+import { jsonFile, printsJson } from "./json-option.ts";
+import { addMeasureOptions, type MeasureFlags, measuresOf } from "./measures.ts";
 import { metricsAskedFor } from "./metric-options.ts";
 import { useWeightsFolder, weightsOption } from "./networks.ts";
 import { noteNewFolder } from "./new-folder.ts";
@@ -138,11 +133,13 @@ function planCommand(terminal: Terminal, more: readonly MetricFactory[]): Comman
     tellPlan(await planStatistics(flags.output, images, { ...options, shards, shardSize, parts }), flags, terminal);
   });
 
-  const ofPairs = addPlanOptions(new Command("compare").description("plan what reconloss compare computes"), "pairs");
+  const ofPairs = addPlanOptions(new Command("compare").description("plan what reconloss compare computes"), "pairs")
+    .argument("<outputs>", "an image, or a folder of images")
+    .argument("<targets>", "the target, or a folder with the targets under the same names");
   addMeasureOptions(ofPairs).action(async (outputs: string, targets: string, flags: MeasureFlags & PlanFlags) => {
     await noteNewFolder(flags.output, terminal);
-    const { pixels, metrics, optional, device } = await measuresOf(flags, terminal);
-    const { fail, plugin, protocol, metricModel: models, shards, shardSize, parts } = flags;
+    const { pixels, metrics, fail, optional, device } = await measuresOf(flags, terminal);
+    const { plugin, protocol, metricModel: models, shards, shardSize, parts } = flags;
     const what = { ...pixels, metrics, protocol, models, optional: [...optional], fail, plugin, device };
     tellPlan(
       await planComparison(flags.output, outputs, targets, { ...what, shards, shardSize, parts }),
@@ -326,11 +323,15 @@ interface MergeFlags extends ComparisonFlags {
 const pairsHeld = 10_000;
 
 /** The files that each kind of work can write. */
-const writable = { compare: ["csv", "jsonl", "report"], distribution: ["report"], stats: ["statistics"] } as const;
+const writable = {
+  compare: ["json", "csv", "jsonl", "report"],
+  distribution: ["report"],
+  stats: ["statistics"],
+} as const;
 
 async function merge(folder: string, flags: MergeFlags, terminal: Terminal): Promise<number> {
   const { csv, jsonl, report, statistics } = flags;
-  for (const path of [csv, jsonl, report, statistics]) await noteNewFolder(path, terminal);
+  for (const path of [jsonFile(flags), csv, jsonl, report, statistics]) await noteNewFolder(path, terminal);
   useWeightsFolder(flags.weights);
   // A page shows the worst of all pairs.
   const mostHeld = report === undefined ? pairsHeld : undefined;
@@ -342,7 +343,7 @@ async function merge(folder: string, flags: MergeFlags, terminal: Terminal): Pro
 async function tellMerged(merged: Merged, flags: MergeFlags, terminal: Terminal): Promise<number> {
   const { csv, jsonl, report, statistics } = flags;
   const possible: readonly string[] = writable[merged.kind];
-  const wrong = Object.entries({ csv, jsonl, report, statistics }).find(
+  const wrong = Object.entries({ json: jsonFile(flags), csv, jsonl, report, statistics }).find(
     ([name, path]) => path && !possible.includes(name),
   );
   if (wrong) {
@@ -355,9 +356,10 @@ async function tellMerged(merged: Merged, flags: MergeFlags, terminal: Terminal)
       `${coloursFor(terminal.stderr, terminal.env).yellow("note:")} the page has numbers alone: ${why}\n`,
     );
   }
-  if (merged.kind === "distribution") return tellDistribution(merged.report, flags, merged.pixels, terminal);
+  if (merged.kind === "distribution")
+    return tellDistribution(merged.report, { ...flags, json: printsJson(flags) }, merged.pixels, terminal);
   if (statistics === undefined) {
     throw new ReconlossError("invalid-argument", "--statistics is needed: where the statistics are written");
   }
-  return tellStatistics(merged, { output: statistics, json: flags.json }, terminal);
+  return tellStatistics(merged, { output: statistics, json: printsJson(flags) }, terminal);
 }

@@ -151,7 +151,7 @@ function columnWidth({ title, cells, summary }: Column): number {
 }
 
 /** Columns side by side as far as they fit, the others below them. */
-function blocksOf(columns: readonly Column[], names: number, width: number): Column[][] {
+export function blocksOf(columns: readonly Column[], names: number, width: number): Column[][] {
   const blocks: Column[][] = [[]];
   let left = width - names;
   for (const column of columns) {

@@ -7,6 +7,8 @@ export interface Sink {
   write(text: string): unknown;
   readonly isTTY?: boolean;
   readonly columns?: number;
+  /** How often a line says how far work is where it is no terminal, in milliseconds; default: never. */
+  readonly summaryEvery?: number;
 }
 
 /** Where a command prints: results on stdout, everything else on stderr. */

@@ -60,8 +60,10 @@ export function applyProtocol(name: string, said: BesideProtocol = {}): AppliedP
   const changed: string[] = [];
   const taken = own.flatMap((metric) => {
     const same = given.filter((loss) => loss.name === metric.name);
-    if (same.length === 0 || same.some((loss) => isSame(loss, metric))) return [metric];
-    changed.push(`${same.map(({ label }) => label).join(", ")} in place of ${metric.label}`);
+    const equal = same.find((loss) => isSame(loss, metric));
+    // Under the name that it was given, where it was.
+    if (same.length === 0 || equal !== undefined) return [equal?.isNamed ? equal : metric];
+    changed.push(`${same.map(specAndName).join(", ")} in place of ${metric.label}`);
     return same;
   });
   const others = given.filter((loss) => !taken.includes(loss) && !own.some((metric) => isSame(metric, loss)));
@@ -93,6 +95,11 @@ export function applyProtocol(name: string, said: BesideProtocol = {}): AppliedP
       ({ label }) => label,
     ),
   };
+}
+
+/** What a loss is, with the name that it was given: `psnr(crop=2) as PSNR`. */
+export function specAndName({ spec, label, isNamed }: Loss): string {
+  return isNamed ? `${spec} as ${label}` : label;
 }
 
 /** Whether two losses are of one name and all their options the same, however they were written. */

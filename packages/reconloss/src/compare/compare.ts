@@ -3,6 +3,7 @@ import { checkDevice, checkPixelRange } from "@reconloss/core/internal";
 import { reasonOf } from "../files.ts";
 import type { DecodeNote, ImagePair, PixelOptions } from "../image/index.ts";
 import { checkPixelOptions, decodePrepared, pixelOptionsOf } from "../image/read.ts";
+import type { FinishedPairs } from "./finished.ts";
 import { checkSizes, type Images, matchChannels, measure } from "./measure.ts";
 import type { MapStatistic, Note, Outcome } from "./types.ts";
 
@@ -16,6 +17,10 @@ export interface CompareOptions extends PixelOptions {
   mapStatistics?: readonly MapStatistic[];
   /** Where networks run: on the CPU (default), or with `webgpu` on a GPU. */
   device?: Device;
+  /** What was computed before, which is not computed again; default: nothing is kept. */
+  finished?: FinishedPairs;
+  /** How many pairs are in work at a time, so that files are decoded while others are computed: more take more memory. No number depends on it. Default 3. */
+  jobs?: number;
   /** Told of every error before it becomes a failure of its pair; what it throws ends the comparison. Default: nothing. */
   onError?: (error: unknown) => void;
 }
@@ -42,11 +47,13 @@ function messageOf(error: unknown, { onError }: CompareOptions): string {
   return reasonOf(error);
 }
 
-/** How many pairs are in work at a time: one that is computed, the next ones decoded meanwhile. */
-const pairsAtOnce = 3;
+/** One that is computed, the next ones decoded meanwhile. */
+const defaultJobs = 3;
 
 async function comparePair(pair: ImagePair, losses: readonly Loss[], options: CompareOptions): Promise<Outcome> {
-  return measurePair(pair, losses, await load(pair, pixelOptionsOf(options)), options);
+  const compute = async (some: readonly Loss[]) =>
+    measurePair(pair, some, await load(pair, pixelOptionsOf(options)), options);
+  return options.finished?.outcome(pair, losses, options, compute) ?? compute(losses);
 }
 
 /** What there is to say of a number that is not finite: identical images have the best that there is. */
@@ -149,10 +156,17 @@ export async function* comparePairs(
   checkPixelRange(losses, "files");
   checkPixelOptions("comparePairs", options);
   checkDevice("comparePairs", options.device);
+  const { jobs = defaultJobs } = options;
+  if (!Number.isSafeInteger(jobs) || jobs < 1) {
+    throw new ReconlossError(
+      "invalid-argument",
+      `comparePairs: jobs must be a whole number of at least 1, got ${jobs}`,
+    );
+  }
   const pending: Promise<Outcome>[] = [];
   let started = 0;
   while (started < pairs.length || pending.length > 0) {
-    while (started < pairs.length && pending.length < pairsAtOnce) {
+    while (started < pairs.length && pending.length < jobs) {
       const outcome = comparePair(pairs[started++], losses, options);
       // A failure is thrown when its turn comes, not before.
       outcome.catch(() => {});

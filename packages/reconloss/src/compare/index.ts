@@ -3,6 +3,7 @@ import "../weights/disk.ts";
 export { type AppliedProtocol, applyProtocol, type BesideProtocol } from "./apply-protocol.ts";
 export { type CompareOptions, comparePairs } from "./compare.ts";
 export { type Condition, checkConditions, mapStatisticsOf, parseConditions, type Verdict } from "./conditions.ts";
+export { FinishedPairs } from "./finished.ts";
 export { type ModelMetricOptions, openModelMetric } from "./model-metric.ts";
 export { arrowOf, badness, badnessOf, formatNumber, isWorse, worstFirst } from "./numbers.ts";
 export { findProtocol, type Protocol, type ProtocolModel, type ProtocolTotal, protocols } from "./protocols.ts";

@@ -1,7 +1,8 @@
-import type { Loss, LossFactory } from "@reconloss/core";
+import { type Loss, type LossFactory, ReconlossError } from "@reconloss/core";
 import { parseLosses } from "@reconloss/core/internal";
 import type { PixelOptions } from "../image/index.ts";
 import { type AppliedProtocol, applyProtocol } from "./apply-protocol.ts";
+import { scaleOf, withScale } from "./scale.ts";
 
 /** What is computed when nothing is said. */
 export const defaultMetrics = "psnr,ssim,ms-ssim,lpips(net=tiny),deltaE,l1";
@@ -13,6 +14,8 @@ export interface AskedMeasures {
   /** Losses, as `parseLosses` takes them; default: {@link defaultMetrics}, or what the protocol has. */
   readonly metrics?: string;
   readonly protocol?: string;
+  /** What `crop=scale` stands for; default: the protocol's. */
+  readonly scale?: number;
   /** Metrics that models of the user's own compute. */
   readonly models?: readonly Loss[];
   /** Losses of the user's own that `metrics` names. */
@@ -29,12 +32,29 @@ export interface Measures {
   readonly optional: ReadonlySet<string>;
 }
 
-/** The losses, pixels and protocol that are asked for. */
-export function measuresFor({ metrics, protocol, models = [], plugins = [], pixels }: AskedMeasures): Measures {
-  if (protocol !== undefined) {
-    const applied = applyProtocol(protocol, { ...pixels, metrics, models, losses: plugins });
-    return { losses: applied.losses, pixels: applied.pixels, applied, optional: new Set() };
+/** What columns of files are called beside those of metrics, and what conditions call a protocol's. */
+const taken = ["output", "target", "width", "height", "error", "protocol", "dataset", "method", "total"];
+
+/** Refuses names that files and conditions could not tell apart. */
+function checkLabels(losses: readonly Loss[]): void {
+  const labels = losses.map(({ label }) => label.replace(/\s+/g, "").toLowerCase());
+  for (const [index, { label }] of losses.entries()) {
+    const isTaken = taken.includes(labels[index]);
+    if (!isTaken && labels.indexOf(labels[index]) === index) continue;
+    const problem = isTaken ? "columns of files are called so" : "it is listed twice";
+    throw new ReconlossError("invalid-argument", `a metric cannot be called ${label}: ${problem}`);
   }
-  const losses = [...parseLosses(metrics ?? defaultMetrics, plugins), ...models];
-  return { losses, pixels, optional: new Set(metrics === undefined ? defaultOptional : []) };
+}
+
+/** The losses, pixels and protocol that are asked for. */
+export function measuresFor(asked: AskedMeasures): Measures {
+  const { protocol, models = [], plugins = [], pixels } = asked;
+  const scale = scaleOf(asked.scale, protocol);
+  const metrics = asked.metrics === undefined ? undefined : withScale(asked.metrics, scale);
+  const applied =
+    protocol === undefined ? undefined : applyProtocol(protocol, { ...pixels, metrics, models, losses: plugins });
+  const losses = applied?.losses ?? [...parseLosses(metrics ?? defaultMetrics, plugins), ...models];
+  checkLabels(losses);
+  const isDefault = metrics === undefined && applied === undefined;
+  return { losses, pixels: applied?.pixels ?? pixels, applied, optional: new Set(isDefault ? defaultOptional : []) };
 }

@@ -35,6 +35,8 @@ export interface Protocol {
   readonly metrics: string;
   /** Metrics that only models of the user's own give. */
   readonly models: readonly ProtocolModel[];
+  /** By how much outputs are enlarged, where the protocol is of one enlargement: what `crop=scale` stands for. */
+  readonly scale?: number;
   readonly total?: ProtocolTotal;
   /** How files become pixels. */
   readonly pixels: PixelOptions;
@@ -53,6 +55,7 @@ function superResolution(scale: number): Protocol {
       "BasicSR, calculate_psnr and calculate_ssim with test_y_channel and crop_border = scale, as the tables of SwinIR and HAT",
     metrics: `psnr(${options}), ssim(${options})`,
     models: [],
+    scale,
     pixels: asStored,
   };
 }
@@ -83,6 +86,7 @@ export const protocols: readonly Protocol[] = [
       { name: "maniqa", better: "higher", summary: "MANIQA (Yang et al. 2022), 0 to 1" },
       { name: "musiq", better: "higher", summary: "MUSIQ (Ke et al. 2021), 0 to 100" },
     ],
+    scale: 4,
     total: {
       name: "perceptual score",
       better: "higher",

@@ -2,7 +2,7 @@ import type { Loss } from "@reconloss/core";
 import { checkArguments, jsonText, printable } from "@reconloss/core/internal";
 import { protocolInWords } from "./apply-protocol.ts";
 import type { Verdict } from "./conditions.ts";
-import type { Comparison, Outcome, PairResult } from "./types.ts";
+import type { Comparison, Failure, Outcome, PairResult } from "./types.ts";
 
 /**
  * The comparison as one JSON object, everything by the label of the loss, which is the text that was typed: `losses` (canonical specification, options, direction),
@@ -34,11 +34,11 @@ export function toJson(comparison: Comparison, verdicts?: readonly Verdict[]): s
   return jsonText(object, 2);
 }
 
-function pairInJson({ output, target, width, height, values, targetValues }: PairResult) {
+export function pairInJson({ output, target, width, height, values, targetValues }: PairResult) {
   return { output, target, width, height, values, targetValues };
 }
 
-type Cell = string | number | null | undefined;
+export type Cell = string | number | null | undefined;
 
 /**
  * A field of a CSV file (RFC 4180). Control characters are escaped, so that a row is a line. Text that a spreadsheet would take for a formula stands behind
@@ -49,6 +49,9 @@ function csvField(value: Cell): string {
   const text = printable(value ?? "").replace(/^[=+\-@]/, "'$&");
   return /[",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
+
+/** A row of a CSV file. */
+export const csvLine = (cells: readonly Cell[]) => `${cells.map(csvField).join(",")}\r\n`;
 
 /**
  * The comparison as a CSV file (RFC 4180): a row for each pair, with the numbers by label (of a prior also the target's own), map statistics that were asked
@@ -75,17 +78,16 @@ export function toCsv(comparison: Comparison): string {
 function csvRows({ losses, measured, failed, protocol }: Comparison) {
   const by = protocol === undefined ? [] : [protocolInWords(protocol)];
   const columns = columnsOf(losses, Object.keys(measured));
-  const lineOf = (cells: readonly Cell[]) => `${cells.map(csvField).join(",")}\r\n`;
   const titles = ["output", "target", "width", "height", ...columns.map(({ title }) => title), "error"];
   return {
-    head: lineOf([...titles, ...by.map(() => "protocol")]),
+    head: csvLine([...titles, ...by.map(() => "protocol")]),
     row: (pair: PairResult, errors: readonly string[]) => {
       const { output, target, width, height } = pair;
-      return lineOf([output, target, width, height, ...columns.map(({ of }) => of(pair)), errors.join("; "), ...by]);
+      return csvLine([output, target, width, height, ...columns.map(({ of }) => of(pair)), errors.join("; "), ...by]);
     },
     rest: failed
       .filter(({ loss }) => loss === undefined)
-      .map(({ output, target, error }) => lineOf([output, target, "", "", ...columns.map(() => ""), error, ...by]))
+      .map(({ output, target, error }) => csvLine([output, target, "", "", ...columns.map(() => ""), error, ...by]))
       .join(""),
   };
 }
@@ -104,6 +106,27 @@ export async function* csvPieces(comparison: Comparison, outcomes: AsyncIterable
   yield rest;
 }
 
+/** What each line of JSON says of the protocol. */
+const byProtocol = (protocol: LinesProtocol | undefined) =>
+  protocol === undefined ? {} : { protocol: protocolInWords(protocol) };
+
+/** The protocol that lines of JSON name. */
+type LinesProtocol = Parameters<typeof protocolInWords>[0];
+
+/** The line of JSON of a pair or image that could not be compared. */
+export function failureLine({ output, target, error }: Failure, protocol?: LinesProtocol, more: object = {}): string {
+  return `${jsonText({ ...more, output, target, error, ...byProtocol(protocol) })}\n`;
+}
+
+/** The lines of JSON of an outcome, with what else they are to say. */
+export function outcomeLines(outcome: Outcome, protocol?: LinesProtocol, more: object = {}): string {
+  const { result, failures } = outcome;
+  if (result === undefined) return failures.map((failure) => failureLine(failure, protocol, more)).join("");
+  const errors = failures.map(({ loss, error }) => ({ loss, error }));
+  const line = { ...more, ...pairInJson(result), ...(errors.length > 0 ? { errors } : {}), ...byProtocol(protocol) };
+  return `${jsonText(line)}\n`;
+}
+
 /**
  * A line of JSON for each pair, as they stand in {@link toJson}, with `errors` where losses of it failed; then one for each pair and image that could not be compared: `output`,
  * `target` and `error`. Under a protocol each line names it.
@@ -112,15 +135,8 @@ export async function* jsonLines(
   { failed, protocol }: Comparison,
   outcomes: AsyncIterable<Outcome>,
 ): AsyncGenerator<string> {
-  const by = protocol === undefined ? {} : { protocol: protocolInWords(protocol) };
-  for await (const { result, failures } of outcomes) {
-    if (result === undefined) continue;
-    const errors = failures.map(({ loss, error }) => ({ loss, error }));
-    yield `${jsonText({ ...pairInJson(result), ...(errors.length > 0 ? { errors } : {}), ...by })}\n`;
-  }
-  for (const { output, target, loss, error } of failed) {
-    if (loss === undefined) yield `${jsonText({ output, target, error, ...by })}\n`;
-  }
+  for await (const outcome of outcomes) if (outcome.result !== undefined) yield outcomeLines(outcome, protocol);
+  for (const failure of failed) if (failure.loss === undefined) yield failureLine(failure, protocol);
 }
 
 /**

@@ -52,9 +52,11 @@ export function bootstrapInterval(
     squares += (centre - value) ** 2;
     cubes += (centre - value) ** 3;
   }
+  // The same images in another order have the same mean, but for rounding.
+  const rounding = 1e-12 * Math.abs(estimate);
   for (const value of resampled) {
-    if (value < estimate) below++;
-    else if (value === estimate) equal++;
+    if (Math.abs(value - estimate) <= rounding) equal++;
+    else if (value < estimate) below++;
   }
   const bias = normalQuantile((below + equal / 2) / resampled.length);
   const acceleration = cubes / (6 * squares ** 1.5);

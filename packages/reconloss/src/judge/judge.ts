@@ -1,8 +1,15 @@
 import { type Device, type Loss, type LossFactory, ReconlossError } from "@reconloss/core";
 import { checkArguments } from "@reconloss/core/internal";
-import { comparePairs, type Outcome, summarise, unpairedFailures } from "../compare/index.ts";
-import { measuresFor } from "../compare/measures.ts";
-import { type PixelOptions, pairPaths } from "../image/index.ts";
+import {
+  type CompareOptions,
+  comparePairs,
+  FinishedPairs,
+  type Outcome,
+  summarise,
+  unpairedFailures,
+} from "../compare/index.ts";
+import { type Measures, measuresFor } from "../compare/measures.ts";
+import { type Pairing, type PixelOptions, pairPaths } from "../image/index.ts";
 import { pixelOptionsOf } from "../image/read.ts";
 import { checkMethods, judgementOf, type StatisticalOptions, statisticalOf } from "./judgement.ts";
 import type { JudgedMethod, Judgement } from "./types.ts";
@@ -24,12 +31,18 @@ export interface JudgeOptions extends PixelOptions, StatisticalOptions {
   readonly metrics?: string;
   /** As `reconloss compare --protocol` takes it. */
   readonly protocol?: string;
+  /** What `crop=scale` in metrics stands for; default: the protocol's. */
+  readonly scale?: number;
   /** Metrics that models of one's own compute (`openModelMetric`). */
   readonly models?: readonly Loss[];
   /** Losses of one's own that `metrics` names. */
   readonly losses?: readonly LossFactory[];
   /** Where networks run; default: the CPU. */
   readonly device?: Device;
+  /** The folder in which finished pairs are kept for the next run, or `false` to keep none. Default: in reconloss's cache folder. */
+  readonly cache?: string | false;
+  /** How many pairs are in work at a time; default 3. */
+  readonly jobs?: number;
   /** Called after each pair, in their order. */
   readonly onOutcome?: (method: string, outcome: Outcome) => void;
 }
@@ -74,29 +87,62 @@ function methodsOf(methods: JudgeOptions["methods"]): readonly MethodOutputs[] {
  */
 export async function judge(options: JudgeOptions): Promise<Judgement> {
   checkArguments("judge", { options: [options, "object", ["methods", "targets"]] });
-  const { targets, metrics, protocol, models, losses: plugins, device, onOutcome } = options;
+  const { targets, metrics, protocol, scale, models, losses: plugins, device, cache, jobs, onOutcome } = options;
   checkArguments("judge", {
     targets: [targets, "text"],
     metrics: [metrics, "text?"],
     protocol: [protocol, "text?"],
     models: [models, "objects?"],
     losses: [plugins, "list?"],
+    jobs: [jobs, "count?"],
     onOutcome: [onOutcome, "function?"],
   });
   const statistics = statisticalOf("judge", options);
   const listed = methodsOf(options.methods);
-  const asked = { metrics, protocol, models, plugins, pixels: pixelOptionsOf(options) };
-  const { losses, applied, pixels, optional } = measuresFor(asked);
-  const methods: JudgedMethod[] = [];
-  for (const { name, outputs } of listed) {
-    const { pairs, unpaired, passedOver } = await pairPaths(outputs, targets);
+  const asked = { metrics, protocol, scale, models, plugins, pixels: pixelOptionsOf(options) };
+  const measures = measuresFor(asked);
+  if (cache !== undefined && cache !== false && typeof cache !== "string") {
+    throw new ReconlossError("invalid-argument", "judge: cache must be the path of a folder, or false");
+  }
+  // Where the folder is not named, numbers are had without it too.
+  const finished = cache === false ? undefined : new FinishedPairs(cache, cache === undefined ? () => {} : undefined);
+  const run = { device, finished, ...(jobs === undefined ? {} : { jobs }), onOutcome };
+  const methods = await compareMethods(listed, targets, measures, run).finally(() => finished?.close());
+  return judgementOf({ methods, targets, losses: measures.losses, applied: measures.applied }, statistics);
+}
+
+/** How the pairs of methods are compared, beside what is measured of them. */
+export interface MethodsOptions extends Omit<CompareOptions, keyof PixelOptions | "optional"> {
+  /** Called once, with how many pairs all methods have. */
+  readonly onPairs?: (total: number) => void;
+  /** Called after each pair, in their order; the next waits for it. */
+  readonly onOutcome?: (method: string, outcome: Outcome) => void | Promise<void>;
+}
+
+/** The comparisons of several methods, one after the other. */
+export async function compareMethods(
+  methods: readonly MethodOutputs[],
+  targets: string,
+  { losses, pixels, optional, applied }: Measures,
+  { onPairs, onOutcome, ...options }: MethodsOptions = {},
+): Promise<JudgedMethod[]> {
+  const pairings: Pairing[] = [];
+  for (const { outputs } of methods) pairings.push(await pairPaths(outputs, targets));
+  onPairs?.(pairings.reduce((sum, { pairs }) => sum + pairs.length, 0));
+  const compared: JudgedMethod[] = [];
+  for (const [index, { pairs, unpaired, passedOver }] of pairings.entries()) {
+    const { name, outputs } = methods[index];
     const outcomes: Outcome[] = [];
-    for await (const outcome of comparePairs(pairs, losses, { ...pixels, optional, device })) {
-      outcomes.push(outcome);
-      onOutcome?.(name, outcome);
+    for await (const outcome of comparePairs(pairs, losses, { ...pixels, ...options, optional })) {
+      await onOutcome?.(name, outcome);
+      outcomes.push({ ...outcome, maps: {} });
     }
     const comparison = summarise(losses, outcomes, unpairedFailures(unpaired), optional, applied);
-    methods.push({ name, outputs, comparison: { ...comparison, ...(passedOver === undefined ? {} : { passedOver }) } });
+    compared.push({
+      name,
+      outputs,
+      comparison: { ...comparison, ...(passedOver === undefined ? {} : { passedOver }) },
+    });
   }
-  return judgementOf({ methods, targets, losses, applied }, statistics);
+  return compared;
 }

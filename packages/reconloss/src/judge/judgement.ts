@@ -32,7 +32,11 @@ export interface StatisticalOptions {
 /** The defaults checked and filled in. */
 export function statisticalOf(caller: string, options: StatisticalOptions): Statistical {
   const { confidence = 0.95, resamples = 9999, seed = 0 } = options;
-  checkArguments(caller, { confidence: [confidence, "number"], resamples: [resamples, "count"], seed: [seed, "count"] });
+  checkArguments(caller, {
+    confidence: [confidence, "number"],
+    resamples: [resamples, "count"],
+    seed: [seed, "count"],
+  });
   if (!(confidence > 0 && confidence < 1)) {
     throw new ReconlossError("invalid-argument", `confidence must be between 0 and 1, got ${confidence}`);
   }
@@ -84,7 +88,11 @@ function imagesOf(targets: string, methods: readonly JudgedMethod[]): JudgedImag
   const order = new Intl.Collator("en", { numeric: true });
   const entries = [...images].sort(([a], [b]) => order.compare(a, b) || (a < b ? -1 : 1));
   const groups = groupsOf(entries.map(([, { target }]) => nameWithin(targets, target)));
-  return entries.map(([name, image], i) => ({ name, ...image, ...(groups[i] === undefined ? {} : { group: groups[i] }) }));
+  return entries.map(([name, image], i) => ({
+    name,
+    ...image,
+    ...(groups[i] === undefined ? {} : { group: groups[i] }),
+  }));
 }
 
 /** What of a pair is averaged: the scores of a loss that pools them, else the values. */
@@ -133,7 +141,9 @@ function columnOf(
     bootstrapInterval(means[which], resampled[which], [...withoutOne[which]], statistics.confidence);
   const direction = isPrior ? "lower" : better;
   const best =
-    methods < 2 ? undefined : rankedMeans.reduce((a, value, i) => (isWorse(direction, rankedMeans[a], value) ? i : a), 0);
+    methods < 2
+      ? undefined
+      : rankedMeans.reduce((a, value, i) => (isWorse(direction, rankedMeans[a], value) ? i : a), 0);
 
   const offset = isPrior ? methods : 0;
   const others = best === undefined ? [] : series.flatMap((_, method) => (method === best ? [] : [method]));
@@ -203,8 +213,17 @@ export interface JudgementInput {
  *
  * @throws {ReconlossError} `invalid-argument` where there is no method, or two of one name
  */
-export function judgementOf({ methods, targets, losses, applied }: JudgementInput, options: StatisticalOptions = {}): Judgement {
-  checkArguments("judgementOf", { methods: [methods, "objects"], targets: [targets, "text"], losses: [losses, "objects"] });
+export function judgementOf(input: JudgementInput, options: StatisticalOptions = {}): Judgement {
+  checkArguments("judgementOf", {
+    input: [input, "object", ["methods", "targets", "losses"]],
+    options: [options, "object"],
+  });
+  const { methods, targets, losses, applied } = input;
+  checkArguments("judgementOf", {
+    methods: [methods, "objects"],
+    targets: [targets, "text"],
+    losses: [losses, "objects"],
+  });
   const statistics = statisticalOf("judgementOf", options);
   checkMethods(methods);
   const images = imagesOf(targets, methods);

@@ -113,5 +113,7 @@ export interface Judgement {
   readonly notes: readonly MethodNote[];
   readonly statistics: Statistical;
   /** The protocol, with the total of each method in their order, where it has one. */
-  readonly protocol?: Omit<ProtocolRecord, "total"> & { readonly totals?: readonly NonNullable<ProtocolRecord["total"]>[] };
+  readonly protocol?: Omit<ProtocolRecord, "total"> & {
+    readonly totals?: readonly NonNullable<ProtocolRecord["total"]>[];
+  };
 }

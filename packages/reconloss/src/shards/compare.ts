@@ -8,17 +8,15 @@ import {
   applyProtocol,
   type Comparison,
   comparePairs,
-  type Failure,
   type ModelMetricOptions,
   mapStatisticsOf,
-  type Note,
   type Outcome,
   openModelMetric,
-  type PairResult,
   parseConditions,
   unpairedFailures,
   type Verdict,
 } from "../compare/index.ts";
+import { lineOf, outcomeOf } from "../compare/line.ts";
 import type { ModelMetricText } from "../compare/model-metric.ts";
 import { type NoteGroup, Outcomes, summaryOf } from "../compare/summary.ts";
 import { type ImagePair, type Pairing, type PixelOptions, pairPaths } from "../image/index.ts";
@@ -202,32 +200,6 @@ async function prepare(settings: Settings) {
   };
 }
 
-/** A number that JSON keeps: it has no infinity, no NaN and no negative zero, which become words. */
-const asWord = (_: string, value: unknown) =>
-  typeof value === "number" && (!Number.isFinite(value) || Object.is(value, -0))
-    ? Object.is(value, -0)
-      ? "-0"
-      : String(value)
-    : value;
-
-/** The same back. */
-const asNumbers = (values: Readonly<Record<string, number | string>>) =>
-  Object.fromEntries(Object.entries(values).map(([label, value]) => [label, Number(value)]));
-
-/** A line of a part: all of one pair but its maps. */
-type Row = Omit<Outcome, "maps">;
-
-function outcomeIn(line: string): Outcome {
-  const { result, failures, notes } = JSON.parse(line) as Row;
-  const read: Outcome = { failures: failures as Failure[], notes: notes as Note[], maps: {} };
-  if (result === undefined) return read;
-  const { values, scores, targetValues, ...rest } = result;
-  const numbers: Pick<PairResult, "values" | "scores" | "targetValues"> = { values: asNumbers(values) };
-  if (scores !== undefined) numbers.scores = asNumbers(scores);
-  if (targetValues !== undefined) numbers.targetValues = asNumbers(targetValues);
-  return { ...read, result: { ...rest, ...numbers } };
-}
-
 /** Losses over pairs of images; a part has a line of JSON for each pair. */
 export const compareKind: ShardKind<MergedComparison> = {
   extension: ".jsonl",
@@ -246,8 +218,8 @@ export const compareKind: ShardKind<MergedComparison> = {
         device: known.device,
         onError: refuseMachineFaults,
       };
-      for await (const { maps: _, ...row } of comparePairs(pairs.slice(range.start, range.end), losses, options)) {
-        lines.push(`${JSON.stringify(row satisfies Row, asWord)}\n`);
+      for await (const outcome of comparePairs(pairs.slice(range.start, range.end), losses, options)) {
+        lines.push(`${lineOf(outcome)}\n`);
         onItem();
         signal?.throwIfAborted();
       }
@@ -263,9 +235,9 @@ export const compareKind: ShardKind<MergedComparison> = {
     const all = new Outcomes(losses, mostHeld);
     async function* outcomes(): AsyncGenerator<Outcome, void, void> {
       if (all.held !== undefined) return yield* all.held;
-      for (const part of parts) for await (const line of contentLines(part)) yield outcomeIn(line);
+      for (const part of parts) for await (const line of contentLines(part)) yield outcomeOf(line);
     }
-    for (const part of parts) for await (const line of contentLines(part)) all.add(outcomeIn(line));
+    for (const part of parts) for await (const line of contentLines(part)) all.add(outcomeOf(line));
     const optional = new Set(known.optional);
     const comparison: Comparison = {
       ...summaryOf(losses, all, unpairedFailures(known.unpaired), optional, applied),

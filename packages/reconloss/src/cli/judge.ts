@@ -1,0 +1,141 @@
+import { join } from "node:path";
+import { ReconlossError } from "@reconloss/core";
+import { checkConditions, mapStatisticsOf, type Verdict } from "../compare/index.ts";
+import { failureLine, outcomeLines } from "../compare/serialise.ts";
+import { Outcomes } from "../compare/summary.ts";
+import { exitCodeOf, exitCodes } from "../exit-codes.ts";
+import {
+  type Judgement,
+  judgementOf,
+  judgementToCsv,
+  judgementToJson,
+  type MethodOutputs,
+  toLatex,
+  toMarkdown,
+} from "../judge/index.ts";
+import { compareMethods } from "../judge/judge.ts";
+import { checkMethods } from "../judge/judgement.ts";
+import type { CompareFlags } from "./compare.ts";
+import { comparingBar, finishedPairs } from "./finished.ts";
+import { jsonFile, printsJson } from "./json-option.ts";
+import { judgementText } from "./judgement-table.ts";
+import { MapsFolder } from "./maps-folder.ts";
+import { measuresOf } from "./measures.ts";
+import { noteNewFolder } from "./new-folder.ts";
+import { tellPassedOver } from "./passed-over.ts";
+import type { Progress } from "./progress.ts";
+import { printFailures, printNotes, reasonFor, tell, toFile, writeEach, writeOut, writePieces } from "./tell.ts";
+import { coloursFor, type Terminal, widthOf } from "./terminal.ts";
+
+/** Where the error maps of a method go. */
+function mapsFolderOf(folder: string, name: string): string {
+  if (!/^\.*$/.test(name) && !/[/\\]/.test(name)) return join(folder, name);
+  throw new ReconlossError("invalid-argument", `--maps makes a folder for each method, and none can be called ${name}`);
+}
+
+/** `reconloss compare a=... b=... --targets ...`. */
+export async function judgeOutputs(
+  methods: readonly MethodOutputs[],
+  targets: string,
+  options: CompareFlags,
+  terminal: Terminal,
+): Promise<number> {
+  checkMethods(methods);
+  const { csv, jsonl, markdown, latex, report, maps: folder, intervals, stream } = options;
+  if (report !== undefined) throw new ReconlossError("invalid-argument", "--report is of one method's outputs");
+  const measures = await measuresOf(options, terminal);
+  const { losses, applied, conditions, device } = measures;
+  const maps = new Map(
+    folder === undefined
+      ? []
+      : methods.map(({ name }) => [name, new MapsFolder(mapsFolderOf(folder, name), losses)] as const),
+  );
+  for (const path of [jsonFile(options), csv, jsonl, markdown, latex, report, folder]) {
+    await noteNewFolder(path, terminal);
+  }
+  const by = applied && { name: applied.protocol.name, changed: applied.changed };
+  const lines: string[] = [];
+  const take = async (line: string) => {
+    if (stream) await writeOut(terminal.stdout, line);
+    if (jsonl !== undefined) lines.push(line);
+  };
+  const finished = finishedPairs(options, terminal);
+  let progress: Progress | undefined;
+  const compared = await compareMethods(methods, targets, measures, {
+    maps: folder !== undefined,
+    mapStatistics: mapStatisticsOf(conditions ?? []),
+    device,
+    finished,
+    jobs: options.jobs,
+    onPairs: (total) => {
+      progress = comparingBar(total, finished, options, terminal);
+    },
+    onOutcome: async (method, outcome) => {
+      await maps.get(method)?.add(outcome);
+      await take(outcomeLines(outcome, by, { method }));
+      progress?.step();
+    },
+  }).finally(async () => {
+    progress?.stop();
+    await finished?.close();
+  });
+  for (const { name: method, comparison } of compared) {
+    const missing = comparison.failed.filter(({ output, target }) => output === null || target === null);
+    for (const failure of missing) await take(failureLine(failure, by, { method }));
+  }
+  const judgement = judgementOf({ methods: compared, targets, losses, applied }, options);
+  const verdicts = new Map<string, readonly Verdict[]>(
+    conditions === undefined ? [] : compared.map((one) => [one.name, checkConditions(conditions, one.comparison)]),
+  );
+  const json = () => judgementToJson(judgement, conditions && verdicts);
+
+  // Printed before files are written: a folder that cannot be written must not cost the numbers.
+  await print(judgement, json, options, terminal);
+  const lost = [
+    ...[...maps.values()].flatMap((one) => one.lost),
+    ...(await writeEach([
+      ...toFile(jsonFile(options), (path) => writePieces(path, [json()])),
+      ...toFile(csv, (path) => writePieces(path, [judgementToCsv(judgement)])),
+      ...toFile(jsonl, (path) => writePieces(path, lines)),
+      ...toFile(markdown, (path) => writePieces(path, [toMarkdown(judgement, { intervals })])),
+      ...toFile(latex, (path) => writePieces(path, [toLatex(judgement, { intervals })])),
+      ...[...maps.values()].map((one) => () => one.writeScales()),
+    ])),
+  ];
+  const held = [...verdicts].flatMap(([method, list]) =>
+    list.filter(({ holds }) => holds).map((verdict) => `${method}: ${reasonFor(verdict)}`),
+  );
+  for (const reason of held) tell(terminal, "red", "fail:", reason);
+  for (const { message } of lost) tell(terminal, "red", "error:", message);
+  if (judgement.failed.length > 0 || held.length > 0) return exitCodes.failed;
+  return Math.max(exitCodes.ok, ...lost.map(exitCodeOf));
+}
+
+async function print(
+  judgement: Judgement,
+  json: () => string,
+  options: CompareFlags,
+  terminal: Terminal,
+): Promise<void> {
+  const { stdout, env } = terminal;
+  const { methods, losses, images } = judgement;
+  if (printsJson(options)) await writeOut(stdout, `${json()}\n`);
+  else if (!options.stream && images.some(({ pairs }) => pairs.some((pair) => pair !== undefined))) {
+    const layout = { colours: coloursFor(stdout, env), width: widthOf(stdout, env) };
+    await writeOut(stdout, `${judgementText(judgement, layout, options.intervals)}\n`);
+  }
+  for (const { name, comparison } of methods) {
+    const { pairs, notes, failed } = comparison;
+    const all = new Outcomes(losses);
+    all.add({ failures: [], notes, maps: {} });
+    printNotes(all.groups, pairs.length, terminal, name);
+    printFailures(failed, terminal, name);
+  }
+  tellPassedOver(
+    terminal,
+    methods.flatMap(({ outputs, comparison: { passedOver } }) => [
+      [outputs, passedOver?.output] as const,
+      [judgement.targets, passedOver?.target] as const,
+    ]),
+  );
+}

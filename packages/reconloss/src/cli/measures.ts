@@ -1,0 +1,106 @@
+import { type Loss, type LossFactory, ReconlossError } from "@reconloss/core";
+import { checkPixelRange } from "@reconloss/core/internal";
+import { type Command, Option } from "commander";
+import { modelOptionsUnder } from "../compare/apply-protocol.ts";
+import {
+  findProtocol,
+  type ModelMetricOptions,
+  openModelMetric,
+  parseConditions,
+  protocols,
+} from "../compare/index.ts";
+import { defaultMetrics, measuresFor } from "../compare/measures.ts";
+import { type ModelMetricText, modelMetricOptions, parseModelMetric } from "../compare/model-metric.ts";
+import { scaleOf, withScale } from "../compare/scale.ts";
+import { wholeNumber } from "./distribution.ts";
+import { deviceOption, type NetworkOptions, prepareNetworks, weightsOption } from "./networks.ts";
+import { addPixelOptions, alphaOption, type PixelFlags, pixelOptions } from "./pixel-options.ts";
+import { loadPlugins, type PluginOptions, pluginOption } from "./plugins.ts";
+import { listOption, RepeatableOption } from "./repeated.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** What `compare` and a plan of it have in common: what is computed. */
+export interface MeasureFlags extends NetworkOptions, PluginOptions, PixelFlags {
+  metrics?: string;
+  protocol?: string;
+  scale?: number;
+  metricModel?: readonly ModelMetricText[];
+  fail?: string;
+}
+
+/** Adds the options of {@link MeasureFlags}. */
+export function addMeasureOptions(command: Command): Command {
+  const withMetrics = command
+    .addOption(
+      listOption(
+        "-m, --metrics <list>",
+        "losses with their options, separated by commas; named by `as`, psnr(crop=2) as PSNR; repeatable",
+      ).default(undefined, defaultMetrics),
+    )
+    .addOption(
+      new Option(
+        "--protocol <name>",
+        `how others judge such outputs, metrics and pixels: ${protocols.map(({ name }) => name).join(", ")}`,
+      ).argParser((name: string) => findProtocol(name).name),
+    )
+    .addOption(
+      new Option("--scale <n>", "by how much outputs are enlarged: what crop=scale in a metric stands for")
+        .argParser(wholeNumber(1))
+        .default(undefined, "the protocol's"),
+    )
+    .addOption(
+      new RepeatableOption(
+        "--metric-model <name=file.onnx,...>",
+        `a metric that an ONNX file computes of output and target, or of the output alone; better=lower or better=higher must follow; options: ${modelMetricOptions.join(", ")}; repeatable`,
+      ).argParser((text: string, before: readonly ModelMetricText[] = []) => [...before, parseModelMetric(text)]),
+    )
+    .addOption(
+      listOption(
+        "--fail <conditions>",
+        "exit with 1 if one holds, or a pair lacks its number: psnr<30,any(ssim<0.8); repeatable",
+      ),
+    );
+  return addPixelOptions(withMetrics, alphaOption({ compares: true }))
+    .addOption(pluginOption())
+    .addOption(weightsOption())
+    .addOption(deviceOption());
+}
+
+/** What these flags stand for, with the weights that it takes on this machine. */
+export async function measuresOf(flags: MeasureFlags, terminal: Terminal) {
+  const said = pixelOptions(flags);
+  const { losses: plugins } = await loadPlugins(flags);
+  const own = await openModels(flags, plugins);
+  const { protocol } = flags;
+  const scale = scaleOf(flags.scale, protocol);
+  const given = flags.metrics === undefined ? undefined : withScale(flags.metrics, scale);
+  const metrics = given ?? (protocol === undefined ? defaultMetrics : undefined);
+  const measures = measuresFor({ metrics: given, protocol, models: own, plugins, pixels: said });
+  const { losses, applied, pixels } = measures;
+  checkPixelRange(losses, "files");
+  const fail = flags.fail === undefined ? undefined : withScale(flags.fail, scale);
+  const conditions = fail === undefined ? undefined : parseConditions(fail, losses, plugins, applied);
+  const optional = new Set(measures.optional);
+  for (const { label } of conditions ?? []) optional.delete(label);
+  const device = await prepareNetworks(losses, flags, terminal, own.length > 0);
+  return { pixels, metrics, fail, applied, losses, conditions, optional, device };
+}
+
+/** What {@link measuresOf} gives. */
+export type CliMeasures = Awaited<ReturnType<typeof measuresOf>>;
+
+/** The metrics that models of the user's own compute. */
+async function openModels(
+  { metricModel: texts = [], protocol }: MeasureFlags,
+  plugins: readonly LossFactory[],
+): Promise<Loss[]> {
+  const opened: Loss[] = [];
+  for (const { name, path, options } of texts) {
+    if (opened.some((other) => other.name === name)) {
+      throw new ReconlossError("invalid-argument", `--metric-model: ${name} is listed twice`);
+    }
+    const known = modelOptionsUnder(protocol, name, options) as unknown as ModelMetricOptions;
+    opened.push(await openModelMetric(name, path, known, plugins));
+  }
+  return opened;
+}

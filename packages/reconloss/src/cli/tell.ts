@@ -1,0 +1,91 @@
+import { once } from "node:events";
+import { ReconlossError } from "@reconloss/core";
+import { counted } from "@reconloss/core/internal";
+import type { Failure, Verdict } from "../compare/index.ts";
+import type { NoteGroup } from "../compare/summary.ts";
+import { writePiecesAtomically } from "../files.ts";
+import { coloursFor, printable, type Terminal } from "./terminal.ts";
+
+/** Failures that are told one by one. */
+const failuresShown = 20;
+
+/** Why a condition holds: `min(psnr)<25: it is 8.1`, or the number is missing. */
+export function reasonFor({ condition: { text, over }, value, of, measured, missing }: Verdict): string {
+  const pairs = (count: number) => counted(count, "pair", "pairs");
+  if (over === "total" && value === undefined) return `${text}: the total is not given`;
+  if (measured === 0) return `${text}: no pair has the number`;
+  if (missing > 0) return `${text}: ${missing} of ${pairs(measured + missing)} lack the number`;
+  return `${text}: it is ${value}, of ${of < measured ? `${of} of ` : ""}${pairs(measured)}`;
+}
+
+/** Letters that are written at once. */
+const lettersAtOnce = 2 ** 16;
+
+/** Pieces of text as longer ones. */
+export async function* joined(pieces: AsyncIterable<string> | Iterable<string>): AsyncGenerator<string> {
+  let text = "";
+  for await (const piece of pieces) {
+    text += piece;
+    if (text.length < lettersAtOnce) continue;
+    yield text;
+    text = "";
+  }
+  yield text;
+}
+
+/** Writes to a stream, and waits where it has enough for now. */
+export async function writeOut(stream: Terminal["stdout"], text: string): Promise<void> {
+  if (stream.write(text) === false) await once(stream as unknown as NodeJS.WritableStream, "drain");
+}
+
+/** Pieces of text that are there or come one after the other. */
+export type Pieces = AsyncIterable<string> | Iterable<string>;
+
+/** Writes a file in pieces. */
+export function writePieces(path: string, pieces: Pieces): Promise<void> {
+  return writePiecesAtomically(path, async (file) => {
+    for await (const some of joined(pieces)) await file.appendFile(some);
+  });
+}
+
+/** What writes a file, where one is wanted. */
+export function toFile(path: string | undefined, write: (path: string) => Promise<unknown>) {
+  return path === undefined ? [] : [() => write(path)];
+}
+
+/** Writes files each by itself: one that cannot be written must not cost the others. Gives what could not be. */
+export async function writeEach(writes: readonly (() => Promise<unknown>)[]): Promise<ReconlossError[]> {
+  const lost: ReconlossError[] = [];
+  for (const write of writes) {
+    await write().catch((error) => {
+      if (!(error instanceof ReconlossError)) throw error;
+      lost.push(error);
+    });
+  }
+  return lost;
+}
+
+/** A line about what came of it. */
+export function tell({ stderr, env }: Terminal, colour: "red" | "yellow", label: string, text: string): void {
+  stderr.write(`${coloursFor(stderr, env)[colour](label)} ${printable(text)}\n`);
+}
+
+/** What is true of many pairs is said once; of which method, where there are several. */
+export function printNotes(groups: readonly NoteGroup[], pairs: number, terminal: Terminal, method?: string): void {
+  for (const { note, count } of groups) {
+    const { kind, name, loss, text } = note;
+    const of = pairs === 1 ? "the pair" : `${count} of ${pairs} pairs`;
+    const said = kind === "left-out" ? `${loss} is left out of ${of}: ${text} (${name})` : `in ${of}, ${text}`;
+    tell(terminal, "yellow", "note:", method === undefined ? said : `${method}: ${said}`);
+  }
+}
+
+/** The first of the failures. */
+export function printFailures(failed: readonly Failure[], terminal: Terminal, method?: string): void {
+  const of = method === undefined ? "" : `${method}: `;
+  for (const { output, target, error } of failed.slice(0, failuresShown)) {
+    tell(terminal, "red", "failed:", `${of}${output ?? target}: ${error}`);
+  }
+  const left = failed.length - failuresShown;
+  if (left > 0) tell(terminal, "red", "failed:", `${of}${left} more; --json and --csv list all`);
+}

@@ -1,0 +1,262 @@
+import { createHash, randomUUID } from "node:crypto";
+import { type FileHandle, open, readdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { crc32 } from "node:zlib";
+import { type Loss, ReconlossError } from "@reconloss/core";
+import { parseLoss } from "@reconloss/core/internal";
+import { makeFolder, readFileBytes, reasonOf } from "../files.ts";
+import type { ImagePair } from "../image/index.ts";
+import { fileSha256 } from "../weights/download.ts";
+import { weightsCache } from "../weights/folders.ts";
+import { resolveWeights } from "../weights/locate.ts";
+import type { CompareOptions } from "./compare.ts";
+import { lineOf, outcomeOf } from "./line.ts";
+import { programVersion } from "./program-version.ts";
+import type { Note, Outcome, PairResult } from "./types.ts";
+
+const extension = ".pairs";
+
+/** Where finished pairs are kept unless another folder is named. */
+export const finishedFolder = () => join(dirname(weightsCache()), "pairs");
+
+/**
+ * Lines of text on disk by a key. Every run appends to a file of its own and reads those of all others; each line has a checksum, so that one that a killed run left unfinished is
+ * passed over, and runs side by side do not disturb each other.
+ */
+class LineStore {
+  readonly #folder: string;
+  readonly #lines = new Map<string, string>();
+  #file?: Promise<FileHandle>;
+  #last: Promise<void> = Promise.resolve();
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  static async open(folder: string): Promise<LineStore> {
+    const store = new LineStore(folder);
+    const names = await readdir(folder).catch((cause: NodeJS.ErrnoException) => {
+      if (cause.code === "ENOENT") return [];
+      throw store.#error("read", cause);
+    });
+    for (const name of names.sort()) {
+      if (!name.endsWith(extension)) continue;
+      const text = Buffer.from(await readFileBytes(join(folder, name))).toString("utf8");
+      for (const line of text.split("\n")) {
+        const [checksum, key] = line.split(" ", 2);
+        const rest = line.slice(checksum.length + 1);
+        if (key === undefined || checksum !== crc32(rest).toString(16)) continue;
+        store.#lines.set(key, rest.slice(key.length + 1));
+      }
+    }
+    return store;
+  }
+
+  find(key: string): string | undefined {
+    return this.#lines.get(key);
+  }
+
+  /** Appends a line, after those before. */
+  add(key: string, line: string): Promise<void> {
+    this.#lines.set(key, line);
+    const rest = `${key} ${line}`;
+    this.#last = this.#last.then(async () => {
+      try {
+        this.#file ??= this.#create();
+        await (await this.#file).appendFile(`${crc32(rest).toString(16)} ${rest}\n`);
+      } catch (cause) {
+        throw this.#error("write", cause);
+      }
+    });
+    return this.#last;
+  }
+
+  async close(): Promise<void> {
+    await this.#last.catch(() => {});
+    await (await this.#file?.catch(() => undefined))?.close();
+  }
+
+  async #create(): Promise<FileHandle> {
+    await makeFolder(this.#folder);
+    return open(join(this.#folder, `${Date.now()}-${randomUUID()}${extension}`), "ax");
+  }
+
+  #error(verb: string, cause: unknown) {
+    return new ReconlossError("file", `cannot ${verb} finished pairs in ${this.#folder}: ${reasonOf(cause)}`, {
+      cause,
+    });
+  }
+}
+
+/** Options of a comparison that change no number, or of which only a part does. */
+type Other = "maps" | "optional" | "mapStatistics" | "onError" | "finished" | "jobs";
+
+/** Whether a loss is one of this package, which its specification and the program's version tell all of. */
+function isKnown({ spec }: Loss): boolean {
+  try {
+    return parseLoss(spec).spec === spec;
+  } catch {
+    return false;
+  }
+}
+
+/** What of an outcome is one loss's; undefined where it has no number. */
+function partOf({ label, needsTarget }: Loss, { result, failures, notes }: Outcome): Outcome | undefined {
+  if (result === undefined || result.values[label] === undefined) return undefined;
+  if (failures.some((failure) => failure.loss === label)) return undefined;
+  const own = (values: Readonly<Record<string, number>> = {}) =>
+    Object.fromEntries(Object.entries(values).filter(([key]) => key === label || key.startsWith(`${label}.`)));
+  const { targetValues, scores, values, ...rest } = result;
+  const part: PairResult = { ...rest, values: own(values), scores: own(scores) };
+  if (targetValues?.[label] !== undefined) part.targetValues = own(targetValues);
+  const isOwn = ({ loss, kind }: Note) =>
+    loss === label || (loss === undefined && (needsTarget || kind !== "grey-as-colour"));
+  return { result: part, failures: [], notes: notes.filter(isOwn), maps: {} };
+}
+
+/** The outcome of a pair from those of its losses, in their order. */
+function joined(pair: ImagePair, losses: readonly Loss[], parts: readonly Outcome[]): Outcome {
+  const results = parts.flatMap(({ result }) => result ?? []);
+  const merge = (of: (result: PairResult) => Readonly<Record<string, number>> | undefined) => {
+    const all: Record<string, number> = Object.assign({}, ...results.map((result) => of(result) ?? {}));
+    const keys = losses.flatMap(({ label }) =>
+      Object.keys(all).filter((key) => key === label || key.startsWith(`${label}.`)),
+    );
+    return Object.fromEntries(keys.map((key) => [key, all[key]]));
+  };
+  const targetValues = merge((result) => result.targetValues);
+  const { name, output, target } = pair;
+  const result: PairResult = {
+    ...results[0],
+    ...{ name, output, target },
+    values: merge((one) => one.values),
+    scores: merge((one) => one.scores),
+  };
+  delete result.targetValues;
+  if (Object.keys(targetValues).length > 0) result.targetValues = targetValues;
+  const notes = parts.flatMap((part) => part.notes.map((note) => ({ ...note, name })));
+  const ofPair = new Map(
+    notes.filter(({ loss }) => loss === undefined).map((note) => [`${note.kind} ${note.text}`, note]),
+  );
+  const ofLosses = losses.flatMap(({ label }) => notes.filter(({ loss }) => loss === label));
+  const failures = losses.flatMap(({ label }) =>
+    parts.flatMap((part) => part.failures.filter(({ loss }) => loss === label)),
+  );
+  return {
+    result,
+    failures,
+    notes: [...ofPair.values(), ...ofLosses],
+    maps: Object.assign({}, ...parts.map((part) => part.maps)),
+  };
+}
+
+/**
+ * Numbers of pairs that were computed before, on disk, for {@link CompareOptions.finished}. They are found by the content of both files, the loss with its options, everything else
+ * that changes a number, and the program's version. Losses of the user's own are computed anew each time: what their code computes is not known from their name. Failures are not kept.
+ */
+export class FinishedPairs {
+  readonly #folder: string;
+  readonly #onLost: ((error: ReconlossError) => void) | undefined;
+  readonly #stores = new Map<string, Promise<LineStore>>();
+  #isLost = false;
+  /** How many pairs needed no computing. */
+  found = 0;
+
+  /**
+   * @param folder - which is made when the first pair is kept; default: `pairs` in reconloss's cache folder
+   * @param onLost - told once where the folder cannot be read or written: nothing is kept from then on. Default: the comparison ends with the error
+   */
+  constructor(folder = finishedFolder(), onLost?: (error: ReconlossError) => void) {
+    this.#folder = folder;
+    this.#onLost = onLost;
+  }
+
+  /** The outcome of a pair: what is known of it from disk, the rest by `compute`, which is then kept. */
+  async outcome(
+    pair: ImagePair,
+    losses: readonly Loss[],
+    options: CompareOptions,
+    compute: (missing: readonly Loss[]) => Promise<Outcome>,
+  ): Promise<Outcome> {
+    const key = this.#isLost ? undefined : await keyOf(pair);
+    if (key === undefined) return compute(losses);
+    const stores = await Promise.all(
+      losses.map((loss) => (isKnown(loss) ? this.#orLost(this.#storeOf(loss, options)) : undefined)),
+    );
+    // Maps are not kept.
+    const lines = stores.map((store) => (options.maps ? undefined : store?.find(key)));
+    const known = lines.flatMap((line) => (line === undefined ? [] : [outcomeOf(line)]));
+    const missing = losses.filter((_, i) => lines[i] === undefined);
+    if (missing.length === 0) {
+      this.found++;
+      return joined(pair, losses, known);
+    }
+    const fresh = await compute(missing);
+    if (fresh.result === undefined) return fresh;
+    for (const [i, loss] of losses.entries()) {
+      const part = lines[i] === undefined && stores[i] ? partOf(loss, fresh) : undefined;
+      if (part !== undefined) await this.#orLost(stores[i]?.add(key, lineOf(part)));
+    }
+    return known.length === 0 ? fresh : joined(pair, losses, [...known, fresh]);
+  }
+
+  async close(): Promise<void> {
+    for (const store of this.#stores.values()) await (await store.catch(() => undefined))?.close();
+  }
+
+  /** What a store gives; undefined where it cannot, and that may be. */
+  async #orLost<T>(work: Promise<T> | undefined): Promise<T | undefined> {
+    try {
+      return await work;
+    } catch (error) {
+      if (this.#onLost === undefined || !(error instanceof ReconlossError) || error.code !== "file") throw error;
+      if (!this.#isLost) this.#onLost(error);
+      this.#isLost = true;
+      return undefined;
+    }
+  }
+
+  /** The lines of a loss: whatever changes its numbers is in the name of the folder. */
+  async #storeOf(loss: Loss, options: CompareOptions): Promise<LineStore> {
+    const { label, spec, definition } = loss;
+    const { maps: _, optional, mapStatistics = [], onError: __, finished: ___, ...others } = options;
+    const settings = [
+      await programVersion(),
+      ...[label, spec, optional?.has(label) ?? false],
+      mapStatistics.flatMap((one) => (one.label === label ? [one.statistic] : [])),
+      await Promise.all((definition?.weights ?? []).map(weightsHash)),
+      Object.entries(others satisfies Omit<CompareOptions, Other>).sort(([a], [b]) => (a < b ? -1 : 1)),
+    ];
+    const name = createHash("sha256").update(JSON.stringify(settings)).digest("hex").slice(0, 32);
+    let store = this.#stores.get(name);
+    if (store === undefined) {
+      store = LineStore.open(join(this.#folder, name));
+      this.#stores.set(name, store);
+    }
+    return store;
+  }
+}
+
+const hashes = new Map<string, Promise<string>>();
+
+/** The content of the file that weights of this name are read from. */
+function weightsHash(name: string): Promise<string> {
+  let hash = hashes.get(name);
+  if (hash === undefined) {
+    hash = resolveWeights(name).then(fileSha256);
+    hash.catch(() => hashes.delete(name));
+    hashes.set(name, hash);
+  }
+  return hash;
+}
+
+/** What a pair is known by: the content of its files; undefined where one cannot be read, which whoever compares them then says. */
+async function keyOf({ output, target }: ImagePair): Promise<string | undefined> {
+  const contents = await Promise.all([output, target].map((path) => readFileBytes(path).catch(() => undefined)));
+  const hash = createHash("sha256");
+  for (const content of contents) {
+    if (content === undefined) return undefined;
+    hash.update(createHash("sha256").update(content).digest());
+  }
+  return hash.digest("hex");
+}
