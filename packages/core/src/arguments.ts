@@ -42,7 +42,7 @@ export function checkNumber(name: string, argument: string, value: unknown): voi
 
 const isFilled = (value: unknown): value is object => typeof value === "object" && value !== null;
 
-/** What an argument can be, in words, and whether a value is it. */
+/** The kinds of arguments: each in words, and its check. */
 const kinds = {
   text: ["a string", (value: unknown) => typeof value === "string"],
   number: ["a number", (value: unknown) => typeof value === "number"],

@@ -1,4 +1,4 @@
-/** What went wrong, as a word that code can branch on. */
+/** The kind of an error, as a word that code can branch on. */
 export type ErrorCode =
   /** An option or argument that makes no sense. */
   | "invalid-argument"

@@ -1,5 +1,5 @@
 /**
- * What package reconloss shares with core beyond the public entries. Not documented, and may change with any version.
+ * Functions that package reconloss shares with core beyond the public entries. Not documented, and may change with any version.
  *
  * @module
  */

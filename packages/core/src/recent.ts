@@ -1,4 +1,4 @@
-/** What was asked for last, by key: so many promises of results are kept, and one that fails is made again. */
+/** The last results asked for, by key: so many promises of results are kept, and one that fails is made again. */
 export class Recent<T> {
   readonly #most: number;
   /** In the order of their last use. */
@@ -8,7 +8,7 @@ export class Recent<T> {
     this.#most = most;
   }
 
-  /** What is kept under a key, or else made now and kept. */
+  /** Returns the result kept under a key, or else makes and keeps it. */
   get(key: string, make: () => Promise<T>): Promise<T> {
     const result = this.#kept.get(key) ?? make();
     this.#kept.delete(key);

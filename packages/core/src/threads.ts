@@ -20,7 +20,7 @@ const builtinModule = host.process?.getBuiltinModule;
 /** The environment variable that says how many threads a process may compute in, where several share a machine. */
 export const threadsVariable = "RECONLOSS_THREADS";
 
-/** What {@link threadsVariable} says; `undefined` where it is not set. */
+/** The value of {@link threadsVariable}; `undefined` where it is not set. */
 function threadLimit(): number | undefined {
   const text = host.process?.env?.[threadsVariable];
   if (text === undefined || text === "") return undefined;
@@ -29,7 +29,7 @@ function threadLimit(): number | undefined {
   throw new ReconlossError("invalid-argument", `${threadsVariable} must be a whole number from 1, got ${text}`);
 }
 
-/** How many threads this process may compute in: those that the host runs at once, or what {@link threadsVariable} says where that is less. */
+/** The number of threads that this process may compute in: those that the host runs at once, or what {@link threadsVariable} says where that is less. */
 export function availableThreads(): number {
   return Math.min(hostThreads(), threadLimit() ?? Number.POSITIVE_INFINITY);
 }
@@ -39,7 +39,7 @@ function hostThreads(): number {
 }
 
 /**
- * How many threads a network computes in: one for each core, as Linux tells of x86 processors, or what {@link threadsVariable} says where that is less. ONNX Runtime
+ * The number of threads that a network computes in: one for each core, as Linux tells of x86 processors, or what {@link threadsVariable} says where that is less. ONNX Runtime
  * finds the cores out by itself, but where `/sys` is closed to it, as in sandboxes, takes half of them. `undefined` where neither tells.
  */
 export function networkThreads(): number | undefined {

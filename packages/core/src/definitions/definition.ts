@@ -5,21 +5,21 @@ import type { Shape, Tensor } from "../tensor.ts";
 import type { ImageOptions } from "./image-options.ts";
 import type { Learner } from "./learner.ts";
 
-/** What a definition computes with: the two batches, and how much their pixels count where the caller says so. */
+/** The inputs of a definition: the two batches, and the weights of their pixels where the caller gives them. */
 export interface Images<T> {
   /** [n, c, h, w]. */
   output: T;
   /** The shape of `output`; for a loss that needs no target, `output` itself. */
   target: T;
-  /** How much each pixel counts, [n or 1, 1 or c, h, w], not negative and not 0 in all of an image. */
+  /** The weight of each pixel, [n or 1, 1 or c, h, w], not negative and not 0 in all of an image. */
   weight?: T;
-  /** How much each image's value counts in that of the batch, [n, 1, 1, 1] with mean 1; default: all the same. */
+  /** The weight of each image's value in that of the batch, [n, 1, 1, 1] with mean 1; default: all the same. */
   share?: T;
-  /** What {@link Definition.targetFeatures} gives of the target, where it was computed before. */
+  /** The result of {@link Definition.targetFeatures}, where it was computed before. */
   targetFeatures?: readonly T[];
-  /** What the output was made of, [n, c, h, w] of any size, where {@link Definition.needsInput} says so. */
+  /** The model's input, [n, c, h, w] of any size, where {@link Definition.needsInput} says so. */
   input?: T;
-  /** What {@link Definition.state} holds. */
+  /** The tensors of {@link Definition.state}. */
   state?: Readonly<Record<string, T>>;
 }
 
@@ -39,15 +39,15 @@ export function sides(pixels: number): Sides {
 /** A fused kernel that computes a definition's scores. */
 export interface KernelPath {
   spec: KernelSpec;
-  /** What is compared of the images. */
+  /** The part of the images that is compared. */
   images: ImageOptions;
   /** Whether the kernel has no map, so that the definition's is computed. */
   withoutMap?: boolean;
-  /** What a kernel's score is multiplied by. Default 1. */
+  /** The factor of a kernel's score. Default 1. */
   scale?: number;
   /** Whether it takes weights: one of each channel that is compared, or one of each pixel. Default: none. */
   weight?: "of channels" | "of pixels";
-  /** How many pixels at each side of what is compared have no place in the map, and so no weight. Default 0. */
+  /** The number of pixels at each side of the compared part that have no place in the map, and so no weight. Default 0. */
   border?: number;
 }
 
@@ -64,7 +64,7 @@ export interface TiledScore {
 
 /** A sum in which the weights of some terms follow, at each step of a training, from gradients at the model's last layer. */
 export interface AdaptedSum {
-  /** What is minimised besides them: all other terms with their weights, [n, 1, 1, 1]. */
+  /** The rest of the sum: all other terms with their weights, [n, 1, 1, 1]. */
   fixed<T>(o: Ops<T>, images: Images<T>): T;
   readonly adaptive: readonly AdaptiveTerm[];
 }
@@ -72,9 +72,9 @@ export interface AdaptedSum {
 /** A term whose weight follows from gradients. */
 export interface AdaptiveTerm {
   readonly name: string;
-  /** What it adds before its weight, [n, 1, 1, 1]. */
+  /** Its value before its weight, [n, 1, 1, 1]. */
   score<T>(o: Ops<T>, images: Images<T>): T;
-  /** What it is multiplied by besides what follows from gradients: a number, or [1, 1, 1, 1]. */
+  /** Its factor besides the one that follows from gradients: a number, or [1, 1, 1, 1]. */
   weight<T>(o: Ops<T>, images: Images<T>): T | number;
 }
 
@@ -82,7 +82,7 @@ export interface AdaptiveTerm {
 export interface Definition {
   /** The names of the weights that {@link prepare} will look for on this machine, or download. */
   weights?: readonly string[];
-  /** What is wrong with images of this shape, if anything, where that depends on more than the options: see `Loss.refusal`. */
+  /** Returns the reason why images of this shape are refused, if they are, where that depends on more than the options: see `Loss.refusal`. */
   refuse?(shape: Shape): string | undefined;
   /** Awaited before any of the functions is called; loads what they are written with, such as a network's weights. */
   prepare?(): Promise<void>;
@@ -92,7 +92,7 @@ export interface Definition {
    * @param step - which step of a training this is, from 1; default: after all beginnings
    */
   state?(step?: number): Readonly<Record<string, Tensor>>;
-  /** What changes that state. */
+  /** The learner that changes that state. */
   learner?: Learner;
   /** Whether it looks at what the output was made of. */
   needsInput?: boolean;
@@ -105,19 +105,19 @@ export interface Definition {
   /** The score's contributions by place, [n, 1, h, w], or [n, c, h, w] where the options ask for every channel, or smaller by a window's border. */
   map?<T>(o: Ops<T>, images: Images<T>): T;
   /**
-   * How many pixels of the images lie beyond the map at each side. Absent where the map is no part of a sum: where its places are no pixels, it has every channel by itself, or
+   * The number of pixels of the images beyond the map at each side. Absent where the map is no part of a sum: where its places are no pixels, it has every channel by itself, or
    * its mean is not the value (a sum, or a root or decibels of it).
    */
   mapBorder?: Sides;
-  /** What the score adds up, by name, each [n, 1, 1, 1]: the layers of a network. */
+  /** The terms of the score by name, each [n, 1, 1, 1]: the layers of a network. */
   terms?<T>(o: Ops<T>, images: Images<T>): Readonly<Record<string, T>>;
-  /** What is computed of the target alone, so that it can be computed once for many outputs. */
+  /** The part of the computation that takes the target alone, so that it can be done once for many outputs. */
   targetFeatures?<T>(o: Ops<T>, target: T): readonly T[];
-  /** What is said of a score, elementwise: decibels of a squared error. Default: the score itself. */
+  /** Converts scores to reported values, elementwise: squared errors to decibels. Default: the scores themselves. */
   say?<T>(o: Ops<T>, score: T): T;
   /** Whether the map is of errors, which are better lower, though the value is not: squared errors, of which the value is decibels. */
   mapsErrors?: boolean;
-  /** What an infinite value counts as where it is minimised, so that one pair of identical images does not make the sum of a batch infinite. */
+  /** The number that stands for an infinite value where it is minimised, so that one pair of identical images does not make the sum of a batch infinite. */
   limit?: number;
   /** Whether the scores of a batch are averaged before they are said, not after. */
   poolScores?: boolean;
@@ -125,13 +125,13 @@ export interface Definition {
   unnormalised?: boolean;
   /** A fused kernel that computes the same scores, where there is one. */
   kernel?: KernelPath;
-  /** How values, without gradients or maps, of images too large to be computed at once are put together. */
+  /** The rule by which values, without gradients or maps, of images too large to be computed at once are put together from tiles. */
   tiles?: TiledScore;
   /** Whether the mathematics depends on the height and width, so that each size is compiled by itself. */
   bySize?: boolean;
 }
 
-/** What to compute besides the value. */
+/** The results to compute besides the value. */
 export interface Wants {
   /** The gradient with respect to the output. */
   grad?: boolean;
@@ -139,13 +139,13 @@ export interface Wants {
   map?: boolean;
 }
 
-/** What {@link Loss.evaluate} gives. */
+/** The result of {@link Loss.evaluate}. */
 export interface Evaluation {
   /** The number of the batch. */
   value: number;
   /** The number of each image. */
   perImage: Float64Array;
-  /** How much each image's value counts in the batch's, with mean 1, where `weightNormalisation` is `batch` and they differ. */
+  /** The weight of each image's value in the batch's, with mean 1, where `weightNormalisation` is `batch` and they differ. */
   shares?: Float64Array;
   /** The score of each image before it is said: for `psnr` the squared error. */
   scores: Float64Array;
@@ -154,7 +154,7 @@ export interface Evaluation {
   /** [n, 1, h, w], or smaller by the border that a window cannot reach; [n, c, h, w] where the options ask for every channel. */
   map?: Tensor;
   /**
-   * What adds up to the value. For a sum: the value of each term as it enters the sum, before its weight, by {@link Loss.label}; where a label comes again,
+   * The terms of the value. For a sum: the value of each term as it enters the sum, before its weight, by {@link Loss.label}; where a label comes again,
    * `l1 (2)`. For a network: the value of each layer. Else the value itself, by the loss's label.
    */
   terms: Readonly<Record<string, number>>;
@@ -164,5 +164,5 @@ export interface Evaluation {
   tiles?: number;
 }
 
-/** What a definition's evaluation gives: it has terms where the definition names them. */
+/** The result of evaluating a definition: it has terms where the definition names them. */
 export type OwnEvaluation = Omit<Evaluation, "terms"> & Partial<Pick<Evaluation, "terms">>;

@@ -1,7 +1,7 @@
 import { choice, flag, integer, number, type OptionsOf } from "./options.ts";
 
 /**
- * What is compared of an image, the same for all pixel losses.
+ * The part of an image that is compared, chosen by the same options in all pixel losses.
  *
  * - `rgb`: all channels as they are.
  * - `y-bt601`: luma of ITU-R BT.601 in its limited range, (65.481 R + 128.553 G + 24.966 B + 16) / 255, not rounded (BasicSR's `test_y_channel`;
@@ -12,7 +12,7 @@ import { choice, flag, integer, number, type OptionsOf } from "./options.ts";
  * - `y-matlab`: the same luma rounded to 8 bits, halves to even, as MATLAB's `rgb2gray` gives (MATLAB's weights differ from the fifth digit on,
  *   which moves some pixels by one level).
  *
- * What is rounded to 8 bits has the gradient of the luma before rounding; images of more than 8 bits are rounded to 8 first. A grey image counts as a colour image with three equal channels.
+ * A luma rounded to 8 bits has the gradient of the luma before rounding; images of more than 8 bits are rounded to 8 first. A grey image counts as a colour image with three equal channels.
  */
 export const channelChoices = ["rgb", "y-bt601", "y-rgb2ycbcr", "y-yiq", "y-matlab"] as const;
 
@@ -35,7 +35,7 @@ export const { channels: _, ...colourImageOptions } = imageOptions;
 export type ImageOptions = OptionsOf<typeof imageOptions>;
 
 /**
- * How a luma of 8-bit levels R, G, B becomes a level: `add + factor (T - subtract) / divide`, rounded, with T = 299 R + 587 G + 114 B. All of it but the quotient is
+ * The rounding of a luma of 8-bit levels R, G, B to a level: `add + factor (T - subtract) / divide`, rounded, with T = 299 R + 587 G + 114 B. All of it but the quotient is
  * whole numbers that float32 holds exactly, and quotients are further from the next half or whole number than float32 rounds them.
  */
 export interface Levels {
@@ -67,7 +67,7 @@ export const lumas: Readonly<Record<Exclude<(typeof channelChoices)[number], "rg
   "y-pyiqa": { ...fullRange, levels: { subtract: -500, factor: 1, divide: 1000, add: 0, round: "down" } },
 };
 
-/** What {@link ImageOptions} say where any luma may be compared. */
+/** The values of {@link ImageOptions} where any luma may be compared. */
 export type LumaOptions = Omit<ImageOptions, "channels"> & { channels: "rgb" | keyof typeof lumas };
 
 /** The weights of {@link Levels}' T. */

@@ -1,19 +1,19 @@
 import type { Device } from "../runtimes/index.ts";
 import type { Tensor } from "../tensor.ts";
 
-/** What a learner is told besides the images. */
+/** The arguments of a learner's step besides the images. */
 export interface UpdateOptions {
-  /** Where it is computed; default `cpu`. */
+  /** The device that computes it; default `cpu`. */
   readonly device?: Device;
-  /** What the model made its outputs of, for a learner that looks at both. */
+  /** The model's inputs, for a learner that takes both. */
   readonly input?: Tensor;
-  /** Which step of the training this is, from 1, for a learner that begins later. Default: after all beginnings. */
+  /** The number of this training step, from 1, for a learner that begins later. Default: after all beginnings. */
   readonly step?: number;
 }
 
 /** The part of a loss that learns while an image model is trained with it: a discriminator and its optimiser. */
 export interface Learner {
-  /** What there is to know of how it is set up before anything is trained with it: what may keep it from learning. */
+  /** Warnings about its settings, known before any training: what may keep it from learning. */
   readonly notes: readonly string[];
   /** Learns from a batch of real images and the outputs that stand beside them, and says how it went, each a mean over the batch; nothing where it has not begun. */
   update(real: Tensor, fake: Tensor, options?: UpdateOptions): Promise<Readonly<Record<string, number>>>;
@@ -25,7 +25,7 @@ export interface Learner {
   restore(state: TrainingState): void;
 }
 
-/** What training changes, as tensors by name, and how many updates led to it. */
+/** The trained tensors by name, and the number of updates that led to them. */
 export interface TrainingState {
   readonly steps: number;
   readonly tensors: Readonly<Record<string, Tensor>>;

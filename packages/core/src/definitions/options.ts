@@ -156,7 +156,7 @@ export function choice<const V extends string>(values: readonly V[], fallback: V
   return { default: fallback, help, accepts: values.join(" | "), words: values, read };
 }
 
-/** What the options of a loss are. */
+/** The types of the options of a loss. */
 export interface ResolvedOptions<S extends Schema> {
   /** The values of all of them. */
   readonly values: OptionsOf<S>;
@@ -164,7 +164,7 @@ export interface ResolvedOptions<S extends Schema> {
   readonly given: Partial<OptionsOf<S>>;
 }
 
-/** What a value is called in a message. */
+/** A value as messages write it. */
 function shown(value: unknown): string {
   return typeof value === "string" ? JSON.stringify(value) : typeof value === "object" ? "an object" : String(value);
 }

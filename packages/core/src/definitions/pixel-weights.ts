@@ -40,7 +40,7 @@ export function centred<T>(o: Ops<T>, x: T, weight: T | undefined): T {
   return o.sub(roughly, weightedMean(o, roughly, weight, "hw"));
 }
 
-/** How much each channel counts, with mean 1, where channels have weights of their own. */
+/** The weight of each channel, with mean 1, where channels have weights of their own. */
 export function channelShare<T>(o: Ops<T>, weight: T): T | undefined {
   if (o.channels(weight) === 1) return undefined;
   const totals = o.sum(weight, "hw");
@@ -91,7 +91,7 @@ export function layerWeight<T>(o: Ops<T>, weight: T, layer: T): T {
   return o.where(pixels, mean, o.resize(plane, layer, nearest));
 }
 
-/** What {@link layerWeight} is for one image in memory, as rows of the layer. */
+/** {@link layerWeight} for one image in memory, as rows of the layer. */
 export function layerWeightOf({ data, shape: [, c, h, w] }: Tensor, height: number, width: number): Float64Array {
   const sums = new Float64Array(height * width);
   const pixels = new Float64Array(height * width);
@@ -109,7 +109,7 @@ export function layerWeightOf({ data, shape: [, c, h, w] }: Tensor, height: numb
 /** A weight that has been looked at. */
 export interface CheckedWeight {
   weight: Tensor;
-  /** What each image's value counts, with mean 1: [n, 1, 1, 1]. Absent where all count the same. */
+  /** The weight of each image's value, with mean 1: [n, 1, 1, 1]. Absent where all count the same. */
   share?: Tensor;
 }
 

@@ -16,14 +16,14 @@ export function planesOf({ output, target, ...rest }: RequestImages): Images<Ten
   return { ...rest, output: planes, target: target === output ? planes : tensorOf(target) };
 }
 
-/** What is asked of a definition. */
+/** The request that an engine evaluates. */
 export interface Request {
   /** Images and weights whose shapes were checked; features only where the target was prepared. */
   readonly images: RequestImages;
   readonly wants: Wants;
-  /** Where the gradient is written. Default: a new tensor. */
+  /** The tensor that the gradient is written to. Default: a new one. */
   readonly into?: Tensor;
-  /** Where networks run; kernels and the reference are the CPU's. */
+  /** The device of networks; kernels and the reference run on the CPU. */
   readonly device: Device;
   /**
    * Refuses values that the loss cannot work with.
@@ -35,7 +35,7 @@ export interface Request {
 
 /** One way to evaluate definitions. */
 export interface Engine {
-  /** What `EvaluateOptions.engine` calls it. */
+  /** The name that `EvaluateOptions.engine` takes. */
   readonly name: string;
   /** Whether it calls {@link Request.check} itself, with the extremes that it comes across as it computes; values of other engines are checked before they are asked. */
   readonly notesExtremes?: boolean;

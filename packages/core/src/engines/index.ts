@@ -12,7 +12,7 @@ import { tiles } from "./tiles.ts";
 
 const all = [kernels, tiles, onnx, reference] as const;
 
-/** What engines are called. */
+/** The names of engines. */
 export type EngineName = (typeof all)[number]["name"];
 
 /** The engines, from that which is asked first. */

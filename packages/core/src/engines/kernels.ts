@@ -55,7 +55,7 @@ function scaleImages(batch: Float32Array, factors: Float64Array): void {
   }
 }
 
-/** What kernels have summed of two prepared images that are compared in one way. */
+/** The sums that kernels keep of two prepared images that are compared in one way. */
 function passesOf(output: ImageBatch, target: ImageBatch, stagedTarget: KernelImage): KernelPasses | undefined {
   if (!(output instanceof PreparedImage && target instanceof PreparedImage)) return undefined;
   const ofTargets = output.once("passes", () => new WeakMap<KernelImage, KernelPasses>());
@@ -64,7 +64,7 @@ function passesOf(output: ImageBatch, target: ImageBatch, stagedTarget: KernelIm
   return passes;
 }
 
-/** What `runKernel` is called with. */
+/** The arguments of `runKernel`. */
 type KernelCall = Parameters<typeof runKernel>;
 
 /** Evaluates a definition by its fused kernel, once kernels are loaded; steps are calls of it. */

@@ -11,7 +11,7 @@ import { imageDims, programFor } from "./programs.ts";
 
 const featureName = (index: number) => `feature ${index}`;
 
-/** What a definition computes of a target alone. */
+/** The features that a definition computes of a target alone. */
 export async function targetFeatures(definition: Definition, target: Tensor, device: Device): Promise<Tensor[]> {
   const dims = imageDims(definition, target);
   const program = await programFor(definition, `target ${JSON.stringify(dims)}`, device, async () => {
@@ -23,7 +23,7 @@ export async function targetFeatures(definition: Definition, target: Tensor, dev
   return Object.values(await program.run({ target })).map(outputTensor);
 }
 
-/** What a program gave, in a tensor of its own or copied to `into`. */
+/** Returns an output of a program, in a tensor of its own or copied to `into`. */
 function toTensorIn(into: Tensor | undefined, output: ProgramOutput): Tensor {
   if (into === undefined) return outputTensor(output);
   into.data.set(output.data);

@@ -23,13 +23,13 @@ export interface Tile {
   columns: Span;
 }
 
-/** How an axis can be cut so that every position of every layer is computed as it is in the whole image. */
+/** A cut of an axis by which every position of every layer is computed as it is in the whole image. */
 interface Cutting {
   /** Starts of parts are multiples of it, as are starts of what is read: the strides of all layers divide it. */
   step: number;
   /** The fewest pixels of a part: something is left at each layer, and the overlap is no longer than the part. */
   least: number;
-  /** What is read before and after a part. */
+  /** The margins that are read before and after a part. */
   before: number;
   after: number;
 }
@@ -57,7 +57,7 @@ function spans(size: number, count: number, { step, before, after }: Cutting): S
 
 const readSize = ({ readStart, readEnd }: Span) => readEnd - readStart;
 
-/** What an axis cut into `count` parts reads: by the longest part, at most, and by all together. */
+/** The length that an axis cut into `count` parts reads: by the longest part, at most, and by all together. */
 function reads(size: number, count: number, { step, before, after }: Cutting) {
   const overlap = before + after;
   const longest = Math.ceil(Math.floor(size / step) / count) * step + (size % step) + overlap;
@@ -95,7 +95,7 @@ export function tilesOf(
   return spans(height, best.rows, cutting).flatMap((rows) => columnSpans.map((columns) => ({ rows, columns })));
 }
 
-/** What a tile reads of an image. */
+/** The part of an image that a tile reads. */
 function cutOut({ data, shape: [, c, h, w] }: Tensor, { rows, columns }: Tile): Tensor {
   const [height, width] = [readSize(rows), readSize(columns)];
   const part = new Float32Array(c * height * width);

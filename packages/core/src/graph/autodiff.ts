@@ -51,7 +51,7 @@ class TracingBackend<T> implements Backend<Traced<T>> {
   }
 }
 
-/** What {@link differentiate} gives its function to compute with. */
+/** The operations that {@link differentiate} gives its function. */
 export interface Tracing<T> {
   /** Operations on traced values. */
   o: Ops<Traced<T>>;

@@ -2,7 +2,7 @@ import { LabelBackend, type Labelled, type LabelRule } from "./labels.ts";
 import type { Primitive } from "./primitives.ts";
 
 /**
- * What a value has to do with the images of a batch.
+ * The relation of a value to the images of a batch.
  *
  * - `fixed`: nothing, it is the same for every batch
  * - `image`: each image's part follows from that image alone

@@ -7,7 +7,7 @@ import { Ops } from "./ops.ts";
 const found = new WeakMap<Runtime, Promise<number>>();
 
 /**
- * How many channels lie side by side in ONNX Runtime's layout for fast convolutions, which depends on the processor (16 with AVX-512, 8 with AVX); 0 where
+ * The number of channels side by side in ONNX Runtime's layout for fast convolutions, which depends on the processor (16 with AVX-512, 8 with AVX); 0 where
  * there is no such layout. The runtime uses it by itself for kernels that it knows beforehand; for those that change, models have to ask for it by operations that are
  * its own, so it is tried out here on the CPU whether they do what they are expected to.
  */

@@ -19,7 +19,7 @@ async function loadWriter() {
 
 /** Options of {@link compile}. */
 export interface CompileOptions extends SessionShare {
-  /** Where the program runs: on the CPU (default), or on a GPU through WebGPU, whose results are within 1e-3 of the CPU's. */
+  /** The device of the program: the CPU (default), or on a GPU through WebGPU, whose results are within 1e-3 of the CPU's. */
   readonly device?: Device;
 }
 
@@ -67,7 +67,7 @@ function releasing<P extends object>(sessions: readonly Session[], program: P): 
   return program;
 }
 
-/** What a device that no session can be made on is said to lack, in a line. */
+/** The reason why no session can be made on a device, in a line. */
 function unusable(device: Device, cause: unknown): ReconlossError {
   const [reason] = (cause as Error).message.split("\n");
   const problem = `${device} cannot be used: ${reason.replace(/^.*false\. /, "")}`;

@@ -18,7 +18,7 @@ const none = () => [];
 /** Small enough to be no colour at all, large enough for float32. */
 const tiny = 1e-30;
 
-/** Where max(a, b) follows a: 1, and one half at a tie, as in PyTorch. */
+/** The derivative of max(a, b) by a: 1 where it follows a, and one half at a tie, as in PyTorch. */
 function winner<T>(o: Ops<T>, a: T, b: T): T {
   return o.mul(o.add(o.sub(o.greater(a, b), o.greater(b, a)), 1), 0.5);
 }
@@ -44,7 +44,7 @@ function folded<T>(
   return result;
 }
 
-/** How many cells each average divides by. */
+/** The number of cells that each average divides by. */
 function poolCount<T>(o: Ops<T>, x: T, ones: T, attributes: Primitives["avgPool"]): T {
   if (attributes.countIncludePad) return o.scalar(attributes.kernel[0] * attributes.kernel[1]);
   return o.conv2d(o.expand(o.scalar(1), x), ones, depthwise(o, x, attributes));

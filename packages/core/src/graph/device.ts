@@ -2,7 +2,7 @@ import { checkDevice, type Device } from "../runtimes/index.ts";
 import { Tensor } from "../tensor.ts";
 import { compile } from "./compile.ts";
 
-/** What {@link probeDevice} found. */
+/** The result of {@link probeDevice}. */
 export interface ProbedDevice {
   /** The device that was asked for where it can be used, else `cpu`. */
   readonly device: Device;

@@ -8,7 +8,7 @@ export interface Labelled<L> {
   readonly label: L;
 }
 
-/** What is known of a result, from what is known of its operands. */
+/** Derives the label of a result from the labels of its operands. */
 export type LabelRule<L, P extends Primitive> = (operands: readonly Labelled<L>[], attributes: Primitives[P]) => L;
 
 /** Follows a property of values through a graph that is not run; shapes are the ONNX backend's affair. */

@@ -10,23 +10,23 @@ export interface OnnxValue {
   readonly mask?: string;
   /** The numbers themselves, where it is a constant. */
   readonly constant?: ArrayLike<number>;
-  /** Where it is a convolution: the same with a bias, of one number for each output channel, as a part of it. */
+  /** Of a convolution: the same with a bias, of one number for each output channel, as a part of it. */
   readonly biased?: (bias: string) => string;
-  /** Where it is a convolution with a constant kernel: the same times a constant for each output channel, as a part of the kernel. */
+  /** Of a convolution with a constant kernel: the same times a constant for each output channel, as a part of the kernel. */
   readonly scaledBy?: (by: ArrayLike<number>) => OnnxValue;
-  /** Where it is a value times a constant for each channel: both. */
+  /** Of a value times a constant for each channel: both. */
   readonly scaled?: { readonly value: OnnxValue; readonly by: ArrayLike<number> };
-  /** Where it is made of pieces, which `name` would put in order: values in the same order can be added piece by piece before. */
+  /** Of a value in pieces, which `name` would put in order: values in the same order can be added piece by piece before. */
   readonly sum?: {
     readonly order: string;
     readonly pieces: readonly string[];
     with(pieces: readonly string[]): OnnxValue;
   };
-  /** Where it is a smaller value repeated: that value, and what it is repeated to the shape of. `name` asks for the repetition. */
+  /** Of a smaller value repeated: that value, and what it is repeated to the shape of. `name` asks for the repetition. */
   readonly repeated?: { readonly small: OnnxValue; readonly like: OnnxValue };
 }
 
-/** How a primitive is said in ONNX. */
+/** A primitive written in ONNX's operators. */
 export type Lowering<P extends Primitive> = (
   builder: OnnxBuilder,
   operands: readonly OnnxValue[],
@@ -41,18 +41,18 @@ export function axisIndex(axis: Axis): number {
   return axisOrder.indexOf(axis);
 }
 
-/** What the runtime that a model is written for knows; by default ONNX's operations, and no others. */
+/** The operators of the runtime that a model is written for; by default ONNX's operations, and no others. */
 export interface ModelTarget {
-  /** How many channels lie side by side in the layout of its fast convolutions, which only ONNX Runtime knows; default 0: none. */
+  /** The number of channels side by side in the layout of its fast convolutions, which only ONNX Runtime knows; default 0: none. */
   readonly block?: number;
   /** Whether it knows float64. Default true; where not, float32 stands for it. */
   readonly float64?: boolean;
 }
 
-/** What operations are written with: names of values, and the nodes that all of them need. */
+/** The writer of operations: names of values, and the nodes that all of them need. */
 export class OnnxBuilder {
   readonly writer: OnnxModelWriter;
-  /** How many channels lie side by side in the layout of ONNX Runtime's fast convolutions; 0 where these are not to be used. */
+  /** The number of channels side by side in the layout of ONNX Runtime's fast convolutions; 0 where these are not to be used. */
   readonly block: number;
   readonly #made = new Map<string, ArrayLike<number>>();
 

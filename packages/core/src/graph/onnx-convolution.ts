@@ -298,7 +298,7 @@ export const convInput: Lowering<"convInput"> = (builder, [gradient, kernel, lik
 
 const none: PadAttributes = { top: 0, bottom: 0, left: 0, right: 0 };
 
-/** What a stride-1 convolution's output is padded with, so that windows over it give its input's size. */
+/** The padding of a stride-1 convolution's output by which windows over it give its input's size. */
 function adjointPadding(
   { top, bottom, left, right }: PadAttributes,
   dilation: readonly number[],

@@ -58,7 +58,7 @@ class Transforms {
     return this.node("Range", scalar(0), this.node("Squeeze", size), scalar(1));
   }
 
-  /** How many frequencies from 0 on those of a real image are: the others are their conjugates. */
+  /** The number of frequencies, from 0 on, of a real image: the others are their conjugates. */
   half(size: string): string {
     return this.node("Add", this.node("Div", size, this.two), this.one);
   }
@@ -135,7 +135,7 @@ class Transforms {
   }
 }
 
-/** How many b there are of an axis of which only the first `half` frequencies are wanted. */
+/** The number of b along an axis of which only the first `half` frequencies are wanted. */
 function countOf(t: Transforms, { outer }: AxisSize, half: string): string {
   return t.node("Add", t.node("Div", t.node("Sub", half, t.one), outer), t.one);
 }

@@ -18,12 +18,12 @@ export interface OnnxTensor {
   readonly isInteger: boolean;
 }
 
-/** What a node is told: numbers, words and tensors by name. */
+/** The attributes of a node: numbers, words and tensors by name. */
 export type OnnxAttribute = number | readonly number[] | string | OnnxTensor;
 
 /** An operation of an ONNX graph. */
 export interface OnnxNode {
-  /** What the file calls it, or else its first output. */
+  /** Its name in the file, or else its first output. */
   readonly name: string;
   /** With its domain where that is not ONNX's own: `com.microsoft.Gelu`. */
   readonly operator: string;

@@ -4,7 +4,7 @@ import type { Dims, WindowAttributes } from "./primitives.ts";
 /** Windows side by side, as many as fit into an image of known size: what they leave over at its ends is no window's. */
 export interface Tiles {
   readonly channels: number;
-  /** How many there are. */
+  /** Their number. */
   readonly count: readonly [down: number, across: number];
   /** Their size. */
   readonly size: readonly [h: number, w: number];

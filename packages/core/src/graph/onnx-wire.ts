@@ -19,7 +19,7 @@ function fieldsOf(schema: DescMessage): ReadonlyMap<number, DescField> {
 }
 
 /**
- * What speaks against decoding a protobuf message: that it ends too early, or would take far more memory than its bytes. Reads lengths alone. `undefined` where nothing does.
+ * Returns the reason against decoding a protobuf message: that it ends too early, or would take far more memory than its bytes. Reads lengths alone. `undefined` where nothing does.
  */
 export function wireProblem(bytes: Uint8Array, schema: DescMessage): string | undefined {
   let [position, parts, numbers] = [0, 0, 0];

@@ -89,7 +89,7 @@ function biased(builder: OnnxBuilder, [x, bias]: readonly OnnxValue[]): OnnxValu
   return { name, type: "float", dims: x.dims, ...(x.scaledBy && constant && { scaledBy }) };
 }
 
-/** What is a value times a constant for each of its channels. */
+/** A value times a constant for each of its channels. */
 function scaled([value, { constant, dims }]: readonly OnnxValue[]): OnnxValue["scaled"] {
   const [n, c, h, w] = dims;
   if (!constant || value.repeated || n !== 1 || c !== value.dims[1] || h !== 1 || w !== 1) return undefined;
@@ -149,7 +149,7 @@ const expm1: Lowering<"expm1"> = ({ writer }, [{ name: x, type, dims }]) => {
   return { name: writer.node("Where", [isLarge, difference, small]), type, dims };
 };
 
-/** How many positions a slice takes, where that follows from the slice alone or from a known size. */
+/** The number of positions that a slice takes, where that follows from the slice alone or from a known size. */
 function slicedDim(size: Dim, { start, end, step }: Omit<SliceAttributes, "axis">): Dim {
   if (step === -1) return size;
   const last = end ?? 0;
@@ -236,7 +236,7 @@ function rowAxes([, c, h, w]: Dims): Axis[] {
   return h !== undefined && w !== undefined && h * w <= longest ? ["h", "w"] : ["w"];
 }
 
-/** How each primitive is said in ONNX. */
+/** Each primitive in ONNX's operators. */
 const table: { readonly [P in Primitive]: Lowering<P> } = {
   add: (builder, operands) => biased(builder, operands) ?? pieced(operands) ?? elementwise("Add")(builder, operands),
   sub: elementwise("Sub"),

@@ -42,7 +42,7 @@ export interface PoolOptions {
 }
 
 /**
- * How {@link Ops.padWith} continues an image beyond its border: abcd becomes `cb|abcd`, `aa|abcd`, `ba|abcd`, `cd|abcd` with reflect, replicate, symmetric, circular.
+ * The ways in which {@link Ops.padWith} continues an image beyond its border: abcd becomes `cb|abcd`, `aa|abcd`, `ba|abcd`, `cd|abcd` with reflect, replicate, symmetric, circular.
  */
 export type PadMode = "zero" | "reflect" | "replicate" | "symmetric" | "circular";
 
@@ -75,7 +75,7 @@ export class Ops<T> {
     return this.backend.constant([value], [1, 1, 1, 1]);
   }
 
-  /** What is known of the shape of `x` while the graph is built. */
+  /** Returns the shape of `x` as far as it is known while the graph is built. */
   dims(x: T): Dims {
     return this.backend.dims(x);
   }

@@ -7,7 +7,7 @@ export const axisOrder: readonly Axis[] = ["n", "c", "h", "w"];
 /** A size that is known while the graph is built, or `undefined` where it is known only when it runs. */
 export type Dim = number | undefined;
 
-/** What is known of a value's shape while the graph is built. An axis broadcasts exactly when its size is known to be 1. */
+/** A value's shape as far as it is known while the graph is built. An axis broadcasts exactly when its size is known to be 1. */
 export type Dims = readonly [n: Dim, c: Dim, h: Dim, w: Dim];
 
 type None = Record<never, never>;
@@ -65,7 +65,7 @@ export interface AveragePoolAttributes extends PoolAttributes {
   countIncludePad: boolean;
 }
 
-/** Which of the two matrices are transposed first. */
+/** The matrices that are transposed first. */
 export interface MatmulAttributes {
   transposeA: boolean;
   transposeB: boolean;
@@ -181,7 +181,7 @@ export type Primitive = keyof Primitives;
 export interface Backend<T> {
   /** Values of any shape that do not depend on the inputs. */
   constant(data: ArrayLike<number>, shape: readonly [number, number, number, number]): T;
-  /** What is known of the shape of `x`. */
+  /** Returns the shape of `x` as far as it is known. */
   dims(x: T): Dims;
   run<P extends Primitive>(primitive: P, operands: readonly T[], attributes: Primitives[P]): T;
 }

@@ -3,9 +3,9 @@ import { LabelBackend, type Labelled, type LabelRule } from "./labels.ts";
 import { Ops } from "./ops.ts";
 import type { ConvAttributes, Dims, PadAttributes, Primitive, SliceAttributes } from "./primitives.ts";
 
-/** How the positions of a network's output depend on those of its input, the same along both axes. */
+/** The dependence of the positions of a network's output on those of its input, the same along both axes. */
 export interface ReceptiveField {
-  /** How far beyond its own place, in pixels of the input, an output position looks at most. */
+  /** The farthest pixel of the input, counted from an output position's own place, that the position depends on. */
   readonly halo: number;
   /** Input positions that are moved by a multiple of this move the output's along with them; sizes must be multiples of it. */
   readonly multiple: number;
@@ -17,11 +17,11 @@ export interface ReceptiveField {
 export interface Window {
   readonly kernel: number;
   readonly stride: number;
-  /** How far the first one reaches beyond the border. */
+  /** The number of pixels by which the first one reaches beyond the border. */
   readonly padding: number;
 }
 
-/** What is known of a value without running its graph. */
+/** The properties of a value that are known without running its graph. */
 export interface Traced {
   /** Its sizes, as far as they follow from those of the input. */
   readonly dims: Dims;
@@ -130,7 +130,7 @@ function kernelOf({ value: { dims } }: Value): readonly [number, number] {
 const overAxes: Rule<"sum" | "max"> = (operands, { axes }) =>
   axes.includes("h") || axes.includes("w") ? unbounded(operands) : operands[0].label;
 
-/** What moves positions by a whole number from the start can be followed; what counts from the end cannot. */
+/** Slices that move positions by a whole number from the start can be followed; those that count from the end cannot. */
 function shifted(operands: readonly Value[], { axis, start, step }: SliceAttributes, by: number): Field {
   if (axis === "n" || axis === "c") return operands[0].label;
   return start < 0 || step !== 1 ? unbounded(operands) : along(operands[0].label, axis, { from: by, to: by });
@@ -180,7 +180,7 @@ const rules: { readonly [P in Primitive]?: Rule<P> } = {
   fftAdjoint: unbounded,
 };
 
-/** What both axes have in common: the larger part; undefined where that is all of the input, none of it, or strides differ. */
+/** The window that covers both axes: the larger part; undefined where that is all of the input, none of it, or strides differ. */
 function ofBoth(field: Field): Span | undefined {
   if (typeof field === "string" || field[0].ratio !== field[1].ratio) return undefined;
   return cover(field[0], field[1]);

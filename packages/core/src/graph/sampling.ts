@@ -1,6 +1,6 @@
 import type { Primitives, ResizeAttributes } from "./primitives.ts";
 
-/** Where a position of an axis that is continued beyond its ends has its value from; `undefined` where that is 0. */
+/** The position that a position of an axis continued beyond its ends has its value from; `undefined` where that is 0. */
 export function continued(position: number, size: number, mode: Primitives["pad"]["mode"]): number | undefined {
   if (position >= 0 && position < size) return position;
   if (mode === "zero") return undefined;

@@ -50,7 +50,7 @@ export function slicePositions(size: number, { start, end, step }: Omit<SliceAtt
   return Array.from({ length: size }, (_, i) => size - 1 - i);
 }
 
-/** How many positions a window that slides over an axis has. */
+/** Returns the number of positions of a window that slides over an axis. */
 function outputSize(size: number, before: number, after: number, kernel: number, stride: number, dilation = 1): number {
   return Math.floor((size + before + after - dilation * (kernel - 1) - 1) / stride) + 1;
 }

@@ -1,7 +1,7 @@
 import { ReconlossError } from "../errors.ts";
 import { Tensor } from "../tensor.ts";
 
-/** What an argument can be, for callers without types. */
+/** The kinds of arguments, checked for callers without types. */
 type Kind = "string" | "number" | "boolean" | "function" | "object" | "list";
 
 function kindOf(value: unknown): string {

@@ -6,7 +6,7 @@ import { subtractKeeping } from "./subtract.ts";
 const blockSize = 128;
 
 /**
- * How far below 0 eigenvalues of a covariance may be, beside its largest variance. Covariances that were stored in half precision, rounded to 11
+ * The tolerance for negative eigenvalues of a covariance, relative to its largest variance. Covariances that were stored in half precision, rounded to 11
  * bits, can be that far from positive semidefinite.
  */
 export const allowedNegative = 5e-3;

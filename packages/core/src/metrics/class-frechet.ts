@@ -116,7 +116,7 @@ function byNumberOrName(a: string, b: string): number {
   return Number(Number.isNaN(x)) - Number(Number.isNaN(y)) || (a < b ? -1 : Number(a > b));
 }
 
-/** What both have in common: the features make the difference. */
+/** The common part of both: only the features differ. */
 const shared = {
   better: "lower",
   source: "intra FID of Miyato, Koyama 2018, from its definition",

@@ -9,19 +9,19 @@ import { checkStatisticsKind, type Statistics } from "./moments.ts";
 import { MomentsState } from "./moments-state.ts";
 import { type OptionTable, resolveSettings } from "./settings.ts";
 
-/** Which features of a network: those it is known for, Inception's spatial ones of sFID, or its class scores. */
+/** The features of a network that a metric takes: those it is known for, Inception's spatial ones of sFID, or its class scores. */
 export type FeatureKind = "main" | "spatial" | "logits";
 
 /**
- * What a metric needs of a set: the feature vectors of all images, these with the class of each image, or only their mean and covariance, for which a
+ * The data that a metric needs of a set: the feature vectors of all images, these with the class of each image, or only their mean and covariance, for which a
  * statistics file can stand.
  */
 export type Need = "rows" | "labelled" | "moments";
 
-/** What is there of a set. */
+/** The data that is there of a set. */
 export type SetState = FeatureRows | LabelledRows | Statistics | MomentsState;
 
-/** What a metric gets of a side, by its need. */
+/** The data that a metric gets of a side, by its need. */
 interface States {
   readonly rows: FeatureRows;
   readonly labelled: LabelledRows;
@@ -30,40 +30,40 @@ interface States {
 
 type StateOf<N extends Need | undefined> = N extends Need ? States[N] : undefined;
 
-/** What there is to know about a metric of sets of images. */
+/** The description of a metric of sets of images. */
 export interface MetricInfo<S extends Schema = Schema> extends OptionTable<S> {
   /** The name by which it is asked for, in letters, digits, - and _. */
   readonly name: string;
-  /** What it measures, in one line. */
+  /** Its meaning, in one line. */
   readonly summary: string;
-  /** Where the value of better outputs lies. */
+  /** The direction of better outputs. */
   readonly better: "lower" | "higher";
   /** Paper, and the implementation whose numbers it matches. */
   readonly source: string;
   /** Of which features it is. */
   readonly features: FeatureKind;
-  /** What it needs of each side; without `real`, it is of the outputs alone. */
+  /** The data that it needs of each side; without `real`, it is of the outputs alone. */
   readonly needs: { readonly output: Need; readonly real?: Need | undefined };
-  /** Where the name stands for Inception's features: it is then refused of the network that is part of the package. */
+  /** Whether the name stands for Inception's features: it is then refused of the network that is part of the package. */
   readonly network?: "inception";
   readonly options: S;
   /** Values of options by preset name; the preset is itself an option, `preset`. */
   readonly presets?: Readonly<Record<string, Partial<OptionsOf<S>>>>;
-  /** What the command line calls an option where that is not the metric's name and its own: metrics that share a flag share its value. */
+  /** The flags of options that are not called by the metric's name and their own: metrics that share a flag share its value. */
   readonly flags?: { readonly [K in keyof S]?: string };
   /** The fields of its result that are numbers of their own, such as `precision` and `recall`. Default: `value`, by the metric's name. */
   readonly numbers?: readonly string[];
 }
 
-/** How a number came about, for {@link MetricDefinition.compute}. */
+/** The context of a number, for {@link MetricDefinition.compute}. */
 export interface MetricContext {
-  /** What the result is called: `fid`, `fid(dims=64)`. */
+  /** The result's name: `fid`, `fid(dims=64)`. */
   readonly name: string;
   /** Belongs into the result, with what the metric adds. */
   readonly protocol: Protocol;
 }
 
-/** What {@link defineMetric} is told. */
+/** The argument of {@link defineMetric}. */
 export interface MetricDefinition<S extends Schema, Output extends Need, Real extends Need | undefined = undefined>
   extends MetricInfo<S> {
   readonly needs: { readonly output: Output; readonly real?: Real };
@@ -73,7 +73,7 @@ export interface MetricDefinition<S extends Schema, Output extends Need, Real ex
     options: OptionsOf<S>,
     context: MetricContext,
   ) => Promise<MetricResult>;
-  /** What the table says beside the numbers. Default: the deviation, and the options that the result's protocol has. */
+  /** Returns the details that the table shows beside the numbers. Default: the deviation, and the options that the result's protocol has. */
   readonly detail?: (result: MetricResult) => readonly string[];
 }
 
@@ -98,7 +98,7 @@ export interface SetMetric {
   readonly info: MetricInfo;
   /** The metric with the options that differ from the defaults: `kid(kernel=rbf)`. */
   readonly spec: string;
-  /** What results list it under: its name with the options as they were typed where it was parsed, else `spec`. */
+  /** Its name in results: with the options as they were typed where it was parsed, else `spec`. */
   readonly label: string;
   /** The value of every option. */
   readonly options: Readonly<Record<string, OptionValue>>;
@@ -266,7 +266,7 @@ export function labelledMetric(metric: SetMetric, label: string): SetMetric {
   return metric instanceof DefinedMetric ? metric.labelled(label) : metric;
 }
 
-/** What a metric needs of a side, from what there is of it. */
+/** Returns the data that a metric needs of a side, from the data there is. */
 function stateFor(
   side: Side,
   state: SetState | undefined,
@@ -314,7 +314,7 @@ function numbersOf({ name, better, numbers }: MetricInfo, label: string, result:
   return numbers.map((number) => ({ name: `${number}${rest}`, value: field(result, number) as number, better }));
 }
 
-/** How far the number would be another one with other subsets or splits. */
+/** The spread of the number over other subsets or splits. */
 export function deviation(result: MetricResult): string[] {
   const std = field(result, "std");
   return typeof std === "number" ? [`± ${std.toPrecision(3)}`] : [];

@@ -20,7 +20,7 @@ export type DensityCoverageOptions = MetricOptions<typeof schema>;
 
 /** Density (which is `value`), coverage, and the precision and recall of the same neighbourhoods. */
 export interface DensityCoverageResult extends MetricResult {
-  /** How many neighbourhoods of reals an output lies in, over k, in the mean; 1 in the mean for equal distributions, and can be higher. */
+  /** The mean number of neighbourhoods of reals that an output lies in, over k; 1 in expectation for equal distributions, and can be higher. */
   readonly density: number;
   /** Share of reals whose neighbourhood holds an output, in [0, 1]. */
   readonly coverage: number;

@@ -21,9 +21,9 @@ interface Settings {
 
 /** A number at some numbers of images, and what it tends to. */
 export interface Extrapolation {
-  /** Where the line meets 1/N = 0. */
+  /** The line's value at 1/N = 0. */
   readonly value: number;
-  /** How much the number changes with 1/N. */
+  /** The slope of the number by 1/N. */
   readonly slope: number;
   readonly points: readonly { readonly images: number; readonly value: number }[];
 }

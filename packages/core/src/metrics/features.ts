@@ -4,7 +4,7 @@ import { firstNonFinite, formatShape, type Tensor } from "../tensor.ts";
 import { counted } from "../text.ts";
 import { checkFields, checkInstance, checkKind, checkTensor } from "./arguments.ts";
 
-/** Which of the two sets of images a batch belongs to. */
+/** The set of images that a batch belongs to. */
 export type Side = "output" | "real";
 
 /**

@@ -57,7 +57,7 @@ export async function frechetDistance(a: Statistics, b: Statistics): Promise<Fre
   return { value, means, traces, cross };
 }
 
-/** What errors call the covariances. */
+/** The names of the covariances in errors. */
 const [first, second] = ["sigma of the first set", "sigma of the second set"];
 
 async function traceOfRoot(a: Statistics, b: Statistics): Promise<number> {

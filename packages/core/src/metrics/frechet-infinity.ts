@@ -83,7 +83,7 @@ function shortWarning(least: number, items: string, dimension: number): string[]
   ];
 }
 
-/** What both have in common: the features make the difference. */
+/** The common part of both: only the features differ. */
 const shared = {
   better: "lower",
   source: "Chong, Forsyth 2020; equals mchong6/FID_IS_infinity with the same order",

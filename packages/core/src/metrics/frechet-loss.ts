@@ -25,7 +25,7 @@ export interface FrechetLoss {
 
 /** Options of the calls of a {@link FrechetLoss}. */
 export interface FrechetLossOptions {
-  /** Where the network runs: on the CPU (default), or with `webgpu` on a GPU. */
+  /** The device of the network: the CPU (default), or with `webgpu` a GPU. */
   readonly device?: Device;
 }
 

@@ -11,7 +11,7 @@ import { checkStatisticsKind, Moments, type Statistics } from "./moments.ts";
 /** FID or sFID. */
 export interface FrechetResult extends MetricResult, FrechetParts {
   /**
-   * What the distance of the means is expected to be if both sets were drawn from one population: tr(S1) / n1 + tr(S2) / n2, over the sides whose
+   * The expected distance of the means if both sets were drawn from one population: tr(S1) / n1 + tr(S2) / n2, over the sides whose
    * number of images is known.
    */
   readonly sampling: number;
@@ -116,7 +116,7 @@ export class FrechetMetric implements Metric<FrechetResult> {
   }
 }
 
-/** What the three have in common: the features make the difference. */
+/** The common part of the three: only the features differ. */
 const shared = {
   better: "lower",
   needs: { output: "moments", real: "moments" },

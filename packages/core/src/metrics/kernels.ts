@@ -21,7 +21,7 @@ export const kernelOptions = {
 
 type KernelOptions = OptionsOf<typeof kernelOptions>;
 
-/** Which options belong to which kernel. */
+/** The options of each kernel. */
 const parametersOf = { polynomial: ["degree", "gamma", "coef0"], rbf: ["sigma"] } as const;
 
 /**

@@ -160,7 +160,7 @@ function angular(a: Points, r: number, b: Points, c: number, sign: number): numb
   return sum / 2;
 }
 
-/** What both have in common: the features make the difference. */
+/** The common part of both: only the features differ. */
 const shared = {
   better: "lower",
   source: "Bai et al. 2021; equals torchmetrics",

@@ -2,10 +2,10 @@ import type { Tensor } from "../tensor.ts";
 import { counted } from "../text.ts";
 import type { Side } from "./features.ts";
 
-/** How a number came about: network, resizer, splits, seeds. Numbers compare only where this is equal. */
+/** The protocol of a number: network, resizer, splits, seeds. Numbers compare only where this is equal. */
 export type Protocol = Readonly<Record<string, string | number | boolean>>;
 
-/** What the rows of features are of: patches, where the protocol says how they were cut, or whole images. */
+/** The images that rows of features are of: patches, where the protocol says how they were cut, or whole images. */
 export const itemsOf = ({ patches }: Protocol): "images" | "patches" => (patches === undefined ? "images" : "patches");
 
 /** The beginning of a warning: `20 images are few`. */
@@ -14,16 +14,16 @@ export const areFew = (count: number, protocol: Protocol): string =>
     ? counted(count, "image is few", "images are few")
     : counted(count, "patch is few", "patches are few");
 
-/** What every metric's result says besides its numbers. */
+/** The fields of every metric's result besides its numbers. */
 export interface MetricResult {
   /** `fid`, `sfid`, `kid`, `is`, `pr`; of features other than the usual with these, as `fid(dims=64)`. */
   readonly metric: string;
   /** The number, or the first of the numbers, that the metric is known for. */
   readonly value: number;
-  /** How many images of each side went into it; `real` is absent where there are none or published statistics do not say. */
+  /** The number of images of each side that went into it; `real` is absent where there are none or published statistics do not say. */
   readonly images: { readonly output: number; readonly real?: number };
   readonly protocol: Protocol;
-  /** How far the number can be trusted. */
+  /** A remark on how far the number can be trusted. */
   readonly hint: string;
   /** Reasons not to trust it. */
   readonly warnings: readonly string[];

@@ -45,7 +45,7 @@ const named = (start: number, end: number) => (end - start === 1 ? `block ${star
 export class MomentsState {
   readonly #nodes = new Map<string, MomentsNode>();
 
-  /** How many images there are. */
+  /** The number of images. */
   get count(): number {
     return this.nodes().reduce((sum, { moments }) => sum + moments.count, 0);
   }
@@ -55,7 +55,7 @@ export class MomentsState {
     return this.nodes().find(({ moments }) => moments.count > 0)?.moments.dimension ?? 0;
   }
 
-  /** What there is, in the order of the blocks. */
+  /** The moments of blocks, in the order of the blocks. */
   nodes(): readonly MomentsNode[] {
     return [...this.#nodes.values()].sort((a, b) => startOf(a) - startOf(b));
   }

@@ -6,7 +6,7 @@ import type { Matrix } from "./matrix.ts";
 
 /** Mean and covariance of a set of feature vectors: all that the Frechet distance needs. */
 export interface Statistics {
-  /** How many images they are from, where that is known: published statistics files do not say. */
+  /** The number of images that they are from, where that is known: published statistics files do not say. */
   readonly count?: number;
   readonly mean: Float64Array;
   /** Symmetric, with n - 1 in the divisor. */
@@ -21,7 +21,7 @@ export interface MomentParts {
   readonly scatter: Float64Array<ArrayBuffer>;
 }
 
-/** What moments hold, not copied. */
+/** The arrays of moments, not copied. */
 export let momentParts: (moments: Moments) => MomentParts;
 
 /** Moments that hold these parts, not copied. */
@@ -56,7 +56,7 @@ export class Moments {
   /** Sums of products of deviations from the mean, lower triangle, row after row. */
   #scatter = new Float64Array(0);
 
-  /** How many vectors there were. */
+  /** The number of vectors. */
   get count(): number {
     return this.#count;
   }
@@ -124,7 +124,7 @@ export class Moments {
   }
 }
 
-/** What is combined into the moments so far: a batch by its deviations from its mean, or another stream by the sums of their products. */
+/** An update of the moments so far: a batch by its deviations from its mean, or another stream by the sums of their products. */
 type Part = { count: number; mean: Float64Array } & ({ centred: Float64Array } | { scatter: Float64Array });
 
 function momentsOfBatch({ data, shape: [n, d] }: Tensor): Part {

@@ -1,7 +1,7 @@
 import type { FeatureRows } from "./features.ts";
 import { exactDistance, forBlockPairs, forOwnBlockPairs, slackOf } from "./points.ts";
 
-/** How many neighbourhoods hold each image of the other set. */
+/** The number of neighbourhoods that hold each image of the other set. */
 export interface NeighbourhoodCounts {
   /** For each output, how many neighbourhoods of reals hold it. */
   readonly output: Uint32Array;

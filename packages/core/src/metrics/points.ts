@@ -6,7 +6,7 @@ import { multiplyTransposed } from "./matrix.ts";
 /** Rows of each side whose products are in memory at once, unless an option says otherwise. */
 export const blockSize = 1024;
 
-/** How many images each side has, in words. */
+/** The numbers of images of both sides, in words. */
 export const perSide = (outputs: number, reals: number): string =>
   `${counted(outputs, "output", "outputs")} and ${counted(reals, "real", "reals")}`;
 
@@ -91,7 +91,7 @@ export interface BlockPair {
   readonly j: number;
 }
 
-/** How rows are paired. */
+/** The pairing of rows. */
 export interface PairOptions {
   /** Rows of each side in a block. */
   block?: number;
@@ -174,7 +174,7 @@ export function exactDistance(a: Points, r: number, b: Points, c: number): numbe
   return sum;
 }
 
-/** How far the difference of products, xx + yy - 2 xy, can be from {@link exactDistance} by rounding, beside xx + yy. */
+/** The bound of the rounding error of xx + yy - 2 xy against {@link exactDistance}, relative to xx + yy. */
 export function slackOf(dimension: number): number {
   return 2 * (dimension + 4) * Number.EPSILON;
 }

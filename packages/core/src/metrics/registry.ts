@@ -37,5 +37,5 @@ export type MetricName = keyof typeof all;
 /** All of them. */
 export const metricNames: readonly MetricName[] = Object.keys(all) as MetricName[];
 
-/** What makes each of them from its options. */
+/** The functions that make each of them from its options. */
 export const metricFactories = Object.values(all) as readonly unknown[] as readonly MetricFactory[];

@@ -15,7 +15,7 @@ export type MetricOptions<S extends Schema> = Partial<OptionsOf<S>> & {
   readonly protocol?: Protocol;
 };
 
-/** What a metric's definition says of its options. */
+/** The options of a metric's definition. */
 export interface OptionTable<S extends Schema> {
   /** The metric's name, for messages. */
   readonly name: string;

@@ -9,7 +9,7 @@ import { momentParts, momentsFrom } from "./moments.ts";
 import { blockImages, type MomentsNode, MomentsState } from "./moments-state.ts";
 import { RowsState } from "./rows-state.ts";
 
-/** What some images of a set have come to: what a metric needs of them, to be merged with what it needs of the others. */
+/** The state of a metric after some images of a set, to be merged with that of the others. */
 export type PartialState = MomentsState | RowsState;
 
 const format = "reconloss state 1";
@@ -24,7 +24,7 @@ async function sealed(tensors: Readonly<Record<string, RawTensor>>, metadata: Re
   return bytes;
 }
 
-/** Where a text is in the header of a safetensors file; there is only one that is as long as a digest. */
+/** The position of a text in the header of a safetensors file; there is only one that is as long as a digest. */
 function placeOf(bytes: Uint8Array, text: string): number {
   const header = new TextDecoder("latin1").decode(bytes.subarray(0, 8 + headerLength(bytes)));
   return header.lastIndexOf(`"sha256":"${text}"`) + '"sha256":"'.length;

@@ -8,7 +8,7 @@ import { conv, narrowNormal, pixelShuffle, relu, upsample } from "./layers.ts";
 import { type Model, model } from "./model.ts";
 import { batchNorm } from "./norms.ts";
 
-/** What a DCGAN generator can be built as. */
+/** The options of a DCGAN generator. */
 export interface DcganOptions {
   /** Height and width of the images, 32 or 64. Default 32. */
   size?: 32 | 64;

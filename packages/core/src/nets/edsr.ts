@@ -4,9 +4,9 @@ import { chain, join, residual } from "./layer.ts";
 import { centre, conv, nearZero, pixelShuffle, relu } from "./layers.ts";
 import { type Model, model } from "./model.ts";
 
-/** What an EDSR can be built as. */
+/** The options of EDSR. */
 export interface EdsrOptions {
-  /** How many times as high and wide the output is. Default 2. */
+  /** The factor by which the output is higher and wider than the input. Default 2. */
   scale?: 2 | 3 | 4;
   /** Channels of the images. Default 3. */
   colours?: number;

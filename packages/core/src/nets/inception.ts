@@ -134,7 +134,7 @@ function blocks({ countIncludePad, lastPool }: Variant): (readonly [tap: string,
 }
 
 /**
- * What {@link Inception} gives of an image.
+ * The features that {@link Inception} gives of an image.
  *
  * - `64`, `192`, `768`, `2048`: that many channels after the first max pool, the second, `Mixed_6e` and `Mixed_7c`, averaged over space: [n, c, 1, 1].
  *   2048 is FID's.

@@ -24,7 +24,7 @@ export function normal(deviation: number, mean = 0): Initializer {
 }
 
 /**
- * What PyTorch gives the weight and the bias of a convolution or linear layer: uniform in +-1 / sqrt(fan in), which is Kaiming's rule with
+ * PyTorch's initial weight and bias of a convolution or linear layer: uniform in +-1 / sqrt(fan in), which is Kaiming's rule with
  * a = sqrt(5) (He et al. 2015; `torch.nn.modules.conv._ConvNd.reset_parameters`).
  *
  * @param fanIn - how many values each output is a sum of: inputs / groups * kernel height * kernel width

@@ -18,14 +18,14 @@ export interface Pass<T> {
 
 /** A part of a network: the tensors that it is made of, and what it does. Networks that are trained and networks with published weights are made of the same ones. */
 export interface Layer {
-  /** What training changes. */
+  /** The trained tensors. */
   readonly parameters: TensorSpecs;
-  /** What a forward pass in training changes. */
+  /** The tensors that a forward pass in training updates: running statistics. */
   readonly buffers: TensorSpecs;
   apply<T>(pass: Pass<T>, x: T): T;
 }
 
-/** What comes in, noted as what a layer before it gives. */
+/** The input of a layer, recorded as the output of the layer before it. */
 export const seen: Layer = {
   parameters: {},
   buffers: {},

@@ -5,7 +5,7 @@ import type { Layer } from "./layer.ts";
 import { passWith } from "./passes.ts";
 import type { TensorSpecs } from "./tensors.ts";
 
-/** What a forward pass gives. */
+/** The result of a forward pass. */
 export interface Forward<T> {
   readonly output: T;
   /** The new values of the buffers that the pass changes: running statistics, the vectors of power iterations. None outside training. */
@@ -22,9 +22,9 @@ export interface Forward<T> {
  */
 export interface Model {
   readonly name: string;
-  /** What training changes, by PyTorch's names. */
+  /** The trained tensors, by PyTorch's names. */
   readonly parameters: TensorSpecs;
-  /** What a forward pass in training changes, by PyTorch's names. */
+  /** The tensors that a forward pass in training updates, by PyTorch's names. */
   readonly buffers: TensorSpecs;
   /** The parameter at which gradients of the loss are compared, for terms with an adaptive weight: the last layer's. Default: the last parameter that is a matrix or a kernel, and no bias. */
   readonly lastLayer?: string;
@@ -38,7 +38,7 @@ export interface Model {
   forward<T>(o: Ops<T>, x: T, tensors: Readonly<Record<string, T>>, training: boolean): Forward<T>;
 }
 
-/** What a model accepts, for messages before anything runs. */
+/** The shapes that a model accepts, for messages before anything runs. */
 export interface InputRules {
   readonly channels: number;
   /** Throws if images of this size, where it is known, do not fit. */

@@ -8,9 +8,9 @@ import { type Model, model } from "./model.ts";
 import { batchNorm, instanceNorm } from "./norms.ts";
 import { norms, type PatchGanOptions } from "./patch-gan.ts";
 
-/** What a multi-scale discriminator can be built as: `depth` and `norm` are those of each scale, by default 3 and `instance`. */
+/** The options of a multi-scale discriminator: `depth` and `norm` are those of each scale, by default 3 and `instance`. */
 export interface MultiscaleDiscriminatorOptions extends PatchGanOptions {
-  /** How many sizes of the image are judged, each half of the one before. Default 2. */
+  /** The number of sizes of the image that are judged, each half of the one before. Default 2. */
   scales?: number;
 }
 

@@ -42,12 +42,12 @@ export class Network {
     return Object.assign({}, ...this.#upTo(taps).map(([, layer]) => shapesOf(layer)));
   }
 
-  /** What training changes of the tensors that these taps need. */
+  /** The trained ones of the tensors that these taps need. */
   parameters(taps: readonly string[] = this.taps): TensorSpecs {
     return chain(...this.#upTo(taps).map(([, layer]) => layer)).parameters;
   }
 
-  /** How many channels there are at a tap. */
+  /** Returns the number of channels at a tap. */
   channels(tap: string): number {
     return this.#trace(tap).dims[1] as number;
   }

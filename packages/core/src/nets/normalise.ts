@@ -14,7 +14,7 @@ export const imagenetStatistics: ChannelStatistics = { mean: [0.485, 0.456, 0.40
 export const signedStatistics: ChannelStatistics = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
 
 /**
- * What version 0.1 of LPIPS subtracts and divides by, said of images in [0, 1]: the original does it to images in [-1, 1] with the shift
+ * The mean and deviation of version 0.1 of LPIPS for images in [0, 1]: the original does it to images in [-1, 1] with the shift
  * (-0.030, -0.088, -0.188) and the scale (0.458, 0.448, 0.450), rounded from ImageNet's statistics.
  */
 export const lpipsScaling: ChannelStatistics = {

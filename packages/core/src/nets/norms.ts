@@ -47,10 +47,10 @@ export function spectralNorm(name: string, spec: TensorSpec & { dims: Shape }): 
   };
 }
 
-/** What PyTorch adds to a variance before its root is taken. */
+/** The epsilon that PyTorch adds to a variance before its root is taken. */
 const usual = 1e-5;
 
-/** What each step leaves of a running statistic is 1 less this. */
+/** PyTorch's momentum: the share of each batch in a running statistic. */
 const momentum = 0.1;
 
 /** The mean over some axes, what each value differs from it, and the mean of the squares of that. */
@@ -60,12 +60,12 @@ function statistics<T>(o: Ops<T>, x: T, axes: string): { mean: T; centred: T; va
   return { mean, centred, variance: o.mean(o.square(centred), axes) };
 }
 
-/** What a norm divides by. Never by its reciprocal: the runtime makes one operation of both where a gradient does not need the reciprocal, and rounds differently. */
+/** The divisor of a norm. Never by its reciprocal: the runtime makes one operation of both where a gradient does not need the reciprocal, and rounds differently. */
 function deviation<T>(o: Ops<T>, variance: T, epsilon = usual): T {
   return o.sqrt(o.add(variance, epsilon));
 }
 
-/** What a {@link batchNorm} can be built as. */
+/** The options of {@link batchNorm}. */
 export interface BatchNormOptions {
   /** First values of the weight. Default 1. */
   scale?: Initializer;

@@ -9,7 +9,7 @@ import type { Model } from "./model.ts";
 import { build, operators, refusalOf } from "./onnx-operators.ts";
 import type { TensorSpec } from "./tensors.ts";
 
-/** Which inputs of an operator hold what training changes: one number per channel, or as its shape says. */
+/** The inputs of operators that are trained: one number per channel, or as its shape says. */
 const trained: Readonly<Record<string, readonly ("weight" | "channels" | "values" | undefined)[]>> = {
   Conv: [undefined, "weight", "channels"],
   ConvTranspose: [undefined, "weight", "channels"],

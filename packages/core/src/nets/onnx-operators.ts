@@ -10,7 +10,7 @@ import { largerBy } from "./layers.ts";
 /** A number of a list of sizes: known, or that of an axis of a value, times a factor. */
 type Size<T> = number | { readonly of: T; readonly axis: number; readonly factor: number };
 
-/** What a name of a graph stands for: an image batch, numbers of the file, or sizes. */
+/** The meaning of a name of a graph: an image batch, numbers of the file, or sizes. */
 type Value<T> =
   | { readonly kind: "image"; readonly x: T }
   | { readonly kind: "numbers"; readonly tensor: OnnxTensor }
@@ -148,7 +148,7 @@ class Context<T> {
   }
 }
 
-/** What a node gives: one value, or one for each output. */
+/** The outputs of a node: one value, or one for each output. */
 type Rule = <T>(context: Context<T>) => Value<T> | T | readonly T[];
 
 /** Stride, padding and dilation of a window of this size. */
@@ -546,7 +546,7 @@ const reshape: Rule = <T>(context: Context<T>) => {
   return { kind: "numbers", tensor: { dims: sizes, data, isInteger } } as Value<T>;
 };
 
-/** What leaves values as they are; sizes may become a list of one. */
+/** Operators that leave values as they are; sizes may become a list of one. */
 const same =
   (isScalar?: boolean): Rule =>
   <T>(context: Context<T>) => {

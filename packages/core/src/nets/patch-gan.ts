@@ -7,16 +7,16 @@ import { conv, narrowNormal } from "./layers.ts";
 import { atLeast, type Model, model } from "./model.ts";
 import { batchNorm, instanceNorm } from "./norms.ts";
 
-/** How a PatchGAN can normalise. */
+/** The normalisations of a PatchGAN. */
 export const norms = ["batch", "instance", "spectral", "none"] as const;
 
-/** What a PatchGAN can be built as. */
+/** The options of a PatchGAN. */
 export interface PatchGanOptions {
   /** Channels of the images. Default 3; 6 for pairs of output and condition, put together along the channels. */
   inputs?: number;
   /** Channels after the first layer, doubled in each of the next three. Default 64. */
   features?: number;
-  /** How many layers halve the size: 1 to 6 judge patches of 16, 34, 70, 142, 286 and 574 pixels. Default 3. */
+  /** The number of layers that halve the size: 1 to 6 judge patches of 16, 34, 70, 142, 286 and 574 pixels. Default 3. */
   depth?: number;
   /** Default `batch`; `spectral` normalises the weights of all layers, and no values. */
   norm?: (typeof norms)[number];

@@ -8,20 +8,20 @@ import { squeezenet } from "./squeezenet.ts";
 import { tiny, tinyFirst, tinyFirstWeights, tinyTaps, tinyWeights } from "./tiny.ts";
 import { type Pooling, type VggOptions, vgg } from "./vgg.ts";
 
-/** What is known of a network. Its shapes, channels, windows and least sizes follow from its graph. */
+/** The properties of a network. Its shapes, channels, windows and least sizes follow from its graph. */
 interface Row {
   readonly network: Network | Inception;
-  /** What images in [0, 1] are normalised by before they enter it. */
+  /** The normalisation of images in [0, 1] before they enter it. */
   readonly input: ChannelStatistics;
-  /** What else its published file holds: beginnings or ends of names. */
+  /** Other tensors of its published file: beginnings or ends of their names. */
   readonly unused?: readonly string[];
   /** Its weights, where they are part of the package; else they are a file that the registry has under the row's name. */
   readonly embedded?: () => Promise<StateDict>;
   /** The most pixels of an output that are compared with a target at once; there is none of networks whose images have a fixed size. */
   readonly pixelsAtOnce?: number;
-  /** Where LPIPS taps it, under which name LPIPS knows it, and as which edition of it, where there are several. */
+  /** The taps of LPIPS, the network's name in LPIPS, and its edition where there are several. */
   readonly lpips?: { readonly net: string; readonly taps: readonly string[]; readonly edition?: string };
-  /** Where the perceptual loss taps it unless it is told; the others have no default, as their layers are too many and too different. */
+  /** The default taps of the perceptual loss; the others have no default, as their layers are too many and too different. */
   readonly taps?: readonly string[];
   /** The same with other pooling in place of the largest of pixels. */
   readonly pooled?: Readonly<Record<Exclude<Pooling, "max">, Network>>;
@@ -156,7 +156,7 @@ const { pooled, input } = networks.vgg16;
 const distsTaps = networks.vgg16.lpips.taps;
 const distsChannels = distsTaps.reduce((sum, tap) => sum + pooled.l2.channels(tap), 3);
 
-/** What DISTS looks at: VGG16 with L2 pooling, the layers that it compares besides the image, and how much their channels count. */
+/** The features of DISTS: VGG16 with L2 pooling, the layers that it compares besides the image, and the weights of their channels. */
 export const dists = {
   network: pooled.l2,
   input,
@@ -167,14 +167,14 @@ export const dists = {
 /** Counters of training. */
 const counters = "num_batches_tracked";
 
-/** What the weights of a name are: the tensors, what else the published file holds, and how they are loaded where they are part of the package. */
+/** A set of weights: its tensors, the other contents of its published file, and its loader where it is part of the package. */
 export interface NetworkWeights {
   readonly tensors: TensorShapes;
   readonly unused: readonly string[];
   readonly embedded?: () => Promise<StateDict>;
 }
 
-/** What is known of the weights of a network, of LPIPS's heads or of DISTS, `vgg16` or `lpips-alex-v0.0`; undefined of any others. */
+/** Returns the row of the weights of a network, of LPIPS's heads or of DISTS, `vgg16` or `lpips-alex-v0.0`; undefined of any others. */
 export function weightsOf(name: string): NetworkWeights | undefined {
   const row = Object.hasOwn(networks, name) ? (networks as Readonly<Record<string, Row>>)[name] : undefined;
   if (row) return { tensors: row.network.tensors(), unused: [...(row.unused ?? []), counters], embedded: row.embedded };

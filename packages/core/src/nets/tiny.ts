@@ -4,7 +4,7 @@ import { conv, type LayerInitializers, maxPool, relu } from "./layers.ts";
 import { headShapes } from "./lpips-heads.ts";
 import { Network } from "./network.ts";
 
-/** Where training starts: no channel is silent at first. */
+/** The initial weights of training: no channel is silent at first. */
 const initializers: LayerInitializers = (fanIn) => ({ weight: kaimingNormal(fanIn), bias: constant(0.1) });
 
 /** Rounded up, so that images of 20x20 pixels are large enough. */
@@ -48,7 +48,7 @@ export const tiny = network("tiny", [32, 64, 96, 96, 80]);
 /** The network of the first edition, `lpips(net=tiny,version=1)`, with fewer channels. */
 export const tinyFirst = network("tiny-1", [32, 48, 64, 64, 64]);
 
-/** Where the distance looks. */
+/** The taps of the distance. */
 export const tinyTaps = ["relu1", "relu2", "relu3", "relu4", "relu5"];
 
 /** All tensors of the network of an edition and of its heads, in the order in which they are stored. */

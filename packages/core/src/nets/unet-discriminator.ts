@@ -5,7 +5,7 @@ import { activation, chain, join, type Layer, seen } from "./layer.ts";
 import { conv } from "./layers.ts";
 import { atLeast, type Model, model } from "./model.ts";
 
-/** What a U-Net discriminator can be built as. */
+/** The options of a U-Net discriminator. */
 export interface UnetDiscriminatorOptions {
   /** Channels of the images. Default 3. */
   inputs?: number;

@@ -4,13 +4,13 @@ import { chain, join, type Layer, residual } from "./layer.ts";
 import { centre, conv, nearZero, relu } from "./layers.ts";
 import { type Model, model } from "./model.ts";
 
-/** What a U-Net can be built as. */
+/** The options of a U-Net. */
 export interface UnetOptions {
   /** Channels of the images. Default 3. */
   colours?: number;
   /** Channels at full size, doubled at each halving of the size. Default 32. */
   channels?: number;
-  /** How often the size is halved, 1 to 6. Default 2. */
+  /** The number of times that the size is halved, 1 to 6. Default 2. */
   depth?: number;
 }
 

@@ -7,7 +7,7 @@ import { conv } from "./layers.ts";
 import { type Model, model } from "./model.ts";
 import { batchNorm } from "./norms.ts";
 
-/** What a VGG-style discriminator can be built as. */
+/** The options of a VGG-style discriminator. */
 export interface VggDiscriminatorOptions {
   /** Channels of the images. Default 3. */
   inputs?: number;

@@ -13,7 +13,7 @@ const blocks = {
 
 const widths = [64, 128, 256, 512, 512];
 
-/** What becomes of four pixels between two blocks: the largest, their mean, or the root of a mean of squares. */
+/** The pooling of four pixels between two blocks: the largest, their mean, or the root of a mean of squares. */
 export type Pooling = keyof typeof poolings;
 
 const poolings = {
@@ -22,7 +22,7 @@ const poolings = {
   l2: l2Pool,
 };
 
-/** What VGG can be built as. */
+/** The options of VGG. */
 export interface VggOptions {
   /** A batch norm after each convolution. Default false. */
   batchNorm?: boolean;

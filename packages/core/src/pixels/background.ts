@@ -4,7 +4,7 @@ import { ReconlossError } from "../errors.ts";
 export type Rgb = readonly [red: number, green: number, blue: number];
 
 /**
- * What is under transparent pixels: a colour as numbers in [0, 1]; as text, a name of CSS (`black`, `grey`, `navy` ...), `#rrggbb` or `#rgb`; or
+ * The background of transparent pixels: a colour as numbers in [0, 1]; as text, a name of CSS (`black`, `grey`, `navy` ...), `#rrggbb` or `#rgb`; or
  * `"checker"`, squares of 8 pixels in white and light grey (#ccc), the top left one white.
  */
 export type Background = Rgb | string;

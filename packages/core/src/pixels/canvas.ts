@@ -24,7 +24,7 @@ function pixelsOf(context: Context, width: number, height: number, fail: Fail): 
   }
 }
 
-/** What can be drawn, as RGBA of this size. */
+/** Returns a drawable source as RGBA of this size. */
 export function drawn(source: object, width: number, height: number, fail: Fail): Pixels {
   const { OffscreenCanvas } = globalThis as unknown as Host;
   if (OffscreenCanvas === undefined) return fail("cannot be read here, where there is no OffscreenCanvas");

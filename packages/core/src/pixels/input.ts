@@ -23,7 +23,7 @@ import type {
   VideoFrameSource,
 } from "./sources.ts";
 
-/** What an image is read as. */
+/** The forms that an image is read as. */
 type Samples = Pixels | FloatPixels | Tensor;
 
 /** One kind of thing that images come as. */
@@ -133,7 +133,7 @@ export function resolveInput(
   const fail: Fail = (reason, cause) => {
     throw new ReconlossError("image", `${name} ${reason}`, { cause });
   };
-  /** What an input throws itself, such as a tensor that was disposed of. */
+  /** An error that an input throws itself, such as a tensor that was disposed of. */
   const failed = (cause: unknown): never => {
     if (cause instanceof ReconlossError) throw cause;
     return fail(`cannot be read (${cause instanceof Error ? cause.message : String(cause)})`, cause);

@@ -3,7 +3,7 @@ import { ReconlossError } from "../errors.ts";
 import { PreparedImage } from "./prepared-image.ts";
 import type { VideoFrameSource } from "./sources.ts";
 
-/** What is read of a frame besides its pixels. */
+/** The properties of a frame besides its pixels. */
 export interface LumaSource extends VideoFrameSource {
   readonly visibleRect: { readonly width: number; readonly height: number } | null;
   readonly colorSpace: { readonly fullRange: boolean | null; readonly matrix: string | null };
@@ -14,9 +14,9 @@ export interface LumaSource extends VideoFrameSource {
 export interface FrameLuma {
   /** The samples, [1, 1, height, width], as stored: 8 bits divided by 255; 10 and 12 bits fill the range of 16. */
   readonly image: PreparedImage;
-  /** Where black and white are: `full` 0 and 1, `limited` 16/255 and 235/255; undefined where the frame does not say. */
+  /** The levels of black and white: `full` 0 and 1, `limited` 16/255 and 235/255; undefined where the frame does not say. */
   readonly range?: "full" | "limited";
-  /** Which weights of red, green and blue it has, in WebCodecs' words: `bt709`, `smpte170m`, `bt470bg` (both BT.601), `bt2020-ncl`; undefined where the frame does not say. */
+  /** The weights of red, green and blue, in WebCodecs' words: `bt709`, `smpte170m`, `bt470bg` (both BT.601), `bt2020-ncl`; undefined where the frame does not say. */
   readonly matrix?: string;
 }
 

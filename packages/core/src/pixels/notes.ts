@@ -1,6 +1,6 @@
 import { checkArguments } from "../arguments.ts";
 
-/** What can be said of how an image was read, and how a count of such images is said: "2 rotated by EXIF". */
+/** The notes on how an image was read, and the words for a count of such images: "2 rotated by EXIF". */
 const labels = {
   rotated: "rotated by EXIF",
   "not-rotated": "not rotated as EXIF says",
@@ -21,7 +21,7 @@ const labels = {
   "colour16-by-pillow": "16-bit colour at 8 bits",
 } as const;
 
-/** What a {@link DecodeNote} can be of. */
+/** The kinds of a {@link DecodeNote}. */
 export type DecodeKind = keyof typeof labels;
 
 /** All of them, in the order in which they are said. Features on disk keep their places in it: new ones come last. */
@@ -35,7 +35,7 @@ export interface DecodeNote {
 }
 
 /**
- * What was done to the pixels of a set, in one line: `2 rotated by EXIF, 1 CMYK`; undefined where nothing was.
+ * Returns what was done to the pixels of a set, in one line: `2 rotated by EXIF, 1 CMYK`; undefined where nothing was.
  *
  * @param notes - of all images of the set
  * @example

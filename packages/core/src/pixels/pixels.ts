@@ -28,7 +28,7 @@ export interface FloatPixels extends Omit<Pixels, "data"> {
 /** `Pixels`, or anything alike that leaves `channels` to the length of the data: an `ImageData`, a canvas's raw RGBA. */
 export type PixelSource = Omit<Pixels, "channels"> & { readonly channels?: number };
 
-/** What becomes of transparency, for which an image of three channels has no place. */
+/** The treatment of transparency, for which an image of three channels has no place. */
 export interface AlphaOptions {
   /**
    * - `"reject"`: an image with a transparent pixel is an error, because what such a pixel looks like, and so every score, depends on a background
@@ -40,15 +40,15 @@ export interface AlphaOptions {
    * Default: `"composite"` when a background is given, else `"reject"`. Alpha that is opaque everywhere is removed in all three.
    */
   alpha?: "reject" | "composite" | "compare";
-  /** What is under transparent pixels, a colour or `"checker"`; default white. Only of `"composite"`. */
+  /** The background of transparent pixels, a colour or `"checker"`; default white. Only of `"composite"`. */
   background?: Background;
 }
 
-/** How `toPixels` stores an image. */
+/** The options by which `toPixels` stores an image. */
 export interface ToPixelsOptions {
   /** Bits a sample, 8 (default) or 16. */
   bitDepth?: 8 | 16;
-  /** Which image of the batch, from 0; may be left out for a batch of one. */
+  /** The image's index in the batch, from 0; may be left out for a batch of one. */
   index?: number;
   /** Make RGBA with an opaque alpha, as `ImageData` wants it; default false. */
   rgba?: boolean;
@@ -78,13 +78,13 @@ export function fromPixels(pixels: PixelSource, options: AlphaOptions = {}): Ten
   return pixelsToTensor("fromPixels", checkPixels("fromPixels: pixels", pixels), options, { canCompare: true });
 }
 
-/** What is done where pixels are transparent. */
+/** The treatment of transparent pixels. */
 export interface TransparencyContext {
   /** Is told what became of them. */
   note?: (note: DecodeNote) => void;
   /** Whether an error may advise to compare alpha, which needs pairs; default false. */
   canCompare?: boolean;
-  /** What an error advises instead of options that its caller cannot be given. */
+  /** The advice of an error in place of options that its caller cannot be given. */
   remedy?: string;
 }
 

@@ -56,7 +56,7 @@ export class PreparedImage {
   }
 
   /**
-   * What is made of the image under a key, kept from the first call on.
+   * Returns what `make` derives from the image, kept under its key from the first call on.
    *
    * @internal
    */

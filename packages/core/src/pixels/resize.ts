@@ -3,7 +3,7 @@ import { ReconlossError } from "../errors.ts";
 import { Tensor } from "../tensor.ts";
 
 /**
- * How images are brought to a network's size. FID moves by whole points with the choice (Parmar et al. 2022, "On aliased resizing"), so
+ * Resizers that bring images to a network's size. FID moves by whole points with the choice (Parmar et al. 2022, "On aliased resizing"), so
  * results name it.
  *
  * - `clean`: bicubic with a = -0.5 and antialiasing on float channels, clipped to the range: Pillow's mode F, clean-fid's `clean`.
@@ -22,7 +22,7 @@ export interface Taps {
   width: number;
 }
 
-/** How a resizer brings images of one size to another. */
+/** The weights by which a resizer brings images of one size to another. */
 export interface ResizePlan {
   across: Taps;
   down: Taps;

@@ -6,7 +6,7 @@ import type { Ops } from "../graph/ops.ts";
 import type { Forward, Model } from "../nets/model.ts";
 import { mapValues } from "../records.ts";
 
-/** What is added to the length that another is divided by (taming-transformers, `calculate_adaptive_weight`). */
+/** The epsilon added to the length that another is divided by (taming-transformers, `calculate_adaptive_weight`). */
 const least = 1e-4;
 /** The largest weight that follows from gradients. */
 const most = 1e4;
@@ -24,7 +24,7 @@ export function lastLayerOf({ name, parameters, lastLayer }: Model): string {
   throw new ReconlossError("invalid-argument", `createTrainer: ${problem}`);
 }
 
-/** What a step minimises of a model and a sum with adaptive weights. */
+/** The objective of a step for a model and a sum with adaptive weights. */
 export interface Adapted<T> {
   readonly forward: Forward<T>;
   /** [1, 1, 1, 1], with the gradient of the sum in which the weights are constants. */

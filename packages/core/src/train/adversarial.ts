@@ -26,7 +26,7 @@ import { type Penalty, r1, r2, wganGp } from "./penalties.ts";
 import type { Schedule } from "./schedules.ts";
 import type { StepOptions } from "./step.ts";
 
-/** What {@link adversarial} is told. */
+/** The options of {@link adversarial}. */
 export interface AdversarialOptions extends ObjectiveOptions {
   /** Sees images in [-1, 1]. Default `patchGan()`, with instance norm where the penalty is WGAN-GP's; of six channels where it is conditional. */
   discriminator?: Model;
@@ -37,9 +37,9 @@ export interface AdversarialOptions extends ObjectiveOptions {
   conditional?: boolean;
   /** One penalty or several, such as `[r1(10), r2(10)]`. Default: none; `wganGp()` for the objective `wgan` where the discriminator is the default one. */
   penalty?: Penalty | readonly Penalty[];
-  /** What the generator's side adds of {@link featureMatching}: pix2pixHD has 10. Default 0, none. */
+  /** The weight of {@link featureMatching} on the generator's side: pix2pixHD has 10. Default 0, none. */
   matching?: number;
-  /** How much of a running mean of the discriminator's weights is kept at each step: what `matching` looks through, so that it changes slowly. Default 0: none, the weights as they are. */
+  /** The decay of a running mean of the discriminator's weights (EMA), whose features `matching` compares, so that they change slowly. Default 0: none, the weights as they are. */
   ema?: number;
   /**
    * Whether a trainer multiplies the weight of this term, at each step, by how long the gradient of the terms beside it is at the model's last layer, over how long this one's is there (Esser et al. 2021, VQGAN,
@@ -50,13 +50,13 @@ export interface AdversarialOptions extends ObjectiveOptions {
   optimizer?: Optimizer;
   /** Default: a constant rate. */
   schedule?: Schedule;
-  /** Where the discriminator's first weights, and the points of WGAN-GP, come from. Default 1. */
+  /** The seed of the discriminator's initial weights and of the points of WGAN-GP. Default 1. */
   seed?: number;
   /** See {@link StepOptions.shards}. */
   shards?: StepOptions["shards"];
 }
 
-/** What is minimised against a discriminator that learns: {@link Loss} is the generator's side, these the discriminator's. */
+/** A loss against a discriminator that learns: {@link Loss} is the generator's side, these the discriminator's. */
 export interface AdversarialLoss extends Loss {
   /**
    * One step of the discriminator.

@@ -41,7 +41,7 @@ export function writeStates(
 }
 
 /**
- * What {@link writeStates} wrote.
+ * Reads what {@link writeStates} wrote.
  *
  * @param file - what errors call it
  * @throws {ReconlossError} `checkpoint` for bytes that are not such a file

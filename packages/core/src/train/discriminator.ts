@@ -19,14 +19,14 @@ import type { Penalty } from "./penalties.ts";
 import type { Schedule } from "./schedules.ts";
 import { type Objective, type StepOptions, TrainingStep } from "./step.ts";
 
-/** What a {@link Discriminator} is made of. */
+/** The parts of a {@link Discriminator}. */
 export interface DiscriminatorOptions {
   readonly model: Model;
   readonly objective: Required<ObjectiveOptions>;
   readonly penalties: readonly Penalty[];
   /** Whether it is shown what the outputs were made of before the images, along the channels. */
   readonly conditional: boolean;
-  /** How much of a running mean of its weights is kept at each step; 0: there is none. */
+  /** The decay of a running mean of its weights (EMA); 0: there is none. */
   readonly ema: number;
   readonly optimizer: Optimizer;
   readonly schedule?: Schedule;
@@ -34,10 +34,10 @@ export interface DiscriminatorOptions {
   readonly shards?: StepOptions["shards"];
 }
 
-/** What each penalty is called in the report of a step. */
+/** The name of each penalty in the report of a step. */
 const reportName = { r1: "penalty", "gradient-penalty": "penalty", r2: "fakePenalty" } as const;
 
-/** Where the running means of the weights are in the state. */
+/** The prefix of the running means of the weights in the state. */
 const means = "ema";
 
 /** Pixels in [0, 1] as discriminators see them. */
@@ -50,7 +50,7 @@ export function logitsOf<T>({ output, coarser = [] }: Forward<T>): readonly T[] 
   return [output, ...coarser];
 }
 
-/** What may keep a discriminator from learning, as the papers warn. */
+/** Settings that may keep a discriminator from learning, as the papers warn. */
 function notesOn({ model, objective, penalties }: DiscriminatorOptions): string[] {
   const { parameters, buffers } = model;
   const has = (tensors: Model["buffers"], part: string) => Object.keys(tensors).some((name) => name.endsWith(part));
@@ -145,7 +145,7 @@ export class Discriminator implements Learner {
   }
 
   /**
-   * What it says of images in [0, 1], as the generator meets it: by the batch's statistics, which leave no trace.
+   * Its logits for images in [0, 1], as the generator meets it: by the batch's statistics, which leave no trace.
    *
    * @param tensors - {@link Discriminator.tensors}
    * @param input - what the images were made of, where it is conditional
@@ -159,7 +159,7 @@ export class Discriminator implements Learner {
     return this.judge(o, image, { ...tensors, ...within(tensors, means) }, input);
   }
 
-  /** What stands before the images' own channels: the model's input, in the images' size. */
+  /** The condition before the images' own channels: the model's input, in the images' size. */
   #condition<T>(o: Ops<T>, image: T, input?: T): T | undefined {
     if (!this.conditional) return undefined;
     const given = conditionOf(input);

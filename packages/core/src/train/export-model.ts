@@ -4,7 +4,7 @@ import type { Model } from "../nets/model.ts";
 import { mapValues } from "../records.ts";
 import type { Tensor } from "../tensor.ts";
 
-/** What {@link exportModel} can be told. */
+/** The options of {@link exportModel}. */
 export interface ExportModelOptions {
   /** Channels of the input. Default 3. */
   channels?: number;

@@ -2,11 +2,11 @@ import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
 
-/** What an optimiser works on, for one parameter. */
+/** The inputs of an optimiser's update of one parameter. */
 export interface Update<T> {
   readonly parameter: T;
   readonly gradient: T;
-  /** What it remembers of earlier steps, by slot. */
+  /** Its state from earlier steps, by slot. */
   readonly memory: Readonly<Record<string, T>>;
 }
 
@@ -15,7 +15,7 @@ export interface Optimizer {
   readonly name: string;
   /** The learning rate before a schedule's factor. */
   readonly learningRate: number;
-  /** What is remembered for every parameter, in its shape, zeros at first. */
+  /** The slots of state for every parameter, in its shape, zeros at first. */
   readonly slots: readonly string[];
   /**
    * Whether every weight changes by its own gradient and memory alone: then {@link Optimizer.update} may be given all parameters in one row, and parts of a batch are
@@ -92,7 +92,7 @@ export function sgd(learningRate: number, options: SgdOptions = {}): Optimizer {
 
 /** Options of {@link adam} and {@link adamW}. */
 export interface AdamOptions {
-  /** How much of the running means of the gradient and of its square is kept; default [0.9, 0.999]. */
+  /** The decay of the running means of the gradient and of its square; default [0.9, 0.999]. */
   betas?: readonly [first: number, second: number];
   /** Added to the root of the mean square; default 1e-8. */
   eps?: number;

@@ -4,7 +4,7 @@ import { ReconlossError } from "../errors.ts";
 /** A penalty on how steep a discriminator is. */
 export interface Penalty {
   readonly kind: "r1" | "r2" | "gradient-penalty";
-  /** What the penalty is multiplied by before it is added to the discriminator's loss. */
+  /** The penalty's factor in the discriminator's loss. */
   readonly weight: number;
   /** It is added at every so many steps only, with so many times the weight (StyleGAN2's lazy regularisation). */
   readonly every: number;

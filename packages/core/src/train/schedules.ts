@@ -1,7 +1,7 @@
 import { checkArguments } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 
-/** What the learning rate is multiplied by at a step; steps count from 1. */
+/** The factor of the learning rate at a step; steps count from 1. */
 export type Schedule = (step: number) => number;
 
 function checkSteps(caller: string, counts: Readonly<Record<string, number>>): void {

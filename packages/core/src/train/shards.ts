@@ -12,7 +12,7 @@ type Values<T> = Readonly<Record<string, T>>;
 
 /** A step in two halves, from a batch to gradients and from these to a new state; values and results have the names of the step's program. */
 export interface StepMathematics {
-  /** What comes out before anything changes; `loss` is one of the values. */
+  /** The outputs before anything changes; `loss` is one of the values. */
   forward<T>(o: Ops<T>, values: Values<T>): Values<T>;
   /** The same, and the gradient of `loss` by each parameter. */
   differentiate<T>(o: Ops<T>, values: Values<T>): { readonly given: Values<T>; readonly gradients: Values<T> };
@@ -24,7 +24,7 @@ export interface StepMathematics {
 export interface StepInputs {
   /** One part for each image, along the first axis. */
   readonly batch: Values<Shape>;
-  /** What gradients follow from besides the batch. */
+  /** The inputs of the gradients besides the batch. */
   readonly fixed: Values<Shape>;
   /** The numbers of an update, by their names among the inputs. */
   readonly numbers: Values<Shape>;
@@ -36,14 +36,14 @@ export interface StepInputs {
 
 /** A program's outputs of new state are called by this before their name in the state, since no input may have an output's name. */
 export const changed = "new";
-/** What all parameters are called in one row. */
+/** The name of all parameters in one row. */
 const all = "all";
 
-/** How a batch is cut. */
+/** A cut of a batch. */
 export interface Shards {
   /** The images of each part. */
   readonly sizes: readonly number[];
-  /** How the parts' values are put together. */
+  /** The rule by which the parts' values are put together. */
   readonly labels: Values<BatchLabel>;
 }
 
@@ -58,7 +58,7 @@ function worthwhile({ batch, parameters }: StepInputs): boolean {
 }
 
 /**
- * How a batch can be cut into parts that are computed at once: undefined where it is too small, and where images cannot be told apart, as by batch norm.
+ * Returns the cut of a batch into parts that are computed at once: undefined where it is too small, and where images cannot be told apart, as by batch norm.
  *
  * @param parallel - how many sessions can compute at once
  * @param wanted - how many parts; default: one for each of these, and none for small batches
@@ -99,7 +99,7 @@ export async function compileShards(
   { sizes, labels }: Shards,
 ): Promise<Program<string, string>> {
   const count = sizes.reduce((sum, size) => sum + size);
-  /** What a part's averages, or its sums, count in those of the batch. */
+  /** The weight of a part's averages, or of its sums, in those of the batch. */
   const weigh = (name: string, part: number) => (labels[name] === "average" ? sizes[part] / count : 1);
 
   const parts = await compileParts<string, string>(

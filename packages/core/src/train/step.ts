@@ -16,7 +16,7 @@ import type { Optimizer } from "./optimizers.ts";
 import { constantRate, type Schedule } from "./schedules.ts";
 import { changed, compileShards, planShards, type StepInputs, type StepMathematics } from "./shards.ts";
 
-/** What a step minimises, and what else it gives. */
+/** The objective of a step, and its other results. */
 export interface Objective<T> {
   /** [1, 1, 1, 1]. */
   readonly loss: T;
@@ -39,9 +39,9 @@ export type ObjectiveFunction = <T>(
   variant: string,
 ) => Objective<T>;
 
-/** What a {@link TrainingStep} is made of. */
+/** The parts of a {@link TrainingStep}. */
 export interface StepOptions {
-  /** What errors call it. */
+  /** Its name in errors. */
   readonly name: string;
   readonly parameters: Readonly<Record<string, TensorSpec>>;
   readonly buffers?: Readonly<Record<string, TensorSpec>>;
@@ -51,9 +51,9 @@ export interface StepOptions {
   readonly schedule?: Schedule;
   /** Gradients are scaled down together to at most this norm, as `torch.nn.utils.clip_grad_norm_`. Default: they are not. */
   readonly clip?: number;
-  /** How much of a running mean of the parameters is kept at each step. Default: there is none. */
+  /** The decay of a running mean of the parameters (EMA). Default: there is none. */
   readonly ema?: number;
-  /** Where the first values come from; each tensor draws from its own stream. Default 1. */
+  /** The seed of the initial values; each tensor draws from its own stream. Default 1. */
   readonly seed?: number;
   /**
    * In how many parts a batch is computed at once, each in a thread of its own, where its images do not depend on each other (with batch norm they do) and the optimiser is
@@ -64,11 +64,11 @@ export interface StepOptions {
 
 /** Options of one call of {@link TrainingStep}. */
 export interface RunOptions {
-  /** Where it is computed: on the CPU (default), or on a GPU through WebGPU, where batches are not divided among threads. */
+  /** The device: the CPU (default), or a GPU through WebGPU, where batches are not divided among threads. */
   readonly device?: Device;
 }
 
-/** What a step gives. */
+/** The results of a step. */
 export interface StepResult {
   /** The number of the step, from 1. */
   readonly step: number;
@@ -169,7 +169,7 @@ export class TrainingStep {
     };
   }
 
-  /** How many steps were taken. */
+  /** The number of steps taken. */
   get steps(): number {
     return this.#steps;
   }

@@ -18,10 +18,10 @@ import { adam, type Optimizer } from "./optimizers.ts";
 import type { Schedule } from "./schedules.ts";
 import { type Objective, type StepOptions, type StepResult, TrainingStep } from "./step.ts";
 
-/** What {@link createTrainer} is told. */
+/** The options of {@link createTrainer}. */
 export interface TrainerOptions {
   model: Model;
-  /** What is minimised; where higher is better, the loss's `offset` less its value. Terms that learn, such as `adversarial`, learn at every step. */
+  /** The loss to minimise; where higher is better, its `offset` less its value. Terms that learn, such as `adversarial`, learn at every step. */
   loss: Loss;
   /** Default `adam()`. */
   optimizer?: Optimizer;
@@ -29,27 +29,27 @@ export interface TrainerOptions {
   schedule?: Schedule;
   /** Gradients are scaled down together to at most this norm. Default: they are not. */
   clip?: number;
-  /** How much of a running mean of the weights is kept at each step; `apply` uses that mean. Default: there is none. */
+  /** The decay of a running mean of the weights (EMA), which `apply` then uses. Default: there is none. */
   ema?: number;
-  /** Where the first weights come from. Default 1. */
+  /** The seed of the initial weights. Default 1. */
   seed?: number;
   /** See {@link StepOptions.shards}. */
   shards?: StepOptions["shards"];
-  /** Where the model, the loss and whatever learns beside them are computed: on the CPU (default), or with `webgpu` on a GPU. */
+  /** The device of the model, the loss and whatever learns beside them: the CPU (default), or with `webgpu` a GPU. */
   device?: Device;
 }
 
-/** What {@link Trainer.step} gives. */
+/** The results of {@link Trainer.step}. */
 export interface TrainerStep {
   /** The number of the step, from 1. */
   readonly step: number;
-  /** What was minimised. */
+  /** The minimised value. */
   readonly value: number;
-  /** What adds up to `value`: the terms of a sum before their weights, the layers of a network, else the value itself, by label. */
+  /** The terms of `value` by label: those of a sum before their weights, the layers of a network, else the value itself. */
   readonly terms: Readonly<Record<string, number>>;
-  /** What the terms with an adaptive weight were multiplied by, besides their weights in the sum, by label; empty where there are none. */
+  /** The factors of the terms with an adaptive weight, besides their weights in the sum, by label; empty where there are none. */
   readonly weights: Readonly<Record<string, number>>;
-  /** What the terms that learn say of their own step, one for each. */
+  /** The reports of the terms that learn on their own step, one for each. */
   readonly learned: readonly Readonly<Record<string, number>>[];
   readonly gradientNorm: number;
   /** The model's output for the batch, as it was before the step. */
@@ -93,7 +93,7 @@ export class Trainer {
     });
   }
 
-  /** How many steps were taken. */
+  /** The number of steps taken. */
   get steps(): number {
     return this.#step.steps;
   }

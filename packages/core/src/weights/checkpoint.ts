@@ -37,7 +37,7 @@ const LARGEST_EXPANSION = 2 ** 20;
  * ```
  */
 export class Checkpoint {
-  /** What error messages call the file: its path. */
+  /** The file's name in error messages: its path. */
   readonly file: string;
   readonly format: "torch" | "safetensors";
   /** Names of all tensors, as stored and in the file's order. */
@@ -46,7 +46,7 @@ export class Checkpoint {
   readonly metadata: Readonly<Record<string, string>>;
   /** The keys under which the tensors were, joined by dots: `params_ema`. None where the file holds nothing but the tensors. */
   readonly container?: string;
-  /** What there is to say of the file: which of several sets of tensors was taken. */
+  /** Notes on the file: which of several sets of tensors was taken. */
   readonly notes: readonly string[];
   readonly #source: ByteSource;
   readonly #tensors: ReadonlyMap<string, StoredTensor>;

@@ -89,7 +89,7 @@ export function chooseDict(root: Dict, key: string | undefined, isTensor: (value
   return { dict, path: path.join("."), notes };
 }
 
-/** How a checkpoint without named tensors where they are looked for could be read all the same. */
+/** Advice on how a checkpoint without named tensors where they are looked for could be read all the same. */
 export function adviceOnKeys(root: unknown, isTensor: (value: unknown) => boolean): string {
   const keys = isDict(root) ? keysOf(root, isTensor) : [];
   return keys.length === 0 ? "" : `; there are tensors under ${listNames(keys)}: choose one of these as the key`;

@@ -16,7 +16,7 @@ export type DType =
   | "uint32"
   | "uint64";
 
-/** What a tensor is read as. Half and bfloat16 become float32, which holds each of their values exactly; bool becomes 0 and 1. */
+/** The element types that a tensor is read as. Half and bfloat16 become float32, which holds each of their values exactly; bool becomes 0 and 1. */
 export type TensorData =
   | Float32Array
   | Float64Array

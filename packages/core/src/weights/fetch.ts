@@ -3,7 +3,7 @@ import { ReconlossError } from "../errors.ts";
 import { type HostResponse, host, type StopSignal } from "./host.ts";
 import { sha256 } from "./sha256.ts";
 
-/** How far a download is. */
+/** The progress of a download. */
 export interface DownloadProgress {
   /** The registry's name of the weights, or the address where there is none. */
   readonly name: string;
@@ -13,7 +13,7 @@ export interface DownloadProgress {
   readonly total?: number;
 }
 
-/** How files are fetched. */
+/** The options of fetching files. */
 export interface FetchOptions {
   /** Called after each piece that arrives, and once for a file that was kept from before. */
   onProgress?: (progress: DownloadProgress) => void;
@@ -70,7 +70,7 @@ function failureOf(url: string, cause: unknown): string {
   return `cannot be fetched (${reason})${meaning}`;
 }
 
-/** What a file must be, as far as it is known. */
+/** The expected size and digest of a file, as far as they are known. */
 interface ExpectedFile {
   readonly bytes?: number;
   readonly sha256?: string;

@@ -1,4 +1,4 @@
-/** What a signal to stop looks like: an `AbortSignal`. */
+/** A signal to stop, such as an `AbortSignal`. */
 export interface StopSignal {
   readonly aborted: boolean;
   readonly reason?: unknown;
@@ -24,7 +24,7 @@ export interface HostCache {
   delete(url: string): Promise<boolean>;
 }
 
-/** What some hosts have of the web's interfaces, to be asked for first; what all have is in globals.d.ts. */
+/** Interfaces of the web that only some hosts have, to be asked for first; those of all hosts are in globals.d.ts. */
 interface Host {
   readonly crypto?: { readonly subtle?: { digest(algorithm: "SHA-256", bytes: Uint8Array): Promise<ArrayBuffer> } };
   readonly caches?: { open(name: string): Promise<HostCache> };
@@ -34,7 +34,7 @@ interface Host {
     url: string,
     options: { signal?: StopSignal; cache?: "no-cache" | "no-store" },
   ) => Promise<HostResponse>;
-  /** Where there are caches. */
+  /** On hosts with caches. */
   readonly Response: new (
     body: Uint8Array,
     options: { headers: Record<string, string> },

@@ -20,7 +20,7 @@ export interface PackedFile {
   readonly licence: string;
 }
 
-/** What a folder of packed weights has, by the registry's names: the content of its `weights.json`. */
+/** The contents of a folder of packed weights, by the registry's names: the content of its `weights.json`. */
 export interface WeightsManifest {
   readonly format: "reconloss-weights";
   readonly version: 1;

@@ -1,18 +1,18 @@
 import { listNames } from "../text.ts";
 
-/** How the names of a checkpoint and those that a network expects go together. */
+/** The match between the names of a checkpoint and those that a network expects. */
 export interface MatchedNames {
   /** Expected name -> name in the file. */
   readonly stored: ReadonlyMap<string, string>;
-  /** What all matched names begin with in the file, and the network's do not: `module.`; mostly nothing. */
+  /** The prefix of all matched names in the file that the network's lack: `module.`; mostly empty. */
   readonly prefix: string;
-  /** What is not there and should be, in words; empty where the names fit. */
+  /** The missing names, in words; empty where the names fit. */
   readonly missing: readonly string[];
-  /** What is there and should not be, in words; empty where the names fit. */
+  /** The unexpected names, in words; empty where the names fit. */
   readonly unexpected: readonly string[];
 }
 
-/** What is allowed to differ. */
+/** The differences that are allowed. */
 export interface NameRules {
   /** Names that the file may have besides, by prefix (`classifier.`) or by last part (`num_batches_tracked`). */
   readonly ignore: readonly string[];
@@ -98,7 +98,7 @@ export function matchNames(
   };
 }
 
-/** What there is to say of names that fitted, if anything. */
+/** A note on names that fitted, if there is one. */
 export function noteOfNames({ prefix, stored }: MatchedNames): string | undefined {
   return prefix === "" ? undefined : `the prefix ${quoted(prefix)} was taken off the names of ${stored.size} tensors`;
 }

@@ -17,7 +17,7 @@ const types: Readonly<Record<string, DType>> = {
   b1: "bool",
 };
 
-/** What the header of a `.npy` file says; the elements follow it. */
+/** The header of a `.npy` file; the elements follow it. */
 export interface NpyHeader {
   readonly type: DType;
   readonly shape: readonly number[];

@@ -1,7 +1,7 @@
 /** A function that a pickle may call, such as the one that rebuilds a tensor. */
 export type PickleFunction = (parameters: readonly unknown[]) => unknown;
 
-/** What a pickle may reach outside itself; all throw for anything not on their list. */
+/** The globals that a pickle may reach; all throw for anything not on their list. */
 export interface PickleHooks {
   /** The meaning of a Python global: a {@link PickleFunction}, or an inert value that is only passed on. */
   global(module: string, name: string): unknown;

@@ -18,7 +18,7 @@ import type { ByteSource } from "./source.ts";
  * ```
  */
 export interface WeightsPlace {
-  /** What error messages call it. */
+  /** Its name in error messages. */
   readonly name: string;
   /**
    * The file of these weights, to be closed by the caller; undefined where this place has none and nothing to say about it.

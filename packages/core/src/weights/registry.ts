@@ -16,7 +16,7 @@ export interface WeightsEntry {
   readonly most?: number;
   readonly licence: string;
   readonly citation: string;
-  /** What takes their place where there are no files, in words; absent where nothing does. */
+  /** The substitute where there are no files, in words; absent where there is none. */
   readonly without?: string;
 }
 

@@ -3,7 +3,7 @@ import { ReconlossError } from "../errors.ts";
 
 /** Random access to the bytes of a checkpoint, so that only what is asked for is ever in memory. */
 export interface ByteSource {
-  /** What error messages call it: the file's path. */
+  /** Its name in error messages: the file's path. */
   readonly name: string;
   /** Total size in bytes. */
   readonly size: number;

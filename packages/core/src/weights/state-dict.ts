@@ -17,7 +17,7 @@ export type StateDict = Readonly<Record<string, WeightTensor>>;
 /** The tensors that a network needs: their names and shapes. */
 export type TensorShapes = Readonly<Record<string, readonly number[]>>;
 
-/** What {@link readStateDict} needs of a checkpoint, so that tensors in memory can take a file's place. */
+/** The part of a checkpoint that {@link readStateDict} needs, so that tensors in memory can take a file's place. */
 export type NamedTensors = Pick<Checkpoint, "file" | "names" | "shape" | "dtype" | "read">;
 
 /** Options of {@link readStateDict}. */
@@ -86,7 +86,7 @@ export async function readStateDict<Shapes extends TensorShapes>(
 }
 
 /**
- * What there is to say of a file as the weights of a network, without reading its tensors: nothing where all names are as expected, the prefix that they
+ * Describes a file as the weights of a network, without reading its tensors: nothing where all names are as expected, the prefix that they
  * have, or how they differ. Tensors that are missing are no difference where some are there: a file may have the first layers alone.
  */
 export function describeStateDict(
@@ -113,7 +113,7 @@ export function describeStateDict(
   ];
 }
 
-/** What is wrong with the shapes and types of the tensors that were found. */
+/** The problems with the shapes and types of the tensors that were found. */
 function misshapen(checkpoint: NamedTensors, shapes: TensorShapes, stored: ReadonlyMap<string, string>): string[] {
   const wrong: string[] = [];
   for (const [name, storedName] of stored) {

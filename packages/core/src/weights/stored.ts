@@ -17,7 +17,7 @@ export interface StoredTensor {
   readonly strides: readonly number[];
 }
 
-/** What a format's reader finds in a file; no tensor data has been read yet. */
+/** The tensors that a format's reader finds in a file; no tensor data has been read yet. */
 export interface CheckpointContents {
   readonly format: "torch" | "safetensors";
   readonly tensors: ReadonlyMap<string, StoredTensor>;

@@ -244,7 +244,7 @@ class TorchPickle {
     return { format: "torch", tensors, metadata: {}, container, notes: chosen?.notes };
   }
 
-  /** What makes objects of a TorchScript class, which are their attributes alone. */
+  /** The constructor of objects of a TorchScript class, which are their attributes alone. */
   #scriptClass(module: string, name: string): PickleFunction | undefined {
     if (module !== "__torch__" && !module.startsWith("__torch__.")) return undefined;
     return () => {
@@ -313,7 +313,7 @@ class TorchPickle {
   }
 }
 
-/** How a TorchScript archive that needs its code becomes a file of tensors. */
+/** Advice on how a TorchScript archive that needs its code becomes a file of tensors. */
 const conversion = 'convert it with PyTorch: torch.save(torch.jit.load("FILE").state_dict(), "weights.pth")';
 
 /** The tensors of a dict, a list or an object by name; those of objects inside it by the names of all attributes that lead there, as a state dict has it. */

@@ -16,7 +16,7 @@ export interface ZipEntry {
   readAll(): Promise<Uint8Array>;
 }
 
-/** What the directory says of an entry. */
+/** An entry as the directory describes it. */
 export interface ZipRecord {
   name: string;
   flags: number;
@@ -24,7 +24,7 @@ export interface ZipRecord {
   crc: number;
   packed: number;
   size: number;
-  /** Where its local header is. */
+  /** The position of its local header. */
   header: number;
   /** The kind of file and its permissions, as Unix has them; 0 where the archive is from elsewhere. */
   mode: number;
@@ -33,7 +33,7 @@ export interface ZipRecord {
 /** The directory of an archive. */
 export interface ZipDirectory {
   readonly records: readonly ZipRecord[];
-  /** Where it begins, and the entries end. */
+  /** The position where it begins, and the entries end. */
   readonly start: number;
 }
 
@@ -72,7 +72,7 @@ export async function readZip(source: ByteSource): Promise<Map<string, ZipEntry>
   return entries;
 }
 
-/** What a zip archive holds, in the order of its directory; entries that overlap are an error. */
+/** The entries of a zip archive, in the order of its directory; entries that overlap are an error. */
 export async function readZipDirectory(source: ByteSource): Promise<ZipDirectory> {
   const { offset, size, count } = await findDirectory(source);
   if (size > LARGEST_DIRECTORY) {
@@ -177,7 +177,7 @@ export function openZipEntry(source: ByteSource, record: ZipRecord, directory: n
   }
 
   let content: Promise<number> | undefined;
-  /** Where the packed bytes start: after the local header, whose length only the header itself knows. */
+  /** The position of the packed bytes: after the local header, whose length only the header itself knows. */
   const contentStart = (): Promise<number> =>
     (content ??= readBytes(source, record.header, 30, `the zip entry ${record.name}`).then((bytes) => {
       const header = viewOf(bytes);
