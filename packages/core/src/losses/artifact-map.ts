@@ -27,11 +27,11 @@ export function artifactWeight<T>(o: Ops<T>, output: T, target: T, averaged: T, 
 
 const programs = new Recent<AnyProgram>(8);
 
-/** What {@link artifactMap} can be told. */
+/** The options of {@link artifactMap}. */
 export interface ArtifactMapOptions {
   /** Height and width of the window of the local variance, odd. Default 7. */
   size?: number;
-  /** Where it is computed; default `cpu`. */
+  /** The device that computes it; default `cpu`. */
   device?: Device;
 }
 

@@ -2,7 +2,7 @@ import { checkObject } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import type { WeightFile } from "../weights/given.ts";
 
-/** How many features BRISQUE has: eighteen at each of two scales. */
+/** The number of BRISQUE's features: eighteen at each of two scales. */
 export const featureCount = 36;
 
 /** BRISQUE's regression from features in [-1, 1] to a score: the sum of `coefficients` times `exp(-gamma |features - vector|^2)`, less `rho`. */

@@ -12,7 +12,7 @@ import { Lazy } from "./lazy.ts";
 import { defineLoss } from "./loss.ts";
 import { fitGaussians, normalised } from "./scene-statistics.ts";
 
-/** What {@link brisque} can be given instead of the published model. */
+/** The arguments of {@link brisque} in place of the published model. */
 export interface BrisqueResources {
   /** The regression, or a file that holds it as OpenCV's does. Default: the published one. */
   model?: BrisqueModel | WeightFile;

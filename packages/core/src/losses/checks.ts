@@ -139,9 +139,9 @@ export function checkInto(name: string, into: Tensor, images: Readonly<Record<st
   }
 }
 
-/** What says which values images have. */
+/** The options by which the values of images are checked. */
 interface Ranged {
-  /** What results list it under. */
+  /** Its name in results. */
   readonly label: string;
   /** Black and white; absent where nothing says so. */
   readonly range?: readonly [low: number, high: number];

@@ -7,7 +7,7 @@ import { prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 
 /**
- * How far the mean colour of each image is from grey, a prior on the output alone: `(R - G)^2 + (R - B)^2 + (G - B)^2` of the channels' means (Zero-DCE, Guo et al. 2020,
+ * The distance of the mean colour of each image from grey, a prior on the output alone: `(R - G)^2 + (R - B)^2 + (G - B)^2` of the channels' means (Zero-DCE, Guo et al. 2020,
  * equation 6), after the grey-world assumption.
  *
  * | preset | form | equals |

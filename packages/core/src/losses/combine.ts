@@ -64,9 +64,9 @@ class WeightedLoss extends BaseLoss implements Loss {
   readonly learners: readonly Learner[];
   readonly later: readonly LaterTerm[];
   readonly #terms: readonly Term[];
-  /** What each term is called in `terms`. */
+  /** The name of each term in `terms`. */
   readonly #names: readonly string[];
-  /** Where terms write their gradients before they are added, kept for the next call by those who keep their own tensor too. */
+  /** The tensors that terms write their gradients to before they are added, kept for the next call by those who keep their own tensor too. */
   #scratch?: Tensor;
 
   constructor(terms: readonly Term[]) {

@@ -22,7 +22,7 @@ function leastNear<T>(o: Ops<T>, x: T, window: number): T {
 }
 
 /**
- * How far the dark channel is from black, a prior on the output alone: the mean over pixels of `|D|`, D the least value of all channels in the window around a pixel (He,
+ * The distance of the dark channel from black, a prior on the output alone: the mean over pixels of `|D|`, D the least value of all channels in the window around a pixel (He,
  * Sun, Tang 2009). Haze and blur raise it: as a loss it is Pan et al. 2016's prior, with the norm L1 instead of their count of non-zeros.
  *
  * `extreme=bright` is the bright channel: the mean of `|1 - B|`, B the largest value (Yan et al. 2017), 1 for white. `bright-channel` is another name for it.

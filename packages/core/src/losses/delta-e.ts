@@ -25,7 +25,7 @@ function chroma<T>(o: Ops<T>, a: T, b: T): T {
   return o.root(o.add(o.square(a), o.square(b)));
 }
 
-/** What differences of lightness, chroma and hue are divided by. */
+/** The divisors of the differences of lightness, chroma and hue. */
 export interface Weights {
   kL: number;
   kC: number;

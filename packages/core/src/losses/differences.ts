@@ -16,7 +16,7 @@ export function difference<T>(o: Ops<T>, x: T, axis: "h" | "w", order = 1): T {
   return order === 1 ? next : difference(o, next, axis, order - 1);
 }
 
-/** What belongs to differences of an order, in the shape of the image: zeros at the last rows or columns. */
+/** Pads what belongs to differences of an order to the shape of the image: zeros at the last rows or columns. */
 export function padDifferences<T>(o: Ops<T>, x: T, axis: "h" | "w", order = 1): T {
   const none = { top: 0, bottom: 0, left: 0, right: 0 };
   return o.pad(x, axis === "h" ? { ...none, bottom: order } : { ...none, right: order });

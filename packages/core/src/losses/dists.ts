@@ -20,7 +20,7 @@ import {
 export interface DistsResources {
   /** VGG16: torchvision's tensors. */
   trunk?: WeightSource;
-  /** How much the channels count: `alpha` and `beta`, each [1, 1475, 1, 1]. */
+  /** The weights of the channels: `alpha` and `beta`, each [1, 1475, 1, 1]. */
   weights?: WeightSource;
 }
 
@@ -96,7 +96,7 @@ export const dists = defineLoss({
       const unit = sized(o, toUnitColour(o, image, options));
       return [unit, ...network.features(o, normalise(o, unit, input), trunk.tensors, taps)];
     };
-    /** How much each channel of a stage counts, with sum 1 over all stages and both similarities. */
+    /** The weight of each channel of a stage, with sum 1 over all stages and both similarities. */
     const shares = (first: number, count: number): [alpha: Float64Array, beta: Float64Array] => {
       const [alpha, beta] = [own.tensors.alpha, own.tensors.beta].map(({ data }) => Float64Array.from(data));
       const total = [...alpha, ...beta].reduce((sum, share) => sum + share, 0);

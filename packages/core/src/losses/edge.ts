@@ -9,7 +9,7 @@ import { defineLoss } from "./loss.ts";
 const generating = [0.05, 0.25, 0.4, 0.25, 0.05];
 
 /**
- * What an image has beyond a Gaussian pyramid of one level: it is filtered, every second pixel of every second row kept and the rest set to 0, filtered again at four times the
+ * The difference of an image from a Gaussian pyramid of one level: it is filtered, every second pixel of every second row kept and the rest set to 0, filtered again at four times the
  * brightness, and subtracted.
  */
 export function laplacian<T>(o: Ops<T>, x: T): T {

@@ -4,7 +4,7 @@ import type { Device } from "../runtimes/index.ts";
 import type { Tensor } from "../tensor.ts";
 
 /**
- * What a call may say beyond the two batches.
+ * The options of a call beyond the two batches.
  *
  * @example
  * ```ts
@@ -16,7 +16,7 @@ import type { Tensor } from "../tensor.ts";
  */
 export interface EvaluateOptions {
   /**
-   * How much each pixel counts, finite and not negative, [n or 1, 1 or c, h, w]: one for all channels or one for each. A mean over places becomes
+   * The weight of each pixel, finite and not negative, [n or 1, 1 or c, h, w]: one for all channels or one for each. A mean over places becomes
    * sum(weight * error) / sum(weight), with 0 and 1 a mask. Every loss takes it, and says in its description which weight a window or a layer's position has;
    * losses that mix channels take the mean of a pixel's weights. With `reduction=sum` errors are multiplied, and nothing is divided. The map
    * stays as it is without weights.
@@ -29,25 +29,25 @@ export interface EvaluateOptions {
    */
   weightNormalisation?: WeightNormalisation;
   /**
-   * Where the gradient is written, in the output's shape; it is then the gradient that comes back. Default: a new tensor. A training loop that gives
+   * The tensor that the gradient is written to and returned in, in the output's shape. Default: a new tensor. A training loop that gives
    * the same one every time spares itself the making of an array as large as the batch, which takes longer than the simple losses themselves. It
    * must not share memory with the batches; where a call throws, it may hold part of a gradient.
    */
   into?: Tensor;
   /**
-   * What the outputs were made of, [n, c, h, w] of any size: for a discriminator that is `conditional`, which needs it; other losses do not look at it.
+   * The model's inputs, [n, c, h, w] of any size: for a discriminator that is `conditional`, which needs it; other losses do not look at it.
    */
   input?: Tensor;
-  /** Which step of a training this is, from 1, for terms of a sum that begin later ({@link weighted}). Default: after all beginnings. */
+  /** The number of this training step, from 1, for terms of a sum that begin later ({@link weighted}). Default: after all beginnings. */
   step?: number;
   /**
-   * What evaluates the loss, and every term of a sum. Default: the first of these that supports what is asked for: `kernels` (fused SIMD kernels, of the losses that have one),
+   * The engine that evaluates the loss, and every term of a sum. Default: the first of these that supports what is asked for: `kernels` (fused SIMD kernels, of the losses that have one),
    * `tiles` (values of images too large for a network to be computed at once), `onnx` (the loss as a graph on ONNX Runtime). `reference`, on request only: float64 in plain
    * loops, for any loss, slow. One that does not support what is asked for is an error, `invalid-argument`.
    */
   engine?: EngineName;
   /**
-   * Where networks run, and every loss that has no kernel: on the CPU (default), or with `webgpu` on a GPU, within 1e-3 of the CPU's values. A device that cannot be used is an error,
+   * The device of networks and of every loss that has no kernel: the CPU (default), or with `webgpu` a GPU, within 1e-3 of the CPU's values. A device that cannot be used is an error,
    * `missing-dependency`; `probeDevice` tells beforehand.
    */
   device?: Device;

@@ -6,7 +6,7 @@ import type { InputDims } from "../graph/program.ts";
 import { mapValues } from "../records.ts";
 import { isLoss, type Loss } from "./loss.ts";
 
-/** What {@link exportLoss} writes besides the value. */
+/** The results that {@link exportLoss} writes besides the value. */
 export interface ExportOptions {
   /** The gradient with respect to the output, as `grad`. Default false. */
   grad?: boolean;

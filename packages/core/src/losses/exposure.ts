@@ -8,7 +8,7 @@ import { defineLoss } from "./loss.ts";
 import { patchesAsPixels, patchMeans } from "./patches.ts";
 
 /**
- * How far the brightness of patches is from a well-exposed level, a prior on the output alone: the mean over patches of `|Y - level|` (Zero-DCE, Guo et al. 2020,
+ * The distance of the brightness of patches from a well-exposed level, a prior on the output alone: the mean over patches of `|Y - level|` (Zero-DCE, Guo et al. 2020,
  * equation 5), Y a patch's mean over pixels and channels. Patches lie side by side; rows and columns beyond the last whole one are left out.
  *
  * | preset | form | equals |

@@ -130,7 +130,7 @@ function redistribute<T>(o: Ops<T>, distance: T): T {
 }
 
 /**
- * How strong edges and points of the luminance are at every place, [n, 2, h, w]: the lengths of the responses to first and second derivatives of a Gaussian, of width 0.041 degrees, along both axes.
+ * The strength of edges and points of the luminance at every place, [n, 2, h, w]: the lengths of the responses to first and second derivatives of a Gaussian, of width 0.041 degrees, along both axes.
  *
  * Differences between neighbours come first, so that flat areas have exactly none.
  */

@@ -9,7 +9,7 @@ import { prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 import { power, sumOverSpectrum, weightedImages } from "./spectrum.ts";
 
-/** What {@link focalFrequency} can be given besides its options. */
+/** The arguments of {@link focalFrequency} besides its options. */
 export interface FocalFrequencyResources {
   /** The weight of every coefficient of the full spectrum, not negative, [1, 1 or c, h, w] of the patches' size, the mean in the first row and column. */
   matrix?: Tensor;

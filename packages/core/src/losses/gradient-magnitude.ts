@@ -1,6 +1,6 @@
 import type { Ops } from "../graph/ops.ts";
 
-/** How a gradient is smoothed across its direction; the weights sum to 1. */
+/** The weights by which a gradient is smoothed across its direction; their sum is 1. */
 const smoothing = { prewitt: [1 / 3, 1 / 3, 1 / 3], scharr: [3 / 16, 10 / 16, 3 / 16] } as const;
 
 /**

@@ -5,7 +5,7 @@ import { meanOfErrors, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 
 /**
- * How much an illumination map or the curve parameters of an enhancer change from pixel to pixel, a prior on the output alone: the mean over pixels of the sum over
+ * The variation of an illumination map, or of the curve parameters of an enhancer, from pixel to pixel, a prior on the output alone: the mean over pixels of the sum over
  * channels of `(|Dx| + |Dy|)^2` (Zero-DCE, Guo et al. 2020, equation 7, written for curve maps A). Differences beyond the last row and column count as 0.
  *
  * | preset | form | equals |

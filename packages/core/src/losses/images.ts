@@ -71,7 +71,7 @@ export function refuseImages(
   return `but ${cropped}at least ${window.join("x")} pixels are needed`;
 }
 
-/** How {@link meanOfErrors} turns an error into a score. */
+/** The conversion of an error to a score in {@link meanOfErrors}. */
 interface Reduction {
   /** Sum over pixels and channels instead of mean. */
   sum?: boolean;

@@ -34,7 +34,7 @@ function interpolation<T>(o: Ops<T>, places: readonly number[], samples: number)
   return o.relu(o.sub(1, o.abs(distances)));
 }
 
-/** What brings an axis of `samples` to the first `size` of twice as many: of 4 samples - 3 interpolated ones every second, and the line through the last two beyond each end. */
+/** The matrix that brings an axis of `samples` to the first `size` of twice as many: of 4 samples - 3 interpolated ones every second, and the line through the last two beyond each end. */
 function enlarging<T>(o: Ops<T>, samples: number, size: number): T {
   const last = 4 * samples - 4;
   const clamped = (x: number, most: number) => Math.min(Math.max(x, 0), most);
@@ -65,13 +65,13 @@ function transposed<T>(o: Ops<T>, x: T, to: "plane" | "matrix"): T {
   return o.sum(o.mul(x, o.constant(diagonal, [1, members, 1, members])), to === "plane" ? "c" : "w");
 }
 
-/** What the target says of itself at one scale. */
+/** The statistics of the target at one scale. */
 interface Target<T> {
   /** Variances of the blocks along their principal directions, [n, 10, 1, 1]. */
   variances: T;
-  /** How much larger each block is than usual: the mean over its members of squares along these directions, in units of the variances, [n, 1, h - 2, w - 2]. */
+  /** The size of each block relative to the usual one: the mean over its members of squares along these directions, in units of the variances, [n, 1, h - 2, w - 2]. */
   energy: T;
-  /** How many members the blocks have. */
+  /** The number of members of a block. */
   count: number;
 }
 

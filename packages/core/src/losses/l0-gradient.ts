@@ -5,7 +5,7 @@ import { refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 
 /**
- * How many neighbours differ, a prior on the output alone: the share of vertical differences that are not 0 plus that of horizontal ones (L0 gradient, Xu et al. 2011), in a
+ * The share of neighbours that differ, a prior on the output alone: the share of vertical differences that are not 0 plus that of horizontal ones (L0 gradient, Xu et al. 2011), in a
  * form that has a gradient.
  *
  * - `quadratic` (default): a difference d counts `min(d^2 / eps^2, 1)` (Xu, Zheng, Jia 2013).

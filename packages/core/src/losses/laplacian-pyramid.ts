@@ -17,7 +17,7 @@ export function halvedWeight<T>(o: Ops<T>, weight: T): T {
   return blur(o, weight, 1, 2);
 }
 
-/** What an image of half the size shows in the size of `like`: zeros between its pixels, blurred. */
+/** An image of half the size enlarged to the size of `like`: zeros between its pixels, blurred. */
 function enlarged<T>(o: Ops<T>, half: T, like: T): T {
   const [, , h, w] = o.dims(like) as readonly number[];
   // Odd sides get a zero more, which the mirror at the border is behind.

@@ -1,4 +1,4 @@
-/** What a definition is written with, loaded when it is first needed. */
+/** A module that a definition is written with, loaded when it is first needed. */
 export class Lazy<T> {
   readonly #load: () => Promise<T>;
   #value?: T;

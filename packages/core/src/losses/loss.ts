@@ -27,7 +27,7 @@ import {
 } from "./prepared-target.ts";
 import { inUnit, type Units, unitFor, withUnit } from "./units.ts";
 
-/** Where a better output's value lies: lower, higher, or, of a prior, closer to the target's own value. */
+/** The direction of a better output's value: lower, higher, or, of a prior, closer to the target's own value. */
 export type Better = "lower" | "higher" | "target";
 
 /**
@@ -42,17 +42,17 @@ export interface Loss {
   readonly name: string;
   /** The loss as the grammar writes it, with the options that differ from the defaults: `ssim(preset=skimage)`. */
   readonly spec: string;
-  /** What results list it under: the name that it was given (`psnr(crop=2) as PSNR`), else the text as it was typed where it was parsed, else `spec`. */
+  /** Its name in results: the one that it was given (`psnr(crop=2) as PSNR`), else the text as it was typed where it was parsed, else `spec`. */
   readonly label: string;
   /** Whether `label` is a name that it was given, which does not say what it is. */
   readonly isNamed?: boolean;
-  /** What there is to know about it: what it measures, its source, its options with their defaults. */
+  /** Its description: what it measures, its source, its options with their defaults. */
   readonly info: LossInfo;
   /** The value of every option: the protocol that belongs beside the number. */
   readonly options: Readonly<Record<string, OptionValue>>;
-  /** Where a better output's value lies. */
+  /** The direction of a better output's value. */
   readonly better: Better;
-  /** How many digits after the point its values are shown with. */
+  /** The number of decimals that its values are shown with. */
   readonly decimals: number;
   /** Whether it compares with a target; a prior such as `tv` does not. */
   readonly needsTarget: boolean;
@@ -60,11 +60,11 @@ export interface Loss {
   readonly hasMap: boolean;
   /** The values that its options say images have, black and white; absent where none says so. */
   readonly range?: readonly [low: number, high: number];
-  /** What is minimised in a sum: `offset - value` where higher is better, else `value`, that of a prior too. */
+  /** The constant from which a value is subtracted in a sum, where higher is better: it minimises `offset - value`, else `value`, that of a prior too. */
   readonly offset: number;
   /** The mathematics, where the loss is a function over `Ops`. */
   readonly definition?: Definition;
-  /** What learns beside the model that is trained with this loss, one for each adversarial term. */
+  /** The learners beside the model that is trained with this loss, one for each adversarial term. */
   readonly learners?: readonly Learner[];
   /** The terms of a sum that begin later in a training: after `start` steps, with a weight that rises in `warmup` steps. */
   readonly later?: readonly { readonly label: string; readonly start: number; readonly warmup: number }[];
@@ -126,7 +126,7 @@ export interface Loss {
   ): Evaluation;
 }
 
-/** What {@link Loss.valueAndGrad} gives. */
+/** The result of {@link Loss.valueAndGrad}. */
 export interface ValueAndGrad {
   /** The value of the batch. */
   value: number;
@@ -147,13 +147,13 @@ export function isLoss(value: unknown): value is Loss {
   return typeof spec === "string" && typeof evaluate === "function";
 }
 
-/** What is said about a loss besides its mathematics. */
+/** The description of a loss besides its mathematics. */
 export interface LossInfo<S extends Schema = Schema> {
   readonly name: string;
-  /** What it measures, in one line. */
+  /** Its meaning, in one line. */
   readonly summary: string;
   readonly better: Better;
-  /** How many digits after the point values are shown with, as papers print them. Default 4. */
+  /** The number of decimals that values are shown with, as papers print them. Default 4. */
   readonly decimals?: number;
   /** Paper and equation, and the implementation whose numbers it matches. */
   readonly source: string;
@@ -173,7 +173,7 @@ export type LossFactory<S extends Schema = Schema, R = undefined> = ((
   readonly info: LossInfo<S>;
 };
 
-/** What {@link defineLoss} is told. */
+/** The argument of {@link defineLoss}. */
 export interface LossDefinition<S extends Schema, R = undefined> extends LossInfo<S> {
   /** Default true. */
   readonly needsTarget?: boolean | ((options: OptionsOf<S>) => boolean);
@@ -181,12 +181,12 @@ export interface LossDefinition<S extends Schema, R = undefined> extends LossInf
   readonly offset?: number;
   /** Defaults that depend on the values of other options. */
   readonly defaultsOf?: (options: OptionsOf<S>) => Partial<OptionsOf<S>>;
-  /** What is wrong with images of this shape, if anything, as the end of a sentence that begins with the shape. */
+  /** Returns the reason why images of this shape are refused, if they are, as the end of a sentence that begins with the shape. */
   readonly refuse?: (options: OptionsOf<S>, shape: Shape) => string | undefined;
   /** The values that a target has; default: from the option `low`, or 0, as far as `dataRange`, where there is one. */
   readonly range?: (options: OptionsOf<S>) => readonly [low: number, high: number];
   /**
-   * How the value depends on the unit of the images, where an option `dataRange` says it: very large and very small ranges are then computed in a unit of their
+   * The dependence of the value on the unit of the images, where an option `dataRange` says it: very large and very small ranges are then computed in a unit of their
    * own. Default: images are computed as they are.
    */
   readonly units?: (options: OptionsOf<S>) => Units | undefined;
@@ -244,7 +244,7 @@ export function defineLoss<S extends Schema, R = undefined>(definition: LossDefi
   return factory;
 }
 
-/** What {@link defineLoss} was told of each loss. */
+/** The argument that {@link defineLoss} got for each loss. */
 const definitions = new WeakMap<object, unknown>();
 
 /** Whether a value is what {@link defineLoss} makes. */
@@ -252,7 +252,7 @@ export function isLossFactory(value: unknown): value is LossFactory {
   return typeof value === "function" && definitions.has(value);
 }
 
-/** What {@link deriveLoss} is told. */
+/** The argument of {@link deriveLoss}. */
 export interface Derivation extends Pick<LossInfo, "name" | "summary" | "better" | "source"> {
   readonly derive: (definition: Definition) => Definition;
 }
@@ -424,7 +424,7 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
     }
   }
 
-  /** What a call asks of an engine, its shapes and its weight checked. */
+  /** Returns the request of a call to an engine, its shapes and its weight checked. */
   #request(output: ImageBatch, target: ReadTarget | undefined, wants: Wants, options: EvaluateOptions): Request {
     const { weight: given, weightNormalisation, into, device = "cpu" } = options;
     const input = this.definition.needsInput ? options.input : undefined;
@@ -442,7 +442,7 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
     return { images: { output, target: compared, weight, share, targetFeatures, input }, wants, into, device, check };
   }
 
-  /** What an engine gave, with what a loss says beyond its definition. */
+  /** Returns an engine's results with those of the loss beyond its definition. */
   #complete(evaluation: OwnEvaluation, { images: { weight, share } }: Request): Evaluation {
     if (weight !== undefined) this.#checkMeasured(evaluation, share);
     return {

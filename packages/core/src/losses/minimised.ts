@@ -23,7 +23,7 @@ function turned<T>(o: Ops<T>, { better, offset }: Loss, value: T): T {
   return better === "higher" ? o.sub(offset, value) : value;
 }
 
-/** What of each image is minimised, [n, 1, 1, 1]: the value, or its distance below the offset where higher is better; finite for identical images. */
+/** The minimised score of each image, [n, 1, 1, 1]: the value, or its distance below the offset where higher is better; finite for identical images. */
 export function minimisedPerImage<T>(o: Ops<T>, loss: Loss, definition: Definition, scores: T): T {
   return turned(o, loss, limited(definition).say?.(o, scores) ?? scores);
 }

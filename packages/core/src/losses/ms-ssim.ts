@@ -12,7 +12,7 @@ import { defaultSize, kernelWindow, regions, ssimMaps, ssimOptions, windowWeight
 /** The exponent of each scale, finest first (Wang, Simoncelli, Bovik 2003, section 3.2). */
 export const msSsimWeights: readonly number[] = [0.0448, 0.2856, 0.3001, 0.2363, 0.1333];
 
-/** What becomes of odd sides before halving, as one implementation or another has it. */
+/** The treatment of odd sides before halving, as one implementation or another has it. */
 const oddRules = ["zero", "replicate", "symmetric", "drop"] as const;
 
 /** Half the size, by means over 2x2 pixels; `countIncludePad`: whether zeros beyond odd sides are pixels too. */

@@ -2,7 +2,7 @@ import { checkObject } from "../arguments.ts";
 import { ReconlossError } from "../errors.ts";
 import type { WeightFile } from "../weights/given.ts";
 
-/** How many features NIQE has: eighteen at each of two scales. */
+/** The number of NIQE's features: eighteen at each of two scales. */
 export const featureCount = 36;
 
 /** NIQE's model of natural images: the mean and the covariance of the features of their blocks. */

@@ -13,7 +13,7 @@ import { defineLoss } from "./loss.ts";
 import { featureCount, loadNiqeModel, type NiqeModel, tinyNiqeModel, type WhitenedModel } from "./niqe-model.ts";
 import { filterPlane, fitGaussians, local, normalised } from "./scene-statistics.ts";
 
-/** What {@link niqe} can be given instead of the published parameters. */
+/** The arguments of {@link niqe} in place of the published parameters. */
 export interface NiqeResources {
   /** The model of natural images, or an `.npz` file that holds it as BasicSR's does. Default: the published one. */
   model?: NiqeModel | WeightFile;
@@ -27,7 +27,7 @@ function ofBlocks<T>(o: Ops<T>, x: T, side: number): T {
   return o.avgPool(o.avgPool(x, [1, side]), [side, 1]);
 }
 
-/** How sharp each block is, by which those are chosen that a model is made of (eq. 9). */
+/** The sharpness of each block, by which those are chosen that a model is made of (eq. 9). */
 export function niqeSharpness<T>(o: Ops<T>, luma: T, block: number): T {
   return ofBlocks(o, local(o, luma).deviation, block);
 }

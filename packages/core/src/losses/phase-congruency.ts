@@ -8,7 +8,7 @@ export interface PhaseOptions {
   orientations: number;
 }
 
-/** What the authors of FSIM set: the shortest wavelength, the ratio of wavelengths, the relative bandwidth, how wide orientations are, the low-pass filter. */
+/** The constants of FSIM's authors: the shortest wavelength, the ratio of wavelengths, the relative bandwidth, how wide orientations are, the low-pass filter. */
 const leastWavelength = 6;
 const ratio = 2;
 const sigma = 0.55;
@@ -91,7 +91,7 @@ export function makeFilters(h: number, w: number, { scales, orientations }: Phas
 }
 
 /**
- * How far the waves of all scales agree in their phase at each place of a plane in 8-bit levels (Kovesi 1999, as the authors of FSIM have it), from 0 to 1, [n, 1, h, w]: edges and lines,
+ * The agreement in phase of the waves of all scales at each place of a plane in 8-bit levels (Kovesi 1999, as the authors of FSIM have it), from 0 to 1, [n, 1, h, w]: edges and lines,
  * whatever their contrast. The size of `x` must be known, and be that of the filters.
  */
 export function phaseCongruency<T>(o: Ops<T>, x: T, { radial, even, odd, thresholds }: Filters): T {

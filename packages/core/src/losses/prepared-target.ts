@@ -34,7 +34,7 @@ export class PreparedTarget {
   }
 }
 
-/** What an output is compared with: see {@link ImageInput}. */
+/** The target that an output is compared with: see {@link ImageInput}. */
 export type Target = ImageInput | PreparedTarget;
 
 /** A target whose samples are at hand. */

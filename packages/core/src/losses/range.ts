@@ -4,7 +4,7 @@ import { meanOfErrors, reductionOption, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 
 /**
- * What lies outside the range of images, [low, low + dataRange], a prior on the output alone: the mean of `d^2`, d the distance of each value from the range. What a
+ * The excess of values outside the range of images, [low, low + dataRange], a prior on the output alone: the mean of `d^2`, d the distance of each value from the range. What a
  * file format clips, an output should not need.
  *
  * `form=absolute` is the mean of `|d|`. Any number of channels, in squared units of the images, or their units. `low=-1,dataRange=2` is `range_loss` of CLIP-guided

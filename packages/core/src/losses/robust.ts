@@ -10,7 +10,7 @@ interface Robust<S extends Schema> {
   name: string;
   summary: string;
   source: string;
-  /** What the function has besides the options of all pixel losses. */
+  /** The options of the function besides those of all pixel losses. */
   parameters: S;
   units: Units;
   /** The error of a difference `output - target`, elementwise. */

@@ -7,7 +7,7 @@ import { complexParts, inverseCounts } from "./spectrum.ts";
 const centre = 0.021;
 const bandwidth = 1.34;
 
-/** How far from the middle of the image attention goes, in pixels of 256, and how warm a colour must be. */
+/** The extent of attention around the middle of the image, in pixels of 256, and of warmth among colours. */
 const middle = 145;
 const warmth = 0.001;
 
@@ -53,7 +53,7 @@ function stretched<T>(o: Ops<T>, x: T): T {
 }
 
 /**
- * How salient each place of an image in [0, 1] is, [n, 1, h, w], from 0 to 1 (Zhang, Gu, Li 2013, SDSP): what a
+ * The saliency of each place of an image in [0, 1], [n, 1, h, w], from 0 to 1 (Zhang, Gu, Li 2013, SDSP): what a
  * log-Gabor filter passes of Lab, weighted towards the middle of the image and warm colours.
  *
  * @param size - the height and width at which it is computed

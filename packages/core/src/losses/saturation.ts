@@ -6,7 +6,7 @@ import { prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 
 /**
- * How far pixels' colours are from the mean colour of their image, a prior on the output alone: the mean over pixels of the Euclidean distance in RGB. It is `Sa_Loss` in Zero-DCE's
+ * The distance of pixels' colours from the mean colour of their image, a prior on the output alone: the mean over pixels of the Euclidean distance in RGB. It is `Sa_Loss` in Zero-DCE's
  * code, which that paper and training do not use; brightness counts in it as colour does.
  *
  * In units of the images. Images have 3 channels, or 1 for grey, which counts as three equal ones. The gradient at the mean colour itself is 0. A weight makes both means,

@@ -14,7 +14,7 @@ export function filterPlane<T>(o: Ops<T>, x: T, taps: readonly number[], stride 
   return o.conv2d(rows, o.constant(taps, [1, 1, taps.length, 1]), { stride: [stride, 1] });
 }
 
-/** How far each pixel is from the mean of its surroundings, and their deviation (Mittal, Moorthy, Bovik 2012, eq. 2 and 3). `x` is in levels of 8 bits. */
+/** The difference of each pixel from the mean of its surroundings, and their deviation (Mittal, Moorthy, Bovik 2012, eq. 2 and 3). `x` is in levels of 8 bits. */
 export function local<T>(o: Ops<T>, x: T): { distance: T; deviation: T } {
   const mean = (image: T) => filterPlane(o, o.padWith(image, 3, "replicate"), gaussian);
   // From the middle of the range, so that float32 keeps more digits of the squares.

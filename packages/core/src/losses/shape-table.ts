@@ -1,6 +1,6 @@
 import type { Ops } from "../graph/ops.ts";
 
-/** What follows from the shape of a generalised Gaussian. */
+/** Ratios that follow from the shape of a generalised Gaussian. */
 export interface Shapes<T> {
   /** The shape: 2 for a Gaussian, 1 for a Laplacian. */
   alpha: T;

@@ -57,7 +57,7 @@ export function chromaDissimilarity<T>(
   return o.where(o.greater(near, lost), powerOf(o, o.clamp(lost, 0, near), exponent), o.sub(1, o.mul(size, real)));
 }
 
-/** What output and target differ by at each place of a similarity, how much the place counts by itself, and by the pixels' weight. */
+/** The difference of output and target at each place of a similarity, the place's own weight, and that of its pixels. */
 export interface Places<T> {
   /** One less the similarity, [n, 1, h, w]. */
   difference: T;

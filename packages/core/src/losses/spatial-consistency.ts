@@ -8,7 +8,7 @@ import { defineLoss } from "./loss.ts";
 import { patchesAsPixels, patchMeans } from "./patches.ts";
 
 /**
- * How well the output keeps the contrast between neighbouring patches of the image that it was made from, which is given as the target: the mean over patches of the sum
+ * The change of contrast between neighbouring patches against the image that the output was made from, which is given as the target: the mean over patches of the sum
  * over their four neighbours of `(|Y - Y'| - |I - I'|)^2` (Zero-DCE, Guo et al. 2020, equation 4), Y and I the patches' means over pixels and channels.
  *
  * | preset | form | border | equals |

@@ -63,7 +63,7 @@ function neighbourMeans<T>(o: Ops<T>, x: T, w: number): { here: T; opposite: T }
 }
 
 /**
- * How salient each place of a plane in 8-bit levels is, [n, 1, h, w], about 0 to 1 (Hou, Zhang 2007, as SR-SIM has it): what amplitudes of a quarter of the size have above their neighbours', transformed back, blurred, and
+ * The saliency of each place of a plane in 8-bit levels, [n, 1, h, w], about 0 to 1 (Hou, Zhang 2007, as SR-SIM has it): what amplitudes of a quarter of the size have above their neighbours', transformed back, blurred, and
  * stretched to [0, 1] in each image. The size of `x` must be known.
  */
 export function spectralResidual<T>(o: Ops<T>, x: T, { size, sigma }: Blur): T {

@@ -28,13 +28,13 @@ export function complexParts<T>(o: Ops<T>, spectrum: T): { real: T; imaginary: T
 
 /** A part of a full spectrum that {@link wavesOf} takes times an image's coefficients: filters, by what they are at opposite frequencies. */
 export interface Filters<T> {
-  /** What is the same at opposite frequencies. */
+  /** The part that is the same at opposite frequencies. */
   even: readonly T[];
-  /** What changes its sign. */
+  /** The part that changes its sign. */
   odd: readonly T[];
 }
 
-/** What each of the columns that {@link Ops.fft} gives counts in the inverse transform. */
+/** The weight of each column of {@link Ops.fft} in the inverse transform. */
 export function inverseCounts(h: number, w: number): Float64Array {
   const half = Math.floor(w / 2) + 1;
   return Float64Array.from({ length: half }, (_, column) => ((w - column) % w === column ? 1 : 2) / (h * w));

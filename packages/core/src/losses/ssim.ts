@@ -9,7 +9,7 @@ import { prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 import { makeWindow, windowCovariance, windowMean } from "./windows.ts";
 
-/** Which windows count: those inside the image, or one around every pixel, the image continued beyond its border. */
+/** The windows that count: those inside the image, or one around every pixel, the image continued beyond its border. */
 export const regions = ["valid", "zero", "reflect", "replicate"] as const;
 type Region = (typeof regions)[number];
 
@@ -35,7 +35,7 @@ interface SsimParameters {
   nonNegative?: boolean;
 }
 
-/** What is taken for 0 where no constant keeps a quotient from 0 / 0: means relative to the data range, variances relative to mean squares. */
+/** The bounds below which a number counts as 0 where no constant keeps a quotient from 0 / 0: means relative to the data range, variances relative to mean squares. */
 const negligible = { mean: 1e-6, variance: 1e-6 };
 
 /** The quotient of two values, a constant added to both; 1, its limit as the constant goes to 0, where there is no constant and the divisor is at most `least`. */
@@ -45,7 +45,7 @@ function quotient<T>(o: Ops<T>, numerator: T, divisor: T, constant: number, leas
   return o.where(counts, o.div(numerator, o.where(counts, divisor, 1)), 1);
 }
 
-/** What a window takes in above, below, left and right of its pixel. A window of even size has its pixel left of and above the middle, as in MATLAB. */
+/** The extent of a window above, below, left and right of its pixel. A window of even size has its pixel left of and above the middle, as in MATLAB. */
 export function windowReach(size: number | string) {
   const [height, width] = bothAxes(size);
   const [top, left] = [(height - 1) >> 1, (width - 1) >> 1];

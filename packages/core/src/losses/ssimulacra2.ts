@@ -31,7 +31,7 @@ const opponents = [
   [-0.5, -0.5, 1],
 ];
 
-/** What is left out of each, so that they are numbers around 0, whose squares are exact: of Y the bias's root and about half its range; and what they are then less than the program's. */
+/** The offset that is subtracted from each, so that they are numbers around 0, whose squares are exact: of Y the bias's root and about half its range; and what they are then less than the program's. */
 const middles = [0, Math.cbrt(bias) + 0.45, 0];
 const shifts = [0.42, 0.01 + 0.45, 0.55];
 
@@ -53,7 +53,7 @@ export const recursiveGaussian: Window = {
 const c2 = 0.0009;
 
 /**
- * How much each norm counts: for X, Y and B - Y, for each scale from fine to coarse, the mean of the errors of structure, of edges that the target has not, of edges that the output has lost;
+ * The weight of each norm: for X, Y and B - Y, for each scale from fine to coarse, the mean of the errors of structure, of edges that the target has not, of edges that the output has lost;
  * then their norms of order 4.
  */
 const published = [

@@ -19,7 +19,7 @@ function widest(borders: readonly Sides[]): Sides {
   return { top: most("top"), bottom: most("bottom"), left: most("left"), right: most("right") };
 }
 
-/** What of a map with one border lies within another. */
+/** The part of a map with one border that lies within another. */
 export function inset(own: Sides, border: Sides): Sides {
   return {
     top: border.top - own.top,
@@ -46,12 +46,12 @@ function sumOfMaps<T>(
   return parts.reduce((sum, part) => o.add(sum, part));
 }
 
-/** Where the state of a sum has how much of its weight a term has. */
+/** The name in a sum's state of the share of its weight that a term has. */
 const factorName = (index: number) => `factor/${index}`;
 
 type DefinedTerm = WeighedLoss & { readonly schedule: TermSchedule; readonly definition: Definition };
 
-/** What a sum computes of its terms, by their places. */
+/** The results of a sum's terms, by their places. */
 interface TermMathematics {
   weightOf<T>(o: Ops<T>, images: Images<T>, index: number): T | number;
   contribution<T>(o: Ops<T>, images: Images<T>, index: number): T;
@@ -116,13 +116,13 @@ export function sumDefinitions(terms: readonly Term[], names: readonly string[])
       `weighted: the weight of ${adaptive[1].spec} is adaptive, which needs a sum that is one graph; ${other.spec} is not part of one`,
     );
   }
-  /** What each term is multiplied by. */
+  /** The factor of each term. */
   const weightOf = <T>(o: Ops<T>, { state = {} }: Images<T>, index: number): T | number => {
     const { weight } = defined[index];
     const factor = state[factorName(index)];
     return factor === undefined ? weight : o.mul(factor, weight);
   };
-  /** What a term is computed of: the images, and its part of the state. */
+  /** The inputs of a term: the images, and its part of the state. */
   const ownImages = <T>({ state = {}, ...images }: Images<T>, index: number): Images<T> => ({
     ...images,
     state: within(state, `${index}`),

@@ -1,6 +1,6 @@
 import type { Ops } from "../graph/ops.ts";
 
-/** How often all pairs of rows are turned: what is left beside the diagonal of ten rows is about 1e-9 of the largest number where they were nearly diagonal before, as after a cosine transform, else 1e-4. */
+/** The number of sweeps over all pairs of rows: what is left beside the diagonal of ten rows is about 1e-9 of the largest number where they were nearly diagonal before, as after a cosine transform, else 1e-4. */
 const sweeps = 4;
 
 /** A matrix of so many rows and columns. */

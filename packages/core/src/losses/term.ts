@@ -5,7 +5,7 @@ import type { Loss } from "./loss.ts";
 
 /** When a term of a sum begins, in a training. */
 export interface TermSchedule {
-  /** How many steps there are before it, in which its weight is 0 and what learns in it does not. Default 0. */
+  /** The number of steps before it, in which its weight is 0 and its learners do not learn. Default 0. */
   readonly start?: number;
   /** In how many equal steps its weight then rises to the whole. Default 1: at once. */
   readonly warmup?: number;
@@ -19,7 +19,7 @@ export interface LaterTerm extends Required<TermSchedule> {
   readonly label: string;
 }
 
-/** How much of its weight a term has at a step, from 1; the whole where no step is said. */
+/** The share of its weight that a term has at a step, from 1; the whole where no step is given. */
 export function factorAt({ start = 0, warmup = 1 }: TermSchedule, step = Number.POSITIVE_INFINITY): number {
   return Math.min(1, Math.max(0, (step - start) / warmup));
 }
@@ -29,14 +29,14 @@ export function isLater({ start = 0, warmup = 1 }: TermSchedule = {}): boolean {
   return start > 0 || warmup > 1;
 }
 
-/** What the grammar writes behind a term: `@2000`, or `@2000..2500` with a warm-up. */
+/** The suffix of a term in the grammar: `@2000`, or `@2000..2500` with a warm-up. */
 export function scheduleText(schedule: TermSchedule = {}): string {
   if (!isLater(schedule)) return "";
   const { start = 0, warmup = 1 } = schedule;
   return warmup > 1 ? `@${start}..${start + warmup}` : `@${start}`;
 }
 
-/** What learns in a term, from the term's own beginning. */
+/** The learners of a term, from the term's own beginning. */
 export function learningLater(learner: Learner, schedule: TermSchedule | undefined): Learner {
   if (schedule === undefined || !isLater(schedule)) return learner;
   let hasBegun = false;

@@ -1,7 +1,7 @@
 import type { Definition, Images } from "../definitions/definition.ts";
 import type { Ops } from "../graph/ops.ts";
 
-/** How a loss depends on the unit of its images. */
+/** The dependence of a loss on the unit of its images. */
 export interface Units {
   /** The power of the unit that the value has: 1 for absolute errors, 2 for squared ones, 0 for what the range cancels from; it need not be whole. */
   readonly degree: number;

@@ -4,7 +4,7 @@ import { ReconlossError } from "@reconloss/core";
 import { checkFields } from "@reconloss/core/internal";
 import { reasonOf } from "../files.ts";
 
-/** Where the queue is. */
+/** The address of the queue. */
 export interface QueueOptions {
   /**
    * `redis://host:port/db`, or `rediss://` for TLS; Valkey speaks the same. User name and password may be in it; better in the environment variables `RECONLOSS_REDIS_USERNAME` and
@@ -13,7 +13,7 @@ export interface QueueOptions {
   redis?: string;
   /** Of `rediss://`: a file with the certificates (PEM) that the server's is trusted by, beside those that Node trusts. Default: `RECONLOSS_REDIS_CA`. */
   redisCa?: string;
-  /** What the keys in Redis begin with, so that one server can be shared. Default `reconloss`. */
+  /** The prefix of the keys in Redis, by which one server can be shared. Default `reconloss`. */
   prefix?: string;
 }
 

@@ -4,14 +4,14 @@ import { type Manifest, readManifest } from "../shards/manifest.ts";
 import { PlanParts } from "../shards/parts.ts";
 import { type Connection, connectionOf, loadBullmq, type QueueOptions } from "./connection.ts";
 
-/** What a job says: which shard of which plan. Pixels and features never pass through the queue. */
+/** The data of a job: the shard and its plan. Pixels and features never pass through the queue. */
 export interface ShardJob {
   /** The hash of the plan. */
   readonly work: string;
   readonly shard: number;
 }
 
-/** How far an active job is, as its worker last told. */
+/** The progress of an active job, as its worker last reported it. */
 export interface JobProgress {
   readonly done: number;
   readonly total: number;
@@ -45,7 +45,7 @@ export interface QueuedShards {
   readonly failed: ReadonlySet<number>;
 }
 
-/** Which shards have jobs, by their numbers alone: one answer of the server for each kind, however many there are. */
+/** The shards that have jobs, by their numbers alone: one answer of the server for each kind, however many there are. */
 export async function queuedShards(queue: Queue<ShardJob>): Promise<QueuedShards> {
   const of = async (...types: JobType[]) => new Set((await queue.getRanges(types, 0, -1)).map(shardOf));
   // A job that ends meanwhile is seen twice rather than never.
@@ -86,7 +86,7 @@ export async function openQueue(folder: string, options: QueueOptions): Promise<
   return { queue, manifest, parts, connection, close };
 }
 
-/** How long the server may take to answer at first, in milliseconds. */
+/** The time that the server may take to answer at first, in milliseconds. */
 const patience = 15_000;
 
 /** Refuses a server that cannot be used, before anything waits for it without end. */

@@ -4,12 +4,12 @@ import "../weights/disk.ts";
 import { exitCodeOf, exitCodes } from "../exit-codes.ts";
 import { runShard, type ShardOptions } from "../shards/index.ts";
 
-/** What the worker asks for. */
+/** A request of the worker. */
 export type Order =
   | ({ readonly kind: "run"; readonly folder: string; readonly shard: number } & Pick<ShardOptions, "batch" | "cache">)
   | { readonly kind: "stop" };
 
-/** What it is told. */
+/** The answer to it. */
 export type Answer =
   | { readonly kind: "progress"; readonly done: number; readonly total: number }
   | { readonly kind: "done"; readonly computed: boolean; readonly total: number }

@@ -10,7 +10,7 @@ export interface ActiveShard extends JobProgress {
   readonly worker?: string;
 }
 
-/** How far the work of a plan is: from the parts on disk and the jobs in the queue as they are now, never from events that were counted. */
+/** The progress of a plan: from the parts on disk and the jobs in the queue as they are now, never from events that were counted. */
 export interface ClusterStatus extends ShardStatus {
   readonly jobs: {
     readonly waiting: number;

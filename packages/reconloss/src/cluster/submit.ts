@@ -6,7 +6,7 @@ import { inBulk, jobId, openQueue, queuedShards, type ShardQueue } from "./queue
 
 /** Options of {@link submitShards}. */
 export interface SubmitOptions extends QueueOptions {
-  /** How often a shard is tried whose computation fails, before it is given up. Default 5. */
+  /** The number of times that a shard whose computation fails is tried before it is given up. Default 5. */
   attempts?: number;
 }
 
@@ -16,7 +16,7 @@ export interface FailedShard {
   readonly reason: string;
 }
 
-/** What became of the shards of a plan. */
+/** The shards of a plan by what became of them. */
 export interface Submitted {
   readonly shards: number;
   /** Those whose parts are on disk: they need no job. */

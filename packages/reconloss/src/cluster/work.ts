@@ -12,7 +12,7 @@ import { loadBullmq, type QueueOptions, queueFields } from "./connection.ts";
 import { type JobProgress, openQueue, queueName, type ShardJob, type ShardQueue } from "./queue.ts";
 import type { Answer, Order } from "./shard-process.ts";
 
-/** What a worker has done. */
+/** The work of a worker so far. */
 export interface WorkerReport {
   readonly name: string;
   /** Shards that this worker has computed. */
@@ -34,13 +34,13 @@ export interface ShardEvent {
 
 /** Options of {@link workShards}. */
 export interface WorkerOptions extends QueueOptions, Pick<ShardOptions, "batch" | "cache"> {
-  /** What status and Bull-Board call this worker. Default: machine and process number. */
+  /** This worker's name in status and Bull-Board. Default: machine and process number. */
   name?: string;
   /** Ends the worker; its shard goes back into the queue at once, and what features there are by then are found again. */
   signal?: AbortSignal;
   /** Seconds after which the shard of a worker that was killed goes to another. Default 30. */
   lockSeconds?: number;
-  /** How many threads compute, where several workers share a machine. Default: what `RECONLOSS_THREADS` says, or one for each core. */
+  /** The number of computing threads, where several workers share a machine. Default: `RECONLOSS_THREADS`, or one for each core. */
   threads?: number;
   /**
    * Seconds without an image or pair that is done, after which the process of a shard counts as hung: it is killed, and the shard is tried again as after any failure. More than the
@@ -54,13 +54,13 @@ export interface WorkerOptions extends QueueOptions, Pick<ShardOptions, "batch" 
   onShard?: (event: ShardEvent) => void;
 }
 
-/** How often a shard may lose its worker: preemptible machines vanish often, and that is no fault of the shard. */
+/** The number of times that a shard may lose its worker: preemptible machines vanish often, and that is no fault of the shard. */
 const mostLosses = 100;
 
-/** How often a worker without a job asks the queue whether jobs are left, in milliseconds. */
+/** The interval at which a worker without a job asks the queue whether jobs are left, in milliseconds. */
 const askEvery = 2_000;
 
-/** How often it looks which parts are there, of which many workers may be waiting for the last one. */
+/** The interval at which it looks for parts; many workers may be waiting for the last one. */
 const lookEvery = 30_000;
 
 /** Milliseconds that a process which was asked to stop has, before it is killed. */

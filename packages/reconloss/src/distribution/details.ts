@@ -10,7 +10,7 @@ export interface Neighbour {
   readonly distance: number;
 }
 
-/** What there is to look at in two sets of features. */
+/** The details of two sets of features that a report shows. */
 export interface SetDetails {
   /** The outputs that are nearest to a real image, nearest first: copies, if the distance is near 0. */
   readonly nearest: readonly Neighbour[];

@@ -43,7 +43,7 @@ export interface DistributionOptions extends FeatureOptions {
   details?: boolean;
 }
 
-/** What became of one side. */
+/** The result of reading one side. */
 export interface SetReport {
   /** Of an address, without what may be secret in it: the name, the password and the query. */
   readonly path: string;
@@ -51,18 +51,18 @@ export interface SetReport {
   readonly images?: number;
   /** Of patches: of how many images they are, and how many more are smaller than a patch, and in no number. */
   readonly patchesOf?: { readonly images: number; readonly smaller: number };
-  /** How many of them were computed now rather than found in the cache. */
+  /** The number of them that were computed now rather than found in the cache. */
   readonly computed: number;
   readonly unreadable: readonly UnreadableImage[];
-  /** What was done to pixels on their way, and to how many images: `2 rotated by EXIF, 1 CMYK`; absent where nothing was. */
+  /** The conversions of pixels on their way, and the numbers of images: `2 rotated by EXIF, 1 CMYK`; absent where nothing was. */
   readonly decode?: string;
   /** Of a folder: how many of its files are no images, by extension. */
   readonly passedOver?: PassedOver;
-  /** Where the file has images too: the metrics that are of its statistics. */
+  /** The metrics that are of the file's statistics, where it has images too. */
   readonly fromStatistics?: readonly string[];
 }
 
-/** How many images there are of a side, in words. */
+/** The number of images of a side, in words. */
 export function countOf({ images, patchesOf }: Pick<SetReport, "images" | "patchesOf">): string {
   if (images === undefined) return "an unknown number of images";
   const whole = counted(patchesOf?.images ?? images, "image", "images");
@@ -77,7 +77,7 @@ export interface DistributionReport {
   readonly outputs: SetReport;
   readonly reals?: SetReport;
   readonly warnings: readonly string[];
-  /** Where they were asked for, and the reals are images. */
+  /** Absent where they were not asked for, or the reals are no images. */
   readonly details?: SetDetails;
 }
 
@@ -310,7 +310,7 @@ const labelsOf = (metrics: readonly SetMetric[], between = ", ") => metrics.map(
 export interface OpenSide {
   readonly side: Side;
   readonly path: string;
-  /** What stands for the images where their mean and covariance are enough. */
+  /** The moments that stand for the images where mean and covariance are enough. */
   readonly statistics?: StatisticsFile;
   /** The features that are needed of the images. */
   readonly kinds: readonly FeatureKind[];
@@ -393,7 +393,7 @@ async function openSide(
   return { side, path, statistics, kinds, ...(kinds.length > 0 ? { images: await imagesOf(side, source) } : {}) };
 }
 
-/** What stands in a statistics file for the images of one side. */
+/** The contents of a statistics file that stand for the images of one side. */
 function statisticsFor(
   { features, needs }: SetMetric["info"],
   side: Side,
@@ -458,7 +458,7 @@ function labelled(rows: FeatureRows, indices: readonly number[], labels: readonl
   return { count, dimension, read: (wanted) => rows.read(wanted), labels: indices.map((index) => labels[index]) };
 }
 
-/** What each metric needs of a side; mean and covariance of the same features are computed once. */
+/** Returns the data that each metric needs of a side; mean and covariance of the same features are computed once. */
 function states({ side, path, statistics, features, labels }: ReadSide): (metric: SetMetric) => Promise<SetState> {
   const computed = new Map<FeatureKind, Promise<Statistics>>();
   return async ({ info }) => {
@@ -474,11 +474,11 @@ function states({ side, path, statistics, features, labels }: ReadSide): (metric
   };
 }
 
-/** What a protocol means that does not say it. */
+/** The values of fields that a protocol leaves out. */
 const unsaid: Protocol = { decode: "stored", device: "cpu", patches: "none" };
 
 /**
- * What statistics say of their making that the other side's does not: numbers between different networks or resizers mean nothing.
+ * The differences between the protocols of statistics and of the other side: numbers between different networks or resizers mean nothing.
  *
  * @returns warnings
  * @throws {ReconlossError} `invalid-argument` unless mismatches are allowed

@@ -19,7 +19,7 @@ export interface ExtractedSet {
   readonly indices: readonly number[];
   readonly unreadable: readonly UnreadableImage[];
   readonly passedOver?: PassedOver;
-  /** How many were computed now; the others were stored already. */
+  /** The number that were computed now; the others were stored already. */
   readonly computed: number;
 }
 

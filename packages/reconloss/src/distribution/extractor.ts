@@ -28,23 +28,23 @@ import { openWeights } from "../weights/locate.ts";
 
 /** A network that turns images into feature vectors. */
 export interface Extractor {
-  /** What results call it. */
+  /** Its name in results. */
   readonly name: string;
   /** Height and width of its images. */
   readonly size: readonly [height: number, width: number];
   /** The names of the feature vectors that it gives of each image. */
   readonly outputs: readonly string[];
-  /** How values in [0, 1] become its input, for the protocol. */
+  /** The mapping of values in [0, 1] to its input, for the protocol. */
   readonly input: string;
   /** Changes whenever its features might: cached features are found by it. */
   readonly key: string;
   /** Says which weights it has, whatever is asked of it, for the protocol; default: the key. */
   readonly weights?: string;
-  /** What there is to say of its checkpoint, such as which of several sets of tensors was taken. */
+  /** Notes on its checkpoint, such as which of several sets of tensors was taken. */
   readonly notes?: readonly string[];
-  /** How images of other sizes come to its own; default: all of the image, stretched by the resizer that is asked for. */
+  /** The fitting of images of other sizes to its own; default: all of the image, stretched by the resizer that is asked for. */
   readonly fit?: Partial<Pick<Fit, "resizer" | "crop" | "shorter">>;
-  /** What else there is to say of what it is fed and of what is taken of it, for the protocol. */
+  /** Further details of its input and output, for the protocol. */
   readonly protocol?: Protocol;
   /** Feature vectors [n, c, 1, 1] by output, of images [n, 3, height, width] in [0, 1]. */
   run(images: Tensor): Promise<Record<string, Tensor>>;
@@ -65,7 +65,7 @@ export interface InceptionExtractorOptions {
   key?: string;
   /** `unit`: 2x - 1. `bytes`: (255 x - 128) / 128, as TensorFlow's FID code. */
   input?: "unit" | "bytes";
-  /** Where it runs: on the CPU (default), or with `webgpu` on a GPU, whose features are not those of the CPU to the last digits, and are kept apart. */
+  /** Its device: the CPU (default), or with `webgpu` a GPU, whose features are not those of the CPU to the last digits, and are kept apart. */
   device?: Device;
 }
 
@@ -167,7 +167,7 @@ function hashOfTensors(shapes: TensorShapes, tensors: StateDict): string {
 }
 
 /**
- * What the features of network `tiny` are called in results. Those of version 1 were not scaled to unit length, which made distances of no
+ * The name of the features of network `tiny` in results. Those of version 1 were not scaled to unit length, which made distances of no
  * readable size.
  */
 export const tinyName = "tiny-v2";
@@ -215,7 +215,7 @@ export async function tinyExtractor(options: Pick<InceptionExtractorOptions, "de
   };
 }
 
-/** Where features are computed, as the last digits depend on it: the runtime's version, and the device where it is not the CPU. */
+/** The environment of the computation, on which the last digits of features depend: the runtime's version, and the device where it is not the CPU. */
 export async function placeOf(device: Device): Promise<string> {
   const { version } = await loadRuntime();
   return device === "cpu" ? version : `${version} ${device}`;

@@ -13,7 +13,7 @@ export interface StoredImage {
   readonly hash: string;
   readonly height: number;
   readonly width: number;
-  /** What was done to its pixels when it was decoded. */
+  /** The conversions of its pixels when it was decoded. */
   readonly decode: readonly DecodeKind[];
 }
 

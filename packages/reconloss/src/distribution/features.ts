@@ -30,7 +30,7 @@ export interface DistributionProgress {
 /** The lengths of Inception's features, as pytorch-fid's `--dims`: after the first max pool, the second, `Mixed_6e`, and FID's own. */
 export const inceptionDims = [64, 192, 768, 2048] as const;
 
-/** How images become features. */
+/** The options by which images become features. */
 export interface FeatureOptions extends PixelOptions {
   /** Default: the network's own, else `clean`. */
   resizer?: Resizer;
@@ -43,13 +43,13 @@ export interface FeatureOptions extends PixelOptions {
   weights?: string;
   /** Under which key of the checkpoint the tensors are; see `openCheckpoint`. */
   key?: string;
-  /** Which of Inception's features all metrics but sfid and is are of; default 2048, FID's. Of others they are called `fid(dims=64)`. */
+  /** The layer of Inception, by its number of features, for all metrics but sfid and is; default 2048, FID's. Of others they are called `fid(dims=64)`. */
   dims?: (typeof inceptionDims)[number];
-  /** What an ONNX model is fed and what is taken of it. */
+  /** The input and the output of an ONNX model. */
   onnx?: OnnxExtractorOptions;
   /** Your own network; `network`, `weights` and `onnx` do not count then. */
   extractor?: Extractor;
-  /** Where the network runs: on the CPU (default), or with `webgpu` on a GPU, which the protocol then says. */
+  /** The device of the network: the CPU (default), or with `webgpu` a GPU, which the protocol then says. */
   device?: Device;
   /** Images that the network takes at once; it changes no number. Default 4. */
   batch?: number;
@@ -128,7 +128,7 @@ function checkExtractor(extractor: Extractor): void {
   checkKind("extractor.run", run, "function");
 }
 
-/** Which of Inception's features are meant. */
+/** The layers of Inception by their numbers of features. */
 function inceptionFeatureOf(kind: FeatureKind, { network, dims = 2048 }: FeatureOptions): InceptionFeature {
   if (kind === "spatial") return "spatial";
   if (kind === "logits") return network === "inception_v3" ? "logits" : "logits-no-bias";
@@ -145,11 +145,11 @@ export interface SetFeatures extends ExtractedSet {
 /** Turns images into features that are stored until the work is done. */
 export interface Features {
   readonly protocol: Protocol;
-  /** What there is to say of the network's checkpoint. */
+  /** Notes on the network's checkpoint. */
   readonly notes: readonly string[];
   /** {@link Extractor.key} of the network. */
   readonly key: string;
-  /** Which of the network's outputs features of a kind are. */
+  /** The output of the network that holds features of a kind. */
   outputOf(kind: FeatureKind): string;
   of(side: Side, images: ImageSet, options?: Pick<ExtractOptions, "signal" | "onUnreadable">): Promise<SetFeatures>;
 }

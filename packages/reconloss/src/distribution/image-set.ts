@@ -17,22 +17,22 @@ export interface SetImage {
 export interface SetPart {
   /** Its path, or its address without what may be secret in it. */
   readonly path: string;
-  /** How many of the set's images are in it. */
+  /** The number of the set's images in it. */
   readonly count: number;
-  /** How many files or members of it are no images, by extension. */
+  /** The numbers of files or members of it that are no images, by extension. */
   readonly passedOver?: PassedOver;
 }
 
 /** So many images of one height and width, one after the other; 0 x 0 are those that cannot be read. */
 export type SizeRun = readonly [images: number, height: number, width: number];
 
-/** What images that are patches were cut from. */
+/** The images that patches were cut from. */
 export interface CutFrom {
   /** Height and width of the patches. */
   readonly size: number;
   /** The sizes of the whole images. */
   readonly sizes: readonly SizeRun[];
-  /** How many of them are smaller than a patch, and in no number. */
+  /** The number of them that are smaller than a patch, and in no result. */
   readonly smaller: number;
   /** Of image `index`: the number and the name of the whole image. */
   from(index: number): { readonly image: number; readonly name: string };
@@ -41,15 +41,15 @@ export interface CutFrom {
 /** The images of one side of a comparison. */
 export interface ImageSet {
   readonly count: number;
-  /** How many files or members are no images, by extension. */
+  /** The numbers of files or members that are no images, by extension. */
   readonly passedOver?: PassedOver;
   /** The files that it is made of; absent where it is one. */
   readonly parts?: readonly SetPart[];
-  /** What to call image `index`: its name in the folder, or `shard.tar#member`; of a file that is not open yet, its place there. See {@link nameOf}. */
+  /** Returns the name of image `index`: its name in the folder, or `shard.tar#member`; of a file that is not open yet, its place there. See {@link nameOf}. */
   name(index: number): string;
   /** Opens the file that image `index` is in, where that is not open yet. Absent where nothing is opened later. */
   open?(index: number): Promise<void>;
-  /** How many bytes image `index` takes where it is stored, 0 for one that is not there: with its name, what a plan knows it by. Absent where that says nothing. */
+  /** Returns the stored size of image `index` in bytes, 0 for one that is not there: with its name, what a plan knows it by. Absent where that says nothing. */
   bytes?(index: number): Promise<number>;
   /**
    * Reads image `index`, once.
@@ -62,11 +62,11 @@ export interface ImageSet {
    * undefined where nothing does. Absent where no image has one.
    */
   label?(index: number): Promise<string | undefined>;
-  /** Where the images are patches of others. */
+  /** Present where the images are patches of others. */
   readonly cut?: CutFrom;
 }
 
-/** What reading a parquet file may take: milliseconds, and so many more for each megabyte that is read. */
+/** The time limit of reading a parquet file: milliseconds, and so many more for each megabyte that is read. */
 export interface ParquetLimits {
   readonly time: number;
   readonly timePerMegabyte: number;
@@ -79,28 +79,28 @@ export interface SetOptions extends PixelOptions, WebOptions {
    * images by now is an error.
    */
   parts?: readonly SetPart[];
-  /** What reading a parquet file may take. */
+  /** The time limit of reading a parquet file. */
   parquetLimits?: Partial<ParquetLimits>;
 }
 
-/** What is known of a set from when it was opened before: what need not be looked at again. */
+/** The contents of a set as of an earlier opening, which need not be looked at again. */
 export interface KnownSet extends Pick<SetOptions, "parts"> {
   /** Of patches: the sizes of the images. */
   readonly sizes?: readonly SizeRun[];
 }
 
-/** What to keep of a set for the next time that it is opened. */
+/** Returns the contents of a set to keep for the next time that it is opened. */
 export const knownOf = ({ parts, cut }: ImageSet): KnownSet => ({ parts, sizes: cut?.sizes });
 
-/** What to call an image, also one of a file that is not open yet. */
+/** Returns the name of an image, also of one in a file that is not open yet. */
 export async function nameOf(images: ImageSet, index: number): Promise<string> {
   await images.open?.(index);
   return images.name(index);
 }
 
-/** What a path leads to: images, statistics of images, or both, as in the reference files of the ADM evaluator. Neither is looked at before it is asked for. */
+/** The contents of a path: images, statistics of images, or both, as in the reference files of the ADM evaluator. Neither is looked at before it is asked for. */
 export interface SetSource {
-  /** What messages and reports call it: its path, or its address without what may be secret in it, the name, the password and the query. */
+  /** Its name in messages and reports: its path, or its address without what may be secret in it, the name, the password and the query. */
   readonly path: string;
   /** @throws {ReconlossError} `file` when there are none, or they are not images */
   images?(): Promise<ImageSet>;

@@ -19,7 +19,7 @@ function refuse(problem: string): never {
 /** The network that is part of the package. */
 const isTiny = ({ extractor, network }: FeatureOptions) => extractor === undefined && network === "tiny";
 
-/** What a network is called; an extractor of the caller's own says it itself. */
+/** The name of a network; an extractor of the caller's own has its own. */
 const nameOfNetwork = ({ extractor, network = "inception-fid" }: FeatureOptions) => extractor?.name ?? network;
 
 const isInceptionName = (network: string) => Object.hasOwn(networks, network);
@@ -85,7 +85,7 @@ function metricFrom(asked: string | SetMetric | MetricFactory): SetMetric {
   return refuse("metrics must be names such as kid(kernel=rbf), or what defineMetric makes");
 }
 
-/** What a result is called: by its network's features, and of patches by how they were cut. */
+/** The name of a result: by its network's features, and of patches by how they were cut. */
 export function resultName(metric: SetMetric, protocol: Protocol, state: SetState): string {
   const name = nameByFeatures(metric, protocol, state);
   return protocol.patches === undefined ? name : withOption(name, `patches=${protocol.patches}`);

@@ -22,7 +22,7 @@ import { type Extractor, networks, placeOf, tinyName } from "./extractor.ts";
  * - `unitLength`: whether features are scaled to length 1; default false.
  */
 export interface OnnxExtractorOptions extends Said<NetworkOptions> {
-  /** Where it runs: on the CPU (default), or with `webgpu` on a GPU, whose features are not those of the CPU to the last digits, and are kept apart. */
+  /** Its device: the CPU (default), or with `webgpu` a GPU, whose features are not those of the CPU to the last digits, and are kept apart. */
   readonly device?: Device;
 }
 
@@ -92,7 +92,7 @@ export async function onnxExtractor(path: string, options: OnnxExtractorOptions 
 
 const tokensInWords = { none: [], first: ["first token"], mean: ["mean of tokens"] } as const;
 
-/** What results call the network: a preset's name alone where everything is as in the papers, else with what differs. */
+/** The network's name in results: a preset's name alone where everything is as in the papers, else with what differs. */
 function nameOf(
   path: string,
   given: Partial<NetworkOptions>,
@@ -119,7 +119,7 @@ function nameOf(
 const isNetworkName = (name: string) =>
   Object.hasOwn(networks, name) || isPresetName(name) || name === "tiny" || name === tinyName;
 
-/** What is known of an output beside its values. */
+/** The description of an output beside its values. */
 interface Taken {
   readonly model: OpenModel;
   readonly output: string;

@@ -5,7 +5,7 @@ import { type Box, cut } from "../onnx/fit.ts";
 import { inOrder } from "./extract.ts";
 import { type ImageSet, nameOf, type SetImage, type SizeRun } from "./image-set.ts";
 
-/** How patches are cut: the options of `--patches`. */
+/** The rule by which patches are cut: the options of `--patches`. */
 export const patchSchema = {
   size: integer(256, "height and width of a patch, in pixels", { min: 16 }),
   places: choice(
@@ -64,7 +64,7 @@ export function placeIn(name: string): { image: string; left: number; top: numbe
   return { image, left: Number(left), top: Number(top) };
 }
 
-/** Where the patches of an image of this size are, in order, by their numbers. */
+/** The places of the patches of an image of this size, in order, by their numbers. */
 interface Places {
   readonly count: number;
   at(patch: number, image: number): Pick<Box, "left" | "top">;

@@ -11,7 +11,7 @@ export interface StatisticsFile {
   readonly fid: Statistics;
   /** Of sFID's features: `mu_s` and `sigma_s`, as in the ADM evaluator's files. */
   readonly sfid?: Statistics;
-  /** How they were made; files from elsewhere do not say. */
+  /** The protocol by which they were made; files from elsewhere have none. */
   readonly protocol?: Protocol;
 }
 

@@ -14,5 +14,5 @@ export async function statisticsOf(
   return (await momentsOf(rows, indices, [0, blocksIn(count)])).statistics();
 }
 
-/** How many blocks a set of some images has. */
+/** The number of blocks of a set of some images. */
 export const blocksIn = (count: number) => Math.ceil(count / blockImages);

@@ -3,20 +3,20 @@ import { formatShape, parseList } from "@reconloss/core/internal";
 import { isFixed, listed, type OpenModel } from "./open.ts";
 import { bothSides, type FeedOptions } from "./options.ts";
 
-/** What a model takes at one of its inputs. */
+/** The images that a model takes at one of its inputs. */
 export interface ImageInput {
   readonly name: string;
   readonly layout: "nchw" | "nhwc";
   /** The height and width that it takes, where it does not leave them open. */
   readonly size: readonly [height: number | undefined, width: number | undefined];
-  /** How many images it takes at a time, where it does not leave that open. */
+  /** The number of images at a time, where the model does not leave that open. */
   readonly batch?: number;
-  /** How many channels, where it does not leave that open. */
+  /** The number of channels, where the model does not leave that open. */
   readonly channels?: number;
 }
 
 /**
- * What a model's shape says of an input for images.
+ * Reads an input for images from a model's shape.
  *
  * @param layout - what the caller says of the order of its axes
  * @throws {ReconlossError} `invalid-argument` for an input of another type, rank or order
@@ -68,7 +68,7 @@ export function sizeOf(
   throw refuse("invalid-argument", "leaves the size of its images open; give the size, as size=224");
 }
 
-/** How values in [0, 1] become a model's input, in words: `(255x - [1:2:3]) / [4]`. */
+/** The mapping of values in [0, 1] to a model's input, in words: `(255x - [1:2:3]) / [4]`. */
 export function inputInWords({ range, mean, std }: FeedOptions): string {
   const x = range === "0-255" ? "255x" : "x";
   const [centred, scaled] = [parseList(mean).some((value) => value !== 0), parseList(std).some((value) => value !== 1)];

@@ -4,15 +4,15 @@ import type { Resizer } from "@reconloss/core/pixels";
 import type { Pixels } from "../image/index.ts";
 import { resizeAsPillow } from "./pillow.ts";
 
-/** How images come to a network's size: a resizer, or `pillow`, which is `clean` in 8 bits (see {@link resizeAsPillow}). */
+/** The resizing of images to a network's size: a resizer, or `pillow`, which is `clean` in 8 bits (see {@link resizeAsPillow}). */
 export type FitResizer = Resizer | "pillow";
 
-/** How images of any size come to that of a network. */
+/** The fitting of images of any size to that of a network. */
 export interface Fit {
   readonly size: readonly [height: number, width: number];
   readonly resizer: FitResizer;
   /**
-   * Which part of the image is left: `none`, all of it, stretched; `center`, the middle of the image whose shorter side was resized, as torchvision's Resize and CenterCrop;
+   * The part of the image that is left: `none`, all of it, stretched; `center`, the middle of the image whose shorter side was resized, as torchvision's Resize and CenterCrop;
    * `square`, the central square, which is then resized. Default `none`.
    */
   readonly crop?: "none" | "center" | "square";

@@ -34,14 +34,14 @@ export async function openOnnx(path: string, device: Device): Promise<OpenModel>
   return { path, bytes, session, refuse };
 }
 
-/** What a model takes or gives, in words: `image float32 [n, 3, 224, 224]`. */
+/** An input or output of a model, in words: `image float32 [n, 3, 224, 224]`. */
 function inWords({ name, type, dims }: ValueInfo): string {
   const shape =
     dims && dims.length > 0 ? ` [${dims.map((size) => (isFixed(size) ? size : size || "?")).join(", ")}]` : "";
   return `${name} ${type ?? "(no tensor)"}${shape}`;
 }
 
-/** What a model takes or gives, in a list. */
+/** The inputs or outputs of a model, in a list. */
 export function listed(infos: readonly ValueInfo[]): string {
   return infos.map(inWords).join(", ") || "none";
 }

@@ -37,7 +37,7 @@ function perChannel(fallback: string, help: string, bounds: { above?: number } =
   return { ...numbers, accepts: `one number${above}, or three separated by colons`, read };
 }
 
-/** How pixels become the input of a model. */
+/** The mapping of pixels to the input of a model. */
 export const feedSchema = {
   size: size("height and width of what it takes; model: what the model says, where it says it"),
   resize: choice(
@@ -65,7 +65,7 @@ export const feedSchema = {
   output: inputName("which output is meant; default: the only one"),
 } satisfies Schema;
 
-/** How a network is fed and what is taken of it: the options of `--input`. */
+/** The input of a network and the output that is taken of it: the options of `--input`. */
 export const networkSchema = {
   preset: choice(
     ["none", ...Object.keys(networkPresets)],
@@ -87,7 +87,7 @@ export type FeedOptions = OptionsOf<typeof feedSchema>;
 /** The values of {@link networkSchema}. */
 export type NetworkOptions = OptionsOf<typeof networkSchema>;
 
-/** What a caller may say of a model's input, where lists stand for what specifications write with colons. */
+/** The options of a model's input for callers, where lists stand for what specifications write with colons. */
 export type Said<Options> = {
   readonly [K in keyof Options]?: K extends "size"
     ? string | number | readonly number[]

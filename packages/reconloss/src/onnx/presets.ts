@@ -2,7 +2,7 @@ import type { FitResizer } from "./fit.ts";
 
 /** A published network whose input is known, so that `--network dinov2 --checkpoint file.onnx` says all of it. */
 export interface NetworkPreset {
-  /** What it is fed and what is taken of it: options of the table of `--input`. */
+  /** Its input and output: options of the table of `--input`. */
   readonly options: {
     readonly size: string;
     readonly resize: FitResizer;
@@ -15,9 +15,9 @@ export interface NetworkPreset {
   };
   /** The ONNX file that fits. */
   readonly file: string;
-  /** How many features the network of the papers gives; smaller relatives of it give fewer. */
+  /** The number of features of the papers' network; smaller relatives of it give fewer. */
   readonly features: number;
-  /** What the literature calls a metric of these features, by the metric's name. */
+  /** The literature's name for a metric of these features, by the metric's name. */
   readonly names: Readonly<Record<string, string>>;
   /** The metric that these features are known for. */
   readonly metric: string;

@@ -4,12 +4,12 @@ import type { Ops } from "../../graph/ops.ts";
 import { softplus } from "../../nets/activations.ts";
 import { checkOps } from "./checks.ts";
 
-/** What a discriminator says of one side, element by element, while it should call it real or fake. */
+/** The loss of a discriminator's logits of one side, element by element, by the label that they should have. */
 interface Sides {
   /** @param label - what the logits should be, or as a probability where the objective has probabilities */
   real<T>(o: Ops<T>, logits: T, label: number): T;
   fake<T>(o: Ops<T>, logits: T, label: number): T;
-  /** What the generator minimises; default: fakes that should be called real. */
+  /** The generator's loss; default: fakes that should be called real. */
   generator?<T>(o: Ops<T>, logits: T): T;
   /** Whether it has labels to smooth. */
   labelled: boolean;
@@ -67,9 +67,9 @@ export interface ObjectiveOptions {
    * side's image in the same place of the batch (RpGAN; Huang et al. 2024, R3GAN). Default false.
    */
   readonly relativistic?: boolean | "paired";
-  /** What real images should be called, with `vanilla` and `lsgan`; less than 1 smooths the label. Default 1. */
+  /** The label of real images, with `vanilla` and `lsgan`; less than 1 smooths it. Default 1. */
   readonly realLabel?: number;
-  /** What fake images should be called, with `vanilla` and `lsgan`. Default 0. */
+  /** The label of fake images, with `vanilla` and `lsgan`. Default 0. */
   readonly fakeLabel?: number;
 }
 
@@ -110,7 +110,7 @@ export interface DiscriminatorLoss<T> {
 }
 
 /**
- * What a discriminator minimises.
+ * The discriminator's loss.
  *
  * Means over all logits, whatever their shape. Relativistic halves are weighed one half each, and no gradient flows through the means of the
  * other side, as in ESRGAN's training (BasicSR, `ESRGANModel`). Paired, both halves are half of what the objective says of real less fake logits as real ones, and the gradient
@@ -153,7 +153,7 @@ export function discriminatorLoss<T>(
 }
 
 /**
- * What a generator minimises, [1, 1, 1, 1].
+ * The generator's loss, [1, 1, 1, 1].
  *
  * Means over all logits, whatever their shape. The relativistic form needs the logits of real images too, through which no gradient flows; it is the
  * mean of what both sides say when the labels are exchanged, and the gradient flows through the mean of the fake logits as well. Paired, it is what the objective says of fake less real

@@ -3,10 +3,10 @@ import type { ByteSource } from "@reconloss/core/weights";
 import type { SetOptions, SetSource } from "../image-set.ts";
 import type { ParquetThread } from "./parquet-thread.ts";
 
-/** What a file offers as a set: images, statistics, or both. */
+/** The contents of a file as a set: images, statistics, or both. */
 export type Offer = Pick<SetSource, "images" | "statistics"> & Partial<Pick<SetSource, "close">>;
 
-/** What an input may need beside the bytes of its file. */
+/** The settings of an input beside the bytes of its file. */
 export interface InputContext {
   /** The path or address of the file. */
   readonly path: string;
@@ -25,7 +25,7 @@ export interface InputContext {
 
 /** A kind of file that is a set. */
 export interface Input {
-  /** What messages call it. */
+  /** Its name in messages. */
   readonly name: string;
   readonly extensions: readonly string[];
   /** Whether a file of another extension is of this kind, by its first 512 bytes. */

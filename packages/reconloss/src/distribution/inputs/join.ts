@@ -108,7 +108,7 @@ function joined(
   };
 }
 
-/** What parts are called: by the last of their names, or by the whole path where two have the same. */
+/** The names of parts: by the last of their names, or by the whole path where two have the same. */
 function namesOf(paths: readonly string[]): string[] {
   const visible = paths.map(withoutSecrets);
   const short = visible.map((path) => basename(path));

@@ -96,7 +96,7 @@ function entryOf({ text, number }: Line, name: string): Entry & { number: number
   return { path: found, label: labelIn(value), number };
 }
 
-/** Where an entry leads, relative to its list. */
+/** The path of an entry, relative to its list. */
 function addressOf(entry: string, name: string, line: number, { path }: InputContext): string {
   if (isUrl(entry)) return entry;
   if (/^[a-z][a-z\d+.-]+:\/\//i.test(entry)) {

@@ -10,7 +10,7 @@ import { distinctNames } from "./names.ts";
 /** A file inside an archive, as its index has it. */
 export interface Member {
   readonly name: string;
-  /** What finds it again: an offset, or the number of a record. */
+  /** Its position: an offset, or the number of a record. */
   readonly at: number;
   /** In bytes. */
   readonly size: number;
@@ -21,7 +21,7 @@ const mostMembers = 2 ** 23;
 /** The longest `.cls` and `.json` that is looked into, in bytes. */
 const longestLabel = 2 ** 20;
 
-/** What says the class of a webdataset's sample, the first that is there. */
+/** The members that hold the class of a webdataset's sample; the first that is there counts. */
 const labelFields = [".cls", ".json"] as const;
 
 /** The class that a name says: its first folder, as torchvision's ImageFolder has it. */

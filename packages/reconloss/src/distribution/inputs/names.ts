@@ -8,7 +8,7 @@ export function distinctNames(names: readonly string[], things?: readonly string
   const taken = new Set<string>();
   /** By thing and name, what it was called. */
   const known = new Map<string, string>();
-  /** How often a name was asked for by another thing, so that the next number is not looked for from 2 on. */
+  /** The number of times that each name was asked for by another thing, so that the next number is not looked for from 2 on. */
   const asked = new Map<string, number>();
   return names.map((name, i) => {
     const key = things && `${things[i]}\0${name}`;

@@ -71,7 +71,7 @@ export async function openSet(path: string, options: SetOptions = {}): Promise<S
   }
 }
 
-/** What all parts of a set share. */
+/** The state that all parts of a set share. */
 interface Resources {
   readonly files: FilePool;
   readonly web: Web;
@@ -91,7 +91,7 @@ async function imagesOf(path: string, open: NonNullable<Offer["images"]>, option
   throw new ReconlossError("file", `${withoutSecrets(path)} holds no images${others && `; passed over: ${others}`}`);
 }
 
-/** What a path offers, which may be no images at all: of many shards, one may be empty. */
+/** The contents of a path, which may be no images at all: of many shards, one may be empty. */
 async function openPath(path: string, options: SetOptions, resources: Resources, depth = 0): Promise<Offer> {
   if (depth > deepest) throw new ReconlossError("content", `${withoutSecrets(path)} is in a list in a list in a list`);
   const { files, web, rowGroups, parquet } = resources;

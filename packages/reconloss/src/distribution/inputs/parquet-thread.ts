@@ -10,7 +10,7 @@ import type { ParquetAnswer, ParquetContent, ParquetTask } from "./parquet-worke
 /** Far more than any file needs that was not made to do harm. */
 const usual: ParquetLimits = { time: 60_000, timePerMegabyte: 250 };
 
-/** What hyparquet says of a file; the thread can be asked again. */
+/** The metadata that hyparquet reads of a file; the thread can be asked again. */
 class Damaged extends Error {}
 
 /** The thread took more than it may, or ended. */
@@ -30,7 +30,7 @@ export class ParquetThread {
     this.#limits = { ...usual, ...limits };
   }
 
-  /** What is in a file, by its metadata, which are the last `length` bytes but 8. */
+  /** Returns the contents of a file by its metadata, which are the last `length` bytes but 8. */
   metadata(source: ByteSource, length: number): Promise<ParquetContent> {
     return this.#inTurn(source, length, async () => {
       const bytes = Uint8Array.from(await source.read(source.size - 8 - length, length + 8));

@@ -2,7 +2,7 @@ import { type MessagePort, parentPort } from "node:worker_threads";
 import * as zlib from "node:zlib";
 import type { Compressors, FileMetaData } from "hyparquet";
 
-/** What a thread is asked for: what is in a file, by the bytes of its end, or the values of a column, of a file with this row group alone. */
+/** A request to a thread: the contents of a file, by the bytes of its end, or the values of a column, of a file with this row group alone. */
 export type ParquetTask =
   | { readonly kind: "metadata"; readonly tail: ArrayBuffer }
   | { readonly kind: "column"; readonly metadata: FileMetaData; readonly column: string; readonly size: number };
@@ -16,13 +16,13 @@ export interface ParquetColumn {
   readonly isPlain: boolean;
 }
 
-/** What is in a file. */
+/** The contents of a file. */
 export interface ParquetContent {
   readonly metadata: FileMetaData;
   readonly columns: readonly ParquetColumn[];
 }
 
-/** What the thread says: that it needs bytes of the file, or the end of its task. */
+/** A message of the thread: that it needs bytes of the file, or the end of its task. */
 export type ParquetAnswer =
   | { readonly read: { readonly at: number; readonly length: number } }
   | { readonly result: ParquetContent | readonly unknown[] }

@@ -101,7 +101,7 @@ async function contentOf(source: ByteSource, thread: ParquetThread): Promise<Par
   }
 }
 
-/** How columns may be compressed. */
+/** The compressions of columns that are read. */
 const codecs = ["UNCOMPRESSED", "SNAPPY", "GZIP", "BROTLI", "ZSTD"];
 
 function refuseCodec(name: string, codec: string): void {

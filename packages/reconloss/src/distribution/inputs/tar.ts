@@ -12,7 +12,7 @@ const longestPadding = 2 ** 20;
 /** The longest name, and the longest list of extended attributes, in bytes. */
 const longestHeader = 2 ** 20;
 
-/** What becomes of a member by its type flag (POSIX.1-2001, pax interchange format; the letters are GNU's). */
+/** The treatment of a member by its type flag (POSIX.1-2001, pax interchange format; the letters are GNU's). */
 const kinds: Readonly<Record<string, "file" | "folder" | "attributes" | "name" | "ignored" | (string & {})>> = {
   "0": "file",
   "\0": "file",
@@ -70,7 +70,7 @@ async function tarImages(source: ByteSource, options: Parameters<MemberIndex["se
 interface TarMember {
   readonly name: string;
   readonly kind: string;
-  /** Where its content starts. */
+  /** The position of its content. */
   readonly at: number;
   readonly size: number;
 }

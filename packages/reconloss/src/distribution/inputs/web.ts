@@ -22,7 +22,7 @@ const keptBlocks = 32;
 /** Reads of more blocks than this are one request, and are not kept. */
 const mostBlocks = 4;
 
-/** How files are fetched. */
+/** The options of fetching files. */
 export interface WebOptions {
   /** Default `process.env`, whose proxies are used. */
   env?: Readonly<Record<string, string | undefined>>;
@@ -39,7 +39,7 @@ export interface WebOptions {
 /** Makes the error of an address that does not give what it should. */
 type Refusal = (name: string, problem: string, cause?: unknown) => ReconlossError;
 
-/** What is known of a file after the first answer, and must hold for all others. */
+/** The properties of a file after the first answer, which must hold for all others. */
 interface RemoteFile {
   readonly url: string;
   readonly size: number;
@@ -220,7 +220,7 @@ function lengthOf({ headers }: Response): number | undefined {
   return text === null || headers.get("content-encoding") !== null ? undefined : Number(text);
 }
 
-/** What an answer says of the file that it gives a part of, which must begin where it was asked to. */
+/** The properties of a file by an answer with a part of it, which must begin where it was asked to. */
 function rangeOf(name: string, { headers }: Response, start: number): Omit<RemoteFile, "url"> {
   const [, from, , size] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(headers.get("content-range") ?? "") ?? [];
   if (Number(from) !== start || !Number.isSafeInteger(Number(size))) {

@@ -41,7 +41,7 @@ function ignoreDamage(error: unknown): undefined {
   if (!(error instanceof ReconlossError) || error.code !== "checkpoint") throw error;
 }
 
-/** What is wrong with one member is no fault of the others. */
+/** Reads one member; damage to it leaves the others readable. */
 async function readMember(open: () => ZipEntry, name: string, archive: string): Promise<Uint8Array> {
   try {
     return await open().readAll();
