@@ -1,6 +1,6 @@
 import type { ErrorCode, ReconlossError } from "@reconloss/core";
 
-/** What the program's exit code says to whoever called it. */
+/** The exit codes of the program. */
 export const exitCodes = {
   ok: 0,
   /** The input is at fault: something could not be measured, or was found wanting. The same input fails again. */
@@ -25,7 +25,7 @@ const byCode: Readonly<Record<Exclude<ErrorCode, "file">, number>> = {
   "missing-dependency": exitCodes.machine,
 };
 
-/** What the system says of a path that was typed wrong; everything else it says is about the machine. */
+/** The system's error codes of a path that was typed wrong; all others are about the machine. */
 const wrongPaths: ReadonlySet<string> = new Set([
   "ENOENT",
   "ENOTDIR",

@@ -43,7 +43,7 @@ export function systemPath(path: string): string | Buffer {
   return Buffer.concat(letters);
 }
 
-/** What is wrong with a path that was to be read, in words. */
+/** The problem with a path that was to be read, in words. */
 function problemOf(cause: unknown): string {
   const known: Record<string, string> = {
     ENOENT: "there is no such file",
@@ -145,7 +145,7 @@ export async function readFileHead(path: string, length: number): Promise<Uint8A
   return readFrom(path, fileError(path), (size) => Math.min(size, length));
 }
 
-/** How many bytes a file has, 0 where there is none. */
+/** Returns the size of a file in bytes, 0 where there is none. */
 export async function fileSize(path: string): Promise<number> {
   return stat(systemPath(path)).then(
     ({ size }) => size,

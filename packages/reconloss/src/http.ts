@@ -15,7 +15,7 @@ export class Transient extends Error {
     this.wait = options.wait ?? 0;
   }
 
-  /** How often it may be worth trying: hardly, where the server cannot be reached at all, as on a machine without network. */
+  /** The number of tries that may be worth it: few where the server cannot be reached at all, as on a machine without network. */
   get worth(): number {
     const { code, message = "" } = ((this.cause as Error | undefined)?.cause ?? {}) as NodeJS.ErrnoException;
     if (code === undefined && /redirect|scheme|bad port/i.test(message)) return 1;
@@ -36,7 +36,7 @@ const offlineAttempts = 2;
 /** The longest that a server's wish to be left alone is heeded, in milliseconds. */
 const longestWait = 60_000;
 
-/** How often a request is tried, and how long is waited. */
+/** The number of tries of a request, and the waits between them. */
 export interface Patience {
   /** Tries in a row that may fail without one new byte; 2 at the most where the network or the server's name cannot be reached. */
   readonly attempts: number;
@@ -119,7 +119,7 @@ export async function exchange(url: string, dispatcher: Connections, what: Excha
   }
 }
 
-/** What of an answer says whether another try may do. */
+/** The part of an answer that tells whether another try may do. */
 interface Status {
   readonly status: number;
   readonly headers: { get(name: string): string | null };
@@ -134,7 +134,7 @@ export function transientStatus({ status, headers }: Status): Transient | undefi
   });
 }
 
-/** What the network said, which fetch hides in the cause of its error. */
+/** The network's message, which fetch hides in the cause of its error. */
 export function networkReason(error: unknown): string {
   const { message, cause } = error as Error;
   return cause instanceof Error && cause.message ? cause.message : message;

@@ -14,7 +14,7 @@ export interface LockHolder {
   readonly pid: number;
 }
 
-/** How a lock is waited for. */
+/** The options of waiting for a lock. */
 export interface LockOptions {
   /** Milliseconds without a sign of life after which a holder on another machine counts as dead; default 30000. */
   staleLock?: number;

@@ -7,7 +7,7 @@ import { isLossFactory, isMetricFactory } from "@reconloss/core/internal";
 import type { MetricFactory } from "@reconloss/core/metrics";
 import { reasonOf } from "./files.ts";
 
-/** What a command is told about losses and metrics of the user's own. */
+/** The options by which a command gets losses and metrics of the user's own. */
 export interface PluginOptions {
   plugin?: readonly string[];
 }
@@ -23,7 +23,7 @@ function sharePackage(): void {
   register(`data:text/javascript,${encodeURIComponent(hooks)}`);
 }
 
-/** What plugins export, each in its order. */
+/** The exports of plugins, each in its order. */
 export interface Plugins {
   readonly losses: LossFactory[];
   readonly metrics: MetricFactory[];

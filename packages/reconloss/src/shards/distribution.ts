@@ -34,7 +34,7 @@ import { type Part, PartReader, type WriteContent } from "./part.ts";
 import { checkParts, type PartsPlace } from "./place.ts";
 import { type ShardCount, shardRanges } from "./ranges.ts";
 
-/** What a plan of sets of images is of, beside how they are compared; a network of one's own must be a file. */
+/** The inputs of a plan of sets of images, beside the options of their comparison; a network of one's own must be a file. */
 export interface DistributionPlan
   extends Omit<DistributionOptions, "extractor" | "cache" | "batch" | "onProgress">,
     ShardCount,
@@ -46,21 +46,21 @@ export interface DistributionPlan
 /** The merged sets. */
 export interface MergedDistribution {
   readonly report: DistributionReport;
-  /** How the images became pixels. */
+  /** The options by which the images became pixels. */
   readonly pixels: PixelOptions;
 }
 
-/** What any plan of images knows of its features. */
+/** The features of any plan of images. */
 export interface FeatureSettings {
   /** {@link Extractor.key} of the network; absent where no metric is of images. */
   readonly network?: string;
   readonly protocol: Protocol;
   readonly notes: readonly string[];
-  /** Which of the network's outputs each kind of features is. */
+  /** The output of the network that holds each kind of features. */
   readonly outputOf: Readonly<Partial<Record<FeatureKind, string>>>;
-  /** How many images each side has, where they are looked at. */
+  /** The number of images of each side that are looked at. */
   readonly counts: Readonly<Partial<Record<Side, number>>>;
-  /** What need not be looked at again: files that a shard has no images of are not opened. */
+  /** The contents of the sets as they were planned: files that a shard has no images of are not opened. */
   readonly known: Readonly<Partial<Record<Side, KnownSet>>>;
 }
 
@@ -205,7 +205,7 @@ async function withPlanned<T>(settings: Settings, use: (comparison: OpenComparis
   return withComparison(outputs, reals, options, use, known);
 }
 
-/** What a part says of the images of one side, and where the numbers of each output of the network are in its content. */
+/** The images of one side in a part, and the positions of the numbers of each output of the network in its content. */
 interface PartSide {
   readonly side: Side;
   readonly images: number;
@@ -214,14 +214,14 @@ interface PartSide {
   readonly rows: Readonly<Record<string, { readonly dimension: number; readonly at: number }>>;
   /** By output, where the state of its moments is: where a metric needs those. */
   readonly moments: Readonly<Record<string, { readonly at: number; readonly bytes: number }>>;
-  /** Where the images' records are. */
+  /** The position of the images' records. */
   readonly at: number;
 }
 
 /** Rows that are in memory at a time. */
 const rowsAtOnce = 256;
 
-/** How the ranges of a shard are computed. */
+/** The context in which the ranges of a shard are computed. */
 export interface RangeWork {
   readonly needed: readonly FeatureKind[];
   readonly options: FeatureOptions;
@@ -305,7 +305,7 @@ function subset(images: ImageSet, { start, end }: PlannedRange): ImageSet {
   };
 }
 
-/** What metrics need of an output of the network. */
+/** The data that metrics need of an output of the network. */
 export interface Wanted {
   readonly output: string;
   readonly kind: FeatureKind;
@@ -313,7 +313,7 @@ export interface Wanted {
   readonly moments: boolean;
 }
 
-/** What is needed of one side; a page of details shows rows of the main features. */
+/** The data that is needed of one side; a page of details shows rows of the main features. */
 function wantedOf(
   { metrics, hasDetails }: OpenComparison,
   { side, kinds }: OpenSide,
@@ -328,7 +328,7 @@ function wantedOf(
   });
 }
 
-/** What became of one range. */
+/** The result of one range. */
 interface Extracted {
   readonly range: PlannedRange;
   readonly set: SetFeatures;
@@ -427,7 +427,7 @@ export async function mergedSet(
   };
 }
 
-/** What could not be read in all parts: an image whose patches are in two shards is told once. */
+/** The images that could not be read in all parts: one whose patches are in two shards is told once. */
 function toldOnce(unreadable: readonly UnreadableImage[], { cut }: ImageSet): UnreadableImage[] {
   return unreadable.filter(({ name }, i) => cut === undefined || name !== unreadable[i - 1]?.name);
 }

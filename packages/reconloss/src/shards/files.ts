@@ -37,7 +37,7 @@ export async function checkFile(what: string, { name, sha256 }: KnownFile): Prom
 }
 
 /**
- * What plugins export, if they are still what was planned. Loading a plugin runs its code.
+ * Returns the exports of plugins, if they are still what was planned. Loading a plugin runs its code.
  *
  * @throws {ReconlossError} `content` for one that is another file by now; then what `loadPlugins` throws
  */

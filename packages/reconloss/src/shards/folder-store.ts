@@ -60,7 +60,7 @@ export class FolderStore implements PartStore {
     });
   }
 
-  /** What a file is that has not the name of a part. */
+  /** Describes a file that has not the name of a part. */
   async #strangerIn(path: string): Promise<string> {
     try {
       const { work, shard } = (await readPart(path)).header;

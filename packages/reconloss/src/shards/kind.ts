@@ -2,7 +2,7 @@ import { ReconlossError } from "@reconloss/core";
 import type { Manifest } from "./manifest.ts";
 import type { Part, WriteContent } from "./part.ts";
 
-/** What a shard of any kind of work is computed with. */
+/** The context in which a shard of any kind of work is computed. */
 export interface RunContext {
   /** A folder for what this shard finds again after it was interrupted; false for none. */
   readonly cache: string | false;
@@ -35,7 +35,7 @@ export interface ShardKind<Result> {
   merge(manifest: Manifest, parts: readonly Part[], options: MergeOptions): Promise<Result>;
 }
 
-/** What the system says of a file that is not there, or is none. */
+/** The system's error codes of a file that is not there, or is none. */
 const missing: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR", "EISDIR", "ELOOP", "ENAMETOOLONG"]);
 
 /**

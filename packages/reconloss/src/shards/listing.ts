@@ -9,7 +9,7 @@ import type { ShardRange } from "./ranges.ts";
 /** The items of an input as they are now. */
 export interface Listing {
   readonly count: number;
-  /** What an item is known by: its name, and the sizes of its files. */
+  /** The identity of an item: its name, and the sizes of its files. */
   identity(index: number): Promise<string>;
 }
 

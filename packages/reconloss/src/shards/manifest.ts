@@ -13,7 +13,7 @@ export interface PlannedRange extends ShardRange {
   readonly listing: string;
 }
 
-/** What changes numbers whatever is computed: the versions of the code, and what a machine would otherwise decide for itself. */
+/** The settings that change numbers whatever is computed: the versions of the code, and what a machine would otherwise decide for itself. */
 export interface Conditions {
   readonly reconloss: string;
   readonly runtime: string;
@@ -24,7 +24,7 @@ export interface Conditions {
 /** A plan: what is computed, and which shard computes what. Its parts, wherever they are computed, belong to it by its hash. */
 export interface Manifest {
   readonly format: string;
-  /** Which of the kinds of work; its settings are for that kind to read. */
+  /** The kind of work; its settings are for that kind to read. */
   readonly kind: string;
   readonly settings: Readonly<Record<string, unknown>>;
   readonly conditions: Conditions;
@@ -37,7 +37,7 @@ export interface Manifest {
 
 const format = "reconloss shards 1";
 
-/** Where the manifest of a work folder is. */
+/** The path of the manifest of a work folder. */
 export const manifestPath = (folder: string) => join(folder, "manifest.json");
 
 /** The conditions of this process. */

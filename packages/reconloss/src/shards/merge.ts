@@ -7,7 +7,7 @@ import { kindOf } from "./kinds.ts";
 import { adoptConditions, readManifest } from "./manifest.ts";
 import { PlanParts } from "./parts.ts";
 
-/** What all shards came to, by the kind of work: what `evaluateDistribution` or `computeStatistics` gives, or what `comparePairs` and `summarise` give. */
+/** The result of all shards by the kind of work: that of `evaluateDistribution`, of `computeStatistics`, or of `comparePairs` and `summarise`. */
 export type Merged =
   | ({ readonly kind: "distribution" } & MergedDistribution)
   | ({ readonly kind: "stats" } & ComputedStatistics)

@@ -10,7 +10,7 @@ import { openFile, reasonOf, writePiecesAtomically } from "../files.ts";
 export interface Part {
   readonly path: string;
   readonly header: PartHeader;
-  /** Where the content begins, and where it ends. */
+  /** The beginning and the end of the content. */
   readonly start: number;
   readonly end: number;
 }
@@ -21,7 +21,7 @@ export interface PartHeader {
   /** {@link Manifest.hash} of the plan. */
   readonly work: string;
   readonly shard: number;
-  /** What the kind of work says of its content. */
+  /** The description of its content by the kind of work. */
   readonly content: Readonly<Record<string, unknown>>;
 }
 
@@ -30,7 +30,7 @@ export type WriteContent = (data: string | Uint8Array) => Promise<void>;
 
 const format = "reconloss part 1";
 const longestHeader = 2 ** 20;
-/** How much is read of a part's beginning at first. */
+/** The number of bytes that are read of a part's beginning at first. */
 const shortHeader = 2 ** 12;
 const readBlock = 2 ** 20;
 const footerOf = (digest: string) => `{"sha256":"${digest}"}\n`;
@@ -100,7 +100,7 @@ export async function readPart(path: string, { whole = false } = {}): Promise<Pa
   }
 }
 
-/** What the ends of a part say of it, of which no more is read than that. */
+/** Returns what both ends of a part tell; no more of it is read. */
 export async function readEnds(
   size: number,
   read: (position: number, length: number) => Promise<Buffer>,
@@ -145,7 +145,7 @@ export class PartScan {
     this.#tail = all.subarray(before);
   }
 
-  /** What it is, after the last byte. */
+  /** The digest, after the last byte. */
   end(): Omit<Part, "path"> {
     if (this.#header === undefined) throw this.#refuse(isNone);
     const end = this.#size - footerBytes;

@@ -15,13 +15,13 @@ const looksAtOnce = 16;
 const fetchesAtOnce = 4;
 const problemsShown = 20;
 
-/** What is where parts are. */
+/** The state of the folder of parts. */
 export interface FoundParts {
   /** The shards whose parts are there. */
   readonly done: readonly number[];
   /** Those whose parts are not, or are damaged. */
   readonly missing: readonly number[];
-  /** What is wrong, file by file: no part, one of another plan, damaged, or a second one of the same shard. */
+  /** The problems, file by file: no part, one of another plan, damaged, or a second one of the same shard. */
   readonly problems: readonly string[];
 }
 
@@ -114,7 +114,7 @@ export class PlanParts {
     return this.store.close();
   }
 
-  /** What is wrong with the part of a shard; nothing where it is there, {@link absent} where it is not. */
+  /** The problem with the part of a shard; nothing where it is there, {@link absent} where it is not. */
   async #problemOf(shard: number, whole: boolean): Promise<string | undefined> {
     const found = await this.#checked(
       shard,

@@ -4,7 +4,7 @@ import { isUrl } from "../http.ts";
 /** The variables of a process's environment. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Where the parts of a plan are kept. */
+/** The place where the parts of a plan are kept. */
 export interface PartsPlace {
   /**
    * An address that parts are PUT under and fetched from, `https://store/prefix/`, in place of the folder of the work, of which each machine then needs the manifest alone. Credentials are in the
@@ -39,7 +39,7 @@ export function checkParts({ parts }: PartsPlace): void {
   if (parts !== undefined) checkPlace(parts);
 }
 
-/** What each request has beside the name of a part, as the environment says it. */
+/** The headers and the query of each request, from the environment. */
 export function credentialsOf(env: Environment): { query: string; headers: Record<string, string> } {
   const { RECONLOSS_PARTS_USERNAME: user, RECONLOSS_PARTS_PASSWORD: password } = env;
   const { RECONLOSS_PARTS_HEADERS: lines = "", RECONLOSS_PARTS_QUERY: query = "" } = env;

@@ -2,7 +2,7 @@ import { ReconlossError } from "@reconloss/core";
 
 /** Consecutive items of one input, in whole blocks: `start` (included) to `end` (excluded). */
 export interface ShardRange {
-  /** Which of the inputs, `output` or `real`; pairs of a comparison are `pair`. */
+  /** The input, `output` or `real`; pairs of a comparison are `pair`. */
   readonly input: string;
   readonly start: number;
   readonly end: number;
@@ -17,7 +17,7 @@ export interface PlannedInput {
 
 /** Into how many shards an input is divided, or how many items each has; one of the two. */
 export interface ShardCount {
-  /** How many shards; where there are fewer blocks than that, the last ones are empty. */
+  /** The number of shards; where there are fewer blocks than that, the last ones are empty. */
   shards?: number;
   /** Items of each shard, rounded up to whole blocks. */
   shardSize?: number;
@@ -71,7 +71,7 @@ export function shardRanges(
   });
 }
 
-/** Where shard `shard` of `count` begins, as the first ones take a block more where it does not divide. */
+/** The beginning of shard `shard` of `count`, as the first ones take a block more where it does not divide. */
 function evenly(shard: number, blocks: number, count: number): number {
   return shard * Math.floor(blocks / count) + Math.min(shard, blocks % count);
 }

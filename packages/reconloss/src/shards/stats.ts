@@ -15,7 +15,7 @@ import { PartReader } from "./part.ts";
 import { checkParts, type PartsPlace } from "./place.ts";
 import { type ShardCount, shardRanges } from "./ranges.ts";
 
-/** What a plan of the statistics of a set is of. */
+/** The settings of a plan of the statistics of a set. */
 export interface StatisticsPlan
   extends Omit<StatisticsOptions, "extractor" | "cache" | "batch" | "onProgress">,
     ShardCount,

@@ -3,10 +3,10 @@ import { type Manifest, readManifest } from "./manifest.ts";
 import { type FoundParts, PlanParts } from "./parts.ts";
 import type { ShardRange } from "./ranges.ts";
 
-/** How far the work in a folder is, from the parts on disk. */
+/** The progress of the work in a folder, from the parts on disk. */
 export interface ShardStatus {
   readonly kind: string;
-  /** How many shards there are. */
+  /** The number of shards. */
   readonly shards: number;
   /** The shards whose parts are there. */
   readonly done: readonly number[];
@@ -15,14 +15,14 @@ export interface ShardStatus {
   /** Images or pairs of all shards, and of those that are done. */
   readonly items: number;
   readonly itemsDone: number;
-  /** What is wrong in the folder of parts, file by file. */
+  /** The problems in the folder of parts, file by file. */
   readonly problems: readonly string[];
 }
 
 const itemsOf = (ranges: readonly ShardRange[]) => ranges.reduce((sum, { start, end }) => sum + end - start, 0);
 
 /**
- * How far the work in a folder is, from the parts on disk alone.
+ * Returns the progress of the work in a folder, from the parts on disk alone.
  *
  * @param folder - the work folder
  * @param options.whole - also whether every byte of the parts is what was written, as `mergeShards` looks; default false
@@ -47,7 +47,7 @@ export async function shardStatus(folder: string, options: { whole?: boolean } =
   }
 }
 
-/** How far a plan is whose parts were found so. */
+/** The progress of a plan by the parts that were found. */
 export function statusOf({ kind, shards }: Manifest, found: FoundParts): ShardStatus {
   return {
     kind,

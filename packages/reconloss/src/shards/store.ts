@@ -2,22 +2,22 @@ import { ReconlossError } from "@reconloss/core";
 import type { Manifest } from "./manifest.ts";
 import type { Part, PartHeader, WriteContent } from "./part.ts";
 
-/** What is under the names of parts. */
+/** The contents of a store under the names of parts. */
 export interface StoredNames {
   /** The shards that have a file; absent where the place gives no list, and each must be asked for. */
   readonly shards?: readonly number[];
-  /** What else is there that is of no shard's name, in words. */
+  /** Other contents, of no shard's name, in words. */
   readonly strangers: readonly string[];
 }
 
-/** Where the parts of a plan are. */
+/** A store of the parts of a plan. */
 export interface PartStore {
-  /** What messages call the part of a shard. */
+  /** The name of a shard's part in messages. */
   nameOf(shard: number): string;
-  /** Which parts may be there. */
+  /** The parts that may be there. */
   names(): Promise<StoredNames>;
   /**
-   * What a part says of itself; undefined where there is none.
+   * Returns the header of a part; undefined where there is none.
    *
    * @param whole - also whether every byte is what was written
    * @throws {ReconlossError} `content` for what is damaged or no part; `file` or `download` where it cannot be read

@@ -6,7 +6,7 @@ import { kindOf } from "./kinds.ts";
 import { adoptConditions, readManifest } from "./manifest.ts";
 import { PlanParts } from "./parts.ts";
 
-/** How far a shard is. */
+/** The progress of a shard. */
 export interface ShardProgress {
   readonly shard: number;
   /** Images or pairs done, of `total`. */
@@ -28,10 +28,10 @@ export interface ShardOptions {
   cache?: string | false;
 }
 
-/** What became of a shard. */
+/** The result of a shard. */
 export interface ShardResult {
   readonly shard: number;
-  /** Where its part is. */
+  /** The place of its part. */
   readonly path: string;
   /** False where a valid part was there already. */
   readonly computed: boolean;

@@ -19,11 +19,11 @@ export interface Beginning {
 
 /** A side of images that every network takes which halves them a few times. */
 const side = 64;
-/** How far a network may be from what ONNX Runtime makes of its file, of values around 1. */
+/** The tolerance of a network's outputs against ONNX Runtime's of its file, for values around 1. */
 const mostDifferent = 1e-3;
 
 /**
- * What a training begins with where its settings name a file, or its folder has one.
+ * The initial weights of a training whose settings name a file, or its folder has one.
  *
  * @param copy - where the folder keeps the ONNX file that it began with
  * @param goesOn - whether a training is resumed, whose weights are in its checkpoint
@@ -80,7 +80,7 @@ async function fromCheckpoint(task: Task, bytes: Uint8Array, path: string): Prom
   return { ...task, model: () => network };
 }
 
-/** Where a checkpoint of `reconloss train` has a tensor, in the order of preference, then one of PyTorch's. */
+/** The names of a tensor in a checkpoint of `reconloss train`, in the order of preference, then in one of PyTorch's. */
 const places = ["model/ema/", "model/parameter/", "model/buffer/", ""] as const;
 
 async function tensorOf(checkpoint: Checkpoint, name: string, spec: TensorSpec, of: string): Promise<Float32Array> {

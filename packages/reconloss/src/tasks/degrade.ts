@@ -19,7 +19,7 @@ function stencil(weights: ReadonlyMap<string, number>): Stencil {
 }
 
 /**
- * What a camera sees that moves evenly while the shutter is open: a line of `length` pixels through the centre.
+ * The blur of a camera that moves evenly while the shutter is open: a line of `length` pixels through the centre.
  *
  * @param angle - in radians
  */

@@ -4,9 +4,9 @@ import { expose, noise } from "./distort.ts";
 import type { Colours } from "./patches.ts";
 import { restorationTask, type Task } from "./task.ts";
 
-/** Which part of the light is left. */
+/** The range of the share of light that is left. */
 const light = [0.06, 0.35] as const;
-/** How far the light's colour may be off, per channel. */
+/** The largest colour cast of the light, per channel. */
 const cast = [0.75, 1.3] as const;
 const mostNoise = 0.02;
 

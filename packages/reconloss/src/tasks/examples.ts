@@ -4,12 +4,12 @@ import { stack } from "./patches.ts";
 import type { PhotographStore } from "./photographs.ts";
 import type { Example, Task } from "./task.ts";
 
-/** What {@link exampleBatch} draws. */
+/** The settings of what {@link exampleBatch} draws. */
 export interface BatchOptions {
   readonly seed: number;
   /** Side of the target's patches. */
   readonly patch: number;
-  /** How many examples. */
+  /** The number of examples. */
   readonly batch: number;
 }
 

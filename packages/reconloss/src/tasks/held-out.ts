@@ -7,7 +7,7 @@ import { type Example, type Restoration, withMarginCut } from "./task.ts";
 
 /** The largest crops that are judged, in pixels along either axis. */
 const largestSide = 256;
-/** Where not everything is judged: the most crops, and the most of one photograph. */
+/** The limits of what is judged: crops in all, and crops of one photograph. */
 const [mostCrops, mostOfOne] = [24, 4];
 
 /** A held-out crop with its baseline: what there is of it without the network. */
@@ -16,12 +16,12 @@ export interface HeldOut extends Example {
   readonly baseline: Tensor;
 }
 
-/** How much of the held-out photographs is judged. */
+/** The part of the held-out photographs that is judged. */
 export interface Coverage {
   /** Photographs that crops are of, and all that are held out. */
   readonly photographs: number;
   readonly heldOut: number;
-  /** How many crops, or generated images, and the longest side of one in pixels. */
+  /** The number of crops, or of generated images, and the longest side of one in pixels. */
   readonly crops: number;
   readonly side: number;
   /** Whether the crops together make the whole of each photograph. */
@@ -120,7 +120,7 @@ async function open(
 }
 
 /**
- * What of held-out photographs a network is judged by, degraded always in the same way: a few squares of some of them, which stay in memory, or, with
+ * The examples of held-out photographs that a network is judged by, degraded always in the same way: a few squares of some of them, which stay in memory, or, with
  * `all`, the whole of each, read again each time.
  *
  * @throws {ReconlossError} `image` when none of the photographs can be used

@@ -6,17 +6,17 @@ import { exportModel } from "@reconloss/core/train";
 import { readFileBytes, reasonOf } from "../files.ts";
 import { coloursOf, type Task } from "./task.ts";
 
-/** What a model's file says of it. */
+/** The metadata of a model's file. */
 export interface ModelInfo {
-  /** What it was trained for. */
+  /** The task that it was trained for. */
   readonly task: string;
   /** Channels of the images: 3 (default), or 1 of grey ones. */
   readonly channels?: number;
   /** Output pixels per input pixel, along either axis. */
   readonly scale: number;
-  /** How far beyond its place an output pixel looks, in input pixels; `undefined` where it looks at the whole image. */
+  /** The radius of the receptive field, in input pixels; `undefined` where it is the whole image. */
   readonly halo?: number;
-  /** What height and width must be multiples of. */
+  /** The divisor of heights and widths. */
   readonly multiple: number;
   /** For a generator: how many random numbers it makes an image of. */
   readonly latent?: number;
@@ -99,7 +99,7 @@ function fieldOf(model: Model, colours: number) {
 
 /** Options of {@link openModel}. */
 export interface OpenModelOptions {
-  /** Where it runs: on the CPU (default), or with `webgpu` on a GPU. */
+  /** Its device: the CPU (default), or with `webgpu` a GPU. */
   readonly device?: Device;
 }
 
@@ -154,7 +154,7 @@ export async function openModel(path: string, options: OpenModelOptions = {}): P
   return { info, run };
 }
 
-/** What an ONNX file with one input and one output makes of an image, on the CPU. */
+/** Returns the output of an ONNX file with one input and one output for an image, on the CPU. */
 export async function runBytes(bytes: Uint8Array, image: Tensor): Promise<Tensor> {
   const session = await (await loadRuntime()).createSession(bytes, { device: "cpu" });
   try {

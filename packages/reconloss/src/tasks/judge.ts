@@ -11,7 +11,7 @@ import { availableMetrics, MeanScores, type Scores } from "./validation.ts";
 /** A network as it is: what it makes of a batch of inputs. */
 export type Network = (input: Tensor) => Promise<Tensor>;
 
-/** What the network made of a held-out square, or of random numbers. */
+/** A sample: the network's output for a held-out square, or for random numbers. */
 export interface Sample {
   readonly name: string;
   readonly output: Tensor;
@@ -20,10 +20,10 @@ export interface Sample {
   readonly target?: Tensor;
 }
 
-/** What outputs are judged by. */
+/** The losses that judge outputs. */
 export type Measure = Pick<Loss, "spec" | "better" | "decimals">;
 
-/** What comes of judging a network. */
+/** The result of judging a network. */
 export interface Judgement {
   readonly samples: readonly Sample[];
   readonly scores: Scores;
@@ -31,7 +31,7 @@ export interface Judgement {
   readonly measured: Readonly<Record<string, number>>;
 }
 
-/** How networks are judged. */
+/** The options of judging networks. */
 export interface JudgeOptions extends PhotographOptions {
   /** Whether the whole of every held-out photograph is judged, in crops; default false: a few squares of some. */
   all?: boolean;
@@ -42,11 +42,11 @@ export interface JudgeOptions extends PhotographOptions {
 /** Judges a network by photographs that it has not learnt from. */
 export interface Judge {
   readonly measures: readonly Measure[];
-  /** What there is without the network, and its scores: those of the untrained network where they are left out. */
+  /** The baseline without the network, and its scores: those of the untrained network where they are left out. */
   readonly baseline: { readonly name: string; readonly scores?: Scores };
-  /** How much of the held-out photographs the scores are of. */
+  /** The part of the held-out photographs that the scores are of. */
   readonly coverage: Coverage;
-  /** What there is to know of the measures: which could not be computed, and which are not to be relied on. */
+  /** Notes on the measures: which could not be computed, and which are not to be relied on. */
   readonly notes: readonly string[];
   readonly skipped: readonly Skipped[];
   /** A few outputs, to be looked at. */
@@ -60,7 +60,7 @@ const samplesShown = 6;
 const [imagesShown, imagesCompared, imagesAtOnce] = [32, 256, 32];
 
 /**
- * Who judges the networks of a task.
+ * Returns the judge of a task's networks.
  *
  * @throws {ReconlossError} `image` when no held-out photograph can be used
  */

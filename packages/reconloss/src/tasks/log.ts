@@ -3,7 +3,7 @@ import { ReconlossError } from "@reconloss/core";
 import { nonFiniteAsWords } from "@reconloss/core/internal";
 import { reasonOf } from "../files.ts";
 
-/** What was true after a step. */
+/** A line of the log: the state after a step. */
 export interface Dated {
   readonly step: number;
 }
@@ -77,7 +77,7 @@ type Fields = Readonly<Record<string, unknown>>;
 const isObject = (value: unknown): value is Fields =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** What JSON has no numbers for; null, as older versions wrote, stands for any of them. */
+/** Values that JSON has no numbers for; null, as older versions wrote, stands for any of them. */
 const words = new Map<unknown, number>([
   ["Infinity", Number.POSITIVE_INFINITY],
   ["-Infinity", Number.NEGATIVE_INFINITY],

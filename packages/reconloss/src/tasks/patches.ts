@@ -43,7 +43,7 @@ export function cutRectangle(pixels: Pixels, { left, top, width, height }: Recta
   return cut(pixels, top * pixels.width + left, { down: pixels.width, across: 1 }, [height, width], colours);
 }
 
-/** What colours weigh in grey: the luma of BT.601, as Pillow's `convert("L")` before it rounds. */
+/** The weights of colours in grey: the luma of BT.601, as Pillow's `convert("L")` before it rounds. */
 const lumaWeights = [0.299, 0.587, 0.114] as const;
 
 /** Pixels in rows and columns, from the number of the first and the steps to the one below and the one beside. */

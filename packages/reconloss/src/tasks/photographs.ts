@@ -18,7 +18,7 @@ export interface Photograph {
   /** Relative to its folder. */
   readonly name: string;
   readonly path: string;
-  /** Which of its columns are meant, as fractions of its width. Default: all. */
+  /** The range of its columns, as fractions of its width. Default: all. */
   readonly part?: readonly [start: number, end: number];
 }
 
@@ -26,7 +26,7 @@ export interface Photograph {
 export interface Split {
   readonly training: readonly Photograph[];
   readonly validation: readonly Photograph[];
-  /** How many files of each folder are no images, by extension. */
+  /** The numbers of files of each folder that are no images, by extension. */
   readonly passedOver: Readonly<Record<string, PassedOver>>;
 }
 
@@ -38,7 +38,7 @@ export interface Skipped {
 
 /** One of so many photographs is held out. */
 const every = 10;
-/** Where the part of each photograph lies that is held out where there are fewer than {@link every}: in its middle, where there is most to see. */
+/** The part of each photograph that is held out where there are fewer than {@link every}: its middle, where there is most to see. */
 const middle = [0.4, 0.6] as const;
 
 async function photographsIn(folder: string): Promise<{ photographs: Photograph[]; passedOver: PassedOver }> {
@@ -51,7 +51,7 @@ async function photographsIn(folder: string): Promise<{ photographs: Photograph[
 }
 
 /**
- * Which photographs of a folder and its subfolders are learnt from and which are held out, by a rule that depends on their names alone: with `validation`, those of
+ * Divides the photographs of a folder and its subfolders into those for training and those held out, by a rule that depends on their names alone: with `validation`, those of
  * that folder are held out; else every tenth in natural order; of fewer than ten, the middle fifth of each.
  *
  * @throws {ReconlossError} `file` when a folder cannot be read or holds no image
@@ -106,7 +106,7 @@ function columns({ data, width, height, channels }: Pixels, left: number, right:
   return { data: cut, width: right - left, height, channels };
 }
 
-/** How photographs are read. */
+/** The options of reading photographs. */
 export interface PhotographOptions extends AlphaOptions {
   /** Is told what was done to the pixels of each file, by its path. */
   decoded?: Map<string, readonly DecodeNote[]>;
@@ -128,13 +128,13 @@ export async function readPhotograph({ path, part }: Photograph, options: Photog
   return columns(pixels, start, end);
 }
 
-/** What {@link PhotographStore} is told. */
+/** The options of {@link PhotographStore}. */
 export interface StoreOptions extends PhotographOptions {
   /** The least width and height. */
   leastSide: number;
   /** The most pixels that are held in memory at once. */
   limitPixels: number;
-  /** What the choice of photographs follows from, where not all fit. */
+  /** The seed of the choice of photographs, where not all fit. */
   seed: number;
 }
 
@@ -182,7 +182,7 @@ export class PhotographStore {
   }
 
   /**
-   * What a step may draw from, in natural order.
+   * The photographs that a step may draw from, in natural order.
    *
    * @throws {ReconlossError} `image` when not a single photograph can be used
    */

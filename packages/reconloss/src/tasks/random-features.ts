@@ -13,7 +13,7 @@ export interface RandomFeatures {
 }
 
 /**
- * What can be compared of images without any trained network: the means over all positions of three layers of convolutions with fixed random weights, each scaled to
+ * Features of images without any trained network: the means over all positions of three layers of convolutions with fixed random weights, each scaled to
  * mean 0 and deviation 1 over a set of real images. A kernel distance of such features tells sets of images apart, and falls as a generator learns; it is no KID that
  * could be compared with published ones.
  *

@@ -33,20 +33,20 @@ export interface TrainingSettings extends TaskOptions {
   readonly ratesBefore?: string;
   /** Steps between validations. */
   readonly every: number;
-  /** How many million pixels of photographs are held in memory at once. */
+  /** The number of pixels of photographs that are held in memory at once, in millions. */
   readonly megapixels: number;
-  /** What becomes of transparent photographs: they are left out, or laid over {@link TrainingSettings.background}. */
+  /** The treatment of transparent photographs: they are left out, or laid over {@link TrainingSettings.background}. */
   readonly alpha: "reject" | "composite";
-  /** What transparent photographs are laid over: a colour's name, `#rrggbb` or `checker`. Default white. */
+  /** The background of transparent photographs: a colour's name, `#rrggbb` or `checker`. Default white. */
   readonly background?: string;
 }
 
-/** What must be said; everything else has a default. */
+/** Settings as callers give them: task and data; all others have a default. */
 export type GivenSettings = Pick<TrainingSettings, "task" | "data"> & Partial<TrainingSettings>;
 
 type Kind = "string" | "number" | "boolean";
 
-/** What each setting is; a file may say anything. */
+/** The type of each setting, since a file may hold anything. */
 const kinds: Readonly<Record<keyof TrainingSettings, Kind>> = {
   task: "string",
   scale: "number",
@@ -165,7 +165,7 @@ export function resumedSettings(given: TrainingSettings, saved: TrainingSettings
   return JSON.parse(JSON.stringify({ ...given, ...rates, init, network })) as TrainingSettings;
 }
 
-/** What the learning rate is multiplied by at each step of a task's training. */
+/** The factor of the learning rate at each step of a task's training. */
 export function scheduleOf(task: Task, { steps, rateSince = 0 }: TrainingSettings): Schedule {
   // A generator and its discriminator keep their pace; everything else comes to rest.
   if (task.latent !== undefined) return constantRate();

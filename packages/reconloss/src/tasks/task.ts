@@ -3,7 +3,7 @@ import type { Model } from "@reconloss/core/nets";
 import type { Pixels } from "../image/index.ts";
 import { asFile, type Colours, cutSquare, randomCut, withoutBorder } from "./patches.ts";
 
-/** What a training does where nothing else is said. */
+/** The default settings of a training. */
 export interface TaskDefaults {
   /** Side of the target's patches, in pixels. */
   readonly patch: number;
@@ -15,23 +15,23 @@ export interface TaskDefaults {
   readonly steps: number;
 }
 
-/** What a network is shown, and what it should make of it. */
+/** An input of a network, and the output that it should give. */
 export interface Example {
   readonly input: Tensor;
   readonly target: Tensor;
 }
 
-/** How images are spoiled that a network is to restore. */
+/** The degradation of images that a network is to restore. */
 export interface Restoration {
   /** Channels of inputs and targets. */
   readonly colours: Colours;
   /** Target pixels per input pixel, along either axis. */
   readonly scale: number;
-  /** How far the making of an input looks beyond its place, in pixels of the target; a multiple of `scale`. */
+  /** The margin around a place that its degradation depends on, in pixels of the target; a multiple of `scale`. */
   readonly margin: number;
   /** An input made of a target [1, colours, h, w], spoiled as the random numbers have it: [1, colours, h / scale, w / scale], in [0, 1] as the target. */
   spoil(target: Tensor, random: Random): Tensor;
-  /** What there is of an input without a network, in the target's size, and what that is called. */
+  /** The baseline without a network: the input in the target's size, and its name. */
   readonly baseline: { readonly name: string; of(input: Tensor): Tensor };
 }
 
@@ -46,9 +46,9 @@ export interface Task {
   readonly defaults: TaskDefaults;
   /** For tasks whose inputs are spoiled photographs. */
   readonly restoration?: Restoration;
-  /** What height and width of inputs must be multiples of, where the network is not this task's own. Default 1. */
+  /** The divisor of heights and widths of inputs, where the network is not this task's own. Default 1. */
   readonly multiple?: number;
-  /** What inputs are, where they are random numbers: this many of the standard normal distribution. */
+  /** The length of inputs that are random numbers of the standard normal distribution, for generators. */
   readonly latent?: number;
   /** The network that learns it. */
   model(): Model;

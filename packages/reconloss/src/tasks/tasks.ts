@@ -7,7 +7,7 @@ import type { Colours } from "./patches.ts";
 import { superResolution } from "./super-resolution.ts";
 import type { Task } from "./task.ts";
 
-/** What a task can be told besides its defaults; each belongs to one of them. */
+/** The options of tasks; each belongs to one of them. */
 export interface TaskOptions {
   /** `super-resolution`: how many times as high and wide the output is, 2 (default), 3 or 4. */
   readonly scale?: number;

@@ -20,9 +20,9 @@ import { checkSettings, resumedSettings, scheduleOf, type TrainingSettings, task
 import type { Task } from "./task.ts";
 import type { Scores } from "./validation.ts";
 
-/** What a step of a training was like. */
+/** The record of a step of a training. */
 export interface StepRecord extends Dated {
-  /** What was minimised. */
+  /** The minimised value. */
   readonly value: number;
   /** The learning rate; not in logs of older versions. */
   readonly rate?: number;
@@ -30,45 +30,45 @@ export interface StepRecord extends Dated {
   readonly terms: Readonly<Record<string, number>>;
 }
 
-/** What the network's outputs scored after a step. */
+/** The scores of the network's outputs after a step. */
 export interface ValidationRecord extends Dated {
   readonly scores: Scores;
   /** Over how many crops, or generated images, each score is. */
   readonly measured: Readonly<Record<string, number>>;
 }
 
-/** Where a training stands. */
+/** The state of a training. */
 export interface TrainingProgress {
   readonly settings: TrainingSettings;
   readonly task: Task;
   readonly status: "running" | "finished" | "interrupted" | "failed";
-  /** What went wrong, where something did. */
+  /** The error, where there was one. */
   readonly problem?: string;
   readonly steps: number;
   readonly log: readonly StepRecord[];
   readonly validation: readonly ValidationRecord[];
-  /** What outputs are judged by, against what there is without the network. */
+  /** The losses that judge outputs, against the baseline without the network. */
   readonly measures: readonly Measure[];
   readonly baseline: { readonly name: string; readonly scores: Scores };
-  /** How much of the held-out photographs the scores are of. */
+  /** The part of the held-out photographs that the scores are of. */
   readonly coverage: Coverage;
   readonly samples: readonly Sample[];
   readonly parameters: number;
-  /** How many photographs are learnt from and held out. */
+  /** The numbers of photographs for training and held out. */
   readonly photographs: { readonly training: number; readonly validation: number };
   /** Photographs that could not be used so far, and what there is to know of the measures. */
   readonly skipped: readonly Skipped[];
-  /** How many files of each folder are no images, by extension. */
+  /** The numbers of files of each folder that are no images, by extension. */
   readonly passedOver?: Readonly<Record<string, PassedOver>>;
   readonly notes: readonly string[];
-  /** What was done to pixels on their way, and to how many photographs so far: `2 rotated by EXIF`; absent where nothing was. */
+  /** The conversions of pixels on their way, and the numbers of photographs so far: `2 rotated by EXIF`; absent where nothing was. */
   readonly decode?: string;
   /** Target patches that were learnt from in a second, lately. */
   readonly imagesPerSecond?: number;
   readonly secondsLeft?: number;
 }
 
-/** How {@link runTraining} is watched and stopped. */
+/** The callbacks of {@link runTraining} and its signal to stop. */
 export interface TrainingOptions {
   /** Goes on from the checkpoint in the folder. */
   resume?: boolean;
@@ -179,7 +179,7 @@ export async function runTraining(
   }
 }
 
-/** What a training is made of. */
+/** The parts of a training. */
 interface Parts {
   readonly settings: TrainingSettings;
   readonly folder: string;
@@ -418,7 +418,7 @@ class Run {
   }
 }
 
-/** What there is to know of terms that do not begin, or not get to their whole weight, before a training ends. */
+/** Notes on terms that do not begin, or do not get to their whole weight, before a training ends. */
 function unfinishedTerms({ later = [] }: Loss, steps: number): string[] {
   return later.flatMap(({ label, start, warmup }) => {
     if (start >= steps) return [`${label} begins after ${start} steps: it has no part in a training of ${steps}`];
@@ -430,7 +430,7 @@ function unfinishedTerms({ later = [] }: Loss, steps: number): string[] {
   });
 }
 
-/** How many files these are, or are parts of. */
+/** The number of files that these are, or are parts of. */
 function filesOf(photographs: readonly Photograph[]): number {
   return new Set(photographs.map(({ path }) => path)).size;
 }

@@ -2,14 +2,14 @@ import { type Loss, ReconlossError, type Tensor } from "@reconloss/core";
 import { parseLoss, parseLosses } from "@reconloss/core/internal";
 import { findWeights } from "../weights/locate.ts";
 
-/** What outputs are judged by, as 8-bit files hold them. */
+/** The losses that judge outputs, as 8-bit files hold them. */
 const metrics = "psnr, ssim, lpips";
-/** What stands in where a published network's weights are missing. */
+/** The substitute where a published network's weights are missing. */
 const embedded = "lpips(net=tiny)";
-/** What else judges a network that was trained with the embedded one. */
+/** A second judge of a network that was trained with the embedded one. */
 const besideEmbedded = "ms-ssim, deltaE";
 
-/** What outputs score, the mean over the held-out crops, by loss. */
+/** The scores of outputs by loss, each the mean over the held-out crops. */
 export type Scores = Readonly<Record<string, number>>;
 
 /** Whether a loss, or a term of it, is computed by the embedded network. */

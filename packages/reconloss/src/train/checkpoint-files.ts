@@ -2,7 +2,7 @@ import { ReconlossError } from "@reconloss/core";
 import { checkArguments } from "@reconloss/core/internal";
 import { readFileBytes, writeFileAtomically } from "../files.ts";
 
-/** What can be continued: a `Trainer`, or the discriminator of `adversarial`. */
+/** A training that can be resumed: a `Trainer`, or the discriminator of `adversarial`. */
 export interface Resumable {
   checkpoint(metadata?: Readonly<Record<string, string>>): Uint8Array;
   restore(bytes: Uint8Array, file?: string): Promise<unknown>;

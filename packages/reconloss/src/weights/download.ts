@@ -35,7 +35,7 @@ export interface DownloadOptions {
   onWait?: (name: string, holder: LockHolder | undefined) => void;
 }
 
-/** What is noted beside a partial file, to tell whether it can be continued. */
+/** The record beside a partial file, which tells whether it can be continued. */
 interface PartialNote {
   url: string;
   /** An ETag or a date that changes when the file does. */

@@ -5,7 +5,7 @@ import { checkArguments } from "@reconloss/core/internal";
 /** The environment variables that say where weights are and how to get them. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Where each platform keeps what programs can fetch again; Linux follows the XDG base directory specification. */
+/** The folder of each platform for files that programs can fetch again; Linux follows the XDG base directory specification. */
 function platformCache(env: Environment, platform: string): string {
   const home = homedir();
   if (platform === "win32") return join(env.LOCALAPPDATA || join(home, "AppData", "Local"), "reconloss", "Cache");

@@ -1,5 +1,5 @@
 /**
- * Where weights come from: the registry of published files, the search on this machine, downloads, and the readers of PyTorch and
+ * Sources of weights: the registry of published files, the search on this machine, downloads, and the readers of PyTorch and
  * safetensors checkpoints.
  *
  * @module

@@ -15,7 +15,7 @@ import { type DownloadOptions, downloadUrl, downloadWeights, fileSha256 } from "
 import { type Environment, weightsCache } from "./folders.ts";
 import { openCheckpoint } from "./open.ts";
 
-/** Where to look for weights, and how to get those that are not there. */
+/** The places to look for weights, and the ways to get those that are not there. */
 export interface WeightsOptions extends DownloadOptions, CheckpointOptions {
   /** The file itself; nothing else is looked at then. */
   path?: string;
@@ -28,7 +28,7 @@ export interface WeightsOptions extends DownloadOptions, CheckpointOptions {
 /** A weights file on this machine. */
 export interface FoundWeights {
   readonly path: string;
-  /** Where it was found: the explicit path, the weights folder or the cache. */
+  /** The place where it was found: the explicit path, the weights folder or the cache. */
   readonly from: "path" | "folder" | "cache";
 }
 
@@ -196,7 +196,7 @@ function missing(entry: WeightsEntry, options: WeightsOptions, cause: ReconlossE
   return new ReconlossError("missing-weights", message, { cause });
 }
 
-/** What became of an imported file. */
+/** The result of importing a file. */
 export interface ImportedWeights {
   readonly path: string;
   /** Whether its bytes are upstream's. */
@@ -259,7 +259,7 @@ async function floatingTensors(checkpoint: Checkpoint): Promise<StateDict> {
   return tensors;
 }
 
-/** How sure it is that weights are what they claim. */
+/** The trust in weights being what they claim. */
 export type WeightsState =
   /** Upstream's bytes: the SHA-256 matches. */
   | "verified"
@@ -274,7 +274,7 @@ export interface WeightsCheck {
   readonly name: string;
   readonly state: WeightsState;
   readonly path?: string;
-  /** What is wrong, when damaged. */
+  /** The damage, where there is any. */
   readonly problem?: string;
 }
 

@@ -33,7 +33,7 @@ export interface PackOptions extends WeightsOptions {
 
 /**
  * Writes the weights of a name into a folder that a site hosts, of the published file what losses need, and notes them in the folder's `weights.json`.
- * What the folder has of other names stays. Files are written whole; a page that reads between the two sees a hash that does not fit, and no wrong numbers.
+ * Files of other names in the folder stay. Files are written whole; a page that reads between the two sees a hash that does not fit, and no wrong numbers.
  *
  * @throws {ReconlossError} as `resolveWeights` and `readStateDict`; `range` for numbers beyond half precision; `file` where the folder cannot be
  * written; `checkpoint` where its `weights.json` is none
@@ -105,7 +105,7 @@ async function note(folder: string, name: string, packed: PackedFile): Promise<v
   });
 }
 
-/** What the folder has so far. */
+/** The contents of the folder so far. */
 async function readManifest(path: string): Promise<WeightsManifest["files"]> {
   let bytes: Uint8Array;
   try {
