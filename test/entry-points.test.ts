@@ -5,6 +5,7 @@ import * as kernels from "../packages/core/src/kernels/index.ts";
 import * as nets from "../packages/core/src/nets/index.ts";
 import * as cluster from "../packages/reconloss/src/cluster/index.ts";
 import * as compare from "../packages/reconloss/src/compare/index.ts";
+import * as figure from "../packages/reconloss/src/figure/index.ts";
 import * as image from "../packages/reconloss/src/image/index.ts";
 import * as judge from "../packages/reconloss/src/judge/index.ts";
 import * as report from "../packages/reconloss/src/report/index.ts";
@@ -19,6 +20,7 @@ import { rawErrors, subjectsOf } from "./wrong-types.ts";
 const entryPoints = {
   cluster,
   compare,
+  figure,
   graph,
   image,
   jax,

@@ -5,6 +5,7 @@ const subpaths = [
   "cluster",
   "compare",
   "distribution",
+  "figure",
   "graph",
   "image",
   "judge",

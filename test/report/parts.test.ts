@@ -2,10 +2,10 @@ import { describe, expect, it } from "vitest";
 import { parseLoss, parseLosses } from "../../packages/core/src/losses/index.ts";
 import { Tensor } from "../../packages/core/src/tensor.ts";
 import type { PairResult } from "../../packages/reconloss/src/compare/index.ts";
+import { type Html, html, scriptData } from "../../packages/reconloss/src/html.ts";
 import { distribution } from "../../packages/reconloss/src/report/chart.ts";
 import { colourTable, magma } from "../../packages/reconloss/src/report/colour-map.ts";
 import { falseColour, toErrorMap, topOf } from "../../packages/reconloss/src/report/error-map.ts";
-import { type Html, html, scriptData } from "../../packages/reconloss/src/report/html.ts";
 import { chooseWorst, rank } from "../../packages/reconloss/src/report/statistics.ts";
 
 function pair(name: string, values: Record<string, number>): PairResult {

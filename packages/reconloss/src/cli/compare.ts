@@ -21,7 +21,7 @@ import { type PixelOptions, pairPaths } from "../image/index.ts";
 import { judgementOf, type MethodOutputs, toLatex, toMarkdown } from "../judge/index.ts";
 import { writeReport } from "../report/index.ts";
 import { wholeNumber } from "./distribution.ts";
-import { comparingBar, finishedPairs } from "./finished.ts";
+import { addWorkOptions, comparingBar, finishedPairs, type WorkFlags } from "./finished.ts";
 import { addJsonOption, jsonFile, printsJson } from "./json-option.ts";
 import { judgeOutputs } from "./judge.ts";
 import { namesExplained } from "./judgement-table.ts";
@@ -58,16 +58,13 @@ export interface ComparisonFlags {
 }
 
 /** What `compare` is told. */
-export interface CompareFlags extends MeasureFlags, ComparisonFlags {
+export interface CompareFlags extends MeasureFlags, ComparisonFlags, WorkFlags {
   targets?: string;
   maps?: string;
   markdown?: string;
   latex?: string;
   intervals: boolean;
   seed: number;
-  cache: string | boolean;
-  jobs?: number;
-  progress: boolean;
 }
 
 /** `reconloss compare`; `finish` receives the exit code. */
@@ -83,7 +80,7 @@ export function compareCommand(terminal: Terminal, finish: (code: number) => voi
       "--targets <targets>",
       "the target, or the folder of targets, of all outputs: each is then a method, name=outputs",
     );
-  return addComparisonOptions(addMeasureOptions(command))
+  addComparisonOptions(addMeasureOptions(command))
     .option("--markdown <file>", "write the table of means in Markdown")
     .option("--latex <file>", "write the table of means in LaTeX (booktabs)")
     .option("--no-intervals", "no intervals in the tables of means")
@@ -91,15 +88,8 @@ export function compareCommand(terminal: Terminal, finish: (code: number) => voi
       new Option("--seed <n>", "of the bootstrap that intervals are made by").argParser(wholeNumber(0)).default(0),
     )
     .option("--stream", "print a line of JSON for each pair as soon as it is compared, in place of the table")
-    .option("--maps <folder>", "write each error map as a false-colour PNG")
-    .option("--cache <folder>", "where finished pairs are kept, so that interrupted work goes on")
-    .option("--no-cache", "keep no pairs")
-    .option(
-      "--jobs <n>",
-      "pairs that are in work at a time; more take more memory, and change no number",
-      wholeNumber(1),
-    )
-    .option("--no-progress", "no progress bar, and no lines on how far it is")
+    .option("--maps <folder>", "write each error map as a false-colour PNG");
+  return addWorkOptions(command)
     .addHelpText(
       "after",
       `
@@ -145,7 +135,7 @@ Exit codes: 0 all well; 1 a pair failed, an image has no partner, or a --fail co
 }
 
 /** Methods as they were typed: `ours=out/ours`, or outputs alone, which have the name of their folder. */
-function methodsOf(inputs: readonly string[]): MethodOutputs[] {
+export function methodsOf(inputs: readonly string[]): MethodOutputs[] {
   return inputs.map((text) => {
     const { name, outputs = text } = /^(?<name>[^=/\\]*)=(?<outputs>.*)$/s.exec(text)?.groups ?? {};
     if (outputs === "") throw new ReconlossError("invalid-argument", `${text}: where its outputs are is missing`);
@@ -158,7 +148,7 @@ export function addComparisonOptions(command: Command): Command {
   return addJsonOption(command)
     .option("--csv <file>", "write a table of all pairs")
     .option("--jsonl <file>", "write a line of JSON for each pair")
-    .option("--report <file.html>", "write a page to look at: images, error maps, distributions");
+    .option("--report <file.html>", "write a page to look at: images, error maps; of several methods side by side");
 }
 
 async function compare(outputs: string, targets: string, options: CompareFlags, terminal: Terminal): Promise<number> {

@@ -1,7 +1,29 @@
+import type { Command } from "commander";
 import { FinishedPairs } from "../compare/index.ts";
+import { wholeNumber } from "./distribution.ts";
 import { type Progress, progressBar } from "./progress.ts";
 import { tell } from "./tell.ts";
 import type { Terminal } from "./terminal.ts";
+
+/** What commands that compare pairs are told of how they do it. */
+export interface WorkFlags {
+  cache: string | boolean;
+  jobs?: number;
+  progress: boolean;
+}
+
+/** Adds the options of {@link WorkFlags}. */
+export function addWorkOptions(command: Command): Command {
+  return command
+    .option("--cache <folder>", "where finished pairs are kept, so that interrupted work goes on")
+    .option("--no-cache", "keep no pairs")
+    .option(
+      "--jobs <n>",
+      "pairs that are in work at a time; more take more memory, and change no number",
+      wholeNumber(1),
+    )
+    .option("--no-progress", "no progress bar, and no lines on how far it is");
+}
 
 /** What `--cache` and `--no-cache` say: the pairs that were finished before. A folder that was not named need not be there to be written. */
 export function finishedPairs({ cache }: { cache: string | boolean }, terminal: Terminal): FinishedPairs | undefined {

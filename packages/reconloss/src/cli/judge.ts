@@ -15,6 +15,7 @@ import {
 } from "../judge/index.ts";
 import { compareMethods } from "../judge/judge.ts";
 import { checkMethods } from "../judge/judgement.ts";
+import { writeMethodsReport } from "../report/index.ts";
 import type { CompareFlags } from "./compare.ts";
 import { comparingBar, finishedPairs } from "./finished.ts";
 import { jsonFile, printsJson } from "./json-option.ts";
@@ -42,9 +43,8 @@ export async function judgeOutputs(
 ): Promise<number> {
   checkMethods(methods);
   const { csv, jsonl, markdown, latex, report, maps: folder, intervals, stream } = options;
-  if (report !== undefined) throw new ReconlossError("invalid-argument", "--report is of one method's outputs");
   const measures = await measuresOf(options, terminal);
-  const { losses, applied, conditions, device } = measures;
+  const { losses, applied, conditions, device, pixels } = measures;
   const maps = new Map(
     folder === undefined
       ? []
@@ -100,6 +100,7 @@ export async function judgeOutputs(
       ...toFile(markdown, (path) => writePieces(path, [toMarkdown(judgement, { intervals })])),
       ...toFile(latex, (path) => writePieces(path, [toLatex(judgement, { intervals })])),
       ...[...maps.values()].map((one) => () => one.writeScales()),
+      ...toFile(report, (path) => writeMethodsReport(path, judgement, pixels)),
     ])),
   ];
   const held = [...verdicts].flatMap(([method, list]) =>

@@ -30,12 +30,22 @@ export interface MeasureFlags extends NetworkOptions, PluginOptions, PixelFlags 
 
 /** Adds the options of {@link MeasureFlags}. */
 export function addMeasureOptions(command: Command): Command {
+  return addMetricFlags(command, defaultMetrics).addOption(
+    listOption(
+      "--fail <conditions>",
+      "exit with 1 if one holds, or a pair lacks its number: psnr<30,any(ssim<0.8); repeatable",
+    ),
+  );
+}
+
+/** Adds the options that say what is computed of which pixels. */
+export function addMetricFlags(command: Command, defaults: string): Command {
   const withMetrics = command
     .addOption(
       listOption(
         "-m, --metrics <list>",
         "losses with their options, separated by commas; named by `as`, psnr(crop=2) as PSNR; repeatable",
-      ).default(undefined, defaultMetrics),
+      ).default(undefined, defaults),
     )
     .addOption(
       new Option(
@@ -53,12 +63,6 @@ export function addMeasureOptions(command: Command): Command {
         "--metric-model <name=file.onnx,...>",
         `a metric that an ONNX file computes of output and target, or of the output alone; better=lower or better=higher must follow; options: ${modelMetricOptions.join(", ")}; repeatable`,
       ).argParser((text: string, before: readonly ModelMetricText[] = []) => [...before, parseModelMetric(text)]),
-    )
-    .addOption(
-      listOption(
-        "--fail <conditions>",
-        "exit with 1 if one holds, or a pair lacks its number: psnr<30,any(ssim<0.8); repeatable",
-      ),
     );
   return addPixelOptions(withMetrics, alphaOption({ compares: true }))
     .addOption(pluginOption())

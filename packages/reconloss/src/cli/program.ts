@@ -10,6 +10,7 @@ import { clusterCommand } from "./cluster.ts";
 import { compareCommand } from "./compare.ts";
 import { distributionCommand, wholeNumber } from "./distribution.ts";
 import { exportCommand } from "./export.ts";
+import { figureCommand } from "./figure.ts";
 import { lossesCommand } from "./losses.ts";
 import { loadPlugins, pluginsNamed } from "./plugins.ts";
 import { protocolsCommand } from "./protocols.ts";
@@ -21,7 +22,7 @@ import { trainCommand } from "./train.ts";
 import { weightsCommand } from "./weights.ts";
 
 /** The commands that decode files from anywhere; those of a plan have the same names. */
-const readingImages: readonly string[] = ["compare", "distribution", "stats", "train", "apply"];
+const readingImages: readonly string[] = ["compare", "figure", "distribution", "stats", "train", "apply"];
 /** The commands with metrics of sets, whose flags are known from plugins. */
 const withMetrics: readonly string[] = ["distribution", "shards"];
 
@@ -36,6 +37,7 @@ function programOf(terminal: Terminal, finish: (code: number) => void, metrics: 
     .description("image reconstruction losses and metrics")
     .version(manifest.version)
     .addCommand(compareCommand(terminal, finish))
+    .addCommand(figureCommand(terminal, finish))
     .addCommand(distributionCommand(terminal, finish, metrics))
     .addCommand(clusterCommand(terminal, finish))
     .addCommand(statsCommand(terminal, finish))

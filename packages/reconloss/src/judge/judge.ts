@@ -9,7 +9,7 @@ import {
   unpairedFailures,
 } from "../compare/index.ts";
 import { type Measures, measuresFor } from "../compare/measures.ts";
-import { type Pairing, type PixelOptions, pairPaths } from "../image/index.ts";
+import { type ImagePair, type Pairing, type PixelOptions, pairPaths } from "../image/index.ts";
 import { pixelOptionsOf } from "../image/read.ts";
 import { checkMethods, judgementOf, type StatisticalOptions, statisticalOf } from "./judgement.ts";
 import type { JudgedMethod, Judgement } from "./types.ts";
@@ -113,6 +113,8 @@ export async function judge(options: JudgeOptions): Promise<Judgement> {
 
 /** How the pairs of methods are compared, beside what is measured of them. */
 export interface MethodsOptions extends Omit<CompareOptions, keyof PixelOptions | "optional"> {
+  /** Which pairs are compared; default: all. */
+  readonly only?: (pair: ImagePair) => boolean;
   /** Called once, with how many pairs all methods have. */
   readonly onPairs?: (total: number) => void;
   /** Called after each pair, in their order; the next waits for it. */
@@ -124,10 +126,13 @@ export async function compareMethods(
   methods: readonly MethodOutputs[],
   targets: string,
   { losses, pixels, optional, applied }: Measures,
-  { onPairs, onOutcome, ...options }: MethodsOptions = {},
+  { only = () => true, onPairs, onOutcome, ...options }: MethodsOptions = {},
 ): Promise<JudgedMethod[]> {
   const pairings: Pairing[] = [];
-  for (const { outputs } of methods) pairings.push(await pairPaths(outputs, targets));
+  for (const { outputs } of methods) {
+    const pairing = await pairPaths(outputs, targets);
+    pairings.push({ ...pairing, pairs: pairing.pairs.filter(only) });
+  }
   onPairs?.(pairings.reduce((sum, { pairs }) => sum + pairs.length, 0));
   const compared: JudgedMethod[] = [];
   for (const [index, { pairs, unpaired, passedOver }] of pairings.entries()) {

@@ -1,6 +1,6 @@
 import type { Loss } from "@reconloss/core";
 import { formatNumber, type PairResult } from "../compare/index.ts";
-import { type Content, html } from "./html.ts";
+import { type Content, html } from "../html.ts";
 import type { Ranking } from "./statistics.ts";
 
 /** Where the page shows a pair. */

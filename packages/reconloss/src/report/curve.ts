@@ -1,5 +1,5 @@
+import { type Content, html } from "../html.ts";
 import { ticksWithin } from "./chart.ts";
-import { type Content, html } from "./html.ts";
 
 /** A number that changed from step to step. */
 export interface Curve {

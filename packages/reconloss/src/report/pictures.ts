@@ -1,10 +1,13 @@
 import type { Loss, Tensor } from "@reconloss/core";
 import type { WebpOptions } from "sharp";
 import type { PairResult } from "../compare/index.ts";
-import { matchChannels, measure, over } from "../compare/measure.ts";
+import { type Images, matchChannels, measure, over } from "../compare/measure.ts";
+import type { ProposedRegion } from "../figure/index.ts";
+import { proposalsOf, readJudged } from "../figure/read.ts";
 import { type PixelOptions, type Pixels, toPixels } from "../image/index.ts";
 import { decodePrepared } from "../image/read.ts";
 import { loadSharp } from "../image/sharp.ts";
+import type { JudgedImage } from "../judge/types.ts";
 import { type ErrorMap, toErrorMap, topOf } from "./error-map.ts";
 
 /** The longer side of images in a report, in pixels; larger ones are reduced. */
@@ -91,6 +94,22 @@ function borderOf({ width, height }: PairResult, map: ErrorMap): readonly [numbe
   return isBorder ? [x / 2 / width, y / 2 / height] : [0, 0];
 }
 
+/** The error maps of a pair, for the losses that have one. */
+async function mapsOf(
+  pair: PairResult,
+  images: { read: Images; matched: Images },
+  losses: readonly Loss[],
+): Promise<Record<string, MapPicture>> {
+  const maps: Record<string, MapPicture> = {};
+  for (const loss of losses.filter(({ hasMap, label }) => hasMap && pair.values[label] !== undefined)) {
+    const map = toErrorMap(loss, (await measure(loss, images, { map: true })).map as Tensor);
+    const top = topOf(map);
+    const levels = await encodeMap(map, top);
+    maps[loss.label] = { levels, top, zero: map.zero, sign: map.sign, border: borderOf(pair, map) };
+  }
+  return maps;
+}
+
 /** Reads a pair again, computes its maps, and encodes all of it for a page. */
 export async function picture(
   pair: PairResult,
@@ -102,15 +121,38 @@ export async function picture(
   );
   const read = { output: output.image, target: target.image };
   const images = matchChannels(read);
-  const maps: Record<string, MapPicture> = {};
-  for (const loss of losses.filter(({ hasMap, label }) => hasMap && pair.values[label] !== undefined)) {
-    const map = toErrorMap(loss, (await measure(loss, { read, matched: images }, { map: true })).map as Tensor);
-    const top = topOf(map);
-    const levels = await encodeMap(map, top);
-    maps[loss.label] = { levels, top, zero: map.zero, sign: map.sign, border: borderOf(pair, map) };
-  }
+  const maps = await mapsOf(pair, { read, matched: images }, losses);
   const [shown, shownTarget] = [images.output, images.target].map((image) =>
     encodeImage(over(image, "checker").tensor),
   );
   return { pair, output: await shown, target: await shownTarget, maps };
+}
+
+/** An image of a test set, with what methods made of it, as a report shows it. */
+export interface ImagePictures {
+  image: JudgedImage;
+  width: number;
+  height: number;
+  target: Picture;
+  /** In the order of the methods; undefined where one has none that could be compared. */
+  outputs: readonly ({ picture: Picture; maps: Record<string, MapPicture> } | undefined)[];
+  /** Where the methods differ most. */
+  regions: readonly ProposedRegion[];
+}
+
+/** Reads an image again with the outputs of all methods, and encodes all of it for a page. */
+export async function judgedPictures(
+  image: JudgedImage,
+  losses: readonly Loss[],
+  options: PixelOptions,
+): Promise<ImagePictures> {
+  const read = await readJudged("writeMethodsReport", image, options);
+  const [, , height, width] = read.target.shape;
+  const outputs: ImagePictures["outputs"][number][] = [];
+  for (const [index, output] of read.outputs.entries()) {
+    const [pair, images] = [image.pairs[index], read.pairs[index]];
+    if (output === undefined || pair === undefined || images === undefined) outputs.push(undefined);
+    else outputs.push({ picture: await encodeImage(output), maps: await mapsOf(pair, images, losses) });
+  }
+  return { image, width, height, target: await encodeImage(read.target), outputs, regions: proposalsOf(read, {}) };
 }

@@ -8,11 +8,11 @@ import type { DistributionReport, Neighbour } from "../distribution/index.ts";
 import { openSet } from "../distribution/inputs/open.ts";
 import { parsePatches, placeIn } from "../distribution/patches.ts";
 import { writeFileAtomically } from "../files.ts";
+import { type Content, documentHead, html } from "../html.ts";
 import { withoutSecrets } from "../http.ts";
 import { fromPixels, type PixelOptions, toPixels } from "../image/index.ts";
 import { loadSharp } from "../image/sharp.ts";
 import { type Box, cut } from "../onnx/fit.ts";
-import { type Content, documentHead, html } from "./html.ts";
 import { style } from "./style.ts";
 
 /** The longer side of images on the page, in pixels. */

@@ -2,11 +2,11 @@ import type { Tensor } from "@reconloss/core";
 import { checkArguments } from "@reconloss/core/internal";
 import { arrowOf, formatNumber, isWorse } from "../compare/index.ts";
 import { writeFileAtomically } from "../files.ts";
+import { type Content, documentHead, html } from "../html.ts";
 import { toPixels } from "../image/index.ts";
 import { loadSharp } from "../image/sharp.ts";
 import { describeCoverage, type Sample, type TrainingProgress } from "../tasks/index.ts";
 import { type Curve, curve } from "./curve.ts";
-import { type Content, documentHead, html } from "./html.ts";
 import { style } from "./style.ts";
 
 /** The page of a training that goes on is loaded anew so often, in seconds. */

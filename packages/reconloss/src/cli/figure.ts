@@ -1,0 +1,208 @@
+import { relative, sep } from "node:path";
+import { ReconlossError } from "@reconloss/core";
+import { counted } from "@reconloss/core/internal";
+import { Command, InvalidArgumentError } from "commander";
+import { exitCodes } from "../exit-codes.ts";
+import { type Box, type FigureImage, type ProposedRegion, writeFigure } from "../figure/index.ts";
+import { comparableImages, findImage, isCalled } from "../figure/names.ts";
+import { proposeFor } from "../figure/read.ts";
+import type { ImagePair } from "../image/index.ts";
+import { type Judgement, judgementOf } from "../judge/index.ts";
+import { compareMethods } from "../judge/judge.ts";
+import { checkMethods } from "../judge/judgement.ts";
+import { methodsOf } from "./compare.ts";
+import { wholeNumber } from "./distribution.ts";
+import { imageOptions, type Length, parseLength, parseSize, pixelDensity, WantedImages } from "./figure-options.ts";
+import { addWorkOptions, comparingBar, finishedPairs, type WorkFlags } from "./finished.ts";
+import { addMetricFlags, type MeasureFlags, measuresOf } from "./measures.ts";
+import { noteNewFolder } from "./new-folder.ts";
+import type { Progress } from "./progress.ts";
+import { plainTable } from "./table.ts";
+import { coloursFor, jsonText, printable, type Terminal } from "./terminal.ts";
+
+interface Flags extends MeasureFlags, WorkFlags {
+  targets: string;
+  output?: string;
+  regions?: number;
+  size?: [number, number];
+  json?: boolean;
+  columns?: number;
+  width?: Length;
+  fontSize?: number;
+  zoom?: number;
+  dpi?: number;
+  labels?: readonly string[];
+}
+
+const defaultMetrics = "psnr, ssim";
+
+/** `reconloss figure`; `finish` receives the exit code. */
+export function figureCommand(terminal: Terminal, finish: (code: number) => void): Command {
+  const wanted = new WantedImages();
+  const command = new Command("figure")
+    .description("draw the figure of a paper: an image with a box, and the crops of each method with their numbers")
+    .usage("[options] <name=outputs...> --targets <targets> -o <figure.png|svg|pdf>")
+    .argument(
+      "<name=outputs...>",
+      "methods: a name and where its outputs are; outputs alone have the name of their folder",
+    )
+    .requiredOption("--targets <targets>", "the target, or the folder of targets, of all outputs")
+    .option("-o, --output <file>", "the figure: .png, .svg, or .pdf, which needs pdfkit");
+  for (const option of imageOptions(wanted)) command.addOption(option);
+  command
+    .option(
+      "--regions <n>",
+      "print the regions in which methods differ most, n of each image, as --box takes them",
+      wholeNumber(1),
+    )
+    .option("--size <WxH>", "size of regions that are proposed; default: 4:3, a quarter of the image high", parseSize)
+    .option("--json", "print what was drawn or proposed as JSON")
+    .option("--columns <n>", "crops side by side", wholeNumber(1))
+    .option("--width <length>", "width of the figure: 496pt, 17cm, 6.9in, 1200px; default: 496pt", parseLength)
+    .option("--font-size <pt>", "size of letters in points; default: 8", positive)
+    .option("--zoom <pt>", "points to a pixel of the crops, in place of --width", positive)
+    .option(
+      "--dpi <n>",
+      "pixels to an inch of PNG, and of pictures inside SVG and PDF; default: 300, or 96 of a width in px",
+      positive,
+    )
+    .option("--labels <list>", "what stands under the crops, the target's first: HR,Bicubic,Ours", parseLabels);
+  return addWorkOptions(addMetricFlags(command, defaultMetrics))
+    .addHelpText(
+      "after",
+      `
+Examples:
+  reconloss figure bicubic=out/bic edsr=out/edsr ours=out/ours --targets HR/ -o figure.pdf
+  reconloss figure bicubic=out/bic ours=out/ours --targets HR/ --image baby.png --box 120,80,64,48 -o figure.svg
+  reconloss figure bicubic=out/bic ours=out/ours --targets HR/ --image baby --box 40,30,48,36,red --image bird --columns 3 -m "psnr as PSNR" -o two.png
+  reconloss figure bicubic=out/bic ours=out/ours --targets HR/ --image baby --regions 5
+
+Numbers are of the whole image, the best in bold. Without --box, the box is where the methods differ most: the window of the largest mean variance, between methods, of the
+absolute error at each pixel. Without --image, the image is the one with the largest standard deviation between methods of the first metric.
+The same files give the same bytes. Exit codes: 0 all well; 1 a method lacks an image that is shown; 2 wrong usage; 3 the machine lacks something: pdfkit, weights, room on the disk.`,
+    )
+    .action(async (inputs: readonly string[], flags: Flags) => {
+      finish(await drawFigure(inputs, flags, wanted, terminal));
+    });
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== "" && value > 0 && Number.isFinite(value)) return value;
+  throw new InvalidArgumentError("It must be a number above 0.");
+}
+
+function parseLabels(text: string): string[] {
+  return text.split(",").map((label) => label.trim());
+}
+
+/** Images by name alone, judged: the others are not even opened. */
+async function judgeImages(
+  inputs: readonly string[],
+  flags: Flags,
+  names: readonly string[] | undefined,
+  terminal: Terminal,
+): Promise<{ judgement: Judgement; pixels: Awaited<ReturnType<typeof measuresOf>>["pixels"] }> {
+  const methods = methodsOf(inputs);
+  checkMethods(methods);
+  const measures = await measuresOf(
+    { ...flags, metrics: flags.metrics ?? (flags.protocol ? undefined : defaultMetrics) },
+    terminal,
+  );
+  const { losses, applied, pixels, device } = measures;
+  const all = new Set<string>();
+  const nameOf = ({ target }: ImagePair) => relative(flags.targets, target).split(sep).join("/") || target;
+  const only = (pair: ImagePair) => {
+    all.add(nameOf(pair));
+    return names === undefined || names.some((name) => isCalled(nameOf(pair), name));
+  };
+  const finished = finishedPairs(flags, terminal);
+  let progress: Progress | undefined;
+  const compared = await compareMethods(methods, flags.targets, measures, {
+    ...{ device, only, finished, jobs: flags.jobs },
+    onPairs: (total) => {
+      progress = comparingBar(total, finished, flags, terminal);
+    },
+    onOutcome: () => progress?.step(),
+  }).finally(async () => {
+    progress?.stop();
+    await finished?.close();
+  });
+  for (const name of names ?? [])
+    findImage(
+      name,
+      [...all].map((own) => ({ name: own })),
+    );
+  return { judgement: judgementOf({ methods: compared, targets: flags.targets, losses, applied }), pixels };
+}
+
+const boxText = ({ x, y, width, height }: Box) => [x, y, width, height].join(",");
+
+async function drawFigure(
+  inputs: readonly string[],
+  flags: Flags,
+  wanted: WantedImages,
+  terminal: Terminal,
+): Promise<number> {
+  const { output, regions, json, width, zoom, dpi, columns, fontSize, labels } = flags;
+  if ((output === undefined) === (regions === undefined)) {
+    const problem =
+      output === undefined ? "say where: -o figure.png, or --regions 3" : "-o draws and --regions prints; take one";
+    throw new ReconlossError("invalid-argument", `figure: ${problem}`);
+  }
+  await noteNewFolder(output, terminal);
+  const names = wanted.images?.map(({ name }) => name);
+  const { judgement, pixels } = await judgeImages(inputs, flags, names, terminal);
+  if (regions !== undefined) return printRegions(judgement, names, regions, flags, pixels, terminal);
+  const images: FigureImage[] | undefined = wanted.images ?? chosen(judgement, wanted);
+  const record = await writeFigure(output as string, judgement, {
+    ...pixels,
+    ...{ columns, fontSize, labels, images, scale: zoom, size: flags.size },
+    width: width?.points,
+    dpi: dpi ?? (width?.inPixels ? pixelDensity : undefined),
+  });
+  const { stdout, stderr, env } = terminal;
+  const { yellow } = coloursFor(stderr, env);
+  if (json) stdout.write(`${jsonText(record, 2)}\n`);
+  else stdout.write(`${printable(output as string)}  ${Math.round(record.width)}x${Math.round(record.height)} pt\n`);
+  for (const { name, boxes, isProposed } of record.images) {
+    if (!isProposed) continue;
+    const text = `${name}: --box ${boxes.map(boxText).join(" --box ")} is where the methods differ most`;
+    stderr.write(`${yellow("note:")} ${printable(text)}\n`);
+  }
+  for (const note of record.notes) stderr.write(`${yellow("note:")} ${printable(note)}\n`);
+  return record.missing > 0 ? exitCodes.failed : exitCodes.ok;
+}
+
+/** The boxes that were given without an image are of the one that is chosen. */
+function chosen(judgement: Judgement, { boxes }: WantedImages): FigureImage[] | undefined {
+  const [first] = comparableImages(judgement);
+  return boxes === undefined || first === undefined ? undefined : [{ name: first.name, boxes }];
+}
+
+async function printRegions(
+  judgement: Judgement,
+  names: readonly string[] | undefined,
+  count: number,
+  { size, json }: Flags,
+  pixels: object,
+  { stdout }: Terminal,
+): Promise<number> {
+  const images = comparableImages(judgement);
+  const shown = names === undefined ? images.slice(0, 1) : names.map((name) => findImage(name, images));
+  if (shown.length === 0) throw new ReconlossError("invalid-argument", "figure: there is no image to look at");
+  const found: { name: string; regions: ProposedRegion[] }[] = [];
+  for (const image of shown) {
+    found.push({ name: image.name, regions: await proposeFor(image, { ...pixels, count, size }) });
+  }
+  if (json) stdout.write(`${jsonText(found, 2)}\n`);
+  else {
+    const rows = found.flatMap(({ name, regions }) =>
+      regions.map((region) => [printable(name), `--box ${boxText(region)}`, region.score.toExponential(2)]),
+    );
+    stdout.write(`${plainTable([["image", "region", "difference"], ...rows], [1], [0, 1])}\n`);
+    const equal = found.filter(({ regions }) => regions.length === 0);
+    if (equal.length > 0) stdout.write(`${counted(equal.length, "image", "images")} on which all methods are equal\n`);
+  }
+  return exitCodes.ok;
+}

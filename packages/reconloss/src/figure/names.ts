@@ -1,0 +1,47 @@
+import { extname } from "node:path";
+import { ReconlossError } from "@reconloss/core";
+import { suggestion } from "@reconloss/core/internal";
+import type { JudgedImage, Judgement } from "../judge/types.ts";
+import { bySpread } from "./spread.ts";
+
+const stemOf = (text: string) => text.slice(0, text.length - extname(text).length);
+
+/** What a name may mean, the nearest first: the whole of an image's, the same without extension, or the end of either. */
+const readings: readonly ((own: string, name: string) => boolean)[] = [
+  (own, name) => own === name,
+  (own, name) => stemOf(own) === name,
+  (own, name) => own.endsWith(`/${name}`),
+  (own, name) => stemOf(own).endsWith(`/${name}`),
+];
+
+/** Whether a name may mean an image. */
+export function isCalled(own: string, name: string): boolean {
+  return readings.some((isMeant) => isMeant(own, name));
+}
+
+const namesListed = 8;
+
+/**
+ * The image that a name means.
+ *
+ * @throws {ReconlossError} `invalid-argument` where none is called so, or more than one may be
+ */
+export function findImage<T extends Pick<JudgedImage, "name">>(name: string, images: readonly T[]): T {
+  for (const isMeant of readings) {
+    const [found, ...others] = images.filter((image) => isMeant(image.name, name));
+    if (found === undefined) continue;
+    if (others.length === 0) return found;
+    const names = [found, ...others].map((image) => image.name).join(", ");
+    throw new ReconlossError("invalid-argument", `image ${name} may be any of ${names}`);
+  }
+  const known = images.map((image) => image.name);
+  const more = known.length > namesListed ? " ..." : "";
+  const guess = suggestion(name, known) || `; there are ${known.slice(0, namesListed).join(", ")}${more}`;
+  throw new ReconlossError("invalid-argument", `no target is called ${name}${guess}`);
+}
+
+/** The images that have a target and an output, by how far methods differ by the first metric, the first one most. */
+export function comparableImages({ images, losses }: Pick<Judgement, "images" | "losses">): JudgedImage[] {
+  const own = images.filter(({ target, pairs }) => target !== null && pairs.some((pair) => pair !== undefined));
+  return losses[0] === undefined ? own : bySpread(losses[0], own);
+}

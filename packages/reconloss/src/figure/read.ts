@@ -1,0 +1,70 @@
+import { Tensor } from "@reconloss/core";
+import type { PairResult } from "../compare/index.ts";
+import { type Images, matchChannels, over } from "../compare/measure.ts";
+import type { PixelOptions } from "../image/index.ts";
+import { decodePrepared, pixelOptionsOf } from "../image/read.ts";
+import type { JudgedImage } from "../judge/types.ts";
+import { type ProposedRegion, proposeRegions, type RegionOptions } from "./regions.ts";
+
+/** A pair as it was read, and with channels that match. */
+export interface ReadPair {
+  readonly read: Images;
+  readonly matched: Images;
+}
+
+/** An image of a test set with what methods made of it, in colour and over a background where it is transparent. */
+export interface ReadImage {
+  readonly target: Tensor;
+  /** In the order of the methods; undefined where one has none that could be compared. */
+  readonly outputs: readonly (Tensor | undefined)[];
+  readonly pairs: readonly (ReadPair | undefined)[];
+}
+
+/** An image over the chequers that stand for nothing, in colour: grey is three equal channels. */
+function opaque(image: Images["output"]): Tensor {
+  const { tensor } = over(image, "checker");
+  const [, channels, height, width] = tensor.shape;
+  if (channels === 3) return tensor;
+  const data = new Float32Array(3 * height * width);
+  for (let channel = 0; channel < 3; channel++) data.set(tensor.data, channel * height * width);
+  return new Tensor(data, [1, 3, height, width]);
+}
+
+async function readPair(caller: string, { output, target }: PairResult, options: PixelOptions): Promise<ReadPair> {
+  const [a, b] = await Promise.all([output, target].map((path) => decodePrepared(caller, path, options)));
+  const read = { output: a.image, target: b.image };
+  return { read, matched: matchChannels(read) };
+}
+
+/**
+ * Reads an image and the outputs that were compared with it; under the name that errors begin with.
+ *
+ * @throws {ReconlossError} `image` when a file cannot be read any more
+ */
+export async function readJudged(
+  caller: string,
+  { target, pairs }: JudgedImage,
+  options: PixelOptions,
+): Promise<ReadImage> {
+  const read = await Promise.all(pairs.map((pair) => pair && readPair(caller, pair, options)));
+  const alone = async () => (await decodePrepared(caller, target as string, options)).image;
+  const own = read.find((pair) => pair !== undefined)?.matched.target ?? (await alone());
+  return { target: opaque(own), outputs: read.map((pair) => pair && opaque(pair.matched.output)), pairs: read };
+}
+
+/** The regions in which the outputs that there are differ most. */
+export function proposalsOf(
+  { target, outputs }: Pick<ReadImage, "target" | "outputs">,
+  options: RegionOptions,
+): ProposedRegion[] {
+  const there = outputs.filter((output) => output !== undefined);
+  return there.length === 0 ? [] : proposeRegions(there, target, options);
+}
+
+/** The regions of an image in which the methods that have it differ most; none where all are equal. */
+export async function proposeFor(
+  image: JudgedImage,
+  options: RegionOptions & PixelOptions = {},
+): Promise<ProposedRegion[]> {
+  return proposalsOf(await readJudged("figure", image, pixelOptionsOf(options)), options);
+}

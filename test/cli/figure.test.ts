@@ -1,0 +1,121 @@
+import { readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import sharp from "sharp";
+import { beforeAll, describe, expect, test } from "vitest";
+import { Tensor } from "../../packages/core/src/tensor.ts";
+import { parseBox, parseLength } from "../../packages/reconloss/src/cli/figure-options.ts";
+import { proposeRegions } from "../../packages/reconloss/src/figure/index.ts";
+import { readImage, writeImage } from "../../packages/reconloss/src/image/index.ts";
+import { noise } from "../../packages/reconloss/src/tasks/distort.ts";
+import { temporaryFolder } from "../folder.ts";
+import { run } from "./run.ts";
+
+const folder = await temporaryFolder();
+const at = (...names: string[]) => join(folder, ...names);
+const methods = () => [`soft=${at("soft")}`, `hard=${at("hard")}`, "--targets", at("HR"), "--no-cache"];
+
+/** Two methods on a small and a larger image, which differ more on the larger one. */
+beforeAll(async () => {
+  for (const [index, [name, side]] of (
+    [
+      ["a.png", 40],
+      ["b.png", 56],
+    ] as const
+  ).entries()) {
+    const grey = Tensor.full([1, 3, side, side], 0.5);
+    const target = noise(grey, 0.2, index);
+    await writeImage(at("HR", name), target);
+    await writeImage(at("soft", name), noise(target, 0.01, 2 + index));
+    await writeImage(at("hard", name), noise(target, 0.02 + 0.1 * index, 4 + index));
+  }
+});
+
+describe("reconloss figure", () => {
+  test("writes the figure of the image and the box that are asked for", async () => {
+    const file = at("figure.svg");
+    const wanted = ["--image", "a", "--box", "4,6,16,12,red", "--box", "20,20,8,6", "-m", "psnr as PSNR"];
+    const { code, stdout, stderr } = await run(["figure", ...methods(), ...wanted, "-o", file]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(/figure\.svg {2}496x\d+ pt\n$/);
+    const svg = await readFile(file, "utf8");
+    expect(svg).toContain('stroke="#d62728"');
+    for (const text of ["Target", "soft", "hard", "PSNR ↑"]) expect(svg).toContain(`>${text}<`);
+    // Two crops of the target and of each method, beside the image.
+    expect(svg.match(/<image /g)).toHaveLength(7);
+  });
+
+  test("chooses where methods differ most, and says so", async () => {
+    const file = at("chosen.png");
+    const { code, stderr } = await run(["figure", ...methods(), "-m", "l1", "-o", file, "--width", "640px"]);
+    const outputs = await Promise.all(["soft", "hard"].map((name) => readImage(at(name, "b.png"))));
+    const [{ x, y, width, height }] = proposeRegions(outputs, await readImage(at("HR", "b.png")));
+    expect({ code, stderr }).toEqual({
+      code: 0,
+      stderr: `note: b.png: --box ${x},${y},${width},${height} is where the methods differ most\n`,
+    });
+    expect((await sharp(file).metadata()).width).toBe(640);
+    const box = ["--box", "1,2,8,6", "--json"];
+    const drawn = await run(["figure", ...methods(), "-m", "l1", "-o", file, ...box]);
+    expect(JSON.parse(drawn.stdout).images).toEqual([
+      { name: "b.png", isProposed: false, boxes: [{ x: 1, y: 2, width: 8, height: 6 }] },
+    ]);
+  });
+
+  test("prints regions, as options and as JSON", async () => {
+    const regions = ["--image", "a", "--image", "b.png", "--regions", "2", "--size", "10x8"];
+    const { code, stdout } = await run(["figure", ...methods(), ...regions]);
+    expect([code, stdout.match(/--box \d+,\d+,10,8/g)?.length]).toEqual([0, 4]);
+    const { stdout: json } = await run(["figure", ...methods(), ...regions, "--json"]);
+    const found: { name: string; regions: { x: number; y: number }[] }[] = JSON.parse(json);
+    expect(found.map(({ name }) => name)).toEqual(["a.png", "b.png"]);
+    for (const { regions } of found) {
+      for (const { x, y } of regions) expect(stdout).toContain(`--box ${x},${y},10,8`);
+    }
+  });
+
+  test("takes boxes with the image before them, and those before all images for each", async () => {
+    const boxes = ["--box", "1,1,8,6", "--image", "a", "--box", "9,9,8,6", "--image", "b"];
+    const { stdout } = await run(["figure", ...methods(), ...boxes, "--json", "-o", at("boxes.svg")]);
+    const { images } = JSON.parse(stdout);
+    expect(images.map(({ boxes }: { boxes: unknown[] }) => boxes.length)).toEqual([2, 1]);
+  });
+
+  test("shows a method without the image, says so, and ends with 1", async () => {
+    await rm(at("hard", "a.png"));
+    const { code, stderr } = await run(["figure", ...methods(), "--image", "a", "-o", at("missing.svg")]);
+    expect(code).toBe(1);
+    expect(stderr).toContain("note: hard has no a.png");
+    expect(await readFile(at("missing.svg"), "utf8")).toContain(">no image<");
+    await writeImage(at("hard", "a.png"), Tensor.full([1, 3, 40, 41], 0.5));
+    const wide = await run(["figure", ...methods(), "--image", "a", "-o", at("missing.svg")]);
+    expect(wide.code).toBe(1);
+    expect(wide.stderr).toMatch(/hard has no a\.png: .*40x41/);
+  });
+
+  test.each([
+    [["-o", "x.gif"], "x.gif must end in one of .png, .svg, .pdf"],
+    [[], "say where: -o figure.png, or --regions 3"],
+    [["-o", "x.png", "--regions", "2"], "take one"],
+    [["-o", "x.png", "--image", "c"], "no target is called c; there are a.png, b.png"],
+    [["-o", "x.png", "--box", "1,2,3"], "x,y,width,height"],
+    [["-o", "x.png", "--box", "1,2,3,4,beige"], "#rrggbb"],
+    [["-o", "x.png", "--box", "50,50,30,30", "--image", "b"], "is not within b.png of 56x56 pixels"],
+    [["-o", "x.png", "--width", "8parsec"], "pt, px, in, cm or mm"],
+    [["-o", "x.png", "--labels", "HR,A"], "3 in all, got 2"],
+    [["-o", "x.png", "--regions", "0"], "--regions"],
+  ])("refuses %j", async (args, message) => {
+    const { code, stderr } = await run(["figure", ...methods(), ...args]);
+    expect(code).toBe(2);
+    expect(stderr).toContain(message);
+  });
+});
+
+test("boxes and lengths are read as they are written", () => {
+  expect(parseBox("1, 2,3,4,#00FF00")).toEqual({ x: 1, y: 2, width: 3, height: 4, colour: "#00FF00" });
+  expect(() => parseBox("-1,2,3,4")).toThrow("whole pixels");
+  const points = (text: string) => parseLength(text).points;
+  // 1 inch is 72 points, 96 pixels of CSS and 2.54 cm.
+  expect(["72", "72pt", "96px", "1in", "2.54cm", "25.4mm"].map(points)).toEqual(
+    new Array(6).fill(expect.closeTo(72, 9)),
+  );
+});
