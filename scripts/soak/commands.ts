@@ -92,7 +92,9 @@ function trainArgs(inputs: string, folder: string): string[] {
   return ["train", "super-resolution", "--data", data, "-o", join(folder, "out"), ...trainingSettings];
 }
 
-const features = { varies: /\.features$/, checks: [{ name: /\.features$/, isWhole: async () => true }] };
+/** What each run adds to, and the next reads up to where it is whole. */
+const kept = (name: RegExp) => ({ varies: name, checks: [{ name, isWhole: async () => true }] });
+const features = kept(/\.features$/);
 const tinyFeatures = (folder: string) => ["--network", "tiny", "--cache", join(folder, "features"), "--no-progress"];
 
 /** Every command that writes. */
@@ -105,6 +107,25 @@ export const commands: readonly KilledCommand[] = [
       ...["compare", imagesOf(inputs, "outputs"), imagesOf(inputs, "targets"), "--json", "--no-progress"],
       ...["--csv", join(folder, "table.csv"), "--report", join(folder, "report.html"), "--maps", join(folder, "maps")],
     ],
+    ...kept(/\.pairs$/),
+  },
+  {
+    name: "compare of methods",
+    prepare: makePairs,
+    replaces: true,
+    args: (inputs, folder) => [
+      ...["compare", `a=${imagesOf(inputs, "outputs")}`, `b=${imagesOf(inputs, "targets")}`, "--no-progress"],
+      ...["--targets", imagesOf(inputs, "targets"), "-m", "l1,ssim,deltaE", "--json", join(folder, "table.json")],
+      ...[
+        "--latex",
+        join(folder, "table.tex"),
+        "--markdown",
+        join(folder, "table.md"),
+        "--csv",
+        join(folder, "table.csv"),
+      ],
+    ],
+    ...kept(/\.pairs$/),
   },
   {
     name: "distribution",

@@ -15,17 +15,20 @@ export interface Screen {
   env?: Record<string, string>;
   /** Letters in a line, null where that is not known; default 100. */
   columns?: number | null;
+  /** How often standard error is told how far work is, in milliseconds; default: never. */
+  summaryEvery?: number;
 }
 
 /** Runs the program in this process. */
 export async function run(
   args: readonly string[],
-  { tty = false, env = {}, columns = 100 }: Screen = {},
+  { tty = false, env = {}, columns = 100, summaryEvery }: Screen = {},
 ): Promise<Run> {
   const written = { stdout: "", stderr: "" };
   const sink = (name: keyof typeof written) => ({
     isTTY: tty,
     ...(columns === null ? {} : { columns }),
+    ...(summaryEvery === undefined ? {} : { summaryEvery }),
     write: (text: string) => void (written[name] += text),
   });
   const code = await runProgram([...args], { stdout: sink("stdout"), stderr: sink("stderr"), env });

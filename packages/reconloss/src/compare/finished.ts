@@ -88,9 +88,6 @@ class LineStore {
   }
 }
 
-/** Options of a comparison that change no number, or of which only a part does. */
-type Other = "maps" | "optional" | "mapStatistics" | "onError" | "finished" | "jobs";
-
 /** Whether a loss is one of this package, which its specification and the program's version tell all of. */
 function isKnown({ spec }: Loss): boolean {
   try {
@@ -219,13 +216,14 @@ export class FinishedPairs {
   /** The lines of a loss: whatever changes its numbers is in the name of the folder. */
   async #storeOf(loss: Loss, options: CompareOptions): Promise<LineStore> {
     const { label, spec, definition } = loss;
-    const { maps: _, optional, mapStatistics = [], onError: __, finished: ___, ...others } = options;
+    // Without those that change no number; of some the loss's own part is named below.
+    const { maps: _, optional, mapStatistics = [], onError: __, finished: ___, jobs: ____, ...others } = options;
     const settings = [
       await programVersion(),
       ...[label, spec, optional?.has(label) ?? false],
       mapStatistics.flatMap((one) => (one.label === label ? [one.statistic] : [])),
       await Promise.all((definition?.weights ?? []).map(weightsHash)),
-      Object.entries(others satisfies Omit<CompareOptions, Other>).sort(([a], [b]) => (a < b ? -1 : 1)),
+      Object.entries(others).sort(([a], [b]) => (a < b ? -1 : 1)),
     ];
     const name = createHash("sha256").update(JSON.stringify(settings)).digest("hex").slice(0, 32);
     let store = this.#stores.get(name);
