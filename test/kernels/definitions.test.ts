@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Definition } from "../../packages/core/src/definitions/definition.ts";
 import { reference, toFloat64 } from "../../packages/core/src/graph/reference.ts";
 import { type KernelSpec, runKernel, type SobelSpec, type SsimSpec } from "../../packages/core/src/kernels/index.ts";
-import { stripKernel } from "../../packages/core/src/kernels/strips.ts";
+import { stripKernel } from "../../packages/core/src/kernels/strips/table.ts";
 import { filterSeparable } from "../../packages/core/src/losses/filters.ts";
 import {
   charbonnier,

@@ -122,10 +122,10 @@ describe("what is left in memory does not matter", () => {
         [true, weightFor(spec, output)],
       ] as const) {
         const run = async (leftover: number) => {
-          const { kernels } = await loadKernels();
+          const kernels = await loadKernels();
           kernels.reset();
           const address = kernels.bytes(4);
-          kernels.view(address, (kernels.run.memory.buffer.byteLength - address) / 4).fill(leftover);
+          kernels.view(address, (kernels.memory.buffer.byteLength - address) / 4).fill(leftover);
           const result = await runKernel(spec, output, target, { grad, map: grad && !weight && hasMap(spec), weight });
           return { ...result, perImage: [...result.perImage], grad: bits(result.grad), map: bits(result.map?.data) };
         };

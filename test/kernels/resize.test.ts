@@ -1,7 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Build, bestBuild, compileKernels } from "../../packages/core/src/kernels/load.ts";
+import { module } from "../../packages/core/src/kernels/generated/resize.ts";
+import { bestBuild, compileModules } from "../../packages/core/src/kernels/load.ts";
 import { Kernels } from "../../packages/core/src/kernels/module.ts";
+import type { Build } from "../../packages/core/src/kernels/modules.ts";
 import { resize, resizers } from "../../packages/core/src/pixels/resize.ts";
 import { resizeWith, runResize } from "../../packages/core/src/pixels/run-resize.ts";
 import { Tensor } from "../../packages/core/src/tensor.ts";
@@ -26,7 +28,11 @@ function greatestDifference(a: Tensor, b: Tensor): number {
 }
 
 describe.each(builds)("%s build", (build) => {
-  const made = compileKernels(build).then((module) => new Kernels(module));
+  const made = compileModules([module], build).then((modules) => {
+    const kernels = new Kernels();
+    kernels.add(modules);
+    return kernels;
+  });
 
   describe("resizers equal Pillow's, PyTorch's and TensorFlow's to 1e-4 of 255", () => {
     testResizerGoldens(async (path, size, resizer) =>

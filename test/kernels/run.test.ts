@@ -1,7 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
-import { derivatives } from "../../packages/core/src/kernels/derivatives.ts";
 import {
   type KernelPasses,
   type KernelResult,
@@ -12,10 +11,10 @@ import {
   type Ssimulacra2Spec,
   setKernelThreads,
 } from "../../packages/core/src/kernels/index.ts";
-import { loadKernels } from "../../packages/core/src/kernels/load.ts";
 import { poolWorkers } from "../../packages/core/src/kernels/pool.ts";
-import { ssimulacra2Scale } from "../../packages/core/src/kernels/ssimulacra2-scale.ts";
-import { stripKernel } from "../../packages/core/src/kernels/strips.ts";
+import { derivatives } from "../../packages/core/src/kernels/strips/derivatives.ts";
+import { ssimulacra2Scale } from "../../packages/core/src/kernels/strips/ssimulacra2-scale.ts";
+import { stripKernel } from "../../packages/core/src/kernels/strips/table.ts";
 import { ssimulacra2 } from "../../packages/core/src/losses/index.ts";
 import { type Shape, Tensor } from "../../packages/core/src/tensor.ts";
 import { processorTime } from "../processor-time.ts";
@@ -168,8 +167,7 @@ describe("threads", () => {
       setKernelThreads(3);
       expectSame(await runKernel(spec, output, target, options), alone);
       if (weightOf(spec) > 1) {
-        const { module } = await loadKernels();
-        expect(poolWorkers(module).map(({ completed }) => completed > 0)).toEqual([true, true]);
+        expect(poolWorkers().map(({ completed }) => completed > 0)).toEqual([true, true]);
       }
       // Again, with the buffers of the first time, two at once, and meanwhile without a promise.
       const both = Promise.all([runKernel(spec, output, target, options), runKernel(spec, output, target, options)]);

@@ -1,7 +1,7 @@
 export { type ErrorCode, ReconlossError } from "./errors.ts";
 export { parseLoss, parseLosses } from "./grammar.ts";
 export { type ProbedDevice, probeDevice } from "./graph/device.ts";
-export { ready } from "./kernels/index.ts";
+export { ready } from "./kernels/load.ts";
 export * from "./losses/index.ts";
 export { type ImageDecoder, setImageDecoder } from "./pixels/decoder.ts";
 export { toImage, toImageSync } from "./pixels/input.ts";

@@ -1,5 +1,5 @@
 import type { Ops } from "../graph/ops.ts";
-import type { KernelSpec } from "../kernels/index.ts";
+import type { KernelReference, KernelSpec } from "../kernels/types.ts";
 import type { Network } from "../nets/network.ts";
 import type { Shape, Tensor } from "../tensor.ts";
 import type { ImageOptions } from "./image-options.ts";
@@ -38,6 +38,7 @@ export function sides(pixels: number): Sides {
 
 /** A fused kernel that computes a definition's scores. */
 export interface KernelPath {
+  kernel: KernelReference;
   spec: KernelSpec;
   /** The part of the images that is compared. */
   images: ImageOptions;

@@ -49,7 +49,7 @@ export function evaluateSync(loss: string, definition: Definition, request: Requ
     const problem = `cannot be evaluated at once: ${reason}engine ${engine.name} takes a promise`;
     throw new ReconlossError("invalid-argument", `${loss}: ${problem}; use value, valueAndGrad or evaluate`);
   }
-  if (loadedKernels() === undefined) {
+  if (loadedKernels(definition.kernel?.kernel.modules) === undefined) {
     throw new ReconlossError("invalid-argument", `${loss}: kernels are not loaded yet; await ready() once before`);
   }
   if (!engine.notesExtremes) request.check(noteExtremesSync(floatsOf(request.images)));

@@ -4,15 +4,11 @@ import { isPlain, stageGradient, stageImages, stageWeight } from "../definitions
 import { differentiate } from "../graph/autodiff.ts";
 import { type Float64Image, reference, toFloat64 } from "../graph/reference.ts";
 import { noteExtremesSync } from "../kernels/extremes.ts";
-import {
-  type KernelImage,
-  type KernelPasses,
-  type KernelResult,
-  ready,
-  runKernel,
-  runKernelSync,
-} from "../kernels/index.ts";
+import type { Kernel } from "../kernels/kernel.ts";
+import { loadKernels } from "../kernels/load.ts";
 import { dimensions } from "../kernels/rows.ts";
+import { callKernel, callKernelSync, type KernelCall, type KernelPasses, type KernelResult } from "../kernels/run.ts";
+import type { KernelImage } from "../kernels/types.ts";
 import { floatsOf, type ImageBatch, PreparedImage } from "../pixels/prepared-image.ts";
 import { runSteps, runStepsSync, type Stepwise } from "../stepwise.ts";
 import { Tensor } from "../tensor.ts";
@@ -64,13 +60,10 @@ function passesOf(output: ImageBatch, target: ImageBatch, stagedTarget: KernelIm
   return passes;
 }
 
-/** The arguments of `runKernel`. */
-type KernelCall = Parameters<typeof runKernel>;
-
 /** Evaluates a definition by its fused kernel, once kernels are loaded; steps are calls of it. */
 function* evaluation(
   definition: Definition,
-  { spec, images, scale = 1, border = 0, weight: weightOf, withoutMap = false }: KernelPath,
+  { kernel: named, spec, images, scale = 1, border = 0, weight: weightOf, withoutMap = false }: KernelPath,
   { images: { output, target, weight, share }, wants, into, check }: Request,
 ): Stepwise<KernelCall, KernelResult, OwnEvaluation> {
   const asTheyAre = isPlain(images);
@@ -82,7 +75,8 @@ function* evaluation(
   const map = wants.map === true && !withoutMap;
   const weights = weight && stageWeight(weight, weightOf === "of pixels" ? 1 : planes[0], images.crop + border);
   const passes = passesOf(output, target, stagedTarget);
-  const result = yield [spec, staged, stagedTarget, { grad, map: map && !weights, weight: weights, passes }];
+  const kernel = named as Kernel;
+  const result = yield [kernel, spec, staged, stagedTarget, { grad, map: map && !weights, weight: weights, passes }];
   if (asTheyAre) check(result.extremes);
   const scores = scale === 1 ? result.perImage : result.perImage.map((score) => score * scale);
   const { value, perImage, slopes } = poolBatch(definition, scores, share, result.grad !== undefined);
@@ -96,7 +90,7 @@ function* evaluation(
       asTheyAre && into ? into : stageGradient(new Tensor(result.grad, [count, ...planes]), output, images, into);
   }
   // The map is that of unweighted scores.
-  const ofPlaces = map && weights ? (yield [spec, staged, stagedTarget, { map }]).map : result.map;
+  const ofPlaces = map && weights ? (yield [kernel, spec, staged, stagedTarget, { map }]).map : result.map;
   if (ofPlaces) {
     const { data, shape } = ofPlaces;
     if (scale !== 1) scaleImages(data, Float64Array.of(scale));
@@ -115,13 +109,15 @@ export const kernels = {
   },
   evaluate: async (definition, request) => {
     const path = definition.kernel as KernelPath;
-    await ready();
-    const result = await runSteps(evaluation(definition, path, request), (call) => runKernel(...call));
+    await loadKernels(path.kernel.modules);
+    const result = await runSteps(evaluation(definition, path, request), (call) => callKernel("kernels", ...call));
     if (!request.wants.map || !path.withoutMap) return result;
     const { output, target } = request.images;
     const unweighted = { ...request, images: { output, target }, wants: { map: true }, into: undefined };
     return { ...result, map: (await onnx.evaluate(definition, unweighted)).map };
   },
   evaluateSync: (definition, request) =>
-    runStepsSync(evaluation(definition, definition.kernel as KernelPath, request), (call) => runKernelSync(...call)),
+    runStepsSync(evaluation(definition, definition.kernel as KernelPath, request), (call) =>
+      callKernelSync("kernels", ...call),
+    ),
 } as const satisfies Engine;

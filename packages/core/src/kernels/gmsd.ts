@@ -1,10 +1,13 @@
 import { ReconlossError } from "../errors.ts";
 import { formatShape, type Tensor } from "../tensor.ts";
 import { checkColours } from "./colours.ts";
+import { module as derivativesModule } from "./generated/derivatives.ts";
+import { module as pyramidModule } from "./generated/pyramid.ts";
 import { type ImageScore, type ImageTask, imageByImage, type Kernel, type KernelRun } from "./kernel.ts";
 import type { Kernels } from "./module.ts";
 import { addCoarser, halfSize, halvePlanes, lumaWeights, mixPlanes, type Odd } from "./pyramid.ts";
 import { dimensions, type NotedExtremes, planarRows, rowsOf } from "./rows.ts";
+import { derivatives } from "./strips/derivatives.ts";
 import type { GmsdSpec, KernelImage, Planes } from "./types.ts";
 
 const oddOf = ({ odd }: GmsdSpec): Odd => (odd === "zero" ? "zero after" : odd);
@@ -44,7 +47,7 @@ function* scoreImage(
   const scales = spec.weights.map((weight) => ({ weight, mean: 0, variance: 0, slope: 0 }));
   for (const [i, scale] of scales.entries()) {
     if (scale.weight === 0) continue;
-    const { sums } = yield { spec: similarity, output: x[i]!, target: y[i]!, map };
+    const { sums } = yield { kernel: derivatives, spec: similarity, output: x[i]!, target: y[i]!, map };
     const places = x[i]!.data.length;
     const [mean, square] = Array.from(sums[0], (sum) => sum / places);
     const variance = square - mean ** 2;
@@ -61,7 +64,7 @@ function* scoreImage(
     const own = variance > 0 ? new Float32Array(x[i]!.data.length) : undefined;
     if (own) {
       const slopes = { mean, factor: slope / score };
-      yield { spec: { ...similarity, slopes }, output: x[i]!, target: y[i]!, grad: own };
+      yield { kernel: derivatives, spec: { ...similarity, slopes }, output: x[i]!, target: y[i]!, grad: own };
     }
     if (i > 0) {
       const { planes } = dimensions(x[i]!);
@@ -87,6 +90,7 @@ function coarsest(spec: GmsdSpec, planes: Planes): readonly [height: number, wid
 
 /** Deviations of the similarity of gradient magnitudes: lumas of each scale here, similarities in strips. */
 export const gmsd: Kernel<GmsdSpec> = {
+  modules: [pyramidModule, derivativesModule],
   needsTarget: true,
   mapSize: (spec, planes) =>
     spec.weights.slice(0, -1).every((weight) => weight === 0) ? coarsest(spec, planes) : undefined,

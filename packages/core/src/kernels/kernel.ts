@@ -1,10 +1,11 @@
 import type { Stepwise } from "../stepwise.ts";
 import { type Shape, Tensor } from "../tensor.ts";
 import type { Kernels } from "./module.ts";
+import type { KernelModule } from "./modules.ts";
 import { dimensions, joinExtremes, type NotedExtremes } from "./rows.ts";
-import type { StripKernel } from "./strip.ts";
+import type { StripKernel } from "./strips/strip.ts";
 import type { KernelTask, StripTask, TiledResult } from "./tiled.ts";
-import type { KernelImage, KernelSpec, PassSpec, Planes } from "./types.ts";
+import type { KernelImage, KernelReference, KernelSpec, PassSpec, Planes } from "./types.ts";
 
 /** What a kernel computed beside what it wrote. */
 export interface KernelScores {
@@ -18,7 +19,7 @@ export interface KernelScores {
 export type KernelRun<Result> = Stepwise<StripTask, TiledResult, Result>;
 
 /** A kernel over batches of images. */
-export interface Kernel<S extends KernelSpec = KernelSpec> {
+export interface Kernel<S extends KernelSpec = KernelSpec> extends KernelReference {
   /** Whether there is a second batch. */
   readonly needsTarget: boolean;
   /** Height and width of the error map, where there is one. */
@@ -31,8 +32,13 @@ export interface Kernel<S extends KernelSpec = KernelSpec> {
 }
 
 /** A kernel that is a single pass over strips. */
-export function inStrips<S extends PassSpec>(kernel: StripKernel<S>, check: Kernel<S>["check"] = () => {}): Kernel<S> {
+export function inStrips<S extends PassSpec>(
+  kernel: StripKernel<S>,
+  modules: readonly KernelModule[],
+  check: Kernel<S>["check"] = () => {},
+): Kernel<S> {
   return {
+    modules,
     needsTarget: kernel.needsTarget,
     mapSize: kernel.mapSize,
     weightPlanes: (spec, planes) => {
@@ -41,7 +47,7 @@ export function inStrips<S extends PassSpec>(kernel: StripKernel<S>, check: Kern
     },
     check,
     *run(_, spec, task) {
-      const { sums, extremes } = yield { ...task, spec };
+      const { sums, extremes } = yield { ...task, kernel, spec };
       const { planes } = dimensions(task.output);
       return { perImage: Float64Array.from(sums, (sum) => kernel.finish(spec, planes, sum)), extremes };
     },

@@ -1,10 +1,8 @@
 import type { Arena } from "./arena.ts";
-import { plain, relaxed } from "./generated/modules.ts";
+import { module as base } from "./generated/base.ts";
 import { forSharedMemory } from "./memory.ts";
-import { Kernels } from "./module.ts";
-
-/** Which build of the kernels runs here: with fused multiply-add where the host has relaxed SIMD. */
-export type Build = "plain" | "relaxed";
+import { type CompiledModules, Kernels } from "./module.ts";
+import { allModules, type Build, type KernelModule } from "./modules.ts";
 
 // A module of one function that returns a relaxed multiply-add: valid only where relaxed SIMD exists.
 const relaxedProbe = Uint8Array.of(
@@ -25,40 +23,54 @@ function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Compiles one build of the kernels.
+ * Compiles modules, in one build of them.
  *
  * @param shared - whether for memories that threads share
  */
-export function compileKernels(build: Build = bestBuild(), shared = false): Promise<WebAssembly.Module> {
-  const bytes = decodeBase64(build === "relaxed" ? relaxed : plain);
-  return WebAssembly.compile(shared ? forSharedMemory(bytes) : bytes);
-}
-
-/** The compiled kernels and this thread's instance of them. */
-interface Loaded {
-  readonly module: WebAssembly.Module;
-  readonly kernels: Kernels;
-}
-
-let loading: Promise<Loaded> | undefined;
-let loaded: Loaded | undefined;
-
-/** The compiled kernels and this thread's instance of them, made when first needed. */
-export function loadKernels(): Promise<Loaded> {
-  loading ??= compileKernels().then((module) => {
-    loaded = { module, kernels: new Kernels(module) };
-    return loaded;
+export async function compileModules(
+  modules: readonly KernelModule[],
+  build: Build = bestBuild(),
+  shared = false,
+): Promise<CompiledModules> {
+  const compiled = modules.map(async (module) => {
+    const bytes = decodeBase64(module.text(build));
+    return [module.name, await WebAssembly.compile(shared ? forSharedMemory(bytes) : bytes)] as const;
   });
-  return loading;
+  return Object.fromEntries(await Promise.all(compiled));
 }
 
-/** This thread's instance of the kernels, where they are loaded. */
-export function loadedKernels(): Kernels | undefined {
-  return loaded?.kernels;
+/** This thread's kernels in a memory of their own. */
+let own: Kernels | undefined;
+const loading = new Map<KernelModule, Promise<CompiledModules>>();
+const loaded = new Set<KernelModule>();
+
+/** What is compiled of each module, once. */
+function compileOnce(compiled: Map<KernelModule, Promise<CompiledModules>>, module: KernelModule, shared: boolean) {
+  const known = compiled.get(module) ?? compileModules([module], undefined, shared);
+  compiled.set(module, known);
+  return known;
+}
+
+/** This thread's kernels with these modules, and what every kernel needs: compiled when first asked for. */
+export async function loadKernels(modules: readonly KernelModule[] = []): Promise<Kernels> {
+  own ??= new Kernels();
+  const kernels = own;
+  const all = [base, ...modules];
+  const compiled = await Promise.all(all.map((module) => compileOnce(loading, module, false)));
+  for (const [index, module] of all.entries()) {
+    kernels.add(compiled[index]);
+    loaded.add(module);
+  }
+  return kernels;
+}
+
+/** This thread's kernels, where these modules are loaded. */
+export function loadedKernels(modules: readonly KernelModule[] = []): Kernels | undefined {
+  return [base, ...modules].every((module) => loaded.has(module)) ? own : undefined;
 }
 
 /**
- * Loads what losses need to be evaluated at once, without a promise: the kernels of pixel losses. A second call costs nothing.
+ * Loads what losses need to be evaluated at once, without a promise: the kernels of the pixel losses that the program has. A second call costs nothing.
  *
  * @example
  * ```ts
@@ -69,19 +81,19 @@ export function loadedKernels(): Kernels | undefined {
  * ```
  */
 export async function ready(): Promise<void> {
-  await loadKernels();
+  await loadKernels(allModules());
 }
 
-let sharedModule: Promise<WebAssembly.Module> | undefined;
+const forSharing = new Map<KernelModule, Promise<CompiledModules>>();
 const inArenas = new WeakMap<Arena, Kernels>();
 
-/** The kernels compiled for an arena, and this thread's instance in it. */
-export async function loadKernelsIn(arena: Arena): Promise<{ module: WebAssembly.Module; kernels: Kernels }> {
-  sharedModule ??= compileKernels(undefined, true);
-  const module = await (arena.shared ? sharedModule : loadKernels().then(({ module }) => module));
-  const known = inArenas.get(arena);
-  if (known) return { module, kernels: known };
-  const kernels = new Kernels(module, arena.memory, arena.scratch(0));
+/** This thread's kernels in an arena, with all modules that are loaded. */
+export async function loadKernelsIn(arena: Arena): Promise<Kernels> {
+  const kernels = inArenas.get(arena) ?? new Kernels(arena.memory, arena.scratch(0));
   inArenas.set(arena, kernels);
-  return { module, kernels };
+  const of = arena.shared ? forSharing : loading;
+  for (const modules of await Promise.all([...loaded].map((module) => compileOnce(of, module, arena.shared)))) {
+    kernels.add(modules);
+  }
+  return kernels;
 }

@@ -1,4 +1,5 @@
 import { ReconlossError } from "../errors.ts";
+import { heapBase } from "./generated/layout.ts";
 import { ownMemory, pageBytes } from "./memory.ts";
 import type { NotedExtremes, Rows, WritableRows } from "./rows.ts";
 import { sampleCount, sampleIndex, samples } from "./rows.ts";
@@ -21,10 +22,8 @@ type StripArguments = [
   scratch: number,
 ];
 
-/** What the compiled kernels export; addresses and sizes as documented in `assembly/`. */
+/** What the compiled modules export together; addresses and sizes as documented in `assembly/`. */
 export interface KernelExports {
-  readonly memory: WebAssembly.Memory;
-  heapBase(): number;
   inspect(source: number, count: number, result: number): void;
   unpack8(source: number, step: number, planes: number, channels: number, pixels: number, stride: number): void;
   unpack16(source: number, step: number, planes: number, channels: number, pixels: number, stride: number): void;
@@ -166,12 +165,18 @@ export interface Planes {
 /** Who notes the extremes of what is read: {@link Kernels.read} as it reads, or the kernel, to which the values are at hand. */
 export type Noting = "by reading" | "by the kernel";
 
+/** Compiled modules by name, as threads are sent them. */
+export type CompiledModules = Readonly<Record<string, WebAssembly.Module>>;
+
 /**
- * One instance of the compiled kernels with its memory, which holds only the band at work. Memory is handed out from the bottom and taken
+ * Instances of compiled modules in one memory, which holds only the band at work. Memory is handed out from the bottom and taken
  * back all at once.
  */
 export class Kernels {
-  readonly run: KernelExports;
+  /** What the modules export that were added. */
+  readonly run = {} as KernelExports;
+  readonly memory: WebAssembly.Memory;
+  readonly #modules: Record<string, WebAssembly.Module> = {};
   readonly #notes: number;
   readonly #bottom: number;
   /** Where memory for bands ends that cannot grow. */
@@ -186,15 +191,29 @@ export class Kernels {
    * @param memory - default: one of its own
    * @param scratch - the part of memory that bands may use; default: all that is free, and more
    */
-  constructor(module: WebAssembly.Module, memory = ownMemory(), scratch?: readonly [start: number, end: number]) {
-    const instance = new WebAssembly.Instance(module, { env: { memory } });
-    this.run = instance.exports as unknown as KernelExports;
+  constructor(memory = ownMemory(), scratch?: readonly [start: number, end: number]) {
+    this.memory = memory;
     this.#end = scratch?.[1];
-    this.#top = Math.ceil((scratch?.[0] ?? this.run.heapBase()) / 64) * 64;
+    this.#top = Math.ceil((scratch?.[0] ?? heapBase) / 64) * 64;
     // One more than there are names: for what nobody asks about.
     this.#notes = this.bytes((notes.length + 1) * noteBytes);
     this.takeExtremes();
     this.#bottom = this.#top;
+  }
+
+  /** The modules that were added. */
+  get modules(): CompiledModules {
+    return this.#modules;
+  }
+
+  /** Adds modules that are not there yet. They write their first numbers into memory: nobody else may work in it meanwhile. */
+  add(modules: CompiledModules): void {
+    for (const [name, module] of Object.entries(modules)) {
+      if (Object.hasOwn(this.#modules, name)) continue;
+      const { exports } = new WebAssembly.Instance(module, { env: { memory: this.memory } });
+      Object.assign(this.run, exports);
+      this.#modules[name] = module;
+    }
   }
 
   /** Takes all memory back. */
@@ -237,11 +256,11 @@ export class Kernels {
     const address = this.#top;
     // Addresses go beyond 2^31, where bitwise operators would make them negative.
     this.#top = Math.ceil((address + count) / 64) * 64 + 64;
-    const missing = this.#top - (this.#end ?? this.run.memory.buffer.byteLength);
+    const missing = this.#top - (this.#end ?? this.memory.buffer.byteLength);
     if (missing > 0) {
       try {
         if (this.#end !== undefined) throw new Error("memory that holds tensors does not grow");
-        this.run.memory.grow(Math.ceil(missing / pageBytes));
+        this.memory.grow(Math.ceil(missing / pageBytes));
       } catch (cause) {
         throw new ReconlossError(
           "invalid-argument",
@@ -256,18 +275,18 @@ export class Kernels {
   /** All of memory as float32. */
   get #floats(): Float32Array {
     // Memory that has grown is in another buffer.
-    if (this.#memory.length === 0) this.#memory = new Float32Array(this.run.memory.buffer);
+    if (this.#memory.length === 0) this.#memory = new Float32Array(this.memory.buffer);
     return this.#memory;
   }
 
   /** A view of float32 in memory; valid until memory is next handed out. */
   view(address: number, count: number): Float32Array {
-    return new Float32Array(this.run.memory.buffer, address, count);
+    return new Float32Array(this.memory.buffer, address, count);
   }
 
   /** A view of float64 in memory; valid until memory is next handed out. */
   view64(address: number, count: number): Float64Array {
-    return new Float64Array(this.run.memory.buffer, address, count);
+    return new Float64Array(this.memory.buffer, address, count);
   }
 
   /**
@@ -307,7 +326,7 @@ export class Kernels {
     const there = this.#staged.get(staging);
     if (there?.data === data && there.at === at && there.length === length) return;
     const memory = data instanceof Uint16Array ? Uint16Array : Uint8Array;
-    new memory(this.run.memory.buffer, staging, length).set(data.subarray(at, at + length));
+    new memory(this.memory.buffer, staging, length).set(data.subarray(at, at + length));
     this.#staged.set(staging, { data, at, length });
   }
 

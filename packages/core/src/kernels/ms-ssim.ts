@@ -1,7 +1,10 @@
+import { module as pyramidModule } from "./generated/pyramid.ts";
+import { module as ssimModule } from "./generated/ssim.ts";
 import { type ImageScore, type ImageTask, imageByImage, type Kernel, type KernelRun } from "./kernel.ts";
 import type { Kernels } from "./module.ts";
 import { addCoarser, halvePlanes } from "./pyramid.ts";
 import { dimensions, type NotedExtremes, planarRows, rowsOf } from "./rows.ts";
+import { ssim } from "./strips/ssim.ts";
 import type { MsSsimSpec, Planes } from "./types.ts";
 import { checkWindow, leastSide } from "./windows.ts";
 
@@ -55,7 +58,7 @@ function* scoreImage(kernels: Kernels, spec: MsSsimSpec, { output, target, grad 
     if (grad) grads.push(i === 0 ? grad : new Float32Array(channels * height * width));
     const region = isLast ? (spec.region ?? "valid") : "valid";
     const term = isLast ? "score" : "contrast";
-    const tiled = yield { spec: { ...scale, region, term }, output: x, target: y, grad: grads[i] };
+    const tiled = yield { kernel: ssim, spec: { ...scale, region, term }, output: x, target: y, grad: grads[i] };
     const [sums] = tiled.sums;
     // Means over 2x2 pixels have no extremes of their own.
     if (i === 0) extremes = tiled.extremes;
@@ -76,6 +79,7 @@ function* scoreImage(kernels: Kernels, spec: MsSsimSpec, { output, target, grad 
 
 /** MS-SSIM: SSIM at every scale, each in strips, and what makes one scale of another between them. */
 export const msSsim: Kernel<MsSsimSpec> = {
+  modules: [pyramidModule, ssimModule],
   needsTarget: true,
   mapSize: () => undefined,
   weightPlanes: () => undefined,

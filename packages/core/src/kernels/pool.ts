@@ -1,8 +1,9 @@
 import { availableThreads } from "../threads.ts";
 import type { Arena } from "./arena.ts";
 import { workerSource } from "./generated/worker-source.ts";
+import type { CompiledModules, Kernels } from "./module.ts";
 import { type Rows, sampleCount, samples, type WritableRows } from "./rows.ts";
-import { type StripJob, type StripResult, stripKernel } from "./strips.ts";
+import type { StripJob, StripResult } from "./strips/run.ts";
 import type { FromWorker, ToWorker } from "./worker.ts";
 
 type Buffer = ArrayBuffer | SharedArrayBuffer;
@@ -97,13 +98,13 @@ class PoolWorker {
   readonly #waiting: ((reply: FromWorker | undefined) => void)[] = [];
   /** Buffers for the rows of jobs, kept from job to job. */
   readonly #buffers: Buffer[] = [];
-  /** The memories that the thread knows. */
-  readonly #arenas = new Set<number>();
+  /** The modules that the thread has in its own memory (undefined) and in the others that it knows. */
+  readonly #modules = new Map<number | undefined, Set<string>>();
   failed = false;
   /** How many jobs it has done. */
   completed = 0;
 
-  constructor(start: Start, module: WebAssembly.Module) {
+  constructor(start: Start) {
     this.#thread = start(
       (reply) => {
         if (reply.buffer) this.#buffers.push(reply.buffer);
@@ -114,7 +115,6 @@ class PoolWorker {
         while (this.#waiting.length > 0) this.#settle(undefined);
       },
     );
-    this.#thread.post({ module }, []);
   }
 
   get queued(): number {
@@ -133,12 +133,21 @@ class PoolWorker {
     return typeof SharedArrayBuffer === "undefined" ? new ArrayBuffer(bytes) : new SharedArrayBuffer(bytes);
   }
 
+  /** The modules of this thread's kernels that the other thread does not have in a memory; from now on it has them. */
+  #unknown({ modules }: Kernels, arena?: number): CompiledModules {
+    const known = this.#modules.get(arena) ?? new Set();
+    const unknown = Object.entries(modules).filter(([name]) => !known.has(name));
+    this.#modules.set(arena, new Set(Object.keys(modules)));
+    return Object.fromEntries(unknown);
+  }
+
   /**
-   * Does a job in the thread; its gradient and map are written when the promise resolves. Undefined: the thread could not do it.
+   * Does a job in the thread, as `kernels` would; its gradient and map are written when the promise resolves. Undefined: the thread could not do it.
    */
-  async run(job: StripJob): Promise<StripResult | undefined> {
+  async run(kernels: Kernels, { kernel, ...job }: StripJob): Promise<StripResult | undefined> {
     const { spec, planes, strip, data } = job;
-    const kernel = stripKernel(spec);
+    const modules = this.#unknown(kernels);
+    if (Object.keys(modules).length > 0) this.#thread.post({ modules }, []);
     const width = planes[2];
     const mapWidth = kernel.mapSize(spec, planes)?.[1] ?? 0;
     const pixels = (rows: readonly [number, number], size: number) => [rows[0] * size, rows[1] * size] as const;
@@ -193,22 +202,24 @@ class PoolWorker {
   }
 
   /**
-   * Makes a memory known to the thread, whose kernels then write their first numbers into it: nobody else may work there until the promise resolves.
+   * Makes a memory and the kernels in it known to the thread, whose kernels then write their first numbers into it: nobody else may work there until the promise resolves.
    *
    * @param number - of the thread, from 1: which part of the memory is its own
    */
-  async introduce(arena: Arena, module: WebAssembly.Module, number: number): Promise<void> {
+  async introduce(arena: Arena, kernels: Kernels, number: number): Promise<void> {
     const scratch = arena.scratch(number);
-    if (this.#arenas.has(arena.id) || scratch === undefined) return;
-    const reply = await this.#ask({ arena: arena.id, share: { module, memory: arena.memory, scratch } }, []);
-    if (reply === undefined || "failure" in reply) return;
-    this.#arenas.add(arena.id);
-    forgotten.register(arena, { worker: new WeakRef(this), id: arena.id });
+    if (scratch === undefined) return;
+    const isNew = !this.#modules.has(arena.id);
+    const modules = this.#unknown(kernels, arena.id);
+    if (Object.keys(modules).length === 0) return;
+    const reply = await this.#ask({ arena: arena.id, share: { memory: arena.memory, scratch }, modules }, []);
+    if (reply === undefined || "failure" in reply) this.#modules.delete(arena.id);
+    else if (isNew) forgotten.register(arena, { worker: new WeakRef(this), id: arena.id });
   }
 
   /** Does a job in the thread, in the memory where its rows lie. Undefined: the thread could not do it. */
-  async runIn(arena: Arena, job: StripJob): Promise<StripResult | undefined> {
-    if (!this.#arenas.has(arena.id)) return undefined;
+  async runIn(arena: Arena, { kernel: _, ...job }: StripJob): Promise<StripResult | undefined> {
+    if (!this.#modules.has(arena.id)) return undefined;
     const reply = await this.#ask({ job, arena: arena.id }, []);
     if (reply === undefined || "failure" in reply) return undefined;
     this.completed++;
@@ -217,7 +228,7 @@ class PoolWorker {
 
   /** Lets go of a memory. */
   drop(arena: number): void {
-    this.#arenas.delete(arena);
+    this.#modules.delete(arena);
     this.#thread.post({ arena, share: undefined }, []);
   }
 
@@ -270,12 +281,12 @@ export function setKernelThreads(threads: number | undefined): void {
 }
 
 /** The workers that can take jobs, started when first needed; none where the host has one core or forbids workers. */
-export function poolWorkers(module: WebAssembly.Module): readonly PoolWorker[] {
+export function poolWorkers(): readonly PoolWorker[] {
   const wanted = Math.min((limit ?? availableThreads()) - 1, mostWorkers);
   workers = (workers ?? []).filter(({ failed }) => !failed);
   try {
     const start = node?.getBuiltinModule ? startInNode : startInBrowser;
-    while (workers.length < wanted) workers.push(new PoolWorker(start, module));
+    while (workers.length < wanted) workers.push(new PoolWorker(start));
   } catch {
     // A content security policy may forbid workers; the calling thread then does everything.
     limit = 1;

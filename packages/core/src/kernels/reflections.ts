@@ -1,3 +1,4 @@
+import { module } from "./generated/reflections.ts";
 import { loadKernels } from "./load.ts";
 
 /** Householder reflections I - tau v v^T, in the order in which they apply; the vectors are rows, one after another. */
@@ -15,7 +16,7 @@ export interface Reflections {
 export async function clearRows(rows: Float64Array, columns: number, first: number): Promise<Reflections> {
   const height = rows.length / columns;
   const count = Math.max(0, Math.min(height, columns - first - 1));
-  const { kernels } = await loadKernels();
+  const kernels = await loadKernels([module]);
   kernels.reset();
   // Rows in memory have an even length.
   const pitch = columns + (columns & 1);
@@ -56,7 +57,7 @@ export interface Tridiagonal {
  * of it happens in a few rows at a time, which stay in the cache.
  */
 export async function chaseBulges({ size: n, width, data }: Band): Promise<Tridiagonal> {
-  const { kernels } = await loadKernels();
+  const kernels = await loadKernels([module]);
   kernels.reset();
   // Rows of zeros after the matrix stand in for those that blocks at its end lack.
   const length = (n + width) * 2 * width;

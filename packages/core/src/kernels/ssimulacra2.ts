@@ -1,9 +1,11 @@
 import { checkColours } from "./colours.ts";
+import { module as pyramidModule } from "./generated/pyramid.ts";
+import { module as ssimulacra2Module } from "./generated/ssimulacra2.ts";
 import { type ImageScore, type ImageTask, imageByImage, type Kernel, type KernelRun } from "./kernel.ts";
 import type { Kernels } from "./module.ts";
 import { addCoarser, halvePlanes } from "./pyramid.ts";
 import { dimensions, type NotedExtremes, planarRows, type Rows, rowsOf, samples } from "./rows.ts";
-import { meansOf, ssimulacra2Scale } from "./ssimulacra2-scale.ts";
+import { meansOf, ssimulacra2Scale } from "./strips/ssimulacra2-scale.ts";
 import type { KernelImage, Planes, Ssimulacra2ScaleSpec, Ssimulacra2Spec } from "./types.ts";
 
 /** The shortest side that is still halved. */
@@ -62,7 +64,7 @@ function* scoreImage(
     }
     const { planes } = dimensions(x);
     const spec = { kind: "ssimulacra2-scale", window, ...ofScale, ...(scale === 0 ? { dataRange } : {}) } as const;
-    const tiled = yield { spec, output: x, target: y };
+    const tiled = yield { kernel: ssimulacra2Scale, spec, output: x, target: y };
     const [sums] = tiled.sums;
     // Means over 2x2 pixels have no extremes of their own.
     if (scale === 0) extremes = tiled.extremes;
@@ -75,7 +77,7 @@ function* scoreImage(
   }
   for (let scale = scales.length - 1; scale >= 0; scale--) {
     const task = scales[scale];
-    yield task;
+    yield { kernel: ssimulacra2Scale, ...task };
     const { planes } = dimensions(task.output);
     const coarse = scales[scale + 1]?.grad;
     const own = planarRows(task.grad, planes);
@@ -88,6 +90,7 @@ function* scoreImage(
 
 /** SSIMULACRA 2: errors at every scale, each in strips, and what makes one scale of another between them. */
 export const ssimulacra2: Kernel<Ssimulacra2Spec> = {
+  modules: [pyramidModule, ssimulacra2Module],
   needsTarget: true,
   mapSize: () => undefined,
   weightPlanes: () => undefined,

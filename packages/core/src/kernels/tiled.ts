@@ -12,8 +12,9 @@ import {
   rowsOf,
   type WritableRows,
 } from "./rows.ts";
-import { runStrip, type StripJob, type StripResult, stripKernel } from "./strips.ts";
-import type { KernelImage, Planes, StripSpec } from "./types.ts";
+import { runStrip, type StripJob, type StripResult } from "./strips/run.ts";
+import type { StripKernel } from "./strips/strip.ts";
+import type { KernelImage, StripSpec } from "./types.ts";
 
 /** A batch, and where its results go. */
 export interface KernelTask {
@@ -29,6 +30,7 @@ export interface KernelTask {
 
 /** A batch for a strip kernel. */
 export interface StripTask extends KernelTask {
+  readonly kernel: StripKernel;
   readonly spec: StripSpec;
 }
 
@@ -50,9 +52,9 @@ const pooledInPlace = 2 ** 20;
 const atOnceWork = 2 ** 17;
 
 /** How much arithmetic a batch is, in samples times the kernel's weight. */
-function workOf({ spec, output }: StripTask): number {
+function workOf({ kernel, output }: StripTask): number {
   const { count, planes } = dimensions(output);
-  return count * planes[0] * planes[1] * planes[2] * stripKernel(spec).weight;
+  return count * planes[0] * planes[1] * planes[2] * kernel.weight;
 }
 
 /** Jobs in a worker's hands: one at work, one waiting, so that it need not wait for the calling thread. */
@@ -124,19 +126,18 @@ export function runTiledSync(kernels: Kernels, task: StripTask): TiledResult {
 }
 
 /** The memory that a kernel can work in without copies. */
-function arenaFor({ spec, output, target, weight, grad, map }: StripTask): Arena | undefined {
+function arenaFor({ kernel, output, target, weight, grad, map }: StripTask): Arena | undefined {
   const images = target === undefined ? [output] : [output, target];
-  if (weight || !stripKernel(spec).inPlace || map || !images.every((image) => image instanceof Tensor))
-    return undefined;
+  if (weight || !kernel.inPlace || map || !images.every((image) => image instanceof Tensor)) return undefined;
   // Vectors of four reach past the end of rows that are not a multiple of it, where other gradients may be.
   if (grad && dimensions(output).planes[2] % 4 !== 0) return undefined;
   return arenaOf([...images.map(({ data }) => data), ...(grad ? [grad] : [])]);
 }
 
 /** Every strip of every image, in order. */
-function jobsOf({ spec, output, target, weight, grad, map }: StripTask, arena?: Arena): StripJob[] {
+function jobsOf({ kernel, spec, output, target, weight, grad, map }: StripTask, arena?: Arena): StripJob[] {
   const { count, planes } = dimensions(output);
-  const strips = stripKernel(spec).strips(spec, planes);
+  const strips = kernel.strips(spec, planes);
   const placed = <R extends Rows>(rows: R): R => (arena ? { ...rows, address: rows.data.byteOffset } : rows);
   const jobs: StripJob[] = [];
   for (let image = 0; image < count; image++) {
@@ -145,9 +146,9 @@ function jobsOf({ spec, output, target, weight, grad, map }: StripTask, arena?: 
       target: target && placed(rowsOf(target, image, "target")),
       grad: grad && placed(planarRows(grad, planes, image)),
       weight: weight && rowsOf(weight, weight.shape[0] === 1 ? 0 : image),
-      map: map && mapRows(map, spec, planes, image),
+      map: map && mapRows(map, kernel.mapSize(spec, planes), image),
     };
-    for (const strip of strips) jobs.push({ spec, planes, strip, data });
+    for (const strip of strips) jobs.push({ kernel, spec, planes, strip, data });
   }
   return jobs;
 }
@@ -169,7 +170,7 @@ function joined({ output }: StripTask, results: readonly StripResult[]): TiledRe
 }
 
 async function runStrips(task: StripTask, arena?: Arena): Promise<TiledResult> {
-  const { module, kernels } = await (arena ? loadKernelsIn(arena) : loadKernels());
+  const kernels = await (arena ? loadKernelsIn(arena) : loadKernels());
   const jobs = jobsOf(task, arena);
 
   const results: StripResult[] = new Array(jobs.length);
@@ -178,17 +179,15 @@ async function runStrips(task: StripTask, arena?: Arena): Promise<TiledResult> {
     while (next < jobs.length && !worker.failed) {
       const job = jobs[next];
       const index = next++;
-      const result = await (arena ? worker.runIn(arena, job) : worker.run(job));
+      const result = await (arena ? worker.runIn(arena, job) : worker.run(kernels, job));
       // What a worker cannot do is done here, where a failure has a stack to show.
       results[index] = result ?? runStrip(kernels, job);
     }
   };
   const work = workOf(task);
-  const pooled = arena
-    ? arena.shared && work >= pooledInPlace
-    : work >= pooledWork && stripKernel(task.spec).weight > 1;
-  const workers = pooled && jobs.length > 1 ? poolWorkers(arena ? (await loadKernels()).module : module) : [];
-  if (arena) await Promise.all(workers.map((worker, index) => worker.introduce(arena, module, index + 1)));
+  const pooled = arena ? arena.shared && work >= pooledInPlace : work >= pooledWork && task.kernel.weight > 1;
+  const workers = pooled && jobs.length > 1 ? poolWorkers() : [];
+  if (arena) await Promise.all(workers.map((worker, index) => worker.introduce(arena, kernels, index + 1)));
   const here = async (): Promise<void> => {
     let turn = performance.now();
     while (next < jobs.length) {
@@ -208,7 +207,7 @@ async function runStrips(task: StripTask, arena?: Arena): Promise<TiledResult> {
   return joined(task, results);
 }
 
-function mapRows(data: Float32Array, spec: StripSpec, planes: Planes, image: number): WritableRows {
-  const [height, width] = stripKernel(spec).mapSize(spec, planes)!;
+function mapRows(data: Float32Array, size: readonly [number, number] | undefined, image: number): WritableRows {
+  const [height, width] = size!;
   return planarRows(data, [1, height, width], image);
 }

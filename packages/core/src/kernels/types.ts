@@ -1,4 +1,5 @@
 import type { Tensor } from "../tensor.ts";
+import type { KernelModule } from "./modules.ts";
 
 /**
  * Interleaved pixels as a decoder gives them: 8 bits a sample (value / 255) or 16 bits (value / 65535).
@@ -167,3 +168,9 @@ export interface Ssimulacra2ScaleSpec extends Ssimulacra2Weights {
 
 /** Any kernel. */
 export type KernelSpec = PassSpec | MsSsimSpec | GmsdSpec | Ssimulacra2Spec;
+
+/** A kernel as definitions name it; the rest is known to what evaluates it. */
+export interface KernelReference {
+  /** The modules that it runs on. */
+  readonly modules: readonly KernelModule[];
+}

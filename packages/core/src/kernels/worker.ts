@@ -1,23 +1,27 @@
-import { Kernels } from "./module.ts";
-import { runStrip, type StripJob, type StripResult } from "./strips.ts";
+import { type CompiledModules, Kernels } from "./module.ts";
+import { runStrip, type StripJob, type StripResult } from "./strips/run.ts";
+import { stripKernel } from "./strips/table.ts";
 
 // The program of a pool worker: one strip per message. The pool sees to it that `parentPort` exists in Node.
 
 /** The memory of an arena, and the part of it that is this thread's. */
 export interface ArenaShare {
-  readonly module: WebAssembly.Module;
   readonly memory: WebAssembly.Memory;
   readonly scratch: readonly [start: number, end: number];
 }
 
 /**
- * What the pool sends: first the compiled kernels, then jobs. `buffer` holds the job's rows and goes back with the reply; `arena` is the memory in which they
- * lie, which is introduced with its share before, and answered, and dropped when nobody uses it any more.
+ * What the pool sends: compiled modules before the jobs that need them. `buffer` holds the job's rows and goes back with the reply; `arena` is the memory in which they
+ * lie, which is introduced with its share and modules before, and answered, and dropped when nobody uses it any more.
  */
 export type ToWorker =
-  | { readonly module: WebAssembly.Module }
-  | { readonly arena: number; readonly share: ArenaShare | undefined }
-  | { readonly job: StripJob; readonly buffer?: ArrayBuffer | SharedArrayBuffer; readonly arena?: number };
+  | { readonly modules: CompiledModules }
+  | { readonly arena: number; readonly share: ArenaShare; readonly modules: CompiledModules }
+  | { readonly arena: number; readonly share: undefined }
+  | { readonly job: StripMessage; readonly buffer?: ArrayBuffer | SharedArrayBuffer; readonly arena?: number };
+
+/** A job without its kernel, which the worker has by its own. */
+export type StripMessage = Omit<StripJob, "kernel">;
 
 /** What a worker answers to a job. */
 export type FromWorker = { readonly buffer?: ArrayBuffer | SharedArrayBuffer } & (
@@ -32,26 +36,31 @@ interface Port {
 
 const scope = globalThis as unknown as Port & { parentPort?: Port };
 const port = scope.parentPort ?? scope;
-let kernels: Kernels | undefined;
-const arenas = new Map<number | undefined, Kernels>();
+const kernels = new Kernels();
+const arenas = new Map<number | undefined, Kernels>([[undefined, kernels]]);
 
 port.onmessage = ({ data }) => {
-  if ("module" in data) {
-    kernels = new Kernels(data.module);
-    return;
-  }
   if ("share" in data) {
     const { arena, share } = data;
-    arenas.delete(arena);
-    if (share === undefined) return;
-    arenas.set(arena, new Kernels(share.module, share.memory, share.scratch));
+    if (share === undefined) {
+      arenas.delete(arena);
+      return;
+    }
+    const inArena = arenas.get(arena) ?? new Kernels(share.memory, share.scratch);
+    arenas.set(arena, inArena);
+    inArena.add(data.modules);
     port.postMessage({ sums: new Float64Array(), extremes: {} }, []);
+    return;
+  }
+  if ("modules" in data) {
+    kernels.add(data.modules);
     return;
   }
   const { buffer, job, arena } = data;
   const transfer = buffer instanceof ArrayBuffer ? [buffer] : [];
   try {
-    port.postMessage({ buffer, ...runStrip((arena === undefined ? kernels : arenas.get(arena))!, job) }, transfer);
+    const result = runStrip(arenas.get(arena) as Kernels, { ...job, kernel: stripKernel(job.spec) });
+    port.postMessage({ buffer, ...result }, transfer);
   } catch (error) {
     port.postMessage({ buffer, failure: error instanceof Error ? error.message : String(error) }, transfer);
   }

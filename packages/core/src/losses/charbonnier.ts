@@ -2,6 +2,7 @@ import type { Images } from "../definitions/definition.ts";
 import { imageOptions } from "../definitions/image-options.ts";
 import { number } from "../definitions/options.ts";
 import type { Ops } from "../graph/ops.ts";
+import { pointwise } from "../kernels/pointwise.ts";
 import { meanOfErrors, reductionOption, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 
@@ -41,7 +42,7 @@ export const charbonnier = defineLoss({
     return meanOfErrors(options, excess, {
       sum: options.reduction === "sum",
       base: eps,
-      kernel: { kind: "charbonnier", epsilon: eps },
+      kernel: { kernel: pointwise, spec: { kind: "charbonnier", epsilon: eps } },
     });
   },
 });

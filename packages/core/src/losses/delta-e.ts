@@ -3,7 +3,8 @@ import { imageOptions } from "../definitions/image-options.ts";
 import { choice, number } from "../definitions/options.ts";
 import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
-import type { DeltaESpec } from "../kernels/index.ts";
+import { deltaE as kernel } from "../kernels/delta-e.ts";
+import type { DeltaESpec } from "../kernels/types.ts";
 import { meanOfErrors, refuseImages } from "./images.ts";
 import { rgbToLab, rgbToOklab } from "./lab.ts";
 import { defineLoss } from "./loss.ts";
@@ -257,6 +258,7 @@ export const deltaE = defineLoss({
       ...(hasKernel(formula) && !isWeighted
         ? {
             kernel: {
+              kernel,
               spec: { kind: "deltaE", formula, dataRange },
               images: { ...images, clamp: false },
               weight: "of pixels",

@@ -3,7 +3,8 @@ import { type ImageOptions, imageOptions, lumaChoices, lumas } from "../definiti
 import { choice, number } from "../definitions/options.ts";
 import { centred, rootOfMean, weightedMean } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
-import type { GmsdSpec } from "../kernels/index.ts";
+import { gmsd as kernel } from "../kernels/gmsd.ts";
+import type { GmsdSpec } from "../kernels/types.ts";
 import { averagedWeight, halveBy } from "./averaging.ts";
 import { gradientMagnitude } from "./gradient-magnitude.ts";
 import { prepareLevels, refuseImages } from "./images.ts";
@@ -41,6 +42,7 @@ export function deviationKernel(
   // What is limited has black at 0; else the luma's offset brings it there.
   const offset = 255 * luma.offset - (clamp ? 0 : low * white * levels);
   return {
+    kernel,
     spec: { kind: "gmsd", ...spec, luma: { weights: luma.weights.map((weight) => weight * levels), offset } },
     images: { ...options, channels: "rgb", low: clamp ? low : 0 },
   };

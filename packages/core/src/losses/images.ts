@@ -1,4 +1,4 @@
-import { type Definition, type Images, sides } from "../definitions/definition.ts";
+import { type Definition, type Images, type KernelPath, sides } from "../definitions/definition.ts";
 import {
   type ImageOptions,
   type Levels,
@@ -9,7 +9,6 @@ import {
 import { choice } from "../definitions/options.ts";
 import { totalWeight, weightedMean, weightedSum } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
-import type { KernelSpec } from "../kernels/index.ts";
 import type { Shape } from "../tensor.ts";
 
 function luma<T>(o: Ops<T>, x: T, channels: keyof typeof lumas, dataRange: number): T {
@@ -78,7 +77,7 @@ interface Reduction {
   /** A constant part of each error, left out of `error` and added to the score in full precision. */
   base?: number;
   /** The fused kernel of the mean of these errors, and what it is to be multiplied by. */
-  kernel?: KernelSpec;
+  kernel?: Pick<KernelPath, "kernel" | "spec">;
   scale?: number;
 }
 
@@ -91,7 +90,7 @@ export function meanOfErrors(
   // Errors are of differences, in which black is nothing.
   const images = options.clamp ? options : { ...options, low: 0 };
   return {
-    ...(kernel && !sum ? { kernel: { spec: kernel, images, scale, weight: "of channels" } } : {}),
+    ...(kernel && !sum ? { kernel: { ...kernel, images, scale, weight: "of channels" } } : {}),
     unnormalised: sum,
     mapBorder: sum ? undefined : sides(options.crop),
     map: (o, images) => o.add(o.mean(error(o, prepare(o, images, options)), "c"), base),

@@ -1,4 +1,5 @@
 import { imageOptions } from "../definitions/image-options.ts";
+import { pointwise } from "../kernels/pointwise.ts";
 import { meanOfErrors, reductionOption, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 
@@ -26,6 +27,6 @@ export const l1 = defineLoss({
   define: (options) =>
     meanOfErrors(options, (o, { output, target }) => o.abs(o.sub(output, target)), {
       sum: options.reduction === "sum",
-      kernel: { kind: "l1" },
+      kernel: { kernel: pointwise, spec: { kind: "l1" } },
     }),
 });

@@ -3,6 +3,7 @@ import { imageOptions } from "../definitions/image-options.ts";
 import { bothAxes, choice, flag, list, parseList } from "../definitions/options.ts";
 import { channelMean, channelShare, fittedWeight, weightedMean } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
+import { msSsim as kernel } from "../kernels/ms-ssim.ts";
 import { leastSide } from "../kernels/windows.ts";
 import { prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
@@ -100,6 +101,7 @@ export const msSsim = defineLoss({
       bySize: true,
       ...(window && {
         kernel: {
+          kernel,
           spec: { kind: "ms-ssim", ...window, weights, odd, region, normalize, product, nonNegative },
           images: options,
         },

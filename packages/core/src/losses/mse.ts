@@ -1,4 +1,5 @@
 import { imageOptions } from "../definitions/image-options.ts";
+import { pointwise } from "../kernels/pointwise.ts";
 import { meanOfErrors, reductionOption, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 
@@ -27,6 +28,6 @@ export const mse = defineLoss({
   define: (options) =>
     meanOfErrors(options, (o, { output, target }) => o.square(o.sub(output, target)), {
       sum: options.reduction === "sum",
-      kernel: { kind: "mse" },
+      kernel: { kernel: pointwise, spec: { kind: "mse" } },
     }),
 });

@@ -1,5 +1,6 @@
 import { imageOptions } from "../definitions/image-options.ts";
 import { number } from "../definitions/options.ts";
+import { pointwise } from "../kernels/pointwise.ts";
 import { meanOfErrors, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 
@@ -33,7 +34,7 @@ export const psnrLoss = defineLoss({
   units: () => ({ degree: 0 }),
   define: (options) => ({
     ...meanOfErrors(options, (o, { output, target }) => o.square(o.div(o.sub(output, target), options.dataRange)), {
-      kernel: { kind: "mse" },
+      kernel: { kernel: pointwise, spec: { kind: "mse" } },
       scale: 1 / options.dataRange ** 2,
     }),
     mapBorder: undefined,

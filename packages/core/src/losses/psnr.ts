@@ -3,6 +3,7 @@ import { imageOptions } from "../definitions/image-options.ts";
 import { choice, number } from "../definitions/options.ts";
 import { fittedWeight, nothingOf, weightedMean } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
+import { pointwise } from "../kernels/pointwise.ts";
 import { meanOfErrors, prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 
@@ -63,7 +64,10 @@ export const psnr = defineLoss({
       const logarithm = o.mul(o.log(o.maximum(error, 1e-300)), -10 / Math.LN10);
       return o.where(o.greater(error, 0), logarithm, identical);
     };
-    const pooled = meanOfErrors(options, squares, { kernel: { kind: "mse" }, scale: 1 / dataRange ** 2 });
+    const pooled = meanOfErrors(options, squares, {
+      kernel: { kernel: pointwise, spec: { kind: "mse" } },
+      scale: 1 / dataRange ** 2,
+    });
     const common = { mapsErrors: true, mapBorder: undefined, limit: 100 };
     if (pooling !== "channels") return { ...pooled, ...common, poolScores: pooling === "dataset", say: decibels };
     return {

@@ -1,4 +1,5 @@
 import { imageOptions } from "../definitions/image-options.ts";
+import { pointwise } from "../kernels/pointwise.ts";
 import { meanOfErrors, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 
@@ -25,7 +26,9 @@ export const rmse = defineLoss({
   refuse: refuseImages,
   units: () => ({ degree: 1, mapDegree: 2 }),
   define: (options) => ({
-    ...meanOfErrors(options, (o, { output, target }) => o.square(o.sub(output, target)), { kernel: { kind: "mse" } }),
+    ...meanOfErrors(options, (o, { output, target }) => o.square(o.sub(output, target)), {
+      kernel: { kernel: pointwise, spec: { kind: "mse" } },
+    }),
     mapBorder: undefined,
     say: (o, score) => o.root(score),
   }),

@@ -3,7 +3,7 @@ import { imageOptions } from "../definitions/image-options.ts";
 import { choice, flag, integer, number } from "../definitions/options.ts";
 import { ReconlossError } from "../errors.ts";
 import type { Ops } from "../graph/ops.ts";
-import type { KernelSpec } from "../kernels/index.ts";
+import { sobel as kernel } from "../kernels/sobel.ts";
 import { filterSeparable, type Separable, sobelKernels } from "./filters.ts";
 import { meanOfErrors, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
@@ -92,8 +92,7 @@ export const sobel = defineLoss({
       const [across, down] = derivatives(o, x).map((derivative) => o.square(derivative));
       return o.sqrt(o.add(o.add(across, down), eps ** 2));
     };
-    const kernel: KernelSpec | undefined =
-      order === 1 ? { kind: "sobel", form, mode, normalized, distance, epsilon: eps } : undefined;
+    const spec = { kind: "sobel", form, mode, normalized, distance, epsilon: eps } as const;
     const error = <T>(o: Ops<T>, { output, target }: Images<T>) => {
       const differences =
         form === "magnitude" ? [o.sub(length(o, output), length(o, target))] : derivatives(o, o.sub(output, target));
@@ -103,6 +102,6 @@ export const sobel = defineLoss({
         1 / errors.length,
       );
     };
-    return meanOfErrors(options, error, { kernel });
+    return meanOfErrors(options, error, order === 1 ? { kernel: { kernel, spec } } : {});
   },
 });

@@ -3,7 +3,9 @@ import { imageOptions } from "../definitions/image-options.ts";
 import { bothAxes, choice, flag, number, perAxis } from "../definitions/options.ts";
 import { weightedMean } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
+import { ssim as kernel } from "../kernels/ssim.ts";
 import { leastSide } from "../kernels/windows.ts";
+
 import { downsampleFactor } from "./averaging.ts";
 import { prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
@@ -273,6 +275,7 @@ export const ssim = defineLoss({
     return {
       ...(window && {
         kernel: {
+          kernel,
           spec: { kind: "ssim", ...window, region, covariance, nonNegative, term },
           images: options,
           weight: "of channels",

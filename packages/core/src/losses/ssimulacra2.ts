@@ -2,7 +2,7 @@ import type { Images } from "../definitions/definition.ts";
 import { colourImageOptions } from "../definitions/image-options.ts";
 import { rootOfMean, weightedMean } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
-import { ssimulacra2Scales } from "../kernels/ssimulacra2.ts";
+import { ssimulacra2 as kernel, ssimulacra2Scales } from "../kernels/ssimulacra2.ts";
 import type { Ssimulacra2Weights } from "../kernels/types.ts";
 import { refuseColours } from "./colour-planes.ts";
 import { prepare, refuseImages } from "./images.ts";
@@ -211,6 +211,7 @@ export const ssimulacra2 = defineLoss({
       bySize: true,
       mapsErrors: true,
       kernel: {
+        kernel,
         spec: {
           kind: "ssimulacra2",
           dataRange: options.dataRange,

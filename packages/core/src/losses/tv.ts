@@ -3,6 +3,7 @@ import { imageOptions } from "../definitions/image-options.ts";
 import { choice, number } from "../definitions/options.ts";
 import { weightedMean, weightedSum } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
+import { variation as kernel } from "../kernels/variation.ts";
 import { differences, differenceWeights, paddedDifferences } from "./differences.ts";
 import { prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
@@ -90,7 +91,7 @@ export const tv = defineLoss({
     const size = <T>(o: Ops<T>, x: T) => (form === "squared" ? o.square(x) : o.abs(x));
     return {
       unnormalised: reduction !== "mean",
-      kernel: { spec: { kind: "tv", form, reduction, epsilon: eps }, images: options, withoutMap: true },
+      kernel: { kernel, spec: { kind: "tv", form, reduction, epsilon: eps }, images: options, withoutMap: true },
       score: (o, images) => {
         const { output, weight } = prepare(o, images, options);
         if (form === "isotropic") return reduce(o, length(o, output), weight);

@@ -1,4 +1,5 @@
 import { ReconlossError } from "../errors.ts";
+import { module } from "../kernels/generated/resize.ts";
 import { loadKernels } from "../kernels/load.ts";
 import type { Kernels } from "../kernels/module.ts";
 import { checkImage, dimensions, rowsOf, samples } from "../kernels/rows.ts";
@@ -27,7 +28,7 @@ export async function runResize(
   resizer: Resizer,
   options: { dataRange?: number } = {},
 ): Promise<Tensor> {
-  return resizeWith((await loadKernels()).kernels, image, size, resizer, options);
+  return resizeWith(await loadKernels([module]), image, size, resizer, options);
 }
 
 /** {@link runResize} on one instance of the kernels. */
@@ -84,7 +85,7 @@ export function resizeWith(
     for (let first = 0; first < channels; first += together) {
       for (const { start, end, from, to } of bands) {
         const { buffer, byteOffset, byteLength } = samples(rows, first, from * w, to * w);
-        const target = new Uint8Array(run.memory.buffer, source, byteLength);
+        const target = new Uint8Array(kernels.memory.buffer, source, byteLength);
         target.set(new Uint8Array(buffer, byteOffset, byteLength));
         resizeBand(start, end, from);
         for (let channel = first; channel < first + together; channel++) {
@@ -100,7 +101,7 @@ export function resizeWith(
 /** Taps in memory: the addresses of the first positions and of the weights. */
 function place(kernels: Kernels, { first, weights }: Taps): [first: number, weights: number] {
   const addresses: [number, number] = [kernels.bytes(first.byteLength), kernels.floats(weights.length)];
-  new Int32Array(kernels.run.memory.buffer, addresses[0], first.length).set(first);
+  new Int32Array(kernels.memory.buffer, addresses[0], first.length).set(first);
   kernels.view(addresses[1], weights.length).set(weights);
   return addresses;
 }

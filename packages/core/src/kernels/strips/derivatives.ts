@@ -1,5 +1,5 @@
+import type { SimilaritySpec, SobelSpec } from "../types.ts";
 import { evenStrips, type StripKernel } from "./strip.ts";
-import type { SimilaritySpec, SobelSpec } from "./types.ts";
 
 const kinds = { derivative: { l1: 0, mse: 1 }, magnitude: { l1: 2, mse: 3 } } as const;
 const similarity = 4;

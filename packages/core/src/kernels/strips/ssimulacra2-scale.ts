@@ -1,7 +1,7 @@
-import type { Kernels } from "./module.ts";
-import type { Rows } from "./rows.ts";
+import type { Kernels } from "../module.ts";
+import type { Rows } from "../rows.ts";
+import type { Ssimulacra2ScaleSpec } from "../types.ts";
 import { evenStrips, type Span, type StripKernel } from "./strip.ts";
-import type { Ssimulacra2ScaleSpec } from "./types.ts";
 
 /** Pixels that the window reaches to either side. */
 const reach = 4;

@@ -1,6 +1,6 @@
-import type { Kernels } from "./module.ts";
-import type { Rows, WritableRows } from "./rows.ts";
-import type { Planes } from "./types.ts";
+import type { Kernels } from "../module.ts";
+import type { Rows, WritableRows } from "../rows.ts";
+import type { Planes, StripSpec } from "../types.ts";
 
 /** Rows [from, to). */
 export type Span = readonly [from: number, to: number];
@@ -16,7 +16,7 @@ export interface StripData {
 }
 
 /** A kernel that works through an image in strips of rows, each on its own; sums of strips add up. */
-export interface StripKernel<S> {
+export interface StripKernel<S extends StripSpec = StripSpec> {
   /** Whether there is a second image. */
   readonly needsTarget: boolean;
   /** How much arithmetic a sample costs, in rough multiples of reading it: what is worth a second thread. */
@@ -36,7 +36,7 @@ export interface StripKernel<S> {
   /** The map rows that a strip writes. */
   mapRows(spec: S, planes: Planes, strip: Span): Span;
   /** The map rows whose weights a strip reads; absent: it takes none. */
-  readonly weightRows?: (spec: S, planes: Planes, strip: Span) => Span;
+  weightRows?(spec: S, planes: Planes, strip: Span): Span;
   /** Does the work; returns the strip's sums. */
   run(kernels: Kernels, spec: S, planes: Planes, strip: Span, data: StripData): Float64Array;
   /** The image's score from the sums of all its strips. */

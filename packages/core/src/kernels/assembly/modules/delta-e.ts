@@ -1,0 +1,3 @@
+export { deltaE, deltaEScratch } from "../delta-e";
+export { linearTable } from "../lab";
+export { heapBase } from "../heap";

@@ -1,0 +1,2 @@
+export { derivativesConfigure, derivativesScratch, derivativesStrip, similarityConfigure } from "../derivatives";
+export { heapBase } from "../heap";

@@ -1,0 +1,2 @@
+export { pointwise } from "../pointwise";
+export { heapBase } from "../heap";

@@ -1,0 +1,2 @@
+export { halve, mix, unhalve } from "../pyramid";
+export { heapBase } from "../heap";

@@ -1,0 +1,2 @@
+export { chaseBulges, clearRows } from "../reflections";
+export { heapBase } from "../heap";

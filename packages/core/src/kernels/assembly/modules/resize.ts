@@ -1,0 +1,2 @@
+export { resizeAcross, resizeDown } from "../resize";
+export { heapBase } from "../heap";

@@ -1,0 +1,2 @@
+export { ssimConfigure, ssimScratch, ssimStrip, ssimUnpad } from "../ssim";
+export { heapBase } from "../heap";

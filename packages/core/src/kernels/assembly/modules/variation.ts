@@ -1,0 +1,2 @@
+export { variation } from "../variation";
+export { heapBase } from "../heap";

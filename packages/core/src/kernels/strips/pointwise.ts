@@ -1,0 +1,80 @@
+import { type Kernels, sumInOrder } from "../module.ts";
+import type { Planes, PointwiseSpec } from "../types.ts";
+import { evenStrips, type StripData, type StripKernel } from "./strip.ts";
+
+const kinds = { l1: 0, mse: 1, charbonnier: 2 } as const;
+
+/** Samples of one image that are in memory at a time: three such pieces stay in a second-level cache. */
+const pieceSamples = 32768;
+
+/** What the compiled kernel leaves out of every score: Charbonnier's smallest value, which float32 would round. */
+function base(spec: PointwiseSpec): number {
+  return spec.kind === "charbonnier" ? spec.epsilon : 0;
+}
+
+/** l1, mse and Charbonnier. */
+export const pointwise: StripKernel<PointwiseSpec> = {
+  needsTarget: true,
+  weight: 1,
+  inPlace: true,
+  mapSize: (_, [, height, width]) => [height, width],
+  strips: (_, [channels, height, width]) => evenStrips(height, Math.ceil(2 ** 20 / (channels * width))),
+  sourceRows: (_, __, strip) => strip,
+  gradRows: (_, __, strip) => strip,
+  mapRows: (_, __, strip) => strip,
+  weightRows: (_, __, strip) => strip,
+  run: (kernels, spec, planes, [from, to], data) => {
+    const [, , width] = planes;
+    return Float64Array.of(scorePixels(kernels, spec, planes, from * width, to * width, data));
+  },
+  finish: (spec, [channels, height, width], [sum]) => sum / (channels * height * width) + base(spec),
+};
+
+function scorePixels(
+  kernels: Kernels,
+  spec: PointwiseSpec,
+  [channels, height, width]: Planes,
+  first: number,
+  end: number,
+  { output, target, grad, map, weight }: StripData,
+): number {
+  const epsilon = spec.kind === "charbonnier" ? spec.epsilon : 0;
+  const inPlace = output.address !== undefined && !map;
+  const piece = inPlace ? end - first : Math.min(pieceSamples, (end - first + 3) & ~3);
+  kernels.reset();
+  const [x, y] = [output, target!].map(({ address }) => (address === undefined ? kernels.floats(piece) : 0));
+  const gradient = grad && grad.address === undefined ? kernels.floats(piece) : 0;
+  const cells = map ? kernels.floats(piece) : 0;
+  const weights = weight ? kernels.floats(piece) : 0;
+  const [stagingX, stagingY] = [output, target!].map((rows) => kernels.staging(rows, piece));
+  const sums = Array.from({ length: channels }, (): number[] => []);
+  for (let p = first; p < end; p += piece) {
+    const q = Math.min(p + piece, end);
+    if (map) kernels.view(cells, piece).fill(base(spec));
+    for (let channel = 0; channel < channels; channel++) {
+      const one = [channel, channel + 1] as const;
+      const outputs = kernels.source(output, one, p, q, x, piece, stagingX, "by the kernel");
+      const targets = kernels.source(target!, one, p, q, y, piece, stagingY, "by the kernel");
+      if (weight && (weight.channels > 1 || channel === 0)) kernels.readChannel(weight, channel, p, q, weights);
+      const slopes = grad ? kernels.target(grad, channel, p, gradient) : 0;
+      const sum = kernels.run.pointwise(
+        kinds[spec.kind],
+        outputs.address,
+        targets.address,
+        q - p,
+        epsilon,
+        slopes,
+        1 / (channels * height * width),
+        cells,
+        1 / channels,
+        weights,
+        kernels.noteOf(output),
+        kernels.noteOf(target!),
+      );
+      sums[channel].push(sum);
+      if (grad) kernels.write(grad, channel, p, q, slopes);
+    }
+    if (map) kernels.write(map, 0, p, q, cells);
+  }
+  return sumInOrder(sums);
+}

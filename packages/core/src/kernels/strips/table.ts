@@ -1,0 +1,27 @@
+import type { StripSpec } from "../types.ts";
+import { deltaE } from "./delta-e.ts";
+import { derivatives } from "./derivatives.ts";
+import { pointwise } from "./pointwise.ts";
+import { ssim } from "./ssim.ts";
+import { ssimulacra2Scale } from "./ssimulacra2-scale.ts";
+import type { StripKernel } from "./strip.ts";
+import { variation } from "./variation.ts";
+
+type Table = { readonly [K in StripSpec["kind"]]: StripKernel<Extract<StripSpec, { kind: K }>> };
+
+const table: Table = {
+  l1: pointwise,
+  mse: pointwise,
+  charbonnier: pointwise,
+  tv: variation,
+  sobel: derivatives,
+  similarity: derivatives,
+  ssim,
+  deltaE,
+  "ssimulacra2-scale": ssimulacra2Scale,
+};
+
+/** The kernel of a specification, for workers, which are told of jobs by messages. */
+export function stripKernel<S extends StripSpec>(spec: S): StripKernel<S> {
+  return table[spec.kind] as unknown as StripKernel<S>;
+}
