@@ -8,6 +8,7 @@ import * as compare from "../packages/reconloss/src/compare/index.ts";
 import * as figure from "../packages/reconloss/src/figure/index.ts";
 import * as image from "../packages/reconloss/src/image/index.ts";
 import * as judge from "../packages/reconloss/src/judge/index.ts";
+import * as quality from "../packages/reconloss/src/quality/index.ts";
 import * as report from "../packages/reconloss/src/report/index.ts";
 import * as shards from "../packages/reconloss/src/shards/index.ts";
 import * as tasks from "../packages/reconloss/src/tasks/index.ts";
@@ -27,6 +28,7 @@ const entryPoints = {
   judge,
   kernels,
   nets,
+  quality,
   report,
   shards,
   tasks,

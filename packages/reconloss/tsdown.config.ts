@@ -13,6 +13,7 @@ const subpaths = [
   "metrics",
   "nets",
   "pixels",
+  "quality",
   "report",
   "shards",
   "tasks",

@@ -128,6 +128,17 @@ export const commands: readonly KilledCommand[] = [
     ...kept(/\.pairs$/),
   },
   {
+    name: "quality",
+    prepare: makePairs,
+    replaces: true,
+    args: (inputs, folder) => [
+      ...["quality", imagesOf(inputs, "targets"), "--format", "webp", "--target", "psnr>=30"],
+      ...["-o", join(folder, "web"), "--json", "--no-progress"],
+    ],
+    // Where files go is of the run's own folder.
+    printed: (text) => JSON.parse(text).qualities,
+  },
+  {
     name: "distribution",
     prepare: makeSets,
     replaces: true,

@@ -1,16 +1,14 @@
-import { stat } from "node:fs/promises";
-import { extname, join, resolve } from "node:path";
+import { extname, join } from "node:path";
 import { type Device, Random, ReconlossError } from "@reconloss/core";
 import { counted, pixelsToTensor } from "@reconloss/core/internal";
 import { Command, Option } from "commander";
-import { systemPath } from "../files.ts";
 import type { DecodedPixels } from "../image/decoder.ts";
-import { type DecodeNote, decodePixels, decodeSummary, listFolder, writeImage } from "../image/index.ts";
+import { type DecodeNote, decodePixels, decodeSummary, writeImage } from "../image/index.ts";
 import { applyModel, enlargeAlpha, generateImages, type ImageModel, openModel, partAlpha } from "../tasks/index.ts";
 import { wholeNumber } from "./distribution.ts";
+import { type Job, jobsFor, refuseReplacing } from "./jobs.ts";
 import { deviceOption, usableDevice } from "./networks.ts";
 import { noteNewFolder } from "./new-folder.ts";
-import { tellPassedOver } from "./passed-over.ts";
 import { type AlphaFlags, alphaOption, alphaOptions, backgroundOption } from "./pixel-options.ts";
 import { progressBar } from "./progress.ts";
 import { coloursFor, printable, type Terminal } from "./terminal.ts";
@@ -30,6 +28,8 @@ interface Flags extends Omit<AlphaFlags, "alpha"> {
 /** The formats that can be written, and of these the ones that have 16 bits. */
 const writable = [".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff"];
 const deep = [".png", ".tif", ".tiff"];
+/** The extension of what is written for an image: what cannot be written, such as GIF, becomes PNG. */
+const writtenExtension = (extension: string): string => (writable.includes(extension) ? extension : ".png");
 const failuresShown = 20;
 
 /** `reconloss apply`; `finish` receives the exit code. */
@@ -69,7 +69,7 @@ Exit codes: 0 all well; 1 an image failed; 2 wrong usage; 3 the machine lacks so
         const what = isGenerator ? "makes images from random numbers and takes no input" : "needs an image or a folder";
         throw new ReconlossError("invalid-argument", `apply: a model for ${model.info.task} ${what}`);
       }
-      await refuseReplacing([{ input: path, output: flags.output }]);
+      await refuseReplacing("apply", [{ input: path, output: flags.output }]);
       if (flags.alpha === "keep" && flags.background !== undefined) {
         throw new ReconlossError("invalid-argument", "--background is of --alpha composite, but --alpha is keep");
       }
@@ -102,56 +102,10 @@ async function generate(model: ImageModel, flags: Flags, { stdout, stderr }: Ter
   return 0;
 }
 
-/** Inputs, and where their outputs go. */
-interface Job {
-  readonly input: string;
-  readonly output: string;
-}
-
-async function jobsFor(input: string, output: string, terminal: Terminal): Promise<Job[]> {
-  const status = await stat(input).catch((cause: NodeJS.ErrnoException) => {
-    const reason = cause.code === "ENOENT" ? "does not exist" : `cannot be read: ${cause.message}`;
-    throw new ReconlossError("file", `apply: ${input} ${reason}`, { cause });
-  });
-  if (!status.isDirectory()) return [{ input, output }];
-  const { images: names, passedOver } = await listFolder(input);
-  tellPassedOver(terminal, [[input, passedOver]]);
-  if (names.length === 0) throw new ReconlossError("file", `apply: ${input} holds no image`);
-  const taken = new Set<string>();
-  return names.map((name) => {
-    const extension = extname(name).toLowerCase();
-    const stem = name.slice(0, name.length - extension.length);
-    // What cannot be written, such as GIF, becomes PNG; where that name is taken, both extensions stay.
-    const wanted = writable.includes(extension) ? name : `${stem}.png`;
-    const given = taken.has(wanted) ? `${name}.png` : wanted;
-    taken.add(given);
-    return { input: join(input, name), output: join(output, given) };
-  });
-}
-
-/** Refuses outputs that would replace what is read, the model too, by whatever name or link they are reached. */
-async function refuseReplacing(jobs: readonly Job[]): Promise<void> {
-  const inputs = new Set<string>();
-  for (const { input } of jobs) inputs.add(await identityOf(input));
-  for (const { output } of jobs) {
-    if (!inputs.has(await identityOf(output))) continue;
-    throw new ReconlossError(
-      "invalid-argument",
-      `apply: ${output} would replace what is read; choose another name or folder`,
-    );
-  }
-}
-
-/** What tells a file from every other: its number on its disk, or its path where it does not exist. */
-async function identityOf(path: string): Promise<string> {
-  const stats = await stat(systemPath(path), { bigint: true }).catch(() => undefined);
-  return stats === undefined ? resolve(path) : `${stats.dev}:${stats.ino}`;
-}
-
 async function apply(model: ImageModel, input: string, flags: Flags, terminal: Terminal): Promise<number> {
   const { stdout, stderr, env } = terminal;
-  const jobs = await jobsFor(input, flags.output, terminal);
-  await refuseReplacing(jobs);
+  const { jobs } = await jobsFor("apply", input, flags.output, writtenExtension, terminal);
+  await refuseReplacing("apply", jobs);
   const failures: string[] = [];
   const notes: DecodeNote[] = [];
   const images = progressBar(jobs.length, "applying", stderr, flags.progress, "images");

@@ -14,6 +14,7 @@ import { figureCommand } from "./figure.ts";
 import { lossesCommand } from "./losses.ts";
 import { loadPlugins, pluginsNamed } from "./plugins.ts";
 import { protocolsCommand } from "./protocols.ts";
+import { qualityCommand } from "./quality.ts";
 import { guardOption } from "./repeated.ts";
 import { shardsCommand } from "./shards.ts";
 import { statsCommand } from "./stats.ts";
@@ -22,7 +23,7 @@ import { trainCommand } from "./train.ts";
 import { weightsCommand } from "./weights.ts";
 
 /** The commands that decode files from anywhere; those of a plan have the same names. */
-const readingImages: readonly string[] = ["compare", "figure", "distribution", "stats", "train", "apply"];
+const readingImages: readonly string[] = ["compare", "figure", "distribution", "stats", "train", "apply", "quality"];
 /** The commands with metrics of sets, whose flags are known from plugins. */
 const withMetrics: readonly string[] = ["distribution", "shards"];
 
@@ -44,6 +45,7 @@ function programOf(terminal: Terminal, finish: (code: number) => void, metrics: 
     .addCommand(shardsCommand(terminal, finish, metrics))
     .addCommand(trainCommand(terminal, finish))
     .addCommand(applyCommand(terminal, finish))
+    .addCommand(qualityCommand(terminal, finish))
     .addCommand(lossesCommand(terminal))
     .addCommand(protocolsCommand(terminal))
     .addCommand(weightsCommand(terminal, finish))

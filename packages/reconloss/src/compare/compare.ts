@@ -28,7 +28,8 @@ export interface CompareOptions extends PixelOptions {
 /** Errors that no other pair would escape: they end the comparison. */
 const endsAll: ReadonlySet<ErrorCode> = new Set(["missing-dependency", "missing-weights", "download", "checkpoint"]);
 
-type Loaded = { images: Images; notes: Record<keyof Images, readonly DecodeNote[]> } | { error: unknown };
+/** A pair as it was read, or why it was not. */
+export type Loaded = { images: Images; notes: Record<keyof Images, readonly DecodeNote[]> } | { error: unknown };
 
 async function load({ output, target }: ImagePair, options: PixelOptions): Promise<Loaded> {
   try {
@@ -67,7 +68,13 @@ function notFinite({ label, better, definition }: Loss, value: number, name: str
     : { kind: "not-finite", name, loss: label, text: `${label} is ${value}; ${consequence}` };
 }
 
-async function measurePair(pair: ImagePair, losses: readonly Loss[], loaded: Loaded, options: CompareOptions) {
+/** Measures a pair that has been read. */
+export async function measurePair(
+  pair: ImagePair,
+  losses: readonly Loss[],
+  loaded: Loaded,
+  options: CompareOptions,
+): Promise<Outcome> {
   const { name, output, target } = pair;
   const outcome: Outcome = { failures: [], notes: [], maps: {} };
   if ("error" in loaded) {

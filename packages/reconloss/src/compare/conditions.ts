@@ -59,10 +59,10 @@ function splitList(text: string): string[] {
   return parts.map((part) => part.trim());
 }
 
-function asStatistic(text: string, condition: string): Statistic {
+function asStatistic(option: string, text: string, condition: string): Statistic {
   const name = text.toLowerCase();
   if (/^p\d/.test(name) && Number(name.slice(1)) > 100) {
-    throw new ReconlossError("syntax", `fail: in "${condition}", percentiles are from p0 to p100, got ${text}`);
+    throw new ReconlossError("syntax", `${option}: in "${condition}", percentiles are from p0 to p100, got ${text}`);
   }
   return name as Statistic;
 }
@@ -92,16 +92,20 @@ function findLoss(text: string, losses: readonly Loss[], more: readonly LossFact
 const total = "total";
 
 /** Refuses a condition on a total where there is none. */
-function checkTotal(text: string, applied: AppliedProtocol | undefined): void {
+function checkTotal(option: string, text: string, applied: AppliedProtocol | undefined): void {
   if (applied?.protocol.total !== undefined) return;
   const named = protocols.filter((protocol) => protocol.total !== undefined).map(({ name }) => name);
   const problem = applied
     ? `protocol ${applied.protocol.name} makes no total of its metrics`
     : "a total is of a protocol";
-  throw new ReconlossError("invalid-argument", `fail: in "${text}", ${problem}; these have one: ${named.join(", ")}`);
+  throw new ReconlossError(
+    "invalid-argument",
+    `${option}: in "${text}", ${problem}; these have one: ${named.join(", ")}`,
+  );
 }
 
 function parseCondition(
+  option: string,
   text: string,
   losses: readonly Loss[],
   more: readonly LossFactory[],
@@ -113,7 +117,7 @@ function parseCondition(
   if (quantity === "" || Number.isNaN(number)) {
     throw new ReconlossError(
       "syntax",
-      `fail: conditions are written loss<number, min(loss)<number or any(loss<number), with <, <=, > or >=, got "${text}"`,
+      `${option}: conditions are written loss<number, min(loss)<number or any(loss<number), with <, <=, > or >=, got "${text}"`,
     );
   }
   // The longest match first: a loss may be called like anything, its own name wins.
@@ -121,41 +125,41 @@ function parseCondition(
   const addReadings = (over: Condition["over"], name: string) => {
     readings.push({ over, name });
     const { inner, statistic } = ofMap.exec(name)?.groups ?? {};
-    if (inner !== undefined) readings.push({ over, name: inner.trim(), map: asStatistic(statistic, text) });
+    if (inner !== undefined) readings.push({ over, name: inner.trim(), map: asStatistic(option, statistic, text) });
   };
   addReadings(whole ? "any" : "mean", quantity);
   const { over, inner } = (whole ? undefined : ofPairs.exec(quantity)?.groups) ?? {};
-  if (over !== undefined) addReadings(asStatistic(over, text), inner.trim());
+  if (over !== undefined) addReadings(asStatistic(option, over, text), inner.trim());
 
   for (const { over, map, name } of readings) {
     const [loss, ...others] = findLoss(name, losses, more);
     if (loss === undefined) continue;
     if (others.length > 0) {
       const labels = [loss, ...others].map(({ label }) => label).join(", ");
-      throw new ReconlossError("invalid-argument", `fail: in "${text}", ${name} may be any of ${labels}`);
+      throw new ReconlossError("invalid-argument", `${option}: in "${text}", ${name} may be any of ${labels}`);
     }
-    if (map !== undefined) checkMap(loss, text);
+    if (map !== undefined) checkMap(option, loss, text);
     return { text, label: loss.label, ...(map ? { map } : {}), over, operator, limit: number };
   }
   const { name } = readings[readings.length - 1];
   if (readings.some((reading) => plain(reading.name) === total)) {
-    checkTotal(text, applied);
+    checkTotal(option, text, applied);
     if (plain(quantity) === total && !whole) return { text, label: total, over: total, operator, limit: number };
     throw new ReconlossError(
       "syntax",
-      `fail: in "${text}", total is one number of all pairs; write total${operator}${limit}`,
+      `${option}: in "${text}", total is one number of all pairs; write total${operator}${limit}`,
     );
   }
   const known = losses.map(({ label }) => label).join(", ");
-  throw new ReconlossError("invalid-argument", `fail: ${name} is not among the metrics: ${known}`);
+  throw new ReconlossError("invalid-argument", `${option}: ${name} is not among the metrics: ${known}`);
 }
 
-function checkMap({ label, hasMap, definition }: Loss, text: string): void {
-  if (!hasMap) throw new ReconlossError("invalid-argument", `fail: in "${text}", ${label} has no map`);
+function checkMap(option: string, { label, hasMap, definition }: Loss, text: string): void {
+  if (!hasMap) throw new ReconlossError("invalid-argument", `${option}: in "${text}", ${label} has no map`);
   if (!definition?.mapsErrors) return;
   throw new ReconlossError(
     "invalid-argument",
-    `fail: in "${text}", the map of ${label} is not of its values but of what they are computed from; take mse for the squared error of pixels`,
+    `${option}: in "${text}", the map of ${label} is not of its values but of what they are computed from; take mse for the squared error of pixels`,
   );
 }
 
@@ -190,7 +194,37 @@ export function parseConditions(
     ...{ text: [text, "text"], losses: [losses, "objects"], more: [more, "list?"] },
     applied: [applied, "object?", ["protocol"]],
   });
-  return splitList(text).map((part) => parseCondition(part, losses, more, applied));
+  return conditionsOf("fail", text, losses, more, applied);
+}
+
+/** {@link parseConditions}, under the name of the option that errors begin with. */
+export function conditionsOf(
+  option: string,
+  text: string,
+  losses: readonly Loss[],
+  more: readonly LossFactory[] = [],
+  applied?: AppliedProtocol,
+): Condition[] {
+  return splitList(text).map((part) => parseCondition(option, part, losses, more, applied));
+}
+
+/** The losses that conditions name, each once and in order, where nobody says which are computed. What is no condition is left for {@link conditionsOf} to refuse. */
+export function lossesIn(text: string, more: readonly LossFactory[] = []): Loss[] {
+  const losses = new Map<string, Loss>();
+  for (const part of splitList(text)) {
+    const { quantity } = comparison.exec(anyPair.exec(part)?.groups?.inner.trim() ?? part)?.groups ?? {};
+    if (quantity === undefined) continue;
+    const name = ofPairs.exec(quantity)?.groups?.inner.trim() ?? quantity;
+    const names = [name, ofMap.exec(name)?.groups?.inner.trim() ?? name];
+    const loss = parseLoss(names.find((each) => specOf(each, more) !== undefined) ?? name, more);
+    if (!losses.has(loss.spec)) losses.set(loss.spec, loss);
+  }
+  return [...losses.values()];
+}
+
+/** Whether a number is on the side of the limit that a condition names; none and NaN are not. */
+export function isTrueOf({ operator, limit }: Condition, value: number | undefined): boolean {
+  return value !== undefined && operators[operator](value, limit);
 }
 
 /** The map statistics that conditions need, for {@link CompareOptions.mapStatistics}. */

@@ -146,19 +146,19 @@ export async function decodeImage(
   return { image: image.tensor, notes };
 }
 
-/** Reads an image as `decodeImage` does, its samples as they were decoded; under the name that errors begin with. */
+/** Reads an image as `decodeImage` does, with its samples as they were decoded; under the name that errors begin with. */
 export async function decodePrepared(
   caller: string,
   source: ImageSource,
   options: ReadImageOptions,
-): Promise<{ image: PreparedImage; notes: readonly DecodeNote[] }> {
+): Promise<{ image: PreparedImage; pixels: DecodedPixels; notes: readonly DecodeNote[] }> {
   checkPixelOptions(caller, options);
   const { pixels, notes } = await decode(caller, source, options);
   const image = preparePixels(`cannot read ${nameOf(source, options)}`, pixels, options, {
     note: (note) => notes.push(note),
     canCompare: true,
   });
-  return { image, notes };
+  return { image, pixels, notes };
 }
 
 /** What errors call an image; never its bytes. */

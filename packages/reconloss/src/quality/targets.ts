@@ -1,0 +1,58 @@
+import { type Loss, type LossFactory, ReconlossError } from "@reconloss/core";
+import { type Condition, conditionsOf, isTrueOf, lossesIn } from "../compare/conditions.ts";
+
+/** What must be true of each image by itself, and the losses that it takes. */
+export interface Targets {
+  readonly losses: readonly Loss[];
+  readonly conditions: readonly Condition[];
+}
+
+/**
+ * The targets of a text, `ssimulacra2>=80, deltaE.p99<3`, or of a number: at least as good as that by the one loss.
+ *
+ * @param given - the losses that are named; default: those that the text names
+ * @param more - losses of one's own
+ */
+export function parseTargets(
+  target: string | number,
+  given: readonly Loss[] | undefined,
+  more: readonly LossFactory[] = [],
+): Targets {
+  if (typeof target === "number") return { losses: given ?? [], conditions: [conditionOf(target, given ?? [])] };
+  const losses = given ?? lossesIn(target, more);
+  const conditions = conditionsOf("target", target, losses, more);
+  const ofSeveral = conditions.find(({ over }) => over !== "mean");
+  if (ofSeveral !== undefined) {
+    const { text, label, map, operator, limit } = ofSeveral;
+    const plain = `${label}${map ? `.${map}` : ""}${operator}${limit}`;
+    throw new ReconlossError(
+      "invalid-argument",
+      `target: ${text} is about several images, but a target is about each by itself; write ${plain}`,
+    );
+  }
+  return { losses, conditions };
+}
+
+/** A number as a condition on the only loss. */
+function conditionOf(limit: number, losses: readonly Loss[]): Condition {
+  const [loss, ...others] = losses;
+  const better = loss?.better;
+  if (loss === undefined || others.length > 0 || better === "target" || Number.isNaN(limit)) {
+    throw new ReconlossError(
+      "invalid-argument",
+      `target: a number is for one loss of which lower or higher is better, got ${limit} for ${losses.map(({ label }) => label).join(", ") || "no loss"}; write a condition: "ssimulacra2>=80"`,
+    );
+  }
+  const operator = better === "higher" ? ">=" : "<=";
+  return { text: `${loss.label}${operator}${limit}`, label: loss.label, over: "mean", operator, limit };
+}
+
+/** The name of the number that a condition is about, among the values of a pair. */
+export function keyOf({ label, map }: Condition): string {
+  return map ? `${label}.${map}` : label;
+}
+
+/** Whether all conditions are true of an image's values. */
+export function meetsAll(conditions: readonly Condition[], values: Readonly<Record<string, number>>): boolean {
+  return conditions.every((condition) => isTrueOf(condition, values[keyOf(condition)]));
+}
