@@ -89,7 +89,7 @@ for (const [index, name] of ["wall", "yard", "shed"].entries()) {
 const judgement = await judge({
   methods: Object.keys(methods).map((name) => ({ name, outputs: join(folder, name) })),
   targets: join(folder, "HR"),
-  metrics: "psnr, ssim, lpips(net=tiny)",
+  metrics: "psnr as PSNR, ssim as SSIM, lpips(net=tiny) as LPIPS",
 });
 const { images } = await writeFigure(join("docs", "figure.png"), judgement, { dpi: 144, columns: 3 });
 process.stdout.write(`docs/figure.png of ${folder}: ${JSON.stringify(images)}\n`);

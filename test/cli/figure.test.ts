@@ -84,12 +84,13 @@ describe("reconloss figure", () => {
     await rm(at("hard", "a.png"));
     const { code, stderr } = await run(["figure", ...methods(), "--image", "a", "-o", at("missing.svg")]);
     expect(code).toBe(1);
-    expect(stderr).toContain("note: hard has no a.png");
+    expect(stderr).toContain("note: hard: a.png is not shown: no output");
     expect(await readFile(at("missing.svg"), "utf8")).toContain(">no image<");
     await writeImage(at("hard", "a.png"), Tensor.full([1, 3, 40, 41], 0.5));
     const wide = await run(["figure", ...methods(), "--image", "a", "-o", at("missing.svg")]);
     expect(wide.code).toBe(1);
-    expect(wide.stderr).toMatch(/hard has no a\.png: .*40x41/);
+    expect(wide.stderr).toMatch(/hard: a\.png is not shown: .*40x41/);
+    expect(await readFile(at("missing.svg"), "utf8")).toContain(">not comparable<");
   });
 
   test.each([

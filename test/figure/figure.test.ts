@@ -161,7 +161,7 @@ describe("writeFigure", () => {
 
   test("tells what is missing, and chooses image and box by where methods differ most", async () => {
     const { record } = await written("high.svg", { images: [{ name: "high" }] });
-    expect(record.notes).toEqual([expect.stringContaining("third has no set/high.png: no output")]);
+    expect(record.notes).toEqual([expect.stringContaining("third: set/high.png is not shown: no output")]);
     const chosen = (await written("chosen.svg")).record.images;
     expect(chosen).toMatchObject([{ isProposed: true, boxes: [{ width: expect.any(Number) }] }]);
   });

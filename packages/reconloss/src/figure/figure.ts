@@ -151,8 +151,9 @@ async function rowOf(
       const output = read.outputs[index];
       if (output !== undefined) return { title: names[index + 1], crops: cropsOf(output), numbers: numbers[index] };
       const failure = judgement.failed.find((each) => each.method === name && each.target === image.target);
-      notes.push(`${name} has no ${image.name}${failure === undefined ? "" : `: ${failure.error}`}`);
-      return { title: names[index + 1], crops: [], missing: "no image" };
+      notes.push(`${name}: ${image.name} is not shown: ${failure?.error ?? "there is none"}`);
+      const missing = failure?.output ? "not comparable" : "no image";
+      return { title: names[index + 1], crops: [], missing };
     }),
   ];
   const row: Row = {
@@ -178,7 +179,9 @@ function foreignLetters({ parts }: Drawing, { regular }: Fonts): string[] {
  * - `.pdf`: text is text, in a font that the file holds; needs `pdfkit`, which is installed beside.
  *
  * @throws {ReconlossError} `invalid-argument` for another extension, an image that there is not, a box outside its image, and what does not fit into the width;
- * `missing-dependency` for PDF without pdfkit; `image` when an image cannot be read any more; `file` when the figure cannot be written * @example
+ * `missing-dependency` for PDF without pdfkit; `image` when an image cannot be read any more; `file` when the figure cannot be written
+ *
+ * @example
  * ```ts
  * import { mkdtemp } from "node:fs/promises";
  * import { tmpdir } from "node:os";

@@ -33,7 +33,9 @@ function chooseImages(losses: readonly Loss[], images: readonly JudgedImage[], l
  * methods side by side, with one zoom for all, a slider, blinking, error maps on one scale, and the regions in which methods differ most; and the numbers of all images.
  * Images are read again, so that only those that are shown were ever kept.
  *
- * @throws {ReconlossError} `image` when an image cannot be read any more, `file` when the page cannot be written * @example
+ * @throws {ReconlossError} `image` when an image cannot be read any more, `file` when the page cannot be written
+ *
+ * @example
  * ```ts
  * import { mkdtemp } from "node:fs/promises";
  * import { tmpdir } from "node:os";

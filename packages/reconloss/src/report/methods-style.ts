@@ -58,6 +58,7 @@ export const methodsStyle = `
 .flipped[data-mode="grid"] .tile { visibility: visible !important; }
 .flipped[data-mode="grid"] .tile .plane > * { visibility: hidden; }
 .flipped[data-mode="grid"] .tile .plane { background: var(--target) 0 0 / 100% 100%; }
+.image.enlarged { margin: 0; border-radius: 0; content-visibility: visible; }
 .image.enlarged .tile .stage { aspect-ratio: var(--ratio) !important; height: auto; }
 details.numbers { margin: .6rem 0; }
 details.numbers summary { cursor: pointer; font-weight: 600; }
