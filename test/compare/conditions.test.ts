@@ -115,6 +115,33 @@ describe("statisticOf", () => {
     expect(statisticOf(statistic, [50, 20, 10, 30])).toBeCloseTo(expected, 10);
   });
 
+  it("is what sorting gives, of numbers in any order, many of them equal, and leaves them as they are", () => {
+    const percentOf = (sorted: readonly number[], percent: number) => {
+      const position = ((sorted.length - 1) * percent) / 100;
+      const [below, share] = [Math.floor(position), position % 1];
+      return share === 0 ? sorted[below] : sorted[below] * (1 - share) + sorted[below + 1] * share;
+    };
+    const numbers = fc.array(
+      fc.oneof(fc.integer({ min: -3, max: 3 }), fc.double({ noNaN: true, min: -1e9, max: 1e9 })),
+      {
+        minLength: 1,
+        maxLength: 60,
+      },
+    );
+    fc.assert(
+      fc.property(numbers, fc.integer({ min: 0, max: 100 }), (values, percent) => {
+        const before = [...values];
+        const sorted = [...values].sort((a, b) => a - b);
+        const expected = [percentOf(sorted, percent), percentOf(sorted, 50), sorted[0], sorted[sorted.length - 1]];
+        const statistics = [`p${percent}`, "median", "min", "max"] as const;
+        // 0 and -0 are one number here.
+        const found = statistics.map((statistic) => statisticOf(statistic as "median", values) + 0);
+        for (const [index, value] of found.entries()) expect(value).toBeCloseTo(expected[index] + 0, 5);
+        expect(values).toEqual(before);
+      }),
+    );
+  });
+
   it("takes infinite neighbours only where they have a share", () => {
     expect(statisticOf("median", [10, 20, infinity])).toBe(20);
     expect(statisticOf("median", [10, infinity])).toBe(infinity);

@@ -109,7 +109,9 @@ describe("toJson", () => {
     expect(object.losses.psnr.better).toBe("higher");
     expect(object.losses.psnr.options).toMatchObject({ channels: "rgb", crop: 0, identical: "Infinity" });
     const words = { psnr: "Infinity", l1: "NaN", tv: "-Infinity" };
-    expect(object.pairs).toEqual([{ output: "o/a.png", target: "t/a.png", width: 4, height: 3, values: words }]);
+    expect(object.pairs).toEqual([
+      { name: "a.png", output: "o/a.png", target: "t/a.png", width: 4, height: 3, values: words },
+    ]);
     expect(object.mean).toEqual(words);
     expect(object.measured).toEqual({ psnr: 1, l1: 1, tv: 1 });
     expect(object.notFinite).toEqual({ psnr: 1, l1: 1, tv: 1 });

@@ -22,6 +22,7 @@ import { judgementOf, type MethodOutputs, toLatex, toMarkdown } from "../judge/i
 import { writeReport } from "../report/index.ts";
 import { wholeNumber } from "./distribution.ts";
 import { addWorkOptions, comparingBar, finishedPairs, type WorkFlags } from "./finished.ts";
+import { addGateOptions, type GateFlags, type Gates, prepareGates, refuseGates, tellBaseline } from "./gates.ts";
 import { addJsonOption, jsonFile, printsJson } from "./json-option.ts";
 import { judgeOutputs } from "./judge.ts";
 import { namesExplained } from "./judgement-table.ts";
@@ -58,7 +59,7 @@ export interface ComparisonFlags {
 }
 
 /** What `compare` is told. */
-export interface CompareFlags extends MeasureFlags, ComparisonFlags, WorkFlags {
+export interface CompareFlags extends MeasureFlags, ComparisonFlags, WorkFlags, GateFlags {
   targets?: string;
   maps?: string;
   markdown?: string;
@@ -80,7 +81,7 @@ export function compareCommand(terminal: Terminal, finish: (code: number) => voi
       "--targets <targets>",
       "the target, or the folder of targets, of all outputs: each is then a method, name=outputs",
     );
-  addComparisonOptions(addMeasureOptions(command))
+  addGateOptions(addComparisonOptions(addMeasureOptions(command)))
     .option("--markdown <file>", "write the table of means in Markdown")
     .option("--latex <file>", "write the table of means in LaTeX (booktabs)")
     .option("--no-intervals", "no intervals in the tables of means")
@@ -105,6 +106,7 @@ Examples:
   reconloss compare outputs/ targets/ --json --fail "psnr<30, ssim<0.9"
   reconloss compare outputs/ targets/ -m psnr --metric-model "mine=mine.onnx,better=lower" --fail "mine>0.2"
   reconloss compare outputs/ targets/ --fail "min(psnr)<25, p5(ssim)<0.9, any(deltaE.max>10)"
+  reconloss compare outputs/ targets/ --baseline results.json --tolerance "psnr=0.1, any(psnr)=0.5" --junit results.xml
   reconloss compare bicubic=out/bic edsr=out/edsr ours=out/ours --targets HR/ -m "psnr(channels=y-bt601,crop=scale) as PSNR-Y, ssim" --scale 2 --latex table.tex
 
 Several methods make a table of means, over the images of which every method has a number: the best is bold, the second underlined, † says that a difference from the best
@@ -114,8 +116,8 @@ Conditions: psnr<30 is about the mean over pairs; mean, median, min, max, std an
 about each pair. metric.max, metric.p99 are of the metric's map within an image; total<3 is about a protocol's total. A metric is named as it was typed, or by its name alone where
 only one has it. Infinite numbers (psnr of identical images) are in no mean and hide nothing; a number that is missing fails.
 
-Exit codes: 0 all well; 1 a pair failed, an image has no partner, or a --fail condition holds; 2 wrong usage;
-3 the machine lacks something: weights, room on the disk, a permission.
+Exit codes: 0 all well; 1 a pair failed, an image has no partner, a --fail condition holds, or a number is worse than in the --baseline or missing there or here;
+2 wrong usage; 3 the machine lacks something: weights, room on the disk, a permission.
 "reconloss losses" tells which losses there are and what options they take.`,
     )
     .action(async (inputs: readonly string[], options: CompareFlags) => {
@@ -123,6 +125,7 @@ Exit codes: 0 all well; 1 a pair failed, an image has no partner, or a --fail co
         throw new ReconlossError("invalid-argument", "--json and --stream both print; give --json a file");
       }
       if (options.targets !== undefined) {
+        refuseGates(options);
         return finish(await judgeOutputs(methodsOf(inputs), options.targets, options, terminal));
       }
       if (inputs.length !== 2) {
@@ -152,10 +155,11 @@ export function addComparisonOptions(command: Command): Command {
 }
 
 async function compare(outputs: string, targets: string, options: CompareFlags, terminal: Terminal): Promise<number> {
-  const { pixels, applied, losses, conditions, optional, device } = await measuresOf(options, terminal);
-  const { csv, jsonl, markdown, latex, report, maps: folder, intervals, jobs } = options;
+  const { pixels, applied, losses, plugins, conditions, optional, device } = await measuresOf(options, terminal);
+  const gates = await prepareGates(options, losses, plugins, terminal);
+  const { csv, jsonl, markdown, latex, report, maps: folder, intervals, jobs, junit, summary } = options;
   const by = applied && { name: applied.protocol.name, changed: applied.changed };
-  for (const path of [jsonFile(options), csv, jsonl, markdown, latex, report, folder]) {
+  for (const path of [jsonFile(options), csv, jsonl, markdown, latex, report, folder, junit, summary]) {
     await noteNewFolder(path, terminal);
   }
   const { pairs, unpaired, passedOver } = await pairPaths(outputs, targets);
@@ -181,16 +185,16 @@ async function compare(outputs: string, targets: string, options: CompareFlags, 
   for (const outcome of outcomes) all.add(outcome);
   const missing = unpairedFailures(unpaired);
   if (options.stream) for (const failure of missing) await writeOut(terminal.stdout, failureLine(failure, by));
-  const comparison: Comparison = {
+  const comparison = gates.judged({
     ...summaryOf(losses, all, missing, optional, applied),
     ...(passedOver === undefined ? {} : { passedOver }),
-  };
+  });
   const verdicts = conditions && checkConditions(conditions, comparison);
   const method = { name: basename(resolve(outputs)), outputs, comparison };
   const table = () => judgementOf({ methods: [method], targets, losses, applied }, options);
   return tellComparison(
     {
-      ...{ outputs, targets, comparison, verdicts, pixels, lost: maps?.lost },
+      ...{ outputs, targets, comparison, verdicts, pixels, lost: maps?.lost, gates },
       noteGroups: all.groups,
       async *outcomes() {
         yield* outcomes;
@@ -218,13 +222,15 @@ interface Told {
   outcomes(): AsyncIterable<Outcome>;
   /** What could not be written so far. */
   readonly lost?: readonly ReconlossError[];
+  /** What guards a build. */
+  readonly gates?: Gates;
   /** What else is to be written. */
   readonly more?: readonly (() => Promise<unknown>)[];
 }
 
 /** Prints the numbers, writes the files that are wanted, and returns the exit code. */
 export async function tellComparison(
-  { outputs, targets, comparison, verdicts, pixels, noteGroups, outcomes, lost: before = [], more = [] }: Told,
+  { outputs, targets, comparison, verdicts, pixels, noteGroups, outcomes, lost: before = [], gates, more = [] }: Told,
   options: ComparisonFlags,
   terminal: Terminal,
 ): Promise<number> {
@@ -245,14 +251,17 @@ export async function tellComparison(
       ...toFile(csv, (path) => writePieces(path, csvPieces(comparison, outcomes()))),
       ...toFile(jsonl, (path) => writePieces(path, jsonLines(comparison, outcomes()))),
       ...more,
+      ...(gates?.files(comparison, verdicts ?? [], title) ?? []),
       ...toFile(report, (path) => writeReport(path, comparison, { title, ...pixels })),
     ])),
   ];
 
   const held = (verdicts ?? []).filter(({ holds }) => holds);
   for (const verdict of held) tell(terminal, "red", "fail:", reasonFor(verdict));
+  if (comparison.baseline) tellBaseline(comparison.baseline, terminal);
   for (const { message } of lost) tell(terminal, "red", "error:", message);
-  if (comparison.failed.length > 0 || held.length > 0) return exitCodes.failed;
+  gates?.annotate(comparison, verdicts ?? []);
+  if (comparison.failed.length > 0 || held.length > 0 || comparison.baseline?.pass === false) return exitCodes.failed;
   return Math.max(exitCodes.ok, ...lost.map(exitCodeOf));
 }
 

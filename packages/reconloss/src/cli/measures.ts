@@ -87,7 +87,7 @@ export async function measuresOf(flags: MeasureFlags, terminal: Terminal) {
   const optional = new Set(measures.optional);
   for (const { label } of conditions ?? []) optional.delete(label);
   const device = await prepareNetworks(losses, flags, terminal, own.length > 0);
-  return { pixels, metrics, fail, applied, losses, conditions, optional, device };
+  return { pixels, metrics, fail, applied, losses, plugins, conditions, optional, device };
 }
 
 /** What {@link measuresOf} gives. */

@@ -6,7 +6,8 @@ import { type Statistic, statisticOf, statisticPattern } from "./statistics.ts";
 import { PairNumbers } from "./summary.ts";
 import type { Comparison, MapStatistic } from "./types.ts";
 
-const operators: Readonly<Record<string, (value: number, limit: number) => boolean>> = {
+/** What the signs of conditions mean. */
+export const operators: Readonly<Record<string, (value: number, limit: number) => boolean>> = {
   "<": (value, limit) => value < limit,
   "<=": (value, limit) => value <= limit,
   ">": (value, limit) => value > limit,
@@ -42,13 +43,17 @@ export interface Verdict {
   missing: number;
 }
 
-const comparison = /^(?<quantity>[^<>]+?)\s*(?<operator><=|>=|<|>)\s*(?<limit>[^\s<>]+)$/;
-const ofPairs = new RegExp(`^(?<over>${statisticPattern})\\s*\\((?<inner>.*)\\)$`, "i");
-const ofMap = new RegExp(`^(?<inner>.+)\\.(?<statistic>${statisticPattern})$`, "i");
-const anyPair = /^any\s*\((?<inner>.*)\)$/i;
+/** A quantity, a sign and a limit. */
+export const comparisonPattern = /^(?<quantity>[^<>]+?)\s*(?<operator><=|>=|<|>)\s*(?<limit>[^\s<>]+)$/;
+/** A statistic of the numbers of pairs. */
+export const ofPairs = new RegExp(`^(?<over>${statisticPattern})\\s*\\((?<inner>.*)\\)$`, "i");
+/** A statistic of a map. */
+export const ofMap = new RegExp(`^(?<inner>.+)\\.(?<statistic>${statisticPattern})$`, "i");
+/** Each pair by itself. */
+export const anyPair = /^any\s*\((?<inner>.*)\)$/i;
 
 /** Splits at commas that are not inside parentheses. */
-function splitList(text: string): string[] {
+export function splitList(text: string): string[] {
   const parts = [""];
   let depth = 0;
   for (const letter of text) {
@@ -80,7 +85,7 @@ function specOf(text: string, more: readonly LossFactory[]): string | undefined 
 }
 
 /** The loss that a text names, as it was typed, by its specification, or by its name alone where only one has it. */
-function findLoss(text: string, losses: readonly Loss[], more: readonly LossFactory[]): readonly Loss[] {
+export function findLoss(text: string, losses: readonly Loss[], more: readonly LossFactory[]): readonly Loss[] {
   const typed = losses.filter(({ label }) => plain(label) === plain(text));
   if (typed.length > 0) return typed;
   const spec = specOf(text, more);
@@ -112,7 +117,11 @@ function parseCondition(
   applied: AppliedProtocol | undefined,
 ): Condition {
   const whole = anyPair.exec(text)?.groups;
-  const { quantity = "", operator = "", limit = "" } = comparison.exec(whole?.inner.trim() ?? text)?.groups ?? {};
+  const {
+    quantity = "",
+    operator = "",
+    limit = "",
+  } = comparisonPattern.exec(whole?.inner.trim() ?? text)?.groups ?? {};
   const number = Number(limit);
   if (quantity === "" || Number.isNaN(number)) {
     throw new ReconlossError(

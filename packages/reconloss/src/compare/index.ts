@@ -1,6 +1,13 @@
 import "../weights/disk.ts";
 
 export { type AppliedProtocol, applyProtocol, type BesideProtocol } from "./apply-protocol.ts";
+export {
+  type Baseline,
+  compareWithBaseline,
+  parseBaseline,
+  parseTolerances,
+  type Tolerance,
+} from "./baseline.ts";
 export { type CompareOptions, comparePairs } from "./compare.ts";
 export { type Condition, checkConditions, mapStatisticsOf, parseConditions, type Verdict } from "./conditions.ts";
 export { FinishedPairs } from "./finished.ts";
@@ -10,4 +17,14 @@ export { findProtocol, type Protocol, type ProtocolModel, type ProtocolTotal, pr
 export { toCsv, toJson } from "./serialise.ts";
 export { type Statistic, type Statistics, statisticOf } from "./statistics.ts";
 export { summarise, unpairedFailures } from "./summary.ts";
-export type { Comparison, Failure, MapStatistic, Note, Outcome, PairResult, ProtocolRecord } from "./types.ts";
+export type {
+  BaselineRecord,
+  Change,
+  Comparison,
+  Failure,
+  MapStatistic,
+  Note,
+  Outcome,
+  PairResult,
+  ProtocolRecord,
+} from "./types.ts";

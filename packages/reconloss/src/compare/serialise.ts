@@ -7,7 +7,7 @@ import type { Comparison, Failure, Outcome, PairResult } from "./types.ts";
 /**
  * The comparison as one JSON object, everything by the label of the loss, which is the text that was typed: `losses` (canonical specification, options, direction),
  * `pairs`, `mean`, `measured` (how many pairs have a number), `notFinite` (how many of those are infinite or NaN, and in no mean), `statistics` (n, mean, median,
- * min, max and std of the finite numbers), `targetMean` of priors, `decode` (what was done to pixels, `2 rotated by EXIF, 1 CMYK`), `protocol` (its name and source, what was changed, its total), `notes`, `failed`, `passedOver` (how many
+ * min, max and std of the finite numbers), `targetMean` of priors, `decode` (what was done to pixels, `2 rotated by EXIF, 1 CMYK`), `protocol` (its name and source, what was changed, its total), `baseline` (what became of the numbers of an earlier run), `notes`, `failed`, `passedOver` (how many
  * files of either folder are no images, by extension), and `conditions` with what became of each. Infinity and NaN are the strings
  * "Infinity", "-Infinity" and "NaN".
  *
@@ -25,8 +25,9 @@ export function toJson(comparison: Comparison, verdicts?: readonly Verdict[]): s
   const { losses, pairs, mean, measured, notFinite, statistics, targetMean, notes, failed, decode } = comparison;
   const object = {
     losses: Object.fromEntries(losses.map(({ label, spec, options, better }) => [label, { spec, options, better }])),
-    pairs: pairs.map(pairInJson),
+    pairs: pairs.map(namedInJson),
     protocol: comparison.protocol,
+    baseline: comparison.baseline,
     ...{ mean, measured, notFinite, statistics, targetMean, decode, notes, failed },
     passedOver: comparison.passedOver,
     conditions: verdicts?.map(({ condition, ...verdict }) => ({ condition: condition.text, ...verdict })),
@@ -37,6 +38,9 @@ export function toJson(comparison: Comparison, verdicts?: readonly Verdict[]): s
 export function pairInJson({ output, target, width, height, values, targetValues }: PairResult) {
   return { output, target, width, height, values, targetValues };
 }
+
+/** A pair with the name by which a later run knows it. */
+const namedInJson = (pair: PairResult) => ({ name: pair.name, ...pairInJson(pair) });
 
 export type Cell = string | number | null | undefined;
 
@@ -153,7 +157,7 @@ export async function* jsonPieces(
   const [head, rest] = toJson({ ...comparison, pairs: [], notes: [] }, verdicts).split('\n  "pairs": []');
   const [middle, tail] = rest.split('\n  "notes": []');
   yield `${head}\n  "pairs": `;
-  yield* listPieces(outcomes(), ({ result }) => (result === undefined ? [] : [pairInJson(result)]));
+  yield* listPieces(outcomes(), ({ result }) => (result === undefined ? [] : [namedInJson(result)]));
   yield `${middle}\n  "notes": `;
   yield* listPieces(outcomes(), ({ notes }) => notes);
   yield tail;

@@ -1,12 +1,12 @@
 import { checkArguments } from "@reconloss/core/internal";
 
-/** The names of what can be asked of a set of numbers, as conditions write them. */
+/** The names of what can be asked of a set of numbers, as conditions write them; each may put the numbers into another order. */
 const named = {
-  mean: (sorted: readonly number[]) => sorted.reduce((sum, x) => sum + x, 0) / sorted.length,
-  median: (sorted: readonly number[]) => percentile(sorted, 50),
-  min: (sorted: readonly number[]) => sorted[0],
-  max: (sorted: readonly number[]) => sorted[sorted.length - 1],
-  std: standardDeviation,
+  mean: (values: Float64Array) => meanOf(values.sort()),
+  median: (values: Float64Array) => percentile(values, 50),
+  min: (values: Float64Array) => furthest(values, -1),
+  max: (values: Float64Array) => furthest(values, 1),
+  std: (values: Float64Array) => standardDeviation(values.sort()),
 } as const;
 
 /** One number of many: a name, or `p5` for the fifth percentile. */
@@ -15,31 +15,64 @@ export type Statistic = keyof typeof named | `p${number}`;
 /** What the names look like, for a pattern. */
 export const statisticPattern = `${Object.keys(named).join("|")}|p\\d+(?:\\.\\d+)?`;
 
+/** The largest number, or with a sign of -1 the smallest. */
+function furthest(values: Float64Array, sign: 1 | -1): number {
+  let found = values[0];
+  for (let i = 1; i < values.length; i++) if (sign * values[i] > sign * found) found = values[i];
+  return found;
+}
+
+const meanOf = (sorted: Float64Array) => sorted.reduce((sum, x) => sum + x, 0) / sorted.length;
+
+/**
+ * Puts the number that would be at a place if all were sorted there, none that is larger before it and none that is smaller after it (C. A. R. Hoare, "Algorithm 65: Find", 1961): a map has
+ * millions of numbers, which sorting takes ten times as long for.
+ */
+function select(values: Float64Array, place: number): number {
+  let [left, right] = [0, values.length - 1];
+  while (left < right) {
+    const pivot = values[(left + right) >> 1];
+    let [i, j] = [left, right];
+    while (i <= j) {
+      while (values[i] < pivot) i++;
+      while (values[j] > pivot) j--;
+      if (i > j) break;
+      const held = values[i];
+      values[i++] = values[j];
+      values[j--] = held;
+    }
+    if (place <= j) right = j;
+    else if (place >= i) left = i;
+    else break;
+  }
+  return values[place];
+}
+
 /** With linear interpolation between neighbours, as `numpy.percentile`; infinite neighbours count only where they have a share. */
-function percentile(sorted: readonly number[], percent: number): number {
-  const position = ((sorted.length - 1) * percent) / 100;
+function percentile(values: Float64Array, percent: number): number {
+  const position = ((values.length - 1) * percent) / 100;
   const [below, share] = [Math.floor(position), position % 1];
-  const [a, b] = [sorted[below], sorted[Math.min(below + 1, sorted.length - 1)]];
-  return share === 0 || a === b ? a : a * (1 - share) + b * share;
+  const a = select(values, below);
+  if (share === 0) return a;
+  const b = named.min(values.subarray(below + 1));
+  return a === b ? a : a * (1 - share) + b * share;
 }
 
 /** Of all that there are, not of a sample from more: divided by n, as `numpy.std`. */
-function standardDeviation(values: readonly number[]): number {
+function standardDeviation(sorted: Float64Array): number {
   // Infinite values lie infinitely far apart.
-  if (values.some((x) => !Number.isFinite(x))) return Number.POSITIVE_INFINITY;
-  const mean = named.mean(values);
-  return Math.sqrt(named.mean(values.map((x) => (x - mean) ** 2)));
+  if (!sorted.every(Number.isFinite)) return Number.POSITIVE_INFINITY;
+  const mean = meanOf(sorted);
+  return Math.sqrt(meanOf(sorted.map((x) => (x - mean) ** 2)));
 }
 
 /** A statistic of numbers; NaN of none, and where one of them is NaN. */
 export function statisticOf(statistic: Statistic, values: ArrayLike<number>): number {
   checkArguments("statisticOf", { statistic: [statistic, "text"], values: [values, "list"] });
   if (values.length === 0) return Number.NaN;
-  // Typed arrays sort by value, infinities included.
-  const sorted = Float64Array.from(values).sort();
-  if (Number.isNaN(sorted[sorted.length - 1])) return Number.NaN;
+  const numbers = new Float64Array(values);
+  for (let i = 0; i < numbers.length; i++) if (Number.isNaN(numbers[i])) return Number.NaN;
   const of = named[statistic as keyof typeof named];
-  const numbers = sorted as unknown as readonly number[];
   return of ? of(numbers) : percentile(numbers, Number(statistic.slice(1)));
 }
 

@@ -85,6 +85,32 @@ export interface ProtocolRecord {
   };
 }
 
+/** A number that was measured before and now. */
+export interface Change {
+  /** Label of the loss. */
+  loss: string;
+  before: number;
+  now: number;
+  /** By how much it is worse, in the loss's own unit; below 0 where it is better. */
+  worseBy: number;
+  /** How much worse it may be. */
+  tolerance: number;
+}
+
+/** What became of the numbers of an earlier run. */
+export interface BaselineRecord {
+  /** Where the earlier numbers are from. */
+  file: string;
+  /** Whether nothing is worse by more than its tolerance, and nothing is missing on either side. */
+  pass: boolean;
+  /** Each loss over the pairs that have a finite number of it before and now; of a prior, the distance from the targets' own values. */
+  overall: Change[];
+  /** Pairs that moved by more than the tolerance either way, the worst first. */
+  moved: (Change & { pair: string })[];
+  /** What one of the two runs has and the other lacks. */
+  missing: { pair?: string; loss?: string; text: string }[];
+}
+
 /** What came out of all pairs. */
 export interface Comparison {
   losses: readonly Loss[];
@@ -111,6 +137,8 @@ export interface Comparison {
   notes: Note[];
   /** The protocol, where one was used. */
   protocol?: ProtocolRecord;
+  /** What became of the numbers of an earlier run, where one was given. */
+  baseline?: BaselineRecord;
   /** What was done to pixels on their way, and to how many images: `2 rotated by EXIF, 1 CMYK`; absent where nothing was. */
   decode?: string;
 }
