@@ -8,11 +8,13 @@ import * as compare from "../packages/reconloss/src/compare/index.ts";
 import * as figure from "../packages/reconloss/src/figure/index.ts";
 import * as image from "../packages/reconloss/src/image/index.ts";
 import * as judge from "../packages/reconloss/src/judge/index.ts";
+import * as matchers from "../packages/reconloss/src/matchers/index.ts";
 import * as quality from "../packages/reconloss/src/quality/index.ts";
 import * as report from "../packages/reconloss/src/report/index.ts";
 import * as shards from "../packages/reconloss/src/shards/index.ts";
 import * as tasks from "../packages/reconloss/src/tasks/index.ts";
 import * as train from "../packages/reconloss/src/train/index.ts";
+import * as vitest from "../packages/reconloss/src/vitest/index.ts";
 import * as weights from "../packages/reconloss/src/weights/index.ts";
 import { temporaryFolder } from "./folder.ts";
 import { rawErrors, subjectsOf } from "./wrong-types.ts";
@@ -27,12 +29,14 @@ const entryPoints = {
   jax,
   judge,
   kernels,
+  matchers,
   nets,
   quality,
   report,
   shards,
   tasks,
   train,
+  vitest,
   weights,
 };
 

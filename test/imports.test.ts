@@ -64,6 +64,8 @@ const machine: Layers = {
       "shards",
       "cluster",
       "report",
+      "matchers",
+      "vitest",
       "cli",
     ],
   ],

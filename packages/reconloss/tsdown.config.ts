@@ -10,6 +10,7 @@ const subpaths = [
   "image",
   "judge",
   "kernels",
+  "matchers",
   "metrics",
   "nets",
   "pixels",
@@ -18,6 +19,7 @@ const subpaths = [
   "shards",
   "tasks",
   "train",
+  "vitest",
   "weights",
 ];
 

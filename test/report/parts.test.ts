@@ -75,6 +75,16 @@ describe("error maps", () => {
     expect(hot).toBeLessThan(2);
   });
 
+  it("show few pixels that differ on a page that else is equal", () => {
+    const data = new Float32Array(1e6);
+    data[77] = 0.5;
+    expect(topOf({ data, width: 1000, height: 1000, zero: 0, sign: 1 })).toBe(0.5);
+    // Their own largest thousandth is left out, too.
+    for (let i = 0; i < 5000; i++) data[i] = 0.1;
+    data[5] = 9;
+    expect(topOf({ data, width: 1000, height: 1000, zero: 0, sign: 1 })).toBeCloseTo(0.1, 2);
+  });
+
   it("are black where there is no error, also where there is none at all", () => {
     const zero = { data: new Float32Array(4), width: 2, height: 2, zero: 0, sign: 1 } as const;
     expect(topOf(zero)).toBe(0);

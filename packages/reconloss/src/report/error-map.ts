@@ -47,7 +47,8 @@ export function toErrorMap(loss: Loss, map: Tensor): ErrorMap {
 }
 
 /**
- * The error that all but one in a thousand pixels stay below: the top of a colour bar that one hot pixel does not decide. Exact to a 2000th of the largest.
+ * The error that all but one in a thousand of the pixels with an error stay below: the top of a colour bar that one hot pixel among many does not decide. Exact to a 2000th of the
+ * largest.
  */
 export function topOf(map: ErrorMap): number {
   checkArguments("topOf", { map: [map, "object", ["data"]] });
@@ -58,9 +59,11 @@ export function topOf(map: ErrorMap): number {
   const bins = 2000;
   const counts = new Uint32Array(bins + 1);
   for (const value of data) counts[value > 0 ? Math.ceil((value / most) * bins) : 0]++;
+  // Where few pixels differ, as a missing icon on a page, they are what is to be seen.
+  const withError = data.length - counts[0];
   let above = 0;
   let bin = bins;
-  while (bin > 0 && above + counts[bin] <= data.length / 1000) above += counts[bin--];
+  while (bin > 0 && above + counts[bin] <= withError / 1000) above += counts[bin--];
   return (most * bin) / bins;
 }
 

@@ -1,0 +1,60 @@
+/**
+ * A comparator for Vitest's `toMatchScreenshot`, by any loss.
+ *
+ * @module
+ */
+import type { MatchOptions } from "../matchers/match.ts";
+
+/** A screenshot as Vitest decodes it: RGBA, 8 bits. */
+export interface Screenshot {
+  readonly data: Uint8Array | Uint8ClampedArray;
+  readonly metadata: { readonly width: number; readonly height: number };
+}
+
+/** What Vitest gives a comparator, with `comparatorOptions` of the assertion and of the configuration. */
+export interface ComparatorOptions extends MatchOptions {
+  /** Whether a picture of the differences is wanted. */
+  createDiff?: boolean;
+}
+
+/** What a comparator tells Vitest. */
+export interface ComparatorResult {
+  pass: boolean;
+  /** RGBA in the size of the reference: the errors in false colours. Null where the images match, none is wanted or the sizes differ. */
+  diff: Uint8Array | null;
+  /** What was measured; null where the images match. */
+  message: string | null;
+}
+
+/** {@link comparator} as Vitest's types have it, with and without options that it knows. */
+export interface ScreenshotComparator {
+  (reference: Screenshot, actual: Screenshot, options: ComparatorOptions): Promise<ComparatorResult>;
+  (reference: Screenshot, actual: Screenshot, options: { createDiff: boolean }): Promise<ComparatorResult>;
+}
+
+/**
+ * Compares two screenshots by conditions on any loss, as a comparator of Vitest's `browser.expect.toMatchScreenshot.comparators`. Nothing is loaded before the first call.
+ *
+ * @param reference the stored screenshot
+ * @param actual the one that was taken
+ * @param options `conditions` that must be true (default `"deltaE.max<1"`), `antialiasing`, `losses`, `alpha`, `background`
+ * @throws {ReconlossError} `syntax` and `invalid-argument` for options that make no sense
+ *
+ * @example
+ * ```ts
+ * import { comparator } from "reconloss/vitest";
+ * // vitest.config.ts: browser: { expect: { toMatchScreenshot: { comparators: { reconloss: comparator }, comparatorName: "reconloss",
+ * //   comparatorOptions: { conditions: "ssim>0.99" } } } }
+ * const grey = (level: number) => ({ data: new Uint8Array(4 * 16 * 16).fill(level).map((x, i) => (i % 4 === 3 ? 255 : x)), metadata: { width: 16, height: 16 } });
+ * const { pass, message } = await comparator(grey(100), grey(110), { createDiff: true, conditions: "l1<0.01" });
+ * message; // "not met: l1<0.01, it is 0.0392157"
+ * ```
+ */
+export const comparator: ScreenshotComparator = async (
+  reference: Screenshot,
+  actual: Screenshot,
+  options: ComparatorOptions,
+): Promise<ComparatorResult> => {
+  const { compareScreenshots } = await import("./compare-screenshots.ts");
+  return compareScreenshots(reference, actual, options);
+};
