@@ -221,7 +221,7 @@ export function conditionsOf(
 export function lossesIn(text: string, more: readonly LossFactory[] = []): Loss[] {
   const losses = new Map<string, Loss>();
   for (const part of splitList(text)) {
-    const { quantity } = comparison.exec(anyPair.exec(part)?.groups?.inner.trim() ?? part)?.groups ?? {};
+    const { quantity } = comparisonPattern.exec(anyPair.exec(part)?.groups?.inner.trim() ?? part)?.groups ?? {};
     if (quantity === undefined) continue;
     const name = ofPairs.exec(quantity)?.groups?.inner.trim() ?? quantity;
     const names = [name, ofMap.exec(name)?.groups?.inner.trim() ?? name];
