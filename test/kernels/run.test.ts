@@ -2,9 +2,11 @@ import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
 import {
+  type HaarPsiSpec,
   type KernelPasses,
   type KernelResult,
   type KernelSpec,
+  type MdsiSpec,
   type Pixels,
   runKernel,
   runKernelSync,
@@ -12,10 +14,12 @@ import {
   setKernelThreads,
 } from "../../packages/core/src/kernels/index.ts";
 import { poolWorkers } from "../../packages/core/src/kernels/pool.ts";
+import { chromatic } from "../../packages/core/src/kernels/strips/chromatic.ts";
 import { derivatives } from "../../packages/core/src/kernels/strips/derivatives.ts";
+import { haar } from "../../packages/core/src/kernels/strips/haar.ts";
 import { ssimulacra2Scale } from "../../packages/core/src/kernels/strips/ssimulacra2-scale.ts";
 import { stripKernel } from "../../packages/core/src/kernels/strips/table.ts";
-import { ssimulacra2 } from "../../packages/core/src/losses/index.ts";
+import { haarpsi, mdsi, ssimulacra2 } from "../../packages/core/src/losses/index.ts";
 import { type Shape, Tensor } from "../../packages/core/src/tensor.ts";
 import { processorTime } from "../processor-time.ts";
 import { randomTensor } from "../random.ts";
@@ -55,16 +59,25 @@ const specs = {
   },
   gmsd: { kind: "gmsd", ...gmsdOptions, weights: [0, 1] },
   "gmsd of two scales": { kind: "gmsd", ...gmsdOptions, weights: [0.4, 0.6], odd: "drop", deviation: "sample" },
+  haarpsi: haarpsi({ subsample: false }).definition!.kernel!.spec as HaarPsiSpec,
+  "haarpsi, averaged": haarpsi().definition!.kernel!.spec as HaarPsiSpec,
+  mdsi: mdsi().definition!.kernel!.spec as MdsiSpec,
   ssimulacra2: ssimulacra2().definition!.kernel!.spec as Ssimulacra2Spec,
 } satisfies Record<string, KernelSpec>;
 
-const hasMap = (spec: KernelSpec) =>
-  spec.kind === "gmsd" ? spec.weights[0] === 0 : !["tv", "ms-ssim", "ssimulacra2"].includes(spec.kind);
+const withoutMap: readonly string[] = ["tv", "ms-ssim", "haarpsi", "mdsi", "ssimulacra2"];
+const hasMap = (spec: KernelSpec) => (spec.kind === "gmsd" ? spec.weights[0] === 0 : !withoutMap.includes(spec.kind));
+
+/** What is of colours, or grey. */
+const coloured: readonly string[] = ["deltaE", "gmsd", "haarpsi", "mdsi", "ssimulacra2"];
 
 /** How much arithmetic a sample is, in the strips that a kernel goes through. */
 function weightOf(spec: KernelSpec): number {
   if (spec.kind === "gmsd") return derivatives.weight;
   if (spec.kind === "ms-ssim") return stripKernel(specs.ssim).weight;
+  // A quarter of these images is too little for several threads.
+  if (spec.kind === "haarpsi") return spec.factor === 1 ? haar.weight : 1;
+  if (spec.kind === "mdsi") return chromatic.weight;
   return spec.kind === "ssimulacra2" ? ssimulacra2Scale.weight : stripKernel(spec).weight;
 }
 
@@ -115,7 +128,7 @@ afterAll(() => setKernelThreads(undefined));
 describe("interleaved pixels give exactly what their planes give", () => {
   test.each([8, 16] as const)("%i bits", async (bits) => {
     for (const [name, spec] of Object.entries(specs) as [string, KernelSpec][]) {
-      for (const channels of ["deltaE", "gmsd", "ssimulacra2"].includes(spec.kind) ? [1, 3] : [1, 2, 3, 4, 5]) {
+      for (const channels of coloured.includes(spec.kind) ? [1, 3] : [1, 2, 3, 4, 5]) {
         const [output, target] = [pixels(bits, channels, 41, 53, 1), pixels(bits, channels, 41, 53, 2)];
         const options = { grad: true, map: hasMap(spec) };
         const wanted = await runKernel(spec, output.tensor, target.tensor, options);

@@ -75,6 +75,109 @@ export interface KernelExports {
   similarityConfigure(constant: number, masking: number, mean: number, meanRest: number): void;
   derivativesScratch(width: number): number;
   derivativesStrip(kind: number, ...strip: StripArguments): void;
+  averageRows(
+    rows: number,
+    count: number,
+    width: number,
+    before: number,
+    factor: number,
+    out: number,
+    means: number,
+    scratch: number,
+  ): void;
+  toPlanes(
+    channels: number,
+    stride: number,
+    count: number,
+    weights: number,
+    planes: number,
+    out: number,
+    outStride: number,
+  ): void;
+  fromPlanes(
+    grad: number,
+    stride: number,
+    means: number,
+    weights: number,
+    planes: number,
+    before: number,
+    factor: number,
+    out: number,
+    count: number,
+    width: number,
+    scratch: number,
+  ): void;
+  planesScratch(width: number, means: number, factor: number): number;
+  chromaticConfigure(c1: number, c2: number, c3: number, alpha: number): void;
+  chromaticScratch(rows: number, width: number): number;
+  chromaticStrip(
+    x: number,
+    y: number,
+    plane: number,
+    first: number,
+    height: number,
+    width: number,
+    from: number,
+    to: number,
+    map: number,
+    weights: number,
+    grad: number,
+    gradPlane: number,
+    scratch: number,
+  ): void;
+  complexPowers(
+    d: number,
+    count: number,
+    exponent: number,
+    cosine: number,
+    sine: number,
+    re: number,
+    im: number,
+    sums: number,
+  ): void;
+  complexDeviations(
+    re: number,
+    im: number,
+    count: number,
+    high: number,
+    low: number,
+    mean: number,
+    meanLow: number,
+    sums: number,
+  ): void;
+  deviationSlopes(
+    d: number,
+    re: number,
+    im: number,
+    count: number,
+    high: number,
+    low: number,
+    mean: number,
+    meanLow: number,
+    alongRe: number,
+    alongIm: number,
+    exponent: number,
+    cosine: number,
+    sine: number,
+    scale: number,
+  ): void;
+  haarConfigure(constant: number, slope: number, meanExcess: number, scale: number): void;
+  haarScratch(width: number): number;
+  haarStrip(
+    x: number,
+    y: number,
+    plane: number,
+    colours: boolean,
+    first: number,
+    height: number,
+    width: number,
+    from: number,
+    to: number,
+    sums: number,
+    grad: number,
+    gradPlane: number,
+    scratch: number,
+  ): void;
   linearTable(): number;
   mix(planes: number, stride: number, count: number, red: number, green: number, blue: number, offset: number): void;
   halve(a: number, b: number, first: number, replicate: boolean, last: number, out: number, width: number): void;

@@ -1,6 +1,8 @@
 import { deltaE } from "./delta-e.ts";
 import { gmsd } from "./gmsd.ts";
+import { haarpsi } from "./haarpsi.ts";
 import type { Kernel } from "./kernel.ts";
+import { mdsi } from "./mdsi.ts";
 import { msSsim } from "./ms-ssim.ts";
 import { pointwise } from "./pointwise.ts";
 import { sobel } from "./sobel.ts";
@@ -21,6 +23,8 @@ const table: Table = {
   deltaE,
   "ms-ssim": msSsim,
   gmsd,
+  haarpsi,
+  mdsi,
   ssimulacra2,
 };
 

@@ -95,11 +95,52 @@ export interface DeltaESpec {
   readonly dataRange: number;
 }
 
+/** Planes of a linear colour space, averaged over squares of pixels. */
+export interface PlanesSpec {
+  /** Means are over squares of so many pixels, the image continued with zeros: (factor - 1) >> 1 before it. */
+  readonly factor: number;
+  /** The weights of each plane: of green, or grey, and of what red and blue exceed green by. */
+  readonly rows: readonly (readonly [whole: number, red: number, blue: number])[];
+}
+
+/** HaarPSI; 3 channels, or 1 for grey, whose planes are the first row alone. */
+export interface HaarPsiSpec extends PlanesSpec, Pick<HaarSpec, "constant" | "alpha"> {
+  readonly kind: "haarpsi";
+}
+
+/** Similarities of Haar coefficients of planes in 8-bit levels: a luma, or that and two planes of colour. */
+export interface HaarSpec {
+  readonly kind: "haar";
+  readonly constant: number;
+  /** The slope of the logistic function. */
+  readonly alpha: number;
+  /** The gradient is that of factor times the sum of weights times what the logistic function exceeds its least value by, less the mean of that. */
+  readonly slopes?: { readonly mean: number; readonly factor: number };
+}
+
+/** MDSI with a sum of similarities and a mean of order 1; 3 channels, or 1 for grey, which counts as three equal ones. Images are averaged down by round(shorter side / 256). */
+export interface MdsiSpec extends Pick<PlanesSpec, "rows">, Omit<ChromaticSpec, "kind"> {
+  readonly kind: "mdsi";
+  /** The exponents of similarities and of their mean deviation. */
+  readonly q: number;
+  readonly o: number;
+}
+
+/** A sum of similarities less 1, of the gradients of a luma (of output, target and their mean) and of two planes of colour, in 8-bit levels. It has a map and no sums; gradients are of the map's sum with weights. */
+export interface ChromaticSpec {
+  readonly kind: "chromatic";
+  readonly c1: number;
+  readonly c2: number;
+  readonly c3: number;
+  /** The share of gradients; colours have the rest. */
+  readonly alpha: number;
+}
+
 /** A kernel that is one pass over horizontal strips of each image. */
 export type PassSpec = PointwiseSpec | VariationSpec | SobelSpec | SsimSpec | DeltaESpec;
 
 /** What works on horizontal strips of one image. */
-export type StripSpec = PassSpec | SimilaritySpec | Ssimulacra2ScaleSpec;
+export type StripSpec = PassSpec | SimilaritySpec | HaarSpec | ChromaticSpec | Ssimulacra2ScaleSpec;
 
 /** Channels, height, width. */
 export type Planes = readonly [channels: number, height: number, width: number];
@@ -167,7 +208,7 @@ export interface Ssimulacra2ScaleSpec extends Ssimulacra2Weights {
 }
 
 /** Any kernel. */
-export type KernelSpec = PassSpec | MsSsimSpec | GmsdSpec | Ssimulacra2Spec;
+export type KernelSpec = PassSpec | MsSsimSpec | GmsdSpec | HaarPsiSpec | MdsiSpec | Ssimulacra2Spec;
 
 /** A kernel as definitions name it; the rest is known to what evaluates it. */
 export interface KernelReference {

@@ -6,14 +6,6 @@ export function halveBy<T>(o: Ops<T>, x: T, odd: "zero" | "drop"): T {
   return o.avgPool(odd === "zero" ? o.pad(x, { top: 0, left: 0, bottom: 1, right: 1 }) : x, 2);
 }
 
-/** The factor round(shorter side / 256), at least 1, by which images are averaged down first. Halves round to even, as Python's `round` has them, or away from 0, as MATLAB's. */
-export function downsampleFactor(height: number, width: number, halves: "to even" | "up"): number {
-  const ratio = Math.min(height, width) / 256;
-  const rounded = Math.round(ratio);
-  const toEven = rounded - ratio === 0.5 && rounded % 2 === 1 ? rounded - 1 : rounded;
-  return Math.max(1, halves === "to even" ? toEven : rounded);
-}
-
 /** Means over squares, side by side, the image continued with zeros: about (factor - 1) / 2 before it, the rest after it; what does not fill a square is left out. */
 export function averageBy<T>(o: Ops<T>, x: T, factor: number): T {
   if (factor === 1) return x;

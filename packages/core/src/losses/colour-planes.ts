@@ -33,13 +33,24 @@ export const lhm = [
  * @param scale - what the planes are multiplied by
  */
 export function colourPlanes<T>(o: Ops<T>, x: T, rows: Rows, scale = 1): T {
-  // What float64 adds to the sums of decimals is none of theirs.
-  const sums = rows.map((row) => (scale * Math.round(row.reduce((sum, weight) => sum + weight, 0) * 1e12)) / 1e12);
-  if (o.channels(x) === 1) return o.conv2d(x, o.constant(sums, [rows.length, 1, 1, 1]));
+  const weights = planeWeights(rows, scale);
+  if (o.channels(x) === 1) {
+    const sums = weights.map(([whole]) => whole);
+    return o.conv2d(x, o.constant(sums, [rows.length, 1, 1, 1]));
+  }
   const green = o.channel(x, 1);
   const differences = [0, 2].map((channel) => o.sub(o.channel(x, channel), green));
-  const weights = rows.flatMap(([red, , blue], row) => [sums[row], red * scale, blue * scale]);
-  return o.conv2d(o.concat([green, ...differences]), o.constant(weights, [rows.length, 3, 1, 1]));
+  return o.conv2d(o.concat([green, ...differences]), o.constant(weights.flat(), [rows.length, 3, 1, 1]));
+}
+
+/** The weights of each plane: of green, or grey, and of what red and blue exceed green by. */
+export function planeWeights(rows: Rows, scale = 1): (readonly [whole: number, red: number, blue: number])[] {
+  return rows.map((row) => {
+    const [red, , blue] = row;
+    // What float64 adds to the sums of decimals is none of theirs.
+    const whole = Math.round(row.reduce((sum, weight) => sum + weight, 0) * 1e12) / 1e12;
+    return [scale * whole, scale * red, scale * blue];
+  });
 }
 
 /** Why images of a shape are not in colour, or grey. */

@@ -3,8 +3,9 @@ import { colourImageOptions } from "../definitions/image-options.ts";
 import { choice, flag, number } from "../definitions/options.ts";
 import { nothingOf, weightedMean } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
+import { haarpsi as kernel } from "../kernels/haarpsi.ts";
 import { averagedWeight, halveBy } from "./averaging.ts";
-import { colourPlanes, refuseColours, yiq } from "./colour-planes.ts";
+import { colourPlanes, planeWeights, refuseColours, yiq } from "./colour-planes.ts";
 import { prepareLevels, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 import { dissimilarity } from "./similarity.ts";
@@ -27,6 +28,9 @@ function haar<T>(o: Ops<T>, x: T, side: number): T {
     o.conv2d(o.conv2d(differences, ones(h, 1, 1 / side)), ones(1, w));
   return o.abs(o.concat([sum(rows, half, side), sum(columns, side, half)]));
 }
+
+/** The steepest logistic function that float32 holds from end to end. */
+const steepest = 60;
 
 /** The planes whose similarity is measured at each place, and how much each of them counts there. */
 interface Planes<T> {
@@ -111,7 +115,17 @@ export const haarpsi = defineLoss({
       return o.where(counts, o.div(o.sum(weighted, axes), o.where(counts, total, 1)), otherwise);
     };
 
+    const images = { ...options, channels: "rgb" } as const;
+    const spec = {
+      kind: "haarpsi",
+      factor: subsample ? 2 : 1,
+      rows: planeWeights(yiq[options.yiq], 255 / options.dataRange),
+      constant: c,
+      alpha,
+    } as const;
+
     return {
+      ...(alpha > steepest ? {} : { kernel: { kernel, spec, images, withoutMap: true } }),
       score: (o, images) => {
         const { weight, ...pair } = prepared(o, images);
         const { differences, weights } = compare(o, pair);

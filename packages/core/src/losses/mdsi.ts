@@ -3,8 +3,10 @@ import { colourImageOptions } from "../definitions/image-options.ts";
 import { choice, number } from "../definitions/options.ts";
 import { centred, weightedMean } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
-import { averageBy, averagedWeight, downsampleFactor } from "./averaging.ts";
-import { colourPlanes, lhm, refuseColours } from "./colour-planes.ts";
+import { downsampleFactor } from "../kernels/downsampling.ts";
+import { mdsi as kernel } from "../kernels/mdsi.ts";
+import { averageBy, averagedWeight } from "./averaging.ts";
+import { colourPlanes, lhm, planeWeights, refuseColours } from "./colour-planes.ts";
 import { gradientMagnitude } from "./gradient-magnitude.ts";
 import { prepareLevels, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
@@ -100,8 +102,13 @@ export const mdsi = defineLoss({
       return { map: o.root(o.add(square(d), square(im))), weight };
     };
 
+    const images = { ...options, channels: "rgb" } as const;
+    const rows = planeWeights(lhm, 255 / options.dataRange);
+    const spec = { kind: "mdsi", rows, c1, c2, c3, alpha, q, o: options.o } as const;
+
     return {
       bySize: true,
+      ...(combination === "sum" && rho === 1 ? { kernel: { kernel, spec, images, withoutMap: true } } : {}),
       score: (o, images) => {
         const { map, weight } = deviations(o, images);
         const mean = weightedMean(o, rho === 1 ? map : positivePower(o, map, rho), weight, "hw");

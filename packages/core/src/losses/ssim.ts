@@ -3,10 +3,10 @@ import { imageOptions } from "../definitions/image-options.ts";
 import { bothAxes, choice, flag, number, perAxis } from "../definitions/options.ts";
 import { weightedMean } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
+import { downsampleFactor } from "../kernels/downsampling.ts";
 import { ssim as kernel } from "../kernels/ssim.ts";
 import { leastSide } from "../kernels/windows.ts";
 
-import { downsampleFactor } from "./averaging.ts";
 import { prepare, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 import { makeWindow, windowCovariance, windowMean } from "./windows.ts";

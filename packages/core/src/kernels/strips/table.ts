@@ -1,6 +1,8 @@
 import type { StripSpec } from "../types.ts";
+import { chromatic } from "./chromatic.ts";
 import { deltaE } from "./delta-e.ts";
 import { derivatives } from "./derivatives.ts";
+import { haar } from "./haar.ts";
 import { pointwise } from "./pointwise.ts";
 import { ssim } from "./ssim.ts";
 import { ssimulacra2Scale } from "./ssimulacra2-scale.ts";
@@ -16,6 +18,8 @@ const table: Table = {
   tv: variation,
   sobel: derivatives,
   similarity: derivatives,
+  haar,
+  chromatic,
   ssim,
   deltaE,
   "ssimulacra2-scale": ssimulacra2Scale,

@@ -1,0 +1,3 @@
+export { chromaticConfigure, chromaticScratch, chromaticStrip } from "../chromatic";
+export { complexDeviations, complexPowers, deviationSlopes } from "../powers";
+export { heapBase } from "../heap";

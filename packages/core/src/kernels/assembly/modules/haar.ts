@@ -1,0 +1,2 @@
+export { haarConfigure, haarScratch, haarStrip } from "../haar";
+export { heapBase } from "../heap";

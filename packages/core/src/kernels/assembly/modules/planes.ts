@@ -1,0 +1,2 @@
+export { averageRows, fromPlanes, planesScratch, toPlanes } from "../planes";
+export { heapBase } from "../heap";
