@@ -93,6 +93,23 @@ describe("reconloss figure", () => {
     expect(await readFile(at("missing.svg"), "utf8")).toContain(">not comparable<");
   });
 
+  test("says why nothing of an image can be shown", async () => {
+    await writeImage(at("alpha", "a.png"), Tensor.full([1, 3, 40, 40], 0.5), {
+      alpha: Tensor.full([1, 1, 40, 40], 0.5),
+    });
+    const alone = [`alpha=${at("alpha")}`, "--targets", at("HR"), "--no-cache", "-o", at("none.svg")];
+    const reason = /alpha: cannot read .*transparent/;
+    for (const [args, message] of [
+      [[], "no output can be compared: "],
+      [["--image", "a"], "no output of a.png can be compared: "],
+    ] as const) {
+      const { code, stderr } = await run(["figure", ...alone, ...args]);
+      expect(code).toBe(2);
+      expect(stderr).toContain(message);
+      expect(stderr).toMatch(reason);
+    }
+  });
+
   test.each([
     [["-o", "x.gif"], "x.gif must end in one of .png, .svg, .pdf"],
     [[], "say where: -o figure.png, or --regions 3"],

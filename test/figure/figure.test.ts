@@ -7,6 +7,7 @@ import { Random } from "../../packages/core/src/random.ts";
 import { Tensor } from "../../packages/core/src/tensor.ts";
 import type { PairResult } from "../../packages/reconloss/src/compare/index.ts";
 import { type FigureOptions, writeFigure } from "../../packages/reconloss/src/figure/index.ts";
+import { loadPdfKit } from "../../packages/reconloss/src/figure/pdf.ts";
 import { readPixels, writeImage } from "../../packages/reconloss/src/image/index.ts";
 import { type Judgement, judge } from "../../packages/reconloss/src/judge/index.ts";
 import { noise } from "../../packages/reconloss/src/tasks/distort.ts";
@@ -191,6 +192,14 @@ describe("writeFigure", () => {
     expect(text).not.toContain("/BaseFont /Helvetica");
     const [, width, height] = /\/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]/.exec(text) ?? [];
     expect([width, height].map(Number)).toEqual([expect.closeTo(record.width, 1), expect.closeTo(record.height, 1)]);
+  });
+
+  test("says what to install where PDF files cannot be written", async () => {
+    const missing = loadPdfKit(() => Promise.reject(new Error("Cannot find package 'pdfkit'")));
+    await expect(missing).rejects.toMatchObject({
+      code: "missing-dependency",
+      message: expect.stringMatching(/Cannot find package 'pdfkit'.*npm install pdfkit$/),
+    });
   });
 
   test("refuses what cannot be drawn, naming it", async () => {

@@ -3,8 +3,9 @@ import { ReconlossError } from "@reconloss/core";
 import { counted } from "@reconloss/core/internal";
 import { Command, InvalidArgumentError } from "commander";
 import { exitCodes } from "../exit-codes.ts";
+import { checkFigureFile } from "../figure/figure.ts";
 import { type Box, type FigureImage, type ProposedRegion, writeFigure } from "../figure/index.ts";
-import { comparableImages, findImage, isCalled } from "../figure/names.ts";
+import { comparableImages, findComparable, findImage, isCalled } from "../figure/names.ts";
 import { proposeFor } from "../figure/read.ts";
 import type { ImagePair } from "../image/index.ts";
 import { type Judgement, judgementOf } from "../judge/index.ts";
@@ -150,6 +151,8 @@ async function drawFigure(
       output === undefined ? "say where: -o figure.png, or --regions 3" : "-o draws and --regions prints; take one";
     throw new ReconlossError("invalid-argument", `figure: ${problem}`);
   }
+  // Before anything is computed.
+  if (output !== undefined) await checkFigureFile(output);
   await noteNewFolder(output, terminal);
   const names = wanted.images?.map(({ name }) => name);
   const { judgement, pixels } = await judgeImages(inputs, flags, names, terminal);
@@ -176,8 +179,7 @@ async function drawFigure(
 
 /** The boxes that were given without an image are of the one that is chosen. */
 function chosen(judgement: Judgement, { boxes }: WantedImages): FigureImage[] | undefined {
-  const [first] = comparableImages(judgement);
-  return boxes === undefined || first === undefined ? undefined : [{ name: first.name, boxes }];
+  return boxes && [{ name: comparableImages(judgement)[0].name, boxes }];
 }
 
 async function printRegions(
@@ -188,9 +190,10 @@ async function printRegions(
   pixels: object,
   { stdout }: Terminal,
 ): Promise<number> {
-  const images = comparableImages(judgement);
-  const shown = names === undefined ? images.slice(0, 1) : names.map((name) => findImage(name, images));
-  if (shown.length === 0) throw new ReconlossError("invalid-argument", "figure: there is no image to look at");
+  const shown =
+    names === undefined
+      ? comparableImages(judgement).slice(0, 1)
+      : names.map((name) => findComparable(name, judgement));
   const found: { name: string; regions: ProposedRegion[] }[] = [];
   for (const image of shown) {
     found.push({ name: image.name, regions: await proposeFor(image, { ...pixels, count, size }) });

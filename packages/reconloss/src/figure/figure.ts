@@ -11,8 +11,8 @@ import type { Drawing, Raster, Run } from "./drawing.ts";
 import { encodePictures } from "./encode.ts";
 import { type Fonts, loadFonts } from "./font.ts";
 import { type Box, type Cell, type LayoutOptions, layOut, type Row } from "./layout.ts";
-import { comparableImages, findImage } from "./names.ts";
-import { toPdf } from "./pdf.ts";
+import { comparableImages, findComparable } from "./names.ts";
+import { loadPdfKit, toPdf } from "./pdf.ts";
 import { proposalsOf, readJudged } from "./read.ts";
 import { toSvg } from "./svg.ts";
 
@@ -212,7 +212,7 @@ export async function writeFigure(
   });
   const { dpi = defaultDpi, labels, images } = options;
   checkArguments("writeFigure", { labels: [labels, "texts?"], images: [images, "objects?"], dpi: [dpi, "number"] });
-  const extension = checkExtension(path);
+  const extension = await checkFigureFile(path);
   checkNumbers(options);
   const { methods } = judgement;
   if (labels !== undefined && labels.length !== methods.length + 1) {
@@ -221,13 +221,11 @@ export async function writeFigure(
       `labels are of the target and of ${methods.length} methods, ${methods.length + 1} in all, got ${labels.length}`,
     );
   }
-  const candidates = comparableImages(judgement);
-  if (candidates.length === 0) throw new ReconlossError("invalid-argument", "figure: there is no image to show");
-  const wanted = images ?? [{ name: candidates[0].name }];
+  const wanted = images ?? [{ name: comparableImages(judgement)[0].name }];
   const rows: Awaited<ReturnType<typeof rowOf>>[] = [];
   const shown: JudgedImage[] = [];
   for (const image of wanted) {
-    const judged = findImage(image.name, candidates);
+    const judged = findComparable(image.name, judgement);
     shown.push(judged);
     rows.push(await rowOf(judgement, image, judged, options));
   }
@@ -254,8 +252,14 @@ export async function writeFigure(
   };
 }
 
-function checkExtension(path: string): string {
+/**
+ * The extension of a figure's file, and what it takes to write it.
+ *
+ * @throws {ReconlossError} `invalid-argument` for one that is not written, `missing-dependency` for PDF without pdfkit
+ */
+export async function checkFigureFile(path: string): Promise<string> {
   const extension = extname(path).toLowerCase();
+  if (extension === ".pdf") await loadPdfKit();
   if (figureExtensions.includes(extension)) return extension;
   throw new ReconlossError("invalid-argument", `${path} must end in one of ${figureExtensions.join(", ")}`);
 }

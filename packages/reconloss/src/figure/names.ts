@@ -40,8 +40,38 @@ export function findImage<T extends Pick<JudgedImage, "name">>(name: string, ima
   throw new ReconlossError("invalid-argument", `no target is called ${name}${guess}`);
 }
 
-/** The images that have a target and an output, by how far methods differ by the first metric, the first one most. */
-export function comparableImages({ images, losses }: Pick<Judgement, "images" | "losses">): JudgedImage[] {
-  const own = images.filter(({ target, pairs }) => target !== null && pairs.some((pair) => pair !== undefined));
+const isComparable = ({ target, pairs }: JudgedImage) => target !== null && pairs.some((pair) => pair !== undefined);
+
+/** Why nothing of an image, or of any, can be shown. */
+function reasonOf({ failed }: Pick<Judgement, "failed">, target?: string | null): string {
+  const failure = failed.find((each) => each.loss === undefined && (target === undefined || each.target === target));
+  return failure === undefined ? "" : `: ${failure.method}: ${failure.error}`;
+}
+
+type Judged = Pick<Judgement, "images" | "losses" | "failed">;
+
+/**
+ * The images on which methods can be compared, by how far they differ by the first metric, the first one most.
+ *
+ * @throws {ReconlossError} `invalid-argument` where there is none
+ */
+export function comparableImages(judgement: Judged): JudgedImage[] {
+  const { images, losses } = judgement;
+  const own = images.filter(isComparable);
+  if (own.length === 0) {
+    throw new ReconlossError("invalid-argument", `figure: no output can be compared${reasonOf(judgement)}`);
+  }
   return losses[0] === undefined ? own : bySpread(losses[0], own);
+}
+
+/**
+ * The image that a name means, on which methods can be compared.
+ *
+ * @throws {ReconlossError} `invalid-argument` as {@link findImage}, and where no method's output can be
+ */
+export function findComparable(name: string, judgement: Judged): JudgedImage {
+  const image = findImage(name, judgement.images);
+  if (isComparable(image)) return image;
+  const reason = reasonOf(judgement, image.target);
+  throw new ReconlossError("invalid-argument", `figure: no output of ${image.name} can be compared${reason}`);
 }

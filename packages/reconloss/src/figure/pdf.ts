@@ -4,8 +4,13 @@ import type { Drawing, Picture } from "./drawing.ts";
 import type { Fonts } from "./font.ts";
 import { placedRuns } from "./svg.ts";
 
-async function loadPdfKit() {
-  return import("pdfkit").then(
+/**
+ * The writer of PDF files, which is not installed with the package.
+ *
+ * @throws {ReconlossError} `missing-dependency` where it is not there
+ */
+export function loadPdfKit(importPdfKit = () => import("pdfkit")) {
+  return importPdfKit().then(
     ({ default: PdfDocument }) => PdfDocument,
     (cause: unknown) => {
       throw new ReconlossError(
