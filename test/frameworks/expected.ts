@@ -47,7 +47,7 @@ export function relativeError(got: ArrayLike<number>, expected: ArrayLike<number
  * @param name - by which what was computed in float64 is found again
  */
 export async function expectReference(
-  framework: Framework,
+  framework: Pick<Framework, "differentiate">,
   name: string,
   loss: Loss,
   output: Tensor,

@@ -1,3 +1,5 @@
+import "@tensorflow/tfjs-backend-cpu";
+import "@tensorflow/tfjs-backend-wasm";
 import type { Ops } from "../../packages/core/src/graph/ops.ts";
 import type { Loss } from "../../packages/core/src/losses/loss.ts";
 import type { Tensor } from "../../packages/core/src/tensor.ts";
@@ -30,5 +32,5 @@ export interface Framework {
 export const frameworks: readonly { name: string; load(): Promise<Framework> }[] = [
   { name: "TensorFlow.js, cpu", load: () => tensorflow("cpu") },
   { name: "TensorFlow.js, wasm", load: () => tensorflow("wasm") },
-  { name: "jax-js, wasm", load: async () => jaxJs },
+  { name: "jax-js, wasm", load: () => jaxJs("wasm") },
 ];

@@ -205,6 +205,11 @@ describe("faults of jit that are gone around", () => {
   });
 });
 
+test("a number that float32 would take for 0 still guards a division", () => {
+  const guarded = jaxFunction(jax, (o, [x]) => o.div(x, o.add(x, 1e-300)));
+  expect(guarded(np.array(0)).item()).toBe(0);
+});
+
 describe("what is no function of images is refused by name", () => {
   test("losses that learn, begin later or are averaged first", () => {
     expect(() => jaxLoss(jax, gan({ features: 4 }))).toThrow(/gan.* learns beside the model; use jaxFunction/);

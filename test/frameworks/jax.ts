@@ -14,32 +14,46 @@ export function toJax({ data, shape }: Tensor): jax.Array {
 
 /** Numbers of an array; one number as an image of one pixel. */
 export function fromJax(x: jax.Array): Numbers {
-  const shape = x.shape.length === 0 ? [1, 1, 1, 1] : x.shape;
-  return { shape, data: x.dataSync() };
+  return { shape: shapeOf(x), data: x.dataSync() };
 }
 
-/** jax-js on its WebAssembly device: operations one by one, losses compiled with their gradient. */
-export const jaxJs: Framework = {
-  reciprocals: true,
-  async compute(f, inputs) {
-    const numbers: Record<string, Numbers> = {};
-    const given = inputs.map(toJax);
-    withLentOperations<jax.Array>(jax as JaxOperations<jax.Array>, (operations) => {
-      const results = Object.entries(f(new Ops(new JaxBackend<jax.Array>(operations)), given));
-      for (const [name, result] of results) numbers[name] = fromJax(result.ref);
-      return given[0];
-    }).dispose();
-    for (const x of given) x.dispose();
-    return numbers;
-  },
-  async differentiate(loss, { output, target, weight }) {
-    const f = jaxLoss(jax, loss);
-    await f.ready;
-    const differentiated = jax.jit(jax.valueAndGrad(f));
-    const given = [output, target, ...(weight ? [weight] : [])].map(toJax);
-    const [value, grad] = differentiated(...(given as [jax.Array, jax.Array])) as jax.Array[];
-    const result = { value: value.item(), grad: fromJax(grad) };
-    differentiated.dispose();
-    return result;
-  },
-};
+/** The same without waiting for the device. */
+async function read(x: jax.Array): Promise<Numbers> {
+  return { shape: shapeOf(x), data: await x.data() };
+}
+
+function shapeOf({ shape }: jax.Array): readonly number[] {
+  return shape.length === 0 ? [1, 1, 1, 1] : shape;
+}
+
+/** jax-js on one of its devices: operations one by one, losses compiled with their gradient. */
+export async function jaxJs(device: "wasm" | "webgpu"): Promise<Framework> {
+  if (!(await jax.init(device)).includes(device)) throw new Error(`jax-js has no ${device} here`);
+  jax.defaultDevice(device);
+  return {
+    reciprocals: true,
+    async compute(f, inputs) {
+      const results: Record<string, jax.Array> = {};
+      const given = inputs.map(toJax);
+      withLentOperations<jax.Array>(jax as JaxOperations<jax.Array>, (operations) => {
+        const made = Object.entries(f(new Ops(new JaxBackend<jax.Array>(operations)), given));
+        for (const [name, result] of made) results[name] = result.ref;
+        return given[0];
+      }).dispose();
+      for (const x of given) x.dispose();
+      const numbers: Record<string, Numbers> = {};
+      for (const [name, result] of Object.entries(results)) numbers[name] = await read(result);
+      return numbers;
+    },
+    async differentiate(loss, { output, target, weight }) {
+      const f = jaxLoss(jax, loss);
+      await f.ready;
+      const differentiated = jax.jit(jax.valueAndGrad(f));
+      const given = [output, target, ...(weight ? [weight] : [])].map(toJax);
+      const [value, grad] = differentiated(...(given as [jax.Array, jax.Array])) as jax.Array[];
+      const result = { value: (await value.data())[0], grad: await read(grad) };
+      differentiated.dispose();
+      return result;
+    },
+  };
+}

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { reference, toFloat64 } from "../../packages/core/src/graph/reference.ts";
-import { cases, expectClose, inputsOf, valueAndDerivatives } from "../graph/ops-cases.ts";
+import { expectClose } from "../close.ts";
+import { cases, inputsOf, valueAndDerivatives } from "../graph/ops-cases.ts";
 import { type Framework, frameworks } from "./frameworks.ts";
 
 /** Frameworks compute in float32 throughout, which a derivative of a derivative shows. */

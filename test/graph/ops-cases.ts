@@ -1,4 +1,3 @@
-import { expect } from "vitest";
 import { differentiate, type Traced, type Tracing } from "../../packages/core/src/graph/autodiff.ts";
 import type { Ops } from "../../packages/core/src/graph/ops.ts";
 import type { Shape, Tensor } from "../../packages/core/src/tensor.ts";
@@ -243,14 +242,6 @@ export function second<T>(o: Ops<T>, f: OpsCase["f"], inputs: readonly T[]): T[]
       .map((gradient, index) => probe(o, o.sin(gradient), index))
       .reduce((a, b) => o.add(a, b));
   return differentiate(o, total, inputs).gradients;
-}
-
-/** Holds numbers against others, relative to the largest. */
-export function expectClose(got: ArrayLike<number>, expected: ArrayLike<number>, tolerance: number): void {
-  expect(got.length).toBe(expected.length);
-  const scale = Array.from(expected).reduce((max, value) => Math.max(max, Math.abs(value)), 1e-3);
-  const error = Array.from(got).reduce((max, value, i) => Math.max(max, Math.abs(value - expected[i])), 0);
-  expect(error / scale).toBeLessThan(tolerance);
 }
 
 /** What an operation gives, by name: its value, and its derivatives as far as it has them. */

@@ -5,8 +5,9 @@ import type { Ops } from "../../packages/core/src/graph/ops.ts";
 import type { InputDims } from "../../packages/core/src/graph/program.ts";
 import { type Float64Image, reference, toFloat64 } from "../../packages/core/src/graph/reference.ts";
 import { Tensor } from "../../packages/core/src/tensor.ts";
+import { expectClose } from "../close.ts";
 import { randomTensor } from "../random.ts";
-import { cases, expectClose, first, inputsOf, probe, second, valueAndDerivatives } from "./ops-cases.ts";
+import { cases, first, inputsOf, probe, second, valueAndDerivatives } from "./ops-cases.ts";
 
 /**
  * Every operation on both backends. The reference backend's derivatives are checked against central finite differences of its own

@@ -6,9 +6,10 @@ import { checkShapes, definitionForFramework, loadWeights } from "../losses/fram
 import type { Loss } from "../losses/loss.ts";
 import { minimisedScore } from "../losses/minimised.ts";
 import { formatShape, type Shape } from "../tensor.ts";
-import { shapeOf, TensorflowBackend } from "./backend.ts";
+import { TensorflowBackend } from "./backend.ts";
 import type { ResultOf, Tensorflow, TensorflowOps, TensorflowTensor, TensorOf } from "./framework.ts";
 import { channelsLast, checkTensor, type LayoutOptions, layoutOf } from "./function.ts";
+import { shapeOf } from "./layout.ts";
 import { TapedFunction } from "./program.ts";
 
 /** A loss as a function of TensorFlow.js tensors. */

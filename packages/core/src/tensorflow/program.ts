@@ -3,8 +3,9 @@ import type { Ops } from "../graph/ops.ts";
 import type { Primitives } from "../graph/primitives.ts";
 import { recordSteps, type Step, type Steps } from "../graph/steps.ts";
 import type { Shape } from "../tensor.ts";
-import { shapeOf, type TensorflowBackend, toLast } from "./backend.ts";
+import type { TensorflowBackend } from "./backend.ts";
 import type { TensorflowTensor as T } from "./framework.ts";
+import { shapeOf, toLast } from "./layout.ts";
 
 /** A function over `Ops`, of one result. */
 export type ImageFunction = <V>(o: Ops<V>, inputs: readonly V[]) => V;

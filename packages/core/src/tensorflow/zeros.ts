@@ -1,6 +1,10 @@
 import type { TensorflowTensor as T, TensorflowOps } from "./framework.ts";
 
-const none: [number, number] = [0, 0];
+/** No zeros on either side. */
+export const none: [number, number] = [0, 0];
+
+/** Two sizes as TensorFlow.js takes them. */
+export const pair = ([h, w]: readonly [number, number]): [number, number] => [h, w];
 
 /** x [n, h, w, c] with zeros around it, or less of it where there are fewer than none. */
 export function padded(
