@@ -7,11 +7,12 @@ import { fileURLToPath } from "node:url";
 import { type BrowserContext, chromium } from "playwright-core";
 import { rolldown } from "rolldown";
 
-const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+/** Where the browser is. */
+export const chromiumPath = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
 /** Whether there is no browser to test in. */
-export const withoutChromium = !existsSync(executablePath);
-if (withoutChromium) console.log(`browser tests skipped: no Chromium at ${executablePath} (say where with CHROMIUM)`);
+export const withoutChromium = !existsSync(chromiumPath);
+if (withoutChromium) console.log(`browser tests skipped: no Chromium at ${chromiumPath} (say where with CHROMIUM)`);
 
 const fromRoot = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
@@ -93,7 +94,7 @@ export async function launch(...flags: string[]): Promise<{ context: BrowserCont
   const always =
     "--no-sandbox --disable-quic --no-first-run --disable-background-networking --disable-component-update";
   const context = await chromium.launchPersistentContext(profile, {
-    executablePath,
+    executablePath: chromiumPath,
     headless: true,
     // The tests' own limit holds for it, as for what pages are waited for.
     timeout: 0,
