@@ -201,7 +201,7 @@ test("that five images show nothing is said", () => {
   const { columns } = judged("psnr", { a: [[1], [2], [3], [4], [5]], b: [[2], [3], [4], [5], [6]] }, flat(5));
   expect(columns[0].cells[0].againstBest?.p).toBe(2 / 32);
   expect(toMarkdown(judged("psnr", { a: [[1], [2], [3], [4], [5]], b: [[2], [3], [4], [5], [6]] }, flat(5)))).toContain(
-    "5 images are too few for that test: their smallest p is 0.063",
+    "Of 5 images that p is never below 0.063",
   );
 });
 
@@ -242,7 +242,7 @@ describe("tables", () => {
     expect(toLatex(judgement(), { intervals: false })).toBe(String.raw`% needs \usepackage{booktabs}
 \begin{table}
 \centering
-\caption{Means over 2 images. $^\dagger$ may differ from the best by chance: Wilcoxon signed-rank test over images, two-sided, corrected after Holm, p not below 0.05. 2 images are too few for that test: their smallest p is 0.50.}
+\caption{Means over 2 images. $^\dagger$ may differ from the best by chance: Wilcoxon signed-rank test over images, two-sided, corrected after Holm, p not below 0.05. Of 2 images that p is never below 0.50.}
 \begin{tabular}{lrr}
 \toprule
 Method & PSNR\_Y\textbar{}1 $\uparrow$ & ssim $\uparrow$ \\
@@ -389,6 +389,20 @@ describe("--json", () => {
       await rm(path(name));
     }
   });
+});
+
+test("merged shards write JSON beside their table, with names and the scale of the plan", async () => {
+  const [work, json] = [path("work"), path("merged.json")];
+  const measures = ["-m", "psnr(crop=scale) as PSNR", "--scale", "2", "--fail", "psnr(crop=scale)<20"];
+  const planned = ["shards", "plan", "compare", path("ours"), path("targets"), "--shards", "1", "-o", work, ...measures];
+  expect(await run(planned)).toMatchObject({ code: 0, stderr: "" });
+  await run(["shards", "work", work, "--shard", "0", "--no-progress"]);
+  const { code, stdout } = await run(["shards", "merge", work, "--json", json]);
+  expect(code).toBe(0);
+  expect(stdout).toContain("PSNR: psnr(crop=2)");
+  const merged = JSON.parse(await readFile(json, "utf8"));
+  const plain = await run(["compare", path("ours"), path("targets"), "--no-cache", "--json", ...measures]);
+  expect(merged).toEqual(JSON.parse(plain.stdout));
 });
 
 test("names stand in every output of one method too", async () => {

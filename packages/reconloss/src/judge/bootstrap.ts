@@ -10,13 +10,15 @@ export function resampledMeans(
 ): Float64Array[] {
   const random = new Random(seed);
   const count = series[0]?.length ?? 0;
+  const numbers = series.map((values) => Float64Array.from(values));
   const means = series.map(() => new Float64Array(resamples));
   const drawn = new Uint32Array(count);
   for (let sample = 0; sample < resamples; sample++) {
-    for (let i = 0; i < count; i++) drawn[i] = random.below(count);
-    for (const [which, values] of series.entries()) {
+    for (let i = 0; i < count; i++) drawn[i] = Math.min(count - 1, Math.floor(random.uniform() * count));
+    for (let which = 0; which < numbers.length; which++) {
+      const values = numbers[which];
       let sum = 0;
-      for (const i of drawn) sum += values[i];
+      for (let i = 0; i < count; i++) sum += values[drawn[i]];
       means[which][sample] = sum / count;
     }
   }
@@ -24,9 +26,9 @@ export function resampledMeans(
 }
 
 /** The mean of all numbers but one, for each. */
-export function meansWithoutOne(values: readonly number[]): number[] {
+export function meansWithoutOne(values: readonly number[]): Float64Array {
   const sum = values.reduce((a, b) => a + b, 0);
-  return values.map((value) => (sum - value) / (values.length - 1));
+  return Float64Array.from(values, (value) => (sum - value) / (values.length - 1));
 }
 
 /**
@@ -40,7 +42,7 @@ export function meansWithoutOne(values: readonly number[]): number[] {
 export function bootstrapInterval(
   estimate: number,
   resampled: Float64Array,
-  withoutOne: readonly number[],
+  withoutOne: Float64Array,
   confidence: number,
 ): Interval | undefined {
   const n = withoutOne.length;

@@ -1,5 +1,5 @@
 import { isAbsolute, relative, resolve, sep } from "node:path";
-import { type Loss, ReconlossError } from "@reconloss/core";
+import { type Better, type Loss, ReconlossError } from "@reconloss/core";
 import { reference } from "@reconloss/core/graph";
 import { checkArguments } from "@reconloss/core/internal";
 import { type AppliedProtocol, recordOf } from "../compare/apply-protocol.ts";
@@ -7,7 +7,6 @@ import { badness, type Comparison, formatNumber, isWorse, type PairResult, summa
 import { bootstrapInterval, meansWithoutOne, resampledMeans } from "./bootstrap.ts";
 import { groupsOf } from "./groups.ts";
 import type {
-  Interval,
   JudgedCell,
   JudgedColumn,
   JudgedImage,
@@ -108,37 +107,71 @@ function reported({ definition }: Loss, means: Float64Array): Float64Array {
 
 const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
 
+/** The numbers of a column, before anything is made of them. */
+interface ColumnNumbers {
+  readonly loss: Loss;
+  readonly group?: string;
+  /** How many images there are, with those that a method has no finite number of. */
+  readonly of: number;
+  /** The numbers of each method, of the same images. */
+  readonly series: readonly (readonly number[])[];
+  /** What methods are ranked and tested by: of priors, how far each value is from the target's own; else the numbers. */
+  readonly ranked: readonly (readonly number[])[];
+  /** Of priors: the targets' own values. */
+  readonly targets: readonly number[];
+}
+
 /** A metric of some images. */
-function columnOf(
+function numbersOf(
   loss: Loss,
   group: string | undefined,
   images: readonly JudgedImage[],
   methods: number,
-  statistics: Statistical,
-): JudgedColumn {
-  const { label, spec, better, decimals } = loss;
-  const isPrior = better === "target";
+): ColumnNumbers {
+  const isPrior = loss.better === "target";
   const measured = images.flatMap(({ pairs }) => {
     const numbers = pairs.map((pair) => pair && numberOf(loss, pair));
-    const own = pairs.map((pair) => pair?.targetValues?.[label]);
+    const own = pairs.map((pair) => pair?.targetValues?.[loss.label]);
     const isWhole = numbers.every(Number.isFinite) && (!isPrior || own.every(Number.isFinite));
     return isWhole ? [{ numbers: numbers as number[], own: own as number[] }] : [];
   });
-  const column = { label, spec, better, decimals, group, images: measured.length, of: images.length };
-  if (measured.length === 0) return { ...column, cells: Array.from({ length: methods }, () => ({})) };
-
   const series = Array.from({ length: methods }, (_, method) => measured.map(({ numbers }) => numbers[method]));
-  // What methods are ranked and tested by: of priors, how far each image's value is from the target's own.
   const ranked = isPrior
-    ? series.map((values, method) => values.map((value, i) => badness(better, value, measured[i].own[method])))
+    ? series.map((values, method) => values.map((value, i) => badness("target", value, measured[i].own[method])))
     : series;
-  const say = (means: readonly number[] | Float64Array) => reported(loss, Float64Array.from(means));
-  const means = say(series.map(mean));
+  return { loss, group, of: images.length, series, ranked, targets: isPrior ? measured.map(({ own }) => own[0]) : [] };
+}
+
+/** All that is resampled of a column: the numbers, then of priors what they are ranked by. */
+const seriesOf = ({ series, ranked }: ColumnNumbers) => (ranked === series ? series : [...series, ...ranked]);
+
+/** The means of each column's samples. Columns of equally many images have the same samples, which are drawn once. */
+function resampledOf(columns: readonly ColumnNumbers[], statistics: Statistical): Float64Array[][] {
+  const means = new Map<ColumnNumbers, Float64Array[]>();
+  const counts = new Set(columns.map(({ series }) => series[0].length));
+  for (const count of counts) {
+    const alike = columns.filter(({ series }) => series[0].length === count);
+    const all = resampledMeans(count === 0 ? [] : alike.flatMap(seriesOf), statistics);
+    for (const column of alike) means.set(column, all.splice(0, seriesOf(column).length));
+  }
+  return columns.map((column) => means.get(column) ?? []);
+}
+
+/** A metric of some images, as the table has it. */
+function columnOf(numbers: ColumnNumbers, samples: readonly Float64Array[], statistics: Statistical): JudgedColumn {
+  const { loss, group, of, series, ranked, targets } = numbers;
+  const { label, spec, better, decimals } = loss;
+  const { confidence } = statistics;
+  const [methods, images] = [series.length, series[0].length];
+  const column = { label, spec, better, decimals, group, images, of };
+  if (images === 0) return { ...column, cells: series.map(() => ({})) };
+
+  const isPrior = ranked !== series;
+  const say = (means: Float64Array) => reported(loss, means);
+  const means = say(Float64Array.from(series, mean));
   const rankedMeans = isPrior ? ranked.map(mean) : [...means];
-  const resampled = resampledMeans(isPrior ? [...series, ...ranked] : series, statistics).map(say);
-  const withoutOne = [...series, ...(isPrior ? ranked : [])].map((values) => say(meansWithoutOne(values)));
-  const intervalOf = (which: number): Interval | undefined =>
-    bootstrapInterval(means[which], resampled[which], [...withoutOne[which]], statistics.confidence);
+  const resampled = samples.map(say);
+  const withoutOne = seriesOf(numbers).map((values) => say(meansWithoutOne(values)));
   const direction = isPrior ? "lower" : better;
   const best =
     methods < 2
@@ -149,12 +182,12 @@ function columnOf(
   const others = best === undefined ? [] : series.flatMap((_, method) => (method === best ? [] : [method]));
   const differences = others.map((method) => {
     const of = best as number;
-    const difference = (lists: readonly (Float64Array | readonly number[])[]) =>
+    const difference = (lists: readonly Float64Array[]) =>
       Float64Array.from(lists[offset + method], (value, i) => value - lists[offset + of][i]);
     const shift = rankedMeans[method] - rankedMeans[of];
     return {
       mean: shift,
-      interval: bootstrapInterval(shift, difference(resampled), [...difference(withoutOne)], statistics.confidence),
+      interval: bootstrapInterval(shift, difference(resampled), difference(withoutOne), confidence),
       p: wilcoxon(ranked[method].map((value, i) => value - ranked[of][i])),
     };
   });
@@ -163,33 +196,21 @@ function columnOf(
   const places = placesOf(direction, rankedMeans, decimals);
   const cells = series.map((_, method): JudgedCell => {
     const at = others.indexOf(method);
+    const isSignificant = adjusted[at] < 1 - confidence;
     return {
       mean: means[method],
-      interval: intervalOf(method),
+      interval: bootstrapInterval(means[method], resampled[method], withoutOne[method], confidence),
       ...(isPrior ? { distance: rankedMeans[method] } : {}),
       ...(best === undefined ? {} : { place: places[method] }),
-      ...(at < 0
-        ? {}
-        : {
-            againstBest: {
-              ...differences[at],
-              adjusted: adjusted[at],
-              isSignificant: adjusted[at] < 1 - statistics.confidence,
-            },
-          }),
+      ...(at < 0 ? {} : { againstBest: { ...differences[at], adjusted: adjusted[at], isSignificant } }),
     };
   });
-  return {
-    ...column,
-    cells,
-    best,
-    ...(isPrior ? { targetMean: mean(measured.map(({ own }) => own[0])) } : {}),
-  };
+  return { ...column, cells, best, ...(isPrior ? { targetMean: mean(targets) } : {}) };
 }
 
 /** The best and the second of some numbers, by what is shown of them. */
 function placesOf(
-  better: "lower" | "higher",
+  better: Better,
   values: readonly number[],
   decimals: number,
 ): ("best" | "second" | undefined)[] {
@@ -230,10 +251,12 @@ export function judgementOf(input: JudgementInput, options: StatisticalOptions =
   const groups = [...new Set(images.flatMap(({ group }) => group ?? []))];
   const measuredAny = losses.filter(({ label }) => methods.some(({ comparison }) => comparison.measured[label] > 0));
   const shown = measuredAny.length > 0 ? measuredAny : [...losses];
-  const columns = [...groups, undefined].flatMap((group) => {
+  const numbers = [...groups, undefined].flatMap((group) => {
     const own = group === undefined ? images : images.filter((image) => image.group === group);
-    return shown.map((loss) => columnOf(loss, group, own, methods.length, statistics));
+    return shown.map((loss) => numbersOf(loss, group, own, methods.length));
   });
+  const samples = resampledOf(numbers, statistics);
+  const columns = numbers.map((column, i) => columnOf(column, samples[i], statistics));
   const failed = methods.flatMap(({ name, comparison }): MethodFailure[] =>
     comparison.failed.map((failure) => ({ method: name, ...failure })),
   );

@@ -76,17 +76,17 @@ function countsOf(columns: readonly JudgedColumn[]): string {
   const count = ({ images, of }: JudgedColumn) => (images === of ? String(of) : `${images} of ${of}`);
   const [all] = columns.filter(({ group }) => group === undefined);
   const sets = columns.flatMap((column) => (column.group === undefined ? [] : [`${column.group} ${count(column)}`]));
-  return `${count(all)} images${sets.length === 0 ? "" : ` (${sets.join(", ")})`}`;
+  return `${count(all)} ${all.of === 1 ? "image" : "images"}${sets.length === 0 ? "" : ` (${sets.join(", ")})`}`;
 }
 
 /** What the numbers are of, in one clause where that is the same for all metrics. */
 function coverage({ columns, losses }: Judgement): string {
   const counts = losses.map(({ label }) => countsOf(columns.filter((column) => column.label === label)));
   const isWhole = columns.every(({ images, of }) => images === of);
-  const distinct = [...new Set(counts)];
-  const clauses = distinct.length === 1 ? distinct : losses.map(({ label }, i) => `${label} over ${counts[i]}`);
+  const isSame = counts.every((count) => count === counts[0]);
   const kind = isWhole ? "" : ", those of which every method has a finite number";
-  return `Means over ${clauses.join("; ")}${kind}.`;
+  if (isSame) return `Means over ${counts[0]}${kind}.`;
+  return `Means over these images${kind}: ${losses.map(({ label }, i) => `${label} ${counts[i]}`).join("; ")}.`;
 }
 
 /** The probability that a bootstrap interval and a test are of, as a percentage. */
@@ -96,25 +96,26 @@ const percent = (share: number) => `${Number((100 * share).toPrecision(6))} %`;
 function legendOf(judgement: Judgement, intervals: boolean): string[] {
   const { columns, methods, statistics, failed, protocol } = judgement;
   const { confidence, resamples, seed } = statistics;
-  const several = methods.length > 1;
   const legend = [coverage(judgement)];
   if (intervals && columns.some(({ cells }) => cells.some(({ interval }) => interval !== undefined))) {
     legend.push(`Intervals: ${percent(confidence)}, bootstrap over images (BCa, ${resamples} samples, seed ${seed}).`);
   }
   const level = Number((1 - confidence).toPrecision(6));
-  if (several && columns.some(({ cells }) => cells.some(({ againstBest }) => againstBest))) {
+  const differences = columns.flatMap(({ cells }) => cells.flatMap(({ againstBest }) => againstBest ?? []));
+  if (differences.length > 0) {
+    const test = `Wilcoxon signed-rank test over images, two-sided, corrected after Holm, p`;
     legend.push(
-      `${chanceMark} may differ from the best by chance: Wilcoxon signed-rank test over images, two-sided, corrected after Holm, p not below ${level}.`,
+      differences.every(({ isSignificant }) => isSignificant)
+        ? `All differ from the best by more than chance: ${test} below ${level}.`
+        : `${chanceMark} may differ from the best by chance: ${test} not below ${level}.`,
     );
-  }
-  // The smallest p that so many images can give, which no difference can beat.
-  const least = (images: number) => Math.min(1, (methods.length - 1) * 2 ** (1 - images));
-  const few = columns.filter(({ images }) => images > 0 && least(images) >= level).map(({ images }) => images);
-  if (several && few.length > 0) {
-    const most = Math.max(...few);
-    legend.push(
-      `${counted(most, "image is", "images are")} too few for that test: their smallest p is ${least(most).toPrecision(2)}.`,
-    );
+    // The smallest p that so many images can give, whatever the differences.
+    const least = (images: number) => Math.min(1, (methods.length - 1) * 2 ** (1 - images));
+    const few = columns.filter(({ images }) => images > 0 && least(images) >= level).map(({ images }) => images);
+    if (few.length > 0) {
+      const most = Math.max(...few);
+      legend.push(`Of ${counted(most, "image", "images")} that p is never below ${least(most).toPrecision(2)}.`);
+    }
   }
   if (columns.some(({ better }) => better === "target")) {
     legend.push(`${arrowOf("target")}: better is nearer to the target's own value, image by image.`);
