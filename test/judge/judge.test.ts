@@ -394,7 +394,18 @@ describe("--json", () => {
 test("merged shards write JSON beside their table, with names and the scale of the plan", async () => {
   const [work, json] = [path("work"), path("merged.json")];
   const measures = ["-m", "psnr(crop=scale) as PSNR", "--scale", "2", "--fail", "psnr(crop=scale)<20"];
-  const planned = ["shards", "plan", "compare", path("ours"), path("targets"), "--shards", "1", "-o", work, ...measures];
+  const planned = [
+    "shards",
+    "plan",
+    "compare",
+    path("ours"),
+    path("targets"),
+    "--shards",
+    "1",
+    "-o",
+    work,
+    ...measures,
+  ];
   expect(await run(planned)).toMatchObject({ code: 0, stderr: "" });
   await run(["shards", "work", work, "--shard", "0", "--no-progress"]);
   const { code, stdout } = await run(["shards", "merge", work, "--json", json]);

@@ -209,13 +209,10 @@ function columnOf(numbers: ColumnNumbers, samples: readonly Float64Array[], stat
 }
 
 /** The best and the second of some numbers, by what is shown of them. */
-function placesOf(
-  better: Better,
-  values: readonly number[],
-  decimals: number,
-): ("best" | "second" | undefined)[] {
+function placesOf(better: Better, values: readonly number[], decimals: number): ("best" | "second" | undefined)[] {
   const shown = values.map((value) => formatNumber(value, decimals));
-  const order = values.map((_, i) => i).sort((a, b) => Number(isWorse(better, values[a], values[b])) * 2 - 1);
+  const worse = (a: number, b: number) => Number(isWorse(better, values[a], values[b]));
+  const order = values.map((_, i) => i).sort((a, b) => worse(a, b) - worse(b, a));
   const distinct = [...new Set(order.map((i) => shown[i]))];
   return shown.map((text) => (["best", "second"] as const)[distinct.indexOf(text)]);
 }
