@@ -14,6 +14,7 @@ import * as report from "../packages/reconloss/src/report/index.ts";
 import * as shards from "../packages/reconloss/src/shards/index.ts";
 import * as tasks from "../packages/reconloss/src/tasks/index.ts";
 import * as train from "../packages/reconloss/src/train/index.ts";
+import * as video from "../packages/reconloss/src/video/index.ts";
 import * as vitest from "../packages/reconloss/src/vitest/index.ts";
 import * as weights from "../packages/reconloss/src/weights/index.ts";
 import { temporaryFolder } from "./folder.ts";
@@ -36,6 +37,7 @@ const entryPoints = {
   shards,
   tasks,
   train,
+  video,
   vitest,
   weights,
 };

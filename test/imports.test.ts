@@ -64,6 +64,7 @@ const machine: Layers = {
       "shards",
       "cluster",
       "report",
+      "video",
       "matchers",
       "vitest",
       "cli",
@@ -80,6 +81,7 @@ const machine: Layers = {
     cluster: ["bullmq", "ioredis"],
     figure: ["pdfkit"],
     report: ["sharp"],
+    video: ["sharp"],
     cli: ["commander", "cli-progress", "cli-table3", "picocolors"],
   },
 };

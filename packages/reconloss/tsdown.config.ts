@@ -19,6 +19,7 @@ const subpaths = [
   "shards",
   "tasks",
   "train",
+  "video",
   "vitest",
   "weights",
 ];

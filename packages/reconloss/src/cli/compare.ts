@@ -20,6 +20,7 @@ import { exitCodeOf, exitCodes } from "../exit-codes.ts";
 import { type PixelOptions, pairPaths } from "../image/index.ts";
 import { judgementOf, type MethodOutputs, toLatex, toMarkdown } from "../judge/index.ts";
 import { writeReport } from "../report/index.ts";
+import { videoInputs } from "../video/files.ts";
 import { wholeNumber } from "./distribution.ts";
 import { addWorkOptions, comparingBar, finishedPairs, type WorkFlags } from "./finished.ts";
 import { addGateOptions, type GateFlags, type Gates, prepareGates, refuseGates, tellBaseline } from "./gates.ts";
@@ -43,6 +44,7 @@ import {
   writePieces,
 } from "./tell.ts";
 import { coloursFor, printable, type Terminal, widthOf } from "./terminal.ts";
+import { addVideoOptions, compareAsVideos, type VideoFlags } from "./video.ts";
 
 /** Rows of a table on a terminal. */
 const rowsShown = 40;
@@ -59,7 +61,7 @@ export interface ComparisonFlags {
 }
 
 /** What `compare` is told. */
-export interface CompareFlags extends MeasureFlags, ComparisonFlags, WorkFlags, GateFlags {
+export interface CompareFlags extends MeasureFlags, ComparisonFlags, WorkFlags, GateFlags, VideoFlags {
   targets?: string;
   maps?: string;
   markdown?: string;
@@ -90,7 +92,7 @@ export function compareCommand(terminal: Terminal, finish: (code: number) => voi
     )
     .option("--stream", "print a line of JSON for each pair as soon as it is compared, in place of the table")
     .option("--maps <folder>", "write each error map as a false-colour PNG");
-  return addWorkOptions(command)
+  return addVideoOptions(addWorkOptions(command))
     .addHelpText(
       "after",
       `
@@ -108,6 +110,7 @@ Examples:
   reconloss compare outputs/ targets/ --fail "min(psnr)<25, p5(ssim)<0.9, any(deltaE.max>10)"
   reconloss compare outputs/ targets/ --baseline results.json --tolerance "psnr=0.1, any(psnr)=0.5" --junit results.xml
   reconloss compare bicubic=out/bic edsr=out/edsr ours=out/ours --targets HR/ -m "psnr(channels=y-bt601,crop=scale) as PSNR-Y, ssim" --scale 2 --latex table.tex
+  reconloss compare encoded.mp4 original.mp4 -m "psnr,ssim" --report report.html
 
 Several methods make a table of means, over the images of which every method has a number: the best is bold, the second underlined, † says that a difference from the best
 may be chance. Targets in folders (Set5/, Set14/) have columns of their own. --csv is then this table, and --fail is about each method by itself.
@@ -155,6 +158,8 @@ export function addComparisonOptions(command: Command): Command {
 }
 
 async function compare(outputs: string, targets: string, options: CompareFlags, terminal: Terminal): Promise<number> {
+  const kind = await videoInputs(outputs, targets, options.frames);
+  if (kind !== undefined) return compareAsVideos(kind, outputs, targets, options, terminal);
   const { pixels, applied, losses, plugins, conditions, optional, device } = await measuresOf(options, terminal);
   const gates = await prepareGates(options, losses, plugins, terminal);
   const { csv, jsonl, markdown, latex, report, maps: folder, intervals, jobs, junit, summary } = options;

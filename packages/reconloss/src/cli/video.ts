@@ -1,0 +1,181 @@
+import { ReconlossError } from "@reconloss/core";
+import { counted } from "@reconloss/core/internal";
+import { type Command, Option } from "commander";
+import { arrowOf, type Condition, checkConditions, formatNumber, summarise, type Verdict } from "../compare/index.ts";
+import { exitCodeOf, exitCodes } from "../exit-codes.ts";
+import { writeFileAtomically } from "../files.ts";
+import {
+  compareFrames,
+  compareVideos,
+  framesToCsv,
+  framesToJson,
+  type VideoComparison,
+  type VideoPlanes,
+  writeVideoReport,
+} from "../video/index.ts";
+import { frameName, lossOf, worstPercentile } from "../video/report.ts";
+import { worstFrames } from "../video/worst.ts";
+import { jsonFile, printsJson } from "./json-option.ts";
+import { type MeasureFlags, measuresOf } from "./measures.ts";
+import { noteNewFolder } from "./new-folder.ts";
+import { progressBar } from "./progress.ts";
+import { plainTable } from "./table.ts";
+import { reasonFor, tell, toFile, writeEach, writeOut } from "./tell.ts";
+import { coloursFor, printable, type Terminal, widthOf } from "./terminal.ts";
+
+/** How many of the worst frames are listed, and how many failures. */
+const worstShown = 5;
+const failuresShown = 20;
+
+/** What is computed of videos when nothing is said. */
+const defaultMetrics = "psnr,ssim";
+
+/** What the command line says of videos alone. */
+export interface VideoFlags {
+  frames?: boolean;
+  planes?: VideoPlanes;
+}
+
+/** Adds the options of {@link VideoFlags}. */
+export function addVideoOptions(command: Command): Command {
+  return command
+    .option("--frames", "the inputs are videos whatever their names, or folders of frames in the order of their names")
+    .addOption(
+      new Option(
+        "--planes <which>",
+        "of videos: luma, or luma and chroma, as stored, or colours; default: yuv where the metrics look at each channel by itself, else rgb",
+      ).choices(["y", "yuv", "rgb"]),
+    );
+}
+
+/** What `compare` is told of videos. */
+interface Flags extends VideoFlags, MeasureFlags {
+  readonly json?: string;
+  readonly csv?: string;
+  readonly report?: string;
+  readonly progress: boolean;
+}
+
+/** The flags of `compare` that say something of images in files alone. */
+const ofImages: Readonly<Record<"videos" | "folders", readonly string[]>> = {
+  videos: ["alpha", "background"],
+  folders: ["planes"],
+};
+const ofPairs = [
+  ...["baseline", "tolerance", "junit", "summary", "annotate"],
+  ...["maps", "jsonl", "stream", "markdown", "latex", "protocol", "metricModel", "scale"],
+];
+
+/** Refuses flags that have no meaning here, which would be passed over. */
+function refuseOthers(kind: "videos" | "folders", given: Readonly<Record<string, unknown>>): void {
+  const others = [...ofPairs, ...ofImages[kind]].filter((name) => given[name] !== undefined);
+  if (kind === "videos" && given.decode === "pillow") others.push("decode");
+  if (others.length === 0) return;
+  const flag = others[0].replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  const what = kind === "videos" ? "videos" : "folders of frames";
+  throw new ReconlossError("invalid-argument", `--${flag} is not for ${what}`);
+}
+
+/** Compares two videos, or two folders of frames, and returns the exit code. */
+export async function compareAsVideos(
+  kind: "videos" | "folders",
+  output: string,
+  target: string,
+  flags: Flags,
+  terminal: Terminal,
+): Promise<number> {
+  refuseOthers(kind, { ...flags });
+  const metrics = flags.metrics ?? defaultMetrics;
+  const { losses, conditions, pixels, device } = await measuresOf({ ...flags, metrics }, terminal);
+  const ofMap = conditions?.find(({ map }) => map !== undefined);
+  if (ofMap) {
+    const problem = "maps within frames are not measured of videos";
+    throw new ReconlossError("invalid-argument", `fail: in "${ofMap.text}", ${problem}`);
+  }
+  for (const path of [jsonFile(flags), flags.csv, flags.report]) await noteNewFolder(path, terminal);
+  let bar: ReturnType<typeof progressBar> | undefined;
+  const onFrame = (_: unknown, total: number) => {
+    bar ??= progressBar(total, "comparing", terminal.stderr, flags.progress, "frames");
+    bar.step();
+  };
+  let comparison: VideoComparison;
+  try {
+    comparison =
+      kind === "videos"
+        ? await compareVideos(output, target, losses, { planes: flags.planes, device, onFrame })
+        : await compareFrames(output, target, losses, { ...pixels, device, onFrame });
+  } finally {
+    bar?.stop();
+  }
+  return tellVideos(comparison, conditions && verdictsOn(comparison, conditions), flags, terminal);
+}
+
+/** What becomes of conditions, of which frames are the pairs. */
+function verdictsOn(
+  { paths, width, height, losses, frames, failed }: VideoComparison,
+  conditions: readonly Condition[],
+): Verdict[] {
+  const outcomes = frames.map((frame) => ({
+    result: { name: frameName(frame), ...paths, width, height, values: { ...frame.values } },
+    failures: [],
+    notes: [],
+    maps: {},
+  }));
+  const failures = failed.map((error) => ({ ...paths, error }));
+  return checkConditions(conditions, summarise(losses, outcomes, failures));
+}
+
+async function tellVideos(
+  comparison: VideoComparison,
+  verdicts: readonly Verdict[] | undefined,
+  flags: Flags,
+  terminal: Terminal,
+): Promise<number> {
+  const json = () => `${framesToJson(comparison, verdicts)}\n`;
+  await writeOut(terminal.stdout, printsJson(flags) ? json() : table(comparison, terminal));
+  for (const note of comparison.notes) tell(terminal, "yellow", "note:", note);
+  for (const text of comparison.failed.slice(0, failuresShown)) tell(terminal, "red", "failed:", text);
+  const left = comparison.failed.length - failuresShown;
+  if (left > 0) tell(terminal, "red", "failed:", `${left} more; --json lists all`);
+  const lost = await writeEach([
+    ...toFile(jsonFile(flags), (path) => writeFileAtomically(path, json())),
+    ...toFile(flags.csv, (path) => writeFileAtomically(path, framesToCsv(comparison))),
+    ...toFile(flags.report, (path) => writeVideoReport(path, comparison)),
+  ]);
+  const held = (verdicts ?? []).filter(({ holds }) => holds);
+  for (const verdict of held) tell(terminal, "red", "fail:", reasonFor(verdict).replace(/\bpair(s?)\b/g, "frame$1"));
+  for (const { message } of lost) tell(terminal, "red", "error:", message);
+  if (comparison.failed.length > 0 || held.length > 0) return exitCodes.failed;
+  return Math.max(exitCodes.ok, ...lost.map(exitCodeOf));
+}
+
+/** The statistics for people to read, and the worst frames. */
+function table(comparison: VideoComparison, { stdout, env }: Terminal): string {
+  const { frames, width, height, videos, statistics, losses, pooled } = comparison;
+  const { bold } = coloursFor(stdout, env);
+  const percentiles = (["p5", "p95"] as const).filter((name) => losses.some((loss) => worstPercentile(loss) === name));
+  const rows = Object.keys(frames[0].values).map((key) => {
+    const loss = lossOf(losses, key);
+    const of = statistics[key];
+    const number = (value: number | undefined) => formatNumber(value, loss?.decimals ?? 4);
+    const name = printable(`${key}${loss ? ` ${arrowOf(loss.better)}` : ""}`);
+    // All frames are identical, or none has a number.
+    if (of === undefined) return [name, number(frames[0].values[key]), ...percentiles.map(() => ""), "", "", "", "0"];
+    const worst = percentiles.map((name) => (loss && worstPercentile(loss) === name ? number(of[name]) : ""));
+    const measured = of.n === frames.length ? String(of.n) : `${of.n} of ${frames.length}`;
+    return [name, number(pooled[key] ?? of.mean), ...worst, ...[of.harmonicMean, of.min, of.max].map(number), measured];
+  });
+  const title = ["", "mean", ...percentiles, "harmonic mean", "min", "max", "frames"].map(bold);
+  const rate = videos ? `, ${Number(videos.output.rate.toFixed(3))} a second` : "";
+  const worst = worstFrames(comparison, worstShown).map((frame) => {
+    const values = losses.map((loss) => `${loss.label} ${formatNumber(frame.values[loss.label], loss.decimals)}`);
+    return `${printable(frameName(frame))}: ${printable(values.join(", "))}`;
+  });
+  const lines = [
+    `${counted(frames.length, "frame", "frames")} of ${width}x${height}${rate}`,
+    "",
+    plainTable([title, ...rows], [1], [0], widthOf(stdout, env)),
+    ...(worst.length > 0 ? ["", "worst frames:", ...worst] : []),
+  ];
+  return `${lines.join("\n")}\n`;
+}
