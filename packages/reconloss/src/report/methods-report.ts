@@ -11,10 +11,18 @@ import { type ImagePictures, judgedPictures } from "./pictures.ts";
 
 /** How a report of several methods is made. */
 export interface MethodsReportOptions extends PixelOptions, PageText {
-  /** The most images that are shown, those on which methods differ most by each metric in turn; default 12. The numbers of all are there in any case. */
+  /**
+   * The most images that are shown, those on which methods differ most by each metric in turn; default 12, fewer of more than four methods, down to 4. The numbers of all are
+   * there in any case.
+   */
   mostImages?: number;
   /** Called after each image that is ready. */
   onImage?: (done: number, total: number) => void;
+}
+
+/** How many images are shown: a page of many methods would be too large for browsers. */
+function imagesFor(methods: number): number {
+  return Math.max(4, Math.min(12, Math.floor(60 / (methods + 1))));
 }
 
 /** At most `limit` images: by each loss in turn those on which methods differ most. */
@@ -63,7 +71,7 @@ export async function writeMethodsReport(
     judgement: [judgement, "object", ["methods", "images", "losses", "columns", "failed"]],
     options: [options, "object?"],
   });
-  const { mostImages = 12, onImage } = options;
+  const { mostImages = imagesFor(judgement.methods.length), onImage } = options;
   const chosen = chooseImages(judgement.losses, judgement.images, mostImages);
   const pictures: ImagePictures[] = [];
   for (const image of chosen) {
