@@ -13,7 +13,7 @@ function place({ x, y, width, height }: Picture | Frame): Html {
 
 function picture(part: Picture, pictures: ReadonlyMap<Picture, Buffer>): Content {
   const uri = `data:image/png;base64,${(pictures.get(part) as Buffer).toString("base64")}`;
-  return html`<image ${place(part)} preserveAspectRatio="none" href="${uri}"><title>${part.title}</title></image>`;
+  return html`<image ${place(part)} preserveAspectRatio="none" xlink:href="${uri}"><title>${part.title}</title></image>`;
 }
 
 function frame(part: Frame): Content {
@@ -61,7 +61,7 @@ export function toSvg(drawing: Drawing, pictures: ReadonlyMap<Picture, Buffer>, 
     if (part.kind === "frame") return frame(part);
     return outlines ? outlined(part, outlines) : text(part);
   });
-  return html`<svg xmlns="http://www.w3.org/2000/svg" width="${w}${unit}" height="${h}${unit}" viewBox="0 0 ${w} ${h}" font-family="${family}">
+  return html`<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="${w}${unit}" height="${h}${unit}" viewBox="0 0 ${w} ${h}" font-family="${family}">
 <title>${title}</title>
 <rect width="${w}" height="${h}" fill="#ffffff"/>
 ${drawn.map((part) => [part, new Html("\n")])}</svg>
