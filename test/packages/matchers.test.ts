@@ -9,15 +9,17 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readPixels } from "reconloss/image";
 import { beforeAll, describe, expect, inject, test } from "vitest";
 import { chromiumPath, withoutChromium } from "../browser.ts";
 
-// The matchers in the runners themselves, each as a process of its own, in a project that has the packages as they are built.
+// The matchers in the runners themselves, each as a process of its own, in a project that has the packages as they are built. Jest and Bun are where `npm ci --prefix test/packages/runtimes` puts
+// them.
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const { scratch } = inject("published");
+const runtimes = join(root, "test/packages/runtimes/node_modules");
 
 /** A project with files, and everything that this repository has installed. */
 function project(name: string, files: Readonly<Record<string, string>>): string {
@@ -38,8 +40,13 @@ function project(name: string, files: Readonly<Record<string, string>>): string 
   return folder;
 }
 
-/** Runs a program of node_modules in a project, until it ends. */
+/** Runs a program of Node's in a project, until it ends; `program` is its path, or that within node_modules. */
 function run(folder: string, program: string, args: readonly string[], env: Record<string, string> = {}) {
+  return start(folder, process.execPath, [resolve(folder, "node_modules", program), ...args], env);
+}
+
+/** Runs a program in a project, until it ends. */
+function start(folder: string, program: string, args: readonly string[], env: Record<string, string> = {}) {
   const outside = [
     "VITEST",
     "VITEST_MODE",
@@ -51,7 +58,7 @@ function run(folder: string, program: string, args: readonly string[], env: Reco
     "GITHUB_ACTIONS",
   ];
   const own = Object.fromEntries(Object.entries(process.env).filter(([name]) => !outside.includes(name)));
-  const child = spawn(process.execPath, [join(folder, "node_modules", program), ...args], {
+  const child = spawn(program, args, {
     cwd: folder,
     env: { ...own, NO_COLOR: "1", ...env },
     stdio: ["ignore", "pipe", "pipe"],
@@ -104,6 +111,9 @@ import { image } from "./image.mjs";
 expect.extend({ toMatchImage });
 test("same", async () => { await expect(image(false)).toMatchImage("ssim>0.99, deltaE.p99<2"); });
 test("changes", async () => { await expect(image(true)).toMatchImage(); });
+test("loads no ONNX Runtime", () => {
+  expect(process.report.getReport().sharedObjects.filter((path) => path.includes("onnxruntime"))).toEqual([]);
+});
 `,
     });
   });
@@ -119,7 +129,7 @@ test("changes", async () => { await expect(image(true)).toMatchImage(); });
 
     const changed = await go([], { CHANGED: "1" });
     expect(changed.code, changed.output).toBe(1);
-    expect(changed.output).toMatch(/1 failed \| 1 passed/);
+    expect(changed.output).toMatch(/1 failed \| 2 passed/);
     expect(changed.output).toContain(
       "the image does not match its snapshot __image_snapshots__/page.test.mjs/changes_1.png",
     );
@@ -131,6 +141,74 @@ test("changes", async () => { await expect(image(true)).toMatchImage(); });
     const { data, channels } = await readPixels(snapshot("changes_1.png"));
     expect([...data.slice(channels * (40 * 12 + 10)).slice(0, 3)]).toEqual([255, 0, 0]);
     expect(existsSync(snapshot("changes_1.diff.png"))).toBe(false);
+  });
+});
+
+/** The runners that have `expect.extend` and snapshots as Jest has them, and how each is called. */
+const others = [
+  {
+    name: "Jest",
+    module: "@jest/globals",
+    path: join(runtimes, "jest/bin/jest.js"),
+    go: (folder: string, path: string, update: boolean, env: Record<string, string>) => {
+      const args = [
+        "--experimental-vm-modules",
+        path,
+        "--rootDir",
+        folder,
+        "--testMatch",
+        "**/*.test.mjs",
+        "--transform",
+        "{}",
+      ];
+      return start(
+        folder,
+        process.execPath,
+        [...args, ...(env.CI ? ["--ci"] : ["--ci=false"]), ...(update ? ["-u"] : [])],
+        env,
+      );
+    },
+  },
+  {
+    name: "Bun",
+    module: "bun:test",
+    path: join(runtimes, "@oven/bun-linux-x64/bin/bun"),
+    go: (folder: string, path: string, update: boolean, env: Record<string, string>) =>
+      start(folder, path, ["test", ...(update ? ["--update-snapshots"] : []), "./page.test.mjs"], env),
+  },
+];
+
+describe.each(others)("toMatchImage in $name", ({ name, module, path, go }) => {
+  const absent = !existsSync(path);
+  if (absent) console.log(`${name} skipped: not at ${path} (npm ci --prefix test/packages/runtimes)`);
+
+  test.skipIf(absent)("fails without snapshots in CI, writes them elsewhere, compares, and rewrites them", async () => {
+    const folder = project(name.toLowerCase(), {
+      "image.mjs": image,
+      "page.test.mjs": `
+import { expect, test } from "${module}";
+import { toMatchImage } from "reconloss/matchers";
+import { image } from "./image.mjs";
+expect.extend({ toMatchImage });
+test("same", async () => { await expect(image(false)).toMatchImage("ssim>0.99", { name: "same" }); });
+test("changes", async () => { await expect(image(true)).toMatchImage({ name: "changes" }); });
+`,
+    });
+    if (name === "Jest") symlinkSync(join(runtimes, "@jest"), join(folder, "node_modules/@jest"), "junction");
+    const snapshot = (file: string) => join(folder, "__image_snapshots__", "page.test.mjs", file);
+    const ci = await go(folder, path, false, { CI: "true" });
+    expect(ci.code, ci.output).toBe(1);
+    expect(existsSync(snapshot("same.png"))).toBe(false);
+    const first = await go(folder, path, false, {});
+    expect(first.code, first.output).toBe(0);
+    const changed = await go(folder, path, false, { CHANGED: "1" });
+    expect(changed.code, changed.output).toBe(1);
+    expect(changed.output).toMatch(/not met: deltaE\.max<1, it is \d+/);
+    await expectDiff(snapshot("changes.diff.png"));
+    const updated = await go(folder, path, true, { CHANGED: "1" });
+    expect(updated.code, updated.output).toBe(0);
+    const { data, channels } = await readPixels(snapshot("changes.png"));
+    expect([...data.slice(channels * (40 * 12 + 10)).slice(0, 3)]).toEqual([255, 0, 0]);
   });
 });
 

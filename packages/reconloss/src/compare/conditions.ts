@@ -225,7 +225,7 @@ export function lossesIn(text: string, more: readonly LossFactory[] = []): Loss[
     if (quantity === undefined) continue;
     const name = ofPairs.exec(quantity)?.groups?.inner.trim() ?? quantity;
     const names = [name, ofMap.exec(name)?.groups?.inner.trim() ?? name];
-    const loss = parseLoss(names.find((each) => specOf(each, more) !== undefined) ?? name, more);
+    const loss = parseLoss(names.find((each) => specOf(each, more) !== undefined) ?? names[1], more);
     if (!losses.has(loss.spec)) losses.set(loss.spec, loss);
   }
   return [...losses.values()];

@@ -11,6 +11,10 @@ export type { Checked, Diff, Match, MatchOptions } from "./match.ts";
 export type { MatchInput } from "./read.ts";
 export type { MatcherState } from "./runners.ts";
 
+// What is needed is loaded while the runner does something else, so that the first comparison does not wait for it.
+const loading = Promise.all([import("./to-match-image.ts"), import("./match-inputs.ts")]);
+loading.catch(() => {});
+
 /** What {@link toMatchImage} takes besides conditions. */
 export interface ImageMatcherOptions extends MatchOptions {
   /** What to compare with; default: the snapshot of the test. */
@@ -36,7 +40,7 @@ export interface ImageMatchers<R = Promise<void>> {
  * its own. It is written where it is missing and rewritten by the runner's own flag (`vitest -u`, `jest -u`, `playwright test --update-snapshots`, `bun test --update-snapshots`); a run that writes none,
  * as in CI, fails without it. An image that does not match leaves `.actual.png` and `.diff.png`, a picture of the errors in false colours, beside the snapshot. Sizes that differ do not match.
  *
- * Nothing is loaded before the first call, and of conditions that kernels compute (`l1`, `psnr`, `ssim`, `deltaE` ...) no ONNX Runtime.
+ * What it needs is loaded in the background once it is imported; for conditions that kernels compute (`l1`, `psnr`, `ssim`, `deltaE` ...) no ONNX Runtime is.
  *
  * @param received the image: the bytes or the path of a file, `{ data, width, height }`, a tensor, whatever losses take
  * @param conditions what must be true: `"ssim>0.99"`, `"deltaE.p99<2, ssim.min>0.5"`, a list of such, or options alone; default `"deltaE.max<1"`
@@ -59,7 +63,7 @@ export async function toMatchImage(
   conditions?: string | readonly string[] | ImageMatcherOptions,
   options?: ImageMatcherOptions,
 ): Promise<MatcherResult> {
-  const { matchInTest } = await import("./to-match-image.ts");
+  const [{ matchInTest }] = await loading;
   return matchInTest(this, received, conditions, options);
 }
 
@@ -77,6 +81,6 @@ export async function toMatchImage(
  * ```
  */
 export async function matchImages(output: MatchInput, target: MatchInput, options: MatchOptions = {}): Promise<Match> {
-  const { matchInputs } = await import("./match-inputs.ts");
+  const [, { matchInputs }] = await loading;
   return matchInputs(output, target, options);
 }

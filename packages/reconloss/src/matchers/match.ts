@@ -6,6 +6,7 @@ import {
   type PreparedImage,
   parseLoss,
   ReconlossError,
+  ready,
   type Tensor,
 } from "@reconloss/core";
 import { backdropOf, checkArguments } from "@reconloss/core/internal";
@@ -17,6 +18,9 @@ import { toErrorMap, topOf } from "../report/error-map.ts";
 import { withoutAntialiasing } from "./antialiasing.ts";
 import { diffPicture } from "./diff-picture.ts";
 import { isMet, parseRequirements, type Requirement } from "./requirements.ts";
+
+// Kernels are loaded with everything else, not by the first comparison; it says what is wrong with them.
+ready().catch(() => {});
 
 /** How two images are compared. */
 export interface MatchOptions extends AlphaOptions {
@@ -98,7 +102,7 @@ async function measureAll(requirements: readonly Requirement[], read: Images, ma
   const measured = new Map<string, Awaited<ReturnType<typeof measure>>>();
   const checked: Checked[] = [];
   for (const requirement of requirements) {
-    const { text, loss, statistic } = requirement;
+    const { condition, loss, statistic } = requirement;
     if (!measured.has(loss.spec)) {
       const statistics = requirements.flatMap((each): Statistic[] =>
         each.loss.spec === loss.spec && each.statistic ? [each.statistic] : [],
@@ -107,7 +111,7 @@ async function measureAll(requirements: readonly Requirement[], read: Images, ma
     }
     const of = measured.get(loss.spec);
     const value = (statistic ? of?.statistics.get(statistic) : of?.value) ?? Number.NaN;
-    checked.push({ condition: text, value, pass: isMet(requirement, value) });
+    checked.push({ condition: condition.text, value, pass: isMet(requirement, value) });
   }
   return checked;
 }

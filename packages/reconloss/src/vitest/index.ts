@@ -5,6 +5,10 @@
  */
 import type { MatchOptions } from "../matchers/match.ts";
 
+// Vitest reads its configuration long before the first screenshot.
+const loading = import("./compare-screenshots.ts");
+loading.catch(() => {});
+
 /** A screenshot as Vitest decodes it: RGBA, 8 bits. */
 export interface Screenshot {
   readonly data: Uint8Array | Uint8ClampedArray;
@@ -33,7 +37,8 @@ export interface ScreenshotComparator {
 }
 
 /**
- * Compares two screenshots by conditions on any loss, as a comparator of Vitest's `browser.expect.toMatchScreenshot.comparators`. Nothing is loaded before the first call.
+ * Compares two screenshots by conditions on any loss, as a comparator of Vitest's `browser.expect.toMatchScreenshot.comparators`. What it needs is loaded in the
+ * background once it is imported.
  *
  * @param reference the stored screenshot
  * @param actual the one that was taken
@@ -55,6 +60,6 @@ export const comparator: ScreenshotComparator = async (
   actual: Screenshot,
   options: ComparatorOptions,
 ): Promise<ComparatorResult> => {
-  const { compareScreenshots } = await import("./compare-screenshots.ts");
+  const { compareScreenshots } = await loading;
   return compareScreenshots(reference, actual, options);
 };
