@@ -345,6 +345,7 @@ test.each([
   [["x", "y", "-m", "psnr(crop=scale)"], "which scale is not known"],
   [["x", "y", "--scale", "2", "--protocol", "sr-x4"], "scale 2 is not that of protocol sr-x4: 4"],
   [["x", "y", "-m", "psnr as output"], "a metric cannot be called output: columns of files are called so"],
+  [["x", "y", "-m", "l1, psnr as L1.p99"], "cannot be called L1.p99: that is a statistic of the map of l1"],
   [["x", "y", "-m", "psnr as A, ssim as a"], "A and a are two losses, whose names must differ"],
   [["x", "y", "-m", "psnr as a<b"], 'it cannot be called "a<b"'],
 ])("wrong use is refused: %j", async (args, message) => {

@@ -97,32 +97,41 @@ function isKnown({ spec }: Loss): boolean {
   }
 }
 
+/** What the numbers of a loss are called: its label, and each statistic of its map that is asked for. */
+function keysOf({ label }: Loss, { mapStatistics = [] }: CompareOptions): string[] {
+  return [label, ...mapStatistics.flatMap((of) => (of.label === label ? [`${label}.${of.statistic}`] : []))];
+}
+
+type Numbers = Readonly<Record<string, number>>;
+
+/** The numbers of these names that there are. */
+const pick = (numbers: Numbers = {}, keys: readonly string[]): Record<string, number> =>
+  Object.fromEntries(keys.flatMap((key) => (numbers[key] === undefined ? [] : [[key, numbers[key]]])));
+
 /** What of an outcome is one loss's; undefined where it has no number. */
-function partOf({ label, needsTarget }: Loss, { result, failures, notes }: Outcome): Outcome | undefined {
-  if (result === undefined || result.values[label] === undefined) return undefined;
-  if (failures.some((failure) => failure.loss === label)) return undefined;
-  const own = (values: Readonly<Record<string, number>> = {}) =>
-    Object.fromEntries(Object.entries(values).filter(([key]) => key === label || key.startsWith(`${label}.`)));
+function partOf(loss: Loss, { result, failures, notes }: Outcome, options: CompareOptions): Outcome | undefined {
+  const { label, needsTarget } = loss;
+  if (result?.values[label] === undefined || failures.some((failure) => failure.loss === label)) return undefined;
   const { targetValues, scores, values, ...rest } = result;
-  const part: PairResult = { ...rest, values: own(values), scores: own(scores) };
-  if (targetValues?.[label] !== undefined) part.targetValues = own(targetValues);
+  const part: PairResult = { ...rest, values: pick(values, keysOf(loss, options)), scores: pick(scores, [label]) };
+  if (targetValues?.[label] !== undefined) part.targetValues = pick(targetValues, [label]);
   const isOwn = ({ loss, kind }: Note) =>
     loss === label || (loss === undefined && (needsTarget || kind !== "grey-as-colour"));
   return { result: part, failures: [], notes: notes.filter(isOwn), maps: {} };
 }
 
 /** The outcome of a pair from those of its losses, in their order. */
-function joined(pair: ImagePair, losses: readonly Loss[], parts: readonly Outcome[]): Outcome {
+function joined(
+  { name, output, target }: ImagePair,
+  losses: readonly Loss[],
+  parts: readonly Outcome[],
+  options: CompareOptions,
+): Outcome {
   const results = parts.flatMap(({ result }) => result ?? []);
-  const merge = (of: (result: PairResult) => Readonly<Record<string, number>> | undefined) => {
-    const all: Record<string, number> = Object.assign({}, ...results.map((result) => of(result) ?? {}));
-    const keys = losses.flatMap(({ label }) =>
-      Object.keys(all).filter((key) => key === label || key.startsWith(`${label}.`)),
-    );
-    return Object.fromEntries(keys.map((key) => [key, all[key]]));
-  };
+  const keys = losses.flatMap((loss) => keysOf(loss, options));
+  const merge = (of: (result: PairResult) => Numbers | undefined) =>
+    pick(Object.assign({}, ...results.map((result) => of(result) ?? {})), keys);
   const targetValues = merge((result) => result.targetValues);
-  const { name, output, target } = pair;
   const result: PairResult = {
     ...results[0],
     ...{ name, output, target },
@@ -139,12 +148,8 @@ function joined(pair: ImagePair, losses: readonly Loss[], parts: readonly Outcom
   const failures = losses.flatMap(({ label }) =>
     parts.flatMap((part) => part.failures.filter(({ loss }) => loss === label)),
   );
-  return {
-    result,
-    failures,
-    notes: [...ofPair.values(), ...ofLosses],
-    maps: Object.assign({}, ...parts.map((part) => part.maps)),
-  };
+  const maps = Object.assign({}, ...parts.map((part) => part.maps));
+  return { result, failures, notes: [...ofPair.values(), ...ofLosses], maps };
 }
 
 /**
@@ -186,15 +191,15 @@ export class FinishedPairs {
     const missing = losses.filter((_, i) => lines[i] === undefined);
     if (missing.length === 0) {
       this.found++;
-      return joined(pair, losses, known);
+      return joined(pair, losses, known, options);
     }
     const fresh = await compute(missing);
     if (fresh.result === undefined) return fresh;
     for (const [i, loss] of losses.entries()) {
-      const part = lines[i] === undefined && stores[i] ? partOf(loss, fresh) : undefined;
+      const part = lines[i] === undefined && stores[i] ? partOf(loss, fresh, options) : undefined;
       if (part !== undefined) await this.#orLost(stores[i]?.add(key, lineOf(part)));
     }
-    return known.length === 0 ? fresh : joined(pair, losses, [...known, fresh]);
+    return known.length === 0 ? fresh : joined(pair, losses, [...known, fresh], options);
   }
 
   async close(): Promise<void> {
@@ -248,13 +253,13 @@ function weightsHash(name: string): Promise<string> {
   return hash;
 }
 
-/** What a pair is known by: the content of its files; undefined where one cannot be read, which whoever compares them then says. */
-async function keyOf({ output, target }: ImagePair): Promise<string | undefined> {
+/** What a pair is known by: the content of its files, and what else was said of it; undefined where a file cannot be read, which whoever compares them then says. */
+async function keyOf({ name: _, output, target, ...others }: ImagePair): Promise<string | undefined> {
   const contents = await Promise.all([output, target].map((path) => readFileBytes(path).catch(() => undefined)));
   const hash = createHash("sha256");
   for (const content of contents) {
     if (content === undefined) return undefined;
     hash.update(createHash("sha256").update(content).digest());
   }
-  return hash.digest("hex");
+  return hash.update(JSON.stringify(others)).digest("hex");
 }

@@ -3,6 +3,7 @@ import { parseLosses } from "@reconloss/core/internal";
 import type { PixelOptions } from "../image/index.ts";
 import { type AppliedProtocol, applyProtocol } from "./apply-protocol.ts";
 import { scaleOf, withScale } from "./scale.ts";
+import { statisticPattern } from "./statistics.ts";
 
 /** What is computed when nothing is said. */
 export const defaultMetrics = "psnr,ssim,ms-ssim,lpips(net=tiny),deltaE,l1";
@@ -35,13 +36,21 @@ export interface Measures {
 /** What columns of files are called beside those of metrics, and what conditions call a protocol's. */
 const taken = ["output", "target", "width", "height", "error", "protocol", "dataset", "method", "total"];
 
+const ofStatistic = new RegExp(`^(?<of>.+)\\.(?:${statisticPattern})$`);
+
 /** Refuses names that files and conditions could not tell apart. */
 function checkLabels(losses: readonly Loss[]): void {
   const labels = losses.map(({ label }) => label.replace(/\s+/g, "").toLowerCase());
   for (const [index, { label }] of losses.entries()) {
-    const isTaken = taken.includes(labels[index]);
-    if (!isTaken && labels.indexOf(labels[index]) === index) continue;
-    const problem = isTaken ? "columns of files are called so" : "it is listed twice";
+    const ofMap = ofStatistic.exec(labels[index])?.groups?.of;
+    const problem = taken.includes(labels[index])
+      ? "columns of files are called so"
+      : labels.indexOf(labels[index]) !== index
+        ? "it is listed twice"
+        : ofMap !== undefined && labels.includes(ofMap)
+          ? `that is a statistic of the map of ${ofMap}`
+          : undefined;
+    if (problem === undefined) continue;
     throw new ReconlossError("invalid-argument", `a metric cannot be called ${label}: ${problem}`);
   }
 }

@@ -1,4 +1,4 @@
-import { isAbsolute, relative, resolve, sep } from "node:path";
+import { basename, isAbsolute, relative, resolve, sep } from "node:path";
 import { type Better, type Loss, ReconlossError } from "@reconloss/core";
 import { reference } from "@reconloss/core/graph";
 import { checkArguments } from "@reconloss/core/internal";
@@ -58,7 +58,8 @@ export function checkMethods(methods: readonly Pick<JudgedMethod, "name">[]): vo
 /** A target's name relative to its folder, with `/` between folders; its path where it is not inside. */
 function nameWithin(targets: string, target: string): string {
   const inside = relative(resolve(targets), resolve(target));
-  if (inside === "" || inside.startsWith("..") || isAbsolute(inside)) return target.split(sep).join("/");
+  if (inside === "") return basename(target);
+  if (inside.startsWith("..") || isAbsolute(inside)) return target.split(sep).join("/");
   return inside.split(sep).join("/");
 }
 
@@ -246,8 +247,10 @@ export function judgementOf(input: JudgementInput, options: StatisticalOptions =
   checkMethods(methods);
   const images = imagesOf(targets, methods);
   const groups = [...new Set(images.flatMap(({ group }) => group ?? []))];
-  const measuredAny = losses.filter(({ label }) => methods.some(({ comparison }) => comparison.measured[label] > 0));
-  const shown = measuredAny.length > 0 ? measuredAny : [...losses];
+  // One that pairs may go without, and all do, is in no comparison.
+  const shown = losses.filter(({ label }) =>
+    methods.some(({ comparison }) => comparison.losses.some((loss) => loss.label === label)),
+  );
   const numbers = [...groups, undefined].flatMap((group) => {
     const own = group === undefined ? images : images.filter((image) => image.group === group);
     return shown.map((loss) => numbersOf(loss, group, own, methods.length));

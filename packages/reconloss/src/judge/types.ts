@@ -100,7 +100,7 @@ export interface Judgement {
   /** Where the targets are: as it was given. */
   readonly targets: string;
   readonly methods: readonly JudgedMethod[];
-  /** Those that any method has a number of. */
+  /** Without those that pairs may go without, and all do. */
   readonly losses: readonly Loss[];
   /** All of them, those that a method lacks too, in the order of the targets' names. */
   readonly images: readonly JudgedImage[];
