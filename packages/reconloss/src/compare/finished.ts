@@ -88,10 +88,11 @@ class LineStore {
   }
 }
 
-/** Whether a loss is one of this package, which its specification and the program's version tell all of. */
-function isKnown({ spec }: Loss): boolean {
+/** Whether a loss is one of this package with its published weights, if any: its specification and the program's version tell all of it. */
+function isKnown({ spec, definition }: Loss): boolean {
   try {
-    return parseLoss(spec).spec === spec;
+    const same = parseLoss(spec);
+    return same.spec === spec && String(same.definition?.weights) === String(definition?.weights);
   } catch {
     return false;
   }
@@ -154,7 +155,7 @@ function joined(
 
 /**
  * Numbers of pairs that were computed before, on disk, for {@link CompareOptions.finished}. They are found by the content of both files, the loss with its options, everything else
- * that changes a number, and the program's version. Losses of the user's own are computed anew each time: what their code computes is not known from their name. Failures are not kept.
+ * that changes a number, and the program's version. Losses of the user's own, or with weights of their own, are computed anew each time: what they compute is not known from their specification. Failures are not kept.
  */
 export class FinishedPairs {
   readonly #folder: string;
