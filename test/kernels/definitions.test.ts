@@ -20,6 +20,7 @@ import {
   ssim,
   ssimulacra2,
   tv,
+  vif,
 } from "../../packages/core/src/losses/index.ts";
 import { msSsimWeights } from "../../packages/core/src/losses/ms-ssim.ts";
 import { derivativeKernels } from "../../packages/core/src/losses/sobel.ts";
@@ -127,6 +128,17 @@ const chromatic: fc.Arbitrary<Pairing> = fc
     return { spec, definition, smallest: 3, hasMap: false, coloured: true, alike: true };
   });
 
+const information: fc.Arbitrary<Pairing> = fc
+  .record({
+    channels: fc.constantFrom("rgb" as const, "y-yiq" as const, "y-bt601" as const),
+    sigmaNSq: fc.constantFrom(0.4, 2),
+    dataRange: fc.constantFrom(1, 2),
+  })
+  .map((options) => {
+    const definition = definitionOf(vif(options));
+    return { spec: definition.kernel?.spec as KernelSpec, definition, smallest: 41, hasMap: false, coloured: true };
+  });
+
 const structural: fc.Arbitrary<Pairing> = fc
   .record({
     shape: fc.constantFrom("gaussian" as const, "uniform" as const),
@@ -199,10 +211,11 @@ function derivativesMeet({ form, mode, normalized, epsilon }: SobelSpec, output:
 /**
  * SSIM of unlike images is a mean of terms of either sign that nearly cancel, and its gradient is a hundredth of its usual size: there, precision is
  * measured against the terms, a hundredth of the score's range and a gradient of 1 over all samples. GMSD of images that are nearly alike is a thousandth of its usual
- * size, and made of differences as small as the rounding of lumas: its usual gradient is 3 to 13 over all pixels.
+ * size, and made of differences as small as the rounding of lumas: its usual gradient is 3 to 13 over all pixels. VIF of unlike images is a thousandth, and of an output without any structure 0 but for rounding.
  */
 function leastSizes({ kind }: KernelSpec, { shape: [, c, h, w] }: Tensor): { value: number; gradient: number } {
   if (kind === "gmsd") return { value: 0.01, gradient: 3 / (h * w) };
+  if (kind === "vif") return { value: 1e-4, gradient: 0 };
   return kind === "ssim" ? { value: 0.01, gradient: 1 / (c * h * w) } : { value: 0, gradient: 0 };
 }
 
@@ -233,6 +246,7 @@ describe.each([
   ["deviation of similarity", deviations, 60, withDirections],
   ["Haar similarity", haar, 40, withDirections],
   ["gradient and colour similarity", chromatic, 60, withDirections],
+  ["information", information, 25, withDirections],
   ["colour difference", colour, 40, sceneNames],
   ["structural similarity", structural, 40, sceneNames],
 ] as const)("%s kernels equal their definitions", (_, pairings, numRuns, names) => {
@@ -286,6 +300,15 @@ describe("the MDSI kernel equals its definition for unlike images too, whose sim
     const images = [scenes.random([2, 3, 9, 7], random), scenes.random([2, 3, 9, 7], random)] as const;
     await compare({ spec: definition.kernel!.spec, definition, smallest: 3, hasMap: false }, ...images);
   });
+});
+
+test("the VIF kernel equals its definition where strips and tiles meet", async () => {
+  const definition = definitionOf(vif());
+  const random = randomSource(4);
+  // Strips have 64 rows at most, and tiles 256 columns.
+  const images = [scenes.smooth([1, 1, 97, 290], random), scenes.random([1, 1, 97, 290], random)] as const;
+  const spec = definition.kernel!.spec;
+  await compare({ spec, definition, smallest: 41, hasMap: false }, images[0], mixed(...images));
 });
 
 test("the derivative kernel equals its definition where strips meet", async () => {

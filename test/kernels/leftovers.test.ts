@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { arenaOf } from "../../packages/core/src/kernels/arena.ts";
 import { type KernelSpec, runKernel, setKernelThreads, sharedTensors } from "../../packages/core/src/kernels/index.ts";
 import { loadKernels } from "../../packages/core/src/kernels/load.ts";
-import { haarpsi, mdsi, ssimulacra2 } from "../../packages/core/src/losses/index.ts";
+import { haarpsi, mdsi, ssimulacra2, vif } from "../../packages/core/src/losses/index.ts";
 import { type Shape, Tensor } from "../../packages/core/src/tensor.ts";
 import { randomTensor } from "../random.ts";
 
@@ -20,6 +20,7 @@ const specs: Record<string, KernelSpec> = {
   ssimulacra2: ssimulacra2().definition!.kernel!.spec,
   haarpsi: haarpsi().definition!.kernel!.spec,
   mdsi: mdsi().definition!.kernel!.spec,
+  vif: vif().definition!.kernel!.spec,
   l1: { kind: "l1" },
   mse: { kind: "mse" },
   charbonnier: { kind: "charbonnier", epsilon: 1e-3 },
@@ -97,7 +98,7 @@ const bits = (array?: Float32Array | Float64Array) =>
   array && Buffer.from(array.buffer, array.byteOffset, array.byteLength).toString("base64");
 
 /** What takes no weights; besides these, `gmsd` has maps where it is of one scale. */
-const withoutWeight: ReadonlySet<string> = new Set(["tv", "ms-ssim", "gmsd", "haarpsi", "mdsi", "ssimulacra2"]);
+const withoutWeight: ReadonlySet<string> = new Set(["tv", "ms-ssim", "gmsd", "haarpsi", "mdsi", "vif", "ssimulacra2"]);
 
 /** Weights of every place that count, one for all channels, where a kernel takes them. */
 function weightFor(spec: KernelSpec, { shape: [, , h, w] }: Tensor): Tensor | undefined {

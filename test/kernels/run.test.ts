@@ -12,14 +12,16 @@ import {
   runKernelSync,
   type Ssimulacra2Spec,
   setKernelThreads,
+  type VifSpec,
 } from "../../packages/core/src/kernels/index.ts";
 import { poolWorkers } from "../../packages/core/src/kernels/pool.ts";
 import { chromatic } from "../../packages/core/src/kernels/strips/chromatic.ts";
 import { derivatives } from "../../packages/core/src/kernels/strips/derivatives.ts";
 import { haar } from "../../packages/core/src/kernels/strips/haar.ts";
+import { information } from "../../packages/core/src/kernels/strips/information.ts";
 import { ssimulacra2Scale } from "../../packages/core/src/kernels/strips/ssimulacra2-scale.ts";
 import { stripKernel } from "../../packages/core/src/kernels/strips/table.ts";
-import { haarpsi, mdsi, ssimulacra2 } from "../../packages/core/src/losses/index.ts";
+import { haarpsi, mdsi, ssimulacra2, vif } from "../../packages/core/src/losses/index.ts";
 import { type Shape, Tensor } from "../../packages/core/src/tensor.ts";
 import { processorTime } from "../processor-time.ts";
 import { randomTensor } from "../random.ts";
@@ -62,14 +64,16 @@ const specs = {
   haarpsi: haarpsi({ subsample: false }).definition!.kernel!.spec as HaarPsiSpec,
   "haarpsi, averaged": haarpsi().definition!.kernel!.spec as HaarPsiSpec,
   mdsi: mdsi().definition!.kernel!.spec as MdsiSpec,
+  vif: vif().definition!.kernel!.spec as VifSpec,
+  "vif of channels": vif({ channels: "rgb" }).definition!.kernel!.spec as VifSpec,
   ssimulacra2: ssimulacra2().definition!.kernel!.spec as Ssimulacra2Spec,
 } satisfies Record<string, KernelSpec>;
 
-const withoutMap: readonly string[] = ["tv", "ms-ssim", "haarpsi", "mdsi", "ssimulacra2"];
+const withoutMap: readonly string[] = ["tv", "ms-ssim", "haarpsi", "mdsi", "vif", "ssimulacra2"];
 const hasMap = (spec: KernelSpec) => (spec.kind === "gmsd" ? spec.weights[0] === 0 : !withoutMap.includes(spec.kind));
 
 /** What is of colours, or grey. */
-const coloured: readonly string[] = ["deltaE", "gmsd", "haarpsi", "mdsi", "ssimulacra2"];
+const coloured: readonly string[] = ["deltaE", "gmsd", "haarpsi", "mdsi", "vif", "ssimulacra2"];
 
 /** How much arithmetic a sample is, in the strips that a kernel goes through. */
 function weightOf(spec: KernelSpec): number {
@@ -78,6 +82,7 @@ function weightOf(spec: KernelSpec): number {
   // A quarter of these images is too little for several threads.
   if (spec.kind === "haarpsi") return spec.factor === 1 ? haar.weight : 1;
   if (spec.kind === "mdsi") return chromatic.weight;
+  if (spec.kind === "vif") return information.weight;
   return spec.kind === "ssimulacra2" ? ssimulacra2Scale.weight : stripKernel(spec).weight;
 }
 
@@ -234,7 +239,7 @@ describe("destinations", () => {
   test("results go to the arrays that are given, and nowhere else", async () => {
     const [output, target] = [randomTensor([2, 3, 30, 41], 1), randomTensor([2, 3, 30, 41], 2)];
     for (const spec of Object.values(specs) as KernelSpec[]) {
-      if (spec.kind === "ms-ssim") continue;
+      if (spec.kind === "ms-ssim" || spec.kind === "vif") continue;
       const wanted = await runKernel(spec, output, target, { grad: true, map: hasMap(spec) });
       // A guard before and after shows writes that miss.
       const guarded = (length: number) => new Float32Array(length + 64).fill(7);

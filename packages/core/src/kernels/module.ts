@@ -161,6 +161,41 @@ export interface KernelExports {
     sine: number,
     scale: number,
   ): void;
+  decimateScratch(width: number): number;
+  decimateRow(
+    rows: number,
+    width: number,
+    weights: number,
+    taps: number,
+    out: number,
+    means: number,
+    scratch: number,
+  ): void;
+  undecimateRow(
+    grad: number,
+    count: number,
+    means: number,
+    weights: number,
+    taps: number,
+    tap: number,
+    out: number,
+    width: number,
+    scratch: number,
+  ): void;
+  informationConfigure(weights: number, radius: number, noise: number, least: number): void;
+  informationScratch(rows: number, radius: number): number;
+  informationStrip(
+    x: number,
+    y: number,
+    first: number,
+    height: number,
+    width: number,
+    from: number,
+    to: number,
+    sums: number,
+    grad: number,
+    scratch: number,
+  ): void;
   haarConfigure(constant: number, slope: number, meanExcess: number, scale: number): void;
   haarScratch(width: number): number;
   haarStrip(

@@ -10,6 +10,7 @@ import { ssim } from "./ssim.ts";
 import { ssimulacra2 } from "./ssimulacra2.ts";
 import type { KernelSpec } from "./types.ts";
 import { variation } from "./variation.ts";
+import { vif } from "./vif.ts";
 
 type Table = { readonly [K in KernelSpec["kind"]]: Kernel<Extract<KernelSpec, { kind: K }>> };
 
@@ -25,6 +26,7 @@ const table: Table = {
   gmsd,
   haarpsi,
   mdsi,
+  vif,
   ssimulacra2,
 };
 

@@ -136,11 +136,30 @@ export interface ChromaticSpec {
   readonly alpha: number;
 }
 
+/** Visual information fidelity in the pixel domain, summed over scales, each every second place of the means of the one before. */
+export interface VifSpec extends Omit<InformationSpec, "kind" | "window"> {
+  readonly kind: "vif";
+  /** The plane that is compared, of 3 channels, or 1 for grey; default: each channel by itself. */
+  readonly luma?: GmsdSpec["luma"];
+  /** The window's weights along either axis of each scale, symmetric, of odd length, sum 1. */
+  readonly windows: readonly (readonly number[])[];
+}
+
+/** Information about the target under a window. Its sums, and the gradient, are not divided by anything. */
+export interface InformationSpec {
+  readonly kind: "information";
+  readonly window: readonly number[];
+  /** The variance of the eye's noise. */
+  readonly noise: number;
+  /** The variance of flat windows. */
+  readonly least: number;
+}
+
 /** A kernel that is one pass over horizontal strips of each image. */
 export type PassSpec = PointwiseSpec | VariationSpec | SobelSpec | SsimSpec | DeltaESpec;
 
 /** What works on horizontal strips of one image. */
-export type StripSpec = PassSpec | SimilaritySpec | HaarSpec | ChromaticSpec | Ssimulacra2ScaleSpec;
+export type StripSpec = PassSpec | SimilaritySpec | HaarSpec | ChromaticSpec | InformationSpec | Ssimulacra2ScaleSpec;
 
 /** Channels, height, width. */
 export type Planes = readonly [channels: number, height: number, width: number];
@@ -208,7 +227,7 @@ export interface Ssimulacra2ScaleSpec extends Ssimulacra2Weights {
 }
 
 /** Any kernel. */
-export type KernelSpec = PassSpec | MsSsimSpec | GmsdSpec | HaarPsiSpec | MdsiSpec | Ssimulacra2Spec;
+export type KernelSpec = PassSpec | MsSsimSpec | GmsdSpec | HaarPsiSpec | MdsiSpec | VifSpec | Ssimulacra2Spec;
 
 /** A kernel as definitions name it; the rest is known to what evaluates it. */
 export interface KernelReference {

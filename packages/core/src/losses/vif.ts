@@ -1,8 +1,9 @@
-import type { Images } from "../definitions/definition.ts";
-import { channelChoices, imageOptions } from "../definitions/image-options.ts";
+import type { Images, KernelPath } from "../definitions/definition.ts";
+import { channelChoices, type ImageOptions, imageOptions, lumas } from "../definitions/image-options.ts";
 import { choice, number } from "../definitions/options.ts";
 import { fittedWeight, nothingOf, weightedMean, weightedSum } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
+import { vif as kernel } from "../kernels/vif.ts";
 import { prepareLevels, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
 import { windowWeight } from "./ssim.ts";
@@ -16,6 +17,8 @@ const leastSide = 41;
 
 /** Variances below this, in squared 8-bit levels, are those of flat windows. */
 const eps = 1e-8;
+
+const windows = sides.map((side) => makeWindow("gaussian", [side, side], [side / 5, side / 5]));
 
 /** Every second row and column. */
 function everySecond<T>(o: Ops<T>, x: T): T {
@@ -37,6 +40,23 @@ function information<T>(o: Ops<T>, output: T, target: T, window: Window, noise: 
   const rest = o.maximum(o.sub(xx, o.mul(gain, xy)), eps);
   const signal = o.div(o.mul(o.square(gain), yy), o.add(rest, noise));
   return { output: o.log(o.add(signal, 1)), target: o.log(o.add(o.div(yy, noise), 1)) };
+}
+
+/** The kernel of the images in their own units; of variances alone, so that black may be anywhere. */
+function kernelPath(options: ImageOptions & { sigmaNSq: number }): KernelPath {
+  const { channels, clamp, low, dataRange, sigmaNSq } = options;
+  const luma = channels === "rgb" ? undefined : lumas[channels];
+  const perLevel = dataRange / 255;
+  const spec = {
+    kind: "vif",
+    windows: windows.map(({ rows }) => Array.from(rows)),
+    noise: sigmaNSq * perLevel ** 2,
+    least: eps * perLevel ** 2,
+  } as const;
+  // Rounded lumas are those of the images as they are staged.
+  if (luma === undefined || luma.levels) return { kernel, spec, images: options };
+  const images = { ...options, channels: "rgb", low: clamp ? low : 0 } as const;
+  return { kernel, spec: { ...spec, luma: { weights: luma.weights, offset: 0 } }, images };
 }
 
 /**
@@ -77,13 +97,14 @@ export const vif = defineLoss({
   units: () => ({ degree: 0 }),
   refuse: (options, shape) => refuseImages(options, shape, [leastSide, leastSide]),
   define: (options) => ({
+    kernel: kernelPath(options),
     score: <T>(o: Ops<T>, images: Images<T>): T => {
       const prepared = prepareLevels(o, images, options);
       let { output, target } = prepared;
       let weight = prepared.weight && fittedWeight(o, prepared.weight, output);
       const sums: { output: T; target: T; nothing?: T }[] = [];
       for (const [scale, side] of sides.entries()) {
-        const window = makeWindow("gaussian", [side, side], [side / 5, side / 5]);
+        const window = windows[scale];
         if (scale > 0) {
           [output, target] = [output, target].map((x) => everySecond(o, windowMean(o, x, window)));
           weight &&= everySecond(o, windowWeight(o, weight, side, "valid"));

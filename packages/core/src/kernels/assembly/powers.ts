@@ -12,7 +12,7 @@ const LEAST: f32 = 1e-12;
 
 /** The logarithm of |1 + d|, to a few units in the last place also near 0. */
 // @ts-ignore: decorator
-@inline function logarithm(d: v128): v128 {
+@inline export function logarithm(d: v128): v128 {
   const sum = f32x4.add(d, f32x4.splat(1));
   const x = f32x4.pmax(size(sum), f32x4.splat(LEAST));
   // x = 2^e m, with m from the root of 1/2 to that of 2.

@@ -3,6 +3,7 @@ import { chromatic } from "./chromatic.ts";
 import { deltaE } from "./delta-e.ts";
 import { derivatives } from "./derivatives.ts";
 import { haar } from "./haar.ts";
+import { information } from "./information.ts";
 import { pointwise } from "./pointwise.ts";
 import { ssim } from "./ssim.ts";
 import { ssimulacra2Scale } from "./ssimulacra2-scale.ts";
@@ -20,6 +21,7 @@ const table: Table = {
   similarity: derivatives,
   haar,
   chromatic,
+  information,
   ssim,
   deltaE,
   "ssimulacra2-scale": ssimulacra2Scale,

@@ -1,0 +1,82 @@
+import { ReconlossError } from "../errors.ts";
+import { formatShape } from "../tensor.ts";
+import { addDecimated, decimatePlanes } from "./decimate.ts";
+import { module as informationModule } from "./generated/information.ts";
+import { module as pyramidModule } from "./generated/pyramid.ts";
+import { type ImageScore, type ImageTask, imageByImage, type Kernel, type KernelRun } from "./kernel.ts";
+import type { Kernels } from "./module.ts";
+import { addCoarser, lumaWeights, mixPlanes } from "./pyramid.ts";
+import { dimensions, type NotedExtremes, planarRows, rowsOf } from "./rows.ts";
+import { information } from "./strips/information.ts";
+import type { KernelImage, Planes, VifSpec } from "./types.ts";
+
+/** The sum of information that counts as none. */
+const nothing = 1e-8;
+
+/** The least shorter side that leaves every scale a window. */
+function leastSide(windows: VifSpec["windows"]): number {
+  return windows.reduceRight((least, { length }, scale) => {
+    const within = Math.max(least, length);
+    return scale === 0 ? within : 2 * (within - 1) + length;
+  }, 1);
+}
+
+/** The score of one image: the mean over channels of what is told, summed over scales. */
+function* scoreImage(
+  kernels: Kernels,
+  { luma, windows, noise, least }: VifSpec,
+  { output, target, grad }: ImageTask,
+): KernelRun<ImageScore> {
+  const { planes: whole } = dimensions(output);
+  const compared = (image: KernelImage, name: keyof NotedExtremes) =>
+    luma ? mixPlanes(kernels, rowsOf(image, 0, name), whole, luma) : image;
+  let [x, y] = [compared(output, "output"), compared(target, "target")];
+  let extremes = kernels.takeExtremes();
+  const channels = dimensions(x).planes[0];
+  const told = Array.from({ length: channels }, () => ({ output: nothing, target: nothing }));
+  const scales: { planes: Planes; grad: Float32Array }[] = [];
+  for (const [scale, window] of windows.entries()) {
+    if (scale > 0) {
+      const { planes } = dimensions(x);
+      [x, y] = [x, y].map((image) => decimatePlanes(kernels, rowsOf(image, 0), planes, window));
+    }
+    const { planes } = dimensions(x);
+    const own = grad && new Float32Array(planes[0] * planes[1] * planes[2]);
+    if (own) scales.push({ planes, grad: own });
+    const spec = { kind: "information", window, noise, least } as const;
+    const tiled = yield { kernel: information, spec, output: x, target: y, grad: own };
+    // Those of a luma, and means, have no extremes of their own.
+    if (scale === 0 && !luma) extremes = tiled.extremes;
+    const [sums] = tiled.sums;
+    for (const [channel, sum] of told.entries()) {
+      sum.output += sums[2 * channel];
+      sum.target += sums[2 * channel + 1];
+    }
+  }
+  const score = told.reduce((sum, { output, target }) => sum + output / target / channels, 0);
+  if (grad === undefined) return { score, extremes };
+  for (let scale = windows.length - 1; scale > 0; scale--) {
+    const { planes, grad: finer } = scales[scale - 1];
+    addDecimated(kernels, finer, planes, windows[scale], scales[scale].grad);
+  }
+  const [{ planes, grad: finest }] = scales;
+  const slopes = told.map(({ target }) => 1 / (target * channels));
+  const shares = luma ? lumaWeights(whole[0], luma).map((weight) => weight * slopes[0]) : slopes;
+  addCoarser(kernels, planarRows(grad, whole), whole, "drop", { own: planarRows(finest, planes), scales: shares });
+  return { score, extremes };
+}
+
+/** Visual information fidelity: what makes one scale of another here, information in strips. */
+export const vif: Kernel<VifSpec> = {
+  modules: [pyramidModule, informationModule],
+  needsTarget: true,
+  mapSize: () => undefined,
+  weightPlanes: () => undefined,
+  check: (name, { windows }, shape) => {
+    const least = leastSide(windows);
+    if (Math.min(shape[2], shape[3]) >= least) return;
+    const problem = `output is ${formatShape(shape)}, but its windows need at least ${least}x${least}`;
+    throw new ReconlossError("shape", `${name}: ${problem}`);
+  },
+  run: (kernels, spec, task) => imageByImage(task, (image) => scoreImage(kernels, spec, image)),
+};
