@@ -16,6 +16,9 @@ const types: Record<string, string> = {
   ".mjs": "text/javascript",
   ".wasm": "application/wasm",
   ".json": "application/json",
+  ".css": "text/css",
+  ".svg": "image/svg+xml",
+  ".jpg": "image/jpeg",
 };
 
 export interface Site {

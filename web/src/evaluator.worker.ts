@@ -1,0 +1,177 @@
+import { type Loss, lossFactories, parseLoss, Random, Tensor, toImage } from "@reconloss/core";
+import { type DistortionName, distortions } from "../../scripts/distortions/index.ts";
+import type { Answer, LossInfo, Pixels, Request } from "./messages.ts";
+
+/** Losses that need published files as they are by default: forms of them that need none. */
+const withoutFiles: Readonly<Record<string, string>> = {
+  lpips: "lpips(net=tiny)",
+  perceptual: "perceptual(net=tiny)",
+  niqe: "niqe(model=tiny)",
+  contextual: "contextual(taps=image,positions=1024)",
+};
+
+const post = (answer: Answer, transfer: Transferable[] = []) => self.postMessage(answer, { transfer });
+
+/** The latest request of each kind; answers to older ones are of no use. */
+const latest = new Map<string, number>();
+
+/** Lets messages in that came meanwhile. */
+const pause = () => new Promise<void>((resolve) => setTimeout(resolve));
+
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
+
+const needsFiles = (loss: Loss) => (loss.definition?.weights ?? []).length > 0;
+
+function describe(): readonly LossInfo[] {
+  return lossFactories.map(({ info }) => {
+    const spec = withoutFiles[info.name] ?? info.name;
+    const loss = parseLoss(spec);
+    return {
+      ...{ name: info.name, summary: info.summary, source: info.source, better: info.better },
+      options: Object.entries(info.options).map(([name, option]) => ({
+        ...{ name, default: option.default, accepts: option.accepts, words: option.words, help: option.help },
+      })),
+      presets: info.presets ?? {},
+      here: needsFiles(loss) ? undefined : spec,
+      network: info.name in withoutFiles && info.name !== "contextual",
+    };
+  });
+}
+
+/** An image without its alpha. */
+function planesOf({ data, width, height }: Pixels): Tensor {
+  const area = width * height;
+  const planes = new Float32Array(3 * area);
+  for (let i = 0; i < area; i++) for (let c = 0; c < 3; c++) planes[c * area + i] = data[4 * i + c] / 255;
+  return new Tensor(planes, [1, 3, height, width]);
+}
+
+function pixelsOf({ data, shape: [, , height, width] }: Tensor): Pixels {
+  const area = width * height;
+  const pixels = new Uint8ClampedArray(4 * area).fill(255);
+  for (let i = 0; i < area; i++) for (let c = 0; c < 3; c++) pixels[4 * i + c] = 255 * data[c * area + i];
+  return { data: pixels, width, height };
+}
+
+async function measure(id: number, output: Pixels, target: Pixels, specs: readonly string[]): Promise<void> {
+  const read = (pixels: Pixels) => toImage(pixels, { alpha: "composite", background: "white" });
+  const [a, b] = [await read(output), await read(target)];
+  for (const spec of specs) {
+    await pause();
+    if (latest.get("measure") !== id) return;
+    try {
+      const loss = parseLoss(spec);
+      const begun = performance.now();
+      const value = await loss.value(a, b);
+      const milliseconds = performance.now() - begun;
+      const targetValue = loss.better === "target" ? await loss.value(b, b) : undefined;
+      const { better, decimals, hasMap } = loss;
+      post({ id, kind: "measured", measured: { spec, value, better, decimals, milliseconds, targetValue, hasMap } });
+    } catch (error) {
+      post({ id, kind: "failed", spec, error: messageOf(error) });
+    }
+  }
+}
+
+async function errorMap(id: number, output: Pixels, target: Pixels, spec: string): Promise<void> {
+  const read = (pixels: Pixels) => toImage(pixels, { alpha: "composite", background: "white" });
+  const { data, shape } = await parseLoss(spec).map(await read(output), await read(target));
+  const [, channels, height, width] = shape;
+  const area = width * height;
+  const plane = new Float32Array(area);
+  for (let i = 0; i < data.length; i++) plane[i % area] += data[i] / channels;
+  post({ id, kind: "map", map: { data: plane, width, height } }, [plane.buffer]);
+}
+
+function distorted(image: Tensor, name: string, strength: number, seed: number): Tensor {
+  return distortions[name as DistortionName](image, strength, new Random(seed));
+}
+
+async function respond(id: number, request: Extract<Request, { kind: "respond" }>): Promise<void> {
+  const target = planesOf(request.image);
+  for (const strength of request.strengths) {
+    const output = distorted(target, request.distortion, strength, request.seed);
+    for (const spec of request.specs) {
+      await pause();
+      if (latest.get("respond") !== id) return;
+      const value = await parseLoss(spec)
+        .value(output, target)
+        .catch(() => undefined);
+      post({ id, kind: "response", response: { spec, strength, value } });
+    }
+  }
+}
+
+/** Optimises pixels by Adam under a loss, until it is stopped. */
+async function descend(id: number, request: Extract<Request, { kind: "descend" }>): Promise<void> {
+  const target = planesOf(request.target);
+  const random = new Random(1);
+  const start = target.data.map(() => (request.start === "noise" ? random.uniform() : 0.5));
+  const output = new Tensor(start, target.shape);
+  const loss = parseLoss(request.spec);
+  const into = Tensor.full(target.shape, 0);
+  const [first, second] = [new Float32Array(start.length), new Float32Array(start.length)];
+  let shown = 0;
+  for (let step = 1; latest.get("descend") === id; step++) {
+    const begun = performance.now();
+    const { value, grad } = await loss.valueAndGrad(output, target, { into });
+    const [bias1, bias2] = [1 - 0.9 ** step, 1 - 0.999 ** step];
+    for (let i = 0; i < start.length; i++) {
+      const slope = grad.data[i];
+      first[i] = 0.9 * first[i] + 0.1 * slope;
+      second[i] = 0.999 * second[i] + 0.001 * slope * slope;
+      const change = (request.learningRate * first[i]) / bias1 / (Math.sqrt(second[i] / bias2) + 1e-12);
+      start[i] = Math.min(1, Math.max(0, start[i] - change));
+    }
+    const milliseconds = performance.now() - begun;
+    if (performance.now() - shown > 40) {
+      shown = performance.now();
+      const image = pixelsOf(output);
+      post({ id, kind: "descent", descent: { step, value, image, milliseconds } }, [image.data.buffer]);
+    }
+    await pause();
+  }
+}
+
+async function answer(request: Request): Promise<void> {
+  const { id } = request;
+  switch (request.kind) {
+    case "describe":
+      return post({ id, kind: "losses", losses: describe(), distortions: Object.keys(distortions) });
+    case "read": {
+      const specs = request.specs.map((typed) => {
+        try {
+          const { spec, name, options } = parseLoss(typed);
+          return { typed, spec, name, options };
+        } catch (error) {
+          return { typed, error: messageOf(error) };
+        }
+      });
+      return post({ id, kind: "specs", specs });
+    }
+    case "measure":
+      return measure(id, request.output, request.target, request.specs);
+    case "map":
+      return errorMap(id, request.output, request.target, request.spec);
+    case "distort": {
+      const { image, distortion, strength, seed } = request;
+      return post({ id, kind: "image", image: pixelsOf(distorted(planesOf(image), distortion, strength, seed)) });
+    }
+    case "respond":
+      return respond(id, request);
+    case "descend":
+      return descend(id, request);
+    case "stop":
+      latest.delete("descend");
+  }
+}
+
+self.onmessage = async ({ data }: MessageEvent<Request>) => {
+  latest.set(data.kind, data.id);
+  try {
+    await answer(data);
+    post({ id: data.id, kind: "done" });
+  } catch (error) {
+    post({ id: data.id, kind: "failed", error: messageOf(error) });
+  }
+};

@@ -1,0 +1,51 @@
+import { render } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { useAddress } from "./address.ts";
+import { evaluator } from "./evaluator.ts";
+import type { LossInfo } from "./messages.ts";
+import { Compare } from "./rooms/compare.tsx";
+import { Descend } from "./rooms/descend.tsx";
+import { Distort } from "./rooms/distort.tsx";
+import "./style.css";
+
+const rooms = { compare: "Compare", distort: "Distort and see", descend: "Descend" } as const;
+
+function Page() {
+  const { room, visit, settings } = useAddress();
+  const [known, setKnown] = useState<{ losses: readonly LossInfo[]; distortions: readonly string[] }>();
+  useEffect(() => evaluator.ask({ kind: "describe" }, (answer) => answer.kind === "losses" && setKnown(answer)), []);
+  const current = room in rooms ? (room as keyof typeof rooms) : "compare";
+  return (
+    <div class="page">
+      <header>
+        <h1>reconloss playground</h1>
+        <nav aria-label="Rooms">
+          {Object.entries(rooms).map(([name, title]) => (
+            <a key={name} href={`#${name}`} aria-current={current === name ? "page" : undefined}>
+              {title}
+            </a>
+          ))}
+        </nav>
+        <span class="quiet">Everything is computed in this browser; no image leaves it.</span>
+      </header>
+      <main>
+        {known === undefined ? (
+          <p>Loading the losses</p>
+        ) : current === "compare" ? (
+          <Compare key={visit} losses={known.losses} settings={settings} />
+        ) : current === "distort" ? (
+          <Distort key={visit} {...known} settings={settings} />
+        ) : (
+          <Descend key={visit} settings={settings} />
+        )}
+      </main>
+    </div>
+  );
+}
+
+render(<Page />, document.getElementById("app") as HTMLElement);
+
+if (import.meta.env.PROD && "serviceWorker" in navigator) {
+  // Without it the page works, but not offline.
+  navigator.serviceWorker.register("./offline.js").catch(() => {});
+}
