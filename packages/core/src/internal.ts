@@ -35,6 +35,7 @@ export {
   pixelsToTensor,
   refuseOutside,
   tensorToPixels,
+  whiteOf,
 } from "./pixels/pixels.ts";
 export { preparePixels, tensorOf } from "./pixels/prepared-image.ts";
 export { planResize } from "./pixels/resize.ts";

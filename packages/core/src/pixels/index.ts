@@ -4,6 +4,7 @@
  * @module
  */
 export type { Background, Rgb } from "./background.ts";
+export { type ImresizeKernel, imresize } from "./imresize.ts";
 export { type DecodeNote, decodeSummary } from "./notes.ts";
 export {
   type AlphaOptions,

@@ -113,7 +113,7 @@ export function planResize(
 }
 
 /** Every row of `from` values to one of as many as there are taps. */
-function resizeRows(data: Float32Array, from: number, { first, weights, width }: Taps): Float32Array {
+export function resizeRows(data: Float32Array, from: number, { first, weights, width }: Taps): Float32Array {
   const to = first.length;
   const rows = data.length / from;
   const result = new Float32Array(rows * to);
@@ -129,7 +129,7 @@ function resizeRows(data: Float32Array, from: number, { first, weights, width }:
 }
 
 /** Whole rows weighted and added: memory is walked in order. */
-function resizeColumns(
+export function resizeColumns(
   data: Float32Array,
   planes: number,
   columns: number,

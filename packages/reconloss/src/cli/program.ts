@@ -8,6 +8,7 @@ import { limitPixelsTo } from "../image/limit.ts";
 import { applyCommand } from "./apply.ts";
 import { clusterCommand } from "./cluster.ts";
 import { compareCommand } from "./compare.ts";
+import { degradeCommand } from "./degrade.ts";
 import { distributionCommand, wholeNumber } from "./distribution.ts";
 import { exportCommand } from "./export.ts";
 import { figureCommand } from "./figure.ts";
@@ -23,7 +24,16 @@ import { trainCommand } from "./train.ts";
 import { weightsCommand } from "./weights.ts";
 
 /** The commands that decode files from anywhere; those of a plan have the same names. */
-const readingImages: readonly string[] = ["compare", "figure", "distribution", "stats", "train", "apply", "quality"];
+const readingImages: readonly string[] = [
+  "compare",
+  "figure",
+  "distribution",
+  "stats",
+  "train",
+  "apply",
+  "degrade",
+  "quality",
+];
 /** The commands with metrics of sets, whose flags are known from plugins. */
 const withMetrics: readonly string[] = ["distribution", "shards"];
 
@@ -45,6 +55,7 @@ function programOf(terminal: Terminal, finish: (code: number) => void, metrics: 
     .addCommand(shardsCommand(terminal, finish, metrics))
     .addCommand(trainCommand(terminal, finish))
     .addCommand(applyCommand(terminal, finish))
+    .addCommand(degradeCommand(terminal, finish))
     .addCommand(qualityCommand(terminal, finish))
     .addCommand(lossesCommand(terminal))
     .addCommand(protocolsCommand(terminal))

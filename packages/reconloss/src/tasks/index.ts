@@ -7,6 +7,13 @@ import "../weights/disk.ts";
 
 export { enlargeAlpha, type Parted, partAlpha } from "./alpha.ts";
 export { type ApplyOptions, applyModel, generateImages } from "./apply.ts";
+export {
+  type Baseline,
+  type Degradation,
+  type DegradedPaths,
+  type DegradedPhotograph,
+  degradePhotograph,
+} from "./degradation.ts";
 export { type BatchOptions, exampleBatch } from "./examples.ts";
 export { type Coverage, describeCoverage } from "./held-out.ts";
 export { exportTrained, type ImageModel, type ModelInfo, type OpenModelOptions, openModel } from "./image-model.ts";
