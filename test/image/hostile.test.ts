@@ -10,7 +10,7 @@ import { ReconlossError } from "../../packages/core/src/errors.ts";
 import { Random } from "../../packages/core/src/random.ts";
 import { readFileBytes } from "../../packages/reconloss/src/files.ts";
 import { defaultLimitPixels } from "../../packages/reconloss/src/image/limit.ts";
-import { listFolder } from "../../packages/reconloss/src/image/pairs.ts";
+import { listFolder } from "../../packages/reconloss/src/image/listing.ts";
 import { withoutAncillaryChunks } from "../../packages/reconloss/src/image/png-chunks.ts";
 import { decodeImage, readImage, readPixels } from "../../packages/reconloss/src/image/read.ts";
 import { temporaryFolder } from "../folder.ts";

@@ -2,13 +2,8 @@ import { mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { nameFromBytes, systemPath } from "../../packages/reconloss/src/files.ts";
-import {
-  describePassedOver,
-  listFolder,
-  listImages,
-  pairFolders,
-  pairPaths,
-} from "../../packages/reconloss/src/image/pairs.ts";
+import { describePassedOver, listFolder, listImages } from "../../packages/reconloss/src/image/listing.ts";
+import { pairFolders, pairPaths } from "../../packages/reconloss/src/image/pairs.ts";
 import { readImage } from "../../packages/reconloss/src/image/read.ts";
 import { temporaryFolder } from "../folder.ts";
 import { processorTime } from "../processor-time.ts";
@@ -240,5 +235,89 @@ describe("pairPaths", () => {
     await expect(pairPaths(folder, join(root, "none"))).rejects.toThrow(/target .*none does not exist/);
     await rm(file);
     await expect(pairPaths(file, folder)).rejects.toThrow(/output .*a\.png does not exist/);
+  });
+});
+
+describe("names that are not the same", () => {
+  test("pair as a pattern says; what it does not ask for is counted", async () => {
+    const outputs = await folderOf("Set5/baby_x4.png", "Set5/bird_x4.png", "Set5/baby_x2.png", "log.txt");
+    const targets = await folderOf("Set5/baby.png", "Set5/bird.png", "Set14/comic.png");
+    const { pairs, unpaired, passedOver } = await pairPaths(outputs, targets, { pair: "{name}_x4.png={name}.png" });
+    expect(pairs).toEqual([
+      { name: "Set5/baby_x4.png", output: join(outputs, "Set5/baby_x4.png"), target: join(targets, "Set5/baby.png") },
+      { name: "Set5/bird_x4.png", output: join(outputs, "Set5/bird_x4.png"), target: join(targets, "Set5/bird.png") },
+    ]);
+    expect(unpaired).toEqual([
+      { path: join(targets, "Set14/comic.png"), side: "target", reason: "no output that fits {name}_x4.png" },
+    ]);
+    expect(passedOver).toEqual({ output: { ".txt": 1, "not in --pair": 1 }, target: {} });
+    const none = pairPaths(outputs, targets, { pair: "{name}_x8.png={name}.png" });
+    await expect(none).rejects.toMatchObject({
+      code: "invalid-argument",
+      message: 'pair: none of 3 outputs fits "{name}_x8.png"; the first is Set5/baby_x2.png',
+    });
+    await expect(pairPaths(outputs, targets, { pair: "nonsense" })).rejects.toMatchObject({ code: "invalid-argument" });
+  });
+
+  test("have a proposal where more would pair by a pattern than do by name", async () => {
+    const targets = await folderOf("a1.png", "b2.png", "c3.png");
+    const outputs = await folderOf("a1_x4.png", "b2_x4.png", "c3.png");
+    const { pairs, proposal } = await pairPaths(outputs, targets);
+    expect(pairs.map(({ name }) => name)).toEqual(["c3.png"]);
+    expect(proposal).toEqual({
+      pair: "{name}_x4.png={name}.png",
+      count: 2,
+      of: 3,
+      text: '2 of 3 would pair by removing _x4: --pair "{name}_x4.png={name}.png"',
+    });
+    // Those that pair by name are as many.
+    expect((await pairPaths(await folderOf("a1_x4.png", "c3.png"), targets)).proposal).toBeUndefined();
+    expect((await pairPaths(targets, targets)).proposal).toBeUndefined();
+  });
+
+  test("are left out on both sides by globs, and counted", async () => {
+    const outputs = await folderOf("a.png", "thumbs/a.png", "a_mask.png");
+    const targets = await folderOf("a.png", "b_mask.png");
+    const { pairs, unpaired, passedOver } = await pairPaths(outputs, targets, { exclude: ["*_mask.*", "thumbs/**"] });
+    expect(pairs.map(({ name }) => name)).toEqual(["a.png"]);
+    expect(unpaired).toEqual([]);
+    expect(passedOver).toEqual({ output: { excluded: 2 }, target: { excluded: 1 } });
+    await expect(pairPaths(outputs, targets, { exclude: ["**"] })).rejects.toThrow(
+      /output folder .* holds no image; passed over: 3 excluded/,
+    );
+  });
+});
+
+describe("globs and single targets", () => {
+  test("a glob is a set of images, with names relative to where it begins", async () => {
+    const runs = await folderOf("r1/best.png", "r1/last.png", "r2/best.png", "r2/notes.txt");
+    const targets = await folderOf("r1.png", "r2.png");
+    const { pairs, unpaired } = await pairPaths(join(runs, "*/best.png"), targets, {
+      pair: "{name}/best.png={name}.png",
+    });
+    expect(pairs.map(({ name, target }) => [name, target])).toEqual([
+      ["r1/best.png", join(targets, "r1.png")],
+      ["r2/best.png", join(targets, "r2.png")],
+    ]);
+    expect(unpaired).toEqual([]);
+    expect((await pairPaths(join(runs, "**"), runs)).pairs).toHaveLength(3);
+    expect((await pairPaths(join(runs, "r2/*"), join(runs, "r2"))).passedOver?.output).toEqual({ ".txt": 1 });
+    await expect(pairPaths(join(runs, "*.jpg"), targets)).rejects.toThrow(/output .*\*\.jpg names no image/);
+    // A folder whose name looks like a glob is that folder.
+    const odd = await folderOf("x[1]/a.png");
+    expect((await pairPaths(join(odd, "x[1]"), odd)).unpaired).toHaveLength(2);
+  });
+
+  test("one image is the target of all outputs", async () => {
+    const outputs = await folderOf("a.png", "sub/b.png", "c_mask.png");
+    const target = join(await folderOf("truth.png"), "truth.png");
+    const { pairs, unpaired } = await pairPaths(outputs, target, { exclude: ["*_mask.png"] });
+    expect(pairs).toEqual([
+      { name: "a.png", output: join(outputs, "a.png"), target },
+      { name: "sub/b.png", output: join(outputs, "sub/b.png"), target },
+    ]);
+    expect(unpaired).toEqual([]);
+    await expect(pairPaths(outputs, target, { pair: "{a}={a}" })).rejects.toThrow(/pair is of names in folders/);
+    await expect(pairPaths(target, target, { exclude: ["x"] })).rejects.toThrow(/exclude is of names in folders/);
   });
 });

@@ -14,10 +14,11 @@ import {
   unpairedFailures,
   type Verdict,
 } from "../compare/index.ts";
+import type { LoadOptions } from "../compare/load.ts";
 import { csvPieces, failureLine, jsonLines, jsonPieces, outcomeLines } from "../compare/serialise.ts";
 import { type NoteGroup, Outcomes, pairCount, summaryOf } from "../compare/summary.ts";
 import { exitCodeOf, exitCodes } from "../exit-codes.ts";
-import { type PixelOptions, pairPaths } from "../image/index.ts";
+import type { Pairing } from "../image/index.ts";
 import { judgementOf, type MethodOutputs, toLatex, toMarkdown } from "../judge/index.ts";
 import { writeReport } from "../report/index.ts";
 import { videoInputs } from "../video/files.ts";
@@ -30,6 +31,15 @@ import { namesExplained } from "./judgement-table.ts";
 import { MapsFolder } from "./maps-folder.ts";
 import { addMeasureOptions, type MeasureFlags, measuresOf } from "./measures.ts";
 import { noteNewFolder } from "./new-folder.ts";
+import {
+  addInspectOption,
+  addListOption,
+  addPairingOptions,
+  inspectOf,
+  type PairingFlags,
+  pairsOf,
+  tellProposal,
+} from "./pairing-options.ts";
 import { tellPassedOver } from "./passed-over.ts";
 import { comparisonTable } from "./table.ts";
 import {
@@ -61,7 +71,9 @@ export interface ComparisonFlags {
 }
 
 /** What `compare` is told. */
-export interface CompareFlags extends MeasureFlags, ComparisonFlags, WorkFlags, GateFlags, VideoFlags {
+export interface CompareFlags extends MeasureFlags, PairingFlags, ComparisonFlags, WorkFlags, GateFlags, VideoFlags {
+  list?: string;
+  inspect: boolean;
   targets?: string;
   maps?: string;
   markdown?: string;
@@ -76,13 +88,14 @@ export function compareCommand(terminal: Terminal, finish: (code: number) => voi
     .description("compare output images with their targets, those of one method or of several")
     .usage("[options] <outputs> <targets>\n       reconloss compare [options] <name=outputs...> --targets <targets>")
     .argument(
-      "<outputs...>",
+      "[outputs...]",
       "an image, or a folder of images; then its target, or a folder with the targets under the same names",
     )
     .option(
       "--targets <targets>",
       "the target, or the folder of targets, of all outputs: each is then a method, name=outputs",
     );
+  addInspectOption(addListOption(addPairingOptions(command)));
   addGateOptions(addComparisonOptions(addMeasureOptions(command)))
     .option("--markdown <file>", "write the table of means in Markdown")
     .option("--latex <file>", "write the table of means in LaTeX (booktabs)")
@@ -109,6 +122,10 @@ Examples:
   reconloss compare outputs/ targets/ -m psnr --metric-model "mine=mine.onnx,better=lower" --fail "mine>0.2"
   reconloss compare outputs/ targets/ --fail "min(psnr)<25, p5(ssim)<0.9, any(deltaE.max>10)"
   reconloss compare outputs/ targets/ --baseline results.json --tolerance "psnr=0.1, any(psnr)=0.5" --junit results.xml
+  reconloss compare outputs/ targets/ --pair "{name}_x4.png={name}.png" --exclude "*_mask.png" --fit crop
+  reconloss compare "runs/*/best.png" target.png
+  reconloss compare --list pairs.csv
+  reconloss compare outputs/ targets/ --masks masks/ --ignore 0,0,64,16
   reconloss compare bicubic=out/bic edsr=out/edsr ours=out/ours --targets HR/ -m "psnr(channels=y-bt601,crop=scale) as PSNR-Y, ssim" --scale 2 --latex table.tex
   reconloss compare encoded.mp4 original.mp4 -m "psnr,ssim" --report report.html
 
@@ -127,13 +144,24 @@ Exit codes: 0 all well; 1 a pair failed, an image has no partner, a --fail condi
       if (printsJson(options) && options.stream) {
         throw new ReconlossError("invalid-argument", "--json and --stream both print; give --json a file");
       }
+      const { list } = options;
+      if (list !== undefined) {
+        if (inputs.length > 0 || options.targets !== undefined) {
+          throw new ReconlossError(
+            "invalid-argument",
+            "--list says which outputs and targets there are; leave them out",
+          );
+        }
+        return finish(await compare(list, list, options, terminal));
+      }
       if (options.targets !== undefined) {
         refuseGates(options);
         return finish(await judgeOutputs(methodsOf(inputs), options.targets, options, terminal));
       }
       if (inputs.length !== 2) {
         const problem = inputs.length < 2 ? "missing required argument 'targets'" : "too many arguments";
-        const form = "outputs and their targets, or several methods, name=outputs, with --targets";
+        const form =
+          "outputs and their targets (globs in quotes), or --list, or several methods, name=outputs, with --targets";
         throw new ReconlossError("invalid-argument", `${problem}: compare takes ${form}; got ${listNames(inputs)}`);
       }
       finish(await compare(inputs[0], inputs[1], options, terminal));
@@ -167,12 +195,22 @@ async function compare(outputs: string, targets: string, options: CompareFlags, 
   for (const path of [jsonFile(options), csv, jsonl, markdown, latex, report, folder, junit, summary]) {
     await noteNewFolder(path, terminal);
   }
-  const { pairs, unpaired, passedOver } = await pairPaths(outputs, targets);
+  const pairing = await pairsOf({ outputs, targets, list: options.list }, options);
+  const { pairs, unpaired, passedOver } = pairing;
 
   const finished = finishedPairs(options, terminal);
   const progress = comparingBar(pairs.length, finished, options, terminal);
   const mapStatistics = mapStatisticsOf(conditions ?? []);
-  const compareOptions = { ...pixels, maps: folder !== undefined, optional, mapStatistics, device, finished, jobs };
+  const compareOptions = {
+    ...pixels,
+    maps: folder !== undefined,
+    optional,
+    mapStatistics,
+    device,
+    finished,
+    jobs,
+    ...inspectOf(options),
+  };
   const outcomes: Outcome[] = [];
   const maps = folder === undefined ? undefined : new MapsFolder(folder, losses);
   try {
@@ -199,7 +237,7 @@ async function compare(outputs: string, targets: string, options: CompareFlags, 
   const table = () => judgementOf({ methods: [method], targets, losses, applied }, options);
   return tellComparison(
     {
-      ...{ outputs, targets, comparison, verdicts, pixels, lost: maps?.lost, gates },
+      ...{ outputs, targets, comparison, verdicts, pixels, pairing, lost: maps?.lost, gates },
       noteGroups: all.groups,
       async *outcomes() {
         yield* outcomes;
@@ -221,7 +259,8 @@ interface Told {
   readonly targets: string;
   readonly comparison: Comparison;
   readonly verdicts?: readonly Verdict[];
-  readonly pixels: PixelOptions;
+  readonly pixels: LoadOptions;
+  readonly pairing?: Pick<Pairing, "proposal">;
   readonly noteGroups: readonly NoteGroup[];
   /** All pairs, each time it is called. */
   outcomes(): AsyncIterable<Outcome>;
@@ -235,7 +274,19 @@ interface Told {
 
 /** Prints the numbers, writes the files that are wanted, and returns the exit code. */
 export async function tellComparison(
-  { outputs, targets, comparison, verdicts, pixels, noteGroups, outcomes, lost: before = [], gates, more = [] }: Told,
+  {
+    outputs,
+    targets,
+    comparison,
+    verdicts,
+    pixels,
+    pairing,
+    noteGroups,
+    outcomes,
+    lost: before = [],
+    gates,
+    more = [],
+  }: Told,
   options: ComparisonFlags,
   terminal: Terminal,
 ): Promise<number> {
@@ -246,6 +297,7 @@ export async function tellComparison(
     [outputs, passedOver?.output],
     [targets, passedOver?.target],
   ]);
+  tellProposal(pairing ?? {}, terminal);
   const { csv, jsonl, report } = options;
   const json = jsonFile(options);
   const title = `${printable(basename(resolve(outputs)))} against ${printable(basename(resolve(targets)))}`;

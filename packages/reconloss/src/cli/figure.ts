@@ -17,11 +17,12 @@ import { imageOptions, type Length, parseLength, parseSize, pixelDensity, Wanted
 import { addWorkOptions, comparingBar, finishedPairs, type WorkFlags } from "./finished.ts";
 import { addMetricFlags, type MeasureFlags, measuresOf } from "./measures.ts";
 import { noteNewFolder } from "./new-folder.ts";
+import { addPairingOptions, type PairingFlags, pairingOf } from "./pairing-options.ts";
 import type { Progress } from "./progress.ts";
 import { plainTable } from "./table.ts";
 import { coloursFor, jsonText, printable, type Terminal } from "./terminal.ts";
 
-interface Flags extends MeasureFlags, WorkFlags {
+interface Flags extends MeasureFlags, PairingFlags, WorkFlags {
   targets: string;
   output?: string;
   regions?: number;
@@ -68,7 +69,7 @@ export function figureCommand(terminal: Terminal, finish: (code: number) => void
       positive,
     )
     .option("--labels <list>", "what stands under the crops, the target's first: HR,Bicubic,Ours", parseLabels);
-  return addWorkOptions(addMetricFlags(command, defaultMetrics))
+  return addWorkOptions(addPairingOptions(addMetricFlags(command, defaultMetrics)))
     .addHelpText(
       "after",
       `
@@ -120,7 +121,7 @@ async function judgeImages(
   const finished = finishedPairs(flags, terminal);
   let progress: Progress | undefined;
   const compared = await compareMethods(methods, flags.targets, measures, {
-    ...{ device, only, finished, jobs: flags.jobs },
+    ...{ device, only, finished, jobs: flags.jobs, pairing: await pairingOf(flags) },
     onPairs: (total) => {
       progress = comparingBar(total, finished, flags, terminal);
     },

@@ -23,6 +23,7 @@ import { judgementText } from "./judgement-table.ts";
 import { MapsFolder } from "./maps-folder.ts";
 import { measuresOf } from "./measures.ts";
 import { noteNewFolder } from "./new-folder.ts";
+import { inspectOf, pairingOf, tellProposal } from "./pairing-options.ts";
 import { tellPassedOver } from "./passed-over.ts";
 import type { Progress } from "./progress.ts";
 import { printFailures, printNotes, reasonFor, tell, toFile, writeEach, writeOut, writePieces } from "./tell.ts";
@@ -67,6 +68,8 @@ export async function judgeOutputs(
     device,
     finished,
     jobs: options.jobs,
+    ...inspectOf(options),
+    pairing: await pairingOf(options),
     onPairs: (total) => {
       progress = comparingBar(total, finished, options, terminal);
     },
@@ -125,12 +128,13 @@ async function print(
     const layout = { colours: coloursFor(stdout, env), width: widthOf(stdout, env) };
     await writeOut(stdout, `${judgementText(judgement, layout, options.intervals)}\n`);
   }
-  for (const { name, comparison } of methods) {
+  for (const { name, comparison, proposal } of methods) {
     const { pairs, notes, failed } = comparison;
     const all = new Outcomes(losses);
     all.add({ failures: [], notes, maps: {} });
     printNotes(all.groups, pairs.length, terminal, name);
     printFailures(failed, terminal, name);
+    tellProposal({ proposal }, terminal, name);
   }
   tellPassedOver(
     terminal,

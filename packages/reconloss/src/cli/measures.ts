@@ -14,13 +14,14 @@ import { type ModelMetricText, modelMetricOptions, parseModelMetric } from "../c
 import { scaleOf, withScale } from "../compare/scale.ts";
 import { wholeNumber } from "./distribution.ts";
 import { deviceOption, type NetworkOptions, prepareNetworks, weightsOption } from "./networks.ts";
+import { addFitOption, type LoadingFlags, loadingOf } from "./pairing-options.ts";
 import { addPixelOptions, alphaOption, type PixelFlags, pixelOptions } from "./pixel-options.ts";
 import { loadPlugins, type PluginOptions, pluginOption } from "./plugins.ts";
 import { listOption, RepeatableOption } from "./repeated.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** What `compare` and a plan of it have in common: what is computed. */
-export interface MeasureFlags extends NetworkOptions, PluginOptions, PixelFlags {
+export interface MeasureFlags extends NetworkOptions, PluginOptions, PixelFlags, Pick<LoadingFlags, "fit"> {
   metrics?: string;
   protocol?: string;
   scale?: number;
@@ -64,7 +65,7 @@ export function addMetricFlags(command: Command, defaults: string): Command {
         `a metric that an ONNX file computes of output and target, or of the output alone; better=lower or better=higher must follow; options: ${modelMetricOptions.join(", ")}; repeatable`,
       ).argParser((text: string, before: readonly ModelMetricText[] = []) => [...before, parseModelMetric(text)]),
     );
-  return addPixelOptions(withMetrics, alphaOption({ compares: true }))
+  return addFitOption(addPixelOptions(withMetrics, alphaOption({ compares: true })))
     .addOption(pluginOption())
     .addOption(weightsOption())
     .addOption(deviceOption());
@@ -72,7 +73,7 @@ export function addMetricFlags(command: Command, defaults: string): Command {
 
 /** What these flags stand for, with the weights that it takes on this machine. */
 export async function measuresOf(flags: MeasureFlags, terminal: Terminal) {
-  const said = pixelOptions(flags);
+  const said = { ...pixelOptions(flags), ...loadingOf(flags) };
   const { losses: plugins } = await loadPlugins(flags);
   const own = await openModels(flags, plugins);
   const { protocol } = flags;

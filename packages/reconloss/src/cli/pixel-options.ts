@@ -10,15 +10,21 @@ export interface AlphaFlags {
 }
 
 /** What commands are told of how files become pixels. */
-export interface PixelFlags extends AlphaFlags {
+export interface PixelFlags extends Omit<AlphaFlags, "alpha"> {
+  /** `mask`: the target's is the weight of its pixels. */
+  alpha?: AlphaFlags["alpha"] | "mask";
   decode: PixelOptions["decode"];
 }
 
 /** `--alpha`; only pairs can have their alpha compared, and only what is written can keep it. */
 export function alphaOption({ compares = false, keeps = false } = {}): Option {
-  const more = compares ? ", or compare alpha too" : keeps ? ", or keep alpha, enlarged beside the colours" : "";
+  const more = compares
+    ? ", or compare alpha too, or take the target's as the weight of its pixels (mask)"
+    : keeps
+      ? ", or keep alpha, enlarged beside the colours"
+      : "";
   return new Option("--alpha <mode>", `transparent pixels: refuse the image, or lay it over --background${more}`)
-    .choices(["reject", "composite", ...(compares ? ["compare"] : []), ...(keeps ? ["keep"] : [])])
+    .choices(["reject", "composite", ...(compares ? ["compare", "mask"] : []), ...(keeps ? ["keep"] : [])])
     .default(undefined, "reject, or composite with a background");
 }
 
@@ -63,5 +69,10 @@ export function pixelOptions(flags: PixelFlags): PixelOptions {
   if (flags.decode === "pillow" && said !== undefined) {
     throw new ReconlossError("invalid-argument", `--decode pillow drops alpha, as Pillow does; leave out --${said}`);
   }
-  return { ...alphaOptions(flags), decode: flags.decode };
+  const { alpha, background, decode } = flags;
+  if (alpha === "mask" && background !== undefined) {
+    throw new ReconlossError("invalid-argument", "--background is of --alpha composite, but --alpha is mask");
+  }
+  // Where images are shown, they lie over a background.
+  return { ...alphaOptions({ alpha: alpha === "mask" ? "composite" : alpha, background }), decode };
 }

@@ -63,12 +63,14 @@ const ofImages: Readonly<Record<"videos" | "folders", readonly string[]>> = {
 };
 const ofPairs = [
   ...["baseline", "tolerance", "junit", "summary", "annotate"],
+  ...["pair", "exclude", "list", "fit", "masks", "ignore"],
   ...["maps", "jsonl", "stream", "markdown", "latex", "protocol", "metricModel", "scale"],
 ];
 
 /** Refuses flags that have no meaning here, which would be passed over. */
 function refuseOthers(kind: "videos" | "folders", given: Readonly<Record<string, unknown>>): void {
   const others = [...ofPairs, ...ofImages[kind]].filter((name) => given[name] !== undefined);
+  if (kind === "folders" && given.alpha === "mask") others.push("alpha");
   if (kind === "videos" && given.decode === "pillow") others.push("decode");
   if (others.length === 0) return;
   const flag = others[0].replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);

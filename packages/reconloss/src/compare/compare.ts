@@ -1,14 +1,15 @@
 import { type Device, type ErrorCode, type Loss, ReconlossError } from "@reconloss/core";
 import { checkDevice, checkPixelRange } from "@reconloss/core/internal";
 import { reasonOf } from "../files.ts";
-import type { DecodeNote, ImagePair, PixelOptions } from "../image/index.ts";
-import { checkPixelOptions, decodePrepared, pixelOptionsOf } from "../image/read.ts";
+import type { ImagePair } from "../image/index.ts";
 import type { FinishedPairs } from "./finished.ts";
-import { checkSizes, type Images, matchChannels, measure } from "./measure.ts";
+import { inspect } from "./inspect.ts";
+import { checkLoadOptions, type LoadedPair, type LoadOptions, loadPair } from "./load.ts";
+import { matchChannels, measure } from "./measure.ts";
 import type { MapStatistic, Note, Outcome } from "./types.ts";
 
 /** How pairs are compared. */
-export interface CompareOptions extends PixelOptions {
+export interface CompareOptions extends LoadOptions {
   /** Also compute the maps; default false. */
   maps?: boolean;
   /** Labels of losses that are left out, with a note, of pairs whose shape they refuse; default none. */
@@ -21,6 +22,11 @@ export interface CompareOptions extends PixelOptions {
   finished?: FinishedPairs;
   /** How many pairs are in work at a time, so that files are decoded while others are computed: more take more memory. No number depends on it. Default 3. */
   jobs?: number;
+  /**
+   * Whether to look first whether an output differs from its target as a whole: shifted, of another brightness, contrast or gamma, blue for red. What is found is a note with what it
+   * costs in PSNR; numbers stay as they are. Some windows of each image are looked at, which takes a few milliseconds. Default true.
+   */
+  inspect?: boolean;
   /** Told of every error before it becomes a failure of its pair; what it throws ends the comparison. Default: nothing. */
   onError?: (error: unknown) => void;
 }
@@ -29,17 +35,7 @@ export interface CompareOptions extends PixelOptions {
 const endsAll: ReadonlySet<ErrorCode> = new Set(["missing-dependency", "missing-weights", "download", "checkpoint"]);
 
 /** A pair as it was read, or why it was not. */
-export type Loaded = { images: Images; notes: Record<keyof Images, readonly DecodeNote[]> } | { error: unknown };
-
-async function load({ output, target }: ImagePair, options: PixelOptions): Promise<Loaded> {
-  try {
-    const read = [output, target].map((path) => decodePrepared("comparePairs", path, options));
-    const [a, b] = await Promise.all(read);
-    return { images: { output: a.image, target: b.image }, notes: { output: a.notes, target: b.notes } };
-  } catch (error) {
-    return { error };
-  }
-}
+export type Loaded = LoadedPair | { error: unknown };
 
 /** The message for a list of failures, or the error itself where going on makes no sense. */
 function messageOf(error: unknown, { onError }: CompareOptions): string {
@@ -52,8 +48,10 @@ function messageOf(error: unknown, { onError }: CompareOptions): string {
 const defaultJobs = 3;
 
 async function comparePair(pair: ImagePair, losses: readonly Loss[], options: CompareOptions): Promise<Outcome> {
-  const compute = async (some: readonly Loss[]) =>
-    measurePair(pair, some, await load(pair, pixelOptionsOf(options)), options);
+  const compute = async (some: readonly Loss[]) => {
+    const loaded = await loadPair(pair, options).catch((error: unknown) => ({ error }));
+    return measurePair(pair, some, loaded, options);
+  };
   return options.finished?.outcome(pair, losses, options, compute) ?? compute(losses);
 }
 
@@ -81,20 +79,15 @@ export async function measurePair(
     outcome.failures.push({ output, target, error: messageOf(loaded.error, options) });
     return outcome;
   }
-  try {
-    checkSizes(loaded.images);
-  } catch (error) {
-    outcome.failures.push({ output, target, error: messageOf(error, options) });
-    return outcome;
-  }
-  for (const side of ["output", "target"] as const) {
-    for (const { kind, text } of loaded.notes[side]) outcome.notes.push({ kind, name, text: `the ${side} ${text}` });
-  }
+  outcome.notes.push(...loaded.notes);
   const images = matchChannels(loaded.images);
   // Losses of one image look at it as it is.
   if (images.converted && losses.some(({ needsTarget }) => needsTarget)) {
     const text = `the ${images.converted} is grey and was compared as three equal channels`;
     outcome.notes.push({ kind: "grey-as-colour", name, text });
+  }
+  if (options.inspect ?? true) {
+    outcome.notes.push(...inspect(images, loaded.weight).map((note) => ({ ...note, name })));
   }
   const [, , height, width] = images.output.shape;
   const values: Record<string, number> = {};
@@ -104,7 +97,7 @@ export async function measurePair(
     const { label } = loss;
     const statistics = (options.mapStatistics ?? []).flatMap((of) => (of.label === label ? [of.statistic] : []));
     try {
-      const wants = { map: options.maps, statistics, device: options.device };
+      const wants = { map: options.maps, statistics, device: options.device, weight: loaded.weight };
       const measured = await measure(loss, { read: loaded.images, matched: images }, wants);
       values[label] = measured.value;
       if (measured.targetValue !== undefined) targetValues[label] = measured.targetValue;
@@ -128,6 +121,7 @@ export async function measurePair(
     }
   }
   outcome.result = { name, output, target, width, height, values, scores };
+  if (pair.group !== undefined) outcome.result.group = pair.group;
   if (Object.keys(targetValues).length > 0) outcome.result.targetValues = targetValues;
   return outcome;
 }
@@ -161,7 +155,7 @@ export async function* comparePairs(
   options: CompareOptions = {},
 ): AsyncGenerator<Outcome, void, void> {
   checkPixelRange(losses, "files");
-  checkPixelOptions("comparePairs", options);
+  checkLoadOptions("comparePairs", options);
   checkDevice("comparePairs", options.device);
   const { jobs = defaultJobs } = options;
   if (!Number.isSafeInteger(jobs) || jobs < 1) {

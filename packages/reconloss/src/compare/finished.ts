@@ -123,7 +123,7 @@ function partOf(loss: Loss, { result, failures, notes }: Outcome, options: Compa
 
 /** The outcome of a pair from those of its losses, in their order. */
 function joined(
-  { name, output, target }: ImagePair,
+  { name, output, target, group }: ImagePair,
   losses: readonly Loss[],
   parts: readonly Outcome[],
   options: CompareOptions,
@@ -133,9 +133,10 @@ function joined(
   const merge = (of: (result: PairResult) => Numbers | undefined) =>
     pick(Object.assign({}, ...results.map((result) => of(result) ?? {})), keys);
   const targetValues = merge((result) => result.targetValues);
+  const { group: _, ...first } = results[0];
   const result: PairResult = {
-    ...results[0],
-    ...{ name, output, target },
+    ...first,
+    ...{ name, output, target, ...(group === undefined ? {} : { group }) },
     values: merge((one) => one.values),
     scores: merge((one) => one.scores),
   };
@@ -229,7 +230,9 @@ export class FinishedPairs {
       ...[label, spec, optional?.has(label) ?? false],
       mapStatistics.flatMap((one) => (one.label === label ? [one.statistic] : [])),
       await Promise.all((definition?.weights ?? []).map(weightsHash)),
-      Object.entries(others).sort(([a], [b]) => (a < b ? -1 : 1)),
+      Object.entries(others)
+        .filter(([, value]) => value !== undefined)
+        .sort(([a], [b]) => (a < b ? -1 : 1)),
     ];
     const name = createHash("sha256").update(JSON.stringify(settings)).digest("hex").slice(0, 32);
     let store = this.#stores.get(name);
@@ -255,8 +258,9 @@ function weightsHash(name: string): Promise<string> {
 }
 
 /** What a pair is known by: the content of its files, and what else was said of it; undefined where a file cannot be read, which whoever compares them then says. */
-async function keyOf({ name: _, output, target, ...others }: ImagePair): Promise<string | undefined> {
-  const contents = await Promise.all([output, target].map((path) => readFileBytes(path).catch(() => undefined)));
+async function keyOf({ name: _, group: __, output, target, mask, ...others }: ImagePair): Promise<string | undefined> {
+  const paths = [output, target, ...(mask === undefined ? [] : [mask])];
+  const contents = await Promise.all(paths.map((path) => readFileBytes(path).catch(() => undefined)));
   const hash = createHash("sha256");
   for (const content of contents) {
     if (content === undefined) return undefined;

@@ -11,6 +11,8 @@ export {
 export { type CompareOptions, comparePairs } from "./compare.ts";
 export { type Condition, checkConditions, mapStatisticsOf, parseConditions, type Verdict } from "./conditions.ts";
 export { FinishedPairs } from "./finished.ts";
+export { type Fit, fits } from "./fit.ts";
+export type { LoadOptions } from "./load.ts";
 export { type ModelMetricOptions, openModelMetric } from "./model-metric.ts";
 export { arrowOf, badness, badnessOf, formatNumber, isWorse, worstFirst } from "./numbers.ts";
 export { findProtocol, type Protocol, type ProtocolModel, type ProtocolTotal, protocols } from "./protocols.ts";
@@ -22,6 +24,7 @@ export type {
   Change,
   Comparison,
   Failure,
+  InspectedKind,
   MapStatistic,
   Note,
   Outcome,

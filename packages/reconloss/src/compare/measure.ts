@@ -7,7 +7,7 @@ import {
   Tensor,
   toImageSync,
 } from "@reconloss/core";
-import { backdropOf, formatShape } from "@reconloss/core/internal";
+import { backdropOf } from "@reconloss/core/internal";
 import type { Background } from "@reconloss/core/pixels";
 import { badness, isWorse } from "./numbers.ts";
 import { type Statistic, statisticOf } from "./statistics.ts";
@@ -70,13 +70,6 @@ export function over(image: PreparedImage, background: Background): PreparedImag
   return toImageSync(new Tensor(colours, [1, c - 1, h, w]));
 }
 
-/** @throws {ReconlossError} `shape` when the two have different sizes */
-export function checkSizes({ output, target }: Images): void {
-  if (output.shape[2] === target.shape[2] && output.shape[3] === target.shape[3]) return;
-  const shapes = `output is ${formatShape(output.shape)} but target is ${formatShape(target.shape)}`;
-  throw new ReconlossError("shape", `compare: ${shapes}; both must have the same height and width`);
-}
-
 /** A loss of one pair. */
 export interface Measurement {
   value: number;
@@ -100,6 +93,8 @@ interface Wanted {
   statistics?: readonly Statistic[];
   /** Where networks run. */
   device?: Device;
+  /** How much each pixel counts, [1, 1, h, w]. */
+  weight?: Tensor;
 }
 
 /**
@@ -140,9 +135,10 @@ export function isPrior({ better }: Loss): boolean {
 
 async function measureOnce(loss: Loss, { output, target }: Images, wants: Wanted): Promise<Measurement> {
   const compared = loss.needsTarget ? target : undefined;
-  const { statistics: wanted = [], device } = wants;
+  const { statistics: wanted = [], device, weight } = wants;
   const needsMap = wants.map === true || wanted.length > 0;
-  const evaluation = await loss.evaluate(output, compared, { map: needsMap && loss.hasMap }, { device });
+  const options = weight === undefined ? { device } : { device, weight };
+  const evaluation = await loss.evaluate(output, compared, { map: needsMap && loss.hasMap }, options);
   const { value, unlimited = value, scores, map, tiles } = evaluation;
   return {
     // What a training may count as finite must not be in a mean, where it would hide other pairs.
@@ -150,7 +146,7 @@ async function measureOnce(loss: Loss, { output, target }: Images, wants: Wanted
     map,
     statistics: new Map(map ? wanted.map((name) => [name, statisticOf(name, map.data)]) : []),
     tiles,
-    ...(isPrior(loss) ? { targetValue: await loss.value(target, undefined, { device }) } : {}),
+    ...(isPrior(loss) ? { targetValue: await loss.value(target, undefined, options) } : {}),
     ...(loss.definition?.poolScores ? { score: scores[0] } : {}),
   };
 }

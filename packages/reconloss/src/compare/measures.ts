@@ -1,7 +1,8 @@
 import { type Loss, type LossFactory, ReconlossError } from "@reconloss/core";
 import { parseLosses } from "@reconloss/core/internal";
-import type { PixelOptions } from "../image/index.ts";
+import { pixelOptionsOf } from "../image/read.ts";
 import { type AppliedProtocol, applyProtocol } from "./apply-protocol.ts";
+import { type LoadOptions, loadOptionsOf } from "./load.ts";
 import { scaleOf, withScale } from "./scale.ts";
 import { statisticPattern } from "./statistics.ts";
 
@@ -21,13 +22,13 @@ export interface AskedMeasures {
   readonly models?: readonly Loss[];
   /** Losses of the user's own that `metrics` names. */
   readonly plugins?: readonly LossFactory[];
-  readonly pixels: PixelOptions;
+  readonly pixels: LoadOptions;
 }
 
 /** What is computed of pairs, and of what pixels. */
 export interface Measures {
   readonly losses: readonly Loss[];
-  readonly pixels: PixelOptions;
+  readonly pixels: LoadOptions;
   readonly applied?: AppliedProtocol;
   /** Labels of those that a pair may go without. */
   readonly optional: ReadonlySet<string>;
@@ -61,9 +62,12 @@ export function measuresFor(asked: AskedMeasures): Measures {
   const scale = scaleOf(asked.scale, protocol);
   const metrics = asked.metrics === undefined ? undefined : withScale(asked.metrics, scale);
   const applied =
-    protocol === undefined ? undefined : applyProtocol(protocol, { ...pixels, metrics, models, losses: plugins });
+    protocol === undefined
+      ? undefined
+      : applyProtocol(protocol, { ...pixelOptionsOf(pixels), metrics, models, losses: plugins });
   const losses = applied?.losses ?? [...parseLosses(metrics ?? defaultMetrics, plugins), ...models];
   checkLabels(losses);
   const isDefault = metrics === undefined && applied === undefined;
-  return { losses, pixels: applied?.pixels ?? pixels, applied, optional: new Set(isDefault ? defaultOptional : []) };
+  const read = { ...loadOptionsOf(pixels), ...applied?.pixels };
+  return { losses, pixels: read, applied, optional: new Set(isDefault ? defaultOptional : []) };
 }

@@ -35,8 +35,8 @@ export function toJson(comparison: Comparison, verdicts?: readonly Verdict[]): s
   return jsonText(object, 2);
 }
 
-export function pairInJson({ output, target, width, height, values, targetValues }: PairResult) {
-  return { output, target, width, height, values, targetValues };
+export function pairInJson({ output, target, group, width, height, values, targetValues }: PairResult) {
+  return { output, target, group, width, height, values, targetValues };
 }
 
 /** A pair with the name by which a later run knows it. */

@@ -66,9 +66,15 @@ function append(lists: Map<string, number[]>, key: string, number: number | unde
 
 /** Notes that say the same of many pairs. */
 export interface NoteGroup {
-  /** The first of them. */
-  readonly note: Note;
+  /** The first of them, or the one of what costs most. */
+  note: Note;
   count: number;
+}
+
+/** What notes have in common that say the same; their figures may differ. */
+function sameNotes({ kind, loss, text, cost }: Note): string {
+  if (kind === "left-out") return `without ${loss}`;
+  return cost === undefined ? text : kind;
 }
 
 /** Outcomes of pairs that come one after the other, of which no more is kept than a summary needs, and the first of them whole. */
@@ -91,10 +97,13 @@ export class Outcomes {
     if (result !== undefined) this.numbers.add(result);
     for (const failure of failures) this.failures.push(failure);
     for (const note of notes) {
-      const key = note.kind === "left-out" ? `without ${note.loss}` : note.text;
+      const key = sameNotes(note);
       const group = this.#groups.get(key);
       if (group === undefined) this.#groups.set(key, { note, count: 1 });
-      else group.count++;
+      else {
+        group.count++;
+        if ((note.cost ?? 0) > (group.note.cost ?? 0)) group.note = note;
+      }
       if (isDecodeNote(note)) this.#decoded.set(note.kind, (this.#decoded.get(note.kind) ?? 0) + 1);
     }
     this.#held?.push(outcome);
@@ -103,7 +112,10 @@ export class Outcomes {
 
   /** What is said of pairs, and of how many. */
   get groups(): readonly NoteGroup[] {
-    return [...this.#groups.values()];
+    return [...this.#groups.values()].map(({ note, count }) => {
+      const isMost = note.cost !== undefined && count > 1;
+      return { count, note: isMost ? { ...note, text: `${note.text} in ${note.name}, where it costs most` } : note };
+    });
   }
 
   /** All of them; undefined where they are too many. */

@@ -22,6 +22,8 @@ export interface PairResult {
   width: number;
   /** In pixels. */
   height: number;
+  /** What the pair belongs to, where its list says so. */
+  group?: string;
   /** The number of each loss by its label, and of each map statistic that was asked for (`deltaE.max`); what could not be computed is left out. */
   values: Record<string, number>;
   /** What each prior makes of the target itself, by label: the closer an output's value is to it, the better. */
@@ -44,13 +46,28 @@ export interface Failure {
 
 /** Something that a reader of the numbers should know, though nothing failed. */
 export interface Note {
-  kind: "grey-as-colour" | "left-out" | "tiled" | "identical" | "not-finite" | "alpha-worst" | DecodeKind;
+  kind:
+    | "grey-as-colour"
+    | "left-out"
+    | "tiled"
+    | "identical"
+    | "not-finite"
+    | "alpha-worst"
+    | "fitted"
+    | "masked"
+    | InspectedKind
+    | DecodeKind;
   /** Name of the pair. */
   name: string;
   /** Label of the loss that was left out, computed in tiles or is not finite. */
   loss?: string;
   text: string;
+  /** What an {@link InspectedKind} costs, in dB of PSNR. */
+  cost?: number;
 }
+
+/** How an output differs from its target as a whole, which is a slip more often than a property of what made it. */
+export type InspectedKind = "swapped-channels" | "other-tone" | "shifted";
 
 /** All that comes out of one pair. */
 export interface Outcome {

@@ -2,9 +2,9 @@ import { extname } from "node:path";
 import { type Loss, ReconlossError, type Tensor } from "@reconloss/core";
 import { checkArguments } from "@reconloss/core/internal";
 import { arrowOf, formatNumber, isWorse, type PairResult } from "../compare/index.ts";
+import { type LoadOptions, loadOptionsOf } from "../compare/load.ts";
 import { writeFileAtomically } from "../files.ts";
-import { type PixelOptions, toPixels } from "../image/index.ts";
-import { pixelOptionsOf } from "../image/read.ts";
+import { toPixels } from "../image/index.ts";
 import { loadSharp } from "../image/sharp.ts";
 import type { JudgedImage, Judgement } from "../judge/types.ts";
 import type { Drawing, Raster, Run } from "./drawing.ts";
@@ -31,7 +31,7 @@ export interface FigureImage {
 }
 
 /** How a figure is made. */
-export interface FigureOptions extends LayoutOptions, PixelOptions {
+export interface FigureOptions extends LayoutOptions, LoadOptions {
   /** Default: the image on which methods differ most by the first metric. */
   images?: readonly FigureImage[];
   /** What stands under the crops instead of `Target` and the methods' names, in their order. */
@@ -127,7 +127,7 @@ async function rowOf(
   image: JudgedImage,
   options: FigureOptions,
 ): Promise<{ row: Row; boxes: readonly Box[]; isProposed: boolean; notes: string[] }> {
-  const read = await readJudged("figure", image, pixelOptionsOf(options));
+  const read = await readJudged("figure", image, loadOptionsOf(options));
   const picture = rasterOf(read.target);
   const boxes: readonly FigureBox[] = wanted.boxes ?? proposalsOf(read, { count: 1, size: options.size });
   if (boxes.length === 0) {

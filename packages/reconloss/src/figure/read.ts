@@ -1,7 +1,8 @@
 import { Tensor } from "@reconloss/core";
+import { cropped } from "../compare/crop.ts";
 import type { PairResult } from "../compare/index.ts";
+import { type LoadOptions, loadOptionsOf, readImages } from "../compare/load.ts";
 import { type Images, matchChannels, over } from "../compare/measure.ts";
-import type { PixelOptions } from "../image/index.ts";
 import { decodePrepared, pixelOptionsOf } from "../image/read.ts";
 import type { JudgedImage } from "../judge/types.ts";
 import { type ProposedRegion, proposeRegions, type RegionOptions } from "./regions.ts";
@@ -30,9 +31,8 @@ function opaque(image: Images["output"]): Tensor {
   return new Tensor(data, [1, 3, height, width]);
 }
 
-async function readPair(caller: string, { output, target }: PairResult, options: PixelOptions): Promise<ReadPair> {
-  const [a, b] = await Promise.all([output, target].map((path) => decodePrepared(caller, path, options)));
-  const read = { output: a.image, target: b.image };
+async function readPair(caller: string, pair: PairResult, options: LoadOptions): Promise<ReadPair> {
+  const read = await readImages(caller, pair, options);
   return { read, matched: matchChannels(read) };
 }
 
@@ -44,12 +44,16 @@ async function readPair(caller: string, { output, target }: PairResult, options:
 export async function readJudged(
   caller: string,
   { target, pairs }: JudgedImage,
-  options: PixelOptions,
+  options: LoadOptions,
 ): Promise<ReadImage> {
   const read = await Promise.all(pairs.map((pair) => pair && readPair(caller, pair, options)));
-  const alone = async () => (await decodePrepared(caller, target as string, options)).image;
+  const alone = async () => (await decodePrepared(caller, target as string, pixelOptionsOf(options))).image;
   const own = read.find((pair) => pair !== undefined)?.matched.target ?? (await alone());
-  return { target: opaque(own), outputs: read.map((pair) => pair && opaque(pair.matched.output)), pairs: read };
+  const shown = [own, ...read.flatMap((pair) => pair?.matched.output ?? [])];
+  // Of outputs that were cropped to fit, one may be smaller than another.
+  const [height, width] = [2, 3].map((axis) => Math.min(...shown.map(({ shape }) => shape[axis])));
+  const fitted = (image: Images["output"]) => opaque(cropped(image, [height, width]));
+  return { target: fitted(own), outputs: read.map((pair) => pair && fitted(pair.matched.output)), pairs: read };
 }
 
 /** The regions in which the outputs that there are differ most. */
@@ -64,7 +68,7 @@ export function proposalsOf(
 /** The regions of an image in which the methods that have it differ most; none where all are equal. */
 export async function proposeFor(
   image: JudgedImage,
-  options: RegionOptions & PixelOptions = {},
+  options: RegionOptions & LoadOptions = {},
 ): Promise<ProposedRegion[]> {
-  return proposalsOf(await readJudged("figure", image, pixelOptionsOf(options)), options);
+  return proposalsOf(await readJudged("figure", image, loadOptionsOf(options)), options);
 }

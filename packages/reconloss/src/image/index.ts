@@ -5,6 +5,8 @@ export {
   decodeSummary,
   type FloatPixels,
   fromPixels,
+  type ImresizeKernel,
+  imresize,
   type PixelSource,
   type Pixels,
   type Resizer,
@@ -18,16 +20,15 @@ export type { DecodedPixels } from "./decoder.ts";
 export {
   describePassedOver,
   type FolderListing,
-  type ImagePair,
   imageExtensions,
   listFolder,
   listImages,
-  type Pairing,
   type PassedOver,
-  pairFolders,
-  pairPaths,
-  type UnpairedImage,
-} from "./pairs.ts";
+} from "./listing.ts";
+export { readPairList } from "./pair-list.ts";
+export type { PairProposal } from "./pair-pattern.ts";
+export { type Region, readRegions } from "./pair-regions.ts";
+export { type ImagePair, type Pairing, type PairOptions, pairFolders, pairPaths, type UnpairedImage } from "./pairs.ts";
 export {
   decodeImage,
   decodePixels,

@@ -1,9 +1,13 @@
-import { readdir, realpath, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
 import { ReconlossError } from "@reconloss/core";
 import { checkArguments } from "@reconloss/core/internal";
-import { nameFromBytes, readFileHead, reasonOf, systemPath } from "../files.ts";
-import { formatOf, headLength, knownExtensions, readableExtensions } from "./formats.ts";
+import { reasonOf, systemPath } from "../files.ts";
+import { knownExtensions } from "./formats.ts";
+import { filesOfGlob, globMatcher, hasMagic, nameMatcher, splitGlob } from "./glob.ts";
+import { describePassedOver, isImage, listFolder, naturally, type PassedOver } from "./listing.ts";
+import { type PairProposal, pairByPattern, proposePattern, readPattern } from "./pair-pattern.ts";
+import { addRegions, checkRegions, type Region } from "./pair-regions.ts";
 
 /** An output and the target it is compared with. */
 export interface ImagePair {
@@ -13,6 +17,28 @@ export interface ImagePair {
   output: string;
   /** Path of the target. */
   target: string;
+  /** Path of an image of the target's size whose levels are the weights of pixels: black does not count. Default: all pixels count the same. */
+  mask?: string;
+  /** Rectangles of the target that do not count. */
+  ignore?: readonly Region[];
+  /** What it belongs to, such as a dataset. */
+  group?: string;
+}
+
+/** Which images go together, and what of them counts. */
+export interface PairOptions {
+  /**
+   * Names that go together, relative to their folders, as `"{name}_x4.png={name}.png"`: what stands for a placeholder in an output's name stands for it in its target's. Placeholders
+   * hold at least one letter, `/` too; `*` is any letters of a folder's or file's name. A target is that of many outputs where these have a placeholder that it lacks:
+   * `"{name}-{seed}.png={name}.png"`. Images that do not fit are passed over, and counted. Default: the same name, or the same without extension.
+   */
+  pair?: string;
+  /** Globs of images that are left out on both sides: `*_mask.png` by their own name, `thumbs/**` by that relative to their folder. */
+  exclude?: readonly string[];
+  /** A folder with a mask for each pair, named as the target or the output; or one image for all. */
+  masks?: string;
+  /** Rectangles of the target that do not count: for all pairs, or by the name of target or output. */
+  ignore?: readonly Region[] | Readonly<Record<string, readonly Region[]>>;
 }
 
 /** An image that has no partner. */
@@ -22,158 +48,171 @@ export interface UnpairedImage {
   reason: string;
 }
 
-/** Files of a folder that are no images, counted: by extension, or as `hidden`, `without extension`, `folder listed before`. */
-export type PassedOver = Readonly<Record<string, number>>;
-
-/** What a folder and its subfolders hold. */
-export interface FolderListing {
-  /** Names relative to the folder, with `/` between folders, in natural order (`img2` before `img10`). */
-  images: string[];
-  passedOver: PassedOver;
-}
-
 /** Two folders, matched; both lists in natural order. */
 export interface Pairing {
   pairs: ImagePair[];
   unpaired: UnpairedImage[];
   /** What was passed over in either folder; absent for two files. */
   passedOver?: { output: PassedOver; target: PassedOver };
+  /** How most images would pair, where few do by the same names. */
+  proposal?: PairProposal;
 }
 
-/**
- * Extensions of the image files that are read, which count as images when folders are searched, in any case. Other files count by their
- * content.
- *
- * @example
- * ```ts
- * import { imageExtensions } from "reconloss/image";
- * imageExtensions.includes(".png"); // true
- * ```
- */
-export const imageExtensions: readonly string[] = readableExtensions;
-
-const collator = new Intl.Collator("en", { numeric: true });
-
-/** Natural order; names that only differ in code points keep a fixed order. */
-function naturally(a: string, b: string): number {
-  return collator.compare(a, b) || (a < b ? -1 : Number(a > b));
+/** Images that one argument stands for. */
+interface ImageSet {
+  /** As errors call it. */
+  readonly path: string;
+  /** What names are relative to. */
+  readonly folder: string;
+  images: string[];
+  passedOver: PassedOver;
 }
 
-/**
- * The images in a folder and its subfolders, as names relative to it with `/` between folders, in natural order: `listFolder` without
- * the count of other files.
- *
- * @throws {ReconlossError} `file` when the folder, or one inside it, cannot be read
- *
- * @example
- * ```ts
- * import { mkdtemp } from "node:fs/promises";
- * import { tmpdir } from "node:os";
- * import { join } from "node:path";
- * import { Tensor } from "reconloss";
- * import { listImages, writeImage } from "reconloss/image";
- * const folder = await mkdtemp(join(tmpdir(), "reconloss-"));
- * await writeImage(join(folder, "night", "2.png"), Tensor.full([1, 1, 8, 8], 0));
- * const names = await listImages(folder); // ["night/2.png"]
- * ```
- */
-export async function listImages(folder: string): Promise<string[]> {
-  checkArguments("listImages", { folder: [folder, "text"] });
-  return (await listFolder(folder)).images;
+const sides = ["output", "target"] as const;
+type Side = (typeof sides)[number];
+
+/** What a kind of image that is passed over is called. */
+const [excluded, notInPattern] = ["excluded", "not in --pair"];
+
+function passOver(set: ImageSet, kind: string, isPassed: (name: string) => boolean): void {
+  const kept = set.images.filter((name) => !isPassed(name));
+  const count = set.images.length - kept.length;
+  set.images = kept;
+  if (count > 0) set.passedOver = { ...set.passedOver, [kind]: (set.passedOver[kind] ?? 0) + count };
 }
 
-/**
- * The files of a folder and its subfolders: images, by name or by content, and how many others there are. An image by its name stays one
- * whatever is in it, so that whoever reads it says what is wrong; so does a file that cannot be opened. Hidden files and folders are passed over.
- * Links are followed, and each folder is listed once, however many links lead to it. Names that are not UTF-8 have a lone surrogate for
- * each byte that is not (U+DC80 to U+DCFF), which all functions that open files understand.
- *
- * @throws {ReconlossError} `file` when the folder, or one inside it, cannot be read
- *
- * @example
- * ```ts
- * import { mkdtemp, writeFile } from "node:fs/promises";
- * import { tmpdir } from "node:os";
- * import { join } from "node:path";
- * import { listFolder } from "reconloss/image";
- * const folder = await mkdtemp(join(tmpdir(), "reconloss-"));
- * await writeFile(join(folder, "notes.txt"), "Nothing to see.");
- * await writeFile(join(folder, "grey"), "P2 1 1 255\n128");
- * const { images, passedOver } = await listFolder(folder); // ["grey"], { ".txt": 1 }
- * ```
- */
-export async function listFolder(folder: string): Promise<FolderListing> {
-  checkArguments("listFolder", { folder: [folder, "text"] });
+/** The images of a folder, or of a glob. */
+async function setOf(path: string): Promise<ImageSet> {
+  if ((await kindOf(path)) !== undefined || !hasMagic(path)) return { path, folder: path, ...(await listFolder(path)) };
+  const { folder, rest } = splitGlob(path);
+  if (rest.includes("**")) {
+    const listed = await listFolder(folder);
+    return { path, folder, images: listed.images.filter(globMatcher(rest)), passedOver: {} };
+  }
   const images: string[] = [];
-  const passedOver = new Map<string, number>();
-  const passOver = (kind: string): void => void passedOver.set(kind, (passedOver.get(kind) ?? 0) + 1);
-  const visited = new Set<string>();
-  // Links to folders come last, so that a folder inside is listed under its own name.
-  const waiting: { folders: string[]; links: string[] } = { folders: [""], links: [] };
-  const visit = async (relative: string): Promise<void> => {
-    const here = nameFromBytes(await realpath(systemPath(join(folder, relative)), "buffer"));
-    if (visited.has(here)) return passOver("folder listed before");
-    visited.add(here);
-    for (const entry of await readdir(systemPath(here), { withFileTypes: true, encoding: "buffer" })) {
-      const own = nameFromBytes(entry.name);
-      const name = relative ? `${relative}/${own}` : own;
-      if (own.startsWith(".")) passOver("hidden");
-      else if (entry.isDirectory()) waiting.folders.push(name);
-      else if (!entry.isFile() && (await isFolder(join(folder, name)))) waiting.links.push(name);
-      else if (knownExtensions.has(extname(name).toLowerCase())) images.push(name);
-      else if (await isImage(join(folder, name))) images.push(name);
-      else passOver(extname(name).toLowerCase() || "without extension");
-    }
-  };
-  try {
-    for (;;) {
-      const next = waiting.folders.shift() ?? waiting.links.shift();
-      if (next === undefined) break;
-      await visit(next);
-    }
-  } catch (cause) {
-    throw new ReconlossError("file", `cannot read folder ${folder}: ${reasonOf(cause)}`, { cause });
+  const others = new Map<string, number>();
+  for (const name of await filesOfGlob(folder, rest)) {
+    const extension = extname(name).toLowerCase();
+    if (knownExtensions.has(extension) || (await isImage(join(folder, name)))) images.push(name);
+    else others.set(extension || "without extension", (others.get(extension || "without extension") ?? 0) + 1);
   }
-  return { images: images.sort(naturally), passedOver: Object.fromEntries(passedOver) };
+  return { path, folder, images: images.sort(naturally), passedOver: Object.fromEntries(others) };
 }
 
-/**
- * Counts of files as one line: `3 .txt, 1 .json`; empty where there are none.
- *
- * @example
- * ```ts
- * import { describePassedOver } from "reconloss/image";
- * describePassedOver({ ".json": 1, ".txt": 3 }); // "3 .txt, 1 .json"
- * ```
- */
-export function describePassedOver(passedOver: PassedOver): string {
-  checkArguments("describePassedOver", { passedOver: [passedOver, "object"] });
-  const counts = Object.entries(passedOver).sort(([a, m], [b, n]) => n - m || naturally(a, b));
-  return counts.map(([kind, count]) => `${count} ${kind}`).join(", ");
+/** What is left of both sides by what is excluded; each must have an image. */
+function checkSets(sets: Record<Side, ImageSet>, exclude: readonly string[]): void {
+  const isExcluded = exclude.map(nameMatcher);
+  for (const side of sides) {
+    const set = sets[side];
+    passOver(set, excluded, (name) => isExcluded.some((is) => is(name)));
+    if (set.images.length > 0) continue;
+    const others = describePassedOver(set.passedOver);
+    const what = set.path === set.folder ? `folder ${set.path} holds` : `${set.path} names`;
+    throw new ReconlossError("file", `${side} ${what} no image${others ? `; passed over: ${others}` : ""}`);
+  }
 }
 
-async function isFolder(path: string): Promise<boolean> {
-  return stat(systemPath(path)).then(
-    (status) => status.isDirectory(),
-    () => false,
+/** Two names that go together. */
+interface NamedPair {
+  readonly output: string;
+  readonly target: string;
+}
+
+interface NamedPairing {
+  readonly pairs: readonly NamedPair[];
+  readonly unpaired: readonly { readonly side: Side; readonly name: string; readonly reason: string }[];
+  readonly proposal?: PairProposal;
+}
+
+/** By the same names, then by the same without extensions. */
+function pairByName(sets: Record<Side, ImageSet>): NamedPairing {
+  const left = { output: sets.output.images, target: sets.target.images };
+  const pairs: NamedPair[] = [];
+  for (const key of [sameName, sameStem]) {
+    const candidates = { output: groupBy(left.output, key), target: groupBy(left.target, key) };
+    const isMatched = (name: string): boolean =>
+      candidates.output.get(key(name))?.length === 1 && candidates.target.get(key(name))?.length === 1;
+    for (const output of left.output.filter(isMatched)) {
+      pairs.push({ output, target: candidates.target.get(key(output))![0] });
+    }
+    left.output = left.output.filter((name) => !isMatched(name));
+    left.target = left.target.filter((name) => !isMatched(name));
+  }
+
+  const rivals = { output: groupBy(left.output, sameStem), target: groupBy(left.target, sameStem) };
+  const unpaired = sides.flatMap((side) => {
+    const other = side === "output" ? "target" : "output";
+    return left[side].map((name) => {
+      const partners = rivals[other].get(sameStem(name));
+      const own = rivals[side].get(sameStem(name))!;
+      const reason = partners
+        ? `ambiguous: ${side} ${own.join(", ")} could go with ${other} ${partners.join(", ")}`
+        : `no ${other} left with this name, or with it and another extension`;
+      return { side, name, reason };
+    });
+  });
+  const proposal =
+    left.output.length > 0 && left.target.length > 0
+      ? proposePattern(sets.output.images, sets.target.images, pairs.length + 1)
+      : undefined;
+  return { pairs, unpaired, ...(proposal === undefined ? {} : { proposal }) };
+}
+
+/** As a pattern says; what it does not ask for is passed over. */
+function pairAs(text: string, sets: Record<Side, ImageSet>): NamedPairing {
+  const pattern = readPattern(text);
+  const { pairs, unpaired, unmatched } = pairByPattern(pattern, sets.output.images, sets.target.images);
+  for (const side of sides) {
+    const { images } = sets[side];
+    if (unmatched[side].length === images.length) {
+      const all = `none of ${images.length} ${side}s fits "${pattern[side].text}"; the first is ${images[0]}`;
+      throw new ReconlossError("invalid-argument", `pair: ${all}`);
+    }
+    const isUnmatched = new Set(unmatched[side]);
+    passOver(sets[side], notInPattern, (name) => isUnmatched.has(name));
+  }
+  return { pairs, unpaired };
+}
+
+async function pairSets(sets: Record<Side, ImageSet>, options: PairOptions): Promise<Pairing> {
+  const { pair, exclude = [] } = options;
+  checkSets(sets, exclude);
+  const { pairs: named, unpaired, proposal } = pair === undefined ? pairByName(sets) : pairAs(pair, sets);
+  const pairs = named.map(({ output, target }) => ({
+    targetName: target,
+    pair: { name: output, output: join(sets.output.folder, output), target: join(sets.target.folder, target) },
+  }));
+  const withRegions = await addRegions(
+    pairs.sort((a, b) => naturally(a.pair.name, b.pair.name)),
+    options,
   );
+  return {
+    pairs: withRegions.pairs,
+    unpaired: [
+      ...unpaired.map(({ side, name, reason }) => ({ path: join(sets[side].folder, name), side, reason })),
+      ...withRegions.unpaired,
+    ],
+    passedOver: { output: sets.output.passedOver, target: sets.target.passedOver },
+    ...(proposal === undefined ? {} : { proposal }),
+  };
 }
 
-/** Whether a file is an image by its content, or cannot be opened, which whoever reads it then says; a link that leads nowhere is no image. */
-async function isImage(path: string): Promise<boolean> {
-  try {
-    return formatOf(await readFileHead(path, headLength)) !== undefined;
-  } catch (error) {
-    return ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code !== "ENOENT";
-  }
+function checkOptions(caller: string, options: PairOptions): void {
+  checkArguments(caller, { options: [options, "object"] });
+  const { pair, exclude, masks } = options;
+  checkArguments(caller, { pair: [pair, "text?"], exclude: [exclude, "texts?"], masks: [masks, "text?"] });
+  if (pair !== undefined) readPattern(pair);
+  checkRegions(caller, options.ignore);
 }
 
 /**
  * Match the images of two folders, searched with their subfolders: first by the same relative name, then, among what is left, by the same
- * relative name without extension (`a.png` with `a.jpg`). Where more than one partner is possible none is chosen, and each image
- * is reported. Composed and decomposed Unicode names are the same name.
+ * relative name without extension (`a.png` with `a.jpg`); or by a pattern. Where more than one partner is possible none is chosen, and each image
+ * is reported. Composed and decomposed Unicode names are the same name. Where few pair by their names, `proposal` has a pattern by which more would.
  *
- * @throws {ReconlossError} `file` when a folder cannot be read or holds no image
+ * @param outputs - a folder, or a glob: `runs/*\/best.png`
+ * @param targets - the same
+ * @throws {ReconlossError} `file` when a folder cannot be read or holds no image; `invalid-argument` for a pattern that makes no sense or that nothing fits
  *
  * @example
  * ```ts
@@ -183,56 +222,28 @@ async function isImage(path: string): Promise<boolean> {
  * import { Tensor } from "reconloss";
  * import { pairFolders, writeImage } from "reconloss/image";
  * const folder = await mkdtemp(join(tmpdir(), "reconloss-"));
- * await writeImage(join(folder, "outputs", "a.jpg"), Tensor.full([1, 1, 8, 8], 0));
- * await writeImage(join(folder, "targets", "a.png"), Tensor.full([1, 1, 8, 8], 0));
- * const { pairs, unpaired } = await pairFolders(join(folder, "outputs"), join(folder, "targets"));
+ * const [outputs, targets] = [join(folder, "outputs"), join(folder, "targets")];
+ * await writeImage(join(outputs, "a_x2.jpg"), Tensor.full([1, 1, 8, 8], 0));
+ * await writeImage(join(targets, "a.png"), Tensor.full([1, 1, 8, 8], 0));
+ * const { proposal } = await pairFolders(outputs, targets);
+ * proposal?.pair; // "{name}_x2.jpg={name}.png"
+ * const { pairs, unpaired } = await pairFolders(outputs, targets, { pair: proposal?.pair });
+ * pairs.map(({ name }) => name); // ["a_x2.jpg"]
  * ```
  */
-export async function pairFolders(outputs: string, targets: string): Promise<Pairing> {
+export async function pairFolders(outputs: string, targets: string, options: PairOptions = {}): Promise<Pairing> {
   checkArguments("pairFolders", { outputs: [outputs, "text"], targets: [targets, "text"] });
-  const folders = { output: outputs, target: targets };
-  const listed = { output: await listFolder(outputs), target: await listFolder(targets) };
-  const left = { output: listed.output.images, target: listed.target.images };
-  for (const side of ["output", "target"] as const) {
-    if (left[side].length > 0) continue;
-    const others = describePassedOver(listed[side].passedOver);
-    const searched = `${side} folder ${folders[side]} holds no image${others ? `; passed over: ${others}` : ""}`;
-    throw new ReconlossError("file", searched);
-  }
-
-  const pairs: ImagePair[] = [];
-  for (const key of [sameName, sameStem]) {
-    const candidates = { output: groupBy(left.output, key), target: groupBy(left.target, key) };
-    const isMatched = (name: string): boolean =>
-      candidates.output.get(key(name))?.length === 1 && candidates.target.get(key(name))?.length === 1;
-    for (const name of left.output.filter(isMatched)) {
-      const target = candidates.target.get(key(name))![0];
-      pairs.push({ name, output: join(outputs, name), target: join(targets, target) });
-    }
-    left.output = left.output.filter((name) => !isMatched(name));
-    left.target = left.target.filter((name) => !isMatched(name));
-  }
-
-  const rivals = { output: groupBy(left.output, sameStem), target: groupBy(left.target, sameStem) };
-  const unpaired = (["output", "target"] as const).flatMap((side) => {
-    const other = side === "output" ? "target" : "output";
-    return left[side].map((name): UnpairedImage => {
-      const partners = rivals[other].get(sameStem(name));
-      const own = rivals[side].get(sameStem(name))!;
-      const reason = partners
-        ? `ambiguous: ${side} ${own.join(", ")} could go with ${other} ${partners.join(", ")}`
-        : `no ${other} left with this name, or with it and another extension`;
-      return { path: join(folders[side], name), side, reason };
-    });
-  });
-  const passedOver = { output: listed.output.passedOver, target: listed.target.passedOver };
-  return { pairs: pairs.sort((a, b) => naturally(a.name, b.name)), unpaired, passedOver };
+  checkOptions("pairFolders", options);
+  return pairSets({ output: await setOf(outputs), target: await setOf(targets) }, options);
 }
 
 /**
- * Pair two files, whatever their names, or two folders as `pairFolders` does.
+ * Pair two files, whatever their names; many outputs with one target; or two folders as `pairFolders` does.
  *
- * @throws {ReconlossError} `file` when a path does not exist, one is a file and the other a folder, or as `pairFolders`
+ * @param output - an image, a folder, or a glob
+ * @param target - the same; one image is the target of all outputs
+ * @throws {ReconlossError} `file` when a path does not exist, an output is a file and the target a folder, or as `pairFolders`; `invalid-argument` for a pattern, or what is
+ *   excluded, where names do not matter
  *
  * @example
  * ```ts
@@ -246,26 +257,54 @@ export async function pairFolders(outputs: string, targets: string): Promise<Pai
  * const { pairs } = await pairPaths(join(folder, "before.png"), join(folder, "after.png"));
  * ```
  */
-export async function pairPaths(output: string, target: string): Promise<Pairing> {
+export async function pairPaths(output: string, target: string, options: PairOptions = {}): Promise<Pairing> {
   checkArguments("pairPaths", { output: [output, "text"], target: [target, "text"] });
-  const kinds = { output: await kindOf("output", output), target: await kindOf("target", target) };
-  if (kinds.output !== kinds.target) {
+  checkOptions("pairPaths", options);
+  const kinds = { output: await neededKind("output", output), target: await neededKind("target", target) };
+  if (kinds.output === "folder" && kinds.target === "folder") return pairFolders(output, target, options);
+  if (kinds.output === "file" && kinds.target === "folder") {
     throw new ReconlossError(
       "file",
-      `two files or two folders are needed, but output ${output} is a ${kinds.output} and target ${target} a ${kinds.target}`,
+      `two files or two folders are needed, but output ${output} is a file and target ${target} a folder`,
     );
   }
-  return kinds.output === "folder"
-    ? pairFolders(output, target)
-    : { pairs: [{ name: basename(output), output, target }], unpaired: [] };
+  const said = (["pair", "exclude"] as const).find((name) => options[name] !== undefined);
+  if (said === "pair" || (said !== undefined && kinds.output === "file")) {
+    const what = kinds.output === "file" ? "two files" : "one target for all outputs";
+    throw new ReconlossError("invalid-argument", `${said} is of names in folders, but there are ${what}`);
+  }
+  const targetName = basename(target);
+  if (kinds.output === "file") {
+    return addRegions([{ targetName, pair: { name: basename(output), output, target } }], options);
+  }
+  const outputs = await setOf(output);
+  const own: ImageSet = { path: target, folder: target, images: [targetName], passedOver: {} };
+  checkSets({ output: outputs, target: own }, options.exclude ?? []);
+  const pairs = outputs.images.map((name) => ({
+    targetName,
+    pair: { name, output: join(outputs.folder, name), target },
+  }));
+  return { ...(await addRegions(pairs, options)), passedOver: { output: outputs.passedOver, target: {} } };
 }
 
-async function kindOf(side: "output" | "target", path: string): Promise<"file" | "folder"> {
+/** What a path leads to; undefined where it leads nowhere. */
+async function kindOf(path: string): Promise<"file" | "folder" | undefined> {
   const status = await stat(systemPath(path)).catch((cause: NodeJS.ErrnoException) => {
-    const reason = cause.code === "ENOENT" ? "does not exist" : `cannot be read: ${reasonOf(cause)}`;
-    throw new ReconlossError("file", `${side} ${path} ${reason}`, { cause });
+    if (["ENOENT", "ENOTDIR"].includes(cause.code ?? "")) return undefined;
+    throw cause;
   });
+  if (status === undefined) return undefined;
   return status.isDirectory() ? "folder" : "file";
+}
+
+/** The same of an argument: a glob counts as a folder. */
+async function neededKind(side: Side, path: string): Promise<"file" | "folder"> {
+  const kind = await kindOf(path).catch((cause) => {
+    throw new ReconlossError("file", `${side} ${path} cannot be read: ${reasonOf(cause)}`, { cause });
+  });
+  if (kind !== undefined) return kind;
+  if (hasMagic(path)) return "folder";
+  throw new ReconlossError("file", `${side} ${path} does not exist`);
 }
 
 function sameName(name: string): string {

@@ -6,6 +6,7 @@ import {
   hasTransparency,
   isFloating,
   preparePixels,
+  whiteOf,
 } from "@reconloss/core/internal";
 import type { AlphaOptions, DecodeNote, Pixels } from "@reconloss/core/pixels";
 import { readFileBytes } from "../files.ts";
@@ -159,6 +160,25 @@ export async function decodePrepared(
     canCompare: true,
   });
   return { image, pixels, notes };
+}
+
+/** Reads an image with its alpha apart: colours as they are stored, under transparent pixels too; no alpha where it has none, or is opaque. */
+export async function decodeParted(
+  caller: string,
+  source: ImageSource,
+): Promise<{ image: PreparedImage; alpha?: Float32Array; notes: readonly DecodeNote[] }> {
+  const { pixels, notes } = await decode(caller, source, {});
+  const { data, width, height, channels } = pixels;
+  if (!hasTransparency(pixels)) return { image: preparePixels(caller, pixels, {}), notes };
+  const colours = channels > 2 ? 3 : 1;
+  const stored = new (data.constructor as Uint8ArrayConstructor)(colours * width * height) as typeof data;
+  const alpha = new Float32Array(width * height);
+  for (let i = 0; i < alpha.length; i++) {
+    for (let c = 0; c < colours; c++) stored[i * colours + c] = data[i * channels + c];
+    alpha[i] = data[i * channels + channels - 1] / whiteOf(data);
+  }
+  const opaque = { data: stored, width, height, channels: colours } as DecodedPixels;
+  return { image: preparePixels(caller, opaque, {}), alpha, notes };
 }
 
 /** What errors call an image; never its bytes. */

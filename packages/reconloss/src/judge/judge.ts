@@ -8,9 +8,9 @@ import {
   summarise,
   unpairedFailures,
 } from "../compare/index.ts";
+import { type LoadOptions, loadOptionsOf } from "../compare/load.ts";
 import { type Measures, measuresFor } from "../compare/measures.ts";
-import { type ImagePair, type Pairing, type PixelOptions, pairPaths } from "../image/index.ts";
-import { pixelOptionsOf } from "../image/read.ts";
+import { type ImagePair, type Pairing, type PairOptions, pairPaths } from "../image/index.ts";
 import { checkMethods, judgementOf, type StatisticalOptions, statisticalOf } from "./judgement.ts";
 import type { JudgedMethod, Judgement } from "./types.ts";
 
@@ -22,7 +22,7 @@ export interface MethodOutputs {
 }
 
 /** What is judged, and how. */
-export interface JudgeOptions extends PixelOptions, StatisticalOptions {
+export interface JudgeOptions extends LoadOptions, PairOptions, StatisticalOptions {
   /** Outputs by the name of the method, or a list of both, which keeps the order of names that are numbers. */
   readonly methods: Readonly<Record<string, string>> | readonly MethodOutputs[];
   /** The target, or a folder of targets. */
@@ -39,6 +39,8 @@ export interface JudgeOptions extends PixelOptions, StatisticalOptions {
   readonly losses?: readonly LossFactory[];
   /** Where networks run; default: the CPU. */
   readonly device?: Device;
+  /** As of `comparePairs`. */
+  readonly inspect?: boolean;
   /** The folder in which finished pairs are kept for the next run, or `false` to keep none. Default: in reconloss's cache folder. */
   readonly cache?: string | false;
   /** How many pairs are in work at a time; default 3. */
@@ -99,20 +101,31 @@ export async function judge(options: JudgeOptions): Promise<Judgement> {
   });
   const statistics = statisticalOf("judge", options);
   const listed = methodsOf(options.methods);
-  const asked = { metrics, protocol, scale, models, plugins, pixels: pixelOptionsOf(options) };
+  const asked = { metrics, protocol, scale, models, plugins, pixels: loadOptionsOf(options) };
   const measures = measuresFor(asked);
   if (cache !== undefined && cache !== false && typeof cache !== "string") {
     throw new ReconlossError("invalid-argument", "judge: cache must be the path of a folder, or false");
   }
   // Where the folder is not named, numbers are had without it too.
   const finished = cache === false ? undefined : new FinishedPairs(cache, cache === undefined ? () => {} : undefined);
-  const run = { device, finished, ...(jobs === undefined ? {} : { jobs }), onOutcome };
+  const { pair, exclude, masks, ignore, inspect } = options;
+  const pairing = { pair, exclude, masks, ignore };
+  const run = {
+    device,
+    finished,
+    pairing,
+    ...(inspect === undefined ? {} : { inspect }),
+    ...(jobs === undefined ? {} : { jobs }),
+    onOutcome,
+  };
   const methods = await compareMethods(listed, targets, measures, run).finally(() => finished?.close());
   return judgementOf({ methods, targets, losses: measures.losses, applied: measures.applied }, statistics);
 }
 
 /** How the pairs of methods are compared, beside what is measured of them. */
-export interface MethodsOptions extends Omit<CompareOptions, keyof PixelOptions | "optional"> {
+export interface MethodsOptions extends Omit<CompareOptions, keyof LoadOptions | "optional"> {
+  /** Which images go together; default: those of the same names. */
+  readonly pairing?: PairOptions;
   /** Which pairs are compared; default: all. */
   readonly only?: (pair: ImagePair) => boolean;
   /** Called once, with how many pairs all methods have. */
@@ -126,16 +139,16 @@ export async function compareMethods(
   methods: readonly MethodOutputs[],
   targets: string,
   { losses, pixels, optional, applied }: Measures,
-  { only = () => true, onPairs, onOutcome, ...options }: MethodsOptions = {},
+  { pairing: how = {}, only = () => true, onPairs, onOutcome, ...options }: MethodsOptions = {},
 ): Promise<JudgedMethod[]> {
   const pairings: Pairing[] = [];
   for (const { outputs } of methods) {
-    const pairing = await pairPaths(outputs, targets);
+    const pairing = await pairPaths(outputs, targets, how);
     pairings.push({ ...pairing, pairs: pairing.pairs.filter(only) });
   }
   onPairs?.(pairings.reduce((sum, { pairs }) => sum + pairs.length, 0));
   const compared: JudgedMethod[] = [];
-  for (const [index, { pairs, unpaired, passedOver }] of pairings.entries()) {
+  for (const [index, { pairs, unpaired, passedOver, proposal }] of pairings.entries()) {
     const { name, outputs } = methods[index];
     const outcomes: Outcome[] = [];
     for await (const outcome of comparePairs(pairs, losses, { ...pixels, ...options, optional })) {
@@ -147,6 +160,7 @@ export async function compareMethods(
       name,
       outputs,
       comparison: { ...comparison, ...(passedOver === undefined ? {} : { passedOver }) },
+      ...(proposal === undefined ? {} : { proposal }),
     });
   }
   return compared;

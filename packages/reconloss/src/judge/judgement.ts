@@ -4,6 +4,7 @@ import { reference } from "@reconloss/core/graph";
 import { checkArguments } from "@reconloss/core/internal";
 import { type AppliedProtocol, recordOf } from "../compare/apply-protocol.ts";
 import { badness, type Comparison, formatNumber, isWorse, type PairResult, summarise } from "../compare/index.ts";
+import { hasMagic, splitGlob } from "../image/glob.ts";
 import { bootstrapInterval, meansWithoutOne, resampledMeans } from "./bootstrap.ts";
 import { groupsOf } from "./groups.ts";
 import type {
@@ -64,7 +65,8 @@ function nameWithin(targets: string, target: string): string {
 }
 
 /** What images there are, with each method's pair of it. An image is its target; where outputs of a method share one, target and output. */
-function imagesOf(targets: string, methods: readonly JudgedMethod[]): JudgedImage[] {
+function imagesOf(given: string, methods: readonly JudgedMethod[]): JudgedImage[] {
+  const targets = hasMagic(given) ? splitGlob(given).folder : given;
   const shared = new Set<string>();
   for (const { comparison } of methods) {
     const seen = new Set<string>();
@@ -87,12 +89,12 @@ function imagesOf(targets: string, methods: readonly JudgedMethod[]): JudgedImag
   }
   const order = new Intl.Collator("en", { numeric: true });
   const entries = [...images].sort(([a], [b]) => order.compare(a, b) || (a < b ? -1 : 1));
-  const groups = groupsOf(entries.map(([, { target }]) => nameWithin(targets, target)));
-  return entries.map(([name, image], i) => ({
-    name,
-    ...image,
-    ...(groups[i] === undefined ? {} : { group: groups[i] }),
-  }));
+  const folders = groupsOf(entries.map(([, { target }]) => nameWithin(targets, target)));
+  return entries.map(([name, image], i) => {
+    // A list says itself what pairs belong to.
+    const group = image.pairs.find((pair) => pair?.group !== undefined)?.group ?? folders[i];
+    return { name, ...image, ...(group === undefined ? {} : { group }) };
+  });
 }
 
 /** What of a pair is averaged: the scores of a loss that pools them, else the values. */

@@ -36,7 +36,7 @@ export function judgementToJson(judgement: Judgement, verdicts?: VerdictsByMetho
     })),
     pairs: images.flatMap(({ name, group, pairs }) =>
       pairs.flatMap((pair, method) =>
-        pair === undefined ? [] : [{ image: name, group, method: methods[method].name, ...pairInJson(pair) }],
+        pair === undefined ? [] : [{ ...pairInJson(pair), image: name, group, method: methods[method].name }],
       ),
     ),
     ...{ statistics, protocol, notes, failed },

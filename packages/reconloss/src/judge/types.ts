@@ -1,5 +1,6 @@
 import type { Better, Loss } from "@reconloss/core";
 import type { Comparison, Failure, Note, PairResult, ProtocolRecord } from "../compare/index.ts";
+import type { PairProposal } from "../image/index.ts";
 
 /** A method: a model, a codec or a setting whose outputs are judged. */
 export interface JudgedMethod {
@@ -9,6 +10,8 @@ export interface JudgedMethod {
   readonly outputs: string;
   /** Its outputs against the targets, all pairs that it has. Its means may be of other images than those of the table. */
   readonly comparison: Comparison;
+  /** How more of its outputs would pair. */
+  readonly proposal?: PairProposal;
 }
 
 /** An image of the test set: a target with the output of each method. */

@@ -12,6 +12,8 @@ import { checkArguments, checkDevice, checkPixelRange } from "@reconloss/core/in
 import type { AlphaOptions } from "@reconloss/core/pixels";
 import { measurePair } from "../compare/compare.ts";
 import { type Condition, mapStatisticsOf } from "../compare/conditions.ts";
+import { fitImages } from "../compare/fit.ts";
+import { decodeNotes } from "../compare/load.ts";
 import type { Note } from "../compare/types.ts";
 import type { DecodeNote } from "../image/index.ts";
 import { decodePrepared } from "../image/read.ts";
@@ -155,13 +157,13 @@ export async function search(
   const mapStatistics = mapStatisticsOf(conditions);
   const measure = async (bytes: Uint8Array, name: string): Promise<Measured> => {
     const output = await read(bytes, name);
-    const images = { output: output.image, target: target.image };
+    const { images } = fitImages({ output: output.image, target: target.image }, undefined, "error");
     const { result, notes } = await measurePair(
       { name, output: name, target: "the image" },
       losses,
-      { images, notes: { output: output.notes, target: target.notes } },
+      { images, notes: decodeNotes(name, { output: output.notes, target: target.notes }) },
       {
-        ...{ mapStatistics, device },
+        ...{ mapStatistics, device, inspect: false },
         onError: (error) => {
           throw error;
         },

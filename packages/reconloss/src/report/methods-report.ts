@@ -1,16 +1,15 @@
 import type { Loss } from "@reconloss/core";
 import { checkArguments } from "@reconloss/core/internal";
+import { type LoadOptions, loadOptionsOf } from "../compare/load.ts";
 import { bySpread } from "../figure/spread.ts";
 import { writeFileAtomically } from "../files.ts";
-import type { PixelOptions } from "../image/index.ts";
-import { pixelOptionsOf } from "../image/read.ts";
 import type { JudgedImage, Judgement } from "../judge/types.ts";
 import { methodsPage } from "./methods-page.ts";
 import type { PageText } from "./page.ts";
 import { type ImagePictures, judgedPictures } from "./pictures.ts";
 
 /** How a report of several methods is made. */
-export interface MethodsReportOptions extends PixelOptions, PageText {
+export interface MethodsReportOptions extends LoadOptions, PageText {
   /**
    * The most images that are shown, those on which methods differ most by each metric in turn; default 12, fewer of more than four methods, down to 4. The numbers of all are
    * there in any case.
@@ -75,7 +74,7 @@ export async function writeMethodsReport(
   const chosen = chooseImages(judgement.losses, judgement.images, mostImages);
   const pictures: ImagePictures[] = [];
   for (const image of chosen) {
-    pictures.push(await judgedPictures(image, judgement.losses, pixelOptionsOf(options)));
+    pictures.push(await judgedPictures(image, judgement.losses, loadOptionsOf(options)));
     onImage?.(pictures.length, chosen.length);
   }
   await writeFileAtomically(path, methodsPage(judgement, pictures, options));

@@ -1,11 +1,11 @@
 import type { Loss, Tensor } from "@reconloss/core";
 import type { WebpOptions } from "sharp";
 import type { PairResult } from "../compare/index.ts";
+import { type LoadOptions, readImages } from "../compare/load.ts";
 import { type Images, matchChannels, measure, over } from "../compare/measure.ts";
 import type { ProposedRegion } from "../figure/index.ts";
 import { proposalsOf, readJudged } from "../figure/read.ts";
-import { type PixelOptions, type Pixels, toPixels } from "../image/index.ts";
-import { decodePrepared } from "../image/read.ts";
+import { type Pixels, toPixels } from "../image/index.ts";
 import { loadSharp } from "../image/sharp.ts";
 import type { JudgedImage } from "../judge/types.ts";
 import { type ErrorMap, toErrorMap, topOf } from "./error-map.ts";
@@ -114,12 +114,9 @@ async function mapsOf(
 export async function picture(
   pair: PairResult,
   losses: readonly Loss[],
-  options: PixelOptions = {},
+  options: LoadOptions = {},
 ): Promise<PairPictures> {
-  const [output, target] = await Promise.all(
-    [pair.output, pair.target].map((path) => decodePrepared("writeReport", path, options)),
-  );
-  const read = { output: output.image, target: target.image };
+  const read = await readImages("writeReport", pair, options);
   const images = matchChannels(read);
   const maps = await mapsOf(pair, { read, matched: images }, losses);
   const [shown, shownTarget] = [images.output, images.target].map((image) =>
@@ -144,7 +141,7 @@ export interface ImagePictures {
 export async function judgedPictures(
   image: JudgedImage,
   losses: readonly Loss[],
-  options: PixelOptions,
+  options: LoadOptions,
 ): Promise<ImagePictures> {
   const read = await readJudged("writeMethodsReport", image, options);
   const [, , height, width] = read.target.shape;

@@ -1,14 +1,13 @@
 import { checkArguments } from "@reconloss/core/internal";
 import type { Comparison } from "../compare/index.ts";
+import { type LoadOptions, loadOptionsOf } from "../compare/load.ts";
 import { writeFileAtomically } from "../files.ts";
-import type { PixelOptions } from "../image/index.ts";
-import { pixelOptionsOf } from "../image/read.ts";
 import { type PageText, page } from "./page.ts";
 import { type PairPictures, picture } from "./pictures.ts";
 import { chooseWorst } from "./statistics.ts";
 
 /** How a report is made. */
-export interface ReportOptions extends PixelOptions, PageText {
+export interface ReportOptions extends LoadOptions, PageText {
   /** The most pairs whose images are put into the page, the worst by each loss in turn; default 24. The numbers of all pairs are there in any case. */
   mostPairs?: number;
   /** Called after each pair whose images are ready. */
@@ -49,7 +48,7 @@ export async function writeReport(path: string, comparison: Comparison, options:
   const chosen = chooseWorst(comparison.losses, comparison.pairs, mostPairs);
   const pictures: PairPictures[] = [];
   for (const pair of chosen) {
-    pictures.push(await picture(pair, comparison.losses, pixelOptionsOf(options)));
+    pictures.push(await picture(pair, comparison.losses, loadOptionsOf(options)));
     onPair?.(pictures.length, chosen.length);
   }
   await writeFileAtomically(path, page(comparison, pictures, options));

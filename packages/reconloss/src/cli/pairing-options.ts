@@ -1,0 +1,138 @@
+import { ReconlossError } from "@reconloss/core";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { type CompareOptions, type Fit, fits } from "../compare/index.ts";
+import { type Pairing, type PairOptions, pairPaths, type Region, readPairList, readRegions } from "../image/index.ts";
+import { RepeatableOption } from "./repeated.ts";
+import { tell } from "./tell.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** Which images go together, and what of them counts. */
+export interface PairingFlags {
+  pair?: string;
+  exclude?: readonly string[];
+  masks?: string;
+  ignore?: readonly string[];
+}
+
+/** How a pair becomes two images of one size, and whether it is looked at first. */
+export interface LoadingFlags {
+  fit?: Fit;
+  /** As {@link PixelFlags} has it; `mask` is a weight. */
+  alpha?: string;
+}
+
+/** Adds the options of {@link PairingFlags}. */
+export function addPairingOptions(command: Command): Command {
+  const repeatable = (flags: string, description: string) =>
+    new RepeatableOption(flags, description).argParser((text: string, before: readonly string[] = []) => [
+      ...before,
+      text,
+    ]);
+  return command
+    .option("--pair <output=target>", "names that go together: {name}_x4.png={name}.png")
+    .addOption(repeatable("--exclude <glob>", "images that are left out, of outputs and targets; repeatable"))
+    .option("--masks <path>", "a mask for each pair, named as target or output, or one for all: grey is weight")
+    .addOption(
+      repeatable("--ignore <x,y,w,h>", "a rectangle that does not count, or a JSON file of some by image; repeatable"),
+    );
+}
+
+/** Adds `--fit`. */
+export function addFitOption(command: Command): Command {
+  return command.addOption(
+    new Option("--fit <how>", "outputs of another size than their target: an error, crop both, resize the output")
+      .choices(fits)
+      .default(undefined, "error"),
+  );
+}
+
+/** Adds `--no-inspect`. */
+export function addInspectOption(command: Command): Command {
+  return command.option("--no-inspect", "do not look whether outputs are shifted, of other brightness, or BGR");
+}
+
+/** What `--no-inspect` stands for. */
+export function inspectOf({ inspect }: { inspect: boolean }): Pick<CompareOptions, "inspect"> {
+  return inspect ? {} : { inspect };
+}
+
+/** Adds `--list`. */
+export function addListOption(command: Command): Command {
+  return command.addOption(
+    new Option(
+      "--list <file>",
+      "pairs from a list, in place of outputs and targets: a .csv with columns output and target, and mask and group; or .jsonl",
+    ).argParser((text: string) => {
+      if (/\.(csv|jsonl|ndjson)$/i.test(text)) return text;
+      throw new InvalidArgumentError("It must end in .csv or .jsonl.");
+    }),
+  );
+}
+
+/** A rectangle as it is typed. */
+function parseRegion(text: string): Region | undefined {
+  if (!/^\s*\d+\s*(,\s*\d+\s*){3}$/.test(text)) return undefined;
+  const region = text.split(",").map(Number) as unknown as Region;
+  if (region[2] > 0 && region[3] > 0) return region;
+  throw new ReconlossError("invalid-argument", `--ignore ${text}: width and height must be at least 1`);
+}
+
+/**
+ * What these flags stand for.
+ *
+ * @throws {ReconlossError} `invalid-argument` for rectangles for all images beside some by image; whatever is wrong with a file of them
+ */
+export async function pairingOf({ pair, exclude, masks, ignore }: PairingFlags): Promise<PairOptions> {
+  const all: Region[] = [];
+  const named: Record<string, Region[]> = {};
+  for (const text of ignore ?? []) {
+    const region = parseRegion(text);
+    if (region !== undefined) {
+      all.push(region);
+      continue;
+    }
+    if (!/\.json$/i.test(text)) {
+      throw new ReconlossError("invalid-argument", `--ignore must be x,y,w,h or a .json file, got ${text}`);
+    }
+    const read = await readRegions(text);
+    if (Array.isArray(read)) all.push(...(read as readonly Region[]));
+    else {
+      for (const [name, regions] of Object.entries(read)) named[name] = [...(named[name] ?? []), ...regions];
+    }
+  }
+  if (all.length > 0 && Object.keys(named).length > 0) {
+    const problem = "rectangles of all images and some by image cannot both be";
+    throw new ReconlossError("invalid-argument", `--ignore: ${problem}; write all into the file`);
+  }
+  return {
+    ...(pair === undefined ? {} : { pair }),
+    ...(exclude === undefined ? {} : { exclude }),
+    ...(masks === undefined ? {} : { masks }),
+    ...(all.length > 0 ? { ignore: all } : Object.keys(named).length > 0 ? { ignore: named } : {}),
+  };
+}
+
+/** What these flags stand for. */
+export function loadingOf({ fit, alpha }: LoadingFlags): Pick<CompareOptions, "fit" | "alphaMask"> {
+  return { ...(fit === undefined ? {} : { fit }), ...(alpha === "mask" ? { alphaMask: true } : {}) };
+}
+
+/** The pairs of a list, or of outputs and targets. */
+export async function pairsOf(
+  inputs: { readonly outputs: string; readonly targets: string; readonly list?: string },
+  flags: PairingFlags,
+): Promise<Pairing> {
+  const options = await pairingOf(flags);
+  if (inputs.list === undefined) return pairPaths(inputs.outputs, inputs.targets, options);
+  const other = Object.keys(options)[0];
+  if (other !== undefined) {
+    throw new ReconlossError("invalid-argument", `--list says which pairs there are; leave out --${other}`);
+  }
+  return { pairs: await readPairList(inputs.list), unpaired: [] };
+}
+
+/** Says how more images would pair. */
+export function tellProposal({ proposal }: Pick<Pairing, "proposal">, terminal: Terminal, method?: string): void {
+  if (proposal === undefined) return;
+  tell(terminal, "yellow", "note:", `${method === undefined ? "" : `${method}: `}${proposal.text}`);
+}
