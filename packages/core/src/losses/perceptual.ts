@@ -160,8 +160,8 @@ export const perceptual = defineLoss({
     /** Content features in the order of `content`, then Gram matrices, weighted or not, in the order of `style`. */
     const features = <T>(o: Ops<T>, image: T, weight?: T): T[] => {
       const normalised = toNetwork(o, toUnitColour(o, image, options), net, input);
-      const size = o.constant(new Float32Array(resize ** 2), [1, 1, resize, resize]);
-      const resized = resize === 0 ? normalised : o.resize(normalised, size);
+      const size = () => o.constant(new Float32Array(resize ** 2), [1, 1, resize, resize]);
+      const resized = resize === 0 ? normalised : o.resize(normalised, size());
       const values = network.features(o, resized, weights.tensors, taps);
       const at = ({ tap }: WeightedTap) => {
         const x = values[taps.indexOf(tap)];
