@@ -33,6 +33,7 @@ const core: Layers = {
     "train",
     "tensorflow",
     "jax",
+    "webgpu",
   ],
   top: ["grammar.ts", "index.ts", "internal.ts"],
   packages: {

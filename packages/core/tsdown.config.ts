@@ -1,7 +1,7 @@
 import { defineConfig } from "tsdown";
 
 /** What package.json exports: `@reconloss/core/graph` is src/graph/index.ts, and so on. */
-const subpaths = ["graph", "jax", "kernels", "metrics", "nets", "pixels", "tensorflow", "train", "weights"];
+const subpaths = ["graph", "jax", "kernels", "metrics", "nets", "pixels", "tensorflow", "train", "webgpu", "weights"];
 
 export default defineConfig({
   entry: {

@@ -54,10 +54,13 @@ export class OnnxBuilder {
   readonly writer: OnnxModelWriter;
   /** The number of channels side by side in the layout of ONNX Runtime's fast convolutions; 0 where these are not to be used. */
   readonly block: number;
+  /** Whether the runtime knows float64. */
+  readonly float64: boolean;
   readonly #made = new Map<string, ArrayLike<number>>();
 
   constructor({ block = 0, float64 = true }: ModelTarget = {}) {
     this.block = block;
+    this.float64 = float64;
     this.writer = new OnnxModelWriter(float64);
   }
 

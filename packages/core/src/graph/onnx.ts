@@ -1,4 +1,5 @@
 import { ReconlossError } from "../errors.ts";
+import { lowestFloat32 } from "./float32.ts";
 import { axisIndex, farEnd, type Lowering, OnnxBuilder, type OnnxValue } from "./onnx-builder.ts";
 import { conv2d, convInput, convWeight, outputDims, pad, windowAttributes } from "./onnx-convolution.ts";
 import { fft, fftAdjoint } from "./onnx-fourier.ts";
@@ -125,6 +126,11 @@ function unary(opType: string) {
   return ({ writer }: OnnxBuilder, [x]: readonly OnnxValue[]): OnnxValue => {
     return { name: writer.node(opType, [x.name]), type: x.type, dims: x.dims };
   };
+}
+
+function clamped({ writer }: OnnxBuilder, { name, type, dims }: OnnxValue, low: number, high: number): OnnxValue {
+  const bounds = [low, high].map((value) => writer.constant(type, [], [value]));
+  return { name: writer.node("Clip", [name, ...bounds]), type, dims };
 }
 
 /**
@@ -269,7 +275,13 @@ const table: { readonly [P in Primitive]: Lowering<P> } = {
   },
   neg: unary("Neg"),
   abs: unary("Abs"),
-  sign: unary("Sign"),
+  // Of ONNX Runtime on WebGPU, which has no float64 either, only the CPU has Sign.
+  sign: (builder, [x]) => {
+    if (builder.float64) return unary("Sign")(builder, [x]);
+    const { writer } = builder;
+    const large = writer.node("Mul", [x.name, writer.constant(x.type, [], [-lowestFloat32])]);
+    return clamped(builder, { ...x, name: large }, -1, 1);
+  },
   sqrt: unary("Sqrt"),
   exp: unary("Exp"),
   log: unary("Log"),
@@ -284,11 +296,7 @@ const table: { readonly [P in Primitive]: Lowering<P> } = {
     dims: x.dims,
     name: builder.writer.node("Pow", [x.name, builder.writer.constant(x.type, [], [exponent])]),
   }),
-  clamp: ({ writer }, [x], { low, high }) => ({
-    type: x.type,
-    dims: x.dims,
-    name: writer.node("Clip", [x.name, writer.constant(x.type, [], [low]), writer.constant(x.type, [], [high])]),
-  }),
+  clamp: (builder, [x], { low, high }) => clamped(builder, x, low, high),
   stopGradient: (_, [x]) => x,
   where: (builder, [mask, a, b]) => {
     const { names, type } = commonType(builder, [a, b]);

@@ -111,6 +111,9 @@ export function jaxFunction<A extends JaxArray>(
 ): (...inputs: A[]) => A {
   const layout = layoutOf("jaxFunction", jax, options);
   checkFunction("jaxFunction", "f", f);
-  return (...inputs) =>
-    evaluate<A>(jax, "jaxFunction", Object.fromEntries(inputs.map((x, place) => [`input ${place}`, x])), layout, f);
+  return (...inputs) => {
+    if (inputs.length === 0) throw new ReconlossError("invalid-argument", "jaxFunction: got no array");
+    const given = Object.fromEntries(inputs.map((x, place) => [`input ${place}`, x]));
+    return evaluate<A>(jax, "jaxFunction", given, layout, f);
+  };
 }

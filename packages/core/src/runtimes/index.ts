@@ -5,6 +5,12 @@ import type { Device, Runtime, RuntimeOptions } from "./session.ts";
 
 export type {
   Device,
+  GpuBuffer,
+  GpuDevice,
+  GpuSession,
+  GpuSessionOptions,
+  GpuTensor,
+  GpuTensorOutput,
   Runtime,
   RuntimeOptions,
   Session,

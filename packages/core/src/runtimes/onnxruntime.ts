@@ -1,7 +1,7 @@
-import type { Session, TensorInput, TensorOutput, ValueInfo } from "./session.ts";
+import type { GpuDevice, Session, TensorInput, TensorOutput, ValueInfo } from "./session.ts";
 
 /** A tensor of ONNX Runtime. */
-interface NativeTensor {
+export interface NativeTensor {
   readonly type: string;
   readonly data: unknown;
   readonly dims: readonly number[];
@@ -59,10 +59,10 @@ export const commonOptions = {
   logSeverityLevel: 4,
 } as const;
 
-/** Sessions on the GPU, with the CPU for the nodes that it does not know and those named. */
-export function gpuProviders(cpu: string, cpuNodes: readonly string[]) {
+/** Sessions on the GPU, on a device of their own or one that is there, with the CPU for the nodes that it does not know and those named. */
+export function gpuProviders(cpu: string, cpuNodes: readonly string[], gpu?: GpuDevice) {
   const forced = cpuNodes.length > 0 ? { forceCpuNodeNames: [...cpuNodes] } : {};
-  return [{ name: "webgpu", preferredLayout: "NCHW", ...forced }, cpu];
+  return [{ name: "webgpu", preferredLayout: "NCHW", ...forced, ...(gpu && { device: gpu }) }, cpu];
 }
 
 /**

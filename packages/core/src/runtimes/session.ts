@@ -70,6 +70,57 @@ export interface Session {
   release(): Promise<void>;
 }
 
+/** A `GPUBuffer` of WebGPU. */
+export interface GpuBuffer {
+  readonly size: number;
+  readonly usage: number;
+  destroy(): void;
+}
+
+/** A `GPUDevice` of WebGPU. */
+export interface GpuDevice {
+  readonly queue: object;
+  createBuffer(descriptor: { size: number; usage: number }): GpuBuffer;
+}
+
+/** Numbers in float32 in a buffer of a GPU, from its beginning. */
+export interface GpuTensor {
+  readonly buffer: GpuBuffer;
+  readonly dims: readonly number[];
+}
+
+/** An output that stays on the GPU. */
+export interface GpuTensorOutput extends GpuTensor {
+  /** Gives its memory back to the runtime, which uses the buffer again. */
+  dispose(): void;
+}
+
+/** Options of {@link Runtime.createGpuSession}. */
+export interface GpuSessionOptions {
+  /** The device that the buffers are of. */
+  readonly gpu: GpuDevice;
+  /** The outputs that stay on the GPU. */
+  readonly kept: readonly string[];
+  /** The names of nodes that stay on the CPU. */
+  readonly cpuNodes?: readonly string[];
+}
+
+/** A model that runs on a GPU, on what is there already. */
+export interface GpuSession {
+  /**
+   * Computes all outputs.
+   *
+   * @param feeds - every input by name
+   * @param into - buffers that outputs are written to, by name and of the right size; default: new ones
+   * @returns the outputs that are kept on the GPU, but for those that were written to buffers given, and the others
+   */
+  run(
+    feeds: Readonly<Record<string, GpuTensor>>,
+    into?: Readonly<Record<string, GpuTensor>>,
+  ): Promise<{ kept: Record<string, GpuTensorOutput>; read: Record<string, TensorOutput> }>;
+  release(): Promise<void>;
+}
+
 /** An ONNX Runtime: what makes sessions of the bytes of ONNX models. */
 export interface Runtime {
   /** The package that it comes from. */
@@ -82,6 +133,8 @@ export interface Runtime {
   /** Whether models may compute in float64 on a device. */
   hasFloat64(device: Device): boolean;
   createSession(model: Uint8Array, options?: SessionOptions): Promise<Session>;
+  /** Sessions on buffers of a GPU; absent where the runtime has none. */
+  createGpuSession?(model: Uint8Array, options: GpuSessionOptions): Promise<GpuSession>;
   /** Sessions that compute at once where {@link Runtime.parallel} is more than 1, each with an equal share of the cores. On the CPU. */
   createParallelSessions(models: readonly Uint8Array[]): Promise<Session[]>;
 }

@@ -1,5 +1,6 @@
 import { ReconlossError } from "../errors.ts";
-import { commonOptions, gpuProviders, type OnnxRuntime, openSession } from "./onnxruntime.ts";
+import { type OnnxRuntimeOnGpu, openGpuSession } from "./gpu-session.ts";
+import { commonOptions, gpuProviders, openSession } from "./onnxruntime.ts";
 import type { Device, Runtime, RuntimeOptions } from "./session.ts";
 import { type Turns, turns } from "./turns.ts";
 
@@ -30,8 +31,8 @@ interface Answer {
 const host = globalThis as unknown as Host;
 
 /** onnxruntime-web, with what is set before its first session. */
-interface WebRuntime extends OnnxRuntime {
-  readonly env: OnnxRuntime["env"] & {
+interface WebRuntime extends OnnxRuntimeOnGpu {
+  readonly env: OnnxRuntimeOnGpu["env"] & {
     readonly wasm: { numThreads?: number; wasmPaths?: { mjs?: string; wasm: string } };
   };
 }
@@ -123,16 +124,14 @@ export async function openRuntime({ files }: RuntimeOptions = {}): Promise<Runti
     if (device === "webgpu") await checkGpu();
     const { ort, inTurn, asked } = await open(device);
     const executionProviders = device === "cpu" ? ["wasm"] : gpuProviders("wasm", cpuNodes);
-    const session = await inTurn(() => openSession(ort, model, { ...commonOptions, executionProviders }, false)).catch(
-      (cause: unknown) => {
-        throw `${cause}`.includes("no available backend") ? notServed(builds[device], asked, cause) : cause;
-      },
-    );
-    return {
-      ...session,
-      run: (...given) => inTurn(() => session.run(...given)),
-      release: () => inTurn(() => session.release()),
-    };
+    const options = { ...commonOptions, executionProviders };
+    const session = await inTurn(() => openSession(ort, model, options, false)).catch(explain(builds[device], asked));
+    return takingTurns(inTurn, session);
+  };
+  const createGpuSession: Runtime["createGpuSession"] = async (model, options) => {
+    const { ort, inTurn, asked } = await open("webgpu");
+    const session = await inTurn(() => openGpuSession(ort, model, options)).catch(explain(builds.webgpu, asked));
+    return takingTurns(inTurn, session);
   };
   return {
     name: "onnxruntime-web",
@@ -142,7 +141,28 @@ export async function openRuntime({ files }: RuntimeOptions = {}): Promise<Runti
     // The build for WebGPU has no float64, not even on the CPU.
     hasFloat64: (device) => device === "cpu",
     createSession,
+    createGpuSession,
     createParallelSessions: (models) => Promise.all(models.map((model) => createSession(model))),
+  };
+}
+
+/** A session that runs when what was asked for before is done. */
+function takingTurns<
+  Given extends unknown[],
+  R,
+  S extends { run(...given: Given): Promise<R>; release(): Promise<void> },
+>(inTurn: Turns, session: S & { run(...given: Given): Promise<R> }): S {
+  return {
+    ...session,
+    run: (...given: Given) => inTurn(() => session.run(...given)),
+    release: () => inTurn(() => session.release()),
+  };
+}
+
+/** Says of a build that was not found where it was looked for. */
+function explain(build: Build, asked: readonly string[]) {
+  return (cause: unknown): never => {
+    throw `${cause}`.includes("no available backend") ? notServed(build, asked, cause) : cause;
   };
 }
 

@@ -98,11 +98,13 @@ export function tfFunction<Tf extends Tensorflow>(
     },
     true,
   );
-  const apply = (...inputs: TensorOf<Tf>[]) =>
-    backend.tidy(() => {
+  const apply = (...inputs: TensorOf<Tf>[]) => {
+    if (inputs.length === 0) throw new ReconlossError("invalid-argument", "tfFunction: got no tensor");
+    return backend.tidy(() => {
       const batches = inputs.map((input, place) => toBatch(ops, place, input, layout));
       return ops.reshape(taped.apply(batches), []);
     });
+  };
   const dispose = () => {
     taped.dispose();
     backend.dispose();
