@@ -1,16 +1,14 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism, cpus, tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { parseLosses } from "../packages/core/src/losses/parse.ts";
+import { compareVideos, type VideoPlanes } from "../packages/reconloss/src/video/index.ts";
 
-// npx tsx bench/video.ts [frames] [rounds]: 300 frames of 1920x1080 of ffmpeg's testsrc2, encoded well and badly by x264, through `reconloss compare` and through ffmpeg's own filters, in turn, whole
-// processes, start and decoding included; needs `npm run build` and ffmpeg. Prints seconds and frames a second, processor seconds, and the numbers of both.
+// npx tsx bench/video.ts [frames] [rounds]: 300 frames of 1920x1080 of ffmpeg's testsrc2, encoded well and badly by x264, through compareVideos and through ffmpeg's own filters, in turn, decoding
+// included (the start of Node is not). Prints seconds, frames a second, processor seconds of all processes, and the numbers of both.
 
 const [frames = "300", rounds = "3"] = process.argv.slice(2);
-const root = fileURLToPath(new URL("..", import.meta.url));
-const program = join(root, "packages", "reconloss", "dist", "cli", "main.js");
-if (!existsSync(program)) throw new Error(`${program} is missing: npm run build`);
 const folder = mkdtempSync(join(tmpdir(), "bench-video-"));
 const [target, output] = ["target.mp4", "output.mp4"].map((name) => join(folder, name));
 const quiet = ["-hide_banner", "-nostdin", "-v", "error", "-y"];
@@ -19,70 +17,46 @@ const x264 = (crf: string) => ["-c:v", "libx264", "-preset", "veryfast", "-crf",
 execFileSync("ffmpeg", [...quiet, ...source, ...x264("12"), target]);
 execFileSync("ffmpeg", [...quiet, "-i", target, ...x264("34"), output]);
 
-const ofFilter = (filter: string) => () =>
-  run("ffmpeg", [
-    "-hide_banner",
-    "-nostdin",
-    "-i",
-    output,
-    "-i",
-    target,
-    "-lavfi",
-    `[0:v][1:v]${filter}`,
-    "-f",
-    "null",
-    "-",
-  ]);
-const ofOurs =
-  (metrics: string, ...more: string[]) =>
-  () =>
-    run(process.execPath, [program, "compare", output, target, "-m", metrics, ...more]);
-const contenders: Record<string, () => string> = {
-  "ffmpeg, decoding alone": () =>
-    run("ffmpeg", [
-      "-hide_banner",
-      "-nostdin",
-      "-i",
-      output,
-      "-i",
-      target,
-      "-map",
-      "0:v",
-      "-f",
-      "null",
-      "-",
-      "-map",
-      "1:v",
-      "-f",
-      "null",
-      "-",
-    ]),
-  "ffmpeg psnr": ofFilter("psnr"),
-  "reconloss psnr": ofOurs("psnr"),
-  "ffmpeg ssim": ofFilter("ssim"),
-  "reconloss ssim": ofOurs("ssim"),
-  "reconloss ssim of luma": ofOurs("ssim", "--planes", "y"),
-};
-
-/** Runs a program to its end, and returns what it says of the numbers. */
-function run(name: string, args: readonly string[]): string {
-  const { status, stdout, stderr } = spawnSync(name, args, { encoding: "utf8" });
-  if (status !== 0) throw new Error(`${name} ended with ${status}: ${stderr}`);
-  const lines = `${stdout}\n${stderr}`.split("\n").filter((line) => /^(psnr|ssim)|(PSNR|SSIM) /.test(line));
+/** Runs ffmpeg to its end, and returns what its filter says of the numbers. */
+function ofFfmpeg(...args: readonly string[]): string {
+  const { status, stderr } = spawnSync("ffmpeg", ["-hide_banner", "-nostdin", "-i", output, "-i", target, ...args], {
+    encoding: "utf8",
+  });
+  if (status !== 0) throw new Error(`ffmpeg ended with ${status}: ${stderr}`);
+  const lines = stderr.split("\n").filter((line) => /(PSNR|SSIM) /.test(line));
   return lines.map((line) => line.replace(/^\[[^\]]*\] /, "").trim()).join("; ");
 }
 
-/** Processor seconds of this process and those that have ended under it. */
+const ofFilter = (filter: string) => async () => ofFfmpeg("-lavfi", `[0:v][1:v]${filter}`, "-f", "null", "-");
+const ofOurs = (metrics: string, planes: VideoPlanes) => async () => {
+  const { statistics, pooled } = await compareVideos(output, target, parseLosses(metrics), { planes });
+  return Object.entries(statistics)
+    .map(([key, { mean }]) => `${key} ${(pooled[key] ?? mean).toFixed(6)}`)
+    .join(", ");
+};
+const nowhere = ["-f", "null", "-"];
+const contenders: Record<string, () => Promise<string>> = {
+  "ffmpeg, decoding alone": async () => ofFfmpeg("-map", "0:v", ...nowhere, "-map", "1:v", ...nowhere),
+  "ffmpeg psnr": ofFilter("psnr"),
+  "reconloss psnr(pooling=dataset)": ofOurs("psnr(pooling=dataset)", "yuv"),
+  "ffmpeg ssim": ofFilter("ssim"),
+  "reconloss ssim": ofOurs("ssim", "yuv"),
+  "reconloss ssim of luma": ofOurs("ssim", "y"),
+};
+
+/** Processor seconds of this process and of those that have ended under it (Linux counts in hundredths). */
 function processorSeconds(): number {
-  const text = execFileSync("sh", ["-c", `cut -d" " -f16,17 /proc/${process.pid}/stat`], { encoding: "utf8" });
-  return text.split(" ").reduce((sum, ticks) => sum + Number(ticks) / 100, 0);
+  const fields = readFileSync("/proc/self/stat", "utf8")
+    .replace(/^.*\) /, "")
+    .split(" ");
+  return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks) / 100, 0);
 }
 
 const measured: Record<string, { wall: number; busy: number; said: string }[]> = {};
 for (let round = 0; round <= Number(rounds); round++) {
   for (const [name, contender] of Object.entries(contenders)) {
     const [start, before] = [performance.now(), processorSeconds()];
-    const said = contender();
+    const said = await contender();
     // The first round warms the disk's cache.
     if (round > 0)
       (measured[name] ??= []).push({

@@ -87,17 +87,22 @@ describe("searchQuality", () => {
     const own = { image: pixels, encode, decode, range: [1, 8] } as const;
     const { chosen } = await searchQuality({ ...own, loss: psnr(), target: 30 });
     expect(chosen?.quality).toBeGreaterThan(2);
-    const never = await searchQuality({ ...own, target: "psnr>30, l1>0.5" });
+    const never = await searchQuality({ ...own, target: "psnr>30, l1<0" });
     expect(never.chosen).toBeUndefined();
     expect(never.tried.length).toBeGreaterThan(3);
     const refused = (options: object) =>
       expect(searchQuality({ ...own, ...options } as typeof own & { target: string }));
+    // No direction is better of a prior: everything is tried.
+    const prior = await searchQuality({ ...own, target: "tv<10" });
+    expect(prior.tried).toHaveLength(8);
     await refused({ target: "ssim" }).rejects.toThrow("target: conditions are written loss<number");
     await refused({ target: "sim>0.9" }).rejects.toThrow('there is no loss "sim"');
     await refused({ target: "min(ssim)>0.9" }).rejects.toThrow("write ssim>0.9");
     await refused({ target: "ssim.p200>0.9" }).rejects.toThrow("percentiles are from p0 to p100");
     await refused({ target: 3 }).rejects.toThrow("a number is for one loss");
     await refused({ target: 3, loss: tv() }).rejects.toThrow("a number is for one loss");
+    await refused({ target: "psnr>20, psnr<40" }).rejects.toThrow("psnr<40 would keep good files out");
+    await refused({ target: "l1>0.1" }).rejects.toThrow("say what it must be at most");
     await refused({ target: "ssim>0.9", range: [9, 1] }).rejects.toThrow("range must be");
     await refused({ target: "ssim>0.9", neighbours: -1 }).rejects.toThrow("neighbours must be");
     await refused({ target: "ssim>0.9", decode: undefined }).rejects.toThrow("its content is no image");

@@ -3,12 +3,13 @@ import { type Device, type Loss, ReconlossError } from "@reconloss/core";
 import { counted } from "@reconloss/core/internal";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { formatNumber } from "../compare/numbers.ts";
-import { exitCodes } from "../exit-codes.ts";
+import { exitCodeOf, exitCodes } from "../exit-codes.ts";
 import { writeFileAtomically } from "../files.ts";
 import type { AlphaOptions, PassedOver } from "../image/index.ts";
 import { type FileQualitySearch, type QualityTrial, qualityFormats, searchFileQuality } from "../quality/index.ts";
 import { keyOf, parseTargets } from "../quality/targets.ts";
 import { type Job, jobsFor, refuseReplacing } from "./jobs.ts";
+import { addJsonOption, jsonFile, printsJson } from "./json-option.ts";
 import { deviceOption, type NetworkOptions, prepareNetworks, weightsOption } from "./networks.ts";
 import { noteNewFolder } from "./new-folder.ts";
 import { type AlphaFlags, alphaOption, alphaOptions, backgroundOption } from "./pixel-options.ts";
@@ -16,6 +17,7 @@ import { loadPlugins, type PluginOptions, pluginOption } from "./plugins.ts";
 import { progressBar } from "./progress.ts";
 import { listOption } from "./repeated.ts";
 import { plainTable } from "./table.ts";
+import { tell, toFile, writeEach, writeOut } from "./tell.ts";
 import { coloursFor, jsonText, printable, type Terminal, widthOf } from "./terminal.ts";
 
 interface Flags extends AlphaFlags, NetworkOptions, PluginOptions {
@@ -24,7 +26,7 @@ interface Flags extends AlphaFlags, NetworkOptions, PluginOptions {
   output?: string;
   range: readonly [number, number];
   exhaustive?: boolean;
-  json?: boolean;
+  json?: string;
   progress: boolean;
 }
 
@@ -44,8 +46,8 @@ function parseRange(text: string): readonly [number, number] {
 
 /** `reconloss quality`; `finish` receives the exit code. */
 export function qualityCommand(terminal: Terminal, finish: (code: number) => void): Command {
-  return new Command("quality")
-    .description("the smallest file of a photograph that still meets a target")
+  const command = new Command("quality").description("the smallest file of a photograph that still meets a target");
+  return addJsonOption(command)
     .argument("<input>", "an image, or a folder of images")
     .addOption(
       new Option("--format <name>", "what is written")
@@ -64,7 +66,6 @@ export function qualityCommand(terminal: Terminal, finish: (code: number) => voi
     )
     .option("--range <lowest..highest>", "qualities that are searched", parseRange, [1, 100])
     .option("--exhaustive", "try every quality, not only those of the search")
-    .option("--json", "print one JSON object instead of a table")
     .addOption(alphaOption({ compares: true }))
     .addOption(backgroundOption())
     .addOption(pluginOption())
@@ -143,12 +144,17 @@ async function quality(input: string, flags: Flags, terminal: Terminal): Promise
     progress.stop();
   }
   const told: Told = { found, missed, isFolder, isWritten: flags.output !== undefined, passedOver, losses };
-  if (flags.json) {
+  const json = () => {
     const texts = conditions.map(({ text }) => text);
-    terminal.stdout.write(`${jsonText(inJson({ ...told, format: flags.format, target: texts }), 2)}\n`);
-  } else printTables(told, terminal);
+    return `${jsonText(inJson({ ...told, format: flags.format, target: texts }), 2)}\n`;
+  };
+  if (printsJson(flags)) await writeOut(terminal.stdout, json());
+  else printTables(told, terminal);
   printNotes(told, terminal);
-  return missed.length > 0 ? exitCodes.failed : exitCodes.ok;
+  const lost = await writeEach(toFile(jsonFile(flags), (path) => writeFileAtomically(path, json())));
+  for (const { message } of lost) tell(terminal, "red", "error:", message);
+  if (missed.length > 0) return exitCodes.failed;
+  return Math.max(exitCodes.ok, ...lost.map(exitCodeOf));
 }
 
 /** Where the file of one image goes: `output` itself, where that is a name of the format, or into the folder of that name. */

@@ -23,7 +23,8 @@ import { meetsAll, parseTargets, type Targets } from "./targets.ts";
 /** What is wanted of a file, and how it is looked for. */
 export interface TargetOptions extends AlphaOptions {
   /**
-   * What must be true of the file: conditions as `compare` has them, `"ssimulacra2>=80, deltaE.p99<3"`, all of them; or a number, which is at least to be reached by the one `loss`.
+   * What must be true of the file: conditions as `compare` has them, `"ssimulacra2>=80, deltaE.p99<3"`, all of them; or a number, which is at least to be reached by the one `loss`. What is good enough
+   * for a target has no upper end; of priors such as `niqe`, for which no direction is better, every quality is tried.
    */
   target: string | number;
   /** The losses that `target` is about; default: those that it names. */
@@ -101,7 +102,8 @@ export function planSearch(caller: string, options: TargetOptions): SearchPlan {
   checkDevice(caller, device);
   const targets = parseTargets(target, given, more);
   checkPixelRange(targets.losses, "files");
-  return { ...targets, range: { lowest, highest, neighbours }, device, onTry };
+  const reach = targets.isMonotone ? neighbours : Number.POSITIVE_INFINITY;
+  return { ...targets, range: { lowest, highest, neighbours: reach }, device, onTry };
 }
 
 /**
@@ -141,6 +143,11 @@ export async function searchQuality(options: SearchQualityOptions): Promise<Qual
   return search({ image: target, notes: [] }, encode, read, plan);
 }
 
+/** A note of a pair, of which the image is the target and its file the output. */
+function inWords(note: Note): Note {
+  return { ...note, text: note.text.replace(/^the target /, "the image ").replace(/^the output /, "the file ") };
+}
+
 /** What was measured of the bytes of a file. */
 interface Measured {
   readonly values: Readonly<Record<string, number>>;
@@ -169,7 +176,7 @@ export async function search(
         },
       },
     );
-    return { values: result?.values ?? {}, notes };
+    return { values: result?.values ?? {}, notes: notes.map(inWords) };
   };
   // Encoders have fewer steps than there are qualities: several give the same file.
   const known = new Map<string, Measured>();

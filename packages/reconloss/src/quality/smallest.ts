@@ -16,8 +16,8 @@ export interface SearchRange {
   readonly neighbours: number;
 }
 
-/** A sort order: the fewer bytes, then the lower quality. */
-export const bySize = (a: Tried, b: Tried) => a.bytes - b.bytes || a.quality - b.quality;
+/** A sort order: the fewer bytes, then the higher quality, which cost nothing. */
+export const bySize = (a: Tried, b: Tried) => a.bytes - b.bytes || b.quality - a.quality;
 
 /**
  * Searches the smallest file that meets a target. Bisection takes it that files which meet the target do so at every higher quality; since neither sizes nor scores need rise with quality, all

@@ -5,6 +5,8 @@ import { type Condition, conditionsOf, isTrueOf, lossesIn } from "../compare/con
 export interface Targets {
   readonly losses: readonly Loss[];
   readonly conditions: readonly Condition[];
+  /** Whether a better image meets them too: not where one is about a prior, which says of no image that it is better. */
+  readonly isMonotone: boolean;
 }
 
 /**
@@ -18,7 +20,9 @@ export function parseTargets(
   given: readonly Loss[] | undefined,
   more: readonly LossFactory[] = [],
 ): Targets {
-  if (typeof target === "number") return { losses: given ?? [], conditions: [conditionOf(target, given ?? [])] };
+  if (typeof target === "number") {
+    return { losses: given ?? [], conditions: [conditionOf(target, given ?? [])], isMonotone: true };
+  }
   const losses = given ?? lossesIn(target, more);
   const conditions = conditionsOf("target", target, losses, more);
   const ofSeveral = conditions.find(({ over }) => over !== "mean");
@@ -30,7 +34,19 @@ export function parseTargets(
       `target: ${text} is about several images, but a target is about each by itself; write ${plain}`,
     );
   }
-  return { losses, conditions };
+  const betterOf = ({ label }: Condition) => losses.find((loss) => loss.label === label)?.better;
+  const upwards = ({ operator }: Condition) => operator.startsWith(">");
+  for (const condition of conditions) {
+    const better = betterOf(condition);
+    if (better === "target" || upwards(condition) === (better === "higher")) continue;
+    const { text, label } = condition;
+    const [least, most] = better === "higher" ? ["at least", "higher"] : ["at most", "lower"];
+    throw new ReconlossError(
+      "invalid-argument",
+      `target: ${text} would keep good files out, since ${most} is better of ${label}; say what it must be ${least}`,
+    );
+  }
+  return { losses, conditions, isMonotone: conditions.every((condition) => betterOf(condition) !== "target") };
 }
 
 /** A number as a condition on the only loss. */

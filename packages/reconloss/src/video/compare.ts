@@ -52,7 +52,7 @@ export interface VideoComparison {
   readonly frames: readonly FrameResult[];
   /** By what `values` of frames are called. */
   readonly statistics: Readonly<Record<string, FrameStatistics>>;
-  /** What losses with `pooling=dataset` make of the pooled errors of all frames, by label. */
+  /** What losses with `pooling=dataset` make of the pooled errors of all frames, by what `values` are called. */
   readonly pooled: Readonly<Record<string, number>>;
   /** What a reader of the numbers should know. */
   readonly notes: readonly string[];
@@ -93,7 +93,7 @@ function notesOn(output: VideoInfo, target: VideoInfo, planes: VideoPlanes, layo
   notes.push(own === others ? `compared: ${own}` : `compared: the output as ${own}; the target as ${others}`);
   const both = (of: (video: VideoInfo) => string | undefined) => [of(output) ?? "not said", of(target) ?? "not said"];
   const [a, b] = [output, target].map(({ pixelFormat }) => parsePixelFormat(pixelFormat));
-  if (a.bits !== b.bits) {
+  if (planes !== "rgb" && a.bits !== b.bits) {
     notes.push(
       `output has ${a.bits} bits a sample and target ${b.bits}: the fewer were multiplied by ${2 ** Math.abs(a.bits - b.bits)}`,
     );
@@ -219,7 +219,7 @@ export async function compareVideos(
     videos: { output, target },
     ...{ width: output.width, height: output.height, losses, planes, frames, failed },
     ...summaryOfFrames(losses, frames, scores),
-    notes: notesOn(output, target, planes, layouts),
+    notes: [...notesOn(output, target, planes, layouts), ...notesOnFrames(losses, frames)],
   };
 }
 
@@ -236,8 +236,26 @@ function summaryOfFrames(
   });
   return {
     statistics: Object.fromEntries(statistics),
-    pooled: Object.fromEntries(losses.flatMap((loss) => pooledOf(loss, scores[loss.label]))),
+    pooled: Object.fromEntries(
+      Object.entries(scores).flatMap(([key, list]) => {
+        const loss = losses.find(({ label }) => key === label || key.startsWith(`${label}.`));
+        return loss?.definition?.poolScores ? [[key, pooledScore(loss.definition, list)]] : [];
+      }),
+    ),
   };
+}
+
+/** What is said of frames whose numbers no statistic can have. */
+function notesOnFrames(losses: readonly Loss[], frames: readonly FrameResult[]): string[] {
+  return losses.flatMap(({ label, better }) => {
+    const best = better === "higher" ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
+    const others = frames.filter(({ values }) => !Number.isFinite(values[label]));
+    if (others.length === 0) return [];
+    const why = others.every(({ values }) => values[label] === best) ? ", which are identical" : "";
+    return [
+      `${label} is not finite in ${others.length} of ${counted(frames.length, "frame", "frames")}${why}: no statistic has them`,
+    ];
+  });
 }
 
 /** How frames in folders are compared. */
@@ -318,10 +336,18 @@ function leftOver(count: number, outputGoesOn: boolean, output: VideoInfo, targe
   return `${longer} has ${more} more than ${shorter}, which ends after ${counted(count, "frame", "frames")}: they have no partner`;
 }
 
-function pooledOf({ label, definition }: Loss, scores: readonly number[] | undefined): [string, number][] {
-  if (!definition?.poolScores || scores === undefined) return [];
+/** Says of a loss that refuses the size of a plane of chroma what can be done. */
+function refuseChroma(plane: number) {
+  return (error: unknown): never => {
+    if (plane === 0 || !(error instanceof ReconlossError) || error.code !== "shape") throw error;
+    throw new ReconlossError("shape", `${error.message}; that is a plane of chroma: compare luma alone, --planes y`);
+  };
+}
+
+/** What a definition makes of the pooled scores of frames. */
+function pooledScore(definition: NonNullable<Loss["definition"]>, scores: readonly number[]): number {
   const data = Float64Array.from(scores);
-  return [[label, poolScores(reference, definition, { data, shape: [data.length, 1, 1, 1] }).data[0]]];
+  return poolScores(reference, definition, { data, shape: [data.length, 1, 1, 1] }).data[0];
 }
 
 /** The numbers of a frame by all losses, of each plane and of all. */
@@ -338,24 +364,24 @@ async function measureFrame(
   for (const loss of losses) {
     const { label, definition, needsTarget } = loss;
     let mean = 0;
-    const own: [string, number][] = [];
+    const own: { name: string; value: number; score: number }[] = [];
     for (const [index, output] of outputs.entries()) {
-      const evaluation = await loss.evaluate(output, needsTarget ? targets[index] : undefined, {}, { device });
+      const compared = needsTarget ? targets[index] : undefined;
+      const evaluation = await loss.evaluate(output, compared, {}, { device }).catch(refuseChroma(index));
       const { value, unlimited = value } = evaluation;
       mean += (evaluation.scores[0] * samples[index]) / all;
-      own.push([planes[index].name, unlimited]);
+      own.push({ name: `${label}.${planes[index].name}`, value: unlimited, score: evaluation.scores[0] });
     }
     scores[label] = mean;
-    if (own.length === 1) values[label] = own[0][1];
-    else {
-      values[label] = definition ? sayOf(definition, mean) : mean;
-      for (const [name, value] of own) values[`${label}.${name}`] = value;
+    if (own.length === 1) {
+      values[label] = own[0].value;
+      continue;
+    }
+    values[label] = definition ? pooledScore(definition, [mean]) : mean;
+    for (const { name, value, score } of own) {
+      values[name] = value;
+      scores[name] = score;
     }
   }
   return { values, scores };
-}
-
-/** A score as it is said. */
-function sayOf(definition: NonNullable<Loss["definition"]>, score: number): number {
-  return poolScores(reference, definition, { data: Float64Array.of(score), shape: [1, 1, 1, 1] }).data[0];
 }

@@ -26,7 +26,8 @@ export class FrameStream {
   #isAtEnd = false;
   #code = 0;
   #failure: unknown;
-  #isClosed = false;
+  /** What ffmpeg had complained about when it was ended early. */
+  #left: string | undefined;
 
   /**
    * @param frameBytes - the size of a frame
@@ -114,20 +115,22 @@ export class FrameStream {
     if (this.#rest.length === 0) this.#running.process.stdout?.resume();
   }
 
-  /** What went wrong with the file, once the end is reached: what ffmpeg complained about, or half a frame. */
+  /** What went wrong with the file, so far or, at the end, in all: what ffmpeg complained about, or half a frame. */
   problem(): string | undefined {
+    if (this.#left !== undefined) return this.#left || undefined;
     const complaint = this.#running.complaint().split("\n")[0];
-    if (this.#isClosed) return complaint || undefined;
     if (complaint !== "" || this.#code !== 0) return complaint || `ffmpeg ended with ${this.#code}`;
-    return this.#filled > 0 ? "its last frame is not whole" : undefined;
+    return this.#isAtEnd && this.#filled > 0 ? "its last frame is not whole" : undefined;
   }
 
-  /** Ends ffmpeg, wherever it is, and waits for it. */
+  /** Ends ffmpeg, wherever it is, and waits for it. What it says of that is no problem of the file. */
   async close(): Promise<void> {
-    this.#isClosed = !this.#isAtEnd;
-    const { process, ended } = this.#running;
+    const { process, ended, complaint } = this.#running;
+    if (!this.#isAtEnd) {
+      this.#left = complaint().split("\n")[0];
+      process.kill("SIGKILL");
+    }
     process.stdout?.destroy();
-    if (!this.#isAtEnd) process.kill("SIGKILL");
     await ended.catch(() => {});
   }
 }

@@ -98,11 +98,15 @@ ${failed.length > 0 ? html`<section class="failed"><h2>Failed</h2><ul>${failed.m
 <tbody>${keys.map((key) => statisticsRow(key, statistics[key], lossOf(losses, key), frames.length))}</tbody></table></div>
 <p class="aside">The worst 5 %: the fifth percentile where higher is better, the 95th elsewhere. The harmonic mean is of x + 1, less 1. Infinite numbers, as the PSNR of identical frames, are in none.</p></section>
 <section><h2>Over time</h2>${plots}</section>
-<section><h2>Worst frames</h2><p class="lead">The worst by each metric in turn, in order of time. Pictures are compressed, and reduced to ${pictureSide} pixels on their longer side; differences are absolute, in false colour, each on its own scale. The numbers come from the frames themselves.</p>
-${pictures.map((one) => frameCard(one, keys, losses))}</section>
+${pictures.length > 0 ? worstSection(pictures, keys, losses) : undefined}
 ${notes.length > 0 ? html`<section class="notes"><h2>Notes</h2><ul>${notes.map((text) => html`<li>${text}</li>`)}</ul></section>` : undefined}
 </main></body></html>
 `.text;
+}
+
+function worstSection(pictures: readonly FramePictures[], keys: readonly string[], losses: readonly Loss[]): Content {
+  return html`<section><h2>Worst frames</h2><p class="lead">The worst by each metric in turn, in order of time. Pictures are compressed, and reduced to ${pictureSide} pixels on their longer side; differences are absolute, in false colour, each on its own scale. The numbers come from the frames themselves.</p>
+${pictures.map((one) => frameCard(one, keys, losses))}</section>`;
 }
 
 function statisticsRow(key: string, of: FrameStatistics, loss: Loss | undefined, count: number): Content {

@@ -28,9 +28,10 @@ export function worstFrames(comparison: Pick<VideoComparison, "losses" | "frames
 
 /** Frames that have a finite number, worst first. */
 function rankedBy(loss: Loss, frames: readonly FrameResult[]): FrameResult[] {
-  return frames
-    .filter(({ values }) => Number.isFinite(values[loss.label]))
-    .toSorted((a, b) => worstFirst(loss)(plain(a), plain(b)));
+  const measured = frames.filter(({ values }) => Number.isFinite(values[loss.label]));
+  // Where all are equal, none is worst.
+  if (measured.every(({ values }) => values[loss.label] === measured[0].values[loss.label])) return [];
+  return measured.toSorted((a, b) => worstFirst(loss)(plain(a), plain(b)));
 }
 
 const plain = ({ values }: FrameResult) => ({ values: { ...values } });
