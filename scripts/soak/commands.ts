@@ -176,6 +176,16 @@ export const commands: readonly KilledCommand[] = [
     resumed: (text) => JSON.parse(text).computed < JSON.parse(text).images,
     ...features,
   },
+  {
+    name: "degrade",
+    prepare: async (inputs) => void (await pictureFolder(imagesOf(inputs, "photographs"), 8, 160)),
+    replaces: true,
+    args: (inputs, folder) => [
+      ...["degrade", imagesOf(inputs, "photographs"), "--scale", "2", "--noise", "5", "-o", join(folder, "lr")],
+      ...["--baseline", "bicubic", "--targets", join(folder, "hr"), "--json", "--no-progress"],
+    ],
+    printed: () => undefined,
+  },
   { name: "train", args: trainArgs, ...training },
   {
     name: "resume",

@@ -32,6 +32,7 @@ import { addMeasureOptions, type MeasureFlags, measuresOf } from "./measures.ts"
 import { metricsAskedFor } from "./metric-options.ts";
 import { useWeightsFolder, weightsOption } from "./networks.ts";
 import { noteNewFolder } from "./new-folder.ts";
+import { addInspectOption, addPairingOptions, inspectOf, type PairingFlags, pairingOf } from "./pairing-options.ts";
 import { progressBar } from "./progress.ts";
 import { tellStatistics } from "./stats.ts";
 import { coloursFor, jsonText, printable, type Terminal } from "./terminal.ts";
@@ -43,6 +44,11 @@ interface PlanFlags {
   shardSize?: number;
   parts?: string;
   limitDownload?: number;
+}
+
+/** What a plan of pairs is told. */
+interface PairsFlags extends MeasureFlags, PairingFlags, PlanFlags {
+  inspect: boolean;
 }
 
 /** What array jobs call the number of a task: of Slurm, of a Kubernetes Indexed Job, of AWS Batch. */
@@ -136,11 +142,13 @@ function planCommand(terminal: Terminal, more: readonly MetricFactory[]): Comman
   const ofPairs = addPlanOptions(new Command("compare").description("plan what reconloss compare computes"), "pairs")
     .argument("<outputs>", "an image, or a folder of images")
     .argument("<targets>", "the target, or a folder with the targets under the same names");
-  addMeasureOptions(ofPairs).action(async (outputs: string, targets: string, flags: MeasureFlags & PlanFlags) => {
+  addInspectOption(addPairingOptions(addMeasureOptions(ofPairs)));
+  ofPairs.action(async (outputs: string, targets: string, flags: PairsFlags) => {
     await noteNewFolder(flags.output, terminal);
+    const pairing = { ...(await pairingOf(flags)), ...inspectOf(flags) };
     const { pixels, metrics, fail, optional, device } = await measuresOf(flags, terminal);
     const { plugin, protocol, metricModel: models, shards, shardSize, parts } = flags;
-    const what = { ...pixels, metrics, protocol, models, optional: [...optional], fail, plugin, device };
+    const what = { ...pixels, ...pairing, metrics, protocol, models, optional: [...optional], fail, plugin, device };
     tellPlan(
       await planComparison(flags.output, outputs, targets, { ...what, shards, shardSize, parts }),
       flags,

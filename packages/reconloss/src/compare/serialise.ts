@@ -25,7 +25,7 @@ export function toJson(comparison: Comparison, verdicts?: readonly Verdict[]): s
   const { losses, pairs, mean, measured, notFinite, statistics, targetMean, notes, failed, decode } = comparison;
   const object = {
     losses: Object.fromEntries(losses.map(({ label, spec, options, better }) => [label, { spec, options, better }])),
-    pairs: pairs.map(namedInJson),
+    pairs: pairs.map(pairInJson),
     protocol: comparison.protocol,
     baseline: comparison.baseline,
     ...{ mean, measured, notFinite, statistics, targetMean, decode, notes, failed },
@@ -35,12 +35,10 @@ export function toJson(comparison: Comparison, verdicts?: readonly Verdict[]): s
   return jsonText(object, 2);
 }
 
-export function pairInJson({ output, target, group, width, height, values, targetValues }: PairResult) {
-  return { output, target, group, width, height, values, targetValues };
-}
-
 /** A pair with the name by which a later run knows it. */
-const namedInJson = (pair: PairResult) => ({ name: pair.name, ...pairInJson(pair) });
+export function pairInJson({ name, output, target, group, width, height, values, targetValues }: PairResult) {
+  return { name, output, target, group, width, height, values, targetValues };
+}
 
 export type Cell = string | number | null | undefined;
 
@@ -157,7 +155,7 @@ export async function* jsonPieces(
   const [head, rest] = toJson({ ...comparison, pairs: [], notes: [] }, verdicts).split('\n  "pairs": []');
   const [middle, tail] = rest.split('\n  "notes": []');
   yield `${head}\n  "pairs": `;
-  yield* listPieces(outcomes(), ({ result }) => (result === undefined ? [] : [namedInJson(result)]));
+  yield* listPieces(outcomes(), ({ result }) => (result === undefined ? [] : [pairInJson(result)]));
   yield `${middle}\n  "notes": `;
   yield* listPieces(outcomes(), ({ notes }) => notes);
   yield tail;

@@ -17,10 +17,11 @@ import {
   type Verdict,
 } from "../compare/index.ts";
 import { lineOf, outcomeOf } from "../compare/line.ts";
+import { checkLoadOptions, type LoadOptions, loadOptionsOf } from "../compare/load.ts";
 import type { ModelMetricText } from "../compare/model-metric.ts";
 import { type NoteGroup, Outcomes, summaryOf } from "../compare/summary.ts";
-import { type ImagePair, type Pairing, type PixelOptions, pairPaths } from "../image/index.ts";
-import { checkPixelOptions, pixelOptionsOf } from "../image/read.ts";
+import { type ImagePair, type Pairing, type PairOptions, pairPaths } from "../image/index.ts";
+import { pixelOptionsOf } from "../image/read.ts";
 import { fileSha256 } from "../weights/download.ts";
 import { resolveWeights } from "../weights/locate.ts";
 import { checkFile, type KnownFile, knownFiles, loadKnownPlugins } from "./files.ts";
@@ -32,7 +33,7 @@ import { checkParts, type PartsPlace } from "./place.ts";
 import { type ShardCount, shardRanges } from "./ranges.ts";
 
 /** What a plan of pairs is of, beside how pairs are compared. */
-export interface ComparisonPlan extends PixelOptions, ShardCount, PartsPlace {
+export interface ComparisonPlan extends LoadOptions, PairOptions, ShardCount, PartsPlace {
   /** The losses, as `reconloss compare` takes them; needed where there is no protocol. */
   metrics?: string;
   /** A protocol, as `reconloss compare` takes it. */
@@ -47,6 +48,8 @@ export interface ComparisonPlan extends PixelOptions, ShardCount, PartsPlace {
   plugin?: readonly string[];
   /** Where networks run; default: the CPU. */
   device?: Device;
+  /** As of `comparePairs`. */
+  inspect?: boolean;
 }
 
 interface Settings {
@@ -59,10 +62,14 @@ interface Settings {
   readonly plugins: readonly KnownFile[];
   readonly models: readonly (ModelMetricText & KnownFile)[];
   readonly weights: readonly KnownFile[];
-  readonly pixels: PixelOptions;
+  readonly pixels: LoadOptions;
+  /** Which images go together, and what of them counts; absent in plans of before. */
+  readonly pairing?: PairOptions;
   readonly device: Device;
+  readonly inspect?: boolean;
   readonly unpaired: Pairing["unpaired"];
   readonly passedOver?: Pairing["passedOver"];
+  readonly proposal?: Pairing["proposal"];
 }
 
 /** The merged pairs, with what became of the conditions where there were some. */
@@ -70,7 +77,9 @@ export interface MergedComparison {
   readonly outputs: string;
   readonly targets: string;
   /** How the images became pixels. */
-  readonly pixels: PixelOptions;
+  readonly pixels: LoadOptions;
+  /** How more images would pair. */
+  readonly pairing: Pick<Pairing, "proposal">;
   readonly comparison: Comparison;
   readonly verdicts?: readonly Verdict[];
   /** What is noted of pairs, and of how many. */
@@ -114,14 +123,15 @@ export async function planComparison(
     plugin: "list",
     device: "string",
     parts: "string",
+    inspect: "boolean",
   });
   checkParts(options);
   if (options.metrics === undefined && options.protocol === undefined) {
     throw new ReconlossError("invalid-argument", "options.metrics is needed, or options.protocol");
   }
   shardRanges([], blockPairs, options);
-  const said = pixelOptionsOf(options);
-  checkPixelOptions("options", said);
+  const said = loadOptionsOf(options);
+  checkLoadOptions("options", said);
   checkDevice("options", options.device);
   const { metrics, protocol, models = [], optional = [], fail, plugin = [], device = "cpu" } = options;
   const plugins = await knownFiles(plugin);
@@ -131,7 +141,10 @@ export async function planComparison(
   const { losses, applied } = await lossesOf({ metrics, protocol, models: known, pixels: said }, factories);
   checkPixelRange(losses, "files");
   if (fail !== undefined) parseConditions(fail, losses, factories, applied);
-  const { pairs, unpaired, passedOver } = await pairPaths(resolve(outputs), resolve(targets));
+  const { pair, exclude, ignore, inspect } = options;
+  const masks = options.masks === undefined ? undefined : resolve(options.masks);
+  const pairing = { pair, exclude, masks, ignore };
+  const { pairs, unpaired, passedOver, proposal } = await pairPaths(resolve(outputs), resolve(targets), pairing);
   const settings: Settings = {
     outputs: resolve(outputs),
     targets: resolve(targets),
@@ -142,10 +155,13 @@ export async function planComparison(
     plugins,
     models: known,
     weights: await weightsOf(losses),
-    pixels: applied?.pixels ?? said,
+    pixels: { ...said, ...applied?.pixels },
+    pairing,
     device,
+    inspect,
     unpaired,
     passedOver,
+    proposal,
   };
   const ranges = shardRanges([{ input, count: pairs.length }], blockPairs, options);
   const shards = await planRanges(ranges, { [input]: listed(pairs) });
@@ -164,7 +180,7 @@ async function lossesOf(
     own.push(await openModelMetric(name, path, all, factories));
   }
   if (protocol === undefined) return { losses: [...parseLosses(metrics ?? "", factories), ...own] };
-  const applied = applyProtocol(protocol, { ...pixels, metrics, models: own, losses: factories });
+  const applied = applyProtocol(protocol, { ...pixelOptionsOf(pixels), metrics, models: own, losses: factories });
   return { losses: applied.losses, applied };
 }
 
@@ -179,8 +195,12 @@ async function weightsOf(losses: readonly Loss[]): Promise<KnownFile[]> {
 const listed = (pairs: readonly ImagePair[]): Listing => ({
   count: pairs.length,
   identity: async (index) => {
-    const { output, target } = pairs[index];
-    return JSON.stringify([output, await sizeOf(output), target, await sizeOf(target)]);
+    const { output, target, mask, ignore } = pairs[index];
+    const regions = [
+      ...(mask === undefined ? [] : [mask, await sizeOf(mask)]),
+      ...(ignore === undefined ? [] : [ignore]),
+    ];
+    return JSON.stringify([output, await sizeOf(output), target, await sizeOf(target), ...regions]);
   },
 });
 
@@ -209,13 +229,14 @@ export const compareKind: ShardKind<MergedComparison> = {
     const lines: string[] = [];
     for (const range of shards[shard]) {
       const { losses, conditions } = await prepare(known);
-      const { pairs } = await pairPaths(known.outputs, known.targets);
+      const { pairs } = await pairPaths(known.outputs, known.targets, known.pairing);
       await checkListing(range, `${known.outputs} or ${known.targets}`, listed(pairs));
       const options = {
         ...known.pixels,
         optional: new Set(known.optional),
         mapStatistics: mapStatisticsOf(conditions ?? []),
         device: known.device,
+        inspect: known.inspect,
         onError: refuseMachineFaults,
       };
       for await (const outcome of comparePairs(pairs.slice(range.start, range.end), losses, options)) {
@@ -249,6 +270,7 @@ export const compareKind: ShardKind<MergedComparison> = {
       targets,
       pixels,
       comparison,
+      pairing: { proposal: known.proposal },
       noteGroups: all.groups,
       outcomes,
       ...(conditions ? { verdicts: verdictsOf(conditions, comparison, all.numbers) } : {}),
