@@ -24,12 +24,13 @@ h1 { font-size: 22px; font-weight: 400; margin: 0 0 8px; }
 hr { border: 0; border-top: 1px solid rgb(210, 214, 222); margin: 12px 0; }
 button { border: 0; border-radius: 9px; padding: 9px 18px; color: white; background: rgb(36, 104, 220); font: 15px sans-serif; }
 #icon { position: absolute; left: 420px; top: 28px; width: 20px; height: 20px; }
+#badge { position: absolute; left: 390px; top: 29px; width: 18px; height: 18px; border-radius: 9px; background: rgb(206, 60, 70); }
 #picture { position: absolute; left: 300px; top: 120px; width: 150px; height: 150px; border-radius: 75px;
   background: radial-gradient(circle at 40% 35%, rgb(255, 220, 160), rgb(200, 90, 60) 55%, rgb(60, 30, 80)); }
 ${css}
 </style><h1>${title}</h1><p>It left the depot this morning and arrives<br>between two and four.</p><hr><button>Follow it</button>
 <svg id="icon" viewBox="0 0 20 20" style="${icon}"><circle cx="10" cy="10" r="9" fill="none" stroke="rgb(80,88,100)" stroke-width="2"/><path d="M6 10l3 3 5-6" fill="none"
-stroke="rgb(80,88,100)" stroke-width="2"/></svg><div id="picture"></div>`;
+stroke="rgb(80,88,100)" stroke-width="2"/></svg><div id="badge"></div><div id="picture"></div>`;
 
 /** A change of the page, and whether a guard should tell. */
 export interface Change {
@@ -78,9 +79,9 @@ export const changes: readonly Change[] = [
     },
   },
   {
-    name: "anti-aliasing only: circles a fifth of a pixel further",
+    name: "anti-aliasing only: a disc a fifth of a pixel further",
     isReal: false,
-    page: { css: "#icon, #picture { transform: translate(0.2px, 0.1px); }" },
+    page: { css: "#badge { transform: translate(0.2px, 0.1px); }" },
   },
   {
     name: "anti-aliasing only: text a quarter of a pixel further",

@@ -126,6 +126,16 @@ describe("matchImages", () => {
     await expect(matchImages(clear, grey(255), { alpha: "reject" })).rejects.toThrow(/transparent/);
   });
 
+  it("finds a transparent pixel wherever it is, and however the bytes lie in memory", async () => {
+    for (const [pixel, offset] of [0, 100, 255].flatMap((at) => [0, 1, 4].map((by) => [at, by]))) {
+      const memory = new Uint8Array(4 * 256 + offset).fill(255);
+      const clear = { width: 16, height: 16, data: memory.subarray(offset) };
+      clear.data[4 * pixel + 3] = 254;
+      const message = `(${pixel % 16}, ${pixel >> 4})`;
+      await expect(matchImages(clear, grey(255), { alpha: "reject" })).rejects.toThrow(message);
+    }
+  });
+
   it("refuses options that it does not have", async () => {
     await expect(matchImages(grey(1), grey(1), { condition: "l1<1" } as object)).rejects.toThrow(/no option condition/);
     await expect(matchImages(grey(1), grey(1), { conditions: [1] as unknown as string[] })).rejects.toThrow(

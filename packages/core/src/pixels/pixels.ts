@@ -275,6 +275,14 @@ export function checkAlphaOptions(
 
 /** The first pixel whose last channel is below `max`, or -1. */
 function firstBelow(data: (Pixels | FloatPixels)["data"], channels: number, max: number): number {
+  // RGBA of 8 bits, as screenshots are: a word is a pixel, and alpha its highest byte.
+  if (channels === 4 && data.BYTES_PER_ELEMENT === 1 && data.byteOffset % 4 === 0 && isLittleEndian) {
+    const words = new Uint32Array(data.buffer, data.byteOffset, data.length / 4);
+    for (let i = 0; i < words.length; i++) if (words[i] < 0xff000000) return i;
+    return -1;
+  }
   for (let i = channels - 1; i < data.length; i += channels) if (data[i] < max) return (i - channels + 1) / channels;
   return -1;
 }
+
+const isLittleEndian = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;

@@ -1,25 +1,28 @@
 import { checkArguments } from "@reconloss/core/internal";
 
-/** The names of what can be asked of a set of numbers, as conditions write them; each may put the numbers into another order. */
+/** The names of what can be asked of a set of numbers besides the least and the most, as conditions write them; each may put the numbers into another order. */
 const named = {
   mean: (values: Float64Array) => meanOf(values.sort()),
   median: (values: Float64Array) => percentile(values, 50),
-  min: (values: Float64Array) => furthest(values, -1),
-  max: (values: Float64Array) => furthest(values, 1),
   std: (values: Float64Array) => standardDeviation(values.sort()),
 } as const;
 
 /** One number of many: a name, or `p5` for the fifth percentile. */
-export type Statistic = keyof typeof named | `p${number}`;
+export type Statistic = keyof typeof named | "min" | "max" | `p${number}`;
 
 /** What the names look like, for a pattern. */
-export const statisticPattern = `${Object.keys(named).join("|")}|p\\d+(?:\\.\\d+)?`;
+export const statisticPattern = `${[...Object.keys(named), "min", "max"].join("|")}|p\\d+(?:\\.\\d+)?`;
 
-/** The largest number, or with a sign of -1 the smallest. */
-function furthest(values: Float64Array, sign: 1 | -1): number {
-  let found = values[0];
-  for (let i = 1; i < values.length; i++) if (sign * values[i] > sign * found) found = values[i];
-  return found;
+/** The least and the most of numbers; NaN both where one of them is. */
+function extremesOf(values: ArrayLike<number>): { min: number; max: number } {
+  let [min, max] = [values[0], values[0]];
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i];
+    if (Number.isNaN(value)) return { min: value, max: value };
+    if (value < min) min = value;
+    if (value > max) max = value;
+  }
+  return { min, max };
 }
 
 const meanOf = (sorted: Float64Array) => sorted.reduce((sum, x) => sum + x, 0) / sorted.length;
@@ -54,7 +57,7 @@ function percentile(values: Float64Array, percent: number): number {
   const [below, share] = [Math.floor(position), position % 1];
   const a = select(values, below);
   if (share === 0) return a;
-  const b = named.min(values.subarray(below + 1));
+  const b = extremesOf(values.subarray(below + 1)).min;
   return a === b ? a : a * (1 - share) + b * share;
 }
 
@@ -70,8 +73,10 @@ function standardDeviation(sorted: Float64Array): number {
 export function statisticOf(statistic: Statistic, values: ArrayLike<number>): number {
   checkArguments("statisticOf", { statistic: [statistic, "text"], values: [values, "list"] });
   if (values.length === 0) return Number.NaN;
+  const extremes = extremesOf(values);
+  if (Number.isNaN(extremes.min)) return Number.NaN;
+  if (statistic === "min" || statistic === "max") return extremes[statistic];
   const numbers = new Float64Array(values);
-  for (let i = 0; i < numbers.length; i++) if (Number.isNaN(numbers[i])) return Number.NaN;
   const of = named[statistic as keyof typeof named];
   return of ? of(numbers) : percentile(numbers, Number(statistic.slice(1)));
 }

@@ -26,70 +26,89 @@ function bytesOf({ pixels, tensor, shape }: PreparedImage): Bytes {
   return { data, step: channels, colours: channels > 2 ? 3 : 1, width, height };
 }
 
-/** A thousand times the brightness of a pixel, by the weights of BT.601. */
-function brightness({ data, step, colours }: Bytes, pixel: number): number {
-  const at = pixel * step;
-  return colours < 3 ? 1000 * data[at] : 299 * data[at] + 587 * data[at + 1] + 114 * data[at + 2];
-}
-
-function isSame(a: Bytes, i: number, b: Bytes, j: number): boolean {
-  const [x, y] = [i * a.step, j * b.step];
-  for (let c = 0; c < a.colours; c++) if (a.data[x + c] !== b.data[y + c]) return false;
-  return true;
-}
-
-/** Calls a function with the place of each neighbour of a pixel; returns how many of the eight lie outside. */
-function eachNeighbour({ width, height }: Bytes, pixel: number, visit: (neighbour: number) => void): number {
-  const [x, y] = [pixel % width, Math.floor(pixel / width)];
-  let outside = 0;
-  for (let row = y - 1; row <= y + 1; row++) {
-    for (let column = x - 1; column <= x + 1; column++) {
-      if (row < 0 || row >= height || column < 0 || column >= width) outside++;
-      else if (row !== y || column !== x) visit(row * width + column);
-    }
+/** A thousand times the brightness of each pixel, by the weights of BT.601. */
+function brightnessOf({ data, step, colours, width, height }: Bytes): Int32Array {
+  const levels = new Int32Array(width * height);
+  for (let i = 0, at = 0; i < levels.length; i++, at += step) {
+    levels[i] = colours < 3 ? 1000 * data[at] : 299 * data[at] + 587 * data[at + 1] + 114 * data[at + 2];
   }
-  return outside;
+  return levels;
+}
+
+/** The colours of each pixel as one number. */
+function coloursOf({ data, step, colours, width, height }: Bytes): Int32Array {
+  const packed = new Int32Array(width * height);
+  for (let i = 0, at = 0; i < packed.length; i++, at += step) {
+    packed[i] = colours < 3 ? data[at] : data[at] | (data[at + 1] << 8) | (data[at + 2] << 16);
+  }
+  return packed;
+}
+
+/** An image as edges are looked for in it. */
+interface Plane {
+  width: number;
+  height: number;
+  colours: Int32Array;
+  brightness: Int32Array;
+}
+
+/** The neighbours of a pixel within the image: the first and the last column and row. */
+function neighbourhood({ width, height }: Plane, pixel: number) {
+  const [x, y] = [pixel % width, Math.floor(pixel / width)];
+  const [left, right] = [Math.max(0, x - 1), Math.min(width - 1, x + 1)];
+  const [top, bottom] = [Math.max(0, y - 1), Math.min(height - 1, y + 1)];
+  return { left, right, top, bottom, isAtBorder: right - left < 2 || bottom - top < 2 };
 }
 
 /** Whether a pixel lies in an area of one colour: at least three of its neighbours have its own, where the image ends one fewer. */
-function isFlat(image: Bytes, pixel: number): boolean {
-  let same = 0;
-  const outside = eachNeighbour(image, pixel, (neighbour) => {
-    if (isSame(image, pixel, image, neighbour)) same++;
-  });
-  return same + (outside > 0 ? 1 : 0) >= 3;
+function isFlat(plane: Plane, pixel: number): boolean {
+  const { left, right, top, bottom, isAtBorder } = neighbourhood(plane, pixel);
+  const { colours, width } = plane;
+  // The pixel itself is one of those that have its colour.
+  let same = isAtBorder ? 0 : -1;
+  for (let y = top; y <= bottom; y++) {
+    for (let x = left; x <= right; x++) if (colours[y * width + x] === colours[pixel]) same++;
+  }
+  return same >= 3;
 }
 
 /**
- * The contrast of the edge that a pixel is a soft part of, 0 where it is none: brighter and darker neighbours, at most two as bright as itself, and the brightest or the
- * darkest in an area of one colour in both images (V. Vysniauskas, "Anti-aliased Pixel and Intensity Slope Detector", 2009, as pixelmatch and looks-same have it).
+ * Whether a pixel is the soft part of an edge whose contrast is more than this: brighter and darker neighbours, at most two as bright as itself, and the brightest or the darkest in an area of one
+ * colour in both images (V. Vysniauskas, "Anti-aliased Pixel and Intensity Slope Detector", 2009, as pixelmatch and looks-same have it).
  */
-function edgeContrast(image: Bytes, other: Bytes, pixel: number): number {
-  const own = brightness(image, pixel);
-  let equal = 0;
-  let [darkest, brightest] = [own, own];
-  let [darkestAt, brightestAt] = [-1, -1];
-  const outside = eachNeighbour(image, pixel, (neighbour) => {
-    const level = brightness(image, neighbour);
-    if (level === own) equal++;
-    if (level < darkest) [darkest, darkestAt] = [level, neighbour];
-    if (level > brightest) [brightest, brightestAt] = [level, neighbour];
-  });
-  if (equal + (outside > 0 ? 1 : 0) > 2 || darkestAt < 0 || brightestAt < 0) return 0;
-  const isEdge = [darkestAt, brightestAt].some((at) => isFlat(image, at) && isFlat(other, at));
-  return isEdge ? brightest - darkest : 0;
+function isSoft(plane: Plane, other: Plane, pixel: number, contrast: number): boolean {
+  const { left, right, top, bottom, isAtBorder } = neighbourhood(plane, pixel);
+  const { brightness, width } = plane;
+  const own = brightness[pixel];
+  let equal = isAtBorder ? 0 : -1;
+  let [darkest, brightest] = [pixel, pixel];
+  for (let y = top; y <= bottom; y++) {
+    for (let x = left; x <= right; x++) {
+      const at = y * width + x;
+      const level = brightness[at];
+      if (level === own) equal++;
+      else if (level < brightness[darkest]) darkest = at;
+      else if (level > brightness[brightest]) brightest = at;
+    }
+  }
+  if (equal > 2 || darkest === pixel || brightest === pixel) return false;
+  if (brightness[brightest] - brightness[darkest] <= contrast) return false;
+  return [darkest, brightest].some((at) => isFlat(plane, at) && isFlat(other, at));
 }
 
 /** The pixels that differ as edges do that lie within half a pixel of each other. */
 function softDifferences(output: Bytes, target: Bytes): number[] {
-  const found: number[] = [];
-  const area = output.width * output.height;
-  for (let i = 0; i < area; i++) {
-    if (isSame(output, i, target, i)) continue;
-    const contrast = Math.max(edgeContrast(output, target, i), edgeContrast(target, output, i));
-    if (2 * Math.abs(brightness(output, i) - brightness(target, i)) < contrast) found.push(i);
-  }
-  return found;
+  const { width, height } = output;
+  const [own, wanted] = [coloursOf(output), coloursOf(target)];
+  const differing: number[] = [];
+  for (let i = 0; i < own.length; i++) if (own[i] !== wanted[i]) differing.push(i);
+  if (differing.length === 0) return differing;
+  const a = { width, height, colours: own, brightness: brightnessOf(output) };
+  const b = { width, height, colours: wanted, brightness: brightnessOf(target) };
+  return differing.filter((i) => {
+    const contrast = 2 * Math.abs(a.brightness[i] - b.brightness[i]);
+    return isSoft(a, b, i, contrast) || isSoft(b, a, i, contrast);
+  });
 }
 
 /** The output with pixels of the target in some places. */
