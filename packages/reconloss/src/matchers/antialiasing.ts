@@ -1,55 +1,42 @@
 import { type PreparedImage, Tensor, toImageSync } from "@reconloss/core";
 import type { Images } from "../compare/measure.ts";
 
-/** 8-bit samples of an image, interleaved. */
-interface Bytes {
-  data: Uint8Array | Uint8ClampedArray;
-  /** Samples of a pixel, of which the first `colours` are looked at. */
-  step: number;
-  colours: number;
-  width: number;
-  height: number;
-}
-
-/** The samples where they have 8 bits, else the planes rounded to 8 bits. */
-function bytesOf({ pixels, tensor, shape }: PreparedImage): Bytes {
-  const [, channels, height, width] = shape;
-  if (pixels && !(pixels.data instanceof Uint16Array)) {
-    const { data, step = channels } = pixels;
-    return { data, step, colours: channels, width, height };
-  }
-  const area = width * height;
-  const data = new Uint8ClampedArray(channels * area);
-  for (let c = 0; c < channels; c++) {
-    for (let i = 0; i < area; i++) data[i * channels + c] = tensor.data[c * area + i] * 255;
-  }
-  return { data, step: channels, colours: channels > 2 ? 3 : 1, width, height };
-}
-
-/** A thousand times the brightness of each pixel, by the weights of BT.601. */
-function brightnessOf({ data, step, colours, width, height }: Bytes): Int32Array {
-  const levels = new Int32Array(width * height);
-  for (let i = 0, at = 0; i < levels.length; i++, at += step) {
-    levels[i] = colours < 3 ? 1000 * data[at] : 299 * data[at] + 587 * data[at + 1] + 114 * data[at + 2];
-  }
-  return levels;
-}
-
-/** The colours of each pixel as one number. */
-function coloursOf({ data, step, colours, width, height }: Bytes): Int32Array {
-  const packed = new Int32Array(width * height);
-  for (let i = 0, at = 0; i < packed.length; i++, at += step) {
-    packed[i] = colours < 3 ? data[at] : data[at] | (data[at + 1] << 8) | (data[at + 2] << 16);
-  }
-  return packed;
-}
-
-/** An image as edges are looked for in it. */
+/** An image as edges are looked for in it: each pixel's red, green and blue as one number, the lowest byte first. */
 interface Plane {
   width: number;
   height: number;
-  colours: Int32Array;
-  brightness: Int32Array;
+  colours: Uint32Array;
+}
+
+/** Grey as colour. */
+const greyWord = 0x010101;
+
+/** The colours of an image, in 8 bits; those of screenshots, which are opaque RGBA, as they lie in memory. */
+function planeOf({ pixels, tensor, shape }: PreparedImage): Plane {
+  const [, channels, height, width] = shape;
+  const area = width * height;
+  if (pixels && !(pixels.data instanceof Uint16Array)) {
+    const { data, step = channels } = pixels;
+    if (step === 4 && data.byteOffset % 4 === 0) {
+      return { width, height, colours: new Uint32Array(data.buffer, data.byteOffset, area) };
+    }
+    const colours = new Uint32Array(area);
+    for (let i = 0, at = 0; i < area; i++, at += step) {
+      colours[i] = channels < 3 ? data[at] * greyWord : data[at] | (data[at + 1] << 8) | (data[at + 2] << 16);
+    }
+    return { width, height, colours };
+  }
+  const bytes = Uint8ClampedArray.from(tensor.data, (value) => value * 255);
+  const colours = new Uint32Array(area);
+  for (let i = 0; i < area; i++) {
+    colours[i] = channels < 3 ? bytes[i] * greyWord : bytes[i] | (bytes[area + i] << 8) | (bytes[2 * area + i] << 16);
+  }
+  return { width, height, colours };
+}
+
+/** A thousand times the brightness of a colour, by the weights of BT.601. */
+function brightnessOf(colour: number): number {
+  return 299 * (colour & 255) + 587 * ((colour >> 8) & 255) + 114 * ((colour >> 16) & 255);
 }
 
 /** The neighbours of a pixel within the image: the first and the last column and row. */
@@ -78,37 +65,34 @@ function isFlat(plane: Plane, pixel: number): boolean {
  */
 function isSoft(plane: Plane, other: Plane, pixel: number, contrast: number): boolean {
   const { left, right, top, bottom, isAtBorder } = neighbourhood(plane, pixel);
-  const { brightness, width } = plane;
-  const own = brightness[pixel];
+  const { colours, width } = plane;
+  const own = brightnessOf(colours[pixel]);
   let equal = isAtBorder ? 0 : -1;
   let [darkest, brightest] = [pixel, pixel];
+  let [least, most] = [own, own];
   for (let y = top; y <= bottom; y++) {
     for (let x = left; x <= right; x++) {
       const at = y * width + x;
-      const level = brightness[at];
+      const level = brightnessOf(colours[at]);
       if (level === own) equal++;
-      else if (level < brightness[darkest]) darkest = at;
-      else if (level > brightness[brightest]) brightest = at;
+      if (level < least) [least, darkest] = [level, at];
+      if (level > most) [most, brightest] = [level, at];
     }
   }
-  if (equal > 2 || darkest === pixel || brightest === pixel) return false;
-  if (brightness[brightest] - brightness[darkest] <= contrast) return false;
+  if (equal > 2 || darkest === pixel || brightest === pixel || most - least <= contrast) return false;
   return [darkest, brightest].some((at) => isFlat(plane, at) && isFlat(other, at));
 }
 
 /** The pixels that differ as edges do that lie within half a pixel of each other. */
-function softDifferences(output: Bytes, target: Bytes): number[] {
-  const { width, height } = output;
-  const [own, wanted] = [coloursOf(output), coloursOf(target)];
-  const differing: number[] = [];
-  for (let i = 0; i < own.length; i++) if (own[i] !== wanted[i]) differing.push(i);
-  if (differing.length === 0) return differing;
-  const a = { width, height, colours: own, brightness: brightnessOf(output) };
-  const b = { width, height, colours: wanted, brightness: brightnessOf(target) };
-  return differing.filter((i) => {
-    const contrast = 2 * Math.abs(a.brightness[i] - b.brightness[i]);
-    return isSoft(a, b, i, contrast) || isSoft(b, a, i, contrast);
-  });
+function softDifferences(output: Plane, target: Plane): number[] {
+  const found: number[] = [];
+  const [own, wanted] = [output.colours, target.colours];
+  for (let i = 0; i < own.length; i++) {
+    if (own[i] === wanted[i]) continue;
+    const contrast = 2 * Math.abs(brightnessOf(own[i]) - brightnessOf(wanted[i]));
+    if (isSoft(output, target, i, contrast) || isSoft(target, output, i, contrast)) found.push(i);
+  }
+  return found;
 }
 
 /** The output with pixels of the target in some places. */
@@ -136,7 +120,7 @@ function withPixelsOf({ output, target }: Images, places: readonly number[]): Pr
  * @returns the images to be compared, and how many pixels were taken over
  */
 export function withoutAntialiasing(images: Images): { images: Images; count: number } {
-  const places = softDifferences(bytesOf(images.output), bytesOf(images.target));
+  const places = softDifferences(planeOf(images.output), planeOf(images.target));
   if (places.length === 0) return { images, count: 0 };
   return { images: { output: withPixelsOf(images, places), target: images.target }, count: places.length };
 }
