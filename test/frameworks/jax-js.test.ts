@@ -249,6 +249,10 @@ describe("what is no function of images is refused by name", () => {
     expect(() => loss(np.zeros([1, 1, 1, 2, 2]), toJax(target))).toThrow(/output must have at most 4 axes/);
     const small = [1, 2].map((seed) => toJax(randomTensor([1, 3, 4, 4], seed)));
     expect(() => jaxLoss(jax, parseLoss("ssim"))(small[0], small[1])).toThrow(/ssim: output is 1x3x4x4, .*11/);
+    const none = () => np.zeros([0, 3, 4, 4]);
+    expect(() => loss(none(), none())).toThrow("l1: output is 0x3x4x4, but no axis may be empty");
+    const whole = np.ones([1, 1, 2, 2], { dtype: jax.DType.Int32 });
+    expect(() => loss(whole, np.zeros([1, 1, 2, 2]))).toThrow("l1: output must be float32, got int32");
     const weight = toJax(randomTensor([2, 2, 16, 12], 1));
     expect(() => loss(toJax(output), toJax(target), weight)).toThrow(/weight must have the shape of output, 2x3x16x12/);
     expect(() => jaxFunction(jax, (_, [x]) => x)(toJax(output))).toThrow(/f must give one number, got 2x3x16x12/);

@@ -288,6 +288,11 @@ describe("errors", () => {
     expect(() => l1(x, tf.zeros([2, 12, 13, 1]))).toThrow("l1: output is 2x12x13x3 but target is 2x12x13x1");
     expect(() => l1(tf.zeros([12, 13, 3]), x)).toThrow("l1: output must be nhwc, got shape [12,13,3]");
     expect(() => l1(x, tf.cast(x, "int32"))).toThrow("l1: target must be float32, got int32");
+    const freed = tf.zeros([2, 12, 13, 3]);
+    freed.dispose();
+    expect(() => l1(freed, x)).toThrow("l1: output is disposed");
+    const none = tf.zeros([0, 12, 13, 3]);
+    expect(() => l1(none, none)).toThrow("l1: output is 0x12x13x3, but no axis may be empty");
     expect(() => l1(x, x, tf.zeros([2, 12, 1, 1]))).toThrow(
       "l1: weight must have the shape of output, 2x12x13x3, or 1 image or 1 channel of it, got 2x12x1x1",
     );

@@ -1,6 +1,7 @@
 /** What is used of an array of jax-js, or of a tracer that stands for one. */
 export interface JaxArray {
   readonly shape: readonly number[];
+  readonly dtype: string;
   /** The array itself, with one more owner. */
   readonly ref: this;
   dispose(): void;

@@ -25,11 +25,12 @@ export function layoutOf(name: string, jax: unknown, options: LayoutOptions): "n
   throw new ReconlossError("invalid-argument", `${name}: layout must be nchw | nhwc, got ${described(layout)}`);
 }
 
-/** Refuses what is no array of jax-js. */
+/** Refuses what is no array of float32: jax-js computes those of whole numbers in whole numbers. */
 export function checkArray(name: string, argument: string, x: unknown): asserts x is JaxArray {
-  const { shape, dispose } = (typeof x === "object" && x !== null ? x : {}) as Partial<JaxArray>;
-  if (Array.isArray(shape) && typeof dispose === "function") return;
-  throw new ReconlossError("invalid-argument", `${name}: ${argument} must be an array of jax-js, got ${described(x)}`);
+  const { shape, dtype, dispose } = (typeof x === "object" && x !== null ? x : {}) as Partial<JaxArray>;
+  const refuse = (problem: string) => new ReconlossError("invalid-argument", `${name}: ${argument} must be ${problem}`);
+  if (!Array.isArray(shape) || typeof dispose !== "function") throw refuse(`an array of jax-js, got ${described(x)}`);
+  if (dtype !== "float32") throw refuse(`float32, got ${dtype}`);
 }
 
 /** An array as a batch: images, or one of them, vectors [n, c], a number for each image [n], or one number. */
@@ -88,7 +89,7 @@ export function evaluate<A extends JaxArray>(
  * @param jax - the module: `import * as jax from "@jax-js/jax"`
  * @param f - its inputs are the arrays [n, c, h, w], whichever layout they come in; vectors [n, c] are images of one pixel; its result is [1, 1, 1, 1]
  * @returns a function of as many arrays as `f` looks at, whose result has no axes
- * @throws {ReconlossError} `invalid-argument` for what is no jax-js, and by the function for what is no array; `shape` for arrays of more than four axes, and where the result is more than
+ * @throws {ReconlossError} `invalid-argument` for what is no jax-js, and by the function for what is no array of float32; `shape` for arrays of more than four axes, and where the result is more than
  * one number
  *
  * @example

@@ -34,7 +34,7 @@ export interface JaxLoss<A extends JaxArray> {
  * @param jax - the module, its device chosen by `jax.defaultDevice`: `import * as jax from "@jax-js/jax"`
  * @param loss - of pixels, through networks, or a sum; weights are looked for as everywhere, and `ready` tells when they are there
  * @throws {ReconlossError} `invalid-argument` for what is no loss, and for losses that learn (`gan`), have terms that begin later, or are sums with a term that is averaged first; by the
- * function: `invalid-argument` before `ready`, for what is no array, and for a weight that the loss does not take; `shape` for shapes that do not fit or that the loss refuses
+ * function: `invalid-argument` before `ready`, for what is no array of float32, and for a weight that the loss does not take; `shape` for shapes that do not fit or that the loss refuses
  *
  * @example
  * ```ts

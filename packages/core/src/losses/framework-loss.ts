@@ -63,6 +63,7 @@ export function checkShapes(
 ): void {
   const refuse = (problem: string) => new ReconlossError("shape", `${loss.name}: ${problem}`);
   if (!sameShape(output, target)) throw refuse(`output is ${said(output)} but target is ${said(target)}`);
+  if (output.includes(0)) throw refuse(`output is ${said(output)}, but no axis may be empty`);
   const refusal = loss.refusal(output);
   if (refusal !== undefined) throw refuse(`output is ${said(output)}, ${refusal}`);
   if (weight === undefined || weight.every((size, axis) => size === output[axis] || (size === 1 && axis < 2))) return;

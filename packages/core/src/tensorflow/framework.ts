@@ -2,6 +2,7 @@
 export interface TensorflowTensor {
   readonly shape: number[];
   readonly dtype: string;
+  readonly isDisposed: boolean;
   dispose(): void;
 }
 

@@ -28,12 +28,13 @@ export function layoutOf(name: string, tf: unknown, options: LayoutOptions): "nh
   throw new ReconlossError("invalid-argument", `${name}: layout must be nhwc | nchw, got ${described(layout)}`);
 }
 
-/** Refuses what is no tensor of float32. */
+/** Refuses what is no tensor of float32, and what was freed: operations would take what its memory holds now. */
 export function checkTensor(name: string, argument: string, x: unknown): asserts x is TensorflowTensor {
-  const { shape, dtype } = (typeof x === "object" && x !== null ? x : {}) as Partial<TensorflowTensor>;
+  const { shape, dtype, isDisposed } = (typeof x === "object" && x !== null ? x : {}) as Partial<TensorflowTensor>;
   if (!Array.isArray(shape) || typeof dtype !== "string") {
     throw new ReconlossError("invalid-argument", `${name}: ${argument} must be a tensor of tf, got ${described(x)}`);
   }
+  if (isDisposed) throw new ReconlossError("invalid-argument", `${name}: ${argument} is disposed`);
   if (dtype !== "float32") {
     throw new ReconlossError("invalid-argument", `${name}: ${argument} must be float32, got ${dtype}`);
   }

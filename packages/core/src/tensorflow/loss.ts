@@ -45,7 +45,7 @@ export interface TensorflowLoss<Tensor, Result> {
  * @param tf - TensorFlow.js, with its device chosen by `tf.setBackend` before or after
  * @param loss - of pixels, through networks, or a sum; weights are looked for as everywhere, and `ready` tells when they are there
  * @throws {ReconlossError} `invalid-argument` for what is no loss, and for losses that learn (`gan`), have terms that begin later, or are sums with a term that is averaged first; by the
- * function: `invalid-argument` before `ready`, for what is no float32 tensor, and for a weight that the loss does not take; `shape` for shapes that do not fit or that the loss refuses
+ * function: `invalid-argument` before `ready`, for what is no float32 tensor or was disposed, and for a weight that the loss does not take; `shape` for shapes that do not fit or that the loss refuses
  *
  * @example
  * ```ts
