@@ -94,6 +94,29 @@ test("an outcome that is put together from what was kept is the computed one, wi
   expect((await inParts("psnr, tv, l1, ssim")).found).toBe(count);
 });
 
+test("notes on a pair as a whole keep their order, whichever of its losses was there before", async () => {
+  const smooth = (channels: number, gain: number) =>
+    new Tensor(
+      Float32Array.from({ length: channels * 96 * 96 }, (_, i) => {
+        const [x, y] = [i % 96, Math.floor(i / 96) % 96];
+        return gain * (0.5 + 0.3 * Math.sin(x / 5) * Math.cos(y / 7) + 0.1 * Math.sin((x * y) / 90));
+      }),
+      [1, channels, 96, 96],
+    );
+  const [output, target] = [path("dark", "o.png"), path("dark", "t.png")];
+  await writeImage(output, smooth(3, 0.8));
+  await writeImage(target, smooth(1, 1));
+  const pairs = [{ name: "o.png", output, target }];
+  const computed = await outcomesOf(pairs, {}, "tv, l1");
+  expect(computed[0].notes.map(({ kind }) => kind)).toEqual(["grey-as-colour", "other-tone"]);
+  for (const list of ["tv", "tv, l1", "tv, l1"]) {
+    const finished = new FinishedPairs(path("dark", "cache"));
+    const outcomes = await outcomesOf(pairs, { finished }, list);
+    await finished.close();
+    if (list !== "tv") expect(outcomes).toEqual(computed);
+  }
+});
+
 test("pairs are known by what their files hold, not by their names, and by the options", async () => {
   await mkdir(path("other"), { recursive: true });
   const [output, target] = [path("other", "renamed.png"), path("targets", "0.png")];

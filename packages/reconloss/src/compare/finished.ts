@@ -143,15 +143,17 @@ function joined(
   delete result.targetValues;
   if (Object.keys(targetValues).length > 0) result.targetValues = targetValues;
   const notes = parts.flatMap((part) => part.notes.map((note) => ({ ...note, name })));
-  const ofPair = new Map(
-    notes.filter(({ loss }) => loss === undefined).map((note) => [`${note.kind} ${note.text}`, note]),
-  );
+  // Each part has those of the pair, and priors fewer: not that a grey image became colour for others.
+  const ofPair = parts
+    .map((part) => part.notes.filter(({ loss }) => loss === undefined))
+    .reduce((most, some) => (some.length > most.length ? some : most))
+    .map((note) => ({ ...note, name }));
   const ofLosses = losses.flatMap(({ label }) => notes.filter(({ loss }) => loss === label));
   const failures = losses.flatMap(({ label }) =>
     parts.flatMap((part) => part.failures.filter(({ loss }) => loss === label)),
   );
   const maps = Object.assign({}, ...parts.map((part) => part.maps));
-  return { result, failures, notes: [...ofPair.values(), ...ofLosses], maps };
+  return { result, failures, notes: [...ofPair, ...ofLosses], maps };
 }
 
 /**
