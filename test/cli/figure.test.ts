@@ -110,6 +110,33 @@ describe("reconloss figure", () => {
     }
   });
 
+  test("pairs methods with suffixes of their own by the patterns that it proposes, and brings sizes together", async () => {
+    const target = await readImage(at("HR", "b.png"));
+    for (const [method, suffix, side] of [
+      ["one", "_x4_one", 56],
+      ["two", "x4", 57],
+    ] as const) {
+      for (const [index, name] of ["a", "b"].entries()) {
+        const size = name === "a" ? 40 : side;
+        const output = noise(name === "b" && size === 56 ? target : Tensor.full([1, 3, size, size], 0.5), 0.1, index);
+        await writeImage(at("suffixed", method, `${name}${suffix}.png`), output);
+      }
+    }
+    const inputs = ["one", "two"].map((name) => `${name}=${at("suffixed", name)}`);
+    const args = ["figure", ...inputs, "--targets", at("HR"), "--no-cache", "--image", "b", "-m", "psnr"];
+    const before = await run([...args, "-o", at("s.svg")]);
+    expect(before.code).toBe(2);
+    const patterns = ["{name}_x4_one.png={name}.png", "{name}x4.png={name}.png"];
+    const flags = patterns.map((pattern) => `--pair "${pattern}"`).join(" ");
+    expect(before.stderr).toContain(`note: all of them by ${flags}\n`);
+    const pairs = [...patterns.flatMap((pattern) => ["--pair", pattern]), "-o", at("s.svg")];
+    const wide = await run([...args, ...pairs]);
+    expect(wide.code).toBe(1);
+    expect(wide.stderr).toMatch(/two: b\.png is not shown: .*57x57/);
+    expect((await run([...args, ...pairs, "--fit", "crop"])).code).toBe(0);
+    expect((await readFile(at("s.svg"), "utf8")).match(/<image /g)).toHaveLength(4);
+  });
+
   test.each([
     [["-o", "x.gif"], "x.gif must end in one of .png, .svg, .pdf"],
     [[], "say where: -o figure.png, or --regions 3"],

@@ -259,6 +259,24 @@ describe("names that are not the same", () => {
     await expect(pairPaths(outputs, targets, { pair: "nonsense" })).rejects.toMatchObject({ code: "invalid-argument" });
   });
 
+  test("pair by that of several patterns by which most do", async () => {
+    const targets = await folderOf("a.png", "b.png");
+    const pair = ["{name}_x4.png={name}.png", "{name}x4.png={name}.png"];
+    for (const [suffix, names] of [
+      ["_x4", ["a_x4.png", "b_x4.png"]],
+      ["x4", ["ax4.png", "bx4.png"]],
+    ] as const) {
+      const { pairs, unpaired } = await pairPaths(await folderOf(...names), targets, { pair });
+      expect([suffix, ...pairs.map(({ name }) => name)]).toEqual([suffix, ...names]);
+      expect(unpaired).toEqual([]);
+    }
+    await expect(pairPaths(await folderOf("c.png"), targets, { pair })).rejects.toThrow(
+      'none of 1 outputs fits "{name}_x4.png", "{name}x4.png"; the first is c.png',
+    );
+    await expect(pairPaths(targets, targets, { pair: [] })).rejects.toThrow("pair names no pattern");
+    await expect(pairPaths(targets, targets, { pair: [1] as never })).rejects.toThrow("pair");
+  });
+
   test("have a proposal where more would pair by a pattern than do by name", async () => {
     const targets = await folderOf("a1.png", "b2.png", "c3.png");
     const outputs = await folderOf("a1_x4.png", "b2_x4.png", "c3.png");

@@ -38,7 +38,7 @@ import {
   inspectOf,
   type PairingFlags,
   pairsOf,
-  tellProposal,
+  tellProposals,
 } from "./pairing-options.ts";
 import { tellPassedOver } from "./passed-over.ts";
 import { comparisonTable } from "./table.ts";
@@ -297,7 +297,7 @@ export async function tellComparison(
     [outputs, passedOver?.output],
     [targets, passedOver?.target],
   ]);
-  tellProposal(pairing ?? {}, terminal);
+  tellProposals([pairing ?? {}], terminal);
   const { csv, jsonl, report } = options;
   const json = jsonFile(options);
   const title = `${printable(basename(resolve(outputs)))} against ${printable(basename(resolve(targets)))}`;

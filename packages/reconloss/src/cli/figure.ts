@@ -17,7 +17,7 @@ import { imageOptions, type Length, parseLength, parseSize, pixelDensity, Wanted
 import { addWorkOptions, comparingBar, finishedPairs, type WorkFlags } from "./finished.ts";
 import { addMetricFlags, type MeasureFlags, measuresOf } from "./measures.ts";
 import { noteNewFolder } from "./new-folder.ts";
-import { addPairingOptions, type PairingFlags, pairingOf } from "./pairing-options.ts";
+import { addPairingOptions, type PairingFlags, pairingOf, tellProposals } from "./pairing-options.ts";
 import type { Progress } from "./progress.ts";
 import { plainTable } from "./table.ts";
 import { coloursFor, jsonText, printable, type Terminal } from "./terminal.ts";
@@ -130,11 +130,9 @@ async function judgeImages(
     progress?.stop();
     await finished?.close();
   });
-  for (const name of names ?? [])
-    findImage(
-      name,
-      [...all].map((own) => ({ name: own })),
-    );
+  tellProposals(compared, terminal);
+  const targets = [...all].map((name) => ({ name }));
+  if (targets.length > 0) for (const name of names ?? []) findImage(name, targets);
   return { judgement: judgementOf({ methods: compared, targets: flags.targets, losses, applied }), pixels };
 }
 

@@ -23,7 +23,7 @@ import { judgementText } from "./judgement-table.ts";
 import { MapsFolder } from "./maps-folder.ts";
 import { measuresOf } from "./measures.ts";
 import { noteNewFolder } from "./new-folder.ts";
-import { inspectOf, pairingOf, tellProposal } from "./pairing-options.ts";
+import { inspectOf, pairingOf, tellProposals } from "./pairing-options.ts";
 import { tellPassedOver } from "./passed-over.ts";
 import type { Progress } from "./progress.ts";
 import { printFailures, printNotes, reasonFor, tell, toFile, writeEach, writeOut, writePieces } from "./tell.ts";
@@ -128,14 +128,14 @@ async function print(
     const layout = { colours: coloursFor(stdout, env), width: widthOf(stdout, env) };
     await writeOut(stdout, `${judgementText(judgement, layout, options.intervals)}\n`);
   }
-  for (const { name, comparison, proposal } of methods) {
+  for (const { name, comparison } of methods) {
     const { pairs, notes, failed } = comparison;
     const all = new Outcomes(losses);
     all.add({ failures: [], notes, maps: {} });
     printNotes(all.groups, pairs.length, terminal, name);
     printFailures(failed, terminal, name);
-    tellProposal({ proposal }, terminal, name);
   }
+  tellProposals(methods, terminal);
   tellPassedOver(
     terminal,
     methods.flatMap(({ outputs, comparison: { passedOver } }) => [

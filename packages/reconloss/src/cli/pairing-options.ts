@@ -8,7 +8,7 @@ import type { Terminal } from "./terminal.ts";
 
 /** Which images go together, and what of them counts. */
 export interface PairingFlags {
-  pair?: string;
+  pair?: readonly string[];
   exclude?: readonly string[];
   masks?: string;
   ignore?: readonly string[];
@@ -29,7 +29,12 @@ export function addPairingOptions(command: Command): Command {
       text,
     ]);
   return command
-    .option("--pair <output=target>", "names that go together: {name}_x4.png={name}.png")
+    .addOption(
+      repeatable(
+        "--pair <output=target>",
+        "names that go together: {name}_x4.png={name}.png; repeatable: of a folder that counts by which most pair",
+      ),
+    )
     .addOption(repeatable("--exclude <glob>", "images that are left out, of outputs and targets; repeatable"))
     .option("--masks <path>", "a mask for each pair, named as target or output, or one for all: grey is weight")
     .addOption(
@@ -131,8 +136,19 @@ export async function pairsOf(
   return { pairs: await readPairList(inputs.list), unpaired: [] };
 }
 
-/** Says how more images would pair. */
-export function tellProposal({ proposal }: Pick<Pairing, "proposal">, terminal: Terminal, method?: string): void {
-  if (proposal === undefined) return;
-  tell(terminal, "yellow", "note:", `${method === undefined ? "" : `${method}: `}${proposal.text}`);
+/** What was proposed for outputs. */
+interface Proposed extends Pick<Pairing, "proposal"> {
+  /** Of which method they are, where there are several. */
+  readonly name?: string;
+}
+
+/** Says how more images would pair; where methods have patterns of their own, with all of them to be typed. */
+export function tellProposals(proposed: readonly Proposed[], terminal: Terminal): void {
+  const found = proposed.flatMap(({ name, proposal }) => (proposal === undefined ? [] : [{ name, ...proposal }]));
+  for (const { name, text } of found) {
+    tell(terminal, "yellow", "note:", `${name === undefined ? "" : `${name}: `}${text}`);
+  }
+  const patterns = [...new Set(found.map(({ pair }) => pair))];
+  if (patterns.length < 2) return;
+  tell(terminal, "yellow", "note:", `all of them by ${patterns.map((pair) => `--pair "${pair}"`).join(" ")}`);
 }

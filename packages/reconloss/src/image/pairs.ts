@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
 import { ReconlossError } from "@reconloss/core";
-import { checkArguments } from "@reconloss/core/internal";
+import { checkArguments, listNames } from "@reconloss/core/internal";
 import { reasonOf, systemPath } from "../files.ts";
 import { knownExtensions } from "./formats.ts";
 import { filesOfGlob, globMatcher, hasMagic, nameMatcher, splitGlob } from "./glob.ts";
@@ -30,9 +30,10 @@ export interface PairOptions {
   /**
    * Names that go together, relative to their folders, as `"{name}_x4.png={name}.png"`: what stands for a placeholder in an output's name stands for it in its target's. Placeholders
    * hold at least one letter, `/` too; `*` is any letters of a folder's or file's name. A target is that of many outputs where these have a placeholder that it lacks:
-   * `"{name}-{seed}.png={name}.png"`. Images that do not fit are passed over, and counted. Default: the same name, or the same without extension.
+   * `"{name}-{seed}.png={name}.png"`. Images that do not fit are passed over, and counted. Of several patterns, as methods with suffixes
+   * of their own need, the one counts by which most outputs have a target. Default: the same name, or the same without extension.
    */
-  pair?: string;
+  pair?: string | readonly string[];
   /** Globs of images that are left out on both sides: `*_mask.png` by their own name, `thumbs/**` by that relative to their folder. */
   exclude?: readonly string[];
   /** A folder with a mask for each pair, named as the target or the output; or one image for all. */
@@ -158,14 +159,22 @@ function pairByName(sets: Record<Side, ImageSet>): NamedPairing {
   return { pairs, unpaired, ...(proposal === undefined ? {} : { proposal }) };
 }
 
-/** As a pattern says; what it does not ask for is passed over. */
-function pairAs(text: string, sets: Record<Side, ImageSet>): NamedPairing {
-  const pattern = readPattern(text);
-  const { pairs, unpaired, unmatched } = pairByPattern(pattern, sets.output.images, sets.target.images);
+/** A pattern, or several. */
+const patternsOf = (pair: NonNullable<PairOptions["pair"]>) => [pair].flat() as string[];
+
+/** As a pattern says, the one by which most outputs pair; what it does not ask for is passed over. */
+function pairAs(texts: readonly string[], sets: Record<Side, ImageSet>): NamedPairing {
+  const tried = texts.map((text) => {
+    const pattern = readPattern(text);
+    return { pattern, ...pairByPattern(pattern, sets.output.images, sets.target.images) };
+  });
+  const best = tried.reduce((a, b) => (b.pairs.length > a.pairs.length ? b : a));
+  const { pairs, unpaired, unmatched } = best;
   for (const side of sides) {
     const { images } = sets[side];
     if (unmatched[side].length === images.length) {
-      const all = `none of ${images.length} ${side}s fits "${pattern[side].text}"; the first is ${images[0]}`;
+      const wanted = listNames(tried.map((each) => `"${each.pattern[side].text}"`));
+      const all = `none of ${images.length} ${side}s fits ${wanted}; the first is ${images[0]}`;
       throw new ReconlossError("invalid-argument", `pair: ${all}`);
     }
     const isUnmatched = new Set(unmatched[side]);
@@ -177,7 +186,7 @@ function pairAs(text: string, sets: Record<Side, ImageSet>): NamedPairing {
 async function pairSets(sets: Record<Side, ImageSet>, options: PairOptions): Promise<Pairing> {
   const { pair, exclude = [] } = options;
   checkSets(sets, exclude);
-  const { pairs: named, unpaired, proposal } = pair === undefined ? pairByName(sets) : pairAs(pair, sets);
+  const { pairs: named, unpaired, proposal } = pair === undefined ? pairByName(sets) : pairAs(patternsOf(pair), sets);
   const pairs = named.map(({ output, target }) => ({
     targetName: target,
     pair: { name: output, output: join(sets.output.folder, output), target: join(sets.target.folder, target) },
@@ -200,8 +209,13 @@ async function pairSets(sets: Record<Side, ImageSet>, options: PairOptions): Pro
 function checkOptions(caller: string, options: PairOptions): void {
   checkArguments(caller, { options: [options, "object"] });
   const { pair, exclude, masks } = options;
-  checkArguments(caller, { pair: [pair, "text?"], exclude: [exclude, "texts?"], masks: [masks, "text?"] });
-  if (pair !== undefined) readPattern(pair);
+  checkArguments(caller, { exclude: [exclude, "texts?"], masks: [masks, "text?"] });
+  if (Array.isArray(pair)) checkArguments(caller, { pair: [pair, "texts"] });
+  else checkArguments(caller, { pair: [pair, "text?"] });
+  if (pair !== undefined) {
+    if (pair.length === 0) throw new ReconlossError("invalid-argument", `${caller}: pair names no pattern`);
+    for (const pattern of patternsOf(pair)) readPattern(pattern);
+  }
   checkRegions(caller, options.ignore);
 }
 
