@@ -5,6 +5,7 @@ import type { BrowserContext } from "playwright-core";
 import { rolldown } from "rolldown";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type * as Kernels from "../../packages/core/src/kernels/index.ts";
+import { haarpsi, vif } from "../../packages/core/src/losses/index.ts";
 import { launch, withoutChromium } from "../browser.ts";
 import { randomTensor } from "../random.ts";
 import { gradientError } from "./oracle.ts";
@@ -110,6 +111,8 @@ describe.skipIf(withoutChromium)("in Chromium", () => {
       deltaE: { kind: "deltaE", formula: "2000", dataRange: 1 },
       l1: { kind: "l1" },
       tv: { kind: "tv", form: "anisotropic", reduction: "mean" },
+      haarpsi: haarpsi().definition!.kernel!.spec as Kernels.HaarPsiSpec,
+      vif: vif().definition!.kernel!.spec as Kernels.VifSpec,
     } satisfies Record<string, Kernels.KernelSpec>;
     const { runKernel } = await import("../../packages/core/src/kernels/index.ts");
     for (const spec of Object.values(specs)) {

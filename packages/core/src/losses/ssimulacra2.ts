@@ -3,6 +3,7 @@ import { colourImageOptions } from "../definitions/image-options.ts";
 import { rootOfMean, weightedMean } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
 import { ssimulacra2 as kernel, ssimulacra2Scales } from "../kernels/ssimulacra2.ts";
+import { shifts } from "../kernels/strips/ssimulacra2-scale.ts";
 import type { Ssimulacra2Weights } from "../kernels/types.ts";
 import { refuseColours } from "./colour-planes.ts";
 import { prepare, refuseImages } from "./images.ts";
@@ -24,16 +25,14 @@ const bias = 0.0037930732552754493;
 /** Responses below this, which no image within its range has, are on a line to 0, where the cube root's slope is infinite. */
 const darkest = 1e-6;
 
+/** The offset that is subtracted from each, so that they are numbers around 0, whose squares are exact: of Y the bias's root and about half its range. */
+const middles = [0, Math.cbrt(bias) + 0.45, 0];
 /** X, Y and B - Y of the roots, X stretched by 14: all of about the size of Y. */
 const opponents = [
   [7, -7, 0],
   [0.5, 0.5, 0],
   [-0.5, -0.5, 1],
 ];
-
-/** The offset that is subtracted from each, so that they are numbers around 0, whose squares are exact: of Y the bias's root and about half its range; and what they are then less than the program's. */
-const middles = [0, Math.cbrt(bias) + 0.45, 0];
-const shifts = [0.42, 0.01 + 0.45, 0.55];
 
 /**
  * Half of the symmetric window that libjxl's recursive Gaussian of standard deviation 1.5 is: sums of three cosines that are 0 from the fifth pixel on (Charalampidis 2016, equations 33 to 57).

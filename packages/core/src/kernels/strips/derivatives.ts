@@ -1,4 +1,5 @@
 import type { SimilaritySpec, SobelSpec } from "../types.ts";
+import { channelReader } from "./channel-reader.ts";
 import { evenStrips, type StripKernel } from "./strip.ts";
 
 const kinds = { derivative: { l1: 0, mse: 1 }, magnitude: { l1: 2, mse: 3 } } as const;
@@ -42,13 +43,11 @@ export const derivatives: StripKernel<Spec> = {
     const [first, end] = derivatives.sourceRows(spec, planes, strip);
     const [weightFrom, weightTo] = derivatives.weightRows!(spec, planes, strip);
     const pixels = (end - first) * width;
-    const stride = (pixels + 7) & ~3;
     const { side, centre, border, errors } = layout(spec);
     const share = 1 / (errors * channels);
 
     kernels.reset();
-    const [x, y] = [output, target!].map(({ address }) => (address === undefined ? kernels.floats(stride) : 0));
-    const [stagingX, stagingY] = [output, target!].map((rows) => kernels.staging(rows, pixels));
+    const [readOutput, readTarget] = [output, target!].map((rows) => channelReader(kernels, rows, pixels));
     const cells = map ? kernels.floats((to - from) * width) : 0;
     const weights = weight ? kernels.floats((weightTo - weightFrom) * width) : 0;
     const gradient = grad && grad.address === undefined ? kernels.floats((to - from) * width) : 0;
@@ -62,15 +61,12 @@ export const derivatives: StripKernel<Spec> = {
     }
     if (map) kernels.view(cells, (to - from) * width).fill(0);
     for (let channel = 0; channel < channels; channel++) {
-      const one = [channel, channel + 1] as const;
-      const outputs = kernels.source(output, one, first * width, end * width, x, stride, stagingX);
-      const targets = kernels.source(target!, one, first * width, end * width, y, stride, stagingY);
       if (weight) kernels.readChannel(weight, channel, weightFrom * width, weightTo * width, weights);
       const slopes = grad ? kernels.target(grad, channel, from * width, gradient) : 0;
       kernels.run.derivativesStrip(
         kindOf(spec),
-        outputs.address,
-        targets.address,
+        readOutput(channel, first * width, end * width),
+        readTarget(channel, first * width, end * width),
         first,
         height,
         width,

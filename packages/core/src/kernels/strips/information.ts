@@ -1,4 +1,5 @@
 import type { InformationSpec } from "../types.ts";
+import { channelReader } from "./channel-reader.ts";
 import { evenStrips, type StripKernel } from "./strip.ts";
 
 /** Rows of one strip: tall enough that the halo costs little, low enough for the caches. */
@@ -22,21 +23,17 @@ export const information: StripKernel<InformationSpec> = {
     const [first, end] = information.sourceRows(spec, planes, strip);
     const radius = (spec.window.length - 1) / 2;
     const pixels = (end - first) * width;
-    const stride = (pixels + 7) & ~3;
     kernels.reset();
     const window = kernels.floats(spec.window.length);
     const sums = kernels.bytes(16 * channels);
-    const [x, y] = [kernels.floats(stride), kernels.floats(stride)];
-    const [stagingX, stagingY] = [output, target!].map((rows) => kernels.staging(rows, pixels));
+    const [readOutput, readTarget] = [output, target!].map((rows) => channelReader(kernels, rows, pixels));
     const gradient = grad ? kernels.floats((to - from) * width) : 0;
     const scratch = kernels.bytes(kernels.run.informationScratch(to - from, radius));
     kernels.view(window, spec.window.length).set(spec.window);
     kernels.view64(sums, 2 * channels).fill(0);
     kernels.run.informationConfigure(window, radius, spec.noise, spec.least);
     for (let channel = 0; channel < channels; channel++) {
-      const one = [channel, channel + 1] as const;
-      kernels.read(output, one, first * width, end * width, x, stride, stagingX);
-      kernels.read(target!, one, first * width, end * width, y, stride, stagingY);
+      const [x, y] = [readOutput, readTarget].map((read) => read(channel, first * width, end * width));
       kernels.run.informationStrip(x, y, first, height, width, from, to, sums + 16 * channel, gradient, scratch);
       if (grad) kernels.write(grad, channel, from * width, to * width, gradient);
     }

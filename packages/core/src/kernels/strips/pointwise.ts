@@ -1,5 +1,6 @@
 import { type Kernels, sumInOrder } from "../module.ts";
 import type { Planes, PointwiseSpec } from "../types.ts";
+import { channelReader } from "./channel-reader.ts";
 import { evenStrips, type StripData, type StripKernel } from "./strip.ts";
 
 const kinds = { l1: 0, mse: 1, charbonnier: 2 } as const;
@@ -42,25 +43,23 @@ function scorePixels(
   const inPlace = output.address !== undefined && !map;
   const piece = inPlace ? end - first : Math.min(pieceSamples, (end - first + 3) & ~3);
   kernels.reset();
-  const [x, y] = [output, target!].map(({ address }) => (address === undefined ? kernels.floats(piece) : 0));
+  const [readOutput, readTarget] = [output, target!].map((rows) => {
+    return channelReader(kernels, rows, piece, "by the kernel");
+  });
   const gradient = grad && grad.address === undefined ? kernels.floats(piece) : 0;
   const cells = map ? kernels.floats(piece) : 0;
   const weights = weight ? kernels.floats(piece) : 0;
-  const [stagingX, stagingY] = [output, target!].map((rows) => kernels.staging(rows, piece));
   const sums = Array.from({ length: channels }, (): number[] => []);
   for (let p = first; p < end; p += piece) {
     const q = Math.min(p + piece, end);
     if (map) kernels.view(cells, piece).fill(base(spec));
     for (let channel = 0; channel < channels; channel++) {
-      const one = [channel, channel + 1] as const;
-      const outputs = kernels.source(output, one, p, q, x, piece, stagingX, "by the kernel");
-      const targets = kernels.source(target!, one, p, q, y, piece, stagingY, "by the kernel");
       if (weight && (weight.channels > 1 || channel === 0)) kernels.readChannel(weight, channel, p, q, weights);
       const slopes = grad ? kernels.target(grad, channel, p, gradient) : 0;
       const sum = kernels.run.pointwise(
         kinds[spec.kind],
-        outputs.address,
-        targets.address,
+        readOutput(channel, p, q),
+        readTarget(channel, p, q),
         q - p,
         epsilon,
         slopes,

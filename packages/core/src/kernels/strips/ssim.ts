@@ -1,4 +1,5 @@
 import type { Planes, SsimSpec } from "../types.ts";
+import { channelReader } from "./channel-reader.ts";
 import { evenStrips, type StripKernel } from "./strip.ts";
 
 /** What lies beyond the border, as `ssimConfigure` is told. */
@@ -84,13 +85,11 @@ export const ssim: StripKernel<SsimSpec> = {
     const [weightFrom, weightTo] = ssim.weightRows!(spec, planes, strip);
     const [gradFrom, gradTo] = ssim.gradRows(spec, planes, strip);
     const pixels = (end - first) * width;
-    const stride = (pixels + 7) & ~3;
 
     kernels.reset();
     const window = kernels.floats(spec.window.size);
     const sums = kernels.bytes(16 * channels);
-    const [x, y] = [output, target!].map(({ address }) => (address === undefined ? kernels.floats(stride) : 0));
-    const [stagingX, stagingY] = [output, target!].map((rows) => kernels.staging(rows, pixels));
+    const [readOutput, readTarget] = [output, target!].map((rows) => channelReader(kernels, rows, pixels));
     const cells = map ? kernels.floats((mapTo - mapFrom) * mapWidth) : 0;
     const weightCells = weight ? kernels.floats((weightTo - weightFrom) * mapWidth) : 0;
     // Padded rows are longer than the image's, and go to their place when they are cut.
@@ -113,14 +112,11 @@ export const ssim: StripKernel<SsimSpec> = {
       spec.nonNegative === true,
     );
     for (let channel = 0; channel < channels; channel++) {
-      const one = [channel, channel + 1] as const;
-      const outputs = kernels.source(output, one, first * width, end * width, x, stride, stagingX);
-      const targets = kernels.source(target!, one, first * width, end * width, y, stride, stagingY);
       if (weight) kernels.readChannel(weight, channel, weightFrom * mapWidth, weightTo * mapWidth, weightCells);
       const slopes = grad && !staged ? kernels.target(grad, channel, from * width, 0) : gradient;
       kernels.run.ssimStrip(
-        outputs.address,
-        targets.address,
+        readOutput(channel, first * width, end * width),
+        readTarget(channel, first * width, end * width),
         first,
         height,
         width,

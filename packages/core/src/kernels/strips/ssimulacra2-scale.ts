@@ -10,7 +10,7 @@ const reach = 4;
 const stripRows = 64;
 
 /** What of the program's X, Y and B - Y is left out of ours, which are numbers around 0. */
-const shifts = [0.42, 0.01 + 0.45, 0.55];
+export const shifts = [0.42, 0.01 + 0.45, 0.55];
 
 /** Planes of X, Y and B - Y, errors of each, and sums of each: of errors, then of their fourth powers. */
 const opponents = 3;
