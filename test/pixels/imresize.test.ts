@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { cubicMatrix } from "../../packages/core/src/cubic.ts";
 import { imresize } from "../../packages/core/src/pixels/imresize.ts";
@@ -31,6 +33,16 @@ test.each([
   const image = randomTensor([1, 1, h, w], h + width);
   const { data } = imresize(image, [height, width]);
   for (const [i, value] of byMatrices(image, height, width).entries()) expect(data[i]).toBeCloseTo(value, 6);
+});
+
+describe("GNU Octave's imresize gives the same, at the border too", () => {
+  const path = join(import.meta.dirname, "../goldens/octave/resized-images.json");
+  const { image, height, width, cases } = JSON.parse(readFileSync(path, "utf8"));
+
+  test.each(cases as { size: [number, number]; values: number[] }[])("of size $size", ({ size, values }) => {
+    const { data } = imresize(Tensor.from(image, [1, 1, height, width]), size);
+    for (const [i, value] of values.entries()) expect(data[i]).toBeCloseTo(value, 6);
+  });
 });
 
 test("of half the size its taps are those that MATLAB has, [-3 -9 29 111 111 29 -9 -3] / 256", () => {

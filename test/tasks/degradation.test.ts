@@ -161,6 +161,16 @@ describe("reconloss degrade", () => {
     expect(await readdir(photographs)).toEqual(["0.png"]);
   });
 
+  it("takes a single photograph, and writes nothing beside it", async () => {
+    const photographs = await photographFolder(join(folder, "single"), 2);
+    const [photograph, args] = [join(photographs, "1.png"), ["--scale", "2", "-o"]];
+    const { code } = await run(["degrade", photograph, ...args, join(photographs, "small")]);
+    expect([code, (await readdir(join(photographs, "small"))).sort()]).toEqual([0, ["1.png", "degradation.json"]]);
+    expect((await run(["degrade", photograph, ...args, photographs])).code).toBe(2);
+    const none = await run(["degrade", join(photographs, "none.png"), ...args, join(folder, "no")]);
+    expect([none.code, none.stderr]).toEqual([2, expect.stringMatching(/none\.png/)]);
+  });
+
   it.each([
     [["--baseline", "bicubic", "--blur", "1"], /a baseline enlarges what was reduced/],
     [["--baseline", "cubic", "--scale", "2"], /Allowed choices are bicubic, lanczos/],

@@ -1,11 +1,11 @@
-import { realpath } from "node:fs/promises";
+import { realpath, stat } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { ReconlossError } from "@reconloss/core";
 import { counted, jsonText } from "@reconloss/core/internal";
 import { Command, InvalidArgumentError, Option } from "commander";
 import manifest from "../../package.json" with { type: "json" };
-import { writeFileAtomically } from "../files.ts";
-import { listFolder } from "../image/index.ts";
+import { systemPath, writeFileAtomically } from "../files.ts";
+import { type FolderListing, listFolder } from "../image/index.ts";
 import {
   type Baseline,
   baselines,
@@ -58,7 +58,7 @@ function positive(text: string): number {
 export function degradeCommand(terminal: Terminal, finish: (code: number) => void): Command {
   return new Command("degrade")
     .description("make of photographs what a network is shown, and baselines of it")
-    .argument("<photographs>", "a folder of photographs")
+    .argument("<photographs>", "a photograph, or a folder of some")
     .requiredOption("-o, --output <folder>", "the folder for what is made, with its settings in degradation.json")
     .addOption(new Option("--task <name>", "what train makes of photographs for this task").choices(restorations))
     .option("--scale <n>", "how many times smaller: 2, 3 or 4, as MATLAB's bicubic imresize", wholeNumber(2))
@@ -111,19 +111,30 @@ async function realPath(path: string): Promise<string> {
  * Refuses folders of what is made that are the same, or in which photographs are read: what is in them would be replaced, or read as photographs the next
  * time.
  */
-async function refuseFolders(photographs: string, folders: readonly string[]): Promise<void> {
+async function refuseFolders(photographs: string, folders: readonly string[], isWhole: boolean): Promise<void> {
   const read = await realPath(photographs);
   const seen = new Set<string>();
   for (const folder of folders) {
     const real = await realPath(folder);
     const way = relative(read, real);
-    const isInside = way !== ".." && !way.startsWith(`..${sep}`) && !isAbsolute(way);
+    // Beside a single photograph there may be folders of anything.
+    const isInside = !isWhole ? way === "" : way !== ".." && !way.startsWith(`..${sep}`) && !isAbsolute(way);
     const problem = isInside ? "is in the folder of photographs" : seen.has(real) ? "is named twice" : undefined;
     if (problem !== undefined) {
       throw new ReconlossError("invalid-argument", `degrade: ${folder} ${problem}; choose another folder`);
     }
     seen.add(real);
   }
+}
+
+/** The photographs of a folder, or one by itself. */
+async function photographsOf(path: string): Promise<{ folder: string } & FolderListing> {
+  const isFile = await stat(systemPath(path)).then(
+    (status) => !status.isDirectory(),
+    () => false,
+  );
+  if (isFile) return { folder: dirname(path), images: [basename(path)], passedOver: {} };
+  return { folder: path, ...(await listFolder(path)) };
 }
 
 async function degrade(photographs: string, flags: Flags, terminal: Terminal): Promise<number> {
@@ -138,9 +149,9 @@ async function degrade(photographs: string, flags: Flags, terminal: Terminal): P
     baselines: Object.fromEntries(baseline.map((name) => [name, `${output.replace(/[/\\]+$/, "")}-${name}`])),
   };
   const written = [output, ...(targets === undefined ? [] : [targets]), ...Object.values(folders.baselines)];
-  const { images, passedOver } = await listFolder(photographs);
+  const { folder: read, images, passedOver } = await photographsOf(photographs);
   if (images.length === 0) throw new ReconlossError("file", `degrade: ${photographs} holds no image`);
-  await refuseFolders(photographs, written);
+  await refuseFolders(read, written, read === photographs);
   for (const folder of written) await noteNewFolder(folder, terminal);
   tellPassedOver(terminal, [[photographs, passedOver]]);
 
@@ -152,7 +163,7 @@ async function degrade(photographs: string, flags: Flags, terminal: Terminal): P
     for (const [index, name] of images.entries()) {
       try {
         const paths = degradedPaths(names[index], folders);
-        const { size, isCut } = await degradePhotograph(join(photographs, name), name, degradation, paths, alpha);
+        const { size, isCut } = await degradePhotograph(join(read, name), name, degradation, paths, alpha);
         made.push({ photograph: name, degraded: names[index], height: size[0], width: size[1], cut: isCut });
       } catch (error) {
         if (!(error instanceof ReconlossError) || !["image", "shape"].includes(error.code)) throw error;
