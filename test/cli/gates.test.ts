@@ -79,6 +79,33 @@ describe("--baseline", () => {
   });
 });
 
+describe("gates that are not looked at", () => {
+  const gates = ["--baseline", "--junit", "--summary", "--tolerance", "--annotate"].map((name) => [
+    ...[name, name === "--annotate" ? "github" : "l1=1"],
+  ]);
+
+  it.each(gates)("%s is refused of several methods and of videos", async (name, value) => {
+    const methods = await run([
+      "compare",
+      `a=${at("before")}`,
+      `b=${at("worse")}`,
+      "--targets",
+      at("targets"),
+      name,
+      value,
+    ]);
+    expect([methods.code, methods.stderr]).toEqual([
+      2,
+      expect.stringContaining(`${name} is of images of one method, not of several`),
+    ]);
+    const frames = await compare("before", ["--frames", name, value]);
+    expect([frames.code, frames.stderr]).toEqual([
+      2,
+      expect.stringContaining(`${name} is of images of one method, not of videos`),
+    ]);
+  });
+});
+
 describe("--junit", () => {
   it("has a case for each pair, condition and loss of an earlier run, with failures", async () => {
     const path = at("results/junit.xml");

@@ -155,7 +155,7 @@ Exit codes: 0 all well; 1 a pair failed, an image has no partner, a --fail condi
         return finish(await compare(list, list, options, terminal));
       }
       if (options.targets !== undefined) {
-        refuseGates(options);
+        refuseGates(options, "several methods");
         return finish(await judgeOutputs(methodsOf(inputs), options.targets, options, terminal));
       }
       if (inputs.length !== 2) {
@@ -187,7 +187,10 @@ export function addComparisonOptions(command: Command): Command {
 
 async function compare(outputs: string, targets: string, options: CompareFlags, terminal: Terminal): Promise<number> {
   const kind = await videoInputs(outputs, targets, options.frames);
-  if (kind !== undefined) return compareAsVideos(kind, outputs, targets, options, terminal);
+  if (kind !== undefined) {
+    refuseGates(options, "videos");
+    return compareAsVideos(kind, outputs, targets, options, terminal);
+  }
   const { pixels, applied, losses, plugins, conditions, optional, device } = await measuresOf(options, terminal);
   const gates = await prepareGates(options, losses, plugins, terminal);
   const { csv, jsonl, markdown, latex, report, maps: folder, intervals, jobs, junit, summary } = options;

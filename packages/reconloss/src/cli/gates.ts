@@ -47,15 +47,16 @@ export function addGateOptions(command: Command): Command {
     );
 }
 
-/** Refuses gates where there are several methods, of which each would need its own. */
-export function refuseGates(flags: GateFlags): void {
+/**
+ * Refuses gates where they are not looked at.
+ *
+ * @param where - what is compared there
+ */
+export function refuseGates(flags: GateFlags, where: "several methods" | "videos"): void {
   for (const name of ["baseline", "tolerance", "junit", "summary", "annotate"] as const) {
-    if (flags[name] !== undefined) {
-      throw new ReconlossError(
-        "invalid-argument",
-        `--${name} is of one method's outputs; --fail is about each of several`,
-      );
-    }
+    if (flags[name] === undefined) continue;
+    const problem = `--${name} is of images of one method, not of ${where}; --fail is of all`;
+    throw new ReconlossError("invalid-argument", problem);
   }
 }
 
