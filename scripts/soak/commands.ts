@@ -144,7 +144,7 @@ export const commands: readonly KilledCommand[] = [
     prepare: makePairs,
     replaces: true,
     args: (inputs, folder) => [
-      ...["quality", imagesOf(inputs, "targets"), "--format", "webp", "--target", "psnr>=30"],
+      ...["quality", imagesOf(inputs, "targets"), "--format", "webp", "--target", "psnr>=22"],
       ...["-o", join(folder, "web"), "--json", "--no-progress"],
     ],
     // Where files go is of the run's own folder.
