@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import { extname, join } from "node:path";
 import { ReconlossError } from "@reconloss/core";
-import { counted, listNames } from "@reconloss/core/internal";
+import { checkArguments, counted, listNames } from "@reconloss/core/internal";
 import { readFileBytes, reasonOf, systemPath } from "../files.ts";
 import { listFolder } from "./listing.ts";
 import type { ImagePair, PairOptions, UnpairedImage } from "./pairs.ts";
@@ -61,6 +61,7 @@ const largestRegionFile = 2 ** 28;
  * @throws {ReconlossError} `file` when it cannot be read; `invalid-argument` when it is no JSON or has other things in it
  */
 export async function readRegions(path: string): Promise<Ignored> {
+  checkArguments("readRegions", { path: [path, "text"] });
   const text = new TextDecoder().decode(await readFileBytes(path, { most: largestRegionFile }));
   let read: unknown;
   try {
