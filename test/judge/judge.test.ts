@@ -305,6 +305,46 @@ d\textbar{}*e* & \underline{27.50}$^\dagger$ & \textbf{0.9700} \\
   });
 });
 
+describe("methods whose outputs have names of their own", () => {
+  const flatNames = ["a_x.png", "b.png", "c.png"];
+  beforeAll(async () => {
+    for (const [method, suffix] of Object.entries({ HR: "", plain: "", slim: "_slim", medium: "_medium" })) {
+      for (const [i, name] of flatNames.entries()) {
+        await writeImage(
+          path("suffixed", method, name.replace(".png", `${suffix}.png`)),
+          picture(method === "HR" ? 0 : i + 1),
+        );
+      }
+    }
+  });
+  const args = (...names: string[]) => [
+    ...["compare", ...names.map((name) => `${name}=${path("suffixed", name)}`)],
+    ...["--targets", path("suffixed", "HR"), "-m", "l1", "--no-cache", "--json"],
+  ];
+
+  test("are told the patterns that pair them, which leave those alone that are called as their targets", async () => {
+    const methods = args("plain", "slim", "medium");
+    const refused = await run(methods);
+    expect(refused.code).toBe(1);
+    const both = ["--pair", "{name}_slim.png={name}.png", "--pair", "{name}_medium.png={name}.png"];
+    expect(refused.stderr).toContain(`all of them by --pair "${both[1]}" --pair "${both[3]}"`);
+    // a_x.png of the method whose outputs are called as their targets fits the second, too.
+    for (const pattern of [both, ["--pair", "{name}_{method}.png={name}.png"]]) {
+      const { code, stdout } = await run([...methods, ...pattern]);
+      const [column] = JSON.parse(stdout).columns;
+      expect([column.images, column.of]).toEqual([3, 3]);
+      for (const { mean } of Object.values<{ mean: number }>(column.methods)) expect(mean * 255).toBeCloseTo(2, 4);
+      expect(code).toBe(0);
+    }
+  });
+
+  test("a pattern that fits no method is refused", async () => {
+    const { code, stderr } = await run([...args("slim", "medium"), "--pair", "{name}_x4.png={name}.png"]);
+    expect(stderr).toContain('none of 3 outputs fits "{name}_x4.png"');
+    expect(code).toBe(2);
+  });
+});
+
 test("conditions are about each method", async () => {
   const { code, stderr } = await run(["compare", ours(), theirs(), ...targets(), "-m", "l1 as L", "--fail", "L>0.015"]);
   expect(code).toBe(1);

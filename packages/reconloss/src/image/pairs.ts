@@ -159,6 +159,9 @@ function pairByName(sets: Record<Side, ImageSet>): NamedPairing {
   return { pairs, unpaired, ...(proposal === undefined ? {} : { proposal }) };
 }
 
+/** No output of a folder fits the patterns of names. */
+export class NoOutputFits extends ReconlossError {}
+
 /** A pattern, or several. */
 const patternsOf = (pair: NonNullable<PairOptions["pair"]>) => [pair].flat() as string[];
 
@@ -175,7 +178,8 @@ function pairAs(texts: readonly string[], sets: Record<Side, ImageSet>): NamedPa
     if (unmatched[side].length === images.length) {
       const wanted = listNames(tried.map((each) => `"${each.pattern[side].text}"`));
       const all = `none of ${images.length} ${side}s fits ${wanted}; the first is ${images[0]}`;
-      throw new ReconlossError("invalid-argument", `pair: ${all}`);
+      const Refusal = side === "output" ? NoOutputFits : ReconlossError;
+      throw new Refusal("invalid-argument", `pair: ${all}`);
     }
     const isUnmatched = new Set(unmatched[side]);
     passOver(sets[side], notInPattern, (name) => isUnmatched.has(name));

@@ -11,6 +11,7 @@ import {
 import { type LoadOptions, loadOptionsOf } from "../compare/load.ts";
 import { type Measures, measuresFor } from "../compare/measures.ts";
 import { type ImagePair, type Pairing, type PairOptions, pairPaths } from "../image/index.ts";
+import { NoOutputFits } from "../image/pairs.ts";
 import { checkMethods, judgementOf, type StatisticalOptions, statisticalOf } from "./judgement.ts";
 import type { JudgedMethod, Judgement } from "./types.ts";
 
@@ -134,6 +135,30 @@ export interface MethodsOptions extends Omit<CompareOptions, keyof LoadOptions |
   readonly onOutcome?: (method: string, outcome: Outcome) => void | Promise<void>;
 }
 
+/** The pairs of each method: by the patterns or, where that pairs more of its outputs, by names, as those of a method whose outputs are called as their targets. */
+async function pairMethods(
+  methods: readonly MethodOutputs[],
+  targets: string,
+  { pair, ...byNames }: PairOptions,
+): Promise<Pairing[]> {
+  const pairings: Pairing[] = [];
+  const refusals: NoOutputFits[] = [];
+  for (const { outputs } of methods) {
+    const named = await pairPaths(outputs, targets, byNames);
+    const patterned =
+      pair === undefined
+        ? undefined
+        : await pairPaths(outputs, targets, { ...byNames, pair }).catch((error) => {
+            if (!(error instanceof NoOutputFits)) throw error;
+            refusals.push(error);
+            return undefined;
+          });
+    pairings.push(patterned && patterned.pairs.length >= named.pairs.length ? patterned : named);
+  }
+  if (refusals.length === methods.length) throw refusals[0];
+  return pairings;
+}
+
 /** The comparisons of several methods, one after the other. */
 export async function compareMethods(
   methods: readonly MethodOutputs[],
@@ -141,11 +166,10 @@ export async function compareMethods(
   { losses, pixels, optional, applied }: Measures,
   { pairing: how = {}, only = () => true, onPairs, onOutcome, ...options }: MethodsOptions = {},
 ): Promise<JudgedMethod[]> {
-  const pairings: Pairing[] = [];
-  for (const { outputs } of methods) {
-    const pairing = await pairPaths(outputs, targets, how);
-    pairings.push({ ...pairing, pairs: pairing.pairs.filter(only) });
-  }
+  const pairings = (await pairMethods(methods, targets, how)).map((pairing) => ({
+    ...pairing,
+    pairs: pairing.pairs.filter(only),
+  }));
   onPairs?.(pairings.reduce((sum, { pairs }) => sum + pairs.length, 0));
   const compared: JudgedMethod[] = [];
   for (const [index, { pairs, unpaired, passedOver, proposal }] of pairings.entries()) {
