@@ -11,9 +11,16 @@ export type { Checked, Diff, Match, MatchOptions } from "./match.ts";
 export type { MatchInput } from "./read.ts";
 export type { MatcherState } from "./runners.ts";
 
-// What is needed is loaded while the runner does something else, so that the first comparison does not wait for it.
-const loading = Promise.all([import("./to-match-image.ts"), import("./match-inputs.ts")]);
-loading.catch(() => {});
+let loading: Promise<typeof import("./in-test.ts")> | undefined;
+
+/** Everything that matchers need, one import: Jest's loader of modules fails where two overlap. */
+function load() {
+  loading ??= import("./in-test.ts");
+  return loading;
+}
+
+// Loaded while the runner does something else, so that the first comparison does not wait for it; Jest's loader takes no imports meanwhile.
+if (process.env.JEST_WORKER_ID === undefined) load().catch(() => {});
 
 /** What {@link toMatchImage} takes besides conditions. */
 export interface ImageMatcherOptions extends MatchOptions {
@@ -63,7 +70,7 @@ export async function toMatchImage(
   conditions?: string | readonly string[] | ImageMatcherOptions,
   options?: ImageMatcherOptions,
 ): Promise<MatcherResult> {
-  const [{ matchInTest }] = await loading;
+  const { matchInTest } = await load();
   return matchInTest(this, received, conditions, options);
 }
 
@@ -81,6 +88,6 @@ export async function toMatchImage(
  * ```
  */
 export async function matchImages(output: MatchInput, target: MatchInput, options: MatchOptions = {}): Promise<Match> {
-  const [, { matchInputs }] = await loading;
+  const { matchInputs } = await load();
   return matchInputs(output, target, options);
 }

@@ -1,0 +1,2 @@
+export { matchInputs } from "./match-inputs.ts";
+export { matchInTest } from "./to-match-image.ts";
