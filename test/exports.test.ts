@@ -5,7 +5,7 @@ import ts from "typescript";
 import { expect, test } from "vitest";
 
 // The public surface is what these lists say: a name that is added, renamed or taken away shows in a review as a changed line.
-// `npx vitest run -u test/exports.test.ts` writes them anew.
+// `npx vitest run test/exports.test.ts -u` writes them anew.
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const read = (path: string) => JSON.parse(readFileSync(join(root, path), "utf8"));

@@ -22,21 +22,21 @@ import type { Pairing } from "../image/index.ts";
 import { judgementOf, type MethodOutputs, toLatex, toMarkdown } from "../judge/index.ts";
 import { writeReport } from "../report/index.ts";
 import { videoInputs } from "../video/files.ts";
+import type { CompareFlags, ComparisonFlags } from "./compare-flags.ts";
 import { wholeNumber } from "./distribution.ts";
-import { addWorkOptions, comparingBar, finishedPairs, type WorkFlags } from "./finished.ts";
-import { addGateOptions, type GateFlags, type Gates, prepareGates, refuseGates, tellBaseline } from "./gates.ts";
+import { addWorkOptions, comparingBar, finishedPairs } from "./finished.ts";
+import { addGateOptions, type Gates, prepareGates, refuseGates, tellBaseline } from "./gates.ts";
 import { addJsonOption, jsonFile, printsJson } from "./json-option.ts";
 import { judgeOutputs } from "./judge.ts";
 import { namesExplained } from "./judgement-table.ts";
 import { MapsFolder } from "./maps-folder.ts";
-import { addMeasureOptions, type MeasureFlags, measuresOf } from "./measures.ts";
+import { addMeasureOptions, measuresOf } from "./measures.ts";
 import { noteNewFolder } from "./new-folder.ts";
 import {
   addInspectOption,
   addListOption,
   addPairingOptions,
   inspectOf,
-  type PairingFlags,
   pairsOf,
   tellProposals,
 } from "./pairing-options.ts";
@@ -54,33 +54,10 @@ import {
   writePieces,
 } from "./tell.ts";
 import { coloursFor, printable, type Terminal, widthOf } from "./terminal.ts";
-import { addVideoOptions, compareAsVideos, type VideoFlags } from "./video.ts";
+import { addVideoOptions, compareAsVideos } from "./video.ts";
 
 /** Rows of a table on a terminal. */
 const rowsShown = 40;
-
-/** Where the numbers of pairs go. */
-export interface ComparisonFlags {
-  /** A file, or `-` for standard output in place of the table. */
-  json?: string;
-  csv?: string;
-  jsonl?: string;
-  report?: string;
-  /** Whether pairs were printed as they came. */
-  stream?: boolean;
-}
-
-/** What `compare` is told. */
-export interface CompareFlags extends MeasureFlags, PairingFlags, ComparisonFlags, WorkFlags, GateFlags, VideoFlags {
-  list?: string;
-  inspect: boolean;
-  targets?: string;
-  maps?: string;
-  markdown?: string;
-  latex?: string;
-  intervals: boolean;
-  seed: number;
-}
 
 /** `reconloss compare`; `finish` receives the exit code. */
 export function compareCommand(terminal: Terminal, finish: (code: number) => void): Command {

@@ -16,7 +16,7 @@ import {
 import { compareMethods } from "../judge/judge.ts";
 import { checkMethods } from "../judge/judgement.ts";
 import { writeMethodsReport } from "../report/index.ts";
-import type { CompareFlags } from "./compare.ts";
+import type { CompareFlags } from "./compare-flags.ts";
 import { comparingBar, finishedPairs } from "./finished.ts";
 import { jsonFile, printsJson } from "./json-option.ts";
 import { judgementText } from "./judgement-table.ts";

@@ -14,7 +14,8 @@ import {
   shardStatus,
 } from "../shards/index.ts";
 import { withMerged } from "../shards/merge.ts";
-import { addComparisonOptions, type ComparisonFlags, tellComparison } from "./compare.ts";
+import { addComparisonOptions, tellComparison } from "./compare.ts";
+import type { ComparisonFlags } from "./compare-flags.ts";
 import {
   addDistributionOptions,
   addNetworkOptions,

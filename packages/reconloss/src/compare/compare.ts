@@ -1,35 +1,12 @@
-import { type Device, type ErrorCode, type Loss, ReconlossError } from "@reconloss/core";
+import { type ErrorCode, type Loss, ReconlossError } from "@reconloss/core";
 import { checkDevice, checkPixelRange } from "@reconloss/core/internal";
 import { reasonOf } from "../files.ts";
 import type { ImagePair } from "../image/index.ts";
-import type { FinishedPairs } from "./finished.ts";
+import type { CompareOptions } from "./compare-options.ts";
 import { inspect } from "./inspect.ts";
-import { checkLoadOptions, type LoadedPair, type LoadOptions, loadPair } from "./load.ts";
+import { checkLoadOptions, type LoadedPair, loadPair } from "./load.ts";
 import { matchChannels, measure } from "./measure.ts";
-import type { MapStatistic, Note, Outcome } from "./types.ts";
-
-/** How pairs are compared. */
-export interface CompareOptions extends LoadOptions {
-  /** Also compute the maps; default false. */
-  maps?: boolean;
-  /** Labels of losses that are left out, with a note, of pairs whose shape they refuse; default none. */
-  optional?: ReadonlySet<string>;
-  /** What else to measure of the maps of losses, as `conditions` ask for it ({@link mapStatisticsOf}); default nothing. */
-  mapStatistics?: readonly MapStatistic[];
-  /** Where networks run: on the CPU (default), or with `webgpu` on a GPU. */
-  device?: Device;
-  /** What was computed before, which is not computed again; default: nothing is kept. */
-  finished?: FinishedPairs;
-  /** How many pairs are in work at a time, so that files are decoded while others are computed: more take more memory. No number depends on it. Default 3. */
-  jobs?: number;
-  /**
-   * Whether to look first whether an output differs from its target as a whole: shifted, of another brightness, contrast or gamma, blue for red. What is found is a note with what it
-   * costs in PSNR; numbers stay as they are. Some windows of each image are looked at, which takes a few milliseconds. Default true.
-   */
-  inspect?: boolean;
-  /** Told of every error before it becomes a failure of its pair; what it throws ends the comparison. Default: nothing. */
-  onError?: (error: unknown) => void;
-}
+import type { Note, Outcome } from "./types.ts";
 
 /** Errors that no other pair would escape: they end the comparison. */
 const endsAll: ReadonlySet<ErrorCode> = new Set(["missing-dependency", "missing-weights", "download", "checkpoint"]);

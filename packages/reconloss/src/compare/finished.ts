@@ -9,7 +9,7 @@ import type { ImagePair } from "../image/index.ts";
 import { fileSha256 } from "../weights/download.ts";
 import { weightsCache } from "../weights/folders.ts";
 import { resolveWeights } from "../weights/locate.ts";
-import type { CompareOptions } from "./compare.ts";
+import type { CompareOptions, KeptOutcomes } from "./compare-options.ts";
 import { lineOf, outcomeOf } from "./line.ts";
 import { programVersion } from "./program-version.ts";
 import type { Note, Outcome, PairResult } from "./types.ts";
@@ -160,7 +160,7 @@ function joined(
  * Numbers of pairs that were computed before, on disk, for {@link CompareOptions.finished}. They are found by the content of both files, the loss with its options, everything else
  * that changes a number, and the program's version. Losses of the user's own, or with weights of their own, are computed anew each time: what they compute is not known from their specification. Failures are not kept.
  */
-export class FinishedPairs {
+export class FinishedPairs implements KeptOutcomes {
   readonly #folder: string;
   readonly #onLost: ((error: ReconlossError) => void) | undefined;
   readonly #stores = new Map<string, Promise<LineStore>>();

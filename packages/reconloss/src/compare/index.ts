@@ -8,7 +8,8 @@ export {
   parseTolerances,
   type Tolerance,
 } from "./baseline.ts";
-export { type CompareOptions, comparePairs } from "./compare.ts";
+export { comparePairs } from "./compare.ts";
+export type { CompareOptions, KeptOutcomes } from "./compare-options.ts";
 export { type Condition, checkConditions, mapStatisticsOf, parseConditions, type Verdict } from "./conditions.ts";
 export { FinishedPairs } from "./finished.ts";
 export { type Fit, fits } from "./fit.ts";

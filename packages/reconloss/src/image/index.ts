@@ -25,10 +25,11 @@ export {
   listImages,
   type PassedOver,
 } from "./listing.ts";
+export type { ImagePair, PairOptions, Region, UnpairedImage } from "./pair.ts";
 export { readPairList } from "./pair-list.ts";
 export type { PairProposal } from "./pair-pattern.ts";
-export { type Region, readRegions } from "./pair-regions.ts";
-export { type ImagePair, type Pairing, type PairOptions, pairFolders, pairPaths, type UnpairedImage } from "./pairs.ts";
+export { readRegions } from "./pair-regions.ts";
+export { type Pairing, pairFolders, pairPaths } from "./pairs.ts";
 export {
   decodeImage,
   decodePixels,

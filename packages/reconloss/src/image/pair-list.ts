@@ -2,8 +2,8 @@ import { dirname, extname, relative, resolve, sep } from "node:path";
 import { ReconlossError } from "@reconloss/core";
 import { checkArguments, suggestion } from "@reconloss/core/internal";
 import { readFileBytes, reasonOf } from "../files.ts";
-import { checkRegions, type Region } from "./pair-regions.ts";
-import type { ImagePair } from "./pairs.ts";
+import type { ImagePair, Region } from "./pair.ts";
+import { checkRegions } from "./pair-regions.ts";
 
 /** What a row says, as it was read, and where it stands. */
 interface Row {

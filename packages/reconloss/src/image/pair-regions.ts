@@ -4,10 +4,7 @@ import { ReconlossError } from "@reconloss/core";
 import { checkArguments, counted, listNames } from "@reconloss/core/internal";
 import { readFileBytes, reasonOf, systemPath } from "../files.ts";
 import { listFolder } from "./listing.ts";
-import type { ImagePair, PairOptions, UnpairedImage } from "./pairs.ts";
-
-/** A rectangle in pixels: its left column and top row from 0, its width and height. */
-export type Region = readonly [x: number, y: number, width: number, height: number];
+import type { ImagePair, PairOptions, Region, UnpairedImage } from "./pair.ts";
 
 type Ignored = NonNullable<PairOptions["ignore"]>;
 

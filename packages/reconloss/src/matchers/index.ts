@@ -4,10 +4,12 @@
  * @module
  */
 import type { Match, MatchOptions } from "./match.ts";
+import type { ImageMatcherOptions, MatcherResult } from "./matcher.ts";
 import type { MatchInput } from "./read.ts";
 import type { MatcherState } from "./runners.ts";
 
 export type { Checked, Diff, Match, MatchOptions } from "./match.ts";
+export type { ImageMatcherOptions, MatcherResult } from "./matcher.ts";
 export type { MatchInput } from "./read.ts";
 export type { MatcherState } from "./runners.ts";
 
@@ -21,20 +23,6 @@ function load() {
 
 // Loaded while the runner does something else, so that the first comparison does not wait for it; Jest's loader takes no imports meanwhile.
 if (process.env.JEST_WORKER_ID === undefined) load().catch(() => {});
-
-/** What {@link toMatchImage} takes besides conditions. */
-export interface ImageMatcherOptions extends MatchOptions {
-  /** What to compare with; default: the snapshot of the test. */
-  target?: MatchInput;
-  /** What the snapshot is called among those of the test file; default: the test's name and a number. Bun tells no name of the test, so that it is needed there. */
-  name?: string;
-}
-
-/** What a matcher tells its runner. */
-export interface MatcherResult {
-  pass: boolean;
-  message: () => string;
-}
 
 /** What a runner's `expect(image)` has when {@link toMatchImage} was added to it; for its types. */
 export interface ImageMatchers<R = Promise<void>> {

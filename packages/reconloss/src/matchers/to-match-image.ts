@@ -4,8 +4,8 @@ import { relative } from "node:path";
 import { ReconlossError } from "@reconloss/core";
 import { checkArguments } from "@reconloss/core/internal";
 import { writeFileAtomically } from "../files.ts";
-import type { ImageMatcherOptions, MatcherResult } from "./index.ts";
 import { alphaOf, checkMatchOptions, type Diff, type Match, matchRead } from "./match.ts";
+import type { ImageMatcherOptions, MatcherResult } from "./matcher.ts";
 import { encodePng, readSubject, type Subject } from "./read.ts";
 import { type MatcherState, type RunningTest, runningTest, type SnapshotPlaces } from "./runners.ts";
 

@@ -1,7 +1,8 @@
 import { type Device, type Loss, type PreparedImage, ReconlossError } from "@reconloss/core";
 import { reference } from "@reconloss/core/graph";
 import { checkArguments, checkDevice, checkPixelRange, counted, poolScores } from "@reconloss/core/internal";
-import { type CompareOptions, comparePairs } from "../compare/compare.ts";
+import { comparePairs } from "../compare/compare.ts";
+import type { CompareOptions } from "../compare/compare-options.ts";
 import { pairFolders } from "../image/index.ts";
 import { defaultLimitPixels } from "../image/limit.ts";
 import { checkFrameSize, FrameStream } from "./frames.ts";

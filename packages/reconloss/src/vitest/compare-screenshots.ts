@@ -1,7 +1,7 @@
 import { type PreparedImage, ReconlossError } from "@reconloss/core";
 import { checkArguments, preparePixels } from "@reconloss/core/internal";
 import { alphaOf, checkMatchOptions, type MatchOptions, matchRead } from "../matchers/match.ts";
-import type { ComparatorOptions, ComparatorResult, Screenshot } from "./index.ts";
+import type { ComparatorOptions, ComparatorResult, Screenshot } from "./screenshot.ts";
 
 function read(name: string, { data, metadata: { width, height } }: Screenshot, options: MatchOptions): PreparedImage {
   if (data.length !== 4 * width * height) {

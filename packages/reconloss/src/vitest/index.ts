@@ -3,32 +3,13 @@
  *
  * @module
  */
-import type { MatchOptions } from "../matchers/match.ts";
+import type { ComparatorOptions, ComparatorResult, Screenshot } from "./screenshot.ts";
+
+export type { ComparatorOptions, ComparatorResult, Screenshot } from "./screenshot.ts";
 
 // Vitest reads its configuration long before the first screenshot.
 const loading = import("./compare-screenshots.ts");
 loading.catch(() => {});
-
-/** A screenshot as Vitest decodes it: RGBA, 8 bits. */
-export interface Screenshot {
-  readonly data: Uint8Array | Uint8ClampedArray;
-  readonly metadata: { readonly width: number; readonly height: number };
-}
-
-/** What Vitest gives a comparator, with `comparatorOptions` of the assertion and of the configuration. */
-export interface ComparatorOptions extends MatchOptions {
-  /** Whether a picture of the differences is wanted. */
-  createDiff?: boolean;
-}
-
-/** What a comparator tells Vitest. */
-export interface ComparatorResult {
-  pass: boolean;
-  /** RGBA in the size of the reference: the errors in false colours. Null where the images match, none is wanted or the sizes differ. */
-  diff: Uint8Array | null;
-  /** What was measured; null where the images match. */
-  message: string | null;
-}
 
 /** {@link comparator} as Vitest's types have it, with and without options that it knows. */
 export interface ScreenshotComparator {
