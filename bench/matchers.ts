@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import blazediffCore from "@blazediff/core";
 import blazediffSsim from "@blazediff/ssim/ssim";
-import { compare as odiff } from "odiff-bin";
 import pixelmatch from "pixelmatch";
 import { ssim as ssimJs } from "ssim.js";
 import { type MatchOptions, matchImages } from "../packages/reconloss/src/matchers/index.ts";
@@ -14,6 +13,16 @@ import { changes, type Shot, shots } from "./pages.ts";
 import { describeRun, resultFile } from "./results.ts";
 
 // npx tsx bench/matchers.ts: what guards of screenshots tell of changes of a page, and how long a pair of 1920x1080 takes at least, each in turn.
+
+// No dependency: npm writes no lock file that holds for every system where a registry lacks its program for some of them. `npm install --no-save odiff-bin@4.5.0` before.
+const { compare: odiff } = (await import("odiff-bin" as string)) as {
+  compare(
+    base: string,
+    compared: string,
+    diff: string,
+    options: { antialiasing: boolean },
+  ): Promise<{ match: boolean }>;
+};
 
 const folder = mkdtempSync(join(tmpdir(), "bench-matchers-"));
 let files = 0;
