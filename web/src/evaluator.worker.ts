@@ -2,7 +2,7 @@ import { type Loss, lossFactories, parseLoss, Random, Tensor, toImage } from "@r
 import { type DistortionName, distortions } from "../../scripts/distortions/index.ts";
 import type { Answer, LossInfo, Pixels, Request } from "./messages.ts";
 
-/** Losses that need published files as they are by default: forms of them that need none. */
+/** Forms without published files of losses that need some by default. */
 const withoutFiles: Readonly<Record<string, string>> = {
   lpips: "lpips(net=tiny)",
   perceptual: "perceptual(net=tiny)",
@@ -33,7 +33,6 @@ function describe(): readonly LossInfo[] {
       })),
       presets: info.presets ?? {},
       here: needsFiles(loss) ? undefined : spec,
-      network: info.name in withoutFiles && info.name !== "contextual",
     };
   });
 }
@@ -53,8 +52,9 @@ function pixelsOf({ data, shape: [, , height, width] }: Tensor): Pixels {
   return { data: pixels, width, height };
 }
 
+const read = (pixels: Pixels) => toImage(pixels, { alpha: "composite", background: "white" });
+
 async function measure(id: number, output: Pixels, target: Pixels, specs: readonly string[]): Promise<void> {
-  const read = (pixels: Pixels) => toImage(pixels, { alpha: "composite", background: "white" });
   const [a, b] = [await read(output), await read(target)];
   for (const spec of specs) {
     await pause();
@@ -74,7 +74,6 @@ async function measure(id: number, output: Pixels, target: Pixels, specs: readon
 }
 
 async function errorMap(id: number, output: Pixels, target: Pixels, spec: string): Promise<void> {
-  const read = (pixels: Pixels) => toImage(pixels, { alpha: "composite", background: "white" });
   const { data, shape } = await parseLoss(spec).map(await read(output), await read(target));
   const [, channels, height, width] = shape;
   const area = width * height;

@@ -24,8 +24,6 @@ export interface LossInfo {
   readonly presets: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** A specification that needs no file; absent where there is none. */
   readonly here?: string;
-  /** Whether it takes the runtime for networks. */
-  readonly network: boolean;
 }
 
 /** The number of a loss for one pair of images. */
@@ -55,7 +53,7 @@ export interface Response {
   readonly value?: number;
 }
 
-/** Where a descent stands. */
+/** The state of a descent. */
 export interface Descent {
   readonly step: number;
   readonly value: number;
@@ -63,7 +61,7 @@ export interface Descent {
   readonly milliseconds: number;
 }
 
-/** What a page asks the worker for; `id` comes back with every answer. */
+/** A request of the page to the worker; `id` comes back with every answer. */
 export type Request = { readonly id: number } & (
   | { readonly kind: "describe" }
   | { readonly kind: "read"; readonly specs: readonly string[] }

@@ -2,7 +2,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Pixels } from "../messages.ts";
 import { Canvas } from "./canvas.tsx";
 
-/** Where the images lie in the stage: magnification, and the place of their upper left corner. */
+/** The position of the images in the stage: magnification, and the place of their upper left corner. */
 interface Position {
   readonly zoom: number;
   readonly x: number;
@@ -130,7 +130,9 @@ export function Viewer({
             aria-label={`${names[side]}: ${help}`}
             {...handlers}
           >
-            <div style={{ transform, transformOrigin: "0 0" }}>{image}</div>
+            <div class="moved" style={{ transform }}>
+              {image}
+            </div>
             <span class="label">{names[side]}</span>
           </div>
         ))}
@@ -147,8 +149,10 @@ export function Viewer({
         aria-label={`${names[0]} and ${names[1]}: ${help}`}
         {...handlers}
       >
-        <div style={{ transform, transformOrigin: "0 0" }}>{lower}</div>
-        <div style={{ transform, transformOrigin: "0 0", clipPath: undefined }}>
+        <div class="moved" style={{ transform }}>
+          {lower}
+        </div>
+        <div class="moved" style={{ transform }}>
           <div style={{ clipPath: clip, width: `${width}px`, height: `${height}px`, position: "absolute" }}>
             {upper}
           </div>

@@ -1,4 +1,5 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
+import { arrowOf, formatNumber } from "../../../packages/reconloss/src/compare/numbers.ts";
 import { keepSettings } from "../address.ts";
 import { colourBar, coloured, extentOf } from "../colour.ts";
 import { evaluator } from "../evaluator.ts";
@@ -15,12 +16,6 @@ const first = ["psnr", "ssim", "ms-ssim", "deltaE", "l1", "gmsd", "ssimulacra2",
 const modes = ["slider", "blink", "side by side", "error map"] as const;
 type Mode = (typeof modes)[number];
 
-function format(value: number, decimals: number): string {
-  if (!Number.isFinite(value)) return value > 0 ? "∞" : value < 0 ? "-∞" : "NaN";
-  return value !== 0 && Math.abs(value) < 10 ** -decimals ? value.toExponential(2) : value.toFixed(decimals);
-}
-
-const arrows = { lower: "↓", higher: "↑", target: "≈" } as const;
 const meanings = { lower: "lower is better", higher: "higher is better", target: "closer to the target's is better" };
 
 /** Two images by every loss. */
@@ -262,12 +257,12 @@ function Row({
         <td class="wrong">{result.error}</td>
       ) : (
         <td class="number">
-          {format(result.value, result.decimals)}{" "}
+          {formatNumber(result.value, result.decimals)}{" "}
           <span title={meanings[result.better]}>
-            <span aria-hidden="true">{arrows[result.better]}</span>
+            <span aria-hidden="true">{arrowOf(result.better)}</span>
           </span>
           {result.targetValue !== undefined && (
-            <div class="quiet">target {format(result.targetValue, result.decimals)}</div>
+            <div class="quiet">target {formatNumber(result.targetValue, result.decimals)}</div>
           )}
         </td>
       )}

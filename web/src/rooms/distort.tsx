@@ -1,4 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
+import { badness } from "../../../packages/reconloss/src/compare/numbers.ts";
 import { keepSettings } from "../address.ts";
 import { evaluator } from "../evaluator.ts";
 import type { LossInfo, Pixels, Response } from "../messages.ts";
@@ -178,13 +179,12 @@ function Curve({
   const known = points.filter(({ value }) => value !== undefined && Number.isFinite(value));
   const own = points.find(({ strength }) => strength === 0)?.value ?? 0;
   // Of a prior, worse is further from the picture's own value.
-  const badness = (value: number) =>
-    better === "target" ? Math.abs(value - own) : better === "higher" ? -value : value;
+  const worse = (value: number) => badness(better, value, own);
   const values = [...known, ...(now && Number.isFinite(now.value) ? [now] : [])].map(({ value }) =>
-    badness(value as number),
+    worse(value as number),
   );
   const [least, most] = [Math.min(...values), Math.max(...values)];
-  const y = (value: number) => 100 - (most > least ? (100 * (badness(value) - least)) / (most - least) : 0);
+  const y = (value: number) => 100 - (most > least ? (100 * (worse(value) - least)) / (most - least) : 0);
   const line = known.map(({ strength, value }, i) => `${i === 0 ? "M" : "L"}${100 * strength} ${y(value as number)}`);
   const shown = (value: number) => (Number.isFinite(value) ? value.toPrecision(4) : "∞");
   return (
