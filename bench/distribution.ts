@@ -17,14 +17,13 @@ import {
   inceptionExtractor,
 } from "../packages/reconloss/src/distribution/index.ts";
 import { fromPixels, resize, resizers, writeImage } from "../packages/reconloss/src/image/index.ts";
+import { median, timesInTurn } from "./in-turn.ts";
 import { startPeer } from "./peer.ts";
 
 const [tasks = "features,distance", imagesText = "200", roundsText = "3"] = process.argv.slice(2);
 const [images, rounds] = [Number(imagesText), Number(roundsText)];
 const python = process.env.RECONLOSS_PYTHON;
 const folder = await mkdtemp(join(tmpdir(), "reconloss-bench-"));
-
-const median = (values: number[]) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
 /** Smooth random images, as PNG. */
 async function writeImages(count: number, side: number): Promise<string> {
@@ -51,15 +50,7 @@ async function resizing(): Promise<void> {
         "plain loops": () => resize(planes, [299, 299], resizer),
         "plain loops from pixels": () => resize(fromPixels(pixels), [299, 299], resizer),
       };
-      const times: Record<string, number[]> = {};
-      // The first three rounds warm up and are not counted.
-      for (let round = -3; round < 5 * rounds; round++) {
-        for (const [name, work] of Object.entries(ways)) {
-          const start = performance.now();
-          await work();
-          if (round >= 0) (times[name] ??= []).push(performance.now() - start);
-        }
-      }
+      const times = await timesInTurn(ways, 5 * rounds, 3);
       const texts = Object.entries(times).map(([name, all]) => `${name} ${median(all).toFixed(2)} ms`);
       const ratio = median(times["plain loops"]) / median(times.vectors);
       console.log(`${width}x${height} to 299x299, ${resizer}: ${texts.join(", ")}; ratio ${ratio.toFixed(1)}`);

@@ -9,6 +9,7 @@ import pixelmatch from "pixelmatch";
 import { ssim as ssimJs } from "ssim.js";
 import { type MatchOptions, matchImages } from "../packages/reconloss/src/matchers/index.ts";
 import { comparator } from "../packages/reconloss/src/vitest/index.ts";
+import { timesInTurn } from "./in-turn.ts";
 import { changes, type Shot, shots } from "./pages.ts";
 import { describeRun, resultFile } from "./results.ts";
 
@@ -117,14 +118,11 @@ for (const guard of guards) {
   told.set(guard, row);
 }
 
-const times = new Map<Guard, number[]>(guards.map((guard) => [guard, []]));
-for (let round = -2; round < rounds; round++) {
-  for (const guard of guards) {
-    const begin = performance.now();
-    await guard.tells(...large);
-    if (round >= 0) times.get(guard)?.push(performance.now() - begin);
-  }
-}
+const times = await timesInTurn(
+  Object.fromEntries(guards.map((guard) => [guard.name, () => guard.tells(...large)])),
+  rounds,
+  2,
+);
 
 /** How long the first comparison of a process takes as soon as the module is imported, or a while after, and the next ones; with the packages as they are built. */
 function firstOf(conditions: string, wait: number): { first: number; next: number } {
@@ -161,7 +159,7 @@ const table = (rows: readonly (readonly string[])[]) => {
 const mark = (isTold: boolean, isReal: boolean) => (isTold ? (isReal ? "yes" : "**yes**") : isReal ? "**no**" : "no");
 const rows = guards.map((guard) => [
   guard.name,
-  least(times.get(guard) ?? []).toFixed(1),
+  least(times[guard.name]).toFixed(1),
   ...(told.get(guard) ?? []).map((isTold, index) => mark(isTold, changes[index].isReal)),
   guard.reads,
 ]);
@@ -169,7 +167,7 @@ console.log(table([["", "ms", ...changes.map((_, index) => String(index + 1)), "
 console.log(changes.map(({ name }, index) => `${index + 1}. ${name}`).join("\n"));
 const of = first.map(({ conditions, ...ms }) => [`\`${conditions}\``, ...Object.values(ms).map((x) => x.toFixed(1))]);
 console.log(table([["", "first, at once", "first, 2 s after the import", "next"], ...of]));
-const record = guards.map((guard) => ({ name: guard.name, milliseconds: times.get(guard), told: told.get(guard) }));
+const record = guards.map((guard) => ({ name: guard.name, milliseconds: times[guard.name], told: told.get(guard) }));
 const result = { ...describeRun(), changes: changes.map(({ name }) => name), guards: record, first };
 writeFileSync(resultFile("matchers"), `${JSON.stringify(result, null, 2)}\n`);
 rmSync(folder, { recursive: true, force: true });

@@ -10,7 +10,7 @@ import { Tensor } from "../packages/core/src/tensor.ts";
 import { networkThreads } from "../packages/core/src/threads.ts";
 import { seededDists } from "../test/networks.ts";
 import { makePair } from "./images.ts";
-import { turn } from "./in-turn.ts";
+import { median, turn } from "./in-turn.ts";
 import { startPeer } from "./peer.ts";
 
 const { trunk, weights } = seededDists();
@@ -67,8 +67,6 @@ async function timed(run: () => Promise<number>): Promise<[Times, number]> {
   const { user, system } = process.cpuUsage(before);
   return [{ clock: performance.now() - start, processor: (user + system) / 1000 }, value];
 }
-
-const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
 /** The largest error relative to the largest entry, of those that the peer's gradient has, and how many it has not. */
 function compareGradients(ours: Float32Array, theirs: Float32Array): string {

@@ -4,6 +4,7 @@ import { availableParallelism, cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseLosses } from "../packages/core/src/losses/parse.ts";
 import { compareVideos, type VideoPlanes } from "../packages/reconloss/src/video/index.ts";
+import { median } from "./in-turn.ts";
 
 // npx tsx bench/video.ts [frames] [rounds]: 300 frames of 1920x1080 of ffmpeg's testsrc2, encoded well and badly by x264, through compareVideos and through ffmpeg's own filters, in turn, decoding
 // included (the start of Node is not). Prints seconds, frames a second, processor seconds of all processes, and the numbers of both.
@@ -27,14 +28,14 @@ function ofFfmpeg(...args: readonly string[]): string {
   return lines.map((line) => line.replace(/^\[[^\]]*\] /, "").trim()).join("; ");
 }
 
-const ofFilter = (filter: string) => async () => ofFfmpeg("-lavfi", `[0:v][1:v]${filter}`, "-f", "null", "-");
+const nowhere = ["-f", "null", "-"];
+const ofFilter = (filter: string) => async () => ofFfmpeg("-lavfi", `[0:v][1:v]${filter}`, ...nowhere);
 const ofOurs = (metrics: string, planes: VideoPlanes) => async () => {
   const { statistics, pooled } = await compareVideos(output, target, parseLosses(metrics), { planes });
   return Object.entries(statistics)
     .map(([key, { mean }]) => `${key} ${(pooled[key] ?? mean).toFixed(6)}`)
     .join(", ");
 };
-const nowhere = ["-f", "null", "-"];
 const contenders: Record<string, () => Promise<string>> = {
   "ffmpeg, decoding alone": async () => ofFfmpeg("-map", "0:v", ...nowhere, "-map", "1:v", ...nowhere),
   "ffmpeg psnr": ofFilter("psnr"),
@@ -68,7 +69,6 @@ for (let round = 0; round <= Number(rounds); round++) {
 }
 rmSync(folder, { recursive: true });
 
-const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1];
 const [version] = execFileSync("ffmpeg", ["-version"], { encoding: "utf8" }).split("\n");
 console.log(
   `${frames} frames of 1920x1080, H.264, median of ${rounds} runs in turn, ${cpus()[0].model}, ${availableParallelism()} cores\n${version}\n`,

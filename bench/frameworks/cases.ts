@@ -1,5 +1,6 @@
 import type { Loss } from "../../packages/core/src/losses/loss.ts";
 import { randomTensor } from "../../test/random.ts";
+import { median, timesInTurn } from "../in-turn.ts";
 
 /** A model of 3x3 convolutions, of which only the last ones learn, and pictures to train it with. */
 export interface ModelCase {
@@ -41,15 +42,7 @@ export function described({ images, side, channels, layers, learning }: ModelCas
 
 /** Takes the steps in turn, round after round, and gives the median of each, in milliseconds. The first rounds compile. */
 export async function timed(steps: Steps, rounds: number): Promise<Record<string, number>> {
-  const times = Object.fromEntries(Object.keys(steps).map((name) => [name, [] as number[]]));
-  for (let round = -2; round < rounds; round++) {
-    for (const [name, step] of Object.entries(steps)) {
-      const begin = performance.now();
-      await step();
-      if (round >= 0) times[name].push(performance.now() - begin);
-    }
-  }
-  const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1];
+  const times = await timesInTurn(steps, rounds, 2);
   return Object.fromEntries(Object.entries(times).map(([name, values]) => [name, median(values)]));
 }
 
