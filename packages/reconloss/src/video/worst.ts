@@ -31,7 +31,5 @@ function rankedBy(loss: Loss, frames: readonly FrameResult[]): FrameResult[] {
   const measured = frames.filter(({ values }) => Number.isFinite(values[loss.label]));
   // Where all are equal, none is worst.
   if (measured.every(({ values }) => values[loss.label] === measured[0].values[loss.label])) return [];
-  return measured.toSorted((a, b) => worstFirst(loss)(plain(a), plain(b)));
+  return measured.toSorted(worstFirst(loss));
 }
-
-const plain = ({ values }: FrameResult) => ({ values: { ...values } });
