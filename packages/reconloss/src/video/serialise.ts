@@ -1,5 +1,6 @@
 import { checkArguments, jsonText } from "@reconloss/core/internal";
 import type { Verdict } from "../compare/conditions.ts";
+import { csvLine } from "../compare/serialise.ts";
 import type { VideoComparison } from "./compare.ts";
 import type { VideoInfo } from "./probe.ts";
 
@@ -9,11 +10,10 @@ export function framesToCsv(comparison: VideoComparison): string {
   const { frames } = comparison;
   const keys = [...new Set(frames.flatMap(({ values }) => Object.keys(values)))];
   const isTimed = frames[0]?.name === undefined;
-  const field = (text: string) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
   const lines = frames.map(({ frame, time, name, values }) =>
-    [frame, isTimed ? (time ?? "") : field(name ?? ""), ...keys.map((key) => values[key] ?? "")].join(","),
+    csvLine([frame, isTimed ? time : name, ...keys.map((key) => values[key])]),
   );
-  return [["frame", isTimed ? "time" : "file", ...keys.map(field)].join(","), ...lines, ""].join("\r\n");
+  return [csvLine(["frame", isTimed ? "time" : "file", ...keys]), ...lines].join("");
 }
 
 /** The comparison as one JSON object. */
