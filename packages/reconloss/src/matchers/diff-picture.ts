@@ -1,17 +1,11 @@
 import type { Pixels } from "@reconloss/core/pixels";
 import { toPixels } from "@reconloss/core/pixels";
-import { type ErrorMap, falseColour } from "../report/error-map.ts";
-
-/** The distance in pixels that a map lacks at each side, where windows do not reach the border; undefined where it is of an image of another resolution. */
-function borderOf(map: ErrorMap, width: number, height: number): number | undefined {
-  const [x, y] = [width - map.width, height - map.height];
-  return x === y && x >= 0 && x < Math.min(width, height) / 2 ? x / 2 : undefined;
-}
+import { borderOf, type ErrorMap, falseColour } from "../report/error-map.ts";
 
 /** A map at the size of the images that it is of: without error where it does not reach, and in blocks where it has fewer places. */
 function spread(map: ErrorMap, width: number, height: number): ErrorMap {
   if (map.width === width && map.height === height) return map;
-  const border = borderOf(map, width, height);
+  const border = borderOf(map, { width, height });
   const placeOf = (at: number, size: number, mapSize: number) =>
     border === undefined ? Math.min(mapSize - 1, Math.floor((at * mapSize) / size)) : at - Math.floor(border);
   const data = new Float32Array(width * height);

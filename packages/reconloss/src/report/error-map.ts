@@ -47,6 +47,18 @@ export function toErrorMap(loss: Loss, map: Tensor): ErrorMap {
 }
 
 /**
+ * The distance in pixels that a map lacks at each side of its image, where windows do not reach the border: it is smaller by as much in both directions. Undefined of any other smaller map,
+ * which is of a reduced image and covers all of it.
+ */
+export function borderOf(
+  map: Pick<ErrorMap, "width" | "height">,
+  { width, height }: { width: number; height: number },
+): number | undefined {
+  const [x, y] = [width - map.width, height - map.height];
+  return x === y && x >= 0 && x < Math.min(width, height) / 2 ? x / 2 : undefined;
+}
+
+/**
  * The error that all but one in a thousand of the pixels with an error stay below: the top of a colour bar that one hot pixel among many does not decide. Exact to a 2000th of the
  * largest.
  */

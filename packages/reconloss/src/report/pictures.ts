@@ -8,7 +8,7 @@ import { proposalsOf, readJudged } from "../figure/read.ts";
 import { type Pixels, toPixels } from "../image/index.ts";
 import { loadSharp } from "../image/sharp.ts";
 import type { JudgedImage } from "../judge/types.ts";
-import { type ErrorMap, toErrorMap, topOf } from "./error-map.ts";
+import { borderOf, type ErrorMap, toErrorMap, topOf } from "./error-map.ts";
 
 /** The longer side of images in a report, in pixels; larger ones are reduced. */
 export const imageSide = 1024;
@@ -87,13 +87,6 @@ async function encodeMap({ data, width, height }: ErrorMap, top: number): Promis
   return (await encode(levels, { width, height, channels: 1 }, limits)).uri;
 }
 
-/** A map that is smaller by as much in both directions lacks a border; any other smaller map is of a reduced image and covers all of it. */
-function borderOf({ width, height }: PairResult, map: ErrorMap): readonly [number, number] {
-  const [x, y] = [width - map.width, height - map.height];
-  const isBorder = x === y && x > 0 && x < Math.min(width, height) / 2;
-  return isBorder ? [x / 2 / width, y / 2 / height] : [0, 0];
-}
-
 /** The error maps of a pair, for the losses that have one. */
 async function mapsOf(
   pair: PairResult,
@@ -105,7 +98,14 @@ async function mapsOf(
     const map = toErrorMap(loss, (await measure(loss, images, { map: true })).map as Tensor);
     const top = topOf(map);
     const levels = await encodeMap(map, top);
-    maps[loss.label] = { levels, top, zero: map.zero, sign: map.sign, border: borderOf(pair, map) };
+    const border = borderOf(map, pair) ?? 0;
+    maps[loss.label] = {
+      levels,
+      top,
+      zero: map.zero,
+      sign: map.sign,
+      border: [border / pair.width, border / pair.height],
+    };
   }
   return maps;
 }
