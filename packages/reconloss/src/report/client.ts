@@ -1,4 +1,6 @@
-/** What the page gives its script. */
+import type { ClientParts } from "./client-parts.ts";
+
+/** The data that the page gives its script. */
 export interface PageData {
   /** 256 colours, red, green and blue in turn. */
   colours: number[];
@@ -9,23 +11,20 @@ export interface PageData {
 }
 
 /**
- * The script of the page. Its source text is put into the page, so it may use nothing from outside itself.
+ * The script of the page. Its source text is put into the page, so it may use nothing from outside itself but the parts that it is given.
  */
-export function client(): void {
-  const all = <E extends Element = HTMLElement>(selector: string, root: ParentNode = document) =>
-    Array.from(root.querySelectorAll<E>(selector));
-  const one = <E extends Element = HTMLElement>(selector: string, root: ParentNode = document) =>
-    root.querySelector<E>(selector);
-  const data = JSON.parse(one("#data")?.textContent ?? "{}") as PageData;
-
-  // Light and dark.
-  const root = document.documentElement;
-  one("#theme")?.addEventListener("click", () => {
-    const dark = root.dataset.theme
-      ? root.dataset.theme === "dark"
-      : matchMedia("(prefers-color-scheme: dark)").matches;
-    root.dataset.theme = dark ? "light" : "dark";
-  });
+export function client({
+  all,
+  one,
+  dataOf,
+  number,
+  labelScale,
+  fraction,
+  slider,
+  zoomable,
+  leaveEnlarged,
+}: ClientParts): void {
+  const data = dataOf<PageData>();
 
   // Sorting: cards and rows of the table by the same key.
   const worst = (key: string) => (a: HTMLElement, b: HTMLElement) => {
@@ -97,10 +96,6 @@ export function client(): void {
     data: Uint8ClampedArray;
   }
   const decoded = new WeakMap<HTMLElement, Levels>();
-  const number = (value: number) => {
-    const short = String(Number(value.toPrecision(3)));
-    return short.includes("e") ? value.toExponential(1) : short;
-  };
   const levelsOf = async (image: HTMLImageElement): Promise<Levels> => {
     const known = decoded.get(image);
     if (known) return known;
@@ -137,14 +132,7 @@ export function client(): void {
     const offset = [Math.round(canvas.width * bx), Math.round(canvas.height * by)];
     canvas.getContext("2d")?.putImageData(picture, offset[0], offset[1]);
     canvas.dataset.painted = loss;
-    const [low, high] = [Number(map.dataset.zero), Number(map.dataset.zero) + Number(map.dataset.sign) * top];
-    for (const [selector, text] of [
-      [".bar-low", number(low)],
-      [".bar-high", `${map.dataset.sign === "1" ? "≥" : "≤"} ${number(high)}`],
-    ]) {
-      const label = one(selector, card);
-      if (label) label.textContent = text;
-    }
+    labelScale(card, map.dataset, top);
   };
   const visible = new Set<HTMLElement>();
   const watcher = new IntersectionObserver(
@@ -177,13 +165,7 @@ export function client(): void {
     watcher.observe(card);
     for (const tab of all(".map-tab", card)) tab.addEventListener("click", () => showMap(tab.dataset.loss ?? ""));
     const stage = one(".compare .stage", card) as HTMLElement;
-    const handle = one(".handle", card) as HTMLElement;
-    const view = { zoom: 1, x: 0, y: 0, split: 50 };
-    const move = (split: number) => {
-      view.split = Math.min(100, Math.max(0, split));
-      stage.style.setProperty("--split", `${view.split}%`);
-      handle.setAttribute("aria-valuenow", String(Math.round(view.split)));
-    };
+    const move = slider(one(".handle", card) as HTMLElement, stage);
     const setMode = (mode: string) => {
       stage.dataset.mode = mode;
       for (const button of all(".mode", card))
@@ -191,76 +173,18 @@ export function client(): void {
     };
     for (const button of all(".mode", card))
       button.addEventListener("click", () => setMode(button.dataset.mode ?? "slide"));
-    const follow = (event: PointerEvent) => {
-      const { left, width } = stage.getBoundingClientRect();
-      move(((event.clientX - left) / width) * 100);
-    };
-    handle.addEventListener("keydown", (event) => {
-      const step = { ArrowLeft: -2, ArrowRight: 2, Home: -100, End: 100 }[event.key];
-      if (step === undefined) return;
-      event.preventDefault();
-      move(view.split + step);
+    const follow = (event: PointerEvent) => move((fraction(event, stage)[0] + 0.5) * 100);
+    const isSlider = () => !stage.dataset.mode || stage.dataset.mode === "slide";
+    const { view } = zoomable(card, {
+      most: 32,
+      pixelated: 3,
+      onDown: (event, each) => {
+        if (each === stage && isSlider() && view.zoom === 1) follow(event);
+      },
+      onMove: (event, each, isDragged) => {
+        if (each === stage && !isDragged) follow(event);
+      },
     });
-
-    const apply = () => {
-      const most = { x: (view.zoom - 1) / 2, y: (view.zoom - 1) / 2 };
-      view.x = Math.min(most.x, Math.max(-most.x, view.x));
-      view.y = Math.min(most.y, Math.max(-most.y, view.y));
-      card.style.setProperty("--zoom", String(view.zoom));
-      card.style.setProperty("--x", `${view.x * 100}%`);
-      card.style.setProperty("--y", `${view.y * 100}%`);
-      card.classList.toggle("zoomed", view.zoom > 1);
-      card.classList.toggle("pixels", view.zoom >= 3);
-    };
-    /** Zooms so that the point under the pointer, in fractions of the stage from its middle, stays where it is. */
-    const zoomAt = (factor: number, px: number, py: number) => {
-      const zoom = Math.min(32, Math.max(1, view.zoom * factor));
-      const ratio = zoom / view.zoom;
-      Object.assign(view, { zoom, x: px - (px - view.x) * ratio, y: py - (py - view.y) * ratio });
-      apply();
-    };
-    const fraction = (event: MouseEvent, element: Element) => {
-      const { left, top, width, height } = element.getBoundingClientRect();
-      return [(event.clientX - left) / width - 0.5, (event.clientY - top) / height - 0.5] as const;
-    };
-    one(".zoom-in", card)?.addEventListener("click", () => zoomAt(2, 0, 0));
-    one(".zoom-out", card)?.addEventListener("click", () => zoomAt(0.5, 0, 0));
-    one(".large", card)?.addEventListener("click", () => {
-      const large = card.classList.toggle("enlarged");
-      document.body.classList.toggle("has-enlarged", large);
-    });
-    for (const each of all(".stage", card)) {
-      each.addEventListener(
-        "wheel",
-        (event) => {
-          if (!event.ctrlKey && !event.metaKey && !card.classList.contains("enlarged")) return;
-          event.preventDefault();
-          zoomAt(1.0015 ** -event.deltaY, ...fraction(event, each));
-        },
-        { passive: false },
-      );
-      each.addEventListener("dblclick", (event) => {
-        if (view.zoom > 1) zoomAt(1 / view.zoom, 0, 0);
-        else zoomAt(4, ...fraction(event, each));
-      });
-      let from: { x: number; y: number } | undefined;
-      each.addEventListener("pointerdown", (event) => {
-        if (each === stage && (stage.dataset.mode === "slide" || !stage.dataset.mode) && view.zoom === 1) follow(event);
-        if (view.zoom === 1) return;
-        from = { x: event.clientX, y: event.clientY };
-        each.setPointerCapture(event.pointerId);
-      });
-      each.addEventListener("pointermove", (event) => {
-        if (from) {
-          const { width, height } = each.getBoundingClientRect();
-          view.x += (event.clientX - from.x) / width;
-          view.y += (event.clientY - from.y) / height;
-          from = { x: event.clientX, y: event.clientY };
-          apply();
-        } else if (each === stage) follow(event);
-      });
-      for (const end of ["pointerup", "pointercancel"]) each.addEventListener(end, () => (from = undefined));
-    }
 
     // The number under the pointer.
     const canvas = one<HTMLCanvasElement>("canvas", card);
@@ -296,12 +220,9 @@ export function client(): void {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key.toLowerCase() === "f") flip(true);
-    if (event.key === "Escape") {
-      for (const card of all(".enlarged")) card.classList.remove("enlarged");
-      document.body.classList.remove("has-enlarged");
-    }
+    if (event.key === "Escape") leaveEnlarged();
   });
   document.addEventListener("keyup", (event) => event.key.toLowerCase() === "f" && flip(false));
   addEventListener("blur", () => flip(false));
-  root.classList.add("ready");
+  document.documentElement.classList.add("ready");
 }

@@ -1,4 +1,6 @@
-/** What the page of several methods gives its script. */
+import type { ClientParts } from "./client-parts.ts";
+
+/** The data that the page of several methods gives its script. */
 export interface MethodsData {
   /** Of each loss with maps: the top of the scale that all images share. */
   tops: Record<string, number>;
@@ -7,23 +9,19 @@ export interface MethodsData {
 }
 
 /**
- * The script of the page of several methods. Its source text is put into the page, so it may use nothing from outside itself.
+ * The script of the page of several methods. Its source text is put into the page, so it may use nothing from outside itself but the parts that it is given.
  */
-export function methodsClient(): void {
-  const all = <E extends Element = HTMLElement>(selector: string, root: ParentNode = document) =>
-    Array.from(root.querySelectorAll<E>(selector));
-  const one = <E extends Element = HTMLElement>(selector: string, root: ParentNode = document) =>
-    root.querySelector<E>(selector);
-  const data = JSON.parse(one("#data")?.textContent ?? "{}") as MethodsData;
-
-  // Light and dark.
-  const root = document.documentElement;
-  one("#theme")?.addEventListener("click", () => {
-    const dark = root.dataset.theme
-      ? root.dataset.theme === "dark"
-      : matchMedia("(prefers-color-scheme: dark)").matches;
-    root.dataset.theme = dark ? "light" : "dark";
-  });
+export function methodsClient({
+  all,
+  one,
+  dataOf,
+  labelScale,
+  fraction,
+  slider,
+  zoomable,
+  leaveEnlarged,
+}: ClientParts): void {
+  const data = dataOf<MethodsData>();
 
   // Sorting: where methods differ most comes first.
   const sortBox = one<HTMLSelectElement>("#sort");
@@ -40,10 +38,6 @@ export function methodsClient(): void {
   sort();
 
   const scaleBox = one<HTMLInputElement>("#shared-scale");
-  const number = (value: number) => {
-    const short = String(Number(value.toPrecision(3)));
-    return short.includes("e") ? value.toExponential(1) : short;
-  };
   /** Error maps with one scale for all methods of an image, or for all images. */
   const paint = (card: HTMLElement) => {
     const loss = card.dataset.map ?? "";
@@ -55,15 +49,7 @@ export function methodsClient(): void {
     const scale = one(".scale", card);
     if (scale) scale.hidden = first === undefined;
     if (first === undefined) return;
-    const sign = Number(first.dataset.sign);
-    const zero = Number(first.dataset.zero);
-    for (const [selector, text] of [
-      [".bar-low", number(zero)],
-      [".bar-high", `${sign === 1 ? "≥" : "≤"} ${number(zero + sign * top)}`],
-    ]) {
-      const label = one(selector, card);
-      if (label) label.textContent = text;
-    }
+    labelScale(card, first.dataset, top);
   };
   scaleBox?.addEventListener("change", () => {
     for (const card of all(".image")) paint(card);
@@ -132,24 +118,24 @@ export function methodsClient(): void {
     setMap("");
 
     // One zoom for all.
-    const view = { zoom: 1, x: 0, y: 0, split: 50 };
-    const apply = () => {
-      const most = (view.zoom - 1) / 2;
-      view.x = Math.min(most, Math.max(-most, view.x));
-      view.y = Math.min(most, Math.max(-most, view.y));
-      card.style.setProperty("--zoom", String(view.zoom));
-      card.style.setProperty("--x", `${view.x * 100}%`);
-      card.style.setProperty("--y", `${view.y * 100}%`);
-      card.classList.toggle("zoomed", view.zoom > 1);
-      card.classList.toggle("pixels", view.zoom >= 2);
-    };
-    const zoomAt = (factor: number, px: number, py: number) => {
-      const zoom = Math.min(64, Math.max(1, view.zoom * factor));
-      const ratio = zoom / view.zoom;
-      Object.assign(view, { zoom, x: px - (px - view.x) * ratio, y: py - (py - view.y) * ratio });
-      apply();
-      press(".region", () => false);
-    };
+    const move = slider(one(".handle", card) as HTMLElement, card);
+    const { view, apply, zoomAt } = zoomable(card, {
+      most: 64,
+      pixelated: 2,
+      onZoom: () => press(".region", () => false),
+      whole: () => goTo(-1),
+      onMove: (event, stage, isDragged) => {
+        const [x, y] = fraction(event, stage).map((part) => (part + 0.5) * 100);
+        // The same place in all of them.
+        card.style.setProperty("--at-x", `${x}%`);
+        card.style.setProperty("--at-y", `${y}%`);
+        card.classList.add("pointed");
+        if (!isDragged && card.dataset.mode === "slide") move(x);
+      },
+    });
+    for (const stage of all(".stage", card)) {
+      stage.addEventListener("pointerleave", () => card.classList.remove("pointed"));
+    }
     const regions = all(".region", card);
     let region = -1;
     /** Shows a region, or the whole image. */
@@ -163,70 +149,7 @@ export function methodsClient(): void {
     };
     for (const [index, button] of regions.entries())
       button.addEventListener("click", () => goTo(region === index && view.zoom > 1 ? -1 : index));
-    one(".zoom-in", card)?.addEventListener("click", () => zoomAt(2, 0, 0));
-    one(".zoom-out", card)?.addEventListener("click", () => zoomAt(0.5, 0, 0));
     one(".whole", card)?.addEventListener("click", () => goTo(-1));
-    const enlarge = (large: boolean) => {
-      card.classList.toggle("enlarged", large);
-      document.body.classList.toggle("has-enlarged", large);
-    };
-    one(".large", card)?.addEventListener("click", () => enlarge(!card.classList.contains("enlarged")));
-
-    const handle = one(".handle", card) as HTMLElement;
-    const move = (split: number) => {
-      view.split = Math.min(100, Math.max(0, split));
-      card.style.setProperty("--split", `${view.split}%`);
-      handle.setAttribute("aria-valuenow", String(Math.round(view.split)));
-    };
-    handle.addEventListener("keydown", (event) => {
-      const step = { ArrowLeft: -2, ArrowRight: 2, Home: -100, End: 100 }[event.key];
-      if (step === undefined) return;
-      event.preventDefault();
-      event.stopPropagation();
-      move(view.split + step);
-    });
-    for (const stage of all(".stage", card)) {
-      const fraction = (event: MouseEvent) => {
-        const { left, top, width, height } = stage.getBoundingClientRect();
-        return [(event.clientX - left) / width - 0.5, (event.clientY - top) / height - 0.5] as const;
-      };
-      const slides = () => card.dataset.mode === "slide";
-      stage.addEventListener(
-        "wheel",
-        (event) => {
-          if (!event.ctrlKey && !event.metaKey && !card.classList.contains("enlarged")) return;
-          event.preventDefault();
-          zoomAt(1.0015 ** -event.deltaY, ...fraction(event));
-        },
-        { passive: false },
-      );
-      stage.addEventListener("dblclick", (event) => {
-        if (view.zoom > 1) goTo(-1);
-        else zoomAt(4, ...fraction(event));
-      });
-      let from: { x: number; y: number } | undefined;
-      stage.addEventListener("pointerdown", (event) => {
-        if (view.zoom === 1) return;
-        from = { x: event.clientX, y: event.clientY };
-        stage.setPointerCapture(event.pointerId);
-      });
-      stage.addEventListener("pointermove", (event) => {
-        const [fx, fy] = fraction(event);
-        // The same place in all of them.
-        card.style.setProperty("--at-x", `${(fx + 0.5) * 100}%`);
-        card.style.setProperty("--at-y", `${(fy + 0.5) * 100}%`);
-        card.classList.add("pointed");
-        if (from) {
-          const { width, height } = stage.getBoundingClientRect();
-          view.x += (event.clientX - from.x) / width;
-          view.y += (event.clientY - from.y) / height;
-          from = { x: event.clientX, y: event.clientY };
-          apply();
-        } else if (slides()) move((fx + 0.5) * 100);
-      });
-      stage.addEventListener("pointerleave", () => card.classList.remove("pointed"));
-      for (const end of ["pointerup", "pointercancel"]) stage.addEventListener(end, () => (from = undefined));
-    }
 
     const maps = all(".map-tab", card).map((tab) => tab.dataset.loss ?? "");
     const actions: Record<string, () => void> = {
@@ -271,8 +194,7 @@ export function methodsClient(): void {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || isTyping()) return;
     if (event.key === "Escape") {
-      for (const card of all(".enlarged")) card.classList.remove("enlarged");
-      document.body.classList.remove("has-enlarged");
+      leaveEnlarged();
       return;
     }
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
@@ -282,5 +204,5 @@ export function methodsClient(): void {
   });
   document.addEventListener("keyup", (event) => event.key.toLowerCase() === "f" && flip(false));
   addEventListener("blur", () => flip(false));
-  root.classList.add("ready");
+  document.documentElement.classList.add("ready");
 }

@@ -1,18 +1,17 @@
-import { createHash } from "node:crypto";
 import type { Loss } from "@reconloss/core";
 import { counted } from "@reconloss/core/internal";
 import { arrowOf, formatNumber, isWorse, type PairResult } from "../compare/index.ts";
 import { boxColours } from "../figure/index.ts";
 import { spreadOf } from "../figure/spread.ts";
-import { type Content, documentHead, Html, html, scriptData } from "../html.ts";
+import { type Content, Html, html } from "../html.ts";
 import { type JudgedImage, type Judgement, judgementTable, type TableCell } from "../judge/index.ts";
 import { allImages, chanceMark, spansOf } from "../judge/table.ts";
 import { magma } from "./colour-map.ts";
+import { interactivePage } from "./interactive-page.ts";
 import { type MethodsData, methodsClient } from "./methods-client.ts";
 import { methodsStyle } from "./methods-style.ts";
 import type { PageText } from "./page.ts";
-import { type ImagePictures, imageSide, losslessBytes, type MapPicture, mapSide } from "./pictures.ts";
-import { style } from "./style.ts";
+import { type ImagePictures, imageSide, losslessBytes, type MapPicture, mapSide, sharedTops } from "./pictures.ts";
 
 /** A number with its interval and its place. */
 function judgedCell({ text, interval, place, mayBeChance }: TableCell): Content {
@@ -191,14 +190,8 @@ function failedSection({ failed, notes }: Judgement): Content {
 }
 
 function dataOf({ images, losses }: Judgement, pictures: readonly ImagePictures[]): MethodsData {
-  const tops: Record<string, number> = {};
-  for (const { outputs } of pictures) {
-    for (const output of outputs) {
-      for (const [label, { top }] of Object.entries(output?.maps ?? {})) tops[label] = Math.max(tops[label] ?? 0, top);
-    }
-  }
   return {
-    tops,
+    tops: sharedTops(pictures.flatMap(({ outputs }) => outputs.map((output) => output?.maps ?? {}))),
     images: images.map((image) => ({
       name: image.name,
       spread: Object.fromEntries(losses.map((loss) => [loss.label, spreadOf(loss, image)])),
@@ -215,7 +208,7 @@ function colourFilter(): Html {
   return html`<svg width="0" height="0" style="position: absolute" aria-hidden="true"><filter id="magma" color-interpolation-filters="sRGB"><feComponentTransfer>${channel("R", 1)}${channel("G", 3)}${channel("B", 5)}</feComponentTransfer></filter></svg>`;
 }
 
-/** The whole page; it loads nothing, and runs no script but its own. */
+/** The whole page. */
 export function methodsPage(
   judgement: Judgement,
   pictures: readonly ImagePictures[],
@@ -224,31 +217,19 @@ export function methodsPage(
   const { methods, images, losses, failed } = judgement;
   const ids = new Map(images.map((image, index) => [image, index]));
   const shown = new Set(pictures.map(({ image }) => image));
-  const heading = title ?? methods.map(({ name }) => name).join(", ");
-  // Some compilers wrap functions in a helper that keeps their names.
-  const script = `const __name = (value) => value;\n(${methodsClient.toString()})();`;
-  const hash = `'sha256-${createHash("sha256").update(script).digest("base64")}'`;
-  const bar = `linear-gradient(90deg, ${magma.join(", ")})`;
   const count = `${counted(methods.length, "method", "methods")} · ${counted(images.length, "image", "images")} · ${counted(losses.length, "loss", "losses")}${failed.length > 0 ? ` · ${failed.length} failed` : ""}`;
-  return html`${documentHead({ title: heading, style: `${style}:root { --colour-bar: ${bar}; }${methodsStyle}`, script: hash })}
-<body>
-${colourFilter()}
-<header class="top">
-  <p class="brand">reconloss</p>
-  <button id="theme" title="light or dark" aria-label="light or dark">◐</button>
-  <h1>${heading}</h1>
-  <p class="count">${count}</p>
-  ${introduction.map((paragraph) => html`<p class="lead">${paragraph}</p>`)}
-</header>
-<main>
-${failedSection(judgement)}
-${tableSection(judgement)}
-${imagesSection(judgement, pictures, ids)}
-${numbersSection(judgement, shown, ids)}
-</main>
-<script type="application/json" id="data">${scriptData(dataOf(judgement, pictures))}</script>
-<script>${new Html(script)}</script>
-</body>
-</html>
-`.text;
+  return interactivePage({
+    ...{ count, introduction },
+    title: title ?? methods.map(({ name }) => name).join(", "),
+    sections: [
+      failedSection(judgement),
+      tableSection(judgement),
+      imagesSection(judgement, pictures, ids),
+      numbersSection(judgement, shown, ids),
+    ],
+    script: methodsClient,
+    data: dataOf(judgement, pictures),
+    ownStyle: methodsStyle,
+    definitions: html`\n${colourFilter()}`,
+  });
 }

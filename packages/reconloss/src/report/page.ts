@@ -1,15 +1,14 @@
-import { createHash } from "node:crypto";
 import type { Loss } from "@reconloss/core";
 import { counted } from "@reconloss/core/internal";
 import { protocolInWords, totalInWords } from "../compare/apply-protocol.ts";
 import { arrowOf, badnessOf, type Comparison, formatNumber, type Note, type PairResult } from "../compare/index.ts";
-import { type Content, documentHead, Html, html, scriptData } from "../html.ts";
+import { type Content, html } from "../html.ts";
 import { distribution, type Link, mostDots } from "./chart.ts";
 import { client, type PageData } from "./client.ts";
-import { colourTable, magma } from "./colour-map.ts";
-import { imageSide, losslessBytes, type MapPicture, mapSide, type PairPictures } from "./pictures.ts";
+import { colourTable } from "./colour-map.ts";
+import { interactivePage } from "./interactive-page.ts";
+import { imageSide, losslessBytes, type MapPicture, mapSide, type PairPictures, sharedTops } from "./pictures.ts";
 import { type Ranking, rank } from "./statistics.ts";
-import { style } from "./style.ts";
 
 /** What a reader is told besides the numbers. */
 export interface PageText {
@@ -264,13 +263,9 @@ function protocolSection({ protocol }: Comparison): Content {
 
 function dataOf({ comparison, pictures }: Page): PageData {
   const word = (value: number) => (Number.isFinite(value) ? value : String(value));
-  const tops: Record<string, number> = {};
-  for (const { maps } of pictures) {
-    for (const [label, { top }] of Object.entries(maps)) tops[label] = Math.max(tops[label] ?? 0, top);
-  }
   return {
     colours: Array.from(colourTable()),
-    tops,
+    tops: sharedTops(pictures.map(({ maps }) => maps)),
     pairs: comparison.pairs.map((pair) => ({
       name: pair.name,
       badness: Object.fromEntries(
@@ -283,16 +278,7 @@ function dataOf({ comparison, pictures }: Page): PageData {
   };
 }
 
-/** The script as text. Some compilers wrap functions in a helper that keeps their names; on the page it has nothing to do. */
-function scriptText(): string {
-  return `const __name = (value) => value;\n(${client.toString()})();`;
-}
-
-function sha256(text: string): string {
-  return `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
-}
-
-/** The whole page; it loads nothing, and runs no script but its own. */
+/** The whole page. */
 export function page(
   comparison: Comparison,
   pictures: readonly PairPictures[],
@@ -310,28 +296,17 @@ export function page(
       return { id, href: `#${shown.has(pair) ? "pair" : "row"}-${id}` };
     },
   };
-  const script = scriptText();
   const count = `${counted(pairs.length, "pair", "pairs")} · ${counted(losses.length, "loss", "losses")}${failed.length > 0 ? ` · ${failed.length} failed` : ""}${decode === undefined ? "" : ` · images: ${decode}`}`;
-  const bar = `linear-gradient(90deg, ${magma.join(", ")})`;
-  return html`${documentHead({ title, style: `${style}:root { --colour-bar: ${bar}; }`, script: sha256(script) })}
-<body>
-<header class="top">
-  <p class="brand">reconloss</p>
-  <button id="theme" title="light or dark" aria-label="light or dark">◐</button>
-  <h1>${title}</h1>
-  <p class="count">${count}</p>
-  ${introduction.map((paragraph) => html`<p class="lead">${paragraph}</p>`)}
-</header>
-<main>
-${failedSection(comparison)}
-${protocolSection(comparison)}
-${lossesSection(parts)}
-${pairsSection(parts)}
-${tableSection(parts)}
-</main>
-<script type="application/json" id="data">${scriptData(dataOf(parts))}</script>
-<script>${new Html(script)}</script>
-</body>
-</html>
-`.text;
+  return interactivePage({
+    ...{ title, count, introduction },
+    sections: [
+      failedSection(comparison),
+      protocolSection(comparison),
+      lossesSection(parts),
+      pairsSection(parts),
+      tableSection(parts),
+    ],
+    script: client,
+    data: dataOf(parts),
+  });
 }

@@ -42,6 +42,15 @@ export interface MapPicture {
   border: readonly [x: number, y: number];
 }
 
+/** The top of the scale that all of some maps share, by label of the loss. */
+export function sharedTops(all: readonly Readonly<Record<string, MapPicture>>[]): Record<string, number> {
+  const tops: Record<string, number> = {};
+  for (const maps of all) {
+    for (const [label, { top }] of Object.entries(maps)) tops[label] = Math.max(tops[label] ?? 0, top);
+  }
+  return tops;
+}
+
 /** A pair as a report shows it. */
 export interface PairPictures {
   pair: PairResult;
