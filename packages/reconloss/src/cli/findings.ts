@@ -1,8 +1,14 @@
 import type { Loss } from "@reconloss/core";
 import { worsened } from "../compare/baseline.ts";
-import { operators } from "../compare/conditions.ts";
-import type { BaselineRecord, Change, Comparison, PairResult, Verdict } from "../compare/index.ts";
-import { badness } from "../compare/numbers.ts";
+import { holdsOf, keyOf } from "../compare/conditions.ts";
+import {
+  type BaselineRecord,
+  type Change,
+  type Comparison,
+  type PairResult,
+  type Verdict,
+  worstFirst,
+} from "../compare/index.ts";
 import { reasonFor } from "./tell.ts";
 
 /** Something for which a comparison fails. */
@@ -27,16 +33,16 @@ export function changeInWords({ before, now, worseBy, tolerance }: Change): stri
 }
 
 /** The pairs of which a condition on each pair holds. */
-function pairsOf({ condition: { label, map, operator, limit, over } }: Verdict, pairs: readonly PairResult[]) {
-  if (over !== "any") return [];
+function pairsOf({ condition }: Verdict, pairs: readonly PairResult[]) {
+  if (condition.over !== "any") return [];
   return pairs.filter(({ values }) => {
-    const value = values[map ? `${label}.${map}` : label];
-    return value !== undefined && (Number.isNaN(value) || operators[operator](value, limit));
+    const value = values[keyOf(condition)];
+    return value !== undefined && holdsOf(condition, value);
   });
 }
 
-/** What differs between an earlier run and this one, worst first. */
-function ofBaseline(baseline: BaselineRecord, fileOf: (pair: string) => string | undefined): Finding[] {
+/** The numbers that are worse than in an earlier run, and what one of both runs lacks, which comes first. */
+export function baselineFindings(baseline: BaselineRecord): Pick<Finding, "about" | "text" | "pair">[] {
   const about = (pair: string | undefined, loss: string | undefined) =>
     [pair, loss].filter((part) => part !== undefined).join(", ");
   const missing = baseline.missing.map(({ pair, loss, text }) => ({ about: about(pair, loss), text, pair }));
@@ -45,10 +51,7 @@ function ofBaseline(baseline: BaselineRecord, fileOf: (pair: string) => string |
     text: changeInWords(change),
     pair: change.pair,
   }));
-  return [...missing, ...worse].map(({ pair, ...rest }) => ({
-    ...{ kind: "baseline", ...rest },
-    ...(pair === undefined ? {} : { pair, file: fileOf(pair) }),
-  }));
+  return [...missing, ...worse];
 }
 
 /** Everything for which a comparison fails, each once. */
@@ -73,22 +76,21 @@ export function findingsOf({ pairs, failed, baseline }: Comparison, verdicts: re
   });
   const ofPairs = held.flatMap((verdict) =>
     pairsOf(verdict, pairs).map(({ name, output, values }): Finding => {
-      const { text, label, map } = verdict.condition;
-      const value = values[map ? `${label}.${map}` : label];
+      const { text } = verdict.condition;
+      const value = values[keyOf(verdict.condition)];
       return { kind: "condition", about: name, text: `${text}: it is ${shown(value)}`, pair: name, file: output };
     }),
   );
-  const moved = baseline ? ofBaseline(baseline, (pair) => outputOf.get(pair)) : [];
-  return [...failures, ...conditions, ...ofPairs, ...moved];
+  const changes = (baseline ? baselineFindings(baseline) : []).map(
+    ({ pair, ...rest }): Finding => ({
+      ...{ kind: "baseline", ...rest },
+      ...(pair === undefined ? {} : { pair, file: outputOf.get(pair) }),
+    }),
+  );
+  return [...failures, ...conditions, ...ofPairs, ...changes];
 }
 
-/** How bad a pair is, for an order of losses that have one. */
-export function worstPair({ label, better }: Loss, pairs: readonly PairResult[]): PairResult | undefined {
-  let worst: PairResult | undefined;
-  const bad = ({ values, targetValues }: PairResult) => badness(better, values[label], targetValues?.[label]);
-  for (const pair of pairs) {
-    if (pair.values[label] === undefined) continue;
-    if (worst === undefined || bad(pair) > bad(worst)) worst = pair;
-  }
-  return worst;
+/** The worst pair by a loss; undefined where none has a number. */
+export function worstPair(loss: Loss, pairs: readonly PairResult[]): PairResult | undefined {
+  return pairs.filter(({ values }) => values[loss.label] !== undefined).toSorted(worstFirst(loss))[0];
 }

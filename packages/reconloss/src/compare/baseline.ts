@@ -1,6 +1,6 @@
 import { type Better, type Loss, type LossFactory, ReconlossError } from "@reconloss/core";
 import { checkArguments } from "@reconloss/core/internal";
-import { findLoss, splitList } from "./conditions.ts";
+import { anyPair, findLoss, splitList } from "./conditions.ts";
 import { badness } from "./numbers.ts";
 import type { BaselineRecord, Change, Comparison, PairResult } from "./types.ts";
 
@@ -100,7 +100,7 @@ export function parseTolerances(
   const given = new Map<string, Partial<Tolerance>>();
   for (const part of text.trim() === "" ? [] : splitList(text)) {
     const { quantity = "", amount = "" } = /^(?<quantity>.+)=\s*(?<amount>[^=()\s]+)$/.exec(part)?.groups ?? {};
-    const { inner } = /^any\s*\((?<inner>.*)\)$/i.exec(quantity.trim())?.groups ?? {};
+    const { inner } = anyPair.exec(quantity.trim())?.groups ?? {};
     const number = Number(amount);
     if (amount === "" || !(number >= 0)) {
       const form = "loss=number or any(loss)=number, the number at least 0";

@@ -6,8 +6,8 @@ import { type Statistic, statisticOf, statisticPattern } from "./statistics.ts";
 import { PairNumbers } from "./summary.ts";
 import type { Comparison, MapStatistic } from "./types.ts";
 
-/** What the signs of conditions mean. */
-export const operators: Readonly<Record<string, (value: number, limit: number) => boolean>> = {
+/** The meaning of the signs of conditions. */
+const operators: Readonly<Record<string, (value: number, limit: number) => boolean>> = {
   "<": (value, limit) => value < limit,
   "<=": (value, limit) => value <= limit,
   ">": (value, limit) => value > limit,
@@ -236,12 +236,24 @@ export function isTrueOf({ operator, limit }: Condition, value: number | undefin
   return value !== undefined && operators[operator](value, limit);
 }
 
+/** Whether a condition holds of a number by itself: NaN shows that nothing is well. */
+export function holdsOf(condition: Condition, value: number): boolean {
+  return Number.isNaN(value) || isTrueOf(condition, value);
+}
+
+/** The name of the number that a condition is about, among the values of a pair. */
+export function keyOf({ label, map }: Pick<Condition, "label" | "map">): string {
+  return map ? `${label}.${map}` : label;
+}
+
 /** The map statistics that conditions need, for {@link CompareOptions.mapStatistics}. */
 export function mapStatisticsOf(conditions: readonly Condition[]): MapStatistic[] {
   checkArguments("mapStatisticsOf", { conditions: [conditions, "objects"] });
-  const found = conditions.flatMap(({ label, map }) => (map ? [{ label, statistic: map }] : []));
-  const keyOf = ({ label, statistic }: MapStatistic) => `${label}.${statistic}`;
-  return [...new Map(found.map((one) => [keyOf(one), one])).values()];
+  const found = conditions.flatMap((condition) => {
+    const { label, map } = condition;
+    return map ? [[keyOf(condition), { label, statistic: map }] as const] : [];
+  });
+  return [...new Map(found).values()];
 }
 
 /** A number that is compared with the limit, and how many pairs it is of. */
@@ -300,18 +312,24 @@ export function verdictsOf(
 ): Verdict[] {
   const notCompared = failed.filter(({ loss }) => loss === undefined).length;
   return conditions.map((condition) => {
-    const { label, map, over, operator, limit } = condition;
+    const { over } = condition;
     if (over === total) {
       // What it lacks, it lacks of all pairs.
       const value = protocol?.total?.value;
       if (value === undefined)
         return { condition, holds: true, of: 0, measured: 0, missing: numbers.count + notCompared };
-      const holds = Number.isNaN(value) || operators[operator](value, limit);
-      return { condition, holds, value, of: numbers.count, measured: numbers.count, missing: notCompared };
+      return {
+        condition,
+        holds: holdsOf(condition, value),
+        value,
+        of: numbers.count,
+        measured: numbers.count,
+        missing: notCompared,
+      };
     }
-    const all = numbers.values(map ? `${label}.${map}` : label);
+    const all = numbers.values(keyOf(condition));
     const missing = numbers.count - all.length + notCompared;
-    const isMet = ({ value }: Reading) => Number.isNaN(value) || operators[operator](value, limit);
+    const isMet = ({ value }: Reading) => holdsOf(condition, value);
     const compared = readings({ ...condition, over }, losses, numbers, all);
     const holds = missing > 0 || all.length === 0 || all.some(Number.isNaN) || compared.some(isMet);
     const decides = compared.find(isMet) ?? compared[0] ?? { of: 0 };

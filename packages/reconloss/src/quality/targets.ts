@@ -1,5 +1,5 @@
 import { type Loss, type LossFactory, ReconlossError } from "@reconloss/core";
-import { type Condition, conditionsOf, isTrueOf, lossesIn } from "../compare/conditions.ts";
+import { type Condition, conditionsOf, isTrueOf, keyOf, lossesIn } from "../compare/conditions.ts";
 
 /** What must be true of each image by itself, and the losses that it takes. */
 export interface Targets {
@@ -27,8 +27,8 @@ export function parseTargets(
   const conditions = conditionsOf("target", target, losses, more);
   const ofSeveral = conditions.find(({ over }) => over !== "mean");
   if (ofSeveral !== undefined) {
-    const { text, label, map, operator, limit } = ofSeveral;
-    const plain = `${label}${map ? `.${map}` : ""}${operator}${limit}`;
+    const { text, operator, limit } = ofSeveral;
+    const plain = `${keyOf(ofSeveral)}${operator}${limit}`;
     throw new ReconlossError(
       "invalid-argument",
       `target: ${text} is about several images, but a target is about each by itself; write ${plain}`,
@@ -61,11 +61,6 @@ function conditionOf(limit: number, losses: readonly Loss[]): Condition {
   }
   const operator = better === "higher" ? ">=" : "<=";
   return { text: `${loss.label}${operator}${limit}`, label: loss.label, over: "mean", operator, limit };
-}
-
-/** The name of the number that a condition is about, among the values of a pair. */
-export function keyOf({ label, map }: Condition): string {
-  return map ? `${label}.${map}` : label;
 }
 
 /** Whether all conditions are true of an image's values. */
