@@ -11,7 +11,8 @@ import { deviceOption, usableDevice } from "./networks.ts";
 import { noteNewFolder } from "./new-folder.ts";
 import { type AlphaFlags, alphaOption, alphaOptions, backgroundOption } from "./pixel-options.ts";
 import { progressBar } from "./progress.ts";
-import { coloursFor, printable, type Terminal } from "./terminal.ts";
+import { tell, tellSome } from "./tell.ts";
+import { printable, type Terminal } from "./terminal.ts";
 
 interface Flags extends Omit<AlphaFlags, "alpha"> {
   alpha?: AlphaFlags["alpha"] | "keep";
@@ -30,7 +31,6 @@ const writable = [".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff"];
 const deep = [".png", ".tif", ".tiff"];
 /** The extension of what is written for an image: what cannot be written, such as GIF, becomes PNG. */
 const writtenExtension = (extension: string): string => (writable.includes(extension) ? extension : ".png");
-const failuresShown = 20;
 
 /** `reconloss apply`; `finish` receives the exit code. */
 export function applyCommand(terminal: Terminal, finish: (code: number) => void): Command {
@@ -103,7 +103,7 @@ async function generate(model: ImageModel, flags: Flags, { stdout, stderr }: Ter
 }
 
 async function apply(model: ImageModel, input: string, flags: Flags, terminal: Terminal): Promise<number> {
-  const { stdout, stderr, env } = terminal;
+  const { stdout, stderr } = terminal;
   const { jobs } = await jobsFor("apply", input, flags.output, writtenExtension, terminal);
   await refuseReplacing("apply", jobs);
   const failures: string[] = [];
@@ -125,11 +125,9 @@ async function apply(model: ImageModel, input: string, flags: Flags, terminal: T
   images.stop();
   if (jobs.length > 1)
     stdout.write(`${printable(flags.output)}  ${counted(jobs.length - failures.length, "image", "images")}\n`);
-  const { red, yellow } = coloursFor(stderr, env);
   const decoded = decodeSummary(notes);
-  if (decoded !== undefined) stderr.write(`${yellow("note:")} images: ${decoded}\n`);
-  for (const failure of failures.slice(0, failuresShown)) stderr.write(`${red("failed:")} ${printable(failure)}\n`);
-  if (failures.length > failuresShown) stderr.write(`${red("failed:")} ${failures.length - failuresShown} more\n`);
+  if (decoded !== undefined) tell(terminal, "yellow", "note:", `images: ${decoded}`);
+  tellSome(terminal, "failed:", failures);
   return failures.length > 0 ? 1 : 0;
 }
 

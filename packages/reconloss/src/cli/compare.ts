@@ -17,7 +17,7 @@ import {
 import type { LoadOptions } from "../compare/load.ts";
 import { csvPieces, failureLine, jsonLines, jsonPieces, outcomeLines } from "../compare/serialise.ts";
 import { type NoteGroup, Outcomes, pairCount, summaryOf } from "../compare/summary.ts";
-import { exitCodeOf, exitCodes } from "../exit-codes.ts";
+import { exitCodes } from "../exit-codes.ts";
 import type { Pairing } from "../image/index.ts";
 import { judgementOf, type MethodOutputs, toLatex, toMarkdown } from "../judge/index.ts";
 import { writeReport } from "../report/index.ts";
@@ -48,6 +48,7 @@ import {
   printNotes,
   reasonFor,
   tell,
+  tellLost,
   toFile,
   writeEach,
   writeOut,
@@ -191,12 +192,12 @@ async function compare(outputs: string, targets: string, options: CompareFlags, 
     jobs,
     ...inspectOf(options),
   };
-  const outcomes: Outcome[] = [];
+  const all = new Outcomes(losses);
   const maps = folder === undefined ? undefined : new MapsFolder(folder, losses);
   try {
     for await (const outcome of comparePairs(pairs, losses, compareOptions)) {
       await maps?.add(outcome);
-      outcomes.push({ ...outcome, maps: {} });
+      all.add({ ...outcome, maps: {} });
       if (options.stream) await writeOut(terminal.stdout, outcomeLines(outcome, by));
       progress.step();
     }
@@ -204,8 +205,6 @@ async function compare(outputs: string, targets: string, options: CompareFlags, 
     progress.stop();
     await finished?.close();
   }
-  const all = new Outcomes(losses);
-  for (const outcome of outcomes) all.add(outcome);
   const missing = unpairedFailures(unpaired);
   if (options.stream) for (const failure of missing) await writeOut(terminal.stdout, failureLine(failure, by));
   const comparison = gates.judged({
@@ -220,7 +219,7 @@ async function compare(outputs: string, targets: string, options: CompareFlags, 
       ...{ outputs, targets, comparison, verdicts, pixels, pairing, lost: maps?.lost, gates },
       noteGroups: all.groups,
       async *outcomes() {
-        yield* outcomes;
+        yield* all.held ?? [];
       },
       more: [
         ...toFile(markdown, (path) => writePieces(path, [toMarkdown(table(), { intervals })])),
@@ -296,10 +295,10 @@ export async function tellComparison(
   const held = (verdicts ?? []).filter(({ holds }) => holds);
   for (const verdict of held) tell(terminal, "red", "fail:", reasonFor(verdict));
   if (comparison.baseline) tellBaseline(comparison.baseline, terminal);
-  for (const { message } of lost) tell(terminal, "red", "error:", message);
+  const code = tellLost(lost, terminal);
   gates?.annotate(comparison, verdicts ?? []);
   if (comparison.failed.length > 0 || held.length > 0 || comparison.baseline?.pass === false) return exitCodes.failed;
-  return Math.max(exitCodes.ok, ...lost.map(exitCodeOf));
+  return code;
 }
 
 /** The comparison as JSON, in pieces. */

@@ -24,7 +24,8 @@ import { tellPassedOver } from "./passed-over.ts";
 import { type AlphaFlags, alphaOption, alphaOptions, backgroundOption } from "./pixel-options.ts";
 import { progressBar } from "./progress.ts";
 import { RepeatableOption } from "./repeated.ts";
-import { coloursFor, printable, type Terminal } from "./terminal.ts";
+import { tell, tellSome } from "./tell.ts";
+import { printable, type Terminal } from "./terminal.ts";
 
 interface Flags extends AlphaFlags {
   task?: string;
@@ -40,8 +41,6 @@ interface Flags extends AlphaFlags {
   json?: boolean;
   progress: boolean;
 }
-
-const failuresShown = 20;
 
 /** The file of settings, in the folder of what was made. */
 const settingsName = "degradation.json";
@@ -189,11 +188,11 @@ async function degrade(photographs: string, flags: Flags, terminal: Terminal): P
     failed: failures,
   };
   await writeFileAtomically(join(output, settingsName), `${jsonText(settings, 2)}\n`);
-  tell(settings, terminal, flags);
+  printSettings(settings, terminal, flags);
   return failures.length > 0 ? 1 : 0;
 }
 
-function tell(
+function printSettings(
   settings: {
     steps: readonly string[];
     baselines: readonly { folder: string }[];
@@ -201,10 +200,10 @@ function tell(
     images: readonly { cut: boolean }[];
     failed: readonly { photograph: string; error: string }[];
   },
-  { stdout, stderr, env }: Terminal,
+  terminal: Terminal,
   { output, json }: Flags,
 ): void {
-  const { red, yellow } = coloursFor(stderr, env);
+  const { stdout } = terminal;
   const { images, failed, steps, targets } = settings;
   const count = counted(images.length, "image", "images");
   if (json) stdout.write(`${jsonText(settings, 2)}\n`);
@@ -217,8 +216,8 @@ function tell(
   if (cut > 0 && targets === undefined) {
     const what = counted(cut, "photograph has", "photographs have");
     const advice = "--targets writes what was used, and compare takes the others with --fit crop";
-    stderr.write(`${yellow("note:")} ${what} rows or columns that the scale leaves over; ${advice}\n`);
+    tell(terminal, "yellow", "note:", `${what} rows or columns that the scale leaves over; ${advice}`);
   }
-  for (const { error } of failed.slice(0, failuresShown)) stderr.write(`${red("failed:")} ${printable(error)}\n`);
-  if (failed.length > failuresShown) stderr.write(`${red("failed:")} ${failed.length - failuresShown} more\n`);
+  const failures = failed.map(({ error }) => error);
+  tellSome(terminal, "failed:", failures);
 }

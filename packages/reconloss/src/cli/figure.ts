@@ -20,7 +20,8 @@ import { noteNewFolder } from "./new-folder.ts";
 import { addPairingOptions, type PairingFlags, pairingOf, tellProposals } from "./pairing-options.ts";
 import type { Progress } from "./progress.ts";
 import { plainTable } from "./table.ts";
-import { coloursFor, jsonText, printable, type Terminal } from "./terminal.ts";
+import { tell } from "./tell.ts";
+import { jsonText, printable, type Terminal } from "./terminal.ts";
 
 interface Flags extends MeasureFlags, PairingFlags, WorkFlags {
   targets: string;
@@ -163,16 +164,15 @@ async function drawFigure(
     width: width?.points,
     dpi: dpi ?? (width?.inPixels ? pixelDensity : undefined),
   });
-  const { stdout, stderr, env } = terminal;
-  const { yellow } = coloursFor(stderr, env);
+  const { stdout } = terminal;
   if (json) stdout.write(`${jsonText(record, 2)}\n`);
   else stdout.write(`${printable(output as string)}  ${Math.round(record.width)}x${Math.round(record.height)} pt\n`);
   for (const { name, boxes, isProposed } of record.images) {
     if (!isProposed) continue;
     const text = `${name}: --box ${boxes.map(boxText).join(" --box ")} is where the methods differ most`;
-    stderr.write(`${yellow("note:")} ${printable(text)}\n`);
+    tell(terminal, "yellow", "note:", text);
   }
-  for (const note of record.notes) stderr.write(`${yellow("note:")} ${printable(note)}\n`);
+  for (const note of record.notes) tell(terminal, "yellow", "note:", note);
   return record.missing > 0 ? exitCodes.failed : exitCodes.ok;
 }
 

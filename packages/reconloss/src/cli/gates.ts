@@ -7,16 +7,15 @@ import {
   parseBaseline,
   parseTolerances,
   type Tolerance,
-  worsened,
 } from "../compare/baseline.ts";
 import type { BaselineRecord, Comparison, Verdict } from "../compare/index.ts";
 import { readFileBytes, writeFileAtomically } from "../files.ts";
 import { annotationsOf } from "./annotations.ts";
-import { changeInWords, findingsOf } from "./findings.ts";
+import { baselineFindings, findingsOf } from "./findings.ts";
 import { toJunit } from "./junit.ts";
 import { toMarkdown } from "./markdown.ts";
 import { listOption } from "./repeated.ts";
-import { tell } from "./tell.ts";
+import { tell, tellSome } from "./tell.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** What guards a build with a comparison. */
@@ -109,21 +108,11 @@ export async function prepareGates(
   };
 }
 
-/** Lines about an earlier run that are told one by one. */
-const told = 20;
-
 /** Says what is worse than in an earlier run, or missing on one side, and how many pairs are better. */
 export function tellBaseline(record: BaselineRecord, terminal: Terminal): void {
-  const { file, missing, moved } = record;
-  const worse = worsened(record);
-  const lines = [
-    ...missing.map(
-      ({ pair, loss, text }) => `${[pair, loss].filter((part) => part !== undefined).join(", ")}: ${text}`,
-    ),
-    ...worse.map((change) => `${change.pair ?? "all pairs"}, ${change.loss}: ${changeInWords(change)}`),
-  ];
-  for (const line of lines.slice(0, told)) tell(terminal, "red", "baseline:", line);
-  if (lines.length > told) tell(terminal, "red", "baseline:", `${lines.length - told} more; --json lists all`);
+  const { file, moved } = record;
+  const lines = baselineFindings(record).map(({ about, text }) => `${about}: ${text}`);
+  tellSome(terminal, "baseline:", lines, "; --json lists all");
   const better = moved.filter(({ worseBy }) => worseBy < 0).length;
   if (better > 0)
     tell(terminal, "yellow", "note:", `${better} numbers of pairs are better than in ${file}; --json lists them`);

@@ -3,7 +3,7 @@ import { ReconlossError } from "@reconloss/core";
 import { checkConditions, mapStatisticsOf, type Verdict } from "../compare/index.ts";
 import { failureLine, outcomeLines } from "../compare/serialise.ts";
 import { Outcomes } from "../compare/summary.ts";
-import { exitCodeOf, exitCodes } from "../exit-codes.ts";
+import { exitCodes } from "../exit-codes.ts";
 import {
   type Judgement,
   judgementOf,
@@ -26,7 +26,17 @@ import { noteNewFolder } from "./new-folder.ts";
 import { inspectOf, pairingOf, tellProposals } from "./pairing-options.ts";
 import { tellPassedOver } from "./passed-over.ts";
 import type { Progress } from "./progress.ts";
-import { printFailures, printNotes, reasonFor, tell, toFile, writeEach, writeOut, writePieces } from "./tell.ts";
+import {
+  printFailures,
+  printNotes,
+  reasonFor,
+  tell,
+  tellLost,
+  toFile,
+  writeEach,
+  writeOut,
+  writePieces,
+} from "./tell.ts";
 import { coloursFor, type Terminal, widthOf } from "./terminal.ts";
 
 /** Where the error maps of a method go. */
@@ -110,9 +120,8 @@ export async function judgeOutputs(
     list.filter(({ holds }) => holds).map((verdict) => `${method}: ${reasonFor(verdict)}`),
   );
   for (const reason of held) tell(terminal, "red", "fail:", reason);
-  for (const { message } of lost) tell(terminal, "red", "error:", message);
-  if (judgement.failed.length > 0 || held.length > 0) return exitCodes.failed;
-  return Math.max(exitCodes.ok, ...lost.map(exitCodeOf));
+  const code = tellLost(lost, terminal);
+  return judgement.failed.length > 0 || held.length > 0 ? exitCodes.failed : code;
 }
 
 async function print(

@@ -1,9 +1,10 @@
 import { stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { coloursFor, printable, type Terminal } from "./terminal.ts";
+import { tell } from "./tell.ts";
+import type { Terminal } from "./terminal.ts";
 
 /** Notes that the folder which a file or folder is to be written in does not exist and will be made, since its name may be a slip; before the work, not after it. */
-export async function noteNewFolder(path: string | undefined, { stderr, env }: Terminal): Promise<void> {
+export async function noteNewFolder(path: string | undefined, terminal: Terminal): Promise<void> {
   if (path === undefined) return;
   const folder = dirname(resolve(path));
   const exists = await stat(folder).then(
@@ -11,6 +12,5 @@ export async function noteNewFolder(path: string | undefined, { stderr, env }: T
     (error) => error.code !== "ENOENT",
   );
   if (exists) return;
-  const text = `the folder ${printable(dirname(path))} does not exist and will be made`;
-  stderr.write(`${coloursFor(stderr, env).yellow("note:")} ${text}\n`);
+  tell(terminal, "yellow", "note:", `the folder ${dirname(path)} does not exist and will be made`);
 }

@@ -2,12 +2,13 @@ import { basename, extname, join } from "node:path";
 import { type Device, type Loss, ReconlossError } from "@reconloss/core";
 import { counted } from "@reconloss/core/internal";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { keyOf } from "../compare/conditions.ts";
 import { formatNumber } from "../compare/numbers.ts";
-import { exitCodeOf, exitCodes } from "../exit-codes.ts";
+import { exitCodes } from "../exit-codes.ts";
 import { writeFileAtomically } from "../files.ts";
 import type { AlphaOptions, PassedOver } from "../image/index.ts";
 import { type FileQualitySearch, type QualityTrial, qualityFormats, searchFileQuality } from "../quality/index.ts";
-import { keyOf, parseTargets } from "../quality/targets.ts";
+import { parseTargets } from "../quality/targets.ts";
 import { type Job, jobsFor, refuseReplacing } from "./jobs.ts";
 import { addJsonOption, jsonFile, printsJson } from "./json-option.ts";
 import { deviceOption, type NetworkOptions, prepareNetworks, weightsOption } from "./networks.ts";
@@ -17,7 +18,7 @@ import { loadPlugins, type PluginOptions, pluginOption } from "./plugins.ts";
 import { progressBar } from "./progress.ts";
 import { listOption } from "./repeated.ts";
 import { plainTable } from "./table.ts";
-import { tell, toFile, writeEach, writeOut } from "./tell.ts";
+import { tell, tellLost, tellSome, toFile, writeEach, writeOut } from "./tell.ts";
 import { coloursFor, jsonText, printable, type Terminal, widthOf } from "./terminal.ts";
 
 interface Flags extends AlphaFlags, NetworkOptions, PluginOptions {
@@ -34,7 +35,6 @@ interface Flags extends AlphaFlags, NetworkOptions, PluginOptions {
 const imagesAtOnce = 2;
 /** Tries of a search, about: bisection over 100, and neighbours. */
 const triesExpected = 11;
-const failuresShown = 20;
 const barLength = 30;
 
 function parseRange(text: string): readonly [number, number] {
@@ -152,9 +152,8 @@ async function quality(input: string, flags: Flags, terminal: Terminal): Promise
   else printTables(told, terminal);
   printNotes(told, terminal);
   const lost = await writeEach(toFile(jsonFile(flags), (path) => writeFileAtomically(path, json())));
-  for (const { message } of lost) tell(terminal, "red", "error:", message);
-  if (missed.length > 0) return exitCodes.failed;
-  return Math.max(exitCodes.ok, ...lost.map(exitCodeOf));
+  const code = tellLost(lost, terminal);
+  return missed.length > 0 ? exitCodes.failed : code;
 }
 
 /** Where the file of one image goes: `output` itself, where that is a name of the format, or into the folder of that name. */
@@ -342,8 +341,7 @@ function histogram(counts: ReadonlyMap<number, number>): string[] {
 }
 
 /** What is to be known of several images is said once. */
-function printNotes({ found, missed, isFolder }: Told, { stderr, env }: Terminal): void {
-  const { red, yellow } = coloursFor(stderr, env);
+function printNotes({ found, missed, isFolder }: Told, terminal: Terminal): void {
   const counts = new Map<string, number>();
   for (const { search } of found) {
     for (const text of [...search.encodeNotes, ...search.notes.map((note) => note.text)]) {
@@ -352,11 +350,8 @@ function printNotes({ found, missed, isFolder }: Told, { stderr, env }: Terminal
   }
   for (const [text, count] of counts) {
     const of = isFolder ? `of ${count} of ${counted(found.length, "image", "images")}: ` : "";
-    stderr.write(`${yellow("note:")} ${printable(`${of}${text}`)}\n`);
+    tell(terminal, "yellow", "note:", `${of}${text}`);
   }
-  for (const { input, error } of missed.slice(0, failuresShown)) {
-    stderr.write(`${red("failed:")} ${printable(`${input}: ${error}`)}\n`);
-  }
-  const left = missed.length - failuresShown;
-  if (left > 0) stderr.write(`${red("failed:")} ${left} more; --json lists all\n`);
+  const failures = missed.map(({ input, error }) => `${input}: ${error}`);
+  tellSome(terminal, "failed:", failures, "; --json lists all");
 }

@@ -3,11 +3,12 @@ import { ReconlossError } from "@reconloss/core";
 import { counted } from "@reconloss/core/internal";
 import type { Failure, Verdict } from "../compare/index.ts";
 import type { NoteGroup } from "../compare/summary.ts";
+import { exitCodeOf, exitCodes } from "../exit-codes.ts";
 import { writePiecesAtomically } from "../files.ts";
 import { coloursFor, printable, type Terminal } from "./terminal.ts";
 
-/** Failures that are told one by one. */
-const failuresShown = 20;
+/** Lines about failures that are told one by one. */
+const linesShown = 20;
 
 /** Why a condition holds: `min(psnr)<25: it is 8.1`, or the number is missing. */
 export function reasonFor({ condition: { text, over }, value, of, measured, missing }: Verdict): string {
@@ -21,8 +22,11 @@ export function reasonFor({ condition: { text, over }, value, of, measured, miss
 /** Letters that are written at once. */
 const lettersAtOnce = 2 ** 16;
 
+/** Pieces of text that are there or come one after the other. */
+export type Pieces = AsyncIterable<string> | Iterable<string>;
+
 /** Pieces of text as longer ones. */
-export async function* joined(pieces: AsyncIterable<string> | Iterable<string>): AsyncGenerator<string> {
+export async function* joined(pieces: Pieces): AsyncGenerator<string> {
   let text = "";
   for await (const piece of pieces) {
     text += piece;
@@ -37,9 +41,6 @@ export async function* joined(pieces: AsyncIterable<string> | Iterable<string>):
 export async function writeOut(stream: Terminal["stdout"], text: string): Promise<void> {
   if (stream.write(text) === false) await once(stream as unknown as NodeJS.WritableStream, "drain");
 }
-
-/** Pieces of text that are there or come one after the other. */
-export type Pieces = AsyncIterable<string> | Iterable<string>;
 
 /** Writes a file in pieces. */
 export function writePieces(path: string, pieces: Pieces): Promise<void> {
@@ -70,6 +71,24 @@ export function tell({ stderr, env }: Terminal, colour: "red" | "yellow", label:
   stderr.write(`${coloursFor(stderr, env)[colour](label)} ${printable(text)}\n`);
 }
 
+/**
+ * Tells the first of many lines about failures, and how many more there are.
+ *
+ * @param all - what lists the others, behind their number
+ * @param of - what each line begins with
+ */
+export function tellSome(terminal: Terminal, label: string, lines: readonly string[], all = "", of = ""): void {
+  for (const line of lines.slice(0, linesShown)) tell(terminal, "red", label, `${of}${line}`);
+  const left = lines.length - linesShown;
+  if (left > 0) tell(terminal, "red", label, `${of}${left} more${all}`);
+}
+
+/** Tells of files that could not be written, and returns the exit code of a command that went well but for them. */
+export function tellLost(lost: readonly ReconlossError[], terminal: Terminal): number {
+  for (const { message } of lost) tell(terminal, "red", "error:", message);
+  return Math.max(exitCodes.ok, ...lost.map(exitCodeOf));
+}
+
 /** What is true of many pairs is said once; of which method, where there are several. */
 export function printNotes(groups: readonly NoteGroup[], pairs: number, terminal: Terminal, method?: string): void {
   for (const { note, count } of groups) {
@@ -82,10 +101,6 @@ export function printNotes(groups: readonly NoteGroup[], pairs: number, terminal
 
 /** The first of the failures. */
 export function printFailures(failed: readonly Failure[], terminal: Terminal, method?: string): void {
-  const of = method === undefined ? "" : `${method}: `;
-  for (const { output, target, error } of failed.slice(0, failuresShown)) {
-    tell(terminal, "red", "failed:", `${of}${output ?? target}: ${error}`);
-  }
-  const left = failed.length - failuresShown;
-  if (left > 0) tell(terminal, "red", "failed:", `${of}${left} more; --json and --csv list all`);
+  const lines = failed.map(({ output, target, error }) => `${output ?? target}: ${error}`);
+  tellSome(terminal, "failed:", lines, "; --json and --csv list all", method === undefined ? "" : `${method}: `);
 }

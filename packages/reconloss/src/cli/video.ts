@@ -2,7 +2,7 @@ import { ReconlossError } from "@reconloss/core";
 import { counted } from "@reconloss/core/internal";
 import { type Command, Option } from "commander";
 import { arrowOf, type Condition, checkConditions, formatNumber, summarise, type Verdict } from "../compare/index.ts";
-import { exitCodeOf, exitCodes } from "../exit-codes.ts";
+import { exitCodes } from "../exit-codes.ts";
 import { writeFileAtomically } from "../files.ts";
 import {
   compareFrames,
@@ -20,12 +20,11 @@ import { type MeasureFlags, measuresOf } from "./measures.ts";
 import { noteNewFolder } from "./new-folder.ts";
 import { progressBar } from "./progress.ts";
 import { plainTable } from "./table.ts";
-import { reasonFor, tell, toFile, writeEach, writeOut } from "./tell.ts";
+import { reasonFor, tell, tellLost, tellSome, toFile, writeEach, writeOut } from "./tell.ts";
 import { coloursFor, printable, type Terminal, widthOf } from "./terminal.ts";
 
-/** How many of the worst frames are listed, and how many failures. */
+/** The number of the worst frames that are listed. */
 const worstShown = 5;
-const failuresShown = 20;
 
 /** What is computed of videos when nothing is said. */
 const defaultMetrics = "psnr,ssim";
@@ -62,7 +61,6 @@ const ofImages: Readonly<Record<"videos" | "folders", readonly string[]>> = {
   folders: ["planes"],
 };
 const ofPairs = [
-  ...["baseline", "tolerance", "junit", "summary", "annotate"],
   ...["pair", "exclude", "list", "fit", "masks", "ignore"],
   ...["maps", "jsonl", "stream", "markdown", "latex", "protocol", "metricModel", "scale"],
 ];
@@ -136,9 +134,7 @@ async function tellVideos(
   const json = () => `${framesToJson(comparison, verdicts)}\n`;
   await writeOut(terminal.stdout, printsJson(flags) ? json() : table(comparison, terminal));
   for (const note of comparison.notes) tell(terminal, "yellow", "note:", note);
-  for (const text of comparison.failed.slice(0, failuresShown)) tell(terminal, "red", "failed:", text);
-  const left = comparison.failed.length - failuresShown;
-  if (left > 0) tell(terminal, "red", "failed:", `${left} more; --json lists all`);
+  tellSome(terminal, "failed:", comparison.failed, "; --json lists all");
   const lost = await writeEach([
     ...toFile(jsonFile(flags), (path) => writeFileAtomically(path, json())),
     ...toFile(flags.csv, (path) => writeFileAtomically(path, framesToCsv(comparison))),
@@ -146,9 +142,8 @@ async function tellVideos(
   ]);
   const held = (verdicts ?? []).filter(({ holds }) => holds);
   for (const verdict of held) tell(terminal, "red", "fail:", reasonFor(verdict).replace(/\bpair(s?)\b/g, "frame$1"));
-  for (const { message } of lost) tell(terminal, "red", "error:", message);
-  if (comparison.failed.length > 0 || held.length > 0) return exitCodes.failed;
-  return Math.max(exitCodes.ok, ...lost.map(exitCodeOf));
+  const code = tellLost(lost, terminal);
+  return comparison.failed.length > 0 || held.length > 0 ? exitCodes.failed : code;
 }
 
 /** The statistics for people to read, and the worst frames. */
