@@ -1,4 +1,4 @@
-import { firstLanes, multiplyAdd } from "./simd";
+import { evenLanes, firstLanes, multiplyAdd, oddLanes } from "./simd";
 
 // Every second place, in rows and columns, of means under a separable window, and taking gradients back from there.
 
@@ -24,8 +24,8 @@ export function decimateRow(rows: usize, width: i32, weights: usize, taps: i32, 
   const evens = scratch + (<usize>(width + 2 * SLACK) << 2), odds = evens + (<usize>(width + 2 * SLACK) << 2);
   for (let at: usize = 0, end = (bytes + 1) >> 1; at < end; at += 16) {
     const low = v128.load(scratch + 2 * at), high = v128.load(scratch + 2 * at, 16);
-    v128.store(evens + at, i32x4.shuffle(low, high, 0, 2, 4, 6));
-    v128.store(odds + at, i32x4.shuffle(low, high, 1, 3, 5, 7));
+    v128.store(evens + at, evenLanes(low, high));
+    v128.store(odds + at, oddLanes(low, high));
   }
   for (let at: usize = 0, end = <usize>means << 2; at < end; at += 16) {
     let sum = f32x4.mul(v128.load(evens + at), v128.load32_splat(weights));

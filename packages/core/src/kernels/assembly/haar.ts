@@ -1,4 +1,4 @@
-import { accumulate, constant as splat, firstLanes, highHalf, laneSum, multiplyAdd, signOf, size } from "./simd";
+import { accumulate, constant as splat, firstLanes, laneSum, multiplyAdd, signOf, size, widen } from "./simd";
 import { powerOfTwo } from "./trigonometry";
 
 // Similarities of Haar coefficients of two images: of windows of 2 by 2 and 4 by 4 pixels, weighted by those of 8 by 8, and of two planes of colour.
@@ -144,11 +144,6 @@ function down(luma: usize, plane: usize, colours: bool, row: i32, first: i32, he
   return f32x4.mul(e, f32x4.div(splat(1), f32x4.add(e, splat(1))));
 }
 
-// @ts-ignore: decorator
-@inline function addTo(sum: v128, x: v128): v128 {
-  return f64x2.add(sum, f64x2.add(f64x2.promote_low_f32x4(x), f64x2.promote_low_f32x4(highHalf(x))));
-}
-
 /** The excess of the logistic function of the similarity of colours over its least value, in a row; with `withGrad` slopes of the output's averages, which have yet to be multiplied by the places' weights. */
 // @ts-ignore: decorator
 @inline function scoreColours(withGrad: bool, xs: usize, ys: usize, slopes: usize, out: usize, width: i32): void {
@@ -200,12 +195,12 @@ function down(luma: usize, plane: usize, colours: bool, row: i32, first: i32, he
     const lanes = firstLanes(<i32>((end - at) >> 2));
     const weight = v128.and(f32x4.pmax(a3, b3), lanes);
     const excess = f32x4.sub(logistic, least);
-    weighted = addTo(weighted, f32x4.mul(weight, excess));
-    weights = addTo(weights, weight);
+    weighted = f64x2.add(weighted, widen(f32x4.mul(weight, excess)));
+    weights = f64x2.add(weights, widen(weight));
     const halfWeight = f32x4.mul(weight, half);
     if (colours) {
-      weighted = addTo(weighted, f32x4.mul(halfWeight, v128.load(ofColours + at)));
-      weights = addTo(weights, halfWeight);
+      weighted = f64x2.add(weighted, widen(f32x4.mul(halfWeight, v128.load(ofColours + at))));
+      weights = f64x2.add(weights, widen(halfWeight));
     }
     if (withGrad) {
       const to = slopes + offset + at;

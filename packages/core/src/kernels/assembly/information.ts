@@ -1,5 +1,5 @@
 import { logarithm } from "./powers";
-import { accumulate, firstLanes, highHalf, laneSum, multiplyAdd } from "./simd";
+import { accumulate, firstLanes, laneSum, multiplyAdd, widen } from "./simd";
 import { blurAcross, blurDown, blurPlanesDown, radius, rowBytes, rowBytesOf, setWindow, TILE } from "./window";
 
 // Information about a target that an output and the target itself carry, window by window, with the gradient of the output's, in tiles of columns.
@@ -40,8 +40,8 @@ function loadTile(x: usize, y: usize, first: i32, w: i32, r0: i32, r1: i32, c0: 
     const row = <usize>((r - first) * w) << 2;
     for (let j = left; j < c1; j += 4) {
       const lanes = firstLanes(c1 - j), at = row + (<usize>j << 2);
-      sumX = addTo(sumX, v128.and(v128.load(x + at), lanes));
-      sumY = addTo(sumY, v128.and(v128.load(y + at), lanes));
+      sumX = f64x2.add(sumX, widen(v128.and(v128.load(x + at), lanes)));
+      sumY = f64x2.add(sumY, widen(v128.and(v128.load(y + at), lanes)));
     }
     count += c1 - left;
   }
@@ -56,11 +56,6 @@ function loadTile(x: usize, y: usize, first: i32, w: i32, r0: i32, r1: i32, c0: 
       v128.store(tileY + out, v128.and(f32x4.sub(b, centreY), lanes));
     }
   }
-}
-
-// @ts-ignore: decorator
-@inline function addTo(sum: v128, x: v128): v128 {
-  return f64x2.add(sum, f64x2.add(f64x2.promote_low_f32x4(x), f64x2.promote_low_f32x4(highHalf(x))));
 }
 
 /** Means down the columns of the product of u and v, in a row of `width` columns at `out`. */
@@ -121,8 +116,8 @@ function rowAcross(from: usize, out: usize, width: i32): void {
     const unexplained = f32x4.sub(dd, explained);
     const perRest = f32x4.div(one, f32x4.add(f32x4.pmax(unexplained, nothing), ofNoise));
     const signal = v128.and(f32x4.mul(f32x4.mul(f32x4.mul(gain, gain), yy), perRest), isTold);
-    outputs = addTo(outputs, logarithm(signal));
-    targets = addTo(targets, v128.and(logarithm(f32x4.mul(yy, perNoise)), lanes));
+    outputs = f64x2.add(outputs, widen(logarithm(signal)));
+    targets = f64x2.add(targets, widen(v128.and(logarithm(f32x4.mul(yy, perNoise)), lanes)));
     if (withGrad) {
       const perSum = f32x4.div(perRest, f32x4.add(signal, one)), doubled = f32x4.add(perSum, perSum);
       const byGain = f32x4.mul(f32x4.mul(gain, yy), perY);

@@ -1,19 +1,9 @@
-import { multiplyAdd } from "./simd";
+import { evenLanes, multiplyAdd, oddLanes } from "./simd";
 
 // Means over squares of pixels and planes of a linear colour space, and taking gradients back from there.
 
 /** Floats before and after a line that vectors may touch. */
 const SLACK: i32 = 16;
-
-// @ts-ignore: decorator
-@inline function even(low: v128, high: v128): v128 {
-  return i32x4.shuffle(low, high, 0, 2, 4, 6);
-}
-
-// @ts-ignore: decorator
-@inline function odd(low: v128, high: v128): v128 {
-  return i32x4.shuffle(low, high, 1, 3, 5, 7);
-}
 
 /** Bytes of scratch for rows of this many floats that become, or come from, `means` means over `factor` of them. */
 export function planesScratch(width: i32, means: i32, factor: i32): usize {
@@ -42,7 +32,7 @@ export function averageRows(rows: usize, count: i32, width: i32, before: i32, fa
     length >>= 1;
     for (let at: usize = 0, end = <usize>length << 2; at < end; at += 16) {
       const low = v128.load(scratch + 2 * at), high = v128.load(scratch + 2 * at, 16);
-      v128.store(scratch + at, f32x4.add(even(low, high), odd(low, high)));
+      v128.store(scratch + at, f32x4.add(evenLanes(low, high), oddLanes(low, high)));
     }
   }
   const share: f32 = 1 / <f32>(factor * factor);

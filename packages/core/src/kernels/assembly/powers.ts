@@ -1,4 +1,4 @@
-import { accumulate, highHalf, laneSum, multiplyAdd, size, firstLanes } from "./simd";
+import { accumulate, firstLanes, laneSum, multiplyAdd, size, widen } from "./simd";
 
 // Powers of real numbers 1 + d, complex where they are negative, and their deviation from a complex mean. d is carried on, not 1 + d, so that numbers near 1 keep their digits.
 
@@ -51,11 +51,6 @@ const LEAST: f32 = 1e-12;
   return multiplyAdd(f32x4.mul(series, r), scale, f32x4.sub(scale, f32x4.splat(1)));
 }
 
-// @ts-ignore: decorator
-@inline function addTo(sum: v128, x: v128): v128 {
-  return f64x2.add(sum, f64x2.add(f64x2.promote_low_f32x4(x), f64x2.promote_low_f32x4(highHalf(x))));
-}
-
 /** (1 + d)^exponent, less 1, of `count` numbers: the real parts to `re`, the imaginary ones to `im`. `cosine`, `sine`: of pi times the exponent. Adds the sums of both to `sums`. Writes up to 3 floats more. */
 export function complexPowers(d: usize, count: i32, exponent: f32, cosine: f32, sine: f32, re: usize, im: usize, sums: usize): void {
   const end = <usize>count << 2;
@@ -71,8 +66,8 @@ export function complexPowers(d: usize, count: i32, exponent: f32, cosine: f32, 
     const imaginary = v128.and(f32x4.mul(length, f32x4.splat(sine)), isNegative);
     v128.store(re + at, real);
     v128.store(im + at, imaginary);
-    sumRe = addTo(sumRe, real);
-    sumIm = addTo(sumIm, imaginary);
+    sumRe = f64x2.add(sumRe, widen(real));
+    sumIm = f64x2.add(sumIm, widen(imaginary));
   }
   accumulate(sums, laneSum(sumRe));
   accumulate(sums + 8, laneSum(sumIm));
@@ -99,9 +94,9 @@ export function complexDeviations(re: usize, im: usize, count: i32, high: f32, l
     const lanes = firstLanes(<i32>((end - at) >> 2));
     const x = v128.and(centred(re + at, high, low), lanes), y = v128.and(centred(im + at, mean, meanLow), lanes);
     const inverse = inverseLength(x, y);
-    sum = addTo(sum, f32x4.mul(multiplyAdd(x, x, f32x4.mul(y, y)), inverse));
-    sumRe = addTo(sumRe, f32x4.mul(x, inverse));
-    sumIm = addTo(sumIm, f32x4.mul(y, inverse));
+    sum = f64x2.add(sum, widen(f32x4.mul(multiplyAdd(x, x, f32x4.mul(y, y)), inverse)));
+    sumRe = f64x2.add(sumRe, widen(f32x4.mul(x, inverse)));
+    sumIm = f64x2.add(sumIm, widen(f32x4.mul(y, inverse)));
   }
   accumulate(sums, laneSum(sum));
   accumulate(sums + 8, laneSum(sumRe));

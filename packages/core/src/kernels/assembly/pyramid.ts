@@ -1,4 +1,4 @@
-import { multiplyAdd } from "./simd";
+import { evenLanes, multiplyAdd, oddLanes } from "./simd";
 
 // Halving images by means over 2x2 pixels, and taking gradients back up.
 
@@ -32,8 +32,7 @@ export function halve(a: usize, b: usize, first: i32, replicate: bool, last: f32
       low = f32x4.add(low, v128.load(a + at));
       high = f32x4.add(high, v128.load(a + at + 16));
     }
-    const even = i32x4.shuffle(low, high, 0, 2, 4, 6), odd = i32x4.shuffle(low, high, 1, 3, 5, 7);
-    v128.store(out + (<usize>j << 2), f32x4.mul(f32x4.add(even, odd), quarter));
+    v128.store(out + (<usize>j << 2), f32x4.mul(f32x4.add(evenLanes(low, high), oddLanes(low, high)), quarter));
   }
   if (last) {
     const at = <usize>(2 * (width - 1) + first) << 2;

@@ -42,6 +42,18 @@
   return i64x2.shuffle(x, x, 1, 1);
 }
 
+/** The first and the third lane of four float32, and those of four more. */
+// @ts-ignore: decorator
+@inline export function evenLanes(low: v128, high: v128): v128 {
+  return i32x4.shuffle(low, high, 0, 2, 4, 6);
+}
+
+/** The second and the fourth lane of four float32, and those of four more. */
+// @ts-ignore: decorator
+@inline export function oddLanes(low: v128, high: v128): v128 {
+  return i32x4.shuffle(low, high, 1, 3, 5, 7);
+}
+
 /** The sum of two float64 lanes. */
 // @ts-ignore: decorator
 @inline export function laneSum(x: v128): f64 {
