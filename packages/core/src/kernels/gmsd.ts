@@ -3,7 +3,7 @@ import { formatShape, type Tensor } from "../tensor.ts";
 import { checkColours } from "./colours.ts";
 import { module as derivativesModule } from "./generated/derivatives.ts";
 import { module as pyramidModule } from "./generated/pyramid.ts";
-import { type ImageScore, type ImageTask, imageByImage, type Kernel, type KernelRun } from "./kernel.ts";
+import { byImage, type ImageScore, type ImageTask, type KernelRun } from "./kernel.ts";
 import type { Kernels } from "./module.ts";
 import { addCoarser, halfSize, halvePlanes, lumaWeights, mixPlanes, type Odd } from "./pyramid.ts";
 import { dimensions, type NotedExtremes, planarRows, rowsOf } from "./rows.ts";
@@ -89,17 +89,14 @@ function coarsest(spec: GmsdSpec, planes: Planes): readonly [height: number, wid
 }
 
 /** Deviations of the similarity of gradient magnitudes: lumas of each scale here, similarities in strips. */
-export const gmsd: Kernel<GmsdSpec> = {
-  modules: [pyramidModule, derivativesModule],
-  needsTarget: true,
-  mapSize: (spec, planes) =>
-    spec.weights.slice(0, -1).every((weight) => weight === 0) ? coarsest(spec, planes) : undefined,
-  weightPlanes: () => undefined,
-  check: (name, spec, shape) => {
+export const gmsd = byImage(
+  scoreImage,
+  [pyramidModule, derivativesModule],
+  (name, spec, shape) => {
     checkColours(name, shape);
     const [height, width] = coarsest(spec, [shape[1], shape[2], shape[3]]);
     if (height * width >= 2) return;
     throw new ReconlossError("shape", `${name}: output is ${formatShape(shape)}, too small for a deviation`);
   },
-  run: (kernels, spec, task) => imageByImage(task, (image) => scoreImage(kernels, spec, image)),
-};
+  (spec, planes) => (spec.weights.slice(0, -1).every((weight) => weight === 0) ? coarsest(spec, planes) : undefined),
+);

@@ -1,7 +1,7 @@
 import { checkColours } from "./colours.ts";
 import { module as haarModule } from "./generated/haar.ts";
 import { module as planesModule } from "./generated/planes.ts";
-import { type ImageScore, type ImageTask, imageByImage, type Kernel, type KernelRun } from "./kernel.ts";
+import { byImage, type ImageScore, type ImageTask, type KernelRun } from "./kernel.ts";
 import type { Kernels } from "./module.ts";
 import { averagePlanes, spreadPlanes } from "./planes.ts";
 import { dimensions, planarRows, rowsOf } from "./rows.ts";
@@ -38,11 +38,4 @@ function* scoreImage(
 }
 
 /** HaarPSI: planes of the averaged images here, similarities in strips. */
-export const haarpsi: Kernel<HaarPsiSpec> = {
-  modules: [planesModule, haarModule],
-  needsTarget: true,
-  mapSize: () => undefined,
-  weightPlanes: () => undefined,
-  check: (name, _, shape) => checkColours(name, shape),
-  run: (kernels, spec, task) => imageByImage(task, (image) => scoreImage(kernels, spec, image)),
-};
+export const haarpsi = byImage(scoreImage, [planesModule, haarModule], (name, _, shape) => checkColours(name, shape));

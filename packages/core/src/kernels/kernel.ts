@@ -66,22 +66,33 @@ export interface ImageScore {
   readonly extremes: NotedExtremes;
 }
 
-/** Work that is done for each image of a batch by itself. */
-export function* imageByImage(
-  { output, target, grad, map }: KernelTask,
-  scoreImage: (image: ImageTask) => KernelRun<ImageScore>,
-): KernelRun<KernelScores> {
-  const { count } = dimensions(output);
-  const one = (image: KernelImage, index: number) => (image instanceof Tensor ? image.image(index) : image);
-  const share = (batch: Float32Array | undefined, index: number) =>
-    batch?.subarray((index * batch.length) / count, ((index + 1) * batch.length) / count);
-  const perImage = new Float64Array(count);
-  let extremes: NotedExtremes = {};
-  for (let i = 0; i < count; i++) {
-    const task = { output: one(output, i), target: one(target!, i), grad: share(grad, i), map: share(map, i) };
-    const image = yield* scoreImage(task);
-    perImage[i] = image.score;
-    extremes = joinExtremes(extremes, image.extremes);
-  }
-  return { perImage, extremes };
+/** A kernel that scores each image of a batch by itself, in passes over strips and work between them. */
+export function byImage<S extends KernelSpec>(
+  scoreImage: (kernels: Kernels, spec: S, image: ImageTask) => KernelRun<ImageScore>,
+  modules: readonly KernelModule[],
+  check: Kernel<S>["check"],
+  mapSize: Kernel<S>["mapSize"] = () => undefined,
+): Kernel<S> {
+  return {
+    modules,
+    needsTarget: true,
+    mapSize,
+    weightPlanes: () => undefined,
+    check,
+    *run(kernels, spec, { output, target, grad, map }) {
+      const { count } = dimensions(output);
+      const one = (image: KernelImage, index: number) => (image instanceof Tensor ? image.image(index) : image);
+      const share = (batch: Float32Array | undefined, index: number) =>
+        batch?.subarray((index * batch.length) / count, ((index + 1) * batch.length) / count);
+      const perImage = new Float64Array(count);
+      let extremes: NotedExtremes = {};
+      for (let i = 0; i < count; i++) {
+        const task = { output: one(output, i), target: one(target!, i), grad: share(grad, i), map: share(map, i) };
+        const image = yield* scoreImage(kernels, spec, task);
+        perImage[i] = image.score;
+        extremes = joinExtremes(extremes, image.extremes);
+      }
+      return { perImage, extremes };
+    },
+  };
 }

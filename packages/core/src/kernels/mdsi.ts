@@ -3,7 +3,7 @@ import { checkColours } from "./colours.ts";
 import { downsampleFactor } from "./downsampling.ts";
 import { module as chromaticModule } from "./generated/chromatic.ts";
 import { module as planesModule } from "./generated/planes.ts";
-import { type ImageScore, type ImageTask, imageByImage, type Kernel, type KernelRun } from "./kernel.ts";
+import { byImage, type ImageScore, type ImageTask, type KernelRun } from "./kernel.ts";
 import type { Kernels } from "./module.ts";
 import { averagePlanes, spreadPlanes } from "./planes.ts";
 import { dimensions, planarRows, rowsOf } from "./rows.ts";
@@ -64,11 +64,4 @@ function* scoreImage(kernels: Kernels, spec: MdsiSpec, { output, target, grad }:
 }
 
 /** MDSI: planes of the averaged images and deviations here, similarities in strips. */
-export const mdsi: Kernel<MdsiSpec> = {
-  modules: [planesModule, chromaticModule],
-  needsTarget: true,
-  mapSize: () => undefined,
-  weightPlanes: () => undefined,
-  check: (name, _, shape) => checkColours(name, shape),
-  run: (kernels, spec, task) => imageByImage(task, (image) => scoreImage(kernels, spec, image)),
-};
+export const mdsi = byImage(scoreImage, [planesModule, chromaticModule], (name, _, shape) => checkColours(name, shape));

@@ -1,6 +1,6 @@
 import { module as pyramidModule } from "./generated/pyramid.ts";
 import { module as ssimModule } from "./generated/ssim.ts";
-import { type ImageScore, type ImageTask, imageByImage, type Kernel, type KernelRun } from "./kernel.ts";
+import { byImage, type ImageScore, type ImageTask, type KernelRun } from "./kernel.ts";
 import type { Kernels } from "./module.ts";
 import { addCoarser, halvePlanes } from "./pyramid.ts";
 import { dimensions, type NotedExtremes, planarRows, rowsOf } from "./rows.ts";
@@ -78,14 +78,7 @@ function* scoreImage(kernels: Kernels, spec: MsSsimSpec, { output, target, grad 
 }
 
 /** MS-SSIM: SSIM at every scale, each in strips, and what makes one scale of another between them. */
-export const msSsim: Kernel<MsSsimSpec> = {
-  modules: [pyramidModule, ssimModule],
-  needsTarget: true,
-  mapSize: () => undefined,
-  weightPlanes: () => undefined,
-  check: (name, spec, shape) => {
-    const { window, weights, odd, region } = spec;
-    checkWindow(name, spec, leastSide(window.size, weights.length, odd, region), shape);
-  },
-  run: (kernels, spec, task) => imageByImage(task, (image) => scoreImage(kernels, spec, image)),
-};
+export const msSsim = byImage(scoreImage, [pyramidModule, ssimModule], (name, spec, shape) => {
+  const { window, weights, odd, region } = spec;
+  checkWindow(name, spec, leastSide(window.size, weights.length, odd, region), shape);
+});

@@ -1,7 +1,7 @@
 import { checkColours } from "./colours.ts";
 import { module as pyramidModule } from "./generated/pyramid.ts";
 import { module as ssimulacra2Module } from "./generated/ssimulacra2.ts";
-import { type ImageScore, type ImageTask, imageByImage, type Kernel, type KernelRun } from "./kernel.ts";
+import { byImage, type ImageScore, type ImageTask, type KernelRun } from "./kernel.ts";
 import type { Kernels } from "./module.ts";
 import { addCoarser, halvePlanes } from "./pyramid.ts";
 import { dimensions, type NotedExtremes, planarRows, type Rows, rowsOf, samples } from "./rows.ts";
@@ -89,11 +89,6 @@ function* scoreImage(
 }
 
 /** SSIMULACRA 2: errors at every scale, each in strips, and what makes one scale of another between them. */
-export const ssimulacra2: Kernel<Ssimulacra2Spec> = {
-  modules: [pyramidModule, ssimulacra2Module],
-  needsTarget: true,
-  mapSize: () => undefined,
-  weightPlanes: () => undefined,
-  check: (name, _, shape) => checkColours(name, shape),
-  run: (kernels, spec, task) => imageByImage(task, (image) => scoreImage(kernels, spec, image)),
-};
+export const ssimulacra2 = byImage(scoreImage, [pyramidModule, ssimulacra2Module], (name, _, shape) =>
+  checkColours(name, shape),
+);

@@ -3,7 +3,7 @@ import { formatShape } from "../tensor.ts";
 import { addDecimated, decimatePlanes } from "./decimate.ts";
 import { module as informationModule } from "./generated/information.ts";
 import { module as pyramidModule } from "./generated/pyramid.ts";
-import { type ImageScore, type ImageTask, imageByImage, type Kernel, type KernelRun } from "./kernel.ts";
+import { byImage, type ImageScore, type ImageTask, type KernelRun } from "./kernel.ts";
 import type { Kernels } from "./module.ts";
 import { addCoarser, lumaWeights, mixPlanes } from "./pyramid.ts";
 import { dimensions, type NotedExtremes, planarRows, rowsOf } from "./rows.ts";
@@ -67,16 +67,9 @@ function* scoreImage(
 }
 
 /** Visual information fidelity: what makes one scale of another here, information in strips. */
-export const vif: Kernel<VifSpec> = {
-  modules: [pyramidModule, informationModule],
-  needsTarget: true,
-  mapSize: () => undefined,
-  weightPlanes: () => undefined,
-  check: (name, { windows }, shape) => {
-    const least = leastSide(windows);
-    if (Math.min(shape[2], shape[3]) >= least) return;
-    const problem = `output is ${formatShape(shape)}, but its windows need at least ${least}x${least}`;
-    throw new ReconlossError("shape", `${name}: ${problem}`);
-  },
-  run: (kernels, spec, task) => imageByImage(task, (image) => scoreImage(kernels, spec, image)),
-};
+export const vif = byImage(scoreImage, [pyramidModule, informationModule], (name, { windows }, shape) => {
+  const least = leastSide(windows);
+  if (Math.min(shape[2], shape[3]) >= least) return;
+  const problem = `output is ${formatShape(shape)}, but its windows need at least ${least}x${least}`;
+  throw new ReconlossError("shape", `${name}: ${problem}`);
+});
