@@ -506,6 +506,13 @@ export class Kernels {
     const written = this.#floats.subarray(address / 4, address / 4 + to - from);
     rows.data.set(written, sampleIndex(rows, channel, from));
   }
+
+  /** Writes pixels [from, to) of all channels, from planes `stride` floats apart. */
+  writePlanes(rows: WritableRows, from: number, to: number, address: number, stride: number): void {
+    for (let channel = 0; channel < rows.channels; channel++) {
+      this.write(rows, channel, from, to, address + 4 * channel * stride);
+    }
+  }
 }
 
 /** Adds up what came of pieces, by channel and piece, channel after channel, in whichever order they were computed. */

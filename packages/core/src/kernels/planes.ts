@@ -57,9 +57,7 @@ export function averagePlanes(kernels: Kernels, source: Rows, planes: Planes, { 
     }
     const pixels = (to - from) * half.width;
     kernels.run.toPlanes(means, channels === 1 ? 0 : 4 * apart, pixels, weights, rows.length, out, 4 * meansStride);
-    for (let plane = 0; plane < rows.length; plane++) {
-      kernels.write(written, plane, from * half.width, to * half.width, out + 4 * plane * meansStride);
-    }
+    kernels.writePlanes(written, from * half.width, to * half.width, out, meansStride);
   }
   return new Tensor(result, [1, rows.length, half.height, half.width]);
 }

@@ -52,9 +52,7 @@ export const chromatic: StripKernel<ChromaticSpec> = {
       scratch,
     );
     if (map) kernels.write(map, 0, from * width, to * width, cells);
-    for (let channel = 0; grad && channel < channels; channel++) {
-      kernels.write(grad, channel, from * width, to * width, gradient + 4 * channel * ownStride);
-    }
+    if (grad) kernels.writePlanes(grad, from * width, to * width, gradient, ownStride);
     return new Float64Array();
   },
   finish: () => Number.NaN,

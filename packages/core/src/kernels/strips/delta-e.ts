@@ -79,11 +79,7 @@ function scorePixels(
       weights,
       scratch,
     );
-    if (grad) {
-      for (let channel = 0; channel < channels; channel++) {
-        kernels.write(grad, channel, p, q, slopes + channel * stride * 4);
-      }
-    }
+    if (grad) kernels.writePlanes(grad, p, q, slopes, stride);
     if (map) kernels.write(map, 0, p, q, cells);
   }
   return sum;

@@ -52,9 +52,7 @@ export const haar: StripKernel<HaarSpec> = {
       4 * gradStride,
       scratch,
     );
-    for (let channel = 0; grad && channel < channels; channel++) {
-      kernels.write(grad, channel, from * width, to * width, gradient + 4 * channel * gradStride);
-    }
+    if (grad) kernels.writePlanes(grad, from * width, to * width, gradient, gradStride);
     return kernels.view64(sums, 2).slice();
   },
   finish: (_, __, [weighted, weights]) => weighted / weights,

@@ -125,9 +125,7 @@ export const ssimulacra2Scale: StripKernel<Ssimulacra2ScaleSpec> = {
         const planes = kernels.view(gradient, opponents * gradStride);
         for (let i = 0; i < rows; i++) planes[i] += planes[gradStride + i] + planes[2 * gradStride + i];
       }
-      for (let channel = 0; channel < channels; channel++) {
-        kernels.write(grad, channel, ...own, gradient + 4 * channel * gradStride);
-      }
+      kernels.writePlanes(grad, ...own, gradient, gradStride);
     }
     return kernels.view64(sums, sumsOfPlane * opponents).slice();
   },
