@@ -1,5 +1,16 @@
 import { broadcastShape, slicePositions } from "../graph/shapes.ts";
-import { axisIndex, every, filled, repeatedTo, scattered, shapeOf, withAxes, withZeros } from "./arrays.ts";
+import {
+  axisIndex,
+  channelsAsPlaces,
+  every,
+  filled,
+  placesAsChannels,
+  repeatedTo,
+  scattered,
+  shapeOf,
+  withAxes,
+  withZeros,
+} from "./arrays.ts";
 import type { JaxArray as A } from "./framework.ts";
 import type { O, Table } from "./table.ts";
 
@@ -52,14 +63,6 @@ export const arrangement = {
       operands.map((x) => withAxes(o, x)),
       1,
     ),
-  depthToSpace: ({ numpy }, [x], { factor: f }) => {
-    const [n, c, h, w] = shapeOf(x);
-    const split = numpy.transpose(numpy.reshape(x, [n, c / f ** 2, f, f, h, w]), [0, 1, 4, 2, 5, 3]);
-    return numpy.reshape(split, [n, c / f ** 2, h * f, w * f]);
-  },
-  spaceToDepth: ({ numpy }, [x], { factor: f }) => {
-    const [n, c, h, w] = shapeOf(x);
-    const split = numpy.transpose(numpy.reshape(x, [n, c, h / f, f, w / f, f]), [0, 1, 3, 5, 2, 4]);
-    return numpy.reshape(split, [n, c * f ** 2, h / f, w / f]);
-  },
+  depthToSpace: (o, [x], { factor }) => channelsAsPlaces(o, x, [factor, factor]),
+  spaceToDepth: (o, [x], { factor }) => placesAsChannels(o, x, [factor, factor]),
 } satisfies Partial<Table>;

@@ -14,7 +14,7 @@ export function axisIndex(axis: Axis): number {
 }
 
 /** The last axis along which there is more than one element. */
-export function innermost(shape: Shape): number {
+function innermost(shape: Shape): number {
   return Math.max(
     0,
     shape.findLastIndex((size) => size > 1),
@@ -22,7 +22,7 @@ export function innermost(shape: Shape): number {
 }
 
 /** Numbers along one axis, and none along the others. */
-export function along(axis: number, before: number, after: number): [number, number][] {
+function along(axis: number, before: number, after: number): [number, number][] {
   return axisOrder.map((_, index) => (index === axis ? [before, after] : [0, 0]));
 }
 
@@ -145,4 +145,24 @@ export function sidesOf({ top, bottom, left, right }: PadAttributes): [number, n
     [top, bottom],
     [left, right],
   ];
+}
+
+/** Sizes or counts along rows and columns. */
+export type Steps = readonly [h: number, w: number];
+
+/** Rows and columns of x in blocks of this size, whose places become channels: of each channel one after the other. */
+export function placesAsChannels(o: O, x: A, [rows, columns]: Steps): A {
+  const [n, c, h, w] = shapeOf(x);
+  const blocks = o.numpy.reshape(x, [n, c, h / rows, rows, w / columns, columns]);
+  const places = o.numpy.transpose(blocks, [0, 1, 3, 5, 2, 4]);
+  return o.numpy.reshape(places, [n, c * rows * columns, h / rows, w / columns]);
+}
+
+/** The reverse. */
+export function channelsAsPlaces(o: O, x: A, [rows, columns]: Steps): A {
+  const [n, channels, h, w] = shapeOf(x);
+  const c = channels / (rows * columns);
+  const places = o.numpy.reshape(x, [n, c, rows, columns, h, w]);
+  const blocks = o.numpy.transpose(places, [0, 1, 4, 2, 5, 3]);
+  return o.numpy.reshape(blocks, [n, c, h * rows, w * columns]);
 }

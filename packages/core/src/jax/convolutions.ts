@@ -1,11 +1,20 @@
 import type { ConvAttributes, PadAttributes } from "../graph/primitives.ts";
 import { convShape } from "../graph/shapes.ts";
 import type { Shape } from "../tensor.ts";
-import { every, scattered, shapeOf, sidesOf, withAxes, withZeros } from "./arrays.ts";
+import {
+  channelsAsPlaces,
+  every,
+  placesAsChannels,
+  type Steps,
+  scattered,
+  shapeOf,
+  sidesOf,
+  withAxes,
+  withZeros,
+} from "./arrays.ts";
 import type { JaxArray as A } from "./framework.ts";
 import type { O, Table } from "./table.ts";
 
-type Steps = readonly [h: number, w: number];
 type Corner = Pick<PadAttributes, "top" | "left">;
 
 const none: PadAttributes = { top: 0, bottom: 0, left: 0, right: 0 };
@@ -16,22 +25,6 @@ function transposedWeight(o: O, weight: A, groups: number): A {
   const grouped = reshape(withAxes(o, weight), [groups, outputs / groups, inputs, kh, kw]);
   const turned = reshape(transpose(grouped, [0, 2, 1, 3, 4]), [groups * inputs, outputs / groups, kh, kw]);
   return flip(flip(turned, 2), 3);
-}
-
-/** Rows and columns of x in blocks of this size, whose places become channels: of each channel one after the other. */
-function placesAsChannels(o: O, x: A, [rows, columns]: Steps): A {
-  const [n, c, h, w] = shapeOf(x);
-  const blocks = o.numpy.reshape(x, [n, c, h / rows, rows, w / columns, columns]);
-  const places = o.numpy.transpose(blocks, [0, 1, 3, 5, 2, 4]);
-  return o.numpy.reshape(places, [n, c * rows * columns, h / rows, w / columns]);
-}
-
-function channelsAsPlaces(o: O, x: A, [rows, columns]: Steps): A {
-  const [n, channels, h, w] = shapeOf(x);
-  const c = channels / (rows * columns);
-  const places = o.numpy.reshape(x, [n, c, rows, columns, h, w]);
-  const blocks = o.numpy.transpose(places, [0, 1, 4, 2, 5, 3]);
-  return o.numpy.reshape(blocks, [n, c, h * rows, w * columns]);
 }
 
 /** x with zeros, or less of it, so that it has this size below and right of `top` and `left`. */
