@@ -1,6 +1,5 @@
 import type { Primitive, Primitives, ResizeAttributes } from "../graph/primitives.ts";
 import { continued, resizeTaps, wave } from "../graph/sampling.ts";
-import { elementCount } from "../tensor.ts";
 import type { TensorflowTensor as T, TensorflowOps } from "./framework.ts";
 
 /** A primitive in operations of TensorFlow.js. */
@@ -116,7 +115,7 @@ export class Kept {
     fill: (set: (row: number, column: number, value: number) => void) => void,
   ): T {
     return this.#make(key, () => {
-      const data = new Float32Array(elementCount([1, 1, rows, columns]));
+      const data = new Float32Array(rows * columns);
       fill((row, column, value) => {
         data[row * columns + column] += value;
       });

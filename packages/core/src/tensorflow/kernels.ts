@@ -1,7 +1,7 @@
 import { checkFunction, checkObject } from "../arguments.ts";
 import type { TensorflowTensor as T, TensorflowOps } from "./framework.ts";
 import { registerSecondGradients } from "./second-gradients.ts";
-import { padded, spread } from "./zeros.ts";
+import { none, padded, spread } from "./zeros.ts";
 
 type Pair = [number, number];
 
@@ -32,7 +32,7 @@ function padding(
   axis: 0 | 1,
   { size, kernel, stride }: Record<"size" | "kernel" | "stride", number>,
 ): Pair {
-  if (pad === "valid") return [0, 0];
+  if (pad === "valid") return none;
   if (typeof pad === "number") return [pad, pad];
   if (pad !== "same") return pad[axis + 1];
   const total = Math.max((Math.ceil(size / stride) - 1) * stride + kernel - size, 0);
@@ -54,21 +54,19 @@ const byFilter: Kernel = (tf, { x, dy }, attributes) => {
   const windows = windowsOf(attributes, x.shape.slice(1, 3), [kh, kw]);
   const images = tf.transpose(padded(tf, x, windows[0].pads, windows[1].pads), [3, 1, 2, 0]);
   const filter = tf.transpose(dy, [1, 2, 0, 3]);
-  const none: Pair = [0, 0];
   const steps = windows.map(({ stride }) => stride) as Pair;
   const correlation = tf.conv2d(images, filter, [1, 1], [none, none, none, none], "NHWC", steps);
   // What the last stride leaves over belongs to no place of the filter.
   return tf.transpose(tf.slice(correlation, [0, 0, 0, 0], [inputs, kh, kw, outputs]), [1, 2, 0, 3]);
 };
 
-/** The places of a depthwise filter: of each the row, the column, and the part of the padded images that it is multiplied with. */
+/** The places of a depthwise filter: of each the part of the padded images that it is multiplied with. */
 function* placesOf(windows: ReturnType<typeof windowsOf>, [h, w]: number[]) {
   const [rows, columns] = windows;
   for (let p = 0; p < rows.kernel; p++)
     for (let q = 0; q < columns.kernel; q++) {
-      const start = [p, q];
-      const end = [start[0] + (h - 1) * rows.stride + 1, start[1] + (w - 1) * columns.stride + 1];
-      yield { start, end, p, q };
+      const end = [p + (h - 1) * rows.stride + 1, q + (w - 1) * columns.stride + 1];
+      yield { start: [p, q], end };
     }
 }
 
@@ -98,7 +96,6 @@ const byDepthwiseInput: Kernel = (tf, { dy, filter }, attributes) => {
     return [reach - before, size - apart.shape[index + 1] + before];
   });
   const turned = tf.reshape(tf.reverse(tf.reverse(filter, 0), 1), [kh, kw, c * m, 1]);
-  const none: Pair = [0, 0];
   const each = tf.depthwiseConv2d(
     padded(tf, apart, rows, columns),
     turned,

@@ -1,21 +1,23 @@
 import { lowestFloat32 } from "../graph/float32.ts";
-import type { PoolAttributes } from "../graph/primitives.ts";
+import type { PadAttributes, PoolAttributes } from "../graph/primitives.ts";
 import { poolShape } from "../graph/shapes.ts";
 import type { TensorflowTensor as T } from "./framework.ts";
 import type { Kept, Table } from "./kept.ts";
 import { shapeOf } from "./layout.ts";
 import { none, padded, pair, spread } from "./zeros.ts";
 
-type Pads = [[number, number], [number, number], [number, number], [number, number]];
+/** x with numbers around it, as a pooling pads it. */
+function surrounded({ tf }: Kept, x: T, { top, bottom, left, right }: PadAttributes, beyond: number): T {
+  if (top + bottom + left + right === 0) return x;
+  return tf.pad(x, [none, [top, bottom], [left, right], none], beyond);
+}
 
 /** The values that the windows of a pooling have at each of their places, row by row: `beyond` outside the image. */
 function windowPlaces(kept: Kept, x: T, attributes: PoolAttributes, beyond: number): T[] {
   const { tf } = kept;
   const { kernel, stride, padding } = attributes;
   const [, , height, width] = poolShape(shapeOf(x), attributes);
-  const { top, bottom, left, right } = padding;
-  const pads: Pads = [none, [top, bottom], [left, right], none];
-  const wide = top + bottom + left + right === 0 ? x : tf.pad(x, pads, beyond);
+  const wide = surrounded(kept, x, padding, beyond);
   const [n, , , c] = x.shape;
   return Array.from({ length: kernel[0] * kernel[1] }, (_, place) => {
     const [y, z] = [Math.floor(place / kernel[1]), place % kernel[1]];
@@ -53,11 +55,8 @@ function maxUnpool(kept: Kept, g: T, x: T, attributes: PoolAttributes): T {
 
 /** Pooling, and what scatters and gathers by it. */
 export const pooling = {
-  maxPool: ({ tf }, [x], { kernel, stride, padding: { top, bottom, left, right } }) => {
-    const around = top + bottom + left + right === 0;
-    const wide = around ? x : tf.pad(x, [none, [top, bottom], [left, right], none], lowestFloat32);
-    return tf.maxPool(wide, pair(kernel), pair(stride), [none, none, none, none]);
-  },
+  maxPool: (kept, [x], { kernel, stride, padding }) =>
+    kept.tf.maxPool(surrounded(kept, x, padding, lowestFloat32), pair(kernel), pair(stride), [none, none, none, none]),
   maxUnpool: (kept, [g, x], attributes) => maxUnpool(kept, g, x, attributes),
   maxGather: (kept, [v, x], attributes) => {
     const { tf } = kept;

@@ -20,12 +20,12 @@ type Gradient = (tf: Operations, dy: T, x: T) => T;
  * ([tfjs#3252](https://github.com/tensorflow/tfjs/issues/3252)); by the operand it has one.
  */
 const byOperand: Readonly<Record<string, readonly [operand: string, gradient: Gradient]>> = {
-  Tanh: ["x", (tf, dy, x) => tf.mul(dy, difference(tf, 1, square(tf, tf.tanh(x))))],
+  Tanh: ["x", (tf, dy, x) => tf.mul(dy, oneLess(tf, square(tf, tf.tanh(x))))],
   Sigmoid: [
     "x",
     (tf, dy, x) => {
       const y = tf.sigmoid(x);
-      return tf.mul(dy, tf.mul(y, difference(tf, 1, y)));
+      return tf.mul(dy, tf.mul(y, oneLess(tf, y)));
     },
   ],
   Exp: ["x", (tf, dy, x) => tf.mul(dy, tf.exp(x))],
@@ -50,7 +50,7 @@ const comparisons: Readonly<Record<string, readonly string[]>> = {
 };
 
 const square = (tf: Operations, x: T) => tf.mul(x, x);
-const difference = (tf: Operations, a: number, b: T) => tf.sub(tf.scalar(a), b);
+const oneLess = (tf: Operations, x: T) => tf.sub(tf.scalar(1), x);
 
 /** Lets the tape differentiate gradients of activations again: those of {@link byOperand}, and of comparisons, which are 0. */
 export function registerSecondGradients(namespace: object): void {
