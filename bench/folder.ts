@@ -43,7 +43,7 @@ function timed(run: () => Means): { seconds: number; means: Means } {
 }
 
 const options = { encoding: "utf8", maxBuffer: 2 ** 24 } as const;
-/** What is needed so that every round computes; checkouts from before pairs were kept know no such option. */
+/** The options with which every round computes; checkouts from before pairs were kept know no such option. */
 const anew = (main: string) =>
   execFileSync(process.execPath, [main, "compare", "--help"], options).includes("--no-cache") ? ["--no-cache"] : [];
 const more: Record<string, string[]> = Object.fromEntries(

@@ -5,7 +5,7 @@ export const turn = () => new Promise((resolve) => setTimeout(resolve, 250));
 export const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1];
 const fastest = (values: readonly number[]) => Math.min(...values);
 
-/** Runs contenders in turn, round after round after some that warm up and are not counted, and returns the milliseconds of each. */
+/** Runs contenders in turn, and returns the milliseconds of each in each round; rounds before, to warm up, are not counted. */
 export async function timesInTurn(
   contenders: Readonly<Record<string, () => unknown>>,
   rounds: number,

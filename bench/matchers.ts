@@ -39,7 +39,7 @@ function pathOf(shot: Shot): string {
 
 interface Guard {
   name: string;
-  /** What it reads, and what else differs from the others. */
+  /** The form in which it reads images, and what else differs from the others. */
   reads: string;
   /** Whether it tells that two pictures differ. */
   tells(reference: Shot, actual: Shot): Promise<boolean> | boolean;
@@ -124,7 +124,7 @@ const times = await timesInTurn(
   2,
 );
 
-/** How long the first comparison of a process takes as soon as the module is imported, or a while after, and the next ones; with the packages as they are built. */
+/** The time of the first comparison of a process, as soon as the module is imported or a while after, and of the next ones; with the packages as they are built. */
 function firstOf(conditions: string, wait: number): { first: number; next: number } {
   const entry = fileURLToPath(new URL("../packages/reconloss/dist/vitest/index.js", import.meta.url));
   const program = `

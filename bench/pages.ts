@@ -10,7 +10,7 @@ export interface Shot {
   png: Buffer;
 }
 
-/** What of the page differs, in its style or its text. */
+/** Differences of the page, in its style or its text. */
 interface Page {
   css?: string;
   title?: string;
@@ -38,7 +38,7 @@ export interface Change {
   /** False where nothing but the softness of edges differs. */
   isReal: boolean;
   page: Page;
-  /** What is done to the picture of the page that did not change, in place of another page. */
+  /** Changes the picture of the unchanged page, in place of another page. */
   redraw?: (shot: Shot) => Promise<Shot>;
 }
 

@@ -20,7 +20,7 @@ const rows: string[] = [];
 let tries = 0;
 let seconds = 0;
 
-/** What `compare` has of a file. */
+/** The score that `compare` has of a file. */
 async function scoreOf(output: string, photo: string): Promise<number> {
   const [, label = ""] = /^([^<>]+)/.exec(target) ?? [];
   for await (const { result } of comparePairs([{ name: "a", output, target: photo }], parseLosses(label))) {

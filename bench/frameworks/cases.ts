@@ -7,7 +7,7 @@ export interface ModelCase {
   readonly images: number;
   readonly side: number;
   readonly channels: number;
-  /** How many convolutions there are, and how many of them, counted from the end, learn. */
+  /** The number of convolutions, and of those that learn, which are the last ones. */
   readonly layers: number;
   readonly learning: number;
 }
@@ -34,7 +34,7 @@ export function pictures({ images, side }: ModelCase) {
   return { input, target };
 }
 
-/** What a case is, in words. */
+/** A case in words. */
 export function described({ images, side, channels, layers, learning }: ModelCase): string {
   const which = layers === learning ? `all ${layers} layers learn` : `the last ${learning} of ${layers} layers learn`;
   return `${images} of ${side}x${side}, ${channels} channels, ${which}`;

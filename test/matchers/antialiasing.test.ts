@@ -4,7 +4,7 @@ import { withoutAntialiasing } from "../../packages/reconloss/src/matchers/antia
 
 const size = 32;
 
-/** How much of each pixel lies inside of a shape, from 16 x 16 places in it: what anti-aliasing stands for. */
+/** The part of each pixel that lies inside of a shape, from 16 x 16 places in it: what anti-aliasing stands for. */
 function coverage(inside: (x: number, y: number) => boolean): number[] {
   const parts = 16;
   return Array.from({ length: size * size }, (_, i) => {
@@ -45,7 +45,7 @@ function differing(a: PreparedImage, b: PreparedImage): number {
   ).length;
 }
 
-/** How many pixels differ, before and after anti-aliasing was passed over. */
+/** The number of pixels that differ, before and after anti-aliasing was passed over. */
 function left(output: PreparedImage, target: PreparedImage): [before: number, after: number] {
   const { images, count } = withoutAntialiasing({ output, target });
   const [before, after] = [differing(output, target), differing(images.output, images.target)];

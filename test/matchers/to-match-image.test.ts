@@ -15,7 +15,7 @@ import { temporaryFolder } from "../folder.ts";
 const folder = await temporaryFolder();
 let files = 0;
 
-/** What Vitest and Jest give matchers, of a test file of its own. */
+/** The `this` that Vitest and Jest give matchers, of a test file of its own. */
 function running(update: "all" | "new" | "none", runner: "vitest" | "jest" = "vitest") {
   const name = runner === "vitest" ? "snapshotUpdateState" : "_updateSnapshot";
   const state = {

@@ -21,7 +21,7 @@ beforeAll(async () => {
   for (const seed of [1, 2, 3]) await writeImage(join(photos, `${seed}.png`), scene(height, width, seed));
 });
 
-/** What `compare` makes of a written file. */
+/** The numbers that `compare` has of a written file. */
 async function compared(output: string, target: string, metrics: string, options: PixelOptions = {}) {
   for await (const { result, failures } of comparePairs(
     [{ name: "a", output, target }],

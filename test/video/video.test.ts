@@ -31,7 +31,7 @@ function make(
   ffmpeg(...source, "-pix_fmt", format, "-c:v", "ffv1", ...more, at(name));
 }
 
-/** What ffmpeg's own filters make of two videos: the lines of their files of statistics, and what they print at the end. */
+/** The results of ffmpeg's own filters of two videos: the lines of their files of statistics, and what they print at the end. */
 async function filtered(filter: "psnr" | "ssim", output: string, target: string) {
   const file = at(`${filter}.txt`);
   const graph = `[0:v][1:v]${filter}=stats_file=${file}`;

@@ -9,7 +9,7 @@ export class Html {
   }
 }
 
-/** What can be put into a template: everything but {@link Html} is text, and is escaped. */
+/** A value that can be put into a template: everything but {@link Html} is text, and is escaped. */
 export type Content = Html | string | number | undefined | readonly Content[];
 
 const entities: Readonly<Record<string, string>> = {
@@ -34,7 +34,7 @@ export function html(strings: TemplateStringsArray, ...values: readonly Content[
   return new Html(strings.map((string, index) => string + render(values[index])).join(""));
 }
 
-/** What a page's head says. */
+/** The contents of a page's head. */
 export interface Head {
   readonly title: Content;
   readonly style: string;

@@ -18,7 +18,7 @@ import { listOption } from "./repeated.ts";
 import { tell, tellSome } from "./tell.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** What guards a build with a comparison. */
+/** The flags that let a comparison guard a build. */
 export interface GateFlags {
   baseline?: string;
   tolerance?: string;

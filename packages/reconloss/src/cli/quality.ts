@@ -31,7 +31,7 @@ interface Flags extends AlphaFlags, NetworkOptions, PluginOptions {
   progress: boolean;
 }
 
-/** How many images are in work at a time: one that is measured, the next one encoded meanwhile. */
+/** The number of images in work at a time: one that is measured, the next one encoded meanwhile. */
 const imagesAtOnce = 2;
 /** Tries of a search, about: bisection over 100, and neighbours. */
 const triesExpected = 11;
@@ -90,7 +90,7 @@ Exit codes: 0 all well; 1 an image failed, or no quality meets the target; 2 wro
     .action(async (input: string, flags: Flags) => finish(await quality(input, flags, terminal)));
 }
 
-/** What came of one image. */
+/** The result of one image. */
 interface Found extends Job {
   readonly search: FileQualitySearch;
 }
@@ -156,7 +156,7 @@ async function quality(input: string, flags: Flags, terminal: Terminal): Promise
   return missed.length > 0 ? exitCodes.failed : code;
 }
 
-/** Where the file of one image goes: `output` itself, where that is a name of the format, or into the folder of that name. */
+/** The path of the file of one image: `output` itself, where that is a name of the format, or into the folder of that name. */
 function placeOf(
   input: string,
   output: string,
@@ -203,7 +203,7 @@ async function tryOne(
   return { ...job, search: { ...search, chosen: { ...search.chosen, data: new Uint8Array() } } };
 }
 
-/** Why no file meets the target: the best that there is of each condition. */
+/** Says why no file meets the target: the best that there is of each condition. */
 function whyNone(
   { tried, conditions, losses }: FileQualitySearch,
   [lowest, highest]: readonly [number, number],
@@ -220,7 +220,7 @@ function whyNone(
 const decimalsOf = (losses: readonly Loss[], label: string) =>
   losses.find((loss) => loss.label === label)?.decimals ?? 4;
 
-/** What is told of all images. */
+/** The results of all images, to be printed. */
 interface Told {
   readonly found: readonly Found[];
   readonly missed: readonly Missed[];
@@ -236,7 +236,7 @@ function sizesOf(found: readonly Found[]) {
   return { inputs, chosen, saved: inputs - chosen };
 }
 
-/** How often each quality was chosen. */
+/** The number of images by the quality that was chosen. */
 function countsOf(found: readonly Found[]): ReadonlyMap<number, number> {
   const counts = new Map<number, number>();
   for (const { search } of found) {
@@ -340,7 +340,7 @@ function histogram(counts: ReadonlyMap<number, number>): string[] {
   return lines;
 }
 
-/** What is to be known of several images is said once. */
+/** Prints notes, those of several images once, and failures. */
 function printNotes({ found, missed, isFolder }: Told, terminal: Terminal): void {
   const counts = new Map<string, number>();
   for (const { search } of found) {

@@ -26,10 +26,10 @@ import { coloursFor, printable, type Terminal, widthOf } from "./terminal.ts";
 /** The number of the worst frames that are listed. */
 const worstShown = 5;
 
-/** What is computed of videos when nothing is said. */
+/** The metrics of videos when none is named. */
 const defaultMetrics = "psnr,ssim";
 
-/** What the command line says of videos alone. */
+/** The flags of videos alone. */
 export interface VideoFlags {
   frames?: boolean;
   planes?: VideoPlanes;
@@ -47,7 +47,7 @@ export function addVideoOptions(command: Command): Command {
     );
 }
 
-/** What `compare` is told of videos. */
+/** The flags of `compare` that videos take. */
 interface Flags extends VideoFlags, MeasureFlags {
   readonly json?: string;
   readonly csv?: string;
@@ -110,7 +110,7 @@ export async function compareAsVideos(
   return tellVideos(comparison, conditions && verdictsOn(comparison, conditions), flags, terminal);
 }
 
-/** What becomes of conditions, of which frames are the pairs. */
+/** The verdicts on conditions, with frames as the pairs. */
 function verdictsOn(
   { paths, width, height, losses, frames, failed }: VideoComparison,
   conditions: readonly Condition[],

@@ -6,7 +6,7 @@ import type { BaselineRecord, Change, Comparison, PairResult } from "./types.ts"
 
 /** The numbers of an earlier run. */
 export interface Baseline {
-  /** Where they are from, for messages. */
+  /** The file that they are from, for messages. */
   file: string;
   /** The losses by label. */
   losses: Readonly<Record<string, { spec: string; better: Better }>>;
@@ -15,7 +15,7 @@ export interface Baseline {
   pairs: ReadonlyMap<string, Pick<PairResult, "values" | "targetValues">>;
 }
 
-/** How much worse a loss may be: over all pairs, and in each. */
+/** The amount by which a loss may be worse: over all pairs, and in each. */
 export interface Tolerance {
   overall: number;
   pair: number;
@@ -73,7 +73,7 @@ export function parseBaseline(text: string, file: string): Baseline {
 const shownAlike = ({ decimals }: Loss) => 0.5 * 10 ** -decimals;
 
 /**
- * How much worse each loss may be, from a list: `psnr=0.1` over all pairs and in each, `any(psnr)=0.5` in each. What is not listed may be worse by half of the last digit that it is shown
+ * Parses by how much each loss may be worse, from a list: `psnr=0.1` over all pairs and in each, `any(psnr)=0.5` in each. What is not listed may be worse by half of the last digit that it is shown
  * with.
  *
  * @param losses - those that are computed
@@ -248,7 +248,7 @@ export function compareWithBaseline(
   return { file, pass, overall, moved, missing };
 }
 
-/** How bad a loss is over all pairs, before and now. */
+/** The badness of a loss over all pairs, before and now. */
 function overallOf(
   { better, definition }: Loss,
   finite: readonly [number, number][],

@@ -5,7 +5,7 @@ export interface Raster {
   readonly height: number;
 }
 
-/** Where something stands: points of 1/72 inch, from the left and from the top. */
+/** A rectangle on the figure: points of 1/72 inch, from the left and from the top. */
 export interface Place {
   readonly x: number;
   readonly y: number;
@@ -17,7 +17,7 @@ export interface Place {
 export interface Picture extends Place {
   readonly kind: "picture";
   readonly raster: Raster;
-  /** What it shows, in words. */
+  /** Its contents in words. */
   readonly title: string;
   /** Whether each pixel becomes a square, instead of being smoothed. */
   readonly enlarged?: boolean;
@@ -43,7 +43,7 @@ export interface Run {
 export interface Line {
   readonly kind: "line";
   readonly runs: readonly Run[];
-  /** Where it begins, or its middle. */
+  /** Its beginning or its middle, as `anchor` says. */
   readonly x: number;
   readonly anchor: "start" | "middle";
   /** The baseline. */
@@ -57,7 +57,7 @@ export interface Drawing {
   /** In points of 1/72 inch. */
   readonly width: number;
   readonly height: number;
-  /** What it shows, in words. */
+  /** Its contents in words. */
   readonly title: string;
   readonly parts: readonly (Picture | Frame | Line)[];
 }

@@ -30,11 +30,11 @@ export interface FigureImage {
   readonly boxes?: readonly FigureBox[];
 }
 
-/** How a figure is made. */
+/** The options of a figure. */
 export interface FigureOptions extends LayoutOptions, LoadOptions {
   /** Default: the image on which methods differ most by the first metric. */
   images?: readonly FigureImage[];
-  /** What stands under the crops instead of `Target` and the methods' names, in their order. */
+  /** Texts under the crops instead of `Target` and the methods' names, in their order. */
   labels?: readonly string[];
   /** Width and height in pixels of regions that are chosen; default: 4:3, a quarter of the image's shorter side high. */
   size?: readonly [width: number, height: number];
@@ -42,15 +42,15 @@ export interface FigureOptions extends LayoutOptions, LoadOptions {
   dpi?: number;
 }
 
-/** What was drawn. */
+/** A record of what was drawn. */
 export interface FigureRecord {
   /** Of the whole, in points of 1/72 inch. */
   readonly width: number;
   readonly height: number;
   readonly images: readonly { readonly name: string; readonly boxes: readonly Box[]; readonly isProposed: boolean }[];
-  /** How many crops are missing, since a method has no such image. */
+  /** The number of crops that are missing, since a method has no such image. */
   readonly missing: number;
-  /** What a reader should know: outputs that are missing, letters that the fonts lack. */
+  /** Notes for the reader: outputs that are missing, letters that the fonts lack. */
   readonly notes: readonly string[];
 }
 
@@ -116,7 +116,7 @@ function numbersOf(losses: readonly Loss[], { pairs }: JudgedImage): (Run[] | un
   );
 }
 
-/** What stands under the target: which numbers stand under the others. */
+/** The line under the target, which names the numbers under the others. */
 function namesOf(losses: readonly Loss[]): Run[] {
   return [{ text: losses.map(({ label, better }) => `${label} ${arrowOf(better)}`).join(" / ") }];
 }

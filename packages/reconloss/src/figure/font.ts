@@ -1,6 +1,6 @@
 import { inflateRawSync } from "node:zlib";
 
-/** What of a TrueType file draws a letter: its outlines in whole numbers, `unitsPerEm` to the font's size. */
+/** A letter of a TrueType file: its outlines in whole numbers, `unitsPerEm` to the font's size. */
 interface Glyph {
   readonly advance: number;
   readonly contours: readonly Contour[];

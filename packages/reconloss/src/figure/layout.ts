@@ -15,20 +15,20 @@ export interface ColouredBox extends Box {
   readonly colour: string;
 }
 
-/** What stands in the grid beside an image. */
+/** A place in the grid beside an image: the target's or a method's. */
 export interface Cell {
   readonly title: string;
   /** The image within each box. */
   readonly crops: readonly Raster[];
   /** The line under the title: numbers, the best of each metric in bold. */
   readonly numbers?: readonly Run[];
-  /** Why there is nothing to show, instead of crops. */
+  /** The reason why there is nothing to show, instead of crops. */
   readonly missing?: string;
 }
 
 /** An image with its crops. */
 export interface Row {
-  /** What stands under the image. */
+  /** The line under the image. */
   readonly caption: string;
   /** The image, which may be reduced; boxes are in the pixels of `width` x `height`. */
   readonly picture: Raster;
@@ -38,7 +38,7 @@ export interface Row {
   readonly cells: readonly Cell[];
 }
 
-/** How a figure is laid out. */
+/** The options of a figure's layout. */
 export interface LayoutOptions {
   /** Width of the whole, in points of 1/72 inch; default 496, two columns of most papers. With `scale`, what comes of it. */
   width?: number;
@@ -98,7 +98,7 @@ function columnsOf(count: number, boxes: number): number {
   return Math.ceil(count / 2);
 }
 
-/** How the width is shared out: the image is as high as the grid beside it, unless it took more than its part of the width. */
+/** The sizes of the image and the grid that share the width: the image is as high as the grid beside it, unless it took more than its part of the width. */
 function sizesOf(row: Row, options: Required<Omit<LayoutOptions, "scale">> & { scale?: number }): Sizes {
   const { width, columns, fontSize, scale } = options;
   const lines = Math.ceil(row.cells.length / columns);

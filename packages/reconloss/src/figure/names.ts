@@ -6,7 +6,7 @@ import { bySpread } from "./spread.ts";
 
 const stemOf = (text: string) => text.slice(0, text.length - extname(text).length);
 
-/** What a name may mean, the nearest first: the whole of an image's, the same without extension, or the end of either. */
+/** The meanings that a name may have, the nearest first: the whole of an image's, the same without extension, or the end of either. */
 const readings: readonly ((own: string, name: string) => boolean)[] = [
   (own, name) => own === name,
   (own, name) => stemOf(own) === name,
@@ -42,7 +42,7 @@ export function findImage<T extends Pick<JudgedImage, "name">>(name: string, ima
 
 const isComparable = ({ target, pairs }: JudgedImage) => target !== null && pairs.some((pair) => pair !== undefined);
 
-/** Why nothing of an image, or of any, can be shown. */
+/** The reason why nothing of an image, or of any, can be shown. */
 function reasonOf({ failed }: Pick<Judgement, "failed">, target?: string | null): string {
   const failure = failed.find((each) => each.loss === undefined && (target === undefined || each.target === target));
   return failure === undefined ? "" : `: ${failure.method}: ${failure.error}`;

@@ -5,13 +5,13 @@ import type { Box } from "./layout.ts";
 /** A region that is worth a look. */
 export interface ProposedRegion extends Box {
   /**
-   * How far methods differ in it: the mean over its pixels of the variance, between the methods, of the error at the pixel, in squared steps of 0 to 1. Of one method alone, its
+   * The difference between methods in it: the mean over its pixels of the variance, between the methods, of the error at the pixel, in squared steps of 0 to 1. Of one method alone, its
    * mean error.
    */
   readonly score: number;
 }
 
-/** How regions are looked for. */
+/** The options of the search for regions. */
 export interface RegionOptions {
   /** The most regions; default 3. They do not overlap. */
   count?: number;
@@ -21,7 +21,7 @@ export interface RegionOptions {
 
 const shareOfSide = 4;
 const leastSide = 16;
-/** What rounding leaves between equal methods is below; a pixel that differs by one step of 8 bits, in a region of a million, is above. */
+/** The least score of a region: what rounding leaves between equal methods is below, a pixel that differs by one step of 8 bits, in a region of a million, is above. */
 const leastScore = 1e-15;
 
 /** The size of regions of an image where none is said: 4:3, a quarter of the shorter side high. */

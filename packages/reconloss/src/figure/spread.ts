@@ -2,7 +2,7 @@ import type { Loss } from "@reconloss/core";
 import { badnessOf } from "../compare/index.ts";
 import type { JudgedImage } from "../judge/types.ts";
 
-/** How far methods differ on an image by a loss: the standard deviation of its finite numbers (of priors, of their distances from the target's own value); 0 of fewer than two. */
+/** The difference between methods on an image by a loss: the standard deviation of its finite numbers (of priors, of their distances from the target's own value); 0 of fewer than two. */
 export function spreadOf(loss: Pick<Loss, "label" | "better">, { pairs }: JudgedImage): number {
   const numbers = pairs.flatMap((pair) => (pair && badnessOf(loss, pair)) ?? []).filter(Number.isFinite);
   if (numbers.length < 2) return 0;

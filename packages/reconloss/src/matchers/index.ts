@@ -24,7 +24,7 @@ function load() {
 // Loaded while the runner does something else, so that the first comparison does not wait for it; Jest's loader takes no imports meanwhile.
 if (process.env.JEST_WORKER_ID === undefined) load().catch(() => {});
 
-/** What a runner's `expect(image)` has when {@link toMatchImage} was added to it; for its types. */
+/** The matcher of a runner's `expect(image)` to which {@link toMatchImage} was added; for its types. */
 export interface ImageMatchers<R = Promise<void>> {
   /** See {@link toMatchImage}. */
   toMatchImage(conditions?: string | readonly string[] | ImageMatcherOptions, options?: ImageMatcherOptions): R;
@@ -35,7 +35,7 @@ export interface ImageMatchers<R = Promise<void>> {
  * its own. It is written where it is missing and rewritten by the runner's own flag (`vitest -u`, `jest -u`, `playwright test --update-snapshots`, `bun test --update-snapshots`); a run that writes none,
  * as in CI, fails without it. An image that does not match leaves `.actual.png` and `.diff.png`, a picture of the errors in false colours, beside the snapshot. Sizes that differ do not match.
  *
- * What it needs is loaded in the background once it is imported; for conditions that kernels compute (`l1`, `psnr`, `ssim`, `deltaE` ...) no ONNX Runtime is.
+ * All that it needs is loaded in the background once it is imported; for conditions that kernels compute (`l1`, `psnr`, `ssim`, `deltaE` ...) no ONNX Runtime is.
  *
  * @param received the image: the bytes or the path of a file, `{ data, width, height }`, a tensor, whatever losses take
  * @param conditions what must be true: `"ssim>0.99"`, `"deltaE.p99<2, ssim.min>0.5"`, a list of such, or options alone; default `"deltaE.max<1"`

@@ -1,7 +1,7 @@
 import { alphaOf, checkMatchOptions, type Match, type MatchOptions, matchRead } from "./match.ts";
 import { readSubject } from "./read.ts";
 
-/** What `matchImages` does, with everything that it needs. */
+/** The work of `matchImages`, with everything that it needs. */
 export async function matchInputs(output: unknown, target: unknown, options: MatchOptions): Promise<Match> {
   checkMatchOptions("matchImages", options);
   const [read, expected] = await Promise.all(

@@ -22,9 +22,9 @@ import { isMet, parseRequirements, type Requirement } from "./requirements.ts";
 // Kernels are loaded with everything else, not by the first comparison; it says what is wrong with them.
 ready().catch(() => {});
 
-/** How two images are compared. */
+/** The options of a comparison of two images. */
 export interface MatchOptions extends AlphaOptions {
-  /** What must be true of the images: `"ssim>0.99, deltaE.p99<2"`, or a list of such. Default: {@link defaultConditions}. */
+  /** Conditions that must be true of the images: `"ssim>0.99, deltaE.p99<2"`, or a list of such. Default: {@link defaultConditions}. */
   conditions?: string | readonly string[];
   /** Pass over differences that edges have which moved by less than half a pixel, as fonts and curves do from one machine to another. Default false. */
   antialiasing?: boolean;
@@ -52,22 +52,22 @@ export interface Diff {
   brightest: number;
 }
 
-/** What came of two images. */
+/** The result of a comparison of two images. */
 export interface Match {
   /** Whether every condition is met. */
   pass: boolean;
-  /** What there is to say, a line each. */
+  /** The message, line by line. */
   lines: string[];
   /** Each condition; empty where the sizes differ. */
   checked: Checked[];
-  /** How many pixels differ by their anti-aliasing, and were passed over. */
+  /** The number of pixels that differ by their anti-aliasing, and were passed over. */
   antialiased: number;
   /** Makes the picture of where they differ; undefined where the sizes do. */
   diff?: () => Promise<Diff>;
 }
 
 /**
- * What must be true where no condition is given: no pixel differs by a colour difference (CIEDE2000) of 1 or more, about the least that is seen side by side.
+ * The condition where none is given: no pixel differs by a colour difference (CIEDE2000) of 1 or more, about the least that is seen side by side.
  */
 export const defaultConditions = "deltaE.max<1";
 
@@ -90,7 +90,7 @@ export function checkMatchOptions(caller: string, options: MatchOptions, more: r
   if (background !== undefined) backdropOf(caller, background);
 }
 
-/** What of transparency is measured unless it is said: images must look the same over every background. */
+/** The treatment of transparency, by default `"compare"`: images must look the same over every background. */
 export function alphaOf({ alpha, background }: AlphaOptions): AlphaOptions {
   return alpha === undefined && background === undefined ? { alpha: "compare" } : { alpha, background };
 }

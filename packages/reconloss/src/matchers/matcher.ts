@@ -3,9 +3,9 @@ import type { MatchInput } from "./read.ts";
 
 /** The options of `toMatchImage` besides conditions. */
 export interface ImageMatcherOptions extends MatchOptions {
-  /** What to compare with; default: the snapshot of the test. */
+  /** The image to compare with; default: the snapshot of the test. */
   target?: MatchInput;
-  /** What the snapshot is called among those of the test file; default: the test's name and a number. Bun tells no name of the test, so that it is needed there. */
+  /** The name of the snapshot among those of the test file; default: the test's name and a number. Bun tells no name of the test, so that it is needed there. */
   name?: string;
 }
 

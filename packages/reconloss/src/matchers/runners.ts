@@ -4,17 +4,17 @@ import { basename, dirname, join } from "node:path";
 import { ReconlossError } from "@reconloss/core";
 import { snapshotName } from "./snapshot-files.ts";
 
-/** What of its snapshots a run writes: all, those that do not match, those that are missing, or none. */
+/** The snapshots that a run writes: all, those that do not match, those that are missing, or none. */
 export type Update = "all" | "changed" | "missing" | "none";
 
-/** Where the files of one snapshot are. */
+/** The paths of the files of one snapshot. */
 export interface SnapshotPlaces {
   snapshot: string;
   actual: string;
   diff: string;
 }
 
-/** What a test runner says of the test that runs. */
+/** The test that runs, as its runner describes it. */
 export interface RunningTest {
   update: Update;
   /** Whether a snapshot that was missing and is written lets the test pass, as the runner's own snapshots do. */
@@ -22,7 +22,7 @@ export interface RunningTest {
   /** Whether the runner tells no name of the test. */
   needsName?: boolean;
   /**
-   * Where a snapshot's files are.
+   * Returns the paths of a snapshot's files.
    *
    * @param name - what the test calls it; default: the test's own name and a number
    */
@@ -33,7 +33,7 @@ export interface RunningTest {
   count?(written: "added" | "updated"): void;
 }
 
-/** What runners give matchers as `this`, as far as it is read here. */
+/** The `this` that runners give matchers, as far as it is read here. */
 export interface MatcherState {
   readonly isNot?: boolean;
   readonly testPath?: string;
@@ -58,7 +58,7 @@ function placesBeside(testPath: string, name: string): SnapshotPlaces {
   return { snapshot: `${path}.png`, actual: `${path}.actual.png`, diff: `${path}.diff.png` };
 }
 
-/** How many snapshots without a name a test has so far. A test that is tried again begins again: its assertions are counted anew. */
+/** The number of snapshots without a name of each test so far. A test that is tried again begins again: its assertions are counted anew. */
 const counts = new Map<string, { calls: number; count: number }>();
 
 function nextOf({ testPath, currentTestName, assertionCalls = Number.POSITIVE_INFINITY }: MatcherState): number {
@@ -86,7 +86,7 @@ function jestLike(state: MatcherState): RunningTest | undefined {
   };
 }
 
-/** What Playwright's `test.info()` gives, as far as it is read here. */
+/** The result of Playwright's `test.info()`, as far as it is read here. */
 interface TestInfo {
   readonly titlePath: readonly string[];
   readonly config: { readonly updateSnapshots: Update | "default" };

@@ -38,7 +38,7 @@ async function writeEvidence(subject: Subject, match: Match, places: SnapshotPla
   return [...lines, describeDiff(diff, places.diff)];
 }
 
-/** What an earlier run has left of a snapshot that matches now. */
+/** Removes the pictures that an earlier run has left of a snapshot that matches now. */
 async function removeEvidence({ actual, diff }: SnapshotPlaces): Promise<void> {
   for (const path of [actual, diff]) await rm(path, { force: true });
 }
@@ -126,7 +126,7 @@ function optionsOf(conditions: unknown, given: unknown): ImageMatcherOptions {
   return whole;
 }
 
-/** What `toMatchImage` does, with everything that it needs. */
+/** The work of `toMatchImage`, with everything that it needs. */
 export async function matchInTest(
   state: MatcherState | undefined,
   received: unknown,

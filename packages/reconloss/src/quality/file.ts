@@ -12,20 +12,20 @@ import { tiffWithProfile } from "../image/with-profile.ts";
 import { formatNamed, type QualityFormat } from "./formats.ts";
 import { planSearch, type QualitySearch, search, type TargetOptions } from "./search.ts";
 
-/** What is wanted of the file of an image. */
+/** The options of a search of an image's file. */
 export interface FileQualityOptions extends TargetOptions {
   /** `"avif"`, `"jpeg"` or `"webp"`, encoded by sharp: AVIF at 4:4:4, JPEG by mozjpeg and WebP at 4:2:0. */
   format: string;
-  /** What errors call an image that is given as bytes; default: "the image". */
+  /** The name that errors give an image that is given as bytes; default: "the image". */
   name?: string;
 }
 
-/** What came of a search of an image's file. */
+/** The result of a search of an image's file. */
 export interface FileQualitySearch extends QualitySearch {
   readonly format: QualityFormat;
-  /** How many bytes the image had as it came. */
+  /** The size of the image's file as it came, in bytes. */
   readonly inputBytes: number;
-  /** What was done to pixels on their way into the encoder. */
+  /** Notes on changes of pixels on their way into the encoder. */
   readonly encodeNotes: readonly string[];
 }
 
@@ -127,7 +127,7 @@ function asBytes(pixels: DecodedPixels): Pixels {
   return { ...pixels, data: Uint8ClampedArray.from(data, (value) => value * scale) };
 }
 
-/** What makes an encoder's input each time it is called, and what is said of the colour profile. */
+/** A function that makes an encoder's input, and a note on the colour profile. */
 async function encoderInput(pixels: Pixels, file: Uint8Array): Promise<{ image: () => Sharp; profile?: string }> {
   const sharp = await loadSharp();
   const { data, width, height, channels } = pixels;

@@ -20,10 +20,10 @@ import { decodePrepared } from "../image/read.ts";
 import { bySize, smallestThatMeets, type Tried } from "./smallest.ts";
 import { meetsAll, parseTargets, type Targets } from "./targets.ts";
 
-/** What is wanted of a file, and how it is looked for. */
+/** The target of a search, and how files are looked for. */
 export interface TargetOptions extends AlphaOptions {
   /**
-   * What must be true of the file: conditions as `compare` has them, `"ssimulacra2>=80, deltaE.p99<3"`, all of them; or a number, which is at least to be reached by the one `loss`. What is good enough
+   * Conditions that must be true of the file, as `compare` has them, `"ssimulacra2>=80, deltaE.p99<3"`, all of them; or a number, which is at least to be reached by the one `loss`. What is good enough
    * for a target has no upper end; of priors such as `niqe`, for which no direction is better, every quality is tried.
    */
   target: string | number;
@@ -33,17 +33,17 @@ export interface TargetOptions extends AlphaOptions {
   more?: readonly LossFactory[];
   /** The lowest and the highest quality, whole numbers; default [1, 100]. */
   range?: readonly [lowest: number, highest: number];
-  /** How many qualities are tried below and above the smallest file that bisection finds; default 2, and `Infinity` tries all. */
+  /** The number of qualities that are tried below and above the smallest file that bisection finds; default 2, and `Infinity` tries all. */
   neighbours?: number;
-  /** Where networks run; default "cpu". */
+  /** The device that networks run on; default "cpu". */
   device?: Device;
   /** Told of every quality that was tried, as it was. Default: nothing. */
   onTry?: (trial: QualityTrial) => void;
 }
 
-/** How an image is encoded, and what is wanted. */
+/** The image, its encoder and the target of a search. */
 export interface SearchQualityOptions extends TargetOptions {
-  /** What the file is compared with: pixels, a tensor, the bytes of a file, all that `toImage` takes. */
+  /** The image that files are compared with: pixels, a tensor, the bytes of a file, all that `toImage` takes. */
   image: ImageInput;
   /** The bytes of the image's file at a quality. */
   encode: (quality: number) => Uint8Array | Promise<Uint8Array>;
@@ -51,19 +51,19 @@ export interface SearchQualityOptions extends TargetOptions {
   decode?: (bytes: Uint8Array) => ImageInput | Promise<ImageInput>;
 }
 
-/** What came of a quality. */
+/** The result of one quality. */
 export interface QualityTrial extends Tried {
   /** By label of the loss, and by `deltaE.p99` of statistics of its map. */
   readonly values: Readonly<Record<string, number>>;
 }
 
-/** What came of a search. */
+/** The result of a search. */
 export interface QualitySearch {
   /** The smallest file that meets the target, with its bytes as `data`; undefined where no file that was tried does. */
   readonly chosen?: QualityTrial & { readonly data: Uint8Array };
   /** All that was tried, in order of quality. */
   readonly tried: readonly QualityTrial[];
-  /** What should be known of the chosen file's numbers. */
+  /** Notes on the chosen file's numbers. */
   readonly notes: readonly Note[];
   /** The losses that were computed. */
   readonly losses: readonly Loss[];
@@ -77,7 +77,7 @@ export interface Reading {
   readonly notes: readonly DecodeNote[];
 }
 
-/** How a search goes on, whatever the image comes from. */
+/** A search's targets and options, checked, whatever the image comes from. */
 export interface SearchPlan extends Targets {
   readonly range: { lowest: number; highest: number; neighbours: number };
   readonly device?: Device;
@@ -148,7 +148,7 @@ function inWords(note: Note): Note {
   return { ...note, text: note.text.replace(/^the target /, "the image ").replace(/^the output /, "the file ") };
 }
 
-/** What was measured of the bytes of a file. */
+/** The numbers of the bytes of a file. */
 interface Measured {
   readonly values: Readonly<Record<string, number>>;
   readonly notes: readonly Note[];

@@ -1,6 +1,6 @@
-/** What became of one quality. */
+/** The file of one quality. */
 export interface Tried {
-  /** What the encoder was told: a whole number. */
+  /** The quality that the encoder was given: a whole number. */
   readonly quality: number;
   /** The size of the file. */
   readonly bytes: number;
@@ -12,7 +12,7 @@ export interface Tried {
 export interface SearchRange {
   readonly lowest: number;
   readonly highest: number;
-  /** How far around the smallest file every quality is tried. */
+  /** The distance around the smallest file within which every quality is tried. */
   readonly neighbours: number;
 }
 

@@ -1,7 +1,7 @@
 import { type Loss, type LossFactory, ReconlossError } from "@reconloss/core";
 import { type Condition, conditionsOf, isTrueOf, keyOf, lossesIn } from "../compare/conditions.ts";
 
-/** What must be true of each image by itself, and the losses that it takes. */
+/** Conditions that must be true of each image by itself, and the losses that they take. */
 export interface Targets {
   readonly losses: readonly Loss[];
   readonly conditions: readonly Condition[];

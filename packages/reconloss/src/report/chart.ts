@@ -3,7 +3,7 @@ import { formatNumber, type PairResult } from "../compare/index.ts";
 import { type Content, html } from "../html.ts";
 import type { Ranking } from "./statistics.ts";
 
-/** Where the page shows a pair. */
+/** The place where the page shows a pair. */
 export interface Link {
   /** Its number on the page. */
   id: number;
@@ -72,7 +72,7 @@ function meanLine(x: string, mean: string): Content {
 }
 
 /**
- * How a loss is distributed over the pairs, as SVG: a dot for each pair, or bars where there are many; better is to the right. Of a prior, what is
+ * The distribution of a loss over the pairs, as SVG: a dot for each pair, or bars where there are many; better is to the right. Of a prior, what is
  * drawn is the distance from the target's own value: better is nearer to 0, where a line stands. The short line is the mean. Empty where fewer than two values are finite.
  *
  * @param mean - of what is drawn

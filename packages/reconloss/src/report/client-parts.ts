@@ -2,7 +2,8 @@
 export type ClientParts = ReturnType<typeof clientParts>;
 
 /**
- * Makes the parts, and lets the button for light and dark work. Its source text is put into the page before the page's own script, so it may use nothing from outside itself.
+ * Makes the parts, and lets the button for light and dark work. Its source text is put into the page, so it may use
+ * nothing from outside itself.
  */
 export function clientParts() {
   const all = <E extends Element = HTMLElement>(selector: string, root: ParentNode = document) =>
@@ -24,7 +25,7 @@ export function clientParts() {
     const short = String(Number(value.toPrecision(3)));
     return short.includes("e") ? value.toExponential(1) : short;
   };
-  /** Writes the ends of a card's colour bar beside it: the loss at an error of 0, and at one of `top`, where its values go up or down with the error. */
+  /** Writes the ends of a card's colour bar beside it: the value of a loss at an error of 0, and at one of `top`. */
   const labelScale = (card: HTMLElement, { zero, sign }: DOMStringMap, top: number) => {
     for (const [selector, text] of [
       [".bar-low", number(Number(zero))],

@@ -6,12 +6,13 @@ export interface PageData {
   colours: number[];
   /** Of each loss with maps: the top of the scale that all pairs share. */
   tops: Record<string, number>;
-  /** How bad every pair is by each loss, larger being worse, and its name; infinity and NaN as words. */
+  /** The name of every pair, and its badness by each loss, larger being worse; infinity and NaN as words. */
   pairs: { name: string; badness: Record<string, number | string> }[];
 }
 
 /**
- * The script of the page. Its source text is put into the page, so it may use nothing from outside itself but the parts that it is given.
+ * The script of the page. Its source text is put into the page, so it may use nothing from
+ * outside itself but the parts that it is given.
  */
 export function client({
   all,
@@ -60,7 +61,7 @@ export function client({
       reverse.textContent =
         state.key === "name" ? (state.reversed ? "Z to A" : "A to Z") : state.reversed ? "best first" : "worst first";
   };
-  /** What sorts the pairs is what their maps show, where it has maps. */
+  /** Sorts the pairs by a loss, and shows its maps, where it has some. */
   const sortBy = (key: string, reversed: boolean) => {
     Object.assign(state, { key, reversed });
     sort();

@@ -47,8 +47,8 @@ export function toErrorMap(loss: Loss, map: Tensor): ErrorMap {
 }
 
 /**
- * The distance in pixels that a map lacks at each side of its image, where windows do not reach the border: it is smaller by as much in both directions. Undefined of any other smaller map,
- * which is of a reduced image and covers all of it.
+ * The distance in pixels that a map lacks at each side of its image, where windows do not reach the border: it is
+ * smaller by as much in both directions. Undefined of any other smaller map, which covers all of a reduced image.
  */
 export function borderOf(
   map: Pick<ErrorMap, "width" | "height">,

@@ -12,7 +12,7 @@ export interface InteractivePage {
   /** Paragraphs under it. */
   readonly introduction: readonly string[];
   readonly sections: readonly Content[];
-  /** The page's script; its source text is put into the page, so it may use nothing from outside itself but these parts. */
+  /** The script, by its source text, so that it may use nothing from outside itself but these parts. */
   readonly script: (parts: ClientParts) => void;
   /** The data that the script is given, as JSON. */
   readonly data: unknown;

@@ -6,7 +6,7 @@ import { writeFileAtomically } from "../files.ts";
 import { writeImage } from "../image/index.ts";
 import { falseColour, toErrorMap, topOf } from "./error-map.ts";
 
-/** What the colours of one file mean. */
+/** The meaning of the colours of one file. */
 export interface MapFile {
   /** Relative to the folder of maps. */
   file: string;

@@ -9,7 +9,8 @@ export interface MethodsData {
 }
 
 /**
- * The script of the page of several methods. Its source text is put into the page, so it may use nothing from outside itself but the parts that it is given.
+ * The script of the page of several methods. Its source text is put into the page, so it may use nothing from
+ * outside itself but the parts that it is given.
  */
 export function methodsClient({
   all,

@@ -54,7 +54,7 @@ function levels([loss, map]: [string, MapPicture]): Content {
   return html`<img class="levels" hidden alt="error map of ${loss}" src="${levels}" data-loss="${loss}" data-top="${top}" data-zero="${zero}" data-sign="${sign}" style="--border-x: ${x}; --border-y: ${y}" draggable="false">`;
 }
 
-/** Why a method has no picture of an image. */
+/** The reason why a method has no picture of an image. */
 function missingOf({ failed }: Judgement, method: string, { target }: JudgedImage): string {
   return failed.find((failure) => failure.method === method && failure.target === target)?.error ?? "no output";
 }
@@ -90,7 +90,7 @@ const mostColumns = 4;
 
 const percent = (part: number, whole: number) => `${Math.round((part / whole) * 1e6) / 1e4}%`;
 
-/** How many views stand side by side: lines of them are as full as each other. */
+/** The number of views side by side: lines of them are as full as each other. */
 const columnsOf = (count: number) => Math.ceil(count / Math.ceil(count / mostColumns));
 
 function card(judgement: Judgement, pictures: ImagePictures, id: number): Content {

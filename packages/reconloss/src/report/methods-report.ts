@@ -8,7 +8,7 @@ import { methodsPage } from "./methods-page.ts";
 import type { PageText } from "./page.ts";
 import { type ImagePictures, judgedPictures } from "./pictures.ts";
 
-/** How a report of several methods is made. */
+/** The options of a report of several methods. */
 export interface MethodsReportOptions extends LoadOptions, PageText {
   /**
    * The most images that are shown, those on which methods differ most by each metric in turn; default 12, fewer of more than four methods, down to 4. The numbers of all are
@@ -19,7 +19,7 @@ export interface MethodsReportOptions extends LoadOptions, PageText {
   onImage?: (done: number, total: number) => void;
 }
 
-/** How many images are shown: a page of many methods would be too large for browsers. */
+/** The number of images that are shown: a page of many methods would be too large for browsers. */
 function imagesFor(methods: number): number {
   return Math.max(4, Math.min(12, Math.floor(60 / (methods + 1))));
 }

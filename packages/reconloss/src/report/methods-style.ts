@@ -1,4 +1,4 @@
-/** What the page of several methods has besides the look of all pages. */
+/** The style rules of the page of several methods besides those of all pages. */
 export const methodsStyle = `
 .judged td { background: none; font-variant-numeric: tabular-nums; }
 .judged thead th { text-align: right; font-weight: 600; }

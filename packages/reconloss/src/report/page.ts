@@ -10,7 +10,7 @@ import { interactivePage } from "./interactive-page.ts";
 import { imageSide, losslessBytes, type MapPicture, mapSide, type PairPictures, sharedTops } from "./pictures.ts";
 import { type Ranking, rank } from "./statistics.ts";
 
-/** What a reader is told besides the numbers. */
+/** The text of a page besides the numbers. */
 export interface PageText {
   /** Default "Outputs and targets". */
   title?: string;
@@ -47,10 +47,10 @@ function link(page: Page, pair: PairResult | undefined, loss: Loss): Content {
   return html`<a href="${href}" data-pair="${id}">${pair.name}</a> <b>${numberOf(loss, pair)}</b>`;
 }
 
-/** What stands in words beside the arrow. */
+/** The words beside the arrow. */
 const directions = { higher: "higher is better", lower: "lower is better", target: "closer to the target's is better" };
 
-/** How many pairs the mean of a loss is of: those with a finite number, or all that are pooled. */
+/** The number of pairs that the mean of a loss is of: those with a finite number, or all that are pooled. */
 function countOf({ label, definition }: Loss, { measured, statistics }: Comparison): number {
   return definition?.poolScores ? measured[label] : (statistics[label]?.n ?? 0);
 }
@@ -126,7 +126,7 @@ function levels([loss, map]: [string, MapPicture]): Content {
   return html`<img class="levels" hidden alt="" src="${levels}" data-loss="${loss}" data-top="${top}" data-zero="${zero}" data-sign="${sign}" data-border="${border.join(" ")}">`;
 }
 
-/** What a map shows, where it is not the loss itself. */
+/** The title of a map, which says where it is not of the loss itself. */
 function mapTitle(page: Page, label: string): string {
   const loss = page.comparison.losses.find((candidate) => candidate.label === label);
   return loss?.definition?.mapsErrors ? `what ${label} is computed from, by place` : `${label} by place`;
@@ -250,7 +250,7 @@ function failedSection({ failed, notes }: Comparison): Content {
   ];
 }
 
-/** What the numbers were made by. */
+/** The protocol that the numbers were made by. */
 function protocolSection({ protocol }: Comparison): Content {
   if (protocol === undefined) return undefined;
   const { title, summary, source, beside, total } = protocol;

@@ -38,7 +38,7 @@ export interface MapPicture {
   /** The loss's own value at level 0, and which way it goes from there. */
   zero: number;
   sign: 1 | -1;
-  /** How much of each side of the image the map leaves out, since a window does not reach it: a fraction of width and of height. */
+  /** The part of each side of the image that the map leaves out, since a window does not reach it: a fraction of width and of height. */
   border: readonly [x: number, y: number];
 }
 
@@ -142,7 +142,7 @@ export interface ImagePictures {
   target: Picture;
   /** In the order of the methods; undefined where one has none that could be compared. */
   outputs: readonly ({ picture: Picture; maps: Record<string, MapPicture> } | undefined)[];
-  /** Where the methods differ most. */
+  /** The regions in which the methods differ most. */
   regions: readonly ProposedRegion[];
 }
 

@@ -6,7 +6,7 @@ import { type PageText, page } from "./page.ts";
 import { type PairPictures, picture } from "./pictures.ts";
 import { chooseWorst } from "./statistics.ts";
 
-/** How a report is made. */
+/** The options of a report. */
 export interface ReportOptions extends LoadOptions, PageText {
   /** The most pairs whose images are put into the page, the worst by each loss in turn; default 24. The numbers of all pairs are there in any case. */
   mostPairs?: number;

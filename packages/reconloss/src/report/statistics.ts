@@ -1,11 +1,11 @@
 import type { Loss } from "@reconloss/core";
 import { badnessOf, isWorse, type PairResult, worstFirst } from "../compare/index.ts";
 
-/** Where the pairs stand by one loss. */
+/** The ranks of pairs by one loss. */
 export interface Ranking {
   /** Those that have the loss, worst first. */
   pairs: PairResult[];
-  /** How many pairs are worse than this one, plus 1: 1 is the worst. Equal values have equal ranks. */
+  /** The number of pairs that are worse than this one, plus 1: 1 is the worst. Equal values have equal ranks. */
   rankOf(pair: PairResult): number | undefined;
 }
 

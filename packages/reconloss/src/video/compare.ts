@@ -11,14 +11,14 @@ import { type FrameLayout, layoutOf, planesFor, type VideoPlanes } from "./plane
 import { probeVideo, type VideoInfo } from "./probe.ts";
 import { type FrameStatistics, frameStatistics } from "./statistics.ts";
 
-/** How videos are compared. */
+/** The options of a comparison of videos. */
 export interface CompareVideosOptions {
   /**
-   * What of the frames is compared. `"yuv"`: luma and both chromas as they are stored, each plane by itself, as ffmpeg's filters do; `"y"`: luma alone; `"rgb"`: colours, by the matrix and range that
+   * The part of the frames that is compared. `"yuv"`: luma and both chromas as they are stored, each plane by itself, as ffmpeg's filters do; `"y"`: luma alone; `"rgb"`: colours, by the matrix and range that
    * each file states. Default: `"yuv"` for losses that look at each channel by itself (psnr, ssim, ms-ssim, l1 ...), `"y"` where one video has luma alone, else `"rgb"`.
    */
   planes?: VideoPlanes;
-  /** Where networks run; default "cpu". */
+  /** The device that networks run on; default "cpu". */
   device?: Device;
   /** The most pixels a frame may have; default: as of `readImage`. */
   limitPixels?: number;
@@ -30,7 +30,7 @@ export interface CompareVideosOptions {
 export interface FrameResult {
   /** From 0. */
   readonly frame: number;
-  /** When the output's is seen, in seconds from its first; undefined of files in a folder. */
+  /** The time at which the output's is shown, in seconds from its first; undefined of files in a folder. */
   readonly time?: number;
   /** The file, of files in a folder. */
   readonly name?: string;
@@ -38,11 +38,11 @@ export interface FrameResult {
   readonly values: Readonly<Record<string, number>>;
 }
 
-/** What came of two videos. */
+/** The result of a comparison of two videos. */
 export interface VideoComparison {
   /** Paths of what was compared. */
   readonly paths: { readonly output: string; readonly target: string };
-  /** What is known of the videos; undefined of folders. */
+  /** Facts about the videos; undefined of folders. */
   readonly videos?: { readonly output: VideoInfo; readonly target: VideoInfo };
   /** Of the frames, in pixels. */
   readonly width: number;
@@ -51,17 +51,17 @@ export interface VideoComparison {
   readonly planes: VideoPlanes;
   /** In order. */
   readonly frames: readonly FrameResult[];
-  /** By what `values` of frames are called. */
+  /** Under the names that `values` of frames have. */
   readonly statistics: Readonly<Record<string, FrameStatistics>>;
-  /** What losses with `pooling=dataset` make of the pooled errors of all frames, by what `values` are called. */
+  /** The values of losses with `pooling=dataset` of the pooled errors of all frames, under the names that `values` have. */
   readonly pooled: Readonly<Record<string, number>>;
-  /** What a reader of the numbers should know. */
+  /** Notes for a reader of the numbers. */
   readonly notes: readonly string[];
-  /** What is wrong with a file, or with the pair: frames without a partner, damaged data. */
+  /** Problems of a file, or of the pair: frames without a partner, damaged data. */
   readonly failed: readonly string[];
 }
 
-/** What is wrong with two videos whose frames cannot be compared; undefined where they can. */
+/** The reason why the frames of two videos cannot be compared; undefined where they can. */
 function refusal(output: VideoInfo, target: VideoInfo, planes: VideoPlanes): string | undefined {
   const size = ({ width, height }: VideoInfo) => `${width}x${height}`;
   if (size(output) !== size(target)) {
@@ -87,7 +87,7 @@ function refusal(output: VideoInfo, target: VideoInfo, planes: VideoPlanes): str
   return undefined;
 }
 
-/** What is to be known of two videos whose frames are compared. */
+/** Notes on two videos whose frames are compared. */
 function notesOn(output: VideoInfo, target: VideoInfo, planes: VideoPlanes, layouts: readonly FrameLayout[]): string[] {
   const notes: string[] = [];
   const [own, others] = layouts.map(({ conversion }) => conversion);
@@ -246,7 +246,7 @@ function summaryOfFrames(
   };
 }
 
-/** What is said of frames whose numbers no statistic can have. */
+/** Notes on frames whose numbers no statistic can have. */
 function notesOnFrames(losses: readonly Loss[], frames: readonly FrameResult[]): string[] {
   return losses.flatMap(({ label, better }) => {
     const best = better === "higher" ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
@@ -259,7 +259,7 @@ function notesOnFrames(losses: readonly Loss[], frames: readonly FrameResult[]):
   });
 }
 
-/** How frames in folders are compared. */
+/** The options of a comparison of frames in folders. */
 export interface CompareFramesOptions extends Pick<CompareOptions, "decode" | "alpha" | "background" | "device"> {
   /** Told of each frame that was compared, and how many there are. Default: nothing. */
   onFrame?: (frame: FrameResult, total: number) => void;
@@ -329,7 +329,7 @@ export async function compareFrames(
   };
 }
 
-/** What is said where one video ends before the other. */
+/** The problem of a video that ends before the other. */
 function leftOver(count: number, outputGoesOn: boolean, output: VideoInfo, target: VideoInfo): string {
   const [longer, shorter] = outputGoesOn ? ["output", "target"] : ["target", "output"];
   const { times } = outputGoesOn ? output : target;
@@ -345,7 +345,7 @@ function refuseChroma(plane: number) {
   };
 }
 
-/** What a definition makes of the pooled scores of frames. */
+/** The value of a definition of the pooled scores of frames. */
 function pooledScore(definition: NonNullable<Loss["definition"]>, scores: readonly number[]): number {
   const data = Float64Array.from(scores);
   return poolScores(reference, definition, { data, shape: [data.length, 1, 1, 1] }).data[0];

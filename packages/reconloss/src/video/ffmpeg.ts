@@ -8,7 +8,7 @@ const mostComplaint = 4000;
 /** A program of ffmpeg that runs. */
 export interface Running {
   readonly process: ChildProcess;
-  /** What it has complained about so far. */
+  /** Returns its error messages so far. */
   complaint(): string;
   /** Resolves to the exit code when it has ended and closed its pipes; rejects where it cannot be run. */
   readonly ended: Promise<number>;
@@ -39,7 +39,7 @@ function cannotRun(program: string, cause: NodeJS.ErrnoException): ReconlossErro
   );
 }
 
-/** What a program prints, when it has ended. */
+/** The output of a program, when it has ended. */
 export async function outputOf(program: "ffmpeg" | "ffprobe", args: readonly string[]) {
   const { process, complaint, ended } = start(program, args);
   const pieces: string[] = [];

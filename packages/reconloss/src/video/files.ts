@@ -24,7 +24,7 @@ export const videoExtensions: readonly string[] = [
   ],
 ];
 
-/** What two paths are: two videos, two folders of frames, or neither. */
+/** The kind of two paths: two videos, two folders of frames, or neither. */
 export type VideoInputs = "videos" | "folders" | undefined;
 
 /**

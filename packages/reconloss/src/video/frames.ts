@@ -2,7 +2,7 @@ import { ReconlossError } from "@reconloss/core";
 import { asInput, everyFrameOnce, type Running, start } from "./ffmpeg.ts";
 import { pictureStream } from "./probe.ts";
 
-/** How many frames of a video are in memory: in work, and decoded ahead. */
+/** The number of frames of a video in memory: in work, and decoded ahead. */
 const framesAhead = 3;
 
 /**
@@ -19,14 +19,14 @@ export class FrameStream {
   /** Undefined where there is no room. */
   #filling: Uint8Array | undefined;
   #filled = 0;
-  /** What came of the pipe when there was no room: the rest of a piece, and, since Node reads a pipe to its end when the process has ended, what was in the pipe then. */
+  /** Bytes that came of the pipe when there was no room: the rest of a piece, and, since Node reads a pipe to its end when the process has ended, what was in the pipe then. */
   #rest: Uint8Array[] = [];
   #made = 1;
   #wake: (() => void) | undefined;
   #isAtEnd = false;
   #code = 0;
   #failure: unknown;
-  /** What ffmpeg had complained about when it was ended early. */
+  /** The error messages of ffmpeg when it was ended early. */
   #left: string | undefined;
 
   /**
@@ -115,7 +115,7 @@ export class FrameStream {
     if (this.#rest.length === 0) this.#running.process.stdout?.resume();
   }
 
-  /** What went wrong with the file, so far or, at the end, in all: what ffmpeg complained about, or half a frame. */
+  /** The problem of the file, so far or, at the end, in all: an error message of ffmpeg, or half a frame. */
   problem(): string | undefined {
     if (this.#left !== undefined) return this.#left || undefined;
     const complaint = this.#running.complaint().split("\n")[0];

@@ -1,4 +1,4 @@
-/** How the pixels of a video are stored. */
+/** The format in which the pixels of a video are stored. */
 export interface PixelFormat {
   /** Planes of luma and of two chromas, one plane of luma alone, or colours. */
   readonly kind: "yuv" | "grey" | "rgb";
@@ -30,7 +30,7 @@ const packed: Readonly<Record<string, string>> = {
   ...{ yuyv422: "yuv422p", uyvy422: "yuv422p", yvyu422: "yuv422p", uyyvyy411: "yuv411p" },
 };
 
-/** What a name of ffmpeg's stands for (libavutil/pixdesc.c); undefined for formats that have no planes of luma and are no colours that it converts. */
+/** The format that a name of ffmpeg's stands for (libavutil/pixdesc.c); of names without planes of luma, colours, which ffmpeg converts. */
 export function parsePixelFormat(name: string): PixelFormat {
   const semiPlanar = /^p([024])(10|12|16)(?:le|be)$/.exec(name);
   if (semiPlanar) {

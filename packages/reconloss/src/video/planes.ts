@@ -2,7 +2,7 @@ import { type Loss, type PreparedImage, Tensor, toImageSync } from "@reconloss/c
 import { type PixelFormat, parsePixelFormat, planeSizes } from "./pixel-format.ts";
 import type { VideoInfo } from "./probe.ts";
 
-/** What of the frames is compared: luma, luma and both chromas, each as stored, or colours. */
+/** The part of the frames that is compared: luma, luma and both chromas, each as stored, or colours. */
 export type VideoPlanes = "y" | "yuv" | "rgb";
 
 /** Losses that look at every channel by itself, whatever it means; all others are of colours. */
@@ -11,7 +11,7 @@ const ofAnyChannel: ReadonlySet<string> = new Set([
   ...["ssim", "dssim", "ms-ssim", "gmsd", "ms-gmsd", "vif", "uqi", "iw-ssim"],
 ]);
 
-/** What is compared where nothing is said: planes as stored, where all losses can do with them and both videos have them. */
+/** The planes that are compared where none is named: planes as stored, where all losses can do with them and both videos have them. */
 export function planesFor(losses: readonly Loss[], videos: readonly VideoInfo[]): VideoPlanes {
   const ofChannels = losses.every(
     ({ name, options }) => ofAnyChannel.has(name) && (options.channels ?? "rgb") === "rgb",
@@ -28,17 +28,17 @@ export interface PlaneLayout {
   readonly height: number;
   readonly width: number;
   readonly channels: 1 | 3;
-  /** Where its bytes begin in those of the frame. */
+  /** The offset of its bytes in those of the frame. */
   readonly at: number;
 }
 
-/** How frames come from ffmpeg, and what is made of their bytes. */
+/** The layout of frames as they come from ffmpeg, and how their bytes are read. */
 export interface FrameLayout {
   readonly bytes: number;
-  /** What ffmpeg is told of its output. */
+  /** ffmpeg's options of its output. */
   readonly options: readonly string[];
   readonly planes: readonly PlaneLayout[];
-  /** What is said of the conversion. */
+  /** The conversion in words. */
   readonly conversion: string;
   /** The planes of a frame, as images in [0, 1]. */
   read(frame: Uint8Array): PreparedImage[];
@@ -47,7 +47,7 @@ export interface FrameLayout {
 const planeNames = ["y", "u", "v"];
 
 /**
- * How the frames of a video are read.
+ * The layout by which the frames of a video are read.
  *
  * @param bits - the depth that samples are brought to: the larger of both videos'
  */

@@ -9,7 +9,7 @@ export interface PlottedFrames {
   /** Places along the axis, rising: seconds or numbers of frames. */
   readonly places: readonly number[];
   readonly values: readonly number[];
-  /** What places are: `s`, or nothing. */
+  /** The unit of places: `s`, or nothing. */
   readonly unit: string;
   /** Of which frames dots are drawn, and what each links to. */
   readonly marks: readonly { readonly index: number; readonly href: string; readonly text: string }[];

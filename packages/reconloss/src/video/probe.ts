@@ -4,10 +4,10 @@ import { openFile } from "../files.ts";
 import { asInput, outputOf } from "./ffmpeg.ts";
 import { type PixelFormat, parsePixelFormat } from "./pixel-format.ts";
 
-/** What is known of a video before it is decoded. */
+/** Facts about a video, known before it is decoded. */
 export interface VideoInfo {
   readonly path: string;
-  /** How it is encoded: `h264`. */
+  /** The codec: `h264`. */
   readonly codec: string;
   /** As it is seen: after the rotation that the file states. */
   readonly width: number;
@@ -20,11 +20,11 @@ export interface VideoInfo {
   readonly range: "limited" | "full";
   /** Of YCbCr and RGB, as the file says: `bt709`, `smpte170m`, `bt2020nc`; undefined where it does not. */
   readonly matrix?: string;
-  /** How light becomes numbers, as the file says: `bt709`, `smpte2084`. */
+  /** The transfer function from light to samples, as the file says: `bt709`, `smpte2084`. */
   readonly transfer?: string;
   /** Frames a second, on average. */
   readonly rate: number;
-  /** When each frame is seen, in seconds from the first one, in order. */
+  /** The time at which each frame is shown, in seconds from the first one, in order. */
   readonly times: readonly number[];
   /** Whether frames are not seen for equally long. */
   readonly isVariable: boolean;
@@ -48,7 +48,7 @@ interface Stream {
 export const pictureStream = "V:0";
 
 /**
- * What ffprobe knows of a video: its stream, and the times of all its packets, for which it reads the file and decodes nothing.
+ * Reads by ffprobe the facts about a video: its stream, and the times of all its packets, for which it reads the file and decodes nothing.
  *
  * @throws {ReconlossError} `file` where it cannot be read; `image` where it holds no video; `missing-dependency` without ffmpeg
  */

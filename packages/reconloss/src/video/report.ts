@@ -11,7 +11,7 @@ import { framePlot } from "./plot.ts";
 import type { FrameStatistics } from "./statistics.ts";
 import { worstFrames } from "./worst.ts";
 
-/** How many of the worst frames a page shows. */
+/** The number of the worst frames that a page shows. */
 const framesShown = 8;
 
 /** The number of a frame, and when it is seen. */

@@ -1,6 +1,6 @@
 import { type Statistics, statisticOf, statisticsOf } from "../compare/statistics.ts";
 
-/** How the numbers of a loss lie over the frames, over those that are finite. */
+/** The distribution of a loss over the frames with a finite number. */
 export interface FrameStatistics extends Readonly<Statistics> {
   /** The number of frames with one that is infinite, as the PSNR of identical frames, or NaN: in none of the others. */
   readonly notFinite: number;

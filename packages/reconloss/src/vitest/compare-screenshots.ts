@@ -13,7 +13,7 @@ function read(name: string, { data, metadata: { width, height } }: Screenshot, o
   });
 }
 
-/** What `comparator` does, with everything that it needs. */
+/** The work of `comparator`, with everything that it needs. */
 export async function compareScreenshots(
   reference: Screenshot,
   actual: Screenshot,

@@ -17,6 +17,6 @@ export interface ComparatorResult {
   pass: boolean;
   /** RGBA in the size of the reference: the errors in false colours. Null where the images match, none is wanted or the sizes differ. */
   diff: Uint8Array | null;
-  /** What was measured; null where the images match. */
+  /** The measured numbers in words; null where the images match. */
   message: string | null;
 }
