@@ -17,6 +17,7 @@ const names = readdirSync(folder).sort().slice(0, 10);
 const formats = qualityFormats.map(({ name }) => name);
 const written = mkdtempSync(join(tmpdir(), "bench-quality-"));
 const rows: string[] = [];
+const originals: number[] = [];
 let tries = 0;
 let seconds = 0;
 
@@ -34,7 +35,8 @@ for (const [index, name] of names.entries()) {
   const cells: string[] = [];
   for (const format of formats) {
     const start = performance.now();
-    const { chosen, tried } = await searchFileQuality(photo, { format, target });
+    const { chosen, tried, inputBytes } = await searchFileQuality(photo, { format, target });
+    originals[index] = inputBytes;
     seconds += (performance.now() - start) / 1000;
     tries += tried.length;
     if (chosen === undefined) {
@@ -61,3 +63,5 @@ console.log(`| photograph | ${formats.join(" | ")} |\n|${"---|".repeat(formats.l
 console.log(
   `\n${(tries / (names.length * formats.length)).toFixed(1)} tries and ${(seconds / (names.length * formats.length)).toFixed(2)} s a search`,
 );
+const [least, most] = [Math.min(...originals), Math.max(...originals)].map((bytes) => bytes.toLocaleString("en"));
+console.log(`The originals are files of ${least} to ${most} bytes.`);
