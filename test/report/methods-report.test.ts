@@ -1,6 +1,5 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Tensor } from "../../packages/core/src/tensor.ts";
@@ -11,6 +10,7 @@ import { magma, writeMethodsReport } from "../../packages/reconloss/src/report/i
 import { noise } from "../../packages/reconloss/src/tasks/distort.ts";
 import { launch, withoutChromium } from "../browser.ts";
 import { temporaryFolder } from "../folder.ts";
+import { type OpenReport, openReport } from "./open-report.ts";
 
 const folder = await temporaryFolder();
 const evil = `</script><script>document.title = "owned"</script>`;
@@ -78,20 +78,13 @@ describe("the file", () => {
 
 describe.skipIf(withoutChromium)("in a browser", () => {
   let browser: Awaited<ReturnType<typeof launch>>;
+  let report: OpenReport;
   let page: Page;
-  const trouble: string[] = [];
-  const requests: string[] = [];
 
   beforeAll(async () => {
     browser = await launch("--disable-gpu");
-    page = await browser.context.newPage();
-    await page.setViewportSize({ width: 1300, height: 900 });
-    await page.emulateMedia({ reducedMotion: "reduce" });
-    page.on("console", (message) => trouble.push(message.text()));
-    page.on("pageerror", (error) => trouble.push(error.message));
-    page.on("request", (request) => requests.push(request.url()));
-    await page.goto(pathToFileURL(path).href);
-    await page.waitForSelector("html.ready");
+    report = await openReport(browser.context, path);
+    page = report.page;
   });
   afterAll(() => browser?.close());
 
@@ -280,7 +273,7 @@ describe.skipIf(withoutChromium)("in a browser", () => {
   });
 
   it("asked for nothing and complained of nothing", () => {
-    expect(requests.filter((url) => !url.startsWith("data:") && url !== pathToFileURL(path).href)).toEqual([]);
-    expect(trouble).toEqual([]);
+    expect(report.requests()).toEqual([]);
+    expect(report.trouble).toEqual([]);
   });
 });
