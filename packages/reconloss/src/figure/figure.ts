@@ -1,11 +1,12 @@
 import { extname } from "node:path";
 import { type Loss, ReconlossError, type Tensor } from "@reconloss/core";
 import { checkArguments } from "@reconloss/core/internal";
-import { arrowOf, formatNumber, isWorse, type PairResult } from "../compare/index.ts";
+import { arrowOf, formatNumber } from "../compare/index.ts";
 import { type LoadOptions, loadOptionsOf } from "../compare/load.ts";
 import { writeFileAtomically } from "../files.ts";
 import { toPixels } from "../image/index.ts";
 import { loadSharp } from "../image/sharp.ts";
+import { bestOf } from "../judge/best.ts";
 import type { JudgedImage, Judgement } from "../judge/types.ts";
 import type { Drawing, Raster, Run } from "./drawing.ts";
 import { encodePictures } from "./encode.ts";
@@ -95,18 +96,9 @@ function checkBox(name: string, { x, y, width, height, colour }: FigureBox, imag
 }
 
 /** The numbers of each method on an image, the best of each loss in bold; undefined where a method has none. */
-function numbersOf(losses: readonly Loss[], { pairs }: JudgedImage): (Run[] | undefined)[] {
-  const best = new Map<Loss, string>();
-  for (const loss of losses) {
-    const { label, better, decimals } = loss;
-    const measured = pairs.filter((pair) => pair?.values[label] !== undefined) as PairResult[];
-    if (measured.length < 2) continue;
-    const first = measured.reduce((a, b) =>
-      isWorse(better, a.values[label], b.values[label], a.targetValues?.[label]) ? b : a,
-    );
-    best.set(loss, formatNumber(first.values[label], decimals));
-  }
-  return pairs.map((pair) =>
+function numbersOf(losses: readonly Loss[], image: JudgedImage): (Run[] | undefined)[] {
+  const best = new Map(losses.map((loss) => [loss, bestOf(loss, image)]));
+  return image.pairs.map((pair) =>
     pair === undefined
       ? undefined
       : losses.flatMap((loss, index): Run[] => {

@@ -1,9 +1,10 @@
 import type { Loss } from "@reconloss/core";
 import { counted } from "@reconloss/core/internal";
-import { arrowOf, formatNumber, isWorse, type PairResult } from "../compare/index.ts";
+import { arrowOf, formatNumber } from "../compare/index.ts";
 import { boxColours } from "../figure/index.ts";
 import { spreadOf } from "../figure/spread.ts";
 import { type Content, Html, html } from "../html.ts";
+import { bestOf } from "../judge/best.ts";
 import { type JudgedImage, type Judgement, judgementTable, type TableCell } from "../judge/index.ts";
 import { allImages, chanceMark, spansOf } from "../judge/table.ts";
 import { magma } from "./colour-map.ts";
@@ -38,19 +39,9 @@ function tableSection(judgement: Judgement): Content {
   </section>`;
 }
 
-/** The methods that have the best number of an image, as it is shown. */
-function bestOf({ label, better, decimals }: Loss, { pairs }: JudgedImage): string | undefined {
-  const measured = pairs.filter((pair): pair is PairResult => pair?.values[label] !== undefined);
-  if (measured.length < 2) return undefined;
-  const best = measured.reduce((a, b) =>
-    isWorse(better, a.values[label], b.values[label], a.targetValues?.[label]) ? b : a,
-  );
-  return formatNumber(best.values[label], decimals);
-}
-
 function levels([loss, map]: [string, MapPicture]): Content {
   const { levels, top, zero, sign, border } = map;
-  const [x, y] = border.map((part) => `${Math.round(part * 1e6) / 1e4}%`);
+  const [x, y] = border.map((part) => percent(part, 1));
   return html`<img class="levels" hidden alt="error map of ${loss}" src="${levels}" data-loss="${loss}" data-top="${top}" data-zero="${zero}" data-sign="${sign}" style="--border-x: ${x}; --border-y: ${y}" draggable="false">`;
 }
 
