@@ -40,7 +40,10 @@ export function findImage<T extends Pick<JudgedImage, "name">>(name: string, ima
   throw new ReconlossError("invalid-argument", `no target is called ${name}${guess}`);
 }
 
-const isComparable = ({ target, pairs }: JudgedImage) => target !== null && pairs.some((pair) => pair !== undefined);
+/** Whether an image has a target, and an output that was compared with it. */
+export function isComparable({ target, pairs }: JudgedImage): boolean {
+  return target !== null && pairs.some((pair) => pair !== undefined);
+}
 
 /** The reason why nothing of an image, or of any, can be shown. */
 function reasonOf({ failed }: Pick<Judgement, "failed">, target?: string | null): string {

@@ -1,12 +1,14 @@
 import type { Loss } from "@reconloss/core";
 import { checkArguments } from "@reconloss/core/internal";
 import { type LoadOptions, loadOptionsOf } from "../compare/load.ts";
+import { isComparable } from "../figure/names.ts";
 import { bySpread } from "../figure/spread.ts";
 import { writeFileAtomically } from "../files.ts";
 import type { JudgedImage, Judgement } from "../judge/types.ts";
 import { methodsPage } from "./methods-page.ts";
 import type { PageText } from "./page.ts";
 import { type ImagePictures, judgedPictures } from "./pictures.ts";
+import { firstInTurn } from "./statistics.ts";
 
 /** The options of a report of several methods. */
 export interface MethodsReportOptions extends LoadOptions, PageText {
@@ -26,12 +28,9 @@ function imagesFor(methods: number): number {
 
 /** At most `limit` images: by each loss in turn those on which methods differ most. */
 function chooseImages(losses: readonly Loss[], images: readonly JudgedImage[], limit: number): JudgedImage[] {
-  const there = images.filter(({ target, pairs }) => target !== null && pairs.some((pair) => pair !== undefined));
+  const there = images.filter(isComparable);
   const orders = losses.map((loss) => bySpread(loss, there));
-  const chosen = new Set<JudgedImage>();
-  for (let place = 0; place < there.length; place++) {
-    for (const order of orders) if (chosen.size < limit) chosen.add(order[place]);
-  }
+  const chosen = firstInTurn(orders, limit);
   return there.filter((image) => chosen.has(image));
 }
 

@@ -22,14 +22,19 @@ export function rank(loss: Pick<Loss, "label" | "better">, all: readonly PairRes
   return { pairs, rankOf: (pair) => ranks.get(pair) };
 }
 
+/** At most `limit` items: the first of each order in turn, then the second of each, and so on. */
+export function firstInTurn<T>(orders: readonly (readonly T[])[], limit: number): ReadonlySet<T> {
+  const chosen = new Set<T>();
+  const longest = Math.max(0, ...orders.map(({ length }) => length));
+  for (let place = 0; place < longest; place++) {
+    for (const order of orders) if (chosen.size < limit && place < order.length) chosen.add(order[place]);
+  }
+  return chosen;
+}
+
 /** At most `limit` pairs: the worst by each loss in turn, so that whichever loss sorts them, its worst are there. */
 export function chooseWorst(losses: readonly Loss[], pairs: readonly PairResult[], limit: number): PairResult[] {
   const rankings = losses.map((loss) => rank(loss, pairs).pairs);
-  const chosen = new Set<PairResult>();
-  for (let place = 0; place < pairs.length; place++) {
-    for (const ranking of rankings) {
-      if (chosen.size < limit && ranking[place] !== undefined) chosen.add(ranking[place]);
-    }
-  }
+  const chosen = firstInTurn(rankings, limit);
   return pairs.filter((pair) => chosen.has(pair));
 }
