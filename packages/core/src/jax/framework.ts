@@ -1,4 +1,4 @@
-/** What is used of an array of jax-js, or of a tracer that stands for one. */
+/** The part that is used of an array of jax-js, or of a tracer that stands for one. */
 export interface JaxArray {
   readonly shape: readonly number[];
   readonly dtype: string;
@@ -10,7 +10,7 @@ export interface JaxArray {
 
 type Operand<A> = A | number;
 
-/** What is used of the module jax-js. Its functions take their arguments' ownership. */
+/** The part that is used of the module jax-js. Its functions take their arguments' ownership. */
 export interface JaxOperations<A extends JaxArray> {
   readonly numpy: {
     array(values: Float32Array<ArrayBuffer>, options: { shape: number[] }): A;

@@ -5,7 +5,7 @@ import { JaxBackend } from "./backend.ts";
 import type { Jax, JaxArray, JaxOperations } from "./framework.ts";
 import { type LentOperations, withLentOperations } from "./lent.ts";
 
-/** How arrays hold images. */
+/** The layout of images in arrays. */
 export interface LayoutOptions {
   /** The order of the axes: channels first, as convolutions of jax-js have them, or last. Default `nchw`. */
   readonly layout?: "nchw" | "nhwc";

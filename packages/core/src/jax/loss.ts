@@ -9,7 +9,7 @@ import { checkArray, evaluate, type LayoutOptions, layoutOf } from "./function.t
 /** A loss as a pure function of jax-js arrays. */
 export interface JaxLoss<A extends JaxArray> {
   /**
-   * What is minimised: the value, or its distance below the loss's `offset` where higher is better; an array without axes. The arguments are freed, as those of any jax-js function:
+   * The number that is minimised: the value, or its distance below the loss's `offset` where higher is better; an array without axes. The arguments are freed, as those of any jax-js function:
    * `x.ref` is for those that are used again.
    *
    * @param output - [n, c, h, w], or [n, h, w, c] by the option `layout`, or one image without n, as under `vmap`

@@ -36,7 +36,7 @@ export class Arena {
     this.id = arenas++;
   }
 
-  /** Where a thread may keep its bands; thread 0 is the calling one. Undefined: there are too many. */
+  /** The memory in which a thread may keep its bands; thread 0 is the calling one. Undefined: there are too many. */
   scratch(thread: number): readonly [start: number, end: number] | undefined {
     if (thread >= mostThreads) return undefined;
     const start = this.#scratch + thread * scratchBytes;

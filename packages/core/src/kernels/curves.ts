@@ -1,4 +1,4 @@
-/** What makes samples linear; see {@link linearTable}. */
+/** The table that makes samples linear; see {@link linearTable}. */
 export interface LinearTable {
   /**
    * Four float32 a row: the value in two summands, of which the second is what float32 rounds off the first, and the coefficients of the distance from the row's

@@ -7,7 +7,7 @@ import type { StripKernel } from "./strips/strip.ts";
 import type { KernelTask, StripTask, TiledResult } from "./tiled.ts";
 import type { KernelImage, KernelReference, KernelSpec, PassSpec, Planes } from "./types.ts";
 
-/** What a kernel computed beside what it wrote. */
+/** The results of a kernel besides those that it wrote. */
 export interface KernelScores {
   /** One score per image. */
   readonly perImage: Float64Array;
@@ -60,7 +60,7 @@ export interface ImageTask extends Pick<KernelTask, "grad" | "map"> {
   readonly target: KernelImage;
 }
 
-/** What a kernel computed of one image. */
+/** The results of a kernel for one image. */
 export interface ImageScore {
   readonly score: number;
   readonly extremes: NotedExtremes;

@@ -44,7 +44,7 @@ let own: Kernels | undefined;
 const loading = new Map<KernelModule, Promise<CompiledModules>>();
 const loaded = new Set<KernelModule>();
 
-/** What is compiled of each module, once. */
+/** Compiles a module, once. */
 function compileOnce(compiled: Map<KernelModule, Promise<CompiledModules>>, module: KernelModule, shared: boolean) {
   const known = compiled.get(module) ?? compileModules([module], undefined, shared);
   compiled.set(module, known);

@@ -12,7 +12,7 @@ export function ownMemory(): WebAssembly.Memory {
   return new WebAssembly.Memory({ initial: firstPages, maximum: mostPages });
 }
 
-/** How the import of the memory is written in a module, up to the byte that says what memories fit. */
+/** The bytes of a module that import the memory, up to the byte that says what memories fit. */
 const importOfMemory = [3, ...new TextEncoder().encode("env"), 6, ...new TextEncoder().encode("memory"), 2];
 /** That byte: a memory with a maximum, of one thread or of several. */
 const [oneThread, severalThreads] = [1, 3];

@@ -4,7 +4,7 @@ import { ownMemory, pageBytes } from "./memory.ts";
 import type { NotedExtremes, Rows, WritableRows } from "./rows.ts";
 import { sampleCount, sampleIndex, samples } from "./rows.ts";
 
-/** What every kernel of strips with windows is told. */
+/** The arguments of a kernel of strips with windows. */
 type StripArguments = [
   x: number,
   y: number,
@@ -22,7 +22,7 @@ type StripArguments = [
   scratch: number,
 ];
 
-/** What the compiled modules export together; addresses and sizes as documented in `assembly/`. */
+/** The exports of all compiled modules together; addresses and sizes as documented in `assembly/`. */
 export interface KernelExports {
   inspect(source: number, count: number, result: number): void;
   unpack8(source: number, step: number, planes: number, channels: number, pixels: number, stride: number): void;
@@ -289,7 +289,7 @@ export interface KernelExports {
   chaseBulges(band: number, size: number, width: number, scratch: number): void;
 }
 
-/** What extremes are noted under, and the room that a note takes: four lanes of least values and four of greatest. */
+/** The names that extremes are noted under, and the bytes of a note: four lanes of least values and four of greatest. */
 const notes: readonly (keyof NotedExtremes)[] = ["output", "target"];
 const noteBytes = 32;
 
@@ -300,7 +300,7 @@ export interface Planes {
   readonly stride: number;
 }
 
-/** Who notes the extremes of what is read: {@link Kernels.read} as it reads, or the kernel, to which the values are at hand. */
+/** The one who notes the extremes of what is read: {@link Kernels.read} as it reads, or the kernel, to which the values are at hand. */
 export type Noting = "by reading" | "by the kernel";
 
 /** Compiled modules by name, as threads are sent them. */
@@ -311,16 +311,16 @@ export type CompiledModules = Readonly<Record<string, WebAssembly.Module>>;
  * back all at once.
  */
 export class Kernels {
-  /** What the modules export that were added. */
+  /** The exports of the modules that were added. */
   readonly run = {} as KernelExports;
   readonly memory: WebAssembly.Memory;
   readonly #modules: Record<string, WebAssembly.Module> = {};
   readonly #notes: number;
   readonly #bottom: number;
-  /** Where memory for bands ends that cannot grow. */
+  /** The end of memory for bands that cannot grow. */
   readonly #end?: number;
   #top: number;
-  /** Which pixels lie in the staging at an address, so that channels that are read one by one bring them once. */
+  /** The pixels that lie in the staging at an address, so that channels that are read one by one bring them once. */
   readonly #staged = new Map<number, { readonly data: Rows["data"]; readonly at: number; readonly length: number }>();
   /** All of memory: views are dear enough to be counted where a kernel is as fast as a copy. */
   #memory = new Float32Array();
@@ -479,7 +479,7 @@ export class Kernels {
   }
 
   /**
-   * Where pixels [from, to) of channels are as planes `stride` floats apart: where they lie, or where {@link Kernels.read} brings them.
+   * The address of pixels [from, to) of channels as planes, and their stride in floats: where they lie, or where {@link Kernels.read} brings them.
    */
   source(...[rows, channels, from, to, address, stride, staging, noting]: Parameters<Kernels["read"]>): Planes {
     if (rows.address === undefined) {
@@ -495,7 +495,7 @@ export class Kernels {
     return { address: place, stride: rows.held };
   }
 
-  /** Where a channel's pixels from `from` on are to be written: where they lie, or at an address from which {@link Kernels.write} brings them. */
+  /** The address that a channel's pixels from `from` on are to be written to: where they lie, or at an address from which {@link Kernels.write} brings them. */
   target(rows: WritableRows, channel: number, from: number, address: number): number {
     return rows.address === undefined ? address : rows.address + 4 * sampleIndex(rows, channel, from);
   }

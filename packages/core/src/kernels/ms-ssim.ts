@@ -8,7 +8,7 @@ import { ssim } from "./strips/ssim.ts";
 import type { MsSsimSpec, Planes } from "./types.ts";
 import { checkWindow, leastSide } from "./windows.ts";
 
-/** Where means begin to count; below, a power's slope would be too steep to be of use. */
+/** The least mean that counts; below, a power's slope would be too steep to be of use. */
 const leastMean = 1e-12;
 
 /**

@@ -101,7 +101,7 @@ class PoolWorker {
   /** The modules that the thread has in its own memory (undefined) and in the others that it knows. */
   readonly #modules = new Map<number | undefined, Set<string>>();
   failed = false;
-  /** How many jobs it has done. */
+  /** The number of jobs that it has done. */
   completed = 0;
 
   constructor(start: Start) {

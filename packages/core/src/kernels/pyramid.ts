@@ -3,10 +3,10 @@ import type { Kernels } from "./module.ts";
 import { planarRows, type Rows, type WritableRows } from "./rows.ts";
 import type { GmsdSpec, MsSsimSpec, Planes } from "./types.ts";
 
-/** What odd sides are continued with before halving: as {@link MsSsimSpec.odd} has it, or zeros after the last row and column. */
+/** The continuation of odd sides before halving: as {@link MsSsimSpec.odd} has it, or zeros after the last row and column. */
 export type Odd = MsSsimSpec["odd"] | "zero after";
 
-/** How one scale becomes the next: what lies above and left of the image (0 or 1 row and column), and the next size. */
+/** The step from one scale to the next: the rows above and columns left of the image (0 or 1), and the next size. */
 interface Halving {
   readonly top: number;
   readonly left: number;
@@ -28,7 +28,7 @@ export function halfSize(planes: Planes, odd: Odd): readonly [height: number, wi
   return [height, width];
 }
 
-/** What the last mean along a row is of its last column alone. */
+/** The weight of the last column in the last mean along a row, where that is of this column alone; else 0. */
 function lastShare(odd: Odd, width: number): number {
   if (width % 2 === 0) return 0;
   return { symmetric: 0.5, "zero after": 0.25, zero: 0, replicate: 0, drop: 0 }[odd];
@@ -42,7 +42,7 @@ function bandHeight(width: number): number {
 /** One plane of three or one: the sum of weighted channels and an offset. */
 type Mixing = GmsdSpec["luma"];
 
-/** What each channel counts; grey is all three. */
+/** The weight of each channel; grey is all three. */
 export function lumaWeights(channels: number, { weights }: Mixing): readonly number[] {
   return channels === 1 ? [weights.reduce((sum, weight) => sum + weight, 0)] : weights;
 }
@@ -132,7 +132,7 @@ interface Gradients {
   readonly scales: readonly number[];
   /** Of the next scale, one for all channels or for each; absent: 0. */
   readonly coarse?: Float32Array;
-  /** What each channel's share of the next scale's is multiplied by. Default 1. */
+  /** The factor of each channel's share of the next scale's gradient. Default 1. */
   readonly shares?: readonly number[];
 }
 

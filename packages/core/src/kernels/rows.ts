@@ -15,11 +15,11 @@ export interface Rows {
   readonly offset: number;
   /** Number of the first pixel that is held. */
   readonly first: number;
-  /** How many pixels are held: the distance from plane to plane. */
+  /** The number of pixels that are held: the distance from plane to plane. */
   readonly held: number;
-  /** Where `data` lies in the kernels' memory; absent where it lies elsewhere and is copied. */
+  /** The address of `data` in the kernels' memory; absent where it lies elsewhere and is copied. */
   readonly address?: number;
-  /** Under which name the least and greatest values are noted as the rows are read; default: under none. */
+  /** The name that the least and greatest values are noted under as the rows are read; default: none. */
   readonly noted?: keyof NotedExtremes;
 }
 
@@ -71,12 +71,12 @@ export function samples<R extends Rows>(rows: R, channel: number, from: number, 
   return rows.data.subarray(sampleIndex(rows, channel, from), sampleIndex(rows, channel, to));
 }
 
-/** Where the samples of a pixel begin in the data of rows. */
+/** The index in the data of rows at which the samples of a pixel begin. */
 export function sampleIndex({ layout, offset, held, step, first }: Rows, channel: number, pixel: number): number {
   return offset + (layout === "planar" ? channel * held : 0) + (pixel - first) * step;
 }
 
-/** How many samples this many pixels of rows have. */
+/** The number of samples of so many pixels of rows. */
 export function sampleCount({ layout, channels, step }: Rows, pixels: number): number {
   return pixels * (layout === "planar" ? channels : step);
 }

@@ -7,19 +7,19 @@ import { checkImage, dimensions } from "./rows.ts";
 import { type KernelTask, runTiled, runTiledSync, type StripTask, type TiledResult } from "./tiled.ts";
 import type { KernelImage, KernelSpec, Planes } from "./types.ts";
 
-/** What to compute besides the scores. */
+/** Options of a kernel: the results besides the scores. */
 export interface KernelOptions {
   /** The gradient of each image's score with respect to the output; an array to write it to, or true for a new one. */
   readonly grad?: boolean | Float32Array;
   /** The error map; an array to write it to, or true for a new one. */
   readonly map?: boolean | Float32Array;
   /**
-   * What multiplies the score of each place and its gradient, for all channels or for each, in the size of the map: [n or 1, 1 or c, h, w]. With a mean of 1, scores are
+   * The factor of the score of each place and of its gradient, for all channels or for each, in the size of the map: [n or 1, 1 or c, h, w]. With a mean of 1, scores are
    * weighted means. Not for `tv`, `ms-ssim`, `gmsd`, `haarpsi`, `mdsi`, `vif` and `ssimulacra2`, and not together with a map.
    */
   readonly weight?: Tensor;
   /**
-   * What kernels have summed of these two images before, and will now: given with every call for the same pair, each sum is computed once (SSIM's and that of the finest scale of
+   * The sums that kernels have taken of these two images before, to which new ones are added: given with every call for the same pair, each sum is computed once (SSIM's and that of the finest scale of
    * MS-SSIM, those of psnr, mse and rmse). The images must not change between the calls.
    *
    * @internal
@@ -30,7 +30,7 @@ export interface KernelOptions {
 /** Sums of a pair by what they are of, where nothing else was asked for. */
 export type KernelPasses = Map<string, TiledResult>;
 
-/** Under which name a pass's sums are kept; undefined where they are of other images, or not all that it is for. */
+/** The name that a pass's sums are kept under; undefined where they are of other images, or not all that it is for. */
 function passName({ spec, output, target, grad, map, weight }: StripTask, whole: KernelTask): string | undefined {
   if (grad || map || weight || output !== whole.output || target !== whole.target) return undefined;
   // SSIM sums both of its terms, whichever is asked for.
@@ -51,7 +51,7 @@ function performOnce(passes: KernelPasses, task: KernelTask): (pass: StripTask) 
   };
 }
 
-/** What a kernel computed. */
+/** The results of a kernel. */
 export interface KernelResult extends KernelScores {
   /** d perImage / d output, float32 planes of the output's shape [n, c, h, w]. */
   readonly grad?: Float32Array;
@@ -59,7 +59,7 @@ export interface KernelResult extends KernelScores {
   readonly map?: { readonly data: Float32Array; readonly shape: Shape };
 }
 
-/** What a kernel is called with. */
+/** The arguments of a kernel's call. */
 export type KernelCall = readonly [
   kernel: Kernel,
   spec: KernelSpec,
@@ -89,7 +89,7 @@ export function callKernelSync(caller: string, ...call: KernelCall): KernelResul
   return resultOf(scores, task, mapShape);
 }
 
-/** What a call asks of a kernel, checked, with arrays for what it gives. */
+/** The task of a call, checked, with arrays for its results. */
 function taskOf(
   caller: string,
   ...[kernel, spec, output, target, options]: KernelCall

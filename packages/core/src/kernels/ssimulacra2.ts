@@ -12,7 +12,7 @@ import type { KernelImage, Planes, Ssimulacra2ScaleSpec, Ssimulacra2Spec } from 
 const leastHalved = 8;
 const mostScales = 6;
 
-/** How many scales images have: each halves the one before, whose sides must be at least 8. */
+/** The number of scales of images: each halves the one before, whose sides must be at least 8. */
 export function ssimulacra2Scales(height: number, width: number): number {
   let [scales, side] = [1, Math.min(height, width)];
   while (side >= leastHalved && scales < mostScales) {

@@ -20,7 +20,7 @@ import type { KernelImage, StripSpec } from "./types.ts";
 export interface KernelTask {
   readonly output: KernelImage;
   readonly target?: KernelImage;
-  /** What multiplies the score of each place and its gradient: [n or 1, 1 or c, map height, map width]. */
+  /** The factor of the score of each place and of its gradient: [n or 1, 1 or c, map height, map width]. */
   readonly weight?: Tensor;
   /** Float32 planes of the output's shape. */
   readonly grad?: Float32Array;
@@ -34,7 +34,7 @@ export interface StripTask extends KernelTask {
   readonly spec: StripSpec;
 }
 
-/** What came of every image of a batch. */
+/** The results of a batch. */
 export interface TiledResult {
   /** The sums of each image's strips. */
   readonly sums: Float64Array[];
@@ -51,7 +51,7 @@ const pooledInPlace = 2 ** 20;
 /** Below this, everything is done before promises could be made for it. */
 const atOnceWork = 2 ** 17;
 
-/** How much arithmetic a batch is, in samples times the kernel's weight. */
+/** The arithmetic of a batch, in samples times the kernel's weight. */
 function workOf({ kernel, output }: StripTask): number {
   const { count, planes } = dimensions(output);
   return count * planes[0] * planes[1] * planes[2] * kernel.weight;
@@ -60,10 +60,10 @@ function workOf({ kernel, output }: StripTask): number {
 /** Jobs in a worker's hands: one at work, one waiting, so that it need not wait for the calling thread. */
 const jobsAhead = 2;
 
-/** How long the calling thread computes before it lets other work have a turn, in milliseconds. */
+/** The time that the calling thread computes before it lets other work have a turn, in milliseconds. */
 const turnLength = 12;
 
-/** What a host has to let other work have a turn: Node the first, browsers the second. */
+/** The means of a host to let other work have a turn: Node the first, browsers the second. */
 interface Host {
   setImmediate?(task: () => void): void;
   MessageChannel: new () => { port1: Port; port2: Port };
@@ -153,7 +153,7 @@ function jobsOf({ kernel, spec, output, target, weight, grad, map }: StripTask, 
   return jobs;
 }
 
-/** What came of a batch, from what came of its strips. */
+/** The results of a batch from those of its strips. */
 function joined({ output }: StripTask, results: readonly StripResult[]): TiledResult {
   const { count } = dimensions(output);
   const strips = results.length / count;

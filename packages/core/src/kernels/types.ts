@@ -14,7 +14,7 @@ export interface Pixels {
   readonly step?: number;
 }
 
-/** What a kernel reads: a batch of float32 planes or one image of interleaved pixels. */
+/** The images of a kernel: a batch of float32 planes or one image of interleaved pixels. */
 export type KernelImage = Tensor | Pixels;
 
 /** mean |d|, mean d^2 or mean sqrt(d^2 + epsilon^2), with d = output - target. */
@@ -66,7 +66,7 @@ export interface SimilaritySpec {
 export interface SsimSpec {
   readonly kind: "ssim";
   readonly window: { readonly shape: "gaussian"; readonly size: number; readonly sigma: number } | UniformWindow;
-  /** Which windows count: whole ones, or one per pixel with zeros, the mirrored image (edge not repeated) or its edge again and again around it. */
+  /** The windows that count: whole ones, or one per pixel with zeros, the mirrored image (edge not repeated) or its edge again and again around it. */
   readonly region: "valid" | "zero" | "reflect" | "replicate";
   /** Divide by N, or by N - 1 with N = size^2. */
   readonly covariance: "population" | "sample";
@@ -91,7 +91,7 @@ export interface DeltaESpec {
   readonly kind: "deltaE";
   /** `lab-mse`: mean square over the three Lab channels. */
   readonly formula: "76" | "94" | "2000" | "lab-mse";
-  /** What white is; images are divided by it and limited to [0, 1]. */
+  /** The value of white; images are divided by it and limited to [0, 1]. */
   readonly dataRange: number;
 }
 
@@ -158,7 +158,7 @@ export interface InformationSpec {
 /** A kernel that is one pass over horizontal strips of each image. */
 export type PassSpec = PointwiseSpec | VariationSpec | SobelSpec | SsimSpec | DeltaESpec;
 
-/** What works on horizontal strips of one image. */
+/** A kernel that works on horizontal strips of one image. */
 export type StripSpec = PassSpec | SimilaritySpec | HaarSpec | ChromaticSpec | InformationSpec | Ssimulacra2ScaleSpec;
 
 /** Channels, height, width. */
@@ -170,15 +170,15 @@ export interface MsSsimSpec extends Pick<SsimSpec, "window" | "k1" | "k2" | "dat
   /** The exponent of each scale, finest first. */
   readonly weights: readonly number[];
   /**
-   * What odd sides are continued with before halving: zeros at both ends (pytorch_msssim), the first row and column again (piq), the last ones again
+   * The continuation of odd sides before halving: zeros at both ends (pytorch_msssim), the first row and column again (piq), the last ones again
    * (msssim.m, TensorFlow); or the last row and column are left out (torchmetrics).
    */
   readonly odd: "zero" | "replicate" | "symmetric" | "drop";
-  /** Which windows of the coarsest scale count. Default `valid`, as at the finer ones. */
+  /** The windows of the coarsest scale that count. Default `valid`, as at the finer ones. */
   readonly region?: SsimSpec["region"];
-  /** What negative means are: 0 (default), or every mean m is (m + 1) / 2. */
+  /** The reading of negative means: 0 (default), or every mean m is (m + 1) / 2. */
   readonly normalize?: "relu" | "simple";
-  /** Of what the product over scales is taken: each channel, whose mean is the score (default), or the means over channels. */
+  /** The factors of the product over scales: the means of each channel, whose mean is the score (default), or the means over channels. */
   readonly product?: "channel" | "image";
 }
 
@@ -190,9 +190,9 @@ export interface GmsdSpec extends Pick<SimilaritySpec, "constant" | "masking"> {
   readonly kind: "gmsd";
   /** The luma: the sum of weighted channels, and an offset. */
   readonly luma: { readonly weights: readonly number[]; readonly offset: number };
-  /** What each scale's variance counts, finest first. */
+  /** The weight of each scale's variance, finest first. */
   readonly weights: readonly number[];
-  /** What odd sides are continued with, at their end, before halving, or that the last row and column are left out. */
+  /** The continuation of odd sides, at their end, before halving: zeros, or the last row and column are left out. */
   readonly odd: "zero" | "drop";
   /** Variances divide by N or N - 1. */
   readonly deviation: "population" | "sample";
@@ -201,7 +201,7 @@ export interface GmsdSpec extends Pick<SimilaritySpec, "constant" | "masking"> {
 /** SSIMULACRA 2's weighted sum of errors; 3 channels, or 1 for grey. */
 export interface Ssimulacra2Spec {
   readonly kind: "ssimulacra2";
-  /** What white is; images are divided by it. */
+  /** The value of white; images are divided by it. */
   readonly dataRange: number;
   /** The window's nine weights along either axis, symmetric. */
   readonly window: readonly number[];
@@ -209,7 +209,7 @@ export interface Ssimulacra2Spec {
   readonly weights: readonly (readonly Ssimulacra2Weights[])[];
 }
 
-/** How much each error of a scale counts: the errors of structure of three planes, of edges that the target has not, of those that the output has lost. */
+/** The weights of the errors of a scale: of the errors of structure of three planes, of edges that the target has not, of those that the output has lost. */
 export interface Ssimulacra2Weights {
   readonly means: readonly number[];
   /** Of norms of order 4. */
@@ -220,7 +220,7 @@ export interface Ssimulacra2Weights {
 export interface Ssimulacra2ScaleSpec extends Ssimulacra2Weights {
   readonly kind: "ssimulacra2-scale";
   readonly window: readonly number[];
-  /** What white is of the finest scale, whose images are samples; those of others are linear light. */
+  /** The value of white of the finest scale, whose images are samples; those of others are linear light. */
   readonly dataRange?: number;
   /** The means of fourth powers of all errors, which the gradient needs. */
   readonly fourths?: readonly number[];

@@ -11,7 +11,7 @@ export interface ArenaShare {
 }
 
 /**
- * What the pool sends: compiled modules before the jobs that need them. `buffer` holds the job's rows and goes back with the reply; `arena` is the memory in which they
+ * The messages of the pool: compiled modules before the jobs that need them. `buffer` holds the job's rows and goes back with the reply; `arena` is the memory in which they
  * lie, which is introduced with its share and modules before, and answered, and dropped when nobody uses it any more.
  */
 export type ToWorker =
@@ -23,7 +23,7 @@ export type ToWorker =
 /** A job without its kernel, which the worker has by its own. */
 export type StripMessage = Omit<StripJob, "kernel">;
 
-/** What a worker answers to a job. */
+/** The answer of a worker to a job. */
 export type FromWorker = { readonly buffer?: ArrayBuffer | SharedArrayBuffer } & (
   | StripResult
   | { readonly failure: string }

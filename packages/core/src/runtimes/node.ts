@@ -4,7 +4,7 @@ import { commonOptions, gpuProviders, type OnnxRuntime, openSession } from "./on
 import type { Runtime, SessionShare } from "./session.ts";
 import { createThreadSession } from "./session-thread.ts";
 
-/** Where the packages of ONNX Runtime are loaded from. */
+/** The loaders of the packages of ONNX Runtime. */
 export interface Packages {
   native(): Promise<OnnxRuntime>;
   web(): Promise<OnnxRuntime>;
@@ -66,7 +66,7 @@ function nativeRuntime(ort: OnnxRuntime): Runtime {
   };
 }
 
-/** How sessions of onnxruntime-node run on the CPU. */
+/** The options of sessions of onnxruntime-node on the CPU. */
 export function nativeOptions({ cores = networkThreads(), patient = false }: SessionShare = {}) {
   return {
     ...commonOptions,

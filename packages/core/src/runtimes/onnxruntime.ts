@@ -24,7 +24,7 @@ interface NativeSession {
   release(): Promise<void>;
 }
 
-/** What onnxruntime-node and onnxruntime-web have in common. */
+/** The interface that onnxruntime-node and onnxruntime-web have in common. */
 export interface OnnxRuntime {
   readonly env: { logLevel?: string; readonly versions: { readonly common: string } };
   readonly InferenceSession: { create(model: Uint8Array, options: object): Promise<NativeSession> };
@@ -50,7 +50,7 @@ export function elementType(data: TensorInput["data"]): string {
   return elementTypes.get(data.constructor) as string;
 }
 
-/** What holds for sessions on every device. */
+/** The options of sessions on every device. */
 export const commonOptions = {
   graphOptimizationLevel: "all",
   // Sizes change from run to run, so a memory plan made for one size does not fit the next.

@@ -1,4 +1,4 @@
-/** Where a session runs: on the CPU, or on a GPU through WebGPU. */
+/** The device of a session: the CPU, or a GPU through WebGPU. */
 export type Device = "cpu" | "webgpu";
 
 /** The elements of a tensor that goes into a session or comes out of it. */
@@ -25,16 +25,16 @@ export interface TensorOutput extends TensorInput {
   readonly type: string;
 }
 
-/** What a model says of an input or output; `type` and `dims` are absent where it is no tensor. Dims that are open have a name. */
+/** The description of an input or output in a model; `type` and `dims` are absent where it is no tensor. Dims that are open have a name. */
 export interface ValueInfo {
   readonly name: string;
   readonly type?: string;
   readonly dims?: readonly (number | string)[];
 }
 
-/** How a session shares the CPU with others. */
+/** The share of the CPU that a session takes beside others. */
 export interface SessionShare {
-  /** How many cores it uses; default: all. */
+  /** The number of cores that it uses; default: all. */
   readonly cores?: number;
   /** Whether its threads sleep at once when there is nothing to do. Default: they wait at work for some time, which other sessions feel. */
   readonly patient?: boolean;
@@ -42,11 +42,11 @@ export interface SessionShare {
 
 /** Options of {@link Runtime.createSession}. */
 export interface SessionOptions {
-  /** Where it runs; default `cpu`. */
+  /** The device that it runs on; default `cpu`. */
   readonly device?: Device;
   /** The names of nodes that stay on the CPU whatever the device. */
   readonly cpuNodes?: readonly string[];
-  /** How it shares the CPU; in a page all sessions share one pool of threads. */
+  /** Its share of the CPU; in a page all sessions share one pool of threads. */
   readonly share?: SessionShare;
 }
 
@@ -126,9 +126,9 @@ export interface Runtime {
   /** The package that it comes from. */
   readonly name: "onnxruntime-node" | "onnxruntime-web";
   readonly version: string;
-  /** How many sessions can compute at once, each in a thread; 1 where they take turns. */
+  /** The number of sessions that can compute at once, each in a thread; 1 where they take turns. */
   readonly parallel: number;
-  /** Why it is slower than it could be, and what to do; absent where nothing is amiss. */
+  /** The reason why it is slower than it could be, and what to do; absent where nothing is amiss. */
   readonly note?: string;
   /** Whether models may compute in float64 on a device. */
   hasFloat64(device: Device): boolean;

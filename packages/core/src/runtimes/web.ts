@@ -4,7 +4,7 @@ import { commonOptions, gpuProviders, openSession } from "./onnxruntime.ts";
 import type { Device, Runtime, RuntimeOptions } from "./session.ts";
 import { type Turns, turns } from "./turns.ts";
 
-/** What this needs of a page or a worker. */
+/** The globals of a page or a worker that this module uses. */
 interface Host {
   readonly crossOriginIsolated?: boolean;
   readonly navigator?: {
@@ -47,7 +47,7 @@ interface Build {
   readonly name: string;
   load(): Promise<unknown>;
   /**
-   * Where bundlers put these files: they replace the expression `new URL("...", import.meta.url)`, which has to be written out in each. Webpack, which would stop where the
+   * The addresses to which bundlers put these files: they replace the expression `new URL("...", import.meta.url)`, which has to be written out in each. Webpack, which would stop where the
    * package is not installed, replaces only the global `URL`, and finds the files for onnxruntime-web itself. Undefined for a program from a `blob:`, which is in no place.
    */
   files(URL: UrlClass): Record<FileKind, { readonly href: string }> | undefined;
@@ -195,7 +195,7 @@ async function checkGpu(): Promise<void> {
 interface OpenBuild {
   readonly ort: WebRuntime;
   readonly inTurn: Turns;
-  /** Where its WebAssembly was looked for. */
+  /** The addresses at which its WebAssembly was looked for. */
   readonly asked: readonly string[];
 }
 
@@ -224,7 +224,7 @@ async function openBuild(build: Build, files: RuntimeOptions["files"]): Promise<
   return { ort, inTurn: turns(), asked };
 }
 
-/** Where a file of a build may be, the likeliest first. */
+/** The addresses at which a file of a build may be, the likeliest first. */
 function places(build: Build, kind: FileKind, files: RuntimeOptions["files"]): string[] {
   const name = `${build.name}${kind === "binary" ? ".wasm" : ".mjs"}`;
   const base = host.location?.href;
@@ -251,7 +251,7 @@ async function firstStarted(urls: readonly string[]): Promise<string | undefined
   return url !== undefined && (await canStart(url)) ? url : undefined;
 }
 
-/** How soon browsers refuse workers that a page's policy forbids, in milliseconds. */
+/** The time in which browsers refuse workers that a page's policy forbids, in milliseconds. */
 const refusal = 50;
 
 /** Whether a thread can be started: ONNX Runtime would wait for one that cannot for ever. A program of another origin it copies before. */

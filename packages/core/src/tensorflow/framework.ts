@@ -1,4 +1,4 @@
-/** What this library needs of a tensor of TensorFlow.js. */
+/** The part of a tensor of TensorFlow.js that this library needs. */
 export interface TensorflowTensor {
   readonly shape: number[];
   readonly dtype: string;

@@ -4,7 +4,7 @@ import { TensorflowBackend } from "./backend.ts";
 import type { ResultOf, Tensorflow, TensorflowOps, TensorflowTensor, TensorOf } from "./framework.ts";
 import { type ImageFunction, TapedFunction } from "./program.ts";
 
-/** How TensorFlow.js tensors hold images. */
+/** The layout of images in TensorFlow.js tensors. */
 export interface LayoutOptions {
   /** The order of the axes: channels last, as layers of TensorFlow.js have them, or first. Default `nhwc`. */
   readonly layout?: "nhwc" | "nchw";

@@ -12,7 +12,7 @@ export type Table = { readonly [P in Primitive]: Run<P> };
 export class Kept {
   /** Matrices and positions that follow from sizes alone. */
   readonly #made = new Map<string, T>();
-  /** What is made of weights that stay, by how it is made. */
+  /** The tensors made of weights that stay, by how they are made. */
   readonly #held = new WeakMap<T, Map<string, T>>();
 
   constructor(readonly tf: TensorflowOps) {}

@@ -5,7 +5,7 @@ import { none, padded, spread } from "./zeros.ts";
 
 type Pair = [number, number];
 
-/** What TensorFlow.js tells a kernel of a convolution. */
+/** The attributes of a convolution's kernel in TensorFlow.js. */
 interface ConvolutionAttributes {
   strides: number | Pair;
   pad: "same" | "valid" | number | [Pair, Pair, Pair, Pair];
@@ -17,7 +17,7 @@ interface ConvolutionAttributes {
 
 type Kernel = (tf: TensorflowOps, inputs: Record<string, T>, attributes: ConvolutionAttributes) => T;
 
-/** What this module needs besides: the table of kernels. */
+/** The table of kernels of TensorFlow.js. */
 interface Registry {
   registerKernel(kernel: { kernelName: string; backendName: string; kernelFunc: (call: never) => unknown }): void;
   unregisterKernel(kernelName: string, backendName: string): void;

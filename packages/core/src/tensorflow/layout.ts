@@ -1,7 +1,7 @@
 import type { Shape } from "../tensor.ts";
 import type { TensorflowTensor as T, TensorflowOps } from "./framework.ts";
 
-/** Where TensorFlow.js has the axes n, c, h and w: its convolutions want channels last on every device. */
+/** The places of the axes n, c, h and w in TensorFlow.js: its convolutions want channels last on every device. */
 export const places = { n: 0, c: 3, h: 1, w: 2 } as const;
 
 /** A shape [n, c, h, w] as TensorFlow.js has it. */

@@ -15,7 +15,7 @@ import { TapedFunction } from "./program.ts";
 /** A loss as a function of TensorFlow.js tensors. */
 export interface TensorflowLoss<Tensor, Result> {
   /**
-   * What is minimised: the value, or its distance below the loss's `offset` where higher is better.
+   * The number that is minimised: the value, or its distance below the loss's `offset` where higher is better.
    *
    * @param output - [n, h, w, c], or [n, c, h, w] by the option `layout`; float32
    * @param target - of the same shape; not needed by a prior such as `tv`

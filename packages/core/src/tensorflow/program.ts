@@ -12,7 +12,7 @@ export type ImageFunction = <V>(o: Ops<V>, inputs: readonly V[]) => V;
 
 type Build = <V>(o: Ops<V>, inputs: readonly V[]) => readonly V[];
 
-/** How many combinations of shapes a function keeps what it has prepared for. */
+/** The number of combinations of shapes for which a function keeps its steps. */
 const shapesKept = 8;
 
 /** The steps of a function for inputs of some shapes, and what of them was computed once. */

@@ -1,6 +1,6 @@
 import type { TensorflowTensor as T, TensorflowOps } from "./framework.ts";
 
-/** What these gradients use of TensorFlow.js. */
+/** The operations of TensorFlow.js that these gradients use. */
 interface Operations extends TensorflowOps {
   tanh(x: T): T;
   sigmoid(x: T): T;
@@ -41,7 +41,7 @@ const byOperand: Readonly<Record<string, readonly [operand: string, gradient: Gr
   ],
 };
 
-/** What compares, and what its operands are called: gradients of `leakyRelu`, `prelu`, `selu`, `max` and of clamps compare. */
+/** The kernels that compare, and the names of their operands: gradients of `leakyRelu`, `prelu`, `selu`, `max` and of clamps compare. */
 const comparisons: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(
     ["Equal", "NotEqual", "Greater", "Less", "LessEqual", "LogicalAnd", "LogicalOr"].map((name) => [name, ["a", "b"]]),

@@ -25,9 +25,9 @@ export interface GpuGradient extends GpuImages {
 
 /** Options of a call of a {@link GpuLoss}. */
 export interface GpuCallOptions {
-  /** How much each pixel counts, not negative: of the shape of `output`, or with 1 image or 1 channel. */
+  /** The weight of each pixel, not negative: of the shape of `output`, or with 1 image or 1 channel. */
   readonly weight?: GpuImages;
-  /** Where `valueAndGrad` writes the gradient, of the shape of `output`. Default: a buffer of the runtime's, which may be longer. */
+  /** The images that `valueAndGrad` writes the gradient to, of the shape of `output`. Default: a buffer of the runtime's, which may be longer. */
   readonly into?: GpuImages;
 }
 
@@ -48,10 +48,10 @@ export interface GpuLoss {
 /** Usages that buffers need: what of WebGPU's `GPUBufferUsage` copies from, copies to, and computes on them. */
 const usages = { COPY_SRC: 0x4, COPY_DST: 0x8, STORAGE: 0x80 };
 
-/** How many programs a loss keeps, one for each combination of channels, and of sizes where the mathematics depends on them. */
+/** The number of programs that a loss keeps, one for each combination of channels, and of sizes where the mathematics depends on them. */
 const programsKept = 8;
 
-/** What a graph is fed. */
+/** The inputs of a graph. */
 type Given = Partial<Record<"output" | "target" | "weight", GpuImages>>;
 
 /**
@@ -153,7 +153,7 @@ function dimsOf({ bySize }: Definition, name: string, { shape: [n, c, h, w] }: G
   return bySize ? [images, c, h, w] : [images, c, "h", "w"];
 }
 
-/** What a call gave, checked: the images that the loss looks at, and where its gradient goes. */
+/** The arguments of a call, checked: the images that the loss looks at, and those that its gradient goes to. */
 function checkCall(
   loss: Loss,
   { output, target, options = {} }: Readonly<Record<"output" | "target" | "options", unknown>>,

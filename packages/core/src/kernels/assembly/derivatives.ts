@@ -4,7 +4,7 @@ import { accumulate, firstLanes, highHalf, laneSum, multiplyAdd, signed, size, w
 // one, smoothed across its direction by weights (side, centre, side). Rows pass through rings of three, padded by one pixel at each end: images to derivatives, derivatives to errors
 // and their slopes, slopes back by the adjoint of the derivatives.
 
-/** What is compared, and how. */
+/** The quantities that are compared, and the distance. */
 const DERIVATIVES_L1: i32 = 0;
 const DERIVATIVES_MSE: i32 = 1;
 const LENGTHS_L1: i32 = 2;
@@ -19,7 +19,7 @@ const SEGMENT: usize = 1024;
 
 let side: f32 = 0;
 let centre: f32 = 0;
-/** How often the border's pixel is beyond the border: 1 or 0. */
+/** The factor of the border's pixel beyond the border: 1 or 0. */
 let border: f32 = 0;
 let epsilonSquared: f32 = 0;
 

@@ -4,7 +4,7 @@
 // From 0 up, floats are ordered as their bits are as whole numbers, NaN last, and comparing these takes the least time. Where some are negative,
 // they are looked at again as floats.
 
-/** What the least and the greatest bits begin with: infinity and 0. */
+/** The first least and greatest bits: infinity and 0. */
 // @ts-ignore: decorator
 @inline export const LEAST_BITS: i32 = 0x7f800000;
 // @ts-ignore: decorator

@@ -25,7 +25,7 @@ export const GRAD_L: usize = 624, GRAD_A: usize = 640, GRAD_B: usize = 656;
 const FX1: usize = 672, FY1: usize = 688, FZ1: usize = 704, FX2: usize = 720, FY2: usize = 736, FZ2: usize = 752, W1: usize = 768;
 // How far f is above its line at X, Y, Z, where linear samples were.
 const OVER: usize = RED2;
-/** Where a record's part that colour spaces use ends. */
+/** The end of a record's part that colour spaces use. */
 export const LAB_END: usize = 816;
 
 // scikit-image's matrix, each row divided by the white point.
@@ -38,16 +38,16 @@ const EPSILON: f64 = 0.008856;
 const STEEP: f64 = 7.787;
 const OFFSET: f64 = 16.0 / 116.0;
 const ROOT_EPSILON: f64 = 0.2068930344229638;
-/** How far the root is above the line where they meet. */
+/** The height of the root above the line where they meet. */
 const STEP: f64 = ROOT_EPSILON - (STEEP * EPSILON + OFFSET);
 
-/** What a float32 must be increased by for its integer part to stand in its lowest bits. */
+/** The number that moves the integer part of a float32 it is added to into the lowest bits. */
 const WHOLE: f32 = 8388608;
 
 /** The table that makes samples linear, 2050 rows at most: see `linearTable` in curves.ts. At an address that the compiler knows, rows cost no addition to reach. */
 const TABLE: usize = memory.data(2050 * 16, 16);
 
-/** Where the table's rows go. */
+/** The address of the table's rows. */
 export function linearTable(): usize {
   return TABLE;
 }

@@ -2,7 +2,7 @@ import { multiplyAdd } from "./simd";
 
 // Vectors (a, b) of four pixels in the plane of colours.
 
-/** What is added to a square before its root is taken, so that black, which has no hue, divides nothing by 0. */
+/** The number that is added to a square before its root is taken, so that black, which has no hue, divides nothing by 0. */
 const TINY: f32 = 1e-30;
 
 /** More than the length of a vector of zeros, which is the root of TINY, and less than that of any colour. */

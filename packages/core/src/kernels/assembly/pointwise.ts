@@ -10,7 +10,7 @@ const CHARBONNIER: i32 = 2;
 /** The least float32 whose square is not subnormal. */
 const LEAST_ROOT: f32 = 1.1e-19;
 
-/** What one step adds to the sum. */
+/** The summand of one step. */
 // @ts-ignore: decorator
 @inline function step(
   kind: i32, withGrad: bool, withMap: bool, weighted: bool, x: v128, y: v128, grad: usize, map: usize, weights: usize, epsilon: v128, epsilonSquared: v128, one: v128, gradScale: v128, mapScale: v128,

@@ -17,7 +17,7 @@ const numbers: usize = memory.data(16 * 9, 16);
 @inline const C1: usize = 48;
 // @ts-ignore: decorator
 @inline const C2: usize = 64;
-/** What variances are multiplied by, and half of it. */
+/** The factor of variances, and half of it. */
 // @ts-ignore: decorator
 @inline const FACTOR: usize = 80;
 // @ts-ignore: decorator
@@ -29,7 +29,7 @@ const numbers: usize = memory.data(16 * 9, 16);
 // @ts-ignore: decorator
 @inline const FLOOR: usize = 128;
 
-/** What u and v were centred on, and what a score is multiplied by in the map. */
+/** The numbers that u and v were centred on, and the factor of a score in the map. */
 let centreU: f32 = 0;
 let centreV: f32 = 0;
 let mapScale: f32 = 0;

@@ -17,7 +17,7 @@ import {
 // coordinates; map cell (i, j) has its window's first corner at padded (i, j).
 
 let pad: i32 = 0;
-/** What lies beyond the border. */
+/** The continuation beyond the border. */
 let border: i32 = 0;
 // @ts-ignore: decorator
 @inline const ZERO: i32 = 0;

@@ -20,7 +20,7 @@ const BIAS: f64 = 0.0037930732552754493;
 const DARKEST: f64 = 1e-6;
 /** DARKEST^(-2/3). */
 const DARK_SLOPE: f64 = 1e4;
-/** What is left out of Y: the cube root of the bias, and about half its range. */
+/** The part that is left out of Y: the cube root of the bias, and about half its range. */
 const MIDDLE: f64 = 0.155954200549248630 + 0.45;
 
 const C2: f64 = 0.0009;
@@ -137,7 +137,7 @@ export function opponentsGradient(x: usize, plane: usize, grad: usize, gradPlane
 
 /** Rows of blurred values: a pair of fours down the columns, four along the rows. */
 const BLURRED_ROWS: i32 = 12;
-/** How many planes of derivatives there are: with respect to the blurs of u and v, of u^2, of v^2, and to the output itself. */
+/** The number of planes of derivatives: with respect to the blurs of u and v, of u^2, of v^2, and to the output itself. */
 const DERIVATIVES: i32 = 4;
 
 /** Bytes of scratch that {@link ssimulacra2Plane} needs for a strip of `rows` rows. */

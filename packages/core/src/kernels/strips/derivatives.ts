@@ -5,7 +5,7 @@ import { evenStrips, type StripKernel } from "./strip.ts";
 const kinds = { derivative: { l1: 0, mse: 1 }, magnitude: { l1: 2, mse: 3 } } as const;
 const similarity = 4;
 
-/** What smooths a derivative across its direction: the weight of both neighbours, and of the pixel itself. */
+/** The weights that smooth a derivative across its direction: of both neighbours, and of the pixel itself. */
 const smoothings = { sobel: [1, 2], diff: [0, 1] } as const;
 
 /** Samples of one channel in a strip: the rows beyond it that it reads too are few then, and all of it stays in a cache. */
@@ -18,7 +18,7 @@ function kindOf(spec: Spec): number {
   return spec.kind === "sobel" ? kinds[spec.form][spec.distance] : similarity;
 }
 
-/** What smooths, with its sum; how often the border's pixel is beyond the border; and how many errors each sample of the images has. */
+/** The smoothing weights, over their sum where they are normalized; the factor of the border's pixel beyond the border; and the number of errors of each sample of the images. */
 function layout(spec: Spec) {
   if (spec.kind === "similarity") return { side: 1 / 3, centre: 1 / 3, border: 0, errors: 1 };
   const [side, centre] = smoothings[spec.mode];

@@ -8,7 +8,7 @@ const kinds = { l1: 0, mse: 1, charbonnier: 2 } as const;
 /** Samples of one image that are in memory at a time: three such pieces stay in a second-level cache. */
 const pieceSamples = 32768;
 
-/** What the compiled kernel leaves out of every score: Charbonnier's smallest value, which float32 would round. */
+/** The part of every score that the compiled kernel leaves out: Charbonnier's smallest value, which float32 would round. */
 function base(spec: PointwiseSpec): number {
   return spec.kind === "charbonnier" ? spec.epsilon : 0;
 }

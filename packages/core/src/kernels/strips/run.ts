@@ -12,7 +12,7 @@ export interface StripJob {
   readonly data: StripData;
 }
 
-/** What came of one strip. */
+/** The results of one strip. */
 export interface StripResult {
   readonly sums: Float64Array;
   readonly extremes: NotedExtremes;

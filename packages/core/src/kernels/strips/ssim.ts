@@ -2,7 +2,7 @@ import type { Planes, SsimSpec } from "../types.ts";
 import { channelReader } from "./channel-reader.ts";
 import { evenStrips, type StripKernel } from "./strip.ts";
 
-/** What lies beyond the border, as `ssimConfigure` is told. */
+/** The continuation beyond the border, as `ssimConfigure` takes it. */
 const borders = { valid: 0, zero: 0, reflect: 1, replicate: 2 };
 
 /** Map rows of one strip: tall enough that the halo costs little, low enough for the caches. */
@@ -23,7 +23,7 @@ function windowWeights(window: SsimSpec["window"]): Float32Array {
   return rounded;
 }
 
-/** What a window's variance is multiplied by. A window of one pixel has none: 0 keeps its rounding out of the gradient. */
+/** The factor of a window's variance. A window of one pixel has none: 0 keeps its rounding out of the gradient. */
 function covarianceFactor({ window, covariance }: SsimSpec): number {
   const area = window.size ** 2;
   if (area === 1) return 0;

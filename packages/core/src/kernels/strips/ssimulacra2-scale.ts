@@ -9,7 +9,7 @@ const reach = 4;
 /** Rows of one strip: tall enough that the halo costs little, low enough for the caches. */
 const stripRows = 64;
 
-/** What of the program's X, Y and B - Y is left out of ours, which are numbers around 0. */
+/** The parts of the program's X, Y and B - Y that are left out of ours, which are numbers around 0. */
 export const shifts = [0.42, 0.01 + 0.45, 0.55];
 
 /** Planes of X, Y and B - Y, errors of each, and sums of each: of errors, then of their fourth powers. */
@@ -22,9 +22,10 @@ function haloOf({ fourths }: Ssimulacra2ScaleSpec): number {
   return fourths ? 2 * reach : reach;
 }
 
-/** How much of the window lies beyond the first or last column, for each column, and as many floats before and after as vectors may read. */
+/** Floats before and after a row that vectors may read. */
 const slack = 16;
 
+/** The weight of the window beyond the first or last column, for each column, with {@link slack} around. */
 function windowOutside(window: readonly number[], width: number): Float32Array {
   const outside = new Float32Array(width + 2 * slack);
   const at = (column: number) =>
@@ -35,7 +36,7 @@ function windowOutside(window: readonly number[], width: number): Float32Array {
   return outside;
 }
 
-/** For the errors of one plane, what their slopes are made of: see `ssimulacra2Plane`. */
+/** The numbers that slopes of the errors of one plane are made of: see `ssimulacra2Plane`. */
 function slopesOf({ means, norms, fourths }: Ssimulacra2ScaleSpec, plane: number, places: number): number[] {
   return Array.from({ length: errors }, (_, error) => {
     const index = 3 * error + plane;

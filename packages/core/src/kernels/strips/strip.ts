@@ -5,11 +5,11 @@ import type { Planes, StripSpec } from "../types.ts";
 /** Rows [from, to). */
 export type Span = readonly [from: number, to: number];
 
-/** What a strip reads and where it writes. Rows of the map are numbered from the map's own top. */
+/** The rows that a strip reads and those that it writes. Rows of the map are numbered from the map's own top. */
 export interface StripData {
   readonly output: Rows;
   readonly target?: Rows;
-  /** What multiplies the score of each place of the map and its gradient, for all channels or for each. Then there is no map. */
+  /** The factor of the score of each place of the map and of its gradient, for all channels or for each. Then there is no map. */
   readonly weight?: Rows;
   readonly grad?: WritableRows;
   readonly map?: WritableRows;
@@ -19,7 +19,7 @@ export interface StripData {
 export interface StripKernel<S extends StripSpec = StripSpec> {
   /** Whether there is a second image. */
   readonly needsTarget: boolean;
-  /** How much arithmetic a sample costs, in rough multiples of reading it: what is worth a second thread. */
+  /** The arithmetic of a sample, in rough multiples of reading it: it decides what is worth a second thread. */
   readonly weight: number;
   /** Whether it works on rows where they lie, if these are in the memory that it works in. Then all of them are, and there is no map. */
   readonly inPlace?: boolean;

@@ -7,7 +7,7 @@ const forms = { anisotropic: 0, squared: 1, isotropic: 2 } as const;
 /** Samples of one channel that are in memory at a time, with as many of its gradient: both stay in a second-level cache. */
 const bandSamples = 32768;
 
-/** What each horizontal and each vertical term weighs in the score. */
+/** The weights of each horizontal and each vertical term in the score. */
 function weights({ form, reduction }: VariationSpec, [channels, height, width]: Planes): [number, number] {
   if (reduction === "sum") return [1, 1];
   if (reduction === "channel-sum") return [1 / channels, 1 / channels];
