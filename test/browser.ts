@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type BrowserContext, chromium } from "playwright-core";
+import { type BrowserContext, chromium, type Page } from "playwright-core";
 import { rolldown } from "rolldown";
 
 /** Where the browser is. */
@@ -107,6 +107,24 @@ export async function launch(...flags: string[]): Promise<{ context: BrowserCont
       await context.close();
       // Chromium may write for a moment after it was closed.
       rmSync(profile, { recursive: true, force: true, maxRetries: 50, retryDelay: 100 });
+    },
+  };
+}
+
+/** Chromium with WebGPU on the software GPU that it brings: an empty page, and the address of one that runs a program, with the files of onnxruntime-web. */
+export async function openGpuBrowser(program: string): Promise<{ page: Page; url: string; close(): Promise<void> }> {
+  const bundled = await bundleForPage(program);
+  const site = await serve((path) => {
+    if (path === "/") return "<!doctype html><title>page</title><script type=module src=program.js></script>";
+    return bundled.get(path.slice(1)) ?? ortFile(path.slice(path.lastIndexOf("/") + 1));
+  });
+  const browser = await launch("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader");
+  return {
+    page: await browser.context.newPage(),
+    url: site.url,
+    close: async () => {
+      await browser.close();
+      site.close();
     },
   };
 }

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseLoss } from "../../packages/core/src/losses/parse.ts";
 import type { Shape, Tensor } from "../../packages/core/src/tensor.ts";
 import { gpuLoss } from "../../packages/core/src/webgpu/index.ts";
-import { bundleForPage, launch, ortFile, serve, withoutChromium } from "../browser.ts";
+import { openGpuBrowser, withoutChromium } from "../browser.ts";
 import { randomTensor } from "../random.ts";
 import { relativeError } from "./expected.ts";
 import type { inPage } from "./gpu-page.ts";
@@ -12,25 +12,15 @@ const program = `import ${JSON.stringify(new URL("gpu-page.ts", import.meta.url)
 
 /** Losses of images in buffers of a GPU, on the software GPU that Chromium brings: within 1e-3 of what onnxruntime-node gives. */
 describe.skipIf(withoutChromium)("images in a GPU's memory", () => {
-  let browser: Awaited<ReturnType<typeof launch>>;
   let page: Page;
-  let close: () => void;
+  let close: (() => Promise<void>) | undefined;
   beforeAll(async () => {
-    const bundled = await bundleForPage(program);
-    const site = await serve((path) => {
-      if (path === "/") return "<!doctype html><title>page</title><script type=module src=program.js></script>";
-      return bundled.get(path.slice(1)) ?? ortFile(path.slice(path.lastIndexOf("/") + 1));
-    });
-    close = site.close;
-    browser = await launch("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader");
-    page = await browser.context.newPage();
-    await page.goto(site.url);
+    const browser = await openGpuBrowser(program);
+    ({ page, close } = browser);
+    await page.goto(browser.url);
     await page.waitForFunction(() => "inPage" in globalThis);
   });
-  afterAll(async () => {
-    await browser?.close();
-    close?.();
-  });
+  afterAll(() => close?.());
 
   const expectNear = async (
     got: { value: number; grad: { data: number[]; shape: number[] } },

@@ -2,7 +2,7 @@ import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { reference, toFloat64 } from "../../packages/core/src/graph/reference.ts";
 import { parseLoss } from "../../packages/core/src/losses/parse.ts";
-import { bundleForPage, launch, serve, withoutChromium } from "../browser.ts";
+import { openGpuBrowser, withoutChromium } from "../browser.ts";
 import { expectClose } from "../close.ts";
 import { cases, inputsOf, valueAndDerivatives } from "../graph/ops-cases.ts";
 import { randomTensor } from "../random.ts";
@@ -52,26 +52,15 @@ const tolerances = [
 
 /** Losses inside frameworks on a software GPU that Chromium brings, against the float64 reference. */
 describe.skipIf(withoutChromium)("in Chromium", () => {
-  let browser: Awaited<ReturnType<typeof launch>>;
   let page: Page;
-  let close: () => void;
+  let close: (() => Promise<void>) | undefined;
   beforeAll(async () => {
-    const bundled = await bundleForPage(program);
-    const site = await serve((path) =>
-      path === "/"
-        ? "<!doctype html><title>page</title><script type=module src=program.js></script>"
-        : bundled.get(path.slice(1)),
-    );
-    close = site.close;
-    browser = await launch("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader");
-    page = await browser.context.newPage();
-    await page.goto(site.url);
+    const browser = await openGpuBrowser(program);
+    ({ page, close } = browser);
+    await page.goto(browser.url);
     await page.waitForFunction(() => "inPage" in globalThis);
   });
-  afterAll(async () => {
-    await browser?.close();
-    close?.();
-  });
+  afterAll(() => close?.());
 
   describe.each(Object.entries(frameworks))("%s", (name, { specs, operations }) => {
     const framework: Pick<Framework, "differentiate"> = {

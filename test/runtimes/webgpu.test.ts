@@ -4,7 +4,7 @@ import { parseLoss } from "../../packages/core/src/losses/index.ts";
 import { lossFactories } from "../../packages/core/src/losses/registry.ts";
 import { edsr } from "../../packages/core/src/nets/index.ts";
 import { adam, createTrainer } from "../../packages/core/src/train/index.ts";
-import { bundleForPage, launch, ortFile, serve, withoutChromium } from "../browser.ts";
+import { openGpuBrowser, withoutChromium } from "../browser.ts";
 import { randomTensor } from "../random.ts";
 
 /**
@@ -55,26 +55,16 @@ const specs = lossFactories
   .map((name) => (name === "range" ? "range(low=0.25,dataRange=0.5)" : name));
 
 describe.skipIf(withoutChromium)("on WebGPU in Chromium", () => {
-  let browser: Awaited<ReturnType<typeof launch>>;
   let page: Page;
-  let close: () => void;
+  let close: (() => Promise<void>) | undefined;
   beforeAll(async () => {
-    const bundled = await bundleForPage(program);
-    const site = await serve((path) => {
-      if (path === "/") return "<!doctype html><title>page</title><script type=module src=program.js></script>";
-      return bundled.get(path.slice(1)) ?? ortFile(path.slice(path.lastIndexOf("/") + 1));
-    });
-    close = site.close;
-    browser = await launch("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader");
-    page = await browser.context.newPage();
-    await page.goto(site.url);
+    const browser = await openGpuBrowser(program);
+    ({ page, close } = browser);
+    await page.goto(browser.url);
     await page.waitForFunction(() => "train" in globalThis);
     expect(await page.evaluate(() => (globalThis as unknown as InPage).selected)).toEqual({ device: "webgpu" });
   });
-  afterAll(async () => {
-    await browser?.close();
-    close?.();
-  });
+  afterAll(() => close?.());
 
   const check = async (specs: string[], side: number) => {
     const got = await page.evaluate(([specs, side]) => (globalThis as unknown as InPage).evaluate(specs, side), [
