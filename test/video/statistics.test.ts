@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { psnr, ssim } from "../../packages/core/src/losses/index.ts";
+import { framesToCsv } from "../../packages/reconloss/src/video/index.ts";
 import { parsePixelFormat, planeSizes } from "../../packages/reconloss/src/video/pixel-format.ts";
 import { frameStatistics } from "../../packages/reconloss/src/video/statistics.ts";
 import { worstFrames } from "../../packages/reconloss/src/video/worst.ts";
@@ -47,6 +48,13 @@ describe("formats of pixels", () => {
     ]);
     expect(planeSizes(parsePixelFormat("gray"), 35, 51)).toEqual([[35, 51]]);
   });
+});
+
+it("file names that a spreadsheet would take for formulas are text in the CSV of frames, as in that of pairs", () => {
+  const frames = [{ frame: 0, name: "=1,2.png", values: { psnr: 30 } }];
+  const comparison = { frames } as unknown as Parameters<typeof framesToCsv>[0];
+  // RFC 4180, and an apostrophe before what begins as a formula does.
+  expect(framesToCsv(comparison)).toBe(`frame,file,psnr\r\n0,"'=1,2.png",30\r\n`);
 });
 
 it("the worst frames are the worst by each metric in turn, one of each scene, in order of time", () => {
