@@ -6,9 +6,9 @@ import { type Images, matchChannels, measure, over } from "../compare/measure.ts
 import type { ProposedRegion } from "../figure/index.ts";
 import { proposalsOf, readJudged } from "../figure/read.ts";
 import { type Pixels, toPixels } from "../image/index.ts";
-import { loadSharp } from "../image/sharp.ts";
 import type { JudgedImage } from "../judge/types.ts";
 import { borderOf, type ErrorMap, toErrorMap, topOf } from "./error-map.ts";
+import { reduced, uriOf } from "./webp.ts";
 
 /** The longer side of images in a report, in pixels; larger ones are reduced. */
 export const imageSide = 1024;
@@ -62,26 +62,22 @@ export interface PairPictures {
 
 /** Samples of 8 bits as WebP: reduced to `side`, and without loss where that fits into `bytes`. */
 async function encode(
-  samples: Uint8Array | Uint8ClampedArray,
-  { width, height, channels }: { width: number; height: number; channels: Pixels["channels"] },
+  pixels: Pixels,
   { side, bytes, lossy }: { side: number; bytes: number; lossy: WebpOptions & { kernel?: "linear" } },
 ): Promise<Picture> {
-  const sharp = await loadSharp();
+  const { width, height, channels } = pixels;
   const isReduced = Math.max(width, height) > side;
-  const image = sharp(samples, { raw: { width, height, channels }, limitInputPixels: false })
-    .toColourspace("srgb")
-    .resize({ width: side, height: side, fit: "inside", withoutEnlargement: true, kernel: lossy.kernel });
+  const image = await reduced(pixels, side, lossy.kernel);
   // What is far too large is not tried: the search takes long, and photographs do not shrink to a quarter.
   const mayFit = Math.min(width, side) * Math.min(height, side) * channels <= 4 * bytes;
   const lossless = mayFit ? await image.clone().webp({ lossless: true }).toBuffer() : undefined;
   const fits = lossless !== undefined && lossless.length <= bytes;
   const webp = fits ? lossless : await image.webp(lossy).toBuffer();
-  return { uri: `data:image/webp;base64,${webp.toString("base64")}`, exact: fits && !isReduced };
+  return { uri: uriOf(webp), exact: fits && !isReduced };
 }
 
 function encodeImage(tensor: Tensor): Promise<Picture> {
-  const { data, ...size } = toPixels(tensor);
-  return encode(data as Uint8ClampedArray, size, {
+  return encode(toPixels(tensor), {
     side: imageSide,
     bytes: losslessBytes.picture,
     lossy: { quality: 94, smartSubsample: true },
@@ -93,7 +89,7 @@ async function encodeMap({ data, width, height }: ErrorMap, top: number): Promis
   const levels = new Uint8ClampedArray(data.length);
   for (let i = 0; i < data.length; i++) levels[i] = data[i] * scale;
   const limits = { side: mapSide, bytes: losslessBytes.map, lossy: { quality: 80, kernel: "linear" } as const };
-  return (await encode(levels, { width, height, channels: 1 }, limits)).uri;
+  return (await encode({ data: levels, width, height, channels: 1 }, limits)).uri;
 }
 
 /** The error maps of a pair, for the losses that have one. */

@@ -11,9 +11,9 @@ import { writeFileAtomically } from "../files.ts";
 import { type Content, documentHead, html } from "../html.ts";
 import { withoutSecrets } from "../http.ts";
 import { fromPixels, type PixelOptions, toPixels } from "../image/index.ts";
-import { loadSharp } from "../image/sharp.ts";
 import { type Box, cut } from "../onnx/fit.ts";
 import { style } from "./style.ts";
+import { reduced, webpUri } from "./webp.ts";
 
 /** The longer side of images on the page, in pixels. */
 const imageSide = 192;
@@ -107,15 +107,10 @@ async function encodeAll(
 }
 
 async function encode(set: ImageSet, index: number, box: Box | undefined): Promise<string> {
-  const sharp = await loadSharp();
   const { image: whole } = await (await set.load(index)).decode();
   const read = box ? cut(whole, box) : whole;
-  const { data, width, height, channels } = toPixels(read instanceof Tensor ? read : fromPixels(read));
-  const image = sharp(data as Uint8Array, { raw: { width, height, channels }, limitInputPixels: false })
-    .toColourspace("srgb")
-    .resize({ width: imageSide, height: imageSide, fit: "inside", withoutEnlargement: true })
-    .webp({ quality: 88 });
-  return `data:image/webp;base64,${(await image.toBuffer()).toString("base64")}`;
+  const pixels = toPixels(read instanceof Tensor ? read : fromPixels(read));
+  return webpUri(await reduced(pixels, imageSide), { quality: 88 });
 }
 
 const ownStyle = `

@@ -8,6 +8,7 @@ import { loadSharp } from "../image/sharp.ts";
 import { describeCoverage, type Sample, type TrainingProgress } from "../tasks/index.ts";
 import { type Curve, curve } from "./curve.ts";
 import { style } from "./style.ts";
+import { webpUri } from "./webp.ts";
 
 /** The page of a training that goes on is loaded anew so often, in seconds. */
 const refresh = 15;
@@ -53,12 +54,10 @@ async function encode(tensor: Tensor): Promise<string> {
   const sharp = await loadSharp();
   const { data, width, height, channels } = toPixels(tensor);
   const factor = Math.max(1, Math.ceil(leastSide / Math.max(width, height)));
-  const webp = await sharp(data as Uint8Array, { raw: { width, height, channels } })
+  const image = sharp(data as Uint8Array, { raw: { width, height, channels } })
     .toColourspace("srgb")
-    .resize({ width: width * factor, height: height * factor, kernel: "nearest" })
-    .webp({ lossless: true, effort: 2 })
-    .toBuffer();
-  return `data:image/webp;base64,${webp.toString("base64")}`;
+    .resize({ width: width * factor, height: height * factor, kernel: "nearest" });
+  return webpUri(image, { lossless: true, effort: 2 });
 }
 
 async function sampleCard(sample: Sample, { task }: TrainingProgress): Promise<Content> {

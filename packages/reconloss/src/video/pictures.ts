@@ -1,8 +1,8 @@
 import { l1, type PreparedImage, type Tensor, toImageSync } from "@reconloss/core";
 import { toPixels } from "@reconloss/core/pixels";
 import { decodePrepared } from "../image/read.ts";
-import { loadSharp } from "../image/sharp.ts";
 import { falseColour, toErrorMap, topOf } from "../report/error-map.ts";
+import { reduced, webpUri } from "../report/webp.ts";
 import type { FrameResult, VideoComparison } from "./compare.ts";
 import { FrameStream } from "./frames.ts";
 import { colourFilter } from "./planes.ts";
@@ -80,12 +80,5 @@ async function pictureOf(frame: FrameResult, output: PreparedImage, target: Prep
 }
 
 async function encode(tensor: Tensor): Promise<string> {
-  const sharp = await loadSharp();
-  const { data, width, height, channels } = toPixels(tensor);
-  const webp = await sharp(data as Uint8Array, { raw: { width, height, channels }, limitInputPixels: false })
-    .toColourspace("srgb")
-    .resize({ width: pictureSide, height: pictureSide, fit: "inside", withoutEnlargement: true })
-    .webp({ quality: 88, smartSubsample: true })
-    .toBuffer();
-  return `data:image/webp;base64,${webp.toString("base64")}`;
+  return webpUri(await reduced(toPixels(tensor), pictureSide), { quality: 88, smartSubsample: true });
 }
