@@ -11,7 +11,7 @@ import {
 } from "../compare/index.ts";
 import { defaultMetrics, measuresFor } from "../compare/measures.ts";
 import { type ModelMetricText, modelMetricOptions, parseModelMetric } from "../compare/model-metric.ts";
-import { scaleOf, withScale } from "../compare/scale.ts";
+import { withScale } from "../compare/scale.ts";
 import { wholeNumber } from "./distribution.ts";
 import { deviceOption, type NetworkOptions, prepareNetworks, weightsOption } from "./networks.ts";
 import { addFitOption, type LoadingFlags, loadingOf } from "./pairing-options.ts";
@@ -77,15 +77,12 @@ export async function measuresOf(flags: MeasureFlags, terminal: Terminal) {
   const { losses: plugins } = await loadPlugins(flags);
   const own = await openModels(flags, plugins);
   const { protocol } = flags;
-  const scale = scaleOf(flags.scale, protocol);
-  const given = flags.metrics === undefined ? undefined : withScale(flags.metrics, scale);
-  const metrics = given ?? (protocol === undefined ? defaultMetrics : undefined);
-  const measures = measuresFor({ metrics: given, protocol, models: own, plugins, pixels: said });
-  const { losses, applied, pixels } = measures;
+  const asked = { metrics: flags.metrics, protocol, scale: flags.scale, models: own, plugins, pixels: said };
+  const { metrics, scale, losses, applied, pixels, optional: mayLack } = measuresFor(asked);
   checkPixelRange(losses, "files");
   const fail = flags.fail === undefined ? undefined : withScale(flags.fail, scale);
   const conditions = fail === undefined ? undefined : parseConditions(fail, losses, plugins, applied);
-  const optional = new Set(measures.optional);
+  const optional = new Set(mayLack);
   for (const { label } of conditions ?? []) optional.delete(label);
   const device = await prepareNetworks(losses, flags, terminal, own.length > 0);
   return { pixels, metrics, fail, applied, losses, plugins, conditions, optional, device };

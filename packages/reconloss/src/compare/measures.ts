@@ -25,8 +25,12 @@ export interface AskedMeasures {
   readonly pixels: LoadOptions;
 }
 
-/** What is computed of pairs, and of what pixels. */
+/** The losses that are computed of pairs, and of what pixels. */
 export interface Measures {
+  /** The text of the losses, with the scale in its place; undefined where the protocol's alone are computed. */
+  readonly metrics?: string;
+  /** The scale that is known: the one that was said, or the protocol's. */
+  readonly scale?: number;
   readonly losses: readonly Loss[];
   readonly pixels: LoadOptions;
   readonly applied?: AppliedProtocol;
@@ -69,5 +73,12 @@ export function measuresFor(asked: AskedMeasures): Measures {
   checkLabels(losses);
   const isDefault = metrics === undefined && applied === undefined;
   const read = { ...loadOptionsOf(pixels), ...applied?.pixels };
-  return { losses, pixels: read, applied, optional: new Set(isDefault ? defaultOptional : []) };
+  return {
+    metrics: isDefault ? defaultMetrics : metrics,
+    scale,
+    losses,
+    pixels: read,
+    applied,
+    optional: new Set(isDefault ? defaultOptional : []),
+  };
 }
