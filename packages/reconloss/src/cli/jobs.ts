@@ -3,6 +3,7 @@ import { extname, join, resolve } from "node:path";
 import { ReconlossError } from "@reconloss/core";
 import { systemPath } from "../files.ts";
 import { listFolder, type PassedOver } from "../image/index.ts";
+import { stemOf } from "../image/names.ts";
 import { tellPassedOver } from "./passed-over.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -43,10 +44,9 @@ export async function jobsFor(
   if (names.length === 0) throw new ReconlossError("file", `${command}: ${input} holds no image`);
   const taken = new Set<string>();
   const jobs = names.map((name) => {
-    const extension = extname(name);
-    const wantedExtension = extensionFor(extension.toLowerCase());
-    const stem = name.slice(0, name.length - extension.length);
-    const wanted = wantedExtension === extension.toLowerCase() ? name : `${stem}${wantedExtension}`;
+    const extension = extname(name).toLowerCase();
+    const wantedExtension = extensionFor(extension);
+    const wanted = wantedExtension === extension ? name : `${stemOf(name)}${wantedExtension}`;
     const given = taken.has(wanted) ? `${name}${wantedExtension}` : wanted;
     taken.add(given);
     return { input: join(input, name), output: join(output, given) };

@@ -7,6 +7,7 @@ import { formatNumber } from "../compare/numbers.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { writeFileAtomically } from "../files.ts";
 import type { AlphaOptions, PassedOver } from "../image/index.ts";
+import { stemOf } from "../image/names.ts";
 import { type FileQualitySearch, type QualityTrial, qualityFormats, searchFileQuality } from "../quality/index.ts";
 import { parseTargets } from "../quality/targets.ts";
 import { type Job, jobsFor, refuseReplacing } from "./jobs.ts";
@@ -170,8 +171,7 @@ function placeOf(
       `-o ${output}: a file of --format ${name} ends in ${extensions.join(" or ")}`,
     );
   }
-  const own = basename(input);
-  return join(output, `${own.slice(0, own.length - extname(own).length)}${extension}`);
+  return join(output, `${stemOf(basename(input))}${extension}`);
 }
 
 /** Searches the file of one image, and writes it. */

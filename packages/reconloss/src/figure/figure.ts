@@ -5,6 +5,7 @@ import { arrowOf, formatNumber } from "../compare/index.ts";
 import { type LoadOptions, loadOptionsOf } from "../compare/load.ts";
 import { writeFileAtomically } from "../files.ts";
 import { toPixels } from "../image/index.ts";
+import { stemOf } from "../image/names.ts";
 import { loadSharp } from "../image/sharp.ts";
 import { bestOf } from "../judge/best.ts";
 import type { JudgedImage, Judgement } from "../judge/types.ts";
@@ -149,7 +150,7 @@ async function rowOf(
     }),
   ];
   const row: Row = {
-    caption: image.name.slice(0, image.name.length - extname(image.name).length),
+    caption: stemOf(image.name),
     ...{ picture, width: picture.width, height: picture.height, cells },
     boxes: boxes.map((box, index) => ({ ...box, colour: box.colour ?? boxColours[index % boxColours.length] })),
   };

@@ -1,10 +1,8 @@
-import { extname } from "node:path";
 import { ReconlossError } from "@reconloss/core";
 import { suggestion } from "@reconloss/core/internal";
+import { stemOf } from "../image/names.ts";
 import type { JudgedImage, Judgement } from "../judge/types.ts";
 import { bySpread } from "./spread.ts";
-
-const stemOf = (text: string) => text.slice(0, text.length - extname(text).length);
 
 /** The meanings that a name may have, the nearest first: the whole of an image's, the same without extension, or the end of either. */
 const readings: readonly ((own: string, name: string) => boolean)[] = [

@@ -1,6 +1,7 @@
 import { extname } from "node:path";
 import { ReconlossError } from "@reconloss/core";
 import { listNames } from "@reconloss/core/internal";
+import { sameName, stemOf } from "./names.ts";
 
 /** A piece of a pattern: letters as they are, a placeholder, or `*`, which has no name. */
 type Piece = { readonly text: string } | { readonly name: string | undefined };
@@ -223,11 +224,6 @@ interface Affixes {
 /** Names that affixes are taken from, names that they are sought among, and the most affixes that are tried. */
 const [samples, sought, tried] = [8, 400, 64];
 
-const splitName = (name: string) => {
-  const extension = extname(name);
-  return { stem: name.slice(0, name.length - extension.length), extension };
-};
-
 /** The longest run of letters that two texts have in common: where it begins in each, and its length. */
 function longestCommon(a: string, b: string): readonly [inA: number, inB: number, length: number] {
   let best: [number, number, number] = [0, 0, 0];
@@ -259,7 +255,7 @@ function affixesOf(output: string, target: string): Affixes | undefined {
 
 /** What several extensions are in a pattern. */
 const extensionIn = (names: readonly string[]) => {
-  const all = new Set(names.map((name) => splitName(name).extension));
+  const all = new Set(names.map((name) => extname(name)));
   return all.size === 1 ? [...all][0] : ".*";
 };
 
@@ -277,7 +273,7 @@ export function proposePattern(
   targets: readonly string[],
   least: number,
 ): PairProposal | undefined {
-  const stems = (names: readonly string[]) => names.map((name) => splitName(name.normalize("NFC")).stem);
+  const stems = (names: readonly string[]) => names.map((name) => stemOf(sameName(name)));
   const [ofOutputs, ofTargets] = [stems(outputs), stems(targets)];
   const counts = new Map<string, { affixes: Affixes; count: number }>();
   const step = Math.max(1, Math.floor(ofOutputs.length / samples));

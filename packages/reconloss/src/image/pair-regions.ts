@@ -1,9 +1,10 @@
 import { stat } from "node:fs/promises";
-import { extname, join } from "node:path";
+import { join } from "node:path";
 import { ReconlossError } from "@reconloss/core";
 import { checkArguments, counted, listNames } from "@reconloss/core/internal";
 import { readFileBytes, reasonOf, systemPath } from "../files.ts";
 import { listFolder } from "./listing.ts";
+import { sameName, stemOf } from "./names.ts";
 import type { ImagePair, PairOptions, Region, UnpairedImage } from "./pair.ts";
 
 type Ignored = NonNullable<PairOptions["ignore"]>;
@@ -70,9 +71,6 @@ export async function readRegions(path: string): Promise<Ignored> {
   return read as Ignored;
 }
 
-const normal = (name: string) => name.normalize("NFC");
-const stemOf = (name: string) => name.slice(0, name.length - extname(name).length);
-
 /** Things by the name of target or output, sought in this order: the target's name, the output's, the same without extensions. */
 class ByName<T> {
   readonly #things = new Map<string, { readonly name: string; readonly thing: T }[]>();
@@ -82,7 +80,7 @@ class ByName<T> {
   constructor(entries: readonly (readonly [name: string, thing: T])[]) {
     this.#names = entries.map(([name]) => name);
     for (const [name, thing] of entries) {
-      for (const key of new Set([`=${normal(name)}`, stemOf(normal(name))])) {
+      for (const key of new Set([`=${sameName(name)}`, stemOf(sameName(name))])) {
         this.#things.set(key, [...(this.#things.get(key) ?? []), { name, thing }]);
       }
     }
@@ -90,7 +88,7 @@ class ByName<T> {
 
   /** What there is for a pair, all of it where it is more than one. */
   of({ pair, targetName }: NamedPair): readonly { readonly name: string; readonly thing: T }[] {
-    const names = [targetName, pair.name].map(normal);
+    const names = [targetName, pair.name].map(sameName);
     const keys = [...names.map((name) => `=${name}`), ...names.map(stemOf)];
     const found = keys.map((key) => this.#things.get(key)).find((things) => things !== undefined) ?? [];
     for (const { name } of found) this.#used.add(name);

@@ -6,6 +6,7 @@ import { reasonOf, systemPath } from "../files.ts";
 import { knownExtensions } from "./formats.ts";
 import { filesOfGlob, globMatcher, hasMagic, nameMatcher, splitGlob } from "./glob.ts";
 import { describePassedOver, isImage, listFolder, naturally, type PassedOver } from "./listing.ts";
+import { sameName, stemOf } from "./names.ts";
 import type { ImagePair, PairOptions, UnpairedImage } from "./pair.ts";
 import { type PairProposal, pairByPattern, proposePattern, readPattern } from "./pair-pattern.ts";
 import { addRegions, checkRegions } from "./pair-regions.ts";
@@ -286,13 +287,8 @@ async function neededKind(side: Side, path: string): Promise<"file" | "folder"> 
   throw new ReconlossError("file", `${side} ${path} does not exist`);
 }
 
-function sameName(name: string): string {
-  return name.normalize("NFC");
-}
-
 function sameStem(name: string): string {
-  const same = sameName(name);
-  return same.slice(0, same.length - extname(same).length);
+  return stemOf(sameName(name));
 }
 
 function groupBy(names: readonly string[], key: (name: string) => string): Map<string, string[]> {

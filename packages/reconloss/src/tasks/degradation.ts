@@ -2,6 +2,7 @@ import { extname, join } from "node:path";
 import { Random, ReconlossError, Tensor } from "@reconloss/core";
 import { checkArguments } from "@reconloss/core/internal";
 import { type AlphaOptions, imresize, readImage, writeImage } from "../image/index.ts";
+import { stemOf } from "../image/names.ts";
 import { blur, expose, noise } from "./distort.ts";
 import { asFile, type Colours, cutRectangle, topLeft } from "./patches.ts";
 import { readPhotograph } from "./photographs.ts";
@@ -236,7 +237,7 @@ export function degradedNames(names: readonly string[], { jpeg }: Degradation): 
   const taken = new Set(names.filter((name) => extname(name) === extension));
   return names.map((name) => {
     if (extname(name) === extension) return name;
-    const plain = `${name.slice(0, name.length - extname(name).length)}${extension}`;
+    const plain = `${stemOf(name)}${extension}`;
     // Beside a.png, a.jpg keeps its extension before the new one.
     const free = taken.has(plain) ? `${name}${extension}` : plain;
     taken.add(free);
@@ -250,7 +251,7 @@ export function degradedPaths(
   folders: { degraded: string; target?: string; baselines: Readonly<Partial<Record<Baseline, string>>> },
 ): DegradedPaths {
   // Baselines and targets are as they are: nothing is compressed.
-  const lossless = `${name.slice(0, name.length - extname(name).length)}.png`;
+  const lossless = `${stemOf(name)}.png`;
   const entries = Object.entries(folders.baselines).map(([baseline, folder]) => [baseline, join(folder, lossless)]);
   return {
     degraded: join(folders.degraded, name),
