@@ -1,7 +1,7 @@
 import { Tensor } from "@reconloss/core";
 import { cropped } from "../compare/crop.ts";
-import type { PairResult } from "../compare/index.ts";
-import { type LoadOptions, loadOptionsOf, readImages } from "../compare/load.ts";
+import { fitImages } from "../compare/fit.ts";
+import { type LoadOptions, loadOptionsOf } from "../compare/load.ts";
 import { type Images, matchChannels, over } from "../compare/measure.ts";
 import { decodePrepared, pixelOptionsOf } from "../image/read.ts";
 import type { JudgedImage } from "../judge/types.ts";
@@ -31,11 +31,6 @@ function opaque(image: Images["output"]): Tensor {
   return new Tensor(data, [1, 3, height, width]);
 }
 
-async function readPair(caller: string, pair: PairResult, options: LoadOptions): Promise<ReadPair> {
-  const read = await readImages(caller, pair, options);
-  return { read, matched: matchChannels(read) };
-}
-
 /**
  * Reads an image and the outputs that were compared with it; under the name that errors begin with.
  *
@@ -46,9 +41,16 @@ export async function readJudged(
   { target, pairs }: JudgedImage,
   options: LoadOptions,
 ): Promise<ReadImage> {
-  const read = await Promise.all(pairs.map((pair) => pair && readPair(caller, pair, options)));
-  const alone = async () => (await decodePrepared(caller, target as string, pixelOptionsOf(options))).image;
-  const own = read.find((pair) => pair !== undefined)?.matched.target ?? (await alone());
+  const decode = async (path: string) => (await decodePrepared(caller, path, pixelOptionsOf(options))).image;
+  const [own, outputs] = await Promise.all([
+    decode(target as string),
+    Promise.all(pairs.map((pair) => pair && decode(pair.output))),
+  ]);
+  const read = outputs.map((output): ReadPair | undefined => {
+    if (output === undefined) return undefined;
+    const { images } = fitImages({ output, target: own }, undefined, options.fit ?? "error");
+    return { read: images, matched: matchChannels(images) };
+  });
   const shown = [own, ...read.flatMap((pair) => pair?.matched.output ?? [])];
   // Of outputs that were cropped to fit, one may be smaller than another.
   const [height, width] = [2, 3].map((axis) => Math.min(...shown.map(({ shape }) => shape[axis])));
