@@ -1,12 +1,10 @@
 import type { Failure, Note, Outcome, PairResult } from "./types.ts";
 
 /** A number that JSON keeps: it has no infinity, no NaN and no negative zero, which become words. */
-const asWord = (_: string, value: unknown) =>
-  typeof value === "number" && (!Number.isFinite(value) || Object.is(value, -0))
-    ? Object.is(value, -0)
-      ? "-0"
-      : String(value)
-    : value;
+function asWord(_: string, value: unknown): unknown {
+  if (Object.is(value, -0)) return "-0";
+  return typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
+}
 
 /** The same back. */
 const asNumbers = (values: Readonly<Record<string, number | string>>) =>

@@ -24,15 +24,25 @@ export function toJson(comparison: Comparison, verdicts?: readonly Verdict[]): s
   checkArguments("toJson", { comparison: [comparison, "object", ["losses", "pairs", "measured", "failed"]] });
   const { losses, pairs, mean, measured, notFinite, statistics, targetMean, notes, failed, decode } = comparison;
   const object = {
-    losses: Object.fromEntries(losses.map(({ label, spec, options, better }) => [label, { spec, options, better }])),
+    losses: lossesInJson(losses),
     pairs: pairs.map(pairInJson),
     protocol: comparison.protocol,
     baseline: comparison.baseline,
     ...{ mean, measured, notFinite, statistics, targetMean, decode, notes, failed },
     passedOver: comparison.passedOver,
-    conditions: verdicts?.map(({ condition, ...verdict }) => ({ condition: condition.text, ...verdict })),
+    conditions: verdicts?.map(verdictInJson),
   };
   return jsonText(object, 2);
+}
+
+/** Losses by label. */
+export function lossesInJson(losses: readonly Loss[]) {
+  return Object.fromEntries(losses.map(({ label, spec, options, better }) => [label, { spec, options, better }]));
+}
+
+/** A verdict with its condition as it was typed. */
+export function verdictInJson({ condition, ...verdict }: Verdict) {
+  return { condition: condition.text, ...verdict };
 }
 
 /** A pair with the name by which a later run knows it. */

@@ -1,7 +1,7 @@
 import { jsonText } from "@reconloss/core/internal";
 import { protocolInWords } from "../compare/apply-protocol.ts";
 import type { Verdict } from "../compare/index.ts";
-import { csvLine, pairInJson } from "../compare/serialise.ts";
+import { csvLine, lossesInJson, pairInJson, verdictInJson } from "../compare/serialise.ts";
 import { checkJudgement } from "./table.ts";
 import type { Judgement } from "./types.ts";
 
@@ -26,7 +26,7 @@ export function judgementToJson(judgement: Judgement, verdicts?: VerdictsByMetho
         return [name, { outputs, pairs: pairs.length, decode, passedOver }];
       }),
     ),
-    losses: Object.fromEntries(losses.map(({ label, spec, options, better }) => [label, { spec, options, better }])),
+    losses: lossesInJson(losses),
     groups,
     columns: columns.map(({ label, better, group, images: count, of, cells, best, targetMean }) => ({
       ...{ metric: label, better, group, images: count, of },
@@ -41,12 +41,11 @@ export function judgementToJson(judgement: Judgement, verdicts?: VerdictsByMetho
     ),
     ...{ statistics, protocol, notes, failed },
     conditions:
-      verdicts && [...verdicts].flatMap(([method, list]) => list.map((verdict) => ({ method, ...inJson(verdict) }))),
+      verdicts &&
+      [...verdicts].flatMap(([method, list]) => list.map((verdict) => ({ method, ...verdictInJson(verdict) }))),
   };
   return jsonText(object, 2);
 }
-
-const inJson = ({ condition, ...verdict }: Verdict) => ({ condition: condition.text, ...verdict });
 
 /**
  * The table as a CSV file (RFC 4180): a row for each method and data set, with each metric's mean, the ends of its interval, the corrected p against the best and how many images they are of. The `dataset` of all images

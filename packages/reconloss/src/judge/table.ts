@@ -47,7 +47,8 @@ export interface JudgementTable {
   readonly legend: readonly string[];
 }
 
-const chanceMark = "†";
+/** The sign of a difference from the best that may be chance. */
+export const chanceMark = "†";
 
 function cellOf(cell: JudgedCell, decimals: number): TableCell {
   const { mean, interval, place, againstBest } = cell;
@@ -60,6 +61,10 @@ function cellOf(cell: JudgedCell, decimals: number): TableCell {
   };
 }
 
+/** The number of a column's images: `14`, or `13 of 14`. */
+const countOf = ({ images, of }: Pick<JudgedColumn, "images" | "of">) =>
+  images === of ? String(of) : `${images} of ${of}`;
+
 function columnOf({ label, better, decimals, group, images, of, cells, targetMean }: JudgedColumn): TableColumn {
   return {
     label,
@@ -67,16 +72,15 @@ function columnOf({ label, better, decimals, group, images, of, cells, targetMea
     ...(group === undefined ? {} : { group }),
     cells: cells.map((cell) => cellOf(cell, decimals)),
     target: targetMean === undefined ? "" : formatNumber(targetMean, decimals),
-    images: images === of ? String(images) : `${images} of ${of}`,
+    images: countOf({ images, of }),
   };
 }
 
 /** How many images a metric's columns are of: `14`, or with data sets `18 of 19 (Set5 5, Set14 13 of 14)`. */
 function countsOf(columns: readonly JudgedColumn[]): string {
-  const count = ({ images, of }: JudgedColumn) => (images === of ? String(of) : `${images} of ${of}`);
   const [all] = columns.filter(({ group }) => group === undefined);
-  const sets = columns.flatMap((column) => (column.group === undefined ? [] : [`${column.group} ${count(column)}`]));
-  return `${count(all)} ${all.of === 1 ? "image" : "images"}${sets.length === 0 ? "" : ` (${sets.join(", ")})`}`;
+  const sets = columns.flatMap((column) => (column.group === undefined ? [] : [`${column.group} ${countOf(column)}`]));
+  return `${countOf(all)} ${all.of === 1 ? "image" : "images"}${sets.length === 0 ? "" : ` (${sets.join(", ")})`}`;
 }
 
 /** What the numbers are of, in one clause where that is the same for all metrics. */
@@ -174,5 +178,3 @@ export function spansOf(columns: readonly TableColumn[]): { group?: string; coun
 
 /** What the columns of all images are called beside those of data sets. */
 export const allImages = "all";
-
-export { chanceMark };

@@ -1,6 +1,6 @@
 import { checkArguments, jsonText } from "@reconloss/core/internal";
 import type { Verdict } from "../compare/conditions.ts";
-import { csvLine } from "../compare/serialise.ts";
+import { csvLine, lossesInJson, verdictInJson } from "../compare/serialise.ts";
 import type { VideoComparison } from "./compare.ts";
 import type { VideoInfo } from "./probe.ts";
 
@@ -29,9 +29,9 @@ export function framesToJson(comparison: VideoComparison, verdicts?: readonly Ve
       output: videos ? plain(videos.output) : { path: paths.output },
       target: videos ? plain(videos.target) : { path: paths.target },
       ...{ width, height, planes },
-      losses: Object.fromEntries(losses.map(({ label, spec, options, better }) => [label, { spec, options, better }])),
+      losses: lossesInJson(losses),
       ...{ statistics, pooled, notes, failed, frames },
-      conditions: verdicts?.map(({ condition, ...verdict }) => ({ condition: condition.text, ...verdict })),
+      conditions: verdicts?.map(verdictInJson),
     },
     2,
   );
