@@ -39,7 +39,6 @@ export function fitImages({ output, target }: Images, weight: Tensor | undefined
   if (fit === "error") {
     throw new ReconlossError("shape", `compare: ${shapes}; both must have the same height and width`);
   }
-  const words = ([height, width]: readonly [number, number]) => `${width}x${height}`;
   if (fit === "resize") {
     const resized = toImageSync(resize(output.tensor, ofTarget, filter));
     const text = "the output has another size than its target and was resized to it (bicubic, antialiased)";
@@ -56,7 +55,7 @@ export function fitImages({ output, target }: Images, weight: Tensor | undefined
     number,
     number,
   ];
-  const off = words([Math.abs(ofOutput[0] - ofTarget[0]), Math.abs(ofOutput[1] - ofTarget[1])]);
+  const off = `${Math.abs(ofOutput[1] - ofTarget[1])}x${Math.abs(ofOutput[0] - ofTarget[0])}`;
   const text = `output and target differ in size by ${off} pixels and were cropped at the right and bottom to what they have in common`;
   const images = { output: cropped(output, size), target: cropped(target, size) };
   return { images, weight: weight && cropped(weight, size), text };

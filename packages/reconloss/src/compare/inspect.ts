@@ -27,22 +27,25 @@ function starts(length: number): number[] {
   return Array.from({ length: count }, (_, i) => Math.floor((i * (length - size)) / (count - 1)));
 }
 
+/** The first planes of a tensor in a window. */
+function planesIn({ data, shape: [, , h, w] }: Tensor, count: number, { x, y, width, height }: Place): Float32Array {
+  const planes = new Float32Array(count * width * height);
+  for (let plane = 0; plane < count; plane++) {
+    for (let row = 0; row < height; row++) {
+      const from = (plane * h + y + row) * w + x;
+      planes.set(data.subarray(from, from + width), (plane * height + row) * width);
+    }
+  }
+  return planes;
+}
+
 /** The colours of a window, plane by plane, in [0, 1]. */
-function planesIn(image: PreparedImage, colours: number, place: Place): Float32Array {
+function coloursIn(image: PreparedImage, colours: number, place: Place): Float32Array {
+  if (image.pixels === undefined) return planesIn(image.tensor, colours, place);
   const { x, y, width, height } = place;
   const area = width * height;
   const planes = new Float32Array(colours * area);
-  const [, , h, w] = image.shape;
-  if (image.pixels === undefined) {
-    const { data } = image.tensor;
-    for (let c = 0; c < colours; c++) {
-      for (let row = 0; row < height; row++) {
-        const from = (c * h + y + row) * w + x;
-        planes.set(data.subarray(from, from + width), c * area + row * width);
-      }
-    }
-    return planes;
-  }
+  const [, , , w] = image.shape;
   const { data, channels, step = channels } = image.pixels;
   const scale = 1 / whiteOf(data);
   for (let row = 0; row < height; row++) {
@@ -78,21 +81,12 @@ function coloursOf({ output, target }: Images, weight: Tensor | undefined, colou
       const place = { x, y, ...size };
       return {
         place,
-        output: planesIn(output, colours, place),
-        target: planesIn(target, colours, place),
-        ...(weight === undefined ? {} : { weight: weightIn(weight, place) }),
+        output: coloursIn(output, colours, place),
+        target: coloursIn(target, colours, place),
+        ...(weight === undefined ? {} : { weight: planesIn(weight, 1, place) }),
       };
     }),
   );
-}
-
-function weightIn({ data, shape: [, , , w] }: Tensor, { x, y, width, height }: Place): Float32Array {
-  const within = new Float32Array(width * height);
-  for (let row = 0; row < height; row++) {
-    const from = (y + row) * w + x;
-    within.set(data.subarray(from, from + width), row * width);
-  }
-  return within;
 }
 
 /** Whether windows differ in no pixel. */

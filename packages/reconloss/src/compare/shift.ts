@@ -37,12 +37,11 @@ const [settled, none] = [0.003, 0.04];
 
 /** [1 4 6 4 1] / 16 along both axes. The border is left as it is. */
 function softenedOnce(plane: Float32Array, width: number, height: number): Float32Array {
-  const taps = [1, 4, 6, 4, 1];
   const rows = plane.slice();
   for (let y = 0; y < height; y++) {
     for (let x = 2; x < width - 2; x++) {
       const at = y * width + x;
-      rows[at] = (plane[at - 2] + 4 * plane[at - 1] + taps[2] * plane[at] + 4 * plane[at + 1] + plane[at + 2]) / 16;
+      rows[at] = (plane[at - 2] + 4 * plane[at - 1] + 6 * plane[at] + 4 * plane[at + 1] + plane[at + 2]) / 16;
     }
   }
   const both = rows.slice();
@@ -50,12 +49,7 @@ function softenedOnce(plane: Float32Array, width: number, height: number): Float
     for (let x = 0; x < width; x++) {
       const at = y * width + x;
       both[at] =
-        (rows[at - 2 * width] +
-          4 * rows[at - width] +
-          taps[2] * rows[at] +
-          4 * rows[at + width] +
-          rows[at + 2 * width]) /
-        16;
+        (rows[at - 2 * width] + 4 * rows[at - width] + 6 * rows[at] + 4 * rows[at + width] + rows[at + 2 * width]) / 16;
     }
   }
   return both;
@@ -118,11 +112,16 @@ function inside({ width, height, weight }: Window, each: (at: number, counts: nu
   }
 }
 
+/** The target of a window moved to the right and down, as {@link moved} does; itself where it is not. */
+function targetAt({ target, width, height }: Window, x: number, y: number): Float32Array {
+  return x === 0 && y === 0 ? target : moved(target, width, height, x, y);
+}
+
 /** The squared error of windows against a target that is moved. */
 function errorAt(windows: readonly Window[], x: number, y: number): number {
   let sum = 0;
   for (const window of windows) {
-    const target = x === 0 && y === 0 ? window.target : moved(window.target, window.width, window.height, x, y);
+    const target = targetAt(window, x, y);
     inside(window, (at, counts) => {
       sum += counts * (window.output[at] - target[at]) ** 2;
     });
@@ -134,8 +133,8 @@ function errorAt(windows: readonly Window[], x: number, y: number): number {
 function refinement(windows: readonly Window[], x: number, y: number): readonly [x: number, y: number] | undefined {
   let [xx, xy, yy, xe, ye] = [0, 0, 0, 0, 0];
   for (const window of windows) {
-    const { width, height, output } = window;
-    const target = x === 0 && y === 0 ? window.target : moved(window.target, width, height, x, y);
+    const { width, output } = window;
+    const target = targetAt(window, x, y);
     inside(window, (at, counts) => {
       const slopeX = (target[at - 1] - target[at + 1]) / 2;
       const slopeY = (target[at - width] - target[at + width]) / 2;
@@ -192,7 +191,7 @@ function correlation(windows: readonly Window[], x: number, y: number): number {
   return spread > 0 ? (ab - (a * b) / n) / Math.sqrt(spread) : 0;
 }
 
-/** A shift refined from whole pixels to fractions (Lucas and Kanade 1981); undefined where nothing can be told, `away` where it leads elsewhere. */
+/** A shift refined from whole pixels to fractions (Lucas and Kanade 1981); `none` where nothing can be told or there is no shift, `away` where it leads elsewhere. */
 function refined(windows: readonly Window[], begin: Place): Place | "none" | "away" {
   let { x, y } = begin;
   for (let round = 0; round < rounds; round++) {

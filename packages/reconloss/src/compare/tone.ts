@@ -113,37 +113,31 @@ export function bestTone(windows: readonly Window[]): Tone | undefined {
   if (means.length < 4) return undefined;
   const { gain, offset, deviation, explained } = line(means);
   if (!(deviation >= leastDeviation && explained >= leastExplained && gain > 0)) return undefined;
-  const tone = (text: string, isTold: boolean, undone: (level: number) => number): Tone[] => {
-    if (!isTold) return [];
-    return [
-      {
-        text,
-        cost: decibels(
-          errorOf(windows, (level) => level),
-          errorOf(windows, undone),
-        ),
-        undone,
-      },
-    ];
-  };
   const pure = slope(means, (level) => level);
   const gamma = slope(blockMeans(windows, smallBlock), (level) =>
     level > 0.05 && level < 0.95 ? Math.log(level) : Number.NaN,
   );
   // From the one that says least.
-  const tones = [
-    ...tone(inWords(pure, 0), Math.abs(pure - 1) >= told.gain, (level) => level / pure),
-    ...tone(
-      `its target to the power of ${gamma.toFixed(2)}`,
-      gamma > 0.1 && Math.abs(gamma - 1) >= told.gamma,
-      (level) => Math.max(level, 0) ** (1 / gamma),
-    ),
-    ...tone(
-      inWords(gain, offset),
-      Math.abs(gain - 1) >= told.gain || Math.abs(offset) >= told.offset,
-      (level) => (level - offset) / gain,
-    ),
-  ];
+  const curves = [
+    {
+      isTold: Math.abs(pure - 1) >= told.gain,
+      text: inWords(pure, 0),
+      undone: (level: number) => level / pure,
+    },
+    {
+      isTold: gamma > 0.1 && Math.abs(gamma - 1) >= told.gamma,
+      text: `its target to the power of ${gamma.toFixed(2)}`,
+      undone: (level: number) => Math.max(level, 0) ** (1 / gamma),
+    },
+    {
+      isTold: Math.abs(gain - 1) >= told.gain || Math.abs(offset) >= told.offset,
+      text: inWords(gain, offset),
+      undone: (level: number) => (level - offset) / gain,
+    },
+  ].filter(({ isTold }) => isTold);
+  if (curves.length === 0) return undefined;
+  const before = errorOf(windows, (level) => level);
+  const tones = curves.map(({ text, undone }) => ({ text, undone, cost: decibels(before, errorOf(windows, undone)) }));
   const most = Math.max(...tones.map(({ cost }) => cost));
   return tones.find(({ cost }) => cost >= most - worthMore);
 }
