@@ -1,4 +1,3 @@
-import { relative, sep } from "node:path";
 import { ReconlossError } from "@reconloss/core";
 import { counted } from "@reconloss/core/internal";
 import { Command, InvalidArgumentError } from "commander";
@@ -9,16 +8,15 @@ import { comparableImages, findComparable, findImage, isCalled } from "../figure
 import { proposeFor } from "../figure/read.ts";
 import type { ImagePair } from "../image/index.ts";
 import { type Judgement, judgementOf } from "../judge/index.ts";
-import { compareMethods } from "../judge/judge.ts";
-import { checkMethods } from "../judge/judgement.ts";
+import { checkMethods, targetName } from "../judge/judgement.ts";
 import { methodsOf } from "./compare.ts";
 import { wholeNumber } from "./distribution.ts";
 import { imageOptions, type Length, parseLength, parseSize, pixelDensity, WantedImages } from "./figure-options.ts";
-import { addWorkOptions, comparingBar, finishedPairs, type WorkFlags } from "./finished.ts";
+import { addWorkOptions, type WorkFlags } from "./finished.ts";
+import { compareOutputs } from "./judge.ts";
 import { addMetricFlags, type MeasureFlags, measuresOf } from "./measures.ts";
 import { noteNewFolder } from "./new-folder.ts";
-import { addPairingOptions, type PairingFlags, pairingOf, tellProposals } from "./pairing-options.ts";
-import type { Progress } from "./progress.ts";
+import { addPairingOptions, type PairingFlags, tellProposals } from "./pairing-options.ts";
 import { plainTable } from "./table.ts";
 import { tell } from "./tell.ts";
 import { jsonText, printable, type Terminal } from "./terminal.ts";
@@ -112,25 +110,14 @@ async function judgeImages(
     { ...flags, metrics: flags.metrics ?? (flags.protocol ? undefined : defaultMetrics) },
     terminal,
   );
-  const { losses, applied, pixels, device } = measures;
+  const { losses, applied, pixels } = measures;
   const all = new Set<string>();
-  const nameOf = ({ target }: ImagePair) => relative(flags.targets, target).split(sep).join("/") || target;
-  const only = (pair: ImagePair) => {
-    all.add(nameOf(pair));
-    return names === undefined || names.some((name) => isCalled(nameOf(pair), name));
+  const only = ({ target }: ImagePair) => {
+    const own = targetName(flags.targets, target);
+    all.add(own);
+    return names === undefined || names.some((name) => isCalled(own, name));
   };
-  const finished = finishedPairs(flags, terminal);
-  let progress: Progress | undefined;
-  const compared = await compareMethods(methods, flags.targets, measures, {
-    ...{ device, only, finished, jobs: flags.jobs, pairing: await pairingOf(flags) },
-    onPairs: (total) => {
-      progress = comparingBar(total, finished, flags, terminal);
-    },
-    onOutcome: () => progress?.step(),
-  }).finally(async () => {
-    progress?.stop();
-    await finished?.close();
-  });
+  const compared = await compareOutputs(methods, flags.targets, measures, flags, terminal, { only });
   tellProposals(compared, terminal);
   const targets = [...all].map((name) => ({ name }));
   if (targets.length > 0) for (const name of names ?? []) findImage(name, targets);

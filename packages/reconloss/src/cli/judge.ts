@@ -5,6 +5,7 @@ import { failureLine, outcomeLines } from "../compare/serialise.ts";
 import { Outcomes } from "../compare/summary.ts";
 import { exitCodes } from "../exit-codes.ts";
 import {
+  type JudgedMethod,
   type Judgement,
   judgementOf,
   judgementToCsv,
@@ -13,17 +14,17 @@ import {
   toLatex,
   toMarkdown,
 } from "../judge/index.ts";
-import { compareMethods } from "../judge/judge.ts";
+import { compareMethods, type MethodsOptions } from "../judge/judge.ts";
 import { checkMethods } from "../judge/judgement.ts";
 import { writeMethodsReport } from "../report/index.ts";
 import type { CompareFlags } from "./compare-flags.ts";
-import { comparingBar, finishedPairs } from "./finished.ts";
+import { comparingBar, finishedPairs, type WorkFlags } from "./finished.ts";
 import { jsonFile, printsJson } from "./json-option.ts";
 import { judgementText } from "./judgement-table.ts";
 import { MapsFolder } from "./maps-folder.ts";
-import { measuresOf } from "./measures.ts";
+import { type CliMeasures, measuresOf } from "./measures.ts";
 import { noteNewFolder } from "./new-folder.ts";
-import { inspectOf, pairingOf, tellProposals } from "./pairing-options.ts";
+import { inspectOf, type PairingFlags, pairingOf, tellProposals } from "./pairing-options.ts";
 import { tellPassedOver } from "./passed-over.ts";
 import type { Progress } from "./progress.ts";
 import {
@@ -45,6 +46,34 @@ function mapsFolderOf(folder: string, name: string): string {
   throw new ReconlossError("invalid-argument", `--maps makes a folder for each method, and none can be called ${name}`);
 }
 
+/** The comparisons of several methods, with how far they are, and with the pairs that were finished before. */
+export async function compareOutputs(
+  methods: readonly MethodOutputs[],
+  targets: string,
+  measures: CliMeasures,
+  flags: WorkFlags & PairingFlags,
+  terminal: Terminal,
+  options: Pick<MethodsOptions, "maps" | "mapStatistics" | "inspect" | "only" | "onOutcome">,
+): Promise<JudgedMethod[]> {
+  const pairing = await pairingOf(flags);
+  const finished = finishedPairs(flags, terminal);
+  let progress: Progress | undefined;
+  return compareMethods(methods, targets, measures, {
+    ...options,
+    ...{ device: measures.device, finished, jobs: flags.jobs, pairing },
+    onPairs: (total) => {
+      progress = comparingBar(total, finished, flags, terminal);
+    },
+    onOutcome: async (method, outcome) => {
+      await options.onOutcome?.(method, outcome);
+      progress?.step();
+    },
+  }).finally(async () => {
+    progress?.stop();
+    await finished?.close();
+  });
+}
+
 /** `reconloss compare a=... b=... --targets ...`. */
 export async function judgeOutputs(
   methods: readonly MethodOutputs[],
@@ -55,7 +84,7 @@ export async function judgeOutputs(
   checkMethods(methods);
   const { csv, jsonl, markdown, latex, report, maps: folder, intervals, stream } = options;
   const measures = await measuresOf(options, terminal);
-  const { losses, applied, conditions, device, pixels } = measures;
+  const { losses, applied, conditions, pixels } = measures;
   const maps = new Map(
     folder === undefined
       ? []
@@ -70,27 +99,14 @@ export async function judgeOutputs(
     if (stream) await writeOut(terminal.stdout, line);
     if (jsonl !== undefined) lines.push(line);
   };
-  const finished = finishedPairs(options, terminal);
-  let progress: Progress | undefined;
-  const compared = await compareMethods(methods, targets, measures, {
+  const compared = await compareOutputs(methods, targets, measures, options, terminal, {
     maps: folder !== undefined,
     mapStatistics: mapStatisticsOf(conditions ?? []),
-    device,
-    finished,
-    jobs: options.jobs,
     ...inspectOf(options),
-    pairing: await pairingOf(options),
-    onPairs: (total) => {
-      progress = comparingBar(total, finished, options, terminal);
-    },
     onOutcome: async (method, outcome) => {
       await maps.get(method)?.add(outcome);
       await take(outcomeLines(outcome, by, { method }));
-      progress?.step();
     },
-  }).finally(async () => {
-    progress?.stop();
-    await finished?.close();
   });
   for (const { name: method, comparison } of compared) {
     const missing = comparison.failed.filter(({ output, target }) => output === null || target === null);

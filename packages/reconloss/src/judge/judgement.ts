@@ -5,6 +5,7 @@ import { checkArguments } from "@reconloss/core/internal";
 import { type AppliedProtocol, recordOf } from "../compare/apply-protocol.ts";
 import { badness, type Comparison, formatNumber, isWorse, type PairResult, summarise } from "../compare/index.ts";
 import { hasMagic, splitGlob } from "../image/glob.ts";
+import { naturally } from "../image/listing.ts";
 import { bootstrapInterval, meansWithoutOne, resampledMeans } from "./bootstrap.ts";
 import { groupsOf } from "./groups.ts";
 import type {
@@ -56,8 +57,9 @@ export function checkMethods(methods: readonly Pick<JudgedMethod, "name">[]): vo
   }
 }
 
-/** A target's name relative to its folder, with `/` between folders; its path where it is not inside. */
-function nameWithin(targets: string, target: string): string {
+/** The name of a target relative to the folder, or the glob, of all, with `/` between folders; its path where it is not inside. */
+export function targetName(given: string, target: string): string {
+  const targets = hasMagic(given) ? splitGlob(given).folder : given;
   const inside = relative(resolve(targets), resolve(target));
   if (inside === "") return basename(target);
   if (inside.startsWith("..") || isAbsolute(inside)) return target.split(sep).join("/");
@@ -65,8 +67,7 @@ function nameWithin(targets: string, target: string): string {
 }
 
 /** What images there are, with each method's pair of it. An image is its target; where outputs of a method share one, target and output. */
-function imagesOf(given: string, methods: readonly JudgedMethod[]): JudgedImage[] {
-  const targets = hasMagic(given) ? splitGlob(given).folder : given;
+function imagesOf(targets: string, methods: readonly JudgedMethod[]): JudgedImage[] {
   const shared = new Set<string>();
   for (const { comparison } of methods) {
     const seen = new Set<string>();
@@ -74,7 +75,7 @@ function imagesOf(given: string, methods: readonly JudgedMethod[]): JudgedImage[
   }
   const images = new Map<string, { target: string; pairs: (PairResult | undefined)[] }>();
   const keyOf = ({ name, target }: Pick<PairResult, "name" | "target">) =>
-    shared.has(target) ? `${nameWithin(targets, target)} (${name})` : nameWithin(targets, target);
+    shared.has(target) ? `${targetName(targets, target)} (${name})` : targetName(targets, target);
   for (const [index, { comparison }] of methods.entries()) {
     for (const pair of comparison.pairs) {
       const image = images.get(keyOf(pair)) ?? { target: pair.target, pairs: methods.map(() => undefined) };
@@ -83,13 +84,12 @@ function imagesOf(given: string, methods: readonly JudgedMethod[]): JudgedImage[
     }
     for (const { target, loss } of comparison.failed) {
       if (target === null || loss !== undefined || shared.has(target)) continue;
-      const key = nameWithin(targets, target);
+      const key = targetName(targets, target);
       if (!images.has(key)) images.set(key, { target, pairs: methods.map(() => undefined) });
     }
   }
-  const order = new Intl.Collator("en", { numeric: true });
-  const entries = [...images].sort(([a], [b]) => order.compare(a, b) || (a < b ? -1 : 1));
-  const folders = groupsOf(entries.map(([, { target }]) => nameWithin(targets, target)));
+  const entries = [...images].sort(([a], [b]) => naturally(a, b));
+  const folders = groupsOf(entries.map(([, { target }]) => targetName(targets, target)));
   return entries.map(([name, image], i) => {
     // A list says itself what pairs belong to.
     const group = image.pairs.find((pair) => pair?.group !== undefined)?.group ?? folders[i];
