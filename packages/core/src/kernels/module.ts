@@ -515,6 +515,11 @@ export class Kernels {
   }
 }
 
+/** From one plane of so many pixels to the next, in floats: aligned for vectors of four, which may reach past the end. */
+export function planeStride(pixels: number): number {
+  return (pixels + 7) & ~3;
+}
+
 /** Adds up what came of pieces, by channel and piece, channel after channel, in whichever order they were computed. */
 export function sumInOrder(sums: readonly (readonly number[])[]): number {
   return sums.flat().reduce((total, sum) => total + sum, 0);

@@ -1,3 +1,4 @@
+import { planeStride } from "../module.ts";
 import type { ChromaticSpec } from "../types.ts";
 import { evenStrips, type StripKernel } from "./strip.ts";
 
@@ -23,8 +24,8 @@ export const chromatic: StripKernel<ChromaticSpec> = {
     const [from, to] = strip;
     const [first, end] = chromatic.sourceRows(spec, planes, strip);
     const [weightFrom, weightTo] = chromatic.weightRows!(spec, planes, strip);
-    const stride = ((end - first) * width + 7) & ~3;
-    const ownStride = ((to - from) * width + 7) & ~3;
+    const stride = planeStride((end - first) * width);
+    const ownStride = planeStride((to - from) * width);
     kernels.reset();
     const [x, y] = [kernels.floats(channels * stride), kernels.floats(channels * stride)];
     const cells = map ? kernels.floats(ownStride) : 0;

@@ -1,3 +1,4 @@
+import { planeStride } from "../module.ts";
 import type { HaarSpec } from "../types.ts";
 import { evenStrips, type StripKernel } from "./strip.ts";
 
@@ -24,8 +25,8 @@ export const haar: StripKernel<HaarSpec> = {
     const [channels, height, width] = planes;
     const [from, to] = strip;
     const [first, end] = haar.sourceRows(spec, planes, strip);
-    const stride = ((end - first) * width + 7) & ~3;
-    const gradStride = ((to - from) * width + 7) & ~3;
+    const stride = planeStride((end - first) * width);
+    const gradStride = planeStride((to - from) * width);
     kernels.reset();
     const sums = kernels.bytes(16);
     const [x, y] = [kernels.floats(channels * stride), kernels.floats(channels * stride)];

@@ -1,4 +1,4 @@
-import type { Kernels } from "../module.ts";
+import { type Kernels, planeStride } from "../module.ts";
 import type { Rows } from "../rows.ts";
 import type { Ssimulacra2ScaleSpec } from "../types.ts";
 import { evenStrips, type Span, type StripKernel } from "./strip.ts";
@@ -77,9 +77,9 @@ export const ssimulacra2Scale: StripKernel<Ssimulacra2ScaleSpec> = {
     const [from, to] = strip;
     const [first, end] = ssimulacra2Scale.sourceRows(spec, planes, strip);
     const pixels = (end - first) * width;
-    const stride = (pixels + 7) & ~3;
+    const stride = planeStride(pixels);
     const rows = (to - from) * width;
-    const gradStride = (rows + 7) & ~3;
+    const gradStride = planeStride(rows);
 
     kernels.reset();
     const window = kernels.floats(spec.window.length);

@@ -1,4 +1,4 @@
-import { type Planes as Source, sumInOrder } from "../module.ts";
+import { planeStride, type Planes as Source, sumInOrder } from "../module.ts";
 import type { Planes, VariationSpec } from "../types.ts";
 import { evenStrips, type StripKernel } from "./strip.ts";
 
@@ -31,7 +31,7 @@ export const variation: StripKernel<VariationSpec> = {
     const [across, down] = weights(spec, planes);
     const inPlace = output.address !== undefined;
     const band = inPlace ? end - first : Math.min(Math.max(4, Math.floor(bandSamples / width)), end - first);
-    const stride = ((band + 1) * width + 7) & ~3;
+    const stride = planeStride((band + 1) * width);
     const owed = width + 4;
     kernels.reset();
     const x = inPlace ? 0 : kernels.floats(stride);
