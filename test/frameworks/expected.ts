@@ -12,10 +12,10 @@ interface Expected {
   grad: ArrayLike<number>;
 }
 
-/** What each loss comes to in float64, which takes longest and is the same for all frameworks. */
+/** The values and gradients of losses in float64, which takes longest and is the same for all frameworks. */
 const known = new Map<string, Promise<Expected>>();
 
-/** What is minimised and its gradient by the output in float64. */
+/** The number that is minimised and its gradient by the output in float64. */
 function expectedOf(name: string, loss: Loss, output: Tensor, target: Tensor): Promise<Expected> {
   const key = `${name} ${output.shape}`;
   const found = known.get(key) ?? evaluate(loss, output, target);

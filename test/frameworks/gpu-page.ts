@@ -39,7 +39,7 @@ const images = (shape: Shape) => [1, 2].map((seed) => randomTensor(shape, seed))
 const known = new Map<string, GpuLoss>();
 let device: Promise<GPUDevice> | undefined;
 
-/** What a test calls in the page, of which only plain values come back. */
+/** The functions that a test calls in the page, of which only plain values come back. */
 export const inPage = {
   /** Value and gradient by buffers of a device of its own, and what was copied from the GPU until the gradient was there. */
   async evaluate(spec: string, shape: Shape, weighted = false) {
@@ -72,7 +72,7 @@ export const inPage = {
     await loss.dispose();
     return { value, grad: { data, shape: [...shape] } };
   },
-  /** What is said of a call that is wrong. */
+  /** The message of a call that is wrong. */
   async refusal(what: "gan" | "size" | "usage" | "shape" | "target" | "into") {
     const gpu = await requestDevice();
     const [output, target] = images([1, 3, 8, 8]).map((x) => upload(gpu, x));

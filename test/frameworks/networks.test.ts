@@ -21,9 +21,9 @@ import { randomSource, randomTensor } from "../random.ts";
 import { expectReference } from "./expected.ts";
 import { type Framework, frameworks } from "./frameworks.ts";
 
-/** Where a published file is on this machine. */
+/** The path of a published file on this machine. */
 const path = (name: string) => fileURLToPath(new URL(`weights/${name}`, referenceFolder));
-/** Where Debian's package opencv-data has the model of BRISQUE. */
+/** The path of the model of BRISQUE in Debian's package opencv-data. */
 const opencv = "/usr/share/opencv4/quality/brisque_model_live.yml";
 
 /** Published weights of LPIPS, where this machine has them; else seeded ones. */

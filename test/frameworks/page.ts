@@ -28,7 +28,7 @@ function frameworkOf(name: FrameworkName): Promise<Framework> {
 
 const plain = ({ data, shape }: Numbers) => ({ data: Array.from(data), shape: [...shape] });
 
-/** What a test calls in the page, of which only plain values come back. */
+/** The functions that a test calls in the page, of which only plain values come back. */
 export const inPage = {
   /** A loss and its gradient of the images that the test has too. */
   async differentiate(name: FrameworkName, spec: string, shape: Shape) {

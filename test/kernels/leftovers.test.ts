@@ -97,7 +97,7 @@ function images(shape: Shape, dark: boolean): { output: Tensor; target: Tensor }
 const bits = (array?: Float32Array | Float64Array) =>
   array && Buffer.from(array.buffer, array.byteOffset, array.byteLength).toString("base64");
 
-/** What takes no weights; besides these, `gmsd` has maps where it is of one scale. */
+/** The kernels that take no weights; besides these, `gmsd` has maps where it is of one scale. */
 const withoutWeight: ReadonlySet<string> = new Set(["tv", "ms-ssim", "gmsd", "haarpsi", "mdsi", "vif", "ssimulacra2"]);
 
 /** Weights of every place that count, one for all channels, where a kernel takes them. */

@@ -72,10 +72,10 @@ const specs = {
 const withoutMap: readonly string[] = ["tv", "ms-ssim", "haarpsi", "mdsi", "vif", "ssimulacra2"];
 const hasMap = (spec: KernelSpec) => (spec.kind === "gmsd" ? spec.weights[0] === 0 : !withoutMap.includes(spec.kind));
 
-/** What is of colours, or grey. */
+/** The kernels of images in colour, or grey. */
 const coloured: readonly string[] = ["deltaE", "gmsd", "haarpsi", "mdsi", "vif", "ssimulacra2"];
 
-/** How much arithmetic a sample is, in the strips that a kernel goes through. */
+/** The arithmetic of a sample in the strips that a kernel goes through. */
 function weightOf(spec: KernelSpec): number {
   if (spec.kind === "gmsd") return derivatives.weight;
   if (spec.kind === "ms-ssim") return stripKernel(specs.ssim).weight;
