@@ -131,7 +131,7 @@ async function apply(model: ImageModel, input: string, flags: Flags, terminal: T
   return failures.length > 0 ? 1 : 0;
 }
 
-/** What the network is given of pixels, and what is put beside its output. */
+/** The image that the network is given of pixels, and the alpha beside its output. */
 function partsOf(
   input: string,
   pixels: DecodedPixels,

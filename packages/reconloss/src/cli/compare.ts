@@ -232,7 +232,7 @@ async function compare(outputs: string, targets: string, options: CompareFlags, 
   );
 }
 
-/** What came of two inputs. */
+/** The results of two inputs. */
 interface Told {
   readonly outputs: string;
   readonly targets: string;
@@ -243,11 +243,11 @@ interface Told {
   readonly noteGroups: readonly NoteGroup[];
   /** All pairs, each time it is called. */
   outcomes(): AsyncIterable<Outcome>;
-  /** What could not be written so far. */
+  /** The errors of files that could not be written so far. */
   readonly lost?: readonly ReconlossError[];
-  /** What guards a build. */
+  /** The gates of a build. */
   readonly gates?: Gates;
-  /** What else is to be written. */
+  /** Other files that are to be written. */
   readonly more?: readonly (() => Promise<unknown>)[];
 }
 
@@ -330,7 +330,7 @@ async function print(
   printFailures(comparison.failed, terminal);
 }
 
-/** What the numbers were made by, under the table. */
+/** Prints the protocol that the numbers were made by, under the table. */
 function printProtocol({ protocol }: Comparison, { stdout, env }: Terminal): void {
   if (protocol === undefined) return;
   const { dim, yellow } = coloursFor(stdout, env);

@@ -58,7 +58,7 @@ export function parseSize(text: string): [width: number, height: number] {
   return [Number(width), Number(height)];
 }
 
-/** What `--image` and `--box` say, in their order: a box is of the image before it, one before all images of every image. */
+/** The images and boxes of `--image` and `--box`, in their order: a box is of the image before it, one before all images of every image. */
 export class WantedImages {
   readonly #images: { name: string; boxes: FigureBox[] }[] = [];
   readonly #ofAll: FigureBox[] = [];

@@ -14,7 +14,7 @@ import { reasonFor } from "./tell.ts";
 /** Something for which a comparison fails. */
 export interface Finding {
   kind: "failed" | "condition" | "baseline";
-  /** What it is about: a pair, a condition or a loss. */
+  /** Its subject: a pair, a condition or a loss. */
   about: string;
   text: string;
   /** The pair's name, where it is about one. */
@@ -26,7 +26,7 @@ export interface Finding {
 /** A number with as many digits as tell it from its neighbours, not all that it has. */
 const shown = (value: number) => String(Number.isFinite(value) ? Number(value.toPrecision(7)) : value);
 
-/** What a number was and is: `31.2 before, 30.9 now, worse by 0.3 (0.1 is allowed)`. */
+/** A change in words: `31.2 before, 30.9 now, worse by 0.3 (0.1 is allowed)`. */
 export function changeInWords({ before, now, worseBy, tolerance }: Change): string {
   const amount = worseBy > 0 || Number.isNaN(now) ? `worse by ${shown(worseBy)}` : `better by ${shown(-worseBy)}`;
   return `${shown(before)} before, ${shown(now)} now, ${amount} (${shown(tolerance)} is allowed)`;

@@ -5,7 +5,7 @@ import { type Progress, progressBar } from "./progress.ts";
 import { tell } from "./tell.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** What commands that compare pairs are told of how they do it. */
+/** The flags of commands that compare pairs about their work. */
 export interface WorkFlags {
   cache: string | boolean;
   jobs?: number;
@@ -25,14 +25,14 @@ export function addWorkOptions(command: Command): Command {
     .option("--no-progress", "no progress bar, and no lines on how far it is");
 }
 
-/** What `--cache` and `--no-cache` say: the pairs that were finished before. A folder that was not named need not be there to be written. */
+/** The pairs that were finished before, by `--cache` and `--no-cache`. A folder that was not named need not be there to be written. */
 export function finishedPairs({ cache }: { cache: string | boolean }, terminal: Terminal): FinishedPairs | undefined {
   if (cache === false) return undefined;
   if (typeof cache === "string") return new FinishedPairs(cache);
   return new FinishedPairs(undefined, ({ message }) => tell(terminal, "yellow", "note:", `${message}; none are kept`));
 }
 
-/** How far the comparison of pairs is. */
+/** The progress of a comparison of pairs. */
 export function comparingBar(
   total: number,
   finished: FinishedPairs | undefined,

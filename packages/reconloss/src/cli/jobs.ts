@@ -13,7 +13,7 @@ export interface Job {
   readonly output: string;
 }
 
-/** What is to be done with a path: the one image that it is, or all images of the folder. */
+/** The jobs of a path: the one image that it is, or all images of the folder. */
 export interface Jobs {
   readonly jobs: readonly Job[];
   /** Whether the input is a folder. */
@@ -67,7 +67,7 @@ export async function refuseReplacing(command: string, jobs: readonly Job[]): Pr
   }
 }
 
-/** What tells a file from every other: its number on its disk, or its path where it does not exist. */
+/** The identity of a file: its number on its disk, or its path where it does not exist. */
 async function identityOf(path: string): Promise<string> {
   const stats = await stat(systemPath(path), { bigint: true }).catch(() => undefined);
   return stats === undefined ? resolve(path) : `${stats.dev}:${stats.ino}`;

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 
-/** What stands for standard output in the place of a file. */
+/** The sign of standard output in the place of a file. */
 const standardOutput = "-";
 
 /** `--json` as one word with its file, which is what follows where that is called so: any other word is an argument of its own. */

@@ -40,7 +40,7 @@ import {
 } from "./tell.ts";
 import { coloursFor, type Terminal, widthOf } from "./terminal.ts";
 
-/** Where the error maps of a method go. */
+/** The folder of a method's error maps. */
 function mapsFolderOf(folder: string, name: string): string {
   if (!/^\.*$/.test(name) && !/[/\\]/.test(name)) return join(folder, name);
   throw new ReconlossError("invalid-argument", `--maps makes a folder for each method, and none can be called ${name}`);

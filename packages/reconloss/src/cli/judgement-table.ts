@@ -16,7 +16,7 @@ function cellText(
   return `${number}${mark}${wants && interval ? `\n${dim(interval.join(" to "))}` : ""}`;
 }
 
-/** What metrics are whose names do not say it: `PSNR-Y: psnr(channels=y-bt601,crop=2)`. */
+/** Explains the names of metrics that were given one: `PSNR-Y: psnr(channels=y-bt601,crop=2)`. */
 export function namesExplained(losses: readonly Loss[]): string[] {
   return losses.flatMap(({ label, spec, isNamed }) => (isNamed ? [`${label}: ${spec}`] : []));
 }

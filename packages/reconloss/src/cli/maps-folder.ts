@@ -22,7 +22,7 @@ export class MapsFolder {
     this.#lost.push(...lost);
   }
 
-  /** What could not be written, in one error. */
+  /** The maps that could not be written, in one error. */
   get lost(): ReconlossError[] {
     return this.#lost.slice(0, 1).map(({ error }) => {
       const missing = counted(this.#lost.length, "error map is", "error maps are");

@@ -20,7 +20,7 @@ import { loadPlugins, type PluginOptions, pluginOption } from "./plugins.ts";
 import { listOption, RepeatableOption } from "./repeated.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** What `compare` and a plan of it have in common: what is computed. */
+/** The flags of `compare` and of a plan of it that say what is computed. */
 export interface MeasureFlags extends NetworkOptions, PluginOptions, PixelFlags, Pick<LoadingFlags, "fit"> {
   metrics?: string;
   protocol?: string;
@@ -71,7 +71,7 @@ export function addMetricFlags(command: Command, defaults: string): Command {
     .addOption(deviceOption());
 }
 
-/** What these flags stand for, with the weights that it takes on this machine. */
+/** Returns the losses, pixels and conditions of these flags, with the networks' weights brought to this machine. */
 export async function measuresOf(flags: MeasureFlags, terminal: Terminal) {
   const said = { ...pixelOptions(flags), ...loadingOf(flags) };
   const { losses: plugins } = await loadPlugins(flags);
@@ -88,7 +88,7 @@ export async function measuresOf(flags: MeasureFlags, terminal: Terminal) {
   return { pixels, metrics, fail, applied, losses, plugins, conditions, optional, device };
 }
 
-/** What {@link measuresOf} gives. */
+/** The result of {@link measuresOf}. */
 export type CliMeasures = Awaited<ReturnType<typeof measuresOf>>;
 
 /** The metrics that models of the user's own compute. */

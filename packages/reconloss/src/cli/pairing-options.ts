@@ -6,7 +6,7 @@ import { RepeatableOption } from "./repeated.ts";
 import { tell } from "./tell.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** Which images go together, and what of them counts. */
+/** The flags of pairing images, and of the regions that count. */
 export interface PairingFlags {
   pair?: readonly string[];
   exclude?: readonly string[];
@@ -14,7 +14,7 @@ export interface PairingFlags {
   ignore?: readonly string[];
 }
 
-/** How a pair becomes two images of one size, and whether it is looked at first. */
+/** The flags of reading a pair as two images of one size. */
 export interface LoadingFlags {
   fit?: Fit;
   /** As {@link PixelFlags} has it; `mask` is a weight. */
@@ -56,7 +56,7 @@ export function addInspectOption(command: Command): Command {
   return command.option("--no-inspect", "do not look whether outputs are shifted, of other brightness, or BGR");
 }
 
-/** What `--no-inspect` stands for. */
+/** The option of `comparePairs` for `--no-inspect`. */
 export function inspectOf({ inspect }: { inspect: boolean }): Pick<CompareOptions, "inspect"> {
   return inspect ? {} : { inspect };
 }
@@ -83,7 +83,7 @@ function parseRegion(text: string): Region | undefined {
 }
 
 /**
- * What these flags stand for.
+ * Returns the options of `pairPaths` for these flags.
  *
  * @throws {ReconlossError} `invalid-argument` for rectangles for all images beside some by image; whatever is wrong with a file of them
  */
@@ -117,7 +117,7 @@ export async function pairingOf({ pair, exclude, masks, ignore }: PairingFlags):
   };
 }
 
-/** What these flags stand for. */
+/** The options of `comparePairs` for these flags. */
 export function loadingOf({ fit, alpha }: LoadingFlags): Pick<CompareOptions, "fit" | "alphaMask"> {
   return { ...(fit === undefined ? {} : { fit }), ...(alpha === "mask" ? { alphaMask: true } : {}) };
 }
@@ -136,7 +136,7 @@ export async function pairsOf(
   return { pairs: await readPairList(inputs.list), unpaired: [] };
 }
 
-/** What was proposed for outputs. */
+/** A proposal of a pattern for outputs. */
 interface Proposed extends Pick<Pairing, "proposal"> {
   /** Of which method they are, where there are several. */
   readonly name?: string;

@@ -3,13 +3,13 @@ import { backdropOf } from "@reconloss/core/internal";
 import { type Command, Option } from "commander";
 import type { AlphaOptions, PixelOptions } from "../image/index.ts";
 
-/** What commands are told of transparent pixels. */
+/** The flags of transparent pixels. */
 export interface AlphaFlags {
   alpha?: AlphaOptions["alpha"];
   background?: string;
 }
 
-/** What commands are told of how files become pixels. */
+/** The flags of reading files as pixels. */
 export interface PixelFlags extends Omit<AlphaFlags, "alpha"> {
   /** `mask`: the target's is the weight of its pixels. */
   alpha?: AlphaFlags["alpha"] | "mask";

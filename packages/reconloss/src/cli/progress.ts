@@ -7,7 +7,7 @@ export interface Progress {
   stop(): void;
 }
 
-/** How every bar looks. */
+/** The style of every bar. */
 export function barStyle(sink: Sink) {
   return {
     barCompleteChar: "█",
@@ -22,7 +22,7 @@ export function barStyle(sink: Sink) {
 /** Work that ends sooner needs no bar, in milliseconds. */
 const patience = 700;
 
-/** How far work is, every few seconds in a line, for logs. */
+/** The progress of work as a line every few seconds, for logs. */
 function summaries(
   total: number,
   label: string,

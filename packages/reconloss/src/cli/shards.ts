@@ -47,12 +47,12 @@ interface PlanFlags {
   limitDownload?: number;
 }
 
-/** What a plan of pairs is told. */
+/** The flags of a plan of pairs. */
 interface PairsFlags extends MeasureFlags, PairingFlags, PlanFlags {
   inspect: boolean;
 }
 
-/** What array jobs call the number of a task: of Slurm, of a Kubernetes Indexed Job, of AWS Batch. */
+/** The variables in which array jobs have the number of a task: of Slurm, of a Kubernetes Indexed Job, of AWS Batch. */
 const arrayVariables = ["SLURM_ARRAY_TASK_ID", "JOB_COMPLETION_INDEX", "AWS_BATCH_JOB_ARRAY_INDEX"] as const;
 
 /** `reconloss shards`; `finish` receives the exit code, `more` are metrics of the user's own. */

@@ -4,7 +4,7 @@ import { arrowOf, badnessOf, type Comparison, formatNumber, isWorse, worstFirst 
 import { pairCount } from "../compare/summary.ts";
 import { type Colours, printable } from "./terminal.ts";
 
-/** How the table is laid out. */
+/** The layout of the table. */
 export interface TableLayout {
   colours: Colours;
   /** The most letters of a line; default: any number. */
@@ -112,7 +112,7 @@ interface Column {
 /** The rows under the pairs. */
 const summaryRows = ["mean", "std", "min", "median", "max", "n"] as const;
 
-/** What is known of a loss, and beside a prior the target's own value. */
+/** The columns of a loss: its numbers, and beside a prior's the target's own values. */
 function columnsOf(loss: Loss, comparison: Comparison, shown: Comparison["pairs"], colours: Colours): Column[] {
   const { label, decimals, better } = loss;
   const { pairs, mean, measured, statistics, targetMean } = comparison;

@@ -49,7 +49,7 @@ export function writePieces(path: string, pieces: Pieces): Promise<void> {
   });
 }
 
-/** What writes a file, where one is wanted. */
+/** The functions that write a file: one where a path is named, else none. */
 export function toFile(path: string | undefined, write: (path: string) => Promise<unknown>) {
   return path === undefined ? [] : [() => write(path)];
 }
@@ -89,7 +89,7 @@ export function tellLost(lost: readonly ReconlossError[], terminal: Terminal): n
   return Math.max(exitCodes.ok, ...lost.map(exitCodeOf));
 }
 
-/** What is true of many pairs is said once; of which method, where there are several. */
+/** Prints notes, what is true of many pairs once; with the method, where there are several. */
 export function printNotes(groups: readonly NoteGroup[], pairs: number, terminal: Terminal, method?: string): void {
   for (const { note, count } of groups) {
     const { kind, name, loss, text } = note;

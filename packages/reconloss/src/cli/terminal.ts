@@ -7,11 +7,11 @@ export interface Sink {
   write(text: string): unknown;
   readonly isTTY?: boolean;
   readonly columns?: number;
-  /** How often a line says how far work is where it is no terminal, in milliseconds; default: never. */
+  /** The interval of lines on the progress where it is no terminal, in milliseconds; default: never. */
   readonly summaryEvery?: number;
 }
 
-/** Where a command prints: results on stdout, everything else on stderr. */
+/** The streams that a command prints to: results on stdout, everything else on stderr. */
 export interface Terminal {
   stdout: Sink;
   stderr: Sink;

@@ -6,7 +6,7 @@ import type { Comparison, ProtocolRecord } from "./types.ts";
 
 const pixelKeys = ["decode", "alpha", "background"] as const;
 
-/** What is said beside a protocol. */
+/** The options beside a protocol. */
 export interface BesideProtocol extends PixelOptions {
   /** Losses: one of the name of a metric of the protocol takes its place, others come beside it. */
   metrics?: string;
@@ -25,7 +25,7 @@ export interface AppliedProtocol {
   readonly pixels: PixelOptions;
   /** Whether those are not as the protocol has them. */
   readonly otherPixels: boolean;
-  /** What takes the place of something of the protocol: `psnr(crop=2) in place of psnr(channels=y-bt601,crop=4)`. */
+  /** The replacements of parts of the protocol: `psnr(crop=2) in place of psnr(channels=y-bt601,crop=4)`. */
   readonly changed: readonly string[];
   /** Labels of what is measured beside it. */
   readonly beside: readonly string[];
@@ -97,7 +97,7 @@ export function applyProtocol(name: string, said: BesideProtocol = {}): AppliedP
   };
 }
 
-/** What a loss is, with the name that it was given: `psnr(crop=2) as PSNR`. */
+/** The specification of a loss, with the name that it was given: `psnr(crop=2) as PSNR`. */
 export function specAndName({ spec, label, isNamed }: Loss): string {
   return isNamed ? `${spec} as ${label}` : label;
 }
@@ -108,7 +108,7 @@ function isSame(a: Loss, b: Loss): boolean {
   return a.name === b.name && names.every((name) => a.options[name] === b.options[name]);
 }
 
-/** What is known of a model of one's own that a protocol names, under what is said of it. */
+/** Returns the options of a model of one's own, with what a protocol knows of it where they leave it out. */
 export function modelOptionsUnder<T extends object>(protocol: string | undefined, name: string, said: T): T {
   if (protocol === undefined) return said;
   const { models } = findProtocol(protocol);
@@ -142,7 +142,7 @@ function lacking(applied: AppliedProtocol, comparison: Comparison, name: string)
   return finite === all ? undefined : `${name} of ${all - finite} of ${all} pairs`;
 }
 
-/** What a comparison writes down of the protocol that it was made by, with its total where nothing is missing. */
+/** The record of the protocol in a comparison, with its total where nothing is missing. */
 export function recordOf(applied: AppliedProtocol, comparison: Comparison): ProtocolRecord {
   const { protocol, changed, beside } = applied;
   const { name, title, summary, source, total } = protocol;

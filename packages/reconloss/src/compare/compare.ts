@@ -32,7 +32,7 @@ async function comparePair(pair: ImagePair, losses: readonly Loss[], options: Co
   return options.finished?.outcome(pair, losses, options, compute) ?? compute(losses);
 }
 
-/** What there is to say of a number that is not finite: identical images have the best that there is. */
+/** A note on a number that is not finite: identical images have the best that there is. */
 function notFinite({ label, better, definition }: Loss, value: number, name: string): Note {
   const isBest = value === (better === "higher" ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY);
   const consequence = definition?.poolScores

@@ -14,7 +14,7 @@ const operators: Readonly<Record<string, (value: number, limit: number) => boole
   ">=": (value, limit) => value >= limit,
 };
 
-/** What must not be true of a comparison: `psnr<30`, `min(psnr)<25`, `any(deltaE.max>10)`. */
+/** A condition that must not be true of a comparison: `psnr<30`, `min(psnr)<25`, `any(deltaE.max>10)`. */
 export interface Condition {
   /** As it was typed. */
   text: string;
@@ -22,24 +22,24 @@ export interface Condition {
   label: string;
   /** A statistic of the loss's map within each image, which is then what is compared. */
   map?: Statistic;
-  /** What is taken of the pairs: a statistic, `any` of them by itself, or what a protocol makes of the means of all. */
+  /** The quantity over the pairs: a statistic, `any` of them by itself, or what a protocol makes of the means of all. */
   over: Statistic | "any" | "total";
   operator: string;
   limit: number;
 }
 
-/** What became of a condition. */
+/** The outcome of a condition. */
 export interface Verdict {
   condition: Condition;
   /** Whether it holds, which is what should not be; also where a pair lacks the number, since nothing shows that all is well. */
   holds: boolean;
   /** The statistic that decides: over the finite numbers, unless it holds with the infinite ones only; of `any`, the least or the most. Undefined of no number. */
   value?: number;
-  /** How many pairs that value is of. */
+  /** The number of pairs that value is of. */
   of: number;
-  /** How many pairs have the number. */
+  /** The number of pairs that have the number. */
   measured: number;
-  /** How many pairs lack it: it could not be computed, the pair could not be compared, or an image has no partner. */
+  /** The number of pairs that lack it: it could not be computed, the pair could not be compared, or an image has no partner. */
   missing: number;
 }
 
@@ -93,7 +93,7 @@ export function findLoss(text: string, losses: readonly Loss[], more: readonly L
   return same.length > 0 ? same : losses.filter(({ name }) => plain(name) === plain(text) || name === spec);
 }
 
-/** What the total of a protocol is called in a condition. */
+/** The name of a protocol's total in a condition. */
 const total = "total";
 
 /** Refuses a condition on a total where there is none. */
@@ -262,7 +262,7 @@ interface Reading {
   of: number;
 }
 
-/** What a condition compares with its limit: the statistic of the finite numbers, then that of all numbers, infinite ones included. */
+/** The numbers that a condition compares with its limit: the statistic of the finite numbers, then that of all numbers, infinite ones included. */
 function readings(
   { over, label, map, operator }: Condition & { over: Exclude<Condition["over"], typeof total> },
   losses: readonly Loss[],
@@ -281,7 +281,7 @@ function readings(
 }
 
 /**
- * What becomes of conditions. One holds where a pair lacks the number or it is NaN: a gate never passes on what was not measured. Infinite numbers, as the PSNR of
+ * Checks conditions on a comparison. One holds where a pair lacks the number or it is NaN: a gate never passes on what was not measured. Infinite numbers, as the PSNR of
  * identical images, mask nothing: a statistic is compared over the finite numbers and, with them, over all, and the condition holds where either does. So
  * identical images pass `psnr<30` by themselves, and do not pass `psnr>50`.
  *

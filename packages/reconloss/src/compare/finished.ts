@@ -16,7 +16,7 @@ import type { Note, Outcome, PairResult } from "./types.ts";
 
 const extension = ".pairs";
 
-/** Where finished pairs are kept unless another folder is named. */
+/** The folder of finished pairs unless another is named. */
 export const finishedFolder = () => join(dirname(weightsCache()), "pairs");
 
 /**
@@ -98,7 +98,7 @@ function isKnown({ spec, definition }: Loss): boolean {
   }
 }
 
-/** What the numbers of a loss are called: its label, and each statistic of its map that is asked for. */
+/** The names of a loss's numbers: its label, and each statistic of its map that is asked for. */
 function keysOf({ label }: Loss, { mapStatistics = [] }: CompareOptions): string[] {
   return [label, ...mapStatistics.flatMap((of) => (of.label === label ? [`${label}.${of.statistic}`] : []))];
 }
@@ -109,7 +109,7 @@ type Numbers = Readonly<Record<string, number>>;
 const pick = (numbers: Numbers = {}, keys: readonly string[]): Record<string, number> =>
   Object.fromEntries(keys.flatMap((key) => (numbers[key] === undefined ? [] : [[key, numbers[key]]])));
 
-/** What of an outcome is one loss's; undefined where it has no number. */
+/** The part of an outcome that is one loss's; undefined where it has no number. */
 function partOf(loss: Loss, { result, failures, notes }: Outcome, options: CompareOptions): Outcome | undefined {
   const { label, needsTarget } = loss;
   if (result?.values[label] === undefined || failures.some((failure) => failure.loss === label)) return undefined;
@@ -165,7 +165,7 @@ export class FinishedPairs implements KeptOutcomes {
   readonly #onLost: ((error: ReconlossError) => void) | undefined;
   readonly #stores = new Map<string, Promise<LineStore>>();
   #isLost = false;
-  /** How many pairs needed no computing. */
+  /** The number of pairs that needed no computing. */
   found = 0;
 
   /**
@@ -210,7 +210,7 @@ export class FinishedPairs implements KeptOutcomes {
     for (const store of this.#stores.values()) await (await store.catch(() => undefined))?.close();
   }
 
-  /** What a store gives; undefined where it cannot, and that may be. */
+  /** Returns the result of a store's work; undefined where it fails, and that may be. */
   async #orLost<T>(work: Promise<T> | undefined): Promise<T | undefined> {
     try {
       return await work;
@@ -259,7 +259,7 @@ function weightsHash(name: string): Promise<string> {
   return hash;
 }
 
-/** What a pair is known by: the content of its files, and what else was said of it; undefined where a file cannot be read, which whoever compares them then says. */
+/** The key of a pair: a hash of its files' content and its other settings; undefined where a file cannot be read, which whoever compares them then says. */
 async function keyOf({ name: _, group: __, output, target, mask, ...others }: ImagePair): Promise<string | undefined> {
   const paths = [output, target, ...(mask === undefined ? [] : [mask])];
   const contents = await Promise.all(paths.map((path) => readFileBytes(path).catch(() => undefined)));

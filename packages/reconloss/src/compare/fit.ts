@@ -4,7 +4,7 @@ import { resize } from "@reconloss/core/pixels";
 import { cropped } from "./crop.ts";
 import type { Images } from "./measure.ts";
 
-/** What is done with a pair of two sizes: it fails, both are cropped to what they have in common, or the output is resized. */
+/** The treatments of a pair of two sizes: it fails, both are cropped to what they have in common, or the output is resized. */
 export const fits = ["error", "crop", "resize"] as const;
 
 /** One of {@link fits}. */
@@ -20,7 +20,7 @@ const filter = "clean";
 export interface Fitted {
   readonly images: Images;
   readonly weight?: Tensor;
-  /** What was done, as the end of a sentence that begins with nothing. */
+  /** A sentence on what was done, without a capital letter or a point. */
   readonly text?: string;
 }
 

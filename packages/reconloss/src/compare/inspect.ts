@@ -9,17 +9,17 @@ import type { InspectedKind, Note } from "./types.ts";
 /** Windows along each axis, their side in pixels, and the least side of an image that is looked at. */
 const [windowsAcross, side, leastSide] = [3, 64, 24];
 
-/** What a difference must cost to be said, in dB of PSNR, so that blur, noise and compression are not taken for one. */
+/** The least cost of a difference that is noted, in dB of PSNR, so that blur, noise and compression are not taken for one. */
 const least = { swap: 1, tone: 1 };
 
 /** Whether a shift is one: by so many pixels, costing much, or less and most of what is left without the finest detail. */
 const isShift = ({ x, y, cost, soft }: Shift) =>
   Math.hypot(x, y) >= 0.1 && (cost >= 1 || (cost >= 0.25 && soft >= 1.25));
 
-/** What was found of a pair, without its name. */
+/** A note on a pair, without the pair's name. */
 export type Inspected = Omit<Note, "name"> & { kind: InspectedKind; cost: number };
 
-/** Where windows begin along an axis. */
+/** The first pixels of windows along an axis. */
 function starts(length: number): number[] {
   const size = Math.min(side, length);
   const count = Math.min(windowsAcross, Math.max(1, Math.floor(length / size)));
@@ -69,7 +69,7 @@ interface Colours {
   readonly place: Place;
   readonly output: Float32Array;
   readonly target: Float32Array;
-  /** How much each pixel counts; undefined where all do the same. */
+  /** The weight of each pixel; undefined where all count the same. */
   readonly weight?: Float32Array;
 }
 
@@ -93,7 +93,7 @@ function coloursOf({ output, target }: Images, weight: Tensor | undefined, colou
 const areEqual = (windows: readonly Colours[]) =>
   windows.every(({ output, target }) => output.every((value, i) => value === target[i]));
 
-/** How much less the error is with red and blue of the output exchanged, in dB. */
+/** The gain by exchanging red and blue of the output, in dB. */
 function swapGain(windows: readonly Colours[]): number {
   let [straight, swapped] = [0, 0];
   for (const { output, target, weight } of windows) {
@@ -126,7 +126,7 @@ const signed = (value: number, digits: number) => `${value < 0 ? "-" : "+"}${Mat
 const costs = (cost: number) => `which costs ${cost >= 100 ? "all of its" : `about ${cost.toFixed(1)} dB of`} PSNR`;
 
 /**
- * How an output differs from its target as a whole: its red and blue exchanged, its brightness, contrast or gamma, its place; with what each costs in PSNR, of what is left by those before
+ * Finds global differences between an output and its target: its red and blue exchanged, its brightness, contrast or gamma, its place; with what each costs in PSNR, of what is left by those before
  * it. Nine windows of 64 x 64 pixels are looked at, so that the time does not grow with the image. Differences that cost little, as blurred, noisy and compressed outputs have
  * them too, are none.
  *

@@ -6,10 +6,10 @@ import type { Images } from "./measure.ts";
 import type { Note } from "./types.ts";
 import { weightOf } from "./weight.ts";
 
-/** How the files of a pair become two images of one size. */
+/** The options of reading a pair's files as two images of one size. */
 export interface LoadOptions extends PixelOptions {
   /**
-   * What is done where output and target differ in size: `"error"` (default) fails the pair; `"crop"` cuts off rows at the bottom and columns at the right of both, down to what they have in
+   * The treatment of an output and a target that differ in size: `"error"` (default) fails the pair; `"crop"` cuts off rows at the bottom and columns at the right of both, down to what they have in
    * common, where they differ by at most 16 pixels or a tenth of a side; `"resize"` resizes the output to its target's size, bicubic with antialiasing. A note says which pairs.
    */
   fit?: Fit;
@@ -65,7 +65,7 @@ export async function readImages(
   return fitImages({ output: a.image, target: b.image }, undefined, options.fit ?? "error").images;
 }
 
-/** What there is to say of how two images were read. */
+/** The notes on how two images were read. */
 export function decodeNotes(name: string, notes: Readonly<Record<keyof Images, readonly DecodeNote[]>>): Note[] {
   return (["output", "target"] as const).flatMap((side) =>
     notes[side].map(({ kind, text }) => ({ kind, name, text: `the ${side} ${text}` })),

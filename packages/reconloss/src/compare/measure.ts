@@ -73,7 +73,7 @@ export function over(image: PreparedImage, background: Background): PreparedImag
 /** A loss of one pair. */
 export interface Measurement {
   value: number;
-  /** What a prior makes of the target itself. */
+  /** The value of a prior for the target itself. */
   targetValue?: number;
   /** The score before it is said, where those are what is averaged. */
   score?: number;
@@ -86,14 +86,14 @@ export interface Measurement {
   isOfWorseBackground?: boolean;
 }
 
-/** What is wanted besides the value. */
+/** The quantities that are wanted besides the value, and how they are computed. */
 interface Wanted {
   map?: boolean;
   /** Of the map. */
   statistics?: readonly Statistic[];
-  /** Where networks run. */
+  /** The device of networks. */
   device?: Device;
-  /** How much each pixel counts, [1, 1, h, w]. */
+  /** The weight of each pixel, [1, 1, h, w]. */
   weight?: Tensor;
 }
 

@@ -6,17 +6,17 @@ import { type LoadOptions, loadOptionsOf } from "./load.ts";
 import { scaleOf, withScale } from "./scale.ts";
 import { statisticPattern } from "./statistics.ts";
 
-/** What is computed when nothing is said. */
+/** The losses that are computed by default. */
 export const defaultMetrics = "psnr,ssim,ms-ssim,lpips(net=tiny),deltaE,l1";
-/** Which of them a pair may go without, being too small, unless a condition asks for it. */
+/** Those of them that a pair may go without, being too small, unless a condition asks for it. */
 const defaultOptional = ["ms-ssim", "lpips(net=tiny)"];
 
-/** What is asked for. */
+/** The options that choose losses and pixels. */
 export interface AskedMeasures {
   /** Losses, as `parseLosses` takes them; default: {@link defaultMetrics}, or what the protocol has. */
   readonly metrics?: string;
   readonly protocol?: string;
-  /** What `crop=scale` stands for; default: the protocol's. */
+  /** The value of `scale` in `crop=scale`; default: the protocol's. */
   readonly scale?: number;
   /** Metrics that models of the user's own compute. */
   readonly models?: readonly Loss[];
@@ -38,7 +38,7 @@ export interface Measures {
   readonly optional: ReadonlySet<string>;
 }
 
-/** What columns of files are called beside those of metrics, and what conditions call a protocol's. */
+/** The names of other columns of files than metrics, and of a protocol's total in conditions. */
 const taken = ["output", "target", "width", "height", "error", "protocol", "dataset", "method", "total"];
 
 const ofStatistic = new RegExp(`^(?<of>.+)\\.(?:${statisticPattern})$`);

@@ -52,7 +52,7 @@ const better: Option<Better | ""> = {
   default: "",
 };
 
-/** What is said of a model that measures images. */
+/** The options of a model that measures images. */
 const schema = {
   better,
   decimals: integer(4, "digits after the point", { min: 0, max: 12 }),
@@ -79,7 +79,7 @@ export interface ModelMetricText {
 const written = /^\s*(?<name>[^=,\s]+)\s*=\s*(?<path>.+?)\s*(?:,(?<options>\s*[A-Za-z][\w-]*\s*=.*))?$/;
 
 /**
- * What `--metric-model` says: `mine=model.onnx,better=lower,range=0-255`.
+ * Parses the value of `--metric-model`: `mine=model.onnx,better=lower,range=0-255`.
  *
  * @throws {ReconlossError} `syntax` for text of another form
  */
@@ -160,13 +160,13 @@ export async function openModelMetric(
   });
 }
 
-/** What a model takes. */
+/** The inputs of a model. */
 interface Inputs {
   readonly output: ModelInput;
   readonly target?: ModelInput;
 }
 
-/** Which input takes what. */
+/** The input for outputs, and that for targets. */
 function chooseInputs(model: OpenModel, { target: named, layout }: Values): Inputs {
   const { session, refuse } = model;
   const infos = session.inputs;
@@ -186,7 +186,7 @@ function chooseInputs(model: OpenModel, { target: named, layout }: Values): Inpu
   return { output: read(infos[1 - at]), target: read(infos[at]) };
 }
 
-/** How images come to a model's size; undefined where they are fed as they are. */
+/** The resizing of images to a model's size; undefined where they are fed as they are. */
 interface Sizing {
   readonly size: readonly [height: number, width: number];
   /** Whether images of other sizes are brought to it; they are refused where not. */

@@ -20,7 +20,7 @@ export function arrowOf(better: Better): string {
   return { higher: "↑", lower: "↓", target: "≈" }[better];
 }
 
-/** How bad a value is, larger being worse: of a prior its distance from the target's own value, NaN where that is not known. */
+/** Returns the badness of a value, larger being worse: of a prior its distance from the target's own value, NaN where that is not known. */
 export function badness(better: Better, value: number, target = Number.NaN): number {
   checkArguments("badness", { better: [better, "text"], value: [value, "number"], target: [target, "number?"] });
   return { lower: value, higher: -value, target: Math.abs(value - target) }[better];
@@ -49,10 +49,10 @@ export function isWorse(better: Better, a: number, b: number, target?: number): 
   return x > y;
 }
 
-/** What of a pair decides where it stands by a loss. */
+/** The part of a pair that decides its rank by a loss. */
 type Ranked = Pick<PairResult, "values" | "targetValues">;
 
-/** How bad a pair is by a loss, larger being worse; undefined where it has no number. */
+/** Returns the badness of a pair by a loss, larger being worse; undefined where it has no number. */
 export function badnessOf(loss: Pick<Loss, "label" | "better">, pair: Ranked): number | undefined {
   checkArguments("badnessOf", { loss: [loss, "object", ["label", "better"]], pair: [pair, "object", ["values"]] });
   const { label, better } = loss;

@@ -7,7 +7,7 @@ import { readFileBytes } from "../files.ts";
 
 let known: Promise<string> | undefined;
 
-/** What computes numbers: the version of what is published; where the program runs from its sources, their content too. */
+/** The version of the program that computes numbers: that of the published package; where the program runs from its sources, their content too. */
 export function programVersion(): Promise<string> {
   known ??= import.meta.url.endsWith(".ts") ? sourceVersion() : Promise.resolve(manifest.version);
   return known;

@@ -7,7 +7,7 @@ import type { PixelOptions } from "../image/index.ts";
 export interface ProtocolModel {
   readonly name: string;
   readonly better: Better;
-  /** Which network it is. */
+  /** A description of the network. */
   readonly summary: string;
 }
 
@@ -27,7 +27,7 @@ export interface ProtocolTotal {
 export interface Protocol {
   readonly name: string;
   readonly title: string;
-  /** What it measures and on what. */
+  /** A summary of its metrics and of the pixels that they are computed on. */
   readonly summary: string;
   /** Papers and code that it is taken from. */
   readonly source: string;
@@ -38,7 +38,7 @@ export interface Protocol {
   /** By how much outputs are enlarged, where the protocol is of one enlargement: what `crop=scale` stands for. */
   readonly scale?: number;
   readonly total?: ProtocolTotal;
-  /** How files become pixels. */
+  /** The options by which files become pixels. */
   readonly pixels: PixelOptions;
 }
 

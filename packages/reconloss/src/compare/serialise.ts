@@ -118,7 +118,7 @@ export async function* csvPieces(comparison: Comparison, outcomes: AsyncIterable
   yield rest;
 }
 
-/** What each line of JSON says of the protocol. */
+/** The field of each line of JSON that names the protocol. */
 const byProtocol = (protocol: LinesProtocol | undefined) =>
   protocol === undefined ? {} : { protocol: protocolInWords(protocol) };
 

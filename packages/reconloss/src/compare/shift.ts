@@ -6,7 +6,7 @@ export interface Window {
   readonly height: number;
   readonly output: Float32Array;
   readonly target: Float32Array;
-  /** How much each pixel counts; undefined where all do the same. */
+  /** The weight of each pixel; undefined where all count the same. */
   readonly weight?: Float32Array;
 }
 
@@ -15,7 +15,7 @@ interface Place {
   readonly y: number;
 }
 
-/** How far an output lies from its target, in pixels, and what that costs in dB of PSNR. */
+/** The displacement of an output against its target, in pixels, and its cost in dB of PSNR. */
 export interface Shift extends Place {
   readonly cost: number;
   /** The same without the finest detail, in which outputs differ from targets for other reasons. */
@@ -26,7 +26,7 @@ export interface Shift extends Place {
 const [furthest, reach, rounds] = [8, 4, 6];
 const margin = furthest + reach + 1;
 
-/** How often planes are softened: together by 1.7 pixels. */
+/** The number of times that planes are softened: together by 1.7 pixels. */
 const passes = 3;
 
 /** Below this correlation a shift by whole pixels is looked for first. */
@@ -169,7 +169,7 @@ function wholeShift(windows: readonly Window[]): Place {
 /** Every so many pixels along both axes are correlated. */
 const stride = 2;
 
-/** How alike windows are to a target that is moved by whole pixels. */
+/** The correlation of windows with a target that is moved by whole pixels. */
 function correlation(windows: readonly Window[], x: number, y: number): number {
   let [n, a, b, aa, ab, bb] = [0, 0, 0, 0, 0, 0];
   for (const { output, target, weight, width, height } of windows) {
@@ -210,7 +210,7 @@ function refined(windows: readonly Window[], begin: Place): Place | "none" | "aw
 }
 
 /**
- * How far an output lies from its target: by whole pixels where they correlate best, then refined to fractions by least squares. Undefined where nothing can be told, or there is no
+ * Estimates the displacement of an output against its target: by whole pixels where they correlate best, then refined to fractions by least squares. Undefined where nothing can be told, or there is no
  * shift.
  */
 export function estimateShift(windows: readonly Window[]): Shift | undefined {

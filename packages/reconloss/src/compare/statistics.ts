@@ -10,7 +10,7 @@ const named = {
 /** One number of many: a name, or `p5` for the fifth percentile. */
 export type Statistic = keyof typeof named | "min" | "max" | `p${number}`;
 
-/** What the names look like, for a pattern. */
+/** The names as part of a regular expression. */
 export const statisticPattern = `${[...Object.keys(named), "min", "max"].join("|")}|p\\d+(?:\\.\\d+)?`;
 
 /** The least and the most of numbers; NaN both where one of them is. */
@@ -81,9 +81,9 @@ export function statisticOf(statistic: Statistic, values: ArrayLike<number>): nu
   return of ? of(numbers) : percentile(numbers, Number(statistic.slice(1)));
 }
 
-/** How the numbers of a loss lie, over those that are finite. */
+/** Statistics of the finite numbers of a loss. */
 export interface Statistics {
-  /** How many there are. */
+  /** The number of them. */
   n: number;
   mean: number;
   median: number;

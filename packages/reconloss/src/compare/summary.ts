@@ -43,12 +43,12 @@ export class PairNumbers {
     return this.#values.get(key) ?? [];
   }
 
-  /** What a prior makes of the targets. */
+  /** The values of a prior for the targets. */
   targets(label: string): readonly number[] {
     return this.#targets.get(label) ?? [];
   }
 
-  /** What a loss with `pooling=dataset` makes of the pooled scores of all pairs; undefined for other losses, and where no pair has it. */
+  /** The value of a loss with `pooling=dataset` for the pooled scores of all pairs; undefined for other losses, and where no pair has it. */
   pooled({ label, definition }: Loss): number | undefined {
     const scores = this.#scores.get(label);
     if (!definition?.poolScores || scores === undefined) return undefined;
@@ -71,7 +71,7 @@ export interface NoteGroup {
   count: number;
 }
 
-/** What notes have in common that say the same; their figures may differ. */
+/** The key of notes that say the same; their figures may differ. */
 function sameNotes({ kind, loss, text, cost }: Note): string {
   if (kind === "left-out") return `without ${loss}`;
   return cost === undefined ? text : kind;
@@ -110,7 +110,7 @@ export class Outcomes {
     if (this.#held !== undefined && this.#held.length > this.#mostHeld) this.#held = undefined;
   }
 
-  /** What is said of pairs, and of how many. */
+  /** The notes on pairs, with the number of pairs of each. */
   get groups(): readonly NoteGroup[] {
     return [...this.#groups.values()].map(({ note, count }) => {
       const isMost = note.cost !== undefined && count > 1;
@@ -131,7 +131,7 @@ export class Outcomes {
     return (this.#held ?? []).flatMap(({ notes }) => notes);
   }
 
-  /** What was done to pixels, and to how many images. */
+  /** The conversions of pixels, with the number of images of each. */
   get decode(): string | undefined {
     return decodeSummary(
       [...this.#decoded].flatMap(([kind, count]) => Array<{ kind: DecodeKind }>(count).fill({ kind })),
@@ -144,7 +144,7 @@ function failureOf({ side, path, reason }: UnpairedImage): Failure {
   return { output, target, error: reason };
 }
 
-/** What a list of failures has to say of an image without a partner. */
+/** The failures of images without a partner. */
 export function unpairedFailures(unpaired: readonly UnpairedImage[]): Failure[] {
   checkArguments("unpairedFailures", { unpaired: [unpaired, "objects"] });
   return unpaired.map(failureOf);
@@ -161,7 +161,7 @@ function byKey<T>(keys: readonly string[], of: (key: string) => T | undefined): 
 }
 
 /**
- * What came out of all pairs together. The mean of a loss is over the pairs that have a finite number of it, and `measured` and `notFinite` say how many those
+ * Summarises the outcomes of all pairs. The mean of a loss is over the pairs that have a finite number of it, and `measured` and `notFinite` say how many those
  * are; a loss with `pooling=dataset` pools its scores first, as it does with a batch. An optional loss that was computed of no pair is left out altogether.
  *
  * @param optional - labels of the losses that pairs may go without
@@ -230,5 +230,5 @@ export function summaryOf(
   return protocol === undefined ? comparison : { ...comparison, protocol: recordOf(protocol, comparison) };
 }
 
-/** How many pairs have numbers. */
+/** The number of pairs that have numbers. */
 export const pairCount = ({ pairs, pairsNotHeld = 0 }: Comparison) => pairs.length + pairsNotHeld;

@@ -4,20 +4,20 @@ import type { Window } from "./shift.ts";
 /** Side of the blocks whose means are compared: blur, noise and compression leave these nearly as they were. A power is told by smaller ones: it is not that of a mean. */
 const [block, smallBlock] = [16, 4];
 
-/** How much of the variance of block means a tone must explain, and the least standard deviation of these. */
+/** The least share of the variance of block means that a tone explains, and the least standard deviation of these. */
 const [leastExplained, leastDeviation] = [0.9, 0.01];
 
-/** What is told apart: gains and gammas that differ from 1 by so much, offsets from 0. */
+/** The least differences that are noted: of gains and gammas from 1, of offsets from 0. */
 const told = { gain: 0.02, gamma: 0.03, offset: 0.01 };
 
 /** A tone curve that needs more to be said is taken where it gains so much, in dB. */
 const worthMore = 0.2;
 
-/** What turned the target's levels into the output's, as far as one curve can. */
+/** The curve that turns the target's levels into the output's, as far as one can. */
 export interface Tone {
   /** As the end of a sentence: `0.80 times its target`. */
   readonly text: string;
-  /** What the difference costs, in dB of PSNR. */
+  /** The cost of the difference, in dB of PSNR. */
   readonly cost: number;
   /** A level of the output as it would be without it. */
   undone(level: number): number;

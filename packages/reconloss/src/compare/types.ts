@@ -10,7 +10,7 @@ export interface MapStatistic {
   statistic: Statistic;
 }
 
-/** What was measured of one pair. */
+/** The measurements of one pair. */
 export interface PairResult {
   /** The output's name relative to its folder. */
   name: string;
@@ -22,13 +22,13 @@ export interface PairResult {
   width: number;
   /** In pixels. */
   height: number;
-  /** What the pair belongs to, where its list says so. */
+  /** The group of the pair, where its list names one. */
   group?: string;
   /** The number of each loss by its label, and of each map statistic that was asked for (`deltaE.max`); what could not be computed is left out. */
   values: Record<string, number>;
-  /** What each prior makes of the target itself, by label: the closer an output's value is to it, the better. */
+  /** The value of each prior for the target itself, by label: the closer an output's value is to it, the better. */
   targetValues?: Record<string, number>;
-  /** What is averaged over pairs where that is not the values themselves, as in `psnr(pooling=dataset)`: the score before it is said. */
+  /** The scores that are averaged over pairs in place of the values, as with `psnr(pooling=dataset)`: mean squared errors there. */
   scores?: Record<string, number>;
 }
 
@@ -40,7 +40,7 @@ export interface Failure {
   target: string | null;
   /** The label of the loss, where the others of the pair were computed. */
   loss?: string;
-  /** What was wrong. */
+  /** The error in words. */
   error: string;
 }
 
@@ -62,11 +62,11 @@ export interface Note {
   /** Label of the loss that was left out, computed in tiles or is not finite. */
   loss?: string;
   text: string;
-  /** What an {@link InspectedKind} costs, in dB of PSNR. */
+  /** The cost of an {@link InspectedKind}, in dB of PSNR. */
   cost?: number;
 }
 
-/** How an output differs from its target as a whole, which is a slip more often than a property of what made it. */
+/** A global difference between an output and its target, which is a mistake more often than a property of the method. */
 export type InspectedKind = "swapped-channels" | "other-tone" | "shifted";
 
 /** All that comes out of one pair. */
@@ -83,20 +83,20 @@ export interface Outcome {
 export interface ProtocolRecord {
   readonly name: string;
   readonly title: string;
-  /** What it measures and on what. */
+  /** A summary of its metrics and of the pixels that they are computed on. */
   readonly summary: string;
   /** Papers and code that it is taken from. */
   readonly source: string;
-  /** What was not as the protocol has it. */
+  /** The deviations from the protocol. */
   readonly changed: readonly string[];
   /** Labels of what was measured beside it. */
   readonly beside: readonly string[];
-  /** What the protocol makes of the means, where it makes one number of them. */
+  /** The total that the protocol computes from the means, where it has one. */
   readonly total?: {
     readonly name: string;
     readonly better: "lower" | "higher";
     readonly formula: string;
-    /** What it lacks; then there is no value. */
+    /** The parts that it lacks; then there is no value. */
     readonly missing: readonly string[];
     readonly value?: number;
   };
@@ -110,13 +110,13 @@ export interface Change {
   now: number;
   /** By how much it is worse, in the loss's own unit; below 0 where it is better. */
   worseBy: number;
-  /** How much worse it may be. */
+  /** The tolerance: by how much it may be worse. */
   tolerance: number;
 }
 
-/** What became of the numbers of an earlier run. */
+/** The result of holding numbers against those of an earlier run. */
 export interface BaselineRecord {
-  /** Where the earlier numbers are from. */
+  /** The file of the earlier numbers. */
   file: string;
   /** Whether nothing is worse by more than its tolerance, and nothing is missing on either side. */
   pass: boolean;
@@ -124,38 +124,38 @@ export interface BaselineRecord {
   overall: Change[];
   /** Pairs that moved by more than the tolerance either way, the worst first. */
   moved: (Change & { pair: string })[];
-  /** What one of the two runs has and the other lacks. */
+  /** Pairs and losses that one of the two runs has and the other lacks. */
   missing: { pair?: string; loss?: string; text: string }[];
 }
 
-/** What came out of all pairs. */
+/** The results of all pairs. */
 export interface Comparison {
   losses: readonly Loss[];
   /** In the order of the pairs. */
   pairs: PairResult[];
-  /** How many pairs there are where they are too many to be held: `pairs` and `notes` are then empty. */
+  /** The number of pairs where they are too many to be held: `pairs` and `notes` are then empty. */
   pairsNotHeld?: number;
   /**
    * The mean of each loss and map statistic, by label, over the pairs whose number is finite; where none is, what the numbers are (infinity of identical images).
    */
   mean: Record<string, number>;
-  /** How many pairs have a number, by label. */
+  /** The number of pairs that have a number, by label. */
   measured: Record<string, number>;
-  /** How many of those numbers are infinite or NaN, and so in no mean. */
+  /** The number of those that are infinite or NaN, and so in no mean. */
   notFinite: Record<string, number>;
-  /** How the finite numbers lie, by label. */
+  /** Statistics of the finite numbers, by label. */
   statistics: Record<string, Statistics>;
   /** The mean of what each prior makes of the targets, by label. */
   targetMean: Record<string, number>;
-  /** How many files of either folder are no images, by extension; absent for two files. */
+  /** The numbers of files of either folder that are no images, by extension; absent for two files. */
   passedOver?: { readonly output: PassedOver; readonly target: PassedOver };
   /** Pairs that could not be compared at all, images without a partner, and losses of pairs that could not be computed. */
   failed: Failure[];
   notes: Note[];
   /** The protocol, where one was used. */
   protocol?: ProtocolRecord;
-  /** What became of the numbers of an earlier run, where one was given. */
+  /** The result of holding numbers against an earlier run's, where one was given. */
   baseline?: BaselineRecord;
-  /** What was done to pixels on their way, and to how many images: `2 rotated by EXIF, 1 CMYK`; absent where nothing was. */
+  /** The conversions of pixels on their way, with the number of images of each: `2 rotated by EXIF, 1 CMYK`; absent where nothing was. */
   decode?: string;
 }

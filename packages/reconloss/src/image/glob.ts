@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { ReconlossError } from "@reconloss/core";
 import { nameFromBytes, reasonOf, systemPath } from "../files.ts";
 
-/** What a glob asks of one letter, or of none, one or many: `*` of any but `/`, `**` of any. */
+/** A part of a glob: one letter, or any number of them, `*` of any but `/`, `**` of any. */
 type Token =
   | { readonly kind: "letter"; is(letter: string): boolean }
   | { readonly kind: "many"; readonly slashes: boolean };
@@ -18,7 +18,7 @@ export function hasMagic(text: string): boolean {
   return magic.test(text);
 }
 
-/** What braces stand for: `a.{png,jpg}` for `a.png` and `a.jpg`. */
+/** The texts that braces stand for: `a.{png,jpg}` for `a.png` and `a.jpg`. */
 function alternatives(glob: string): string[] {
   const waiting = [glob];
   const texts: string[] = [];

@@ -11,7 +11,7 @@ import { formatOf, headLength, knownExtensions, readableExtensions } from "./for
  */
 export type PassedOver = Readonly<Record<string, number>>;
 
-/** What a folder and its subfolders hold. */
+/** The contents of a folder and its subfolders. */
 export interface FolderListing {
   /** Names relative to the folder, with `/` between folders, in natural order (`img2` before `img10`). */
   images: string[];

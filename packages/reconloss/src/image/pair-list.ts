@@ -5,14 +5,14 @@ import { readFileBytes, reasonOf } from "../files.ts";
 import type { ImagePair, Region } from "./pair.ts";
 import { checkRegions } from "./pair-regions.ts";
 
-/** What a row says, as it was read, and where it stands. */
+/** The cells of a row, as they were read, and its place. */
 interface Row {
   readonly where: string;
   readonly cells: Readonly<Record<string, unknown>>;
 }
 
 const [needed, optional] = [["output", "target"] as const, ["mask", "group"] as const];
-/** What only a line of JSON can hold. */
+/** Fields that only a line of JSON can hold. */
 const inJson = ["ignore"] as const;
 
 /** The most bytes of a list: a million pairs have long paths, and no text of Node's is longer than 512 MB. */

@@ -14,7 +14,7 @@ interface Side {
   readonly names: readonly string[];
 }
 
-/** Which names go together: `{name}_x4.png={name}.png`. */
+/** A pattern of names that go together: `{name}_x4.png={name}.png`. */
 export interface PairPattern {
   readonly text: string;
   readonly output: Side;
@@ -23,7 +23,7 @@ export interface PairPattern {
   readonly shared: readonly string[];
 }
 
-/** What the placeholders of a name are. */
+/** The values of placeholders in a name. */
 type Values = Readonly<Record<string, string>>;
 
 /** An output with its target, by their names; or why an image has no partner. */
@@ -127,7 +127,7 @@ function waysOf({ pieces, text }: Side, name: string): Values[] {
   return ways;
 }
 
-/** What a side of a pattern is called where its placeholders are these; undefined where it has a star, or others too. */
+/** A side of a pattern with these values of its placeholders; undefined where it has a star, or others too. */
 function filled({ pieces }: Side, values: Values): string | undefined {
   let text = "";
   for (const piece of pieces) {
@@ -208,14 +208,14 @@ export function pairByPattern(
 export interface PairProposal {
   /** The pattern: `{name}_x4.png={name}.png`. */
   readonly pair: string;
-  /** How many outputs it would pair, and of how many. */
+  /** The number of outputs that it would pair, and of all. */
   readonly count: number;
   readonly of: number;
-  /** What it does, with the pattern: `44 of 44 would pair by removing _x4: --pair "{name}_x4.png={name}.png"`. */
+  /** Its effect in words, with the pattern: `44 of 44 would pair by removing _x4: --pair "{name}_x4.png={name}.png"`. */
   readonly text: string;
 }
 
-/** What outputs' and targets' names begin and end with, beside what they have in common. */
+/** The beginnings and ends of outputs' and targets' names, around what they have in common. */
 interface Affixes {
   readonly output: readonly [before: string, after: string];
   readonly target: readonly [before: string, after: string];
@@ -253,7 +253,7 @@ function affixesOf(output: string, target: string): Affixes | undefined {
   return { output: around(output, inOutput + start), target: around(target, inTarget + start) };
 }
 
-/** What several extensions are in a pattern. */
+/** The extension of several names in a pattern. */
 const extensionIn = (names: readonly string[]) => {
   const all = new Set(names.map((name) => extname(name)));
   return all.size === 1 ? [...all][0] : ".*";

@@ -86,7 +86,7 @@ class ByName<T> {
     }
   }
 
-  /** What there is for a pair, all of it where it is more than one. */
+  /** The things for a pair, all of them where there is more than one. */
   of({ pair, targetName }: NamedPair): readonly { readonly name: string; readonly thing: T }[] {
     const names = [targetName, pair.name].map(sameName);
     const keys = [...names.map((name) => `=${name}`), ...names.map(stemOf)];

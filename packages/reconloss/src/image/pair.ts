@@ -13,11 +13,11 @@ export interface ImagePair {
   mask?: string;
   /** Rectangles of the target that do not count. */
   ignore?: readonly Region[];
-  /** What it belongs to, such as a dataset. */
+  /** The group that it belongs to, such as a data set. */
   group?: string;
 }
 
-/** Which images go together, and what of them counts. */
+/** The options of pairing images, and of the regions that count. */
 export interface PairOptions {
   /**
    * Names that go together, relative to their folders, as `"{name}_x4.png={name}.png"`: what stands for a placeholder in an output's name stands for it in its target's. Placeholders

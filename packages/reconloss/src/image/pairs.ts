@@ -15,9 +15,9 @@ import { addRegions, checkRegions } from "./pair-regions.ts";
 export interface Pairing {
   pairs: ImagePair[];
   unpaired: UnpairedImage[];
-  /** What was passed over in either folder; absent for two files. */
+  /** The files that were passed over in either folder, counted; absent for two files. */
   passedOver?: { output: PassedOver; target: PassedOver };
-  /** How most images would pair, where few do by the same names. */
+  /** A pattern by which most images would pair, where few do by the same names. */
   proposal?: PairProposal;
 }
 
@@ -25,7 +25,7 @@ export interface Pairing {
 interface ImageSet {
   /** As errors call it. */
   readonly path: string;
-  /** What names are relative to. */
+  /** The folder that names are relative to. */
   readonly folder: string;
   images: string[];
   passedOver: PassedOver;
@@ -34,7 +34,7 @@ interface ImageSet {
 const sides = ["output", "target"] as const;
 type Side = (typeof sides)[number];
 
-/** What a kind of image that is passed over is called. */
+/** The names of kinds of images that are passed over. */
 const [excluded, notInPattern] = ["excluded", "not in --pair"];
 
 function passOver(set: ImageSet, kind: string, isPassed: (name: string) => boolean): void {
@@ -62,7 +62,7 @@ async function setOf(path: string): Promise<ImageSet> {
   return { path, folder, images: images.sort(naturally), passedOver: Object.fromEntries(others) };
 }
 
-/** What is left of both sides by what is excluded; each must have an image. */
+/** Passes over what is excluded of both sides; each must have an image. */
 function checkSets(sets: Record<Side, ImageSet>, exclude: readonly string[]): void {
   const isExcluded = exclude.map(nameMatcher);
   for (const side of sides) {
@@ -267,7 +267,7 @@ export async function pairPaths(output: string, target: string, options: PairOpt
   return { ...(await addRegions(pairs, options)), passedOver: { output: outputs.passedOver, target: {} } };
 }
 
-/** What a path leads to; undefined where it leads nowhere. */
+/** The kind of what a path leads to; undefined where it leads nowhere. */
 async function kindOf(path: string): Promise<"file" | "folder" | undefined> {
   const status = await stat(systemPath(path)).catch((cause: NodeJS.ErrnoException) => {
     if (["ENOENT", "ENOTDIR"].includes(cause.code ?? "")) return undefined;

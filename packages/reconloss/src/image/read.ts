@@ -18,7 +18,7 @@ import { asPillow } from "./pillow.ts";
 /** An encoded image: the path of a file, or its bytes, such as what was downloaded or read before. */
 export type ImageSource = string | Uint8Array;
 
-/** How a file is decoded. */
+/** The options of decoding a file. */
 export interface ReadPixelsOptions {
   /**
    * The most pixels (width x height) an image may have, looked at before it is decoded, so that a small hostile file cannot fill the memory.
@@ -31,14 +31,14 @@ export interface ReadPixelsOptions {
    * dropped, so that the colours stored under transparent pixels show.
    */
   decode?: "stored" | "pillow";
-  /** What errors call an image that is given as bytes; default: "the image". */
+  /** The name in errors of an image that is given as bytes; default: "the image". */
   name?: string;
 }
 
-/** How a file becomes a tensor. */
+/** The options of reading a file as a tensor. */
 export interface ReadImageOptions extends ReadPixelsOptions, AlphaOptions {}
 
-/** What changes the pixels of a file on their way to a tensor. */
+/** The options that change the pixels of a file on their way to a tensor. */
 export type PixelOptions = Pick<ReadImageOptions, "decode" | keyof AlphaOptions>;
 
 /** These options alone, of an object that has others too. */
@@ -181,7 +181,7 @@ export async function decodeParted(
   return { image: preparePixels(caller, opaque, {}), alpha, notes };
 }
 
-/** What errors call an image; never its bytes. */
+/** The name of an image in errors; never its bytes. */
 function nameOf(source: ImageSource, { name = "the image" }: ReadPixelsOptions): string {
   return typeof source === "string" ? source : name;
 }
@@ -194,7 +194,7 @@ export function largestFile(limitPixels = defaultLimitPixels()): number {
   return bytesPerPixel * limitPixels + bytesAround;
 }
 
-/** What there is to know of a file before it is decoded. */
+/** Reads and checks a file before it is decoded. */
 async function prepare(caller: string, source: ImageSource, options: ReadPixelsOptions) {
   const { limitPixels = defaultLimitPixels() } = options;
   if (typeof source !== "string" && !(source instanceof Uint8Array)) {

@@ -6,15 +6,15 @@ import type { Sharp } from "sharp";
 import { reasonOf, writeFileAtomically } from "../files.ts";
 import { loadSharp } from "./sharp.ts";
 
-/** How an image is stored. */
+/** The options of storing an image. */
 export interface WriteImageOptions {
   /** Bits a sample: 8 (default), or 16 for PNG and TIFF. */
   bitDepth?: 8 | 16;
   /** 1 to 100 for JPEG, WebP and AVIF (default 90), or `"lossless"` for WebP and AVIF. PNG and TIFF are always lossless. */
   quality?: number | "lossless";
-  /** How opaque each pixel is, [1, 1, h, w] in [0, 1], for PNG, TIFF, WebP and AVIF; default: there is no alpha. */
+  /** The opacity of each pixel, [1, 1, h, w] in [0, 1], for PNG, TIFF, WebP and AVIF; default: there is no alpha. */
   alpha?: Tensor;
-  /** Which image of the batch, from 0; may be left out for a batch of one. */
+  /** The index of the image in the batch, from 0; may be left out for a batch of one. */
   index?: number;
 }
 

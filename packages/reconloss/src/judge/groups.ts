@@ -1,7 +1,7 @@
 /** The folders that a file of a list lies in. */
 const foldersOf = (name: string) => name.split("/").slice(0, -1);
 
-/** How many parts at the beginning all lists have in common. */
+/** The number of parts at the beginning that all lists have in common. */
 function commonParts(lists: readonly (readonly string[])[]): number {
   const [first = []] = lists;
   const differs = first.findIndex((part, i) => lists.some((list) => list[i] !== part));

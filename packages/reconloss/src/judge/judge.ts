@@ -22,7 +22,7 @@ export interface MethodOutputs {
   readonly outputs: string;
 }
 
-/** What is judged, and how. */
+/** The methods and targets that are judged, and the options of judging. */
 export interface JudgeOptions extends LoadOptions, PairOptions, StatisticalOptions {
   /** Outputs by the name of the method, or a list of both, which keeps the order of names that are numbers. */
   readonly methods: Readonly<Record<string, string>> | readonly MethodOutputs[];
@@ -32,19 +32,19 @@ export interface JudgeOptions extends LoadOptions, PairOptions, StatisticalOptio
   readonly metrics?: string;
   /** As `reconloss compare --protocol` takes it. */
   readonly protocol?: string;
-  /** What `crop=scale` in metrics stands for; default: the protocol's. */
+  /** The value of `scale` in `crop=scale` of metrics; default: the protocol's. */
   readonly scale?: number;
   /** Metrics that models of one's own compute (`openModelMetric`). */
   readonly models?: readonly Loss[];
   /** Losses of one's own that `metrics` names. */
   readonly losses?: readonly LossFactory[];
-  /** Where networks run; default: the CPU. */
+  /** The device of networks; default: the CPU. */
   readonly device?: Device;
   /** As of `comparePairs`. */
   readonly inspect?: boolean;
   /** The folder in which finished pairs are kept for the next run, or `false` to keep none. Default: in reconloss's cache folder. */
   readonly cache?: string | false;
-  /** How many pairs are in work at a time; default 3. */
+  /** The number of pairs in work at a time; default 3. */
   readonly jobs?: number;
   /** Called after each pair, in their order. */
   readonly onOutcome?: (method: string, outcome: Outcome) => void;
@@ -123,11 +123,11 @@ export async function judge(options: JudgeOptions): Promise<Judgement> {
   return judgementOf({ methods, targets, losses: measures.losses, applied: measures.applied }, statistics);
 }
 
-/** How the pairs of methods are compared, beside what is measured of them. */
+/** The options of comparing the pairs of methods, beside those of the losses. */
 export interface MethodsOptions extends Omit<CompareOptions, keyof LoadOptions | "optional"> {
-  /** Which images go together; default: those of the same names. */
+  /** The options of pairing images; default: those of the same names. */
   readonly pairing?: PairOptions;
-  /** Which pairs are compared; default: all. */
+  /** Selects the pairs that are compared; default: all. */
   readonly only?: (pair: ImagePair) => boolean;
   /** Called once, with how many pairs all methods have. */
   readonly onPairs?: (total: number) => void;

@@ -20,7 +20,7 @@ import type {
 } from "./types.ts";
 import { holm, wilcoxon } from "./wilcoxon.ts";
 
-/** How intervals and tests are made. */
+/** The options of intervals and tests. */
 export interface StatisticalOptions {
   /** Of the intervals, and 1 less the level of the test; default 0.95. */
   confidence?: number;
@@ -66,7 +66,7 @@ export function targetName(given: string, target: string): string {
   return inside.split(sep).join("/");
 }
 
-/** What images there are, with each method's pair of it. An image is its target; where outputs of a method share one, target and output. */
+/** The images, each with every method's pair of it. An image is its target; where outputs of a method share one, target and output. */
 function imagesOf(targets: string, methods: readonly JudgedMethod[]): JudgedImage[] {
   const shared = new Set<string>();
   for (const { comparison } of methods) {
@@ -97,7 +97,7 @@ function imagesOf(targets: string, methods: readonly JudgedMethod[]): JudgedImag
   });
 }
 
-/** What of a pair is averaged: the scores of a loss that pools them, else the values. */
+/** The number of a pair that is averaged: the scores of a loss that pools them, else the values. */
 function numberOf({ label, definition }: Loss, pair: PairResult): number | undefined {
   return definition?.poolScores ? pair.scores?.[label] : pair.values[label];
 }
@@ -114,11 +114,11 @@ const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / 
 interface ColumnNumbers {
   readonly loss: Loss;
   readonly group?: string;
-  /** How many images there are, with those that a method has no finite number of. */
+  /** The number of images, with those that a method has no finite number of. */
   readonly of: number;
   /** The numbers of each method, of the same images. */
   readonly series: readonly (readonly number[])[];
-  /** What methods are ranked and tested by: of priors, how far each value is from the target's own; else the numbers. */
+  /** The numbers by which methods are ranked and tested: of priors, the distance of each value from the target's own; else the numbers. */
   readonly ranked: readonly (readonly number[])[];
   /** Of priors: the targets' own values. */
   readonly targets: readonly number[];
@@ -220,7 +220,7 @@ function placesOf(better: Better, values: readonly number[], decimals: number): 
   return shown.map((text) => (["best", "second"] as const)[distinct.indexOf(text)]);
 }
 
-/** What is judged. */
+/** The comparisons that are judged. */
 export interface JudgementInput {
   readonly methods: readonly JudgedMethod[];
   readonly targets: string;

@@ -3,7 +3,7 @@ import { protocolInWords, totalInWords } from "../compare/apply-protocol.ts";
 import { arrowOf, formatNumber } from "../compare/index.ts";
 import type { JudgedCell, JudgedColumn, Judgement } from "./types.ts";
 
-/** How a table is written. */
+/** The options of a table. */
 export interface TableOptions {
   /** Whether intervals stand with the means; default true. */
   intervals?: boolean;
@@ -34,7 +34,7 @@ export interface TableColumn {
   readonly cells: readonly TableCell[];
   /** Of priors: the mean of the targets' own values; empty for others. */
   readonly target: string;
-  /** How many images the numbers are of: `14`, or `13 of 14`. */
+  /** The number of images that the numbers are of: `14`, or `13 of 14`. */
   readonly images: string;
 }
 
@@ -43,7 +43,7 @@ export interface JudgementTable {
   readonly methods: readonly string[];
   /** Group by group. */
   readonly columns: readonly TableColumn[];
-  /** What there is to know about the numbers, a sentence each. */
+  /** Notes on the numbers, a sentence each. */
   readonly legend: readonly string[];
 }
 
@@ -76,14 +76,14 @@ function columnOf({ label, better, decimals, group, images, of, cells, targetMea
   };
 }
 
-/** How many images a metric's columns are of: `14`, or with data sets `18 of 19 (Set5 5, Set14 13 of 14)`. */
+/** The numbers of images of a metric's columns: `14`, or with data sets `18 of 19 (Set5 5, Set14 13 of 14)`. */
 function countsOf(columns: readonly JudgedColumn[]): string {
   const [all] = columns.filter(({ group }) => group === undefined);
   const sets = columns.flatMap((column) => (column.group === undefined ? [] : [`${column.group} ${countOf(column)}`]));
   return `${countOf(all)} ${all.of === 1 ? "image" : "images"}${sets.length === 0 ? "" : ` (${sets.join(", ")})`}`;
 }
 
-/** What the numbers are of, in one clause where that is the same for all metrics. */
+/** The images that the numbers are of, in one clause where that is the same for all metrics. */
 function coverage({ columns, losses }: Judgement): string {
   const counts = losses.map(({ label }) => countsOf(columns.filter((column) => column.label === label)));
   const isWhole = columns.every(({ images, of }) => images === of);
@@ -176,5 +176,5 @@ export function spansOf(columns: readonly TableColumn[]): { group?: string; coun
   return spans;
 }
 
-/** What the columns of all images are called beside those of data sets. */
+/** The name of the columns of all images beside those of data sets. */
 export const allImages = "all";

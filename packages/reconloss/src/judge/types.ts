@@ -4,13 +4,13 @@ import type { PairProposal } from "../image/index.ts";
 
 /** A method: a model, a codec or a setting whose outputs are judged. */
 export interface JudgedMethod {
-  /** What tables call it. */
+  /** Its name in tables. */
   readonly name: string;
-  /** Where its outputs are: as it was given. */
+  /** The path of its outputs, as it was given. */
   readonly outputs: string;
   /** Its outputs against the targets, all pairs that it has. Its means may be of other images than those of the table. */
   readonly comparison: Comparison;
-  /** How more of its outputs would pair. */
+  /** A pattern by which more of its outputs would pair. */
   readonly proposal?: PairProposal;
 }
 
@@ -22,7 +22,7 @@ export interface JudgedImage {
   readonly target: string | null;
   /** The data set that it belongs to; absent where there is but one. */
   readonly group?: string;
-  /** What was measured of each method's output, in the order of the methods; undefined where it has none that could be compared. */
+  /** The measurements of each method's output, in the order of the methods; undefined where it has none that could be compared. */
   readonly pairs: readonly (PairResult | undefined)[];
 }
 
@@ -59,22 +59,22 @@ export interface JudgedCell {
 
 /** A metric, of all images or of those of a data set. */
 export interface JudgedColumn {
-  /** What it is called: the loss's label. */
+  /** Its name: the loss's label. */
   readonly label: string;
   /** The loss as the grammar writes it. */
   readonly spec: string;
   readonly better: Better;
-  /** How many digits after the point its numbers are shown with. */
+  /** The number of digits after the point in tables. */
   readonly decimals: number;
   /** The data set; undefined of all images. */
   readonly group?: string;
-  /** How many images the numbers are of: those of which every method has a finite number. */
+  /** The number of images that the numbers are of: those of which every method has a finite number. */
   readonly images: number;
-  /** How many images there are. */
+  /** The number of all images. */
   readonly of: number;
   /** In the order of the methods. */
   readonly cells: readonly JudgedCell[];
-  /** Which method is the best, by its place among them; undefined where there is one alone, or no number. */
+  /** The index of the best method; undefined where there is one alone, or no number. */
   readonly best?: number;
   /** Of priors: the mean of the targets' own values. */
   readonly targetMean?: number;
@@ -90,7 +90,7 @@ export interface MethodNote extends Note {
   readonly method: string;
 }
 
-/** How intervals and tests were made. */
+/** The settings of intervals and tests. */
 export interface Statistical {
   /** Share of the bootstrap distribution between the ends of an interval; 1 less this is the level of the test. */
   readonly confidence: number;
@@ -100,7 +100,7 @@ export interface Statistical {
 
 /** Several methods, judged over the same images. */
 export interface Judgement {
-  /** Where the targets are: as it was given. */
+  /** The path of the targets, as it was given. */
   readonly targets: string;
   readonly methods: readonly JudgedMethod[];
   /** Without those that pairs may go without, and all do. */
@@ -111,7 +111,7 @@ export interface Judgement {
   readonly groups: readonly string[];
   /** Group by group, then of all images; within, in the order of the losses. */
   readonly columns: readonly JudgedColumn[];
-  /** What is missing or could not be measured, of all methods. */
+  /** The failures of all methods: outputs that are missing or could not be measured. */
   readonly failed: readonly MethodFailure[];
   readonly notes: readonly MethodNote[];
   readonly statistics: Statistical;

@@ -19,7 +19,7 @@ function doubledRanks(differences: readonly number[]): { ranks: number[]; ties: 
   return { ranks, ties };
 }
 
-/** How many choices of signs give each sum of the positive ranks. */
+/** The number of choices of signs that give each sum of the positive ranks. */
 function signCounts(ranks: readonly number[]): Float64Array {
   const counts = new Float64Array(ranks.reduce((sum, rank) => sum + rank, 1));
   counts[0] = 1;

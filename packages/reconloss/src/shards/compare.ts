@@ -32,7 +32,7 @@ import { contentLines } from "./part.ts";
 import { checkParts, type PartsPlace } from "./place.ts";
 import { type ShardCount, shardRanges } from "./ranges.ts";
 
-/** What a plan of pairs is of, beside how pairs are compared. */
+/** The metrics and models of a plan of pairs, beside the options of comparing. */
 export interface ComparisonPlan extends LoadOptions, PairOptions, ShardCount, PartsPlace {
   /** The losses, as `reconloss compare` takes them; needed where there is no protocol. */
   metrics?: string;
@@ -46,7 +46,7 @@ export interface ComparisonPlan extends LoadOptions, PairOptions, ShardCount, Pa
   models?: readonly ModelMetricText[];
   /** Modules with losses of one's own; their code is run. */
   plugin?: readonly string[];
-  /** Where networks run; default: the CPU. */
+  /** The device of networks; default: the CPU. */
   device?: Device;
   /** As of `comparePairs`. */
   inspect?: boolean;
@@ -63,7 +63,7 @@ interface Settings {
   readonly models: readonly (ModelMetricText & KnownFile)[];
   readonly weights: readonly KnownFile[];
   readonly pixels: LoadOptions;
-  /** Which images go together, and what of them counts; absent in plans of before. */
+  /** The options of pairing and of regions; absent in plans of earlier versions. */
   readonly pairing?: PairOptions;
   readonly device: Device;
   readonly inspect?: boolean;
@@ -76,13 +76,13 @@ interface Settings {
 export interface MergedComparison {
   readonly outputs: string;
   readonly targets: string;
-  /** How the images became pixels. */
+  /** The options by which the images became pixels. */
   readonly pixels: LoadOptions;
-  /** How more images would pair. */
+  /** A pattern by which more images would pair. */
   readonly pairing: Pick<Pairing, "proposal">;
   readonly comparison: Comparison;
   readonly verdicts?: readonly Verdict[];
-  /** What is noted of pairs, and of how many. */
+  /** The notes on pairs, with the number of pairs of each. */
   readonly noteGroups: readonly NoteGroup[];
   /** All pairs one after the other, as often as it is called: from memory, or from their parts where they are too many. */
   outcomes(): AsyncGenerator<Outcome, void, void>;

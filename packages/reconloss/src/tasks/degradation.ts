@@ -9,21 +9,21 @@ import { readPhotograph } from "./photographs.ts";
 import { type Restoration, withMarginCut } from "./task.ts";
 import { makeTask, type TaskOptions } from "./tasks.ts";
 
-/** How a degraded image is brought back to its target's size without a network. */
+/** The filters that bring a degraded image back to its target's size without a network. */
 export const baselines = ["bicubic", "lanczos"] as const;
 
 /** One of {@link baselines}. */
 export type Baseline = (typeof baselines)[number];
 
-/** What is done to photographs, in this order. */
+/** The steps of a degradation, in this order. */
 export interface Degradation {
-  /** How much of the light is left, multiplied in linear light, above 0 and at most 1. Default: all of it. */
+  /** The share of the light that is left, multiplied in linear light, above 0 and at most 1. Default: all of it. */
   readonly light?: number;
   /** Standard deviation of a Gaussian blur, in pixels of the photograph. Default: none. */
   readonly blur?: number;
   /** A task of `train`, whose inputs are made: `super-resolution`, `deblur` or `enhance`. Default: none, but for a scale, which is that of `super-resolution`. */
   readonly task?: string;
-  /** How many times as high and wide photographs are as what is made of them: 2 (the default of `super-resolution`), 3 or 4. */
+  /** The ratio of a photograph's height and width to those of the degraded image: 2 (the default of `super-resolution`), 3 or 4. */
   readonly scale?: number;
   /** Standard deviation of Gaussian noise, in levels of 255. Default: none. */
   readonly noise?: number;
@@ -33,7 +33,7 @@ export interface Degradation {
   readonly seed?: number;
 }
 
-/** What was made of a photograph. */
+/** The result for one photograph. */
 export interface DegradedPhotograph {
   /** Height and width of the part of the photograph that was used: multiples of the scale. */
   readonly size: readonly [height: number, width: number];
@@ -41,7 +41,7 @@ export interface DegradedPhotograph {
   readonly isCut: boolean;
 }
 
-/** Where what is made of a photograph is written; PNG or JPEG by the extension. */
+/** The paths of the files that are written for a photograph; PNG or JPEG by the extension. */
 export interface DegradedPaths {
   readonly degraded: string;
   /** The part of the photograph that was used. */
@@ -71,7 +71,7 @@ function taskOf({ task, scale }: Degradation, colours: Colours): Restoration | u
 }
 
 /**
- * How many target pixels there are to a pixel of what is made.
+ * Checks a degradation and returns its scale: the target's pixels to a pixel of the degraded image, along each axis.
  *
  * @throws {ReconlossError} `invalid-argument` for a degradation that does nothing, or makes no sense
  */
@@ -109,7 +109,7 @@ function mirrored({ data, shape: [n, c, h, w] }: Tensor, border: number): Tensor
   return new Tensor(result, [n, c, height, width]);
 }
 
-/** What a degradation is, step by step, for people who read the settings. */
+/** A degradation in words, step by step, for people who read the settings. */
 export function describeDegradation(degradation: Degradation): string[] {
   const { light, blur: sigma, task, noise: levels, jpeg } = degradation;
   const scale = checkDegradation(degradation);
@@ -231,7 +231,7 @@ function degradedOf(
   return asFile(image);
 }
 
-/** Where what is made of the photographs of a folder goes: names with the extension of what is written, each its own. */
+/** The names of the degraded images of a folder: with the extension of what is written, all different. */
 export function degradedNames(names: readonly string[], { jpeg }: Degradation): string[] {
   const extension = jpeg === undefined ? ".png" : ".jpg";
   const taken = new Set(names.filter((name) => extname(name) === extension));
