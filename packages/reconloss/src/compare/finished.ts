@@ -88,8 +88,20 @@ class LineStore {
   }
 }
 
+/** The losses that were asked about: every pair asks about the same few. */
+const published = new WeakMap<Loss, boolean>();
+
 /** Whether a loss is one of this package with its published weights, if any: its specification and the program's version tell all of it. */
-function isKnown({ spec, definition }: Loss): boolean {
+function isKnown(loss: Loss): boolean {
+  let is = published.get(loss);
+  if (is === undefined) {
+    is = isPublished(loss);
+    published.set(loss, is);
+  }
+  return is;
+}
+
+function isPublished({ spec, definition }: Loss): boolean {
   try {
     const same = parseLoss(spec);
     return same.spec === spec && String(same.definition?.weights) === String(definition?.weights);
