@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import type { Row } from "./run.ts";
 import type { ScalingRow } from "./scaling.ts";
 
-// npx tsx bench/docs.ts FILE...: puts the tables of result files into docs/performance.md: those of bench/run.ts between its two markers, those of
+// npx tsx bench/docs.ts FILE...: puts the tables of result files into docs/benchmarks.md: those of bench/run.ts between its two markers, those of
 // bench/scaling.ts between theirs.
 
 interface Results {
@@ -60,7 +60,7 @@ function table({ date, commit, machine, quick, rows, scaling }: Results): string
   return [said, "", ...(rows ? contests(rows) : scales(scaling ?? []))].join("\n");
 }
 
-const path = fileURLToPath(new URL("../docs/performance.md", import.meta.url));
+const path = fileURLToPath(new URL("../docs/benchmarks.md", import.meta.url));
 let text = readFileSync(path, "utf8");
 const results = process.argv.slice(2).map((file): Results => JSON.parse(readFileSync(file, "utf8")));
 for (const [kind, [begin, end]] of Object.entries(markers)) {
