@@ -1,0 +1,47 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, normalize } from "node:path/posix";
+import { fileURLToPath } from "node:url";
+import { type MarkdownText, readMarkdown } from "./markdown.ts";
+
+/** The folder of the repository. */
+export const root = fileURLToPath(new URL("..", import.meta.url));
+
+/** What a link of a file leads to: an address elsewhere, or a file of the repository and a place in it. */
+export type Target = { readonly address: string } | { readonly path: string; readonly anchor: string };
+
+/** Returns what a link leads to from the file with the path `from`. */
+export function targetOf(from: string, href: string): Target {
+  if (/^[a-z][a-z+.-]*:|^\/\//i.test(href)) return { address: href };
+  const [path, anchor = ""] = href.split("#", 2).map(decodeURIComponent);
+  return { path: path === "" ? from : normalize(join(dirname(from), path)).replace(/\/$/, ""), anchor };
+}
+
+/** Returns the paths of the Markdown files that people read: those beside the README, of docs/ and of the packages. */
+export function documents(): string[] {
+  const inFolder = (folder: string, recursive: boolean) =>
+    readdirSync(join(root, folder), { withFileTypes: true, recursive })
+      .filter((entry) => entry.isFile() && entry.name.endsWith(".md"))
+      .map((entry) => join(entry.parentPath, entry.name).slice(root.length));
+  return [...inFolder(".", false), ...inFolder("docs", true), "packages/core/README.md"].toSorted();
+}
+
+/** Returns the text of a document. */
+export function readDocument(path: string): MarkdownText {
+  return readMarkdown(readFileSync(join(root, path), "utf8"));
+}
+
+/** Returns a line for each link of a document, and each of its pictures, that leads to no file or to no place in it. */
+export function brokenLinks(path: string, text: MarkdownText, read: (path: string) => MarkdownText): string[] {
+  return text.links.flatMap(({ href, line }) => {
+    const target = targetOf(path, href);
+    if ("address" in target)
+      return /^(https?|mailto):/.test(target.address) ? [] : [`${path}:${line}: ${href} is no address`];
+    if (target.path.startsWith("..")) return [`${path}:${line}: ${href} leads out of the repository`];
+    if (target.path !== path && !existsSync(join(root, target.path)))
+      return [`${path}:${line}: ${href} leads to no file`];
+    if (target.anchor === "") return [];
+    if (!target.path.endsWith(".md"))
+      return /^L\d+/.test(target.anchor) ? [] : [`${path}:${line}: ${href} leads to a place in a file that has none`];
+    return read(target.path).anchors.has(target.anchor) ? [] : [`${path}:${line}: ${href} leads to no heading`];
+  });
+}

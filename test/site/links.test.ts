@@ -1,0 +1,48 @@
+import { describe, expect, test } from "vitest";
+import { brokenLinks, documents, readDocument } from "../../site/links.ts";
+import { anchorOf, type MarkdownText, readMarkdown } from "../../site/markdown.ts";
+
+const texts = new Map<string, MarkdownText>();
+
+function read(path: string): MarkdownText {
+  const known = texts.get(path) ?? readDocument(path);
+  texts.set(path, known);
+  return known;
+}
+
+describe("links between documents", () => {
+  test.each(documents())("of %s lead to files and headings that are there", (path) => {
+    expect(brokenLinks(path, read(path), read)).toEqual([]);
+  });
+
+  test("that lead nowhere are found, with their lines", () => {
+    const text = readMarkdown(
+      [
+        "[heading](conventions.md#names) [file](../action.yml) [web](https://example.org/)",
+        "",
+        "[a](nothing.md)",
+        '<img src="nothing.png">',
+        "[b](conventions.md#no-such-heading)",
+        "",
+        "| ![c](../../outside.png) |",
+        "|---|",
+        "| [d](#nowhere) |",
+      ].join("\n"),
+    );
+    expect(brokenLinks("docs/new.md", text, (path) => (path === "docs/new.md" ? text : read(path)))).toEqual([
+      "docs/new.md:3: nothing.md leads to no file",
+      "docs/new.md:3: nothing.png leads to no file",
+      "docs/new.md:3: conventions.md#no-such-heading leads to no heading",
+      "docs/new.md:7: ../../outside.png leads out of the repository",
+      "docs/new.md:9: #nowhere leads to no heading",
+    ]);
+  });
+});
+
+// As GitHub's pages of these headings have them.
+test("anchors are GitHub's", () => {
+  expect(anchorOf("Means and conditions")).toBe("means-and-conditions");
+  expect(anchorOf("`--json`: what's in it?")).toBe("--json-whats-in-it");
+  expect(anchorOf("C++ & Σ_x, 95 %")).toBe("c--σ_x-95-");
+  expect([...readMarkdown("# A\n\n## A\n\n## A").anchors]).toEqual(["a", "a-1", "a-2"]);
+});
