@@ -13,31 +13,9 @@ import {
   readTensor,
 } from "../golden.ts";
 import { seededStateDict } from "../networks.ts";
+import { type PerceptualOptions, perceptualOptions } from "./golden-rules.ts";
 
-type Options = NonNullable<Parameters<typeof perceptual>[0]>;
-
-const basicsr: Options = { preset: "basicsr-vgg19" };
-const relu = "relu1_2+relu2_2+relu3_3+relu4_3";
-const grams = { taps: "none", styleTaps: "0.1*conv1_2+0.1*conv2_2+conv3_4+conv4_4+conv5_4" };
-
-/** The options under which this library makes the number of each family of cases. */
-const families: Readonly<Record<string, Options>> = {
-  "basicsr-vgg19-l1": basicsr,
-  "basicsr-vgg19-style-l1": { ...basicsr, ...grams },
-  "basicsr-vgg19-conv5_4-l1": { preset: "esrgan-vgg19" },
-  "basicsr-vgg16-l2": { taps: "relu2_2+0.5*relu3_3" },
-  "basicsr-vgg16-fro-rangenorm": { criterion: "frobenius", range: "signed" },
-  "piq-content": { preset: "piq-content" },
-  "piq-content-multi": { preset: "piq-content", taps: "0.5*relu2_2+relu3_3", criterion: "l1", unitFeatures: true },
-  "piq-content-vgg19-avgpool": { preset: "piq-content", net: "vgg19", taps: "relu4_4", pooling: "average" },
-  "piq-style": { preset: "piq-style" },
-  "uhdm-resizeTrue": { preset: "uhdm-vgg16" },
-  "uhdm-resizeFalse": { preset: "uhdm-vgg16", resize: 0 },
-  "uhdm-style-resizeFalse": { preset: "uhdm-vgg16", resize: 0, taps: "relu3_3", styleTaps: relu },
-  "uhdm-identical": { preset: "uhdm-vgg16", resize: 0 },
-};
-
-const weights = (options: Options) => {
+const weights = (options: PerceptualOptions) => {
   const depth = options.net === "vgg19" || options.preset?.endsWith("vgg19") ? "vgg19" : "vgg16";
   return seededStateDict(vgg(depth).tensors(["pool5"]));
 };
@@ -71,7 +49,7 @@ describe("perceptual with seeded weights equals the official implementations", (
   }
 
   test.each(cases.map((golden) => [golden.id, golden] as const))("%s", async (id, golden) => {
-    const options = families[id.split("/")[0]];
+    const options = perceptualOptions[id.split("/")[0]];
     const key = JSON.stringify(options);
     const loss = losses.get(key) ?? perceptual(options, { weights: weights(options) });
     losses.set(key, loss);

@@ -20,49 +20,9 @@ import {
   referenceFolder,
   type Summary,
 } from "../golden.ts";
+import { qualitySpecs } from "./golden-rules.ts";
 
 /** Official numbers of the measures of perceptual quality, of `iqa.json`: what piq and torchmetrics give in float64, and their gradients. */
-
-/** How the official numbers are written in our grammar, by the part of a case's id before the image. */
-const specs: Record<string, string> = {
-  gmsd: "gmsd",
-  "gmsd-t0.01": `gmsd(t=${0.01 * 255 ** 2})`,
-  "ms-gmsd": "ms-gmsd",
-  "ms-gmsdc": "ms-gmsd(chromatic=true)",
-  "ms-gmsd-weights": "ms-gmsd(weights=1:2)",
-  mdsi: "mdsi",
-  "mdsi-mult": "mdsi(combination=mult)",
-  "mdsi-rho2": "mdsi(rho=2,o=0.5,q=0.5,alpha=0.4)",
-  haarpsi: "haarpsi",
-  "haarpsi-nosubsample": "haarpsi(subsample=false)",
-  "haarpsi-c5-a5.8": "haarpsi(c=5,alpha=5.8)",
-  "haarpsi-matlab-yiq": "haarpsi(preset=matlab)",
-  vifp: "vif",
-  "vifp-sigma0.4": "vif(sigmaNSq=0.4)",
-  "tm-vif": "vif(preset=torchmetrics)",
-  // torchmetrics scales nothing: of images in [0, 1], its noise of 2 is 2 * 255^2 in squared 8-bit levels.
-  "tm-vif-range1": `vif(preset=torchmetrics,sigmaNSq=${2 * 255 ** 2})`,
-  uqi: "uqi",
-  "uqi-7-1.0": "uqi(size=7,sigma=1)",
-  sam: "sam",
-  "sam-lifted": "sam",
-  ergas: "ergas",
-  "ergas-r2": "ergas(ratio=2)",
-  scc: "scc",
-  fsim: "fsim",
-  fsimc: "fsim(chromatic=true)",
-  "fsim-s3-o6": "fsim(scales=3,orientations=6)",
-  "fsimc-matlab": "fsimc(preset=matlab)",
-  srsim: "sr-sim",
-  srsimc: "sr-simc",
-  "srsim-g9": "sr-sim(size=9)",
-  dss: "dss",
-  vsi: "vsi",
-  "iw-ssim": "iw-ssim",
-  flip: "flip",
-  "flip-ppd30": "flip(pixelsPerDegree=30)",
-  "flip-ppd100": "flip(pixelsPerDegree=100)",
-};
 
 const flat = "flat windows, 0 / 0, are left to rounding";
 const black = "0 / 0: nothing to compare";
@@ -117,7 +77,7 @@ const losses = new Map<string, Loss>();
 
 /** The loss of a case; the same for all cases of a measure, so that they share what was compiled. */
 function lossOf(id: string): Loss {
-  const spec = specs[measureOf(id)] ?? `no rule for ${id}`;
+  const spec = qualitySpecs[measureOf(id)] ?? `no rule for ${id}`;
   const loss = losses.get(spec) ?? parseLoss(spec);
   losses.set(spec, loss);
   return loss;
