@@ -244,12 +244,13 @@ describe("names that are not the same", () => {
     const targets = await folderOf("Set5/baby.png", "Set5/bird.png", "Set14/comic.png");
     const { pairs, unpaired, passedOver } = await pairPaths(outputs, targets, { pair: "{name}_x4.png={name}.png" });
     expect(pairs).toEqual([
-      { name: "Set5/baby_x4.png", output: join(outputs, "Set5/baby_x4.png"), target: join(targets, "Set5/baby.png") },
-      { name: "Set5/bird_x4.png", output: join(outputs, "Set5/bird_x4.png"), target: join(targets, "Set5/bird.png") },
+      ...["baby", "bird"].map((name) => ({
+        ...{ name: `Set5/${name}_x4.png`, output: join(outputs, `Set5/${name}_x4.png`) },
+        ...{ target: join(targets, `Set5/${name}.png`), group: "Set5" },
+      })),
     ]);
-    expect(unpaired).toEqual([
-      { path: join(targets, "Set14/comic.png"), side: "target", reason: "no output that fits {name}_x4.png" },
-    ]);
+    const path = join(targets, "Set14/comic.png");
+    expect(unpaired).toEqual([{ path, side: "target", reason: "no output that fits {name}_x4.png", group: "Set14" }]);
     expect(passedOver).toEqual({ output: { ".txt": 1, "not in --pair": 1 }, target: {} });
     const none = pairPaths(outputs, targets, { pair: "{name}_x8.png={name}.png" });
     await expect(none).rejects.toMatchObject({

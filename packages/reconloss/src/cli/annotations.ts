@@ -1,5 +1,5 @@
 import { printable } from "@reconloss/core/internal";
-import type { Finding } from "./findings.ts";
+import { type Finding, subjectOf } from "./findings.ts";
 
 /** GitHub shows so many errors of a step, and passes over the others. */
 const mostShown = 10;
@@ -20,7 +20,10 @@ function command(title: string, text: string, file?: string): string {
 /** Findings as annotations of GitHub's workflows, a line each; of many the first, and how many more there are. */
 export function annotationsOf(findings: readonly Finding[]): string {
   const shown = findings.length > mostShown ? findings.slice(0, mostShown - 1) : findings;
-  const lines = shown.map(({ about, text, file }) => command(`reconloss: ${about}`, `${about}: ${text}`, file));
+  const lines = shown.map((finding) => {
+    const subject = subjectOf(finding);
+    return command(`reconloss: ${subject}`, `${subject}: ${finding.text}`, finding.file);
+  });
   const left = findings.length - shown.length;
   return [...lines, ...(left > 0 ? [command("reconloss", `${left} more; the log and the report list all`)] : [])].join(
     "",

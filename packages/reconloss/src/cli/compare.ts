@@ -5,7 +5,6 @@ import { Command, Option } from "commander";
 import { totalInWords } from "../compare/apply-protocol.ts";
 import {
   type Comparison,
-  checkConditions,
   comparePairs,
   mapStatisticsOf,
   type Outcome,
@@ -25,7 +24,7 @@ import { videoInputs } from "../video/files.ts";
 import type { CompareFlags, ComparisonFlags } from "./compare-flags.ts";
 import { wholeNumber } from "./distribution.ts";
 import { addWorkOptions, comparingBar, finishedPairs } from "./finished.ts";
-import { addGateOptions, type Gates, prepareGates, refuseGates, tellBaseline } from "./gates.ts";
+import { addGateOptions, type Gates, prepareGates, titleOf } from "./gates.ts";
 import { addJsonOption, jsonFile, printsJson } from "./json-option.ts";
 import { judgeOutputs } from "./judge.ts";
 import { namesExplained } from "./judgement-table.ts";
@@ -42,18 +41,7 @@ import {
 } from "./pairing-options.ts";
 import { tellPassedOver } from "./passed-over.ts";
 import { comparisonTable } from "./table.ts";
-import {
-  joined,
-  printFailures,
-  printNotes,
-  reasonFor,
-  tell,
-  tellLost,
-  toFile,
-  writeEach,
-  writeOut,
-  writePieces,
-} from "./tell.ts";
+import { joined, printFailures, printNotes, tellLost, toFile, writeEach, writeOut, writePieces } from "./tell.ts";
 import { coloursFor, printable, type Terminal, widthOf } from "./terminal.ts";
 import { addVideoOptions, compareAsVideos } from "./video.ts";
 
@@ -105,13 +93,15 @@ Examples:
   reconloss compare --list pairs.csv
   reconloss compare outputs/ targets/ --masks masks/ --ignore 0,0,64,16
   reconloss compare bicubic=out/bic edsr=out/edsr ours=out/ours --targets HR/ -m "psnr(channels=y-bt601,crop=scale) as PSNR-Y, ssim" --scale 2 --latex table.tex
-  reconloss compare encoded.mp4 original.mp4 -m "psnr,ssim" --report report.html
+  reconloss compare out/ours Sets/ --fail "group(psnr<30)" --junit results.xml
+  reconloss compare before=out/a ours=out/b --targets HR/ --fail "ours:psnr<30" --baseline results.json
+  reconloss compare encoded.mp4 original.mp4 -m "psnr,ssim" --fail "p5(psnr)<30, any(ssim<0.8)" --report report.html
 
 Several methods make a table of means, over the images of which every method has a number: the best is bold, the second underlined, † says that a difference from the best
-may be chance. Targets in folders (Set5/, Set14/) have columns of their own. --csv is then this table, and --fail is about each method by itself.
+may be chance. Targets in folders (Set5/, Set14/) have columns of their own. --csv is then this table, and --fail and --baseline are about each method by itself; ours:psnr<30 is about one.
 
-Conditions: psnr<30 is about the mean over pairs; mean, median, min, max, std and percentiles (p5) are written around the metric; any(...) is
-about each pair. metric.max, metric.p99 are of the metric's map within an image; total<3 is about a protocol's total. A metric is named as it was typed, or by its name alone where
+Conditions: psnr<30 is about the mean over pairs; mean, harmonic-mean, median, min, max, std and percentiles (p5) are written around the metric; any(...) is
+about each pair, and group(...) about each data set, or group of a list. Frames of videos are pairs. metric.max, metric.p99 are of the metric's map within an image; total<3 is about a protocol's total. A metric is named as it was typed, or by its name alone where
 only one has it. Infinite numbers (psnr of identical images) are in no mean and hide nothing; a number that is missing fails.
 
 Exit codes: 0 all well; 1 a pair failed, an image has no partner, a --fail condition holds, or a number is worse than in the --baseline or missing there or here;
@@ -133,7 +123,6 @@ Exit codes: 0 all well; 1 a pair failed, an image has no partner, a --fail condi
         return finish(await compare(list, list, options, terminal));
       }
       if (options.targets !== undefined) {
-        refuseGates(options, "several methods");
         return finish(await judgeOutputs(methodsOf(inputs), options.targets, options, terminal));
       }
       if (inputs.length !== 2) {
@@ -166,11 +155,10 @@ export function addComparisonOptions(command: Command): Command {
 async function compare(outputs: string, targets: string, options: CompareFlags, terminal: Terminal): Promise<number> {
   const kind = await videoInputs(outputs, targets, options.frames);
   if (kind !== undefined) {
-    refuseGates(options, "videos");
     return compareAsVideos(kind, outputs, targets, options, terminal);
   }
   const { pixels, applied, losses, plugins, conditions, optional, device } = await measuresOf(options, terminal);
-  const gates = await prepareGates(options, losses, plugins, terminal);
+  const gates = await prepareGates(options, { losses, plugins, conditions }, terminal);
   const { csv, jsonl, markdown, latex, report, maps: folder, intervals, jobs, junit, summary } = options;
   const by = applied && { name: applied.protocol.name, changed: applied.changed };
   for (const path of [jsonFile(options), csv, jsonl, markdown, latex, report, folder, junit, summary]) {
@@ -207,16 +195,17 @@ async function compare(outputs: string, targets: string, options: CompareFlags, 
   }
   const missing = unpairedFailures(unpaired);
   if (options.stream) for (const failure of missing) await writeOut(terminal.stdout, failureLine(failure, by));
-  const comparison = gates.judged({
+  const summarised = {
     ...summaryOf(losses, all, missing, optional, applied),
     ...(passedOver === undefined ? {} : { passedOver }),
-  });
-  const verdicts = conditions && checkConditions(conditions, comparison);
+  };
+  const [{ comparison, verdicts }] = gates.check([{ comparison: summarised }]);
   const method = { name: basename(resolve(outputs)), outputs, comparison };
   const table = () => judgementOf({ methods: [method], targets, losses, applied }, options);
   return tellComparison(
     {
-      ...{ outputs, targets, comparison, verdicts, pixels, pairing, lost: maps?.lost, gates },
+      ...{ outputs, targets, comparison, pixels, pairing, lost: maps?.lost, gates },
+      verdicts: conditions && verdicts,
       noteGroups: all.groups,
       async *outcomes() {
         yield* all.held ?? [];
@@ -246,7 +235,7 @@ interface Told {
   /** The errors of files that could not be written so far. */
   readonly lost?: readonly ReconlossError[];
   /** The gates of a build. */
-  readonly gates?: Gates;
+  readonly gates: Gates;
   /** Other files that are to be written. */
   readonly more?: readonly (() => Promise<unknown>)[];
 }
@@ -279,7 +268,8 @@ export async function tellComparison(
   tellProposals([pairing ?? {}], terminal);
   const { csv, jsonl, report } = options;
   const json = jsonFile(options);
-  const title = `${printable(basename(resolve(outputs)))} against ${printable(basename(resolve(targets)))}`;
+  const title = titleOf(outputs, targets);
+  const checked = [{ comparison, verdicts: verdicts ?? [] }];
   const lost = [
     ...before,
     ...(await writeEach([
@@ -287,18 +277,14 @@ export async function tellComparison(
       ...toFile(csv, (path) => writePieces(path, csvPieces(comparison, outcomes()))),
       ...toFile(jsonl, (path) => writePieces(path, jsonLines(comparison, outcomes()))),
       ...more,
-      ...(gates?.files(comparison, verdicts ?? [], title) ?? []),
+      ...gates.files(checked, title),
       ...toFile(report, (path) => writeReport(path, comparison, { title, ...pixels })),
     ])),
   ];
 
-  const held = (verdicts ?? []).filter(({ holds }) => holds);
-  for (const verdict of held) tell(terminal, "red", "fail:", reasonFor(verdict));
-  if (comparison.baseline) tellBaseline(comparison.baseline, terminal);
+  const fails = gates.tell(checked);
   const code = tellLost(lost, terminal);
-  gates?.annotate(comparison, verdicts ?? []);
-  if (comparison.failed.length > 0 || held.length > 0 || comparison.baseline?.pass === false) return exitCodes.failed;
-  return code;
+  return comparison.failed.length > 0 || fails ? exitCodes.failed : code;
 }
 
 /** The comparison as JSON, in pieces. */

@@ -1,22 +1,23 @@
+import { basename, resolve } from "node:path";
 import { type Loss, type LossFactory, ReconlossError } from "@reconloss/core";
 import { type Command, Option } from "commander";
 import {
   type Baseline,
   compareWithBaseline,
   earlierOf,
-  parseBaseline,
   parseTolerances,
+  readBaselines,
   type Tolerance,
 } from "../compare/baseline.ts";
-import type { BaselineRecord, Comparison, Verdict } from "../compare/index.ts";
+import { type BaselineRecord, type Comparison, type Condition, checkConditions, summarise } from "../compare/index.ts";
 import { readFileBytes, writeFileAtomically } from "../files.ts";
 import { annotationsOf } from "./annotations.ts";
-import { baselineFindings, findingsOf } from "./findings.ts";
+import { baselineFindings, type Checked, findingsOf, partsOf, type Unit } from "./findings.ts";
 import { toJunit } from "./junit.ts";
 import { toMarkdown } from "./markdown.ts";
 import { listOption } from "./repeated.ts";
-import { tell, tellSome } from "./tell.ts";
-import type { Terminal } from "./terminal.ts";
+import { tell, tellSome, toFile } from "./tell.ts";
+import { printable, type Terminal } from "./terminal.ts";
 
 /** The flags that let a comparison guard a build. */
 export interface GateFlags {
@@ -25,6 +26,11 @@ export interface GateFlags {
   junit?: string;
   summary?: string;
   annotate?: "github" | "none";
+}
+
+/** What outputs and targets are called on the page of a summary: `ours against HR`. */
+export function titleOf(outputs: string, targets: string): string {
+  return `${printable(basename(resolve(outputs)))} against ${printable(basename(resolve(targets)))}`;
 }
 
 /** Adds the options of {@link GateFlags}. */
@@ -46,74 +52,147 @@ export function addGateOptions(command: Command): Command {
     );
 }
 
-/**
- * Refuses gates where they are not looked at.
- *
- * @param where - what is compared there
- */
-export function refuseGates(flags: GateFlags, where: "several methods" | "videos"): void {
-  for (const name of ["baseline", "tolerance", "junit", "summary", "annotate"] as const) {
-    if (flags[name] === undefined) continue;
-    const problem = `--${name} is of images of one method, not of ${where}; --fail is of all`;
-    throw new ReconlossError("invalid-argument", problem);
-  }
+/** A comparison that gates look at: that of a method, where there are several; with its verdicts, where whoever made it checked conditions. */
+export type Gated = Pick<Checked, "method" | "comparison"> & Partial<Pick<Checked, "verdicts">>;
+
+/** What gates are of. */
+export interface GateContext {
+  readonly losses: readonly Loss[];
+  /** Losses of the user's own. */
+  readonly plugins?: readonly LossFactory[];
+  readonly conditions?: readonly Condition[];
+  /** The names of methods, where there are several. */
+  readonly methods?: readonly string[];
+  readonly unit?: Unit;
 }
 
-/** The gates of one comparison. */
+/** The gates of comparisons. */
 export interface Gates {
-  /** The comparison, with what became of the baseline. */
-  judged(comparison: Comparison): Comparison;
+  /**
+   * Checks comparisons, one or those of methods, against conditions and the earlier run. Methods that only the earlier run has come behind them, with no pairs.
+   */
+  check(gated: readonly Gated[]): Checked[];
   /** The files to write, each by itself. */
-  files(comparison: Comparison, verdicts: readonly Verdict[], title: string): (() => Promise<void>)[];
-  /** Marks what fails in the log. */
-  annotate(comparison: Comparison, verdicts: readonly Verdict[]): void;
+  files(checked: readonly Checked[], title: string): (() => Promise<unknown>)[];
+  /** Says what fails, and marks it in the log. Returns whether something does, of conditions and the earlier run. */
+  tell(checked: readonly Checked[]): boolean;
 }
 
+/** The numbers of an earlier run, of its methods where it had several. */
 interface Earlier {
-  baseline: Baseline;
-  tolerances: ReadonlyMap<string, Tolerance>;
+  readonly file: string;
+  readonly baselines: ReadonlyMap<string | undefined, Baseline>;
+  readonly tolerances: ReadonlyMap<string, Tolerance>;
 }
+
+/** Reads an earlier run, and refuses one of something else than is compared. */
+async function earlierRun(
+  path: string,
+  tolerance: string,
+  { losses, plugins = [], methods, unit = "pair" }: GateContext,
+): Promise<Earlier> {
+  const tolerances = parseTolerances(tolerance, losses, plugins);
+  const baselines = readBaselines(new TextDecoder().decode(await readFileBytes(path)), path);
+  const named = [...baselines.keys()].flatMap((name) => name ?? []);
+  const [had, has] = [named.length > 0, methods !== undefined];
+  const words = (several: boolean) => (several ? "methods" : "one comparison");
+  if (had !== has) {
+    const problem = `${path} is of ${words(had)}${had ? ` (${named.join(", ")})` : ""}, and here ${has ? "are" : "is"} ${words(has)}`;
+    throw new ReconlossError("invalid-argument", `baseline: ${problem}`);
+  }
+  for (const baseline of baselines.values()) {
+    if (baseline.unit !== unit) {
+      const problem = `${path} is of ${baseline.unit}s, and here are ${unit}s`;
+      throw new ReconlossError("invalid-argument", `baseline: ${problem}`);
+    }
+    for (const loss of losses) earlierOf(loss, baseline);
+  }
+  return { file: path, baselines, tolerances };
+}
+
+/** The record of a method that one of both runs lacks. */
+const without = (file: string, text: string): BaselineRecord => ({
+  ...{ file, pass: false, overall: [], moved: [] },
+  missing: [{ text }],
+});
+
+/** Holds comparisons against an earlier run. */
+function held(gated: readonly Gated[], { file, baselines, tolerances }: Earlier): Gated[] {
+  const ofNow = gated.map((one) => {
+    const baseline = baselines.get(one.method);
+    const record = baseline
+      ? compareWithBaseline(one.comparison, baseline, tolerances)
+      : without(file, `${file} lacks it`);
+    return { ...one, comparison: { ...one.comparison, baseline: record } };
+  });
+  const gone = [...baselines.keys()].filter((name) => gated.every(({ method }) => method !== name));
+  const nothing: Comparison = summarise([], []);
+  const ofBefore = gone.map((method) => ({
+    ...(method === undefined ? {} : { method }),
+    comparison: { ...nothing, baseline: without(file, `only ${file} has it`) },
+    verdicts: [],
+  }));
+  return [...ofNow, ...ofBefore];
+}
+
+/** The conditions that are of a method, or of all. */
+const conditionsOn = (conditions: readonly Condition[], name: string | undefined) =>
+  conditions.filter(({ method }) => method === undefined || method === name);
 
 /** Reads what gates need before anything is measured, so that a mistake in it costs no measurement. */
 export async function prepareGates(
   { baseline: path, tolerance, junit, summary, annotate }: GateFlags,
-  losses: readonly Loss[],
-  more: readonly LossFactory[],
-  { stderr, env }: Terminal,
+  context: GateContext,
+  terminal: Terminal,
 ): Promise<Gates> {
+  const { conditions = [], unit = "pair" } = context;
+  const { stderr, env } = terminal;
   if (tolerance !== undefined && path === undefined) {
     throw new ReconlossError("invalid-argument", "--tolerance is of --baseline, which is not given");
   }
-  let earlier: Earlier | undefined;
-  if (path !== undefined) {
-    const tolerances = parseTolerances(tolerance ?? "", losses, more);
-    const text = new TextDecoder().decode(await readFileBytes(path));
-    earlier = { baseline: parseBaseline(text, path), tolerances };
-    for (const loss of losses) earlierOf(loss, earlier.baseline);
-  }
+  const earlier = path === undefined ? undefined : await earlierRun(path, tolerance ?? "", context);
   const isGithub = (annotate ?? (env.GITHUB_ACTIONS === "true" ? "github" : "none")) === "github";
   return {
-    judged: (comparison) => {
-      if (earlier === undefined) return comparison;
-      return { ...comparison, baseline: compareWithBaseline(comparison, earlier.baseline, earlier.tolerances) };
-    },
-    files: (comparison, verdicts, title) => [
-      ...(junit === undefined ? [] : [() => writeFileAtomically(junit, toJunit(comparison, verdicts))]),
-      ...(summary === undefined ? [] : [() => writeFileAtomically(summary, toMarkdown(comparison, verdicts, title))]),
+    check: (gated) =>
+      (earlier === undefined ? gated : held(gated, earlier)).map(({ verdicts, ...one }) => ({
+        ...one,
+        verdicts: verdicts ?? checkConditions(conditionsOn(conditions, one.method), one.comparison),
+      })),
+    files: (checked, title) => [
+      ...toFile(junit, (file) => writeFileAtomically(file, toJunit(checked, unit))),
+      ...toFile(summary, (file) => writeFileAtomically(file, toMarkdown(checked, title, unit))),
     ],
-    annotate: (comparison, verdicts) => {
+    tell: (checked) => {
+      for (const one of checked) tellVerdicts(one, unit, terminal);
+      for (const one of checked) tellBaseline(one, unit, terminal);
       // On stderr, which a workflow reads too: stdout may be JSON.
-      if (isGithub) stderr.write(annotationsOf(findingsOf(comparison, verdicts)));
+      if (isGithub) stderr.write(annotationsOf(checked.flatMap((one) => findingsOf(one, unit))));
+      return checked.some(
+        ({ verdicts, comparison }) => verdicts.some(({ holds }) => holds) || comparison.baseline?.pass === false,
+      );
     },
   };
 }
 
+/** What lines about a method begin with. */
+const prefixOf = ({ method }: Checked) => (method === undefined ? "" : `${method}: `);
+
+/** Says which conditions hold, and why. */
+function tellVerdicts(checked: Checked, unit: Unit, terminal: Terminal): void {
+  for (const { name, reason } of checked.verdicts.flatMap((verdict) => partsOf(verdict, unit))) {
+    if (reason !== undefined) tell(terminal, "red", "fail:", `${prefixOf(checked)}${name}: ${reason}`);
+  }
+}
+
 /** Says what is worse than in an earlier run, or missing on one side, and how many pairs are better. */
-export function tellBaseline(record: BaselineRecord, terminal: Terminal): void {
+function tellBaseline(checked: Checked, unit: Unit, terminal: Terminal): void {
+  const record = checked.comparison.baseline;
+  if (record === undefined) return;
   const { file, moved } = record;
   const lines = baselineFindings(record).map(({ about, text }) => `${about}: ${text}`);
-  tellSome(terminal, "baseline:", lines, "; --json lists all");
+  tellSome(terminal, "baseline:", lines, "; --json lists all", prefixOf(checked));
   const better = moved.filter(({ worseBy }) => worseBy < 0).length;
-  if (better > 0)
-    tell(terminal, "yellow", "note:", `${better} numbers of pairs are better than in ${file}; --json lists them`);
+  if (better === 0) return;
+  const text = `${prefixOf(checked)}${better} numbers of ${unit}s are better than in ${file}; --json lists them`;
+  tell(terminal, "yellow", "note:", text);
 }

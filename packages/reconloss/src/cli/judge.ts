@@ -1,6 +1,6 @@
-import { join } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { ReconlossError } from "@reconloss/core";
-import { checkConditions, mapStatisticsOf, type Verdict } from "../compare/index.ts";
+import { mapStatisticsOf, type Verdict } from "../compare/index.ts";
 import { failureLine, outcomeLines } from "../compare/serialise.ts";
 import { Outcomes } from "../compare/summary.ts";
 import { exitCodes } from "../exit-codes.ts";
@@ -19,6 +19,7 @@ import { checkMethods } from "../judge/judgement.ts";
 import { writeMethodsReport } from "../report/index.ts";
 import type { CompareFlags } from "./compare-flags.ts";
 import { comparingBar, finishedPairs, type WorkFlags } from "./finished.ts";
+import { prepareGates } from "./gates.ts";
 import { jsonFile, printsJson } from "./json-option.ts";
 import { judgementText } from "./judgement-table.ts";
 import { MapsFolder } from "./maps-folder.ts";
@@ -27,18 +28,8 @@ import { noteNewFolder } from "./new-folder.ts";
 import { inspectOf, type PairingFlags, pairingOf, tellProposals } from "./pairing-options.ts";
 import { tellPassedOver } from "./passed-over.ts";
 import type { Progress } from "./progress.ts";
-import {
-  printFailures,
-  printNotes,
-  reasonFor,
-  tell,
-  tellLost,
-  toFile,
-  writeEach,
-  writeOut,
-  writePieces,
-} from "./tell.ts";
-import { coloursFor, type Terminal, widthOf } from "./terminal.ts";
+import { printFailures, printNotes, tellLost, toFile, writeEach, writeOut, writePieces } from "./tell.ts";
+import { coloursFor, printable, type Terminal, widthOf } from "./terminal.ts";
 
 /** The folder of a method's error maps. */
 function mapsFolderOf(folder: string, name: string): string {
@@ -82,15 +73,17 @@ export async function judgeOutputs(
   terminal: Terminal,
 ): Promise<number> {
   checkMethods(methods);
-  const { csv, jsonl, markdown, latex, report, maps: folder, intervals, stream } = options;
-  const measures = await measuresOf(options, terminal);
-  const { losses, applied, conditions, pixels } = measures;
+  const { csv, jsonl, markdown, latex, report, maps: folder, intervals, stream, junit, summary } = options;
+  const names = methods.map(({ name }) => name);
+  const measures = await measuresOf(options, terminal, names);
+  const { losses, applied, conditions, pixels, plugins } = measures;
+  const gates = await prepareGates(options, { losses, plugins, conditions, methods: names }, terminal);
   const maps = new Map(
     folder === undefined
       ? []
       : methods.map(({ name }) => [name, new MapsFolder(mapsFolderOf(folder, name), losses)] as const),
   );
-  for (const path of [jsonFile(options), csv, jsonl, markdown, latex, report, folder]) {
+  for (const path of [jsonFile(options), csv, jsonl, markdown, latex, report, folder, junit, summary]) {
     await noteNewFolder(path, terminal);
   }
   const by = applied && { name: applied.protocol.name, changed: applied.changed };
@@ -113,10 +106,13 @@ export async function judgeOutputs(
     for (const failure of missing) await take(failureLine(failure, by, { method }));
   }
   const judgement = judgementOf({ methods: compared, targets, losses, applied }, options);
-  const verdicts = new Map<string, readonly Verdict[]>(
-    conditions === undefined ? [] : compared.map((one) => [one.name, checkConditions(conditions, one.comparison)]),
+  const checked = gates.check(compared.map(({ name: method, comparison }) => ({ method, comparison })));
+  const verdicts = new Map<string, readonly Verdict[]>(checked.map(({ method = "", verdicts }) => [method, verdicts]));
+  const baselines = checked.flatMap(({ method = "", comparison: { baseline } }) =>
+    baseline === undefined ? [] : [[method, baseline] as const],
   );
-  const json = () => judgementToJson(judgement, conditions && verdicts);
+  const json = () =>
+    judgementToJson(judgement, conditions && verdicts, baselines.length > 0 ? new Map(baselines) : undefined);
 
   // Printed before files are written: a folder that cannot be written must not cost the numbers.
   await print(judgement, json, options, terminal);
@@ -129,15 +125,13 @@ export async function judgeOutputs(
       ...toFile(markdown, (path) => writePieces(path, [toMarkdown(judgement, { intervals })])),
       ...toFile(latex, (path) => writePieces(path, [toLatex(judgement, { intervals })])),
       ...[...maps.values()].map((one) => () => one.writeScales()),
+      ...gates.files(checked, `${names.map(printable).join(", ")} against ${printable(basename(resolve(targets)))}`),
       ...toFile(report, (path) => writeMethodsReport(path, judgement, pixels)),
     ])),
   ];
-  const held = [...verdicts].flatMap(([method, list]) =>
-    list.filter(({ holds }) => holds).map((verdict) => `${method}: ${reasonFor(verdict)}`),
-  );
-  for (const reason of held) tell(terminal, "red", "fail:", reason);
+  const fails = gates.tell(checked);
   const code = tellLost(lost, terminal);
-  return judgement.failed.length > 0 || held.length > 0 ? exitCodes.failed : code;
+  return judgement.failed.length > 0 || fails ? exitCodes.failed : code;
 }
 
 async function print(

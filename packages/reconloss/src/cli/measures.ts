@@ -31,11 +31,14 @@ export interface MeasureFlags extends NetworkOptions, PluginOptions, PixelFlags,
 
 /** Adds the options of {@link MeasureFlags}. */
 export function addMeasureOptions(command: Command): Command {
-  return addMetricFlags(command, defaultMetrics).addOption(
-    listOption(
-      "--fail <conditions>",
-      "exit with 1 if one holds, or a pair lacks its number: psnr<30,any(ssim<0.8); repeatable",
-    ),
+  return addMetricFlags(command, defaultMetrics).addOption(failOption());
+}
+
+/** The option `--fail`. */
+export function failOption(): Option {
+  return listOption(
+    "--fail <conditions>",
+    "exit with 1 if one holds, or a pair lacks its number: psnr<30,any(ssim<0.8); repeatable",
   );
 }
 
@@ -71,8 +74,12 @@ export function addMetricFlags(command: Command, defaults: string): Command {
     .addOption(deviceOption());
 }
 
-/** Returns the losses, pixels and conditions of these flags, with the networks' weights brought to this machine. */
-export async function measuresOf(flags: MeasureFlags, terminal: Terminal) {
+/**
+ * Returns the losses, pixels and conditions of these flags, with the networks' weights brought to this machine.
+ *
+ * @param methods - the names that conditions may begin with
+ */
+export async function measuresOf(flags: MeasureFlags, terminal: Terminal, methods: readonly string[] = []) {
   const said = { ...pixelOptions(flags), ...loadingOf(flags) };
   const { losses: plugins } = await loadPlugins(flags);
   const own = await openModels(flags, plugins);
@@ -81,7 +88,7 @@ export async function measuresOf(flags: MeasureFlags, terminal: Terminal) {
   const { metrics, scale, losses, applied, pixels, optional: mayLack } = measuresFor(asked);
   checkPixelRange(losses, "files");
   const fail = flags.fail === undefined ? undefined : withScale(flags.fail, scale);
-  const conditions = fail === undefined ? undefined : parseConditions(fail, losses, plugins, applied);
+  const conditions = fail === undefined ? undefined : parseConditions(fail, losses, plugins, applied, methods);
   const optional = new Set(mayLack);
   for (const { label } of conditions ?? []) optional.delete(label);
   const device = await prepareNetworks(losses, flags, terminal, own.length > 0);

@@ -13,6 +13,7 @@ import {
   type ShardStatus,
   shardStatus,
 } from "../shards/index.ts";
+import { readManifest } from "../shards/manifest.ts";
 import { withMerged } from "../shards/merge.ts";
 import { addComparisonOptions, tellComparison } from "./compare.ts";
 import type { ComparisonFlags } from "./compare-flags.ts";
@@ -28,8 +29,9 @@ import {
   tellDistribution,
   wholeNumber,
 } from "./distribution.ts";
+import { addGateOptions, type GateFlags, prepareGates } from "./gates.ts";
 import { jsonFile, printsJson } from "./json-option.ts";
-import { addMeasureOptions, type MeasureFlags, measuresOf } from "./measures.ts";
+import { addMeasureOptions, failOption, type MeasureFlags, measuresOf } from "./measures.ts";
 import { metricsAskedFor } from "./metric-options.ts";
 import { useWeightsFolder, weightsOption } from "./networks.ts";
 import { noteNewFolder } from "./new-folder.ts";
@@ -306,24 +308,27 @@ function spans(numbers: readonly number[]): string {
 
 /** `reconloss shards merge`, and `reconloss cluster merge`. */
 export function mergeCommand(terminal: Terminal, finish: (code: number) => void): Command {
-  return addComparisonOptions(
+  const command = addComparisonOptions(
     new Command("merge")
       .description("put the parts of all shards together, and print what the plain command prints")
       .argument("<folder>", "the folder of the work")
       .option("--statistics <file.npz>", "of a plan of stats: where to write them")
       .addOption(weightsOption()),
-  )
+  );
+  return addGateOptions(command.addOption(failOption()))
     .addHelpText(
       "after",
       `
 The numbers are those of reconloss distribution or compare, bit for bit. --csv and --jsonl are of pairs, of which more
-than 10,000 are not printed in a table; --report of sets needs plan --details.
+than 10,000 are not printed in a table; --report of sets needs plan --details. --fail adds to the conditions of the plan, and can be about statistics of maps
+that these measured alone.
 Exit codes: as of those commands; 1 also where a part is missing, damaged, doubled or of another plan.`,
     )
     .action(async (folder: string, flags: MergeFlags) => finish(await merge(folder, flags, terminal)));
 }
 
-interface MergeFlags extends ComparisonFlags {
+interface MergeFlags extends ComparisonFlags, GateFlags {
+  fail?: string;
   statistics?: string;
   weights?: string;
 }
@@ -331,34 +336,44 @@ interface MergeFlags extends ComparisonFlags {
 /** Of more pairs than this no rows are printed, and none are in memory. */
 const pairsHeld = 10_000;
 
-/** The files that each kind of work can write. */
-const writable = {
-  compare: ["json", "csv", "jsonl", "report"],
+/** The options that each kind of work takes, beside `--json` in place of a table. */
+const taken = {
+  compare: ["json", "csv", "jsonl", "report", "fail", "baseline", "tolerance", "junit", "summary", "annotate"],
   distribution: ["report"],
   stats: ["statistics"],
 } as const;
 
 async function merge(folder: string, flags: MergeFlags, terminal: Terminal): Promise<number> {
-  const { csv, jsonl, report, statistics } = flags;
-  for (const path of [jsonFile(flags), csv, jsonl, report, statistics]) await noteNewFolder(path, terminal);
+  const { csv, jsonl, report, statistics, fail, baseline, junit, summary } = flags;
+  await checkTaken(folder, flags);
+  for (const path of [jsonFile(flags), csv, jsonl, report, statistics, junit, summary]) {
+    await noteNewFolder(path, terminal);
+  }
   useWeightsFolder(flags.weights);
-  // A page shows the worst of all pairs.
-  const mostHeld = report === undefined ? pairsHeld : undefined;
-  return withMerged(folder, mostHeld === undefined ? {} : { mostHeld }, (merged) =>
-    tellMerged(merged, flags, terminal),
+  // These look at each pair, and a page shows the worst of all.
+  const isOfEach = [report, baseline, junit, summary].some((path) => path !== undefined);
+  const options = { ...(isOfEach ? {} : { mostHeld: pairsHeld }), ...(fail === undefined ? {} : { fail }) };
+  return withMerged(folder, options, (merged) => tellMerged(merged, flags, terminal));
+}
+
+/** Refuses options that the kind of a plan does not take. */
+async function checkTaken(folder: string, { weights: _, ...flags }: MergeFlags): Promise<void> {
+  const { kind } = await readManifest(folder);
+  const possible: readonly string[] = taken[kind as keyof typeof taken] ?? [];
+  const wrong = Object.entries({ ...flags, json: jsonFile(flags) }).find(
+    ([name, value]) => value !== undefined && !possible.includes(name),
   );
+  if (wrong) throw new ReconlossError("invalid-argument", `--${wrong[0]} is not of a plan of ${kind}`);
 }
 
 async function tellMerged(merged: Merged, flags: MergeFlags, terminal: Terminal): Promise<number> {
-  const { csv, jsonl, report, statistics } = flags;
-  const possible: readonly string[] = writable[merged.kind];
-  const wrong = Object.entries({ json: jsonFile(flags), csv, jsonl, report, statistics }).find(
-    ([name, path]) => path && !possible.includes(name),
-  );
-  if (wrong) {
-    throw new ReconlossError("invalid-argument", `--${wrong[0]} is not of a plan of ${merged.kind}`);
+  const { report, statistics } = flags;
+  if (merged.kind === "compare") {
+    const { comparison, verdicts, plugins } = merged;
+    const gates = await prepareGates(flags, { losses: comparison.losses, plugins }, terminal);
+    const [checked] = gates.check([{ comparison, verdicts: verdicts ?? [] }]);
+    return tellComparison({ ...merged, comparison: checked.comparison, gates }, flags, terminal);
   }
-  if (merged.kind === "compare") return tellComparison(merged, flags, terminal);
   if (merged.kind === "distribution" && report !== undefined && merged.report.details === undefined) {
     const why = "pictures and spectra need a plan made with --details, and images on both sides";
     terminal.stderr.write(

@@ -1,7 +1,6 @@
 import { once } from "node:events";
 import { ReconlossError } from "@reconloss/core";
-import { counted } from "@reconloss/core/internal";
-import type { Failure, Verdict } from "../compare/index.ts";
+import type { Failure } from "../compare/index.ts";
 import type { NoteGroup } from "../compare/summary.ts";
 import { exitCodeOf, exitCodes } from "../exit-codes.ts";
 import { writePiecesAtomically } from "../files.ts";
@@ -9,15 +8,6 @@ import { coloursFor, printable, type Terminal } from "./terminal.ts";
 
 /** Lines about failures that are told one by one. */
 const linesShown = 20;
-
-/** Why a condition holds: `min(psnr)<25: it is 8.1`, or the number is missing. */
-export function reasonFor({ condition: { text, over }, value, of, measured, missing }: Verdict): string {
-  const pairs = (count: number) => counted(count, "pair", "pairs");
-  if (over === "total" && value === undefined) return `${text}: the total is not given`;
-  if (measured === 0) return `${text}: no pair has the number`;
-  if (missing > 0) return `${text}: ${missing} of ${pairs(measured + missing)} lack the number`;
-  return `${text}: it is ${value}, of ${of < measured ? `${of} of ` : ""}${pairs(measured)}`;
-}
 
 /** Letters that are written at once. */
 const lettersAtOnce = 2 ** 16;

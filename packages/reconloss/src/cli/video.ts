@@ -1,9 +1,10 @@
 import { ReconlossError } from "@reconloss/core";
 import { counted } from "@reconloss/core/internal";
 import { type Command, Option } from "commander";
-import { arrowOf, type Condition, checkConditions, formatNumber, summarise, type Verdict } from "../compare/index.ts";
+import { arrowOf, formatNumber, type Verdict } from "../compare/index.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { writeFileAtomically } from "../files.ts";
+import { framesAsPairs } from "../video/as-pairs.ts";
 import {
   compareFrames,
   compareVideos,
@@ -15,12 +16,14 @@ import {
 } from "../video/index.ts";
 import { frameName, lossOf, worstPercentile } from "../video/report.ts";
 import { worstFrames } from "../video/worst.ts";
+import type { Checked } from "./findings.ts";
+import { type GateFlags, type Gates, prepareGates, titleOf } from "./gates.ts";
 import { jsonFile, printsJson } from "./json-option.ts";
 import { type MeasureFlags, measuresOf } from "./measures.ts";
 import { noteNewFolder } from "./new-folder.ts";
 import { progressBar } from "./progress.ts";
 import { plainTable } from "./table.ts";
-import { reasonFor, tell, tellLost, tellSome, toFile, writeEach, writeOut } from "./tell.ts";
+import { tell, tellLost, tellSome, toFile, writeEach, writeOut } from "./tell.ts";
 import { coloursFor, printable, type Terminal, widthOf } from "./terminal.ts";
 
 /** The number of the worst frames that are listed. */
@@ -48,7 +51,7 @@ export function addVideoOptions(command: Command): Command {
 }
 
 /** The flags of `compare` that videos take. */
-interface Flags extends VideoFlags, MeasureFlags {
+interface Flags extends VideoFlags, MeasureFlags, GateFlags {
   readonly json?: string;
   readonly csv?: string;
   readonly report?: string;
@@ -86,13 +89,16 @@ export async function compareAsVideos(
 ): Promise<number> {
   refuseOthers(kind, { ...flags });
   const metrics = flags.metrics ?? defaultMetrics;
-  const { losses, conditions, pixels, device } = await measuresOf({ ...flags, metrics }, terminal);
+  const { losses, conditions, pixels, plugins, device } = await measuresOf({ ...flags, metrics }, terminal);
   const ofMap = conditions?.find(({ map }) => map !== undefined);
   if (ofMap) {
-    const problem = "maps within frames are not measured of videos";
+    const over = `${ofMap.map}(${ofMap.label})${ofMap.operator}${ofMap.limit}`;
+    const problem = `maps within frames are not measured of videos; over frames it is ${over}`;
     throw new ReconlossError("invalid-argument", `fail: in "${ofMap.text}", ${problem}`);
   }
-  for (const path of [jsonFile(flags), flags.csv, flags.report]) await noteNewFolder(path, terminal);
+  const gates = await prepareGates(flags, { losses, plugins, conditions, unit: "frame" }, terminal);
+  const { csv, report, junit, summary } = flags;
+  for (const path of [jsonFile(flags), csv, report, junit, summary]) await noteNewFolder(path, terminal);
   let bar: ReturnType<typeof progressBar> | undefined;
   const onFrame = (_: unknown, total: number) => {
     bar ??= progressBar(total, "comparing", terminal.stderr, flags.progress, "frames");
@@ -107,43 +113,37 @@ export async function compareAsVideos(
   } finally {
     bar?.stop();
   }
-  return tellVideos(comparison, conditions && verdictsOn(comparison, conditions), flags, terminal);
+  const checked = gates.check([{ comparison: framesAsPairs(comparison) }]);
+  return tellVideos(comparison, { gates, checked, verdicts: conditions && checked[0].verdicts }, flags, terminal);
 }
 
-/** The verdicts on conditions, with frames as the pairs. */
-function verdictsOn(
-  { paths, width, height, losses, frames, failed }: VideoComparison,
-  conditions: readonly Condition[],
-): Verdict[] {
-  const outcomes = frames.map((frame) => ({
-    result: { name: frameName(frame), ...paths, width, height, values: { ...frame.values } },
-    failures: [],
-    notes: [],
-    maps: {},
-  }));
-  const failures = failed.map((error) => ({ ...paths, error }));
-  return checkConditions(conditions, summarise(losses, outcomes, failures));
+/** What came of the gates. */
+interface OfGates {
+  readonly gates: Gates;
+  readonly checked: readonly Checked[];
+  readonly verdicts?: readonly Verdict[];
 }
 
 async function tellVideos(
   comparison: VideoComparison,
-  verdicts: readonly Verdict[] | undefined,
+  { gates, checked, verdicts }: OfGates,
   flags: Flags,
   terminal: Terminal,
 ): Promise<number> {
-  const json = () => `${framesToJson(comparison, verdicts)}\n`;
+  const { paths } = comparison;
+  const json = () => `${framesToJson(comparison, verdicts, checked[0].comparison.baseline)}\n`;
   await writeOut(terminal.stdout, printsJson(flags) ? json() : table(comparison, terminal));
   for (const note of comparison.notes) tell(terminal, "yellow", "note:", note);
   tellSome(terminal, "failed:", comparison.failed, "; --json lists all");
   const lost = await writeEach([
     ...toFile(jsonFile(flags), (path) => writeFileAtomically(path, json())),
     ...toFile(flags.csv, (path) => writeFileAtomically(path, framesToCsv(comparison))),
+    ...gates.files(checked, titleOf(paths.output, paths.target)),
     ...toFile(flags.report, (path) => writeVideoReport(path, comparison)),
   ]);
-  const held = (verdicts ?? []).filter(({ holds }) => holds);
-  for (const verdict of held) tell(terminal, "red", "fail:", reasonFor(verdict).replace(/\bpair(s?)\b/g, "frame$1"));
+  const fails = gates.tell(checked);
   const code = tellLost(lost, terminal);
-  return comparison.failed.length > 0 || held.length > 0 ? exitCodes.failed : code;
+  return comparison.failed.length > 0 || fails ? exitCodes.failed : code;
 }
 
 /** The statistics for people to read, and the worst frames. */

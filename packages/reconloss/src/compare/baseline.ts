@@ -2,12 +2,14 @@ import { type Better, type Loss, type LossFactory, ReconlossError } from "@recon
 import { checkArguments } from "@reconloss/core/internal";
 import { anyPair, findLoss, splitList } from "./conditions.ts";
 import { badness } from "./numbers.ts";
-import type { BaselineRecord, Change, Comparison, PairResult } from "./types.ts";
+import type { BaselineRecord, Change, Comparison, PairResult, Unit } from "./types.ts";
 
 /** The numbers of an earlier run. */
 export interface Baseline {
   /** The file that they are from, for messages. */
   file: string;
+  /** The kind of what its pairs are. */
+  unit: Unit;
   /** The losses by label. */
   losses: Readonly<Record<string, { spec: string; better: Better }>>;
   mean: Readonly<Record<string, number>>;
@@ -34,13 +36,52 @@ function numbersOf(value: unknown): Record<string, number> | undefined {
 }
 
 /**
- * The numbers of an earlier run from what `toJson` and `reconloss compare --json` give of it.
+ * The numbers of an earlier run from what `toJson` and `reconloss compare --json` give of it; frames of videos count as pairs.
  *
  * @param file - what errors call it
- * @throws {ReconlossError} `content` for text that is no such result
+ * @throws {ReconlossError} `content` for text that is no such result, or one of several methods
  */
 export function parseBaseline(text: string, file: string): Baseline {
   checkArguments("parseBaseline", { text: [text, "text"], file: [file, "text"] });
+  const baselines = readBaselines(text, file);
+  const own = baselines.get(undefined);
+  if (own !== undefined) return own;
+  const methods = [...baselines.keys()].join(", ");
+  throw new ReconlossError("content", `${file} is of several methods (${methods}), and not of one comparison`);
+}
+
+/** The name by which a later run knows a frame: its file, or its number, whatever the clock of its video says. */
+export const frameKey = ({ frame, name }: { readonly frame: number; readonly name?: string }) =>
+  name ?? `frame ${frame}`;
+
+/** A result in JSON as the pairs and means of a comparison, or of each method of several. */
+function resultsOf(
+  read: Record<string, unknown>,
+): Map<string | undefined, { pairs: unknown; mean: unknown; unit: Unit }> {
+  const { pairs, mean, frames, statistics, pooled, methods } = read;
+  if (isRecord(methods)) {
+    const own = (method: string) =>
+      Array.isArray(pairs) ? pairs.filter((pair) => isRecord(pair) && pair.method === method) : undefined;
+    return new Map(
+      Object.entries(methods).map(([name, method]) => [
+        name,
+        { pairs: own(name), mean: isRecord(method) ? method.mean : undefined, unit: "pair" },
+      ]),
+    );
+  }
+  if (!Array.isArray(frames)) return new Map([[undefined, { pairs, mean, unit: "pair" }]]);
+  const named = frames.map((frame) =>
+    isRecord(frame) ? { ...frame, name: frameKey(frame as { frame: number }) } : frame,
+  );
+  const means = isRecord(statistics)
+    ? Object.entries(statistics).map(([key, of]) => [key, isRecord(of) ? of.mean : undefined] as const)
+    : [];
+  const all = { ...Object.fromEntries(means), ...(isRecord(pooled) ? pooled : {}) };
+  return new Map([[undefined, { pairs: named, mean: all, unit: "frame" }]]);
+}
+
+/** {@link parseBaseline} of one comparison, or of each method of several, by its name. */
+export function readBaselines(text: string, file: string): Map<string | undefined, Baseline> {
   const fail = (reason: string): never => {
     throw new ReconlossError("content", `${file} is no result of reconloss compare --json: ${reason}`);
   };
@@ -50,14 +91,30 @@ export function parseBaseline(text: string, file: string): Baseline {
   } catch (error) {
     fail((error as Error).message);
   }
-  const { losses, pairs, mean } = (isRecord(read) ? read : {}) as Record<string, unknown>;
-  const means = numbersOf(mean);
-  if (!isRecord(losses) || !Array.isArray(pairs) || means === undefined) return fail("it lacks losses, pairs or mean");
+  const content = isRecord(read) ? read : {};
+  const { losses } = content;
+  const results = [...resultsOf(content)].map(([method, { pairs, mean, unit }]) => {
+    const means = numbersOf(mean);
+    if (!Array.isArray(pairs) || means === undefined) return fail("it lacks losses, pairs or mean");
+    return { method, pairs, unit, mean: means };
+  });
+  if (!isRecord(losses) || results.length === 0) return fail("it lacks losses, pairs or mean");
   const directions: readonly unknown[] = ["lower", "higher", "target"];
   for (const [label, loss] of Object.entries(losses)) {
     if (isRecord(loss) && typeof loss.spec === "string" && directions.includes(loss.better)) continue;
     fail(`loss ${label} lacks its spec or its direction`);
   }
+  const known = losses as Baseline["losses"];
+  return new Map(
+    results.map(({ method, mean, pairs, unit }) => [
+      method,
+      { file, unit, losses: known, mean, pairs: pairsByName(pairs, fail) },
+    ]),
+  );
+}
+
+/** The numbers of pairs by their names. */
+function pairsByName(pairs: readonly unknown[], fail: (reason: string) => never): Baseline["pairs"] {
   const byName = new Map<string, Pick<PairResult, "values" | "targetValues">>();
   for (const pair of pairs) {
     const { name, values, targetValues = {} } = isRecord(pair) ? pair : {};
@@ -66,7 +123,7 @@ export function parseBaseline(text: string, file: string): Baseline {
     if (numbers === undefined || targets === undefined) return fail(`pair ${name} has values that are no numbers`);
     byName.set(name, { values: numbers, targetValues: targets });
   }
-  return { file, losses: losses as Baseline["losses"], mean: means, pairs: byName };
+  return byName;
 }
 
 /** Half of the last digit that a loss is shown with: what is worse by less looks the same. */

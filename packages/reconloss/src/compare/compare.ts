@@ -53,7 +53,8 @@ export async function measurePair(
   const { name, output, target } = pair;
   const outcome: Outcome = { failures: [], notes: [], maps: {} };
   if ("error" in loaded) {
-    outcome.failures.push({ output, target, error: messageOf(loaded.error, options) });
+    const group = pair.group === undefined ? {} : { group: pair.group };
+    outcome.failures.push({ output, target, ...group, error: messageOf(loaded.error, options) });
     return outcome;
   }
   outcome.notes.push(...loaded.notes);

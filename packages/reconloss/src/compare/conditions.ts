@@ -14,7 +14,7 @@ const operators: Readonly<Record<string, (value: number, limit: number) => boole
   ">=": (value, limit) => value >= limit,
 };
 
-/** A condition that must not be true of a comparison: `psnr<30`, `min(psnr)<25`, `any(deltaE.max>10)`. */
+/** A condition that must not be true of a comparison: `psnr<30`, `min(psnr)<25`, `any(deltaE.max>10)`, `group(psnr<30)`, `ours:psnr<30`. */
 export interface Condition {
   /** As it was typed. */
   text: string;
@@ -24,13 +24,16 @@ export interface Condition {
   map?: Statistic;
   /** The quantity over the pairs: a statistic, `any` of them by itself, or what a protocol makes of the means of all. */
   over: Statistic | "any" | "total";
+  /** Whether it is about the pairs of each group by themselves. */
+  byGroup?: true;
+  /** The only method that it is about; undefined of all. */
+  method?: string;
   operator: string;
   limit: number;
 }
 
-/** The outcome of a condition. */
-export interface Verdict {
-  condition: Condition;
+/** The outcome of a condition over some pairs. */
+export interface Measured {
   /** Whether it holds, which is what should not be; also where a pair lacks the number, since nothing shows that all is well. */
   holds: boolean;
   /** The statistic that decides: over the finite numbers, unless it holds with the infinite ones only; of `any`, the least or the most. Undefined of no number. */
@@ -43,6 +46,13 @@ export interface Verdict {
   missing: number;
 }
 
+/** The outcome of a condition. */
+export interface Verdict extends Measured {
+  condition: Condition;
+  /** Of a condition on each group, the outcome in each; above it is then that of the group that decides, with the pairs of all. Absent where pairs have no groups: all are one. */
+  groups?: readonly (Measured & { group: string })[];
+}
+
 /** A quantity, a sign and a limit. */
 export const comparisonPattern = /^(?<quantity>[^<>]+?)\s*(?<operator><=|>=|<|>)\s*(?<limit>[^\s<>]+)$/;
 /** A statistic of the numbers of pairs. */
@@ -51,6 +61,9 @@ export const ofPairs = new RegExp(`^(?<over>${statisticPattern})\\s*\\((?<inner>
 export const ofMap = new RegExp(`^(?<inner>.+)\\.(?<statistic>${statisticPattern})$`, "i");
 /** Each pair by itself. */
 export const anyPair = /^any\s*\((?<inner>.*)\)$/i;
+
+/** Each group by itself. */
+const eachGroup = /^group\s*\((?<inner>.*)\)$/i;
 
 /** Splits at commas that are not inside parentheses. */
 export function splitList(text: string): string[] {
@@ -109,25 +122,40 @@ function checkTotal(option: string, text: string, applied: AppliedProtocol | und
   );
 }
 
-function parseCondition(
-  option: string,
+/** What a condition is about besides a number of losses: one method of several, and each group. */
+function scopeOf(
   text: string,
-  losses: readonly Loss[],
-  more: readonly LossFactory[],
-  applied: AppliedProtocol | undefined,
-): Condition {
-  const whole = anyPair.exec(text)?.groups;
+  methods: readonly string[],
+): { rest: string; scope: Pick<Condition, "method" | "byGroup"> } {
+  // The longest match: a method may be called as the beginning of another.
+  const [method] = methods.filter((name) => text.startsWith(`${name}:`)).sort((a, b) => b.length - a.length);
+  const own = method === undefined ? text : text.slice(method.length + 1).trim();
+  const { inner } = eachGroup.exec(own)?.groups ?? {};
+  return {
+    rest: inner?.trim() ?? own,
+    scope: { ...(method === undefined ? {} : { method }), ...(inner === undefined ? {} : { byGroup: true }) },
+  };
+}
+
+function parseCondition(option: string, text: string, losses: readonly Loss[], context: ConditionContext): Condition {
+  const { losses: more = [], applied, methods = [] } = context;
+  const { rest, scope } = scopeOf(text, methods);
+  const whole = anyPair.exec(rest)?.groups;
   const {
     quantity = "",
     operator = "",
     limit = "",
-  } = comparisonPattern.exec(whole?.inner.trim() ?? text)?.groups ?? {};
+  } = comparisonPattern.exec(whole?.inner.trim() ?? rest)?.groups ?? {};
   const number = Number(limit);
   if (quantity === "" || Number.isNaN(number)) {
     throw new ReconlossError(
       "syntax",
-      `${option}: conditions are written loss<number, min(loss)<number or any(loss<number), with <, <=, > or >=, got "${text}"`,
+      `${option}: conditions are written loss<number, min(loss)<number, any(loss<number) or group(loss<number), with <, <=, > or >=, got "${text}"`,
     );
+  }
+  if (whole && scope.byGroup) {
+    const problem = "any(...) is about each pair by itself, whatever its group; leave out group(...)";
+    throw new ReconlossError("syntax", `${option}: in "${text}", ${problem}`);
   }
   // The longest match first: a loss may be called like anything, its own name wins.
   const readings: { over: Condition["over"]; map?: Statistic; name: string }[] = [];
@@ -148,19 +176,22 @@ function parseCondition(
       throw new ReconlossError("invalid-argument", `${option}: in "${text}", ${name} may be any of ${labels}`);
     }
     if (map !== undefined) checkMap(option, loss, text);
-    return { text, label: loss.label, ...(map ? { map } : {}), over, operator, limit: number };
+    return { text, ...scope, label: loss.label, ...(map ? { map } : {}), over, operator, limit: number };
   }
   const { name } = readings[readings.length - 1];
   if (readings.some((reading) => plain(reading.name) === total)) {
     checkTotal(option, text, applied);
-    if (plain(quantity) === total && !whole) return { text, label: total, over: total, operator, limit: number };
+    if (plain(quantity) === total && !whole && !scope.byGroup) {
+      return { text, ...scope, label: total, over: total, operator, limit: number };
+    }
     throw new ReconlossError(
       "syntax",
       `${option}: in "${text}", total is one number of all pairs; write total${operator}${limit}`,
     );
   }
   const known = losses.map(({ label }) => label).join(", ");
-  throw new ReconlossError("invalid-argument", `${option}: ${name} is not among the metrics: ${known}`);
+  const others = methods.length > 0 ? `; the methods are ${methods.join(", ")}` : "";
+  throw new ReconlossError("invalid-argument", `${option}: ${name} is not among the metrics: ${known}${others}`);
 }
 
 function checkMap(option: string, { label, hasMap, definition }: Loss, text: string): void {
@@ -177,11 +208,15 @@ function checkMap(option: string, { label, hasMap, definition }: Loss, text: str
  * about another statistic; `any(ssim<0.5)` about each pair by itself. In place of a loss, `deltaE.max` and `l1.p99` are statistics of its map within each
  * image. A loss is named as it was typed, by its specification, or by its name alone where only one has it.
  *
+ * `group(psnr<30)`, with any of these but `any(...)` inside, is about each group of pairs by itself: data sets in folders of their own, or the groups of a list. Of several methods
+ * `ours:psnr<30` is about one.
+ *
  * `total<3` is about what a protocol makes of the means, such as the score of `ntire2026`.
  *
  * @param losses - those that are computed
  * @param more - losses of one's own, as {@link parseLoss} takes them
  * @param applied - the protocol, where one is used
+ * @param methods - the names of the methods that are compared, where there are several
  * @throws {ReconlossError} `syntax` for text that is not a condition, `invalid-argument` for a loss that is not computed, a name that several have, or a map that a loss
  * does not have, or a total that there is not
  * @example
@@ -198,12 +233,21 @@ export function parseConditions(
   losses: readonly Loss[],
   more: readonly LossFactory[] = [],
   applied?: AppliedProtocol,
+  methods: readonly string[] = [],
 ): Condition[] {
   checkArguments("parseConditions", {
     ...{ text: [text, "text"], losses: [losses, "objects"], more: [more, "list?"] },
-    applied: [applied, "object?", ["protocol"]],
+    ...{ applied: [applied, "object?", ["protocol"]], methods: [methods, "texts?"] },
   });
-  return conditionsOf("fail", text, losses, more, applied);
+  return conditionsOf("fail", text, losses, { losses: more, applied, methods });
+}
+
+/** The names that conditions may have besides those of the losses that are computed. */
+export interface ConditionContext {
+  /** Losses of one's own. */
+  readonly losses?: readonly LossFactory[];
+  readonly applied?: AppliedProtocol;
+  readonly methods?: readonly string[];
 }
 
 /** {@link parseConditions}, under the name of the option that errors begin with. */
@@ -211,16 +255,21 @@ export function conditionsOf(
   option: string,
   text: string,
   losses: readonly Loss[],
-  more: readonly LossFactory[] = [],
-  applied?: AppliedProtocol,
+  context: ConditionContext = {},
 ): Condition[] {
-  return splitList(text).map((part) => parseCondition(option, part, losses, more, applied));
+  return splitList(text).map((part) => parseCondition(option, part, losses, context));
+}
+
+/** Whether a condition is about more than one image: a statistic of pairs, each of them, or their groups. */
+export function isOfSeveral({ over, byGroup }: Condition): boolean {
+  return over !== "mean" || byGroup === true;
 }
 
 /** The losses that conditions name, each once and in order, where nobody says which are computed. What is no condition is left for {@link conditionsOf} to refuse. */
 export function lossesIn(text: string, more: readonly LossFactory[] = []): Loss[] {
   const losses = new Map<string, Loss>();
-  for (const part of splitList(text)) {
+  for (const whole of splitList(text)) {
+    const part = scopeOf(whole, []).rest;
     const { quantity } = comparisonPattern.exec(anyPair.exec(part)?.groups?.inner.trim() ?? part)?.groups ?? {};
     if (quantity === undefined) continue;
     const name = ofPairs.exec(quantity)?.groups?.inner.trim() ?? quantity;
@@ -310,29 +359,55 @@ export function verdictsOf(
   { losses, failed, protocol }: Comparison,
   numbers: PairNumbers,
 ): Verdict[] {
-  const notCompared = failed.filter(({ loss }) => loss === undefined).length;
-  return conditions.map((condition) => {
-    const { over } = condition;
-    if (over === total) {
-      // What it lacks, it lacks of all pairs.
-      const value = protocol?.total?.value;
-      if (value === undefined)
-        return { condition, holds: true, of: 0, measured: 0, missing: numbers.count + notCompared };
-      return {
-        condition,
-        holds: holdsOf(condition, value),
-        value,
-        of: numbers.count,
-        measured: numbers.count,
-        missing: notCompared,
-      };
+  const notCompared = failed.filter(({ loss }) => loss === undefined);
+  const groups = [...new Set([...numbers.groups, ...notCompared.flatMap(({ group }) => group ?? [])])];
+  return conditions.map((condition): Verdict => {
+    if (condition.over === total) {
+      return { condition, ...ofTotal(condition, protocol?.total?.value, numbers.count, notCompared.length) };
     }
-    const all = numbers.values(keyOf(condition));
-    const missing = numbers.count - all.length + notCompared;
-    const isMet = ({ value }: Reading) => holdsOf(condition, value);
-    const compared = readings({ ...condition, over }, losses, numbers, all);
-    const holds = missing > 0 || all.length === 0 || all.some(Number.isNaN) || compared.some(isMet);
-    const decides = compared.find(isMet) ?? compared[0] ?? { of: 0 };
-    return { condition, holds, ...decides, measured: all.length, missing };
+    const of = (some: PairNumbers, lacking: number) => measuredBy(condition, losses, some, lacking);
+    if (!condition.byGroup || groups.length === 0) return { condition, ...of(numbers, notCompared.length) };
+    const each = groups.map((group) => {
+      const lacking = notCompared.filter((failure) => failure.group === group).length;
+      return { group, ...of(numbers.ofGroup(group), lacking) };
+    });
+    return { condition, ...ofGroups(condition, each, numbers.count + notCompared.length), groups: each };
   });
+}
+
+/** The outcome of a condition on a protocol's total, which lacks of all pairs what it lacks. */
+function ofTotal(condition: Condition, value: number | undefined, count: number, notCompared: number): Measured {
+  if (value === undefined) return { holds: true, of: 0, measured: 0, missing: count + notCompared };
+  return { holds: holdsOf(condition, value), value, of: count, measured: count, missing: notCompared };
+}
+
+/** The outcome of a condition over some pairs, and others that could not be compared. */
+function measuredBy(
+  condition: Condition,
+  losses: readonly Loss[],
+  numbers: PairNumbers,
+  notCompared: number,
+): Measured {
+  const over = condition.over as Exclude<Condition["over"], typeof total>;
+  const all = numbers.values(keyOf(condition));
+  const missing = numbers.count - all.length + notCompared;
+  const isMet = ({ value }: Reading) => holdsOf(condition, value);
+  const compared = readings({ ...condition, over }, losses, numbers, all);
+  const holds = missing > 0 || all.length === 0 || all.some(Number.isNaN) || compared.some(isMet);
+  const decides = compared.find(isMet) ?? compared[0] ?? { of: 0 };
+  return { holds, ...decides, measured: all.length, missing };
+}
+
+/** The outcome over all groups: it holds where it does in one, and where a pair is of none. */
+function ofGroups({ operator }: Condition, each: readonly Measured[], pairs: number): Measured {
+  const sum = (of: (one: Measured) => number) => each.reduce((total, one) => total + of(one), 0);
+  const measured = sum((one) => one.measured);
+  const further = (a: Measured, b: Measured) => {
+    if (a.value === undefined || b.value === undefined) return b.value === undefined ? a : b;
+    return Number.isNaN(a.value) || (operator.startsWith("<") ? a.value <= b.value : a.value >= b.value) ? a : b;
+  };
+  const { value, of } = each.reduce(further);
+  const missing = pairs - measured;
+  const holds = missing > 0 || each.some((one) => one.holds);
+  return { holds, ...(value === undefined ? {} : { value }), of, measured, missing };
 }

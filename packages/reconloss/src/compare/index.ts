@@ -10,7 +10,14 @@ export {
 } from "./baseline.ts";
 export { comparePairs } from "./compare.ts";
 export type { CompareOptions, KeptOutcomes } from "./compare-options.ts";
-export { type Condition, checkConditions, mapStatisticsOf, parseConditions, type Verdict } from "./conditions.ts";
+export {
+  type Condition,
+  checkConditions,
+  type Measured,
+  mapStatisticsOf,
+  parseConditions,
+  type Verdict,
+} from "./conditions.ts";
 export { FinishedPairs } from "./finished.ts";
 export { type Fit, fits } from "./fit.ts";
 export type { LoadOptions } from "./load.ts";

@@ -5,6 +5,7 @@ const named = {
   mean: (values: Float64Array) => meanOf(values.sort()),
   median: (values: Float64Array) => percentile(values, 50),
   std: (values: Float64Array) => standardDeviation(values.sort()),
+  "harmonic-mean": (values: Float64Array) => harmonicMean(values.sort()),
 } as const;
 
 /** One number of many: a name, or `p5` for the fifth percentile. */
@@ -67,6 +68,12 @@ function standardDeviation(sorted: Float64Array): number {
   if (!sorted.every(Number.isFinite)) return Number.POSITIVE_INFINITY;
   const mean = meanOf(sorted);
   return Math.sqrt(meanOf(sorted.map((x) => (x - mean) ** 2)));
+}
+
+/** Of x + 1, less 1, as VMAF pools the scores of frames (libvmaf): low values pull it down. NaN where a value is -1 or less. */
+function harmonicMean(sorted: Float64Array): number {
+  if (sorted[0] <= -1) return Number.NaN;
+  return 1 / meanOf(sorted.map((x) => 1 / (x + 1))) - 1;
 }
 
 /** A statistic of numbers; NaN of none, and where one of them is NaN. */

@@ -13,11 +13,14 @@ export class PairNumbers {
   readonly #values = new Map<string, number[]>();
   readonly #scores = new Map<string, number[]>();
   readonly #targets = new Map<string, number[]>();
+  readonly #losses: readonly Loss[];
+  readonly #groups = new Map<string, PairNumbers>();
 
   /** The losses whose scores are pooled; those of others are their values. */
   readonly #pooled: ReadonlySet<string>;
 
   constructor(losses: readonly Loss[]) {
+    this.#losses = losses;
     this.#pooled = new Set(losses.flatMap(({ label, definition }) => (definition?.poolScores ? [label] : [])));
   }
 
@@ -27,11 +30,28 @@ export class PairNumbers {
     return numbers;
   }
 
-  add({ values, scores = {}, targetValues = {} }: PairResult): void {
+  add(pair: PairResult): void {
+    const { values, scores = {}, targetValues = {}, group } = pair;
     this.count++;
+    if (group !== undefined) {
+      const { group: _, ...rest } = pair;
+      const numbers = this.ofGroup(group);
+      this.#groups.set(group, numbers);
+      numbers.add(rest);
+    }
     for (const [key, value] of Object.entries(values)) append(this.#values, key, value);
     for (const label of this.#pooled) append(this.#scores, label, scores[label]);
     for (const [label, value] of Object.entries(targetValues)) append(this.#targets, label, value);
+  }
+
+  /** The groups that pairs belong to, in the order in which they came. */
+  get groups(): string[] {
+    return [...this.#groups.keys()];
+  }
+
+  /** The numbers of the pairs of a group. */
+  ofGroup(group: string): PairNumbers {
+    return this.#groups.get(group) ?? new PairNumbers(this.#losses);
   }
 
   /** Of losses and map statistics, in the order in which pairs had them. */
@@ -139,9 +159,9 @@ export class Outcomes {
   }
 }
 
-function failureOf({ side, path, reason }: UnpairedImage): Failure {
+function failureOf({ side, path, reason, group }: UnpairedImage): Failure {
   const [output, target] = side === "output" ? [path, null] : [null, path];
-  return { output, target, error: reason };
+  return { output, target, ...(group === undefined ? {} : { group }), error: reason };
 }
 
 /** The failures of images without a partner. */

@@ -10,6 +10,9 @@ export interface MapStatistic {
   statistic: Statistic;
 }
 
+/** The word for what is compared: images of files, or frames of videos. */
+export type Unit = "pair" | "frame";
+
 /** The measurements of one pair. */
 export interface PairResult {
   /** The output's name relative to its folder. */
@@ -22,7 +25,7 @@ export interface PairResult {
   width: number;
   /** In pixels. */
   height: number;
-  /** The group of the pair, where its list names one. */
+  /** The group of the pair: a list names it, or the folders of targets that lie in several. */
   group?: string;
   /** The number of each loss by its label, and of each map statistic that was asked for (`deltaE.max`); what could not be computed is left out. */
   values: Record<string, number>;
@@ -38,6 +41,8 @@ export interface Failure {
   output: string | null;
   /** Path of the target; null for an output that has none. */
   target: string | null;
+  /** The group of a pair or target that could not be compared. */
+  group?: string;
   /** The label of the loss, where the others of the pair were computed. */
   loss?: string;
   /** The error in words. */

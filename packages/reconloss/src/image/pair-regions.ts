@@ -136,7 +136,8 @@ export async function addRegions(
     const found = maskOf?.(each);
     const regions = byName?.of(each);
     if (found !== undefined && "problem" in found) {
-      unpaired.push({ path: each.pair.output, side: "output", reason: found.problem });
+      const { output: path, group } = each.pair;
+      unpaired.push({ path, side: "output", reason: found.problem, ...(group === undefined ? {} : { group }) });
       continue;
     }
     const own =

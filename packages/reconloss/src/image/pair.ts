@@ -13,7 +13,7 @@ export interface ImagePair {
   mask?: string;
   /** Rectangles of the target that do not count. */
   ignore?: readonly Region[];
-  /** The group that it belongs to, such as a data set. */
+  /** The group that it belongs to, such as a data set: the list says so, or the folders of targets that lie in several. */
   group?: string;
 }
 
@@ -39,4 +39,6 @@ export interface UnpairedImage {
   path: string;
   side: "output" | "target";
   reason: string;
+  /** The group of a target, as {@link ImagePair.group}. */
+  group?: string;
 }

@@ -5,6 +5,7 @@ import { checkArguments, listNames } from "@reconloss/core/internal";
 import { reasonOf, systemPath } from "../files.ts";
 import { knownExtensions } from "./formats.ts";
 import { filesOfGlob, globMatcher, hasMagic, nameMatcher, splitGlob } from "./glob.ts";
+import { groupsOf } from "./groups.ts";
 import { describePassedOver, isImage, listFolder, naturally, type PassedOver } from "./listing.ts";
 import { sameName, stemOf } from "./names.ts";
 import type { ImagePair, PairOptions, UnpairedImage } from "./pair.ts";
@@ -153,9 +154,16 @@ async function pairSets(sets: Record<Side, ImageSet>, options: PairOptions): Pro
   const { pair, exclude = [] } = options;
   checkSets(sets, exclude);
   const { pairs: named, unpaired, proposal } = pair === undefined ? pairByName(sets) : pairAs(patternsOf(pair), sets);
+  const targets = sets.target.images;
+  const groups = new Map(groupsOf(targets).map((group, i) => [targets[i], group === undefined ? {} : { group }]));
   const pairs = named.map(({ output, target }) => ({
     targetName: target,
-    pair: { name: output, output: join(sets.output.folder, output), target: join(sets.target.folder, target) },
+    pair: {
+      name: output,
+      output: join(sets.output.folder, output),
+      target: join(sets.target.folder, target),
+      ...groups.get(target),
+    },
   }));
   const withRegions = await addRegions(
     pairs.sort((a, b) => naturally(a.pair.name, b.pair.name)),
@@ -164,7 +172,10 @@ async function pairSets(sets: Record<Side, ImageSet>, options: PairOptions): Pro
   return {
     pairs: withRegions.pairs,
     unpaired: [
-      ...unpaired.map(({ side, name, reason }) => ({ path: join(sets[side].folder, name), side, reason })),
+      ...unpaired.map(({ side, name, reason }) => ({
+        ...{ path: join(sets[side].folder, name), side, reason },
+        ...(side === "target" ? groups.get(name) : undefined),
+      })),
       ...withRegions.unpaired,
     ],
     passedOver: { output: sets.output.passedOver, target: sets.target.passedOver },

@@ -5,9 +5,9 @@ import { checkArguments } from "@reconloss/core/internal";
 import { type AppliedProtocol, recordOf } from "../compare/apply-protocol.ts";
 import { badness, type Comparison, formatNumber, isWorse, type PairResult, summarise } from "../compare/index.ts";
 import { hasMagic, splitGlob } from "../image/glob.ts";
+import { groupsOf } from "../image/groups.ts";
 import { naturally } from "../image/listing.ts";
 import { bootstrapInterval, meansWithoutOne, resampledMeans } from "./bootstrap.ts";
-import { groupsOf } from "./groups.ts";
 import type {
   JudgedCell,
   JudgedColumn,
@@ -91,7 +91,7 @@ function imagesOf(targets: string, methods: readonly JudgedMethod[]): JudgedImag
   const entries = [...images].sort(([a], [b]) => naturally(a, b));
   const folders = groupsOf(entries.map(([, { target }]) => targetName(targets, target)));
   return entries.map(([name, image], i) => {
-    // A list says itself what pairs belong to.
+    // Whoever paired them has said so, or a list; what is left is of pairs that were made otherwise.
     const group = image.pairs.find((pair) => pair?.group !== undefined)?.group ?? folders[i];
     return { name, ...image, ...(group === undefined ? {} : { group }) };
   });

@@ -1,6 +1,6 @@
 import { jsonText } from "@reconloss/core/internal";
 import { protocolInWords } from "../compare/apply-protocol.ts";
-import type { Verdict } from "../compare/index.ts";
+import type { BaselineRecord, Verdict } from "../compare/index.ts";
 import { csvLine, lossesInJson, pairInJson, verdictInJson } from "../compare/serialise.ts";
 import { checkJudgement } from "./table.ts";
 import type { Judgement } from "./types.ts";
@@ -8,22 +8,30 @@ import type { Judgement } from "./types.ts";
 /** Conditions that were checked of each method. */
 export type VerdictsByMethod = ReadonlyMap<string, readonly Verdict[]>;
 
+/** What came of holding each method against an earlier run, methods that only that run has among them. */
+export type BaselinesByMethod = ReadonlyMap<string, BaselineRecord>;
+
 /**
- * The judgement as one JSON object: `targets`, `methods` (where their outputs are, how many pairs each has), `losses` (specification, options, direction, by label), `groups`, `columns` (the table: of each metric and data set
+ * The judgement as one JSON object: `targets`, `methods` (where their outputs are, how many pairs each has, and the means over them), `losses` (specification, options, direction, by label), `groups`, `columns` (the table: of each metric and data set
  * how many images and, by method, mean, interval, place, and the difference from the best with its interval, p and corrected p), `pairs` (every image of every method), `statistics` (how intervals and tests were
- * made), `protocol`, `notes`, `failed` and `conditions`. Infinity and NaN are the strings "Infinity", "-Infinity" and "NaN".
+ * made), `protocol`, `notes`, `failed`, `conditions`, and `baseline` by method. Infinity and NaN are the strings "Infinity", "-Infinity" and "NaN".
  *
  * @param verdicts - what `checkConditions` gave of each method, where there were conditions
+ * @param baselines - what `compareWithBaseline` gave of each method, where there was an earlier run
  */
-export function judgementToJson(judgement: Judgement, verdicts?: VerdictsByMethod): string {
+export function judgementToJson(
+  judgement: Judgement,
+  verdicts?: VerdictsByMethod,
+  baselines?: BaselinesByMethod,
+): string {
   checkJudgement("judgementToJson", judgement);
   const { targets, methods, losses, images, groups, columns, statistics, protocol, notes, failed } = judgement;
   const object = {
     targets,
     methods: Object.fromEntries(
       methods.map(({ name, outputs, comparison }) => {
-        const { pairs, decode, passedOver } = comparison;
-        return [name, { outputs, pairs: pairs.length, decode, passedOver }];
+        const { pairs, mean, decode, passedOver } = comparison;
+        return [name, { outputs, pairs: pairs.length, mean, decode, passedOver }];
       }),
     ),
     losses: lossesInJson(losses),
@@ -40,6 +48,7 @@ export function judgementToJson(judgement: Judgement, verdicts?: VerdictsByMetho
       ),
     ),
     ...{ statistics, protocol, notes, failed },
+    baseline: baselines && Object.fromEntries(baselines),
     conditions:
       verdicts &&
       [...verdicts].flatMap(([method, list]) => list.map((verdict) => ({ method, ...verdictInJson(verdict) }))),

@@ -1,6 +1,6 @@
 import { type Loss, type LossFactory, ReconlossError } from "@reconloss/core";
 import { checkPixelRange } from "@reconloss/core/internal";
-import { type Condition, conditionsOf, isTrueOf, lossesIn } from "../compare/conditions.ts";
+import { type Condition, conditionsOf, isOfSeveral, isTrueOf, lossesIn } from "../compare/conditions.ts";
 import type { Statistic } from "../compare/statistics.ts";
 
 /** A condition that must be true of a pair: `ssim>0.99`, `deltaE.p99<2`. */
@@ -23,9 +23,9 @@ export function parseRequirements(
   const text = typeof conditions === "string" ? conditions : conditions.join(",");
   const losses = lossesIn(text, more);
   checkPixelRange(losses, "files");
-  return conditionsOf("toMatchImage", text, losses, more).map((condition) => {
-    const { label, map, over } = condition;
-    if (over !== "mean") {
+  return conditionsOf("toMatchImage", text, losses, { losses: more }).map((condition) => {
+    const { label, map } = condition;
+    if (isOfSeveral(condition)) {
       const advice =
         "is about many pairs, and here is one: leave out what stands around the loss, or take its map, deltaE.p99";
       throw new ReconlossError("syntax", `toMatchImage: "${condition.text}" ${advice}`);

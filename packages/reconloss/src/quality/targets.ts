@@ -1,5 +1,5 @@
 import { type Loss, type LossFactory, ReconlossError } from "@reconloss/core";
-import { type Condition, conditionsOf, isTrueOf, keyOf, lossesIn } from "../compare/conditions.ts";
+import { type Condition, conditionsOf, isOfSeveral, isTrueOf, keyOf, lossesIn } from "../compare/conditions.ts";
 
 /** Conditions that must be true of each image by itself, and the losses that they take. */
 export interface Targets {
@@ -24,8 +24,8 @@ export function parseTargets(
     return { losses: given ?? [], conditions: [conditionOf(target, given ?? [])], isMonotone: true };
   }
   const losses = given ?? lossesIn(target, more);
-  const conditions = conditionsOf("target", target, losses, more);
-  const ofSeveral = conditions.find(({ over }) => over !== "mean");
+  const conditions = conditionsOf("target", target, losses, { losses: more });
+  const ofSeveral = conditions.find(isOfSeveral);
   if (ofSeveral !== undefined) {
     const { text, operator, limit } = ofSeveral;
     const plain = `${keyOf(ofSeveral)}${operator}${limit}`;

@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { type Device, type Loss, type LossFactory, ReconlossError } from "@reconloss/core";
 import { checkDevice, checkFields, checkKind, checkPixelRange, parseLosses } from "@reconloss/core/internal";
 import { modelOptionsUnder } from "../compare/apply-protocol.ts";
-import { verdictsOf } from "../compare/conditions.ts";
+import { type Condition, keyOf, verdictsOf } from "../compare/conditions.ts";
 import {
   type AppliedProtocol,
   applyProtocol,
@@ -82,6 +82,8 @@ export interface MergedComparison {
   readonly pairing: Pick<Pairing, "proposal">;
   readonly comparison: Comparison;
   readonly verdicts?: readonly Verdict[];
+  /** Losses of one's own, from the modules of the plan. */
+  readonly plugins: readonly LossFactory[];
   /** The notes on pairs, with the number of pairs of each. */
   readonly noteGroups: readonly NoteGroup[];
   /** All pairs one after the other, as often as it is called: from memory, or from their parts where they are too many. */
@@ -213,11 +215,17 @@ async function prepare(settings: Settings) {
     if (weights.some((known) => known.name === name && known.sha256 === sha256)) continue;
     throw new ReconlossError("missing-weights", `weights ${name} on this machine are another file than was planned`);
   }
-  return {
-    losses,
-    applied,
-    conditions: fail === undefined ? undefined : parseConditions(fail, losses, factories, applied),
-  };
+  const parse = (text: string | undefined) =>
+    text === undefined ? undefined : parseConditions(text, losses, factories, applied);
+  return { losses, applied, plugins: factories, parse, conditions: parse(fail) };
+}
+
+/** Refuses conditions on what no shard has measured. */
+function checkMeasured(more: readonly Condition[], planned: readonly Condition[]): void {
+  const unknown = more.find((one) => one.map && !planned.some((other) => keyOf(other) === keyOf(one)));
+  if (unknown === undefined) return;
+  const problem = `the plan measured no ${keyOf(unknown)}; its own --fail says which statistics of maps it measures`;
+  throw new ReconlossError("invalid-argument", `fail: in "${unknown.text}", ${problem}`);
 }
 
 /** Losses over pairs of images; a part has a line of JSON for each pair. */
@@ -250,16 +258,20 @@ export const compareKind: ShardKind<MergedComparison> = {
     });
   },
 
-  async merge({ settings }, parts, { mostHeld }) {
+  async merge({ settings }, parts, { mostHeld, fail }) {
     const known = settings as unknown as Settings;
-    const { losses, applied, conditions } = await prepare(known);
+    const { losses, applied, plugins, parse, conditions: planned } = await prepare(known);
+    const more = parse(fail);
+    checkMeasured(more ?? [], planned ?? []);
+    const conditions = planned || more ? [...(planned ?? []), ...(more ?? [])] : undefined;
+    // What a condition is about may be left out of no pair.
+    const optional = new Set(known.optional.filter((label) => !more?.some((condition) => condition.label === label)));
     const all = new Outcomes(losses, mostHeld);
     async function* outcomes(): AsyncGenerator<Outcome, void, void> {
       if (all.held !== undefined) return yield* all.held;
       for (const part of parts) for await (const line of contentLines(part)) yield outcomeOf(line);
     }
     for (const part of parts) for await (const line of contentLines(part)) all.add(outcomeOf(line));
-    const optional = new Set(known.optional);
     const comparison: Comparison = {
       ...summaryOf(losses, all, unpairedFailures(known.unpaired), optional, applied),
       ...(known.passedOver === undefined ? {} : { passedOver: known.passedOver }),
@@ -270,6 +282,7 @@ export const compareKind: ShardKind<MergedComparison> = {
       targets,
       pixels,
       comparison,
+      plugins,
       pairing: { proposal: known.proposal },
       noteGroups: all.groups,
       outcomes,

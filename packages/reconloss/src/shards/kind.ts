@@ -23,6 +23,8 @@ export interface MergeOptions {
    * the same. Parts at an address are fetched for the merge alone, and cannot be read by `outcomes()` after it. Default: all.
    */
   mostHeld?: number;
+  /** Of a comparison: conditions besides those of the plan, as `reconloss compare --fail` takes them. Map statistics must be among those that the plan's conditions measured. */
+  fail?: string;
 }
 
 /** A kind of work that is done in shards: an entry of the table in kinds.ts. */

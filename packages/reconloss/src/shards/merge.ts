@@ -40,7 +40,7 @@ export async function withMerged<T>(
   use: (merged: Merged) => Promise<T>,
 ): Promise<T> {
   checkKind("folder", folder, "string");
-  checkFields("options", options, { mostHeld: "number" });
+  checkFields("options", options, { mostHeld: "number", fail: "string" });
   const manifest = await readManifest(folder);
   const planned = new PlanParts(folder, manifest);
   try {

@@ -36,6 +36,10 @@ export interface FrameResult {
   readonly name?: string;
   /** By label of the loss, over all planes; and `psnr.y`, `psnr.u`, `psnr.v` of each plane. */
   readonly values: Readonly<Record<string, number>>;
+  /** Under the same names, the scores that losses with `pooling=dataset` pool over frames. */
+  readonly scores?: Readonly<Record<string, number>>;
+  /** The group, of files in folders within the folder. */
+  readonly group?: string;
 }
 
 /** The result of a comparison of two videos. */
@@ -197,7 +201,7 @@ export async function compareVideos(
       first.giveBack(a);
       second.giveBack(b);
       const time = output.times[frames.length] ?? frames.length / (output.rate || 1);
-      const frame = { frame: frames.length, time, values: measured.values };
+      const frame = { frame: frames.length, time, ...measured };
       for (const [label, score] of Object.entries(measured.scores)) (scores[label] ??= []).push(score);
       frames.push(frame);
       onFrame?.(frame, total);
@@ -311,7 +315,8 @@ export async function compareFrames(
     if (result === undefined) continue;
     size ??= [result.width, result.height];
     for (const [label, score] of Object.entries(result.scores ?? {})) (scores[label] ??= []).push(score);
-    const frame = { frame: frames.length, name: result.name, values: result.values };
+    const { name, values, scores: own, group } = result;
+    const frame = { frame: frames.length, name, values, scores: own, ...(group === undefined ? {} : { group }) };
     frames.push(frame);
     onFrame?.(frame, pairs.length);
   }

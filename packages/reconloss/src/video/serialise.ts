@@ -1,6 +1,7 @@
 import { checkArguments, jsonText } from "@reconloss/core/internal";
 import type { Verdict } from "../compare/conditions.ts";
 import { csvLine, lossesInJson, verdictInJson } from "../compare/serialise.ts";
+import type { BaselineRecord } from "../compare/types.ts";
 import type { VideoComparison } from "./compare.ts";
 import type { VideoInfo } from "./probe.ts";
 
@@ -17,7 +18,11 @@ export function framesToCsv(comparison: VideoComparison): string {
 }
 
 /** The comparison as one JSON object. */
-export function framesToJson(comparison: VideoComparison, verdicts?: readonly Verdict[]): string {
+export function framesToJson(
+  comparison: VideoComparison,
+  verdicts?: readonly Verdict[],
+  baseline?: BaselineRecord,
+): string {
   checkArguments("framesToJson", {
     comparison: [comparison, "object", ["paths", "losses", "frames"]],
     verdicts: [verdicts, "objects?"],
@@ -30,7 +35,8 @@ export function framesToJson(comparison: VideoComparison, verdicts?: readonly Ve
       target: videos ? plain(videos.target) : { path: paths.target },
       ...{ width, height, planes },
       losses: lossesInJson(losses),
-      ...{ statistics, pooled, notes, failed, frames },
+      ...{ statistics, pooled, baseline, notes, failed },
+      frames: frames.map(({ scores: _, ...frame }) => frame),
       conditions: verdicts?.map(verdictInJson),
     },
     2,

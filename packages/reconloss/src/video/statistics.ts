@@ -16,8 +16,8 @@ export function frameStatistics(values: readonly number[]): FrameStatistics | un
   const statistics = statisticsOf(finite);
   if (statistics === undefined) return undefined;
   const { n, mean, median, min, max, std } = statistics;
-  const inverses = finite.reduce((sum, value) => sum + 1 / (value + 1), 0);
-  const harmonicMean = finite.every((value) => value > -1) ? finite.length / inverses - 1 : undefined;
+  const harmonic = statisticOf("harmonic-mean", finite);
+  const harmonicMean = Number.isNaN(harmonic) ? undefined : harmonic;
   const [p5, p95] = (["p5", "p95"] as const).map((statistic) => statisticOf(statistic, finite));
   return { n, notFinite: values.length - n, mean, harmonicMean, p5, median, p95, min, max, std };
 }

@@ -9,7 +9,7 @@ function commonParts(lists: readonly (readonly string[])[]): number {
 }
 
 /**
- * The data set that each image belongs to, by the folders that its name has: `Set5/HR/baby.png` and `Set14/HR/comic.png` are of Set5 and Set14. Folders that all have in common, first or last,
+ * The group that each image belongs to, such as a data set, by the folders that its name has: `Set5/HR/baby.png` and `Set14/HR/comic.png` are of Set5 and Set14. Folders that all have in common, first or last,
  * name none; files beside the folders of others are of `.`.
  *
  * @param names - with `/` between folders
