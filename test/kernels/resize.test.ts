@@ -64,6 +64,15 @@ describe.each(builds)("%s build", (build) => {
 });
 
 test.each(resizers)("%s keeps an image of the same size, and white white", async (resizer) => {
+  // Every level of 8 and 16 bits, divided by white as a division in float64 is rounded.
+  for (const levels of [
+    Uint8Array.from({ length: 256 }, (_, i) => i),
+    Uint16Array.from({ length: 65536 }, (_, i) => i),
+  ]) {
+    const all = { data: levels, width: 256, height: levels.length / 256, channels: 1 as const };
+    const { data } = await runResize(all, [all.height, 256], resizer);
+    expect(data.every((value, i) => value === Math.fround(levels[i] / (levels.length - 1)))).toBe(true);
+  }
   const pixels = randomPixels(16, 3, 21, 34, 1);
   expect(await runResize(pixels, [21, 34], resizer)).toEqual(fromPixels(pixels));
   const white = await runResize({ ...pixels, data: new Uint8Array(pixels.data.length).fill(255) }, [50, 9], resizer);

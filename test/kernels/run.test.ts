@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
+import { sharedBytes } from "../../packages/core/src/kernels/arena.ts";
 import {
   type HaarPsiSpec,
   type KernelPasses,
@@ -132,6 +133,13 @@ afterAll(() => setKernelThreads(undefined));
 
 describe("interleaved pixels give exactly what their planes give", () => {
   test.each([8, 16] as const)("%i bits", async (bits) => {
+    const places = sharedBytes(2, 6 * 41 * 53 * (bits / 8) + 2);
+    const inPlace = (image: Pixels, place: Uint8Array): Pixels => {
+      const samples = image.data.constructor as typeof Uint8Array;
+      const data = new samples(place.buffer, place.byteOffset + bits / 8, image.data.length);
+      data.set(image.data);
+      return { ...image, data };
+    };
     for (const [name, spec] of Object.entries(specs) as [string, KernelSpec][]) {
       for (const channels of coloured.includes(spec.kind) ? [1, 3] : [1, 2, 3, 4, 5]) {
         const [output, target] = [pixels(bits, channels, 41, 53, 1), pixels(bits, channels, 41, 53, 2)];
@@ -144,6 +152,17 @@ describe("interleaved pixels give exactly what their planes give", () => {
           [withAlpha(output.pixels), target.pixels],
         ]) {
           expectSame(await runKernel(spec, x, y, options), wanted, `${name}, ${channels} channels`);
+        }
+        // The score alone, of which kernels may take the samples as they are; in the memory of kernels, too, where an image begins at any byte.
+        const score = await runKernel(spec, output.tensor, target.tensor);
+        for (const [x, y] of [
+          [output.pixels, target.pixels],
+          [withAlpha(output.pixels), target.pixels],
+          [withAlpha(output.pixels), withAlpha(target.pixels)],
+        ]) {
+          expectSame(await runKernel(spec, x, y), score, `${name}, ${channels} channels, score alone`);
+          const [a, b] = [inPlace(x, places[0]), inPlace(y, places[1])];
+          expectSame(await runKernel(spec, a, b), score, `${name}, ${channels} channels, in place`);
         }
       }
     }

@@ -6,6 +6,7 @@ import { l1, psnr, ssim, ssimulacra2 } from "../../packages/core/src/losses/inde
 import { toImageSync } from "../../packages/core/src/pixels/input.ts";
 import { FrameStream } from "../../packages/reconloss/src/video/frames.ts";
 import { compareFrames, compareVideos, probeVideo } from "../../packages/reconloss/src/video/index.ts";
+import { writingToPipe, writingToSocket } from "../../packages/reconloss/src/video/writing.ts";
 import { run } from "../cli/run.ts";
 import { temporaryFolder } from "../folder.ts";
 
@@ -222,7 +223,7 @@ describe.skipIf(!hasFfmpeg)("videos", () => {
       // Time for the pipe to run ahead.
       await new Promise((resolve) => setImmediate(resolve));
       frames++;
-      stream.giveBack(frame);
+      stream.giveBack();
     }
     expect(frames).toBe(200);
     expect(seen.size).toBeLessThanOrEqual(3);
@@ -232,6 +233,34 @@ describe.skipIf(!hasFfmpeg)("videos", () => {
     await left.next();
     await left.close();
     expect(left.problem()).toBeUndefined();
+  });
+
+  it.each([
+    ["a socket", writingToSocket],
+    ["a pipe, as on Windows", writingToPipe],
+  ])("come by %s, every byte in its place, and wait where there is no room", async (_, startWriting) => {
+    make("some.mkv", "gray", { frames: 40 });
+    const args = ["-v", "error", "-i", at("some.mkv"), "-f", "rawvideo", "-pix_fmt", "gray", "pipe:1"];
+    const wanted = execFileSync("ffmpeg", args);
+    const bytes = new Uint8Array(wanted.length + 1);
+    // Small pieces, and room for a hundred thousand bytes at a time.
+    let [filled, until] = [0, 100_000];
+    let isFull = () => {};
+    const writing = await startWriting(args, {
+      room: () => bytes.subarray(filled, Math.min(filled + 4321, bytes.length)),
+      took: (count) => {
+        filled += count;
+        if (filled >= until) setImmediate(() => isFull());
+        return filled < until;
+      },
+    });
+    isFull = () => {
+      until += 100_000;
+      writing?.goOn();
+    };
+    expect(await writing?.ended).toBe(0);
+    expect(filled).toBe(wanted.length);
+    expect(wanted.equals(bytes.subarray(0, filled))).toBe(true);
   });
 
   it("without ffmpeg on PATH are an error that says how to get it", async () => {

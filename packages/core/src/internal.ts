@@ -10,6 +10,7 @@ export { checkWritableName, parseOptions, specificationOf } from "./definitions/
 export { checkModel, readMetadata } from "./graph/onnx-metadata.ts";
 export { plainFile } from "./graph/onnx-plain.ts";
 export { trace } from "./graph/receptive-field.ts";
+export { sharedBytes } from "./kernels/arena.ts";
 export { checkPixelRange } from "./losses/checks.ts";
 export { BaseLoss, isLossFactory } from "./losses/loss.ts";
 export { parseLoss, parseLosses } from "./losses/parse.ts";

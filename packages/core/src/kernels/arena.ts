@@ -78,23 +78,40 @@ export function arenaOf(arrays: readonly ArrayBufferView[]): Arena | undefined {
  * ```
  */
 export function sharedTensors(...shapes: readonly Shape[]): Tensor[] {
-  const lengths = shapes.map((shape) => {
+  const sizes = shapes.map((shape) => {
     checkArguments("sharedTensors", { shape: [shape, "list"] });
     if (shape.length !== 4 || shape.some((size) => !Number.isInteger(size) || size < 0)) {
       throw new ReconlossError("shape", `sharedTensors: ${formatShape(shape)} is no shape of a batch [n, c, h, w]`);
     }
-    return shape.reduce((product, size) => product * size);
+    return Float32Array.BYTES_PER_ELEMENT * shape.reduce((product, size) => product * size);
   });
+  const { buffer, starts } = roomsFor(sizes);
+  return shapes.map((shape, index) => {
+    const length = sizes[index] / Float32Array.BYTES_PER_ELEMENT;
+    return new Tensor(new Float32Array(buffer, starts[index], length), shape);
+  });
+}
+
+/** A new memory of kernels with room for so many bytes each. */
+function roomsFor(sizes: readonly number[]): { buffer: ArrayBufferLike; starts: readonly number[] } {
   const starts: number[] = [];
   let bytes = 0;
-  for (const length of lengths) {
-    starts.push(bytes);
-    bytes += Math.ceil((length * Float32Array.BYTES_PER_ELEMENT) / alignment) * alignment + alignment;
+  for (const size of sizes) {
+    starts.push(firstPages * pageBytes + bytes);
+    bytes += Math.ceil(size / alignment) * alignment + alignment;
   }
   const arena = new Arena(bytes);
   const { buffer } = arena.memory;
   byBuffer.set(buffer, arena);
-  return shapes.map((shape, index) => {
-    return new Tensor(new Float32Array(buffer, firstPages * pageBytes + starts[index], lengths[index]), shape);
-  });
+  return { buffer, starts };
+}
+
+/** Arrays of `size` bytes in one memory of kernels, as {@link sharedTensors} are: for pixels that are read into them; arrays of their own where no memory has room for all. */
+export function sharedBytes(count: number, size: number): Uint8Array[] {
+  try {
+    const { buffer, starts } = roomsFor(Array.from({ length: count }, () => size));
+    return starts.map((start) => new Uint8Array(buffer, start, size));
+  } catch {
+    return Array.from({ length: count }, () => new Uint8Array(size));
+  }
 }

@@ -27,6 +27,16 @@ export interface KernelExports {
   inspect(source: number, count: number, result: number): void;
   unpack8(source: number, step: number, planes: number, channels: number, pixels: number, stride: number): void;
   unpack16(source: number, step: number, planes: number, channels: number, pixels: number, stride: number): void;
+  pointwiseBytes(
+    kind: number,
+    x: number,
+    stepX: number,
+    y: number,
+    stepY: number,
+    channel: number,
+    count: number,
+    epsilon: number,
+  ): number;
   pointwise(
     kind: number,
     x: number,
@@ -450,27 +460,29 @@ export class Kernels {
       }
       return;
     }
-    this.#stage(rows, from, to, staging);
     const unpack = rows.data instanceof Uint16Array ? this.run.unpack16 : this.run.unpack8;
-    const first = staging + channels[0] * rows.data.BYTES_PER_ELEMENT;
+    const first = this.stage(rows, from, to, staging) + channels[0] * rows.data.BYTES_PER_ELEMENT;
     unpack(first, rows.step, address, channels[1] - channels[0], to - from, stride);
   }
 
-  /** Brings the samples of interleaved pixels [from, to), unless they are there. */
-  #stage(rows: Rows, from: number, to: number, staging: number): void {
-    const { data } = rows;
+  /** The address of the samples of interleaved pixels [from, to): where they lie, or the staging, to which they are brought unless they are there. */
+  stage(rows: Rows, from: number, to: number, staging: number): number {
+    const { data, address } = rows;
     const at = sampleIndex(rows, 0, from);
+    if (address !== undefined) return address + at * data.BYTES_PER_ELEMENT;
     const length = sampleIndex(rows, 0, to) - at;
     const there = this.#staged.get(staging);
-    if (there?.data === data && there.at === at && there.length === length) return;
+    if (there?.data === data && there.at === at && there.length === length) return staging;
     const memory = data instanceof Uint16Array ? Uint16Array : Uint8Array;
     new memory(this.memory.buffer, staging, length).set(data.subarray(at, at + length));
     this.#staged.set(staging, { data, at, length });
+    return staging;
   }
 
   /** The address of staging for this many pixels of rows; 0 where they need none. */
   staging(rows: Rows, pixels: number): number {
-    return rows.layout === "planar" ? 0 : this.bytes(sampleCount(rows, pixels) * rows.data.BYTES_PER_ELEMENT);
+    if (rows.layout === "planar" || rows.address !== undefined) return 0;
+    return this.bytes(sampleCount(rows, pixels) * rows.data.BYTES_PER_ELEMENT);
   }
 
   /** Reads pixels [from, to) of one channel of planes, or of the only one that there is. */
@@ -482,11 +494,11 @@ export class Kernels {
    * The address of pixels [from, to) of channels as planes, and their stride in floats: where they lie, or where {@link Kernels.read} brings them.
    */
   source(...[rows, channels, from, to, address, stride, staging, noting]: Parameters<Kernels["read"]>): Planes {
-    if (rows.address === undefined) {
+    if (!arePlanesInPlace(rows)) {
       this.read(rows, channels, from, to, address, stride, staging, noting);
       return { address, stride };
     }
-    const place = rows.address + 4 * sampleIndex(rows, channels[0], from);
+    const place = rows.address! + 4 * sampleIndex(rows, channels[0], from);
     if (rows.noted && noting !== "by the kernel") {
       for (let channel = channels[0]; channel < channels[1]; channel++) {
         this.run.inspect(place + 4 * (channel - channels[0]) * rows.held, to - from, this.noteOf(rows));
@@ -513,6 +525,11 @@ export class Kernels {
       this.write(rows, channel, from, to, address + 4 * channel * stride);
     }
   }
+}
+
+/** Whether kernels can work on rows where they lie: float planes in their memory. */
+export function arePlanesInPlace({ address, layout }: Rows): boolean {
+  return address !== undefined && layout === "planar";
 }
 
 /** From one plane of so many pixels to the next, in floats: aligned for vectors of four, which may reach past the end. */

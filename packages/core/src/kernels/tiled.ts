@@ -1,4 +1,4 @@
-import { Tensor } from "../tensor.ts";
+import type { Tensor } from "../tensor.ts";
 import { type Arena, arenaOf } from "./arena.ts";
 import { loadedKernels, loadKernels, loadKernelsIn } from "./load.ts";
 import type { Kernels } from "./module.ts";
@@ -128,7 +128,7 @@ export function runTiledSync(kernels: Kernels, task: StripTask): TiledResult {
 /** The memory that a kernel can work in without copies. */
 function arenaFor({ kernel, output, target, weight, grad, map }: StripTask): Arena | undefined {
   const images = target === undefined ? [output] : [output, target];
-  if (weight || !kernel.inPlace || map || !images.every((image) => image instanceof Tensor)) return undefined;
+  if (weight || !kernel.inPlace || map) return undefined;
   // Vectors of four reach past the end of rows that are not a multiple of it, where other gradients may be.
   if (grad && dimensions(output).planes[2] % 4 !== 0) return undefined;
   return arenaOf([...images.map(({ data }) => data), ...(grad ? [grad] : [])]);

@@ -5,7 +5,7 @@ import { comparePairs } from "../compare/compare.ts";
 import type { CompareOptions } from "../compare/compare-options.ts";
 import { pairFolders } from "../image/index.ts";
 import { defaultLimitPixels } from "../image/limit.ts";
-import { checkFrameSize, FrameStream } from "./frames.ts";
+import { checkFrameSize, FrameStream, framesFor } from "./frames.ts";
 import { parsePixelFormat } from "./pixel-format.ts";
 import { type FrameLayout, layoutOf, planesFor, type VideoPlanes } from "./planes.ts";
 import { probeVideo, type VideoInfo } from "./probe.ts";
@@ -187,8 +187,11 @@ export async function compareVideos(
   const failed: string[] = [];
   const streams: FrameStream[] = [];
   try {
+    const memory = framesFor(2, Math.max(...layouts.map(({ bytes }) => bytes)));
     for (const [index, { path }] of [output, target].entries()) {
-      streams.push(await FrameStream.open(path, layouts[index].bytes, layouts[index].options));
+      const { bytes, options } = layouts[index];
+      const frames = memory[index].map((frame) => frame.subarray(0, bytes));
+      streams.push(await FrameStream.open(path, bytes, options, frames));
     }
     const [first, second] = streams;
     for (;;) {
@@ -198,8 +201,7 @@ export async function compareVideos(
         break;
       }
       const measured = await measureFrame([layouts[0].read(a), layouts[1].read(b)], layouts[0], losses, device);
-      first.giveBack(a);
-      second.giveBack(b);
+      for (const stream of streams) stream.giveBack();
       const time = output.times[frames.length] ?? frames.length / (output.rate || 1);
       const frame = { frame: frames.length, time, ...measured };
       for (const [label, score] of Object.entries(measured.scores)) (scores[label] ??= []).push(score);

@@ -1,27 +1,32 @@
 import { ReconlossError } from "@reconloss/core";
-import { asInput, everyFrameOnce, type Running, start } from "./ffmpeg.ts";
+import { sharedBytes } from "@reconloss/core/internal";
+import { asInput, everyFrameOnce } from "./ffmpeg.ts";
 import { pictureStream } from "./probe.ts";
+import { startWriting, type Writing } from "./writing.ts";
 
 /** The number of frames of a video in memory: in work, and decoded ahead. */
 const framesAhead = 3;
 
+/** Memory for the frames of so many videos; losses work on frames where they lie. */
+export function framesFor(videos: number, frameBytes: number): Uint8Array[][] {
+  const all = sharedBytes(videos * framesAhead, frameBytes);
+  return Array.from({ length: videos }, (_, video) => all.slice(video * framesAhead, (video + 1) * framesAhead));
+}
+
 /**
- * The frames of a video one after the other, as ffmpeg decodes them and writes them to a pipe. No more than a few are in memory: while nobody takes them, the pipe is not read, and ffmpeg waits.
+ * The frames of a video one after the other, as ffmpeg decodes them and writes them to this process. No more than a few are in memory, always the same in turn: while all are full, nothing is read, and
+ * ffmpeg waits.
  */
 export class FrameStream {
   readonly path: string;
-  readonly #running: Running;
-  readonly #frameBytes: number;
-  /** Frames that are whole, in order. */
-  readonly #whole: Uint8Array[] = [];
-  /** Frames that can be filled again. */
-  readonly #free: Uint8Array[] = [];
-  /** Undefined where there is no room. */
-  #filling: Uint8Array | undefined;
+  readonly #frames: readonly Uint8Array[];
+  #writing!: Writing;
+  /** The number of frames that were filled, taken, and given back. */
+  #made = 0;
+  #taken = 0;
+  #back = 0;
+  /** Bytes of the frame that is being filled. */
   #filled = 0;
-  /** Bytes that came of the pipe when there was no room: the rest of a piece, and, since Node reads a pipe to its end when the process has ended, what was in the pipe then. */
-  #rest: Uint8Array[] = [];
-  #made = 1;
   #wake: (() => void) | undefined;
   #isAtEnd = false;
   #code = 0;
@@ -32,66 +37,60 @@ export class FrameStream {
   /**
    * @param frameBytes - the size of a frame
    * @param output - ffmpeg's options for what is written
+   * @param frames - one video's of {@link framesFor}; default: its own
    */
-  static async open(path: string, frameBytes: number, output: readonly string[]): Promise<FrameStream> {
+  static async open(
+    path: string,
+    frameBytes: number,
+    output: readonly string[],
+    frames = framesFor(1, frameBytes)[0],
+  ): Promise<FrameStream> {
     const once = await everyFrameOnce();
     const args = ["-nostdin", "-hide_banner", "-v", "error", "-i", asInput(path), "-map", `0:${pictureStream}`];
-    return new FrameStream(
-      path,
-      frameBytes,
-      start("ffmpeg", [...args, ...once, "-f", "rawvideo", ...output, "pipe:1"]),
-    );
+    const stream = new FrameStream(path, frames);
+    await stream.#start([...args, ...once, "-f", "rawvideo", ...output, "pipe:1"]);
+    return stream;
   }
 
-  private constructor(path: string, frameBytes: number, running: Running) {
+  private constructor(path: string, frames: readonly Uint8Array[]) {
     this.path = path;
-    this.#frameBytes = frameBytes;
-    this.#running = running;
-    this.#filling = new Uint8Array(frameBytes);
-    const { stdout } = running.process;
-    stdout?.on("data", (piece: Uint8Array) => this.#take(piece));
-    running.ended.then(
-      (code) => {
-        this.#code = code;
-        this.#isAtEnd = true;
-        this.#wake?.();
-      },
-      (error) => {
-        this.#failure = error;
-        this.#isAtEnd = true;
-        this.#wake?.();
-      },
-    );
+    this.#frames = frames;
   }
 
-  /** Puts a piece of the pipe into frames, as far as there is room. */
-  #take(piece: Uint8Array): void {
-    for (let from = 0; from < piece.length; ) {
-      if (this.#filling === undefined) {
-        this.#rest.push(piece.subarray(from));
-        this.#running.process.stdout?.pause();
-        return;
-      }
-      const end = Math.min(from + this.#frameBytes - this.#filled, piece.length);
-      this.#filling.set(piece.subarray(from, end), this.#filled);
-      this.#filled += end - from;
-      from = end;
-      if (this.#filled < this.#frameBytes) continue;
-      this.#whole.push(this.#filling);
+  async #start(args: readonly string[]): Promise<void> {
+    this.#writing = await startWriting(args, {
+      room: () => this.#frames[this.#made % this.#frames.length].subarray(this.#filled),
+      took: (bytes) => this.#took(bytes),
+    });
+    this.#writing.ended
+      .then(
+        (code) => {
+          this.#code = code;
+        },
+        (error) => {
+          this.#failure = error;
+        },
+      )
+      .then(() => {
+        this.#isAtEnd = true;
+        this.#wake?.();
+      });
+  }
+
+  /** Notes bytes that lie in the frame that is being filled; whether there is room for more. */
+  #took(bytes: number): boolean {
+    this.#filled += bytes;
+    if (this.#filled === this.#frames[0].length) {
       this.#filled = 0;
-      this.#filling = this.#free.pop() ?? (this.#made < framesAhead ? this.#make() : undefined);
+      this.#made++;
       this.#wake?.();
     }
-  }
-
-  #make(): Uint8Array {
-    this.#made++;
-    return new Uint8Array(this.#frameBytes);
+    return this.#made - this.#back < this.#frames.length;
   }
 
   /** The next frame, which is the caller's until it is given back; undefined at the end. */
   async next(): Promise<Uint8Array | undefined> {
-    while (this.#whole.length === 0) {
+    while (this.#taken === this.#made) {
       if (this.#failure !== undefined) throw this.#failure;
       if (this.#isAtEnd) return undefined;
       await new Promise<void>((resolve) => {
@@ -99,38 +98,32 @@ export class FrameStream {
       });
       this.#wake = undefined;
     }
-    return this.#whole.shift();
+    return this.#frames[this.#taken++ % this.#frames.length];
   }
 
-  /** Lets a frame be filled again. */
-  giveBack(frame: Uint8Array): void {
-    if (this.#filling !== undefined) {
-      this.#free.push(frame);
-      return;
-    }
-    this.#filling = frame;
-    const rest = this.#rest;
-    this.#rest = [];
-    for (const piece of rest) this.#take(piece);
-    if (this.#rest.length === 0) this.#running.process.stdout?.resume();
+  /** Lets the frame that was taken first be filled again. */
+  giveBack(): void {
+    const wasFull = this.#made - this.#back === this.#frames.length;
+    this.#back++;
+    if (wasFull) this.#writing.goOn();
   }
 
   /** The problem of the file, so far or, at the end, in all: an error message of ffmpeg, or half a frame. */
   problem(): string | undefined {
     if (this.#left !== undefined) return this.#left || undefined;
-    const complaint = this.#running.complaint().split("\n")[0];
+    const complaint = this.#writing.running.complaint().split("\n")[0];
     if (complaint !== "" || this.#code !== 0) return complaint || `ffmpeg ended with ${this.#code}`;
     return this.#isAtEnd && this.#filled > 0 ? "its last frame is not whole" : undefined;
   }
 
   /** Ends ffmpeg, wherever it is, and waits for it. What it says of that is no problem of the file. */
   async close(): Promise<void> {
-    const { process, ended, complaint } = this.#running;
+    const { running, ended, stop } = this.#writing;
     if (!this.#isAtEnd) {
-      this.#left = complaint().split("\n")[0];
-      process.kill("SIGKILL");
+      this.#left = running.complaint().split("\n")[0];
+      running.process.kill("SIGKILL");
     }
-    process.stdout?.destroy();
+    stop();
     await ended.catch(() => {});
   }
 }

@@ -44,8 +44,7 @@ export async function* framePictures(
       const [a, b] = [await output.next(), await target.next()];
       if (a === undefined || b === undefined) return;
       yield pictureOf(frame, imageOf(a, videos.output), imageOf(b, videos.target));
-      output.giveBack(a);
-      target.giveBack(b);
+      for (const stream of streams) stream.giveBack();
     }
   } finally {
     await Promise.all(streams.map((stream) => stream.close()));

@@ -1,5 +1,6 @@
 import { GREATEST_BITS, inspect, LEAST_BITS, noteBits } from "./inspect";
 import { firstLanes, laneSum, multiplyAdd, signed, size, widen } from "./simd";
+import { divideByWhite, picking } from "./unpack";
 
 // Losses that look at one sample at a time: |d|, d^2, sqrt(d^2 + eps^2) - eps, with d = output - target.
 
@@ -83,6 +84,65 @@ const LEAST_ROOT: f32 = 1.1e-19;
     rest = f32x4.add(rest, v128.and(value, firstLanes(<i32>((end - i) >> 2))));
   }
   return laneSum(f64x2.add(total, widen(rest)));
+}
+
+/** The summand of four samples of 8 bits: those of the floats that they stand for. */
+// @ts-ignore: decorator
+@inline function stepOfBytes(kind: i32, x: v128, y: v128, eps: v128, epsSquared: v128, one: v128): v128 {
+  const zero = f32x4.splat(0);
+  return step(kind, false, false, false, divideByWhite(x, 8), divideByWhite(y, 8), 0, 0, 0, eps, epsSquared, one, zero, zero);
+}
+
+/** {@link run} of one channel of interleaved samples of 8 bits, to the same bits: sums are taken in the same order. */
+// @ts-ignore: decorator
+@inline function runBytes(kind: i32, x: usize, stepX: i32, y: usize, stepY: i32, channel: i32, count: i32, epsilon: f32): f64 {
+  const eps = f32x4.splat(epsilon), epsSquared = f32x4.splat(epsilon * epsilon), one = f32x4.splat(1);
+  const pickX = picking(stepX, channel), pickY = picking(stepY, channel);
+  const arePlanes = stepX == 1 && stepY == 1;
+  let total = f64x2.splat(0);
+  let i: i32 = 0;
+  const whole = count & ~7;
+  while (i < whole) {
+    let first = f32x4.splat(0), second = f32x4.splat(0);
+    const end = min(whole, i + 1024);
+    if (arePlanes) {
+      for (; i < end; i += 8) {
+        const a = v128.load8x8_u(x + i), b = v128.load8x8_u(y + i);
+        first = f32x4.add(first, stepOfBytes(kind, i32x4.extend_low_i16x8_u(a), i32x4.extend_low_i16x8_u(b), eps, epsSquared, one));
+        second = f32x4.add(second, stepOfBytes(kind, i32x4.extend_high_i16x8_u(a), i32x4.extend_high_i16x8_u(b), eps, epsSquared, one));
+      }
+    } else {
+      for (; i < end; i += 8) {
+        first = f32x4.add(first, stepOfBytes(kind, four(x, i, stepX, pickX), four(y, i, stepY, pickY), eps, epsSquared, one));
+        second = f32x4.add(second, stepOfBytes(kind, four(x, i + 4, stepX, pickX), four(y, i + 4, stepY, pickY), eps, epsSquared, one));
+      }
+    }
+    total = f64x2.add(total, f64x2.add(widen(first), widen(second)));
+  }
+  let rest = f32x4.splat(0);
+  for (; i < count; i += 4) {
+    const value = stepOfBytes(kind, four(x, i, stepX, pickX), four(y, i, stepY, pickY), eps, epsSquared, one);
+    rest = f32x4.add(rest, v128.and(value, firstLanes(count - i)));
+  }
+  return laneSum(f64x2.add(total, widen(rest)));
+}
+
+/** The samples of a channel of pixels [i, i + 4), as whole numbers. */
+// @ts-ignore: decorator
+@inline function four(source: usize, i: i32, step: i32, pick: v128): v128 {
+  return i8x16.swizzle(v128.load(source + <usize>(i * step)), pick);
+}
+
+/**
+ * {@link pointwise} of channel number `channel` of pixels of 8 bits a sample, whose values are divided by 255, without gradient, map and weights. `stepX`, `stepY`: samples from pixel to pixel, 1 to
+ * 4. Reads up to 15 bytes beyond the end of each array.
+ */
+export function pointwiseBytes(
+  kind: i32, x: usize, stepX: i32, y: usize, stepY: i32, channel: i32, count: i32, epsilon: f32,
+): f64 {
+  if (kind == L1) return runBytes(L1, x, stepX, y, stepY, channel, count, epsilon);
+  if (kind == MSE) return runBytes(MSE, x, stepX, y, stepY, channel, count, epsilon);
+  return runBytes(CHARBONNIER, x, stepX, y, stepY, channel, count, epsilon);
 }
 
 // @ts-ignore: decorator

@@ -1,4 +1,5 @@
-import { type Kernels, sumInOrder } from "../module.ts";
+import { arePlanesInPlace, type Kernels, sumInOrder } from "../module.ts";
+import type { Rows } from "../rows.ts";
 import type { Planes, PointwiseSpec } from "../types.ts";
 import { channelReader } from "./channel-reader.ts";
 import { evenStrips, type StripData, type StripKernel } from "./strip.ts";
@@ -37,10 +38,14 @@ function scorePixels(
   [channels, height, width]: Planes,
   first: number,
   end: number,
-  { output, target, grad, map, weight }: StripData,
+  data: StripData,
 ): number {
+  const { output, target, grad, map, weight } = data;
   const epsilon = spec.kind === "charbonnier" ? spec.epsilon : 0;
-  const inPlace = output.address !== undefined && !map;
+  if (!(grad || map || weight) && [output, target!].every(areBytes)) {
+    return scoreBytes(kernels, kinds[spec.kind], epsilon, first, end, data);
+  }
+  const inPlace = [output, target!].every(arePlanesInPlace) && !map;
   const piece = inPlace ? end - first : Math.min(pieceSamples, (end - first + 3) & ~3);
   kernels.reset();
   const [readOutput, readTarget] = [output, target!].map((rows) => {
@@ -74,6 +79,33 @@ function scorePixels(
       if (grad) kernels.write(grad, channel, p, q, slopes);
     }
     if (map) kernels.write(map, 0, p, q, cells);
+  }
+  return sumInOrder(sums);
+}
+
+/** Whether samples have 8 bits and go through no other form: {@link Kernels.stage} has them as they are. */
+function areBytes({ data, layout, step }: Rows): boolean {
+  return layout === "interleaved" && data.BYTES_PER_ELEMENT === 1 && step <= 4;
+}
+
+/** {@link scorePixels} of samples of 8 bits, score alone: to the same bits, in the time of reading them. */
+function scoreBytes(
+  kernels: Kernels,
+  kind: number,
+  epsilon: number,
+  first: number,
+  end: number,
+  { output, target }: StripData,
+): number {
+  kernels.reset();
+  const images = [output, target!].map((rows) => ({ rows, staging: kernels.staging(rows, pieceSamples) }));
+  const sums = Array.from({ length: output.channels }, (): number[] => []);
+  for (let p = first; p < end; p += pieceSamples) {
+    const q = Math.min(p + pieceSamples, end);
+    const [x, y] = images.map(({ rows, staging }) => kernels.stage(rows, p, q, staging));
+    for (const [channel, ofChannel] of sums.entries()) {
+      ofChannel.push(kernels.run.pointwiseBytes(kind, x, output.step, y, target!.step, channel, q - p, epsilon));
+    }
   }
   return sumInOrder(sums);
 }

@@ -1,4 +1,4 @@
-import { planeStride, type Planes as Source, sumInOrder } from "../module.ts";
+import { arePlanesInPlace, planeStride, type Planes as Source, sumInOrder } from "../module.ts";
 import type { Planes, VariationSpec } from "../types.ts";
 import { evenStrips, type StripKernel } from "./strip.ts";
 
@@ -29,7 +29,7 @@ export const variation: StripKernel<VariationSpec> = {
   run: (kernels, spec, planes, [first, end], { output, grad }) => {
     const [channels, height, width] = planes;
     const [across, down] = weights(spec, planes);
-    const inPlace = output.address !== undefined;
+    const inPlace = arePlanesInPlace(output);
     const band = inPlace ? end - first : Math.min(Math.max(4, Math.floor(bandSamples / width)), end - first);
     const stride = planeStride((band + 1) * width);
     const owed = width + 4;

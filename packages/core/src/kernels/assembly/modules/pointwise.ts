@@ -1,2 +1,2 @@
-export { pointwise } from "../pointwise";
+export { pointwise, pointwiseBytes } from "../pointwise";
 export { heapBase } from "../heap";
