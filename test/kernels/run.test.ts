@@ -16,8 +16,7 @@ import {
   type VifSpec,
 } from "../../packages/core/src/kernels/index.ts";
 import { poolWorkers } from "../../packages/core/src/kernels/pool.ts";
-import { chromatic } from "../../packages/core/src/kernels/strips/chromatic.ts";
-import { derivatives } from "../../packages/core/src/kernels/strips/derivatives.ts";
+import { averages } from "../../packages/core/src/kernels/strips/averages.ts";
 import { haar } from "../../packages/core/src/kernels/strips/haar.ts";
 import { information } from "../../packages/core/src/kernels/strips/information.ts";
 import { ssimulacra2Scale } from "../../packages/core/src/kernels/strips/ssimulacra2-scale.ts";
@@ -76,13 +75,11 @@ const hasMap = (spec: KernelSpec) => (spec.kind === "gmsd" ? spec.weights[0] ===
 /** The kernels of images in colour, or grey. */
 const coloured: readonly string[] = ["deltaE", "gmsd", "haarpsi", "mdsi", "vif", "ssimulacra2"];
 
-/** The arithmetic of a sample in the strips that a kernel goes through. */
+/** The arithmetic of a sample in the dearest strips that a kernel goes through. */
 function weightOf(spec: KernelSpec): number {
-  if (spec.kind === "gmsd") return derivatives.weight;
   if (spec.kind === "ms-ssim") return stripKernel(specs.ssim).weight;
-  // A quarter of these images is too little for several threads.
-  if (spec.kind === "haarpsi") return spec.factor === 1 ? haar.weight : 1;
-  if (spec.kind === "mdsi") return chromatic.weight;
+  if (spec.kind === "haarpsi" && spec.factor === 1) return haar.weight;
+  if (spec.kind === "gmsd" || spec.kind === "haarpsi" || spec.kind === "mdsi") return averages.weight;
   if (spec.kind === "vif") return information.weight;
   return spec.kind === "ssimulacra2" ? ssimulacra2Scale.weight : stripKernel(spec).weight;
 }
@@ -192,13 +189,16 @@ test("sums of a pair that were computed are not computed again: ssim's serve the
 });
 
 describe("threads", () => {
-  const shape: Shape = [2, 3, 397, 523];
-  const [output, target] = [randomTensor(shape, 3), randomTensor(shape, 4)];
+  const pairOf = (shape: Shape) => [randomTensor(shape, 3), randomTensor(shape, 4)];
+  const pair = pairOf([2, 3, 397, 523]);
+  // What reads images and averages them down has to have more to read.
+  const large = pairOf([1, 3, 997, 1023]);
 
   test.each(Object.entries(specs) as [string, KernelSpec][])(
     "%s: the same bits from one thread and from three",
     async (_, spec) => {
       const options = { grad: true, map: hasMap(spec) };
+      const [output, target] = weightOf(spec) === averages.weight ? large : pair;
       setKernelThreads(1);
       const alone = await runKernel(spec, output, target, options);
       setKernelThreads(3);

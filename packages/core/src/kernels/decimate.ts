@@ -1,5 +1,6 @@
-import { Tensor } from "../tensor.ts";
+import type { Tensor } from "../tensor.ts";
 import type { Kernels } from "./module.ts";
+import { sharedPlanes } from "./passes.ts";
 import { planarRows, type Rows } from "./rows.ts";
 import type { Planes } from "./types.ts";
 
@@ -23,8 +24,8 @@ export function decimatePlanes(kernels: Kernels, source: Rows, planes: Planes, w
   const [channels, , width] = planes;
   const taps = window.length;
   const [rows, columns] = decimated(planes, taps);
-  const result = new Float32Array(channels * rows * columns);
-  const written = planarRows(result, [channels, rows, columns]);
+  const result = sharedPlanes([channels, rows, columns]);
+  const written = planarRows(result.data, [channels, rows, columns]);
   const band = Math.max(1, Math.floor(bandSamples / (2 * width)));
   kernels.reset();
   const weights = place(kernels, window);
@@ -45,7 +46,7 @@ export function decimatePlanes(kernels: Kernels, source: Rows, planes: Planes, w
       kernels.write(written, channel, from * columns, to * columns, out);
     }
   }
-  return new Tensor(result, [1, channels, rows, columns]);
+  return result;
 }
 
 /** Adds to a gradient what the gradient with respect to {@link decimatePlanes} says of it. */

@@ -5,50 +5,48 @@ import { module as derivativesModule } from "./generated/derivatives.ts";
 import { module as pyramidModule } from "./generated/pyramid.ts";
 import { byImage, type ImageScore, type ImageTask, type KernelRun } from "./kernel.ts";
 import type { Kernels } from "./module.ts";
-import { addCoarser, halfSize, halvePlanes, lumaWeights, mixPlanes, type Odd } from "./pyramid.ts";
-import { dimensions, type NotedExtremes, planarRows, rowsOf } from "./rows.ts";
-import { derivatives } from "./strips/derivatives.ts";
-import type { GmsdSpec, KernelImage, Planes } from "./types.ts";
+import { type PlanesOfPair, sharedPlanes } from "./passes.ts";
+import { addCoarser, halvePlanes, mixPlanes } from "./pyramid.ts";
+import { dimensions } from "./rows.ts";
+import { similarities } from "./strips/derivatives.ts";
+import { halfSize } from "./strips/halving.ts";
+import { lumaWeights } from "./strips/mixing.ts";
+import type { GmsdSpec, Planes } from "./types.ts";
 
-const oddOf = ({ odd }: GmsdSpec): Odd => (odd === "zero" ? "zero after" : odd);
+const oddOf = ({ odd }: GmsdSpec) => (odd === "zero" ? "zero after" : odd);
 
 /** Of these, rounding in float64 alone makes a variance of numbers that are all the same. */
 const leastVariance = 1e-15;
 
-/** The planes of every scale that counts; those of others are made only where the next scale is made of them. */
-function pyramid(
-  kernels: Kernels,
-  spec: GmsdSpec,
-  image: KernelImage,
-  name: keyof NotedExtremes,
-): (Tensor | undefined)[] {
-  const { planes } = dimensions(image);
-  const [rows, mixing] = [rowsOf(image, 0, name), spec.luma];
-  const scales: (Tensor | undefined)[] = [];
+/** The lumas of every scale that counts; those of others are made only where the next scale is made of them. */
+function* pyramid(spec: GmsdSpec, images: ImageTask): KernelRun<(PlanesOfPair | undefined)[]> {
+  const scales: (PlanesOfPair | undefined)[] = [];
   for (const [scale, weight] of spec.weights.entries()) {
     const finer = scales[scale - 1];
     if (scale === 0)
-      scales.push(weight > 0 || spec.weights.length === 1 ? mixPlanes(kernels, rows, planes, mixing) : undefined);
-    else if (finer) scales.push(halvePlanes(kernels, rowsOf(finer, 0), dimensions(finer).planes, oddOf(spec)));
-    else scales.push(halvePlanes(kernels, rows, planes, oddOf(spec), mixing));
+      scales.push(weight > 0 || spec.weights.length === 1 ? yield* mixPlanes(images, spec.luma) : undefined);
+    else if (finer) scales.push(yield* halvePlanes(finer, { odd: oddOf(spec) }, true));
+    else scales.push(yield* halvePlanes(images, { odd: oddOf(spec), mixing: spec.luma }));
   }
   return scales;
 }
 
 /** The score of one image: the root of the weighted sum of the variances of each scale. */
-function* scoreImage(
-  kernels: Kernels,
-  spec: GmsdSpec,
-  { output, target, grad, map }: ImageTask,
-): KernelRun<ImageScore> {
+function* scoreImage(_: Kernels, spec: GmsdSpec, images: ImageTask): KernelRun<ImageScore> {
+  const { grad, map } = images;
   const similarity = { kind: "similarity", constant: spec.constant, masking: spec.masking } as const;
-  const [x, y] = [pyramid(kernels, spec, output, "output"), pyramid(kernels, spec, target, "target")];
-  const extremes = kernels.takeExtremes();
+  const pairs = yield* pyramid(spec, images);
+  // The first that is made is made of the images.
+  const extremes = pairs.find((pair) => pair)!.extremes;
+  const pass = (i: number) => {
+    const { output, target } = pairs[i]!;
+    return { kernel: similarities, output, target, unnoted: true };
+  };
   const scales = spec.weights.map((weight) => ({ weight, mean: 0, variance: 0, slope: 0 }));
   for (const [i, scale] of scales.entries()) {
     if (scale.weight === 0) continue;
-    const { sums } = yield { kernel: derivatives, spec: similarity, output: x[i]!, target: y[i]!, map };
-    const places = x[i]!.data.length;
+    const { sums } = yield { ...pass(i), spec: similarity, map };
+    const places = pairs[i]!.output.data.length;
     const [mean, square] = Array.from(sums[0], (sum) => sum / places);
     const variance = square - mean ** 2;
     const bessel = spec.deviation === "sample" ? places / (places - 1) : 1;
@@ -58,24 +56,23 @@ function* scoreImage(
   }
   const score = Math.sqrt(scales.reduce((sum, { weight, variance }) => sum + weight * variance, 0));
   if (grad === undefined) return { score, extremes };
-  let coarse: Float32Array | undefined;
+  const odd = oddOf(spec);
+  let coarse: Tensor | undefined;
   for (let i = scales.length - 1; i >= 0; i--) {
     const { mean, variance, slope } = scales[i];
-    const own = variance > 0 ? new Float32Array(x[i]!.data.length) : undefined;
+    const own = variance > 0 ? sharedPlanes(dimensions(pairs[i]!.output).planes) : undefined;
     if (own) {
       const slopes = { mean, factor: slope / score };
-      yield { kernel: derivatives, spec: { ...similarity, slopes }, output: x[i]!, target: y[i]!, grad: own };
+      yield { ...pass(i), spec: { ...similarity, slopes }, grad: own.data };
     }
     if (i > 0) {
-      const { planes } = dimensions(x[i]!);
-      const rows = planarRows(own ?? new Float32Array(x[i]!.data.length), planes);
-      if (coarse) addCoarser(kernels, rows, planes, oddOf(spec), { own: own && rows, scales: [1], coarse });
-      coarse = rows.data;
+      const image = pairs[i]!.output;
+      const whole = own ?? sharedPlanes(dimensions(image).planes);
+      if (coarse) yield* addCoarser({ image, grad: whole.data, own, coarse }, { odd, scales: [1] });
+      coarse = whole;
     } else {
-      const { planes: whole } = dimensions(output);
-      const shares = lumaWeights(whole[0], spec.luma);
-      const ofLuma = own && planarRows(own, [1, whole[1], whole[2]]);
-      addCoarser(kernels, planarRows(grad, whole), whole, oddOf(spec), { own: ofLuma, scales: shares, coarse, shares });
+      const shares = lumaWeights(dimensions(images.output).planes[0], spec.luma);
+      yield* addCoarser({ image: images.output, grad, own, coarse }, { odd, scales: shares, shares });
     }
   }
   return { score, extremes };
@@ -85,10 +82,10 @@ function* scoreImage(
 function coarsest(spec: GmsdSpec, planes: Planes): readonly [height: number, width: number] {
   return spec.weights
     .slice(1)
-    .reduce<readonly [number, number]>((size) => halfSize([1, ...size], oddOf(spec)), [planes[1], planes[2]]);
+    .reduce<readonly [number, number]>((size) => halfSize(oddOf(spec), [1, ...size]), [planes[1], planes[2]]);
 }
 
-/** Deviations of the similarity of gradient magnitudes: lumas of each scale here, similarities in strips. */
+/** Deviations of the similarity of gradient magnitudes: lumas of each scale and similarities, all in strips. */
 export const gmsd = byImage(
   scoreImage,
   [pyramidModule, derivativesModule],

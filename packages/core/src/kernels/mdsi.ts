@@ -1,12 +1,12 @@
-import { Tensor } from "../tensor.ts";
 import { checkColours } from "./colours.ts";
 import { downsampleFactor } from "./downsampling.ts";
 import { module as chromaticModule } from "./generated/chromatic.ts";
 import { module as planesModule } from "./generated/planes.ts";
 import { byImage, type ImageScore, type ImageTask, type KernelRun } from "./kernel.ts";
 import type { Kernels } from "./module.ts";
+import { sharedPlanes } from "./passes.ts";
 import { averagePlanes, spreadPlanes } from "./planes.ts";
-import { dimensions, planarRows, rowsOf } from "./rows.ts";
+import { dimensions } from "./rows.ts";
 import { chromatic } from "./strips/chromatic.ts";
 import type { ChromaticSpec, MdsiSpec } from "./types.ts";
 
@@ -44,24 +44,28 @@ function deviation(kernels: Kernels, { q, o }: MdsiSpec, similarities: Float32Ar
 }
 
 /** The score of one image. */
-function* scoreImage(kernels: Kernels, spec: MdsiSpec, { output, target, grad }: ImageTask): KernelRun<ImageScore> {
-  const { planes } = dimensions(output);
-  const averages = { factor: downsampleFactor(planes[1], planes[2], "to even"), rows: spec.rows };
-  const x = averagePlanes(kernels, rowsOf(output, 0, "output"), planes, averages);
-  const y = averagePlanes(kernels, rowsOf(target, 0, "target"), planes, averages);
-  const extremes = kernels.takeExtremes();
+function* scoreImage(kernels: Kernels, spec: MdsiSpec, images: ImageTask): KernelRun<ImageScore> {
+  const [, rows, columns] = dimensions(images.output).planes;
+  const averages = { factor: downsampleFactor(rows, columns, "to even"), rows: spec.rows };
+  const { output, target, extremes } = yield* averagePlanes(images, averages);
   const { c1, c2, c3, alpha } = spec;
-  const pass = { kernel: chromatic, spec: { kind: "chromatic", c1, c2, c3, alpha } satisfies ChromaticSpec };
-  const [, , height, width] = x.shape;
-  const map = new Float32Array(height * width);
-  yield { ...pass, output: x, target: y, map };
-  const score = deviation(kernels, spec, map, grad !== undefined);
-  if (grad === undefined) return { score, extremes };
-  const own = new Float32Array(x.data.length);
-  yield { ...pass, output: x, target: y, weight: new Tensor(map, [1, 1, height, width]), grad: own };
-  spreadPlanes(kernels, planarRows(grad, planes), planes, averages, own);
+  const pass = {
+    kernel: chromatic,
+    spec: { kind: "chromatic", c1, c2, c3, alpha } satisfies ChromaticSpec,
+    output,
+    target,
+    unnoted: true,
+  };
+  const [, , height, width] = output.shape;
+  const places = sharedPlanes([1, height, width]);
+  yield { ...pass, map: places.data };
+  const score = deviation(kernels, spec, places.data, images.grad !== undefined);
+  if (images.grad === undefined) return { score, extremes };
+  const own = sharedPlanes(dimensions(output).planes);
+  yield { ...pass, weight: places, grad: own.data };
+  yield* spreadPlanes(images, averages, own);
   return { score, extremes };
 }
 
-/** MDSI: planes of the averaged images and deviations here, similarities in strips. */
+/** MDSI: deviations here, planes of the averaged images and similarities in strips. */
 export const mdsi = byImage(scoreImage, [planesModule, chromaticModule], (name, _, shape) => checkColours(name, shape));

@@ -1,11 +1,13 @@
+import { Tensor } from "../tensor.ts";
 import { module as pyramidModule } from "./generated/pyramid.ts";
 import { module as ssimModule } from "./generated/ssim.ts";
 import { byImage, type ImageScore, type ImageTask, type KernelRun } from "./kernel.ts";
 import type { Kernels } from "./module.ts";
+import { sharedPlanes } from "./passes.ts";
 import { addCoarser, halvePlanes } from "./pyramid.ts";
-import { dimensions, type NotedExtremes, planarRows, rowsOf } from "./rows.ts";
+import { dimensions, type NotedExtremes } from "./rows.ts";
 import { ssim } from "./strips/ssim.ts";
-import type { MsSsimSpec, Planes } from "./types.ts";
+import type { KernelImage, MsSsimSpec } from "./types.ts";
 import { checkWindow, leastSide } from "./windows.ts";
 
 /** The least mean that counts; below, a power's slope would be too steep to be of use. */
@@ -42,42 +44,41 @@ function average(values: Float64Array): number {
 /**
  * MS-SSIM of one image: the pyramid holds a third of the image in float32, everything else works in bands.
  */
-function* scoreImage(kernels: Kernels, spec: MsSsimSpec, { output, target, grad }: ImageTask): KernelRun<ImageScore> {
+function* scoreImage(_: Kernels, spec: MsSsimSpec, { output, target, grad }: ImageTask): KernelRun<ImageScore> {
   const { window, k1, k2, dataRange, nonNegative, weights } = spec;
   const scale = { kind: "ssim", window, k1, k2, dataRange, nonNegative, covariance: "population" } as const;
   const means: Float64Array[] = [];
-  const grads: Float32Array[] = [];
-  const sizes: Planes[] = [];
+  const scales: { image: KernelImage; grad: Tensor }[] = [];
   let extremes: NotedExtremes = {};
-  let [x, y] = [output, target];
+  let [x, y]: KernelImage[] = [output, target];
   for (let i = 0; i < weights.length; i++) {
     const isLast = i === weights.length - 1;
     const { planes } = dimensions(x);
     const [channels, height, width] = planes;
-    sizes.push(planes);
-    if (grad) grads.push(i === 0 ? grad : new Float32Array(channels * height * width));
+    const own = grad && (i === 0 ? new Tensor(grad, [1, ...planes]) : sharedPlanes(planes));
+    if (own) scales.push({ image: x, grad: own });
     const region = isLast ? (spec.region ?? "valid") : "valid";
     const term = isLast ? "score" : "contrast";
-    const tiled = yield { kernel: ssim, spec: { ...scale, region, term }, output: x, target: y, grad: grads[i] };
-    const [sums] = tiled.sums;
     // Means over 2x2 pixels have no extremes of their own.
+    const pass = { kernel: ssim, output: x, target: y, grad: own?.data, unnoted: i > 0 };
+    const tiled = yield { ...pass, spec: { ...scale, region, term } };
+    const [sums] = tiled.sums;
     if (i === 0) extremes = tiled.extremes;
     const border = region === "valid" ? window.size - 1 : 0;
     const cells = (height - border) * (width - border);
     means.push(Float64Array.from({ length: channels }, (_, c) => sums[2 * c + (isLast ? 0 : 1)] / cells));
-    if (!isLast) {
-      [x, y] = [x, y].map((image) => halvePlanes(kernels, rowsOf(image, 0), planes, spec.odd));
-    }
+    if (!isLast) ({ output: x, target: y } = yield* halvePlanes({ output: x, target: y }, { odd: spec.odd }, true));
   }
   const { score, slopes } = combine(means, spec);
-  for (let i = weights.length - 1; i >= 0 && grad; i--) {
-    const own = planarRows(grads[i], sizes[i]);
-    addCoarser(kernels, own, sizes[i], spec.odd, { own, scales: slopes[i], coarse: grads[i + 1] });
+  for (let i = scales.length - 1; i >= 0; i--) {
+    const { image, grad: own } = scales[i];
+    const coarse = scales[i + 1]?.grad;
+    yield* addCoarser({ image, grad: own.data, own, coarse }, { odd: spec.odd, scales: slopes[i] });
   }
   return { score, extremes };
 }
 
-/** MS-SSIM: SSIM at every scale, each in strips, and what makes one scale of another between them. */
+/** MS-SSIM: SSIM at every scale and what makes one scale of another, all in strips. */
 export const msSsim = byImage(scoreImage, [pyramidModule, ssimModule], (name, spec, shape) => {
   const { window, weights, odd, region } = spec;
   checkWindow(name, spec, leastSide(window.size, weights.length, odd, region), shape);

@@ -87,6 +87,11 @@ const startInBrowser: Start = (onReply, onFailure) => {
   };
 };
 
+/** Whether all threads see an array's memory. */
+function isShared({ buffer }: Rows["data"]): boolean {
+  return typeof SharedArrayBuffer !== "undefined" && buffer instanceof SharedArrayBuffer;
+}
+
 /** A typed array on part of a buffer, of the same kind as another. */
 function arrayLike<A extends Rows["data"]>(array: A, buffer: Buffer, offset: number, length: number): A {
   return new (array.constructor as new (buffer: Buffer, offset: number, length: number) => A)(buffer, offset, length);
@@ -151,16 +156,17 @@ class PoolWorker {
     const width = planes[2];
     const mapWidth = kernel.mapSize(spec, planes)?.[1] ?? 0;
     const pixels = (rows: readonly [number, number], size: number) => [rows[0] * size, rows[1] * size] as const;
-    const source = pixels(kernel.sourceRows(spec, planes, strip), width);
     const ranges = {
-      output: source,
-      target: source,
+      output: pixels(kernel.sourceRows(spec, planes, strip), width),
+      target: pixels((kernel.targetRows ?? kernel.sourceRows)(spec, planes, strip), width),
       grad: pixels(kernel.gradRows(spec, planes, strip), width),
       map: pixels(kernel.mapRows(spec, planes, strip), mapWidth),
       weight: pixels(kernel.weightRows?.(spec, planes, strip) ?? [0, 0], mapWidth),
     };
-    // Lay the rows out one after another, then copy in what is read.
-    const names = (["output", "target", "weight", "grad", "map"] as const).filter((name) => data[name] !== undefined);
+    // Lay the rows out one after another, then copy in what is read. What all threads see they need no copy of.
+    const names = (["output", "target", "weight", "grad", "map"] as const).filter(
+      (name) => data[name] !== undefined && !isShared(data[name].data),
+    );
     let bytes = 0;
     const places = names.map((name) => {
       const rows = data[name]!;
@@ -171,7 +177,7 @@ class PoolWorker {
       return place;
     });
     const buffer = this.#buffer(bytes);
-    const cut: Partial<Record<(typeof names)[number], Rows>> = {};
+    const cut: Partial<Record<(typeof names)[number], Rows>> = { ...data };
     for (const { name, rows, first, end, length, offset } of places) {
       const part: Rows = {
         ...rows,

@@ -1,8 +1,10 @@
+import { Tensor } from "../tensor.ts";
 import { checkColours } from "./colours.ts";
 import { module as pyramidModule } from "./generated/pyramid.ts";
 import { module as ssimulacra2Module } from "./generated/ssimulacra2.ts";
 import { byImage, type ImageScore, type ImageTask, type KernelRun } from "./kernel.ts";
 import type { Kernels } from "./module.ts";
+import { sharedPlanes } from "./passes.ts";
 import { addCoarser, halvePlanes } from "./pyramid.ts";
 import { dimensions, type NotedExtremes, planarRows, type Rows, rowsOf, samples } from "./rows.ts";
 import { meansOf, ssimulacra2Scale } from "./strips/ssimulacra2-scale.ts";
@@ -52,43 +54,39 @@ function* scoreImage(
 ): KernelRun<ImageScore> {
   const { planes: finest } = dimensions(output);
   const [, height, width] = finest;
-  const toLinear = (address: number, count: number) => kernels.run.linearLight(address, count, 1 / dataRange);
-  let [x, y] = [output, target];
+  let [x, y]: KernelImage[] = [output, target];
   let [score, extremes]: [number, NotedExtremes] = [0, {}];
-  const scales: { spec: Ssimulacra2ScaleSpec; output: KernelImage; target: KernelImage; grad: Float32Array }[] = [];
+  const scales: { spec: Ssimulacra2ScaleSpec; output: KernelImage; target: KernelImage; grad: Tensor }[] = [];
   for (const [scale, ofScale] of weights[ssimulacra2Scales(height, width) - 1].entries()) {
     if (scale > 0) {
-      const { planes } = dimensions(x);
-      const prepare = scale === 1 ? toLinear : undefined;
-      [x, y] = [x, y].map((image) => halvePlanes(kernels, rowsOf(image, 0), planes, "symmetric", undefined, prepare));
+      const halving = { odd: "symmetric", dataRange: scale === 1 ? dataRange : undefined } as const;
+      ({ output: x, target: y } = yield* halvePlanes({ output: x, target: y }, halving, true));
     }
     const { planes } = dimensions(x);
     const spec = { kind: "ssimulacra2-scale", window, ...ofScale, ...(scale === 0 ? { dataRange } : {}) } as const;
-    const tiled = yield { kernel: ssimulacra2Scale, spec, output: x, target: y };
-    const [sums] = tiled.sums;
     // Means over 2x2 pixels have no extremes of their own.
+    const tiled = yield { kernel: ssimulacra2Scale, spec, output: x, target: y, unnoted: scale > 0 };
+    const [sums] = tiled.sums;
     if (scale === 0) extremes = tiled.extremes;
     score += ssimulacra2Scale.finish(spec, planes, sums);
     if (grad === undefined) continue;
-    const [channels, rows, columns] = planes;
+    const [, rows, columns] = planes;
     const fourths = spec.means.map((_, index) => meansOf(sums, index, rows * columns).fourth);
-    const own = scale === 0 ? grad : new Float32Array(channels * rows * columns);
+    const own = scale === 0 ? new Tensor(grad, [1, ...planes]) : sharedPlanes(planes);
     scales.push({ spec: { ...spec, fourths }, output: x, target: y, grad: own });
   }
   for (let scale = scales.length - 1; scale >= 0; scale--) {
-    const task = scales[scale];
-    yield { kernel: ssimulacra2Scale, ...task };
-    const { planes } = dimensions(task.output);
+    const { grad: own, ...task } = scales[scale];
+    yield { kernel: ssimulacra2Scale, ...task, grad: own.data, unnoted: true };
     const coarse = scales[scale + 1]?.grad;
-    const own = planarRows(task.grad, planes);
-    const ones = new Array(planes[0]).fill(1);
-    if (coarse) addCoarser(kernels, own, planes, "symmetric", { own, scales: ones, coarse });
+    const scaling = { odd: "symmetric", scales: new Array(finest[0]).fill(1) } as const;
+    if (coarse) yield* addCoarser({ image: task.output, grad: own.data, own, coarse }, scaling);
   }
   if (grad) fromLinear(kernels, rowsOf(output, 0), finest, dataRange, grad);
   return { score, extremes };
 }
 
-/** SSIMULACRA 2: errors at every scale, each in strips, and what makes one scale of another between them. */
+/** SSIMULACRA 2: errors at every scale and what makes one scale of another, all in strips. */
 export const ssimulacra2 = byImage(scoreImage, [pyramidModule, ssimulacra2Module], (name, _, shape) =>
   checkColours(name, shape),
 );

@@ -24,7 +24,7 @@ export interface KernelTask {
   readonly weight?: Tensor;
   /** Float32 planes of the output's shape. */
   readonly grad?: Float32Array;
-  /** Float32 planes [n, 1, map height, map width]. */
+  /** Float32 planes [n, 1, map height, map width], or more of them where the kernel makes more. */
   readonly map?: Float32Array;
 }
 
@@ -32,6 +32,8 @@ export interface KernelTask {
 export interface StripTask extends KernelTask {
   readonly kernel: StripKernel;
   readonly spec: StripSpec;
+  /** Whether the images' extremes are not wanted: those of planes that other passes made, or images that were read before. */
+  readonly unnoted?: boolean;
 }
 
 /** The results of a batch. */
@@ -135,18 +137,19 @@ function arenaFor({ kernel, output, target, weight, grad, map }: StripTask): Are
 }
 
 /** Every strip of every image, in order. */
-function jobsOf({ kernel, spec, output, target, weight, grad, map }: StripTask, arena?: Arena): StripJob[] {
+function jobsOf(task: StripTask, arena?: Arena): StripJob[] {
+  const { kernel, spec, output, target, weight, grad, map, unnoted } = task;
   const { count, planes } = dimensions(output);
   const strips = kernel.strips(spec, planes);
   const placed = <R extends Rows>(rows: R): R => (arena ? { ...rows, address: rows.data.byteOffset } : rows);
   const jobs: StripJob[] = [];
   for (let image = 0; image < count; image++) {
     const data = {
-      output: placed(rowsOf(output, image, "output")),
-      target: target && placed(rowsOf(target, image, "target")),
+      output: placed(rowsOf(output, image, unnoted ? undefined : "output")),
+      target: target && placed(rowsOf(target, image, unnoted ? undefined : "target")),
       grad: grad && placed(planarRows(grad, planes, image)),
       weight: weight && rowsOf(weight, weight.shape[0] === 1 ? 0 : image),
-      map: map && mapRows(map, kernel.mapSize(spec, planes), image),
+      map: map && mapRows(map, count, kernel.mapSize(spec, planes)!, image),
     };
     for (const strip of strips) jobs.push({ kernel, spec, planes, strip, data });
   }
@@ -207,7 +210,7 @@ async function runStrips(task: StripTask, arena?: Arena): Promise<TiledResult> {
   return joined(task, results);
 }
 
-function mapRows(data: Float32Array, size: readonly [number, number] | undefined, image: number): WritableRows {
-  const [height, width] = size!;
-  return planarRows(data, [1, height, width], image);
+function mapRows(data: Float32Array, count: number, size: readonly [number, number], image: number): WritableRows {
+  const [height, width] = size;
+  return planarRows(data, [data.length / (count * height * width), height, width], image);
 }

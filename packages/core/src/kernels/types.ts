@@ -103,6 +103,16 @@ export interface PlanesSpec {
   readonly rows: readonly (readonly [whole: number, red: number, blue: number])[];
 }
 
+/** Averaged planes of an image as a map; it has no sums. */
+export interface AveragesSpec extends PlanesSpec {
+  readonly kind: "averages";
+}
+
+/** The gradient with respect to an image from that with respect to its averaged planes, which are the weights. It has no sums. */
+export interface SpreadingSpec extends PlanesSpec {
+  readonly kind: "spreading";
+}
+
 /** HaarPSI; 3 channels, or 1 for grey, whose planes are the first row alone. */
 export interface HaarPsiSpec extends PlanesSpec, Pick<HaarSpec, "constant" | "alpha"> {
   readonly kind: "haarpsi";
@@ -140,7 +150,7 @@ export interface ChromaticSpec {
 export interface VifSpec extends Omit<InformationSpec, "kind" | "window"> {
   readonly kind: "vif";
   /** The plane that is compared, of 3 channels, or 1 for grey; default: each channel by itself. */
-  readonly luma?: GmsdSpec["luma"];
+  readonly luma?: Mixing;
   /** The window's weights along either axis of each scale, symmetric, of odd length, sum 1. */
   readonly windows: readonly (readonly number[])[];
 }
@@ -159,7 +169,18 @@ export interface InformationSpec {
 export type PassSpec = PointwiseSpec | VariationSpec | SobelSpec | SsimSpec | DeltaESpec;
 
 /** A kernel that works on horizontal strips of one image. */
-export type StripSpec = PassSpec | SimilaritySpec | HaarSpec | ChromaticSpec | InformationSpec | Ssimulacra2ScaleSpec;
+export type StripSpec =
+  | PassSpec
+  | SimilaritySpec
+  | AveragesSpec
+  | SpreadingSpec
+  | MixingSpec
+  | HalvingSpec
+  | UnhalvingSpec
+  | HaarSpec
+  | ChromaticSpec
+  | InformationSpec
+  | Ssimulacra2ScaleSpec;
 
 /** Channels, height, width. */
 export type Planes = readonly [channels: number, height: number, width: number];
@@ -188,8 +209,7 @@ export interface MsSsimSpec extends Pick<SsimSpec, "window" | "k1" | "k2" | "dat
  */
 export interface GmsdSpec extends Pick<SimilaritySpec, "constant" | "masking"> {
   readonly kind: "gmsd";
-  /** The luma: the sum of weighted channels, and an offset. */
-  readonly luma: { readonly weights: readonly number[]; readonly offset: number };
+  readonly luma: Mixing;
   /** The weight of each scale's variance, finest first. */
   readonly weights: readonly number[];
   /** The continuation of odd sides, at their end, before halving: zeros, or the last row and column are left out. */
@@ -224,6 +244,39 @@ export interface Ssimulacra2ScaleSpec extends Ssimulacra2Weights {
   readonly dataRange?: number;
   /** The means of fourth powers of all errors, which the gradient needs. */
   readonly fourths?: readonly number[];
+}
+
+/** One plane of three, or of one for grey, whose weights add up. */
+export interface Mixing {
+  /** The weight of each channel. */
+  readonly weights: readonly number[];
+  readonly offset: number;
+}
+
+/** The plane that channels are mixed to, as a map; it has no sums. */
+export interface MixingSpec {
+  readonly kind: "mixing";
+  readonly mixing: Mixing;
+}
+
+/** Images of half the size, by means over 2x2 pixels, as a map; it has no sums. */
+export interface HalvingSpec {
+  readonly kind: "halving";
+  /** The continuation of odd sides: as {@link MsSsimSpec.odd} has it, or zeros after the last row and column. */
+  readonly odd: MsSsimSpec["odd"] | "zero after";
+  /** The one plane that channels are mixed to. Default: all of them. */
+  readonly mixing?: Mixing;
+  /** The value of white of samples of which linear light is halved. Default: what is read is halved. */
+  readonly dataRange?: number;
+}
+
+/** scales * target + the shares of the gradient of the halved image, which is the weights; where either is absent, 0. It has no sums. */
+export interface UnhalvingSpec extends Pick<HalvingSpec, "odd"> {
+  readonly kind: "unhalving";
+  /** The factor of each channel of the target. */
+  readonly scales: readonly number[];
+  /** The factor of each channel's share. Default 1. */
+  readonly shares?: readonly number[];
 }
 
 /** Any kernel. */

@@ -1,13 +1,15 @@
 import { ReconlossError } from "../errors.ts";
-import { formatShape } from "../tensor.ts";
+import { formatShape, type Tensor } from "../tensor.ts";
 import { addDecimated, decimatePlanes } from "./decimate.ts";
 import { module as informationModule } from "./generated/information.ts";
 import { module as pyramidModule } from "./generated/pyramid.ts";
 import { byImage, type ImageScore, type ImageTask, type KernelRun } from "./kernel.ts";
 import type { Kernels } from "./module.ts";
-import { addCoarser, lumaWeights, mixPlanes } from "./pyramid.ts";
-import { dimensions, type NotedExtremes, planarRows, rowsOf } from "./rows.ts";
+import { sharedPlanes } from "./passes.ts";
+import { addCoarser, mixPlanes } from "./pyramid.ts";
+import { dimensions, type NotedExtremes, rowsOf } from "./rows.ts";
 import { information } from "./strips/information.ts";
+import { lumaWeights } from "./strips/mixing.ts";
 import type { KernelImage, Planes, VifSpec } from "./types.ts";
 
 /** The sum of information that counts as none. */
@@ -28,25 +30,25 @@ function* scoreImage(
   { output, target, grad }: ImageTask,
 ): KernelRun<ImageScore> {
   const { planes: whole } = dimensions(output);
-  const compared = (image: KernelImage, name: keyof NotedExtremes) =>
-    luma ? mixPlanes(kernels, rowsOf(image, 0, name), whole, luma) : image;
-  let [x, y] = [compared(output, "output"), compared(target, "target")];
-  let extremes = kernels.takeExtremes();
+  const compared = luma && (yield* mixPlanes({ output, target }, luma));
+  let [x, y]: KernelImage[] = compared ? [compared.output, compared.target] : [output, target];
+  let extremes: NotedExtremes = compared?.extremes ?? {};
   const channels = dimensions(x).planes[0];
   const told = Array.from({ length: channels }, () => ({ output: nothing, target: nothing }));
-  const scales: { planes: Planes; grad: Float32Array }[] = [];
+  const scales: { image: KernelImage; planes: Planes; grad: Tensor }[] = [];
   for (const [scale, window] of windows.entries()) {
     if (scale > 0) {
       const { planes } = dimensions(x);
       [x, y] = [x, y].map((image) => decimatePlanes(kernels, rowsOf(image, 0), planes, window));
     }
     const { planes } = dimensions(x);
-    const own = grad && new Float32Array(planes[0] * planes[1] * planes[2]);
-    if (own) scales.push({ planes, grad: own });
+    const own = grad && sharedPlanes(planes);
+    if (own) scales.push({ image: x, planes, grad: own });
     const spec = { kind: "information", window, noise, least } as const;
-    const tiled = yield { kernel: information, spec, output: x, target: y, grad: own };
     // Those of a luma, and means, have no extremes of their own.
-    if (scale === 0 && !luma) extremes = tiled.extremes;
+    const unnoted = scale > 0 || luma !== undefined;
+    const tiled = yield { kernel: information, spec, output: x, target: y, grad: own?.data, unnoted };
+    if (!unnoted) extremes = tiled.extremes;
     const [sums] = tiled.sums;
     for (const [channel, sum] of told.entries()) {
       sum.output += sums[2 * channel];
@@ -57,16 +59,16 @@ function* scoreImage(
   if (grad === undefined) return { score, extremes };
   for (let scale = windows.length - 1; scale > 0; scale--) {
     const { planes, grad: finer } = scales[scale - 1];
-    addDecimated(kernels, finer, planes, windows[scale], scales[scale].grad);
+    addDecimated(kernels, finer.data, planes, windows[scale], scales[scale].grad.data);
   }
-  const [{ planes, grad: finest }] = scales;
+  const [{ grad: finest }] = scales;
   const slopes = told.map(({ target }) => 1 / (target * channels));
   const shares = luma ? lumaWeights(whole[0], luma).map((weight) => weight * slopes[0]) : slopes;
-  addCoarser(kernels, planarRows(grad, whole), whole, "drop", { own: planarRows(finest, planes), scales: shares });
+  yield* addCoarser({ image: output, grad, own: finest }, { odd: "drop", scales: shares });
   return { score, extremes };
 }
 
-/** Visual information fidelity: what makes one scale of another here, information in strips. */
+/** Visual information fidelity: what makes one scale of another here, lumas and information in strips. */
 export const vif = byImage(scoreImage, [pyramidModule, informationModule], (name, { windows }, shape) => {
   const least = leastSide(windows);
   if (Math.min(shape[2], shape[3]) >= least) return;

@@ -11,8 +11,7 @@ const halo = 2;
 /** Similarities of gradients and colours, place by place: a map of them, or the gradient of their weighted sum. */
 export const chromatic: StripKernel<ChromaticSpec> = {
   needsTarget: true,
-  // Averaged down so far that one thread has done it all before another could.
-  weight: 1,
+  weight: 24,
   mapSize: (_, [, height, width]) => [height, width],
   strips: (_, [, height]) => evenStrips(height, stripRows),
   sourceRows: (_, [, height], [from, to]) => [Math.max(from - halo, 0), Math.min(to + halo, height)],

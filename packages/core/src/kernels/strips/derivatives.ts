@@ -87,3 +87,6 @@ export const derivatives: StripKernel<Spec> = {
   },
   finish: (spec, [channels, height, width], [sum]) => sum / (layout(spec).errors * channels * height * width),
 };
+
+/** The similarities alone, which have two roots and several divisions for each place. */
+export const similarities: StripKernel<SimilaritySpec> = { ...derivatives, weight: 16 };

@@ -31,9 +31,11 @@ export interface StripKernel<S extends StripSpec = StripSpec> {
   strips(spec: S, planes: Planes): Span[];
   /** The image rows that a strip reads. */
   sourceRows(spec: S, planes: Planes, strip: Span): Span;
+  /** Those of the target, where they are others. */
+  targetRows?(spec: S, planes: Planes, strip: Span): Span;
   /** The gradient rows that a strip writes. */
   gradRows(spec: S, planes: Planes, strip: Span): Span;
-  /** The map rows that a strip writes. */
+  /** The map rows that a strip writes, of each of its planes: one, or what a pass makes for others to read. */
   mapRows(spec: S, planes: Planes, strip: Span): Span;
   /** The map rows whose weights a strip reads; absent: it takes none. */
   weightRows?(spec: S, planes: Planes, strip: Span): Span;
@@ -48,4 +50,12 @@ export function evenStrips(rows: number, most: number, least = 1): Span[] {
   const count = Math.max(1, Math.min(Math.ceil(rows / most), Math.floor(rows / least)));
   const start = (index: number) => Math.floor((index * rows) / count);
   return Array.from({ length: count }, (_, index) => [start(index), start(index + 1)] as const);
+}
+
+/** Samples of an image that a strip reads where little is done with each: messages about fewer would cost more, and threads would end apart with more. */
+const readSamples = 2 ** 18;
+
+/** Strips of work that is little more than reading: `perRow` samples of each of `rows` rows. */
+export function readingStrips(rows: number, perRow: number): Span[] {
+  return evenStrips(rows, Math.max(1, Math.floor(readSamples / perRow)));
 }

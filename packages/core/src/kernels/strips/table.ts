@@ -1,9 +1,12 @@
 import type { StripSpec } from "../types.ts";
+import { averages, spreading } from "./averages.ts";
 import { chromatic } from "./chromatic.ts";
 import { deltaE } from "./delta-e.ts";
-import { derivatives } from "./derivatives.ts";
+import { derivatives, similarities } from "./derivatives.ts";
 import { haar } from "./haar.ts";
+import { halving, unhalving } from "./halving.ts";
 import { information } from "./information.ts";
+import { mixing } from "./mixing.ts";
 import { pointwise } from "./pointwise.ts";
 import { ssim } from "./ssim.ts";
 import { ssimulacra2Scale } from "./ssimulacra2-scale.ts";
@@ -18,7 +21,12 @@ const table: Table = {
   charbonnier: pointwise,
   tv: variation,
   sobel: derivatives,
-  similarity: derivatives,
+  similarity: similarities,
+  averages,
+  spreading,
+  mixing,
+  halving,
+  unhalving,
   haar,
   chromatic,
   information,

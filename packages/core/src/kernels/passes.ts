@@ -1,0 +1,38 @@
+import { Tensor } from "../tensor.ts";
+import type { ImageTask, KernelRun } from "./kernel.ts";
+import { dimensions, type NotedExtremes } from "./rows.ts";
+import type { StripKernel } from "./strips/strip.ts";
+import type { Planes, StripSpec } from "./types.ts";
+
+/** Zeros of so many planes, in memory that all threads see where the host has it: what one pass writes and another reads is not copied for them. */
+export function sharedPlanes([channels, height, width]: Planes): Tensor {
+  const count = channels * height * width;
+  const data =
+    typeof SharedArrayBuffer === "undefined"
+      ? new Float32Array(count)
+      : new Float32Array(new SharedArrayBuffer(count * Float32Array.BYTES_PER_ELEMENT));
+  return new Tensor(data, [1, channels, height, width]);
+}
+
+/** Planes that are made of either image of a pair, and what was noted of the images. */
+export interface PlanesOfPair {
+  readonly output: Tensor;
+  readonly target: Tensor;
+  readonly extremes: NotedExtremes;
+}
+
+/** A pass whose map is so many planes of the output and as many of the target. */
+export function* planesOfPair<S extends StripSpec>(
+  { output, target }: Pick<ImageTask, "output" | "target">,
+  kernel: StripKernel<S>,
+  spec: S,
+  count: number,
+  unnoted = false,
+): KernelRun<PlanesOfPair> {
+  const [height, width] = kernel.mapSize(spec, dimensions(output).planes)!;
+  const { data } = sharedPlanes([2 * count, height, width]);
+  const { extremes } = yield { kernel, spec, output, target, map: data, unnoted };
+  const half = count * height * width;
+  const of = (index: number) => new Tensor(data.subarray(index * half, (index + 1) * half), [1, count, height, width]);
+  return { output: of(0), target: of(1), extremes };
+}
