@@ -6,12 +6,16 @@ import { parseArgs } from "node:util";
 import { build } from "esbuild";
 import { layout, navigationOf } from "./layout.ts";
 import { documents, root } from "./links.ts";
+import { lossPages, pageOfName } from "./losses.ts";
+import { metricsPage } from "./metrics.ts";
 import { searchIndex } from "./search-index.ts";
 import { addressOf, Links, type MadeFile, type Page, readPages } from "./site.ts";
 
 /** The parts of the site that take long, each of which can be left out. */
 export interface Parts {
   readonly playground?: boolean;
+  /** The losses that are evaluated for their pages, with values and maps. Default: all. */
+  readonly pictures?: (name: string) => boolean;
 }
 
 /** The documents that are pages of the site. */
@@ -26,10 +30,14 @@ function documentPages(): Page[] {
 }
 
 /** Writes the site to a folder, which is emptied; returns how many pages it has. Throws where a link of a page leads nowhere. */
-export async function buildSite(folder: string, { playground = true }: Parts = {}): Promise<number> {
-  const pages = readPages(documentPages());
-  const made: MadeFile[] = [];
-  const links = new Links(pages, new Set(made.map(({ path }) => path)));
+export async function buildSite(
+  folder: string,
+  { playground = true, pictures = () => true }: Parts = {},
+): Promise<number> {
+  const losses = await lossPages({ playground, pictures });
+  const pages = readPages([...documentPages(), ...losses.pages, metricsPage()]);
+  const made: readonly MadeFile[] = losses.files;
+  const links = new Links(pages, new Set([...made.map(({ path }) => path), "docs/playground/index.html"]), pageOfName);
   rmSync(folder, { recursive: true, force: true });
   const write = (address: string, content: string | Uint8Array) => {
     const path = join(folder, address);
@@ -42,7 +50,10 @@ export async function buildSite(folder: string, { playground = true }: Parts = {
   const shared = { entries: navigationOf(pages), has: (address: string) => addresses.has(address) };
   const isFile = new Set(documents());
   for (const page of pages.values()) {
-    const html = page.text.html({ link: (href) => links.resolve(page, href) });
+    const html = page.text.html({
+      link: (href) => links.resolve(page, href),
+      nameLink: (name) => links.ofName(page, name),
+    });
     write(page.address, layout(page, html, { ...shared, isFile: isFile.has(page.source) }));
   }
   if (links.broken.length > 0) throw new Error(`links of the site lead nowhere:\n${links.broken.join("\n")}`);

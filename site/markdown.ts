@@ -50,8 +50,8 @@ export interface MarkdownText {
 export interface Rewrite {
   /** Returns what a link or picture of the text leads to on the page. */
   link(href: string): string;
-  /** Returns where a name in code leads to, if it leads somewhere. */
-  code?(text: string): string | undefined;
+  /** Returns the address of the page of a name in a table's first column, if it has one. */
+  nameLink?(name: string): string | undefined;
 }
 
 /** Returns the anchor that GitHub gives a heading. */
@@ -79,6 +79,9 @@ function plain(token: Token): string {
     .join("");
 }
 
+/** The heads of first columns whose code is a name that has a page. */
+const namedHeads = ["loss", "name", "metric"];
+
 const htmlLink = /<(?:a|img|source)\b[^>]*?\b(?:href|src|srcset)="([^"\s]+)/g;
 const htmlAnchor = /<[a-z]+\b[^>]*?\b(?:id|name)="([^"]+)"/g;
 
@@ -90,8 +93,13 @@ export function readMarkdown(markdown: string): MarkdownText {
   const anchors = new Set<string>();
   const passages: { heading: Heading | undefined; parts: string[] }[] = [{ heading: undefined, parts: [] }];
   let line = 1;
+  let head = "";
   for (const [i, token] of tokens.entries()) {
     if (token.map) line = token.map[0] + 1;
+    if (tokens[i - 1]?.type === "th_open" && tokens[i - 2]?.type === "tr_open") head = plain(token);
+    if (tokens[i - 1]?.type === "td_open" && tokens[i - 2]?.type === "tr_open" && namedHeads.includes(head)) {
+      for (const child of token.children ?? []) child.meta = { isName: child.type === "code_inline" };
+    }
     for (const { type, attrGet, content } of [token, ...(token.children ?? [])].map(withAttributes)) {
       const href = type === "link_open" ? attrGet("href") : type === "image" ? attrGet("src") : null;
       if (href !== null) links.push({ href, line });
@@ -151,13 +159,20 @@ rules.image = (tokens, i, options, env, self) => {
 rules.html_block = (tokens, i, _options, env) => rewriteHtml(tokens[i].content, env.rewrite);
 rules.html_inline = rules.html_block;
 rules.code_inline = (tokens, i, options, env, self) => {
-  const inLink = tokens
-    .slice(0, i)
-    .reduce((depth, { type }) => depth + (type === "link_open" ? 1 : type === "link_close" ? -1 : 0), 0);
-  const href = inLink ? undefined : env.rewrite.code?.(tokens[i].content);
+  const href =
+    tokens[i].meta?.isName && tokens[i - 1]?.type !== "link_open"
+      ? env.rewrite.nameLink?.(tokens[i].content)
+      : undefined;
   const code = plainCode(tokens, i, options, env, self);
   return href === undefined ? code : `<a href="${href}">${code}</a>`;
 };
+// Alignment by classes, since the site's policy allows no style in attributes; a head without words is no head.
+rules.th_open = (tokens, i) => {
+  const isEmpty = tokens[i + 1].content === "";
+  if (isEmpty) tokens[i + 2].tag = "td";
+  return `<${isEmpty ? "td" : "th"}${alignment(tokens[i])}>`;
+};
+rules.td_open = (tokens, i) => `<td${alignment(tokens[i])}>`;
 // Tables and code may be wider than a phone: they scroll by themselves, by keyboard too.
 rules.table_open = () => `<div class="wide" tabindex="0"><table>\n`;
 rules.table_close = () => "</table></div>\n";
@@ -167,6 +182,11 @@ rules.fence = (tokens, i) => {
   const html = hljs.getLanguage(language) ? hljs.highlight(code, { language }).value : escapeHtml(code);
   return `<div class="code"><pre tabindex="0"><code>${html}</code></pre></div>\n`;
 };
+
+function alignment(token: Token): string {
+  const side = /text-align:\s*(right|center)/.exec(token.attrGet("style") ?? "")?.[1];
+  return side === undefined ? "" : ` class="${side}"`;
+}
 
 function rewriteHtml(html: string, { link }: Rewrite): string {
   return html.replace(

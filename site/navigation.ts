@@ -46,9 +46,9 @@ export function fits(path: string, pattern: string): boolean {
   return new RegExp(`^${source}$`).test(path);
 }
 
-/** Sorts paths into the sections: each belongs to the first section with a pattern that it fits, in the order of its patterns, then of names. */
+/** Sorts paths into the sections: each belongs to the first section with a pattern that it fits, in the order of its patterns, then in that of the paths. */
 export function arrange(paths: readonly string[]): { title: string; paths: string[] }[] {
-  const left = new Set(paths.toSorted());
+  const left = new Set(paths);
   // A file that a section names belongs to it, whichever section has a pattern for it.
   const named = new Set(sections.flatMap(({ pages }) => pages).filter((pattern) => !pattern.includes("*")));
   return sections

@@ -70,7 +70,17 @@ export class Links {
   constructor(
     private readonly pages: ReadonlyMap<string, ReadPage>,
     private readonly made: ReadonlySet<string>,
+    /** Returns the source of the page that a name has. */
+    private readonly pageOfName: (name: string) => string | undefined = () => undefined,
   ) {}
+
+  /** Returns the address of the page of a name, as a page links to it. */
+  ofName(page: ReadPage, name: string): string | undefined {
+    const source = this.pageOfName(name.replace(/\(.*\)$/, ""));
+    return source === undefined || source === page.source
+      ? undefined
+      : this.resolve(page, relative(dirname(page.source), source));
+  }
 
   /** Returns the address of a link on a page. */
   resolve(page: ReadPage, href: string): string {

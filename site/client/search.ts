@@ -45,7 +45,18 @@ function find(search: MiniSearch<IndexedPassage>, text: string): Found[] {
         return weight * (isName ? 20 : 1);
       },
     })
+    .filter(atMost(2, ({ title }) => title))
     .slice(0, most) as Found[];
+}
+
+/** Passes at most so many of each kind, the first ones. */
+function atMost<T>(count: number, kind: (it: T) => string): (it: T) => boolean {
+  const seen = new Map<string, number>();
+  return (it) => {
+    const before = seen.get(kind(it)) ?? 0;
+    seen.set(kind(it), before + 1);
+    return before < count;
+  };
 }
 
 /** Returns the part of a text around the first word that was found. */

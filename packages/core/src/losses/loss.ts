@@ -157,6 +157,10 @@ export interface LossInfo<S extends Schema = Schema> {
   readonly decimals?: number;
   /** Paper and equation, and the implementation whose numbers it matches. */
   readonly source: string;
+  /** Its formula in one line, with the default options; `x` is the output, `y` the target. */
+  readonly formula?: string;
+  /** What it is good for, and what it does not see, in a sentence or two. */
+  readonly use?: string;
   readonly options: S;
   /** Values of options by preset name. */
   readonly presets?: Readonly<Record<string, Partial<OptionsOf<S>>>>;
@@ -223,9 +227,9 @@ export function defineLoss<S extends Schema, R = undefined>(definition: LossDefi
   }
   checkObject(definition.name, "options", definition.options);
   checkFunction(definition.name, "define", definition.define);
-  const { name, summary, better, decimals, source, options: schema, presets, defaultsOf } = definition;
+  const { name, summary, better, decimals, source, formula, use, options: schema, presets, defaultsOf } = definition;
   checkWritableName("loss", name);
-  const info: LossInfo<S> = { name, summary, better, decimals, source, options: schema, presets };
+  const info: LossInfo<S> = { name, summary, better, decimals, source, formula, use, options: schema, presets };
   const make = (options: Partial<OptionsOf<S>> = {}, resources?: R): Loss => {
     if (resources !== undefined) checkObject(name, "resources", resources);
     const resolve = (some: Readonly<Record<string, unknown>>) =>
@@ -253,13 +257,13 @@ export function isLossFactory(value: unknown): value is LossFactory {
 }
 
 /** The argument of {@link deriveLoss}. */
-export interface Derivation extends Pick<LossInfo, "name" | "summary" | "better" | "source"> {
+export interface Derivation extends Pick<LossInfo, "name" | "summary" | "better" | "source" | "formula" | "use"> {
   readonly derive: (definition: Definition) => Definition;
 }
 
 /** A loss that is another's mathematics with something changed, and takes its options. */
 export function deriveLoss<S extends Schema>(base: LossFactory<S>, { derive, ...said }: Derivation): LossFactory<S> {
-  const { offset: _, ...told } = definitions.get(base) as LossDefinition<S>;
+  const { offset: _, formula: __, use: ___, ...told } = definitions.get(base) as LossDefinition<S>;
   return defineLoss<S>({ ...told, ...said, define: (options) => derive(told.define(options)) });
 }
 
