@@ -57,6 +57,8 @@ export function meanOfBlockErrors(
 export const average = defineLoss({
   name: "average",
   summary: "absolute error of averages over blocks of pixels",
+  formula: "mean |A(x) - A(y)|; A averages over blocks",
+  use: "With other terms, to hold colour and brightness while texture is left free.",
   better: "lower",
   source: "traiNNer, AverageLoss",
   options: { ...imageOptions, ...blockOptions },

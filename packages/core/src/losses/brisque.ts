@@ -121,6 +121,8 @@ function regression<T>(o: Ops<T>, features: T, { vectors, coefficients, gamma, r
 export const brisque = defineLoss({
   name: "brisque",
   summary: "quality by local statistics and people's opinions of images with such ones, no target",
+  formula: "a support vector regression of 36 statistics of the image",
+  use: "To judge noise, blur and compression of photographs without targets.",
   better: "lower",
   decimals: 2,
   source: "Mittal, Moorthy, Bovik 2012; OpenCV 4.6, QualityBRISQUE",

@@ -23,6 +23,8 @@ import { defineLoss } from "./loss.ts";
 export const charbonnier = defineLoss({
   name: "charbonnier",
   summary: "absolute error, smooth at zero: sqrt(d^2 + eps^2)",
+  formula: "mean sqrt((x - y)^2 + eps^2)",
+  use: "As `l1`, with a slope that is smooth at 0: the usual choice of super-resolution and video restoration.",
   better: "lower",
   source: "Charbonnier et al. 1994; Lai et al. 2017 (LapSRN), eq. 2; BasicSR, CharbonnierLoss(eps=eps^2)",
   options: {

@@ -28,6 +28,8 @@ const chromaFromRgb = [
 export const chroma = defineLoss({
   name: "chroma",
   summary: "absolute error of Cb and Cr, averaged over blocks of pixels",
+  formula: "mean |A(x) - A(y)| of Cb and Cr; A averages over blocks",
+  use: "With other terms, to hold colours while texture is left free, as in GAN super-resolution.",
   better: "lower",
   source: "traiNNer, ColorLoss; BasicSR, rgb2ycbcr_pt",
   options: {

@@ -28,6 +28,8 @@ import { defineLoss } from "./loss.ts";
 export const colourConstancy = defineLoss({
   name: "colour-constancy",
   summary: "distance of the mean colour from grey: a prior, no target",
+  formula: "(R - G)^2 + (R - B)^2 + (G - B)^2, of the channels' means",
+  use: "To enhance without targets: against colour casts. Wrong of scenes that have one colour.",
   better: "target",
   source: "Guo et al. 2020 (Zero-DCE), equation 6; its repository's L_color: the preset says which",
   needsTarget: false,

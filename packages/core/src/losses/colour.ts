@@ -49,6 +49,8 @@ export function dpedWindow(size: number, deviations: number): number[] {
 export const colour = defineLoss({
   name: "colour",
   summary: "squared error of blurred images: the colour loss of DPED",
+  formula: "mean (G (x - y))^2 / 2; G a wide Gaussian",
+  use: "With other terms, where colours and brightness must agree and detail is left to them: enhancement of photographs (DPED).",
   better: "lower",
   source: "Ignatov et al. 2017 (DPED), eq. 1; aiff22/DPED",
   options: {

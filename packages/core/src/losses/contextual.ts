@@ -107,6 +107,8 @@ function cosineDistances<T>(o: Ops<T>, x: T, y: T, mean: (x: T) => T): T {
 export const contextual = defineLoss({
   name: "contextual",
   summary: "whether a network's features of the target are found anywhere in the output",
+  formula: "-log mean over y's positions j of max over x's positions i of CX_ij",
+  use: "Where outputs and targets are not aligned: each feature of the target must be found somewhere. Memory grows with the square of the pixels.",
   better: "lower",
   source: "Mechrez et al. 2018, eq. 2 to 5; S-aiueo32/contextual_loss_pytorch: the preset says which",
   options: {

@@ -49,6 +49,8 @@ function cosineDistances<T>(o: Ops<T>, { output, target }: Images<T>, eps: numbe
 export const cosine = defineLoss({
   name: "cosine",
   summary: "angle between colours: 1 - cos, or degrees",
+  formula: "mean 1 - x.y / (|x| |y|), over the vectors of all channels",
+  use: "Where hue must agree and brightness may differ: white balance, low light. In a sum, since it is blind to brightness.",
   better: "lower",
   source: "PyTorch, cosine_similarity; the angular error of colour constancy",
   options: {

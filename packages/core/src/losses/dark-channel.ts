@@ -42,6 +42,8 @@ function leastNear<T>(o: Ops<T>, x: T, window: number): T {
 export const darkChannel = defineLoss({
   name: "dark-channel",
   summary: "the least value near each pixel, or the distance of the largest from white: a prior, no target",
+  formula: "mean |least value of all channels in the window around a pixel|",
+  use: "To dehaze and deblur without targets: haze and blur raise the darkest values.",
   better: "target",
   source: "He, Sun, Tang 2009; Pan et al. 2016; Yan et al. 2017 (bright channel)",
   needsTarget: false,

@@ -209,6 +209,8 @@ function checkFormula(formula: Formula, space: "srgb" | "lab", weights: Weights)
 export const deltaE = defineLoss({
   name: "deltaE",
   summary: "colour difference in CIE Lab",
+  formula: "mean sqrt((dL / (kL SL))^2 + (dC / (kC SC))^2 + (dH / (kH SH))^2 + RT dC dH / (kC SC kH SH))",
+  use: "To judge colours as people see patches of them: print, screens, enhancement. It compares pixel by pixel, and so minds noise that the eye averages away.",
   better: "lower",
   decimals: 2,
   source:

@@ -72,6 +72,8 @@ function greatestCommonDivisor(a: number, b: number): number {
 export const dists = defineLoss({
   name: "dists",
   summary: "deep image structure and texture similarity",
+  formula: "1 - sum over layers and channels of (alpha l(x, y) + beta s(x, y))",
+  use: "To judge, or to train, where another sample of the same texture is as good as the target's own.",
   better: "lower",
   source: "Ding et al. 2020, eq. 3 to 6; dingkeyan93/DISTS, piq: the preset says which",
   options: {

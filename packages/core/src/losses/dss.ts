@@ -82,6 +82,8 @@ function shareOf(share: number, total: number): number {
 export const dss = defineLoss({
   name: "dss",
   summary: "similarity of the bands of 8x8 cosine transforms, where they are worst",
+  formula: "sum over coefficients k of w_k * mean of the worst similarities of k's local deviations",
+  use: "To judge block transforms and blur by the bands of 8x8 cosine transforms, where they are worst. No map.",
   better: "higher",
   offset: 1,
   source: "Balanov, Schwartz, Moshe, Peleg 2015; piq, dss",

@@ -16,6 +16,8 @@ import { ssim } from "./ssim.ts";
 export const dssim = deriveLoss(ssim, {
   name: "dssim",
   summary: "structural dissimilarity, (1 - ssim) / 2",
+  formula: "(1 - ssim) / 2",
+  use: "Where a distance is wanted, 0 for identical images, in place of a similarity.",
   better: "lower",
   source: "Loza et al. 2006; kornia, SSIMLoss; SSIM as ssim has it",
   derive: ({ kernel, map, say, ...definition }) => ({

@@ -39,6 +39,8 @@ export function laplacian<T>(o: Ops<T>, x: T): T {
 export const edge = defineLoss({
   name: "edge",
   summary: "Charbonnier's error of Laplacians: the edge loss of MPRNet",
+  formula: "mean sqrt(L(x - y)^2 + eps^2); L a Laplacian",
+  use: "Beside `charbonnier`, with a small weight, to deblur and derain: edges count again.",
   better: "lower",
   source: "Zamir et al. 2021 (MPRNet), eq. 3; MPRNet, EdgeLoss",
   options: { ...imageOptions, eps: number(1e-3, "the width of the rounded tip, in units of the images", { above: 0 }) },

@@ -21,6 +21,8 @@ import { defineLoss } from "./loss.ts";
 export const ergas = defineLoss({
   name: "ergas",
   summary: "root mean squared error relative to each channel's mean, for images of finer resolution",
+  formula: "100 / ratio sqrt(mean over channels of MSE / mean(y)^2)",
+  use: "For pansharpening and other fusion of images of different resolution; set `ratio`.",
   better: "lower",
   source: "Wald 2000; torchmetrics, error_relative_global_dimensionless_synthesis",
   options: {

@@ -29,6 +29,8 @@ import { patchesAsPixels, patchMeans } from "./patches.ts";
 export const exposure = defineLoss({
   name: "exposure",
   summary: "distance of local brightness from a well-exposed level: a prior, no target",
+  formula: "mean over patches of |Y - level|; Y the patch's mean",
+  use: "To enhance low light without targets, beside the other losses of Zero-DCE.",
   better: "target",
   source: "Guo et al. 2020 (Zero-DCE), equation 5; its repository's L_exp: the preset says which",
   needsTarget: false,

@@ -47,6 +47,8 @@ function shrink<T>(o: Ops<T>, x: T, factor: number): T {
 export const fft = defineLoss({
   name: "fft",
   summary: "difference of Fourier coefficients: real and imaginary parts, modulus or amplitude",
+  formula: "mean |F(x) - F(y)| over real and imaginary parts",
+  use: "With a pixel loss, for deblurring and super-resolution: frequencies that blur takes away count as much as those that it leaves.",
   better: "lower",
   source: "Cho et al. 2021 (MIMO-UNet), eq. 5 and its train.py; torch.fft.rfft2",
   options: {

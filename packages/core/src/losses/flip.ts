@@ -183,6 +183,8 @@ const { clamp: _, ...flipOptions } = colourImageOptions;
 export const flip = defineLoss({
   name: "flip",
   summary: "difference that is seen when images are shown in turn",
+  formula: "mean dEc^(1 - dEf); dEc colour, dEf feature difference",
+  use: "To judge rendered images, or any that one could flip between on one screen: its map shows where a difference is seen.",
   better: "lower",
   source: "Andersson et al. 2020, section 4; NVlabs/flip, LDRFLIPLoss",
   options: {

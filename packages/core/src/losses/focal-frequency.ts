@@ -80,6 +80,8 @@ function checkMatrix(matrix: Tensor | undefined): void {
 export const focalFrequency = defineLoss({
   name: "focal-frequency",
   summary: "squared difference of Fourier coefficients, weighted by how far each is off",
+  formula: "mean m |F(x) - F(y)|^2, m = |F(x) - F(y)|^alpha / its largest",
+  use: "With a pixel loss, for networks that miss some frequencies: those that are furthest off count most.",
   better: "lower",
   decimals: 6,
   source:

@@ -40,6 +40,8 @@ const constants = { congruency: 0.85, gradient: 160, chroma: [200, 200] } as con
 export const fsim = defineLoss({
   name: "fsim",
   summary: "similarity of phase congruency and gradients, with or without colour",
+  formula: "sum m Spc Sg / sum m; m the larger phase congruency",
+  use: "To judge as people do, by edges and features. Slower than `gmsd` or `haarpsi`; `fsimc` minds colours.",
   better: "higher",
   offset: 1,
   source: "Zhang, Zhang, Mou, Zhang 2011, eq. 3 to 9; piq, the authors' FeatureSIM.m: the preset says which",

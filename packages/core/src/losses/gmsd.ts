@@ -72,6 +72,8 @@ export function deviationKernel(
 export const gmsd = defineLoss({
   name: "gmsd",
   summary: "deviation of the similarity of gradient magnitudes",
+  formula: "standard deviation over places of (2 mx my + t) / (mx^2 + my^2 + t); m lengths of gradients",
+  use: "To judge compression, blur and noise, fast; edges alone count, so it is blind to hue and to a change of level.",
   better: "lower",
   source: "Xue, Zhang, Mou, Bovik 2014, eq. 3 to 6; piq, the authors' GMSD.m, IQA-PyTorch: the preset says which",
   options: {

@@ -44,6 +44,8 @@ const diagonalKernels = [
 export const gradientWeighted = defineLoss({
   name: "gradient-weighted",
   summary: "absolute errors, more where derivatives differ: the GW loss",
+  formula: "mean (1 + 4 |Dx d|)(1 + 4 |Dy d|) |d|, d = x - y",
+  use: "In place of `l1`, in real-world super-resolution: errors at edges that are off count more.",
   better: "lower",
   source: "Wei et al. 2020 (CDC); CDC, GW_loss and Adaptive_GW_loss",
   options: {

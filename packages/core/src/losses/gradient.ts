@@ -33,6 +33,8 @@ const axes = ["h", "w"] as const;
 export const gradient = defineLoss({
   name: "gradient",
   summary: "differences between neighbouring pixels against the target's; gradient difference loss",
+  formula: "mean |Dy x - Dy y| + mean |Dx x - Dx y|",
+  use: "Beside a pixel loss, for sharper edges (depth, video prediction); `form=magnitude` is the gradient difference loss.",
   better: "lower",
   source: "Mathieu, Couprie, LeCun 2016, eq. 6",
   options: {

@@ -64,6 +64,8 @@ interface Planes<T> {
 export const haarpsi = defineLoss({
   name: "haarpsi",
   summary: "similarity of Haar wavelet coefficients and colours",
+  formula: "(l^-1(sum w l(s) / sum w))^2, l(z) = 1 / (1 + exp(-alpha z)); s similarities, w sizes of Haar coefficients",
+  use: "To judge as people do, fast; of medical images with `c=5,alpha=5.8`.",
   better: "higher",
   offset: 1,
   source: "Reisenhofer et al. 2018, eq. 10 to 12; piq, the authors' MATLAB code: the preset says which",

@@ -25,6 +25,8 @@ import { defineLoss } from "./loss.ts";
 export const hyperLaplacian = defineLoss({
   name: "hyper-laplacian",
   summary: "differences of neighbours to a power below 1: a prior, no target",
+  formula: "mean (Dy^2 + eps^2)^(p / 2) + mean (Dx^2 + eps^2)^(p / 2)",
+  use: "In place of `tv`, to denoise and deblur: few strong edges cost less than many weak ones.",
   better: "target",
   source: "Levin et al. 2007; Krishnan, Fergus 2009",
   needsTarget: false,

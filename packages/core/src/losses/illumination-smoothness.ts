@@ -27,6 +27,8 @@ import { defineLoss } from "./loss.ts";
 export const illuminationSmoothness = defineLoss({
   name: "illumination-smoothness",
   summary: "squared steps of an illumination or curve map: a prior, no target",
+  formula: "mean over pixels of sum over channels of (|Dx x| + |Dy x|)^2",
+  use: "Of an illumination map or curve parameters, not of an image: neighbours are to be treated alike.",
   better: "target",
   source: "Guo et al. 2020 (Zero-DCE), equation 7; its repository's L_TV: the preset says which",
   needsTarget: false,

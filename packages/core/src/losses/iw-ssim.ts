@@ -34,6 +34,8 @@ import { ssimMaps, windowWeight } from "./ssim.ts";
 export const iwSsim = defineLoss({
   name: "iw-ssim",
   summary: "structural similarity over five scales, weighted by information",
+  formula: "product over scales j of (sum w cs_j / sum w)^beta_j; w information",
+  use: "As `ms-ssim`, where what carries most information is to count most. Slower; of grey images or the luma.",
   better: "higher",
   offset: 1,
   source: "Wang, Li 2011, eq. 28 to 33; piq, the authors' iwssim.m",

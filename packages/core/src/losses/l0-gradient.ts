@@ -25,6 +25,8 @@ import { defineLoss } from "./loss.ts";
 export const l0Gradient = defineLoss({
   name: "l0-gradient",
   summary: "share of neighbours that differ, smoothed: a prior, no target",
+  formula: "mean min(Dy^2 / eps^2, 1) + mean min(Dx^2 / eps^2, 1)",
+  use: "For smoothing that keeps edges, and text or drawings: it counts edges, whatever their height. Start with a large `eps`.",
   better: "target",
   source: "Xu, Lu, Xu, Jia 2011; Xu, Zheng, Jia 2013 (quadratic); Mohimani, Babaie-Zadeh, Jutten 2009 (gaussian)",
   needsTarget: false,

@@ -19,6 +19,8 @@ import { defineLoss } from "./loss.ts";
 export const l1 = defineLoss({
   name: "l1",
   summary: "mean absolute error",
+  formula: "mean |x - y|",
+  use: "The usual loss of image restoration: robust where some targets are faulty, and less blurred than `mse`. Still the middle of all that could have been there, so fine texture is lost.",
   better: "lower",
   source: "BasicSR, L1Loss",
   options: { ...imageOptions, reduction: reductionOption },

@@ -61,6 +61,8 @@ export interface LpipsResources {
 export const lpips = defineLoss({
   name: "lpips",
   summary: "learned perceptual image patch similarity",
+  formula: "sum over layers of mean over places of sum_c w_c (f_c(x) - f_c(y))^2; f features of unit length",
+  use: "To judge how alike images look to people, and to train for that beside `l1`. Report net and version; `net=tiny` needs no download and has a number of its own.",
   better: "lower",
   source: "Zhang et al. 2018, eq. 1; richzhang/PerceptualSimilarity (lpips)",
   options: {

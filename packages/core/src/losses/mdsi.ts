@@ -43,6 +43,8 @@ const least = 1e-20;
 export const mdsi = defineLoss({
   name: "mdsi",
   summary: "mean deviation of the similarity of gradients and colours",
+  formula: "(mean |s^q - mean s^q|^rho)^(o / rho), s = alpha gs + (1 - alpha) cs",
+  use: "To judge distortions of edges and colours in one number, fast, at a fixed viewing size.",
   better: "lower",
   source: "Ziaei Nafchi et al. 2016, eq. 2 to 14; piq, mdsi",
   options: {

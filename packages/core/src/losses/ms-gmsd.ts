@@ -30,6 +30,8 @@ import { defineLoss } from "./loss.ts";
 export const msGmsd = defineLoss({
   name: "ms-gmsd",
   summary: "deviation of the similarity of gradient magnitudes over four scales, with or without colour",
+  formula: "sqrt(sum over scales j of w_j gmsd_j^2)",
+  use: "As `gmsd`, at several viewing distances; with `chromatic=true` colour counts too.",
   better: "lower",
   source: "Zhang, Sander, Bab-Hadiashar 2017, eq. 3 to 9; piq, multi_scale_gmsd",
   options: {

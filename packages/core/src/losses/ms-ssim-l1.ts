@@ -53,6 +53,9 @@ function products(preset: "kornia" | "psyrocloud", channels: number, scales: num
 export const msSsimL1 = defineLoss({
   name: "ms-ssim-l1",
   summary: "structural similarity over five Gaussians, mixed with absolute errors",
+  formula:
+    "compensation (alpha (1 - S) + (1 - alpha) G |x - y| / dataRange), mean over pixels; S over Gaussians, G a Gaussian",
+  use: "The mix of structure and absolute errors of Zhao et al. as one loss, for denoising, demosaicing and super-resolution.",
   better: "lower",
   source: "Zhao et al. 2017, eq. 9; kornia, MS_SSIMLoss; psyrocloud, MS_SSIM_L1_LOSS (preset=psyrocloud)",
   options: {

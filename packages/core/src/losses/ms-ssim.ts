@@ -59,6 +59,8 @@ function halve<T>(o: Ops<T>, x: T, odd: (typeof oddRules)[number], countIncludeP
 export const msSsim = defineLoss({
   name: "ms-ssim",
   summary: "structural similarity over five scales",
+  formula: "product over scales j of cs_j^w_j, times l^w of the coarsest",
+  use: "As `ssim`, at several viewing distances at once; of images with at least 161 pixels a side by default. In training, with `l1`.",
   better: "higher",
   offset: 1,
   source:

@@ -19,6 +19,8 @@ import { defineLoss } from "./loss.ts";
 export const mse = defineLoss({
   name: "mse",
   summary: "mean squared error (L2)",
+  formula: "mean (x - y)^2",
+  use: "Where PSNR is what counts. Large errors weigh most; what cannot be known is blurred.",
   better: "lower",
   decimals: 6,
   source: "BasicSR, MSELoss",

@@ -164,6 +164,8 @@ function distance<T>(
 export const niqe = defineLoss({
   name: "niqe",
   summary: "natural image quality evaluator: distance of local statistics from those of photographs, no target",
+  formula: "sqrt((m - M)^T ((S + T) / 2)^-1 (m - M)); m, S of the image's blocks, M, T of photographs",
+  use: "To judge real photographs without targets, as super-resolution papers do. Of large images: blocks have 96x96 pixels.",
   better: "lower",
   decimals: 2,
   source: "Mittal, Soundararajan, Bovik 2013; BasicSR, IQA-PyTorch: the preset says which",

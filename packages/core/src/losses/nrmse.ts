@@ -31,6 +31,8 @@ function greatest<T>(o: Ops<T>, x: T): T {
 export const nrmse = defineLoss({
   name: "nrmse",
   summary: "root mean squared error, divided by a size of the target",
+  formula: "sqrt(mean (x - y)^2) / sqrt(mean y^2), per image",
+  use: "To judge images of different brightness or unit side by side, as in microscopy and medical imaging.",
   better: "lower",
   source: "scikit-image, normalized_root_mse",
   options: {

@@ -94,6 +94,8 @@ export interface PerceptualResources {
 export const perceptual = defineLoss({
   name: "perceptual",
   summary: "distance of a network's features (content) and of their Gram matrices (style)",
+  formula: "sum over layers of weight * mean (f(x) - f(y))^2, and the same of Gram matrices; f features",
+  use: "Beside `l1`, for outputs that look like photographs; with `styleTaps` for the material of an image, not its layout. Costs a network, and may add texture that was never there.",
   better: "lower",
   source: "Johnson et al. 2016, eq. 2 and 4; BasicSR, UHDM, piq: the preset says which",
   options: {

@@ -23,6 +23,8 @@ import { defineLoss } from "./loss.ts";
 export const psnrLoss = defineLoss({
   name: "psnr-loss",
   summary: "minus the peak signal-to-noise ratio, in dB: PSNR to be minimised",
+  formula: "10 log10(mean (x - y)^2 / dataRange^2 + eps)",
+  use: "To train for PSNR as NAFNet does: each image counts by the ratio of its errors, so that easy images keep mattering.",
   better: "lower",
   decimals: 2,
   source: "NAFNet, PSNRLoss",

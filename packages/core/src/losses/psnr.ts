@@ -34,6 +34,8 @@ import { defineLoss } from "./loss.ts";
 export const psnr = defineLoss({
   name: "psnr",
   summary: "peak signal-to-noise ratio, in dB",
+  formula: "10 log10(dataRange^2 / mean (x - y)^2)",
+  use: "The number that restoration papers report. It says how large errors are, not how they look: compare it only with the same channels, crop and range.",
   better: "higher",
   decimals: 2,
   source: "scikit-image, BasicSR, torchmetrics, piq, MATLAB: the preset says which",

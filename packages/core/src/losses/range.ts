@@ -19,6 +19,8 @@ import { defineLoss } from "./loss.ts";
 export const range = defineLoss({
   name: "range",
   summary: "what lies outside the range of images: a prior, no target",
+  formula: "mean d^2, d the distance of each value from [low, low + dataRange]",
+  use: "Beside any loss, for networks without a last activation: values that a file would clip.",
   better: "lower",
   source: "range_loss of CLIP-guided diffusion (Crowson 2021)",
   needsTarget: false,

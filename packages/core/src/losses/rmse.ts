@@ -20,6 +20,8 @@ import { defineLoss } from "./loss.ts";
 export const rmse = defineLoss({
   name: "rmse",
   summary: "root mean squared error, per image",
+  formula: "sqrt(mean (x - y)^2), per image",
+  use: "To judge in the unit of the images. To train, `mse` is smoother: the slope of a root does not fall with the error.",
   better: "lower",
   source: "the root of scikit-image's mean_squared_error",
   options: imageOptions,

@@ -9,6 +9,8 @@ import type { Units } from "./units.ts";
 interface Robust<S extends Schema> {
   name: string;
   summary: string;
+  formula: string;
+  use: string;
   source: string;
   /** The options of the function besides those of all pixel losses. */
   parameters: S;
@@ -80,6 +82,8 @@ const ofScale: Units = { degree: 0, lengths: ["c"] };
 export const huber = robust({
   name: "huber",
   summary: "squared error up to delta, absolute error beyond",
+  formula: "mean of d^2 / 2 where |d| <= delta, else delta (|d| - delta / 2), d = x - y",
+  use: "Where small errors are noise and a few large ones are faults of the target. For images in [0, 1] set `delta` to 0.01 to 0.1.",
   source: "Huber 1964; PyTorch, huber_loss",
   parameters: { delta: number(1, "where squared becomes absolute error, in units of the images", { above: 0 }) },
   units: { degree: 2, lengths: ["delta"] },
@@ -103,6 +107,8 @@ export const huber = robust({
 export const smoothL1 = robust({
   name: "smooth-l1",
   summary: "absolute error, squared below beta",
+  formula: "mean of d^2 / (2 beta) where |d| < beta, else |d| - beta / 2, d = x - y",
+  use: "As `huber`, with the slope of `l1` for large errors whatever `beta` is. For images in [0, 1] set `beta` to 0.01 to 0.1.",
   source: "Girshick 2015 (Fast R-CNN), eq. 3; PyTorch, smooth_l1_loss",
   parameters: { beta: number(1, "where squared becomes absolute error, in units of the images", { above: 0 }) },
   units: { degree: 1, lengths: ["beta"] },
@@ -126,6 +132,8 @@ export const smoothL1 = robust({
 export const cauchy = robust({
   name: "cauchy",
   summary: "log(1 + (d/c)^2 / 2): large errors count by their logarithm",
+  formula: "mean log(1 + ((x - y) / c)^2 / 2)",
+  use: "Where outliers are to count little: their slope falls with their size. For images in [0, 1] set `c` to 0.01 to 0.1.",
   source: "Black, Anandan 1996; kornia, cauchy_loss",
   parameters: scale,
   units: ofScale,
@@ -149,6 +157,8 @@ export const cauchy = robust({
 export const welsch = robust({
   name: "welsch",
   summary: "1 - exp(-(d/c)^2 / 2): large errors all count the same",
+  formula: "mean 1 - exp(-((x - y) / c)^2 / 2)",
+  use: "Where outliers are to count as a constant. It needs a good start: far errors have almost no slope.",
   source: "Dennis, Welsch 1978; kornia, welsch_loss",
   parameters: scale,
   units: ofScale,
@@ -172,6 +182,8 @@ export const welsch = robust({
 export const gemanMcclure = robust({
   name: "geman-mcclure",
   summary: "2 (d/c)^2 / ((d/c)^2 + 4): large errors all count the same",
+  formula: "mean 2 z / (z + 4), z = ((x - y) / c)^2",
+  use: "Where outliers are to count hardly at all, as in robust fitting. It needs a good start: far errors have almost no slope.",
   source: "Geman, McClure 1985; Barron 2019; kornia, geman_mcclure_loss",
   parameters: scale,
   units: ofScale,
@@ -198,6 +210,8 @@ export const gemanMcclure = robust({
 export const logCosh = robust({
   name: "log-cosh",
   summary: "log cosh(d/c): squared error below c, absolute error above",
+  formula: "mean log cosh((x - y) / c)",
+  use: "As `huber`, without a seam between its two parts. For images in [0, 1] set `c` to 0.01 to 0.1.",
   source: "Keras, LogCosh; torchmetrics, LogCoshError",
   parameters: scale,
   units: ofScale,
@@ -238,6 +252,8 @@ export const logCosh = robust({
 export const barron = robust({
   name: "barron",
   summary: "general robust loss: one shape for squared, Charbonnier, Cauchy, Geman-McClure and Welsch",
+  formula: "mean |alpha - 2| / alpha ((z / |alpha - 2| + 1)^(alpha / 2) - 1), z = ((x - y) / c)^2",
+  use: "To try how robust a loss should be by one number, `alpha`, from squared errors (2) to Welsch's (-Infinity).",
   source: "Barron 2019, eq. 8 to 13; kornia, charbonnier_loss (alpha=1)",
   parameters: {
     alpha: number(1, "the shape: 2 for squared errors, smaller to count large errors less, as far as -Infinity", {

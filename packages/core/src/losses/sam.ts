@@ -37,6 +37,8 @@ function angle<T>(o: Ops<T>, { output, target }: Images<T>): T {
 export const sam = defineLoss({
   name: "sam",
   summary: "angle between spectra, the vectors of all channels",
+  formula: "mean acos(x.y / (|x| |y|)), over the vectors of all channels",
+  use: "For spectral images: whether materials agree. Blind to brightness, so report it beside `ergas` or `psnr`.",
   better: "lower",
   source: "Kruse et al. 1993; torchmetrics, spectral_angle_mapper",
   options: {

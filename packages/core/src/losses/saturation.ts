@@ -22,6 +22,8 @@ import { defineLoss } from "./loss.ts";
 export const saturation = defineLoss({
   name: "saturation",
   summary: "distance of colours from the image's mean colour: a prior, no target",
+  formula: "mean |x - mean of x|, over the vectors of all channels",
+  use: "To hold back colours that enhancement overdoes; brightness counts in it as colour does.",
   better: "target",
   source: "Sa_Loss of Zero-DCE's repository",
   needsTarget: false,

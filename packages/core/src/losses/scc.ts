@@ -41,6 +41,8 @@ function highPass<T>(o: Ops<T>, x: T): T {
 export const scc = defineLoss({
   name: "scc",
   summary: "spatial correlation coefficient of high-passed images",
+  formula: "mean over windows of sxy / (sx sy) of high-passed images",
+  use: "For pansharpening: whether fine detail is where it should be. Blind to level and contrast.",
   better: "higher",
   offset: 1,
   source: "Zhou, Civco, Silander 1998; torchmetrics, spatial_correlation_coefficient",

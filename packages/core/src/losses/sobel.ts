@@ -65,6 +65,8 @@ export function derivativeKernels(mode: "sobel" | "diff", order: number, normali
 export const sobel = defineLoss({
   name: "sobel",
   summary: "Sobel derivatives against the target's: edges",
+  formula: "mean |S(x - y)|; S Sobel's derivatives",
+  use: "Beside a pixel loss, for sharper edges. A change of level costs nothing, so never alone.",
   better: "lower",
   source: "kornia, spatial_gradient and sobel",
   options: {

@@ -30,6 +30,8 @@ import { patchesAsPixels, patchMeans } from "./patches.ts";
 export const spatialConsistency = defineLoss({
   name: "spatial-consistency",
   summary: "change of the contrast between neighbouring patches of the input image, given as target",
+  formula: "mean over patches of sum over neighbours of (|Y - Y'| - |I - I'|)^2; Y, I means of output and input",
+  use: "To enhance without targets: contrasts between neighbouring patches of the input are to stay. The target is the input.",
   better: "lower",
   source: "Guo et al. 2020 (Zero-DCE), equation 4; its repository's L_spa: the preset says which",
   options: {

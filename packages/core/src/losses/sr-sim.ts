@@ -34,6 +34,8 @@ const constants = { saliency: 0.4, gradient: 225, chroma: [200, 200] } as const;
 export const srSim = defineLoss({
   name: "sr-sim",
   summary: "similarity of spectral residual saliency and gradients, with or without colour",
+  formula: "sum m Sv Sg^0.5 / sum m; m the larger saliency",
+  use: "As `fsim`, at a fraction of its cost: saliency stands for phase congruency.",
   better: "higher",
   offset: 1,
   source: "Zhang, Li 2012, eq. 1 to 7; piq, the authors' SR_SIM.m",

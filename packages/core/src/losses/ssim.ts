@@ -213,6 +213,9 @@ function shrink<T>(o: Ops<T>, x: T, factor: number, rule: "none" | "piq" | "ssim
 export const ssim = defineLoss({
   name: "ssim",
   summary: "structural similarity under a sliding window",
+  formula:
+    "mean of (2 mx my + C1)(2 sxy + C2) / ((mx^2 + my^2 + C1)(sx^2 + sy^2 + C2)) over windows; m means, s (co)variances",
+  use: "To judge whether structure is kept, beside PSNR; to train, in a sum with `l1`, which holds level and colour. Say whose convention: presets give different numbers.",
   better: "higher",
   offset: 1,
   source:

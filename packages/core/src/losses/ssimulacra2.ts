@@ -179,6 +179,8 @@ function toScore<T>(o: Ops<T>, sum: T): T {
 export const ssimulacra2 = defineLoss({
   name: "ssimulacra2",
   summary: "quality of compressed photographs as people see it, 100 for identical images",
+  formula: "100 - 10 p(s)^0.63; s the weighted sum of 108 means and norms of errors in XYB, p a cubic",
+  use: "To choose the quality of JPEG, WebP, AVIF and JPEG XL files: it is fitted to what people say of compressed photographs.",
   better: "higher",
   decimals: 2,
   offset: 100,

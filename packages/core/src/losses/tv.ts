@@ -42,6 +42,8 @@ import { defineLoss } from "./loss.ts";
 export const tv = defineLoss({
   name: "tv",
   summary: "total variation of the output: a prior, no target",
+  formula: "mean |Dy x| + mean |Dx x|",
+  use: "With a loss of pairs, against noise; as a judge of noise left. Too much of it makes flat patches.",
   better: "target",
   source: "Rudin, Osher, Fatemi 1992; BasicSR, torchmetrics, TensorFlow, kornia, piq: the preset says which",
   needsTarget: false,

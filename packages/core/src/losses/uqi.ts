@@ -30,6 +30,8 @@ import { mapBorder, ssimMaps, ssimOptions, windowWeight } from "./ssim.ts";
 export const uqi = defineLoss({
   name: "uqi",
   summary: "universal image quality index: structural similarity without constants",
+  formula: "mean of 4 mx my sxy / ((mx^2 + my^2)(sx^2 + sy^2)) over windows",
+  use: "For numbers of remote sensing and of older papers; elsewhere take `ssim`, which is steady in flat areas.",
   better: "higher",
   offset: 1,
   source: "Wang, Bovik 2002, eq. 2; torchmetrics, img_qi.m: the preset says which",

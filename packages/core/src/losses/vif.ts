@@ -83,6 +83,8 @@ function kernelPath(options: ImageOptions & { sigmaNSq: number }): KernelPath {
 export const vif = defineLoss({
   name: "vif",
   summary: "visual information fidelity, in the pixel domain",
+  formula: "sum log(1 + g^2 s / (v + sigmaNSq)) / sum log(1 + s / sigmaNSq)",
+  use: "To judge how much of the target's information is left, or gained by contrast. Not symmetric, and almost blind to colour.",
   better: "higher",
   offset: 1,
   source:

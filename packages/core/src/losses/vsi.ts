@@ -43,6 +43,8 @@ const constants = { saliency: 1.27, gradient: 386, chroma: [130, 130] } as const
 export const vsi = defineLoss({
   name: "vsi",
   summary: "similarity of visual saliency, gradients and colours",
+  formula: "sum m Sv Sg^0.4 Sc^0.02 / sum m; m the larger saliency",
+  use: "To judge as people do, where attention goes to what is salient.",
   better: "higher",
   offset: 1,
   source: "Zhang, Shen, Li 2014, eq. 6 to 12; piq, the authors' VSI.m",

@@ -118,6 +118,8 @@ function weightsOf(option: string, text: string): number[] {
 export const wavelet = defineLoss({
   name: "wavelet",
   summary: "absolute error of stationary wavelet sub-bands: Haar, Daubechies, symlets",
+  formula: "sum over levels and bands of weight * mean |W(x) - W(y)|",
+  use: "With a pixel loss, where detail of a known scale and direction is to be kept; weights say how much each level and band counts.",
   better: "lower",
   source: "Korkmaz, Tekalp 2024, Training Transformer Models by Wavelet Losses (SWTLoss); PyWavelets swt2",
   options: {

@@ -244,6 +244,8 @@ const ganOptions = {
 export const gan = defineLoss<typeof ganOptions, AdversarialOptions>({
   name: "gan",
   summary: "what a network that learns to tell outputs from real images says of them",
+  formula: "mean -log sigmoid(D(x)); D the discriminator",
+  use: "Beside `l1` and `lpips`, with a small weight, for crisp texture, even if it was not there. Takes much training, and care.",
   better: "lower",
   source: "Goodfellow et al. 2014 and what came of it; BasicSR gan_loss.GANLoss",
   options: ganOptions,
