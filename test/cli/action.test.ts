@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
@@ -38,7 +38,11 @@ describe("action.yml", () => {
     expect(others).toEqual([]);
     expect(compare).toMatchObject({ id: "compare", shell: "bash" });
     expect(upload.uses).toMatch(/^actions\/upload-artifact@v\d+$/);
-    expect(upload.if).toContain("always()");
+    // What upload-artifact takes, of version 4; after a failure too, and not where the first step never came to name a folder.
+    expect(Object.keys(upload.with ?? {}).sort()).toEqual(["if-no-files-found", "name", "path"]);
+    expect(upload.if).toMatch(/always\(\).*inputs\.artifact != ''.*steps\.compare\.outputs\.folder != ''/);
+    for (const name of [...Object.keys(action.inputs), ...Object.keys(action.outputs)])
+      expect(name).toMatch(/^[a-z][a-z-]*$/);
     for (const { description } of [...Object.values(action.inputs), ...Object.values(action.outputs)]) {
       expect(description).toMatch(/\w/);
     }
@@ -50,7 +54,7 @@ describe("action.yml", () => {
     for (const { run = "" } of action.runs.steps) expect(run).not.toContain("${{");
     const given = [...text.matchAll(/steps\.compare\.outputs\.([\w-]+)/g)].map(([, name]) => name);
     const written = [...(compare.run ?? "").matchAll(/printf '([\w-]+)=%s/g)].map(([, name]) => name);
-    expect(given.sort()).toEqual(written.sort());
+    expect([...new Set(given)].sort()).toEqual(written.sort());
   });
 });
 
@@ -69,7 +73,10 @@ async function run(inputs: Readonly<Record<string, string>>) {
   for (const path of Object.values(files)) await writeFile(path, "before\n");
   // As GitHub calls `shell: bash`.
   const args = ["--noprofile", "--norc", "-eo", "pipefail", script];
-  const options = { cwd: folder, env: { ...process.env, ...env, ...files, GITHUB_ACTIONS: "true", NO_COLOR: "1" } };
+  const options = {
+    cwd: join(folder, given("working-directory")),
+    env: { ...process.env, ...env, ...files, GITHUB_ACTIONS: "true", NO_COLOR: "1" },
+  };
   const { code, log } = await new Promise<{ code: number; log: string }>((resolve) => {
     execFile("bash", args, options, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code), log: stdout + stderr });
@@ -115,6 +122,44 @@ describe("the step that compares", () => {
     expect(summary).toContain("### reconloss compare: failed");
     expect(log.match(/^::error /gm)?.length).toBe(4);
     expect(await readFile(join(folder, "table with spaces.csv"), "utf8")).toContain("l1");
+  });
+
+  it("names files in the workspace, wherever it runs and writes, and uploads the folder that has them", async () => {
+    await mkdir(join(folder, "work dir"));
+    for (const [written, place] of [
+      ["my report", "work dir/my report"],
+      [join(folder, "elsewhere"), join(folder, "elsewhere")],
+    ]) {
+      const paths = {
+        outputs: "../my outputs",
+        targets: "../targets",
+        "working-directory": "work dir/",
+        folder: written,
+      };
+      const { code, log, outputs } = await run({ ...inputs, ...paths });
+      expect(code, log).toBe(0);
+      const uploaded = upload.with?.path.replace(
+        /\$\{\{ steps\.compare\.outputs\.([\w-]+) \}\}/,
+        (_, name) => outputs[name],
+      );
+      expect(uploaded).toBe(place);
+      const files = ["results.json", "report.html", "junit.xml"].map((name) => `${place}/${name}`);
+      expect([outputs.results, outputs.report, outputs.junit]).toEqual(files);
+      for (const file of files) expect((await readFile(resolve(folder, file))).length).toBeGreaterThan(0);
+    }
+  });
+
+  it("compares several methods, one a line", async () => {
+    const methods = {
+      outputs: "ours=my outputs\nworse=worse\n",
+      fail: "ours:l1>0.15, worse:l1>0.15",
+      folder: "methods",
+    };
+    const { code, log, summary } = await run({ ...inputs, ...methods });
+    expect(code, log).toBe(1);
+    expect(log).toMatch(/^fail: worse: l1>0\.15: it is 0\.19999/m);
+    expect(summary).toMatch(/#### ours: 1 pair\n[\s\S]*#### worse: 1 pair\n/);
+    expect(JSON.parse(await readFile(join(folder, "methods/results.json"), "utf8")).methods).toHaveProperty("worse");
   });
 
   it("fails, and says so, where nothing was compared; what inputs hold is not run", async () => {

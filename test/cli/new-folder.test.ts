@@ -24,6 +24,14 @@ it.each([
   expect(told).toBe(expected ? `note: the folder ${parent} does not exist and will be made\n` : "");
 });
 
+it("says so once of a folder, however many files go there", async () => {
+  const [first, second] = ["a.json", "b.xml"].map((name) => join(folder, "none", name));
+  let told = "";
+  const stderr = { write: (text: string) => void (told += text) };
+  await noteNewFolder([first, undefined, second, join(folder, "a.csv")], { stdout: stderr, stderr, env: {} });
+  expect(told).toBe(`note: the folder ${join(folder, "none")} does not exist and will be made\n`);
+});
+
 it("does so in every command that writes where it is told", async () => {
   const image = join(folder, "a.png");
   await writeImage(image, Tensor.full([1, 3, 16, 16], 0.5));

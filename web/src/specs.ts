@@ -1,4 +1,4 @@
-import { splitList } from "../../packages/reconloss/src/compare/conditions.ts";
+import { splitList } from "../../packages/core/src/internal.ts";
 
 /** The specifications of a list, each once; undefined of an empty list. */
 export function splitSpecs(text: string): readonly string[] | undefined {

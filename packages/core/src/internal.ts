@@ -6,7 +6,7 @@
 export { checkArguments } from "./arguments.ts";
 export { poolScores } from "./definitions/evaluate.ts";
 export { choice, flag, integer, list, parseList, resolveOptions } from "./definitions/options.ts";
-export { checkWritableName, parseOptions, specificationOf } from "./definitions/specification.ts";
+export { checkWritableName, parseOptions, specificationOf, splitList } from "./definitions/specification.ts";
 export { checkModel, readMetadata } from "./graph/onnx-metadata.ts";
 export { plainFile } from "./graph/onnx-plain.ts";
 export { trace } from "./graph/receptive-field.ts";

@@ -1,8 +1,8 @@
 import { ReconlossError } from "../errors.ts";
 import { matching } from "../names.ts";
 
-/** Splits at a separator that is not inside parentheses. */
-export function splitOutside(kind: string, text: string, separator: string): string[] {
+/** The parts of a text between separators that are not inside parentheses, and how many of these are open at its end. */
+function outside(text: string, separator: string): { parts: string[]; depth: number } {
   const parts = [""];
   let depth = 0;
   for (const letter of text) {
@@ -10,8 +10,19 @@ export function splitOutside(kind: string, text: string, separator: string): str
     if (letter === separator && depth === 0) parts.push("");
     else parts[parts.length - 1] += letter;
   }
+  return { parts: parts.map((part) => part.trim()), depth };
+}
+
+/** Splits at commas that are not inside parentheses, whether these match or not. */
+export function splitList(text: string): string[] {
+  return outside(text, ",").parts;
+}
+
+/** Splits at a separator that is not inside parentheses, which must match. */
+export function splitOutside(kind: string, text: string, separator: string): string[] {
+  const { parts, depth } = outside(text, separator);
   if (depth !== 0) throw new ReconlossError("syntax", `${kind} "${text.trim()}": parentheses do not match`);
-  return parts.map((part) => part.trim());
+  return parts;
 }
 
 /** The options in the parentheses of a specification, as text by name. */

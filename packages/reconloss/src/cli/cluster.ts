@@ -12,7 +12,7 @@ import {
   workShards,
 } from "../cluster/index.ts";
 import { exitCodes } from "../exit-codes.ts";
-import { wholeNumber } from "./distribution.ts";
+import { wholeNumber } from "./numbers.ts";
 import { mergeCommand } from "./shards.ts";
 import { plainTable } from "./table.ts";
 import { printable, type Terminal, widthOf } from "./terminal.ts";

@@ -22,7 +22,7 @@ import { judgementOf, type MethodOutputs, toLatex, toMarkdown } from "../judge/i
 import { writeReport } from "../report/index.ts";
 import { videoInputs } from "../video/files.ts";
 import type { CompareFlags, ComparisonFlags } from "./compare-flags.ts";
-import { wholeNumber } from "./distribution.ts";
+import { refuseOthers } from "./compare-kinds.ts";
 import { addWorkOptions, comparingBar, finishedPairs } from "./finished.ts";
 import { addGateOptions, type Gates, prepareGates, titleOf } from "./gates.ts";
 import { addJsonOption, jsonFile, printsJson } from "./json-option.ts";
@@ -31,6 +31,7 @@ import { namesExplained } from "./judgement-table.ts";
 import { MapsFolder } from "./maps-folder.ts";
 import { addMeasureOptions, measuresOf } from "./measures.ts";
 import { noteNewFolder } from "./new-folder.ts";
+import { wholeNumber } from "./numbers.ts";
 import {
   addInspectOption,
   addListOption,
@@ -108,7 +109,7 @@ Exit codes: 0 all well; 1 a pair failed, an image has no partner, a --fail condi
 2 wrong usage; 3 the machine lacks something: weights, room on the disk, a permission.
 "reconloss losses" tells which losses there are and what options they take.`,
     )
-    .action(async (inputs: readonly string[], options: CompareFlags) => {
+    .action(async (inputs: readonly string[], options: CompareFlags, command: Command) => {
       if (printsJson(options) && options.stream) {
         throw new ReconlossError("invalid-argument", "--json and --stream both print; give --json a file");
       }
@@ -120,9 +121,11 @@ Exit codes: 0 all well; 1 a pair failed, an image has no partner, a --fail condi
             "--list says which outputs and targets there are; leave them out",
           );
         }
-        return finish(await compare(list, list, options, terminal));
+        refuseOthers(command, "list");
+        return finish(await compareImages(list, list, options, terminal));
       }
       if (options.targets !== undefined) {
+        refuseOthers(command, "methods");
         return finish(await judgeOutputs(methodsOf(inputs), options.targets, options, terminal));
       }
       if (inputs.length !== 2) {
@@ -131,7 +134,14 @@ Exit codes: 0 all well; 1 a pair failed, an image has no partner, a --fail condi
           "outputs and their targets (globs in quotes), or --list, or several methods, name=outputs, with --targets";
         throw new ReconlossError("invalid-argument", `${problem}: compare takes ${form}; got ${listNames(inputs)}`);
       }
-      finish(await compare(inputs[0], inputs[1], options, terminal));
+      const [outputs, targets] = inputs;
+      const kind = await videoInputs(outputs, targets, options.frames);
+      refuseOthers(command, kind ?? "images");
+      finish(
+        kind === undefined
+          ? await compareImages(outputs, targets, options, terminal)
+          : await compareAsVideos(kind, outputs, targets, options, terminal),
+      );
     });
 }
 
@@ -152,18 +162,19 @@ export function addComparisonOptions(command: Command): Command {
     .option("--report <file.html>", "write a page to look at: images, error maps; of several methods side by side");
 }
 
-async function compare(outputs: string, targets: string, options: CompareFlags, terminal: Terminal): Promise<number> {
-  const kind = await videoInputs(outputs, targets, options.frames);
-  if (kind !== undefined) {
-    return compareAsVideos(kind, outputs, targets, options, terminal);
-  }
+/** Compares images with their targets, or the pairs of a list, and returns the exit code. */
+async function compareImages(
+  outputs: string,
+  targets: string,
+  options: CompareFlags,
+  terminal: Terminal,
+): Promise<number> {
   const { pixels, applied, losses, plugins, conditions, optional, device } = await measuresOf(options, terminal);
   const gates = await prepareGates(options, { losses, plugins, conditions }, terminal);
   const { csv, jsonl, markdown, latex, report, maps: folder, intervals, jobs, junit, summary } = options;
   const by = applied && { name: applied.protocol.name, changed: applied.changed };
-  for (const path of [jsonFile(options), csv, jsonl, markdown, latex, report, folder, junit, summary]) {
-    await noteNewFolder(path, terminal);
-  }
+  const files = [jsonFile(options), csv, jsonl, markdown, latex, report, folder, junit, summary];
+  await noteNewFolder(files, terminal);
   const pairing = await pairsOf({ outputs, targets, list: options.list }, options);
   const { pairs, unpaired, passedOver } = pairing;
 

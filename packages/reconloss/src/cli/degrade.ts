@@ -18,8 +18,8 @@ import {
   describeDegradation,
 } from "../tasks/degradation.ts";
 import { taskList } from "../tasks/index.ts";
-import { wholeNumber } from "./distribution.ts";
 import { noteNewFolder } from "./new-folder.ts";
+import { positiveNumber, wholeNumber } from "./numbers.ts";
 import { tellPassedOver } from "./passed-over.ts";
 import { type AlphaFlags, alphaOption, alphaOptions, backgroundOption } from "./pixel-options.ts";
 import { progressBar } from "./progress.ts";
@@ -47,12 +47,6 @@ const settingsName = "degradation.json";
 
 const restorations = taskList.filter(({ name }) => name !== "generate").map(({ name }) => name);
 
-function positive(text: string): number {
-  const value = Number(text);
-  if (text.trim() !== "" && Number.isFinite(value) && value > 0) return value;
-  throw new InvalidArgumentError("It must be a positive number.");
-}
-
 /** `reconloss degrade`; `finish` receives the exit code. */
 export function degradeCommand(terminal: Terminal, finish: (code: number) => void): Command {
   return new Command("degrade")
@@ -61,9 +55,9 @@ export function degradeCommand(terminal: Terminal, finish: (code: number) => voi
     .requiredOption("-o, --output <folder>", "the folder for what is made, with its settings in degradation.json")
     .addOption(new Option("--task <name>", "what train makes of photographs for this task").choices(restorations))
     .option("--scale <n>", "how many times smaller: 2, 3 or 4, as MATLAB's bicubic imresize", wholeNumber(2))
-    .option("--light <share>", "how much of the light is left: 0.2", positive)
-    .option("--blur <sigma>", "a Gaussian blur, in pixels of the photograph", positive)
-    .option("--noise <sigma>", "Gaussian noise, in levels of 255", positive)
+    .option("--light <share>", "how much of the light is left: 0.2", positiveNumber)
+    .option("--blur <sigma>", "a Gaussian blur, in pixels of the photograph", positiveNumber)
+    .option("--noise <sigma>", "Gaussian noise, in levels of 255", positiveNumber)
     .option("--jpeg <quality>", "JPEG files of this quality, 1 to 100, in place of PNG", wholeNumber(1))
     .option("--seed <n>", "of everything that is random", wholeNumber(0), 1)
     .option("--targets <folder>", "also write the photographs as far as they were used, in sizes that fit the scale")
@@ -151,7 +145,7 @@ async function degrade(photographs: string, flags: Flags, terminal: Terminal): P
   const { folder: read, images, passedOver } = await photographsOf(photographs);
   if (images.length === 0) throw new ReconlossError("file", `degrade: ${photographs} holds no image`);
   await refuseFolders(read, written, read === photographs);
-  for (const folder of written) await noteNewFolder(folder, terminal);
+  await noteNewFolder(written, terminal);
   tellPassedOver(terminal, [[photographs, passedOver]]);
 
   const names = degradedNames(images, degradation);

@@ -22,6 +22,7 @@ import { writeSetReport } from "../report/index.ts";
 import { addMetricOptions, metricsAskedFor } from "./metric-options.ts";
 import { deviceOption, keyOption, usableDevice, useWeightsFolder, weightsOption } from "./networks.ts";
 import { noteNewFolder } from "./new-folder.ts";
+import { wholeNumber } from "./numbers.ts";
 import { tellPassedOver } from "./passed-over.ts";
 import { addPixelOptions, type PixelFlags, pixelOptions } from "./pixel-options.ts";
 import { pluginOption } from "./plugins.ts";
@@ -68,17 +69,6 @@ export interface DistributionFlags extends NetworkFlags, LabelFlags {
 
 interface Flags extends DistributionFlags, FeatureFlags {
   report?: string;
-}
-
-/** A whole number of at least `least` on the command line. */
-export function wholeNumber(least: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (text.trim() === "" || !Number.isInteger(value) || value < least) {
-      throw new InvalidArgumentError(`It must be a whole number of at least ${least}.`);
-    }
-    return value;
-  };
 }
 
 /** `--dims` as the number it is. */

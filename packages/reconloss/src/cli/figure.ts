@@ -1,6 +1,6 @@
 import { ReconlossError } from "@reconloss/core";
 import { counted } from "@reconloss/core/internal";
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { exitCodes } from "../exit-codes.ts";
 import { checkFigureFile } from "../figure/figure.ts";
 import { type Box, type FigureImage, type ProposedRegion, writeFigure } from "../figure/index.ts";
@@ -10,12 +10,12 @@ import type { ImagePair } from "../image/index.ts";
 import { type Judgement, judgementOf } from "../judge/index.ts";
 import { checkMethods, targetName } from "../judge/judgement.ts";
 import { methodsOf } from "./compare.ts";
-import { wholeNumber } from "./distribution.ts";
 import { imageOptions, type Length, parseLength, parseSize, pixelDensity, WantedImages } from "./figure-options.ts";
 import { addWorkOptions, type WorkFlags } from "./finished.ts";
 import { compareOutputs } from "./judge.ts";
 import { addMetricFlags, type MeasureFlags, measuresOf } from "./measures.ts";
 import { noteNewFolder } from "./new-folder.ts";
+import { positiveNumber, wholeNumber } from "./numbers.ts";
 import { addPairingOptions, type PairingFlags, tellProposals } from "./pairing-options.ts";
 import { plainTable } from "./table.ts";
 import { tell } from "./tell.ts";
@@ -60,12 +60,12 @@ export function figureCommand(terminal: Terminal, finish: (code: number) => void
     .option("--json", "print what was drawn or proposed as JSON")
     .option("--columns <n>", "crops side by side", wholeNumber(1))
     .option("--width <length>", "width of the figure: 496pt, 17cm, 6.9in, 1200px; default: 496pt", parseLength)
-    .option("--font-size <pt>", "size of letters in points; default: 8", positive)
-    .option("--zoom <pt>", "points to a pixel of the crops, in place of --width", positive)
+    .option("--font-size <pt>", "size of letters in points; default: 8", positiveNumber)
+    .option("--zoom <pt>", "points to a pixel of the crops, in place of --width", positiveNumber)
     .option(
       "--dpi <n>",
       "pixels to an inch of PNG, and of pictures inside SVG and PDF; default: 300, or 96 of a width in px",
-      positive,
+      positiveNumber,
     )
     .option("--labels <list>", "what stands under the crops, the target's first: HR,Bicubic,Ours", parseLabels);
   return addWorkOptions(addPairingOptions(addMetricFlags(command, defaultMetrics)))
@@ -85,12 +85,6 @@ The same files give the same bytes. Exit codes: 0 all well; 1 a method lacks an 
     .action(async (inputs: readonly string[], flags: Flags) => {
       finish(await drawFigure(inputs, flags, wanted, terminal));
     });
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (text.trim() !== "" && value > 0 && Number.isFinite(value)) return value;
-  throw new InvalidArgumentError("It must be a number above 0.");
 }
 
 function parseLabels(text: string): string[] {

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { FinishedPairs } from "../compare/index.ts";
-import { wholeNumber } from "./distribution.ts";
+import { wholeNumber } from "./numbers.ts";
 import { type Progress, progressBar } from "./progress.ts";
 import { tell } from "./tell.ts";
 import type { Terminal } from "./terminal.ts";

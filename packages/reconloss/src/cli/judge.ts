@@ -83,9 +83,8 @@ export async function judgeOutputs(
       ? []
       : methods.map(({ name }) => [name, new MapsFolder(mapsFolderOf(folder, name), losses)] as const),
   );
-  for (const path of [jsonFile(options), csv, jsonl, markdown, latex, report, folder, junit, summary]) {
-    await noteNewFolder(path, terminal);
-  }
+  const files = [jsonFile(options), csv, jsonl, markdown, latex, report, folder, junit, summary];
+  await noteNewFolder(files, terminal);
   const by = applied && { name: applied.protocol.name, changed: applied.changed };
   const lines: string[] = [];
   const take = async (line: string) => {

@@ -12,8 +12,8 @@ import {
 import { defaultMetrics, measuresFor } from "../compare/measures.ts";
 import { type ModelMetricText, modelMetricOptions, parseModelMetric } from "../compare/model-metric.ts";
 import { withScale } from "../compare/scale.ts";
-import { wholeNumber } from "./distribution.ts";
 import { deviceOption, type NetworkOptions, prepareNetworks, weightsOption } from "./networks.ts";
+import { wholeNumber } from "./numbers.ts";
 import { addFitOption, type LoadingFlags, loadingOf } from "./pairing-options.ts";
 import { addPixelOptions, alphaOption, type PixelFlags, pixelOptions } from "./pixel-options.ts";
 import { loadPlugins, type PluginOptions, pluginOption } from "./plugins.ts";

@@ -3,14 +3,16 @@ import { dirname, resolve } from "node:path";
 import { tell } from "./tell.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** Notes that the folder which a file or folder is to be written in does not exist and will be made, since its name may be a slip; before the work, not after it. */
-export async function noteNewFolder(path: string | undefined, terminal: Terminal): Promise<void> {
-  if (path === undefined) return;
-  const folder = dirname(resolve(path));
-  const exists = await stat(folder).then(
-    () => true,
-    (error) => error.code !== "ENOENT",
-  );
-  if (exists) return;
-  tell(terminal, "yellow", "note:", `the folder ${dirname(path)} does not exist and will be made`);
+type Paths = string | undefined | readonly (string | undefined)[];
+
+/** Notes of each folder which files or folders are to be written in that it does not exist and will be made, since its name may be a slip; before the work, not after it. */
+export async function noteNewFolder(paths: Paths, terminal: Terminal): Promise<void> {
+  const folders = new Set([paths].flat().flatMap((path) => (path === undefined ? [] : [dirname(path)])));
+  for (const folder of folders) {
+    const exists = await stat(resolve(folder)).then(
+      () => true,
+      (error) => error.code !== "ENOENT",
+    );
+    if (!exists) tell(terminal, "yellow", "note:", `the folder ${folder} does not exist and will be made`);
+  }
 }

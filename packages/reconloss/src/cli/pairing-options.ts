@@ -129,10 +129,6 @@ export async function pairsOf(
 ): Promise<Pairing> {
   const options = await pairingOf(flags);
   if (inputs.list === undefined) return pairPaths(inputs.outputs, inputs.targets, options);
-  const other = Object.keys(options)[0];
-  if (other !== undefined) {
-    throw new ReconlossError("invalid-argument", `--list says which pairs there are; leave out --${other}`);
-  }
   return { pairs: await readPairList(inputs.list), unpaired: [] };
 }
 

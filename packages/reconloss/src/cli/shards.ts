@@ -27,7 +27,6 @@ import {
   type NetworkFlags,
   networkOptions,
   tellDistribution,
-  wholeNumber,
 } from "./distribution.ts";
 import { addGateOptions, type GateFlags, prepareGates } from "./gates.ts";
 import { jsonFile, printsJson } from "./json-option.ts";
@@ -35,6 +34,7 @@ import { addMeasureOptions, failOption, type MeasureFlags, measuresOf } from "./
 import { metricsAskedFor } from "./metric-options.ts";
 import { useWeightsFolder, weightsOption } from "./networks.ts";
 import { noteNewFolder } from "./new-folder.ts";
+import { wholeNumber } from "./numbers.ts";
 import { addInspectOption, addPairingOptions, inspectOf, type PairingFlags, pairingOf } from "./pairing-options.ts";
 import { progressBar } from "./progress.ts";
 import { tellStatistics } from "./stats.ts";
@@ -346,9 +346,7 @@ const taken = {
 async function merge(folder: string, flags: MergeFlags, terminal: Terminal): Promise<number> {
   const { csv, jsonl, report, statistics, fail, baseline, junit, summary } = flags;
   await checkTaken(folder, flags);
-  for (const path of [jsonFile(flags), csv, jsonl, report, statistics, junit, summary]) {
-    await noteNewFolder(path, terminal);
-  }
+  await noteNewFolder([jsonFile(flags), csv, jsonl, report, statistics, junit, summary], terminal);
   useWeightsFolder(flags.weights);
   // These look at each pair, and a page shows the worst of all.
   const isOfEach = [report, baseline, junit, summary].some((path) => path !== undefined);

@@ -1,6 +1,6 @@
 import { threadsVariable } from "@reconloss/core/internal";
 import { Option } from "commander";
-import { wholeNumber } from "./distribution.ts";
+import { wholeNumber } from "./numbers.ts";
 
 /** `--threads`, of commands of which several run side by side on a machine. */
 export function threadsOption(): Option {

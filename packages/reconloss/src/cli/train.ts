@@ -2,7 +2,7 @@ import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type LossFactory, ReconlossError } from "@reconloss/core";
 import { gan } from "@reconloss/core/train";
-import { Argument, Command, InvalidArgumentError, Option } from "commander";
+import { Argument, Command, Option } from "commander";
 import { arrowOf, formatNumber, isWorse } from "../compare/index.ts";
 import { writeTrainingReport } from "../report/index.ts";
 import {
@@ -15,9 +15,9 @@ import {
   taskList,
 } from "../tasks/index.ts";
 import { trainingLoss } from "../tasks/settings.ts";
-import { wholeNumber } from "./distribution.ts";
 import { type NetworkOptions, prepareNetworks, weightsOption } from "./networks.ts";
 import { noteNewFolder } from "./new-folder.ts";
+import { positiveNumber, wholeNumber } from "./numbers.ts";
 import { tellPassedOver } from "./passed-over.ts";
 import { alphaOptions, backgroundOption } from "./pixel-options.ts";
 import { loadPlugins, type PluginOptions, pluginOption } from "./plugins.ts";
@@ -39,12 +39,6 @@ interface Flags extends NetworkOptions, PluginOptions, Partial<TrainingSettings>
   resume?: boolean;
   json?: boolean;
   progress: boolean;
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (text.trim() !== "" && value > 0 && Number.isFinite(value)) return value;
-  throw new InvalidArgumentError("It must be a number above 0.");
 }
 
 /** `reconloss train`; `finish` receives the exit code. */
@@ -78,7 +72,7 @@ export function trainCommand(terminal: Terminal, finish: (code: number) => void)
     .option("--channels <n>", "3, or 1: a network of grey photographs; of others, their luma", wholeNumber(1))
     .option("--batch <n>", "patches in a step", wholeNumber(1))
     .option("--patch <pixels>", "side of the target's patches", wholeNumber(1))
-    .option("--lr, --learning-rate <rate>", "of the optimiser, Adam; with --resume, from there on", positive)
+    .option("--lr, --learning-rate <rate>", "of the optimiser, Adam; with --resume, from there on", positiveNumber)
     .option("--seed <n>", "of everything that is random", wholeNumber(0))
     .option("--every <n>", "steps between validations; default: a tenth of all", wholeNumber(1))
     .option("--megapixels <n>", "how many million pixels of photographs are held in memory", wholeNumber(1))

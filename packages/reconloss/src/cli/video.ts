@@ -17,10 +17,12 @@ import {
 import { frameName, lossOf, worstPercentile } from "../video/report.ts";
 import { worstFrames } from "../video/worst.ts";
 import type { Checked } from "./findings.ts";
+import { finishedPairs, type WorkFlags } from "./finished.ts";
 import { type GateFlags, type Gates, prepareGates, titleOf } from "./gates.ts";
 import { jsonFile, printsJson } from "./json-option.ts";
 import { type MeasureFlags, measuresOf } from "./measures.ts";
 import { noteNewFolder } from "./new-folder.ts";
+import { inspectOf } from "./pairing-options.ts";
 import { progressBar } from "./progress.ts";
 import { plainTable } from "./table.ts";
 import { tell, tellLost, tellSome, toFile, writeEach, writeOut } from "./tell.ts";
@@ -50,33 +52,12 @@ export function addVideoOptions(command: Command): Command {
     );
 }
 
-/** The flags of `compare` that videos take. */
-interface Flags extends VideoFlags, MeasureFlags, GateFlags {
+/** The flags of `compare` that videos or folders of frames take. */
+interface Flags extends VideoFlags, MeasureFlags, GateFlags, WorkFlags {
   readonly json?: string;
   readonly csv?: string;
   readonly report?: string;
-  readonly progress: boolean;
-}
-
-/** The flags of `compare` that say something of images in files alone. */
-const ofImages: Readonly<Record<"videos" | "folders", readonly string[]>> = {
-  videos: ["alpha", "background"],
-  folders: ["planes"],
-};
-const ofPairs = [
-  ...["pair", "exclude", "list", "fit", "masks", "ignore"],
-  ...["maps", "jsonl", "stream", "markdown", "latex", "protocol", "metricModel", "scale"],
-];
-
-/** Refuses flags that have no meaning here, which would be passed over. */
-function refuseOthers(kind: "videos" | "folders", given: Readonly<Record<string, unknown>>): void {
-  const others = [...ofPairs, ...ofImages[kind]].filter((name) => given[name] !== undefined);
-  if (kind === "folders" && given.alpha === "mask") others.push("alpha");
-  if (kind === "videos" && given.decode === "pillow") others.push("decode");
-  if (others.length === 0) return;
-  const flag = others[0].replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-  const what = kind === "videos" ? "videos" : "folders of frames";
-  throw new ReconlossError("invalid-argument", `--${flag} is not for ${what}`);
+  readonly inspect: boolean;
 }
 
 /** Compares two videos, or two folders of frames, and returns the exit code. */
@@ -87,7 +68,9 @@ export async function compareAsVideos(
   flags: Flags,
   terminal: Terminal,
 ): Promise<number> {
-  refuseOthers(kind, { ...flags });
+  if (flags.alpha === "mask") {
+    throw new ReconlossError("invalid-argument", "--alpha mask is not for folders of frames, whose pixels all count");
+  }
   const metrics = flags.metrics ?? defaultMetrics;
   const { losses, conditions, pixels, plugins, device } = await measuresOf({ ...flags, metrics }, terminal);
   const ofMap = conditions?.find(({ map }) => map !== undefined);
@@ -98,7 +81,9 @@ export async function compareAsVideos(
   }
   const gates = await prepareGates(flags, { losses, plugins, conditions, unit: "frame" }, terminal);
   const { csv, report, junit, summary } = flags;
-  for (const path of [jsonFile(flags), csv, report, junit, summary]) await noteNewFolder(path, terminal);
+  await noteNewFolder([jsonFile(flags), csv, report, junit, summary], terminal);
+  const { jobs } = flags;
+  const finished = kind === "folders" ? finishedPairs(flags, terminal) : undefined;
   let bar: ReturnType<typeof progressBar> | undefined;
   const onFrame = (_: unknown, total: number) => {
     bar ??= progressBar(total, "comparing", terminal.stderr, flags.progress, "frames");
@@ -109,9 +94,17 @@ export async function compareAsVideos(
     comparison =
       kind === "videos"
         ? await compareVideos(output, target, losses, { planes: flags.planes, device, onFrame })
-        : await compareFrames(output, target, losses, { ...pixels, device, onFrame });
+        : await compareFrames(output, target, losses, {
+            ...pixels,
+            device,
+            jobs,
+            finished,
+            ...inspectOf(flags),
+            onFrame,
+          });
   } finally {
     bar?.stop();
+    await finished?.close();
   }
   const checked = gates.check([{ comparison: framesAsPairs(comparison) }]);
   return tellVideos(comparison, { gates, checked, verdicts: conditions && checked[0].verdicts }, flags, terminal);

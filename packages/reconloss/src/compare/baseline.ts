@@ -1,7 +1,8 @@
 import { type Better, type Loss, type LossFactory, ReconlossError } from "@reconloss/core";
-import { checkArguments } from "@reconloss/core/internal";
-import { anyPair, findLoss, splitList } from "./conditions.ts";
+import { checkArguments, splitList } from "@reconloss/core/internal";
+import { anyPair, findLoss } from "./conditions.ts";
 import { badness } from "./numbers.ts";
+import { statisticOf } from "./statistics.ts";
 import type { BaselineRecord, Change, Comparison, PairResult, Unit } from "./types.ts";
 
 /** The numbers of an earlier run. */
@@ -208,8 +209,6 @@ export function earlierOf(loss: Loss, { losses, file }: Baseline): string | unde
   return same ? loss.label : Object.keys(losses).find((label) => losses[label].spec === loss.spec);
 }
 
-const meanOf = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
-
 /**
  * Holds the numbers of a comparison against those of an earlier run. Nothing may be worse by more than its tolerance, neither a loss over all pairs nor in one of them, and nothing that one of the
  * two has may be missing in the other. A loss over all pairs is taken over those that are finite in both, so that a pair which became identical worsens no mean.
@@ -317,7 +316,16 @@ function overallOf(
     return [badness(better, before), badness(better, now)];
   }
   if (finite.length === 0) return undefined;
-  return [meanOf(finite.map(([was]) => was)), meanOf(finite.map(([, is]) => is))];
+  return [
+    statisticOf(
+      "mean",
+      finite.map(([was]) => was),
+    ),
+    statisticOf(
+      "mean",
+      finite.map(([, is]) => is),
+    ),
+  ];
 }
 
 /** The changes that are worse than they may be. */

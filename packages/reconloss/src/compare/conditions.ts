@@ -1,5 +1,5 @@
 import { type Loss, type LossFactory, ReconlossError } from "@reconloss/core";
-import { checkArguments, parseLoss } from "@reconloss/core/internal";
+import { checkArguments, parseLoss, splitList } from "@reconloss/core/internal";
 import type { AppliedProtocol } from "./apply-protocol.ts";
 import { protocols } from "./protocols.ts";
 import { type Statistic, statisticOf, statisticPattern } from "./statistics.ts";
@@ -64,18 +64,6 @@ export const anyPair = /^any\s*\((?<inner>.*)\)$/i;
 
 /** Each group by itself. */
 const eachGroup = /^group\s*\((?<inner>.*)\)$/i;
-
-/** Splits at commas that are not inside parentheses. */
-export function splitList(text: string): string[] {
-  const parts = [""];
-  let depth = 0;
-  for (const letter of text) {
-    depth += letter === "(" ? 1 : letter === ")" ? -1 : 0;
-    if (letter === "," && depth === 0) parts.push("");
-    else parts[parts.length - 1] += letter;
-  }
-  return parts.map((part) => part.trim());
-}
 
 function asStatistic(option: string, text: string, condition: string): Statistic {
   const name = text.toLowerCase();

@@ -1,13 +1,11 @@
 import type { Loss } from "@reconloss/core";
-import { badnessOf } from "../compare/index.ts";
+import { badnessOf, statisticOf } from "../compare/index.ts";
 import type { JudgedImage } from "../judge/types.ts";
 
 /** The difference between methods on an image by a loss: the standard deviation of its finite numbers (of priors, of their distances from the target's own value); 0 of fewer than two. */
 export function spreadOf(loss: Pick<Loss, "label" | "better">, { pairs }: JudgedImage): number {
   const numbers = pairs.flatMap((pair) => (pair && badnessOf(loss, pair)) ?? []).filter(Number.isFinite);
-  if (numbers.length < 2) return 0;
-  const mean = numbers.reduce((sum, value) => sum + value, 0) / numbers.length;
-  return Math.sqrt(numbers.reduce((sum, value) => sum + (value - mean) ** 2, 0) / numbers.length);
+  return numbers.length < 2 ? 0 : statisticOf("std", numbers);
 }
 
 /** The images by how far methods differ on them, the first most; equal ones in their order. */

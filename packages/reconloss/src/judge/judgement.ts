@@ -3,7 +3,15 @@ import { type Better, type Loss, ReconlossError } from "@reconloss/core";
 import { reference } from "@reconloss/core/graph";
 import { checkArguments } from "@reconloss/core/internal";
 import { type AppliedProtocol, recordOf } from "../compare/apply-protocol.ts";
-import { badness, type Comparison, formatNumber, isWorse, type PairResult, summarise } from "../compare/index.ts";
+import {
+  badness,
+  type Comparison,
+  formatNumber,
+  isWorse,
+  type PairResult,
+  statisticOf,
+  summarise,
+} from "../compare/index.ts";
 import { hasMagic, splitGlob } from "../image/glob.ts";
 import { groupsOf } from "../image/groups.ts";
 import { naturally } from "../image/listing.ts";
@@ -108,7 +116,8 @@ function reported({ definition }: Loss, means: Float64Array): Float64Array {
   return Float64Array.from(definition.say(reference, { data: means, shape: [means.length, 1, 1, 1] }).data);
 }
 
-const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
+/** The mean that every table has, whatever the order of the images. */
+const mean = (values: readonly number[]) => statisticOf("mean", values);
 
 /** The numbers of a column, before anything is made of them. */
 interface ColumnNumbers {

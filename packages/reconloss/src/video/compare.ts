@@ -266,7 +266,8 @@ function notesOnFrames(losses: readonly Loss[], frames: readonly FrameResult[]):
 }
 
 /** The options of a comparison of frames in folders. */
-export interface CompareFramesOptions extends Pick<CompareOptions, "decode" | "alpha" | "background" | "device"> {
+export interface CompareFramesOptions
+  extends Pick<CompareOptions, "decode" | "alpha" | "background" | "device" | "inspect" | "jobs" | "finished"> {
   /** Told of each frame that was compared, and how many there are. Default: nothing. */
   onFrame?: (frame: FrameResult, total: number) => void;
 }
