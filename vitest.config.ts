@@ -31,7 +31,8 @@ export default defineConfig({
     testTimeout: limit,
     hookTimeout: limit,
     expect: { poll: { timeout: limit } },
-    maxWorkers: 2,
+    // One more than two cores: tests of processes, queues and browsers wait as long as they compute.
+    maxWorkers: 3,
     projects: [
       {
         extends: true,
