@@ -49,11 +49,23 @@ function visit(shape: Shape, see: (n: number, c: number, h: number, w: number, i
       for (let h = 0; h < shape[2]; h++) for (let w = 0; w < shape[3]; w++) see(n, c, h, w, index++);
 }
 
+/** The elements of a value, with axes of size 1 repeated to a shape. */
+function expandedTo(shape: Shape, x: Float64Image): Float64Array {
+  if (x.data.length === elementCount(shape)) return x.data;
+  return fill(shape, (n, c, h, w) => x.data[at(x, n, c, h, w)]).data;
+}
+
 function elementwise(name: string, f: (...values: number[]) => number) {
-  return (operands: readonly Float64Image[]): Float64Image =>
-    fill(broadcastShape(name, shapesOf(operands)), (n, c, h, w) =>
-      f(...operands.map((x) => x.data[at(x, n, c, h, w)])),
-    );
+  return (operands: readonly Float64Image[]): Float64Image => {
+    const result = zeros(broadcastShape(name, shapesOf(operands)));
+    const { data, shape } = result;
+    const [a, b, c] = operands.map((x) => expandedTo(shape, x));
+    // Not as one call with a list of values, which took most of the time of what is computed here.
+    if (c !== undefined) for (let i = 0; i < data.length; i++) data[i] = f(a[i], b[i], c[i]);
+    else if (b !== undefined) for (let i = 0; i < data.length; i++) data[i] = f(a[i], b[i]);
+    else for (let i = 0; i < data.length; i++) data[i] = f(a[i]);
+    return result;
+  };
 }
 
 function roundHalfToEven(x: number): number {
@@ -61,32 +73,39 @@ function roundHalfToEven(x: number): number {
   return rounded - x === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
 }
 
-/** Visits every product of a convolution: the positions of input, weight and output that belong together. */
+/**
+ * Visits every product of a convolution, by rows of the output: the positions of the first input, the weight and the first output that belong together, how many inputs and outputs follow, and
+ * how far apart the inputs are.
+ */
 function visitConv(
   input: Shape,
   weight: Shape,
   attributes: ConvAttributes,
-  see: (input: number, weight: number, output: number) => void,
+  see: (input: number, weight: number, output: number, count: number, step: number) => void,
 ): void {
   const { stride, padding, dilation, groups } = attributes;
   const [, channels, height, width] = input;
   const [outputs, inputs, kh, kw] = weight;
-  const output = convShape(input, weight, attributes);
+  const [, , rows, columns] = convShape(input, weight, attributes);
   const perGroup = outputs / groups;
-  visit(output, (b, o, y, x, index) => {
-    const group = Math.floor(o / perGroup);
-    for (let i = 0; i < inputs; i++)
-      for (let p = 0; p < kh; p++)
-        for (let q = 0; q < kw; q++) {
-          const h = y * stride[0] - padding.top + p * dilation[0];
-          const w = x * stride[1] - padding.left + q * dilation[1];
-          if (h < 0 || h >= height || w < 0 || w >= width) continue;
-          see(
-            ((b * channels + group * inputs + i) * height + h) * width + w,
-            ((o * inputs + i) * kh + p) * kw + q,
-            index,
-          );
-        }
+  visit([input[0], outputs, inputs, kh], (b, o, i, p) => {
+    const inputPlane = (b * channels + Math.floor(o / perGroup) * inputs + i) * height;
+    for (let q = 0; q < kw; q++) {
+      const offset = q * dilation[1] - padding.left;
+      const first = Math.max(0, Math.ceil(-offset / stride[1]));
+      const count = Math.min(columns - 1, Math.floor((width - 1 - offset) / stride[1])) - first + 1;
+      for (let y = 0; y < rows; y++) {
+        const h = y * stride[0] - padding.top + p * dilation[0];
+        if (h < 0 || h >= height) continue;
+        see(
+          (inputPlane + h) * width + first * stride[1] + offset,
+          ((o * inputs + i) * kh + p) * kw + q,
+          ((b * outputs + o) * rows + y) * columns + first,
+          count,
+          stride[1],
+        );
+      }
+    }
   });
 }
 
@@ -191,7 +210,10 @@ const table: { readonly [P in Primitive]: Run<P> } = {
     const count = axes.reduce((product, axis) => product * x.shape[axisOrder.indexOf(axis)], 1);
     return { data: Float64Array.of(count), shape: [1, 1, 1, 1] };
   },
-  expand: ([x, like]) => fill(broadcastShape("expand", shapesOf([x, like])), (n, c, h, w) => x.data[at(x, n, c, h, w)]),
+  expand: ([x, like]) => {
+    const shape = broadcastShape("expand", shapesOf([x, like]));
+    return { data: expandedTo(shape, x), shape };
+  },
   slice: ([x], attributes) => {
     const axis = axisOrder.indexOf(attributes.axis);
     const positions = slicePositions(x.shape[axis], attributes);
@@ -243,23 +265,23 @@ const table: { readonly [P in Primitive]: Run<P> } = {
   },
   conv2d: ([x, weight], attributes) => {
     const result = zeros(convShape(x.shape, weight.shape, attributes));
-    visitConv(x.shape, weight.shape, attributes, (i, k, o) => {
-      result.data[o] += x.data[i] * weight.data[k];
+    visitConv(x.shape, weight.shape, attributes, (i, k, o, count, step) => {
+      for (let j = 0; j < count; j++) result.data[o + j] += x.data[i + j * step] * weight.data[k];
     });
     return result;
   },
   convInput: ([g, weight, like], attributes) => {
     const result = zeros(like.shape);
-    visitConv(like.shape, weight.shape, attributes, (i, k, o) => {
-      result.data[i] += g.data[o] * weight.data[k];
+    visitConv(like.shape, weight.shape, attributes, (i, k, o, count, step) => {
+      for (let j = 0; j < count; j++) result.data[i + j * step] += g.data[o + j] * weight.data[k];
     });
     return result;
   },
   convWeight: ([x, g], attributes) => {
     const weight: Shape = [g.shape[1], x.shape[1] / attributes.groups, ...attributes.kernel];
     const result = zeros(weight);
-    visitConv(x.shape, weight, attributes, (i, k, o) => {
-      result.data[k] += x.data[i] * g.data[o];
+    visitConv(x.shape, weight, attributes, (i, k, o, count, step) => {
+      for (let j = 0; j < count; j++) result.data[k] += x.data[i + j * step] * g.data[o + j];
     });
     return result;
   },
