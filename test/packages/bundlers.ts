@@ -14,8 +14,10 @@ export interface Application {
 /** A bundler as somebody uses it who has configured nothing: what is said to it is where the files are. */
 export interface Bundler {
   name: string;
-  /** Bundles the application in a folder that has its node_modules, and serves it. */
-  open(folder: string, application: Application, headers: Record<string, string>): Promise<Site>;
+  /** Bundles the application in a folder that has its node_modules. */
+  bundle(folder: string, application: Application): Promise<void>;
+  /** Serves what was bundled there last. */
+  serve(folder: string, headers: Record<string, string>): Promise<Site>;
 }
 
 const script = '<script type="module" src="src/index.js"></script>';
@@ -35,11 +37,11 @@ function write(folder: string, { html, sources }: Application): void {
 function toFolder(name: string, bundle: (folder: string, application: Application) => Promise<unknown>): Bundler {
   return {
     name,
-    async open(folder, application, headers) {
+    async bundle(folder, application) {
       write(folder, application);
       await bundle(folder, application);
-      return serve(join(folder, "dist"), headers);
     },
+    serve: (folder, headers) => serve(join(folder, "dist"), headers),
   };
 }
 
@@ -50,9 +52,11 @@ export const bundlers: Bundler[] = [
   toFolder("vite build", (root) => viteBuild({ root, configFile: false, logLevel: "error" })),
   {
     name: "vite dev",
-    async open(root, application, headers) {
+    async bundle(root, application) {
       write(root, application);
       rmSync(join(root, "node_modules/.vite"), { recursive: true, force: true });
+    },
+    async serve(root, headers) {
       const server = await createViteServer({
         root,
         configFile: false,

@@ -7,14 +7,14 @@ import { lpips, parseLoss } from "../../packages/core/src/index.ts";
 import { fromPixels } from "../../packages/core/src/pixels/index.ts";
 import { packWeights } from "../../packages/reconloss/src/weights/index.ts";
 import { launch, withoutChromium } from "../browser.ts";
-import { type Application, bundlers } from "./bundlers.ts";
+import { type Application, type Bundler, bundlers } from "./bundlers.ts";
 import { everything } from "./everything.js";
 import { pictures, type Summary, summary } from "./images.js";
-import { isolation, type Site } from "./serve.ts";
+import { gzippedSize, isolation, type Site } from "./serve.ts";
 
 const { app } = inject("published");
 const text = (name: string) => readFileSync(new URL(name, import.meta.url), "utf8");
-const size = 96;
+const size = 48;
 const spec = "l1 + 0.1*ssim + 0.1*lpips(net=tiny)";
 
 /** What somebody writes: two canvases, a loss, its value and gradient; `pictures` and `summary` are the test's own. */
@@ -100,12 +100,14 @@ describe.skipIf(withoutChromium)("the built packages in Chromium", () => {
   afterAll(async () => close?.());
 
   describe.each(bundlers)("bundled by $name, nothing configured", (bundler) => {
+    beforeAll(() => bundler.bundle(app, application));
+
     test.each([
       ["cross-origin isolated", isolation],
       ["not isolated", {}],
     ])("%s: value and gradient of two canvases, in the page and in a module worker, are Node's", async (_, headers) => {
       const wanted = await inNode(parseLoss(spec));
-      const site = await bundler.open(app, application, headers);
+      const site = await bundler.serve(app, headers);
       try {
         const { isolated, ...got } = await visit(context, site, async () => {
           const { inPage, inWorker } = globalThis as unknown as Globals;
@@ -126,10 +128,14 @@ describe.skipIf(withoutChromium)("the built packages in Chromium", () => {
     sources: { "index.js": source, "images.js": text("images.js"), ...more },
   });
   const ask = () => (globalThis as unknown as Globals).result;
+  const open = async (bundler: Bundler, application: Application, headers: Record<string, string>) => {
+    await bundler.bundle(app, application);
+    return bundler.serve(app, headers);
+  };
 
   test("losses with gradients, adversarial terms, compile, a training, and FID of features give Node's numbers", async () => {
     const source = 'import { everything } from "./everything.js";\nglobalThis.result = everything();\n';
-    const site = await vite.open(app, program(source, { "everything.js": text("everything.js") }), isolation);
+    const site = await open(vite, program(source, { "everything.js": text("everything.js") }), isolation);
     try {
       const [got, wanted] = [await visit(context, site, ask), await everything()];
       expect(Object.keys(got)).toEqual(Object.keys(wanted));
@@ -157,7 +163,7 @@ weightsFrom("/weights/");
 const [output, target] = pictures(${size}).map(({ data, width, height }) => new ImageData(data, width, height));
 globalThis.result = lpips({ net: "alex" }).valueAndGrad(output, target).then(summary);
 `;
-      const site = await vite.open(app, program(source), {});
+      const site = await open(vite, program(source), {});
       try {
         const got = await visit(context, site, () => (globalThis as unknown as { result: Promise<Summary> }).result);
         const files = { trunk: join(hosted, "alexnet.safetensors"), heads: join(hosted, "lpips-alex.safetensors") };
@@ -179,7 +185,7 @@ globalThis.result = probeDevice("webgpu").then(async ({ device, reason }) => ({
   ...summary(await parseLoss("${spec}").valueAndGrad(output, target, { device })),
 }));
 `;
-    const site = await vite.open(app, program(source), isolation);
+    const site = await open(vite, program(source), isolation);
     const ask = () =>
       (globalThis as unknown as { result: Promise<Summary & { device: string; reason?: string }> }).result;
     const wanted = await inNode(parseLoss(spec));
@@ -211,12 +217,12 @@ globalThis.result = probeDevice("webgpu").then(async ({ device, reason }) => ({
 const [output, target] = [Tensor.full([1, 3, 16, 16], 0.5), Tensor.full([1, 3, 16, 16], 0.25)];
 globalThis.result = Promise.all([l1().value(output, target), ssim().value(output, target)]);
 `;
-      const site = await bundler.open(app, program(source), {});
+      const site = await open(bundler, program(source), {});
       try {
         const [difference] = (await visit(context, site, ask)) as unknown as number[];
         expect(difference).toBe(0.25);
         const sent = [...site.sent].filter(([path]) => !path.endsWith(".html"));
-        const total = sent.reduce((sum, [, bytes]) => sum + bytes, 0);
+        const total = gzippedSize(sent.map(([, bytes]) => bytes));
         console.log(
           `l1 and ssim by ${bundler.name}: ${(total / 1000).toFixed(1)} kB after gzip in ${sent.length} files`,
         );

@@ -23,23 +23,28 @@ const types: Record<string, string> = {
 
 export interface Site {
   url: string;
-  /** Every file that was asked for and there, with its size after gzip. */
-  sent: Map<string, number>;
+  /** Every file that was asked for and there. */
+  sent: Map<string, Uint8Array>;
   /** Every path that was asked for and not there. */
   missing: string[];
   close(): Promise<void>;
 }
 
+/** The size of files after gzip, each by itself. */
+export function gzippedSize(files: Iterable<Uint8Array>): number {
+  return [...files].reduce((sum, bytes) => sum + gzipSync(bytes).length, 0);
+}
+
 /** Serves the files of a folder, as any web server does. */
 export async function serve(folder: string, headers: Record<string, string> = {}): Promise<Site> {
-  const sent = new Map<string, number>();
+  const sent = new Map<string, Uint8Array>();
   const missing: string[] = [];
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? "/", "http://localhost");
     const path = normalize(pathname.endsWith("/") ? `${pathname}index.html` : pathname);
     try {
       const bytes = readFileSync(join(folder, path));
-      sent.set(path, gzipSync(bytes).length);
+      sent.set(path, bytes);
       response.writeHead(200, { "content-type": types[extname(path)] ?? "application/octet-stream", ...headers });
       response.end(bytes);
     } catch {

@@ -3,6 +3,9 @@ import { lpips } from "../../packages/core/src/losses/lpips.ts";
 import { bundleForPage, launch, ortFile, serve, withoutChromium } from "../browser.ts";
 import { randomTensor } from "../random.ts";
 
+/** The side of the images: larger where times are taken. */
+const side = process.env.RECONLOSS_TIMES ? 256 : 64;
+
 /** The program of pages and of workers: it measures, and says what it found on the console. */
 const program = `
 import { loadRuntime, lpips, probeDevice, Tensor } from "@reconloss/core";
@@ -16,7 +19,7 @@ const notes = [];
 async function measure() {
   const runtime = await loadRuntime({ files: folder, onNote: (note) => notes.push(note) });
   const selected = await probeDevice(device);
-  const images = [1, 2].map((seed) => randomTensor([1, 3, 256, 256], seed));
+  const images = [1, 2].map((seed) => randomTensor([1, 3, ${side}, ${side}], seed));
   const loss = lpips({ net: "tiny" });
   const { value, grad } = await loss.valueAndGrad(...images, { device: selected.device });
   const first = performance.now();
@@ -45,7 +48,7 @@ else globalThis.outcome = location.search.includes("worker")
 
 const document = "<!doctype html><title>page</title><script type=module src=program.js></script>";
 
-const images = [1, 2].map((seed) => randomTensor([1, 3, 256, 256], seed));
+const images = [1, 2].map((seed) => randomTensor([1, 3, side, side], seed));
 const loss = lpips({ net: "tiny" });
 
 /** The shortest of some times on onnxruntime-node, in milliseconds. */
