@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { build } from "esbuild";
+import { apiPages } from "./api.ts";
 import { layout, navigationOf } from "./layout.ts";
 import { documents, root } from "./links.ts";
 import { lossPages, pageOfName } from "./losses.ts";
@@ -14,6 +15,7 @@ import { addressOf, Links, type MadeFile, type Page, readPages } from "./site.ts
 /** The parts of the site that take long, each of which can be left out. */
 export interface Parts {
   readonly playground?: boolean;
+  readonly api?: boolean;
   /** The losses that are evaluated for their pages, with values and maps. Default: all. */
   readonly pictures?: (name: string) => boolean;
 }
@@ -32,10 +34,10 @@ function documentPages(): Page[] {
 /** Writes the site to a folder, which is emptied; returns how many pages it has. Throws where a link of a page leads nowhere. */
 export async function buildSite(
   folder: string,
-  { playground = true, pictures = () => true }: Parts = {},
+  { playground = true, api = true, pictures = () => true }: Parts = {},
 ): Promise<number> {
   const losses = await lossPages({ playground, pictures });
-  const pages = readPages([...documentPages(), ...losses.pages, metricsPage()]);
+  const pages = readPages([...documentPages(), ...losses.pages, metricsPage(), ...(api ? await apiPages() : [])]);
   const made: readonly MadeFile[] = losses.files;
   const links = new Links(pages, new Set([...made.map(({ path }) => path), "docs/playground/index.html"]), pageOfName);
   rmSync(folder, { recursive: true, force: true });

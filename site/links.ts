@@ -25,13 +25,17 @@ export function documents(): string[] {
   return [...inFolder(".", false), ...inFolder("docs", true), "packages/core/README.md"].toSorted();
 }
 
-/** Returns the text of a document. */
+const read = new Map<string, MarkdownText>();
+
+/** Returns the text of a document, which is read once. */
 export function readDocument(path: string): MarkdownText {
-  return readMarkdown(readFileSync(join(root, path), "utf8"));
+  const text = read.get(path) ?? readMarkdown(readFileSync(join(root, path), "utf8"));
+  read.set(path, text);
+  return text;
 }
 
 /** Returns a line for each link of a document, and each of its pictures, that leads to no file or to no place in it. */
-export function brokenLinks(path: string, text: MarkdownText, read: (path: string) => MarkdownText): string[] {
+export function brokenLinks(path: string, text: MarkdownText): string[] {
   return text.links.flatMap(({ href, line }) => {
     const target = targetOf(path, href);
     if ("address" in target)
@@ -42,6 +46,7 @@ export function brokenLinks(path: string, text: MarkdownText, read: (path: strin
     if (target.anchor === "") return [];
     if (!target.path.endsWith(".md"))
       return /^L\d+/.test(target.anchor) ? [] : [`${path}:${line}: ${href} leads to a place in a file that has none`];
-    return read(target.path).anchors.has(target.anchor) ? [] : [`${path}:${line}: ${href} leads to no heading`];
+    const there = target.path === path ? text : readDocument(target.path);
+    return there.anchors.has(target.anchor) ? [] : [`${path}:${line}: ${href} leads to no heading`];
   });
 }

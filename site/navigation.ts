@@ -26,15 +26,16 @@ export const sections: readonly Section[] = [
   },
   { title: "Train", pages: ["docs/training.md", "docs/frameworks.md", "docs/weights.md", "docs/tiny-lpips.md"] },
   { title: "At scale", pages: ["docs/scale.md", "docs/queue.md"] },
-  { title: "Coming from", pages: ["docs/migrating.md", "docs/migrating/index.md", "docs/migrating/*.md"] },
+  { title: "Coming from", pages: ["docs/migrating/README.md", "docs/migrating/*.md"] },
   {
     title: "Numbers",
-    pages: ["docs/performance.md", "docs/precision.md", "docs/monotonicity.md", "docs/performance-*.md"],
+    pages: ["docs/performance.md", "docs/benchmarks.md", "docs/precision.md", "docs/monotonicity.md"],
   },
   { title: "Extend", pages: ["docs/extending.md", "docs/writing-*.md", "docs/architecture.md", "CONTRIBUTING.md"] },
+  { title: "API", pages: ["docs/api/index.md", "docs/api/**.md"] },
   {
     title: "Reference",
-    pages: ["docs/conventions.md", "docs/api/index.md", "docs/*.md", "docs/**.md", "SECURITY.md", "CHANGELOG.md"],
+    pages: ["docs/conventions.md", "docs/*.md", "docs/**.md", "SECURITY.md", "CHANGELOG.md", "*.md"],
   },
 ];
 

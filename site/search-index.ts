@@ -13,20 +13,23 @@ export interface IndexedPassage {
   readonly weight: number;
 }
 
+/** The letters of a brief page that are looked through. */
+const brief = 300;
+
 /** Returns the passages of pages. */
 export function searchIndex(pages: Iterable<ReadPage>): IndexedPassage[] {
   const passages: IndexedPassage[] = [];
-  for (const { address, title, text, weight = 1 } of pages) {
+  for (const { address, title, text, weight = 1, isBrief } of pages) {
     const [first] = text.headings;
     for (const { heading, text: words } of text.passages) {
       const isBeginning = heading === undefined || heading === first;
-      if (heading === undefined && words === "") continue;
+      if ((heading === undefined && words === "") || (isBrief && !isBeginning)) continue;
       passages.push({
         id: passages.length,
         address: isBeginning ? address : `${address}#${encodeURIComponent(heading.anchor)}`,
         title,
         heading: isBeginning ? "" : heading.text,
-        text: words,
+        text: isBrief ? words.slice(0, brief) : words,
         weight,
       });
     }

@@ -15,6 +15,8 @@ export interface Page {
   readonly title?: string;
   /** How much its passages count in a search. Default 1. */
   readonly weight?: number;
+  /** Whether a search finds its beginning alone. */
+  readonly isBrief?: boolean;
   /** The heading in the navigation under which it stands with others of its section. */
   readonly group?: string;
   /** Whether the navigation does not have it. */
@@ -37,9 +39,9 @@ export interface ReadPage extends Page {
 
 /** Returns the address in the site of a page with this source. */
 export function addressOf(source: string): string {
-  if (source === "README.md") return "index.html";
-  if (source.startsWith("docs/")) return source.slice("docs/".length).replace(/\.md$/, ".html");
-  return source.toLowerCase().replace(/\.md$/, ".html");
+  // A folder's README is what GitHub shows for the folder, as a host shows its index.
+  const path = source.replace(/(^|\/)README\.md$/, "$1index.html").replace(/\.md$/, ".html");
+  return path.startsWith("docs/") ? path.slice("docs/".length) : path.toLowerCase();
 }
 
 /** Reads the pages of a site. */
@@ -87,7 +89,9 @@ export class Links {
     const target = targetOf(page.source, href);
     if ("address" in target) return href;
     const { path, anchor } = target;
-    const to = this.pages.get(path) ?? this.pages.get(`${path}/index.md`);
+    const to = ["", "/index.md", "/README.md"]
+      .map((name) => this.pages.get(path + name))
+      .find((it) => it !== undefined);
     const hash = anchor === "" ? "" : `#${encodeURIComponent(anchor)}`;
     if (to !== undefined) {
       if (anchor !== "" && !to.text.anchors.has(anchor))

@@ -41,7 +41,7 @@ function find(search: MiniSearch<IndexedPassage>, text: string): Found[] {
       boost: { title: 6, heading: 3 },
       boostDocument: (_id, term, stored) => {
         const { title, heading, weight } = stored as unknown as Found;
-        const isName = heading === "" && title.toLowerCase() === term.toLowerCase();
+        const isName = heading === "" && title.replace("()", "").toLowerCase() === term.toLowerCase();
         return weight * (isName ? 20 : 1);
       },
     })

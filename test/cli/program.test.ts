@@ -321,6 +321,8 @@ describe("losses", () => {
     for (const { info } of [...lossFactories, gan]) {
       const better = info.better === "target" ? "closer to the target's is better" : `${info.better} is better`;
       expect(stdout).toContain(`${info.name}  ${info.summary}; ${better}`);
+      // Lines are wrapped between words.
+      expect(stdout.replace(/\s+/g, " ")).toContain(`${info.formula} ${info.use} ${info.source}`);
       for (const [name, option] of Object.entries(info.options)) {
         expect(stdout).toContain(`${name}=${option.default}`);
         expect(stdout).toContain(option.accepts);

@@ -1,18 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { brokenLinks, documents, readDocument } from "../../site/links.ts";
-import { anchorOf, type MarkdownText, readMarkdown } from "../../site/markdown.ts";
-
-const texts = new Map<string, MarkdownText>();
-
-function read(path: string): MarkdownText {
-  const known = texts.get(path) ?? readDocument(path);
-  texts.set(path, known);
-  return known;
-}
+import { anchorOf, readMarkdown } from "../../site/markdown.ts";
 
 describe("links between documents", () => {
   test.each(documents())("of %s lead to files and headings that are there", (path) => {
-    expect(brokenLinks(path, read(path), read)).toEqual([]);
+    expect(brokenLinks(path, readDocument(path))).toEqual([]);
   });
 
   test("that lead nowhere are found, with their lines", () => {
@@ -29,7 +21,7 @@ describe("links between documents", () => {
         "| [d](#nowhere) |",
       ].join("\n"),
     );
-    expect(brokenLinks("docs/new.md", text, (path) => (path === "docs/new.md" ? text : read(path)))).toEqual([
+    expect(brokenLinks("docs/new.md", text)).toEqual([
       "docs/new.md:3: nothing.md leads to no file",
       "docs/new.md:3: nothing.png leads to no file",
       "docs/new.md:3: conventions.md#no-such-heading leads to no heading",

@@ -7,21 +7,25 @@ import { coloursFor, jsonText, type Terminal } from "./terminal.ts";
 
 /** Every loss with its options, as data; one that has to be learned is for training alone. */
 function describeLosses(plugins: readonly LossFactory[]) {
-  return [...lossFactories, gan, ...plugins].map(({ info: { name, summary, better, source, options, presets } }) => ({
-    name,
-    otherNames: Object.keys(otherNames).filter((other) => otherNames[other][0] === name),
-    learned: name === gan.info.name,
-    summary,
-    better,
-    source,
-    options: Object.entries(options).map(([option, { default: fallback, accepts, help }]) => ({
-      name: option,
-      default: fallback,
-      accepts,
-      help,
-    })),
-    presets: presets ?? {},
-  }));
+  return [...lossFactories, gan, ...plugins].map(
+    ({ info: { name, summary, formula, use, better, source, options, presets } }) => ({
+      name,
+      otherNames: Object.keys(otherNames).filter((other) => otherNames[other][0] === name),
+      learned: name === gan.info.name,
+      summary,
+      formula,
+      use,
+      better,
+      source,
+      options: Object.entries(options).map(([option, { default: fallback, accepts, help }]) => ({
+        name: option,
+        default: fallback,
+        accepts,
+        help,
+      })),
+      presets: presets ?? {},
+    }),
+  );
 }
 
 /** Words to lines of at most `width` letters. */
@@ -42,9 +46,12 @@ function printLosses({ stdout, env }: Terminal, plugins: readonly LossFactory[])
   const paragraph = (text: string, indent: number, paint: (text: string) => string = String) => {
     for (const part of wrap(text, width - indent)) line(`${" ".repeat(indent)}${paint(part)}`);
   };
-  for (const { name, otherNames, learned, summary, better, source, options, presets } of describeLosses(plugins)) {
+  for (const loss of describeLosses(plugins)) {
+    const { name, otherNames, learned, summary, formula, use, better, source, options, presets } = loss;
     const direction = better === "target" ? "closer to the target's" : better;
     line(`${bold(name)}  ${summary}; ${direction} is better${learned ? `; for ${cyan("reconloss train")}` : ""}`);
+    if (formula !== undefined) paragraph(formula, 2);
+    if (use !== undefined) paragraph(use, 2);
     paragraph(source, 2, dim);
     if (otherNames.length > 0) paragraph(`also ${otherNames.join(", ")}`, 2, dim);
     for (const option of options) {
@@ -66,7 +73,9 @@ function printLosses({ stdout, env }: Terminal, plugins: readonly LossFactory[])
 /** `reconloss losses`. */
 export function lossesCommand(terminal: Terminal): Command {
   return new Command("losses")
-    .description("list every loss: what it measures, its options, whether higher is better, its source")
+    .description(
+      "list every loss: what it measures, its formula, what it is good for, its options, whether higher is better, its source",
+    )
     .option("--json", "print a JSON array")
     .addOption(pluginOption())
     .action(async ({ json, plugin }: PluginOptions & { json?: boolean }) => {

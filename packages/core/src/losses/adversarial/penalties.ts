@@ -77,7 +77,7 @@ export function wganGpPenalty<T>(o: Ops<T>, gradient: T): T {
  * and fake images, [1, 1, 1, 1]. The length is over all of an image's pixels, as in the paper; BasicSR's `gradient_penalty_loss` takes
  * it over the channels of each pixel. Where the gradient is 0, that of its length is taken as 0.
  *
- * @param alpha - where between, 1 at the real and 0 at the fake image; uniform in [0, 1], one for each image, [n, 1, 1, 1]
+ * @param images.alpha - where between, 1 at the real and 0 at the fake image; uniform in [0, 1], one for each image, [n, 1, 1, 1]
  *
  * @example
  * ```ts

@@ -1,0 +1,84 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
+import { Application, type TypeDocOptions } from "typedoc";
+import { root } from "./links.ts";
+import { type Page, repository } from "./site.ts";
+
+/** An entry of a package: the name that programs import, and its source. */
+export interface Entry {
+  readonly name: string;
+  readonly source: string;
+}
+
+/** Returns the entries of both packages that are documented. */
+export function entries(): Entry[] {
+  return ["core", "reconloss"].flatMap((folder) => {
+    const { name, exports } = JSON.parse(readFileSync(join(root, `packages/${folder}/package.json`), "utf8"));
+    return Object.keys(exports)
+      .filter((path) => !path.endsWith(".json") && path !== "./internal")
+      .map((path) => ({
+        name: path === "." ? name : `${name}${path.slice(1)}`,
+        source: join(`packages/${folder}/src`, path, "index.ts"),
+      }));
+  });
+}
+
+const options: Partial<TypeDocOptions> & Readonly<Record<string, unknown>> = {
+  tsconfig: join(root, "tsconfig.json"),
+  plugin: ["typedoc-plugin-markdown"],
+  // Types are checked by `npm run check`.
+  skipErrorChecking: true,
+  excludePrivate: true,
+  excludeInternal: true,
+  excludeExternals: true,
+  readme: "none",
+  name: "API",
+  basePath: root,
+  disableGit: true,
+  gitRevision: "main",
+  sourceLinkTemplate: `${repository}/blob/main/{path}#L{line}`,
+  hidePageHeader: true,
+  hideBreadcrumbs: true,
+  entryFileName: "index",
+  pageTitleTemplates: { member: "{name}", module: "{name}" },
+  logLevel: "Warn",
+  treatWarningsAsErrors: true,
+};
+
+/** Returns a page for each entry of the packages and each of its exports, made by TypeDoc from types and doc comments. Throws for comments that TypeDoc warns of. */
+export async function apiPages(all: readonly Entry[] = entries()): Promise<Page[]> {
+  const folder = mkdtempSync(join(tmpdir(), "api-"));
+  try {
+    const app = await Application.bootstrapWithPlugins({
+      ...options,
+      entryPoints: all.map(({ source }) => join(root, source)),
+      outputs: [{ name: "markdown", path: folder }],
+    });
+    const project = await app.convert();
+    if (project === undefined) throw new Error("TypeDoc made no documentation of the code");
+    const modules = all.length === 1 ? [project] : (project.children ?? []);
+    for (const module of modules) {
+      const path = module.sources?.[0]?.fileName ?? "";
+      module.name = all.find(({ source }) => path.endsWith(source))?.name ?? module.name;
+    }
+    await app.generateOutputs(project);
+    if (app.logger.hasErrors() || app.logger.hasWarnings())
+      throw new Error("TypeDoc warned of doc comments: see above");
+    return readdirSync(folder, { withFileTypes: true, recursive: true })
+      .filter((entry) => entry.isFile() && entry.name.endsWith(".md"))
+      .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
+      .toSorted((a, b) => (dirname(a) < dirname(b) ? -1 : 1))
+      .map((path) => {
+        return {
+          source: `docs/api/${path}`,
+          markdown: readFileSync(join(folder, path), "utf8"),
+          hidden: basename(path) !== "index.md",
+          weight: 0.5,
+          isBrief: true,
+        };
+      });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
