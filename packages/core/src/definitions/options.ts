@@ -156,6 +156,26 @@ export function choice<const V extends string>(values: readonly V[], fallback: V
   return { default: fallback, help, accepts: values.join(" | "), words: values, read };
 }
 
+/**
+ * Options of a loss or metric of one's own, for `defineLoss` and `defineMetric`: `number` and `integer` with their bounds (`min`, `above`, `below`, `max`), `flag` for yes or no, `choice` of words. Each takes its default and what it
+ * means, which `reconloss losses` prints; values that do not fit are refused by name.
+ *
+ * @example
+ * ```ts
+ * import { defineLoss, option, Tensor } from "@reconloss/core";
+ * const power = defineLoss({
+ *   name: "power",
+ *   summary: "absolute error to a power",
+ *   better: "lower",
+ *   source: "an example",
+ *   options: { p: option.number(2, "the power", { above: 0 }) },
+ *   define: ({ p }) => ({ score: (o, { output, target }) => o.mean(o.power(o.abs(o.sub(output, target)), p), "chw") }),
+ * });
+ * await power({ p: 3 }).value(Tensor.full([1, 1, 4, 4], 0.75), Tensor.full([1, 1, 4, 4], 0.25)); // 0.125
+ * ```
+ */
+export const option = { number, integer, flag, choice } as const;
+
 /** The types of the options of a loss. */
 export interface ResolvedOptions<S extends Schema> {
   /** The values of all of them. */
