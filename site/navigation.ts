@@ -9,7 +9,10 @@ export interface Section {
  * Pages that are made from definitions have names in docs/ too, where no file is.
  */
 export const sections: readonly Section[] = [
-  { title: "Start", pages: ["README.md", "docs/start/judge.md", "docs/start/*.md", "docs/choosing.md", "docs/glossary.md"] },
+  {
+    title: "Start",
+    pages: ["README.md", "docs/start/judge.md", "docs/start/*.md", "docs/choosing.md", "docs/glossary.md"],
+  },
   { title: "Losses", pages: ["docs/losses/index.md", "docs/losses/*.md", "docs/metrics/index.md"] },
   {
     title: "Judge",
