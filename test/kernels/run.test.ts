@@ -166,6 +166,34 @@ describe("interleaved pixels give exactly what their planes give", () => {
   });
 });
 
+test("deltaE passes over what is equal, to the bits of what looks at every pixel: with a gradient, and of planes", async () => {
+  // Several pieces, of which some are equal as a whole, some in part.
+  const [height, width] = [90, 171];
+  const [output, same] = [pixels(8, 3, height, width, 1), pixels(8, 3, height, width, 1)];
+  for (const at of [5000, 5001, 9999, 9999 + 64, height * width - 1]) {
+    for (let c = 0; c < 3; c++) {
+      same.pixels.data[3 * at + c] ^= 9;
+      same.tensor.data[c * height * width + at] = Math.fround(same.pixels.data[3 * at + c] / 255);
+    }
+  }
+  for (const formula of ["2000", "94", "76", "lab-mse"] as const) {
+    const spec = { kind: "deltaE", formula, dataRange: 1 } as const;
+    const { grad, ...wanted } = await runKernel(spec, output.tensor, same.tensor, { grad: true, map: true });
+    for (const [x, y] of [
+      [output.tensor, same.tensor],
+      [output.pixels, same.pixels],
+      [withAlpha(output.pixels), withAlpha(same.pixels)],
+      [withAlpha(output.pixels), same.pixels],
+    ]) {
+      // What was left in an array before is overwritten.
+      const map = new Float32Array(height * width).fill(7);
+      expectSame(await runKernel(spec, x, y, { map }), wanted, formula);
+    }
+    expect(wanted.map?.data.filter((value) => value > 0).length).toBe(5);
+    expect(grad?.filter((value) => value !== 0).length).toBeLessThanOrEqual(15);
+  }
+});
+
 test("sums of a pair that were computed are not computed again: ssim's serve the finest scale of ms-ssim", async () => {
   const [output, target] = [pixels(8, 3, 41, 53, 1).pixels, pixels(8, 3, 41, 53, 2).pixels];
   const passes: KernelPasses = new Map();

@@ -364,6 +364,18 @@ describe("transparency", () => {
   const half = rgba.map((level, i) => (i % 4 === 3 ? i % 256 : level));
   const pixels = { data: half, width, height };
 
+  test("the first transparent pixel is named, wherever it is", async () => {
+    const [width, height] = [131, 97];
+    for (const at of [0, 4095, 4096, 8191, 8192, width * height - 1]) {
+      const data = new Uint8Array(4 * width * height).fill(255);
+      for (const alpha of [254, 127, 0]) {
+        data[4 * at + 3] = alpha;
+        const place = `pixel (${at % width}, ${Math.floor(at / width)}) is transparent (alpha ${alpha} of 255)`;
+        expect(() => toImageSync({ data, width, height })).toThrow(place);
+      }
+    }
+  });
+
   test("a transparent pixel is refused, as of files, and the error says what to do", async () => {
     await expect(parseLoss("l1").value(pixels, pixels)).rejects.toMatchObject({
       code: "image",

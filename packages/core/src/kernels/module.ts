@@ -27,6 +27,7 @@ export interface KernelExports {
   inspect(source: number, count: number, result: number): void;
   unpack8(source: number, step: number, planes: number, channels: number, pixels: number, stride: number): void;
   unpack16(source: number, step: number, planes: number, channels: number, pixels: number, stride: number): void;
+  sameBytes(x: number, y: number, count: number): number;
   pointwiseBytes(
     kind: number,
     x: number,

@@ -42,6 +42,11 @@ export interface WritableRows extends Rows {
   readonly layout: "planar";
 }
 
+/** Whether rows are pixels of 8 bits, of which kernels can take the samples as they are. */
+export function areBytes({ data, layout, step }: Rows): boolean {
+  return layout === "interleaved" && data.BYTES_PER_ELEMENT === 1 && step <= 4;
+}
+
 /** Batch size and planes of an image. */
 export function dimensions(image: KernelImage): { count: number; planes: Planes } {
   if (image instanceof Tensor) {

@@ -23,28 +23,36 @@ function logGamma(x: number): number {
   return 0.5 * Math.log(2 * Math.PI) + (shifted + 0.5) * Math.log(t) - t + Math.log(sum);
 }
 
-/** Shapes from 0.2 to 10, closer where their functions are steep. */
-const alphas = [
-  ...Array.from({ length: 800 }, (_, i) => 0.2 + 0.001 * i),
-  ...Array.from({ length: 901 }, (_, i) => 1 + 0.01 * i),
-];
-
-/** The squared mean of absolute values by the mean square of a generalised Gaussian: it rises with the shape. */
-const ratios = alphas.map((a) => Math.exp(2 * logGamma(2 / a) - logGamma(1 / a) - logGamma(3 / a)));
-
-const columns = {
-  alpha: alphas,
-  scale: alphas.map((a) => Math.exp((logGamma(1 / a) - logGamma(3 / a)) / 2)),
-  location: alphas.map((a) => Math.exp(logGamma(2 / a) - logGamma(1 / a))),
-};
-
-/** The values of a column at the beginning of each interval, and its slopes over the ratio in it. */
-function intervals(column: readonly number[]): { starts: number[]; slopes: number[] } {
-  const starts = column.slice(0, -1);
-  return { starts, slopes: starts.map((y, i) => (column[i + 1] - y) / (ratios[i + 1] - ratios[i])) };
+/** The ratios of some shapes, and by them what is looked up in each interval between two. */
+interface Tables {
+  /** The squared mean of absolute values by the mean square of a generalised Gaussian: it rises with the shape. */
+  ratios: readonly number[];
+  /** The ratio, and alpha, scale and location with their slopes over the ratio, at the beginning of each interval. */
+  tables: readonly (readonly number[])[];
 }
 
-const tables = [ratios.slice(0, -1), ...Object.values(columns).flatMap((column) => Object.values(intervals(column)))];
+let made: Tables | undefined;
+
+/** The tables of shapes from 0.2 to 10, closer where their functions are steep; made when first needed, since few programs do. */
+function shapes(): Tables {
+  if (made) return made;
+  const alphas = [
+    ...Array.from({ length: 800 }, (_, i) => 0.2 + 0.001 * i),
+    ...Array.from({ length: 901 }, (_, i) => 1 + 0.01 * i),
+  ];
+  const ratios = alphas.map((a) => Math.exp(2 * logGamma(2 / a) - logGamma(1 / a) - logGamma(3 / a)));
+  const columns = [
+    alphas,
+    alphas.map((a) => Math.exp((logGamma(1 / a) - logGamma(3 / a)) / 2)),
+    alphas.map((a) => Math.exp(logGamma(2 / a) - logGamma(1 / a))),
+  ];
+  const intervals = (column: readonly number[]) => {
+    const starts = column.slice(0, -1);
+    return [starts, starts.map((y, i) => (column[i + 1] - y) / (ratios[i + 1] - ratios[i]))];
+  };
+  made = { ratios, tables: [ratios.slice(0, -1), ...columns.flatMap(intervals)] };
+  return made;
+}
 
 /** The channels of x in one, next to each other: [n, 1, h, c w]. */
 function sideBySide<T>(o: Ops<T>, x: T): T {
@@ -63,6 +71,7 @@ function asChannels<T>(o: Ops<T>, x: T, channels: number): T {
 
 /** Looks up, in each table, the entry of the interval that x [n, 1, h, w] lies in: [n, 1, h, w] for each table. */
 function lookUp<T>(o: Ops<T>, x: T): T[] {
+  const { ratios, tables } = shapes();
   const count = ratios.length - 2;
   const knots = o.constant(ratios.slice(1, -1), [1, count, 1, 1]);
   const below = o.greater(knots, x);
@@ -86,6 +95,7 @@ function lookUp<T>(o: Ops<T>, x: T): T[] {
  * @param step - to multiples of what the shape's value is rounded, 0 for not at all; gradients are those before rounding
  */
 export function shapeTable<T>(o: Ops<T>, ratio: T, step: number): Shapes<T> {
+  const { ratios } = shapes();
   const x = o.clamp(ratio, ratios[0], ratios[ratios.length - 1]);
   const [start, alpha, alphaSlope, scale, scaleSlope, location, locationSlope] = lookUp(o, sideBySide(o, x)).map((y) =>
     asChannels(o, y, o.channels(x)),

@@ -19,9 +19,11 @@ function extremesOf(values: ArrayLike<number>): { min: number; max: number } {
   let [min, max] = [values[0], values[0]];
   for (let i = 0; i < values.length; i++) {
     const value = values[i];
-    if (Number.isNaN(value)) return { min: value, max: value };
-    if (value < min) min = value;
     if (value > max) max = value;
+    else if (!(value >= min)) {
+      if (Number.isNaN(value)) return { min: value, max: value };
+      min = value;
+    }
   }
   return { min, max };
 }

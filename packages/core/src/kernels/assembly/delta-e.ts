@@ -106,6 +106,19 @@ function values(records: usize, end: usize, left: i32, isMean: bool, map: usize,
   rgbGradient(end - RECORD, grad, plane);
 }
 
+/** Whether `count` pixels of two images have the same samples, one plane or three; samples beyond them, up to 3, may make it false. Not where one is NaN. */
+// @ts-ignore: decorator
+@inline function same(x: usize, y: usize, plane: usize, count: i32): bool {
+  return samePlane(x, y, count) && samePlane(x + plane, y + plane, count) && samePlane(x + 2 * plane, y + 2 * plane, count);
+}
+
+function samePlane(x: usize, y: usize, count: i32): bool {
+  const end = <usize>((count + 3) >> 2) << 4;
+  let other = i32x4.splat(0);
+  for (let at: usize = 0; at < end; at += 16) other = v128.or(other, f32x4.ne(v128.load(x + at), v128.load(y + at)));
+  return !v128.any_true(other);
+}
+
 /** Bytes of a list of records. */
 const LIST: usize = 4 * (RECORDS + 1);
 
@@ -133,6 +146,12 @@ export function deltaE(
     const left = count - done;
     const end = scratch + <usize>min((left + 3) >> 2, <i32>RECORDS) * RECORD;
     const offset = <usize>done << 2;
+    // Most of a screenshot is what it was before.
+    if (!grad && same(x + offset, y + offset, plane, min(left, 4 * <i32>RECORDS))) {
+      const cells = map + offset;
+      for (let at: usize = 0; map && at < <usize>((end - scratch) / RECORD) << 4; at += 16) v128.store(cells + at, constant(0));
+      continue;
+    }
     lab(x + offset, y + offset, plane, scratch, end, RECORD, list);
     if (kind == CIEDE2000) squares2000(scratch, end, list, list + LIST, grad != 0);
     else if (kind == CIE94) squares94(scratch, end);

@@ -10,6 +10,18 @@
 // @ts-ignore: decorator
 @inline export const GREATEST_BITS: i32 = 0;
 
+/** Whether so many bytes are the same at two addresses. */
+export function sameBytes(x: usize, y: usize, count: i32): bool {
+  const whole = <usize>(count & ~63);
+  for (let i: usize = 0; i < whole; i += 64) {
+    const a = v128.xor(v128.load(x + i), v128.load(y + i)), b = v128.xor(v128.load(x + i, 16), v128.load(y + i, 16));
+    const c = v128.xor(v128.load(x + i, 32), v128.load(y + i, 32)), d = v128.xor(v128.load(x + i, 48), v128.load(y + i, 48));
+    if (v128.any_true(v128.or(v128.or(a, b), v128.or(c, d)))) return false;
+  }
+  for (let i = whole; i < <usize>count; i++) if (load<u8>(x + i) != load<u8>(y + i)) return false;
+  return true;
+}
+
 /** Widens the extremes at `result` by `count` floats. */
 export function inspect(source: usize, count: i32, result: usize): void {
   let low = i32x4.splat(LEAST_BITS), high = i32x4.splat(GREATEST_BITS);

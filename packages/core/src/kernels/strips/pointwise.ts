@@ -1,5 +1,5 @@
 import { arePlanesInPlace, type Kernels, sumInOrder } from "../module.ts";
-import type { Rows } from "../rows.ts";
+import { areBytes } from "../rows.ts";
 import type { Planes, PointwiseSpec } from "../types.ts";
 import { channelReader } from "./channel-reader.ts";
 import { evenStrips, type StripData, type StripKernel } from "./strip.ts";
@@ -81,11 +81,6 @@ function scorePixels(
     if (map) kernels.write(map, 0, p, q, cells);
   }
   return sumInOrder(sums);
-}
-
-/** Whether samples have 8 bits and go through no other form: {@link Kernels.stage} has them as they are. */
-function areBytes({ data, layout, step }: Rows): boolean {
-  return layout === "interleaved" && data.BYTES_PER_ELEMENT === 1 && step <= 4;
 }
 
 /** {@link scorePixels} of samples of 8 bits, score alone: to the same bits, in the time of reading them. */

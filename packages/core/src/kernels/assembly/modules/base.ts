@@ -1,3 +1,3 @@
-export { inspect } from "../inspect";
+export { inspect, sameBytes } from "../inspect";
 export { unpack8, unpack16 } from "../unpack";
 export { heapBase } from "../heap";
