@@ -17,6 +17,7 @@ const inPlace = [
   "tv(form=isotropic)",
   "sobel",
   "sobel(form=magnitude,distance=mse)",
+  "edge",
   "deltaE(formula=76)",
   "deltaE(formula=94)",
   "deltaE(formula=2000)",

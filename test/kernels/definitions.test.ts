@@ -8,6 +8,7 @@ import { filterSeparable } from "../../packages/core/src/losses/filters.ts";
 import {
   charbonnier,
   deltaE,
+  edge,
   gmsd,
   haarpsi,
   type Loss,
@@ -80,6 +81,13 @@ const derivatives: fc.Arbitrary<Pairing> = fc
     smallest: 1,
     hasMap: true,
   }));
+
+const laplacians: fc.Arbitrary<Pairing> = fc.constantFrom(1e-3, 0.1).map((epsilon) => ({
+  spec: { kind: "edge", epsilon },
+  definition: definitionOf(edge({ eps: epsilon })),
+  smallest: 1,
+  hasMap: true,
+}));
 
 const deviations: fc.Arbitrary<Pairing> = fc
   .record({
@@ -243,6 +251,7 @@ describe.each([
   ["pointwise", pointwise, 150, sceneNames],
   ["total variation", variation, 150, sceneNames],
   ["derivative", derivatives, 60, sceneNames],
+  ["Laplacian", laplacians, 60, sceneNames],
   ["deviation of similarity", deviations, 60, withDirections],
   ["Haar similarity", haar, 40, withDirections],
   ["gradient and colour similarity", chromatic, 60, withDirections],
@@ -309,6 +318,15 @@ test("the VIF kernel equals its definition where strips and tiles meet", async (
   const images = [scenes.smooth([1, 1, 97, 290], random), scenes.random([1, 1, 97, 290], random)] as const;
   const spec = definition.kernel!.spec;
   await compare({ spec, definition, smallest: 41, hasMap: false }, images[0], mixed(...images));
+});
+
+test("the Laplacian kernel equals its definition where strips meet", async () => {
+  const spec = { kind: "edge", epsilon: 1e-3 } as const;
+  const shape = [1, 2, 67, 2051] as const;
+  expect(stripKernel(spec).strips(spec, [2, 67, 2051]).length).toBeGreaterThan(2);
+  const random = randomSource(3);
+  const images = [scenes.random(shape, random), scenes.random(shape, random)] as const;
+  await compare({ spec, definition: definitionOf(edge()), smallest: 1, hasMap: true }, ...images);
 });
 
 test("the derivative kernel equals its definition where strips meet", async () => {

@@ -24,6 +24,7 @@ const specs: Record<string, KernelSpec> = {
   l1: { kind: "l1" },
   mse: { kind: "mse" },
   charbonnier: { kind: "charbonnier", epsilon: 1e-3 },
+  edge: { kind: "edge", epsilon: 1e-3 },
   "tv, anisotropic": { kind: "tv", form: "anisotropic", reduction: "mean" },
   "tv, squared": { kind: "tv", form: "squared", reduction: "sum" },
   "tv, isotropic": { kind: "tv", form: "isotropic", reduction: "mean", epsilon: 1e-3 },

@@ -48,6 +48,7 @@ const specs = {
     distance: "mse",
     epsilon: 1e-3,
   },
+  edge: { kind: "edge", epsilon: 1e-3 },
   ssim: { kind: "ssim", ...ssimOptions, region: "valid", covariance: "population" },
   "ssim, reflected": { kind: "ssim", ...ssimOptions, region: "reflect", covariance: "sample" },
   "ssim, zero padded": { kind: "ssim", ...ssimOptions, region: "zero", covariance: "population" },
@@ -383,6 +384,7 @@ describe("weights", () => {
     "charbonnier",
     "sobel",
     "sobel, magnitude",
+    "edge",
     "ssim",
     "ssim, reflected",
     "ssim, zero padded",
@@ -409,7 +411,7 @@ describe("weights", () => {
         setKernelThreads(1);
         expectSame(await runKernel(spec, output, target, { grad: true, weight }), part);
         const other = await runKernel(spec, output, target, { grad: true, weight: rest });
-        const base = spec.kind === "charbonnier" ? spec.epsilon : 0;
+        const base = spec.kind === "charbonnier" || spec.kind === "edge" ? spec.epsilon : 0;
         for (const [image, score] of whole.perImage.entries()) {
           expect(part.perImage[image] + other.perImage[image] - base).toBeCloseTo(score, 6);
         }

@@ -3,7 +3,7 @@ import type { Wants } from "../../packages/core/src/definitions/definition.ts";
 import type { EngineName } from "../../packages/core/src/engines/index.ts";
 import { ReconlossError } from "../../packages/core/src/errors.ts";
 import { ready } from "../../packages/core/src/kernels/index.ts";
-import { deltaE, edge, l1, lpips, perceptual, ssim, weighted } from "../../packages/core/src/losses/index.ts";
+import { deltaE, gradient, l1, lpips, perceptual, ssim, weighted } from "../../packages/core/src/losses/index.ts";
 import { parseLoss } from "../../packages/core/src/losses/parse.ts";
 import { Tensor } from "../../packages/core/src/tensor.ts";
 import { enginesFor, evaluateBy } from "../engine.ts";
@@ -39,8 +39,11 @@ describe("at once, without a promise", () => {
   });
 
   test.each([
-    ["edge", /^edge: cannot be evaluated at once: the loss has no kernel with these options, and engine onnx takes a/],
-    ["l1 + 0.1*edge", /^edge: cannot be evaluated at once/],
+    [
+      "gradient",
+      /^gradient: cannot be evaluated at once: the loss has no kernel with these options, and engine onnx takes a/,
+    ],
+    ["l1 + 0.1*gradient", /^gradient: cannot be evaluated at once/],
     ["tv", /^tv: cannot be evaluated at once: the loss's kernel takes no weight, and engine onnx takes a promise; use/],
   ])("%s: which loss cannot be, and why", (spec, message) => {
     const weight = spec === "tv" ? Tensor.full([1, 1, 48, 40], 1) : undefined;
@@ -98,7 +101,12 @@ test("the reference takes weights, writes gradients where they are wanted, and n
 });
 
 test.each([
-  ["edge", edge(), "kernels", /edge: engine kernels cannot evaluate this: the loss has no kernel with these options/],
+  [
+    "gradient",
+    gradient(),
+    "kernels",
+    /gradient: engine kernels cannot evaluate this: the loss has no kernel with these options/,
+  ],
   ["ssim", ssim(), "tiles", /ssim: engine tiles cannot evaluate this: the loss is no sum over the layers/],
   ["lpips", lpips({ net: "alex" }, seededLpips("alex")), "tiles", /output has 3840 pixels, and up to 8000000 are/],
   ["any", l1(), "gpu", /l1: engine must be kernels \| tiles \| onnx \| reference, got "gpu"/],

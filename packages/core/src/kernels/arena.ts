@@ -54,7 +54,7 @@ export function arenaOf(arrays: readonly ArrayBufferView[]): Arena | undefined {
 }
 
 /**
- * Tensors in the memory that kernels work in. Where the output, the target and the gradient (`into`) of a pixel loss are of one call, l1, mse, charbonnier, psnr, tv, sobel,
+ * Tensors in the memory that kernels work in. Where the output, the target and the gradient (`into`) of a pixel loss are of one call, l1, mse, charbonnier, psnr, tv, sobel, edge,
  * ssim and deltaE read and write them where they are, on all threads; other tensors are copied there and back, which for the simplest losses takes longer than computing. They are zeros at first, can be
  * used wherever tensors can, and go when none of them is used any more.
  *

@@ -86,6 +86,23 @@ export interface KernelExports {
   similarityConfigure(constant: number, masking: number, mean: number, meanRest: number): void;
   derivativesScratch(width: number): number;
   derivativesStrip(kind: number, ...strip: StripArguments): void;
+  edgeScratch(width: number): number;
+  edgeStrip(
+    x: number,
+    y: number,
+    first: number,
+    height: number,
+    width: number,
+    from: number,
+    to: number,
+    epsilon: number,
+    map: number,
+    mapScale: number,
+    weights: number,
+    grad: number,
+    gradScale: number,
+    scratch: number,
+  ): number;
   averageRows(
     rows: number,
     count: number,

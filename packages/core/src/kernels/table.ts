@@ -1,4 +1,5 @@
 import { deltaE } from "./delta-e.ts";
+import { edge } from "./edge.ts";
 import { gmsd } from "./gmsd.ts";
 import { haarpsi } from "./haarpsi.ts";
 import type { Kernel } from "./kernel.ts";
@@ -20,6 +21,7 @@ const table: Table = {
   charbonnier: pointwise,
   tv: variation,
   sobel,
+  edge,
   ssim,
   deltaE,
   "ms-ssim": msSsim,

@@ -50,6 +50,12 @@ export interface SobelSpec {
   readonly epsilon?: number;
 }
 
+/** mean sqrt(d^2 + epsilon^2), with d the Laplacian, what is left beyond one level of a Gaussian pyramid, of output - target. */
+export interface EdgeSpec {
+  readonly kind: "edge";
+  readonly epsilon: number;
+}
+
 /**
  * One less the similarity (2 - masking) a b + constant / (a^2 + b^2 - masking a b + constant) of the lengths a and b of the gradients (Prewitt) of two planes in 8-bit levels, with zeros beyond
  * the border. Its sums are of the dissimilarities and of their squares.
@@ -166,7 +172,7 @@ export interface InformationSpec {
 }
 
 /** A kernel that is one pass over horizontal strips of each image. */
-export type PassSpec = PointwiseSpec | VariationSpec | SobelSpec | SsimSpec | DeltaESpec;
+export type PassSpec = PointwiseSpec | VariationSpec | SobelSpec | EdgeSpec | SsimSpec | DeltaESpec;
 
 /** A kernel that works on horizontal strips of one image. */
 export type StripSpec =

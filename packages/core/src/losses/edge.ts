@@ -1,6 +1,7 @@
 import { imageOptions } from "../definitions/image-options.ts";
 import { number } from "../definitions/options.ts";
 import type { Ops } from "../graph/ops.ts";
+import { edge as kernel } from "../kernels/edge.ts";
 import { filterSeparable } from "./filters.ts";
 import { meanOfErrors, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
@@ -54,7 +55,7 @@ export const edge = defineLoss({
         const squared = o.square(laplacian(o, o.sub(output, target)));
         return o.div(squared, o.add(o.sqrt(o.add(squared, eps ** 2)), eps));
       },
-      { base: eps },
+      { base: eps, kernel: { kernel, spec: { kind: "edge", epsilon: eps } } },
     );
   },
 });

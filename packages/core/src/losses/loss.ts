@@ -103,7 +103,7 @@ export interface Loss {
     options?: EvaluateOptions,
   ): Promise<Evaluation>;
   /**
-   * {@link Loss.value} at once, without a promise, in the calling thread alone: the same bits. For losses that kernels compute (l1, mse, charbonnier, psnr, rmse, sobel, ssim, dssim, ms-ssim,
+   * {@link Loss.value} at once, without a promise, in the calling thread alone: the same bits. For losses that kernels compute (l1, mse, charbonnier, psnr, rmse, sobel, edge, ssim, dssim, ms-ssim,
    * gmsd, ms-gmsd, haarpsi, mdsi, vif, ssimulacra2, deltaE and tv, with most options) and sums of them, once `ready()` has loaded the kernels.
    *
    * @throws {ReconlossError} `invalid-argument` for other losses, and before kernels are loaded

@@ -3,6 +3,7 @@ import { averages, spreading } from "./averages.ts";
 import { chromatic } from "./chromatic.ts";
 import { deltaE } from "./delta-e.ts";
 import { derivatives, similarities } from "./derivatives.ts";
+import { edge } from "./edge.ts";
 import { haar } from "./haar.ts";
 import { halving, unhalving } from "./halving.ts";
 import { information } from "./information.ts";
@@ -21,6 +22,7 @@ const table: Table = {
   charbonnier: pointwise,
   tv: variation,
   sobel: derivatives,
+  edge,
   similarity: similarities,
   averages,
   spreading,

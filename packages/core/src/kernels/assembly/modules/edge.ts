@@ -1,0 +1,2 @@
+export { edgeScratch, edgeStrip } from "../edge";
+export { heapBase } from "../heap";
