@@ -46,7 +46,7 @@ const options: Partial<TypeDocOptions> & Readonly<Record<string, unknown>> = {
   treatWarningsAsErrors: true,
 };
 
-/** Returns a page for each entry of the packages and each of its exports, made by TypeDoc from types and doc comments. Throws for comments that TypeDoc warns of. */
+/** Returns a page for each entry of the packages, of which there are several, and each of its exports, made by TypeDoc from types and doc comments. Throws for comments that TypeDoc warns of. */
 export async function apiPages(all: readonly Entry[] = entries()): Promise<Page[]> {
   const folder = mkdtempSync(join(tmpdir(), "api-"));
   try {
@@ -57,8 +57,7 @@ export async function apiPages(all: readonly Entry[] = entries()): Promise<Page[
     });
     const project = await app.convert();
     if (project === undefined) throw new Error("TypeDoc made no documentation of the code");
-    const modules = all.length === 1 ? [project] : (project.children ?? []);
-    for (const module of modules) {
+    for (const module of project.children ?? []) {
       const path = module.sources?.[0]?.fileName ?? "";
       module.name = all.find(({ source }) => path.endsWith(source))?.name ?? module.name;
     }

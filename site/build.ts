@@ -67,6 +67,8 @@ export async function buildSite(
   write("search-index.js", `globalThis.searchIndex = ${JSON.stringify(searchIndex(pages.values()))};\n`);
   copyFileSync(join(root, "site/style.css"), join(folder, "style.css"));
   copyFileSync(join(root, "web/public/icon.svg"), join(folder, "icon.svg"));
+  // The search is part of site.js, whose licence asks for its text beside it.
+  copyFileSync(join(root, "node_modules/minisearch/LICENSE.txt"), join(folder, "site.js.LICENSE.txt"));
   await build({
     entryPoints: { site: join(root, "site/client/main.ts"), theme: join(root, "site/client/theme.ts") },
     outdir: folder,

@@ -22,12 +22,22 @@ const cells = (line: string) =>
     .slice(1, -1)
     .map((cell) => cell.trim());
 
-/** Returns the rows about each loss in the tables of these documents whose first column is `loss`: measured times, precision, what it is blind to. */
+/** Returns how the rows of a table with these columns name a loss: in a column `loss`, or by the beginning of `job`, of the rows that no other contender has. */
+function naming(columns: readonly string[]): (row: readonly string[]) => string | undefined {
+  const [loss, job, contender] = ["loss", "job", "contender"].map((name) => columns.indexOf(name));
+  if (loss === 0) return (row) => /^`([\w-]+)(?:\([^`]*\))?`$/.exec(row[loss])?.[1];
+  if (job === -1) return () => undefined;
+  return (row) =>
+    contender === -1 || row[contender] === "reconloss" ? /^([\w-]+)(?: \d+)?, /.exec(row[job])?.[1] : undefined;
+}
+
+/** Returns the rows about each loss in the tables of these documents that name losses: measured times, precision, what it is blind to. */
 export function measuredRows(names: readonly string[]): Map<string, MeasuredRows[]> {
   const found = new Map<string, MeasuredRows[]>(names.map((name) => [name, []]));
   for (const path of documents().filter((path) => documentsOfNumbers.some((pattern) => fits(path, pattern)))) {
     let heading = "";
     let head: readonly string[] | undefined;
+    let nameOf = (_row: readonly string[]): string | undefined => undefined;
     const lines = readFileSync(join(root, path), "utf8").split("\n");
     for (const [i, line] of lines.entries()) {
       if (/^#+ /.test(line)) heading = line.replace(/^#+ /, "");
@@ -36,10 +46,11 @@ export function measuredRows(names: readonly string[]): Map<string, MeasuredRows
         continue;
       }
       if (head === undefined) {
-        head = cells(line)[0] === "loss" && /^\|[\s:|-]+\|$/.test(lines[i + 1] ?? "") ? [line, lines[i + 1]] : [];
+        head = /^\|[\s:|-]+\|$/.test(lines[i + 1] ?? "") ? [line, lines[i + 1]] : [];
+        nameOf = naming(cells(line));
         continue;
       }
-      const name = /^`([\w-]+)(?:\([^`]*\))?`$/.exec(cells(line)[0])?.[1];
+      const name = nameOf(cells(line));
       const rows = head.length > 0 && name !== undefined ? found.get(name) : undefined;
       if (rows === undefined) continue;
       const last = rows.at(-1);

@@ -98,7 +98,8 @@ export class Links {
         this.broken.push(`${page.source}: ${href} leads to no heading`);
       return to === page && hash !== "" ? hash : `${between(page.address, to.address)}${hash}`;
     }
-    if (this.made.has(path)) return between(page.address, addressOf(path));
+    // Pages that are made elsewhere, such as the playground, know what their addresses say.
+    if (this.made.has(path)) return `${between(page.address, addressOf(path))}${/#.*$/.exec(href)?.[0] ?? ""}`;
     if (!existsSync(join(root, path))) {
       this.broken.push(`${page.source}: ${href} leads to no file`);
       return href;

@@ -96,6 +96,15 @@ test("what was measured of a loss is the rows of the documents' tables", () => {
   }
 });
 
+test("the cost of a loss is its rows among the benchmarks, and no other contender's", () => {
+  const { table } = measuredRows(["ms-ssim", "deltaE"])
+    .get("ms-ssim")!
+    .find(({ heading }) => heading === "Results")!;
+  const lines = readFileSync(new URL("../../docs/benchmarks.md", import.meta.url), "utf8").split("\n");
+  expect(table.slice(2)).toEqual(lines.filter((line) => /\| ms-ssim, [^|]*\| reconloss \|/.test(line)));
+  expect(table.length).toBeGreaterThan(2);
+});
+
 describe("the navigation", () => {
   test("has every document once", () => {
     const pages = documents().filter((path) => !path.startsWith("packages/"));
