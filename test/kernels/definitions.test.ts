@@ -9,6 +9,7 @@ import {
   charbonnier,
   deltaE,
   edge,
+  fsim,
   gmsd,
   haarpsi,
   type Loss,
@@ -308,6 +309,41 @@ describe("the MDSI kernel equals its definition for unlike images too, whose sim
     const random = randomSource(5);
     const images = [scenes.random([2, 3, 9, 7], random), scenes.random([2, 3, 9, 7], random)] as const;
     await compare({ spec: definition.kernel!.spec, definition, smallest: 3, hasMap: false }, ...images);
+  });
+});
+
+describe("the FSIM kernel equals its definition", () => {
+  // Sides with every factor that passes of transforms take, and averages of whole squares and of those with zeros. Seeds are fixed: waves that are in phase but for rounding have gradients of either sign.
+  test.each([
+    [{}, [1, 3, 15, 16]],
+    [{}, [2, 1, 7, 11]],
+    [{ scales: 1 }, [1, 3, 16, 11]],
+    [{ scales: 2, orientations: 3, dataRange: 2 }, [1, 3, 13, 20]],
+    [{ preset: "matlab", orientations: 1 }, [1, 3, 25, 9]],
+    [{ scales: 3, orientations: 6 }, [1, 3, 2, 29]],
+    [{}, [1, 1, 74, 3]],
+  ] as const)("%j, %j", async (options, shape) => {
+    const definition = definitionOf(fsim(options));
+    const random = randomSource(8);
+    const images = [scenes.smooth(shape, random), scenes.random(shape, random)] as const;
+    const pairing = { spec: definition.kernel!.spec, definition, smallest: 2, hasMap: true };
+    await compare(pairing, ...images);
+    await compare(pairing, mixed(...images), images[1]);
+  });
+
+  test("of images of which one is flat, or both", async () => {
+    const definition = definitionOf(fsim());
+    const shape: Shape = [1, 3, 12, 18];
+    const [flat, other] = [Tensor.full(shape, 0.3), scenes.random(shape, randomSource(9))];
+    for (const images of [
+      [flat, other],
+      [other, flat],
+      [flat, Tensor.full(shape, 0.7)],
+    ]) {
+      const { perImage } = await runKernel(definition.kernel!.spec, images[0], images[1]);
+      const wanted = expected(definition, images[0], images[1], { grad: false, map: false }).perImage;
+      expect(valueError(perImage[0], wanted[0])).toBeLessThan(1e-5);
+    }
   });
 });
 

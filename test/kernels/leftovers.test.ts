@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { arenaOf } from "../../packages/core/src/kernels/arena.ts";
 import { type KernelSpec, runKernel, setKernelThreads, sharedTensors } from "../../packages/core/src/kernels/index.ts";
 import { loadKernels } from "../../packages/core/src/kernels/load.ts";
-import { haarpsi, mdsi, ssimulacra2, vif } from "../../packages/core/src/losses/index.ts";
+import { fsim, haarpsi, mdsi, ssimulacra2, vif } from "../../packages/core/src/losses/index.ts";
 import { type Shape, Tensor } from "../../packages/core/src/tensor.ts";
 import { randomTensor } from "../random.ts";
 
@@ -20,6 +20,7 @@ const specs: Record<string, KernelSpec> = {
   ssimulacra2: ssimulacra2().definition!.kernel!.spec,
   haarpsi: haarpsi().definition!.kernel!.spec,
   mdsi: mdsi().definition!.kernel!.spec,
+  fsim: fsim({ averaging: "zero", scales: 3 }).definition!.kernel!.spec,
   vif: vif().definition!.kernel!.spec,
   l1: { kind: "l1" },
   mse: { kind: "mse" },
@@ -98,8 +99,17 @@ function images(shape: Shape, dark: boolean): { output: Tensor; target: Tensor }
 const bits = (array?: Float32Array | Float64Array) =>
   array && Buffer.from(array.buffer, array.byteOffset, array.byteLength).toString("base64");
 
-/** The kernels that take no weights; besides these, `gmsd` has maps where it is of one scale. */
-const withoutWeight: ReadonlySet<string> = new Set(["tv", "ms-ssim", "gmsd", "haarpsi", "mdsi", "vif", "ssimulacra2"]);
+/** The kernels that take no weights; of these, `fsim` has a map, and `gmsd` where it is of one scale. */
+const withoutWeight: ReadonlySet<string> = new Set([
+  "tv",
+  "ms-ssim",
+  "gmsd",
+  "haarpsi",
+  "mdsi",
+  "vif",
+  "fsim",
+  "ssimulacra2",
+]);
 
 /** Weights of every place that count, one for all channels, where a kernel takes them. */
 function weightFor(spec: KernelSpec, { shape: [, , h, w] }: Tensor): Tensor | undefined {
@@ -108,7 +118,10 @@ function weightFor(spec: KernelSpec, { shape: [, , h, w] }: Tensor): Tensor | un
   return randomTensor([1, 1, h - border, w - border], 3);
 }
 
-const hasMap = (spec: KernelSpec) => (spec.kind === "gmsd" ? spec.weights[0] === 0 : !withoutWeight.has(spec.kind));
+function hasMap(spec: KernelSpec): boolean {
+  if (spec.kind === "gmsd") return spec.weights[0] === 0;
+  return spec.kind === "fsim" || !withoutWeight.has(spec.kind);
+}
 
 const cases = [48, 49, 50, 51, 128, 129, 131].flatMap((width) =>
   [false, true].map((dark) => ({ width, ...images([1, 3, 47, width], dark) })),

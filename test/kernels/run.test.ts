@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
 import { sharedBytes } from "../../packages/core/src/kernels/arena.ts";
 import {
+  type FsimSpec,
   type HaarPsiSpec,
   type KernelPasses,
   type KernelResult,
@@ -19,9 +20,10 @@ import { poolWorkers } from "../../packages/core/src/kernels/pool.ts";
 import { averages } from "../../packages/core/src/kernels/strips/averages.ts";
 import { haar } from "../../packages/core/src/kernels/strips/haar.ts";
 import { information } from "../../packages/core/src/kernels/strips/information.ts";
+import { phase } from "../../packages/core/src/kernels/strips/phase.ts";
 import { ssimulacra2Scale } from "../../packages/core/src/kernels/strips/ssimulacra2-scale.ts";
 import { stripKernel } from "../../packages/core/src/kernels/strips/table.ts";
-import { haarpsi, mdsi, ssimulacra2, vif } from "../../packages/core/src/losses/index.ts";
+import { fsim, haarpsi, mdsi, ssimulacra2, vif } from "../../packages/core/src/losses/index.ts";
 import { type Shape, Tensor } from "../../packages/core/src/tensor.ts";
 import { processorTime } from "../processor-time.ts";
 import { randomTensor } from "../random.ts";
@@ -67,6 +69,7 @@ const specs = {
   mdsi: mdsi().definition!.kernel!.spec as MdsiSpec,
   vif: vif().definition!.kernel!.spec as VifSpec,
   "vif of channels": vif({ channels: "rgb" }).definition!.kernel!.spec as VifSpec,
+  fsim: fsim().definition!.kernel!.spec as FsimSpec,
   ssimulacra2: ssimulacra2().definition!.kernel!.spec as Ssimulacra2Spec,
 } satisfies Record<string, KernelSpec>;
 
@@ -74,7 +77,7 @@ const withoutMap: readonly string[] = ["tv", "ms-ssim", "haarpsi", "mdsi", "vif"
 const hasMap = (spec: KernelSpec) => (spec.kind === "gmsd" ? spec.weights[0] === 0 : !withoutMap.includes(spec.kind));
 
 /** The kernels of images in colour, or grey. */
-const coloured: readonly string[] = ["deltaE", "gmsd", "haarpsi", "mdsi", "vif", "ssimulacra2"];
+const coloured: readonly string[] = ["deltaE", "gmsd", "haarpsi", "mdsi", "vif", "fsim", "ssimulacra2"];
 
 /** The arithmetic of a sample in the dearest strips that a kernel goes through. */
 function weightOf(spec: KernelSpec): number {
@@ -82,6 +85,7 @@ function weightOf(spec: KernelSpec): number {
   if (spec.kind === "haarpsi" && spec.factor === 1) return haar.weight;
   if (spec.kind === "gmsd" || spec.kind === "haarpsi" || spec.kind === "mdsi") return averages.weight;
   if (spec.kind === "vif") return information.weight;
+  if (spec.kind === "fsim") return phase.weight;
   return spec.kind === "ssimulacra2" ? ssimulacra2Scale.weight : stripKernel(spec).weight;
 }
 

@@ -13,7 +13,7 @@ export type * from "./types.ts";
 
 /**
  * Scores images with a fused kernel: value, gradient and map in one pass over bands of rows. Memory beyond the results does not grow with
- * the height of the image, but for the smaller scales of `ms-ssim`, `gmsd`, `vif` and `ssimulacra2` and the averaged images of `haarpsi` and `mdsi`. Large images are shared among threads where that pays; the result does not depend on how many.
+ * the height of the image, but for the smaller scales of `ms-ssim`, `gmsd`, `vif` and `ssimulacra2` and the averaged images of `haarpsi`, `mdsi` and `fsim`, with their waves. Large images are shared among threads where that pays; the result does not depend on how many.
  *
  * @param spec which loss, with its options; see {@link KernelSpec}
  * @param output float32 planes [n, c, h, w], or one image of interleaved 8- or 16-bit pixels, which are scaled to [0, 1]

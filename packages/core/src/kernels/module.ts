@@ -224,6 +224,92 @@ export interface KernelExports {
     grad: number,
     scratch: number,
   ): void;
+  featuresConfigure(phases: number, gradients: number): void;
+  featuresScratch(rows: number, width: number): number;
+  features(
+    x: number,
+    y: number,
+    phasesX: number,
+    phasesY: number,
+    stride: number,
+    height: number,
+    width: number,
+    sums: number,
+    map: number,
+    scratch: number,
+  ): void;
+  featuresSlopes(
+    x: number,
+    y: number,
+    phasesX: number,
+    phasesY: number,
+    stride: number,
+    height: number,
+    width: number,
+    mean: number,
+    factor: number,
+    slopes: number,
+    grad: number,
+    scratch: number,
+  ): void;
+  addFloats(to: number, from: number, count: number): void;
+  phaseScratch(height: number, width: number): number;
+  spectra(
+    x: number,
+    y: number,
+    lessX: number,
+    lessY: number,
+    sizeX: number,
+    sizeY: number,
+    height: number,
+    width: number,
+    planH: number,
+    planW: number,
+    out: number,
+    coefficients: number,
+    scratch: number,
+  ): void;
+  phase(
+    re: number,
+    im: number,
+    spread: number,
+    radial: number,
+    height: number,
+    width: number,
+    planH: number,
+    planW: number,
+    threshold: number,
+    energy: number,
+    amplitude: number,
+    scratch: number,
+  ): number;
+  phaseSlopes(
+    re: number,
+    im: number,
+    spread: number,
+    radial: number,
+    height: number,
+    width: number,
+    planH: number,
+    planW: number,
+    threshold: number,
+    median: number,
+    byEnergy: number,
+    byAmplitude: number,
+    outRe: number,
+    outIm: number,
+    scratch: number,
+  ): void;
+  planeOf(
+    re: number,
+    im: number,
+    height: number,
+    width: number,
+    planH: number,
+    planW: number,
+    out: number,
+    scratch: number,
+  ): void;
   haarConfigure(constant: number, slope: number, meanExcess: number, scale: number): void;
   haarScratch(width: number): number;
   haarStrip(

@@ -15,7 +15,7 @@ export interface KernelOptions {
   readonly map?: boolean | Float32Array;
   /**
    * The factor of the score of each place and of its gradient, for all channels or for each, in the size of the map: [n or 1, 1 or c, h, w]. With a mean of 1, scores are
-   * weighted means. Not for `tv`, `ms-ssim`, `gmsd`, `haarpsi`, `mdsi`, `vif` and `ssimulacra2`, and not together with a map.
+   * weighted means. Not for `tv`, `ms-ssim`, `gmsd`, `haarpsi`, `mdsi`, `vif`, `fsim` and `ssimulacra2`, and not together with a map.
    */
   readonly weight?: Tensor;
   /**

@@ -1,5 +1,6 @@
 import { deltaE } from "./delta-e.ts";
 import { edge } from "./edge.ts";
+import { fsim } from "./fsim.ts";
 import { gmsd } from "./gmsd.ts";
 import { haarpsi } from "./haarpsi.ts";
 import type { Kernel } from "./kernel.ts";
@@ -29,6 +30,7 @@ const table: Table = {
   haarpsi,
   mdsi,
   vif,
+  fsim,
   ssimulacra2,
 };
 

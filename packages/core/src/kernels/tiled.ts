@@ -202,7 +202,9 @@ async function runStrips(task: StripTask, arena?: Arena): Promise<TiledResult> {
       }
     }
   };
-  const elsewhere = workers.flatMap((worker) => Array.from({ length: jobsAhead }, () => feed(worker)));
+  // Of few that are long, none may wait for a thread while another has nothing to do.
+  const ahead = task.kernel.fewStrips ? Math.max(1, Math.floor(jobs.length / (workers.length + 1))) : jobsAhead;
+  const elsewhere = workers.flatMap((worker) => Array.from({ length: ahead }, () => feed(worker)));
   await allEnded([...elsewhere, here()], () => {
     next = jobs.length;
   });

@@ -105,6 +105,8 @@ export interface DeltaESpec {
 export interface PlanesSpec {
   /** Means are over squares of so many pixels, the image continued with zeros: (factor - 1) >> 1 before it. */
   readonly factor: number;
+  /** Whether squares are those that the image fills, from its top left corner on, instead. */
+  readonly whole?: boolean;
   /** The weights of each plane: of green, or grey, and of what red and blue exceed green by. */
   readonly rows: readonly (readonly [whole: number, red: number, blue: number])[];
 }
@@ -152,6 +154,26 @@ export interface ChromaticSpec {
   readonly alpha: number;
 }
 
+/** FSIM; 3 channels, or 1 for grey. Images are averaged down by round(shorter side / 256). */
+export interface FsimSpec extends Pick<PlanesSpec, "rows" | "whole">, Pick<PhaseSpec, "scales" | "orientations"> {
+  readonly kind: "fsim";
+  /** The rounding of halves. */
+  readonly halves: "to even" | "up";
+  /** The constants of the similarities of phase congruencies and of gradients, in squared 8-bit levels. */
+  readonly congruency: number;
+  readonly gradient: number;
+}
+
+/** Waves of several wavelengths in several directions, of coefficients of a plane, column by column: what agrees in phase and what there is at all. */
+export interface PhaseSpec {
+  readonly kind: "phase";
+  /** The numbers of wavelengths, 4 at most, and of directions. */
+  readonly scales: number;
+  readonly orientations: number;
+  /** The median amplitudes of the shortest waves of each direction. Then there is a target, slopes by what agrees and by amplitudes, and the map has the coefficients of slopes by the plane. */
+  readonly medians?: readonly number[];
+}
+
 /** Visual information fidelity in the pixel domain, summed over scales, each every second place of the means of the one before. */
 export interface VifSpec extends Omit<InformationSpec, "kind" | "window"> {
   readonly kind: "vif";
@@ -186,6 +208,7 @@ export type StripSpec =
   | HaarSpec
   | ChromaticSpec
   | InformationSpec
+  | PhaseSpec
   | Ssimulacra2ScaleSpec;
 
 /** Channels, height, width. */
@@ -286,7 +309,15 @@ export interface UnhalvingSpec extends Pick<HalvingSpec, "odd"> {
 }
 
 /** Any kernel. */
-export type KernelSpec = PassSpec | MsSsimSpec | GmsdSpec | HaarPsiSpec | MdsiSpec | VifSpec | Ssimulacra2Spec;
+export type KernelSpec =
+  | PassSpec
+  | MsSsimSpec
+  | GmsdSpec
+  | HaarPsiSpec
+  | MdsiSpec
+  | VifSpec
+  | FsimSpec
+  | Ssimulacra2Spec;
 
 /** A kernel as definitions name it; the rest is known to what evaluates it. */
 export interface KernelReference {

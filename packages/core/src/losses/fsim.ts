@@ -3,8 +3,10 @@ import { colourImageOptions } from "../definitions/image-options.ts";
 import { choice, flag, integer } from "../definitions/options.ts";
 import type { Ops } from "../graph/ops.ts";
 import { downsampleFactor } from "../kernels/downsampling.ts";
+import { fsim as kernel } from "../kernels/fsim.ts";
+import { mostScales } from "../kernels/strips/phase.ts";
 import { averageBy, averagedWeight } from "./averaging.ts";
-import { colourPlanes, refuseColours, yiq } from "./colour-planes.ts";
+import { colourPlanes, planeWeights, refuseColours, yiq } from "./colour-planes.ts";
 import { gradientMagnitude } from "./gradient-magnitude.ts";
 import { prepareLevels, refuseImages } from "./images.ts";
 import { defineLoss } from "./loss.ts";
@@ -89,6 +91,21 @@ export const fsim = defineLoss({
       return { difference, importance, ...(weight && { weight: averagedWeight(o, weight, average) }) };
     };
 
-    return byPlaces(compare);
+    const spec = {
+      kind: "fsim",
+      rows: planeWeights(yiq[options.yiq].slice(0, 1), 255 / options.dataRange),
+      whole: averaging === "whole",
+      halves: averaging === "whole" ? "to even" : "up",
+      scales: options.scales,
+      orientations: options.orientations,
+      congruency: constants.congruency,
+      gradient: constants.gradient,
+    } as const;
+
+    const hasKernel = !chromatic && options.scales <= mostScales;
+    return {
+      ...(hasKernel ? { kernel: { kernel, spec, images: { ...options, channels: "rgb" } as const } } : {}),
+      ...byPlaces(compare),
+    };
   },
 });

@@ -1,32 +1,10 @@
 import type { Ops } from "../graph/ops.ts";
+import { logGabor, type PhaseOptions } from "../kernels/log-gabor.ts";
 import type { Shape } from "../tensor.ts";
 import { complexParts, inverseCounts, wavesOf } from "./spectrum.ts";
 
-/** The numbers of scales and orientations of the filters. */
-export interface PhaseOptions {
-  scales: number;
-  orientations: number;
-}
-
-/** The constants of FSIM's authors: the shortest wavelength, the ratio of wavelengths, the relative bandwidth, how wide orientations are, the low-pass filter. */
-const leastWavelength = 6;
-const ratio = 2;
-const sigma = 0.55;
-const widthOfOrientations = 1.2;
-const cutoff = 0.45;
-const order = 15;
-
-/** The noise threshold in deviations above the mean of noise, and by what it overestimates. */
-const deviations = 2;
-const overestimate = 1.7;
-
 /** Amplitudes below this, in 8-bit levels, are those of flat areas, whose congruency counts as 1. */
 const least = 1e-9;
-
-/** Frequencies along an axis of `n` positions, in the order of transforms; those of odd sizes are stretched to reach 1/2, as the authors have them. */
-function frequencies(n: number): number[] {
-  return Array.from({ length: n }, (_, i) => (i < (n + 1) >> 1 ? i : i - n) / (n - (n % 2)));
-}
 
 /** Filters of the columns that `Ops.fft` gives, times what each coefficient counts in the inverse transform, and the noise thresholds. */
 export interface Filters {
@@ -36,56 +14,25 @@ export interface Filters {
   even: Float64Array[];
   odd: Float64Array[];
   /** The noise threshold of each orientation, by the median amplitude at the finest scale. */
-  thresholds: number[];
+  thresholds: readonly number[];
 }
 
 /** The filters of images of a size. */
-export function makeFilters(h: number, w: number, { scales, orientations }: PhaseOptions): Filters {
+export function makeFilters(h: number, w: number, options: PhaseOptions): Filters {
   const half = Math.floor(w / 2) + 1;
-  const [rows, columns] = [frequencies(h), frequencies(w)];
-  const overAll = (width: number, value: (row: number, column: number) => number) =>
-    Float64Array.from({ length: h * width }, (_, i) => value(Math.floor(i / width), i % width));
-
-  const logGabor = (scale: number, row: number, column: number) => {
-    const radius = Math.hypot(rows[row], columns[column]);
-    if (radius === 0) return 0;
-    const lowPass = 1 / (1 + (radius / cutoff) ** (2 * order));
-    const octave = Math.log(radius * leastWavelength * ratio ** scale) / Math.log(sigma);
-    return lowPass * Math.exp(-(octave ** 2) / 2);
-  };
-  const spread = (orientation: number, row: number, column: number) => {
-    // The first axis is the one that angles are measured from the second of, downwards.
-    const angle = Math.atan2(-columns[column], rows[row]) - (orientation * Math.PI) / orientations;
-    const distance = Math.abs(Math.atan2(Math.sin(angle), Math.cos(angle)));
-    const deviation = Math.PI / (orientations * widthOfOrientations);
-    return Math.exp(-(distance ** 2) / (2 * deviation ** 2));
-  };
-  const opposite = (i: number, n: number) => (n - i) % n;
-
-  const each = (count: number) => Array.from({ length: count }, (_, i) => i);
-  const spreads = each(orientations).map((orientation) =>
-    overAll(w, (row, column) => spread(orientation, row, column)),
-  );
-  const part = (all: Float64Array, sign: number) => (row: number, column: number) =>
-    (all[row * w + column] + sign * all[opposite(row, h) * w + opposite(column, w)]) / 2;
-  const full = each(scales).map((scale) => overAll(w, (row, column) => logGabor(scale, row, column)));
-  const thresholds = spreads.map((all) => {
-    const even = overAll(w, part(all, 1));
-    const sum = (value: (i: number) => number) => all.reduce((total, _, i) => total + value(i), 0);
-    const finest = sum((i) => (full[0][i] * all[i]) ** 2);
-    // Sums over pixels of products of the filters' waves are sums over their coefficients.
-    const product = (a: number, b: number) => sum((i) => full[a][i] * full[b][i] * even[i] ** 2);
-    let noise = 0;
-    for (const a of each(scales))
-      for (const b of each(scales)) noise += a > b ? 2 * product(a, b) : a === b ? product(a, a) : 0;
-    const rayleigh = Math.sqrt(noise / (Math.LN2 * finest));
-    return (rayleigh * (Math.sqrt(Math.PI / 2) + deviations * Math.sqrt(2 - Math.PI / 2))) / overestimate;
-  });
+  const { radial, spread, thresholds } = logGabor(h, w, options);
+  const columns = (value: (row: number, column: number) => number) =>
+    Float64Array.from({ length: h * half }, (_, i) => value(Math.floor(i / half), i % half));
+  const part = (all: Float64Array, sign: number) =>
+    columns((row, column) => (all[column * h + row] + sign * all[((w - column) % w) * h + ((h - row) % h)]) / 2);
   const counts = inverseCounts(h, w);
+  const quarterRows = (h >> 1) + 1;
   return {
-    radial: full.map((filter) => overAll(half, (row, column) => filter[row * w + column] * counts[column])),
-    even: spreads.map((all) => overAll(half, part(all, 1))),
-    odd: spreads.map((all) => overAll(half, part(all, -1))),
+    radial: radial.map((filter) =>
+      columns((row, column) => filter[column * quarterRows + Math.min(row, h - row)] * counts[column]),
+    ),
+    even: spread.map((all) => part(all, 1)),
+    odd: spread.map((all) => part(all, -1)),
     thresholds,
   };
 }

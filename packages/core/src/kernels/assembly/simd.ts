@@ -17,6 +17,13 @@
   return f32x4.add(f32x4.mul(a, b), c);
 }
 
+/** c - a * b in four float32 lanes. */
+// @ts-ignore: decorator
+@inline export function multiplyLess(a: v128, b: v128, c: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return v128.relaxed_nmadd<f32>(a, b, c);
+  return f32x4.sub(c, f32x4.mul(a, b));
+}
+
 /** a * b + c in two float64 lanes. */
 // @ts-ignore: decorator
 @inline export function multiplyAdd64(a: v128, b: v128, c: v128): v128 {

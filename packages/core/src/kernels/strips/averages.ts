@@ -5,11 +5,12 @@ import { readingStrips, type Span, type StripKernel } from "./strip.ts";
 const bandSamples = 16384;
 
 /** The zeros before an image, before its first square. */
-const before = ({ factor }: PlanesSpec) => (factor - 1) >> 1;
+const before = ({ factor, whole }: PlanesSpec) => (whole ? 0 : (factor - 1) >> 1);
 
 /** Height and width in squares. */
-function size({ factor }: PlanesSpec, [, height, width]: Planes): readonly [height: number, width: number] {
-  return [Math.ceil(height / factor), Math.ceil(width / factor)];
+function size({ factor, whole }: PlanesSpec, [, height, width]: Planes): readonly [height: number, width: number] {
+  const count = (side: number) => (whole ? Math.floor(side / factor) : Math.ceil(side / factor));
+  return [count(height), count(width)];
 }
 
 /** The image rows of rows of squares. */

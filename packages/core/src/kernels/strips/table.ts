@@ -8,6 +8,7 @@ import { haar } from "./haar.ts";
 import { halving, unhalving } from "./halving.ts";
 import { information } from "./information.ts";
 import { mixing } from "./mixing.ts";
+import { phase } from "./phase.ts";
 import { pointwise } from "./pointwise.ts";
 import { ssim } from "./ssim.ts";
 import { ssimulacra2Scale } from "./ssimulacra2-scale.ts";
@@ -32,6 +33,7 @@ const table: Table = {
   haar,
   chromatic,
   information,
+  phase,
   ssim,
   deltaE,
   "ssimulacra2-scale": ssimulacra2Scale,

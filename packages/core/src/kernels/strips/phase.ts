@@ -1,0 +1,122 @@
+import { fourierPlan } from "../fourier.ts";
+import { logGabor } from "../log-gabor.ts";
+import { type Kernels, planeStride } from "../module.ts";
+import type { WritableRows } from "../rows.ts";
+import type { PhaseSpec, Planes } from "../types.ts";
+import type { StripKernel } from "./strip.ts";
+
+/** Wavelengths that are computed at once, one in each lane. */
+export const mostScales = 4;
+
+/** What planes of a size are transformed and filtered by, as the kernels read it. */
+interface Tables {
+  /** The plans of transforms of columns and of rows. */
+  readonly planH: Uint8Array;
+  readonly planW: Uint8Array;
+  /** The radial parts of the filters, four wavelengths side by side, with the divisor of inverse transforms. */
+  readonly radial: Float32Array;
+  readonly spread: readonly Float32Array[];
+  readonly thresholds: readonly number[];
+}
+
+/** Tables of the sizes that came last: those of an image and of another, so that pairs of two sizes in turn make them once. */
+const kept = new Map<string, Tables>();
+const mostKept = 2;
+
+/** The tables for planes of a size. */
+function tablesOf({ scales, orientations }: PhaseSpec, [, h, w]: Planes): Tables {
+  const name = [h, w, scales, orientations].join();
+  const known = kept.get(name);
+  const tables = known ?? makeTables(h, w, scales, orientations);
+  kept.delete(name);
+  kept.set(name, tables);
+  for (const oldest of kept.keys()) if (kept.size > mostKept) kept.delete(oldest);
+  return tables;
+}
+
+function makeTables(h: number, w: number, scales: number, orientations: number): Tables {
+  const filters = logGabor(h, w, { scales, orientations });
+  const radial = new Float32Array(mostScales * filters.radial[0].length);
+  for (const [scale, filter] of filters.radial.entries())
+    for (const [i, value] of filter.entries()) radial[mostScales * i + scale] = value / (h * w);
+  return {
+    planH: fourierPlan(h),
+    planW: fourierPlan(w),
+    radial,
+    spread: filters.spread.map((part) => Float32Array.from(part)),
+    thresholds: filters.thresholds,
+  };
+}
+
+/** Brings plans into memory. */
+export function placePlans(kernels: Kernels, h: number, w: number, plans = [fourierPlan(h), fourierPlan(w)]): number[] {
+  return plans.map((plan) => {
+    const address = kernels.bytes(plan.length);
+    new Uint8Array(kernels.memory.buffer, address, plan.length).set(plan);
+    return address;
+  });
+}
+
+function place(kernels: Kernels, floats: Float32Array): number {
+  const address = kernels.floats(floats.length);
+  kernels.view(address, floats.length).set(floats);
+  return address;
+}
+
+/** Writes the two planes of a direction. */
+function writeTwo(
+  kernels: Kernels,
+  map: WritableRows,
+  orientation: number,
+  pixels: number,
+  planes: number,
+  stride: number,
+) {
+  for (const [i, plane] of [planes, planes + 4 * stride].entries()) {
+    const first = (2 * orientation + i) * pixels;
+    kernels.write(map, 0, first, first + pixels, plane);
+  }
+}
+
+/** Waves of one direction a strip, which all have the whole image. The map is of two planes a direction: what agrees in phase, less noise, and the sum of amplitudes. The sums are the median amplitudes of the shortest waves. */
+export const phase: StripKernel<PhaseSpec> = {
+  needsTarget: false,
+  // A transform has some fifty operations a place, and there are four and their amplitudes.
+  weight: 128,
+  fewStrips: true,
+  mapSize: ({ orientations }, [, height, width]) => [2 * orientations * height, width],
+  strips: ({ orientations }) => Array.from({ length: orientations }, (_, i) => [i, i + 1] as const),
+  sourceRows: (_, [, height]) => [0, height],
+  gradRows: () => [0, 0],
+  mapRows: (_, [, height], [from, to]) => [2 * height * from, 2 * height * to],
+  run: (kernels, spec, planes, [orientation], { output, target, map }) => {
+    const [, h, w] = planes;
+    const pixels = h * w;
+    const tables = tablesOf(spec, planes);
+    const stride = planeStride(pixels);
+    kernels.reset();
+    const plans = placePlans(kernels, h, w, [tables.planH, tables.planW]) as [number, number];
+    const radial = place(kernels, tables.radial);
+    const spread = place(kernels, tables.spread[orientation]);
+    const [coefficients, planesOf] = [kernels.floats(2 * stride), kernels.floats(2 * stride)];
+    const scratch = kernels.bytes(kernels.run.phaseScratch(h, w));
+    kernels.read(output, [0, 2], 0, pixels, coefficients, stride, 0);
+    const [first, second] = [planesOf, planesOf + 4 * stride];
+    const waves = [coefficients, coefficients + 4 * stride, spread, radial, h, w, ...plans] as const;
+    const threshold = tables.thresholds[orientation];
+    const medians = new Float64Array(spec.orientations);
+    if (spec.medians) {
+      kernels.read(target!, [0, 2], 0, pixels, planesOf, stride, 0);
+      const median = spec.medians[orientation];
+      // The coefficients are not needed when slopes are written.
+      const [re, im] = waves;
+      kernels.run.phaseSlopes(...waves, threshold, median, first, second, re, im, scratch);
+      writeTwo(kernels, map!, orientation, pixels, coefficients, stride);
+    } else {
+      medians[orientation] = kernels.run.phase(...waves, threshold, first, second, scratch);
+      writeTwo(kernels, map!, orientation, pixels, planesOf, stride);
+    }
+    return medians;
+  },
+  finish: () => Number.NaN,
+};
