@@ -7,7 +7,7 @@ const slow = readFileSync(new URL("test/slow.txt", import.meta.url), "utf8")
   .trim()
   .split("\n");
 
-/** What ends a test that hangs. No test is to depend on how fast it is, and a loaded machine may be 20 times as slow as an idle one. */
+/** The limit that ends a test that hangs. No test is to depend on how fast it is, and a loaded machine may be 20 times as slow as an idle one. */
 const limit = 600_000;
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));

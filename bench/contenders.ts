@@ -21,7 +21,7 @@ const imageSsim: ImageSsim = createRequire(import.meta.url)("image-ssim");
 /** One way to compute something, called once per round. Returns the value, for the record. */
 export interface Contender {
   name: string;
-  /** How its definition differs from ours, if it does. */
+  /** The difference between its definition and ours, if there is one. */
   differs?: string;
   threads: number;
   run?: (pair: Pair) => Promise<number> | number;

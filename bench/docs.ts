@@ -56,8 +56,8 @@ function scales(rows: readonly ScalingRow[]): string[] {
 
 function table({ date, commit, machine, quick, rows, scaling }: Results): string {
   const { cpu, threads, node, kernels } = machine;
-  const said = `${date.slice(0, 10)}, commit ${commit}, ${cpu}, ${threads} threads, Node ${node}, ${kernels} SIMD build${quick ? ", short run" : ""}.`;
-  return [said, "", ...(rows ? contests(rows) : scales(scaling ?? []))].join("\n");
+  const heading = `${date.slice(0, 10)}, commit ${commit}, ${cpu}, ${threads} threads, Node ${node}, ${kernels} SIMD build${quick ? ", short run" : ""}.`;
+  return [heading, "", ...(rows ? contests(rows) : scales(scaling ?? []))].join("\n");
 }
 
 const path = fileURLToPath(new URL("../docs/benchmarks.md", import.meta.url));

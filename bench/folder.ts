@@ -25,13 +25,16 @@ const [outputs, targets] = ["outputs", "targets"].map((name) => join(folder, nam
 
 for (let i = 0; i < count; i++) {
   const { target } = makePair(512, 768);
-  const lit = new Tensor(
+  const photograph = new Tensor(
     target.data.map((x) => x * (0.6 + (0.4 * i) / count)),
     target.shape,
   );
   const name = `${String(i).padStart(2, "0")}.png`;
-  await writeImage(join(targets, name), lit);
-  await writeImage(join(outputs, name), i % 2 === 0 ? blur(lit, 0.8 + i / count) : noise(lit, 0.01 + i / 1000, i));
+  await writeImage(join(targets, name), photograph);
+  await writeImage(
+    join(outputs, name),
+    i % 2 === 0 ? blur(photograph, 0.8 + i / count) : noise(photograph, 0.01 + i / 1000, i),
+  );
 }
 
 type Means = Record<string, number>;

@@ -24,11 +24,11 @@ export async function timesInTurn(
 
 /** Medians, and the fastest runs, which a busy machine disturbs least. */
 export function compare(ours: number[], theirs: number[] = []): string {
-  const say = (pick: (values: readonly number[]) => number) => {
+  const summary = (pick: (values: readonly number[]) => number) => {
     const mine = `${pick(ours).toFixed(1)} ms`;
     return theirs.length > 0
       ? `${mine}, torch ${pick(theirs).toFixed(1)} ms, ratio ${(pick(ours) / pick(theirs)).toFixed(2)}`
       : mine;
   };
-  return `median ${say(median)}; fastest ${say(fastest)}`;
+  return `median ${summary(median)}; fastest ${summary(fastest)}`;
 }

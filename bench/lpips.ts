@@ -56,10 +56,10 @@ for (const net of nets.split(",") as LpipsNet[]) {
           await run();
           add(name, performance.now() - start);
         }
-        for (const wants of ["value", "gradient"].filter((name) => name.startsWith(jobs.split(",")[0]))) {
+        for (const part of ["value", "gradient"].filter((name) => name.startsWith(jobs.split(",")[0]))) {
           await turn();
-          const [, time] = (await peer?.ask(net, height, width, batch, wants, 2)) ?? [];
-          if (time !== undefined) add(`torch ${wants}`, time);
+          const [, time] = (await peer?.ask(net, height, width, batch, part, 2)) ?? [];
+          if (time !== undefined) add(`torch ${part}`, time);
         }
       }
       for (const name of Object.keys(ours)) {

@@ -42,13 +42,13 @@ interface Guard {
   /** The form in which it reads images, and what else differs from the others. */
   reads: string;
   /** Whether it tells that two pictures differ. */
-  tells(reference: Shot, actual: Shot): Promise<boolean> | boolean;
+  detects(reference: Shot, actual: Shot): Promise<boolean> | boolean;
 }
 
 const ours = (name: string, options: MatchOptions): Guard => ({
   name: `reconloss, ${name}`,
   reads: "RGBA",
-  tells: async (reference, actual) => {
+  detects: async (reference, actual) => {
     const shot = ({ data, width, height }: Shot) => ({ data, metadata: { width, height } });
     return !(await comparator(shot(reference), shot(actual), { createDiff: false, ...options })).pass;
   },
@@ -66,22 +66,22 @@ const guards: readonly Guard[] = [
   {
     name: "reconloss, the default, of PNG files' bytes",
     reads: "PNG",
-    tells: async (reference, actual) => !(await matchImages(actual.png, reference.png)).pass,
+    detects: async (reference, actual) => !(await matchImages(actual.png, reference.png)).pass,
   },
   {
     name: "pixelmatch 8.0.0",
     reads: "RGBA",
-    tells: ({ data, width, height }, actual) => pixelmatch(data, actual.data, undefined, width, height) > 0,
+    detects: ({ data, width, height }, actual) => pixelmatch(data, actual.data, undefined, width, height) > 0,
   },
   {
     name: "@blazediff/core 1.10.0, what Vitest uses",
     reads: "RGBA",
-    tells: ({ data, width, height }, actual) => blazediffCore(data, actual.data, undefined, width, height) > 0,
+    detects: ({ data, width, height }, actual) => blazediffCore(data, actual.data, undefined, width, height) > 0,
   },
   {
     name: "odiff-bin 4.5.0, antialiasing",
     reads: "PNG files, by a process of its own; writes a picture",
-    tells: async (reference, actual) => {
+    detects: async (reference, actual) => {
       const result = await odiff(pathOf(reference), pathOf(actual), join(folder, "diff.png"), { antialiasing: true });
       return !result.match;
     },
@@ -89,14 +89,14 @@ const guards: readonly Guard[] = [
   {
     name: `@blazediff/ssim 1.7.1, below ${leastSimilar}`,
     reads: "RGBA; large pictures are averaged down",
-    tells: ({ data, width, height }, actual) =>
+    detects: ({ data, width, height }, actual) =>
       blazediffSsim(data, actual.data, undefined, width, height) < leastSimilar,
   },
   ...(["bezkrovny", "fast"] as const).map(
     (ssim): Guard => ({
       name: `ssim.js 3.5.0, ${ssim}, below ${leastSimilar}`,
       reads: ssim === "bezkrovny" ? "RGBA; what jest-image-snapshot calls: windows side by side" : "RGBA",
-      tells: (reference, actual) => {
+      detects: (reference, actual) => {
         const image = ({ data, width, height }: Shot) =>
           ({ data: Uint8ClampedArray.from(data), width, height }) as ImageData;
         return ssimJs(image(reference), image(actual), { ssim }).mssim < leastSimilar;
@@ -110,16 +110,16 @@ const least = (values: readonly number[]) => Math.min(...values);
 const rounds = process.argv.includes("--quick") ? 3 : 11;
 
 const { base, changed, large } = await shots();
-const told = new Map<Guard, boolean[]>();
+const detections = new Map<Guard, boolean[]>();
 for (const guard of guards) {
   const row: boolean[] = [];
-  for (const shot of changed) row.push(await guard.tells(base, shot));
-  if (await guard.tells(base, base)) throw new Error(`${guard.name} tells a page from itself`);
-  told.set(guard, row);
+  for (const shot of changed) row.push(await guard.detects(base, shot));
+  if (await guard.detects(base, base)) throw new Error(`${guard.name} tells a page from itself`);
+  detections.set(guard, row);
 }
 
 const times = await timesInTurn(
-  Object.fromEntries(guards.map((guard) => [guard.name, () => guard.tells(...large)])),
+  Object.fromEntries(guards.map((guard) => [guard.name, () => guard.detects(...large)])),
   rounds,
   2,
 );
@@ -156,18 +156,23 @@ const table = (rows: readonly (readonly string[])[]) => {
   const [head, ...rest] = rows.map((row) => `| ${row.join(" | ")} |`);
   return [head, `|${" --- |".repeat(rows[0].length)}`, ...rest].join("\n");
 };
-const mark = (isTold: boolean, isReal: boolean) => (isTold ? (isReal ? "yes" : "**yes**") : isReal ? "**no**" : "no");
+const mark = (isDetected: boolean, isReal: boolean) =>
+  isDetected ? (isReal ? "yes" : "**yes**") : isReal ? "**no**" : "no";
 const rows = guards.map((guard) => [
   guard.name,
   least(times[guard.name]).toFixed(1),
-  ...(told.get(guard) ?? []).map((isTold, index) => mark(isTold, changes[index].isReal)),
+  ...(detections.get(guard) ?? []).map((isDetected, index) => mark(isDetected, changes[index].isReal)),
   guard.reads,
 ]);
 console.log(table([["", "ms", ...changes.map((_, index) => String(index + 1)), "reads"], ...rows]));
 console.log(changes.map(({ name }, index) => `${index + 1}. ${name}`).join("\n"));
 const of = first.map(({ conditions, ...ms }) => [`\`${conditions}\``, ...Object.values(ms).map((x) => x.toFixed(1))]);
 console.log(table([["", "first, at once", "first, 2 s after the import", "next"], ...of]));
-const record = guards.map((guard) => ({ name: guard.name, milliseconds: times[guard.name], told: told.get(guard) }));
+const record = guards.map((guard) => ({
+  name: guard.name,
+  milliseconds: times[guard.name],
+  detections: detections.get(guard),
+}));
 const result = { ...describeRun(), changes: changes.map(({ name }) => name), guards: record, first };
 writeFileSync(resultFile("matchers"), `${JSON.stringify(result, null, 2)}\n`);
 rmSync(folder, { recursive: true, force: true });

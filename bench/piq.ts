@@ -14,7 +14,7 @@ import { median, turn } from "./in-turn.ts";
 import { startPeer } from "./peer.ts";
 
 const { trunk, weights } = seededDists();
-/** What is compared: our loss, and the name of piq's in piq_peer.py. */
+/** The losses compared: our specification, and the name of piq's in piq_peer.py. */
 const contests: Record<string, { loss: Loss; peer: string; differs?: string }> = {
   gmsd: { loss: parseLoss("gmsd"), peer: "gmsd" },
   haarpsi: { loss: parseLoss("haarpsi"), peer: "haarpsi" },

@@ -2,7 +2,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-/** What `peers.py` is asked to do once. */
+/** A task that `peers.py` runs once. */
 export interface PythonTask {
   task: string;
   gradient: boolean;

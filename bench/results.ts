@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { bestBuild } from "../packages/core/src/kernels/index.ts";
 
-/** When, of what and on what machine results were measured. */
+/** The date, the commit and the machine of measured results. */
 export function describeRun() {
   const root = fileURLToPath(new URL("..", import.meta.url));
   return {
@@ -15,7 +15,7 @@ export function describeRun() {
   };
 }
 
-/** Where results go, under a name of their own. */
+/** The path of a file of results, by its name. */
 export function resultFile(kind: string): string {
   const results = fileURLToPath(new URL("results/", import.meta.url));
   mkdirSync(results, { recursive: true });

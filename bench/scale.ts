@@ -45,7 +45,7 @@ async function run(args: readonly string[]): Promise<Run> {
 }
 
 const rows: (Run & { images: number; what: string })[] = [];
-function tell(images: number, what: string, { seconds, peak }: Run): void {
+function printRun(images: number, what: string, { seconds, peak }: Run): void {
   rows.push({ images, what, seconds, peak });
   console.log(
     `${what}, ${images} images: ${(images / seconds).toFixed(0)} images/s, peak ${peak > 0 ? `${peak.toFixed(0)} MB` : "not seen: it was over too soon"}`,
@@ -72,7 +72,7 @@ for (const images of [1_000, most]) {
   const pattern = join(input, images === 1_000 ? "shard-000000.tar" : `shard-{000000..${last}}.tar`);
   const network = ["--network", "tiny"];
   const plain = join(folder, "plain.npz");
-  tell(
+  printRun(
     images,
     "plain command",
     await run([program, "stats", pattern, "-o", plain, ...network, "--no-cache", "--no-progress"]),
@@ -96,9 +96,9 @@ for (const images of [1_000, most]) {
     const begun = performance.now();
     await Promise.all(Array.from({ length: workers }, worker));
     const seconds = (performance.now() - begun) / 1000;
-    tell(images, `${workers} ${workers === 1 ? "worker" : "workers"}, ${shards} shards`, { seconds, peak });
+    printRun(images, `${workers} ${workers === 1 ? "worker" : "workers"}, ${shards} shards`, { seconds, peak });
     const merged = join(folder, "merged.npz");
-    tell(images, "merge", await run([program, "shards", "merge", work, "--statistics", merged]));
+    printRun(images, "merge", await run([program, "shards", "merge", work, "--statistics", merged]));
     console.log(`  the same bytes as the plain command's: ${readFileSync(plain).equals(readFileSync(merged))}`);
   }
 }

@@ -17,9 +17,9 @@ export interface ScalingRow {
   width: number;
   /** Milliseconds of processor time, the median. */
   median: number;
-  /** What the process held when its images and the gradient's array were filled, in bytes. */
+  /** The memory of the process when its images and the gradient's array were filled, in bytes. */
   images: number;
-  /** What its peak was above that, compiled kernels included, in bytes. */
+  /** Its peak above that, compiled kernels included, in bytes. */
   above: number;
 }
 

@@ -53,17 +53,17 @@ function processorSeconds(): number {
   return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks) / 100, 0);
 }
 
-const measured: Record<string, { wall: number; busy: number; said: string }[]> = {};
+const measured: Record<string, { wall: number; busy: number; note: string }[]> = {};
 for (let round = 0; round <= Number(rounds); round++) {
   for (const [name, contender] of Object.entries(contenders)) {
     const [start, before] = [performance.now(), processorSeconds()];
-    const said = await contender();
+    const note = await contender();
     // The first round warms the disk's cache.
     if (round > 0)
       (measured[name] ??= []).push({
         wall: (performance.now() - start) / 1000,
         busy: processorSeconds() - before,
-        said,
+        note,
       });
   }
 }
@@ -79,4 +79,4 @@ for (const [name, runs] of Object.entries(measured)) {
   const busy = median(runs.map((one) => one.busy));
   console.log(`| ${name} | ${wall.toFixed(2)} | ${(Number(frames) / wall).toFixed(0)} | ${busy.toFixed(2)} |`);
 }
-for (const [name, [{ said }]] of Object.entries(measured)) console.error(`${name}: ${said}`);
+for (const [name, [{ note }]] of Object.entries(measured)) console.error(`${name}: ${note}`);

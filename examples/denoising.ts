@@ -8,7 +8,7 @@ export interface Denoiser {
   apply(input: Tensor): Promise<Tensor>;
 }
 
-/** What came of a training. */
+/** The result of a training. */
 export interface Training {
   /** The loss of each step's batch. */
   losses: number[];

@@ -68,7 +68,7 @@ async function bundleWorker(): Promise<string> {
   return output[0].code;
 }
 
-/** What the generated files were made from, so that an unchanged tree builds nothing. */
+/** A hash of the sources of the generated files, so that an unchanged tree builds nothing. */
 function fingerprint(): string {
   const hash = createHash("sha256");
   const folders = [join(assembly, "modules"), assembly, join(kernels, "strips"), kernels, dirname(kernels)];

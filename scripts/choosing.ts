@@ -24,7 +24,7 @@ const usage = `npm run choosing -- --data FOLDER [options]
 type Values = Readonly<Partial<Record<"data" | "heldout" | "weights" | "only" | "minutes", string>>>;
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const say = (text: string) => void process.stdout.write(`${text}\n`);
+const print = (text: string) => void process.stdout.write(`${text}\n`);
 
 /** Does what was asked for; whether all of it was done. */
 async function compute(data: string, { heldout, weights, only, minutes }: Values): Promise<boolean> {
@@ -42,8 +42,8 @@ async function compute(data: string, { heldout, weights, only, minutes }: Values
   for (const job of chosen) {
     if (signal?.aborted) return false;
     const begun = performance.now();
-    const finished = await job.run({ signal, say });
-    say(`${job.name}: ${finished ? "done" : "stopped"} after ${((performance.now() - begun) / 1000).toFixed(1)} s`);
+    const finished = await job.run({ signal, print });
+    print(`${job.name}: ${finished ? "done" : "stopped"} after ${((performance.now() - begun) / 1000).toFixed(1)} s`);
   }
   return !signal?.aborted;
 }
@@ -57,7 +57,7 @@ async function main(): Promise<void> {
   });
   if (!values.page) {
     if (values.data === undefined) {
-      say(usage);
+      print(usage);
       process.exitCode = 2;
       return;
     }
@@ -65,7 +65,7 @@ async function main(): Promise<void> {
   }
   const path = join(root, "docs", "choosing.md");
   await writePage(path);
-  say(`wrote ${relative(process.cwd(), path)}`);
+  print(`wrote ${relative(process.cwd(), path)}`);
 }
 
 await main();

@@ -1,7 +1,7 @@
 /**
  * `npm run demo`: two photographs, six ways in which an image-output model fails, every loss.
  *
- * Where the photographs come from: `photographs.ts`. Every failure is made just as strong as a reduction to a quarter and back is by the mean squared error, so that what remains is what each loss cares about.
+ * The photographs are those of `photographs.ts`. Every failure is made just as strong as a reduction to a quarter and back is by the mean squared error, so that what remains is what each loss cares about.
  */
 import { rmSync } from "node:fs";
 import { join, relative } from "node:path";
@@ -29,7 +29,7 @@ const folder = join(root, "demo");
 /** A failure, from none to strong: what strength means is its own affair, but more is worse. */
 interface Failure {
   name: string;
-  /** Where the search for the right strength begins. */
+  /** The strength at which the search begins. */
   gentle: number;
   strongest: number;
   distort: (image: Tensor, strength: number) => Promise<Tensor> | Tensor;
@@ -87,7 +87,7 @@ function rounded(image: Tensor): Tensor {
  * The failure at the strength where its mean squared error is the one that is wanted, within 1% where its steps are that fine. Error grows about as
  * the square of strength, which says where to look next; halving what is left of the range, where that leads out of it.
  */
-async function asWrongAs(wanted: number, { gentle, strongest, distort }: Failure, target: Tensor): Promise<Tensor> {
+async function withError(wanted: number, { gentle, strongest, distort }: Failure, target: Tensor): Promise<Tensor> {
   let [low, high, strength] = [0, strongest, gentle];
   let best = { image: target, miss: Number.POSITIVE_INFINITY };
   for (let step = 0; step < 8 && best.miss > 0.01; step++) {
@@ -123,13 +123,13 @@ async function makeOutputs(): Promise<ImagePair[]> {
     const quarter = await quarterAndBack(image);
     const wanted = await mse().value(quarter, image);
     await save("x4-down-up", quarter);
-    for (const failure of failures) await save(failure.name, await asWrongAs(wanted, failure, image));
+    for (const failure of failures) await save(failure.name, await withError(wanted, failure, image));
   }
   return pairs;
 }
 
 /** "l1 and charbonnier mind low-light most; ssim minds noise most". */
-function minds(table: readonly { label: string; ranked: readonly string[] }[]): string {
+function describeSensitivity(table: readonly { label: string; ranked: readonly string[] }[]): string {
   const list = new Intl.ListFormat("en");
   return [...new Set(table.map(({ ranked }) => ranked[0]))]
     .map((kind) => {
@@ -141,10 +141,10 @@ function minds(table: readonly { label: string; ranked: readonly string[] }[]): 
 
 async function main(): Promise<void> {
   const { dim, bold, yellow } = coloursFor(process.stdout, process.env);
-  const say = (text = "") => process.stdout.write(`${text}\n`);
+  const print = (text = "") => process.stdout.write(`${text}\n`);
   const begun = performance.now();
   const kinds = ["x4-down-up", ...failures.map(({ name }) => name)];
-  say(dim(`making ${kinds.join(", ")} of ${photographNames.length} photographs ...`));
+  print(dim(`making ${kinds.join(", ")} of ${photographNames.length} photographs ...`));
   const pairs = await makeOutputs();
 
   const losses = parseLosses(shown);
@@ -177,19 +177,19 @@ async function main(): Promise<void> {
       return !isBlind && ranked[0] === kind ? yellow(`${numbers[column]} ◂`) : `${numbers[column]}  `;
     }),
   ]);
-  say(`\n${plainTable([["", ...kinds.map((kind) => `${kind}  `)].map(bold), ...rows])}`);
-  say(dim("◂ the failure that a loss minds most; no mark where it hardly tells them apart"));
-  say();
+  print(`\n${plainTable([["", ...kinds.map((kind) => `${kind}  `)].map(bold), ...rows])}`);
+  print(dim("◂ the failure that a loss minds most; no mark where it hardly tells them apart"));
+  print();
 
   const report = join(folder, "report.html");
   await writeReport(report, comparison, {
     title: "Six failures, equally wrong",
     introduction: [
       "Each photograph was spoiled in six ways, as image models spoil theirs. A reduction to a quarter and back is the yardstick: the others are just as strong as it by the mean squared error (JPEG as nearly as its steps allow), so mse and psnr cannot tell them apart. The other losses can, and they do not agree.",
-      `${minds(table.filter(({ isBlind }) => !isBlind))}.`,
+      `${describeSensitivity(table.filter(({ isBlind }) => !isBlind))}.`,
     ],
   });
-  say(
+  print(
     `${dim(`${((performance.now() - begun) / 1000).toFixed(1)} s.`)} Open ${bold(relative(process.cwd(), report))} in a browser: ${pathToFileURL(report)}`,
   );
   if (comparison.failed.length > 0) process.exitCode = 1;

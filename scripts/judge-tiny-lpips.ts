@@ -17,7 +17,7 @@ import { plainTable } from "../packages/reconloss/src/cli/table.ts";
 import { listImages, readImage } from "../packages/reconloss/src/image/index.ts";
 import { readWeightsModule } from "./tiny-lpips/candidate.ts";
 import { linearCorrelation, rankCorrelation } from "./tiny-lpips/correlation.ts";
-import { happen } from "./tiny-lpips/mishap.ts";
+import { applyDistortions } from "./tiny-lpips/distortion-sequence.ts";
 import { tinyOf } from "./tiny-lpips/own-networks.ts";
 import { rungs, type Trial, trialsOf } from "./tiny-lpips/trials.ts";
 
@@ -32,7 +32,7 @@ const { values: flags } = parseArgs({
   },
 });
 if (flags.photographs === undefined) throw new Error("usage: judge-tiny-lpips.ts --photographs FOLDER [--speed]");
-const say = (text: string) => void process.stdout.write(`${text}\n`);
+const print = (text: string) => void process.stdout.write(`${text}\n`);
 
 const alex = lpips({ net: "alex" });
 const tiny =
@@ -58,7 +58,7 @@ for (const [index, name] of names.entries()) {
   const known: number[] = path && existsSync(path) ? JSON.parse(await readFile(path, "utf8")) : [];
   const taught: number[] = [];
   for (const trial of trialsOf(index, Number(flags.seed))) {
-    const output = happen(image, trial);
+    const output = applyDistortions(image, trial);
     let teacher = Number.NaN;
     if (trial.part !== "ladder") {
       teacher = known[taught.length] ?? (await alex.value(output, ofAlex));
@@ -72,7 +72,7 @@ for (const [index, name] of names.entries()) {
 
 const measures = ["rank", "linear", "mean error / mean", "mean / mean"];
 
-/** How far some answers agree with the teacher's, by each of the measures. */
+/** The agreement of some distances with the teacher's, by each of the measures. */
 function agreement(of: readonly Answer[]): string[] {
   const [mine, theirs] = [of.map((answer) => answer.tiny), of.map((answer) => answer.alex)];
   const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
@@ -84,12 +84,12 @@ const partOf = (part: Trial["part"]) => answers.filter(({ trial }) => trial.part
 const single = ({ trial }: Answer, kind: string) => trial.kinds.length === 1 && trial.kinds[0] === kind;
 const kinds = [...new Set(partOf("ladder").map(({ trial }) => trial.kinds[0]))];
 
-say(`${names.length} photographs; identical images: ${identical}`);
+print(`${names.length} photographs; identical images: ${identical}`);
 const rows = [
   ["kinds trained with", String(partOf("seen").length), ...agreement(partOf("seen"))],
   ["kinds never seen", String(partOf("unseen").length), ...agreement(partOf("unseen"))],
 ];
-say(plainTable([["", "pairs", ...measures], ...rows], [], [0]));
+print(plainTable([["", "pairs", ...measures], ...rows], [], [0]));
 
 const ladders = kinds.map((kind) => {
   const values = partOf("ladder").filter((answer) => single(answer, kind));
@@ -100,8 +100,8 @@ const ladders = kinds.map((kind) => {
   return { kind, rising };
 });
 const total = ladders.reduce((sum, { rising }) => sum + rising, 0) / (kinds.length * names.length);
-say(`rising at each of ${rungs.join(", ")}: ${(100 * total).toFixed(2)} % of photographs and kinds`);
-say(
+print(`rising at each of ${rungs.join(", ")}: ${(100 * total).toFixed(2)} % of photographs and kinds`);
+print(
   plainTable(
     [
       ["", "rising", "pairs", ...measures],
@@ -144,10 +144,10 @@ if (flags.speed) {
   const large = pairOf(1080, 1920);
   const timed = async (loss: Loss) => median(() => loss.value(...large), 5);
   const [slow, quick] = [await timed(alex), await timed(tiny)];
-  say(`1920x1080 value: alex ${slow.toFixed(0)} ms, tiny ${quick.toFixed(0)} ms: ${(slow / quick).toFixed(1)} times`);
+  print(`1920x1080 value: alex ${slow.toFixed(0)} ms, tiny ${quick.toFixed(0)} ms: ${(slow / quick).toFixed(1)} times`);
   const small = pairOf(256, 256);
   const both = await median(() => tiny.valueAndGrad(...small), 20);
-  say(
+  print(
     `256x256 value and gradient: ${both.toFixed(1)} ms; the target prepared: ${(await prepared(small)).toFixed(1)} ms`,
   );
 }

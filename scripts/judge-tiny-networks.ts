@@ -33,8 +33,8 @@ const { values: flags } = parseArgs({
 });
 const { photographs, learn, published, cache } = flags;
 if (!photographs || !learn || !published || !cache) throw new Error(usage);
-const say = (text: string) => void process.stdout.write(`${text}\n`);
-const tell = (text: string) => void process.stderr.write(`${text}\n`);
+const print = (text: string) => void process.stdout.write(`${text}\n`);
+const reportProgress = (text: string) => void process.stderr.write(`${text}\n`);
 
 const against = flags.weights
   ? { name: basename(flags.weights, ".ts"), weights: await readWeightsModule(flags.weights) }
@@ -51,7 +51,7 @@ const own = (scale: OwnNetwork["scale"], loss: string, seed = 101): OwnNetwork =
 // Of the first edition, whichever is judged, so that the methods stay the same.
 const trainedWithFirst = "l1 + 0.1*lpips(net=tiny,version=1)";
 const judgedLosses = ["l1", trainedWithFirst, "l1 + 0.2*ssim", "l1 + 0.1*lpips(net=alex)"];
-/** What networks are trained with to flatter what is judged. */
+/** The losses that networks are trained with to exploit the metric under test. */
 const judged = against ? "l1 + 0.1*lpips(net=tiny)" : `l1 + 0.1*lpips(net=tiny,version=${flags.version})`;
 const judgedPackages = (scale: number) => ["esrgan-medium", "esrgan-thick", `esrgan-legacy/models/div2k/x${scale}`];
 
@@ -65,7 +65,7 @@ for (const scale of scales) {
     ...(await ownMethods(
       judgedLosses.map((loss) => own(scale, loss)),
       { photographs: learn, cache },
-      tell,
+      reportProgress,
     )),
     ...(await publishedMethods(join(published, "node_modules"), judgedPackages(scale), scale)),
   ];
@@ -76,14 +76,14 @@ for (const scale of scales) {
   all.mine.push(...mine);
   all.theirs.push(...theirs);
   shares.push(share);
-  say(`x${scale}: agreement ${(100 * share).toFixed(2)} %, rank ${rankCorrelation(mine, theirs).toFixed(4)}`);
+  print(`x${scale}: agreement ${(100 * share).toFixed(2)} %, rank ${rankCorrelation(mine, theirs).toFixed(4)}`);
   for (const [index, method] of set.methods.entries()) {
     const [a, b] = [values, set.alex].map((of) => mean(of.map((row) => row[index])));
     rows.push([`x${scale} ${method}`, b.toFixed(4), a.toFixed(4), (a / b).toFixed(3)]);
   }
   if (flags.agreement) continue;
   // What was trained with the first edition is hard for that one; here what was trained with the judged one takes its place.
-  const [other] = await ownMethods([own(scale, judged)], { photographs: learn, cache, against }, tell);
+  const [other] = await ownMethods([own(scale, judged)], { photographs: learn, cache, against }, reportProgress);
   const place = methods.findIndex(({ name }) => name === `ours, ${trainedWithFirst}`);
   const inPlace = methods.map((method, index) =>
     index === place ? { ...other, name: `${other.name} ${edition}` } : method,
@@ -91,28 +91,28 @@ for (const scale of scales) {
   const otherSet = await enlarged(photographs, cache, scale, inPlace);
   exchanged.push(pairwiseAgreement(await valuesOf(tiny, otherSet), otherSet.alex));
 }
-say(`all: agreement ${(100 * mean(shares)).toFixed(2)} %, rank ${rankCorrelation(all.mine, all.theirs).toFixed(4)}`);
-say(plainTable([["", "alex", "tiny", "tiny / alex"], ...rows], [], [0]));
+print(`all: agreement ${(100 * mean(shares)).toFixed(2)} %, rank ${rankCorrelation(all.mine, all.theirs).toFixed(4)}`);
+print(plainTable([["", "alex", "tiny", "tiny / alex"], ...rows], [], [0]));
 
 if (!flags.agreement) {
-  const said = [...exchanged, mean(exchanged)].map((share) => `${(100 * share).toFixed(2)} %`).join(", ");
-  say(`with networks trained with what is judged in place of the first edition: ${said}`);
+  const percentages = [...exchanged, mean(exchanged)].map((share) => `${(100 * share).toFixed(2)} %`).join(", ");
+  print(`with networks trained with what is judged in place of the first edition: ${percentages}`);
   for (const seed of flags.seeds.split(",").map(Number)) {
     const networks = ["l1", judged].map((loss) => ({ ...own(2, loss, seed), patch: 48 }));
     const where = { photographs: learn, cache };
     const methods = [
-      ...(await ownMethods(networks.slice(0, 1), where, tell)),
-      ...(await ownMethods(networks.slice(1), { ...where, against }, tell)),
+      ...(await ownMethods(networks.slice(0, 1), where, reportProgress)),
+      ...(await ownMethods(networks.slice(1), { ...where, against }, reportProgress)),
     ].map(({ name, enlarge }) => ({ name: `flattery ${seed} ${name} ${edition}`, enlarge }));
     const set = await enlarged(photographs, cache, 2, methods);
     const values = await valuesOf(tiny, set);
     const ratios = methods.map((_, index) => {
       const [a, b] = [values, set.alex].map((of) => mean(of.map((row) => row[index])));
-      say(
+      print(
         `seed ${seed}, ${networks[index].loss}: alex ${b.toFixed(4)}, tiny ${a.toFixed(4)}, ratio ${(a / b).toFixed(4)}`,
       );
       return a / b;
     });
-    say(`seed ${seed}: ratio of ratios ${(ratios[1] / ratios[0]).toFixed(4)}`);
+    print(`seed ${seed}: ratio of ratios ${(ratios[1] / ratios[0]).toFixed(4)}`);
   }
 }

@@ -10,7 +10,7 @@ const { name } = JSON.parse(readFileSync("package.json", "utf8"));
 const shared = name === "reconloss" ? ["README.md", "CHANGELOG.md", "LICENSE"] : ["LICENSE"];
 for (const file of shared) copyFileSync(join(root, file), join(folder, file));
 
-/** What the licences ask to be repeated, by their SPDX name. */
+/** The texts that the licences ask to be repeated, by their SPDX name. */
 const texts: Readonly<Record<string, string>> = {
   MIT: `Copyright (c) HOLDER
 

@@ -14,7 +14,7 @@ export type PhotographName = keyof typeof photographs;
 
 export const photographNames = Object.keys(photographs) as PhotographName[];
 
-/** Where a photograph's file is. */
+/** The path of a photograph's file. */
 export function photographPath(name: PhotographName): string {
   const { resolve } = createRequire(import.meta.url);
   return join(dirname(resolve(`${photographs[name]}/package.json`)), "data", "image.jpg");

@@ -74,7 +74,7 @@ for (const spec of specs) {
   console.error(rows.at(-1));
 }
 
-/** How far the metrics of sets are from their peers: the greatest relative error, and the greatest error where the peer's number is 0. */
+/** The errors of the metrics of sets against their peers: the greatest relative error, and the greatest error where the peer's number is 0. */
 const sets: string[] = [];
 for (const { family, metric, peer, numbersOf } of peerFamilies) {
   let [relative, absolute] = [0, 0];

@@ -79,7 +79,7 @@ const { photographs, published, cache } = flags;
 if (!photographs || !published || !cache) {
   throw new Error("usage: refine-tiny-lpips.ts --photographs FOLDER --published FOLDER --cache FOLDER");
 }
-const tell = (text: string) => void process.stderr.write(`${text}\n`);
+const reportProgress = (text: string) => void process.stderr.write(`${text}\n`);
 const networks = { photographs, cache: join(cache, "networks") };
 const moduleOf = (round: number) => join(cache, `round-${round}.ts`);
 
@@ -100,7 +100,7 @@ function drawn(random: Random, of: readonly Cached[], count: number): { cached: 
   return { cached, groups: Array.from({ length: count }, () => random.below(cached.groups)) };
 }
 
-await fillCache(join(cache, "distorted"), photographs, recipe, tell);
+await fillCache(join(cache, "distorted"), photographs, recipe, reportProgress);
 const distorted = [await openCache(join(cache, "distorted"), side)];
 
 const known: Record<number, Method[]> = {};
@@ -111,7 +111,7 @@ for (const scale of scales) {
     ...(await ownMethods(
       ownLosses.map((loss, index) => own(scale, loss, 201 + index)),
       networks,
-      tell,
+      reportProgress,
     )),
   ];
 }
@@ -126,7 +126,7 @@ for (const [round, { steps, every }] of recipe.rounds.slice(0, Number(flags.roun
       always[scale] = await ownMethods(
         [own(scale, "l1 + 0.1*lpips(net=tiny)", seed)],
         { ...networks, against: { name: `round ${round}`, weights } },
-        tell,
+        reportProgress,
       );
     }
   }
@@ -138,7 +138,7 @@ for (const [round, { steps, every }] of recipe.rounds.slice(0, Number(flags.roun
       ...{ seed: recipe.seed + round, perPhotograph: 1, every, name: `round ${round}`, methods: known },
       ...{ always: round === 0 ? undefined : always, tiny: tinyOf(weights)({ net: "tiny" }) },
     },
-    tell,
+    reportProgress,
   );
   for (const scale of scales) known[scale].push(...(always[scale] ?? []));
   folders.push(await openCache(folder, enlargedSide));
@@ -181,12 +181,12 @@ for (const [round, { steps, every }] of recipe.rounds.slice(0, Number(flags.roun
       means[key] = means[key] === undefined ? value : 0.97 * means[key] + 0.03 * value;
     }
     if (step.steps % 100 === 0) {
-      const said = Object.entries(means).map(([name, value]) => `${name} ${value.toFixed(4)}`);
-      tell(
-        `round ${round} step ${step.steps}: ${said.join(", ")}; ${((performance.now() - began) / 1000).toFixed(0)} s`,
+      const parts = Object.entries(means).map(([name, value]) => `${name} ${value.toFixed(4)}`);
+      reportProgress(
+        `round ${round} step ${step.steps}: ${parts.join(", ")}; ${((performance.now() - began) / 1000).toFixed(0)} s`,
       );
     }
   }
   await writeFile(moduleOf(round + 1), weightsModule(trained(step.averaged), "scripts/refine-tiny-lpips.ts"));
-  tell(`wrote ${moduleOf(round + 1)}`);
+  reportProgress(`wrote ${moduleOf(round + 1)}`);
 }

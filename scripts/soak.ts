@@ -24,7 +24,7 @@ const usage = `npm run soak -- [options]
 Exit codes: 0 everything survived; 1 something did not; 2 wrong usage.
 `;
 
-/** What was asked for, or undefined where it makes no sense. */
+/** Parses the arguments; undefined where they are not understood. */
 function settings() {
   const { values } = parseArgs({
     options: {

@@ -61,11 +61,11 @@ const { values: flags } = parseArgs({
 if (flags.photographs === undefined || flags.cache === undefined) {
   throw new Error("usage: train-tiny-lpips.ts --photographs FOLDER --cache FOLDER [--minutes N] [--out FILE]");
 }
-const tell = (text: string) => void process.stderr.write(`${text}\n`);
+const reportProgress = (text: string) => void process.stderr.write(`${text}\n`);
 const began = performance.now();
 const minutes = () => (performance.now() - began) / 60_000;
 
-await fillCache(flags.cache, flags.photographs, recipe, tell);
+await fillCache(flags.cache, flags.photographs, recipe, reportProgress);
 const cached = await openCache(flags.cache, side);
 const step = new TrainingStep({
   name: "tiny-lpips",
@@ -96,12 +96,14 @@ while (step.steps < recipe.steps && minutes() < Number(flags.minutes)) {
   const { total } = (await taken).report;
   mean = mean === undefined ? total : 0.98 * mean + 0.02 * total;
   if (step.steps % 100 === 0)
-    tell(`step ${step.steps} of ${recipe.steps}: apart by ${mean.toFixed(5)}, ${minutes().toFixed(1)} minutes`);
+    reportProgress(
+      `step ${step.steps} of ${recipe.steps}: apart by ${mean.toFixed(5)}, ${minutes().toFixed(1)} minutes`,
+    );
   if (step.steps % 500 === 0) await save();
 }
 await next;
 await save();
 if (step.steps === recipe.steps) {
   await writeFile(flags.out, firstWeightsModule(trained(step.averaged, tinyFirst), "scripts/train-tiny-lpips.ts"));
-  tell(`wrote ${flags.out}`);
+  reportProgress(`wrote ${flags.out}`);
 }

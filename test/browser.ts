@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { type BrowserContext, chromium, type Page } from "playwright-core";
 import { rolldown } from "rolldown";
 
-/** Where the browser is. */
+/** The path of the browser. */
 export const chromiumPath = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
 /** Whether there is no browser to test in. */

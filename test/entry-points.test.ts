@@ -94,7 +94,7 @@ const takingArrays =
 const tfL1 = tensorflow.tfLoss(tf, l1);
 const gpuL1 = webgpu.gpuLoss(gpu as never, l1);
 
-/** What frameworks call with their tensors. */
+/** The functions that frameworks call with their tensors. */
 const madeForFrameworks: Subject[] = [
   { name: "jaxLoss", call: takingArrays(jax.jaxLoss(jaxJs, l1)), right: [array, array, array] },
   { name: "jaxFunction", call: takingArrays(jax.jaxFunction(jaxJs, sum)), right: [array] },

@@ -51,7 +51,7 @@ export function readTensor(path: string): Tensor {
   return Tensor.from(data, [...Array(4 - shape.length).fill(1), ...shape]);
 }
 
-/** Where a file of the goldens is. */
+/** The path of a file of the goldens. */
 export function goldenFile(path: string): string {
   return fileURLToPath(new URL(path, folder));
 }
@@ -102,7 +102,7 @@ export function expectValue(got: number, expected: number, { abs = 0, rel = 0 }:
   );
 }
 
-/** What the goldens keep of a large array: the mean, the population deviation, the length and the first values. */
+/** The summary of a large array in the goldens: the mean, the population deviation, the length and the first values. */
 export interface Summary {
   mean: number;
   std: number;
@@ -203,7 +203,7 @@ export function expectMap(got: Tensor, path: string, tolerance: number): void {
   expect(error).toBeLessThanOrEqual(tolerance);
 }
 
-/** Where real weights and images are kept on machines that have them; tests that need them skip elsewhere. */
+/** The folder of real weights and images on machines that have them; tests that need them skip elsewhere. */
 export const referenceFolder = new URL(
   "reference/",
   process.env.RECONLOSS_SHARED ? `file://${process.env.RECONLOSS_SHARED}/` : new URL("../../shared/", import.meta.url),

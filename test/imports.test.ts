@@ -152,7 +152,7 @@ describe.each([
   });
 
   test("import no packages but those that their folder may", () => {
-    const strangers = imports.filter((it) => {
+    const unexpectedNames = imports.filter((it) => {
       if (isRelative(it)) return false;
       const folder = relative(join(root, layers.folder), it.from).split(sep)[0];
       const allowed = [...layers.packages["*"], ...(layers.packages[folder] ?? [])];
@@ -160,7 +160,7 @@ describe.each([
         (name) => it.specifier === name || it.specifier.startsWith(name.endsWith(":") ? name : `${name}/`),
       );
     });
-    expect(strangers.map(shown)).toEqual([]);
+    expect(unexpectedNames.map(shown)).toEqual([]);
   });
 
   test("have no circle", () => {

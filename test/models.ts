@@ -48,7 +48,7 @@ export function startingTensors(model: Model, seed = 1): Tensors {
   );
 }
 
-/** What a model gives natively. */
+/** The outputs of a model on the native runtime. */
 export interface NativeForward {
   output: Tensor;
   /** The new values of buffers. */

@@ -22,7 +22,7 @@ export async function killAll(): Promise<void> {
   await Promise.all([...all.values()].map(({ ended }) => ended));
 }
 
-/** How a program is started. */
+/** Options of starting a program. */
 export interface Start {
   env?: Record<string, string>;
   /** Modules of this folder that are loaded first, in the processes that it starts too. */

@@ -22,7 +22,7 @@ const rows = read("README.md")
     };
   });
 
-/** What peers are called in the official numbers and in the tests, where that is not their name. */
+/** The names of peers in the official numbers and in the tests, where these differ. */
 const otherNames: Record<string, RegExp> = {
   "Wang's `ssim.m`": /ssim\.m/,
   "Wang's `msssim.m`": /msssim\.m/,

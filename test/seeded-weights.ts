@@ -17,7 +17,7 @@ export function uniform(seed: number, index: number): number {
   return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
 }
 
-/** How a uniform number becomes a weight of this tensor. The first rule that fits wins. */
+/** Rules that convert a uniform number to a weight of a tensor. The first rule that fits wins. */
 function valueRule(name: string, shape: readonly number[], isBatchNorm: boolean): (u: number) => number {
   const part = name.slice(name.lastIndexOf(".") + 1);
   const scale = Math.sqrt(6 / shape.slice(1).reduce((product, size) => product * size, 1));

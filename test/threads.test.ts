@@ -8,9 +8,9 @@ import { randomTensor } from "./random.ts";
 afterEach(() => vi.unstubAllEnvs());
 
 describe("nativeOptions", () => {
-  const told = platform() === "linux" && /^cpu cores\s*:/m.test(readFileSync("/proc/cpuinfo", "utf8"));
+  const printed2 = platform() === "linux" && /^cpu cores\s*:/m.test(readFileSync("/proc/cpuinfo", "utf8"));
 
-  it.runIf(told)("uses the cores that Linux tells of, and no more threads than there are for this process", () => {
+  it.runIf(printed2)("uses the cores that Linux tells of, and no more threads than there are for this process", () => {
     const text = readFileSync("/proc/cpuinfo", "utf8");
     const [siblings, cores] = ["siblings", "cpu cores"].map((name) => {
       const line = text.split("\n").find((each) => each.startsWith(name)) as string;

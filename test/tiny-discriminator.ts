@@ -17,15 +17,15 @@ export const tinyActivations = { leaky: activation(leakyRelu), softplus: activat
 
 /** The goldens' tiny discriminator: three convolutions, logits [n, 1, h / 4, w / 4]. */
 export function tinyDiscriminator(kind: keyof typeof tinyActivations): Model {
-  const act = tinyActivations[kind];
+  const activation = tinyActivations[kind];
   return model(
     "tiny",
     { channels: 3 },
     chain(
       conv("conv0", 3, 8, 4, { stride: 2, padding: 1 }),
-      act,
+      activation,
       conv("conv1", 8, 16, 4, { stride: 2, padding: 1 }),
-      act,
+      activation,
       conv("conv2", 16, 1, 3, { padding: 1 }),
     ),
   );

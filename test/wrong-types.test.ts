@@ -56,7 +56,7 @@ describe.each(losses)("what a call of $spec says", (loss) => {
 
 describe.each(losses)("what a call of $spec may say", (loss) => {
   test.each([{ weights: undefined }, { Device: "cpu" }, { gradient: true }])(
-    "has no %o, which is no misspelling that is passed over",
+    "has no %o, which is no misspelling that is ignored",
     async (wrong) => {
       const refused = {
         code: "invalid-argument",
@@ -65,7 +65,7 @@ describe.each(losses)("what a call of $spec may say", (loss) => {
       await expect(loss.value(output, target, wrong as never)).rejects.toMatchObject(refused);
       expect(() => loss.valueSync(output, target, wrong as never)).toThrow(expect.objectContaining(refused));
       await expect(loss.evaluate(output, target, { gradient: true } as never)).rejects.toThrow(
-        'wants has no "gradient"; it has: grad, map',
+        'requested has no "gradient"; it has: grad, map',
       );
     },
   );

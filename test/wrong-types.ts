@@ -82,7 +82,7 @@ function shown(value: unknown): string {
   return typeof value === "function" ? "() => {}" : String(value);
 }
 
-/** What a subject throws, or rejects with, that is not the project's one error class with a code: as lines to be shown. */
+/** Errors of a subject that are not the project's one error class with a code, as lines to be shown. */
 export async function rawErrors(subject: Subject): Promise<string[]> {
   const lines = new Set<string>();
   for (const args of argumentLists(subject)) {

@@ -49,6 +49,6 @@ export async function timed(steps: Steps, rounds: number): Promise<Record<string
 /** A line of results: each way against the first. */
 export function line(what: string, times: Readonly<Record<string, number>>): string {
   const [[first, inside], ...others] = Object.entries(times);
-  const said = others.map(([name, time]) => `${name} ${time.toFixed(1)} (${(inside / time).toFixed(2)})`);
-  return `${what}: ${first} ${inside.toFixed(1)} ms, ${said.join(", ")}`;
+  const ratios = others.map(([name, time]) => `${name} ${time.toFixed(1)} (${(inside / time).toFixed(2)})`);
+  return `${what}: ${first} ${inside.toFixed(1)} ms, ${ratios.join(", ")}`;
 }

@@ -1,6 +1,6 @@
 import { defineConfig } from "tsdown";
 
-/** What package.json exports: `@reconloss/core/graph` is src/graph/index.ts, and so on. */
+/** The entries that package.json exports: `@reconloss/core/graph` is src/graph/index.ts, and so on. */
 const subpaths = ["graph", "jax", "kernels", "metrics", "nets", "pixels", "tensorflow", "train", "webgpu", "weights"];
 
 export default defineConfig({

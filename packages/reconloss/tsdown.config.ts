@@ -1,6 +1,6 @@
 import { defineConfig } from "tsdown";
 
-/** What package.json exports: `reconloss/image` is src/image/index.ts, and so on. */
+/** The entries that package.json exports: `reconloss/image` is src/image/index.ts, and so on. */
 const subpaths = [
   "cluster",
   "compare",

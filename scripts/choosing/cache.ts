@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileAtomically } from "../../packages/reconloss/src/files.ts";
 
-/** What the PSNR of equal images is; JSON has no number for it. */
+/** The text for the PSNR of equal images, infinity, for which JSON has no number. */
 const infinity = "Infinity";
 
 /** A value as JSON. */

@@ -14,7 +14,7 @@ import type { Trial } from "./plan.ts";
 /** A part of the photograph of the flower. */
 export const place = { left: 300, top: 400, side: 192 };
 
-/** What pixels are moved from and towards, and what comes out is held against. */
+/** The start and the target of optimised pixels, and the image that the result is compared with. */
 export interface Subject {
   readonly name: string;
   readonly start: Tensor;
@@ -48,7 +48,7 @@ export async function fromNoisy(steps = 300): Promise<Subject> {
   return { name: "noisy", start: noisy, target: noisy, truth, steps, learningRate: 0.02, lookAfter: steps };
 }
 
-/** What came out, besides the picture. */
+/** The measured results besides the picture. */
 export interface Drawn {
   readonly scores: Scores;
   /** Of the pixels as they were when they were looked at. */

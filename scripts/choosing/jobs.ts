@@ -10,7 +10,7 @@ import { recordRows } from "./results.ts";
 export interface Job {
   readonly name: string;
   /** Whether it was finished; `signal` stops a training, which goes on at the next call. */
-  run(options: { signal?: AbortSignal; say: (text: string) => void }): Promise<boolean>;
+  run(options: { signal?: AbortSignal; print: (text: string) => void }): Promise<boolean>;
 }
 
 /** A job that is not stopped before its end. */
@@ -18,7 +18,7 @@ function always(name: string, work: () => Promise<unknown>): Job {
   return { name, run: () => work().then(() => true) };
 }
 
-/** What there is to do, quick things first. */
+/** The jobs, shortest first. */
 export function jobsOf(project: Project): Job[] {
   const { cache, setup, judges, experiments } = project;
   const drawings = (subject: Subject, trials: readonly Trial[]): Job[] => [
@@ -30,8 +30,8 @@ export function jobsOf(project: Project): Job[] {
       const name = `${experiment.name}-${trial.name}`;
       return {
         name,
-        run: async ({ signal, say }) => {
-          const progress = (step: number) => say(`${name}: step ${step} of ${experiment.steps}`);
+        run: async ({ signal, print }) => {
+          const progress = (step: number) => print(`${name}: step ${step} of ${experiment.steps}`);
           return (await train(cache, experiment, trial, setup, { signal, progress })) !== undefined;
         },
       };

@@ -2,7 +2,7 @@ import { type Loss, parseLoss } from "../../packages/core/src/losses/index.ts";
 import type { Tensor } from "../../packages/core/src/tensor.ts";
 import { findWeights } from "../../packages/reconloss/src/weights/index.ts";
 
-/** What outputs are judged by: a table each. */
+/** The metrics that outputs are judged by, a table each. */
 export const judgeSpecs = {
   usual: ["psnr", "ssim", "ms-ssim", "deltaE", "lpips", "lpips(net=squeeze)", "tv"],
   further: ["gmsd", "mdsi", "haarpsi", "vif", "iw-ssim", "fsim", "ssimulacra2", "flip"],
@@ -29,7 +29,7 @@ export async function availableJudges(specs: readonly string[]): Promise<Loss[]>
   return judges;
 }
 
-/** What each judge says of an output. */
+/** The value of each metric for an output. */
 export async function judge(judges: readonly Loss[], output: Tensor, target: Tensor): Promise<Scores> {
   const scores: Record<string, number> = {};
   for (const loss of judges) scores[loss.spec] = await loss.value(output, target);

@@ -25,7 +25,7 @@ export interface Setup {
   readonly heldOut?: string;
 }
 
-/** What came out of a training; the network is in its folder. */
+/** The result of a training; the network is in its folder. */
 export interface Trained {
   readonly parameters: number;
 }
@@ -43,7 +43,7 @@ export function settingsOf(
   });
 }
 
-/** Where a training is kept. */
+/** The folder of a training. */
 export function entryOf(cache: string, experiment: Experiment, trial: Trial, setup: Setup): CacheEntry<Trained> {
   return new CacheEntry(cache, `${experiment.name}-${trial.name}`, settingsOf(experiment, trial, setup));
 }
@@ -79,7 +79,7 @@ export async function train(
   return { parameters };
 }
 
-/** What the network in a folder makes of photographs, as files hold it. */
+/** Applies the network in a folder to photographs, and rounds outputs to 8 bits as files do. */
 export async function outputsOf(folder: string, photographs: readonly HeldOut[]): Promise<Tensor[]> {
   const model = await openModel(join(folder, "model.onnx"));
   const outputs: Tensor[] = [];
@@ -87,7 +87,7 @@ export async function outputsOf(folder: string, photographs: readonly HeldOut[])
   return outputs;
 }
 
-/** How photographs are spoiled that the networks restore. */
+/** The degradation that the networks restore photographs from. */
 export function restorationOf(settings: TrainingSettings) {
   const { restoration } = taskOf(settings);
   if (restoration === undefined) throw new Error(`${settings.task} restores nothing`);
@@ -95,7 +95,7 @@ export function restorationOf(settings: TrainingSettings) {
 }
 
 /**
- * What a step of each training costs, in milliseconds, by the trial's name: the fastest of some, because nothing makes a step faster than it is, but whatever else
+ * The time of a step of each training, in milliseconds, by the trial's name: the fastest of some, because nothing makes a step faster than it is, but whatever else
  * a machine does makes it slower.
  */
 export async function stepTimes(

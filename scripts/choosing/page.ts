@@ -6,7 +6,7 @@ import { denoisingTrials, experiments, labelOf, pixelTrials, shortened, type Tri
 import { type Results, type Rows, readResults } from "./results.ts";
 import { type Row, scoreTable } from "./tables.ts";
 
-/** Where the results are that the page is made of. */
+/** The files of results that the page is made from. */
 export const resultsPath = fileURLToPath(new URL("results.json", import.meta.url));
 
 /** Writes docs/choosing.md: the text of page.md, with tables of the results in place of `{{name}}`. */
@@ -15,7 +15,7 @@ export async function writePage(path: string, results: string = resultsPath): Pr
   await writeFile(path, fill(template, partsOf(await readResults(results))));
 }
 
-/** What stands in place of each name. */
+/** The text that replaces each placeholder, by name. */
 function partsOf(results: Results): Record<string, string> {
   const [usual, further] = [judgeSpecs.usual, judgeSpecs.further].map((specs) => specs.map((spec) => parseLoss(spec)));
   const parts: Record<string, string> = {};

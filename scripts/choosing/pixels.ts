@@ -3,23 +3,23 @@ import { type Loss, weighted } from "../../packages/core/src/losses/index.ts";
 import { Random } from "../../packages/core/src/random.ts";
 import { Tensor } from "../../packages/core/src/tensor.ts";
 
-/** How pixels are optimised. */
+/** Settings of an optimisation of pixels. */
 export interface PixelOptions {
   readonly steps: number;
   /** At first; it falls along half a cosine to 0. */
   readonly learningRate: number;
   /** After which step the pixels are looked at besides the end. */
   readonly lookAfter?: number;
-  /** What a discriminator is shown as real at each step, where the loss has one. Default: the target. */
+  /** The real images of a discriminator at each step, where the loss has one. Default: the target. */
   readonly real?: (step: number) => Tensor;
 }
 
-/** What became of the pixels. */
+/** The result of an optimisation of pixels. */
 export interface OptimisedPixels {
   readonly output: Tensor;
   /** The pixels when they were looked at; where they were not, those at the end. */
   readonly early: Tensor;
-  /** What was minimised, before each step and at the end. */
+  /** The values of the loss, before each step and at the end. */
   readonly values: readonly number[];
 }
 

@@ -6,11 +6,11 @@ import type { PhotographName } from "../photographs.ts";
 
 /** A loss on trial. */
 export interface Trial {
-  /** What its files are called, and what `--only` takes. */
+  /** The name of its files, which `--only` takes. */
   readonly name: string;
   /** The loss, as the grammar writes it. */
   readonly loss: string;
-  /** What pictures and tables call it, where the specification is too long. */
+  /** Its label in pictures and tables, where the specification is too long. */
   readonly label?: string;
 }
 
@@ -23,16 +23,16 @@ export interface Place {
 
 /** The same network trained for one task with one loss after the other. */
 export interface Experiment {
-  /** What its files, its tables and its pictures are called. */
+  /** The name of its files, tables and pictures. */
   readonly name: string;
   readonly task: Pick<GivenSettings, "task" | "scale">;
-  /** What there is without a network. */
+  /** The baseline without a network. */
   readonly without: string;
   readonly steps: number;
   /** Patches in a step, and their side in pixels. */
   readonly batch: number;
   readonly patch: number;
-  /** How many photographs the networks are judged on. */
+  /** The number of photographs that the networks are judged on. */
   readonly judged: number;
   /** The square of each, in its middle, that they are judged on; default: the whole. */
   readonly side?: number;
@@ -58,7 +58,7 @@ const cat = { photograph: "cat", left: 380, top: 290 } as const;
 /** Short trainings, judged on squares. */
 const onSquares = { steps: 300, batch: 4, patch: 64, judged: 10, side: 256, lookedAt: [husk, cat] } as const;
 
-/** What networks are trained for, and with which losses. */
+/** The tasks that networks are trained for, and their losses. */
 export const experiments: readonly Experiment[] = [
   {
     name: "x4",
@@ -115,7 +115,7 @@ export const experiments: readonly Experiment[] = [
   },
 ];
 
-/** What pixels are optimised under, from noise towards a photograph. */
+/** The losses under which pixels are optimised from noise towards a photograph. */
 export const pixelTrials: readonly Trial[] = [
   { name: "mse", loss: "mse" },
   { name: "l1", loss: "l1" },
@@ -137,7 +137,7 @@ export const pixelTrials: readonly Trial[] = [
   { name: "tv", loss: "tv" },
 ];
 
-/** What pixels are optimised under, from a noisy photograph towards the same. */
+/** The losses under which pixels are optimised from a noisy photograph towards the same photograph. */
 export const denoisingTrials: readonly Trial[] = [
   ...[0.05, 0.1, 0.4].map((weight) => ({ name: `mse-${weight}tv`, loss: `mse + ${weight}*tv` })),
   { name: "mse-isotropic", loss: "mse + 0.2*tv(form=isotropic)" },

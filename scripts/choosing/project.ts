@@ -17,7 +17,7 @@ export interface Project {
   /** The file that results are recorded in, and the folder of pictures. */
   readonly results: string;
   readonly pictures: string;
-  /** What pixels are moved from and towards. */
+  /** The start and the target of the pixels. */
   readonly noise: Subject;
   readonly noisy: Subject;
 }

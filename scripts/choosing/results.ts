@@ -6,10 +6,10 @@ import type { Scores } from "./judges.ts";
 /** A table's numbers: a row for each trial by its name, `without` for what there is at first, and `truth` for the photographs themselves. */
 export type Rows = Readonly<Record<string, Scores>>;
 
-/** What the page is made of: tables by name. The file is kept with the sources, so that a row can be added without computing the others again. */
+/** The data of the page: tables by name. The file is kept with the sources, so that a row can be added without computing the others again. */
 export type Results = Readonly<Record<string, Rows>>;
 
-/** What was recorded in a file; nothing where there is none. */
+/** Reads the results recorded in a file; empty where there is none. */
 export async function readResults(path: string): Promise<Results> {
   const text = await readFile(path, "utf8").catch(() => "{}");
   return JSON.parse(text, reviveInfinity);

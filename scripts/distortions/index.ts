@@ -118,7 +118,7 @@ function jitter(image: Tensor, reach: number, random: Random): Tensor {
   return new Tensor(result, image.shape);
 }
 
-/** What a sharpening filter adds, too much of it. */
+/** Sharpens too much. */
 function sharpen(image: Tensor, amount: number, sigma: number): Tensor {
   const soft = blur(image, sigma).data;
   return limited(image, (old, at) => old + amount * (old - soft[at]));

@@ -51,7 +51,7 @@ function halved(plane: Float64Array, width: number): Float64Array {
 }
 
 /**
- * What JPEG at a quality leaves of an image, without the file: 8x8 cosine transform of Y, Cb and Cr, colour at half the resolution, values rounded to
+ * Compresses an image as JPEG does at a quality, without the file: 8x8 cosine transform of Y, Cb and Cr, colour at half the resolution, values rounded to
  * the standard tables (ITU-T T.81, annex K) scaled by quality as libjpeg does. Entropy coding, which changes nothing, is left out, so that it is quick.
  * A grey image has no colour planes.
  *

@@ -33,7 +33,7 @@ function convolve(
 }
 
 /**
- * What a network of two random convolutions with a ReLU between them makes of the image, added to it: textures of many kinds that follow what is there
+ * Adds to an image the output of a network of two random convolutions with a ReLU between them: textures of many kinds that follow what is there
  * (after Zhang et al. 2018, who distort images by networks, too). One half of the time what the first sees is multiplied by noise.
  *
  * @param image - [n, c, h, w] in [0, 1]

@@ -28,7 +28,7 @@ function lift(values: Float64Array, start: number, step: number, length: number,
 }
 
 /**
- * What a wavelet codec leaves at few bits: coefficients of the 5/3 wavelet below a threshold are dropped, at five scales.
+ * Compresses an image as a wavelet codec does at few bits: coefficients of the 5/3 wavelet below a threshold are dropped, at five scales.
  *
  * @param image - [n, c, h, w]
  * @param threshold - in units of the image, for the length of a coefficient's channels: 0 changes nothing

@@ -1,7 +1,7 @@
 import type { Better } from "../../packages/core/src/losses/loss.ts";
 import { rankCorrelation } from "../tiny-lpips/correlation.ts";
 
-/** How a loss follows one distortion of one photograph, from the photograph itself to the strongest distortion. */
+/** The response of a loss to one distortion of one photograph, from the photograph itself to the strongest distortion. */
 export interface Response {
   /** Whether each step up in strength has a strictly worse value. */
   readonly monotone: boolean;

@@ -12,10 +12,10 @@ export interface KilledCommand {
   readonly name: string;
   /** Makes what it reads, once, in a folder that nothing is written to later. */
   prepare?(inputs: string): Promise<void>;
-  /** What is in its folder before it is run. */
+  /** Prepares its folder before it is run. */
   begin?(inputs: string, folder: string): Promise<void>;
   args(inputs: string, folder: string): string[];
-  /** What is said to go on after a kill; default: the same again. */
+  /** The arguments that resume it after a kill; default: the same again. */
   next?(inputs: string, folder: string): Promise<string[]>;
   /** Whether older files lie where it writes its own, every other time. */
   readonly replaces?: boolean;
@@ -28,7 +28,7 @@ export interface KilledCommand {
   }[];
   /** Files whose last content differs between runs: how fast it went, which images were computed anew. */
   readonly varies?: RegExp;
-  /** How much of the work of the killed run the next one did not do again, of what it printed. */
+  /** The amount of the killed run's work that the next run reused, from its output. */
   resumed?(text: string): boolean;
 }
 
@@ -92,7 +92,7 @@ function trainArgs(inputs: string, folder: string): string[] {
   return ["train", "super-resolution", "--data", data, "-o", join(folder, "out"), ...trainingSettings];
 }
 
-/** What each run adds to, and the next reads up to where it is whole. */
+/** Files that each run appends to, and the next reads up to the last whole record. */
 const kept = (name: RegExp) => ({ varies: name, checks: [{ name, isWhole: async () => true }] });
 const features = kept(/\.features$/);
 const tinyFeatures = (folder: string) => ["--network", "tiny", "--cache", join(folder, "features"), "--no-progress"];

@@ -7,7 +7,7 @@ import { isDeepStrictEqual } from "node:util";
 import { Random } from "../../packages/core/src/random.ts";
 import type { KilledCommand } from "./commands.ts";
 
-/** What became of the kills of one command. */
+/** The results of the kills of one command. */
 export interface KillCounts {
   readonly command: string;
   kills: number;
@@ -38,7 +38,7 @@ export async function filesIn(folder: string): Promise<Map<string, Buffer>> {
   );
 }
 
-/** What a file is, as a kill left it, of what an undisturbed run writes and what was there before. */
+/** The state of a file after a kill, compared with the output of an undisturbed run and with the earlier file. */
 export async function stateOf(
   path: string,
   content: Buffer | undefined,
@@ -61,23 +61,23 @@ function start(args: readonly string[], folder: string): Run {
   const child = spawn(process.execPath, ["--import", "tsx", program, ...args], {
     ...{ env, stdio: ["ignore", "pipe", "pipe"] },
   });
-  const said = { stdout: "", stderr: "" };
+  const printed = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const) {
     child[name]?.setEncoding("utf8").on("data", (text: string) => {
-      said[name] += text;
+      printed[name] += text;
     });
   }
-  return { child, ended: new Promise((resolve) => child.on("close", (code) => resolve({ code, ...said }))) };
+  return { child, ended: new Promise((resolve) => child.on("close", (code) => resolve({ code, ...printed }))) };
 }
 
-/** When a process is killed: after a part of the time that an undisturbed run takes, or of its changes to its folder. */
+/** The moment when a process is killed: after a part of the time that an undisturbed run takes, or of its changes to its folder. */
 interface Moment {
   readonly by: "time" | "changes";
   readonly part: number;
 }
 
-/** How long an undisturbed run takes, in milliseconds, and how often it changes something in its folder. */
-interface Course {
+/** The time of an undisturbed run, in milliseconds, and the number of its changes to its folder. */
+interface UndisturbedRun {
   time: number;
   changes: number;
 }
@@ -90,7 +90,12 @@ function watchChanges(folder: string, onChange: () => void): FSWatcher {
 }
 
 /** Runs until the moment, kills, and says whether there was anything left to kill. */
-async function killAt(moment: Moment, course: Course, args: readonly string[], folder: string): Promise<boolean> {
+async function killAt(
+  moment: Moment,
+  course: UndisturbedRun,
+  args: readonly string[],
+  folder: string,
+): Promise<boolean> {
   const { child, ended } = start(args, folder);
   const kill = () => void child.kill("SIGKILL");
   let changes = 0;
@@ -110,7 +115,7 @@ class Trial {
   readonly #command: KilledCommand;
   readonly #inputs: string;
   readonly #folder: string;
-  readonly #course: Course = { time: 0, changes: 0 };
+  readonly #course: UndisturbedRun = { time: 0, changes: 0 };
   #reference = new Map<string, Buffer>();
   #printed: unknown;
 

@@ -5,7 +5,6 @@ import { onnxExtractor, readStatistics } from "../../packages/reconloss/src/dist
 import { openSet } from "../../packages/reconloss/src/distribution/inputs/open.ts";
 import { readImage } from "../../packages/reconloss/src/image/index.ts";
 import { writeTrainingReport } from "../../packages/reconloss/src/report/index.ts";
-import { beginning } from "../../packages/reconloss/src/tasks/beginning.ts";
 import {
   applyModel,
   completeSettings,
@@ -13,6 +12,7 @@ import {
   runTraining,
   savedSettings,
 } from "../../packages/reconloss/src/tasks/index.ts";
+import { beginning } from "../../packages/reconloss/src/tasks/initial-network.ts";
 import { openCheckpoint } from "../../packages/reconloss/src/weights/index.ts";
 import { type Repair, repairPng, repairTar, repairZip } from "./checksums.ts";
 import * as samples from "./samples.ts";

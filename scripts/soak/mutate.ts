@@ -1,6 +1,6 @@
 import type { Random } from "../../packages/core/src/random.ts";
 
-/** What is done to a file. */
+/** A kind of mutation of a file. */
 export const mutations = ["bits", "bytes", "cut", "length", "splice"] as const;
 
 /** Numbers that lengths, counts and offsets go wrong at. */

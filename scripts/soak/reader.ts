@@ -2,13 +2,13 @@
 import { ReconlossError } from "../../packages/core/src/errors.ts";
 import { kinds } from "./kinds.ts";
 
-/** What is asked of the process: to read a file as one of a kind. */
+/** A request to the process: to read a file as one of a kind. */
 export interface Request {
   readonly kind: string;
   readonly path: string;
 }
 
-/** What became of it. */
+/** The result of the request. */
 export interface Answer {
   /** The error's code, `result` where there was none, `other` for an error of another class. */
   readonly outcome: string;

@@ -8,18 +8,18 @@ import type { Kind } from "./kinds.ts";
 import { mutated } from "./mutate.ts";
 import type { Answer, Request } from "./reader.ts";
 
-/** What a file may cost at the most. */
+/** Limits on the time and memory that a file may take. */
 export const bounds = { seconds: 20, bytes: 2 ** 30 };
 
 /** A file that gave neither a result nor an error of ours, or cost too much. */
 export interface Offence {
   readonly index: number;
-  /** Where its bytes are kept. */
+  /** The path of a copy of its bytes. */
   readonly path: string;
   readonly problem: string;
 }
 
-/** What became of the mutated files of one kind. */
+/** The results of reading the mutated files of one kind. */
 export interface ReadCounts {
   readonly kind: string;
   files: number;
@@ -103,7 +103,7 @@ export class Reader {
   }
 }
 
-/** What is wrong with an answer, or undefined. */
+/** Describes the problem with an answer, or returns undefined. */
 export function offenceIn({ outcome, message, peak }: Answer): string | undefined {
   if (peak > bounds.bytes) return `memory: ${Math.round(peak / 2 ** 20)} MiB`;
   if (["other", ...ends].includes(outcome)) return `${outcome}: ${message ?? ""}`;

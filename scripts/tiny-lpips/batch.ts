@@ -3,7 +3,7 @@ import { type Cached, groupBytes } from "./cache.ts";
 import { members, pairs } from "./groups.ts";
 import { cellsOf, layers } from "./teacher.ts";
 
-/** What the objective takes of some groups: the images of each, and the teacher's answers, layer by layer. */
+/** The inputs of the objective for some groups: the images of each, and the teacher's answers, layer by layer. */
 export async function batchOf(cached: Cached, groups: readonly number[]): Promise<Record<string, Tensor>> {
   const { side } = cached;
   const [count, bytesOfOne, cells] = [groups.length, groupBytes(side), cellsOf(side)];

@@ -33,10 +33,10 @@ export async function fillCache(
   folder: string,
   photographs: string,
   { seed, perPhotograph, every = 1 }: { seed: number; perPhotograph: number; every?: number },
-  tell: (text: string) => void,
+  reportProgress: (text: string) => void,
 ): Promise<void> {
   const wanted = JSON.stringify({ seed, perPhotograph, ...(every > 1 && { every }), version: 5 });
-  await keepGroups(folder, photographs, { wanted, side, tell }, async (photograph, index) =>
+  await keepGroups(folder, photographs, { wanted, side, reportProgress }, async (photograph, index) =>
     Array.from({ length: index % every === 0 ? perPhotograph : 0 }, (_, k) => drawGroup(photograph, seed, index, k)),
   );
 }
@@ -49,7 +49,7 @@ export async function fillCache(
 export async function keepGroups(
   folder: string,
   photographs: string,
-  { wanted, side, tell }: { wanted: string; side: number; tell: (text: string) => void },
+  { wanted, side, reportProgress }: { wanted: string; side: number; reportProgress: (text: string) => void },
   draw: (photograph: Tensor, index: number) => Promise<readonly Group[]>,
 ): Promise<void> {
   const paths = files(folder);
@@ -76,7 +76,9 @@ export async function keepGroups(
       await maps.write(new Uint8Array(answers.maps.buffer));
     });
     if (index % 50 === 49) {
-      tell(`photographs ${index + 1} of ${names.length}, ${((performance.now() - began) / 1000).toFixed(0)} s`);
+      reportProgress(
+        `photographs ${index + 1} of ${names.length}, ${((performance.now() - began) / 1000).toFixed(0)} s`,
+      );
     }
   }
   await writing;

@@ -44,7 +44,7 @@ async function descended(loss: Loss, start: Tensor, target: Tensor, steps: numbe
   return image;
 }
 
-/** What groups are drawn of. */
+/** The photographs and methods that groups are drawn from. */
 export interface EnlargedGroups {
   readonly seed: number;
   readonly perPhotograph: number;
@@ -65,10 +65,10 @@ export async function keepEnlargedGroups(
   folder: string,
   photographs: string,
   { seed, perPhotograph, every, name, methods, always, tiny }: EnlargedGroups,
-  tell: (text: string) => void,
+  reportProgress: (text: string) => void,
 ): Promise<void> {
   const wanted = JSON.stringify({ name, seed, perPhotograph, every, version: 2 });
-  await keepGroups(folder, photographs, { wanted, side: enlargedSide, tell }, async (photograph, index) => {
+  await keepGroups(folder, photographs, { wanted, side: enlargedSide, reportProgress }, async (photograph, index) => {
     if (index % every !== seed % every) return [];
     const groups: Group[] = [];
     for (let k = 0; k < perPhotograph; k++) {

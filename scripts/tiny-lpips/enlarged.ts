@@ -10,7 +10,7 @@ import { asFile } from "../../packages/reconloss/src/tasks/patches.ts";
 import { crop } from "../choosing/photographs.ts";
 import type { Method } from "./enlargers.ts";
 
-/** How many times as high and wide. */
+/** The factor of enlargement. */
 export const scales = [2, 3, 4] as const;
 /** Side of the squares that are judged: a multiple of all scales. */
 const side = 252;
@@ -27,7 +27,7 @@ async function squares(folder: string): Promise<Tensor[]> {
   );
 }
 
-/** What methods made of small photographs, and what LPIPS-alex says of it. */
+/** The outputs of methods for small photographs, and their LPIPS-alex. */
 export interface Enlarged {
   readonly scale: number;
   readonly methods: readonly string[];
@@ -83,7 +83,7 @@ export async function enlarged(
   };
 }
 
-/** What a loss says of enlarged photographs, by photograph and method. */
+/** Computes a loss of enlarged photographs, by photograph and method. */
 export async function valuesOf(loss: Loss, { targets, outputs }: Enlarged): Promise<number[][]> {
   const values: number[][] = [];
   for (const [index, target] of targets.entries()) {

@@ -6,7 +6,7 @@ import { distortions } from "../distortions/index.ts";
 import { type Against, type OwnNetwork, ownNetwork } from "./own-networks.ts";
 import { type Enlarger, openPublished } from "./published.ts";
 
-/** What enlarges images, by its name. */
+/** A method that enlarges images, and its name. */
 export interface Method {
   readonly name: string;
   readonly enlarge: Enlarger;
@@ -75,11 +75,11 @@ export async function publishedMethods(folder: string, packages: readonly string
 export async function ownMethods(
   networks: readonly OwnNetwork[],
   where: { photographs: string; cache: string; against?: Against },
-  tell?: (text: string) => void,
+  reportProgress?: (text: string) => void,
 ): Promise<Method[]> {
   const methods: Method[] = [];
   for (const network of networks) {
-    methods.push({ name: `ours, ${network.loss}`, enlarge: await ownNetwork(network, where, tell) });
+    methods.push({ name: `ours, ${network.loss}`, enlarge: await ownNetwork(network, where, reportProgress) });
   }
   return methods;
 }

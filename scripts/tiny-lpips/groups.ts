@@ -2,7 +2,7 @@ import { Random } from "../../packages/core/src/random.ts";
 import { Tensor } from "../../packages/core/src/tensor.ts";
 import { resize } from "../../packages/reconloss/src/image/index.ts";
 import { trainingDistortions } from "../distortions/index.ts";
-import { happen, type Mishap } from "./mishap.ts";
+import { applyDistortions, type DistortionSequence } from "./distortion-sequence.ts";
 
 /** A crop and what became of it, each [1, 3, side, side]: the crop comes first. */
 export type Group = readonly Tensor[];
@@ -36,7 +36,7 @@ function strength(random: Random): number {
   return random.uniform() ** 1.15;
 }
 
-function mishap(random: Random): Mishap {
+function sampleDistortions(random: Random): DistortionSequence {
   const count = random.pick([1, 1, 1, 1, 1, 2, 2, 3]);
   const kinds = Array.from({ length: count }, () => random.pick(trainingDistortions));
   return { kinds, strengths: kinds.map(() => strength(random)), seed: random.below(2 ** 32) };
@@ -66,13 +66,13 @@ function mixture(inner: Tensor, outer: Tensor, random: Random): Tensor {
  */
 export function drawGroup(photograph: Tensor, ...seeds: readonly (number | string)[]): Group {
   const random = new Random("tiny-lpips", ...seeds);
-  const original = happen(crop(photograph, random), { kinds: [], strengths: [], seed: 0 });
-  const what = mishap(random);
+  const original = applyDistortions(crop(photograph, random), { kinds: [], strengths: [], seed: 0 });
+  const what = sampleDistortions(random);
   const again = { ...what, strengths: what.strengths.map(() => strength(random)) };
-  const first = happen(original, what);
+  const first = applyDistortions(original, what);
   const [second, fourth] = [0, 1].map(() => {
-    const other = happen(original, mishap(random));
+    const other = applyDistortions(original, sampleDistortions(random));
     return random.uniform() < 1 / 3 ? mixture(other, random.pick([original, first]), random) : other;
   });
-  return [original, first, second, happen(original, again), fourth];
+  return [original, first, second, applyDistortions(original, again), fourth];
 }

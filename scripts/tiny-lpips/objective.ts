@@ -27,7 +27,7 @@ function distances<T>(o: Ops<T>, images: T, tensors: Readonly<Record<string, T>>
   });
 }
 
-/** How much the parts of the objective count beside the totals. */
+/** The weights of the parts of the objective relative to the totals. */
 export interface Shares {
   /** Each layer's part of the distances. */
   readonly parts: number;
@@ -37,7 +37,7 @@ export interface Shares {
 }
 
 /**
- * How far the distances of all pairs are from the teacher's, as a whole and at every cell, each as the mean absolute difference of roots: errors count
+ * The errors of the distances of all pairs against the teacher's, as a whole and at every cell, each as the mean absolute difference of roots: errors count
  * about as much as they are seen, and small distances are not drowned by large ones. The total should be right, and each layer's part of it be what the layer of
  * AlexNet in its place says, which has the same positions: who sees by the same means is likelier to be right where it was not taught.
  *
@@ -71,11 +71,11 @@ export function objectiveOf(edition: Network, { parts: share, differ, order }: S
   };
 }
 
-/** How near two distances are, in roots, whose order is not asked for with certainty. */
+/** The difference of two distances, in roots, below which their order is uncertain. */
 const nearness = 0.02;
 
 /**
- * How far the differences between a group's distances from its first image are from the teacher's: their mean absolute error, and the cross-entropy of which of two
+ * The errors of the differences between a group's distances from its first image against the teacher's: their mean absolute error, and the cross-entropy of which of two
  * is the larger, as a logistic function of their difference.
  *
  * @param found - roots of the distances of all pairs

@@ -51,7 +51,7 @@ export function tinyOf(weights: StateDict): typeof lpips {
 export async function ownNetwork(
   network: OwnNetwork,
   { photographs, cache, against }: { photographs: string; cache: string; against?: Against },
-  tell: (text: string) => void = () => {},
+  reportProgress: (text: string) => void = () => {},
 ): Promise<Enlarger> {
   const { scale, loss: spec, seed, steps, patch, channels = 32, blocks = 4 } = network;
   const size = channels === 32 && blocks === 4 ? "" : ` ${channels}x${blocks}`;
@@ -77,7 +77,7 @@ export async function ownNetwork(
       await trainer.step(input, target);
     }
     await writeFileAtomically(path, trainer.checkpoint());
-    tell(`trained ${name}: ${((performance.now() - began) / 1000).toFixed(0)} s`);
+    reportProgress(`trained ${name}: ${((performance.now() - began) / 1000).toFixed(0)} s`);
   }
   return (images) => trainer.apply(images);
 }

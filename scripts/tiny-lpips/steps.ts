@@ -6,7 +6,7 @@ import { halfBits, halfPlanes } from "./half.ts";
 
 const rounded = (value: number): number => halfValues()[halfBits(value)];
 
-/** How many steps the largest entry of an output channel may be, the finest first. */
+/** The numbers of quantisation steps for the largest entry of an output channel, the finest first. */
 export const finenesses = [127, 119, 111, 103, 95, 87, 79, 71, 63] as const;
 
 /**

@@ -11,14 +11,14 @@ export const layers = lpipsNetwork("alex").taps.length;
 export function cellsOf(side: number): number {
   return Math.floor(side / 16) - 1;
 }
-/** How many positions of each layer make a cell, along either axis. */
+/** The number of positions of each layer in a cell, along either axis. */
 export const positions = [4, 2, 1, 1, 1];
 
-/** What the teacher says of every pair of some groups. */
+/** The teacher's distances of every pair of some groups. */
 export interface Answers {
   /** LPIPS's part of each layer: [group, pair, layer]. */
   readonly parts: Float32Array;
-  /** Where it lies: [group, pair, layer, row, column]. */
+  /** The axes of the values: [group, pair, layer, row, column]. */
   readonly maps: Float32Array;
 }
 

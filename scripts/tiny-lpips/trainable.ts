@@ -10,7 +10,7 @@ import type { StateDict } from "../../packages/core/src/weights/state-dict.ts";
 /** The root of a head: while they are trained heads are squares, and so never negative. */
 const rootName = (layer: number) => `root${layer}`;
 
-/** What training changes: the tensors of an edition's network, and the roots of the heads. */
+/** The parameters that training changes: the tensors of an edition's network, and the roots of the heads. */
 export function parametersOf(edition: Network = tiny): TensorSpecs {
   const roots = tinyTaps.map((tap, layer) => {
     return [rootName(layer), { shape: [edition.channels(tap)], initialize: constant(Math.sqrt(0.05)) }] as const;
@@ -19,7 +19,7 @@ export function parametersOf(edition: Network = tiny): TensorSpecs {
 }
 
 /**
- * What the distance compares of an image.
+ * The features of an image that the distance compares.
  *
  * @param image - [n, 3, h, w], already normalised
  * @param tensors - {@link parametersOf} the edition

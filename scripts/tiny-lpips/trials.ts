@@ -1,9 +1,9 @@
 import { Random } from "../../packages/core/src/random.ts";
 import { type DistortionName, trainingDistortions, unseenDistortions } from "../distortions/index.ts";
-import type { Mishap } from "./mishap.ts";
+import type { DistortionSequence } from "./distortion-sequence.ts";
 
 /** One thing that is done to a held-out photograph. */
-export interface Trial extends Mishap {
+export interface Trial extends DistortionSequence {
   /** `seen` and `unseen` ask for agreement, `ladder` for values that rise from step to step of a strength. */
   readonly part: "seen" | "unseen" | "ladder";
   readonly photograph: number;

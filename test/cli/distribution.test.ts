@@ -161,7 +161,7 @@ describe("reconloss distribution", () => {
       [[outputs, statistics, "-m", "kid"], /kid need the real images, statistics are not enough: .*statistics\.npz/],
       [[outputs, statistics, "--resize", "legacy-pytorch"], /made with resize clean.*--allow-mismatch/],
       [[outputs, reals, "--batch", "1000000000"], /batch must be from 1 to 1024 .* take 24\.6 TB at batch 1000000000/],
-      [[outputs, reals, "--dims", "64"], /dims are of inception-fid and inception_v3/],
+      [[outputs, reals, "--dims", "64"], /dims applies only to inception-fid and inception_v3/],
       [[outputs, reals, "-m", "fad"], /there is no metric fad/],
       [[outputs, reals, "-m", "is", "--is-splits", "50"], /20 images cannot be cut into 50 splits/],
       [[outputs, reals, "-m", "kid", "--seed", "5000000000"], /seed must be an integer from 0 to 2\^32 - 1/],
@@ -239,5 +239,5 @@ it("takes a checkpoint by --checkpoint and --key, and a folder of weights by --w
     `${file}: there is nothing under the key "raw"; its names begin with ema`,
   );
   await expect(run("stats", reals, "-o", join(folder, "s.npz"), ...flags)).rejects.toThrow("none of its 1 tensors has");
-  await expect(run("distribution", outputs, reals, "--weights", file)).rejects.toThrow("It is no folder");
+  await expect(run("distribution", outputs, reals, "--weights", file)).rejects.toThrow("It is not a folder");
 });

@@ -65,7 +65,7 @@ describe("every metric of any network is in the table, JSON and report of the co
   it("and one of classes says which image has none", async () => {
     const { code, stderr } = await run(["distribution", flat, reals, ...common, "-m", "class-frechet"]);
     expect(code).toBe(2);
-    expect(stderr).toContain("class-frechet needs the class of each image, and 0.png of");
+    expect(stderr).toContain("class-frechet needs the class of each image, but 0.png of");
   });
 });
 

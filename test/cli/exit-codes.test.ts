@@ -109,7 +109,7 @@ describe("an option that is given twice", () => {
     [["stats", outputs, "-o", join(folder, "a.npz"), "--output", join(folder, "b.npz")], "-o, --output"],
     [["train", "deblur", "--data", outputs, "-o", folder, "--steps", "1", "--steps", "2"], "--steps <n>"],
     [["cluster", "work", folder, "--redis", "redis://a", "--redis", "redis://b"], "--redis <url>"],
-  ])("%j is refused: one of the two would be passed over", async (args, option) => {
+  ])("%j is refused: one of the two would be ignored", async (args, option) => {
     const { code, stderr } = await run(args);
     expect(code).toBe(2);
     expect(stderr).toMatch(/^error: option '.*' argument '.*' is invalid\. The option was given before\./);

@@ -141,7 +141,7 @@ describe("reconloss figure", () => {
     [["-o", "x.gif"], "x.gif must end in one of .png, .svg, .pdf"],
     [[], "say where: -o figure.png, or --regions 3"],
     [["-o", "x.png", "--regions", "2"], "take one"],
-    [["-o", "x.png", "--image", "c"], "no target is called c; there are a.png, b.png"],
+    [["-o", "x.png", "--image", "c"], "no target is named c; there are a.png, b.png"],
     [["-o", "x.png", "--box", "1,2,3"], "x,y,width,height"],
     [["-o", "x.png", "--box", "1,2,3,4,beige"], "#rrggbb"],
     [["-o", "x.png", "--box", "50,50,30,30", "--image", "b"], "is not within b.png of 56x56 pixels"],

@@ -27,13 +27,13 @@ beforeAll(async () => {
   await writeFile(network, tinyModel());
 });
 
-const passedOver = { ".txt": 2, ".json": 1 };
-const line = `note: ${images}: passed over: 2 .txt, 1 .json\n`;
+const ignoredFiles = { ".txt": 2, ".json": 1 };
+const line = `note: ${images}: ignored: 2 .txt, 1 .json\n`;
 
 /** Each file that is an image by name or content is in a number or has a reason of its own. */
 function expectReasons(stderr: string): void {
   expect(stderr).toMatch(/phone\.heic: it is HEIC; .* HEIC is not supported: convert it to PNG/);
-  expect(stderr).toMatch(/cut\.bmp: its content is no image, or a damaged one/);
+  expect(stderr).toMatch(/cut\.bmp: its content is not an image, or is damaged/);
 }
 
 describe("a folder is accounted for, file by file, by", () => {
@@ -43,7 +43,7 @@ describe("a folder is accounted for, file by file, by", () => {
     expect(report.pairs).toHaveLength(12);
     expect(report.measured).toEqual({ l1: 12 });
     expect(report.failed).toHaveLength(2);
-    expect(report.passedOver).toEqual({ output: passedOver, target: passedOver });
+    expect(report.ignoredFiles).toEqual({ output: ignoredFiles, target: ignoredFiles });
     expect(stderr.split(line)).toHaveLength(2);
     expectReasons(stderr);
     expect(code).toBe(1);
@@ -54,7 +54,7 @@ describe("a folder is accounted for, file by file, by", () => {
     const { code, stdout, stderr } = await run(["distribution", images, images, ...args]);
     const report = JSON.parse(stdout);
     for (const side of [report.outputs, report.reals]) {
-      expect(side).toMatchObject({ images: 12, passedOver });
+      expect(side).toMatchObject({ images: 12, ignoredFiles });
       expect(side.unreadable).toHaveLength(2);
     }
     expect(stderr.split(line)).toHaveLength(2);
@@ -65,7 +65,7 @@ describe("a folder is accounted for, file by file, by", () => {
   it("stats", async () => {
     const args = ["-o", join(folder, "stats.npz"), "--network", network, "--no-cache", "--json"];
     const { code, stdout, stderr } = await run(["stats", images, ...args]);
-    expect(JSON.parse(stdout)).toMatchObject({ images: 12, passedOver });
+    expect(JSON.parse(stdout)).toMatchObject({ images: 12, ignoredFiles });
     expect(stderr).toContain(line);
     expectReasons(stderr);
     expect(code).toBe(1);
@@ -90,7 +90,7 @@ describe("a folder is accounted for, file by file, by", () => {
     ];
     const trained = await run(["train", "deblur", ...args]);
     const summary = JSON.parse(trained.stdout);
-    expect(summary.passedOver).toEqual({ [images]: passedOver });
+    expect(summary.ignoredFiles).toEqual({ [images]: ignoredFiles });
     const unused = summary.skipped.map(({ path }: { path: string }) => path.slice(images.length + 1)).sort();
     expect(unused).toEqual(["cut.bmp", "phone.heic"]);
     expect(summary.photographs.training + summary.photographs.validation).toBe(14);
@@ -119,7 +119,7 @@ it("says of a folder without images what there was", async () => {
     ["train", "deblur", "--data", empty, "-o", join(folder, "none")],
   ]) {
     const { code, stderr } = await run(args);
-    expect(stderr).toMatch(/holds no images?; passed over: 1 \.txt/);
+    expect(stderr).toMatch(/holds no images?; ignored: 1 \.txt/);
     expect(code).toBe(2);
   }
 });

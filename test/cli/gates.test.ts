@@ -68,8 +68,8 @@ describe("--baseline", () => {
 
   it.each([
     [["--baseline", "none.json"], 2, /none\.json/],
-    [["--baseline", join(folder, "targets", "a.png")], 1, /no result of reconloss compare --json/],
-    [["--tolerance", "l1=1"], 2, /--tolerance is of --baseline/],
+    [["--baseline", join(folder, "targets", "a.png")], 1, /not a result of reconloss compare --json/],
+    [["--tolerance", "l1=1"], 2, /--tolerance needs --baseline/],
     [["--baseline", join(folder, "before.json"), "--tolerance", "l1"], 2, /loss=number/],
     [["--baseline", join(folder, "before.json"), "--tolerance", "ssim=1"], 2, /ssim is not among/],
     [["--baseline", ""], 2, /empty/],

@@ -155,7 +155,7 @@ describe("a metric defined in a file of the user's own is known everywhere witho
     [undefined, /counted: what compute gives must be an object, got undefined/],
     [{ images: undefined }, /counted: images of what compute gives must be an object, got undefined/],
     [{ protocol: "none" }, /counted: protocol of what compute gives must be an object, got "none"/],
-    [{ warnings: undefined }, /counted: warnings of what compute gives must be a list of texts/],
+    [{ warnings: undefined }, /counted: warnings of compute's result must be an array of texts/],
     [{ value: Number.NaN }, /counted: value of what compute gives must be a number, got NaN/],
     [{ second: "2" }, /counted: second of what compute gives must be a number, got "2"/],
   ])("one whose result is not whole, %j, is refused in words", async (part, message) => {
@@ -188,12 +188,7 @@ describe("a metric defined in a file of the user's own is known everywhere witho
       "kid",
       /exports no loss; .* metrics of sets by defineMetric/,
     ],
-    [
-      "takes a name that there is",
-      'name: "KID"',
-      "kid",
-      /a metric of one's own cannot be called "KID": there is "kid" already/,
-    ],
+    ["takes a name that there is", 'name: "KID"', "kid", /a custom metric cannot be named "KID": "kid" exists already/],
     ["has no name", 'name: ""', "kid", /defineMetric: name must be a text, got ""/],
     ["has no direction", 'better: "target"', "kid", /defineMetric: better must be "lower" or "higher", got "target"/],
     ["asks for other features", 'features: "all"', "kid", /features must be one of main, spatial, logits, got "all"/],
@@ -257,13 +252,13 @@ describe("metrics on the command line", () => {
     [["-m", "kid(grade=3)"], /kid: unknown option "grade"; it has: subsets, .*degree/],
     [["-m", "kid(kernel=rbv)"], /kid: option kernel must be polynomial \| rbf, got "rbv"; did you mean "rbf"\?/],
     [["-m", "fid(dims=64)"], /fid: unknown option "dims"; it has none/],
-    [["-m", "fid", "--kid-subsets", "3"], /--kid-subsets is of kid, which --metrics does not ask for/],
+    [["-m", "fid", "--kid-subsets", "3"], /--kid-subsets applies only to kid, which --metrics does not request/],
     [
       ["-m", "kid(kernel=rbf)", "--kid-kernel", "polynomial"],
       /--kid-kernel says polynomial, and --metrics kid\(kernel=rbf\)/,
     ],
     [["-m", "is,kid(seed=1)", "--seed", "2"], /--seed says 2, and --metrics kid\(seed=1\)/],
-    [["--seed", "3"], /--seed is of is, kid, which --metrics does not ask for/],
+    [["--seed", "3"], /--seed applies only to is, kid, which --metrics does not request/],
     [["-m", "kid", "--kid-degree", "0"], /'--kid-degree <n>' argument '0' is invalid\. It must be whole number >= 1/],
   ])("%j is an error", async (args, message) => {
     const { code, stderr } = await run(["distribution", outputs, reals, ...common, ...args]);
@@ -327,8 +322,10 @@ describe("the kernels of kid", () => {
   it("options of the other kernel are refused, unless they say the default", async () => {
     const value = async (spec: string) => (await parseMetric(spec).compute({ output: x, real: y })).value;
     expect(await value("kid(kernel=rbf,degree=3)")).toBe(await value("kid(kernel=rbf)"));
-    await expect(value("kid(kernel=rbf,degree=2)")).rejects.toThrow("degree is of the polynomial kernel, not of rbf");
-    await expect(value("kid(sigma=2)")).rejects.toThrow("sigma is of the rbf kernel, not of polynomial");
+    await expect(value("kid(kernel=rbf,degree=2)")).rejects.toThrow(
+      "degree applies only to the polynomial kernel, not to rbf",
+    );
+    await expect(value("kid(sigma=2)")).rejects.toThrow("sigma applies only to the rbf kernel, not to polynomial");
     const direct = await kernelDistance(x, y, { degree: 2 });
     expect(direct.value).toBe((await kid({ degree: 2 }).compute({ output: x, real: y })).value);
   });
@@ -383,10 +380,7 @@ describe("a plan of shards", () => {
 
     await appendFile(mine, "// Another.");
     const other = await run(["shards", "merge", work]);
-    expect([other.code, other.stderr]).toEqual([
-      1,
-      expect.stringMatching(/plugin .*mine\.mjs is not what was planned/),
-    ]);
+    expect([other.code, other.stderr]).toEqual([1, expect.stringMatching(/plugin .*mine\.mjs differs from the plan/)]);
     await writeFile(mine, await readFile(plugin));
     await rm(join(work, "parts"), { recursive: true });
     await writeFile(model, tinyModel({ vectors: true }));

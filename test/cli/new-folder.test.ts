@@ -14,14 +14,14 @@ it.each([
   ["no/such/folder", true],
   ["folder", false],
 ])("notes that the folder of %s will be made: %s", async (name, expected) => {
-  let told = "";
+  let printed2 = "";
   await noteNewFolder(join(folder, name), {
     stdout: { write: () => {} },
-    stderr: { write: (text) => void (told += text) },
+    stderr: { write: (text) => void (printed2 += text) },
     env: {},
   });
   const parent = join(folder, name, "..");
-  expect(told).toBe(expected ? `note: the folder ${parent} does not exist and will be made\n` : "");
+  expect(printed2).toBe(expected ? `note: the folder ${parent} does not exist and will be made\n` : "");
 });
 
 it("says so once of a folder, however many files go there", async () => {

@@ -39,10 +39,10 @@ describe("names that differ by a suffix", () => {
     const { code, stderr } = await compare(ours, hr);
     expect(code).toBe(1);
     expect(stderr).toContain('note: 3 of 3 would pair by removing _x2: --pair "{name}_x2.png={name}.png"');
-    const { code: paired, pairs, stderr: said } = await json(ours, hr, ...pattern);
+    const { code: paired, pairs, stderr: recorded } = await json(ours, hr, ...pattern);
     expect(paired).toBe(0);
     expect(pairs.map(({ target }: { target: string }) => target)).toEqual(names.map((name) => at("hr", `${name}.png`)));
-    expect(said).not.toContain("would pair");
+    expect(recorded).not.toContain("would pair");
   });
 
   it("of several methods are proposed one for each, and pair in tables and figures", async () => {
@@ -89,7 +89,7 @@ describe("names that differ by a suffix", () => {
 
 describe("other ways to say which images go together", () => {
   it("what is excluded is counted", async () => {
-    const { pairs, passedOver, stderr, code } = await json(
+    const { pairs, ignoredFiles, stderr, code } = await json(
       ours,
       hr,
       ...pattern,
@@ -99,8 +99,8 @@ describe("other ways to say which images go together", () => {
       "head*",
     );
     expect([code, pairs.length]).toEqual([0, 1]);
-    expect(passedOver).toEqual({ output: { excluded: 2 }, target: { excluded: 2 } });
-    expect(stderr).toContain(`note: ${ours}: passed over: 2 excluded`);
+    expect(ignoredFiles).toEqual({ output: { excluded: 2 }, target: { excluded: 2 } });
+    expect(stderr).toContain(`note: ${ours}: ignored: 2 excluded`);
   });
 
   it("globs, and one target of many outputs", async () => {
@@ -118,8 +118,8 @@ describe("other ways to say which images go together", () => {
     for (const [args, message] of [
       [["--list", at("none.csv")], /there is no such file/],
       [["--list", at("pairs.txt")], /It must end in \.csv or \.jsonl/],
-      [["--list", at("pairs.csv"), ours, hr], /leave them out/],
-      [["--list", at("pairs.csv"), ...pattern], /leave out --pair/],
+      [["--list", at("pairs.csv"), ours, hr], /omit them/],
+      [["--list", at("pairs.csv"), ...pattern], /omit --pair/],
     ] as const) {
       const { stderr } = await compare(...args);
       expect(stderr).toMatch(message);
@@ -198,6 +198,6 @@ it("a plan of shards pairs as compare does", async () => {
   expect(plan.stdout).toMatch(/2 shards, 2 items/);
   for (const shard of ["0", "1"]) await run(["shards", "work", work, "--shard", shard]);
   const merged = JSON.parse((await run(["shards", "merge", work, "--json"])).stdout);
-  const { mean, passedOver } = await json(ours, hr, ...args.slice(0, -2));
-  expect([merged.mean, merged.passedOver]).toEqual([mean, passedOver]);
+  const { mean, ignoredFiles } = await json(ours, hr, ...args.slice(0, -2));
+  expect([merged.mean, merged.ignoredFiles]).toEqual([mean, ignoredFiles]);
 });

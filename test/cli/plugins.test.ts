@@ -92,7 +92,7 @@ describe("losses of one's own, by --plugin", () => {
     expect({ code, stderr }).toEqual(
       expect.objectContaining({
         code: 2,
-        stderr: expect.stringMatching(/cannot be called "MAE": there is "mae" already/),
+        stderr: expect.stringMatching(/cannot be named "MAE": "mae" exists already/),
       }),
     );
   });

@@ -48,7 +48,7 @@ describe("compare", () => {
     const senseless = await compare("--alpha", "compare", "--background", "red");
     expect([senseless.code, senseless.stderr]).toEqual([
       2,
-      expect.stringMatching(/--background is of --alpha composite/),
+      expect.stringMatching(/--background needs --alpha composite/),
     ]);
     const unknown = await compare("--background", "reddish");
     expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringMatching(/background.*"reddish"/)]);

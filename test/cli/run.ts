@@ -1,13 +1,13 @@
 import { runProgram } from "../../packages/reconloss/src/cli/program.ts";
 
-/** What the program printed, and how it ended. */
+/** The output of the program, and its exit code. */
 export interface Run {
   code: number;
   stdout: string;
   stderr: string;
 }
 
-/** How the terminal is. */
+/** The properties of the terminal. */
 export interface Screen {
   /** Default false: output goes to another program. */
   tty?: boolean;
@@ -15,7 +15,7 @@ export interface Screen {
   env?: Record<string, string>;
   /** Letters in a line, null where that is not known; default 100. */
   columns?: number | null;
-  /** How often standard error is told how far work is, in milliseconds; default: never. */
+  /** The interval of progress lines on standard error, in milliseconds; default: none. */
   summaryEvery?: number;
 }
 

@@ -14,7 +14,7 @@ const tiny = ["--data", data, "--batch", "2", "--patch", "16"];
 
 beforeAll(() => photographFolder(data, 10).then(() => undefined));
 
-/** How many steps a log holds. */
+/** Returns the number of steps in a log. */
 async function stepsIn(out: string): Promise<number> {
   const text = await readFile(join(out, "log.jsonl"), "utf8").catch(() => "");
   return text.split("\n").length - 1;
@@ -61,11 +61,11 @@ describe("train", () => {
     ];
     const { code, stdout } = await run(args);
     expect(code).toBe(0);
-    const said = JSON.parse(stdout);
-    expect(said).toMatchObject({ status: "finished", steps: 2, photographs: { training: 9, validation: 1 } });
-    expect(said.settings).toMatchObject({ task: "deblur", seed: 3, learningRate: 1e-4, batch: 2, patch: 16, data });
-    expect(said.validation.scores.psnr).toBeGreaterThan(10);
-    expect(said.baseline.scores.psnr).toBeGreaterThan(10);
+    const recorded = JSON.parse(stdout);
+    expect(recorded).toMatchObject({ status: "finished", steps: 2, photographs: { training: 9, validation: 1 } });
+    expect(recorded.settings).toMatchObject({ task: "deblur", seed: 3, learningRate: 1e-4, batch: 2, patch: 16, data });
+    expect(recorded.validation.scores.psnr).toBeGreaterThan(10);
+    expect(recorded.baseline.scores.psnr).toBeGreaterThan(10);
   });
 
   it("shows a line that moves on a terminal", async () => {
@@ -158,7 +158,7 @@ describe("train", () => {
     [["train", "deblur", ...tiny, "--loss", "l1 +", "-o", "x"], "expected name"],
     [["train", "deblur", ...tiny, "--steps", "0", "-o", "x"], "at least 1"],
     [["train", "deblur", ...tiny, "--learning-rate", "fast", "-o", "x"], "above 0"],
-    [["train", "--resume", "-o", join(folder, "none")], "to go on from"],
+    [["train", "--resume", "-o", join(folder, "none")], "to resume from"],
   ])("%j is wrong usage", async (args, message) => {
     const { code, stdout, stderr } = await run(args);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
@@ -179,7 +179,7 @@ describe("train", () => {
     const again = await run(["train", "deblur", ...tiny, "--steps", "1", "-o", out]);
     expect(again).toMatchObject({ code: 2, stderr: expect.stringContaining("holds a training already") });
     const other = await run(["train", "--resume", "--loss", "mse", "-o", out]);
-    expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining("was begun with loss l1, not mse") });
+    expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining("was started with loss l1, not mse") });
     expect((await run(["train", "deblur", ...tiny, "--resume", "--steps", "2", "-o", out])).code).toBe(0);
     expect(await stepsIn(out)).toBe(2);
   });
@@ -266,12 +266,9 @@ describe("apply", () => {
     [["apply", model, join(folder, "nowhere.png"), "-o", "x.png"], "does not exist"],
     [["apply", model, join(inputs, "a.jpg"), "-o", join(folder, "x.xyz")], "must end in one of"],
     [["apply", model, join(inputs, "a.jpg"), "-o", join(folder, "x.jpg"), "--bits", "16"], "bitDepth 8"],
-    [["apply", model, inputs, "-o", inputs], "would replace what is read"],
-    [["apply", model, join(inputs, "a.jpg"), "-o", model], "would replace what is read"],
-    [
-      ["apply", model, join(inputs, "a.jpg"), "-o", join(inputs, "..", "inputs", "a.jpg")],
-      "would replace what is read",
-    ],
+    [["apply", model, inputs, "-o", inputs], "would overwrite the input"],
+    [["apply", model, join(inputs, "a.jpg"), "-o", model], "would overwrite the input"],
+    [["apply", model, join(inputs, "a.jpg"), "-o", join(inputs, "..", "inputs", "a.jpg")], "would overwrite the input"],
     [["apply", join(folder, "nowhere.onnx"), join(inputs, "a.jpg"), "-o", "x.png"], "cannot be read"],
   ])("%j is wrong usage", async (args, message) => {
     const { code, stdout, stderr } = await run(args);

@@ -140,7 +140,7 @@ test("import takes the tensors under a key, and import and verify say what is sp
       ]),
     );
   const file = join(home, "heads.safetensors");
-  const told = async (...parameters: string[]) => {
+  const printed2 = async (...parameters: string[]) => {
     let stderr = "";
     const sinks = { stdout: { write: () => {} }, stderr: { write: (text: string) => void (stderr += text) } };
     const exit = await runProgram(["weights", ...parameters], { ...sinks, env: { RECONLOSS_HOME: home } });
@@ -148,10 +148,10 @@ test("import takes the tensors under a key, and import and verify say what is sp
   };
 
   writeFileSync(file, float32Safetensors({ ...heads("ema.", 1), ...heads("raw.", 2) }));
-  expect((await told("import", file, "--as", "lpips-alex")).stderr).toContain(
+  expect((await printed2("import", file, "--as", "lpips-alex")).stderr).toContain(
     'names fit after each of "ema.", "raw.": choose one of these as the key',
   );
-  expect(await told("import", file, "--as", "lpips-alex", "--key", "ema")).toEqual({ stderr: "", exit: 0 });
+  expect(await printed2("import", file, "--as", "lpips-alex", "--key", "ema")).toEqual({ stderr: "", exit: 0 });
   const copy = await openCheckpoint(join(home, "weights", "lpips-alex.safetensors"));
   expect(copy.names).toEqual(Object.keys(heads("", 0)).sort());
   expect((await copy.read(copy.names[0])).data[0]).toBe(1);
@@ -159,10 +159,10 @@ test("import takes the tensors under a key, and import and verify say what is sp
 
   writeFileSync(file, float32Safetensors(heads("module._orig_mod.", 3)));
   const note = 'the prefix "module._orig_mod." was taken off the names of 5 tensors';
-  expect((await told("import", file, "--as", "lpips-alex")).stderr).toBe(`note: ${note}\n`);
-  expect((await told("verify")).stderr).toBe(`note: lpips-alex: ${note}\n`);
+  expect((await printed2("import", file, "--as", "lpips-alex")).stderr).toBe(`note: ${note}\n`);
+  expect((await printed2("verify")).stderr).toBe(`note: lpips-alex: ${note}\n`);
 
-  const missing = await told("import", file, "--as", "lpips-alex", "--key", "generator");
+  const missing = await printed2("import", file, "--as", "lpips-alex", "--key", "generator");
   expect(missing.exit).toBe(1);
   expect(missing.stderr).toContain('there is nothing under the key "generator"; its names begin with module');
 });
@@ -189,11 +189,11 @@ test("--weights is a folder in every command, and anything else is wrong usage",
     withWeights.push(name);
     expect(option[1], name).toBe("<folder>");
     for (const [path, problem] of [
-      [file, "It is no folder"],
+      [file, "It is not a folder"],
       [join(home, "nowhere"), "There is no such folder"],
     ]) {
-      const { exit, printed: said } = await program(...name.split(" "), "a", "b", "--weights", path);
-      expect(said, name).toContain(problem);
+      const { exit, printed: recorded } = await program(...name.split(" "), "a", "b", "--weights", path);
+      expect(recorded, name).toContain(problem);
       expect(exit, name).toBe(2);
     }
   }

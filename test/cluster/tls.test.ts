@@ -55,5 +55,7 @@ test("a certificate that nothing trusts is refused, as is what is none, and one 
   expect([untrusted.code, untrusted.message]).toEqual(["download", expect.stringMatching(/self-signed certificate/)]);
   expect((await problem({ redisCa: key })).message).toMatch(/server\.key has no certificate in it/);
   expect((await problem({ redisCa: join(folder, "none") })).code).toBe("file");
-  expect((await problem({ redis: "redis://127.0.0.1:1", redisCa: cert })).message).toMatch(/is of rediss:\/\/ alone/);
+  expect((await problem({ redis: "redis://127.0.0.1:1", redisCa: cert })).message).toMatch(
+    /applies only to rediss:\/\/ addresses/,
+  );
 });

@@ -23,7 +23,7 @@ function run(pairs: Readonly<Record<string, Numbers>>, of = losses) {
   return summarise(of, outcomes);
 }
 
-/** What becomes of a second run by the first's JSON. */
+/** The findings of a second run against the first's JSON. */
 function judged(
   before: Readonly<Record<string, Numbers>>,
   now: Readonly<Record<string, Numbers>>,
@@ -148,7 +148,7 @@ describe("parseBaseline", () => {
 
   it("refuses pairs without a name, and values that are no numbers", () => {
     const text = toJson(run({ a: all(30) }));
-    expect(() => parseBaseline(text.replace('"name": "a",', ""), "x.json")).toThrow(/no name; write it anew/);
+    expect(() => parseBaseline(text.replace('"name": "a",', ""), "x.json")).toThrow(/no name; write the file again/);
     expect(() => parseBaseline(text.replace('"l1": 0.1', '"l1": "much"'), "x.json")).toThrow(/no numbers|no result/);
   });
 });

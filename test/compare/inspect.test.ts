@@ -111,7 +111,7 @@ describe("good outputs have no note", () => {
 });
 
 describe("what differs as a whole is noted with its figure and what it costs", () => {
-  /** What PSNR says of the cost, over the whole image. */
+  /** The cost in PSNR, over the whole image. */
   const cost = async (output: Tensor, better: Tensor) =>
     (await psnr().value(better, target)) - (await psnr().value(output, target));
 

@@ -71,13 +71,13 @@ describe("the table", () => {
   test("docs/protocols.md has a row for each, with its metrics, and no other", () => {
     const text = readFileSync(new URL("../../docs/protocols.md", import.meta.url), "utf8");
     const rows = text.split("\n").filter((line) => /^\| `/.test(line));
-    const said = rows.map((row) =>
+    const recorded = rows.map((row) =>
       row
         .split("|")
         .slice(1, 3)
         .map((cell) => cell.trim().replaceAll("`", "")),
     );
-    expect(said).toEqual(protocols.map(({ name, metrics }) => [name, metrics]));
+    expect(recorded).toEqual(protocols.map(({ name, metrics }) => [name, metrics]));
     expect(text).toContain(findProtocol("ntire2026").total?.formula);
   });
 
@@ -150,8 +150,8 @@ describe("what is said beside a protocol", () => {
     ],
     [{ decode: "pillow" }, { decode: "pillow", alpha: "reject" }, ["decode=pillow in place of stored"]],
     [{ decode: "stored", alpha: "reject" }, { decode: "stored", alpha: "reject" }, []],
-  ] as const)("other pixels %j are told", (said, pixels, changed) => {
-    const applied = applyProtocol("deblur", said);
+  ] as const)("other pixels %j are told", (recorded, pixels, changed) => {
+    const applied = applyProtocol("deblur", recorded);
     expect(applied.pixels).toEqual(pixels);
     expect(applied.changed).toEqual(changed);
     expect(applied.otherPixels).toBe(changed.length > 0);
@@ -223,8 +223,8 @@ describe("the score of ntire2026", () => {
       [measured(0.1, 6), measured(0.1, Number.NaN)],
       ["niqe of 1 of 2 pairs"],
     ],
-  ] as const)("is not given %s, and says what it lacks", (_, said, values, missing) => {
-    const applied = applyProtocol("ntire2026", said);
+  ] as const)("is not given %s, and says what it lacks", (_, recorded, values, missing) => {
+    const applied = applyProtocol("ntire2026", recorded);
     const { protocol } = summarise(applied.losses, values.map(outcome), [], undefined, applied);
     expect(protocol?.total?.value).toBeUndefined();
     expect(protocol?.total?.missing).toEqual(missing);
@@ -284,7 +284,7 @@ describe("the score of ntire2026", () => {
 test("models take the columns that the protocol names, where better values lie need not be said", async () => {
   const open = (name: string, path = model) =>
     openModelMetric(name, path, modelOptionsUnder("ntire2026", name, {}) as { better: "higher" });
-  await expect(open("mine")).rejects.toThrow("mine: say where better values lie");
+  await expect(open("mine")).rejects.toThrow("mine: say which values are better");
   const models = [await open("CLIPIQA"), await open("musiq", join(folder, "hundred.onnx"))];
   expect(models.map(({ better }) => better)).toEqual(["higher", "higher"]);
   const applied = applyProtocol("ntire2026", { models });

@@ -104,7 +104,9 @@ describe("the weights of pixels give the numbers of the library with the same we
       "the output's alpha was dropped; the target's says what counts",
       "pixels are weighted by the target's alpha",
     ]);
-    await expect(compare([transparent], "l1", { alphaMask: true, alpha: "compare" })).rejects.toThrow(/cannot both be/);
+    await expect(compare([transparent], "l1", { alphaMask: true, alpha: "compare" })).rejects.toThrow(
+      /cannot be combined/,
+    );
     await expect(compare([transparent], "l1", { alphaMask: true, decode: "pillow" })).rejects.toThrow(/drops alpha/);
   });
 });
@@ -119,10 +121,10 @@ describe("a mask that is none is an error of its pair, and of no other", () => {
 
   it("black everywhere, or ignored everywhere", async () => {
     expect(await failing(await mask("black.png", () => 0))).toEqual([
-      expect.stringMatching(/^no pixel is left that counts, by mask .*black\.png$/),
+      expect.stringMatching(/^no pixel counts after mask .*black\.png$/),
     ]);
     const [all] = await compare([{ ...pair, ignore: [[0, 0, width, height]] }], "l1");
-    expect(messages(all)).toEqual(["no pixel is left that counts, by the rectangles that are ignored"]);
+    expect(messages(all)).toEqual(["no pixel counts after the rectangles that are ignored"]);
   });
 
   it("of another size, coloured, transparent, no image, a pipe, not there", async () => {

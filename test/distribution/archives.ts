@@ -61,7 +61,7 @@ export interface TestEntry {
   wide?: boolean;
   /** Unix's mode. */
   mode?: number;
-  /** What both headers tell instead of the truth. */
+  /** False values for both headers. */
   size?: number;
   crc?: number;
 }

@@ -80,13 +80,13 @@ describe("class-conditional distances", () => {
     const file = await csv("more.csv", [...rows, ...more]);
     const { warnings } = await evaluateDistribution(flat, reals, { ...base, labels: { output: file } });
     expect(warnings).toContain(
-      `${file}: passed over: 7 rows name no image of ${flat}: gone-0.png, gone-1.png, gone-2.png, gone-3.png, gone-4.png and 2 more`,
+      `${file}: ignored: 7 rows name no image of ${flat}: gone-0.png, gone-1.png, gone-2.png, gone-3.png, gone-4.png and 2 more`,
     );
     const { warnings: none } = await evaluateDistribution(flat, reals, {
       ...base,
       labels: { output: await csv("plain.csv", rows) },
     });
-    expect(none.join()).not.toContain("passed over");
+    expect(none.join()).not.toContain("ignored");
   });
 
   test("are those of the plan in shards: a file that was changed since is refused", async () => {
@@ -101,7 +101,7 @@ describe("class-conditional distances", () => {
     await csv("planned.csv", [...rows.slice(1), "0-0.png,other"]);
     await expect(mergeShards(work)).rejects.toMatchObject({
       code: "content",
-      message: `the file of classes ${file} is not what was planned; plan anew in another folder`,
+      message: `the file of classes ${file} differs from the plan; plan again in another folder`,
     });
     // Another content is another plan.
     await expect(planDistribution(work, flat, reals, { network, onnx, metrics, labels, shards: 2 })).rejects.toThrow(

@@ -180,9 +180,9 @@ describe("evaluateDistribution", () => {
   });
 
   test.each([
-    [{ metrics: [] }, /no metric is asked for/],
+    [{ metrics: [] }, /no metric is given/],
     [{ metrics: ["fad" as never] }, /there is no metric fad; there are: fid, sfid, is, kid, pr/],
-    [{ metrics: ["sfid" as const] }, /sfid is of spatial features of inception/],
+    [{ metrics: ["sfid" as const] }, /sfid needs spatial features, of inception/],
     [{ batch: 0 }, /batch must be from 1 to 1024/],
     [{ resizer: "best" as never }, /resizer must be one of clean/],
     [{ onnx: { output: "none" } }, /has no output none; it has: features, vectors/],

@@ -15,7 +15,7 @@ import { writeSetReport } from "../../packages/reconloss/src/report/index.ts";
 import { temporaryFolder } from "../folder.ts";
 import { randomTensor } from "../random.ts";
 import { paxOf, tarOf, zipOf } from "./archives.ts";
-import { failureOf, hashesOf, labelsOf, namesOf, passedOverIn, withSet } from "./open-sets.ts";
+import { failureOf, hashesOf, ignoredFilesIn, labelsOf, namesOf, withSet } from "./open-sets.ts";
 
 const folder = await temporaryFolder();
 const images = join(folder, "images");
@@ -61,7 +61,7 @@ describe("lists", () => {
 
   test("name the line that is none", async () => {
     for (const [line, message] of [
-      ["{", /bad\.jsonl, line 2: is no JSON/],
+      ["{", /bad\.jsonl, line 2: is not JSON/],
       ["null", /bad\.jsonl, line 2: has no path/],
       ['{"label": 1}', /bad\.jsonl, line 2: has no path/],
       ['{"path": "s3://bucket/a.png"}', /bad\.jsonl, line 2: s3:\/\/bucket\/a\.png: only http and https/],
@@ -148,7 +148,7 @@ describe("tar", () => {
     expect(await hashesOf(path)).toEqual([all[0], all[1], all[2], all[0], all[3]]);
   });
 
-  test("other members are passed over and counted as files of folders are; images without extension count", async () => {
+  test("other members are ignored and counted as files of folders are; images without extension count", async () => {
     const path = await write(
       "others.tar",
       tarOf([
@@ -176,7 +176,7 @@ describe("tar", () => {
     expect(await namesOf(path)).toEqual(
       ["0.png", "picture", "../../etc/2.png", "/root/3.png"].map((name) => `others.tar#${name}`),
     );
-    expect(await passedOverIn(path)).toEqual({
+    expect(await ignoredFilesIn(path)).toEqual({
       ".json": 1,
       ".txt": 2,
       "without extension": 1,
@@ -213,7 +213,7 @@ describe("tar", () => {
         { name: "a.json", data: "{" },
       ]),
     );
-    await expect(labelsOf(wrong)).rejects.toThrow(/wrong\.tar#a\.json is no JSON/);
+    await expect(labelsOf(wrong)).rejects.toThrow(/wrong\.tar#a\.json is not JSON/);
     await mkdir(join(folder, "classes", "cat"), { recursive: true });
     await writeFile(join(folder, "classes", "cat", "1.png"), bytes[0]);
     expect(await labelsOf(join(folder, "classes"))).toEqual(["cat"]);
@@ -231,10 +231,10 @@ describe("tar", () => {
     const whole = tarOf(samples(0, 3));
     for (const [name, data, message] of [
       ["cut.tar", whole.subarray(0, 900), /cut\.tar: is cut short: member 0\.png should have \d+ bytes, of which 388/],
-      ["none.tar", Buffer.alloc(2048, "x"), /none\.tar: is no tar archive/],
+      ["none.tar", Buffer.alloc(2048, "x"), /none\.tar: is not a tar archive/],
       ["empty.tar", Buffer.alloc(0), /empty\.tar holds no images/],
       ["zeros.tar", Buffer.alloc(10240), /zeros\.tar holds no images/],
-      ["nothing.tar", tarOf([{ name: "a.txt", data: "x" }]), /nothing\.tar holds no images; passed over: 1 \.txt/],
+      ["nothing.tar", tarOf([{ name: "a.txt", data: "x" }]), /nothing\.tar holds no images; ignored: 1 \.txt/],
       ["lie.tar", tarOf([{ name: "a.png", data: bytes[0], size: 2 ** 32 }]), /a\.png should have 4294967296 bytes/],
       ["nan.tar", tarOf([{ name: "a.png", data: bytes[0], size: "99999999999\0" }]), /member a\.png has no size/],
       ["pax.tar", tarOf([{ name: "p", type: "x", data: "99 path=a\n" }]), /the attributes at byte 0/],
@@ -270,7 +270,7 @@ describe("tar", () => {
     const path = await write("changing.tar", tarOf(samples(0, 6)));
     await withSet(path, async (set) => {
       await writeFile(path, tarOf(samples(0, 1)));
-      await expect(set.load(5)).rejects.toThrow(/changing\.tar was cut short by another program/);
+      await expect(set.load(5)).rejects.toThrow(/changing\.tar was truncated by another program/);
     });
   });
 });
@@ -279,8 +279,8 @@ test("synthetic shards are sets of small images with classes, the same bytes for
   const script = fileURLToPath(new URL("../../scripts/synthetic-shards.ts", import.meta.url));
   const make = (output: string) => {
     const size = ["--images", "10", "--shard-size", "4", "--side", "16"];
-    const told = execFileSync(process.execPath, ["--import", "tsx", script, ...size, "-o", join(folder, output)]);
-    return told.toString().trim();
+    const printed2 = execFileSync(process.execPath, ["--import", "tsx", script, ...size, "-o", join(folder, output)]);
+    return printed2.toString().trim();
   };
   const pattern = make("synthetic");
   expect(pattern).toBe(join(folder, "synthetic", "shard-{000000..000002}.tar"));
@@ -301,7 +301,7 @@ describe("zip", () => {
     }
   });
 
-  test("has classes, and passes over what is no image, as tar does; links too", async () => {
+  test("has classes, and ignores what is no image, as tar does; links too", async () => {
     const path = await write(
       "others.zip",
       zipOf([
@@ -320,7 +320,7 @@ describe("zip", () => {
       ["cat/0.png", "1.png", "picture", "../../3.png"].map((name) => `others.zip#${name}`),
     );
     expect(await labelsOf(path)).toEqual(["cat", "7", undefined, ".."]);
-    expect(await passedOverIn(path)).toEqual({ ".cls": 1, "without extension": 1, hidden: 1, link: 1 });
+    expect(await ignoredFilesIn(path)).toEqual({ ".cls": 1, "without extension": 1, hidden: 1, link: 1 });
   });
 
   test("members that are damaged are told one by one, and the others read", async () => {
@@ -504,8 +504,8 @@ describe("parquet", () => {
     const noise = Buffer.from(whole);
     noise.fill(0xa5, noise.length - 100, noise.length - 8);
     for (const [name, data, message] of [
-      ["cut.parquet", whole.subarray(0, -5), /is no parquet file, or was cut short/],
-      ["short.parquet", Buffer.from("PAR1"), /is no parquet file/],
+      ["cut.parquet", whole.subarray(0, -5), /is not a parquet file, or was cut short/],
+      ["short.parquet", Buffer.from("PAR1"), /is not a parquet file/],
       ["lie.parquet", lie, /its metadata claim 2147483648 bytes/],
       ["noise.parquet", noise, /noise\.parquet/],
     ] as const) {
@@ -553,7 +553,7 @@ describe("several", () => {
     const pattern = join(folder, "data/s-{0..3}.tar");
     expect(await namesOf(pattern)).toEqual(names.map((name, i) => `s-${i >> 1}.tar#${name}`));
     expect(await hashesOf(pattern)).toEqual(await hashesOf(images));
-    expect(await passedOverIn(pattern)).toEqual({ ".json": 1 });
+    expect(await ignoredFilesIn(pattern)).toEqual({ ".json": 1 });
     expect((await failureOf(join(folder, "data/s-{2..4}.tar"))).message).toMatch(/s-4\.tar does not exist/);
   });
 
@@ -581,7 +581,7 @@ describe("several", () => {
         expect(set.count).toBe(6);
         expect((await set.load(3)).hash).toBe(all[3]);
         expect(set.name(3)).toBe("s-1.tar#3.png");
-        await expect(set.load(0)).rejects.toThrow(/s-0\.tar: is no tar archive/);
+        await expect(set.load(0)).rejects.toThrow(/s-0\.tar: is not a tar archive/);
       },
       { parts },
     );
@@ -592,7 +592,7 @@ describe("several", () => {
       { parts },
     );
     await expect(withSet(pattern, async () => {}, { parts: parts?.slice(1) })).rejects.toThrow(
-      /made of other files than when it was first opened/,
+      /the files of the set have changed since it was first opened/,
     );
   });
 
@@ -630,7 +630,7 @@ test("a set in shards has the numbers of the same images in a folder, and a repo
 describe("two images never have the same name, whatever they are in:", () => {
   const twice = ["a.png", "b.png", "a.png", "a.png"];
   // The n-th of a name has the first number that is free.
-  const told = ["a.png", "b.png", "a.png (2)", "a.png (3)"];
+  const printed2 = ["a.png", "b.png", "a.png (2)", "a.png (3)"];
   // The images are there when a test runs, not yet when tests are collected.
   const members = () => twice.map((name, i) => ({ name, data: bytes[i] }));
 
@@ -639,7 +639,7 @@ describe("two images never have the same name, whatever they are in:", () => {
     ["twice.zip", zipOf],
   ] as const)("%s", async (name, archive) => {
     const path = await write(name, archive(members()));
-    expect(await namesOf(path)).toEqual(told.map((each) => `${name}#${each}`));
+    expect(await namesOf(path)).toEqual(printed2.map((each) => `${name}#${each}`));
     expect(new Set(await hashesOf(path)).size).toBe(4);
     await withSet(path, async (set) => {
       await expect((await set.load(3)).decode()).resolves.toBeDefined();

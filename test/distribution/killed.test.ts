@@ -12,7 +12,7 @@ const folder = await temporaryFolder();
 const [outputs, reals, network] = [join(folder, "outputs"), join(folder, "reals"), join(folder, "tiny.onnx")];
 const script = fileURLToPath(new URL("./run.ts", import.meta.url));
 
-/** What a run has computed in the end. */
+/** The results of a run at its end. */
 async function run(cache: string) {
   const { ended, lines, errors } = startScript(script, [outputs, reals, network, cache]);
   expect(await ended, errors()).toBe(0);

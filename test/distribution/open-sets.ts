@@ -24,7 +24,7 @@ export const hashesOf = (path: string, options?: SetOptions) =>
 export const labelsOf = (path: string, options?: SetOptions) =>
   withSet(path, (set) => Promise.all(each(set, (index) => set.label?.(index))), options);
 
-export const passedOverIn = (path: string) => withSet(path, async (set) => set.passedOver);
+export const ignoredFilesIn = (path: string) => withSet(path, async (set) => set.ignoredFiles);
 
 /** The error that a set, or one of its images, fails with. */
 export async function failureOf(path: string, options?: SetOptions): Promise<Error & { code?: string }> {

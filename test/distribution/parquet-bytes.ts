@@ -53,7 +53,7 @@ export interface TestColumn {
   type?: keyof typeof parquetTypes;
   /** Whether rows may have none, so that levels come first. */
   optional?: boolean;
-  /** What the page holds, before it is compressed. */
+  /** The contents of the page, before compression. */
   page: Uint8Array;
   encoding?: keyof typeof encodings;
   /** The values that the page claims; default: as many as there are rows. */

@@ -27,7 +27,7 @@ import { withSet } from "./open-sets.ts";
 const folder = await temporaryFolder();
 const [outputs, reals, network] = ["outputs", "reals", "tiny.onnx"].map((name) => join(folder, name));
 const metrics = ["frechet", "is", "kid(subsets=5,subsetSize=40)", "pr", "prdc", "mmd", "vendi"];
-/** What is behind transparent pixels. */
+/** The background behind transparent pixels. */
 const behind = { alpha: "composite", background: [0.2, 0.5, 0.9] } as const;
 const base = { network, metrics, cache: false, ...behind } as const;
 
@@ -330,8 +330,8 @@ describe("the command line", () => {
   test.each([
     ["15", 'patches: option size must be whole number >= 16, got "15"'],
     ["256,places=random", "patches: places=random needs a count of at least 1, such as count=10"],
-    ["256,count=3", "patches: option count is of places=random, and places is shifted"],
-    ["256,places=grid,seed=3", "patches: option seed is of places=random, and places is grid"],
+    ["256,count=3", "patches: option count applies only to places=random, but places is shifted"],
+    ["256,places=grid,seed=3", "patches: option seed applies only to places=random, but places is grid"],
     ["big", 'patches: option size must be whole number >= 16, got "big"'],
     ["256,shift=1", 'patches: unknown option "shift"'],
   ])("refuses %s", async (text, problem) => {

@@ -112,7 +112,7 @@ describe("statistics against statistics", () => {
     const { statistics } = await computeStatistics(outputs, { network: "tiny", cache: false });
     await writeStatistics(first, statistics);
     await expect(evaluateDistribution(first, first, { metrics: ["fid"] })).rejects.toThrow(
-      /network tiny-v2, which make no fid/,
+      /network tiny-v2, from which fid cannot be computed/,
     );
     const { results } = await evaluateDistribution(first, first);
     expect(results.frechet?.metric).toBe("frechet(features=tiny-v2)");

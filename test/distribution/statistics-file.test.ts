@@ -97,8 +97,8 @@ describe("refuses", () => {
     ["a shape that does not fit", (npy) => replace(npy, "(1, 1)", "(9, 9)"), /should be .* bytes for 9, 9/],
     ["a shape without end", (npy) => replace(npy, "(1, 1), }", "(1, 1    "), /damaged header/],
     ["a cut header", (npy) => npy.subarray(0, 40), /header of 128 bytes/],
-    ["no array", () => new Uint8Array(50), /is no .npy array/],
-    ["an empty array", () => new Uint8Array(0), /is no .npy array/],
+    ["no array", () => new Uint8Array(50), /is not a .npy array/],
+    ["an empty array", () => new Uint8Array(0), /is not a .npy array/],
     ["another version", (npy) => npy.with(6, 9), /version 9.0/],
   ])("%s", async (_, damage, message) => {
     const sigma = damage(writeNpy(Float64Array.of(1), [1, 1]));
@@ -109,7 +109,7 @@ describe("refuses", () => {
   });
 
   test("what is no archive, is cut short, or not there", async () => {
-    await expect(readStatistics(await written(new Uint8Array(0)))).rejects.toThrow(/is no .npz archive/);
+    await expect(readStatistics(await written(new Uint8Array(0)))).rejects.toThrow(/is not a .npz archive/);
     await expect(readStatistics(await written(new TextEncoder().encode("<html></html>")))).rejects.toThrow(
       /is no .npz/,
     );

@@ -27,7 +27,7 @@ const samples = names.map((name, i) => ({ name, data: bytes[i] }));
 /** More than two blocks of the reader, so that several requests are made. */
 const long = [...samples, { name: "notes.txt", data: new Uint8Array(3 * 2 ** 20) }, { name: "4.png", data: bytes[0] }];
 
-/** What the server has, by path. */
+/** The files of the server, by path. */
 const files = new Map<string, Uint8Array>();
 
 /** The answer of a good server of whole files and of ranges. */
@@ -44,8 +44,8 @@ function answer(request: IncomingMessage, response: ServerResponse, file: Uint8A
   const [from, to] = [Number(range[1]), Math.min(Number(range[2]), file.length - 1)];
   if (from >= file.length) return void response.writeHead(416, { "content-range": `bytes */${file.length}` }).end();
   const part = file.subarray(from, to + 1);
-  const told = { "content-range": `bytes ${from}-${to}/${file.length}`, "content-length": part.length };
-  response.writeHead(206, { ...told, ...all }).end(part);
+  const printed2 = { "content-range": `bytes ${from}-${to}/${file.length}`, "content-length": part.length };
+  response.writeHead(206, { ...printed2, ...all }).end(part);
 }
 
 const server = await FileServer.start(good);
@@ -313,7 +313,7 @@ describe("servers", () => {
     expect((await failureOf("s3://bucket/a.tar", quick)).message).toMatch(
       /is no path; of addresses, those of http and https are read/,
     );
-    expect((await failureOf("http://[::bad/a.tar", quick)).message).toMatch(/it is no address/);
+    expect((await failureOf("http://[::bad/a.tar", quick)).message).toMatch(/it is not a URL/);
   });
 });
 
@@ -331,7 +331,7 @@ test("what is secret in an address is in nothing that is written or printed", as
     join(folder, name),
   );
   const written: string[] = [];
-  const told = async (...args: string[]) => {
+  const printed2 = async (...args: string[]) => {
     const { stdout, stderr } = await run(args);
     written.push(stdout, stderr);
     return `${stdout}${stderr}`;
@@ -343,24 +343,26 @@ test("what is secret in an address is in nothing that is written or printed", as
       [signed, list],
       [`${signed}::${signed}&part=2`, archives],
     ]) {
-      expect(await told("distribution", outputs, reals, ...base, "--report", page, ...json)).toContain("torn.png");
+      expect(await printed2("distribution", outputs, reals, ...base, "--report", page, ...json)).toContain("torn.png");
       const html = await readFile(page, "utf8");
       expect(html).toContain("data:image/webp");
       written.push(html);
     }
   }
-  await told("stats", signed, "-o", statistics, "--network", "tiny", "--cache", cache);
-  await told("distribution", `${server.url}/lost.tar?signature=s3cret`, list, ...base);
-  await told("distribution", `${server.url}/lost.npz?signature=s3cret`, list, ...base, "--patches", "512");
-  await told("distribution", signed, list, ...base, "--patches", "512");
-  await told("distribution", signed, list, "--network", "tiny", "-m", "class-frechet");
+  await printed2("stats", signed, "-o", statistics, "--network", "tiny", "--cache", cache);
+  await printed2("distribution", `${server.url}/lost.tar?signature=s3cret`, list, ...base);
+  await printed2("distribution", `${server.url}/lost.npz?signature=s3cret`, list, ...base, "--patches", "512");
+  await printed2("distribution", signed, list, ...base, "--patches", "512");
+  await printed2("distribution", signed, list, "--network", "tiny", "-m", "class-frechet");
   // A plan keeps addresses for other processes, and so none with secrets; lists are files of their owner.
-  expect(await told(...plan, signed, list, "--network", "tiny", "-o", work, "--shards", "2")).toContain(
-    "signed.tar was given with a name, a password or a query, which a plan would keep for all to see; write the address into a list",
+  expect(await printed2(...plan, signed, list, "--network", "tiny", "-o", work, "--shards", "2")).toContain(
+    "signed.tar was given with a name, a password or a query, which a plan would store in plain text; write the address into a list",
   );
-  expect(await told(...plan, list, archives, "--network", "tiny", "-o", work, "--shards", "2")).toContain("2 shards");
-  for (const shard of ["0", "1"]) await told("shards", "work", work, "--shard", shard);
-  expect(await told("shards", "merge", work)).toContain("frechet");
+  expect(await printed2(...plan, list, archives, "--network", "tiny", "-o", work, "--shards", "2")).toContain(
+    "2 shards",
+  );
+  for (const shard of ["0", "1"]) await printed2("shards", "work", work, "--shard", shard);
+  expect(await printed2("shards", "merge", work)).toContain("frechet");
   for (const place of [work, cache, statistics]) {
     const paths =
       place === statistics ? [place] : (await readdir(place, { recursive: true })).map((name) => join(place, name));

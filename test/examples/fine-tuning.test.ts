@@ -35,8 +35,8 @@ test.skipIf(withoutChromium)(
       const finished = async () => {
         await tab.goto(site.url);
         const losses = await tab.waitForFunction(() => {
-          const said = document.querySelector("output")?.value.split(" ") ?? [];
-          return said.length === 4 && said.map(Number);
+          const recorded = document.querySelector("output")?.value.split(" ") ?? [];
+          return recorded.length === 4 && recorded.map(Number);
         });
         return (await losses.jsonValue()) as number[];
       };

@@ -18,7 +18,7 @@ const { input, target } = noisyPictures(2, 24, "gradient");
 type Values = number[][];
 const shapes = [[8, 3, 3, 3], [8], [3, 8, 3, 3], [3]];
 
-/** What the tests ask of a framework: its example, with any weights. */
+/** The framework's example, with any weights. */
 interface Bridge {
   createDenoiser(): Denoiser;
   loss(weights: Values): Promise<number>;

@@ -209,7 +209,7 @@ describe("writeFigure", () => {
       expect((error as Error).message).toContain(message);
     };
     await refuse("must end in one of .png, .svg, .pdf", {}, "figure.jpg");
-    await refuse('no target is called set/wid.png; did you mean "set/wide.png"?', {
+    await refuse('no target is named set/wid.png; did you mean "set/wide.png"?', {
       images: [{ name: "set/wid.png" }],
     });
     await refuse("box 60,0,16,12 is not within set/wide.png of 64x40 pixels", {
@@ -218,7 +218,9 @@ describe("writeFigure", () => {
     await refuse("the colour of box 8,12,16,12 is red", {
       images: [{ name: "wide", boxes: [{ ...box, colour: "red" }] }],
     });
-    await refuse("labels are of the target and of 3 methods, 4 in all, got 2", { labels: ["a", "b"] });
+    await refuse("labels must be one for the target and one for each of 3 methods, 4 in all, got 2", {
+      labels: ["a", "b"],
+    });
     await refuse("4 crops in 4 columns do not fit into a width of 60 points", { images: wide, columns: 4, width: 60 });
     for (const wrong of [{ columns: 0 }, { columns: 1.5 }, { width: Number.NaN }, { fontSize: -1 }, { dpi: 1e9 }]) {
       await refuse(`${Object.keys(wrong)[0]} must be`, wrong);

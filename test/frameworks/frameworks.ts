@@ -21,7 +21,7 @@ export interface Framework {
     f: <T>(o: Ops<T>, inputs: T[]) => Record<string, T>,
     inputs: readonly Tensor[],
   ): Promise<Record<string, Numbers>>;
-  /** What a loss gives as a function of the framework: the number that is minimised, and its gradient by the output, which the framework takes. */
+  /** The results of a loss as a function of the framework: the number that is minimised, and its gradient by the output, which the framework takes. */
   differentiate(
     loss: Loss,
     images: { readonly output: Tensor; readonly target: Tensor; readonly weight?: Tensor },

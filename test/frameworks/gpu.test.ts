@@ -77,11 +77,11 @@ describe.skipIf(withoutChromium)("images in a GPU's memory", () => {
     ["into", /^invalid-argument: l1: into must be another buffer than the images'/],
     ["target", /^invalid-argument: ssim: target must be images in a buffer, \{ buffer, shape \}, got undefined/],
   ] as const)("what is wrong is refused: %s", async (what, message) => {
-    const said = await page.evaluate(
+    const recorded = await page.evaluate(
       (what) => (globalThis as unknown as { inPage: typeof inPage }).inPage.refusal(what),
       what,
     );
-    expect(said).toMatch(message);
+    expect(recorded).toMatch(message);
   });
 });
 

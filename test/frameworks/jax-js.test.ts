@@ -175,7 +175,7 @@ describe("derivatives where there are several", () => {
   });
 });
 
-/** What jax-js 0.1.25 gets wrong by itself, in which it has to agree with the reference. */
+/** Operations that jax-js 0.1.25 computes wrongly by itself, in which ours must agree with the reference. */
 describe("faults of jit that are gone around", () => {
   const cases: Record<string, <T>(o: Ops<T>, x: T) => T> = {
     "a number repeated and padded": (o, x) =>
@@ -212,7 +212,9 @@ test("a number that float32 would take for 0 still guards a division", () => {
 
 describe("what is no function of images is refused by name", () => {
   test("losses that learn, begin later or are averaged first", () => {
-    expect(() => jaxLoss(jax, gan({ features: 4 }))).toThrow(/gan.* learns beside the model; use jaxFunction/);
+    expect(() => jaxLoss(jax, gan({ features: 4 }))).toThrow(
+      /gan.* trains a discriminator beside the model; use jaxFunction/,
+    );
     expect(() => jaxLoss(jax, parseLoss("l1 + 0.1*ssim@100"))).toThrow(/counts the steps of a trainer \(ssim\)/);
     const averaged = parseLoss("l1 + psnr(pooling=dataset)");
     expect(() => jaxLoss(jax, averaged)).toThrow(/l1 \+ psnr\(pooling=dataset\) has a term that is averaged before/);

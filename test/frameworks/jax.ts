@@ -3,7 +3,7 @@ import { Ops } from "../../packages/core/src/graph/ops.ts";
 import { JaxBackend } from "../../packages/core/src/jax/backend.ts";
 import type { JaxOperations } from "../../packages/core/src/jax/framework.ts";
 import { jaxLoss } from "../../packages/core/src/jax/index.ts";
-import { withLentOperations } from "../../packages/core/src/jax/lent.ts";
+import { withScopedOperations } from "../../packages/core/src/jax/scoped-operations.ts";
 import type { Tensor } from "../../packages/core/src/tensor.ts";
 import type { Framework, Numbers } from "./frameworks.ts";
 
@@ -35,7 +35,7 @@ export async function jaxJs(device: "wasm" | "webgpu"): Promise<Framework> {
     async compute(f, inputs) {
       const results: Record<string, jax.Array> = {};
       const given = inputs.map(toJax);
-      withLentOperations<jax.Array>(jax as JaxOperations<jax.Array>, (operations) => {
+      withScopedOperations<jax.Array>(jax as JaxOperations<jax.Array>, (operations) => {
         const made = Object.entries(f(new Ops(new JaxBackend<jax.Array>(operations)), given));
         for (const [name, result] of made) results[name] = result.ref;
         return given[0];

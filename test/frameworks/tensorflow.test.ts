@@ -275,7 +275,7 @@ describe("errors", () => {
   });
 
   test.each([
-    ["gan", "gan learns beside the model; use tfFunction with generatorLoss"],
+    ["gan", "gan trains a discriminator beside the model; use tfFunction with generatorLoss"],
     ["l1 + 0.1*mse@5", "counts the steps of a trainer (mse)"],
     ["l1 + 0.1*psnr(pooling=dataset)", "has a term that is averaged before it is reported"],
   ])("%s is refused", (spec, message) => {

@@ -56,13 +56,13 @@ describe("what cannot be compiled or run is told by its name", () => {
     ["input x", { x: ["n", -3, "h", "w"] }, mean, {}],
     ["input x", { x: ["n", 1.5, "h", "w"] }, mean, {}],
     ["input x", { x: ["n", 3, "", "w"] }, mean, {}],
-    ["what it returns", { x: ["n", 3, "h", "w"] }, () => undefined, {}],
-    ["what it returns", { x: ["n", 3, "h", "w"] }, async () => ({}), {}],
+    ["build", { x: ["n", 3, "h", "w"] }, () => undefined, {}],
+    ["build", { x: ["n", 3, "h", "w"] }, async () => ({}), {}],
     ["output m", { x: ["n", 3, "h", "w"] }, () => ({ m: 5 }), {}],
     ["output m", { x: ["n", 3, "h", "w"] }, () => ({ m: null }), {}],
     ["cores", { x: ["n", 3, "h", "w"] }, mean, { cores: 0 }],
     ["cores", { x: ["n", 3, "h", "w"] }, mean, { cores: 0.5 }],
-    ["patient", { x: ["n", 3, "h", "w"] }, mean, { patient: "yes" }],
+    ["noSpinning", { x: ["n", 3, "h", "w"] }, mean, { noSpinning: "yes" }],
   ])("%s: %o, %o, %o", async (name, inputs, build, options) => {
     const compiled = compile(inputs as never, build as never, options as never);
     await expect(compiled).rejects.toMatchObject({ code: "invalid-argument", message: expect.stringContaining(name) });

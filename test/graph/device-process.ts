@@ -22,7 +22,7 @@ const gain: Model = {
 
 const [output, target] = [randomTensor([1, 3, 72, 64], 1), randomTensor([1, 3, 72, 64], 2)];
 
-/** What runs on a device, each as numbers. */
+/** The programs that run on a device, each as numbers. */
 export const measurements: Readonly<Record<string, (device: Device) => Promise<readonly number[]>>> = {
   "value and gradient": async (device) => {
     const { value, grad } = await perceptual().valueAndGrad(output, target, { device });
@@ -62,7 +62,7 @@ export const measurements: Readonly<Record<string, (device: Device) => Promise<r
   },
 };
 
-/** What a process of its own prints: the driver has to be named before anything looks for one. Devices alternate, so that one leaves nothing for the other. */
+/** Prints the results of both devices, in a process of its own: the driver has to be named before anything looks for one. Devices alternate, so that one leaves nothing for the other. */
 export async function measureOnWebGpu(): Promise<void> {
   const probed = await probeDevice("webgpu");
   const numbers: Record<string, Record<Device, readonly number[]>> = {};
@@ -74,7 +74,7 @@ export async function measureOnWebGpu(): Promise<void> {
   await new Promise((resolve) => process.stdout.write(line, resolve));
 }
 
-/** What becomes of calls on a device that is not there, and of one on the CPU after them. */
+/** The results of calls on a missing device, and of one on the CPU after them. */
 export async function measureWithoutGpu(): Promise<void> {
   const probed = await probeDevice("webgpu");
   const refused: Record<string, { code?: string; message: string }> = {};

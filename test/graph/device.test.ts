@@ -18,7 +18,7 @@ const hasSoftwareGpu = existsSync(driver) && existsSync(loader);
 if (!hasSoftwareGpu)
   console.log("device: no software GPU here (chromium and libvulkan1 bring one), so WebGPU is not tested");
 
-/** What a function of the other file prints as its last line, in a process that finds this driver. */
+/** The last line that a function of the other file prints, in a process that finds this driver. */
 async function ask(name: string, driver: string) {
   const script = `import { ${name} } from "./test/graph/device-process.ts"; await ${name}(); process.exit();`;
   const { stdout } = await promisify(execFile)("npx", ["tsx", "--input-type=module", "-e", script], {

@@ -244,7 +244,7 @@ export function second<T>(o: Ops<T>, f: OpsCase["f"], inputs: readonly T[]): T[]
   return differentiate(o, total, inputs).gradients;
 }
 
-/** What an operation gives, by name: its value, and its derivatives as far as it has them. */
+/** The results of an operation, by name: its value, and its derivatives as far as it has them. */
 export function valueAndDerivatives<T>(o: Ops<T>, { f, order = 2 }: OpsCase, x: T[]): Record<string, T> {
   const outputs: Record<string, T> = { value: f(o, x) };
   if (order > 0) for (const [i, gradient] of first(o, f, x).entries()) outputs[`first${i}`] = gradient;

@@ -35,7 +35,7 @@ const networks: Record<string, Network> = {
   "pixel unshuffle": (o, x) => o.depthToSpace(o.conv2d(o.spaceToDepth(x, 2), weight(o, 4, 4, 3), { padding: 1 }), 2),
 };
 
-/** How far from its own place an input position changes the output of a network at least once, tried out on random numbers. */
+/** Measures the receptive field: the largest distance at which an input position changes the output of a network, on random numbers. */
 function measured(network: Network, size: number, { multiple, scale }: { multiple: number; scale: number }): number {
   const run = (x: Tensor) => network(reference, toFloat64(x));
   const image = randomTensor([1, 1, size, 4 * multiple], 1, 0.4, 0.6);

@@ -10,7 +10,7 @@ const scale = [2, -0.5, 3];
 const kernel = randomTensor([32, 3, 5, 5], 2, -0.2, 0.2);
 const alone = randomTensor([3, 1, 3, 3], 3, -0.2, 0.2);
 
-/** How often an operation stands in a model: each node's kind is a string of its own, with its length before it. */
+/** Counts the nodes of an operation in a model: each node's kind is a string of its own, with its length before it. */
 const count = (bytes: Uint8Array, opType: string) =>
   new TextDecoder("latin1").decode(bytes).split(`"${String.fromCharCode(opType.length)}${opType}`).length - 1;
 

@@ -11,7 +11,7 @@ const goldens = fileURLToPath(new URL("../goldens/formats/", import.meta.url));
 const text = (content: string): Uint8Array => new TextEncoder().encode(content);
 const joined = (...parts: Uint8Array[]): Uint8Array => Buffer.concat(parts);
 
-/** What Pillow 9.4 makes of the files of this folder, which it and Netpbm wrote, or which were put together by hand from the formats' descriptions. */
+/** The pixels that Pillow 9.4 reads from the files of this folder, which it and Netpbm wrote, or which were put together by hand from the formats' descriptions. */
 const pillow: Record<string, { shape: number[]; samples: number[] }> = JSON.parse(
   await readFile(join(goldens, "expected.json"), "utf8"),
 );
@@ -223,9 +223,7 @@ test.each([{ alpha: "composite" }, { alpha: "reject" }, { background: "red" }] a
   "Pillow's way drops alpha, and takes no %o",
   async (options) => {
     const file = text("P2 1 1 255 0");
-    await expect(decodeImage(file, { ...options, decode: "pillow" })).rejects.toThrow(
-      /drops alpha, so that it takes no/,
-    );
+    await expect(decodeImage(file, { ...options, decode: "pillow" })).rejects.toThrow(/drops alpha, so it takes no/);
     await decodeImage(file, options);
   },
 );

@@ -65,7 +65,7 @@ describe("a list of JSON lines", () => {
   });
 
   test.each([
-    ["{", /line 1 is no JSON/],
+    ["{", /line 1 is not JSON/],
     ["[1]", /line 1 must be an object/],
     ['{"output":"a"}', /line 1 has no target/],
     ['{"output":"a","target":"b","maks":"c"}', /"maks"; did you mean "mask"/],

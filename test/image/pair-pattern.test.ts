@@ -66,10 +66,10 @@ describe("a pattern", () => {
     ["={name}", /OUTPUT=TARGET is needed/],
     ["a.png=b.png", /one placeholder in common/],
     ["{a}.png={b}.png", /one placeholder in common/],
-    ["{a}{b}.png={a}.png", /two placeholders side by side/],
-    ["{a}*={a}", /two placeholders side by side/],
+    ["{a}{b}.png={a}.png", /two adjacent placeholders/],
+    ["{a}*={a}", /two adjacent placeholders/],
     ["{a b}.png={a b}.png", /letters, digits/],
-    ["{name.png={name}.png", /without its other half/],
+    ["{name.png={name}.png", /has an unmatched \{/],
   ])("%s is refused", (text, message) => {
     expect(() => readPattern(text)).toThrow(message);
   });

@@ -2,7 +2,7 @@ import { mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { nameFromBytes, systemPath } from "../../packages/reconloss/src/files.ts";
-import { describePassedOver, listFolder, listImages } from "../../packages/reconloss/src/image/listing.ts";
+import { describeIgnoredFiles, listFolder, listImages } from "../../packages/reconloss/src/image/listing.ts";
 import { pairFolders, pairPaths } from "../../packages/reconloss/src/image/pairs.ts";
 import { readImage } from "../../packages/reconloss/src/image/read.ts";
 import { temporaryFolder } from "../folder.ts";
@@ -73,11 +73,11 @@ describe("listFolder accounts for every file", () => {
     );
     await writeFile(join(folder, "sub", "picture.dat"), pgm);
     await writeFile(join(folder, "picture"), pgm);
-    const { images, passedOver } = await listFolder(folder);
+    const { images, ignoredFiles } = await listFolder(folder);
     expect(images).toEqual([...named, "picture", "sub/picture.dat"]);
-    expect(passedOver).toEqual({ ".txt": 2, ".json": 1, hidden: 2, "without extension": 1 });
-    expect(describePassedOver(passedOver)).toBe("2 .txt, 2 hidden, 1 .json, 1 without extension");
-    expect(describePassedOver({})).toBe("");
+    expect(ignoredFiles).toEqual({ ".txt": 2, ".json": 1, hidden: 2, "without extension": 1 });
+    expect(describeIgnoredFiles(ignoredFiles)).toBe("2 .txt, 2 hidden, 1 .json, 1 without extension");
+    expect(describeIgnoredFiles({})).toBe("");
   });
 
   test("a folder is listed once, under its own name where it has one, however many links lead to it", async () => {
@@ -86,10 +86,10 @@ describe("listFolder accounts for every file", () => {
     await symlink(join(folder, "z"), join(folder, "a link"));
     await symlink(outside, join(folder, "other"));
     await symlink(outside, join(folder, "same"));
-    const { images, passedOver } = await listFolder(folder);
+    const { images, ignoredFiles } = await listFolder(folder);
     expect(images).toHaveLength(2);
     expect(images).toContain("z/a.png");
-    expect(passedOver).toEqual({ "folder listed before": 2 });
+    expect(ignoredFiles).toEqual({ "folder listed before": 2 });
   });
 
   test("folders that all link to one another are listed in no time", async () => {
@@ -107,7 +107,10 @@ describe("listFolder accounts for every file", () => {
 
   test("both folders of a pairing are accounted for", async () => {
     const [outputs, targets] = [await folderOf("a.png", "log.txt"), await folderOf("a.png", "b.csv", "c.csv")];
-    expect((await pairFolders(outputs, targets)).passedOver).toEqual({ output: { ".txt": 1 }, target: { ".csv": 2 } });
+    expect((await pairFolders(outputs, targets)).ignoredFiles).toEqual({
+      output: { ".txt": 1 },
+      target: { ".csv": 2 },
+    });
   });
 });
 
@@ -135,7 +138,7 @@ describe.skipIf(process.platform !== "linux")("names that are not UTF-8", () => 
 });
 
 describe("pairFolders", () => {
-  /** What pairs with what, and who is left, by relative name. */
+  /** The pairs and the unpaired files, by relative name. */
   async function pairing(outputNames: string[], targetNames: string[]) {
     const [outputs, targets] = [await folderOf(...outputNames), await folderOf(...targetNames)];
     const { pairs, unpaired } = await pairFolders(outputs, targets);
@@ -242,7 +245,7 @@ describe("names that are not the same", () => {
   test("pair as a pattern says; what it does not ask for is counted", async () => {
     const outputs = await folderOf("Set5/baby_x4.png", "Set5/bird_x4.png", "Set5/baby_x2.png", "log.txt");
     const targets = await folderOf("Set5/baby.png", "Set5/bird.png", "Set14/comic.png");
-    const { pairs, unpaired, passedOver } = await pairPaths(outputs, targets, { pair: "{name}_x4.png={name}.png" });
+    const { pairs, unpaired, ignoredFiles } = await pairPaths(outputs, targets, { pair: "{name}_x4.png={name}.png" });
     expect(pairs).toEqual([
       ...["baby", "bird"].map((name) => ({
         ...{ name: `Set5/${name}_x4.png`, output: join(outputs, `Set5/${name}_x4.png`) },
@@ -251,7 +254,7 @@ describe("names that are not the same", () => {
     ]);
     const path = join(targets, "Set14/comic.png");
     expect(unpaired).toEqual([{ path, side: "target", reason: "no output that fits {name}_x4.png", group: "Set14" }]);
-    expect(passedOver).toEqual({ output: { ".txt": 1, "not in --pair": 1 }, target: {} });
+    expect(ignoredFiles).toEqual({ output: { ".txt": 1, "not in --pair": 1 }, target: {} });
     const none = pairPaths(outputs, targets, { pair: "{name}_x8.png={name}.png" });
     await expect(none).rejects.toMatchObject({
       code: "invalid-argument",
@@ -274,7 +277,7 @@ describe("names that are not the same", () => {
     await expect(pairPaths(await folderOf("c.png"), targets, { pair })).rejects.toThrow(
       'none of 1 outputs fits "{name}_x4.png", "{name}x4.png"; the first is c.png',
     );
-    await expect(pairPaths(targets, targets, { pair: [] })).rejects.toThrow("pair names no pattern");
+    await expect(pairPaths(targets, targets, { pair: [] })).rejects.toThrow("pair must not be empty");
     await expect(pairPaths(targets, targets, { pair: [1] as never })).rejects.toThrow("pair");
   });
 
@@ -297,12 +300,12 @@ describe("names that are not the same", () => {
   test("are left out on both sides by globs, and counted", async () => {
     const outputs = await folderOf("a.png", "thumbs/a.png", "a_mask.png");
     const targets = await folderOf("a.png", "b_mask.png");
-    const { pairs, unpaired, passedOver } = await pairPaths(outputs, targets, { exclude: ["*_mask.*", "thumbs/**"] });
+    const { pairs, unpaired, ignoredFiles } = await pairPaths(outputs, targets, { exclude: ["*_mask.*", "thumbs/**"] });
     expect(pairs.map(({ name }) => name)).toEqual(["a.png"]);
     expect(unpaired).toEqual([]);
-    expect(passedOver).toEqual({ output: { excluded: 2 }, target: { excluded: 1 } });
+    expect(ignoredFiles).toEqual({ output: { excluded: 2 }, target: { excluded: 1 } });
     await expect(pairPaths(outputs, targets, { exclude: ["**"] })).rejects.toThrow(
-      /output folder .* holds no image; passed over: 3 excluded/,
+      /output folder .* holds no image; ignored: 3 excluded/,
     );
   });
 });
@@ -320,7 +323,7 @@ describe("globs and single targets", () => {
     ]);
     expect(unpaired).toEqual([]);
     expect((await pairPaths(join(runs, "**"), runs)).pairs).toHaveLength(3);
-    expect((await pairPaths(join(runs, "r2/*"), join(runs, "r2"))).passedOver?.output).toEqual({ ".txt": 1 });
+    expect((await pairPaths(join(runs, "r2/*"), join(runs, "r2"))).ignoredFiles?.output).toEqual({ ".txt": 1 });
     await expect(pairPaths(join(runs, "*.jpg"), targets)).rejects.toThrow(/output .*\*\.jpg names no image/);
     // A folder whose name looks like a glob is that folder.
     const odd = await folderOf("x[1]/a.png");

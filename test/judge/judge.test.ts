@@ -374,20 +374,20 @@ test("--maps makes a folder for each method", async () => {
 });
 
 test.each([
-  [["a=x", "a=y", "--targets", "t"], "two methods are called a"],
-  [["a=", "--targets", "t"], "a=: where its outputs are is missing"],
+  [["a=x", "a=y", "--targets", "t"], "two methods are named a"],
+  [["a=", "--targets", "t"], "a=: the path of its outputs is missing"],
   [["=x", "--targets", "t"], "method 1 has no name"],
   [["a=x", "b=y"], "does not exist"],
   [["x"], "missing required argument 'targets': compare takes outputs and their targets"],
   [["x", "y", "z"], "with --targets; got x, y, z"],
-  [["x", "y", "--json", "--stream"], "--json and --stream both print"],
+  [["x", "y", "--json", "--stream"], "--json and --stream both write to standard output"],
   [["x", "y", "--json", "--json", "a.json"], "The option was given before"],
-  [["x", "y", "-m", "psnr(crop=scale)"], "which scale is not known"],
+  [["x", "y", "-m", "psnr(crop=scale)"], "the scale is not known"],
   [["x", "y", "--scale", "2", "--protocol", "sr-x4"], "scale 2 is not that of protocol sr-x4: 4"],
-  [["x", "y", "-m", "psnr as output"], "a metric cannot be called output: columns of files are called so"],
+  [["x", "y", "-m", "psnr as output"], "a metric cannot be named output: columns of files have this name"],
   [["x", "y", "-m", "l1, psnr as L1.p99"], "cannot be called L1.p99: that is a statistic of the map of l1"],
   [["x", "y", "-m", "psnr as A, ssim as a"], "A and a are two losses, whose names must differ"],
-  [["x", "y", "-m", "psnr as a<b"], 'it cannot be called "a<b"'],
+  [["x", "y", "-m", "psnr as a<b"], 'it cannot be named "a<b"'],
 ])("wrong use is refused: %j", async (args, message) => {
   const { code, stderr } = await run(["compare", ...args, ...(args.includes("--targets") ? ["--no-cache"] : [])]);
   expect(stderr).toContain(message);
@@ -506,6 +506,6 @@ test("an empty folder is refused with its name", async () => {
   await mkdir(path("empty"), { recursive: true });
   await writeFile(path("empty", "notes.txt"), "nothing");
   const { code, stderr } = await run(["compare", `e=${path("empty")}`, ...targets(), "-m", "l1"]);
-  expect(stderr).toContain(`output folder ${path("empty")} holds no image; passed over: 1 .txt`);
+  expect(stderr).toContain(`output folder ${path("empty")} holds no image; ignored: 1 .txt`);
   expect(code).toBe(2);
 });

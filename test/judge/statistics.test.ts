@@ -4,7 +4,7 @@ import { bootstrapInterval, meansWithoutOne, resampledMeans } from "../../packag
 import { normalBelow, normalBeyond, normalQuantile } from "../../packages/reconloss/src/judge/normal.ts";
 import { holm, wilcoxon } from "../../packages/reconloss/src/judge/wilcoxon.ts";
 
-/** What scipy makes of the same numbers and the same samples: test/judge/expected.py wrote it. */
+/** The results of scipy for the same numbers and samples, written by test/judge/expected.py. */
 const expected: {
   seed: number;
   resamples: number;
@@ -23,10 +23,15 @@ const expected: {
 } = JSON.parse(readFileSync(new URL("scipy.json", import.meta.url), "utf8"));
 
 /** The interval of a mean, and of what is made of it. */
-function intervalOf(values: readonly number[], confidence: number, say = (mean: number) => mean) {
+function intervalOf(values: readonly number[], confidence: number, toReported = (mean: number) => mean) {
   const [means] = resampledMeans([values], expected);
   const mean = values.reduce((a, b) => a + b, 0) / values.length;
-  return bootstrapInterval(say(mean), means.map(say), meansWithoutOne(values).map(say), confidence);
+  return bootstrapInterval(
+    toReported(mean),
+    means.map(toReported),
+    meansWithoutOne(values).map(toReported),
+    confidence,
+  );
 }
 
 function expectEnds(interval: readonly number[] | undefined, ends: readonly number[]) {

@@ -187,7 +187,7 @@ const colour: fc.Arbitrary<Pairing> = fc
 
 const side = fc.integer({ min: 1, max: 70 });
 const sceneNames = Object.keys(scenes);
-/** Where gradients nearly vanish, as in noise of less than a level and where steps cancel, their direction is that of rounding. */
+/** Cases whose gradients nearly vanish, as in noise of less than a level and where steps cancel: their direction is that of rounding. */
 const withDirections = ["random", "smooth", "constant"];
 
 /** Absolute errors bend at 0, and so does what is clamped there: where a pixel or window lies on the bend, rounding decides which side's gradient is right. */
@@ -425,7 +425,7 @@ describe("the MS-SSIM kernel has the definition's options", () => {
 });
 
 describe("the SSIMULACRA 2 kernel equals its definition", () => {
-  const { say: _, ...definition } = definitionOf(ssimulacra2());
+  const { toReported: _, ...definition } = definitionOf(ssimulacra2());
   const spec = definition.kernel!.spec;
 
   // One scale to five, odd sides; strips of at most 64 rows and tiles of 256 columns, of which the window reaches 4 beyond.

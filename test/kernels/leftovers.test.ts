@@ -80,7 +80,7 @@ const specs: Record<string, KernelSpec> = {
   },
 };
 
-/** What earlier work may leave: nothing, numbers of every size, and what is no number. */
+/** Contents that earlier work may leave in memory: nothing, numbers of every size, and what is no number. */
 const leftovers = [0, 1, -1, 0.5, 1e-3, 1e6, -1e30, 1e-42, Number.POSITIVE_INFINITY, Number.NaN];
 
 /** Two images alike, above with equal pixels; `dark`: also with black where the other is not. Formulas take other ways there. */

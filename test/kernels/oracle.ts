@@ -11,18 +11,18 @@ export interface Expected {
   map?: { data: Float64Array; shape: Shape };
 }
 
-/** What the definition gives for these images. */
+/** The results of the definition for these images. */
 export function expected(
   definition: Definition,
   output: Tensor,
   target = output,
-  wants = { grad: true, map: true },
+  requested = { grad: true, map: true },
 ): Expected {
   const result = evaluateDefinition(
     reference,
     definition,
     { output: toFloat64(output), target: toFloat64(target) },
-    wants,
+    requested,
   );
   const n = output.shape[0];
   return {

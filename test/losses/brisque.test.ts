@@ -16,7 +16,7 @@ const { cases } = JSON.parse(readFileSync(goldenFile("opencv/brisque.json"), "ut
   cases: { input: string; features: number[]; score: number }[];
 };
 
-/** Where Debian's package opencv-data has the published model. */
+/** The path of the published model in Debian's package opencv-data. */
 const published = "/usr/share/opencv4/quality/brisque_model_live.yml";
 
 /** JPEG leaves blocks flat, where OpenCV counts rounding errors as values of either sign: a twentieth of the pixels of one. */
@@ -147,8 +147,8 @@ test("a model from a file of OpenCV's gives the numbers of the model, and what i
     brisque(smooth, { model: given as Uint8Array }).value(photograph.image(0));
   expect(await scoreBy(bytes(yaml()))).toBe(await scoreBy(model));
   for (const [given, problem] of [
-    [bytes("no model"), "is no support vector machine of OpenCV"],
-    [bytes(yaml({ kernel: "LINEAR" })), "is no regression with a radial kernel"],
+    [bytes("no model"), "is not a support vector machine of OpenCV"],
+    [bytes(yaml({ kernel: "LINEAR" })), "is not a regression with a radial kernel"],
     [bytes(yaml({ alpha: "1, 2" })), "2 vectors must have 72 numbers, got 180"],
     [bytes(yaml({ alpha: "1, 2, x, 4, 5" })), "coefficients must be finite"],
     [{ ...model, coefficients: [] }, "there are no coefficients"],

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
-import type { Definition, OwnEvaluation, Wants } from "../../packages/core/src/definitions/definition.ts";
+import type { Definition, OwnEvaluation, Requested } from "../../packages/core/src/definitions/definition.ts";
 import { type DefinedValues, evaluateDefinition } from "../../packages/core/src/definitions/evaluate.ts";
 import { kernels } from "../../packages/core/src/engines/kernels.ts";
 import { type Float64Image, reference, toFloat64 } from "../../packages/core/src/graph/reference.ts";
@@ -49,15 +49,15 @@ describe.each(cases)(
     const target = randomTensor(shape, 2);
     const definition = loss.definition as Definition;
 
-    const wants = { grad: true, map: loss.hasMap };
+    const requested = { grad: true, map: loss.hasMap };
     const images = { output, target };
     let expected: DefinedValues<Float64Image>;
     beforeAll(() => {
       const inFloat64 = { output: toFloat64(output), target: toFloat64(target) };
-      expected = evaluateDefinition(reference, definition, inFloat64, wants);
+      expected = evaluateDefinition(reference, definition, inFloat64, requested);
     });
 
-    const expectEqual = (got: OwnEvaluation, { map }: Wants) => {
+    const expectEqual = (got: OwnEvaluation, { map }: Requested) => {
       expect(relativeError([got.value], expected.value.data)).toBeLessThan(1e-5);
       expect(relativeError(got.perImage, expected.perImage.data)).toBeLessThan(1e-5);
       expect(got.grad?.shape).toEqual(shape);
@@ -67,15 +67,18 @@ describe.each(cases)(
       expect(relativeError(got.map!.data, expected.map!.data)).toBeLessThan(1e-4);
     };
 
-    describe.each(enginesFor(definition, images, wants))("engine $name", (engine) => {
+    describe.each(enginesFor(definition, images, requested))("engine $name", (engine) => {
       test("value, gradient and map equal the float64 reference", async () => {
-        expectEqual(await evaluateBy(engine, definition, images, wants), wants);
+        expectEqual(await evaluateBy(engine, definition, images, requested), requested);
       });
     });
 
-    test.each([wants, { grad: true }])("what is asked of the loss, %j, equals the float64 reference", async (wants) => {
-      expectEqual(await loss.evaluate(output, target, wants), wants);
-    });
+    test.each([requested, { grad: true }])(
+      "what is asked of the loss, %j, equals the float64 reference",
+      async (requested) => {
+        expectEqual(await loss.evaluate(output, target, requested), requested);
+      },
+    );
 
     test.skipIf(rounds || detached)("the gradient equals finite differences", () => {
       const { grad } = expected;
@@ -106,7 +109,7 @@ describe.each(cases)(
     test("at once, without a promise: the same bits, where a kernel computes it", async () => {
       await ready();
       // The terms of the sums here have kernels.
-      if (loss.name !== "weighted" && kernels.refusal(definition, requestOf(images, wants)) !== undefined) {
+      if (loss.name !== "weighted" && kernels.refusal(definition, requestOf(images, requested)) !== undefined) {
         expect(() => loss.valueSync(output, target)).toThrow(`${loss.name}: cannot be evaluated at once`);
         return;
       }
@@ -150,9 +153,9 @@ describe.each(cases)(
           );
           continue;
         }
-        const wanted = await loss.evaluate(a.planes, b.planes, wants);
+        const wanted = await loss.evaluate(a.planes, b.planes, requested);
         for (const output of [a.pixels, await toImage(a.pixels)])
-          expect(await loss.evaluate(output, b.pixels, wants)).toEqual(wanted);
+          expect(await loss.evaluate(output, b.pixels, requested)).toEqual(wanted);
       }
     });
 

@@ -134,7 +134,7 @@ describe("contextual", () => {
 
   test.each([
     ["contextual(taps=none)", "taps must not be none"],
-    ["contextual(taps=image+image)", "names a tap twice"],
+    ["contextual(taps=image+image)", "lists a tap twice"],
     ["contextual(taps=relu9_1)", 'vgg19: there is no tap "relu9_1"'],
     ["contextual(positions=-1)", "option positions"],
   ])("%s is refused", (spec, message) => {

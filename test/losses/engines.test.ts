@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Wants } from "../../packages/core/src/definitions/definition.ts";
+import type { Requested } from "../../packages/core/src/definitions/definition.ts";
 import type { EngineName } from "../../packages/core/src/engines/index.ts";
 import { ReconlossError } from "../../packages/core/src/errors.ts";
 import { ready } from "../../packages/core/src/kernels/index.ts";
@@ -56,8 +56,8 @@ describe("at once, without a promise", () => {
     expect(() => l1().valueSync(output, target, { engine: "onnx" })).toThrow(
       "l1: cannot be evaluated at once: engine onnx takes a promise; use value, valueAndGrad or evaluate",
     );
-    const wants = { map: true } as Wants;
-    expect(() => l1().evaluateSync(output, target, wants)).toThrow("l1: maps take a promise; use map or evaluate");
+    const requested = { map: true } as Requested;
+    expect(() => l1().evaluateSync(output, target, requested)).toThrow("l1: maps take a promise; use map or evaluate");
   });
 
   test("bad input is refused as it is with a promise", async () => {

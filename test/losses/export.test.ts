@@ -22,7 +22,7 @@ async function expectSame(
   loss: Loss,
   bytes: Uint8Array,
   shape: Shape,
-  wants: { grad?: boolean; map?: boolean },
+  requested: { grad?: boolean; map?: boolean },
   weight?: Tensor,
 ) {
   const [output, target] = [randomTensor(shape, 1), randomTensor(shape, 2)];
@@ -31,8 +31,8 @@ async function expectSame(
     ...(loss.needsTarget ? { target } : {}),
     ...(weight ? { weight } : {}),
   });
-  const expected = await loss.evaluate(output, target, wants, { weight });
-  expect(Object.keys(got).sort()).toEqual(Object.keys({ value: 0, perImage: 0, ...wants }).sort());
+  const expected = await loss.evaluate(output, target, requested, { weight });
+  expect(Object.keys(got).sort()).toEqual(Object.keys({ value: 0, perImage: 0, ...requested }).sort());
   expect(got.value.dims).toEqual([1, 1, 1, 1]);
   expect(got.perImage.dims).toEqual([shape[0], 1, 1, 1]);
   const close = (a: ArrayLike<number>, b: ArrayLike<number>, tolerance: number) => {
@@ -44,11 +44,11 @@ async function expectSame(
   };
   close(got.value.data as Float64Array, [expected.value], 1e-5);
   close(got.perImage.data as Float64Array, expected.perImage, 1e-5);
-  if (wants.grad) {
+  if (requested.grad) {
     expect(got.grad.dims).toEqual(shape);
     close(got.grad.data as Float32Array, expected.grad!.data, 1e-4);
   }
-  if (wants.map) close(got.map.data as Float32Array, expected.map!.data, 1e-4);
+  if (requested.map) close(got.map.data as Float32Array, expected.map!.data, 1e-4);
 }
 
 describe("an exported loss gives the loss's numbers at any size", () => {
@@ -56,13 +56,13 @@ describe("an exported loss gives the loss's numbers at any size", () => {
     "%s",
     async (spec) => {
       const loss = parseLoss(spec);
-      const wants = { grad: true, ...(loss.hasMap ? { map: true } : {}) };
-      const bytes = await exportLoss(loss, wants);
+      const requested = { grad: true, ...(loss.hasMap ? { map: true } : {}) };
+      const bytes = await exportLoss(loss, requested);
       for (const shape of [
         [1, 3, 16, 20],
         [2, 3, 23, 17],
       ] as const)
-        await expectSame(loss, bytes, shape, wants);
+        await expectSame(loss, bytes, shape, requested);
     },
   );
 

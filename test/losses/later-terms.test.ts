@@ -101,10 +101,10 @@ describe("in a training", () => {
     };
     const { game, trainer } = make();
     const first = game.checkpoint();
-    const [said, saved]: [unknown[], Uint8Array[]] = [[], []];
+    const [recorded, saved]: [unknown[], Uint8Array[]] = [[], []];
     for (let step = 1; step <= 6; step++) {
       const taken = await trainer.step(output, target);
-      said.push(taken);
+      recorded.push(taken);
       saved.push(trainer.checkpoint());
       if (step <= 2) expect([taken.learned, game.checkpoint()]).toEqual([[{}], first]);
       else expect(taken.learned[0].real).toBeGreaterThan(0);
@@ -113,7 +113,7 @@ describe("in a training", () => {
     const { trainer: other } = make();
     for (const stop of [1, 2, 3, 4, 5]) {
       await other.restore(saved[stop - 1]);
-      for (let step = stop + 1; step <= 6; step++) expect(await other.step(output, target)).toEqual(said[step - 1]);
+      for (let step = stop + 1; step <= 6; step++) expect(await other.step(output, target)).toEqual(recorded[step - 1]);
       expect(other.checkpoint()).toEqual(saved[5]);
     }
   });

@@ -29,8 +29,8 @@ describe("lpips with seeded weights equals the official implementation", () => {
     losses.set(key, loss);
     const output = await readInput(golden.inputs.output as string);
     const target = await readInput(golden.inputs.target as string);
-    const wants = { grad: golden.gradient !== undefined, map: golden.map !== undefined };
-    const { value, perImage, terms, grad, map } = await loss.evaluate(output, target, wants);
+    const requested = { grad: golden.gradient !== undefined, map: golden.map !== undefined };
+    const { value, perImage, terms, grad, map } = await loss.evaluate(output, target, requested);
     expectValue(value, golden.expected as number, golden.tolerance);
     expectValue(perImage[0], golden.expected as number, golden.tolerance);
     for (const [layer, expected] of ((golden.perLayer as number[] | undefined) ?? []).entries()) {

@@ -10,7 +10,7 @@ import { enginesFor, evaluateBy } from "../engine.ts";
 import { seededDists, seededLpips, seededStateDict } from "../networks.ts";
 import { randomTensor } from "../random.ts";
 
-/** What holds for every loss that looks through a network, whatever the weights; they are seeded. Expected values: the float64 reference. */
+/** Properties of every loss with a network, for any weights; these are seeded. Expected values: the float64 reference. */
 const perceptualWeights = { weights: seededStateDict(vgg("vgg16").tensors(["pool3"])) };
 const losses: Record<string, { loss: () => Loss; least: number }> = {
   "lpips alex": { loss: () => lpips({ net: "alex" }, seededLpips("alex")), least: 31 },
@@ -41,14 +41,14 @@ describe.each(Object.entries(losses))("%s", (_, { loss: make, least }) => {
   });
 
   test("native value, terms, gradient and map equal the float64 reference", async () => {
-    const wants = { grad: true, map: loss.hasMap };
+    const requested = { grad: true, map: loss.hasMap };
     const definition = loss.definition as Definition;
     await definition.prepare?.();
     const images = { output: toFloat64(output), target: toFloat64(target) };
-    const expected = evaluateDefinition(reference, definition, images, wants);
-    const runs: OwnEvaluation[] = [await loss.evaluate(output, target, wants)];
-    for (const engine of enginesFor(definition, { output, target }, wants)) {
-      if (engine.name !== "reference") runs.push(await evaluateBy(engine, definition, { output, target }, wants));
+    const expected = evaluateDefinition(reference, definition, images, requested);
+    const runs: OwnEvaluation[] = [await loss.evaluate(output, target, requested)];
+    for (const engine of enginesFor(definition, { output, target }, requested)) {
+      if (engine.name !== "reference") runs.push(await evaluateBy(engine, definition, { output, target }, requested));
     }
     for (const got of runs) expectEqual(got, expected, loss.hasMap);
   });
@@ -65,8 +65,11 @@ describe.each(Object.entries(losses))("%s", (_, { loss: make, least }) => {
 
   test("a prepared target gives the same as the target", async () => {
     const prepared = await loss.prepareTarget(target);
-    const wants = { grad: true, map: loss.hasMap };
-    const [direct, reused] = [await loss.evaluate(output, target, wants), await loss.evaluate(output, prepared, wants)];
+    const requested = { grad: true, map: loss.hasMap };
+    const [direct, reused] = [
+      await loss.evaluate(output, target, requested),
+      await loss.evaluate(output, prepared, requested),
+    ];
     expect(relativeError([reused.value], [direct.value])).toBeLessThan(1e-6);
     expect(relativeError(reused.perImage, direct.perImage)).toBeLessThan(1e-6);
     expect(relativeError(reused.grad!.data, direct.grad!.data)).toBeLessThan(1e-5);
@@ -176,7 +179,7 @@ describe("specifications", () => {
     ["perceptual(taps=relu3_4)", 'vgg16: there is no tap "relu3_4"'],
     ["perceptual(taps=3*)", "option taps must be taps with weights"],
     ["perceptual(taps=relu1_1+)", "option taps must be taps with weights"],
-    ["perceptual(taps=relu1_1+relu1_1)", "names a tap twice"],
+    ["perceptual(taps=relu1_1+relu1_1)", "lists a tap twice"],
     ["lpips(net=resnet)", "option net must be alex | vgg | squeeze"],
     ["lpips(version=0.2)", "option version must be 0.1 | 0.0"],
   ])("%s is refused", (spec, message) => {

@@ -236,7 +236,7 @@ test("the published model is imported by its SHA-256, found, and anything else o
     "the SHA-256 is not that of the published niqe_pris_params.npz",
   );
   await expect(niqe(small, { model: other }).value(photograph)).rejects.toThrow(
-    "cov_pris_param is not there; it has: mu_pris_param",
+    "cov_pris_param is missing; it has: mu_pris_param",
   );
   if (!existsSync(parameters)) return;
   expect((await importWeights(parameters, "niqe", { env })).verified).toBe(true);

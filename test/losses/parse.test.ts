@@ -135,7 +135,7 @@ describe("the grammar", () => {
     ["__proto__", "syntax", /expected name/],
     ["l1(__proto__=1)", "invalid-argument", /unknown option "__proto__"/],
     ["l1(crop=1,CROP=2)", "syntax", /CROP is given twice/],
-    ["de2000(formula=76)", "syntax", /the name de2000 says formula already; write deltaE\(formula=76\)/],
+    ["de2000(formula=76)", "syntax", /the name de2000 already implies formula; write deltaE\(formula=76\)/],
     ["simm", "syntax", /did you mean "ssim"\?/],
     ["psrn", "syntax", /did you mean "psnr"\?/],
     ["lpip", "syntax", /did you mean "lpips"\?/],
@@ -209,7 +209,7 @@ describe("the grammar", () => {
       expect(sum.info.summary).toBe("weighted sum: mean absolute error; mean of the output");
     }
     for (const taken of ["ssim", "MS_SSIM", "mae"]) {
-      expect(() => parseLoss("l1", [own(taken)])).toThrow(/cannot be called ".*": there is ".*" already/);
+      expect(() => parseLoss("l1", [own(taken)])).toThrow(/cannot be named ".*": ".*" exists already/);
     }
   });
 
@@ -219,14 +219,14 @@ describe("the grammar", () => {
   });
 
   test.each(["my.loss", "two words", "1st", "constructor", "toString"])("a loss cannot be called %o", (name) => {
-    const told = {
+    const printed2 = {
       summary: "s",
       better: "lower",
       source: "s",
       options: {},
       define: () => ({ score: () => undefined }),
     };
-    expect(() => defineLoss({ ...told, name } as unknown as Parameters<typeof defineLoss>[0])).toThrow(
+    expect(() => defineLoss({ ...printed2, name } as unknown as Parameters<typeof defineLoss>[0])).toThrow(
       expect.objectContaining({ code: "invalid-argument", message: expect.stringContaining(`called "${name}"`) }),
     );
   });

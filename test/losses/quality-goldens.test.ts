@@ -84,7 +84,7 @@ function lossOf(id: string): Loss {
 }
 
 interface QualityCase extends GoldenCase {
-  /** How many entries of the official gradient are NaN or infinite. */
+  /** The number of entries of the official gradient that are NaN or infinite. */
   gradientNonFinite?: number;
   /** The gradient of the official function where the root's slope at 0 counts as 0. */
   gradientSqrt0?: Summary & { maxAbs: number };
@@ -120,8 +120,8 @@ describe("official numbers: quality", () => {
     }
     if (inFloat64.includes(id)) {
       const images = { output: toFloat64(output), target: toFloat64(target) };
-      const wants = { grad: golden.gradientSummary !== undefined };
-      const exact = evaluateDefinition(reference, loss.definition as Definition, images, wants);
+      const requested = { grad: golden.gradientSummary !== undefined };
+      const exact = evaluateDefinition(reference, loss.definition as Definition, images, requested);
       expectValue(exact.value.data[0], golden.expected as number, golden.tolerance);
       if (exact.grad) expectGradient(toTensor(exact.grad), withGradient(golden));
       expectValue(got.value, golden.expected as number, { abs: 1e-5 });

@@ -7,7 +7,7 @@ import { Tensor } from "../../packages/core/src/tensor.ts";
 import { mapTensor } from "../golden.ts";
 import { randomTensor } from "../random.ts";
 
-/** What presets of the measures of quality without official numbers change, by their formulas. */
+/** The options that presets without official numbers change, by their formulas. */
 
 const [output, target] = [1, 2].map((seed) => randomTensor([1, 1, 13, 16], seed));
 const value = (spec: string, a = output, b = target) => parseLoss(spec).value(a, b);

@@ -11,9 +11,9 @@ import { mapTensor } from "../golden.ts";
 import { randomTensor } from "../random.ts";
 
 /** Every option of every loss that says which values images have, at a value that files contradict. */
-const saying = { dataRange: "255", range: "signed", low: "-1" };
+const declaring = { dataRange: "255", range: "signed", low: "-1" };
 const contradicting = lossFactories.flatMap(({ info: { name, options } }) =>
-  Object.entries(saying).flatMap(([option, value]) =>
+  Object.entries(declaring).flatMap(([option, value]) =>
     Object.hasOwn(options, option) ? [`${name}(${option}=${value})`] : [],
   ),
 );
@@ -33,7 +33,7 @@ describe("images from files are in [0, 1]", () => {
   test.each(contradicting)("compare and train refuse %s before any work", async (spec) => {
     const refusal = expect.objectContaining({
       code: "invalid-argument",
-      message: expect.stringMatching(/are read as \[0, 1\]; leave the option out/),
+      message: expect.stringMatching(/are read as \[0, 1\]; omit the option/),
     });
     const pair = { name: "a", output: "/no/such/output.png", target: "/no/such/target.png" };
     for (const loss of [parseLoss(spec), weighted([[0.5, parseLoss(spec)]])]) {

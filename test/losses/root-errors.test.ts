@@ -80,9 +80,9 @@ test("dssim is (1 - ssim) / 2 in value, gradient and map, whatever the options",
     ["scene_noise", "scene"].map((name) => readGoldenImage(`inputs/${name}.png`)),
   );
   for (const options of ["", "(preset=torchmetrics)", "(channels=y-bt601,crop=4)", "(preset=ssim.m)"]) {
-    const wants = { grad: true, map: true };
+    const requested = { grad: true, map: true };
     const [s, d] = await Promise.all(
-      ["ssim", "dssim"].map((name) => parseLoss(name + options).evaluate(output, target, wants)),
+      ["ssim", "dssim"].map((name) => parseLoss(name + options).evaluate(output, target, requested)),
     );
     expect(d.value).toBeCloseTo((1 - s.value) / 2, 7);
     const most = Math.max(...s.grad!.data.map(Math.abs));

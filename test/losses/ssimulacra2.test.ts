@@ -13,7 +13,7 @@ const inFloat64: Record<string, number> = { "ssimulacra2/flat_a-flat_b": 92.453 
 
 const loss = ssimulacra2();
 
-/** What the authors' program prints, of `ssimulacra2.json`: it computes in float32 with a recursive Gaussian, so the tolerance is a few hundredths. */
+/** The numbers that the authors' program prints, of `ssimulacra2.json`: it computes in float32 with a recursive Gaussian, so the tolerance is a few hundredths. */
 describe("official numbers: ssimulacra2", () => {
   test.each(goldenCases("ssimulacra2").map((golden) => [golden.id, golden] as const))("%s", async (id, golden) => {
     const { inputs, expected, tolerance } = golden;

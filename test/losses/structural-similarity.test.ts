@@ -48,13 +48,13 @@ describe("numbers where the rules of implementations part: odd sides, halves, pa
   test.each(cases)("$spec of $shape", async ({ spec, shape, expected, places = [], gradient = [] }) => {
     const loss = parseLoss(spec);
     const { output, target } = images(shape);
-    const wants = { grad: places.length > 0 };
-    const got = await loss.evaluate(output, target, wants);
+    const requested = { grad: places.length > 0 };
+    const got = await loss.evaluate(output, target, requested);
     expect(Math.abs(got.value - expected)).toBeLessThan(2 * tolerance * Math.max(1, expected));
     // The float64 backend is slow; on small images both are shown to agree.
     if (output.data.length > 100_000) return;
     const pair = { output: toFloat64(output), target: toFloat64(target) };
-    const exact = evaluateDefinition(reference, loss.definition as Definition, pair, wants);
+    const exact = evaluateDefinition(reference, loss.definition as Definition, pair, requested);
     expect(Math.abs(exact.value.data[0] - expected)).toBeLessThan(tolerance * Math.max(1, expected));
     const largest = Math.max(...(got.grad?.data.map(Math.abs) ?? []));
     for (const [n, [channel, row, column]] of places.entries()) {

@@ -6,7 +6,7 @@ import { randomTensor } from "../random.ts";
 const [n, h, w] = [2, 24, 29];
 const [output, target] = [randomTensor([n, 3, h, w], 1), randomTensor([n, 3, h, w], 2)];
 
-/** What of a map lies within borders of rows and columns. */
+/** The part of a map within borders of rows and columns. */
 function inner({ data, shape }: Tensor, [top, bottom]: number[], [left, right]: number[]): Tensor {
   const [height, width] = [shape[2] - top - bottom, shape[3] - left - right];
   const cut = new Float32Array(n * height * width);

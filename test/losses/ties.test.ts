@@ -25,7 +25,7 @@ function image(kind: Kind, seed: number): Tensor {
   return Tensor.from(data, [1, 3, side, side]);
 }
 
-/** How far the gradients of float32 and float64 are apart at each pixel, relative to the largest. */
+/** The difference between the gradients of float32 and float64 at each pixel, relative to the largest. */
 async function differences(kind: Kind): Promise<number[]> {
   const loss = lpips({ net: "squeeze" }, seededLpips("squeeze"));
   const [output, target] = [image(kind, 1), image("noise", 2)];

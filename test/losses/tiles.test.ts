@@ -109,8 +109,8 @@ describe("what is computed in tiles", () => {
 
   it("is the value alone: a gradient or a map takes the whole image", async () => {
     const loss = limited(lpips({}, seededLpips("alex")), 430 * 61);
-    for (const wants of [{ grad: true }, { map: true }]) {
-      const evaluation = await loss.evaluate(output, target, wants);
+    for (const requested of [{ grad: true }, { map: true }]) {
+      const evaluation = await loss.evaluate(output, target, requested);
       expect(evaluation.tiles).toBeUndefined();
       expect(evaluation.grad ?? evaluation.map).toBeDefined();
     }

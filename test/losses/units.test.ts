@@ -142,10 +142,10 @@ describe.each(cases)("$name $options", (tested) => {
   const target = mapTensor(output, (value, i) => 0.75 * value + 0.25 * other.data[i]);
 
   const plain = make(1);
-  const wants = { grad: true, map: plain.hasMap };
+  const requested = { grad: true, map: plain.hasMap };
   let expected: Evaluation;
   beforeAll(async () => {
-    expected = await plain.evaluate(output, target, wants);
+    expected = await plain.evaluate(output, target, requested);
   });
 
   const isFirst = cases.find((other) => powers(other) === powers(tested)) === tested;
@@ -163,9 +163,9 @@ describe.each(cases)("$name $options", (tested) => {
       const slope = errorOf(got.grad!.data, expected.grad!.data, scale ** (degree - 1));
       expect(slope, `${path}: gradient`).toBeLessThan(2e-4);
     };
-    const got = await loss.evaluate(a, b, wants);
+    const got = await loss.evaluate(a, b, requested);
     check("as it runs", got);
-    const [first] = enginesFor(definition, { output: a, target: b }, wants);
+    const [first] = enginesFor(definition, { output: a, target: b }, requested);
     if (first !== onnx) {
       check("on ONNX Runtime", await evaluateBy(onnx, definition, { output: a, target: b }, { grad: true }));
     }

@@ -16,7 +16,7 @@ import { randomTensor } from "../random.ts";
 import { tinyDiscriminator } from "../tiny-discriminator.ts";
 
 /**
- * What holds of every loss under a weight. Expected values: the float64 reference, finite differences of it, the same loss of a part of the
+ * Properties of every loss under a weight. Expected values: the float64 reference, finite differences of it, the same loss of a part of the
  * images, and the formulas of the definitions written out.
  */
 interface Case {
@@ -419,7 +419,7 @@ describe.each(cases)("$name", ({ make, least, multiplies = false, byPixel = fals
   });
 });
 
-/** What lies in rows [2, 6) and columns [1, 5) of images. */
+/** Crops rows [2, 6) and columns [1, 5) of images. */
 function part({ data, shape: [n, c, h, w] }: Tensor): Tensor {
   const kept = Array.from(data.keys()).filter((i) => {
     const [row, column] = [Math.floor(i / w) % h, i % w];

@@ -45,7 +45,7 @@ function differing(a: PreparedImage, b: PreparedImage): number {
   ).length;
 }
 
-/** The number of pixels that differ, before and after anti-aliasing was passed over. */
+/** The number of pixels that differ, before and after anti-aliasing was ignored. */
 function left(output: PreparedImage, target: PreparedImage): [before: number, after: number] {
   const { images, count } = withoutAntialiasing({ output, target });
   const [before, after] = [differing(output, target), differing(images.output, images.target)];
@@ -59,7 +59,7 @@ describe("withoutAntialiasing", () => {
     ["an edge that moved by 0.4", slope(0), slope(0.4)],
     ["a disc that moved by a quarter", disc(16, 16), disc(16.25, 16)],
     ["a disc that moved by 0.2 both ways", disc(16, 16), disc(15.8, 16.2)],
-  ])("passes over %s of a pixel", (_, a, b) => {
+  ])("ignores %s of a pixel", (_, a, b) => {
     const [before, after] = left(a, b);
     expect(before).toBeGreaterThan(20);
     // Where the outline runs along the pixels, the border of the picture cuts it, or its soft part touches no flat area, the detector finds no edge.

@@ -67,7 +67,7 @@ describe("Moments", () => {
     expect(() => moments.statistics()).toThrow(/at least 2 images, got 0/);
     moments.update(rows([0]));
     expect(() => moments.statistics()).toThrow(/at least 2 images, got 1/);
-    expect(() => moments.update(Tensor.full([1, 4, 1, 1], 0))).toThrow(/have 4 values, but those before had 9/);
+    expect(() => moments.update(Tensor.full([1, 4, 1, 1], 0))).toThrow(/have 4 values, but earlier ones had 9/);
     expect(() => moments.update(Tensor.full([1, 9, 2, 2], 0))).toThrow(/1x9x2x2/);
     expect(() => moments.update(Tensor.full([2, 9, 1, 1], Number.NaN))).toThrow(/image 0 has a feature that is NaN/);
     const other = new Moments();

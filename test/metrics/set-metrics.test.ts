@@ -101,7 +101,7 @@ test.each(ofBoth)("%s refuses features of different lengths", async (_, compute)
   await expect(compute(rowsOf(vectors(8, 3, 1)), rowsOf(vectors(8, 4, 2)))).rejects.toMatchObject({ code: "shape" });
 });
 
-/** What each gives of a set and itself, by its definition; of kid and fid-infinity that is no fixed number. */
+/** The value of each for a set and itself, by its definition; of kid and fid-infinity that is no fixed number. */
 const ofItself: Record<string, number> = { pr: 1, prdc: 1, mifid: 0, mmd: 0, "class-fid": 0 };
 
 test.each(Object.entries(ofItself))("%s of a set with itself is %d", async (name, expected) => {
@@ -225,7 +225,7 @@ describe("the Vendi score", () => {
 
   test("refuses what has no direction, and a sigma of the other kernel", async () => {
     await expect(vendiScore(rowsOf([[0, 0]]))).rejects.toThrow(/have no direction/);
-    await expect(vendiScore(rowsOf([[1, 0]]), { sigma: 3 })).rejects.toThrow(/sigma is of the rbf kernel/);
+    await expect(vendiScore(rowsOf([[1, 0]]), { sigma: 3 })).rejects.toThrow(/sigma applies only to the rbf kernel/);
   });
 });
 

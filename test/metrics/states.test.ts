@@ -51,7 +51,7 @@ function shards(count: number): [first: number, end: number][] {
 const within = ([first, end]: readonly [number, number]) =>
   readable.filter((i) => i >= first * blockImages && i < end * blockImages);
 
-/** What a worker hands on: the bytes of the state of one shard, which read its images in batches of its own. */
+/** The result of a worker: the bytes of the state of one shard, which read its images in batches of its own. */
 async function momentsPart(range: readonly [number, number]): Promise<Uint8Array> {
   const indices = within(range);
   return saveState(await momentsOf(rowsOf(indices), indices, range));
@@ -147,10 +147,10 @@ describe("states refuse", () => {
 
   test("blocks and images that are there twice, and say which", () => {
     const pair = mergeStates([block(4), block(5)]);
-    expect(() => pair.merge(block(5))).toThrow("block 5 of the images are there twice");
-    expect(() => block(4).merge(pair)).toThrow("block 4 of the images are there twice");
-    expect(() => mergeStates([rows(3, 9), rows(1, 9)])).toThrow("image 9 is there twice");
-    expect(() => rows(3, 3)).toThrow("image 3 is there twice");
+    expect(() => pair.merge(block(5))).toThrow("block 5 of the images occur twice");
+    expect(() => block(4).merge(pair)).toThrow("block 4 of the images occur twice");
+    expect(() => mergeStates([rows(3, 9), rows(1, 9)])).toThrow("image 9 occurs twice");
+    expect(() => rows(3, 3)).toThrow("image 3 occurs twice");
   });
 
   test("statistics where blocks are missing", () => {
@@ -166,7 +166,7 @@ describe("states refuse", () => {
     expect(() => mergeStates([])).toThrow(/at least one/);
     const longer = new MomentsState();
     longer.add(1, Tensor.full([2, dimension + 1, 1, 1], 0));
-    expect(() => block(0).merge(longer)).toThrow(/features of block 1 have 4 values, but those before had 3/);
+    expect(() => block(0).merge(longer)).toThrow(/features of block 1 have 4 values, but earlier ones had 3/);
     expect(() => new MomentsState().add(0, Tensor.full([blockImages + 1, 2, 1, 1], 0))).toThrow(
       /cannot have 65 images/,
     );
@@ -232,7 +232,7 @@ describe("a file of a state", () => {
   }
 
   test.each<[string, RegExp, ReturnType<typeof moments>]>([
-    ["of another program", /is no state of a metric: its format is not said/, [{ a: f64(1) }, {}]],
+    ["of another program", /is not a state of a metric: its format is missing/, [{ a: f64(1) }, {}]],
     [
       "of a later version",
       /its format is reconloss state 2, not reconloss state 1/,
@@ -240,9 +240,9 @@ describe("a file of a state", () => {
     ],
     ["of another kind", /holds the unknown state images/, moments("[]", {}, { state: "images" })],
     ["with other blocks", /has blocks of 32 images, not of 64/, moments("[]", {}, { blockImages: "32" })],
-    ["whose nodes are no list", /its list of nodes is none/, moments("{}")],
+    ["whose nodes are no list", /its list of nodes is not a list/, moments("{}")],
     ["whose nodes are no JSON", /its list of nodes is not JSON/, moments("[")],
-    ["whose nodes are no numbers", /its list of nodes is none/, moments('[["0",1,2]]')],
+    ["whose nodes are no numbers", /its list of nodes is not a list/, moments('[["0",1,2]]')],
     ["that lacks a tensor", /has no tensor 0\/0\/mean/, moments("[[0,0,2]]")],
     [
       "of another type",
@@ -265,7 +265,7 @@ describe("a file of a state", () => {
       /block 0 cannot have 999 images/,
       moments("[[0,0,999]]", { "0/0/mean": f64(1), "0/0/scatter": f64(1) }),
     ],
-    ["with a block twice", /block 3 of the images are there twice/, moments("[[1,1,0],[0,3,0]]")],
+    ["with a block twice", /block 3 of the images occur twice/, moments("[[1,1,0],[0,3,0]]")],
     ["with a node beyond all", /there is no block 1 of level 9007199254740991/, moments("[[9007199254740991,1,0]]")],
     ["of rows whose places are missing", /has no tensor places/, [{}, { format: "reconloss state 1", state: "rows" }]],
     [

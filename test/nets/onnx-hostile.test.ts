@@ -171,7 +171,7 @@ describe("tensors", () => {
         tensor.name = `\u001b[2J${"x".repeat(1000)}`;
         tensor.dims = [1n];
       }),
-      /which nothing gives$/,
+      /which no node computes$/,
     ],
   ])("%s", (_, bytes, problem) => {
     expect(errorOf(bytes)).toEqual(refused(problem));
@@ -200,14 +200,14 @@ describe("graphs", () => {
       /take x, which is computed from it/,
     ],
     [
-      "an input that nothing gives",
+      "an input that no node computes",
       () => onnxFile([relu("nothing", "x"), last], { w3 }),
-      /Relu \(Relu0\) take nothing, which nothing gives/,
+      /Relu \(Relu0\) take nothing, which no node computes/,
     ],
     [
-      "an output that nothing gives",
+      "an output that no node computes",
       () => onnxFile([relu("image", "x"), last], { w3 }, { outputs: ["other"] }),
-      /has the output other, which nothing gives/,
+      /has the output other, which no node computes/,
     ],
     ["a name for two values", () => onnxFile([relu("image", "x"), relu("image", "x"), last], { w3 }), /gives x twice/],
     [

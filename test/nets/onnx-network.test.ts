@@ -25,7 +25,7 @@ import { halfBits } from "../../packages/core/src/weights/elements.ts";
 import { randomTensor } from "../random.ts";
 import { type FileOptions, foreignNetwork, type Node, type Numbers, onnxFile, weights } from "./onnx-files.ts";
 
-/** What ONNX Runtime makes of an image by a file. */
+/** The output of ONNX Runtime for an image and a model file. */
 async function runFile(bytes: Uint8Array, image: Tensor): Promise<Tensor> {
   const session = await (await loadRuntime()).createSession(bytes, { device: "cpu" });
   const feeds = { [session.inputs[0].name]: { data: image.data, dims: image.shape } };
@@ -384,7 +384,7 @@ describe("what cannot be trained is refused, and named", () => {
     [
       "an operator",
       file(["Erf", ["image"], ["x"]]),
-      /^net\.onnx uses the operator Erf \(Erf0\), by which training cannot pass gradients$/,
+      /^net\.onnx uses the operator Erf \(Erf0\), which have no gradient here$/,
     ],
     [
       "several, of attention",
@@ -396,10 +396,10 @@ describe("what cannot be trained is refused, and named", () => {
       ),
       /the operators MatMul \(MatMul1\), Softmax \(Softmax2\), Transpose \(Transpose0\), by which/,
     ],
-    ["no file", Uint8Array.of(1, 2, 3), /is no ONNX model, or a damaged one/],
-    ["a truncated file", foreignNetwork().slice(0, 700), /is no ONNX model, or a damaged one/],
+    ["no file", Uint8Array.of(1, 2, 3), /is not an ONNX model, or is damaged/],
+    ["a truncated file", foreignNetwork().slice(0, 700), /is not an ONNX model, or is damaged/],
     ["an empty file", new Uint8Array(), /is no ONNX model/],
-    ["nothing to train", onnxFile([["Relu", ["image"], ["output"]]]), /has nothing that training could change/],
+    ["nothing to train", onnxFile([["Relu", ["image"], ["output"]]]), /has no parameters that training could change/],
     ["vectors", onnxFile([["Identity", ["image"], ["x"]], last], { w3 }, { dims: ["n", 3] }), /takes image of 2 axes/],
     [
       "four channels",

@@ -19,7 +19,7 @@ async function saved(bytes: Uint8Array): Promise<string> {
   return path;
 }
 
-/** What is expected at each place of a model's input, from its definition: ((white * x) - mean) / std of the channel that belongs there. */
+/** The expected values of a model's input, from its definition: ((white * x) - mean) / std of the channel that belongs there. */
 function expected(
   image: Tensor,
   { white = 1, mean = [0, 0, 0], std = [1, 1, 1], bgr = false, nhwc = false },

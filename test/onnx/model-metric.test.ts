@@ -91,7 +91,10 @@ describe("a model of two inputs is a column of compare", () => {
     const path = join(folder, `exported-${spec.length}.onnx`);
     expect((await run(["export", spec, "-o", path])).code).toBe(0);
     const several = await compare("-m", spec, "--metric-model", `mine=${path},better=higher`);
-    expect([several.code, several.stderr]).toEqual([2, expect.stringMatching(/has \d outputs; say which, as output=/)]);
+    expect([several.code, several.stderr]).toEqual([
+      2,
+      expect.stringMatching(/has \d outputs; choose one, as output=/),
+    ]);
     const { pairs } = await json("-m", spec, "--metric-model", `mine=${path},better=higher,output=value`);
     for (const { values } of pairs) expect(values.mine).toBeCloseTo(values[spec], 4);
   });
@@ -290,7 +293,7 @@ describe("what does not fit is refused in words", () => {
     [
       "no direction",
       async () => `mine=${await saved(absolute())}`,
-      /mine: say where better values lie, as better=lower or better=higher/,
+      /mine: say which values are better, as better=lower or better=higher/,
     ],
     [
       "another direction",
@@ -311,13 +314,13 @@ describe("what does not fit is refused in words", () => {
     [
       "a name that a loss has",
       async () => `SSIM=${await saved(absolute())},better=lower`,
-      /cannot be called "SSIM": there is "ssim" already/,
+      /cannot be named "SSIM": "ssim" exists already/,
     ],
-    ["another name of a loss", async () => `mae=${await saved(absolute())},better=lower`, /cannot be called "mae"/],
+    ["another name of a loss", async () => `mae=${await saved(absolute())},better=lower`, /cannot be named "mae"/],
     [
       "a name that nothing could ask for",
       async () => `a+b=${await saved(absolute())},better=lower`,
-      /a metric cannot be called "a\+b"/,
+      /a metric cannot be named "a\+b"/,
     ],
     [
       "three inputs",
@@ -334,7 +337,7 @@ describe("what does not fit is refused in words", () => {
     [
       "closeness to the target of a model of two",
       async () => `mine=${await saved(absolute())},better=target`,
-      /better=target is of models of one image/,
+      /better=target applies only to models of one image/,
     ],
     [
       "an input that there is not",
@@ -344,7 +347,7 @@ describe("what does not fit is refused in words", () => {
     [
       "a size of a model that leaves it open",
       async () => `mine=${await saved(absolute())},better=lower,resize=clean`,
-      /mine: to what size, say as size=224/,
+      /mine: the model does not fix the size of its images; set it, as size=224/,
     ],
     [
       "another size than the model's",

@@ -10,7 +10,7 @@ interface Golden {
   readonly levels: readonly number[];
 }
 
-/** What Pillow itself gave: `by` says which version and call, `input` the image. */
+/** The results of Pillow itself: `by` has the version and the call, `input` the image. */
 const { cases }: { cases: Golden[] } = JSON.parse(readFileSync(new URL("pillow.json", import.meta.url), "utf8"));
 
 const level = (i: number) => (i * i * 7 + i * 31 + Math.floor(i / 5) * 53) % 256;

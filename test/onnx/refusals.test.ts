@@ -35,12 +35,7 @@ const flat = (name: string) => ({
 
 describe("what does not fit is refused with what the model has, and what was typed", () => {
   test.each<[string, Uint8Array, Parameters<typeof onnxExtractor>[1], RegExp]>([
-    [
-      "an open size",
-      echoModel(["n", 3, "h", "w"]),
-      {},
-      /leaves the size of its images open; give the size, as size=224/,
-    ],
+    ["an open size", echoModel(["n", 3, "h", "w"]), {}, /does not fix the size of its images; set it, as size=224/],
     ["another size than the model's", echoModel(["n", 3, 8, 9]), { size: 8 }, /takes images of 8x9, not of 8x8/],
     [
       "another order than the model's",
@@ -72,7 +67,7 @@ describe("what does not fit is refused with what the model has, and what was typ
       "several outputs",
       writeModel([image], [flat("one"), flat("two")]),
       { size: 8 },
-      /has 2 outputs; say which, as output=one: one float32 \[n, values\], two/,
+      /has 2 outputs; choose one, as output=one: one float32 \[n, values\], two/,
     ],
     [
       "an output that there is not",
@@ -139,7 +134,7 @@ describe("what does not fit is refused with what the model has, and what was typ
     ["size", /option preset must be none \| dinov2 \| clip, got "size"/],
     ["size=5,", /--input "size=5,": options are written name=value, got ""/],
     ["size=5,size=6", /--input "size=5,size=6": option size is given twice/],
-    ["shorter=256", /option shorter is of crop=center, and crop is none/],
+    ["shorter=256", /option shorter applies only to crop=center, but crop is none/],
     ["size=224,crop=center,shorter=200", /option shorter must be at least the size, 224x224, got 200/],
     ["size=224x336,crop=square", /crop=square needs a square size, got 224x336/],
   ])("--input %s", async (input, message) => {
@@ -148,16 +143,19 @@ describe("what does not fit is refused with what the model has, and what was typ
   });
 
   test.each([
-    [["--network", "inception-fid", "--input", "size=5"], /input is of ONNX files; network inception-fid is fed/],
-    [["--network", "tiny", "--input", "size=5"], /input is of ONNX files; network tiny is fed/],
+    [
+      ["--network", "inception-fid", "--input", "size=5"],
+      /input applies only to ONNX files; network inception-fid always gets/,
+    ],
+    [["--network", "tiny", "--input", "size=5"], /input applies only to ONNX files; network tiny always gets/],
     [
       ["--network", "a.onnx", "--checkpoint", "b.onnx"],
-      /a checkpoint is of networks that are known by name; a\.onnx has its own/,
+      /a checkpoint applies only to networks known by name; a\.onnx has its own/,
     ],
-    [["--network", "a.onnx", "--key", "ema"], /key is of checkpoints of Inception, and network is a\.onnx/],
+    [["--network", "a.onnx", "--key", "ema"], /key applies only to checkpoints of Inception, but network is a\.onnx/],
     [
       ["--network", "dinov2", "--checkpoint", "b.onnx", "--input", "clip"],
-      /network is dinov2, and the input is that of clip/,
+      /network is dinov2, but the input is that of clip/,
     ],
   ])("%j", async (args, message) => {
     expect(await distribution(...args)).toMatchObject({ code: 2, stderr: expect.stringMatching(message) });
@@ -180,7 +178,7 @@ describe("what does not fit is refused with what the model has, and what was typ
       "--resize",
       "legacy-pytorch",
     );
-    expect([code, stderr]).toEqual([2, expect.stringMatching(/resizer is legacy-pytorch, and network .* has clean/)]);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/resizer is legacy-pytorch, but network .* has clean/)]);
   });
 });
 
@@ -196,15 +194,19 @@ describe("files that are no such model are told by their path, and the exit code
     return toBinary(ModelProtoSchema, model);
   };
   test.each<[string, () => Uint8Array | string, RegExp, number?]>([
-    ["cut off", () => bytes.slice(0, -40), /is no ONNX model, or a damaged one|is no model that runs/],
-    ["empty", () => new Uint8Array(0), /is no ONNX model, or a damaged one/],
-    ["text", () => "import torch\n", /is no ONNX model, or a damaged one/],
+    [
+      "cut off",
+      () => bytes.slice(0, -40),
+      /is not an ONNX model, or is damaged|is not a model that ONNX Runtime can run/,
+    ],
+    ["empty", () => new Uint8Array(0), /is not an ONNX model, or is damaged/],
+    ["text", () => "import torch\n", /is not an ONNX model, or is damaged/],
     [
       "a checkpoint of PyTorch",
       () => Uint8Array.from([0x50, 0x4b, 3, 4, 0, 0, 0, 0]),
-      /is no ONNX model, or a damaged one/,
+      /is not an ONNX model, or is damaged/,
     ],
-    ["a graph without outputs", () => message(() => {}), /is no ONNX model, or a damaged one/],
+    ["a graph without outputs", () => message(() => {}), /is not an ONNX model, or is damaged/],
     [
       "operations of one's own",
       () => {
@@ -221,7 +223,7 @@ describe("files that are no such model are told by their path, and the exit code
         );
         return model;
       },
-      /is no model that runs: .*Own/s,
+      /is not a model that ONNX Runtime can run: .*Own/s,
     ],
     [
       "an input of texts",

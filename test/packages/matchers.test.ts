@@ -11,7 +11,7 @@ import { project, run, start } from "./project.ts";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const runtimes = join(root, "test/packages/runtimes/node_modules");
 
-/** What tests compare: 40x30 pixels, of which some change where CHANGED is set. */
+/** The images that tests compare: 40x30 pixels, of which some change where CHANGED is set. */
 const image = `
 export function image(changes) {
   const data = new Uint8Array(4 * 40 * 30).fill(200).map((value, i) => (i % 4 === 3 ? 255 : value));

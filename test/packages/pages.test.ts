@@ -17,7 +17,7 @@ const text = (name: string) => readFileSync(new URL(name, import.meta.url), "utf
 const size = 48;
 const spec = "l1 + 0.1*ssim + 0.1*lpips(net=tiny)";
 
-/** What somebody writes: two canvases, a loss, its value and gradient; `pictures` and `summary` are the test's own. */
+/** The script of a page: two canvases, a loss, its value and gradient; `pictures` and `summary` are the test's own. */
 const page = `import { parseLoss } from "@reconloss/core";
 import { pictures, summary } from "./images.js";
 const [output, target] = pictures(${size}).map(({ data, width, height }) => {
@@ -60,7 +60,7 @@ interface Globals {
   result: Promise<Record<string, number>>;
 }
 
-/** What Node, on its native runtime, makes of the same pictures. */
+/** The results of Node, on its native runtime, for the same pictures. */
 async function inNode(loss: ReturnType<typeof parseLoss>): Promise<Summary> {
   const [output, target] = pictures(size).map(({ data, width, height }) =>
     fromPixels({ data, width, height, channels: 4 }),

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { TestProject } from "vitest/node";
 
-/** What the tests of this folder are given: the packages as they are published, and folders where they are installed. */
+/** Values provided to the tests of this folder: the packages as they are published, and folders where they are installed. */
 export interface Published {
   /** The tarballs that `npm publish` would send. */
   core: string;

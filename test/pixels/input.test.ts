@@ -52,7 +52,7 @@ function onGpu({ data, shape }: Tensor) {
   };
 }
 
-/** What hosts and packages have is what is taken, in the eyes of the compiler too. */
+/** The types of hosts and packages are accepted by the compiler. */
 type Sources =
   | ImageData
   | HTMLCanvasElement
@@ -285,14 +285,14 @@ describe("whatever an input throws or lacks, the error names the argument and ha
     [
       "a tensor on a GPU that nothing fetches",
       () => ({ ...tensor, location: "gpu-buffer", data: undefined }),
-      /is a tensor 1x3x2x2 without its numbers/,
+      /is a tensor 1x3x2x2 without data/,
     ],
     [
       "a tensor with fewer numbers",
       () => ({ ...tensor, data: new Float32Array(7) }),
-      /is a tensor 1x3x2x2 without its numbers/,
+      /is a tensor 1x3x2x2 without data/,
     ],
-    ["a tensor with a place that is none", () => ({ ...tensor, location: 5, data: null }), /without its numbers/],
+    ["a tensor with a place that is none", () => ({ ...tensor, location: 5, data: null }), /without data/],
     [
       "an element whose decoding throws",
       () => ({

@@ -99,10 +99,10 @@ describe("searchQuality", () => {
     await refused({ target: "sim>0.9" }).rejects.toThrow('there is no loss "sim"');
     await refused({ target: "min(ssim)>0.9" }).rejects.toThrow("write ssim>0.9");
     await refused({ target: "ssim.p200>0.9" }).rejects.toThrow("percentiles are from p0 to p100");
-    await refused({ target: 3 }).rejects.toThrow("a number is for one loss");
-    await refused({ target: 3, loss: tv() }).rejects.toThrow("a number is for one loss");
-    await refused({ target: "psnr>20, psnr<40" }).rejects.toThrow("psnr<40 would keep good files out");
-    await refused({ target: "l1>0.1" }).rejects.toThrow("say what it must be at most");
+    await refused({ target: 3 }).rejects.toThrow("a number needs exactly one loss");
+    await refused({ target: 3, loss: tv() }).rejects.toThrow("a number needs exactly one loss");
+    await refused({ target: "psnr>20, psnr<40" }).rejects.toThrow("psnr<40 would reject good files");
+    await refused({ target: "l1>0.1" }).rejects.toThrow("give a limit that it must be at most");
     await refused({ target: "ssim>0.9", range: [9, 1] }).rejects.toThrow("range must be");
     await refused({ target: "ssim>0.9", neighbours: -1 }).rejects.toThrow("neighbours must be");
     await refused({ target: "ssim>0.9", decode: undefined }).rejects.toThrow("its content is no image");
@@ -219,7 +219,7 @@ describe("reconloss quality", () => {
     await writeFile(join(photos, "cut.png"), (await readFile(photo)).subarray(0, 200));
     const bad = await run([...args, "--json", "--target", "psnr>=70", "--range", "90..100"]);
     expect(bad.code).toBe(1);
-    const { images, failed, passedOver, bytes } = JSON.parse(bad.stdout);
+    const { images, failed, ignoredFiles, bytes } = JSON.parse(bad.stdout);
     expect(images).toEqual([]);
     expect(bytes).toEqual({ inputs: 0, chosen: 0, saved: 0 });
     expect(failed.map(({ error }: { error: string }) => error)).toEqual([
@@ -229,7 +229,7 @@ describe("reconloss quality", () => {
       expect.stringMatching(/cut\.png: it is damaged or cut short/),
     ]);
     expect(failed[0].tried.at(-1)).toMatchObject({ quality: 100, meets: false });
-    expect(passedOver).toEqual({ ".txt": 1 });
+    expect(ignoredFiles).toEqual({ ".txt": 1 });
   });
 
   it("refuses what contradicts itself with exit code 2", async () => {
@@ -246,7 +246,7 @@ describe("reconloss quality", () => {
       [["quality", photo, "--format", "webp", ...target, "--range", "90..10"], /LOWEST\.\.HIGHEST/],
       [["quality", join(folder, "none"), "--format", "webp", ...target], /holds no image/],
       [["quality", join(folder, "missing.png"), "--format", "webp", ...target], /does not exist/],
-      [["quality", join(folder, "p3.webp"), "--format", "webp", ...target, "-o", folder], /would replace what is read/],
+      [["quality", join(folder, "p3.webp"), "--format", "webp", ...target, "-o", folder], /would overwrite the input/],
     ] as const) {
       const { code, stderr } = await run([...args]);
       expect(stderr).toMatch(message);

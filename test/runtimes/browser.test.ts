@@ -112,7 +112,7 @@ describe.skipIf(withoutChromium)("onnxruntime-web in Chromium", () => {
     expect(error / largest).toBeLessThan(tolerance);
   };
 
-  /** What the program finds on a site with these files of onnxruntime-web. */
+  /** The result of the program on a site with these files of onnxruntime-web. */
   async function outcomeOf(
     path: string,
     { folder = "/onnxruntime-web/", there = () => true, headers }: Partial<Parameters<typeof site>[0]> = {},

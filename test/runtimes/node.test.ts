@@ -24,7 +24,7 @@ describe("the runtime in Node", () => {
     expect(runtime.note).toContain(
       `did not load (${reason}); install it with: ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node`,
     );
-    await expect(runtime.createSession(bytes, { device: "webgpu" })).rejects.toThrow("device webgpu is not there");
+    await expect(runtime.createSession(bytes, { device: "webgpu" })).rejects.toThrow("device webgpu is not available");
   });
 
   test("is none where neither loads: the error says why of both, and what to install", async () => {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { trainingDistortions, unseenDistortions } from "../../scripts/distortions/index.ts";
 import { linearCorrelation, rankCorrelation, ranks } from "../../scripts/tiny-lpips/correlation.ts";
+import { applyDistortions } from "../../scripts/tiny-lpips/distortion-sequence.ts";
 import { drawGroup, pairs, side } from "../../scripts/tiny-lpips/groups.ts";
-import { happen } from "../../scripts/tiny-lpips/mishap.ts";
 import { rungs, trialsOf } from "../../scripts/tiny-lpips/trials.ts";
 import { readGoldenImage } from "../golden.ts";
 
@@ -31,7 +31,7 @@ describe("groups and trials", () => {
     }
     expect(pairs).toHaveLength(10);
     const [trial] = trialsOf(0, 1);
-    expect(happen(image, trial).data).toEqual(happen(image, trial).data);
+    expect(applyDistortions(image, trial).data).toEqual(applyDistortions(image, trial).data);
   });
 
   it("keep the kinds that are held back out of what is trained and out of what is called seen", async () => {

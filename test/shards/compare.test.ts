@@ -48,11 +48,11 @@ beforeAll(async () => {
   await writeImage(join(outputs, "alone.png"), Tensor.full([1, 3, 8, 8], 0.5));
   await writeFile(join(targets, "notes.txt"), "Nothing to see.");
 
-  const { pairs, unpaired, passedOver } = await pairPaths(outputs, targets);
+  const { pairs, unpaired, ignoredFiles } = await pairPaths(outputs, targets);
   const outcomes: Outcome[] = [];
   const options = { optional: new Set(optional), mapStatistics: mapStatisticsOf(conditions) };
   for await (const outcome of comparePairs(pairs, losses, options)) outcomes.push({ ...outcome, maps: {} });
-  whole = { ...summarise(losses, outcomes, unpairedFailures(unpaired), new Set(optional)), passedOver };
+  whole = { ...summarise(losses, outcomes, unpairedFailures(unpaired), new Set(optional)), ignoredFiles };
 });
 
 async function plan(name: string, shards: number): Promise<string> {
@@ -144,7 +144,7 @@ test("models of one's own are planned, and must be those of the plan", async () 
     (await run(["compare", ...args, "--json"])).stdout,
   );
   await writeFile(model, "another model");
-  await expect(mergeShards(work)).rejects.toThrow(/model .*distance\.onnx is not what was planned/);
+  await expect(mergeShards(work)).rejects.toThrow(/model .*distance\.onnx differs from the plan/);
 });
 
 test("a part is lines of JSON, with the numbers of each pair", async () => {

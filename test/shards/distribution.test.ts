@@ -71,7 +71,7 @@ test("of sets in several tar shards too, each with its members' names, from a pl
   const plain = await evaluateDistribution(outputs, reals, { ...optionsOf(), details: true, cache: false });
   expect(await mergeShards(work)).toEqual({ kind: "distribution", report: withoutComputed(plain), pixels: {} });
   expect(plain.outputs.unreadable[0].name).toMatch(/^outputs-\d\.tar#\d+\.png$/);
-  expect(plain.outputs.passedOver).toEqual({ ".txt": 3 });
+  expect(plain.outputs.ignoredFiles).toEqual({ ".txt": 3 });
 });
 
 describe("a merge refuses, by name", () => {
@@ -103,8 +103,8 @@ describe("a merge refuses, by name", () => {
 
   test("a part that was cut short, or is another file", async () => {
     expect(await after(() => truncate(part(1), 2000), 1)).toMatch(/000001\.part is damaged: it was cut short/);
-    expect(await after(() => writeFile(part(2), ""), 2)).toMatch(/000002\.part is no part of a plan/);
-    expect(await after(() => writeFile(part(2), "{}\nnothing"), 2)).toMatch(/000002\.part is no part of a plan/);
+    expect(await after(() => writeFile(part(2), ""), 2)).toMatch(/000002\.part is not a part of a plan/);
+    expect(await after(() => writeFile(part(2), "{}\nnothing"), 2)).toMatch(/000002\.part is not a part of a plan/);
   });
 
   test("a part of which one bit is another", async () => {
@@ -125,7 +125,7 @@ describe("a merge refuses, by name", () => {
   });
 
   test("a part under another's name, and one that is there twice", async () => {
-    const wrong = /000002\.part is the part of shard 1, under the name of shard 2/;
+    const wrong = /000002\.part is the part of shard 1, but has the name of shard 2/;
     expect(await after(() => copyFile(part(1), part(2)), 2)).toMatch(wrong);
     const twice = join(work, "parts", "copy of 1.part");
     await copyFile(part(1), twice);
@@ -168,8 +168,8 @@ describe("a shard", () => {
 
   test("there must be", async () => {
     const work = await plan("again", 2);
-    await expect(runShard(work, 2)).rejects.toThrow(/has the shards 0 to 1, not 2/);
-    await expect(runShard(folder, 0)).rejects.toThrow(/is no folder of a plan/);
+    await expect(runShard(work, 2)).rejects.toThrow(/has shards 0 to 1; there is no shard 2/);
+    await expect(runShard(folder, 0)).rejects.toThrow(/is not a folder of a plan/);
   });
 
   test("that is aborted keeps what it has", async () => {

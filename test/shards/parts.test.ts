@@ -24,7 +24,7 @@ test("looks again and again read what is new alone, and miss what was removed", 
   await writeFile(parts.store.nameOf(0), "overwritten");
   await writeFile(parts.store.nameOf(3), "no part");
   await runShard(work, 1);
-  const damaged = expect.stringMatching(/000003\.jsonl is no part of a plan/);
+  const damaged = expect.stringMatching(/000003\.jsonl is not a part of a plan/);
   expect(await parts.look()).toEqual({ done: [0, 1, 2], missing: [3], problems: [damaged] });
   await rm(parts.store.nameOf(1));
   expect(await parts.look()).toMatchObject({ done: [0, 2], missing: [1, 3] });

@@ -60,7 +60,7 @@ const numbersOf = async (work: string) => {
   return numbers;
 };
 
-/** What an error says, which must not have secrets in it. */
+/** The message of an error, which must not contain secrets. */
 async function problemOf(work: Promise<unknown>): Promise<{ code: string; message: string }> {
   const { code, message } = await work.then(
     () => ({ code: "none", message: "" }),
@@ -144,13 +144,13 @@ describe("parts at an address", () => {
     expect(none).toEqual([]);
     const cases: [Buffer, RegExp][] = [
       [whole.subarray(0, whole.length - 10), /000001\.jsonl is damaged: it was cut short/],
-      [whole.subarray(0, 30), /000001\.jsonl is no part of a plan/],
-      [Buffer.alloc(0), /000001\.jsonl is no part of a plan/],
+      [whole.subarray(0, 30), /000001\.jsonl is not a part of a plan/],
+      [Buffer.alloc(0), /000001\.jsonl is not a part of a plan/],
       [flipped, /000001\.jsonl is damaged: its content is not what was written/],
       [store.files.get(await nameOf(other, 0)) as Buffer, /000001\.jsonl is a part of another plan/],
       [
         store.files.get(await nameOf(work, 2)) as Buffer,
-        /000001\.jsonl is the part of shard 2, under the name of shard 1/,
+        /000001\.jsonl is the part of shard 2, but has the name of shard 1/,
       ],
     ];
     for (const [content, problem] of cases) {

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { quietPort } from "../ports.ts";
 
-/** What is to go wrong with the next requests of a kind, in their order. */
+/** The faults of the next requests of a kind, in their order. */
 export type Fault = "500" | "413" | "dies" | "keeps half" | "half";
 
 /** An HTTP store of a test's own: it takes PUT, gives GET (with ranges), HEAD, and fails as it is told. */
@@ -12,10 +12,10 @@ export class HttpStore {
   readonly requests: string[] = [];
   readonly faults: Record<string, Fault[]> = { PUT: [], GET: [], HEAD: [] };
   hasRanges = true;
-  /** What a request must have, or is answered 401. */
+  /** The header that a request must have; others are answered 401. */
   authorization: string | undefined;
   query: string | undefined;
-  /** Where every request is sent instead. */
+  /** The address that every request is redirected to. */
   redirect: string | undefined;
   readonly #server: Server;
   readonly port = quietPort();

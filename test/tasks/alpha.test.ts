@@ -13,7 +13,7 @@ import {
   exportTrained,
   makeTask,
   openModel,
-  partAlpha,
+  separateAlpha,
 } from "../../packages/reconloss/src/tasks/index.ts";
 import { run } from "../cli/run.ts";
 import { temporaryFolder } from "../folder.ts";
@@ -80,7 +80,7 @@ describe("apply --alpha keep", () => {
       const got = Array.from({ length: expected.length }, (_, i) => after.data[i * (channels + 1) + channels]);
       expect(got).toEqual(expected);
       // The colours are the network's, of the image without alpha.
-      const { image } = partAlpha(before);
+      const { image } = separateAlpha(before);
       const made = await applyModel(await openModel(model(name)), image);
       const level = (c: number, i: number) =>
         Math.round(Math.min(1, Math.max(0, made.data[c * expected.length + i])) * white);
@@ -203,7 +203,7 @@ test("enlargeAlpha is limited to [0, 1], leaves a scale of 1 alone, and takes on
 test("invisible pixels have the colour of the nearest visible square, weighted by alpha", () => {
   // 4 x 1: red, nothing, nothing, blue at half; the second lies in one square with the red, the third with the blue.
   const data = Uint8Array.of(255, 0, 0, 255, 9, 9, 9, 0, 9, 9, 9, 0, 0, 0, 255, 128);
-  const { image, alpha } = partAlpha({ data, width: 4, height: 1, channels: 4 });
+  const { image, alpha } = separateAlpha({ data, width: 4, height: 1, channels: 4 });
   expect(Array.from(image.data)).toEqual([1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1]);
   expect(alpha?.data[3]).toBeCloseTo(128 / 255, 6);
 });

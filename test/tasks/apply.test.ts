@@ -130,8 +130,8 @@ describe("openModel refuses", () => {
     loss: "l1",
     steps: "1",
   };
-  const small = (said: Record<string, string>, channels = 3) =>
-    buildModel({ input: ["n", channels, "h", "w"] }, (o, { input }) => ({ output: o.mul(input, 0.5) }), said).bytes;
+  const small = (recorded: Record<string, string>, channels = 3) =>
+    buildModel({ input: ["n", channels, "h", "w"] }, (o, { input }) => ({ output: o.mul(input, 0.5) }), recorded).bytes;
   const file = async (bytes: string | Uint8Array) => {
     const path = join(folder, `${Math.random()}.onnx`);
     await writeFile(path, bytes);

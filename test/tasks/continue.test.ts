@@ -194,7 +194,7 @@ describe("init", () => {
     await writeFile(join(parts, "init.onnx"), foreignNetwork(3, 2).reverse());
     const damaged = await run(["train", "--resume", "-o", parts, "--steps", "14"]);
     expect(damaged).toMatchObject({ code: 1 });
-    expect(damaged.stderr).toContain("is not the file that the training began with");
+    expect(damaged.stderr).toContain("is not the file that the training started from");
   });
 
   test("a network that halves sizes: photographs of any size are judged and applied, patches must fit", async () => {
@@ -260,7 +260,7 @@ describe("init", () => {
       "an ONNX file of other channels",
       async () => foreignNetwork(1),
       {},
-      /takes 1 channel, and the training 3; say --channels 1/,
+      /takes 1 channel, but the training has 3; use --channels 1/,
       1,
     ],
     [
@@ -284,7 +284,7 @@ describe("init", () => {
       /is not of the network of deblur: it has no enter\.weight/,
       1,
     ],
-    ["a truncated ONNX file", async () => foreignNetwork().slice(0, 900), {}, /is no ONNX model, or a damaged one/, 1],
+    ["a truncated ONNX file", async () => foreignNetwork().slice(0, 900), {}, /is not an ONNX model, or is damaged/, 1],
     [
       "a truncated checkpoint",
       async () => (await readFile(join(trained, "checkpoint.safetensors"))).subarray(0, 9000),
@@ -312,7 +312,7 @@ describe("init", () => {
       "a generator from an ONNX file",
       async () => foreignNetwork(),
       { task: "generate" },
-      /generate goes on from a checkpoint, not from an ONNX file/,
+      /generate starts from a checkpoint, not from an ONNX file/,
       2,
     ],
   ])("refuses %s, before anything is written", async (name, bytes, given, message, code) => {

@@ -178,7 +178,7 @@ describe("a restoration's input", () => {
     (name) => {
       const { restoration } = makeTask(name);
       if (!restoration) throw new Error("no restoration");
-      const { margin, scale, spoil } = restoration;
+      const { margin, scale, degrade } = restoration;
       const whole = new Tensor(
         new Float32Array(3 * 96 * 96).map((_, index) => ((index * 7919) % 101) / 101),
         [1, 3, 96, 96],
@@ -192,7 +192,7 @@ describe("a restoration's input", () => {
         const side = 24 + 2 * margin;
         const from = 96 / 2 - side / 2;
         const part = withoutBorder(whole, from);
-        const [a, b] = [withoutBorder(spoil(part, noiseless(seed)), margin / scale), spoil(whole, noiseless(seed))];
+        const [a, b] = [withoutBorder(degrade(part, noiseless(seed)), margin / scale), degrade(whole, noiseless(seed))];
         const inner = withoutBorder(b, (from + margin) / scale);
         expect(a.shape).toEqual(inner.shape);
         for (const [index, value] of a.data.entries()) expect(value).toBeCloseTo(inner.data[index], 5);

@@ -97,7 +97,7 @@ describe("a photograph is degraded", () => {
   });
 
   it.each([
-    [{}, /nothing is to be done/],
+    [{}, /there is nothing to do/],
     [{ scale: 5 }, /scale must be one of 2, 3, 4, got 5/],
     [{ task: "deblur", scale: 2 }, /this task has no scale/],
     [{ task: "generate" }, /makes images from random numbers/],
@@ -175,7 +175,7 @@ describe("reconloss degrade", () => {
     [["--baseline", "bicubic", "--blur", "1"], /a baseline enlarges what was reduced/],
     [["--baseline", "cubic", "--scale", "2"], /Allowed choices are bicubic, lanczos/],
     [["--task", "generate"], /Allowed choices/],
-    [[], /nothing is to be done/],
+    [[], /there is nothing to do/],
     [["--scale", "2", "--blur", "nan"], /positive number/],
   ])("refuses %j", async (args, message) => {
     const { code, stderr } = await run(["degrade", join(folder, "photos"), "-o", join(folder, "no"), ...args]);

@@ -137,7 +137,7 @@ describe("runTraining", () => {
     await expect(runTraining(settingsOf({ steps: 1 }), out)).rejects.toThrow("holds a training already");
     const nowhere = join(folder, "nowhere");
     await expect(runTraining(settingsOf(), nowhere, { resume: true })).rejects.toMatchObject({ code: "file" });
-    await expect(savedSettings(nowhere)).rejects.toThrow("to go on from");
+    await expect(savedSettings(nowhere)).rejects.toThrow("to resume from");
   });
 
   it("refuses a damaged checkpoint and leaves it alone", async () => {
@@ -179,7 +179,7 @@ describe("what a folder says is read by one rule", () => {
     ["a task that is an object", JSON.stringify({ ...good, task: {} }), "task must be a string, got object"],
     ["steps that are a text", JSON.stringify({ ...good, steps: "9" }), "steps must be a number, got string"],
     ["no data", JSON.stringify({ ...good, data: undefined }), "data must be a string, got undefined"],
-    ["no JSON", "{", "this is no checkpoint of reconloss train"],
+    ["no JSON", "{", "not a checkpoint of reconloss train"],
   ])("refuses %s", async (name, settings, problem) => {
     const error = await saved(settings, name).catch((caught) => caught);
     expect(error).toBeInstanceOf(ReconlossError);
@@ -206,7 +206,10 @@ describe("what a folder says is read by one rule", () => {
     await writeFile(path, text);
     const error = await StepLog.open<StepRecord>(path, 9, ["terms"]).catch((caught) => caught);
     expect(error).toBeInstanceOf(ReconlossError);
-    expect(error).toMatchObject({ code: "content", message: `${path}: line 2 is no record of a training; remove it` });
+    expect(error).toMatchObject({
+      code: "content",
+      message: `${path}: line 2 is not a record of a training; remove it`,
+    });
     expect((await readFile(path)).equals(text)).toBe(true);
   });
 

@@ -154,19 +154,19 @@ describe("five steps with LPIPS and a hinge discriminator that begins later", ()
 
   const step = (trainer: Trainer) => trainer.step(seededBatch("input", shape), seededBatch("target", shape));
   const whole = vqgan();
-  const said: TrainerStep[] = [];
+  const recorded: TrainerStep[] = [];
   /** The checkpoints after each step. */
   const saved: Uint8Array[] = [];
   beforeAll(async () => {
     for (let i = 0; i < 5; i++) {
-      said.push(await step(whole));
+      recorded.push(await step(whole));
       saved.push(whole.checkpoint());
     }
   });
 
   test("are PyTorch's", () => {
     for (const [i, expected] of golden.steps.entries()) {
-      const { value, weights, learned, terms } = said[i];
+      const { value, weights, learned, terms } = recorded[i];
       const [[name, weight]] = Object.entries(weights);
       expectValue(value, expected.loss, { rel: 1e-4 });
       expectValue(weight, expected.weight, { rel: 1e-3 });
@@ -188,7 +188,7 @@ describe("five steps with LPIPS and a hinge discriminator that begins later", ()
     const resumed = vqgan();
     for (const stop of [1, 2, 3]) {
       await resumed.restore(saved[stop - 1]);
-      for (let i = stop; i < 5; i++) expect(await step(resumed)).toEqual(said[i]);
+      for (let i = stop; i < 5; i++) expect(await step(resumed)).toEqual(recorded[i]);
       expect(resumed.checkpoint()).toEqual(saved[4]);
     }
   });

@@ -7,7 +7,7 @@ import { expectValue } from "../golden.ts";
 import { seeded, seededBatch, seededTensors } from "../models.ts";
 import { backends, tinyDiscriminator } from "../tiny-discriminator.ts";
 
-/** What PyTorch gives in float64 (gan_steps.py): NLayerDiscriminator, MultiscaleDiscriminator and R3GAN's loss with seeded weights. */
+/** The results of PyTorch in float64 (gan_steps.py): NLayerDiscriminator, MultiscaleDiscriminator and R3GAN's loss with seeded weights. */
 interface Golden {
   readonly shape: readonly [number, number, number, number];
   /** At all scales, the finest first. */

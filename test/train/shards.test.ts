@@ -13,15 +13,15 @@ async function steps(shards: number, spec = "l1") {
     optimizer: adam(1e-3),
     shards,
   });
-  const said: number[] = [];
+  const recorded: number[] = [];
   const outputs: Tensor[] = [];
   for (let step = 0; step < 3; step++) {
     const input = randomTensor([5, 3, 12, 14], step, 0, 1);
     const { value, gradientNorm, output } = await trainer.step(input, randomTensor([5, 3, 24, 28], step + 10, 0, 1));
-    said.push(value, gradientNorm);
+    recorded.push(value, gradientNorm);
     outputs.push(output);
   }
-  return { said, outputs, tensors: trainer.tensors };
+  return { recorded, outputs, tensors: trainer.tensors };
 }
 
 function expectClose(a: ArrayLike<number>, b: ArrayLike<number>, relative: number): void {
@@ -34,7 +34,7 @@ function expectClose(a: ArrayLike<number>, b: ArrayLike<number>, relative: numbe
 // Expected: what one program gives for the whole batch.
 test.each([2, 3])("%i shards take the steps of one", async (shards) => {
   const [one, several] = [await steps(1), await steps(shards)];
-  expectClose(several.said, one.said, 1e-6);
+  expectClose(several.recorded, one.recorded, 1e-6);
   for (const [step, output] of several.outputs.entries()) {
     expect(output.shape).toEqual([5, 3, 24, 28]);
     expectClose(output.data, one.outputs[step].data, 1e-5);
@@ -44,7 +44,7 @@ test.each([2, 3])("%i shards take the steps of one", async (shards) => {
 
 test("the same number of shards gives the same bits", async () => {
   const [first, again] = [await steps(2), await steps(2)];
-  expect(again.said).toEqual(first.said);
+  expect(again.recorded).toEqual(first.recorded);
   expect(again.tensors).toEqual(first.tensors);
 });
 

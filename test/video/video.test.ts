@@ -36,13 +36,13 @@ function make(
 async function filtered(filter: "psnr" | "ssim", output: string, target: string) {
   const file = at(`${filter}.txt`);
   const graph = `[0:v][1:v]${filter}=stats_file=${file}`;
-  const said = ffmpeg("-i", at(output), "-i", at(target), "-lavfi", graph, "-f", "null", "-");
+  const recorded = ffmpeg("-i", at(output), "-i", at(target), "-lavfi", graph, "-f", "null", "-");
   const lines = (await readFile(file, "utf8")).trim().split("\n");
   const expected = lines.map(
     (line): Record<string, string> =>
       Object.fromEntries([...line.matchAll(/(\w+):(\S+)/g)].map(([, key, value]) => [key, value])),
   );
-  return { expected, said };
+  return { expected, recorded };
 }
 
 /** A lossless copy that is not the same: noise. */
@@ -69,7 +69,7 @@ describe.skipIf(!hasFfmpeg)("videos", () => {
     ["yuv422p", "wide.mkv", "wide-noisy.mkv"],
   ])("have the PSNR of every plane and of all that ffmpeg's filter prints: %s", async (_, target, output) => {
     if (output.includes("noisy")) noisy(target, output);
-    const { expected, said } = await filtered("psnr", output, target);
+    const { expected, recorded } = await filtered("psnr", output, target);
     const { frames, pooled, planes } = await compareVideos(at(output), at(target), [psnr({ pooling: "dataset" })]);
     expect(planes).toBe("yuv");
     expect(frames).toHaveLength(count);
@@ -86,7 +86,7 @@ describe.skipIf(!hasFfmpeg)("videos", () => {
       [".u", "u"],
       [".v", "v"],
     ]) {
-      const printed = Number(new RegExp(` ${name}:([\\d.]+)`).exec(said)?.[1]);
+      const printed = Number(new RegExp(` ${name}:([\\d.]+)`).exec(recorded)?.[1]);
       expect(pooled[`psnr(pooling=dataset)${key}`]).toBeCloseTo(printed, 4);
     }
   });
@@ -305,8 +305,8 @@ describe.skipIf(!hasFfmpeg)("videos", () => {
     expect(parsed.frames).toHaveLength(count);
     expect(parsed.statistics.psnr.harmonicMean).toBeLessThanOrEqual(parsed.statistics.psnr.mean);
     for (const [more, message] of [
-      [["--maps", at("maps")], /--maps is not for videos/],
-      [["--alpha", "composite"], /--alpha is not for videos/],
+      [["--maps", at("maps")], /--maps does not apply to videos/],
+      [["--alpha", "composite"], /--alpha does not apply to videos/],
       [["--fail", "l1.p99>0.1", "-m", "l1"], /maps within frames are not measured/],
     ] as const) {
       const refused = await run([...args.slice(0, 3), ...more]);

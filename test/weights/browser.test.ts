@@ -52,7 +52,7 @@ const manifest = {
 
 type Program = typeof Weights & typeof import("../../packages/core/src/weights/given.ts");
 
-/** What a page or worker does: looks for alexnet as a loss does, from the address or file that it is given. */
+/** The script of a page or worker: looks for alexnet as a loss does, from the address or file that it is given. */
 async function search(where: { folder?: string; url?: string; file?: number[] }) {
   const { program } = globalThis as unknown as { program: Program };
   const { addWeightsPlace: _, weightsFrom, openWeightFile, readCheckpoint } = program;

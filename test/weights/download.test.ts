@@ -55,7 +55,7 @@ const entry = (changes: Partial<WeightsEntry> = {}): WeightsEntry => ({
   citation: "none",
   ...changes,
 });
-/** How much of the file the client has. */
+/** The number of bytes of the file that the client has. */
 let has = 0;
 const pull = (options: DownloadOptions = {}, of = entry()) => {
   const onProgress = (progress: DownloadProgress) => {
@@ -370,15 +370,15 @@ describe("several at once", () => {
   test("whoever waits for another process is told for which, once", async () => {
     destination = join(folder, "net.pth");
     writeFileSync(`${destination}.lock`, JSON.stringify({ owner: "x", machine, pid: process.ppid }));
-    const told: unknown[] = [];
+    const printed2: unknown[] = [];
     const stop = new AbortController();
     const onWait: DownloadOptions["onWait"] = (name, holder) => {
-      told.push([name, holder?.pid]);
+      printed2.push([name, holder?.pid]);
       // It looks again meanwhile.
       setTimeout(() => stop.abort(), 350);
     };
     await failure(pull({ onWait, signal: stop.signal }));
-    expect(told).toEqual([["net", process.ppid]]);
+    expect(printed2).toEqual([["net", process.ppid]]);
   });
 
   test("waiting for another's lock can be stopped", async () => {

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-/** What the expected file says of one checkpoint. */
+/** The entry of the expected file for one checkpoint. */
 export interface ExpectedCheckpoint {
   accept: boolean | "optional";
   why?: string;

@@ -78,7 +78,7 @@ afterEach(async () => {
 
 const base = () => `${server.url}/weights/`;
 const entry = weightsEntry("squeezenet1_1");
-/** How much of a file the client has. */
+/** The number of bytes of a file that the client has. */
 let has = 0;
 async function bytesFrom(options: HostedOptions = {}, at = base()): Promise<Uint8Array | undefined> {
   const onProgress = (progress: DownloadProgress) => {
@@ -138,7 +138,7 @@ describe("weights that a site hosts", () => {
     vi.stubGlobal("location", undefined);
     await expect(bytesFrom({}, "/weights/")).rejects.toMatchObject({
       code: "invalid-argument",
-      message: 'weights: "/weights/" is no address; without a page it must begin with https:// or the like',
+      message: 'weights: "/weights/" is not a URL; without a page it must begin with https:// or the like',
     });
   });
 
@@ -278,8 +278,8 @@ describe("what goes wrong", () => {
       "download",
       `stopped after 1000 of ${content.length} bytes`,
     ],
-    ["an empty manifest", () => (site[index] = text("")), "checkpoint", "weights.json: is no JSON"],
-    ["another JSON", () => (site[index] = text([])), "checkpoint", "weights.json: is no manifest of packed weights"],
+    ["an empty manifest", () => (site[index] = text("")), "checkpoint", "weights.json: is not JSON"],
+    ["another JSON", () => (site[index] = text([])), "checkpoint", "weights.json: is not a manifest of packed weights"],
     [
       "a manifest of the future",
       () => (site[index] = text({ ...manifestOf(content), version: 2 })),
@@ -371,7 +371,7 @@ describe("what goes wrong", () => {
       }
     };
     expect(thrown(() => weightsFrom("https://example.org/weights/?token=1"))).toEqual(
-      refused("weights: https://example.org/weights/?token=1 is no folder's address, which has neither ? nor #"),
+      refused("weights: https://example.org/weights/?token=1 is not the URL of a folder, which has neither ? nor #"),
     );
     expect(thrown(() => weightsFrom("https://example.org/", { most: "1" as never }))).toEqual(
       refused('weightsFrom: most must be a whole number of at least 0, got "1"'),

@@ -143,7 +143,7 @@ describe("weights that are missing", () => {
       message: [
         `weights vgg16 are not on this machine: looked for vgg16.safetensors, vgg16.pth or vgg16-397923af.pth in ${folder} (weights folder) and ${join(home, "weights")} (cache)`,
         "they were not downloaded because vgg16: RECONLOSS_OFFLINE turns downloads off",
-        "to bring them: npx reconloss weights pull vgg16",
+        "to download them: npx reconloss weights pull vgg16",
         "or do without: net=tiny is part of this package, as in lpips(net=tiny)",
         "or fetch https://download.pytorch.org/models/vgg16-397923af.pth elsewhere, then: npx reconloss weights import FILE --as vgg16",
       ].join("; "),

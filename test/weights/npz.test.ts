@@ -48,7 +48,7 @@ test.each([
   ["text", npy("'<U3'", "(1,)", new Uint8Array(12)), /elements of type <U3/],
   ["records", npy("[('x', '<f4'), ('y', '<f4')]", "(1,)", new Uint8Array(8)), /elements of type \[\('x'/],
   ["complex numbers", npy("'<c16'", "(1,)", new Uint8Array(16)), /elements of type <c16/],
-  ["no array", new Uint8Array(50), /is no .npy array/],
+  ["no array", new Uint8Array(50), /is not a .npy array/],
 ])("%s are an error when they are asked for, and none before", async (_, file, message) => {
   const archive = await open({ "odd.npy": file, "a.npy": writeNpy(Float64Array.of(3), [1]) });
   expect(archive.names).toEqual(["odd", "a"]);

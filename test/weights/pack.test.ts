@@ -51,21 +51,21 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(published, { recursive: true }));
 
-async function run(...parameters: string[]): Promise<{ code: number; printed: string; told: string }> {
+async function run(...parameters: string[]): Promise<{ code: number; printed: string; printed2: string }> {
   let printed = "";
-  let told = "";
+  let printed2 = "";
   const code = await runProgram(["weights", "pack", ...parameters], {
     stdout: { write: (text: string) => (printed += text) },
-    stderr: { write: (text: string) => (told += text) },
+    stderr: { write: (text: string) => (printed2 += text) },
     env: { RECONLOSS_HOME: home, RECONLOSS_WEIGHTS: published, RECONLOSS_OFFLINE: "1" },
   } as Parameters<typeof runProgram>[1]);
-  return { code, printed, told };
+  return { code, printed, printed2 };
 }
 const manifest = () => JSON.parse(readFileSync(join(folder, "weights.json"), "utf8"));
 
 describe("reconloss weights pack", () => {
   test("writes the network and the heads of an LPIPS, without what no loss needs, and says how pages find them", async () => {
-    const { code, printed, told } = await run("lpips-squeeze", "-o", folder);
+    const { code, printed, printed2 } = await run("lpips-squeeze", "-o", folder);
     expect(code).toBe(0);
     expect(readdirSync(folder).sort()).toEqual([
       "lpips-squeeze.safetensors",
@@ -87,7 +87,7 @@ describe("reconloss weights pack", () => {
     }
     expect(printed).toMatch(/squeezenet1_1 +3 MB +float32 .*squeezenet1_1\.safetensors/);
     expect(printed).toContain('weightsFrom(ADDRESS) of "@reconloss/core/weights"');
-    expect(told).toContain("note: squeezenet1_1: squeezenet1_1.safetensors is not the published file");
+    expect(printed2).toContain("note: squeezenet1_1: squeezenet1_1.safetensors is not the published file");
   });
 
   test("of a loss packs what it needs; several names share files, and the folder keeps what it has", async () => {
@@ -101,13 +101,13 @@ describe("reconloss weights pack", () => {
   });
 
   test("says which tensors a file lacks", async () => {
-    const { code, told } = await run("vgg16", "-o", folder);
+    const { code, printed2 } = await run("vgg16", "-o", folder);
     expect(code).toBe(0);
-    expect(told).toMatch(/note: vgg16: vgg16\.safetensors lacks features\.0\.bias, .* and \d+ more/);
+    expect(printed2).toMatch(/note: vgg16: vgg16\.safetensors lacks features\.0\.bias, .* and \d+ more/);
   });
 
   test.each([
-    ["a name that there is not", ["squeeznet", "-o", "FOLDER"], 2, 'there are none called "squeeznet"; known: alexnet'],
+    ["a name that there is not", ["squeeznet", "-o", "FOLDER"], 2, 'there are none named "squeeznet"; known: alexnet'],
     ["a loss without files", ["lpips(net=tiny)", "-o", "FOLDER"], 2, "lpips(net=tiny) needs no weights files"],
     [
       "weights that cannot be brought",
@@ -116,8 +116,8 @@ describe("reconloss weights pack", () => {
       "weights alexnet are not on this machine",
     ],
   ])("%s: nothing is written", async (_, parameters, expected, message) => {
-    const { code, told } = await run(...parameters.map((word) => word.replace("FOLDER", folder)));
-    expect(told).toContain(message);
+    const { code, printed2 } = await run(...parameters.map((word) => word.replace("FOLDER", folder)));
+    expect(printed2).toContain(message);
     expect(code).toBe(expected);
     expect(existsSync(folder)).toBe(false);
   });
@@ -125,10 +125,10 @@ describe("reconloss weights pack", () => {
   test("a weights.json that is none of ours is left alone, and nothing written beside it", async () => {
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, "weights.json"), "{}");
-    const { code, told } = await run("squeezenet1_1", "-o", folder);
+    const { code, printed2 } = await run("squeezenet1_1", "-o", folder);
     expect(code).toBe(1);
-    expect(told).toContain(
-      "weights.json: is no manifest of packed weights; move it away, or write into another folder",
+    expect(printed2).toContain(
+      "weights.json: is not a manifest of packed weights; move it away, or write into another folder",
     );
     expect(readdirSync(folder)).toEqual(["weights.json"]);
   });

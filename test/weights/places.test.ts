@@ -83,7 +83,7 @@ describe("weights that a loss is given", () => {
     const expected = await losses.niqe(small, { model }).value(images()[0]);
     expect(await losses.niqe(small, { model: archive }).value(images()[0])).toBe(expected);
     await expect(losses.niqe(small, { model: bytes }).value(images()[0])).rejects.toThrow(
-      "weights given for niqe: is no .npz archive",
+      "weights given for niqe: is not a .npz archive",
     );
   });
 

@@ -262,7 +262,7 @@ describe("legacy files", () => {
 
   test.each([
     ["storage ends at byte", legacy(object, keys, data.subarray(0, 12))],
-    ["has 3 elements where 2 are due", legacy(object, keys, Uint8Array.from([3, ...data.subarray(1)]))],
+    ["has 3 elements where 2 are expected", legacy(object, keys, Uint8Array.from([3, ...data.subarray(1)]))],
     ["has -1 elements", legacy(object, keys, Uint8Array.from([...new Array<number>(8).fill(255), ...twoFloats]))],
     ["storage 1 belongs to no tensor", legacy(object, pickle([0x5d, ...str("1"), 0x61]), data)],
     ["is not in the file", legacy(object, pickle([0x5d]), data)],

@@ -20,7 +20,7 @@ export function checkObject(name: string, argument: string, value: unknown): ass
   throw new ReconlossError("invalid-argument", `${name}: ${argument} must be an object, got ${described(value)}`);
 }
 
-/** Refuses names that an object of options does not have, such as misspelt ones, which would be passed over. */
+/** Refuses names that an object of options does not have, such as misspelt ones, which would be ignored. */
 export function checkNames(name: string, argument: string, given: object, known: readonly string[]): void {
   const other = Object.keys(given).find((key) => !known.includes(key));
   if (other === undefined) return;

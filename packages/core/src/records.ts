@@ -1,4 +1,4 @@
-/** Whether a value is an object of named values and nothing else: what it inherits would be passed over. */
+/** Whether a value is an object of named values and nothing else: what it inherits would be ignored. */
 export function isPlainObject(value: unknown): value is Record<string, unknown> {
   if (typeof value !== "object" || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);

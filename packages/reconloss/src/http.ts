@@ -37,7 +37,7 @@ const offlineAttempts = 2;
 const longestWait = 60_000;
 
 /** The number of tries of a request, and the waits between them. */
-export interface Patience {
+export interface RetryOptions {
   /** Tries in a row that may fail without one new byte; 2 at the most where the network or the server's name cannot be reached. */
   readonly attempts: number;
   /** Wait before the second try in milliseconds, doubled for each further one. */
@@ -146,8 +146,8 @@ export function networkReason(error: unknown): string {
  * @param progress - how far the work is; a try that got further does not count against the attempts
  * @param failed - makes the error of the last of too many tries
  */
-export async function patiently<T>(
-  { attempts, retryDelay, signal }: Patience,
+export async function withRetries<T>(
+  { attempts, retryDelay, signal }: RetryOptions,
   work: () => Promise<T>,
   failed: (error: Transient, tries: number) => Error,
   progress: () => Promise<number> | number = () => 0,

@@ -86,7 +86,7 @@ async function holderOf(path: string): Promise<LockHolder | undefined> {
   }
 }
 
-/** When a lock file's time was first seen as it is, by this process's own clock. */
+/** The time, by this process's own clock, when a lock file's timestamp was first seen as it is. */
 const seen = new Map<string, { time: number; since: number }>();
 
 async function removeStale(path: string, staleLock: number): Promise<void> {

@@ -149,8 +149,10 @@ describe("penalties on both sides", () => {
   });
 
   test("what cannot be together is refused", () => {
-    expect(() => adversarial({ penalty: [r1(), r1(5)] })).toThrow(/each kind of penalty can be there once/);
-    expect(() => adversarial({ penalty: [wganGp(), r2()] })).toThrow(/one kind of penalty, gp or r1 and r2, not both/);
+    expect(() => adversarial({ penalty: [r1(), r1(5)] })).toThrow(/each kind of penalty may be given once/);
+    expect(() => adversarial({ penalty: [wganGp(), r2()] })).toThrow(
+      /only one kind of penalty may be given: gp, or r1 and r2/,
+    );
     expect(() => parseLoss("gan(gp=10,r2=1)")).toThrow(/not both/);
     expect(() => r2(-1)).toThrow(/at least 0/);
     expect(parseLoss("gan(objective=wgan,r2=1)").options.gp).toBe(0);
@@ -225,7 +227,7 @@ describe("a conditional discriminator", () => {
       "non-finite",
       /input .*is NaN/,
     ],
-    ["a file", (loss) => exportLoss(loss), "invalid-argument", /looks at what outputs were made of/],
+    ["a file", (loss) => exportLoss(loss), "invalid-argument", /needs the input that outputs were made from/],
   ];
   test.each(refusals)("%s is refused", async (_, call, code, message) => {
     for (const loss of [parseLoss(`gan(conditional=true,${small})`), parseLoss(spec)]) {
@@ -299,7 +301,7 @@ describe("feature matching through a running mean of the discriminator (ema)", (
   });
 
   test("is refused without matching, and outside [0, 1)", () => {
-    expect(() => parseLoss("gan(ema=0.9)")).toThrow(/ema is of the layers that matching compares/);
+    expect(() => parseLoss("gan(ema=0.9)")).toThrow(/ema applies only to the layers that matching compares/);
     expect(() => parseLoss("gan(matching=1,ema=1)")).toThrow(/ema must be number >= 0, < 1/);
     expect(() => adversarial({ matching: 1, ema: -0.5 })).toThrow(/ema/);
   });

@@ -33,7 +33,7 @@ function discriminates<T>(model: Model, tensors: Readonly<Record<string, T>>): D
   };
 }
 
-/** What each kind of case measures of a discriminator, real images, fake ones, and places between. */
+/** The penalty of each kind of case, of a discriminator, real images, fake ones, and interpolations. */
 const measures: Record<
   string,
   <T>(o: Ops<T>, d: Discriminate<T>, images: { real: T; fake: T; alpha: T }, logits: (x: T) => T) => T

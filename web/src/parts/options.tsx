@@ -7,8 +7,8 @@ export function specOf(name: string, info: LossInfo, options: Readonly<Record<st
   const differing = info.options.filter(
     ({ name, default: fallback }) => options[name] !== undefined && options[name] !== fallback,
   );
-  const said = differing.map(({ name }) => `${name}=${options[name]}`);
-  return said.length === 0 ? name : `${name}(${said.join(",")})`;
+  const settings = differing.map(({ name }) => `${name}=${options[name]}`);
+  return settings.length === 0 ? name : `${name}(${settings.join(",")})`;
 }
 
 function Control({ option, value, onChange }: { option: OptionInfo; value: Value; onChange: (value: Value) => void }) {

@@ -115,12 +115,12 @@ export interface Definition {
   /** The part of the computation that takes the target alone, so that it can be done once for many outputs. */
   targetFeatures?<T>(o: Ops<T>, target: T): readonly T[];
   /** Converts scores to reported values, elementwise: squared errors to decibels. Default: the scores themselves. */
-  say?<T>(o: Ops<T>, score: T): T;
+  toReported?<T>(o: Ops<T>, score: T): T;
   /** Whether the map is of errors, which are better lower, though the value is not: squared errors, of which the value is decibels. */
   mapsErrors?: boolean;
   /** The number that stands for an infinite value where it is minimised, so that one pair of identical images does not make the sum of a batch infinite. */
   limit?: number;
-  /** Whether the scores of a batch are averaged before they are said, not after. */
+  /** Whether the scores of a batch are averaged before {@link Definition.toReported}, not after. */
   poolScores?: boolean;
   /** Whether a weight only multiplies what the score adds up, and nothing is divided by it: `reduction=sum`. */
   unnormalised?: boolean;
@@ -133,7 +133,7 @@ export interface Definition {
 }
 
 /** The results to compute besides the value. */
-export interface Wants {
+export interface Requested {
   /** The gradient with respect to the output. */
   grad?: boolean;
   /** The map. */
@@ -148,7 +148,7 @@ export interface Evaluation {
   perImage: Float64Array;
   /** The weight of each image's value in the batch's, with mean 1, where `weightNormalisation` is `batch` and they differ. */
   shares?: Float64Array;
-  /** The score of each image before it is said: for `psnr` the squared error. */
+  /** The score of each image before it is converted to the reported value: for `psnr` the squared error. */
   scores: Float64Array;
   /** d value / d output, in the output's shape. */
   grad?: Tensor;

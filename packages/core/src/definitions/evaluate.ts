@@ -2,7 +2,7 @@ import { ReconlossError } from "../errors.ts";
 import { differentiate, type Traced } from "../graph/autodiff.ts";
 import type { Ops } from "../graph/ops.ts";
 import { mapValues } from "../records.ts";
-import type { Definition, Images, Wants } from "./definition.ts";
+import type { Definition, Images, Requested } from "./definition.ts";
 import { batchMean } from "./pixel-weights.ts";
 
 /** Everything that a definition can be asked for, as values of a backend. */
@@ -21,8 +21,8 @@ export interface DefinedValues<T> {
 
 /** The value of a batch from the scores of its images and, where they do not count the same, their shares. */
 export function poolScores<T>(o: Ops<T>, definition: Definition, scores: T, share?: T): T {
-  const say = (x: T) => definition.say?.(o, x) ?? x;
-  return definition.poolScores ? say(batchMean(o, scores, share)) : batchMean(o, say(scores), share);
+  const toReported = (x: T) => definition.toReported?.(o, x) ?? x;
+  return definition.poolScores ? toReported(batchMean(o, scores, share)) : batchMean(o, toReported(scores), share);
 }
 
 /** The score of each image; refuses a weight that the definition does not look at. */
@@ -64,21 +64,21 @@ export function evaluateDefinition<T>(
   o: Ops<T>,
   definition: Definition,
   images: Images<T>,
-  wants: Wants,
+  requested: Requested,
 ): DefinedValues<T> {
   const { share } = images;
   const scores = scoresOf(o, definition, images);
   const result: DefinedValues<T> = {
     value: poolScores(o, definition, scores, share),
-    perImage: definition.say?.(o, scores) ?? scores,
+    perImage: definition.toReported?.(o, scores) ?? scores,
     scores,
   };
-  if (wants.map && definition.map) result.map = definition.map(o, images);
+  if (requested.map && definition.map) result.map = definition.map(o, images);
   if (definition.terms) {
     const terms = Object.entries(definition.terms(o, images));
     result.terms = Object.fromEntries(terms.map(([name, scores]) => [name, batchMean(o, scores, share)]));
   }
-  if (!wants.grad) return result;
+  if (!requested.grad) return result;
   const { value, gradients } = differentiate(
     o,
     ({ o, lift }, [output]) => {

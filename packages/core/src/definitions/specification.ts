@@ -52,8 +52,8 @@ export function specificationOf(
     const without = resolve(others);
     if (Object.keys(options).every((option) => Object.is(without[option], options[option]))) needed = others;
   }
-  const said = Object.keys(needed).map((key) => `${key}=${options[key]}`);
-  return said.length === 0 ? name : `${name}(${said.join(",")})`;
+  const settings = Object.keys(needed).map((key) => `${key}=${options[key]}`);
+  return settings.length === 0 ? name : `${name}(${settings.join(",")})`;
 }
 
 /** Names that specifications can write. */
@@ -63,5 +63,5 @@ const writableName = /^[A-Za-z][\w-]*$/;
 export function checkWritableName(kind: string, name: string): void {
   if (writableName.test(name) && !(name in {})) return;
   const rule = "letters, digits, - and _ after a letter, and no name that every object has, such as constructor";
-  throw new ReconlossError("invalid-argument", `a ${kind} cannot be called "${name}": names are ${rule}`);
+  throw new ReconlossError("invalid-argument", `a ${kind} cannot be named "${name}": names are ${rule}`);
 }

@@ -1,4 +1,4 @@
-import type { Definition, Images, OwnEvaluation, Wants } from "../definitions/definition.ts";
+import type { Definition, Images, OwnEvaluation, Requested } from "../definitions/definition.ts";
 import type { NotedExtremes } from "../kernels/index.ts";
 import { type ImageBatch, tensorOf } from "../pixels/prepared-image.ts";
 import type { Device } from "../runtimes/index.ts";
@@ -20,7 +20,7 @@ export function planesOf({ output, target, ...rest }: RequestImages): Images<Ten
 export interface Request {
   /** Images and weights whose shapes were checked; features only where the target was prepared. */
   readonly images: RequestImages;
-  readonly wants: Wants;
+  readonly requested: Requested;
   /** The tensor that the gradient is written to. Default: a new one. */
   readonly into?: Tensor;
   /** The device of networks; kernels and the reference run on the CPU. */
@@ -39,7 +39,7 @@ export interface Engine {
   readonly name: string;
   /** Whether it calls {@link Request.check} itself, with the extremes that it comes across as it computes; values of other engines are checked before they are asked. */
   readonly notesExtremes?: boolean;
-  /** Why it does not support a request, as the end of a sentence that begins with its name; undefined where it does. */
+  /** Returns the reason why it does not support a request, as the end of a sentence that begins with its name; undefined where it does. */
   refusal(definition: Definition, request: Request): string | undefined;
   /** Evaluates a definition for a request that it supports. */
   evaluate(definition: Definition, request: Request): Promise<OwnEvaluation>;

@@ -41,7 +41,7 @@ export async function evaluate(
  * @throws {ReconlossError} `invalid-argument` also where the engine has to wait, and before kernels are loaded
  */
 export function evaluateSync(loss: string, definition: Definition, request: Request, name?: EngineName): OwnEvaluation {
-  if (request.wants.map)
+  if (request.requested.map)
     throw new ReconlossError("invalid-argument", `${loss}: maps take a promise; use map or evaluate`);
   const engine = name === undefined ? firstFor(definition, request) : named(loss, name, definition, request);
   if (engine.evaluateSync === undefined) {

@@ -20,7 +20,7 @@ function poolBatch(definition: Definition, data: Float64Array, share: Tensor | u
   const scores = { data, shape: [data.length, 1, 1, 1] as const };
   const shares = share && toFloat64(share);
   const { value, slopes } =
-    wantsSlopes && (definition.say !== undefined || share !== undefined)
+    wantsSlopes && (definition.toReported !== undefined || share !== undefined)
       ? slopesOf(definition, scores, shares)
       : {
           value: poolScores(reference, definition, scores, shares).data[0],
@@ -29,7 +29,7 @@ function poolBatch(definition: Definition, data: Float64Array, share: Tensor | u
         };
   // One image is the whole batch.
   const isWhole = data.length === 1 && share === undefined;
-  const perImage = isWhole ? Float64Array.of(value) : (definition.say?.(reference, scores) ?? scores).data;
+  const perImage = isWhole ? Float64Array.of(value) : (definition.toReported?.(reference, scores) ?? scores).data;
   return { value, perImage, slopes };
 }
 
@@ -64,15 +64,15 @@ function passesOf(output: ImageBatch, target: ImageBatch, stagedTarget: KernelIm
 function* evaluation(
   definition: Definition,
   { kernel: named, spec, images, scale = 1, border = 0, weight: weightOf, withoutMap = false }: KernelPath,
-  { images: { output, target, weight, share }, wants, into, check }: Request,
+  { images: { output, target, weight, share }, requested, into, check }: Request,
 ): Stepwise<KernelCall, KernelResult, OwnEvaluation> {
   const asTheyAre = isPlain(images);
   if (!asTheyAre) check(noteExtremesSync(floatsOf({ output, target })));
   const staged = stageImages(output, images);
   const { count, planes } = dimensions(staged);
-  const grad = wants.grad && ((asTheyAre && into?.data) || true);
+  const grad = requested.grad && ((asTheyAre && into?.data) || true);
   const stagedTarget = target === output ? staged : stageImages(target, images);
-  const map = wants.map === true && !withoutMap;
+  const map = requested.map === true && !withoutMap;
   const weights = weight && stageWeight(weight, weightOf === "of pixels" ? 1 : planes[0], images.crop + border);
   const passes = passesOf(output, target, stagedTarget);
   const kernel = named as Kernel;
@@ -111,9 +111,9 @@ export const kernels = {
     const path = definition.kernel as KernelPath;
     await loadKernels(path.kernel.modules);
     const result = await runSteps(evaluation(definition, path, request), (call) => callKernel("kernels", ...call));
-    if (!request.wants.map || !path.withoutMap) return result;
+    if (!request.requested.map || !path.withoutMap) return result;
     const { output, target } = request.images;
-    const unweighted = { ...request, images: { output, target }, wants: { map: true }, into: undefined };
+    const unweighted = { ...request, images: { output, target }, requested: { map: true }, into: undefined };
     return { ...result, map: (await onnx.evaluate(definition, unweighted)).map };
   },
   evaluateSync: (definition, request) =>

@@ -34,7 +34,7 @@ function toTensorIn(into: Tensor | undefined, output: ProgramOutput): Tensor {
 export const onnx = {
   name: "onnx",
   refusal: () => undefined,
-  evaluate: async (definition, { images, wants, into, device }): Promise<OwnEvaluation> => {
+  evaluate: async (definition, { images, requested, into, device }): Promise<OwnEvaluation> => {
     const { output, target, weight, share, input, targetFeatures = [] } = planesOf(images);
     const dims = imageDims(definition, output);
     const inputs: Record<string, InputDims> = { output: dims, target: dims };
@@ -46,7 +46,7 @@ export const onnx = {
     }
     const state = prefixed(definition.state?.() ?? {}, "state");
     for (const [name, { shape }] of Object.entries(state)) inputs[name] = shape;
-    const key = JSON.stringify([inputs, wants.grad === true, wants.map === true]);
+    const key = JSON.stringify([inputs, requested.grad === true, requested.map === true]);
     const program = await programFor(definition, key, device, async () => {
       await definition.prepare?.();
       const build = <T>(o: Ops<T>, values: Record<string, T>) => {
@@ -63,7 +63,7 @@ export const onnx = {
             state: within(values, "state"),
             input: values.input,
           },
-          wants,
+          requested,
         );
         return { ...rest, ...prefixed(terms, "term") };
       };

@@ -14,7 +14,7 @@ function toTensorIn(into: Tensor | undefined, value: Float64Image): Tensor {
 export const reference = {
   name: "reference",
   refusal: () => undefined,
-  evaluate: async (definition, { images, wants, into }) => {
+  evaluate: async (definition, { images, requested, into }) => {
     const { output, target, weight, share, input } = planesOf(images);
     await definition.prepare?.();
     const compared = toFloat64(output);
@@ -29,7 +29,7 @@ export const reference = {
         state: mapValues(definition.state?.() ?? {}, toFloat64),
         input: input && toFloat64(input),
       },
-      wants,
+      requested,
     );
     return {
       value: values.value.data[0],

@@ -169,7 +169,7 @@ async function evaluateTiles(
   const batch = { data: scores, shape: [n, 1, 1, 1] as const };
   return {
     value: poolScores(reference, definition, batch, share && toFloat64(share)).data[0],
-    perImage: Float64Array.from((definition.say?.(reference, batch) ?? batch).data),
+    perImage: Float64Array.from((definition.toReported?.(reference, batch) ?? batch).data),
     scores,
     terms,
     ...(tiles.length > 1 ? { tiles: tiles.length } : {}),
@@ -179,9 +179,9 @@ async function evaluateTiles(
 /** Evaluates sums over the layers of a network, of images too large to be computed at once, in tiles. */
 export const tiles = {
   name: "tiles",
-  refusal: ({ tiles }, { images, wants }) => {
+  refusal: ({ tiles }, { images, requested }) => {
     if (tiles === undefined) return "the loss is no sum over the layers of a network";
-    if (wants.grad || wants.map) return "gradients and maps are those of whole images";
+    if (requested.grad || requested.map) return "gradients and maps are those of whole images";
     if (images.targetFeatures) return "the target is prepared: its features, as a whole, are in memory already";
     const [n, , h, w] = images.output.shape;
     const most = tiles.pixelsAtOnce;

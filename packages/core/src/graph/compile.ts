@@ -41,7 +41,7 @@ export async function compile<Name extends string, Output extends string>(
   checkArguments("compile", { inputs: [inputs, "object"], build: [build, "function"], options: [options, "object"] });
   checkInputs("compile", inputs);
   const { device = "cpu", ...share } = options;
-  checkArguments("compile", { cores: [share.cores, "count?"], patient: [share.patient, "flag?"] });
+  checkArguments("compile", { cores: [share.cores, "count?"], noSpinning: [share.noSpinning, "flag?"] });
   if (share.cores === 0) throw new ReconlossError("invalid-argument", "compile: cores must be at least 1, got 0");
   checkDevice("compile", device);
   const [runtime, { blockedChannels, buildModel }] = await Promise.all([loadRuntime(), loadWriter()]);

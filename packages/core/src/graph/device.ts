@@ -6,7 +6,7 @@ import { compile } from "./compile.ts";
 export interface ProbedDevice {
   /** The device that was asked for where it can be used, else `cpu`. */
   readonly device: Device;
-  /** Why it is not the one that was asked for; absent where it is. */
+  /** The reason why it is not the requested device; absent where it is. */
   readonly reason?: string;
 }
 

@@ -16,9 +16,9 @@ export interface Model {
 
 /** Refuses what a function gave that are no values of a graph by name. */
 function checkOutputs(built: unknown): asserts built is Record<string, OnnxValue> {
-  checkObject("build", "what it returns", built);
+  checkObject("build", "result", built);
   const outputs = Object.entries(built);
-  if (outputs.length === 0) throw new ReconlossError("invalid-argument", "build: what it returns has no outputs");
+  if (outputs.length === 0) throw new ReconlossError("invalid-argument", "build: its result has no outputs");
   const other = outputs.find(([, value]) => !Array.isArray((value as Partial<OnnxValue> | null)?.dims));
   if (other === undefined) return;
   const problem = `output ${other[0]} must be a value of the graph, got ${described(other[1])}`;

@@ -173,7 +173,7 @@ export function reordered(builder: OnnxBuilder, image: string): string {
  * Rows of a matrix that lie a multiple of 4096 bytes apart share few places of a cache, and a product with them can take twice as long. One more input
  * channel, of zeros, sets a kernel's rows apart.
  */
-function crowded([, inputs, kh, kw]: readonly number[]): boolean {
+function hasManyInputs([, inputs, kh, kw]: readonly number[]): boolean {
   return (inputs * kh * kw) % 1024 === 0;
 }
 
@@ -199,7 +199,7 @@ function convolution(
     const result = writer.node("Conv", [image, kernel.blocked(block), ...filled], attributes, blockedDomain);
     return writer.node("ReorderOutput", [result], { channels: outputs }, blockedDomain);
   }
-  const operands = [x, kernel.plain()].map((name) => padAxis(builder, name, 1, crowded(kernel.dims) ? 1 : 0));
+  const operands = [x, kernel.plain()].map((name) => padAxis(builder, name, 1, hasManyInputs(kernel.dims) ? 1 : 0));
   return writer.node("Conv", [...operands, ...biases], attributes);
 }
 
@@ -278,7 +278,7 @@ export const convInput: Lowering<"convInput"> = (builder, [gradient, kernel, lik
     const values = writer.node("Mul", [builder.as(g, "float"), writer.constant("float", [1], [weight.constant[0]])]);
     return result(fillTiles(builder, values, tiles, like.dims));
   }
-  const more = groups === 1 && weight.constant === undefined && crowded(weight.dims as readonly number[]);
+  const more = groups === 1 && weight.constant === undefined && hasManyInputs(weight.dims as readonly number[]);
   const name = builder.as(weight, "float");
   const operands = [builder.as(g, "float"), more ? padAxis(builder, name, 1, 1) : name];
   const full = writer.node("ConvTranspose", operands, {

@@ -18,14 +18,14 @@ import { wireProblem } from "./onnx-wire.ts";
 export function checkModel(bytes: Uint8Array, name: string): ModelProto {
   const refuse = (problem: string, cause?: unknown) => new ReconlossError("content", `${name} ${problem}`, { cause });
   const problem = wireProblem(bytes, ModelProtoSchema);
-  if (problem !== undefined) throw refuse(`is no ONNX model, or a damaged one: it ${problem}`);
+  if (problem !== undefined) throw refuse(`is not an ONNX model, or is damaged: it ${problem}`);
   let model: ModelProto;
   try {
     model = fromBinary(ModelProtoSchema, bytes, { readUnknownFields: false });
   } catch (cause) {
-    throw refuse("is no ONNX model, or a damaged one", cause);
+    throw refuse("is not an ONNX model, or is damaged", cause);
   }
-  if (!model.graph || model.graph.output.length === 0) throw refuse("is no ONNX model, or a damaged one");
+  if (!model.graph || model.graph.output.length === 0) throw refuse("is not an ONNX model, or is damaged");
   if (hasExternalData(model)) {
     throw refuse("keeps its weights in other files, which are not read; save it as one file, as onnx.save_model does");
   }

@@ -108,14 +108,14 @@ function checkNames(
 ): void {
   const given = new Set<string>();
   const give = (name: string) => {
-    if (given.has(name)) throw refuse(`gives ${shown(name)} twice`);
+    if (given.has(name)) throw refuse(`computes ${shown(name)} twice`);
     given.add(name);
   };
   // A tensor of the file may be the value of an input that is left out.
   for (const names of [input, initializer]) {
     const seen = new Set<string>();
     for (const { name } of names) {
-      if (seen.has(name)) throw refuse(`gives ${shown(name)} twice`);
+      if (seen.has(name)) throw refuse(`computes ${shown(name)} twice`);
       seen.add(name);
       given.add(name);
     }
@@ -128,13 +128,13 @@ function checkNames(
       throw refuse(
         later.has(missing)
           ? `has ${what}, which is computed from it or comes later in the file`
-          : `has ${what}, which nothing gives`,
+          : `has ${what}, which no node computes`,
       );
     }
     for (const one of gives) if (one !== "") give(one);
   }
   const missing = output.find(({ name }) => !given.has(name));
-  if (missing !== undefined) throw refuse(`has the output ${shown(missing.name)}, which nothing gives`);
+  if (missing !== undefined) throw refuse(`has the output ${shown(missing.name)}, which no node computes`);
 }
 
 function dimsOf({ type }: ValueInfoProto): (number | undefined)[] | undefined {

@@ -7,10 +7,10 @@ import { shapeOf } from "./arrays.ts";
 import { convolutions } from "./convolutions.ts";
 import { elementwise } from "./elementwise.ts";
 import type { JaxArray } from "./framework.ts";
-import type { LentOperations } from "./lent.ts";
 import { pooling } from "./pooling.ts";
 import { products } from "./products.ts";
 import { reductions } from "./reductions.ts";
+import type { ScopedOperations } from "./scoped-operations.ts";
 import type { Run, Table } from "./table.ts";
 
 const table: Table = { ...elementwise, ...reductions, ...arrangement, ...convolutions, ...pooling, ...products };
@@ -22,9 +22,9 @@ const table: Table = { ...elementwise, ...reductions, ...arrangement, ...convolu
  * Numbers are arrays without axes, which `jit` writes into its kernels.
  */
 export class JaxBackend<A extends JaxArray> implements Backend<A> {
-  readonly #o: LentOperations<A>;
+  readonly #o: ScopedOperations<A>;
 
-  constructor(operations: LentOperations<A>) {
+  constructor(operations: ScopedOperations<A>) {
     this.#o = operations;
   }
 
@@ -42,6 +42,6 @@ export class JaxBackend<A extends JaxArray> implements Backend<A> {
     // Refuses operands that do not fit.
     resultShape(primitive, operands.map(shapeOf), attributes);
     const run = table[primitive] as Run<P>;
-    return run(this.#o as unknown as LentOperations<JaxArray>, operands, attributes) as A;
+    return run(this.#o as unknown as ScopedOperations<JaxArray>, operands, attributes) as A;
   }
 }

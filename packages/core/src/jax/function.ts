@@ -3,7 +3,7 @@ import { ReconlossError } from "../errors.ts";
 import { Ops } from "../graph/ops.ts";
 import { JaxBackend } from "./backend.ts";
 import type { Jax, JaxArray, JaxOperations } from "./framework.ts";
-import { type LentOperations, withLentOperations } from "./lent.ts";
+import { type ScopedOperations, withScopedOperations } from "./scoped-operations.ts";
 
 /** The layout of images in arrays. */
 export interface LayoutOptions {
@@ -35,7 +35,7 @@ export function checkArray(name: string, argument: string, x: unknown): asserts 
 
 /** An array as a batch: images, or one of them, vectors [n, c], a number for each image [n], or one number. */
 function toBatch<A extends JaxArray>(
-  { numpy }: LentOperations<A>,
+  { numpy }: ScopedOperations<A>,
   [name, argument]: readonly [name: string, argument: string],
   x: A,
   layout: "nchw" | "nhwc",
@@ -63,7 +63,7 @@ export function evaluate<A extends JaxArray>(
   f: (o: Ops<A>, batches: readonly A[]) => A,
 ): A {
   try {
-    return withLentOperations(jax, (operations) => {
+    return withScopedOperations(jax, (operations) => {
       const o = new Ops(new JaxBackend<A>(operations));
       const batches = Object.entries(given).map(([argument, x]) => toBatch(operations, [name, argument], x, layout));
       const result = f(o, batches);

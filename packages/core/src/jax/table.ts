@@ -1,9 +1,9 @@
 import type { Primitive, Primitives } from "../graph/primitives.ts";
 import type { JaxArray as A } from "./framework.ts";
-import type { LentOperations } from "./lent.ts";
+import type { ScopedOperations } from "./scoped-operations.ts";
 
 /** The operations of jax-js that primitives are made of. */
-export type O = LentOperations<A>;
+export type O = ScopedOperations<A>;
 
 /** A primitive in operations of jax-js. */
 export type Run<P extends Primitive> = (o: O, operands: readonly A[], attributes: Primitives[P]) => A;

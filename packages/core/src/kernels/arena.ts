@@ -81,7 +81,10 @@ export function sharedTensors(...shapes: readonly Shape[]): Tensor[] {
   const sizes = shapes.map((shape) => {
     checkArguments("sharedTensors", { shape: [shape, "list"] });
     if (shape.length !== 4 || shape.some((size) => !Number.isInteger(size) || size < 0)) {
-      throw new ReconlossError("shape", `sharedTensors: ${formatShape(shape)} is no shape of a batch [n, c, h, w]`);
+      throw new ReconlossError(
+        "shape",
+        `sharedTensors: ${formatShape(shape)} is not the shape of a batch [n, c, h, w]`,
+      );
     }
     return Float32Array.BYTES_PER_ELEMENT * shape.reduce((product, size) => product * size);
   });

@@ -34,7 +34,7 @@ function* scoreImage(
   let [x, y]: KernelImage[] = compared ? [compared.output, compared.target] : [output, target];
   let extremes: NotedExtremes = compared?.extremes ?? {};
   const channels = dimensions(x).planes[0];
-  const told = Array.from({ length: channels }, () => ({ output: nothing, target: nothing }));
+  const contents = Array.from({ length: channels }, () => ({ output: nothing, target: nothing }));
   const scales: { image: KernelImage; planes: Planes; grad: Tensor }[] = [];
   for (const [scale, window] of windows.entries()) {
     if (scale > 0) {
@@ -50,19 +50,19 @@ function* scoreImage(
     const tiled = yield { kernel: information, spec, output: x, target: y, grad: own?.data, unnoted };
     if (!unnoted) extremes = tiled.extremes;
     const [sums] = tiled.sums;
-    for (const [channel, sum] of told.entries()) {
+    for (const [channel, sum] of contents.entries()) {
       sum.output += sums[2 * channel];
       sum.target += sums[2 * channel + 1];
     }
   }
-  const score = told.reduce((sum, { output, target }) => sum + output / target / channels, 0);
+  const score = contents.reduce((sum, { output, target }) => sum + output / target / channels, 0);
   if (grad === undefined) return { score, extremes };
   for (let scale = windows.length - 1; scale > 0; scale--) {
     const { planes, grad: finer } = scales[scale - 1];
     addDecimated(kernels, finer.data, planes, windows[scale], scales[scale].grad.data);
   }
   const [{ grad: finest }] = scales;
-  const slopes = told.map(({ target }) => 1 / (target * channels));
+  const slopes = contents.map(({ target }) => 1 / (target * channels));
   const shares = luma ? lumaWeights(whole[0], luma).map((weight) => weight * slopes[0]) : slopes;
   yield* addCoarser({ image: output, grad, own: finest }, { odd: "drop", scales: shares });
   return { score, extremes };

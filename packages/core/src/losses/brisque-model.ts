@@ -78,9 +78,10 @@ function checked(name: string, model: BrisqueModel): BrisqueModel {
 /** The model of a file of OpenCV's `ml::SVM` (YAML) with a radial kernel. */
 function readSvm(name: string, text: string): BrisqueModel {
   const refuse = (problem: string) => new ReconlossError("checkpoint", `${name}: ${problem}`);
-  if (!/^%YAML/.test(text) || !text.includes("opencv_ml_svm:")) throw refuse("is no support vector machine of OpenCV");
+  if (!/^%YAML/.test(text) || !text.includes("opencv_ml_svm:"))
+    throw refuse("is not a support vector machine of OpenCV");
   if (!/svmType:\s*EPS_SVR/.test(text) || !/type:\s*RBF/.test(text))
-    throw refuse("is no regression with a radial kernel");
+    throw refuse("is not a regression with a radial kernel");
   const numberOf = (key: string) => Number(new RegExp(`\\b${key}:\\s*(\\S+)`).exec(text)?.[1] ?? Number.NaN);
   const listAfter = (key: string) => {
     const from = text.indexOf(`${key}:`);

@@ -1,5 +1,5 @@
 import { checkNames, checkObject, described } from "../arguments.ts";
-import type { Wants } from "../definitions/definition.ts";
+import type { Requested } from "../definitions/definition.ts";
 import { ReconlossError } from "../errors.ts";
 import type { NotedExtremes } from "../kernels/index.ts";
 import { type ImageBatch, isPixels, PreparedImage, tensorOf } from "../pixels/prepared-image.ts";
@@ -7,7 +7,7 @@ import { checkDevice, type Device } from "../runtimes/index.ts";
 import { type Extremes, elementCount, extremes, formatShape, sameShape, Tensor } from "../tensor.ts";
 import type { EvaluateOptions } from "./evaluate-options.ts";
 
-const wantNames: readonly (keyof Wants)[] = ["grad", "map"];
+const requestedNames: readonly (keyof Requested)[] = ["grad", "map"];
 const optionNames: readonly (keyof EvaluateOptions)[] = [
   ...(["weight", "weightNormalisation", "into", "input", "step", "engine", "device"] as const),
 ];
@@ -15,11 +15,11 @@ const optionNames: readonly (keyof EvaluateOptions)[] = [
 /** Refuses what a call wants, and may say, in another form than as options by name, and what is no device. */
 export function checkCall(
   name: string,
-  wants: unknown,
+  requested: unknown,
   options: { readonly device?: Device; readonly step?: number },
 ): void {
-  checkObject(name, "wants", wants);
-  checkNames(name, "wants", wants, wantNames);
+  checkObject(name, "requested", requested);
+  checkNames(name, "requested", requested, requestedNames);
   checkObject(name, "options", options);
   checkNames(name, "options", options, optionNames);
   checkDevice(name, options.device);
@@ -36,7 +36,10 @@ export function checkInput(name: string, { shape }: ImageBatch, input: unknown):
   }
   if (input.shape[0] !== shape[0]) {
     const [given, made] = [formatShape(input.shape), formatShape(shape)];
-    throw new ReconlossError("shape", `${name}: input is ${given}, of another number of images than output, ${made}`);
+    throw new ReconlossError(
+      "shape",
+      `${name}: input is ${given}, which has another number of images than output, ${made}`,
+    );
   }
   checkFinite(name, "input", input, extremes(input.data));
 }
@@ -55,7 +58,7 @@ export function checkHeld(name: string, images: Readonly<Record<string, ImageBat
     const shape = formatShape((image as ImageBatch).shape);
     throw new ReconlossError(
       "invalid-argument",
-      `${name}: the memory of ${argument} (${shape}) is gone: its buffer was transferred or resized`,
+      `${name}: the memory of ${argument} (${shape}) is no longer available: its buffer was transferred or resized`,
     );
   }
 }
@@ -100,7 +103,7 @@ export function checkRange(
   const expected = black === 0 ? `dataRange is ${white}` : `the images' range is [${black}, ${white}]`;
   throw new ReconlossError(
     "range",
-    `${name}: ${found}, but ${expected}; scale the images to [${black}, ${white}] or say which range they have`,
+    `${name}: ${found}, but ${expected}; scale the images to [${black}, ${white}], or set the option for their range`,
   );
 }
 
@@ -159,10 +162,10 @@ const pixelRange = [0, 1] as const;
 export function checkPixelRange(losses: readonly Ranged[], kind: "files" | "pixels"): void {
   for (const { label, range } of losses) {
     if (range === undefined || range.every((value, index) => value === pixelRange[index])) continue;
-    const said = `its options say that images are in [${range.join(", ")}]`;
+    const declared = `its options say that images are in [${range.join(", ")}]`;
     throw new ReconlossError(
       "invalid-argument",
-      `${label}: ${said}, but ${kind} of any number of bits are read as [${pixelRange.join(", ")}]; leave the option out`,
+      `${label}: ${declared}, but ${kind} of any number of bits are read as [${pixelRange.join(", ")}]; omit the option`,
     );
   }
 }

@@ -53,7 +53,7 @@ export function planeWeights(rows: Rows, scale = 1): (readonly [whole: number, r
   });
 }
 
-/** Why images of a shape are not in colour, or grey. */
+/** Returns the reason why images of a shape are neither in colour nor grey, or undefined. */
 export function refuseColours(channels: number): string | undefined {
   return channels === 1 || channels === 3 ? undefined : "but colours need 3 channels, or 1 for grey";
 }

@@ -1,5 +1,5 @@
 import { described } from "../arguments.ts";
-import type { Definition, Evaluation, Sides, Wants } from "../definitions/definition.ts";
+import type { Definition, Evaluation, Requested, Sides } from "../definitions/definition.ts";
 import type { Learner } from "../definitions/learner.ts";
 import { ReconlossError } from "../errors.ts";
 import { resolveInput, resolveInputSync } from "../pixels/input.ts";
@@ -19,7 +19,7 @@ import {
   type Target,
   targetImage,
 } from "./prepared-target.ts";
-import { inset, sumDefinitions, type WeighedLoss } from "./sum-definition.ts";
+import { inset, type LossTerm, sumDefinitions } from "./sum-definition.ts";
 import { checkSchedule, factorAt, isLater, type LaterTerm, learningLater, scheduleText, type Term } from "./term.ts";
 
 /** The labels of the terms, with a number where one comes again: `l1`, `l1 (2)`. */
@@ -109,27 +109,27 @@ class WeightedLoss extends BaseLoss implements Loss {
   async evaluate(
     input: ImageInput,
     comparedWith: Target | undefined,
-    wants: Wants,
+    requested: Requested,
     options: EvaluateOptions = {},
   ): Promise<Evaluation> {
     // Read once for all terms.
     const output = await resolveInput(this.name, "output", input);
     const target = this.needsTarget ? await resolveTarget(this.name, comparedWith) : undefined;
-    return runSteps(this.#sum(output, target, wants, options), ([loss, wants, options]) =>
-      loss.evaluate(output, target, wants, options),
+    return runSteps(this.#sum(output, target, requested, options), ([loss, requested, options]) =>
+      loss.evaluate(output, target, requested, options),
     );
   }
 
   evaluateSync(
     input: ImageInput,
     comparedWith: Target | undefined,
-    wants: Pick<Wants, "grad">,
+    requested: Pick<Requested, "grad">,
     options: EvaluateOptions = {},
   ): Evaluation {
     const output = resolveInputSync(this.name, "output", input);
     const target = this.needsTarget ? resolveTargetSync(this.name, comparedWith) : undefined;
-    return runStepsSync(this.#sum(output, target, wants, options), ([loss, wants, options]) =>
-      loss.evaluateSync(output, target, wants, options),
+    return runStepsSync(this.#sum(output, target, requested, options), ([loss, requested, options]) =>
+      loss.evaluateSync(output, target, requested, options),
     );
   }
 
@@ -137,10 +137,10 @@ class WeightedLoss extends BaseLoss implements Loss {
   *#sum(
     output: ImageBatch,
     target: ReadTarget | undefined,
-    wants: Wants,
+    requested: Requested,
     options: EvaluateOptions,
-  ): Stepwise<readonly [loss: Loss, wants: Wants, options: EvaluateOptions], Evaluation, Evaluation> {
-    checkCall(this.name, wants, options);
+  ): Stepwise<readonly [loss: Loss, requested: Requested, options: EvaluateOptions], Evaluation, Evaluation> {
+    checkCall(this.name, requested, options);
     const { into } = options;
     if (into !== undefined)
       checkInto(this.name, into, { output, target: target && targetImage(target), weight: options.weight });
@@ -152,7 +152,7 @@ class WeightedLoss extends BaseLoss implements Loss {
     let scratch = this.#scratch;
     this.#scratch = undefined;
     const terms: Record<string, number> = {};
-    const withMap = wants.map === true && this.hasMap;
+    const withMap = requested.map === true && this.hasMap;
     let map: Tensor | undefined;
     let tiles = 0;
     for (const [index, [whole, loss, schedule = {}]] of this.#terms.entries()) {
@@ -161,7 +161,7 @@ class WeightedLoss extends BaseLoss implements Loss {
         scratch = new Tensor(new Float32Array(into.data.length), into.shape);
       }
       const where = into && { ...options, into: grad ? scratch : into };
-      const term = yield [loss, { grad: wants.grad, map: withMap }, where ?? options];
+      const term = yield [loss, { grad: requested.grad, map: withMap }, where ?? options];
       const contribution = minimisedEvaluation(loss, term);
       terms[this.#names[index]] = contribution.value;
       tiles = Math.max(tiles, term.tiles ?? 0);
@@ -194,7 +194,7 @@ class WeightedLoss extends BaseLoss implements Loss {
 }
 
 /** Adds what a term's map says of each place within `border` to a sum of maps; the first makes the sum. */
-function addMap(sum: Tensor | undefined, map: Tensor, { weight, loss }: WeighedLoss, border: Sides): Tensor {
+function addMap(sum: Tensor | undefined, map: Tensor, { weight, loss }: LossTerm, border: Sides): Tensor {
   const { top, bottom, left, right } = inset(loss.definition?.mapBorder as Sides, border);
   const [n, , h, w] = map.shape;
   const [height, width] = [h - top - bottom, w - left - right];

@@ -137,7 +137,7 @@ export const contextual = defineLoss({
     const { net, h, centre, eps, floor, positions } = options;
     const { network, input }: LossNetwork = networks[net];
     const taps = parseTaps(options.taps);
-    if (taps.length === 0) throw new ReconlossError("invalid-argument", "contextual: taps must not be none");
+    if (taps.length === 0) throw new ReconlossError("invalid-argument", "contextual: taps must not be empty");
     checkTapsOnce("contextual", options.taps);
     const layers = layersOf(options.taps);
     const shapes = layers.length === 0 ? {} : network.tensors(layers);

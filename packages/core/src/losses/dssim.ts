@@ -20,10 +20,10 @@ export const dssim = deriveLoss(ssim, {
   use: "Where a distance is wanted, 0 for identical images, in place of a similarity.",
   better: "lower",
   source: "Loza et al. 2006; kornia, SSIMLoss; SSIM as ssim has it",
-  derive: ({ kernel, map, say, ...definition }) => ({
+  derive: ({ kernel, map, toReported, ...definition }) => ({
     ...definition,
     kernel: kernel && { ...kernel, withoutMap: true },
     map: map && ((o, images) => o.mul(o.sub(1, map(o, images)), 0.5)),
-    say: (o, score) => o.mul(o.sub(1, say?.(o, score) ?? score), 0.5),
+    toReported: (o, score) => o.mul(o.sub(1, toReported?.(o, score) ?? score), 0.5),
   }),
 });

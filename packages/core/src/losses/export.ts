@@ -38,13 +38,14 @@ export interface ExportOptions {
  */
 export async function exportLoss(loss: Loss, options: ExportOptions = {}): Promise<Uint8Array> {
   if (!isLoss(loss))
-    throw new ReconlossError("invalid-argument", `exportLoss: loss must be one, got ${described(loss)}`);
+    throw new ReconlossError("invalid-argument", `exportLoss: loss must be a loss, got ${described(loss)}`);
   checkObject("exportLoss", "options", options);
   const { grad = false, map = false, weight: isWeighted = false, channels = 3, size } = options;
   const refuse = (problem: string) => new ReconlossError("invalid-argument", `${loss.spec} ${problem}`);
   const definition = loss.definition;
   if (definition === undefined) throw refuse("cannot be written as one graph");
-  if (definition.needsInput) throw refuse("looks at what outputs were made of, which its file could not");
+  if (definition.needsInput)
+    throw refuse("needs the input that outputs were made from, which its file could not receive");
   if (map && !loss.hasMap) throw refuse("has no map");
   if (definition.bySize && size === undefined) throw refuse("depends on the size of the images; give size");
   for (const [name, number] of Object.entries({ channels, height: size?.[0] ?? 1, width: size?.[1] ?? 1 })) {

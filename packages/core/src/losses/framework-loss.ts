@@ -16,7 +16,7 @@ export function definitionForFramework(caller: string, loss: Loss, general: stri
   const { definition, label, learners = [], later = [] } = loss;
   if (learners.length > 0) {
     throw refuse(
-      `${label} learns beside the model; use ${general} with generatorLoss on your own discriminator's logits`,
+      `${label} trains a discriminator beside the model; use ${general} with generatorLoss on your own discriminator's logits`,
     );
   }
   if (later.length > 0) {
@@ -59,14 +59,14 @@ export function loadWeights(caller: string, { label }: Loss, definition: Definit
 export function checkShapes(
   loss: Loss,
   { output, target, weight }: Readonly<Record<"output" | "target", Shape> & { weight?: Shape }>,
-  said: (shape: Shape) => string = formatShape,
+  format: (shape: Shape) => string = formatShape,
 ): void {
   const refuse = (problem: string) => new ReconlossError("shape", `${loss.name}: ${problem}`);
-  if (!sameShape(output, target)) throw refuse(`output is ${said(output)} but target is ${said(target)}`);
-  if (output.includes(0)) throw refuse(`output is ${said(output)}, but no axis may be empty`);
+  if (!sameShape(output, target)) throw refuse(`output is ${format(output)} but target is ${format(target)}`);
+  if (output.includes(0)) throw refuse(`output is ${format(output)}, but no axis may be empty`);
   const refusal = loss.refusal(output);
-  if (refusal !== undefined) throw refuse(`output is ${said(output)}, ${refusal}`);
+  if (refusal !== undefined) throw refuse(`output is ${format(output)}, ${refusal}`);
   if (weight === undefined || weight.every((size, axis) => size === output[axis] || (size === 1 && axis < 2))) return;
-  const problem = `weight must have the shape of output, ${said(output)}, or 1 image or 1 channel of it`;
-  throw refuse(`${problem}, got ${said(weight)}`);
+  const problem = `weight must have the shape of output, ${format(output)}, or 1 image or 1 channel of it`;
+  throw refuse(`${problem}, got ${format(weight)}`);
 }

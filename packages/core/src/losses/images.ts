@@ -57,7 +57,7 @@ export function prepareLevels<T>(o: Ops<T>, images: Images<T>, options: ImageOpt
   return { ...prepared, output: levels(prepared.output), target: levels(prepared.target) };
 }
 
-/** Why images of a shape cannot be prepared so, or are smaller than `window` afterwards. */
+/** Returns the reason why images of a shape cannot be prepared so, or are smaller than `window` afterwards. */
 export function refuseImages(
   { channels, crop }: Pick<LumaOptions, "channels" | "crop">,
   [, c, h, w]: Shape,

@@ -1,4 +1,4 @@
-export type { Definition, Evaluation, Images, Wants } from "../definitions/definition.ts";
+export type { Definition, Evaluation, Images, Requested } from "../definitions/definition.ts";
 export type { Learner, TrainingState } from "../definitions/learner.ts";
 export { type Option, type OptionsOf, type OptionValue, option, type Schema } from "../definitions/options.ts";
 export type { EngineName } from "../engines/index.ts";

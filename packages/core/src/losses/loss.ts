@@ -1,5 +1,5 @@
 import { checkFunction, checkObject, described } from "../arguments.ts";
-import type { Definition, Evaluation, OwnEvaluation, Wants } from "../definitions/definition.ts";
+import type { Definition, Evaluation, OwnEvaluation, Requested } from "../definitions/definition.ts";
 import type { Learner } from "../definitions/learner.ts";
 import { type OptionsOf, type OptionValue, resolveOptions, type Schema } from "../definitions/options.ts";
 import { checkWeight } from "../definitions/pixel-weights.ts";
@@ -68,7 +68,7 @@ export interface Loss {
   readonly learners?: readonly Learner[];
   /** The terms of a sum that begin later in a training: after `start` steps, with a weight that rises in `warmup` steps. */
   readonly later?: readonly { readonly label: string; readonly start: number; readonly warmup: number }[];
-  /** Why images of this shape cannot be compared, as the end of a sentence that begins with the shape; undefined where they can. */
+  /** Returns the reason why images of this shape cannot be compared, as the end of a sentence that begins with the shape; undefined where they can. */
   refusal(shape: Shape): string | undefined;
   /** A target of which everything that the loss computes of it alone is computed now, once for many outputs; `device`: see {@link EvaluateOptions.device}. */
   prepareTarget(target: ImageInput, options?: Pick<EvaluateOptions, "device">): Promise<PreparedTarget>;
@@ -99,7 +99,7 @@ export interface Loss {
   evaluate(
     output: ImageInput,
     target: Target | undefined,
-    wants: Wants,
+    requested: Requested,
     options?: EvaluateOptions,
   ): Promise<Evaluation>;
   /**
@@ -121,7 +121,7 @@ export interface Loss {
   evaluateSync(
     output: ImageInput,
     target: Target | undefined,
-    wants: Pick<Wants, "grad">,
+    requested: Pick<Requested, "grad">,
     options?: EvaluateOptions,
   ): Evaluation;
 }
@@ -262,9 +262,12 @@ export interface Derivation extends Pick<LossInfo, "name" | "summary" | "better"
 }
 
 /** A loss that is another's mathematics with something changed, and takes its options. */
-export function deriveLoss<S extends Schema>(base: LossFactory<S>, { derive, ...said }: Derivation): LossFactory<S> {
-  const { offset: _, formula: __, use: ___, ...told } = definitions.get(base) as LossDefinition<S>;
-  return defineLoss<S>({ ...told, ...said, define: (options) => derive(told.define(options)) });
+export function deriveLoss<S extends Schema>(
+  base: LossFactory<S>,
+  { derive, ...overrides }: Derivation,
+): LossFactory<S> {
+  const { offset: _, formula: __, use: ___, ...inherited } = definitions.get(base) as LossDefinition<S>;
+  return defineLoss<S>({ ...inherited, ...overrides, define: (options) => derive(inherited.define(options)) });
 }
 
 /** The parts of {@link Loss} that follow from `evaluate`. */
@@ -288,13 +291,13 @@ export abstract class BaseLoss {
   abstract evaluate(
     output: ImageInput,
     target: Target | undefined,
-    wants: Wants,
+    requested: Requested,
     options?: EvaluateOptions,
   ): Promise<Evaluation>;
   abstract evaluateSync(
     output: ImageInput,
     target: Target | undefined,
-    wants: Pick<Wants, "grad">,
+    requested: Pick<Requested, "grad">,
     options?: EvaluateOptions,
   ): Evaluation;
 
@@ -397,14 +400,14 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
   async evaluate(
     input: ImageInput,
     comparedWith: Target | undefined,
-    wants: Wants,
+    requested: Requested,
     options: EvaluateOptions = {},
   ): Promise<Evaluation> {
-    checkCall(this.name, wants, options);
+    checkCall(this.name, requested, options);
     const output = await resolveInput(this.name, "output", input);
     const target = this.needsTarget ? await resolveTarget(this.name, comparedWith) : undefined;
     try {
-      const request = this.#request(output, target, wants, options);
+      const request = this.#request(output, target, requested, options);
       return this.#complete(await evaluate(this.name, this.definition, request, options.engine), request);
     } finally {
       this.#checkHeld(output, target, options);
@@ -414,14 +417,14 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
   override evaluateSync(
     input: ImageInput,
     comparedWith: Target | undefined,
-    wants: Pick<Wants, "grad">,
+    requested: Pick<Requested, "grad">,
     options: EvaluateOptions = {},
   ): Evaluation {
-    checkCall(this.name, wants, options);
+    checkCall(this.name, requested, options);
     const output = resolveInputSync(this.name, "output", input);
     const target = this.needsTarget ? resolveTargetSync(this.name, comparedWith) : undefined;
     try {
-      const request = this.#request(output, target, wants, options);
+      const request = this.#request(output, target, requested, options);
       return this.#complete(evaluateSync(this.name, this.definition, request, options.engine), request);
     } finally {
       this.#checkHeld(output, target, options);
@@ -429,7 +432,12 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
   }
 
   /** Returns the request of a call to an engine, its shapes and its weight checked. */
-  #request(output: ImageBatch, target: ReadTarget | undefined, wants: Wants, options: EvaluateOptions): Request {
+  #request(
+    output: ImageBatch,
+    target: ReadTarget | undefined,
+    requested: Requested,
+    options: EvaluateOptions,
+  ): Request {
     const { weight: given, weightNormalisation, into, device = "cpu" } = options;
     const input = this.definition.needsInput ? options.input : undefined;
     if (this.definition.needsInput) checkInput(this.name, output, options.input);
@@ -443,7 +451,13 @@ class DefinedLoss<S extends Schema, R> extends BaseLoss implements Loss {
     const { weight, share } =
       given === undefined ? {} : checkWeight(this.name, output, given, weightNormalisation, unnormalised);
     const targetFeatures = target instanceof PreparedTarget ? target.features.get(this.definition) : undefined;
-    return { images: { output, target: compared, weight, share, targetFeatures, input }, wants, into, device, check };
+    return {
+      images: { output, target: compared, weight, share, targetFeatures, input },
+      requested,
+      into,
+      device,
+      check,
+    };
   }
 
   /** Returns an engine's results with those of the loss beyond its definition. */

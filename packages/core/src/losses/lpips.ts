@@ -110,11 +110,11 @@ export const lpips = defineLoss({
       const { data } = linear.tensors[headName(layer)];
       return o.constant(data, [1, data.length, 1, 1]);
     };
-    const weigh = <T>(o: Ops<T>, x: T, layer: number): T => o.sum(heads ? o.mul(x, headOf(o, layer)) : x, "c");
+    const weightedSum = <T>(o: Ops<T>, x: T, layer: number): T => o.sum(heads ? o.mul(x, headOf(o, layer)) : x, "c");
     const layers = <T>(o: Ops<T>, images: Images<T>): T[] =>
       differences(o, images).map((x, layer) => {
         const weight = images.weight && layerWeight(o, images.weight, x);
-        return weigh(o, weightedMean(o, x, weight, "hw"), layer);
+        return weightedSum(o, weightedMean(o, x, weight, "hw"), layer);
       });
     return {
       weights: weightFiles([
@@ -132,12 +132,12 @@ export const lpips = defineLoss({
         pixelsAtOnce,
         network,
         taps,
-        places: (o, images) => differences(o, images).map((x, layer) => weigh(o, x, layer)),
+        places: (o, images) => differences(o, images).map((x, layer) => weightedSum(o, x, layer)),
       },
       mapBorder: sides(0),
       map: (o, images) =>
         differences(o, images)
-          .map((x, layer) => o.resize(weigh(o, x, layer), images.output))
+          .map((x, layer) => o.resize(weightedSum(o, x, layer), images.output))
           .reduce((sum, layer) => o.add(sum, layer)),
     };
   },

@@ -8,13 +8,13 @@ const infinite = 1e38;
 
 /** The definition whose reported value is {@link Definition.limit} where it would be infinite. */
 function limited(definition: Definition): Definition {
-  const { limit, say } = definition;
+  const { limit, toReported } = definition;
   if (limit === undefined) return definition;
   return {
     ...definition,
-    say: (o, score) => {
-      const said = say?.(o, score) ?? score;
-      return o.where(o.greater(said, infinite), limit, said);
+    toReported: (o, score) => {
+      const reported = toReported?.(o, score) ?? score;
+      return o.where(o.greater(reported, infinite), limit, reported);
     },
   };
 }
@@ -25,7 +25,7 @@ function turned<T>(o: Ops<T>, { better, offset }: Loss, value: T): T {
 
 /** The minimised score of each image, [n, 1, 1, 1]: the value, or its distance below the offset where higher is better; finite for identical images. */
 export function minimisedPerImage<T>(o: Ops<T>, loss: Loss, definition: Definition, scores: T): T {
-  return turned(o, loss, limited(definition).say?.(o, scores) ?? scores);
+  return turned(o, loss, limited(definition).toReported?.(o, scores) ?? scores);
 }
 
 /** The same of the batch, [1, 1, 1, 1]. */

@@ -31,7 +31,7 @@ export function toUnitColour<T>(o: Ops<T>, x: T, options: RangeOptions): T {
   return high - low === 1 ? shifted : o.div(shifted, high - low);
 }
 
-/** Why a network cannot look at images of a shape. */
+/** Returns the reason why a network does not take images of a shape, or undefined. */
 export function refuseForNetwork([, c, h, w]: Shape, network: string, least: number): string | undefined {
   if (c !== 1 && c !== 3) return "but 1 or 3 channels are needed";
   if (Math.min(h, w) < least) return `but ${network} needs at least ${least}x${least} pixels for these layers`;

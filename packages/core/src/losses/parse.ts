@@ -9,7 +9,7 @@ import { isLater, type Term, type TermSchedule } from "./term.ts";
 const termPattern =
   /^(?:(?<weight>[^*()@]+)\*)?\s*(?<own>(?<name>[A-Za-z][\w-]*)\s*(?:\((?<options>[^()]*)\))?)\s*(?:@(?<schedule>.*))?$/;
 
-/** When a term begins: `2000`, or `2000..2500` with a warm-up. */
+/** Parses the step at which a term begins: `2000`, or `2000..2500` with a warm-up. */
 const schedulePattern = /^\s*(?<start>\d+)\s*(?:\.\.\s*(?<whole>\d+)\s*)?$/;
 
 function parseSchedule(term: string, text: string): TermSchedule {
@@ -56,10 +56,13 @@ function parseTerm(text: string, factories: readonly LossFactory[]): Term {
   }
   const { factory, brought } = lossNamed(text, name, factories);
   const given = parseOptions("loss", text, options);
-  const said = Object.keys(given).find((option) => matching(option, Object.keys(brought)) !== undefined);
-  if (said !== undefined) {
-    const meant = `${factory.info.name}(${said}=${given[said]})`;
-    throw new ReconlossError("syntax", `loss "${text}": the name ${name} says ${said} already; write ${meant}`);
+  const conflicting = Object.keys(given).find((option) => matching(option, Object.keys(brought)) !== undefined);
+  if (conflicting !== undefined) {
+    const meant = `${factory.info.name}(${conflicting}=${given[conflicting]})`;
+    throw new ReconlossError(
+      "syntax",
+      `loss "${text}": the name ${name} already implies ${conflicting}; write ${meant}`,
+    );
   }
   const loss = factory({ ...brought, ...given } as Parameters<typeof factory>[0]);
   const term = labelled(loss, own);
@@ -69,7 +72,7 @@ function parseTerm(text: string, factories: readonly LossFactory[]): Term {
 /** All losses that can be named. */
 function known(more: readonly LossFactory[]): LossFactory[] {
   if (!Array.isArray(more) || !more.every((factory) => typeof factory?.info?.name === "string")) {
-    throw new ReconlossError("invalid-argument", "losses of one's own must be a list of what defineLoss makes");
+    throw new ReconlossError("invalid-argument", "custom losses must be an array of factories made by defineLoss");
   }
   const all = [...lossFactories];
   const others = Object.keys(otherNames);
@@ -78,7 +81,7 @@ function known(more: readonly LossFactory[]): LossFactory[] {
     if (all.some((one) => one.info === info)) continue;
     const taken = matching(info.name, [...all.map((one) => one.info.name), ...others]);
     if (taken !== undefined) {
-      const problem = `a loss of one's own cannot be called "${info.name}": there is "${taken}" already`;
+      const problem = `a custom loss cannot be named "${info.name}": "${taken}" exists already`;
       throw new ReconlossError("invalid-argument", problem);
     }
     all.push(factory);
@@ -99,7 +102,7 @@ function checkName(spec: string, name: string): void {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are refused
   if (!/[,<>=+\u0000-\u001f\u007f]/.test(name) && !(name in {})) return;
   const rule = "a name has no comma, no <, >, = or +, and is none that every object has, such as constructor";
-  throw new ReconlossError("syntax", `loss "${spec.trim()}": it cannot be called "${name}": ${rule}`);
+  throw new ReconlossError("syntax", `loss "${spec.trim()}": it cannot be named "${name}": ${rule}`);
 }
 
 /** A loss or a sum from its specification, with `more` losses besides the library's own. */

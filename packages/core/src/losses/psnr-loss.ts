@@ -40,6 +40,6 @@ export const psnrLoss = defineLoss({
       scale: 1 / options.dataRange ** 2,
     }),
     mapBorder: undefined,
-    say: (o, meanSquare) => o.mul(o.log(o.add(meanSquare, options.eps)), 10 / Math.LN10),
+    toReported: (o, meanSquare) => o.mul(o.log(o.add(meanSquare, options.eps)), 10 / Math.LN10),
   }),
 });

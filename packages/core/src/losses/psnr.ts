@@ -71,7 +71,8 @@ export const psnr = defineLoss({
       scale: 1 / dataRange ** 2,
     });
     const common = { mapsErrors: true, mapBorder: undefined, limit: 100 };
-    if (pooling !== "channels") return { ...pooled, ...common, poolScores: pooling === "dataset", say: decibels };
+    if (pooling !== "channels")
+      return { ...pooled, ...common, poolScores: pooling === "dataset", toReported: decibels };
     return {
       ...common,
       map: pooled.map,

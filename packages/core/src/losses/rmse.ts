@@ -32,6 +32,6 @@ export const rmse = defineLoss({
       kernel: { kernel: pointwise, spec: { kind: "mse" } },
     }),
     mapBorder: undefined,
-    say: (o, score) => o.root(score),
+    toReported: (o, score) => o.root(score),
   }),
 });

@@ -57,13 +57,13 @@ export interface Gaussians<T> {
 export function fitGaussians<T>(o: Ops<T>, x: T, mean: (values: T) => T, step: number): Gaussians<T> {
   const positive = o.greater(x, 0);
   const negative = o.greater(o.neg(x), 0);
-  const [rights, lefts] = [mean(positive), mean(negative)];
-  const valid = o.mul(o.greater(rights, 0), o.greater(lefts, 0));
+  const [meanPositive, meanNegative] = [mean(positive), mean(negative)];
+  const valid = o.mul(o.greater(meanPositive, 0), o.greater(meanNegative, 0));
   const square = o.square(x);
   // Where there is no fit, 1 stands for what would be divided by 0.
   const or1 = (value: T) => o.where(valid, value, 1);
-  const right = o.sqrt(o.div(or1(mean(o.mul(square, positive))), or1(rights)));
-  const left = o.sqrt(o.div(or1(mean(o.mul(square, negative))), or1(lefts)));
+  const right = o.sqrt(o.div(or1(mean(o.mul(square, positive))), or1(meanPositive)));
+  const left = o.sqrt(o.div(or1(mean(o.mul(square, negative))), or1(meanNegative)));
   const ratio = o.div(left, right);
   const moments = o.div(o.square(mean(o.abs(x))), or1(mean(square)));
   const cubes = o.add(o.mul(ratio, o.square(ratio)), 1);

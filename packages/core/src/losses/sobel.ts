@@ -86,7 +86,10 @@ export const sobel = defineLoss({
   define: (options) => {
     const { form, mode, order, normalized, distance, eps } = options;
     if (form === "magnitude" && order === 2) {
-      throw new ReconlossError("invalid-argument", "sobel: form=magnitude is of first derivatives; order must be 1");
+      throw new ReconlossError(
+        "invalid-argument",
+        "sobel: form=magnitude applies only to first derivatives; order must be 1",
+      );
     }
     const ofOrder = derivativeKernels(mode, order, normalized);
     const derivatives = <T>(o: Ops<T>, x: T) => ofOrder.map((kernel) => filterSeparable(o, x, kernel, "replicate"));

@@ -233,7 +233,7 @@ export const ssimulacra2 = defineLoss({
             return o.sum(o.add(o.mul(mean, row(o, means)), o.mul(norm(o, scale), row(o, norms))), "c");
           })
           .reduce((sum, value) => o.add(sum, value)),
-      say: toScore,
+      toReported: toScore,
       map: (o, images) => {
         const maps = scales(o, images).map((scale, index, all) => {
           const { means, norms } = weightsOf(index, all.length);

@@ -7,8 +7,8 @@ import type { Loss } from "./loss.ts";
 import { minimisedPerImage } from "./minimised.ts";
 import { factorAt, isLater, type Term, type TermSchedule } from "./term.ts";
 
-/** A loss and its weight. */
-export interface WeighedLoss {
+/** A loss and its weight in a sum. */
+export interface LossTerm {
   readonly weight: number;
   readonly loss: Loss;
 }
@@ -32,7 +32,7 @@ export function inset(own: Sides, border: Sides): Sides {
 /** The maps of the terms as they are minimised, times their weights, added up where all of them have places. */
 function sumOfMaps<T>(
   o: Ops<T>,
-  terms: readonly (WeighedLoss & { readonly definition: Definition })[],
+  terms: readonly (LossTerm & { readonly definition: Definition })[],
   { state = {}, ...images }: Images<T>,
   border: Sides,
 ): T {
@@ -49,7 +49,7 @@ function sumOfMaps<T>(
 /** The name in a sum's state of the share of its weight that a term has. */
 const factorName = (index: number) => `factor/${index}`;
 
-type DefinedTerm = WeighedLoss & { readonly schedule: TermSchedule; readonly definition: Definition };
+type DefinedTerm = LossTerm & { readonly schedule: TermSchedule; readonly definition: Definition };
 
 /** The results of a sum's terms, by their places. */
 interface TermMathematics {

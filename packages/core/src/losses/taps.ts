@@ -40,5 +40,5 @@ export function tapNames(text: string): string[] {
 export function checkTapsOnce(loss: string, text: string): void {
   const names = tapNames(text);
   if (new Set(names).size === names.length) return;
-  throw new ReconlossError("invalid-argument", `${loss}: "${text}" names a tap twice`);
+  throw new ReconlossError("invalid-argument", `${loss}: "${text}" lists a tap twice`);
 }

@@ -3,7 +3,7 @@ import type { Learner } from "../definitions/learner.ts";
 import { ReconlossError } from "../errors.ts";
 import type { Loss } from "./loss.ts";
 
-/** When a term of a sum begins, in a training. */
+/** The steps of a training at which a term of a sum begins and has its full weight. */
 export interface TermSchedule {
   /** The number of steps before it, in which its weight is 0 and its learners do not learn. Default 0. */
   readonly start?: number;

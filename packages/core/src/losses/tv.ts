@@ -101,7 +101,7 @@ export const tv = defineLoss({
         const weights = differenceWeights(o, weight);
         return o.add(reduce(o, size(o, rows), weights.rows), reduce(o, size(o, columns), weights.columns));
       },
-      ...(isNorm ? { say: <T>(o: Ops<T>, score: T) => o.root(score) } : {}),
+      ...(isNorm ? { toReported: <T>(o: Ops<T>, score: T) => o.root(score) } : {}),
       mapBorder: isNorm || reduction !== "mean" ? undefined : sides(options.crop),
       map: (o, images) => {
         const { output } = prepare(o, images, options);

@@ -46,7 +46,7 @@ function valueWithSlope<T>(o: Ops<T>, value: T, slope: T): T {
  * beyond float32. It is right to the first order only.
  */
 export function withUnit(definition: Definition, unit: number, { degree, mapDegree = degree }: Units): Definition {
-  const { score, map, say, terms, targetFeatures, tiles } = definition;
+  const { score, map, toReported, terms, targetFeatures, tiles } = definition;
   const divide = <T>(o: Ops<T>, x: T): T => {
     const fromHere = o.sub(x, o.stopGradient(x));
     return o.add(o.stopGradient(o.mul(x, 1 / unit)), o.mul(fromHere, unit ** (degree - 1)));
@@ -62,9 +62,9 @@ export function withUnit(definition: Definition, unit: number, { degree, mapDegr
     kernel: undefined,
     score: (o, images) => score(o, divided(o, images)),
     map: map && ((o, images) => timesUnit(o, map(o, divided(o, images)), unit, mapDegree)),
-    say: (o, x) => {
-      const said = say?.(o, x) ?? x;
-      return degree === 0 ? said : valueWithSlope(o, timesUnit(o, said, unit, degree), said);
+    toReported: (o, x) => {
+      const reported = toReported?.(o, x) ?? x;
+      return degree === 0 ? reported : valueWithSlope(o, timesUnit(o, reported, unit, degree), reported);
     },
     terms: terms && ((o, images) => terms(o, divided(o, images))),
     targetFeatures: targetFeatures && ((o, target) => targetFeatures(o, divide(o, target))),

@@ -35,8 +35,8 @@ function information<T>(o: Ops<T>, output: T, target: T, window: Window, noise: 
   const [xx, yy] = [x, y].map((pair) => o.relu(windowCovariance(o, pair, pair, window)));
   const xy = windowCovariance(o, x, y, window);
   // Where either is flat or they go against each other, the target tells nothing of the output.
-  const isTold = o.mul(o.mul(o.greater(yy, eps), o.greater(xx, eps)), o.greater(xy, 0));
-  const gain = o.where(isTold, o.div(xy, o.add(yy, eps)), 0);
+  const isInformative = o.mul(o.mul(o.greater(yy, eps), o.greater(xx, eps)), o.greater(xy, 0));
+  const gain = o.where(isInformative, o.div(xy, o.add(yy, eps)), 0);
   const rest = o.maximum(o.sub(xx, o.mul(gain, xy)), eps);
   const signal = o.div(o.mul(o.square(gain), yy), o.add(rest, noise));
   return { output: o.log(o.add(signal, 1)), target: o.log(o.add(o.div(yy, noise), 1)) };
@@ -111,12 +111,12 @@ export const vif = defineLoss({
           [output, target] = [output, target].map((x) => everySecond(o, windowMean(o, x, window)));
           weight &&= everySecond(o, windowWeight(o, weight, side, "valid"));
         }
-        const told = information(o, output, target, window, options.sigmaNSq);
+        const contents = information(o, output, target, window, options.sigmaNSq);
         const places = weight && windowWeight(o, weight, side, "valid");
         sums.push({
-          output: weightedSum(o, told.output, places, "hw"),
-          target: weightedSum(o, told.target, places, "hw"),
-          ...(places && { nothing: nothingOf(o, weightedMean(o, told.target, places, "chw")) }),
+          output: weightedSum(o, contents.output, places, "hw"),
+          target: weightedSum(o, contents.target, places, "hw"),
+          ...(places && { nothing: nothingOf(o, weightedMean(o, contents.target, places, "chw")) }),
         });
       }
       const total = (part: "output" | "target") =>

@@ -54,7 +54,7 @@ const done = Number.NEGATIVE_INFINITY;
 export function refuseIndefinite(name: string): never {
   throw new ReconlossError(
     "invalid-argument",
-    `${name} is indefinite: a combination of features has a negative variance, so it is no covariance`,
+    `${name} is indefinite: a combination of features has a negative variance, so it is not a covariance`,
   );
 }
 

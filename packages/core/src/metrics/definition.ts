@@ -289,7 +289,7 @@ function checkResult({ name, numbers = ["value"] }: MetricInfo, result: MetricRe
   checkObject(name, "what compute gives", result);
   for (const part of ["images", "protocol"] as const) checkObject(name, `${part} of what compute gives`, result[part]);
   if (!Array.isArray(result.warnings)) {
-    throw new ReconlossError("invalid-argument", `${name}: warnings of what compute gives must be a list of texts`);
+    throw new ReconlossError("invalid-argument", `${name}: warnings of compute's result must be an array of texts`);
   }
   for (const number of new Set(["value", ...numbers])) {
     const value = field(result, number);

@@ -24,7 +24,7 @@ export function checkFeatures(features: Tensor, dimension: number | undefined): 
   if (dimension !== undefined && c !== dimension) {
     throw new ReconlossError(
       "shape",
-      `features have ${c} values, but those before had ${dimension}; are they from the same network and tap?`,
+      `features have ${c} values, but earlier ones had ${dimension}; are they from the same network and tap?`,
     );
   }
   const at = firstNonFinite(features.data);

@@ -51,7 +51,7 @@ export async function frechetDistance(a: Statistics, b: Statistics): Promise<Fre
   if (!Number.isFinite(value)) {
     throw new ReconlossError(
       "non-finite",
-      `the Frechet distance is beyond float64: the means are ${means} apart, squared, the variances add up to ${traces}`,
+      `the Frechet distance overflows float64: the means are ${means} apart, squared, the variances add up to ${traces}`,
     );
   }
   return { value, means, traces, cross };

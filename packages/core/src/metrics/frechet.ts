@@ -95,7 +95,7 @@ export class FrechetMetric implements Metric<FrechetResult> {
   update(side: Side, features: Tensor): void {
     checkSide(side);
     if (side === "real" && this.#options.real) {
-      throw new ReconlossError("invalid-argument", "the reals are given as statistics already");
+      throw new ReconlossError("invalid-argument", "the reals are already given as statistics");
     }
     this.#moments[side].update(features);
   }

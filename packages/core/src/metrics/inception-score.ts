@@ -175,7 +175,7 @@ export class InceptionScore implements Metric<InceptionScoreResult> {
   update(side: Side, logits: Tensor): void {
     checkSide(side);
     if (side !== "output") {
-      throw new ReconlossError("invalid-argument", "the Inception Score is of outputs alone");
+      throw new ReconlossError("invalid-argument", "the Inception Score is computed from outputs only");
     }
     this.#rows.append(logits);
   }

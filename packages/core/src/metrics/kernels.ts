@@ -35,7 +35,7 @@ export function kernelOf(metric: string, options: KernelOptions, dimension: numb
   if (stray !== undefined) {
     throw new ReconlossError(
       "invalid-argument",
-      `${metric}: ${stray} is of the ${other} kernel, not of ${options.kernel}`,
+      `${metric}: ${stray} applies only to the ${other} kernel, not to ${options.kernel}`,
     );
   }
   if (options.kernel === "rbf") return { kernel: gaussianKernel(options.sigma), name: `rbf, sigma ${options.sigma}` };

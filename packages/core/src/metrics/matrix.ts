@@ -9,7 +9,7 @@ export interface Matrix {
 }
 
 /** Multiply-adds above which ONNX Runtime's blocked, threaded product pays for the call. */
-const worthwhile = 2 ** 16;
+const leastProducts = 2 ** 16;
 
 const sessions = new Map<boolean, Promise<Session>>();
 
@@ -53,7 +53,7 @@ export async function multiplyTransposed(a: Matrix, b: Matrix): Promise<Matrix> 
 async function onRuntime(a: Matrix, b: Matrix, transposed: boolean, room?: Float64Array): Promise<Matrix | undefined> {
   const { rows } = a;
   const columns = transposed ? b.rows : b.columns;
-  if (rows * a.columns * columns < worthwhile) return undefined;
+  if (rows * a.columns * columns < leastProducts) return undefined;
   const runtime = await loadRuntime().catch(() => undefined);
   if (runtime === undefined) return undefined;
   const value = ({ rows, columns, data }: Matrix) => ({ data, dims: [rows, columns] });

@@ -137,13 +137,13 @@ export class MomentsState {
     if (moments.count > 0 && dimension > 0 && moments.dimension !== dimension) {
       throw new ReconlossError(
         "shape",
-        `features of ${named(start, end)} have ${moments.dimension} values, but those before had ${dimension}; are they from the same network and tap?`,
+        `features of ${named(start, end)} have ${moments.dimension} values, but earlier ones had ${dimension}; are they from the same network and tap?`,
       );
     }
     const twice = [...this.#nodes.values()].find((node) => startOf(node) < end && start < endOf(node));
     if (twice === undefined) return;
     const both = named(Math.max(start, startOf(twice)), Math.min(end, endOf(twice)));
-    throw new ReconlossError("invalid-argument", `${both} of the images are there twice`);
+    throw new ReconlossError("invalid-argument", `${both} of the images occur twice`);
   }
 }
 

@@ -38,8 +38,8 @@ export function parseMetric(spec: string, more: readonly MetricFactory[] = []): 
   }
   const given = parseOptions("metric", text, options);
   const metric = factories[names.indexOf(name)](given as Parameters<MetricFactory>[0]);
-  const said = Object.entries(given).map(([option, value]) => `${option}=${value}`);
-  return labelledMetric(metric, said.length === 0 ? name : `${name}(${said.join(",")})`);
+  const settings = Object.entries(given).map(([option, value]) => `${option}=${value}`);
+  return labelledMetric(metric, settings.length === 0 ? name : `${name}(${settings.join(",")})`);
 }
 
 /**
@@ -63,7 +63,7 @@ export function parseMetrics(list: string, more: readonly MetricFactory[] = []):
 /** The library's metrics and more. @throws {ReconlossError} `invalid-argument` for one under a name that is taken */
 export function knownMetrics(more: readonly MetricFactory[]): MetricFactory[] {
   if (!Array.isArray(more) || !more.every(isMetricFactory)) {
-    throw new ReconlossError("invalid-argument", "metrics of one's own must be a list of what defineMetric makes");
+    throw new ReconlossError("invalid-argument", "custom metrics must be an array of factories made by defineMetric");
   }
   const all = [...metricFactories];
   for (const factory of more) {
@@ -73,7 +73,7 @@ export function knownMetrics(more: readonly MetricFactory[]): MetricFactory[] {
       all.map(({ info }) => info.name),
     );
     if (taken !== undefined) {
-      const problem = `a metric of one's own cannot be called "${factory.info.name}": there is "${taken}" already`;
+      const problem = `a custom metric cannot be named "${factory.info.name}": "${taken}" exists already`;
       throw new ReconlossError("invalid-argument", problem);
     }
     all.push(factory);

@@ -90,7 +90,7 @@ export class RowsState implements FeatureRows {
     const own = new Set<number>();
     for (const place of places) {
       if (this.#known.has(place) || own.has(place)) {
-        throw new ReconlossError("invalid-argument", `image ${place} is there twice`);
+        throw new ReconlossError("invalid-argument", `image ${place} occurs twice`);
       }
       own.add(place);
     }

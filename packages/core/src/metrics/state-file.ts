@@ -68,12 +68,12 @@ export async function saveState(
   about: Readonly<Record<string, string>> = {},
 ): Promise<Uint8Array> {
   checkArguments("saveState", { about: [about, "object"] });
-  const said = { ...about, format };
+  const header = { ...about, format };
   if (state instanceof RowsState) {
     const { count, dimension, indices } = state;
     const rows: RawTensor = { dtype: "float32", shape: [count, dimension], data: await state.all() };
     const places: RawTensor = { dtype: "float64", shape: [count], data: Float64Array.from(indices) };
-    return sealed({ rows, places }, { ...said, state: "rows" });
+    return sealed({ rows, places }, { ...header, state: "rows" });
   }
   if (!(state instanceof MomentsState)) {
     throw new ReconlossError("invalid-argument", `state must be a MomentsState or RowsState, got ${described(state)}`);
@@ -81,7 +81,7 @@ export async function saveState(
   const nodes = state.nodes();
   const tensors = nodes.filter(({ moments }) => moments.count > 0).flatMap(momentTensors);
   const entries = nodes.map(({ level, index, moments }): NodeEntry => [level, index, moments.count]);
-  const metadata = { ...said, state: "moments", blockImages: String(blockImages), nodes: JSON.stringify(entries) };
+  const metadata = { ...header, state: "moments", blockImages: String(blockImages), nodes: JSON.stringify(entries) };
   return sealed(Object.fromEntries(tensors), metadata);
 }
 
@@ -120,7 +120,7 @@ export async function loadState(
   const refuse = (problem: string, cause?: unknown): never => {
     throw checkpointError(checkpoint.file, problem, cause);
   };
-  if (found !== format) refuse(`is no state of a metric: its format is ${found ?? "not said"}, not ${format}`);
+  if (found !== format) refuse(`is not a state of a metric: its format is ${found ?? "missing"}, not ${format}`);
   if (!(await isIntact(await source.read(0, source.size), digest ?? ""))) refuse("is damaged: its SHA-256 is another");
   if (kind !== "rows" && kind !== "moments") refuse(`holds the unknown state ${kind}`);
   if (kind === "moments" && images !== String(blockImages)) {
@@ -189,7 +189,8 @@ function entriesIn({ file }: Checkpoint, text: string): NodeEntry[] {
       Array.isArray(entry) && entry.length === 3 && entry.every((value) => Number.isSafeInteger(value) && value >= 0)
     );
   };
-  if (!Array.isArray(entries) || !entries.every(isEntry)) throw checkpointError(file, "its list of nodes is none");
+  if (!Array.isArray(entries) || !entries.every(isEntry))
+    throw checkpointError(file, "its list of nodes is not a list");
   return entries as NodeEntry[];
 }
 

@@ -57,7 +57,7 @@ export async function vendiScore(output: FeatureRows, options: VendiScoreOptions
   const { protocol, order, kernel, sigma } = settingsOf(table, options);
   refuseOutputs("vendi", output, 1);
   if (kernel === "cosine" && sigma !== schema.sigma.default) {
-    throw new ReconlossError("invalid-argument", "vendi: sigma is of the rbf kernel, not of cosine");
+    throw new ReconlossError("invalid-argument", "vendi: sigma applies only to the rbf kernel, not to cosine");
   }
   const similarities = await (kernel === "rbf" ? gaussianMatrix(output, sigma) : cosineMatrix(output));
   const size = similarities.rows;

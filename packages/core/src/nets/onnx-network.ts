@@ -133,13 +133,11 @@ export function onnxNetwork(bytes: Uint8Array, name = "the model"): OnnxNetwork 
   );
   if (unknown.size > 0) {
     const list = listNames([...unknown].map(([operator, node]) => `${operator} (${node})`).sort());
-    throw refuse(
-      `uses the ${unknown.size === 1 ? "operator" : "operators"} ${list}, by which training cannot pass gradients`,
-    );
+    throw refuse(`uses the ${unknown.size === 1 ? "operator" : "operators"} ${list}, which have no gradient here`);
   }
   const input = inputOf(graph, refuse);
   const parameters = parametersOf(graph, refuse);
-  if (Object.keys(parameters).length === 0) throw refuse("has nothing that training could change");
+  if (Object.keys(parameters).length === 0) throw refuse("has no parameters that training could change");
   const names = Object.fromEntries(
     [...graph.tensors.keys()]
       .map((tensor) => [parameterName(tensor), tensor] as const)

@@ -72,7 +72,7 @@ class Context<T> {
   value(index: number): Value<T> {
     const name = this.node.inputs[index] ?? "";
     const value = this.#values.get(name);
-    if (value === undefined) this.fail(name === "" ? `input ${index} is missing` : `nothing gives ${name}`);
+    if (value === undefined) this.fail(name === "" ? `input ${index} is missing` : `no node computes ${name}`);
     return value;
   }
 
@@ -522,7 +522,7 @@ const gather: Rule = <T>(context: Context<T>) => {
   const { data, dims } = context.numbers(1);
   if (data.length > mostSizes) context.fail(`a list of ${data.length} sizes`);
   const picked = Array.from(data, (at) => sizes[at < 0 ? at + sizes.length : at]);
-  if (picked.some((size) => size === undefined)) return context.fail("a place that there is not");
+  if (picked.some((size) => size === undefined)) return context.fail("a position out of range");
   return { kind: "sizes", sizes: picked, isScalar: dims.length === 0 } as Value<T>;
 };
 

@@ -40,7 +40,7 @@ export async function decodeBytes(bytes: Uint8Array, fail: Fail): Promise<Pixels
   // Stored values, as of files: neither converted by a profile nor multiplied by alpha.
   const how = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
   const bitmap = await createImageBitmap(new Blob([bytes]), how).catch((cause: unknown) =>
-    fail(`is no image that this browser decodes (${(cause as Error).message})`, cause),
+    fail(`is not an image that this browser can decode (${(cause as Error).message})`, cause),
   );
   try {
     return drawn(bitmap, bitmap.width, bitmap.height, fail);

@@ -8,7 +8,7 @@ import { resizeColumns, resizeRows, type Taps } from "./resize.ts";
 export type ImresizeKernel = "bicubic" | "lanczos3";
 
 interface Kernel {
-  /** How far it reaches where nothing is reduced. */
+  /** The radius of its support where nothing is reduced. */
   readonly reach: number;
   at(x: number): number;
 }
@@ -24,7 +24,7 @@ const kernels: Readonly<Record<ImresizeKernel, Kernel>> = {
   },
 };
 
-/** What each position of an axis is made of: the filter, widened where it reduces, over the axis mirrored with its ends repeated. */
+/** The source positions and weights of each output position of an axis: the filter, widened where it reduces, over the axis mirrored with its ends repeated. */
 function tapsOf(from: number, to: number, { reach, at }: Kernel): Taps {
   const scale = to / from;
   const widening = Math.min(scale, 1);

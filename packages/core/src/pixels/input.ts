@@ -79,7 +79,7 @@ function readOnnxTensor(tensor: OnnxTensorSource, fail: Fail): Tensor | Promise<
   }
   const read = (data: unknown) => {
     if (data instanceof Float32Array && data.length === elementCount(dims as Shape)) return new Tensor(data, dims);
-    return fail(`is a tensor ${formatShape(dims)} without its numbers`);
+    return fail(`is a tensor ${formatShape(dims)} without data`);
   };
   const isHere = String(location).startsWith("cpu") || tensor.getData === undefined;
   return isHere ? read(tensor.data) : Promise.resolve(tensor.getData?.()).then(read);

@@ -49,9 +49,9 @@ export function decodeSummary(notes: readonly Pick<DecodeNote, "kind">[]): strin
   checkArguments("decodeSummary", { notes: [notes, "objects"] });
   const counts = new Map<DecodeKind, number>();
   for (const { kind } of notes) counts.set(kind, (counts.get(kind) ?? 0) + 1);
-  const said = decodeKinds.flatMap((kind) => {
+  const parts = decodeKinds.flatMap((kind) => {
     const count = counts.get(kind);
     return count === undefined ? [] : [`${count} ${labels[kind]}`];
   });
-  return said.length > 0 ? said.join(", ") : undefined;
+  return parts.length > 0 ? parts.join(", ") : undefined;
 }

@@ -107,7 +107,7 @@ function planesOf({ data, width, height, channels, step = channels }: Samples): 
 }
 
 /**
- * Pixels as an image, opaque alpha passed over and transparency treated as the options say, under the name that errors begin with.
+ * Pixels as an image, opaque alpha ignored and transparency treated as the options say, under the name that errors begin with.
  *
  * @throws {ReconlossError} `image` for a transparent pixel under `alpha: "reject"`; `invalid-argument` for options that make no sense
  */

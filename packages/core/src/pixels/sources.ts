@@ -68,7 +68,7 @@ export interface SharpSource {
 /**
  * An image as every loss takes it: a tensor, a `PreparedImage`, or one image of 8 or 16 bits a sample: `{ data, width, height }` and so `ImageData`, a canvas, an
  * `ImageBitmap`, an `HTMLImageElement`, a `VideoFrame`, an instance of sharp, the bytes of an encoded file (a `Buffer`), or a tensor of ONNX Runtime's. Pixels become values in [0, 1], of
- * shape [1, 1 | 3, height, width]; opaque alpha is passed over, and a transparent pixel is an error, unless {@link toImage} is told what is behind it.
+ * shape [1, 1 | 3, height, width]; opaque alpha is ignored, and a transparent pixel is an error, unless {@link toImage} is told what is behind it.
  */
 export type ImageInput =
   | Tensor

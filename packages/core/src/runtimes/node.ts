@@ -55,7 +55,7 @@ function nativeRuntime(ort: OnnxRuntime): Runtime {
       return openSession(ort, model, { ...nativeOptions(share), executionProviders }, true);
     },
     createParallelSessions: (models) => {
-      const options = nativeOptions({ cores: Math.max(1, Math.floor(parallel / models.length)), patient: true });
+      const options = nativeOptions({ cores: Math.max(1, Math.floor(parallel / models.length)), noSpinning: true });
       // The calling thread takes a part as well: it would only wait.
       return Promise.all(
         models.map((model, index) =>
@@ -67,12 +67,12 @@ function nativeRuntime(ort: OnnxRuntime): Runtime {
 }
 
 /** The options of sessions of onnxruntime-node on the CPU. */
-export function nativeOptions({ cores = networkThreads(), patient = false }: SessionShare = {}) {
+export function nativeOptions({ cores = networkThreads(), noSpinning = false }: SessionShare = {}) {
   return {
     ...commonOptions,
     executionProviders: ["cpu"],
     ...(cores === undefined ? {} : { intraOpNumThreads: cores }),
-    ...(patient ? { extra: { session: { intra_op: { allow_spinning: "0" } } } } : {}),
+    ...(noSpinning ? { extra: { session: { intra_op: { allow_spinning: "0" } } } } : {}),
   };
 }
 
@@ -80,7 +80,7 @@ function webRuntime(ort: OnnxRuntime, reason: string): Runtime {
   const createSession: Runtime["createSession"] = async (model, { device = "cpu" } = {}) => {
     if (device !== "cpu") {
       const problem = `onnxruntime-web runs on the CPU only outside of pages, and onnxruntime-node did not load (${reason})`;
-      throw new ReconlossError("missing-dependency", `device ${device} is not there: ${problem}`);
+      throw new ReconlossError("missing-dependency", `device ${device} is not available: ${problem}`);
     }
     return openSession(ort, model, { ...commonOptions, executionProviders: ["wasm"] }, false);
   };

@@ -37,7 +37,7 @@ export interface SessionShare {
   /** The number of cores that it uses; default: all. */
   readonly cores?: number;
   /** Whether its threads sleep at once when there is nothing to do. Default: they wait at work for some time, which other sessions feel. */
-  readonly patient?: boolean;
+  readonly noSpinning?: boolean;
 }
 
 /** Options of {@link Runtime.createSession}. */

@@ -126,12 +126,12 @@ export async function openRuntime({ files }: RuntimeOptions = {}): Promise<Runti
     const executionProviders = device === "cpu" ? ["wasm"] : gpuProviders("wasm", cpuNodes);
     const options = { ...commonOptions, executionProviders };
     const session = await inTurn(() => openSession(ort, model, options, false)).catch(explain(builds[device], asked));
-    return takingTurns(inTurn, session);
+    return serialized(inTurn, session);
   };
   const createGpuSession: Runtime["createGpuSession"] = async (model, options) => {
     const { ort, inTurn, asked } = await open("webgpu");
     const session = await inTurn(() => openGpuSession(ort, model, options)).catch(explain(builds.webgpu, asked));
-    return takingTurns(inTurn, session);
+    return serialized(inTurn, session);
   };
   return {
     name: "onnxruntime-web",
@@ -147,7 +147,7 @@ export async function openRuntime({ files }: RuntimeOptions = {}): Promise<Runti
 }
 
 /** A session that runs when what was asked for before is done. */
-function takingTurns<
+function serialized<
   Given extends unknown[],
   R,
   S extends { run(...given: Given): Promise<R>; release(): Promise<void> },
@@ -187,7 +187,7 @@ async function checkGpu(): Promise<void> {
   const adapter = await host.navigator?.gpu?.requestAdapter();
   if (!adapter) {
     const problem = host.navigator?.gpu ? "there is no GPU that it can use" : "this browser has no WebGPU";
-    throw new ReconlossError("missing-dependency", `device webgpu is not there: ${problem}`);
+    throw new ReconlossError("missing-dependency", `device webgpu is not available: ${problem}`);
   }
 }
 

@@ -119,16 +119,16 @@ function checkedImages(
     if (x.shape.length === 4) return channelsLast(tf, x, layout);
     throw new ReconlossError("shape", `${loss.name}: ${argument} must be ${layout}, got shape [${x.shape}]`);
   };
-  const said = ([n, c, h, w]: Shape) => formatShape(layout === "nhwc" ? [n, h, w, c] : [n, c, h, w]);
+  const format = ([n, c, h, w]: Shape) => formatShape(layout === "nhwc" ? [n, h, w, c] : [n, c, h, w]);
   const output = read("output");
   const target = loss.needsTarget ? read("target") : output;
   const shapes = { output: shapeOf(output), target: shapeOf(target) };
   const images = loss.needsTarget ? [output, target] : [output];
   if (given.weight === undefined) {
-    checkShapes(loss, shapes, said);
+    checkShapes(loss, shapes, format);
     return images;
   }
   const weight = read("weight");
-  checkShapes(loss, { ...shapes, weight: shapeOf(weight) }, said);
+  checkShapes(loss, { ...shapes, weight: shapeOf(weight) }, format);
   return [output, target, weight];
 }

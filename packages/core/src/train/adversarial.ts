@@ -96,11 +96,12 @@ function discriminatorOf(options: AdversarialOptions): Discriminator {
   const refuse = (problem: string) => new ReconlossError("invalid-argument", `gan: ${problem}`);
   const penalties = penaltiesOf(given);
   const kinds = penalties.map(({ kind }) => kind);
-  if (kinds.some((kind, index) => kinds.indexOf(kind) < index)) throw refuse("each kind of penalty can be there once");
+  if (kinds.some((kind, index) => kinds.indexOf(kind) < index)) throw refuse("each kind of penalty may be given once");
   if (kinds.includes("gradient-penalty") && kinds.length > 1) {
-    throw refuse("there can be one kind of penalty, gp or r1 and r2, not both");
+    throw refuse("only one kind of penalty may be given: gp, or r1 and r2");
   }
-  if (ema > 0 && matching === 0) throw refuse("ema is of the layers that matching compares; there is no matching");
+  if (ema > 0 && matching === 0)
+    throw refuse("ema applies only to the layers that matching compares, but matching is not set");
   return new Discriminator({
     model: discriminator,
     objective: resolveObjective(objective),

@@ -21,7 +21,7 @@ export function checkMetadata(metadata: Readonly<Record<string, unknown>>, own: 
     if (!own.includes(name) && !name.endsWith(ofSteps)) continue;
     throw new ReconlossError(
       "invalid-argument",
-      `checkpoint: metadata cannot be called ${name}: the training's own is`,
+      `checkpoint: metadata cannot be named ${name}, which the training's own metadata use`,
     );
   }
 }
@@ -57,7 +57,7 @@ export async function readStates(
     if (!text.endsWith(ofSteps)) continue;
     const steps = Number(count);
     if (!/^\d+$/.test(count) || !Number.isSafeInteger(steps)) {
-      throw new ReconlossError("checkpoint", `${file}: ${text} are ${JSON.stringify(count)}, no count`);
+      throw new ReconlossError("checkpoint", `${file}: ${text} are ${JSON.stringify(count)}, not a count`);
     }
     states[text.slice(0, -ofSteps.length)] = { steps, tensors: Object.create(null) };
   }

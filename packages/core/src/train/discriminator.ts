@@ -230,6 +230,6 @@ function conditionOf<V>(input: V | undefined): V {
   if (input !== undefined) return input;
   throw new ReconlossError(
     "invalid-argument",
-    "gan: conditional compares outputs with what they were made of: the option input is missing",
+    "gan: conditional compares outputs with the inputs that they were made from; the option input is missing",
   );
 }

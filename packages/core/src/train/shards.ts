@@ -50,8 +50,8 @@ export interface Shards {
 /** With fewer values in a batch's largest input, one thread is done before others have been told of their part. */
 const leastValues = 2 ** 15;
 
-/** Every part is told all parameters and answers with as many gradients: that pays where there is more than one value in the batch for each of them. */
-function worthwhile({ batch, parameters }: StepInputs): boolean {
+/** Whether splitting pays: each part receives all parameters and returns as many gradients, so the batch must have more values than there are parameters. */
+function isWorthSplitting({ batch, parameters }: StepInputs): boolean {
   const values = Math.max(...Object.values(batch).map(elementCount));
   const weights = Object.values(parameters).reduce((sum, shape) => sum + elementCount(shape), 0);
   return values >= Math.max(leastValues, weights);
@@ -74,7 +74,7 @@ export function planShards(
   const count = shapes[0]?.[0] ?? 0;
   const parts = Math.min(wanted ?? parallel, count);
   if (parts < 2 || shapes.some(([n]) => n !== count)) return undefined;
-  if (wanted === undefined && !worthwhile(inputs)) return undefined;
+  if (wanted === undefined && !isWorthSplitting(inputs)) return undefined;
 
   const backend = batchLabels();
   const results = forward<Labelled<BatchLabel>>(new Ops(backend), {
@@ -100,7 +100,7 @@ export async function compileShards(
 ): Promise<Program<string, string>> {
   const count = sizes.reduce((sum, size) => sum + size);
   /** The weight of a part's averages, or of its sums, in those of the batch. */
-  const weigh = (name: string, part: number) => (labels[name] === "average" ? sizes[part] / count : 1);
+  const partWeight = (name: string, part: number) => (labels[name] === "average" ? sizes[part] / count : 1);
 
   const parts = await compileParts<string, string>(
     sizes.map((size) => ({ ...mapValues(batch, ([, c, h, w]): InputDims => [size, c, h, w]), ...fixed })),
@@ -115,10 +115,10 @@ export async function compileShards(
   const whole = await compile<string, string>(
     { ...numbers, ...rows(kinds), ...rows(sizes.map((_, part) => `part${part}`)) },
     (o, values) => {
-      const weighed = sizes.map((_, part) => o.mul(values[`part${part}/${all}`], weigh("loss", part)));
-      return update(o, values, { [all]: weighed.reduce((sum, gradient) => o.add(sum, gradient)) });
+      const weighted = sizes.map((_, part) => o.mul(values[`part${part}/${all}`], partWeight("loss", part)));
+      return update(o, values, { [all]: weighted.reduce((sum, gradient) => o.add(sum, gradient)) });
     },
-    { patient: true },
+    { noSpinning: true },
   );
   const ordered = <V>(values: Values<V>) => mapValues(parameters, (_, name) => values[name]);
 
@@ -137,7 +137,7 @@ export async function compileShards(
         const values = results.map((part) => part[name]);
         if (label === "fixed") return values[0];
         if (label === "image") return concatenated(values);
-        return added(values, (part) => weigh(name, part));
+        return added(values, (part) => partWeight(name, part));
       });
       const given = mapValues(numbers, (_, name) => inputs[name]);
       const places: Record<string, Tensor> = {};

@@ -53,11 +53,11 @@ export function absoluteUrl(url: string): string {
     return new URL(url, base).href;
   } catch (cause) {
     const advice = base === undefined ? "; without a page it must begin with https:// or the like" : "";
-    throw new ReconlossError("invalid-argument", `weights: ${JSON.stringify(url)} is no address${advice}`, { cause });
+    throw new ReconlossError("invalid-argument", `weights: ${JSON.stringify(url)} is not a URL${advice}`, { cause });
   }
 }
 
-/** Why a request failed, as far as hosts say. */
+/** Describes why a request failed, as far as hosts report it. */
 function failureOf(url: string, cause: unknown): string {
   const { message, cause: inner } = cause as Error;
   const reason = inner instanceof Error && inner.message ? inner.message : message;
@@ -224,7 +224,7 @@ export async function fetchVerified(
   if (found !== expected.sha256) {
     throw new ReconlossError(
       "download",
-      `${about(name, url)}: SHA-256 is ${found}, expected ${expected.sha256}: it is another file, or was changed on its way`,
+      `${about(name, url)}: SHA-256 is ${found}, expected ${expected.sha256}: it is another file, or was changed in transit`,
     );
   }
   await keepBytes(url, bytes, options.keep);

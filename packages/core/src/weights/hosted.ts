@@ -43,7 +43,10 @@ export function hostedWeights(base: string | { readonly href: string }, options:
   checkFetchOptions("hostedWeights", options);
   const given = absoluteUrl(typeof base === "string" ? base : base.href);
   if (/[?#]/.test(given)) {
-    throw new ReconlossError("invalid-argument", `weights: ${given} is no folder's address, which has neither ? nor #`);
+    throw new ReconlossError(
+      "invalid-argument",
+      `weights: ${given} is not the URL of a folder, which has neither ? nor #`,
+    );
   }
   const folder = given.endsWith("/") ? given : `${given}/`;
   const index = folder + manifestName;

@@ -54,10 +54,10 @@ export function parseManifest(where: string, text: string): WeightsManifest {
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw refuse("is no JSON", cause);
+    throw refuse("is not JSON", cause);
   }
   if (!isRecord(value) || value.format !== "reconloss-weights" || !isRecord(value.files)) {
-    throw refuse("is no manifest of packed weights");
+    throw refuse("is not a manifest of packed weights");
   }
   if (value.version !== 1) throw refuse(`is of version ${String(value.version)}, and this release reads version 1`);
   const bad = Object.entries(value.files).find(([, file]) => !isPackedFile(file));

@@ -46,7 +46,7 @@ export function readNpyHeader(name: string, bytes: Uint8Array, size: number): Np
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const magic =
     bytes.length >= 12 && bytes[0] === 0x93 && new TextDecoder("latin1").decode(bytes.subarray(1, 6)) === "NUMPY";
-  if (!magic) fail("is no .npy array");
+  if (!magic) fail("is not a .npy array");
   const wide = bytes[6] >= 2;
   if (bytes[6] < 1 || bytes[6] > 3) fail(`has .npy version ${bytes[6]}.${bytes[7]}; 1 to 3 are read`);
   const start = wide ? 12 + view.getUint32(8, true) : 10 + view.getUint16(8, true);

@@ -67,7 +67,7 @@ export async function readNpz(source: ByteSource): Promise<Npz> {
   const entries = await asContentErrors(async () => {
     const signature = await readBytes(source, 0, Math.min(4, source.size), "the beginning");
     if (signature[0] !== 0x50 || signature[1] !== 0x4b) {
-      throw new ReconlossError("content", `${source.name}: is no .npz archive`);
+      throw new ReconlossError("content", `${source.name}: is not a .npz archive`);
     }
     return readZip(source);
   });
@@ -78,8 +78,7 @@ export async function readNpz(source: ByteSource): Promise<Npz> {
     array: async (name) => {
       const label = `${source.name}: ${name}`;
       const entry = entries.get(`${name}.npy`);
-      if (entry === undefined)
-        throw new ReconlossError("content", `${label} is not there; it has: ${names.join(", ")}`);
+      if (entry === undefined) throw new ReconlossError("content", `${label} is missing; it has: ${names.join(", ")}`);
       const beginning = await asContentErrors(() => entry.read(0, Math.min(entry.size, longestHeader)));
       return new NpzArray(label, entry, readNpyHeader(label, beginning, entry.size));
     },

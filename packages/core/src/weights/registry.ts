@@ -203,7 +203,7 @@ export function weightsEntry(name: string): WeightsEntry {
     const names = weightsRegistry.map((candidate) => candidate.name).join(", ");
     throw new ReconlossError(
       "invalid-argument",
-      `weights: there are none called ${JSON.stringify(name)}; known: ${names}`,
+      `weights: there are none named ${JSON.stringify(name)}; known: ${names}`,
     );
   }
   return entry;

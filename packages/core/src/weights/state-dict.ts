@@ -68,7 +68,7 @@ export async function readStateDict<Shapes extends TensorShapes>(
   });
   const { ignore = [], optional = new Set(), nonNegative = false, onNote } = options;
   const matched = matchNames(checkpoint.names, Object.keys(shapes), { ignore, optional });
-  const problems = [...matched.missing, ...misshapen(checkpoint, shapes, matched.stored), ...matched.unexpected];
+  const problems = [...matched.missing, ...shapeProblems(checkpoint, shapes, matched.stored), ...matched.unexpected];
   if (problems.length > 0) throw new ReconlossError("checkpoint", `${checkpoint.file}: ${problems.join("; ")}`);
   const note = noteOfNames(matched);
   if (note !== undefined) onNote?.(`${checkpoint.file}: ${note}`);
@@ -108,13 +108,13 @@ export function describeStateDict(
   return [
     ...(note === undefined ? [] : [note]),
     ...matched.missing,
-    ...misshapen(checkpoint, shapes, matched.stored),
+    ...shapeProblems(checkpoint, shapes, matched.stored),
     ...matched.unexpected,
   ];
 }
 
 /** The problems with the shapes and types of the tensors that were found. */
-function misshapen(checkpoint: NamedTensors, shapes: TensorShapes, stored: ReadonlyMap<string, string>): string[] {
+function shapeProblems(checkpoint: NamedTensors, shapes: TensorShapes, stored: ReadonlyMap<string, string>): string[] {
   const wrong: string[] = [];
   for (const [name, storedName] of stored) {
     const [shape, found] = [shapes[name], checkpoint.shape(storedName)];

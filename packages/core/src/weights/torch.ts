@@ -84,7 +84,7 @@ export async function readTorchZip(source: ByteSource, key?: string): Promise<Ch
   const entries = await readZip(source);
   const pickle = [...entries.values()].find(({ name }) => /^([^/]+\/)?data\.pkl$/.test(name));
   if (pickle === undefined)
-    throw checkpointError(source.name, "a zip archive without data.pkl is no PyTorch checkpoint");
+    throw checkpointError(source.name, "a zip archive without data.pkl is not a PyTorch checkpoint");
   const folder = pickle.name.slice(0, -"data.pkl".length);
   if (pickle.size > LARGEST_PICKLE) {
     throw checkpointError(
@@ -133,7 +133,10 @@ export async function readLegacyTorch(source: ByteSource, key?: string): Promise
     const count = new DataView((await readBytes(source, at, 8, `storage ${storage.key}`)).buffer).getBigInt64(0, true);
     const length = storage.count * elementBytes[storage.dtype];
     if (count !== BigInt(storage.count) || starts.has(storage.key)) {
-      throw checkpointError(source.name, `storage ${storage.key} has ${count} elements where ${storage.count} are due`);
+      throw checkpointError(
+        source.name,
+        `storage ${storage.key} has ${count} elements where ${storage.count} are expected`,
+      );
     }
     starts.set(storage.key, at + 8);
     at += 8 + length;
@@ -228,7 +231,7 @@ class TorchPickle {
     const runs = new Map<Storage, StoredRun>();
     const tensors = new Map<string, StoredTensor>();
     for (const [name, item] of namedTensors(this.#file, chosen?.dict ?? value)) {
-      if (tensors.has(name)) throw checkpointError(this.#file, `two tensors are called ${name}`);
+      if (tensors.has(name)) throw checkpointError(this.#file, `two tensors are named ${name}`);
       const { storage, offset, shape, strides } = item;
       this.#checkView(name, item);
       const run = runs.get(storage) ?? open(storage);
@@ -318,7 +321,7 @@ const conversion = 'convert it with PyTorch: torch.save(torch.jit.load("FILE").s
 
 /** The tensors of a dict, a list or an object by name; those of objects inside it by the names of all attributes that lead there, as a state dict has it. */
 function* namedTensors(file: string, value: unknown): Generator<[string, TensorDescription]> {
-  const refuse = () => checkpointError(file, `its objects hold one another without end; ${conversion}`);
+  const refuse = () => checkpointError(file, `its objects refer to each other in a cycle; ${conversion}`);
   let count = 0;
   // A stack of one's own: what a file says must not decide how deep calls go.
   const rest: { name: string; item: TensorDescription | ScriptObject; depth: number }[] = [];

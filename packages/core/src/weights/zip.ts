@@ -66,7 +66,7 @@ export async function readZip(source: ByteSource): Promise<Map<string, ZipEntry>
   const { records, start } = await readZipDirectory(source);
   const entries = new Map<string, ZipEntry>();
   for (const record of records) {
-    if (entries.has(record.name)) throw checkpointError(source.name, `two zip entries are called ${record.name}`);
+    if (entries.has(record.name)) throw checkpointError(source.name, `two zip entries are named ${record.name}`);
     entries.set(record.name, openZipEntry(source, record, start));
   }
   return entries;

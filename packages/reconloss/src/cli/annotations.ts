@@ -1,7 +1,7 @@
 import { printable } from "@reconloss/core/internal";
 import { type Finding, subjectOf } from "./findings.ts";
 
-/** GitHub shows so many errors of a step, and passes over the others. */
+/** GitHub shows so many errors of a step, and ignores the others. */
 const mostShown = 10;
 
 /** The text of a workflow command; properties have more letters that are its own. */

@@ -4,14 +4,14 @@ import { counted, pixelsToTensor } from "@reconloss/core/internal";
 import { Command, Option } from "commander";
 import type { DecodedPixels } from "../image/decoder.ts";
 import { type DecodeNote, decodePixels, decodeSummary, writeImage } from "../image/index.ts";
-import { applyModel, enlargeAlpha, generateImages, type ImageModel, openModel, partAlpha } from "../tasks/index.ts";
+import { applyModel, enlargeAlpha, generateImages, type ImageModel, openModel, separateAlpha } from "../tasks/index.ts";
 import { type Job, jobsFor, refuseReplacing } from "./jobs.ts";
+import { printMessage, printMessages } from "./messages.ts";
 import { deviceOption, usableDevice } from "./networks.ts";
 import { noteNewFolder } from "./new-folder.ts";
 import { wholeNumber } from "./numbers.ts";
 import { type AlphaFlags, alphaOption, alphaOptions, backgroundOption } from "./pixel-options.ts";
 import { progressBar } from "./progress.ts";
-import { tell, tellSome } from "./tell.ts";
 import { printable, type Terminal } from "./terminal.ts";
 
 interface Flags extends Omit<AlphaFlags, "alpha"> {
@@ -71,7 +71,7 @@ Exit codes: 0 all well; 1 an image failed; 2 wrong usage; 3 the machine lacks so
       }
       await refuseReplacing("apply", [{ input: path, output: flags.output }]);
       if (flags.alpha === "keep" && flags.background !== undefined) {
-        throw new ReconlossError("invalid-argument", "--background is of --alpha composite, but --alpha is keep");
+        throw new ReconlossError("invalid-argument", "--background needs --alpha composite, but --alpha is keep");
       }
       await noteNewFolder(flags.output, terminal);
       finish(input === undefined ? await generate(model, flags, terminal) : await apply(model, input, flags, terminal));
@@ -126,8 +126,8 @@ async function apply(model: ImageModel, input: string, flags: Flags, terminal: T
   if (jobs.length > 1)
     stdout.write(`${printable(flags.output)}  ${counted(jobs.length - failures.length, "image", "images")}\n`);
   const decoded = decodeSummary(notes);
-  if (decoded !== undefined) tell(terminal, "yellow", "note:", `images: ${decoded}`);
-  tellSome(terminal, "failed:", failures);
+  if (decoded !== undefined) printMessage(terminal, "yellow", "note:", `images: ${decoded}`);
+  printMessages(terminal, "failed:", failures);
   return failures.length > 0 ? 1 : 0;
 }
 
@@ -137,7 +137,7 @@ function partsOf(
   pixels: DecodedPixels,
   flags: Flags,
   notes: DecodeNote[],
-): ReturnType<typeof partAlpha> {
+): ReturnType<typeof separateAlpha> {
   const { alpha, background } = flags;
   if (alpha !== "keep") {
     const image = pixelsToTensor(input, pixels, alphaOptions({ alpha, background }), {
@@ -146,7 +146,7 @@ function partsOf(
     return { image };
   }
   // An opaque image has nothing to keep, and any format holds it.
-  const parted = partAlpha(pixels);
+  const parted = separateAlpha(pixels);
   return parted.alpha?.data.some((opacity) => opacity < 1) ? parted : { image: parted.image };
 }
 

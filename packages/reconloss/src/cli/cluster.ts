@@ -42,7 +42,7 @@ function addQueueOptions(command: Command): Command {
     .option("--json", "print JSON");
 }
 
-/** Where the queue is, as these flags say it. */
+/** The connection to the queue that the flags describe. */
 function queueOf({ redis, redisCa, prefix }: QueueFlags): QueueOptions {
   return { ...(redis === undefined ? {} : { redis }), ...(redisCa === undefined ? {} : { redisCa }), prefix };
 }
@@ -57,8 +57,8 @@ export function clusterCommand(terminal: Terminal, finish: (code: number) => voi
     .option("--wait", "stay until all parts are there, and submit again what the queue loses")
     .action(async (work: string, flags: QueueFlags & { attempts: number; wait?: boolean }) => {
       const options = { ...queueOf(flags), attempts: flags.attempts };
-      const tell = (status: Submitted) => print(flags.json ? JSON.stringify(status) : describeSubmitted(status));
-      if (!flags.wait) return tell(await submitShards(work, options));
+      const printStatus = (status: Submitted) => print(flags.json ? JSON.stringify(status) : describeSubmitted(status));
+      if (!flags.wait) return printStatus(await submitShards(work, options));
       let last = "";
       await withSignals((signal) =>
         superviseShards(work, {
@@ -68,7 +68,7 @@ export function clusterCommand(terminal: Terminal, finish: (code: number) => voi
             const { added, ...rest } = status;
             // A look at which nothing has changed is not told.
             const text = JSON.stringify(rest);
-            if (text !== last || added > 0) tell(status);
+            if (text !== last || added > 0) printStatus(status);
             last = text;
           },
         }),
@@ -142,7 +142,7 @@ async function withSignals<T>(work: (signal: AbortSignal) => Promise<T>): Promis
   const abort = new AbortController();
   const signals = ["SIGINT", "SIGTERM"] as const;
   const end = () =>
-    abort.abort(new ReconlossError("missing-dependency", "ended by a signal; what is missing is still to be done"));
+    abort.abort(new ReconlossError("missing-dependency", "stopped by a signal; the missing shards remain to be done"));
   for (const signal of signals) process.once(signal, end);
   try {
     return await work(abort.signal);
@@ -161,9 +161,14 @@ function describeSubmitted({ shards, done, added, queued, failed }: Submitted): 
 }
 
 function describeEvent({ shard, outcome, total, reason }: ShardEvent): string {
-  const said = { computed: "computed", found: "its part was there", failed: "failed", "handed-back": "handed back" };
+  const outcomes = {
+    computed: "computed",
+    found: "its part was there",
+    failed: "failed",
+    "handed-back": "handed back",
+  };
   return printable(
-    `shard ${shard}: ${said[outcome]}${total === undefined ? "" : `, ${total}`}${reason ? `: ${reason}` : ""}`,
+    `shard ${shard}: ${outcomes[outcome]}${total === undefined ? "" : `, ${total}`}${reason ? `: ${reason}` : ""}`,
   );
 }
 

@@ -41,7 +41,7 @@ export const takenBy: Readonly<Record<OptionName, readonly Kind[]>> = {
 };
 
 /**
- * Refuses the options that were typed and that a kind of comparison has no use for: they would be passed over.
+ * Refuses the options that were typed and that a kind of comparison has no use for: they would be ignored.
  *
  * @throws {ReconlossError} `invalid-argument`
  */

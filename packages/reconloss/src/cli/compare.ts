@@ -25,11 +25,22 @@ import type { CompareFlags, ComparisonFlags } from "./compare-flags.ts";
 import { refuseOthers } from "./compare-kinds.ts";
 import { addWorkOptions, comparingBar, finishedPairs } from "./finished.ts";
 import { addGateOptions, type Gates, prepareGates, titleOf } from "./gates.ts";
+import { printIgnoredFiles } from "./ignored-files.ts";
 import { addJsonOption, jsonFile, printsJson } from "./json-option.ts";
 import { judgeOutputs } from "./judge.ts";
 import { namesExplained } from "./judgement-table.ts";
 import { MapsFolder } from "./maps-folder.ts";
 import { addMeasureOptions, measuresOf } from "./measures.ts";
+import {
+  joined,
+  printFailures,
+  printLostFiles,
+  printNotes,
+  toFile,
+  writeEach,
+  writeOut,
+  writePieces,
+} from "./messages.ts";
 import { noteNewFolder } from "./new-folder.ts";
 import { wholeNumber } from "./numbers.ts";
 import {
@@ -40,9 +51,7 @@ import {
   pairsOf,
   tellProposals,
 } from "./pairing-options.ts";
-import { tellPassedOver } from "./passed-over.ts";
 import { comparisonTable } from "./table.ts";
-import { joined, printFailures, printNotes, tellLost, toFile, writeEach, writeOut, writePieces } from "./tell.ts";
 import { coloursFor, printable, type Terminal, widthOf } from "./terminal.ts";
 import { addVideoOptions, compareAsVideos } from "./video.ts";
 
@@ -111,15 +120,15 @@ Exit codes: 0 all well; 1 a pair failed, an image has no partner, a --fail condi
     )
     .action(async (inputs: readonly string[], options: CompareFlags, command: Command) => {
       if (printsJson(options) && options.stream) {
-        throw new ReconlossError("invalid-argument", "--json and --stream both print; give --json a file");
+        throw new ReconlossError(
+          "invalid-argument",
+          "--json and --stream both write to standard output; give --json a file",
+        );
       }
       const { list } = options;
       if (list !== undefined) {
         if (inputs.length > 0 || options.targets !== undefined) {
-          throw new ReconlossError(
-            "invalid-argument",
-            "--list says which outputs and targets there are; leave them out",
-          );
+          throw new ReconlossError("invalid-argument", "--list names the outputs and targets; omit them");
         }
         refuseOthers(command, "list");
         return finish(await compareImages(list, list, options, terminal));
@@ -149,7 +158,7 @@ Exit codes: 0 all well; 1 a pair failed, an image has no partner, a --fail condi
 export function methodsOf(inputs: readonly string[]): MethodOutputs[] {
   return inputs.map((text) => {
     const { name, outputs = text } = /^(?<name>[^=/\\]*)=(?<outputs>.*)$/s.exec(text)?.groups ?? {};
-    if (outputs === "") throw new ReconlossError("invalid-argument", `${text}: where its outputs are is missing`);
+    if (outputs === "") throw new ReconlossError("invalid-argument", `${text}: the path of its outputs is missing`);
     return { name: name ?? basename(resolve(outputs)), outputs };
   });
 }
@@ -176,7 +185,7 @@ async function compareImages(
   const files = [jsonFile(options), csv, jsonl, markdown, latex, report, folder, junit, summary];
   await noteNewFolder(files, terminal);
   const pairing = await pairsOf({ outputs, targets, list: options.list }, options);
-  const { pairs, unpaired, passedOver } = pairing;
+  const { pairs, unpaired, ignoredFiles } = pairing;
 
   const finished = finishedPairs(options, terminal);
   const progress = comparingBar(pairs.length, finished, options, terminal);
@@ -208,12 +217,12 @@ async function compareImages(
   if (options.stream) for (const failure of missing) await writeOut(terminal.stdout, failureLine(failure, by));
   const summarised = {
     ...summaryOf(losses, all, missing, optional, applied),
-    ...(passedOver === undefined ? {} : { passedOver }),
+    ...(ignoredFiles === undefined ? {} : { ignoredFiles }),
   };
   const [{ comparison, verdicts }] = gates.check([{ comparison: summarised }]);
   const method = { name: basename(resolve(outputs)), outputs, comparison };
   const table = () => judgementOf({ methods: [method], targets, losses, applied }, options);
-  return tellComparison(
+  return printComparison(
     {
       ...{ outputs, targets, comparison, pixels, pairing, lost: maps?.lost, gates },
       verdicts: conditions && verdicts,
@@ -233,7 +242,7 @@ async function compareImages(
 }
 
 /** The results of two inputs. */
-interface Told {
+interface ComparisonOutput {
   readonly outputs: string;
   readonly targets: string;
   readonly comparison: Comparison;
@@ -252,7 +261,7 @@ interface Told {
 }
 
 /** Prints the numbers, writes the files that are wanted, and returns the exit code. */
-export async function tellComparison(
+export async function printComparison(
   {
     outputs,
     targets,
@@ -265,16 +274,16 @@ export async function tellComparison(
     lost: before = [],
     gates,
     more = [],
-  }: Told,
+  }: ComparisonOutput,
   options: ComparisonFlags,
   terminal: Terminal,
 ): Promise<number> {
-  const { passedOver } = comparison;
+  const { ignoredFiles } = comparison;
   // Printed before files are written: a folder that cannot be written must not cost the numbers.
   await print({ comparison, verdicts, noteGroups, outcomes }, options, terminal);
-  tellPassedOver(terminal, [
-    [outputs, passedOver?.output],
-    [targets, passedOver?.target],
+  printIgnoredFiles(terminal, [
+    [outputs, ignoredFiles?.output],
+    [targets, ignoredFiles?.target],
   ]);
   tellProposals([pairing ?? {}], terminal);
   const { csv, jsonl, report } = options;
@@ -293,18 +302,23 @@ export async function tellComparison(
     ])),
   ];
 
-  const fails = gates.tell(checked);
-  const code = tellLost(lost, terminal);
+  const fails = gates.printMessage(checked);
+  const code = printLostFiles(lost, terminal);
   return comparison.failed.length > 0 || fails ? exitCodes.failed : code;
 }
 
 /** The comparison as JSON, in pieces. */
-function jsonOf({ comparison, verdicts, outcomes }: Pick<Told, "comparison" | "verdicts" | "outcomes">) {
+function jsonOf({ comparison, verdicts, outcomes }: Pick<ComparisonOutput, "comparison" | "verdicts" | "outcomes">) {
   return comparison.pairsNotHeld ? jsonPieces(comparison, verdicts, outcomes) : [toJson(comparison, verdicts)];
 }
 
 async function print(
-  { comparison, verdicts, noteGroups, outcomes }: Pick<Told, "comparison" | "verdicts" | "noteGroups" | "outcomes">,
+  {
+    comparison,
+    verdicts,
+    noteGroups,
+    outcomes,
+  }: Pick<ComparisonOutput, "comparison" | "verdicts" | "noteGroups" | "outcomes">,
   options: ComparisonFlags,
   terminal: Terminal,
 ): Promise<void> {

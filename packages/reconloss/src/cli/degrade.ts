@@ -18,13 +18,13 @@ import {
   describeDegradation,
 } from "../tasks/degradation.ts";
 import { taskList } from "../tasks/index.ts";
+import { printIgnoredFiles } from "./ignored-files.ts";
+import { printMessage, printMessages } from "./messages.ts";
 import { noteNewFolder } from "./new-folder.ts";
 import { positiveNumber, wholeNumber } from "./numbers.ts";
-import { tellPassedOver } from "./passed-over.ts";
 import { type AlphaFlags, alphaOption, alphaOptions, backgroundOption } from "./pixel-options.ts";
 import { progressBar } from "./progress.ts";
 import { RepeatableOption } from "./repeated.ts";
-import { tell, tellSome } from "./tell.ts";
 import { printable, type Terminal } from "./terminal.ts";
 
 interface Flags extends AlphaFlags {
@@ -126,7 +126,7 @@ async function photographsOf(path: string): Promise<{ folder: string } & FolderL
     (status) => !status.isDirectory(),
     () => false,
   );
-  if (isFile) return { folder: dirname(path), images: [basename(path)], passedOver: {} };
+  if (isFile) return { folder: dirname(path), images: [basename(path)], ignoredFiles: {} };
   return { folder: path, ...(await listFolder(path)) };
 }
 
@@ -142,11 +142,11 @@ async function degrade(photographs: string, flags: Flags, terminal: Terminal): P
     baselines: Object.fromEntries(baseline.map((name) => [name, `${output.replace(/[/\\]+$/, "")}-${name}`])),
   };
   const written = [output, ...(targets === undefined ? [] : [targets]), ...Object.values(folders.baselines)];
-  const { folder: read, images, passedOver } = await photographsOf(photographs);
+  const { folder: read, images, ignoredFiles } = await photographsOf(photographs);
   if (images.length === 0) throw new ReconlossError("file", `degrade: ${photographs} holds no image`);
   await refuseFolders(read, written, read === photographs);
   await noteNewFolder(written, terminal);
-  tellPassedOver(terminal, [[photographs, passedOver]]);
+  printIgnoredFiles(terminal, [[photographs, ignoredFiles]]);
 
   const names = degradedNames(images, degradation);
   const made: { photograph: string; degraded: string; height: number; width: number; cut: boolean }[] = [];
@@ -210,8 +210,8 @@ function printSettings(
   if (cut > 0 && targets === undefined) {
     const what = counted(cut, "photograph has", "photographs have");
     const advice = "--targets writes what was used, and compare takes the others with --fit crop";
-    tell(terminal, "yellow", "note:", `${what} rows or columns that the scale leaves over; ${advice}`);
+    printMessage(terminal, "yellow", "note:", `${what} rows or columns that the scale leaves over; ${advice}`);
   }
   const failures = failed.map(({ error }) => error);
-  tellSome(terminal, "failed:", failures);
+  printMessages(terminal, "failed:", failures);
 }

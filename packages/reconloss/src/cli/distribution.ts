@@ -19,11 +19,11 @@ import { withoutSecrets } from "../http.ts";
 import { networkSchema, parseNetworkInput } from "../onnx/options.ts";
 import { networkPresets } from "../onnx/presets.ts";
 import { writeSetReport } from "../report/index.ts";
-import { addMetricOptions, metricsAskedFor } from "./metric-options.ts";
+import { printIgnoredFiles } from "./ignored-files.ts";
+import { addMetricOptions, requestedMetrics } from "./metric-options.ts";
 import { deviceOption, keyOption, usableDevice, useWeightsFolder, weightsOption } from "./networks.ts";
 import { noteNewFolder } from "./new-folder.ts";
 import { wholeNumber } from "./numbers.ts";
-import { tellPassedOver } from "./passed-over.ts";
 import { addPixelOptions, type PixelFlags, pixelOptions } from "./pixel-options.ts";
 import { pluginOption } from "./plugins.ts";
 import { type Progress, progressBar } from "./progress.ts";
@@ -33,7 +33,7 @@ import { coloursFor, jsonText, printable, type Terminal, widthOf } from "./termi
 /** Failures that are told one by one. */
 const failuresShown = 20;
 
-/** How images become features. */
+/** Flags of the extraction of features. */
 export interface NetworkFlags extends PixelFlags {
   resize?: Resizer;
   input?: ReturnType<typeof parseNetworkInput>;
@@ -46,7 +46,7 @@ export interface NetworkFlags extends PixelFlags {
   device: Device;
 }
 
-/** What `distribution` and `stats` have in common: how images become features, and how that is done here. */
+/** Flags that `distribution` and `stats` share: the extraction of features, and the resources of this machine for it. */
 export interface FeatureFlags extends NetworkFlags {
   batch: number;
   cache: string | boolean;
@@ -61,7 +61,7 @@ export interface LabelFlags {
   realLabels?: string;
 }
 
-/** What `distribution` and a plan of it have in common. */
+/** Flags that `distribution` and `shards plan distribution` share. */
 export interface DistributionFlags extends NetworkFlags, LabelFlags {
   metrics?: string;
   allowMismatch?: boolean;
@@ -176,25 +176,25 @@ export function sideProgress(terminal: Terminal, wanted: boolean) {
 }
 
 /** Warnings and images that could not be read, on stderr. */
-export function tellProblems(
+export function printProblems(
   terminal: Terminal,
   sets: readonly (SetReport | undefined)[],
   warnings: readonly string[],
 ): void {
   const { yellow, red } = coloursFor(terminal.stderr, terminal.env);
-  const tell = (label: string, text: string) => void terminal.stderr.write(`${label} ${printable(text)}\n`);
+  const printMessage = (label: string, text: string) => void terminal.stderr.write(`${label} ${printable(text)}\n`);
   const failures = sets.flatMap((set) => set?.unreadable ?? []);
-  for (const { name, reason } of failures.slice(0, failuresShown)) tell(red("failed:"), `${name}: ${reason}`);
+  for (const { name, reason } of failures.slice(0, failuresShown)) printMessage(red("failed:"), `${name}: ${reason}`);
   if (failures.length > failuresShown)
-    tell(red("failed:"), `${failures.length - failuresShown} more; --json lists all`);
-  for (const warning of warnings) tell(yellow("warning:"), warning);
-  tellPassedOver(
+    printMessage(red("failed:"), `${failures.length - failuresShown} more; --json lists all`);
+  for (const warning of warnings) printMessage(yellow("warning:"), warning);
+  printIgnoredFiles(
     terminal,
-    sets.flatMap((set) => (set ? [[set.path, set.passedOver] as const] : [])),
+    sets.flatMap((set) => (set ? [[set.path, set.ignoredFiles] as const] : [])),
   );
 }
 
-/** What `distribution` and `stats` take as a set of images. */
+/** The kinds of inputs that `distribution` and `stats` take as a set of images. */
 export const setsHelp = `
 Sets of images:
   images/                        a folder with its subfolders
@@ -237,7 +237,7 @@ Exit codes: 0 all well; 1 an image could not be read, or the numbers make no dis
 room on the disk, a permission.`,
     )
     .action(async (outputs: string, reals: string | undefined, flags: Flags) => {
-      const metrics = metricsAskedFor({ ...flags }, factories);
+      const metrics = requestedMetrics({ ...flags }, factories);
       await noteNewFolder(flags.report, terminal);
       const features = await featureOptions(flags, terminal);
       const progress = sideProgress(terminal, flags.progress);
@@ -249,7 +249,7 @@ room on the disk, a permission.`,
         details: flags.report !== undefined,
         onProgress: progress.onProgress,
       }).finally(progress.stop);
-      finish(await tellDistribution(report, flags, { ...pixelOptions(flags), outputs, reals }, terminal));
+      finish(await printDistribution(report, flags, { ...pixelOptions(flags), outputs, reals }, terminal));
     });
 }
 
@@ -268,7 +268,7 @@ export function addDistributionOptions(command: Command, factories: readonly Met
     .addOption(pluginOption());
 }
 
-/** Where the classes of both sides come from, where files say them. */
+/** The files of both sides' classes, where classes come from files. */
 export function labelFiles({ outputLabels, realLabels }: LabelFlags): DistributionOptions["labels"] {
   return outputLabels === undefined && realLabels === undefined
     ? undefined
@@ -276,7 +276,7 @@ export function labelFiles({ outputLabels, realLabels }: LabelFlags): Distributi
 }
 
 /** Prints the numbers, tells what is wrong, writes the page where one is wanted, and returns the exit code. */
-export async function tellDistribution(
+export async function printDistribution(
   report: DistributionReport,
   { json, report: page }: { json?: boolean; report?: string },
   images: NonNullable<Parameters<typeof writeSetReport>[2]>,
@@ -284,7 +284,7 @@ export async function tellDistribution(
 ): Promise<number> {
   // Printed before the page is written: a folder that cannot be written must not cost the numbers.
   terminal.stdout.write(`${json ? jsonText(report, 2) : table(report, terminal)}\n`);
-  tellProblems(terminal, [report.outputs, report.reals], report.warnings);
+  printProblems(terminal, [report.outputs, report.reals], report.warnings);
   if (page !== undefined) await writeSetReport(page, report, images);
   const failed = report.outputs.unreadable.length + (report.reals?.unreadable.length ?? 0);
   return failed > 0 ? 1 : 0;

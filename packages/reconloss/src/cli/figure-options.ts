@@ -59,7 +59,7 @@ export function parseSize(text: string): [width: number, height: number] {
 }
 
 /** The images and boxes of `--image` and `--box`, in their order: a box is of the image before it, one before all images of every image. */
-export class WantedImages {
+export class RequestedImages {
   readonly #images: { name: string; boxes: FigureBox[] }[] = [];
   readonly #ofAll: FigureBox[] = [];
 
@@ -87,7 +87,7 @@ export class WantedImages {
 }
 
 /** `--image` and `--box`, which fill what is wanted. */
-export function imageOptions(wanted: WantedImages): Option[] {
+export function imageOptions(wanted: RequestedImages): Option[] {
   return [
     new RepeatableOption(
       "--image <name>",

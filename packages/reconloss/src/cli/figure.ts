@@ -10,15 +10,15 @@ import type { ImagePair } from "../image/index.ts";
 import { type Judgement, judgementOf } from "../judge/index.ts";
 import { checkMethods, targetName } from "../judge/judgement.ts";
 import { methodsOf } from "./compare.ts";
-import { imageOptions, type Length, parseLength, parseSize, pixelDensity, WantedImages } from "./figure-options.ts";
+import { imageOptions, type Length, parseLength, parseSize, pixelDensity, RequestedImages } from "./figure-options.ts";
 import { addWorkOptions, type WorkFlags } from "./finished.ts";
 import { compareOutputs } from "./judge.ts";
 import { addMetricFlags, type MeasureFlags, measuresOf } from "./measures.ts";
+import { printMessage } from "./messages.ts";
 import { noteNewFolder } from "./new-folder.ts";
 import { positiveNumber, wholeNumber } from "./numbers.ts";
 import { addPairingOptions, type PairingFlags, tellProposals } from "./pairing-options.ts";
 import { plainTable } from "./table.ts";
-import { tell } from "./tell.ts";
 import { jsonText, printable, type Terminal } from "./terminal.ts";
 
 interface Flags extends MeasureFlags, PairingFlags, WorkFlags {
@@ -39,7 +39,7 @@ const defaultMetrics = "psnr, ssim";
 
 /** `reconloss figure`; `finish` receives the exit code. */
 export function figureCommand(terminal: Terminal, finish: (code: number) => void): Command {
-  const wanted = new WantedImages();
+  const wanted = new RequestedImages();
   const command = new Command("figure")
     .description("draw the figure of a paper: an image with a box, and the crops of each method with their numbers")
     .usage("[options] <name=outputs...> --targets <targets> -o <figure.png|svg|pdf>")
@@ -123,7 +123,7 @@ const boxText = ({ x, y, width, height }: Box) => [x, y, width, height].join(","
 async function drawFigure(
   inputs: readonly string[],
   flags: Flags,
-  wanted: WantedImages,
+  wanted: RequestedImages,
   terminal: Terminal,
 ): Promise<number> {
   const { output, regions, json, width, zoom, dpi, columns, fontSize, labels } = flags;
@@ -151,14 +151,14 @@ async function drawFigure(
   for (const { name, boxes, isProposed } of record.images) {
     if (!isProposed) continue;
     const text = `${name}: --box ${boxes.map(boxText).join(" --box ")} is where the methods differ most`;
-    tell(terminal, "yellow", "note:", text);
+    printMessage(terminal, "yellow", "note:", text);
   }
-  for (const note of record.notes) tell(terminal, "yellow", "note:", note);
+  for (const note of record.notes) printMessage(terminal, "yellow", "note:", note);
   return record.missing > 0 ? exitCodes.failed : exitCodes.ok;
 }
 
 /** The boxes that were given without an image are of the one that is chosen. */
-function chosen(judgement: Judgement, { boxes }: WantedImages): FigureImage[] | undefined {
+function chosen(judgement: Judgement, { boxes }: RequestedImages): FigureImage[] | undefined {
   return boxes && [{ name: comparableImages(judgement)[0].name, boxes }];
 }
 

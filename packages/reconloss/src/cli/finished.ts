@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { FinishedPairs } from "../compare/index.ts";
+import { printMessage } from "./messages.ts";
 import { wholeNumber } from "./numbers.ts";
 import { type Progress, progressBar } from "./progress.ts";
-import { tell } from "./tell.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** The flags of commands that compare pairs about their work. */
@@ -29,7 +29,9 @@ export function addWorkOptions(command: Command): Command {
 export function finishedPairs({ cache }: { cache: string | boolean }, terminal: Terminal): FinishedPairs | undefined {
   if (cache === false) return undefined;
   if (typeof cache === "string") return new FinishedPairs(cache);
-  return new FinishedPairs(undefined, ({ message }) => tell(terminal, "yellow", "note:", `${message}; none are kept`));
+  return new FinishedPairs(undefined, ({ message }) =>
+    printMessage(terminal, "yellow", "note:", `${message}; none are kept`),
+  );
 }
 
 /** The progress of a comparison of pairs. */

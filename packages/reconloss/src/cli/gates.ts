@@ -15,8 +15,8 @@ import { annotationsOf } from "./annotations.ts";
 import { baselineFindings, type Checked, findingsOf, partsOf, type Unit } from "./findings.ts";
 import { toJunit } from "./junit.ts";
 import { toMarkdown } from "./markdown.ts";
+import { printMessage, printMessages, toFile } from "./messages.ts";
 import { listOption } from "./repeated.ts";
-import { tell, tellSome, toFile } from "./tell.ts";
 import { printable, type Terminal } from "./terminal.ts";
 
 /** The flags that let a comparison guard a build. */
@@ -75,7 +75,7 @@ export interface Gates {
   /** The files to write, each by itself. */
   files(checked: readonly Checked[], title: string): (() => Promise<unknown>)[];
   /** Says what fails, and marks it in the log. Returns whether something does, of conditions and the earlier run. */
-  tell(checked: readonly Checked[]): boolean;
+  printMessage(checked: readonly Checked[]): boolean;
 }
 
 /** The numbers of an earlier run, of its methods where it had several. */
@@ -148,7 +148,7 @@ export async function prepareGates(
   const { conditions = [], unit = "pair" } = context;
   const { stderr, env } = terminal;
   if (tolerance !== undefined && path === undefined) {
-    throw new ReconlossError("invalid-argument", "--tolerance is of --baseline, which is not given");
+    throw new ReconlossError("invalid-argument", "--tolerance needs --baseline");
   }
   const earlier = path === undefined ? undefined : await earlierRun(path, tolerance ?? "", context);
   const isGithub = (annotate ?? (env.GITHUB_ACTIONS === "true" ? "github" : "none")) === "github";
@@ -162,7 +162,7 @@ export async function prepareGates(
       ...toFile(junit, (file) => writeFileAtomically(file, toJunit(checked, unit))),
       ...toFile(summary, (file) => writeFileAtomically(file, toMarkdown(checked, title, unit))),
     ],
-    tell: (checked) => {
+    printMessage: (checked) => {
       for (const one of checked) tellVerdicts(one, unit, terminal);
       for (const one of checked) tellBaseline(one, unit, terminal);
       // On stderr, which a workflow reads too: stdout may be JSON.
@@ -180,7 +180,7 @@ const prefixOf = ({ method }: Checked) => (method === undefined ? "" : `${method
 /** Says which conditions hold, and why. */
 function tellVerdicts(checked: Checked, unit: Unit, terminal: Terminal): void {
   for (const { name, reason } of checked.verdicts.flatMap((verdict) => partsOf(verdict, unit))) {
-    if (reason !== undefined) tell(terminal, "red", "fail:", `${prefixOf(checked)}${name}: ${reason}`);
+    if (reason !== undefined) printMessage(terminal, "red", "fail:", `${prefixOf(checked)}${name}: ${reason}`);
   }
 }
 
@@ -190,9 +190,9 @@ function tellBaseline(checked: Checked, unit: Unit, terminal: Terminal): void {
   if (record === undefined) return;
   const { file, moved } = record;
   const lines = baselineFindings(record).map(({ about, text }) => `${about}: ${text}`);
-  tellSome(terminal, "baseline:", lines, "; --json lists all", prefixOf(checked));
+  printMessages(terminal, "baseline:", lines, "; --json lists all", prefixOf(checked));
   const better = moved.filter(({ worseBy }) => worseBy < 0).length;
   if (better === 0) return;
   const text = `${prefixOf(checked)}${better} numbers of ${unit}s are better than in ${file}; --json lists them`;
-  tell(terminal, "yellow", "note:", text);
+  printMessage(terminal, "yellow", "note:", text);
 }

@@ -2,9 +2,9 @@ import { stat } from "node:fs/promises";
 import { extname, join, resolve } from "node:path";
 import { ReconlossError } from "@reconloss/core";
 import { systemPath } from "../files.ts";
-import { listFolder, type PassedOver } from "../image/index.ts";
+import { type IgnoredFiles, listFolder } from "../image/index.ts";
 import { stemOf } from "../image/names.ts";
-import { tellPassedOver } from "./passed-over.ts";
+import { printIgnoredFiles } from "./ignored-files.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** An image, and where what is made of it goes. */
@@ -18,7 +18,7 @@ export interface Jobs {
   readonly jobs: readonly Job[];
   /** Whether the input is a folder. */
   readonly isFolder: boolean;
-  readonly passedOver?: PassedOver;
+  readonly ignoredFiles?: IgnoredFiles;
 }
 
 /**
@@ -39,8 +39,8 @@ export async function jobsFor(
     throw new ReconlossError("file", `${command}: ${input} ${reason}`, { cause });
   });
   if (!status.isDirectory()) return { jobs: [{ input, output }], isFolder: false };
-  const { images: names, passedOver } = await listFolder(input);
-  tellPassedOver(terminal, [[input, passedOver]]);
+  const { images: names, ignoredFiles } = await listFolder(input);
+  printIgnoredFiles(terminal, [[input, ignoredFiles]]);
   if (names.length === 0) throw new ReconlossError("file", `${command}: ${input} holds no image`);
   const taken = new Set<string>();
   const jobs = names.map((name) => {
@@ -51,7 +51,7 @@ export async function jobsFor(
     taken.add(given);
     return { input: join(input, name), output: join(output, given) };
   });
-  return { jobs, isFolder: true, passedOver };
+  return { jobs, isFolder: true, ignoredFiles };
 }
 
 /** Refuses outputs that would replace what is read, by whatever name or link they are reached. */
@@ -62,7 +62,7 @@ export async function refuseReplacing(command: string, jobs: readonly Job[]): Pr
     if (!inputs.has(await identityOf(output))) continue;
     throw new ReconlossError(
       "invalid-argument",
-      `${command}: ${output} would replace what is read; choose another name or folder`,
+      `${command}: ${output} would overwrite the input; choose another name or folder`,
     );
   }
 }

@@ -20,21 +20,24 @@ import { writeMethodsReport } from "../report/index.ts";
 import type { CompareFlags } from "./compare-flags.ts";
 import { comparingBar, finishedPairs, type WorkFlags } from "./finished.ts";
 import { prepareGates } from "./gates.ts";
+import { printIgnoredFiles } from "./ignored-files.ts";
 import { jsonFile, printsJson } from "./json-option.ts";
 import { judgementText } from "./judgement-table.ts";
 import { MapsFolder } from "./maps-folder.ts";
 import { type CliMeasures, measuresOf } from "./measures.ts";
+import { printFailures, printLostFiles, printNotes, toFile, writeEach, writeOut, writePieces } from "./messages.ts";
 import { noteNewFolder } from "./new-folder.ts";
 import { inspectOf, type PairingFlags, pairingOf, tellProposals } from "./pairing-options.ts";
-import { tellPassedOver } from "./passed-over.ts";
 import type { Progress } from "./progress.ts";
-import { printFailures, printNotes, tellLost, toFile, writeEach, writeOut, writePieces } from "./tell.ts";
 import { coloursFor, printable, type Terminal, widthOf } from "./terminal.ts";
 
 /** The folder of a method's error maps. */
 function mapsFolderOf(folder: string, name: string): string {
   if (!/^\.*$/.test(name) && !/[/\\]/.test(name)) return join(folder, name);
-  throw new ReconlossError("invalid-argument", `--maps makes a folder for each method, and none can be called ${name}`);
+  throw new ReconlossError(
+    "invalid-argument",
+    `--maps makes a folder for each method, but no folder can be named ${name}`,
+  );
 }
 
 /** The comparisons of several methods, with how far they are, and with the pairs that were finished before. */
@@ -128,8 +131,8 @@ export async function judgeOutputs(
       ...toFile(report, (path) => writeMethodsReport(path, judgement, pixels)),
     ])),
   ];
-  const fails = gates.tell(checked);
-  const code = tellLost(lost, terminal);
+  const fails = gates.printMessage(checked);
+  const code = printLostFiles(lost, terminal);
   return judgement.failed.length > 0 || fails ? exitCodes.failed : code;
 }
 
@@ -154,11 +157,11 @@ async function print(
     printFailures(failed, terminal, name);
   }
   tellProposals(methods, terminal);
-  tellPassedOver(
+  printIgnoredFiles(
     terminal,
-    methods.flatMap(({ outputs, comparison: { passedOver } }) => [
-      [outputs, passedOver?.output] as const,
-      [judgement.targets, passedOver?.target] as const,
+    methods.flatMap(({ outputs, comparison: { ignoredFiles } }) => [
+      [outputs, ignoredFiles?.output] as const,
+      [judgement.targets, ignoredFiles?.target] as const,
     ]),
   );
 }

@@ -1,19 +1,19 @@
 import type { Loss } from "@reconloss/core";
 import type { Judgement } from "../judge/index.ts";
 import { judgementTable } from "../judge/index.ts";
-import { allImages, chanceMark, type TableCell } from "../judge/table.ts";
+import { allImages, notSignificantMark, type TableCell } from "../judge/table.ts";
 import { blocksOf, columnTitle, plainTable, type TableLayout } from "./table.ts";
 import { type Colours, printable } from "./terminal.ts";
 
 /** The mean, the best bold, the second underlined, over its interval. */
 function cellText(
-  { text, place, interval, mayBeChance }: TableCell,
+  { text, place, interval, isNotSignificant }: TableCell,
   { bold, underline, dim }: Colours,
-  wants: boolean,
+  withInterval: boolean,
 ) {
   const number = place === "best" ? bold(text) : place === "second" ? underline(text) : text;
-  const mark = mayBeChance ? chanceMark : "";
-  return `${number}${mark}${wants && interval ? `\n${dim(interval.join(" to "))}` : ""}`;
+  const mark = isNotSignificant ? notSignificantMark : "";
+  return `${number}${mark}${withInterval && interval ? `\n${dim(interval.join(" to "))}` : ""}`;
 }
 
 /** Explains the names of metrics that were given one: `PSNR-Y: psnr(channels=y-bt601,crop=2)`. */
@@ -49,6 +49,6 @@ export function judgementText(
       [1, methods.length + 1],
     ),
   );
-  const said = [...namesExplained(judgement.losses), ...legend].map((line) => colours.dim(printable(line)));
-  return `${blocks.join("\n\n")}\n\n${said.join("\n")}`;
+  const footnotes = [...namesExplained(judgement.losses), ...legend].map((line) => colours.dim(printable(line)));
+  return `${blocks.join("\n\n")}\n\n${footnotes.join("\n")}`;
 }

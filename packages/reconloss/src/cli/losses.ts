@@ -60,8 +60,8 @@ function printLosses({ stdout, env }: Terminal, plugins: readonly LossFactory[])
       paragraph(help, 8, dim);
     }
     for (const [preset, values] of Object.entries(presets)) {
-      const said = Object.entries(values).map(([option, value]) => `${option}=${value}`);
-      line(`    ${cyan(`preset=${preset}`)}  is ${said.join(", ")}`);
+      const settings = Object.entries(values).map(([option, value]) => `${option}=${value}`);
+      line(`    ${cyan(`preset=${preset}`)}  is ${settings.join(", ")}`);
     }
     line();
   }

@@ -1,14 +1,14 @@
 import { type Loss, ReconlossError } from "@reconloss/core";
 import { counted } from "@reconloss/core/internal";
 import type { Outcome } from "../compare/index.ts";
-import { type LostMap, type MapFile, writeMapScales, writeMaps } from "../report/index.ts";
+import { type FailedMap, type MapFile, writeMapScales, writeMaps } from "../report/index.ts";
 
 /** Error maps that are written as pairs come, of one method. */
 export class MapsFolder {
   readonly #folder: string;
   readonly #losses: readonly Loss[];
   readonly #files: MapFile[] = [];
-  readonly #lost: LostMap[] = [];
+  readonly #lost: FailedMap[] = [];
 
   constructor(folder: string, losses: readonly Loss[]) {
     this.#folder = folder;

@@ -80,11 +80,11 @@ export function addMetricFlags(command: Command, defaults: string): Command {
  * @param methods - the names that conditions may begin with
  */
 export async function measuresOf(flags: MeasureFlags, terminal: Terminal, methods: readonly string[] = []) {
-  const said = { ...pixelOptions(flags), ...loadingOf(flags) };
+  const loading = { ...pixelOptions(flags), ...loadingOf(flags) };
   const { losses: plugins } = await loadPlugins(flags);
   const own = await openModels(flags, plugins);
   const { protocol } = flags;
-  const asked = { metrics: flags.metrics, protocol, scale: flags.scale, models: own, plugins, pixels: said };
+  const asked = { metrics: flags.metrics, protocol, scale: flags.scale, models: own, plugins, pixels: loading };
   const { metrics, scale, losses, applied, pixels, optional: mayLack } = measuresFor(asked);
   checkPixelRange(losses, "files");
   const fail = flags.fail === undefined ? undefined : withScale(flags.fail, scale);

@@ -7,7 +7,7 @@ import { listOption } from "./repeated.ts";
 /** An option of metrics on the command line: `--kid-subsets`, or `--seed`, which several have. */
 interface MetricFlag {
   readonly option: Option;
-  /** What the metrics that have it call it. */
+  /** The name of the option in the metrics that have it. */
   readonly names: ReadonlyMap<string, string>;
 }
 
@@ -64,7 +64,7 @@ export function addMetricOptions(command: Command, factories: readonly MetricFac
  *
  * @throws {ReconlossError} `invalid-argument` for a flag of none of them, or that contradicts what stands in a metric's parentheses
  */
-export function metricsAskedFor(
+export function requestedMetrics(
   flags: Readonly<Record<string, unknown>> & { metrics?: string },
   factories: readonly MetricFactory[],
 ): SetMetric[] | undefined {
@@ -76,7 +76,7 @@ export function metricsAskedFor(
   for (const { flag, names } of given) {
     if (metrics?.some(({ info }) => names.has(info.name))) continue;
     const owners = [...names.keys()].join(", ");
-    throw new ReconlossError("invalid-argument", `${flag} is of ${owners}, which --metrics does not ask for`);
+    throw new ReconlossError("invalid-argument", `${flag} applies only to ${owners}, which --metrics does not request`);
   }
   return metrics?.map((metric) => {
     const own = given.flatMap(({ flag, names, value }) => {

@@ -5,14 +5,14 @@ import { resolveWeights } from "../weights/locate.ts";
 import { downloadBar } from "./download-bar.ts";
 import { coloursFor, printable, type Terminal } from "./terminal.ts";
 
-/** What a command that may run networks is told about them. */
+/** Flags of commands that may run networks. */
 export interface NetworkOptions {
   weights?: string;
   /** Default: the CPU. */
   device?: Device;
 }
 
-/** Where networks' weights are looked for first: the same folder in every command. */
+/** Adds `--weights`, the folder that is searched first for networks' weights, in every command. */
 export function weightsOption(): Option {
   return new Option(
     "--weights <folder>",
@@ -20,14 +20,14 @@ export function weightsOption(): Option {
   ).argParser((folder: string) => {
     const stats = statSync(folder, { throwIfNoEntry: false });
     if (stats?.isDirectory()) return folder;
-    const found = stats === undefined ? "There is no such folder" : "It is no folder";
+    const found = stats === undefined ? "There is no such folder" : "It is not a folder";
     throw new InvalidArgumentError(
       `${found}; put weights into one by their names, or: reconloss weights import FILE --as NAME.`,
     );
   });
 }
 
-/** Which of the tensors in a checkpoint are meant. */
+/** Adds `--key`, which chooses among the groups of tensors in a checkpoint. */
 export function keyOption(): Option {
   return new Option("--key <key>", "under which key of the file the tensors are; default: found, preferring averages");
 }
@@ -37,7 +37,7 @@ export function useWeightsFolder(folder: string | undefined): void {
   if (folder !== undefined) process.env.RECONLOSS_WEIGHTS = folder;
 }
 
-/** Where networks run. */
+/** Adds `--device`, on which networks run. */
 export function deviceOption(): Option {
   return new Option("--device <name>", "where networks run").choices(["cpu", "webgpu"]).default("cpu");
 }

@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { tell } from "./tell.ts";
+import { printMessage } from "./messages.ts";
 import type { Terminal } from "./terminal.ts";
 
 type Paths = string | undefined | readonly (string | undefined)[];
@@ -13,6 +13,6 @@ export async function noteNewFolder(paths: Paths, terminal: Terminal): Promise<v
       () => true,
       (error) => error.code !== "ENOENT",
     );
-    if (!exists) tell(terminal, "yellow", "note:", `the folder ${folder} does not exist and will be made`);
+    if (!exists) printMessage(terminal, "yellow", "note:", `the folder ${folder} does not exist and will be made`);
   }
 }

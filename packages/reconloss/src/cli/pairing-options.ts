@@ -2,8 +2,8 @@ import { ReconlossError } from "@reconloss/core";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { type CompareOptions, type Fit, fits } from "../compare/index.ts";
 import { type Pairing, type PairOptions, pairPaths, type Region, readPairList, readRegions } from "../image/index.ts";
+import { printMessage } from "./messages.ts";
 import { RepeatableOption } from "./repeated.ts";
-import { tell } from "./tell.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** The flags of pairing images, and of the regions that count. */
@@ -142,9 +142,9 @@ interface Proposed extends Pick<Pairing, "proposal"> {
 export function tellProposals(proposed: readonly Proposed[], terminal: Terminal): void {
   const found = proposed.flatMap(({ name, proposal }) => (proposal === undefined ? [] : [{ name, ...proposal }]));
   for (const { name, text } of found) {
-    tell(terminal, "yellow", "note:", `${name === undefined ? "" : `${name}: `}${text}`);
+    printMessage(terminal, "yellow", "note:", `${name === undefined ? "" : `${name}: `}${text}`);
   }
   const patterns = [...new Set(found.map(({ pair }) => pair))];
   if (patterns.length < 2) return;
-  tell(terminal, "yellow", "note:", `all of them by ${patterns.map((pair) => `--pair "${pair}"`).join(" ")}`);
+  printMessage(terminal, "yellow", "note:", `all of them by ${patterns.map((pair) => `--pair "${pair}"`).join(" ")}`);
 }

@@ -53,7 +53,7 @@ export function addPixelOptions(command: Command, alpha = alphaOption()): Comman
  */
 export function alphaOptions({ alpha, background }: AlphaFlags): AlphaOptions {
   if (background !== undefined && alpha !== undefined && alpha !== "composite") {
-    throw new ReconlossError("invalid-argument", `--background is of --alpha composite, but --alpha is ${alpha}`);
+    throw new ReconlossError("invalid-argument", `--background needs --alpha composite, but --alpha is ${alpha}`);
   }
   if (background !== undefined) backdropOf("--background", background);
   return { alpha, background };
@@ -65,13 +65,13 @@ export function alphaOptions({ alpha, background }: AlphaFlags): AlphaOptions {
  * @throws {ReconlossError} also for alpha under `--decode pillow`, which drops it
  */
 export function pixelOptions(flags: PixelFlags): PixelOptions {
-  const said = (["alpha", "background"] as const).find((name) => flags[name] !== undefined);
-  if (flags.decode === "pillow" && said !== undefined) {
-    throw new ReconlossError("invalid-argument", `--decode pillow drops alpha, as Pillow does; leave out --${said}`);
+  const conflicting = (["alpha", "background"] as const).find((name) => flags[name] !== undefined);
+  if (flags.decode === "pillow" && conflicting !== undefined) {
+    throw new ReconlossError("invalid-argument", `--decode pillow drops alpha, as Pillow does; omit --${conflicting}`);
   }
   const { alpha, background, decode } = flags;
   if (alpha === "mask" && background !== undefined) {
-    throw new ReconlossError("invalid-argument", "--background is of --alpha composite, but --alpha is mask");
+    throw new ReconlossError("invalid-argument", "--background needs --alpha composite, but --alpha is mask");
   }
   // Where images are shown, they lie over a background.
   return { ...alphaOptions({ alpha: alpha === "mask" ? "composite" : alpha, background }), decode };

@@ -3,7 +3,7 @@ import { RepeatableOption } from "./repeated.ts";
 
 export { loadPlugins, type PluginOptions, pluginsNamed } from "../plugins.ts";
 
-/** Where losses and metrics of the user's own come from. */
+/** Adds `--plugin`, the modules that define losses and metrics of the user's own. */
 export function pluginOption(): Option {
   return new RepeatableOption(
     "--plugin <file.mjs>",

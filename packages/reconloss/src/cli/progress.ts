@@ -20,7 +20,7 @@ export function barStyle(sink: Sink) {
 }
 
 /** Work that ends sooner needs no bar, in milliseconds. */
-const patience = 700;
+const showAfter = 700;
 
 /** The progress of work as a line every few seconds, for logs. */
 function summaries(
@@ -85,7 +85,7 @@ export function progressBar(
   return {
     step() {
       done++;
-      if (!shown && Date.now() - begun > patience) {
+      if (!shown && Date.now() - begun > showAfter) {
         bar.start(total, done, rate());
         shown = true;
       }

@@ -6,12 +6,13 @@ import { keyOf } from "../compare/conditions.ts";
 import { formatNumber } from "../compare/numbers.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { writeFileAtomically } from "../files.ts";
-import type { AlphaOptions, PassedOver } from "../image/index.ts";
+import type { AlphaOptions, IgnoredFiles } from "../image/index.ts";
 import { stemOf } from "../image/names.ts";
 import { type FileQualitySearch, type QualityTrial, qualityFormats, searchFileQuality } from "../quality/index.ts";
 import { parseTargets } from "../quality/targets.ts";
 import { type Job, jobsFor, refuseReplacing } from "./jobs.ts";
 import { addJsonOption, jsonFile, printsJson } from "./json-option.ts";
+import { printLostFiles, printMessage, printMessages, toFile, writeEach, writeOut } from "./messages.ts";
 import { deviceOption, type NetworkOptions, prepareNetworks, weightsOption } from "./networks.ts";
 import { noteNewFolder } from "./new-folder.ts";
 import { type AlphaFlags, alphaOption, alphaOptions, backgroundOption } from "./pixel-options.ts";
@@ -19,7 +20,6 @@ import { loadPlugins, type PluginOptions, pluginOption } from "./plugins.ts";
 import { progressBar } from "./progress.ts";
 import { listOption } from "./repeated.ts";
 import { plainTable } from "./table.ts";
-import { tell, tellLost, tellSome, toFile, writeEach, writeOut } from "./tell.ts";
 import { coloursFor, jsonText, printable, type Terminal, widthOf } from "./terminal.ts";
 
 interface Flags extends AlphaFlags, NetworkOptions, PluginOptions {
@@ -108,7 +108,7 @@ async function quality(input: string, flags: Flags, terminal: Terminal): Promise
   const { losses, conditions } = parseTargets(flags.target, undefined, more);
   const alpha = alphaOptions(flags);
   const format = qualityFormats.find(({ name }) => name === flags.format) as (typeof qualityFormats)[number];
-  const { jobs, isFolder, passedOver } = await jobsFor(
+  const { jobs, isFolder, ignoredFiles } = await jobsFor(
     "quality",
     input,
     flags.output ?? "",
@@ -144,16 +144,23 @@ async function quality(input: string, flags: Flags, terminal: Terminal): Promise
   } finally {
     progress.stop();
   }
-  const told: Told = { found, missed, isFolder, isWritten: flags.output !== undefined, passedOver, losses };
+  const searched: QualityOutput = {
+    found,
+    missed,
+    isFolder,
+    isWritten: flags.output !== undefined,
+    ignoredFiles,
+    losses,
+  };
   const json = () => {
     const texts = conditions.map(({ text }) => text);
-    return `${jsonText(inJson({ ...told, format: flags.format, target: texts }), 2)}\n`;
+    return `${jsonText(inJson({ ...searched, format: flags.format, target: texts }), 2)}\n`;
   };
   if (printsJson(flags)) await writeOut(terminal.stdout, json());
-  else printTables(told, terminal);
-  printNotes(told, terminal);
+  else printTables(searched, terminal);
+  printNotes(searched, terminal);
   const lost = await writeEach(toFile(jsonFile(flags), (path) => writeFileAtomically(path, json())));
-  const code = tellLost(lost, terminal);
+  const code = printLostFiles(lost, terminal);
   return missed.length > 0 ? exitCodes.failed : code;
 }
 
@@ -221,12 +228,12 @@ const decimalsOf = (losses: readonly Loss[], label: string) =>
   losses.find((loss) => loss.label === label)?.decimals ?? 4;
 
 /** The results of all images, to be printed. */
-interface Told {
+interface QualityOutput {
   readonly found: readonly Found[];
   readonly missed: readonly Missed[];
   readonly isFolder: boolean;
   readonly isWritten: boolean;
-  readonly passedOver?: PassedOver;
+  readonly ignoredFiles?: IgnoredFiles;
   readonly losses: readonly Loss[];
 }
 
@@ -246,7 +253,14 @@ function countsOf(found: readonly Found[]): ReadonlyMap<number, number> {
   return new Map([...counts].sort(([a], [b]) => a - b));
 }
 
-function inJson({ found, missed, isWritten, passedOver, format, target }: Told & { format: string; target: string[] }) {
+function inJson({
+  found,
+  missed,
+  isWritten,
+  ignoredFiles,
+  format,
+  target,
+}: QualityOutput & { format: string; target: string[] }) {
   const plain = ({ quality, bytes, values, isMet }: QualityTrial) => ({ quality, bytes, values, meets: isMet });
   return {
     format,
@@ -262,13 +276,13 @@ function inJson({ found, missed, isWritten, passedOver, format, target }: Told &
     failed: missed.map(({ input, error, tried }) => ({ input, error, tried: tried.map(plain) })),
     qualities: Object.fromEntries(countsOf(found)),
     bytes: sizesOf(found),
-    passedOver,
+    ignoredFiles,
   };
 }
 
 const withCommas = (count: number) => count.toLocaleString("en");
 
-function printTables({ found, missed, isFolder, losses }: Told, { stdout, env }: Terminal): void {
+function printTables({ found, missed, isFolder, losses }: QualityOutput, { stdout, env }: Terminal): void {
   const { bold, dim, green } = coloursFor(stdout, env);
   const width = widthOf(stdout, env);
   const [one] = found;
@@ -341,7 +355,7 @@ function histogram(counts: ReadonlyMap<number, number>): string[] {
 }
 
 /** Prints notes, those of several images once, and failures. */
-function printNotes({ found, missed, isFolder }: Told, terminal: Terminal): void {
+function printNotes({ found, missed, isFolder }: QualityOutput, terminal: Terminal): void {
   const counts = new Map<string, number>();
   for (const { search } of found) {
     for (const text of [...search.encodeNotes, ...search.notes.map((note) => note.text)]) {
@@ -350,8 +364,8 @@ function printNotes({ found, missed, isFolder }: Told, terminal: Terminal): void
   }
   for (const [text, count] of counts) {
     const of = isFolder ? `of ${count} of ${counted(found.length, "image", "images")}: ` : "";
-    tell(terminal, "yellow", "note:", `${of}${text}`);
+    printMessage(terminal, "yellow", "note:", `${of}${text}`);
   }
   const failures = missed.map(({ input, error }) => `${input}: ${error}`);
-  tellSome(terminal, "failed:", failures, "; --json lists all");
+  printMessages(terminal, "failed:", failures, "; --json lists all");
 }

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option } from "commander";
 
-/** An option that may be given several times, whose values add up. Any other that is given twice is refused: one of the two would be passed over. */
+/** An option that may be given several times, whose values add up. Any other that is given twice is refused: one of the two would be ignored. */
 export class RepeatableOption extends Option {}
 
 /** An option with a list separated by commas, which may be given in several pieces. */

@@ -15,7 +15,7 @@ import {
 } from "../shards/index.ts";
 import { readManifest } from "../shards/manifest.ts";
 import { withMerged } from "../shards/merge.ts";
-import { addComparisonOptions, tellComparison } from "./compare.ts";
+import { addComparisonOptions, printComparison } from "./compare.ts";
 import type { ComparisonFlags } from "./compare-flags.ts";
 import {
   addDistributionOptions,
@@ -26,12 +26,12 @@ import {
   limitDownloadOption,
   type NetworkFlags,
   networkOptions,
-  tellDistribution,
+  printDistribution,
 } from "./distribution.ts";
 import { addGateOptions, type GateFlags, prepareGates } from "./gates.ts";
 import { jsonFile, printsJson } from "./json-option.ts";
 import { addMeasureOptions, failOption, type MeasureFlags, measuresOf } from "./measures.ts";
-import { metricsAskedFor } from "./metric-options.ts";
+import { requestedMetrics } from "./metric-options.ts";
 import { useWeightsFolder, weightsOption } from "./networks.ts";
 import { noteNewFolder } from "./new-folder.ts";
 import { wholeNumber } from "./numbers.ts";
@@ -109,7 +109,7 @@ function planCommand(terminal: Terminal, more: readonly MetricFactory[]): Comman
       reals: string | undefined,
       flags: DistributionFlags & PlanFlags & { details?: boolean; plugin?: string[] },
     ) => {
-      const metrics = metricsAskedFor({ ...flags }, factories);
+      const metrics = requestedMetrics({ ...flags }, factories);
       await noteNewFolder(flags.output, terminal);
       const { allowMismatch, details, plugin, shards, shardSize, parts, limitDownload } = flags;
       const options = {
@@ -258,8 +258,8 @@ async function work(folder: string, flags: WorkFlags, terminal: Terminal): Promi
       },
     });
     bar?.stop();
-    const said = result.computed ? counted(result.total, "item", "items") : "done before";
-    stdout.write(flags.json ? `${jsonText(result)}\n` : `shard ${shard}: ${said}, ${printable(result.path)}\n`);
+    const summary = result.computed ? counted(result.total, "item", "items") : "done before";
+    stdout.write(flags.json ? `${jsonText(result)}\n` : `shard ${shard}: ${summary}, ${printable(result.path)}\n`);
     return exitCodes.ok;
   } catch (error) {
     bar?.stop();
@@ -370,7 +370,7 @@ async function tellMerged(merged: Merged, flags: MergeFlags, terminal: Terminal)
     const { comparison, verdicts, plugins } = merged;
     const gates = await prepareGates(flags, { losses: comparison.losses, plugins }, terminal);
     const [checked] = gates.check([{ comparison, verdicts: verdicts ?? [] }]);
-    return tellComparison({ ...merged, comparison: checked.comparison, gates }, flags, terminal);
+    return printComparison({ ...merged, comparison: checked.comparison, gates }, flags, terminal);
   }
   if (merged.kind === "distribution" && report !== undefined && merged.report.details === undefined) {
     const why = "pictures and spectra need a plan made with --details, and images on both sides";
@@ -379,7 +379,7 @@ async function tellMerged(merged: Merged, flags: MergeFlags, terminal: Terminal)
     );
   }
   if (merged.kind === "distribution")
-    return tellDistribution(merged.report, { ...flags, json: printsJson(flags) }, merged.pixels, terminal);
+    return printDistribution(merged.report, { ...flags, json: printsJson(flags) }, merged.pixels, terminal);
   if (statistics === undefined) {
     throw new ReconlossError("invalid-argument", "--statistics is needed: where the statistics are written");
   }

@@ -5,9 +5,9 @@ import {
   addFeatureOptions,
   type FeatureFlags,
   featureOptions,
+  printProblems,
   setsHelp,
   sideProgress,
-  tellProblems,
 } from "./distribution.ts";
 import { noteNewFolder } from "./new-folder.ts";
 import { jsonText, printable, type Terminal } from "./terminal.ts";
@@ -65,6 +65,6 @@ export async function tellStatistics(
       ? `${jsonText(summary, 2)}\n`
       : `${printable(output)}: ${countOf(set)}${set.decode ? ` (${set.decode})` : ""}, ${fid.mean.length} features\n`,
   );
-  tellProblems(terminal, [set], warnings);
+  printProblems(terminal, [set], warnings);
   return set.unreadable.length > 0 ? 1 : 0;
 }

@@ -15,10 +15,10 @@ import {
   taskList,
 } from "../tasks/index.ts";
 import { trainingLoss } from "../tasks/settings.ts";
+import { printIgnoredFiles } from "./ignored-files.ts";
 import { type NetworkOptions, prepareNetworks, weightsOption } from "./networks.ts";
 import { noteNewFolder } from "./new-folder.ts";
 import { positiveNumber, wholeNumber } from "./numbers.ts";
-import { tellPassedOver } from "./passed-over.ts";
 import { alphaOptions, backgroundOption } from "./pixel-options.ts";
 import { loadPlugins, type PluginOptions, pluginOption } from "./plugins.ts";
 import { plainTable } from "./table.ts";
@@ -120,11 +120,11 @@ be used; 2 wrong usage; 3 the machine lacks something: weights, room on the disk
 }
 
 /** The settings that were said, by their names. */
-function saidSettings(task: string | undefined, flags: Flags): Partial<TrainingSettings> {
-  const said = Object.entries({ task, ...flags, ...alphaOptions(flags) }).filter(([name, value]) => {
+function givenSettings(task: string | undefined, flags: Flags): Partial<TrainingSettings> {
+  const given = Object.entries({ task, ...flags, ...alphaOptions(flags) }).filter(([name, value]) => {
     return (settingNames as readonly string[]).includes(name) && value !== undefined;
   });
-  const { data, validation, init, ...others } = Object.fromEntries(said) as Partial<TrainingSettings>;
+  const { data, validation, init, ...others } = Object.fromEntries(given) as Partial<TrainingSettings>;
   // As absolute paths, so that a training can be resumed from anywhere.
   return {
     ...others,
@@ -134,21 +134,21 @@ function saidSettings(task: string | undefined, flags: Flags): Partial<TrainingS
   };
 }
 
-/** What was begun, with what may change; anything else that is said must be what it was. */
+/** The settings of the saved training, with those that may change; every other flag must repeat the saved value. */
 async function settingsToResume(
   folder: string,
-  said: Partial<TrainingSettings>,
+  given: Partial<TrainingSettings>,
   losses: readonly LossFactory[],
 ): Promise<TrainingSettings> {
   const saved = await savedSettings(folder, losses);
-  for (const [name, value] of Object.entries(said) as [keyof TrainingSettings, unknown][]) {
+  for (const [name, value] of Object.entries(given) as [keyof TrainingSettings, unknown][]) {
     if (changeable.includes(name) || saved[name] === value) continue;
     throw new ReconlossError(
       "invalid-argument",
-      `train: ${folder} was begun with ${name} ${saved[name]}, not ${value}; leave it out to go on, or begin in another folder`,
+      `train: ${folder} was started with ${name} ${saved[name]}, not ${value}; omit it to resume, or start in another folder`,
     );
   }
-  return completeSettings({ ...saved, ...said }, losses);
+  return completeSettings({ ...saved, ...given }, losses);
 }
 
 async function settingsFor(
@@ -156,12 +156,12 @@ async function settingsFor(
   flags: Flags,
   losses: readonly LossFactory[],
 ): Promise<TrainingSettings> {
-  const said = saidSettings(task, flags);
-  if (flags.resume) return settingsToResume(flags.output, said, losses);
-  if (said.task === undefined || said.data === undefined) {
+  const given = givenSettings(task, flags);
+  if (flags.resume) return settingsToResume(flags.output, given, losses);
+  if (given.task === undefined || given.data === undefined) {
     throw new ReconlossError("invalid-argument", "train: a task and --data are needed, or --resume");
   }
-  return completeSettings({ ...said, task: said.task, data: said.data }, losses);
+  return completeSettings({ ...given, task: given.task, data: given.data }, losses);
 }
 
 async function train(task: string | undefined, flags: Flags, terminal: Terminal): Promise<number> {
@@ -182,7 +182,7 @@ async function train(task: string | undefined, flags: Flags, terminal: Terminal)
       process.exit(130);
     }
     signalled = signal;
-    line.say(`${yellow(`${signal}:`)} stopping after this step; again to stop at once, without saving`);
+    line.print(`${yellow(`${signal}:`)} stopping after this step; again to stop at once, without saving`);
     stop.abort();
   };
   const line = trainingLine(settings.steps, stderr, flags.progress);
@@ -197,8 +197,8 @@ async function train(task: string | undefined, flags: Flags, terminal: Terminal)
       onStep: (record, progress) => line.step(record, progress),
       onSaved: async (progress) => {
         await writeTrainingReport(report, progress);
-        if (progress.status === "running") line.say(dim(validationLine(progress)));
-        if (progress.steps === 0) line.say(`watch it in a browser: ${pathToFileURL(report)}`);
+        if (progress.status === "running") line.print(dim(validationLine(progress)));
+        if (progress.steps === 0) line.print(`watch it in a browser: ${pathToFileURL(report)}`);
       },
     });
   } finally {
@@ -207,7 +207,7 @@ async function train(task: string | undefined, flags: Flags, terminal: Terminal)
   }
   for (const note of progress.notes) stderr.write(`${yellow("note:")} ${printable(note)}\n`);
   if (progress.decode !== undefined) stderr.write(`${yellow("note:")} photographs: ${progress.decode}\n`);
-  tellPassedOver(terminal, Object.entries(progress.passedOver ?? {}));
+  printIgnoredFiles(terminal, Object.entries(progress.ignoredFiles ?? {}));
   for (const { path, reason } of progress.skipped)
     stderr.write(`${yellow("not used:")} ${printable(`${path}: ${reason}`)}\n`);
   const seconds = (Date.now() - begun) / 1000;
@@ -231,7 +231,7 @@ function validationLine({ steps, validation, measures, baseline }: TrainingProgr
   return `step ${steps}: ${parts.join(", ")}`;
 }
 
-/** What held-out photographs score, and which files there are. */
+/** The scores of held-out photographs, and the files written. */
 function outcome({ validation, measures, baseline, coverage }: TrainingProgress, folder: string): string {
   const last = validation.at(-1);
   const files = `${join(folder, "model.onnx")}  the trained network, for reconloss apply\n${join(folder, "report.html")}  curves, samples, numbers`;
@@ -247,7 +247,7 @@ function outcome({ validation, measures, baseline, coverage }: TrainingProgress,
 
 function summary(progress: TrainingProgress, folder: string, seconds: number) {
   const { settings, status, steps, validation, baseline, coverage } = progress;
-  const { imagesPerSecond, skipped, passedOver, notes, decode, parameters, photographs } = progress;
+  const { imagesPerSecond, skipped, ignoredFiles, notes, decode, parameters, photographs } = progress;
   return {
     status,
     steps,
@@ -261,7 +261,7 @@ function summary(progress: TrainingProgress, folder: string, seconds: number) {
     coverage,
     settings,
     skipped,
-    passedOver,
+    ignoredFiles,
     decode,
     notes,
   };

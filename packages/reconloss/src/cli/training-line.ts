@@ -7,18 +7,18 @@ import type { Sink } from "./terminal.ts";
 export interface TrainingLine {
   step(record: StepRecord, progress: () => TrainingProgress): void;
   /** A line of its own, above the one that moves. */
-  say(text: string): void;
+  print(text: string): void;
   stop(): void;
 }
 
 /** On a terminal, the line is drawn anew so often at most, in milliseconds. */
-const patience = 200;
+const redrawInterval = 200;
 
 /** `1:02:03`. */
 function clock(seconds: number): string {
   const parts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, Math.floor(seconds) % 60];
-  const said = parts[0] > 0 ? parts : parts.slice(1);
-  return said.map((part, index) => (index === 0 ? String(part) : String(part).padStart(2, "0"))).join(":");
+  const shown = parts[0] > 0 ? parts : parts.slice(1);
+  return shown.map((part, index) => (index === 0 ? String(part) : String(part).padStart(2, "0"))).join(":");
 }
 
 function numbers({ value, terms }: StepRecord): string {
@@ -29,8 +29,8 @@ function numbers({ value, terms }: StepRecord): string {
 
 /** A line with the step, the loss and its terms, images a second and the remaining time on a terminal; elsewhere only what is said. */
 export function trainingLine(total: number, sink: Sink, wanted: boolean): TrainingLine {
-  if (!wanted) return { step: () => {}, say: () => {}, stop: () => {} };
-  if (sink.isTTY !== true) return { step: () => {}, say: (text) => void sink.write(`${text}\n`), stop: () => {} };
+  if (!wanted) return { step: () => {}, print: () => {}, stop: () => {} };
+  if (sink.isTTY !== true) return { step: () => {}, print: (text) => void sink.write(`${text}\n`), stop: () => {} };
   const bar = new cliProgress.SingleBar({ format: "{bar} {value}/{total} {text}", ...barStyle(sink), barsize: 20 });
   let shown: { step: number; text: string } | undefined;
   let drawn = 0;
@@ -41,7 +41,7 @@ export function trainingLine(total: number, sink: Sink, wanted: boolean): Traini
   };
   return {
     step(record, progress) {
-      if (Date.now() - drawn < patience) return;
+      if (Date.now() - drawn < redrawInterval) return;
       drawn = Date.now();
       const { imagesPerSecond, secondsLeft } = progress();
       const speed =
@@ -51,7 +51,7 @@ export function trainingLine(total: number, sink: Sink, wanted: boolean): Traini
       shown = { step: record.step, text: `${numbers(record)}${speed}` };
       draw();
     },
-    say(text) {
+    print(text) {
       bar.stop();
       sink.write(`${text}\n`);
       draw();

@@ -21,11 +21,11 @@ import { finishedPairs, type WorkFlags } from "./finished.ts";
 import { type GateFlags, type Gates, prepareGates, titleOf } from "./gates.ts";
 import { jsonFile, printsJson } from "./json-option.ts";
 import { type MeasureFlags, measuresOf } from "./measures.ts";
+import { printLostFiles, printMessage, printMessages, toFile, writeEach, writeOut } from "./messages.ts";
 import { noteNewFolder } from "./new-folder.ts";
 import { inspectOf } from "./pairing-options.ts";
 import { progressBar } from "./progress.ts";
 import { plainTable } from "./table.ts";
-import { tell, tellLost, tellSome, toFile, writeEach, writeOut } from "./tell.ts";
 import { coloursFor, printable, type Terminal, widthOf } from "./terminal.ts";
 
 /** The number of the worst frames that are listed. */
@@ -126,16 +126,16 @@ async function tellVideos(
   const { paths } = comparison;
   const json = () => `${framesToJson(comparison, verdicts, checked[0].comparison.baseline)}\n`;
   await writeOut(terminal.stdout, printsJson(flags) ? json() : table(comparison, terminal));
-  for (const note of comparison.notes) tell(terminal, "yellow", "note:", note);
-  tellSome(terminal, "failed:", comparison.failed, "; --json lists all");
+  for (const note of comparison.notes) printMessage(terminal, "yellow", "note:", note);
+  printMessages(terminal, "failed:", comparison.failed, "; --json lists all");
   const lost = await writeEach([
     ...toFile(jsonFile(flags), (path) => writeFileAtomically(path, json())),
     ...toFile(flags.csv, (path) => writeFileAtomically(path, framesToCsv(comparison))),
     ...gates.files(checked, titleOf(paths.output, paths.target)),
     ...toFile(flags.report, (path) => writeVideoReport(path, comparison)),
   ]);
-  const fails = gates.tell(checked);
-  const code = tellLost(lost, terminal);
+  const fails = gates.printMessage(checked);
+  const code = printLostFiles(lost, terminal);
   return comparison.failed.length > 0 || fails ? exitCodes.failed : code;
 }
 

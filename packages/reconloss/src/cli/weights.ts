@@ -32,7 +32,7 @@ interface Flags {
   weights?: string;
 }
 
-/** How each state is painted. */
+/** The colour of each state on a terminal. */
 const paints: Readonly<Record<WeightsState, "green" | "yellow" | "red">> = {
   verified: "green",
   readable: "yellow",
@@ -47,7 +47,7 @@ function formatSize(bytes: number | undefined): string {
 }
 
 /** A registry entry with the file that serves it, or what is wrong with that file. */
-async function whereabouts(entry: WeightsEntry, options: WeightsOptions) {
+async function locationOf(entry: WeightsEntry, options: WeightsOptions) {
   try {
     const found = await findWeights(entry.name, options);
     return { ...entry, path: found?.path, from: found?.from, problem: undefined };
@@ -85,7 +85,7 @@ function lossOf(text: string): Loss {
   }
 }
 
-/** What there is to say of a file as the weights of a name: what was chosen in it, and how its tensors' names differ from the network's. */
+/** Lists remarks on a file as the weights of a network: the group of tensors chosen in it, and differences between its tensors' names and the network's. */
 async function remarksOn(path: string, name: string, options: CheckpointOptions = {}): Promise<string[]> {
   if (isArchive(weightsEntry(name))) return [];
   const known = weightsOf(name);
@@ -112,12 +112,12 @@ export function weightsCommand(terminal: Terminal, finish: (code: number) => voi
   const add = (name: string, description: string) =>
     weights.command(name).description(description).option("--json", "print JSON");
   const addSearch = (name: string, description: string) => add(name, description).addOption(weightsOption());
-  const tell = (remarks: readonly string[]) => {
+  const printNotes = (remarks: readonly string[]) => {
     for (const remark of remarks) stderr.write(`${coloursFor(stderr, env).yellow("note:")} ${printable(remark)}\n`);
   };
 
   addSearch("list", "all known weights, and where they are on this machine").action(async (flags: Flags) => {
-    const found = await Promise.all(weightsRegistry.map((entry) => whereabouts(entry, { folder: flags.weights, env })));
+    const found = await Promise.all(weightsRegistry.map((entry) => locationOf(entry, { folder: flags.weights, env })));
     if (flags.json) return printJson(found);
     const { bold, dim, red } = coloursFor(stdout, env);
     const rows = found.map(({ name, bytes, licence, path, problem }) => {
@@ -156,7 +156,7 @@ export function weightsCommand(terminal: Terminal, finish: (code: number) => voi
         const check = await checkWeights(name, { folder: flags.weights, env });
         if (check.state !== "missing" || names.length > 0) checks.push(check);
         if (check.state === "readable" && check.path !== undefined) {
-          tell((await remarksOn(check.path, name)).map((remark) => `${name}: ${remark}`));
+          printNotes((await remarksOn(check.path, name)).map((remark) => `${name}: ${remark}`));
         }
       }
       if (flags.json) printJson(checks);
@@ -180,7 +180,7 @@ export function weightsCommand(terminal: Terminal, finish: (code: number) => voi
     .action(async (file: string, flags: Flags & { as: string; key?: string }) => {
       const { key } = flags;
       const { path, verified } = await importWeights(file, flags.as, { env, key });
-      if (!verified) tell(await remarksOn(file, flags.as, { key }));
+      if (!verified) printNotes(await remarksOn(file, flags.as, { key }));
       if (flags.json) return printJson({ name: flags.as, path, verified });
       const taken = key === undefined ? "taken as it is" : `the tensors under ${key}`;
       const remark = verified ? "the published file" : `not the published bytes; ${taken}`;
@@ -207,8 +207,8 @@ export function weightsCommand(terminal: Terminal, finish: (code: number) => voi
         bar.stop();
       }
       for (const { name, missing, source } of packed) {
-        if (!source.published) tell([`${name}: ${source.file} is not the published file`]);
-        if (missing.length > 0) tell([`${name}: ${source.file} lacks ${listNames(missing)}`]);
+        if (!source.published) printNotes([`${name}: ${source.file} is not the published file`]);
+        if (missing.length > 0) printNotes([`${name}: ${source.file} lacks ${listNames(missing)}`]);
       }
       if (flags.json) return printJson(packed);
       const { bold } = coloursFor(stdout, env);
@@ -231,7 +231,7 @@ export function weightsCommand(terminal: Terminal, finish: (code: number) => voi
       if (found === undefined) {
         throw new ReconlossError(
           "missing-weights",
-          `weights ${name} are not on this machine; to bring them: npx reconloss weights pull ${name}`,
+          `weights ${name} are not on this machine; to download them: npx reconloss weights pull ${name}`,
         );
       }
       if (flags.json) printJson({ name, ...found });

@@ -60,7 +60,7 @@ export function connectionOf(options: QueueOptions): Connection {
   url.password = "";
   const trusted = options.redisCa ?? RECONLOSS_REDIS_CA;
   if (options.redisCa !== undefined && url.protocol !== "rediss:") {
-    throw new ReconlossError("invalid-argument", "redisCa (--redis-ca) is of rediss:// alone");
+    throw new ReconlossError("invalid-argument", "redisCa (--redis-ca) applies only to rediss:// addresses");
   }
   return {
     options: {

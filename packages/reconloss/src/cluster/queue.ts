@@ -87,7 +87,7 @@ export async function openQueue(folder: string, options: QueueOptions): Promise<
 }
 
 /** The time that the server may take to answer at first, in milliseconds. */
-const patience = 15_000;
+const timeout = 15_000;
 
 /** Refuses a server that cannot be used, before anything waits for it without end. */
 async function checkServer({ options: { url, ...credentials }, name }: Connection): Promise<void> {
@@ -96,8 +96,8 @@ async function checkServer({ options: { url, ...credentials }, name }: Connectio
     ...credentials,
     lazyConnect: true,
     retryStrategy: () => null,
-    connectTimeout: patience,
-    commandTimeout: patience,
+    connectTimeout: timeout,
+    commandTimeout: timeout,
   });
   let problem: Error | undefined;
   client.on("error", (error) => {

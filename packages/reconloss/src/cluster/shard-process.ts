@@ -23,7 +23,7 @@ const answer = (message: Answer) => void process.send?.(message);
 const stop = new AbortController();
 
 async function run({ folder, shard, batch, cache }: Order & { kind: "run" }): Promise<void> {
-  let told = 0;
+  let lastReport = 0;
   try {
     const { computed, total } = await runShard(folder, shard, {
       ...(batch === undefined ? {} : { batch }),
@@ -31,8 +31,8 @@ async function run({ folder, shard, batch, cache }: Order & { kind: "run" }): Pr
       signal: stop.signal,
       onProgress: ({ done, total }) => {
         const now = Date.now();
-        if (now - told < apart && done < total) return;
-        told = now;
+        if (now - lastReport < apart && done < total) return;
+        lastReport = now;
         answer({ kind: "progress", done, total });
       },
     });

@@ -116,8 +116,8 @@ async function submit(
   // The queue before the parts: a job that was completed by now has its part.
   const { open, completed, failed: ended } = await queuedShards(queue);
   const shards = manifest.shards.length;
-  const worthAsking = Array.from({ length: shards }, (_, shard) => shard).filter((shard) => !open.has(shard));
-  const { done, missing } = await parts.look({ among: worthAsking });
+  const notOpen = Array.from({ length: shards }, (_, shard) => shard).filter((shard) => !open.has(shard));
+  const { done, missing } = await parts.look({ among: notOpen });
   const free = missing.filter((shard) => !open.has(shard));
   const wanted = free.filter((shard) => retriesFailed || !ended.has(shard));
   const givenUp = retriesFailed ? [] : free.filter((shard) => ended.has(shard));

@@ -50,7 +50,7 @@ export interface WorkerOptions extends QueueOptions, Pick<ShardOptions, "batch" 
   /** Stays when all parts are there, for what is submitted later. Default false. */
   stay?: boolean;
   /** Failures in a row that lie with this machine, after which the worker ends. Default 3. */
-  patience?: number;
+  mostFailures?: number;
   onShard?: (event: ShardEvent) => void;
 }
 
@@ -58,13 +58,13 @@ export interface WorkerOptions extends QueueOptions, Pick<ShardOptions, "batch" 
 const mostLosses = 100;
 
 /** The interval at which a worker without a job asks the queue whether jobs are left, in milliseconds. */
-const askEvery = 2_000;
+const pollInterval = 2_000;
 
 /** The interval at which it looks for parts; many workers may be waiting for the last one. */
 const lookEvery = 30_000;
 
 /** Milliseconds that a process which was asked to stop has, before it is killed. */
-const grace = 10_000;
+const gracePeriod = 10_000;
 
 /** The most seconds that a timer counts. */
 const longestTimer = 2_147_483;
@@ -96,10 +96,10 @@ export async function workShards(folder: string, options: WorkerOptions = {}): P
     threads: "number",
     hungSeconds: "number",
     stay: "boolean",
-    patience: "number",
+    mostFailures: "number",
     onShard: "function",
   });
-  const { name = `${hostname()}-${process.pid}`, signal, stay = false, patience = 3 } = options;
+  const { name = `${hostname()}-${process.pid}`, signal, stay = false, mostFailures = 3 } = options;
   const { lockSeconds = 30, hungSeconds = 600 } = options;
   for (const [what, seconds] of Object.entries({ lockSeconds, hungSeconds })) {
     if (seconds > 0 && seconds <= longestTimer) continue;
@@ -127,20 +127,20 @@ export async function workShards(folder: string, options: WorkerOptions = {}): P
     if (work !== manifest.hash) throw new UnrecoverableError(`the job is of another plan than that in ${folder}`);
     if (ending.signal.aborted) return handBack();
     const begun = Date.now();
-    const tell = (done: number, total: number) => {
+    const reportProgress = (done: number, total: number) => {
       const progress: JobProgress = { done, total, rate: (1000 * done) / Math.max(1, Date.now() - begun) };
       // A server that is away for a moment is no reason to fail the shard.
       void job.updateProgress(progress).catch(() => {});
     };
     const order: Order = { kind: "run", folder, shard, batch: options.batch, cache: options.cache };
-    const answer = await processes.run(order, ending.signal, tell);
+    const answer = await processes.run(order, ending.signal, reportProgress);
     if (answer.kind === "stopped") return handBack();
     if (answer.kind === "failed") {
       counts.failed++;
       report({ outcome: "failed", reason: answer.message });
       if (!answer.machine) throw new UnrecoverableError(answer.message);
       machine.reason = answer.message;
-      if (++machine.failures >= patience) end();
+      if (++machine.failures >= mostFailures) end();
       throw new Error(answer.message);
     }
     machine.failures = 0;
@@ -164,7 +164,7 @@ export async function workShards(folder: string, options: WorkerOptions = {}): P
   const isOver = watch(opened, folder);
   try {
     while (!ending.signal.aborted) {
-      await sleep(askEvery, undefined, { signal: ending.signal }).catch(() => {});
+      await sleep(pollInterval, undefined, { signal: ending.signal }).catch(() => {});
       if (stay || ending.signal.aborted || processes.isBusy) continue;
       if (await isOver()) break;
     }
@@ -174,10 +174,10 @@ export async function workShards(folder: string, options: WorkerOptions = {}): P
     await processes.close();
     await opened.close();
   }
-  if (machine.failures >= patience) {
+  if (machine.failures >= mostFailures) {
     throw new ReconlossError(
       "missing-dependency",
-      `${counted(patience, "shard", "shards")} in a row failed on this machine: ${machine.reason}`,
+      `${counted(mostFailures, "shard", "shards")} in a row failed on this machine: ${machine.reason}`,
     );
   }
   return { name, ...counts };
@@ -240,7 +240,7 @@ class ShardProcess {
         hanging = setTimeout(() => abandon(failed(silence)), 1000 * this.#hungSeconds);
         stop = () => {
           child.send({ kind: "stop" } satisfies Order, () => {});
-          killing = setTimeout(() => abandon({ kind: "stopped" }), grace);
+          killing = setTimeout(() => abandon({ kind: "stopped" }), gracePeriod);
         };
         child.on("message", (answer: Answer) => {
           hanging?.refresh();
@@ -271,7 +271,7 @@ class ShardProcess {
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const gone = once(child, "exit");
     child.disconnect();
-    const killing = setTimeout(() => child.kill("SIGKILL"), grace);
+    const killing = setTimeout(() => child.kill("SIGKILL"), gracePeriod);
     await gone;
     clearTimeout(killing);
   }

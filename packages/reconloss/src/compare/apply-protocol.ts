@@ -7,7 +7,7 @@ import type { Comparison, ProtocolRecord } from "./types.ts";
 const pixelKeys = ["decode", "alpha", "background"] as const;
 
 /** The options beside a protocol. */
-export interface BesideProtocol extends PixelOptions {
+export interface ProtocolOverrides extends PixelOptions {
   /** Losses: one of the name of a metric of the protocol takes its place, others come beside it. */
   metrics?: string;
   /** Metrics that models of the user's own compute (`openModelMetric`): those that the protocol names, and others beside it. */
@@ -46,16 +46,16 @@ export interface AppliedProtocol {
  * beside; // ["lpips"]
  * ```
  */
-export function applyProtocol(name: string, said: BesideProtocol = {}): AppliedProtocol {
-  checkArguments("applyProtocol", { name: [name, "text"], said: [said, "object"] });
+export function applyProtocol(name: string, overrides: ProtocolOverrides = {}): AppliedProtocol {
+  checkArguments("applyProtocol", { name: [name, "text"], overrides: [overrides, "object"] });
   checkArguments("applyProtocol", {
-    metrics: [said.metrics, "text?"],
-    models: [said.models, "objects?"],
-    losses: [said.losses, "list?"],
+    metrics: [overrides.metrics, "text?"],
+    models: [overrides.models, "objects?"],
+    losses: [overrides.losses, "list?"],
   });
   const protocol = findProtocol(name);
-  const { models = [], losses: more = [] } = said;
-  const given = said.metrics === undefined ? [] : parseLosses(said.metrics, more);
+  const { models = [], losses: more = [] } = overrides;
+  const given = overrides.metrics === undefined ? [] : parseLosses(overrides.metrics, more);
   const own = parseLosses(protocol.metrics);
   const changed: string[] = [];
   const taken = own.flatMap((metric) => {
@@ -76,9 +76,9 @@ export function applyProtocol(name: string, said: BesideProtocol = {}): AppliedP
   }
   // A background alone says that images are laid over it.
   const pixels: PixelOptions = {
-    decode: said.decode ?? protocol.pixels.decode,
-    alpha: said.alpha ?? (said.background === undefined ? protocol.pixels.alpha : "composite"),
-    background: said.background ?? protocol.pixels.background,
+    decode: overrides.decode ?? protocol.pixels.decode,
+    alpha: overrides.alpha ?? (overrides.background === undefined ? protocol.pixels.alpha : "composite"),
+    background: overrides.background ?? protocol.pixels.background,
   };
   const otherPixels = pixelKeys.filter((key) => pixels[key] !== protocol.pixels[key]);
   for (const key of otherPixels) {
@@ -109,15 +109,15 @@ function isSame(a: Loss, b: Loss): boolean {
 }
 
 /** Returns the options of a model of one's own, with what a protocol knows of it where they leave it out. */
-export function modelOptionsUnder<T extends object>(protocol: string | undefined, name: string, said: T): T {
-  if (protocol === undefined) return said;
+export function modelOptionsUnder<T extends object>(protocol: string | undefined, name: string, overrides: T): T {
+  if (protocol === undefined) return overrides;
   const { models } = findProtocol(protocol);
   const column = matching(
     name,
     models.map((model) => model.name),
   );
   const known = models.find((model) => model.name === column);
-  return known === undefined ? said : { better: known.better, ...said };
+  return known === undefined ? overrides : { better: known.better, ...overrides };
 }
 
 /** The label under which a comparison has what a protocol calls by this name; undefined where that was changed or not given. */
@@ -128,7 +128,7 @@ function labelOf({ protocol, losses }: AppliedProtocol, name: string): string | 
   return losses.find((loss) => loss.definition === undefined && matching(loss.name, columns) === name)?.label;
 }
 
-/** Why a total cannot be had of this part, if so. */
+/** Returns the reason why this part of a total cannot be computed, or undefined. */
 function lacking(applied: AppliedProtocol, comparison: Comparison, name: string): string | undefined {
   const label = labelOf(applied, name);
   if (label === undefined) {

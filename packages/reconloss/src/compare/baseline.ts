@@ -84,7 +84,7 @@ function resultsOf(
 /** {@link parseBaseline} of one comparison, or of each method of several, by its name. */
 export function readBaselines(text: string, file: string): Map<string | undefined, Baseline> {
   const fail = (reason: string): never => {
-    throw new ReconlossError("content", `${file} is no result of reconloss compare --json: ${reason}`);
+    throw new ReconlossError("content", `${file} is not a result of reconloss compare --json: ${reason}`);
   };
   let read: unknown;
   try {
@@ -120,8 +120,8 @@ function pairsByName(pairs: readonly unknown[], fail: (reason: string) => never)
   for (const pair of pairs) {
     const { name, values, targetValues = {} } = isRecord(pair) ? pair : {};
     const [numbers, targets] = [numbersOf(values), numbersOf(targetValues)];
-    if (typeof name !== "string") return fail("a pair has no name; write it anew");
-    if (numbers === undefined || targets === undefined) return fail(`pair ${name} has values that are no numbers`);
+    if (typeof name !== "string") return fail("a pair has no name; write the file again");
+    if (numbers === undefined || targets === undefined) return fail(`pair ${name} has values that are not numbers`);
     byName.set(name, { values: numbers, targetValues: targets });
   }
   return byName;

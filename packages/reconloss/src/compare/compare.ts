@@ -75,8 +75,8 @@ export async function measurePair(
     const { label } = loss;
     const statistics = (options.mapStatistics ?? []).flatMap((of) => (of.label === label ? [of.statistic] : []));
     try {
-      const wants = { map: options.maps, statistics, device: options.device, weight: loaded.weight };
-      const measured = await measure(loss, { read: loaded.images, matched: images }, wants);
+      const requested = { map: options.maps, statistics, device: options.device, weight: loaded.weight };
+      const measured = await measure(loss, { read: loaded.images, matched: images }, requested);
       values[label] = measured.value;
       if (measured.targetValue !== undefined) targetValues[label] = measured.targetValue;
       if (measured.score !== undefined) scores[label] = measured.score;

@@ -161,7 +161,10 @@ function parseCondition(option: string, text: string, losses: readonly Loss[], c
     if (loss === undefined) continue;
     if (others.length > 0) {
       const labels = [loss, ...others].map(({ label }) => label).join(", ");
-      throw new ReconlossError("invalid-argument", `${option}: in "${text}", ${name} may be any of ${labels}`);
+      throw new ReconlossError(
+        "invalid-argument",
+        `${option}: in "${text}", ${name} is ambiguous: it may be any of ${labels}`,
+      );
     }
     if (map !== undefined) checkMap(option, loss, text);
     return { text, ...scope, label: loss.label, ...(map ? { map } : {}), over, operator, limit: number };

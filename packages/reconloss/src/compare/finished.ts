@@ -21,7 +21,7 @@ export const finishedFolder = () => join(dirname(weightsCache()), "pairs");
 
 /**
  * Lines of text on disk by a key. Every run appends to a file of its own and reads those of all others; each line has a checksum, so that one that a killed run left unfinished is
- * passed over, and runs side by side do not disturb each other.
+ * ignored, and runs side by side do not disturb each other.
  */
 class LineStore {
   readonly #folder: string;

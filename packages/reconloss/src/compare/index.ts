@@ -1,6 +1,6 @@
 import "../weights/disk.ts";
 
-export { type AppliedProtocol, applyProtocol, type BesideProtocol } from "./apply-protocol.ts";
+export { type AppliedProtocol, applyProtocol, type ProtocolOverrides } from "./apply-protocol.ts";
 export {
   type Baseline,
   compareWithBaseline,

@@ -1,6 +1,6 @@
 import { ReconlossError, type Tensor } from "@reconloss/core";
 import type { DecodeNote, ImagePair, PixelOptions } from "../image/index.ts";
-import { checkPixelOptions, decodeParted, decodePrepared, pixelOptionsOf } from "../image/read.ts";
+import { checkPixelOptions, decodePrepared, decodeSeparated, pixelOptionsOf } from "../image/read.ts";
 import { type Fit, fitImages, fits } from "./fit.ts";
 import type { Images } from "./measure.ts";
 import type { Note } from "./types.ts";
@@ -37,7 +37,7 @@ export function checkLoadOptions(caller: string, options: LoadOptions): void {
   if (!alphaMask) return;
   if (decode === "pillow") throw refuse('decode "pillow" drops alpha, which alphaMask needs');
   if (alpha === "compare" || alpha === "reject") {
-    throw refuse(`alpha "${alpha}" and alphaMask cannot both be`);
+    throw refuse(`alpha "${alpha}" and alphaMask cannot be combined`);
   }
 }
 
@@ -80,8 +80,8 @@ export function decodeNotes(name: string, notes: Readonly<Record<keyof Images, r
 export async function loadPair(pair: ImagePair, options: LoadOptions): Promise<LoadedPair> {
   const { fit = "error", alphaMask = false } = options;
   const pixels = pixelOptionsOf(options);
-  const read = (path: string): ReturnType<typeof decodeParted> =>
-    alphaMask ? decodeParted("comparePairs", path) : decodePrepared("comparePairs", path, pixels);
+  const read = (path: string): ReturnType<typeof decodeSeparated> =>
+    alphaMask ? decodeSeparated("comparePairs", path) : decodePrepared("comparePairs", path, pixels);
   const [output, target] = await Promise.all([read(pair.output), read(pair.target)]);
   const { name } = pair;
   const notes = decodeNotes(name, { output: output.notes, target: target.notes });

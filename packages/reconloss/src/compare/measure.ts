@@ -36,10 +36,10 @@ function planesOf({ tensor: image }: PreparedImage, planes: readonly number[]): 
 }
 
 /** An image as grey or colour, with or without a plane of alpha, which is opaque where it had none. */
-function withPlanes(image: PreparedImage, wants: { grey: boolean; alpha: boolean }): PreparedImage {
-  if (isGrey(image) === wants.grey && hasAlpha(image) === wants.alpha) return image;
-  const colours = wants.grey ? [0] : isGrey(image) ? [0, 0, 0] : [0, 1, 2];
-  return planesOf(image, wants.alpha ? [...colours, hasAlpha(image) ? image.shape[1] - 1 : -1] : colours);
+function withPlanes(image: PreparedImage, requested: { grey: boolean; alpha: boolean }): PreparedImage {
+  if (isGrey(image) === requested.grey && hasAlpha(image) === requested.alpha) return image;
+  const colours = requested.grey ? [0] : isGrey(image) ? [0, 0, 0] : [0, 1, 2];
+  return planesOf(image, requested.alpha ? [...colours, hasAlpha(image) ? image.shape[1] - 1 : -1] : colours);
 }
 
 /**
@@ -48,8 +48,8 @@ function withPlanes(image: PreparedImage, wants: { grey: boolean; alpha: boolean
  */
 export function matchChannels({ output, target }: Images): Images & { converted?: keyof Images } {
   if (output.shape[1] === target.shape[1]) return { output, target };
-  const wants = { grey: isGrey(output) && isGrey(target), alpha: hasAlpha(output) || hasAlpha(target) };
-  const matched = { output: withPlanes(output, wants), target: withPlanes(target, wants) };
+  const requested = { grey: isGrey(output) && isGrey(target), alpha: hasAlpha(output) || hasAlpha(target) };
+  const matched = { output: withPlanes(output, requested), target: withPlanes(target, requested) };
   if (isGrey(output) === isGrey(target)) return matched;
   return { ...matched, converted: isGrey(output) ? "output" : "target" };
 }
@@ -105,17 +105,17 @@ interface Wanted {
 export async function measure(
   loss: Loss,
   { read, matched }: { read: Images; matched: Images },
-  wants: Wanted,
+  requested: Wanted,
 ): Promise<Measurement> {
   const images = loss.needsTarget ? matched : read;
-  if (!hasAlpha(images.output) && !hasAlpha(images.target)) return measureOnce(loss, images, wants);
+  if (!hasAlpha(images.output) && !hasAlpha(images.target)) return measureOnce(loss, images, requested);
   try {
-    return await measureOnce(loss, images, wants);
+    return await measureOnce(loss, images, requested);
   } catch (error) {
     if (!(error instanceof ReconlossError) || error.code !== "shape") throw error;
   }
   const measureOver = (level: Background) =>
-    measureOnce(loss, { output: over(images.output, level), target: over(images.target, level) }, wants);
+    measureOnce(loss, { output: over(images.output, level), target: over(images.target, level) }, requested);
   const [onBlack, onWhite] = [await measureOver("black"), await measureOver("white")];
   const [black, white] = [onBlack, onWhite].map(({ value, targetValue }) => badness(loss.better, value, targetValue));
   // Each statistic by itself: what is small in the mean may be the larger at its worst place.
@@ -133,10 +133,10 @@ export function isPrior({ better }: Loss): boolean {
   return better === "target";
 }
 
-async function measureOnce(loss: Loss, { output, target }: Images, wants: Wanted): Promise<Measurement> {
+async function measureOnce(loss: Loss, { output, target }: Images, requested: Wanted): Promise<Measurement> {
   const compared = loss.needsTarget ? target : undefined;
-  const { statistics: wanted = [], device, weight } = wants;
-  const needsMap = wants.map === true || wanted.length > 0;
+  const { statistics: wanted = [], device, weight } = requested;
+  const needsMap = requested.map === true || wanted.length > 0;
   const options = weight === undefined ? { device } : { device, weight };
   const evaluation = await loss.evaluate(output, compared, { map: needsMap && loss.hasMap }, options);
   const { value, unlimited = value, scores, map, tiles } = evaluation;

@@ -12,7 +12,7 @@ export const defaultMetrics = "psnr,ssim,ms-ssim,lpips(net=tiny),deltaE,l1";
 const defaultOptional = ["ms-ssim", "lpips(net=tiny)"];
 
 /** The options that choose losses and pixels. */
-export interface AskedMeasures {
+export interface MeasureRequest {
   /** Losses, as `parseLosses` takes them; default: {@link defaultMetrics}, or what the protocol has. */
   readonly metrics?: string;
   readonly protocol?: string;
@@ -49,19 +49,19 @@ function checkLabels(losses: readonly Loss[]): void {
   for (const [index, { label }] of losses.entries()) {
     const ofMap = ofStatistic.exec(labels[index])?.groups?.of;
     const problem = taken.includes(labels[index])
-      ? "columns of files are called so"
+      ? "columns of files have this name"
       : labels.indexOf(labels[index]) !== index
         ? "it is listed twice"
         : ofMap !== undefined && labels.includes(ofMap)
           ? `that is a statistic of the map of ${ofMap}`
           : undefined;
     if (problem === undefined) continue;
-    throw new ReconlossError("invalid-argument", `a metric cannot be called ${label}: ${problem}`);
+    throw new ReconlossError("invalid-argument", `a metric cannot be named ${label}: ${problem}`);
   }
 }
 
 /** The losses, pixels and protocol that are asked for. */
-export function measuresFor(asked: AskedMeasures): Measures {
+export function measuresFor(asked: MeasureRequest): Measures {
   const { protocol, models = [], plugins = [], pixels } = asked;
   const scale = scaleOf(asked.scale, protocol);
   const metrics = asked.metrics === undefined ? undefined : withScale(asked.metrics, scale);

@@ -14,11 +14,11 @@ import {
   type OptionsOf,
   type OptionValue,
   ReconlossError,
+  type Requested,
   type Schema,
   type Shape,
   type Target,
   Tensor,
-  type Wants,
 } from "@reconloss/core";
 import {
   BaseLoss,
@@ -127,24 +127,24 @@ export async function openModelMetric(
   const taken = [...lossFactories, ...more].map(({ info }) => info.name).concat(Object.keys(otherNames));
   const same = taken.find((other) => other.toLowerCase() === name.toLowerCase());
   if (same !== undefined) {
-    throw new ReconlossError(
-      "invalid-argument",
-      `a metric of one's own cannot be called "${name}": there is "${same}" already`,
-    );
+    throw new ReconlossError("invalid-argument", `a custom metric cannot be named "${name}": "${same}" exists already`);
   }
   const resolve = (some: Readonly<Record<string, unknown>>) => resolveOptions(name, schema, withTexts(some));
   const { values, given } = resolve(options);
   if (values.better === "") {
     throw new ReconlossError(
       "invalid-argument",
-      `${name}: say where better values lie, as better=lower or better=higher`,
+      `${name}: say which values are better, as better=lower or better=higher`,
     );
   }
   checkTogether(name, values);
   const model = await openOnnx(path, "cpu");
   const inputs = chooseInputs(model, values);
   if (values.better === "target" && inputs.target) {
-    throw new ReconlossError("invalid-argument", `${name}: better=target is of models of one image; ${path} takes two`);
+    throw new ReconlossError(
+      "invalid-argument",
+      `${name}: better=target applies only to models of one image; ${path} takes two`,
+    );
   }
   const { name: output } = chooseOutput(model, values.output);
   const hash = createHash("sha256").update(model.bytes).digest("hex").slice(0, 16);
@@ -206,7 +206,10 @@ function sizeFor(
   }
   if (input.size.some((side) => side !== undefined)) sizeOf(model, input, values.size);
   if (!fits) return undefined;
-  throw new ReconlossError("invalid-argument", `${name}: to what size, say as size=224: the model leaves it open`);
+  throw new ReconlossError(
+    "invalid-argument",
+    `${name}: the model does not fix the size of its images; set it, as size=224`,
+  );
 }
 
 /** All that makes a {@link ModelMetric}. */
@@ -261,14 +264,14 @@ class ModelMetric extends BaseLoss implements Loss {
   async evaluate(
     input: ImageInput,
     comparedWith: Target | undefined,
-    wants: Wants,
+    requested: Requested,
     options: EvaluateOptions = {},
   ): Promise<Evaluation> {
     checkDevice(this.name, options.device);
-    if (wants.grad || wants.map) this.#refuse("a model of one's own gives values, no gradients or maps");
-    if (options.weight !== undefined) this.#refuse("a model of one's own takes no weight");
+    if (requested.grad || requested.map) this.#refuse("a custom model has values only, no gradients or maps");
+    if (options.weight !== undefined) this.#refuse("a custom model takes no weight");
     if (options.engine !== undefined && options.engine !== "onnx") {
-      this.#refuse(`a model of one's own runs on onnx, not on engine ${options.engine}`);
+      this.#refuse(`a custom model runs on engine onnx, not on ${options.engine}`);
     }
     const output = tensorOf(await resolveInput(this.name, "output", input));
     const target = this.needsTarget ? tensorOf(targetImage(await resolveTarget(this.name, comparedWith))) : undefined;

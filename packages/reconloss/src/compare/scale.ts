@@ -6,16 +6,19 @@ import { findProtocol, protocols } from "./protocols.ts";
 const isScale = /(=\s*)scale(?=\s*[,)])/gi;
 
 /** The scale that is known: the one that was said, or the protocol's. */
-export function scaleOf(said: number | undefined, protocol: string | undefined): number | undefined {
-  checkArguments("scale", { scale: [said, "count?"] });
-  if (said !== undefined && said < 1) {
-    throw new ReconlossError("invalid-argument", `scale must be a whole number of at least 1, got ${said}`);
+export function scaleOf(scale: number | undefined, protocol: string | undefined): number | undefined {
+  checkArguments("scale", { scale: [scale, "count?"] });
+  if (scale !== undefined && scale < 1) {
+    throw new ReconlossError("invalid-argument", `scale must be a whole number of at least 1, got ${scale}`);
   }
   const known = protocol === undefined ? undefined : findProtocol(protocol);
-  if (said !== undefined && known?.scale !== undefined && known.scale !== said) {
-    throw new ReconlossError("invalid-argument", `scale ${said} is not that of protocol ${known.name}: ${known.scale}`);
+  if (scale !== undefined && known?.scale !== undefined && known.scale !== scale) {
+    throw new ReconlossError(
+      "invalid-argument",
+      `scale ${scale} is not that of protocol ${known.name}: ${known.scale}`,
+    );
   }
-  return said ?? known?.scale;
+  return scale ?? known?.scale;
 }
 
 /**
@@ -29,6 +32,6 @@ export function withScale(text: string, scale: number | undefined): string {
   const known = protocols.filter((protocol) => protocol.scale !== undefined).map(({ name }) => name);
   throw new ReconlossError(
     "invalid-argument",
-    `${text}: which scale is not known; say --scale (scale in code), or a protocol that has one: ${known.join(", ")}`,
+    `${text}: the scale is not known; set --scale (scale in code), or use a protocol that has one: ${known.join(", ")}`,
   );
 }

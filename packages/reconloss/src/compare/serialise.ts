@@ -7,7 +7,7 @@ import type { Comparison, Failure, Outcome, PairResult } from "./types.ts";
 /**
  * The comparison as one JSON object, everything by the label of the loss, which is the text that was typed: `losses` (canonical specification, options, direction),
  * `pairs`, `mean`, `measured` (how many pairs have a number), `notFinite` (how many of those are infinite or NaN, and in no mean), `statistics` (n, mean, median,
- * min, max and std of the finite numbers), `targetMean` of priors, `decode` (what was done to pixels, `2 rotated by EXIF, 1 CMYK`), `protocol` (its name and source, what was changed, its total), `baseline` (what became of the numbers of an earlier run), `notes`, `failed`, `passedOver` (how many
+ * min, max and std of the finite numbers), `targetMean` of priors, `decode` (what was done to pixels, `2 rotated by EXIF, 1 CMYK`), `protocol` (its name and source, what was changed, its total), `baseline` (what became of the numbers of an earlier run), `notes`, `failed`, `ignoredFiles` (how many
  * files of either folder are no images, by extension), and `conditions` with what became of each. Infinity and NaN are the strings
  * "Infinity", "-Infinity" and "NaN".
  *
@@ -29,7 +29,7 @@ export function toJson(comparison: Comparison, verdicts?: readonly Verdict[]): s
     protocol: comparison.protocol,
     baseline: comparison.baseline,
     ...{ mean, measured, notFinite, statistics, targetMean, decode, notes, failed },
-    passedOver: comparison.passedOver,
+    ignoredFiles: comparison.ignoredFiles,
     conditions: verdicts?.map(verdictInJson),
   };
   return jsonText(object, 2);

@@ -8,7 +8,7 @@ const [block, smallBlock] = [16, 4];
 const [leastExplained, leastDeviation] = [0.9, 0.01];
 
 /** The least differences that are noted: of gains and gammas from 1, of offsets from 0. */
-const told = { gain: 0.02, gamma: 0.03, offset: 0.01 };
+const thresholds = { gain: 0.02, gamma: 0.03, offset: 0.01 };
 
 /** A tone curve that needs more to be said is taken where it gains so much, in dB. */
 const worthMore = 0.2;
@@ -92,7 +92,7 @@ function inWords(gain: number, offset: number): string {
     : near(1 / video.gain, -video.offset / video.gain)
       ? " (16..235 brought to full range)"
       : "";
-  const off = Math.abs(offset) < told.offset ? "" : ` ${offset < 0 ? "-" : "+"} ${Math.abs(offset).toFixed(3)}`;
+  const off = Math.abs(offset) < thresholds.offset ? "" : ` ${offset < 0 ? "-" : "+"} ${Math.abs(offset).toFixed(3)}`;
   return `${gain.toFixed(2)} times its target${off}${known}`;
 }
 
@@ -120,21 +120,21 @@ export function bestTone(windows: readonly Window[]): Tone | undefined {
   // From the one that says least.
   const curves = [
     {
-      isTold: Math.abs(pure - 1) >= told.gain,
+      isNotable: Math.abs(pure - 1) >= thresholds.gain,
       text: inWords(pure, 0),
       undone: (level: number) => level / pure,
     },
     {
-      isTold: gamma > 0.1 && Math.abs(gamma - 1) >= told.gamma,
+      isNotable: gamma > 0.1 && Math.abs(gamma - 1) >= thresholds.gamma,
       text: `its target to the power of ${gamma.toFixed(2)}`,
       undone: (level: number) => Math.max(level, 0) ** (1 / gamma),
     },
     {
-      isTold: Math.abs(gain - 1) >= told.gain || Math.abs(offset) >= told.offset,
+      isNotable: Math.abs(gain - 1) >= thresholds.gain || Math.abs(offset) >= thresholds.offset,
       text: inWords(gain, offset),
       undone: (level: number) => (level - offset) / gain,
     },
-  ].filter(({ isTold }) => isTold);
+  ].filter(({ isNotable }) => isNotable);
   if (curves.length === 0) return undefined;
   const before = errorOf(windows, (level) => level);
   const tones = curves.map(({ text, undone }) => ({ text, undone, cost: decibels(before, errorOf(windows, undone)) }));

@@ -1,6 +1,6 @@
 import type { Loss, Tensor } from "@reconloss/core";
 import type { DecodeKind } from "@reconloss/core/internal";
-import type { PassedOver } from "../image/index.ts";
+import type { IgnoredFiles } from "../image/index.ts";
 import type { Statistic, Statistics } from "./statistics.ts";
 
 /** A statistic of the map of a loss within each image: `deltaE.max`. */
@@ -153,7 +153,7 @@ export interface Comparison {
   /** The mean of what each prior makes of the targets, by label. */
   targetMean: Record<string, number>;
   /** The numbers of files of either folder that are no images, by extension; absent for two files. */
-  passedOver?: { readonly output: PassedOver; readonly target: PassedOver };
+  ignoredFiles?: { readonly output: IgnoredFiles; readonly target: IgnoredFiles };
   /** Pairs that could not be compared at all, images without a partner, and losses of pairs that could not be computed. */
   failed: Failure[];
   notes: Note[];

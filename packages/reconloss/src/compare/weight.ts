@@ -70,7 +70,7 @@ export async function weightOf(
       ...(alpha === undefined ? [] : ["the target's alpha"]),
       ...(ignore === undefined ? [] : ["the rectangles that are ignored"]),
     ];
-    throw new ReconlossError("invalid-argument", `no pixel is left that counts, by ${what.join(", ")}`);
+    throw new ReconlossError("invalid-argument", `no pixel counts after ${what.join(", ")}`);
   }
   const by = [
     ...(mask === undefined ? [] : ["the levels of its mask"]),

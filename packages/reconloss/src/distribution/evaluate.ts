@@ -16,7 +16,7 @@ import {
 } from "@reconloss/core/metrics";
 import { decodeSummary } from "@reconloss/core/pixels";
 import { withoutSecrets } from "../http.ts";
-import type { PassedOver } from "../image/index.ts";
+import type { IgnoredFiles } from "../image/index.ts";
 import { type SetDetails, setDetails } from "./details.ts";
 import type { ExtractedSet, UnreadableImage } from "./extract.ts";
 import type { StoredImage } from "./feature-store.ts";
@@ -25,7 +25,7 @@ import { type ImageSet, type KnownSet, nameOf, type SetSource } from "./image-se
 import { openSet } from "./inputs/open.ts";
 import { readLabels } from "./labels.ts";
 import { chosenMetrics, resultName, usualOfStatistics } from "./metrics.ts";
-import { asAsked, wholeNameOf } from "./patches.ts";
+import { wholeNameOf, withPatches } from "./patches.ts";
 import type { StatisticsFile } from "./statistics-file.ts";
 
 /** Options of {@link evaluateDistribution}. */
@@ -57,7 +57,7 @@ export interface SetReport {
   /** The conversions of pixels on their way, and the numbers of images: `2 rotated by EXIF, 1 CMYK`; absent where nothing was. */
   readonly decode?: string;
   /** Of a folder: how many of its files are no images, by extension. */
-  readonly passedOver?: PassedOver;
+  readonly ignoredFiles?: IgnoredFiles;
   /** The metrics that are of the file's statistics, where it has images too. */
   readonly fromStatistics?: readonly string[];
 }
@@ -155,7 +155,7 @@ export async function withComparison<T>(
     const hasDetails = options.details === true && usesReals && sources.every(({ images }) => images);
     const ofDetails: readonly FeatureKind[] = hasDetails ? ["main"] : [];
     const imagesOf = async (side: Side, source: SetSource) =>
-      source.images && asAsked(await source.images(), source.path, options.patches, known[side]?.sizes);
+      source.images && withPatches(await source.images(), source.path, options.patches, known[side]?.sizes);
     const output = await openSide("output", sources[0], metrics, ofDetails, imagesOf);
     const real = usesReals ? await openSide("real", sources[1], metrics, ofDetails, imagesOf) : undefined;
     const needed = [...new Set([...output.kinds, ...(real?.kinds ?? [])])];
@@ -184,8 +184,8 @@ export async function finishComparison(
 ): Promise<DistributionReport> {
   const notUsed = unusedReals === undefined ? [] : [`${unusedReals} is not used: no metric compares with reals`];
   if (features === undefined) {
-    const told = await report(metrics, options, undefined, output, real);
-    return { ...told, warnings: [...notUsed, ...told.warnings] };
+    const reported = await report(metrics, options, undefined, output, real);
+    return { ...reported, warnings: [...notUsed, ...reported.warnings] };
   }
   const { protocol, notes, of } = features;
   // Told before hours of work, not after.
@@ -200,9 +200,9 @@ export async function finishComparison(
     return { ...side, features, labels: labels[side.side]?.labels };
   };
   const [outputRead, realRead] = [await extract(output), real && (await extract(real))];
-  const told = await report(metrics, options, protocol, outputRead, realRead);
+  const reported = await report(metrics, options, protocol, outputRead, realRead);
   const unused = [labels.output, labels.real].flatMap((each) => each?.warnings ?? []);
-  const result = { ...told, warnings: [...notUsed, ...notes, ...unused, ...told.warnings] };
+  const result = { ...reported, warnings: [...notUsed, ...notes, ...unused, ...reported.warnings] };
   return hasDetails ? { ...result, details: await detailsOf(outputRead, realRead as ReadSide) } : result;
 }
 
@@ -253,9 +253,9 @@ export async function withImages<T>(
   const source = await openSet(path, { ...options, parts: known.parts });
   try {
     const { path: name } = source;
-    if (!source.images) throw new ReconlossError("invalid-argument", `${name} holds statistics already`);
+    if (!source.images) throw new ReconlossError("invalid-argument", `${name} already holds statistics`);
     const kinds: readonly FeatureKind[] = options.spatial ? ["main", "spatial"] : ["main"];
-    const images = await asAsked(await source.images(), name, options.patches, known.sizes);
+    const images = await withPatches(await source.images(), name, options.patches, known.sizes);
     return await use({ side: "real", path: name, kinds, images });
   } finally {
     await source.close();
@@ -339,7 +339,7 @@ async function labelsFor(
     const label = inFile ? inFile.get(name) : await images.label?.(index);
     if (label === undefined) {
       const where = file ? `in ${file}` : "a folder for each class, a list with labels, or a CSV file of them";
-      refuse(`${metric.label} needs the class of each image, and ${name} of ${path} has none: ${where}`);
+      refuse(`${metric.label} needs the class of each image, but ${name} of ${path} has none: ${where}`);
     }
     labels.push(label);
     unused.delete(name);
@@ -347,9 +347,7 @@ async function labelsFor(
   const warnings =
     unused.size === 0
       ? []
-      : [
-          `${file}: passed over: ${counted(unused.size, "row names", "rows name")} no image of ${path}: ${firstOf(unused)}`,
-        ];
+      : [`${file}: ignored: ${counted(unused.size, "row names", "rows name")} no image of ${path}: ${firstOf(unused)}`];
   return { labels, warnings };
 }
 
@@ -366,8 +364,8 @@ function refuseUnusedLabels(metrics: readonly SetMetric[], labels: DistributionO
   const given = labels?.output ?? labels?.real;
   const takes = ({ info }: Pick<SetMetric, "info">) => info.needs.output === "labelled";
   if (given === undefined || metrics.some(takes)) return;
-  const takers = metricFactories.filter(takes).map(({ info }) => info.name);
-  refuse(`${given} has classes, which are of ${takers.join(", ")}; none of these is asked for`);
+  const metricsWithClasses = metricFactories.filter(takes).map(({ info }) => info.name);
+  refuse(`${given} has classes, which are of ${metricsWithClasses.join(", ")}; none of these is requested`);
 }
 
 async function openSide(
@@ -475,7 +473,7 @@ function states({ side, path, statistics, features, labels }: ReadSide): (metric
 }
 
 /** The values of fields that a protocol leaves out. */
-const unsaid: Protocol = { decode: "stored", device: "cpu", patches: "none" };
+const defaultProtocol: Protocol = { decode: "stored", device: "cpu", patches: "none" };
 
 /**
  * The differences between the protocols of statistics and of the other side: numbers between different networks or resizers mean nothing.
@@ -494,13 +492,13 @@ function mismatches(
     if (theirs === undefined) return ["the statistics do not say by which network and resizer they were made"];
     const other = sides.find((each) => each !== side);
     const others = other?.images ? `the ${other.side}s' features` : "the others";
-    const [told, here] = [
-      { ...unsaid, ...theirs },
-      { ...unsaid, ...protocol },
+    const [reported, here] = [
+      { ...defaultProtocol, ...theirs },
+      { ...defaultProtocol, ...protocol },
     ];
     const found = Object.keys(here)
-      .filter((key) => Object.hasOwn(told, key) && told[key] !== here[key])
-      .map((key) => `the statistics were made with ${key} ${told[key]}, ${others} with ${here[key]}`);
+      .filter((key) => Object.hasOwn(reported, key) && reported[key] !== here[key])
+      .map((key) => `the statistics were made with ${key} ${reported[key]}, ${others} with ${here[key]}`);
     if (found.length > 0 && !allowMismatch) {
       refuse(`${side.path}: ${found.join("; ")}; make both with the same, or allow it with --allow-mismatch`);
     }
@@ -516,7 +514,7 @@ function wholeImages({ images, indices }: ExtractedSet, { cut }: ImageSet): read
 }
 
 function setReport(path: string, extracted: ExtractedSet, set: ImageSet): SetReport {
-  const { images, computed, unreadable, passedOver = {} } = extracted;
+  const { images, computed, unreadable, ignoredFiles = {} } = extracted;
   const whole = wholeImages(extracted, set);
   const decode = decodeSummary(whole.flatMap((image) => image.decode.map((kind) => ({ kind }))));
   return {
@@ -526,7 +524,7 @@ function setReport(path: string, extracted: ExtractedSet, set: ImageSet): SetRep
     computed,
     unreadable,
     ...(decode === undefined ? {} : { decode }),
-    ...(Object.keys(passedOver).length > 0 ? { passedOver } : {}),
+    ...(Object.keys(ignoredFiles).length > 0 ? { ignoredFiles } : {}),
   };
 }
 

@@ -1,6 +1,6 @@
 import { ReconlossError, Tensor } from "@reconloss/core";
 import { firstNonFinite } from "@reconloss/core/internal";
-import type { PassedOver } from "../image/index.ts";
+import type { IgnoredFiles } from "../image/index.ts";
 import { type FitResizer, fitImage } from "../onnx/fit.ts";
 import type { Extractor } from "./extractor.ts";
 import type { FeatureStore, StoredImage } from "./feature-store.ts";
@@ -18,7 +18,7 @@ export interface ExtractedSet {
   /** The place of each of them in the set. */
   readonly indices: readonly number[];
   readonly unreadable: readonly UnreadableImage[];
-  readonly passedOver?: PassedOver;
+  readonly ignoredFiles?: IgnoredFiles;
   /** The number that were computed now; the others were stored already. */
   readonly computed: number;
 }
@@ -112,7 +112,7 @@ export async function extractFeatures(
     if (waiting.length === batch) await flush();
   }
   await flush();
-  return { images, indices, unreadable, computed, passedOver: set.passedOver };
+  return { images, indices, unreadable, computed, ignoredFiles: set.ignoredFiles };
 }
 
 /** Features are kept for good, so nothing that is no number may get there. */

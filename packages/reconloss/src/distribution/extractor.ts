@@ -92,7 +92,7 @@ export async function inceptionExtractor(options: InceptionExtractorOptions = {}
   checkChoice("network", network, Object.keys(networks));
   checkChoice("input", input, ["unit", "bytes"]);
   checkDevice("inceptionExtractor", device);
-  if (features.length === 0) throw new ReconlossError("invalid-argument", "features are none: nothing is asked for");
+  if (features.length === 0) throw new ReconlossError("invalid-argument", "features must not be empty");
   for (const feature of features) checkChoice("features", feature, inceptionFeatures);
   const net = networks[network];
   const notes: string[] = [];

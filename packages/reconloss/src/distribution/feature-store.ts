@@ -127,7 +127,7 @@ export class FeatureStore {
           const { segment, position } = locations[indices[i]];
           const { bytesRead } = await this.#segments[segment].read(bytes, i * 4 * length, 4 * length, position);
           if (bytesRead !== 4 * length) {
-            throw new ReconlossError("file", `a file in ${this.#folder} was cut short by another program`);
+            throw new ReconlossError("file", `a file in ${this.#folder} was truncated by another program`);
           }
         }
         return rows;

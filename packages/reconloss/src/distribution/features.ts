@@ -103,7 +103,7 @@ export function checkFeatureOptions(options: FeatureOptions): void {
   if (dims === undefined) return;
   if (!inceptionDims.includes(dims)) fail(`dims must be one of ${inceptionDims.join(", ")}, got ${dims}`);
   if (!isInception(options))
-    fail("dims are of inception-fid and inception_v3; other networks have one length of features");
+    fail("dims applies only to inception-fid and inception_v3; other networks have features of one length");
 }
 
 /** Refuses what is of another kind of network than the one that is asked for. */
@@ -111,13 +111,15 @@ function checkOfNetwork(options: FeatureOptions, fail: (problem: string) => neve
   const { extractor, network = "inception-fid", weights, key, onnx } = options;
   if (extractor !== undefined) return;
   const isOnnx = !isInception(options) && network !== "tiny";
-  if (onnx !== undefined && !isOnnx) fail(`input is of ONNX files; network ${network} is fed as it was trained`);
+  if (onnx !== undefined && !isOnnx)
+    fail(`input applies only to ONNX files; network ${network} always gets the input it was trained with`);
   if (onnx?.preset !== undefined && isPresetName(network) && onnx.preset !== network) {
-    fail(`network is ${network}, and the input is that of ${onnx.preset}`);
+    fail(`network is ${network}, but the input is that of ${onnx.preset}`);
   }
-  if (key !== undefined && !isInception(options)) fail(`key is of checkpoints of Inception, and network is ${network}`);
+  if (key !== undefined && !isInception(options))
+    fail(`key applies only to checkpoints of Inception, but network is ${network}`);
   if (weights === undefined || isInception(options) || isPresetName(network)) return;
-  fail(`a checkpoint is of networks that are known by name; ${network} has its own weights`);
+  fail(`a checkpoint applies only to networks known by name; ${network} has its own weights`);
 }
 
 function checkExtractor(extractor: Extractor): void {
@@ -167,7 +169,7 @@ export async function withFeatures<T>(
   if (options.resizer !== undefined && options.resizer !== resizer) {
     throw new ReconlossError(
       "invalid-argument",
-      `resizer is ${options.resizer}, and network ${extractor.name} has ${resizer}; say one of both`,
+      `resizer is ${options.resizer}, but network ${extractor.name} has ${resizer}; set only one of them`,
     );
   }
   refuseLargeBatch(batch, extractor.size);

@@ -1,5 +1,5 @@
 import type { Tensor } from "@reconloss/core";
-import type { DecodeNote, PassedOver, PixelOptions, Pixels } from "../image/index.ts";
+import type { DecodeNote, IgnoredFiles, PixelOptions, Pixels } from "../image/index.ts";
 import type { WebOptions } from "./inputs/web.ts";
 import type { StatisticsFile } from "./statistics-file.ts";
 
@@ -20,7 +20,7 @@ export interface SetPart {
   /** The number of the set's images in it. */
   readonly count: number;
   /** The numbers of files or members of it that are no images, by extension. */
-  readonly passedOver?: PassedOver;
+  readonly ignoredFiles?: IgnoredFiles;
 }
 
 /** So many images of one height and width, one after the other; 0 x 0 are those that cannot be read. */
@@ -42,7 +42,7 @@ export interface CutFrom {
 export interface ImageSet {
   readonly count: number;
   /** The numbers of files or members that are no images, by extension. */
-  readonly passedOver?: PassedOver;
+  readonly ignoredFiles?: IgnoredFiles;
   /** The files that it is made of; absent where it is one. */
   readonly parts?: readonly SetPart[];
   /** Returns the name of image `index`: its name in the folder, or `shard.tar#member`; of a file that is not open yet, its place there. See {@link nameOf}. */

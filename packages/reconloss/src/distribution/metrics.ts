@@ -63,7 +63,7 @@ export function chosenMetrics(
 ): SetMetric[] {
   const all = asked?.map(metricFrom) ?? [usualMetric(options)];
   const metrics = [...new Map(all.map((metric) => [metric.label, metric])).values()];
-  if (metrics.length === 0) refuse("no metric is asked for");
+  if (metrics.length === 0) refuse("no metric is given");
   const others = metrics.filter(({ info }) => !fits(info, options)).map(({ info }) => info);
   const ofInception = others.filter(({ network, features }) => {
     return network === "inception" && (features !== "spatial" || isTiny(options));
@@ -74,7 +74,7 @@ export function chosenMetrics(
       `${ofInception.map(({ name }) => name).join(", ")} are of Inception's features; of network ${nameOfNetwork(options)} there are ${possible.join(", ")}`,
     );
   }
-  if (others.length > 0) refuse(`${others[0].name} is of spatial features of inception-fid or inception_v3`);
+  if (others.length > 0) refuse(`${others[0].name} needs spatial features, of inception-fid or inception_v3`);
   return metrics;
 }
 
@@ -82,7 +82,7 @@ function metricFrom(asked: string | SetMetric | MetricFactory): SetMetric {
   if (typeof asked === "string") return parseMetric(asked);
   if (isMetricFactory(asked)) return asked();
   if (isSetMetric(asked)) return asked;
-  return refuse("metrics must be names such as kid(kernel=rbf), or what defineMetric makes");
+  return refuse("metrics must be names such as kid(kernel=rbf), or factories made by defineMetric");
 }
 
 /** The name of a result: by its network's features, and of patches by how they were cut. */
@@ -104,7 +104,7 @@ function nameByFeatures({ info, label }: SetMetric, { network }: Protocol, state
   const name = String(network);
   if (info.network === "inception" && info.features !== "logits") {
     const { info: usual } = usualOfStatistics({ network });
-    refuse(`these are statistics of network ${name}, which make no ${info.name}; ask for ${usual.name}`);
+    refuse(`these are statistics of network ${name}, from which ${info.name} cannot be computed; use ${usual.name}`);
   }
   const published: Readonly<Record<string, string>> = isPresetName(name) ? networkPresets[name].names : {};
   if (Object.hasOwn(published, info.name) && label.startsWith(info.name)) {

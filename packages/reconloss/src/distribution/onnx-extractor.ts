@@ -43,9 +43,9 @@ export interface OnnxExtractorOptions extends Said<NetworkOptions> {
 export async function onnxExtractor(path: string, options: OnnxExtractorOptions = {}): Promise<Extractor> {
   checkKind("path", path, "string");
   checkFields("options", options);
-  const { device = "cpu", ...said } = options;
+  const { device = "cpu", ...networkOptions } = options;
   checkDevice("onnxExtractor", device);
-  const { values, given } = resolveNetworkOptions("input", said);
+  const { values, given } = resolveNetworkOptions("input", networkOptions);
   checkTogether("input", values);
   const preset = isPresetName(values.preset) ? networkPresets[values.preset] : undefined;
   const model = await openOnnx(path, device);

@@ -25,15 +25,15 @@ export type PatchOptions = OptionsOf<typeof patchSchema>;
  *
  * @throws {ReconlossError} `invalid-argument` for options that there are not, or that do not fit each other
  */
-export function resolvePatches(said: number | Partial<PatchOptions>): PatchOptions {
-  const { values } = resolveOptions("patches", patchSchema, typeof said === "number" ? { size: said } : said);
+export function resolvePatches(patches: number | Partial<PatchOptions>): PatchOptions {
+  const { values } = resolveOptions("patches", patchSchema, typeof patches === "number" ? { size: patches } : patches);
   const { places, count, seed } = values;
   const refuse = (problem: string): never => {
     throw new ReconlossError("invalid-argument", `patches: ${problem}`);
   };
   if (places === "random" && count === 0) refuse("places=random needs a count of at least 1, such as count=10");
-  if (places !== "random" && count !== 0) refuse(`option count is of places=random, and places is ${places}`);
-  if (places !== "random" && seed !== 0) refuse(`option seed is of places=random, and places is ${places}`);
+  if (places !== "random" && count !== 0) refuse(`option count applies only to places=random, but places is ${places}`);
+  if (places !== "random" && seed !== 0) refuse(`option seed applies only to places=random, but places is ${places}`);
   return values;
 }
 
@@ -176,7 +176,7 @@ export async function patchesOf(
   const open = images.open && ((index: number) => images.open?.(locate(index).image) as Promise<void>);
   return {
     count: patch,
-    passedOver: images.passedOver,
+    ignoredFiles: images.ignoredFiles,
     parts: images.parts,
     name: (index) => {
       const { image, run, box } = locate(index);
@@ -238,13 +238,13 @@ function patchOf({ image: whole, decode }: SharedImage, size: Run, box: Box, nam
 }
 
 /** The set as it is, or the set of its patches where patches are asked for. */
-export async function asAsked(
+export async function withPatches(
   images: ImageSet,
   path: string,
-  said: number | Partial<PatchOptions> | undefined,
+  patches: number | Partial<PatchOptions> | undefined,
   known?: readonly SizeRun[],
 ): Promise<ImageSet> {
-  return said === undefined ? images : patchesOf(images, resolvePatches(said), path, known);
+  return patches === undefined ? images : patchesOf(images, resolvePatches(patches), path, known);
 }
 
 /** The name of the image that image `index` of a set is, or is a patch of. */

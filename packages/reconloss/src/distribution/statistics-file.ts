@@ -125,7 +125,7 @@ function refuseAsymmetry(name: string, data: Float64Array, d: number): void {
   for (let i = 0; i < d; i++) {
     for (let j = 0; j < i; j++) {
       if (Math.abs(data[i * d + j] - data[j * d + i]) > 1e-5 * largest) {
-        throw new ReconlossError("content", `${name} is no covariance: elements ${i},${j} and ${j},${i} differ`);
+        throw new ReconlossError("content", `${name} is not a covariance: elements ${i},${j} and ${j},${i} differ`);
       }
     }
   }

@@ -126,7 +126,7 @@ async function rowOf(
   if (boxes.length === 0) {
     throw new ReconlossError(
       "invalid-argument",
-      `all methods are equal on ${image.name}; say where to look: --box x,y,w,h`,
+      `all methods are identical on ${image.name}; choose a region: --box x,y,w,h`,
     );
   }
   for (const box of boxes) checkBox(image.name, box, picture);
@@ -158,7 +158,7 @@ async function rowOf(
 }
 
 /** The letters that are drawn by whatever font the viewer has. */
-function foreignLetters({ parts }: Drawing, { regular }: Fonts): string[] {
+function missingGlyphs({ parts }: Drawing, { regular }: Fonts): string[] {
   const lines = parts.flatMap((part) => (part.kind === "line" ? part.runs : []));
   return regular.missing(lines.map(({ text }) => text).join(""));
 }
@@ -211,7 +211,7 @@ export async function writeFigure(
   if (labels !== undefined && labels.length !== methods.length + 1) {
     throw new ReconlossError(
       "invalid-argument",
-      `labels are of the target and of ${methods.length} methods, ${methods.length + 1} in all, got ${labels.length}`,
+      `labels must be one for the target and one for each of ${methods.length} methods, ${methods.length + 1} in all, got ${labels.length}`,
     );
   }
   const wanted = images ?? [{ name: comparableImages(judgement)[0].name }];
@@ -232,7 +232,7 @@ export async function writeFigure(
   );
   const notes = rows.flatMap((row) => row.notes);
   const missing = notes.length;
-  const foreign = foreignLetters(drawing, fonts);
+  const foreign = missingGlyphs(drawing, fonts);
   if (foreign.length > 0 && extension !== ".pdf")
     notes.push(
       `the figure's font has no ${foreign.join(" ")}: they look as fonts of the machine that draws it have them`,

@@ -30,12 +30,12 @@ export function findImage<T extends Pick<JudgedImage, "name">>(name: string, ima
     if (found === undefined) continue;
     if (others.length === 0) return found;
     const names = [found, ...others].map((image) => image.name).join(", ");
-    throw new ReconlossError("invalid-argument", `image ${name} may be any of ${names}`);
+    throw new ReconlossError("invalid-argument", `image ${name} is ambiguous: it may be any of ${names}`);
   }
   const known = images.map((image) => image.name);
   const more = known.length > namesListed ? " ..." : "";
   const guess = suggestion(name, known) || `; there are ${known.slice(0, namesListed).join(", ")}${more}`;
-  throw new ReconlossError("invalid-argument", `no target is called ${name}${guess}`);
+  throw new ReconlossError("invalid-argument", `no target is named ${name}${guess}`);
 }
 
 /** Whether an image has a target, and an output that was compared with it. */

@@ -1,7 +1,7 @@
 import type { Pixels } from "@reconloss/core/pixels";
 import type { DecodeContext } from "./decoder.ts";
 
-/** Where the pixels of a BMP are, and in which form. */
+/** The position and the format of the pixels of a BMP. */
 interface Header {
   width: number;
   height: number;
@@ -17,7 +17,7 @@ type Masks = readonly [red: number, green: number, blue: number, alpha: number];
 const fileHeader = 14;
 /** The header of OS/2 1.x, and the one that all later headers begin with. */
 const [coreHeader, infoHeader] = [12, 40];
-/** What `compression` is in the header. */
+/** The values of `compression` in the header. */
 const [uncompressed, bitFields, alphaBitFields] = [0, 3, 6];
 
 /**
@@ -130,7 +130,7 @@ function maskedColours(
   return { data, width, height, channels };
 }
 
-/** How far a mask's bits are from the right, and the largest number in them. */
+/** The shift of a mask's bits from the right, and their largest value. */
 function fieldOf(mask: number): { shift: number; largest: number } {
   const shift = mask === 0 ? 0 : 31 - Math.clz32(mask & -mask);
   return { shift, largest: mask >>> shift };

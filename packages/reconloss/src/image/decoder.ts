@@ -3,7 +3,7 @@ import type { DecodeNote, FloatPixels, Pixels } from "@reconloss/core/pixels";
 /** Samples as a file holds them: 8 or 16 bits, or floating point. */
 export type DecodedPixels = Pixels | FloatPixels;
 
-/** What a decoder is told besides the bytes. */
+/** The arguments of a decoder besides the bytes. */
 export interface DecodeContext {
   /** Whether the pixels are to be those that Pillow makes of the file. */
   readonly likePillow: boolean;

@@ -14,7 +14,7 @@ interface Format {
   readonly decode?: Decoder;
   /** Tells the size of what {@link decode} gives, where the file says it. */
   readonly size?: SizeReader;
-  /** What a file of a kind that is not read is converted to; default PNG. */
+  /** The format to convert files of a kind that is not read to, for messages; default PNG. */
   readonly convertTo?: string;
 }
 
@@ -25,9 +25,9 @@ const latin1 = new TextDecoder("latin1");
 
 /** Whether a file begins with one of these texts; `?` is any byte. */
 const beginsWith =
-  (...beginnings: readonly string[]) =>
+  (...signatures: readonly string[]) =>
   (head: Uint8Array): boolean =>
-    beginnings.some((text) =>
+    signatures.some((text) =>
       Array.from(text).every((letter, i) => letter === "?" || letter.charCodeAt(0) === head[i]),
     );
 

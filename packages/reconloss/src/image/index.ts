@@ -18,12 +18,12 @@ export {
 } from "@reconloss/core/pixels";
 export type { DecodedPixels } from "./decoder.ts";
 export {
-  describePassedOver,
+  describeIgnoredFiles,
   type FolderListing,
+  type IgnoredFiles,
   imageExtensions,
   listFolder,
   listImages,
-  type PassedOver,
 } from "./listing.ts";
 export type { ImagePair, PairOptions, Region, UnpairedImage } from "./pair.ts";
 export { readPairList } from "./pair-list.ts";

@@ -2,17 +2,17 @@ import { totalmem } from "node:os";
 
 /** Images in work at a time, where pairs of folders are compared: three pairs. */
 const imagesAtOnce = 6;
-/** What a pixel takes at the most: decoded, 16 bits for each of four channels, and as three floats of a tensor. */
+/** The largest memory of a pixel in bytes: decoded, 16 bits for each of four channels, and as three floats of a tensor. */
 const bytesPerPixel = 8 + 12;
 /** The largest side of a WebP, squared: no image that a browser shows is larger. */
 const largest = 16383 ** 2;
 
-/** What the process was told, by `--limit-pixels`. */
-let told: number | undefined;
+/** The limit of this process, set by `--limit-pixels`. */
+let processLimit: number | undefined;
 
 /** Changes the default for the whole process, whose memory it is about; `undefined` brings back what suits the machine. */
 export function limitPixelsTo(pixels: number | undefined): void {
-  told = pixels;
+  processLimit = pixels;
 }
 
 /**
@@ -22,7 +22,7 @@ export function limitPixelsTo(pixels: number | undefined): void {
  * @param memory - in bytes
  */
 export function defaultLimitPixels(memory = memoryHere()): number {
-  return told ?? Math.min(largest, Math.floor((0.75 * memory) / (imagesAtOnce * bytesPerPixel)));
+  return processLimit ?? Math.min(largest, Math.floor((0.75 * memory) / (imagesAtOnce * bytesPerPixel)));
 }
 
 /** Bytes that this process may have: the machine's, or fewer in a container. */

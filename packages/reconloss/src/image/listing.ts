@@ -9,13 +9,13 @@ import { formatOf, headLength, knownExtensions, readableExtensions } from "./for
  * Files of a folder that are not used, counted: those that are no images by extension, or as `hidden`, `without extension`, `folder listed before`; images that were
  * left out as `excluded`, or as `not in --pair`.
  */
-export type PassedOver = Readonly<Record<string, number>>;
+export type IgnoredFiles = Readonly<Record<string, number>>;
 
 /** The contents of a folder and its subfolders. */
 export interface FolderListing {
   /** Names relative to the folder, with `/` between folders, in natural order (`img2` before `img10`). */
   images: string[];
-  passedOver: PassedOver;
+  ignoredFiles: IgnoredFiles;
 }
 
 /**
@@ -62,7 +62,7 @@ export async function listImages(folder: string): Promise<string[]> {
 
 /**
  * The files of a folder and its subfolders: images, by name or by content, and how many others there are. An image by its name stays one
- * whatever is in it, so that whoever reads it says what is wrong; so does a file that cannot be opened. Hidden files and folders are passed over.
+ * whatever is in it, so that whoever reads it says what is wrong; so does a file that cannot be opened. Hidden files and folders are ignored.
  * Links are followed, and each folder is listed once, however many links lead to it. Names that are not UTF-8 have a lone surrogate for
  * each byte that is not (U+DC80 to U+DCFF), which all functions that open files understand.
  *
@@ -77,30 +77,30 @@ export async function listImages(folder: string): Promise<string[]> {
  * const folder = await mkdtemp(join(tmpdir(), "reconloss-"));
  * await writeFile(join(folder, "notes.txt"), "Nothing to see.");
  * await writeFile(join(folder, "grey"), "P2 1 1 255\n128");
- * const { images, passedOver } = await listFolder(folder); // ["grey"], { ".txt": 1 }
+ * const { images, ignoredFiles } = await listFolder(folder); // ["grey"], { ".txt": 1 }
  * ```
  */
 export async function listFolder(folder: string): Promise<FolderListing> {
   checkArguments("listFolder", { folder: [folder, "text"] });
   const images: string[] = [];
-  const passedOver = new Map<string, number>();
-  const passOver = (kind: string): void => void passedOver.set(kind, (passedOver.get(kind) ?? 0) + 1);
+  const ignoredFiles = new Map<string, number>();
+  const ignore = (kind: string): void => void ignoredFiles.set(kind, (ignoredFiles.get(kind) ?? 0) + 1);
   const visited = new Set<string>();
   // Links to folders come last, so that a folder inside is listed under its own name.
   const waiting: { folders: string[]; links: string[] } = { folders: [""], links: [] };
   const visit = async (relative: string): Promise<void> => {
     const here = nameFromBytes(await realpath(systemPath(join(folder, relative)), "buffer"));
-    if (visited.has(here)) return passOver("folder listed before");
+    if (visited.has(here)) return ignore("folder listed before");
     visited.add(here);
     for (const entry of await readdir(systemPath(here), { withFileTypes: true, encoding: "buffer" })) {
       const own = nameFromBytes(entry.name);
       const name = relative ? `${relative}/${own}` : own;
-      if (own.startsWith(".")) passOver("hidden");
+      if (own.startsWith(".")) ignore("hidden");
       else if (entry.isDirectory()) waiting.folders.push(name);
       else if (!entry.isFile() && (await isFolder(join(folder, name)))) waiting.links.push(name);
       else if (knownExtensions.has(extname(name).toLowerCase())) images.push(name);
       else if (await isImage(join(folder, name))) images.push(name);
-      else passOver(extname(name).toLowerCase() || "without extension");
+      else ignore(extname(name).toLowerCase() || "without extension");
     }
   };
   try {
@@ -112,7 +112,7 @@ export async function listFolder(folder: string): Promise<FolderListing> {
   } catch (cause) {
     throw new ReconlossError("file", `cannot read folder ${folder}: ${reasonOf(cause)}`, { cause });
   }
-  return { images: images.sort(naturally), passedOver: Object.fromEntries(passedOver) };
+  return { images: images.sort(naturally), ignoredFiles: Object.fromEntries(ignoredFiles) };
 }
 
 /**
@@ -120,13 +120,13 @@ export async function listFolder(folder: string): Promise<FolderListing> {
  *
  * @example
  * ```ts
- * import { describePassedOver } from "reconloss/image";
- * describePassedOver({ ".json": 1, ".txt": 3 }); // "3 .txt, 1 .json"
+ * import { describeIgnoredFiles } from "reconloss/image";
+ * describeIgnoredFiles({ ".json": 1, ".txt": 3 }); // "3 .txt, 1 .json"
  * ```
  */
-export function describePassedOver(passedOver: PassedOver): string {
-  checkArguments("describePassedOver", { passedOver: [passedOver, "object"] });
-  const counts = Object.entries(passedOver).sort(([a, m], [b, n]) => n - m || naturally(a, b));
+export function describeIgnoredFiles(ignoredFiles: IgnoredFiles): string {
+  checkArguments("describeIgnoredFiles", { ignoredFiles: [ignoredFiles, "object"] });
+  const counts = Object.entries(ignoredFiles).sort(([a, m], [b, n]) => n - m || naturally(a, b));
   return counts.map(([kind, count]) => `${count} ${kind}`).join(", ");
 }
 

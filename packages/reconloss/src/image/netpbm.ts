@@ -8,7 +8,7 @@ const cutShort = "it is damaged or cut short";
 
 /** Reads the words of a Netpbm header, and the numbers of a plain raster. */
 class Words {
-  /** Where the next byte is. */
+  /** The position of the next byte. */
   at = 0;
   readonly #bytes: Uint8Array;
 
@@ -16,7 +16,7 @@ class Words {
     this.#bytes = bytes;
   }
 
-  /** The next word, before which white space and comments are passed over; empty at the end. */
+  /** The next word, before which white space and comments are ignored; empty at the end. */
   next(): string {
     this.#passOver();
     const start = this.at;

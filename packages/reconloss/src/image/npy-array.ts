@@ -3,7 +3,7 @@ import type { Pixels } from "@reconloss/core/pixels";
 import { reasonOf } from "../files.ts";
 import type { DecodeContext, DecodedPixels } from "./decoder.ts";
 
-/** What the elements of an array can be, and what they become: float16 and float64 are kept as float32. */
+/** The element types of arrays that are read, and the types they are converted to: float16 and float64 are kept as float32. */
 const sampleTypes = {
   uint8: Uint8Array,
   uint16: Uint16Array,

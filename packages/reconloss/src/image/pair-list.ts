@@ -18,7 +18,7 @@ const inJson = ["ignore"] as const;
 /** The most bytes of a list: a million pairs have long paths, and no text of Node's is longer than 512 MB. */
 const largestList = 2 ** 28;
 
-/** Refuses a name that is near one of those that mean something: it would be passed over. */
+/** Refuses a name that is near one of those that mean something: it would be ignored. */
 function checkNames(path: string, names: readonly string[], known: readonly string[]): void {
   for (const name of names) {
     const near = known.includes(name) ? "" : suggestion(name, known);
@@ -76,7 +76,7 @@ function* csvRows(path: string, text: string): Generator<Row> {
     const where = `${path}: line ${line}`;
     if (cells.length > titles.length) {
       const sizes = `${cells.length} cells, but there are ${titles.length} columns`;
-      throw new ReconlossError("invalid-argument", `${where} has ${sizes}; a name with a comma stands in quotes`);
+      throw new ReconlossError("invalid-argument", `${where} has ${sizes}; quote names that contain a comma`);
     }
     yield { where, cells: Object.fromEntries(cells.map((cell, i) => [titles[i], cell === "" ? undefined : cell])) };
   }
@@ -91,7 +91,7 @@ function* jsonRows(path: string, text: string): Generator<Row> {
     try {
       cells = JSON.parse(line);
     } catch (cause) {
-      throw new ReconlossError("invalid-argument", `${where} is no JSON: ${reasonOf(cause)}`, { cause });
+      throw new ReconlossError("invalid-argument", `${where} is not JSON: ${reasonOf(cause)}`, { cause });
     }
     if (typeof cells !== "object" || cells === null || Array.isArray(cells)) {
       throw new ReconlossError("invalid-argument", `${where} must be an object with output and target`);

@@ -49,10 +49,10 @@ function readSide(text: string, side: "output" | "target"): Side {
         throw refuse(`has ${piece}; placeholders are letters, digits, _ and - in braces, such as {name}`);
       }
       if (before !== undefined && "name" in before) {
-        throw refuse("has two placeholders side by side; nothing says where one ends");
+        throw refuse("has two adjacent placeholders; separate them by a character");
       }
       pieces.push({ name: placeholder });
-    } else if (piece === "{" || piece === "}") throw refuse(`has a ${piece} without its other half`);
+    } else if (piece === "{" || piece === "}") throw refuse(`has an unmatched ${piece}`);
     else pieces.push({ text: piece });
   }
   const names = pieces.flatMap((piece) => ("name" in piece && piece.name !== undefined ? [piece.name] : []));
@@ -90,7 +90,10 @@ function waysOf({ pieces, text }: Side, name: string): Values[] {
   let steps = 0;
   const visit = (piece: number, at: number, values: Values): void => {
     if (++steps > mostSteps) {
-      throw new ReconlossError("invalid-argument", `pair: "${text}" fits ${name} in too many ways; name less of it`);
+      throw new ReconlossError(
+        "invalid-argument",
+        `pair: "${text}" matches ${name} in too many ways; use fewer placeholders`,
+      );
     }
     if (piece === pieces.length) {
       if (at === whole.length) ways.push(values);

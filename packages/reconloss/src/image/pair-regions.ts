@@ -56,7 +56,7 @@ const largestRegionFile = 2 ** 28;
 /**
  * Rectangles by image in a JSON file: `{ "baby.png": [[0, 0, 64, 16]] }`, or a list of some for all images.
  *
- * @throws {ReconlossError} `file` when it cannot be read; `invalid-argument` when it is no JSON or has other things in it
+ * @throws {ReconlossError} `file` when it cannot be read; `invalid-argument` when it is not JSON or has other things in it
  */
 export async function readRegions(path: string): Promise<Ignored> {
   checkArguments("readRegions", { path: [path, "text"] });
@@ -65,7 +65,7 @@ export async function readRegions(path: string): Promise<Ignored> {
   try {
     read = JSON.parse(text.replace(/^\ufeff/, ""));
   } catch (cause) {
-    throw new ReconlossError("invalid-argument", `${path} is no JSON: ${reasonOf(cause)}`, { cause });
+    throw new ReconlossError("invalid-argument", `${path} is not JSON: ${reasonOf(cause)}`, { cause });
   }
   checkRegions(path, read);
   return read as Ignored;

@@ -22,7 +22,7 @@ export interface PairOptions {
   /**
    * Names that go together, relative to their folders, as `"{name}_x4.png={name}.png"`: what stands for a placeholder in an output's name stands for it in its target's. Placeholders
    * hold at least one letter, `/` too; `*` is any letters of a folder's or file's name. A target is that of many outputs where these have a placeholder that it lacks:
-   * `"{name}-{seed}.png={name}.png"`. Images that do not fit are passed over, and counted. Of several patterns, as methods with suffixes
+   * `"{name}-{seed}.png={name}.png"`. Images that do not fit are ignored, and counted. Of several patterns, as methods with suffixes
    * of their own need, the one counts by which most outputs have a target. Default: the same name, or the same without extension.
    */
   pair?: string | readonly string[];

@@ -6,7 +6,7 @@ import { reasonOf, systemPath } from "../files.ts";
 import { knownExtensions } from "./formats.ts";
 import { filesOfGlob, globMatcher, hasMagic, nameMatcher, splitGlob } from "./glob.ts";
 import { groupsOf } from "./groups.ts";
-import { describePassedOver, isImage, listFolder, naturally, type PassedOver } from "./listing.ts";
+import { describeIgnoredFiles, type IgnoredFiles, isImage, listFolder, naturally } from "./listing.ts";
 import { sameName, stemOf } from "./names.ts";
 import type { ImagePair, PairOptions, UnpairedImage } from "./pair.ts";
 import { type PairProposal, pairByPattern, proposePattern, readPattern } from "./pair-pattern.ts";
@@ -16,8 +16,8 @@ import { addRegions, checkRegions } from "./pair-regions.ts";
 export interface Pairing {
   pairs: ImagePair[];
   unpaired: UnpairedImage[];
-  /** The files that were passed over in either folder, counted; absent for two files. */
-  passedOver?: { output: PassedOver; target: PassedOver };
+  /** The files that were ignored in either folder, counted; absent for two files. */
+  ignoredFiles?: { output: IgnoredFiles; target: IgnoredFiles };
   /** A pattern by which most images would pair, where few do by the same names. */
   proposal?: PairProposal;
 }
@@ -29,20 +29,20 @@ interface ImageSet {
   /** The folder that names are relative to. */
   readonly folder: string;
   images: string[];
-  passedOver: PassedOver;
+  ignoredFiles: IgnoredFiles;
 }
 
 const sides = ["output", "target"] as const;
 type Side = (typeof sides)[number];
 
-/** The names of kinds of images that are passed over. */
+/** The names of kinds of images that are ignored. */
 const [excluded, notInPattern] = ["excluded", "not in --pair"];
 
-function passOver(set: ImageSet, kind: string, isPassed: (name: string) => boolean): void {
+function ignore(set: ImageSet, kind: string, isPassed: (name: string) => boolean): void {
   const kept = set.images.filter((name) => !isPassed(name));
   const count = set.images.length - kept.length;
   set.images = kept;
-  if (count > 0) set.passedOver = { ...set.passedOver, [kind]: (set.passedOver[kind] ?? 0) + count };
+  if (count > 0) set.ignoredFiles = { ...set.ignoredFiles, [kind]: (set.ignoredFiles[kind] ?? 0) + count };
 }
 
 /** The images of a folder, or of a glob. */
@@ -51,7 +51,7 @@ async function setOf(path: string): Promise<ImageSet> {
   const { folder, rest } = splitGlob(path);
   if (rest.includes("**")) {
     const listed = await listFolder(folder);
-    return { path, folder, images: listed.images.filter(globMatcher(rest)), passedOver: {} };
+    return { path, folder, images: listed.images.filter(globMatcher(rest)), ignoredFiles: {} };
   }
   const images: string[] = [];
   const others = new Map<string, number>();
@@ -60,7 +60,7 @@ async function setOf(path: string): Promise<ImageSet> {
     if (knownExtensions.has(extension) || (await isImage(join(folder, name)))) images.push(name);
     else others.set(extension || "without extension", (others.get(extension || "without extension") ?? 0) + 1);
   }
-  return { path, folder, images: images.sort(naturally), passedOver: Object.fromEntries(others) };
+  return { path, folder, images: images.sort(naturally), ignoredFiles: Object.fromEntries(others) };
 }
 
 /** Passes over what is excluded of both sides; each must have an image. */
@@ -68,11 +68,11 @@ function checkSets(sets: Record<Side, ImageSet>, exclude: readonly string[]): vo
   const isExcluded = exclude.map(nameMatcher);
   for (const side of sides) {
     const set = sets[side];
-    passOver(set, excluded, (name) => isExcluded.some((is) => is(name)));
+    ignore(set, excluded, (name) => isExcluded.some((is) => is(name)));
     if (set.images.length > 0) continue;
-    const others = describePassedOver(set.passedOver);
+    const others = describeIgnoredFiles(set.ignoredFiles);
     const what = set.path === set.folder ? `folder ${set.path} holds` : `${set.path} names`;
-    throw new ReconlossError("file", `${side} ${what} no image${others ? `; passed over: ${others}` : ""}`);
+    throw new ReconlossError("file", `${side} ${what} no image${others ? `; ignored: ${others}` : ""}`);
   }
 }
 
@@ -128,7 +128,7 @@ export class NoOutputFits extends ReconlossError {}
 /** A pattern, or several. */
 const patternsOf = (pair: NonNullable<PairOptions["pair"]>) => [pair].flat() as string[];
 
-/** As a pattern says, the one by which most outputs pair; what it does not ask for is passed over. */
+/** As a pattern says, the one by which most outputs pair; what it does not ask for is ignored. */
 function pairAs(texts: readonly string[], sets: Record<Side, ImageSet>): NamedPairing {
   const tried = texts.map((text) => {
     const pattern = readPattern(text);
@@ -145,7 +145,7 @@ function pairAs(texts: readonly string[], sets: Record<Side, ImageSet>): NamedPa
       throw new Refusal("invalid-argument", `pair: ${all}`);
     }
     const isUnmatched = new Set(unmatched[side]);
-    passOver(sets[side], notInPattern, (name) => isUnmatched.has(name));
+    ignore(sets[side], notInPattern, (name) => isUnmatched.has(name));
   }
   return { pairs, unpaired };
 }
@@ -178,7 +178,7 @@ async function pairSets(sets: Record<Side, ImageSet>, options: PairOptions): Pro
       })),
       ...withRegions.unpaired,
     ],
-    passedOver: { output: sets.output.passedOver, target: sets.target.passedOver },
+    ignoredFiles: { output: sets.output.ignoredFiles, target: sets.target.ignoredFiles },
     ...(proposal === undefined ? {} : { proposal }),
   };
 }
@@ -190,7 +190,7 @@ function checkOptions(caller: string, options: PairOptions): void {
   if (Array.isArray(pair)) checkArguments(caller, { pair: [pair, "texts"] });
   else checkArguments(caller, { pair: [pair, "text?"] });
   if (pair !== undefined) {
-    if (pair.length === 0) throw new ReconlossError("invalid-argument", `${caller}: pair names no pattern`);
+    if (pair.length === 0) throw new ReconlossError("invalid-argument", `${caller}: pair must not be empty`);
     for (const pattern of patternsOf(pair)) readPattern(pattern);
   }
   checkRegions(caller, options.ignore);
@@ -259,23 +259,26 @@ export async function pairPaths(output: string, target: string, options: PairOpt
       `two files or two folders are needed, but output ${output} is a file and target ${target} a folder`,
     );
   }
-  const said = (["pair", "exclude"] as const).find((name) => options[name] !== undefined);
-  if (said === "pair" || (said !== undefined && kinds.output === "file")) {
+  const conflicting = (["pair", "exclude"] as const).find((name) => options[name] !== undefined);
+  if (conflicting === "pair" || (conflicting !== undefined && kinds.output === "file")) {
     const what = kinds.output === "file" ? "two files" : "one target for all outputs";
-    throw new ReconlossError("invalid-argument", `${said} is of names in folders, but there are ${what}`);
+    throw new ReconlossError(
+      "invalid-argument",
+      `${conflicting} applies only to names in folders, but there are ${what}`,
+    );
   }
   const targetName = basename(target);
   if (kinds.output === "file") {
     return addRegions([{ targetName, pair: { name: basename(output), output, target } }], options);
   }
   const outputs = await setOf(output);
-  const own: ImageSet = { path: target, folder: target, images: [targetName], passedOver: {} };
+  const own: ImageSet = { path: target, folder: target, images: [targetName], ignoredFiles: {} };
   checkSets({ output: outputs, target: own }, options.exclude ?? []);
   const pairs = outputs.images.map((name) => ({
     targetName,
     pair: { name, output: join(outputs.folder, name), target },
   }));
-  return { ...(await addRegions(pairs, options)), passedOver: { output: outputs.passedOver, target: {} } };
+  return { ...(await addRegions(pairs, options)), ignoredFiles: { output: outputs.ignoredFiles, target: {} } };
 }
 
 /** The kind of what a path leads to; undefined where it leads nowhere. */

@@ -16,7 +16,7 @@ export function cmykToRgb(inks: Uint8Array): Uint8Array {
   return rgb;
 }
 
-/** How a kind of file loses its 16 bits: grey of one channel is limited to 255, where `isClipped`; others keep their high byte, or are rounded. */
+/** The conversion of 16 bits to 8, by kind of file: grey of one channel is limited to 255, where `isClipped`; others keep their high byte, or are rounded. */
 function narrow(data: Uint16Array | Float32Array, rule: "clip" | "high-byte" | "round"): Uint8Array {
   const by = {
     clip: (value: number) => Math.min(255, Math.max(0, value)),

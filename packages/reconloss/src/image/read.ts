@@ -81,7 +81,7 @@ export async function readPixels(source: ImageSource, options: ReadPixelsOptions
 /**
  * Decode an image as `readPixels` does, floating point too, and say what should be known of how it was read.
  *
- * @returns the pixels, and a note for each thing that a reader of the numbers should know: bytes that were passed over, values outside [0, 1]
+ * @returns the pixels, and a note for each thing that a reader of the numbers should know: bytes that were ignored, values outside [0, 1]
  * @throws {ReconlossError} as `readPixels`, but floating point is read; `image` where it holds NaN or infinity
  *
  * @example
@@ -163,7 +163,7 @@ export async function decodePrepared(
 }
 
 /** Reads an image with its alpha apart: colours as they are stored, under transparent pixels too; no alpha where it has none, or is opaque. */
-export async function decodeParted(
+export async function decodeSeparated(
   caller: string,
   source: ImageSource,
 ): Promise<{ image: PreparedImage; alpha?: Float32Array; notes: readonly DecodeNote[] }> {
@@ -229,7 +229,7 @@ async function prepare(caller: string, source: ImageSource, options: ReadPixelsO
   if (bytes.length === 0) throw problem("the file is empty (0 bytes)");
   const format = formatOf(bytes) ?? unreadFormatOf(extname(nameOf(source, options)));
   if (format === undefined) {
-    throw problem(`its content is no image, or a damaged one; ${readableNames()} can be read`);
+    throw problem(`its content is not an image, or is damaged; ${readableNames()} can be read`);
   }
   const { decode } = format;
   if (decode === undefined) throw problem(unsupported(format));
@@ -272,19 +272,19 @@ export function checkDecode(caller: string, { decode = "stored" }: ReadPixelsOpt
 export function checkPixelOptions(caller: string, options: PixelOptions): void {
   checkAlphaOptions(caller, options);
   if (checkDecode(caller, options) === "stored") return;
-  const said = (["alpha", "background"] as const).find((name) => options[name] !== undefined);
-  if (said === undefined) return;
-  throw new ReconlossError("invalid-argument", `${caller}: decode "pillow" drops alpha, so that it takes no ${said}`);
+  const conflicting = (["alpha", "background"] as const).find((name) => options[name] !== undefined);
+  if (conflicting === undefined) return;
+  throw new ReconlossError("invalid-argument", `${caller}: decode "pillow" drops alpha, so it takes no ${conflicting}`);
 }
 
-/** Where the IHDR chunk of a PNG says what its samples are, and how it says grey. */
+/** The position of the colour type in the IHDR chunk of a PNG, and its values for grey. */
 const [pngColourType, pngGrey] = [25, 0];
 
 function pillowPixels(pixels: DecodedPixels, bytes: Uint8Array, format: string, context: DecodeContext): DecodedPixels {
   const { data, channels } = pixels;
   if (hasTransparency(pixels)) {
     if (format === "GIF")
-      context.fail("it is a GIF with transparent pixels, of which Pillow shows a colour that is not kept");
+      context.fail("it is a GIF with transparent pixels, which Pillow shows in a colour that the file does not keep");
     context.note({ kind: "alpha-dropped", text: "has transparent pixels, whose alpha was dropped, as Pillow does" });
   }
   const isGrey = channels === 1 || (format === "PNG" && bytes[pngColourType] === pngGrey);

@@ -11,7 +11,7 @@ import { tiffTag } from "./tiff-tags.ts";
 
 type Depth = "uchar" | "ushort" | "float";
 
-/** What is read: for each colour space and sample type of a file, the space to decode to. */
+/** The colour spaces and sample types that are read: for each colour space and sample type of a file, the space to decode to. */
 const readableSpaces: Record<string, Partial<Record<Depth, string>>> = {
   "b-w": { uchar: "b-w", float: "b-w" },
   srgb: { uchar: "srgb" },
@@ -21,11 +21,11 @@ const readableSpaces: Record<string, Partial<Record<Depth, string>>> = {
   rgb16: { ushort: "rgb16" },
 };
 
-/** What libjpeg says of bytes that belong to nothing; it goes on behind them. Of several warnings it tells the first only. */
+/** The warning of libjpeg about extra bytes, after which it continues to decode. Of several warnings it reports only the first. */
 const extraBytes = /extraneous bytes before marker/;
 const extraBytesNote = {
   kind: "extra-bytes",
-  text: "has extra bytes before a marker of the JPEG format, which were passed over",
+  text: "has extra bytes before a marker of the JPEG format, which were ignored",
 } as const;
 
 /** The size of what {@link decodeWithSharp} decodes, from the header. */
@@ -119,7 +119,7 @@ function pick(samples: DecodedPixels["data"], channels: number, wanted: readonly
 const tiffMarks: readonly number[] = [0x49, 0x4d];
 /** Tags of TIFF: what its first page is, the bits of its samples, how they are to be seen, and how many there are. */
 const [subfileTag, bitsTag, photometricTag, samplesTag] = [254, 258, 262, 277];
-/** How many samples make a colour, where photometric says that samples are grey, RGB, a palette's or inks. */
+/** The number of samples of a colour, by photometric interpretation: grey, RGB, palette or inks. */
 const coloursOf: Readonly<Record<number, number>> = { 0: 1, 1: 1, 2: 3, 3: 1, 5: 4 };
 
 /** Refuses TIFF files that libvips would not read as what they are, or of which it would not say what is wrong. */
@@ -140,7 +140,7 @@ function checkTiff(bytes: Uint8Array, { fail }: DecodeContext): void {
 const [extraSamplesTag, associatedAlpha, straightAlpha] = [338, 1, 2];
 const isAlpha = (meaning: number): boolean => meaning === associatedAlpha || meaning === straightAlpha;
 
-/** Which of the samples behind the colours is alpha. TIFF says what each of them means, and may say that it means nothing in particular. */
+/** Returns the index of the alpha sample among those after the colours. TIFF declares a meaning for each, which may be unspecified. */
 function alphaOf(file: Uint8Array, { format, hasAlpha }: Metadata): { index?: number; extraSamples: number[] } {
   const extraSamples = format === "tiff" ? tiffTag(file, extraSamplesTag) : [];
   const index = extraSamples.length > 0 ? extraSamples.findIndex(isAlpha) : hasAlpha ? 0 : -1;
@@ -158,7 +158,7 @@ const firstFrameNote = {
 } as const;
 const extraSamplesNote = {
   kind: "extra-samples",
-  text: "has extra samples that are not said to be transparency, which were passed over",
+  text: "has extra samples that are not said to be transparency, which were ignored",
 } as const;
 
 /** Colour spaces of which Pillow makes something else, with what is said of ours and of Pillow's way. */

@@ -172,7 +172,7 @@ export async function compareMethods(
   }));
   onPairs?.(pairings.reduce((sum, { pairs }) => sum + pairs.length, 0));
   const compared: JudgedMethod[] = [];
-  for (const [index, { pairs, unpaired, passedOver, proposal }] of pairings.entries()) {
+  for (const [index, { pairs, unpaired, ignoredFiles, proposal }] of pairings.entries()) {
     const { name, outputs } = methods[index];
     const outcomes: Outcome[] = [];
     for await (const outcome of comparePairs(pairs, losses, { ...pixels, ...options, optional })) {
@@ -183,7 +183,7 @@ export async function compareMethods(
     compared.push({
       name,
       outputs,
-      comparison: { ...comparison, ...(passedOver === undefined ? {} : { passedOver }) },
+      comparison: { ...comparison, ...(ignoredFiles === undefined ? {} : { ignoredFiles }) },
       ...(proposal === undefined ? {} : { proposal }),
     });
   }

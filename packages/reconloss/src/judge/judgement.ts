@@ -57,11 +57,11 @@ export function statisticalOf(caller: string, options: StatisticalOptions): Stat
 
 /** Refuses methods that tables could not tell apart. */
 export function checkMethods(methods: readonly Pick<JudgedMethod, "name">[]): void {
-  if (methods.length === 0) throw new ReconlossError("invalid-argument", "there is no method to judge");
+  if (methods.length === 0) throw new ReconlossError("invalid-argument", "there is no method to compare");
   for (const [index, { name }] of methods.entries()) {
     if (name.trim() === "") throw new ReconlossError("invalid-argument", `method ${index + 1} has no name`);
     if (methods.findIndex((other) => other.name === name) === index) continue;
-    throw new ReconlossError("invalid-argument", `two methods are called ${name}; name them: a=outputs b=outputs`);
+    throw new ReconlossError("invalid-argument", `two methods are named ${name}; give them names: a=outputs b=outputs`);
   }
 }
 
@@ -112,8 +112,8 @@ function numberOf({ label, definition }: Loss, pair: PairResult): number | undef
 
 /** Means as they are reported: of a loss that pools scores, what it makes of their mean. */
 function reported({ definition }: Loss, means: Float64Array): Float64Array {
-  if (!definition?.poolScores || definition.say === undefined) return means;
-  return Float64Array.from(definition.say(reference, { data: means, shape: [means.length, 1, 1, 1] }).data);
+  if (!definition?.poolScores || definition.toReported === undefined) return means;
+  return Float64Array.from(definition.toReported(reference, { data: means, shape: [means.length, 1, 1, 1] }).data);
 }
 
 /** The mean that every table has, whatever the order of the images. */
@@ -179,11 +179,11 @@ function columnOf(numbers: ColumnNumbers, samples: readonly Float64Array[], stat
   if (images === 0) return { ...column, cells: series.map(() => ({})) };
 
   const isPrior = ranked !== series;
-  const say = (means: Float64Array) => reported(loss, means);
-  const means = say(Float64Array.from(series, mean));
+  const toReported = (means: Float64Array) => reported(loss, means);
+  const means = toReported(Float64Array.from(series, mean));
   const rankedMeans = isPrior ? ranked.map(mean) : [...means];
-  const resampled = samples.map(say);
-  const withoutOne = seriesOf(numbers).map((values) => say(meansWithoutOne(values)));
+  const resampled = samples.map(toReported);
+  const withoutOne = seriesOf(numbers).map((values) => toReported(meansWithoutOne(values)));
   const direction = isPrior ? "lower" : better;
   const best =
     methods < 2

@@ -1,5 +1,5 @@
 import { printable } from "@reconloss/core/internal";
-import { allImages, chanceMark, judgementTable, spansOf, type TableCell, type TableOptions } from "./table.ts";
+import { allImages, judgementTable, notSignificantMark, spansOf, type TableCell, type TableOptions } from "./table.ts";
 import type { Judgement } from "./types.ts";
 
 const special: Readonly<Record<string, string>> = {
@@ -15,7 +15,7 @@ const special: Readonly<Record<string, string>> = {
   "≈": "$\\approx$",
   "∞": "$\\infty$",
   "–": "--",
-  [chanceMark]: "$^\\dagger$",
+  [notSignificantMark]: "$^\\dagger$",
 };
 
 /** Text that LaTeX prints as it is. */
@@ -26,10 +26,10 @@ function escaped(text: string): string {
 /** A number: a minus, not a hyphen. */
 const number = (text: string) => escaped(text).replace(/^-/, "$-$");
 
-function cellText({ text, place, mayBeChance }: TableCell): string {
+function cellText({ text, place, isNotSignificant }: TableCell): string {
   const plain = number(text);
   const placed = place === "best" ? `\\textbf{${plain}}` : place === "second" ? `\\underline{${plain}}` : plain;
-  return `${placed}${mayBeChance ? escaped(chanceMark) : ""}`;
+  return `${placed}${isNotSignificant ? escaped(notSignificantMark) : ""}`;
 }
 
 /** A judgement as a table in LaTeX, with booktabs: the best bold, the second underlined, the legend as the caption. */

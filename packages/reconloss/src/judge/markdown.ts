@@ -1,10 +1,10 @@
 import { markdownTable, markdownText } from "../markdown.ts";
-import { allImages, chanceMark, judgementTable, type TableCell, type TableOptions } from "./table.ts";
+import { allImages, judgementTable, notSignificantMark, type TableCell, type TableOptions } from "./table.ts";
 import type { Judgement } from "./types.ts";
 
-function cellText({ text, place, interval, mayBeChance }: TableCell, intervals: boolean): string {
+function cellText({ text, place, interval, isNotSignificant }: TableCell, intervals: boolean): string {
   const number = place === "best" ? `**${text}**` : place === "second" ? `<ins>${text}</ins>` : text;
-  const mark = mayBeChance ? chanceMark : "";
+  const mark = isNotSignificant ? notSignificantMark : "";
   return `${number}${mark}${intervals && interval ? `<br><sub>${interval.join(" to ")}</sub>` : ""}`;
 }
 

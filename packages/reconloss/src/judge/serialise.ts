@@ -30,8 +30,8 @@ export function judgementToJson(
     targets,
     methods: Object.fromEntries(
       methods.map(({ name, outputs, comparison }) => {
-        const { pairs, mean, decode, passedOver } = comparison;
-        return [name, { outputs, pairs: pairs.length, mean, decode, passedOver }];
+        const { pairs, mean, decode, ignoredFiles } = comparison;
+        return [name, { outputs, pairs: pairs.length, mean, decode, ignoredFiles }];
       }),
     ),
     losses: lossesInJson(losses),

@@ -20,7 +20,7 @@ export interface TableCell {
   readonly place?: "best" | "second";
   readonly interval?: readonly [low: string, high: string];
   /** Whether the difference from the best may be chance. */
-  readonly mayBeChance: boolean;
+  readonly isNotSignificant: boolean;
 }
 
 /** A column of a table. */
@@ -48,7 +48,7 @@ export interface JudgementTable {
 }
 
 /** The sign of a difference from the best that may be chance. */
-export const chanceMark = "†";
+export const notSignificantMark = "†";
 
 function cellOf(cell: JudgedCell, decimals: number): TableCell {
   const { mean, interval, place, againstBest } = cell;
@@ -57,7 +57,7 @@ function cellOf(cell: JudgedCell, decimals: number): TableCell {
     text: formatNumber(mean, decimals),
     ...(place === undefined ? {} : { place }),
     ...(interval === undefined ? {} : { interval: [number(interval[0]), number(interval[1])] }),
-    mayBeChance: againstBest !== undefined && !againstBest.isSignificant,
+    isNotSignificant: againstBest !== undefined && !againstBest.isSignificant,
   };
 }
 
@@ -111,7 +111,7 @@ function legendOf(judgement: Judgement, intervals: boolean): string[] {
     legend.push(
       differences.every(({ isSignificant }) => isSignificant)
         ? `All differ from the best by more than chance: ${test} below ${level}.`
-        : `${chanceMark} may differ from the best by chance: ${test} not below ${level}.`,
+        : `${notSignificantMark} may differ from the best by chance: ${test} not below ${level}.`,
     );
     // The smallest p that so many images can give, whatever the differences.
     const least = (images: number) => Math.min(1, (methods.length - 1) * 2 ** (1 - images));

@@ -63,7 +63,7 @@ function isFlat(plane: Plane, pixel: number): boolean {
  * Whether a pixel is the soft part of an edge whose contrast is more than this: brighter and darker neighbours, at most two as bright as itself, and the brightest or the darkest in an area of one
  * colour in both images (V. Vysniauskas, "Anti-aliased Pixel and Intensity Slope Detector", 2009, as pixelmatch and looks-same have it).
  */
-function isSoft(plane: Plane, other: Plane, pixel: number, contrast: number): boolean {
+function isAntialiased(plane: Plane, other: Plane, pixel: number, contrast: number): boolean {
   const { left, right, top, bottom, isAtBorder } = neighbourhood(plane, pixel);
   const { colours, width } = plane;
   const own = brightnessOf(colours[pixel]);
@@ -84,13 +84,13 @@ function isSoft(plane: Plane, other: Plane, pixel: number, contrast: number): bo
 }
 
 /** The pixels that differ as edges do that lie within half a pixel of each other. */
-function softDifferences(output: Plane, target: Plane): number[] {
+function antialiasedPixels(output: Plane, target: Plane): number[] {
   const found: number[] = [];
   const [own, wanted] = [output.colours, target.colours];
   for (let i = 0; i < own.length; i++) {
     if (own[i] === wanted[i]) continue;
     const contrast = 2 * Math.abs(brightnessOf(own[i]) - brightnessOf(wanted[i]));
-    if (isSoft(output, target, i, contrast) || isSoft(target, output, i, contrast)) found.push(i);
+    if (isAntialiased(output, target, i, contrast) || isAntialiased(target, output, i, contrast)) found.push(i);
   }
   return found;
 }
@@ -120,7 +120,7 @@ function withPixelsOf({ output, target }: Images, places: readonly number[]): Pr
  * @returns the images to be compared, and how many pixels were taken over
  */
 export function withoutAntialiasing(images: Images): { images: Images; count: number } {
-  const places = softDifferences(planeOf(images.output), planeOf(images.target));
+  const places = antialiasedPixels(planeOf(images.output), planeOf(images.target));
   if (places.length === 0) return { images, count: 0 };
   return { images: { output: withPixelsOf(images, places), target: images.target }, count: places.length };
 }

@@ -60,7 +60,7 @@ export interface Match {
   lines: string[];
   /** Each condition; empty where the sizes differ. */
   checked: Checked[];
-  /** The number of pixels that differ by their anti-aliasing, and were passed over. */
+  /** The number of pixels that differ by their anti-aliasing, and were ignored. */
   antialiased: number;
   /** Makes the picture of where they differ; undefined where the sizes do. */
   diff?: () => Promise<Diff>;
@@ -144,7 +144,7 @@ export async function matchRead(images: Images, options: MatchOptions): Promise<
   const lines = checked.map(
     ({ condition, value, pass }) => `${pass ? "met" : "not met"}: ${condition}, it is ${shown(value)}`,
   );
-  if (soft.count > 0) lines.push(`passed over: ${soft.count} pixels that differ by anti-aliasing`);
+  if (soft.count > 0) lines.push(`ignored: ${soft.count} pixels that differ by anti-aliasing`);
   return {
     ...{ pass: failed.length === 0, lines, checked, antialiased: soft.count },
     diff: () => diffOf(failed, read, soft.images),

@@ -35,11 +35,11 @@ export function imageInput(
   const fits = (size: number | string) => !isFixed(size) || channels.includes(size);
   const isFirst = fits(dims[1]);
   const isLast = fits(dims[3]);
-  const onlyLastSays = !isFixed(dims[1]) && isFixed(dims[3]) && isLast;
-  const order = layout !== "model" ? layout : isFirst && !onlyLastSays ? "nchw" : "nhwc";
+  const onlyLastIsFixed = !isFixed(dims[1]) && isFixed(dims[3]) && isLast;
+  const order = layout !== "model" ? layout : isFirst && !onlyLastIsFixed ? "nchw" : "nhwc";
   if (!(order === "nchw" ? isFirst : isLast)) {
-    const said = layout === "model" ? `must take images ${wanted}` : `does not take images of layout ${layout}`;
-    throw refuse("invalid-argument", `${said}; its inputs are: ${listed(session.inputs)}`);
+    const problem = layout === "model" ? `must take images ${wanted}` : `does not take images of layout ${layout}`;
+    throw refuse("invalid-argument", `${problem}; its inputs are: ${listed(session.inputs)}`);
   }
   const [n, c, h, w] = order === "nchw" ? dims : [dims[0], dims[3], dims[1], dims[2]];
   const fixed = (size: number | string) => (isFixed(size) ? size : undefined);
@@ -54,18 +54,18 @@ export function imageInput(
 export function sizeOf(
   { refuse }: OpenModel,
   { size: [height, width] }: ImageInput,
-  said: FeedOptions["size"],
+  size: FeedOptions["size"],
 ): readonly [height: number, width: number] {
-  if (said !== "model") {
-    const wanted = bothSides(said);
+  if (size !== "model") {
+    const wanted = bothSides(size);
     if ((height ?? wanted[0]) === wanted[0] && (width ?? wanted[1]) === wanted[1]) return wanted;
     throw refuse(
       "invalid-argument",
-      `takes images of ${height ?? "?"}x${width ?? "?"}, not of ${said} (height x width)`,
+      `takes images of ${height ?? "?"}x${width ?? "?"}, not of ${size} (height x width)`,
     );
   }
   if (height !== undefined && width !== undefined) return [height, width];
-  throw refuse("invalid-argument", "leaves the size of its images open; give the size, as size=224");
+  throw refuse("invalid-argument", "does not fix the size of its images; set it, as size=224");
 }
 
 /** The mapping of values in [0, 1] to a model's input, in words: `(255x - [1:2:3]) / [4]`. */

@@ -29,7 +29,7 @@ export async function openOnnx(path: string, device: Device): Promise<OpenModel>
   const bytes = await readFileBytes(path);
   checkModel(bytes, path);
   const session = await (await loadRuntime()).createSession(bytes, { device }).catch((cause) => {
-    throw refuse("content", `is no model that runs: ${reasonOf(cause)}`, cause);
+    throw refuse("content", `is not a model that ONNX Runtime can run: ${reasonOf(cause)}`, cause);
   });
   return { path, bytes, session, refuse };
 }
@@ -65,7 +65,7 @@ export function chooseOutput({ session, refuse }: OpenModel, name: string, prefe
     const first = names[0];
     throw refuse(
       "invalid-argument",
-      `has ${outputs.length} outputs; say which, as output=${first}: ${listed(outputs)}`,
+      `has ${outputs.length} outputs; choose one, as output=${first}: ${listed(outputs)}`,
     );
   }
   const chosen = outputs[names.indexOf(wanted)];

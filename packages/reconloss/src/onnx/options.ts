@@ -117,8 +117,8 @@ const ofPresets = Object.fromEntries(Object.entries(networkPresets).map(([preset
  * @param caller - what errors begin with
  * @throws {ReconlossError} `invalid-argument` for an option that there is not, or a value that it does not take
  */
-export function resolveNetworkOptions(caller: string, said: Readonly<Record<string, unknown>>) {
-  return resolveOptions(caller, networkSchema, withTexts(said), ofPresets);
+export function resolveNetworkOptions(caller: string, given: Readonly<Record<string, unknown>>) {
+  return resolveOptions(caller, networkSchema, withTexts(given), ofPresets);
 }
 
 /** Refuses options that make no sense beside each other. */
@@ -126,7 +126,7 @@ export function checkTogether(caller: string, { crop, shorter, size }: FeedOptio
   const refuse = (problem: string) => {
     throw new ReconlossError("invalid-argument", `${caller}: ${problem}`);
   };
-  if (shorter !== 0 && crop !== "center") refuse(`option shorter is of crop=center, and crop is ${crop}`);
+  if (shorter !== 0 && crop !== "center") refuse(`option shorter applies only to crop=center, but crop is ${crop}`);
   const [height, width] = size === "model" ? [0, 0] : bothSides(size);
   if (shorter !== 0 && shorter < Math.max(height, width)) {
     refuse(`option shorter must be at least the size, ${size}, got ${shorter}`);

@@ -105,7 +105,7 @@ function pixelsFor(
   if (!hasTransparency(pixels)) return { pixels: asBytes(withoutAlpha(pixels)), notes };
   if (hasAlpha) return { pixels: asBytes(pixels), notes };
   if (alpha === "compare") {
-    throw new ReconlossError("invalid-argument", `${name} has no transparency, which alpha "compare" compares`);
+    throw new ReconlossError("invalid-argument", `${name} has no transparency, which alpha "compare" needs`);
   }
   notes.push(`${name} has no transparency: its pixels are written over the background`);
   return { pixels: toPixels(image.tensor), notes };

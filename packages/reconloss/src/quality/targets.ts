@@ -43,7 +43,7 @@ export function parseTargets(
     const [least, most] = better === "higher" ? ["at least", "higher"] : ["at most", "lower"];
     throw new ReconlossError(
       "invalid-argument",
-      `target: ${text} would keep good files out, since ${most} is better of ${label}; say what it must be ${least}`,
+      `target: ${text} would reject good files, since ${label} is better ${most}; give a limit that it must be ${least}`,
     );
   }
   return { losses, conditions, isMonotone: conditions.every((condition) => betterOf(condition) !== "target") };
@@ -56,7 +56,7 @@ function conditionOf(limit: number, losses: readonly Loss[]): Condition {
   if (loss === undefined || others.length > 0 || better === "target" || Number.isNaN(limit)) {
     throw new ReconlossError(
       "invalid-argument",
-      `target: a number is for one loss of which lower or higher is better, got ${limit} for ${losses.map(({ label }) => label).join(", ") || "no loss"}; write a condition: "ssimulacra2>=80"`,
+      `target: a number needs exactly one loss whose lower or higher values are better, got ${limit} for ${losses.map(({ label }) => label).join(", ") || "no loss"}; write a condition: "ssimulacra2>=80"`,
     );
   }
   const operator = better === "higher" ? ">=" : "<=";

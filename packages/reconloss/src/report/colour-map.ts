@@ -16,7 +16,7 @@ function channelsOf(hex: string): number[] {
 /** The colours of 256 levels, red, green and blue in turn, 0 to 255: straight lines between the steps. */
 export function colourTable(steps: readonly string[] = magma): Uint8Array {
   checkArguments("colourTable", { steps: [steps, "texts?"] });
-  if (steps.length === 0) throw new ReconlossError("invalid-argument", "colourTable: steps are none");
+  if (steps.length === 0) throw new ReconlossError("invalid-argument", "colourTable: steps must not be empty");
   const colours = steps.map(channelsOf);
   return Uint8Array.from({ length: 256 * 3 }, (_, index) => {
     const position = (Math.floor(index / 3) / 255) * (colours.length - 1);

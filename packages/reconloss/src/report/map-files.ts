@@ -19,7 +19,7 @@ export interface MapFile {
 }
 
 /** A map that could not be written. */
-export interface LostMap {
+export interface FailedMap {
   file: string;
   error: ReconlossError;
 }
@@ -55,7 +55,7 @@ export async function writeMaps(
   name: string,
   losses: readonly Loss[],
   maps: Readonly<Record<string, Tensor>>,
-): Promise<{ files: MapFile[]; lost: LostMap[] }> {
+): Promise<{ files: MapFile[]; lost: FailedMap[] }> {
   checkArguments("writeMaps", {
     folder: [folder, "text"],
     name: [name, "text"],
@@ -63,7 +63,7 @@ export async function writeMaps(
     maps: [maps, "object"],
   });
   const files: MapFile[] = [];
-  const lost: LostMap[] = [];
+  const lost: FailedMap[] = [];
   for (const loss of losses.filter(({ label }) => maps[label] !== undefined)) {
     const map = toErrorMap(loss, maps[loss.label]);
     const top = topOf(map);

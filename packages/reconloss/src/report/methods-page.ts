@@ -6,7 +6,7 @@ import { spreadOf } from "../figure/spread.ts";
 import { type Content, Html, html } from "../html.ts";
 import { bestOf } from "../judge/best.ts";
 import { type JudgedImage, type Judgement, judgementTable, type TableCell } from "../judge/index.ts";
-import { allImages, chanceMark, spansOf } from "../judge/table.ts";
+import { allImages, notSignificantMark, spansOf } from "../judge/table.ts";
 import { magma } from "./colour-map.ts";
 import { interactivePage } from "./interactive-page.ts";
 import { type MethodsData, methodsClient } from "./methods-client.ts";
@@ -15,9 +15,9 @@ import type { PageText } from "./page.ts";
 import { type ImagePictures, imageSide, losslessBytes, type MapPicture, mapSide, sharedTops } from "./pictures.ts";
 
 /** A number with its interval and its place. */
-function judgedCell({ text, interval, place, mayBeChance }: TableCell): Content {
+function judgedCell({ text, interval, place, isNotSignificant }: TableCell): Content {
   const ends = interval && html`<small>${interval[0]} to ${interval[1]}</small>`;
-  return html`<td class="${place ?? ""}"><b>${text}</b>${mayBeChance ? html`<sup>${chanceMark}</sup>` : undefined}${ends}</td>`;
+  return html`<td class="${place ?? ""}"><b>${text}</b>${isNotSignificant ? html`<sup>${notSignificantMark}</sup>` : undefined}${ends}</td>`;
 }
 
 function tableSection(judgement: Judgement): Content {
@@ -168,15 +168,15 @@ function failedSection({ failed, notes }: Judgement): Content {
   const counts = new Map<string, { text: string; count: number }>();
   for (const { method, kind, loss, text } of notes) {
     const key = `${method} ${kind === "left-out" ? loss : text}`;
-    const said = kind === "left-out" ? `${method}: ${loss} is left out: ${text}` : `${method}: ${text}`;
-    counts.set(key, { text: said, count: (counts.get(key)?.count ?? 0) + 1 });
+    const items = kind === "left-out" ? `${method}: ${loss} is left out: ${text}` : `${method}: ${text}`;
+    counts.set(key, { text: items, count: (counts.get(key)?.count ?? 0) + 1 });
   }
-  const said = [...counts.values()].map(
+  const items = [...counts.values()].map(
     ({ text, count }) => html`<li>${counted(count, "pair", "pairs")}: ${text}</li>`,
   );
   return [
     failures.length > 0 ? html`<section class="failed"><h2>Failed</h2><ul>${failures}</ul></section>` : undefined,
-    said.length > 0 ? html`<section class="notes"><h2>Notes</h2><ul>${said}</ul></section>` : undefined,
+    items.length > 0 ? html`<section class="notes"><h2>Notes</h2><ul>${items}</ul></section>` : undefined,
   ];
 }
 

@@ -115,9 +115,9 @@ function valuesOf(page: Page, pair: PairResult): Content {
     const last = rankOf(pairs[pairs.length - 1]);
     // Where all are equal, none is worst.
     const ends: Record<number, string> = last === 1 ? {} : { [last ?? 0]: "best", 1: "worst" };
-    const said = place === undefined ? undefined : ends[place];
+    const items = place === undefined ? undefined : ends[place];
     const rankText = place === undefined ? "not computed" : `${place} of ${pairs.length}, 1 is the worst`;
-    return html`<li class="${said ?? ""}" title="${rankText}"><span>${loss.label}</span><b>${numberOf(loss, pair)}</b><i>${said}</i></li>`;
+    return html`<li class="${items ?? ""}" title="${rankText}"><span>${loss.label}</span><b>${numberOf(loss, pair)}</b><i>${items}</i></li>`;
   });
 }
 
@@ -236,7 +236,7 @@ function failedSection({ failed, notes }: Comparison): Content {
   const keyOf = ({ kind, loss, text }: Note) => (kind === "left-out" ? `${kind} ${loss}` : text);
   const kinds = new Map(notes.map((note) => [keyOf(note), note]));
   const count = (key: string) => notes.filter((note) => keyOf(note) === key).length;
-  const said = Array.from(kinds, ([key, { kind, loss, text }]) => {
+  const items = Array.from(kinds, ([key, { kind, loss, text }]) => {
     const of = counted(count(key), "pair", "pairs");
     return html`<li>${kind === "left-out" ? `${loss} is left out of ${of}: ${text}` : `In ${of}, ${text}.`}</li>`;
   });
@@ -246,7 +246,7 @@ function failedSection({ failed, notes }: Comparison): Content {
   );
   return [
     failed.length > 0 ? html`<section class="failed"><h2>Failed</h2><ul>${failures}</ul></section>` : undefined,
-    notes.length > 0 ? html`<section class="notes"><h2>Notes</h2><ul>${said}</ul></section>` : undefined,
+    notes.length > 0 ? html`<section class="notes"><h2>Notes</h2><ul>${items}</ul></section>` : undefined,
   ];
 }
 

@@ -68,7 +68,7 @@ interface Settings {
   readonly device: Device;
   readonly inspect?: boolean;
   readonly unpaired: Pairing["unpaired"];
-  readonly passedOver?: Pairing["passedOver"];
+  readonly ignoredFiles?: Pairing["ignoredFiles"];
   readonly proposal?: Pairing["proposal"];
 }
 
@@ -132,21 +132,21 @@ export async function planComparison(
     throw new ReconlossError("invalid-argument", "options.metrics is needed, or options.protocol");
   }
   shardRanges([], blockPairs, options);
-  const said = loadOptionsOf(options);
-  checkLoadOptions("options", said);
+  const loading = loadOptionsOf(options);
+  checkLoadOptions("options", loading);
   checkDevice("options", options.device);
   const { metrics, protocol, models = [], optional = [], fail, plugin = [], device = "cpu" } = options;
   const plugins = await knownFiles(plugin);
   const { losses: factories } = await loadKnownPlugins(plugins);
   const files = await knownFiles(models.map(({ path }) => path));
   const known = models.map((model, i) => ({ ...model, path: files[i].name, sha256: files[i].sha256 }));
-  const { losses, applied } = await lossesOf({ metrics, protocol, models: known, pixels: said }, factories);
+  const { losses, applied } = await lossesOf({ metrics, protocol, models: known, pixels: loading }, factories);
   checkPixelRange(losses, "files");
   if (fail !== undefined) parseConditions(fail, losses, factories, applied);
   const { pair, exclude, ignore, inspect } = options;
   const masks = options.masks === undefined ? undefined : resolve(options.masks);
   const pairing = { pair, exclude, masks, ignore };
-  const { pairs, unpaired, passedOver, proposal } = await pairPaths(resolve(outputs), resolve(targets), pairing);
+  const { pairs, unpaired, ignoredFiles, proposal } = await pairPaths(resolve(outputs), resolve(targets), pairing);
   const settings: Settings = {
     outputs: resolve(outputs),
     targets: resolve(targets),
@@ -157,12 +157,12 @@ export async function planComparison(
     plugins,
     models: known,
     weights: await weightsOf(losses),
-    pixels: { ...said, ...applied?.pixels },
+    pixels: { ...loading, ...applied?.pixels },
     pairing,
     device,
     inspect,
     unpaired,
-    passedOver,
+    ignoredFiles,
     proposal,
   };
   const ranges = shardRanges([{ input, count: pairs.length }], blockPairs, options);
@@ -213,7 +213,10 @@ async function prepare(settings: Settings) {
   const { losses, applied } = await lossesOf(settings, factories);
   for (const { name, sha256 } of await weightsOf(losses)) {
     if (weights.some((known) => known.name === name && known.sha256 === sha256)) continue;
-    throw new ReconlossError("missing-weights", `weights ${name} on this machine are another file than was planned`);
+    throw new ReconlossError(
+      "missing-weights",
+      `weights ${name} on this machine differ from the file that was planned`,
+    );
   }
   const parse = (text: string | undefined) =>
     text === undefined ? undefined : parseConditions(text, losses, factories, applied);
@@ -274,7 +277,7 @@ export const compareKind: ShardKind<MergedComparison> = {
     for (const part of parts) for await (const line of contentLines(part)) all.add(outcomeOf(line));
     const comparison: Comparison = {
       ...summaryOf(losses, all, unpairedFailures(known.unpaired), optional, applied),
-      ...(known.passedOver === undefined ? {} : { passedOver: known.passedOver }),
+      ...(known.ignoredFiles === undefined ? {} : { ignoredFiles: known.ignoredFiles }),
     };
     const { outputs, targets, pixels } = known;
     return {

@@ -126,7 +126,10 @@ export function portable<Options extends FeatureOptions & Pick<DistributionOptio
 ): Options {
   for (const name of ["extractor", "onProgress"] as const) {
     if (options[name] === undefined) continue;
-    throw new ReconlossError("invalid-argument", `${name} cannot be told to other processes; a network is a file`);
+    throw new ReconlossError(
+      "invalid-argument",
+      `${name} cannot be passed to other processes; give the network as a file`,
+    );
   }
   const { network, weights, labels } = options;
   const known = [...Object.keys(networks), "tiny", ...Object.keys(networkPresets)];
@@ -155,7 +158,7 @@ function withNothingSecret(url: string): string {
   if (visible === url) return url;
   throw new ReconlossError(
     "invalid-argument",
-    `${visible} was given with a name, a password or a query, which a plan would keep for all to see; write the address into a list (.txt), and plan that`,
+    `${visible} was given with a name, a password or a query, which a plan would store in plain text; write the address into a list (.txt), and plan that`,
   );
 }
 
@@ -408,11 +411,11 @@ export async function mergedSet(
   return {
     images: found,
     indices: found.map(({ index }) => index),
-    unreadable: toldOnce(
+    unreadable: distinctFailures(
       pieces.flatMap(({ of }) => of.unreadable),
       images,
     ),
-    passedOver: images.passedOver,
+    ignoredFiles: images.ignoredFiles,
     computed: 0,
     rows: (kind) => new PartRows(filled, outputOf[kind] as string, reader),
     statistics: async (kind) => {
@@ -428,7 +431,7 @@ export async function mergedSet(
 }
 
 /** The images that could not be read in all parts: one whose patches are in two shards is told once. */
-function toldOnce(unreadable: readonly UnreadableImage[], { cut }: ImageSet): UnreadableImage[] {
+function distinctFailures(unreadable: readonly UnreadableImage[], { cut }: ImageSet): UnreadableImage[] {
   return unreadable.filter(({ name }, i) => cut === undefined || name !== unreadable[i - 1]?.name);
 }
 

@@ -33,7 +33,7 @@ export async function knownFiles(paths: readonly string[]): Promise<KnownFile[]>
  */
 export async function checkFile(what: string, { name, sha256 }: KnownFile): Promise<void> {
   if ((await fileSha256(name).catch(() => undefined)) === sha256) return;
-  throw new ReconlossError("content", `${what} is not what was planned; plan anew in another folder`);
+  throw new ReconlossError("content", `${what} differs from the plan; plan again in another folder`);
 }
 
 /**

@@ -22,21 +22,21 @@ export class FolderStore implements PartStore {
     return join(this.#place, partName(shard, this.#extension));
   }
 
-  /** Of all files there; hidden ones, which are being written, are passed over. */
+  /** Of all files there; hidden ones, which are being written, are ignored. */
   async names(): Promise<StoredNames> {
     const names = await readdir(this.#place).catch((cause: NodeJS.ErrnoException) => {
       if (cause.code === "ENOENT") return [];
       throw new ReconlossError("file", `cannot read ${this.#place}: ${reasonOf(cause)}`, { cause });
     });
     const shards: number[] = [];
-    const strangers: string[] = [];
+    const unexpectedNames: string[] = [];
     for (const name of names.filter((each) => !each.startsWith(".")).sort()) {
       const shard = Number(name.slice(0, -this.#extension.length));
       const isNamed = shard < this.#manifest.shards.length && partName(shard, this.#extension) === name;
       if (isNamed) shards.push(shard);
-      else strangers.push(await this.#strangerIn(join(this.#place, name)));
+      else unexpectedNames.push(await this.#strangerIn(join(this.#place, name)));
     }
-    return { shards, strangers };
+    return { shards, unexpectedNames };
   }
 
   async look(shard: number, whole: boolean): Promise<PartHeader | undefined> {

@@ -11,5 +11,5 @@ export const shardKinds = { compare: compareKind, distribution: distributionKind
 /** The kind of a plan. */
 export function kindOf({ kind }: Manifest): ShardKind<unknown> {
   if (Object.hasOwn(shardKinds, kind)) return shardKinds[kind as keyof typeof shardKinds] as ShardKind<unknown>;
-  throw new ReconlossError("content", `this version knows no work of the kind ${kind}`);
+  throw new ReconlossError("content", `this version does not support plans of kind ${kind}`);
 }

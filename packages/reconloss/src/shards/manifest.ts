@@ -90,17 +90,17 @@ export async function readManifest(folder: string): Promise<Manifest> {
   const path = manifestPath(folder);
   const bytes = await readFileBytes(path, {
     error: (reason, cause) =>
-      new ReconlossError("file", `${folder} is no folder of a plan: ${path}: ${reason}`, { cause }),
+      new ReconlossError("file", `${folder} is not a folder of a plan: ${path}: ${reason}`, { cause }),
   });
-  const damaged = (problem: string) => new ReconlossError("content", `${path} ${problem}; plan anew`);
+  const damaged = (problem: string) => new ReconlossError("content", `${path} ${problem}; plan again`);
   let read: unknown;
   try {
     read = JSON.parse(new TextDecoder().decode(bytes));
   } catch {
-    throw damaged("is damaged: it is no JSON");
+    throw damaged("is damaged: it is not JSON");
   }
   const { hash, ...body } = (read ?? {}) as Manifest;
-  if (body.format !== format) throw damaged(`is no manifest of this version, which writes "${format}"`);
+  if (body.format !== format) throw damaged(`is not a manifest of this version, which writes "${format}"`);
   if (hash !== hashOf(body)) throw damaged("was edited or damaged: its hash is not that of its content");
   return { ...body, hash };
 }

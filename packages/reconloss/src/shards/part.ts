@@ -67,7 +67,7 @@ const partError =
   (problem) =>
     new ReconlossError("content", `${path} ${problem}`);
 
-const isNone = "is no part of a plan";
+const isNone = "is not a part of a plan";
 const wasCut = "is damaged: it was cut short";
 
 /**
@@ -203,7 +203,7 @@ export class PartReader {
    */
   async read({ path, start, end }: Part, position: number, length: number): Promise<Buffer> {
     const bytes = await readBytes(await this.#handle(path), start + position, Math.min(length, end - start - position));
-    if (bytes.length < length) throw new ReconlossError("file", `${path} was cut short by another program`);
+    if (bytes.length < length) throw new ReconlossError("file", `${path} was truncated by another program`);
     return bytes;
   }
 
@@ -234,7 +234,7 @@ export async function* contentLines({ path, start, end }: Part): AsyncGenerator<
     let rest = Buffer.alloc(0);
     for (let at = start; at < end; ) {
       const block = await readBytes(handle, at, Math.min(readBlock, end - at));
-      if (block.length === 0) throw new ReconlossError("file", `${path} was cut short by another program`);
+      if (block.length === 0) throw new ReconlossError("file", `${path} was truncated by another program`);
       at += block.length;
       const bytes = Buffer.concat([rest, block]);
       let from = 0;

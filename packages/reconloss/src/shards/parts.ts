@@ -50,8 +50,8 @@ export class PlanParts {
    */
   async look({ whole = false, among }: { whole?: boolean; among?: Iterable<number> } = {}): Promise<FoundParts> {
     const { shards } = this.manifest;
-    const { shards: listed, strangers } = await this.store.names();
-    const problems = [...strangers];
+    const { shards: listed, unexpectedNames } = await this.store.names();
+    const problems = [...unexpectedNames];
     if (listed !== undefined) {
       const there = new Set(listed);
       for (const shard of this.#known) if (!there.has(shard)) this.#known.delete(shard);

@@ -7,7 +7,7 @@ export interface StoredNames {
   /** The shards that have a file; absent where the place gives no list, and each must be asked for. */
   readonly shards?: readonly number[];
   /** Other contents, of no shard's name, in words. */
-  readonly strangers: readonly string[];
+  readonly unexpectedNames: readonly string[];
 }
 
 /** A store of the parts of a plan. */
@@ -43,7 +43,7 @@ export function checkHeader({ work, shard: own }: PartHeader, { hash, shards }: 
   if (own === shard) return;
   const problem =
     own >= 0 && own < shards.length ? `is the part of shard ${own}` : `is of a shard ${own} that there is not`;
-  throw new ReconlossError("content", `${name} ${problem}, under the name of shard ${shard}`);
+  throw new ReconlossError("content", `${name} ${problem}, but has the name of shard ${shard}`);
 }
 
 const digits = 6;

@@ -10,9 +10,9 @@ import {
   exchange,
   networkReason,
   openConnections,
-  patiently,
   Transient,
   transientStatus,
+  withRetries,
 } from "../http.ts";
 import type { Manifest } from "./manifest.ts";
 import {
@@ -29,7 +29,7 @@ import { credentialsOf, type Environment } from "./place.ts";
 import { checkHeader, type PartStore, partName, type StoredNames } from "./store.ts";
 
 /** Tries of a request in a row, and milliseconds before the second, doubled for each further one. */
-const patience = { attempts: 5, retryDelay: 500 };
+const retries = { attempts: 5, retryDelay: 500 };
 /** Milliseconds of silence after which a server counts as lost; one that keeps what it was sent in several places takes its time. */
 const stallTimeout = 60_000;
 /** The most bytes of a part that are taken from a server. */
@@ -64,16 +64,16 @@ export class WebStore implements PartStore {
   }
 
   async names(): Promise<StoredNames> {
-    return { strangers: [] };
+    return { unexpectedNames: [] };
   }
 
   look(shard: number, whole: boolean): Promise<PartHeader | undefined> {
     const refuse = this.#refusal(shard);
-    return this.#patiently(shard, async () => {
+    return this.#withRetries(shard, async () => {
       const range = whole ? undefined : [0, firstBytes - 1];
       const answer = await this.#get(shard, range);
       if (answer === undefined) return undefined;
-      if (answer.statusCode === 416) throw refuse("is no part of a plan");
+      if (answer.statusCode === 416) throw refuse("is not a part of a plan");
       if (answer.statusCode !== 206) {
         const scan = new PartScan(refuse);
         for await (const piece of piecesOf(answer)) scan.take(piece);
@@ -96,7 +96,7 @@ export class WebStore implements PartStore {
     const before = await readPart(path, { whole: true }).catch(() => undefined);
     if (before?.header.work === this.#manifest.hash) return before;
     const refuse = this.#refusal(shard);
-    return this.#patiently(shard, async () => {
+    return this.#withRetries(shard, async () => {
       const answer = await this.#get(shard);
       if (answer === undefined) return undefined;
       const scan = new PartScan(refuse);
@@ -146,8 +146,8 @@ export class WebStore implements PartStore {
     return (problem) => new ReconlossError("content", `${this.nameOf(shard)} ${problem}`);
   }
 
-  #patiently<T>(shard: number, work: () => Promise<T>): Promise<T> {
-    return patiently(patience, work, ({ message, cause }, tries) =>
+  #withRetries<T>(shard: number, work: () => Promise<T>): Promise<T> {
+    return withRetries(retries, work, ({ message, cause }, tries) =>
       this.#failure(shard, `${message}${tries > 1 ? ` (tried ${tries} times)` : ""}`, cause),
     );
   }
@@ -162,9 +162,12 @@ export class WebStore implements PartStore {
     const { statusCode } = answer;
     if (statusCode === 404 || statusCode === 410) return drained(answer, undefined);
     if (![200, 206, 416].includes(statusCode)) throw await this.#unexpected(shard, answer);
-    const told = Number(answer.headers["content-length"] ?? 0);
-    if (told > mostPartBytes) {
-      throw await drained(answer, this.#failure(shard, `it has ${told} bytes, and at most ${mostPartBytes} are read`));
+    const length = Number(answer.headers["content-length"] ?? 0);
+    if (length > mostPartBytes) {
+      throw await drained(
+        answer,
+        this.#failure(shard, `it has ${length} bytes, and at most ${mostPartBytes} are read`),
+      );
     }
     return answer;
   }
@@ -172,7 +175,7 @@ export class WebStore implements PartStore {
   /** Sends a file and asks for its size, since a server may take half of a body for a whole; the file is removed when it is there. */
   async #put(shard: number, path: string): Promise<void> {
     const { size } = await stat(path);
-    await this.#patiently(shard, async () => {
+    await this.#withRetries(shard, async () => {
       const headers = { "content-length": String(size), "content-type": "application/octet-stream" };
       const answer = await this.#request(shard, "PUT", headers, createReadStream(path));
       if (![200, 201, 204].includes(answer.statusCode)) throw await this.#unexpected(shard, answer);

@@ -68,7 +68,10 @@ export async function runShard(folder: string, shard: number, options: ShardOpti
   const manifest = await readManifest(folder);
   const { shards } = manifest;
   if (!Number.isInteger(shard) || shard < 0 || shard >= shards.length) {
-    throw new ReconlossError("invalid-argument", `${folder} has the shards 0 to ${shards.length - 1}, not ${shard}`);
+    throw new ReconlossError(
+      "invalid-argument",
+      `${folder} has shards 0 to ${shards.length - 1}; there is no shard ${shard}`,
+    );
   }
   const parts = new PlanParts(folder, manifest);
   try {

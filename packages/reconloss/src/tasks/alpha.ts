@@ -3,7 +3,7 @@ import { checkArguments, formatShape } from "@reconloss/core/internal";
 import { type FloatPixels, type Pixels, resize } from "../image/index.ts";
 
 /** An image's colours and how opaque each pixel is. */
-export interface Parted {
+export interface SeparatedAlpha {
   /** [1, 1 | 3, h, w]. */
   readonly image: Tensor;
   /** [1, 1, h, w] in [0, 1]; undefined where the pixels have none. */
@@ -25,7 +25,7 @@ export interface Parted {
  * Array.from(alpha?.data ?? []); // [1, 0]
  * ```
  */
-export function partAlpha(pixels: Pixels | FloatPixels): Parted {
+export function separateAlpha(pixels: Pixels | FloatPixels): SeparatedAlpha {
   checkArguments("partAlpha", { pixels: [pixels, "object", ["data", "width", "height", "channels"]] });
   const { data, width, height, channels } = pixels;
   const white = data instanceof Float32Array ? 1 : data instanceof Uint16Array ? 65535 : 255;

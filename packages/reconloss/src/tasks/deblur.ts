@@ -12,7 +12,7 @@ const lengths = [4, 9] as const;
 const mostNoise = 0.005;
 
 /** Every other photograph is out of focus, the others were taken by a camera that moved; a little noise comes on top. */
-function spoil(target: Tensor, random: Random): Tensor {
+function degrade(target: Tensor, random: Random): Tensor {
   const blurred =
     random.below(2) === 0
       ? blur(target, random.between(...sigmas))
@@ -25,7 +25,7 @@ export function deblur(colours: Colours = 3): Task {
   return restorationTask(
     "deblur",
     { patch: 64, batch: 8, learningRate: 1e-3, loss: "l1", steps: 2000 },
-    { colours, scale: 1, margin: 8, spoil, baseline: { name: "blurred", of: (input) => input } },
+    { colours, scale: 1, margin: 8, degrade, baseline: { name: "blurred", of: (input) => input } },
     () => unet({ colours, channels: 24 }),
   );
 }

@@ -85,7 +85,7 @@ export function checkDegradation(degradation: Degradation): number {
   checkRange("seed", seed, 0, 2 ** 53 - 1, true);
   if ([light, sigma, task, scale, levels, jpeg].every((value) => value === undefined)) {
     const choices = "task, scale, light, blur, noise or jpeg";
-    throw new ReconlossError("invalid-argument", `degrade: nothing is to be done; say ${choices}`);
+    throw new ReconlossError("invalid-argument", `degrade: there is nothing to do; give ${choices}`);
   }
   return taskOf(degradation, 3)?.scale ?? 1;
 }

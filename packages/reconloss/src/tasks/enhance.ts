@@ -11,7 +11,7 @@ const cast = [0.75, 1.3] as const;
 const mostNoise = 0.02;
 
 /** Too little light, of the wrong colour, and the noise that comes with it. */
-function spoil(target: Tensor, random: Random): Tensor {
+function degrade(target: Tensor, random: Random): Tensor {
   const gain = random.between(...light);
   const dark = expose(
     target,
@@ -26,7 +26,7 @@ export function enhance(colours: Colours = 3): Task {
   return restorationTask(
     "enhance",
     { patch: 96, batch: 4, learningRate: 1e-3, loss: "l1", steps: 2000 },
-    { colours, scale: 1, margin: 0, spoil, baseline: { name: "dark", of: (input) => input } },
+    { colours, scale: 1, margin: 0, degrade, baseline: { name: "dark", of: (input) => input } },
     () => unet({ colours, channels: 16, depth: 3 }),
   );
 }

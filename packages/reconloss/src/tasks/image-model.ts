@@ -126,7 +126,9 @@ export async function openModel(path: string, options: OpenModelOptions = {}): P
   const info = readInfo(readMetadata(bytes, path), refuse);
   const runtime = await loadRuntime();
   const session = await runtime.createSession(bytes, { device }).catch((cause) => {
-    throw cause instanceof ReconlossError ? cause : refuse(`is no model that runs: ${reasonOf(cause)}`, cause);
+    throw cause instanceof ReconlossError
+      ? cause
+      : refuse(`is not a model that ONNX Runtime can run: ${reasonOf(cause)}`, cause);
   });
   const [inputs, outputs] = [session.inputs, session.outputs].map((infos) => infos.map(({ name }) => name).join());
   if (inputs !== "input" || outputs !== "output") {
@@ -146,8 +148,10 @@ export async function openModel(path: string, options: OpenModelOptions = {}): P
       output.dims.length !== 4 ||
       (expected && `${expected}` !== `${output.dims}`)
     ) {
-      const said = expected === undefined ? "an image" : formatShape(expected);
-      throw refuse(`gives ${output.type} ${output.dims.join("x")} of ${formatShape(input.shape)}, not ${said}`);
+      const expectedShape = expected === undefined ? "an image" : formatShape(expected);
+      throw refuse(
+        `gives ${output.type} ${output.dims.join("x")} of ${formatShape(input.shape)}, not ${expectedShape}`,
+      );
     }
     return new Tensor(output.data, output.dims);
   };

@@ -5,7 +5,7 @@
  */
 import "../weights/disk.ts";
 
-export { enlargeAlpha, type Parted, partAlpha } from "./alpha.ts";
+export { enlargeAlpha, type SeparatedAlpha, separateAlpha } from "./alpha.ts";
 export { type ApplyOptions, applyModel, generateImages } from "./apply.ts";
 export {
   type Baseline,

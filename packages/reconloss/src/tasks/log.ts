@@ -120,7 +120,10 @@ function readRecords<R extends Dated>(
     const before = records.at(-1)?.step ?? -1;
     const record = parseRecord(bytes.subarray(length, end), tables);
     if (record === undefined || record.step <= before) {
-      throw new ReconlossError("content", `${path}: line ${records.length + 1} is no record of a training; remove it`);
+      throw new ReconlossError(
+        "content",
+        `${path}: line ${records.length + 1} is not a record of a training; remove it`,
+      );
     }
     if (record.step > lastStep) break;
     records.push(record as R & Fields);

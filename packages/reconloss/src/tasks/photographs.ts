@@ -6,9 +6,9 @@ import {
   type AlphaOptions,
   type DecodeNote,
   decodePixels,
-  describePassedOver,
+  describeIgnoredFiles,
+  type IgnoredFiles,
   listFolder,
-  type PassedOver,
   type Pixels,
   toPixels,
 } from "../image/index.ts";
@@ -27,7 +27,7 @@ export interface Split {
   readonly training: readonly Photograph[];
   readonly validation: readonly Photograph[];
   /** The numbers of files of each folder that are no images, by extension. */
-  readonly passedOver: Readonly<Record<string, PassedOver>>;
+  readonly ignoredFiles: Readonly<Record<string, IgnoredFiles>>;
 }
 
 /** A photograph that could not be used. */
@@ -41,13 +41,13 @@ const every = 10;
 /** The part of each photograph that is held out where there are fewer than {@link every}: its middle, where there is most to see. */
 const middle = [0.4, 0.6] as const;
 
-async function photographsIn(folder: string): Promise<{ photographs: Photograph[]; passedOver: PassedOver }> {
-  const { images, passedOver } = await listFolder(folder);
+async function photographsIn(folder: string): Promise<{ photographs: Photograph[]; ignoredFiles: IgnoredFiles }> {
+  const { images, ignoredFiles } = await listFolder(folder);
   if (images.length === 0) {
-    const others = describePassedOver(passedOver);
-    throw new ReconlossError("file", `photographs: ${folder} holds no image${others && `; passed over: ${others}`}`);
+    const others = describeIgnoredFiles(ignoredFiles);
+    throw new ReconlossError("file", `photographs: ${folder} holds no image${others && `; ignored: ${others}`}`);
   }
-  return { photographs: images.map((name) => ({ name, path: join(folder, name) })), passedOver };
+  return { photographs: images.map((name) => ({ name, path: join(folder, name) })), ignoredFiles };
 }
 
 /**
@@ -71,16 +71,16 @@ async function photographsIn(folder: string): Promise<{ photographs: Photograph[
  * ```
  */
 export async function splitPhotographs(folder: string, validation?: string): Promise<Split> {
-  const { photographs: all, passedOver: others } = await photographsIn(folder);
-  const passedOver = { [folder]: others };
+  const { photographs: all, ignoredFiles: others } = await photographsIn(folder);
+  const ignoredFiles = { [folder]: others };
   if (validation !== undefined) {
     const heldOut = await photographsIn(validation);
-    const ofBoth = { ...passedOver, [validation]: heldOut.passedOver };
-    return { training: all, validation: heldOut.photographs, passedOver: ofBoth };
+    const ofBoth = { ...ignoredFiles, [validation]: heldOut.ignoredFiles };
+    return { training: all, validation: heldOut.photographs, ignoredFiles: ofBoth };
   }
   if (all.length < every) {
     return {
-      passedOver,
+      ignoredFiles,
       training: all.flatMap((photograph) => [
         { ...photograph, part: [0, middle[0]] as const },
         { ...photograph, part: [middle[1], 1] as const },
@@ -90,7 +90,7 @@ export async function splitPhotographs(folder: string, validation?: string): Pro
   }
   const isHeldOut = (index: number) => index % every === every - 1;
   return {
-    passedOver,
+    ignoredFiles,
     training: all.filter((_, index) => !isHeldOut(index)),
     validation: all.filter((_, index) => isHeldOut(index)),
   };

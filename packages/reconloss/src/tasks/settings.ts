@@ -89,7 +89,7 @@ export function completeSettings(given: GivenSettings, more: readonly LossFactor
   checkKinds(given);
   const { defaults } = taskOf(given);
   const steps = given.steps ?? defaults.steps;
-  const said = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const defined = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   const settings = {
     loss: defaults.loss,
     seed: 1,
@@ -98,8 +98,8 @@ export function completeSettings(given: GivenSettings, more: readonly LossFactor
     learningRate: defaults.learningRate,
     every: Math.max(1, Math.round(steps / 10)),
     megapixels: 256,
-    alpha: said.background === undefined ? "reject" : "composite",
-    ...said,
+    alpha: defined.background === undefined ? "reject" : "composite",
+    ...defined,
     steps,
   } as TrainingSettings;
   return checkSettings(settings, more);
@@ -193,8 +193,8 @@ export function trainingLoss(
 ): Loss {
   const ofTraining: typeof gan = Object.assign(
     (options: Parameters<typeof gan>[0] = {}, resources?: Parameters<typeof gan>[1]) => {
-      const said = Object.keys(options).map((name) => name.toLowerCase());
-      const others = Object.entries({ seed, channels }).filter(([name]) => !said.includes(name));
+      const defined = Object.keys(options).map((name) => name.toLowerCase());
+      const others = Object.entries({ seed, channels }).filter(([name]) => !defined.includes(name));
       return gan({ ...Object.fromEntries(others), ...options }, resources);
     },
     { info: gan.info },

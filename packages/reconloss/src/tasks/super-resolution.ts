@@ -23,7 +23,7 @@ export function superResolution(scale = 2, colours: Colours = 3): Task {
       scale,
       // The cubic reaches two input pixels, which are `scale` target pixels each.
       margin: 2 * scale,
-      spoil: (target) => reduce(target, scale),
+      degrade: (target) => reduce(target, scale),
       baseline: { name: "bicubic", of: (input) => enlarge(input, scale) },
     },
     () => edsr({ scale: chosen, colours }),

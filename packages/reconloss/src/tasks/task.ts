@@ -30,7 +30,7 @@ export interface Restoration {
   /** The margin around a place that its degradation depends on, in pixels of the target; a multiple of `scale`. */
   readonly margin: number;
   /** An input made of a target [1, colours, h, w], spoiled as the random numbers have it: [1, colours, h / scale, w / scale], in [0, 1] as the target. */
-  spoil(target: Tensor, random: Random): Tensor;
+  degrade(target: Tensor, random: Random): Tensor;
   /** The baseline without a network: the input in the target's size, and its name. */
   readonly baseline: { readonly name: string; of(input: Tensor): Tensor };
 }
@@ -80,9 +80,9 @@ export function restorationTask(
 }
 
 /** An image as a target, and the input made of it, as an 8-bit file would hold it; the margin around both is used and left out. */
-export function withMarginCut({ margin, scale, spoil }: Restoration, image: Tensor, random: Random): Example {
+export function withMarginCut({ margin, scale, degrade }: Restoration, image: Tensor, random: Random): Example {
   return {
-    input: asFile(withoutBorder(spoil(image, random), margin / scale)),
+    input: asFile(withoutBorder(degrade(image, random), margin / scale)),
     target: withoutBorder(image, margin),
   };
 }

@@ -4,14 +4,14 @@ import { type Loss, type LossFactory, ReconlossError, type Tensor } from "@recon
 import { checkArguments } from "@reconloss/core/internal";
 import { adam, createTrainer, type Schedule, type Trainer } from "@reconloss/core/train";
 import { makeFolder, writeFileAtomically } from "../files.ts";
-import { type DecodeNote, decodeSummary, type PassedOver } from "../image/index.ts";
+import { type DecodeNote, decodeSummary, type IgnoredFiles } from "../image/index.ts";
 import { type Lock, tryLock } from "../lock.ts";
 import { loadCheckpoint, saveCheckpoint } from "../train/index.ts";
 import { openCheckpoint } from "../weights/open.ts";
-import { beginning } from "./beginning.ts";
 import { exampleBatch } from "./examples.ts";
 import type { Coverage } from "./held-out.ts";
 import { exportTrained } from "./image-model.ts";
+import { beginning } from "./initial-network.ts";
 import { type Judge, judgeFor, type Measure, type Sample } from "./judge.ts";
 import { type Dated, StepLog } from "./log.ts";
 import { padToMultiple, topLeft } from "./patches.ts";
@@ -59,7 +59,7 @@ export interface TrainingProgress {
   /** Photographs that could not be used so far, and what there is to know of the measures. */
   readonly skipped: readonly Skipped[];
   /** The numbers of files of each folder that are no images, by extension. */
-  readonly passedOver?: Readonly<Record<string, PassedOver>>;
+  readonly ignoredFiles?: Readonly<Record<string, IgnoredFiles>>;
   readonly notes: readonly string[];
   /** The conversions of pixels on their way, and the numbers of photographs so far: `2 rotated by EXIF`; absent where nothing was. */
   readonly decode?: string;
@@ -74,7 +74,7 @@ export interface TrainingOptions {
   resume?: boolean;
   /** Losses of one's own that the settings' loss names. */
   losses?: readonly LossFactory[];
-  /** When aborted, the training stops after the step it is at, and saves. */
+  /** Aborting it stops the training after the current step, and saves. */
   signal?: AbortSignal;
   /** After each step. */
   onStep?: (record: StepRecord, progress: () => TrainingProgress) => void;
@@ -116,7 +116,7 @@ export async function savedSettings(folder: string, more: readonly LossFactory[]
 /** The settings of the training in a folder, and how many steps it has taken. */
 async function savedTraining(folder: string, more: readonly LossFactory[]) {
   const path = join(folder, files.checkpoint);
-  if (!(await exists(path))) throw new ReconlossError("file", `training: there is no ${path} to go on from`);
+  if (!(await exists(path))) throw new ReconlossError("file", `training: there is no ${path} to resume from`);
   const checkpoint = await openCheckpoint(path);
   const { settings, [stepsOfModel]: steps } = checkpoint.metadata;
   await checkpoint.close();
@@ -126,7 +126,7 @@ async function savedTraining(folder: string, more: readonly LossFactory[]) {
     // A loss of the user's own is not named in the folder: code is run only where the user says so.
     if (cause instanceof ReconlossError && cause.code === "syntax") throw cause;
     const reason = cause instanceof ReconlossError ? `: ${cause.message}` : "";
-    throw new ReconlossError("checkpoint", `${path}: this is no checkpoint of reconloss train${reason}`, { cause });
+    throw new ReconlossError("checkpoint", `${path}: not a checkpoint of reconloss train${reason}`, { cause });
   }
 }
 
@@ -194,7 +194,7 @@ interface Parts {
   readonly log: StepLog<StepRecord>;
   readonly validation: StepLog<ValidationRecord>;
   readonly decoded: ReadonlyMap<string, readonly DecodeNote[]>;
-  readonly facts: Pick<TrainingProgress, "photographs" | "parameters" | "passedOver">;
+  readonly facts: Pick<TrainingProgress, "photographs" | "parameters" | "ignoredFiles">;
 }
 
 async function refuseExisting(folder: string): Promise<void> {
@@ -258,7 +258,7 @@ class Run {
     });
     const facts = {
       photographs: { training: filesOf(split.training), validation: filesOf(split.validation) },
-      passedOver: split.passedOver,
+      ignoredFiles: split.ignoredFiles,
       parameters: Object.values(trainer.model.parameters).reduce(
         (sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1),
         0,
@@ -273,7 +273,10 @@ class Run {
       else await refuseExisting(folder);
       if (network?.copy !== undefined) await writeFileAtomically(join(folder, files.network), network.copy);
       if (saved !== undefined && trainer.steps !== saved.steps) {
-        throw new ReconlossError("file", `training: another process has gone on in ${folder}; resume again`);
+        throw new ReconlossError(
+          "file",
+          `training: another process has continued the training in ${folder}; resume again`,
+        );
       }
       log = await StepLog.open<StepRecord>(join(folder, files.log), trainer.steps, ["terms"]);
       const validation = await StepLog.open<ValidationRecord>(join(folder, files.validation), trainer.steps, [

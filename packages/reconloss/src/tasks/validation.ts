@@ -7,7 +7,7 @@ const metrics = "psnr, ssim, lpips";
 /** The substitute where a published network's weights are missing. */
 const embedded = "lpips(net=tiny)";
 /** A second judge of a network that was trained with the embedded one. */
-const besideEmbedded = "ms-ssim, deltaE";
+const additionalMetrics = "ms-ssim, deltaE";
 
 /** The scores of outputs by loss, each the mean over the held-out crops. */
 export type Scores = Readonly<Record<string, number>>;
@@ -45,7 +45,7 @@ export async function availableMetrics(
   }
   if (usesEmbedded(trainedWith)) {
     await add(parseLoss(embedded));
-    for (const loss of parseLosses(besideEmbedded)) await add(loss);
+    for (const loss of parseLosses(additionalMetrics)) await add(loss);
     notes.push(
       `${embedded} flatters a network that was trained with it, by about a sixth against LPIPS-alex (docs/tiny-lpips.md): rely on the others`,
     );

@@ -103,7 +103,7 @@ function notesOn(output: VideoInfo, target: VideoInfo, planes: VideoPlanes, layo
       `output has ${a.bits} bits a sample and target ${b.bits}: the fewer were multiplied by ${2 ** Math.abs(a.bits - b.bits)}`,
     );
   }
-  if (a.hasAlpha || b.hasAlpha) notes.push("alpha was passed over");
+  if (a.hasAlpha || b.hasAlpha) notes.push("alpha was ignored");
   const [matrix, targetMatrix] = both((video) => video.matrix);
   if (planes !== "rgb" && matrix !== targetMatrix) {
     notes.push(
@@ -312,9 +312,9 @@ export async function compareFrames(
   const failed = unpaired.map(({ path, reason }) => `${path}: ${reason}`);
   const notes = new Map<string, number>();
   let size: readonly [number, number] | undefined;
-  for await (const { result, failures, notes: said } of comparePairs(pairs, losses, how)) {
+  for await (const { result, failures, notes: pairNotes } of comparePairs(pairs, losses, how)) {
     for (const { output, error } of failures) failed.push(`${output}: ${error}`);
-    for (const { text } of said) notes.set(text, (notes.get(text) ?? 0) + 1);
+    for (const { text } of pairNotes) notes.set(text, (notes.get(text) ?? 0) + 1);
     if (result === undefined) continue;
     size ??= [result.width, result.height];
     for (const [label, score] of Object.entries(result.scores ?? {})) (scores[label] ??= []).push(score);

@@ -6,7 +6,7 @@ export interface PixelFormat {
   readonly bits: number;
   /** By which powers of 2 chroma is smaller, horizontally and vertically. */
   readonly chroma: readonly [x: number, y: number];
-  /** Whether it has alpha, which is passed over. */
+  /** Whether it has alpha, which is ignored. */
   readonly hasAlpha: boolean;
   /** Whether the format itself says that samples fill the whole range. */
   readonly isFullRange: boolean;

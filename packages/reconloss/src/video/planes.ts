@@ -119,14 +119,14 @@ function colourLayout(video: VideoInfo, bits: number): FrameLayout {
   const { height, width, range } = video;
   const isDeep = bits > 8;
   const isColour = parsePixelFormat(video.pixelFormat).kind === "rgb";
-  const unsaid = video.matrix === undefined ? ", which the file does not say" : "";
+  const assumed = video.matrix === undefined ? ", which the file does not say" : "";
   const layout = { name: "", height, width, channels: 3 as const, at: 0 };
   const samples = 3 * height * width;
   return {
     bytes: samples * (isDeep ? 2 : 1),
     options: ["-vf", colourFilter(video, isDeep)],
     planes: [layout],
-    conversion: isColour ? "RGB as stored" : `RGB by the matrix of ${matrixOf(video)}${unsaid}, ${range} range`,
+    conversion: isColour ? "RGB as stored" : `RGB by the matrix of ${matrixOf(video)}${assumed}, ${range} range`,
     read: (frame) => {
       const data = isDeep ? new Uint16Array(frame.buffer, frame.byteOffset, samples) : frame;
       return [toImageSync({ data, width, height, channels: 3 })];

@@ -90,8 +90,8 @@ export async function probeVideo(path: string): Promise<VideoInfo> {
     rotation: rotation === 0 ? 0 : rotation,
     pixelFormat: stream.pix_fmt,
     range: rangeOf(stream, format),
-    matrix: said(stream.color_space),
-    transfer: said(stream.color_transfer),
+    matrix: known(stream.color_space),
+    transfer: known(stream.color_transfer),
     rate: fraction(stream.avg_frame_rate) || fraction(stream.r_frame_rate),
     times,
     isVariable: varies(times),
@@ -106,7 +106,7 @@ function parseAnswer(text: string): object {
   }
 }
 
-function said(value: string | undefined): string | undefined {
+function known(value: string | undefined): string | undefined {
   return value === undefined || ["unknown", "unspecified", "reserved"].includes(value) ? undefined : value;
 }
 

@@ -7,7 +7,7 @@ import { checkArguments, counted } from "@reconloss/core/internal";
 import type { DownloadProgress, WeightsEntry } from "@reconloss/core/weights";
 import type { Dispatcher, Response } from "undici";
 import { fileSize, makeFolder } from "../files.ts";
-import { networkReason, openConnections, patiently, request, Transient, transientStatus } from "../http.ts";
+import { networkReason, openConnections, request, Transient, transientStatus, withRetries } from "../http.ts";
 import { type LockHolder, withLock } from "../lock.ts";
 import type { Environment } from "./folders.ts";
 import { openCheckpoint } from "./open.ts";
@@ -91,7 +91,7 @@ export async function downloadWeights(
       if (await fileSize(destination)) return;
       const partial = `${destination}.partial`;
       for (const path of [partial, notePath(partial)]) await removeUnlessFile(path);
-      await fetchPatiently(entry, partial, options);
+      await fetchWithRetries(entry, partial, options);
       await verify(entry, partial, downloadUrl(entry, options.env));
       await rename(partial, destination);
       await rm(notePath(partial), { force: true });
@@ -116,12 +116,12 @@ const largestUnknown = 2 ** 30;
 const notePath = (partial: string) => `${partial}.json`;
 
 /** Tries until the file is complete; only tries that bring nothing new count against `attempts`. */
-async function fetchPatiently(entry: WeightsEntry, partial: string, options: DownloadOptions): Promise<void> {
+async function fetchWithRetries(entry: WeightsEntry, partial: string, options: DownloadOptions): Promise<void> {
   const { env = process.env, attempts = 5, retryDelay = 500, stallTimeout = 30_000, signal } = options;
   const url = downloadUrl(entry, env);
   const dispatcher = await openConnections(env, stallTimeout);
   try {
-    await patiently(
+    await withRetries(
       { attempts, retryDelay, signal },
       () => fetchOnce(entry, url, partial, dispatcher, options),
       ({ message, cause }, tries) =>

@@ -190,7 +190,7 @@ function missing(entry: WeightsEntry, options: WeightsOptions, cause: ReconlossE
   const message = [
     `weights ${entry.name} are not on this machine: looked for ${entry.name}.safetensors, ${entry.name}.pth or ${entry.file} in ${places.join(" and ")}`,
     `they were not downloaded because ${cause.message}`,
-    `to bring them: npx reconloss weights pull ${entry.name}${orDoWithout(entry)}`,
+    `to download them: npx reconloss weights pull ${entry.name}${orDoWithout(entry)}`,
     `or fetch ${downloadUrl(entry, options.env)} elsewhere, then: npx reconloss weights import FILE --as ${entry.name}`,
   ].join("; ");
   return new ReconlossError("missing-weights", message, { cause });

@@ -82,7 +82,7 @@ function values(records: usize, end: usize, left: i32, isMean: bool, map: usize,
 
 /** Multiplies the gradient with respect to L, a and b of one record by what {@link values} left. */
 // @ts-ignore: decorator
-@inline function weigh(at: usize): void {
+@inline function scaleGradient(at: usize): void {
   const weight = v128.load(at + SQUARE);
   v128.store(at + GRAD_L, f32x4.mul(weight, v128.load(at + GRAD_L)));
   v128.store(at + GRAD_A, f32x4.mul(weight, v128.load(at + GRAD_A)));
@@ -92,7 +92,7 @@ function values(records: usize, end: usize, left: i32, isMean: bool, map: usize,
 // @ts-ignore: decorator
 @inline function labGradient(at: usize, is2000: bool): void {
   if (is2000) labGradient2000(at);
-  else weigh(at);
+  else scaleGradient(at);
 }
 
 /** The gradients, from `grad` on in three planes `plane` bytes apart, or their sum if `plane` is 0. */

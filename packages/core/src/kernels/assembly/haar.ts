@@ -174,7 +174,7 @@ function down(luma: usize, plane: usize, colours: bool, row: i32, first: i32, he
  */
 // @ts-ignore: decorator
 @inline function scoreDirection(
-  withGrad: bool, colours: bool, isAcross: bool, xs: usize, ys: usize, slopes: usize, ofColours: usize, heaviness: usize, width: i32, sums: usize,
+  withGrad: bool, colours: bool, isAcross: bool, xs: usize, ys: usize, slopes: usize, ofColours: usize, colourWeights: usize, width: i32, sums: usize,
 ): void {
   const end = <usize>width << 2, pitch = rowBytes(width), offset = (isAcross ? pitch : <usize>0) + MARGIN;
   const one = splat(1), half = splat(0.5), quarter = splat(0.25), eighth = splat(0.125), least = leastLogistic();
@@ -210,7 +210,7 @@ function down(luma: usize, plane: usize, colours: bool, row: i32, first: i32, he
       let above = f32x4.sub(excess, f32x4.splat(mean));
       if (colours) {
         above = multiplyAdd(f32x4.sub(v128.load(ofColours + at), f32x4.splat(mean)), half, above);
-        v128.store(heaviness + at, isAcross ? f32x4.add(v128.load(heaviness + at), halfWeight) : halfWeight);
+        v128.store(colourWeights + at, isAcross ? f32x4.add(v128.load(colourWeights + at), halfWeight) : halfWeight);
       }
       v128.store(to + 4 * pitch, slopeOfLarger(f3, a3, b3, v128.and(f32x4.mul(above, f32x4.splat(factor)), lanes)));
     }
@@ -253,28 +253,28 @@ function greySlopesAcross(xs: usize, ys: usize, slopes: usize, width: i32, sums:
   scoreDirection(true, false, true, xs, ys, slopes, 0, 0, width, sums);
 }
 
-function slopesDown(xs: usize, ys: usize, slopes: usize, ofColours: usize, heaviness: usize, width: i32, sums: usize): void {
-  scoreDirection(true, true, false, xs, ys, slopes, ofColours, heaviness, width, sums);
+function slopesDown(xs: usize, ys: usize, slopes: usize, ofColours: usize, colourWeights: usize, width: i32, sums: usize): void {
+  scoreDirection(true, true, false, xs, ys, slopes, ofColours, colourWeights, width, sums);
 }
 
-function slopesAcross(xs: usize, ys: usize, slopes: usize, ofColours: usize, heaviness: usize, width: i32, sums: usize): void {
-  scoreDirection(true, true, true, xs, ys, slopes, ofColours, heaviness, width, sums);
+function slopesAcross(xs: usize, ys: usize, slopes: usize, ofColours: usize, colourWeights: usize, width: i32, sums: usize): void {
+  scoreDirection(true, true, true, xs, ys, slopes, ofColours, colourWeights, width, sums);
 }
 
 /** Multiplies the slopes of colours by the weights of their places. */
-function weighColours(slopes: usize, heaviness: usize, width: i32): void {
+function weightColours(slopes: usize, colourWeights: usize, width: i32): void {
   for (let index = COLOUR; index < ROWS; index++) {
     const own = rowOf(slopes, index, width);
     for (let at: usize = 0, end = <usize>width << 2; at < end; at += 16) {
-      v128.store(own + at, f32x4.mul(v128.load(own + at), v128.load(heaviness + at)));
+      v128.store(own + at, f32x4.mul(v128.load(own + at), v128.load(colourWeights + at)));
     }
   }
 }
 
 /** Row `row` of a plane of the gradient that has the rows [from, to), or one that nobody reads. */
 // @ts-ignore: decorator
-@inline function destination(plane: usize, row: i32, from: i32, to: i32, width: i32, nobody: usize): usize {
-  return row < from || row >= to ? nobody : plane + (<usize>((row - from) * width) << 2);
+@inline function destination(plane: usize, row: i32, from: i32, to: i32, width: i32, scratchRow: usize): usize {
+  return row < from || row >= to ? scratchRow : plane + (<usize>((row - from) * width) << 2);
 }
 
 // @ts-ignore: decorator
@@ -283,13 +283,13 @@ function weighColours(slopes: usize, heaviness: usize, width: i32): void {
 }
 
 /** Adds what a row of slopes says of the image's rows. */
-function up(slopes: usize, grad: usize, plane: usize, colours: bool, row: i32, from: i32, to: i32, width: i32, nobody: usize): void {
+function up(slopes: usize, grad: usize, plane: usize, colours: bool, row: i32, from: i32, to: i32, width: i32, scratchRow: usize): void {
   const end = <usize>width << 2, pitch = rowBytes(width);
   const half = splat(0.5), quarter = splat(0.25), eighth = splat(0.125);
-  const r0 = destination(grad, row - 3, from, to, width, nobody), r1 = destination(grad, row - 2, from, to, width, nobody);
-  const r2 = destination(grad, row - 1, from, to, width, nobody), r3 = destination(grad, row, from, to, width, nobody);
-  const r4 = destination(grad, row + 1, from, to, width, nobody), r5 = destination(grad, row + 2, from, to, width, nobody);
-  const r6 = destination(grad, row + 3, from, to, width, nobody), r7 = destination(grad, row + 4, from, to, width, nobody);
+  const r0 = destination(grad, row - 3, from, to, width, scratchRow), r1 = destination(grad, row - 2, from, to, width, scratchRow);
+  const r2 = destination(grad, row - 1, from, to, width, scratchRow), r3 = destination(grad, row, from, to, width, scratchRow);
+  const r4 = destination(grad, row + 1, from, to, width, scratchRow), r5 = destination(grad, row + 2, from, to, width, scratchRow);
+  const r6 = destination(grad, row + 3, from, to, width, scratchRow), r7 = destination(grad, row + 4, from, to, width, scratchRow);
   for (let at: usize = 0; at < end; at += 16) {
     const lanes = firstLanes(<i32>((end - at) >> 2));
     const own = slopes + MARGIN + at;
@@ -314,7 +314,7 @@ function up(slopes: usize, grad: usize, plane: usize, colours: bool, row: i32, f
   const count = colours ? ROWS : COLOUR;
   for (let index = COLOUR; index < count; index++) {
     const ofPlane = grad + <usize>(index - COLOUR + 1) * plane, own = rowOf(slopes, index, width);
-    const a = destination(ofPlane, row, from, to, width, nobody), b = destination(ofPlane, row + 1, from, to, width, nobody);
+    const a = destination(ofPlane, row, from, to, width, scratchRow), b = destination(ofPlane, row + 1, from, to, width, scratchRow);
     for (let at: usize = 0; at < end; at += 16) {
       const share = v128.and(f32x4.mul(pairSum(own + at - 4), quarter), firstLanes(<i32>((end - at) >> 2)));
       addAt(a + at, share);
@@ -333,21 +333,21 @@ export function haarStrip(
 ): void {
   const pitch = rowBytes(width);
   const xs = scratch, ys = xs + <usize>ROWS * pitch, slopes = ys + <usize>ROWS * pitch;
-  const zeros = slopes + <usize>ROWS * pitch + MARGIN, nobody = zeros + pitch;
-  const ofColours = nobody + pitch, heaviness = ofColours + pitch;
+  const zeros = slopes + <usize>ROWS * pitch + MARGIN, scratchRow = zeros + pitch;
+  const ofColours = scratchRow + pitch, colourWeights = ofColours + pitch;
   memory.fill(scratch, 0, haarScratch(width));
   const begin = grad ? max(from - 4, 0) : from, end = grad ? min(to + 3, height) : to;
   // Rows beyond the strip have no place in its sums.
-  const uncounted = nobody - MARGIN;
+  const uncounted = scratchRow - MARGIN;
   for (let row = begin; row < end; row++) {
     down(x, plane, colours, row, first, height, width, xs, zeros);
     down(y, plane, colours, row, first, height, width, ys, zeros);
     const counted = row >= from && row < to ? sums : uncounted;
     if (colours && grad) {
       colourSlopes(xs, ys, slopes, ofColours, width);
-      slopesDown(xs, ys, slopes, ofColours, heaviness, width, counted);
-      slopesAcross(xs, ys, slopes, ofColours, heaviness, width, counted);
-      weighColours(slopes, heaviness, width);
+      slopesDown(xs, ys, slopes, ofColours, colourWeights, width, counted);
+      slopesAcross(xs, ys, slopes, ofColours, colourWeights, width, counted);
+      weightColours(slopes, colourWeights, width);
     } else if (colours) {
       colourValues(xs, ys, ofColours, width);
       valuesDown(xs, ys, ofColours, width, counted);
@@ -359,6 +359,6 @@ export function haarStrip(
       greyDown(xs, ys, width, counted);
       greyAcross(xs, ys, width, counted);
     }
-    if (grad) up(slopes, grad, gradPlane, colours, row, from, to, width, nobody);
+    if (grad) up(slopes, grad, gradPlane, colours, row, from, to, width, scratchRow);
   }
 }

@@ -109,13 +109,13 @@ function rowAcross(from: usize, out: usize, width: i32): void {
     const dy = f32x4.sub(v128.load(mean + 4 * bytes), f32x4.mul(md, my));
     const xy = f32x4.add(yy, dy), twice = f32x4.add(dy, dy), xx = f32x4.add(f32x4.add(dd, twice), yy);
     // Where either is flat or they go against each other, the target tells nothing of the output.
-    const isTold = v128.and(v128.and(v128.and(f32x4.gt(yy, nothing), f32x4.gt(xx, nothing)), f32x4.gt(xy, zero)), lanes);
+    const isInformative = v128.and(v128.and(v128.and(f32x4.gt(yy, nothing), f32x4.gt(xx, nothing)), f32x4.gt(xy, zero)), lanes);
     const perY = f32x4.div(one, f32x4.add(yy, nothing));
     const gain = f32x4.mul(xy, perY), beyond = f32x4.mul(f32x4.sub(dy, nothing), perY);
     const explained = f32x4.sub(f32x4.mul(f32x4.mul(dy, dy), perY), f32x4.mul(f32x4.mul(f32x4.add(yy, twice), nothing), perY));
     const unexplained = f32x4.sub(dd, explained);
     const perRest = f32x4.div(one, f32x4.add(f32x4.pmax(unexplained, nothing), ofNoise));
-    const signal = v128.and(f32x4.mul(f32x4.mul(f32x4.mul(gain, gain), yy), perRest), isTold);
+    const signal = v128.and(f32x4.mul(f32x4.mul(f32x4.mul(gain, gain), yy), perRest), isInformative);
     outputs = f64x2.add(outputs, widen(logarithm(signal)));
     targets = f64x2.add(targets, widen(v128.and(logarithm(f32x4.mul(yy, perNoise)), lanes)));
     if (withGrad) {
@@ -123,10 +123,10 @@ function rowAcross(from: usize, out: usize, width: i32): void {
       const byGain = f32x4.mul(f32x4.mul(gain, yy), perY);
       const isRest = v128.and(signal, f32x4.gt(unexplained, nothing));
       const bySquare = f32x4.neg(f32x4.mul(doubled, isRest));
-      const byProduct = v128.and(f32x4.mul(doubled, multiplyAdd(beyond, isRest, byGain)), isTold);
+      const byProduct = v128.and(f32x4.mul(doubled, multiplyAdd(beyond, isRest, byGain)), isInformative);
       const to = derivatives + at, direct = f32x4.neg(multiplyAdd(md, bySquare, f32x4.mul(my, byProduct)));
-      v128.store(to, v128.and(direct, isTold));
-      v128.store(to + plane, v128.and(bySquare, isTold));
+      v128.store(to, v128.and(direct, isInformative));
+      v128.store(to + plane, v128.and(bySquare, isInformative));
       v128.store(to + 2 * plane, byProduct);
     }
   }

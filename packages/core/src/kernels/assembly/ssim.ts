@@ -228,14 +228,14 @@ export function ssimStrip(
         }
         const isCounted = i >= g0;
         const to = withGrad ? derivatives + <usize>(i - g0 + r2) * bytes + (<usize>(c0 - t0 + r2) << 2) : 0;
-        const weighing = weights ? weights + (<usize>((i - max(0, g0 - r2)) * mapWidth + c0) << 2) : 0;
-        if (ahead > 0) scoreRow(careful, means, ahead, 0, 0, weighing, to, plane);
+        const weights0 = weights ? weights + (<usize>((i - max(0, g0 - r2)) * mapWidth + c0) << 2) : 0;
+        if (ahead > 0) scoreRow(careful, means, ahead, 0, 0, weights0, to, plane);
         if (c1 > t0) {
           const shift = <usize>ahead << 2;
           const cells = isCounted && map ? map + (<usize>((i - g0) * mapWidth + t0) << 2) : 0;
           const counted = isCounted ? sums : 0;
           scoreRow(
-            careful, means + shift, c1 - t0, counted, cells, weights ? weighing + shift : 0, withGrad ? to + shift : 0, plane,
+            careful, means + shift, c1 - t0, counted, cells, weights ? weights0 + shift : 0, withGrad ? to + shift : 0, plane,
           );
         }
       }

@@ -6,7 +6,7 @@ import { checkOps } from "./checks.ts";
 /** A discriminator within a differentiation: the logits of images. Its tensors come from outside and have to be lifted. */
 export type Discriminate<T> = (tracing: Tracing<T>, images: Traced<T>) => Traced<T>;
 
-/** What a discriminator says of images, and how that changes with each pixel. */
+/** A discriminator's outputs for images, and their gradient with respect to the pixels. */
 export interface Judgement<T> {
   readonly logits: T;
   /** In the shape of the images. */

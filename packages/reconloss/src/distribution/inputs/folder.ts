@@ -8,10 +8,10 @@ import { folderLabel } from "./members.ts";
 
 /** The images of a folder and its subfolders; the first folder of a name is the image's class. */
 export async function folderImages(folder: string, options: PixelOptions): Promise<ImageSet> {
-  const { images: names, passedOver } = await listFolder(folder);
+  const { images: names, ignoredFiles } = await listFolder(folder);
   return {
     count: names.length,
-    passedOver,
+    ignoredFiles,
     name: (index) => names[index],
     bytes: (index) => fileSize(join(folder, names[index])),
     load: async (index) => {

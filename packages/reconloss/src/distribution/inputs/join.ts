@@ -23,9 +23,9 @@ export function joinSets(
     if (!source.images)
       throw new ReconlossError("content", `${withoutSecrets(paths[at])} holds statistics, and no images`);
     const images = await source.images();
-    const told = known?.[at].count ?? images.count;
-    if (images.count === told) return images;
-    const problem = `${withoutSecrets(paths[at])} has ${counted(images.count, "image", "images")}, and had ${told} when the set was first opened`;
+    const expected = known?.[at].count ?? images.count;
+    if (images.count === expected) return images;
+    const problem = `${withoutSecrets(paths[at])} has ${counted(images.count, "image", "images")}, and had ${expected} when the set was first opened`;
     throw new ReconlossError("content", problem);
   };
   return {
@@ -41,8 +41,8 @@ export function joinSets(
         await Promise.allSettled(next);
         sets.push(...(await Promise.all(next)));
       }
-      const parts = sets.map(({ count, passedOver = {} }, at) => {
-        const others = Object.keys(passedOver).length > 0 ? { passedOver } : {};
+      const parts = sets.map(({ count, ignoredFiles = {} }, at) => {
+        const others = Object.keys(ignoredFiles).length > 0 ? { ignoredFiles } : {};
         return { path: withoutSecrets(paths[at]), count, ...others };
       });
       return joined(paths, parts, open, sets);
@@ -60,7 +60,7 @@ function checkParts(paths: readonly string[], known: readonly SetPart[]): void {
   const [now, before] = [paths[other] ?? "nothing", known[Math.max(other, paths.length - 1)]?.path ?? "nothing"];
   throw new ReconlossError(
     "file",
-    `the set is made of other files than when it was first opened: ${now}, was ${before}`,
+    `the files of the set have changed since it was first opened: ${now}, was ${before}`,
   );
 }
 
@@ -81,7 +81,7 @@ function joined(
   const setOf = async (at: number): Promise<ImageSet> => (sets[at] ??= await open(at));
   return {
     count: starts[parts.length],
-    passedOver: sum(parts.map((part) => part.passedOver)),
+    ignoredFiles: sum(parts.map((part) => part.ignoredFiles)),
     parts,
     name: (index) => {
       const [at, inside] = locate(index);
@@ -115,7 +115,7 @@ function namesOf(paths: readonly string[]): string[] {
   return new Set(short).size === short.length ? short : distinctNames(visible, paths);
 }
 
-function sum(counts: readonly ImageSet["passedOver"][]): ImageSet["passedOver"] {
+function sum(counts: readonly ImageSet["ignoredFiles"][]): ImageSet["ignoredFiles"] {
   const all = new Map<string, number>();
   for (const each of counts) {
     for (const [kind, count] of Object.entries(each ?? {})) all.set(kind, (all.get(kind) ?? 0) + count);

@@ -32,7 +32,7 @@ export const textList: Input = {
     const other = areArchives.indexOf(false);
     if (other >= 0) {
       const { number, text } = lines[other];
-      throw listError(source.name, number, `${text} is no archive, as others are; make two lists`);
+      throw listError(source.name, number, `${text} is not an archive, but others in the list are; make two lists`);
     }
     const paths = lines.map(({ text, number }) => addressOf(text, source.name, number, context));
     return joinSets(paths, context);
@@ -72,7 +72,7 @@ async function linesOf({ name, size, read }: ByteSource): Promise<Line[]> {
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (cause) {
-    throw new ReconlossError("content", `${name} is no list: it is not UTF-8 text`, { cause });
+    throw new ReconlossError("content", `${name} is not a list: it is not UTF-8 text`, { cause });
   }
   const lines = text.split(/\r?\n/).map((line, i) => ({ text: line.trim(), number: i + 1 }));
   return lines.filter((line) => line.text !== "");
@@ -86,7 +86,7 @@ function entryOf({ text, number }: Line, name: string): Entry & { number: number
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw listError(name, number, "is no JSON", cause);
+    throw listError(name, number, "is not JSON", cause);
   }
   const { path, file_name } = (value ?? {}) as { path?: unknown; file_name?: unknown };
   const found = path ?? file_name;
@@ -106,7 +106,7 @@ function addressOf(entry: string, name: string, line: number, { path }: InputCon
   try {
     return new URL(entry.replaceAll("#", "%23"), path).href;
   } catch (cause) {
-    throw listError(name, line, `${entry} is no address`, cause);
+    throw listError(name, line, `${entry} is not a URL`, cause);
   }
 }
 

@@ -2,7 +2,7 @@ import { basename, extname } from "node:path";
 import { ReconlossError } from "@reconloss/core";
 import type { ByteSource } from "@reconloss/core/weights";
 import { formatOf, knownExtensions } from "../../image/formats.ts";
-import type { PassedOver, PixelOptions } from "../../image/index.ts";
+import type { IgnoredFiles, PixelOptions } from "../../image/index.ts";
 import type { ImageSet, SetImage } from "../image-set.ts";
 import { encodedImage, unreadable } from "./encoded.ts";
 import { distinctNames } from "./names.ts";
@@ -51,7 +51,7 @@ const isHidden = (name: string) =>
 const isImage = (head: Uint8Array | undefined) => head === undefined || formatOf(head) !== undefined;
 
 /**
- * The images among the members of an archive, found as those of folders are: by name or, of other names, by content; all others are passed over and
+ * The images among the members of an archive, found as those of folders are: by name or, of other names, by content; all others are ignored and
  * counted. Only names, places and sizes are kept.
  */
 export class MemberIndex {
@@ -62,7 +62,7 @@ export class MemberIndex {
   /** For each image, which of the labels below is its own; -1 for none. */
   readonly #labelOf: number[] = [];
   readonly #labels: Member[] = [];
-  readonly #passedOver = new Map<string, number>();
+  readonly #ignoredFiles = new Map<string, number>();
   /** The sample whose members come one after the other, its first image, and its label so far. */
   #sample = { name: "", first: 0, label: -1 };
 
@@ -80,7 +80,7 @@ export class MemberIndex {
     const extension = extname(name).toLowerCase();
     const sample = sampleOf(name);
     if (sample !== this.#sample.name) this.#sample = { name: sample, first: this.#names.length, label: -1 };
-    if (isHidden(name)) return this.passOver("hidden");
+    if (isHidden(name)) return this.ignore("hidden");
     if (knownExtensions.has(extension) || (size > 0 && isImage(await head()))) {
       if (this.#names.length >= mostMembers) {
         throw new ReconlossError(
@@ -94,13 +94,13 @@ export class MemberIndex {
       this.#labelOf.push(this.#sample.label);
       return;
     }
-    this.passOver(extension || "without extension");
+    this.ignore(extension || "without extension");
     this.#takeLabel(member, extension);
   }
 
   /** Counts a member that is no image. */
-  passOver(kind: string): void {
-    this.#passedOver.set(kind, (this.#passedOver.get(kind) ?? 0) + 1);
+  ignore(kind: string): void {
+    this.#ignoredFiles.set(kind, (this.#ignoredFiles.get(kind) ?? 0) + 1);
   }
 
   #takeLabel(member: Member, extension: string): void {
@@ -115,7 +115,7 @@ export class MemberIndex {
 
   /** The images as a set; `read` gives the bytes of a member. */
   set(read: (member: Member, name: string) => Promise<Uint8Array>, options: PixelOptions): ImageSet {
-    const passedOver: PassedOver = Object.fromEntries(this.#passedOver);
+    const ignoredFiles: IgnoredFiles = Object.fromEntries(this.#ignoredFiles);
     const names = distinctNames(this.#names);
     const imageAt = (index: number): Member => ({
       name: names[index],
@@ -136,7 +136,7 @@ export class MemberIndex {
     const file = basename(this.#archive);
     return {
       count: this.#names.length,
-      passedOver,
+      ignoredFiles,
       name: (index) => `${file}#${names[index]}`,
       bytes: async (index) => this.#sizes[index],
       load,
@@ -151,7 +151,7 @@ function labelOfField(field: string, bytes: Uint8Array, name: string): string | 
   try {
     return labelIn(JSON.parse(text));
   } catch (cause) {
-    throw new ReconlossError("content", `${name} is no JSON, so that it says no class`, { cause });
+    throw new ReconlossError("content", `${name} is not JSON, so it gives no class`, { cause });
   }
 }
 

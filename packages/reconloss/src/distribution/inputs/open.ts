@@ -6,7 +6,7 @@ import type { ByteSource } from "@reconloss/core/weights";
 import { readFileBytes, reasonOf, systemPath } from "../../files.ts";
 import { isUrl, withoutSecrets } from "../../http.ts";
 import { headLength, knownExtensions } from "../../image/formats.ts";
-import { describePassedOver } from "../../image/index.ts";
+import { describeIgnoredFiles } from "../../image/index.ts";
 import { checkPixelOptions } from "../../image/read.ts";
 import type { SetOptions, SetSource } from "../image-set.ts";
 import { npy, npz } from "./arrays.ts";
@@ -87,13 +87,14 @@ async function imagesOf(path: string, open: NonNullable<Offer["images"]>, option
   checkPixelOptions(path, options);
   const images = await open();
   if (images.count > 0) return images;
-  const others = describePassedOver(images.passedOver ?? {});
-  throw new ReconlossError("file", `${withoutSecrets(path)} holds no images${others && `; passed over: ${others}`}`);
+  const others = describeIgnoredFiles(images.ignoredFiles ?? {});
+  throw new ReconlossError("file", `${withoutSecrets(path)} holds no images${others && `; ignored: ${others}`}`);
 }
 
 /** The contents of a path, which may be no images at all: of many shards, one may be empty. */
 async function openPath(path: string, options: SetOptions, resources: Resources, depth = 0): Promise<Offer> {
-  if (depth > deepest) throw new ReconlossError("content", `${withoutSecrets(path)} is in a list in a list in a list`);
+  if (depth > deepest)
+    throw new ReconlossError("content", `${withoutSecrets(path)} is a list nested too deeply, in lists of lists`);
   const { files, web, rowGroups, parquet } = resources;
   const context: InputContext = {
     path,
@@ -137,6 +138,6 @@ function refuse(path: string): never {
   const names = inputs.flatMap(({ extensions }) => extensions.slice(0, 1)).join(", ");
   throw new ReconlossError(
     "content",
-    `${path} is no set of images; a folder and files of these kinds are read: ${names}`,
+    `${path} is not a set of images; a folder or a file of these kinds can be read: ${names}`,
   );
 }

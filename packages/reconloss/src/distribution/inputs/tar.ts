@@ -59,7 +59,7 @@ async function tarImages(source: ByteSource, options: Parameters<MemberIndex["se
   const window = new Window(source);
   for await (const { name, kind, at, size } of members(window, source)) {
     if (kind === "file") await index.add({ name, at, size }, () => window.read(at, Math.min(size, block)));
-    else if (kind !== "folder") index.passOver(kind);
+    else if (kind !== "folder") index.ignore(kind);
   }
   return index.set(async ({ at, size }, name) => {
     checkSize(name, size);
@@ -96,14 +96,14 @@ async function* members(window: Window, source: ByteSource): AsyncGenerator<TarM
     }
     padding = 0;
     if (header.length < block || !hasChecksum(header)) {
-      fail(at === 0 ? "is no tar archive" : `is damaged: at byte ${at} there is no header of a member`);
+      fail(at === 0 ? "is not a tar archive" : `is damaged: at byte ${at} there is no header of a member`);
     }
     const flag = String.fromCharCode(header[156]);
     const known = kinds[flag] ?? `member of type ${JSON.stringify(flag)}`;
     const isOfMember = known !== "attributes" && known !== "name" && known !== "ignored";
     const name = (isOfMember && (attributes.get("path") ?? longName)) || nameIn(header);
-    const told = isOfMember ? attributes.get("size") : undefined;
-    const size = told === undefined ? numberIn(header.subarray(124, 136)) : Number(told);
+    const declared = isOfMember ? attributes.get("size") : undefined;
+    const size = declared === undefined ? numberIn(header.subarray(124, 136)) : Number(declared);
     if (!Number.isSafeInteger(size) || size < 0) fail(`is damaged: member ${name} has no size`);
     // Links, folders and devices have no content, whatever size they say.
     const length = known === "file" || known === "sparse file" || !isOfMember || kinds[flag] === undefined ? size : 0;
@@ -135,14 +135,14 @@ async function* members(window: Window, source: ByteSource): AsyncGenerator<TarM
 
 /** Whether the header's sum is that of its bytes, its own field taken as spaces; some programs summed signed bytes. */
 function hasChecksum(header: Uint8Array): boolean {
-  const told = numberIn(header.subarray(148, 156));
+  const declared = numberIn(header.subarray(148, 156));
   let [unsigned, signed] = [8 * 32, 8 * 32];
   for (let i = 0; i < block; i++) {
     if (i >= 148 && i < 156) continue;
     unsigned += header[i];
     signed += (header[i] << 24) >> 24;
   }
-  return told === unsigned || told === signed;
+  return declared === unsigned || declared === signed;
 }
 
 /** A number in octal digits, or in base 256 where the first bit is set; NaN for anything else. */

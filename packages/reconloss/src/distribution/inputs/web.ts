@@ -8,11 +8,11 @@ import type { Dispatcher, Response } from "undici";
 import {
   networkReason,
   openConnections,
-  patiently,
   request,
   Transient,
   transientStatus,
   withoutSecrets,
+  withRetries,
 } from "../../http.ts";
 import { fileSource } from "../../weights/open.ts";
 
@@ -72,7 +72,7 @@ export class Web {
    */
   async open(url: string): Promise<ByteSource> {
     const name = withoutSecrets(url);
-    const opened = await this.#patiently(url, async () => {
+    const opened = await this.#withRetries(url, async () => {
       const response = await this.#request(url, { range: `bytes=0-${blockBytes - 1}` });
       if (response.status === 416) {
         await response.body?.cancel();
@@ -101,14 +101,14 @@ export class Web {
    */
   fetch(url: string, most: number, refuse: Refusal): Promise<Uint8Array> {
     const tooLarge = (size: string) => refuse(withoutSecrets(url), `it has ${size}, and at most ${most} are read`);
-    return this.#patiently(url, async () => {
+    return this.#withRetries(url, async () => {
       const response = await this.#request(url, {}, refuse);
-      const told = lengthOf(response);
-      if (told !== undefined && told > most) {
+      const length = lengthOf(response);
+      if (length !== undefined && length > most) {
         await response.body?.cancel();
-        throw tooLarge(`${told} bytes`);
+        throw tooLarge(`${length} bytes`);
       }
-      const bytes = await bodyOf(response, told, most);
+      const bytes = await bodyOf(response, length, most);
       if (bytes.length > most) throw tooLarge("more");
       return bytes;
     });
@@ -121,8 +121,8 @@ export class Web {
     this.#connections = undefined;
   }
 
-  #patiently<T>(url: string, work: () => Promise<T>): Promise<T> {
-    return patiently(this.#options, work, ({ message, cause }, tries) =>
+  #withRetries<T>(url: string, work: () => Promise<T>): Promise<T> {
+    return withRetries(this.#options, work, ({ message, cause }, tries) =>
       failure(url, `${message}${tries > 1 ? ` (tried ${tries} times)` : ""}`, cause),
     );
   }
@@ -163,7 +163,7 @@ export class Web {
 
   #fetchRange({ url, size, validator }: RemoteFile, offset: number, length: number): Promise<Uint8Array> {
     const name = withoutSecrets(url);
-    return this.#patiently(url, async () => {
+    return this.#withRetries(url, async () => {
       const response = await this.#request(url, { range: `bytes=${offset}-${offset + length - 1}` });
       if (response.status !== 206) {
         await response.body?.cancel();
@@ -180,16 +180,16 @@ export class Web {
 
   async #downloadWhole(name: string, response: Response): Promise<ByteSource> {
     const { limitDownload } = this.#options;
-    const told = lengthOf(response);
+    const length = lengthOf(response);
     const refuse = (size: string) =>
       failure(
         name,
         `its server gives no parts of files, and of one of ${size} bytes at most ${limitDownload} are downloaded; ` +
           "raise limitDownload (--limit-download), or download it",
       );
-    if (told !== undefined && told > limitDownload) {
+    if (length !== undefined && length > limitDownload) {
       await response.body?.cancel();
-      throw refuse(String(told));
+      throw refuse(String(length));
     }
     const folder = await mkdtemp(join(tmpdir(), "reconloss-download-"));
     const cleanup = () => rm(folder, { recursive: true, force: true });
@@ -197,7 +197,7 @@ export class Web {
       const path = join(folder, "file");
       const file = await open(path, "wx");
       try {
-        await pour(response, told, limitDownload, file, () => refuse(`more than ${limitDownload}`));
+        await saveBody(response, length, limitDownload, file, () => refuse(`more than ${limitDownload}`));
       } finally {
         await file.close();
       }
@@ -224,34 +224,34 @@ function lengthOf({ headers }: Response): number | undefined {
 function rangeOf(name: string, { headers }: Response, start: number): Omit<RemoteFile, "url"> {
   const [, from, , size] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(headers.get("content-range") ?? "") ?? [];
   if (Number(from) !== start || !Number.isSafeInteger(Number(size))) {
-    const told = headers.get("content-range") ?? "nothing";
-    throw failure(name, `the server was asked for bytes from ${start} on, and gives ${told}`);
+    const range = headers.get("content-range") ?? "nothing";
+    throw failure(name, `the server was asked for bytes from ${start} on, and gives ${range}`);
   }
   return { size: Number(size), validator: headers.get("etag") ?? headers.get("last-modified") ?? undefined };
 }
 
 /** The pieces of a body; a connection that fails is a {@link Transient}. */
-async function* piecesOf({ body }: Response, told: number | undefined): AsyncGenerator<Uint8Array> {
+async function* piecesOf({ body }: Response, length: number | undefined): AsyncGenerator<Uint8Array> {
   let received = 0;
-  const of = told === undefined ? "" : ` of ${told}`;
+  const of = length === undefined ? "" : ` of ${length}`;
   try {
     for await (const piece of body ?? []) {
       received += piece.length;
-      if (told !== undefined && received > told) throw new Transient(`it goes on after ${told} bytes`);
+      if (length !== undefined && received > length) throw new Transient(`it goes on after ${length} bytes`);
       yield piece;
     }
   } catch (error) {
     if (error instanceof Transient || error instanceof ReconlossError) throw error;
     throw new Transient(`it stopped after ${received}${of} bytes: ${networkReason(error)}`, { cause: error });
   }
-  if (told !== undefined && received < told) throw new Transient(`it ended after ${received}${of} bytes`);
+  if (length !== undefined && received < length) throw new Transient(`it ended after ${received}${of} bytes`);
 }
 
 /** A body of so many bytes, or of at most one more than `most`. */
-async function bodyOf(response: Response, told: number | undefined, most = told ?? 0): Promise<Uint8Array> {
+async function bodyOf(response: Response, length: number | undefined, most = length ?? 0): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   let size = 0;
-  for await (const piece of piecesOf(response, told)) {
+  for await (const piece of piecesOf(response, length)) {
     pieces.push(piece);
     size += piece.length;
     if (size > most) break;
@@ -259,19 +259,19 @@ async function bodyOf(response: Response, told: number | undefined, most = told 
   return Buffer.concat(pieces);
 }
 
-async function pour(
+async function saveBody(
   response: Response,
-  told: number | undefined,
+  length: number | undefined,
   most: number,
   file: FileHandle,
   tooMany: () => Error,
 ): Promise<void> {
   let size = 0;
-  for await (const piece of piecesOf(response, told)) {
+  for await (const piece of piecesOf(response, length)) {
     size += piece.length;
     if (size > most) throw tooMany();
     await file.appendFile(piece).catch((cause) => {
-      throw new ReconlossError("file", `what is downloaded cannot be kept: ${cause.message}`, { cause });
+      throw new ReconlossError("file", `the download cannot be saved: ${cause.message}`, { cause });
     });
   }
 }
@@ -282,7 +282,7 @@ function credentialsIn(url: string, refuse: Refusal): { address: string; authori
   try {
     parsed = new URL(url);
   } catch (cause) {
-    throw refuse(withoutSecrets(url), "it is no address", cause);
+    throw refuse(withoutSecrets(url), "it is not a URL", cause);
   }
   const { username, password } = parsed;
   if (username === "" && password === "") return { address: url };

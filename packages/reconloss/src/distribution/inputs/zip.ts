@@ -24,7 +24,7 @@ async function zipImages(source: ByteSource, options: PixelOptions): Promise<Ima
   for (const [at, record] of records.entries()) {
     const { name, size, mode } = record;
     if (name.endsWith("/")) continue;
-    if ((mode & typeBits) === link) index.passOver("link");
+    if ((mode & typeBits) === link) index.ignore("link");
     else {
       const head = async () => openZipEntry(source, record, start).read(0, Math.min(size, headLength));
       await index.add({ name, at, size }, () => head().catch(ignoreDamage));

@@ -57,7 +57,7 @@ export async function writeEach(writes: readonly (() => Promise<unknown>)[]): Pr
 }
 
 /** A line about what came of it. */
-export function tell({ stderr, env }: Terminal, colour: "red" | "yellow", label: string, text: string): void {
+export function printMessage({ stderr, env }: Terminal, colour: "red" | "yellow", label: string, text: string): void {
   stderr.write(`${coloursFor(stderr, env)[colour](label)} ${printable(text)}\n`);
 }
 
@@ -67,15 +67,15 @@ export function tell({ stderr, env }: Terminal, colour: "red" | "yellow", label:
  * @param all - what lists the others, behind their number
  * @param of - what each line begins with
  */
-export function tellSome(terminal: Terminal, label: string, lines: readonly string[], all = "", of = ""): void {
-  for (const line of lines.slice(0, linesShown)) tell(terminal, "red", label, `${of}${line}`);
+export function printMessages(terminal: Terminal, label: string, lines: readonly string[], all = "", of = ""): void {
+  for (const line of lines.slice(0, linesShown)) printMessage(terminal, "red", label, `${of}${line}`);
   const left = lines.length - linesShown;
-  if (left > 0) tell(terminal, "red", label, `${of}${left} more${all}`);
+  if (left > 0) printMessage(terminal, "red", label, `${of}${left} more${all}`);
 }
 
 /** Tells of files that could not be written, and returns the exit code of a command that went well but for them. */
-export function tellLost(lost: readonly ReconlossError[], terminal: Terminal): number {
-  for (const { message } of lost) tell(terminal, "red", "error:", message);
+export function printLostFiles(lost: readonly ReconlossError[], terminal: Terminal): number {
+  for (const { message } of lost) printMessage(terminal, "red", "error:", message);
   return Math.max(exitCodes.ok, ...lost.map(exitCodeOf));
 }
 
@@ -84,13 +84,13 @@ export function printNotes(groups: readonly NoteGroup[], pairs: number, terminal
   for (const { note, count } of groups) {
     const { kind, name, loss, text } = note;
     const of = pairs === 1 ? "the pair" : `${count} of ${pairs} pairs`;
-    const said = kind === "left-out" ? `${loss} is left out of ${of}: ${text} (${name})` : `in ${of}, ${text}`;
-    tell(terminal, "yellow", "note:", method === undefined ? said : `${method}: ${said}`);
+    const message = kind === "left-out" ? `${loss} is left out of ${of}: ${text} (${name})` : `in ${of}, ${text}`;
+    printMessage(terminal, "yellow", "note:", method === undefined ? message : `${method}: ${message}`);
   }
 }
 
 /** The first of the failures. */
 export function printFailures(failed: readonly Failure[], terminal: Terminal, method?: string): void {
   const lines = failed.map(({ output, target, error }) => `${output ?? target}: ${error}`);
-  tellSome(terminal, "failed:", lines, "; --json and --csv list all", method === undefined ? "" : `${method}: `);
+  printMessages(terminal, "failed:", lines, "; --json and --csv list all", method === undefined ? "" : `${method}: `);
 }

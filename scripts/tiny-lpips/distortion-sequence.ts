@@ -2,15 +2,15 @@ import { Random } from "../../packages/core/src/random.ts";
 import { Tensor } from "../../packages/core/src/tensor.ts";
 import { type DistortionName, distortions } from "../distortions/index.ts";
 
-/** One thing after the other that happens to an image. */
-export interface Mishap {
+/** Distortions that are applied to an image one after the other. */
+export interface DistortionSequence {
   readonly kinds: readonly DistortionName[];
   readonly strengths: readonly number[];
   readonly seed: number | string;
 }
 
-/** What becomes of an image, as an 8-bit file would keep it. */
-export function happen(image: Tensor, { kinds, strengths, seed }: Mishap): Tensor {
+/** Applies a sequence of distortions to an image, and rounds the result to 8 bits as a file would. */
+export function applyDistortions(image: Tensor, { kinds, strengths, seed }: DistortionSequence): Tensor {
   const result = kinds.reduce(
     (before, kind, index) => distortions[kind](before, strengths[index], new Random(seed, index)),
     image,

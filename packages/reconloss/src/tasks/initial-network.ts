@@ -9,7 +9,7 @@ import { type TrainingSettings, taskOf } from "./settings.ts";
 import { coloursOf, type Task } from "./task.ts";
 
 /** A task whose network is not that of random weights. */
-export interface Beginning {
+export interface InitialNetwork {
   readonly task: Task;
   /** Of the ONNX file whose graph is the network. */
   readonly sha256?: string;
@@ -33,7 +33,7 @@ export async function beginning(
   settings: TrainingSettings,
   copy: string,
   goesOn: boolean,
-): Promise<Beginning | undefined> {
+): Promise<InitialNetwork | undefined> {
   const { init, network } = settings;
   if (goesOn ? network === undefined : init === undefined) return undefined;
   const path = goesOn ? copy : (init as string);
@@ -44,7 +44,7 @@ export async function beginning(
   if (!goesOn && isCheckpoint(bytes)) return { task: await fromCheckpoint(task, bytes, path) };
   const sha256 = createHash("sha256").update(bytes).digest("hex");
   if (goesOn && sha256 !== network) {
-    throw new ReconlossError("content", `${path} is not the file that the training began with; its SHA-256 is another`);
+    throw new ReconlossError("content", `${path} is not the file that the training started from; its SHA-256 differs`);
   }
   return {
     task: await fromOnnx(task, bytes, path, settings.patch),
@@ -89,7 +89,7 @@ async function tensorOf(checkpoint: Checkpoint, name: string, spec: TensorSpec, 
   const refuse = (problem: string) => new ReconlossError("checkpoint", `init: ${file} is not of ${of}: ${problem}`);
   if (stored === undefined) {
     throw refuse(
-      `it has no ${name}. A checkpoint has no graph; export another network to ONNX (torch.onnx.export) and begin with that`,
+      `it has no ${name}. A checkpoint has no graph; export a network of another architecture to ONNX (torch.onnx.export) and start from that`,
     );
   }
   const shape = checkpoint.shape(stored);
@@ -111,7 +111,7 @@ async function fromOnnx(task: Task, bytes: Uint8Array, path: string, patch: numb
   if (task.latent !== undefined) {
     throw new ReconlossError(
       "invalid-argument",
-      `init: ${task.name} goes on from a checkpoint, not from an ONNX file, whose batch norms no longer learn`,
+      `init: ${task.name} starts from a checkpoint, not from an ONNX file, whose batch norms can no longer be trained`,
     );
   }
   const refuse = (problem: string) => new ReconlossError("content", `init: ${path} ${problem}`);
@@ -119,7 +119,7 @@ async function fromOnnx(task: Task, bytes: Uint8Array, path: string, patch: numb
   const [colours, scale] = [coloursOf(task), task.restoration?.scale ?? 1];
   if (network.channels !== colours) {
     throw refuse(
-      `takes ${counted(network.channels, "channel", "channels")}, and the training ${colours}; say --channels ${network.channels}`,
+      `takes ${counted(network.channels, "channel", "channels")}, but the training has ${colours}; use --channels ${network.channels}`,
     );
   }
   const { latent, task: trainedFor } = readMetadata(bytes, path);
@@ -193,7 +193,5 @@ async function checkAgainstRuntime(
   const size = theirs.data.reduce((most, x) => Math.max(most, Math.abs(x)), 1);
   const worst = theirs.data.reduce((most, x, i) => Math.max(most, Math.abs(x - ours.data[i])), 0);
   if (theirs.data.length === ours.data.length && worst <= mostDifferent * size) return;
-  throw refuse(
-    `is not understood: its graph as it would be trained differs from what ONNX Runtime computes by ${worst}`,
-  );
+  throw refuse(`cannot be trained: the graph for training differs from ONNX Runtime's outputs by ${worst}`);
 }
