@@ -41,6 +41,7 @@ const contenders: Record<string, () => Promise<string>> = {
   "ffmpeg psnr": ofFilter("psnr"),
   "reconloss psnr(pooling=dataset)": ofOurs("psnr(pooling=dataset)", "yuv"),
   "ffmpeg ssim": ofFilter("ssim"),
+  "reconloss ssim(preset=ffmpeg)": ofOurs("ssim(preset=ffmpeg)", "yuv"),
   "reconloss ssim": ofOurs("ssim", "yuv"),
   "reconloss ssim of luma": ofOurs("ssim", "y"),
 };

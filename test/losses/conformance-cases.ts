@@ -80,6 +80,8 @@ export const cases: LossCase[] = [
   { spec: "ssim(size=5,channelMaps=true)", least: 5 },
   { spec: "ssim(size=5,part=cs,region=zero)" },
   { spec: "ssim(size=5,k1=0,k2=0)", least: 5 },
+  { spec: "ssim(preset=ffmpeg)", least: 8 },
+  { spec: "ssim(size=3:4,stride=3,region=replicate)" },
   { spec: "ms-ssim(size=3)", least: 33 },
   { spec: "ms-ssim(size=3,preset=tensorflow)", least: 33 },
   { spec: "ms-ssim(size=3,preset=torchmetrics)", least: 32 },

@@ -115,6 +115,26 @@ describe.skipIf(!hasFfmpeg)("videos", () => {
     expect(Math.abs(value - Number(expected[0].Y))).toBeLessThan(0.02);
   });
 
+  it.each([
+    ["yuv420p, MPEG-4", "target.mkv", "output.mp4"],
+    ["yuv422p", "wide.mkv", "wide-noisy.mkv"],
+  ])(
+    "have the SSIM of every plane and of all that ffmpeg's filter prints, by its preset: %s",
+    async (_, target, output) => {
+      if (output.includes("noisy")) noisy(target, output);
+      const { expected, said } = await filtered("ssim", output, target);
+      const { frames, statistics } = await compareVideos(at(output), at(target), [ssim({ preset: "ffmpeg" })]);
+      const label = "ssim(preset=ffmpeg)";
+      for (const [index, { Y, U, V, All }] of expected.entries()) {
+        const { values } = frames[index];
+        const ours = [`${label}.y`, `${label}.u`, `${label}.v`, label].map((key) => values[key]);
+        // It prints six decimals, of sums in float32.
+        for (const [i, printed] of [Y, U, V, All].entries()) expect(ours[i]).toBeCloseTo(Number(printed), 6 - 0.2);
+      }
+      expect(statistics[label].mean).toBeCloseTo(Number(/All:(\S+)/.exec(said)?.[1]), 5.8);
+    },
+  );
+
   it("of RGB have the values of frames that ffmpeg converts by the matrix and range that the files state", async () => {
     const tagged = ["-vf", "scale=out_color_matrix=bt709:out_range=tv", "-colorspace", "bt709", "-color_range", "tv"];
     ffmpeg("-i", at("whole.mkv"), ...tagged, "-pix_fmt", "yuv444p", "-c:v", "ffv1", at("709.mkv"));

@@ -44,6 +44,8 @@ export interface KernelPath {
   images: ImageOptions;
   /** Whether the kernel has no map, so that the definition's is computed. */
   withoutMap?: boolean;
+  /** Whether the kernel takes images of 8 bits a sample alone, and gives their scores without gradient, map or weight. */
+  onlyBytes?: boolean;
   /** The factor of a kernel's score. Default 1. */
   scale?: number;
   /** Whether it takes weights: one of each channel that is compared, or one of each pixel. Default: none. */

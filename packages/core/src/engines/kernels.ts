@@ -9,7 +9,7 @@ import { loadKernels } from "../kernels/load.ts";
 import { dimensions } from "../kernels/rows.ts";
 import { callKernel, callKernelSync, type KernelCall, type KernelPasses, type KernelResult } from "../kernels/run.ts";
 import type { KernelImage } from "../kernels/types.ts";
-import { floatsOf, type ImageBatch, PreparedImage } from "../pixels/prepared-image.ts";
+import { floatsOf, type ImageBatch, isBytes, PreparedImage } from "../pixels/prepared-image.ts";
 import { runSteps, runStepsSync, type Stepwise } from "../stepwise.ts";
 import { Tensor } from "../tensor.ts";
 import type { Engine, Request } from "./engine.ts";
@@ -103,8 +103,13 @@ function* evaluation(
 export const kernels = {
   name: "kernels",
   notesExtremes: true,
-  refusal: ({ kernel }, { images }) => {
+  refusal: ({ kernel }, { images, wants }) => {
     if (kernel === undefined) return "the loss has no kernel with these options";
+    if (
+      kernel.onlyBytes &&
+      (wants.grad || wants.map || images.weight || ![images.output, images.target].every(isBytes))
+    )
+      return "the loss's kernel with these options has scores alone, of images of 8 bits a sample";
     return images.weight && !kernel.weight ? "the loss's kernel takes no weight" : undefined;
   },
   evaluate: async (definition, request) => {

@@ -27,6 +27,19 @@ export interface KernelExports {
   inspect(source: number, count: number, result: number): void;
   unpack8(source: number, step: number, planes: number, channels: number, pixels: number, stride: number): void;
   unpack16(source: number, step: number, planes: number, channels: number, pixels: number, stride: number): void;
+  ssimBlocks(
+    x: number,
+    stepX: number,
+    y: number,
+    stepY: number,
+    channel: number,
+    width: number,
+    rows: number,
+    c1: number,
+    c2: number,
+    scratch: number,
+  ): number;
+  ssimBlocksScratch(width: number): number;
   sameBytes(x: number, y: number, count: number): number;
   pointwiseBytes(
     kind: number,

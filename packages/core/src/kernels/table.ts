@@ -9,6 +9,7 @@ import { msSsim } from "./ms-ssim.ts";
 import { pointwise } from "./pointwise.ts";
 import { sobel } from "./sobel.ts";
 import { ssim } from "./ssim.ts";
+import { ssimBlocks } from "./ssim-blocks.ts";
 import { ssimulacra2 } from "./ssimulacra2.ts";
 import type { KernelSpec } from "./types.ts";
 import { variation } from "./variation.ts";
@@ -24,6 +25,7 @@ const table: Table = {
   sobel,
   edge,
   ssim,
+  "ssim-blocks": ssimBlocks,
   deltaE,
   "ms-ssim": msSsim,
   gmsd,

@@ -86,6 +86,14 @@ export interface SsimSpec {
   readonly term?: "score" | "contrast";
 }
 
+/**
+ * Structural similarity under every fourth uniform window of 8x8 pixels, down and across, from the first pixel on. Of images of 8 bits a sample alone (with up to 4 samples from pixel to pixel), in whole
+ * numbers; without gradient, map and weight.
+ */
+export interface SsimBlocksSpec extends Pick<SsimSpec, "covariance" | "k1" | "k2" | "dataRange"> {
+  readonly kind: "ssim-blocks";
+}
+
 /** A box window: every pixel weighs 1 / size^2. */
 export interface UniformWindow {
   readonly shape: "uniform";
@@ -194,7 +202,7 @@ export interface InformationSpec {
 }
 
 /** A kernel that is one pass over horizontal strips of each image. */
-export type PassSpec = PointwiseSpec | VariationSpec | SobelSpec | EdgeSpec | SsimSpec | DeltaESpec;
+export type PassSpec = PointwiseSpec | VariationSpec | SobelSpec | EdgeSpec | SsimSpec | SsimBlocksSpec | DeltaESpec;
 
 /** A kernel that works on horizontal strips of one image. */
 export type StripSpec =

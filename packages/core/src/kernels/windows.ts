@@ -33,10 +33,19 @@ export function checkWindow(
   if (!(k1 > 0 && k2 > 0)) {
     throw new ReconlossError("invalid-argument", `${name}: k1 and k2 must be positive, got ${k1} and ${k2}`);
   }
-  if (Math.min(height, width) < smallest) {
-    throw new ReconlossError(
-      "shape",
-      `${name}: output is ${height}x${width} pixels, but a window of ${size} needs at least ${smallest}x${smallest}`,
-    );
-  }
+  checkSides(name, size, smallest, [height, width]);
+}
+
+/** Refuses images that a window does not fit. */
+export function checkSides(
+  name: string,
+  size: number,
+  smallest: number,
+  [height, width]: readonly [height: number, width: number],
+): void {
+  if (Math.min(height, width) >= smallest) return;
+  throw new ReconlossError(
+    "shape",
+    `${name}: output is ${height}x${width} pixels, but a window of ${size} needs at least ${smallest}x${smallest}`,
+  );
 }

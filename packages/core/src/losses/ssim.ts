@@ -1,10 +1,11 @@
 import { type Images, type Sides, sides } from "../definitions/definition.ts";
 import { imageOptions } from "../definitions/image-options.ts";
-import { bothAxes, choice, flag, number, perAxis } from "../definitions/options.ts";
+import { bothAxes, choice, flag, integer, number, perAxis } from "../definitions/options.ts";
 import { weightedMean } from "../definitions/pixel-weights.ts";
 import type { Ops } from "../graph/ops.ts";
 import { downsampleFactor } from "../kernels/downsampling.ts";
 import { ssim as kernel } from "../kernels/ssim.ts";
+import { ssimBlocks } from "../kernels/ssim-blocks.ts";
 import { leastSide } from "../kernels/windows.ts";
 
 import { prepare, refuseImages } from "./images.ts";
@@ -33,6 +34,7 @@ interface SsimParameters {
   dataRange: number;
   region?: Region;
   covariance?: "population" | "sample";
+  stride?: number;
   volume?: boolean;
   nonNegative?: boolean;
 }
@@ -62,12 +64,13 @@ export function mapBorder({ crop, size, region }: { crop: number; size: number |
 }
 
 /** The weight of each window: that of its pixel. */
-export function windowWeight<T>(o: Ops<T>, weight: T, size: number | string, region: Region): T {
-  if (region !== "valid") return weight;
+export function windowWeight<T>(o: Ops<T>, weight: T, size: number | string, region: Region, stride = 1): T {
+  const some = (x: T) => (stride === 1 ? x : o.avgPool(x, 1, { stride }));
+  if (region !== "valid") return some(weight);
   const { top, bottom, left, right } = windowReach(size);
   const inner = (x: T, axis: "h" | "w", before: number, after: number) =>
     o.slice(x, axis, before, after === 0 ? undefined : -after);
-  return inner(inner(weight, "h", top, bottom), "w", left, right);
+  return some(inner(inner(weight, "h", top, bottom), "w", left, right));
 }
 
 /** The mean over channels under a window whose middle is each channel, the first and last repeated beyond them: a product with one matrix. */
@@ -94,7 +97,7 @@ export function ssimMaps<T>(
 ): Record<"ssim" | "luminance" | "cs", T> {
   const [c1, c2] = [(p.k1 * p.dataRange) ** 2, (p.k2 * p.dataRange) ** 2];
   const [height, width] = bothAxes(p.size);
-  const window = makeWindow(p.window, [height, width], bothAxes(p.sigma));
+  const window = { ...makeWindow(p.window, [height, width], bothAxes(p.sigma)), stride: p.stride };
   const samples = height * width * (p.volume ? height : 1);
   // A window of one pixel has no variance.
   const population = samples > 1 ? 1 : 0;
@@ -139,6 +142,18 @@ export function kernelWindow({ window, size, sigma, k1, k2, dataRange, volume }:
   const shape = window === "gaussian" ? { shape: window, size, sigma } : { shape: window, size };
   return { window: shape, k1, k2, dataRange };
 }
+
+/** The windows of ffmpeg, in blocks of 4x4 pixels, as a kernel takes them; undefined for all others. */
+function blocksOf(options: SsimParameters & { channels: string; part: string }) {
+  const { window, size, stride, region, volume, nonNegative, part, channels, covariance = "population" } = options;
+  const areBlocks = window === "uniform" && size === 8 && stride === 4 && region === "valid";
+  if (!areBlocks || volume || nonNegative || part === "cs" || channels !== "rgb") return undefined;
+  const { k1, k2, dataRange } = options;
+  return { kind: "ssim-blocks", covariance, k1, k2, dataRange } as const;
+}
+
+/** The constants of ffmpeg, which are whole numbers of sums over 64 pixels of 8 bits: the first should be of the squares of sums, 64 times as large. */
+const ffmpegConstants = { k1: Math.sqrt(416) / (64 * 255), k2: Math.sqrt(235963 / (64 * 63)) / 255 };
 
 /** The size of a Gaussian window as some implementations take it from sigma, in pixels to either side, by preset. */
 const radii: Readonly<Record<string, (sigma: number) => number>> = {
@@ -186,9 +201,10 @@ function shrink<T>(o: Ops<T>, x: T, factor: number, rule: "none" | "piq" | "ssim
  * | `skimage` | uniform 7, or Gaussian 2 floor(3.5 sigma + 0.5) + 1 | inside | sample | scikit-image `structural_similarity` |
  * | `skimage-gaussian` | Gaussian 2 floor(3.5 sigma + 0.5) + 1, 1.5 | inside | population | scikit-image with `gaussian_weights=True, sigma=1.5, use_sample_covariance=False` |
  * | `torchmetrics` | Gaussian 2 floor(3.5 sigma + 0.5) + 1, 1.5 | everywhere, reflected at the border | population | torchmetrics |
+ * | `ffmpeg` | uniform 8, every fourth down and across | inside | sample | ffmpeg's filter `ssim` of planes of 8 bits, to its printed digits (libavfilter/vf_ssim.c): its first constant is 64 times smaller |
  * | `fused` | Gaussian 11, 1.5 | everywhere, zeros beyond the border | population | fused-ssim `padding="same"` |
  *
- * `size` and `sigma` take one number, or `height:width`. Where a constant is 0, its factor counts as 1 in windows where it would be 0 / 0: means below
+ * `stride` looks at every so many-th window along either axis, the first among them. `size` and `sigma` take one number, or `height:width`. Where a constant is 0, its factor counts as 1 in windows where it would be 0 / 0: means below
  * 1e-6 `dataRange` (`k1=0`), variances below 1e-6 of the mean square about the image's mean (`k2=0`).
  *
  * With `volume`, the channels are slices of a volume, whose windows are as deep as high; the first and last slice are repeated. That is MATLAB's `ssim` of a colour image where `DataFormat` is not said,
@@ -219,16 +235,17 @@ export const ssim = defineLoss({
   better: "higher",
   offset: 1,
   source:
-    "Wang et al. 2004, eq. 13; ssim.m, MATLAB, pytorch_msssim, scikit-image, torchmetrics, piq, pyiqa, fused-ssim: the preset says which",
+    "Wang et al. 2004, eq. 13; ssim.m, MATLAB, pytorch_msssim, scikit-image, torchmetrics, piq, pyiqa, fused-ssim, ffmpeg: the preset says which",
   options: {
     preset: choice(
-      ["wang", "ssim.m", "piq", "pyiqa", "matlab", "skimage", "skimage-gaussian", "torchmetrics", "fused"],
+      ["wang", "ssim.m", "piq", "pyiqa", "matlab", "skimage", "skimage-gaussian", "torchmetrics", "fused", "ffmpeg"],
       "wang",
       "whose numbers come out",
     ),
     ...imageOptions,
     ...ssimOptions,
     region: choice(regions, "valid", "windows inside the image, or everywhere with this border"),
+    stride: integer(1, "pixels from window to window", { min: 1 }),
     covariance: choice(["population", "sample"], "population", "divide by N or N - 1"),
     downsample: choice(
       ["none", "piq", "ssim.m"],
@@ -252,6 +269,7 @@ export const ssim = defineLoss({
     skimage: { window: "uniform", covariance: "sample" },
     torchmetrics: { region: "reflect" },
     fused: { region: "zero" },
+    ffmpeg: { window: "uniform", size: 8, stride: 4, ...ffmpegConstants, covariance: "sample" },
   },
   defaultsOf: (options) => defaultSize(options.preset, options),
   refuse: (options, shape) => {
@@ -263,17 +281,18 @@ export const ssim = defineLoss({
     return refuseImages(options, shape, [height, width]);
   },
   define: (options) => {
-    const { region, covariance, nonNegative, downsample, part, channelMaps } = options;
+    const { region, covariance, nonNegative, downsample, part, channelMaps, stride } = options;
     const maps = <T>(o: Ops<T>, images: Images<T>): { map: T; weight?: T } => {
       const { output, target, weight } = prepare(o, images, options);
       const [, , h, w] = o.dims(output) as readonly number[];
       const one = (x: T) => shrink(o, x, factorOf(h, w, downsample), downsample);
       return {
         map: ssimMaps(o, { output: one(output), target: one(target) }, options)[part],
-        weight: weight && windowWeight(o, one(weight), options.size, region),
+        weight: weight && windowWeight(o, one(weight), options.size, region, stride),
       };
     };
-    const window = downsample === "none" ? kernelWindow(options) : undefined;
+    const window = downsample === "none" && stride === 1 ? kernelWindow(options) : undefined;
+    const blocks = downsample === "none" ? blocksOf(options) : undefined;
     const term = part === "cs" ? "contrast" : "score";
     return {
       ...(window && {
@@ -286,8 +305,9 @@ export const ssim = defineLoss({
           withoutMap: channelMaps,
         },
       }),
+      ...(blocks && { kernel: { kernel: ssimBlocks, spec: blocks, images: options, onlyBytes: true } }),
       bySize: downsample !== "none",
-      mapBorder: downsample === "none" && !channelMaps ? mapBorder(options) : undefined,
+      mapBorder: downsample === "none" && stride === 1 && !channelMaps ? mapBorder(options) : undefined,
       score: (o, images) => {
         const { map, weight } = maps(o, images);
         return weightedMean(o, map, weight, "chw");

@@ -5,6 +5,8 @@ export interface Window {
   rows: Float64Array;
   columns: Float64Array;
   excess: number;
+  /** Pixels along an axis from window to window. Default 1. */
+  stride?: number;
 }
 
 /**
@@ -34,14 +36,15 @@ function sum(values: Float64Array): number {
   return values.reduce((total, value) => total + value, 0);
 }
 
-/** The mean of each channel under a window at every place where it fits: [n, c, h - height + 1, w - width + 1]. */
-export function windowMean<T>(o: Ops<T>, x: T, { rows, columns }: Window): T {
+/** The mean of each channel under a window at every place where it fits: [n, c, h - height + 1, w - width + 1]; of places `stride` apart, the first among them, where the window has one. */
+export function windowMean<T>(o: Ops<T>, x: T, { rows, columns, stride = 1 }: Window): T {
   const channels = o.channels(x);
   const repeat = (weights: Float64Array) =>
     Float64Array.from({ length: channels * weights.length }, (_, i) => weights[i % weights.length]);
   const down = o.constant(repeat(rows), [channels, 1, rows.length, 1]);
   const across = o.constant(repeat(columns), [channels, 1, 1, columns.length]);
-  return o.conv2d(o.conv2d(x, down, { groups: channels }), across, { groups: channels });
+  const means = o.conv2d(x, down, { groups: channels, stride: [stride, 1] });
+  return o.conv2d(means, across, { groups: channels, stride: [1, stride] });
 }
 
 /**

@@ -74,6 +74,11 @@ export function isPixels(image: ImageBatch): boolean {
   return image instanceof PreparedImage && image.pixels !== undefined;
 }
 
+/** Whether a batch is one image of 8 bits a sample. */
+export function isBytes(image: ImageBatch): boolean {
+  return image instanceof PreparedImage && image.pixels?.data.BYTES_PER_ELEMENT === 1;
+}
+
 /** Float planes of a batch. */
 export function tensorOf(image: ImageBatch): Tensor {
   return image instanceof PreparedImage ? image.tensor : image;

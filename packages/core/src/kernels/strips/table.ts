@@ -11,6 +11,7 @@ import { mixing } from "./mixing.ts";
 import { phase } from "./phase.ts";
 import { pointwise } from "./pointwise.ts";
 import { ssim } from "./ssim.ts";
+import { ssimBlocks } from "./ssim-blocks.ts";
 import { ssimulacra2Scale } from "./ssimulacra2-scale.ts";
 import type { StripKernel } from "./strip.ts";
 import { variation } from "./variation.ts";
@@ -35,6 +36,7 @@ const table: Table = {
   information,
   phase,
   ssim,
+  "ssim-blocks": ssimBlocks,
   deltaE,
   "ssimulacra2-scale": ssimulacra2Scale,
 };

@@ -1,0 +1,2 @@
+export { ssimBlocks, ssimBlocksScratch } from "../ssim-blocks";
+export { heapBase } from "../heap";
