@@ -48,6 +48,19 @@ describe("a convolution with a constant kernel after a constant factor for each 
     expect(both.length - one.length).toBeLessThan(kernel.data.byteLength / 2);
   });
 
+  it("is computed once for equal kernels, in whichever arrays they are", () => {
+    const convolvedTwice = (change: number) =>
+      buildModel({ x: [1, 3, 8, 8] }, (o, { x }) => {
+        const other = kernel.data.slice();
+        other[other.length - 1] += change;
+        const [y, z] = [kernel.data, other].map((data) => o.conv2d(x, o.constant(data, kernel.shape)));
+        return { y, z };
+      }).bytes;
+    expect(kernel.data.length).toBeGreaterThan(2048);
+    expect(count(convolvedTwice(0), "Conv")).toBe(1);
+    expect(count(convolvedTwice(1), "Conv")).toBe(2);
+  });
+
   it("keeps a factor that is no constant", () => {
     const { bytes } = buildModel({ x: [1, 3, 8, 8] }, (o, { x }) => ({
       y: o.conv2d(o.mul(x, x), o.constant(kernel.data, kernel.shape)),

@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { Definition } from "../../packages/core/src/definitions/definition.ts";
 import { evaluateDefinition } from "../../packages/core/src/definitions/evaluate.ts";
 import { compile } from "../../packages/core/src/graph/index.ts";
+import { buildModel } from "../../packages/core/src/graph/model.ts";
 import { reference, toFloat64 } from "../../packages/core/src/graph/reference.ts";
 import { type DistsResources, dists } from "../../packages/core/src/losses/index.ts";
 import { normalise } from "../../packages/core/src/nets/normalise.ts";
@@ -33,6 +34,18 @@ const loss = (kind: string) => {
     kind === "dists-synthetic" ? synthetic : new Uint8Array(readFileSync(published));
   return dists(kind === "dists-piq" ? { preset: "piq" } : {}, { trunk, weights });
 };
+
+test("each layer of either image is computed once, though the parts are results too", async () => {
+  const definition = loss("dists-synthetic").definition as Definition;
+  await definition.prepare?.();
+  const dims = [1, 3, 48, 48] as const;
+  const { bytes } = buildModel({ output: dims, target: dims }, (o, images) => {
+    const { terms = {}, ...rest } = evaluateDefinition(o, definition, images, {});
+    return { ...rest, ...terms };
+  });
+  // A node's kind is a string of its own: its field's number, its length, and itself. 13 convolutions and 4 poolings.
+  expect(new TextDecoder("latin1").decode(bytes).split('"\u0004Conv').length - 1).toBe(2 * (13 + 4));
+});
 
 describe("official numbers: dists", () => {
   const values = cases.filter(({ id }) => /^dists-(real|synthetic|piq)\//.test(id));

@@ -38,7 +38,7 @@ export interface ValueInfo {
   dims: readonly (number | string)[];
 }
 
-/** Constants of up to so many elements are known by their content, larger ones by the array that holds them. */
+/** Constants of up to so many elements are found by their content, larger ones among those of their shape. */
 const smallConstant = 2048;
 
 const opset = 20;
@@ -53,7 +53,7 @@ export class OnnxModelWriter {
   readonly #producers = new Map<string, Node>();
   readonly #initializers = new Map<string, MessageInitShape<typeof TensorProtoSchema>>();
   readonly #constants = new Map<string, string>();
-  readonly #arrays = new Map<ArrayLike<number>, Map<string, string>>();
+  readonly #large = new Map<string, { readonly bytes: Uint8Array<ArrayBuffer>; readonly name: string }[]>();
   readonly #known = new Map<string, string>();
   /** Values that the model's users know by another name. */
   readonly #outputs = new Map<string, string>();
@@ -99,24 +99,28 @@ export class OnnxModelWriter {
     return node.outputs[1];
   }
 
-  /** A constant, whose data must not change any more; equal small constants share one entry, and so does the same array. */
+  /** A constant, whose data must not change any more; equal ones share one entry, so that nodes of equal inputs are equal too. */
   constant(type: ElementType, dims: readonly number[], data: ArrayLike<number>): string {
-    const small = data.length <= smallConstant;
     const bytes = toBytes(this.stored(type), data);
     const shape = `${this.stored(type)}[${dims.join()}]`;
-    const key = small ? shape + String.fromCharCode(...bytes) : shape;
-    const entries = small ? this.#constants : (this.#arrays.get(data) ?? new Map<string, string>());
-    if (!small) this.#arrays.set(data, entries);
-    const known = entries.get(key);
-    if (known !== undefined) return known;
+    if (data.length > smallConstant) {
+      const alike = this.#large.get(shape) ?? [];
+      this.#large.set(shape, alike);
+      const known = alike.find((other) => sameBytes(other.bytes, bytes));
+      if (known) return known.name;
+      const name = this.#initializer(type, dims, bytes);
+      alike.push({ bytes, name });
+      return name;
+    }
+    const key = shape + String.fromCharCode(...bytes);
+    const name = this.#constants.get(key) ?? this.#initializer(type, dims, bytes);
+    this.#constants.set(key, name);
+    return name;
+  }
+
+  #initializer(type: ElementType, dims: readonly number[], rawData: Uint8Array<ArrayBuffer>): string {
     const name = this.#name();
-    this.#initializers.set(name, {
-      name,
-      dataType: this.dataType(type),
-      dims: dims.map(BigInt),
-      rawData: bytes,
-    });
-    entries.set(key, name);
+    this.#initializers.set(name, { name, dataType: this.dataType(type), dims: dims.map(BigInt), rawData });
     return name;
   }
 
@@ -193,6 +197,12 @@ function toBytes(type: ElementType, data: ArrayLike<number>): Uint8Array<ArrayBu
           ? BigInt64Array.from(Array.from(data, BigInt))
           : Uint8Array.from(data);
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+}
+
+/** Whether bytes of the same length are the same: of one array at once, of others as soon as they differ. */
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.buffer === b.buffer && a.byteOffset === b.byteOffset) return true;
+  return a.every((byte, i) => byte === b[i]);
 }
 
 function toNode(
