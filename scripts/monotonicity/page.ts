@@ -46,7 +46,7 @@ export async function writePage(
   const unseen = new Set<string>(unseenDistortions);
   // What follows says where this machine was searched.
   const reason = (message: string) =>
-    message.split(/ are not on this machine|[;\n]/)[0].replace(/^.*: weights /, "needs the weights ");
+    message.split(/ are not on this machine|[;\n]/)[0].replace(/^(.*: )?weights /, "needs the weights ");
   const lines = [
     "# Do losses get worse as images do?",
     "",
