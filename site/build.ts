@@ -83,7 +83,7 @@ export async function buildSite(
     const { NODE_ENV: _, ...env } = process.env;
     const vite = [join(root, "node_modules/vite/bin/vite.js"), "build", "--config", "web/vite.config.ts"];
     const outDir = join(folder, "playground");
-    execFileSync(process.execPath, [...vite, "--logLevel", "warn", "--outDir", outDir], {
+    execFileSync(process.execPath, [...vite, "--logLevel", "error", "--outDir", outDir], {
       cwd: root,
       env,
       stdio: "inherit",

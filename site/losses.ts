@@ -75,100 +75,104 @@ function inSum({ better, name, offset }: Loss): string {
   return ` In a sum it enters as \`${offset === 0 ? `-${name}` : `${offset} - ${name}`}\`.`;
 }
 
-function computedBy({ definition }: Loss): string {
+function computedBy({ definition, needsTarget }: Loss): string {
   if (definition?.learner) return "a network that learns, on ONNX Runtime";
-  if (definition?.weights?.length) return "a network on ONNX Runtime; a formula's share is a graph there";
+  if (definition?.weights?.length && needsTarget) return "a network on ONNX Runtime";
   if (definition?.kernel) return "a fused SIMD kernel in WebAssembly, with most options; else a graph on ONNX Runtime";
   return "a graph on ONNX Runtime";
 }
 
-/** Says a number in few digits. */
+/** Returns a number with the loss's decimals, or with two digits where these are all 0. */
 function short(value: number, decimals: number): string {
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "-∞";
   const fixed = value.toFixed(decimals);
   return Number(fixed) === 0 && value !== 0 ? value.toPrecision(2) : fixed;
 }
 
-function facts({ loss, docstring, factory }: Documented, shown: Shown | undefined): string {
-  const { info } = factory;
-  const others = Object.entries(otherNames).filter(([, [name]]) => name === info.name);
-  const weights = loss.definition?.weights ?? [];
-  const finite = "Finite everywhere; with respect to the output, in its shape.";
-  const atIdentical =
-    shown &&
-    ` At identical images its largest entry is ${shown.slopeOfIdentical === 0 ? "0" : shown.slopeOfIdentical.toPrecision(2)}.`;
-  const lines = [
-    info.formula && row("Formula", code(info.formula)),
-    info.use && row("Use it", cell(info.use)),
-    row("Direction", `${directions[loss.better]}${inSum(loss)}`),
-    shown &&
-      row(
-        "Identical images",
-        `${short(shown.identical, loss.decimals)}${shown.spec === loss.spec ? "" : ` (${code(shown.spec)})`}`,
-      ),
-    row("Gradient", `${finite}${atIdentical ?? ""}`),
-    row(
-      "Error map",
-      loss.hasMap ? (loss.definition?.mapsErrors ? "yes, of errors" : "yes") : "none: its value is no mean over places",
-    ),
-    row("Target", loss.needsTarget ? "needed" : "not needed"),
-    row("Computed by", computedBy(loss)),
-    weights.length > 0 && row("Weights", `${weights.map(code).join(", ")}: [where they come from](../weights.md)`),
-    others.length > 0 &&
-      row(
-        "Other names",
-        others
-          .map(
-            ([other, [, set = {}]]) =>
-              `${code(other)}${
-                Object.keys(set).length
-                  ? ` (${Object.entries(set)
-                      .map(([option, value]) => code(`${option}=${value}`))
-                      .join(", ")})`
-                  : ""
-              }`,
-          )
-          .join(", "),
-      ),
-    row("Source", cell(info.source)),
-    row("Code", `[${docstring.path.split("/").at(-1)}](../../${docstring.path})`),
-  ];
-  return table(["", ""], lines.filter((line) => typeof line === "string" && line !== "") as string[]);
+/** Returns the other names of a loss, with the options that they say. */
+function namesOf(name: string): string {
+  const others = Object.entries(otherNames).filter(([, [known]]) => known === name);
+  const said = (set: object) => Object.entries(set).map(([option, value]) => code(`${option}=${value}`));
+  return others
+    .map(([other, [, set = {}]]) => `${code(other)}${said(set).length > 0 ? ` (${said(set).join(", ")})` : ""}`)
+    .join(", ");
 }
 
-function valuesTable({ loss }: Documented, { identical, values, spec }: Shown): string {
-  const lines = [{ name: "none: output and target the same", value: identical }, ...values].map(({ name, value }) =>
-    row(name, short(value, loss.decimals)),
+/** What a loss says of the photograph itself: of a pair of identical images, or as a prior. */
+function undistorted({ loss, kind }: Documented, shown: Shown): { title: string; value: string; slope: string } {
+  const title = kind === "prior" ? "Of the photograph" : "Identical images";
+  const which = shown.spec === loss.spec ? "" : ` (${code(shown.spec)})`;
+  const slope = shown.slopeOfIdentical === 0 ? "0" : shown.slopeOfIdentical.toPrecision(2);
+  return {
+    title,
+    value: `${short(shown.identical, loss.decimals)}${which}`,
+    slope: kind === "prior" ? "" : ` At identical images its largest entry is ${slope}.`,
+  };
+}
+
+/** Returns the table at the top of a page; cells without words have no line. */
+function facts(documented: Documented, shown: Shown | undefined): string {
+  const { loss, docstring, factory } = documented;
+  const { info } = factory;
+  const weights = loss.definition?.weights ?? [];
+  const plain = shown && undistorted(documented, shown);
+  const map = loss.definition?.mapsErrors ? "yes, of errors, which are better lower" : "yes";
+  const lines: [title: string, text: string][] = [
+    ["Formula", info.formula ? code(info.formula) : ""],
+    ["Use it", cell(info.use ?? "")],
+    ["Direction", `${directions[loss.better]}${inSum(loss)}`],
+    [plain?.title ?? "", plain?.value ?? ""],
+    ["Gradient", `With respect to the output, in its shape; finite everywhere.${plain?.slope ?? ""}`],
+    ["Error map", loss.hasMap ? map : "none"],
+    ["Target", loss.needsTarget ? "needed" : "not needed"],
+    ["Computed by", computedBy(loss)],
+    ["Weights", weights.length > 0 ? `${weights.map(code).join(", ")}: [where they come from](../weights.md)` : ""],
+    ["Other names", namesOf(info.name)],
+    ["Source", cell(info.source)],
+    ["Code", `[${docstring.path.split("/").at(-1)}](../../${docstring.path})`],
+  ];
+  return table(
+    ["", ""],
+    lines.filter(([, text]) => text !== "").map((line) => row(...line)),
   );
-  return table(["distortion of the whole picture", code(spec)], lines);
+}
+
+function valuesTable({ loss, kind }: Documented, { identical, values, spec }: Shown): string {
+  const none = kind === "prior" ? "none" : "none: output and target the same";
+  const lines = [{ name: none, value: identical }, ...values];
+  return table(
+    ["distortion of the whole picture", code(spec)],
+    lines.map(({ name, value }) => row(name, short(value, loss.decimals))),
+  );
+}
+
+function figure(file: string, text: string, page?: string): string {
+  const image = `<img src="maps/${file}" alt="${text}" width="256" height="256" loading="lazy">`;
+  const caption = page === undefined ? text : `<a href="${page}">${text}</a>`;
+  return `<figure>${image}<figcaption>${caption}</figcaption></figure>`;
+}
+
+const examplesShown = [
+  figure("target.webp", "Target"),
+  figure("output.webp", "Output: JPEG and blur above, noise and a colour cast below"),
+];
+
+function gallery(figures: readonly string[]): string {
+  return `<div class="pictures">\n${figures.join("\n")}\n</div>`;
 }
 
 function mapPictures(name: string, { map, spec }: Shown): string {
-  const figures = [
-    { file: "target.webp", text: "Target" },
-    { file: "output.webp", text: "Output: JPEG and blur above, noise and a colour cast below" },
-    ...(map
-      ? [
-          {
-            file: `${name}.webp`,
-            text: `Map of ${spec}: black is no error, the brightest colour ${map.top.toPrecision(2)} and more`,
-          },
-        ]
-      : []),
-  ];
-  const html = figures.map(
-    ({ file, text }) =>
-      `<figure><img src="maps/${file}" alt="${text}" width="256" height="256"><figcaption>${text}</figcaption></figure>`,
-  );
-  return `<div class="pictures">\n${html.join("\n")}\n</div>`;
+  if (map === undefined) return "";
+  const text = `Map of ${spec}: black is no error, the brightest colour ${map.top.toPrecision(2)} and more`;
+  return gallery([...examplesShown, figure(`${name}.webp`, text)]);
 }
 
 function measured(rows: readonly MeasuredRows[]): string {
   return rows
-    .map(
-      ({ path, heading, anchor, table }) =>
-        `From [${heading}](../${path.slice("docs/".length)}#${anchor}):\n\n${table.join("\n")}`,
-    )
+    .map(({ path, title, heading, anchor, table }) => {
+      const link = `[${heading === title ? title : `${title}: ${heading}`}](../${path.slice("docs/".length)}#${anchor})`;
+      return `From ${link}, which says how and in which unit:\n\n${table.join("\n")}`;
+    })
     .join("\n\n");
 }
 
@@ -218,7 +222,8 @@ function commands({ loss, kind }: Documented): string {
 export function lossPage(documented: Documented, { shown, rows, playground = false }: Material): Page {
   const { factory, kind, docstring } = documented;
   const { name, summary } = factory.info;
-  const tryIt = `[Try ${name} in the playground](../playground/index.html#compare?m=${name}&show=${name}): its options as controls, on pictures of your own.`;
+  const spec = encodeURIComponent(shown?.spec ?? name);
+  const tryIt = `[Try ${name} in the playground](../playground/index.html#compare?m=${spec}&show=${spec}): its options as controls, on pictures of your own.`;
   const parts = [
     `# ${name}\n\n${summary[0].toUpperCase()}${summary.slice(1)}.\n`,
     facts(documented, shown),
@@ -232,8 +237,12 @@ export function lossPage(documented: Documented, { shown, rows, playground = fal
       ? section(shown.map ? "Values and error map" : "Values", mapPictures(name, shown), valuesTable(documented, shown))
       : "",
     section("In TypeScript", ...docstring.examples.map((example) => fence("ts", example))),
-    section("On the command line", commands(documented), playground && kind !== "adversarial" ? tryIt : ""),
-    section("Errors", docstring.throws.map((text) => `- ${text}`).join("\n")),
+    section("On the command line", commands(documented), playground && shown ? tryIt : ""),
+    section(
+      "Errors",
+      docstring.throws.map((text) => `- ${text}`).join("\n"),
+      docstring.throws.length > 0 ? "[What the codes mean](../errors.md#codes)." : "",
+    ),
     section("Measured", measured(rows)),
     section("See also", mentions(name)),
   ];
@@ -246,8 +255,8 @@ export function lossPage(documented: Documented, { shown, rows, playground = fal
   };
 }
 
-/** Returns the page that lists all losses by kind. */
-export function lossIndex(all: readonly Documented[]): Page {
+/** Returns the page that lists all losses by kind, and shows the maps of some. */
+export function lossIndex(all: readonly Documented[], withMap: readonly string[] = []): Page {
   const lists = (Object.keys(kinds) as Kind[]).map((kind) => {
     const lines = all
       .filter((documented) => documented.kind === kind)
@@ -271,7 +280,8 @@ All ${all.length} losses, each with a page made from its definition: options, pr
 to the target's own value. [Choosing a loss](../choosing.md) shows which is good for what, [Conventions](../conventions.md) which option gives whose number; \`npx reconloss losses\` lists the same on a terminal.
 Of sets of images there are [metrics](../metrics/index.md).
 
-${lists.join("\n")}`;
+${lists.join("\n")}
+${section("Error maps", withMap.length > 0 ? gallery([...examplesShown, ...withMap.map((name) => figure(`${name}.webp`, name, `${name}.md`))]) : "")}`;
   return { source: "docs/losses/index.md", markdown: text, title: "All losses" };
 }
 
@@ -298,7 +308,8 @@ export async function lossPages({
     { path: `${maps}/target.webp`, bytes: await toWebp(examples.target) },
     { path: `${maps}/output.webp`, bytes: await toWebp(examples.quarters) },
   ];
-  const pages: Page[] = [lossIndex(all)];
+  const pages: Page[] = [];
+  const withMap: string[] = [];
   const order = Object.keys(kinds);
   const sorted = all.toSorted(
     (a, b) =>
@@ -308,8 +319,11 @@ export async function lossPages({
     const { name } = documented.factory.info;
     const loss = documented.kind === "adversarial" || !pictures(name) ? undefined : withoutWeights(documented);
     const shown = loss && (await show(loss, examples));
-    if (shown?.map) files.push({ path: `${maps}/${name}.webp`, bytes: shown.map.webp });
+    if (shown?.map) {
+      files.push({ path: `${maps}/${name}.webp`, bytes: shown.map.webp });
+      withMap.push(name);
+    }
     pages.push(lossPage(documented, { shown, rows: rows.get(name) ?? [], playground }));
   }
-  return { pages, files };
+  return { pages: [lossIndex(all, withMap), ...pages], files };
 }

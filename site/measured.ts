@@ -7,6 +7,8 @@ import { fits } from "./navigation.ts";
 /** The rows of a table of a document that are about one loss. */
 export interface MeasuredRows {
   readonly path: string;
+  /** The document's first heading, and the one that the table stands under. */
+  readonly title: string;
   readonly heading: string;
   readonly anchor: string;
   /** The table's first lines, and those of the loss. */
@@ -35,12 +37,14 @@ function naming(columns: readonly string[]): (row: readonly string[]) => string 
 export function measuredRows(names: readonly string[]): Map<string, MeasuredRows[]> {
   const found = new Map<string, MeasuredRows[]>(names.map((name) => [name, []]));
   for (const path of documents().filter((path) => documentsOfNumbers.some((pattern) => fits(path, pattern)))) {
+    let title = "";
     let heading = "";
     let head: readonly string[] | undefined;
     let nameOf = (_row: readonly string[]): string | undefined => undefined;
     const lines = readFileSync(join(root, path), "utf8").split("\n");
     for (const [i, line] of lines.entries()) {
       if (/^#+ /.test(line)) heading = line.replace(/^#+ /, "");
+      if (/^# /.test(line)) title = heading;
       if (!line.startsWith("|")) {
         head = undefined;
         continue;
@@ -56,7 +60,7 @@ export function measuredRows(names: readonly string[]): Map<string, MeasuredRows
       const last = rows.at(-1);
       if (last?.path === path && last.heading === heading && last.table[0] === head[0]) {
         rows[rows.length - 1] = { ...last, table: [...last.table, line] };
-      } else rows.push({ path, heading, anchor: anchorOf(heading.replaceAll("`", "")), table: [...head, line] });
+      } else rows.push({ path, title, heading, anchor: anchorOf(heading.replaceAll("`", "")), table: [...head, line] });
     }
   }
   return found;

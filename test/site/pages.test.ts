@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { metricFactories } from "@reconloss/core/metrics";
 import { describe, expect, test } from "vitest";
 import { parseLosses } from "../../packages/core/src/index.ts";
-import { entries } from "../../site/api.ts";
+import { apiPages, entries } from "../../site/api.ts";
 import { documents } from "../../site/links.ts";
 import { documentedLosses, lossIndex, lossPage } from "../../site/losses.ts";
 import { readMarkdown } from "../../site/markdown.ts";
@@ -118,6 +118,17 @@ describe("the navigation", () => {
     expect(fits("docs/a/b.md", "docs/**.md")).toBe(true);
     expect(fits("docs/axmd", "docs/a.md")).toBe(false);
   });
+});
+
+test("the reference has the exports of an entry, each with its doc comment", async () => {
+  const names = ["reconloss/matchers", "reconloss/vitest"];
+  const pages = await apiPages(entries().filter(({ name }) => names.includes(name)));
+  for (const name of names) {
+    expect(pages.find(({ source }) => source === `docs/api/${name}/index.md`)?.markdown).toMatch(`# ${name}\n`);
+  }
+  const { markdown } = pages.find(({ source }) => source === "docs/api/reconloss/matchers/functions/toMatchImage.md")!;
+  expect(readMarkdown(markdown).headings[0].text).toBe("toMatchImage()");
+  expect(markdown).toContain('import { toMatchImage } from "reconloss/matchers";');
 });
 
 test("the reference is of every entry of both packages but the internal one", () => {
