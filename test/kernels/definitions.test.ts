@@ -322,6 +322,9 @@ describe("the FSIM kernel equals its definition", () => {
     [{ preset: "matlab", orientations: 1 }, [1, 3, 25, 9]],
     [{ scales: 3, orientations: 6 }, [1, 3, 2, 29]],
     [{}, [1, 1, 74, 3]],
+    [{ chromatic: true }, [2, 3, 9, 14]],
+    [{ chromatic: true, preset: "matlab", scales: 3 }, [1, 3, 12, 7]],
+    [{ chromatic: true }, [1, 1, 8, 5]],
   ] as const)("%j, %j", async (options, shape) => {
     const definition = definitionOf(fsim(options));
     const random = randomSource(8);

@@ -20,7 +20,7 @@ const specs: Record<string, KernelSpec> = {
   ssimulacra2: ssimulacra2().definition!.kernel!.spec,
   haarpsi: haarpsi().definition!.kernel!.spec,
   mdsi: mdsi().definition!.kernel!.spec,
-  fsim: fsim({ averaging: "zero", scales: 3 }).definition!.kernel!.spec,
+  fsim: fsim({ chromatic: true, averaging: "zero", scales: 3 }).definition!.kernel!.spec,
   vif: vif().definition!.kernel!.spec,
   l1: { kind: "l1" },
   mse: { kind: "mse" },

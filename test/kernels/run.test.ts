@@ -70,6 +70,7 @@ const specs = {
   vif: vif().definition!.kernel!.spec as VifSpec,
   "vif of channels": vif({ channels: "rgb" }).definition!.kernel!.spec as VifSpec,
   fsim: fsim().definition!.kernel!.spec as FsimSpec,
+  fsimc: fsim({ chromatic: true }).definition!.kernel!.spec as FsimSpec,
   ssimulacra2: ssimulacra2().definition!.kernel!.spec as Ssimulacra2Spec,
 } satisfies Record<string, KernelSpec>;
 

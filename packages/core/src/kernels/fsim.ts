@@ -73,19 +73,29 @@ function sumOfDirections(kernels: Kernels, phases: Float32Array, pixels: number)
   return result;
 }
 
-/** The planes that similarities are of, in memory. */
-function placeFeatures(kernels: Kernels, lumas: readonly Float32Array[], phases: readonly Float32Array[]) {
-  const pixels = lumas[0].length;
+/** The planes that similarities are of, in memory: of each image as many of itself, and two of its phases. */
+function placeFeatures(kernels: Kernels, images: readonly Tensor[], phases: readonly Float32Array[]) {
+  const [, channels, h, w] = images[0].shape;
+  const pixels = h * w;
   const stride = planeStride(pixels);
   kernels.reset();
-  const put = (planes: readonly Float32Array[]) => {
-    const address = kernels.floats(planes.length * stride);
-    for (const [i, plane] of planes.entries()) kernels.view(address + 4 * i * stride, pixels).set(plane);
+  const put = (data: Float32Array, planes: number) => {
+    const address = kernels.floats(planes * stride);
+    const rows = planarRows(data, [planes, h, w]);
+    for (let i = 0; i < planes; i++) kernels.readChannel(rows, i, 0, pixels, address + 4 * i * stride);
     return address;
   };
-  const [x, y] = lumas.map((luma) => put([luma]));
-  const [ofX, ofY] = phases.map((sums) => put([sums.subarray(0, pixels), sums.subarray(pixels)]));
-  return { addresses: [x, y, ofX, ofY, 4 * stride] as const, stride, pixels };
+  const [x, y] = images.map(({ data }) => put(data, channels));
+  const [ofX, ofY] = phases.map((sums) => put(sums, 2));
+  return { addresses: [x, y, ofX, ofY, 4 * stride, channels > 1, h, w] as const, stride };
+}
+
+/** Sets what the kernels' similarities are. */
+function configure(kernels: Kernels, { congruency, gradient, colours }: FsimSpec): void {
+  const [first, second] = colours?.constants ?? [1, 1];
+  const exponent = colours?.exponent ?? 1;
+  const ofNegative = colours?.negative === "complex" ? Math.cos(exponent * Math.PI) : 1;
+  kernels.run.featuresConfigure(congruency, gradient, first, second, exponent, ofNegative);
 }
 
 /** The gradient with respect to a plane of coefficients of it. */
@@ -119,22 +129,22 @@ function* scoreImage(kernels: Kernels, spec: FsimSpec, images: ImageTask): Kerne
   const { sums } = yield { kernel: phase, spec: ofPhases, output: spectra, map: waves, unnoted: true };
   const ofOutput = waves.subarray(0, waves.length / 2);
   const phases = [ofOutput, waves.subarray(waves.length / 2)].map((own) => sumOfDirections(kernels, own, pixels));
-  const { addresses, stride } = placeFeatures(kernels, lumas, phases);
+  const { addresses, stride } = placeFeatures(kernels, [output, target], phases);
   const totals = kernels.bytes(16);
-  const out = kernels.floats(3 * stride);
+  const own = kernels.floats(averages.rows.length * stride);
+  const out = kernels.floats(2 * stride);
   const scratch = kernels.bytes(kernels.run.featuresScratch(h, w));
   kernels.view64(totals, 2).fill(0);
-  kernels.run.featuresConfigure(spec.congruency, spec.gradient);
-  kernels.run.features(...addresses, h, w, totals, map ? out : 0, scratch);
+  configure(kernels, spec);
+  kernels.run.features(...addresses, totals, map ? out : 0, scratch);
   if (map) kernels.write(planarRows(map, [1, h, w]), 0, 0, pixels, out);
   const [importance, lost] = kernels.view64(totals, 2);
   const mean = importance > 0 ? lost / importance : 0;
   if (grad === undefined) return { score: 1 - mean, extremes };
   const slopes = [out, out + 4 * stride] as const;
-  const own = out + 8 * stride;
-  kernels.run.featuresSlopes(...addresses, h, w, mean, importance > 0 ? -1 / importance : 0, slopes[0], own, scratch);
-  const ofLuma = sharedPlanes([1, h, w]);
-  ofLuma.data.set(kernels.view(own, pixels));
+  kernels.run.featuresSlopes(...addresses, mean, importance > 0 ? -1 / importance : 0, slopes[0], own, scratch);
+  const ofPlanes = sharedPlanes(dimensions(output).planes);
+  kernels.writePlanes(planarRows(ofPlanes.data, dimensions(output).planes), 0, pixels, own, stride);
   const byPhases = sharedPlanes([2, h, w]);
   for (const [i, address] of slopes.entries()) byPhases.data.set(kernels.view(address, pixels), i * pixels);
   yield {
@@ -146,8 +156,8 @@ function* scoreImage(kernels: Kernels, spec: FsimSpec, images: ImageTask): Kerne
     unnoted: true,
   };
   const byWaves = fromSpectrum(kernels, sumOfDirections(kernels, ofOutput, pixels), h, w);
-  for (let i = 0; i < pixels; i++) ofLuma.data[i] += byWaves[i];
-  yield* spreadPlanes(images, averages, ofLuma);
+  for (let i = 0; i < pixels; i++) ofPlanes.data[i] += byWaves[i];
+  yield* spreadPlanes(images, averages, ofPlanes);
   return { score: 1 - mean, extremes };
 }
 

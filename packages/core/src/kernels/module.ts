@@ -237,7 +237,14 @@ export interface KernelExports {
     grad: number,
     scratch: number,
   ): void;
-  featuresConfigure(phases: number, gradients: number): void;
+  featuresConfigure(
+    phases: number,
+    gradients: number,
+    first: number,
+    second: number,
+    power: number,
+    ofNegative: number,
+  ): void;
   featuresScratch(rows: number, width: number): number;
   features(
     x: number,
@@ -245,6 +252,7 @@ export interface KernelExports {
     phasesX: number,
     phasesY: number,
     stride: number,
+    coloured: boolean,
     height: number,
     width: number,
     sums: number,
@@ -257,6 +265,7 @@ export interface KernelExports {
     phasesX: number,
     phasesY: number,
     stride: number,
+    coloured: boolean,
     height: number,
     width: number,
     mean: number,

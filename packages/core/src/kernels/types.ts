@@ -170,6 +170,13 @@ export interface FsimSpec extends Pick<PlanesSpec, "rows" | "whole">, Pick<Phase
   /** The constants of the similarities of phase congruencies and of gradients, in squared 8-bit levels. */
   readonly congruency: number;
   readonly gradient: number;
+  /** The similarities of two planes of colour, whose product has a power; default: none is compared, and `rows` is of a luma alone. */
+  readonly colours?: {
+    readonly constants: readonly [number, number];
+    readonly exponent: number;
+    /** The power of a negative product: of its absolute value, or the real part of its complex one. */
+    readonly negative: "absolute" | "complex";
+  };
 }
 
 /** Waves of several wavelengths in several directions, of coefficients of a plane, column by column: what agrees in phase and what there is at all. */

@@ -13,8 +13,8 @@ import { defineLoss } from "./loss.ts";
 import { makeFilters, phaseCongruency } from "./phase-congruency.ts";
 import { byPlaces, chromaDissimilarity, dissimilarity, joined, type Places } from "./similarity.ts";
 
-/** Constants of the similarities: of congruencies, of gradients and of I and Q in squared 8-bit levels. */
-const constants = { congruency: 0.85, gradient: 160, chroma: [200, 200] } as const;
+/** Constants of the similarities: of congruencies, of gradients and of I and Q in squared 8-bit levels; the exponent of the latter. */
+const constants = { congruency: 0.85, gradient: 160, chroma: [200, 200], exponent: 0.03 } as const;
 
 /**
  * Feature similarity (Zhang, Zhang, Mou, Zhang 2011): similarities of phase congruency and of gradient magnitudes (Scharr) of the luma, averaged with the larger congruency of each place as
@@ -85,7 +85,7 @@ export const fsim = defineLoss({
       const gradients = dissimilarity(o, x.gradient, y.gradient, constants.gradient);
       const lumas = joined(o, congruencies, gradients);
       const difference = chromatic
-        ? joined(o, lumas, chromaDissimilarity(o, x.chroma, y.chroma, constants.chroma, 0.03, negative))
+        ? joined(o, lumas, chromaDissimilarity(o, x.chroma, y.chroma, constants.chroma, constants.exponent, negative))
         : lumas;
       const importance = o.maximum(x.congruency, y.congruency);
       return { difference, importance, ...(weight && { weight: averagedWeight(o, weight, average) }) };
@@ -93,18 +93,20 @@ export const fsim = defineLoss({
 
     const spec = {
       kind: "fsim",
-      rows: planeWeights(yiq[options.yiq].slice(0, 1), 255 / options.dataRange),
+      rows: planeWeights(chromatic ? yiq[options.yiq] : yiq[options.yiq].slice(0, 1), 255 / options.dataRange),
       whole: averaging === "whole",
       halves: averaging === "whole" ? "to even" : "up",
       scales: options.scales,
       orientations: options.orientations,
       congruency: constants.congruency,
       gradient: constants.gradient,
+      ...(chromatic ? { colours: { constants: constants.chroma, exponent: constants.exponent, negative } } : {}),
     } as const;
 
-    const hasKernel = !chromatic && options.scales <= mostScales;
     return {
-      ...(hasKernel ? { kernel: { kernel, spec, images: { ...options, channels: "rgb" } as const } } : {}),
+      ...(options.scales <= mostScales
+        ? { kernel: { kernel, spec, images: { ...options, channels: "rgb" } as const } }
+        : {}),
       ...byPlaces(compare),
     };
   },

@@ -1,6 +1,7 @@
-import { accumulate, firstLanes, laneSum, multiplyAdd, widen } from "./simd";
+import { exponentialLess1, logarithmOf } from "./powers";
+import { accumulate, firstLanes, laneSum, multiplyAdd, size, widen } from "./simd";
 
-// How alike two images are in phase congruency and in the gradients of a luma (Scharr, with zeros beyond the border).
+// How alike two images are in phase congruency and in the gradients of a luma (Scharr, with zeros beyond the border), and in two planes of colour.
 
 /** Bytes before a row, that are 0, and after it. */
 const MARGIN: usize = 32;
@@ -15,10 +16,26 @@ const FLAT: f32 = 1e-9;
 let ofPhases: f32 = 0;
 let ofGradients: f32 = 0;
 
-export function featuresConfigure(phases: f32, gradients: f32): void {
+/** The constants of the similarities of two planes of colour, the exponent of their product, and the factor of the power of a negative one's size. */
+let ofFirst: f32 = 0;
+let ofSecond: f32 = 0;
+let exponent: f32 = 0;
+let negative: f32 = 0;
+
+export function featuresConfigure(phases: f32, gradients: f32, first: f32, second: f32, power: f32, ofNegative: f32): void {
   ofPhases = phases;
   ofGradients = gradients;
+  ofFirst = first;
+  ofSecond = second;
+  exponent = power;
+  negative = ofNegative;
 }
+
+/** Products of similarities that have lost less than this have their logarithm by what they have lost. */
+const NEAR: f32 = 0.5;
+
+/** Sizes of products below this have the power of it, and no slope. */
+const LEAST_PRODUCT: f32 = 1e-12;
 
 // @ts-ignore: decorator
 @inline function rowBytes(width: i32): usize {
@@ -73,7 +90,7 @@ function pad(plane: usize, height: i32, width: i32, out: usize): void {
 // @ts-ignore: decorator
 @inline function score(
   withSlopes: bool, xb: usize, yb: usize, pitch: usize, phasesX: usize, phasesY: usize, stride: usize, width: i32, sums: usize, map: usize,
-  mean: f32, factor: f32, slopes: usize, slopesAcross: usize, slopesDown: usize,
+  mean: f32, factor: f32, slopes: usize, slopesAcross: usize, slopesDown: usize, coloured: bool, coloursX: usize, coloursY: usize, gradColours: usize,
 ): void {
   const bytes = <usize>width << 2;
   const least = f32x4.splat(LEAST), one = f32x4.splat(1);
@@ -92,12 +109,39 @@ function pad(plane: usize, height: i32, width: i32, out: usize): void {
     const d = f32x4.sub(p, q);
     const perPhase = f32x4.div(one, f32x4.add(dot(p, q, p, q), f32x4.splat(ofPhases)));
     const ofPhase = f32x4.mul(f32x4.mul(d, d), perPhase);
-    const difference = f32x4.sub(f32x4.add(ofPhase, ofGradient), f32x4.mul(ofPhase, ofGradient));
+    const ofLuma = f32x4.sub(f32x4.add(ofPhase, ofGradient), f32x4.mul(ofPhase, ofGradient));
+    let difference = ofLuma, restOfColours = one;
     const lanes = firstLanes(<i32>((bytes - at) >> 2));
+    if (coloured) {
+      const u = v128.load(coloursX + at), v = v128.load(coloursX + stride + at), tu = v128.load(coloursY + at), tv = v128.load(coloursY + stride + at);
+      const du = f32x4.sub(u, tu), dv = f32x4.sub(v, tv);
+      const perU = f32x4.div(one, f32x4.add(dot(u, tu, u, tu), f32x4.splat(ofFirst))), perV = f32x4.div(one, f32x4.add(dot(v, tv, v, tv), f32x4.splat(ofSecond)));
+      const lostU = f32x4.mul(f32x4.mul(du, du), perU), lostV = f32x4.mul(f32x4.mul(dv, dv), perV);
+      const lost = f32x4.sub(f32x4.add(lostU, lostV), f32x4.mul(lostU, lostV));
+      // Of what has lost much, only similarities themselves have digits left.
+      const twiceU = f32x4.mul(f32x4.add(u, u), tu), twiceV = f32x4.mul(f32x4.add(v, v), tv);
+      const likeU = f32x4.mul(f32x4.add(twiceU, f32x4.splat(ofFirst)), perU), likeV = f32x4.mul(f32x4.add(twiceV, f32x4.splat(ofSecond)), perV);
+      const isNear = f32x4.lt(lost, f32x4.splat(NEAR));
+      const product = v128.bitselect(f32x4.sub(one, lost), f32x4.mul(likeU, likeV), isNear);
+      const less = exponentialLess1(f32x4.mul(logarithmOf(product, f32x4.neg(lost)), f32x4.splat(exponent)));
+      const isNegative = f32x4.lt(product, f32x4.splat(0)), isNothing = f32x4.eq(product, f32x4.splat(0));
+      const ofFar = f32x4.sub(one, v128.andnot(f32x4.mul(f32x4.add(less, one), v128.bitselect(f32x4.splat(negative), one, isNegative)), isNothing));
+      const ofColours = v128.bitselect(f32x4.neg(less), ofFar, isNear);
+      restOfColours = f32x4.sub(one, ofColours);
+      difference = f32x4.sub(f32x4.add(ofLuma, ofColours), f32x4.mul(ofLuma, ofColours));
+      if (withSlopes) {
+        const importance = v128.and(f32x4.max(p, q), lanes);
+        const hasSlope = f32x4.ge(size(product), f32x4.splat(LEAST_PRODUCT));
+        const steep = v128.and(f32x4.div(f32x4.mul(restOfColours, f32x4.splat(2 * exponent)), product), hasSlope);
+        const byProduct = f32x4.mul(f32x4.mul(steep, f32x4.sub(one, ofLuma)), f32x4.mul(importance, f32x4.splat(factor)));
+        v128.store(gradColours + at, f32x4.mul(f32x4.mul(f32x4.sub(du, f32x4.mul(lostU, u)), perU), f32x4.mul(byProduct, likeV)));
+        v128.store(gradColours + stride + at, f32x4.mul(f32x4.mul(f32x4.sub(dv, f32x4.mul(lostV, v)), perV), f32x4.mul(byProduct, likeU)));
+      }
+    }
     const importance = v128.and(f32x4.max(p, q), lanes);
     if (!withSlopes) {
       total = f64x2.add(total, widen(importance));
-      lost = f64x2.add(lost, widen(f32x4.mul(importance, difference)));
+      lost = f64x2.add(lost, widen(v128.and(f32x4.mul(importance, difference), lanes)));
       // What is beyond the end of the row is the next row's, which comes later.
       if (map) v128.store(map + at, f32x4.sub(one, difference));
       continue;
@@ -105,13 +149,13 @@ function pad(plane: usize, height: i32, width: i32, out: usize): void {
     const byDifference = f32x4.mul(importance, f32x4.splat(factor)), byImportance = f32x4.mul(f32x4.sub(difference, f32x4.splat(mean)), f32x4.splat(factor));
     const half = f32x4.splat(0.5);
     const larger = f32x4.add(v128.and(f32x4.gt(p, q), half), v128.and(f32x4.ge(p, q), half));
-    const along = f32x4.mul(f32x4.mul(f32x4.sub(d, f32x4.mul(ofPhase, p)), perPhase), f32x4.mul(f32x4.sub(one, ofGradient), byDifference));
+    const along = f32x4.mul(f32x4.mul(f32x4.sub(d, f32x4.mul(ofPhase, p)), perPhase), f32x4.mul(f32x4.mul(f32x4.sub(one, ofGradient), restOfColours), byDifference));
     const byPhase = multiplyAdd(along, f32x4.splat(2), f32x4.mul(larger, byImportance));
     // Flat places have a congruency of 1, and no slope.
     const perAmplitude = v128.and(f32x4.div(byPhase, amplitude), f32x4.gt(amplitude, f32x4.splat(FLAT)));
     v128.store(slopes + at, perAmplitude);
     v128.store(slopes + stride + at, f32x4.neg(f32x4.mul(perAmplitude, p)));
-    const byLength = f32x4.mul(f32x4.mul(f32x4.sub(ab, f32x4.mul(ofGradient, a)), perGradient), f32x4.mul(f32x4.sub(one, ofPhase), byDifference));
+    const byLength = f32x4.mul(f32x4.mul(f32x4.sub(ab, f32x4.mul(ofGradient, a)), perGradient), f32x4.mul(f32x4.mul(f32x4.sub(one, ofPhase), restOfColours), byDifference));
     const steep = v128.and(f32x4.div(f32x4.add(byLength, byLength), f32x4.pmax(a, least)), lanes);
     v128.store(slopesAcross + at, f32x4.mul(gx, steep));
     v128.store(slopesDown + at, f32x4.mul(gy, steep));
@@ -122,36 +166,52 @@ function pad(plane: usize, height: i32, width: i32, out: usize): void {
 }
 
 function values(xb: usize, yb: usize, pitch: usize, phasesX: usize, phasesY: usize, stride: usize, width: i32, sums: usize, map: usize): void {
-  score(false, xb, yb, pitch, phasesX, phasesY, stride, width, sums, map, 0, 0, 0, 0, 0);
+  score(false, xb, yb, pitch, phasesX, phasesY, stride, width, sums, map, 0, 0, 0, 0, 0, false, 0, 0, 0);
+}
+
+function colouredValues(
+  xb: usize, yb: usize, pitch: usize, phasesX: usize, phasesY: usize, stride: usize, width: i32, sums: usize, map: usize, coloursX: usize, coloursY: usize,
+): void {
+  score(false, xb, yb, pitch, phasesX, phasesY, stride, width, sums, map, 0, 0, 0, 0, 0, true, coloursX, coloursY, 0);
 }
 
 function slopesOf(
   xb: usize, yb: usize, pitch: usize, phasesX: usize, phasesY: usize, stride: usize, width: i32, mean: f32, factor: f32, slopes: usize, slopesAcross: usize, slopesDown: usize,
 ): void {
-  score(true, xb, yb, pitch, phasesX, phasesY, stride, width, 0, 0, mean, factor, slopes, slopesAcross, slopesDown);
+  score(true, xb, yb, pitch, phasesX, phasesY, stride, width, 0, 0, mean, factor, slopes, slopesAcross, slopesDown, false, 0, 0, 0);
+}
+
+function colouredSlopes(
+  xb: usize, yb: usize, pitch: usize, phasesX: usize, phasesY: usize, stride: usize, width: i32, mean: f32, factor: f32, slopes: usize, slopesAcross: usize, slopesDown: usize,
+  coloursX: usize, coloursY: usize, gradColours: usize,
+): void {
+  score(true, xb, yb, pitch, phasesX, phasesY, stride, width, 0, 0, mean, factor, slopes, slopesAcross, slopesDown, true, coloursX, coloursY, gradColours);
 }
 
 /**
- * Adds the sum of the importance of places, and of importance times what their similarities lack of 1, to `sums`; writes similarities to `map`, if that is not 0. Phases are planes of `height` rows of what agrees and, `stride` bytes
- * after that, of amplitudes. Reads and writes up to 3 floats beyond planes.
+ * Adds the sum of the importance of places, and of importance times what their similarities lack of 1, to `sums`; writes similarities to `map`, if that is not 0. Of each image there are planes of `height` rows, `stride` bytes apart: a luma
+ * and, if `coloured`, two of colour; what agrees in phase and amplitudes. Reads and writes up to 3 floats beyond planes.
  */
-export function features(x: usize, y: usize, phasesX: usize, phasesY: usize, stride: usize, height: i32, width: i32, sums: usize, map: usize, scratch: usize): void {
+export function features(
+  x: usize, y: usize, phasesX: usize, phasesY: usize, stride: usize, coloured: bool, height: i32, width: i32, sums: usize, map: usize, scratch: usize,
+): void {
   const pitch = rowBytes(width), bytes = <usize>width << 2, whole = <usize>(height + 2) * pitch;
   const xs = scratch, ys = xs + whole;
   pad(x, height, width, xs);
   pad(y, height, width, ys);
   for (let row = 0; row < height; row++) {
-    const at = <usize>(row + 1) * pitch + MARGIN, place = <usize>row * bytes;
-    values(xs + at, ys + at, pitch, phasesX + place, phasesY + place, stride, width, sums, map ? map + place : 0);
+    const at = <usize>(row + 1) * pitch + MARGIN, place = <usize>row * bytes, own = map ? map + place : 0;
+    if (!coloured) values(xs + at, ys + at, pitch, phasesX + place, phasesY + place, stride, width, sums, own);
+    else colouredValues(xs + at, ys + at, pitch, phasesX + place, phasesY + place, stride, width, sums, own, x + stride + place, y + stride + place);
   }
 }
 
 /**
- * Slopes of `factor` times the sum of importance times what similarities lack of `mean`, by the output's phases, planes `stride` bytes apart, to `slopes`, and by its luma, as far as that is by gradients, to `grad`. Arguments as those of
- * {@link features}.
+ * Slopes of `factor` times the sum of importance times what similarities lack of `mean`: by the output's phases, two planes, to `slopes`; by its luma, as far as that is by gradients, and its colours to the planes at `grad`. Arguments as those
+ * of {@link features}.
  */
 export function featuresSlopes(
-  x: usize, y: usize, phasesX: usize, phasesY: usize, stride: usize, height: i32, width: i32, mean: f32, factor: f32, slopes: usize, grad: usize, scratch: usize,
+  x: usize, y: usize, phasesX: usize, phasesY: usize, stride: usize, coloured: bool, height: i32, width: i32, mean: f32, factor: f32, slopes: usize, grad: usize, scratch: usize,
 ): void {
   const pitch = rowBytes(width), bytes = <usize>width << 2, whole = <usize>(height + 2) * pitch;
   const xs = scratch, ys = xs + whole, slopesAcross = ys + whole, slopesDown = slopesAcross + whole;
@@ -160,7 +220,9 @@ export function featuresSlopes(
   memory.fill(slopesAcross, 0, 2 * whole);
   for (let row = 0; row < height; row++) {
     const at = <usize>(row + 1) * pitch + MARGIN, place = <usize>row * bytes;
-    slopesOf(xs + at, ys + at, pitch, phasesX + place, phasesY + place, stride, width, mean, factor, slopes + place, slopesAcross + at, slopesDown + at);
+    const xb = xs + at, yb = ys + at, ofX = phasesX + place, ofY = phasesY + place, to = slopes + place, a = slopesAcross + at, d = slopesDown + at;
+    if (!coloured) slopesOf(xb, yb, pitch, ofX, ofY, stride, width, mean, factor, to, a, d);
+    else colouredSlopes(xb, yb, pitch, ofX, ofY, stride, width, mean, factor, to, a, d, x + stride + place, y + stride + place, grad + stride + place);
   }
   for (let row = 0; row < height; row++) {
     const b = slopesAcross + <usize>(row + 1) * pitch + MARGIN, c = slopesDown + <usize>(row + 1) * pitch + MARGIN, out = grad + <usize>row * bytes;

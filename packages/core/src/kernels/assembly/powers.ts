@@ -13,7 +13,12 @@ const LEAST: f32 = 1e-12;
 /** The logarithm of |1 + d|, to a few units in the last place also near 0. */
 // @ts-ignore: decorator
 @inline export function logarithm(d: v128): v128 {
-  const sum = f32x4.add(d, f32x4.splat(1));
+  return logarithmOf(f32x4.add(d, f32x4.splat(1)), d);
+}
+
+/** The logarithm of the size of a sum, which is 1 + d where that is near 1. */
+// @ts-ignore: decorator
+@inline export function logarithmOf(sum: v128, d: v128): v128 {
   const x = f32x4.pmax(size(sum), f32x4.splat(LEAST));
   // x = 2^e m, with m from the root of 1/2 to that of 2.
   const shifted = i32x4.sub(x, i32x4.splat(0x3f3504f3));
@@ -35,7 +40,7 @@ const LEAST: f32 = 1e-12;
 
 /** exp(x) - 1 for x up to 80, to a few units in the last place also near 0. */
 // @ts-ignore: decorator
-@inline function exponentialLess1(x: v128): v128 {
+@inline export function exponentialLess1(x: v128): v128 {
   const limited = f32x4.pmin(f32x4.pmax(x, f32x4.splat(-80)), f32x4.splat(80));
   const k = f32x4.nearest(f32x4.mul(limited, f32x4.splat(1.4426950408889634)));
   const r = multiplyAdd(k, f32x4.splat(1.9082149292705877e-10), f32x4.sub(limited, f32x4.mul(k, f32x4.splat(0.693147182464599609375))));
