@@ -122,7 +122,7 @@ describe.skipIf(!hasFfmpeg)("videos", () => {
     "have the SSIM of every plane and of all that ffmpeg's filter prints, by its preset: %s",
     async (_, target, output) => {
       if (output.includes("noisy")) noisy(target, output);
-      const { expected, said } = await filtered("ssim", output, target);
+      const { expected, recorded } = await filtered("ssim", output, target);
       const { frames, statistics } = await compareVideos(at(output), at(target), [ssim({ preset: "ffmpeg" })]);
       const label = "ssim(preset=ffmpeg)";
       for (const [index, { Y, U, V, All }] of expected.entries()) {
@@ -131,7 +131,7 @@ describe.skipIf(!hasFfmpeg)("videos", () => {
         // It prints six decimals, of sums in float32.
         for (const [i, printed] of [Y, U, V, All].entries()) expect(ours[i]).toBeCloseTo(Number(printed), 6 - 0.2);
       }
-      expect(statistics[label].mean).toBeCloseTo(Number(/All:(\S+)/.exec(said)?.[1]), 5.8);
+      expect(statistics[label].mean).toBeCloseTo(Number(/All:(\S+)/.exec(recorded)?.[1]), 5.8);
     },
   );
 

@@ -103,11 +103,11 @@ function* evaluation(
 export const kernels = {
   name: "kernels",
   notesExtremes: true,
-  refusal: ({ kernel }, { images, wants }) => {
+  refusal: ({ kernel }, { images, requested }) => {
     if (kernel === undefined) return "the loss has no kernel with these options";
     if (
       kernel.onlyBytes &&
-      (wants.grad || wants.map || images.weight || ![images.output, images.target].every(isBytes))
+      (requested.grad || requested.map || images.weight || ![images.output, images.target].every(isBytes))
     )
       return "the loss's kernel with these options has scores alone, of images of 8 bits a sample";
     return images.weight && !kernel.weight ? "the loss's kernel takes no weight" : undefined;
