@@ -3,6 +3,7 @@ import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { weightsOf } from "../../packages/core/src/internal.ts";
 import { Tensor } from "../../packages/core/src/tensor.ts";
+import { runProgram } from "../../packages/reconloss/src/cli/program.ts";
 import { completeSettings, openModel, runTraining } from "../../packages/reconloss/src/tasks/index.ts";
 import { openCheckpoint, safetensors } from "../../packages/reconloss/src/weights/index.ts";
 import { picture, pictureFolder } from "./samples.ts";
@@ -50,6 +51,32 @@ async function makePairs(inputs: string): Promise<void> {
   await pictureFolder(imagesOf(inputs, "outputs"), 8, 200, 1);
   await pictureFolder(imagesOf(inputs, "targets"), 8, 200, 2);
 }
+
+/** Runs the program in this process, where it must end well. */
+async function runWell(...args: string[]): Promise<void> {
+  let said = "";
+  const stderr = { write: (text: string) => void (said += text) };
+  const code = await runProgram(args, { stdout: { write: () => {} }, stderr, env: {} });
+  if (code !== 0) throw new Error(`${args.join(" ")}: ${said}`);
+}
+
+/** The arguments that compare a's outputs, or also b's, with targets. */
+const ofOne = (inputs: string) => ["compare", imagesOf(inputs, "outputs"), imagesOf(inputs, "targets")];
+const ofMethods = (inputs: string) => [
+  ...["compare", `a=${imagesOf(inputs, "outputs")}`, `b=${imagesOf(inputs, "targets")}`],
+  ...["--targets", imagesOf(inputs, "targets")],
+];
+
+/** Pairs, and the numbers of an earlier run of them. */
+const withEarlier = (args: (inputs: string) => string[]) => async (inputs: string) => {
+  await makePairs(inputs);
+  await runWell(...args(inputs), ...gatedMetrics, "--no-cache", "--no-progress", "--json", join(inputs, "before.json"));
+};
+const gatedMetrics = ["-m", "l1,ssim,deltaE"];
+const gates = (inputs: string, folder: string) => [
+  ...["--baseline", join(inputs, "before.json"), "--fail", "group(l1>9), any(ssim<-1)"],
+  ...["--junit", join(folder, "junit.xml"), "--summary", join(folder, "summary.md")],
+];
 
 async function makeSets(inputs: string): Promise<void> {
   await pictureFolder(imagesOf(inputs, "outputs"), 24, 64, 1);
@@ -110,24 +137,52 @@ export const commands: readonly KilledCommand[] = [
     ...kept(/\.pairs$/),
   },
   {
+    name: "gates",
+    prepare: withEarlier(ofOne),
+    replaces: true,
+    args: (inputs, folder) => [
+      ...[...ofOne(inputs), ...gatedMetrics, "--json", "--jsonl", join(folder, "lines.jsonl"), "--no-progress"],
+      ...gates(inputs, folder),
+    ],
+    ...kept(/\.pairs$/),
+  },
+  {
     name: "compare of methods",
+    prepare: withEarlier(ofMethods),
+    replaces: true,
+    args: (inputs, folder) => [
+      ...[...ofMethods(inputs), ...gatedMetrics, "--json", join(folder, "table.json"), "--no-progress"],
+      ...["--latex", join(folder, "table.tex"), "--markdown", join(folder, "table.md")],
+      ...["--csv", join(folder, "table.csv"), "--report", join(folder, "report.html"), ...gates(inputs, folder)],
+    ],
+    ...kept(/\.pairs$/),
+  },
+  {
+    name: "compare of frames",
     prepare: makePairs,
     replaces: true,
     args: (inputs, folder) => [
-      ...["compare", `a=${imagesOf(inputs, "outputs")}`, `b=${imagesOf(inputs, "targets")}`, "--no-progress"],
-      ...["--targets", imagesOf(inputs, "targets"), "-m", "l1,ssim,deltaE", "--json", join(folder, "table.json")],
-      ...[
-        "--latex",
-        join(folder, "table.tex"),
-        "--markdown",
-        join(folder, "table.md"),
-        "--csv",
-        join(folder, "table.csv"),
-        "--report",
-        join(folder, "report.html"),
-      ],
+      ...[...ofOne(inputs), "--frames", "-m", "l1,ssim", "--json", join(folder, "frames.json"), "--no-progress"],
+      ...["--csv", join(folder, "frames.csv"), "--report", join(folder, "report.html")],
+      ...["--junit", join(folder, "junit.xml"), "--summary", join(folder, "summary.md")],
     ],
     ...kept(/\.pairs$/),
+  },
+  {
+    name: "merge",
+    prepare: async (inputs) => {
+      await makePairs(inputs);
+      const work = join(inputs, "work");
+      const planned = [...ofOne(inputs), ...gatedMetrics, "--fail", "l1>9", "--shards", "2", "-o", work];
+      await runWell("shards", "plan", ...planned);
+      for (const shard of ["0", "1"]) await runWell("shards", "work", work, "--shard", shard, "--no-progress");
+    },
+    replaces: true,
+    args: (inputs, folder) => [
+      ...["shards", "merge", join(inputs, "work"), "--json", "--csv", join(folder, "table.csv")],
+      ...["--jsonl", join(folder, "lines.jsonl"), "--report", join(folder, "report.html")],
+      ...["--junit", join(folder, "junit.xml"), "--summary", join(folder, "summary.md")],
+    ],
   },
   {
     name: "figure",

@@ -1,9 +1,12 @@
 import { dirname, join } from "node:path";
 import { ReconlossError } from "../../packages/core/src/errors.ts";
 import { frechetDistance } from "../../packages/core/src/metrics/index.ts";
+import { compareWithBaseline, parseTolerances, readBaselines } from "../../packages/reconloss/src/compare/baseline.ts";
+import { toJson } from "../../packages/reconloss/src/compare/index.ts";
 import { onnxExtractor, readStatistics } from "../../packages/reconloss/src/distribution/index.ts";
 import { openSet } from "../../packages/reconloss/src/distribution/inputs/open.ts";
-import { readImage } from "../../packages/reconloss/src/image/index.ts";
+import { readFileBytes } from "../../packages/reconloss/src/files.ts";
+import { readImage, readPairList, readRegions } from "../../packages/reconloss/src/image/index.ts";
 import { writeTrainingReport } from "../../packages/reconloss/src/report/index.ts";
 import {
   applyModel,
@@ -120,6 +123,26 @@ const ofTraining = (name: string, file: string): Kind => ({
   read: resume,
 });
 
+/** Holds a comparison against an earlier run, of whatever kind the file says it is. */
+async function asBaseline(path: string): Promise<void> {
+  const text = new TextDecoder().decode(await readFileBytes(path));
+  const [comparison, tolerances] = [samples.smallComparison(), parseTolerances("", samples.resultLosses)];
+  for (const baseline of readBaselines(text, path).values()) {
+    toJson({ ...comparison, baseline: compareWithBaseline(comparison, baseline, tolerances) });
+  }
+}
+
+/** Pairs that a list names, whose images lie beside it. */
+const pairList = (extension: string, files: readonly string[]): Kind => ({
+  name: `pairs-${extension}`,
+  file: `pairs.${extension}`,
+  samples: async () => ({
+    files: files.map((text) => Buffer.from(text)),
+    beside: { "image.png": (await samples.encoded.png())[0] },
+  }),
+  read: readPairList,
+});
+
 /** Everything that is read from files. */
 export const kinds: readonly Kind[] = [
   image("png", samples.encoded.png, repairPng),
@@ -182,6 +205,17 @@ export const kinds: readonly Kind[] = [
     file: "init.onnx",
     samples: async () => ({ files: samples.imageModels() }),
     read: (path) => beginning(completeSettings({ task: "deblur", data: dirname(path), init: path }), path, false),
+  },
+  { name: "baseline", file: "results.json", samples: async () => ({ files: samples.resultFiles() }), read: asBaseline },
+  pairList("csv", ['output,target,group\nimage.png,image.png,Set5\n"image.png",image.png,\n']),
+  pairList("jsonl", ['{"output": "image.png", "target": "image.png", "group": "a", "ignore": [[0, 0, 2, 2]]}\n']),
+  {
+    name: "regions",
+    file: "regions.json",
+    samples: async () => ({
+      files: ["[[0, 0, 4, 4]]", '{"a.png": [[1, 2, 3, 4]], "b": []}'].map((text) => Buffer.from(text)),
+    }),
+    read: readRegions,
   },
   ofTraining("training-checkpoint", "checkpoint.safetensors"),
   ofTraining("training-log", "log.jsonl"),

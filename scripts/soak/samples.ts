@@ -5,13 +5,17 @@ import { zipSync } from "fflate";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import sharp from "sharp";
 import { buildModel } from "../../packages/core/src/graph/model.ts";
+import { parseLosses } from "../../packages/core/src/losses/index.ts";
 import type { Model } from "../../packages/core/src/nets/index.ts";
 import { Random } from "../../packages/core/src/random.ts";
 import { Tensor } from "../../packages/core/src/tensor.ts";
 import { writeNpy } from "../../packages/core/src/weights/npy.ts";
+import { type Comparison, summarise, toJson } from "../../packages/reconloss/src/compare/index.ts";
 import { statisticsBytes } from "../../packages/reconloss/src/distribution/statistics-file.ts";
 import { writeImage } from "../../packages/reconloss/src/image/index.ts";
+import { judgementOf, judgementToJson } from "../../packages/reconloss/src/judge/index.ts";
 import { completeSettings, exportTrained, makeTask, runTraining } from "../../packages/reconloss/src/tasks/index.ts";
+import { framesToJson } from "../../packages/reconloss/src/video/index.ts";
 import { safetensors } from "../../packages/reconloss/src/weights/index.ts";
 import { tarMember } from "../tar.ts";
 
@@ -108,6 +112,41 @@ export function sampleFiles(): Uint8Array[] {
   const data = Uint8Array.from({ length: 3 * 8 * 8 * 3 }, (_, i) => i * 41);
   const files = { "arr_0.npy": writeNpy(data, [3, 8, 8, 3]), "arr_1.npy": writeNpy(new Uint8Array(3), [3]) };
   return [zipSync(files, { level: 0 }), zipSync(files, { level: 6 })];
+}
+
+/** Losses and pairs that stand in files of results, priors and numbers that are infinite among them. */
+export const resultLosses = parseLosses("psnr, tv, psnr(pooling=dataset) as pooled");
+
+/** A comparison of two pairs by these losses. */
+export function smallComparison(): Comparison {
+  const outcomes = ["a.png", "Set5/b.png"].map((name, index) => {
+    const values = { psnr: index === 0 ? 30.5 : Number.POSITIVE_INFINITY, tv: 0.1, pooled: 30 };
+    const paths = { name, output: `x/${name}`, target: `y/${name}` };
+    const more = { targetValues: { tv: 0.2 }, scores: { pooled: 0.001 } };
+    return { result: { ...paths, width: 8, height: 8, values, ...more }, failures: [], notes: [], maps: {} };
+  });
+  return summarise(resultLosses, outcomes);
+}
+
+/** What `--json` writes of one comparison, of methods, and of videos. */
+export function resultFiles(): Uint8Array[] {
+  const comparison = smallComparison();
+  const methods = ["ours", "theirs"].map((name) => ({ name, outputs: name, comparison }));
+  const frames = comparison.pairs.map(({ values, name }, frame) => ({ frame, name, values }));
+  const videos = {
+    paths: { output: "x", target: "y" },
+    width: 8,
+    height: 8,
+    planes: "rgb",
+    notes: [],
+    failed: [],
+  } as const;
+  const statistics = { psnr: { ...comparison.statistics.psnr, notFinite: 1, p5: 30.5, p95: 30.5 } };
+  return [
+    toJson(comparison),
+    judgementToJson(judgementOf({ methods, targets: "y", losses: resultLosses }, { resamples: 10 })),
+    framesToJson({ ...videos, losses: resultLosses, frames, statistics, pooled: { pooled: 30 } }),
+  ].map((text) => Buffer.from(text));
 }
 
 /** Sets of images, of each kind that is one file. */

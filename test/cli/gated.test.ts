@@ -309,6 +309,46 @@ describe.skipIf(!hasFfmpeg)("gates of videos", () => {
     }
   });
   ofFrames(() => [at("frames.mkv"), at("still.mkv"), "--planes", "rgb"], "videos");
+
+  it("look at planes by themselves, and fail of one that was not measured", async () => {
+    for (const name of ["frames", "still"]) {
+      spawnSync("ffmpeg", [
+        "-y",
+        "-i",
+        at(`${name}.mkv`),
+        "-pix_fmt",
+        "yuv420p",
+        "-c:v",
+        "ffv1",
+        at(`${name}-yuv.mkv`),
+      ]);
+    }
+    const videos = ["compare", at("frames-yuv.mkv"), at("still-yuv.mkv"), "-m", "l1, psnr(pooling=dataset)"];
+    // Grey has no chroma that could differ; luma has 219 levels of 255, so that 70 / 3 of 255 are 20 of it. Its squares are 1 / 1.5 of all samples'.
+    const conditions = "any(l1.u>0), l1.y>0.1, min(l1.y)<0.01, psnr.y>23, l1.y>0.07, psnr.y<22";
+    const { code, stderr, stdout } = await run([...videos, "--fail", conditions, "--json"]);
+    const { pooled, frames, conditions: verdicts } = JSON.parse(stdout);
+    expect([code, verdicts.map(({ holds }: { holds: boolean }) => holds)]).toEqual([
+      1,
+      [false, false, false, false, true, true],
+    ]);
+    expect(verdicts.map(({ value }: { value: number }) => value)).toEqual([
+      ...[
+        0,
+        expect.closeTo(20 / 255, 2),
+        Math.min(...frames.map(({ values }: { values: Record<string, number> }) => values["l1.y"])),
+      ],
+      ...[pooled["psnr(pooling=dataset).y"], expect.closeTo(20 / 255, 2), pooled["psnr(pooling=dataset).y"]],
+    ]);
+    expect(stderr).toContain("fail: psnr.y<22: it is");
+    const colours = await run([...videos, "--planes", "rgb", "--fail", "l1.y>1"]);
+    expect([colours.code, colours.stderr]).toEqual([
+      1,
+      expect.stringContaining("fail: l1.y>1: no frame has the number"),
+    ]);
+    const images = await run(["compare", at("frames"), at("still"), "-m", "l1", "--fail", "l1.y>1"]);
+    expect([images.code, images.stderr]).toEqual([2, expect.stringContaining("l1.y is not among the metrics")]);
+  });
 });
 
 describe("gates of merged shards", () => {

@@ -78,7 +78,7 @@ export async function judgeOutputs(
   checkMethods(methods);
   const { csv, jsonl, markdown, latex, report, maps: folder, intervals, stream, junit, summary } = options;
   const names = methods.map(({ name }) => name);
-  const measures = await measuresOf(options, terminal, names);
+  const measures = await measuresOf(options, terminal, { methods: names });
   const { losses, applied, conditions, pixels, plugins } = measures;
   const gates = await prepareGates(options, { losses, plugins, conditions, methods: names }, terminal);
   const maps = new Map(
@@ -89,10 +89,12 @@ export async function judgeOutputs(
   const files = [jsonFile(options), csv, jsonl, markdown, latex, report, folder, junit, summary];
   await noteNewFolder(files, terminal);
   const by = applied && { name: applied.protocol.name, changed: applied.changed };
-  const lines: string[] = [];
-  const take = async (line: string) => {
+  // In the file method by method, whatever the order in which pairs come.
+  const lines = new Map(names.map((name): [string, string[]] => [name, []]));
+  const missing: string[] = [];
+  const take = async (line: string, list: string[] | undefined) => {
     if (stream) await writeOut(terminal.stdout, line);
-    if (jsonl !== undefined) lines.push(line);
+    if (jsonl !== undefined) list?.push(line);
   };
   const compared = await compareOutputs(methods, targets, measures, options, terminal, {
     maps: folder !== undefined,
@@ -100,12 +102,12 @@ export async function judgeOutputs(
     ...inspectOf(options),
     onOutcome: async (method, outcome) => {
       await maps.get(method)?.add(outcome);
-      await take(outcomeLines(outcome, by, { method }));
+      await take(outcomeLines(outcome, by, { method }), lines.get(method));
     },
   });
   for (const { name: method, comparison } of compared) {
-    const missing = comparison.failed.filter(({ output, target }) => output === null || target === null);
-    for (const failure of missing) await take(failureLine(failure, by, { method }));
+    const alone = comparison.failed.filter(({ output, target }) => output === null || target === null);
+    for (const failure of alone) await take(failureLine(failure, by, { method }), missing);
   }
   const judgement = judgementOf({ methods: compared, targets, losses, applied }, options);
   const checked = gates.check(compared.map(({ name: method, comparison }) => ({ method, comparison })));
@@ -123,7 +125,7 @@ export async function judgeOutputs(
     ...(await writeEach([
       ...toFile(jsonFile(options), (path) => writePieces(path, [json()])),
       ...toFile(csv, (path) => writePieces(path, [judgementToCsv(judgement)])),
-      ...toFile(jsonl, (path) => writePieces(path, lines)),
+      ...toFile(jsonl, (path) => writePieces(path, [...lines.values(), missing].flat())),
       ...toFile(markdown, (path) => writePieces(path, [toMarkdown(judgement, { intervals })])),
       ...toFile(latex, (path) => writePieces(path, [toLatex(judgement, { intervals })])),
       ...[...maps.values()].map((one) => () => one.writeScales()),

@@ -2,13 +2,8 @@ import { type Loss, type LossFactory, ReconlossError } from "@reconloss/core";
 import { checkPixelRange } from "@reconloss/core/internal";
 import { type Command, Option } from "commander";
 import { modelOptionsUnder } from "../compare/apply-protocol.ts";
-import {
-  findProtocol,
-  type ModelMetricOptions,
-  openModelMetric,
-  parseConditions,
-  protocols,
-} from "../compare/index.ts";
+import { type ConditionContext, conditionsOf } from "../compare/conditions.ts";
+import { findProtocol, type ModelMetricOptions, openModelMetric, protocols } from "../compare/index.ts";
 import { defaultMetrics, measuresFor } from "../compare/measures.ts";
 import { type ModelMetricText, modelMetricOptions, parseModelMetric } from "../compare/model-metric.ts";
 import { withScale } from "../compare/scale.ts";
@@ -77,9 +72,13 @@ export function addMetricFlags(command: Command, defaults: string): Command {
 /**
  * Returns the losses, pixels and conditions of these flags, with the networks' weights brought to this machine.
  *
- * @param methods - the names that conditions may begin with
+ * @param names - what conditions may name besides losses
  */
-export async function measuresOf(flags: MeasureFlags, terminal: Terminal, methods: readonly string[] = []) {
+export async function measuresOf(
+  flags: MeasureFlags,
+  terminal: Terminal,
+  names: Pick<ConditionContext, "methods" | "planes"> = {},
+) {
   const loading = { ...pixelOptions(flags), ...loadingOf(flags) };
   const { losses: plugins } = await loadPlugins(flags);
   const own = await openModels(flags, plugins);
@@ -88,7 +87,8 @@ export async function measuresOf(flags: MeasureFlags, terminal: Terminal, method
   const { metrics, scale, losses, applied, pixels, optional: mayLack } = measuresFor(asked);
   checkPixelRange(losses, "files");
   const fail = flags.fail === undefined ? undefined : withScale(flags.fail, scale);
-  const conditions = fail === undefined ? undefined : parseConditions(fail, losses, plugins, applied, methods);
+  const conditions =
+    fail === undefined ? undefined : conditionsOf("fail", fail, losses, { losses: plugins, applied, ...names });
   const optional = new Set(mayLack);
   for (const { label } of conditions ?? []) optional.delete(label);
   const device = await prepareNetworks(losses, flags, terminal, own.length > 0);

@@ -14,6 +14,7 @@ import {
   type VideoPlanes,
   writeVideoReport,
 } from "../video/index.ts";
+import { planeNames } from "../video/planes.ts";
 import { frameName, lossOf, worstPercentile } from "../video/report.ts";
 import { worstFrames } from "../video/worst.ts";
 import type { Checked } from "./findings.ts";
@@ -72,7 +73,11 @@ export async function compareAsVideos(
     throw new ReconlossError("invalid-argument", "--alpha mask is not for folders of frames, whose pixels all count");
   }
   const metrics = flags.metrics ?? defaultMetrics;
-  const { losses, conditions, pixels, plugins, device } = await measuresOf({ ...flags, metrics }, terminal);
+  const { losses, conditions, pixels, plugins, device } = await measuresOf(
+    { ...flags, metrics },
+    terminal,
+    kind === "videos" ? { planes: planeNames } : {},
+  );
   const ofMap = conditions?.find(({ map }) => map !== undefined);
   if (ofMap) {
     const over = `${ofMap.map}(${ofMap.label})${ofMap.operator}${ofMap.limit}`;

@@ -3,14 +3,17 @@ import type { ImagePair } from "../image/index.ts";
 import type { LoadOptions } from "./load.ts";
 import type { MapStatistic, Outcome } from "./types.ts";
 
+/** The content of files that were read before, by their paths. */
+export type FileContents = ReadonlyMap<string, Uint8Array>;
+
 /** Outcomes of pairs that are kept from run to run. */
 export interface KeptOutcomes {
-  /** Returns the outcome of a pair: what is kept of it, the rest by `compute`, which is then kept. */
+  /** Returns the outcome of a pair: what is kept of it, the rest by `compute`, which is then kept, and is spared reading files whose content is given to it. */
   outcome(
     pair: ImagePair,
     losses: readonly Loss[],
     options: CompareOptions,
-    compute: (missing: readonly Loss[]) => Promise<Outcome>,
+    compute: (missing: readonly Loss[], contents?: FileContents) => Promise<Outcome>,
   ): Promise<Outcome>;
 }
 

@@ -2,7 +2,7 @@ import { type ErrorCode, type Loss, ReconlossError } from "@reconloss/core";
 import { checkDevice, checkPixelRange } from "@reconloss/core/internal";
 import { reasonOf } from "../files.ts";
 import type { ImagePair } from "../image/index.ts";
-import type { CompareOptions } from "./compare-options.ts";
+import type { CompareOptions, FileContents } from "./compare-options.ts";
 import { inspect } from "./inspect.ts";
 import { checkLoadOptions, type LoadedPair, loadPair } from "./load.ts";
 import { matchChannels, measure } from "./measure.ts";
@@ -24,9 +24,14 @@ function messageOf(error: unknown, { onError }: CompareOptions): string {
 /** One that is computed, the next ones decoded meanwhile. */
 const defaultJobs = 3;
 
-async function comparePair(pair: ImagePair, losses: readonly Loss[], options: CompareOptions): Promise<Outcome> {
-  const compute = async (some: readonly Loss[]) => {
-    const loaded = await loadPair(pair, options).catch((error: unknown) => ({ error }));
+async function comparePair(
+  load: typeof loadPair,
+  pair: ImagePair,
+  losses: readonly Loss[],
+  options: CompareOptions,
+): Promise<Outcome> {
+  const compute = async (some: readonly Loss[], contents?: FileContents) => {
+    const loaded = await load(pair, options, contents).catch((error: unknown) => ({ error }));
     return measurePair(pair, some, loaded, options);
   };
   return options.finished?.outcome(pair, losses, options, compute) ?? compute(losses);
@@ -132,6 +137,16 @@ export async function* comparePairs(
   losses: readonly Loss[],
   options: CompareOptions = {},
 ): AsyncGenerator<Outcome, void, void> {
+  yield* comparePairsBy(loadPair, pairs, losses, options);
+}
+
+/** {@link comparePairs} with a way of one's own to read a pair. */
+export async function* comparePairsBy(
+  load: typeof loadPair,
+  pairs: readonly ImagePair[],
+  losses: readonly Loss[],
+  options: CompareOptions,
+): AsyncGenerator<Outcome, void, void> {
   checkPixelRange(losses, "files");
   checkLoadOptions("comparePairs", options);
   checkDevice("comparePairs", options.device);
@@ -146,7 +161,7 @@ export async function* comparePairs(
   let started = 0;
   while (started < pairs.length || pending.length > 0) {
     while (started < pairs.length && pending.length < jobs) {
-      const outcome = comparePair(pairs[started++], losses, options);
+      const outcome = comparePair(load, pairs[started++], losses, options);
       // A failure is thrown when its turn comes, not before.
       outcome.catch(() => {});
       pending.push(outcome);

@@ -22,6 +22,8 @@ export interface Condition {
   label: string;
   /** A statistic of the loss's map within each image, which is then what is compared. */
   map?: Statistic;
+  /** A plane of frames, `y`, `u` or `v`, whose own number is then what is compared. */
+  plane?: string;
   /** The quantity over the pairs: a statistic, `any` of them by itself, or what a protocol makes of the means of all. */
   over: Statistic | "any" | "total";
   /** Whether it is about the pairs of each group by themselves. */
@@ -126,7 +128,7 @@ function scopeOf(
 }
 
 function parseCondition(option: string, text: string, losses: readonly Loss[], context: ConditionContext): Condition {
-  const { losses: more = [], applied, methods = [] } = context;
+  const { losses: more = [], applied, methods = [], planes = [] } = context;
   const { rest, scope } = scopeOf(text, methods);
   const whole = anyPair.exec(rest)?.groups;
   const {
@@ -146,9 +148,11 @@ function parseCondition(option: string, text: string, losses: readonly Loss[], c
     throw new ReconlossError("syntax", `${option}: in "${text}", ${problem}`);
   }
   // The longest match first: a loss may be called like anything, its own name wins.
-  const readings: { over: Condition["over"]; map?: Statistic; name: string }[] = [];
+  const readings: (Pick<Condition, "over" | "map" | "plane"> & { name: string })[] = [];
   const addReadings = (over: Condition["over"], name: string) => {
     readings.push({ over, name });
+    const plane = planes.find((each) => plain(name).endsWith(`.${each}`));
+    if (plane !== undefined) readings.push({ over, name: name.slice(0, name.lastIndexOf(".")).trim(), plane });
     const { inner, statistic } = ofMap.exec(name)?.groups ?? {};
     if (inner !== undefined) readings.push({ over, name: inner.trim(), map: asStatistic(option, statistic, text) });
   };
@@ -156,7 +160,7 @@ function parseCondition(option: string, text: string, losses: readonly Loss[], c
   const { over, inner } = (whole ? undefined : ofPairs.exec(quantity)?.groups) ?? {};
   if (over !== undefined) addReadings(asStatistic(option, over, text), inner.trim());
 
-  for (const { over, map, name } of readings) {
+  for (const { over, map, plane, name } of readings) {
     const [loss, ...others] = findLoss(name, losses, more);
     if (loss === undefined) continue;
     if (others.length > 0) {
@@ -167,7 +171,8 @@ function parseCondition(option: string, text: string, losses: readonly Loss[], c
       );
     }
     if (map !== undefined) checkMap(option, loss, text);
-    return { text, ...scope, label: loss.label, ...(map ? { map } : {}), over, operator, limit: number };
+    const part = { ...(map ? { map } : {}), ...(plane ? { plane } : {}) };
+    return { text, ...scope, label: loss.label, ...part, over, operator, limit: number };
   }
   const { name } = readings[readings.length - 1];
   if (readings.some((reading) => plain(reading.name) === total)) {
@@ -239,6 +244,8 @@ export interface ConditionContext {
   readonly losses?: readonly LossFactory[];
   readonly applied?: AppliedProtocol;
   readonly methods?: readonly string[];
+  /** The planes that losses may be measured of: `psnr.y`. */
+  readonly planes?: readonly string[];
 }
 
 /** {@link parseConditions}, under the name of the option that errors begin with. */
@@ -282,8 +289,9 @@ export function holdsOf(condition: Condition, value: number): boolean {
 }
 
 /** The name of the number that a condition is about, among the values of a pair. */
-export function keyOf({ label, map }: Pick<Condition, "label" | "map">): string {
-  return map ? `${label}.${map}` : label;
+export function keyOf({ label, map, plane }: Pick<Condition, "label" | "map" | "plane">): string {
+  const part = map ?? plane;
+  return part ? `${label}.${part}` : label;
 }
 
 /** The map statistics that conditions need, for {@link CompareOptions.mapStatistics}. */
@@ -304,13 +312,13 @@ interface Reading {
 
 /** The numbers that a condition compares with its limit: the statistic of the finite numbers, then that of all numbers, infinite ones included. */
 function readings(
-  { over, label, map, operator }: Condition & { over: Exclude<Condition["over"], typeof total> },
+  { over, label, map, plane, operator }: Condition & { over: Exclude<Condition["over"], typeof total> },
   losses: readonly Loss[],
   numbers: PairNumbers,
   all: readonly number[],
 ): Reading[] {
   const loss = losses.find((candidate) => candidate.label === label);
-  const pooled = over === "mean" && !map && loss ? numbers.pooled(loss) : undefined;
+  const pooled = over === "mean" && !map && loss ? numbers.pooled(loss, keyOf({ label, plane })) : undefined;
   if (pooled !== undefined) return [{ value: pooled, of: all.length }];
   // Any pair is beyond a limit where the least or the most is.
   const any = operator.startsWith("<") ? "min" : "max";

@@ -6,10 +6,11 @@ import { type Loss, ReconlossError } from "@reconloss/core";
 import { parseLoss } from "@reconloss/core/internal";
 import { makeFolder, readFileBytes, reasonOf } from "../files.ts";
 import type { ImagePair } from "../image/index.ts";
+import { largestFile } from "../image/read.ts";
 import { fileSha256 } from "../weights/download.ts";
 import { weightsCache } from "../weights/folders.ts";
 import { resolveWeights } from "../weights/locate.ts";
-import type { CompareOptions, KeptOutcomes } from "./compare-options.ts";
+import type { CompareOptions, FileContents, KeptOutcomes } from "./compare-options.ts";
 import { lineOf, outcomeOf } from "./line.ts";
 import { programVersion } from "./program-version.ts";
 import type { Note, Outcome, PairResult } from "./types.ts";
@@ -194,10 +195,11 @@ export class FinishedPairs implements KeptOutcomes {
     pair: ImagePair,
     losses: readonly Loss[],
     options: CompareOptions,
-    compute: (missing: readonly Loss[]) => Promise<Outcome>,
+    compute: (missing: readonly Loss[], contents?: FileContents) => Promise<Outcome>,
   ): Promise<Outcome> {
-    const key = this.#isLost ? undefined : await keyOf(pair);
-    if (key === undefined) return compute(losses);
+    const contents = this.#isLost ? undefined : await contentsOf(pair);
+    if (contents === undefined) return compute(losses);
+    const key = keyOf(pair, contents);
     const stores = await Promise.all(
       losses.map((loss) => (isKnown(loss) ? this.#orLost(this.#storeOf(loss, options)) : undefined)),
     );
@@ -209,7 +211,7 @@ export class FinishedPairs implements KeptOutcomes {
       this.found++;
       return joined(pair, losses, known, options);
     }
-    const fresh = await compute(missing);
+    const fresh = await compute(missing, contents);
     if (fresh.result === undefined) return fresh;
     for (const [i, loss] of losses.entries()) {
       const part = lines[i] === undefined && stores[i] ? partOf(loss, fresh, options) : undefined;
@@ -271,14 +273,29 @@ function weightsHash(name: string): Promise<string> {
   return hash;
 }
 
-/** The key of a pair: a hash of its files' content and its other settings; undefined where a file cannot be read, which whoever compares them then says. */
-async function keyOf({ name: _, group: __, output, target, mask, ...others }: ImagePair): Promise<string | undefined> {
-  const paths = [output, target, ...(mask === undefined ? [] : [mask])];
-  const contents = await Promise.all(paths.map((path) => readFileBytes(path).catch(() => undefined)));
+/** The files of a pair, in the order of its key. */
+const filesOf = ({ output, target, mask }: ImagePair) => [output, target, ...(mask === undefined ? [] : [mask])];
+
+/** The content of the files of a pair; undefined where one cannot be read, or is too large for an image, which whoever compares them then says. */
+async function contentsOf(pair: ImagePair): Promise<FileContents | undefined> {
+  const most = largestFile();
+  const read = async (path: string) => [path, await readFileBytes(path, { most })] as const;
+  return Promise.all(filesOf(pair).map(read)).then(
+    (contents) => new Map(contents),
+    () => undefined,
+  );
+}
+
+/** The key of a pair: a hash of its files' content and its other settings. */
+function keyOf(pair: ImagePair, contents: FileContents): string {
+  const { name: _, group: __, output: ___, target: ____, mask: _____, ...others } = pair;
   const hash = createHash("sha256");
-  for (const content of contents) {
-    if (content === undefined) return undefined;
-    hash.update(createHash("sha256").update(content).digest());
+  for (const path of filesOf(pair)) {
+    hash.update(
+      createHash("sha256")
+        .update(contents.get(path) as Uint8Array)
+        .digest(),
+    );
   }
   return hash.update(JSON.stringify(others)).digest("hex");
 }

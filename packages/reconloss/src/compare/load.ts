@@ -1,6 +1,7 @@
 import { ReconlossError, type Tensor } from "@reconloss/core";
 import type { DecodeNote, ImagePair, PixelOptions } from "../image/index.ts";
 import { checkPixelOptions, decodePrepared, decodeSeparated, pixelOptionsOf } from "../image/read.ts";
+import type { FileContents } from "./compare-options.ts";
 import { type Fit, fitImages, fits } from "./fit.ts";
 import type { Images } from "./measure.ts";
 import type { Note } from "./types.ts";
@@ -72,21 +73,63 @@ export function decodeNotes(name: string, notes: Readonly<Record<keyof Images, r
   );
 }
 
+/** An image as it was read, with its alpha where that is a mask. */
+type Read = Awaited<ReturnType<typeof decodeSeparated>>;
+
+/** Reads one image of a pair. */
+function readOne(path: string, options: LoadOptions, contents: FileContents): Promise<Read> {
+  const source = contents.get(path) ?? path;
+  return options.alphaMask
+    ? decodeSeparated("comparePairs", source, { name: path })
+    : decodePrepared("comparePairs", source, { ...pixelOptionsOf(options), name: path });
+}
+
+/** The targets that are kept: those of the pairs in work, of which those of one target lie behind each other. */
+const targetsKept = 2;
+
+/** Reads pairs of one set of options as {@link loadPair} does, each target once where the pairs that have it follow each other. */
+export function keepingTargets(): typeof loadPair {
+  const kept = new Map<string, Promise<Read>>();
+  return (pair, options, contents = new Map()) => {
+    const { target } = pair;
+    let read = kept.get(target);
+    if (read === undefined) {
+      read = readOne(target, options, contents);
+      kept.set(target, read);
+      const [oldest] = kept.keys();
+      if (kept.size > targetsKept) kept.delete(oldest);
+    }
+    return loadedPair(pair, options, contents, read);
+  };
+}
+
 /**
  * Reads a pair.
  *
+ * @param contents - of files that were read before
  * @throws {ReconlossError} whatever is wrong with a file, the mask, or the sizes
  */
-export async function loadPair(pair: ImagePair, options: LoadOptions): Promise<LoadedPair> {
+export async function loadPair(
+  pair: ImagePair,
+  options: LoadOptions,
+  contents: FileContents = new Map(),
+): Promise<LoadedPair> {
+  return loadedPair(pair, options, contents, readOne(pair.target, options, contents));
+}
+
+/** A pair with the target that is being read. */
+async function loadedPair(
+  pair: ImagePair,
+  options: LoadOptions,
+  contents: FileContents,
+  targetRead: Promise<Read>,
+): Promise<LoadedPair> {
   const { fit = "error", alphaMask = false } = options;
-  const pixels = pixelOptionsOf(options);
-  const read = (path: string): ReturnType<typeof decodeSeparated> =>
-    alphaMask ? decodeSeparated("comparePairs", path) : decodePrepared("comparePairs", path, pixels);
-  const [output, target] = await Promise.all([read(pair.output), read(pair.target)]);
+  const [output, target] = await Promise.all([readOne(pair.output, options, contents), targetRead]);
   const { name } = pair;
   const notes = decodeNotes(name, { output: output.notes, target: target.notes });
   const [, , height, width] = target.image.shape;
-  const { weight, notes: ofWeight } = await weightOf(pair, [height, width], target.alpha);
+  const { weight, notes: ofWeight } = await weightOf(pair, [height, width], target.alpha, contents);
   const masked = (text: string) => notes.push({ kind: "masked", name, text });
   if (alphaMask && output.alpha !== undefined) masked("the output's alpha was dropped; the target's says what counts");
   ofWeight.forEach(masked);

@@ -40,7 +40,7 @@ export class PairNumbers {
       numbers.add(rest);
     }
     for (const [key, value] of Object.entries(values)) append(this.#values, key, value);
-    for (const label of this.#pooled) append(this.#scores, label, scores[label]);
+    for (const [key, score] of Object.entries(scores)) if (this.#isPooled(key)) append(this.#scores, key, score);
     for (const [label, value] of Object.entries(targetValues)) append(this.#targets, label, value);
   }
 
@@ -68,9 +68,18 @@ export class PairNumbers {
     return this.#targets.get(label) ?? [];
   }
 
-  /** The value of a loss with `pooling=dataset` for the pooled scores of all pairs; undefined for other losses, and where no pair has it. */
-  pooled({ label, definition }: Loss): number | undefined {
-    const scores = this.#scores.get(label);
+  /** Whether a number is of a loss whose scores are pooled, or of a plane of frames by it. */
+  #isPooled(key: string): boolean {
+    return this.#pooled.has(key) || [...this.#pooled].some((label) => key.startsWith(`${label}.`));
+  }
+
+  /**
+   * The value of a loss with `pooling=dataset` for the pooled scores of all pairs; undefined for other losses, and where no pair has it.
+   *
+   * @param key - its label, or that of a plane of frames
+   */
+  pooled({ label, definition }: Loss, key = label): number | undefined {
+    const scores = this.#scores.get(key);
     if (!definition?.poolScores || scores === undefined) return undefined;
     const data = Float64Array.from(scores);
     return poolScores(reference, definition, { data, shape: [data.length, 1, 1, 1] }).data[0];

@@ -2,6 +2,7 @@ import { ReconlossError, Tensor } from "@reconloss/core";
 import { hasTransparency, whiteOf } from "@reconloss/core/internal";
 import type { DecodedPixels } from "../image/decoder.ts";
 import { decodePixels, type ImagePair, type Region } from "../image/index.ts";
+import type { FileContents } from "./compare-options.ts";
 
 /** The levels of a mask as weights: black is 0, white 1, floating point as it is. */
 function levelsOf(path: string, pixels: DecodedPixels): Float32Array {
@@ -44,17 +45,19 @@ export interface PairWeight {
  *
  * @param size - height and width of the target
  * @param alpha - that of the target, where it is a mask
+ * @param contents - of files that were read before
  * @throws {ReconlossError} `image` for a mask that cannot be read or is no mask, `shape` for one of another size, `invalid-argument` where no pixel is left that counts
  */
 export async function weightOf(
   { mask, ignore, target }: ImagePair,
   [height, width]: readonly [number, number],
   alpha: Float32Array | undefined,
+  contents: FileContents,
 ): Promise<PairWeight> {
   if (mask === undefined && ignore === undefined && alpha === undefined) return { notes: [] };
   let weights: Float32Array | undefined;
   if (mask !== undefined) {
-    const { pixels } = await decodePixels(mask);
+    const { pixels } = await decodePixels(contents.get(mask) ?? mask, { name: mask });
     if (pixels.width !== width || pixels.height !== height) {
       const sizes = `is ${pixels.width}x${pixels.height} but target ${target} is ${width}x${height}`;
       throw new ReconlossError("shape", `mask ${mask} ${sizes}; both must have the same size`);

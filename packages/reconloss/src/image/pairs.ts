@@ -63,6 +63,21 @@ async function setOf(path: string): Promise<ImageSet> {
   return { path, folder, images: images.sort(naturally), ignoredFiles: Object.fromEntries(others) };
 }
 
+/** The images of folders and globs, each listed once: the targets of several methods are the same. */
+export class Listings {
+  readonly #sets = new Map<string, Promise<ImageSet>>();
+
+  async of(path: string): Promise<ImageSet> {
+    let set = this.#sets.get(path);
+    if (set === undefined) {
+      set = setOf(path);
+      this.#sets.set(path, set);
+    }
+    // Whoever pairs them passes over some, in a set of its own.
+    return { ...(await set) };
+  }
+}
+
 /** Passes over what is excluded of both sides; each must have an image. */
 function checkSets(sets: Record<Side, ImageSet>, exclude: readonly string[]): void {
   const isExcluded = exclude.map(nameMatcher);
@@ -183,7 +198,8 @@ async function pairSets(sets: Record<Side, ImageSet>, options: PairOptions): Pro
   };
 }
 
-function checkOptions(caller: string, options: PairOptions): void {
+/** Refuses options of pairing that make no sense. */
+export function checkPairOptions(caller: string, options: PairOptions): void {
   checkArguments(caller, { options: [options, "object"] });
   const { pair, exclude, masks } = options;
   checkArguments(caller, { exclude: [exclude, "texts?"], masks: [masks, "text?"] });
@@ -224,8 +240,18 @@ function checkOptions(caller: string, options: PairOptions): void {
  */
 export async function pairFolders(outputs: string, targets: string, options: PairOptions = {}): Promise<Pairing> {
   checkArguments("pairFolders", { outputs: [outputs, "text"], targets: [targets, "text"] });
-  checkOptions("pairFolders", options);
-  return pairSets({ output: await setOf(outputs), target: await setOf(targets) }, options);
+  checkPairOptions("pairFolders", options);
+  return pairListed(new Listings(), outputs, targets, options);
+}
+
+/** {@link pairFolders} of sets that were listed before. */
+async function pairListed(
+  listings: Listings,
+  outputs: string,
+  targets: string,
+  options: PairOptions,
+): Promise<Pairing> {
+  return pairSets({ output: await listings.of(outputs), target: await listings.of(targets) }, options);
 }
 
 /**
@@ -250,9 +276,21 @@ export async function pairFolders(outputs: string, targets: string, options: Pai
  */
 export async function pairPaths(output: string, target: string, options: PairOptions = {}): Promise<Pairing> {
   checkArguments("pairPaths", { output: [output, "text"], target: [target, "text"] });
-  checkOptions("pairPaths", options);
+  checkPairOptions("pairPaths", options);
+  return pairPathsOf(new Listings(), output, target, options);
+}
+
+/** {@link pairPaths} of sets that were listed before. */
+export async function pairPathsOf(
+  listings: Listings,
+  output: string,
+  target: string,
+  options: PairOptions,
+): Promise<Pairing> {
   const kinds = { output: await neededKind("output", output), target: await neededKind("target", target) };
-  if (kinds.output === "folder" && kinds.target === "folder") return pairFolders(output, target, options);
+  if (kinds.output === "folder" && kinds.target === "folder") {
+    return pairListed(listings, output, target, options);
+  }
   if (kinds.output === "file" && kinds.target === "folder") {
     throw new ReconlossError(
       "file",
@@ -271,7 +309,7 @@ export async function pairPaths(output: string, target: string, options: PairOpt
   if (kinds.output === "file") {
     return addRegions([{ targetName, pair: { name: basename(output), output, target } }], options);
   }
-  const outputs = await setOf(output);
+  const outputs = await listings.of(output);
   const own: ImageSet = { path: target, folder: target, images: [targetName], ignoredFiles: {} };
   checkSets({ output: outputs, target: own }, options.exclude ?? []);
   const pairs = outputs.images.map((name) => ({

@@ -166,8 +166,9 @@ export async function decodePrepared(
 export async function decodeSeparated(
   caller: string,
   source: ImageSource,
+  { name }: Pick<ReadPixelsOptions, "name"> = {},
 ): Promise<{ image: PreparedImage; alpha?: Float32Array; notes: readonly DecodeNote[] }> {
-  const { pixels, notes } = await decode(caller, source, {});
+  const { pixels, notes } = await decode(caller, source, name === undefined ? {} : { name });
   const { data, width, height, channels } = pixels;
   if (!hasTransparency(pixels)) return { image: preparePixels(caller, pixels, {}), notes };
   const colours = channels > 2 ? 3 : 1;

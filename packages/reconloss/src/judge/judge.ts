@@ -1,17 +1,11 @@
 import { type Device, type Loss, type LossFactory, ReconlossError } from "@reconloss/core";
 import { checkArguments } from "@reconloss/core/internal";
-import {
-  type CompareOptions,
-  comparePairs,
-  FinishedPairs,
-  type Outcome,
-  summarise,
-  unpairedFailures,
-} from "../compare/index.ts";
-import { type LoadOptions, loadOptionsOf } from "../compare/load.ts";
+import { comparePairsBy } from "../compare/compare.ts";
+import { type CompareOptions, FinishedPairs, type Outcome, summarise, unpairedFailures } from "../compare/index.ts";
+import { keepingTargets, type LoadOptions, loadOptionsOf } from "../compare/load.ts";
 import { type Measures, measuresFor } from "../compare/measures.ts";
-import { type ImagePair, type Pairing, type PairOptions, pairPaths } from "../image/index.ts";
-import { NoOutputFits } from "../image/pairs.ts";
+import type { ImagePair, Pairing, PairOptions } from "../image/index.ts";
+import { checkPairOptions, Listings, NoOutputFits, pairPathsOf } from "../image/pairs.ts";
 import { checkMethods, judgementOf, type StatisticalOptions, statisticalOf } from "./judgement.ts";
 import type { JudgedMethod, Judgement } from "./types.ts";
 
@@ -46,7 +40,7 @@ export interface JudgeOptions extends LoadOptions, PairOptions, StatisticalOptio
   readonly cache?: string | false;
   /** The number of pairs in work at a time; default 3. */
   readonly jobs?: number;
-  /** Called after each pair, in their order. */
+  /** Called after each pair: target by target, the methods in their order. */
   readonly onOutcome?: (method: string, outcome: Outcome) => void;
 }
 
@@ -131,7 +125,7 @@ export interface MethodsOptions extends Omit<CompareOptions, keyof LoadOptions |
   readonly only?: (pair: ImagePair) => boolean;
   /** Called once, with how many pairs all methods have. */
   readonly onPairs?: (total: number) => void;
-  /** Called after each pair, in their order; the next waits for it. */
+  /** Called after each pair, target by target and the methods in their order; the next waits for it. */
   readonly onOutcome?: (method: string, outcome: Outcome) => void | Promise<void>;
 }
 
@@ -143,12 +137,15 @@ async function pairMethods(
 ): Promise<Pairing[]> {
   const pairings: Pairing[] = [];
   const refusals: NoOutputFits[] = [];
+  const listings = new Listings();
+  checkPairOptions("pairPaths", { pair, ...byNames });
+  const paired = (outputs: string, options: PairOptions) => pairPathsOf(listings, outputs, targets, options);
   for (const { outputs } of methods) {
-    const named = await pairPaths(outputs, targets, byNames);
+    const named = await paired(outputs, byNames);
     const patterned =
       pair === undefined
         ? undefined
-        : await pairPaths(outputs, targets, { ...byNames, pair }).catch((error) => {
+        : await paired(outputs, { ...byNames, pair }).catch((error) => {
             if (!(error instanceof NoOutputFits)) throw error;
             refusals.push(error);
             return undefined;
@@ -159,7 +156,27 @@ async function pairMethods(
   return pairings;
 }
 
-/** The comparisons of several methods, one after the other. */
+/** A pair of a method, by the places of both. */
+interface MethodPair {
+  readonly method: number;
+  readonly at: number;
+  readonly pair: ImagePair;
+}
+
+/** The pairs of all methods, those of one target behind each other. */
+function byTarget(pairings: readonly Pick<Pairing, "pairs">[]): MethodPair[] {
+  const targets = new Map<string, MethodPair[]>();
+  for (const [method, { pairs }] of pairings.entries()) {
+    for (const [at, pair] of pairs.entries()) {
+      const own = targets.get(pair.target);
+      if (own === undefined) targets.set(pair.target, [{ method, at, pair }]);
+      else own.push({ method, at, pair });
+    }
+  }
+  return [...targets.values()].flat();
+}
+
+/** The comparisons of several methods, target by target, so that each is decoded once. */
 export async function compareMethods(
   methods: readonly MethodOutputs[],
   targets: string,
@@ -171,21 +188,26 @@ export async function compareMethods(
     pairs: pairing.pairs.filter(only),
   }));
   onPairs?.(pairings.reduce((sum, { pairs }) => sum + pairs.length, 0));
-  const compared: JudgedMethod[] = [];
-  for (const [index, { pairs, unpaired, ignoredFiles, proposal }] of pairings.entries()) {
-    const { name, outputs } = methods[index];
-    const outcomes: Outcome[] = [];
-    for await (const outcome of comparePairs(pairs, losses, { ...pixels, ...options, optional })) {
-      await onOutcome?.(name, outcome);
-      outcomes.push({ ...outcome, maps: {} });
-    }
-    const comparison = summarise(losses, outcomes, unpairedFailures(unpaired), optional, applied);
-    compared.push({
-      name,
-      outputs,
-      comparison: { ...comparison, ...(ignoredFiles === undefined ? {} : { ignoredFiles }) },
-      ...(proposal === undefined ? {} : { proposal }),
-    });
+  const order = byTarget(pairings);
+  const outcomes: Outcome[][] = pairings.map(() => []);
+  const all = comparePairsBy(
+    keepingTargets(),
+    order.map(({ pair }) => pair),
+    losses,
+    { ...pixels, ...options, optional },
+  );
+  let done = 0;
+  for await (const outcome of all) {
+    const { method, at } = order[done++];
+    await onOutcome?.(methods[method].name, outcome);
+    outcomes[method][at] = { ...outcome, maps: {} };
   }
-  return compared;
+  return pairings.map(({ unpaired, ignoredFiles, proposal }, index) => ({
+    ...methods[index],
+    comparison: {
+      ...summarise(losses, outcomes[index], unpairedFailures(unpaired), optional, applied),
+      ...(ignoredFiles === undefined ? {} : { ignoredFiles }),
+    },
+    ...(proposal === undefined ? {} : { proposal }),
+  }));
 }

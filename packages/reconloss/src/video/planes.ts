@@ -44,7 +44,7 @@ export interface FrameLayout {
   read(frame: Uint8Array): PreparedImage[];
 }
 
-const planeNames = ["y", "u", "v"];
+export const planeNames = ["y", "u", "v"];
 
 /**
  * The layout by which the frames of a video are read.
