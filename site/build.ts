@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -11,6 +11,9 @@ import { lossPages, pageOfName } from "./losses.ts";
 import { metricsPage } from "./metrics.ts";
 import { searchIndex } from "./search-index.ts";
 import { addressOf, Links, type MadeFile, type Page, readPages } from "./site.ts";
+
+/** The file of the passages that the search looks through. */
+const searchFile = "search-index.js";
 
 /** The parts of the site that take long, each of which can be left out. */
 export interface Parts {
@@ -31,7 +34,13 @@ function documentPages(): Page[] {
     }));
 }
 
-/** Writes the site to a folder, which is emptied; returns how many pages it has. Throws where a link of a page leads nowhere. */
+/** Refuses to empty a folder that holds anything else than a site. */
+function refuseOther(folder: string): void {
+  if (!existsSync(folder) || existsSync(join(folder, searchFile)) || readdirSync(folder).length === 0) return;
+  throw new Error(`${folder} is not empty and holds no site: name another folder with --out`);
+}
+
+/** Writes the site to a folder, which is emptied where it holds a site already; returns how many pages it has. Throws where a link of a page leads nowhere. */
 export async function buildSite(
   folder: string,
   { playground = true, api = true, pictures = () => true }: Parts = {},
@@ -40,6 +49,7 @@ export async function buildSite(
   const pages = readPages([...documentPages(), ...losses.pages, metricsPage(), ...(api ? await apiPages() : [])]);
   const made: readonly MadeFile[] = losses.files;
   const links = new Links(pages, new Set([...made.map(({ path }) => path), "docs/playground/index.html"]), pageOfName);
+  refuseOther(folder);
   rmSync(folder, { recursive: true, force: true });
   const write = (address: string, content: string | Uint8Array) => {
     const path = join(folder, address);
@@ -64,7 +74,7 @@ export async function buildSite(
     copyFileSync(join(root, path), join(folder, addressOf(path)));
   }
   for (const { path, bytes } of made) write(addressOf(path), bytes);
-  write("search-index.js", `globalThis.searchIndex = ${JSON.stringify(searchIndex(pages.values()))};\n`);
+  write(searchFile, `globalThis.searchIndex = ${JSON.stringify(searchIndex(pages.values()))};\n`);
   copyFileSync(join(root, "site/style.css"), join(folder, "style.css"));
   copyFileSync(join(root, "web/public/icon.svg"), join(folder, "icon.svg"));
   // The search is part of site.js, whose licence asks for its text beside it.

@@ -17,7 +17,11 @@ let loading: Promise<MiniSearch<IndexedPassage>> | undefined;
 function load(base: string): Promise<MiniSearch<IndexedPassage>> {
   loading ??= new Promise((resolve, reject) => {
     const script = Object.assign(document.createElement("script"), { src: `${base}search-index.js` });
-    script.addEventListener("error", reject);
+    script.addEventListener("error", () => {
+      // Another word typed is another try.
+      loading = undefined;
+      reject(new Error(`${script.src} cannot be loaded`));
+    });
     script.addEventListener("load", () => {
       const search = new MiniSearch<IndexedPassage>({
         fields: ["title", "heading", "text"],
@@ -88,6 +92,11 @@ export function offerSearch(element: HTMLElement, base: string): void {
     list.hidden = !isOpen;
     input.setAttribute("aria-expanded", String(isOpen));
   };
+  const tell = (text: string) => {
+    list.textContent = text;
+    open(true);
+    choose(0);
+  };
   const show = (found: readonly Found[], text: string) => {
     list.replaceChildren(
       ...found.map((it, i) => {
@@ -102,16 +111,17 @@ export function offerSearch(element: HTMLElement, base: string): void {
         return option;
       }),
     );
-    if (found.length === 0) list.textContent = `Nothing found for "${text}"`;
+    if (found.length === 0) return tell(`Nothing found for "${text}"`);
     open(true);
     choose(0);
   };
 
-  input.addEventListener("focus", () => void load(base));
+  input.addEventListener("focus", () => void load(base).catch(() => undefined));
   input.addEventListener("input", async () => {
     const text = input.value.trim();
     if (text === "") return open(false);
-    const search = await load(base);
+    const search = await load(base).catch((error: Error) => tell(`No search: ${error.message}`));
+    if (!search) return;
     // What was typed since is looked for by a later call.
     if (input.value.trim() === text) show(find(search, text), text);
   });

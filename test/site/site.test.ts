@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -104,9 +104,29 @@ describe.skipIf(withoutChromium)("the documentation site in Chromium, in a folde
   ] as const)("axe finds nothing wrong with %s in %s colours", async (path, colorScheme) => {
     await page.emulateMedia({ colorScheme });
     await page.goto(address(path));
+    await page.getByRole("combobox").fill("gradient");
+    await page.getByRole("option").first().waitFor();
     // The site's policy allows no scripts but its own in the page; the browser's own hands are free.
     const { violations } = (await page.evaluate(`${axe}; axe.run()`)) as Awaited<ReturnType<Axe["axe"]["run"]>>;
     expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`)).toEqual([]);
+  });
+
+  test("a folder with other files is not emptied", async () => {
+    await expect(buildSite(folder, { playground: false, api: false, pictures: () => false })).rejects.toThrow(
+      /is not empty and holds no site/,
+    );
+    expect(existsSync(join(folder, base, "index.html"))).toBe(true);
+  });
+
+  test("a search without its passages says so", async () => {
+    const before = complaints.length;
+    await page.route("**/search-index.js", (route) => route.abort());
+    await page.goto(address("index.html"));
+    await page.getByRole("combobox").fill("ssim");
+    await page.getByText("No search").waitFor();
+    await page.unroute("**/search-index.js");
+    // The browser says on the console what was not loaded.
+    complaints.splice(before);
   });
 
   test("no page asks another host for anything, nor for a file that is not there", async () => {
