@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import Ajv from "ajv/dist/2020.js";
+import { Ajv2020 } from "ajv/dist/2020.js";
 import { beforeAll, describe, expect, test } from "vitest";
 import { weightsOf } from "../../packages/core/src/internal.ts";
 import { Tensor } from "../../packages/core/src/tensor.ts";
@@ -18,7 +18,7 @@ import { codeIn, readText, tableRows } from "./tables.ts";
 
 const schemas = new URL("../../packages/reconloss/schema/", import.meta.url);
 const names = readdirSync(schemas);
-const ajv = new Ajv.default({ allErrors: true, strict: true, allowUnionTypes: true });
+const ajv = new Ajv2020({ allErrors: true, strict: true, allowUnionTypes: true });
 const base = JSON.parse(readFileSync(new URL("common.schema.json", schemas), "utf8")).$id.replace(/[^/]*$/, "");
 for (const name of names) ajv.addSchema(JSON.parse(readFileSync(new URL(name, schemas), "utf8")));
 
