@@ -37,7 +37,7 @@ function examplesIn(file: string): Example[] {
 /** `expression; // value` as a check that the expression is the value. */
 function withChecks(code: string): string {
   const statement =
-    /^(?!(?:const|let|import|export|for|if|return)\b)(\S.*?);\s*\/\/ (-?[\d.]+(?:e-?\d+)?|Infinity|"[^"]*"|\[.*?\])(?:[ :,].*)?$/gm;
+    /^(?!(?:const|let|import|export|for|if|return)\b)(\S.*?);\s*\/\/ (-?[\d.]+(?:e-?\d+)?|Infinity|true|false|"[^"]*"|\[.*?\])(?:[ :,].*)?$/gm;
   return code.replace(statement, (_, expression, value) => `check(${expression}, ${value});`);
 }
 
