@@ -17,11 +17,6 @@ import {
   type VifSpec,
 } from "../../packages/core/src/kernels/index.ts";
 import { poolWorkers } from "../../packages/core/src/kernels/pool.ts";
-import { averages } from "../../packages/core/src/kernels/strips/averages.ts";
-import { haar } from "../../packages/core/src/kernels/strips/haar.ts";
-import { information } from "../../packages/core/src/kernels/strips/information.ts";
-import { phase } from "../../packages/core/src/kernels/strips/phase.ts";
-import { ssimulacra2Scale } from "../../packages/core/src/kernels/strips/ssimulacra2-scale.ts";
 import { stripKernel } from "../../packages/core/src/kernels/strips/table.ts";
 import { fsim, haarpsi, mdsi, ssimulacra2, vif } from "../../packages/core/src/losses/index.ts";
 import { type Shape, Tensor } from "../../packages/core/src/tensor.ts";
@@ -80,15 +75,11 @@ const hasMap = (spec: KernelSpec) => (spec.kind === "gmsd" ? spec.weights[0] ===
 /** The kernels of images in colour, or grey. */
 const coloured: readonly string[] = ["deltaE", "gmsd", "haarpsi", "mdsi", "vif", "fsim", "ssimulacra2"];
 
-/** The arithmetic of a sample in the dearest strips that a kernel goes through. */
-function weightOf(spec: KernelSpec): number {
-  if (spec.kind === "ms-ssim") return stripKernel(specs.ssim).weight;
-  if (spec.kind === "haarpsi" && spec.factor === 1) return haar.weight;
-  if (spec.kind === "gmsd" || spec.kind === "haarpsi" || spec.kind === "mdsi") return averages.weight;
-  if (spec.kind === "vif") return information.weight;
-  if (spec.kind === "fsim") return phase.weight;
-  return spec.kind === "ssimulacra2" ? ssimulacra2Scale.weight : stripKernel(spec).weight;
-}
+/** The kernels that compare what they make of images first, which has to be large for several threads. */
+const reducing: readonly string[] = ["gmsd", "haarpsi", "mdsi"];
+
+/** The kernels that do little more than read and write, which takes a second thread as long as copies for it. */
+const reading: readonly string[] = ["l1", "charbonnier", "tv", "sobel", "edge"];
 
 /** Interleaved pixels and the planes that they mean. */
 function pixels(
@@ -232,12 +223,12 @@ describe("threads", () => {
     "%s: the same bits from one thread and from three",
     async (_, spec) => {
       const options = { grad: true, map: hasMap(spec) };
-      const [output, target] = weightOf(spec) === averages.weight ? large : pair;
+      const [output, target] = reducing.includes(spec.kind) ? large : pair;
       setKernelThreads(1);
       const alone = await runKernel(spec, output, target, options);
       setKernelThreads(3);
       expectSame(await runKernel(spec, output, target, options), alone);
-      if (weightOf(spec) > 1) {
+      if (!reading.includes(spec.kind)) {
         expect(poolWorkers().map(({ completed }) => completed > 0)).toEqual([true, true]);
       }
       // Again, with the buffers of the first time, two at once, and meanwhile without a promise.

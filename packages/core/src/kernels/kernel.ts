@@ -2,6 +2,7 @@ import type { Stepwise } from "../stepwise.ts";
 import { type Shape, Tensor } from "../tensor.ts";
 import type { Kernels } from "./module.ts";
 import type { KernelModule } from "./modules.ts";
+import { freeingPlanes } from "./passes.ts";
 import { dimensions, joinExtremes, type NotedExtremes } from "./rows.ts";
 import type { StripKernel } from "./strips/strip.ts";
 import type { KernelTask, StripTask, TiledResult } from "./tiled.ts";
@@ -88,7 +89,7 @@ export function byImage<S extends KernelSpec>(
       let extremes: NotedExtremes = {};
       for (let i = 0; i < count; i++) {
         const task = { output: one(output, i), target: one(target!, i), grad: share(grad, i), map: share(map, i) };
-        const image = yield* scoreImage(kernels, spec, task);
+        const image = yield* freeingPlanes(scoreImage(kernels, spec, task));
         perImage[i] = image.score;
         extremes = joinExtremes(extremes, image.extremes);
       }

@@ -350,7 +350,16 @@ export interface KernelExports {
     scratch: number,
   ): void;
   linearTable(): number;
-  mix(planes: number, stride: number, count: number, red: number, green: number, blue: number, offset: number): void;
+  mix(
+    planes: number,
+    stride: number,
+    count: number,
+    red: number,
+    green: number,
+    blue: number,
+    offset: number,
+    note: number,
+  ): void;
   halve(a: number, b: number, first: number, replicate: boolean, last: number, out: number, width: number): void;
   unhalve(
     grad: number,

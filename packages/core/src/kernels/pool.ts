@@ -88,7 +88,7 @@ const startInBrowser: Start = (onReply, onFailure) => {
 };
 
 /** Whether all threads see an array's memory. */
-function isShared({ buffer }: Rows["data"]): boolean {
+export function isShared({ buffer }: Rows["data"]): boolean {
   return typeof SharedArrayBuffer !== "undefined" && buffer instanceof SharedArrayBuffer;
 }
 

@@ -2,7 +2,7 @@ import type { Tensor } from "../tensor.ts";
 import { type Arena, arenaOf } from "./arena.ts";
 import { loadedKernels, loadKernels, loadKernelsIn } from "./load.ts";
 import type { Kernels } from "./module.ts";
-import { poolWorkers } from "./pool.ts";
+import { isShared, poolWorkers } from "./pool.ts";
 import {
   dimensions,
   joinExtremes,
@@ -47,7 +47,7 @@ export interface TiledResult {
 /** Below this much arithmetic (samples times the kernel's weight) a second thread costs more than it brings. */
 const pooledWork = 2 ** 23;
 
-/** The same where nothing has to be copied to it. */
+/** The same where nothing has to be copied to it, since all threads see it. */
 const pooledInPlace = 2 ** 20;
 
 /** Below this, everything is done before promises could be made for it. */
@@ -172,6 +172,15 @@ function joined({ output }: StripTask, results: readonly StripResult[]): TiledRe
   };
 }
 
+/** Whether other threads bring more than they cost: what only reads and writes brings nothing where they need copies. */
+function isPooled(task: StripTask, arena?: Arena): boolean {
+  const { kernel, output, target, weight, grad, map } = task;
+  const arrays = [output.data, target?.data, weight?.data, grad, map];
+  if (arena ? arena.shared : arrays.every((data) => data === undefined || isShared(data)))
+    return workOf(task) >= pooledInPlace;
+  return workOf(task) >= pooledWork && kernel.weight > 1;
+}
+
 async function runStrips(task: StripTask, arena?: Arena): Promise<TiledResult> {
   const kernels = await (arena ? loadKernelsIn(arena) : loadKernels());
   const jobs = jobsOf(task, arena);
@@ -187,9 +196,7 @@ async function runStrips(task: StripTask, arena?: Arena): Promise<TiledResult> {
       results[index] = result ?? runStrip(kernels, job);
     }
   };
-  const work = workOf(task);
-  const pooled = arena ? arena.shared && work >= pooledInPlace : work >= pooledWork && task.kernel.weight > 1;
-  const workers = pooled && jobs.length > 1 ? poolWorkers() : [];
+  const workers = jobs.length > 1 && isPooled(task, arena) ? poolWorkers() : [];
   if (arena) await Promise.all(workers.map((worker, index) => worker.introduce(arena, kernels, index + 1)));
   const here = async (): Promise<void> => {
     let turn = performance.now();
@@ -204,7 +211,7 @@ async function runStrips(task: StripTask, arena?: Arena): Promise<TiledResult> {
   };
   // Of few that are long, none may wait for a thread while another has nothing to do.
   const ahead = task.kernel.fewStrips ? Math.max(1, Math.floor(jobs.length / (workers.length + 1))) : jobsAhead;
-  const elsewhere = workers.flatMap((worker) => Array.from({ length: ahead }, () => feed(worker)));
+  const elsewhere = Array.from({ length: ahead }, () => workers.map(feed)).flat();
   await allEnded([...elsewhere, here()], () => {
     next = jobs.length;
   });

@@ -37,7 +37,7 @@ function bands({ factor }: PlanesSpec, [, , width]: Planes, [from, to]: Span): {
 /** Both directions go by rows of squares. */
 const bySquares = {
   needsTarget: false,
-  weight: 4,
+  weight: 1,
   mapSize: size,
   strips: (spec: PlanesSpec, planes: Planes) =>
     readingStrips(size(spec, planes)[0], planes[0] * planes[2] * spec.factor),

@@ -8,8 +8,8 @@ const similarity = 4;
 /** The weights that smooth a derivative across its direction: of both neighbours, and of the pixel itself. */
 const smoothings = { sobel: [1, 2], diff: [0, 1] } as const;
 
-/** Samples of one channel in a strip: the rows beyond it that it reads too are few then, and all of it stays in a cache. */
-const stripSamples = 2 ** 17;
+/** Samples of one channel in a strip: the rows beyond it that it reads too are few then, and all of it stays in a cache. Similarities take longer, and lie where all threads see them: more strips keep all of them at work. */
+const stripSamples = { sobel: 2 ** 17, similarity: 2 ** 15 };
 
 type Spec = SobelSpec | SimilaritySpec;
 
@@ -32,7 +32,7 @@ export const derivatives: StripKernel<Spec> = {
   weight: 1,
   inPlace: true,
   mapSize: (_, [, height, width]) => [height, width],
-  strips: (_, [, height, width]) => evenStrips(height, Math.max(16, Math.ceil(stripSamples / width))),
+  strips: ({ kind }, [, height, width]) => evenStrips(height, Math.max(16, Math.ceil(stripSamples[kind] / width))),
   sourceRows: (_, [, height], [from, to]) => [Math.max(from - 2, 0), Math.min(to + 2, height)],
   gradRows: (_, __, strip) => strip,
   mapRows: (_, __, strip) => strip,

@@ -11,7 +11,7 @@ const stripSamples = 2 ** 16;
 /** Charbonnier's error of Laplacians. */
 export const edge: StripKernel<EdgeSpec> = {
   needsTarget: true,
-  weight: 4,
+  weight: 1,
   inPlace: true,
   mapSize: (_, [, height, width]) => [height, width],
   strips: (_, [, height, width]) => evenStrips(height, Math.max(32, Math.ceil(stripSamples / width))),

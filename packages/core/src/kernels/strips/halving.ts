@@ -1,5 +1,5 @@
 import type { HalvingSpec, Planes, UnhalvingSpec } from "../types.ts";
-import { mix } from "./mixing.ts";
+import { readMixed } from "./mixing.ts";
 import { readingStrips, type Span, type StripKernel } from "./strip.ts";
 
 /** The step from one scale to the next: the rows above and columns left of the image (0 or 1), and the next size. */
@@ -38,7 +38,7 @@ function bandHeight(width: number): number {
 /** Half the size, by means over 2x2 pixels: the channels of the output, and then of the target, are the map. */
 export const halving: StripKernel<HalvingSpec> = {
   needsTarget: false,
-  weight: 4,
+  weight: 1,
   mapSize: ({ odd }, planes) => halfSize(odd, planes),
   strips: ({ odd }, planes) => readingStrips(layout(odd, planes).height, 2 * planes[0] * planes[2]),
   sourceRows: ({ odd }, planes, [from, to]) => {
@@ -61,14 +61,14 @@ export const halving: StripKernel<HalvingSpec> = {
       return { image, staging: kernels.staging(image, (band + 1) * width) };
     });
     const out = kernels.floats((band / 2) * half.width);
-    for (const [index, { image, staging }] of images.entries()) {
+    for (const [index, source] of images.entries()) {
       for (let from = strip[0]; from < strip[1]; from += band / 2) {
         const to = Math.min(from + band / 2, strip[1]);
         const [first, end] = halving.sourceRows(spec, planes, [from, to]);
-        kernels.read(image, [0, channels], first * width, end * width, x, stride, staging);
+        if (mixing) readMixed(kernels, source, first * width, end * width, x, stride, mixing);
+        else kernels.read(source.image, [0, channels], first * width, end * width, x, stride, source.staging);
         const samples = (channels - 1) * stride + (end - first) * width;
         if (dataRange) kernels.run.linearLight(x, samples, 1 / dataRange);
-        if (mixing) mix(kernels, x, stride, channels, (end - first) * width, mixing);
         for (let channel = 0; channel < kept; channel++) {
           const at = (row: number) => x + (channel * stride + (row - first) * width) * 4;
           for (let row = from; row < to; row++) {
@@ -103,7 +103,7 @@ function rowsAbove({ top, height }: Halving, [from, to]: Span): Span {
 /** The gradient of an image from what it has of its own, the target, and that of its halves, the weights; nothing is read of the image. */
 export const unhalving: StripKernel<UnhalvingSpec> = {
   needsTarget: false,
-  weight: 4,
+  weight: 1,
   mapSize: ({ odd }, planes) => halfSize(odd, planes),
   strips: (_, [channels, height, width]) => readingStrips(height, channels * width),
   sourceRows: () => [0, 0],

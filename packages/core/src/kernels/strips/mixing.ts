@@ -1,4 +1,5 @@
 import type { Kernels } from "../module.ts";
+import type { Rows } from "../rows.ts";
 import type { Mixing, MixingSpec } from "../types.ts";
 import { readingStrips, type StripKernel } from "./strip.ts";
 
@@ -10,16 +11,27 @@ export function lumaWeights(channels: number, { weights }: Mixing): readonly num
   return channels === 1 ? [weights.reduce((sum, weight) => sum + weight, 0)] : weights;
 }
 
-/** Mixes channels, `stride` floats apart, into the first of them. */
-export function mix(kernels: Kernels, planes: number, stride: number, channels: number, count: number, mixing: Mixing) {
+/** Reads pixels [from, to) of an image, notes their extremes, and mixes its channels, `stride` floats apart, into the first of them. */
+export function readMixed(
+  kernels: Kernels,
+  { image, staging }: { readonly image: Rows; readonly staging: number },
+  from: number,
+  to: number,
+  planes: number,
+  stride: number,
+  mixing: Mixing,
+): void {
+  const { channels } = image;
   const [red, green = 0, blue = 0] = lumaWeights(channels, mixing);
-  kernels.run.mix(planes, channels === 1 ? 0 : stride * 4, count, red, green, blue, mixing.offset);
+  kernels.read(image, [0, channels], from, to, planes, stride, staging, "by the kernel");
+  const note = image.noted && image.layout === "planar" ? kernels.noteOf(image) : 0;
+  kernels.run.mix(planes, channels === 1 ? 0 : stride * 4, to - from, red, green, blue, mixing.offset, note);
 }
 
 /** The planes that the channels of the output and of the target are mixed to, as a map. */
 export const mixing: StripKernel<MixingSpec> = {
   needsTarget: false,
-  weight: 4,
+  weight: 1,
   mapSize: (_, [, height, width]) => [height, width],
   strips: (_, [channels, height, width]) => readingStrips(height, channels * width),
   sourceRows: (_, __, strip) => strip,
@@ -33,11 +45,10 @@ export const mixing: StripKernel<MixingSpec> = {
     const images = (target ? [output, target] : [output]).map((image) => {
       return { image, staging: kernels.staging(image, piece) };
     });
-    for (const [plane, { image, staging }] of images.entries()) {
+    for (const [plane, image] of images.entries()) {
       for (let first = from * width; first < to * width; first += piece) {
         const end = Math.min(first + piece, to * width);
-        kernels.read(image, [0, channels], first, end, x, stride, staging);
-        mix(kernels, x, stride, channels, end - first, spec.mixing);
+        readMixed(kernels, image, first, end, x, stride, spec.mixing);
         kernels.write(map!, plane, first, end, x);
       }
     }

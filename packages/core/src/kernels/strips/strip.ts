@@ -55,7 +55,7 @@ export function evenStrips(rows: number, most: number, least = 1): Span[] {
 }
 
 /** Samples of an image that a strip reads where little is done with each: messages about fewer would cost more, and threads would end apart with more. */
-const readSamples = 2 ** 18;
+const readSamples = 2 ** 19;
 
 /** Strips of work that is little more than reading: `perRow` samples of each of `rows` rows. */
 export function readingStrips(rows: number, perRow: number): Span[] {
