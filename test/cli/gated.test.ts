@@ -224,6 +224,14 @@ function ofFrames(inputs: () => readonly string[], prefix: string) {
     );
   });
 
+  it("say how a percentile over frames is written", async () => {
+    const { code, stderr } = await run(["compare", ...inputs(), "-m", "psnr", "--fail", "psnr.p5<30"]);
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringMatching(/^error: fail: in "psnr\.p5<30", .* over frames it is p5\(psnr\)<30\n$/),
+    ]);
+  });
+
   it("hold frames against an earlier run, in all formats", async () => {
     const before = at(`${prefix}.json`);
     expect((await compare("--json", before)).code).toBe(0);

@@ -77,7 +77,7 @@ export function addMetricFlags(command: Command, defaults: string): Command {
 export async function measuresOf(
   flags: MeasureFlags,
   terminal: Terminal,
-  names: Pick<ConditionContext, "methods" | "planes"> = {},
+  names: Pick<ConditionContext, "methods" | "planes" | "ofFrames"> = {},
 ) {
   const loading = { ...pixelOptions(flags), ...loadingOf(flags) };
   const { losses: plugins } = await loadPlugins(flags);

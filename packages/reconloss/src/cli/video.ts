@@ -73,17 +73,10 @@ export async function compareAsVideos(
     throw new ReconlossError("invalid-argument", "--alpha mask is not for folders of frames, whose pixels all count");
   }
   const metrics = flags.metrics ?? defaultMetrics;
-  const { losses, conditions, pixels, plugins, device } = await measuresOf(
-    { ...flags, metrics },
-    terminal,
-    kind === "videos" ? { planes: planeNames } : {},
-  );
-  const ofMap = conditions?.find(({ map }) => map !== undefined);
-  if (ofMap) {
-    const over = `${ofMap.map}(${ofMap.label})${ofMap.operator}${ofMap.limit}`;
-    const problem = `maps within frames are not measured of videos; over frames it is ${over}`;
-    throw new ReconlossError("invalid-argument", `fail: in "${ofMap.text}", ${problem}`);
-  }
+  const { losses, conditions, pixels, plugins, device } = await measuresOf({ ...flags, metrics }, terminal, {
+    ofFrames: true,
+    ...(kind === "videos" ? { planes: planeNames } : {}),
+  });
   const gates = await prepareGates(flags, { losses, plugins, conditions, unit: "frame" }, terminal);
   const { csv, report, junit, summary } = flags;
   await noteNewFolder([jsonFile(flags), csv, report, junit, summary], terminal);

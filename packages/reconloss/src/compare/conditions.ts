@@ -128,7 +128,7 @@ function scopeOf(
 }
 
 function parseCondition(option: string, text: string, losses: readonly Loss[], context: ConditionContext): Condition {
-  const { losses: more = [], applied, methods = [], planes = [] } = context;
+  const { losses: more = [], applied, methods = [], planes = [], ofFrames = false } = context;
   const { rest, scope } = scopeOf(text, methods);
   const whole = anyPair.exec(rest)?.groups;
   const {
@@ -169,6 +169,10 @@ function parseCondition(option: string, text: string, losses: readonly Loss[], c
         "invalid-argument",
         `${option}: in "${text}", ${name} is ambiguous: it may be any of ${labels}`,
       );
+    }
+    if (map !== undefined && ofFrames) {
+      const problem = `maps within frames are not measured of videos; over frames it is ${map}(${name})${operator}${limit}`;
+      throw new ReconlossError("invalid-argument", `${option}: in "${text}", ${problem}`);
     }
     if (map !== undefined) checkMap(option, loss, text);
     const part = { ...(map ? { map } : {}), ...(plane ? { plane } : {}) };
@@ -246,6 +250,8 @@ export interface ConditionContext {
   readonly methods?: readonly string[];
   /** The planes that losses may be measured of: `psnr.y`. */
   readonly planes?: readonly string[];
+  /** Whether they are of frames of videos, within which no maps are measured. */
+  readonly ofFrames?: boolean;
 }
 
 /** {@link parseConditions}, under the name of the option that errors begin with. */
