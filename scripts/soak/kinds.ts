@@ -207,7 +207,7 @@ export const kinds: readonly Kind[] = [
     read: (path) => beginning(completeSettings({ task: "deblur", data: dirname(path), init: path }), path, false),
   },
   { name: "baseline", file: "results.json", samples: async () => ({ files: samples.resultFiles() }), read: asBaseline },
-  pairList("csv", ['output,target,group\nimage.png,image.png,Set5\n"image.png",image.png,\n']),
+  pairList("csv", ['output,target,group,mask\n"image.png",image.png,Set5,\n']),
   pairList("jsonl", ['{"output": "image.png", "target": "image.png", "group": "a", "ignore": [[0, 0, 2, 2]]}\n']),
   {
     name: "regions",

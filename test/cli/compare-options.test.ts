@@ -148,7 +148,7 @@ describe.each(kinds.filter((kind) => hasFfmpeg || kind !== "videos"))("%s", (kin
       const { code, stderr } = await run(["compare", ...inputs[kind](), ...words]);
       expect([code, stderr]).toEqual([
         2,
-        expect.stringMatching(new RegExp(`^error: ${long} is not for .*; leave out ${long}\n$`)),
+        expect.stringMatching(new RegExp(`^error: ${long} does not apply to .*; leave out ${long}\n$`)),
       ]);
     }
   });
@@ -161,7 +161,7 @@ describe.each(kinds.filter((kind) => hasFfmpeg || kind !== "videos"))("%s", (kin
       const key = without.join(" ");
       if (!plain.has(key)) plain.set(key, await outcome(without));
       const found = await outcome([...without, ...given()]);
-      expect(found.stderr).not.toContain("is not for");
+      expect(found.stderr).not.toContain("does not apply");
       expect(found, long).not.toEqual(plain.get(key));
     }
   });
@@ -170,6 +170,6 @@ describe.each(kinds.filter((kind) => hasFfmpeg || kind !== "videos"))("%s", (kin
 it("frames are refused of lists and methods", async () => {
   for (const kind of ["list", "methods"] as const) {
     const { code, stderr } = await run(["compare", ...inputs[kind](), "--frames"]);
-    expect([code, stderr]).toEqual([2, expect.stringContaining("--frames is not for")]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining("--frames does not apply to")]);
   }
 });

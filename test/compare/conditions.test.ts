@@ -86,7 +86,9 @@ describe("parseConditions", () => {
   it("refuses a loss that is not computed, and a name that several have", () => {
     expect(() => parseConditions("ms-ssim<0.9", losses)).toThrow("ms-ssim is not among the metrics: psnr, ssim(");
     const two = parseLosses("ssim(size=7), ssim(preset=skimage)");
-    expect(() => parseConditions("ssim<0.9", two)).toThrow("ssim is ambiguous: it may be any of ssim(size=7), ssim(preset=skimage)");
+    expect(() => parseConditions("ssim<0.9", two)).toThrow(
+      "ssim is ambiguous: it may be any of ssim(size=7), ssim(preset=skimage)",
+    );
   });
 
   it("names each map statistic once", () => {

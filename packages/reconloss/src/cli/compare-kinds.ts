@@ -51,6 +51,9 @@ export function refuseOthers(command: Command, kind: Kind): void {
     if (command.getOptionValueSource(name) !== "cli" || takenBy[name].includes(kind)) continue;
     // `--cache` and `--no-cache` are two options of one name.
     if (option.negate !== (command.getOptionValue(name) === false)) continue;
-    throw new ReconlossError("invalid-argument", `${option.long} is not for ${kinds[kind]}; leave out ${option.long}`);
+    throw new ReconlossError(
+      "invalid-argument",
+      `${option.long} does not apply to ${kinds[kind]}; leave out ${option.long}`,
+    );
   }
 }

@@ -70,7 +70,10 @@ export async function compareAsVideos(
   terminal: Terminal,
 ): Promise<number> {
   if (flags.alpha === "mask") {
-    throw new ReconlossError("invalid-argument", "--alpha mask is not for folders of frames, whose pixels all count");
+    throw new ReconlossError(
+      "invalid-argument",
+      "--alpha mask does not apply to folders of frames, whose pixels all count",
+    );
   }
   const metrics = flags.metrics ?? defaultMetrics;
   const { losses, conditions, pixels, plugins, device } = await measuresOf({ ...flags, metrics }, terminal, {
