@@ -18,15 +18,15 @@ export interface SeparatedAlpha {
  *
  * @example
  * ```ts
- * import { partAlpha } from "reconloss/tasks";
+ * import { separateAlpha } from "reconloss/tasks";
  * // A red pixel beside a transparent one, whose stored black counts for nothing.
- * const { image, alpha } = partAlpha({ data: Uint8Array.of(255, 0, 0, 255, 0, 0, 0, 0), width: 2, height: 1, channels: 4 });
+ * const { image, alpha } = separateAlpha({ data: Uint8Array.of(255, 0, 0, 255, 0, 0, 0, 0), width: 2, height: 1, channels: 4 });
  * Array.from(image.data); // [1, 1, 0, 0, 0, 0]
  * Array.from(alpha?.data ?? []); // [1, 0]
  * ```
  */
 export function separateAlpha(pixels: Pixels | FloatPixels): SeparatedAlpha {
-  checkArguments("partAlpha", { pixels: [pixels, "object", ["data", "width", "height", "channels"]] });
+  checkArguments("separateAlpha", { pixels: [pixels, "object", ["data", "width", "height", "channels"]] });
   const { data, width, height, channels } = pixels;
   const white = data instanceof Float32Array ? 1 : data instanceof Uint16Array ? 65535 : 255;
   const area = width * height;
