@@ -148,7 +148,7 @@ describe.each(kinds.filter((kind) => hasFfmpeg || kind !== "videos"))("%s", (kin
       const { code, stderr } = await run(["compare", ...inputs[kind](), ...words]);
       expect([code, stderr]).toEqual([
         2,
-        expect.stringMatching(new RegExp(`^error: ${long} does not apply to .*; leave out ${long}\n$`)),
+        expect.stringMatching(new RegExp(`^error: ${long} does not apply to .*; omit ${long}\n$`)),
       ]);
     }
   });

@@ -339,7 +339,11 @@ describe("globs and single targets", () => {
       { name: "sub/b.png", output: join(outputs, "sub/b.png"), target },
     ]);
     expect(unpaired).toEqual([]);
-    await expect(pairPaths(outputs, target, { pair: "{a}={a}" })).rejects.toThrow(/pair is of names in folders/);
-    await expect(pairPaths(target, target, { exclude: ["x"] })).rejects.toThrow(/exclude is of names in folders/);
+    await expect(pairPaths(outputs, target, { pair: "{a}={a}" })).rejects.toThrow(
+      /pair applies only to names in folders/,
+    );
+    await expect(pairPaths(target, target, { exclude: ["x"] })).rejects.toThrow(
+      /exclude applies only to names in folders/,
+    );
   });
 });

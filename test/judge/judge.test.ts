@@ -385,7 +385,7 @@ test.each([
   [["x", "y", "-m", "psnr(crop=scale)"], "the scale is not known"],
   [["x", "y", "--scale", "2", "--protocol", "sr-x4"], "scale 2 is not that of protocol sr-x4: 4"],
   [["x", "y", "-m", "psnr as output"], "a metric cannot be named output: columns of files have this name"],
-  [["x", "y", "-m", "l1, psnr as L1.p99"], "cannot be called L1.p99: that is a statistic of the map of l1"],
+  [["x", "y", "-m", "l1, psnr as L1.p99"], "cannot be named L1.p99: that is a statistic of the map of l1"],
   [["x", "y", "-m", "psnr as A, ssim as a"], "A and a are two losses, whose names must differ"],
   [["x", "y", "-m", "psnr as a<b"], 'it cannot be named "a<b"'],
 ])("wrong use is refused: %j", async (args, message) => {

@@ -53,7 +53,7 @@ export function refuseOthers(command: Command, kind: Kind): void {
     if (option.negate !== (command.getOptionValue(name) === false)) continue;
     throw new ReconlossError(
       "invalid-argument",
-      `${option.long} does not apply to ${kinds[kind]}; leave out ${option.long}`,
+      `${option.long} does not apply to ${kinds[kind]}; omit ${option.long}`,
     );
   }
 }
