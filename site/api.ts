@@ -1,8 +1,8 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path/posix";
 import { Application, type TypeDocOptions } from "typedoc";
-import { root } from "./links.ts";
+import { filesUnder, root } from "./links.ts";
 import { type Page, repository } from "./site.ts";
 
 /** An entry of a package: the name that programs import, and its source. */
@@ -62,9 +62,8 @@ export async function apiPages(all: readonly Entry[] = entries()): Promise<Page[
     }
     await app.generateOutputs(project);
     if (app.logger.hasErrors()) throw new Error("TypeDoc failed: see above");
-    return readdirSync(folder, { withFileTypes: true, recursive: true })
-      .filter((entry) => entry.isFile() && entry.name.endsWith(".md"))
-      .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
+    return filesUnder(folder)
+      .filter((path) => path.endsWith(".md"))
       .toSorted((a, b) => (dirname(a) < dirname(b) ? -1 : 1))
       .map((path) => {
         return {

@@ -16,12 +16,17 @@ export function targetOf(from: string, href: string): Target {
   return { path: path === "" ? from : normalize(join(dirname(from), path)).replace(/\/$/, ""), anchor };
 }
 
+/** Returns the names of what is in a folder, or under it, with `/` on every system. */
+export function filesUnder(folder: string, recursive = true): string[] {
+  return readdirSync(folder, { recursive, encoding: "utf8" }).map((name) => name.replaceAll("\\", "/"));
+}
+
 /** Returns the paths of the Markdown files that people read: those beside the README, of docs/ and of the packages. */
 export function documents(): string[] {
   const inFolder = (folder: string, recursive: boolean) =>
-    readdirSync(join(root, folder), { withFileTypes: true, recursive })
-      .filter((entry) => entry.isFile() && entry.name.endsWith(".md"))
-      .map((entry) => join(entry.parentPath, entry.name).slice(root.length));
+    filesUnder(join(root, folder), recursive)
+      .filter((name) => name.endsWith(".md"))
+      .map((name) => join(folder, name));
   return [...inFolder(".", false), ...inFolder("docs", true), "packages/core/README.md"].toSorted();
 }
 
