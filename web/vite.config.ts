@@ -11,6 +11,7 @@ const policy = [
   "worker-src 'self' blob:",
   "connect-src 'self'",
   "img-src 'self' blob: data:",
+  "media-src blob:",
   "style-src 'self'",
   "manifest-src 'self'",
   "base-uri 'none'",

@@ -1,5 +1,5 @@
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,9 +7,11 @@ import { fileURLToPath } from "node:url";
 import type { BrowserContext, Page } from "playwright-core";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { parseLosses } from "../../packages/core/src/index.ts";
+import { lpips, niqe, parseLoss, parseLosses } from "../../packages/core/src/index.ts";
 import { readImage } from "../../packages/reconloss/src/image/index.ts";
+import { packWeights } from "../../packages/reconloss/src/weights/index.ts";
 import { launch, withoutChromium } from "../browser.ts";
+import { referenceFolder } from "../golden.ts";
 import { gzippedSize, isolation, type Site, serve } from "../packages/serve.ts";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -56,10 +58,10 @@ describe.skipIf(withoutChromium)("the playground in Chromium", () => {
   /** The numbers of the table by specification, once all are there. */
   async function numbers(): Promise<Record<string, string>> {
     await page.waitForFunction(() => {
-      const cells = [...document.querySelectorAll("tbody td:nth-child(2)")];
+      const cells = [...document.querySelectorAll(".values tbody td:nth-child(2)")];
       return cells.length > 0 && cells.every((cell) => cell.textContent !== "…");
     });
-    const rows = await page.locator("tbody tr").all();
+    const rows = await page.locator(".values tbody tr").all();
     const entries = rows.map(async (row) => [
       (await row.locator("th").textContent()) ?? "",
       (await row.locator("td").first().textContent()) ?? "",
@@ -67,17 +69,20 @@ describe.skipIf(withoutChromium)("the playground in Chromium", () => {
     return Object.fromEntries(await Promise.all(entries));
   }
 
+  /** A picture of random smooth values. */
+  async function writePicture(path: string, seed: number, width = 32, height = 24): Promise<string> {
+    const samples = Uint8Array.from({ length: 3 * width * height }, (_, i) => (i * i * seed + (i % 97)) % 256);
+    await sharp(samples, { raw: { width, height, channels: 3 } })
+      .blur(2)
+      .png()
+      .toFile(path);
+    return path;
+  }
+
   test("two images that are picked have the values that Node gives", async () => {
     const specs = "psnr, ssim, gmsd, deltaE(formula=76), tv, lpips(net=tiny)";
-    const random = (seed: number) =>
-      Uint8Array.from({ length: 3 * 90 * 70 }, (_, i) => (i * i * seed + (i % 97)) % 256);
     const paths = [join(folder, "output.png"), join(folder, "target.png")];
-    for (const [i, path] of paths.entries()) {
-      await sharp(random(i + 3), { raw: { width: 90, height: 70, channels: 3 } })
-        .blur(2)
-        .png()
-        .toFile(path);
-    }
+    for (const [i, path] of paths.entries()) await writePicture(path, i + 3, 90, 70);
     await page.goto(`${site.url}#compare?m=${encodeURIComponent(specs)}&show=ssim`);
     await page.getByRole("button", { name: "Output choose an image" }).setInputFiles(paths[0]);
     await page.getByRole("button", { name: "Target choose an image" }).setInputFiles(paths[1]);
@@ -162,18 +167,173 @@ describe.skipIf(withoutChromium)("the playground in Chromium", () => {
     await expect.poll(() => page.getByRole("alert").textContent()).toMatch(/nonsense/);
   });
 
+  async function violations(page: Page): Promise<string[]> {
+    // Not by a script of the page, which its policy would not run.
+    await page.evaluate(axe);
+    return page.evaluate(async () => {
+      const { axe } = globalThis as unknown as Axe;
+      return (await axe.run()).violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`);
+    });
+  }
+
+  test("two folders are paired by name: every pair's values, their mean and the worst are Node's, and a name opens its pair", async () => {
+    const names = { output: ["a 1.png", "sub/ü.png", "c.png", "alone.png"], target: ["a 1.png", "sub/ü.png", "c.png"] };
+    for (const [side, seed] of [["output", 3] as const, ["target", 11] as const]) {
+      mkdirSync(join(folder, side, "sub"), { recursive: true });
+      for (const [i, name] of names[side].entries()) await writePicture(join(folder, side, name), seed + i);
+    }
+    await page.goto(`${site.url}#compare?m=${encodeURIComponent("psnr, l1")}&show=psnr`);
+    await page.getByLabel("Output: choose a folder").setInputFiles(join(folder, "output"));
+    await page.getByLabel("Target: choose a folder").setInputFiles(join(folder, "target"));
+    const table = page.getByRole("group", { name: "table of the pairs" });
+    const rows = () =>
+      table
+        .locator("tbody tr")
+        .evaluateAll((rows) => rows.map((row) => [...row.children].map((cell) => cell.textContent)));
+    await expect
+      .poll(async () => (await rows()).flat().length === 15 && !(await rows()).flat().includes("…"))
+      .toBe(true);
+    await page.getByText("3 pairs of output and target; without a partner: 1, first alone.png").waitFor();
+
+    const paired = ["a 1.png", "c.png", "sub/ü.png"];
+    const expected = await Promise.all(
+      parseLosses("psnr, l1").map(async (loss) => {
+        const values = await Promise.all(
+          paired.map(async (name) => {
+            const [output, target] = ["output", "target"].map((side) => readImage(join(folder, side, name)));
+            return loss.value(await output, await target);
+          }),
+        );
+        const worst = loss.better === "lower" ? Math.max(...values) : Math.min(...values);
+        const mean = values.reduce((sum, value) => sum + value) / values.length;
+        const texts = values.map((value) => value.toFixed(loss.decimals));
+        return [
+          mean.toFixed(loss.decimals),
+          `${worst.toFixed(loss.decimals)} ${paired[values.indexOf(worst)]}`,
+          ...texts,
+        ];
+      }),
+    );
+    const titles = ["mean", "worst", ...paired];
+    expect(await rows()).toEqual(titles.map((title, row) => [title, ...expected.map((column) => column[row])]));
+
+    await table.getByRole("rowheader").getByRole("button", { name: "c.png" }).click();
+    await expect.poll(() => page.getByText("c.png, 32x24").count()).toBe(2);
+    expect((await numbers()).psnr.split(" ")[0]).toBe(expected[0][3]);
+    expect(await violations(page)).toEqual([]);
+    await page.setViewportSize({ width: 360, height: 740 });
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
+    await page.setViewportSize({ width: 1280, height: 900 });
+  });
+
+  test("an image that is dropped is taken", async () => {
+    const path = await writePicture(join(folder, "dropped.png"), 5);
+    const transfer = await page.evaluateHandle(
+      (bytes) => {
+        const transfer = new DataTransfer();
+        transfer.items.add(new File([Uint8Array.from(bytes)], "dropped.png", { type: "image/png" }));
+        return transfer;
+      },
+      [...readFileSync(path)],
+    );
+    await page.locator(".drop").first().dispatchEvent("drop", { dataTransfer: transfer });
+    await page.getByText("dropped.png, 32x24").waitFor();
+  });
+
+  const hasFfmpeg = spawnSync("ffmpeg", ["-version"]).status === 0;
+  test.skipIf(!hasFfmpeg)("a frame of a video is an image", async () => {
+    // Half a second of black, then of white.
+    const video = join(folder, "two.webm");
+    const sources = ["black", "white"].flatMap((colour) => ["-f", "lavfi", "-i", `color=${colour}:s=32x24:d=0.5:r=10`]);
+    const filter = "[0][1]concat";
+    execFileSync("ffmpeg", ["-v", "error", ...sources, "-filter_complex", filter, "-c:v", "libvpx", video]);
+    const white = join(folder, "white.png");
+    await sharp({ create: { width: 32, height: 24, channels: 3, background: "white" } }).toFile(white);
+    await page.goto(`${site.url}#compare?m=l1`);
+    await page.getByRole("button", { name: "Target choose an image" }).setInputFiles(white);
+    await page.getByText("white.png, 32x24").waitFor();
+    await page.getByRole("button", { name: "Output choose an image" }).setInputFiles(video);
+    await page.getByText("two.webm at 0.00 s, 32x24").waitFor();
+    // Video has levels from 16 to 235, and codecs lose some.
+    await expect.poll(async () => Number.parseFloat((await numbers()).l1)).toBeGreaterThan(0.95);
+    await page.getByLabel(/^frame at/).fill("0.8");
+    await page.getByText("two.webm at 0.80 s, 32x24").waitFor();
+    await expect.poll(async () => Number.parseFloat((await numbers()).l1)).toBeLessThan(0.05);
+  });
+
+  test("weights are known by their SHA-256: a stranger is refused", async () => {
+    await page.goto(`${site.url}#compare`);
+    await page.getByText("Weights of published networks").click();
+    await page.getByLabel("choose weights files").setInputFiles(await writePicture(join(folder, "alex.pth"), 7));
+    await page.getByText(/^none of the published files, .*: alex\.pth \(SHA-256/).waitFor();
+  });
+
+  const reference = fileURLToPath(new URL("weights/", referenceFolder));
+  test.skipIf(!existsSync(reference))(
+    "losses with weights that were chosen, published or packed, give Node's values",
+    async () => {
+      const [output, target] = [await writePicture(join(folder, "o.png"), 3, 200, 200), join(folder, "t.png")];
+      await writePicture(target, 4, 200, 200);
+      const specs = ["lpips(net=squeeze)", "niqe"];
+      await page.goto(`${site.url}#compare?m=${encodeURIComponent(specs.join(", "))}`);
+      await page.getByRole("button", { name: "Output choose an image" }).setInputFiles(output);
+      await page.getByRole("button", { name: "Target choose an image" }).setInputFiles(target);
+      await page.getByText("t.png, 200x200").waitFor();
+      await expect.poll(async () => (await numbers())[specs[0]]).toMatch(/squeezenet1_1/);
+      await expect.poll(async () => (await numbers()).niqe).toMatch(/weights niqe/);
+
+      const packed = join(folder, "packed");
+      for (const name of ["squeezenet1_1", "lpips-squeeze"]) await packWeights(name, packed, { folder: reference });
+      const model = join(reference, "niqe_pris_params.npz");
+      const [trunk, heads] = ["squeezenet1_1", "lpips-squeeze"].map((name) => join(packed, `${name}.safetensors`));
+      await page.getByText("Weights of published networks").click();
+      await page.getByLabel("choose weights files").setInputFiles([model, trunk, heads, join(packed, "weights.json")]);
+      const images = [await readImage(output), await readImage(target)] as const;
+      const expected = [
+        await lpips({ net: "squeeze" }, { trunk, heads }).value(...images),
+        await niqe({}, { model }).value(...images),
+      ];
+      for (const [i, spec] of specs.entries()) {
+        await expect.poll(async () => (await numbers())[spec]).toMatch(/^\d/);
+        const difference = Math.abs(Number.parseFloat((await numbers())[spec]) - expected[i]);
+        expect(difference, spec).toBeLessThanOrEqual(1.01 * 10 ** -parseLoss(spec).decimals);
+        expect(await page.getByRole("option", { name: spec, exact: true }).isEnabled()).toBe(true);
+      }
+      await page.getByText(/^Networks run on the CPU: /).waitFor();
+    },
+  );
+
+  test("networks run on the GPU where there is one, and that is said", async () => {
+    const [output, target] = [
+      await writePicture(join(folder, "g.png"), 3),
+      await writePicture(join(folder, "h.png"), 4),
+    ];
+    const software = await launch("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader");
+    try {
+      const page = await software.context.newPage();
+      // Without the pair of the demo, which takes minutes in software.
+      await page.goto(`${site.url}#compare?demo=&m=${encodeURIComponent("lpips(net=tiny)")}`);
+      await page.getByRole("button", { name: "Output choose an image" }).setInputFiles(output);
+      await page.getByRole("button", { name: "Target choose an image" }).setInputFiles(target);
+      await page.getByText("h.png, 32x24").waitFor();
+      await page.getByText("Networks run on the GPU, by WebGPU.").waitFor();
+      const expected = await parseLoss("lpips(net=tiny)").value(await readImage(output), await readImage(target));
+      const shown = () => page.locator(".values tbody td").first().textContent();
+      // Within 1e-3 of the CPU's, as of every loss on WebGPU, and rounded to four decimals.
+      await expect
+        .poll(async () => Math.abs(Number.parseFloat((await shown()) ?? "") - expected))
+        .toBeLessThan(1e-3 * expected + 0.5e-4);
+    } finally {
+      await software.close();
+    }
+  });
+
   test.each(["light", "dark"] as const)("no violation of accessibility in any room, %s", async (colorScheme) => {
     await page.emulateMedia({ colorScheme });
     for (const room of ["compare", "distort", "descend"]) {
       await page.goto(`${site.url}#${room}`);
       await page.locator("main section").first().waitFor();
-      // Not by a script of the page, which its policy would not run.
-      await page.evaluate(axe);
-      const violations = await page.evaluate(async () => {
-        const { axe } = globalThis as unknown as Axe;
-        return (await axe.run()).violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`);
-      });
-      expect(violations, room).toEqual([]);
+      expect(await violations(page), room).toEqual([]);
     }
   });
 

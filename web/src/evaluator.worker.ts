@@ -1,6 +1,10 @@
 import { type Loss, lossFactories, parseLoss, Random, Tensor, toImage } from "@reconloss/core";
+import { weightsEntry } from "@reconloss/core/weights";
 import { type DistortionName, distortions } from "../../scripts/distortions/index.ts";
-import type { Answer, LossInfo, Pixels, Request } from "./messages.ts";
+import { decode } from "./decode.ts";
+import { onDevice } from "./device.ts";
+import type { Answer, LossInfo, Measured, Pixels, Request, WeightedSpec } from "./messages.ts";
+import { hasWeights, takeWeights } from "./weights.ts";
 
 /** Forms without published files of losses that need some by default. */
 const withoutFiles: Readonly<Record<string, string>> = {
@@ -22,8 +26,37 @@ const messageOf = (error: unknown) => (error instanceof Error ? error.message : 
 
 const needsFiles = (loss: Loss) => (loss.definition?.weights ?? []).length > 0;
 
+/** A specification as the grammar understands it. */
+function readSpec(typed: string): { typed: string; loss: Loss } | { typed: string; error: string } {
+  try {
+    return { typed, loss: parseLoss(typed) };
+  } catch (error) {
+    return { typed, error: messageOf(error) };
+  }
+}
+
+/** The forms of a loss that need published files: by default, and with each of its networks that has the layers it looks at. */
+function weightedSpecs({ info }: (typeof lossFactories)[number]): readonly WeightedSpec[] {
+  const typed = [info.name, ...(info.options.net?.words ?? []).map((net) => `${info.name}(net=${net})`)];
+  const forms = new Map(
+    typed
+      .map(readSpec)
+      .flatMap((read) => ("loss" in read ? [[read.loss.spec, read.loss.definition?.weights ?? []]] : [])),
+  );
+  return [...forms]
+    .filter(([, names]) => names.length > 0)
+    .map(([spec, names]) => ({
+      spec,
+      needs: names.map((name) => {
+        const { file, url } = weightsEntry(name);
+        return { file, url, isHere: hasWeights(name) };
+      }),
+    }));
+}
+
 function describe(): readonly LossInfo[] {
-  return lossFactories.map(({ info }) => {
+  return lossFactories.map((factory) => {
+    const { info } = factory;
     const spec = withoutFiles[info.name] ?? info.name;
     const loss = parseLoss(spec);
     return {
@@ -33,6 +66,7 @@ function describe(): readonly LossInfo[] {
       })),
       presets: info.presets ?? {},
       here: needsFiles(loss) ? undefined : spec,
+      weighted: weightedSpecs(factory),
     };
   });
 }
@@ -54,21 +88,42 @@ function pixelsOf({ data, shape: [, , height, width] }: Tensor): Pixels {
 
 const read = (pixels: Pixels) => toImage(pixels, { alpha: "composite", background: "white" });
 
+type Prepared = Awaited<ReturnType<typeof read>>;
+
+async function measured(spec: string, output: Prepared, target: Prepared): Promise<Measured> {
+  const loss = parseLoss(spec);
+  const begun = performance.now();
+  const { result: value, ...network } = await onDevice(loss, (options) => loss.value(output, target, options));
+  const milliseconds = performance.now() - begun;
+  const targetValue = loss.better === "target" ? await loss.value(target, target) : undefined;
+  const { better, decimals, hasMap } = loss;
+  return { spec, value, better, decimals, milliseconds, targetValue, hasMap, ...network };
+}
+
 async function measure(id: number, output: Pixels, target: Pixels, specs: readonly string[]): Promise<void> {
   const [a, b] = [await read(output), await read(target)];
   for (const spec of specs) {
     await pause();
     if (latest.get("measure") !== id) return;
     try {
-      const loss = parseLoss(spec);
-      const begun = performance.now();
-      const value = await loss.value(a, b);
-      const milliseconds = performance.now() - begun;
-      const targetValue = loss.better === "target" ? await loss.value(b, b) : undefined;
-      const { better, decimals, hasMap } = loss;
-      post({ id, kind: "measured", measured: { spec, value, better, decimals, milliseconds, targetValue, hasMap } });
+      post({ id, kind: "measured", measured: await measured(spec, a, b) });
     } catch (error) {
       post({ id, kind: "failed", spec, error: messageOf(error) });
+    }
+  }
+}
+
+/** Every loss of every pair, pair by pair. */
+async function measureFolders(id: number, { pairs, specs }: Extract<Request, { kind: "folders" }>): Promise<void> {
+  for (const [pair, { output, target }] of pairs.entries()) {
+    const images = Promise.all([output, target].map(async (file) => read(await decode(file, file.name))));
+    for (const spec of specs) {
+      await pause();
+      if (latest.get("folders") !== id) return;
+      const result = await images
+        .then(([a, b]) => measured(spec, a, b))
+        .catch((error: unknown) => ({ error: messageOf(error) }));
+      post({ id, kind: "pair", pair, spec, result });
     }
   }
 }
@@ -93,9 +148,10 @@ async function respond(id: number, request: Extract<Request, { kind: "respond" }
     for (const spec of request.specs) {
       await pause();
       if (latest.get("respond") !== id) return;
-      const value = await parseLoss(spec)
-        .value(output, target)
-        .catch(() => undefined);
+      const loss = parseLoss(spec);
+      const { result: value } = await onDevice(loss, (options) => loss.value(output, target, options)).catch(() => ({
+        result: undefined,
+      }));
       post({ id, kind: "response", response: { spec, strength, value } });
     }
   }
@@ -113,7 +169,8 @@ async function descend(id: number, request: Extract<Request, { kind: "descend" }
   let shown = 0;
   for (let step = 1; latest.get("descend") === id; step++) {
     const begun = performance.now();
-    const { value, grad } = await loss.valueAndGrad(output, target, { into });
+    const { result } = await onDevice(loss, (options) => loss.valueAndGrad(output, target, { ...options, into }));
+    const { value, grad } = result;
     const [bias1, bias2] = [1 - 0.9 ** step, 1 - 0.999 ** step];
     for (let i = 0; i < start.length; i++) {
       const slope = grad.data[i];
@@ -138,18 +195,23 @@ async function answer(request: Request): Promise<void> {
     case "describe":
       return post({ id, kind: "losses", losses: describe(), distortions: Object.keys(distortions) });
     case "read": {
-      const specs = request.specs.map((typed) => {
-        try {
-          const { spec, name, options } = parseLoss(typed);
-          return { typed, spec, name, options };
-        } catch (error) {
-          return { typed, error: messageOf(error) };
-        }
+      const specs = request.specs.map(readSpec).map((read) => {
+        if ("error" in read) return read;
+        const { spec, name, options } = read.loss;
+        return { typed: read.typed, spec, name, options };
       });
       return post({ id, kind: "specs", specs });
     }
     case "measure":
       return measure(id, request.output, request.target, request.specs);
+    case "folders":
+      return measureFolders(id, request);
+    case "weights":
+      try {
+        return await takeWeights(request.files);
+      } finally {
+        post({ id, kind: "losses", losses: describe(), distortions: Object.keys(distortions) });
+      }
     case "map":
       return errorMap(id, request.output, request.target, request.spec);
     case "distort": {

@@ -13,7 +13,15 @@ const rooms = { compare: "Compare", distort: "Distort and see", descend: "Descen
 function Page() {
   const { room, visit, settings } = useAddress();
   const [known, setKnown] = useState<{ losses: readonly LossInfo[]; distortions: readonly string[] }>();
-  useEffect(() => evaluator.ask({ kind: "describe" }, (answer) => answer.kind === "losses" && setKnown(answer)), []);
+  const [error, setError] = useState<string>();
+  useEffect(
+    () =>
+      evaluator.ask({ kind: "describe" }, (answer) => {
+        if (answer.kind === "losses") setKnown(answer);
+        if (answer.kind === "failed") setError(answer.error);
+      }),
+    [],
+  );
   const current = room in rooms ? (room as keyof typeof rooms) : "compare";
   return (
     <div class="page">
@@ -29,10 +37,14 @@ function Page() {
         <span class="quiet">Everything is computed in this browser; no image leaves it.</span>
       </header>
       <main>
-        {known === undefined ? (
+        {error !== undefined ? (
+          <p class="wrong" role="alert">
+            {error}
+          </p>
+        ) : known === undefined ? (
           <p>Loading the losses</p>
         ) : current === "compare" ? (
-          <Compare key={visit} losses={known.losses} settings={settings} />
+          <Compare key={visit} losses={known.losses} settings={settings} onLosses={setKnown} />
         ) : current === "distort" ? (
           <Distort key={visit} {...known} settings={settings} />
         ) : (

@@ -24,6 +24,21 @@ export interface LossInfo {
   readonly presets: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** A specification that needs no file; absent where there is none. */
   readonly here?: string;
+  /** Specifications that need published files. */
+  readonly weighted: readonly WeightedSpec[];
+}
+
+/** A specification that needs published files. */
+export interface WeightedSpec {
+  readonly spec: string;
+  readonly needs: readonly { readonly file: string; readonly url: string; readonly isHere: boolean }[];
+}
+
+/** Two images of two folders. */
+export interface FilePair {
+  readonly name: string;
+  readonly output: File;
+  readonly target: File;
 }
 
 /** The number of a loss for one pair of images. */
@@ -36,6 +51,8 @@ export interface Measured {
   /** Of a prior: the target's own value. */
   readonly targetValue?: number;
   readonly hasMap: boolean;
+  /** Of a network: where it ran, and why not on the GPU. */
+  readonly network?: { readonly device: "cpu" | "webgpu"; readonly reason?: string };
 }
 
 /** The error map of a loss, one plane. */
@@ -66,6 +83,8 @@ export type Request = { readonly id: number } & (
   | { readonly kind: "describe" }
   | { readonly kind: "read"; readonly specs: readonly string[] }
   | { readonly kind: "measure"; readonly output: Pixels; readonly target: Pixels; readonly specs: readonly string[] }
+  | { readonly kind: "folders"; readonly pairs: readonly FilePair[]; readonly specs: readonly string[] }
+  | { readonly kind: "weights"; readonly files: readonly File[] }
   | { readonly kind: "map"; readonly output: Pixels; readonly target: Pixels; readonly spec: string }
   | {
       readonly kind: "distort";
@@ -105,6 +124,12 @@ export type Answer = { readonly id: number } & (
   | { readonly kind: "losses"; readonly losses: readonly LossInfo[]; readonly distortions: readonly string[] }
   | { readonly kind: "specs"; readonly specs: readonly ReadSpec[] }
   | { readonly kind: "measured"; readonly measured: Measured }
+  | {
+      readonly kind: "pair";
+      readonly pair: number;
+      readonly spec: string;
+      readonly result: Measured | { error: string };
+    }
   | { readonly kind: "map"; readonly map: ErrorMap }
   | { readonly kind: "image"; readonly image: Pixels }
   | { readonly kind: "response"; readonly response: Response }

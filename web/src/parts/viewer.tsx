@@ -40,7 +40,12 @@ export function Viewer({
   const { width, height } = below;
 
   useEffect(() => {
-    if (stages[0].current) setPosition(fitting(width, height, stages[0].current));
+    const stage = stages[0].current;
+    if (stage === null) return;
+    // Also when a window is resized or a phone turned; an observer is called once to begin with.
+    const observer = new ResizeObserver(() => setPosition(fitting(width, height, stage)));
+    observer.observe(stage);
+    return () => observer.disconnect();
   }, [width, height, mode === "side by side"]);
 
   useEffect(() => {

@@ -2,14 +2,18 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import { arrowOf, formatNumber } from "../../../packages/reconloss/src/compare/numbers.ts";
 import { keepSettings } from "../address.ts";
 import { colourBar, coloured, extentOf } from "../colour.ts";
+import { decode, type Picture } from "../decode.ts";
 import { evaluator } from "../evaluator.ts";
-import type { ErrorMap, LossInfo, Measured, ReadSpec } from "../messages.ts";
+import type { Folder } from "../folder.ts";
+import type { Answer, ErrorMap, FilePair, LossInfo, Measured, ReadSpec } from "../messages.ts";
 import { Canvas } from "../parts/canvas.tsx";
 import { DropZone } from "../parts/drop-zone.tsx";
+import { Folders } from "../parts/folders.tsx";
 import { Options } from "../parts/options.tsx";
 import { Snippets } from "../parts/snippets.tsx";
 import { Viewer, type ViewerMode } from "../parts/viewer.tsx";
-import { asJpeg, type DemoPhotograph, demoPhotographs, type Picture, photograph } from "../pictures.ts";
+import { Weights } from "../parts/weights.tsx";
+import { asJpeg, type DemoPhotograph, demoPhotographs, photograph } from "../pictures.ts";
 import { splitSpecs } from "../specs.ts";
 
 const first = ["psnr", "ssim", "ms-ssim", "deltaE", "l1", "gmsd", "ssimulacra2", "lpips(net=tiny)"];
@@ -19,9 +23,20 @@ type Mode = (typeof modes)[number];
 const meanings = { lower: "lower is better", higher: "higher is better", target: "closer to the target's is better" };
 
 /** Two images by every loss. */
-export function Compare({ losses, settings }: { losses: readonly LossInfo[]; settings: URLSearchParams }) {
+export function Compare({
+  losses,
+  settings,
+  onLosses,
+}: {
+  losses: readonly LossInfo[];
+  settings: URLSearchParams;
+  /** Takes what the losses are once they have weights. */
+  onLosses: (answer: Extract<Answer, { kind: "losses" }>) => void;
+}) {
   const [output, setOutput] = useState<Picture>();
   const [target, setTarget] = useState<Picture>();
+  const [folders, setFolders] = useState<{ output?: Folder; target?: Folder }>({});
+  const [opened, setOpened] = useState<string>();
   const [demo, setDemo] = useState(settings.get("demo") ?? "flower");
   const [quality, setQuality] = useState(Number(settings.get("jpeg") ?? 20));
   const [specs, setSpecs] = useState<readonly string[]>(() => splitSpecs(settings.get("m") ?? "") ?? first);
@@ -71,7 +86,8 @@ export function Compare({ losses, settings }: { losses: readonly LossInfo[]; set
       if (spec === undefined) setError(error);
       else setMeasured((before) => ({ ...before, [spec]: { error } }));
     });
-  }, [output, target, specs]);
+    // Losses are others once their weights are there.
+  }, [output, target, specs, losses]);
 
   const ofChosen = measured[chosen];
   const hasMap = ofChosen !== undefined && "hasMap" in ofChosen && ofChosen.hasMap;
@@ -89,8 +105,25 @@ export function Compare({ losses, settings }: { losses: readonly LossInfo[]; set
   const take = (set: (picture: Picture) => void) => (picture: Picture) => {
     setError(undefined);
     setDemo("");
+    setFolders({});
     set(picture);
   };
+  const takeFolder = (side: "output" | "target") => (folder: Folder) => {
+    setError(undefined);
+    setDemo("");
+    setOutput(undefined);
+    setTarget(undefined);
+    setOpened(undefined);
+    setFolders((before) => ({ ...before, [side]: folder }));
+  };
+  const open = async (pair: FilePair) => {
+    setError(undefined);
+    setOpened(pair.name);
+    const [a, b] = await Promise.all([pair.output, pair.target].map((file) => decode(file, file.name)));
+    setOutput(a);
+    setTarget(b);
+  };
+  const networks = Object.values(measured).flatMap((each) => ("network" in each && each.network) || []);
   const info = losses.find(({ name }) => name === read.find(({ typed }) => typed === chosen)?.name);
   const chosenRead = read.find(({ typed }) => typed === chosen);
   const replace = (spec: string) => {
@@ -106,8 +139,16 @@ export function Compare({ losses, settings }: { losses: readonly LossInfo[]; set
   return (
     <>
       <div class="inputs">
-        <DropZone title="Output" picture={output} onPicture={take(setOutput)} onError={setError} />
-        <DropZone title="Target" picture={target} onPicture={take(setTarget)} onError={setError} />
+        {(["output", "target"] as const).map((side) => (
+          <DropZone
+            key={side}
+            title={side === "output" ? "Output" : "Target"}
+            holds={(side === "output" ? output : target) ?? folders[side]}
+            onPicture={take(side === "output" ? setOutput : setTarget)}
+            onFolder={takeFolder(side)}
+            onError={setError}
+          />
+        ))}
         <div class="drop">
           <label>
             <strong>Or a pair of the demo</strong>
@@ -137,6 +178,15 @@ export function Compare({ losses, settings }: { losses: readonly LossInfo[]; set
       <p class="wrong" role="alert">
         {error}
       </p>
+      {folders.output && folders.target && (
+        <Folders
+          output={folders.output}
+          target={folders.target}
+          specs={specs}
+          opened={opened}
+          onOpen={(pair) => void open(pair).catch((problem: Error) => setError(problem.message))}
+        />
+      )}
       <div class="columns">
         <section aria-label="Images">
           <div class="bar" role="group" aria-label="View">
@@ -170,7 +220,7 @@ export function Compare({ losses, settings }: { losses: readonly LossInfo[]; set
         </section>
         <section aria-label="Losses">
           <div class="scroll">
-            <table>
+            <table class="values">
               <thead>
                 <tr>
                   <th scope="col">loss</th>
@@ -209,11 +259,13 @@ export function Compare({ losses, settings }: { losses: readonly LossInfo[]; set
                 }}
               >
                 <option value="">a loss</option>
-                {losses.map(({ name, here, summary }) => (
-                  <option key={name} value={here ?? ""} disabled={here === undefined} title={summary}>
-                    {here ?? `${name} (needs weights)`}
-                  </option>
-                ))}
+                {losses.flatMap(({ name, here, summary, weighted }) =>
+                  formsHere(here, weighted).map((spec) => (
+                    <option key={name + spec} value={spec} disabled={spec === undefined} title={summary}>
+                      {spec ?? `${name} (needs weights)`}
+                    </option>
+                  )),
+                )}
               </select>
             </label>
             <button type="button" onClick={() => setSpecs(losses.flatMap(({ here }) => here ?? []))}>
@@ -223,12 +275,27 @@ export function Compare({ losses, settings }: { losses: readonly LossInfo[]; set
               the usual ones
             </button>
           </div>
+          {networks[0] && (
+            <p class="quiet">
+              {networks[0].device === "webgpu"
+                ? "Networks run on the GPU, by WebGPU."
+                : `Networks run on the CPU: ${networks[0].reason}.`}
+            </p>
+          )}
+          <Weights losses={losses} onLosses={onLosses} />
           {info && chosenRead && <Options info={info} read={chosenRead} onSpec={replace} />}
           {chosenRead?.error && <p class="wrong">{chosenRead.error}</p>}
         </section>
       </div>
     </>
   );
+}
+
+/** The forms of a loss that can be computed here, or undefined alone. */
+function formsHere(here: string | undefined, weighted: LossInfo["weighted"]): readonly (string | undefined)[] {
+  const withWeights = weighted.filter(({ needs }) => needs.every(({ isHere }) => isHere)).map(({ spec }) => spec);
+  const forms = [...(here === undefined ? [] : [here]), ...withWeights];
+  return forms.length === 0 ? [undefined] : forms;
 }
 
 function Row({

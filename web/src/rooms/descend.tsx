@@ -1,10 +1,11 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { keepSettings } from "../address.ts";
+import type { Picture } from "../decode.ts";
 import { evaluator } from "../evaluator.ts";
 import type { Descent } from "../messages.ts";
 import { Canvas } from "../parts/canvas.tsx";
 import { DropZone } from "../parts/drop-zone.tsx";
-import { type Picture, photograph, square } from "../pictures.ts";
+import { photograph, square } from "../pictures.ts";
 
 const side = 128;
 const examples = [
@@ -125,7 +126,7 @@ export function Descend({ settings }: { settings: URLSearchParams }) {
           <Progress points={curve.current} />
           <DropZone
             title="Another target"
-            picture={target}
+            holds={target}
             onPicture={(whole) => setTarget(square(whole, side))}
             onError={setError}
           />

@@ -1,11 +1,12 @@
 import { useEffect, useState } from "preact/hooks";
 import { badness } from "../../../packages/reconloss/src/compare/numbers.ts";
 import { keepSettings } from "../address.ts";
+import type { Picture } from "../decode.ts";
 import { evaluator } from "../evaluator.ts";
 import type { LossInfo, Pixels, Response } from "../messages.ts";
 import { Canvas } from "../parts/canvas.tsx";
 import { DropZone } from "../parts/drop-zone.tsx";
-import { type Picture, photograph, square } from "../pictures.ts";
+import { photograph, square } from "../pictures.ts";
 import { splitSpecs } from "../specs.ts";
 
 const first = ["l1", "psnr", "ssim", "ms-ssim(size=7)", "deltaE", "gmsd", "ssimulacra2", "tv", "lpips(net=tiny)"];
@@ -152,7 +153,7 @@ export function Distort({
           )}
           <DropZone
             title="Another picture"
-            picture={picture}
+            holds={picture}
             onPicture={(whole) => setPicture(square(whole, side))}
             onError={setError}
           />

@@ -1,11 +1,9 @@
-import { extname } from "node:path";
-
 /** A name in composed Unicode: composed and decomposed names are the same. */
 export function sameName(name: string): string {
   return name.normalize("NFC");
 }
 
-/** A name without its extension. */
+/** A name without its extension, as `extname` of node:path has it: pages use this too. */
 export function stemOf(name: string): string {
-  return name.slice(0, name.length - extname(name).length);
+  return name.replace(/(?<=[^/\\])\.[^./\\]*$/, "");
 }

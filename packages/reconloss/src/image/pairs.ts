@@ -7,8 +7,8 @@ import { knownExtensions } from "./formats.ts";
 import { filesOfGlob, globMatcher, hasMagic, nameMatcher, splitGlob } from "./glob.ts";
 import { groupsOf } from "./groups.ts";
 import { describeIgnoredFiles, type IgnoredFiles, isImage, listFolder, naturally } from "./listing.ts";
-import { sameName, stemOf } from "./names.ts";
 import type { ImagePair, PairOptions, UnpairedImage } from "./pair.ts";
+import { type NamedPair, pairNames, type Side, sides, type UnpairedName } from "./pair-names.ts";
 import { type PairProposal, pairByPattern, proposePattern, readPattern } from "./pair-pattern.ts";
 import { addRegions, checkRegions } from "./pair-regions.ts";
 
@@ -31,9 +31,6 @@ interface ImageSet {
   images: string[];
   ignoredFiles: IgnoredFiles;
 }
-
-const sides = ["output", "target"] as const;
-type Side = (typeof sides)[number];
 
 /** The names of kinds of images that are ignored. */
 const [excluded, notInPattern] = ["excluded", "not in --pair"];
@@ -91,49 +88,21 @@ function checkSets(sets: Record<Side, ImageSet>, exclude: readonly string[]): vo
   }
 }
 
-/** Two names that go together. */
-interface NamedPair {
-  readonly output: string;
-  readonly target: string;
-}
-
 interface NamedPairing {
   readonly pairs: readonly NamedPair[];
-  readonly unpaired: readonly { readonly side: Side; readonly name: string; readonly reason: string }[];
+  readonly unpaired: readonly UnpairedName[];
   readonly proposal?: PairProposal;
 }
 
-/** By the same names, then by the same without extensions. */
-function pairByName(sets: Record<Side, ImageSet>): NamedPairing {
-  const left = { output: sets.output.images, target: sets.target.images };
-  const pairs: NamedPair[] = [];
-  for (const key of [sameName, sameStem]) {
-    const candidates = { output: groupBy(left.output, key), target: groupBy(left.target, key) };
-    const isMatched = (name: string): boolean =>
-      candidates.output.get(key(name))?.length === 1 && candidates.target.get(key(name))?.length === 1;
-    for (const output of left.output.filter(isMatched)) {
-      pairs.push({ output, target: candidates.target.get(key(output))![0] });
-    }
-    left.output = left.output.filter((name) => !isMatched(name));
-    left.target = left.target.filter((name) => !isMatched(name));
-  }
-
-  const rivals = { output: groupBy(left.output, sameStem), target: groupBy(left.target, sameStem) };
-  const unpaired = sides.flatMap((side) => {
-    const other = side === "output" ? "target" : "output";
-    return left[side].map((name) => {
-      const partners = rivals[other].get(sameStem(name));
-      const own = rivals[side].get(sameStem(name))!;
-      const reason = partners
-        ? `ambiguous: ${side} ${own.join(", ")} could go with ${other} ${partners.join(", ")}`
-        : `no ${other} left with this name, or with it and another extension`;
-      return { side, name, reason };
-    });
-  });
+/** By their names; where images are left on both sides, with a pattern by which more would pair. */
+function pairByName({
+  output: { images: outputs },
+  target: { images: targets },
+}: Record<Side, ImageSet>): NamedPairing {
+  const { pairs, unpaired } = pairNames({ output: outputs, target: targets });
+  const isLeft = (side: Side) => unpaired.some((each) => each.side === side);
   const proposal =
-    left.output.length > 0 && left.target.length > 0
-      ? proposePattern(sets.output.images, sets.target.images, pairs.length + 1)
-      : undefined;
+    isLeft("output") && isLeft("target") ? proposePattern(outputs, targets, pairs.length + 1) : undefined;
   return { pairs, unpaired, ...(proposal === undefined ? {} : { proposal }) };
 }
 
@@ -337,14 +306,4 @@ async function neededKind(side: Side, path: string): Promise<"file" | "folder"> 
   if (kind !== undefined) return kind;
   if (hasMagic(path)) return "folder";
   throw new ReconlossError("file", `${side} ${path} does not exist`);
-}
-
-function sameStem(name: string): string {
-  return stemOf(sameName(name));
-}
-
-function groupBy(names: readonly string[], key: (name: string) => string): Map<string, string[]> {
-  const groups = new Map<string, string[]>();
-  for (const name of names) groups.set(key(name), [...(groups.get(key(name)) ?? []), name]);
-  return groups;
 }
