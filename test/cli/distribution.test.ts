@@ -102,7 +102,7 @@ describe("reconloss distribution", () => {
       metric: "frechet(features=tiny.onnx)",
       images: { output: 2, real: 20 },
     });
-    expect(stderr).toMatch(/^failed: c.png: .*its content is no image/);
+    expect(stderr).toMatch(/^failed: c.png: .*its content is not an image/);
   });
 
   it("writes a page with the nearest and farthest images and the spectra", async () => {
@@ -167,7 +167,7 @@ describe("reconloss distribution", () => {
       [[outputs, reals, "-m", "kid", "--seed", "5000000000"], /seed must be an integer from 0 to 2\^32 - 1/],
       [[few, reals, "-m", "pr"], /pr needs at least 4 images on each side, got 1 output and 20 reals/],
       [[few, reals], /of .*few, a covariance needs at least 2 images, got 1/],
-      [[outputs, reals, "--network", broken], /broken\.onnx is no ONNX model/],
+      [[outputs, reals, "--network", broken], /broken\.onnx is not an ONNX model/],
       [[outputs, reals, "--network", "none.onnx"], /cannot read none\.onnx: there is no such file/],
     ];
     for (const [args, message] of cases) {

@@ -139,7 +139,7 @@ describe("a mask that is none is an error of its pair, and of no other", () => {
       .toFile(clear);
     expect(await failing(clear)).toEqual([expect.stringMatching(/transparent pixels/)]);
     await writeFile(join(folder, "text.png"), "no image");
-    expect(await failing(join(folder, "text.png"))).toEqual([expect.stringMatching(/its content is no image/)]);
+    expect(await failing(join(folder, "text.png"))).toEqual([expect.stringMatching(/its content is not an image/)]);
     expect(await failing(join(folder, "none.png"))).toEqual([expect.stringMatching(/none\.png/)]);
     if (process.platform === "win32") return;
     execFileSync("mkfifo", [join(folder, "pipe.png")]);

@@ -359,7 +359,7 @@ describe("zip", () => {
         expect.stringMatching(/^bomb\.png: .*claims to unpack \d+ bytes to 2147483648/),
         expect.stringMatching(/^secret: .*is encrypted/),
         expect.stringMatching(/^empty\.png: the file is empty/),
-        expect.stringMatching(/^noise\.png: its content is no image/),
+        expect.stringMatching(/^noise\.png: its content is not an image/),
       ]);
     });
   });
@@ -646,7 +646,7 @@ describe("two images never have the same name, whatever they are in:", () => {
     });
     const broken = await write(`broken-${name}`, archive([...members().slice(0, 2), { name: "a.png", data: "x" }]));
     await withSet(broken, async (set) => {
-      await expect((await set.load(2)).decode()).rejects.toThrow(`broken-${name}#a.png (2): its content is no image`);
+      await expect((await set.load(2)).decode()).rejects.toThrow(`broken-${name}#a.png (2): its content is not an image`);
     });
   });
 

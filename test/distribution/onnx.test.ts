@@ -107,7 +107,7 @@ describe("models that give no features are refused in words", () => {
     const path = await written("plain", () => {});
     await expect(onnxExtractor(path, { size: [0, 5] })).rejects.toThrow(/size must be .*HEIGHTxWIDTH.* got "0x5"/);
     await writeFile(path, "no model");
-    await expect(onnxExtractor(path)).rejects.toThrow(/plain\.onnx is no ONNX model/);
+    await expect(onnxExtractor(path)).rejects.toThrow(/plain\.onnx is not an ONNX model/);
   });
 });
 

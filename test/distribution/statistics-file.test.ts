@@ -111,7 +111,7 @@ describe("refuses", () => {
   test("what is no archive, is cut short, or not there", async () => {
     await expect(readStatistics(await written(new Uint8Array(0)))).rejects.toThrow(/is not a .npz archive/);
     await expect(readStatistics(await written(new TextEncoder().encode("<html></html>")))).rejects.toThrow(
-      /is no .npz/,
+      /is not a .npz/,
     );
     await expect(readStatistics(join(folder, "none.npz"))).rejects.toThrow(/none.npz/);
     const whole = statisticsBytes({ fid: statistics });

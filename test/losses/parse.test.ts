@@ -219,15 +219,15 @@ describe("the grammar", () => {
   });
 
   test.each(["my.loss", "two words", "1st", "constructor", "toString"])("a loss cannot be called %o", (name) => {
-    const printed2 = {
+    const loss = {
       summary: "s",
       better: "lower",
       source: "s",
       options: {},
       define: () => ({ score: () => undefined }),
     };
-    expect(() => defineLoss({ ...printed2, name } as unknown as Parameters<typeof defineLoss>[0])).toThrow(
-      expect.objectContaining({ code: "invalid-argument", message: expect.stringContaining(`called "${name}"`) }),
+    expect(() => defineLoss({ ...loss, name } as unknown as Parameters<typeof defineLoss>[0])).toThrow(
+      expect.objectContaining({ code: "invalid-argument", message: expect.stringContaining(`named "${name}"`) }),
     );
   });
 

@@ -148,7 +148,7 @@ describe("tensors", () => {
     [
       "twice under one name",
       changed(({ initializer }) => void initializer.push(initializer[0])),
-      /gives first\.weight twice/,
+      /computes first\.weight twice/,
     ],
     [
       "of whole numbers for weights",
@@ -209,11 +209,11 @@ describe("graphs", () => {
       () => onnxFile([relu("image", "x"), last], { w3 }, { outputs: ["other"] }),
       /has the output other, which no node computes/,
     ],
-    ["a name for two values", () => onnxFile([relu("image", "x"), relu("image", "x"), last], { w3 }), /gives x twice/],
+    ["a name for two values", () => onnxFile([relu("image", "x"), relu("image", "x"), last], { w3 }), /computes x twice/],
     [
       "a node that gives the input",
       () => onnxFile([relu("image", "image"), relu("image", "x"), last], { w3 }),
-      /gives image twice/,
+      /computes image twice/,
     ],
     ["10001 nodes", () => many(10_000), /has 10001 nodes; at most 10000 are trained/],
     [
@@ -229,7 +229,7 @@ describe("graphs", () => {
       (operator): [string, () => Uint8Array, RegExp] => [
         operator,
         () => onnxFile([[operator, ["image"], ["x"]], last], { w3 }),
-        new RegExp(`uses the operator ${operator} \\(${operator}0\\), by which`),
+        new RegExp(`uses the operator ${operator} \\(${operator}0\\), for which`),
       ],
     ),
     [
@@ -307,7 +307,7 @@ describe("nodes", () => {
       "images enlarged a million times",
       [["Resize", ["image", "", "s"], ["x"]]],
       { s: { dims: [4], data: [1, 1, 1e6, 1e6] } },
-      /a factor of 1000000, which is no whole number from 1 to 16/,
+      /a factor of 1000000, which is not a whole number from 1 to 16/,
     ],
     [
       "a size that is no number",

@@ -384,7 +384,7 @@ describe("what cannot be trained is refused, and named", () => {
     [
       "an operator",
       file(["Erf", ["image"], ["x"]]),
-      /^net\.onnx uses the operator Erf \(Erf0\), which have no gradient here$/,
+      /^net\.onnx uses the operator Erf \(Erf0\), for which no gradient is defined$/,
     ],
     [
       "several, of attention",
@@ -394,11 +394,11 @@ describe("what cannot be trained is refused, and named", () => {
         ["Softmax", ["s"], ["p"]],
         ["MatMul", ["p", "y"], ["x"]],
       ),
-      /the operators MatMul \(MatMul1\), Softmax \(Softmax2\), Transpose \(Transpose0\), by which/,
+      /the operators MatMul \(MatMul1\), Softmax \(Softmax2\), Transpose \(Transpose0\), for which/,
     ],
     ["no file", Uint8Array.of(1, 2, 3), /is not an ONNX model, or is damaged/],
     ["a truncated file", foreignNetwork().slice(0, 700), /is not an ONNX model, or is damaged/],
-    ["an empty file", new Uint8Array(), /is no ONNX model/],
+    ["an empty file", new Uint8Array(), /is not an ONNX model/],
     ["nothing to train", onnxFile([["Relu", ["image"], ["output"]]]), /has no parameters that training could change/],
     ["vectors", onnxFile([["Identity", ["image"], ["x"]], last], { w3 }, { dims: ["n", 3] }), /takes image of 2 axes/],
     [

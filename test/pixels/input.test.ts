@@ -305,7 +305,7 @@ describe("whatever an input throws or lacks, the error names the argument and ha
       }),
       /cannot be read \(no\)/,
     ],
-    ["a file that is none", () => new TextEncoder().encode("no image"), /cannot be decoded: .*its content is no image/],
+    ["a file that is none", () => new TextEncoder().encode("no image"), /cannot be decoded: .*its content is not an image/],
     [
       "signed samples of sharp",
       () => samples({ width: 2, height: 2, channels: 3, depth: "char" }),
@@ -444,6 +444,6 @@ describe("a prepared image", () => {
     const data = new Uint8Array(3 * area);
     const evaluation = parseLoss("l1").value({ data, width, height }, Tensor.full([1, 3, height, width], 0.5));
     structuredClone(data, { transfer: [data.buffer] });
-    await expect(evaluation).rejects.toThrow("l1: the memory of output (1x3x17x23) is gone");
+    await expect(evaluation).rejects.toThrow("l1: the memory of output (1x3x17x23) is no longer available");
   });
 });

@@ -105,7 +105,7 @@ describe("searchQuality", () => {
     await refused({ target: "l1>0.1" }).rejects.toThrow("give a limit that it must be at most");
     await refused({ target: "ssim>0.9", range: [9, 1] }).rejects.toThrow("range must be");
     await refused({ target: "ssim>0.9", neighbours: -1 }).rejects.toThrow("neighbours must be");
-    await refused({ target: "ssim>0.9", decode: undefined }).rejects.toThrow("its content is no image");
+    await refused({ target: "ssim>0.9", decode: undefined }).rejects.toThrow("its content is not an image");
     await refused({ target: "ssim>0.9", encode: () => new Uint8Array() }).rejects.toThrow("encode must give the bytes");
     const smaller = () => ({ ...pixels, data: pixels.data.subarray(0, width * 12 * 3), height: 12 });
     await refused({ target: "psnr>30", decode: smaller }).rejects.toThrow(

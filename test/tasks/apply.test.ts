@@ -144,9 +144,9 @@ describe("openModel refuses", () => {
   });
 
   it.each<[string, () => string | Uint8Array, RegExp]>([
-    ["an empty file", () => "", /no ONNX model/],
-    ["text", () => "This is text, not a model.\n", /no ONNX model/],
-    ["a part of a file", () => small(metadata).subarray(0, 100), /no ONNX model/],
+    ["an empty file", () => "", /not an ONNX model/],
+    ["text", () => "This is text, not a model.\n", /not an ONNX model/],
+    ["a part of a file", () => small(metadata).subarray(0, 100), /not an ONNX model/],
     ["a model without metadata", () => small({}), /metadata is missing/],
     ["another version", () => small({ ...metadata, reconloss: "99" }), /another version of reconloss \(99\)/],
     ["a huge halo", () => small({ ...metadata, halo: "1e9" }), /damaged metadata: halo is 1e9/],

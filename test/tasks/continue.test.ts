@@ -292,8 +292,8 @@ describe("init", () => {
       /init.*|bytes/,
       1,
     ],
-    ["a photograph", () => readFile(join(data, "0.png")), {}, /is no ONNX model/, 1],
-    ["an empty file", async () => new Uint8Array(), {}, /is no ONNX model/, 1],
+    ["a photograph", () => readFile(join(data, "0.png")), {}, /is not an ONNX model/, 1],
+    ["an empty file", async () => new Uint8Array(), {}, /is not an ONNX model/, 1],
     [
       "an operator that training does not know",
       async () =>

@@ -133,7 +133,7 @@ export function onnxNetwork(bytes: Uint8Array, name = "the model"): OnnxNetwork 
   );
   if (unknown.size > 0) {
     const list = listNames([...unknown].map(([operator, node]) => `${operator} (${node})`).sort());
-    throw refuse(`uses the ${unknown.size === 1 ? "operator" : "operators"} ${list}, which have no gradient here`);
+    throw refuse(`uses the ${unknown.size === 1 ? "operator" : "operators"} ${list}, for which no gradient is defined`);
   }
   const input = inputOf(graph, refuse);
   const parameters = parametersOf(graph, refuse);

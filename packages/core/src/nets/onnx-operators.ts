@@ -139,7 +139,7 @@ class Context<T> {
   /** A factor of sizes. */
   times(factor: number): number {
     if (factor >= 1 && factor <= mostTimes && Number.isInteger(factor)) return factor;
-    return this.fail(`a factor of ${factor}, which is no whole number from 1 to ${mostTimes}`);
+    return this.fail(`a factor of ${factor}, which is not a whole number from 1 to ${mostTimes}`);
   }
 
   #attribute(name: string, kind: string, is: (value: OnnxAttribute) => boolean): OnnxAttribute | undefined {
@@ -679,7 +679,7 @@ export function build<T>(
     if (work > mostWork) throw problemOf(node, "with it the network is too large");
   }
   const output = values.get(outputs[0]);
-  if (output?.kind !== "image") throw new NodeProblem(`gives ${outputs[0]}, which is no image`);
+  if (output?.kind !== "image") throw new NodeProblem(`gives ${outputs[0]}, which is not an image`);
   return output.x;
 }
 

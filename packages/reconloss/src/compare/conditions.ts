@@ -144,7 +144,7 @@ function parseCondition(option: string, text: string, losses: readonly Loss[], c
     );
   }
   if (whole && scope.byGroup) {
-    const problem = "any(...) is about each pair by itself, whatever its group; leave out group(...)";
+    const problem = "any(...) is about each pair by itself, whatever its group; omit group(...)";
     throw new ReconlossError("syntax", `${option}: in "${text}", ${problem}`);
   }
   // The longest match first: a loss may be called like anything, its own name wins.
