@@ -159,7 +159,9 @@ it("lists the images that cannot be read where too few others are left for a dis
   ]) {
     expect(await run(args)).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/1 of 2 images in .* can be read, 2 are needed; b\.png: .*its content is not an image/),
+      stderr: expect.stringMatching(
+        /1 of 2 images in .* can be read, 2 are needed; b\.png: .*its content is not an image/,
+      ),
     });
   }
 });

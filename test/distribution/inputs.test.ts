@@ -646,7 +646,9 @@ describe("two images never have the same name, whatever they are in:", () => {
     });
     const broken = await write(`broken-${name}`, archive([...members().slice(0, 2), { name: "a.png", data: "x" }]));
     await withSet(broken, async (set) => {
-      await expect((await set.load(2)).decode()).rejects.toThrow(`broken-${name}#a.png (2): its content is not an image`);
+      await expect((await set.load(2)).decode()).rejects.toThrow(
+        `broken-${name}#a.png (2): its content is not an image`,
+      );
     });
   });
 

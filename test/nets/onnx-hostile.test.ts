@@ -209,7 +209,11 @@ describe("graphs", () => {
       () => onnxFile([relu("image", "x"), last], { w3 }, { outputs: ["other"] }),
       /has the output other, which no node computes/,
     ],
-    ["a name for two values", () => onnxFile([relu("image", "x"), relu("image", "x"), last], { w3 }), /computes x twice/],
+    [
+      "a name for two values",
+      () => onnxFile([relu("image", "x"), relu("image", "x"), last], { w3 }),
+      /computes x twice/,
+    ],
     [
       "a node that gives the input",
       () => onnxFile([relu("image", "image"), relu("image", "x"), last], { w3 }),

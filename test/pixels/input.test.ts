@@ -305,7 +305,11 @@ describe("whatever an input throws or lacks, the error names the argument and ha
       }),
       /cannot be read \(no\)/,
     ],
-    ["a file that is none", () => new TextEncoder().encode("no image"), /cannot be decoded: .*its content is not an image/],
+    [
+      "a file that is none",
+      () => new TextEncoder().encode("no image"),
+      /cannot be decoded: .*its content is not an image/,
+    ],
     [
       "signed samples of sharp",
       () => samples({ width: 2, height: 2, channels: 3, depth: "char" }),

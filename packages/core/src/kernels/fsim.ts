@@ -12,7 +12,7 @@ import { averages as averaging } from "./strips/averages.ts";
 import { phase, placePlans } from "./strips/phase.ts";
 import type { FsimSpec, PhaseSpec, Planes, PlanesSpec } from "./types.ts";
 
-/** How images are averaged. */
+/** The averaging of the images. */
 function averagesOf({ halves, whole, rows }: FsimSpec, [, height, width]: Planes): PlanesSpec {
   return { factor: downsampleFactor(height, width, halves), whole, rows };
 }

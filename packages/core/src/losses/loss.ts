@@ -159,7 +159,7 @@ export interface LossInfo<S extends Schema = Schema> {
   readonly source: string;
   /** Its formula in one line, with the default options; `x` is the output, `y` the target. */
   readonly formula?: string;
-  /** What it is good for, and what it does not see, in a sentence or two. */
+  /** Use and blind spots, in a sentence or two. */
   readonly use?: string;
   readonly options: S;
   /** Values of options by preset name. */

@@ -51,7 +51,7 @@ export function conditionName({ condition: { text, method } }: Verdict, group?: 
   return group === undefined ? own : `${own}, ${group}`;
 }
 
-/** Why a condition holds of some pairs: `it is 8.1, of 3 pairs`, or the number is missing. */
+/** The reason why a condition holds for some pairs: `it is 8.1, of 3 pairs`, or the number is missing. */
 function reasonFor(isTotal: boolean, { value, of, measured, missing }: Measured, unit: Unit): string {
   const pairs = (count: number) => counted(count, unit, `${unit}s`);
   if (isTotal && value === undefined) return "the total is not given";

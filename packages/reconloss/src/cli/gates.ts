@@ -28,7 +28,7 @@ export interface GateFlags {
   annotate?: "github" | "none";
 }
 
-/** What outputs and targets are called on the page of a summary: `ours against HR`. */
+/** The title of a summary, from outputs and targets: `ours against HR`. */
 export function titleOf(outputs: string, targets: string): string {
   return `${printable(basename(resolve(outputs)))} against ${printable(basename(resolve(targets)))}`;
 }
@@ -55,7 +55,7 @@ export function addGateOptions(command: Command): Command {
 /** A comparison that gates look at: that of a method, where there are several; with its verdicts, where whoever made it checked conditions. */
 export type Gated = Pick<Checked, "method" | "comparison"> & Partial<Pick<Checked, "verdicts">>;
 
-/** What gates are of. */
+/** The comparisons that gates check, and the unit that they count. */
 export interface GateContext {
   readonly losses: readonly Loss[];
   /** Losses of the user's own. */
@@ -174,7 +174,7 @@ export async function prepareGates(
   };
 }
 
-/** What lines about a method begin with. */
+/** The prefix of lines about a method. */
 const prefixOf = ({ method }: Checked) => (method === undefined ? "" : `${method}: `);
 
 /** Says which conditions hold, and why. */

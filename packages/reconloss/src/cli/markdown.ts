@@ -28,7 +28,7 @@ function lossTable({ comparison }: Checked, unit: Unit): string[] {
   return markdownTable(head, rows, (column) => column > 0 && column < head.length - 1);
 }
 
-/** What became of the conditions, those on groups in each. */
+/** The outcome of each condition, and of those on groups in each group. */
 function conditionTable({ verdicts }: Checked): string[] {
   if (verdicts.length === 0) return [];
   const rows = verdicts.flatMap((verdict) => {

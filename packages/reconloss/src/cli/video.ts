@@ -111,7 +111,7 @@ export async function compareAsVideos(
   return tellVideos(comparison, { gates, checked, verdicts: conditions && checked[0].verdicts }, flags, terminal);
 }
 
-/** What came of the gates. */
+/** The outcome of the gates. */
 interface OfGates {
   readonly gates: Gates;
   readonly checked: readonly Checked[];

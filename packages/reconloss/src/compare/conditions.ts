@@ -112,7 +112,7 @@ function checkTotal(option: string, text: string, applied: AppliedProtocol | und
   );
 }
 
-/** What a condition is about besides a number of losses: one method of several, and each group. */
+/** The scope of a condition: one method of several, and each group. */
 function scopeOf(
   text: string,
   methods: readonly string[],

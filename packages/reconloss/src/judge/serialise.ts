@@ -8,7 +8,7 @@ import type { Judgement } from "./types.ts";
 /** Conditions that were checked of each method. */
 export type VerdictsByMethod = ReadonlyMap<string, readonly Verdict[]>;
 
-/** What came of holding each method against an earlier run, methods that only that run has among them. */
+/** The comparison of each method with an earlier run, methods that only that run has among them. */
 export type BaselinesByMethod = ReadonlyMap<string, BaselineRecord>;
 
 /**

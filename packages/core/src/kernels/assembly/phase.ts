@@ -183,7 +183,7 @@ function ofColumns(re: usize, im: usize, spread: usize, radial: usize, h: i32, w
   return f32x4.add(f32x4.mul(x, x), f32x4.mul(y, y));
 }
 
-/** How much a wave turns away from the mean of all. Not fused: of a single wave it is 0. */
+/** The amount by which a wave turns away from the mean of all. Not fused: of a single wave it is 0. */
 // @ts-ignore: decorator
 @inline function turn(c: v128, s: v128, cosine: v128, sine: v128): v128 {
   return f32x4.sub(f32x4.mul(c, sine), f32x4.mul(s, cosine));
@@ -231,7 +231,7 @@ function select(floats: usize, count: i32, k: i32, counts: usize): f32 {
 }
 
 /**
- * What agrees in phase in one direction, and the sum of amplitudes, to `energy` and `amplitude`; returns the median of the amplitudes of the shortest waves, `threshold` times which is noise. Writes up to 3 floats more.
+ * Writes what agrees in phase in one direction, and the sum of amplitudes, to `energy` and `amplitude`; returns the median of the amplitudes of the shortest waves, `threshold` times which is noise. Writes up to 3 floats more.
  */
 export function phase(
   re: usize, im: usize, spread: usize, radial: usize, h: i32, w: i32, planH: usize, planW: usize, threshold: f32, energy: usize, amplitude: usize, scratch: usize,

@@ -8,7 +8,7 @@ import type { StripKernel } from "./strip.ts";
 /** Wavelengths that are computed at once, one in each lane. */
 export const mostScales = 4;
 
-/** What planes of a size are transformed and filtered by, as the kernels read it. */
+/** The factors and filters of transforms of one size, as the kernels read them. */
 interface Tables {
   /** The plans of transforms of columns and of rows. */
   readonly planH: Uint8Array;
