@@ -53,7 +53,7 @@ it("goes through damaged files: one clear error each, numbers for the rest, exit
     "dot.png": "ssim: output is 1x3x1x1, but at least 11x11 pixels are needed",
     "empty.png": expect.stringContaining("0 bytes"),
     "small.png": expect.stringMatching(/1x3x12x24.*1x3x24x24/),
-    "text.png": expect.stringContaining("no image"),
+    "text.png": expect.stringContaining("not an image"),
   });
   expect(stderr.split("\n").filter((line) => line.startsWith("failed:"))).toHaveLength(5);
   expect(stderr).not.toMatch(/\n {4}at /);

@@ -192,7 +192,7 @@ describe("train", () => {
       ...["-o", join(folder, "mixed-out")],
     ]);
     expect(code).toBe(0);
-    expect(stderr).toMatch(/not used: .*2\.png: .*no image/);
+    expect(stderr).toMatch(/not used: .*2\.png: .*not an image/);
   });
 });
 
@@ -225,7 +225,7 @@ describe("apply", () => {
     await writeFile(join(inputs, "cut.png"), "no image");
     const { code, stdout, stderr } = await run(["apply", model, inputs, "-o", outputs]);
     expect({ code, stdout }).toEqual({ code: 1, stdout: `${outputs}  3 images\n` });
-    expect(stderr).toMatch(/^failed: .*cut\.png: .*no image/m);
+    expect(stderr).toMatch(/^failed: .*cut\.png: .*not an image/m);
   });
 
   it("writes 8 or 16 bits as told", async () => {

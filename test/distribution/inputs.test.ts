@@ -89,12 +89,14 @@ describe("lists", () => {
     const list = await write("shards.txt", "shards/a.tar\nshards/b.tar\n");
     expect(await namesOf(list)).toEqual(["a.tar#0.png", "a.tar#1.png", "b.tar#2.png", "b.tar#3.png"]);
     expect((await failureOf(await write("mixed.txt", "shards/a.tar\nimages/0.png"))).message).toMatch(
-      /mixed\.txt, line 2: images\/0\.png is no archive/,
+      /mixed\.txt, line 2: images\/0\.png is not an archive/,
     );
   });
 
   test("that name themselves have an end", async () => {
-    expect((await failureOf(await write("self.txt", "self.txt"))).message).toMatch(/in a list in a list/);
+    expect((await failureOf(await write("self.txt", "self.txt"))).message).toMatch(
+      /nested too deeply, in lists of lists/,
+    );
   });
 });
 
@@ -262,7 +264,7 @@ describe("tar", () => {
     await writeFile(join(folder, "folder.tar", "0.png"), bytes[0]);
     expect(await namesOf(join(folder, "folder.tar"))).toEqual(["0.png"]);
     expect((await failureOf(await write("notes.md", "Nothing."))).message).toMatch(
-      /notes\.md is no set of images.*\.tar/,
+      /notes\.md is not a set of images.*\.tar/,
     );
   });
 
@@ -270,7 +272,7 @@ describe("tar", () => {
     const path = await write("changing.tar", tarOf(samples(0, 6)));
     await withSet(path, async (set) => {
       await writeFile(path, tarOf(samples(0, 1)));
-      await expect(set.load(5)).rejects.toThrow(/changing\.tar was truncated by another program/);
+      await expect(set.load(5)).rejects.toThrow(/changing\.tar was cut short by another program/);
     });
   });
 });

@@ -285,7 +285,7 @@ describe("what is no image is an error that names path and reason", () => {
     await mkdir(join(folder, "folder.png"), { recursive: true });
     await expectRefused(join(folder, "folder.png"), /it is a folder/);
     await expectRefused(await store("empty.png", ""), /empty \(0 bytes\)/);
-    await expectRefused(await store("text.png", "I am not a picture.\n"), /no image.*PNG, JPEG/);
+    await expectRefused(await store("text.png", "I am not a picture.\n"), /not an image.*PNG, JPEG/);
     const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>';
     await expectRefused(await store("drawing.png", svg), /it is svg; PNG, JPEG, WebP, AVIF, TIFF, GIF/);
   });

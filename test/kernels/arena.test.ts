@@ -124,8 +124,8 @@ describe("sharedTensors", () => {
 
   it.each([
     [[[1, 3, 20000, 20000]], "do not fit into one memory"],
-    [[[1, 3, 2.5, 4]], "is no shape of a batch"],
-    [[[1, 3, 4]], "is no shape of a batch"],
+    [[[1, 3, 2.5, 4]], "is not the shape of a batch"],
+    [[[1, 3, 4]], "is not the shape of a batch"],
   ])("refuses %j", (shapes, problem) => {
     expect(() => sharedTensors(...(shapes as unknown as Shape[]))).toThrow(problem);
   });

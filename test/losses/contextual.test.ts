@@ -133,7 +133,7 @@ describe("contextual", () => {
   });
 
   test.each([
-    ["contextual(taps=none)", "taps must not be none"],
+    ["contextual(taps=none)", "taps must not be empty"],
     ["contextual(taps=image+image)", "lists a tap twice"],
     ["contextual(taps=relu9_1)", 'vgg19: there is no tap "relu9_1"'],
     ["contextual(positions=-1)", "option positions"],

@@ -176,7 +176,7 @@ describe("reconloss degrade", () => {
     [["--baseline", "cubic", "--scale", "2"], /Allowed choices are bicubic, lanczos/],
     [["--task", "generate"], /Allowed choices/],
     [[], /there is nothing to do/],
-    [["--scale", "2", "--blur", "nan"], /positive number/],
+    [["--scale", "2", "--blur", "nan"], /number above 0/],
   ])("refuses %j", async (args, message) => {
     const { code, stderr } = await run(["degrade", join(folder, "photos"), "-o", join(folder, "no"), ...args]);
     expect([code, stderr]).toEqual([2, expect.stringMatching(message)]);

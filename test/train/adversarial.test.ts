@@ -161,7 +161,7 @@ describe("adversarial", () => {
     expect(() => r1(-1)).toThrow(/at least 0/);
     expect(() => wganGp(1, { every: 0 })).toThrow(/whole number/);
     expect(() => adversarial({ objective: "hinge", realLabel: 0.9 })).toThrow(/no labels/);
-    expect(() => parseLoss("gan(r1=1,gp=1)", [gan])).toThrow(/not both/);
+    expect(() => parseLoss("gan(r1=1,gp=1)", [gan])).toThrow(/only one kind of penalty/);
     expect(() => parseLoss("gan")).toThrow(/no loss "gan"/);
   });
 

@@ -176,8 +176,9 @@ function joined({ output }: StripTask, results: readonly StripResult[]): TiledRe
 function isPooled(task: StripTask, arena?: Arena): boolean {
   const { kernel, output, target, weight, grad, map } = task;
   const arrays = [output.data, target?.data, weight?.data, grad, map];
-  if (arena ? arena.shared : arrays.every((data) => data === undefined || isShared(data)))
-    return workOf(task) >= pooledInPlace;
+  // A memory that threads cannot share, as in pages without isolation, cannot be given to them at all.
+  if (arena) return arena.shared && workOf(task) >= pooledInPlace;
+  if (arrays.every((data) => data === undefined || isShared(data))) return workOf(task) >= pooledInPlace;
   return workOf(task) >= pooledWork && kernel.weight > 1;
 }
 
