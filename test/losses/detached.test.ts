@@ -43,7 +43,9 @@ test.each([
       const error = await settled;
       if (turns > 0 && error === undefined) continue;
       expect(error).toBeInstanceOf(ReconlossError);
-      expect((error as ReconlossError).message).toContain(`the memory of ${argument} (2x3x384x384) is no longer available`);
+      expect((error as ReconlossError).message).toContain(
+        `the memory of ${argument} (2x3x384x384) is no longer available`,
+      );
     }
   }
   await nextTurn();
@@ -53,7 +55,9 @@ test.each([
 test("memory that is gone before a call is refused by name", async () => {
   const [output, target] = [randomTensor([1, 3, 8, 8], 1), randomTensor([1, 3, 8, 8], 2)];
   structuredClone(0, { transfer: [target.data.buffer as ArrayBuffer] });
-  await expect(parseLoss("l1").value(output, target)).rejects.toThrow(/l1: the memory of target \(1x3x8x8\) is no longer available/);
+  await expect(parseLoss("l1").value(output, target)).rejects.toThrow(
+    /l1: the memory of target \(1x3x8x8\) is no longer available/,
+  );
   await expect(parseLoss("lpips(net=tiny)").prepareTarget(target)).rejects.toThrow(/the memory of target/);
   expect(await parseLoss("tv").value(output, target)).toBeGreaterThan(0);
 });
