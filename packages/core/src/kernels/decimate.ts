@@ -1,7 +1,7 @@
 import type { Tensor } from "../tensor.ts";
 import type { Kernels } from "./module.ts";
-import { sharedPlanes } from "./passes.ts";
 import { planarRows, type Rows } from "./rows.ts";
+import { sharedPlanes } from "./shared-planes.ts";
 import type { Planes } from "./types.ts";
 
 /** Samples of one channel that are in memory at a time, so that a band stays in a second-level cache. */

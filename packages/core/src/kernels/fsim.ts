@@ -5,11 +5,11 @@ import { module as featuresModule } from "./generated/features.ts";
 import { module as planesModule } from "./generated/planes.ts";
 import { byImage, type ImageScore, type ImageTask, type KernelRun } from "./kernel.ts";
 import { type Kernels, planeStride } from "./module.ts";
-import { sharedPlanes } from "./passes.ts";
 import { averagePlanes, spreadPlanes } from "./planes.ts";
 import { dimensions, planarRows } from "./rows.ts";
+import { sharedPlanes } from "./shared-planes.ts";
 import { averages as averaging } from "./strips/averages.ts";
-import { phase, placePlans } from "./strips/phase.ts";
+import { phase, place, placePlans, tablesOf } from "./strips/phase.ts";
 import type { FsimSpec, PhaseSpec, Planes, PlanesSpec } from "./types.ts";
 
 /** The averaging of the images. */
@@ -33,15 +33,11 @@ function measure(plane: Float32Array): { mean: number; size: number } {
  * The Fourier coefficients of two planes, each two planes of real and imaginary parts, column by column; without the mean, which no filter lets through. Both are transformed at once in one size, so that neither has what is rounding
  * in the other: of flat planes they are exactly 0.
  */
-function spectraOf(kernels: Kernels, [x, y]: readonly Float32Array[], h: number, w: number): Tensor {
+function spectraOf(kernels: Kernels, spec: PhaseSpec, [x, y]: readonly Float32Array[], h: number, w: number): Tensor {
   const pixels = h * w;
   kernels.reset();
-  const plans = placePlans(kernels, h, w) as [number, number];
-  const planes = [x, y].map((plane) => {
-    const address = kernels.floats(pixels);
-    kernels.view(address, pixels).set(plane);
-    return address;
-  }) as [number, number];
+  const plans = placePlans(kernels, tablesOf(spec, [1, h, w]));
+  const planes = [place(kernels, x), place(kernels, y)] as const;
   const out = kernels.floats(4 * pixels);
   const scratch = kernels.bytes(kernels.run.phaseScratch(h, w));
   const [ofX, ofY] = [measure(x), measure(y)];
@@ -99,15 +95,19 @@ function configure(kernels: Kernels, { congruency, gradient, colours }: FsimSpec
 }
 
 /** The gradient with respect to a plane of coefficients of it. */
-function fromSpectrum(kernels: Kernels, coefficients: Float32Array, h: number, w: number): Float32Array {
+function fromSpectrum(
+  kernels: Kernels,
+  spec: PhaseSpec,
+  coefficients: Float32Array,
+  h: number,
+  w: number,
+): Float32Array {
   const pixels = h * w;
   kernels.reset();
-  const plans = placePlans(kernels, h, w) as [number, number];
-  const [re, im] = [coefficients.subarray(0, pixels), coefficients.subarray(pixels)].map((plane) => {
-    const address = kernels.floats(pixels);
-    kernels.view(address, pixels).set(plane);
-    return address;
-  });
+  const plans = placePlans(kernels, tablesOf(spec, [1, h, w]));
+  const [re, im] = [coefficients.subarray(0, pixels), coefficients.subarray(pixels)].map((plane) =>
+    place(kernels, plane),
+  );
   const out = kernels.floats(pixels);
   const scratch = kernels.bytes(kernels.run.phaseScratch(h, w));
   kernels.run.planeOf(re, im, h, w, ...plans, out, scratch);
@@ -124,7 +124,7 @@ function* scoreImage(kernels: Kernels, spec: FsimSpec, images: ImageTask): Kerne
   const lumas = [output, target].map(({ data }) => data.subarray(0, pixels));
   const { scales, orientations } = spec;
   const ofPhases = { kind: "phase", scales, orientations } satisfies PhaseSpec;
-  const spectra = spectraOf(kernels, lumas, h, w);
+  const spectra = spectraOf(kernels, ofPhases, lumas, h, w);
   const waves = sharedPlanes([4 * orientations, h, w]).data;
   const { sums } = yield { kernel: phase, spec: ofPhases, output: spectra, map: waves, unnoted: true };
   const ofOutput = waves.subarray(0, waves.length / 2);
@@ -155,7 +155,7 @@ function* scoreImage(kernels: Kernels, spec: FsimSpec, images: ImageTask): Kerne
     map: ofOutput,
     unnoted: true,
   };
-  const byWaves = fromSpectrum(kernels, sumOfDirections(kernels, ofOutput, pixels), h, w);
+  const byWaves = fromSpectrum(kernels, ofPhases, sumOfDirections(kernels, ofOutput, pixels), h, w);
   for (let i = 0; i < pixels; i++) ofPlanes.data[i] += byWaves[i];
   yield* spreadPlanes(images, averages, ofPlanes);
   return { score: 1 - mean, extremes };

@@ -3,9 +3,9 @@ import { module as haarModule } from "./generated/haar.ts";
 import { module as planesModule } from "./generated/planes.ts";
 import { byImage, type ImageScore, type ImageTask, type KernelRun } from "./kernel.ts";
 import type { Kernels } from "./module.ts";
-import { sharedPlanes } from "./passes.ts";
 import { averagePlanes, spreadPlanes } from "./planes.ts";
 import { dimensions } from "./rows.ts";
+import { sharedPlanes } from "./shared-planes.ts";
 import { haar } from "./strips/haar.ts";
 import type { HaarPsiSpec } from "./types.ts";
 

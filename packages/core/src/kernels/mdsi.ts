@@ -4,9 +4,9 @@ import { module as chromaticModule } from "./generated/chromatic.ts";
 import { module as planesModule } from "./generated/planes.ts";
 import { byImage, type ImageScore, type ImageTask, type KernelRun } from "./kernel.ts";
 import type { Kernels } from "./module.ts";
-import { sharedPlanes } from "./passes.ts";
 import { averagePlanes, spreadPlanes } from "./planes.ts";
 import { dimensions } from "./rows.ts";
+import { sharedPlanes } from "./shared-planes.ts";
 import { chromatic } from "./strips/chromatic.ts";
 import type { ChromaticSpec, MdsiSpec } from "./types.ts";
 

@@ -4,9 +4,9 @@ import { module as pyramidModule } from "./generated/pyramid.ts";
 import { module as ssimulacra2Module } from "./generated/ssimulacra2.ts";
 import { byImage, type ImageScore, type ImageTask, type KernelRun } from "./kernel.ts";
 import type { Kernels } from "./module.ts";
-import { sharedPlanes } from "./passes.ts";
 import { addCoarser, halvePlanes } from "./pyramid.ts";
 import { dimensions, type NotedExtremes, planarRows, type Rows, rowsOf, samples } from "./rows.ts";
+import { sharedPlanes } from "./shared-planes.ts";
 import { meansOf, ssimulacra2Scale } from "./strips/ssimulacra2-scale.ts";
 import type { KernelImage, Planes, Ssimulacra2ScaleSpec, Ssimulacra2Spec } from "./types.ts";
 

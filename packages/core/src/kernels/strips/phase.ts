@@ -24,7 +24,7 @@ const kept = new Map<string, Tables>();
 const mostKept = 2;
 
 /** The tables for planes of a size. */
-function tablesOf({ scales, orientations }: PhaseSpec, [, h, w]: Planes): Tables {
+export function tablesOf({ scales, orientations }: PhaseSpec, [, h, w]: Planes): Tables {
   const name = [h, w, scales, orientations].join();
   const known = kept.get(name);
   const tables = known ?? makeTables(h, w, scales, orientations);
@@ -48,16 +48,18 @@ function makeTables(h: number, w: number, scales: number, orientations: number):
   };
 }
 
-/** Brings plans into memory. */
-export function placePlans(kernels: Kernels, h: number, w: number, plans = [fourierPlan(h), fourierPlan(w)]): number[] {
-  return plans.map((plan) => {
+/** Brings the plans of columns and of rows into memory. */
+export function placePlans(kernels: Kernels, { planH, planW }: Tables): readonly [planH: number, planW: number] {
+  const place = (plan: Uint8Array) => {
     const address = kernels.bytes(plan.length);
     new Uint8Array(kernels.memory.buffer, address, plan.length).set(plan);
     return address;
-  });
+  };
+  return [place(planH), place(planW)];
 }
 
-function place(kernels: Kernels, floats: Float32Array): number {
+/** Brings floats into memory. */
+export function place(kernels: Kernels, floats: Float32Array): number {
   const address = kernels.floats(floats.length);
   kernels.view(address, floats.length).set(floats);
   return address;
@@ -95,7 +97,7 @@ export const phase: StripKernel<PhaseSpec> = {
     const tables = tablesOf(spec, planes);
     const stride = planeStride(pixels);
     kernels.reset();
-    const plans = placePlans(kernels, h, w, [tables.planH, tables.planW]) as [number, number];
+    const plans = placePlans(kernels, tables);
     const radial = place(kernels, tables.radial);
     const spread = place(kernels, tables.spread[orientation]);
     const [coefficients, planesOf] = [kernels.floats(2 * stride), kernels.floats(2 * stride)];
