@@ -49,7 +49,7 @@ import {
   addPairingOptions,
   inspectOf,
   pairsOf,
-  tellProposals,
+  printProposals,
 } from "./pairing-options.ts";
 import { comparisonTable } from "./table.ts";
 import { coloursFor, printable, type Terminal, widthOf } from "./terminal.ts";
@@ -285,7 +285,7 @@ export async function printComparison(
     [outputs, ignoredFiles?.output],
     [targets, ignoredFiles?.target],
   ]);
-  tellProposals([pairing ?? {}], terminal);
+  printProposals([pairing ?? {}], terminal);
   const { csv, jsonl, report } = options;
   const json = jsonFile(options);
   const title = titleOf(outputs, targets);
@@ -302,7 +302,7 @@ export async function printComparison(
     ])),
   ];
 
-  const fails = gates.printMessage(checked);
+  const fails = gates.printFailures(checked);
   const code = printLostFiles(lost, terminal);
   return comparison.failed.length > 0 || fails ? exitCodes.failed : code;
 }

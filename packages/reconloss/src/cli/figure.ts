@@ -17,7 +17,7 @@ import { addMetricFlags, type MeasureFlags, measuresOf } from "./measures.ts";
 import { printMessage } from "./messages.ts";
 import { noteNewFolder } from "./new-folder.ts";
 import { positiveNumber, wholeNumber } from "./numbers.ts";
-import { addPairingOptions, type PairingFlags, tellProposals } from "./pairing-options.ts";
+import { addPairingOptions, type PairingFlags, printProposals } from "./pairing-options.ts";
 import { plainTable } from "./table.ts";
 import { jsonText, printable, type Terminal } from "./terminal.ts";
 
@@ -112,7 +112,7 @@ async function judgeImages(
     return names === undefined || names.some((name) => isCalled(own, name));
   };
   const compared = await compareOutputs(methods, flags.targets, measures, flags, terminal, { only });
-  tellProposals(compared, terminal);
+  printProposals(compared, terminal);
   const targets = [...all].map((name) => ({ name }));
   if (targets.length > 0) for (const name of names ?? []) findImage(name, targets);
   return { judgement: judgementOf({ methods: compared, targets: flags.targets, losses, applied }), pixels };

@@ -74,8 +74,8 @@ export interface Gates {
   check(gated: readonly Gated[]): Checked[];
   /** The files to write, each by itself. */
   files(checked: readonly Checked[], title: string): (() => Promise<unknown>)[];
-  /** Says what fails, and marks it in the log. Returns whether something does, of conditions and the earlier run. */
-  printMessage(checked: readonly Checked[]): boolean;
+  /** Prints what fails, and marks it in the log. Returns whether a condition or the earlier run does. */
+  printFailures(checked: readonly Checked[]): boolean;
 }
 
 /** The numbers of an earlier run, of its methods where it had several. */
@@ -162,9 +162,9 @@ export async function prepareGates(
       ...toFile(junit, (file) => writeFileAtomically(file, toJunit(checked, unit))),
       ...toFile(summary, (file) => writeFileAtomically(file, toMarkdown(checked, title, unit))),
     ],
-    printMessage: (checked) => {
-      for (const one of checked) tellVerdicts(one, unit, terminal);
-      for (const one of checked) tellBaseline(one, unit, terminal);
+    printFailures: (checked) => {
+      for (const one of checked) printVerdicts(one, unit, terminal);
+      for (const one of checked) printBaseline(one, unit, terminal);
       // On stderr, which a workflow reads too: stdout may be JSON.
       if (isGithub) stderr.write(annotationsOf(checked.flatMap((one) => findingsOf(one, unit))));
       return checked.some(
@@ -178,14 +178,14 @@ export async function prepareGates(
 const prefixOf = ({ method }: Checked) => (method === undefined ? "" : `${method}: `);
 
 /** Says which conditions hold, and why. */
-function tellVerdicts(checked: Checked, unit: Unit, terminal: Terminal): void {
+function printVerdicts(checked: Checked, unit: Unit, terminal: Terminal): void {
   for (const { name, reason } of checked.verdicts.flatMap((verdict) => partsOf(verdict, unit))) {
     if (reason !== undefined) printMessage(terminal, "red", "fail:", `${prefixOf(checked)}${name}: ${reason}`);
   }
 }
 
 /** Says what is worse than in an earlier run, or missing on one side, and how many pairs are better. */
-function tellBaseline(checked: Checked, unit: Unit, terminal: Terminal): void {
+function printBaseline(checked: Checked, unit: Unit, terminal: Terminal): void {
   const record = checked.comparison.baseline;
   if (record === undefined) return;
   const { file, moved } = record;

@@ -27,7 +27,7 @@ import { MapsFolder } from "./maps-folder.ts";
 import { type CliMeasures, measuresOf } from "./measures.ts";
 import { printFailures, printLostFiles, printNotes, toFile, writeEach, writeOut, writePieces } from "./messages.ts";
 import { noteNewFolder } from "./new-folder.ts";
-import { inspectOf, type PairingFlags, pairingOf, tellProposals } from "./pairing-options.ts";
+import { inspectOf, type PairingFlags, pairingOf, printProposals } from "./pairing-options.ts";
 import type { Progress } from "./progress.ts";
 import { coloursFor, printable, type Terminal, widthOf } from "./terminal.ts";
 
@@ -133,7 +133,7 @@ export async function judgeOutputs(
       ...toFile(report, (path) => writeMethodsReport(path, judgement, pixels)),
     ])),
   ];
-  const fails = gates.printMessage(checked);
+  const fails = gates.printFailures(checked);
   const code = printLostFiles(lost, terminal);
   return judgement.failed.length > 0 || fails ? exitCodes.failed : code;
 }
@@ -158,7 +158,7 @@ async function print(
     printNotes(all.groups, pairs.length, terminal, name);
     printFailures(failed, terminal, name);
   }
-  tellProposals(methods, terminal);
+  printProposals(methods, terminal);
   printIgnoredFiles(
     terminal,
     methods.flatMap(({ outputs, comparison: { ignoredFiles } }) => [

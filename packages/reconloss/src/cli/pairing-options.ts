@@ -139,7 +139,7 @@ interface Proposed extends Pick<Pairing, "proposal"> {
 }
 
 /** Says how more images would pair; where methods have patterns of their own, with all of them to be typed. */
-export function tellProposals(proposed: readonly Proposed[], terminal: Terminal): void {
+export function printProposals(proposed: readonly Proposed[], terminal: Terminal): void {
   const found = proposed.flatMap(({ name, proposal }) => (proposal === undefined ? [] : [{ name, ...proposal }]));
   for (const { name, text } of found) {
     printMessage(terminal, "yellow", "note:", `${name === undefined ? "" : `${name}: `}${text}`);

@@ -37,7 +37,7 @@ import { noteNewFolder } from "./new-folder.ts";
 import { wholeNumber } from "./numbers.ts";
 import { addInspectOption, addPairingOptions, inspectOf, type PairingFlags, pairingOf } from "./pairing-options.ts";
 import { progressBar } from "./progress.ts";
-import { tellStatistics } from "./stats.ts";
+import { printStatistics } from "./stats.ts";
 import { coloursFor, jsonText, printable, type Terminal } from "./terminal.ts";
 import { threadsOption, useThreads } from "./threads.ts";
 
@@ -121,7 +121,7 @@ function planCommand(terminal: Terminal, more: readonly MetricFactory[]): Comman
         plugin,
         limitDownload,
       };
-      tellPlan(
+      printPlan(
         await planDistribution(flags.output, outputs, reals, { ...options, shards, shardSize, parts }),
         flags,
         terminal,
@@ -139,7 +139,7 @@ function planCommand(terminal: Terminal, more: readonly MetricFactory[]): Comman
     await noteNewFolder(flags.output, terminal);
     const { sfid: spatial, shards, shardSize, parts, limitDownload } = flags;
     const options = { ...(await networkOptions(flags, terminal)), spatial, limitDownload };
-    tellPlan(await planStatistics(flags.output, images, { ...options, shards, shardSize, parts }), flags, terminal);
+    printPlan(await planStatistics(flags.output, images, { ...options, shards, shardSize, parts }), flags, terminal);
   });
 
   const ofPairs = addPlanOptions(new Command("compare").description("plan what reconloss compare computes"), "pairs")
@@ -152,7 +152,7 @@ function planCommand(terminal: Terminal, more: readonly MetricFactory[]): Comman
     const { pixels, metrics, fail, optional, device } = await measuresOf(flags, terminal);
     const { plugin, protocol, metricModel: models, shards, shardSize, parts } = flags;
     const what = { ...pixels, ...pairing, metrics, protocol, models, optional: [...optional], fail, plugin, device };
-    tellPlan(
+    printPlan(
       await planComparison(flags.output, outputs, targets, { ...what, shards, shardSize, parts }),
       flags,
       terminal,
@@ -166,7 +166,7 @@ function planCommand(terminal: Terminal, more: readonly MetricFactory[]): Comman
     .addCommand(ofPairs);
 }
 
-function tellPlan({ shards }: Manifest, { output }: PlanFlags, { stdout, stderr, env }: Terminal): void {
+function printPlan({ shards }: Manifest, { output }: PlanFlags, { stdout, stderr, env }: Terminal): void {
   const items = shards.flat().reduce((sum, { start, end }) => sum + end - start, 0);
   const empty = shards.filter((ranges) => ranges.length === 0).length;
   stdout.write(
@@ -351,7 +351,7 @@ async function merge(folder: string, flags: MergeFlags, terminal: Terminal): Pro
   // These look at each pair, and a page shows the worst of all.
   const isOfEach = [report, baseline, junit, summary].some((path) => path !== undefined);
   const options = { ...(isOfEach ? {} : { mostHeld: pairsHeld }), ...(fail === undefined ? {} : { fail }) };
-  return withMerged(folder, options, (merged) => tellMerged(merged, flags, terminal));
+  return withMerged(folder, options, (merged) => printMerged(merged, flags, terminal));
 }
 
 /** Refuses options that the kind of a plan does not take. */
@@ -364,7 +364,7 @@ async function checkTaken(folder: string, { weights: _, ...flags }: MergeFlags):
   if (wrong) throw new ReconlossError("invalid-argument", `--${wrong[0]} is not of a plan of ${kind}`);
 }
 
-async function tellMerged(merged: Merged, flags: MergeFlags, terminal: Terminal): Promise<number> {
+async function printMerged(merged: Merged, flags: MergeFlags, terminal: Terminal): Promise<number> {
   const { report, statistics } = flags;
   if (merged.kind === "compare") {
     const { comparison, verdicts, plugins } = merged;
@@ -383,5 +383,5 @@ async function tellMerged(merged: Merged, flags: MergeFlags, terminal: Terminal)
   if (statistics === undefined) {
     throw new ReconlossError("invalid-argument", "--statistics is needed: where the statistics are written");
   }
-  return tellStatistics(merged, { output: statistics, json: printsJson(flags) }, terminal);
+  return printStatistics(merged, { output: statistics, json: printsJson(flags) }, terminal);
 }

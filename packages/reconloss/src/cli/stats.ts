@@ -47,12 +47,12 @@ room on the disk, a permission.`,
         spatial: flags.sfid,
         onProgress: progress.onProgress,
       }).finally(progress.stop);
-      finish(await tellStatistics({ statistics, set, warnings }, flags, terminal));
+      finish(await printStatistics({ statistics, set, warnings }, flags, terminal));
     });
 }
 
 /** Writes statistics, says so, and returns the exit code. */
-export async function tellStatistics(
+export async function printStatistics(
   { statistics, set, warnings }: Awaited<ReturnType<typeof computeStatistics>>,
   { output, json }: { output: string; json?: boolean },
   terminal: Terminal,

@@ -108,7 +108,7 @@ export async function compareAsVideos(
     await finished?.close();
   }
   const checked = gates.check([{ comparison: framesAsPairs(comparison) }]);
-  return tellVideos(comparison, { gates, checked, verdicts: conditions && checked[0].verdicts }, flags, terminal);
+  return printVideos(comparison, { gates, checked, verdicts: conditions && checked[0].verdicts }, flags, terminal);
 }
 
 /** The outcome of the gates. */
@@ -118,7 +118,7 @@ interface OfGates {
   readonly verdicts?: readonly Verdict[];
 }
 
-async function tellVideos(
+async function printVideos(
   comparison: VideoComparison,
   { gates, checked, verdicts }: OfGates,
   flags: Flags,
@@ -135,7 +135,7 @@ async function tellVideos(
     ...gates.files(checked, titleOf(paths.output, paths.target)),
     ...toFile(flags.report, (path) => writeVideoReport(path, comparison)),
   ]);
-  const fails = gates.printMessage(checked);
+  const fails = gates.printFailures(checked);
   const code = printLostFiles(lost, terminal);
   return comparison.failed.length > 0 || fails ? exitCodes.failed : code;
 }

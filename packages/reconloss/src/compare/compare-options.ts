@@ -1,10 +1,8 @@
 import type { Device, Loss } from "@reconloss/core";
 import type { ImagePair } from "../image/index.ts";
+import type { FileContents } from "./file-contents.ts";
 import type { LoadOptions } from "./load.ts";
 import type { MapStatistic, Outcome } from "./types.ts";
-
-/** The content of files that were read before, by their paths. */
-export type FileContents = ReadonlyMap<string, Uint8Array>;
 
 /** Outcomes of pairs that are kept from run to run. */
 export interface KeptOutcomes {

@@ -1,7 +1,7 @@
 import { ReconlossError, type Tensor } from "@reconloss/core";
 import type { DecodeNote, ImagePair, PixelOptions } from "../image/index.ts";
 import { checkPixelOptions, decodePrepared, decodeSeparated, pixelOptionsOf } from "../image/read.ts";
-import type { FileContents } from "./compare-options.ts";
+import type { FileContents } from "./file-contents.ts";
 import { type Fit, fitImages, fits } from "./fit.ts";
 import type { Images } from "./measure.ts";
 import type { Note } from "./types.ts";

@@ -2,7 +2,7 @@ import { ReconlossError, Tensor } from "@reconloss/core";
 import { hasTransparency, whiteOf } from "@reconloss/core/internal";
 import type { DecodedPixels } from "../image/decoder.ts";
 import { decodePixels, type ImagePair, type Region } from "../image/index.ts";
-import type { FileContents } from "./compare-options.ts";
+import type { FileContents } from "./file-contents.ts";
 
 /** The levels of a mask as weights: black is 0, white 1, floating point as it is. */
 function levelsOf(path: string, pixels: DecodedPixels): Float32Array {
