@@ -177,10 +177,13 @@ describe.skipIf(withoutChromium)("the playground in Chromium", () => {
   }
 
   test("two folders are paired by name: every pair's values, their mean and the worst are Node's, and a name opens its pair", async () => {
-    const names = { output: ["a 1.png", "sub/ü.png", "c.png", "alone.png"], target: ["a 1.png", "sub/ü.png", "c.png"] };
+    const both = ["a 1.png", "sub/ü.png", "c.png", "same.png"];
+    const names = { output: [...both, "alone.png"], target: both };
     for (const [side, seed] of [["output", 3] as const, ["target", 11] as const]) {
       mkdirSync(join(folder, side, "sub"), { recursive: true });
-      for (const [i, name] of names[side].entries()) await writePicture(join(folder, side, name), seed + i);
+      for (const [i, name] of names[side].entries()) {
+        await writePicture(join(folder, side, name), name === "same.png" ? 1 : seed + i);
+      }
     }
     await page.goto(`${site.url}#compare?m=${encodeURIComponent("psnr, l1")}&show=psnr`);
     await page.getByLabel("Output: choose a folder").setInputFiles(join(folder, "output"));
@@ -191,11 +194,11 @@ describe.skipIf(withoutChromium)("the playground in Chromium", () => {
         .locator("tbody tr")
         .evaluateAll((rows) => rows.map((row) => [...row.children].map((cell) => cell.textContent)));
     await expect
-      .poll(async () => (await rows()).flat().length === 15 && !(await rows()).flat().includes("…"))
+      .poll(async () => (await rows()).flat().length === 18 && !(await rows()).flat().includes("…"))
       .toBe(true);
-    await page.getByText("3 pairs of output and target; without a partner: 1, first alone.png").waitFor();
+    await page.getByText("4 pairs of output and target; without a partner: 1, first alone.png").waitFor();
 
-    const paired = ["a 1.png", "c.png", "sub/ü.png"];
+    const paired = ["a 1.png", "c.png", "same.png", "sub/ü.png"];
     const expected = await Promise.all(
       parseLosses("psnr, l1").map(async (loss) => {
         const values = await Promise.all(
@@ -205,10 +208,12 @@ describe.skipIf(withoutChromium)("the playground in Chromium", () => {
           }),
         );
         const worst = loss.better === "lower" ? Math.max(...values) : Math.min(...values);
-        const mean = values.reduce((sum, value) => sum + value) / values.length;
-        const texts = values.map((value) => value.toFixed(loss.decimals));
+        // The PSNR of the identical pair is infinite, and in no mean.
+        const finite = values.filter(Number.isFinite);
+        const mean = finite.reduce((sum, value) => sum + value) / finite.length;
+        const texts = values.map((value) => (Number.isFinite(value) ? value.toFixed(loss.decimals) : "∞"));
         return [
-          mean.toFixed(loss.decimals),
+          `${mean.toFixed(loss.decimals)}${finite.length < values.length ? ` of ${finite.length}` : ""}`,
           `${worst.toFixed(loss.decimals)} ${paired[values.indexOf(worst)]}`,
           ...texts,
         ];

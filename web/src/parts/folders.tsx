@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { formatNumber } from "../../../packages/reconloss/src/compare/numbers.ts";
+import { badness, formatNumber } from "../../../packages/reconloss/src/compare/numbers.ts";
+import { statisticsOf } from "../../../packages/reconloss/src/compare/statistics.ts";
 import { pairNames } from "../../../packages/reconloss/src/image/pair-names.ts";
 import { evaluator } from "../evaluator.ts";
 import type { Folder } from "../folder.ts";
@@ -7,11 +8,8 @@ import type { FilePair, Measured } from "../messages.ts";
 
 type Result = Measured | { error: string };
 
-/** How bad a value is: more is worse. */
-function badness({ value, better, targetValue = 0 }: Measured): number {
-  if (better === "target") return Math.abs(value - targetValue);
-  return better === "lower" ? value : -value;
-}
+/** The badness of a result, larger being worse. */
+const badnessOf = ({ better, value, targetValue }: Measured) => badness(better, value, targetValue);
 
 /** The pairs of two folders, by their names as the command line pairs them. */
 function pairsOf(output: Folder, target: Folder) {
@@ -59,9 +57,11 @@ export function Folders({
       return result !== undefined && "value" in result ? [{ pair, result }] : [];
     });
     if (values.length === 0) return { spec };
-    const worst = values.reduce((a, b) => (badness(b.result) > badness(a.result) ? b : a));
-    const mean = values.reduce((sum, { result }) => sum + result.value, 0) / values.length;
-    return { spec, mean: formatNumber(mean, worst.result.decimals), worst };
+    const worst = values.reduce((a, b) => (badnessOf(b.result) > badnessOf(a.result) ? b : a));
+    // As the command line has it: the mean of the finite values, which says of how many where others are not.
+    const { n = 0, mean } = statisticsOf(values.map(({ result }) => result.value)) ?? {};
+    const asked = results.filter((of) => spec in of).length;
+    return { spec, mean: `${formatNumber(mean, worst.result.decimals)}${n < asked ? ` of ${n}` : ""}`, worst };
   });
   const count = results.filter((each) => specs.every((spec) => spec in each)).length;
   return (
