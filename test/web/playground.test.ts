@@ -69,6 +69,12 @@ describe.skipIf(withoutChromium)("the playground in Chromium", () => {
     return Object.fromEntries(await Promise.all(entries));
   }
 
+  /** Opens a room in a new page: where the hash alone changes, the room that was there stays for a moment, and takes what a test does. */
+  async function openRoom(hash: string): Promise<void> {
+    await page.goto("about:blank");
+    await page.goto(`${site.url}${hash}`);
+  }
+
   /** A picture of random smooth values. */
   async function writePicture(path: string, seed: number, width = 32, height = 24): Promise<string> {
     const samples = Uint8Array.from({ length: 3 * width * height }, (_, i) => (i * i * seed + (i % 97)) % 256);
@@ -83,7 +89,7 @@ describe.skipIf(withoutChromium)("the playground in Chromium", () => {
     const specs = "psnr, ssim, gmsd, deltaE(formula=76), tv, lpips(net=tiny)";
     const paths = [join(folder, "output.png"), join(folder, "target.png")];
     for (const [i, path] of paths.entries()) await writePicture(path, i + 3, 90, 70);
-    await page.goto(`${site.url}#compare?m=${encodeURIComponent(specs)}&show=ssim`);
+    await openRoom(`#compare?m=${encodeURIComponent(specs)}&show=ssim`);
     await page.getByRole("button", { name: "Output choose an image" }).setInputFiles(paths[0]);
     await page.getByRole("button", { name: "Target choose an image" }).setInputFiles(paths[1]);
     await page.getByText("target.png, 90x70").waitFor();
@@ -132,7 +138,7 @@ describe.skipIf(withoutChromium)("the playground in Chromium", () => {
   });
 
   test("curves rise with the strength of a blur, to which total variation is blind", async () => {
-    await page.goto(`${site.url}#distort?distortion=blur&strength=0.5&m=${encodeURIComponent("l1, ssim, tv")}`);
+    await openRoom(`#distort?distortion=blur&strength=0.5&m=${encodeURIComponent("l1, ssim, tv")}`);
     const points = (spec: string) =>
       page
         .locator(".curve", { hasText: spec })
@@ -152,7 +158,7 @@ describe.skipIf(withoutChromium)("the playground in Chromium", () => {
   });
 
   test("pixels descend to the target under a loss, and an impossible loss says why", async () => {
-    await page.goto(`${site.url}#descend?loss=mse&rate=0.05`);
+    await openRoom(`#descend?loss=mse&rate=0.05`);
     await page.getByRole("button", { name: "descend" }).click();
     const range = page.locator(".curve figcaption");
     await expect
@@ -185,7 +191,7 @@ describe.skipIf(withoutChromium)("the playground in Chromium", () => {
         await writePicture(join(folder, side, name), name === "same.png" ? 1 : seed + i);
       }
     }
-    await page.goto(`${site.url}#compare?m=${encodeURIComponent("psnr, l1")}&show=psnr`);
+    await openRoom(`#compare?m=${encodeURIComponent("psnr, l1")}&show=psnr`);
     await page.getByLabel("Output: choose a folder").setInputFiles(join(folder, "output"));
     await page.getByLabel("Target: choose a folder").setInputFiles(join(folder, "target"));
     const table = page.getByRole("group", { name: "table of the pairs" });
@@ -254,7 +260,7 @@ describe.skipIf(withoutChromium)("the playground in Chromium", () => {
     execFileSync("ffmpeg", ["-v", "error", ...sources, "-filter_complex", filter, "-c:v", "libvpx", video]);
     const white = join(folder, "white.png");
     await sharp({ create: { width: 32, height: 24, channels: 3, background: "white" } }).toFile(white);
-    await page.goto(`${site.url}#compare?m=l1`);
+    await openRoom(`#compare?m=l1`);
     await page.getByRole("button", { name: "Target choose an image" }).setInputFiles(white);
     await page.getByText("white.png, 32x24").waitFor();
     await page.getByRole("button", { name: "Output choose an image" }).setInputFiles(video);
@@ -267,7 +273,7 @@ describe.skipIf(withoutChromium)("the playground in Chromium", () => {
   });
 
   test("weights are known by their SHA-256: a stranger is refused", async () => {
-    await page.goto(`${site.url}#compare`);
+    await openRoom(`#compare`);
     await page.getByText("Weights of published networks").click();
     await page.getByLabel("choose weights files").setInputFiles(await writePicture(join(folder, "alex.pth"), 7));
     await page.getByText(/^none of the published files, .*: alex\.pth \(SHA-256/).waitFor();
@@ -280,7 +286,7 @@ describe.skipIf(withoutChromium)("the playground in Chromium", () => {
       const [output, target] = [await writePicture(join(folder, "o.png"), 3, 200, 200), join(folder, "t.png")];
       await writePicture(target, 4, 200, 200);
       const specs = ["lpips(net=squeeze)", "niqe"];
-      await page.goto(`${site.url}#compare?m=${encodeURIComponent(specs.join(", "))}`);
+      await openRoom(`#compare?m=${encodeURIComponent(specs.join(", "))}`);
       await page.getByRole("button", { name: "Output choose an image" }).setInputFiles(output);
       await page.getByRole("button", { name: "Target choose an image" }).setInputFiles(target);
       await page.getByText("t.png, 200x200").waitFor();
@@ -336,7 +342,7 @@ describe.skipIf(withoutChromium)("the playground in Chromium", () => {
   test.each(["light", "dark"] as const)("no violation of accessibility in any room, %s", async (colorScheme) => {
     await page.emulateMedia({ colorScheme });
     for (const room of ["compare", "distort", "descend"]) {
-      await page.goto(`${site.url}#${room}`);
+      await openRoom(`#${room}`);
       await page.locator("main section").first().waitFor();
       expect(await violations(page), room).toEqual([]);
     }
@@ -345,7 +351,7 @@ describe.skipIf(withoutChromium)("the playground in Chromium", () => {
   test("it fits a phone's width", async () => {
     await page.setViewportSize({ width: 360, height: 740 });
     for (const room of ["compare", "distort", "descend"]) {
-      await page.goto(`${site.url}#${room}`);
+      await openRoom(`#${room}`);
       await page.locator("main section").first().waitFor();
       expect(await page.evaluate(() => document.documentElement.scrollWidth), room).toBeLessThanOrEqual(360);
     }
