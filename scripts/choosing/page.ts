@@ -24,7 +24,7 @@ function partsOf(results: Results): Record<string, string> {
     parts[name] = table(usual);
     parts[`${name}-further`] = table(further);
     parts[`${name}-training`] =
-      `${steps} steps of ${batch} patches of ${patch}x${patch} pixels, judged on ${judged} photographs${side ? `, a square of ${side}x${side} pixels of each` : ""}`;
+      `${steps} steps of ${batch} patches of ${patch}x${patch} pixels, evaluated on ${judged} photographs${side ? `, a square of ${side}x${side} pixels of each` : ""}`;
   }
   for (const [name, trials] of [
     ["noise", pixelTrials],

@@ -48,19 +48,26 @@ export async function writePage(
   const reason = (message: string) =>
     message.split(/ are not on this machine|[;\n]/)[0].replace(/^(.*: )?weights /, "needs the weights ");
   const lines = [
-    "# Do losses get worse as images do?",
+    "# Monotonicity of losses",
     "",
-    `Each loss with its default options, on ${photographs} photographs (${side}x${side} pixels from the middle of each) and ${distortionNames.length} kinds of distortion, each at`,
-    `strengths ${strengths.join(", ")}. A loss is monotone on a photograph where every step up in strength makes its value strictly worse; a prior, which has no target, where its`,
-    "value moves strictly further away from that of the photograph. Rank correlation is Spearman's, of strength and badness of the value, the mean over all photographs and distortions.",
-    ...(about ? [about] : []),
+    "This page shows if each loss gets worse as images get worse. It is written by",
+    "`npm run monotonicity -- PHOTOGRAPHS`.",
     "",
-    "This is no measure of agreement with people: it shows what a loss is blind to, and where an improvement may go unrewarded. Some distortions are not monotone by nature (a hue",
-    `that is turned, blocks that are misplaced): compare losses with each other in one column. Written by \`npm run monotonicity -- PHOTOGRAPHS\`.`,
+    `- Each loss has its default options. It is measured on ${photographs} photographs (the central ${side}x${side} pixels of each)`,
+    `  and ${distortionNames.length} kinds of distortion, each at strengths ${strengths.join(", ")}.`,
+    "- A loss is monotone on a photograph if every increase in strength makes its value strictly worse. A prior, which has no",
+    "  target, is monotone if its value moves strictly further away from that of the photograph.",
+    "- Rank correlation is Spearman's, between strength and how bad the value is: the mean over all photographs and",
+    "  distortions.",
+    ...(about ? [`- ${about}`] : []),
+    "",
+    "These results do not measure agreement with people. They show to which distortions a loss is insensitive, and where an",
+    "improvement may go unrewarded. Some distortions are not monotone by nature (hue rotation, misplaced blocks), so compare",
+    "losses with each other within one column.",
     "",
     "![Share of photographs on which each loss is monotone, by distortion](monotonicity.svg)",
     "",
-    "| loss | monotone | rank correlation | weakest distortions: monotone on |",
+    "| loss | monotone | rank correlation | weakest distortions, and share that is monotone |",
     "| --- | ---: | ---: | --- |",
     ...rows.map(
       (row) => `| \`${row.spec}\` | ${percent(overall(row))} | ${row.correlation.toFixed(3)} | ${weakest(row)} |`,
@@ -68,11 +75,11 @@ export async function writePage(
     "",
     ...(measured.has("lpips(net=tiny,version=1)")
       ? [
-          `The network of \`lpips(net=tiny,version=1)\` was trained with these distortions, apart from ${[...unseen].join(", ")}: its row flatters it.`,
+          `The network of \`lpips(net=tiny,version=1)\` was trained with these distortions, except ${[...unseen].join(", ")}, so its row is too favourable.`,
           "",
         ]
       : []),
-    "`range` is 0 of every image in its range, whatever it shows; `niqe` has four blocks of these photographs, where it is customarily of whole ones.",
+    "`range` is 0 for every image in its range. `niqe` uses four blocks of these photographs; it is customarily computed on whole ones.",
     "",
     ...(impossible.size > 0
       ? ["Not measured:", "", ...[...impossible].map(([spec, message]) => `- \`${spec}\`: ${reason(message)}`), ""]
