@@ -27,7 +27,10 @@ export const sections: readonly Section[] = [
       "docs/testing.md",
     ],
   },
-  { title: "Train", pages: ["docs/training.md", "docs/frameworks.md", "docs/weights.md", "docs/tiny-lpips.md"] },
+  {
+    title: "Train",
+    pages: ["docs/code.md", "docs/training.md", "docs/frameworks.md", "docs/weights.md", "docs/tiny-lpips.md"],
+  },
   { title: "At scale", pages: ["docs/scale.md", "docs/queue.md"] },
   { title: "Coming from", pages: ["docs/migrating/README.md", "docs/migrating/*.md"] },
   {

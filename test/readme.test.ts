@@ -1,6 +1,15 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { expect, test } from "vitest";
+import { execFile } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import sharp, { type Sharp } from "sharp";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ssim } from "../packages/core/src/losses/index.ts";
 import { lossFactories } from "../packages/core/src/losses/registry.ts";
+import { readImage } from "../packages/reconloss/src/image/index.ts";
+import { photographPath } from "../scripts/photographs.ts";
+import { bundleForPage, launch, serve, withoutChromium } from "./browser.ts";
 
 const root = new URL("../", import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, root), "utf8");
@@ -124,4 +133,118 @@ test("every page and heading that the README links to is there", () => {
     const headings = [...read(path).matchAll(/^#+ (.+)$/gm)].map(([, text]) => anchor(text));
     if (heading) expect(headings, `${path}#${heading}`).toContain(heading);
   }
+});
+
+test("lines of the README are at most 120 letters wide, outside its table", () => {
+  const wide = read("README.md")
+    .split("\n")
+    .filter((line) => !line.startsWith("|") && line.length > 120);
+  expect(wide).toEqual([]);
+});
+
+test("the README has the commands that show and test a clone, each on a line of its own", () => {
+  const lines = read("README.md").split("\n");
+  for (const command of ["npm ci && npm run demo", "npm ci && npm test"]) expect(lines).toContain(command);
+});
+
+/** The blocks of the README in a language. */
+const blocks = (language: string): string[] =>
+  [...read("README.md").matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, "gm"))].map(([, body]) => body);
+
+describe("what the README shows is what comes of it", () => {
+  const folder = mkdtempSync(join(tmpdir(), "reconloss-readme-"));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  /** Images under all names that the README has. */
+  beforeAll(async () => {
+    const write = (path: string, image: Sharp) => {
+      mkdirSync(dirname(join(folder, path)), { recursive: true });
+      return image.toFile(join(folder, path));
+    };
+    for (const [name, left] of [
+      ["cat.png", 100],
+      ["grass.png", 400],
+    ] as const) {
+      const place = { left, top: 100, width: 96, height: 96 };
+      const target = await sharp(photographPath("cat")).extract(place).png().toBuffer();
+      const output = await sharp(target).jpeg({ quality: 60 }).toBuffer();
+      await write(`outputs/${name}`, sharp(output));
+      for (const set of ["targets", "HR", "reals"]) await write(`${set}/${name}`, sharp(target));
+      // Methods differ, or a figure would not know where to look.
+      for (const [index, method] of ["nearest", "bicubic", "Lanczos", "sharpened", "ours"].entries()) {
+        const quality = 50 + 10 * index;
+        await write(`out/${method}/${name}`, sharp(await sharp(target).jpeg({ quality }).toBuffer()));
+      }
+      if (name === "cat.png") {
+        for (const path of ["photo.png", "target.png"]) await write(path, sharp(target));
+        await write("output.png", sharp(output));
+      }
+    }
+    for (const name of ["cat.png", "dog.png"]) await write(`photos/${name}`, sharp(photographPath("cat")).resize(320));
+  });
+
+  const main = fileURLToPath(new URL("packages/reconloss/src/cli/main.ts", root));
+  /** Runs the command line in the folder, with nothing to download. */
+  const run = (args: readonly string[]) =>
+    new Promise<{ code: number; output: string }>((resolve) => {
+      const env = {
+        ...process.env,
+        RECONLOSS_OFFLINE: "1",
+        RECONLOSS_HOME: join(folder, "home"),
+        RECONLOSS_WEIGHTS: "",
+      };
+      const tsx = import.meta.resolve("tsx");
+      execFile(process.execPath, ["--import", tsx, main, ...args], { cwd: folder, env }, (error, stdout, stderr) => {
+        resolve({ code: error === null ? 0 : Number(error.code), output: stdout + stderr });
+      });
+    });
+
+  const commands = blocks("sh")
+    .flatMap((block) =>
+      block
+        .replaceAll(/\\\n\s*/g, "")
+        .trim()
+        .split("\n"),
+    )
+    .filter((line) => line.startsWith("npx reconloss"));
+
+  test("its commands are of every user", () => {
+    const subcommands = commands.map((line) => line.split(" ")[2]);
+    expect(new Set(subcommands)).toEqual(new Set(["compare", "figure", "train", "distribution", "quality"]));
+  });
+
+  test.each(commands.filter((line) => !line.includes(".mp4")))("%s", async (line) => {
+    const args = [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, word]) => quoted ?? word).slice(2);
+    if (args[0] === "train") args[args.indexOf("--steps") + 1] = "1";
+    const { code, output } = await run(args);
+    // FID is of weights that would be downloaded here.
+    const expected = args[0] === "distribution" ? { code: 3, output: /inception-fid/ } : { code: 0, output: /./ };
+    expect({ code, output }).toEqual({ code: expected.code, output: expect.stringMatching(expected.output) });
+    const written = args.filter((_, i) => ["-o", "--report", "--json", "--latex"].includes(args[i - 1]));
+    for (const path of written) expect(existsSync(join(folder, path)), path).toBe(true);
+  });
+
+  test.skipIf(withoutChromium)("its page has the value that Node has of the same files", async () => {
+    const [page] = blocks("html");
+    const script = /<script type="module">([\s\S]*?)<\/script>/;
+    const bundle = await bundleForPage(script.exec(page)?.[1] ?? "");
+    const site = await serve((path) => {
+      if (path === "/") return page.replace(script, '<script type="module" src="program.js"></script>');
+      return bundle.get(path.slice(1)) ?? (path.endsWith(".png") ? readFileSync(join(folder, path)) : undefined);
+    });
+    const browser = await launch();
+    try {
+      const opened = await browser.context.newPage();
+      await opened.goto(site.url);
+      await opened.waitForFunction(() => document.querySelector("output")?.textContent !== "");
+      const shown = await opened.textContent("output");
+      const [output, target] = await Promise.all(
+        ["output.png", "target.png"].map((name) => readImage(join(folder, name))),
+      );
+      expect(shown).toBe((await ssim().value(output, target)).toFixed(4));
+    } finally {
+      await browser.close();
+      site.close();
+    }
+  });
 });
