@@ -6,6 +6,7 @@ import { l1, psnr, ssim, ssimulacra2 } from "../../packages/core/src/losses/inde
 import { toImageSync } from "../../packages/core/src/pixels/input.ts";
 import { FrameStream } from "../../packages/reconloss/src/video/frames.ts";
 import { compareFrames, compareVideos, probeVideo } from "../../packages/reconloss/src/video/index.ts";
+import { layoutOf } from "../../packages/reconloss/src/video/planes.ts";
 import { writingToPipe, writingToSocket } from "../../packages/reconloss/src/video/writing.ts";
 import { run } from "../cli/run.ts";
 import { temporaryFolder } from "../folder.ts";
@@ -233,7 +234,7 @@ describe.skipIf(!hasFfmpeg)("videos", () => {
 
   it("are decoded no further than a few frames ahead of whoever takes them", async () => {
     make("long.mkv", "gray", { frames: 200 });
-    const stream = await FrameStream.open(at("long.mkv"), width * height, ["-pix_fmt", "gray"]);
+    const stream = await FrameStream.open(at("long.mkv"), { bytes: width * height, options: ["-pix_fmt", "gray"] });
     const seen = new Set<ArrayBufferLike>();
     let frames = 0;
     for (;;) {
@@ -249,7 +250,7 @@ describe.skipIf(!hasFfmpeg)("videos", () => {
     expect(seen.size).toBeLessThanOrEqual(3);
     expect(stream.problem()).toBeUndefined();
     // Left early, it ends ffmpeg.
-    const left = await FrameStream.open(at("long.mkv"), width * height, ["-pix_fmt", "gray"]);
+    const left = await FrameStream.open(at("long.mkv"), { bytes: width * height, options: ["-pix_fmt", "gray"] });
     await left.next();
     await left.close();
     expect(left.problem()).toBeUndefined();
@@ -281,6 +282,47 @@ describe.skipIf(!hasFfmpeg)("videos", () => {
     expect(await writing?.ended).toBe(0);
     expect(filled).toBe(wanted.length);
     expect(wanted.equals(bytes.subarray(0, filled))).toBe(true);
+  });
+
+  it.each([
+    ["yuv420p", "crop=69:49"],
+    ["yuv422p", "crop=69:49"],
+    ["yuv444p", "null"],
+    ["yuvj420p", "crop=69:49"],
+    ["gray", "null"],
+    ["gray", "extractplanes=y"],
+  ])("of 8 bits come as YUV4MPEG2 with the bytes of raw video: %s after %s", async (format, filter) => {
+    const name = `${format}.mkv`;
+    // Frames of testsrc2 have even sides.
+    ffmpeg(
+      "-i",
+      at("whole.mkv"),
+      "-vf",
+      `format=${format},${filter}`,
+      "-c:v",
+      format === "yuvj420p" ? "mjpeg" : "ffv1",
+      at(name),
+    );
+    const video = await probeVideo(at(name));
+    const layout = layoutOf(video, format === "gray" ? "y" : "yuv", 8);
+    expect(layout.y4m).toEqual([video.height, video.width]);
+    const raw = new Uint8Array(execFileSync("ffmpeg", ["-v", "error", "-i", at(name), "-f", "rawvideo", "-"]));
+    expect(raw).toHaveLength(count * layout.bytes);
+    const stream = await FrameStream.open(at(name), layout);
+    for (let frame = 0; frame < count; frame++) {
+      const bytes = await stream.next();
+      expect(bytes && Buffer.compare(bytes, raw.subarray(frame * layout.bytes, (frame + 1) * layout.bytes))).toBe(0);
+      stream.giveBack();
+    }
+    expect(await stream.next()).toBeUndefined();
+    expect(stream.problem()).toBeUndefined();
+    // A size that the file does not state is an error and no picture.
+    const wrong = { ...layout, y4m: [height, width + 1] as const };
+    const refused = await FrameStream.open(at(name), wrong);
+    await expect(refused.next()).rejects.toThrow(
+      /cannot read .*: ffmpeg decodes frames of W\d+ H\d+, but the file states W71 H50/,
+    );
+    await refused.close();
   });
 
   it("without ffmpeg on PATH are an error that says how to get it", async () => {

@@ -189,9 +189,8 @@ export async function compareVideos(
   try {
     const memory = framesFor(2, Math.max(...layouts.map(({ bytes }) => bytes)));
     for (const [index, { path }] of [output, target].entries()) {
-      const { bytes, options } = layouts[index];
-      const frames = memory[index].map((frame) => frame.subarray(0, bytes));
-      streams.push(await FrameStream.open(path, bytes, options, frames));
+      const frames = memory[index].map((frame) => frame.subarray(0, layouts[index].bytes));
+      streams.push(await FrameStream.open(path, layouts[index], frames));
     }
     const [first, second] = streams;
     for (;;) {

@@ -55,12 +55,10 @@ export async function* framePictures(
 function openFrames(video: VideoInfo, frames: readonly FrameResult[]): Promise<FrameStream> {
   const numbers = frames.map(({ frame }) => `eq(n\\,${frame})`).join("+");
   const filter = `select=${numbers},${colourFilter(video, false)}`;
-  return FrameStream.open(video.path, 3 * video.width * video.height, [
-    "-vf",
-    filter,
-    "-frames:v",
-    String(frames.length),
-  ]);
+  return FrameStream.open(video.path, {
+    bytes: 3 * video.width * video.height,
+    options: ["-vf", filter, "-frames:v", String(frames.length)],
+  });
 }
 
 function imageOf(frame: Uint8Array, { width, height }: VideoInfo): PreparedImage {

@@ -1,6 +1,8 @@
 import { type Loss, type PreparedImage, Tensor, toImageSync } from "@reconloss/core";
+import type { FrameOutput } from "./frames.ts";
 import { type PixelFormat, parsePixelFormat, planeSizes } from "./pixel-format.ts";
 import type { VideoInfo } from "./probe.ts";
+import { canBeY4m } from "./y4m.ts";
 
 /** The part of the frames that is compared: luma, luma and both chromas, each as stored, or colours. */
 export type VideoPlanes = "y" | "yuv" | "rgb";
@@ -33,10 +35,7 @@ export interface PlaneLayout {
 }
 
 /** The layout of frames as they come from ffmpeg, and how their bytes are read. */
-export interface FrameLayout {
-  readonly bytes: number;
-  /** ffmpeg's options of its output. */
-  readonly options: readonly string[];
+export interface FrameLayout extends FrameOutput {
   readonly planes: readonly PlaneLayout[];
   /** The conversion in words. */
   readonly conversion: string;
@@ -68,9 +67,12 @@ function planeLayout(video: VideoInfo, wanted: "y" | "yuv", bits: number): Frame
     return layout;
   });
   const isPart = isOne && format.kind === "yuv";
+  const { planar = "" } = format;
+  const written = isPart && format.bits === 8 ? "gray" : planar;
   return {
     bytes: at,
-    options: isPart ? ["-vf", "extractplanes=y"] : ["-pix_fmt", format.planar ?? ""],
+    options: isPart ? ["-vf", "extractplanes=y"] : ["-pix_fmt", planar],
+    y4m: canBeY4m(written) ? [video.height, video.width] : undefined,
     planes: layouts,
     conversion: isOne ? "luma as stored" : "Y, U and V as stored",
     read: (frame) =>
