@@ -163,6 +163,35 @@ describe("interleaved pixels give exactly what their planes give", () => {
   });
 });
 
+test.each([
+  ["mse", { kind: "mse" }],
+  ["l1", { kind: "l1" }],
+] as [string, KernelSpec][])(
+  "%s of planes of 8 bits has the bits of their floats, for every pair of samples",
+  async (_, spec) => {
+    // A score of all pairs, and one of each pair among zeros, in blocks and at their end: a difference in any sample shows.
+    const [height, width] = [256, 257];
+    const planeOf = (sample: (i: number) => number) => {
+      const data = Uint8Array.from({ length: height * width }, (_, i) => sample(i));
+      const floats = Float32Array.from(data, (value) => value / 255);
+      return { pixels: { data, height, width, channels: 1 }, tensor: new Tensor(floats, [1, 1, height, width]) };
+    };
+    const all = [planeOf((i) => i & 255), planeOf((i) => (i >> 8) & 255)];
+    expectSame(
+      await runKernel(spec, all[0].pixels, all[1].pixels),
+      await runKernel(spec, all[0].tensor, all[1].tensor),
+    );
+    for (let sample = 0; sample < 256; sample++) {
+      const at = (37 * sample) % 1024;
+      const [one, other] = [planeOf((i) => (i === at ? sample : 0)), planeOf(() => 0)];
+      const label = `${sample} at ${at}`;
+      const wanted = await runKernel(spec, one.tensor, other.tensor);
+      expectSame(await runKernel(spec, one.pixels, other.pixels), wanted, label);
+      expectSame(await runKernel(spec, other.pixels, one.pixels), wanted, label);
+    }
+  },
+);
+
 test("deltaE passes over what is equal, to the bits of what looks at every pixel: with a gradient, and of planes", async () => {
   // Several pieces, of which some are equal as a whole, some in part.
   const [height, width] = [90, 171];

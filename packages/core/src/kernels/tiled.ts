@@ -54,9 +54,10 @@ const pooledInPlace = 2 ** 20;
 const atOnceWork = 2 ** 17;
 
 /** The arithmetic of a batch, in samples times the kernel's weight. */
-function workOf({ kernel, output }: StripTask): number {
+function workOf({ kernel, output, target, weight, grad, map }: StripTask): number {
   const { count, planes } = dimensions(output);
-  return count * planes[0] * planes[1] * planes[2] * kernel.weight;
+  const ofBytes = !(weight || grad || map) && [output, target].every((image) => image?.data.BYTES_PER_ELEMENT === 1);
+  return count * planes[0] * planes[1] * planes[2] * ((ofBytes && kernel.byteWeight) || kernel.weight);
 }
 
 /** Jobs in a worker's hands: one at work, one waiting, so that it need not wait for the calling thread. */

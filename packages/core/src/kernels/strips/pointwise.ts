@@ -18,6 +18,7 @@ function base(spec: PointwiseSpec): number {
 export const pointwise: StripKernel<PointwiseSpec> = {
   needsTarget: true,
   weight: 1,
+  byteWeight: 0.5,
   inPlace: true,
   mapSize: (_, [, height, width]) => [height, width],
   strips: (_, [channels, height, width]) => evenStrips(height, Math.ceil(2 ** 20 / (channels * width))),

@@ -19,6 +19,7 @@ function windows([, height, width]: Planes): readonly [rows: number, columns: nu
 export const ssimBlocks: StripKernel<SsimBlocksSpec> = {
   needsTarget: true,
   weight: 2,
+  byteWeight: 0.5,
   inPlace: true,
   mapSize: () => undefined,
   strips: (_, planes) => evenStrips(windows(planes)[0], stripRows),

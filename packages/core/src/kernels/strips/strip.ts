@@ -21,6 +21,8 @@ export interface StripKernel<S extends StripSpec = StripSpec> {
   readonly needsTarget: boolean;
   /** The arithmetic of a sample, in rough multiples of reading it: it decides what is worth a second thread. */
   readonly weight: number;
+  /** The same of scores alone of images of 8 bits a sample, where these are taken as they are; default: {@link weight}. */
+  readonly byteWeight?: number;
   /** Whether its strips are few and all take as long, so that threads take equal shares of them. */
   readonly fewStrips?: boolean;
   /** Whether it works on rows where they lie, if these are in the memory that it works in. Then all of them are, and there is no map. */
