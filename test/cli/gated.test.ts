@@ -354,6 +354,15 @@ describe.skipIf(!hasFfmpeg)("gates of videos", () => {
       1,
       expect.stringContaining("fail: l1.y>1: no frame has the number"),
     ]);
+    // Where luma is all that is compared, its number is that of the loss, under both names; there is no other plane.
+    const ofLuma = "l1.y>0.1, l1.y>0.07, any(l1.y>0.07), psnr.y<22, psnr.y>23, l1.u>1";
+    const luma = await run([...videos, "--planes", "y", "--fail", ofLuma, "--json"]);
+    const held = JSON.parse(luma.stdout);
+    expect(held.conditions.map(({ holds }: { holds: boolean }) => holds)).toEqual([
+      ...[false, true, true, true, false, true],
+    ]);
+    expect(held.conditions[3].value).toBe(pooled["psnr(pooling=dataset).y"]);
+    expect(luma.stderr).toMatch(/fail: psnr\.y<22: it is .*\n[\s\S]*fail: l1\.u>1: no frame has the number/);
     const images = await run(["compare", at("frames"), at("still"), "-m", "l1", "--fail", "l1.y>1"]);
     expect([images.code, images.stderr]).toEqual([2, expect.stringContaining("l1.y is not among the metrics")]);
   });

@@ -1,7 +1,7 @@
 import { ReconlossError } from "@reconloss/core";
 import { counted } from "@reconloss/core/internal";
 import { type Command, Option } from "commander";
-import { arrowOf, formatNumber, type Verdict } from "../compare/index.ts";
+import { arrowOf, type Condition, checkConditions, formatNumber, type Verdict } from "../compare/index.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { writeFileAtomically } from "../files.ts";
 import { framesAsPairs } from "../video/as-pairs.ts";
@@ -107,8 +107,16 @@ export async function compareAsVideos(
     bar?.stop();
     await finished?.close();
   }
-  const checked = gates.check([{ comparison: framesAsPairs(comparison) }]);
+  const frames = framesAsPairs(comparison);
+  const verdicts = conditions && checkConditions(conditionsOnPlanes(conditions, comparison.planes), frames);
+  const checked = gates.check([{ comparison: frames, verdicts }]);
   return printVideos(comparison, { gates, checked, verdicts: conditions && checked[0].verdicts }, flags, terminal);
+}
+
+/** Conditions under the names that numbers have: where luma is all that is compared, those of its plane are those of the loss. */
+function conditionsOnPlanes(conditions: readonly Condition[], planes: VideoPlanes): readonly Condition[] {
+  if (planes !== "y") return conditions;
+  return conditions.map((condition) => (condition.plane === "y" ? { ...condition, plane: undefined } : condition));
 }
 
 /** The outcome of the gates. */
