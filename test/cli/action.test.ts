@@ -39,7 +39,12 @@ describe("action.yml", () => {
     expect(compare).toMatchObject({ id: "compare", shell: "bash" });
     expect(upload.uses).toMatch(/^actions\/upload-artifact@v\d+$/);
     // What upload-artifact takes, of version 4; after a failure too, and not where the first step never came to name a folder.
-    expect(Object.keys(upload.with ?? {}).sort()).toEqual(["if-no-files-found", "name", "path"]);
+    expect(Object.keys(upload.with ?? {}).sort()).toEqual([
+      "if-no-files-found",
+      "include-hidden-files",
+      "name",
+      "path",
+    ]);
     expect(upload.if).toMatch(/always\(\).*inputs\.artifact != ''.*steps\.compare\.outputs\.folder != ''/);
     for (const name of [...Object.keys(action.inputs), ...Object.keys(action.outputs)])
       expect(name).toMatch(/^[a-z][a-z-]*$/);
