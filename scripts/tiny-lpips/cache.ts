@@ -23,22 +23,46 @@ export interface Cached {
   readonly parts: Float32Array;
   /** [group, pair, layer, row, column] */
   readonly maps: Float32Array;
+  close(): Promise<void>;
 }
 
 const files = (folder: string) =>
   Object.fromEntries(["images.u8", "parts.f32", "maps.f32", "done.json"].map((name) => [name, join(folder, name)]));
 
-/** Draws groups of photographs, of every one or of every so many, asks the teacher and keeps both. What is kept already is used as it is. */
+/** Draws groups of photographs, asks the teacher and keeps both. What is kept already is used as it is. */
 export async function fillCache(
   folder: string,
   photographs: string,
-  { seed, perPhotograph, every = 1 }: { seed: number; perPhotograph: number; every?: number },
+  { seed, perPhotograph }: { seed: number; perPhotograph: number },
   reportProgress: (text: string) => void,
 ): Promise<void> {
-  const wanted = JSON.stringify({ seed, perPhotograph, ...(every > 1 && { every }), version: 5 });
+  const wanted = JSON.stringify({ seed, perPhotograph, version: 5 });
   await keepGroups(folder, photographs, { wanted, side, reportProgress }, async (photograph, index) =>
-    Array.from({ length: index % every === 0 ? perPhotograph : 0 }, (_, k) => drawGroup(photograph, seed, index, k)),
+    Array.from({ length: perPhotograph }, (_, k) => drawGroup(photograph, seed, index, k)),
   );
+}
+
+/** One distorted group of each of some photographs, kept likewise. */
+export async function keepDistortedGroups(
+  folder: string,
+  photographs: string,
+  { seed, takes }: { seed: number; takes(index: number): boolean },
+  reportProgress: (text: string) => void,
+): Promise<void> {
+  const wanted = JSON.stringify({ seed, one: true, version: 5 });
+  await keepGroups(folder, photographs, { wanted, side, takes, reportProgress }, async (photograph, index) => [
+    drawGroup(photograph, seed, index),
+  ]);
+}
+
+/** The groups that {@link keepGroups} keeps. */
+interface Kept {
+  /** Says what the groups are. */
+  readonly wanted: string;
+  readonly side: number;
+  /** Photographs that have any, by their place in the order of names. Default: all */
+  takes?(index: number): boolean;
+  reportProgress(text: string): void;
 }
 
 /**
@@ -49,7 +73,7 @@ export async function fillCache(
 export async function keepGroups(
   folder: string,
   photographs: string,
-  { wanted, side, reportProgress }: { wanted: string; side: number; reportProgress: (text: string) => void },
+  { wanted, side, takes = () => true, reportProgress }: Kept,
   draw: (photograph: Tensor, index: number) => Promise<readonly Group[]>,
 ): Promise<void> {
   const paths = files(folder);
@@ -63,6 +87,7 @@ export async function keepGroups(
   const began = performance.now();
   let writing: Promise<unknown> = Promise.resolve();
   for (const [index, name] of names.entries()) {
+    if (!takes(index)) continue;
     const photograph = await readImage(join(photographs, name));
     const groups = await draw(photograph, index);
     if (groups.length === 0) continue;
@@ -105,5 +130,6 @@ export async function openCache(folder: string, side: number): Promise<Cached> {
     },
     parts,
     maps,
+    close: () => images.close(),
   };
 }

@@ -3,10 +3,10 @@ import { Random } from "../../packages/core/src/random.ts";
 import { Tensor } from "../../packages/core/src/tensor.ts";
 import { reduce } from "../../packages/reconloss/src/tasks/degrade.ts";
 import { asFile } from "../../packages/reconloss/src/tasks/patches.ts";
-import { crop } from "../choosing/photographs.ts";
+import { distortions } from "../distortions/index.ts";
 import { keepGroups } from "./cache.ts";
 import type { Method } from "./enlargers.ts";
-import { type Group, members } from "./groups.ts";
+import { drawCrop, members } from "./groups.ts";
 
 /** Height and width of the crops: a multiple of all scales and of the teacher's cells. */
 export const enlargedSide = 144;
@@ -17,6 +17,29 @@ function between(a: Tensor, b: Tensor, share: number): Tensor {
     a.data.map((value, at) => (1 - share) * value + share * b.data[at]),
     a.shape,
   );
+}
+
+/** More of what an image has that another has not, or less. */
+function beyond(a: Tensor, b: Tensor, share: number): Tensor {
+  return new Tensor(
+    a.data.map((value, at) => Math.min(1, Math.max(0, value + share * (value - b.data[at])))),
+    a.shape,
+  );
+}
+
+/** What methods add to an image, drawn by the name of the distortion: much weaker than where distortions are learned. */
+const residues = ["sharpen", "sharpen", "noise", "grain", "ringing", "unevenDetail", "jpeg"] as const;
+
+/** What an image has before it is enlarged, in some groups. */
+const inputFaults = ["noise", "blur", "jpeg"] as const;
+
+/** An output as it is, or a little changed: mixed with the crop or with another output, taken further from it, or with a residue. */
+function varied(output: Tensor, others: readonly Tensor[], random: Random): Tensor {
+  const draw = random.uniform();
+  if (draw < 0.1) return between(output, random.pick(others), random.between(0.1, 0.8));
+  if (draw < 0.16) return beyond(output, random.pick(others), random.between(0.1, 0.5));
+  if (draw < 0.28) return distortions[random.pick(residues)](output, random.between(0.05, 0.3), random);
+  return output;
 }
 
 /**
@@ -47,55 +70,45 @@ async function descended(loss: Loss, start: Tensor, target: Tensor, steps: numbe
 /** The photographs and methods that groups are drawn from. */
 export interface EnlargedGroups {
   readonly seed: number;
-  readonly perPhotograph: number;
-  /** Only every so many photographs. */
-  readonly every: number;
+  /** Photographs that have a group each, by their place in the order of names. */
+  takes(index: number): boolean;
   /** Says what the methods are, so that a folder of others is not taken for theirs. */
   readonly name: string;
   /** By scale. */
   readonly methods: Readonly<Record<number, readonly Method[]>>;
-  /** Methods of which each group has one at least. */
-  readonly always?: Readonly<Record<number, readonly Method[]>>;
-  /** The distance under which a group's last image is descended in some. */
-  readonly tiny?: Loss;
+  /** The distances under one of which a group's last image is descended in some. */
+  readonly exploited: readonly Loss[];
 }
 
 /** Groups of crops that were reduced and enlarged by four methods each, and what the teacher says of them, kept in a folder. */
 export async function keepEnlargedGroups(
   folder: string,
   photographs: string,
-  { seed, perPhotograph, every, name, methods, always, tiny }: EnlargedGroups,
+  { seed, takes, name, methods, exploited }: EnlargedGroups,
   reportProgress: (text: string) => void,
 ): Promise<void> {
-  const wanted = JSON.stringify({ name, seed, perPhotograph, every, version: 2 });
-  await keepGroups(folder, photographs, { wanted, side: enlargedSide, reportProgress }, async (photograph, index) => {
-    if (index % every !== seed % every) return [];
-    const groups: Group[] = [];
-    for (let k = 0; k < perPhotograph; k++) {
-      const random = new Random("enlarged", seed, index, k);
-      const [, , h, w] = photograph.shape;
-      if (Math.min(h, w) < enlargedSide) continue;
-      const [top, left] = [random.below(h - enlargedSide + 1), random.below(w - enlargedSide + 1)];
-      const target = asFile(crop(photograph, left, top, enlargedSide));
-      // By four twice as often: there methods differ most.
-      const scale = random.pick([2, 3, 4, 4]);
-      const input = asFile(reduce(target, scale));
-      const left4 = [...methods[scale]];
-      const chosen = Array.from({ length: members - 1 }, (_, member) => {
-        if (member === 0 && always) return random.pick(always[scale]);
-        return left4.splice(random.below(left4.length), 1)[0];
-      });
-      const outputs: Tensor[] = [];
-      for (const method of chosen) outputs.push(asFile(await method.enlarge(input)));
-      if (tiny && random.uniform() < 0.3) {
-        const [steps, size] = [random.pick([5, 10, 20]), random.pick([0.001, 0.002, 0.004])];
-        outputs[3] = asFile(await descended(tiny, random.pick(outputs), target, steps, size));
-      } else if (random.uniform() < 0.4) {
-        const other = random.pick([target, outputs[0], outputs[1]]);
-        outputs[3] = asFile(between(outputs[2], other, random.between(0.1, 0.8)));
-      }
-      groups.push([target, ...outputs]);
+  const wanted = JSON.stringify({ name, seed, version: 3 });
+  await keepGroups(folder, photographs, { wanted, side: enlargedSide, takes, reportProgress }, async (image, index) => {
+    const random = new Random("enlarged", seed, index);
+    const target = asFile(drawCrop(image, enlargedSide, random));
+    const scale = random.pick([2, 3, 4]);
+    // In one group of ten what is enlarged is not quite what the methods expect.
+    const small = reduce(target, scale);
+    const fault = random.uniform() < 0.1 ? distortions[random.pick(inputFaults)] : undefined;
+    const input = asFile(fault ? fault(small, random.between(0.02, 0.25), random) : small);
+    const unused = [...methods[scale]];
+    const outputs: Tensor[] = [];
+    while (outputs.length < members - 1) {
+      const [method] = unused.splice(random.below(unused.length), 1);
+      outputs.push(asFile(await method.enlarge(input)));
     }
-    return groups;
+    if (random.uniform() < 0.2) {
+      const [steps, size] = [random.pick([4, 8, 16]), random.pick([0.001, 0.002, 0.004])];
+      outputs[3] = asFile(await descended(random.pick(exploited), random.pick(outputs), target, steps, size));
+    }
+    const kept = outputs.map((output, k) =>
+      asFile(k === 0 ? output : varied(output, [target, outputs[0], outputs[1]], random)),
+    );
+    return [[target, ...kept]];
   });
 }

@@ -61,6 +61,13 @@ export function simpleMethods(scale: number): Method[] {
   ];
 }
 
+/** Published networks whose outputs are learned from, by scale; those that judge are others. */
+export const learnedPackages: Readonly<Record<number, readonly string[]>> = {
+  2: ["esrgan-slim", "esrgan-legacy/models/psnr-small"],
+  3: ["esrgan-slim"],
+  4: ["esrgan-slim", "esrgan-legacy/models/gans"],
+};
+
 /** Published networks in a folder `node_modules` by package and scale. */
 export async function publishedMethods(folder: string, packages: readonly string[], scale: number): Promise<Method[]> {
   const methods: Method[] = [];

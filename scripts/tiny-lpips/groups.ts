@@ -17,7 +17,7 @@ export const pairs: readonly (readonly [number, number])[] = [0, 1, 2, 3].flatMa
 );
 
 /** A square of a photograph, one half of the time made of up to half as many pixels again along either axis, one half of the time mirrored. */
-function crop(photograph: Tensor, random: Random): Tensor {
+export function drawCrop(photograph: Tensor, side: number, random: Random): Tensor {
   const [, , h, w] = photograph.shape;
   const wanted = random.uniform() < 0.5 ? side : Math.round(side * random.between(1, 1.5));
   const from = Math.min(wanted, h, w);
@@ -66,7 +66,7 @@ function mixture(inner: Tensor, outer: Tensor, random: Random): Tensor {
  */
 export function drawGroup(photograph: Tensor, ...seeds: readonly (number | string)[]): Group {
   const random = new Random("tiny-lpips", ...seeds);
-  const original = applyDistortions(crop(photograph, random), { kinds: [], strengths: [], seed: 0 });
+  const original = applyDistortions(drawCrop(photograph, side, random), { kinds: [], strengths: [], seed: 0 });
   const what = sampleDistortions(random);
   const again = { ...what, strengths: what.strengths.map(() => strength(random)) };
   const first = applyDistortions(original, what);

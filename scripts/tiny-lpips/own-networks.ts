@@ -18,6 +18,8 @@ export interface OwnNetwork {
   readonly steps: number;
   /** Side of the target's patches. */
   readonly patch: number;
+  /** Numbers of steps, rising, of the same training that may be kept already: it goes on from the last of them. */
+  readonly after?: readonly number[];
   readonly channels?: number;
   readonly blocks?: number;
 }
@@ -53,10 +55,18 @@ export async function ownNetwork(
   { photographs, cache, against }: { photographs: string; cache: string; against?: Against },
   reportProgress: (text: string) => void = () => {},
 ): Promise<Enlarger> {
-  const { scale, loss: spec, seed, steps, patch, channels = 32, blocks = 4 } = network;
+  const { scale, loss: spec, seed, steps, patch, after = [], channels = 32, blocks = 4 } = network;
   const size = channels === 32 && blocks === 4 ? "" : ` ${channels}x${blocks}`;
-  const name = `x${scale} ${spec}${size} patch ${patch} steps ${steps} seed ${seed}${against ? ` against ${against.name}` : ""}`;
-  const path = join(cache, `${name.replaceAll("*", "").replaceAll(/[^\w.+-]+/g, "_")}.safetensors`);
+  const nameAfter = (count: number) =>
+    `x${scale} ${spec}${size} patch ${patch} steps ${count} seed ${seed}${against ? ` against ${against.name}` : ""}`;
+  const pathAfter = (count: number) =>
+    join(
+      cache,
+      `${nameAfter(count)
+        .replaceAll("*", "")
+        .replaceAll(/[^\w.+-]+/g, "_")}.safetensors`,
+    );
+  const path = pathAfter(steps);
   const task = makeTask("super-resolution", { scale });
   const text = against ? spec.replace("lpips(net=tiny)", "candidate(net=tiny)") : spec;
   const loss: Loss = trainingLoss(text, { seed, batch, patch }, against ? [tinyOf(against.weights) as never] : []);
@@ -72,12 +82,14 @@ export async function ownNetwork(
     const { training } = await splitPhotographs(photographs);
     const store = new PhotographStore(training, { leastSide: task.leastSide(patch), limitPixels: 4e7, seed });
     const began = performance.now();
-    for (let step = 0; step < steps; step++) {
+    const kept = after.findLast((count) => count < steps && existsSync(pathAfter(count)));
+    if (kept) await trainer.restore(await readFile(pathAfter(kept)));
+    for (let step = kept ?? 0; step < steps; step++) {
       const { input, target } = await exampleBatch(task, store, step, { seed, patch, batch });
       await trainer.step(input, target);
     }
     await writeFileAtomically(path, trainer.checkpoint());
-    reportProgress(`trained ${name}: ${((performance.now() - began) / 1000).toFixed(0)} s`);
+    reportProgress(`trained ${nameAfter(steps)}: ${((performance.now() - began) / 1000).toFixed(0)} s`);
   }
   return (images) => trainer.apply(images);
 }

@@ -22,13 +22,23 @@ export interface Answers {
   readonly maps: Float32Array;
 }
 
+type Teacher = (groups: readonly Group[]) => Promise<Answers>;
+
+const opened = new Map<number, Promise<Teacher>>();
+
 /**
  * LPIPS-alex 0.1 of all pairs of groups.
  *
  * @param side - height and width of their images
  * @throws {ReconlossError} `missing-weights` where the published weights are not on this machine and cannot be downloaded
  */
-export async function openTeacher(side: number): Promise<(groups: readonly Group[]) => Promise<Answers>> {
+export function openTeacher(side: number): Promise<Teacher> {
+  const teacher = opened.get(side) ?? compileTeacher(side);
+  opened.set(side, teacher);
+  return teacher;
+}
+
+async function compileTeacher(side: number): Promise<Teacher> {
   const { definition } = lpips({ net: "alex" });
   await definition?.prepare?.();
   const checkpoint = await openWeights("lpips-alex");

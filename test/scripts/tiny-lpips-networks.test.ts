@@ -2,16 +2,24 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { reference } from "../../packages/core/src/graph/reference.ts";
+import { l1 } from "../../packages/core/src/losses/index.ts";
 import { dimsOf, initialize, tiny, tinyTaps, tinyWeights } from "../../packages/core/src/nets/index.ts";
 import { tinyFirst, tinyFirstWeights } from "../../packages/core/src/nets/tiny.ts";
 import { Random } from "../../packages/core/src/random.ts";
 import { Tensor } from "../../packages/core/src/tensor.ts";
+import { writeImage } from "../../packages/reconloss/src/image/index.ts";
+import { agreementOn } from "../../scripts/tiny-lpips/agreement.ts";
+import { groupBytes } from "../../scripts/tiny-lpips/cache.ts";
 import { readWeightsModule } from "../../scripts/tiny-lpips/candidate.ts";
+import { isHeldBack } from "../../scripts/tiny-lpips/chunks.ts";
 import { pairwiseAgreement } from "../../scripts/tiny-lpips/enlarged.ts";
 import { lanczos } from "../../scripts/tiny-lpips/enlargers.ts";
+import { members, pairs } from "../../scripts/tiny-lpips/groups.ts";
 import { ranked } from "../../scripts/tiny-lpips/objective.ts";
+import { ownNetwork } from "../../scripts/tiny-lpips/own-networks.ts";
 import { openPublished } from "../../scripts/tiny-lpips/published.ts";
 import { finenesses } from "../../scripts/tiny-lpips/steps.ts";
+import { cellsOf, layers } from "../../scripts/tiny-lpips/teacher.ts";
 import { features, parametersOf, trainable, trained, widened } from "../../scripts/tiny-lpips/trainable.ts";
 import { weightsModule } from "../../scripts/tiny-lpips/weights-module.ts";
 import { temporaryFolder } from "../folder.ts";
@@ -32,6 +40,68 @@ describe("pairwise agreement", () => {
         ],
       ),
     ).toBeCloseTo(5 / 6, 12);
+  });
+});
+
+describe("agreement on kept groups", () => {
+  it("compares a loss's distances from the crop with the sums of the teacher's layers", async () => {
+    // The crop is black and the others flat, so that their l1 from it is their own value.
+    const side = 32;
+    const values = [0, 51, 102, 153, 204];
+    const taught = [0.2, 0.4, 0.8, 0.6];
+    const groups = 2;
+    const bytes = new Uint8Array(groupBytes(side));
+    for (const [member, value] of values.entries()) bytes.fill(value, 3 * side * side * member);
+    // Each layer says its number's part of the whole, 1/15 to 5/15; pairs without the crop say what must not count.
+    const parts = new Float32Array(groups * pairs.length * layers);
+    for (let at = 0; at < parts.length; at++) {
+      const [first, second] = pairs[Math.floor(at / layers) % pairs.length];
+      parts[at] = first === 0 ? (taught[second - 1] * ((at % layers) + 1)) / 15 : 100;
+    }
+    const maps = new Float32Array(parts.length * cellsOf(side) ** 2);
+    const cached = { groups, side, images: async () => bytes, parts, maps, close: async () => {} };
+    expect(members).toBe(values.length);
+    const found = await agreementOn([cached, cached], l1(), 1);
+    expect(found.groups).toBe(2);
+    // l1 says 0.2, 0.4, 0.6, 0.8: one pair of six is turned round, by ranks 1 - 6 * 2 / (4 * 15) = 0.8, errors 0.2 + 0.2 of 2.
+    expect(found.share).toBeCloseTo(5 / 6, 6);
+    expect(found.rank).toBeCloseTo(0.8, 5);
+    expect(found.error).toBeCloseTo(0.2, 5);
+  });
+
+  it("leaves one photograph of fourteen out of learning", () => {
+    const heldBack = Array.from({ length: 700 }, (_, index) => index).filter(isHeldBack);
+    expect(heldBack).toHaveLength(50);
+    expect(heldBack.slice(0, 2)).toEqual([13, 27]);
+  });
+});
+
+describe("small networks for super-resolution", () => {
+  it("are to the bit the same where training goes on from fewer steps", async () => {
+    const folder = await temporaryFolder();
+    const photographs = join(folder, "photographs");
+    await mkdir(photographs);
+    for (const seed of [1, 2]) await writeImage(join(photographs, `${seed}.png`), randomTensor([1, 3, 64, 64], seed));
+    const network = { scale: 2, loss: "l1", seed: 3, patch: 16, channels: 4, blocks: 1 } as const;
+    const input = randomTensor([1, 3, 8, 8], 4);
+    const trainedIn = async (name: string, steps: readonly number[]) => {
+      const outputs: Float32Array[] = [];
+      const reports: string[] = [];
+      for (const count of steps) {
+        const where = { photographs, cache: join(folder, name) };
+        const enlarge = await ownNetwork({ ...network, steps: count, after: steps }, where, (text) =>
+          reports.push(text),
+        );
+        outputs.push((await enlarge(input)).data);
+      }
+      expect(reports).toHaveLength(steps.length);
+      return outputs;
+    };
+    await Promise.all(["stages", "straight"].map((name) => mkdir(join(folder, name))));
+    const [early, late] = await trainedIn("stages", [2, 5]);
+    const [straight] = await trainedIn("straight", [5]);
+    expect(late).toEqual(straight);
+    expect(early).not.toEqual(late);
   });
 });
 
