@@ -4,7 +4,7 @@ import { workerSource } from "./generated/worker-source.ts";
 import type { CompiledModules, Kernels } from "./module.ts";
 import { type Rows, sampleCount, samples, type WritableRows } from "./rows.ts";
 import type { StripJob, StripResult } from "./strips/run.ts";
-import type { FromWorker, ToWorker } from "./worker.ts";
+import type { FromWorker, JobResult, ToWorker } from "./worker.ts";
 
 type Buffer = ArrayBuffer | SharedArrayBuffer;
 
@@ -146,13 +146,18 @@ class PoolWorker {
     return Object.fromEntries(unknown);
   }
 
+  /** Sends the thread what it lacks of this thread's kernels. */
+  #send(kernels: Kernels): void {
+    const modules = this.#unknown(kernels);
+    if (Object.keys(modules).length > 0) this.#thread.post({ modules }, []);
+  }
+
   /**
    * Does a job in the thread, as `kernels` would; its gradient and map are written when the promise resolves. Undefined: the thread could not do it.
    */
   async run(kernels: Kernels, { kernel, ...job }: StripJob): Promise<StripResult | undefined> {
     const { spec, planes, strip, data } = job;
-    const modules = this.#unknown(kernels);
-    if (Object.keys(modules).length > 0) this.#thread.post({ modules }, []);
+    this.#send(kernels);
     const width = planes[2];
     const mapWidth = kernel.mapSize(spec, planes)?.[1] ?? 0;
     const pixels = (rows: readonly [number, number], size: number) => [rows[0] * size, rows[1] * size] as const;
@@ -189,9 +194,10 @@ class PoolWorker {
       cut[name] = part;
       if (name !== "grad" && name !== "map") copyPixels(rows, part, first, end);
     }
-    const message = { job: { ...job, data: cut as StripJob["data"] }, buffer };
+    const message = { jobs: [{ ...job, data: cut as StripJob["data"] }], first: 0, buffer };
     const reply = await this.#ask(message, buffer instanceof ArrayBuffer ? [buffer] : []);
-    if (reply?.buffer === undefined || "failure" in reply) return undefined;
+    const result = reply?.results[0]?.[1];
+    if (reply?.buffer === undefined || result === undefined) return undefined;
     for (const { name, rows, first, end, length, offset } of places) {
       if (name !== "grad" && name !== "map") continue;
       const part = {
@@ -204,7 +210,7 @@ class PoolWorker {
       copyPixels(part, rows as WritableRows, first, end);
     }
     this.completed++;
-    return reply;
+    return result;
   }
 
   /**
@@ -219,17 +225,29 @@ class PoolWorker {
     const modules = this.#unknown(kernels, arena.id);
     if (Object.keys(modules).length === 0) return;
     const reply = await this.#ask({ arena: arena.id, share: { memory: arena.memory, scratch }, modules }, []);
-    if (reply === undefined || "failure" in reply) this.#modules.delete(arena.id);
+    if (reply === undefined) this.#modules.delete(arena.id);
     else if (isNew) forgotten.register(arena, { worker: new WeakRef(this), id: arena.id });
   }
 
-  /** Does a job in the thread, in the memory where its rows lie. Undefined: the thread could not do it. */
-  async runIn(arena: Arena, { kernel: _, ...job }: StripJob): Promise<StripResult | undefined> {
-    if (!this.#modules.has(arena.id)) return undefined;
-    const reply = await this.#ask({ job, arena: arena.id }, []);
-    if (reply === undefined || "failure" in reply) return undefined;
-    this.completed++;
-    return reply;
+  /**
+   * Does jobs in the thread, whose rows it sees where they lie, and returns the results of those that it did, by their numbers: `first`, and then whichever the counter names next.
+   *
+   * @param arena - the memory in which rows lie; default: arrays that all threads see
+   */
+  async runAll(
+    kernels: Kernels,
+    jobs: readonly StripJob[],
+    counter: Int32Array,
+    first: number,
+    arena?: Arena,
+  ): Promise<readonly JobResult[]> {
+    if (arena === undefined) this.#send(kernels);
+    else if (!this.#modules.has(arena.id)) return [];
+    const messages = jobs.map(({ kernel: _, ...job }) => job);
+    const reply = await this.#ask({ jobs: messages, counter, first, arena: arena?.id }, []);
+    const results = reply?.results ?? [];
+    this.completed += results.length;
+    return results;
   }
 
   /** Lets go of a memory. */

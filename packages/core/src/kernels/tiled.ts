@@ -60,6 +60,8 @@ function workOf({ kernel, output, target, weight, grad, map }: StripTask): numbe
   return count * planes[0] * planes[1] * planes[2] * ((ofBytes && kernel.byteWeight) || kernel.weight);
 }
 
+type Worker = ReturnType<typeof poolWorkers>[number];
+
 /** Jobs in a worker's hands: one at work, one waiting, so that it need not wait for the calling thread. */
 const jobsAhead = 2;
 
@@ -173,51 +175,58 @@ function joined({ output }: StripTask, results: readonly StripResult[]): TiledRe
   };
 }
 
+/** Whether threads can work on all that a task reads and writes where it lies. */
+function isInPlace({ output, target, weight, grad, map }: StripTask, arena?: Arena): boolean {
+  // A memory that threads cannot share, as in pages without isolation, cannot be given to them at all.
+  if (arena) return arena.shared;
+  return [output.data, target?.data, weight?.data, grad, map].every((data) => data === undefined || isShared(data));
+}
+
 /** Whether other threads bring more than they cost: what only reads and writes brings nothing where they need copies. */
 function isPooled(task: StripTask, arena?: Arena): boolean {
-  const { kernel, output, target, weight, grad, map } = task;
-  const arrays = [output.data, target?.data, weight?.data, grad, map];
-  // A memory that threads cannot share, as in pages without isolation, cannot be given to them at all.
-  if (arena) return arena.shared && workOf(task) >= pooledInPlace;
-  if (arrays.every((data) => data === undefined || isShared(data))) return workOf(task) >= pooledInPlace;
-  return workOf(task) >= pooledWork && kernel.weight > 1;
+  if (isInPlace(task, arena)) return workOf(task) >= pooledInPlace;
+  return !arena && workOf(task) >= pooledWork && task.kernel.weight > 1;
 }
 
 async function runStrips(task: StripTask, arena?: Arena): Promise<TiledResult> {
   const kernels = await (arena ? loadKernelsIn(arena) : loadKernels());
   const jobs = jobsOf(task, arena);
-
   const results: StripResult[] = new Array(jobs.length);
-  let next = 0;
-  const feed = async (worker: ReturnType<typeof poolWorkers>[number]): Promise<void> => {
-    while (next < jobs.length && !worker.failed) {
-      const job = jobs[next];
-      const index = next++;
-      const result = await (arena ? worker.runIn(arena, job) : worker.run(kernels, job));
-      // What a worker cannot do is done here, where a failure has a stack to show.
-      results[index] = result ?? runStrip(kernels, job);
+  const workers = jobs.length > 1 && isPooled(task, arena) ? poolWorkers() : [];
+  const inPlace = workers.length > 0 && isInPlace(task, arena);
+  if (arena) await Promise.all(workers.map((worker, index) => worker.introduce(arena, kernels, index + 1)));
+  // Threads that see everything take the next job themselves, each its first by its number, so that nobody waits for a message.
+  const counter = inPlace ? new Int32Array(new SharedArrayBuffer(4)) : new Int32Array(1);
+  counter[0] = inPlace ? workers.length : 0;
+  const take = () => Atomics.add(counter, 0, 1);
+  const share = async (worker: Worker, first: number): Promise<void> => {
+    for (const [index, result] of await worker.runAll(kernels, jobs, counter, first, arena)) results[index] = result;
+  };
+  const feed = async (worker: Worker): Promise<void> => {
+    for (let index = take(); index < jobs.length; index = take()) {
+      const result = await worker.run(kernels, jobs[index]);
+      if (result) results[index] = result;
+      // Of few that are long, none may wait for a thread while another has nothing to do.
+      if (!result || task.kernel.fewStrips) return;
     }
   };
-  const workers = jobs.length > 1 && isPooled(task, arena) ? poolWorkers() : [];
-  if (arena) await Promise.all(workers.map((worker, index) => worker.introduce(arena, kernels, index + 1)));
   const here = async (): Promise<void> => {
     let turn = performance.now();
-    while (next < jobs.length) {
-      const index = next++;
+    for (let index = take(); index < jobs.length; index = take()) {
       results[index] = runStrip(kernels, jobs[index]);
-      if (next < jobs.length && (workers.length > 0 || performance.now() - turn > turnLength)) {
+      if ((workers.length > 0 && !inPlace) || performance.now() - turn > turnLength) {
         await nextTurn();
         turn = performance.now();
       }
     }
   };
-  // Of few that are long, none may wait for a thread while another has nothing to do.
   const ahead = task.kernel.fewStrips ? Math.max(1, Math.floor(jobs.length / (workers.length + 1))) : jobsAhead;
-  const elsewhere = Array.from({ length: ahead }, () => workers.map(feed)).flat();
+  const elsewhere = inPlace ? workers.map(share) : Array.from({ length: ahead }, () => workers.map(feed)).flat();
   await allEnded([...elsewhere, here()], () => {
-    next = jobs.length;
+    counter[0] = jobs.length;
   });
-
+  // What a worker could not do is done here, where a failure has a stack to show.
+  for (const [index, job] of jobs.entries()) results[index] ??= runStrip(kernels, job);
   return joined(task, results);
 }
 

@@ -11,23 +11,32 @@ export interface ArenaShare {
 }
 
 /**
- * The messages of the pool: compiled modules before the jobs that need them. `buffer` holds the job's rows and goes back with the reply; `arena` is the memory in which they
- * lie, which is introduced with its share and modules before, and answered, and dropped when nobody uses it any more.
+ * The messages of the pool: compiled modules before the jobs that need them, of which the thread does `first`, and then those that the counter names, if there is one. `buffer` holds a job's rows and goes back with the reply; `arena` is
+ * the memory in which they lie, which is introduced with its share and modules before, and answered, and dropped when nobody uses it any more.
  */
 export type ToWorker =
   | { readonly modules: CompiledModules }
   | { readonly arena: number; readonly share: ArenaShare; readonly modules: CompiledModules }
   | { readonly arena: number; readonly share: undefined }
-  | { readonly job: StripMessage; readonly buffer?: ArrayBuffer | SharedArrayBuffer; readonly arena?: number };
+  | {
+      readonly jobs: readonly StripMessage[];
+      readonly first: number;
+      readonly counter?: Int32Array;
+      readonly buffer?: ArrayBuffer | SharedArrayBuffer;
+      readonly arena?: number;
+    };
 
 /** A job without its kernel, which the worker has by its own. */
 export type StripMessage = Omit<StripJob, "kernel">;
 
-/** The answer of a worker to a job. */
-export type FromWorker = { readonly buffer?: ArrayBuffer | SharedArrayBuffer } & (
-  | StripResult
-  | { readonly failure: string }
-);
+/** The number of a job, and what came of it. */
+export type JobResult = readonly [index: number, result: StripResult];
+
+/** The answer of a worker: the results of the jobs that it did, up to one that failed. */
+export interface FromWorker {
+  readonly buffer?: ArrayBuffer | SharedArrayBuffer;
+  readonly results: readonly JobResult[];
+}
 
 interface Port {
   onmessage: ((event: { data: ToWorker }) => void) | null;
@@ -49,19 +58,22 @@ port.onmessage = ({ data }) => {
     const inArena = arenas.get(arena) ?? new Kernels(share.memory, share.scratch);
     arenas.set(arena, inArena);
     inArena.add(data.modules);
-    port.postMessage({ sums: new Float64Array(), extremes: {} }, []);
+    port.postMessage({ results: [] }, []);
     return;
   }
   if ("modules" in data) {
     kernels.add(data.modules);
     return;
   }
-  const { buffer, job, arena } = data;
-  const transfer = buffer instanceof ArrayBuffer ? [buffer] : [];
+  const { buffer, jobs, first, counter, arena } = data;
+  const results: JobResult[] = [];
   try {
-    const result = runStrip(arenas.get(arena) as Kernels, { ...job, kernel: stripKernel(job.spec) });
-    port.postMessage({ buffer, ...result }, transfer);
-  } catch (error) {
-    port.postMessage({ buffer, failure: error instanceof Error ? error.message : String(error) }, transfer);
+    for (let index = first; index < jobs.length; index = counter ? Atomics.add(counter, 0, 1) : jobs.length) {
+      const job = jobs[index];
+      results.push([index, runStrip(arenas.get(arena) as Kernels, { ...job, kernel: stripKernel(job.spec) })]);
+    }
+  } catch {
+    // The calling thread does what is missing, and shows what failed.
   }
+  port.postMessage({ buffer, results }, buffer instanceof ArrayBuffer ? [buffer] : []);
 };
