@@ -43,7 +43,7 @@ function spectraOf(kernels: Kernels, spec: PhaseSpec, [x, y]: readonly Float32Ar
   const [ofX, ofY] = [measure(x), measure(y)];
   const means = [ofX.mean, ofY.mean] as const;
   kernels.run.spectra(...planes, ...means, ofX.size, ofY.size, h, w, ...plans, out, 4 * pixels, scratch);
-  const { data } = sharedPlanes([4, h, w]);
+  const { data } = sharedPlanes([4, h, w], false);
   data.set(kernels.view(out, 4 * pixels));
   return new Tensor(data, [2, 2, h, w]);
 }
@@ -118,14 +118,15 @@ function fromSpectrum(
 function* scoreImage(kernels: Kernels, spec: FsimSpec, images: ImageTask): KernelRun<ImageScore> {
   const { map, grad } = images;
   const averages = averagesOf(spec, dimensions(images.output).planes);
-  const { output, target, extremes } = yield* averagePlanes(images, averages);
+  const { output, target, pass } = averagePlanes(images, averages);
+  const { extremes } = yield pass;
   const [, , h, w] = output.shape;
   const pixels = h * w;
   const lumas = [output, target].map(({ data }) => data.subarray(0, pixels));
   const { scales, orientations } = spec;
   const ofPhases = { kind: "phase", scales, orientations } satisfies PhaseSpec;
   const spectra = spectraOf(kernels, ofPhases, lumas, h, w);
-  const waves = sharedPlanes([4 * orientations, h, w]).data;
+  const waves = sharedPlanes([4 * orientations, h, w], false).data;
   const { sums } = yield { kernel: phase, spec: ofPhases, output: spectra, map: waves, unnoted: true };
   const ofOutput = waves.subarray(0, waves.length / 2);
   const phases = [ofOutput, waves.subarray(waves.length / 2)].map((own) => sumOfDirections(kernels, own, pixels));
@@ -143,9 +144,9 @@ function* scoreImage(kernels: Kernels, spec: FsimSpec, images: ImageTask): Kerne
   if (grad === undefined) return { score: 1 - mean, extremes };
   const slopes = [out, out + 4 * stride] as const;
   kernels.run.featuresSlopes(...addresses, mean, importance > 0 ? -1 / importance : 0, slopes[0], own, scratch);
-  const ofPlanes = sharedPlanes(dimensions(output).planes);
+  const ofPlanes = sharedPlanes(dimensions(output).planes, false);
   kernels.writePlanes(planarRows(ofPlanes.data, dimensions(output).planes), 0, pixels, own, stride);
-  const byPhases = sharedPlanes([2, h, w]);
+  const byPhases = sharedPlanes([2, h, w], false);
   for (const [i, address] of slopes.entries()) byPhases.data.set(kernels.view(address, pixels), i * pixels);
   yield {
     kernel: phase,

@@ -17,10 +17,10 @@ function* scoreImage(
 ): KernelRun<ImageScore> {
   // Grey images have no colours to compare.
   const averages = { factor, rows: dimensions(images.output).planes[0] === 3 ? rows : rows.slice(0, 1) };
-  const { output, target, extremes } = yield* averagePlanes(images, averages);
+  const { output, target, pass: after } = averagePlanes(images, averages);
   const pass = { kernel: haar, output, target, unnoted: true };
   const spec = { kind: "haar", constant, alpha } as const;
-  const { sums } = yield { ...pass, spec };
+  const { sums, extremes } = yield { ...pass, spec, after };
   const [[weighted, weights]] = sums;
   const mean = weights > 0 ? weighted / weights : 0;
   const rest = 1 / (Math.exp(alpha) + 1) + mean;

@@ -19,50 +19,47 @@ function inTwo(x: number): [number, number] {
   return [high, x - high];
 }
 
-/** The mean deviation of the powers of similarities less 1, and with `slopes` the derivatives of its power by each, in their place. */
-function deviation(kernels: Kernels, { q, o }: MdsiSpec, similarities: Float32Array, withSlopes: boolean): number {
-  const count = similarities.length;
-  const turn = [q, Math.cos(Math.PI * q), Math.sin(Math.PI * q)] as const;
+/** The mean deviation of complex numbers from their mean, its direction, and the mean as kernels take it. */
+function deviation(kernels: Kernels, powers: Float32Array, sums: Float64Array) {
+  const count = powers.length / 2;
   const { run } = kernels;
   kernels.reset();
-  const [d, re, im] = [kernels.floats(count), kernels.floats(count), kernels.floats(count)];
-  const address = kernels.bytes(40);
-  kernels.view(d, count).set(similarities);
-  kernels.view64(address, 5).fill(0);
-  run.complexPowers(d, count, ...turn, re, im, address);
-  const [sumRe, sumIm] = kernels.view64(address, 2);
-  const means = [...inTwo(sumRe / count), ...inTwo(sumIm / count)] as const;
-  run.complexDeviations(re, im, count, ...means, address + 16);
-  const [length, alongRe, alongIm] = kernels.view64(address + 16, 3);
-  const mean = length / count;
-  const score = mean > 0 ? Math.max(mean, least) ** o : 0;
-  if (!withSlopes) return score;
-  const factor = mean > least ? (o * mean ** (o - 1)) / count : 0;
-  run.deviationSlopes(d, re, im, count, ...means, alongRe / count, alongIm / count, ...turn, factor);
-  similarities.set(kernels.view(d, count));
-  return score;
+  const [re, im] = [powers.subarray(0, count), powers.subarray(count)].map((part) => {
+    const address = kernels.floats(count);
+    kernels.view(address, count).set(part);
+    return address;
+  });
+  const address = kernels.bytes(24);
+  kernels.view64(address, 3).fill(0);
+  const means = [...inTwo(sums[0] / count), ...inTwo(sums[1] / count)] as const;
+  run.complexDeviations(re, im, count, ...means, address);
+  const [mean, ...along] = Array.from(kernels.view64(address, 3), (sum) => sum / count);
+  return { mean, along: along as [re: number, im: number], means };
 }
 
 /** The score of one image. */
 function* scoreImage(kernels: Kernels, spec: MdsiSpec, images: ImageTask): KernelRun<ImageScore> {
   const [, rows, columns] = dimensions(images.output).planes;
   const averages = { factor: downsampleFactor(rows, columns, "to even"), rows: spec.rows };
-  const { output, target, extremes } = yield* averagePlanes(images, averages);
-  const { c1, c2, c3, alpha } = spec;
+  const { output, target, pass: after } = averagePlanes(images, averages);
+  const { c1, c2, c3, alpha, q, o } = spec;
   const pass = {
     kernel: chromatic,
-    spec: { kind: "chromatic", c1, c2, c3, alpha } satisfies ChromaticSpec,
+    spec: { kind: "chromatic", c1, c2, c3, alpha, q } satisfies ChromaticSpec,
     output,
     target,
     unnoted: true,
   };
   const [, , height, width] = output.shape;
-  const places = sharedPlanes([1, height, width]);
-  yield { ...pass, map: places.data };
-  const score = deviation(kernels, spec, places.data, images.grad !== undefined);
+  const places = sharedPlanes([3, height, width], false);
+  const { sums, extremes } = yield { ...pass, map: places.data, after };
+  const { mean, along, means } = deviation(kernels, places.data.subarray(height * width), sums[0]);
+  const score = mean > 0 ? Math.max(mean, least) ** o : 0;
   if (images.grad === undefined) return { score, extremes };
-  const own = sharedPlanes(dimensions(output).planes);
-  yield { ...pass, weight: places, grad: own.data };
+  const factor = mean > least ? (o * mean ** (o - 1)) / (height * width) : 0;
+  const slopes = { means, along, factor };
+  const own = sharedPlanes(dimensions(output).planes, false);
+  yield { ...pass, spec: { ...pass.spec, slopes }, weight: places, grad: own.data };
   yield* spreadPlanes(images, averages, own);
   return { score, extremes };
 }

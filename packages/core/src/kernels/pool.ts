@@ -230,21 +230,21 @@ class PoolWorker {
   }
 
   /**
-   * Does jobs in the thread, whose rows it sees where they lie, and returns the results of those that it did, by their numbers: `first`, and then whichever the counter names next.
+   * Does jobs in the thread, whose rows it sees where they lie, and returns the results of those that it did, by their numbers: `first`, and then whichever the first counter names next, when the second says that there is what they need.
    *
    * @param arena - the memory in which rows lie; default: arrays that all threads see
    */
   async runAll(
     kernels: Kernels,
     jobs: readonly StripJob[],
-    counter: Int32Array,
+    counters: Int32Array,
     first: number,
     arena?: Arena,
   ): Promise<readonly JobResult[]> {
     if (arena === undefined) this.#send(kernels);
     else if (!this.#modules.has(arena.id)) return [];
     const messages = jobs.map(({ kernel: _, ...job }) => job);
-    const reply = await this.#ask({ jobs: messages, counter, first, arena: arena?.id }, []);
+    const reply = await this.#ask({ jobs: messages, counters, first, arena: arena?.id }, []);
     const results = reply?.results ?? [];
     this.completed += results.length;
     return results;

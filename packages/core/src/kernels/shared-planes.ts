@@ -18,8 +18,12 @@ function takeFree(bytes: number): SharedArrayBuffer | undefined {
   return at < 0 ? undefined : free.splice(at, 1)[0];
 }
 
-/** Zeros of so many planes, in memory that all threads see where the host has it: what one pass writes and another reads is not copied for them. */
-export function sharedPlanes([channels, height, width]: Planes): Tensor {
+/**
+ * So many planes in memory that all threads see where the host has it: what one pass writes and another reads is not copied for them.
+ *
+ * @param asZeros - whether they are zeros; else a pass writes all of them
+ */
+export function sharedPlanes([channels, height, width]: Planes, asZeros = true): Tensor {
   const count = channels * height * width;
   const shape = [1, channels, height, width] as const;
   if (typeof SharedArrayBuffer === "undefined") return new Tensor(new Float32Array(count), shape);
@@ -28,7 +32,7 @@ export function sharedPlanes([channels, height, width]: Planes): Tensor {
   const buffer = known ?? new SharedArrayBuffer(bytes);
   taken?.push(buffer);
   const data = new Float32Array(buffer, 0, count);
-  return new Tensor(known ? data.fill(0) : data, shape);
+  return new Tensor(known && asZeros ? data.fill(0) : data, shape);
 }
 
 /** Work whose planes are free for other work when it has ended; its result holds none of them. */

@@ -34,6 +34,8 @@ export interface StripTask extends KernelTask {
   readonly spec: StripSpec;
   /** Whether the images' extremes are not wanted: those of planes that other passes made, or images that were read before. */
   readonly unnoted?: boolean;
+  /** The pass that makes, of one image, what this one reads. It is done first, or meanwhile: other threads start with what there is. */
+  readonly after?: StripTask;
 }
 
 /** The results of a batch. */
@@ -113,7 +115,7 @@ async function allEnded(work: readonly Promise<void>[], stop: () => void): Promi
  */
 export async function runTiled(task: StripTask): Promise<TiledResult> {
   const kernels = loadedKernels();
-  if (kernels && workOf(task) < atOnceWork) return runTiledSync(kernels, task);
+  if (kernels && workOf(task.after ?? task) < atOnceWork) return runTiledSync(kernels, task);
   const arena = arenaFor(task);
   if (arena === undefined) return runStrips(task);
   // One after the other: kernels keep numbers of their own in memory.
@@ -124,10 +126,9 @@ export async function runTiled(task: StripTask): Promise<TiledResult> {
 
 /** The same in this thread alone and at once, to the same bits. */
 export function runTiledSync(kernels: Kernels, task: StripTask): TiledResult {
-  return joined(
-    task,
-    jobsOf(task).map((job) => runStrip(kernels, job)),
-  );
+  const before = task.after && runTiledSync(kernels, task.after);
+  const results = jobsOf(task).map((job) => runStrip(kernels, job));
+  return joined(task, results, before);
 }
 
 /** The memory that a kernel can work in without copies. */
@@ -159,8 +160,15 @@ function jobsOf(task: StripTask, arena?: Arena): StripJob[] {
   return jobs;
 }
 
-/** The results of a batch from those of its strips. */
-function joined({ output }: StripTask, results: readonly StripResult[]): TiledResult {
+/** The number of strips of the pass before that a job needs what they make of. */
+function needsOf({ kernel, spec, planes, strip }: StripJob, { kernel: maker, spec: made, output }: StripTask): number {
+  const { planes: fine } = dimensions(output);
+  const end = Math.max(...[kernel.sourceRows, kernel.targetRows].map((rows) => rows?.(spec, planes, strip)[1] ?? 0));
+  return maker.strips(made, fine).findIndex((own) => maker.mapRows(made, fine, own)[1] >= end) + 1;
+}
+
+/** The results of a batch from those of its strips, and those of the pass before. */
+function joined({ output }: StripTask, results: readonly StripResult[], before?: TiledResult): TiledResult {
   const { count } = dimensions(output);
   const strips = results.length / count;
   const sums = Array.from({ length: count }, (_, image) => {
@@ -171,7 +179,10 @@ function joined({ output }: StripTask, results: readonly StripResult[]): TiledRe
   });
   return {
     sums,
-    extremes: results.reduce((joined: NotedExtremes, { extremes }) => joinExtremes(joined, extremes), {}),
+    extremes: results.reduce(
+      (joined: NotedExtremes, { extremes }) => joinExtremes(joined, extremes),
+      before?.extremes ?? {},
+    ),
   };
 }
 
@@ -190,17 +201,27 @@ function isPooled(task: StripTask, arena?: Arena): boolean {
 
 async function runStrips(task: StripTask, arena?: Arena): Promise<TiledResult> {
   const kernels = await (arena ? loadKernelsIn(arena) : loadKernels());
-  const jobs = jobsOf(task, arena);
-  const results: StripResult[] = new Array(jobs.length);
-  const workers = jobs.length > 1 && isPooled(task, arena) ? poolWorkers() : [];
+  const all = jobsOf(task, arena);
+  const workers = all.length > 1 && isPooled(task, arena) ? poolWorkers() : [];
   const inPlace = workers.length > 0 && isInPlace(task, arena);
+  const { after } = task;
+  const isMeanwhile = inPlace && after !== undefined && !isPooled(after);
+  const earlier = after && !isMeanwhile ? await runTiled(after) : undefined;
+  const making = after && isMeanwhile ? jobsOf(after) : [];
+  const jobs = making.length > 0 ? all.map((job) => ({ ...job, needs: needsOf(job, after as StripTask) })) : all;
+  const made: StripResult[] = [];
+  const results: StripResult[] = new Array(jobs.length);
   if (arena) await Promise.all(workers.map((worker, index) => worker.introduce(arena, kernels, index + 1)));
   // Threads that see everything take the next job themselves, each its first by its number, so that nobody waits for a message.
-  const counter = inPlace ? new Int32Array(new SharedArrayBuffer(4)) : new Int32Array(1);
-  counter[0] = inPlace ? workers.length : 0;
-  const take = () => Atomics.add(counter, 0, 1);
+  const counters = inPlace ? new Int32Array(new SharedArrayBuffer(8)) : new Int32Array(2);
+  counters[0] = inPlace ? workers.length : 0;
+  const take = () => Atomics.add(counters, 0, 1);
+  const progress = (strips: number) => {
+    Atomics.store(counters, 1, strips);
+    Atomics.notify(counters, 1);
+  };
   const share = async (worker: Worker, first: number): Promise<void> => {
-    for (const [index, result] of await worker.runAll(kernels, jobs, counter, first, arena)) results[index] = result;
+    for (const [index, result] of await worker.runAll(kernels, jobs, counters, first, arena)) results[index] = result;
   };
   const feed = async (worker: Worker): Promise<void> => {
     for (let index = take(); index < jobs.length; index = take()) {
@@ -212,22 +233,30 @@ async function runStrips(task: StripTask, arena?: Arena): Promise<TiledResult> {
   };
   const here = async (): Promise<void> => {
     let turn = performance.now();
+    const rest = async (): Promise<void> => {
+      if ((workers.length === 0 || inPlace) && performance.now() - turn <= turnLength) return;
+      await nextTurn();
+      turn = performance.now();
+    };
+    for (const job of making) {
+      made.push(runStrip(kernels, job));
+      progress(made.length);
+      await rest();
+    }
     for (let index = take(); index < jobs.length; index = take()) {
       results[index] = runStrip(kernels, jobs[index]);
-      if ((workers.length > 0 && !inPlace) || performance.now() - turn > turnLength) {
-        await nextTurn();
-        turn = performance.now();
-      }
+      await rest();
     }
   };
   const ahead = task.kernel.fewStrips ? Math.max(1, Math.floor(jobs.length / (workers.length + 1))) : jobsAhead;
   const elsewhere = inPlace ? workers.map(share) : Array.from({ length: ahead }, () => workers.map(feed)).flat();
   await allEnded([...elsewhere, here()], () => {
-    counter[0] = jobs.length;
+    counters[0] = jobs.length;
+    progress(making.length);
   });
   // What a worker could not do is done here, where a failure has a stack to show.
   for (const [index, job] of jobs.entries()) results[index] ??= runStrip(kernels, job);
-  return joined(task, results);
+  return joined(task, results, after && isMeanwhile ? joined(after, made) : earlier);
 }
 
 function mapRows(data: Float32Array, count: number, size: readonly [number, number], image: number): WritableRows {

@@ -145,14 +145,16 @@ export interface HaarSpec {
 }
 
 /** MDSI with a sum of similarities and a mean of order 1; 3 channels, or 1 for grey, which counts as three equal ones. Images are averaged down by round(shorter side / 256). */
-export interface MdsiSpec extends Pick<PlanesSpec, "rows">, Omit<ChromaticSpec, "kind"> {
+export interface MdsiSpec extends Pick<PlanesSpec, "rows">, Omit<ChromaticSpec, "kind" | "slopes"> {
   readonly kind: "mdsi";
-  /** The exponents of similarities and of their mean deviation. */
-  readonly q: number;
+  /** The exponent of the mean deviation. */
   readonly o: number;
 }
 
-/** A sum of similarities less 1, of the gradients of a luma (of output, target and their mean) and of two planes of colour, in 8-bit levels. It has a map and no sums; gradients are of the map's sum with weights. */
+/**
+ * Powers, less 1, of a sum of similarities of the gradients of a luma (of output, target and their mean) and of two planes of colour, in 8-bit levels. The map is of what sums lack of 1, negative, and of the real and the imaginary parts of
+ * their powers, whose sums are its sums; gradients are those of the powers' mean deviation, of which these planes are the weights.
+ */
 export interface ChromaticSpec {
   readonly kind: "chromatic";
   readonly c1: number;
@@ -160,6 +162,14 @@ export interface ChromaticSpec {
   readonly c3: number;
   /** The share of gradients; colours have the rest. */
   readonly alpha: number;
+  /** The exponent. */
+  readonly q: number;
+  /** The mean of powers, each part in two summands that float32 holds, that of the directions of deviations, and the factor of their lengths. */
+  readonly slopes?: {
+    readonly means: readonly [re: number, reRest: number, im: number, imRest: number];
+    readonly along: readonly [re: number, im: number];
+    readonly factor: number;
+  };
 }
 
 /** FSIM; 3 channels, or 1 for grey. Images are averaged down by round(shorter side / 256). */

@@ -11,7 +11,7 @@ export interface ArenaShare {
 }
 
 /**
- * The messages of the pool: compiled modules before the jobs that need them, of which the thread does `first`, and then those that the counter names, if there is one. `buffer` holds a job's rows and goes back with the reply; `arena` is
+ * The messages of the pool: compiled modules before the jobs that need them, of which the thread does `first`, and then those that the first counter names, if there is one, as soon as the second says that what they need is there. `buffer` holds a job's rows and goes back with the reply; `arena` is
  * the memory in which they lie, which is introduced with its share and modules before, and answered, and dropped when nobody uses it any more.
  */
 export type ToWorker =
@@ -21,7 +21,7 @@ export type ToWorker =
   | {
       readonly jobs: readonly StripMessage[];
       readonly first: number;
-      readonly counter?: Int32Array;
+      readonly counters?: Int32Array;
       readonly buffer?: ArrayBuffer | SharedArrayBuffer;
       readonly arena?: number;
     };
@@ -65,11 +65,12 @@ port.onmessage = ({ data }) => {
     kernels.add(data.modules);
     return;
   }
-  const { buffer, jobs, first, counter, arena } = data;
+  const { buffer, jobs, first, counters, arena } = data;
   const results: JobResult[] = [];
   try {
-    for (let index = first; index < jobs.length; index = counter ? Atomics.add(counter, 0, 1) : jobs.length) {
+    for (let index = first; index < jobs.length; index = counters ? Atomics.add(counters, 0, 1) : jobs.length) {
       const job = jobs[index];
+      while (counters && counters[1] < (job.needs ?? 0)) Atomics.wait(counters, 1, counters[1]);
       results.push([index, runStrip(arenas.get(arena) as Kernels, { ...job, kernel: stripKernel(job.spec) })]);
     }
   } catch {

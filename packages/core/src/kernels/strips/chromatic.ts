@@ -8,7 +8,7 @@ const stripRows = 32;
 /** Rows that a strip reads beyond itself on either side: its gradient is made of derivatives one row beyond, and those of one row more. */
 const halo = 2;
 
-/** Similarities of gradients and colours, place by place: a map of them, or the gradient of their weighted sum. */
+/** Powers of similarities of gradients and colours, place by place: a map of them, or the gradient of their mean deviation. */
 export const chromatic: StripKernel<ChromaticSpec> = {
   needsTarget: true,
   weight: 24,
@@ -27,13 +27,25 @@ export const chromatic: StripKernel<ChromaticSpec> = {
     const ownStride = planeStride((to - from) * width);
     kernels.reset();
     const [x, y] = [kernels.floats(channels * stride), kernels.floats(channels * stride)];
-    const cells = map ? kernels.floats(ownStride) : 0;
-    const weights = weight ? kernels.floats((weightTo - weightFrom) * width) : 0;
+    const weightStride = planeStride((weightTo - weightFrom) * width);
+    const cells = map ? kernels.floats(3 * ownStride) : 0;
+    const weights = weight ? kernels.floats(3 * weightStride) : 0;
+    const sums = kernels.bytes(16);
     const gradient = grad ? kernels.floats(channels * ownStride) : 0;
     const scratch = kernels.bytes(kernels.run.chromaticScratch(to - from, width));
     kernels.read(output, [0, channels], first * width, end * width, x, stride, 0);
     kernels.read(target!, [0, channels], first * width, end * width, y, stride, 0);
-    if (weight) kernels.readChannel(weight, 0, weightFrom * width, weightTo * width, weights);
+    const { q, slopes } = spec;
+    const powers = [q, Math.cos(Math.PI * q), Math.sin(Math.PI * q)] as const;
+    if (weight && slopes) {
+      const own = [0, 1, 2].map((plane) => weights + 4 * plane * weightStride);
+      for (const [plane, address] of own.entries())
+        kernels.readChannel(weight, plane, weightFrom * width, weightTo * width, address);
+      const [d, re, im] = own;
+      const { means, along, factor } = slopes;
+      kernels.run.deviationSlopes(d, re, im, (weightTo - weightFrom) * width, ...means, ...along, ...powers, factor);
+    }
+    kernels.view64(sums, 2).fill(0);
     kernels.run.chromaticConfigure(spec.c1, spec.c2, spec.c3, spec.alpha);
     const [plane, gradPlane] = [4 * stride, 4 * ownStride];
     kernels.run.chromaticStrip(
@@ -51,9 +63,13 @@ export const chromatic: StripKernel<ChromaticSpec> = {
       gradPlane,
       scratch,
     );
-    if (map) kernels.write(map, 0, from * width, to * width, cells);
+    if (map) {
+      const [re, im] = [1, 2].map((plane) => cells + 4 * plane * ownStride);
+      kernels.run.complexPowers(cells, (to - from) * width, ...powers, re, im, sums);
+      kernels.writePlanes(map, from * width, to * width, cells, ownStride);
+    }
     if (grad) kernels.writePlanes(grad, from * width, to * width, gradient, ownStride);
-    return new Float64Array();
+    return kernels.view64(sums, 2).slice();
   },
   finish: () => Number.NaN,
 };

@@ -10,6 +10,8 @@ export interface StripJob {
   readonly planes: Planes;
   readonly strip: Span;
   readonly data: StripData;
+  /** The strips of the pass before that must have been done. */
+  readonly needs?: number;
 }
 
 /** The results of one strip. */
