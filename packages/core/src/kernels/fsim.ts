@@ -5,11 +5,12 @@ import { module as featuresModule } from "./generated/features.ts";
 import { module as planesModule } from "./generated/planes.ts";
 import { byImage, type ImageScore, type ImageTask, type KernelRun } from "./kernel.ts";
 import { type Kernels, planeStride } from "./module.ts";
+import { tablesOf } from "./phase-tables.ts";
 import { averagePlanes, spreadPlanes } from "./planes.ts";
 import { dimensions, planarRows } from "./rows.ts";
 import { sharedPlanes } from "./shared-planes.ts";
 import { averages as averaging } from "./strips/averages.ts";
-import { phase, place, placePlans, tablesOf } from "./strips/phase.ts";
+import { phase, place, placePlans } from "./strips/phase.ts";
 import type { FsimSpec, PhaseSpec, Planes, PlanesSpec } from "./types.ts";
 
 /** The averaging of the images. */
@@ -36,7 +37,7 @@ function measure(plane: Float32Array): { mean: number; size: number } {
 function spectraOf(kernels: Kernels, spec: PhaseSpec, [x, y]: readonly Float32Array[], h: number, w: number): Tensor {
   const pixels = h * w;
   kernels.reset();
-  const plans = placePlans(kernels, tablesOf(spec, [1, h, w]));
+  const plans = placePlans(kernels, spec.tables);
   const planes = [place(kernels, x), place(kernels, y)] as const;
   const out = kernels.floats(4 * pixels);
   const scratch = kernels.bytes(kernels.run.phaseScratch(h, w));
@@ -104,7 +105,7 @@ function fromSpectrum(
 ): Float32Array {
   const pixels = h * w;
   kernels.reset();
-  const plans = placePlans(kernels, tablesOf(spec, [1, h, w]));
+  const plans = placePlans(kernels, spec.tables);
   const [re, im] = [coefficients.subarray(0, pixels), coefficients.subarray(pixels)].map((plane) =>
     place(kernels, plane),
   );
@@ -124,7 +125,8 @@ function* scoreImage(kernels: Kernels, spec: FsimSpec, images: ImageTask): Kerne
   const pixels = h * w;
   const lumas = [output, target].map(({ data }) => data.subarray(0, pixels));
   const { scales, orientations } = spec;
-  const ofPhases = { kind: "phase", scales, orientations } satisfies PhaseSpec;
+  const tables = tablesOf(spec, [1, h, w]);
+  const ofPhases = { kind: "phase", scales, orientations, tables } satisfies PhaseSpec;
   const spectra = spectraOf(kernels, ofPhases, lumas, h, w);
   const waves = sharedPlanes([4 * orientations, h, w], false).data;
   const { sums } = yield { kernel: phase, spec: ofPhases, output: spectra, map: waves, unnoted: true };

@@ -189,12 +189,25 @@ export interface FsimSpec extends Pick<PlanesSpec, "rows" | "whole">, Pick<Phase
   };
 }
 
+/** The factors and filters of transforms of one size, as the kernels read them, in memory that all threads see where the host has it. */
+export interface PhaseTables {
+  /** The plans of transforms of columns and of rows. */
+  readonly planH: Uint8Array;
+  readonly planW: Uint8Array;
+  /** The radial parts of the filters, four wavelengths side by side, with the divisor of inverse transforms. */
+  readonly radial: Float32Array;
+  readonly spread: readonly Float32Array[];
+  readonly thresholds: readonly number[];
+}
+
 /** Waves of several wavelengths in several directions, of coefficients of a plane, column by column: what agrees in phase and what there is at all. */
 export interface PhaseSpec {
   readonly kind: "phase";
   /** The numbers of wavelengths, 4 at most, and of directions. */
   readonly scales: number;
   readonly orientations: number;
+  /** Those of its planes' size. */
+  readonly tables: PhaseTables;
   /** The median amplitudes of the shortest waves of each direction. Then there is a target, slopes by what agrees and by amplitudes, and the map has the coefficients of slopes by the plane. */
   readonly medians?: readonly number[];
 }

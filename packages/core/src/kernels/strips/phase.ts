@@ -1,55 +1,13 @@
-import { fourierPlan } from "../fourier.ts";
-import { logGabor } from "../log-gabor.ts";
 import { type Kernels, planeStride } from "../module.ts";
 import type { WritableRows } from "../rows.ts";
-import type { PhaseSpec, Planes } from "../types.ts";
+import type { PhaseSpec, PhaseTables } from "../types.ts";
 import type { StripKernel } from "./strip.ts";
 
 /** Wavelengths that are computed at once, one in each lane. */
 export const mostScales = 4;
 
-/** The factors and filters of transforms of one size, as the kernels read them. */
-interface Tables {
-  /** The plans of transforms of columns and of rows. */
-  readonly planH: Uint8Array;
-  readonly planW: Uint8Array;
-  /** The radial parts of the filters, four wavelengths side by side, with the divisor of inverse transforms. */
-  readonly radial: Float32Array;
-  readonly spread: readonly Float32Array[];
-  readonly thresholds: readonly number[];
-}
-
-/** Tables of the sizes that came last: those of an image and of another, so that pairs of two sizes in turn make them once. */
-const kept = new Map<string, Tables>();
-const mostKept = 2;
-
-/** The tables for planes of a size. */
-export function tablesOf({ scales, orientations }: PhaseSpec, [, h, w]: Planes): Tables {
-  const name = [h, w, scales, orientations].join();
-  const known = kept.get(name);
-  const tables = known ?? makeTables(h, w, scales, orientations);
-  kept.delete(name);
-  kept.set(name, tables);
-  for (const oldest of kept.keys()) if (kept.size > mostKept) kept.delete(oldest);
-  return tables;
-}
-
-function makeTables(h: number, w: number, scales: number, orientations: number): Tables {
-  const filters = logGabor(h, w, { scales, orientations });
-  const radial = new Float32Array(mostScales * filters.radial[0].length);
-  for (const [scale, filter] of filters.radial.entries())
-    for (const [i, value] of filter.entries()) radial[mostScales * i + scale] = value / (h * w);
-  return {
-    planH: fourierPlan(h),
-    planW: fourierPlan(w),
-    radial,
-    spread: filters.spread.map((part) => Float32Array.from(part)),
-    thresholds: filters.thresholds,
-  };
-}
-
 /** Brings the plans of columns and of rows into memory. */
-export function placePlans(kernels: Kernels, { planH, planW }: Tables): readonly [planH: number, planW: number] {
+export function placePlans(kernels: Kernels, { planH, planW }: PhaseTables): readonly [planH: number, planW: number] {
   const place = (plan: Uint8Array) => {
     const address = kernels.bytes(plan.length);
     new Uint8Array(kernels.memory.buffer, address, plan.length).set(plan);
@@ -94,7 +52,7 @@ export const phase: StripKernel<PhaseSpec> = {
   run: (kernels, spec, planes, [orientation], { output, target, map }) => {
     const [, h, w] = planes;
     const pixels = h * w;
-    const tables = tablesOf(spec, planes);
+    const { tables } = spec;
     const stride = planeStride(pixels);
     kernels.reset();
     const plans = placePlans(kernels, tables);
