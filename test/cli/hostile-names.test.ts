@@ -74,3 +74,25 @@ test("JSON says the names all the same", async () => {
   const { stdout } = await run(["compare", outputs, targets, "-m", "l1", "--json"]);
   expect(JSON.parse(stdout).pairs.map(({ output }: { output: string }) => output)).toEqual([join(outputs, good)]);
 });
+
+// A runner of GitHub's takes a line that begins with `::` for a command, and `##[` anywhere in a line (actions/runner, ActionCommand.cs): a picture must not hide what fails, or mask words of the log.
+test("names begin no command in the log of a workflow, and JSON says them all the same", async () => {
+  const names = ["::stop-commands::a.png", " ::add-mask::b.png", "c##[add-mask]d.png"];
+  const [ours, theirs] = [join(folder, "commands"), join(folder, "commands-targets")];
+  for (const name of names) {
+    await writeImage(join(ours, name), Tensor.full([1, 3, 24, 24], 0.25));
+    await writeImage(join(theirs, name), Tensor.full([1, 3, 24, 24], 0.75));
+  }
+  await writeFile(join(ours, "##[error]broken.png"), "no image");
+  const gates = ["-m", "l1", "--fail", "any(l1>0.1)", "--annotate", "none"];
+  for (const form of [[], ["--json"], ["--stream"]]) {
+    const { stdout, stderr } = await run(["compare", ours, theirs, ...gates, ...form]);
+    const lines = (stdout + stderr).split(/\r?\n/);
+    expect(lines.filter((line) => line.trim().startsWith("::") || line.includes("##["))).toEqual([]);
+    if (form[0] !== "--json") continue;
+    const given = JSON.parse(stdout).pairs.map(({ name }: { name: string }) => name);
+    expect(given.sort()).toEqual([...names].sort());
+  }
+  const { stdout } = await run(["compare", ours, theirs, ...gates]);
+  expect(stdout).toMatch(/^\\x3a:stop-commands::a\.png/m);
+});

@@ -1,10 +1,13 @@
 /**
  * Control characters of a text as escapes, and so bytes of a file's name that are not UTF-8 (lone surrogates, see `nameFromBytes`) and what changes the
  * direction of letters: a name cannot move the cursor, colour the terminal, end a line or show its letters in another order, and can be told from others.
+ * So are the signs that begin a command in the log of a GitHub workflow: `::` that begins the text, and `##[` anywhere.
  */
 export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not reach the terminal
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069\udc80-\udcff]/gu, (letter) => {
+  const unprintable =
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not reach the terminal
+    /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069\udc80-\udcff]|(?<=^\s*):(?=:)|#(?=#\[)/gu;
+  return text.replace(unprintable, (letter) => {
     const code = letter.charCodeAt(0);
     const isByte = code < 0x100 || code >= 0xdc80;
     return isByte ? `\\x${(code & 0xff).toString(16).padStart(2, "0")}` : `\\u${code.toString(16)}`;
@@ -12,14 +15,14 @@ export function printable(text: string): string {
 }
 
 /**
- * A value as JSON, in which DEL, the control characters from U+0080 and what changes the direction of letters are escapes too: it says the same.
+ * A value as JSON, in which DEL, the control characters from U+0080, what changes the direction of letters and `##[`, which begins a command in the log of a GitHub workflow, are escapes too: it says the same.
  *
  * @param space - as of `JSON.stringify`
  */
 export function jsonText(value: unknown, space?: number): string {
   const text = JSON.stringify(value, nonFiniteAsWords, space);
   return text.replace(
-    /[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g,
+    /[\u007f-\u009f\u2028-\u202e\u2066-\u2069]|#(?=#\[)/g,
     (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
 }
