@@ -362,6 +362,15 @@ describe.skipIf(!hasFfmpeg)("gates of videos", () => {
       ...[false, true, true, true, false, true],
     ]);
     expect(held.conditions[3].value).toBe(pooled["psnr(pooling=dataset).y"]);
+    // Numbers of other parts of the frames have the same names.
+    const before = at("luma.json");
+    await run([...videos, "--planes", "y", "--json", before]);
+    expect((await run([...videos, "--planes", "y", "--baseline", before])).code).toBe(0);
+    const other = await run([...videos, "--planes", "rgb", "--baseline", before]);
+    expect([other.code, other.stderr]).toEqual([
+      2,
+      expect.stringContaining("luma.json is of --planes y, and here are --planes rgb; they cannot be compared"),
+    ]);
     expect(luma.stderr).toMatch(/fail: psnr\.y<22: it is .*\n[\s\S]*fail: l1\.u>1: no frame has the number/);
     const images = await run(["compare", at("frames"), at("still"), "-m", "l1", "--fail", "l1.y>1"]);
     expect([images.code, images.stderr]).toEqual([2, expect.stringContaining("l1.y is not among the metrics")]);

@@ -37,6 +37,15 @@ describe("--baseline", () => {
     expect([better.code, better.stderr]).toEqual([0, expect.stringMatching(/^note: 2 numbers of pairs are better/)]);
   });
 
+  it("is refused where --json would replace it, since the next run would then pass", async () => {
+    const before = await readFile(at("before.json"), "utf8");
+    for (const path of [at("before.json"), join(folder, ".", "targets", "..", "before.json")]) {
+      const { code, stderr } = await compare("worse", ["--baseline", at("before.json"), "--json", path]);
+      expect([code, stderr]).toEqual([2, expect.stringMatching(/^error: --json .* would replace the baseline/)]);
+    }
+    expect(await readFile(at("before.json"), "utf8")).toBe(before);
+  });
+
   it("fails what is worse, over all pairs and in each, and says by how much", async () => {
     const { code, stdout, stderr } = await compare("worse", ["--baseline", at("before.json"), "--json"]);
     expect(code).toBe(1);

@@ -151,6 +151,13 @@ describe("parseBaseline", () => {
     expect(() => parseBaseline(text.replace('"name": "a",', ""), "x.json")).toThrow(/no name; write the file again/);
     expect(() => parseBaseline(text.replace('"l1": 0.1', '"l1": "much"'), "x.json")).toThrow(/not numbers/);
   });
+
+  it("refuses two pairs of one name, of which either might be meant", () => {
+    const text = toJson(run({ a: all(30), b: all(99) }));
+    expect(() => parseBaseline(text.replace('"name": "b"', '"name": "a"'), "x.json")).toThrow(
+      /two pairs are called a$/,
+    );
+  });
 });
 
 describe("parseTolerances", () => {

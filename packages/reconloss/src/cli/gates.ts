@@ -13,6 +13,8 @@ import { type BaselineRecord, type Comparison, type Condition, checkConditions, 
 import { readFileBytes, writeFileAtomically } from "../files.ts";
 import { annotationsOf } from "./annotations.ts";
 import { baselineFindings, type Checked, findingsOf, partsOf, type Unit } from "./findings.ts";
+import { identityOf } from "./jobs.ts";
+import { jsonFile } from "./json-option.ts";
 import { toJunit } from "./junit.ts";
 import { toMarkdown } from "./markdown.ts";
 import { printMessage, printMessages, toFile } from "./messages.ts";
@@ -53,7 +55,11 @@ export function addGateOptions(command: Command): Command {
 }
 
 /** A comparison that gates look at: that of a method, where there are several; with its verdicts, where whoever made it checked conditions. */
-export type Gated = Pick<Checked, "method" | "comparison"> & Partial<Pick<Checked, "verdicts">>;
+export type Gated = Pick<Checked, "method" | "comparison"> &
+  Partial<Pick<Checked, "verdicts">> & {
+    /** The part of the frames of videos that was compared. */
+    readonly planes?: string;
+  };
 
 /** The comparisons that gates check, and the unit that they count. */
 export interface GateContext {
@@ -116,10 +122,18 @@ const without = (file: string, text: string): BaselineRecord => ({
   missing: [{ text }],
 });
 
+/** Refuses an earlier run of another part of the frames, whose numbers have the same names. */
+function checkPlanes(planes: string | undefined, before: Baseline | undefined, file: string): void {
+  if (planes === undefined || before?.planes === undefined || before.planes === planes) return;
+  const problem = `${file} is of --planes ${before.planes}, and here are --planes ${planes}`;
+  throw new ReconlossError("invalid-argument", `baseline: ${problem}; they cannot be compared`);
+}
+
 /** Holds comparisons against an earlier run. */
 function held(gated: readonly Gated[], { file, baselines, tolerances }: Earlier): Gated[] {
   const ofNow = gated.map((one) => {
     const baseline = baselines.get(one.method);
+    checkPlanes(one.planes, baseline, file);
     const record = baseline
       ? compareWithBaseline(one.comparison, baseline, tolerances)
       : without(file, `${file} lacks it`);
@@ -141,7 +155,7 @@ const conditionsOn = (conditions: readonly Condition[], name: string | undefined
 
 /** Reads what gates need before anything is measured, so that a mistake in it costs no measurement. */
 export async function prepareGates(
-  { baseline: path, tolerance, junit, summary, annotate }: GateFlags,
+  { baseline: path, tolerance, junit, summary, annotate, json }: GateFlags & { readonly json?: string },
   context: GateContext,
   terminal: Terminal,
 ): Promise<Gates> {
@@ -149,6 +163,11 @@ export async function prepareGates(
   const { stderr, env } = terminal;
   if (tolerance !== undefined && path === undefined) {
     throw new ReconlossError("invalid-argument", "--tolerance needs --baseline");
+  }
+  const results = jsonFile({ json });
+  if (path !== undefined && results !== undefined && (await identityOf(path)) === (await identityOf(results))) {
+    const problem = `--json ${results} would replace the baseline, also where this run is worse; choose another file`;
+    throw new ReconlossError("invalid-argument", problem);
   }
   const earlier = path === undefined ? undefined : await earlierRun(path, tolerance ?? "", context);
   const isGithub = (annotate ?? (env.GITHUB_ACTIONS === "true" ? "github" : "none")) === "github";

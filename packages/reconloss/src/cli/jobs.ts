@@ -68,7 +68,7 @@ export async function refuseReplacing(command: string, jobs: readonly Job[]): Pr
 }
 
 /** The identity of a file: its number on its disk, or its path where it does not exist. */
-async function identityOf(path: string): Promise<string> {
+export async function identityOf(path: string): Promise<string> {
   const stats = await stat(systemPath(path), { bigint: true }).catch(() => undefined);
   return stats === undefined ? resolve(path) : `${stats.dev}:${stats.ino}`;
 }

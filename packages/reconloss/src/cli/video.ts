@@ -109,7 +109,7 @@ export async function compareAsVideos(
   }
   const frames = framesAsPairs(comparison);
   const verdicts = conditions && checkConditions(conditionsOnPlanes(conditions, comparison.planes), frames);
-  const checked = gates.check([{ comparison: frames, verdicts }]);
+  const checked = gates.check([{ comparison: frames, verdicts, planes: comparison.planes }]);
   return printVideos(comparison, { gates, checked, verdicts: conditions && checked[0].verdicts }, flags, terminal);
 }
 

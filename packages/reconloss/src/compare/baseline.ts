@@ -11,6 +11,8 @@ export interface Baseline {
   file: string;
   /** The kind of what its pairs are. */
   unit: Unit;
+  /** The part of the frames of videos that was compared; undefined of images, and where the file does not tell. */
+  planes?: string;
   /** The losses by label. */
   losses: Readonly<Record<string, { spec: string; better: Better }>>;
   mean: Readonly<Record<string, number>>;
@@ -94,6 +96,7 @@ export function readBaselines(text: string, file: string): Map<string | undefine
   }
   const content = isRecord(read) ? read : {};
   const { losses } = content;
+  const planes = typeof content.planes === "string" ? { planes: content.planes } : {};
   const results = [...resultsOf(content)].map(([method, { pairs, mean, unit }]) => {
     const means = numbersOf(mean);
     if (!Array.isArray(pairs) || means === undefined) return fail("it lacks losses, pairs or mean");
@@ -109,7 +112,7 @@ export function readBaselines(text: string, file: string): Map<string | undefine
   return new Map(
     results.map(({ method, mean, pairs, unit }) => [
       method,
-      { file, unit, losses: known, mean, pairs: pairsByName(pairs, fail) },
+      { file, unit, ...planes, losses: known, mean, pairs: pairsByName(pairs, fail) },
     ]),
   );
 }
@@ -122,6 +125,7 @@ function pairsByName(pairs: readonly unknown[], fail: (reason: string) => never)
     const [numbers, targets] = [numbersOf(values), numbersOf(targetValues)];
     if (typeof name !== "string") return fail("a pair has no name; write the file again");
     if (numbers === undefined || targets === undefined) return fail(`pair ${name} has values that are not numbers`);
+    if (byName.has(name)) return fail(`two pairs are called ${name}`);
     byName.set(name, { values: numbers, targetValues: targets });
   }
   return byName;
