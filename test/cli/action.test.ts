@@ -116,6 +116,21 @@ describe("the step that compares", () => {
     expect(await readFile(join(folder, "reconloss/junit.xml"), "utf8")).toContain("<testsuites");
   });
 
+  it("keeps a baseline in its folder, and refuses it; results of an earlier run are not this one's", async () => {
+    await run({ ...inputs, folder: "kept" });
+    const before = await readFile(join(folder, "kept/results.json"), "utf8");
+    const again = await run({ ...inputs, outputs: "worse", folder: "kept", baseline: "./kept/results.json" });
+    expect([again.code, again.log]).toEqual([2, expect.stringContaining("would replace the baseline")]);
+    expect(await readFile(join(folder, "kept/results.json"), "utf8")).toBe(before);
+    expect((await run({ ...inputs, folder: "kept", metrics: "nothing" })).code).toBe(2);
+    await expect(readFile(join(folder, "kept/results.json"))).rejects.toThrow("ENOENT");
+  });
+
+  it("refuses a folder of several lines, which would be outputs of their own", async () => {
+    const { code, outputs } = await run({ ...inputs, folder: "x\nexit-code=0" });
+    expect([code, outputs["exit-code"]]).toEqual([2, undefined]);
+  });
+
   it("fails by conditions and by the results of an earlier run, with annotations", async () => {
     await run({ ...inputs, folder: "earlier" });
     const { code, log, summary, outputs } = await run({
