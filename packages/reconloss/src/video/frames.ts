@@ -15,7 +15,7 @@ export function framesFor(videos: number, frameBytes: number): Uint8Array[][] {
   return Array.from({ length: videos }, (_, video) => all.slice(video * framesAhead, (video + 1) * framesAhead));
 }
 
-/** What ffmpeg is to write of a video. */
+/** The form in which ffmpeg writes the frames of a video. */
 export interface FrameOutput {
   /** Bytes of a frame. */
   readonly bytes: number;
@@ -32,7 +32,7 @@ export interface FrameOutput {
 export class FrameStream {
   readonly path: string;
   readonly #frames: readonly Uint8Array[];
-  /** What is between frames, of a stream that has such lines. */
+  /** The lines between frames, of a stream that has them. */
   readonly #lines: Y4mLines | undefined;
   #writing!: Writing;
   /** The number of frames that were filled, taken, and given back. */
