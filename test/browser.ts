@@ -4,15 +4,27 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type BrowserContext, chromium, type Page } from "playwright-core";
+import { type BrowserContext, chromium, firefox, type Page } from "playwright-core";
 import { rolldown } from "rolldown";
 
-/** The path of the browser. */
+/** The path of Chromium. */
 export const chromiumPath = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
-/** Whether there is no browser to test in. */
-export const withoutChromium = !existsSync(chromiumPath);
-if (withoutChromium) console.log(`browser tests skipped: no Chromium at ${chromiumPath} (say where with CHROMIUM)`);
+const wanted = process.env.RECONLOSS_BROWSER ?? "chromium";
+if (wanted !== "chromium" && wanted !== "firefox")
+  throw new Error(`RECONLOSS_BROWSER is ${wanted}; it may be chromium or firefox`);
+const isFirefox = wanted === "firefox";
+
+/** The path of the browser that RECONLOSS_BROWSER names. Of Firefox only Playwright's own build speaks its protocol, which `npx playwright install firefox` fetches. */
+const browserPath = isFirefox ? (process.env.FIREFOX ?? firefox.executablePath()) : chromiumPath;
+
+/** Whether there is no browser of the wanted kind. Tests that any browser can run are skipped then. */
+export const withoutBrowser = !existsSync(browserPath);
+if (withoutBrowser)
+  console.log(`browser tests skipped: no ${wanted} at ${browserPath} (say where with ${wanted.toUpperCase()})`);
+
+/** Whether Chromium is not there, or not wanted. Tests of its flags, of WebGPU on its software GPU and of its decoders are skipped then. */
+export const withoutChromium = isFirefox || withoutBrowser;
 
 const fromRoot = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
@@ -88,24 +100,24 @@ export function ortFile(name: string): Uint8Array | undefined {
   return existsSync(path) ? readFileSync(path) : undefined;
 }
 
-/** Chromium with a profile of its own, and more flags. */
+/** The browser that RECONLOSS_BROWSER names, with a profile of its own; more flags are Chromium's alone. */
 export async function launch(...flags: string[]): Promise<{ context: BrowserContext; close(): Promise<void> }> {
-  const profile = mkdtempSync(join(tmpdir(), "chromium-"));
+  const profile = mkdtempSync(join(tmpdir(), `${wanted}-`));
   const always =
     "--no-sandbox --disable-quic --no-first-run --disable-background-networking --disable-component-update";
-  const context = await chromium.launchPersistentContext(profile, {
-    executablePath: chromiumPath,
+  const context = await (isFirefox ? firefox : chromium).launchPersistentContext(profile, {
+    executablePath: browserPath,
     headless: true,
     // The tests' own limit holds for it, as for what pages are waited for.
     timeout: 0,
-    args: [...always.split(" "), "--disable-sync", ...flags],
+    args: isFirefox ? [] : [...always.split(" "), "--disable-sync", ...flags],
   });
   context.setDefaultTimeout(0);
   return {
     context,
     close: async () => {
       await context.close();
-      // Chromium may write for a moment after it was closed.
+      // A browser may write for a moment after it was closed.
       rmSync(profile, { recursive: true, force: true, maxRetries: 50, retryDelay: 100 });
     },
   };

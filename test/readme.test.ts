@@ -9,7 +9,7 @@ import { ssim } from "../packages/core/src/losses/index.ts";
 import { lossFactories } from "../packages/core/src/losses/registry.ts";
 import { readImage } from "../packages/reconloss/src/image/index.ts";
 import { photographPath } from "../scripts/photographs.ts";
-import { bundleForPage, launch, serve, withoutChromium } from "./browser.ts";
+import { bundleForPage, launch, serve, withoutBrowser } from "./browser.ts";
 
 const root = new URL("../", import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, root), "utf8");
@@ -224,7 +224,7 @@ describe("what the README shows is what comes of it", () => {
     for (const path of written) expect(existsSync(join(folder, path)), path).toBe(true);
   });
 
-  test.skipIf(withoutChromium)("its page has the value that Node has of the same files", async () => {
+  test.skipIf(withoutBrowser)("its page has the value that Node has of the same files", async () => {
     const [page] = blocks("html");
     const script = /<script type="module">([\s\S]*?)<\/script>/;
     const bundle = await bundleForPage(script.exec(page)?.[1] ?? "");

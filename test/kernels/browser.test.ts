@@ -6,7 +6,7 @@ import { rolldown } from "rolldown";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type * as Kernels from "../../packages/core/src/kernels/index.ts";
 import { haarpsi, vif } from "../../packages/core/src/losses/index.ts";
-import { launch, withoutChromium } from "../browser.ts";
+import { launch, withoutBrowser } from "../browser.ts";
 import { randomTensor } from "../random.ts";
 import { gradientError } from "./oracle.ts";
 
@@ -53,7 +53,7 @@ interface Result {
   build: string;
 }
 
-describe.skipIf(withoutChromium)("in Chromium", () => {
+describe.skipIf(withoutBrowser)("in a browser", () => {
   let server: Server;
   let context: BrowserContext;
   let close: () => Promise<void>;

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import sharp, { type Sharp } from "sharp";
 import { expect, test } from "vitest";
-import { launch, withoutChromium } from "../browser.ts";
+import { launch, withoutBrowser } from "../browser.ts";
 import { project, run } from "./project.ts";
 import { serve } from "./serve.ts";
 
@@ -86,7 +86,7 @@ test.each(["judge.md", "train.md", "guard.md"])("docs/start/%s as it is written"
   expect(printed.some((text) => text.length > 0)).toBe(true);
 });
 
-test.skipIf(withoutChromium)("docs/start/page.md as it is written, in Chromium", async () => {
+test.skipIf(withoutBrowser)("docs/start/page.md as it is written, in a browser", async () => {
   const folder = project("page", {});
   for (const { file, text } of stepsOf("page.md")) {
     if (file !== undefined) writeFileSync(join(folder, file), text);

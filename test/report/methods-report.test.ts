@@ -8,7 +8,7 @@ import { readImage, writeImage } from "../../packages/reconloss/src/image/index.
 import { type Judgement, judge } from "../../packages/reconloss/src/judge/index.ts";
 import { magma, writeMethodsReport } from "../../packages/reconloss/src/report/index.ts";
 import { noise } from "../../packages/reconloss/src/tasks/distort.ts";
-import { launch, withoutChromium } from "../browser.ts";
+import { launch, withoutBrowser } from "../browser.ts";
 import { temporaryFolder } from "../folder.ts";
 import { type OpenReport, openReport } from "./open-report.ts";
 
@@ -76,7 +76,7 @@ describe("the file", () => {
   });
 });
 
-describe.skipIf(withoutChromium)("in a browser", () => {
+describe.skipIf(withoutBrowser)("in a browser", () => {
   let browser: Awaited<ReturnType<typeof launch>>;
   let report: OpenReport;
   let page: Page;
