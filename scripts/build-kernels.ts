@@ -47,8 +47,15 @@ async function compileModules(folder: string): Promise<void> {
       await compileAssembly(entry, false, end, folder),
       await compileAssembly(entry, true, end, folder),
     ];
-    const texts = JSON.stringify({ plain: plain.toString("base64"), relaxed: relaxed.toString("base64") });
-    const made = `kernelModule("${basename(file, ".ts")}", ${texts})`;
+    const name = basename(file, ".ts");
+    for (const [build, wasm] of Object.entries({ plain, relaxed })) {
+      writeFileSync(
+        join(generated, "code", `${name}-${build}.ts`),
+        `${header}export const text = "${wasm.toString("base64")}";\n`,
+      );
+    }
+    const texts = ["plain", "relaxed"].map((build) => `${build}: () => import("./code/${name}-${build}.ts")`);
+    const made = `kernelModule("${name}", { ${texts.join(", ")} })`;
     const source = `import { kernelModule } from "../modules.ts";\n\nexport const module = ${made};\n`;
     writeFileSync(join(generated, file), header + source);
     end = Math.ceil(endOf(plain) / 64) * 64;
@@ -87,7 +94,7 @@ const stamp = join(generated, "fingerprint");
 const current = fingerprint();
 if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== current) {
   rmSync(generated, { recursive: true, force: true });
-  mkdirSync(generated, { recursive: true });
+  mkdirSync(join(generated, "code"), { recursive: true });
   const folder = mkdtempSync(join(tmpdir(), "kernels-"));
   try {
     await compileModules(folder);

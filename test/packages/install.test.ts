@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, inject, test } from "vitest";
 import { installed, npm } from "./setup.ts";
@@ -47,5 +47,55 @@ describe("npm install @reconloss/core alone", () => {
     const [value, shape] = JSON.parse(printed);
     expect(value).toBeCloseTo(0.5 + 0.1 * (1 - ssim), 5);
     expect(shape).toEqual([1, 3, 32, 32]);
+  });
+
+  const dist = join(folder, "node_modules/@reconloss/core/dist");
+
+  test("has every module once for Node, but for data, which it takes from the build for bundlers", () => {
+    const chunks = readdirSync(join(dist, "node"));
+    const texts = chunks.map((name) => readFileSync(join(dist, "node", name), "utf8"));
+    const modules = texts.flatMap((text) => [...text.matchAll(/^\/\/#region (.*)$/gm)].map(([, path]) => path));
+    expect(modules).toContain("src/errors.ts");
+    expect(modules.filter((path, index) => modules.indexOf(path) < index && !path.startsWith("\\0"))).toEqual([]);
+    const outside = texts.flatMap((text) => [...text.matchAll(/["'](\.\.\/[^"']+\.js)["']/g)].map(([, path]) => path));
+    expect(outside.length).toBeGreaterThan(10);
+    for (const path of outside) {
+      // Nothing but a text: it has no state, and imports nothing.
+      const lines = readFileSync(join(dist, "node", path), "utf8").split("\n");
+      const code = lines.filter((line) => line !== "" && !/^(\/\/|\/\*| \*)/.test(line));
+      expect(code, path).toEqual([
+        expect.stringMatching(/^const \w+ = (["'`]).*\1;$/),
+        expect.stringMatching(/^export \{ \w+ \};$/),
+      ]);
+    }
+  });
+
+  test("gives all entries the same classes and the same state", () => {
+    const { exports } = JSON.parse(readFileSync(join(dist, "../package.json"), "utf8"));
+    const entries = Object.keys(exports).filter((key) => exports[key].types !== undefined);
+    // jax-js is not installed here.
+    const names = entries.filter((key) => key !== "./jax").map((key) => key.replace(".", "@reconloss/core"));
+    const program = `
+      const entries = await Promise.all(${JSON.stringify(names)}.map((name) => import(name)));
+      const found = new Map();
+      const shared = [];
+      for (const [key, value] of entries.flatMap((entry) => Object.entries(entry))) {
+        if (found.has(key)) shared.push([key, found.get(key) === value]);
+        found.set(key, value);
+      }
+      const { l1, ReconlossError, ready, Tensor } = await import("@reconloss/core");
+      const { compile } = await import("@reconloss/core/graph");
+      const error = await compile({}, 1).catch((caught) => caught);
+      await ready();
+      const image = Tensor.full([1, 3, 16, 16], 0.5);
+      console.log(JSON.stringify({ shared, isOne: error instanceof ReconlossError, value: l1().valueSync(image, image) }));
+    `;
+    writeFileSync(join(folder, "entries.mjs"), program);
+    const printed = execFileSync(process.execPath, ["entries.mjs"], { cwd: folder, encoding: "utf8" });
+    const { shared, isOne, value } = JSON.parse(printed);
+    expect(shared.length).toBeGreaterThan(0);
+    // parseLoss of internal is the losses' alone, that of the main entry knows gan, too.
+    expect(shared.filter(([key, same]: [string, boolean]) => !same && !key.startsWith("parseLoss"))).toEqual([]);
+    expect([isOne, value]).toEqual([true, 0]);
   });
 });

@@ -1,23 +1,10 @@
-import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
-import {
-  type AttributeProtoSchema,
-  AttributeProto_AttributeType as AttributeType,
-  TensorProto_DataType as DataType,
-  ModelProtoSchema,
-  type NodeProtoSchema,
-  type TensorProtoSchema,
-  type ValueInfoProtoSchema,
-} from "onnx-buf";
+import { bytes, encode, integer, type Message, message, text } from "./onnx-message.ts";
 
 /** The element types that our models use. */
 export type ElementType = "float" | "double" | "int64" | "bool";
 
-const elementTypes: Record<ElementType, number> = {
-  float: DataType.FLOAT,
-  double: DataType.DOUBLE,
-  int64: DataType.INT64,
-  bool: DataType.BOOL,
-};
+/** The numbers of TensorProto.DataType. */
+const elementTypes: Record<ElementType, number> = { float: 1, int64: 7, bool: 9, double: 11 };
 
 /** A node's attributes: integers, lists of integers, or words. */
 export type NodeAttributes = Record<string, number | readonly number[] | string>;
@@ -51,7 +38,7 @@ const irVersion = 9;
 export class OnnxModelWriter {
   readonly #nodes: Node[] = [];
   readonly #producers = new Map<string, Node>();
-  readonly #initializers = new Map<string, MessageInitShape<typeof TensorProtoSchema>>();
+  readonly #initializers = new Map<string, Message>();
   readonly #constants = new Map<string, string>();
   readonly #large = new Map<string, { readonly bytes: Uint8Array<ArrayBuffer>; readonly name: string }[]>();
   readonly #known = new Map<string, string>();
@@ -120,7 +107,8 @@ export class OnnxModelWriter {
 
   #initializer(type: ElementType, dims: readonly number[], rawData: Uint8Array<ArrayBuffer>): string {
     const name = this.#name();
-    this.#initializers.set(name, { name, dataType: this.dataType(type), dims: dims.map(BigInt), rawData });
+    const sizes = dims.map((size) => integer(1, size));
+    this.#initializers.set(name, [...sizes, integer(2, this.dataType(type)), text(8, name), bytes(9, rawData)]);
     return name;
   }
 
@@ -161,23 +149,21 @@ export class OnnxModelWriter {
     const nodes = this.#nodes.filter((node) => node.outputs.some((name) => needed.has(name)));
     const domains = [...new Set(nodes.map(({ domain }) => domain))].filter((domain) => domain !== "");
     const info = (value: ValueInfo) => toValueInfo(value, this.dataType(value.type));
-    const model = create(ModelProtoSchema, {
-      irVersion: BigInt(irVersion),
-      producerName: "reconloss",
-      opsetImport: [
-        { domain: "", version: BigInt(opset) },
-        ...domains.map((domain) => ({ domain, version: BigInt(1) })),
-      ],
-      metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
-      graph: {
-        name: "reconloss",
-        input: inputs.map(info),
-        output: outputs.map(info),
-        node: nodes.map((node) => toNode(node, renamed)),
-        initializer: [...this.#initializers.values()].filter(({ name }) => needed.has(name as string)),
-      },
-    });
-    return toBinary(ModelProtoSchema, model);
+    const initializers = [...this.#initializers].filter(([name]) => needed.has(name));
+    const graph = [
+      ...nodes.map((node) => message(1, toNode(node, renamed))),
+      text(2, "reconloss"),
+      ...initializers.map(([, tensor]) => message(5, tensor)),
+      ...inputs.map((input) => message(11, info(input))),
+      ...outputs.map((output) => message(12, info(output))),
+    ];
+    return encode([
+      integer(1, irVersion),
+      text(2, "reconloss"),
+      message(7, graph),
+      ...["", ...domains].map((domain) => message(8, [text(1, domain), integer(2, domain === "" ? opset : 1)])),
+      ...Object.entries(metadata).map(([key, value]) => message(14, [text(1, key), text(2, value)])),
+    ]);
   }
 
   #name(): string {
@@ -205,25 +191,37 @@ function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.every((byte, i) => byte === b[i]);
 }
 
+// Messages of onnx.proto by the numbers of their fields, in the order of these.
+
 function toNode(
   { opType, inputs, outputs, attributes, domain }: Node,
   renamed: (names: readonly string[]) => string[],
-): MessageInitShape<typeof NodeProtoSchema> {
-  const attribute = Object.entries(attributes).map(toAttribute);
-  return { name: outputs[0], opType, domain, input: renamed(inputs), output: renamed(outputs), attribute };
+): Message {
+  return [
+    ...renamed(inputs).map((name) => text(1, name)),
+    ...renamed(outputs).map((name) => text(2, name)),
+    text(3, outputs[0]),
+    text(4, opType),
+    ...Object.entries(attributes).map((attribute) => message(5, toAttribute(attribute))),
+    text(7, domain),
+  ];
 }
 
-function toAttribute([name, value]: [string, NodeAttributes[string]]): MessageInitShape<typeof AttributeProtoSchema> {
-  if (typeof value === "string") return { name, type: AttributeType.STRING, s: new TextEncoder().encode(value) };
-  if (typeof value === "number") return { name, type: AttributeType.INT, i: BigInt(value) };
-  return { name, type: AttributeType.INTS, ints: value.map(BigInt) };
+/** The numbers of AttributeProto.AttributeType. */
+const attributeTypes = { integer: 2, text: 3, integers: 7 };
+
+function toAttribute([name, value]: [string, NodeAttributes[string]]): Message {
+  const of = (type: keyof typeof attributeTypes, ...fields: Message) => [
+    text(1, name),
+    ...fields,
+    integer(20, attributeTypes[type]),
+  ];
+  if (typeof value === "string") return of("text", text(4, value));
+  if (typeof value === "number") return of("integer", integer(3, value));
+  return of("integers", ...value.map((each) => integer(8, each)));
 }
 
-function toValueInfo({ name, dims }: ValueInfo, elemType: number): MessageInitShape<typeof ValueInfoProtoSchema> {
-  const dim = dims.map((size) =>
-    typeof size === "number"
-      ? { value: { case: "dimValue" as const, value: BigInt(size) } }
-      : { value: { case: "dimParam" as const, value: size } },
-  );
-  return { name, type: { value: { case: "tensorType", value: { elemType, shape: { dim } } } } };
+function toValueInfo({ name, dims }: ValueInfo, elementType: number): Message {
+  const shape = dims.map((size) => message(1, [typeof size === "number" ? integer(1, size) : text(2, size)]));
+  return [text(1, name), message(2, [message(1, [integer(1, elementType), message(2, shape)])])];
 }

@@ -33,7 +33,7 @@ export async function compileModules(
   shared = false,
 ): Promise<CompiledModules> {
   const compiled = modules.map(async (module) => {
-    const bytes = decodeBase64(module.text(build));
+    const bytes = decodeBase64(await module.text(build));
     return [module.name, await WebAssembly.compile(shared ? forSharedMemory(bytes) : bytes)] as const;
   });
   return Object.fromEntries(await Promise.all(compiled));

@@ -1,4 +1,3 @@
-import { OnnxModelWriter } from "../graph/onnx-model.ts";
 import { loadRuntime, type Runtime, type Session } from "../runtimes/index.ts";
 
 /** A float64 matrix, row-major. */
@@ -16,7 +15,7 @@ const sessions = new Map<boolean, Promise<Session>>();
 function productSession(runtime: Runtime, transposed: boolean): Promise<Session> {
   const session =
     sessions.get(transposed) ??
-    runtime.createSession(productModel(transposed)).catch((error: unknown) => {
+    openProduct(runtime, transposed).catch((error: unknown) => {
       sessions.delete(transposed);
       throw error;
     });
@@ -24,16 +23,19 @@ function productSession(runtime: Runtime, transposed: boolean): Promise<Session>
   return session;
 }
 
-function productModel(transposed: boolean): Uint8Array {
+/** The writer of ONNX models is loaded here, as by `compile`: programs without large matrices do without. */
+async function openProduct(runtime: Runtime, transposed: boolean): Promise<Session> {
+  const { OnnxModelWriter } = await import("../graph/onnx-model.ts");
   const writer = new OnnxModelWriter();
   writer.nameOutput("product", writer.node("Gemm", ["a", "b"], { transB: Number(transposed) }));
-  return writer.write(
+  const model = writer.write(
     [
       { name: "a", type: "double", dims: ["rows", "inner"] },
       { name: "b", type: "double", dims: transposed ? ["columns", "inner"] : ["inner", "columns"] },
     ],
     [{ name: "product", type: "double", dims: ["rows", "columns"] }],
   );
+  return runtime.createSession(model);
 }
 
 /**

@@ -10,7 +10,7 @@ import { Network } from "./network.ts";
  * alexnet.leastSize(["relu1"]); // 7
  * ```
  */
-export const alexnet = new Network("alexnet", [
+export const alexnet = new Network("alexnet", () => [
   ["conv1", conv("features.0", 3, 64, 11, { stride: 4, padding: 2 })],
   ["relu1", relu],
   ["pool1", maxPool(3, 2)],

@@ -190,7 +190,7 @@ export class Inception {
     checkArguments("Inception", { variant: [variant, "object", ["name", "classes"]] });
     this.name = variant.name;
     this.classes = variant.classes;
-    this.network = new Network(variant.name, blocks(variant));
+    this.network = new Network(variant.name, () => blocks(variant));
   }
 
   /** The names and shapes of the tensors that these features need. */

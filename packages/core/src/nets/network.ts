@@ -7,6 +7,8 @@ import { chain, type Layer, type Pass, shapesOf } from "./layer.ts";
 import { frozenPass, passWith } from "./passes.ts";
 import { dimsOf, type TensorSpecs } from "./tensors.ts";
 
+type Layers = readonly (readonly [tap: string, layer: Layer])[];
+
 /**
  * A convolutional network whose values can be looked at after every layer, under that layer's tap name.
  *
@@ -23,13 +25,22 @@ import { dimsOf, type TensorSpecs } from "./tensors.ts";
 export class Network {
   /** The name that its checkpoints go by: `vgg16`. */
   readonly name: string;
-  readonly #layers: readonly (readonly [tap: string, layer: Layer])[];
+  readonly #make: () => Layers;
+  #made?: Layers;
   readonly #leastSizes = new Map<string, number>();
   #traced?: ReadonlyMap<string, Traced>;
 
-  constructor(name: string, layers: readonly (readonly [tap: string, layer: Layer])[]) {
+  /**
+   * @param layers - the layers in order, each with its tap's name; or what makes them when they are first asked for
+   */
+  constructor(name: string, layers: Layers | (() => Layers)) {
     this.name = name;
-    this.#layers = layers;
+    this.#make = typeof layers === "function" ? layers : () => layers;
+  }
+
+  get #layers(): Layers {
+    this.#made ??= this.#make();
+    return this.#made;
   }
 
   /** The names of all taps, in order. */

@@ -24,7 +24,7 @@ function fire(name: string, inputs: number, squeezed: number, expanded: number):
  * squeezenet.taps.length; // 13
  * ```
  */
-export const squeezenet = new Network("squeezenet1_1", [
+export const squeezenet = new Network("squeezenet1_1", () => [
   ["conv1", conv("features.0", 3, 64, 3, { stride: 2 })],
   ["relu1", relu],
   ["pool1", maxPool(3, 2, { ceilMode: true })],

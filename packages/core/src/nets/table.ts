@@ -154,14 +154,17 @@ export function headsName(net: string, version: string): string {
 
 const { pooled, input } = networks.vgg16;
 const distsTaps = networks.vgg16.lpips.taps;
-const distsChannels = distsTaps.reduce((sum, tap) => sum + pooled.l2.channels(tap), 3);
 
 /** The features of DISTS: VGG16 with L2 pooling, the layers that it compares besides the image, and the weights of their channels. */
 export const dists = {
   network: pooled.l2,
   input,
   taps: distsTaps,
-  tensors: { alpha: [1, distsChannels, 1, 1], beta: [1, distsChannels, 1, 1] },
+  // Of its graph, which takes time that programs without DISTS do not have.
+  get tensors(): TensorShapes {
+    const channels = distsTaps.reduce((sum, tap) => sum + pooled.l2.channels(tap), 3);
+    return { alpha: [1, channels, 1, 1], beta: [1, channels, 1, 1] };
+  },
 } as const;
 
 /** Counters of training. */

@@ -12,7 +12,7 @@ const pool = maxPool(3, 2, { ceilMode: true });
 
 /** Of so many channels after each convolution. */
 function network(name: string, [c1, c2, c3, c4, c5]: readonly number[]): Network {
-  return new Network(name, [
+  return new Network(name, () => [
     ["conv1", conv("conv1", 3, c1, 8, { stride: 4, initializers })],
     ["relu1", relu],
     ["pool1", pool],

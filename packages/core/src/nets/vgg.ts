@@ -44,6 +44,10 @@ export interface VggOptions {
 export function vgg(depth: keyof typeof blocks, options: VggOptions = {}): Network {
   checkChoice("vgg", "depth", depth, Object.keys(blocks));
   checkArguments("vgg", { options: [options, "object?"] });
+  return new Network(options.batchNorm ? `${depth}_bn` : depth, () => layersOf(depth, options));
+}
+
+function layersOf(depth: keyof typeof blocks, options: VggOptions): [string, Layer][] {
   const layers: [string, Layer][] = [];
   // A layer's number in torchvision's nn.Sequential is its place in this list.
   const name = () => `features.${layers.length}`;
@@ -59,5 +63,5 @@ export function vgg(depth: keyof typeof blocks, options: VggOptions = {}): Netwo
     }
     layers.push([`pool${block + 1}`, poolings[options.pooling ?? "max"]]);
   }
-  return new Network(options.batchNorm ? `${depth}_bn` : depth, layers);
+  return layers;
 }

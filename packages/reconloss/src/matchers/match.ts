@@ -6,7 +6,6 @@ import {
   type PreparedImage,
   parseLoss,
   ReconlossError,
-  ready,
   type Tensor,
 } from "@reconloss/core";
 import { backdropOf, checkArguments } from "@reconloss/core/internal";
@@ -18,9 +17,6 @@ import { toErrorMap, topOf } from "../report/error-map.ts";
 import { withoutAntialiasing } from "./antialiasing.ts";
 import { diffPicture } from "./diff-picture.ts";
 import { isMet, parseRequirements, type Requirement } from "./requirements.ts";
-
-// Kernels are loaded with everything else, not by the first comparison; it says what is wrong with them.
-ready().catch(() => {});
 
 /** The options of a comparison of two images. */
 export interface MatchOptions extends AlphaOptions {

@@ -6,7 +6,7 @@ import {
   type Session,
   type ValueInfo,
 } from "@reconloss/core";
-import { checkModel } from "@reconloss/core/internal";
+import { loadOnnxReader } from "@reconloss/core/internal";
 import { readFileBytes, reasonOf } from "../files.ts";
 
 /** An ONNX file of the user's own. */
@@ -27,6 +27,7 @@ export async function openOnnx(path: string, device: Device): Promise<OpenModel>
   const refuse: OpenModel["refuse"] = (code, problem, cause) =>
     new ReconlossError(code, `${path} ${problem}`, { cause });
   const bytes = await readFileBytes(path);
+  const { checkModel } = await loadOnnxReader();
   checkModel(bytes, path);
   const session = await (await loadRuntime()).createSession(bytes, { device }).catch((cause) => {
     throw refuse("content", `is not a model that ONNX Runtime can run: ${reasonOf(cause)}`, cause);

@@ -1,6 +1,6 @@
 import { type Device, loadRuntime, ReconlossError, Tensor } from "@reconloss/core";
 import { receptiveField } from "@reconloss/core/graph";
-import { checkArguments, checkDevice, formatShape, readMetadata } from "@reconloss/core/internal";
+import { checkArguments, checkDevice, formatShape, loadOnnxReader } from "@reconloss/core/internal";
 import { dimsOf, type Model, type TensorSpec } from "@reconloss/core/nets";
 import { exportModel } from "@reconloss/core/train";
 import { readFileBytes, reasonOf } from "../files.ts";
@@ -123,6 +123,7 @@ export async function openModel(path: string, options: OpenModelOptions = {}): P
   const error = (reason: string, cause: unknown) =>
     new ReconlossError("file", `${path} cannot be read: ${reason}`, { cause });
   const bytes = await readFileBytes(path, { error });
+  const { readMetadata } = await loadOnnxReader();
   const info = readInfo(readMetadata(bytes, path), refuse);
   const runtime = await loadRuntime();
   const session = await runtime.createSession(bytes, { device }).catch((cause) => {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { Random, ReconlossError, Tensor } from "@reconloss/core";
-import { counted, firstNonFinite, plainFile, readMetadata, trace } from "@reconloss/core/internal";
+import { counted, firstNonFinite, loadOnnxReader, trace } from "@reconloss/core/internal";
 import { dimsOf, initialize, type Model, onnxNetwork, type TensorSpec } from "@reconloss/core/nets";
 import { bytesSource, type Checkpoint, readCheckpoint } from "@reconloss/core/weights";
 import { readFileBytes } from "../files.ts";
@@ -122,6 +122,7 @@ async function fromOnnx(task: Task, bytes: Uint8Array, path: string, patch: numb
       `takes ${counted(network.channels, "channel", "channels")}, but the training has ${colours}; use --channels ${network.channels}`,
     );
   }
+  const { plainFile, readMetadata } = await loadOnnxReader();
   const { latent, task: trainedFor } = readMetadata(bytes, path);
   if (latent !== undefined) throw refuse(`is a generator, of ${trainedFor}`);
   const specs = Object.entries(network.parameters);

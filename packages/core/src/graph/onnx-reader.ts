@@ -1,0 +1,8 @@
+/** Returns the readers of ONNX files, loaded when the first file is read: programs that read none do without protocol buffers. */
+export async function loadOnnxReader() {
+  const [{ checkModel, readMetadata }, { plainFile }] = [
+    await import("./onnx-metadata.ts"),
+    await import("./onnx-plain.ts"),
+  ];
+  return { checkModel, readMetadata, plainFile };
+}
