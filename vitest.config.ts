@@ -26,6 +26,7 @@ export default defineConfig({
   },
   test: {
     setupFiles: ["test/setup.ts"],
+    globalSetup: ["test/untracked.ts"],
     // Programs that tests start with tsx find the packages' sources wherever they run.
     env: { TSX_TSCONFIG_PATH: path("tsconfig.json") },
     testTimeout: limit,
@@ -44,7 +45,7 @@ export default defineConfig({
         test: {
           name: "packages",
           include: ["test/packages/*.test.ts"],
-          globalSetup: ["test/packages/setup.ts"],
+          globalSetup: ["test/untracked.ts", "test/packages/setup.ts"],
         },
       },
     ],
