@@ -13,7 +13,7 @@ import { timesInTurn } from "./in-turn.ts";
 import { changes, type Shot, shots } from "./pages.ts";
 import { describeRun, resultFile } from "./results.ts";
 
-// npx tsx bench/matchers.ts: what guards of screenshots tell of changes of a page, and how long a pair of 1920x1080 takes at least, each in turn.
+// npx tsx bench/matchers.ts: what guards of screenshots tell of changes of a page, and how long a pair of 1920x1080 takes at least, each in turn; then the first comparison of a process, by the clock and (in brackets) of processor time.
 
 // No dependency: npm writes no lock file that holds for every system where a registry lacks its program for some of them. `npm install --no-save odiff-bin@4.5.0` before.
 const { compare: odiff } = (await import("odiff-bin" as string)) as {
@@ -124,8 +124,20 @@ const times = await timesInTurn(
   2,
 );
 
-/** The time of the first comparison of a process, as soon as the module is imported or a while after, and of the next ones; with the packages as they are built. */
-function firstOf(conditions: string, wait: number): { first: number; next: number } {
+/** The middle one of several numbers. */
+const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1];
+
+/** Milliseconds by the clock, and of processor time of all threads. */
+interface Spent {
+  clock: number;
+  processor: number;
+}
+
+/**
+ * The time of the first comparison of a process, as soon as the module is imported or a while after, and of the next ones; with the packages as they are built. The import itself does not count: what
+ * it loads in the background does. Medians of several processes.
+ */
+function firstOf(conditions: string, wait: number): { first: Spent; next: Spent } {
   const entry = fileURLToPath(new URL("../packages/reconloss/dist/vitest/index.js", import.meta.url));
   const program = `
 const metadata = { width: 1920, height: 1080 };
@@ -133,17 +145,24 @@ const shot = (x) => ({ data: new Uint8Array(4 * 1920 * 1080).map((_, i) => (i % 
 const [a, b] = [shot(0), shot(4000)];
 const { comparator } = await import(${JSON.stringify(entry)});
 await new Promise((resolve) => setTimeout(resolve, ${wait}));
-const times = [];
+const spent = [];
 for (let i = 0; i < 6; i++) {
-  const begin = performance.now();
+  const [begin, before] = [performance.now(), process.cpuUsage()];
   await comparator(a, b, { createDiff: false, conditions: ${JSON.stringify(conditions)} });
-  times.push(performance.now() - begin);
+  const { user, system } = process.cpuUsage(before);
+  spent.push({ clock: performance.now() - begin, processor: (user + system) / 1000 });
 }
-const [first, ...rest] = times;
-console.log(JSON.stringify({ first, next: Math.min(...rest) }));`;
+const [first, ...rest] = spent;
+const least = (name) => Math.min(...rest.map((each) => each[name]));
+console.log(JSON.stringify({ first, next: { clock: least("clock"), processor: least("processor") } }));`;
   const args = ["--input-type=module", "-e", program];
-  const runs = Array.from({ length: 3 }, () => JSON.parse(execFileSync(process.execPath, args, { encoding: "utf8" })));
-  const of = (name: "first" | "next") => least(runs.map((run) => run[name]));
+  const runs: { first: Spent; next: Spent }[] = Array.from({ length: 5 }, () =>
+    JSON.parse(execFileSync(process.execPath, args, { encoding: "utf8" })),
+  );
+  const of = (name: "first" | "next"): Spent => ({
+    clock: median(runs.map((run) => run[name].clock)),
+    processor: median(runs.map((run) => run[name].processor)),
+  });
   return { first: of("first"), next: of("next") };
 }
 
@@ -166,7 +185,8 @@ const rows = guards.map((guard) => [
 ]);
 console.log(table([["", "ms", ...changes.map((_, index) => String(index + 1)), "reads"], ...rows]));
 console.log(changes.map(({ name }, index) => `${index + 1}. ${name}`).join("\n"));
-const of = first.map(({ conditions, ...ms }) => [`\`${conditions}\``, ...Object.values(ms).map((x) => x.toFixed(1))]);
+const inMs = ({ clock, processor }: Spent) => `${clock.toFixed(1)} (${processor.toFixed(1)})`;
+const of = first.map(({ conditions, ...spent }) => [`\`${conditions}\``, ...Object.values(spent).map(inMs)]);
 console.log(table([["", "first, at once", "first, 2 s after the import", "next"], ...of]));
 const record = guards.map((guard) => ({
   name: guard.name,
