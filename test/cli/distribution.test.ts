@@ -142,7 +142,7 @@ describe("reconloss distribution", () => {
   it("refuses numbers that are none", async () => {
     await expect(run("distribution", outputs, reals, "--batch", "many")).rejects.toThrow(/whole number of at least 1/);
     await expect(run("distribution", outputs, reals, "--resize", "best")).rejects.toThrow(/Allowed choices are clean/);
-    await expect(run("distribution", outputs, ...common)).rejects.toThrow(/frechet need reals to compare with/);
+    await expect(run("distribution", outputs, ...common)).rejects.toThrow(/frechet need a set of real images/);
   });
 
   it("names what was typed where it refuses, never a function of its own", async () => {
@@ -208,7 +208,7 @@ describe("reconloss distribution", () => {
 
   it("says that reals are not used where no metric is of them", async () => {
     const { stderr } = await run("distribution", outputs, "none", "-m", "vendi", ...common);
-    expect(stderr).toContain("warning: none is not used: no metric compares with reals\n");
+    expect(stderr).toContain("warning: none is not used: no requested metric needs real images\n");
     const used = await run("distribution", outputs, reals, "-m", "vendi,mmd", ...common);
     expect(used.stderr).not.toContain("is not used");
   });

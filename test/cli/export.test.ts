@@ -22,7 +22,7 @@ async function run(...args: string[]): Promise<string> {
 it("writes a file that runs, and says how large it is", async () => {
   const file = join(folder, "deep", "loss.onnx");
   expect(await run("l1 + 0.1*ssim(size=3)", "--grad", "--channels", "1", "-o", file)).toMatch(
-    /^note: the folder .*deep does not exist and will be made\n.*loss\.onnx {2}\d+ kB\n$/,
+    /^note: the folder .*deep does not exist and will be created\n.*loss\.onnx {2}\d+ kB\n$/,
   );
   const session = await InferenceSession.create(new Uint8Array(await readFile(file)), { logSeverityLevel: 3 });
   const [output, target] = [randomTensor([1, 1, 9, 8], 1), randomTensor([1, 1, 9, 8], 2)];

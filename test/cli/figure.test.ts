@@ -139,8 +139,8 @@ describe("reconloss figure", () => {
 
   test.each([
     [["-o", "x.gif"], "x.gif must end in one of .png, .svg, .pdf"],
-    [[], "say where: -o figure.png, or --regions 3"],
-    [["-o", "x.png", "--regions", "2"], "take one"],
+    [[], "give an output file, -o figure.png, or use --regions 3"],
+    [["-o", "x.png", "--regions", "2"], "use only one of them"],
     [["-o", "x.png", "--image", "c"], "no target is named c; there are a.png, b.png"],
     [["-o", "x.png", "--box", "1,2,3"], "x,y,width,height"],
     [["-o", "x.png", "--box", "1,2,3,4,beige"], "#rrggbb"],

@@ -119,7 +119,7 @@ it("says of a folder without images what there was", async () => {
     ["train", "deblur", "--data", empty, "-o", join(folder, "none")],
   ]) {
     const { code, stderr } = await run(args);
-    expect(stderr).toMatch(/holds no images?; ignored: 1 \.txt/);
+    expect(stderr).toMatch(/contains no images?; ignored: 1 \.txt/);
     expect(code).toBe(2);
   }
 });

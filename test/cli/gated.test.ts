@@ -68,16 +68,13 @@ describe("conditions on each group", () => {
 
   it("fail where a group has nothing that was measured, or a pair lacks its number", async () => {
     const gone = await compare("fewer", "--fail", "group(l1>9)");
-    expect([gone.code, gone.stderr]).toEqual([
-      1,
-      expect.stringContaining("fail: group(l1>9), B: no pair has the number"),
-    ]);
+    expect([gone.code, gone.stderr]).toEqual([1, expect.stringContaining("fail: group(l1>9), B: no pair has a value")]);
     await images("broken", { "A/1": 110, "A/2": 110, "B/1": 110, "B/2": 1 });
     await writeFile(at("broken/A/2.png"), "no image");
     const { stdout, stderr } = await compare("broken", "--fail", "group(l1>9)", "--json");
-    expect(stderr).toContain("fail: group(l1>9), A: 1 of 2 pairs lack the number");
+    expect(stderr).toContain("fail: group(l1>9), A: 1 of 2 pairs lack a value");
     // An output without a target may be of any group.
-    expect(stderr).toContain("fail: group(l1>9): 1 pair of no group");
+    expect(stderr).toContain("fail: group(l1>9): 1 pair in no group");
     const { conditions, failed } = JSON.parse(stdout);
     expect(conditions[0].groups.map(({ group, holds }: { group: string; holds: boolean }) => [group, holds])).toEqual([
       ["A", true],
@@ -281,7 +278,7 @@ describe("gates of folders of frames", () => {
     const { code, stderr } = await run([
       ...["compare", at("long"), at("still"), "--frames", "-m", "l1", "--fail", "l1>9", "--junit", at("long.xml")],
     ]);
-    expect([code, stderr]).toEqual([1, expect.stringContaining("fail: l1>9: 1 of 4 frames lack the number")]);
+    expect([code, stderr]).toEqual([1, expect.stringContaining("fail: l1>9: 1 of 4 frames lack a value")]);
     expect(casesOf(await readFile(at("long.xml"), "utf8")).map(([, , failure]) => failure)).toEqual([
       ...[undefined, undefined, undefined],
       expect.stringContaining("4.png"),
@@ -350,10 +347,7 @@ describe.skipIf(!hasFfmpeg)("gates of videos", () => {
     ]);
     expect(stderr).toContain("fail: psnr.y<22: it is");
     const colours = await run([...videos, "--planes", "rgb", "--fail", "l1.y>1"]);
-    expect([colours.code, colours.stderr]).toEqual([
-      1,
-      expect.stringContaining("fail: l1.y>1: no frame has the number"),
-    ]);
+    expect([colours.code, colours.stderr]).toEqual([1, expect.stringContaining("fail: l1.y>1: no frame has a value")]);
     // Where luma is all that is compared, its number is that of the loss, under both names; there is no other plane.
     const ofLuma = "l1.y>0.1, l1.y>0.07, any(l1.y>0.07), psnr.y<22, psnr.y>23, l1.u>1";
     const luma = await run([...videos, "--planes", "y", "--fail", ofLuma, "--json"]);
@@ -371,7 +365,7 @@ describe.skipIf(!hasFfmpeg)("gates of videos", () => {
       2,
       expect.stringContaining("luma.json is of --planes y, and here are --planes rgb; they cannot be compared"),
     ]);
-    expect(luma.stderr).toMatch(/fail: psnr\.y<22: it is .*\n[\s\S]*fail: l1\.u>1: no frame has the number/);
+    expect(luma.stderr).toMatch(/fail: psnr\.y<22: it is .*\n[\s\S]*fail: l1\.u>1: no frame has a value/);
     const images = await run(["compare", at("frames"), at("still"), "-m", "l1", "--fail", "l1.y>1"]);
     expect([images.code, images.stderr]).toEqual([2, expect.stringContaining("l1.y is not among the metrics")]);
   });
@@ -409,7 +403,7 @@ describe("gates of merged shards", () => {
       annotate: "github",
     })) {
       const { code, stderr } = await run(["shards", "merge", at("stats"), `--${name}`, value]);
-      expect([code, stderr]).toEqual([2, `error: --${name} is not of a plan of stats\n`]);
+      expect([code, stderr]).toEqual([2, `error: --${name} does not apply to a plan of stats\n`]);
     }
   });
 });

@@ -34,7 +34,7 @@ describe("--baseline", () => {
     const same = await compare("before", ["--baseline", at("before.json")]);
     expect([same.code, same.stderr]).toEqual([0, ""]);
     const better = await compare("better", ["--baseline", at("before.json")]);
-    expect([better.code, better.stderr]).toEqual([0, expect.stringMatching(/^note: 2 numbers of pairs are better/)]);
+    expect([better.code, better.stderr]).toEqual([0, expect.stringMatching(/^note: 2 values of pairs are better/)]);
   });
 
   it("is refused where --json would replace it, since the next run would then pass", async () => {
@@ -149,7 +149,7 @@ describe("annotations", () => {
     const { stderr } = await compare("worse", ["--fail", conditions, "--annotate", "github"]);
     const lines = stderr.split("\n").filter((line) => line.startsWith("::"));
     expect(lines).toHaveLength(10);
-    expect(lines[9]).toBe("::error title=reconloss::5 more; the log and the report list all");
+    expect(lines[9]).toBe("::error title=reconloss::5 more; see the log and the report");
   });
 });
 

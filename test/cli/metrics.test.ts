@@ -371,7 +371,7 @@ describe("a plan of shards", () => {
     expect(results.frechet.protocol.input).toContain("0.5");
     const page = await run(["shards", "merge", work, "--report", join(folder, "merged.html")]);
     expect(page.stderr).toContain(
-      "note: the page has numbers alone: pictures and spectra need a plan made with --details",
+      "note: the report has values only: images and spectra need a plan made with --details",
     );
     expect(merged.stderr).not.toContain("--details");
     expect((await run(["shards", "plan", "distribution", "--help", "--plugin", mine])).stdout).toContain(

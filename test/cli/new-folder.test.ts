@@ -21,7 +21,7 @@ it.each([
     env: {},
   });
   const parent = join(folder, name, "..");
-  expect(printed2).toBe(expected ? `note: the folder ${parent} does not exist and will be made\n` : "");
+  expect(printed2).toBe(expected ? `note: the folder ${parent} does not exist and will be created\n` : "");
 });
 
 it("says so once of a folder, however many files go there", async () => {
@@ -29,13 +29,13 @@ it("says so once of a folder, however many files go there", async () => {
   let told = "";
   const stderr = { write: (text: string) => void (told += text) };
   await noteNewFolder([first, undefined, second, join(folder, "a.csv")], { stdout: stderr, stderr, env: {} });
-  expect(told).toBe(`note: the folder ${join(folder, "none")} does not exist and will be made\n`);
+  expect(told).toBe(`note: the folder ${join(folder, "none")} does not exist and will be created\n`);
 });
 
 it("does so in every command that writes where it is told", async () => {
   const image = join(folder, "a.png");
   await writeImage(image, Tensor.full([1, 3, 16, 16], 0.5));
-  const note = (name: string) => `note: the folder ${join(folder, name)} does not exist and will be made\n`;
+  const note = (name: string) => `note: the folder ${join(folder, name)} does not exist and will be created\n`;
   expect(await run(["export", "l1", "-o", join(folder, "e", "l1.onnx")])).toMatchObject({ code: 0, stderr: note("e") });
   const compared = ["compare", image, image, "-m", "l1"];
   for (const [option, file] of [

@@ -134,7 +134,9 @@ describe("sizes and regions", () => {
     for (const fit of ["crop", "resize"]) {
       const { code, stderr, notes } = await json(output, target, "--fit", fit, "--report", at("fit.html"));
       expect([code, notes[0].kind]).toEqual([0, "fitted"]);
-      expect(stderr).toMatch(fit === "crop" ? /were cropped at the right and bottom/ : /was resized to it/);
+      expect(stderr).toMatch(
+        fit === "crop" ? /were cropped at the right and bottom/ : /was resized to the size of its target/,
+      );
     }
     const { code } = await compare(output, target, "--fit", "stretch");
     expect(code).toBe(2);

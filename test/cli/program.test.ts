@@ -173,7 +173,7 @@ describe("compare", () => {
       expect((await compare()).code).toBe(0);
       const { code, stderr, stdout } = await compare("--fail", "ms-ssim<0.1", "--json");
       expect(code).toBe(1);
-      expect(stderr).toContain("fail: ms-ssim<0.1: 1 of 3 pairs lack the number");
+      expect(stderr).toContain("fail: ms-ssim<0.1: 1 of 3 pairs lack a value");
       const { measured, failed, conditions } = JSON.parse(stdout);
       expect(measured["ms-ssim"]).toBe(2);
       expect(failed).toMatchObject([{ loss: "ms-ssim" }]);

@@ -115,7 +115,7 @@ describe("train", () => {
     ]);
     const { notes, validation } = JSON.parse(stdout);
     expect(Object.keys(validation.scores)).toEqual(expect.arrayContaining(["lpips(net=tiny)", "deltaE"]));
-    expect(notes.join()).toContain("flatters a network that was trained with it");
+    expect(notes.join()).toContain("favours a network that was trained with it");
   });
 
   it("killed at any moment, it goes on from the last checkpoint with the same bits", async () => {
@@ -149,8 +149,8 @@ describe("train", () => {
   });
 
   it.each<[string[], string]>([
-    [["train", "-o", "x"], "a task and --data are needed"],
-    [["train", "deblur", "-o", "x"], "a task and --data are needed"],
+    [["train", "-o", "x"], "a task and --data are required"],
+    [["train", "deblur", "-o", "x"], "a task and --data are required"],
     [["train", "nothing", "--data", data, "-o", "x"], "super-resolution, deblur, enhance, generate"],
     [["train", "deblur", "--data", data], "required option '-o"],
     [["train", "deblur", "--data", join(folder, "nowhere"), "-o", join(folder, "none")], "cannot read folder"],

@@ -107,7 +107,7 @@ describe("comparePairs", () => {
     loss.definition!.tiles!.pixelsAtOnce = 48 * 430;
     for await (const { result, notes } of comparePairs([pair], [loss])) {
       expect(result?.values[loss.spec]).toBeGreaterThan(0);
-      const text = "lpips(net=squeeze) was computed in 3 tiles, the image being too large to be computed at once";
+      const text = "lpips(net=squeeze) was computed in 3 tiles, because the image is too large to process at once";
       expect(notes).toEqual([{ kind: "tiled", name: pair.name, loss: "lpips(net=squeeze)", text }]);
     }
   });

@@ -87,7 +87,7 @@ describe("parseConditions", () => {
     expect(() => parseConditions("ms-ssim<0.9", losses)).toThrow("ms-ssim is not among the metrics: psnr, ssim(");
     const two = parseLosses("ssim(size=7), ssim(preset=skimage)");
     expect(() => parseConditions("ssim<0.9", two)).toThrow(
-      "ssim is ambiguous: it may be any of ssim(size=7), ssim(preset=skimage)",
+      "ssim is ambiguous: it may refer to any of ssim(size=7), ssim(preset=skimage)",
     );
   });
 
@@ -197,7 +197,7 @@ describe("checkConditions", () => {
   const finite = fc.double({ min: -200, max: 200, noNaN: true });
   const limit = fc.integer({ min: -300, max: 300 });
 
-  it("holds wherever a number is missing or NaN, whatever the form, the limit and the other numbers", () => {
+  it("holds wherever a value is missing or NaN, whatever the form, the limit and the other numbers", () => {
     const broken = fc.constantFrom(undefined, Number.NaN);
     const values = fc.array(fc.oneof(finite, fc.constant(infinity)), { maxLength: 5 });
     fc.assert(

@@ -53,7 +53,7 @@ describe.each([1, 3])("images of two sizes, in %i channels", (channels) => {
       {
         kind: "fitted",
         name: "a",
-        text: "output and target differ in size by 1x1 pixels and were cropped at the right and bottom to what they have in common",
+        text: "output and target differ in size by 1x1 pixels and were cropped at the right and bottom to their common size",
       },
     ]);
   });
@@ -63,7 +63,7 @@ describe.each([1, 3])("images of two sizes, in %i channels", (channels) => {
     expect(result?.values.l1).toBeCloseTo(await l1.value(resize(files[0], [21, 32], "clean"), files[1]), 6);
     expect(notes[0]).toMatchObject({
       kind: "fitted",
-      text: expect.stringMatching(/resized to it \(bicubic, antialiased\)/),
+      text: expect.stringMatching(/resized to the size of its target \(bicubic, antialiased\)/),
     });
   });
 });

@@ -216,7 +216,7 @@ describe("the score of ntire2026", () => {
       [{ ...measured(0.1, 6), "lpips(net=vgg)": 0.2 }],
       ["lpips as the protocol has it"],
     ],
-    ["of other pixels", { models, decode: "pillow" }, [measured(0.1, 6)], ["pixels as the protocol has them"]],
+    ["of other pixels", { models, decode: "pillow" }, [measured(0.1, 6)], ["pixels as in the protocol"]],
     [
       "where a number is not finite",
       { models },
@@ -259,11 +259,11 @@ describe("the score of ntire2026", () => {
   });
 
   test.each([
-    ["total<3", "sr-x4", 'fail: in "total<3", protocol sr-x4 makes no total of its metrics; these have one: ntire2026'],
-    ["total<3", undefined, 'fail: in "total<3", a total is of a protocol; these have one: ntire2026'],
-    ["min(total)<3", "ntire2026", 'fail: in "min(total)<3", total is one number of all pairs; write total<3'],
-    ["any(total<3)", "ntire2026", 'fail: in "any(total<3)", total is one number of all pairs; write total<3'],
-    ["total.max<3", "ntire2026", 'fail: in "total.max<3", total is one number of all pairs; write total<3'],
+    ["total<3", "sr-x4", 'fail: in "total<3", protocol sr-x4 has no total; these have one: ntire2026'],
+    ["total<3", undefined, 'fail: in "total<3", only a protocol has a total; these have one: ntire2026'],
+    ["min(total)<3", "ntire2026", 'fail: in "min(total)<3", total is one value for all pairs; write total<3'],
+    ["any(total<3)", "ntire2026", 'fail: in "any(total<3)", total is one value for all pairs; write total<3'],
+    ["total.max<3", "ntire2026", 'fail: in "total.max<3", total is one value for all pairs; write total<3'],
   ])("%s under %s is refused", (text, name, message) => {
     const applied = name === undefined ? undefined : applyProtocol(name);
     expect(() => parseConditions(text, applied?.losses ?? parseLosses("psnr"), [], applied)).toThrow(message);

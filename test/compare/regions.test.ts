@@ -101,7 +101,7 @@ describe("the weights of pixels give the numbers of the library with the same we
     const values = await expected(weightBy((x, y) => (x < 8 ? 0 : (51 * ((y * width + x) % 6)) / 255)));
     for (const [label, value] of Object.entries(values)) expect(result?.values[label]).toBeCloseTo(value, 9);
     expect(notes.map(({ text }) => text)).toEqual([
-      "the output's alpha was dropped; the target's says what counts",
+      "the output's alpha was dropped; the target's is used as weight",
       "pixels are weighted by the target's alpha",
     ]);
     await expect(compare([transparent], "l1", { alphaMask: true, alpha: "compare" })).rejects.toThrow(

@@ -130,7 +130,7 @@ describe("class-conditional distances", () => {
     const file = await csv("unused.csv", rows);
     const asked = evaluateDistribution(flat, reals, { ...base, metrics: ["frechet"], labels: { output: file } });
     await expect(asked).rejects.toThrow(
-      /unused\.csv has classes, which are of class-fid, class-frechet; none of these/,
+      /unused\.csv has classes, which only apply to class-fid, class-frechet; none of these/,
     );
   });
 });

@@ -110,7 +110,7 @@ describe("evaluateDistribution", () => {
     expect(set.images).toBe(26);
     expect(set.unreadable.map(({ name }) => name)).toEqual(["cut.png", "empty.png"]);
     expect(warnings).toEqual([
-      "2 output images could not be read and are in no number",
+      "2 output images could not be read and are left out of every metric",
       "output images have 2 sizes, 90x20 to 48x40: each is resized by another factor",
       "1 output image is a copy of another",
     ]);
@@ -129,7 +129,7 @@ describe("evaluateDistribution", () => {
     );
     const none = join(folder, "none");
     await mkdir(none);
-    await expect(evaluateDistribution(none, reals, { ...base, cache: false })).rejects.toThrow(/holds no images/);
+    await expect(evaluateDistribution(none, reals, { ...base, cache: false })).rejects.toThrow(/contains no images/);
     await writeFile(join(none, "broken.png"), "x");
     await expect(evaluateDistribution(none, reals, { ...base, cache: false })).rejects.toThrow(
       /^0 of 1 image in .*none can be read, 2 are needed; broken\.png: /,

@@ -36,7 +36,7 @@ const write = async (name: string, data: Uint8Array | string) => {
 };
 
 /** A set without images is the wrong path, as an empty folder is; what is damaged is content. */
-const codeOf = (message: RegExp) => (/holds no images/.test(message.source) ? "file" : "content");
+const codeOf = (message: RegExp) => (/contains no images/.test(message.source) ? "file" : "content");
 
 const samples = (from: number, to: number): { name: string; data: Uint8Array }[] =>
   names.slice(from, to).map((name, i) => ({ name, data: bytes[from + i] }));
@@ -72,7 +72,7 @@ describe("lists", () => {
     expect((await failureOf(await write("binary.txt", Uint8Array.of(0xff, 0xfe, 0)))).message).toMatch(
       /is not UTF-8 text/,
     );
-    expect((await failureOf(await write("empty.txt", "\n \n"))).message).toMatch(/empty\.txt holds no images/);
+    expect((await failureOf(await write("empty.txt", "\n \n"))).message).toMatch(/empty\.txt contains no images/);
   });
 
   test("have images that are not there in the report, as folders do", async () => {
@@ -232,11 +232,11 @@ describe("tar", () => {
   test("that are damaged say where", async () => {
     const whole = tarOf(samples(0, 3));
     for (const [name, data, message] of [
-      ["cut.tar", whole.subarray(0, 900), /cut\.tar: is cut short: member 0\.png should have \d+ bytes, of which 388/],
+      ["cut.tar", whole.subarray(0, 900), /cut\.tar: is truncated: member 0\.png should have \d+ bytes, of which 388/],
       ["none.tar", Buffer.alloc(2048, "x"), /none\.tar: is not a tar archive/],
-      ["empty.tar", Buffer.alloc(0), /empty\.tar holds no images/],
-      ["zeros.tar", Buffer.alloc(10240), /zeros\.tar holds no images/],
-      ["nothing.tar", tarOf([{ name: "a.txt", data: "x" }]), /nothing\.tar holds no images; ignored: 1 \.txt/],
+      ["empty.tar", Buffer.alloc(0), /empty\.tar contains no images/],
+      ["zeros.tar", Buffer.alloc(10240), /zeros\.tar contains no images/],
+      ["nothing.tar", tarOf([{ name: "a.txt", data: "x" }]), /nothing\.tar contains no images; ignored: 1 \.txt/],
       ["lie.tar", tarOf([{ name: "a.png", data: bytes[0], size: 2 ** 32 }]), /a\.png should have 4294967296 bytes/],
       ["nan.tar", tarOf([{ name: "a.png", data: bytes[0], size: "99999999999\0" }]), /member a\.png has no size/],
       ["pax.tar", tarOf([{ name: "p", type: "x", data: "99 path=a\n" }]), /the attributes at byte 0/],
@@ -272,7 +272,7 @@ describe("tar", () => {
     const path = await write("changing.tar", tarOf(samples(0, 6)));
     await withSet(path, async (set) => {
       await writeFile(path, tarOf(samples(0, 1)));
-      await expect(set.load(5)).rejects.toThrow(/changing\.tar was cut short by another program/);
+      await expect(set.load(5)).rejects.toThrow(/changing\.tar was truncated by another program/);
     });
   });
 });
@@ -379,7 +379,7 @@ describe("zip", () => {
     for (const [name, data, message] of [
       ["cut.zip", whole.subarray(0, -30), /no directory: the file is cut short/],
       ["none.zip", Buffer.from("PK and nothing else, but as long as an end would be"), /no directory/],
-      ["empty.zip", zipOf([]), /empty\.zip holds no images/],
+      ["empty.zip", zipOf([]), /empty\.zip contains no images/],
       ["lie.zip", lie, /the zip directory has 4294967280 bytes; at most/],
       ["overlap.zip", overlap, /runs into what follows it/],
     ] as const) {
@@ -416,8 +416,8 @@ describe("arrays", () => {
         /one\.npy must be 8-bit images \[n, h, w, 3\], got uint8 4x5x3/,
       ],
       ["float.npy", writeNpy(new Float64Array(60), [1, 4, 5, 3]), /must be 8-bit images .*got float64 1x4x5x3/],
-      ["none.npy", writeNpy(new Uint8Array(0), [0, 4, 5, 3]), /none\.npy holds no images/],
-      ["thin.npy", writeNpy(new Uint8Array(0), [3, 0, 5, 3]), /thin\.npy holds no images/],
+      ["none.npy", writeNpy(new Uint8Array(0), [0, 4, 5, 3]), /none\.npy contains no images/],
+      ["thin.npy", writeNpy(new Uint8Array(0), [3, 0, 5, 3]), /thin\.npy contains no images/],
       ["cut.npy", whole.subarray(0, -1), /should be \d+ bytes/],
       ["huge.npy", whole.map((byte, i) => (i < 128 && byte === 51 ? 57 : byte)), /should be \d+ bytes/],
     ] as const) {
@@ -506,7 +506,7 @@ describe("parquet", () => {
     const noise = Buffer.from(whole);
     noise.fill(0xa5, noise.length - 100, noise.length - 8);
     for (const [name, data, message] of [
-      ["cut.parquet", whole.subarray(0, -5), /is not a parquet file, or was cut short/],
+      ["cut.parquet", whole.subarray(0, -5), /is not a parquet file, or was truncated/],
       ["short.parquet", Buffer.from("PAR1"), /is not a parquet file/],
       ["lie.parquet", lie, /its metadata claim 2147483648 bytes/],
       ["noise.parquet", noise, /noise\.parquet/],

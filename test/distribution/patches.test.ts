@@ -159,8 +159,8 @@ describe("metrics of patches", () => {
     expect(other?.patchesOf).toEqual({ images: 12, smaller: 4 });
     expect(side.unreadable.map(({ name }) => name)).toEqual(["b/text.png", "b/torn.bmp"]);
     expect(side.decode).toBe("1 rotated by EXIF, 1 CMYK, 1 16-bit colour, 1 composited");
-    expect(warnings).toContain("4 output images are smaller than a patch of 32x32, and in no number");
-    expect(warnings).toContain("2 output images could not be read and are in no number");
+    expect(warnings).toContain("4 output images are smaller than a patch of 32x32, and left out of every metric");
+    expect(warnings).toContain("2 output images could not be read and are left out of every metric");
     // What metrics warn of their number is of patches too: pr's neighbourhoods, and a covariance of 12 features.
     const few = warnings.filter((text) => /are few|cannot fill/.test(text));
     expect(few).toEqual(few.map(() => expect.stringMatching(/^\d+ (output |real )?patches /)));

@@ -309,9 +309,9 @@ describe("servers", () => {
   });
 
   test("empty files and other addresses are told", async () => {
-    expect((await failureOf(serve("empty.tar", ""), quick)).message).toMatch(/empty\.tar holds no images/);
+    expect((await failureOf(serve("empty.tar", ""), quick)).message).toMatch(/empty\.tar contains no images/);
     expect((await failureOf("s3://bucket/a.tar", quick)).message).toMatch(
-      /is no path; of addresses, those of http and https are read/,
+      /is not a path; only http and https addresses are supported/,
     );
     expect((await failureOf("http://[::bad/a.tar", quick)).message).toMatch(/it is not a URL/);
   });

@@ -207,7 +207,7 @@ describe("pairFolders", () => {
     const [full, empty] = [await folderOf("a.png"), await folderOf("notes.txt")];
     await expect(pairFolders(full, empty)).rejects.toMatchObject({
       code: "file",
-      message: expect.stringMatching(/target folder .* holds no image/),
+      message: expect.stringMatching(/target folder .* contains no image/),
     });
     await expect(pairFolders(empty, full)).rejects.toThrow(/output folder/);
   });
@@ -305,7 +305,7 @@ describe("names that are not the same", () => {
     expect(unpaired).toEqual([]);
     expect(ignoredFiles).toEqual({ output: { excluded: 2 }, target: { excluded: 1 } });
     await expect(pairPaths(outputs, targets, { exclude: ["**"] })).rejects.toThrow(
-      /output folder .* holds no image; ignored: 3 excluded/,
+      /output folder .* contains no image; ignored: 3 excluded/,
     );
   });
 });

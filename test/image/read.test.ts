@@ -310,7 +310,7 @@ describe("what is no image is an error that names path and reason", () => {
   test("a TIFF whose directory is whole but whose strip is cut", async () => {
     const whole = tiffOf(greyTiff, bytes(256));
     expect((await readPixels(await store("strip.tif", whole))).data).toEqual(bytes(256));
-    await expectRefused(await store("cut strip.tif", whole.subarray(0, whole.length - 100)), /damaged or cut short/);
+    await expectRefused(await store("cut strip.tif", whole.subarray(0, whole.length - 100)), /damaged or truncated/);
   });
 
   test("a JPEG garbled in the middle, and a PNG with one wrong byte", async () => {
@@ -318,12 +318,12 @@ describe("what is no image is an error that names path and reason", () => {
       .jpeg()
       .toBuffer();
     jpeg.fill(0x5a, jpeg.length - 400, jpeg.length - 300);
-    await expectRefused(await store("garbled.jpg", jpeg), /damaged or cut short/);
+    await expectRefused(await store("garbled.jpg", jpeg), /damaged or truncated/);
     const png = await raw(bytes(48 * 40 * 3), 48, 40)
       .png()
       .toBuffer();
     png[png.length - 100] ^= 1;
-    await expectRefused(await store("garbled.png", png), /damaged or cut short/);
+    await expectRefused(await store("garbled.png", png), /damaged or truncated/);
   });
 
   test("32-bit samples", async () => {

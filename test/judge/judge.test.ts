@@ -242,7 +242,7 @@ describe("tables", () => {
     expect(toLatex(judgement(), { intervals: false })).toBe(String.raw`% needs \usepackage{booktabs}
 \begin{table}
 \centering
-\caption{Means over 2 images. $^\dagger$ may differ from the best by chance: Wilcoxon signed-rank test over images, two-sided, corrected after Holm, p not below 0.05. Of 2 images that p is never below 0.50.}
+\caption{Means over 2 images. $^\dagger$ the difference from the best may be due to chance: Wilcoxon signed-rank test over images, two-sided, corrected after Holm, p not below 0.05. Of 2 images that p is never below 0.50.}
 \begin{tabular}{lrr}
 \toprule
 Method & PSNR\_Y\textbar{}1 $\uparrow$ & ssim $\uparrow$ \\
@@ -384,7 +384,7 @@ test.each([
   [["x", "y", "--json", "--json", "a.json"], "The option was given before"],
   [["x", "y", "-m", "psnr(crop=scale)"], "the scale is not known"],
   [["x", "y", "--scale", "2", "--protocol", "sr-x4"], "scale 2 is not that of protocol sr-x4: 4"],
-  [["x", "y", "-m", "psnr as output"], "a metric cannot be named output: columns of files have this name"],
+  [["x", "y", "-m", "psnr as output"], "a metric cannot be named output: this is the name of a column in output files"],
   [["x", "y", "-m", "l1, psnr as L1.p99"], "cannot be named L1.p99: that is a statistic of the map of l1"],
   [["x", "y", "-m", "psnr as A, ssim as a"], "A and a are two losses, whose names must differ"],
   [["x", "y", "-m", "psnr as a<b"], 'it cannot be named "a<b"'],
@@ -506,6 +506,6 @@ test("an empty folder is refused with its name", async () => {
   await mkdir(path("empty"), { recursive: true });
   await writeFile(path("empty", "notes.txt"), "nothing");
   const { code, stderr } = await run(["compare", `e=${path("empty")}`, ...targets(), "-m", "l1"]);
-  expect(stderr).toContain(`output folder ${path("empty")} holds no image; ignored: 1 .txt`);
+  expect(stderr).toContain(`output folder ${path("empty")} contains no image; ignored: 1 .txt`);
   expect(code).toBe(2);
 });

@@ -44,7 +44,7 @@ describe("parseRequirements", () => {
     ["any(ssim>0.9)", "syntax", /many pairs/],
     ["p99(deltaE)<2", "syntax", /many pairs.*deltaE\.p99/],
     ["deltaE.p101<2", "syntax", /p0 to p100/],
-    ["psnr.max<2", "invalid-argument", /take mse/],
+    ["psnr.max<2", "invalid-argument", /use mse/],
     ["ms-ssim.min>0.5", "invalid-argument", /ms-ssim has no map/],
     ["sim>0.9", "syntax", /did you mean "ssim"/],
     ["sim.max>0.9", "syntax", /did you mean "ssim"/],

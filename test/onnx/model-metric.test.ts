@@ -202,7 +202,7 @@ describe("sizes", () => {
     expect(failed).toHaveLength(3);
     expect(failed[0]).toMatchObject({ loss: "mine" });
     expect(stderr).toMatch(
-      /mine: output is 1x3x13x18, but \d+\.onnx takes images of 6x5; say how others come to that size, as resize=clean/,
+      /mine: output is 1x3x13x18, but \d+\.onnx takes images of 6x5; choose how to resize others, such as resize=clean/,
     );
   });
 
@@ -293,7 +293,7 @@ describe("what does not fit is refused in words", () => {
     [
       "no direction",
       async () => `mine=${await saved(absolute())}`,
-      /mine: say which values are better, as better=lower or better=higher/,
+      /mine: state which values are better: better=lower or better=higher/,
     ],
     [
       "another direction",

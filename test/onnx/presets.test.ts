@@ -123,7 +123,7 @@ describe("a number has the name that the literature gives it where everything is
 
   test.each([
     ["fid", /fid are of Inception's features; of network dinov2 there are is, kid/],
-    ["sfid", /sfid needs spatial features, of inception-fid or inception_v3/],
+    ["sfid", /sfid needs spatial features from inception-fid or inception_v3/],
   ])("nothing is called %s that is not", async (metric, message) => {
     const { code, stderr } = await distribution("--network", "dinov2", "--checkpoint", large, "-m", metric);
     expect([code, stderr]).toEqual([2, expect.stringMatching(message)]);

@@ -106,7 +106,9 @@ describe("searchQuality", () => {
     await refused({ target: "ssim>0.9", range: [9, 1] }).rejects.toThrow("range must be");
     await refused({ target: "ssim>0.9", neighbours: -1 }).rejects.toThrow("neighbours must be");
     await refused({ target: "ssim>0.9", decode: undefined }).rejects.toThrow("its content is not an image");
-    await refused({ target: "ssim>0.9", encode: () => new Uint8Array() }).rejects.toThrow("encode must give the bytes");
+    await refused({ target: "ssim>0.9", encode: () => new Uint8Array() }).rejects.toThrow(
+      "encode must return the bytes",
+    );
     const smaller = () => ({ ...pixels, data: pixels.data.subarray(0, width * 12 * 3), height: 12 });
     await refused({ target: "psnr>30", decode: smaller }).rejects.toThrow(
       /output is 1x3x12x72 but target is 1x3x56x72/,
@@ -196,7 +198,7 @@ describe("reconloss quality", () => {
     const file = join(folder, "written", "photo.webp");
     const args = ["quality", photo, "--format", "webp", "--target", "ssimulacra2>=20"];
     const { code, stdout, stderr } = await run([...args, "-o", file]);
-    expect([code, stderr]).toEqual([0, expect.stringMatching(/does not exist and will be made/)]);
+    expect([code, stderr]).toEqual([0, expect.stringMatching(/does not exist and will be created/)]);
     expect(stdout).toMatch(/quality +bytes +ssimulacra2 +meets/);
     const [, quality] = /\nquality (\d+): [\d,]+ bytes, \d+ % of the input's [\d,]+\n$/.exec(stdout) ?? [];
     const json = JSON.parse((await run([...args, "--json"])).stdout);
@@ -226,7 +228,7 @@ describe("reconloss quality", () => {
       ...Array(3).fill(
         expect.stringMatching(/^no quality from 90 to 100 that was tried meets psnr>=70 \(the best is \d+\.\d+\)$/),
       ),
-      expect.stringMatching(/cut\.png: it is damaged or cut short/),
+      expect.stringMatching(/cut\.png: it is damaged or truncated/),
     ]);
     expect(failed[0].tried.at(-1)).toMatchObject({ quality: 100, meets: false });
     expect(ignoredFiles).toEqual({ ".txt": 1 });
@@ -244,7 +246,7 @@ describe("reconloss quality", () => {
         /a file of --format webp ends in \.webp/,
       ],
       [["quality", photo, "--format", "webp", ...target, "--range", "90..10"], /LOWEST\.\.HIGHEST/],
-      [["quality", join(folder, "none"), "--format", "webp", ...target], /holds no image/],
+      [["quality", join(folder, "none"), "--format", "webp", ...target], /contains no image/],
       [["quality", join(folder, "missing.png"), "--format", "webp", ...target], /does not exist/],
       [["quality", join(folder, "p3.webp"), "--format", "webp", ...target, "-o", folder], /would overwrite the input/],
     ] as const) {

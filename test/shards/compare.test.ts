@@ -172,7 +172,7 @@ test("plugins and pairs must be those of the plan", async () => {
   const plain = await plan("pairs", 2);
   const moved = join(outputs, "20.png");
   await rm(moved);
-  await expect(runShard(plain, 1)).rejects.toThrow(/have other names or sizes/);
+  await expect(runShard(plain, 1)).rejects.toThrow(/have different names or sizes/);
   await writeImage(moved, randomTensor([1, 3, 24, 24], 120));
   await runShard(plain, 1);
 });

@@ -102,7 +102,7 @@ describe("a merge refuses, by name", () => {
   });
 
   test("a part that was cut short, or is another file", async () => {
-    expect(await after(() => truncate(part(1), 2000), 1)).toMatch(/000001\.part is damaged: it was cut short/);
+    expect(await after(() => truncate(part(1), 2000), 1)).toMatch(/000001\.part is damaged: it was truncated/);
     expect(await after(() => writeFile(part(2), ""), 2)).toMatch(/000002\.part is not a part of a plan/);
     expect(await after(() => writeFile(part(2), "{}\nnothing"), 2)).toMatch(/000002\.part is not a part of a plan/);
   });
@@ -114,7 +114,7 @@ describe("a merge refuses, by name", () => {
       await writeFile(part(0), bytes);
     };
     // Seen by a look at every byte; the quick look of a status sees the ends.
-    expect(await after(flip, 0)).toMatch(/000000\.part is damaged: its content is not what was written/);
+    expect(await after(flip, 0)).toMatch(/000000\.part is damaged: its content does not match its checksum/);
   });
 
   test("a part of another plan", async () => {

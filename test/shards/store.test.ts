@@ -143,10 +143,10 @@ describe("parts at an address", () => {
     const [{ problems: none }, before] = [await shardStatus(work), await numbersOf(work)];
     expect(none).toEqual([]);
     const cases: [Buffer, RegExp][] = [
-      [whole.subarray(0, whole.length - 10), /000001\.jsonl is damaged: it was cut short/],
+      [whole.subarray(0, whole.length - 10), /000001\.jsonl is damaged: it was truncated/],
       [whole.subarray(0, 30), /000001\.jsonl is not a part of a plan/],
       [Buffer.alloc(0), /000001\.jsonl is not a part of a plan/],
-      [flipped, /000001\.jsonl is damaged: its content is not what was written/],
+      [flipped, /000001\.jsonl is damaged: its content does not match its checksum/],
       [store.files.get(await nameOf(other, 0)) as Buffer, /000001\.jsonl is a part of another plan/],
       [
         store.files.get(await nameOf(work, 2)) as Buffer,
@@ -218,7 +218,7 @@ describe("what is refused", () => {
     const other = await HttpStore.start();
     const work = await plan(1);
     store.redirect = other.url;
-    expect((await problemOf(runShard(work, 0))).message).toMatch(/HTTP 307; it sends elsewhere, which is not followed/);
+    expect((await problemOf(runShard(work, 0))).message).toMatch(/HTTP 307; redirects are not followed/);
     expect(other.requests).toEqual([]);
     await other.stop();
   });

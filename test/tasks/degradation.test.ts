@@ -172,7 +172,7 @@ describe("reconloss degrade", () => {
   });
 
   it.each([
-    [["--baseline", "bicubic", "--blur", "1"], /a baseline enlarges what was reduced/],
+    [["--baseline", "bicubic", "--blur", "1"], /a baseline needs a scale/],
     [["--baseline", "cubic", "--scale", "2"], /Allowed choices are bicubic, lanczos/],
     [["--task", "generate"], /Allowed choices/],
     [[], /there is nothing to do/],

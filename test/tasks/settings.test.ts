@@ -62,7 +62,7 @@ describe("a loss that cannot take the patches is refused before anything is comp
 
   it("a conditional discriminator of images that are made of random numbers", () => {
     for (const loss of ["gan(conditional=true)", "0.1*gan(conditional=true)@5 + 0.1*tv"]) {
-      expect(() => completeSettings({ task: "generate", data: "x", loss })).toThrow(/looks at outputs alone/);
+      expect(() => completeSettings({ task: "generate", data: "x", loss })).toThrow(/uses outputs alone/);
       expect(completeSettings({ task: "deblur", data: "x", loss }).loss).toBe(loss);
     }
   });

@@ -162,7 +162,7 @@ describe.skipIf(!hasFfmpeg)("videos", () => {
     make("short.mkv", "yuv420p", { frames: 7 });
     const { frames, failed } = await compareVideos(at("short.mkv"), at("target.mkv"), [psnr()]);
     expect(frames).toHaveLength(7);
-    expect(failed).toEqual(["target has 5 frames more than output, which ends after 7 frames: they have no partner"]);
+    expect(failed).toEqual(["target has 5 frames more than output, which ends after 7 frames, without a partner"]);
     const { code, stderr } = await run(["compare", at("short.mkv"), at("target.mkv"), "-m", "psnr"]);
     expect(stderr).toContain("failed: target has 5 frames more");
     expect(code).toBe(1);
@@ -192,7 +192,7 @@ describe.skipIf(!hasFfmpeg)("videos", () => {
     await refused("full.mkv").toThrow(/output has full range but target limited range.*--planes rgb/);
     await refused("whole.mkv").toThrow(/stores chroma as yuv444p but target as yuv420p.*--planes y/);
     await refused("rgb.mkv", "yuv").toThrow("output has no planes of luma and chroma (bgr0)");
-    await refused("grey.mkv", "yuv").toThrow("output has luma alone (gray)");
+    await refused("grey.mkv", "yuv").toThrow("output has only luma (gray)");
     expect((await compareVideos(at("rgb.mkv"), at("target.mkv"), [psnr()])).planes).toBe("rgb");
     const luma = await compareVideos(at("whole.mkv"), at("target.mkv"), [psnr()], { planes: "y" });
     expect(luma.frames).toHaveLength(count);
@@ -207,7 +207,7 @@ describe.skipIf(!hasFfmpeg)("videos", () => {
   it("of different rates, of varying rate and rotated are said to be so", async () => {
     make("fast.mkv", "yuv420p", { rate: 20 });
     const { notes } = await compareVideos(at("fast.mkv"), at("target.mkv"), [psnr()]);
-    expect(notes.join()).toContain("output has 20 frames a second and target 10; frames were paired by their number");
+    expect(notes.join()).toContain("output has 20 frames per second and target 10; frames were paired by their number");
     ffmpeg(
       "-i",
       at("target.mkv"),

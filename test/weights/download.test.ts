@@ -247,7 +247,7 @@ describe("downloads that fail", () => {
       response.end(new Uint8Array(2 * content.length));
     };
     const error = await failure(pull({ attempts: 1 }));
-    expect([error.code, error.message]).toEqual(["download", expect.stringContaining("goes on after 300000 bytes")]);
+    expect([error.code, error.message]).toEqual(["download", expect.stringContaining("continues after 300000 bytes")]);
   });
 
   test("a body that falls silent for ever fails after the tries that are allowed", async () => {

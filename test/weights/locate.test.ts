@@ -142,7 +142,7 @@ describe("weights that are missing", () => {
       code: "missing-weights",
       message: [
         `weights vgg16 are not on this machine: looked for vgg16.safetensors, vgg16.pth or vgg16-397923af.pth in ${folder} (weights folder) and ${join(home, "weights")} (cache)`,
-        "they were not downloaded because vgg16: RECONLOSS_OFFLINE turns downloads off",
+        "they were not downloaded because vgg16: downloads are disabled by RECONLOSS_OFFLINE",
         "to download them: npx reconloss weights pull vgg16",
         "or do without: net=tiny is part of this package, as in lpips(net=tiny)",
         "or fetch https://download.pytorch.org/models/vgg16-397923af.pth elsewhere, then: npx reconloss weights import FILE --as vgg16",
@@ -152,7 +152,7 @@ describe("weights that are missing", () => {
 
   test("the option turns downloads off, too", async () => {
     const online = { RECONLOSS_HOME: home };
-    await expect(resolveWeights("vgg16", { env: online, download: false })).rejects.toThrow("downloads are turned off");
+    await expect(resolveWeights("vgg16", { env: online, download: false })).rejects.toThrow("downloads are disabled");
   });
 
   test("first use downloads into the cache, once", async () => {

@@ -8,7 +8,7 @@ const isImage = (file: File) => file.type.startsWith("image/");
 
 function folderOf(name: string, entries: readonly (readonly [string, File])[]): Folder {
   const files = new Map(entries.filter(([path, file]) => isImage(file) && !/(^|\/)\./.test(path)));
-  if (files.size === 0) throw new Error(`folder ${name} holds no image that this browser reads`);
+  if (files.size === 0) throw new Error(`folder ${name} contains no image that this browser reads`);
   return { name, files };
 }
 

@@ -25,7 +25,5 @@ export function annotationsOf(findings: readonly Finding[]): string {
     return command(`reconloss: ${subject}`, `${subject}: ${finding.text}`, finding.file);
   });
   const left = findings.length - shown.length;
-  return [...lines, ...(left > 0 ? [command("reconloss", `${left} more; the log and the report list all`)] : [])].join(
-    "",
-  );
+  return [...lines, ...(left > 0 ? [command("reconloss", `${left} more; see the log and the report`)] : [])].join("");
 }

@@ -35,19 +35,22 @@ const writtenExtension = (extension: string): string => (writable.includes(exten
 /** `reconloss apply`; `finish` receives the exit code. */
 export function applyCommand(terminal: Terminal, finish: (code: number) => void): Command {
   return new Command("apply")
-    .description("run a network that reconloss train has trained on images of any size")
+    .description("apply a network trained by reconloss train to images of any size")
     .argument("<model.onnx>", "the trained network")
     .argument("[input]", "an image, or a folder of images; none for a generator")
     .requiredOption("-o, --output <path>", "the image to write, or the folder for images of a folder")
-    .option("--tile <pixels>", "side of the tiles that are computed at once", wholeNumber(16))
+    .option("--tile <pixels>", "tile size in pixels", wholeNumber(16))
     .addOption(
-      new Option("--bits <n>", "bits a sample; default: the input's, where the format has them").choices(["8", "16"]),
+      new Option("--bits <n>", "bits per sample; default: those of the input, if the format supports them").choices([
+        "8",
+        "16",
+      ]),
     )
-    .option("--quality <n>", "of JPEG, WebP and AVIF, 1 to 100", wholeNumber(1))
+    .option("--quality <n>", "quality of JPEG, WebP and AVIF files, 1 to 100", wholeNumber(1))
     .addOption(alphaOption({ keeps: true }))
     .addOption(backgroundOption())
-    .option("--count <n>", "generator: how many images", wholeNumber(1))
-    .option("--seed <n>", "generator: of the random numbers", wholeNumber(0), 1)
+    .option("--count <n>", "generator: number of images", wholeNumber(1))
+    .option("--seed <n>", "generator: seed of the random numbers", wholeNumber(0), 1)
     .addOption(deviceOption())
     .option("--no-progress", "no progress bar")
     .addHelpText(
@@ -59,8 +62,8 @@ Examples:
   reconloss apply x4/model.onnx icons/ -o large/ --alpha keep
   reconloss apply faces/model.onnx --count 64 -o samples/
 
-Large images are computed in tiles that overlap as far as the network sees: the result is that of the whole image.
-Exit codes: 0 all well; 1 an image failed; 2 wrong usage; 3 the machine lacks something: room on the disk, a permission.`,
+Large images are computed in tiles that overlap by the network's receptive field, so the result equals that of the whole image.
+Exit codes: 0 success; 1 an image failed; 2 wrong usage; 3 the machine lacks something: disk space, a permission.`,
     )
     .action(async (path: string, input: string | undefined, flags: Flags) => {
       const model = await openModel(path, { device: await usableDevice(flags.device, terminal) });

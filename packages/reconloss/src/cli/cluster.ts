@@ -24,21 +24,21 @@ interface QueueFlags extends QueueOptions {
 
 const examples = `
 Examples:
-  reconloss shards plan distribution outputs/ reals/ --shards 40 -o work/   (what is computed, and in which shards)
+  reconloss shards plan distribution outputs/ reals/ --shards 40 -o work/   (what to compute, and in which shards)
   reconloss cluster submit work/ --redis redis://queue:6379
   reconloss cluster work work/                                    (on each machine; RECONLOSS_REDIS_URL is set)
   reconloss cluster status work/
-  reconloss cluster merge work/                                   (what shards merge does)
+  reconloss cluster merge work/                                   (the same as shards merge)
 
-All machines see the same work folder and the same inputs. Jobs say which shard is to be computed; pixels and features never pass through the queue. User name and
-password of Redis are best given as RECONLOSS_REDIS_USERNAME and RECONLOSS_REDIS_PASSWORD; rediss:// is Redis over TLS.
-Exit codes: 0 all well; 1 shards were given up because of their input; 2 wrong usage; 3 this machine or the queue's server lacks something, another try may succeed.`;
+All machines must see the same work folder and the same inputs. Jobs contain only the number of a shard; pixels and features never pass through the queue.
+Pass the user name and password of Redis as RECONLOSS_REDIS_USERNAME and RECONLOSS_REDIS_PASSWORD; rediss:// is Redis over TLS.
+Exit codes: 0 success; 1 shards failed because of their input; 2 wrong usage; 3 this machine or the Redis server lacks something, and another attempt may succeed.`;
 
 function addQueueOptions(command: Command): Command {
   return command
-    .addOption(new Option("--redis <url>", "the queue's server; default: RECONLOSS_REDIS_URL"))
-    .option("--redis-ca <file>", "of rediss://: certificates (PEM) to trust; default: RECONLOSS_REDIS_CA")
-    .option("--prefix <text>", "what the keys in Redis begin with", "reconloss")
+    .addOption(new Option("--redis <url>", "the Redis server; default: RECONLOSS_REDIS_URL"))
+    .option("--redis-ca <file>", "certificates (PEM) to trust for rediss://; default: RECONLOSS_REDIS_CA")
+    .option("--prefix <text>", "prefix of the keys in Redis", "reconloss")
     .option("--json", "print JSON");
 }
 
@@ -51,10 +51,10 @@ function queueOf({ redis, redisCa, prefix }: QueueFlags): QueueOptions {
 export function clusterCommand(terminal: Terminal, finish: (code: number) => void): Command {
   const print = (text: string) => void terminal.stdout.write(`${text}\n`);
   const submit = addQueueOptions(new Command("submit"))
-    .description("give each shard whose part is missing a job in the queue; again at any time")
+    .description("add a job to the queue for each shard whose part is missing; may be repeated at any time")
     .argument("<work>", "the folder of a plan")
-    .option("--attempts <n>", "tries of a shard before it is given up", wholeNumber(1), 5)
-    .option("--wait", "stay until all parts are there, and submit again what the queue loses")
+    .option("--attempts <n>", "attempts per shard before giving up", wholeNumber(1), 5)
+    .option("--wait", "wait until all parts are written, and resubmit jobs that the queue loses")
     .action(async (work: string, flags: QueueFlags & { attempts: number; wait?: boolean }) => {
       const options = { ...queueOf(flags), attempts: flags.attempts };
       const printStatus = (status: Submitted) => print(flags.json ? JSON.stringify(status) : describeSubmitted(status));
@@ -75,21 +75,26 @@ export function clusterCommand(terminal: Terminal, finish: (code: number) => voi
       );
     });
   const work = addQueueOptions(new Command("work"))
-    .description("take jobs from the queue and compute their shards, until all parts are there")
+    .description("take jobs from the queue and compute their shards, until all parts are written")
     .argument("<work>", "the folder of a plan")
-    .option("--name <text>", "what status calls this worker; default: machine and process number")
-    .option("--batch <n>", "images that the network takes at once", wholeNumber(1))
+    .option("--name <text>", "name of this worker in status; default: machine and process number")
+    .option("--batch <n>", "batch size of the network", wholeNumber(1))
     .addOption(threadsOption())
-    .option("--cache <folder>", "where features of a shard under way are kept, such as a fast disk of this machine")
-    .option("--no-cache", "keep none")
-    .option("--lock-seconds <n>", "after which the shard of a killed worker goes to another", wholeNumber(1), 30)
+    .option("--cache <folder>", "where to cache features of the current shard, such as a fast local disk")
+    .option("--no-cache", "do not cache features")
+    .option(
+      "--lock-seconds <n>",
+      "seconds after which the shard of a killed worker is given to another",
+      wholeNumber(1),
+      30,
+    )
     .option(
       "--hung-seconds <n>",
-      "without a finished image, after which the process of a shard is killed, to be tried again",
+      "seconds without a finished image after which the process of a shard is killed and the shard is retried",
       wholeNumber(1),
       600,
     )
-    .option("--stay", "wait for more when all parts are there")
+    .option("--stay", "keep waiting for jobs when all parts are written")
     .action(async (folder: string, flags: QueueFlags & WorkFlags) => {
       const { batch, cache, name, json, threads } = flags;
       const report = await withSignals((signal) =>
@@ -110,7 +115,7 @@ export function clusterCommand(terminal: Terminal, finish: (code: number) => voi
       print(json ? JSON.stringify(report) : `${computed} computed, ${found} were there, ${failed} failed`);
     });
   const status = addQueueOptions(new Command("status"))
-    .description("how far the work is: from the parts on disk and the jobs in the queue")
+    .description("show the progress, from the parts on disk and the jobs in the queue")
     .argument("<work>", "the folder of a plan")
     .action(async (folder: string, flags: QueueFlags) => {
       const found = await clusterStatus(folder, queueOf(flags));
@@ -119,7 +124,7 @@ export function clusterCommand(terminal: Terminal, finish: (code: number) => voi
       finish(isOver && found.failed.length > 0 ? exitCodes.failed : exitCodes.ok);
     });
   return new Command("cluster")
-    .description("compute the shards of a plan with any number of workers, by a queue on Redis")
+    .description("compute the shards of a plan with any number of workers, distributed by a Redis queue")
     .addCommand(submit)
     .addCommand(work)
     .addCommand(status)
@@ -180,11 +185,11 @@ function describeStatus(status: ClusterStatus, { stdout, env }: Terminal): strin
   const facts = [
     `${status.done.length} of ${counted(status.shards, "part", "parts")}, ${status.itemsDone} of ${counted(status.items, "item", "items")}`,
     counted(workers, "worker", "workers"),
-    `jobs: ${jobs.active} active, ${jobs.waiting} waiting, ${jobs.delayed} to be tried again, ${jobs.failed} given up`,
+    `jobs: ${jobs.active} active, ${jobs.waiting} waiting, ${jobs.delayed} to be retried, ${jobs.failed} given up`,
     ...(status.withoutJob > 0
       ? [`${counted(status.withoutJob, "missing shard has", "missing shards have")} no job: submit again`]
       : []),
-    ...(rate > 0 ? [`${rate.toPrecision(3)} items/s of all workers`] : []),
+    ...(rate > 0 ? [`${rate.toPrecision(3)} items/s over all workers`] : []),
     ...(remainingSeconds === undefined ? [] : [`about ${Math.ceil(remainingSeconds / 60)} min left`]),
   ];
   const rows = active.map(({ shard, worker, done, total, rate: own }) => [

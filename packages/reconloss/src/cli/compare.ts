@@ -61,33 +61,28 @@ const rowsShown = 40;
 /** `reconloss compare`; `finish` receives the exit code. */
 export function compareCommand(terminal: Terminal, finish: (code: number) => void): Command {
   const command = new Command("compare")
-    .description("compare output images with their targets, those of one method or of several")
+    .description("compare output images with their targets, for one method or several")
     .usage("[options] <outputs> <targets>\n       reconloss compare [options] <name=outputs...> --targets <targets>")
     .argument(
       "[outputs...]",
-      "an image, or a folder of images; then its target, or a folder with the targets under the same names",
+      "an image or a folder of images; then its target, or a folder of targets with the same names",
     )
-    .option(
-      "--targets <targets>",
-      "the target, or the folder of targets, of all outputs: each is then a method, name=outputs",
-    );
+    .option("--targets <targets>", "the target or folder of targets for several methods, each given as name=outputs");
   addInspectOption(addListOption(addPairingOptions(command)));
   addGateOptions(addComparisonOptions(addMeasureOptions(command)))
-    .option("--markdown <file>", "write the table of means in Markdown")
-    .option("--latex <file>", "write the table of means in LaTeX (booktabs)")
-    .option("--no-intervals", "no intervals in the tables of means")
-    .addOption(
-      new Option("--seed <n>", "of the bootstrap that intervals are made by").argParser(wholeNumber(0)).default(0),
-    )
-    .option("--stream", "print a line of JSON for each pair as soon as it is compared, in place of the table")
+    .option("--markdown <file>", "write the table of means as Markdown")
+    .option("--latex <file>", "write the table of means as LaTeX (booktabs)")
+    .option("--no-intervals", "omit intervals from the tables of means")
+    .addOption(new Option("--seed <n>", "seed of the bootstrap for the intervals").argParser(wholeNumber(0)).default(0))
+    .option("--stream", "print a line of JSON for each pair as soon as it is compared, instead of the table")
     .option("--maps <folder>", "write each error map as a false-colour PNG");
   return addVideoOptions(addWorkOptions(command))
     .addHelpText(
       "after",
       `
-Protocols, of which reconloss protocols tells more:
+Protocols (reconloss protocols gives details):
 ${protocols.map(({ name, title }) => `  ${name.padEnd(12)}${title}`).join("\n")}
-A metric of -m that is called as one of the protocol takes its place, others come beside it; the output says so.
+A metric of -m replaces the metric of the protocol with the same name; others are added. The output says so.
 
 Examples:
   reconloss compare output.png target.png
@@ -107,16 +102,18 @@ Examples:
   reconloss compare before=out/a ours=out/b --targets HR/ --fail "ours:psnr<30" --baseline results.json
   reconloss compare encoded.mp4 original.mp4 -m "psnr,ssim" --fail "p5(psnr)<30, any(ssim<0.8)" --report report.html
 
-Several methods make a table of means, over the images of which every method has a number: the best is bold, the second underlined, † says that a difference from the best
-may be chance. Targets in folders (Set5/, Set14/) have columns of their own. --csv is then this table, and --fail and --baseline are about each method by itself; ours:psnr<30 is about one.
+Several methods give a table of means over the images for which every method has a value. The best is bold, the second best underlined; † marks a difference from the best
+that may be due to chance. Targets in folders (Set5/, Set14/) have their own columns. --csv is then this table. --fail and --baseline apply to each method separately;
+ours:psnr<30 applies to one.
 
-Conditions: psnr<30 is about the mean over pairs; mean, harmonic-mean, median, min, max, std and percentiles (p5) are written around the metric; any(...) is
-about each pair, and group(...) about each data set, or group of a list. Frames of videos are pairs. metric.max, metric.p99 are of the metric's map within an image; total<3 is about a protocol's total. A metric is named as it was typed, or by its name alone where
-only one has it. Infinite numbers (psnr of identical images) are in no mean and hide nothing; a number that is missing fails.
+Conditions: psnr<30 tests the mean over pairs. For other statistics, write mean, harmonic-mean, median, min, max, std or a percentile (p5) around the metric. any(...) tests
+each pair, and group(...) each data set or group of a list. Video frames count as pairs. metric.max and metric.p99 are statistics of the metric's map within an image; total<3
+tests a protocol's total. Name a metric as you typed it, or by its bare name if only one metric has it. Infinite values (psnr of identical images) are left out of means;
+a missing value fails.
 
-Exit codes: 0 all well; 1 a pair failed, an image has no partner, a --fail condition holds, or a number is worse than in the --baseline or missing there or here;
-2 wrong usage; 3 the machine lacks something: weights, room on the disk, a permission.
-"reconloss losses" tells which losses there are and what options they take.`,
+Exit codes: 0 success; 1 a pair failed, an image has no partner, a --fail condition holds, or a value is worse than in the --baseline or missing on either side;
+2 wrong usage; 3 the machine lacks something: weights, disk space, a permission.
+"reconloss losses" lists all losses and their options.`,
     )
     .action(async (inputs: readonly string[], options: CompareFlags, command: Command) => {
       if (printsJson(options) && options.stream) {
@@ -168,7 +165,10 @@ export function addComparisonOptions(command: Command): Command {
   return addJsonOption(command)
     .option("--csv <file>", "write a table of all pairs")
     .option("--jsonl <file>", "write a line of JSON for each pair")
-    .option("--report <file.html>", "write a page to look at: images, error maps; of several methods side by side");
+    .option(
+      "--report <file.html>",
+      "write an HTML report with images and error maps; for several methods, side by side",
+    );
 }
 
 /** Compares images with their targets, or the pairs of a list, and returns the exit code. */

@@ -50,21 +50,21 @@ const restorations = taskList.filter(({ name }) => name !== "generate").map(({ n
 /** `reconloss degrade`; `finish` receives the exit code. */
 export function degradeCommand(terminal: Terminal, finish: (code: number) => void): Command {
   return new Command("degrade")
-    .description("make of photographs what a network is shown, and baselines of it")
-    .argument("<photographs>", "a photograph, or a folder of some")
-    .requiredOption("-o, --output <folder>", "the folder for what is made, with its settings in degradation.json")
-    .addOption(new Option("--task <name>", "what train makes of photographs for this task").choices(restorations))
-    .option("--scale <n>", "how many times smaller: 2, 3 or 4, as MATLAB's bicubic imresize", wholeNumber(2))
-    .option("--light <share>", "how much of the light is left: 0.2", positiveNumber)
-    .option("--blur <sigma>", "a Gaussian blur, in pixels of the photograph", positiveNumber)
-    .option("--noise <sigma>", "Gaussian noise, in levels of 255", positiveNumber)
-    .option("--jpeg <quality>", "JPEG files of this quality, 1 to 100, in place of PNG", wholeNumber(1))
-    .option("--seed <n>", "of everything that is random", wholeNumber(0), 1)
-    .option("--targets <folder>", "also write the photographs as far as they were used, in sizes that fit the scale")
+    .description("degrade photographs into network inputs, and write baselines")
+    .argument("<photographs>", "a photograph, or a folder of photographs")
+    .requiredOption("-o, --output <folder>", "output folder; degradation.json records the settings")
+    .addOption(new Option("--task <name>", "degrade as train does for this task").choices(restorations))
+    .option("--scale <n>", "downscaling factor: 2, 3 or 4, with MATLAB's bicubic imresize", wholeNumber(2))
+    .option("--light <share>", "remaining fraction of the light: 0.2", positiveNumber)
+    .option("--blur <sigma>", "standard deviation of a Gaussian blur, in pixels of the photograph", positiveNumber)
+    .option("--noise <sigma>", "standard deviation of Gaussian noise, in levels of 255", positiveNumber)
+    .option("--jpeg <quality>", "write JPEG files of this quality, 1 to 100, instead of PNG", wholeNumber(1))
+    .option("--seed <n>", "seed of the random numbers", wholeNumber(0), 1)
+    .option("--targets <folder>", "also write the photographs, cropped to sizes that fit the scale")
     .addOption(
       new RepeatableOption(
         "--baseline <filter>",
-        `also enlarge what was made, into OUTPUT-FILTER: ${baselines.join(" or ")}; repeatable`,
+        `also enlarge the results, into OUTPUT-FILTER: ${baselines.join(" or ")}; repeatable`,
       ).argParser((text: string, before: readonly Baseline[] = []) => {
         if ((baselines as readonly string[]).includes(text)) return [...before, text as Baseline];
         throw new InvalidArgumentError(`Allowed choices are ${baselines.join(", ")}.`);
@@ -77,7 +77,7 @@ export function degradeCommand(terminal: Terminal, finish: (code: number) => voi
     .addHelpText(
       "after",
       `
-What is said is done in this order: light, blur, task or scale, noise, JPEG. Each photograph has random numbers of its own, which follow from the seed and its name.
+Degradations are applied in this order: light, blur, task or scale, noise, JPEG. The random numbers for a photograph follow from the seed and its name.
 
 Examples:
   reconloss degrade photos/ --task super-resolution --scale 2 -o lr/ --baseline bicubic
@@ -85,7 +85,7 @@ Examples:
   reconloss degrade photos/ --scale 4 --blur 1.2 --noise 5 --jpeg 60 -o real/ --targets hr/
   reconloss degrade photos/ --task enhance -o dark/ --seed 7
 
-Exit codes: 0 all well; 1 an image failed; 2 wrong usage; 3 the machine lacks something: room on the disk, a permission.`,
+Exit codes: 0 success; 1 an image failed; 2 wrong usage; 3 the machine lacks something: disk space, a permission.`,
     )
     .action(async (photographs: string, flags: Flags) => {
       finish(await degrade(photographs, flags, terminal));
@@ -143,7 +143,7 @@ async function degrade(photographs: string, flags: Flags, terminal: Terminal): P
   };
   const written = [output, ...(targets === undefined ? [] : [targets]), ...Object.values(folders.baselines)];
   const { folder: read, images, ignoredFiles } = await photographsOf(photographs);
-  if (images.length === 0) throw new ReconlossError("file", `degrade: ${photographs} holds no image`);
+  if (images.length === 0) throw new ReconlossError("file", `degrade: ${photographs} contains no image`);
   await refuseFolders(read, written, read === photographs);
   await noteNewFolder(written, terminal);
   printIgnoredFiles(terminal, [[photographs, ignoredFiles]]);

@@ -82,7 +82,7 @@ function dimsOf(text: string): FeatureOptions["dims"] {
 export function addNetworkOptions(command: Command): Command {
   const withNetwork = command
     .addOption(
-      new Option("--resize <resizer>", "how images are brought to the network's size")
+      new Option("--resize <resizer>", "how images are resized to the network's input size")
         .choices(resizers)
         .default(undefined, "the network's own, else clean"),
     )
@@ -92,24 +92,24 @@ export function addNetworkOptions(command: Command): Command {
     )
     .option(
       "--input <options>",
-      `what an ONNX file is fed and what is taken of it, as "mean=0.5,std=0.5,size=224"; options: ${Object.keys(networkSchema).join(", ")}`,
+      `input and output of an ONNX file, as "mean=0.5,std=0.5,size=224"; options: ${Object.keys(networkSchema).join(", ")}`,
       parseNetworkInput,
     )
     .addOption(weightsOption())
     .option(
       "--checkpoint <file>",
-      "the network's weights themselves, of dinov2 and clip an ONNX file; default: found or downloaded by name",
+      "a file with the network's weights (for dinov2 and clip, an ONNX file); default: found or downloaded by name",
     )
     .addOption(keyOption())
     .addOption(deviceOption())
     .addOption(
-      new Option("--dims <n>", "which of Inception's features all metrics but sfid and is are of; FID's are 2048")
+      new Option("--dims <n>", "number of Inception features, for all metrics except sfid and is; FID uses 2048")
         .choices(inceptionDims.map(String))
         .argParser((text) => dimsOf(text)),
     )
     .option(
       "--patches <options>",
-      `metrics of patches of the images, of so many pixels each way: 256, as FID/256 of HiFiC, or "256,places=grid"; options: ${Object.keys(patchSchema).join(", ")}`,
+      `compute metrics on patches of this size: 256, as FID/256 of HiFiC, or "256,places=grid"; options: ${Object.keys(patchSchema).join(", ")}`,
       parsePatches,
     );
   return addPixelOptions(withNetwork);
@@ -117,14 +117,14 @@ export function addNetworkOptions(command: Command): Command {
 
 /** `--batch`. */
 export function batchOption(): Option {
-  return new Option("--batch <n>", "images that the network takes at once").argParser(wholeNumber(1)).default(4);
+  return new Option("--batch <n>", "batch size of the network").argParser(wholeNumber(1)).default(4);
 }
 
 /** `--limit-download`. */
 export function limitDownloadOption(): Option {
   return new Option(
     "--limit-download <bytes>",
-    "the most that is downloaded of a file whose server gives no parts of it; default: 1 GiB",
+    "largest file to download from a server without range requests; default: 1 GiB",
   ).argParser(wholeNumber(0));
 }
 
@@ -132,8 +132,8 @@ export function limitDownloadOption(): Option {
 export function addFeatureOptions(command: Command): Command {
   return addNetworkOptions(command)
     .addOption(batchOption())
-    .option("--cache <folder>", "where features are kept, so that interrupted work goes on")
-    .option("--no-cache", "keep no features")
+    .option("--cache <folder>", "where to cache features, so that interrupted work can resume")
+    .option("--no-cache", "do not cache features")
     .addOption(limitDownloadOption())
     .option("--json", "print one JSON object instead of a table")
     .option("--no-progress", "no progress bar");
@@ -198,10 +198,10 @@ export function printProblems(
 export const setsHelp = `
 Sets of images:
   images/                        a folder with its subfolders
-  list.txt, list.jsonl           paths or addresses, one a line ({"path": ..., "label": ...}), relative to the list
+  list.txt, list.jsonl           one path or address per line ({"path": ..., "label": ...}), relative to the list
   shard-{000..199}.tar           tar shards, as webdataset and img2dataset write them; also .zip and .parquet (with package hyparquet)
   samples.npy, samples.npz       8-bit samples [n, h, w, 3] (in .npz, arr_0)
-  a.tar::b.zip                   several; each but folders may be an http or https address, of which parts are read as they are needed`;
+  a.tar::b.zip                   several sets; all except folders may be http or https addresses, read in parts as needed`;
 
 /** `reconloss distribution`; `finish` receives the exit code, `more` are metrics of the user's own. */
 export function distributionCommand(
@@ -211,10 +211,10 @@ export function distributionCommand(
 ): Command {
   const factories = knownMetrics(more);
   const command = new Command("distribution").description(
-    "compare a set of outputs with a set of real images, by the features that a network gives of them",
+    "compare a set of outputs with a set of real images by network features",
   );
   return addFeatureOptions(addDistributionOptions(command, factories))
-    .option("--report <file.html>", "write a page to look at: nearest and farthest images, spectra")
+    .option("--report <file.html>", "write an HTML report: nearest and farthest images, spectra")
     .addHelpText(
       "after",
       `${setsHelp}
@@ -224,17 +224,17 @@ Examples:
   reconloss distribution outputs/ reals/ -m fid,sfid,is,kid,pr --json
   reconloss distribution outputs/ reals/ -m "kid(kernel=rbf,sigma=5),pr(neighbours=5)"
   reconloss distribution samples.npz VIRTUAL_imagenet256_labeled.npz -m fid,sfid --resize legacy-tensorflow
-  reconloss distribution a.npz b.npz                           (statistics, made before)
+  reconloss distribution a.npz b.npz                           (statistics computed before)
   reconloss distribution "out-{00..15}.tar" https://example.org/reals.zip
   reconloss distribution outputs/ reals/ --dims 64
-  reconloss distribution outputs/ reals/ --patches 256         (of large images: FID/256)
+  reconloss distribution outputs/ reals/ --patches 256         (for large images: FID/256)
   reconloss distribution outputs/ reals/ --network tiny        (no download)
   reconloss distribution outputs/ reals/ --network features.onnx
 
-Features are kept on disk: the same command goes on where it was interrupted. Of a file with statistics and images, fid and sfid
-are of the statistics, all else of the images.
-Exit codes: 0 all well; 1 an image could not be read, or the numbers make no distance; 2 wrong usage; 3 the machine lacks something: weights,
-room on the disk, a permission.`,
+Features are cached on disk, so the same command resumes where it was interrupted. For a file with statistics and images, fid and sfid
+use the statistics, and all other metrics the images.
+Exit codes: 0 success; 1 an image could not be read, or no distance could be computed; 2 wrong usage; 3 the machine lacks something: weights,
+disk space, a permission.`,
     )
     .action(async (outputs: string, reals: string | undefined, flags: Flags) => {
       const metrics = requestedMetrics({ ...flags }, factories);
@@ -256,15 +256,12 @@ room on the disk, a permission.`,
 /** Adds the arguments and options of {@link DistributionFlags} but those of the network. */
 export function addDistributionOptions(command: Command, factories: readonly MetricFactory[]): Command {
   const withSides = command
-    .argument("<outputs>", "a set of images, or an .npz file of statistics, or of both (see below)")
-    .argument("[reals]", "the same; not needed for metrics of the outputs alone");
+    .argument("<outputs>", "a set of images, or an .npz file of statistics, or both (see below)")
+    .argument("[reals]", "the set of real images, in the same form; not needed for metrics of the outputs alone");
   return addMetricOptions(withSides, factories)
-    .option(
-      "--output-labels <file.csv>",
-      "the outputs' classes, a row for each image: name,class (default: subfolders)",
-    )
-    .option("--real-labels <file.csv>", "those of the reals")
-    .option("--allow-mismatch", "only warn of statistics that were made with another network or resizer")
+    .option("--output-labels <file.csv>", "the outputs' classes, one row per image: name,class (default: subfolders)")
+    .option("--real-labels <file.csv>", "the classes of the real images")
+    .option("--allow-mismatch", "only warn about statistics computed with another network or resizer")
     .addOption(pluginOption());
 }
 
@@ -297,7 +294,7 @@ function table({ results, protocol, outputs, reals }: DistributionReport, { stdo
     set?.decode ? [`${side} decode ${set.decode}`] : [],
   );
   const ofStatistics = [outputs, reals].flatMap((set) =>
-    set?.fromStatistics ? [`${set.fromStatistics.join(", ")} of the statistics in ${withoutSecrets(set.path)}`] : [],
+    set?.fromStatistics ? [`${set.fromStatistics.join(", ")} from the statistics in ${withoutSecrets(set.path)}`] : [],
   );
   const facts = [
     // What both are is said once.

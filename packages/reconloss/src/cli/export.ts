@@ -24,12 +24,12 @@ type Options = ExportOptions & NetworkOptions & PluginOptions & { output: string
 /** `reconloss export SPEC -o FILE`. */
 export function exportCommand(terminal: Terminal): Command {
   return new Command("export")
-    .description("write a loss, with its weights and gradient, as one ONNX file that runs wherever ONNX runs")
-    .argument("<loss>", 'a loss as `compare` takes it: "lpips(net=alex)", "l1 + 0.1*ssim"')
+    .description("write a loss, with its weights and gradient, as one ONNX file")
+    .argument("<loss>", 'a loss, as for `compare`: "lpips(net=alex)", "l1 + 0.1*ssim"')
     .requiredOption("-o, --output <file.onnx>", "the file to write")
-    .option("--grad", "with the gradient with respect to the output image")
-    .option("--map", "with the map of the loss, where it has one")
-    .addOption(new Option("--channels <count>", "channels of the images").argParser(parseCount).default(3))
+    .option("--grad", "include the gradient with respect to the output image")
+    .option("--map", "include the map of the loss, if it has one")
+    .addOption(new Option("--channels <count>", "number of channels of the images").argParser(parseCount).default(3))
     .addOption(
       new Option("--size <HxW>", "height and width, for losses that depend on them; default: any").argParser(parseSize),
     )

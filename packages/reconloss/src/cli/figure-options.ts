@@ -24,7 +24,7 @@ export function parseBox(text: string): FigureBox {
   if (!isWhole || rest.length > 0 || (hex !== undefined && !/^#[0-9a-f]{6}$/i.test(hex))) {
     const names = Object.keys(colours).join(", ");
     throw new InvalidArgumentError(
-      `It is written x,y,width,height in whole pixels, and may have a colour behind: #rrggbb, or one of ${names}.`,
+      `It is written x,y,width,height in whole pixels, optionally followed by a colour: #rrggbb, or one of ${names}.`,
     );
   }
   const [left, top, wide, high] = numbers.map(Number);
@@ -46,7 +46,7 @@ export interface Length {
 export function parseLength(text: string): Length {
   const { number, unit = "pt" } = /^(?<number>\d+(?:\.\d+)?)(?<unit>[a-z]+)?$/.exec(text.trim())?.groups ?? {};
   if (number === undefined || !(unit in units)) {
-    throw new InvalidArgumentError(`It is a number with pt, px, in, cm or mm behind; a number alone is of points.`);
+    throw new InvalidArgumentError(`It is a number followed by pt, px, in, cm or mm; a plain number is in points.`);
   }
   return { points: Number(number) * units[unit], inPixels: unit === "px" };
 }
@@ -91,11 +91,11 @@ export function imageOptions(wanted: RequestedImages): Option[] {
   return [
     new RepeatableOption(
       "--image <name>",
-      "the target to show; repeatable; default: the image on which methods differ most by the first metric",
+      "the image to show; repeatable; default: the image on which methods differ most by the first metric",
     ).argParser((name: string) => wanted.addImage(name)),
     new RepeatableOption(
       "--box <x,y,w,h>",
-      "a region that is enlarged, in pixels, with a colour behind if wanted: 40,30,64,48,red; repeatable, of the image before it; default: where methods differ most",
+      "a region to enlarge, in pixels, optionally followed by a colour: 40,30,64,48,red; repeatable; applies to the --image before it; default: where methods differ most",
     ).argParser((text: string) => wanted.addBox(parseBox(text))),
   ];
 }

@@ -41,33 +41,30 @@ const defaultMetrics = "psnr, ssim";
 export function figureCommand(terminal: Terminal, finish: (code: number) => void): Command {
   const wanted = new RequestedImages();
   const command = new Command("figure")
-    .description("draw the figure of a paper: an image with a box, and the crops of each method with their numbers")
+    .description("draw a figure for a paper: an image with a box, and the crops of each method with their values")
     .usage("[options] <name=outputs...> --targets <targets> -o <figure.png|svg|pdf>")
-    .argument(
-      "<name=outputs...>",
-      "methods: a name and where its outputs are; outputs alone have the name of their folder",
-    )
-    .requiredOption("--targets <targets>", "the target, or the folder of targets, of all outputs")
-    .option("-o, --output <file>", "the figure: .png, .svg, or .pdf, which needs pdfkit");
+    .argument("<name=outputs...>", "methods, as name=outputs; without a name, the folder's name is used")
+    .requiredOption("--targets <targets>", "the target, or the folder of targets, for all outputs")
+    .option("-o, --output <file>", "the figure: .png, .svg, or .pdf (needs pdfkit)");
   for (const option of imageOptions(wanted)) command.addOption(option);
   command
     .option(
       "--regions <n>",
-      "print the regions in which methods differ most, n of each image, as --box takes them",
+      "print the n regions of each image in which methods differ most, in the format of --box",
       wholeNumber(1),
     )
-    .option("--size <WxH>", "size of regions that are proposed; default: 4:3, a quarter of the image high", parseSize)
+    .option("--size <WxH>", "size of the proposed regions; default: 4:3, a quarter of the image high", parseSize)
     .option("--json", "print what was drawn or proposed as JSON")
-    .option("--columns <n>", "crops side by side", wholeNumber(1))
+    .option("--columns <n>", "number of crops per row", wholeNumber(1))
     .option("--width <length>", "width of the figure: 496pt, 17cm, 6.9in, 1200px; default: 496pt", parseLength)
-    .option("--font-size <pt>", "size of letters in points; default: 8", positiveNumber)
-    .option("--zoom <pt>", "points to a pixel of the crops, in place of --width", positiveNumber)
+    .option("--font-size <pt>", "font size in points; default: 8", positiveNumber)
+    .option("--zoom <pt>", "points per pixel of the crops, instead of --width", positiveNumber)
     .option(
       "--dpi <n>",
-      "pixels to an inch of PNG, and of pictures inside SVG and PDF; default: 300, or 96 of a width in px",
+      "resolution of PNG files, and of images inside SVG and PDF; default: 300, or 96 for a width in px",
       positiveNumber,
     )
-    .option("--labels <list>", "what stands under the crops, the target's first: HR,Bicubic,Ours", parseLabels);
+    .option("--labels <list>", "captions of the crops, the target's first: HR,Bicubic,Ours", parseLabels);
   return addWorkOptions(addPairingOptions(addMetricFlags(command, defaultMetrics)))
     .addHelpText(
       "after",
@@ -78,9 +75,9 @@ Examples:
   reconloss figure bicubic=out/bic ours=out/ours --targets HR/ --image baby --box 40,30,48,36,red --image bird --columns 3 -m "psnr as PSNR" -o two.png
   reconloss figure bicubic=out/bic ours=out/ours --targets HR/ --image baby --regions 5
 
-Numbers are of the whole image, the best in bold. Without --box, the box is where the methods differ most: the window of the largest mean variance, between methods, of the
-absolute error at each pixel. Without --image, the image is the one with the largest standard deviation between methods of the first metric.
-The same files give the same bytes. Exit codes: 0 all well; 1 a method lacks an image that is shown; 2 wrong usage; 3 the machine lacks something: pdfkit, weights, room on the disk.`,
+Values are for the whole image, with the best in bold. Without --box, the box is where the methods differ most: the window with the largest mean variance, between methods, of the
+absolute error at each pixel. Without --image, the image is the one with the largest standard deviation of the first metric between methods.
+The same files give the same bytes. Exit codes: 0 success; 1 a method lacks an image that is shown; 2 wrong usage; 3 the machine lacks something: pdfkit, weights, disk space.`,
     )
     .action(async (inputs: readonly string[], flags: Flags) => {
       finish(await drawFigure(inputs, flags, wanted, terminal));
@@ -129,7 +126,9 @@ async function drawFigure(
   const { output, regions, json, width, zoom, dpi, columns, fontSize, labels } = flags;
   if ((output === undefined) === (regions === undefined)) {
     const problem =
-      output === undefined ? "say where: -o figure.png, or --regions 3" : "-o draws and --regions prints; take one";
+      output === undefined
+        ? "give an output file, -o figure.png, or use --regions 3"
+        : "-o draws and --regions prints; use only one of them";
     throw new ReconlossError("invalid-argument", `figure: ${problem}`);
   }
   // Before anything is computed.

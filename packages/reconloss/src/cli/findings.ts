@@ -54,9 +54,9 @@ export function conditionName({ condition: { text, method } }: Verdict, group?: 
 /** The reason why a condition holds for some pairs: `it is 8.1, of 3 pairs`, or the number is missing. */
 function reasonFor(isTotal: boolean, { value, of, measured, missing }: Measured, unit: Unit): string {
   const pairs = (count: number) => counted(count, unit, `${unit}s`);
-  if (isTotal && value === undefined) return "the total is not given";
-  if (measured === 0) return `no ${unit} has the number`;
-  if (missing > 0) return `${missing} of ${pairs(measured + missing)} lack the number`;
+  if (isTotal && value === undefined) return "there is no total";
+  if (measured === 0) return `no ${unit} has a value`;
+  if (missing > 0) return `${missing} of ${pairs(measured + missing)} lack a value`;
   return `it is ${value}, of ${of < measured ? `${of} of ` : ""}${pairs(measured)}`;
 }
 
@@ -69,7 +69,7 @@ export function partsOf(verdict: Verdict, unit: Unit): { name: string; reason?: 
   };
   if (groups === undefined) return [part(verdict)];
   const none = missing - groups.reduce((sum, group) => sum + group.missing, 0);
-  const rest = { name: conditionName(verdict), reason: `${counted(none, unit, `${unit}s`)} of no group` };
+  const rest = { name: conditionName(verdict), reason: `${counted(none, unit, `${unit}s`)} in no group` };
   return [...groups.map((one) => part(one, one.group)), ...(none > 0 ? [rest] : [])];
 }
 

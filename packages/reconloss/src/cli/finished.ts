@@ -15,14 +15,14 @@ export interface WorkFlags {
 /** Adds the options of {@link WorkFlags}. */
 export function addWorkOptions(command: Command): Command {
   return command
-    .option("--cache <folder>", "where finished pairs are kept, so that interrupted work goes on")
-    .option("--no-cache", "keep no pairs")
+    .option("--cache <folder>", "where to cache the results of finished pairs, so that interrupted work can resume")
+    .option("--no-cache", "do not cache results")
     .option(
       "--jobs <n>",
-      "pairs that are in work at a time; more take more memory, and change no number",
+      "number of pairs to process at a time; more jobs take more memory and change no value",
       wholeNumber(1),
     )
-    .option("--no-progress", "no progress bar, and no lines on how far it is");
+    .option("--no-progress", "no progress bar or progress lines");
 }
 
 /** The pairs that were finished before, by `--cache` and `--no-cache`. A folder that was not named need not be there to be written. */
@@ -30,7 +30,7 @@ export function finishedPairs({ cache }: { cache: string | boolean }, terminal: 
   if (cache === false) return undefined;
   if (typeof cache === "string") return new FinishedPairs(cache);
   return new FinishedPairs(undefined, ({ message }) =>
-    printMessage(terminal, "yellow", "note:", `${message}; none are kept`),
+    printMessage(terminal, "yellow", "note:", `${message}; results are not cached`),
   );
 }
 

@@ -38,19 +38,19 @@ export function titleOf(outputs: string, targets: string): string {
 /** Adds the options of {@link GateFlags}. */
 export function addGateOptions(command: Command): Command {
   return command
-    .option("--baseline <results.json>", "fail where a number is worse than in what --json printed of an earlier run")
+    .option("--baseline <results.json>", "fail if a value is worse than in an earlier run's --json output")
     .addOption(
       listOption(
         "--tolerance <list>",
-        "how much worse than the baseline: psnr=0.1 over all pairs and in each, any(psnr)=0.5 in each; default: half of the last digit shown; repeatable",
+        "how much worse than the baseline a value may be: psnr=0.1 over all pairs and in each pair, any(psnr)=0.5 in each pair only; default: half of the last digit shown; repeatable",
       ),
     )
-    .option("--junit <file.xml>", "write the outcome of each pair and condition as JUnit's XML")
-    .option("--summary <file.md>", "write a page of Markdown, for the summary of a job")
+    .option("--junit <file.xml>", "write the result of each pair and condition as JUnit XML")
+    .option("--summary <file.md>", "write a Markdown summary, such as for a CI job")
     .addOption(
-      new Option("--annotate <where>", "mark what fails in the log of a workflow; default: github where it runs there")
+      new Option("--annotate <where>", "annotate failures in the log of a workflow; default: github in GitHub Actions")
         .choices(["github", "none"])
-        .default(undefined, "github in GitHub's workflows, else none"),
+        .default(undefined, "github in GitHub Actions, else none"),
     );
 }
 
@@ -212,6 +212,6 @@ function printBaseline(checked: Checked, unit: Unit, terminal: Terminal): void {
   printMessages(terminal, "baseline:", lines, "; --json lists all", prefixOf(checked));
   const better = moved.filter(({ worseBy }) => worseBy < 0).length;
   if (better === 0) return;
-  const text = `${prefixOf(checked)}${better} numbers of ${unit}s are better than in ${file}; --json lists them`;
+  const text = `${prefixOf(checked)}${better} values of ${unit}s are better than in ${file}; --json lists them`;
   printMessage(terminal, "yellow", "note:", text);
 }

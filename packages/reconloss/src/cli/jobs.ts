@@ -41,7 +41,7 @@ export async function jobsFor(
   if (!status.isDirectory()) return { jobs: [{ input, output }], isFolder: false };
   const { images: names, ignoredFiles } = await listFolder(input);
   printIgnoredFiles(terminal, [[input, ignoredFiles]]);
-  if (names.length === 0) throw new ReconlossError("file", `${command}: ${input} holds no image`);
+  if (names.length === 0) throw new ReconlossError("file", `${command}: ${input} contains no image`);
   const taken = new Set<string>();
   const jobs = names.map((name) => {
     const extension = extname(name).toLowerCase();

@@ -21,7 +21,7 @@ export function addJsonOption(command: Command): Command {
   command.parseOptions = (args) => parse(withFile(args));
   return command.option(
     "--json [file.json]",
-    "print one JSON object instead of a table, or write it into a file beside the table",
+    "print one JSON object instead of a table, or write it to a file in addition to the table",
   );
 }
 

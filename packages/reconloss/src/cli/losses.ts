@@ -73,9 +73,7 @@ function printLosses({ stdout, env }: Terminal, plugins: readonly LossFactory[])
 /** `reconloss losses`. */
 export function lossesCommand(terminal: Terminal): Command {
   return new Command("losses")
-    .description(
-      "list every loss: what it measures, its formula, what it is good for, its options, whether higher is better, its source",
-    )
+    .description("list every loss with its meaning, formula, use, options, direction and source")
     .option("--json", "print a JSON array")
     .addOption(pluginOption())
     .action(async ({ json, plugin }: PluginOptions & { json?: boolean }) => {

@@ -33,7 +33,7 @@ export function addMeasureOptions(command: Command): Command {
 export function failOption(): Option {
   return listOption(
     "--fail <conditions>",
-    "exit with 1 if one holds, or a pair lacks its number: psnr<30,any(ssim<0.8); repeatable",
+    "exit with 1 if a condition holds or a pair lacks a value: psnr<30,any(ssim<0.8); repeatable",
   );
 }
 
@@ -43,24 +43,24 @@ export function addMetricFlags(command: Command, defaults: string): Command {
     .addOption(
       listOption(
         "-m, --metrics <list>",
-        "losses with their options, separated by commas; named by `as`, psnr(crop=2) as PSNR; repeatable",
+        "losses with their options, separated by commas; `as` names one, psnr(crop=2) as PSNR; repeatable",
       ).default(undefined, defaults),
     )
     .addOption(
       new Option(
         "--protocol <name>",
-        `how others judge such outputs, metrics and pixels: ${protocols.map(({ name }) => name).join(", ")}`,
+        `evaluate by a published protocol (metrics and pixels): ${protocols.map(({ name }) => name).join(", ")}`,
       ).argParser((name: string) => findProtocol(name).name),
     )
     .addOption(
-      new Option("--scale <n>", "by how much outputs are enlarged: what crop=scale in a metric stands for")
+      new Option("--scale <n>", "upscaling factor of the outputs, which crop=scale in a metric refers to")
         .argParser(wholeNumber(1))
         .default(undefined, "the protocol's"),
     )
     .addOption(
       new RepeatableOption(
         "--metric-model <name=file.onnx,...>",
-        `a metric that an ONNX file computes of output and target, or of the output alone; better=lower or better=higher must follow; options: ${modelMetricOptions.join(", ")}; repeatable`,
+        `a metric computed by an ONNX file from output and target, or from the output alone; better=lower or better=higher is required; options: ${modelMetricOptions.join(", ")}; repeatable`,
       ).argParser((text: string, before: readonly ModelMetricText[] = []) => [...before, parseModelMetric(text)]),
     );
   return addFitOption(addPixelOptions(withMetrics, alphaOption({ compares: true })))

@@ -48,7 +48,7 @@ export function addMetricOptions(command: Command, factories: readonly MetricFac
   command.addOption(
     listOption(
       "-m, --metrics <list>",
-      `of ${factories.map(({ info }) => info.name).join(", ")}, separated by commas, with options as in "kid(kernel=rbf)" (default: ${metricNames[0]}; of network tiny: frechet); repeatable`,
+      `one or more of ${factories.map(({ info }) => info.name).join(", ")}, separated by commas, with options as in "kid(kernel=rbf)" (default: ${metricNames[0]}; of network tiny: frechet); repeatable`,
     ),
   );
   for (const { option } of metricFlags(factories)) command.addOption(option);

@@ -16,20 +16,20 @@ export interface NetworkOptions {
 export function weightsOption(): Option {
   return new Option(
     "--weights <folder>",
-    "where networks' weights are looked for first; default: RECONLOSS_WEIGHTS",
+    "folder to search first for network weights; default: RECONLOSS_WEIGHTS",
   ).argParser((folder: string) => {
     const stats = statSync(folder, { throwIfNoEntry: false });
     if (stats?.isDirectory()) return folder;
     const found = stats === undefined ? "There is no such folder" : "It is not a folder";
     throw new InvalidArgumentError(
-      `${found}; put weights into one by their names, or: reconloss weights import FILE --as NAME.`,
+      `${found}; copy weights into one under their names, or: reconloss weights import FILE --as NAME.`,
     );
   });
 }
 
 /** Adds `--key`, which chooses among the groups of tensors in a checkpoint. */
 export function keyOption(): Option {
-  return new Option("--key <key>", "under which key of the file the tensors are; default: found, preferring averages");
+  return new Option("--key <key>", "key of the tensors in the file; default: found automatically, preferring averages");
 }
 
 /** Looks for weights in a folder first, wherever they are loaded from now on. */

@@ -32,20 +32,26 @@ export function addPairingOptions(command: Command): Command {
     .addOption(
       repeatable(
         "--pair <output=target>",
-        "names that go together: {name}_x4.png={name}.png; repeatable: of a folder that counts by which most pair",
+        "pattern that pairs names: {name}_x4.png={name}.png; repeatable; for each folder, the pattern that pairs most is used",
       ),
     )
-    .addOption(repeatable("--exclude <glob>", "images that are left out, of outputs and targets; repeatable"))
-    .option("--masks <path>", "a mask for each pair, named as target or output, or one for all: grey is weight")
+    .addOption(repeatable("--exclude <glob>", "images to leave out, among outputs and targets; repeatable"))
+    .option(
+      "--masks <path>",
+      "a mask for each pair, named like target or output, or one for all; grey levels are weights",
+    )
     .addOption(
-      repeatable("--ignore <x,y,w,h>", "a rectangle that does not count, or a JSON file of some by image; repeatable"),
+      repeatable("--ignore <x,y,w,h>", "a rectangle to ignore, or a JSON file of rectangles by image; repeatable"),
     );
 }
 
 /** Adds `--fit`. */
 export function addFitOption(command: Command): Command {
   return command.addOption(
-    new Option("--fit <how>", "outputs of another size than their target: an error, crop both, resize the output")
+    new Option(
+      "--fit <how>",
+      "what to do if an output and its target differ in size: report an error, crop both, or resize the output",
+    )
       .choices(fits)
       .default(undefined, "error"),
   );
@@ -53,7 +59,7 @@ export function addFitOption(command: Command): Command {
 
 /** Adds `--no-inspect`. */
 export function addInspectOption(command: Command): Command {
-  return command.option("--no-inspect", "do not look whether outputs are shifted, of other brightness, or BGR");
+  return command.option("--no-inspect", "do not check if outputs are shifted, brighter or darker, or BGR");
 }
 
 /** The option of `comparePairs` for `--no-inspect`. */
@@ -66,7 +72,7 @@ export function addListOption(command: Command): Command {
   return command.addOption(
     new Option(
       "--list <file>",
-      "pairs from a list, in place of outputs and targets: a .csv with columns output and target, and mask and group; or .jsonl",
+      "read pairs from a list instead of folders: a .csv with columns output and target, optionally mask and group; or .jsonl",
     ).argParser((text: string) => {
       if (/\.(csv|jsonl|ndjson)$/i.test(text)) return text;
       throw new InvalidArgumentError("It must end in .csv or .jsonl.");
@@ -106,8 +112,8 @@ export async function pairingOf({ pair, exclude, masks, ignore }: PairingFlags):
     }
   }
   if (all.length > 0 && Object.keys(named).length > 0) {
-    const problem = "rectangles of all images and some by image cannot both be";
-    throw new ReconlossError("invalid-argument", `--ignore: ${problem}; write all into the file`);
+    const problem = "rectangles for all images and a file by image cannot be combined";
+    throw new ReconlossError("invalid-argument", `--ignore: ${problem}; write all of them into the file`);
   }
   return {
     ...(pair === undefined ? {} : { pair }),

@@ -19,18 +19,18 @@ export interface PixelFlags extends Omit<AlphaFlags, "alpha"> {
 /** `--alpha`; only pairs can have their alpha compared, and only what is written can keep it. */
 export function alphaOption({ compares = false, keeps = false } = {}): Option {
   const more = compares
-    ? ", or compare alpha too, or take the target's as the weight of its pixels (mask)"
+    ? ", or compare alpha too, or use the target's alpha as pixel weights (mask)"
     : keeps
-      ? ", or keep alpha, enlarged beside the colours"
+      ? ", or keep alpha, enlarged along with the colours"
       : "";
-  return new Option("--alpha <mode>", `transparent pixels: refuse the image, or lay it over --background${more}`)
+  return new Option("--alpha <mode>", `transparent pixels: reject the image, or composite it over --background${more}`)
     .choices(["reject", "composite", ...(compares ? ["compare", "mask"] : []), ...(keeps ? ["keep"] : [])])
     .default(undefined, "reject, or composite with a background");
 }
 
 /** `--background`. */
 export function backgroundOption(): Option {
-  const description = "what is under transparent pixels: a name, #rrggbb or checker";
+  const description = "background of transparent pixels: a name, #rrggbb or checker";
   return new Option("--background <colour>", description).default(undefined, "white");
 }
 
@@ -38,7 +38,7 @@ export function backgroundOption(): Option {
 export function addPixelOptions(command: Command, alpha = alphaOption()): Command {
   const decode = new Option(
     "--decode <way>",
-    "pixels as stored, or what Pillow makes of CMYK, 16 bits, EXIF and alpha",
+    "decode pixels as stored, or as Pillow does for CMYK, 16 bits, EXIF and alpha",
   );
   return command
     .addOption(alpha)

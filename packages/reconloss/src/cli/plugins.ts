@@ -7,6 +7,6 @@ export { loadPlugins, type PluginOptions, pluginsNamed } from "../plugins.ts";
 export function pluginOption(): Option {
   return new RepeatableOption(
     "--plugin <file.mjs>",
-    "a module that exports losses made by defineLoss, or metrics of sets by defineMetric, which can then be named; it is run; repeatable",
+    "a module with losses made by defineLoss or metrics of sets made by defineMetric; its code is executed; repeatable",
   ).argParser((file: string, files: readonly string[] = []) => [...files, file]);
 }

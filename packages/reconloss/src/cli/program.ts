@@ -65,7 +65,7 @@ function programOf(terminal: Terminal, finish: (code: number) => void, metrics: 
   for (const command of withCommands(program).filter((each) => readingImages.includes(each.name()))) {
     command.option(
       "--limit-pixels <n>",
-      "the most pixels an image may have; default: what suits the memory",
+      "maximum number of pixels of an image; default: depends on the memory",
       wholeNumber(1),
     );
   }

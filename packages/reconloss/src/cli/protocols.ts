@@ -10,7 +10,7 @@ function printProtocols({ stdout, env }: Terminal): void {
       ["what", summary],
       ["metrics", cyan(metrics)],
       ...models.map((model) => ["model", `${cyan(`--metric-model ${model.name}=FILE.onnx`)}  ${model.summary}`]),
-      ...(total ? [[total.name, `${total.formula}, of the means; not given where a part is missing`]] : []),
+      ...(total ? [[total.name, `${total.formula}, computed from the means; omitted if a part is missing`]] : []),
       ["source", source],
     ].map(([label, text]) => [`  ${label}`, text]);
     stdout.write(`${bold(name)}  ${title}\n${plainTable(rows, [], [0, 1], stdout.columns ?? 110)}\n\n`);
@@ -21,7 +21,7 @@ function printProtocols({ stdout, env }: Terminal): void {
 /** `reconloss protocols`. */
 export function protocolsCommand(terminal: Terminal): Command {
   return new Command("protocols")
-    .description("list the protocols of compare: what each measures, and whose it is")
+    .description("list the protocols of compare with their metrics and sources")
     .option("--json", "print a JSON array")
     .action(({ json }: { json?: boolean }) => {
       if (json) terminal.stdout.write(`${jsonText(protocols, 2)}\n`);

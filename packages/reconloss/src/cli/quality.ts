@@ -47,26 +47,28 @@ function parseRange(text: string): readonly [number, number] {
 
 /** `reconloss quality`; `finish` receives the exit code. */
 export function qualityCommand(terminal: Terminal, finish: (code: number) => void): Command {
-  const command = new Command("quality").description("the smallest file of a photograph that still meets a target");
+  const command = new Command("quality").description(
+    "find the smallest file of a photograph that meets a quality target",
+  );
   return addJsonOption(command)
     .argument("<input>", "an image, or a folder of images")
     .addOption(
-      new Option("--format <name>", "what is written")
+      new Option("--format <name>", "format of the files")
         .choices(qualityFormats.map(({ name }) => name))
         .makeOptionMandatory(),
     )
     .addOption(
       listOption(
         "--target <conditions>",
-        'what every file must meet: "ssimulacra2>=80, deltaE.p99<3"; repeatable',
+        'conditions that every file must meet: "ssimulacra2>=80, deltaE.p99<3"; repeatable',
       ).makeOptionMandatory(),
     )
     .option(
       "-o, --output <path>",
-      "write the chosen files: a folder, or the file of one image; default: none is written",
+      "write the chosen files to a folder, or to a file for a single image; default: write none",
     )
-    .option("--range <lowest..highest>", "qualities that are searched", parseRange, [1, 100])
-    .option("--exhaustive", "try every quality, not only those of the search")
+    .option("--range <lowest..highest>", "range of qualities to search", parseRange, [1, 100])
+    .option("--exhaustive", "try every quality instead of searching")
     .addOption(alphaOption({ compares: true }))
     .addOption(backgroundOption())
     .addOption(pluginOption())
@@ -82,11 +84,11 @@ Examples:
   reconloss quality photos/ --format jpeg --target "ssimulacra2>=75, deltaE.p99<5" -o web/
 
 Encoders are sharp's: ${qualityFormats.map(({ name, settings }) => `${name} (${settings})`).join("; ")}.
-A file is found by bisection, which takes it that scores rise with quality, and all qualities within 2 of it are tried too, since neither scores nor sizes always do. The score of every file is
-that which reconloss compare has of it. Pixels are encoded as they are compared: upright, with the colour profile that they came with, at 8 bits.
+The search is a bisection, which assumes that scores rise with quality. Since neither scores nor sizes always do, all qualities within 2 of the result are tried as well. The score of every file
+is that of reconloss compare. Pixels are encoded as they are compared: upright, with their colour profile, at 8 bits.
 
-Exit codes: 0 all well; 1 an image failed, or no quality meets the target; 2 wrong usage;
-3 the machine lacks something: weights, room on the disk, a permission.`,
+Exit codes: 0 success; 1 an image failed, or no quality meets the target; 2 wrong usage;
+3 the machine lacks something: weights, disk space, a permission.`,
     )
     .action(async (input: string, flags: Flags) => finish(await quality(input, flags, terminal)));
 }
@@ -327,7 +329,7 @@ function printTables({ found, missed, isFolder, losses }: QualityOutput, { stdou
     `${counted(found.length, "image", "images")}: ${withCommas(inputs)} bytes before, ${withCommas(chosen)} after, ${change}\n`,
   );
   if (found.some(({ search }) => (search.chosen?.bytes ?? 0) > search.inputBytes)) {
-    stdout.write(`${dim("files of more than 100 % are larger than what they were made of")}\n`);
+    stdout.write(`${dim("files of more than 100 % are larger than their inputs")}\n`);
   }
 }
 

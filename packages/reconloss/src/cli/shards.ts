@@ -64,7 +64,7 @@ export function shardsCommand(
   more: readonly MetricFactory[] = [],
 ): Command {
   return new Command("shards")
-    .description("compute distribution and compare in shards, by processes anywhere, to the bits of one process")
+    .description("split distribution, stats or compare into shards for several processes, with bit-identical results")
     .addCommand(planCommand(terminal, more))
     .addCommand(workCommand(terminal, finish))
     .addCommand(statusCommand(terminal, finish))
@@ -78,7 +78,7 @@ Examples:
   reconloss shards status work/
   reconloss shards merge work/
 
-The folder of a plan lies where all processes see it under the same path, as the images do. docs/scale.md has recipes for GNU parallel, Slurm, Kubernetes
+All processes must see the work folder and the images under the same paths. docs/scale.md has recipes for GNU parallel, Slurm, Kubernetes
 and AWS Batch.`,
     );
 }
@@ -87,22 +87,19 @@ function planCommand(terminal: Terminal, more: readonly MetricFactory[]): Comman
   const factories = knownMetrics(more);
   const addPlanOptions = (command: Command, items: string) =>
     command
-      .requiredOption("-o, --output <folder>", "the folder of the work, which all processes see")
-      .option("--shards <n>", "how many shards", wholeNumber(1))
-      .option("--shard-size <n>", `or how many ${items} each has`, wholeNumber(1))
+      .requiredOption("-o, --output <folder>", "the work folder, which all processes must see")
+      .option("--shards <n>", "number of shards", wholeNumber(1))
+      .option("--shard-size <n>", `or the number of ${items} per shard`, wholeNumber(1))
       .option(
         "--parts <url>",
-        "an address that parts are PUT under, in place of the folder; credentials: RECONLOSS_PARTS_... (docs/scale.md)",
+        "an address to PUT parts under, instead of the folder; credentials: RECONLOSS_PARTS_... (docs/scale.md)",
       );
 
   const addSetOptions = (command: Command) =>
     addNetworkOptions(addPlanOptions(command, "images")).addOption(limitDownloadOption());
   const ofSets = addSetOptions(
-    addDistributionOptions(
-      new Command("distribution").description("plan what reconloss distribution computes"),
-      factories,
-    ),
-  ).option("--details", "also what the page of merge --report shows");
+    addDistributionOptions(new Command("distribution").description("plan a run of reconloss distribution"), factories),
+  ).option("--details", "also store the data for merge --report");
   ofSets.action(
     async (
       outputs: string,
@@ -131,9 +128,9 @@ function planCommand(terminal: Terminal, more: readonly MetricFactory[]): Comman
 
   const ofStatistics = addSetOptions(
     new Command("stats")
-      .description("plan what reconloss stats computes")
+      .description("plan a run of reconloss stats")
       .argument("<images>", "a set of images")
-      .option("--sfid", "the statistics of sFID too"),
+      .option("--sfid", "also compute the statistics of sFID"),
   );
   ofStatistics.action(async (images: string, flags: NetworkFlags & PlanFlags & { sfid?: boolean }) => {
     await noteNewFolder(flags.output, terminal);
@@ -142,9 +139,9 @@ function planCommand(terminal: Terminal, more: readonly MetricFactory[]): Comman
     printPlan(await planStatistics(flags.output, images, { ...options, shards, shardSize, parts }), flags, terminal);
   });
 
-  const ofPairs = addPlanOptions(new Command("compare").description("plan what reconloss compare computes"), "pairs")
+  const ofPairs = addPlanOptions(new Command("compare").description("plan a run of reconloss compare"), "pairs")
     .argument("<outputs>", "an image, or a folder of images")
-    .argument("<targets>", "the target, or a folder with the targets under the same names");
+    .argument("<targets>", "the target, or a folder of targets with the same names");
   addInspectOption(addPairingOptions(addMeasureOptions(ofPairs)));
   ofPairs.action(async (outputs: string, targets: string, flags: PairsFlags) => {
     await noteNewFolder(flags.output, terminal);
@@ -160,7 +157,7 @@ function planCommand(terminal: Terminal, more: readonly MetricFactory[]): Comman
   });
 
   return new Command("plan")
-    .description("divide the work of a command into shards; takes that command's arguments and options")
+    .description("split the work of a command into shards; takes that command's arguments and options")
     .addCommand(ofSets)
     .addCommand(ofStatistics)
     .addCommand(ofPairs);
@@ -190,26 +187,23 @@ interface WorkFlags {
 
 function workCommand(terminal: Terminal, finish: (code: number) => void): Command {
   return new Command("work")
-    .description("compute one shard, unless it is done")
-    .argument("<folder>", "the folder of the work")
-    .option("--shard <i>", `which, from 0; default: ${arrayVariables.join(", ")}`, wholeNumber(0))
+    .description("compute one shard, unless its part exists")
+    .argument("<folder>", "the work folder")
+    .option("--shard <i>", `number of the shard, from 0; default: ${arrayVariables.join(", ")}`, wholeNumber(0))
     .addOption(batchOption())
     .addOption(threadsOption())
-    .option(
-      "--cache <folder>",
-      "where features are kept while the shard is computed; default: in the folder of the work",
-    )
-    .option("--no-cache", "keep no features: a shard that is interrupted begins anew")
+    .option("--cache <folder>", "where to cache features while the shard is computed; default: in the work folder")
+    .option("--no-cache", "do not cache features: an interrupted shard starts over")
     .addOption(weightsOption())
     .option("--json", "print one JSON object")
     .option("--no-progress", "no progress bar")
     .addHelpText(
       "after",
       `
-The part appears whole or not at all; a shard that is done is not computed again, and processes that compute the same one do no harm.
-SIGTERM and SIGINT end the work after the image that is under way; the next process goes on from there.
-Exit codes: 0 the part is there, whatever images could not be read, which merge tells; 1 and 2 the plan or its input is at fault: the same fails again;
-3 the machine lacks something: weights, a version, room on the disk, a permission: another try, or another machine, may do; 143 and 130 ended by SIGTERM
+The part is written atomically. A finished shard is not computed again, and several processes may safely compute the same shard.
+SIGTERM and SIGINT stop the process after the current image; the next process resumes from there.
+Exit codes: 0 the part is written, including a list of unreadable images, which merge reports; 1 and 2 the plan or its input is wrong, and would fail again;
+3 the machine lacks something (weights, a version, disk space, a permission): try again, or on another machine; 143 and 130 stopped by SIGTERM
 and SIGINT: try again.`,
     )
     .action(async (folder: string, flags: WorkFlags) => {
@@ -223,7 +217,7 @@ function shardNumber({ shard }: WorkFlags, { env }: Terminal): number {
   if (shard !== undefined) return shard;
   const name = arrayVariables.find((variable) => env[variable]);
   if (name === undefined) {
-    throw new ReconlossError("invalid-argument", `--shard is needed, or one of ${arrayVariables.join(", ")}`);
+    throw new ReconlossError("invalid-argument", `--shard is required, or one of ${arrayVariables.join(", ")}`);
   }
   const value = Number(env[name]);
   if (Number.isInteger(value) && value >= 0) return value;
@@ -264,7 +258,7 @@ async function work(folder: string, flags: WorkFlags, terminal: Terminal): Promi
   } catch (error) {
     bar?.stop();
     if (signalled === undefined || error !== stop.signal.reason) throw error;
-    stderr.write(`${coloursFor(stderr, env).yellow("stopped")} by ${signalled}; the same command goes on from there\n`);
+    stderr.write(`${coloursFor(stderr, env).yellow("stopped")} by ${signalled}; run the same command to resume\n`);
     return bySignal[signalled] as number;
   } finally {
     process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
@@ -273,13 +267,13 @@ async function work(folder: string, flags: WorkFlags, terminal: Terminal): Promi
 
 function statusCommand(terminal: Terminal, finish: (code: number) => void): Command {
   return new Command("status")
-    .description("how far the work is, from the parts on disk")
-    .argument("<folder>", "the folder of the work")
-    .option("--check", "also whether every byte of the parts is what was written")
+    .description("show the progress, from the parts on disk")
+    .argument("<folder>", "the work folder")
+    .option("--check", "also verify every byte of the parts")
     .option("--json", "print one JSON object")
     .addHelpText(
       "after",
-      "\nExit codes: 0 all well, done or not; 1 a file among the parts is damaged, doubled or of another plan, or the manifest was edited; 2 wrong usage.",
+      "\nExit codes: 0 success, finished or not; 1 a part is damaged, duplicated or from another plan, or the manifest was edited; 2 wrong usage.",
     )
     .action(async (folder: string, { check, json }: { check?: boolean; json?: boolean }) => {
       const status = await shardStatus(folder, { whole: check });
@@ -310,19 +304,18 @@ function spans(numbers: readonly number[]): string {
 export function mergeCommand(terminal: Terminal, finish: (code: number) => void): Command {
   const command = addComparisonOptions(
     new Command("merge")
-      .description("put the parts of all shards together, and print what the plain command prints")
-      .argument("<folder>", "the folder of the work")
-      .option("--statistics <file.npz>", "of a plan of stats: where to write them")
+      .description("merge the parts of all shards, and print what the plain command prints")
+      .argument("<folder>", "the work folder")
+      .option("--statistics <file.npz>", "where to write the statistics, for a plan of stats")
       .addOption(weightsOption()),
   );
   return addGateOptions(command.addOption(failOption()))
     .addHelpText(
       "after",
       `
-The numbers are those of reconloss distribution or compare, bit for bit. --csv and --jsonl are of pairs, of which more
-than 10,000 are not printed in a table; --report of sets needs plan --details. --fail adds to the conditions of the plan, and can be about statistics of maps
-that these measured alone.
-Exit codes: as of those commands; 1 also where a part is missing, damaged, doubled or of another plan.`,
+The values are bit-identical to those of reconloss distribution or compare. --csv and --jsonl list pairs; more than 10,000 pairs are not printed in a table.
+--report for sets needs plan --details. --fail adds to the conditions of the plan, and can test only those statistics of maps that the plan measures.
+Exit codes: as for those commands; also 1 if a part is missing, damaged, duplicated or from another plan.`,
     )
     .action(async (folder: string, flags: MergeFlags) => finish(await merge(folder, flags, terminal)));
 }
@@ -361,7 +354,7 @@ async function checkTaken(folder: string, { weights: _, ...flags }: MergeFlags):
   const wrong = Object.entries({ ...flags, json: jsonFile(flags) }).find(
     ([name, value]) => value !== undefined && !possible.includes(name),
   );
-  if (wrong) throw new ReconlossError("invalid-argument", `--${wrong[0]} is not of a plan of ${kind}`);
+  if (wrong) throw new ReconlossError("invalid-argument", `--${wrong[0]} does not apply to a plan of ${kind}`);
 }
 
 async function printMerged(merged: Merged, flags: MergeFlags, terminal: Terminal): Promise<number> {
@@ -373,15 +366,15 @@ async function printMerged(merged: Merged, flags: MergeFlags, terminal: Terminal
     return printComparison({ ...merged, comparison: checked.comparison, gates }, flags, terminal);
   }
   if (merged.kind === "distribution" && report !== undefined && merged.report.details === undefined) {
-    const why = "pictures and spectra need a plan made with --details, and images on both sides";
+    const why = "images and spectra need a plan made with --details, and images on both sides";
     terminal.stderr.write(
-      `${coloursFor(terminal.stderr, terminal.env).yellow("note:")} the page has numbers alone: ${why}\n`,
+      `${coloursFor(terminal.stderr, terminal.env).yellow("note:")} the report has values only: ${why}\n`,
     );
   }
   if (merged.kind === "distribution")
     return printDistribution(merged.report, { ...flags, json: printsJson(flags) }, merged.pixels, terminal);
   if (statistics === undefined) {
-    throw new ReconlossError("invalid-argument", "--statistics is needed: where the statistics are written");
+    throw new ReconlossError("invalid-argument", "--statistics is required: the file to write the statistics to");
   }
   return printStatistics(merged, { output: statistics, json: printsJson(flags) }, terminal);
 }

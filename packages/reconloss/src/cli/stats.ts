@@ -20,10 +20,10 @@ interface Flags extends FeatureFlags {
 /** `reconloss stats`; `finish` receives the exit code. */
 export function statsCommand(terminal: Terminal, finish: (code: number) => void): Command {
   const command = new Command("stats")
-    .description("compute the statistics of a set of real images once, for reconloss distribution and other programs")
+    .description("compute the statistics of a set of real images, for reconloss distribution and other programs")
     .argument("<images>", "a set of images (see below)")
-    .requiredOption("-o, --output <file.npz>", "where to write them")
-    .option("--sfid", "those of sFID too (mu_s, sigma_s)");
+    .requiredOption("-o, --output <file.npz>", "the file to write")
+    .option("--sfid", "also compute the statistics of sFID (mu_s, sigma_s)");
   return addFeatureOptions(command)
     .addHelpText(
       "after",
@@ -34,9 +34,9 @@ Examples:
   reconloss stats "reals-{000..199}.tar" -o reals.npz
   reconloss stats reals/ -o reals.npz --sfid --resize legacy-tensorflow
 
-The file has the arrays mu and sigma, as pytorch-fid's, and how they were made.
-Exit codes: 0 all well; 1 an image could not be read, or the numbers make no distance; 2 wrong usage; 3 the machine lacks something: weights,
-room on the disk, a permission.`,
+The file has the arrays mu and sigma, as in pytorch-fid, and the settings that they were computed with.
+Exit codes: 0 success; 1 an image could not be read, or no statistics could be computed; 2 wrong usage; 3 the machine lacks something: weights,
+disk space, a permission.`,
     )
     .action(async (images: string, flags: Flags) => {
       await noteNewFolder(flags.output, terminal);

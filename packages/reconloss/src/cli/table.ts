@@ -197,7 +197,7 @@ export function comparisonTable(comparison: Comparison, { colours, width, rows }
   });
   const table = blocks.join("\n\n");
   if (comparison.pairsNotHeld) {
-    return `${table}\n${colours.dim(`of ${comparison.pairsNotHeld} pairs, which --csv, --jsonl and --json list`)}`;
+    return `${table}\n${colours.dim(`over ${comparison.pairsNotHeld} pairs; --csv, --jsonl and --json list them`)}`;
   }
   if (!cut) return table;
   const left = pairs.length - shown.length;

@@ -6,7 +6,7 @@ import { wholeNumber } from "./numbers.ts";
 export function threadsOption(): Option {
   return new Option(
     "--threads <n>",
-    `how many threads compute, where several such processes share a machine; default: ${threadsVariable}, or one for each core`,
+    `number of threads, if several processes share a machine; default: ${threadsVariable}, or one per core`,
   ).argParser(wholeNumber(1));
 }
 

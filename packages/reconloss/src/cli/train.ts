@@ -49,35 +49,43 @@ export function trainCommand(terminal: Terminal, finish: (code: number) => void)
     .join("\n");
   return new Command("train")
     .description("train a network on your own photographs, with any loss")
-    .addArgument(new Argument("[task]", "what to learn").choices(taskList.map(({ name }) => name)))
-    .requiredOption("-o, --output <folder>", "where checkpoint, log, report and model.onnx go")
-    .option("--data <folder>", "photographs to learn from, with all its subfolders")
+    .addArgument(new Argument("[task]", "the task").choices(taskList.map(({ name }) => name)))
+    .requiredOption("-o, --output <folder>", "output folder for checkpoint, log, report and model.onnx")
+    .option("--data <folder>", "folder of training photographs, including subfolders")
     .option(
       "--validation <folder>",
-      "photographs held out; default: every tenth of --data, or the middle of each where there are few",
+      "folder of held-out photographs; default: every tenth of --data, or the middle of each if there are few",
     )
     .option(
       "--validation-all",
-      "judge the whole of every held-out photograph; default: at most 24 squares of 256 pixels, at most 4 of one photograph",
+      "evaluate every held-out photograph completely; default: at most 24 squares of 256 pixels, at most 4 per photograph",
     )
     .option(
       "--init <file>",
-      "go on from another network: a checkpoint of this task's (safetensors, .pth), or any ONNX file from images to images",
+      "start from an existing network: a checkpoint for this task (safetensors, .pth), or any ONNX file that maps images to images",
     )
-    .option("--loss <loss>", 'what to minimise: "l1 + 0.1*lpips(net=alex) + 0.005*gan"; default: the task\'s')
-    .option("--steps <n>", "how many steps", wholeNumber(1))
-    .option("--resume", "go on where the training in the folder was stopped")
-    .option("--scale <n>", "super-resolution: 2, 3 or 4 times as high and wide", wholeNumber(1))
+    .option("--loss <loss>", 'the loss to minimise: "l1 + 0.1*lpips(net=alex) + 0.005*gan"; default: the task\'s')
+    .option("--steps <n>", "number of steps", wholeNumber(1))
+    .option("--resume", "resume the training in the folder")
+    .option("--scale <n>", "super-resolution: upscaling factor, 2, 3 or 4", wholeNumber(1))
     .option("--size <n>", "generate: side of the images, 32 or 64", wholeNumber(1))
-    .option("--channels <n>", "3, or 1: a network of grey photographs; of others, their luma", wholeNumber(1))
-    .option("--batch <n>", "patches in a step", wholeNumber(1))
-    .option("--patch <pixels>", "side of the target's patches", wholeNumber(1))
-    .option("--lr, --learning-rate <rate>", "of the optimiser, Adam; with --resume, from there on", positiveNumber)
-    .option("--seed <n>", "of everything that is random", wholeNumber(0))
-    .option("--every <n>", "steps between validations; default: a tenth of all", wholeNumber(1))
-    .option("--megapixels <n>", "how many million pixels of photographs are held in memory", wholeNumber(1))
+    .option(
+      "--channels <n>",
+      "number of channels: 3, or 1 for a network of grey images, trained on the luma of photographs",
+      wholeNumber(1),
+    )
+    .option("--batch <n>", "patches per step", wholeNumber(1))
+    .option("--patch <pixels>", "size of the target's patches in pixels", wholeNumber(1))
+    .option(
+      "--lr, --learning-rate <rate>",
+      "learning rate of Adam; with --resume, for the remaining steps",
+      positiveNumber,
+    )
+    .option("--seed <n>", "seed of all random numbers", wholeNumber(0))
+    .option("--every <n>", "steps between validations; default: a tenth of all steps", wholeNumber(1))
+    .option("--megapixels <n>", "maximum number of million pixels of photographs in memory", wholeNumber(1))
     .addOption(
-      new Option("--alpha <mode>", "transparent photographs: leave out, or lay over --background").choices([
+      new Option("--alpha <mode>", "transparent photographs: leave out, or composite over --background").choices([
         "reject",
         "composite",
       ]),
@@ -93,11 +101,11 @@ export function trainCommand(terminal: Terminal, finish: (code: number) => void)
 Tasks:
 ${summaries}
 
-The loss is what reconloss losses lists, and sums of it, and gan: a discriminator that learns beside the network. It takes
+The loss may be any loss that reconloss losses lists, a sum of losses, or gan, a discriminator that is trained together with the network. Its options are
 ${ganOptions}
 
-A term with @ begins later: 0.5*gan@2000 after 2000 steps, and with @2000..2500 its weight rises until step 2500. Losses
-as VQGAN, pix2pix, R3GAN and ESRGAN are trained with:
+A term with @ starts later: 0.5*gan@2000 after 2000 steps; with @2000..2500, its weight rises until step 2500. The losses of
+VQGAN, pix2pix, R3GAN and ESRGAN:
   l1 + lpips(net=vgg) + 0.8*gan(objective=hinge,adaptive=true)@1000
   100*l1 + gan(conditional=true)
   gan(relativistic=paired,r1=0.01,r2=0.01,norm=none,features=32,depth=2)
@@ -111,8 +119,8 @@ Examples:
   reconloss train --resume --lr 1e-5 --steps 3000 -o sharp/
   reconloss apply sharp/model.onnx blurred.jpg -o sharp.png
 
-Ctrl-C saves and stops. Exit codes: 0 trained; 130 stopped and saved; 1 a step gave NaN or infinity, or no photograph can
-be used; 2 wrong usage; 3 the machine lacks something: weights, room on the disk, a permission.`,
+Ctrl-C saves and stops. Exit codes: 0 trained; 130 stopped and saved; 1 a step returned NaN or infinity, or no photograph can
+be used; 2 wrong usage; 3 the machine lacks something: weights, disk space, a permission.`,
     )
     .action(async (task: string | undefined, flags: Flags) => {
       finish(await train(task, flags, terminal));
@@ -159,7 +167,7 @@ async function settingsFor(
   const given = givenSettings(task, flags);
   if (flags.resume) return settingsToResume(flags.output, given, losses);
   if (given.task === undefined || given.data === undefined) {
-    throw new ReconlossError("invalid-argument", "train: a task and --data are needed, or --resume");
+    throw new ReconlossError("invalid-argument", "train: a task and --data are required, or --resume");
   }
   return completeSettings({ ...given, task: given.task, data: given.data }, losses);
 }
@@ -215,7 +223,7 @@ async function train(task: string | undefined, flags: Flags, terminal: Terminal)
   else if (progress.status === "finished") stdout.write(`${outcome(progress, flags.output)}\n`);
   if (progress.status === "finished") return 0;
   stderr.write(
-    `${yellow("stopped")} by ${signalled} after step ${progress.steps} of ${settings.steps}, saved in ${printable(flags.output)}; to go on: reconloss train --resume -o ${printable(flags.output)}\n`,
+    `${yellow("stopped")} by ${signalled} after step ${progress.steps} of ${settings.steps}, saved in ${printable(flags.output)}; to resume: reconloss train --resume -o ${printable(flags.output)}\n`,
   );
   return 130;
 }
@@ -234,7 +242,7 @@ function validationLine({ steps, validation, measures, baseline }: TrainingProgr
 /** The scores of held-out photographs, and the files written. */
 function outcome({ validation, measures, baseline, coverage }: TrainingProgress, folder: string): string {
   const last = validation.at(-1);
-  const files = `${join(folder, "model.onnx")}  the trained network, for reconloss apply\n${join(folder, "report.html")}  curves, samples, numbers`;
+  const files = `${join(folder, "model.onnx")}  the trained network, for reconloss apply\n${join(folder, "report.html")}  curves, samples, metrics`;
   if (last === undefined) return printable(files).replaceAll("\\x0a", "\n");
   const rows = measures.map(({ spec, better, decimals }) => {
     const [before, after] = [baseline.scores[spec], last.scores[spec]];

@@ -44,11 +44,14 @@ export interface VideoFlags {
 /** Adds the options of {@link VideoFlags}. */
 export function addVideoOptions(command: Command): Command {
   return command
-    .option("--frames", "the inputs are videos whatever their names, or folders of frames in the order of their names")
+    .option(
+      "--frames",
+      "treat the inputs as videos, whatever their names, or as folders of frames in the order of their names",
+    )
     .addOption(
       new Option(
         "--planes <which>",
-        "of videos: luma, or luma and chroma, as stored, or colours; default: yuv where the metrics look at each channel by itself, else rgb",
+        "planes of videos to compare: luma, or luma and chroma, as stored, or RGB; default: yuv if the metrics treat channels separately, else rgb",
       ).choices(["y", "yuv", "rgb"]),
     );
 }

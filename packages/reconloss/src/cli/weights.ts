@@ -108,7 +108,7 @@ export function weightsCommand(terminal: Terminal, finish: (code: number) => voi
   const { stdout, stderr, env } = terminal;
   const print = (text: string) => void stdout.write(`${text}\n`);
   const printJson = (value: unknown) => print(jsonText(value, 2));
-  const weights = new Command("weights").description("find, download and check the networks' published weights");
+  const weights = new Command("weights").description("find, download and verify published network weights");
   const add = (name: string, description: string) =>
     weights.command(name).description(description).option("--json", "print JSON");
   const addSearch = (name: string, description: string) => add(name, description).addOption(weightsOption());
@@ -116,7 +116,7 @@ export function weightsCommand(terminal: Terminal, finish: (code: number) => voi
     for (const remark of remarks) stderr.write(`${coloursFor(stderr, env).yellow("note:")} ${printable(remark)}\n`);
   };
 
-  addSearch("list", "all known weights, and where they are on this machine").action(async (flags: Flags) => {
+  addSearch("list", "list all known weights, and where they are on this machine").action(async (flags: Flags) => {
     const found = await Promise.all(weightsRegistry.map((entry) => locationOf(entry, { folder: flags.weights, env })));
     if (flags.json) return printJson(found);
     const { bold, dim, red } = coloursFor(stdout, env);
@@ -148,8 +148,8 @@ export function weightsCommand(terminal: Terminal, finish: (code: number) => voi
       if (flags.json) printJson(pulled);
     });
 
-  addSearch("verify", "check weights on this machine to the last byte")
-    .argument("[names...]", "default: all that are on this machine")
+  addSearch("verify", "verify every byte of the weights on this machine")
+    .argument("[names...]", "default: all weights on this machine")
     .action(async (names: string[], flags: Flags) => {
       const checks = [];
       for (const name of names.length > 0 ? names : weightsRegistry.map((entry) => entry.name)) {
@@ -173,7 +173,7 @@ export function weightsCommand(terminal: Terminal, finish: (code: number) => voi
       if (checks.some(({ state }) => state === "damaged" || state === "missing")) finish(1);
     });
 
-  add("import", "copy a file into the cache as the weights of a name")
+  add("import", "copy a file into the cache under the name of published weights")
     .argument("<file>", "a .pth, .pt or .safetensors file")
     .addOption(keyOption())
     .requiredOption("--as <name>", "the name, as `reconloss weights list` shows it")
@@ -187,10 +187,10 @@ export function weightsCommand(terminal: Terminal, finish: (code: number) => voi
       print(`${flags.as}  ${printable(path)}  ${remark}`);
     });
 
-  addSearch("pack", "write the weights that a web page loads into a folder of its site")
+  addSearch("pack", "write the weights for a web page into a folder of its site")
     .argument("<names...>", 'names as `reconloss weights list` shows them, or losses such as "lpips(net=alex)"')
     .requiredOption("-o, --output <folder>", "a folder that the site serves, such as public/weights")
-    .option("--half", "numbers in half precision: half the bytes; lpips and perceptual within 0.1 %")
+    .option("--half", "store half precision: half the bytes; lpips and perceptual within 0.1 %")
     .action(async (texts: string[], flags: Flags & { output: string; half?: boolean }) => {
       const names = [...new Set(texts.flatMap(weightsFor))];
       const { output, half, weights: folder } = flags;
@@ -220,7 +220,7 @@ export function weightsCommand(terminal: Terminal, finish: (code: number) => voi
       );
     });
 
-  addSearch("path", "the cache folder, or the file of a name")
+  addSearch("path", "print the cache folder, or the file of the given weights")
     .argument("[name]")
     .action(async (name: string | undefined, flags: Flags) => {
       if (name === undefined) {

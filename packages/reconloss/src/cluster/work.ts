@@ -124,7 +124,8 @@ export async function workShards(folder: string, options: WorkerOptions = {}): P
       await job.moveToWait(token);
       throw new WaitingError();
     };
-    if (work !== manifest.hash) throw new UnrecoverableError(`the job is of another plan than that in ${folder}`);
+    if (work !== manifest.hash)
+      throw new UnrecoverableError(`the job belongs to another plan than the one in ${folder}`);
     if (ending.signal.aborted) return handBack();
     const begun = Date.now();
     const reportProgress = (done: number, total: number) => {
@@ -236,7 +237,7 @@ class ShardProcess {
           this.#abandon(child);
           resolve(outcome);
         };
-        const silence = `no image or pair was done in ${this.#hungSeconds} s, and the process that computed the shard was killed as one that hangs`;
+        const silence = `no image or pair was done in ${this.#hungSeconds} s, so the process that computed the shard was killed`;
         hanging = setTimeout(() => abandon(failed(silence)), 1000 * this.#hungSeconds);
         stop = () => {
           child.send({ kind: "stop" } satisfies Order, () => {});

@@ -132,7 +132,7 @@ function labelOf({ protocol, losses }: AppliedProtocol, name: string): string | 
 function lacking(applied: AppliedProtocol, comparison: Comparison, name: string): string | undefined {
   const label = labelOf(applied, name);
   if (label === undefined) {
-    return applied.protocol.models.some((model) => model.name === name) ? name : `${name} as the protocol has it`;
+    return applied.protocol.models.some((model) => model.name === name) ? name : `${name} as in the protocol`;
   }
   const all =
     comparison.pairs.length +
@@ -150,7 +150,7 @@ export function recordOf(applied: AppliedProtocol, comparison: Comparison): Prot
   if (total === undefined) return record;
   const missing = total.needs.flatMap((need) => lacking(applied, comparison, need) ?? []);
   const { name: of, better, formula } = total;
-  if (applied.otherPixels) missing.push("pixels as the protocol has them");
+  if (applied.otherPixels) missing.push("pixels as in the protocol");
   if (missing.length > 0) return { ...record, total: { name: of, better, formula, missing } };
   const means = Object.fromEntries(
     total.needs.map((need) => [need, comparison.mean[labelOf(applied, need) as string]]),

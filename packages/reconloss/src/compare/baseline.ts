@@ -50,7 +50,7 @@ export function parseBaseline(text: string, file: string): Baseline {
   const own = baselines.get(undefined);
   if (own !== undefined) return own;
   const methods = [...baselines.keys()].join(", ");
-  throw new ReconlossError("content", `${file} is of several methods (${methods}), and not of one comparison`);
+  throw new ReconlossError("content", `${file} contains several methods (${methods}), not a single comparison`);
 }
 
 /** The name by which a later run knows a frame: its file, or its number, whatever the clock of its video says. */

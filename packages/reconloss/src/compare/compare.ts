@@ -42,7 +42,7 @@ async function comparePair(
 function notFinite({ label, better, definition }: Loss, value: number, name: string): Note {
   const isBest = value === (better === "higher" ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY);
   const consequence = definition?.poolScores
-    ? "the mean pools it with an error of 0"
+    ? "the mean includes it with an error of 0"
     : "the mean and the other statistics leave it out";
   return isBest
     ? { kind: "identical", name, loss: label, text: `what ${label} compares is identical; ${consequence}` }
@@ -88,11 +88,11 @@ export async function measurePair(
       if (measured.score !== undefined) scores[label] = measured.score;
       if (!Number.isFinite(measured.value)) outcome.notes.push(notFinite(loss, measured.value, name));
       if (measured.tiles !== undefined) {
-        const text = `${label} was computed in ${measured.tiles} tiles, the image being too large to be computed at once`;
+        const text = `${label} was computed in ${measured.tiles} tiles, because the image is too large to process at once`;
         outcome.notes.push({ kind: "tiled", name, loss: label, text });
       }
       if (measured.isOfWorseBackground) {
-        const text = `${label} needs colours: it is the worse of the images over black and over white`;
+        const text = `${label} needs colours: its value is the worse of those over black and over white`;
         outcome.notes.push({ kind: "alpha-worst", name, loss: label, text });
       }
       for (const [statistic, value] of measured.statistics) values[`${label}.${statistic}`] = value;

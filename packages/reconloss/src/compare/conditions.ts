@@ -103,9 +103,7 @@ const total = "total";
 function checkTotal(option: string, text: string, applied: AppliedProtocol | undefined): void {
   if (applied?.protocol.total !== undefined) return;
   const named = protocols.filter((protocol) => protocol.total !== undefined).map(({ name }) => name);
-  const problem = applied
-    ? `protocol ${applied.protocol.name} makes no total of its metrics`
-    : "a total is of a protocol";
+  const problem = applied ? `protocol ${applied.protocol.name} has no total` : "only a protocol has a total";
   throw new ReconlossError(
     "invalid-argument",
     `${option}: in "${text}", ${problem}; these have one: ${named.join(", ")}`,
@@ -144,7 +142,7 @@ function parseCondition(option: string, text: string, losses: readonly Loss[], c
     );
   }
   if (whole && scope.byGroup) {
-    const problem = "any(...) is about each pair by itself, whatever its group; omit group(...)";
+    const problem = "any(...) tests each pair separately, whatever its group; omit group(...)";
     throw new ReconlossError("syntax", `${option}: in "${text}", ${problem}`);
   }
   // The longest match first: a loss may be called like anything, its own name wins.
@@ -167,11 +165,11 @@ function parseCondition(option: string, text: string, losses: readonly Loss[], c
       const labels = [loss, ...others].map(({ label }) => label).join(", ");
       throw new ReconlossError(
         "invalid-argument",
-        `${option}: in "${text}", ${name} is ambiguous: it may be any of ${labels}`,
+        `${option}: in "${text}", ${name} is ambiguous: it may refer to any of ${labels}`,
       );
     }
     if (map !== undefined && ofFrames) {
-      const problem = `maps within frames are not measured of videos; over frames it is ${map}(${name})${operator}${limit}`;
+      const problem = `maps within frames are not measured for videos; for a statistic over frames, write ${map}(${name})${operator}${limit}`;
       throw new ReconlossError("invalid-argument", `${option}: in "${text}", ${problem}`);
     }
     if (map !== undefined) checkMap(option, loss, text);
@@ -186,7 +184,7 @@ function parseCondition(option: string, text: string, losses: readonly Loss[], c
     }
     throw new ReconlossError(
       "syntax",
-      `${option}: in "${text}", total is one number of all pairs; write total${operator}${limit}`,
+      `${option}: in "${text}", total is one value for all pairs; write total${operator}${limit}`,
     );
   }
   const known = losses.map(({ label }) => label).join(", ");
@@ -199,7 +197,7 @@ function checkMap(option: string, { label, hasMap, definition }: Loss, text: str
   if (!definition?.mapsErrors) return;
   throw new ReconlossError(
     "invalid-argument",
-    `${option}: in "${text}", the map of ${label} is not of its values but of what they are computed from; take mse for the squared error of pixels`,
+    `${option}: in "${text}", the map of ${label} does not show its values but the terms they are computed from; use mse for the squared error of pixels`,
   );
 }
 

@@ -41,7 +41,7 @@ export function fitImages({ output, target }: Images, weight: Tensor | undefined
   }
   if (fit === "resize") {
     const resized = toImageSync(resize(output.tensor, ofTarget, filter));
-    const text = "the output has another size than its target and was resized to it (bicubic, antialiased)";
+    const text = "the output was resized to the size of its target (bicubic, antialiased)";
     return { images: { output: resized, target }, weight, text };
   }
   const isNear = ([0, 1] as const).every(
@@ -56,7 +56,7 @@ export function fitImages({ output, target }: Images, weight: Tensor | undefined
     number,
   ];
   const off = `${Math.abs(ofOutput[1] - ofTarget[1])}x${Math.abs(ofOutput[0] - ofTarget[0])}`;
-  const text = `output and target differ in size by ${off} pixels and were cropped at the right and bottom to what they have in common`;
+  const text = `output and target differ in size by ${off} pixels and were cropped at the right and bottom to their common size`;
   const images = { output: cropped(output, size), target: cropped(target, size) };
   return { images, weight: weight && cropped(weight, size), text };
 }

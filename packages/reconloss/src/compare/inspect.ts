@@ -143,7 +143,7 @@ export function inspect(images: Images, weight?: Tensor): Inspected[] {
   const swap = colours === 3 ? swapGain(windows) : 0;
   const isSwapped = swap >= least.swap;
   if (isSwapped) {
-    const text = `the output's red and blue are exchanged against its target (BGR for RGB), ${costs(swap)}`;
+    const text = `the output's red and blue are exchanged (BGR for RGB), ${costs(swap)}`;
     found.push({ kind: "swapped-channels", text, cost: swap });
   }
   const grey: Window[] = windows.map(({ place, output, target, weight: counts }) => ({
@@ -203,5 +203,5 @@ function noteOfTone(tone: Tone | undefined): Inspected[] {
 
 function noteOfShift({ x, y, cost }: Shift): Inspected {
   const by = `${signed(x, 2)} pixels to the right and ${signed(y, 2)} down`;
-  return { kind: "shifted", text: `the output is shifted against its target, by ${by}, ${costs(cost)}`, cost };
+  return { kind: "shifted", text: `the output is shifted relative to its target by ${by}, ${costs(cost)}`, cost };
 }

@@ -131,7 +131,7 @@ async function loadedPair(
   const [, , height, width] = target.image.shape;
   const { weight, notes: ofWeight } = await weightOf(pair, [height, width], target.alpha, contents);
   const masked = (text: string) => notes.push({ kind: "masked", name, text });
-  if (alphaMask && output.alpha !== undefined) masked("the output's alpha was dropped; the target's says what counts");
+  if (alphaMask && output.alpha !== undefined) masked("the output's alpha was dropped; the target's is used as weight");
   ofWeight.forEach(masked);
   const fitted = fitImages({ output: output.image, target: target.image }, weight, fit);
   if (fitted.text !== undefined) notes.push({ kind: "fitted", name, text: fitted.text });

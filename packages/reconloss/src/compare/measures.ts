@@ -49,7 +49,7 @@ function checkLabels(losses: readonly Loss[]): void {
   for (const [index, { label }] of losses.entries()) {
     const ofMap = ofStatistic.exec(labels[index])?.groups?.of;
     const problem = taken.includes(labels[index])
-      ? "columns of files have this name"
+      ? "this is the name of a column in output files"
       : labels.indexOf(labels[index]) !== index
         ? "it is listed twice"
         : ofMap !== undefined && labels.includes(ofMap)

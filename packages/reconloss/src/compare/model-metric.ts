@@ -47,7 +47,7 @@ const better: Option<Better | ""> = {
   ...choice(
     ["lower", "higher", "target"],
     "lower",
-    "where the value of a better output lies, which a file does not tell; target, of a model of one image: closer to the target's own value",
+    "direction of better values; target, for a model of one image: closer to the target's own value",
   ),
   default: "",
 };
@@ -55,7 +55,7 @@ const better: Option<Better | ""> = {
 /** The options of a model that measures images. */
 const schema = {
   better,
-  decimals: integer(4, "digits after the point", { min: 0, max: 12 }),
+  decimals: integer(4, "digits after the decimal point", { min: 0, max: 12 }),
   target: inputName("which of two inputs takes the target; default: the one called target, else the second"),
   ...feedSchema,
 } satisfies Schema;
@@ -134,7 +134,7 @@ export async function openModelMetric(
   if (values.better === "") {
     throw new ReconlossError(
       "invalid-argument",
-      `${name}: say which values are better, as better=lower or better=higher`,
+      `${name}: state which values are better: better=lower or better=higher`,
     );
   }
   checkTogether(name, values);
@@ -238,7 +238,7 @@ class ModelMetric extends BaseLoss implements Loss {
     const { name, values, spec, protocol, inputs } = parts;
     const info: LossInfo = {
       name,
-      summary: `what the model ${protocol.model} gives of ${inputs.target ? "output and target" : "an image"}`,
+      summary: `output of the model ${protocol.model} for ${inputs.target ? "output and target" : "an image"}`,
       better: values.better,
       decimals: values.decimals,
       source: `${protocol.model}, SHA-256 ${protocol.weights}`,
@@ -258,7 +258,7 @@ class ModelMetric extends BaseLoss implements Loss {
     if (c !== 1 && c !== 3) return `but ${file} takes grey or colour images`;
     if (c === 3 && inputs.output.channels === 1) return `but ${file} takes grey images`;
     if (size === undefined || size.fits || (size.size[0] === h && size.size[1] === w)) return undefined;
-    return `but ${file} takes images of ${size.size.join("x")}; say how others come to that size, as resize=clean`;
+    return `but ${file} takes images of ${size.size.join("x")}; choose how to resize others, such as resize=clean`;
   }
 
   async evaluate(
@@ -268,7 +268,7 @@ class ModelMetric extends BaseLoss implements Loss {
     options: EvaluateOptions = {},
   ): Promise<Evaluation> {
     checkDevice(this.name, options.device);
-    if (requested.grad || requested.map) this.#refuse("a custom model has values only, no gradients or maps");
+    if (requested.grad || requested.map) this.#refuse("a custom model has no gradients and no maps");
     if (options.weight !== undefined) this.#refuse("a custom model takes no weight");
     if (options.engine !== undefined && options.engine !== "onnx") {
       this.#refuse(`a custom model runs on engine onnx, not on ${options.engine}`);
@@ -321,7 +321,7 @@ class ModelMetric extends BaseLoss implements Loss {
     if (data.length === 1) return data[0];
     throw new ReconlossError(
       "shape",
-      `${this.name}: ${basename(model.path)} gives ${dims.join("x")} of one image in its output ${wanted}, not one number`,
+      `${this.name}: ${basename(model.path)} returned ${dims.join("x")} for one image in its output ${wanted}, not one number`,
     );
   }
 

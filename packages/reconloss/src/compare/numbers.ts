@@ -3,7 +3,7 @@ import { checkArguments } from "@reconloss/core/internal";
 import type { PairResult } from "./types.ts";
 
 /**
- * A number as people read it, with this many digits after the point; infinity as a sign, a dash where there is none, and a power of ten where the digits
+ * A number as people read it, with this many digits after the decimal point; infinity as a sign, a dash where there is none, and a power of ten where the digits
  * would say that a number is 0 which is not.
  */
 export function formatNumber(value: number | undefined, decimals: number): string {

@@ -88,9 +88,9 @@ const video = { gain: 219 / 255, offset: 16 / 255 };
 function inWords(gain: number, offset: number): string {
   const near = (a: number, b: number) => Math.abs(gain - a) < 0.012 && Math.abs(offset - b) < 0.006;
   const known = near(video.gain, video.offset)
-    ? " (full range brought to 16..235)"
+    ? " (full range scaled to 16..235)"
     : near(1 / video.gain, -video.offset / video.gain)
-      ? " (16..235 brought to full range)"
+      ? " (16..235 scaled to full range)"
       : "";
   const off = Math.abs(offset) < thresholds.offset ? "" : ` ${offset < 0 ? "-" : "+"} ${Math.abs(offset).toFixed(3)}`;
   return `${gain.toFixed(2)} times its target${off}${known}`;

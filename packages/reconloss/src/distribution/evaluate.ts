@@ -145,7 +145,7 @@ export async function withComparison<T>(
   const asked = chosenMetrics(options.metrics, options);
   refuseUnusedLabels(asked, options.labels);
   const compared = asked.filter(({ info }) => info.needs.real !== undefined);
-  if (reals === undefined && compared.length > 0) refuse(`${labelsOf(compared)} need reals to compare with`);
+  if (reals === undefined && compared.length > 0) refuse(`${labelsOf(compared)} need a set of real images`);
   const usesReals = reals !== undefined && (options.details || compared.length > 0);
   const sources: SetSource[] = [];
   try {
@@ -182,7 +182,8 @@ export async function finishComparison(
   { metrics, options, output, real, unusedReals, hasDetails }: OpenComparison,
   features: Pick<Features, "protocol" | "notes" | "of"> | undefined,
 ): Promise<DistributionReport> {
-  const notUsed = unusedReals === undefined ? [] : [`${unusedReals} is not used: no metric compares with reals`];
+  const notUsed =
+    unusedReals === undefined ? [] : [`${unusedReals} is not used: no requested metric needs real images`];
   if (features === undefined) {
     const reported = await report(metrics, options, undefined, output, real);
     return { ...reported, warnings: [...notUsed, ...reported.warnings] };
@@ -365,7 +366,7 @@ function refuseUnusedLabels(metrics: readonly SetMetric[], labels: DistributionO
   const takes = ({ info }: Pick<SetMetric, "info">) => info.needs.output === "labelled";
   if (given === undefined || metrics.some(takes)) return;
   const metricsWithClasses = metricFactories.filter(takes).map(({ info }) => info.name);
-  refuse(`${given} has classes, which are of ${metricsWithClasses.join(", ")}; none of these is requested`);
+  refuse(`${given} has classes, which only apply to ${metricsWithClasses.join(", ")}; none of these is requested`);
 }
 
 async function openSide(
@@ -489,7 +490,7 @@ function mismatches(
   return sides.flatMap((side) => {
     if (side?.statistics === undefined) return [];
     const theirs = side.statistics.protocol;
-    if (theirs === undefined) return ["the statistics do not say by which network and resizer they were made"];
+    if (theirs === undefined) return ["the statistics do not name the network and resizer they were computed with"];
     const other = sides.find((each) => each !== side);
     const others = other?.images ? `the ${other.side}s' features` : "the others";
     const [reported, here] = [
@@ -498,9 +499,9 @@ function mismatches(
     ];
     const found = Object.keys(here)
       .filter((key) => Object.hasOwn(reported, key) && reported[key] !== here[key])
-      .map((key) => `the statistics were made with ${key} ${reported[key]}, ${others} with ${here[key]}`);
+      .map((key) => `the statistics were computed with ${key} ${reported[key]}, ${others} with ${here[key]}`);
     if (found.length > 0 && !allowMismatch) {
-      refuse(`${side.path}: ${found.join("; ")}; make both with the same, or allow it with --allow-mismatch`);
+      refuse(`${side.path}: ${found.join("; ")}; compute both with the same settings, or use --allow-mismatch`);
     }
     return found;
   });
@@ -535,17 +536,17 @@ function setWarnings(side: Side, { images, unreadable }: ExtractedSet, { cut }: 
   return [
     ...(unreadable.length > 0
       ? [
-          `${counted(unreadable.length, `${side} image could not be read and is`, `${side} images could not be read and are`)} in no number`,
+          `${counted(unreadable.length, `${side} image could not be read and is`, `${side} images could not be read and are`)} left out of every metric`,
         ]
       : []),
     ...(cut && cut.smaller > 0
       ? [
-          `${counted(cut.smaller, `${side} image is`, `${side} images are`)} smaller than a patch of ${cut.size}x${cut.size}, and in no number`,
+          `${counted(cut.smaller, `${side} image is`, `${side} images are`)} smaller than a patch of ${cut.size}x${cut.size}, and left out of every metric`,
         ]
       : []),
     ...(ordered.length > 1
       ? [
-          `${side} images have ${ordered.length} sizes, ${ordered[0]} to ${ordered.at(-1)}: each is resized by another factor`,
+          `${side} images have ${ordered.length} sizes, ${ordered[0]} to ${ordered.at(-1)}: they are resized by different factors`,
         ]
       : []),
     ...(count < images.length

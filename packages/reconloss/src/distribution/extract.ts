@@ -120,7 +120,7 @@ function refuseNonFinite({ data, shape }: Tensor, images: readonly Waiting[], ne
   const at = firstNonFinite(data);
   if (at < 0) return;
   const { name } = images[Math.floor(at / shape[1])];
-  throw new ReconlossError("non-finite", `network ${network} gives ${data[at]} for ${name}`);
+  throw new ReconlossError("non-finite", `network ${network} returned ${data[at]} for ${name}`);
 }
 
 /** The results of `work` for 0 to count - 1 in order, with up to `ahead` under way at a time. */

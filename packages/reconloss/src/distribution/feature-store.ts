@@ -62,7 +62,7 @@ export class FeatureStore {
       for (const name of names.sort()) if (name.endsWith(extension)) await store.#readSegment(join(folder, name));
     } catch (cause) {
       await store.close();
-      throw new ReconlossError("file", `cannot read the features kept in ${folder}: ${reasonOf(cause)}`, { cause });
+      throw new ReconlossError("file", `cannot read the cached features in ${folder}: ${reasonOf(cause)}`, { cause });
     }
     return store;
   }
@@ -80,7 +80,7 @@ export class FeatureStore {
   async append(images: readonly StoredImage[], features: Float32Array): Promise<void> {
     const length = features.length / images.length;
     if (this.#length !== 0 && length !== this.#length) {
-      throw new ReconlossError("shape", `${length} features, but ${this.#length} are stored of other images`);
+      throw new ReconlossError("shape", `${length} features, but ${this.#length} are stored for other images`);
     }
     this.#length = length;
     const recordBytes = beforeFeatures + 4 * length + checksumBytes;
@@ -109,7 +109,7 @@ export class FeatureStore {
       }
       own.end += records.length;
     } catch (cause) {
-      throw new ReconlossError("file", `cannot keep features in ${this.#folder}: ${reasonOf(cause)}`, { cause });
+      throw new ReconlossError("file", `cannot cache features in ${this.#folder}: ${reasonOf(cause)}`, { cause });
     }
   }
 

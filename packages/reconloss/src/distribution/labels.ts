@@ -21,7 +21,7 @@ export async function readLabels(path: string): Promise<ReadonlyMap<string, stri
   for (const { number, cells } of hasHeader ? filled.slice(1) : filled) {
     const [image, found] = [cells[ofName], cells[ofLabel]];
     const problem = !image || !found ? "has no name and class" : undefined;
-    const twice = labels.has(image) && labels.get(image) !== found ? `gives ${image} a second class` : undefined;
+    const twice = labels.has(image) && labels.get(image) !== found ? `assigns a second class to ${image}` : undefined;
     if (problem ?? twice) throw new ReconlossError("file", `${path}: row ${number} ${problem ?? twice}`);
     labels.set(image, found);
   }

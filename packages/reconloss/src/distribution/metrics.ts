@@ -71,10 +71,10 @@ export function chosenMetrics(
   if (ofInception.length > 0) {
     const possible = metricFactories.filter(({ info }) => fits(info, options)).map(({ info }) => info.name);
     refuse(
-      `${ofInception.map(({ name }) => name).join(", ")} are of Inception's features; of network ${nameOfNetwork(options)} there are ${possible.join(", ")}`,
+      `${ofInception.map(({ name }) => name).join(", ")} need Inception's features; for network ${nameOfNetwork(options)}, use ${possible.join(", ")}`,
     );
   }
-  if (others.length > 0) refuse(`${others[0].name} needs spatial features, of inception-fid or inception_v3`);
+  if (others.length > 0) refuse(`${others[0].name} needs spatial features from inception-fid or inception_v3`);
   return metrics;
 }
 
@@ -104,7 +104,7 @@ function nameByFeatures({ info, label }: SetMetric, { network }: Protocol, state
   const name = String(network);
   if (info.network === "inception" && info.features !== "logits") {
     const { info: usual } = usualOfStatistics({ network });
-    refuse(`these are statistics of network ${name}, from which ${info.name} cannot be computed; use ${usual.name}`);
+    refuse(`these are statistics for network ${name}, from which ${info.name} cannot be computed; use ${usual.name}`);
   }
   const published: Readonly<Record<string, string>> = isPresetName(name) ? networkPresets[name].names : {};
   if (Object.hasOwn(published, info.name) && label.startsWith(info.name)) {

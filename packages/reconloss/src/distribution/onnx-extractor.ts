@@ -19,7 +19,7 @@ import { type Extractor, networks, placeOf, tinyName } from "./extractor.ts";
  * - `mean`, `std`: taken off and divided by, one number or one for each channel, in the order and unit of what is fed; default 0 and 1.
  * - `output`: which output; default: the only one.
  * - `tokens`: of outputs [n, tokens, c], the `first` or the `mean`; default: refused.
- * - `unitLength`: whether features are scaled to length 1; default false.
+ * - `unitLength`: whether to normalise features to length 1; default false.
  */
 export interface OnnxExtractorOptions extends Said<NetworkOptions> {
   /** Its device: the CPU (default), or with `webgpu` a GPU, whose features are not those of the CPU to the last digits, and are kept apart. */
@@ -131,10 +131,13 @@ interface Taken {
 function toVectors({ data, dims }: Values, n: number, { model, output, layout, tokens }: Taken): Tensor {
   const { refuse } = model;
   if (dims.length < 2 || dims.length > 4 || dims[0] !== n || data.length === 0) {
-    throw refuse("shape", `gives ${dims.join("x")} of ${n} images in its output ${output}, not features of each`);
+    throw refuse(
+      "shape",
+      `returned ${dims.join("x")} for ${n} images in its output ${output}, not one feature vector per image`,
+    );
   }
   if (dims.length === 3 && tokens === "none") {
-    const problem = `gives ${dims.join("x")}, tokens of each image, in its output ${output}; say which: tokens=first or tokens=mean`;
+    const problem = `returned ${dims.join("x")}, several tokens per image, in its output ${output}; choose tokens=first or tokens=mean`;
     throw refuse("invalid-argument", problem);
   }
   const isLast = dims.length === 3 || (dims.length === 4 && layout === "nhwc");

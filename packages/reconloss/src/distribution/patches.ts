@@ -11,10 +11,10 @@ export const patchSchema = {
   places: choice(
     ["shifted", "grid", "random"],
     "shifted",
-    "grid: side by side from the upper left corner, what is left over at the right and below in none; shifted: these, and a second grid that begins half a patch further right and down, of images of at least one and a half patches each way; random: anywhere",
+    "grid: adjacent patches from the upper left corner, without the remainder; shifted: in addition, a second grid that starts half a patch further right and down, for images of at least one and a half patches each way; random: anywhere",
   ),
-  count: integer(0, "of places=random: how many patches of each image", { min: 0, max: 2 ** 16 }),
-  seed: integer(0, "of places=random: by which they are drawn", { min: 0 }),
+  count: integer(0, "for places=random: number of patches per image", { min: 0, max: 2 ** 16 }),
+  seed: integer(0, "for places=random: seed of the positions", { min: 0 }),
 };
 
 /** The values of {@link patchSchema}. */
@@ -190,7 +190,7 @@ export async function patchesOf(
       const shared = await read.get(String(image), async () => sharedImage(await images.load(image)));
       if (run.height === 0) {
         await shared.image.size();
-        throw changed(images.name(image), "could not be read when its set was listed, and can be now");
+        throw changed(images.name(image), "could not be read when its set was listed, but can be now");
       }
       return patchOf(shared, run, box, images.name(image));
     },

@@ -234,9 +234,7 @@ export async function writeFigure(
   const missing = notes.length;
   const foreign = missingGlyphs(drawing, fonts);
   if (foreign.length > 0 && extension !== ".pdf")
-    notes.push(
-      `the figure's font has no ${foreign.join(" ")}: they look as fonts of the machine that draws it have them`,
-    );
+    notes.push(`the figure's font has no ${foreign.join(" ")}: they are drawn with the machine's fonts`);
   await writeFileAtomically(path, await render(drawing, extension, fonts, dpi));
   const { width, height } = drawing;
   return {

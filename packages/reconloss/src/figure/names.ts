@@ -30,7 +30,7 @@ export function findImage<T extends Pick<JudgedImage, "name">>(name: string, ima
     if (found === undefined) continue;
     if (others.length === 0) return found;
     const names = [found, ...others].map((image) => image.name).join(", ");
-    throw new ReconlossError("invalid-argument", `image ${name} is ambiguous: it may be any of ${names}`);
+    throw new ReconlossError("invalid-argument", `image ${name} is ambiguous: it may refer to any of ${names}`);
   }
   const known = images.map((image) => image.name);
   const more = known.length > namesListed ? " ..." : "";

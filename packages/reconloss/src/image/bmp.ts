@@ -32,7 +32,7 @@ export function decodeBmp(bytes: Uint8Array, context: DecodeContext): Pixels {
   head.set(bytes.subarray(0, head.length));
   const view = new DataView(head.buffer);
   const size = view.getUint32(fileHeader, true);
-  if (bytes.length < fileHeader + size) return context.fail("it is damaged or cut short (in its header)");
+  if (bytes.length < fileHeader + size) return context.fail("it is damaged or truncated (in its header)");
   const isCore = size === coreHeader;
   const compression = isCore ? uncompressed : view.getUint32(30, true);
   const [width, signedHeight] = isCore
@@ -52,7 +52,7 @@ export function decodeBmp(bytes: Uint8Array, context: DecodeContext): Pixels {
     return context.fail("it is a compressed BMP, which is not supported; convert it to PNG");
   }
   const stride = Math.ceil((width * bits) / 32) * 4;
-  if (header.start + stride * header.height > bytes.length) return context.fail("it is damaged or cut short");
+  if (header.start + stride * header.height > bytes.length) return context.fail("it is damaged or truncated");
   if (bits === 1 || bits === 4 || bits === 8) {
     const entries = isCore ? 0 : view.getUint32(46, true);
     const palette = bytes.subarray(fileHeader + size, header.start);
@@ -63,7 +63,7 @@ export function decodeBmp(bytes: Uint8Array, context: DecodeContext): Pixels {
     const standard: Masks = bits === 16 ? [0x7c00, 0x3e0, 0x1f, 0] : [0xff0000, 0xff00, 0xff, 0];
     return maskedColours(bytes, header, stride, hasMasks ? masksOf(view, size, compression) : standard, context);
   }
-  return context.fail(`it is a BMP of ${bits} bits a pixel; 1, 4, 8, 16, 24 and 32 can be read`);
+  return context.fail(`it is a BMP of ${bits} bits per pixel; 1, 4, 8, 16, 24 and 32 can be read`);
 }
 
 function masksOf(view: DataView, size: number, compression: number): Masks {
@@ -110,7 +110,7 @@ function maskedColours(
 ): Pixels {
   const fields = masks.filter((mask, i) => i < 3 || mask !== 0).map(fieldOf);
   if (fields.some(({ largest }) => largest < 1 || largest > 255 || !Number.isInteger(Math.log2(largest + 1)))) {
-    return context.fail("its masks are not 1 to 8 neighbouring bits of each colour, which is all that can be read");
+    return context.fail("its masks must be 1 to 8 adjacent bits of each colour");
   }
   const channels = fields.length as 3 | 4;
   const data = new Uint8Array(width * height * channels);

@@ -4,7 +4,7 @@ import type { DecodeContext } from "./decoder.ts";
 const [newline, hash, zero, nine] = [0x0a, 0x23, 0x30, 0x39];
 const isSpace = (byte: number): boolean => byte === 0x20 || (byte >= 0x09 && byte <= 0x0d);
 const isDigit = (byte: number): boolean => byte >= zero && byte <= nine;
-const cutShort = "it is damaged or cut short";
+const cutShort = "it is damaged or truncated";
 
 /** Reads the words of a Netpbm header, and the numbers of a plain raster. */
 class Words {

@@ -51,7 +51,7 @@ function layoutOf(shape: readonly number[], context: DecodeContext): Omit<Pixels
   if (shape.length !== 3 || isPlanar === isInterleaved) {
     return fail(
       shape.length === 3 && isPlanar
-        ? ", of which either end could be the channels; save it as an image"
+        ? ", whose first or last axis could be the channels; save it as an image"
         : "; [h, w], and [h, w, c] or [c, h, w] with 1, 3 or 4 channels can be read",
     );
   }

@@ -109,7 +109,7 @@ async function maskFinder(masks: string): Promise<(pair: NamedPair) => { mask: s
   });
   if (!status.isDirectory()) return () => ({ mask: masks });
   const { images } = await listFolder(masks);
-  if (images.length === 0) throw new ReconlossError("file", `masks folder ${masks} holds no image`);
+  if (images.length === 0) throw new ReconlossError("file", `masks folder ${masks} contains no image`);
   const byName = new ByName(images.map((name) => [name, join(masks, name)] as const));
   return (pair) => {
     const found = byName.of(pair);

@@ -188,7 +188,7 @@ export function checkPairOptions(caller: string, options: PairOptions): void {
  *
  * @param outputs - a folder, or a glob: `runs/*\/best.png`
  * @param targets - the same
- * @throws {ReconlossError} `file` when a folder cannot be read or holds no image; `invalid-argument` for a pattern that makes no sense or that nothing fits
+ * @throws {ReconlossError} `file` when a folder cannot be read or contains no image; `invalid-argument` for a pattern that makes no sense or that nothing fits
  *
  * @example
  * ```ts

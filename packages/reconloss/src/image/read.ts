@@ -75,7 +75,7 @@ export async function readPixels(source: ImageSource, options: ReadPixelsOptions
   const { pixels } = await decode("readPixels", source, options);
   if (!isFloating(pixels)) return pixels;
   const name = nameOf(source, options);
-  throw new ReconlossError("image", `${name} holds floating point; decodePixels and readImage read it`);
+  throw new ReconlossError("image", `${name} contains floating-point samples; use decodePixels or readImage`);
 }
 
 /**
@@ -199,7 +199,7 @@ export function largestFile(limitPixels = defaultLimitPixels()): number {
 async function prepare(caller: string, source: ImageSource, options: ReadPixelsOptions) {
   const { limitPixels = defaultLimitPixels() } = options;
   if (typeof source !== "string" && !(source instanceof Uint8Array)) {
-    throw new ReconlossError("invalid-argument", `${caller}: a path or the bytes of a file are needed`);
+    throw new ReconlossError("invalid-argument", `${caller}: expected a path or the bytes of a file`);
   }
   if (!(limitPixels > 0)) {
     throw new ReconlossError("invalid-argument", `${caller}: limitPixels must be positive, got ${limitPixels}`);
@@ -285,8 +285,8 @@ function pillowPixels(pixels: DecodedPixels, bytes: Uint8Array, format: string, 
   const { data, channels } = pixels;
   if (hasTransparency(pixels)) {
     if (format === "GIF")
-      context.fail("it is a GIF with transparent pixels, which Pillow shows in a colour that the file does not keep");
-    context.note({ kind: "alpha-dropped", text: "has transparent pixels, whose alpha was dropped, as Pillow does" });
+      context.fail("it is a GIF with transparent pixels, whose colour in Pillow is not stored in the file");
+    context.note({ kind: "alpha-dropped", text: "has transparent pixels; their alpha was dropped, as Pillow does" });
   }
   const isGrey = channels === 1 || (format === "PNG" && bytes[pngColourType] === pngGrey);
   return asPillow(pixels, { isGrey16: data instanceof Uint16Array && isGrey, isPnm: format === "PNM" });
@@ -307,6 +307,5 @@ function checkFloats({ data, width, channels }: DecodedPixels, context: DecodeCo
     }
     isOutside ||= data[i] < 0 || data[i] > 1;
   }
-  if (isOutside)
-    context.note({ kind: "outside-range", text: "has values outside [0, 1], which are taken as they are" });
+  if (isOutside) context.note({ kind: "outside-range", text: "has values outside [0, 1], which are used unchanged" });
 }

@@ -47,7 +47,7 @@ export async function decodeWithSharp(bytes: Uint8Array, context: DecodeContext)
   const file = isPng ? withoutAncillaryChunks(bytes) : bytes;
   const refuse = (cause: unknown): never => {
     if (cause instanceof ReconlossError) throw cause;
-    return context.fail(`it is damaged or cut short (${reasonOf(cause).split("\n")[0]})`, cause);
+    return context.fail(`it is damaged or truncated (${reasonOf(cause).split("\n")[0]})`, cause);
   };
   // Warnings fail too: libjpeg only warns about garbled data, and libvips fills the rest of a cut TIFF with black.
   try {
@@ -126,14 +126,14 @@ const coloursOf: Readonly<Record<number, number>> = { 0: 1, 1: 1, 2: 3, 3: 1, 5:
 function checkTiff(bytes: Uint8Array, { fail }: DecodeContext): void {
   const subfile = tiffTag(bytes, subfileTag)[0] ?? 0;
   if (subfile & 1) {
-    fail("its first page is a reduced copy of another image, as in raw files of cameras; convert it to PNG");
+    fail("its first page is a thumbnail of another image, as in camera raw files; convert it to PNG");
   }
   const bits = Math.max(0, ...tiffTag(bytes, bitsTag));
   if (bits > 32) fail(`it has samples of ${bits} bits, which cannot be read; up to 32 can`);
   const colours = coloursOf[tiffTag(bytes, photometricTag)[0]];
   const samples = tiffTag(bytes, samplesTag)[0] ?? 1;
   if (colours === undefined || samples <= colours || tiffTag(bytes, extraSamplesTag).length > 0) return;
-  fail(`it has ${samples} samples for a pixel, and does not say what those beyond ${colours} are (no ExtraSamples)`);
+  fail(`it has ${samples} samples for a pixel, but no ExtraSamples tag describes those beyond ${colours}`);
 }
 
 /** The numbers of TIFF's tags, and of what its extra samples can be: alpha by which the colours are multiplied, or not. */
@@ -154,11 +154,11 @@ function isRotated({ format, orientation = 1 }: Metadata, { likePillow }: Decode
 
 const firstFrameNote = {
   kind: "first-frame",
-  text: "has several frames or pages, of which the first was read",
+  text: "has several frames or pages; only the first was read",
 } as const;
 const extraSamplesNote = {
   kind: "extra-samples",
-  text: "has extra samples that are not said to be transparency, which were ignored",
+  text: "has extra samples of unspecified meaning, which were ignored",
 } as const;
 
 /** Colour spaces of which Pillow makes something else, with what is said of ours and of Pillow's way. */
@@ -168,11 +168,11 @@ const otherwiseInPillow: Readonly<Record<string, readonly [ours: DecodeNote, pil
     { kind: "cmyk-by-pillow", text: "is CMYK, converted without a profile, as Pillow does" },
   ],
   grey16: [
-    { kind: "grey16", text: "has 16-bit grey, kept whole" },
-    { kind: "grey16-by-pillow", text: "has 16-bit grey, cut off at 255, as Pillow does" },
+    { kind: "grey16", text: "has 16-bit grey, kept at 16 bits" },
+    { kind: "grey16-by-pillow", text: "has 16-bit grey, clipped at 255, as Pillow does" },
   ],
   rgb16: [
-    { kind: "colour16", text: "has 16-bit colour, kept whole" },
+    { kind: "colour16", text: "has 16-bit colour, kept at 16 bits" },
     { kind: "colour16-by-pillow", text: "has 16-bit colour, of which 8 bits are kept, as Pillow does" },
   ],
 };
@@ -181,13 +181,13 @@ const otherwiseInPillow: Readonly<Record<string, readonly [ours: DecodeNote, pil
 function noteHeader(file: Uint8Array, header: Metadata, context: DecodeContext): void {
   const { likePillow } = context;
   const rotation = isRotated(header, context)
-    ? ({ kind: "rotated", text: "is rotated as its EXIF orientation says" } as const)
+    ? ({ kind: "rotated", text: "was rotated by its EXIF orientation" } as const)
     : ({ kind: "not-rotated", text: "has an EXIF orientation, which was not applied" } as const);
   if ((header.orientation ?? 1) > 1) context.note(rotation);
   const special = otherwiseInPillow[header.space];
   if (special) context.note(special[likePillow ? 1 : 0]);
   if (header.format === "heif" && isSubsampled(file)) {
-    const text = "is AVIF of subsampled colour, which decoders enlarge each in its own way";
+    const text = "has subsampled AVIF colour, which decoders upsample in different ways";
     context.note({ kind: "subsampled-avif", text });
   }
   if ((header.pages ?? 1) > 1) context.note(firstFrameNote);

@@ -57,11 +57,11 @@ export function statisticalOf(caller: string, options: StatisticalOptions): Stat
 
 /** Refuses methods that tables could not tell apart. */
 export function checkMethods(methods: readonly Pick<JudgedMethod, "name">[]): void {
-  if (methods.length === 0) throw new ReconlossError("invalid-argument", "there is no method to compare");
+  if (methods.length === 0) throw new ReconlossError("invalid-argument", "no methods to compare");
   for (const [index, { name }] of methods.entries()) {
     if (name.trim() === "") throw new ReconlossError("invalid-argument", `method ${index + 1} has no name`);
     if (methods.findIndex((other) => other.name === name) === index) continue;
-    throw new ReconlossError("invalid-argument", `two methods are named ${name}; give them names: a=outputs b=outputs`);
+    throw new ReconlossError("invalid-argument", `two methods are named ${name}; name them: a=outputs b=outputs`);
   }
 }
 

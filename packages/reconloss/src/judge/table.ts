@@ -88,7 +88,7 @@ function coverage({ columns, losses }: Judgement): string {
   const counts = losses.map(({ label }) => countsOf(columns.filter((column) => column.label === label)));
   const isWhole = columns.every(({ images, of }) => images === of);
   const isSame = counts.every((count) => count === counts[0]);
-  const kind = isWhole ? "" : ", those of which every method has a finite number";
+  const kind = isWhole ? "" : ", for which every method has a finite value";
   if (isSame) return `Means over ${counts[0]}${kind}.`;
   return `Means over these images${kind}: ${losses.map(({ label }, i) => `${label} ${counts[i]}`).join("; ")}.`;
 }
@@ -110,8 +110,8 @@ function legendOf(judgement: Judgement, intervals: boolean): string[] {
     const test = `Wilcoxon signed-rank test over images, two-sided, corrected after Holm, p`;
     legend.push(
       differences.every(({ isSignificant }) => isSignificant)
-        ? `All differ from the best by more than chance: ${test} below ${level}.`
-        : `${notSignificantMark} may differ from the best by chance: ${test} not below ${level}.`,
+        ? `All differences from the best are significant: ${test} below ${level}.`
+        : `${notSignificantMark} the difference from the best may be due to chance: ${test} not below ${level}.`,
     );
     // The smallest p that so many images can give, whatever the differences.
     const least = (images: number) => Math.min(1, (methods.length - 1) * 2 ** (1 - images));
@@ -122,7 +122,7 @@ function legendOf(judgement: Judgement, intervals: boolean): string[] {
     }
   }
   if (columns.some(({ better }) => better === "target")) {
-    legend.push(`${arrowOf("target")}: better is nearer to the target's own value, image by image.`);
+    legend.push(`${arrowOf("target")}: closer to the target's own value is better, image by image.`);
   }
   if (protocol !== undefined) {
     legend.push(`Protocol ${protocolInWords(protocol)}: ${protocol.source}.`);

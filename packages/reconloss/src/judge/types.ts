@@ -64,7 +64,7 @@ export interface JudgedColumn {
   /** The loss as the grammar writes it. */
   readonly spec: string;
   readonly better: Better;
-  /** The number of digits after the point in tables. */
+  /** The number of digits after the decimal point in tables. */
   readonly decimals: number;
   /** The data set; undefined of all images. */
   readonly group?: string;

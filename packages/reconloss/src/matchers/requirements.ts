@@ -27,7 +27,7 @@ export function parseRequirements(
     const { label, map } = condition;
     if (isOfSeveral(condition)) {
       const advice =
-        "is about many pairs, and here is one: leave out what stands around the loss, or take its map, deltaE.p99";
+        "tests many pairs, but there is only one: remove the function around the loss, or use its map, deltaE.p99";
       throw new ReconlossError("syntax", `toMatchImage: "${condition.text}" ${advice}`);
     }
     const loss = losses.find((each) => each.label === label) as Loss;

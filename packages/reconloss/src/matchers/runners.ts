@@ -151,8 +151,7 @@ function bun(): RunningTest | undefined {
     needsName: true,
     placesOf: (name) => {
       if (name !== undefined) return placesBeside(Bun.main, name);
-      const problem =
-        'Bun tells matchers no name of the test: give the snapshot one, toMatchImage(conditions, { name: "home" })';
+      const problem = `Bun does not pass the test's name to matchers: name the snapshot, toMatchImage(conditions, { name: "home" })`;
       throw new ReconlossError("invalid-argument", `toMatchImage: ${problem}`);
     },
   };

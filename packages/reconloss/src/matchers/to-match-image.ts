@@ -64,8 +64,8 @@ async function matchSnapshot(
   if (!existsSync(snapshot)) {
     if (test.update === "none") {
       return failed([
-        `there is no snapshot ${shown(snapshot)}, and none is written in this run`,
-        "write it where the tests are worked on, and commit it",
+        `there is no snapshot ${shown(snapshot)}, and this run does not write snapshots`,
+        "write it in development, and commit it",
       ]);
     }
     await writeSnapshot(snapshot, subject, test, "added");
@@ -96,7 +96,7 @@ async function matchTarget(
   const match = await matchRead({ output: subject.image, target: image }, options);
   if (match.checked.some(({ value }) => Number.isNaN(value))) {
     // What was not measured passes neither way.
-    return { pass: isNot, message: () => ["a number is missing", ...match.lines].join("\n") };
+    return { pass: isNot, message: () => ["a value is missing", ...match.lines].join("\n") };
   }
   if (match.pass) return passed(["the image matches its target", ...match.lines].join("\n"));
   if (isNot || test === undefined || (test.needsName && name === undefined))
@@ -118,7 +118,7 @@ function optionsOf(conditions: unknown, given: unknown): ImageMatcherOptions {
   if (options.conditions !== undefined) {
     throw new ReconlossError(
       "invalid-argument",
-      `${caller}: conditions are given twice, before the options and in them`,
+      `${caller}: conditions are given twice, as an argument and as an option`,
     );
   }
   const whole = { ...options, conditions } as ImageMatcherOptions;
@@ -143,7 +143,7 @@ export async function matchInTest(
     throw new ReconlossError("invalid-argument", `${caller}: ${problem}`);
   }
   if (test === undefined) {
-    const problem = "snapshots are of tests that run in Vitest, Jest, Playwright or Bun; elsewhere give a target";
+    const problem = "snapshots need Vitest, Jest, Playwright or Bun; with other runners, pass a target";
     throw new ReconlossError("invalid-argument", `${caller}: ${problem}`);
   }
   return matchSnapshot(subject, test, options);

@@ -39,46 +39,42 @@ function perChannel(fallback: string, help: string, bounds: { above?: number } =
 
 /** The mapping of pixels to the input of a model. */
 export const feedSchema = {
-  size: size("height and width of what it takes; model: what the model says, where it says it"),
+  size: size("height and width of the input; model: as the model specifies, if it does"),
   resize: choice(
     [...resizers, "pillow"],
     "clean",
-    "how images come to that size; clean is Pillow's bicubic filter with antialiasing in floating point, pillow the same in 8 bits",
+    "how images are resized to that size; clean is Pillow's bicubic filter with antialiasing in floating point, pillow the same in 8 bits",
   ),
   crop: choice(
     ["none", "center", "square"],
     "none",
     "none stretches the whole image; center takes the middle of an image whose shorter side was resized (torchvision's Resize and CenterCrop); square resizes the central square",
   ),
-  shorter: integer(0, "of crop=center: what the shorter side becomes before the crop; 0 is the size itself", {
+  shorter: integer(0, "for crop=center: the shorter side before the crop; 0 means the size itself", {
     min: 0,
   }),
   layout: choice(
     ["model", "nchw", "nhwc"],
     "model",
-    "the order of its axes; model: as the model's shape says, else nchw",
+    "the order of the axes; model: as the model's shape implies, else nchw",
   ),
   channels: choice(["rgb", "bgr"], "rgb", "the order of its channels"),
-  range: choice(["0-1", "0-255"], "0-1", "the values of black and white before the mean is taken off"),
-  mean: perChannel("0", "taken off each channel, in the order and unit of what is fed"),
-  std: perChannel("1", "what each channel is divided by then", { above: 0 }),
-  output: inputName("which output is meant; default: the only one"),
+  range: choice(["0-1", "0-255"], "0-1", "the values of black and white before the mean is subtracted"),
+  mean: perChannel("0", "subtracted from each channel, in the channel order and unit of the input"),
+  std: perChannel("1", "divisor of each channel after the mean is subtracted", { above: 0 }),
+  output: inputName("name of the output; default: the only one"),
 } satisfies Schema;
 
 /** The input of a network and the output that is taken of it: the options of `--input`. */
 export const networkSchema = {
-  preset: choice(
-    ["none", ...Object.keys(networkPresets)],
-    "none",
-    "a published network, of which the other options are known",
-  ),
+  preset: choice(["none", ...Object.keys(networkPresets)], "none", "a published network, which sets all other options"),
   ...feedSchema,
   tokens: choice(
     ["none", "first", "mean"],
     "none",
-    "of outputs [n, tokens, c], as vision transformers give: the first token, which stands for the class, or the mean of all; none refuses them",
+    "for outputs [n, tokens, c] of vision transformers: the first (class) token, or the mean of all; none rejects such outputs",
   ),
-  unitLength: flag(false, "whether features are scaled to length 1"),
+  unitLength: flag(false, "whether to normalise features to length 1"),
 } satisfies Schema;
 
 /** The values of {@link feedSchema}. */

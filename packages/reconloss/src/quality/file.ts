@@ -100,14 +100,14 @@ function pixelsFor(
   alpha: TargetOptions["alpha"],
 ): { pixels: Pixels; notes: string[] } {
   const notes: string[] = [];
-  if (read.some(({ kind }) => kind === "rotated")) notes.push("written upright, as its EXIF orientation says");
+  if (read.some(({ kind }) => kind === "rotated")) notes.push("written upright, according to its EXIF orientation");
   if (pixels.data.BYTES_PER_ELEMENT > 1) notes.push("encoded at 8 bits");
   if (!hasTransparency(pixels)) return { pixels: asBytes(withoutAlpha(pixels)), notes };
   if (hasAlpha) return { pixels: asBytes(pixels), notes };
   if (alpha === "compare") {
     throw new ReconlossError("invalid-argument", `${name} has no transparency, which alpha "compare" needs`);
   }
-  notes.push(`${name} has no transparency: its pixels are written over the background`);
+  notes.push(`${name} has no transparency: its pixels are composited over the background`);
   return { pixels: toPixels(image.tensor), notes };
 }
 

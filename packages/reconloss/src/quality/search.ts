@@ -186,7 +186,7 @@ export async function search(
     if (!(data instanceof Uint8Array) || data.length === 0) {
       throw new ReconlossError(
         "invalid-argument",
-        `encode must give the bytes of a file, but not at quality ${quality}`,
+        `encode must return the bytes of a file, but did not at quality ${quality}`,
       );
     }
     const hash = createHash("sha256").update(data).digest("hex");

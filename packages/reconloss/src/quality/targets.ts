@@ -31,7 +31,7 @@ export function parseTargets(
     const plain = `${keyOf(ofSeveral)}${operator}${limit}`;
     throw new ReconlossError(
       "invalid-argument",
-      `target: ${text} is about several images, but a target is about each by itself; write ${plain}`,
+      `target: ${text} tests several images, but a target applies to each separately; write ${plain}`,
     );
   }
   const betterOf = ({ label }: Condition) => losses.find((loss) => loss.label === label)?.better;

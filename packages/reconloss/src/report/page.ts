@@ -62,7 +62,7 @@ function statisticsOf(loss: Loss, comparison: Comparison): Content {
   const of = statistics[label];
   const measured = countOf(loss, comparison);
   const number = (value: number | undefined) => formatNumber(value, decimals);
-  const target = targetMean[label] === undefined ? "" : `; of the targets ${number(targetMean[label])}`;
+  const target = targetMean[label] === undefined ? "" : `; targets ${number(targetMean[label])}`;
   const covered = measured === pairs.length ? `${measured} pairs` : `${measured} of ${pairs.length} pairs`;
   const spread = of && `median ${number(of.median)}, std ${number(of.std)}, ${number(of.min)} to ${number(of.max)}`;
   return [
@@ -101,7 +101,7 @@ function lossesSection(page: Page): Content {
   const lead =
     pairs.length > mostDots
       ? "Bars count pairs; to the right is better."
-      : "Every dot is a pair; to the right is better. Point at one to see where the same pair stands by the other losses.";
+      : "Every dot is a pair; to the right is better. Point at one to see the same pair in the other losses.";
   return html`<section><h2>Losses</h2>
     ${pairs.length > 2 ? html`<p class="lead">${lead}</p>` : undefined}
     <div class="losses">${losses.map((loss) => lossRow(page, loss))}</div>
@@ -129,7 +129,7 @@ function levels([loss, map]: [string, MapPicture]): Content {
 /** The title of a map, which says where it is not of the loss itself. */
 function mapTitle(page: Page, label: string): string {
   const loss = page.comparison.losses.find((candidate) => candidate.label === label);
-  return loss?.definition?.mapsErrors ? `what ${label} is computed from, by place` : `${label} by place`;
+  return loss?.definition?.mapsErrors ? `terms of ${label}, by position` : `${label} by place`;
 }
 
 /** Names of losses in whose maps failures are seen best, best first. */

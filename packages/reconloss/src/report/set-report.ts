@@ -153,7 +153,7 @@ ${list(
   failed.map(({ name, reason }) => `${name}: ${reason}`),
 )}
 ${details && pictures ? neighboursSection("Nearest to a real image", "A distance near 0 is a copy.", details.nearest, pictures) : undefined}
-${details && pictures ? neighboursSection("Farthest from all real images", "What the reals have nothing like.", details.farthest, pictures) : undefined}
+${details && pictures ? neighboursSection("Farthest from all real images", "No real image is similar.", details.farthest, pictures) : undefined}
 ${details ? spectraSection(details.spectra) : undefined}
 </main>
 </body>

@@ -183,7 +183,7 @@ function validationSection({
 
 function samplesSection(samples: readonly Content[], { task, steps }: TrainingProgress): Content {
   if (samples.length === 0) return undefined;
-  const lead = task.latent === undefined ? "Held-out photographs" : "Images of the same random numbers each time";
+  const lead = task.latent === undefined ? "Held-out photographs" : "Images from the same random numbers each time";
   return html`<section><h2>Samples</h2><p class="lead">${lead}, step ${steps}.</p>
     <div class="${task.latent === undefined ? "" : "grid-of"}">${samples}</div></section>`;
 }
@@ -193,7 +193,7 @@ function settingsSection({ settings, parameters, photographs, task, skipped }: T
     ...settings,
     validationAll: settings.validationAll ? "yes" : undefined,
     network: `${task.model().name}, ${parameters.toLocaleString("en")} parameters`,
-    photographs: `${photographs.training} to learn from, ${photographs.validation} held out`,
+    photographs: `${photographs.training} for training, ${photographs.validation} held out`,
   };
   const listed = skipped.slice(0, filesListed).map(({ path, reason }) => html`<li>${path}: ${reason}</li>`);
   const more = skipped.length - listed.length;

@@ -249,7 +249,7 @@ export async function runRanges(
   const here = { ...options, cache: context.cache, batch: context.batch, onProgress: context.onItem };
   await withFeatures(needed, here, async (features) => {
     if (features.key !== settings.network) {
-      const problem = "the network's weights, runtime or device on this machine are others than were planned";
+      const problem = "the network's weights, runtime or device on this machine differ from the plan";
       throw new ReconlossError("missing-weights", problem);
     }
     const extracted: Extracted[] = [];

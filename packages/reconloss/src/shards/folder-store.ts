@@ -66,7 +66,7 @@ export class FolderStore implements PartStore {
       const { work, shard } = (await readPart(path)).header;
       const { hash, shards } = this.#manifest;
       if (work !== hash) return `${path} is a part of another plan`;
-      if (shard >= shards.length) return `${path} is of a shard ${shard} that there is not`;
+      if (shard >= shards.length) return `${path} is for shard ${shard}, which does not exist`;
       return `${path} is a second part of shard ${shard}`;
     } catch (error) {
       if (!(error instanceof ReconlossError)) throw error;

@@ -48,7 +48,7 @@ export async function checkListing(range: PlannedRange, path: string, now: Listi
   if (range.end <= now.count && (await listingOf(range, now)) === range.listing) return;
   throw new ReconlossError(
     "content",
-    `${path} has changed since it was planned: items ${range.start} to ${range.end - 1} have other names or sizes; plan again in another folder`,
+    `${path} has changed since it was planned: items ${range.start} to ${range.end - 1} have different names or sizes; plan again in another folder`,
   );
 }
 

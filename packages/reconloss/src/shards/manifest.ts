@@ -101,7 +101,7 @@ export async function readManifest(folder: string): Promise<Manifest> {
   }
   const { hash, ...body } = (read ?? {}) as Manifest;
   if (body.format !== format) throw damaged(`is not a manifest of this version, which writes "${format}"`);
-  if (hash !== hashOf(body)) throw damaged("was edited or damaged: its hash is not that of its content");
+  if (hash !== hashOf(body)) throw damaged("was edited or damaged: its hash does not match its content");
   return { ...body, hash };
 }
 
@@ -114,7 +114,7 @@ export async function adoptConditions({ conditions }: Manifest): Promise<void> {
   const here = await conditionsHere();
   for (const name of ["reconloss", "runtime"] as const) {
     if (here[name] === conditions[name]) continue;
-    const problem = `planned with ${name} ${conditions[name]}, but here is ${here[name]}: numbers may differ`;
+    const problem = `planned with ${name} ${conditions[name]}, but here is ${here[name]}: values may differ`;
     throw new ReconlossError("missing-dependency", problem);
   }
   limitPixelsTo(conditions.limitPixels);

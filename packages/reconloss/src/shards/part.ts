@@ -68,13 +68,13 @@ const partError =
     new ReconlossError("content", `${path} ${problem}`);
 
 const isNone = "is not a part of a plan";
-const wasCut = "is damaged: it was cut short";
+const wasCut = "is damaged: it was truncated";
 
 /**
  * Reads the first and the last line of a part.
  *
  * @param options.whole - also whether every byte is what was written
- * @throws {ReconlossError} `content` for what is no part, damaged or cut short; `file` where it cannot be read
+ * @throws {ReconlossError} `content` for what is no part, damaged or truncated; `file` where it cannot be read
  */
 export async function readPart(path: string, { whole = false } = {}): Promise<Part> {
   const { handle, size } = await openFile(path);
@@ -152,7 +152,7 @@ export class PartScan {
     const { digest } = footerPattern.exec(this.#tail.toString("latin1"))?.groups ?? {};
     if (digest === undefined || end < this.#start) throw this.#refuse(wasCut);
     if (digest !== this.#hash.digest("hex")) {
-      throw this.#refuse("is damaged: its content is not what was written");
+      throw this.#refuse("is damaged: its content does not match its checksum");
     }
     return { header: this.#header, start: this.#start, end };
   }

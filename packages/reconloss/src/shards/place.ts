@@ -27,7 +27,7 @@ export function checkPlace(address: string): string {
   if (url.username || url.password || url.search || url.hash) {
     throw new ReconlossError(
       "invalid-argument",
-      "the address of parts must have no user name, password or query, as it is written into the manifest; give them by the environment: RECONLOSS_PARTS_USERNAME, " +
+      "the address of parts must have no user name, password or query, because it is written into the manifest; pass them by environment variables: RECONLOSS_PARTS_USERNAME, " +
         "RECONLOSS_PARTS_PASSWORD, RECONLOSS_PARTS_HEADERS, RECONLOSS_PARTS_QUERY",
     );
   }

@@ -42,7 +42,7 @@ export function shardRanges(
   if ((shards === undefined) === (shardSize === undefined)) {
     throw new ReconlossError(
       "invalid-argument",
-      "either the number of shards (shards, --shards) or the size of each (shardSize, --shard-size) must be given, and not both",
+      "either the number of shards (shards, --shards) or the size of each (shardSize, --shard-size) must be given, but not both",
     );
   }
   if (!Number.isInteger(wanted) || wanted < 1) {
@@ -53,7 +53,10 @@ export function shardRanges(
   const blocks = blocksOf.reduce((sum, each) => sum + each, 0);
   const count = shards ?? Math.max(1, Math.ceil(blocks / Math.ceil((shardSize as number) / block)));
   if (count > mostShards) {
-    throw new ReconlossError("invalid-argument", `a plan has at most ${mostShards} shards, these would be ${count}`);
+    throw new ReconlossError(
+      "invalid-argument",
+      `a plan has at most ${mostShards} shards, but this one would have ${count}`,
+    );
   }
   const perShard = shards === undefined ? Math.ceil((shardSize as number) / block) : Math.ceil(blocks / count);
   return Array.from({ length: count }, (_, shard) => {

@@ -42,7 +42,7 @@ export function checkHeader({ work, shard: own }: PartHeader, { hash, shards }: 
   if (work !== hash) throw new ReconlossError("content", `${name} is a part of another plan`);
   if (own === shard) return;
   const problem =
-    own >= 0 && own < shards.length ? `is the part of shard ${own}` : `is of a shard ${own} that there is not`;
+    own >= 0 && own < shards.length ? `is the part of shard ${own}` : `is for shard ${own}, which does not exist`;
   throw new ReconlossError("content", `${name} ${problem}, but has the name of shard ${shard}`);
 }
 

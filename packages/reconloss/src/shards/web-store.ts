@@ -83,7 +83,7 @@ export class WebStore implements PartStore {
       const read = async (position: number, length: number) => {
         if (position === 0 && length <= first.length) return first.subarray(0, length);
         const more = await this.#get(shard, [position, position + length - 1]);
-        if (more?.statusCode !== 206) throw new Transient("the server gave ranges before, and no longer does");
+        if (more?.statusCode !== 206) throw new Transient("the server no longer supports range requests");
         return bytesOf(more);
       };
       return (await readEnds(size, read, refuse)).header;
@@ -210,7 +210,7 @@ export class WebStore implements PartStore {
     await answer.body.dump();
     const get = (name: string) => [headers[name] ?? []].flat()[0] ?? null;
     const refused = status === 401 || status === 403 ? "; see RECONLOSS_PARTS_... in docs/scale.md" : "";
-    const moved = status >= 300 && status < 400 ? "; it sends elsewhere, which is not followed" : "";
+    const moved = status >= 300 && status < 400 ? "; redirects are not followed" : "";
     return transientStatus({ status, headers: { get } }) ?? this.#failure(shard, `HTTP ${status}${refused}${moved}`);
   }
 }
@@ -226,7 +226,7 @@ async function* piecesOf({ body }: Answer): AsyncGenerator<Buffer> {
   try {
     for await (const piece of body) {
       size += piece.length;
-      if (size > mostPartBytes) throw new Transient(`it goes on after ${mostPartBytes} bytes`);
+      if (size > mostPartBytes) throw new Transient(`it continues after ${mostPartBytes} bytes`);
       yield piece;
     }
   } catch (error) {
@@ -245,5 +245,5 @@ async function bytesOf(answer: Answer): Promise<Buffer> {
 function sizeIn({ headers }: Answer): number {
   const size = Number(/\/(\d+)$/.exec(String(headers["content-range"]))?.[1]);
   if (Number.isSafeInteger(size)) return size;
-  throw new Transient("the server gives a range without the size of the whole");
+  throw new Transient("the server returned a range without the total size");
 }

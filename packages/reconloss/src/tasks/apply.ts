@@ -120,7 +120,7 @@ export async function applyModel(model: ImageModel, image: Tensor, options: Appl
       if (broken >= 0) {
         throw new ReconlossError(
           "non-finite",
-          `the model gives ${result.data[broken]} for the pixels from (${column.from}, ${row.from}) on`,
+          `the model returned ${result.data[broken]} for the pixels from (${column.from}, ${row.from}) on`,
         );
       }
       place(output, result, row, column, scale);
@@ -157,7 +157,7 @@ export async function generateImages(model: ImageModel, count: number, random: R
   });
   const { latent, task } = model.info;
   if (latent === undefined) {
-    throw new ReconlossError("invalid-argument", `a model for ${task} makes no images of its own`);
+    throw new ReconlossError("invalid-argument", `a model for ${task} cannot generate images`);
   }
   return model.run(latentNoise(latent, count, random));
 }

@@ -66,7 +66,7 @@ function taskOf({ task, scale }: Degradation, colours: Colours): Restoration | u
   if (restoration !== undefined) return restoration;
   throw new ReconlossError(
     "invalid-argument",
-    `degrade: ${name} makes images from random numbers, not from photographs`,
+    `degrade: ${name} generates images from random numbers, not from photographs`,
   );
 }
 
@@ -85,7 +85,7 @@ export function checkDegradation(degradation: Degradation): number {
   checkRange("seed", seed, 0, 2 ** 53 - 1, true);
   if ([light, sigma, task, scale, levels, jpeg].every((value) => value === undefined)) {
     const choices = "task, scale, light, blur, noise or jpeg";
-    throw new ReconlossError("invalid-argument", `degrade: there is nothing to do; give ${choices}`);
+    throw new ReconlossError("invalid-argument", `degrade: nothing to do; set ${choices}`);
   }
   return taskOf(degradation, 3)?.scale ?? 1;
 }
@@ -115,16 +115,16 @@ export function describeDegradation(degradation: Degradation): string[] {
   const scale = checkDegradation(degradation);
   const ofTask =
     scale > 1
-      ? [`reduced ${scale} times as MATLAB's imresize: bicubic (a = -0.5), antialiased, the border mirrored`]
+      ? [`downscaled by ${scale} as by MATLAB's imresize: bicubic (a = -0.5), antialiased, with a mirrored border`]
       : task === undefined
         ? []
-        : [`as train ${task} makes its inputs`];
+        : [`degraded as the inputs of train ${task}`];
   return [
     ...(light === undefined ? [] : [`light times ${light}, in linear light (sRGB)`]),
-    ...(sigma === undefined ? [] : [`Gaussian blur of sigma ${sigma} pixels, the border mirrored`]),
+    ...(sigma === undefined ? [] : [`Gaussian blur of sigma ${sigma} pixels, with a mirrored border`]),
     ...ofTask,
     ...(levels === undefined ? [] : [`Gaussian noise of sigma ${levels} / 255`]),
-    jpeg === undefined ? "limited to [0, 1], rounded to 8 bits" : `JPEG of quality ${jpeg}, colours subsampled 4:2:0`,
+    jpeg === undefined ? "clamped to [0, 1], rounded to 8 bits" : `JPEG of quality ${jpeg}, chroma subsampled 4:2:0`,
   ];
 }
 
@@ -210,7 +210,7 @@ export function checkBaselines(wanted: readonly string[], scale: number): void {
   if (wanted.length === 0 || scale > 1) return;
   throw new ReconlossError(
     "invalid-argument",
-    "degrade: a baseline enlarges what was reduced; without a scale the degraded images are their own baseline",
+    "degrade: a baseline needs a scale; without one, the degraded images themselves are the baseline",
   );
 }
 

@@ -151,7 +151,7 @@ export async function openModel(path: string, options: OpenModelOptions = {}): P
     ) {
       const expectedShape = expected === undefined ? "an image" : formatShape(expected);
       throw refuse(
-        `gives ${output.type} ${output.dims.join("x")} of ${formatShape(input.shape)}, not ${expectedShape}`,
+        `returned ${output.type} ${output.dims.join("x")} for ${formatShape(input.shape)}, not ${expectedShape}`,
       );
     }
     return new Tensor(output.data, output.dims);
@@ -173,7 +173,7 @@ export async function runBytes(bytes: Uint8Array, image: Tensor): Promise<Tensor
 
 function readInfo(metadata: Readonly<Record<string, string>>, refuse: (problem: string) => ReconlossError): ModelInfo {
   const { reconloss: written, task, loss } = metadata;
-  if (written === undefined) throw refuse("is not a model that reconloss train has written: its metadata is missing");
+  if (written === undefined) throw refuse("was not written by reconloss train: its metadata is missing");
   if (written !== version) throw refuse(`was written by another version of reconloss (${written})`);
   if (task === undefined || loss === undefined || metadata.range !== range) throw refuse("has damaged metadata");
   const whole = (name: keyof typeof largest, least: number): number => {

@@ -45,7 +45,7 @@ async function photographsIn(folder: string): Promise<{ photographs: Photograph[
   const { images, ignoredFiles } = await listFolder(folder);
   if (images.length === 0) {
     const others = describeIgnoredFiles(ignoredFiles);
-    throw new ReconlossError("file", `photographs: ${folder} holds no image${others && `; ignored: ${others}`}`);
+    throw new ReconlossError("file", `photographs: ${folder} contains no image${others && `; ignored: ${others}`}`);
   }
   return { photographs: images.map((name) => ({ name, path: join(folder, name) })), ignoredFiles };
 }
@@ -54,7 +54,7 @@ async function photographsIn(folder: string): Promise<{ photographs: Photograph[
  * Divides the photographs of a folder and its subfolders into those for training and those held out, by a rule that depends on their names alone: with `validation`, those of
  * that folder are held out; else every tenth in natural order; of fewer than ten, the middle fifth of each.
  *
- * @throws {ReconlossError} `file` when a folder cannot be read or holds no image
+ * @throws {ReconlossError} `file` when a folder cannot be read or contains no image
  * @example
  * ```ts
  * import { mkdtemp } from "node:fs/promises";

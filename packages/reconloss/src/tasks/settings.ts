@@ -132,7 +132,7 @@ export function checkSettings(settings: TrainingSettings, more: readonly LossFac
   checkAlphaOptions("training", settings);
   const { definition } = trainingLoss(loss, settings, more);
   if (latent !== undefined && definition?.needsInput) {
-    throw refuse("loss", "one that looks at outputs alone, since they are made of random numbers", loss);
+    throw refuse("loss", "one that uses outputs alone, since they are generated from random numbers", loss);
   }
   return settings;
 }

@@ -43,25 +43,25 @@ function coloursIn(task: string, channels = 3): Colours {
 export const taskList: readonly Entry[] = [
   {
     name: "super-resolution",
-    summary: "small photographs made large",
+    summary: "upscale small photographs",
     options: ["scale", "channels"],
     make: ({ scale, channels }) => superResolution(scale, coloursIn("super-resolution", channels)),
   },
   {
     name: "deblur",
-    summary: "blurred photographs made sharp",
+    summary: "sharpen blurred photographs",
     options: ["channels"],
     make: ({ channels }) => deblur(coloursIn("deblur", channels)),
   },
   {
     name: "enhance",
-    summary: "dark photographs with a colour cast made bright",
+    summary: "brighten dark photographs with a colour cast",
     options: ["channels"],
     make: ({ channels }) => enhance(coloursIn("enhance", channels)),
   },
   {
     name: "generate",
-    summary: "new images like the photographs, from random numbers",
+    summary: "generate images like the photographs from random numbers",
     options: ["size"],
     make: ({ size }) => generate(size),
   },

@@ -200,7 +200,7 @@ interface Parts {
 async function refuseExisting(folder: string): Promise<void> {
   if (!(await exists(join(folder, files.checkpoint)))) return;
   const advice = "resume it, or choose another folder";
-  throw new ReconlossError("file", `training: ${folder} holds a training already; ${advice}`);
+  throw new ReconlossError("file", `training: ${folder} already contains a training; ${advice}`);
 }
 
 /** Claims a folder for one training. */
@@ -424,11 +424,11 @@ class Run {
 /** Notes on terms that do not begin, or do not get to their whole weight, before a training ends. */
 function unfinishedTerms({ later = [] }: Loss, steps: number): string[] {
   return later.flatMap(({ label, start, warmup }) => {
-    if (start >= steps) return [`${label} begins after ${start} steps: it has no part in a training of ${steps}`];
+    if (start >= steps) return [`${label} starts after ${start} steps: it is unused in a training of ${steps}`];
     if (start + warmup <= steps) return [];
     const share = Math.round((100 * (steps - start)) / warmup);
     return [
-      `${label} has its whole weight from step ${start + warmup} on: a training of ${steps} ends at ${share} % of it`,
+      `${label} reaches its full weight at step ${start + warmup}: a training of ${steps} ends at ${share} % of it`,
     ];
   });
 }

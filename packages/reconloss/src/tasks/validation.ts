@@ -39,7 +39,9 @@ export async function availableMetrics(
   for (const wanted of parseLosses(metrics)) {
     const missing = await missingWeights(wanted);
     if (missing !== undefined) {
-      notes.push(`${wanted.spec} is left out: the weights ${missing} are not on this machine; ${embedded} stands in`);
+      notes.push(
+        `${wanted.spec} is left out: the weights ${missing} are not on this machine; ${embedded} is used instead`,
+      );
     }
     await add(missing === undefined ? wanted : parseLoss(embedded));
   }
@@ -47,7 +49,7 @@ export async function availableMetrics(
     await add(parseLoss(embedded));
     for (const loss of parseLosses(additionalMetrics)) await add(loss);
     notes.push(
-      `${embedded} flatters a network that was trained with it, by about a sixth against LPIPS-alex (docs/tiny-lpips.md): rely on the others`,
+      `${embedded} favours a network that was trained with it, by about a sixth compared with LPIPS-alex (docs/tiny-lpips.md): rely on the others`,
     );
   }
   return { losses, notes };

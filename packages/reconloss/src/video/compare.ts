@@ -69,7 +69,7 @@ export interface VideoComparison {
 function refusal(output: VideoInfo, target: VideoInfo, planes: VideoPlanes): string | undefined {
   const size = ({ width, height }: VideoInfo) => `${width}x${height}`;
   if (size(output) !== size(target)) {
-    return `output is ${size(output)} but target is ${size(target)}; scale one of them (ffmpeg -vf scale) to say how`;
+    return `output is ${size(output)} but target is ${size(target)}; scale one of them first (ffmpeg -vf scale)`;
   }
   const [a, b] = [output, target].map(({ pixelFormat }) => parsePixelFormat(pixelFormat));
   if (planes === "rgb") return undefined;
@@ -80,13 +80,13 @@ function refusal(output: VideoInfo, target: VideoInfo, planes: VideoPlanes): str
     if (format.kind === "rgb")
       return `${side} has no planes of luma and chroma (${pixelFormat}); compare colours: --planes rgb`;
     if (format.kind === "grey" && planes === "yuv")
-      return `${side} has luma alone (${pixelFormat}); compare it: --planes y`;
+      return `${side} has only luma (${pixelFormat}); compare it: --planes y`;
   }
   if (planes === "yuv" && a.chroma.join() !== b.chroma.join()) {
     return `output stores chroma as ${output.pixelFormat} but target as ${target.pixelFormat}; compare luma (--planes y) or colours (--planes rgb)`;
   }
   if (output.range !== target.range) {
-    return `output has ${output.range} range but target ${target.range} range, so that the same sample is another brightness; compare colours: --planes rgb`;
+    return `output has ${output.range} range but target ${target.range} range, so the same sample has different brightness; compare colours: --planes rgb`;
   }
   return undefined;
 }
@@ -100,20 +100,20 @@ function notesOn(output: VideoInfo, target: VideoInfo, planes: VideoPlanes, layo
   const [a, b] = [output, target].map(({ pixelFormat }) => parsePixelFormat(pixelFormat));
   if (planes !== "rgb" && a.bits !== b.bits) {
     notes.push(
-      `output has ${a.bits} bits a sample and target ${b.bits}: the fewer were multiplied by ${2 ** Math.abs(a.bits - b.bits)}`,
+      `output has ${a.bits} bits per sample and target ${b.bits}: the samples with fewer bits were multiplied by ${2 ** Math.abs(a.bits - b.bits)}`,
     );
   }
   if (a.hasAlpha || b.hasAlpha) notes.push("alpha was ignored");
   const [matrix, targetMatrix] = both((video) => video.matrix);
   if (planes !== "rgb" && matrix !== targetMatrix) {
     notes.push(
-      `the matrix of output (${matrix}) is not that of target (${targetMatrix}), of which planes as stored know nothing`,
+      `the matrix of output (${matrix}) is not that of target (${targetMatrix}), which does not affect planes as stored`,
     );
   }
   const [transfer, targetTransfer] = both((video) => video.transfer);
   if (transfer !== targetTransfer)
     notes.push(
-      `the transfer of output (${transfer}) is not that of target (${targetTransfer}); values are compared as they are`,
+      `the transfer of output (${transfer}) is not that of target (${targetTransfer}); values are compared unchanged`,
     );
   else if (planes === "rgb" && /2084|b67/.test(transfer))
     notes.push(`the values are of ${transfer} (HDR), and losses take them as sRGB`);
@@ -126,7 +126,7 @@ function notesOn(output: VideoInfo, target: VideoInfo, planes: VideoPlanes, layo
   const rates = both(({ rate }) => String(Number(rate.toFixed(3))));
   if (rates[0] !== rates[1])
     notes.push(
-      `output has ${rates[0]} frames a second and target ${rates[1]}; frames were paired by their number, not by time`,
+      `output has ${rates[0]} frames per second and target ${rates[1]}; frames were paired by their number, not by time`,
     );
   if (output.isVariable || target.isVariable) {
     const which =
@@ -341,14 +341,14 @@ function leftOver(count: number, outputGoesOn: boolean, output: VideoInfo, targe
   const [longer, shorter] = outputGoesOn ? ["output", "target"] : ["target", "output"];
   const { times } = outputGoesOn ? output : target;
   const more = times.length > count ? counted(times.length - count, "frame", "frames") : "frames";
-  return `${longer} has ${more} more than ${shorter}, which ends after ${counted(count, "frame", "frames")}: they have no partner`;
+  return `${longer} has ${more} more than ${shorter}, which ends after ${counted(count, "frame", "frames")}, without a partner`;
 }
 
 /** Says of a loss that refuses the size of a plane of chroma what can be done. */
 function refuseChroma(plane: number) {
   return (error: unknown): never => {
     if (plane === 0 || !(error instanceof ReconlossError) || error.code !== "shape") throw error;
-    throw new ReconlossError("shape", `${error.message}; that is a plane of chroma: compare luma alone, --planes y`);
+    throw new ReconlossError("shape", `${error.message}; that is a chroma plane: compare luma only, --planes y`);
   };
 }
 

@@ -71,7 +71,7 @@ export async function probeVideo(path: string): Promise<VideoInfo> {
   const [stream] = streams;
   if (stream?.width === undefined || stream.height === undefined || stream.pix_fmt === undefined) {
     const reason =
-      complaint.split("\n")[0] || (code === 0 ? "ffprobe finds no pictures in it" : `ffprobe ended with ${code}`);
+      complaint.split("\n")[0] || (code === 0 ? "ffprobe finds no video frames in it" : `ffprobe ended with ${code}`);
     throw new ReconlossError("image", `cannot read ${path} as a video: ${reason}`);
   }
   const given = packets.flatMap(({ pts_time, flags = "" }) => (flags.includes("D") ? [] : [Number(pts_time)]));

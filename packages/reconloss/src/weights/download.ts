@@ -167,7 +167,7 @@ async function fetchOnce(
   if (start !== 0 && start !== size) {
     await body.cancel();
     await discard(partial);
-    throw new Transient("the server continued from another place than it was asked to");
+    throw new Transient("the server resumed from a different position than requested");
   }
   if (entry.bytes !== undefined && total !== entry.bytes) {
     await body.cancel();
@@ -196,7 +196,7 @@ async function refusal(entry: WeightsEntry, url: string, partial: string, respon
   const { status } = response;
   if (status === 416) {
     await discard(partial);
-    return new Transient("the server has less than what is here");
+    return new Transient("the file on the server is smaller than the partial download");
   }
   return transientStatus(response) ?? new ReconlossError("download", `${entry.name}: ${url}: HTTP ${status}`);
 }
@@ -232,7 +232,7 @@ async function noteValidator(partial: string, url: string, response: Response): 
 async function onDisk<R>(partial: string, work: Promise<R>): Promise<R> {
   return work.catch((cause: NodeJS.ErrnoException) => {
     const problem = cause.code === "ENOSPC" ? "the disk is full" : cause.message;
-    throw new ReconlossError("file", `${partial}: cannot be written (${problem}); the download can be continued`, {
+    throw new ReconlossError("file", `${partial}: cannot be written (${problem}); the download can be resumed`, {
       cause,
     });
   });
@@ -258,7 +258,7 @@ async function save(
   let size = start;
   try {
     for await (const piece of body) {
-      if (total !== undefined && size + piece.length > total) throw new Transient(`it goes on after ${total} bytes`);
+      if (total !== undefined && size + piece.length > total) throw new Transient(`it continues after ${total} bytes`);
       await onDisk(partial, writeFully(file, piece, size));
       size += piece.length;
       onSize(size);

@@ -66,7 +66,7 @@ async function findInFolder(entry: WeightsEntry, folder: string): Promise<string
     if (await isUpstream(entry, upstream, size)) return upstream;
     throw new ReconlossError(
       "checkpoint",
-      `${upstream}: ${size} bytes that are not those of the published ${entry.file}; delete it, or name it ${entry.name}.pth if it is meant`,
+      `${upstream}: ${size} bytes that are not those of the published ${entry.file}; delete it, or rename it to ${entry.name}.pth to use it`,
     );
   }
   // Both versions of an LPIPS head are called the same upstream; without the version's folder only the hash tells them apart.
@@ -132,9 +132,9 @@ export async function pullWeights(name: string, options: WeightsOptions = {}): P
   if (found !== undefined) return found.path;
   const { download = true, env = process.env } = options;
   if (env.RECONLOSS_OFFLINE && env.RECONLOSS_OFFLINE !== "0") {
-    throw new ReconlossError("download", `${name}: RECONLOSS_OFFLINE turns downloads off`);
+    throw new ReconlossError("download", `${name}: downloads are disabled by RECONLOSS_OFFLINE`);
   }
-  if (!download) throw new ReconlossError("download", `${name}: downloads are turned off`);
+  if (!download) throw new ReconlossError("download", `${name}: downloads are disabled`);
   const entry = weightsEntry(name);
   const path = join(weightsCache(env), entry.file);
   await downloadWeights(entry, path, options);

@@ -21,11 +21,11 @@ export function joinSets(
     const source = await openSet(paths[at]);
     sources.push(source);
     if (!source.images)
-      throw new ReconlossError("content", `${withoutSecrets(paths[at])} holds statistics, and no images`);
+      throw new ReconlossError("content", `${withoutSecrets(paths[at])} contains statistics but no images`);
     const images = await source.images();
     const expected = known?.[at].count ?? images.count;
     if (images.count === expected) return images;
-    const problem = `${withoutSecrets(paths[at])} has ${counted(images.count, "image", "images")}, and had ${expected} when the set was first opened`;
+    const problem = `${withoutSecrets(paths[at])} has ${counted(images.count, "image", "images")}, but had ${expected} when the set was first opened`;
     throw new ReconlossError("content", problem);
   };
   return {

@@ -151,13 +151,13 @@ function labelOfField(field: string, bytes: Uint8Array, name: string): string | 
   try {
     return labelIn(JSON.parse(text));
   } catch (cause) {
-    throw new ReconlossError("content", `${name} is not JSON, so it gives no class`, { cause });
+    throw new ReconlossError("content", `${name} is not JSON, so it has no class`, { cause });
   }
 }
 
 /** Bytes of a file, where the file has them. */
 export async function bytesAt(source: ByteSource, at: number, length: number, name: string): Promise<Uint8Array> {
   const bytes = at >= 0 && at + length <= source.size ? await source.read(at, length) : undefined;
-  if (bytes?.length !== length) throw unreadable(name, `${source.name} was cut short by another program`);
+  if (bytes?.length !== length) throw unreadable(name, `${source.name} was truncated by another program`);
   return bytes;
 }

@@ -88,7 +88,7 @@ async function imagesOf(path: string, open: NonNullable<Offer["images"]>, option
   const images = await open();
   if (images.count > 0) return images;
   const others = describeIgnoredFiles(images.ignoredFiles ?? {});
-  throw new ReconlossError("file", `${withoutSecrets(path)} holds no images${others && `; ignored: ${others}`}`);
+  throw new ReconlossError("file", `${withoutSecrets(path)} contains no images${others && `; ignored: ${others}`}`);
 }
 
 /** The contents of a path, which may be no images at all: of many shards, one may be empty. */
@@ -124,7 +124,7 @@ async function openPath(path: string, options: SetOptions, resources: Resources,
 
 function noSuchPath(path: string, cause: NodeJS.ErrnoException): ReconlossError {
   const isAddress = /^[a-z][a-z\d+.-]+:\/\//i.test(path);
-  const missing = isAddress ? "is no path; of addresses, those of http and https are read" : "does not exist";
+  const missing = isAddress ? "is not a path; only http and https addresses are supported" : "does not exist";
   const reason = cause.code === "ENOENT" ? missing : `cannot be read: ${reasonOf(cause)}`;
   return new ReconlossError("file", `${path === "" ? 'the path ""' : path} ${reason}`, { cause });
 }

@@ -77,7 +77,7 @@ export class ParquetThread {
       await worker.terminate();
       if (!(error instanceof Stopped)) throw error;
       const what = task.kind === "metadata" ? "its metadata" : `a row group of column ${task.column}`;
-      const problem = `reading ${what} ${error.message}: it was made to do harm, or is damaged`;
+      const problem = `reading ${what} ${error.message}: it is damaged or malicious`;
       throw new ReconlossError("content", `${source.name}: ${problem}`, { cause: error });
     } finally {
       worker.unref();

@@ -90,7 +90,7 @@ async function contentOf(source: ByteSource, thread: ParquetThread): Promise<Par
     throw new ReconlossError("content", `${source.name}: ${problem}`, { cause });
   };
   const tail = source.size < 12 ? new Uint8Array(8) : await source.read(source.size - 8, 8);
-  if (new TextDecoder("latin1").decode(tail.subarray(4)) !== "PAR1") fail("is not a parquet file, or was cut short");
+  if (new TextDecoder("latin1").decode(tail.subarray(4)) !== "PAR1") fail("is not a parquet file, or was truncated");
   const length = new DataView(tail.buffer, tail.byteOffset).getUint32(0, true);
   if (length > Math.min(largestMetadata, source.size - 12)) fail(`is damaged: its metadata claim ${length} bytes`);
   try {

@@ -110,7 +110,7 @@ async function* members(window: Window, source: ByteSource): AsyncGenerator<TarM
     const start = at + block;
     if (start + length > source.size) {
       fail(
-        `is cut short: member ${name} should have ${size} bytes, of which ${Math.max(0, source.size - start)} are there`,
+        `is truncated: member ${name} should have ${size} bytes, of which ${Math.max(0, source.size - start)} are there`,
       );
     }
     if (known === "attributes" || known === "name") {

@@ -167,7 +167,7 @@ export class Web {
       const response = await this.#request(url, { range: `bytes=${offset}-${offset + length - 1}` });
       if (response.status !== 206) {
         await response.body?.cancel();
-        throw new Transient("the server gave a part of the file before, and no longer does");
+        throw new Transient("the server no longer supports range requests");
       }
       const now = rangeOf(name, response, offset);
       if (now.size !== size || now.validator !== validator) {
@@ -184,7 +184,7 @@ export class Web {
     const refuse = (size: string) =>
       failure(
         name,
-        `its server gives no parts of files, and of one of ${size} bytes at most ${limitDownload} are downloaded; ` +
+        `its server does not support range requests, and the file of ${size} bytes exceeds the download limit of ${limitDownload}; ` +
           "raise limitDownload (--limit-download), or download it",
       );
     if (length !== undefined && length > limitDownload) {
@@ -225,7 +225,7 @@ function rangeOf(name: string, { headers }: Response, start: number): Omit<Remot
   const [, from, , size] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(headers.get("content-range") ?? "") ?? [];
   if (Number(from) !== start || !Number.isSafeInteger(Number(size))) {
     const range = headers.get("content-range") ?? "nothing";
-    throw failure(name, `the server was asked for bytes from ${start} on, and gives ${range}`);
+    throw failure(name, `the server was asked for bytes from ${start} on, but returned ${range}`);
   }
   return { size: Number(size), validator: headers.get("etag") ?? headers.get("last-modified") ?? undefined };
 }
@@ -237,7 +237,7 @@ async function* piecesOf({ body }: Response, length: number | undefined): AsyncG
   try {
     for await (const piece of body ?? []) {
       received += piece.length;
-      if (length !== undefined && received > length) throw new Transient(`it goes on after ${length} bytes`);
+      if (length !== undefined && received > length) throw new Transient(`it continues after ${length} bytes`);
       yield piece;
     }
   } catch (error) {
