@@ -198,7 +198,10 @@ describe("reconloss distribution", () => {
       "--allow-mismatch",
       ...common,
     );
-    expect([code, stderr]).toEqual([0, expect.stringMatching(/^warning: the statistics were made with resize clean/)]);
+    expect([code, stderr]).toEqual([
+      0,
+      expect.stringMatching(/^warning: the statistics were computed with resize clean/),
+    ]);
   });
 
   it("needs no reals for the Inception Score", async () => {

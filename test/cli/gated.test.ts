@@ -225,7 +225,7 @@ function ofFrames(inputs: () => readonly string[], prefix: string) {
     const { code, stderr } = await run(["compare", ...inputs(), "-m", "psnr", "--fail", "psnr.p5<30"]);
     expect([code, stderr]).toEqual([
       2,
-      expect.stringMatching(/^error: fail: in "psnr\.p5<30", .* over frames it is p5\(psnr\)<30\n$/),
+      expect.stringMatching(/^error: fail: in "psnr\.p5<30", .* for a statistic over frames, write p5\(psnr\)<30\n$/),
     ]);
   });
 

@@ -171,7 +171,7 @@ describe("what differs as a whole is noted with its figure and what it costs", (
       "levels of video",
       (v) => (16 + 219 * v) / 255,
       (v) => (255 * v - 16) / 219,
-      /is 0\.86 times its target \+ 0\.06\d \(full range brought to 16\.\.235\)/,
+      /is 0\.86 times its target \+ 0\.06\d \(full range scaled to 16\.\.235\)/,
     ],
     ["an offset", (v) => 0.9 * v + 0.05, (v) => (v - 0.05) / 0.9, /is 0\.90 times its target \+ 0\.05\d,/],
   ])("%s", async (_, tone, undone, text) => {

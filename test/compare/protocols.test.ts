@@ -214,7 +214,7 @@ describe("the score of ntire2026", () => {
       "with another lpips",
       { models, metrics: "lpips(net=vgg)" },
       [{ ...measured(0.1, 6), "lpips(net=vgg)": 0.2 }],
-      ["lpips as the protocol has it"],
+      ["lpips as in the protocol"],
     ],
     ["of other pixels", { models, decode: "pillow" }, [measured(0.1, 6)], ["pixels as in the protocol"]],
     [
@@ -272,7 +272,7 @@ describe("the score of ntire2026", () => {
   test("the command line refuses a total that there is not", async () => {
     const args = ["compare", outputs, targets, "--no-progress", "--protocol"];
     const refused = await run([...args, "sr-x4", "--fail", "total<3"]);
-    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining("protocol sr-x4 makes no total") });
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining("protocol sr-x4 has no total") });
   });
 
   test("a model that is said to be better the other way is a change", () => {
@@ -284,7 +284,7 @@ describe("the score of ntire2026", () => {
 test("models take the columns that the protocol names, where better values lie need not be said", async () => {
   const open = (name: string, path = model) =>
     openModelMetric(name, path, modelOptionsUnder("ntire2026", name, {}) as { better: "higher" });
-  await expect(open("mine")).rejects.toThrow("mine: say which values are better");
+  await expect(open("mine")).rejects.toThrow("mine: state which values are better");
   const models = [await open("CLIPIQA"), await open("musiq", join(folder, "hundred.onnx"))];
   expect(models.map(({ better }) => better)).toEqual(["higher", "higher"]);
   const applied = applyProtocol("ntire2026", { models });

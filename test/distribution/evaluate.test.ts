@@ -111,7 +111,7 @@ describe("evaluateDistribution", () => {
     expect(set.unreadable.map(({ name }) => name)).toEqual(["cut.png", "empty.png"]);
     expect(warnings).toEqual([
       "2 output images could not be read and are left out of every metric",
-      "output images have 2 sizes, 90x20 to 48x40: each is resized by another factor",
+      "output images have 2 sizes, 90x20 to 48x40: they are resized by different factors",
       "1 output image is a copy of another",
     ]);
   });
@@ -165,7 +165,7 @@ describe("evaluateDistribution", () => {
     const throughFile = await evaluateDistribution(outputs, path, options);
     expect(throughFile.results).toEqual(direct.results);
     expect(throughFile.warnings).toEqual([]);
-    const mismatch = "the statistics were made with resize clean, the outputs' features with legacy-pytorch";
+    const mismatch = "the statistics were computed with resize clean, the outputs' features with legacy-pytorch";
     const otherwise = { ...options, resizer: "legacy-pytorch" } as const;
     await expect(evaluateDistribution(outputs, path, otherwise)).rejects.toThrow(`${path}: ${mismatch}`);
     const other = await evaluateDistribution(outputs, path, { ...otherwise, allowMismatch: true });
@@ -182,7 +182,7 @@ describe("evaluateDistribution", () => {
   test.each([
     [{ metrics: [] }, /no metric is given/],
     [{ metrics: ["fad" as never] }, /there is no metric fad; there are: fid, sfid, is, kid, pr/],
-    [{ metrics: ["sfid" as const] }, /sfid needs spatial features, of inception/],
+    [{ metrics: ["sfid" as const] }, /sfid needs spatial features from inception/],
     [{ batch: 0 }, /batch must be from 1 to 1024/],
     [{ resizer: "best" as never }, /resizer must be one of clean/],
     [{ onnx: { output: "none" } }, /has no output none; it has: features, vectors/],

@@ -283,10 +283,10 @@ test("statistics of patches and of whole images are not compared with each other
     { ...base, metrics: ["frechet"], patches: 32 },
   ];
   await expect(evaluateDistribution(outputs, ofPatches, plain)).rejects.toThrow(
-    "the statistics were made with patches 32, the outputs' features with none",
+    "the statistics were computed with patches 32, the outputs' features with none",
   );
   await expect(evaluateDistribution(outputs, ofImages, cut)).rejects.toThrow(
-    "the statistics were made with patches none, the outputs' features with 32",
+    "the statistics were computed with patches none, the outputs' features with 32",
   );
   const { results } = await evaluateDistribution(outputs, ofPatches, cut);
   expect(results.frechet.metric).toBe("frechet(features=tiny.onnx,patches=32)");

@@ -102,10 +102,10 @@ describe("statistics against statistics", () => {
   test("of other making are refused unless that is allowed", async () => {
     await writeStatistics(second, { fid: at(1), protocol: { ...protocol, resize: "legacy-pytorch" } });
     const refusal =
-      /b\.npz: the statistics were made with resize legacy-pytorch, the others with clean.*--allow-mismatch/;
+      /b\.npz: the statistics were computed with resize legacy-pytorch, the others with clean.*--allow-mismatch/;
     await expect(evaluateDistribution(first, second)).rejects.toThrow(refusal);
     const { warnings } = await evaluateDistribution(first, second, { allowMismatch: true });
-    expect(warnings).toEqual(["the statistics were made with resize legacy-pytorch, the others with clean"]);
+    expect(warnings).toEqual(["the statistics were computed with resize legacy-pytorch, the others with clean"]);
   });
 
   test("of the tiny network make no fid", async () => {
@@ -201,7 +201,7 @@ test("a network that gives NaN is named with the image", async () => {
     },
   };
   await expect(evaluateDistribution(outputs, reals, { extractor, cache: false })).rejects.toThrow(
-    "network tiny.onnx gives NaN for 1.png",
+    "network tiny.onnx returned NaN for 1.png",
   );
 });
 

@@ -75,7 +75,7 @@ describe("features of the network that is part of the package", () => {
   test("are no Inception's: FID, sFID and the Inception Score are refused", async () => {
     for (const metric of ["fid", "sfid", "is"] as const) {
       const asked = evaluateDistribution(outputs, reals, { network: "tiny", cache: false, metrics: [metric] });
-      await expect(asked).rejects.toThrow(`${metric} are of Inception's features`);
+      await expect(asked).rejects.toThrow(`${metric} need Inception's features`);
     }
   });
 

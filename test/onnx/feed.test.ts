@@ -276,7 +276,7 @@ describe("of what a model gives is taken", () => {
       expect(mean.data[i]).toBeCloseTo((images.data[i] + images.data[24 + i] + images.data[48 + i]) / 3, 6);
     }
     await expect(onnxExtractor(path)).rejects.toThrow(
-      /gives 1x3x24, tokens of each image.*tokens=first or tokens=mean/,
+      /returned 1x3x24, several tokens per image.*tokens=first or tokens=mean/,
     );
   });
 

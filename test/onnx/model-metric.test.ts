@@ -364,7 +364,7 @@ describe("what does not fit is refused in words", () => {
       "a map instead of a number",
       async () =>
         `mine=${await saved(writeModel([info("image")], [{ name: "map", type: "float", dims: anySize, from: (writer) => writer.node("Abs", ["image"]) }]))},better=lower`,
-      /mine: \d+\.onnx gives 1x3x13x18 of one image in its output map, not one number/,
+      /mine: \d+\.onnx returned 1x3x13x18 for one image in its output map, not one number/,
       1,
     ],
     [

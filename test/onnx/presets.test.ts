@@ -122,7 +122,7 @@ describe("a number has the name that the literature gives it where everything is
   });
 
   test.each([
-    ["fid", /fid are of Inception's features; of network dinov2 there are is, kid/],
+    ["fid", /fid need Inception's features; for network dinov2, use is, kid/],
     ["sfid", /sfid needs spatial features from inception-fid or inception_v3/],
   ])("nothing is called %s that is not", async (metric, message) => {
     const { code, stderr } = await distribution("--network", "dinov2", "--checkpoint", large, "-m", metric);
@@ -168,7 +168,7 @@ describe("the protocol says what was fed and taken", () => {
     const asked = await run(["distribution", ofOutputs, ofReals, "-m", "fid"]);
     expect([asked.code, asked.stderr]).toEqual([
       2,
-      expect.stringMatching(/statistics of network dinov2, from which fid cannot be computed; use frechet/),
+      expect.stringMatching(/statistics for network dinov2, from which fid cannot be computed; use frechet/),
     ]);
   });
 

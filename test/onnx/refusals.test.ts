@@ -93,7 +93,7 @@ describe("what does not fit is refused with what the model has, and what was typ
         ],
       ),
       { size: 8 },
-      /gives 1 of 1 images in its output sum, not features of each/,
+      /returned 1 for 1 images in its output sum, not one feature vector per image/,
     ],
     [
       "a model that does not run on its own size",

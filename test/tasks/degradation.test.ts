@@ -97,10 +97,10 @@ describe("a photograph is degraded", () => {
   });
 
   it.each([
-    [{}, /there is nothing to do/],
+    [{}, /nothing to do/],
     [{ scale: 5 }, /scale must be one of 2, 3, 4, got 5/],
     [{ task: "deblur", scale: 2 }, /this task has no scale/],
-    [{ task: "generate" }, /makes images from random numbers/],
+    [{ task: "generate" }, /generates images from random numbers/],
     [{ task: "superresolution2" }, /there is no task/],
     [{ blur: -1 }, /blur must be a number from/],
     [{ blur: Number.NaN }, /blur must be/],
@@ -121,7 +121,7 @@ describe("reconloss degrade", () => {
     const [lr, hr] = ["lr", "hr"].map((name) => join(folder, name));
     const args = ["degrade", photographs, "--task", "super-resolution", "-o", lr, "--baseline", "bicubic"];
     const { code, stdout, stderr } = await run([...args, "--baseline", "lanczos", "--targets", hr]);
-    expect(stdout).toMatch(/lr {2}3 images: reduced 2 times as MATLAB's imresize: bicubic/);
+    expect(stdout).toMatch(/lr {2}3 images: downscaled by 2 as by MATLAB's imresize: bicubic/);
     expect(stderr).toMatch(/failed: .*broken\.png/);
     expect(code).toBe(1);
     for (const made of [lr, hr, `${lr}-bicubic`, `${lr}-lanczos`]) {
@@ -175,7 +175,7 @@ describe("reconloss degrade", () => {
     [["--baseline", "bicubic", "--blur", "1"], /a baseline needs a scale/],
     [["--baseline", "cubic", "--scale", "2"], /Allowed choices are bicubic, lanczos/],
     [["--task", "generate"], /Allowed choices/],
-    [[], /there is nothing to do/],
+    [[], /nothing to do/],
     [["--scale", "2", "--blur", "nan"], /number above 0/],
   ])("refuses %j", async (args, message) => {
     const { code, stderr } = await run(["degrade", join(folder, "photos"), "-o", join(folder, "no"), ...args]);

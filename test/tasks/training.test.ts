@@ -104,9 +104,9 @@ describe("runTraining", () => {
     const later = settingsOf({ loss: "l1 + 0.1*mse@5 + 0.1*tv@1..4 + 0.1*ssim@1..3", steps: 2 });
     const { notes } = await runTraining(later, join(folder, "later"));
     expect(notes.filter((note) => /^(mse|tv|ssim)/.test(note))).toEqual([
-      "mse begins after 5 steps: it has no part in a training of 2",
-      "tv has its whole weight from step 4 on: a training of 2 ends at 33 % of it",
-      "ssim has its whole weight from step 3 on: a training of 2 ends at 50 % of it",
+      "mse starts after 5 steps: it is unused in a training of 2",
+      "tv reaches its full weight at step 4: a training of 2 ends at 33 % of it",
+      "ssim reaches its full weight at step 3: a training of 2 ends at 50 % of it",
     ]);
     // With more steps there is nothing to say of the first, and the numbers so far stay.
     const longer = await runTraining({ ...later, steps: 7 }, join(folder, "later"), { resume: true });

@@ -154,7 +154,9 @@ describe.skipIf(!hasFfmpeg)("videos", () => {
   it("of different depth are compared at the deeper one, 10 bits being 4 times 8", async () => {
     ffmpeg("-i", at("target.mkv"), "-pix_fmt", "yuv420p10le", "-c:v", "ffv1", at("ten.mkv"));
     const { notes, statistics } = await compareVideos(at("ten.mkv"), at("target.mkv"), [l1()]);
-    expect(notes.join()).toContain("output has 10 bits a sample and target 8: the fewer were multiplied by 4");
+    expect(notes.join()).toContain(
+      "output has 10 bits per sample and target 8: the samples with fewer bits were multiplied by 4",
+    );
     expect(statistics.l1.max).toBe(0);
   });
 

@@ -83,7 +83,7 @@ function checkSets(sets: Record<Side, ImageSet>, exclude: readonly string[]): vo
     ignore(set, excluded, (name) => isExcluded.some((is) => is(name)));
     if (set.images.length > 0) continue;
     const others = describeIgnoredFiles(set.ignoredFiles);
-    const what = set.path === set.folder ? `folder ${set.path} holds` : `${set.path} names`;
+    const what = set.path === set.folder ? `folder ${set.path} contains` : `${set.path} names`;
     throw new ReconlossError("file", `${side} ${what} no image${others ? `; ignored: ${others}` : ""}`);
   }
 }
