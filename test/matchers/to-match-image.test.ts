@@ -116,6 +116,48 @@ describe("toMatchImage", () => {
     expect(existsSync(snapshot(`${snapshotName("page > looks 3")}.png`))).toBe(false);
   });
 
+  it("numbers snapshots by Vitest's test, whatever its assertions count, and anew for each attempt and repeat", async () => {
+    const { match, snapshot } = running("new");
+    const [first, second] = [{}, {}].map((result) => ({ task: { result }, assertionCalls: 0, currentTestName: "" }));
+    first.currentTestName = "first";
+    second.currentTestName = "second";
+    const took = [match(grey(10), {}, first), match(grey(50), {}, second), match(grey(90), {}, first)];
+    expect((await Promise.all(took)).map(({ pass }) => pass)).toEqual([true, true, true]);
+    const levelOf = async (name: string) => (await readPixels(snapshot(`${snapshotName(name)}.png`))).data[0];
+    expect([await levelOf("first 1"), await levelOf("first 2"), await levelOf("second 1")]).toEqual([10, 90, 50]);
+    for (const result of [{ retryCount: 1 }, { retryCount: 1, repeatCount: 1 }]) {
+      expect((await match(grey(10), {}, { ...first, task: Object.assign(first.task, { result }) })).pass).toBe(true);
+    }
+  });
+
+  it("names snapshots by the concurrent test of Jest's that calls", async () => {
+    const { match, snapshot } = running("new", "jest");
+    const names = ["c1", "c2"];
+    // The name of the last test that began is every test's.
+    const took = names.map((name, i) =>
+      match(grey(10 + 80 * i), {}, { currentTestName: "c2", currentConcurrentTestName: () => name }),
+    );
+    expect((await Promise.all(took)).map(({ pass }) => pass)).toEqual([true, true]);
+    const levels = names.map(async (name) => (await readPixels(snapshot(`${name}_1.png`))).data[0]);
+    expect(await Promise.all(levels)).toEqual([10, 90]);
+  });
+
+  it("compares images that come at once under one new name with the first of them", async () => {
+    const { match, snapshot } = running("new");
+    const took = await Promise.all([10, 10, 90].map((level) => match(grey(level), { name: "home" })));
+    expect(took.map(({ pass }) => pass)).toEqual([true, true, false]);
+    expect((await readPixels(snapshot("home.png"))).data[0]).toBe(10);
+  });
+
+  it("writes no snapshot for conditions that can never be checked, nor for a target that is undefined", async () => {
+    const { match, snapshot } = running("new");
+    for (const conditions of ["sim>0.5", "any(l1<0.5)", "l1"]) {
+      await expect(match(grey(1), { name: "home", conditions })).rejects.toThrow(conditions.slice(0, 3));
+    }
+    await expect(match(grey(1), { name: "home", target: undefined })).rejects.toThrow(/target is undefined/);
+    expect(existsSync(snapshot("home.png"))).toBe(false);
+  });
+
   it("fails where the sizes differ, and says both", async () => {
     const { match, snapshot } = running("new");
     await match(grey(1), { name: "home" });

@@ -38,9 +38,11 @@ export interface MatcherState {
   readonly isNot?: boolean;
   readonly testPath?: string;
   readonly currentTestName?: string;
+  /** The name of the test that calls, of Jest's concurrent ones. */
+  readonly currentConcurrentTestName?: () => string | undefined;
   readonly assertionCalls?: number;
-  /** A test of Vitest's. */
-  readonly task?: object;
+  /** The test of Vitest's that calls, and how often it was tried or repeated before. */
+  readonly task?: { readonly result?: { readonly retryCount?: number; readonly repeatCount?: number } };
   readonly snapshotState?: object;
 }
 
@@ -58,27 +60,40 @@ function placesBeside(testPath: string, name: string): SnapshotPlaces {
   return { snapshot: `${path}.png`, actual: `${path}.actual.png`, diff: `${path}.diff.png` };
 }
 
-/** The number of snapshots without a name of each test so far. A test that is tried again begins again: its assertions are counted anew. */
-const counts = new Map<string, { calls: number; count: number }>();
+const testNameOf = (state: MatcherState) => state.currentConcurrentTestName?.() ?? state.currentTestName;
 
-function nextOf({ testPath, currentTestName, assertionCalls = Number.POSITIVE_INFINITY }: MatcherState): number {
-  const key = `${testPath}\0${currentTestName}`;
+/** The number of snapshots without a name that a test has had so far, and the attempt or the assertion that the last one was of. */
+interface Count {
+  count: number;
+  attempt?: string;
+  calls: number;
+}
+
+/** By Vitest's test, or the name of Jest's. */
+const counts = new Map<unknown, Count>();
+
+/** The number of the next snapshot without a name. A test that is tried again begins again: Vitest counts attempts, Jest the assertions of each anew. */
+function nextOf(state: MatcherState): number {
+  const { task, testPath, assertionCalls: calls = Number.POSITIVE_INFINITY } = state;
+  const attempt = task && `${task.result?.retryCount ?? 0} ${task.result?.repeatCount ?? 0}`;
+  const key = task ?? `${testPath}\0${testNameOf(state)}`;
   const before = counts.get(key);
-  const count = before !== undefined && assertionCalls > before.calls ? before.count + 1 : 1;
-  counts.set(key, { calls: assertionCalls, count });
+  const goesOn = before !== undefined && (task ? before.attempt === attempt : calls > before.calls);
+  const count = goesOn ? before.count + 1 : 1;
+  counts.set(key, { count, attempt, calls });
   return count;
 }
 
 /** Vitest and Jest. */
 function jestLike(state: MatcherState): RunningTest | undefined {
-  const { testPath, currentTestName } = state;
+  const { testPath } = state;
   if (state.snapshotState === undefined || testPath === undefined) return undefined;
   const snapshots: SnapshotState = state.snapshotState;
   const updates = { all: "changed", new: "missing", none: "none" } as const;
   return {
     update: updates[snapshots.snapshotUpdateState ?? snapshots._updateSnapshot ?? "none"],
     passesNew: true,
-    placesOf: (name = `${currentTestName} ${nextOf(state)}`) => placesBeside(testPath, name),
+    placesOf: (name = `${testNameOf(state)} ${nextOf(state)}`) => placesBeside(testPath, name),
     count: (written) => {
       // Numbers in Jest; Vitest counts the tests of its own snapshots.
       if (typeof snapshots[written] === "number") snapshots[written]++;

@@ -4,9 +4,10 @@ import { relative } from "node:path";
 import { ReconlossError } from "@reconloss/core";
 import { checkArguments } from "@reconloss/core/internal";
 import { writeFileAtomically } from "../files.ts";
-import { alphaOf, checkMatchOptions, type Diff, type Match, matchRead } from "./match.ts";
+import { alphaOf, checkMatchOptions, type Diff, defaultConditions, type Match, matchRead } from "./match.ts";
 import type { ImageMatcherOptions, MatcherResult } from "./matcher.ts";
 import { encodePng, readSubject, type Subject } from "./read.ts";
+import { parseRequirements } from "./requirements.ts";
 import { type MatcherState, type RunningTest, runningTest, type SnapshotPlaces } from "./runners.ts";
 
 const caller = "toMatchImage";
@@ -53,13 +54,25 @@ async function writeSnapshot(
   test.count?.(written);
 }
 
+/** The last comparison with each snapshot, by its path. */
+const lastOf = new Map<string, Promise<unknown>>();
+
+/** Does the work after all that was asked for the same path: of two images at once of one new snapshot, the second is compared with the first. */
+function inTurn<T>(path: string, work: () => Promise<T>): Promise<T> {
+  const result = (lastOf.get(path) ?? Promise.resolve()).then(work, work);
+  lastOf.set(path, result);
+  const forget = () => lastOf.get(path) === result && lastOf.delete(path);
+  result.then(forget, forget);
+  return result;
+}
+
 /** Compares with the snapshot of the test, or writes it. */
 async function matchSnapshot(
   subject: Subject,
   test: RunningTest,
+  places: SnapshotPlaces,
   options: ImageMatcherOptions,
 ): Promise<MatcherResult> {
-  const places = test.placesOf(options.name);
   const { snapshot } = places;
   if (!existsSync(snapshot)) {
     if (test.update === "none") {
@@ -114,6 +127,10 @@ function optionsOf(conditions: unknown, given: unknown): ImageMatcherOptions {
   const options = ((isOptions ? conditions : given) ?? {}) as ImageMatcherOptions;
   checkMatchOptions(caller, options, ["name", "target"]);
   checkArguments(caller, { name: [options.name, "text?"] });
+  if ("target" in options && options.target === undefined) {
+    const problem = "target is undefined; leave it out to compare with a snapshot";
+    throw new ReconlossError("invalid-argument", `${caller}: ${problem}`);
+  }
   if (isOptions || conditions === undefined) return options;
   if (options.conditions !== undefined) {
     throw new ReconlossError(
@@ -134,10 +151,12 @@ export async function matchInTest(
   given: unknown,
 ): Promise<MatcherResult> {
   const options = optionsOf(conditions, given);
+  // Before a snapshot is written that could never be compared.
+  parseRequirements(options.conditions ?? defaultConditions, options.losses);
   const isNot = state?.isNot === true;
   const test = await runningTest(state ?? {});
-  const subject = await readSubject("the image", received, alphaOf(options));
-  if (options.target !== undefined) return matchTarget(subject, test, options, isNot);
+  const readImage = () => readSubject("the image", received, alphaOf(options));
+  if (options.target !== undefined) return matchTarget(await readImage(), test, options, isNot);
   if (isNot) {
     const problem = ".not needs a target; an image that must not match has no snapshot";
     throw new ReconlossError("invalid-argument", `${caller}: ${problem}`);
@@ -146,5 +165,8 @@ export async function matchInTest(
     const problem = "snapshots need Vitest, Jest, Playwright or Bun; with other runners, pass a target";
     throw new ReconlossError("invalid-argument", `${caller}: ${problem}`);
   }
-  return matchSnapshot(subject, test, options);
+  // Snapshots are numbered in the order of the calls, whichever image is read first.
+  const places = test.placesOf(options.name);
+  const subject = await readImage();
+  return inTurn(places.snapshot, () => matchSnapshot(subject, test, places, options));
 }
