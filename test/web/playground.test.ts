@@ -251,6 +251,50 @@ describe.skipIf(withoutChromium)("the playground in Chromium", () => {
     await page.getByText("dropped.png, 32x24").waitFor();
   });
 
+  test("the demo's image is no partner of an image of one's own, and different sizes are one sentence", async () => {
+    await openRoom("#compare?m=l1");
+    await page.getByText("flower, 807x1024").waitFor();
+    const path = await writePicture(join(folder, "own.png"), 3);
+    await page.getByRole("button", { name: "Output choose an image" }).setInputFiles(path);
+    await page.getByText("own.png, 32x24").waitFor();
+    await page.locator(".drop").nth(1).getByText("or drop or paste one here").waitFor();
+    expect(await page.locator(".values tbody td").first().textContent()).toBe("…");
+    const larger = await writePicture(join(folder, "larger.png"), 3, 48, 24);
+    await page.getByRole("button", { name: "Target choose an image" }).setInputFiles(larger);
+    await page.getByText("larger.png, 48x24").waitFor();
+    await expect
+      .poll(() => page.getByRole("alert").first().textContent())
+      .toBe(
+        "The output has 32x24 pixels and the target 48x24: most losses need the same size; crop or resize one of them.",
+      );
+  });
+
+  test("several files in one place are refused, and a file beside the places does not replace the page", async () => {
+    const transfer = await page.evaluateHandle(() => {
+      const transfer = new DataTransfer();
+      for (const name of ["a.png", "b.png"]) transfer.items.add(new File(["a"], name, { type: "image/png" }));
+      return transfer;
+    });
+    await page.locator(".drop").first().dispatchEvent("drop", { dataTransfer: transfer });
+    await page.getByText("2 files: one image is wanted here, or a folder of images").waitFor();
+    // dispatchEvent returns false where the browser's own doing, opening the file, was prevented.
+    for (const type of ["dragover", "drop"])
+      expect(
+        await page.evaluate(
+          ([type, dataTransfer]) =>
+            document.body.dispatchEvent(
+              new DragEvent(type as string, {
+                bubbles: true,
+                cancelable: true,
+                dataTransfer: dataTransfer as DataTransfer,
+              }),
+            ),
+          [type, transfer] as const,
+        ),
+        type,
+      ).toBe(false);
+  });
+
   const hasFfmpeg = spawnSync("ffmpeg", ["-version"]).status === 0;
   test.skipIf(!hasFfmpeg)("a frame of a video is an image", async () => {
     // Half a second of black, then of white.

@@ -55,6 +55,9 @@ function Page() {
   );
 }
 
+// A file that is dropped beside the places for images would replace the page.
+for (const type of ["dragover", "drop"] as const) addEventListener(type, (event) => event.preventDefault());
+
 render(<Page />, document.getElementById("app") as HTMLElement);
 
 if (import.meta.env.PROD && "serviceWorker" in navigator) {

@@ -31,7 +31,11 @@ export function DropZone({
     if (ask === asked.current) onPicture(frame);
   };
   const take = async (items: ArrayLike<File> | null | undefined) => {
-    const [file] = Array.from(items ?? []);
+    const [file, ...others] = Array.from(items ?? []);
+    if (others.length > 0)
+      throw new Error(
+        `${others.length + 1} files: one image is wanted here${onFolder ? ", or a folder of images" : ""}`,
+      );
     if (file === undefined) return;
     if (!file.type.startsWith("video/")) {
       const picture = await decode(file, file.name);

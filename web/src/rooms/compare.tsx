@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { arrowOf, formatNumber } from "../../../packages/reconloss/src/compare/numbers.ts";
 import { keepSettings } from "../address.ts";
 import { colourBar, coloured, extentOf } from "../colour.ts";
@@ -77,8 +77,8 @@ export function Compare({
   );
 
   useEffect(() => {
-    if (output === undefined || target === undefined) return;
     setMeasured({});
+    if (output === undefined || target === undefined) return;
     return evaluator.ask({ kind: "measure", output, target, specs }, (answer) => {
       if (answer.kind === "measured") setMeasured((before) => ({ ...before, [answer.measured.spec]: answer.measured }));
       if (answer.kind !== "failed") return;
@@ -102,11 +102,17 @@ export function Compare({
     });
   }, [mode, chosen, hasMap, output, target]);
 
-  const take = (set: (picture: Picture) => void) => (picture: Picture) => {
+  // Two images may be decoded at once, by functions of one rendering.
+  const demoNow = useRef(demo);
+  demoNow.current = demo;
+  const take = (side: "output" | "target") => (picture: Picture) => {
     setError(undefined);
-    setDemo("");
     setFolders({});
-    set(picture);
+    // An image of the demo is no partner of the user's own.
+    if (demoNow.current !== "") (side === "output" ? setTarget : setOutput)(undefined);
+    demoNow.current = "";
+    setDemo("");
+    (side === "output" ? setOutput : setTarget)(picture);
   };
   const takeFolder = (side: "output" | "target") => (folder: Folder) => {
     setError(undefined);
@@ -144,7 +150,7 @@ export function Compare({
             key={side}
             title={side === "output" ? "Output" : "Target"}
             holds={(side === "output" ? output : target) ?? folders[side]}
-            onPicture={take(side === "output" ? setOutput : setTarget)}
+            onPicture={take(side)}
             onFolder={takeFolder(side)}
             onError={setError}
           />
@@ -176,7 +182,7 @@ export function Compare({
         </div>
       </div>
       <p class="wrong" role="alert">
-        {error}
+        {error ?? sizesDiffer(output, target)}
       </p>
       {folders.output && folders.target && (
         <Folders
@@ -289,6 +295,15 @@ export function Compare({
       </div>
     </>
   );
+}
+
+/** One sentence for a pair of different sizes, which most losses reject. */
+function sizesDiffer(output: Picture | undefined, target: Picture | undefined): string | undefined {
+  if (output === undefined || target === undefined) return undefined;
+  const [a, b] = [output, target].map(({ width, height }) => `${width}x${height}`);
+  return a === b
+    ? undefined
+    : `The output has ${a} pixels and the target ${b}: most losses need the same size; crop or resize one of them.`;
 }
 
 /** The forms of a loss that can be computed here, or undefined alone. */
