@@ -398,6 +398,10 @@ describe.skipIf(withoutChromium)("the playground in Chromium", () => {
       await openRoom(`#${room}`);
       await page.locator("main section").first().waitFor();
       expect(await page.evaluate(() => document.documentElement.scrollWidth), room).toBeLessThanOrEqual(360);
+      if (room !== "distort") continue;
+      const tops = ["strength:", "l1"].map((text) => page.getByText(text).first().boundingBox());
+      const [slider, curve] = await Promise.all(tops);
+      expect(slider?.y, "the slider is above the curves").toBeLessThan(curve?.y ?? 0);
     }
     await page.setViewportSize({ width: 1280, height: 900 });
   });
