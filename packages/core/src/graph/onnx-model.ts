@@ -52,12 +52,12 @@ export class OnnxModelWriter {
     this.#float64 = float64;
   }
 
-  /** The element type that stands for one in this model. */
+  /** The element type that this model stores for one: float for double, unless it keeps 64 bits. */
   stored(type: ElementType): ElementType {
     return type === "double" && !this.#float64 ? "float" : type;
   }
 
-  /** The ONNX data type number of the element type that stands for one. */
+  /** The ONNX data type number of the element type that this model stores for one. */
   dataType(type: ElementType): number {
     return elementTypes[this.stored(type)];
   }

@@ -301,7 +301,7 @@ const concatenate: Rule = <T>(context: Context<T>) => {
   }
   const lists = indices.map((index) => sizesOf(context, index));
   const length = lists.reduce((total, list) => total + list.length, 0);
-  if (length > mostSizes) context.fail(`a list of ${length} sizes`);
+  if (length > mostSizes) context.fail(`a list of ${length} sizes, more than ${mostSizes}`);
   return { kind: "sizes", sizes: lists.flat(), isScalar: false } as Value<T>;
 };
 
@@ -520,9 +520,10 @@ const gather: Rule = <T>(context: Context<T>) => {
   if (value.kind === "image") return context.fail("of an image");
   const sizes = sizesOf(context, 0);
   const { data, dims } = context.numbers(1);
-  if (data.length > mostSizes) context.fail(`a list of ${data.length} sizes`);
+  if (data.length > mostSizes) context.fail(`a list of ${data.length} sizes, more than ${mostSizes}`);
   const picked = Array.from(data, (at) => sizes[at < 0 ? at + sizes.length : at]);
-  if (picked.some((size) => size === undefined)) return context.fail("a position out of range");
+  if (picked.some((size) => size === undefined))
+    return context.fail(`an index is outside its list of ${sizes.length} sizes`);
   return { kind: "sizes", sizes: picked, isScalar: dims.length === 0 } as Value<T>;
 };
 

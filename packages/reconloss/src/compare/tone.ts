@@ -10,7 +10,7 @@ const [leastExplained, leastDeviation] = [0.9, 0.01];
 /** The least differences that are noted: of gains and gammas from 1, of offsets from 0. */
 const thresholds = { gain: 0.02, gamma: 0.03, offset: 0.01 };
 
-/** A tone curve that needs more to be said is taken where it gains so much, in dB. */
+/** The least gain, in dB, for which a more complex tone curve is preferred. */
 const worthMore = 0.2;
 
 /** The curve that turns the target's levels into the output's, as far as one can. */

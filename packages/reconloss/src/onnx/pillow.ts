@@ -13,7 +13,7 @@ interface Levels {
   readonly width: number;
 }
 
-/** An image in 8 bits a sample, as Pillow has it. */
+/** The image in 8 bits a sample, as Pillow would hold it. */
 function levelsOf(image: Pixels | Tensor): Levels {
   if (image instanceof Tensor) {
     const [n, planes, height, width] = image.shape;

@@ -274,7 +274,7 @@ export interface WeightsCheck {
   readonly name: string;
   readonly state: WeightsState;
   readonly path?: string;
-  /** The damage, where there is any. */
+  /** The reason why the file cannot be used, where there is one. */
   readonly problem?: string;
 }
 
