@@ -6,9 +6,19 @@ import { fileURLToPath } from "node:url";
 /** Puts into the package in the working folder what npm shows and licences ask for: README, changes, licence, and notices of libraries that are part of the build. */
 const root = fileURLToPath(new URL("..", import.meta.url));
 const folder = process.cwd();
-const { name } = JSON.parse(readFileSync("package.json", "utf8"));
-const shared = name === "reconloss" ? ["README.md", "CHANGELOG.md", "LICENSE"] : ["LICENSE"];
-for (const file of shared) copyFileSync(join(root, file), join(folder, file));
+const { name, version, repository } = JSON.parse(readFileSync("package.json", "utf8"));
+copyFileSync(join(root, "LICENSE"), join(folder, "LICENSE"));
+for (const file of name === "reconloss" ? ["README.md", "CHANGELOG.md"] : []) {
+  writeFileSync(join(folder, file), withAbsoluteLinks(readFileSync(join(root, file), "utf8")));
+}
+
+/** Replaces links to files of the repository, and its pictures, by addresses of the release: the package has neither. */
+function withAbsoluteLinks(markdown: string): string {
+  const home = repository.url.replace(/^git\+|\.git$/g, "");
+  return markdown.replace(/(!?)\[([^\]]*)\]\((?!\w+:|#)([^)\s]+)\)/g, (_, picture, text, path) => {
+    return `${picture}[${text}](${home}/${picture ? "raw" : "blob"}/v${version}/${path})`;
+  });
+}
 
 /** The texts that the licences ask to be repeated, by their SPDX name. */
 const texts: Readonly<Record<string, string>> = {

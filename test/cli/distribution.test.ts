@@ -159,7 +159,7 @@ describe("reconloss distribution", () => {
       [["", reals], /the path "" does not exist/],
       [[outputs, samples], /samples\.npz: arr_0 must be 8-bit images/],
       [[outputs, statistics, "-m", "kid"], /kid need the real images, statistics are not enough: .*statistics\.npz/],
-      [[outputs, statistics, "--resize", "legacy-pytorch"], /made with resize clean.*--allow-mismatch/],
+      [[outputs, statistics, "--resize", "legacy-pytorch"], /computed with resize clean.*--allow-mismatch/],
       [[outputs, reals, "--batch", "1000000000"], /batch must be from 1 to 1024 .* take 24\.6 TB at batch 1000000000/],
       [[outputs, reals, "--dims", "64"], /dims applies only to inception-fid and inception_v3/],
       [[outputs, reals, "-m", "fad"], /there is no metric fad/],

@@ -113,7 +113,7 @@ describe("class-conditional distances", () => {
     ["without classes", [], /0-0\.png of .*flat has none: a folder for each class, a list with labels, or a CSV file/],
     ["with an image that the file lacks", rows.slice(0, 7), /1-3\.png of .*flat has none: in .*\.csv/],
     ["with a row of one cell", [...rows, "x.png"], /row 9 has no name and class/],
-    ["with a second class of an image", [...rows, "0-0.png,dog"], /row 9 gives 0-0\.png a second class/],
+    ["with a second class of an image", [...rows, "0-0.png,dog"], /row 9 assigns a second class to 0-0\.png/],
     [
       "with a class of one image",
       ["0-0.png,bird", ...rows.slice(1)],

@@ -252,7 +252,7 @@ describe("tar", () => {
       // A whole archive without images is no damaged one.
       expect([error.name, error.code, error.message]).toEqual([
         "ReconlossError",
-        /holds no/.test(message.source) ? "file" : "content",
+        /contains no/.test(message.source) ? "file" : "content",
         expect.stringMatching(message),
       ]);
     }
@@ -590,7 +590,7 @@ describe("several", () => {
     await write("data/s-0.tar", tarOf(samples(0, 1)));
     await withSet(
       pattern,
-      (set) => expect(set.load(0)).rejects.toThrow(/s-0\.tar has 1 image, and had 2 when the set was first opened/),
+      (set) => expect(set.load(0)).rejects.toThrow(/s-0\.tar has 1 image, but had 2 when the set was first opened/),
       { parts },
     );
     await expect(withSet(pattern, async () => {}, { parts: parts?.slice(1) })).rejects.toThrow(

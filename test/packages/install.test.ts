@@ -11,6 +11,9 @@ const sizeOf = (folder: string): number =>
     .map((name) => statSync(join(folder, name)))
     .reduce((sum, file) => sum + (file.isFile() ? file.size : 0), 0);
 
+const versionOf = (name: string): string =>
+  JSON.parse(readFileSync(new URL(`../../packages/${name}/package.json`, import.meta.url), "utf8")).version;
+
 const scriptsOf = (tarball: string) =>
   JSON.parse(execFileSync("tar", ["-xzOf", tarball, "package/package.json"], { encoding: "utf8" })).scripts ?? {};
 
@@ -18,6 +21,17 @@ test.each(["core", "reconloss"] as const)("packages/%s runs nothing when it is i
   const run = ["preinstall", "install", "postinstall", "prepare", "preprepare", "postprepare"];
   expect(Object.keys(scriptsOf(published[name])).filter((script) => run.includes(script))).toEqual([]);
 });
+
+test.each(["README.md", "CHANGELOG.md"])(
+  "%s in the package links to the repository by address, since its files are not in the package",
+  (name) => {
+    const text = execFileSync("tar", ["-xzOf", published.reconloss, `package/${name}`], { encoding: "utf8" });
+    const links = Array.from(text.matchAll(/\]\(([^)\s]+)\)/g), ([, address]) => address);
+    expect(links.length).toBeGreaterThan(10);
+    expect(links.filter((address) => !/^(https:\/\/|#)/.test(address))).toEqual([]);
+    expect(links).toContain(`https://github.com/reconloss/reconloss/blob/v${versionOf("reconloss")}/docs/errors.md`);
+  },
+);
 
 describe("npm install @reconloss/core alone", () => {
   const folder = mkdtempSync(join(published.scratch, "alone-"));

@@ -164,7 +164,7 @@ describe("openModel refuses", () => {
   it("a model whose output is not what its metadata says, when it is run", async () => {
     const model = await openModel(await file(small({ ...metadata, scale: "2" })));
     await expect(applyModel(model, Tensor.full([1, 3, 4, 4], 0))).rejects.toThrow(
-      "gives float32 1x3x4x4 of 1x3x4x4, not 1x3x8x8",
+      "returned float32 1x3x4x4 for 1x3x4x4, not 1x3x8x8",
     );
     const other = await openModel(await file(small(metadata, 5)));
     await expect(applyModel(other, Tensor.full([1, 3, 4, 4], 0))).rejects.toMatchObject({ code: "shape" });

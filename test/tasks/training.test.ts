@@ -171,7 +171,7 @@ describe("what a folder says is read by one rule", () => {
 
   it.each([
     ["__proto__", `{"__proto__":{"x":1},${JSON.stringify(good).slice(1)}`, 'there is no setting "__proto__"'],
-    ["an unknown key", JSON.stringify({ ...good, stepz: 1 }), 'there is no setting "stepz"'],
+    ["an unknown key", JSON.stringify({ ...good, stepz: 1 }), 'there is no setting "stepz"; did you mean "steps"?'],
     ["a list", "[]", "settings must be an object"],
     ["null", "null", "settings must be an object, got null"],
     ["a loss that is a number", JSON.stringify({ ...good, loss: 5 }), "loss must be a string, got number"],

@@ -1,5 +1,5 @@
 import { type Loss, type LossFactory, ReconlossError } from "@reconloss/core";
-import { checkAlphaOptions, checkPixelRange, counted, parseLoss } from "@reconloss/core/internal";
+import { checkAlphaOptions, checkPixelRange, counted, parseLoss, suggestion } from "@reconloss/core/internal";
 import { constantRate, cosineRate, gan, type Schedule } from "@reconloss/core/train";
 import type { Task } from "./task.ts";
 import { makeTask, type TaskOptions } from "./tasks.ts";
@@ -145,7 +145,9 @@ function checkKinds(settings: unknown): void {
   };
   if (kindOf(settings) !== "object") fail(`settings must be an object, got ${kindOf(settings)}`);
   for (const [name, value] of Object.entries(settings as object)) {
-    if (!Object.hasOwn(kinds, name)) fail(`there is no setting ${JSON.stringify(name)}`);
+    if (!Object.hasOwn(kinds, name)) {
+      fail(`there is no setting ${JSON.stringify(name)}${suggestion(name, Object.keys(kinds))}`);
+    }
     const kind = kinds[name as keyof TrainingSettings];
     if (value !== undefined && kindOf(value) !== kind) fail(`${name} must be a ${kind}, got ${kindOf(value)}`);
   }
