@@ -177,7 +177,7 @@ describe("train", () => {
     const out = join(folder, "begun");
     expect((await run(["train", "deblur", ...tiny, "--steps", "1", "-o", out])).code).toBe(0);
     const again = await run(["train", "deblur", ...tiny, "--steps", "1", "-o", out]);
-    expect(again).toMatchObject({ code: 2, stderr: expect.stringContaining("holds a training already") });
+    expect(again).toMatchObject({ code: 2, stderr: expect.stringContaining("already contains a training") });
     const other = await run(["train", "--resume", "--loss", "mse", "-o", out]);
     expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining("was started with loss l1, not mse") });
     expect((await run(["train", "deblur", ...tiny, "--resume", "--steps", "2", "-o", out])).code).toBe(0);

@@ -92,7 +92,7 @@ describe("the file", () => {
   it("shows a prior beside the target's own value", async () => {
     const text = await readFile(path, "utf8");
     expect(text).toContain("≈ closer to the target&#39;s is better");
-    expect(text).toMatch(/mean of 10 pairs; of the targets 0\.\d{4}/);
+    expect(text).toMatch(/mean of 10 pairs; targets 0\.\d{4}/);
     expect(text).toMatch(/<td[^>]*>0\.\d{4} \(target 0\.\d{4}\)<\/td>/);
   });
 

@@ -134,7 +134,7 @@ describe("runTraining", () => {
   it("does not write over a training, and resumes only where there is one", async () => {
     const out = join(folder, "twice");
     await runTraining(settingsOf({ steps: 1 }), out);
-    await expect(runTraining(settingsOf({ steps: 1 }), out)).rejects.toThrow("holds a training already");
+    await expect(runTraining(settingsOf({ steps: 1 }), out)).rejects.toThrow("already contains a training");
     const nowhere = join(folder, "nowhere");
     await expect(runTraining(settingsOf(), nowhere, { resume: true })).rejects.toMatchObject({ code: "file" });
     await expect(savedSettings(nowhere)).rejects.toThrow("to resume from");
