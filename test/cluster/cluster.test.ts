@@ -57,7 +57,7 @@ const eventsOf = ({ lines }: Running): Event[] =>
     .filter(({ outcome }) => outcome !== undefined);
 
 describe("a queue on a real Redis server", () => {
-  test("40 shards, a worker killed, one that throws, the supervisor killed, Redis restarted: the bits of one process, and nothing twice but what was lost", async () => {
+  test("gives the bits of one process despite killed workers, a throwing worker, a killed supervisor and a Redis restart, and recomputes only what was lost", async () => {
     const work = join(folder, "work");
     const metrics = ["frechet", "kid"];
     const options = { network: sets.network, metrics, resizer: "clean" } as const;
@@ -108,7 +108,7 @@ describe("a queue on a real Redis server", () => {
     expect((merged as { report: typeof whole }).report.results).toEqual(whole.results);
   });
 
-  test("a shard whose input is at fault is not tried again, and workers and status say so", async () => {
+  test("does not retry a shard whose input is at fault, and reports it in workers and status", async () => {
     const few = await makeSets(join(folder, "few"), { outputs: 130, reals: 70 });
     const work = join(folder, "work-few");
     await planDistribution(work, few.outputs, few.reals, { network: few.network, metrics: ["frechet"], shards: 3 });
@@ -129,7 +129,7 @@ describe("a queue on a real Redis server", () => {
     expect(shown.lines().join("\n")).toContain("given up: shard");
   });
 
-  test("a process that hangs is killed after its time, and its shard is tried again", async () => {
+  test("kills a process that hangs after its time limit, and retries its shard", async () => {
     const few = await makeSets(join(folder, "hanging"), { outputs: 100, reals: 70 });
     const work = join(folder, "work-hanging");
     await planDistribution(work, few.outputs, few.reals, { network: few.network, metrics: ["frechet"], shards: 2 });
@@ -149,7 +149,7 @@ describe("a queue on a real Redis server", () => {
     expect(computed).toContain(failures[0].shard);
   });
 
-  test("SIGTERM hands the shard back at once, and the next worker ends the work", async () => {
+  test("hands the shard back at once on SIGTERM, and the next worker finishes the job", async () => {
     const few = await makeSets(join(folder, "ended"), { outputs: 130, reals: 70 });
     const work = join(folder, "work-ended");
     await planDistribution(work, few.outputs, few.reals, { network: few.network, metrics: ["frechet"], shards: 3 });
@@ -170,14 +170,14 @@ describe("a queue on a real Redis server", () => {
   });
 });
 
-describe("what is refused", () => {
+describe("refuses", () => {
   const plan = async () => {
     const work = join(folder, "work-refused");
     await planDistribution(work, sets.outputs, sets.reals, { network: sets.network, metrics: ["frechet"], shards: 3 });
     return work;
   };
 
-  test("a wrong password, with the server's words and no password in them", async () => {
+  test("a wrong password, quoting the server's error without the password", async () => {
     const work = await plan();
     process.env.RECONLOSS_REDIS_PASSWORD = "wrong secret";
     try {
@@ -190,7 +190,7 @@ describe("what is refused", () => {
     }
   });
 
-  test("an address that is none, without showing it", async () => {
+  test("an invalid address, without printing it", async () => {
     for (const address of ["localhost:6379", "http://user:secret@host", "redis://", ""]) {
       const error = await workShards(await plan(), { redis: address }).catch((caught) => caught);
       expect(error.code, address).toBe("invalid-argument");
@@ -198,7 +198,7 @@ describe("what is refused", () => {
     }
   });
 
-  test("a folder without a plan, before the server is asked", async () => {
+  test("a folder without a plan, before it contacts the server", async () => {
     const error = await clusterStatus(join(folder, "nothing"), { redis: "redis://127.0.0.1:1" }).catch(
       (caught) => caught,
     );
@@ -218,7 +218,7 @@ describe("what is refused", () => {
   });
 });
 
-test("a look at the queue takes as many commands, however many shards there are", async () => {
+test("submitting again takes the same number of Redis commands for any number of shards", async () => {
   const client = new Redis(redis.url, { password: "open sesame" });
   const processed = async () => Number(/total_commands_processed:(\d+)/.exec(await client.info("stats"))?.[1]);
   const commands: number[] = [];
@@ -236,7 +236,7 @@ test("a look at the queue takes as many commands, however many shards there are"
   expect(commands[0]).toBeGreaterThan(0);
 });
 
-test("jobs name a plan and a shard, and nothing of the images", async () => {
+test("jobs contain the plan's hash and the shard's number, and nothing about the images", async () => {
   const work = join(folder, "work-jobs");
   const manifest = await planDistribution(work, sets.outputs, sets.reals, {
     network: sets.network,

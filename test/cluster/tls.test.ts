@@ -32,7 +32,7 @@ afterAll(async () => {
   await redis?.stop();
 });
 
-test("by TLS, with a certificate that a file says to trust, shards are submitted, computed and merged", async () => {
+test("submits, computes and merges shards over TLS with a certificate authority read from a file", async () => {
   const options = { redis: redis.url, redisCa: cert };
   expect(await submitShards(work, options)).toMatchObject({ added: 2 });
   // The program too: by its option, by the environment, and by what Node trusts.
@@ -49,7 +49,7 @@ test("by TLS, with a certificate that a file says to trust, shards are submitted
   expect([merged.code, JSON.parse(merged.stdout).mean]).toEqual([0, { l1: 0 }]);
 });
 
-test("a certificate that nothing trusts is refused, as is what is none, and one where TLS is not spoken", async () => {
+test("refuses an untrusted certificate, an invalid certificate file, and a server without TLS", async () => {
   const problem = (options: object) => submitShards(work, { redis: redis.url, ...options }).catch((error) => error);
   const untrusted = await problem({});
   expect([untrusted.code, untrusted.message]).toEqual(["download", expect.stringMatching(/self-signed certificate/)]);

@@ -44,7 +44,7 @@ afterAll(() => {
 describe.each([
   ["reconloss/metrics", metrics],
   ["reconloss/distribution", distribution],
-])("wrong arguments are errors of the one class: %s", (_, exports) => {
+])("%s throws ReconlossError for wrong arguments", (_, exports) => {
   test.each(functionsOf(exports))("%s", async (_, exported) => {
     for (const args of calls()) {
       if (!isClass(exported)) {

@@ -37,7 +37,7 @@ async function csv(name: string, lines: readonly string[]): Promise<string> {
 const rows = [0, 1].flatMap((c) => [0, 1, 2, 3].map((i) => `${c}-${i}.png,"${classes[c]}"`));
 
 describe("class-conditional distances", () => {
-  test("are the mean of the distances of the subfolders, each computed by itself", async () => {
+  test("are the mean of the distances of the classes' subfolders", async () => {
     const { results } = await evaluateDistribution(outputs, reals, base);
     const each: number[] = [];
     for (const name of classes) {
@@ -75,7 +75,7 @@ describe("class-conditional distances", () => {
     expect(stdout).toMatch(/^class-frechet\(features=tiny\.onnx\) ↓ +\d\S+ +2 classes$/m);
   });
 
-  test("say which rows of the file name no image", async () => {
+  test("list rows of the CSV file that match no image", async () => {
     const more = Array.from({ length: 7 }, (_, i) => `gone-${i}.png,cat`);
     const file = await csv("more.csv", [...rows, ...more]);
     const { warnings } = await evaluateDistribution(flat, reals, { ...base, labels: { output: file } });
@@ -89,7 +89,7 @@ describe("class-conditional distances", () => {
     expect(none.join()).not.toContain("ignored");
   });
 
-  test("are those of the plan in shards: a file that was changed since is refused", async () => {
+  test("equal those of one process when sharded, and refuse a file of classes changed since the plan", async () => {
     const [file, work] = [await csv("planned.csv", rows), join(folder, "work")];
     const labels = { output: file };
     const { metrics, onnx } = base;
@@ -126,7 +126,7 @@ describe("class-conditional distances", () => {
     expect([error.name, error.message]).toEqual(["ReconlossError", expect.stringMatching(message)]);
   });
 
-  test("a file of classes that no metric takes is an error", async () => {
+  test("refuses a file of classes when no metric uses classes", async () => {
     const file = await csv("unused.csv", rows);
     const asked = evaluateDistribution(flat, reals, { ...base, metrics: ["frechet"], labels: { output: file } });
     await expect(asked).rejects.toThrow(

@@ -36,7 +36,7 @@ async function makeSet(): Promise<string> {
   return path;
 }
 
-test("a set says what was done to its pixels, also where its features come from the cache", async () => {
+test("reports conversions made while decoding a set, also when its features come from the cache", async () => {
   const set = await makeSet();
   const first = await computeStatistics(set, options);
   expect(first.set).toMatchObject({ computed: 4, decode: "2 rotated by EXIF, 1 16-bit grey" });
@@ -44,7 +44,7 @@ test("a set says what was done to its pixels, also where its features come from 
   expect(second.set).toMatchObject({ computed: 0, decode: first.set.decode });
 });
 
-test("Pillow's way is another set of features, and its protocol says so", async () => {
+test("decode=pillow gives other features than the default, and is named in the protocol", async () => {
   const set = await makeSet();
   const report = await evaluateDistribution(set, set, { ...options, decode: "pillow", metrics: ["frechet"] });
   expect(report.outputs.decode).toBe("2 not rotated as EXIF says, 1 16-bit grey cut off at 255");
@@ -59,12 +59,12 @@ test("Pillow's way is another set of features, and its protocol says so", async 
   await writeSetReport(page, report, { decode: "pillow" });
 });
 
-test("alpha cannot be compared without pairs", async () => {
+test('refuses alpha "compare", which needs pairs', async () => {
   const set = await makeSet();
   await expect(computeStatistics(set, { ...options, alpha: "compare" })).rejects.toThrow(/alpha "compare" needs pairs/);
 });
 
-test("every kind of note has its bit in the records of features", () => {
+test("each kind of decoding note has a bit of its own in the feature records", () => {
   expect(decodeKinds.length).toBeLessThanOrEqual(32);
   expect(new Set(decodeKinds).size).toBe(decodeKinds.length);
 });

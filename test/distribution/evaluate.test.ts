@@ -31,7 +31,7 @@ beforeAll(async () => {
 });
 
 describe("evaluateDistribution", () => {
-  test("gives what the network and the metric give, step by step", async () => {
+  test("equals the network and the metric applied step by step", async () => {
     const cache = join(folder, "cache-steps");
     const report = await evaluateDistribution(outputs, reals, { ...base, cache });
     const extractor = await onnxExtractor(network, { output: "features" });
@@ -50,7 +50,7 @@ describe("evaluateDistribution", () => {
     expect(report.warnings).toEqual([]);
   });
 
-  test("all metrics come from one pass, and from the cache the second time, bit by bit", async () => {
+  test("computes all metrics from one pass, and gives the same bits from the cache", async () => {
     const cache = join(folder, "cache-all");
     const options = { ...base, cache, metrics: ["frechet", "is", "kid", "pr"] as const };
     const steps: string[] = [];
@@ -67,7 +67,7 @@ describe("evaluateDistribution", () => {
     expect(fresh.results).toEqual(first.results);
   });
 
-  test("only what is new is computed; another resizer is new", async () => {
+  test("computes features of new images only; another resizer needs new features", async () => {
     const cache = join(folder, "cache-new");
     const grown = join(folder, "grown");
     await cp(outputs, grown, { recursive: true });
@@ -82,7 +82,7 @@ describe("evaluateDistribution", () => {
     expect(other.protocol.resize).toBe("legacy-pytorch");
   });
 
-  test("a cache that is cut or damaged anywhere gives the same bits", async () => {
+  test("gives the same bits when the cache is truncated or damaged anywhere", async () => {
     const cache = join(folder, "cache-damage");
     const whole = await evaluateDistribution(outputs, reals, { ...base, cache });
     const [key] = await readdir(cache);
@@ -99,7 +99,7 @@ describe("evaluateDistribution", () => {
     expect((await evaluateDistribution(outputs, reals, { ...base, cache })).results).toEqual(whole.results);
   });
 
-  test("images that cannot be read are listed; copies and mixed sizes are told", async () => {
+  test("lists unreadable images; warns about duplicates and mixed sizes", async () => {
     const mixed = join(folder, "mixed");
     await cp(outputs, mixed, { recursive: true });
     await cp(join(mixed, "1.png"), join(mixed, "copy.png"));
@@ -116,7 +116,7 @@ describe("evaluateDistribution", () => {
     ]);
   });
 
-  test("few images are told; none and one are errors", async () => {
+  test("warns about few images; refuses sets of no image or one", async () => {
     const few = join(folder, "few");
     for (const name of ["1.png", "2.png"]) await cp(join(outputs, name), join(few, name));
     const { warnings, results } = await evaluateDistribution(few, reals, { ...base, cache: false });
@@ -136,7 +136,7 @@ describe("evaluateDistribution", () => {
     );
   });
 
-  test("samples in an .npz file are images", async () => {
+  test("reads the samples of an .npz file as images", async () => {
     const data = new Uint8Array(24 * 40 * 48 * 3);
     for (const [i, name] of names
       .toSorted((a, b) => Number.parseInt(a.replace("more/", ""), 10) - Number.parseInt(b.replace("more/", ""), 10))
@@ -154,7 +154,7 @@ describe("evaluateDistribution", () => {
     expect(ofSamples.results.frechet?.value).toBeCloseTo(ofFiles.results.frechet?.value as number, 10);
   });
 
-  test("statistics stand for the reals of frechet, and say when they do not fit", async () => {
+  test("takes statistics in place of the real images for frechet, and refuses statistics that do not fit", async () => {
     const options = { ...base, cache: false } as const;
     const { statistics, set } = await computeStatistics(reals, options);
     expect(set).toMatchObject({ images: 24, computed: 24 });
@@ -191,7 +191,7 @@ describe("evaluateDistribution", () => {
     await expect(evaluateDistribution(outputs, reals, { ...base, cache: false, ...options })).rejects.toThrow(message);
   });
 
-  test("feature maps are averaged to the vectors that the model gives, and channels are standardised", async () => {
+  test("averages feature maps to vectors, and standardises channels", async () => {
     const images = randomTensor([3, 3, 32, 32], 9);
     const { features } = await (await onnxExtractor(network, { output: "features" })).run(images);
     const { vectors } = await (await onnxExtractor(network, { output: "vectors" })).run(images);

@@ -30,7 +30,7 @@ async function seededFile(network: Inception): Promise<string> {
   return path;
 }
 
-test("weights come from a checkpoint; that of the other network is refused though the features' layers fit", async () => {
+test("reads weights from a checkpoint, and refuses the other network's even where the layers needed would fit", async () => {
   const extractor = await inceptionExtractor({ weights: await seededFile(inceptionFid), input: "bytes" });
   const { data } = readNpy("expected/arrays/inception-clean-big-2048.npy");
   const image = resize(await readGoldenImage("inputs/big.png"), [299, 299], "clean");
@@ -44,7 +44,7 @@ test("weights come from a checkpoint; that of the other network is refused thoug
   ]);
 });
 
-test("the key tells inputs and weights apart", async () => {
+test("has another key for other inputs or weights", async () => {
   const weights = seededStateDict(inceptionFid.tensors(["64"]));
   const features = ["64"] as const;
   const [unit, bytes] = [
@@ -60,7 +60,7 @@ test("the key tells inputs and weights apart", async () => {
   expect(bytes.weights).toBe(unit.weights);
 });
 
-test("neither key nor weights depend on which features are asked for, nor on tensors that the network has not", async () => {
+test("has the same key and weights hash for any requested features, and ignores unrelated tensors", async () => {
   const weights = seededStateDict(inceptionFid.tensors(["192", "spatial"]));
   const one = await inceptionExtractor({ weights, features: ["64"] });
   const both = await inceptionExtractor({ weights, features: ["64", "192"] });
@@ -69,7 +69,7 @@ test("neither key nor weights depend on which features are asked for, nor on ten
   expect((await inceptionExtractor({ weights: more, features: ["64"] })).weights).toBe(one.weights);
 });
 
-test("a checkpoint needs the tensors of the asked features and no others", async () => {
+test("needs only the tensors of the requested features in a checkpoint", async () => {
   const upTo = {
     ...inceptionFid,
     name: "up-to-192",

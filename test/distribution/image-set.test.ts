@@ -14,7 +14,7 @@ async function readAll(folder: string, alpha?: AlphaOptions) {
   return Promise.all(Array.from({ length: images.count }, (_, index) => decode(index)));
 }
 
-test("images come as they are stored; alpha is laid over the background or refused", async () => {
+test("loads images as they are stored, and composites or refuses alpha as the option says", async () => {
   const folder = await temporaryFolder();
   const opaque = randomTensor([1, 3, 4, 6], 1);
   await writeImage(join(folder, "a.png"), opaque);

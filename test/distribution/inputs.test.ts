@@ -42,13 +42,13 @@ const samples = (from: number, to: number): { name: string; data: Uint8Array }[]
   names.slice(from, to).map((name, i) => ({ name, data: bytes[from + i] }));
 
 describe("lists", () => {
-  test("are of paths relative to the list, absolute ones and none that are blank", async () => {
+  test("take relative and absolute paths, and skip blank lines", async () => {
     const list = await write("lists/all.txt", `\uFEFF../images/0.png\r\n\n${join(images, "1.png")}\n  ../images/2.png`);
     expect(await namesOf(list)).toEqual(["../images/0.png", join(images, "1.png"), "../images/2.png"]);
     expect(await hashesOf(list)).toEqual((await hashesOf(images)).slice(0, 3));
   });
 
-  test("of JSON lines say the class", async () => {
+  test("take classes from JSON lines", async () => {
     const lines = [
       { path: "images/0.png", label: "cat" },
       { file_name: "images/1.png", label: 7 },
@@ -59,7 +59,7 @@ describe("lists", () => {
     expect(await labelsOf(list)).toEqual(["cat", "7", undefined]);
   });
 
-  test("name the line that is none", async () => {
+  test("name the line that is invalid", async () => {
     for (const [line, message] of [
       ["{", /bad\.jsonl, line 2: is not JSON/],
       ["null", /bad\.jsonl, line 2: has no path/],
@@ -75,7 +75,7 @@ describe("lists", () => {
     expect((await failureOf(await write("empty.txt", "\n \n"))).message).toMatch(/empty\.txt contains no images/);
   });
 
-  test("have images that are not there in the report, as folders do", async () => {
+  test("report missing images as unreadable, as folders do", async () => {
     await withSet(await write("gone.txt", "images/0.png\ngone.png\nimages"), async (set) => {
       await set.load(0);
       for (const index of [1, 2]) await expect(set.load(index)).rejects.toMatchObject({ code: "image" });
@@ -83,7 +83,7 @@ describe("lists", () => {
     });
   });
 
-  test("of archives are the archives' images", async () => {
+  test("take the images of archives that they name", async () => {
     await write("shards/a.tar", tarOf(samples(0, 2)));
     await write("shards/b.tar", tarOf(samples(2, 4)));
     const list = await write("shards.txt", "shards/a.tar\nshards/b.tar\n");
@@ -93,7 +93,7 @@ describe("lists", () => {
     );
   });
 
-  test("that name themselves have an end", async () => {
+  test("refuse a list that includes itself", async () => {
     expect((await failureOf(await write("self.txt", "self.txt"))).message).toMatch(
       /nested too deeply, in lists of lists/,
     );
@@ -101,13 +101,13 @@ describe("lists", () => {
 });
 
 describe("tar", () => {
-  test("members have the bytes, the order and the names of the archive", async () => {
+  test("reads the members' bytes, order and names as stored", async () => {
     const path = await write("plain.tar", tarOf(samples(0, 6)));
     expect(await namesOf(path)).toEqual(names.map((name) => `plain.tar#${name}`));
     expect(await hashesOf(path)).toEqual(await hashesOf(images));
   });
 
-  test("is read as GNU tar writes it: in its own format, POSIX's and the older one, long names too", async () => {
+  test("reads what GNU tar writes in its own format, POSIX's and the older one, with long names", async () => {
     const long = `${"deep/".repeat(30)}${"n".repeat(90)}.png`;
     await mkdir(join(folder, "tree", dirname(long)), { recursive: true });
     for (const [i, name] of ["b.png", "a.png", long].entries()) await writeFile(join(folder, "tree", name), bytes[i]);
@@ -129,7 +129,7 @@ describe("tar", () => {
     }
   });
 
-  test("names are those of POSIX's prefix, pax and GNU's long names; sizes are those of pax and base 256", async () => {
+  test("reads names from POSIX's prefix, pax and GNU's long names, and sizes from pax and base 256", async () => {
     const wide = `\x80${"\0".repeat(9)}${String.fromCharCode(bytes[0].length >> 8, bytes[0].length & 255)}`;
     const path = await write(
       "names.tar",
@@ -150,7 +150,7 @@ describe("tar", () => {
     expect(await hashesOf(path)).toEqual([all[0], all[1], all[2], all[0], all[3]]);
   });
 
-  test("other members are ignored and counted as files of folders are; images without extension count", async () => {
+  test("ignores and counts other members as in folders, and takes images without an extension", async () => {
     const path = await write(
       "others.tar",
       tarOf([
@@ -191,7 +191,7 @@ describe("tar", () => {
     });
   });
 
-  test("says classes by .cls, .json and folders, wherever they stand in the sample", async () => {
+  test("takes classes from .cls, .json and folders, wherever they stand in the sample", async () => {
     const path = await write(
       "classes.tar",
       tarOf([
@@ -221,7 +221,7 @@ describe("tar", () => {
     expect(await labelsOf(join(folder, "classes"))).toEqual(["cat"]);
   });
 
-  test("without end, joined and padded ones are read whole", async () => {
+  test("reads archives without an end marker, concatenated ones and padded ones", async () => {
     const parts = [tarOf(samples(0, 2), { end: 0 }), tarOf(samples(2, 4), { end: 40 }), tarOf(samples(4, 6))];
     expect(await hashesOf(await write("joined.tar", Buffer.concat(parts)))).toEqual(await hashesOf(images));
     expect(await hashesOf(await write("endless.tar", tarOf(samples(0, 6), { end: 0 })))).toEqual(
@@ -229,7 +229,7 @@ describe("tar", () => {
     );
   });
 
-  test("that are damaged say where", async () => {
+  test("refuses damaged archives, and says where the damage is", async () => {
     const whole = tarOf(samples(0, 3));
     for (const [name, data, message] of [
       ["cut.tar", whole.subarray(0, 900), /cut\.tar: is truncated: member 0\.png should have \d+ bytes, of which 388/],
@@ -258,7 +258,7 @@ describe("tar", () => {
     }
   });
 
-  test("is a set by its content, and a folder of its name is a folder", async () => {
+  test("is recognised by its content, and a folder named .tar is read as a folder", async () => {
     expect(await hashesOf(await write("archive.bin", tarOf(samples(0, 2))))).toHaveLength(2);
     await mkdir(join(folder, "folder.tar"));
     await writeFile(join(folder, "folder.tar", "0.png"), bytes[0]);
@@ -268,7 +268,7 @@ describe("tar", () => {
     );
   });
 
-  test("that is cut short while it is read fails with the member", async () => {
+  test("names the member when the file is truncated while it is read", async () => {
     const path = await write("changing.tar", tarOf(samples(0, 6)));
     await withSet(path, async (set) => {
       await writeFile(path, tarOf(samples(0, 1)));
@@ -294,7 +294,7 @@ test("synthetic shards are sets of small images with classes, the same bytes for
 });
 
 describe("zip", () => {
-  test("members are stored or deflated, in the order of the directory, with and without zip64", async () => {
+  test("reads stored and deflated members in the directory's order, with and without zip64", async () => {
     const entries = samples(0, 6).map((entry, i) => ({ ...entry, method: i % 2 ? 8 : 0, wide: i > 2 }));
     for (const wide of [false, true]) {
       const path = await write(`plain-${wide}.zip`, zipOf(entries, { wide }));
@@ -303,7 +303,7 @@ describe("zip", () => {
     }
   });
 
-  test("has classes, and ignores what is no image, as tar does; links too", async () => {
+  test("takes classes, and ignores links and what is no image, as tar does", async () => {
     const path = await write(
       "others.zip",
       zipOf([
@@ -325,7 +325,7 @@ describe("zip", () => {
     expect(await ignoredFilesIn(path)).toEqual({ ".cls": 1, "without extension": 1, hidden: 1, link: 1 });
   });
 
-  test("members that are damaged are told one by one, and the others read", async () => {
+  test("reports damaged members one by one, and reads the others", async () => {
     const bomb = Buffer.alloc(2 ** 20);
     const path = await write(
       "damaged.zip",
@@ -366,7 +366,7 @@ describe("zip", () => {
     });
   });
 
-  test("archives that are damaged are refused", async () => {
+  test("refuses damaged archives", async () => {
     const whole = zipOf(samples(0, 3));
     const lie = Buffer.from(whole);
     lie.writeUInt32LE(0xfffffff0, lie.length - 10);
@@ -396,7 +396,7 @@ describe("zip", () => {
 describe("arrays", () => {
   const pixels = Uint8Array.from({ length: 3 * 4 * 5 * 3 }, (_, i) => Math.imul(i, 2654435761) >>> 24);
 
-  test("npy of [n, h, w, 3] is a set, with the images of the same array in npz", async () => {
+  test("reads .npy of [n, h, w, 3] as a set, with the same images as that array in .npz", async () => {
     const path = await write("samples.npy", writeNpy(pixels, [3, 4, 5, 3]));
     const archive = await write("samples.npz", writeNpz({ arr_0: { data: pixels, shape: [3, 4, 5, 3] } }));
     expect(await namesOf(path)).toEqual([0, 1, 2].map((i) => `samples.npy[${i}]`));
@@ -407,7 +407,7 @@ describe("arrays", () => {
     });
   });
 
-  test("of other shapes and types are refused, damaged ones too", async () => {
+  test("refuses other shapes and types, and damaged files", async () => {
     const whole = writeNpy(pixels, [3, 4, 5, 3]);
     for (const [name, data, message] of [
       [
@@ -426,7 +426,7 @@ describe("arrays", () => {
     }
   });
 
-  test("npz says the classes of its samples in arr_1, as guided-diffusion writes it", async () => {
+  test("takes the classes of .npz samples from arr_1, as guided-diffusion writes it", async () => {
     const arr_0 = { data: pixels, shape: [3, 4, 5, 3] };
     const classes = { data: Float64Array.of(7, 0, 999), shape: [3] };
     expect(await labelsOf(await write("classes.npz", writeNpz({ arr_0, arr_1: classes })))).toEqual(["7", "0", "999"]);
@@ -446,7 +446,7 @@ describe("parquet", () => {
   ) => write(name, new Uint8Array(parquetWriteBuffer({ columnData, rowGroupSize, codec })));
   const encoded = () => ({ name: "jpg", data: bytes, type: "BYTE_ARRAY" as const });
 
-  test("columns of bytes are images, over several row groups, and the column label says the class", async () => {
+  test("reads a column of bytes as images, over several row groups, and the column label as the class", async () => {
     const columns: Columns = [
       { name: "key", data: names, type: "STRING" },
       { name: "embedding", data: bytes.map(() => Uint8Array.of(1, 2, 3)), type: "BYTE_ARRAY" },
@@ -461,7 +461,7 @@ describe("parquet", () => {
     }
   });
 
-  test("Hugging Face's {bytes, path} is a column of images; rows without bytes are told", async () => {
+  test("reads Hugging Face's {bytes, path} as a column of images, and reports rows without bytes", async () => {
     const data = bytes.map((each, i) =>
       i === 4 ? { bytes: null, path: "gone.png" } : { bytes: each, path: names[i] },
     );
@@ -498,7 +498,7 @@ describe("parquet", () => {
     });
   });
 
-  test("that are none, damaged or without images are refused", async () => {
+  test("refuses files that are not Parquet, are damaged, or have no images", async () => {
     const path = await table("whole.parquet", [encoded()]);
     const whole = await readFile(path);
     const lie = Buffer.from(whole);
@@ -536,8 +536,8 @@ describe("parquet", () => {
   });
 });
 
-describe("several", () => {
-  test("patterns are those of bash and webdataset", () => {
+describe("several files as one set", () => {
+  test("expand patterns as bash and webdataset do", () => {
     // What `printf '%s\n' PATTERN` of bash 5 prints.
     expect(expandBraces("s-{08..11}.tar")).toEqual(["s-08.tar", "s-09.tar", "s-10.tar", "s-11.tar"]);
     expect(expandBraces("{a,b}-{2..0}")).toEqual(["a-2", "a-1", "a-0", "b-2", "b-1", "b-0"]);
@@ -549,7 +549,7 @@ describe("several", () => {
     }
   });
 
-  test("shards are one set in the order of the pattern, one empty among them", async () => {
+  test("are one set in the order of the pattern, also with an empty shard among them", async () => {
     for (const i of [0, 1, 2]) await write(`data/s-${i}.tar`, tarOf(samples(2 * i, 2 * i + 2)));
     await write("data/s-3.tar", tarOf([{ name: "0.json", data: "{}" }]));
     const pattern = join(folder, "data/s-{0..3}.tar");
@@ -559,19 +559,19 @@ describe("several", () => {
     expect((await failureOf(join(folder, "data/s-{2..4}.tar"))).message).toMatch(/s-4\.tar does not exist/);
   });
 
-  test("of the same name are told by their paths, folders among them", async () => {
+  test("are told apart by their paths where they have the same name", async () => {
     const path = join(folder, "data/s-1.tar");
     const twice = `${path}::${images}::${await write("other/s-1.tar", tarOf(samples(0, 1)))}`;
     const expected = [`${path}#2.png`, `${path}#3.png`, ...names.map((name) => `${images}#${name}`)];
     expect(await namesOf(twice)).toEqual([...expected, `${join(folder, "other/s-1.tar")}#0.png`]);
   });
 
-  test("a path that exists is no pattern", async () => {
+  test("take a path that exists literally, not as a pattern", async () => {
     const path = await write("{a,b}.tar", tarOf(samples(0, 1)));
     expect(await namesOf(path)).toEqual(["{a,b}.tar#0.png"]);
   });
 
-  test("parts that are known are opened when their images are asked for, and must have as many", async () => {
+  test("open known parts only when their images are needed, and check their number of images", async () => {
     const pattern = join(folder, "data/s-{0..2}.tar");
     const parts = await withSet(pattern, async (set) => set.parts);
     expect(parts).toEqual([0, 1, 2].map((i) => ({ path: join(folder, `data/s-${i}.tar`), count: 2 })));
@@ -598,7 +598,7 @@ describe("several", () => {
     );
   });
 
-  test("more files than may be open at a time are read", async () => {
+  test("can be more than the process may have open at a time", async () => {
     for (let i = 0; i < 150; i++) await write(`many/${i}.tar`, tarOf(samples(i % 6, (i % 6) + 1)));
     const all = await hashesOf(images);
     expect(await hashesOf(join(folder, "many/{0..149}.tar"))).toEqual(
@@ -607,7 +607,7 @@ describe("several", () => {
   });
 });
 
-test("a set in shards has the numbers of the same images in a folder, and a report shows its members", async () => {
+test("a set in shards has the same values as its images in a folder, and a report shows its members", async () => {
   const base = { network: "tiny", cache: false, details: true, metrics: ["frechet", "kid"] } as const;
   const shards = join(folder, "report-{0,1}.tar");
   await write("report-0.tar", tarOf(samples(0, 3)));
@@ -629,7 +629,7 @@ test("a set in shards has the numbers of the same images in a folder, and a repo
   expect(set.images).toBe(6);
 });
 
-describe("two images never have the same name, whatever they are in:", () => {
+describe("gives images with the same name distinct names:", () => {
   const twice = ["a.png", "b.png", "a.png", "a.png"];
   // The n-th of a name has the first number that is free.
   const printed2 = ["a.png", "b.png", "a.png (2)", "a.png (3)"];
@@ -654,12 +654,12 @@ describe("two images never have the same name, whatever they are in:", () => {
     });
   });
 
-  test("but the same file in a list twice is the same image", async () => {
+  test("except for the same file listed twice, which is the same image", async () => {
     await write("same.txt", ["images/0.png", "images/1.png", "images/0.png"].join("\n"));
     expect(await namesOf(join(folder, "same.txt"))).toEqual(["images/0.png", "images/1.png", "images/0.png"]);
   });
 
-  test("and thousands of the same name are named in the time of as many others", () => {
+  test("in linear time for 200,000 equal names", () => {
     const many = distinctNames(Array(200_000).fill("a.png"));
     expect([many[1], many.at(-1), new Set(many).size]).toEqual(["a.png (2)", "a.png (200000)", 200_000]);
     expect(distinctNames(["a", "a", "a (2)", "a"])).toEqual(["a", "a (2)", "a (2) (2)", "a (3)"]);

@@ -20,7 +20,7 @@ async function run(cache: string) {
   return { ...rest, computed: o.computed + r.computed };
 }
 
-test("killed again and again, the next run goes on and ends with the same bits", async () => {
+test("resumes after being killed again and again, and ends with the same bits", async () => {
   await writeFile(network, tinyModel());
   for (let i = 0; i < 120; i++) {
     await writeImage(join(outputs, `${i}.png`), randomTensor([1, 3, 24, 24], i));

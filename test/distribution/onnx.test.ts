@@ -46,7 +46,7 @@ function withNode(model: ModelProto, attribute: MessageInitShape<typeof NodeProt
   );
 }
 
-describe("tensors in other files are refused, by --network and by apply, wherever the model names them", () => {
+describe("refuses external tensor data wherever a model refers to it, in --network and in apply", () => {
   test.each<[string, (model: ModelProto) => void]>([
     ["initialiser", (model) => model.graph!.initializer.push(external())],
     ["attribute", (model) => withNode(model, [{ name: "value", type: AttributeType.TENSOR, t: external() }])],
@@ -82,7 +82,7 @@ describe("tensors in other files are refused, by --network and by apply, whereve
   });
 });
 
-describe("models that give no features are refused in words", () => {
+describe("refuses models that give no features, and says why:", () => {
   const node = (opType: string, output: string, to: DataType) => (model: ModelProto) => {
     const attribute = [{ name: "to", type: AttributeType.INT, i: BigInt(to) }];
     const made = create(GraphProtoSchema, { node: [{ opType, input: ["vectors"], output: [output], attribute }] });
@@ -103,7 +103,7 @@ describe("models that give no features are refused in words", () => {
     expect([error.code, error.message]).toEqual(["invalid-argument", expect.stringMatching(message)]);
   });
 
-  test("no number, another image, another size", async () => {
+  test("an invalid size, and a file that is no ONNX model", async () => {
     const path = await written("plain", () => {});
     await expect(onnxExtractor(path, { size: [0, 5] })).rejects.toThrow(/size must be .*HEIGHTxWIDTH.* got "0x5"/);
     await writeFile(path, "no model");

@@ -25,7 +25,7 @@ async function write(name: string, data: Uint8Array): Promise<string> {
   return path;
 }
 
-describe("columns are read whatever they are compressed by:", () => {
+describe("reads columns of each compression:", () => {
   const { zstdCompressSync } = zlib as { zstdCompressSync?: (data: Uint8Array) => Uint8Array };
   const packed = (codec: keyof typeof codecs, compress: TestColumn["compress"]) =>
     write(`${codec}.parquet`, parquetOf([{ name: "jpg", page: plainOf(bytes), codec, compress }], 4));
@@ -45,19 +45,19 @@ describe("columns are read whatever they are compressed by:", () => {
     expect(await hashesOf(await write("snappy.parquet", new Uint8Array(buffer)))).toEqual(await hashesOf(images));
   });
 
-  test.skipIf(zstdCompressSync)("but ZSTD, where Node has none, which is said", async () => {
+  test.skipIf(zstdCompressSync)("but ZSTD, where Node lacks it, with an error that says so", async () => {
     const { code, message } = await failureOf(await packed("ZSTD", (page) => page));
     expect(code).toBe("missing-dependency");
     expect(message).toMatch(/ZSTD\.parquet is compressed by ZSTD, which needs Node 22\.15 or newer; this is v/);
   });
 
-  test("but LZO, which is said", async () => {
+  test("but LZO, with an error that says so", async () => {
     const { code, message } = await failureOf(await packed("LZO", (page) => page));
     expect([code, message]).toEqual(["content", expect.stringMatching(/is compressed by LZO; UNCOMPRESSED, SNAPPY, /)]);
   });
 });
 
-describe("files that were made to do harm are refused within limits of time and memory:", () => {
+describe("refuses malicious files within limits of time and memory:", () => {
   const image = (column: Partial<TestColumn>): TestColumn => ({ name: "jpg", page: plainOf(bytes), ...column });
 
   test("levels whose run claims 2^30 values", async () => {
@@ -102,7 +102,7 @@ describe("files that were made to do harm are refused within limits of time and 
     ]);
   });
 
-  test("and the next file is read", async () => {
+  test("and still reads the next file", async () => {
     const path = await write("next.parquet", parquetOf([image({})], 4));
     const bad = await write(
       "bad.parquet",
@@ -126,7 +126,7 @@ describe("files that were made to do harm are refused within limits of time and 
   });
 });
 
-test("without the optional package, the message says what to install", async () => {
+test("names the optional package to install when it is missing", async () => {
   vi.doMock("hyparquet", () => {
     throw new Error("Cannot find package 'hyparquet'");
   });

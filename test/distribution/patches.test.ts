@@ -149,7 +149,7 @@ describe("metrics of patches", () => {
     expect(report.protocol.patches).toBe(places === "grid" ? `${size},places=grid` : `${size}`);
   });
 
-  test("say so: in the name, in the protocol, and of how many images they are", async () => {
+  test("report patches in the metric's name, in the protocol, and with the number of images they come from", async () => {
     const report = await evaluateDistribution(outputs, reals, { ...base, patches: 32 });
     const { results, outputs: side, reals: other, warnings } = report;
     expect(results.frechet.metric).toBe("frechet(features=tiny.onnx,patches=32)");
@@ -167,7 +167,7 @@ describe("metrics of patches", () => {
     expect(few).not.toEqual([]);
   });
 
-  test("of places at random are the same for the same seed, and of outputs and reals at the same places", async () => {
+  test("use the same random places for the same seed, and the same places in outputs and real images", async () => {
     const patches = { size: 16, places: "random", count: 3, seed: 5 } as const;
     const once = await evaluateDistribution(outputs, reals, { ...base, patches, details: true });
     expect(await evaluateDistribution(outputs, reals, { ...base, patches, details: true })).toEqual(once);
@@ -178,14 +178,14 @@ describe("metrics of patches", () => {
     expect(once.protocol.patches).toBe("16,places=random,count=3,seed=5");
   });
 
-  test("have names that say where they were cut", async () => {
+  test("name each patch by where it was cut", async () => {
     const { details } = await evaluateDistribution(join(outputs), reals, { ...base, patches: 32, details: true });
     for (const { output, real } of [...(details?.nearest ?? []), ...(details?.farthest ?? [])]) {
       for (const name of [output, real]) expect(name).toMatch(/^(b\/)?[\w.]+\[\d+,\d+\]$/);
     }
   });
 
-  test("are the same of folders, archives and lists, and of features that were kept", async () => {
+  test("are the same from folders, archives, lists and cached features", async () => {
     const cache = join(folder, "features");
     const [tar, zip, list] = ["outputs.tar", "outputs.zip", "outputs.txt"].map((name) => join(folder, name));
     const names = await withSet(outputs, async (set) => Array.from({ length: set.count }, (_, i) => set.name(i)));
@@ -206,7 +206,7 @@ describe("metrics of patches", () => {
   });
 });
 
-test("an image is read and decoded once for all its patches, and is gone after that", async () => {
+test("reads and decodes an image once for all its patches, then releases it", async () => {
   const counts = { read: 0, decoded: 0 };
   const images: ImageSet = {
     count: 3,
@@ -242,7 +242,7 @@ describe("shards of patches", () => {
     reals: { ...reals, computed: 0 },
   });
 
-  test.each([1, 3, 40])("%i of them equal the whole, bit for bit", async (shards) => {
+  test.each([1, 3, 40])("%i of them give the bits of the whole set", async (shards) => {
     const options = { network, metrics, patches: 24, details: true, ...behind } as const;
     const work = join(folder, `work-${shards}`);
     await planDistribution(work, outputs, reals, { ...options, shards });
@@ -252,7 +252,7 @@ describe("shards of patches", () => {
     expect(await mergeShards(work)).toEqual({ kind: "distribution", report: withoutComputed(whole), pixels: behind });
   });
 
-  test("refuse images that have changed since, though their names and sizes in bytes have not", async () => {
+  test("refuse images changed since the plan, even with the same name and size in bytes", async () => {
     const [work, set] = [join(folder, "work-changed"), join(folder, "changed")];
     await mkdir(set);
     for (const name of ["a.bmp", "b.bmp"]) await writeFile(join(set, name), bmp(48, 64));
@@ -274,7 +274,7 @@ describe("shards of patches", () => {
   });
 });
 
-test("statistics of patches and of whole images are not compared with each other", async () => {
+test("refuses to compare statistics of patches with those of whole images", async () => {
   const [ofPatches, ofImages] = ["patches.npz", "images.npz"].map((name) => join(folder, name));
   await writeStatistics(ofPatches, (await computeStatistics(reals, { ...base, patches: 32 })).statistics);
   await writeStatistics(ofImages, (await computeStatistics(reals, base)).statistics);
@@ -293,7 +293,7 @@ test("statistics of patches and of whole images are not compared with each other
 });
 
 describe("the command line", () => {
-  test("takes --patches, prints of how many images they are, and shows them on the page", async () => {
+  test("takes --patches, prints the number of images, and shows patches on the report's page", async () => {
     const page = join(folder, "page.html");
     const args = ["--network", network, "--no-cache", "--patches", "32", "--report", page];
     const { code, stdout, stderr } = await run(["distribution", outputs, reals, ...args]);
@@ -308,7 +308,7 @@ describe("the command line", () => {
     expect(text).not.toMatch(/<img src=""/);
   });
 
-  test("takes classes by the names of the whole images", async () => {
+  test("takes classes by the names of the whole images, not of the patches", async () => {
     const files = (await readdir(reals)).filter((name) => name.endsWith(".png"));
     const labels = join(folder, "labels.csv");
     await writeFile(labels, files.map((name, i) => `${name},${i % 2}`).join("\n"));
@@ -339,7 +339,7 @@ describe("the command line", () => {
     expect([code, stderr]).toEqual([2, expect.stringContaining(problem)]);
   });
 
-  test("says where no image is as large as a patch", async () => {
+  test("fails when no image is as large as a patch, and says so", async () => {
     const { code, stderr } = await run([
       "stats",
       reals,
@@ -354,7 +354,7 @@ describe("the command line", () => {
     expect(stderr).toContain(`${reals} has no image of at least 512x512 pixels, the size of a patch`);
   });
 
-  test("writes options so that they can be read again", () => {
+  test("prints the options of patches so that they parse back", () => {
     for (const text of ["256", "37,places=grid", "64,places=random,count=2", "64,places=random,count=2,seed=9"]) {
       expect(patchText(parsePatches(text))).toBe(text);
     }

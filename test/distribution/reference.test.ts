@@ -51,7 +51,7 @@ async function samples(name: string, random: () => number, low: number, high: nu
 }
 
 test.skipIf(!hasReference)(
-  "the published Inception gives the FID of 64 features that torchmetrics' documentation prints",
+  "published Inception weights give the FID of 64 features printed in torchmetrics' documentation",
   async () => {
     const random = mersenneTwister(42);
     // In the documentation the metric is made before the images: PyTorch draws every weight of its network once, before the published ones are loaded.

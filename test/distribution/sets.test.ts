@@ -38,7 +38,7 @@ const square = (d: number, at: (i: number, j: number) => number) => ({
 });
 const identity = square(12, (i, j) => Number(i === j));
 
-describe("statistics and images in one file, as the ADM evaluator's reference files", () => {
+describe("statistics and images in one file, like the ADM evaluator's reference files", () => {
   const path = join(folder, "reference.npz");
   const samples = Uint8Array.from({ length: 16 * 32 * 32 * 3 }, (_, i) => Math.imul(i, 2654435761) >>> 24);
   const vector = { data: new Float64Array(12), shape: [12] };
@@ -49,7 +49,7 @@ describe("statistics and images in one file, as the ADM evaluator's reference fi
     await writeFile(join(folder, "samples.npz"), writeNpz({ arr_0 }));
   });
 
-  test("frechet is of the statistics, kid and pr of the images", async () => {
+  test("frechet uses the statistics, kid and pr use the images", async () => {
     const { results, reals: set } = await evaluateDistribution(outputs, path, {
       ...base,
       metrics: ["frechet", "kid", "pr"],
@@ -66,7 +66,7 @@ describe("statistics and images in one file, as the ADM evaluator's reference fi
     expect(set).toMatchObject({ images: 16, computed: 16, fromStatistics: ["frechet"] });
   });
 
-  test("the images are not looked at for fid alone, nor the statistics for kid", async () => {
+  test("reads no images for fid alone, and no statistics for kid", async () => {
     const source = await openSet(path);
     expect(await source.statistics?.()).toMatchObject({ fid: { mean: new Float64Array(12) } });
     await source.close();
@@ -99,7 +99,7 @@ describe("statistics against statistics", () => {
     );
   });
 
-  test("of other making are refused unless that is allowed", async () => {
+  test("refuse statistics made in another way unless that is allowed", async () => {
     await writeStatistics(second, { fid: at(1), protocol: { ...protocol, resize: "legacy-pytorch" } });
     const refusal =
       /b\.npz: the statistics were computed with resize legacy-pytorch, the others with clean.*--allow-mismatch/;
@@ -108,7 +108,7 @@ describe("statistics against statistics", () => {
     expect(warnings).toEqual(["the statistics were computed with resize legacy-pytorch, the others with clean"]);
   });
 
-  test("of the tiny network make no fid", async () => {
+  test("refuse fid from statistics of the tiny network", async () => {
     const { statistics } = await computeStatistics(outputs, { network: "tiny", cache: false });
     await writeStatistics(first, statistics);
     await expect(evaluateDistribution(first, first, { metrics: ["fid"] })).rejects.toThrow(
@@ -140,13 +140,13 @@ describe("statistics against statistics", () => {
     }
   });
 
-  test("so large that the distance is infinite are an error with the reason", async () => {
+  test("report an infinite distance as an error with its reason", async () => {
     const error = await frechetDistance(at(1e300), at(-1e300)).catch((caught) => caught);
     expect([error.code, error.message]).toEqual(["non-finite", expect.stringMatching(/overflows float64: the means/)]);
   });
 });
 
-test("features are found again whatever else is asked for, and the file says the same weights", async () => {
+test("finds cached features whatever else is requested, and writes the same weights hash to the file", async () => {
   const calls: string[] = [];
   const mine = await onnxExtractor(network, base.onnx);
   const extractorOf = (outputs: string[]) => ({
@@ -167,7 +167,7 @@ test("features are found again whatever else is asked for, and the file says the
   expect(second.outputs.computed).toBe(16);
 });
 
-test("an image that changes while it is worked on is stored under the hash of what was seen", async () => {
+test("caches an image that changes during the run under the hash of the bytes that were read", async () => {
   const changing = join(folder, "changing");
   await writeImage(join(changing, "0.png"), randomTensor([1, 3, 32, 32], 5));
   const source = await openSet(changing);
@@ -179,7 +179,7 @@ test("an image that changes while it is worked on is stored under the hash of wh
   expect((await images?.load(0))?.hash).not.toBe(loaded?.hash);
 });
 
-test("batches that memory cannot hold are refused with what they take", async () => {
+test("refuses batches too large for memory, and says how much they need", async () => {
   const error = await evaluateDistribution(outputs, reals, { ...base, batch: 1e9 }).catch((caught) => caught);
   // Two batches of 3 x 32 x 32 floats.
   expect(error.message).toMatch(/images of 32x32 take 24\.6 TB at batch 1000000000, this machine has [\d.]+ [GM]B/);
@@ -190,7 +190,7 @@ test("batches that memory cannot hold are refused with what they take", async ()
   );
 });
 
-test("a network that gives NaN is named with the image", async () => {
+test("names the image for which a network gives NaN", async () => {
   const mine = await onnxExtractor(network, base.onnx);
   const extractor = {
     ...mine,
@@ -205,7 +205,7 @@ test("a network that gives NaN is named with the image", async () => {
   );
 });
 
-test.skipIf(process.platform === "win32")("pipes, sockets and devices are an error at once", async () => {
+test.skipIf(process.platform === "win32")("refuses pipes, sockets and devices at once", async () => {
   const pipe = join(folder, "pipe");
   execFileSync("mkfifo", [pipe]);
   const socket = join(folder, "socket");

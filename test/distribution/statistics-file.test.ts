@@ -62,7 +62,7 @@ const moments = new Moments();
 moments.update(randomTensor([20, 5, 1, 1], 1));
 const statistics = moments.statistics();
 
-test("what is written is read back, bit by bit", async () => {
+test("reads back what was written, bit for bit", async () => {
   const path = join(folder, "deep", "er.npz");
   const file = { fid: statistics, sfid: statistics, protocol: { network: "n", size: 299 } };
   await writeStatistics(path, file);
@@ -108,7 +108,7 @@ describe("refuses", () => {
     expect(error.code).toBe("content");
   });
 
-  test("what is no archive, is cut short, or not there", async () => {
+  test("a file that is no archive, is truncated, or is missing", async () => {
     await expect(readStatistics(await written(new Uint8Array(0)))).rejects.toThrow(/is not a .npz archive/);
     await expect(readStatistics(await written(new TextEncoder().encode("<html></html>")))).rejects.toThrow(
       /is not a .npz/,
@@ -121,7 +121,7 @@ describe("refuses", () => {
     }
   });
 
-  test("any damage without a crash", async () => {
+  test("any damaged file without crashing", async () => {
     const whole = statisticsBytes({ fid: statistics });
     const random = randomSource(7);
     for (let round = 0; round < 200; round++) {

@@ -24,8 +24,8 @@ beforeAll(async () => {
   }
 });
 
-describe("features of the network that is part of the package", () => {
-  test("are the means of all taps of the normalised image, each position with a root mean square of 1", async () => {
+describe("features of the embedded network", () => {
+  test("are the spatial means of all taps of the normalised image, each position with a root mean square of 1", async () => {
     const extractor = await tinyExtractor();
     const images = randomTensor([2, 3, 256, 256], 1);
     const { features } = await extractor.run(images);
@@ -52,7 +52,7 @@ describe("features of the network that is part of the package", () => {
     }
   });
 
-  test("give a Frechet distance and a kernel distance under their own names", async () => {
+  test("give a Fréchet distance and a kernel distance under names of their own", async () => {
     const options = { network: "tiny", cache: false } as const;
     const { results, protocol } = await evaluateDistribution(outputs, reals, {
       ...options,
@@ -72,14 +72,14 @@ describe("features of the network that is part of the package", () => {
     expect(Math.abs(same.frechet!.value)).toBeLessThan(1e-6 * results.frechet!.value);
   });
 
-  test("are no Inception's: FID, sFID and the Inception Score are refused", async () => {
+  test("refuse FID, sFID and the Inception Score, which need Inception", async () => {
     for (const metric of ["fid", "sfid", "is"] as const) {
       const asked = evaluateDistribution(outputs, reals, { network: "tiny", cache: false, metrics: [metric] });
       await expect(asked).rejects.toThrow(`${metric} need Inception's features`);
     }
   });
 
-  test("have statistics that can stand for the reals", async () => {
+  test("can be stored as statistics and used in place of the real images", async () => {
     const options = { network: "tiny", cache: false } as const;
     const { statistics } = await computeStatistics(reals, options);
     const path = join(folder, "reals.npz");
@@ -92,7 +92,7 @@ describe("features of the network that is part of the package", () => {
   });
 });
 
-test("images of any size are brought to the network's: 19 pixels are enough for distribution, as 20 are", async () => {
+test("distribution scales images below the network's smallest size: 19 pixels work as 20 do", async () => {
   for (const size of [19, 20]) {
     const small = join(folder, `small-${size}`);
     for (let i = 0; i < 3; i++) await writeImage(join(small, `${i}.png`), randomTensor([1, 3, size, size], i));

@@ -67,8 +67,8 @@ const serve = (name: string, data: Uint8Array | string) => {
 const quick: SetOptions = { env: {}, retryDelay: 1 };
 const all = () => hashesOf(folder);
 
-describe("sets at addresses", () => {
-  test("are tar, zip, npz, lists and patterns, read by ranges", async () => {
+describe("sets at URLs", () => {
+  test("are read by range requests: tar, zip, npz, lists and patterns", async () => {
     const tar = serve("data/a.tar", tarOf(long));
     expect(await namesOf(tar, quick)).toEqual([...names, "4.png"].map((name) => `a.tar#${name}`));
     const hashes = await all();
@@ -81,7 +81,7 @@ describe("sets at addresses", () => {
     expect(await namesOf(`${server.url}/data/{a,b}.tar`, quick)).toHaveLength(7);
   });
 
-  test("are lists, whose entries are relative to their address and may be addresses", async () => {
+  test("can be lists, whose entries are URLs or relative to the list's", async () => {
     for (const [i, name] of names.entries()) serve(`lists/images/${name}`, bytes[i]);
     serve("odd/#1 a.png", bytes[3]);
     files.set("/lists/odd/%231%20a.png", bytes[3]);
@@ -102,7 +102,7 @@ describe("sets at addresses", () => {
     }
   });
 
-  test("compare like folders, and statistics at an address stand for a side", async () => {
+  test("compare like folders, and can be statistics on one side", async () => {
     const tar = serve("set.tar", tarOf(samples));
     const base = { network: "tiny", cache: false, ...quick } as const;
     const { results, outputs } = await evaluateDistribution(tar, folder, base);
@@ -115,7 +115,7 @@ describe("sets at addresses", () => {
     await source.close();
   });
 
-  test("are asked for once where parts were read before, and several parts at a time", async () => {
+  test("request each part only once, and several parts at a time", async () => {
     const web = new Web(quick);
     const source = await web.open(
       serve(
@@ -137,7 +137,7 @@ describe("sets at addresses", () => {
     await web.close();
   });
 
-  test("keep what is secret in an address out of names and messages, and send it", async () => {
+  test("send the secrets in a URL, but keep them out of names and messages", async () => {
     serve("secret.tar", tarOf([...samples, { name: "broken.png", data: "x" }]));
     let authorization: string | undefined;
     server.handler = (request, response) => {
@@ -169,7 +169,7 @@ describe("servers", () => {
     server.handler = (request, response) => (requests++ < count ? then(request, response) : good(request, response));
   };
 
-  test("that give no ranges are read whole up to the limit, and leave nothing behind", async () => {
+  test("without range requests are read whole up to the limit, leaving no temporary file behind", async () => {
     const temporary = join(folder, "temporary");
     await mkdir(temporary);
     vi.stubEnv("TMPDIR", temporary);
@@ -186,7 +186,7 @@ describe("servers", () => {
     expect(await readdir(temporary)).toEqual([]);
   });
 
-  test("that fail for a while are tried again, and wait as they ask", async () => {
+  test("that fail for a while are retried, after the wait that they ask for", async () => {
     first(2, (_, response) => void response.writeHead(503).end());
     expect(await hashesOf(address, quick)).toHaveLength(5);
     first(1, (_, response) => void response.writeHead(429, { "retry-after": "0.2" }).end());
@@ -195,7 +195,7 @@ describe("servers", () => {
     expect(performance.now() - start).toBeGreaterThan(190);
   });
 
-  test("that go on failing are told with the number of tries, refusals at once", async () => {
+  test("that keep failing are reported with the number of tries; refusals are reported at once", async () => {
     server.handler = (_, response) => void response.writeHead(500).end();
     const error = await failureOf(address, quick);
     expect([error.code, error.message]).toEqual(["download", `${address}: HTTP 500 (tried 5 times)`]);
@@ -211,7 +211,7 @@ describe("servers", () => {
     ]);
   });
 
-  test("that stop, hang up, or send more or less than they say are tried again", async () => {
+  test("that stall, hang up, or send more or less than announced are retried", async () => {
     for (const then of [
       (_, response) => void response.writeHead(206, { "content-range": `bytes 0-1048575/${tar.length}` }).write("x"),
       (_, response) => {
@@ -228,7 +228,7 @@ describe("servers", () => {
     }
   });
 
-  test("that send a trickle are lost after a while", async () => {
+  test("that send only a trickle are given up after a while", async () => {
     server.handler = (_, response) => {
       response.writeHead(206, { "content-range": `bytes 0-1048575/${tar.length}` });
       const timer = setInterval(() => response.write("x"), 50);
@@ -242,7 +242,7 @@ describe("servers", () => {
     ]);
   });
 
-  test("that lie about ranges are refused", async () => {
+  test("that give wrong ranges are refused", async () => {
     for (const [range, message] of [
       ["bytes 5-1048580/4000000", /asked for bytes from 0 on, but returned bytes 5-1048580/],
       ["bytes 0-1048575/*", /returned bytes 0-1048575\/\*/],
@@ -255,7 +255,7 @@ describe("servers", () => {
     }
   });
 
-  test("that send the reader round in circles or elsewhere are refused at once", async () => {
+  test("that redirect in circles or to a forbidden place are refused at once", async () => {
     server.handler = (request, response) => void response.writeHead(302, { location: request.url }).end();
     expect((await failureOf(address, quick)).message).toMatch(/redirect count exceeded$/);
     expect(server.requests.length).toBeLessThan(30);
@@ -268,7 +268,7 @@ describe("servers", () => {
     expect(await hashesOf(address, quick)).toHaveLength(5);
   });
 
-  test("whose file changes meanwhile, or that stop giving ranges, are refused", async () => {
+  test("whose file changes meanwhile, or that stop serving ranges, are refused", async () => {
     let requests = 0;
     server.handler = (request, response) => answer(request, response, tar, { etag: `"${requests++}"` });
     expect((await failureOf(address, quick)).message).toMatch(/shard\.tar: was changed while it was read/);
@@ -278,7 +278,7 @@ describe("servers", () => {
     expect((await failureOf(address, quick)).message).toMatch(/no longer supports range requests/);
   });
 
-  test("that have some images of a list: those that are not there are in the report, a server that fails is an error", async () => {
+  test("that have only some images of a list: missing ones are reported, a failing server is an error", async () => {
     serve("some/0.png", bytes[0]);
     serve("some/large.png", bytes[0]);
     const list = serve("some/list.txt", "0.png\ngone.png\nlarge.png\nfailing.png");
@@ -308,7 +308,7 @@ describe("servers", () => {
     );
   });
 
-  test("empty files and other addresses are told", async () => {
+  test("empty files and unsupported URLs are refused", async () => {
     expect((await failureOf(serve("empty.tar", ""), quick)).message).toMatch(/empty\.tar contains no images/);
     expect((await failureOf("s3://bucket/a.tar", quick)).message).toMatch(
       /is not a path; only http and https addresses are supported/,
@@ -317,7 +317,7 @@ describe("servers", () => {
   });
 });
 
-test("what is secret in an address is in nothing that is written or printed", async () => {
+test("secrets in a URL appear in nothing that is written or printed", async () => {
   const png = serve("one/0.png", bytes[0]);
   const names = samples.map(({ name }) => `${png.replace("0.png", name)}?signature=s3cret`);
   for (const [i, { name }] of samples.entries()) serve(`one/${name}`, bytes[i]);
