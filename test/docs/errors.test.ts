@@ -25,14 +25,14 @@ function codesThrown(): string[] {
   return [...new Set(first.flatMap((code) => [...code.matchAll(/"([a-z-]+)"/g)].map(([, word]) => word)))].sort();
 }
 
-test("the page has exactly the codes of the type, and each of them is thrown somewhere", () => {
+test("the page lists exactly the error codes of the type, and each is thrown somewhere", () => {
   const [, union] = read("packages/core/src/errors.ts").match(/export type ErrorCode =([\s\S]*?);/) ?? [];
   const declared = [...union.matchAll(/\| "([a-z-]+)"/g)].map(([, code]) => code).sort();
   expect(rows.map(({ code }) => code).sort()).toEqual(declared);
   expect(codesThrown()).toEqual(declared);
 });
 
-test("the page's exit codes are the program's", () => {
+test("the page lists the exit codes that the program uses", () => {
   const system = (code: string) => ({ cause: Object.assign(new Error(), { code }) });
   for (const { code, exits } of rows) {
     const causes = code === "file" ? [system("ENOENT"), system("ENOSPC")] : [undefined];

@@ -64,7 +64,7 @@ const lines = (text: string): unknown[] =>
     .map((line) => JSON.parse(line));
 
 describe("compare", () => {
-  test("of one method, with everything that may be in it", async () => {
+  test("one method with every optional field", async () => {
     const args = ["compare", others, targets, "-m", "psnr, tv, deltaE", "--fail", "psnr<0, any(deltaE.max>1)"];
     expectValid("compare", await json(...args, "--no-inspect"));
     expectValid("compare", await json("compare", outputs, targets, "--protocol", "sr-x2", "-m", "l1"));
@@ -76,7 +76,7 @@ describe("compare", () => {
     expectValid("compare", await json("compare", at("some"), targets, "-m", "psnr, ms-ssim", "--baseline", earlier));
   });
 
-  test("of several methods, with data sets", async () => {
+  test("several methods, with data sets", async () => {
     for (const set of ["one", "two"]) {
       for (const [method, level] of [
         ["x", 0.3],
@@ -93,11 +93,11 @@ describe("compare", () => {
     for (const line of lines(stream)) expectValid("lines", line);
   });
 
-  test("of frames", async () => {
+  test("video frames", async () => {
     expectValid("frames", await json("compare", outputs, targets, "--frames", "-m", "psnr, l1", "--fail", "psnr<1"));
   });
 
-  test("line by line", async () => {
+  test("JSON Lines output", async () => {
     const file = at("lines.jsonl");
     await printed("compare", at("some"), targets, "-m", "psnr, ms-ssim", "--jsonl", file);
     const all = lines(readFileSync(file, "utf8"));
@@ -144,7 +144,7 @@ test("losses, protocols and weights", async () => {
   expectValid("weights#/$defs/path", await json("weights", "path"));
 });
 
-test("weights that are there", async () => {
+test("weights that are on this machine", async () => {
   // Alpha and beta of DISTS, which are small, with numbers of one's own.
   const file = at("own.safetensors");
   const tensors = Object.entries(weightsOf("dists")!.tensors).map(([name, shape]) => {
@@ -189,7 +189,7 @@ async function commandsOf(path: readonly string[]): Promise<string[][]> {
   return own.length === 0 ? [[...path]] : below.flat();
 }
 
-test("the page names the schema of every command that has --json", async () => {
+test("the page names a schema for every command that has --json", async () => {
   const page = readText("docs/json.md");
   const named = new Set(tableRows(page).flatMap((row) => codeIn(row.command)));
   const commands = await commandsOf([]);

@@ -63,7 +63,7 @@ async function checkWritten(code: string): Promise<void> {
   else parseLoss(withSmallNetwork(code));
 }
 
-describe("what is written here", () => {
+describe("the calls that the pages show in reconloss run:", () => {
   beforeAll(() => {
     process.env.RECONLOSS_OFFLINE = "1";
   });
@@ -75,7 +75,7 @@ describe("what is written here", () => {
     await checkWritten(code);
   });
 
-  test("stands in every row but those of what is not here", () => {
+  test("are in every row except those of what reconloss lacks", () => {
     for (const { page, call, here, number } of rows) {
       expect(["equal", "same formula", "differs", "not here"], `${page}: ${call}`).toContain(number);
       expect(here.length > 0, `${page}: ${call}`).toBe(number !== "not here");
@@ -186,7 +186,7 @@ function isHeld({ page, call, here: [here] }: Row): boolean {
   return known.some(({ settings: of, peers }) => of === settings && (peers === "" || peerOfPage[page].test(peers)));
 }
 
-describe("a number that is called equal is held by a test", () => {
+describe("a test holds each number that a page calls equal", () => {
   test.each(rows.filter(({ number }) => number === "equal").map((row) => [row.page, row.call, row] as const))(
     "%s: %s",
     (_, __, row) => expect(isHeld(row)).toBe(true),
@@ -199,7 +199,7 @@ test("the index names every page", () => {
   for (const [, , file] of heldBy) expect(existsSync(new URL(`../../${file}`, import.meta.url)), file).toBe(true);
 });
 
-test("ssim.js is as far from ours as its page says", async () => {
+test("ssim.js differs from reconloss's SSIM as much as its page says", async () => {
   const crop = async (name: string) => {
     const { data, shape } = await readInput(`inputs/${name}.png`);
     const at = (c: number, y: number, x: number) => data[(c * shape[2] + y + 60) * shape[3] + x + 60];

@@ -9,13 +9,13 @@ const rows = tableRows(page);
 const { devDependencies } = JSON.parse(readText("package.json"));
 const { optionalDependencies } = JSON.parse(readText("test/packages/runtimes/package.json"));
 
-test("every test that is named is there", () => {
+test("every test that the page names exists", () => {
   const named = codeIn(page).filter((code) => code.startsWith("test/"));
   expect(named.length).toBeGreaterThan(15);
   for (const path of named) expect(existsSync(new URL(`../../${path}`, import.meta.url)), path).toBe(true);
 });
 
-test("what is tested names its test, and what names one is tested", () => {
+test('every row names its test or says "not tested"', () => {
   for (const row of rows) {
     const cells = Object.values(row).join(" ");
     const isTested = /test\//.test(row["tested by"] ?? "");
@@ -23,7 +23,7 @@ test("what is tested names its test, and what names one is tested", () => {
   }
 });
 
-test("versions are those that the tests have", () => {
+test("the versions on the page are those that the tests install", () => {
   const major = (version: string) => version.replace(/^npm:.*@/, "").split(".")[0];
   const minor = (version: string) => version.split(".").slice(0, 2).join(".");
   for (const version of ["20", "22", "24"]) expect(major(optionalDependencies[`node-${version}`])).toBe(version);
@@ -37,7 +37,7 @@ test("versions are those that the tests have", () => {
   expect(page).toContain(`| Jest ${major(optionalDependencies.jest)},`);
 });
 
-test("browsers that are called untested are in no test", () => {
+test("no test launches the browsers that the page calls untested", () => {
   const tests = readdirSync(new URL("..", import.meta.url), { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".ts") && !name.startsWith("docs"))
     .map((name) => readText(`test/${name}`));

@@ -137,7 +137,7 @@ describe.skipIf(withoutChromium)("onnxruntime-web in Chromium", () => {
     ["an isolated worker", "/isolated/?worker", true],
   ] as const;
 
-  test.each(hosts)("%s gives Node's value and gradient", async (_, path, isolated) => {
+  test.each(hosts)("%s gives the value and gradient of Node", async (_, path, isolated) => {
     const outcome = await outcomeOf(path);
     expect(outcome).toMatchObject({ name: "onnxruntime-web", isolated, notes: [] });
     expectEqual(outcome, 1e-4);
@@ -155,20 +155,20 @@ describe.skipIf(withoutChromium)("onnxruntime-web in Chromium", () => {
     },
   );
 
-  test("on WebGPU, values and gradients are Node's within 1e-3", async () => {
+  test("values and gradients on WebGPU are within 1e-3 of Node's", async () => {
     const outcome = await outcomeOf("/?device=webgpu");
     expect(outcome.selected).toEqual({ device: "webgpu" });
     expectEqual(outcome, 1e-3);
   });
 
-  test("where a policy forbids workers, one thread computes, and it is said", async () => {
+  test("falls back to one thread with a note where a policy forbids workers", async () => {
     const headers = { "content-security-policy": "worker-src 'none'; script-src 'self' 'unsafe-eval'" };
     const outcome = await outcomeOf("/isolated/", { headers });
     expect(outcome.notes).toEqual([expect.stringMatching(/one thread, because .* has no worker-src/)]);
     expectEqual(outcome, 1e-4);
   });
 
-  test("where the program of threads is not served, one thread computes, and it is said", async () => {
+  test("falls back to one thread with a note where the threads' script is not served", async () => {
     const outcome = await outcomeOf("/isolated/", { there: (name) => name.endsWith(".wasm") });
     expect(outcome.notes).toEqual([
       expect.stringMatching(/ort-wasm-simd-threaded\.mjs is not served.*; cp node_modules/),
@@ -176,7 +176,7 @@ describe.skipIf(withoutChromium)("onnxruntime-web in Chromium", () => {
     expectEqual(outcome, 1e-4);
   });
 
-  test("where the WebAssembly is not served, the error says what to copy where", async () => {
+  test("says what to copy where when the WebAssembly file is not served", async () => {
     const outcome = await outcomeOf("/", { there: () => false });
     expect(outcome.code).toBe("missing-dependency");
     expect(outcome.message).toMatch(
@@ -184,7 +184,7 @@ describe.skipIf(withoutChromium)("onnxruntime-web in Chromium", () => {
     );
   });
 
-  test("files are taken from the folder that is named, and from nowhere else", async () => {
+  test("fetches its files from the given folder and from nowhere else", async () => {
     const outcome = await outcomeOf("/isolated/?files=/isolated/static/ort", { folder: "/static/ort/" });
     expect(outcome).toMatchObject({ notes: [] });
     expectEqual(outcome, 1e-4);
@@ -194,7 +194,7 @@ describe.skipIf(withoutChromium)("onnxruntime-web in Chromium", () => {
 });
 
 describe.skipIf(withoutChromium)("WebGPU in Chromium without a GPU", () => {
-  test("is not there, and the CPU is used instead", async () => {
+  test("is unavailable, and the CPU is used instead", async () => {
     const bundled = await bundleForPage(program);
     const browser = await launch("--disable-gpu", "--disable-software-rasterizer");
     const { url, close } = await serve((path) =>

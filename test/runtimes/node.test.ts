@@ -11,13 +11,13 @@ const { bytes } = buildModel({ x: ["n", 1, "h", "w"] }, (o, { x }) => ({
 const x = { data: Float32Array.of(1, 2, 3, 6), dims: [1, 1, 2, 2] };
 
 describe("the runtime in Node", () => {
-  test("is onnxruntime-node, with nothing to say", async () => {
+  test("is onnxruntime-node, without a note", async () => {
     const runtime = await openRuntime({}, packages);
     expect(runtime).toMatchObject({ name: "onnxruntime-node", version: "1.30.0" });
     expect(runtime.note).toBeUndefined();
   });
 
-  test("is onnxruntime-web where onnxruntime-node does not load, and says so", async () => {
+  test("falls back to onnxruntime-web with a note when onnxruntime-node does not load", async () => {
     const reason = "Error loading shared library ld-linux-x86-64.so.2";
     const runtime = await openRuntime({}, { ...packages, native: failing(`${reason}\nRequire stack: ...`) });
     expect(runtime).toMatchObject({ name: "onnxruntime-web", parallel: 1 });
@@ -27,7 +27,7 @@ describe("the runtime in Node", () => {
     await expect(runtime.createSession(bytes, { device: "webgpu" })).rejects.toThrow("device webgpu is not available");
   });
 
-  test("is none where neither loads: the error says why of both, and what to install", async () => {
+  test("throws when neither loads, with both reasons and what to install", async () => {
     const opened = openRuntime({}, { native: failing("no binary"), web: failing("not found") });
     await expect(opened).rejects.toMatchObject({
       code: "missing-dependency",
@@ -35,7 +35,7 @@ describe("the runtime in Node", () => {
     });
   });
 
-  test("tells its note once, to whom it is asked to", async () => {
+  test("does not call onNote when no fallback was needed", async () => {
     const notes: string[] = [];
     await loadRuntime({ onNote: (note) => notes.push(note) });
     await loadRuntime({ onNote: (note) => notes.push(note) });
@@ -45,7 +45,7 @@ describe("the runtime in Node", () => {
   describe.each(["onnxruntime-node", "onnxruntime-web"])("of %s", (name) => {
     const opened = openRuntime({}, name === "onnxruntime-node" ? packages : { ...packages, native: failing("absent") });
 
-    test("gives outputs by name: all, some, and in arrays that are there", async () => {
+    test("returns all outputs or the named ones, also into given arrays", async () => {
       const session = await (await opened).createSession(bytes);
       expect(session.inputs).toEqual([{ name: "x", type: "float32", dims: ["n", 1, "h", "w"] }]);
       expect(session.outputs.map(({ name, type }) => [name, type])).toEqual([
@@ -68,14 +68,14 @@ describe("the runtime in Node", () => {
       await expect(session.run({ x })).rejects.toThrow();
     });
 
-    test("sessions of parts compute side by side", async () => {
+    test("runs sessions of parts in parallel", async () => {
       const sessions = await (await opened).createParallelSessions([bytes, bytes, bytes]);
       const results = await Promise.all(sessions.map((session) => session.run({ x })));
       expect(results.map(({ mean }) => mean.data[0])).toEqual([3, 3, 3]);
       await Promise.all(sessions.map((session) => session.release()));
     });
 
-    test("refuses what is no model, and sizes that do not fit", async () => {
+    test("refuses bytes that are no model, and shapes that do not match the data", async () => {
       await expect((await opened).createSession(Uint8Array.of(1, 2, 3))).rejects.toThrow();
       const session = await (await opened).createSession(bytes);
       await expect(session.run({ x: { data: x.data, dims: [1, 1, 2, 3] } })).rejects.toThrow();

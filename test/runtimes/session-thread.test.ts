@@ -6,7 +6,7 @@ import { Tensor } from "../../packages/core/src/tensor.ts";
 
 const sum = { x: ["n", 1, "h", "w"], y: ["n", 1, "h", "w"] } as const;
 
-test("a session in a thread gives what it is asked, and goes on after a failure", async () => {
+test("a session in a thread returns the outputs asked for, and keeps working after a failure", async () => {
   const { bytes } = buildModel(sum, (o, { x, y }) => ({ sum: o.add(x, y) }));
   const session = await createThreadSession(0, bytes, { cores: 1 });
   expect(session.outputs).toEqual([{ name: "sum", type: "float32", dims: ["sum_n", 1, "sum_h", "sum_w"] }]);
@@ -31,7 +31,7 @@ test("bytes that are no model are refused", async () => {
   await expect(createThreadSession(0, Uint8Array.of(1, 2, 3), {})).rejects.toThrow();
 });
 
-test("parts of different shapes run at once, and what is wrong with one is said", async () => {
+test("runs parts of different shapes in parallel, and reports the error of a part", async () => {
   const shapes = [1, 2, 3].map((n) => ({ x: [n, 1, 2, 2], y: [1, 1, 1, 1] }) as const);
   const parts = await compileParts<"x" | "y", "sum">(shapes, (o, { x, y }) => ({ sum: o.add(x, y) }));
   const inputs = [1, 2, 3].map((n) => ({ x: Tensor.full([n, 1, 2, 2], n), y: Tensor.full([1, 1, 1, 1], 0.5) }));

@@ -94,7 +94,7 @@ const withoutFiles = lossFactories
   .map(({ info }) => info.name)
   .filter((name) => !["lpips", "dists", "contextual", "perceptual", "niqe", "brisque"].includes(name));
 
-describe("value, gradient and map on onnxruntime-web are onnxruntime-node's", () => {
+describe("onnxruntime-web gives the value, gradient and map of onnxruntime-node", () => {
   test.each([...withoutFiles.map((spec) => [spec, () => parseLoss(spec)] as const), ...Object.entries(ofNetworks)])(
     "%s",
     async (name, make) => {
@@ -109,7 +109,7 @@ describe("value, gradient and map on onnxruntime-web are onnxruntime-node's", ()
 });
 
 // Without an instance norm: the biases before it have a gradient of rounding errors alone, which Adam makes steps of.
-describe("training on onnxruntime-web takes the steps of onnxruntime-node", () => {
+describe("onnxruntime-web takes the training steps of onnxruntime-node", () => {
   test.each([
     "l1",
     "ssim(size=5) + 0.1*tv",
@@ -124,7 +124,7 @@ describe("training on onnxruntime-web takes the steps of onnxruntime-node", () =
   });
 });
 
-test("products of matrices in float64 are those of onnxruntime-node", async () => {
+test("float64 matrix products equal those of onnxruntime-node", async () => {
   const matrix = (seed: number) => ({
     rows: 60,
     columns: 60,

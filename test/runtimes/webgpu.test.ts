@@ -93,14 +93,15 @@ describe.skipIf(withoutChromium)("on WebGPU in Chromium", () => {
     }
   };
 
-  test.each([...specs, "lpips(net=tiny)", "contextual(taps=image)"])("%s and its gradient", (spec) =>
-    check([spec], sideFor(spec)),
+  test.each([...specs, "lpips(net=tiny)", "contextual(taps=image)"])(
+    "matches the value and gradient of %s in Node",
+    (spec) => check([spec], sideFor(spec)),
   );
 
   // ONNX Runtime cannot do two things at once there.
-  test("losses that are asked for at once", () => check(["l1(crop=1)", "ssim(size=5)", "sobel(order=2)", "tv"], 40));
+  test("evaluates losses concurrently", () => check(["l1(crop=1)", "ssim(size=5)", "sobel(order=2)", "tv"], 40));
 
-  test("a training step", async () => {
+  test("takes a training step", async () => {
     const trainer = createTrainer({
       model: edsr({ channels: 8, blocks: 1 }),
       loss: parseLoss("l1 + 0.1*ssim(size=5)"),

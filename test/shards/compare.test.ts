@@ -61,7 +61,7 @@ async function plan(name: string, shards: number): Promise<string> {
   return work;
 }
 
-describe("merged pairs are those of one process, bit for bit", () => {
+describe("merged pairs equal those of one process, bit for bit", () => {
   test.each([1, 3, 40])("%i shards, computed in another order", async (count) => {
     const work = await plan(`work-${count}`, count);
     for (let shard = count - 1; shard >= 0; shard--) await runShard(work, shard);
@@ -80,7 +80,7 @@ describe("merged pairs are those of one process, bit for bit", () => {
   });
 });
 
-test("more pairs than are held stream: every number, verdict and byte of what is written is the same", async () => {
+test("streams pairs beyond those kept in memory, and writes the same numbers, verdicts and bytes", async () => {
   const work = await plan("streamed", 3);
   for (const shard of [0, 1, 2]) await runShard(work, shard);
   const [held, streamed] = [await mergeShards(work), await mergeShards(work, { mostHeld: 20 })];
@@ -106,7 +106,7 @@ test("more pairs than are held stream: every number, verdict and byte of what is
   expect(await text(jsonPieces(none, verdicts, nothing))).toBe(toJson(none, verdicts));
 });
 
-test("lines of JSON are the pairs of --json, then what could not be compared", async () => {
+test("JSON Lines output has the pairs of --json, then the pairs that could not be compared", async () => {
   const [plain, lines, merged, csv] = ["plain.jsonl", "merged.jsonl", "work-lines", "plain.csv"].map((name) =>
     join(folder, name),
   );
@@ -129,7 +129,7 @@ test("lines of JSON are the pairs of --json, then what could not be compared", a
   expect(errors).toBe(failed.filter(({ loss }: { loss?: string }) => loss !== undefined).length);
 });
 
-test("models of one's own are planned, and must be those of the plan", async () => {
+test("plans with the user's own metric models, and refuses a merge when a model has changed", async () => {
   const work = join(folder, "models");
   const model = join(folder, "distance.onnx");
   // mean |a - b|
@@ -147,7 +147,7 @@ test("models of one's own are planned, and must be those of the plan", async () 
   await expect(mergeShards(work)).rejects.toThrow(/model .*distance\.onnx differs from the plan/);
 });
 
-test("a part is lines of JSON, with the numbers of each pair", async () => {
+test("a part is a JSON Lines file with the numbers of each pair", async () => {
   const work = await plan("lines", 2);
   await runShard(work, 0);
   const lines = (await readFile(join(work, "parts", "000000.jsonl"), "utf8")).trimEnd().split("\n");
@@ -158,7 +158,7 @@ test("a part is lines of JSON, with the numbers of each pair", async () => {
   expect(rows.at(-1).sha256).toMatch(/^[0-9a-f]{64}$/);
 });
 
-test("plugins and pairs must be those of the plan", async () => {
+test("refuses plugins and pairs that differ from the plan", async () => {
   const plugin = join(folder, "mine.mjs");
   const code = `import { defineLoss } from "reconloss";
     export const mine = defineLoss({ name: "mine", summary: "a loss", better: "lower", source: "a test", options: {},

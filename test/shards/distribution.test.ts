@@ -32,8 +32,8 @@ const withoutComputed = ({ outputs, reals, ...rest }: DistributionReport) => ({
   reals: { ...reals, computed: 0 },
 });
 
-describe("a sum of parts equals the whole, bit for bit", () => {
-  test.each([1, 3, 40])("%i shards, computed in another order, with batches of other sizes", async (count) => {
+describe("merged parts equal the whole, bit for bit", () => {
+  test.each([1, 3, 40])("%i shards, computed in another order and with other batch sizes", async (count) => {
     const work = await plan(`work-${count}`, count);
     for (let shard = count - 1; shard >= 0; shard--) await runShard(work, shard, { batch: 1 + (shard % 5) });
     const merged = await mergeShards(work);
@@ -44,7 +44,7 @@ describe("a sum of parts equals the whole, bit for bit", () => {
   });
 });
 
-test("of sets in several tar shards too, each with its members' names, from a plan that was made elsewhere in the folders", async () => {
+test("sets of several tar shards with their members' names, planned on another machine's paths", async () => {
   const pack = async (from: string, name: string) => {
     const files = (await readdir(from)).filter((file) => file.endsWith(".png")).sort();
     for (const shard of [0, 1, 2]) {
@@ -74,7 +74,7 @@ test("of sets in several tar shards too, each with its members' names, from a pl
   expect(plain.outputs.ignoredFiles).toEqual({ ".txt": 3 });
 });
 
-describe("a merge refuses, by name", () => {
+describe("a merge names and refuses", () => {
   let work: string;
   const part = (shard: number) => join(work, "parts", `00000${shard}.part`);
   const problem = () =>
@@ -101,13 +101,13 @@ describe("a merge refuses, by name", () => {
     expect(await after(() => rm(part(1)), 1)).toMatch(/^content: .*no part of shard 1$/);
   });
 
-  test("a part that was cut short, or is another file", async () => {
+  test("a part that was truncated or is another file", async () => {
     expect(await after(() => truncate(part(1), 2000), 1)).toMatch(/000001\.part is damaged: it was truncated/);
     expect(await after(() => writeFile(part(2), ""), 2)).toMatch(/000002\.part is not a part of a plan/);
     expect(await after(() => writeFile(part(2), "{}\nnothing"), 2)).toMatch(/000002\.part is not a part of a plan/);
   });
 
-  test("a part of which one bit is another", async () => {
+  test("a part with one bit flipped", async () => {
     const flip = async () => {
       const bytes = await readFile(part(0));
       bytes[bytes.length - 500] ^= 1;
@@ -124,7 +124,7 @@ describe("a merge refuses, by name", () => {
     expect(await after(put, 1)).toMatch(/000001\.part is a part of another plan/);
   });
 
-  test("a part under another's name, and one that is there twice", async () => {
+  test("a part under another's name, and a duplicate part", async () => {
     const wrong = /000002\.part is the part of shard 1, but has the name of shard 2/;
     expect(await after(() => copyFile(part(1), part(2)), 2)).toMatch(wrong);
     const twice = join(work, "parts", "copy of 1.part");
@@ -134,7 +134,7 @@ describe("a merge refuses, by name", () => {
     await rm(twice);
   });
 
-  test("a manifest that was edited, and one of another plan in its place", async () => {
+  test("an edited manifest, and another plan's manifest", async () => {
     const path = join(work, "manifest.json");
     const text = await readFile(path, "utf8");
     await writeFile(path, text.replace('"shards"', '"shards" '));
@@ -151,7 +151,7 @@ describe("a merge refuses, by name", () => {
 });
 
 describe("a shard", () => {
-  test("that is done is not computed again, and a plan is not replaced", async () => {
+  test("is not recomputed once done, and its plan is not replaced", async () => {
     const work = await plan("again", 2);
     expect(await runShard(work, 0)).toMatchObject({ computed: true, total: 150 });
     expect(await runShard(work, 0)).toMatchObject({ computed: false, total: 150 });
@@ -166,13 +166,13 @@ describe("a shard", () => {
     await expect(plan("again", 3)).rejects.toThrow(/again holds another plan/);
   });
 
-  test("there must be", async () => {
+  test("must exist, in a folder with a plan", async () => {
     const work = await plan("again", 2);
     await expect(runShard(work, 2)).rejects.toThrow(/has shards 0 to 1; there is no shard 2/);
     await expect(runShard(folder, 0)).rejects.toThrow(/is not a folder of a plan/);
   });
 
-  test("that is aborted keeps what it has", async () => {
+  test("keeps what it has computed when it is aborted", async () => {
     const work = await plan("aborted", 1);
     const stop = new AbortController();
     const seen: number[] = [];
@@ -187,7 +187,7 @@ describe("a shard", () => {
     expect(await readdir(join(work, "features"))).toEqual([]);
   });
 
-  test("is refused where its input has changed", async () => {
+  test("is refused when its input has changed", async () => {
     const work = await plan("changed", 2);
     const path = join(sets.outputs, "30.png");
     const before = await readFile(path);
@@ -199,7 +199,7 @@ describe("a shard", () => {
   });
 });
 
-test("blocks without any image that can be read count, so that sums are in the same tree", async () => {
+test("blocks without a readable image keep their place in the summation tree, so sums are the same", async () => {
   // The eighth block is empty: without a place in the tree, the seventh would be added after the sixth and not before.
   const [blank, reals] = [join(folder, "blank"), join(folder, "blank-reals")];
   await mkdir(blank, { recursive: true });
@@ -224,7 +224,7 @@ test("blocks without any image that can be read count, so that sums are in the s
   }
 });
 
-test("classes come from the listing at the merge, and only rows are in the parts", async () => {
+test("takes classes from the set's listing at the merge; parts hold only feature rows", async () => {
   const [outputs, reals] = ["by-class", "by-class-real"].map((name) => join(folder, name));
   for (let i = 0; i < 40; i++) {
     const name = join(["cats", "dogs"][i % 2], `${i}.png`);

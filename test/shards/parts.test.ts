@@ -14,7 +14,7 @@ beforeAll(async () => {
   for (let i = 0; i < 4; i++) await writeImage(join(images, `${i}.png`), randomTensor([1, 1, 8, 8], i));
 });
 
-test("looks again and again read what is new alone, and miss what was removed", async () => {
+test("repeated looks at the parts read only new ones, and notice removed ones", async () => {
   const work = join(folder, "work");
   const parts = new PlanParts(work, await planComparison(work, images, images, { metrics: "l1", shards: 4 }));
   await runShard(work, 0);

@@ -27,7 +27,7 @@ async function plan(name: string, shards: number): Promise<string> {
 }
 
 describe("the command line", () => {
-  test("prints what the plain command prints, from shards that array jobs number", async () => {
+  test("prints what the plain command prints, with shard numbers from array jobs", async () => {
     const plain = await run(["distribution", sets.outputs, sets.reals, ...options, "--no-cache", "--json"]);
     const work = await plan("cli", 3);
     expect((await run(["shards", "merge", work])).code).toBe(1);
@@ -44,7 +44,7 @@ describe("the command line", () => {
     expect([merged.code, plain.code]).toEqual([1, 1]);
   });
 
-  test("exit codes tell what may be tried again", async () => {
+  test("exits with code 2 for errors that a retry cannot fix", async () => {
     const work = await plan("codes", 2);
     const code = async (...args: string[]) => (await run(["shards", ...args])).code;
     expect(await code("work", work), "no shard said").toBe(2);
@@ -58,17 +58,20 @@ describe("the command line", () => {
     expect(await code("status", work)).toBe(0);
   });
 
-  test.skipIf(!existsSync("/dev/full"))("a full disk is the machine's: the next try succeeds", async () => {
-    const work = await plan("full", 2);
-    await mkdir(join(work, "parts"));
-    const part = join(work, "parts", "000000.part");
-    // What is written there ends with ENOSPC.
-    await symlink("/dev/full", part);
-    const { code, stderr } = await run(["shards", "work", work, "--shard", "0"]);
-    expect({ code, stderr }).toEqual({ code: 3, stderr: expect.stringContaining("ENOSPC") });
-    await rm(part);
-    expect((await run(["shards", "work", work, "--shard", "0"])).code).toBe(0);
-  });
+  test.skipIf(!existsSync("/dev/full"))(
+    "a full disk exits with the code for a retry, and the retry succeeds",
+    async () => {
+      const work = await plan("full", 2);
+      await mkdir(join(work, "parts"));
+      const part = join(work, "parts", "000000.part");
+      // What is written there ends with ENOSPC.
+      await symlink("/dev/full", part);
+      const { code, stderr } = await run(["shards", "work", work, "--shard", "0"]);
+      expect({ code, stderr }).toEqual({ code: 3, stderr: expect.stringContaining("ENOSPC") });
+      await rm(part);
+      expect((await run(["shards", "work", work, "--shard", "0"])).code).toBe(0);
+    },
+  );
 });
 
 describe("processes", () => {
@@ -80,7 +83,7 @@ describe("processes", () => {
   });
   const partOf = (work: string) => readFile(join(work, "parts", "000000.part"));
 
-  test("killed by SIGKILL in the middle, and run again: the same bytes, and nothing left over", async () => {
+  test("resume after SIGKILL with the same bytes and leave no temporary files", async () => {
     const work = await plan("killed", 1);
     const args = ["shards", "work", work, "--shard", "0"];
     // The features of two images and half of a third, then those of 40 more.
@@ -98,7 +101,7 @@ describe("processes", () => {
     ]);
   });
 
-  test("ended by SIGTERM: code 143, and the next one goes on", async () => {
+  test("exit with code 143 on SIGTERM, and the next one resumes", async () => {
     const work = await plan("ended", 1);
     const { preload, env } = signalAt(".features", 10, "SIGTERM");
     const options = { preload, env: { ...env, SLURM_ARRAY_TASK_ID: "0" } };
@@ -109,7 +112,7 @@ describe("processes", () => {
     expect(await partOf(work)).toEqual(expected);
   });
 
-  test("two of the same shard at once both succeed", async () => {
+  test("both succeed when two compute the same shard at once", async () => {
     const work = await plan("twice", 1);
     const args = ["shards", "work", work, "--shard", "0"];
     const both = await Promise.all([start(args).ended, start(args).ended]);
@@ -118,7 +121,7 @@ describe("processes", () => {
   });
 });
 
-test("statistics of a set, written as reconloss stats writes them", async () => {
+test("writes statistics of a set as reconloss stats does", async () => {
   const [plain, merged, work] = ["plain.npz", "merged.npz", "stats"].map((name) => join(folder, name));
   const network = ["--network", sets.network];
   const expected = await run(["stats", sets.outputs, ...network, "--no-cache", "--json", "-o", plain]);

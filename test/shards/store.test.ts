@@ -70,8 +70,8 @@ async function problemOf(work: Promise<unknown>): Promise<{ code: string; messag
   return { code, message };
 }
 
-describe("parts at an address", () => {
-  test("come to the numbers of a folder, from machines that share nothing but the manifest, and leave nothing behind", async () => {
+describe("parts at a URL", () => {
+  test("give the numbers of a local folder, from machines that share only the manifest, and leave no files behind", async () => {
     const local = await plan(3, null);
     for (const shard of [0, 1, 2]) await runShard(local, shard);
     vi.stubEnv("RECONLOSS_PARTS_USERNAME", "me");
@@ -99,7 +99,7 @@ describe("parts at an address", () => {
     expect([...store.files.keys()].sort()).toEqual(await Promise.all([0, 1, 2].map((shard) => nameOf(work, shard))));
   });
 
-  test("are sent again where the server dies in the middle, fails twice, or keeps half", async () => {
+  test("are sent again when the server dies midway, fails twice, or stores only half", async () => {
     const work = await plan(1);
     store.faults.PUT.push("dies", "500", "500", "keeps half");
     await runShard(work, 0);
@@ -109,7 +109,7 @@ describe("parts at an address", () => {
     expect((await numbersOf(work)).pairs).toHaveLength(9);
   });
 
-  test("that a merge has fetched are its own: a look at the status leaves them", async () => {
+  test("that a merge is downloading are left alone by a status command", async () => {
     const work = await plan(1);
     await runShard(work, 0);
     await mkdir(join(work, "fetched"));
@@ -118,7 +118,7 @@ describe("parts at an address", () => {
     expect(await readdir(join(work, "fetched"))).toEqual(["000000.jsonl"]);
   });
 
-  test("that could not be sent are sent by the next process, and not computed again", async () => {
+  test("that could not be sent are sent by the next process without recomputing", async () => {
     const work = await plan(1);
     store.faults.PUT.push("413");
     const { code, message } = await problemOf(runShard(work, 0));
@@ -132,7 +132,7 @@ describe("parts at an address", () => {
     expect(await readdir(join(work, "outgoing"))).toEqual([]);
   });
 
-  test("are refused by name where they are cut short, changed, or of another plan or shard; and made again", async () => {
+  test("are refused by name when truncated, changed, or of another plan or shard, and are computed again", async () => {
     const [work, other] = [await plan(), await plan(2)];
     for (const shard of [0, 1, 2]) await runShard(work, shard);
     await runShard(other, 0);
@@ -164,18 +164,21 @@ describe("parts at an address", () => {
     expect(await numbersOf(work)).toStrictEqual(before);
   });
 
-  test.skipIf(!existsSync("/dev/full"))("that the disk cannot take at the merge are no fault of theirs", async () => {
-    const work = await plan(1);
-    await runShard(work, 0);
-    await mkdir(join(work, "fetched"));
-    // What is written there ends with ENOSPC.
-    await symlink("/dev/full", join(work, "fetched", "000000.jsonl"));
-    const { code, stderr } = await run(["shards", "merge", work]);
-    expect({ code, stderr }).toEqual({ code: 3, stderr: expect.stringMatching(/^error: cannot write .*ENOSPC/) });
-    expect((await numbersOf(work)).pairs).toHaveLength(9);
-  });
+  test.skipIf(!existsSync("/dev/full"))(
+    "that do not fit on the disk at the merge are not reported as damaged",
+    async () => {
+      const work = await plan(1);
+      await runShard(work, 0);
+      await mkdir(join(work, "fetched"));
+      // What is written there ends with ENOSPC.
+      await symlink("/dev/full", join(work, "fetched", "000000.jsonl"));
+      const { code, stderr } = await run(["shards", "merge", work]);
+      expect({ code, stderr }).toEqual({ code: 3, stderr: expect.stringMatching(/^error: cannot write .*ENOSPC/) });
+      expect((await numbersOf(work)).pairs).toHaveLength(9);
+    },
+  );
 
-  test("of a server without ranges are read whole", async () => {
+  test("are read whole from a server without range requests", async () => {
     store.hasRanges = false;
     const work = await plan(2);
     await runShard(work, 1);
@@ -185,8 +188,8 @@ describe("parts at an address", () => {
   });
 });
 
-describe("what is refused", () => {
-  test("an address with secrets, or none, without showing it", async () => {
+describe("refuses", () => {
+  test("a URL with secrets or an invalid URL, without showing it", async () => {
     for (const address of [
       "https://me:secret@store/",
       "https://store/?signature=abc",
@@ -201,7 +204,7 @@ describe("what is refused", () => {
     }
   });
 
-  test("credentials that the server does not take, and headers that are none", async () => {
+  test("credentials that the server rejects, and malformed headers", async () => {
     const work = await plan(1);
     store.authorization = "Bearer right";
     vi.stubEnv("RECONLOSS_PARTS_HEADERS", "Authorization: Bearer secret\n");
@@ -214,7 +217,7 @@ describe("what is refused", () => {
     expect((await problemOf(shardStatus(work))).message).toMatch(/RECONLOSS_PARTS_HEADERS must be lines/);
   });
 
-  test("an answer that sends elsewhere: credentials are for this server alone", async () => {
+  test("a redirect, so that credentials go to no other server", async () => {
     const other = await HttpStore.start();
     const work = await plan(1);
     store.redirect = other.url;
@@ -223,7 +226,7 @@ describe("what is refused", () => {
     await other.stop();
   });
 
-  test("a server that is not there, before anything is computed", async () => {
+  test("an unreachable server, before anything is computed", async () => {
     const work = await plan(1);
     await store.stop();
     const seen: unknown[] = [];
@@ -235,7 +238,7 @@ describe("what is refused", () => {
   });
 });
 
-test("the command line plans it", async () => {
+test("shards plan --parts uses the server from the command line", async () => {
   const work = join(folder, "cli");
   const args = [
     "shards",

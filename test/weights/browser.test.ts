@@ -122,7 +122,7 @@ describe.skipIf(withoutChromium)("in Chromium", () => {
   const asked = () => server.requests.map(({ path }) => path).filter((path) => path.startsWith("/weights/"));
   const found = { data: [0.25, -3], steps: [content.length] };
 
-  test("weights come from the site, are kept, and the next visit asks for weights.json alone", async () => {
+  test("downloads weights from the site and caches them: the next visit requests weights.json alone", async () => {
     expect(await page.evaluate(search, { folder: "/weights/" })).toMatchObject({
       ...found,
       name: `${server.url}/weights/alexnet.safetensors`,
@@ -136,7 +136,7 @@ describe.skipIf(withoutChromium)("in Chromium", () => {
     await context.setOffline(false);
   });
 
-  test("what is kept is verified again", async () => {
+  test("verifies cached weights again", async () => {
     await page.evaluate(search, { folder: "/weights/" });
     await page.evaluate(async (url) => {
       const cache = await caches.open("reconloss-weights");
@@ -146,7 +146,7 @@ describe.skipIf(withoutChromium)("in Chromium", () => {
     expect(asked().at(-1)).toBe("/weights/alexnet.safetensors");
   });
 
-  test("in a worker, and in one made from a blob", async () => {
+  test("loads weights in a worker, and in one made from a blob", async () => {
     const text = `import "${server.url}/program.js";
       postMessage(await (${search})({ folder: "/weights/" }));`;
     site["/worker.js"] = (_, response) => response.writeHead(200, { "content-type": "text/javascript" }).end(text);
@@ -167,7 +167,7 @@ describe.skipIf(withoutChromium)("in Chromium", () => {
     }
   });
 
-  test("at an insecure address, without WebCrypto and Cache API, they are verified all the same", async () => {
+  test("verifies weights without WebCrypto and the Cache API, at an insecure address", async () => {
     await visit(server.url.replace("127.0.0.1", "insecure.test"));
     expect(await page.evaluate(() => [isSecureContext, "subtle" in crypto, "caches" in globalThis])).toEqual([
       false,
@@ -182,7 +182,7 @@ describe.skipIf(withoutChromium)("in Chromium", () => {
     });
   });
 
-  test("from a file that was chosen, and from an address", async () => {
+  test("loads weights from a chosen file, and from a URL", async () => {
     expect(await page.evaluate(search, { file: Array.from(content) })).toMatchObject({
       data: found.data,
       name: "mine.safetensors",
@@ -192,7 +192,7 @@ describe.skipIf(withoutChromium)("in Chromium", () => {
     }
   });
 
-  test("a site that answers everything with its page, another origin without permission, and no place at all", async () => {
+  test("explains a site that answers with its HTML page, another origin without CORS, and no place for weights", async () => {
     site = {};
     const refused = await page.evaluate(search, { folder: "/weights/" });
     expect(refused).toMatchObject({ code: "missing-weights" });

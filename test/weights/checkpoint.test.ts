@@ -22,8 +22,9 @@ async function readAll(source: ByteSource): Promise<unknown> {
 }
 
 // Expected values: expected.json, written by the programs that made the files (PyTorch and safetensors).
-describe("checkpoints that must read", () => {
-  test("every file has an expectation", () => expect(Object.keys(expected).sort()).toEqual(files.sort()));
+describe("valid checkpoints are read", () => {
+  test("every file in the folder has an expected result", () =>
+    expect(Object.keys(expected).sort()).toEqual(files.sort()));
 
   test.each(goodFiles)("%s", async (file) => {
     const checkpoint = await openCheckpoint(folder + file);
@@ -45,7 +46,7 @@ describe("checkpoints that must read", () => {
     await checkpoint.close();
   });
 
-  test("each type comes as the array that holds it exactly", async () => {
+  test("each dtype is read into an array that holds it exactly", async () => {
     const ints = await openCheckpoint(`${folder}zip-int-types.pth`);
     expect((await ints.read("i64")).data).toEqual(BigInt64Array.of(-1n, 1099511627776n));
     expect((await ints.read("i16")).data).toBeInstanceOf(Int16Array);
@@ -56,7 +57,7 @@ describe("checkpoints that must read", () => {
     await half.close();
   });
 
-  test("every half and bfloat16 bit pattern has its IEEE 754 value", async () => {
+  test("all half and bfloat16 bit patterns have their IEEE 754 values", async () => {
     const patterns = new Uint8Array(Uint16Array.from({ length: 65536 }, (_, bits) => bits).buffer);
     for (const [dtype, fractionBits, bias] of [
       ["F16", 10, 15],
@@ -77,7 +78,7 @@ describe("checkpoints that must read", () => {
   });
 });
 
-describe("checkpoints that must be refused", () => {
+describe("invalid checkpoints are refused", () => {
   test.each(badFiles)("%s", async (file) => {
     const printed = vi.spyOn(console, "log");
     const error = await openCheckpoint(folder + file).then(
@@ -105,20 +106,22 @@ describe("checkpoints that must be refused", () => {
     ["bad-overlap.safetensors", /tensor \S+ overlaps/],
     ["bad-size.safetensors", /tensor \S+ with shape .* needs 12 bytes, .* give 8/],
     ["bad-negative.safetensors", /tensor \S+ has the shape \[-/],
-  ])("%s says why", (file, message) => expect(openCheckpoint(folder + file)).rejects.toThrow(message));
+  ])("%s is refused with the reason", (file, message) =>
+    expect(openCheckpoint(folder + file)).rejects.toThrow(message),
+  );
 
-  test("a file that is not there, and a folder", async () => {
+  test("a missing file, and a folder", async () => {
     await expect(openCheckpoint(`${folder}none.pth`)).rejects.toMatchObject({ code: "file" });
     await expect(openCheckpoint(folder)).rejects.toMatchObject({ code: "file" });
   });
 
-  test("reading after closing", async () => {
+  test("reading after closing is an error", async () => {
     const checkpoint = await openCheckpoint(`${folder}ok.safetensors`);
     await checkpoint.close();
     await expect(checkpoint.read("conv.bias")).rejects.toMatchObject({ code: "file" });
   });
 
-  test("a tensor that is not there is an error by name", async () => {
+  test("a missing tensor is an error that names it", async () => {
     const checkpoint = await openCheckpoint(`${folder}ok.safetensors`);
     await expect(checkpoint.read("nothing")).rejects.toThrow(/no tensor nothing; it has conv.weight|no tensor nothing/);
     expect(() => checkpoint.shape("nothing")).toThrow(ReconlossError);
@@ -126,7 +129,7 @@ describe("checkpoints that must be refused", () => {
   });
 });
 
-describe("safetensors headers that lie", () => {
+describe("inconsistent safetensors headers", () => {
   const cases: [string, unknown, number][] = [
     ["gap", { a: { dtype: "U8", shape: [1], data_offsets: [1, 2] } }, 2],
     ["left over", { a: { dtype: "U8", shape: [1], data_offsets: [0, 1] } }, 2],
@@ -146,7 +149,7 @@ describe("safetensors headers that lie", () => {
   });
 });
 
-describe("laziness", () => {
+describe("lazy reading", () => {
   /** Bytes that were read through a source. */
   function counted(name: string): { source: ByteSource; read: () => number } {
     let total = 0;
@@ -163,7 +166,7 @@ describe("laziness", () => {
     };
   }
 
-  test.each(["ok.safetensors", "zip-ordereddict.pth"])("%s: only the tensor asked for is read", async (file) => {
+  test.each(["ok.safetensors", "zip-ordereddict.pth"])("%s: reads only the requested tensor", async (file) => {
     const { source, read } = counted(file);
     const checkpoint = await readCheckpoint(source);
     const opened = read();
@@ -172,7 +175,7 @@ describe("laziness", () => {
     expect(read() - opened).toBe(file.endsWith(".pth") ? 80 + 30 : 80);
   });
 
-  test("a view reads its own part of a shared storage", async () => {
+  test("a view reads only its own part of a shared storage", async () => {
     const { source, read } = counted("zip-views.pth");
     const checkpoint = await readCheckpoint(source);
     await checkpoint.read("whole");
@@ -182,11 +185,11 @@ describe("laziness", () => {
   });
 });
 
-describe("damage never crashes or hangs", () => {
+describe("damaged checkpoints never crash or hang the reader", () => {
   const corpus = goodFiles.map((name) => ({ name, bytes: bytesOf(name) }));
   const isRefusal = (error: unknown) => error === undefined || error instanceof ReconlossError;
 
-  test("random byte changes", () =>
+  test("with random bytes changed", () =>
     fc.assert(
       fc.asyncProperty(
         fc.constantFrom(...corpus),
@@ -201,7 +204,7 @@ describe("damage never crashes or hangs", () => {
       { numRuns: 3000 },
     ));
 
-  test("every truncation is refused", async () => {
+  test("with every possible truncation refused", async () => {
     for (const { name, bytes } of corpus) {
       for (let length = 0; length < bytes.length; length += 7) {
         const error = await readAll(bytesSource(name, bytes.slice(0, length)));
@@ -210,7 +213,7 @@ describe("damage never crashes or hangs", () => {
     }
   });
 
-  test("random pieces put in and taken out", () =>
+  test("with random pieces inserted and removed", () =>
     fc.assert(
       fc.asyncProperty(
         fc.constantFrom(...corpus),
@@ -245,7 +248,7 @@ describe.skipIf(!existsSync(weights))("published weights", () => {
     await checkpoint.close();
   });
 
-  test("the heads of LPIPS alex have the names, shapes and sign that the published network has", async () => {
+  test("the heads of LPIPS alex have the names, shapes and signs of the published network", async () => {
     const checkpoint = await openCheckpoint(`${weights}lpips-alex.pth`);
     const channels = [64, 192, 384, 256, 256];
     expect(checkpoint.names).toEqual(channels.map((_, index) => `lin${index}.model.1.weight`));

@@ -34,25 +34,22 @@ async function contents(checkpoint: Awaited<ReturnType<typeof open>>) {
 const known = ["params_ema", "g_ema", "ema", "params", "model_state_dict", "state_dict", "model", "net", "generator"];
 
 describe("containers", () => {
-  test.each(known)("the weights under %s are found without a word", async (key) => {
+  test.each(known)("finds the weights under %s without a note", async (key) => {
     const checkpoint = await open(dict(["epoch", int(3)], [key, dict(["w", value(1)])]));
     expect(await contents(checkpoint)).toEqual({ w: 1 });
     expect(checkpoint.container).toBe(key);
     expect(checkpoint.notes).toEqual([]);
   });
 
-  test.each(known.slice(1).map((key, i) => [known[i], key]))(
-    "%s is preferred to %s, which is said",
-    async (first, second) => {
-      const checkpoint = await open(dict([second, dict(["w", value(2)])], [first, dict(["w", value(1)])]));
-      expect(await contents(checkpoint)).toEqual({ w: 1 });
-      expect(checkpoint.notes).toEqual([
-        `of ${second}, ${first}, each of which holds tensors, ${first} is read (the key chooses)`,
-      ]);
-    },
-  );
+  test.each(known.slice(1).map((key, i) => [known[i], key]))("prefers %s to %s, with a note", async (first, second) => {
+    const checkpoint = await open(dict([second, dict(["w", value(2)])], [first, dict(["w", value(1)])]));
+    expect(await contents(checkpoint)).toEqual({ w: 1 });
+    expect(checkpoint.notes).toEqual([
+      `of ${second}, ${first}, each of which holds tensors, ${first} is read (the key chooses)`,
+    ]);
+  });
 
-  test("a key chooses, also one that is not known, or inside another", async () => {
+  test("selects weights by key, also an unknown key or a nested one", async () => {
     const inner = dict(["model", dict(["w", value(3)])], ["best", dict(["w", value(4)])]);
     const file = dict(["generator", dict(["w", value(1)])], ["discriminator", dict(["w", value(2)])], ["last", inner]);
     expect((await open(file)).notes[0]).toContain("of generator, discriminator, last, each");
@@ -70,13 +67,13 @@ describe("containers", () => {
     );
   });
 
-  test("tensors under a key that is not known are not guessed at, but the key is named", async () => {
+  test("does not guess tensors under an unknown key, but names the key to choose", async () => {
     expect(await refusal(dict(["epoch", int(3)], ["weights", dict(["w", value(1)])]))).toContain(
       "there are tensors under weights: choose one of these as the key",
     );
   });
 
-  test("in a flat file, the key is what names begin with", async () => {
+  test("takes the key as a prefix of names in a flat file", async () => {
     const flat = dict(["ema.w", value(1)], ["ema.b", value(2)], ["raw.w", value(3)]);
     const checkpoint = await open(flat, { key: "ema" });
     expect(await contents(checkpoint)).toEqual({ w: 1, b: 2 });
@@ -107,19 +104,19 @@ describe("TorchScript archives", () => {
   const convolution = module("torch.nn.Conv2d", ["training", [0x89]], ["stride", intList], ["weight", value(1)]);
   const network = module("Net", ["training", [0x89]], ["conv", convolution], ["scale", value(2)], ["none", [0x4e]]);
 
-  test("the tensors come by the names of the attributes that lead to them, as in the state dict", async () => {
+  test("name tensors by the path of attributes, as in the state dict", async () => {
     const checkpoint = await open(network, {}, script);
     expect(await contents(checkpoint)).toEqual({ "conv.weight": 1, scale: 2 });
     expect(await contents(await open(network, { key: "conv" }, script))).toEqual({ weight: 1 });
   });
 
-  test("an object in two places is under both names", async () => {
+  test("list a shared object under both of its names", async () => {
     const shared = [...convolution, 0x71, 0];
     const twice = module("Net", ["a", shared], ["b", [0x68, 0]]);
     expect(await contents(await open(twice))).toEqual({ "a.weight": 1, "b.weight": 1 });
   });
 
-  test("an object that makes itself from a state by code is refused with how to convert the file", async () => {
+  test("with objects that need code to be restored are refused, with how to convert the file", async () => {
     const quantised = [
       ...global("__torch__.torch.classes.quantized", "Conv2dPackedParamsBase"),
       0x29,
@@ -134,11 +131,11 @@ describe("TorchScript archives", () => {
     expect(message).toContain('torch.save(torch.jit.load("FILE").state_dict(), "weights.pth")');
   });
 
-  test("classes of any other name stay refused", async () => {
+  test("may have only classes whose names begin with __torch__", async () => {
     expect(await refusal([...global("__torch__x", "Net"), 0x29, 0x81])).toContain("__torch__x.Net");
   });
 
-  test("objects that hold themselves, or one another again and again, end at once", async () => {
+  test("with cyclic or repeatedly shared objects end at once", async () => {
     const self = [
       ...global("__torch__", "Net"),
       0x29,

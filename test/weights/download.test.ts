@@ -90,7 +90,7 @@ const expectComplete = () => {
 };
 
 describe("downloads that succeed", () => {
-  test("the whole file, with progress up to the last byte", async () => {
+  test("downloads the whole file, with progress up to the last byte", async () => {
     const progress: DownloadProgress[] = [];
     await pull({ onProgress: (step) => progress.push(step) });
     expectComplete();
@@ -98,21 +98,21 @@ describe("downloads that succeed", () => {
     expect(server.requests).toHaveLength(1);
   });
 
-  test("500 twice, then success", async () => {
+  test("retries after two HTTP 500", async () => {
     server.handler = inTurn(status(500), status(503), serve(content));
     await pull();
     expectComplete();
     expect(server.requests).toHaveLength(3);
   });
 
-  test("a body cut short is continued where it ended", async () => {
+  test("continues a truncated body where it ended", async () => {
     server.handler = inTurn(serveUntil(half), serve(content));
     await pull();
     expectComplete();
     expect(server.requests.map(({ range }) => range)).toEqual([undefined, `bytes=${half}-`]);
   });
 
-  test("a body that falls silent is continued after the stall timeout", async () => {
+  test("continues a stalled body after the stall timeout", async () => {
     const silent = serveStart(content, half, "fall silent");
     server.handler = (request, response) => (request.headers.range ? serve(content) : silent)(request, response);
     await pull({ stallTimeout: 1000 });
@@ -120,7 +120,7 @@ describe("downloads that succeed", () => {
     expect(server.requests.at(-1)?.range).toBe(`bytes=${half}-`);
   });
 
-  test("a slow body that never falls silent takes its time", async () => {
+  test("does not time out a slow body that never stalls", async () => {
     server.handler = async (_, response) => {
       response.writeHead(200, { "content-length": content.length });
       const step = content.length / 10;
@@ -139,14 +139,14 @@ describe("downloads that succeed", () => {
     expect(server.requests).toHaveLength(1);
   });
 
-  test("many short bodies are all progress and do not use up the tries", async () => {
+  test("does not count short bodies that make progress as failed tries", async () => {
     server.handler = serveUntil(content.length / 5);
     await pull({ attempts: 2 });
     expectComplete();
     expect(server.requests).toHaveLength(5);
   });
 
-  test("an interrupted process's file is continued by the next one", async () => {
+  test("continues the partial file of an interrupted process", async () => {
     server.handler = serveUntil(half);
     const controller = new AbortController();
     const onProgress = ({ received }: DownloadProgress) => received >= half && controller.abort();
@@ -159,13 +159,13 @@ describe("downloads that succeed", () => {
     expect(server.requests.map(({ range }) => range)).toEqual([`bytes=${half}-`]);
   });
 
-  test("a file that changed on the server is fetched anew", async () => {
+  test("downloads again a file that changed on the server", async () => {
     server.handler = inTurn(serveUntil(half, new Uint8Array(content.length), '"old"'), serve(content, '"new"'));
     await pull();
     expectComplete();
   });
 
-  test("a server that knows no ranges and no ETag gives the whole file again", async () => {
+  test("downloads the whole file again from a server without ranges and ETag", async () => {
     const plain: Handler = (_, response) => response.writeHead(200, { "content-length": content.length }).end(content);
     const cut: Handler = (_, response) => {
       response.writeHead(200, { "content-length": content.length });
@@ -177,14 +177,14 @@ describe("downloads that succeed", () => {
     expect(server.requests.at(-1)?.range).toBeUndefined();
   });
 
-  test("without a known hash, any checkpoint will do", async () => {
+  test("accepts any checkpoint when no hash is known", async () => {
     const file = float32Safetensors({ t: { shape: [1], data: [1] } });
     server.handler = serve(file);
     await pull({}, entry({ sha256: undefined, bytes: undefined }));
     expect(readFileSync(destination).equals(file)).toBe(true);
   });
 
-  test("a mirror and a proxy are used when they are set", async () => {
+  test("uses the mirror and the proxy that are set", async () => {
     const unreachable = entry({ url: "http://weights.invalid/net.pth" });
     await pull({ env: { RECONLOSS_MIRROR: `${server.url}/mirror/` } }, unreachable);
     expectComplete();
@@ -203,7 +203,7 @@ describe("downloads that succeed", () => {
 });
 
 describe("downloads that fail", () => {
-  test("404 fails at once, with the address", async () => {
+  test("HTTP 404 fails at once, with the address", async () => {
     server.handler = status(404);
     const error = await failure(pull());
     expect([error.code, error.message]).toEqual(["download", `net: ${server.url}/net.pth: HTTP 404`]);
@@ -211,14 +211,14 @@ describe("downloads that fail", () => {
     expect(existsSync(destination)).toBe(false);
   });
 
-  test("500 for ever fails after the tries that are allowed", async () => {
+  test("endless HTTP 500 fails after the allowed tries", async () => {
     server.handler = status(500);
     const error = await failure(pull({ attempts: 3 }));
     expect([error.code, error.message]).toEqual(["download", expect.stringContaining("HTTP 500 (tried 3 times)")]);
     expect(server.requests).toHaveLength(3);
   });
 
-  test("other bytes of the right length are refused and deleted", async () => {
+  test("wrong bytes of the right length are refused and deleted", async () => {
     server.handler = serve(new Uint8Array(content.length));
     const error = await failure(pull());
     expect([error.code, error.message]).toEqual([
@@ -228,20 +228,20 @@ describe("downloads that fail", () => {
     expect(readdirSync(join(folder, "cache"))).toEqual([]);
   });
 
-  test("a page instead of the file is refused by its length, before it is fetched", async () => {
+  test("an HTML page instead of the file is refused by its length, before the body is read", async () => {
     server.handler = (_, response) => response.writeHead(200, { "content-length": 9 }).end("<html></>");
     const error = await failure(pull());
     expect([error.code, error.message]).toEqual(["download", expect.stringContaining("has 9 bytes, expected 300000")]);
   });
 
-  test("without a known hash, a page is refused because it is no checkpoint", async () => {
+  test("an HTML page is refused as no checkpoint when no hash is known", async () => {
     server.handler = serve(new TextEncoder().encode("<html>sign in first</html>"));
     const error = await failure(pull({}, entry({ sha256: undefined, bytes: undefined })));
     expect([error.code, error.message]).toEqual(["download", expect.stringContaining("web page")]);
     expect(readdirSync(join(folder, "cache"))).toEqual([]);
   });
 
-  test("a server that sends more than it should is stopped", async () => {
+  test("a server that sends too much is stopped", async () => {
     server.handler = (_, response) => {
       response.writeHead(200);
       response.end(new Uint8Array(2 * content.length));
@@ -250,18 +250,18 @@ describe("downloads that fail", () => {
     expect([error.code, error.message]).toEqual(["download", expect.stringContaining("continues after 300000 bytes")]);
   });
 
-  test("a body that falls silent for ever fails after the tries that are allowed", async () => {
+  test("a body that keeps stalling fails after the allowed tries", async () => {
     server.handler = serveStart(content, 0, "fall silent");
     const error = await failure(pull({ stallTimeout: 200, attempts: 2 }));
     expect([error.code, error.message]).toEqual(["download", expect.stringContaining("tried 2 times")]);
   });
 
-  test("nobody listening", async () => {
+  test("a refused connection is reported", async () => {
     const error = await failure(pull({ attempts: 2 }, entry({ url: `http://127.0.0.1:${closedPort}/net.pth` })));
     expect([error.code, error.message]).toEqual(["download", expect.stringContaining("ECONNREFUSED")]);
   });
 
-  test.skipIf(!canMount)("a full disk", async () => {
+  test.skipIf(!canMount)("a full disk is reported, without retries", async () => {
     const disk = join(folder, "disk");
     mkdirSync(disk);
     execFileSync("mount", ["-t", "tmpfs", "-o", "size=64k", "tmpfs", disk]);
@@ -276,7 +276,7 @@ describe("downloads that fail", () => {
     }
   });
 
-  test("no size is known, and more comes than such a file can have", async () => {
+  test("a file of unknown size is limited to the most that it can have", async () => {
     for (const length of [true, false]) {
       server.handler = (_, response) => {
         response.writeHead(200, length ? { "content-length": content.length } : {});
@@ -289,14 +289,14 @@ describe("downloads that fail", () => {
     }
   });
 
-  test("a server whose name nobody knows is not tried for long", async () => {
+  test("an unknown host name is tried fewer times", async () => {
     const error = await failure(pull({}, entry({ url: "http://no-such-host.invalid/net.pth" })));
     expect([error.code, error.message]).toEqual(["download", expect.stringMatching(/ENOTFOUND|EAI_AGAIN/)]);
     // Where five are the default.
     expect(error.message).toContain("tried 2 times");
   });
 
-  test("a link in the partial file's place is not followed", async () => {
+  test("a symbolic link in the partial file's place is not followed", async () => {
     destination = join(folder, "net.pth");
     const outside = join(folder, "outside");
     for (const name of [".partial", ".partial.json"]) {
@@ -309,13 +309,13 @@ describe("downloads that fail", () => {
     }
   });
 
-  test("a cache that cannot be made", async () => {
+  test("a cache folder that cannot be created is reported", async () => {
     writeFileSync(join(folder, "cache"), "a file where the folder should be");
     expect((await failure(pull())).code).toBe("file");
   });
 });
 
-describe("several at once", () => {
+describe("concurrent downloads", () => {
   test("calls in one process share one download", async () => {
     await Promise.all([pull(), pull(), pull()]);
     expectComplete();
@@ -341,7 +341,7 @@ describe("several at once", () => {
     expect(server.requests).toHaveLength(1);
   });
 
-  test("a lock that a killed process left is taken over", async () => {
+  test("a lock left by a killed process is taken over", async () => {
     destination = join(folder, "net.pth");
     writeFileSync(`${destination}.lock`, "killed");
     const old = new Date(Date.now() - 60_000);
@@ -350,7 +350,7 @@ describe("several at once", () => {
     expect(readdirSync(folder)).toEqual(["net.pth"]);
   });
 
-  test("a lock whose holder, on this machine, is dead is taken over at once, and so is one from the future that is never renewed", async () => {
+  test("a lock of a dead process on this machine is taken over at once, and so is a future-dated lock that is never renewed", async () => {
     destination = join(folder, "net.pth");
     const { pid } = spawnSync(process.execPath, ["-e", ""]);
     const dead = JSON.stringify({ owner: "x", machine, pid });
@@ -367,7 +367,7 @@ describe("several at once", () => {
     }
   });
 
-  test("whoever waits for another process is told for which, once", async () => {
+  test("a waiting process reports once which process it waits for", async () => {
     destination = join(folder, "net.pth");
     writeFileSync(`${destination}.lock`, JSON.stringify({ owner: "x", machine, pid: process.ppid }));
     const printed2: unknown[] = [];
@@ -381,7 +381,7 @@ describe("several at once", () => {
     expect(printed2).toEqual([["net", process.ppid]]);
   });
 
-  test("waiting for another's lock can be stopped", async () => {
+  test("waiting for another process's lock can be aborted", async () => {
     destination = join(folder, "net.pth");
     writeFileSync(`${destination}.lock`, "alive");
     const error = await failure(pull({ signal: AbortSignal.timeout(150) }));

@@ -18,7 +18,7 @@ function next(value: number): number {
   return new Float32Array(bits.buffer)[0];
 }
 
-test("every half-precision number is written as itself", () => {
+test("writes every half-precision number as itself", () => {
   const wrong = Array.from(values.keys()).filter(
     (bits) => !Number.isNaN(values[bits]) && halfBits(values[bits]) !== bits,
   );
@@ -26,7 +26,7 @@ test("every half-precision number is written as itself", () => {
   expect(values[halfBits(Number.NaN)]).toBeNaN();
 });
 
-test("a number between two becomes the nearer, of two as near the even one: IEEE 754, roundTiesToEven", () => {
+test("rounds to nearest, ties to even (IEEE 754 roundTiesToEven)", () => {
   const wrong: number[] = [];
   for (let bits = 0; bits < lastFinite; bits++) {
     // Exact: half-precision numbers have 11 binary digits, float32 has 24.
@@ -44,7 +44,7 @@ test("a number between two becomes the nearer, of two as near the even one: IEEE
   expect(wrong).toEqual([]);
 });
 
-test("a file in half precision has half the bytes, reads as float32, and refuses what it cannot hold", async () => {
+test("a half-precision file has half the bytes, reads as float32, and refuses values out of range", async () => {
   const data = Float32Array.from({ length: 4096 }, (_, i) => Math.sin(i) * 3);
   const write = (dtype?: "float16") => safetensors({ a: { shape: [64, 64], data } }, {}, { dtype });
   expect(write().length - write("float16").length).toBe(2 * data.length);

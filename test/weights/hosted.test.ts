@@ -94,7 +94,7 @@ const advice =
 
 describe("SHA-256", () => {
   test.each([0, 1, 55, 56, 63, 64, 65, 119, 120, 1000, 100_000])(
-    "of %d bytes, with WebCrypto and without, is node:crypto's",
+    "of %d bytes, with and without WebCrypto, equals that of node:crypto",
     async (length) => {
       const bytes = Uint8Array.from({ length: length + 3 }, (_, i) => (i * 131) & 255).subarray(3);
       expect(plainSha256(bytes)).toBe(hashOf(bytes));
@@ -105,8 +105,8 @@ describe("SHA-256", () => {
   );
 });
 
-describe("weights that a site hosts", () => {
-  test("give a loss the numbers of the tensors themselves, named by page, loss or place", async () => {
+describe("weights hosted on a site", () => {
+  test("give a loss the same values as the tensors themselves, from a folder, a file or a registered place", async () => {
     const options = { net: "squeezenet1_1", taps: "relu1" } as const;
     const ramp = Float32Array.from({ length: 3 * 24 * 24 }, (_, i) => ((i * 37) % 101) / 101);
     const images = [new Tensor(ramp, [1, 3, 24, 24]), Tensor.full([1, 3, 24, 24], 0.5)] as const;
@@ -126,7 +126,7 @@ describe("weights that a site hosts", () => {
     expect(server.requests.length).toBe(before);
   });
 
-  test("a base without its last slash is a folder all the same, and a page's relative address is the page's", async () => {
+  test("are found without the base's last slash, and at URLs relative to the page", async () => {
     expect(await bytesFrom({}, base().slice(0, -1))).toEqual(content);
     vi.stubGlobal("document", { baseURI: `${server.url}/somewhere/page.html` });
     expect(await bytesFrom({}, "/weights/")).toEqual(content);
@@ -142,7 +142,7 @@ describe("weights that a site hosts", () => {
     });
   });
 
-  test("progress counts up to the size in the manifest, and a kept file is one step", async () => {
+  test("report progress up to the size in the manifest, and a cached file in one step", async () => {
     useCache(new FakeCache());
     const seen: DownloadProgress[] = [];
     const onProgress = (progress: DownloadProgress) => seen.push(progress);
@@ -154,13 +154,13 @@ describe("weights that a site hosts", () => {
     expect(seen).toEqual([{ name: "squeezenet1_1", received: content.length, total: content.length }]);
   });
 
-  test("two losses share one download", async () => {
+  test("are downloaded once for two losses", async () => {
     const place = hostedWeights(base());
     await Promise.all([place.open(entry), place.open(entry)]);
     expect(paths()).toEqual(["weights.json", "squeezenet1_1.safetensors"]);
   });
 
-  test("a manifest that the program has is not fetched, and holds against the folder's", async () => {
+  test("use the given manifest instead of fetching one, and check the folder's files against it", async () => {
     expect(await bytesFrom({ manifest: manifestOf(content) })).toEqual(content);
     expect(paths()).toEqual(["squeezenet1_1.safetensors"]);
     const other = content.slice();
@@ -172,7 +172,7 @@ describe("weights that a site hosts", () => {
 });
 
 describe("the Cache API", () => {
-  test("keeps what was verified: the next visit asks for the manifest alone, and a visit without network for nothing", async () => {
+  test("stores verified files: the next visit requests the manifest alone, and an offline visit nothing", async () => {
     const cache = useCache(new FakeCache());
     await bytesFrom();
     await bytesFrom();
@@ -184,7 +184,7 @@ describe("the Cache API", () => {
     expect(await bytesFrom()).toEqual(content);
   });
 
-  test("what is damaged in it, or another packing, is fetched anew", async () => {
+  test("a damaged entry or a repacked file is downloaded again", async () => {
     const cache = useCache(new FakeCache());
     await bytesFrom();
     const file = `${base()}squeezenet1_1.safetensors`;
@@ -211,12 +211,12 @@ describe("the Cache API", () => {
           }),
         }),
     ],
-  ])("%s is as none", async (_, use) => {
+  ])("%s is treated as absent", async (_, use) => {
     use();
     expect(await bytesFrom()).toEqual(content);
   });
 
-  test("keep: false keeps nothing, and wrong bytes are never kept", async () => {
+  test("stores nothing with keep: false, and never unverified bytes", async () => {
     const cache = useCache(new FakeCache());
     await bytesFrom({ keep: false });
     expect(cache.files.size).toBe(0);
@@ -226,7 +226,7 @@ describe("the Cache API", () => {
   });
 });
 
-describe("what goes wrong", () => {
+describe("failures of hosted weights", () => {
   const page = text("<!doctype html>\n<title>My site</title>");
   const corrupt = content.map((byte, i) => (i === 200 ? byte ^ 1 : byte));
   type Case = [what: string, change: () => void, code: string, message: string];
@@ -312,7 +312,7 @@ describe("what goes wrong", () => {
     expect(error.message).toMatch(/^(weights squeezenet1_1: )?http:\/\/127\.0\.0\.1:\d+\/weights\//);
   });
 
-  test("is tried again by the next evaluation", async () => {
+  test("are retried by the next evaluation", async () => {
     const place = hostedWeights(base());
     delete site[index];
     await expect(place.open(entry)).rejects.toMatchObject({ code: "missing-weights" });
@@ -322,7 +322,7 @@ describe("what goes wrong", () => {
     expect((await place.open(entry))?.size).toBe(content.length);
   });
 
-  test("a server that does not answer, and one that does not let the page read", async () => {
+  test("an unreachable server, and one without CORS, are explained", async () => {
     await expect(bytesFrom({}, "http://127.0.0.1:9/")).rejects.toMatchObject({
       code: "download",
       message: expect.stringMatching(
@@ -335,7 +335,7 @@ describe("what goes wrong", () => {
     );
   });
 
-  test("files larger than is allowed are not asked for, and those of unknown size are read no further", async () => {
+  test("files over the size limit are not requested, and those of unknown size are cut off at the limit", async () => {
     await expect(bytesFrom({ most: 1000 })).rejects.toMatchObject({
       code: "download",
       message: expect.stringContaining(`has ${content.length} bytes, and at most 1000 are read`),
@@ -351,7 +351,7 @@ describe("what goes wrong", () => {
     await expect(fetchWeights(url, { most: 10 ** 6 })).rejects.toThrow(`${url}: has more than 1000000 bytes`);
   });
 
-  test("a signal stops a download before and during it", async () => {
+  test("an abort signal stops a download before and during it", async () => {
     const stopped = { code: "download", message: expect.stringContaining("the download was stopped") };
     await expect(bytesFrom({ signal: AbortSignal.abort() })).rejects.toMatchObject(stopped);
     expect(paths()).toEqual([]);
@@ -361,7 +361,7 @@ describe("what goes wrong", () => {
     await expect(bytesFrom({ signal: controller.signal, onProgress })).rejects.toMatchObject(stopped);
   });
 
-  test("arguments that make no sense are refused before anything is fetched", async () => {
+  test("invalid arguments are refused before any request", async () => {
     const refused = (message: string) => expect.objectContaining({ code: "invalid-argument", message });
     const thrown = (call: () => unknown) => {
       try {
@@ -385,7 +385,7 @@ describe("what goes wrong", () => {
     expect(server.requests).toEqual([]);
   });
 
-  test("fetchWeights with a hash verifies and keeps", async () => {
+  test("fetchWeights with a hash verifies and caches the file", async () => {
     const cache = useCache(new FakeCache());
     const url = `${base()}squeezenet1_1.safetensors`;
     expect(await fetchWeights(url, { sha256: hashOf(content).toUpperCase() })).toEqual(content);
