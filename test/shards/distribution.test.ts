@@ -44,7 +44,7 @@ describe("merged parts equal the whole, bit for bit", () => {
   });
 });
 
-test("sets of several tar shards with their members' names, planned on another machine's paths", async () => {
+test("sets of several tar shards with their members' names, planned with relative paths", async () => {
   const pack = async (from: string, name: string) => {
     const files = (await readdir(from)).filter((file) => file.endsWith(".png")).sort();
     for (const shard of [0, 1, 2]) {

@@ -57,7 +57,7 @@ describe("apply --alpha keep", () => {
     ["x2", 2, 8, ".png", 1],
     ["grey", 2, 16, ".png", 1],
   ] as const)(
-    "%s: alpha beside the colours, %d times as large, %d bits, %s, of %d channels",
+    "%s: keeps alpha beside the colours, %d times as large, %d bits, %s, of %d channels",
     async (name, scale, bitDepth, extension, channels) => {
       const [input, output] = ["in", "out"].map((side) =>
         join(folder, `${side}-${name}-${bitDepth}-${channels}${extension}`),
@@ -90,7 +90,7 @@ describe("apply --alpha keep", () => {
     },
   );
 
-  test("what is stored under transparent pixels reaches nothing that is visible", async () => {
+  test("colours under transparent pixels do not affect visible pixels", async () => {
     const made: number[][] = [];
     for (const [name, hidden] of [
       ["black", 0],
@@ -114,7 +114,7 @@ describe("apply --alpha keep", () => {
     expect(made[2]).toEqual(made[0]);
   });
 
-  test("palettes, EXIF, one pixel and images that are transparent altogether", async () => {
+  test("handles palettes, EXIF orientation, one pixel and fully transparent images", async () => {
     const half = await sharp(
       Buffer.from(new Uint8Array(12 * 10 * 4).map((_, i) => (i % 4 === 3 ? 255 * (i % 8 === 3 ? 1 : 0) : 128))),
       { raw: { width: 12, height: 10, channels: 4 } },
@@ -153,7 +153,7 @@ describe("apply --alpha keep", () => {
     expect([width, height, channels]).toEqual([20, 24, 4]);
   });
 
-  test("an opaque image has no alpha to keep, so any format holds it; JPEG holds no other", async () => {
+  test("writes opaque images in any format, and refuses JPEG for transparent ones", async () => {
     const inputs = join(folder, "mixed");
     await mkdir(inputs, { recursive: true });
     await writeImage(join(inputs, "opaque.png"), scene(16, 16, 2), { alpha: Tensor.full([1, 1, 16, 16], 1) });
@@ -192,7 +192,7 @@ describe("apply --alpha keep", () => {
   });
 });
 
-test("enlargeAlpha is limited to [0, 1], leaves a scale of 1 alone, and takes one plane", () => {
+test("enlargeAlpha clamps to [0, 1], returns the input at scale 1, and takes a single plane", () => {
   const step = Tensor.from([0, 0, 1, 1, 0, 0, 1, 1], [1, 1, 2, 4]);
   const { data } = enlargeAlpha(step, 3);
   expect([Math.min(...data), Math.max(...data)]).toEqual([0, 1]);
@@ -200,7 +200,7 @@ test("enlargeAlpha is limited to [0, 1], leaves a scale of 1 alone, and takes on
   expect(() => enlargeAlpha(Tensor.full([1, 3, 2, 2], 0), 2)).toThrow("alpha is 1x3x2x2, expected 1x1xhxw");
 });
 
-test("invisible pixels have the colour of the nearest visible square, weighted by alpha", () => {
+test("fills invisible pixels with the alpha-weighted colour of the nearest visible square", () => {
   // 4 x 1: red, nothing, nothing, blue at half; the second lies in one square with the red, the third with the blue.
   const data = Uint8Array.of(255, 0, 0, 255, 9, 9, 9, 0, 9, 9, 9, 0, 0, 0, 255, 128);
   const { image, alpha } = separateAlpha({ data, width: 4, height: 1, channels: 4 });
@@ -209,7 +209,7 @@ test("invisible pixels have the colour of the nearest visible square, weighted b
 });
 
 describe("writeImage with alpha", () => {
-  test("refuses alpha of another size, and formats without", async () => {
+  test("refuses alpha of another size, and formats without alpha", async () => {
     const path = join(folder, "w.png");
     await expect(writeImage(path, scene(8, 8, 1), { alpha: Tensor.full([1, 1, 8, 9], 1) })).rejects.toThrow(
       "alpha is 1x1x8x9, expected 1x1x8x8",

@@ -51,7 +51,7 @@ function largestDifference(a: Tensor, b: Tensor): number {
 }
 
 describe.each(cases)("applyModel with %s", (_, task, net) => {
-  it("gives the same of tiles as of the whole, at any size", async () => {
+  it("gives the same result in tiles as for the whole image, at any size", async () => {
     const model = await written(task, net);
     const { scale, halo, multiple } = model.info;
     expect(scale).toBe(task.restoration?.scale);
@@ -75,7 +75,7 @@ describe.each(cases)("applyModel with %s", (_, task, net) => {
     expect(halo).toBeGreaterThan(0);
   });
 
-  it("would show seams with a smaller halo", async () => {
+  it("shows seams with a smaller halo", async () => {
     const model = await written(task, net);
     const { halo = 0 } = model.info;
     const image = scene(150, 97, 2);
@@ -86,7 +86,7 @@ describe.each(cases)("applyModel with %s", (_, task, net) => {
   });
 });
 
-it("takes grey images and gives grey ones, the mean of the three channels", async () => {
+it("takes grey images and returns the mean of the three output channels", async () => {
   const model = await written(cases[0][1], cases[0][2]);
   const grey = new Tensor(scene(20, 30, 1).data.slice(0, 600), [1, 1, 20, 30]);
   const colour = new Tensor(Float32Array.from([...grey.data, ...grey.data, ...grey.data]), [1, 3, 20, 30]);
@@ -99,7 +99,7 @@ it("takes grey images and gives grey ones, the mean of the three channels", asyn
   }
 });
 
-it("refuses batches, other channels, senseless tiles, and results that are not finite", async () => {
+it("refuses batches, other channel counts, invalid tiles, and non-finite results", async () => {
   const model = await written(cases[0][1], cases[0][2]);
   await expect(applyModel(model, Tensor.full([2, 3, 8, 8], 0))).rejects.toThrow("image is 2x3x8x8");
   await expect(applyModel(model, Tensor.full([1, 4, 8, 8], 0))).rejects.toMatchObject({ code: "shape" });
@@ -109,7 +109,7 @@ it("refuses batches, other channels, senseless tiles, and results that are not f
   await expect(generateImages(model, 1, new Random(1))).rejects.toMatchObject({ code: "invalid-argument" });
 });
 
-it("makes images of random numbers with a generator", async () => {
+it("generates images from random numbers", async () => {
   const task = makeTask("generate");
   const model = await written(task, task.model());
   expect(model.info).toMatchObject({ task: "generate", latent: 64 });
@@ -138,7 +138,7 @@ describe("openModel refuses", () => {
     return path;
   };
 
-  it("nothing of a good file", async () => {
+  it("nothing wrong in a valid file", async () => {
     const { info } = await openModel(await file(small(metadata)));
     expect(info).toEqual({ task: "deblur", scale: 1, multiple: 1, halo: 0, loss: "l1", steps: 1 });
   });
@@ -157,11 +157,11 @@ describe("openModel refuses", () => {
     expect(error).toMatchObject({ code: "content", message: expect.stringMatching(message) });
   });
 
-  it("a file that is not there", async () => {
+  it("a missing file", async () => {
     await expect(openModel(join(folder, "nowhere.onnx"))).rejects.toMatchObject({ code: "file" });
   });
 
-  it("a model whose output is not what its metadata says, when it is run", async () => {
+  it("a model whose output contradicts its metadata, when it is run", async () => {
     const model = await openModel(await file(small({ ...metadata, scale: "2" })));
     await expect(applyModel(model, Tensor.full([1, 3, 4, 4], 0))).rejects.toThrow(
       "returned float32 1x3x4x4 for 1x3x4x4, not 1x3x8x8",

@@ -44,7 +44,7 @@ async function inPieces(settings: ReturnType<typeof settingsOf>, out: string, st
   }
 }
 
-describe("another learning rate", () => {
+describe("another learning rate on resuming", () => {
   const first = settingsOf({ steps: 12 });
   const second = { ...first, learningRate: 1e-5 };
   const begun = async (out: string) => {
@@ -53,7 +53,7 @@ describe("another learning rate", () => {
     return out;
   };
 
-  test("holds from the step on where the training goes on, falls along a schedule of its own, and is written down", async () => {
+  test("applies from the resumed step with its own schedule, and is recorded", async () => {
     const out = await begun(join(folder, "rate"));
     const { log, settings } = await runTraining(second, out, { resume: true });
     expect(settings).toMatchObject({ learningRate: 1e-5, rateSince: 6, ratesBefore: "0.001 to step 6" });
@@ -65,7 +65,7 @@ describe("another learning rate", () => {
     expect(log[11].rate).toBeCloseTo(0, 12);
   });
 
-  test("and stopped again, it leaves the bits of one that was not", async () => {
+  test("leaves the same bits when the training is stopped again", async () => {
     const [whole, parts] = [await begun(join(folder, "rate-whole")), await begun(join(folder, "rate-parts"))];
     await runTraining(second, whole, { resume: true });
     for (const stopAt of [7, 10, 12]) {
@@ -78,7 +78,7 @@ describe("another learning rate", () => {
     expect(await traces(parts)).toEqual(await traces(whole));
   });
 
-  test("said by the command line, with more steps; the same rate said again changes nothing", async () => {
+  test("works on the command line with more steps, and the same rate again changes nothing", async () => {
     const out = await begun(join(folder, "rate-cli"));
     const args = ["train", "--resume", "-o", out, "--json", "--no-progress"];
     const { stdout } = await run([...args, "--lr", "1e-5", "--steps", "8"]);
@@ -97,7 +97,7 @@ describe("another learning rate", () => {
 });
 
 describe("grey photographs", () => {
-  test("a network of one channel is trained, judged, exported and applied", async () => {
+  test("can train, judge, export and apply a network of one channel", async () => {
     const model = await openModel(join(grey, "model.onnx"));
     expect(model.info).toMatchObject({ channels: 1, scale: 2 });
     expect((await openModel(join(trained, "model.onnx"))).info.channels).toBeUndefined();
@@ -114,7 +114,7 @@ describe("grey photographs", () => {
   });
 
   test.each(["super-resolution", "deblur", "enhance"])(
-    "%s, stopped and resumed, leaves the same bits",
+    "%s leaves the same bits after stopping and resuming",
     async (task) => {
       const settings = settingsOf({ task, channels: 1, steps: 4, every: 2, loss: "l1 + 0.1*ssim" });
       const [whole, parts] = ["whole", "parts"].map((name) => join(folder, `grey-${task}-${name}`));
@@ -124,7 +124,7 @@ describe("grey photographs", () => {
     },
   );
 
-  test("are the luma of BT.601 of colours, and themselves of grey files", async () => {
+  test("are BT.601 luma of colour files, and unchanged grey files", async () => {
     const images = join(folder, "luma");
     for (let i = 0; i < 10; i++)
       await writeImage(
@@ -142,7 +142,7 @@ describe("grey photographs", () => {
     expect(samples[0].target?.data[0]).toBeCloseTo(0.299, 6);
   });
 
-  test("channels are 1 or 3, and no option of a generator", async () => {
+  test("need 1 or 3 channels, and no channels option for a generator", async () => {
     expect(() => settingsOf({ channels: 2 })).toThrow("channels must be 1 or 3, got 2");
     expect(() => settingsOf({ task: "generate", patch: undefined, channels: 1 })).toThrow("this task has no channels");
   });
@@ -157,7 +157,7 @@ describe("init", () => {
   const last = async (out: string) =>
     JSON.parse((await readFile(join(out, "validation.jsonl"), "utf8")).trim().split("\n").at(-1) as string).scores;
 
-  test("begins with what another training left, by its checkpoint and by its model.onnx", async () => {
+  test("starts from another training's checkpoint or model.onnx", async () => {
     const expected = await last(trained);
     for (const name of ["checkpoint.safetensors", "model.onnx"]) {
       const got = await scores(join(trained, name));
@@ -173,7 +173,7 @@ describe("init", () => {
     expect(Math.abs(plain.validation[0].scores.psnr - expected.psnr)).toBeGreaterThan(0.01);
   });
 
-  test("a network of somebody else's learns, is exported, and killed and resumed leaves the same bits without the file", async () => {
+  test("trains, exports and resumes a foreign ONNX network with the same bits, without needing its file again", async () => {
     const file = join(folder, "foreign.onnx");
     await writeFile(file, foreignNetwork());
     const settings = settingsOf({ init: file, learningRate: 3e-3, steps: 12, every: 6 });
@@ -197,7 +197,7 @@ describe("init", () => {
     expect(damaged.stderr).toContain("is not the file that the training started from");
   });
 
-  test("a network that halves sizes: photographs of any size are judged and applied, patches must fit", async () => {
+  test("takes a network that halves sizes: any photograph is judged and applied, patches must be divisible", async () => {
     const file = join(folder, "halving.onnx");
     const bytes = onnxFile(
       [
@@ -224,13 +224,13 @@ describe("init", () => {
     await expect(fit).rejects.toThrow(/takes sizes that are multiples of 2; patch must be one of 2, got 17/);
   });
 
-  test("a grey network of somebody else's", async () => {
+  test("takes a foreign grey network", async () => {
     const file = join(folder, "foreign-grey.onnx");
     await writeFile(file, foreignNetwork(1));
     expect((await scores(file, { channels: 1 })).psnr).toBeGreaterThan(0);
   });
 
-  test("what its output does not need is not run, however large", async () => {
+  test("does not run nodes that the output does not need, however large", async () => {
     const model = fromBinary(ModelProtoSchema, foreignNetwork());
     model.graph?.node.push(create(NodeProtoSchema, { opType: "ConstantOfShape", input: ["huge"], output: ["room"] }));
     model.graph?.initializer.push(
@@ -315,7 +315,7 @@ describe("init", () => {
       /generate starts from a checkpoint, not from an ONNX file/,
       2,
     ],
-  ])("refuses %s, before anything is written", async (name, bytes, given, message, code) => {
+  ])("refuses %s before anything is written", async (name, bytes, given, message, code) => {
     const file = join(folder, `${name.replaceAll(" ", "-")}.onnx`);
     await writeFile(file, await bytes());
     const out = join(folder, `refused-${name.replaceAll(" ", "-")}`);
@@ -331,7 +331,7 @@ describe("init", () => {
     await expect(readFile(join(out, "checkpoint.safetensors"))).rejects.toThrow("ENOENT");
   });
 
-  test("a file that is not there is wrong usage", async () => {
+  test("reports a missing file as wrong usage", async () => {
     const args = ["train", "deblur", "--data", data, "--init", join(folder, "none.onnx"), "-o", join(folder, "none")];
     expect(await run(args)).toMatchObject({ code: 2, stderr: expect.stringContaining("none.onnx cannot be read") });
   });

@@ -43,7 +43,7 @@ describe("splitPhotographs", () => {
     expect(sizes).toEqual([...Array(4).fill("120x100"), ...Array(2).fill("60x100")]);
   });
 
-  it("holds out another folder where one is given", async () => {
+  it("holds out another folder when one is given", async () => {
     const { training, validation } = await splitPhotographs(many, few);
     expect([training.length, validation.length]).toEqual([21, 2]);
     expect(training[0].part).toBeUndefined();
@@ -55,7 +55,7 @@ describe("splitPhotographs", () => {
 });
 
 describe("PhotographStore", () => {
-  it("leaves out what is damaged, transparent or too small, and says so", async () => {
+  it("leaves out damaged, transparent and too small photographs, and reports them", async () => {
     const mixed = join(folder, "mixed");
     await cp(join(many, "0.png"), join(mixed, "good.png"));
     await writeImage(join(mixed, "small.png"), Tensor.full([1, 3, 31, 40], 0.5));
@@ -79,12 +79,12 @@ describe("PhotographStore", () => {
     expect(extremes(patch.data).map((value) => value.toFixed(5))).toEqual(["0.25000", "0.25000"]);
   });
 
-  it("throws where nothing can be used", async () => {
+  it("throws when no photograph is usable", async () => {
     const store = new PhotographStore([{ name: "a", path: join(folder, "a.png") }], options);
     await expect(store.forStep(0)).rejects.toThrow(/none of 1 can be used; .*a\.png: .*no such file/);
   });
 
-  it("holds no more than fits, others in other rounds, the same ones for the same step whatever came before", async () => {
+  it("holds photographs up to the limit of pixels, and rotates them by the step alone", async () => {
     const { training } = await splitPhotographs(many);
     const limited = { ...options, limitPixels: 4.5 * 48 * 56 };
     const store = new PhotographStore(training, limited);
@@ -103,7 +103,7 @@ describe("PhotographStore", () => {
 });
 
 describe("cutSquare", () => {
-  it("lays a square in all eight positions", () => {
+  it("turns and mirrors a square into all eight orientations", () => {
     // 0 1 2 / 3 4 5 / 6 7 8, turned and mirrored by hand.
     const pixels = { data: new Uint8Array([0, 1, 2, 3, 4, 5, 6, 7, 8]), width: 3, height: 3, channels: 1 as const };
     const rows = (position: number) => {
@@ -116,7 +116,7 @@ describe("cutSquare", () => {
     ]);
   });
 
-  it("cuts where it is told", () => {
+  it("cuts at the given place", () => {
     const data = Uint8Array.from({ length: 5 * 4 * 3 }, (_, index) => index);
     const { data: cut } = cutSquare(
       { data, width: 5, height: 4, channels: 3 },
@@ -144,7 +144,7 @@ describe.each([
     return new PhotographStore(training, { ...options, leastSide: task.leastSide(patch) });
   };
 
-  it("have their shapes and ranges, in 8-bit steps where they stand for files", async () => {
+  it("have the right shapes and ranges, in 8-bit steps where they stand for files", async () => {
     const { input, target } = await exampleBatch(task, await store(), 7, { ...drawn, patch });
     expect(input.shape).toEqual(inputShape);
     expect(target.shape).toEqual([3, 3, patch, patch]);
@@ -157,7 +157,7 @@ describe.each([
     expect(input.data.every((value) => Math.abs(value * 255 - Math.round(value * 255)) < 1e-4)).toBe(true);
   });
 
-  it("follow from the seed and the step alone", async () => {
+  it("depend on the seed and the step alone", async () => {
     const one = await store();
     const early = await exampleBatch(task, one, 3, { ...drawn, patch });
     await exampleBatch(task, one, 4, { ...drawn, patch });
@@ -174,7 +174,7 @@ describe.each([
 
 describe("a restoration's input", () => {
   it.each(["super-resolution", "deblur", "enhance"])(
-    "of %s is that of the whole photograph: its margin holds all it looks at",
+    "of %s equals that of the whole photograph, because its margin is wide enough",
     (name) => {
       const { restoration } = makeTask(name);
       if (!restoration) throw new Error("no restoration");
@@ -209,7 +209,7 @@ async function cropsOf({ each }: Awaited<ReturnType<typeof heldOutSet>>) {
 }
 
 describe("heldOutSet", () => {
-  it("is degraded always in the same way, and its squares are as large as they can be", async () => {
+  it("is degraded in the same way each time, with the largest possible squares", async () => {
     const { validation } = await splitPhotographs(few);
     const { restoration } = makeTask("deblur");
     if (!restoration) throw new Error("no restoration");
@@ -224,7 +224,7 @@ describe("heldOutSet", () => {
     expect(set.coverage).toEqual({ photographs: 2, heldOut: 2, crops: 2, side: 44, whole: false });
   });
 
-  it("covers every photograph, and all of it but margin and remainder, where all is asked for", async () => {
+  it("covers every photograph except margins and remainders when everything is asked for", async () => {
     const folder = join(await temporaryFolder(), "thirty");
     // Thirty photographs, more than the 24 crops that are judged by default; 300 is more than one crop of 256.
     await photographFolder(folder, 29, 40, 44);
@@ -259,7 +259,7 @@ describe("heldOutSet", () => {
 });
 
 describe("completeSettings", () => {
-  it("takes the task's defaults", () => {
+  it("fills in the task's defaults", () => {
     expect(completeSettings({ task: "super-resolution", data: "x", scale: 3, steps: 70 })).toMatchObject({
       loss: "l1",
       seed: 1,

@@ -20,8 +20,8 @@ const photograph = join(folder, "photograph.png");
 await writeImage(photograph, scene(60, 72, 1));
 const degraded = join(folder, "degraded.png");
 
-describe("a photograph is degraded", () => {
-  it("for super-resolution as MATLAB's imresize, rounded to 8 bits, at the border too", async () => {
+describe("degrading a photograph", () => {
+  it("for super-resolution equals MATLAB's imresize, rounded to 8 bits, at the border too", async () => {
     for (const scale of [2, 3, 4]) {
       await degradePhotograph(photograph, "p", { task: "super-resolution", scale }, { degraded });
       const expected = asFile(imresize(await readImage(photograph), [60 / scale, 72 / scale]));
@@ -29,7 +29,7 @@ describe("a photograph is degraded", () => {
     }
   });
 
-  it("as train makes the inputs of patches", async () => {
+  it("equals what train does to patches", async () => {
     const task = makeTask("super-resolution", { scale: 2 });
     const { restoration } = task;
     if (restoration === undefined) throw new Error("no restoration");
@@ -46,7 +46,7 @@ describe("a photograph is degraded", () => {
     }
   });
 
-  it("by its own random numbers, which follow from seed and name", async () => {
+  it("uses random numbers that follow from seed and name", async () => {
     const make = async (name: string, seed?: number) => {
       await degradePhotograph(photograph, name, { noise: 20, ...(seed === undefined ? {} : { seed }) }, { degraded });
       return (await readImage(degraded)).data;
@@ -62,7 +62,7 @@ describe("a photograph is degraded", () => {
     expect(deviation * 255).toBeLessThan(22);
   });
 
-  it("step after step, to JPEG files of the quality that is said", async () => {
+  it("applies each step in order, and writes JPEG files of the given quality", async () => {
     const jpeg = join(folder, "degraded.jpg");
     await degradePhotograph(photograph, "p", { light: 0.5, blur: 1, scale: 2, noise: 2, jpeg: 30 }, { degraded: jpeg });
     expect(await sharp(jpeg).metadata()).toMatchObject({ format: "jpeg", width: 36, height: 30 });
@@ -72,7 +72,7 @@ describe("a photograph is degraded", () => {
     expect(mean(small) / mean(large)).toBeCloseTo(0.735, 1);
   });
 
-  it("grey ones stay grey, 16 bits become 8, sizes that the scale does not divide are cut", async () => {
+  it("keeps grey grey, makes 16 bits 8, and crops sizes that the scale does not divide", async () => {
     const grey = join(folder, "grey.png");
     await writeImage(grey, Tensor.full([1, 1, 33, 30], 0.4), { bitDepth: 16 });
     const target = join(folder, "cut.png");
@@ -88,7 +88,7 @@ describe("a photograph is degraded", () => {
     }
   });
 
-  it("and brought back by baselines of what was written, without a shift", async () => {
+  it("writes baselines enlarged from the degraded file, without a shift", async () => {
     const [bicubic, lanczos] = ["bicubic.png", "lanczos.png"].map((name) => join(folder, name));
     await degradePhotograph(photograph, "p", { scale: 2 }, { degraded, baselines: { bicubic, lanczos } });
     const small = await readImage(degraded);
@@ -107,13 +107,13 @@ describe("a photograph is degraded", () => {
     [{ noise: 1e9 }, /noise must be/],
     [{ jpeg: 0 }, /jpeg must be a whole number from 1 to 100/],
     [{ light: 2 }, /light must be/],
-  ])("but not by %j", async (degradation, message) => {
+  ])("refuses %j", async (degradation, message) => {
     await expect(degradePhotograph(photograph, "p", degradation, { degraded })).rejects.toThrow(message);
   });
 });
 
 describe("reconloss degrade", () => {
-  it("writes a folder, its baselines, targets and settings, from which a table can be made", async () => {
+  it("writes a folder with baselines, targets and settings, from which a table can be made", async () => {
     const photographs = await photographFolder(join(folder, "photos"), 2, 49, 56);
     await mkdir(join(photographs, "sub"));
     await writeImage(join(photographs, "sub", "0.png"), scene(48, 48, 7));
@@ -148,7 +148,7 @@ describe("reconloss degrade", () => {
     expect(JSON.parse(again.stdout).images).toEqual(settings.images);
   });
 
-  it("writes nothing where photographs are read, and no two things into one folder", async () => {
+  it("refuses to write where it reads photographs, or two outputs into one folder", async () => {
     const photographs = await photographFolder(join(folder, "more"), 1);
     await symlink(photographs, join(folder, "link"));
     for (const output of [photographs, join(photographs, "lr"), join(folder, "link", "lr")]) {
@@ -161,7 +161,7 @@ describe("reconloss degrade", () => {
     expect(await readdir(photographs)).toEqual(["0.png"]);
   });
 
-  it("takes a single photograph, and writes nothing beside it", async () => {
+  it("takes a single photograph, and writes no other file", async () => {
     const photographs = await photographFolder(join(folder, "single"), 2);
     const [photograph, args] = [join(photographs, "1.png"), ["--scale", "2", "-o"]];
     const { code } = await run(["degrade", photograph, ...args, join(photographs, "small")]);
@@ -182,7 +182,7 @@ describe("reconloss degrade", () => {
     expect([code, stderr]).toEqual([2, expect.stringMatching(message)]);
   });
 
-  it("keeps apart photographs that differ in their extension", async () => {
+  it("keeps photographs apart whose names differ only in the extension", async () => {
     const photographs = join(folder, "alike");
     await writeImage(join(photographs, "a.png"), scene(32, 32, 1));
     await writeImage(join(photographs, "a.jpg"), scene(32, 32, 2));

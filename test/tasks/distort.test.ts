@@ -4,7 +4,7 @@ import { blur, expose, noise } from "../../packages/reconloss/src/tasks/distort.
 import { randomTensor } from "../random.ts";
 
 describe("blur", () => {
-  it("keeps flat images, of one pixel too, and the input as it is", () => {
+  it("keeps flat images, also of one pixel, and does not change its input", () => {
     for (const shape of [
       [1, 1, 1, 1],
       [2, 3, 4, 5],
@@ -35,13 +35,13 @@ describe("blur", () => {
     }
   });
 
-  it("is a mirror at the border", () => {
+  it("mirrors the image at the border", () => {
     // Weights 1 : exp(-1/2) = 0.6065 : exp(-2) = 0.1353 : ...; to the left of 1, 0, 0 lie 0, 0, and so on.
     const [first] = blur(Tensor.from([1, 0, 0, 0, 0, 0, 0, 0, 0, 0], [1, 1, 1, 10]), 1).data;
     expect(first).toBeCloseTo(1 / Math.sqrt(2 * Math.PI), 3);
   });
 
-  it("treats images and channels apart", () => {
+  it("treats images and channels separately", () => {
     const image = randomTensor([2, 3, 6, 5], 2);
     const all = blur(image, 1.3);
     expect(all.image(1).data).toEqual(blur(image.image(1), 1.3).data);
@@ -49,7 +49,7 @@ describe("blur", () => {
 });
 
 describe("noise", () => {
-  it("has the mean and deviation that were asked for, and the same for the same seed", () => {
+  it("has the requested mean and deviation, and is the same for the same seed", () => {
     const grey = Tensor.full([1, 1, 200, 200], 0.5);
     const { data } = noise(grey, 0.05, 3);
     const mean = data.reduce((sum, value) => sum + value, 0) / data.length;
@@ -69,13 +69,13 @@ describe("noise", () => {
 });
 
 describe("expose", () => {
-  it("halves light, not values", () => {
+  it("halves linear light, not encoded values", () => {
     // sRGB of 0.5 linear: 1.055 * 0.5^(1 / 2.4) - 0.055.
     expect(expose(Tensor.full([1, 3, 1, 1], 1), 0.5).data[1]).toBeCloseTo(0.735357, 6);
     expect(expose(Tensor.full([1, 1, 1, 1], 0.03), 0.5).data[0]).toBeCloseTo(0.015, 6);
   });
 
-  it("takes a gain for each channel and limits to 1", () => {
+  it("takes a gain for each channel and clamps to 1", () => {
     const { data } = expose(Tensor.full([2, 3, 1, 2], 0.9), [2, 1, 0]);
     for (const [index, value] of [1, 1, 0.9, 0.9, 0, 0, 1, 1, 0.9, 0.9, 0, 0].entries()) {
       expect(data[index]).toBeCloseTo(value, 6);
@@ -89,6 +89,6 @@ it.each([
   [() => noise(Tensor.full([1, 1, 2, 2], 0), Number.POSITIVE_INFINITY, 1), "noise: sigma"],
   [() => expose(Tensor.full([1, 1, 2, 2], 0), -1), "expose: gain"],
   [() => expose(Tensor.full([1, 3, 2, 2], 0), [1, 1]), "expose: 3 channels"],
-])("refuses senseless arguments", (call, message) => {
+])("refuses invalid arguments", (call, message) => {
   expect(call).toThrow(message);
 });

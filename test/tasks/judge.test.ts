@@ -16,8 +16,8 @@ const data = join(folder, "photographs");
 
 beforeAll(() => photographFolder(data, 20).then(() => undefined));
 
-describe("a restoration's judge", () => {
-  it("gives a network that does nothing the baseline's scores, and a better one better ones", async () => {
+describe("the judge of a restoration", () => {
+  it("gives the identity network the baseline's scores, and a better network better ones", async () => {
     const { validation } = await splitPhotographs(data);
     const judge = await judgeFor(makeTask("deblur"), validation, {});
     expect(judge.baseline.name).toBe("blurred");
@@ -41,7 +41,7 @@ describe("a restoration's judge", () => {
     expect(halfway.scores.ssim).toBeGreaterThan(lazy.scores.ssim);
   });
 
-  it("judges outputs as 8-bit files hold them", async () => {
+  it("judges outputs rounded to 8 bits, as files hold them", async () => {
     const { validation } = await splitPhotographs(data);
     const judge = await judgeFor(makeTask("enhance"), validation, {});
     const { samples, scores } = await judge.judge(async (input) => Tensor.full(input.shape, 1.7));
@@ -55,8 +55,8 @@ describe("a restoration's judge", () => {
   });
 });
 
-describe("a generator's judge", () => {
-  it("finds the real images nearer than noise, and noise nearer than one grey", async () => {
+describe("the judge of a generator", () => {
+  it("ranks real images before noise, and noise before a single grey", async () => {
     const task = makeTask("generate");
     const { validation } = await splitPhotographs(data);
     const judge = await judgeFor(task, validation, {});
@@ -73,7 +73,7 @@ describe("a generator's judge", () => {
 });
 
 describe("randomFeatures", () => {
-  it("have mean 0 and deviation 1 over the real images, and see no difference between equal sets", async () => {
+  it("have mean 0 and deviation 1 over the real images, and give equal sets no difference", async () => {
     const images = stack(Array.from({ length: 24 }, (_, index) => scene(32, 32, index)));
     const { real, of } = await randomFeatures(images);
     const [n, c] = real.shape;
@@ -103,7 +103,7 @@ describe("randomFeatures", () => {
   });
 });
 
-it("asFile limits and rounds", async () => {
+it("asFile clamps and rounds", async () => {
   const image = Tensor.from([-0.2, 0.0019, 0.0021, 0.5, 1.3], [1, 1, 1, 5]);
   expect(Array.from(asFile(image).data, (value) => value * 255).map((value) => Number(value.toFixed(4)))).toEqual([
     ...[0, 0, 1, 128, 255],

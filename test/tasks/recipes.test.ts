@@ -55,29 +55,26 @@ const shown = [...read("docs/training.md").matchAll(/^npx reconloss ((?:.*\\\n)*
   wordsOf(text),
 );
 
-test.each(shown.map((words) => [words.join(" "), words] as const))(
-  "%s: each option is one that there is",
-  (_, words) => {
-    const [name, ...rest] = words;
-    const terminal: Terminal = { stdout: { write: () => {} }, stderr: { write: () => {} }, env: {} };
-    const commands: Record<string, () => Command> = {
-      train: () => trainCommand(terminal, () => {}),
-      apply: () => applyCommand(terminal, () => {}),
-    };
-    const command = commands[name]();
-    command.exitOverride();
-    const { operands, unknown } = command.parseOptions(rest);
-    expect(unknown).toEqual([]);
-    expect(operands.length).toBeLessThanOrEqual(command.registeredArguments.length);
-  },
-);
+test.each(shown.map((words) => [words.join(" "), words] as const))("%s: each option exists", (_, words) => {
+  const [name, ...rest] = words;
+  const terminal: Terminal = { stdout: { write: () => {} }, stderr: { write: () => {} }, env: {} };
+  const commands: Record<string, () => Command> = {
+    train: () => trainCommand(terminal, () => {}),
+    apply: () => applyCommand(terminal, () => {}),
+  };
+  const command = commands[name]();
+  command.exitOverride();
+  const { operands, unknown } = command.parseOptions(rest);
+  expect(unknown).toEqual([]);
+  expect(operands.length).toBeLessThanOrEqual(command.registeredArguments.length);
+});
 
-test("every command of the page is parsed", () => {
+test("parses every command of the page", () => {
   expect(shown).toHaveLength(read("docs/training.md").match(/^npx reconloss /gm)?.length ?? 0);
   expect(shown.length).toBeGreaterThanOrEqual(12);
 });
 
-test("the recipes are here, and those of the help among them", () => {
+test("the page has all recipes, including those of the help", () => {
   expect(commands).toHaveLength(7);
   const help = read("packages/reconloss/src/cli/train.ts");
   const inHelp = [...help.matchAll(/^ {2}((?:\S.*)?\bgan\(.*?)(?: {3}with --patch 128)?$/gm)].map(([, loss]) => loss);
@@ -86,7 +83,7 @@ test("the recipes are here, and those of the help among them", () => {
 });
 
 describe.each(commands)("$text", ({ settings }) => {
-  test("is accepted, and trains", async () => {
+  test("is accepted, and a training runs", async () => {
     const complete = completeSettings(settings);
     expect(complete.loss).toBe(settings.loss);
     const task = taskOf(complete);

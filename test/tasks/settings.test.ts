@@ -8,19 +8,19 @@ import { adversarial, gan, wganGp } from "../../packages/reconloss/src/train/ind
 const sized = { seed: 1, batch: 2, patch: 32 };
 const small = "features=4,depth=1";
 
-describe("a training's discriminator", () => {
+describe("the discriminator of a training", () => {
   const weights = (spec: string, seed: number) => {
     const [learner] = trainingLoss(spec, { ...sized, seed }).learners ?? [];
     return [...learner.save().tensors["parameter/model.0.weight"].data];
   };
 
-  it("starts from the training's seed, or from its own", () => {
+  it("is initialised from the training's seed, or from its own", () => {
     expect(weights(`gan(${small})`, 7)).toEqual(weights(`l1 + gan(${small})`, 7));
     expect(weights(`gan(${small})`, 7)).not.toEqual(weights(`gan(${small})`, 8));
     expect(weights(`gan(${small},Seed=3)`, 7)).toEqual(weights(`gan(${small},seed=3)`, 8));
   });
 
-  it("is normalised so that its penalty is of one image, and bounded where its objective is not", () => {
+  it("defaults to instance norm with a gradient penalty, and to a penalty with an unbounded objective", () => {
     const options = (spec: string) => parseLoss(spec, [gan]).options;
     expect(options("gan")).toMatchObject({ norm: "batch", gp: 0 });
     expect(options("gan(gp=10)")).toMatchObject({ norm: "instance", gp: 10 });
@@ -30,7 +30,7 @@ describe("a training's discriminator", () => {
     expect(options("gan(objective=wgan,norm=spectral)")).toMatchObject({ norm: "spectral", gp: 0 });
   });
 
-  it("says what may keep it from learning where that was asked for", () => {
+  it("notes which options may keep it from learning", () => {
     const notes = (spec: string) => parseLoss(spec, [gan]).learners?.flatMap(({ notes }) => notes);
     for (const sound of ["gan", "gan(gp=10)", "gan(objective=wgan)", "gan(objective=wgan,norm=spectral)"]) {
       expect(notes(sound), sound).toEqual([]);
@@ -40,7 +40,7 @@ describe("a training's discriminator", () => {
     expect(notes("gan(discriminator=vgg,gp=10)")?.join()).toContain("batch norm");
   });
 
-  it("has the same defaults in code", () => {
+  it("has the same defaults when it is made in code", () => {
     const notes = (...[options]: Parameters<typeof adversarial>) => adversarial(options).learners?.[0].notes;
     expect(notes({ objective: "wgan" })).toEqual([]);
     expect(notes({ penalty: wganGp() })).toEqual([]);
@@ -49,7 +49,7 @@ describe("a training's discriminator", () => {
   });
 });
 
-describe("a loss that cannot take the patches is refused before anything is compiled", () => {
+describe("refuses a loss that cannot take the patches, before anything is compiled:", () => {
   it.each([
     ["gan(discriminator=vgg)", 64, "patches of 64x64 pixels", "128x128"],
     ["l1 + 0.1*gan(depth=5)", 64, "patches of 64x64 pixels", "96x96"],
@@ -60,14 +60,14 @@ describe("a loss that cannot take the patches is refused before anything is comp
     for (const word of words) expect(() => completeSettings(settings)).toThrow(word);
   });
 
-  it("a conditional discriminator of images that are made of random numbers", () => {
+  it("a conditional discriminator for images generated from random numbers", () => {
     for (const loss of ["gan(conditional=true)", "0.1*gan(conditional=true)@5 + 0.1*tv"]) {
       expect(() => completeSettings({ task: "generate", data: "x", loss })).toThrow(/uses outputs alone/);
       expect(completeSettings({ task: "deblur", data: "x", loss }).loss).toBe(loss);
     }
   });
 
-  it("a discriminator of colours of grey photographs; unless it is told, it takes what the training has", () => {
+  it("a colour discriminator for grey photographs, whose channels are the default", () => {
     const grey = { task: "deblur", data: "x", channels: 1, patch: 32 };
     expect(() => completeSettings({ ...grey, loss: "l1 + gan(channels=3)" })).toThrow(/3 channels/);
     for (const loss of ["l1 + 0.1*gan", "0.1*gan(conditional=true,discriminator=unet)@5 + tv"]) {
@@ -80,7 +80,7 @@ describe("a loss that cannot take the patches is refused before anything is comp
     }
   });
 
-  it("takes those that it can", () => {
+  it("but accepts a loss that can take them", () => {
     for (const [loss, patch] of [
       ["gan(discriminator=vgg,features=4)", 128],
       ["lpips(net=tiny)", 20],

@@ -56,7 +56,7 @@ describe("runTraining", () => {
     expect(await savedSettings(out)).toEqual(settings);
   });
 
-  it("learns to generate, by a discriminator alone, and shows the same random numbers each time", async () => {
+  it("learns to generate with a discriminator alone, and previews the same random numbers each time", async () => {
     const settings = settingsOf({ task: "generate", patch: undefined, loss: "gan(features=8,depth=1)", steps: 2 });
     const { samples, log, validation, baseline } = await runTraining(settings, join(folder, "generate"));
     expect(samples.map(({ output }) => output.shape)).toEqual(Array(32).fill([1, 3, 32, 32]));
@@ -77,7 +77,7 @@ describe("runTraining", () => {
       "everything",
       "l1 + 0.5*gan(relativistic=paired,conditional=true,adaptive=true,matching=1,ema=0.9,r1=1,r2=1,every=2,features=4,depth=1,norm=spectral)@3..10",
     ],
-  ])("stops when told, goes on when told, and leaves the same bits as if nothing had been: %s", async (name, loss) => {
+  ])("stops, resumes, and leaves the same bits as an uninterrupted training: %s", async (name, loss) => {
     const [whole, parts] = [join(folder, `${name} whole`), join(folder, `${name} parts`)];
     const settings = settingsOf({ loss });
     await runTraining(settings, whole);
@@ -100,7 +100,7 @@ describe("runTraining", () => {
     expect(await traces(parts)).toEqual(await traces(whole));
   });
 
-  it("says which terms do not begin, or do not get to their whole weight, before its end", async () => {
+  it("notes which terms do not start, or do not reach their full weight, before its end", async () => {
     const later = settingsOf({ loss: "l1 + 0.1*mse@5 + 0.1*tv@1..4 + 0.1*ssim@1..3", steps: 2 });
     const { notes } = await runTraining(later, join(folder, "later"));
     expect(notes.filter((note) => /^(mse|tv|ssim)/.test(note))).toEqual([
@@ -113,7 +113,7 @@ describe("runTraining", () => {
     expect(longer.notes.filter((note) => /^(mse|tv|ssim)/.test(note))).toEqual([]);
   });
 
-  it("stops at a step that is not finite, naming it, and keeps the last checkpoint", async () => {
+  it("stops at a non-finite step, names it, and keeps the last checkpoint", async () => {
     const out = join(folder, "diverges");
     const states: string[] = [];
     const settings = settingsOf({ loss: "mse + 0.1*l1", learningRate: 9.9, steps: 100, every: 1 });
@@ -131,7 +131,7 @@ describe("runTraining", () => {
     expect(log).toHaveLength(Number(kept));
   });
 
-  it("does not write over a training, and resumes only where there is one", async () => {
+  it("does not overwrite a training, and resumes only an existing one", async () => {
     const out = join(folder, "twice");
     await runTraining(settingsOf({ steps: 1 }), out);
     await expect(runTraining(settingsOf({ steps: 1 }), out)).rejects.toThrow("already contains a training");
@@ -140,7 +140,7 @@ describe("runTraining", () => {
     await expect(savedSettings(nowhere)).rejects.toThrow("to resume from");
   });
 
-  it("refuses a damaged checkpoint and leaves it alone", async () => {
+  it("refuses a damaged checkpoint and leaves it unchanged", async () => {
     const out = join(folder, "damaged");
     await runTraining(settingsOf({ steps: 1 }), out);
     const path = join(out, "checkpoint.safetensors");
@@ -156,7 +156,7 @@ describe("runTraining", () => {
   });
 });
 
-describe("what a folder says is read by one rule", () => {
+describe("reading a training's folder", () => {
   const saved = async (settings: string, name: string) => {
     const out = join(folder, name);
     await mkdir(out, { recursive: true });
@@ -165,7 +165,7 @@ describe("what a folder says is read by one rule", () => {
   };
   const good = settingsOf({ steps: 1 });
 
-  it("takes the settings that it wrote", async () => {
+  it("accepts the settings that it wrote", async () => {
     expect(await saved(JSON.stringify(good), "good")).toEqual(good);
   });
 
@@ -199,7 +199,7 @@ describe("what a folder says is read by one rule", () => {
     ["__proto__ in the record", '{"step":1,"value":1,"terms":{},"__proto__":{}}'],
     ["of a step that was there", '{"step":1,"value":1,"terms":{}}'],
     ["no text", Buffer.from('{"step":2,"value":1,"terms":{"\xff":1}}', "latin1")],
-  ])("refuses a line of a log that is %s, and leaves the file alone", async (name, line) => {
+  ])("refuses a line of a log that is %s, and leaves the file unchanged", async (name, line) => {
     const path = join(folder, `${name}.jsonl`);
     const first = '{"step":1,"value":1,"terms":{"constructor":2}}\n';
     const text = Buffer.concat([Buffer.from(first), Buffer.from(line), Buffer.from("\n")]);
@@ -223,7 +223,7 @@ describe("what a folder says is read by one rule", () => {
 });
 
 describe("StepLog", () => {
-  it("is cut back to a step, and loses a half-written line", async () => {
+  it("truncates to a step, and drops a half-written line", async () => {
     const path = join(folder, "cut.jsonl");
     await writeFile(path, '{"step":1}\n{"step":2}\n{"step":3}\n{"st');
     const log = await StepLog.open(path, 2);
@@ -237,7 +237,7 @@ describe("StepLog", () => {
     expect(await readFile(half, "utf8")).toBe('{"step":1}\n');
   });
 
-  it("keeps infinite scores, and takes the null of older versions for unknown", async () => {
+  it("keeps infinite scores, and reads the null of older versions as unknown", async () => {
     type Scored = { step: number; scores: Record<string, number> };
     const path = join(folder, "infinite.jsonl");
     const scores = { psnr: Number.POSITIVE_INFINITY, ssim: Number.NaN, l1: Number.NEGATIVE_INFINITY };
@@ -254,7 +254,7 @@ describe("StepLog", () => {
   });
 });
 
-it("is alone in its folder: a second training is refused while the first one runs, and none after it", async () => {
+it("refuses a second training in the folder while the first one runs, and accepts one after it", async () => {
   const out = join(folder, "alone");
   let refused: unknown;
   await runTraining(settingsOf({ steps: 2 }), out, {

@@ -106,9 +106,7 @@ describe("invalid checkpoints are refused", () => {
     ["bad-overlap.safetensors", /tensor \S+ overlaps/],
     ["bad-size.safetensors", /tensor \S+ with shape .* needs 12 bytes, .* give 8/],
     ["bad-negative.safetensors", /tensor \S+ has the shape \[-/],
-  ])("%s is refused with the reason", (file, message) =>
-    expect(openCheckpoint(folder + file)).rejects.toThrow(message),
-  );
+  ])("%s, with the reason", (file, message) => expect(openCheckpoint(folder + file)).rejects.toThrow(message));
 
   test("a missing file, and a folder", async () => {
     await expect(openCheckpoint(`${folder}none.pth`)).rejects.toMatchObject({ code: "file" });
@@ -121,7 +119,7 @@ describe("invalid checkpoints are refused", () => {
     await expect(checkpoint.read("conv.bias")).rejects.toMatchObject({ code: "file" });
   });
 
-  test("a missing tensor is an error that names it", async () => {
+  test("a missing tensor, by name", async () => {
     const checkpoint = await openCheckpoint(`${folder}ok.safetensors`);
     await expect(checkpoint.read("nothing")).rejects.toThrow(/no tensor nothing; it has conv.weight|no tensor nothing/);
     expect(() => checkpoint.shape("nothing")).toThrow(ReconlossError);

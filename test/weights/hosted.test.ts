@@ -160,7 +160,7 @@ describe("weights hosted on a site", () => {
     expect(paths()).toEqual(["weights.json", "squeezenet1_1.safetensors"]);
   });
 
-  test("use the given manifest instead of fetching one, and check the folder's files against it", async () => {
+  test("use a manifest passed in without fetching one, and verify the site's files against it", async () => {
     expect(await bytesFrom({ manifest: manifestOf(content) })).toEqual(content);
     expect(paths()).toEqual(["squeezenet1_1.safetensors"]);
     const other = content.slice();

@@ -47,7 +47,7 @@ const inCache = (name: string) => join(home, "weights", name);
 const find = (name: string, options: WeightsOptions = {}) => findWeights(name, { env, ...options });
 
 describe("the registry", () => {
-  test("names, files and addresses are unique, and a hash in a file's name is the start of its SHA-256", () => {
+  test("has unique names, files and addresses, and the hash in a file's name is the start of its SHA-256", () => {
     for (const key of ["name", "file", "url"] as const) {
       expect(new Set(weightsRegistry.map((entry) => entry[key])).size).toBe(weightsRegistry.length);
     }
@@ -60,7 +60,7 @@ describe("the registry", () => {
     }
   });
 
-  test("an unknown name lists the known ones", () => {
+  test("lists the known names for an unknown one", () => {
     expect(() => weightsEntry("vgg")).toThrow(/"vgg"; known: alexnet, vgg16, /);
   });
 
@@ -91,8 +91,8 @@ describe("the cache folder", () => {
   });
 });
 
-describe("the order of the search", () => {
-  test("explicit path, then weights folder, then cache", async () => {
+describe("weights are searched for", () => {
+  test("at the explicit path, then in the weights folder, then in the cache", async () => {
     expect(await find("vgg16")).toBeUndefined();
     const cached = put(inCache("vgg16.pth"));
     expect(await find("vgg16")).toEqual({ path: cached, from: "cache" });
@@ -104,7 +104,7 @@ describe("the order of the search", () => {
     expect(await find("vgg16", { path })).toEqual({ path, from: "path" });
   });
 
-  test("an explicit path that is not there is an error, whatever else is", async () => {
+  test("at the explicit path only, where a missing file is an error", async () => {
     put(inCache("vgg16.pth"));
     const path = join(home, "gone.pth");
     await expect(find("vgg16", { path })).rejects.toMatchObject({
@@ -113,7 +113,7 @@ describe("the order of the search", () => {
     });
   });
 
-  test("upstream's name counts only with upstream's size", async () => {
+  test("under upstream's file name only if the file has upstream's size", async () => {
     put(join(folder, "squeezenet1_1-b8a52dc0.pth"), new Uint8Array(100));
     await expect(find("squeezenet1_1")).rejects.toMatchObject({
       code: "checkpoint",
@@ -124,20 +124,20 @@ describe("the order of the search", () => {
     expect(await find("squeezenet1_1")).toEqual({ path, from: "folder" });
   });
 
-  test("a small file with upstream's name and size also needs upstream's hash", async () => {
+  test("under a small file's upstream name only if size and hash are upstream's", async () => {
     put(join(folder, "v0.1", "alex.pth"), new Uint8Array(weightsEntry("lpips-alex").bytes!));
     await expect(find("lpips-alex")).rejects.toMatchObject({ code: "checkpoint" });
   });
 
-  test("alex.pth without its version's folder is taken for neither version unless its hash says so", async () => {
+  test("under alex.pth outside its version's folder only if the hash tells the version", async () => {
     put(join(folder, "alex.pth"), new Uint8Array(weightsEntry("lpips-alex").bytes!));
     expect(await find("lpips-alex")).toBeUndefined();
     expect(await find("lpips-alex-v0.0")).toBeUndefined();
   });
 });
 
-describe("weights that are missing", () => {
-  test("the message says which file, where it was looked for and how to bring it", async () => {
+describe("missing weights", () => {
+  test("are reported with the file, the places searched and how to get it", async () => {
     await expect(resolveWeights("vgg16", { env })).rejects.toMatchObject({
       code: "missing-weights",
       message: [
@@ -150,12 +150,12 @@ describe("weights that are missing", () => {
     });
   });
 
-  test("the option turns downloads off, too", async () => {
+  test("are not downloaded when the option turns downloads off", async () => {
     const online = { RECONLOSS_HOME: home };
     await expect(resolveWeights("vgg16", { env: online, download: false })).rejects.toThrow("downloads are disabled");
   });
 
-  test("first use downloads into the cache, once", async () => {
+  test("are downloaded into the cache at first use, once", async () => {
     const server = await FileServer.start(serve(anyCheckpoint));
     const online = { RECONLOSS_HOME: home, RECONLOSS_OFFLINE: "0", RECONLOSS_MIRROR: server.url };
     for (let use = 0; use < 2; use++) {
@@ -168,7 +168,7 @@ describe("weights that are missing", () => {
     await server.stop();
   });
 
-  test("a download that fails is a missing file with the network's reason", async () => {
+  test("are reported with the network's reason when the download fails", async () => {
     const server = await FileServer.start((_, response) => response.writeHead(403).end());
     const online = { RECONLOSS_HOME: home, RECONLOSS_MIRROR: server.url };
     await expect(resolveWeights("vgg16", { env: online })).rejects.toMatchObject({
@@ -180,7 +180,7 @@ describe("weights that are missing", () => {
 });
 
 describe("import and verification", () => {
-  test("an import is found afterwards and checked to be readable", async () => {
+  test("finds an imported file afterwards, and imports only a readable one", async () => {
     const file = put(join(home, "converted.bin"));
     const path = inCache("vgg16.safetensors");
     expect(await importWeights(file, "vgg16", { env })).toEqual({ path, verified: false });
@@ -189,13 +189,13 @@ describe("import and verification", () => {
     expect(readdirSync(dirname(path))).toEqual(["vgg16.safetensors"]);
   });
 
-  test("what is no checkpoint is not imported", async () => {
+  test("refuses to import a file that is no checkpoint", async () => {
     const file = put(join(home, "page.pth"), new TextEncoder().encode("<html></html>"));
     await expect(importWeights(file, "vgg16", { env })).rejects.toMatchObject({ code: "checkpoint" });
     expect(existsSync(inCache("vgg16.pth"))).toBe(false);
   });
 
-  test("states: missing, damaged by hash, damaged beyond reading", async () => {
+  test("reports missing files, hash mismatches and unreadable files", async () => {
     expect(await checkWeights("squeezenet1_1", { env })).toEqual({ name: "squeezenet1_1", state: "missing" });
     const { file, bytes } = weightsEntry("squeezenet1_1");
     const path = put(inCache(file), new Uint8Array(bytes!));
@@ -210,7 +210,7 @@ describe("import and verification", () => {
 
   const shared = process.env.RECONLOSS_SHARED ?? fileURLToPath(new URL("../../../shared", import.meta.url));
   const published = `${shared}/reference/weights/lpips-alex.pth`;
-  test.skipIf(!existsSync(published))("the published file is verified, under any of its names", async () => {
+  test.skipIf(!existsSync(published))("verifies the published file under any of its names", async () => {
     const path = inCache(join("v0.1", "alex.pth"));
     expect(await importWeights(published, "lpips-alex", { env })).toEqual({ path, verified: true });
     expect(await checkWeights("lpips-alex", { env })).toEqual({ name: "lpips-alex", state: "verified", path });

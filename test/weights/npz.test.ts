@@ -16,7 +16,7 @@ const bytesOf = (data: ArrayBufferView) => new Uint8Array(data.buffer, data.byte
 const open = (files: Record<string, Uint8Array>, level: 0 | 6 = 6) =>
   readNpz(bytesSource("file.npz", zipSync(files, { level })));
 
-describe("arrays that numbers are read of", () => {
+describe(".npy arrays of each type are read as numbers", () => {
   const swapped = (data: Float64Array) => {
     const bytes = bytesOf(data.slice());
     for (let i = 0; i < bytes.length; i += 8) bytes.subarray(i, i + 8).reverse();
@@ -49,7 +49,7 @@ test.each([
   ["records", npy("[('x', '<f4'), ('y', '<f4')]", "(1,)", new Uint8Array(8)), /elements of type \[\('x'/],
   ["complex numbers", npy("'<c16'", "(1,)", new Uint8Array(16)), /elements of type <c16/],
   ["no array", new Uint8Array(50), /is not a .npy array/],
-])("%s are an error when they are asked for, and none before", async (_, file, message) => {
+])("%s are an error only when they are read", async (_, file, message) => {
   const archive = await open({ "odd.npy": file, "a.npy": writeNpy(Float64Array.of(3), [1]) });
   expect(archive.names).toEqual(["odd", "a"]);
   expect([...(await (await archive.array("a")).values())]).toEqual([3]);
@@ -66,7 +66,7 @@ function counted(file: Uint8Array) {
   return { reads, source: { ...bytesSource("file.npz", file), read } };
 }
 
-test("headers are read without unpacking the arrays", async () => {
+test("reads headers without unpacking the arrays", async () => {
   // Zeros, 1000 times as long unpacked.
   const zeros = npy("'|u1'", "(99999872,)", new Uint8Array(99_999_872));
   const file = zipSync({ "a.npy": zeros, "b.npy": zeros });
@@ -79,7 +79,7 @@ test("headers are read without unpacking the arrays", async () => {
   await expect((await archive.array("a")).values()).rejects.toThrow(/99999872 is too large for statistics/);
 });
 
-test("rows read in order unpack an array once, those behind again, and both give what is stored", async () => {
+test("unpacks an array once for rows read in order, again for earlier rows, and returns what is stored", async () => {
   const [count, rowBytes] = [64, 100_000];
   const data = Uint8Array.from({ length: count * rowBytes }, (_, i) => Math.imul(i, 2654435761) >>> 27);
   const file = zipSync({ "arr_0.npy": npy("'|u1'", `(${count}, ${rowBytes})`, data) }, { level: 1 });
@@ -92,7 +92,7 @@ test("rows read in order unpack an array once, those behind again, and both give
   expect(Buffer.from(data.buffer, 3 * rowBytes, 2 * rowBytes).equals(await array.rows(3, 5))).toBe(true);
 });
 
-test("damage is told when the damaged part is read, or at the end at the latest", async () => {
+test("reports damage when the damaged part is read, or at the end at the latest", async () => {
   const data = Uint8Array.from({ length: 400_000 }, (_, i) => Math.imul(i, 2654435761) >>> 27);
   const file = zipSync({ "arr_0.npy": npy("'|u1'", "(4, 100000)", data) }, { level: 6 });
   for (const at of [200, file.length >> 1, file.length - 200]) {

@@ -64,7 +64,7 @@ async function run(...parameters: string[]): Promise<{ code: number; printed: st
 const manifest = () => JSON.parse(readFileSync(join(folder, "weights.json"), "utf8"));
 
 describe("reconloss weights pack", () => {
-  test("writes the network and the heads of an LPIPS, without what no loss needs, and says how pages find them", async () => {
+  test("writes the network and the heads of an LPIPS without unused tensors, and says how pages load them", async () => {
     const { code, printed, printed2 } = await run("lpips-squeeze", "-o", folder);
     expect(code).toBe(0);
     expect(readdirSync(folder).sort()).toEqual([
@@ -90,7 +90,7 @@ describe("reconloss weights pack", () => {
     expect(printed2).toContain("note: squeezenet1_1: squeezenet1_1.safetensors is not the published file");
   });
 
-  test("of a loss packs what it needs; several names share files, and the folder keeps what it has", async () => {
+  test("packs what a loss needs, shares files between names, and keeps the folder's other files", async () => {
     await run("lpips(net=squeeze) + perceptual(net=squeezenet1_1,taps=relu1)", "-o", folder);
     expect(Object.keys(manifest().files)).toEqual(["lpips-squeeze", "squeezenet1_1"]);
     const before = manifest().files["lpips-squeeze"];
@@ -100,7 +100,7 @@ describe("reconloss weights pack", () => {
     expect(readdirSync(folder)).toHaveLength(3);
   });
 
-  test("says which tensors a file lacks", async () => {
+  test("notes which tensors a file lacks", async () => {
     const { code, printed2 } = await run("vgg16", "-o", folder);
     expect(code).toBe(0);
     expect(printed2).toMatch(/note: vgg16: vgg16\.safetensors lacks features\.0\.bias, .* and \d+ more/);
@@ -115,14 +115,14 @@ describe("reconloss weights pack", () => {
       3,
       "weights alexnet are not on this machine",
     ],
-  ])("%s: nothing is written", async (_, parameters, expected, message) => {
+  ])("%s: writes nothing", async (_, parameters, expected, message) => {
     const { code, printed2 } = await run(...parameters.map((word) => word.replace("FOLDER", folder)));
     expect(printed2).toContain(message);
     expect(code).toBe(expected);
     expect(existsSync(folder)).toBe(false);
   });
 
-  test("a weights.json that is none of ours is left alone, and nothing written beside it", async () => {
+  test("refuses to replace a weights.json of another program, and writes nothing beside it", async () => {
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, "weights.json"), "{}");
     const { code, printed2 } = await run("squeezenet1_1", "-o", folder);
@@ -133,7 +133,7 @@ describe("reconloss weights pack", () => {
     expect(readdirSync(folder)).toEqual(["weights.json"]);
   });
 
-  test("every published file that a loss needs can be named, alone and by the loss", () => {
+  test("accepts every published file that a loss needs, by its own name and by the loss", () => {
     const needed = new Set(lossFactories.flatMap((factory) => parseLoss(factory.info.name).definition?.weights ?? []));
     expect(needed.size).toBeGreaterThan(2);
     for (const name of needed) expect(weightsRegistry.map((entry) => entry.name)).toContain(name);
@@ -177,7 +177,7 @@ describe.skipIf(!hasReference)("packed from the published files", () => {
   const pack = (...parameters: string[]) =>
     run("lpips-alex", "lpips-squeeze", "niqe", "-o", folder, "--weights", join(home, "real"), ...parameters);
 
-  test("values are the same bits, and in half precision within 0.1 %", async () => {
+  test("values have the same bits, and are within 0.1 % in half precision", async () => {
     const pair = [await image("kodim15_jpeg20.png"), await image("kodim15.png")] as const;
     const values = async () => {
       const entries = Object.entries(losses).map(async ([name, make]) => [name, await make().value(...pair)] as const);

@@ -39,8 +39,8 @@ const images = () => {
 const valueWith = (weights?: Parameters<typeof losses.perceptual>[1]) =>
   losses.perceptual(options, weights).value(...images());
 
-describe("weights that a loss is given", () => {
-  test("as a file of any kind are those given by name", async () => {
+describe("weights passed to a loss", () => {
+  test("give the same value as a file, bytes, a blob or a place as by name", async () => {
     const expected = await valueWith({ weights: tensors });
     const inside = new Uint8Array(bytes.length + 16);
     inside.set(bytes, 8);
@@ -56,14 +56,14 @@ describe("weights that a loss is given", () => {
     expect(await valueWith({ weights: path }), "path").toBe(expected);
   });
 
-  test("a path where there is no disk is refused, not looked for", async () => {
+  test("cannot be a path where there is no disk", async () => {
     await expect(valueWith({ weights: path })).rejects.toMatchObject({
       code: "invalid-argument",
       message: `weights squeezenet1_1: ${JSON.stringify(path)} is a path, and there is no disk here; give an address, the bytes, a File or a Blob`,
     });
   });
 
-  test("the embedded network's too", async () => {
+  test("can be those of the embedded network", async () => {
     const { tinyWeights } = await import("../../packages/core/src/nets/tiny.ts");
     const trunk = safetensors(await tinyWeights());
     const [a, b] = images();
@@ -72,7 +72,7 @@ describe("weights that a loss is given", () => {
     expect(ofBytes).toBe(expected);
   });
 
-  test("NIQE's model, as bytes and as numbers", async () => {
+  test("can be NIQE's model, as .npz bytes or as numbers", async () => {
     const identity = Float64Array.from({ length: 36 * 36 }, (_, i) => (i % 37 === 0 ? 1 : 0));
     const model: NiqeModel = { mean: new Float64Array(36), covariance: identity };
     const archive = writeNpz({
@@ -87,11 +87,14 @@ describe("weights that a loss is given", () => {
     );
   });
 
-  test.each([[null], [5], [{ a: null }], [{ a: { shape: [1] } }]])("tensors that are none: %o", async (weights) => {
-    await expect(valueWith({ weights: weights as never })).rejects.toMatchObject({ code: "invalid-argument" });
-  });
+  test.each([[null], [5], [{ a: null }], [{ a: { shape: [1] } }]])(
+    "cannot be the malformed tensors %o",
+    async (weights) => {
+      await expect(valueWith({ weights: weights as never })).rejects.toMatchObject({ code: "invalid-argument" });
+    },
+  );
 
-  test.each([[null], [5], [{}], [new Uint8Array(3)]])("a place that gives %o", async (given) => {
+  test.each([[null], [5], [{}], [new Uint8Array(3)]])("cannot come from a place that returns %o", async (given) => {
     const place = { name: "mine", open: async () => given as never };
     await expect(valueWith({ weights: place })).rejects.toMatchObject({
       code: "invalid-argument",
@@ -99,7 +102,7 @@ describe("weights that a loss is given", () => {
     });
   });
 
-  test("a blob that cannot be read any more is a file that cannot be read", async () => {
+  test("are a file error when the blob cannot be read any more", async () => {
     const gone = {
       size: 100,
       name: "gone.pth",
@@ -122,7 +125,7 @@ async function onlyTrunk(file: Uint8Array): Promise<Uint8Array> {
   return safetensors(Object.fromEntries(read) as Parameters<typeof safetensors>[0]);
 }
 
-describe("places", () => {
+describe("places for weights", () => {
   const refusing = (name: string, code = "missing-weights") => ({
     name,
     open: async () => {
@@ -131,7 +134,7 @@ describe("places", () => {
     },
   });
 
-  test("none known: the message says how there could be one", async () => {
+  test("without any place, the message says how to add one", async () => {
     await expect(valueWith()).rejects.toMatchObject({
       code: "missing-weights",
       message: expect.stringContaining(
@@ -140,7 +143,7 @@ describe("places", () => {
     });
   });
 
-  test("the last one added is asked first, one that has nothing passes on, and one taken away is not asked", async () => {
+  test("the last one added is asked first, then the one before it, and never a removed one", async () => {
     const asked: string[] = [];
     const place = (name: string, has: boolean) => ({
       name,
@@ -158,7 +161,7 @@ describe("places", () => {
     expect(asked).toEqual(["second", "first"]);
   });
 
-  test("what each refuses is said, and any other failure ends the search", async () => {
+  test("missing weights are reported for each place, and any other error ends the search", async () => {
     places.addWeightsPlace(refusing("a"));
     places.addWeightsPlace(refusing("b"));
     await expect(valueWith()).rejects.toMatchObject({ code: "missing-weights", message: "b has none; a has none" });
@@ -168,7 +171,7 @@ describe("places", () => {
 });
 
 test.each(["index", "compare/index", "distribution/index", "tasks/index", "weights/index", "cli/program"])(
-  "%s.ts, which looks for weights by name, has the disk",
+  "%s.ts imports the disk, because it looks for weights by name",
   (entry) => {
     expect(readFileSync(new URL(`../../packages/reconloss/src/${entry}.ts`, import.meta.url), "utf8")).toMatch(
       /^import ".*disk\.ts";$/m,

@@ -18,7 +18,7 @@ describe("readStateDict", () => {
     ["without features.", "0."],
     ["with module.", "module.features.0."],
     ["with module. and without features.", "module.0."],
-  ])("names %s", async (_, prefix) => {
+  ])("reads names %s", async (_, prefix) => {
     const weights = await load({ [`${prefix}weight`]: weight, [`${prefix}bias`]: bias });
     expect(weights).toEqual({
       "features.0.weight": { shape: [2, 1], data: Float32Array.of(1, 2) },
@@ -26,7 +26,7 @@ describe("readStateDict", () => {
     });
   });
 
-  test("missing, misshapen and extra tensors are all named at once", async () => {
+  test("lists all missing, misshapen and unexpected tensors at once", async () => {
     const wanted = { ...shapes, "features.2.bias": [1] };
     const tensors = { "features.0.weight": { shape: [1, 2], data: [1, 2] }, "features.0.bias": bias, other: bias };
     await expect(load(tensors, {}, wanted)).rejects.toMatchObject({
@@ -36,12 +36,12 @@ describe("readStateDict", () => {
     });
   });
 
-  test("many names are shortened", async () => {
+  test("shortens long lists of names", async () => {
     const wanted = Object.fromEntries(Array.from({ length: 20 }, (_, index) => [`t${index}`, [1]]));
     await expect(load({}, {}, wanted)).rejects.toThrow(/t0, t1, .* and 12 more/);
   });
 
-  test("extra tensors pass by prefix or by last part, and only those", async () => {
+  test("ignores extra tensors only by prefix or by last part of the name", async () => {
     const tensors = {
       "0.weight": weight,
       "0.bias": bias,
@@ -54,20 +54,20 @@ describe("readStateDict", () => {
     await expect(load(tensors, { ignore: [...ignore, "features."] })).resolves.toHaveProperty(["features.0.bias"]);
   });
 
-  test("two spellings of one tensor", async () => {
+  test("refuses two spellings of one tensor's name", async () => {
     const tensors = { "0.weight": weight, "features.0.weight": weight, "0.bias": bias };
     await expect(load(tensors)).rejects.toThrow("0.weight and features.0.weight name the same tensor");
   });
 
   test.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])(
-    "%d is an error by name",
+    "names the tensor that contains %d",
     async (value) => {
       const tensors = { "0.weight": weight, "0.bias": { shape: [2], data: [1, value] } };
       await expect(load(tensors)).rejects.toThrow(`features.0.bias has ${value} at element 1`);
     },
   );
 
-  test("a float64 beyond float32 is an error, any other is rounded", async () => {
+  test("rounds float64 to float32, and refuses values out of its range", async () => {
     const file = (values: number[]) =>
       safetensors(
         { t: { dtype: "F64", shape: [2], data_offsets: [0, 16] } },
@@ -79,25 +79,25 @@ describe("readStateDict", () => {
     await expect(loadDouble([1e300, 1])).rejects.toThrow("t has Infinity at element 0");
   });
 
-  test("integers are no weights", async () => {
+  test("refuses integer tensors as weights", async () => {
     const file = safetensors({ t: { dtype: "I32", shape: [1], data_offsets: [0, 4] } }, new Uint8Array(4));
     const checkpoint = await readCheckpoint(bytesSource("ints.safetensors", file));
     await expect(readStateDict(checkpoint, { t: [1] })).rejects.toThrow("t is int32, expected a floating type");
   });
 
-  test("negative values are refused only where they must not be", async () => {
+  test("refuses negative values only where they must not occur", async () => {
     const tensors = { "0.weight": weight, "0.bias": { shape: [2], data: [0, -0.5] } };
     await expect(load(tensors)).resolves.toBeDefined();
     await expect(load(tensors, { nonNegative: true })).rejects.toThrow("features.0.bias has -0.5 at element 1");
   });
 });
 
-describe("prefixes", () => {
+describe("a common prefix of names", () => {
   const named = (prefix: string) => ({ [`${prefix}0.weight`]: weight, [`${prefix}0.bias`]: bias });
 
   // DataParallel and AveragedModel, torch.compile, both, attributes of training modules, and one that nobody has heard of.
   test.each(["module.", "_orig_mod.", "module._orig_mod.", "model.", "net.", "student.backbone."])(
-    "%s is taken off, and said",
+    "%s is removed, with a note",
     async (prefix) => {
       const notes: string[] = [];
       const weights = await load(named(prefix), { onNote: (note) => notes.push(note) });
@@ -106,17 +106,17 @@ describe("prefixes", () => {
     },
   );
 
-  test("nothing is said where names are as expected, with or without features.", async () => {
+  test("causes no note when names are as expected, with or without features.", async () => {
     for (const prefix of ["", "features."]) {
       await load(named(prefix), { onNote: (note) => expect.unreachable(note) });
     }
   });
 
-  test("the n_averaged of AveragedModel is no tensor of a network", async () => {
+  test("may have AveragedModel's n_averaged beside it", async () => {
     await expect(load({ ...named("module."), n_averaged: { shape: [], data: [7] } })).resolves.toBeDefined();
   });
 
-  test("a prefix that not all names have is no common one; the message says how many fit", async () => {
+  test("must be common to all names; the message counts the names that fit", async () => {
     await expect(load({ ...named("model."), "critic.bias": bias })).rejects.toThrow(
       'unexpected tensors (2 names fit after the prefix "model."): critic.bias',
     );
@@ -125,13 +125,13 @@ describe("prefixes", () => {
     );
   });
 
-  test("weights that are there twice are not chosen from", async () => {
+  test("is not chosen where two of them fit", async () => {
     await expect(load({ ...named("ema."), ...named("raw.") })).rejects.toThrow(
       'names fit after each of "ema.", "raw.": choose one of these as the key): raw.0.weight, raw.0.bias',
     );
   });
 
-  test("of many names, none of which fits, the message shows counts and the first few", async () => {
+  test("is not found: the message shows counts and the first few names", async () => {
     const many = (stem: string, dimension: number) =>
       Object.fromEntries(
         Array.from({ length: 470 }, (_, i) => [`${stem}${i}.weight`, { shape: [dimension], data: [1] }]),

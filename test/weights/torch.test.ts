@@ -26,7 +26,7 @@ const refusal = async (bytes: Uint8Array) => {
 };
 
 describe("pickles", () => {
-  test("the assembled pickle reads when it is honest", async () => {
+  test("reads the valid pickle that the tests modify", async () => {
     const checkpoint = await open(archive(pickle(dict(["t", goodTensor]))));
     expect(await checkpoint.read("t")).toEqual({ shape: [2], data: Float32Array.of(1, 2) });
   });
@@ -38,7 +38,7 @@ describe("pickles", () => {
     ["builtins.getattr", [...str("builtins"), ...str("getattr"), 0x93]],
     ["torch.FloatStorage.__class__", global("torch.FloatStorage", "__class__")],
     ["constructor", global("", "constructor")],
-  ])("the global %s is refused by name", async (name, code) => {
+  ])("refuses the global %s by name", async (name, code) => {
     const message = await refusal(archive(pickle(dict(["t", reduce(code, str("x"))]))));
     expect(message).toContain(`.${name}`.slice(name.includes(".") ? 1 : 0));
   });
@@ -52,7 +52,7 @@ describe("pickles", () => {
     ["INT", 0x49],
     ["BYTEARRAY8", 0x96],
     ["unassigned", 0xff],
-  ])("the opcode %s is refused by number", async (_, byte) => {
+  ])("refuses the opcode %s by number", async (_, byte) => {
     const code = pickle([byte, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
     expect(await refusal(archive(code))).toContain(`opcode 0x${byte.toString(16)}`);
   });
@@ -79,7 +79,7 @@ describe("pickles", () => {
     expect(await refusal(archive(pickle(code)))).toContain("the pickle is refused");
   });
 
-  test("nesting a million deep costs a million steps and no stack", async () => {
+  test("handles a million nested lists in linear time, without recursion", async () => {
     const depth = 1_000_000;
     const nested = [...new Array<number>(depth).fill(0x5d), ...new Array<number>(depth - 1).fill(0x61)];
     const asKey = [0x7d, ...nested, 0x4e, 0x73];
@@ -87,18 +87,18 @@ describe("pickles", () => {
     expect(await refusal(archive(pickle(dict(["t", tensor(nested, int(0), pair, pair)]))))).toContain("no storage");
   });
 
-  test("a pickle of nothing but empty dicts stays within memory, and a larger one is not read", async () => {
+  test("refuses a pickle of millions of empty dicts within bounded memory, and reads no larger one", async () => {
     expect(await refusal(archive(pickle(new Array<number>(2 ** 21).fill(0x7d))))).toContain("little but empty dicts");
     expect(await refusal(archive(new Uint8Array(2 ** 22 + 1)))).toContain("more than the 4194304 that are read");
   });
 
-  test("a dict that holds itself ends", async () => {
+  test("ends at a dict that contains itself", async () => {
     expect(await refusal(archive(pickle([0x7d, 0x71, 0, ...str("state_dict"), 0x68, 0, 0x73])))).toContain(
       "no named tensors",
     );
   });
 
-  test("copying one long list again and again is refused before it takes quadratic time", async () => {
+  test("refuses repeated copies of a long list before they take quadratic time", async () => {
     const items = 50_000;
     const list = [0x5d, 0x71, 0, 0x28, ...new Array<number[]>(items).fill([0x4b, 1, 0x4b, 2, 0x86]).flat(), 0x65];
     const copies = new Array<number[]>(items).fill([0x68, 1, 0x68, 0, 0x85, 0x52, 0x30]).flat();
@@ -128,7 +128,7 @@ describe("pickles", () => {
     await refusal(archive(pickle(dict(["t", code]))));
   });
 
-  test("a file of ordinary values says what it has instead of tensors", async () => {
+  test("describes the contents of a file without tensors", async () => {
     expect(await refusal(archive(pickle(dict(["epoch", int(3)]))))).toContain('a dict with the keys ["epoch"]');
   });
 });
@@ -149,7 +149,7 @@ describe("zip archives", () => {
     return bytes;
   };
 
-  test("CRC-32 has its published check value", () => {
+  test("have CRC-32 with its published check value", () => {
     // The check value of CRC-32/ISO-HDLC in the catalogue of parametrised CRC algorithms.
     expect(crc32(Uint8Array.from(ascii("123456789")))).toBe(0xcbf43926);
   });
@@ -161,19 +161,19 @@ describe("zip archives", () => {
     ["wrong CRC-32", (data: DataView, at: number) => data.setUint32(at + 16, 1, true)],
     ["is not where the directory says", (data: DataView, at: number) => data.setUint32(at + 42, 3, true)],
     ["runs into what follows", (data: DataView, at: number) => data.setUint32(at + 42, 2 ** 31, true)],
-  ])("an entry that %s", async (message, change) => {
+  ])("refuse an entry with: %s", async (message, change) => {
     const bytes = changed((data, at, name) => {
       if (name === "a/data.pkl") change(data, at);
     });
     expect(await refusal(bytes)).toContain(message);
   });
 
-  test("two entries over the same bytes", async () => {
+  test("refuse two entries over the same bytes", async () => {
     const bytes = changed((data, at) => data.setUint32(at + 42, 0, true));
     expect(await refusal(bytes)).toContain("runs into what follows it");
   });
 
-  test("a deflated entry that claims to unpack to gigabytes", async () => {
+  test("refuse a deflated entry that claims to unpack to gigabytes", async () => {
     const bytes = changed((data, at, name) => {
       if (name !== "a/data/0") return;
       data.setUint16(at + 10, 8, true);
@@ -182,7 +182,7 @@ describe("zip archives", () => {
     expect(await refusal(bytes)).toContain("claims to unpack 8 bytes to 4294967280");
   });
 
-  test("a big-endian file", async () => {
+  test("refuse a big-endian file", async () => {
     const bytes = archive(pickle(dict(["t", goodTensor])), {
       "a/data/0": twoFloats,
       "a/byteorder": Uint8Array.from(ascii("big")),
@@ -190,11 +190,11 @@ describe("zip archives", () => {
     expect(await refusal(bytes)).toContain("big endian");
   });
 
-  test("an archive of something else", async () => {
+  test("refuse an archive without data.pkl", async () => {
     expect(await refusal(zipSync({ "word/document.xml": twoFloats }))).toContain("without data.pkl");
   });
 
-  test("zip64: sizes, offsets and the end record in their wide form", async () => {
+  test("read zip64 sizes, offsets and end record", async () => {
     // Rewrites the honest archive: every central record gets a zip64 extra field, and a zip64 end record and locator come before the end.
     const end = honest.length - 22;
     const directory = view(honest).getUint32(end + 16, true);
@@ -245,12 +245,12 @@ describe("legacy files", () => {
   const data = Uint8Array.from([2, 0, 0, 0, 0, 0, 0, 0, ...twoFloats]);
   const object = pickle(dict(["t", goodTensor]));
 
-  test("the assembled file reads when it is honest", async () => {
+  test("reads the valid file that the tests modify", async () => {
     const checkpoint = await open(legacy(object, keys, data));
     expect(await checkpoint.read("t")).toEqual({ shape: [2], data: Float32Array.of(1, 2) });
   });
 
-  test("a pickle longer than the first piece that is read", async () => {
+  test("reads a pickle longer than the first chunk", async () => {
     const many = dict(
       ...Array.from({ length: 20_000 }, (_, index): [string, number[]] => [`value ${index}`, int(index)]),
     );
