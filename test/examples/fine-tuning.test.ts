@@ -16,7 +16,7 @@ const folders: Readonly<Record<string, string>> = {
 };
 
 test.skipIf(withoutChromium)(
-  "a published network learns in a page, and does better at a picture that it is not shown",
+  "fine-tunes a published network in a page, and improves it on an unseen picture",
   async () => {
     const bundled = await bundleForPage(`import ${JSON.stringify(program)};`);
     const site = await serve((path) => {
@@ -50,7 +50,7 @@ test.skipIf(withoutChromium)(
   },
 );
 
-test("docs/frameworks.md shows the program, with the imports of a project of one's own", () => {
+test("docs/frameworks.md shows the program, with the package's public imports", () => {
   const shown = readFileSync(program, "utf8")
     .replaceAll(/^\/\/.*\n/gm, "")
     .replaceAll(

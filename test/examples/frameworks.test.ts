@@ -111,7 +111,7 @@ const weights = shapes.map((shape) =>
 const bridges = { tensorflow: tensorflowBridge(), jax: jaxBridge(), native: nativeBridge() };
 
 describe.each(Object.entries(bridges))("%s", (_, bridge) => {
-  test("the gradient of the weights is that of finite differences of our loss", async () => {
+  test("the gradient of the weights equals finite differences of the loss", async () => {
     const grads = await bridge.grads(weights);
     // Small enough that few pixels cross the kink of l1 between the two points: measured, the difference is within 6e-4.
     const step = 2 ** -10;
@@ -127,7 +127,7 @@ describe.each(Object.entries(bridges))("%s", (_, bridge) => {
     }
   });
 
-  test("training takes the loss down and PSNR up", async () => {
+  test("training lowers the loss and raises PSNR", async () => {
     const denoiser = bridge.createDenoiser();
     const lossNow = async () => loss.value(await denoiser.apply(input), target);
     const lossBefore = await lossNow();
@@ -139,7 +139,7 @@ describe.each(Object.entries(bridges))("%s", (_, bridge) => {
 });
 
 test.each(["tensorflow", "jax"] as const)(
-  "%s: the gradient of the weights is that of model and loss in one graph",
+  "%s: the gradient of the weights equals that of model and loss in one graph",
   async (name) => {
     const expected = await bridges.native.grads(weights);
     for (const [index, grad] of (await bridges[name].grads(weights)).entries()) {
@@ -150,7 +150,7 @@ test.each(["tensorflow", "jax"] as const)(
   },
 );
 
-test("tensorflow: a step leaves no tensors behind", async () => {
+test("tensorflow: a step leaks no tensors", async () => {
   const denoiser = tensorflow.createDenoiser(loss);
   await denoiser.step(input, target);
   const { numTensors } = tf.memory();

@@ -17,7 +17,7 @@ const versionOf = (name: string): string =>
 const scriptsOf = (tarball: string) =>
   JSON.parse(execFileSync("tar", ["-xzOf", tarball, "package/package.json"], { encoding: "utf8" })).scripts ?? {};
 
-test.each(["core", "reconloss"] as const)("packages/%s runs nothing when it is installed", (name) => {
+test.each(["core", "reconloss"] as const)("packages/%s runs no install script", (name) => {
   const run = ["preinstall", "install", "postinstall", "prepare", "preprepare", "postprepare"];
   expect(Object.keys(scriptsOf(published[name])).filter((script) => run.includes(script))).toEqual([]);
 });
@@ -36,7 +36,7 @@ test.each(["README.md", "CHANGELOG.md"])(
 describe("npm install @reconloss/core alone", () => {
   const folder = mkdtempSync(join(published.scratch, "alone-"));
 
-  test("brings no other package and less than 5 MB", () => {
+  test("installs no other package and less than 5 MB", () => {
     // --offline: nothing but the tarball is there to be had.
     installed(folder, [published.core], ["--offline"]);
     const { dependencies } = JSON.parse(npm(["ls", "--all", "--json"], folder));
@@ -47,7 +47,7 @@ describe("npm install @reconloss/core alone", () => {
     expect(sizeOf(join(folder, "node_modules"))).toBeLessThan(5_000_000);
   });
 
-  test("gives value and gradient of pixel losses", () => {
+  test("computes value and gradient of pixel losses", () => {
     const program = `
       import { parseLoss, Tensor } from "@reconloss/core";
       const [output, target] = [0.25, 0.75].map((x) => Tensor.full([1, 3, 32, 32], x));
@@ -65,7 +65,7 @@ describe("npm install @reconloss/core alone", () => {
 
   const dist = join(folder, "node_modules/@reconloss/core/dist");
 
-  test("has every module once for Node, but for data, which it takes from the build for bundlers", () => {
+  test("has every module once in the build for Node, except data shared with the build for bundlers", () => {
     const chunks = readdirSync(join(dist, "node"));
     const texts = chunks.map((name) => readFileSync(join(dist, "node", name), "utf8"));
     const modules = texts.flatMap((text) => [...text.matchAll(/^\/\/#region (.*)$/gm)].map(([, path]) => path));
@@ -84,7 +84,7 @@ describe("npm install @reconloss/core alone", () => {
     }
   });
 
-  test("gives all entries the same classes and the same state", () => {
+  test("shares classes and state between all entries", () => {
     const { exports } = JSON.parse(readFileSync(join(dist, "../package.json"), "utf8"));
     const entries = Object.keys(exports).filter((key) => exports[key].types !== undefined);
     // jax-js is not installed here.

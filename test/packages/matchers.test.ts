@@ -150,7 +150,7 @@ test("changes", async () => { await expect(image(true)).toMatchImage({ name: "ch
 });
 
 describe.skipIf(withoutChromium)("comparator in Vitest's browser mode", () => {
-  test("decides toMatchScreenshot, and its picture is what Vitest writes", async () => {
+  test("decides toMatchScreenshot, and draws the picture that Vitest writes", async () => {
     const folder = project("vitest-browser", {
       "vitest.config.mjs": `
 import { playwright } from "@vitest/browser-playwright";

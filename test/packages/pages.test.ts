@@ -99,7 +99,7 @@ describe.skipIf(withoutChromium)("the built packages in Chromium", () => {
   });
   afterAll(async () => close?.());
 
-  describe.each(bundlers)("bundled by $name, nothing configured", (bundler) => {
+  describe.each(bundlers)("bundled by $name without configuration", (bundler) => {
     beforeAll(() => bundler.bundle(app, application));
 
     test.each([
@@ -133,7 +133,7 @@ describe.skipIf(withoutChromium)("the built packages in Chromium", () => {
     return bundler.serve(app, headers);
   };
 
-  test("losses with gradients, adversarial terms, compile, a training, and FID of features give Node's numbers", async () => {
+  test("losses with gradients, adversarial terms, compile, a training, and FID of features equal Node's numbers", async () => {
     const source = 'import { everything } from "./everything.js";\nglobalThis.result = everything();\n';
     const site = await open(vite, program(source, { "everything.js": text("everything.js") }), isolation);
     try {
@@ -175,7 +175,7 @@ globalThis.result = lpips({ net: "alex" }).valueAndGrad(output, target).then(sum
     },
   );
 
-  test("on WebGPU, in software, within 1e-3 of Node; without a GPU on the CPU, and why is said", async () => {
+  test("WebGPU in software is within 1e-3 of Node; without a GPU the CPU is used, with the reason", async () => {
     const source = `import { parseLoss, probeDevice } from "@reconloss/core";
 import { pictures, summary } from "./images.js";
 const [output, target] = pictures(${size}).map(({ data, width, height }) => new ImageData(data, width, height));
@@ -211,7 +211,7 @@ globalThis.result = probeDevice("webgpu").then(async ({ device, reason }) => ({
 
   // 70 kB: what a page that measures l1 and ssim may cost, after gzip. With the kernels of all losses it would be twice as much.
   test.each(bundlers.filter(({ name }) => name !== "vite dev"))(
-    "l1 and ssim alone, by $name, are under 70 kB",
+    "l1 and ssim alone, bundled by $name, are under 70 kB",
     async (bundler) => {
       const source = `import { l1, ssim, Tensor } from "@reconloss/core";
 const [output, target] = [Tensor.full([1, 3, 16, 16], 0.5), Tensor.full([1, 3, 16, 16], 0.25)];

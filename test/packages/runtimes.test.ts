@@ -38,7 +38,7 @@ describe.each(runtimes)("$name", ({ name, path, args }) => {
   const absent = !existsSync(executable);
   if (absent) console.log(`${name} skipped: not at ${executable} (npm ci --prefix test/packages/runtimes)`);
 
-  test.skipIf(absent)("core gives the values and gradients of this Node", async () => {
+  test.skipIf(absent)("core gives the values and gradients of Node", async () => {
     const file = join(app, "runtime.mjs");
     writeFileSync(file, program);
     const printed = execFileSync(executable, [...args, file], { cwd: app, encoding: "utf8", maxBuffer: 2 ** 28 });

@@ -69,7 +69,7 @@ async function follow(folder: string, line: string): Promise<string> {
   return output;
 }
 
-test.each(["judge.md", "train.md", "guard.md"])("docs/start/%s as it is written", async (page) => {
+test.each(["judge.md", "train.md", "guard.md"])("docs/start/%s works as written", async (page) => {
   const folder = project(page.replace(".md", ""), {});
   await writePictures(folder);
   const printed: string[] = [];
@@ -86,7 +86,7 @@ test.each(["judge.md", "train.md", "guard.md"])("docs/start/%s as it is written"
   expect(printed.some((text) => text.length > 0)).toBe(true);
 });
 
-test.skipIf(withoutBrowser)("docs/start/page.md as it is written, in a browser", async () => {
+test.skipIf(withoutBrowser)("docs/start/page.md works as written, in a browser", async () => {
   const folder = project("page", {});
   for (const { file, text } of stepsOf("page.md")) {
     if (file !== undefined) writeFileSync(join(folder, file), text);

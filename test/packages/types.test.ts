@@ -14,13 +14,13 @@ const manifest = (folder: string) =>
 describe.each(["core", "reconloss"] as const)("packages/%s", (name) => {
   const tarball = readFileSync(published[name]);
 
-  test("publint finds nothing to say", async () => {
+  test("passes publint", async () => {
     const data = tarball.buffer.slice(tarball.byteOffset, tarball.byteOffset + tarball.byteLength) as ArrayBuffer;
     const { messages, pkg } = await publint({ pack: { tarball: data }, strict: true });
     expect(messages.map((message) => formatMessage(message, pkg))).toEqual([]);
   });
 
-  test("the types are those of the program, however modules are resolved", async () => {
+  test("has types that match the program under each ES module resolution", async () => {
     const result = await checkPackage(createPackageFromTarballData(tarball));
     // The packages are ES modules: require() of one is an error in both places, and resolution of before 2021 knows no subpaths.
     const relevant = (kind: unknown) => kind !== "node10" && kind !== "node16-cjs";
@@ -61,7 +61,7 @@ const entriesOf = (folder: string): string[] => {
     .map((key) => key.replace(/^\./, name));
 };
 
-test("tsc --strict, library checks on, without Node's types: every entry of reconloss passes", () => {
+test("every entry of reconloss passes tsc --strict with library checks, without Node's types", () => {
   const folder = mkdtempSync(join(published.scratch, "types-all-"));
   installed(folder, [published.core, published.reconloss]);
   const module = { module: ts.ModuleKind.NodeNext, moduleResolution: ts.ModuleResolutionKind.NodeNext };
@@ -74,7 +74,7 @@ test.each([
   ["NodeNext", { module: ts.ModuleKind.NodeNext, moduleResolution: ts.ModuleResolutionKind.NodeNext }],
   ["Bundler", { module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler }],
 ])(
-  "tsc --strict, library checks on, neither Node's nor the DOM's types, %s: every entry of core passes",
+  "every entry of core passes tsc --strict with library checks, without Node's and the DOM's types: %s",
   (_, options) => {
     const folder = installed(mkdtempSync(join(published.scratch, "types-")), [published.core], ["--offline"]);
     expect(diagnose(folder, entriesOf("core"), options)).toEqual([]);

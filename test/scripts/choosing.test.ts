@@ -50,14 +50,14 @@ describe("optimisePixels", () => {
     else expect(after).toBeLessThan(before);
   });
 
-  it.each(denoisingTrials)("takes noise off by $loss, towards the noisy image itself", async ({ loss }) => {
+  it.each(denoisingTrials)("reduces noise with $loss, with the noisy image itself as the target", async ({ loss }) => {
     const truth = scene(40, 40, 2);
     const noisy = noise(truth, 0.1, 1);
     const { output } = await optimisePixels(parseLoss(loss), noisy, noisy, { steps: 60, learningRate: 0.02 });
     expect(await mse().value(output, truth)).toBeLessThan(0.9 * (await mse().value(noisy, truth)));
   });
 
-  it("lets a discriminator learn at each step", async () => {
+  it("trains a discriminator at each step", async () => {
     const target = scene(32, 32, 3);
     const loss = parseLoss("gan(features=4,depth=1,norm=none)", [gan]);
     const start = uniformNoise(target.shape, 1);
@@ -72,7 +72,7 @@ describe("optimisePixels", () => {
     expect(await loss.value(target)).not.toBe(before);
   });
 
-  it("keeps pixels in [0, 1], and the start and an early look as they were", async () => {
+  it("keeps pixels in [0, 1], and leaves the start and the early snapshot unchanged", async () => {
     const target = Tensor.full([1, 3, 8, 8], 1);
     const start = Tensor.full([1, 3, 8, 8], 0.5);
     const { output, early } = await optimisePixels(mse(), start, target, {
@@ -88,7 +88,7 @@ describe("optimisePixels", () => {
 });
 
 describe("stepsTo", () => {
-  it("says when 99 % of the way was made for good", () => {
+  it("returns the first step from which the loss stays 99 % of the way down", () => {
     expect(stepsTo([100, 50, 0.5, 30, 1, 0], 0)).toBe(4);
     expect(stepsTo([100, 50, 0], 0)).toBe(2);
     expect(stepsTo([100, 50], 0)).toBeUndefined();
@@ -96,7 +96,7 @@ describe("stepsTo", () => {
 });
 
 describe("train", () => {
-  it("stops, goes on, and trains nothing twice", async () => {
+  it("can be aborted and resumed, and trains nothing twice", async () => {
     const cache = join(folder, "trained");
     const experiment = { ...short[0], trials: short[0].trials.slice(0, 1) };
     const [trial] = experiment.trials;
@@ -108,14 +108,14 @@ describe("train", () => {
     expect((await stat(model)).mtimeMs).toBe(mtimeMs);
   });
 
-  it.each(experiments)("gives every loss of $name the same training", (experiment) => {
+  it.each(experiments)("uses the same settings for every loss of $name", (experiment) => {
     const [first, ...others] = experiment.trials.map((trial) => ({ ...settingsOf(experiment, trial, toy), loss: "" }));
     for (const other of others) expect(other).toEqual(first);
   });
 });
 
-describe("the page", () => {
-  it("marks the best of each column; of variations, the closest to that of photographs", async () => {
+describe("the page docs/choosing.md", () => {
+  it("marks the best of each column, and for total variation the closest to the photographs", async () => {
     const judges = await availableJudges(["psnr", "deltaE", "tv"]);
     const rows = [
       { title: "a", scores: { psnr: 20, deltaE: 3, tv: 0.1 } },
@@ -129,7 +129,7 @@ describe("the page", () => {
     expect(lines[4]).toBe("| real | ∞ | 0.00 | 0.3000 |");
   });
 
-  it("lays images out in rows, magnified", async () => {
+  it("lays out magnified images in rows", async () => {
     const path = join(folder, "pictures.webp");
     const cells = ["a", "b", "c"].map((label) => ({ label, image: Tensor.full([1, 3, 10, 20], 0.5) }));
     await writePictures(path, cells, { columns: 2, magnify: 3 });
@@ -138,7 +138,7 @@ describe("the page", () => {
     expect({ format, width, height }).toEqual({ format: "webp", width: 128, height: 116 });
   });
 
-  it("is written from what was recorded, and shows pictures that there are", async () => {
+  it("is generated from recorded results, and links to pictures that exist", async () => {
     const cache = join(folder, "whole");
     const [results, pictures] = [join(cache, "results.json"), join(folder, "docs", "choosing")];
     const judges = {
@@ -178,7 +178,7 @@ describe("the page", () => {
     for (const anchor of anchors) expect(page.toLowerCase()).toContain(`### ${anchor.replaceAll("-", " ")}`);
   });
 
-  it("in docs is that of the results and the text that lie with the sources", async () => {
+  it("is up to date with the results and the text in the sources", async () => {
     const path = join(folder, "again.md");
     await writePage(path);
     const docs = new URL("../../docs/", import.meta.url);
@@ -187,7 +187,7 @@ describe("the page", () => {
     for (const [, picture] of page.matchAll(/\]\((choosing\/[^)]+)\)/g)) await access(new URL(picture, docs));
   });
 
-  it("gives the time of a step for each training", async () => {
+  it("measures the time of a step for each training", async () => {
     const times = await stepTimes(short[0], toy, 2);
     expect(Object.keys(times)).toEqual(["l1", "mse"]);
     for (const time of Object.values(times)) expect(time).toBeGreaterThan(0);

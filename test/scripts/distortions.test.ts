@@ -35,7 +35,7 @@ const squareError = (a: Tensor, b: Tensor) =>
 describe.each(names)("%s", (name) => {
   const distort = distortions[name];
 
-  it("changes nothing at strength 0, leaves its input alone and keeps shape and range", () => {
+  it("changes nothing at strength 0, does not modify its input, and keeps shape and range", () => {
     const before = Float32Array.from(image.data);
     const none = distort(image, 0, new Random(1));
     expect(none.data).toEqual(before);
@@ -48,11 +48,11 @@ describe.each(names)("%s", (name) => {
     expect(image.data).toEqual(before);
   });
 
-  it("is the same for the same draws", () => {
+  it("gives the same result for the same random draws", () => {
     expect(distort(image, 0.6, new Random(3)).data).toEqual(distort(image, 0.6, new Random(3)).data);
   });
 
-  it("does more harm when stronger, whatever was drawn", () => {
+  it("does more harm at a higher strength, for any draws", () => {
     for (const seed of [1, 2, 3, 4, 5]) {
       const errors = [0, 0.2, 0.4, 0.6, 0.8, 1].map((strength) =>
         squareError(distort(image, strength, new Random(seed)), image),
@@ -61,7 +61,7 @@ describe.each(names)("%s", (name) => {
     }
   });
 
-  it("takes images of any size, more than one of them", () => {
+  it("accepts images of any size, and batches", () => {
     for (const [h, w] of [
       [1, 1],
       [3, 17],
@@ -73,7 +73,7 @@ describe.each(names)("%s", (name) => {
     }
   });
 
-  it("refuses strengths and images that it is not meant for", () => {
+  it("refuses invalid strengths and images", () => {
     for (const strength of [-0.1, 1.1, Number.NaN]) {
       expect(() => distort(image, strength, new Random(1))).toThrow(`distortions.${name}: strength`);
     }
@@ -81,7 +81,7 @@ describe.each(names)("%s", (name) => {
   });
 });
 
-it("keeps what was trained with apart from what was not", () => {
+it("separates distortions for training from those held out", () => {
   expect([...trainingDistortions, ...unseenDistortions].toSorted()).toEqual(names.toSorted());
   expect(unseenDistortions).toHaveLength(3);
 });

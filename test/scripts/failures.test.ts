@@ -25,7 +25,7 @@ const largest = (a: Tensor, b: Tensor) =>
 const squares = (values: ArrayLike<number>) => Array.from(values).reduce((sum, value) => sum + value * value, 0);
 
 describe("the cosine transform", () => {
-  it.each([4, 8, 16])("of %i values is orthonormal, and the mean comes first", (side) => {
+  it.each([4, 8, 16])("of %i values is orthonormal, with the mean first", (side) => {
     const block = Float64Array.from({ length: side * side }, () => random.uniform());
     const before = block.slice();
     const transform = cosineTransform(side);
@@ -37,8 +37,8 @@ describe("the cosine transform", () => {
   });
 });
 
-describe("codecs' failures", () => {
-  it("flipped signs change neither a channel's mean nor how much texture it has", () => {
+describe("failures of codecs", () => {
+  it("flipped signs keep each channel's mean and amount of texture", () => {
     const { data } = bitErrors(texture, 0.5, new Random(1));
     expect(data.reduce((sum, value) => sum + value, 0)).toBeCloseTo(
       texture.data.reduce((sum, value) => sum + value, 0),
@@ -48,7 +48,7 @@ describe("codecs' failures", () => {
     expect(largest(new Tensor(data, texture.shape), texture)).toBeGreaterThan(0.05);
   });
 
-  it("a block truncated to two levels of brightness has its darkest and its brightest", () => {
+  it("a block truncated to two levels keeps its darkest and its brightest", () => {
     const grey = new Tensor(
       texture.data.map((_, at) => texture.data[at % 1024]),
       texture.shape,
@@ -59,7 +59,7 @@ describe("codecs' failures", () => {
     expect(new Set(block(data).map((value) => value.toFixed(5))).size).toBe(2);
   });
 
-  it("misplaced blocks move a flat image nowhere and a slope by at most the reach", () => {
+  it("misplaced blocks leave a flat image unchanged, and shift a slope by at most the reach", () => {
     const slope = new Tensor(
       new Float32Array(3 * 64 * 64).map((_, at) => (at % 64) / 64),
       [1, 3, 64, 64],
@@ -70,7 +70,7 @@ describe("codecs' failures", () => {
     }
   });
 
-  it("a wavelet codec keeps everything without a threshold, slopes at any, and loses fine texture first", () => {
+  it("a wavelet codec is lossless without a threshold, keeps slopes at any, and loses fine texture first", () => {
     expect(largest(wavelet(texture, 0), texture)).toBeLessThan(1e-6);
     const slope = new Tensor(
       new Float32Array(3 * 33 * 33).map((_, at) => (at % 33) / 64),
@@ -84,7 +84,7 @@ describe("codecs' failures", () => {
 });
 
 describe("filters", () => {
-  it("ringing keeps waves below the cutoff and removes those above it", () => {
+  it("ringing keeps waves below the cutoff and removes those above", () => {
     // The share of frequencies that stays is 1/2: waves of period 4 are the finest.
     const inner = (image: Tensor) => image.data.slice(24 * 48 + 16, 24 * 48 + 32);
     const far = (image: Tensor, other: (at: number) => number) =>
@@ -95,7 +95,7 @@ describe("filters", () => {
     expect(largest(ringing(texture, 1), texture)).toBeLessThan(1e-6);
   });
 
-  it("kuwahara leaves an edge as it is and takes texture away", () => {
+  it("kuwahara keeps an edge and removes texture", () => {
     const edge = new Tensor(
       new Float32Array(3 * 32 * 32).map((_, at) => (at % 32 < 13 ? 0.2 : 0.9)),
       [1, 3, 32, 32],
@@ -106,7 +106,7 @@ describe("filters", () => {
     expect(spread(kuwahara(texture, 3))).toBeLessThan(0.3 * spread(texture));
   });
 
-  it("a random network adds as much as it is told, and nothing to the mean", () => {
+  it("a random network adds the requested amount, with zero mean", () => {
     for (const seed of [1, 2, 3, 4]) {
       const added = randomNetwork(texture, 0.05, new Random(seed)).data.map((value, at) => value - texture.data[at]);
       expect(Math.sqrt(squares(added) / added.length)).toBeCloseTo(0.05, 3);
@@ -115,11 +115,11 @@ describe("filters", () => {
   });
 });
 
-describe("pixels from other places", () => {
+describe("replaced pixels", () => {
   const at = (image: Tensor, x: number, y: number) => [0, 1, 2].map((plane) => image.data[(plane * 32 + y) * 32 + x]);
   const same = (a: readonly number[], b: readonly number[]) => a.every((value, index) => value === b[index]);
 
-  it("held pixels are the last one that was read, along rows or along columns", () => {
+  it("held pixels repeat the last one read, along rows or along columns", () => {
     const directions = new Set<string>();
     for (let seed = 1; seed <= 12; seed++) {
       const held = heldPixels(texture, 0.5, new Random(seed));
@@ -143,7 +143,7 @@ describe("pixels from other places", () => {
     expect(directions.size).toBe(2);
   });
 
-  it("lost pixels are filled with the nearest that is left", () => {
+  it("lost pixels are filled with the nearest remaining one", () => {
     const filled = lostPixels(texture, 0.1, new Random(1));
     const pixels = Array.from({ length: 32 * 32 }, (_, index) => [index % 32, Math.floor(index / 32)] as const);
     const kept = pixels.filter(([x, y]) => same(at(filled, x, y), at(texture, x, y)));
@@ -157,11 +157,11 @@ describe("pixels from other places", () => {
     }
   });
 
-  it("where all pixels are lost the image stays as it is", () => {
+  it("an image stays unchanged when all its pixels are lost", () => {
     expect(lostPixels(texture, 0, new Random(1)).data).toEqual(texture.data);
   });
 
-  it("uneven detail leaves flat places alone, and edges not", () => {
+  it("uneven detail changes edges, and leaves flat areas unchanged", () => {
     const edge = new Tensor(
       new Float32Array(3 * 48 * 48).map((_, index) => (index % 48 < 24 ? 0.3 : 0.7)),
       [1, 3, 48, 48],

@@ -19,7 +19,7 @@ const meanDistance = (a: Tensor, b: Tensor) =>
   (255 * a.data.reduce((sum, value, i) => sum + Math.abs(value - b.data[i]), 0)) / a.data.length;
 
 describe("jpeg", () => {
-  it.each(["scene.png", "odd.png", "gray.png"])("leaves of %s what libjpeg leaves", async (name) => {
+  it.each(["scene.png", "odd.png", "gray.png"])("gives %s the artefacts of libjpeg", async (name) => {
     const image = await readGoldenImage(`inputs/${name}`);
     for (const quality of [10, 50, 90]) {
       const [ours, theirs] = [jpeg(image, quality), await throughFile(image, quality)];
@@ -29,13 +29,13 @@ describe("jpeg", () => {
     }
   });
 
-  it("treats images of a batch apart", () => {
+  it("treats images of a batch separately", () => {
     const data = Float32Array.from({ length: 2 * 3 * 20 * 18 }, (_, i) => ((i * 7919) % 255) / 255);
     const both = new Tensor(data, [2, 3, 20, 18]);
     expect(jpeg(both, 40).image(1).data).toEqual(jpeg(both.image(1), 40).data);
   });
 
-  it("refuses senseless arguments", () => {
+  it("refuses invalid arguments", () => {
     const image = Tensor.full([1, 3, 8, 8], 0.5);
     for (const quality of [0, 101, Number.NaN]) expect(() => jpeg(image, quality)).toThrow("jpeg: quality");
     expect(() => jpeg(Tensor.full([1, 2, 8, 8], 0), 50)).toThrow("jpeg: images have 2 channels");

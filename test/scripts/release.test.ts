@@ -111,7 +111,7 @@ function expectRefused(args: readonly string[], message: RegExp): void {
   expect(existsSync(join(root, "dist")) ? readdirSync(join(root, "dist")) : []).toEqual([]);
 }
 
-test("a release sets the version everywhere, commits, tags, packs, and says what to publish in which order", () => {
+test("sets the version everywhere, commits, tags, packs, and prints what to publish in which order", () => {
   const { status, stdout, stderr } = release("0.2.0");
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
   expect(stdout).toContain("the gate");
@@ -144,7 +144,7 @@ function expectRefusedAgain(): void {
   expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringMatching(/was released/) });
 }
 
-test("a dry run does all of it, and leaves nothing", () => {
+test("does all of it in a dry run, and leaves nothing behind", () => {
   const { status, stdout } = release("0.2.0", "--dry-run", "--skip-gate");
   expect(status).toBe(0);
   expect(stdout).toMatch(/reconloss-core-0\.2\.0\.tgz: 4 files/);
@@ -156,21 +156,21 @@ test("a dry run does all of it, and leaves nothing", () => {
   ]);
 });
 
-test("the first release of the version that the packages have already is a tag alone", () => {
+test("only tags the first release of the version that the packages already have", () => {
   const head = git("rev-parse", "HEAD");
   expect(release("0.1.0").status).toBe(0);
   expect([git("rev-parse", "HEAD"), git("rev-parse", "v0.1.0^{commit}")]).toEqual([head, head]);
 });
 
-describe("refuses, and leaves everything as it was", () => {
-  test("what is no version, or an older one", () => {
+describe("refuses, and leaves everything unchanged:", () => {
+  test("an invalid version, or an older one", () => {
     expectRefused(["two"], /no version/);
     expectRefused(["0.0.9"], /older than 0\.1\.0/);
     expectRefused(["0.1.0-rc.1"], /older than 0\.1\.0/);
     expectRefused([], /usage/);
   });
 
-  test("changes that are not committed, and another branch", () => {
+  test("uncommitted changes, and another branch", () => {
     write("packages/core/new.txt", "");
     expectRefused(["0.2.0"], /not committed:\n\?\? packages\/core\/new\.txt/);
     rmSync(join(root, "packages/core/new.txt"));
@@ -190,7 +190,7 @@ describe("refuses, and leaves everything as it was", () => {
     expectRefused(["0.2.0"], message);
   });
 
-  test("a gate that fails", () => {
+  test("a failing gate", () => {
     write(".ci/run", "exit 1\n");
     commitAll();
     expectRefused(["0.2.0"], /Command failed: bash \.ci\/run/);
@@ -220,7 +220,7 @@ describe("refuses, and leaves everything as it was", () => {
     expectRefused(["0.2.0"], message);
   });
 
-  test("a tag that git cannot make: the commit is taken back", () => {
+  test("a tag that git cannot create, after which the commit is undone", () => {
     // A branch of git's own files in the place of the tag.
     mkdirSync(join(root, ".git/refs/tags/v0.2.0/x"), { recursive: true });
     writeFileSync(join(root, ".git/refs/tags/v0.2.0/x/y"), `${git("rev-parse", "HEAD")}\n`);

@@ -23,12 +23,12 @@ describe("mutated", () => {
   const results = (seed: number) =>
     Array.from({ length: 300 }, (_, i) => mutated(file, donors, new Random(seed, "kind", i)));
 
-  it("gives the same bytes for the same random numbers, and others for others", () => {
+  it("gives the same bytes for the same random numbers, and other bytes for others", () => {
     expect(results(1)).toEqual(results(1));
     expect(results(1)).not.toEqual(results(2));
   });
 
-  it("changes almost every file, in place, shorter and longer, and never the file it is given", () => {
+  it("changes almost every file in place, by shortening or by lengthening, and never modifies its input", () => {
     const whole = Buffer.from(file);
     const all = results(3);
     expect(all.filter((bytes) => bytes.equals(whole)).length).toBeLessThan(30);
@@ -38,7 +38,7 @@ describe("mutated", () => {
     expect(Buffer.from(file)).toEqual(whole);
   });
 
-  it("takes files of any length", () => {
+  it("accepts files of any length", () => {
     for (const length of [0, 1, 2]) {
       for (let i = 0; i < 200; i++) mutated(new Uint8Array(length), [file], new Random(i, "short"));
     }
@@ -47,7 +47,7 @@ describe("mutated", () => {
 
 // A right checksum is not changed, and a wrong one becomes the one that the encoder wrote.
 describe("checksums of mutated files", () => {
-  it("are made right in PNG", async () => {
+  it("are recomputed in PNG", async () => {
     const [png] = await encoded.png();
     const wrong = Buffer.from(png);
     wrong[29] ^= 1;
@@ -55,7 +55,7 @@ describe("checksums of mutated files", () => {
     expect(wrong.equals(png)).toBe(true);
   });
 
-  it("are made right in stored zip entries", () => {
+  it("are recomputed in stored zip entries", () => {
     const [zip] = sampleFiles();
     const wrong = Buffer.from(zip);
     wrong[wrong.indexOf("PK\x01\x02", 0, "latin1") + 16] ^= 1;
@@ -79,7 +79,7 @@ describe("Reader", async () => {
   const reader = new Reader(script, { seconds: 3, bytes: 2 ** 29 });
   afterAll(() => reader.close());
 
-  it("notices a file that hangs, ends the process, takes too much memory or gives another error, and reads the next", async () => {
+  it("reports a file that hangs, crashes, takes too much memory or throws an unexpected error, then reads the next", async () => {
     for (const path of ["hang", "crash", "memory", "raw"]) {
       expect(offenceIn(await reader.read({ kind: "", path })), path).toBeDefined();
       expect(offenceIn(await reader.read({ kind: "", path: "next" }))).toBeUndefined();
@@ -88,7 +88,7 @@ describe("Reader", async () => {
 });
 
 describe("stateOf", () => {
-  it("tells a torn file from a whole, an older and none", async () => {
+  it("tells a torn file from a whole one, an older one and none", async () => {
     const [whole, older] = [Buffer.from("whole"), Buffer.from("the older file, which is not of this run\n")];
     expect(await stateOf("a", whole, whole)).toBe("whole");
     expect(await stateOf("a", older, whole)).toBe("older");
@@ -106,7 +106,7 @@ describe("a short run", () => {
     expect(counts).toMatchObject({ files: 20, offences: [] });
   });
 
-  it("kills an import twice", async () => {
+  it("kills an import twice without a torn file", async () => {
     const counts = await killCommand(named(commands, "import"), { kills: 2, seed: 1, folder: join(folder, "kills") });
     expect(counts).toMatchObject({ kills: 2, survived: 2, problems: [], found: { torn: 0 } });
   });

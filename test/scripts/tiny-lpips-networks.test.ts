@@ -26,7 +26,7 @@ import { temporaryFolder } from "../folder.ts";
 import { randomTensor } from "../random.ts";
 
 describe("pairwise agreement", () => {
-  it("is the share of pairs in the same order, on the same photograph", () => {
+  it("is the share of pairs on the same photograph that are in the same order", () => {
     // Of three pairs on the first photograph two, of three on the second all.
     expect(
       pairwiseAgreement(
@@ -43,7 +43,7 @@ describe("pairwise agreement", () => {
   });
 });
 
-describe("agreement on kept groups", () => {
+describe("agreement on cached groups", () => {
   it("compares a loss's distances from the crop with the sums of the teacher's layers", async () => {
     // The crop is black and the others flat, so that their l1 from it is their own value.
     const side = 32;
@@ -69,7 +69,7 @@ describe("agreement on kept groups", () => {
     expect(found.error).toBeCloseTo(0.2, 5);
   });
 
-  it("leaves one photograph of fourteen out of learning", () => {
+  it("holds one photograph of fourteen out of training", () => {
     const heldBack = Array.from({ length: 700 }, (_, index) => index).filter(isHeldBack);
     expect(heldBack).toHaveLength(50);
     expect(heldBack.slice(0, 2)).toEqual([13, 27]);
@@ -77,7 +77,7 @@ describe("agreement on kept groups", () => {
 });
 
 describe("small networks for super-resolution", () => {
-  it("are to the bit the same where training goes on from fewer steps", async () => {
+  it("have the same bits when training resumes from fewer steps", async () => {
     const folder = await temporaryFolder();
     const photographs = join(folder, "photographs");
     await mkdir(photographs);
@@ -106,7 +106,7 @@ describe("small networks for super-resolution", () => {
 });
 
 describe("lanczos", () => {
-  it("leaves what is flat as it is, and spreads a pixel by the window's formula", () => {
+  it("keeps flat images, and spreads a pixel by the window's formula", () => {
     for (const factor of [2, 3, 4]) {
       const flat = lanczos(Tensor.full([1, 3, 5, 4], 0.3), factor);
       expect(flat.shape).toEqual([1, 3, 5 * factor, 4 * factor]);
@@ -128,7 +128,7 @@ describe("lanczos", () => {
 });
 
 describe("published networks", () => {
-  it("are run as Keras runs them: layouts of kernels, order of channels in a pixel shuffle, eight-bit weights", async () => {
+  it("run as in Keras: kernel layouts, channel order of the pixel shuffle, 8-bit weights", async () => {
     const folder = join(await temporaryFolder(), "model");
     await mkdir(folder, { recursive: true });
     const conv = { filters: 12, kernel_size: [1, 1], activation: "linear" };
@@ -187,7 +187,7 @@ describe("published networks", () => {
   });
 });
 
-describe("the order of two distances", () => {
+describe("losses for the order of two distances", () => {
   const o = reference;
   // Roots of the distances of all ten pairs; the first four are from the crop.
   const pairsOf = (first: readonly number[]) => o.constant([...first, 0, 0, 0, 0, 0, 0], [1, 10, 1, 1]);
@@ -196,7 +196,7 @@ describe("the order of two distances", () => {
     return { differ: differ.data[0], order: order.data[0] };
   };
 
-  it("is that of differences alone: what all are off by does not count", () => {
+  it("depend on differences alone: a common offset does not count", () => {
     const taught = [0.3, 0.32, 0.5, 0.1];
     expect(value(taught, taught).differ).toBe(0);
     expect(value([0.4, 0.42, 0.6, 0.2], taught).differ).toBeCloseTo(0, 12);
@@ -204,7 +204,7 @@ describe("the order of two distances", () => {
     expect(value([0.3, 0.26, 0.5, 0.1], taught).differ).toBeCloseTo(0.03, 12);
   });
 
-  it("costs least where it is the teacher's, by cross-entropy", () => {
+  it("are least for the teacher's order, by cross-entropy", () => {
     const taught = [0.3, 0.32, 0.5, 0.1];
     const right = value(taught, taught).order;
     for (const wrong of [
@@ -224,7 +224,7 @@ describe("weights between two trainings", () => {
   const worst = (found: Float32Array, wanted: Float32Array, bound: (value: number) => number) =>
     found.reduce((most, value, at) => Math.max(most, Math.abs(value - wanted[at]) / bound(wanted[at])), 0);
 
-  it("go on from where they were, and are read from the module that carries them", async () => {
+  it("resume unchanged, and are read back from the generated module", async () => {
     const weights = await tinyWeights();
     const start = trainable(weights);
     expect(Object.keys(start)).toEqual(Object.keys(parametersOf()));
@@ -251,7 +251,7 @@ describe("weights between two trainings", () => {
     }
   });
 
-  it("that are given more channels see in the first of each layer what they saw before", async () => {
+  it("that get more channels keep the old features in the first channels of each layer", async () => {
     const o = reference;
     const narrow = trainable(await tinyFirstWeights());
     const fresh = initialize(parametersOf(), (name) => new Random(1, name));

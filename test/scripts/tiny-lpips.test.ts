@@ -7,7 +7,7 @@ import { rungs, trialsOf } from "../../scripts/tiny-lpips/trials.ts";
 import { readGoldenImage } from "../golden.ts";
 
 describe("correlations", () => {
-  it("are those of the textbook", () => {
+  it("equal those of the textbook", () => {
     // Of 1..5 and 2, 1, 4, 3, 5: 1 - 6 * (1 + 1 + 1 + 1) / (5 * 24) = 0.8 by ranks; ranks are the values, so it is the linear one, too.
     expect(rankCorrelation([1, 2, 3, 4, 5], [2, 1, 4, 3, 5])).toBeCloseTo(0.8, 12);
     expect(linearCorrelation([1, 2, 3, 4, 5], [2, 1, 4, 3, 5])).toBeCloseTo(0.8, 12);
@@ -18,7 +18,7 @@ describe("correlations", () => {
 });
 
 describe("groups and trials", () => {
-  it("are the same for the same seeds, and 8-bit images", async () => {
+  it("are reproducible from their seeds, with 8-bit images", async () => {
     const image = await readGoldenImage("inputs/big.png");
     const [group, again, other] = [drawGroup(image, 1, 2), drawGroup(image, 1, 2), drawGroup(image, 1, 3)];
     expect(group.map(({ data }) => data)).toEqual(again.map(({ data }) => data));
@@ -34,7 +34,7 @@ describe("groups and trials", () => {
     expect(applyDistortions(image, trial).data).toEqual(applyDistortions(image, trial).data);
   });
 
-  it("keep the kinds that are held back out of what is trained and out of what is called seen", async () => {
+  it("use held-out distortions neither for training nor in the trials called seen", async () => {
     const trials = trialsOf(3, 1);
     const kindsOf = (part: string) =>
       new Set(trials.filter((trial) => trial.part === part).flatMap(({ kinds }) => kinds));

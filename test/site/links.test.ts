@@ -3,11 +3,11 @@ import { brokenLinks, documents, readDocument } from "../../site/links.ts";
 import { anchorOf, readMarkdown } from "../../site/markdown.ts";
 
 describe("links between documents", () => {
-  test.each(documents())("of %s lead to files and headings that are there", (path) => {
+  test.each(documents())("of %s lead to existing files and headings", (path) => {
     expect(brokenLinks(path, readDocument(path))).toEqual([]);
   });
 
-  test("that lead nowhere are found, with their lines", () => {
+  test("that are broken are found, with their lines", () => {
     const text = readMarkdown(
       [
         "[heading](conventions.md#names) [file](../action.yml) [web](https://example.org/)",
@@ -32,7 +32,7 @@ describe("links between documents", () => {
 });
 
 // As GitHub's pages of these headings have them.
-test("anchors are GitHub's", () => {
+test("anchors are those that GitHub makes", () => {
   expect(anchorOf("Means and conditions")).toBe("means-and-conditions");
   expect(anchorOf("`--json`: what's in it?")).toBe("--json-whats-in-it");
   expect(anchorOf("C++ & Σ_x, 95 %")).toBe("c--σ_x-95-");

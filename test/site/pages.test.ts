@@ -17,9 +17,9 @@ function firstCells(markdown: string): string[] {
   return [...markdown.matchAll(/^\| (.*?) \|/gm)].map(([, cell]) => cell);
 }
 
-describe("the page of", () => {
+describe("the page of a loss or metric:", () => {
   test.each(all.map((documented) => [documented.factory.info.name, documented] as const))(
-    "%s says what its definition says",
+    "%s shows its definition",
     (name, documented) => {
       const { info } = documented.factory;
       const { markdown, source } = lossPage(documented, { rows: [] });
@@ -50,7 +50,7 @@ describe("the page of", () => {
   );
 });
 
-test("presets are shown with all options that they change, also by defaults that depend on them", () => {
+test("presets are listed with all options that they change, also through dependent defaults", () => {
   const ssim = all.find(({ factory }) => factory.info.name === "ssim")!;
   const { markdown } = lossPage(ssim, { rows: [] });
   // scikit-image's `structural_similarity`: a uniform window of 7 pixels, covariances divided by N - 1.
@@ -58,7 +58,7 @@ test("presets are shown with all options that they change, also by defaults that
   expect(markdown).toContain("| `preset=wang` (default) | the defaults |");
 });
 
-test("all losses are listed once, each under its kind", () => {
+test("every loss is listed once, under its kind", () => {
   const { markdown } = lossIndex(all);
   for (const { factory } of all) {
     expect(markdown.split(`](${factory.info.name}.md)`).length, factory.info.name).toBe(2);
@@ -83,7 +83,7 @@ test("every metric of sets has a section, with its options", () => {
   }
 });
 
-test("what was measured of a loss is the rows of the documents' tables", () => {
+test("a loss's page shows its rows of the documents' measured tables", () => {
   const rows = measuredRows(["fsim", "tv"]);
   const lines = readFileSync(new URL("../../docs/monotonicity.md", import.meta.url), "utf8").split("\n");
   for (const name of ["fsim", "tv"]) {
@@ -96,7 +96,7 @@ test("what was measured of a loss is the rows of the documents' tables", () => {
   }
 });
 
-test("the cost of a loss is its rows among the benchmarks, and no other contender's", () => {
+test("a loss's page shows its rows of the benchmarks, and no other library's", () => {
   const { table } = measuredRows(["ms-ssim", "deltaE"])
     .get("ms-ssim")!
     .find(({ heading }) => heading === "Results")!;
@@ -106,13 +106,13 @@ test("the cost of a loss is its rows among the benchmarks, and no other contende
 });
 
 describe("the navigation", () => {
-  test("has every document once", () => {
+  test("contains every document once", () => {
     const pages = documents().filter((path) => !path.startsWith("packages/"));
     const arranged = arrange(pages).flatMap(({ paths }) => paths);
     expect(arranged.toSorted()).toEqual(pages.toSorted());
   });
 
-  test("patterns stand for names, or with ** for whole paths", () => {
+  test("matches * within a name, and ** across folders", () => {
     expect(fits("docs/start-judge.md", "docs/start-*.md")).toBe(true);
     expect(fits("docs/a/b.md", "docs/*.md")).toBe(false);
     expect(fits("docs/a/b.md", "docs/**.md")).toBe(true);
@@ -120,7 +120,7 @@ describe("the navigation", () => {
   });
 });
 
-test("the reference has the exports of an entry, each with its doc comment", async () => {
+test("the API reference has an entry's exports, each with its doc comment", async () => {
   const names = ["reconloss/matchers", "reconloss/vitest"];
   const pages = await apiPages(entries().filter(({ name }) => names.includes(name)));
   for (const name of names) {
@@ -131,7 +131,7 @@ test("the reference has the exports of an entry, each with its doc comment", asy
   expect(markdown).toContain('import { toMatchImage } from "reconloss/matchers";');
 });
 
-test("the reference is of every entry of both packages but the internal one", () => {
+test("the API reference covers every entry of both packages except the internal one", () => {
   const names = entries().map(({ name }) => name);
   expect(names).toEqual(
     expect.arrayContaining(["@reconloss/core", "@reconloss/core/graph", "reconloss", "reconloss/matchers"]),

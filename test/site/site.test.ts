@@ -14,7 +14,7 @@ interface Axe {
   readonly axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
 }
 
-describe.skipIf(withoutChromium)("the documentation site in Chromium, in a folder of a host", () => {
+describe.skipIf(withoutChromium)("the documentation site in Chromium, served from a subfolder", () => {
   const folder = mkdtempSync(join(tmpdir(), "site-"));
   const base = join("some", "base");
   let site: Site;
@@ -46,7 +46,7 @@ describe.skipIf(withoutChromium)("the documentation site in Chromium, in a folde
     rmSync(folder, { recursive: true, force: true });
   });
 
-  test("a search finds the page of a loss, by keyboard alone", async () => {
+  test("the search finds the page of a loss by keyboard alone", async () => {
     await page.goto(address("conventions.html"));
     await page.locator("body").press("/");
     await page.keyboard.type("ssim");
@@ -73,7 +73,7 @@ describe.skipIf(withoutChromium)("the documentation site in Chromium, in a folde
     expect(await page.getByRole("row", { name: /^Identical images/ }).textContent()).toContain("1.0000");
   });
 
-  test("dark colours are kept from page to page", async () => {
+  test("the dark theme is kept from page to page", async () => {
     await page.goto(address("index.html"));
     const ground = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
     const before = await ground();
@@ -85,7 +85,7 @@ describe.skipIf(withoutChromium)("the documentation site in Chromium, in a folde
     await page.getByRole("button", { name: "Dark colours" }).click();
   });
 
-  test("on a phone nothing is wider than the screen, and a menu has the pages", async () => {
+  test("fits the width of a phone, with the pages in a menu", async () => {
     await page.setViewportSize({ width: 360, height: 740 });
     for (const path of ["index.html", "losses/ssim.html", "metrics/index.html", "performance.html"]) {
       await page.goto(address(path));
@@ -101,7 +101,7 @@ describe.skipIf(withoutChromium)("the documentation site in Chromium, in a folde
   test.each([
     ["losses/ssim.html", "light"],
     ["index.html", "dark"],
-  ] as const)("axe finds nothing wrong with %s in %s colours", async (path, colorScheme) => {
+  ] as const)("axe finds no violations on %s in %s colours", async (path, colorScheme) => {
     await page.emulateMedia({ colorScheme });
     await page.goto(address(path));
     await page.getByRole("combobox").fill("gradient");
@@ -111,14 +111,14 @@ describe.skipIf(withoutChromium)("the documentation site in Chromium, in a folde
     expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`)).toEqual([]);
   });
 
-  test("a folder with other files is not emptied", async () => {
+  test("the build refuses a folder with other files", async () => {
     await expect(buildSite(folder, { playground: false, api: false, pictures: () => false })).rejects.toThrow(
       /is not empty and holds no site/,
     );
     expect(existsSync(join(folder, base, "index.html"))).toBe(true);
   });
 
-  test("a search without its passages says so", async () => {
+  test("the search says when its index cannot be loaded", async () => {
     const before = complaints.length;
     await page.route("**/search-index.js", (route) => route.abort());
     await page.goto(address("index.html"));
@@ -129,7 +129,7 @@ describe.skipIf(withoutChromium)("the documentation site in Chromium, in a folde
     complaints.splice(before);
   });
 
-  test("no page asks another host for anything, nor for a file that is not there", async () => {
+  test("no page requests another host or a missing file", async () => {
     // All pages: what they name is what they may ask for.
     const pages = readdirSync(join(folder, base), { recursive: true, encoding: "utf8" }).filter((path) =>
       path.endsWith(".html"),

@@ -85,7 +85,7 @@ describe.skipIf(withoutChromium)("the playground in Chromium", () => {
     return path;
   }
 
-  test("two images that are picked have the values that Node gives", async () => {
+  test("two chosen images have the values that Node gives", async () => {
     const specs = "psnr, ssim, gmsd, deltaE(formula=76), tv, lpips(net=tiny)";
     const paths = [join(folder, "output.png"), join(folder, "target.png")];
     for (const [i, path] of paths.entries()) await writePicture(path, i + 3, 90, 70);
@@ -106,7 +106,7 @@ describe.skipIf(withoutChromium)("the playground in Chromium", () => {
     }
   });
 
-  test("an option makes another specification, in the table and in the link", async () => {
+  test("changing an option changes the specification in the table and in the link", async () => {
     await page.getByLabel("channels", { exact: true }).selectOption("y-bt601");
     await page.getByRole("button", { name: "ssim(channels=y-bt601)", exact: true }).waitFor();
     const shown = await numbers();
@@ -119,7 +119,7 @@ describe.skipIf(withoutChromium)("the playground in Chromium", () => {
     expect((await numbers()).psnr).toMatch(/^\d+\.\d\d/);
   });
 
-  test("the error map has a colour bar, and every view can be had", async () => {
+  test("the error map has a colour bar and all views", async () => {
     await page.getByRole("button", { name: "gmsd", exact: true }).click();
     await page.getByRole("button", { name: "error map" }).click();
     await page.locator(".scale canvas").waitFor();
@@ -137,7 +137,7 @@ describe.skipIf(withoutChromium)("the playground in Chromium", () => {
     await expect.poll(transform).not.toBe(before);
   });
 
-  test("curves rise with the strength of a blur, to which total variation is blind", async () => {
+  test("curves rise with the strength of a blur", async () => {
     await openRoom(`#distort?distortion=blur&strength=0.5&m=${encodeURIComponent("l1, ssim, tv")}`);
     const points = (spec: string) =>
       page
@@ -157,7 +157,7 @@ describe.skipIf(withoutChromium)("the playground in Chromium", () => {
     await expect.poll(() => page.url()).toContain("strength=0.9");
   });
 
-  test("pixels descend to the target under a loss, and an impossible loss says why", async () => {
+  test("pixels descend to the target under a loss, and an unusable loss is explained", async () => {
     await openRoom(`#descend?loss=mse&rate=0.05`);
     await page.getByRole("button", { name: "descend" }).click();
     const range = page.locator(".curve figcaption");
@@ -182,7 +182,7 @@ describe.skipIf(withoutChromium)("the playground in Chromium", () => {
     });
   }
 
-  test("two folders are paired by name: every pair's values, their mean and the worst are Node's, and a name opens its pair", async () => {
+  test("pairs two folders by name, shows Node's value of every pair, their mean and the worst, and opens a pair by its name", async () => {
     const both = ["a 1.png", "sub/ü.png", "c.png", "same.png"];
     const names = { output: [...both, "alone.png"], target: both };
     for (const [side, seed] of [["output", 3] as const, ["target", 11] as const]) {
@@ -237,7 +237,7 @@ describe.skipIf(withoutChromium)("the playground in Chromium", () => {
     await page.setViewportSize({ width: 1280, height: 900 });
   });
 
-  test("an image that is dropped is taken", async () => {
+  test("accepts an image by drag and drop", async () => {
     const path = await writePicture(join(folder, "dropped.png"), 5);
     const transfer = await page.evaluateHandle(
       (bytes) => {
@@ -251,7 +251,7 @@ describe.skipIf(withoutChromium)("the playground in Chromium", () => {
     await page.getByText("dropped.png, 32x24").waitFor();
   });
 
-  test("the demo's image is no partner of an image of one's own, and different sizes are one sentence", async () => {
+  test("does not pair the demo's image with the user's, and reports different sizes once", async () => {
     await openRoom("#compare?m=l1");
     await page.getByText("flower, 807x1024").waitFor();
     const path = await writePicture(join(folder, "own.png"), 3);
@@ -269,7 +269,7 @@ describe.skipIf(withoutChromium)("the playground in Chromium", () => {
       );
   });
 
-  test("several files in one place are refused, and a file beside the places does not replace the page", async () => {
+  test("refuses several files in one place, and stays open when a file is dropped beside the places", async () => {
     const transfer = await page.evaluateHandle(() => {
       const transfer = new DataTransfer();
       for (const name of ["a.png", "b.png"]) transfer.items.add(new File(["a"], name, { type: "image/png" }));
@@ -296,7 +296,7 @@ describe.skipIf(withoutChromium)("the playground in Chromium", () => {
   });
 
   const hasFfmpeg = spawnSync("ffmpeg", ["-version"]).status === 0;
-  test.skipIf(!hasFfmpeg)("a frame of a video is an image", async () => {
+  test.skipIf(!hasFfmpeg)("takes a frame of a video as an image", async () => {
     // Half a second of black, then of white.
     const video = join(folder, "two.webm");
     const sources = ["black", "white"].flatMap((colour) => ["-f", "lavfi", "-i", `color=${colour}:s=32x24:d=0.5:r=10`]);
@@ -316,7 +316,7 @@ describe.skipIf(withoutChromium)("the playground in Chromium", () => {
     await expect.poll(async () => Number.parseFloat((await numbers()).l1)).toBeLessThan(0.05);
   });
 
-  test("weights are known by their SHA-256: a stranger is refused", async () => {
+  test("identifies weights by their SHA-256, and refuses unknown files", async () => {
     await openRoom(`#compare`);
     await page.getByText("Weights of published networks").click();
     await page.getByLabel("choose weights files").setInputFiles(await writePicture(join(folder, "alex.pth"), 7));
@@ -325,7 +325,7 @@ describe.skipIf(withoutChromium)("the playground in Chromium", () => {
 
   const reference = fileURLToPath(new URL("weights/", referenceFolder));
   test.skipIf(!existsSync(reference))(
-    "losses with weights that were chosen, published or packed, give Node's values",
+    "losses with chosen weights, published or packed, give Node's values",
     async () => {
       const [output, target] = [await writePicture(join(folder, "o.png"), 3, 200, 200), join(folder, "t.png")];
       await writePicture(target, 4, 200, 200);
@@ -358,7 +358,7 @@ describe.skipIf(withoutChromium)("the playground in Chromium", () => {
     },
   );
 
-  test("networks run on the GPU where there is one, and that is said", async () => {
+  test("runs networks on the GPU where there is one, and says so", async () => {
     const [output, target] = [
       await writePicture(join(folder, "g.png"), 3),
       await writePicture(join(folder, "h.png"), 4),
@@ -383,7 +383,7 @@ describe.skipIf(withoutChromium)("the playground in Chromium", () => {
     }
   });
 
-  test.each(["light", "dark"] as const)("no violation of accessibility in any room, %s", async (colorScheme) => {
+  test.each(["light", "dark"] as const)("has no accessibility violations in any room, %s", async (colorScheme) => {
     await page.emulateMedia({ colorScheme });
     for (const room of ["compare", "distort", "descend"]) {
       await openRoom(`#${room}`);
@@ -392,7 +392,7 @@ describe.skipIf(withoutChromium)("the playground in Chromium", () => {
     }
   });
 
-  test("it fits a phone's width", async () => {
+  test("fits the width of a phone", async () => {
     await page.setViewportSize({ width: 360, height: 740 });
     for (const room of ["compare", "distort", "descend"]) {
       await openRoom(`#${room}`);
@@ -406,7 +406,7 @@ describe.skipIf(withoutChromium)("the playground in Chromium", () => {
     await page.setViewportSize({ width: 1280, height: 900 });
   });
 
-  test("after the first load it works without a network", async () => {
+  test("works offline after the first load", async () => {
     await page.goto(`${site.url}#compare`);
     await page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
     await browser.context.setOffline(true);
@@ -416,7 +416,7 @@ describe.skipIf(withoutChromium)("the playground in Chromium", () => {
     await browser.context.setOffline(false);
   });
 
-  test("all that is loaded is less than 1.5 MB, without the runtime for networks", () => {
+  test("loads less than 1.5 MB, without the runtime for networks", () => {
     const runtime = /\/ort[-.]/;
     const files = [...site.sent].filter(([path]) => !runtime.test(path)).map(([, bytes]) => bytes);
     expect(gzippedSize(files)).toBeLessThan(1.5e6);
@@ -424,7 +424,7 @@ describe.skipIf(withoutChromium)("the playground in Chromium", () => {
     expect(site.missing).toEqual([]);
   });
 
-  test("nothing was complained of", () => {
+  test("logs no errors to the console", () => {
     expect(complaints).toEqual([]);
   });
 });
