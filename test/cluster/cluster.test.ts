@@ -57,7 +57,7 @@ const eventsOf = ({ lines }: Running): Event[] =>
     .filter(({ outcome }) => outcome !== undefined);
 
 describe("a queue on a real Redis server", () => {
-  test("gives the bits of one process despite killed workers, a throwing worker, a killed supervisor and a Redis restart, and recomputes only what was lost", async () => {
+  test("gives the bits of one process and recomputes only lost shards after kills, errors and a Redis restart", async () => {
     const work = join(folder, "work");
     const metrics = ["frechet", "kid"];
     const options = { network: sets.network, metrics, resizer: "clean" } as const;

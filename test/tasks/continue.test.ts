@@ -97,7 +97,7 @@ describe("another learning rate on resuming", () => {
 });
 
 describe("grey photographs", () => {
-  test("can train, judge, export and apply a network of one channel", async () => {
+  test("train a network of one channel, which can be judged, exported and applied", async () => {
     const model = await openModel(join(grey, "model.onnx"));
     expect(model.info).toMatchObject({ channels: 1, scale: 2 });
     expect((await openModel(join(trained, "model.onnx"))).info.channels).toBeUndefined();

@@ -134,7 +134,7 @@ describe("places for weights", () => {
     },
   });
 
-  test("without any place, the message says how to add one", async () => {
+  test("are suggested by the error message when there is none", async () => {
     await expect(valueWith()).rejects.toMatchObject({
       code: "missing-weights",
       message: expect.stringContaining(
@@ -143,7 +143,7 @@ describe("places for weights", () => {
     });
   });
 
-  test("the last one added is asked first, then the one before it, and never a removed one", async () => {
+  test("are asked from the last one added to the first, and not once they are removed", async () => {
     const asked: string[] = [];
     const place = (name: string, has: boolean) => ({
       name,
@@ -161,7 +161,7 @@ describe("places for weights", () => {
     expect(asked).toEqual(["second", "first"]);
   });
 
-  test("missing weights are reported for each place, and any other error ends the search", async () => {
+  test("are each reported when all lack the weights; any other error ends the search", async () => {
     places.addWeightsPlace(refusing("a"));
     places.addWeightsPlace(refusing("b"));
     await expect(valueWith()).rejects.toMatchObject({ code: "missing-weights", message: "b has none; a has none" });

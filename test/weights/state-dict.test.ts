@@ -125,13 +125,13 @@ describe("a common prefix of names", () => {
     );
   });
 
-  test("is not chosen where two of them fit", async () => {
+  test("is not guessed where two of them fit", async () => {
     await expect(load({ ...named("ema."), ...named("raw.") })).rejects.toThrow(
       'names fit after each of "ema.", "raw.": choose one of these as the key): raw.0.weight, raw.0.bias',
     );
   });
 
-  test("is not found: the message shows counts and the first few names", async () => {
+  test("is reported as missing by counts and the first few names", async () => {
     const many = (stem: string, dimension: number) =>
       Object.fromEntries(
         Array.from({ length: 470 }, (_, i) => [`${stem}${i}.weight`, { shape: [dimension], data: [1] }]),
