@@ -98,7 +98,7 @@ describe("refuses malicious files within limits of time and memory:", () => {
     const { code, message } = await failureOf(path, { parquetLimits: { time: 2000 } });
     expect([code, message]).toEqual([
       "content",
-      expect.stringMatching(/digits\.parquet: reading its metadata takes more than 3 s: it was made/),
+      expect.stringMatching(/digits\.parquet: reading its metadata takes more than 3 s: it is damaged or malicious/),
     ]);
   });
 

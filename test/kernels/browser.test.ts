@@ -1,5 +1,6 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { BrowserContext } from "playwright-core";
 import { rolldown } from "rolldown";
@@ -13,8 +14,8 @@ import { gradientError } from "./oracle.ts";
 const kernels = fileURLToPath(new URL("../../packages/core/src/kernels/index.ts", import.meta.url));
 const random = fileURLToPath(new URL("../random.ts", import.meta.url));
 
-/** The page's program: the kernels, bundled as an application would bundle them. */
-async function bundlePage(): Promise<string> {
+/** The files of the page's program, by name: the kernels, bundled as an application would bundle them. */
+async function bundlePage(): Promise<Map<string, string>> {
   const page = "\0page";
   const bundle = await rolldown({
     input: page,
@@ -32,9 +33,13 @@ async function bundlePage(): Promise<string> {
       },
     ],
   });
-  const { output } = await bundle.generate({ format: "esm" });
+  const { output } = await bundle.generate({
+    format: "esm",
+    entryFileNames: "kernels.js",
+    chunkFileNames: "[name].js",
+  });
   await bundle.close();
-  return output[0].code;
+  return new Map(output.map((file) => [file.fileName, file.type === "chunk" ? file.code : ""]));
 }
 
 type Program = typeof Kernels & { randomTensor: typeof randomTensor };
@@ -75,7 +80,7 @@ describe.skipIf(withoutBrowser)("in a browser", () => {
       });
       response.end(
         pathname.endsWith(".js")
-          ? program
+          ? program.get(basename(pathname))
           : "<!doctype html><title>kernels</title><script type=module src=kernels.js></script>",
       );
     });
