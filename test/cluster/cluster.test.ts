@@ -141,7 +141,9 @@ describe("a queue on a real Redis server", () => {
     const events = eventsOf(running);
     const failures = events.filter(({ outcome }) => outcome === "failed");
     expect(failures).toEqual([
-      expect.objectContaining({ reason: expect.stringMatching(/no image or pair was done in 77 s, so the process .* was killed/) }),
+      expect.objectContaining({
+        reason: expect.stringMatching(/no image or pair was done in 77 s, so the process .* was killed/),
+      }),
     ]);
     // Every shard in the end, the one that hung too.
     const computed = events.filter(({ outcome }) => outcome === "computed").map(({ shard }) => shard);
