@@ -108,11 +108,12 @@ export async function launch(...flags: string[]): Promise<{ context: BrowserCont
   const context = await (isFirefox ? firefox : chromium).launchPersistentContext(profile, {
     executablePath: browserPath,
     headless: true,
-    // The tests' own limit holds for it, as for what pages are waited for.
+    // The tests' own limit holds for it.
     timeout: 0,
     args: isFirefox ? [] : [...always.split(" "), "--disable-sync", ...flags],
   });
-  context.setDefaultTimeout(0);
+  // Shorter than the tests' own limit, and the error says what was waited for.
+  context.setDefaultTimeout(180_000);
   return {
     context,
     close: async () => {

@@ -59,7 +59,7 @@ describe.skipIf(withoutChromium)("the documentation site in Chromium, served fro
     await page.getByRole("combobox").fill("leaderboard baseline zzzz");
     await page.getByText("Nothing found").waitFor();
     await page.getByRole("combobox").fill("junit");
-    await page.getByRole("option", { name: "Guarding a build" }).first().waitFor();
+    await page.getByRole("option", { name: "Testing images in a build" }).first().waitFor();
   });
 
   test("the page of a loss shows its map, formula, options and presets", async () => {
