@@ -106,7 +106,7 @@ const madeForFrameworks: Subject[] = [
   { name: "gpuLoss.valueAndGrad", call: gpuL1.valueAndGrad as Subject["call"], right: [images, images, {}] },
 ];
 
-describe("a function of a framework's tensors", () => {
+describe("a function on a framework's tensors", () => {
   test.each(madeForFrameworks)("$name", async (subject) => {
     expect(await rawErrors(subject)).toEqual([]);
   });

@@ -20,7 +20,7 @@ it.each<[string, number[]]>([
   ["NaN among negative ones", [-0.5, nan, -0.25]],
   ["many", [...randomTensor([1, 3, 33, 31], 1).data]],
   ["many of both signs", [...randomTensor([1, 3, 33, 31], 2, -1, 1).data]],
-])("extremes of %s", (_, values) => {
+])("finds the smallest and largest of %s", (_, values) => {
   // A view into a larger buffer, that does not begin where it begins.
   const data = new Float32Array(values.length + 2).subarray(1, values.length + 1);
   data.set(values);

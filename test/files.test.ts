@@ -18,7 +18,7 @@ import { temporaryFolder } from "./folder.ts";
 
 const folder = await temporaryFolder();
 
-test("makes parent folders, writes text and bytes, replaces what was there, leaves nothing else", async () => {
+test("creates parent folders, writes text and bytes, replaces an existing file, leaves no other file", async () => {
   const path = join(folder, "made", "on the way", "日本.json");
   await writeFileAtomically(path, "first é");
   await writeFileAtomically(path, new Uint8Array([1, 2, 255]));
@@ -26,7 +26,7 @@ test("makes parent folders, writes text and bytes, replaces what was there, leav
   expect(await readdir(join(path, ".."))).toEqual(["日本.json"]);
 });
 
-test("a name as long as the file system allows", async () => {
+test("writes a name as long as the file system allows", async () => {
   const path = join(folder, "x".repeat(255));
   await writeFileAtomically(path, "long");
   expect(await readFile(path, "utf8")).toBe("long");
@@ -44,12 +44,12 @@ test("a failed write keeps the old file and removes the temporary", async () => 
   expect(await readdir(inside)).toEqual(["taken"]);
 });
 
-test("a parent that is a file is an error", async () => {
+test("refuses a parent that is a file", async () => {
   await writeFile(join(folder, "plain"), "");
   await expect(writeFileAtomically(join(folder, "plain", "a.txt"), "x")).rejects.toMatchObject({ code: "file" });
 });
 
-test("a folder is made with those above it, by several at once too; one that is there stays", async () => {
+test("creates a folder with its parents, several calls at once included, and keeps an existing one", async () => {
   const path = join(folder, "several", "of", "them");
   await Promise.all(Array.from({ length: 5 }, () => makeFolder(path)));
   await writeFile(join(path, "a"), "");
@@ -58,15 +58,12 @@ test("a folder is made with those above it, by several at once too; one that is 
   await expect(makeFolder(join(path, "a", "b"))).rejects.toMatchObject({ code: "ENOTDIR" });
 });
 
-test.skipIf(!existsSync("/proc/version"))(
-  "where a file system takes no folders, that is an error at once",
-  async () => {
-    await expect(makeFolder("/proc/none/below")).rejects.toMatchObject({ code: "ENOENT" });
-    await expect(writeFileAtomically("/proc/none/below/a.txt", "x")).rejects.toMatchObject({ code: "file" });
-  },
-);
+test.skipIf(!existsSync("/proc/version"))("fails at once where a file system allows no folders", async () => {
+  await expect(makeFolder("/proc/none/below")).rejects.toMatchObject({ code: "ENOENT" });
+  await expect(writeFileAtomically("/proc/none/below/a.txt", "x")).rejects.toMatchObject({ code: "file" });
+});
 
-test("a link keeps pointing and its target is written", async () => {
+test("writes to the target of a link and keeps the link", async () => {
   const [real, link] = [join(folder, "real.txt"), join(folder, "link.txt")];
   await writeFile(real, "old");
   await symlink("real.txt", link);
@@ -75,19 +72,19 @@ test("a link keeps pointing and its target is written", async () => {
   expect(await readFile(real, "utf8")).toBe("new");
 });
 
-test.skipIf(process.platform === "win32")("a device is written, not replaced", async () => {
+test.skipIf(process.platform === "win32")("writes to a device instead of replacing it", async () => {
   await writeFileAtomically("/dev/null", "gone");
   expect((await lstat("/dev/null")).isCharacterDevice()).toBe(true);
 });
 
-test.skipIf(process.platform === "win32" || process.getuid?.() === 0)("a read-only folder is an error", async () => {
+test.skipIf(process.platform === "win32" || process.getuid?.() === 0)("refuses a read-only folder", async () => {
   const closed = join(folder, "closed");
   await mkdir(closed);
   await chmod(closed, 0o555);
   await expect(writeFileAtomically(join(closed, "a.txt"), "x")).rejects.toMatchObject({ code: "file" });
 });
 
-test("a file is read whole, in part, and refused where it is larger than asked for", async () => {
+test("reads a file whole or in part, and refuses one larger than the limit", async () => {
   const path = join(folder, "six");
   await writeFile(path, "sixsix");
   expect(Buffer.from(await readFileBytes(path)).toString()).toBe("sixsix");
@@ -102,7 +99,7 @@ test("a file is read whole, in part, and refused where it is larger than asked f
   expect(size).toBe(6);
 });
 
-test("what cannot be read is told in words, with the caller's own error where it has one", async () => {
+test("explains why a file cannot be read, with the caller's own error if given", async () => {
   const missing = join(folder, "none");
   await expect(openFile(missing)).rejects.toMatchObject({
     code: "file",
@@ -112,7 +109,7 @@ test("what cannot be read is told in words, with the caller's own error where it
   await expect(readFileBytes(folder, { error })).rejects.toThrow(new RangeError("mine: it is a folder"));
 });
 
-test.skipIf(process.platform !== "linux")("a name that is not UTF-8 is written as it is", async () => {
+test.skipIf(process.platform !== "linux")("keeps a name that is not UTF-8", async () => {
   const inside = join(folder, "names");
   const name = nameFromBytes(Uint8Array.of(0x61, 0xff));
   await writeFileAtomically(join(inside, name), "first");
@@ -121,7 +118,7 @@ test.skipIf(process.platform !== "linux")("a name that is not UTF-8 is written a
   expect(await readFile(systemPath(join(inside, name)), "utf8")).toBe("second");
 });
 
-test("what a killed process left half written is removed by the next, what a living one is writing is not", async () => {
+test("removes temporary files of killed processes, not of running ones", async () => {
   const inside = join(folder, "leftovers");
   await mkdir(inside);
   const { pid } = spawnSync(process.execPath, ["-e", ""]);
@@ -132,7 +129,7 @@ test("what a killed process left half written is removed by the next, what a liv
   expect((await readdir(inside)).sort()).toEqual([".reconloss-of-mine.tmp", "a.txt", elsewhere, living].sort());
 });
 
-test("a file is flushed before it takes its name", async () => {
+test("flushes a file before renaming it", async () => {
   const calls = execFileSync(
     process.execPath,
     ["--import", "tsx", "--input-type=module", "-e", flushed(join(folder, "flushed.txt"))],

@@ -137,12 +137,12 @@ describe.each([
   const sources = sourcesOf(layers.folder);
   const imports = sources.flatMap(importsOf);
 
-  test("are all in a folder whose place is known", () => {
+  test("are all in a known folder", () => {
     expect(sources.length).toBeGreaterThan(10);
     expect(sources.filter((path) => rankOf(layers, path) < 0).map((path) => relative(root, path))).toEqual([]);
   });
 
-  test("import files of their own folder and of those below it only", () => {
+  test("import only files of their own folder and of those below it", () => {
     const upward = imports.filter(isRelative).filter(({ from, specifier }) => {
       const target = join(dirname(from), specifier);
       if (target === join(root, layers.folder, "../package.json")) return false;
@@ -151,7 +151,7 @@ describe.each([
     expect(upward.map(shown)).toEqual([]);
   });
 
-  test("import no packages but those that their folder may", () => {
+  test("import only the packages that their folder may", () => {
     const unexpectedNames = imports.filter((it) => {
       if (isRelative(it)) return false;
       const folder = relative(join(root, layers.folder), it.from).split(sep)[0];
@@ -163,7 +163,7 @@ describe.each([
     expect(unexpectedNames.map(shown)).toEqual([]);
   });
 
-  test("have no circle", () => {
+  test("have no import cycle", () => {
     const next = new Map<string, string[]>(sources.map((path) => [path, []]));
     for (const it of imports) {
       if (isRelative(it) && !it.typeOnly) next.get(it.from)?.push(join(dirname(it.from), it.specifier));
@@ -185,7 +185,7 @@ describe.each([
   });
 });
 
-test("the compiler refuses Node and the DOM in core", () => {
+test("the compiler refuses Node and DOM types in core", () => {
   const folder = join(root, "packages/core");
   const { config } = ts.readConfigFile(join(folder, "tsconfig.json"), ts.sys.readFile);
   const { options } = ts.parseJsonConfigFileContent(config, ts.sys, folder);

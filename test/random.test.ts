@@ -21,7 +21,7 @@ describe("Random", () => {
     expect(draw(3)).not.toEqual(draw(4));
   });
 
-  test("distributions have their moments", () => {
+  test("distributions have the expected moments", () => {
     const random = new Random("moments");
     const uniform = Array.from({ length: 20_000 }, () => random.between(-1, 3));
     expect(mean(uniform)).toBeCloseTo(1, 1);
@@ -49,7 +49,7 @@ describe("initializers", () => {
     expect(deviation(values(normal(0.02)))).toBeCloseTo(0.02, 2);
     expect([...constant(3)(new Random(1), [2])]).toEqual([3, 3]);
   });
-  test("a tensor's values do not depend on the others", () => {
+  test("a tensor's values do not depend on the other tensors", () => {
     const specs = { a: { shape: [4], initialize: normal(1) }, b: { shape: [4], initialize: normal(1) } };
     const randomFor = (name: string) => new Random(1, name);
     expect(initialize(specs, randomFor).b).toEqual(initialize({ b: specs.b }, randomFor).b);

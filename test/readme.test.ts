@@ -97,12 +97,12 @@ const families: Record<string, string[]> = {
   ssimulacra2: ["ssimulacra2"],
 };
 
-test("the README's table has every loss", () => {
+test("the README's table lists every loss", () => {
   const named = rows.flatMap(({ names }) => names);
   for (const { info } of lossFactories) expect(named).toContain(info.name);
 });
 
-test("every implementation that the README's table names is held by official numbers or a test of its losses", () => {
+test("every implementation in the README's table has official numbers or a test of its losses", () => {
   const folder = new URL("test/losses/", root);
   const tests = readdirSync(folder).filter((file) => file.endsWith(".ts"));
   const claims = rows.flatMap(({ names, peers }) => peers.map((peer) => ({ names, peer })));
@@ -120,7 +120,7 @@ test("every implementation that the README's table names is held by official num
   }
 });
 
-test("every page and heading that the README links to is there", () => {
+test("every page and heading that the README links to exists", () => {
   const anchor = (heading: string) =>
     heading
       .toLowerCase()
@@ -151,7 +151,7 @@ test("the README has the commands that show and test a clone, each on a line of 
 const blocks = (language: string): string[] =>
   [...read("README.md").matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, "gm"))].map(([, body]) => body);
 
-describe("what the README shows is what comes of it", () => {
+describe("what the README shows is what its code gives", () => {
   const folder = mkdtempSync(join(tmpdir(), "reconloss-readme-"));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -208,7 +208,7 @@ describe("what the README shows is what comes of it", () => {
     )
     .filter((line) => line.startsWith("npx reconloss"));
 
-  test("its commands are of every user", () => {
+  test("commands are compare, figure, train, distribution and quality", () => {
     const subcommands = commands.map((line) => line.split(" ")[2]);
     expect(new Set(subcommands)).toEqual(new Set(["compare", "figure", "train", "distribution", "quality"]));
   });

@@ -74,7 +74,7 @@ describe("seeded weights", () => {
     },
   );
 
-  test("the bias of a batch norm follows the batch norm's rule, any other bias does not", () => {
+  test("the bias of a batch norm follows its own rule", () => {
     const weights = seededWeights({
       "Conv2d_1a_3x3.bn.bias": [32],
       "Conv2d_1a_3x3.bn.running_mean": [32],
@@ -88,7 +88,7 @@ describe("seeded weights", () => {
     expect(weights["features.0.bias"]).toEqual(seededTensor("features.0.bias", [64]));
   });
 
-  test("a name that no rule covers is an error", () => {
+  test("refuses a name that no rule covers", () => {
     expect(() => seededTensor("mystery", [3])).toThrow("no rule for mystery");
   });
 });

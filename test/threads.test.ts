@@ -10,7 +10,7 @@ afterEach(() => vi.unstubAllEnvs());
 describe("nativeOptions", () => {
   const printed2 = platform() === "linux" && /^cpu cores\s*:/m.test(readFileSync("/proc/cpuinfo", "utf8"));
 
-  it.runIf(printed2)("uses the cores that Linux tells of, and no more threads than there are for this process", () => {
+  it.runIf(printed2)("uses the cores that Linux reports, limited to those of this process", () => {
     const text = readFileSync("/proc/cpuinfo", "utf8");
     const [siblings, cores] = ["siblings", "cpu cores"].map((name) => {
       const line = text.split("\n").find((each) => each.startsWith(name)) as string;
@@ -20,7 +20,7 @@ describe("nativeOptions", () => {
     expect(intraOpNumThreads).toBe(Math.max(1, Math.floor((availableParallelism() * cores) / siblings)));
   });
 
-  it("uses no more than RECONLOSS_THREADS says, and refuses what is no number of threads", () => {
+  it("uses at most RECONLOSS_THREADS, and refuses invalid values", () => {
     vi.stubEnv("RECONLOSS_THREADS", "1");
     expect(nativeOptions().intraOpNumThreads).toBe(1);
     vi.stubEnv("RECONLOSS_THREADS", "100000");
@@ -31,13 +31,13 @@ describe("nativeOptions", () => {
     }
   });
 
-  it("uses as many as it is told", () => {
+  it("uses the requested number", () => {
     expect(nativeOptions({ cores: 3 }).intraOpNumThreads).toBe(3);
   });
 });
 
 describe("features", () => {
-  it("have the same bits in one thread and in as many as there are", async () => {
+  it("have the same bits for any number of threads", async () => {
     const images = randomTensor([2, 3, 256, 256], 1);
     const all = await (await tinyExtractor()).run(images);
     vi.stubEnv("RECONLOSS_THREADS", "1");

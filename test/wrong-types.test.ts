@@ -47,16 +47,16 @@ describe.each(losses)("a loss: $spec", (loss) => {
   });
 });
 
-describe.each(losses)("what a call of $spec says", (loss) => {
+describe.each(losses)("options of valueAndGrad of $spec", (loss) => {
   test.each(["weight", "into", "weightNormalisation"])("%s", async (name) => {
     const call = (value: unknown) => loss.valueAndGrad(output, target, { [name]: value });
     expect(await rawErrors({ name, call, right: [undefined] })).toEqual([]);
   });
 });
 
-describe.each(losses)("what a call of $spec may say", (loss) => {
+describe.each(losses)("options of value of $spec", (loss) => {
   test.each([{ weights: undefined }, { Device: "cpu" }, { gradient: true }])(
-    "has no %o, which is no misspelling that is ignored",
+    "refuses the unknown option %o",
     async (wrong) => {
       const refused = {
         code: "invalid-argument",

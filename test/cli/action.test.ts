@@ -33,7 +33,7 @@ const action: Action = parse(text);
 const [compare, upload, ...others] = action.runs.steps;
 
 describe("action.yml", () => {
-  it("is a composite action whose steps have what each must have", () => {
+  it("is a composite action whose steps have all required fields", () => {
     expect(action.runs.using).toBe("composite");
     expect(others).toEqual([]);
     expect(compare).toMatchObject({ id: "compare", shell: "bash" });
@@ -53,7 +53,7 @@ describe("action.yml", () => {
     }
   });
 
-  it("uses every input, no other, and none within a script", () => {
+  it("uses every declared input and no other, and none inside a script", () => {
     const used = [...text.matchAll(/inputs\.([\w-]+)/g)].map(([, name]) => name);
     expect([...new Set(used)].sort()).toEqual(Object.keys(action.inputs).sort());
     for (const { run = "" } of action.runs.steps) expect(run).not.toContain("${{");
@@ -116,7 +116,7 @@ describe("the step that compares", () => {
     expect(await readFile(join(folder, "reconloss/junit.xml"), "utf8")).toContain("<testsuites");
   });
 
-  it("keeps a baseline in its folder, and refuses it; results of an earlier run are not this one's", async () => {
+  it("never overwrites its baseline, and removes the results of an earlier run", async () => {
     await run({ ...inputs, folder: "kept" });
     const before = await readFile(join(folder, "kept/results.json"), "utf8");
     const again = await run({ ...inputs, outputs: "worse", folder: "kept", baseline: "./kept/results.json" });
@@ -126,12 +126,12 @@ describe("the step that compares", () => {
     await expect(readFile(join(folder, "kept/results.json"))).rejects.toThrow("ENOENT");
   });
 
-  it("refuses a folder of several lines, which would be outputs of their own", async () => {
+  it("refuses a folder name with line breaks, which would inject outputs", async () => {
     const { code, outputs } = await run({ ...inputs, folder: "x\nexit-code=0" });
     expect([code, outputs["exit-code"]]).toEqual([2, undefined]);
   });
 
-  it("fails by conditions and by the results of an earlier run, with annotations", async () => {
+  it("fails on conditions and regressions from a baseline, with annotations", async () => {
     await run({ ...inputs, folder: "earlier" });
     const { code, log, summary, outputs } = await run({
       ...{ ...inputs, outputs: "worse", baseline: "earlier/results.json", tolerance: "psnr=99, l1=0.01" },
@@ -182,7 +182,7 @@ describe("the step that compares", () => {
     expect(JSON.parse(await readFile(join(folder, "methods/results.json"), "utf8")).methods).toHaveProperty("worse");
   });
 
-  it("fails, and says so, where nothing was compared; what inputs hold is not run", async () => {
+  it("fails where nothing was compared, and runs no command from its inputs", async () => {
     const { code, summary } = await run({ ...inputs, targets: '$(touch ran); "; touch ran' });
     expect([code, summary]).toEqual([2, expect.stringContaining("nothing was compared (exit code 2)")]);
     await expect(readFile(join(folder, "ran"))).rejects.toThrow();

@@ -128,7 +128,7 @@ const flags = [
   ["--limit-pixels", "limitPixels"] as const,
 ];
 
-test("every option of the command says which kinds it is for, and has an example", () => {
+test("every option declares the kinds of input it applies to, and has an example", () => {
   expect([...new Set(flags.map(([, name]) => name))].sort()).toEqual(Object.keys(takenBy).sort());
   expect(
     flags
@@ -142,7 +142,7 @@ describe.each(kinds.filter((kind) => hasFfmpeg || kind !== "videos"))("%s", (kin
   const isTaken = (name: string) => takenBy[name as keyof typeof takenBy].includes(kind);
   const own = flags.filter(([long]) => !choosing.includes(long));
 
-  it("refuse by name what they have no use for", async () => {
+  it("refuses options that do not apply, by name", async () => {
     for (const [long] of own.filter(([, name]) => !isTaken(name))) {
       const words = samples[long]?.given() ?? (long.startsWith("--no-") || long === "--stream" ? [long] : [long, "2"]);
       const { code, stderr } = await run(["compare", ...inputs[kind](), ...words]);
@@ -153,7 +153,7 @@ describe.each(kinds.filter((kind) => hasFfmpeg || kind !== "videos"))("%s", (kin
     }
   });
 
-  it("do something else with whatever else they are given", async () => {
+  it("changes its result with every option that applies", async () => {
     const plain = new Map<string, Awaited<ReturnType<typeof outcome>>>();
     for (const [long] of own.filter(([long, name]) => isTaken(name) && !unseen.includes(long))) {
       const { given, beside = () => [] } = samples[long];
@@ -167,7 +167,7 @@ describe.each(kinds.filter((kind) => hasFfmpeg || kind !== "videos"))("%s", (kin
   });
 });
 
-it("frames are refused of lists and methods", async () => {
+it("refuses --frames with lists and methods", async () => {
   for (const kind of ["list", "methods"] as const) {
     const { code, stderr } = await run(["compare", ...inputs[kind](), "--frames"]);
     expect([code, stderr]).toEqual([2, expect.stringContaining("--frames does not apply to")]);

@@ -139,13 +139,13 @@ describe("reconloss distribution", () => {
     expect(page.match(/<path class="(output|real)"/g)).toHaveLength(2);
   });
 
-  it("refuses numbers that are none", async () => {
+  it("refuses invalid numbers", async () => {
     await expect(run("distribution", outputs, reals, "--batch", "many")).rejects.toThrow(/whole number of at least 1/);
     await expect(run("distribution", outputs, reals, "--resize", "best")).rejects.toThrow(/Allowed choices are clean/);
     await expect(run("distribution", outputs, ...common)).rejects.toThrow(/frechet need a set of real images/);
   });
 
-  it("names what was typed where it refuses, never a function of its own", async () => {
+  it("names the option or file in its errors, never an internal function", async () => {
     const samples = join(folder, "samples.npz");
     await writeFile(samples, writeNpz({ arr_0: { data: new Uint8Array(3), shape: [3] } }));
     const statistics = join(folder, "statistics.npz");
@@ -180,7 +180,7 @@ describe("reconloss distribution", () => {
     await expect(run("distribution", outputs, reals, "--dims", "65", ...common)).rejects.toThrow(/choices are 64, 192/);
   });
 
-  it("compares statistics with statistics, and says which numbers are of statistics", async () => {
+  it("compares statistics files, and marks which numbers come from statistics", async () => {
     const [first, second] = [join(folder, "first.npz"), join(folder, "second.npz")];
     await run("stats", outputs, "-o", first, ...common);
     await run("stats", reals, "-o", second, ...common);
@@ -204,12 +204,12 @@ describe("reconloss distribution", () => {
     ]);
   });
 
-  it("needs no reals for the Inception Score", async () => {
+  it("computes the Inception Score without reals", async () => {
     const { stdout } = await run("distribution", outputs, "-m", "is", "--is-preset", "ignite", ...common);
     expect(stdout).toMatch(/^is\(features=tiny\.onnx\) ↑ +1\.\d+ +± 0\.00, preset ignite, splits 1/);
   });
 
-  it("says that reals are not used where no metric is of them", async () => {
+  it("reports that reals are unused where no metric needs them", async () => {
     const { stderr } = await run("distribution", outputs, "none", "-m", "vendi", ...common);
     expect(stderr).toContain("warning: none is not used: no requested metric needs real images\n");
     const used = await run("distribution", outputs, reals, "-m", "vendi,mmd", ...common);
@@ -218,7 +218,7 @@ describe("reconloss distribution", () => {
 });
 
 describe("reconloss stats", () => {
-  it("writes a file that stands for the folder", async () => {
+  it("writes a statistics file that gives the same numbers as the folder", async () => {
     const path = join(folder, "reals.npz");
     const { code, stdout } = await run("stats", reals, "-o", path, ...common);
     expect([code, stdout]).toEqual([0, `${path}: 20 images, 12 features\n`]);

@@ -33,7 +33,7 @@ const list = names.map(({ name }) => few[name] ?? name);
 const common = ["--network", "tiny", "--no-cache", "--no-progress"];
 
 describe("every metric of any network is in the table, JSON and report of the command", () => {
-  it("as its definition says", async () => {
+  it("has the value of its definition", async () => {
     const page = join(folder, "report.html");
     const args = ["distribution", outputs, reals, ...common, "-m", list.join(","), "--report", page];
     const table = (await run(args, { columns: 300 })).stdout;
@@ -53,7 +53,7 @@ describe("every metric of any network is in the table, JSON and report of the co
     }
   });
 
-  it("with its options by flags", async () => {
+  it("takes its options as flags", async () => {
     const args = ["distribution", outputs, reals, ...common, "--json", "-m"];
     const of = async (...more: string[]) => JSON.parse((await run([...args, ...more])).stdout).results;
     const byFlags = await of("vendi,mmd,prdc", "--vendi-order", "inf", "--mmd-sigma", "0.5", "--prdc-neighbours", "3");
@@ -62,7 +62,7 @@ describe("every metric of any network is in the table, JSON and report of the co
     expect(written["vendi(order=inf)"].protocol.order).toBe("inf");
   });
 
-  it("and one of classes says which image has none", async () => {
+  it("reports which image lacks a class, where a metric needs classes", async () => {
     const { code, stderr } = await run(["distribution", flat, reals, ...common, "-m", "class-frechet"]);
     expect(code).toBe(2);
     expect(stderr).toContain("class-frechet needs the class of each image, but 0.png of");

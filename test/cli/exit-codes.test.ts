@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 
 describe("exit codes", () => {
-  it("tell the call, the input and the machine apart", () => {
+  it("distinguish wrong usage, bad input and system failures", () => {
     const of = (code: ErrorCode, system?: string) =>
       exitCodeOf(new ReconlossError(code, "", system ? { cause: Object.assign(new Error(), { code: system }) } : {}));
     for (const code of ["invalid-argument", "syntax"] as const) expect(of(code), code).toBe(2);
@@ -47,7 +47,7 @@ describe("exit codes", () => {
     expect((await run(args)).code).toBe(code);
   });
 
-  it("3 where weights are missing", async () => {
+  it("are 3 where weights are missing", async () => {
     const before = { ...process.env };
     Object.assign(process.env, { RECONLOSS_OFFLINE: "1", RECONLOSS_HOME: join(folder, "none"), RECONLOSS_WEIGHTS: "" });
     try {
@@ -59,7 +59,7 @@ describe("exit codes", () => {
   });
 });
 
-describe("1 where the content of a file is at fault, 2 where its path is", () => {
+describe("exit code 1 for bad file content, 2 for a bad path", () => {
   const damaged: Record<string, Uint8Array> = {
     "an empty file": new Uint8Array(),
     "a text": new TextEncoder().encode("neither statistics nor a model"),
@@ -86,7 +86,7 @@ describe("1 where the content of a file is at fault, 2 where its path is", () =>
   });
 });
 
-describe("an option without a value, as of a variable that is not set", () => {
+describe("refuses an empty option value, as from an unset variable", () => {
   it.each([
     ["compare", outputs, targets, "--maps", ""],
     ["compare", outputs, targets, "--report", ""],
@@ -101,7 +101,7 @@ describe("an option without a value, as of a variable that is not set", () => {
   });
 });
 
-describe("an option that is given twice", () => {
+describe("repeated options", () => {
   it.each([
     [["compare", outputs, targets, "--csv", join(folder, "a.csv"), "--csv", join(folder, "b.csv")], "--csv <file>"],
     [["compare", outputs, targets, "--alpha", "composite", "--alpha", "composite"], "--alpha <mode>"],
@@ -109,7 +109,7 @@ describe("an option that is given twice", () => {
     [["stats", outputs, "-o", join(folder, "a.npz"), "--output", join(folder, "b.npz")], "-o, --output"],
     [["train", "deblur", "--data", outputs, "-o", folder, "--steps", "1", "--steps", "2"], "--steps <n>"],
     [["cluster", "work", folder, "--redis", "redis://a", "--redis", "redis://b"], "--redis <url>"],
-  ])("%j is refused: one of the two would be ignored", async (args, option) => {
+  ])("refuses %j, of which one would be ignored", async (args, option) => {
     const { code, stderr } = await run(args);
     expect(code).toBe(2);
     expect(stderr).toMatch(/^error: option '.*' argument '.*' is invalid\. The option was given before\./);
@@ -120,16 +120,16 @@ describe("an option that is given twice", () => {
     ["compare", ["-m", "l1,psnr"], ["-m", "l1", "--metrics", "psnr"]],
     ["compare", ["-m", "l1", "--fail", "l1>0.1,max(l1)>9"], ["-m", "l1", "--fail", "l1>0.1", "--fail", "max(l1)>9"]],
     ["distribution", ["-m", "frechet,mmd"], ["-m", "frechet", "-m", "mmd"]],
-  ])("%s %j is %j: lists add up", async (command, once, twice) => {
+  ])("%s %j equals %j, since lists add up", async (command, once, twice) => {
     const common = command === "compare" ? ["--json"] : ["--network", "tiny", "--no-cache", "--json"];
     const of = (args: readonly string[]) => run([command, outputs, targets, ...common, ...args]);
     expect(await of(twice)).toEqual(await of(once));
   });
 });
 
-describe("what cannot be written costs nothing else", () => {
+describe("a failed write does not stop other outputs", () => {
   it.skipIf(!existsSync("/dev/full"))(
-    "a CSV file on a full disk: table and report are there, exit code 3",
+    "writes the table and report despite a full disk for the CSV file, and exits with 3",
     async () => {
       const report = join(folder, "report.html");
       const { code, stdout, stderr } = await run([
@@ -146,7 +146,7 @@ describe("what cannot be written costs nothing else", () => {
     },
   );
 
-  it("a map: the other maps, the numbers and what is missing", async () => {
+  it("writes the other maps and the numbers where a map cannot be written, and reports the missing one", async () => {
     const maps = join(folder, "maps");
     await mkdir(join(maps, "a.png.l1.png"), { recursive: true });
     const csv = join(folder, "numbers.csv");
@@ -165,7 +165,7 @@ describe("what cannot be written costs nothing else", () => {
   });
 });
 
-it("a message never names a function of the library that nobody typed", async () => {
+it("error messages never name internal functions", async () => {
   const names = execFileSync("grep", ["-rhoE", "export (async )?function [A-Za-z]+", "packages"], { encoding: "utf8" })
     .split("\n")
     .map((line) => line.split(" ").at(-1) ?? "")

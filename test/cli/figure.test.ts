@@ -31,7 +31,7 @@ beforeAll(async () => {
 });
 
 describe("reconloss figure", () => {
-  test("writes the figure of the image and the box that are asked for", async () => {
+  test("writes the figure of the requested image and box", async () => {
     const file = at("figure.svg");
     const wanted = ["--image", "a", "--box", "4,6,16,12,red", "--box", "20,20,8,6", "-m", "psnr as PSNR"];
     const { code, stdout, stderr } = await run(["figure", ...methods(), ...wanted, "-o", file]);
@@ -80,7 +80,7 @@ describe("reconloss figure", () => {
     expect(images.map(({ boxes }: { boxes: unknown[] }) => boxes.length)).toEqual([2, 1]);
   });
 
-  test("shows a method without the image, says so, and ends with 1", async () => {
+  test("shows a method that lacks the image, reports it, and exits with 1", async () => {
     await rm(at("hard", "a.png"));
     const { code, stderr } = await run(["figure", ...methods(), "--image", "a", "-o", at("missing.svg")]);
     expect(code).toBe(1);
@@ -93,7 +93,7 @@ describe("reconloss figure", () => {
     expect(await readFile(at("missing.svg"), "utf8")).toContain(">not comparable<");
   });
 
-  test("says why nothing of an image can be shown", async () => {
+  test("explains why an image cannot be shown", async () => {
     await writeImage(at("alpha", "a.png"), Tensor.full([1, 3, 40, 40], 0.5), {
       alpha: Tensor.full([1, 1, 40, 40], 0.5),
     });
@@ -110,7 +110,7 @@ describe("reconloss figure", () => {
     }
   });
 
-  test("pairs methods with suffixes of their own by the patterns that it proposes, and brings sizes together", async () => {
+  test("pairs methods by the suffix patterns that it proposes, and matches sizes", async () => {
     const target = await readImage(at("HR", "b.png"));
     for (const [method, suffix, side] of [
       ["one", "_x4_one", 56],
@@ -155,7 +155,7 @@ describe("reconloss figure", () => {
   });
 });
 
-test("boxes and lengths are read as they are written", () => {
+test("parses boxes and lengths", () => {
   expect(parseBox("1, 2,3,4,#00FF00")).toEqual({ x: 1, y: 2, width: 3, height: 4, colour: "#00FF00" });
   expect(() => parseBox("-1,2,3,4")).toThrow("whole pixels");
   const points = (text: string) => parseLength(text).points;

@@ -36,7 +36,7 @@ function expectReasons(stderr: string): void {
   expect(stderr).toMatch(/cut\.bmp: its content is not an image, or is damaged/);
 }
 
-describe("a folder is accounted for, file by file, by", () => {
+describe("every file of a folder is measured, reported or counted by", () => {
   it("compare", async () => {
     const { code, stdout, stderr } = await run(["compare", images, images, "-m", "l1", "--json"]);
     const report = JSON.parse(stdout);
@@ -108,7 +108,7 @@ describe("a folder is accounted for, file by file, by", () => {
   });
 });
 
-it("says of a folder without images what there was", async () => {
+it("reports what a folder without images contains", async () => {
   const empty = join(folder, "no images");
   await mkdir(empty);
   await writeFile(join(empty, "notes.txt"), "none");
@@ -149,7 +149,7 @@ it("compares floating point with a note, and losses refuse what is far outside t
 /** Cut off in the middle, as an interrupted copy leaves it. */
 const broken = new Uint8Array(40).fill(7);
 
-it("lists the images that cannot be read where too few others are left for a distance", async () => {
+it("lists unreadable images where too few others are left for a distance", async () => {
   const set = join(folder, "nearly-empty");
   await writeImage(join(set, "a.png"), Tensor.full([1, 3, 48, 48], 0.5));
   await writeFile(join(set, "b.png"), broken);
@@ -166,7 +166,7 @@ it("lists the images that cannot be read where too few others are left for a dis
   }
 });
 
-it("train and apply say what was done to pixels, and advise what they offer", async () => {
+it("train and apply report conversions of pixels, and suggest only options that they have", async () => {
   const [set, out] = [join(folder, "rotated"), join(folder, "trained-rotated")];
   await mkdir(set);
   const photograph = { create: { width: 160, height: 160, channels: 3, background: "#406080" } } as const;
@@ -196,7 +196,7 @@ it("train and apply say what was done to pixels, and advise what they offer", as
   });
 });
 
-it("refuses what is larger than --limit-pixels, before it is decoded", async () => {
+it("refuses images larger than --limit-pixels before decoding them", async () => {
   const large = join(folder, "large");
   await cp(images, large, { recursive: true });
   await writeFile(join(large, "a.ppm"), "P6 3000 3000 255\n");

@@ -49,7 +49,7 @@ describe("conditions on each group", () => {
   const compare = (outputs: string, ...more: string[]) =>
     run(["compare", at(outputs), at("targets"), "-m", "l1", ...more]);
 
-  it("say which group fails, by what and over how many pairs", async () => {
+  it("report which group fails, its value and over how many pairs", async () => {
     const { code, stdout, stderr } = await compare("ours", "--fail", "group(l1>0.1), group(min(l1)>0.2)", "--json");
     expect([code, stderr]).toEqual([
       1,
@@ -66,7 +66,7 @@ describe("conditions on each group", () => {
     expect(second.holds).toBe(false);
   });
 
-  it("fail where a group has nothing that was measured, or a pair lacks its number", async () => {
+  it("fail where a group has no measured pair, or a pair lacks its number", async () => {
     const gone = await compare("fewer", "--fail", "group(l1>9)");
     expect([gone.code, gone.stderr]).toEqual([1, expect.stringContaining("fail: group(l1>9), B: no pair has a value")]);
     await images("broken", { "A/1": 110, "A/2": 110, "B/1": 110, "B/2": 1 });
@@ -83,7 +83,7 @@ describe("conditions on each group", () => {
     expect(failed.map(({ group }: { group?: string }) => group)).toEqual(["A", undefined]);
   });
 
-  it("are cases of JUnit, annotations and rows of the summary of their own", async () => {
+  it("appear separately in JUnit, annotations and the summary", async () => {
     const gates = ["--junit", at("groups.xml"), "--summary", at("groups.md"), "--annotate", "github"];
     const { stderr } = await compare("ours", "--fail", "group(l1>0.1)", ...gates);
     expect(casesOf(await readFile(at("groups.xml"), "utf8")).slice(3)).toEqual([
@@ -99,7 +99,7 @@ describe("conditions on each group", () => {
     );
   });
 
-  it("take the groups of a list, and all pairs as one where there are none", async () => {
+  it("use the groups of a list, and treat all pairs as one group without them", async () => {
     const rows = ["A/1", "A/2", "B/1"].map(
       (name, i) => `ours/${name}.png,targets/${name}.png,${i === 1 ? "second" : "first"}`,
     );
@@ -127,7 +127,7 @@ describe("gates of several methods", () => {
   const compare = (methods: readonly string[], ...more: string[]) =>
     run(["compare", ...methods.map((name) => `${name}=${at(name)}`), "--targets", at("targets"), "-m", "l1", ...more]);
 
-  it("hold a condition against every method, or against the one that it names", async () => {
+  it("check a condition for every method, or for the one that it names", async () => {
     const all = await compare(["ours", "theirs"], "--fail", "group(l1>0.1), theirs:l1>0.01");
     expect(all.code).toBe(1);
     expect(all.stderr.trim().split("\n")).toEqual([
@@ -141,7 +141,7 @@ describe("gates of several methods", () => {
     expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining("the methods are ours, theirs")]);
   });
 
-  it("fail where a method is worse than in an earlier run, or one of both runs lacks it", async () => {
+  it("fail where a method is worse than its baseline, or missing on either side", async () => {
     const before = at("methods.json");
     expect((await compare(["ours", "theirs"], "--json", before)).code).toBe(0);
     const same = await compare(["ours", "theirs"], "--baseline", before);
@@ -183,7 +183,7 @@ describe("gates of several methods", () => {
     expect([more.code, more.stderr]).toEqual([1, expect.stringContaining(`baseline: fewer: all: ${before} lacks it`)]);
   });
 
-  it("refuse an earlier run of one comparison, and that of methods for one", async () => {
+  it("refuse a baseline of one comparison, and a baseline of methods for one", async () => {
     const [one, several] = [at("one.json"), at("several.json")];
     await run(["compare", at("ours"), at("targets"), "-m", "l1", "--json", one]);
     await compare(["ours", "theirs"], "--json", several);
@@ -221,7 +221,7 @@ function ofFrames(inputs: () => readonly string[], prefix: string) {
     );
   });
 
-  it("say how a percentile over frames is written", async () => {
+  it("explain how to write a percentile over frames", async () => {
     const { code, stderr } = await run(["compare", ...inputs(), "-m", "psnr", "--fail", "psnr.p5<30"]);
     expect([code, stderr]).toEqual([
       2,
@@ -229,7 +229,7 @@ function ofFrames(inputs: () => readonly string[], prefix: string) {
     ]);
   });
 
-  it("hold frames against an earlier run, in all formats", async () => {
+  it("check frames against a baseline, in all formats", async () => {
     const before = at(`${prefix}.json`);
     expect((await compare("--json", before)).code).toBe(0);
     const same = await compare("--baseline", before, "--tolerance", "l1=0.001");
@@ -258,7 +258,7 @@ function ofFrames(inputs: () => readonly string[], prefix: string) {
 describe("gates of folders of frames", () => {
   ofFrames(() => [at("frames"), at("still"), "--frames"], "folders");
 
-  it("refuse an earlier run of images, and that of frames for images", async () => {
+  it("refuse a baseline of images, and a baseline of frames for images", async () => {
     const [frames, pairs] = [at("of-frames.json"), at("of-pairs.json")];
     const both = [at("frames"), at("still"), "-m", "l1"];
     await run(["compare", ...both, "--frames", "--json", frames]);
@@ -315,7 +315,7 @@ describe.skipIf(!hasFfmpeg)("gates of videos", () => {
   });
   ofFrames(() => [at("frames.mkv"), at("still.mkv"), "--planes", "rgb"], "videos");
 
-  it("look at planes by themselves, and fail of one that was not measured", async () => {
+  it("check planes separately, and fail for a plane that was not measured", async () => {
     for (const name of ["frames", "still"]) {
       spawnSync("ffmpeg", [
         "-y",
@@ -372,7 +372,7 @@ describe.skipIf(!hasFfmpeg)("gates of videos", () => {
 });
 
 describe("gates of merged shards", () => {
-  it("are those of the plain command", async () => {
+  it("equal those of the unsharded command", async () => {
     await rm(at("work"), { recursive: true, force: true });
     const inputs = [at("ours"), at("targets"), "-m", "l1,psnr"];
     await run(["shards", "plan", "compare", ...inputs, "--fail", "any(l1.max>1)", "--shards", "2", "-o", at("work")]);
@@ -394,7 +394,7 @@ describe("gates of merged shards", () => {
     expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringContaining("the plan measured no l1.p99")]);
   });
 
-  it("are refused of other plans", async () => {
+  it("are refused for other kinds of plan", async () => {
     await writeManifest(at("stats"), { kind: "stats", settings: {}, shards: [[]] });
     for (const [name, value] of Object.entries({
       fail: "l1>1",

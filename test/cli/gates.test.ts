@@ -30,14 +30,14 @@ beforeAll(async () => {
 });
 
 describe("--baseline", () => {
-  it("passes what is the same or better, and says how much is", async () => {
+  it("passes equal or better values, and reports by how much", async () => {
     const same = await compare("before", ["--baseline", at("before.json")]);
     expect([same.code, same.stderr]).toEqual([0, ""]);
     const better = await compare("better", ["--baseline", at("before.json")]);
     expect([better.code, better.stderr]).toEqual([0, expect.stringMatching(/^note: 2 values of pairs are better/)]);
   });
 
-  it("is refused where --json would replace it, since the next run would then pass", async () => {
+  it("refuses --json onto the baseline itself, since the next run would then pass", async () => {
     const before = await readFile(at("before.json"), "utf8");
     for (const path of [at("before.json"), join(folder, ".", "targets", "..", "before.json")]) {
       const { code, stderr } = await compare("worse", ["--baseline", at("before.json"), "--json", path]);
@@ -46,7 +46,7 @@ describe("--baseline", () => {
     expect(await readFile(at("before.json"), "utf8")).toBe(before);
   });
 
-  it("fails what is worse, over all pairs and in each, and says by how much", async () => {
+  it("fails worse values, over all pairs and in each, and reports by how much", async () => {
     const { code, stdout, stderr } = await compare("worse", ["--baseline", at("before.json"), "--json"]);
     expect(code).toBe(1);
     const lines = stderr.trim().split("\n");
@@ -66,7 +66,7 @@ describe("--baseline", () => {
     ]);
   });
 
-  it("takes tolerances, and fails what is missing on either side", async () => {
+  it("accepts tolerances, and fails for losses or pairs missing on either side", async () => {
     const tolerance = ["--tolerance", "l1=0.02, any(l1)=0.05", "--tolerance", "psnr=9"];
     expect((await compare("worse", ["--baseline", at("before.json"), ...tolerance])).code).toBe(0);
     const fewer = await run(["compare", at("fewer"), at("fewer"), "-m", "l1,psnr", "--baseline", at("before.json")]);
@@ -89,7 +89,7 @@ describe("--baseline", () => {
 });
 
 describe("--junit", () => {
-  it("has a case for each pair, condition and loss of an earlier run, with failures", async () => {
+  it("has a case for each pair, condition and loss of the baseline, with failures", async () => {
     const path = at("results/junit.xml");
     const gates = ["--baseline", at("before.json"), "--fail", "any(l1>0.1), psnr<1", "--junit", path];
     expect((await compare("worse", gates)).code).toBe(1);
@@ -113,7 +113,7 @@ describe("--junit", () => {
     expect(xml).toContain('<property name="l1" value="0.');
   });
 
-  it("has what was not compared", async () => {
+  it("lists pairs that were not compared", async () => {
     await images("partial", [1]);
     await writeFile(at("partial/b & <c>, 50%.png"), "no image \u0001");
     await compare("partial", ["--junit", at("partial.xml")]);
@@ -126,7 +126,7 @@ describe("--junit", () => {
 describe("annotations", () => {
   const failing = ["--fail", "any(l1>0.1), psnr>1"];
 
-  it("mark what fails where GITHUB_ACTIONS is true, on stderr", async () => {
+  it("mark failures on stderr where GITHUB_ACTIONS is true", async () => {
     const { stdout, stderr } = await compare("worse", [...failing, "--json"], { GITHUB_ACTIONS: "true" });
     expect(() => JSON.parse(stdout)).not.toThrow();
     const lines = stderr.split("\n").filter((line) => line.startsWith("::"));
@@ -144,7 +144,7 @@ describe("annotations", () => {
     expect((await compare("worse", [...failing, "--annotate", "gitlab"])).code).toBe(2);
   });
 
-  it("are ten at the most, the last of which says how many are left", async () => {
+  it("are ten at most, the last of which counts the rest", async () => {
     const conditions = Array.from({ length: 14 }, (_, i) => `l1>0.000${i}`).join(",");
     const { stderr } = await compare("worse", ["--fail", conditions, "--annotate", "github"]);
     const lines = stderr.split("\n").filter((line) => line.startsWith("::"));
@@ -154,7 +154,7 @@ describe("annotations", () => {
 });
 
 describe("--summary", () => {
-  it("is a page of Markdown in which names are no markup", async () => {
+  it("writes Markdown in which names cannot act as markup", async () => {
     const gates = ["--baseline", at("before.json"), "--fail", "any(l1>0.1), psnr<1", "--summary", at("summary.md")];
     await compare("worse", gates);
     const text = await readFile(at("summary.md"), "utf8");

@@ -70,13 +70,13 @@ test.each([
   expect(lines.filter((line) => control.test(line))).toEqual([]);
 });
 
-test("JSON says the names all the same", async () => {
+test("JSON still holds the names unchanged", async () => {
   const { stdout } = await run(["compare", outputs, targets, "-m", "l1", "--json"]);
   expect(JSON.parse(stdout).pairs.map(({ output }: { output: string }) => output)).toEqual([join(outputs, good)]);
 });
 
 // A runner of GitHub's takes a line that begins with `::` for a command, and `##[` anywhere in a line (actions/runner, ActionCommand.cs): a picture must not hide what fails, or mask words of the log.
-test("names begin no command in the log of a workflow, and JSON says them all the same", async () => {
+test("names cannot run workflow commands in a log, and JSON holds them unchanged", async () => {
   const names = ["::stop-commands::a.png", " ::add-mask::b.png", "c##[add-mask]d.png"];
   const [ours, theirs] = [join(folder, "commands"), join(folder, "commands-targets")];
   for (const name of names) {

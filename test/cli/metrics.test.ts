@@ -75,7 +75,7 @@ async function expectedRatio(): Promise<number> {
   return trace(ofOutputs.statistics.fid) / trace(ofReals.statistics.fid);
 }
 
-describe("a metric defined in a file of the user's own is known everywhere without another edit", () => {
+describe("a user-defined metric is available everywhere without another edit", () => {
   it("in JSON, by its name with options or by a flag", async () => {
     const ratio = await expectedRatio();
     const args = ["distribution", outputs, reals, ...common, "--plugin", plugin, "--json", "-m"];
@@ -127,7 +127,7 @@ describe("a metric defined in a file of the user's own is known everywhere witho
     expect((await run(["distribution", "--help"])).stdout).not.toContain("spread-ratio");
   });
 
-  it("in code, as it is", async () => {
+  it("in code, unchanged", async () => {
     const counted = defineMetric({
       name: "counted",
       summary: "images",
@@ -158,7 +158,7 @@ describe("a metric defined in a file of the user's own is known everywhere witho
     [{ warnings: undefined }, /counted: warnings of compute's result must be an array of texts/],
     [{ value: Number.NaN }, /counted: value of what compute gives must be a number, got NaN/],
     [{ second: "2" }, /counted: second of what compute gives must be a number, got "2"/],
-  ])("one whose result is not whole, %j, is refused in words", async (part, message) => {
+  ])("refuses an incomplete result, %j, with a clear message", async (part, message) => {
     const whole = { metric: "", value: 1, second: 2, images: { output: 1 }, protocol: {}, hint: "", warnings: [] };
     const counted = defineMetric({
       name: "counted",
@@ -198,7 +198,7 @@ describe("a metric defined in a file of the user's own is known everywhere witho
       "kid",
       /needs must be "rows", "labelled" or "moments" of each side/,
     ],
-  ])("one that %s is refused in words", async (what, text, metric, message) => {
+  ])("refuses a metric that %s with a clear message", async (what, text, metric, message) => {
     const file = join(folder, `${what.replaceAll(" ", "-")}.mjs`);
     const whole = await readFile(plugin, "utf8");
     const [field] = text.split(":");
@@ -216,7 +216,7 @@ describe("metrics on the command line", () => {
     return JSON.parse(stdout).results;
   };
 
-  it("an option in parentheses and its flag are the same", async () => {
+  it("accepts an option in parentheses or as a flag, with the same result", async () => {
     const inParentheses = await json("-m", "kid(kernel=rbf,sigma=5,subsets=4,subset-size=3),pr(neighbours=2)");
     const flags = ["--kid-kernel", "rbf", "--kid-sigma", "5", "--kid-subsets", "4", "--neighbours", "2"];
     const byFlags = await json("-m", "kid(subsetSize=3),pr", ...flags, "--kid-subset-size", "3");
@@ -231,7 +231,7 @@ describe("metrics on the command line", () => {
     expect(byFlags.pr.protocol.neighbours).toBe(2);
   });
 
-  it("one flag serves every metric that has it", async () => {
+  it("applies one flag to every metric that has the option", async () => {
     const results = await json("-m", "is,kid(subsetSize=3)", "--is-splits", "2", "--seed", "7");
     expect([results.is.protocol.seed, results["kid(subsetSize=3)"].protocol.seed]).toEqual([7, 7]);
     const byFlag = new Map<string, unknown>();
@@ -319,7 +319,7 @@ describe("the kernels of kid", () => {
     expect(value).toBeCloseTo(await definition(kernel), 12);
   });
 
-  it("options of the other kernel are refused, unless they say the default", async () => {
+  it("refuses options of the other kernel, unless they equal the default", async () => {
     const value = async (spec: string) => (await parseMetric(spec).compute({ output: x, real: y })).value;
     expect(await value("kid(kernel=rbf,degree=3)")).toBe(await value("kid(kernel=rbf)"));
     await expect(value("kid(kernel=rbf,degree=2)")).rejects.toThrow(
@@ -336,7 +336,7 @@ function firstOf(rows: MemoryRows, count: number) {
   return { count, dimension: rows.dimension, read: (indices: ArrayLike<number>) => rows.read(indices) };
 }
 
-it("a metric's specification says the options that differ from the defaults", () => {
+it("a metric's specification lists the options that differ from the defaults", () => {
   const metrics = parseMetrics("kid(degree=3, Kernel=RBF), is(preset=adm,splits=10)");
   expect(metrics.map(({ spec }) => spec)).toEqual(["kid(kernel=rbf)", "is(preset=adm,splits=10)"]);
   expect(metrics.map(({ label }) => label)).toEqual(["kid(degree=3,Kernel=RBF)", "is(preset=adm,splits=10)"]);
@@ -344,7 +344,7 @@ it("a metric's specification says the options that differ from the defaults", ()
 
 describe("a plan of shards", () => {
   // The plain command is the definition of what a merge must be.
-  it("takes a metric of one's own and a network of one's own, and refuses either where it is another by then", async () => {
+  it("keeps user-defined metrics and networks, and refuses them once they have changed", async () => {
     const [work, mine, model] = ["work", "mine.mjs", "mine.onnx"].map((name) => join(folder, name));
     await writeFile(mine, await readFile(plugin));
     await writeFile(model, tinyModel());

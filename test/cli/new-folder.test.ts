@@ -24,7 +24,7 @@ it.each([
   expect(printed2).toBe(expected ? `note: the folder ${parent} does not exist and will be created\n` : "");
 });
 
-it("says so once of a folder, however many files go there", async () => {
+it("notes a new folder once, however many files go there", async () => {
   const [first, second] = ["a.json", "b.xml"].map((name) => join(folder, "none", name));
   let told = "";
   const stderr = { write: (text: string) => void (told += text) };
@@ -32,7 +32,7 @@ it("says so once of a folder, however many files go there", async () => {
   expect(told).toBe(`note: the folder ${join(folder, "none")} does not exist and will be created\n`);
 });
 
-it("does so in every command that writes where it is told", async () => {
+it("notes it in every command that writes to a given path", async () => {
   const image = join(folder, "a.png");
   await writeImage(image, Tensor.full([1, 3, 16, 16], 0.5));
   const note = (name: string) => `note: the folder ${join(folder, name)} does not exist and will be created\n`;

@@ -35,7 +35,7 @@ const json = async (...args: string[]) => {
 };
 
 describe("names that differ by a suffix", () => {
-  it("are proposed a pattern, with which they pair", async () => {
+  it("pair by the pattern that is proposed", async () => {
     const { code, stderr } = await compare(ours, hr);
     expect(code).toBe(1);
     expect(stderr).toContain('note: 3 of 3 would pair by removing _x2: --pair "{name}_x2.png={name}.png"');
@@ -45,7 +45,7 @@ describe("names that differ by a suffix", () => {
     expect(recorded).not.toContain("would pair");
   });
 
-  it("of several methods are proposed one for each, and pair in tables and figures", async () => {
+  it("pair by one proposed pattern for each method, in tables and figures", async () => {
     const methods = [`ours=${ours}`, `theirs=${theirs}`, "--targets", hr];
     const { stderr } = await compare(...methods);
     expect(stderr).toMatch(/note: theirs: 2 of 2 would pair by removing _x2/);
@@ -75,7 +75,7 @@ describe("names that differ by a suffix", () => {
     expect(await readFile(report, "utf8")).toContain("</html>");
   });
 
-  it("and what is wrong with a pattern is wrong usage", async () => {
+  it("an invalid pattern is wrong usage", async () => {
     for (const [pair, message] of [
       ["{name}_x2.png", /OUTPUT=TARGET is needed/],
       ["{name}_x8.png={name}.png", /none of 3 outputs fits/],
@@ -87,8 +87,8 @@ describe("names that differ by a suffix", () => {
   });
 });
 
-describe("other ways to say which images go together", () => {
-  it("what is excluded is counted", async () => {
+describe("other ways to pair images", () => {
+  it("counts excluded files", async () => {
     const { pairs, ignoredFiles, stderr, code } = await json(
       ours,
       hr,
@@ -103,12 +103,12 @@ describe("other ways to say which images go together", () => {
     expect(stderr).toContain(`note: ${ours}: ignored: 2 excluded`);
   });
 
-  it("globs, and one target of many outputs", async () => {
+  it("pairs by globs, and many outputs with one target", async () => {
     const { pairs, code } = await json(join(ours, "b*.png"), at("hr", "baby.png"));
     expect([code, pairs.length]).toEqual([0, 2]);
   });
 
-  it("a list, whose groups are columns of their own", async () => {
+  it("pairs by a list, whose groups become columns", async () => {
     const rows = names.map((name, i) => `ours/${name}_x2.png,hr/${name}.png,${i < 2 ? "Set5" : "Set14"}`);
     await writeFile(at("pairs.csv"), `output,target,group\n${rows.join("\n")}\n`);
     const { code, pairs } = await json("--list", at("pairs.csv"), "--markdown", at("table.md"));
@@ -128,7 +128,7 @@ describe("other ways to say which images go together", () => {
 });
 
 describe("sizes and regions", () => {
-  it("sizes that differ fail, are cropped or resized, and the output says so", async () => {
+  it("fails on sizes that differ, or crops or resizes, and reports which", async () => {
     const [output, target] = [at("theirs", "baby_x2.png"), at("hr", "baby.png")];
     expect((await compare(output, target)).stderr).toMatch(/both must have the same height and width/);
     for (const fit of ["crop", "resize"]) {
@@ -142,7 +142,7 @@ describe("sizes and regions", () => {
     expect(code).toBe(2);
   });
 
-  it("masks, rectangles and files of them give the numbers of the library with those weights", async () => {
+  it("weights by masks and rectangles as the library does", async () => {
     const mask = new Tensor(
       Float32Array.from({ length: 40 * 48 }, (_, i) => Number(i % 48 < 24)),
       [1, 1, 40, 48],
@@ -174,7 +174,7 @@ describe("sizes and regions", () => {
   });
 });
 
-it("what is noted of outputs as a whole can be switched off", async () => {
+it("--no-inspect turns off notes about whole outputs", async () => {
   await mkdir(at("dark"));
   for (const [i, name] of names.entries()) {
     const { data, shape } = scene(96, 96, i);

@@ -32,8 +32,8 @@ beforeAll(async () => {
   for (let i = 0; i < 4; i++) await writeImage(join(photographs, `${i}.png`), randomTensor([1, 3, 160, 160], i));
 });
 
-describe("losses of one's own, by --plugin", () => {
-  it("compare measures them, alone, in sums and in conditions", async () => {
+describe("user-defined losses through --plugin", () => {
+  it("are measured by compare, alone, in sums and in conditions", async () => {
     const args = ["compare", output, target, "--plugin", plugin, "--json", "-m", "brightness, l1 + 2*Brightness"];
     const { code, stdout, stderr } = await run([...args, "--fail", "brightness>0.3"]);
     expect(stderr).toMatch(/brightness/);
@@ -43,14 +43,14 @@ describe("losses of one's own, by --plugin", () => {
     expect(JSON.parse(stdout).mean["l1 + 2*Brightness"]).toBeCloseTo(1.2, 6);
   });
 
-  it("losses lists them, export writes them", async () => {
+  it("are listed by losses, and written by export", async () => {
     expect((await run(["losses", "--plugin", plugin])).stdout).toContain("difference of the mean values");
     const file = join(folder, "loss.onnx");
     expect((await run(["export", "l1 + brightness", "--plugin", plugin, "--grad", "-o", file])).code).toBe(0);
     expect((await readFile(file)).length).toBeGreaterThan(100);
   });
 
-  it("train minimises them, and goes on where they are named again", async () => {
+  it("are minimised by train, which resumes where they are named again", async () => {
     const out = join(folder, "trained");
     const sizes = ["--batch", "1", "--patch", "16", "--no-progress"];
     const begin = ["train", "deblur", "--data", photographs, "--loss", "l1 + 0.1*brightness", "--steps", "1", ...sizes];
@@ -76,7 +76,7 @@ describe("losses of one's own, by --plugin", () => {
       "export const l1 = { info: { name: 'l1' } };",
       /empty\.mjs exports no loss; losses are made by defineLoss/,
     ],
-  ])("%s is refused in words", async (name, text, message) => {
+  ])("are refused with a clear message: %s", async (name, text, message) => {
     const file = join(folder, name);
     if (text !== undefined) await writeFile(file, text);
     const { code, stderr } = await run(["compare", output, target, "--plugin", file]);
@@ -84,7 +84,7 @@ describe("losses of one's own, by --plugin", () => {
     expect(stderr).toMatch(message);
   });
 
-  it("a name that is taken is refused", async () => {
+  it("refuse a name that is taken", async () => {
     const file = join(folder, "taken.mjs");
     const text = await readFile(plugin, "utf8");
     await writeFile(file, text.replace('name: "brightness"', 'name: "MAE"'));
@@ -97,7 +97,7 @@ describe("losses of one's own, by --plugin", () => {
     );
   });
 
-  it("gan is for training, and compare says so", async () => {
+  it("compare refuses gan, which is for training", async () => {
     const { code, stderr } = await run(["compare", output, target, "-m", "gan"]);
     expect({ code, stderr }).toEqual(
       expect.objectContaining({

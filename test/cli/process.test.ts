@@ -35,7 +35,7 @@ beforeAll(async () => {
   await writeImage(join(targets, "dot.png"), Tensor.full([1, 3, 1, 1], 0.5));
 });
 
-it("goes through damaged files: one clear error each, numbers for the rest, exit code 1", async () => {
+it("reports one clear error for each damaged file, measures the rest, and exits with 1", async () => {
   const { code, stdout, stderr } = await run("compare", outputs, targets, "--json", "-m", "psnr,ssim");
   expect(code).toBe(1);
   const { losses, pairs, mean, failed } = JSON.parse(stdout);
@@ -59,7 +59,7 @@ it("goes through damaged files: one clear error each, numbers for the rest, exit
   expect(stderr).not.toMatch(/\n {4}at /);
 });
 
-it("exits with 0 when all is well", async () => {
+it("exits with 0 on success", async () => {
   const good = [join(outputs, "good.png"), join(targets, "good.png")];
   const { code, stdout, stderr } = await run("compare", ...good, "-m", "psnr,l1", "--fail", "psnr<40");
   const note = "in the pair, what psnr compares is identical; the mean and the other statistics leave it out";

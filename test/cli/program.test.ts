@@ -25,7 +25,7 @@ beforeAll(async () => {
 });
 
 describe("compare", () => {
-  it("says over what transparent pixels were laid, and that alpha can be compared", async () => {
+  it("reports the background under transparent pixels, and that alpha can be compared", async () => {
     const [output, target] = [join(folder, "clear.png"), join(folder, "white.png")];
     const white = Uint8Array.from({ length: 20 * 20 * 4 }, () => 255);
     const clear = white.map((value, i) => (i % 4 === 3 && i < 800 ? 0 : value));
@@ -89,14 +89,14 @@ describe("compare", () => {
     expect(JSON.parse(stdout).mean.l1).toBeCloseTo(0.4, 6);
   });
 
-  it("leaves ms-ssim out of the default metrics where images are too small, and says so once", async () => {
+  it("leaves ms-ssim out of the default metrics where images are too small, with one note", async () => {
     const { code, stdout, stderr } = await run(["compare", outputs, targets, "--json"]);
     expect(code).toBe(0);
     expect(Object.keys(JSON.parse(stdout).losses)).toEqual(["psnr", "ssim", "lpips(net=tiny)", "deltaE", "l1"]);
     expect(stderr.match(/ms-ssim is left out of 2 of 2 pairs/g)).toHaveLength(1);
   });
 
-  it("fails where ms-ssim was asked for and cannot be had, and keeps the rest", async () => {
+  it("fails where ms-ssim was requested and cannot be computed, and keeps the rest", async () => {
     const { code, stdout, stderr } = await run(["compare", outputs, targets, "--json", "-m", "ms-ssim,l1"]);
     expect(code).toBe(1);
     const { mean, failed, pairs } = JSON.parse(stdout);
@@ -134,7 +134,7 @@ describe("compare", () => {
     });
     const compare = (...args: string[]) => run(["compare", made, wanted, ...args]);
 
-    it("prints each mean with how many pairs it is of, and says which are in none", async () => {
+    it("prints how many pairs each mean covers, and which are excluded", async () => {
       const { code, stdout, stderr } = await compare("-m", "psnr,l1");
       expect(code).toBe(0);
       const row = (name: string) =>
@@ -169,7 +169,7 @@ describe("compare", () => {
       expect(stderr.includes(`fail: ${condition}`)).toBe(expected === 1);
     });
 
-    it("fails a gate on a metric that a pair lacks, though it may go without it otherwise", async () => {
+    it("fails a gate on a metric that a pair lacks, though that metric is optional otherwise", async () => {
       expect((await compare()).code).toBe(0);
       const { code, stderr, stdout } = await compare("--fail", "ms-ssim<0.1", "--json");
       expect(code).toBe(1);
@@ -180,7 +180,7 @@ describe("compare", () => {
       expect(conditions).toMatchObject([{ condition: "ms-ssim<0.1", holds: true, measured: 2, missing: 1 }]);
     });
 
-    it("gives every number under the name that was typed, and map statistics too", async () => {
+    it("labels every number with the specification that was typed, map statistics too", async () => {
       const csv = join(folder, "typed.csv");
       const metrics = "l1(dataRange=1), psnr(crop=2,channels=rgb), tv";
       const { stdout } = await compare("-m", metrics, "--json", "--csv", csv, "--fail", "l1.max>2");
@@ -200,7 +200,7 @@ describe("compare", () => {
     });
   });
 
-  it("ranks by a prior how far an output is from the target's own value", async () => {
+  it("ranks a prior by the distance from the target's own value", async () => {
     const [made, wanted] = [join(folder, "blurred"), join(folder, "sharp")];
     const stripes = (contrast: number) =>
       Tensor.from(
@@ -224,7 +224,7 @@ describe("compare", () => {
     expect(lines.find((line) => line.includes("close"))).not.toContain("\u001b[33m");
   });
 
-  it("fits the width that it is given, with the metrics that have no room below", async () => {
+  it("fits the table into the given width, with dropped metrics below", async () => {
     const args = ["compare", outputs, targets, "-m", "psnr,ssim,l1,mse,charbonnier,deltaE,tv,l1 + 0.1*tv"];
     for (const options of [{ columns: 40 }, { columns: null, env: { COLUMNS: "40" } }]) {
       const { stdout } = await run(args, options);
@@ -237,7 +237,7 @@ describe("compare", () => {
     expect(wide.match(/^mean/gm)).toHaveLength(1);
   });
 
-  it("keeps the decimals of a column whatever is in it", async () => {
+  it("keeps the decimals of a column whatever its values", async () => {
     const at = async (output: string, target: string) => {
       const args = ["compare", output, target, "-m", "psnr,ssim,l1,deltaE"];
       const row = (await run(args)).stdout.split("\n").find((line) => line.includes(".png"));
@@ -254,7 +254,7 @@ describe("compare", () => {
     expect(await at(near, wanted)).toEqual(decimals);
   });
 
-  it("writes a CSV file and maps with their scales", async () => {
+  it("writes a CSV file, and maps with their scales", async () => {
     const [csv, maps] = [join(folder, "new", "all.csv"), join(folder, "maps")];
     const args = ["compare", outputs, targets, "-m", "l1,ssim,ms-ssim", "--csv", csv, "--maps", maps];
     expect((await run(args)).code).toBe(1);
@@ -270,7 +270,7 @@ describe("compare", () => {
     expect([0, 1, 2].map((channel) => Math.round(data[400 * channel] * 255))).toEqual([0xfc, 0xfd, 0xbf]);
   });
 
-  it("prints the numbers before it fails to write a file", async () => {
+  it("prints the numbers even where a file cannot be written", async () => {
     const csv = join(outputs, "a.png", "x.csv");
     const { code, stdout, stderr } = await run(["compare", outputs, targets, "-m", "l1", "--csv", csv]);
     expect(code).toBe(2);
@@ -315,7 +315,7 @@ describe("compare", () => {
 });
 
 describe("losses", () => {
-  it("lists every loss with every option, its default and what it takes", async () => {
+  it("lists every loss with every option, its default and accepted values", async () => {
     const { code, stdout } = await run(["losses"]);
     expect(code).toBe(0);
     for (const { info } of [...lossFactories, gan]) {
@@ -341,7 +341,7 @@ describe("losses", () => {
   });
 });
 
-it("says the package's version", async () => {
+it("prints the package's version", async () => {
   const { version } = JSON.parse(
     await readFile(new URL("../../packages/reconloss/package.json", import.meta.url), "utf8"),
   );
@@ -373,14 +373,14 @@ describe("wrong usage", () => {
     expect(stderr).not.toMatch(/\n {4}at /);
   });
 
-  it("help is no error", async () => {
+  it("help is not an error", async () => {
     const { code, stdout } = await run(["compare", "--help"]);
     expect(code).toBe(0);
     expect(stdout).toContain("Exit codes:");
   });
 });
 
-it("measures what the library measures", async () => {
+it("gives the values of the library", async () => {
   const [a, b] = [randomTensor([1, 3, 40, 40], 1), randomTensor([1, 3, 40, 40], 2)];
   const [output, target] = [join(folder, "noise-a.png"), join(folder, "noise-b.png")];
   await writeImage(output, a);

@@ -21,7 +21,7 @@ async function stepsIn(out: string): Promise<number> {
 }
 
 describe("train", () => {
-  it("trains, judges, reports and exports; apply runs the model", async () => {
+  it("trains, evaluates, reports and exports; apply runs the model", async () => {
     const out = join(folder, "x2");
     const args = ["train", "super-resolution", ...tiny, "--steps", "30", "--every", "10", "-o", out];
     const { code, stdout, stderr } = await run([...args, "--loss", "l1 + 0.1*ssim"]);
@@ -43,7 +43,7 @@ describe("train", () => {
     expect((await readImage(output)).shape).toEqual([1, 3, 46, 62]);
   });
 
-  it("prints one JSON object with everything that the numbers follow from", async () => {
+  it("prints one JSON object with all settings and results", async () => {
     const out = join(folder, "json");
     const args = [
       "train",
@@ -68,7 +68,7 @@ describe("train", () => {
     expect(recorded.baseline.scores.psnr).toBeGreaterThan(10);
   });
 
-  it("shows a line that moves on a terminal", async () => {
+  it("shows a live progress line on a terminal", async () => {
     const out = join(folder, "line");
     const { code, stderr } = await run(["train", "enhance", ...tiny, "--steps", "12", "-o", out], { tty: true });
     expect(code).toBe(0);
@@ -81,7 +81,7 @@ describe("train", () => {
     expect(quiet.stderr.split("\n").filter((line) => !line.includes("note:"))).toEqual([""]);
   });
 
-  it("says how much was judged, and judges everything where it is asked to", async () => {
+  it("reports how many images were evaluated, and evaluates all of them on request", async () => {
     const out = join(folder, "all");
     const args = ["train", "deblur", ...tiny, "--steps", "1", "-o", out, "--validation", data];
     const few = JSON.parse((await run([...args, "--json"])).stdout);
@@ -98,7 +98,7 @@ describe("train", () => {
     expect(all.stdout).toContain("the whole of 10 held-out photographs");
   });
 
-  it("says that the small network flatters what was trained with it, and judges by something else besides", async () => {
+  it("notes that the small network favours models trained with it, and evaluates with another metric too", async () => {
     const out = join(folder, "flattered");
     const loss = "l1 + 0.1*lpips(net=tiny)";
     const { stdout } = await run([
@@ -118,7 +118,7 @@ describe("train", () => {
     expect(notes.join()).toContain("favours a network that was trained with it");
   });
 
-  it("killed at any moment, it goes on from the last checkpoint with the same bits", async () => {
+  it("resumes from the last checkpoint with the same bits after being killed", async () => {
     const [whole, killed] = [join(folder, "whole"), join(folder, "killed")];
     // Killed before the discriminator begins, while its weight rises, and after.
     const loss = "l1 + 0.5*gan(adaptive=true,conditional=true,features=4,depth=1,norm=none)@20..40";
@@ -134,7 +134,7 @@ describe("train", () => {
     expect(await traces(killed)).toEqual(await traces(whole));
   });
 
-  it.each(["SIGINT", "SIGTERM"] as const)("saves on %s, says how to go on, and goes on", async (signal) => {
+  it.each(["SIGINT", "SIGTERM"] as const)("saves on %s, explains how to resume, and resumes", async (signal) => {
     const out = join(folder, signal);
     const args = ["train", "deblur", ...tiny, "--steps", "5000", "--every", "5000", "-o", out];
     const { ended, errors } = start(args, signalAt("/log.jsonl", 3, signal));
@@ -166,14 +166,14 @@ describe("train", () => {
     expect(stderr).not.toMatch(/\n {4}at /);
   });
 
-  it("fails, as the same call would again, where no photograph is large enough", async () => {
+  it("exits with 1, and would again, where no photograph is large enough", async () => {
     const args = ["train", "deblur", "--data", data, "--patch", "64", "-o", join(folder, "none")];
     const { code, stdout, stderr } = await run(args);
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
     expect(stderr).toContain("80x80 are needed");
   });
 
-  it("goes on only with the settings it was begun with", async () => {
+  it("resumes only with its original settings", async () => {
     const out = join(folder, "begun");
     expect((await run(["train", "deblur", ...tiny, "--steps", "1", "-o", out])).code).toBe(0);
     const again = await run(["train", "deblur", ...tiny, "--steps", "1", "-o", out]);
@@ -184,7 +184,7 @@ describe("train", () => {
     expect(await stepsIn(out)).toBe(2);
   });
 
-  it("tells of photographs that it does not use", async () => {
+  it("reports photographs that it does not use", async () => {
     const mixed = await photographFolder(join(folder, "mixed"), 10);
     await writeFile(join(mixed, "2.png"), "no image");
     const { code, stderr } = await run([
@@ -207,7 +207,7 @@ describe("apply", () => {
     await writeImage(join(inputs, "grey.png"), new Tensor(scene(9, 11, 3).data.slice(0, 99), [1, 1, 9, 11]));
   });
 
-  it("goes through a folder, keeping names and bits", async () => {
+  it("processes a folder, keeping names and bits", async () => {
     expect(await run(["apply", model, inputs, "-o", outputs])).toEqual({
       code: 0,
       stdout: `${outputs}  3 images\n`,
@@ -221,14 +221,14 @@ describe("apply", () => {
     expect([grey.channels, grey.data.BYTES_PER_ELEMENT]).toEqual([1, 1]);
   });
 
-  it("goes on after an image that fails, and says which", async () => {
+  it("continues after an image that fails, and reports which", async () => {
     await writeFile(join(inputs, "cut.png"), "no image");
     const { code, stdout, stderr } = await run(["apply", model, inputs, "-o", outputs]);
     expect({ code, stdout }).toEqual({ code: 1, stdout: `${outputs}  3 images\n` });
     expect(stderr).toMatch(/^failed: .*cut\.png: .*not an image/m);
   });
 
-  it("writes 8 or 16 bits as told", async () => {
+  it("writes 8 or 16 bits as requested", async () => {
     for (const bits of ["8", "16"]) {
       const output = join(folder, `bits${bits}.png`);
       expect((await run(["apply", model, join(inputs, "a.jpg"), "-o", output, "--bits", bits])).code).toBe(0);
@@ -236,7 +236,7 @@ describe("apply", () => {
     }
   });
 
-  it("runs on the CPU, and says so, where no GPU can be used", async () => {
+  it("falls back to the CPU, with a note, where no GPU can be used", async () => {
     const [onCpu, output] = [join(folder, "cpu.png"), join(folder, "no-gpu.png")];
     expect((await run(["apply", model, join(inputs, "a.jpg"), "-o", onCpu])).code).toBe(0);
     const args = ["apply", model, join(inputs, "a.jpg"), "-o", output, "--device", "webgpu"];
@@ -247,7 +247,7 @@ describe("apply", () => {
     expect(await readFile(output)).toEqual(await readFile(onCpu));
   });
 
-  it("makes images with a generator, the same for the same seed", async () => {
+  it("generates images, the same for the same seed", async () => {
     const out = join(folder, "generator");
     const small = ["--batch", "2", "--loss", "gan(features=8,depth=1)", "--steps", "1"];
     expect((await run(["train", "generate", "--data", data, ...small, "-o", out])).code).toBe(0);

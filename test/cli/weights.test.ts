@@ -43,7 +43,7 @@ async function run(...parameters: string[]): Promise<string> {
 const runJson = async (...parameters: string[]) => JSON.parse(await run(...parameters, "--json"));
 const cached = () => join(home, "weights", "v0.0", "alex.pth");
 
-test("list shows every entry, and what is here", async () => {
+test("list shows every entry, and which are present", async () => {
   mkdirSync(join(home, "mine"));
   writeFileSync(join(home, "mine", "vgg19.safetensors"), checkpoint);
   const text = await run("list", "--weights", join(home, "mine"));
@@ -64,7 +64,7 @@ test("list shows a damaged file instead of failing", async () => {
   expect(await run("list")).toMatch(/vgg16 .*5 bytes that are not those of the published/);
 });
 
-test("pull brings weights once, and path finds them", async () => {
+test("pull downloads weights once, and path finds them", async () => {
   expect(await run("pull", "lpips-alex-v0.0")).toBe(`lpips-alex-v0.0  ${cached()}`);
   expect(await runJson("pull", "lpips-alex-v0.0")).toEqual([{ name: "lpips-alex-v0.0", path: cached() }]);
   expect(server.requests).toHaveLength(1);
@@ -73,23 +73,23 @@ test("pull brings weights once, and path finds them", async () => {
   expect(await run("path")).toBe(join(home, "weights"));
 });
 
-test("pull checks all names before it fetches anything", async () => {
+test("pull checks all names before it downloads anything", async () => {
   await expect(run("pull", "lpips-alex-v0.0", "vgg")).rejects.toMatchObject({ code: "invalid-argument" });
   expect(server.requests).toHaveLength(0);
 });
 
-test("pull refuses other bytes than the published ones", async () => {
+test("pull refuses bytes that differ from the published ones", async () => {
   await expect(run("pull", "lpips-alex")).rejects.toMatchObject({ code: "download" });
 });
 
-test("path of what is not here names the command that brings it", async () => {
+test("path of missing weights names the command that downloads them", async () => {
   await expect(run("path", "vgg16")).rejects.toMatchObject({
     code: "missing-weights",
     message: expect.stringContaining("npx reconloss weights pull vgg16"),
   });
 });
 
-test("import, then verify", async () => {
+test("import then verify succeeds", async () => {
   const file = join(home, "converted.safetensors");
   writeFileSync(file, checkpoint);
   const path = join(home, "weights", "alexnet.safetensors");
@@ -110,7 +110,7 @@ test("verify fails when something is damaged or missing", async () => {
   expect(code).toBe(1);
 });
 
-test("list fits the width that it is given, without losing a letter of a path", async () => {
+test("list fits the given width without truncating a path", async () => {
   const run = async (columns?: number) => {
     let stdout = "";
     const env = { ...process.env, COLUMNS: columns === undefined ? "" : String(columns), NO_COLOR: "1" };
@@ -130,7 +130,7 @@ test("list fits the width that it is given, without losing a letter of a path", 
   }
 });
 
-test("import takes the tensors under a key, and import and verify say what is special about a file", async () => {
+test("import takes the tensors under a key, and import and verify report what is special about a file", async () => {
   const heads = (prefix: string, value: number) =>
     Object.fromEntries(
       // The channels of LPIPS's five layers of AlexNet, whose heads the file holds.
@@ -168,7 +168,7 @@ test("import takes the tensors under a key, and import and verify say what is sp
 });
 
 // Every command that may load weights, from the commands themselves.
-test("--weights is a folder in every command, and anything else is wrong usage", async () => {
+test("--weights must be a folder in every command", async () => {
   const file = join(home, "vgg16.pth");
   writeFileSync(file, checkpoint);
   const program = (...parameters: string[]) => {

@@ -80,7 +80,7 @@ describe("compareWithBaseline", () => {
     expect(judged(before, now, tolerance).pass).toBe(pass);
   });
 
-  it("says what moved, either way, the worst first, and what is missing", () => {
+  it("lists changes in both directions, the worst first, and what is missing", () => {
     const before = { a: all(30), b: all(30), c: all(30), d: all(30) };
     const { overall, moved, missing } = judged(before, { a: all(29), b: all(33), c: all(25), e: all(1) }, "psnr=0.5");
     expect(moved.map(({ pair, loss, before, now, worseBy }) => [pair, loss, before, now, worseBy])).toEqual([
@@ -97,7 +97,7 @@ describe("compareWithBaseline", () => {
     });
   });
 
-  it("fails for a loss that one of both lacks, and knows one that is typed otherwise", () => {
+  it("fails for a loss missing on either side, and recognises equivalent specifications", () => {
     const [few, typed] = [parseLosses("psnr"), parseLosses("PSNR, mae, tv")];
     const numbers = { a: all(30) };
     expect(judged(numbers, { a: { psnr: 30 } }, "", [losses, few]).missing).toEqual([
@@ -108,7 +108,7 @@ describe("compareWithBaseline", () => {
     expect(judged(numbers, { a: { PSNR: 30, mae: 0.1, tv: 0.5 } }, "", [losses, typed]).pass).toBe(true);
   });
 
-  it("takes the pooled mean of a loss that has one", () => {
+  it("uses the pooled mean of a loss that has one", () => {
     const pooled = parseLosses("psnr(pooling=dataset)");
     const [label] = pooled.map((loss) => loss.label);
     const of = (name: string, mse: number): Outcome => ({
@@ -146,13 +146,13 @@ describe("parseBaseline", () => {
     expect(() => parseBaseline(text, "x.json")).toThrow(expect.objectContaining({ code: "content" }));
   });
 
-  it("refuses pairs without a name, and values that are no numbers", () => {
+  it("refuses pairs without a name, and values that are not numbers", () => {
     const text = toJson(run({ a: all(30) }));
     expect(() => parseBaseline(text.replace('"name": "a",', ""), "x.json")).toThrow(/no name; write the file again/);
     expect(() => parseBaseline(text.replace('"l1": 0.1', '"l1": "much"'), "x.json")).toThrow(/not numbers/);
   });
 
-  it("refuses two pairs of one name, of which either might be meant", () => {
+  it("refuses two pairs of the same name, which are ambiguous", () => {
     const text = toJson(run({ a: all(30), b: all(99) }));
     expect(() => parseBaseline(text.replace('"name": "b"', '"name": "a"'), "x.json")).toThrow(
       /two pairs are called a$/,
@@ -172,7 +172,7 @@ describe("parseTolerances", () => {
     expect(() => parseTolerances(text, losses)).toThrow(message);
   });
 
-  it("takes specifications with options, and each pair's own", () => {
+  it("accepts specifications with options, and tolerances for each pair", () => {
     const several = parseLosses("psnr(channels=y-bt601,crop=4), psnr");
     expect([...parseTolerances("psnr(channels=y-bt601, crop=4)=0.5, any(psnr)=2", several).values()]).toEqual([
       { overall: 0.5, pair: 0.5 },

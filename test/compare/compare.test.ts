@@ -43,7 +43,7 @@ describe("comparePairs", () => {
     expect(b.result?.values.l1).toBeCloseTo(0.2, 6);
   });
 
-  it("compares files by the pixels that they hold, without planes of floats, where losses need none", async () => {
+  it("compares integer pixels directly, without float planes, where losses allow it", async () => {
     const planes = vi.spyOn(PreparedImage.prototype, "tensor", "get");
     const pairs = [await pairOf(colour(0.2, 32), colour(0.6, 32)), await pairOf(grey(0.4, 32), grey(0.6, 32))];
     const losses = "psnr, ssim, deltaE, l1, mse(channels=y-bt601,crop=2), charbonnier, tv";
@@ -56,7 +56,7 @@ describe("comparePairs", () => {
     planes.mockRestore();
   });
 
-  it("goes on after a pair that cannot be read, and says which file and why", async () => {
+  it("continues after an unreadable pair, and reports which file and why", async () => {
     const pairs = [
       await pairOf(grey(0.2), grey(0.2)),
       await pairOf(grey(0.2), grey(0.2)),
@@ -72,7 +72,7 @@ describe("comparePairs", () => {
     expect(outcomes[1].failures[0].error).toContain(pairs[1].target);
   });
 
-  it("refuses two sizes with both shapes, even for losses that do not look at the target", async () => {
+  it("refuses different sizes, naming both shapes, even for losses without a target", async () => {
     const [{ result, failures }] = await run([await pairOf(colour(0.2, 16), colour(0.2, 20))], "tv, l1");
     expect(result).toBeUndefined();
     expect(failures.map(({ error }) => error)).toEqual([
@@ -90,7 +90,7 @@ describe("comparePairs", () => {
     expect(b.notes.map(({ text }) => text)).toEqual(["the target is grey and was compared as three equal channels"]);
   });
 
-  it("gives a prior the images as they were read: its value does not depend on the other one's channels", async () => {
+  it("computes a prior on the image as it was read, whatever the other one's channels", async () => {
     const image = randomTensor([1, 1, 16, 16], 3);
     const priors = "tv(reduction=sum)";
     const [grey, colours] = await run([await pairOf(image, image), await pairOf(image, colour(0.2))], priors);
@@ -112,7 +112,7 @@ describe("comparePairs", () => {
     }
   });
 
-  it("keeps the other losses of a pair when one refuses it", async () => {
+  it("keeps the other losses of a pair when one fails", async () => {
     const pair = await pairOf(grey(0.2), grey(0.4));
     const [{ result, failures, notes }] = await run([pair], "ms-ssim, l1");
     expect(Object.keys(result?.values ?? {})).toEqual(["l1"]);
@@ -127,7 +127,7 @@ describe("comparePairs", () => {
     expect(notes).toEqual([]);
   });
 
-  it("keeps the infinity of identical images, alone and in a sum, and notes it", async () => {
+  it("keeps the infinity of identical images, alone and in a sum, with a note", async () => {
     const pairs = [await pairOf(colour(0.2), colour(0.2)), await pairOf(colour(0.2), colour(0.6))];
     const losses = "psnr, l1 + 0.01*psnr, psnr(identical=60)";
     const outcomes = await run(pairs, losses);
@@ -144,7 +144,7 @@ describe("comparePairs", () => {
     expect(notFinite).toEqual({ psnr: 1, "l1 + 0.01*psnr": 1, "psnr(identical=60)": 0 });
   });
 
-  it("measures the target's own value by a prior, and what is asked of maps", async () => {
+  it("measures a prior on the target too, and requested map statistics", async () => {
     const step = Tensor.from([0, 0, 1, 1], [1, 1, 2, 2]);
     const pair = await pairOf(grey(0.2, 2), step);
     const mapStatistics = [
@@ -185,7 +185,7 @@ describe("comparePairs", () => {
     expect(composited.result?.values.l1).toBe(0);
   });
 
-  it("gives maps when asked", async () => {
+  it("returns maps on request", async () => {
     const pair = await pairOf(grey(0.2, 24), grey(0.6, 24));
     const [without] = await run([pair], "l1, ssim");
     expect(without.maps).toEqual({});
@@ -195,7 +195,7 @@ describe("comparePairs", () => {
     expect(maps.ssim.shape).toEqual([1, 1, 14, 14]);
   });
 
-  it("reads ahead by two pairs and no further", async () => {
+  it("reads at most two pairs ahead", async () => {
     const pairs = await Promise.all([1, 2, 3, 4].map(() => pairOf(grey(0.2), grey(0.2))));
     const outcomes = comparePairs(pairs, parseLosses("l1"));
     await outcomes.next();
@@ -207,7 +207,7 @@ describe("comparePairs", () => {
     expect((await outcomes.next()).done).toBe(true);
   });
 
-  it("ends without pairs, and with a caller that stops early", async () => {
+  it("handles an empty list of pairs, and a caller that stops early", async () => {
     expect(await run([], "l1")).toEqual([]);
     const pairs = [await pairOf(grey(0), grey(0)), await pairOf(randomTensor([1, 3, 16, 16], 1), colour(0))];
     for await (const { result } of comparePairs(pairs, parseLosses("l1"))) {

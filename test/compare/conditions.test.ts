@@ -58,7 +58,7 @@ describe("parseConditions", () => {
     expect(parseConditions(text, losses)).toMatchObject([{ text, ...expected }]);
   });
 
-  it("splits at commas between conditions alone", () => {
+  it("splits only at commas between conditions", () => {
     const parsed = parseConditions("psnr<30, p5(psnr(channels=y-bt601, crop=4))<2,any(ssim<0.1)", losses);
     expect(parsed.map(({ label, over }) => [label, over])).toEqual([
       ["psnr", "mean"],
@@ -83,7 +83,7 @@ describe("parseConditions", () => {
     expect(() => parseConditions(text, losses)).toThrow(expect.objectContaining({ name: "ReconlossError" }));
   });
 
-  it("refuses a loss that is not computed, and a name that several have", () => {
+  it("refuses a loss that is not computed, and an ambiguous name", () => {
     expect(() => parseConditions("ms-ssim<0.9", losses)).toThrow("ms-ssim is not among the metrics: psnr, ssim(");
     const two = parseLosses("ssim(size=7), ssim(preset=skimage)");
     expect(() => parseConditions("ssim<0.9", two)).toThrow(
@@ -91,7 +91,7 @@ describe("parseConditions", () => {
     );
   });
 
-  it("names each map statistic once", () => {
+  it("lists each map statistic once", () => {
     const conditions = parseConditions("any(deltaE.max>10), mean(deltaE.max)>3, deltaE.p99>2, psnr<3", losses);
     expect(mapStatisticsOf(conditions)).toEqual([
       { label: "deltaE", statistic: "max" },
@@ -117,7 +117,7 @@ describe("statisticOf", () => {
     expect(statisticOf(statistic, [50, 20, 10, 30])).toBeCloseTo(expected, 10);
   });
 
-  it("is what sorting gives, of numbers in any order, many of them equal, and leaves them as they are", () => {
+  it("equals a statistic of the sorted numbers, ties included, and does not modify its input", () => {
     const percentOf = (sorted: readonly number[], percent: number) => {
       const position = ((sorted.length - 1) * percent) / 100;
       const [below, share] = [Math.floor(position), position % 1];
@@ -144,7 +144,7 @@ describe("statisticOf", () => {
     );
   });
 
-  it("takes infinite neighbours only where they have a share", () => {
+  it("interpolates with an infinite neighbour only where its weight is not 0", () => {
     expect(statisticOf("median", [10, 20, infinity])).toBe(20);
     expect(statisticOf("median", [10, infinity])).toBe(infinity);
     expect(statisticOf("p99", [])).toBeNaN();
@@ -183,7 +183,7 @@ describe("checkConditions", () => {
     expect(holds(condition, values)).toBe(expected);
   });
 
-  it("compares what a map statistic is within each image", () => {
+  it("evaluates map statistics within each image", () => {
     expect(holds("deltaE.max>10", [4, 12], "deltaE.max")).toBe(false);
     expect(holds("any(deltaE.max>10)", [4, 12], "deltaE.max")).toBe(true);
   });
@@ -197,7 +197,7 @@ describe("checkConditions", () => {
   const finite = fc.double({ min: -200, max: 200, noNaN: true });
   const limit = fc.integer({ min: -300, max: 300 });
 
-  it("holds wherever a value is missing or NaN, whatever the form, the limit and the other numbers", () => {
+  it("holds, and so fails the run, wherever a value is missing or NaN", () => {
     const broken = fc.constantFrom(undefined, Number.NaN);
     const values = fc.array(fc.oneof(finite, fc.constant(infinity)), { maxLength: 5 });
     fc.assert(
@@ -215,7 +215,7 @@ describe("checkConditions", () => {
     }
   });
 
-  it("is not changed by identical pairs where low is what fails, and never passes because of them where high is", () => {
+  it("ignores identical pairs where low values fail, and never passes because of them where high values fail", () => {
     fc.assert(
       fc.property(
         fc.constantFrom(...forms),
@@ -246,7 +246,7 @@ describe("checkConditions", () => {
     expect(high.holds).toBe(false);
   });
 
-  it("says what decided", () => {
+  it("reports what decided", () => {
     const losses = parseLosses("psnr");
     const of = (text: string, values: (number | undefined)[]) => {
       const outcomes = values.map((psnr) => outcome({ psnr }));

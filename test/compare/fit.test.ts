@@ -37,7 +37,7 @@ const [l1, ssim] = parseLosses("l1, ssim");
 describe.each([1, 3])("images of two sizes, in %i channels", (channels) => {
   const [output, target] = [randomTensor([1, channels, 20, 33], 1), randomTensor([1, channels, 21, 32], 2)];
 
-  it("fail, unless something is said", async () => {
+  it("fail by default", async () => {
     const { result, failures } = await compare(output, target, {});
     expect(result).toBeUndefined();
     expect(failures[0].error).toMatch(/both must have the same height and width/);
@@ -58,7 +58,7 @@ describe.each([1, 3])("images of two sizes, in %i channels", (channels) => {
     ]);
   });
 
-  it("or the output is resized by a filter that is named", async () => {
+  it("are resized by a named filter on request", async () => {
     const { result, notes, files } = await compare(output, target, { fit: "resize" });
     expect(result?.values.l1).toBeCloseTo(await l1.value(resize(files[0], [21, 32], "clean"), files[1]), 6);
     expect(notes[0]).toMatchObject({
@@ -81,7 +81,7 @@ it("a mask is of the target's size and is cropped with it", async () => {
   expect(failures[0].error).toMatch(/mask .* is 20x20 but target .* is 21x21/);
 });
 
-it("sizes that differ by much are not cropped, and no other way is known", async () => {
+it("refuses to crop sizes that differ by much, and unknown ways to match sizes", async () => {
   const { failures } = await compare(randomTensor([1, 1, 20, 20], 1), randomTensor([1, 1, 20, 60], 2), { fit: "crop" });
   expect(failures[0].error).toMatch(/differ by more than 16 pixels or a tenth of a side are not cropped/);
   const one = randomTensor([1, 1, 8, 8], 1);

@@ -75,7 +75,7 @@ const bicubic = (image: Tensor, scale: number) => {
   return imresize(asFile(imresize(image, [h / scale, w / scale])), [h, w]);
 };
 
-describe("good outputs have no note", () => {
+describe("good outputs get no note", () => {
   it.each([0.5, 1, 2, 4])("blurred by %f pixels", (sigma) => {
     expect(kinds(blur(target, sigma))).toEqual([]);
   });
@@ -92,7 +92,7 @@ describe("good outputs have no note", () => {
     expect(kinds(bicubic(target, scale))).toEqual([]);
   });
 
-  it("the distorted images of the goldens that are not shifted or of other contrast", async () => {
+  it("the golden images with blur, noise or JPEG compression", async () => {
     const original = await read("scene");
     for (const name of ["scene_blur", "scene_noise", "scene_jpeg15"]) {
       expect(kinds(await read(name), original)).toEqual([]);
@@ -101,7 +101,7 @@ describe("good outputs have no note", () => {
     expect(kinds(await read("odd_noise"), await read("odd"))).toEqual([]);
   });
 
-  it("identical, flat, small or unlike ones", async () => {
+  it("identical, flat, small or unrelated images", async () => {
     expect(kinds(target)).toEqual([]);
     expect(kinds(await read("white"), await read("black"))).toEqual([]);
     expect(kinds(await read("flat_a"), await read("flat_b"))).toEqual([]);
@@ -110,7 +110,7 @@ describe("good outputs have no note", () => {
   });
 });
 
-describe("what differs as a whole is noted with its figure and what it costs", () => {
+describe("global differences are noted with their size and cost", () => {
   /** The cost in PSNR, over the whole image. */
   const cost = async (output: Tensor, better: Tensor) =>
     (await psnr().value(better, target)) - (await psnr().value(output, target));
@@ -129,7 +129,7 @@ describe("what differs as a whole is noted with its figure and what it costs", (
     expect(Number(y)).toBeCloseTo(down, 1);
   });
 
-  it("the golden of other contrast; that of other colours has no curve that all of them follow", async () => {
+  it("the contrast of a golden image, but not recoloured ones, which follow no single curve", async () => {
     expect(kinds(await read("scene_contrast"), await read("scene"))).toEqual(["other-tone"]);
     expect(kinds(await read("scene_shift"), await read("scene"))).toEqual([]);
   });
@@ -184,7 +184,7 @@ describe("what differs as a whole is noted with its figure and what it costs", (
     expect(Math.abs(note.cost / expected - 1)).toBeLessThan(0.1);
   });
 
-  it("red and blue exchanged, and what else differs then", async () => {
+  it("red and blue exchanged, alone and with other differences", async () => {
     const output = asFile(noise(swapped(target), 10 / 255, 1));
     const [note, ...others] = look(output);
     expect(others).toEqual([]);
@@ -194,7 +194,7 @@ describe("what differs as a whole is noted with its figure and what it costs", (
     expect(new Set(all)).toEqual(new Set(["swapped-channels", "other-tone", "shifted"]));
   });
 
-  it("of pixels that count alone", () => {
+  it("among the weighted pixels only", () => {
     const [, , h, w] = target.shape;
     const right = Float32Array.from({ length: h * w }, (_, i) => Number(i % w >= 100));
     const other = photograph(9).data;
@@ -207,7 +207,7 @@ describe("what differs as a whole is noted with its figure and what it costs", (
     expect(note.text).toMatch(/is 0\.70 times its target/);
   });
 
-  it("of 16 bits, of grey, of floating point", async () => {
+  it("in 16 bits, grey and floating point", async () => {
     const grey = await read("gray");
     expect(kinds(moved(grey, 1, 1), grey)).toEqual(["shifted"]);
     const deep = [moved(target, 1, 0), target].map((image) => toImageSync(toPixels(image, { bitDepth: 16 })));
@@ -218,7 +218,7 @@ describe("what differs as a whole is noted with its figure and what it costs", (
 });
 
 describe("comparisons", () => {
-  it("note it for each pair and once for all, and change no number", async () => {
+  it("note global differences for each pair and in a summary, and change no number", async () => {
     const folder = await temporaryFolder();
     const pairs: ImagePair[] = [];
     for (const [i, shift] of [1, 2, 0].entries()) {

@@ -2,12 +2,12 @@ import { describe, expect, it } from "vitest";
 import { formatNumber, isWorse, worstFirst } from "../../packages/reconloss/src/compare/index.ts";
 
 describe("numbers", () => {
-  it("writes what is not finite, and what is missing", () => {
+  it("formats values that are missing or not finite", () => {
     const shown = [1 / 3, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN, undefined];
     expect(shown.map((value) => formatNumber(value, 2))).toEqual(["0.33", "∞", "-∞", "NaN", "–"]);
   });
 
-  it("does not write a number as 0 that is not", () => {
+  it("never writes a nonzero number as 0", () => {
     expect([0.00004, -0.00004, 0, 0.00006].map((value) => formatNumber(value, 4))).toEqual([
       "4.0e-5",
       "-4.0e-5",
@@ -26,7 +26,7 @@ describe("numbers", () => {
     expect(sorted.map(({ values }) => values.tv)).toEqual([0.02, 0.09, 0.07]);
   });
 
-  it("knows what is worse", () => {
+  it("knows in which direction values are worse", () => {
     expect(isWorse("lower", 2, 1)).toBe(true);
     expect(isWorse("higher", 2, 1)).toBe(false);
     expect(isWorse("higher", 1, 1)).toBe(false);
@@ -34,7 +34,7 @@ describe("numbers", () => {
     expect(isWorse("lower", Number.NaN, Number.NaN)).toBe(false);
   });
 
-  it("sorts the worst first and the missing last", () => {
+  it("sorts the worst first and missing values last", () => {
     const pairs = [30, Number.POSITIVE_INFINITY, undefined, 20, Number.NaN].map((psnr) => ({
       values: (psnr === undefined ? {} : { psnr }) as Record<string, number>,
     }));

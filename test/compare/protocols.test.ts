@@ -56,8 +56,8 @@ beforeAll(async () => {
   await writeFile(join(folder, "hundred.onnx"), mean(100));
 });
 
-describe("the table", () => {
-  test("each protocol is one of metrics that there are, and says what it is and whose", () => {
+describe("the table of protocols", () => {
+  test("lists existing metrics, a summary and the origin for each protocol", () => {
     expect(new Set(protocols.map(({ name }) => name)).size).toBe(protocols.length);
     for (const { metrics, title, summary, source, models, total, pixels } of protocols) {
       const names = parseLosses(metrics).map(({ name }) => name);
@@ -81,7 +81,7 @@ describe("the table", () => {
     expect(text).toContain(findProtocol("ntire2026").total?.formula);
   });
 
-  test("the listing and the help come from it", async () => {
+  test("is the source of the listing and the help", async () => {
     const { stdout } = await run(["protocols", "--json"]);
     expect(JSON.parse(stdout).map(({ name }: { name: string }) => name)).toEqual(protocols.map(({ name }) => name));
     const [listing, help, planned] = await Promise.all(
@@ -94,7 +94,7 @@ describe("the table", () => {
     }
   });
 
-  test("names are matched as all names are, and a miss suggests the nearest", () => {
+  test("names match as leniently as other names, and a typo gets a suggestion", () => {
     expect(findProtocol("SR_X3").name).toBe("sr-x3");
     expect(() => findProtocol("sr-x5")).toThrow(
       /there is no protocol "sr-x5"; did you mean "sr-x\d"\?; there are: sr-x2/,
@@ -126,15 +126,15 @@ test.each([2, 3, 4])("sr-x%d is the PSNR of BasicSR's luma without a border of t
   expect(protocol.source).toContain("BasicSR");
 });
 
-describe("what is said beside a protocol", () => {
-  test("a metric of the same name takes its place and is told as a change; others come beside it", () => {
+describe("metrics beside a protocol", () => {
+  test("replace a metric of the same name, reported as a change, or are added to the others", () => {
     const { losses, changed, beside } = applyProtocol("sr-x4", { metrics: "l1, psnr(crop=2), deltaE" });
     expect(losses.map(({ label }) => label)).toEqual(["psnr(crop=2)", "ssim(channels=y-bt601,crop=4)", "l1", "deltaE"]);
     expect(changed).toEqual(["psnr(crop=2) in place of psnr(channels=y-bt601,crop=4)"]);
     expect(beside).toEqual(["l1", "deltaE"]);
   });
 
-  test("the protocol's own metric said again, in other words, changes nothing", () => {
+  test("change nothing where they equal the protocol's own metric", () => {
     const { losses, changed, beside } = applyProtocol("sr-x4", { metrics: "SSIM(crop=4,channels=y-bt601), psnr" });
     expect(losses.map(({ label }) => label)).toEqual(["psnr", "ssim(channels=y-bt601,crop=4)"]);
     expect(changed).toEqual(["psnr in place of psnr(channels=y-bt601,crop=4)"]);
@@ -150,14 +150,14 @@ describe("what is said beside a protocol", () => {
     ],
     [{ decode: "pillow" }, { decode: "pillow", alpha: "reject" }, ["decode=pillow in place of stored"]],
     [{ decode: "stored", alpha: "reject" }, { decode: "stored", alpha: "reject" }, []],
-  ] as const)("other pixels %j are told", (recorded, pixels, changed) => {
+  ] as const)("reports changed pixel options %j", (recorded, pixels, changed) => {
     const applied = applyProtocol("deblur", recorded);
     expect(applied.pixels).toEqual(pixels);
     expect(applied.changed).toEqual(changed);
     expect(applied.otherPixels).toBe(changed.length > 0);
   });
 
-  test("every output says so: table, JSON, CSV, lines of JSON, report", async () => {
+  test("every output states the changes: table, JSON, CSV, lines of JSON, report", async () => {
     const [csv, lines, report] = ["out.csv", "out.jsonl", "out.html"].map((name) => join(folder, name));
     const args = ["compare", outputs, targets, "--protocol", "sr-x4", "-m", "psnr(crop=2),l1", "--csv", csv];
     const { stdout } = await run([...args, "--jsonl", lines, "--report", report]);
@@ -195,7 +195,7 @@ describe("the score of ntire2026", () => {
   });
   const models = [own("clip-iqa"), own("MANIQA"), own("musiq")];
 
-  test("is the README's formula, of the means", () => {
+  test("equals the formula in the challenge's README, applied to the means", () => {
     const applied = applyProtocol("ntire2026", { models });
     // Of the means: the mean NIQE, 11, is beyond 10 and counts as 0; of the images, (10 - 6) / 10 of one of them would count.
     const outcomes = [measured(0.1, 6), measured(0.3, 16)].map(outcome);
@@ -223,14 +223,14 @@ describe("the score of ntire2026", () => {
       [measured(0.1, 6), measured(0.1, Number.NaN)],
       ["niqe of 1 of 2 pairs"],
     ],
-  ] as const)("is not given %s, and says what it lacks", (_, recorded, values, missing) => {
+  ] as const)("is not given %s, and reports what it lacks", (_, recorded, values, missing) => {
     const applied = applyProtocol("ntire2026", recorded);
     const { protocol } = summarise(applied.losses, values.map(outcome), [], undefined, applied);
     expect(protocol?.total?.value).toBeUndefined();
     expect(protocol?.total?.missing).toEqual(missing);
   });
 
-  test("is not given where a pair could not be compared", () => {
+  test("is omitted where a pair could not be compared", () => {
     const applied = applyProtocol("ntire2026", { models });
     const failed = [{ output: "o/b", target: null, error: "it has no partner" }];
     const { protocol } = summarise(applied.losses, [outcome(measured(0.1, 6))], failed, undefined, applied);
@@ -243,7 +243,7 @@ describe("the score of ntire2026", () => {
     ["total < 4.3", true],
     ["TOTAL>=4.2", true],
     ["any(psnr<20), total<4", false],
-  ])("stands in conditions as total: %s", (text, holds) => {
+  ])("is available in conditions as total: %s", (text, holds) => {
     const applied = applyProtocol("ntire2026", { models });
     const comparison = summarise(applied.losses, [outcome(measured(0.1, 4))], [], undefined, applied);
     const verdict = checkConditions(parseConditions(text, applied.losses, [], applied), comparison).at(-1);
@@ -251,7 +251,7 @@ describe("the score of ntire2026", () => {
     expect(verdict?.value).toBeCloseTo(4.24, 12);
   });
 
-  test("a condition on it holds where it is not given", () => {
+  test("a condition on an omitted score holds, and so fails the run", () => {
     const applied = applyProtocol("ntire2026");
     const comparison = summarise(applied.losses, [outcome(measured(0.1, 4))], [], undefined, applied);
     const [verdict] = checkConditions(parseConditions("total<1", applied.losses, [], applied), comparison);
@@ -264,24 +264,24 @@ describe("the score of ntire2026", () => {
     ["min(total)<3", "ntire2026", 'fail: in "min(total)<3", total is one value for all pairs; write total<3'],
     ["any(total<3)", "ntire2026", 'fail: in "any(total<3)", total is one value for all pairs; write total<3'],
     ["total.max<3", "ntire2026", 'fail: in "total.max<3", total is one value for all pairs; write total<3'],
-  ])("%s under %s is refused", (text, name, message) => {
+  ])("refuses %s under %s", (text, name, message) => {
     const applied = name === undefined ? undefined : applyProtocol(name);
     expect(() => parseConditions(text, applied?.losses ?? parseLosses("psnr"), [], applied)).toThrow(message);
   });
 
-  test("the command line refuses a total that there is not", async () => {
+  test("the command line refuses a total that the protocol does not have", async () => {
     const args = ["compare", outputs, targets, "--no-progress", "--protocol"];
     const refused = await run([...args, "sr-x4", "--fail", "total<3"]);
     expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining("protocol sr-x4 has no total") });
   });
 
-  test("a model that is said to be better the other way is a change", () => {
+  test("a model with the opposite direction is reported as a change", () => {
     const { changed } = applyProtocol("ntire2026", { models: [own("musiq", "lower")] });
     expect(changed).toEqual(["musiq with better=lower in place of better=higher"]);
   });
 });
 
-test("models take the columns that the protocol names, where better values lie need not be said", async () => {
+test("models take the columns that the protocol names, and their direction from it", async () => {
   const open = (name: string, path = model) =>
     openModelMetric(name, path, modelOptionsUnder("ntire2026", name, {}) as { better: "higher" });
   await expect(open("mine")).rejects.toThrow("mine: state which values are better");
@@ -299,7 +299,7 @@ test("models take the columns that the protocol names, where better values lie n
   expect(protocol?.total?.missing).toEqual(missing);
 });
 
-test("a plan in shards has the protocol, and gives the same bits", async () => {
+test("a plan of shards keeps the protocol, and gives the same bits", async () => {
   const work = join(folder, "work");
   const args = ["--protocol", "SR-X4", "-m", "psnr(crop=2)", "--alpha", "composite"];
   const whole = await run(["compare", outputs, targets, ...args, "--json"]);
@@ -316,7 +316,7 @@ test("a plan in shards has the protocol, and gives the same bits", async () => {
   expect(again.comparison.protocol?.changed).toHaveLength(2);
 });
 
-test("a plan needs metrics or a protocol", async () => {
+test("a plan requires metrics or a protocol", async () => {
   await expect(planComparison(join(folder, "none"), outputs, targets, { shards: 1 })).rejects.toThrow(
     "options.metrics is needed, or options.protocol",
   );

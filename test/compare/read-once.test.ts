@@ -27,7 +27,7 @@ async function pairOf(outputLevel: number, more: { mask?: string; target?: strin
 
 const levelOf = ({ data }: { data: ArrayLike<number> }) => data[0];
 
-it("files whose content is hashed for finished pairs are decoded from it, masks among them", async () => {
+it("decodes files, masks included, from the bytes hashed for finished pairs", async () => {
   const mask = join(folder, "mask.png");
   await writeImage(mask, Tensor.full([1, 1, 16, 16], 1));
   const pair = await pairOf(0.6, { mask });
@@ -51,7 +51,7 @@ it("files whose content is hashed for finished pairs are decoded from it, masks 
   expect(outcome.result?.values).toEqual({ l1: 0.4 });
 });
 
-it("messages name the path of what was read before", async () => {
+it("errors name the path of a file that was read before", async () => {
   const pair = await pairOf(0.5);
   await writeFile(pair.output, "no image");
   const messages: string[] = [];
@@ -65,7 +65,7 @@ it("messages name the path of what was read before", async () => {
   expect(messages[1]).toBe(messages[0]);
 });
 
-it("a target is decoded once for pairs that follow each other, and two are kept", async () => {
+it("decodes a target once for consecutive pairs, and keeps two", async () => {
   const load = keepingTargets();
   const first = await pairOf(0.4);
   const second = await pairOf(0.5, { target: first.target });
@@ -79,7 +79,7 @@ it("a target is decoded once for pairs that follow each other, and two are kept"
   await expect(load(second, {})).rejects.toThrow(first.target);
 });
 
-it("folders are listed once, and what one pairing passes over is there for the next", async () => {
+it("lists folders once, and keeps files that one pairing excludes for the next", async () => {
   const [outputs, targets] = [join(folder, "out"), join(folder, "in")];
   for (const name of ["a", "b"]) {
     for (const [place, level] of [
@@ -97,7 +97,7 @@ it("folders are listed once, and what one pairing passes over is there for the n
   expect(all.ignoredFiles).toEqual({ output: {}, target: {} });
 });
 
-it("methods are compared target by target, each in its own order", async () => {
+it("compares methods target by target, each in its own order", async () => {
   const targets = join(folder, "hr");
   const methods = ["one", "two"].map((name) => ({ name, outputs: join(folder, name) }));
   for (const name of ["1", "2", "10"]) {

@@ -42,7 +42,7 @@ async function mask(name: string, weight: (x: number, y: number) => number, size
 const messages = ({ failures }: Outcome) => failures.map(({ error }) => error);
 
 // What is expected is what the losses themselves give of the same weights, which their own tests hold against the float64 reference.
-describe("the weights of pixels give the numbers of the library with the same weights", () => {
+describe("pixel weights give the same numbers as in the library", () => {
   const losses = "psnr, l1, ssim, gmsd, deltaE, haarpsi, tv";
   const expected = async (weight: Tensor) => {
     const [output, target] = [await readImage(pair.output), await readImage(pair.target)];
@@ -64,7 +64,7 @@ describe("the weights of pixels give the numbers of the library with the same we
     for (const [label, value] of Object.entries(values)) expect(result?.values[label]).toBeCloseTo(value, 9);
   });
 
-  it("by rectangles that are ignored, beyond the border too, together with a mask", async () => {
+  it("by ignored rectangles, also beyond the border, together with a mask", async () => {
     const left = await mask("left.png", (x) => Number(x < 20));
     const ignore: Region[] = [
       [0, 0, 8, 24],
@@ -79,7 +79,7 @@ describe("the weights of pixels give the numbers of the library with the same we
     ]);
   });
 
-  it("by the target's alpha, colours being those stored and the output's alpha dropped", async () => {
+  it("by the target's alpha, with the stored colours and without the output's alpha", async () => {
     const rgba = async (path: string, seed: number, alpha: (i: number) => number) => {
       const { data } = randomTensor([1, 3, height, width], seed);
       const area = height * width;
@@ -111,7 +111,7 @@ describe("the weights of pixels give the numbers of the library with the same we
   });
 });
 
-describe("a mask that is none is an error of its pair, and of no other", () => {
+describe("an invalid mask fails its own pair only", () => {
   const failing = async (path: string) => {
     const [first, second] = await compare([{ ...pair, mask: path }, pair], "l1");
     expect(first.result).toBeUndefined();
@@ -127,7 +127,7 @@ describe("a mask that is none is an error of its pair, and of no other", () => {
     expect(messages(all)).toEqual(["no pixel counts after the rectangles that are ignored"]);
   });
 
-  it("of another size, coloured, transparent, no image, a pipe, not there", async () => {
+  it("of another size, coloured, transparent, not an image, a pipe, missing", async () => {
     const small = await mask("small.png", () => 1, { height: 24, width: 31 });
     expect(await failing(small)).toEqual([expect.stringMatching(/small\.png is 31x24 but target .* is 32x24/)]);
     const colours = join(folder, "colours.png");
@@ -146,7 +146,7 @@ describe("a mask that is none is an error of its pair, and of no other", () => {
     expect(await failing(join(folder, "pipe.png"))).toEqual([expect.stringMatching(/named pipe/)]);
   });
 
-  it("of weights where a loss looks at none, which says so by name", async () => {
+  it("with no weight where a loss looks, which that loss's error says", async () => {
     const border = await mask("border.png", (x) => Number(x < 2));
     const [{ result, failures }] = await compare([{ ...pair, mask: border }], "l1, psnr(crop=4)");
     expect(Object.keys(result?.values ?? {})).toEqual(["l1"]);
@@ -155,7 +155,7 @@ describe("a mask that is none is an error of its pair, and of no other", () => {
     ]);
   });
 
-  it("a rectangle outside the image is noted", async () => {
+  it("a rectangle outside the image gives a note", async () => {
     const [{ notes }] = await compare([{ ...pair, ignore: [[40, 0, 2, 2]] }], "l1");
     expect(notes.map(({ text }) => text)).toEqual([
       "pixels are weighted by 0 in rectangles that are ignored",
@@ -164,8 +164,8 @@ describe("a mask that is none is an error of its pair, and of no other", () => {
   });
 });
 
-describe("masks and rectangles come to pairs by name", () => {
-  it("of the target, of the output, without extension; one image is of all", async () => {
+describe("masks and rectangles are matched by name", () => {
+  it("of the target, of the output, or without extension; a single image applies to all", async () => {
     for (const name of ["o/a_x2.png", "o/b_x2.png", "o/c_x2.png", "t/a.png", "t/b.png", "t/c.png"]) {
       await writeImage(join(folder, "by", name), randomTensor([1, 1, 8, 8], 1));
     }
@@ -188,7 +188,7 @@ describe("masks and rectangles come to pairs by name", () => {
     );
   });
 
-  it("a pair without a mask, or with two, is not compared", async () => {
+  it("a pair with no mask, or with two, is not compared", async () => {
     const [outputs, targets, masks] = ["o", "t", "some"].map((name) => join(folder, "by", name));
     for (const name of ["a.png", "a.tif", "b.png"]) await mask(join("by/some", name), () => 1);
     const { pairs, unpaired } = await pairPaths(outputs, targets, { pair: "{name}_x2.png={name}.png", masks });

@@ -25,12 +25,12 @@ function outcome(name: string, values: Record<string, number>): Outcome {
 }
 
 describe("summarise", () => {
-  it("averages over the pairs that have a loss", () => {
+  it("averages over the pairs that have a value", () => {
     const outcomes = [outcome("a", { l1: 1, tv: 4 }), outcome("b", { l1: 2 }), outcome("c", { l1: 6, tv: 6 })];
     expect(summarise(parseLosses("l1, tv"), outcomes).mean).toEqual({ l1: 3, tv: 5 });
   });
 
-  it("takes statistics of the finite numbers, and counts the others", () => {
+  it("computes statistics of the finite numbers, and counts the others", () => {
     const values = [20, infinity, 23, 21, 28];
     const outcomes = [...values.map((psnr, index) => outcome(`${index}`, { psnr })), outcome("without", {})];
     const { mean, measured, notFinite, statistics } = summarise(parseLosses("psnr"), outcomes);
@@ -44,7 +44,7 @@ describe("summarise", () => {
     expect(statistics.psnr).toEqual({ n: 4, mean: 23, median: 22, min: 20, max: 28, std });
   });
 
-  it("has no mean where nothing was computed, and infinity where all numbers are", () => {
+  it("has no mean where nothing was computed, and infinity where all numbers are infinite", () => {
     expect(summarise(parseLosses("l1"), [])).toMatchObject({ mean: {}, measured: { l1: 0 }, statistics: {} });
     const outcomes = [outcome("a", { psnr: infinity }), outcome("b", { psnr: infinity })];
     const { mean, measured, notFinite, statistics } = summarise(parseLosses("psnr"), outcomes);
@@ -53,7 +53,7 @@ describe("summarise", () => {
     });
   });
 
-  it("lists everything under the text that was typed", () => {
+  it("uses the specifications that were typed as keys", () => {
     const losses = parseLosses("lpips(net=alex), l1+0.1*tv");
     const label = "lpips(net=alex)";
     const { mean } = summarise(losses, [outcome("a", { [label]: 0.5, "l1+0.1*tv": 1 })]);
@@ -120,7 +120,7 @@ describe("toJson", () => {
 });
 
 describe("toCsv", () => {
-  it("quotes what needs quotes and lists failures", () => {
+  it("quotes where needed, and lists failures", () => {
     const losses = parseLosses("psnr(channels=y-bt601,crop=4), l1");
     const partial = outcome('a,"b".png', { l1: 0.5 });
     partial.failures.push({ output: 'o/a,"b".png', target: 't/a,"b".png', loss: "psnr", error: "too small" });
@@ -134,7 +134,7 @@ describe("toCsv", () => {
     ]);
   });
 
-  it.each(["=1+1", "+1", "-1", "@SUM(A1)"])("keeps a spreadsheet from computing the name %s", (name) => {
+  it.each(["=1+1", "+1", "-1", "@SUM(A1)"])("prevents a spreadsheet from evaluating the name %s", (name) => {
     const pair = outcome("x", { l1: -0.5 });
     Object.assign(pair.result as object, { output: name });
     const failed = [{ output: null, target: name, error: name }];

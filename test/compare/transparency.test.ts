@@ -47,7 +47,7 @@ const [white, clear] = [
   [255, 255, 255, 0],
 ];
 
-it("takes each statistic of a map over the background on which it is the worse", async () => {
+it("takes each statistic of a map over whichever background is worse", async () => {
   // Over white nearly all differs a little, which is the worse mean; over black one pixel differs as much as can be.
   const pair = async (name: string, at: (x: number, y: number) => Colour) => {
     const data = Uint8Array.from({ length: 4096 }, (_, i) => at((i >> 2) % 32, i >> 7)[i % 4]);
@@ -73,7 +73,7 @@ it("takes each statistic of a map over the background on which it is the worse",
 });
 
 describe("white on transparent against opaque white", () => {
-  it("is identical over white, which is said, and shows over a checkerboard", async () => {
+  it("is identical over white, with a note, and differs over a checkerboard", async () => {
     const [output, target] = [await file(clear, white), await file(white, white)];
     const overWhite = await compare(output, target, "psnr, l1", { alpha: "composite" });
     expect(overWhite.values).toEqual({ psnr: Number.POSITIVE_INFINITY, l1: 0 });
@@ -91,7 +91,7 @@ describe("white on transparent against opaque white", () => {
     expect(page).toContain(text);
   });
 
-  it("differs in every loss where alpha is compared, those that need colours too", async () => {
+  it("differs in every loss where alpha is compared, losses that need colour included", async () => {
     const [output, target] = [await file(clear, white), await file(white, white)];
     const specs = ["l1", "psnr", "ssim", "charbonnier", "deltaE", "psnr(channels=y-bt601)", "lpips(net=tiny)", "tv"];
     const { values, outcome } = await compare(output, target, specs.join(", "), { alpha: "compare", maps: true });
@@ -116,12 +116,12 @@ describe("white on transparent against opaque white", () => {
 describe("compared alpha", () => {
   const alpha = "compare" as const;
 
-  it("does not count colours that cannot be seen", async () => {
+  it("ignores colours that cannot be seen", async () => {
     const [a, b] = [await file([1, 2, 3, 0], white), await file([200, 100, 50, 0], white)];
     expect((await compare(a, b, "l1, deltaE", { alpha })).values).toEqual({ l1: 0, deltaE: 0 });
   });
 
-  it("weighs a colour by its alpha, and takes the background on which the images differ more", async () => {
+  it("weighs a colour by its alpha, and uses the background on which the images differ more", async () => {
     const [a, b] = [await file([0, 0, 0, 51], [0, 0, 0, 51]), await file([0, 0, 0, 102], [0, 0, 0, 102])];
     const { values } = await compare(a, b, "l1, deltaE(formula=76)", { alpha });
     // Black over black shows nothing; over white it leaves 0.8 and 0.6, of lightness 82.046 and 63.223 (CIE 1976, sRGB).
@@ -129,7 +129,7 @@ describe("compared alpha", () => {
     expect(values["deltaE(formula=76)"]).toBeCloseTo(82.0458 - 63.2226, 2);
   });
 
-  it("takes grey with alpha against colour, and images without transparency as they are", async () => {
+  it("accepts grey with alpha against colour, and leaves opaque images unchanged", async () => {
     const [grey, colour] = [await file([51, 102], [51, 102]), await file([51, 51, 51, 102], [51, 51, 51, 102])];
     const mixed = await compare(grey, colour, "l1", { alpha });
     expect(mixed.values.l1).toBe(0);
@@ -142,15 +142,15 @@ describe("compared alpha", () => {
     expect(opaque.outcome.notes).toEqual([]);
   });
 
-  it("still refuses images that are too small for a loss, in the loss's own words", async () => {
+  it("still refuses images that are too small for a loss, with the loss's own message", async () => {
     const [a, b] = [await file(clear, white), await file(white, white)];
     const { outcome } = await compare(a, b, "ms-ssim", { alpha });
     expect(outcome.failures[0].error).toMatch(/ms-ssim.*161x161/);
   });
 });
 
-describe("how pixels were decoded", () => {
-  it("is counted over both sides and said with the result; Pillow's way is another", async () => {
+describe("the decoding of pixels", () => {
+  it("is counted over both sides and reported with the result, Pillow's included", async () => {
     const jpeg = await sharp(await file([50], [200]))
       .jpeg({ quality: 100 })
       .toBuffer();

@@ -96,7 +96,7 @@ describe("writeFigure", () => {
     }
   });
 
-  test("has names, escaped, and the numbers of the whole image, the best in bold", async () => {
+  test("escapes names, and shows the numbers of the whole image, the best in bold", async () => {
     const texts = textsOf(await svgOf({ images: wide, fontSize: 5 }));
     const numbers = (method: number) => {
       const [image] = judgement.images.filter(({ name }) => name === "set/wide.png");
@@ -125,7 +125,7 @@ describe("writeFigure", () => {
     );
   });
 
-  test("fills the width that is asked for, the image as high as the grid beside it", async () => {
+  test("fills the requested width, with the image as high as the grid beside it", async () => {
     for (const width of [240, 496]) {
       const svg = await svgOf({ images: wide, width, columns: 4 });
       expect(svg).toMatch(new RegExp(`^<svg [^>]*width="${width}pt"`));
@@ -140,7 +140,7 @@ describe("writeFigure", () => {
     }
   });
 
-  test("takes columns, the size of a pixel, labels, several boxes and several images", async () => {
+  test("accepts columns, pixel sizes, labels, several boxes and several images", async () => {
     const boxes = [box, { x: 30, y: 2, width: 8, height: 12 }];
     const svg = await svgOf({
       images: [
@@ -160,20 +160,20 @@ describe("writeFigure", () => {
     expect(textsOf(svg)).toContain("no image");
   });
 
-  test("tells what is missing, and chooses image and box by where methods differ most", async () => {
+  test("reports what is missing, and by default picks the image and box where methods differ most", async () => {
     const { record } = await written("high.svg", { images: [{ name: "high" }] });
     expect(record.notes).toEqual([expect.stringContaining("third: set/high.png is not shown: no output")]);
     const chosen = (await written("chosen.svg")).record.images;
     expect(chosen).toMatchObject([{ isProposed: true, boxes: [{ width: expect.any(Number) }] }]);
   });
 
-  test.each(["png", "svg", "pdf"])("gives the same bytes of the same judgement, without a date: %s", async (format) => {
+  test.each(["png", "svg", "pdf"])("writes the same bytes for the same input, without a date: %s", async (format) => {
     const [first, second] = [await written(`a.${format}`), await written(`b.${format}`)];
     expect(first.bytes.equals(second.bytes)).toBe(true);
     expect(first.bytes.includes("CreationDate") || first.bytes.includes("tIME")).toBe(false);
   });
 
-  test("draws a PNG of the density that is asked for, with letters of its own", async () => {
+  test("draws a PNG at the requested density, with its own letters", async () => {
     const { path, record } = await written("figure.png", { images: wide, width: 360, dpi: 144 });
     const { data, info } = await sharp(path).raw().toBuffer({ resolveWithObject: true });
     expect([info.width, info.height]).toEqual([720, Math.round(record.height * 2)]);
@@ -184,7 +184,7 @@ describe("writeFigure", () => {
     expect(dark).toBeGreaterThan(100);
   });
 
-  test("holds in a PDF the fonts that its text is in", async () => {
+  test("embeds the fonts of its text in a PDF", async () => {
     const { bytes, record } = await written("figure.pdf", { images: wide });
     const text = bytes.toString("latin1");
     expect(text.startsWith("%PDF-")).toBe(true);
@@ -202,7 +202,7 @@ describe("writeFigure", () => {
     });
   });
 
-  test("refuses what cannot be drawn, naming it", async () => {
+  test("refuses what cannot be drawn, and names it", async () => {
     const refuse = async (message: string, options: FigureOptions, name = "no.svg") => {
       const error = await written(name, options).catch((cause: unknown) => cause);
       expect(error).toBeInstanceOf(ReconlossError);
@@ -227,7 +227,7 @@ describe("writeFigure", () => {
     }
   });
 
-  test("takes letters that its font lacks, but for PDF", async () => {
+  test("accepts characters that its font lacks, except in PDF", async () => {
     const labels = ["目标", "A", "B", "C"];
     const { record } = await written("letters.png", { images: wide, labels });
     expect(record.notes).toEqual([expect.stringContaining("the figure's font has no 目 标")]);

@@ -22,7 +22,7 @@ describe.each([
 ] as const)("the %s letters of figures", (weight, name) => {
   const font = fonts[weight];
 
-  test("are as wide as those of Helvetica, which stands in SVG files", () => {
+  test("are as wide as those of Helvetica, which SVG files name", () => {
     const widths = adobeWidths(name);
     expect(widths.length).toBeGreaterThan(85);
     for (const [letter, width] of widths) {
@@ -30,12 +30,12 @@ describe.each([
     }
   });
 
-  test("are there for Latin, Greek, Cyrillic and the signs of tables", () => {
+  test("cover Latin, Greek, Cyrillic and the signs of tables", () => {
     expect(font.missing("Bicubic é ß ø ő αβΔμσ Жя 0.123 × ± − ≈ ≤ ≥ ∞ ↑ ↓ → – — “…” †")).toEqual([]);
     expect(font.missing("漢 x 漢")).toEqual(["漢"]);
   });
 
-  test("are closed outlines, an accent above its letter", () => {
+  test("are closed outlines, with accents above their letters", () => {
     const contours = (text: string) => font.outline(text, 0, 0, 100).split("M").slice(1);
     expect(["l", "i", "o", "%", "é", " "].map((text) => contours(text).length)).toEqual([1, 2, 2, 5, 3, 0]);
     for (const contour of contours("Ré%g")) expect(contour.endsWith("Z")).toBe(true);
@@ -47,7 +47,7 @@ describe.each([
     expect([Math.max(...high), Math.min(...high) / -100]).toEqual([0, expect.closeTo(0.72, 1)]);
   });
 
-  test("stand side by side", () => {
+  test("are placed side by side", () => {
     const width = font.widthOf("ab", 10);
     expect(width).toBeCloseTo(font.widthOf("a", 10) + font.widthOf("b", 10), 9);
     expect(font.outline("ab", 0, 0, 10)).toBe(

@@ -55,7 +55,7 @@ describe("proposeRegions", () => {
     expect(regions).toEqual(expected.map((region) => ({ ...region, score: expect.closeTo(region.score, 6) })));
   });
 
-  test("finds none where all methods are equal, and few where few differ", () => {
+  test("finds none where all methods are equal, and few where methods differ in few places", () => {
     const target = noise(0);
     expect(proposeRegions([noise(1), noise(1), noise(1)], target)).toEqual([]);
     expect(proposeRegions([target], target)).toEqual([]);
@@ -64,14 +64,14 @@ describe("proposeRegions", () => {
     expect(proposeRegions([target, other], target, { size: [4, 4], count: 9 })).toHaveLength(1);
   });
 
-  test("is 4:3 and a quarter of the image high where no size is said, and within small images", () => {
+  test("defaults to 4:3 and a quarter of the image's height, within small images", () => {
     const [first] = proposeRegions([Tensor.full([1, 1, 90, 120], 0), noiseOf(90, 120)], noiseOf(90, 120, 2));
     expect([first.width, first.height]).toEqual([31, 23]);
     const [small] = proposeRegions([Tensor.full([1, 1, 9, 12], 0), noiseOf(9, 12)], noiseOf(9, 12, 2));
     expect(small).toMatchObject({ x: 0, y: 0, width: 12, height: 9 });
   });
 
-  test("refuses what it cannot compare", () => {
+  test("refuses images that cannot be compared", () => {
     const target = noise(0);
     expect(() => proposeRegions([], target)).toThrow("there is no output");
     expect(() => proposeRegions([noise(1, 1)], target)).toThrow("output 0 is 1x1x23x31 but target is 1x3x23x31");

@@ -16,7 +16,7 @@ const pillow: Record<string, { shape: number[]; samples: number[] }> = JSON.pars
   await readFile(join(goldens, "expected.json"), "utf8"),
 );
 
-test.each(Object.entries(pillow))("%s has the samples that Pillow reads", async (name, { shape, samples }) => {
+test.each(Object.entries(pillow))("decodes %s to the same samples as Pillow", async (name, { shape, samples }) => {
   const pixels = await readPixels(join(goldens, name));
   const [height, width, stored = 1] = shape;
   expect([pixels.width, pixels.height]).toEqual([width, height]);
@@ -26,16 +26,16 @@ test.each(Object.entries(pillow))("%s has the samples that Pillow reads", async 
   expect(pixels.data).toBeInstanceOf(name.startsWith("grey1") ? Uint16Array : Uint8Array);
 });
 
-test("every file of the folder is held against Pillow, or is floating point", async () => {
+test("every file of the folder is compared with Pillow, or is floating point", async () => {
   const others = (await readdir(goldens)).filter((name) => !(name in pillow));
   expect(others.sort()).toEqual(["expected.json", "grey.pfm", "npy", "rgb.pfm"]);
 });
 
-describe("floating point is taken as it is", () => {
+describe("floating-point values are kept", () => {
   // (i - 100) / 137 for sample i of 13x7 pixels of RGB, of which grey is red.
   const sample = (i: number) => Math.fround((i - 100) / 137);
 
-  test.each(["rgb.pfm", "grey.pfm"])("%s, of either byte order, from the bottom up", async (name) => {
+  test.each(["rgb.pfm", "grey.pfm"])("in %s, of either byte order, from the bottom up", async (name) => {
     const { pixels, notes } = await decodePixels(join(goldens, name));
     const step = name === "rgb.pfm" ? 1 : 3;
     expect(pixels).toMatchObject({ width: 13, height: 7, channels: step === 1 ? 3 : 1 });
@@ -48,7 +48,7 @@ describe("floating point is taken as it is", () => {
     });
   });
 
-  test.each([1, 3])("TIFF of %d channels", async (channels) => {
+  test.each([1, 3])("in TIFF with %d channels", async (channels) => {
     const values = Float32Array.from({ length: 16 * 16 * channels }, (_, i) => (i - 100) / 137);
     const tags = { 256: 16, 257: 16, 258: 32, 259: 1, 262: channels === 3 ? 2 : 1, 277: channels, 278: 16, 339: 3 };
     const { pixels, notes } = await decodePixels(plainTiff(tags, new Uint8Array(values.buffer)));
@@ -56,7 +56,7 @@ describe("floating point is taken as it is", () => {
     expect(notes.map(({ kind }) => kind)).toEqual(["outside-range"]);
   });
 
-  test("values in [0, 1] need no note, NaN and infinity are an error that says where", async () => {
+  test("without a note in [0, 1], with a located error for NaN and infinity", async () => {
     const pfm = (...values: number[]) =>
       joined(text(`Pf\n${values.length} 1\n-1\n`), new Uint8Array(Float32Array.from(values).buffer));
     expect((await decodePixels(pfm(0, 0.5, 1))).notes).toEqual([]);
@@ -68,7 +68,7 @@ describe("floating point is taken as it is", () => {
     }
   });
 
-  test("a factor in the header of a PFM is said, and not applied", async () => {
+  test("with a note for the scale factor of a PFM, which is not applied", async () => {
     const pfm = joined(text("Pf\n1 1\n-2.5\n"), new Uint8Array(Float32Array.of(0.5).buffer));
     const { image, notes } = await decodeImage(pfm);
     expect(image.data[0]).toBe(0.5);
@@ -77,14 +77,14 @@ describe("floating point is taken as it is", () => {
 });
 
 describe("Netpbm", () => {
-  test("comments, and samples that fill neither 8 nor 16 bits", async () => {
+  test("reads comments, and depths between 8 and 16 bits", async () => {
     expect((await readPixels(text("P2 # a comment\n# another\n3 1\n# and one\n100\n0 50 100"))).data).toEqual(
       Uint8Array.of(0, 128, 255),
     );
     expect((await readPixels(text("P2 3 1 300 0 150 300"))).data).toEqual(Uint16Array.of(0, 32768, 65535));
   });
 
-  test("in a bitmap 1 is black, with or without anything between the bits", async () => {
+  test("reads 1 in a bitmap as black, with or without space between the bits", async () => {
     for (const bits of ["011001", "0 1 1 0 0 1"]) {
       expect((await readPixels(text(`P1 3 2 ${bits}`))).data).toEqual(Uint8Array.of(255, 0, 0, 255, 255, 0));
     }
@@ -96,7 +96,7 @@ describe("Netpbm", () => {
     ["no largest sample", "P2 2 1 0 1 1", /its largest sample is 0/],
     ["nothing wide", "P2 0 4 255 ", /0x4 pixels/],
     ["a word for a number", "P2 2 1 255 1 x", /truncated/],
-  ])("%s is an error", async (_, content, message) => {
+  ])("refuses %s", async (_, content, message) => {
     await expect(readPixels(text(content))).rejects.toMatchObject({
       code: "image",
       message: expect.stringMatching(message),
@@ -104,7 +104,7 @@ describe("Netpbm", () => {
   });
 });
 
-describe("arrays of NumPy's", async () => {
+describe("NumPy arrays", async () => {
   /** Written by numpy 1.24: arange(5 * 7 * 3) modulo what the type holds (floats: (i - 40) / 64), in the named type, order and layout. */
   const files = (await readdir(join(goldens, "npy"))).sort();
   const sample = (type: string, i: number) =>
@@ -124,7 +124,7 @@ describe("arrays of NumPy's", async () => {
     expect(pixels.data).toBeInstanceOf(made);
   });
 
-  test("all types, both byte orders, both orders of axes and all layouts are there", () => {
+  test("covers all types, byte orders, axis orders and memory layouts", () => {
     expect(files).toHaveLength(5 * 2 * 2 * 3);
   });
 
@@ -147,14 +147,14 @@ describe("arrays of NumPy's", async () => {
     ["cut short", "|u1", "5, 5", 20, /it should be \d+ bytes/],
     ["no pixels", "|u1", "0, 5", 0, /empty \(5x0 pixels\)/],
     ["objects", "|O", "2, 2", 32, /it holds Python objects, which are never unpickled/],
-  ])("%s: an error", async (_, descr, shape, size, message) => {
+  ])("refuses an invalid array: %s", async (_, descr, shape, size, message) => {
     await expect(decodePixels(npy(descr, shape, size))).rejects.toMatchObject({
       code: "image",
       message: expect.stringMatching(message),
     });
   });
 
-  test("RGB and alpha", async () => {
+  test("reads RGB and alpha", async () => {
     const bytes = npy("|u1", "5, 6, 4", 120);
     bytes.fill(255, bytes.length - 120);
     expect(await decodePixels(bytes)).toMatchObject({ pixels: { channels: 4, width: 6, height: 5 } });
@@ -162,7 +162,7 @@ describe("arrays of NumPy's", async () => {
   });
 });
 
-describe("a kind that is known but not read is told by name, by its content, with what to convert it to", () => {
+describe("an unsupported format is recognised by its content, with a suggested conversion", () => {
   const box = (...brands: string[]) =>
     joined(
       Uint8Array.of(0, 0, 0, 8 + 4 * (brands.length + 1)),
@@ -186,7 +186,7 @@ describe("a kind that is known but not read is told by name, by its content, wit
   });
 });
 
-describe("TIFF files that would be misread are refused with what is wrong", () => {
+describe("TIFF files that would be misread are refused with a reason", () => {
   // One pixel of so many samples, by the numbers of TIFF 6.0.
   const tiff = (tags: Record<number, number | number[]>, bytes = 4) =>
     plainTiff({ 256: 1, 257: 1, 258: [8, 8, 8], 262: 2, 277: 3, 278: 1, ...tags }, new Uint8Array(bytes).fill(9));
@@ -204,14 +204,14 @@ describe("TIFF files that would be misread are refused with what is wrong", () =
     await expect(decodePixels(file)).rejects.toMatchObject({ code: "image", message: expect.stringMatching(reason) });
   });
 
-  test("the same file without these is read", async () => {
+  test("the same file without these fields is read", async () => {
     expect((await decodePixels(tiff({}))).pixels).toMatchObject({ width: 1, height: 1, channels: 3 });
     expect((await decodePixels(tiff({ 258: [8, 8, 8, 8], 277: 4, 338: 0 }))).pixels.channels).toBe(3);
   });
 });
 
 test.each(["scan.tga", "photo.DNG", "photo.cr2", "page.pcx", "x.heic"])(
-  "%s, of content that tells nothing, is known by its name",
+  "recognises %s, whose content is ambiguous, by its extension",
   async (name) => {
     const file = new Uint8Array(64);
     await expect(decodePixels(file, { name })).rejects.toThrow(/it is .* is not supported: convert it to PNG/);
@@ -220,7 +220,7 @@ test.each(["scan.tga", "photo.DNG", "photo.cr2", "page.pcx", "x.heic"])(
 );
 
 test.each([{ alpha: "composite" }, { alpha: "reject" }, { background: "red" }] as const)(
-  "Pillow's way drops alpha, and takes no %o",
+  "Pillow's way drops alpha, and refuses %o",
   async (options) => {
     const file = text("P2 1 1 255 0");
     await expect(decodeImage(file, { ...options, decode: "pillow" })).rejects.toThrow(/drops alpha, so it takes no/);
@@ -233,7 +233,7 @@ describe("bytes instead of a path", async () => {
     .png()
     .toBuffer();
 
-  test("are decoded, as a Buffer, a part of one and a Uint8Array", async () => {
+  test("are decoded from a Buffer, a part of one and a Uint8Array", async () => {
     const inside = joined(Uint8Array.of(9, 9, 9), png).subarray(3);
     for (const bytes of [png, inside, Uint8Array.from(png)]) {
       expect((await readPixels(bytes)).data).toEqual(Uint8Array.of(1, 2, 3));
@@ -241,7 +241,7 @@ describe("bytes instead of a path", async () => {
     }
   });
 
-  test("are never printed: errors name what was said, or the image", async () => {
+  test("are never printed in errors, which use the given name instead", async () => {
     const cut = png.subarray(0, 40);
     await expect(readImage(cut)).rejects.toThrow(/^cannot read the image: it is damaged/);
     await expect(readPixels(cut, { name: "set/3.png" })).rejects.toThrow(/^cannot read set\/3\.png: /);
@@ -255,7 +255,7 @@ describe("bytes instead of a path", async () => {
   });
 });
 
-describe("a JPEG with bytes that belong to nothing is read with a note, one that lacks some is not", async () => {
+describe("a JPEG with extraneous bytes is read with a note, a truncated one is refused", async () => {
   const samples = Uint8Array.from({ length: 48 * 40 * 3 }, (_, i) => (i * 37 + (i >> 4) * 11) % 256);
   const jpeg = await sharp(samples, { raw: { width: 48, height: 40, channels: 3 } })
     .jpeg()
@@ -275,7 +275,7 @@ describe("a JPEG with bytes that belong to nothing is read with a note, one that
     }
   });
 
-  test("a sound file has no note, nor has one with bytes behind its end", async () => {
+  test("no note for an intact file, nor for bytes after its end", async () => {
     expect((await decodePixels(jpeg)).notes).toEqual([]);
     expect((await decodePixels(joined(jpeg, new Uint8Array(100)))).notes).toEqual([]);
   });
@@ -314,7 +314,7 @@ describe("a JPEG with bytes that belong to nothing is read with a note, one that
     expect(notes.map(({ kind }) => kind)).toEqual(["extra-bytes"]);
   });
 
-  test("a cut scan stays an error, with and without an end marker, and with extra bytes in the header", async () => {
+  test("a truncated scan is refused, with and without an end marker, and with extraneous bytes in the header", async () => {
     for (const part of [0.7, 0.8, 0.9, 0.97]) {
       for (const whole of [jpeg, Buffer.from(insertAt(frame, 1, 2, 3))]) {
         const cut = whole.subarray(0, Math.floor(whole.length * part));

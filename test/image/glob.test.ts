@@ -29,25 +29,25 @@ test.each([
   expect(globMatcher(glob)(name)).toBe(expected);
 });
 
-test("without a slash it is about a name in whatever folder", () => {
+test("a pattern without a slash matches the file name in any folder", () => {
   expect(nameMatcher("*_mask.png")("a/b/c_mask.png")).toBe(true);
   expect(nameMatcher("a/*_mask.png")("b/c_mask.png")).toBe(false);
 });
 
-test("many stars take time that grows with the name, and braces do not fill the memory", async () => {
+test("matches many stars in little time, and limits the expansion of braces", async () => {
   const is = globMatcher(`${"*a".repeat(60)}b`);
   const name = "a".repeat(5000);
   expect(await processorTime(async () => expect(is(name)).toBe(false))).toBeLessThan(2000);
   expect(() => globMatcher("{a,b}".repeat(40))).toThrow(/more than 1000 names/);
 });
 
-test("a plain path is what comes before the first letter with a meaning", () => {
+test("splits a glob before its first special character", () => {
   expect(splitGlob("a/b/*.png")).toEqual({ folder: "a/b", rest: "*.png" });
   expect(splitGlob("*.png")).toEqual({ folder: ".", rest: "*.png" });
   expect(splitGlob("/x?/*.png")).toEqual({ folder: "/", rest: "x?/*.png" });
 });
 
-test("files are found where the glob leads, hidden ones where it says so", async () => {
+test("finds the matching files, hidden ones only on request", async () => {
   const folder = await temporaryFolder();
   for (const name of ["a/1.png", "a/2.jpg", "b/1.png", ".c/1.png", "b/deep/1.png", "b/.h.png"]) {
     await mkdir(dirname(join(folder, name)), { recursive: true });

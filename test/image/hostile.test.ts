@@ -32,7 +32,7 @@ async function failureOf(call: () => Promise<unknown>): Promise<{ error: Reconlo
   return { error, seconds };
 }
 
-describe.skipIf(process.platform === "win32")("what is no regular file is an error at once", async () => {
+describe.skipIf(process.platform === "win32")("what is not a regular file is refused at once", async () => {
   const pipe = join(folder, "pipe.png");
   execFileSync("mkfifo", [pipe]);
   const socket = join(folder, "socket.png");
@@ -61,14 +61,14 @@ describe.skipIf(process.platform === "win32")("what is no regular file is an err
     }
   });
 
-  test("in a folder, under any name, they are listed, so that reading them says it", async () => {
+  test("in a folder, under any name, they are listed, so that reading reports them", async () => {
     execFileSync("mkfifo", [join(folder, "pipe")]);
     const { images } = await listFolder(folder);
     expect(images).toEqual(expect.arrayContaining(["pipe", "pipe.png", "socket.png", "link.png"]));
   });
 });
 
-describe("how much is decoded is bounded before it is", () => {
+describe("size limits apply before decoding", () => {
   /** A lossless WebP of one colour says its size in 28 bits, and nothing else depends on it. */
   async function hugeWebp(): Promise<Buffer> {
     const webp = await sharp(new Uint8Array(3), { raw: { width: 1, height: 1, channels: 3 } })
@@ -80,7 +80,7 @@ describe("how much is decoded is bounded before it is", () => {
     return webp;
   }
 
-  test("a WebP of a few bytes and 16383x16383 pixels", async () => {
+  test("to a WebP of a few bytes and 16383x16383 pixels", async () => {
     const webp = await hugeWebp();
     expect(webp.length).toBeLessThan(50);
     const { error, seconds } = await failureOf(() => readImage(webp, { limitPixels: 1e8 }));
@@ -88,7 +88,7 @@ describe("how much is decoded is bounded before it is", () => {
     expect(seconds).toBeLessThan(2);
   });
 
-  test("the default leaves a quarter of the memory when six images are decoded, 20 bytes for each pixel", () => {
+  test("by default leaving a quarter of the memory free with six images at 20 bytes per pixel", () => {
     for (const memory of [2e9, 8e9, 16e9]) expect(defaultLimitPixels(memory) * 6 * 20).toBeCloseTo(0.75 * memory, -3);
     expect(defaultLimitPixels(1e12)).toBe(16383 ** 2);
     expect(defaultLimitPixels()).toBeGreaterThan(1e6);
@@ -111,7 +111,7 @@ describe("how much is decoded is bounded before it is", () => {
     ["PNM", (w: number, h: number) => Buffer.from(`P6 ${w} ${h} 255\n`)],
     ["plain PNM", (w: number, h: number) => Buffer.from(`P3 ${w} ${h} 255\n1`)],
     ["PFM", (w: number, h: number) => Buffer.from(`PF ${w} ${h} -1\n`)],
-  ])("a %s that claims a size it does not have", async (_, build) => {
+  ])("to a %s that claims a false size", async (_, build) => {
     for (const [width, height, message] of [
       [1e6, 1e6, /more than limitPixels allows/],
       [9000, 9000, /truncated/],
@@ -123,7 +123,7 @@ describe("how much is decoded is bounded before it is", () => {
     }
   });
 
-  test("a file of many gigabytes without content is not read", async () => {
+  test("to a sparse file of many gigabytes, which is not read", async () => {
     const path = join(folder, "sparse.png");
     await writeFile(path, "");
     await truncate(path, 2 ** 40);
@@ -146,7 +146,7 @@ describe("how much is decoded is bounded before it is", () => {
     return Buffer.concat([around.subarray(0, 4), body, around.subarray(4)]);
   }
 
-  test("what a PNG's pixels do not depend on is not unpacked", async () => {
+  test("metadata of a PNG that does not affect its pixels is not decompressed", async () => {
     const png = await sharp(Uint8Array.of(1, 2, 3), { raw: { width: 1, height: 1, channels: 3 } })
       .png()
       .toBuffer();
@@ -165,7 +165,7 @@ describe("how much is decoded is bounded before it is", () => {
     expect(milliseconds).toBeLessThan(1000);
   });
 
-  test("what they depend on is kept: transparency, colour space, orientation", () => {
+  test("chunks that affect pixels are kept: transparency, colour space, orientation", () => {
     const chunks = ["IHDR", "tEXt", "PLTE", "tRNS", "gAMA", "cHRM", "sRGB", "zTXt", "eXIf", "IDAT", "tIME", "IEND"];
     const signature = Buffer.from("\x89PNG\r\n\x1a\n", "latin1");
     const data = chunks.map((type) => chunk(type, Buffer.from("data")));
@@ -175,7 +175,7 @@ describe("how much is decoded is bounded before it is", () => {
   });
 });
 
-describe("1000 mutated files of each kind give an image or an error of ours", async () => {
+describe("1000 mutated files of each format decode or throw our own errors", async () => {
   const names = (await readdir(goldens, { recursive: true })).filter((name) => extname(name) !== "");
   const ofKind = (form: RegExp) =>
     Promise.all(names.filter((name) => form.test(name)).map((name) => readFile(join(goldens, name))));

@@ -23,13 +23,13 @@ const tiffOf = (extra: readonly number[], strip: readonly number[], colours = 3)
   return plainTiff(tags, Uint8Array.from(strip));
 };
 
-test("an image as it is stored gives no note", async () => {
+test("gives no note for an image that is read as stored", async () => {
   for (const file of [flat(3).png(), flat(1).jpeg(), flat(4, 255).webp({ lossless: true }), flat(3).tiff()]) {
     expect(await kindsOf(await file.toBuffer())).toEqual([]);
   }
 });
 
-test("what others read in another way is said of each file", async () => {
+test("notes for each file what other readers would read differently", async () => {
   const jpeg = exifOf(await flat(1).jpeg().toBuffer(), 6);
   expect(await kindsOf(jpeg)).toEqual(["rotated"]);
   expect(await kindsOf(exifOf(await flat(1).jpeg().toBuffer(), 1))).toEqual([]);
@@ -44,7 +44,7 @@ test("what others read in another way is said of each file", async () => {
   expect(await kindsOf(await avif("4:4:4"))).toEqual([]);
 });
 
-test("several frames or pages, of which the first is read", async () => {
+test("notes that only the first of several frames or pages is read", async () => {
   const [a, b] = await Promise.all([flat(3, 10).png().toBuffer(), flat(3, 200).png().toBuffer()]);
   const frames = sharp([a, b], { join: { animated: true } });
   for (const file of [frames.clone().gif(), frames.clone().webp({ lossless: true }), frames.clone().tiff()]) {
@@ -60,7 +60,7 @@ test("several frames or pages, of which the first is read", async () => {
 });
 
 // ExtraSamples of TIFF 6.0: 0 unspecified, 1 alpha that the colours are multiplied by, 2 alpha.
-test("an extra sample of a TIFF is transparency only where the file says so", async () => {
+test("treats an extra sample of a TIFF as transparency only where the file says so", async () => {
   const two = [100, 50, 20, 128, 10, 20, 30, 255];
   const read = async (file: Uint8Array) => {
     const { pixels, notes } = await decodePixels(file);
@@ -83,7 +83,7 @@ test("an extra sample of a TIFF is transparency only where the file says so", as
   expect(await read(tiffOf([2], [100, 50, 20, 128], 1))).toEqual(greyAlpha);
 });
 
-test("transparent pixels that were laid over something, or compared", async () => {
+test("notes transparent pixels that were composited, or compared", async () => {
   const half = await flat(4, 100).png().toBuffer();
   const { notes } = await decodeImage(half, { background: "checker" });
   expect(notes).toEqual([{ kind: "composited", text: "has transparent pixels, which were laid over checker" }]);
@@ -91,7 +91,7 @@ test("transparent pixels that were laid over something, or compared", async () =
   expect(await kindsOf(await flat(4, 255).png().toBuffer(), { alpha: "composite" })).toEqual([]);
 });
 
-test("the notes of a set are counted by what they are of", () => {
+test("counts the notes of a set by their kind", () => {
   const kinds = ["cmyk", "rotated", "composited", "rotated"] as const;
   expect(decodeSummary(kinds.map((kind) => ({ kind })))).toBe("2 rotated by EXIF, 1 CMYK, 1 composited");
   expect(decodeSummary([])).toBeUndefined();

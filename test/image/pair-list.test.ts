@@ -15,7 +15,7 @@ async function list(extension: string, content: string | Uint8Array): Promise<st
 }
 
 describe("a CSV list", () => {
-  test("has columns in any order, quotes, line breaks of any system, and others beside them", async () => {
+  test("accepts columns in any order, quotes, any line breaks, and extra columns", async () => {
     const text = `\ufeffpsnr,Target,output,group,mask\r\n30.1,hr/a.png,"x, ""y""/a.png",Set5,m/a.png\r\n\r\n,hr/b.png,x/b.png,,\n`;
     expect(await readPairList(await list(".csv", text))).toEqual([
       {
@@ -29,7 +29,7 @@ describe("a CSV list", () => {
     ]);
   });
 
-  test("has paths relative to itself, and names inside the folder that all outputs are in", async () => {
+  test("resolves paths from the list, and names pairs within the common folder of the outputs", async () => {
     const inner = join(folder, "lists");
     await mkdir(inner, { recursive: true });
     await writeFile(join(inner, "p.csv"), "output,target\n../ours/s/a.png,../hr/a.png\n/elsewhere/b.png,/hr/b.png\n");
@@ -50,13 +50,13 @@ describe("a CSV list", () => {
     ["output,target\na.png,b.png\na.png,c.png\n", /line 3 lists .*a\.png again, after line 2/],
     ["output,target,output\na,b,c\n", /two columns output/],
     [Uint8Array.of(0xff, 0xfe, 0x00), /cannot read/],
-  ])("%j is refused", async (content, message) => {
+  ])("refuses %j", async (content, message) => {
     await expect(readPairList(await list(".csv", content))).rejects.toThrow(message);
   });
 });
 
 describe("a list of JSON lines", () => {
-  test("has an object in each line, with rectangles where there are some", async () => {
+  test("has an object in each line, with optional rectangles", async () => {
     const text = '{"output":"o/a.png","target":"a.png","ignore":[[0,0,4,2]]}\n\n{"target":"b.png","output":"o/b.png"}';
     expect(await readPairList(await list(".jsonl", text))).toEqual([
       { name: "a.png", output: join(folder, "o/a.png"), target: join(folder, "a.png"), ignore: [[0, 0, 4, 2]] },
@@ -72,12 +72,12 @@ describe("a list of JSON lines", () => {
     ['{"output":1,"target":"b"}', /output must be a text, got 1/],
     ['{"output":"a","target":"b","ignore":[[0,0,0,2]]}', /ignore must be x, y, width, height/],
     ['{"output":"a","target":"b","ignore":{}}', /ignore must be a list/],
-  ])("%s is refused", async (content, message) => {
+  ])("refuses %s", async (content, message) => {
     await expect(readPairList(await list(".jsonl", content))).rejects.toThrow(message);
   });
 });
 
-test("other extensions, folders, pipes and what does not exist are refused", async () => {
+test("refuses other extensions, folders, pipes and missing files", async () => {
   await expect(readPairList(join(folder, "pairs.txt"))).rejects.toThrow(/must end in one of \.csv, \.jsonl/);
   await expect(readPairList(join(folder, "none.csv"))).rejects.toMatchObject({ code: "file" });
   await mkdir(join(folder, "folder.csv"));
@@ -87,7 +87,7 @@ test("other extensions, folders, pipes and what does not exist are refused", asy
   await expect(readPairList(join(folder, "pipe.csv"))).rejects.toThrow(/named pipe/);
 });
 
-test("200,000 pairs are read in the time that their letters take", async () => {
+test("reads 200,000 pairs in linear time", async () => {
   const rows = Array.from({ length: 200_000 }, (_, i) => `out/${i}_x4.png,hr/${i}.png`);
   const path = await list(".csv", `output,target\n${rows.join("\n")}\n`);
   const start = process.cpuUsage();

@@ -5,7 +5,7 @@ const paired = (pattern: string, outputs: string[], targets: string[]) =>
   pairByPattern(readPattern(pattern), outputs, targets);
 
 describe("a pattern", () => {
-  test("pairs names whose placeholders are the same, over folders too", () => {
+  test("pairs names whose placeholders are equal, across folders too", () => {
     const outputs = ["Set5/baby_x4.png", "Set14/baby_x4.png", "notes.png"];
     const { pairs, unpaired, unmatched } = paired("{name}_x4.png={name}.png", outputs, [
       "Set5/baby.png",
@@ -22,19 +22,19 @@ describe("a pattern", () => {
     expect(unmatched).toEqual({ output: ["notes.png"], target: [] });
   });
 
-  test("may have several placeholders, in any order, and one of them twice", () => {
+  test("accepts several placeholders, in any order, and repeated ones", () => {
     const { pairs } = paired("{set}/x4/{name}/{name}.png={name}-{set}.png", ["Set5/x4/a-b/a-b.png"], ["a-b-Set5.png"]);
     expect(pairs).toEqual([{ output: "Set5/x4/a-b/a-b.png", target: "a-b-Set5.png" }]);
   });
 
-  test("has one target for many outputs where these have a placeholder that it lacks", () => {
+  test("pairs one target with many outputs where these have a placeholder that it lacks", () => {
     const outputs = ["a-1.png", "a-2.png", "b-1.png"];
     const { pairs, unpaired } = paired("{name}-{seed}.png={name}.png", outputs, ["a.png", "b.png"]);
     expect(pairs.map(({ target }) => target)).toEqual(["a.png", "a.png", "b.png"]);
     expect(unpaired).toEqual([]);
   });
 
-  test("chooses neither of two targets, nor of two outputs that differ in a star, and lists both", () => {
+  test("chooses between neither two targets nor two outputs that differ in a star, and lists both", () => {
     expect(paired("{name}_x4.png={name}.*", ["a_x4.png"], ["a.png", "a.jpg"]).unpaired).toEqual([
       { side: "output", name: "a_x4.png", reason: "ambiguous: output a_x4.png could go with target a.png, a.jpg" },
     ]);
@@ -51,12 +51,12 @@ describe("a pattern", () => {
     expect(unpaired[0].reason).toBe("ambiguous: output x_y_z.png could go with target x.png, x_y.png");
   });
 
-  test("says which target is missing", () => {
+  test("reports which target is missing", () => {
     const { unpaired } = paired("{name}_x4.png={name}.png", ["a_x4.png", "b_x4.png"], ["a.png"]);
     expect(unpaired).toEqual([{ side: "output", name: "b_x4.png", reason: "no target b.png" }]);
   });
 
-  test("takes composed and decomposed Unicode for the same", () => {
+  test("treats composed and decomposed Unicode as equal", () => {
     expect(paired("{name}é.png={name}.png", ["xe\u0301.png"], ["x.png"]).pairs).toHaveLength(1);
   });
 
@@ -70,11 +70,11 @@ describe("a pattern", () => {
     ["{a}*={a}", /two adjacent placeholders/],
     ["{a b}.png={a b}.png", /letters, digits/],
     ["{name.png={name}.png", /has an unmatched \{/],
-  ])("%s is refused", (text, message) => {
+  ])("refuses %s", (text, message) => {
     expect(() => readPattern(text)).toThrow(message);
   });
 
-  test("that fits a name in too many ways is an error and takes no time", () => {
+  test("refuses a name that fits in too many ways, in little time", () => {
     const name = `${"a_".repeat(100)}.png`;
     expect(() => paired("{a}_{b}_{c}_{d}_{e}.png={a}.png", [name], ["x.png"])).toThrow(/too many ways/);
   });
@@ -100,7 +100,7 @@ describe("a proposal", () => {
     expect([pairs.length, unpaired.length]).toEqual([5, 0]);
   });
 
-  test("of numbered names, whose digits are alike", () => {
+  test("handles numbered names that share digits", () => {
     const numbers = Array.from({ length: 100 }, (_, i) => String(801 + i).padStart(4, "0"));
     expect(
       propose(
@@ -113,19 +113,19 @@ describe("a proposal", () => {
     expect(propose(srf("EDSR"), srf("HR"), numbers)).toMatchObject({ count: 100 });
   });
 
-  test("of several extensions has a star", () => {
+  test("uses a star for several extensions", () => {
     const proposal = proposePattern(["a1_x2.png", "b2_x2.jpg"], ["a1.png", "b2.png"], 1);
     expect(proposal?.pair).toBe("{name}_x2.*={name}.png");
   });
 
-  test("is none where too few would pair, names have nothing in common, or it could not be written", () => {
+  test("is absent where too few would pair, names have nothing in common, or no pattern can express it", () => {
     expect(proposePattern(["q.png", "w.png"], ["x.png", "y.png"], 1)).toBeUndefined();
     expect(proposePattern(["a_x4.png", "b.png"], ["a.png", "c.png"], 2)).toBeUndefined();
     expect(proposePattern(["a={x}.png"], ["a.png"], 1)).toBeUndefined();
     expect(proposePattern([], [], 1)).toBeUndefined();
   });
 
-  test("of many names takes little time", () => {
+  test("takes little time for many names", () => {
     const many = Array.from({ length: 20_000 }, (_, i) => `frame-${i}`);
     const start = process.cpuUsage();
     const proposal = propose(

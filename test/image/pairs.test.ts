@@ -23,7 +23,7 @@ async function folderOf(...names: string[]): Promise<string> {
 }
 
 describe("listImages", () => {
-  test("images of all subfolders in natural order, without hidden and other files", async () => {
+  test("lists images of all subfolders in natural order, without hidden and other files", async () => {
     const folder = await folderOf(
       "img10.png",
       "img2.PNG",
@@ -36,7 +36,7 @@ describe("listImages", () => {
     expect(await listImages(folder)).toEqual(["img2.PNG", "img10.png", "sub/a.tiff"]);
   });
 
-  test("links to files and folders are followed, loops are not, broken links stay visible", async () => {
+  test("follows links, ignores loops, and lists broken links", async () => {
     const folder = await folderOf("a.png");
     const elsewhere = await folderOf("b.png");
     await symlink(join(folder, "a.png"), join(folder, "link.png"));
@@ -47,7 +47,7 @@ describe("listImages", () => {
     expect(await listImages(folder)).toEqual(["a.png", "broken.png", "link.png", "other/b.png"]);
   });
 
-  test("a missing folder and a file are errors", async () => {
+  test("refuses a missing folder and a file", async () => {
     await expect(listImages(join(root, "none"))).rejects.toMatchObject({ code: "file" });
     const folder = await folderOf("a.png");
     await expect(listImages(join(folder, "a.png"))).rejects.toMatchObject({
@@ -60,7 +60,7 @@ describe("listImages", () => {
 describe("listFolder accounts for every file", () => {
   const pgm = "P2 1 1 255 128";
 
-  test("an image by its name or its content is listed, all others are counted", async () => {
+  test("lists images by name or content, and counts all others", async () => {
     const named = ["a.bmp", "b.PPM", "c.jfif", "d.jpe", "e.pfm", "f.heic", "g.jxl", "h.jp2", "i.exr", "j.svg"];
     const folder = await folderOf(
       ...named,
@@ -80,7 +80,7 @@ describe("listFolder accounts for every file", () => {
     expect(describeIgnoredFiles({})).toBe("");
   });
 
-  test("a folder is listed once, under its own name where it has one, however many links lead to it", async () => {
+  test("lists a folder once, under its own name where it has one, however many links lead to it", async () => {
     const folder = await folderOf("z/a.png");
     const outside = await folderOf("b.png");
     await symlink(join(folder, "z"), join(folder, "a link"));
@@ -92,7 +92,7 @@ describe("listFolder accounts for every file", () => {
     expect(ignoredFiles).toEqual({ "folder listed before": 2 });
   });
 
-  test("folders that all link to one another are listed in no time", async () => {
+  test("lists folders that all link to one another in little time", async () => {
     const folders = await Promise.all(Array.from({ length: 12 }, (_, i) => folderOf(`${i}.png`)));
     for (const from of folders) {
       for (const [i, to] of folders.entries()) if (from !== to) await symlink(to, join(from, `link ${i}`));
@@ -105,7 +105,7 @@ describe("listFolder accounts for every file", () => {
     expect(milliseconds).toBeLessThan(2000);
   });
 
-  test("both folders of a pairing are accounted for", async () => {
+  test("counts the files of both folders of a pairing", async () => {
     const [outputs, targets] = [await folderOf("a.png", "log.txt"), await folderOf("a.png", "b.csv", "c.csv")];
     expect((await pairFolders(outputs, targets)).ignoredFiles).toEqual({
       output: { ".txt": 1 },
@@ -118,7 +118,7 @@ describe.skipIf(process.platform !== "linux")("names that are not UTF-8", () => 
   // Latin-1, a lone continuation byte, an overlong form, a surrogate in UTF-8, one cut off; and names that are UTF-8.
   const names = ["636166e92e706e67", "80", "c0af2e706e67", "eda0802e706e67", "612ee6", "e58699", "f09f96bc2e706e67"];
 
-  test.each(names)("%s goes through text and back", (hex) => {
+  test.each(names)("convert to text and back: %s", (hex) => {
     const bytes = Buffer.from(hex, "hex");
     const name = nameFromBytes(bytes);
     expect(Buffer.from(systemPath(`/x/${name}`)).toString("hex")).toBe(`2f782f${hex}`);
@@ -153,7 +153,7 @@ describe("pairFolders", () => {
     };
   }
 
-  test("by name, then by stem, in natural order", async () => {
+  test("pairs by name, then by stem, in natural order", async () => {
     const names = ["10.png", "2.jpg", "sub/x.y.png", "same.png", "same.jpg"];
     expect(await pairing(names, ["10.png", "2.png", "sub/x.y.webp", "same.png", "same.jpg"])).toEqual({
       pairs: [
@@ -167,7 +167,7 @@ describe("pairFolders", () => {
     });
   });
 
-  test("what has no partner is reported, in either folder", async () => {
+  test("reports images without a partner, in either folder", async () => {
     const { pairs, unpaired } = await pairing(["a.png", "b.png", "sub/c.png"], ["a.png", "c.png"]);
     expect(pairs).toEqual([["a.png", "a.png"]]);
     expect(unpaired).toEqual([
@@ -177,7 +177,7 @@ describe("pairFolders", () => {
     ]);
   });
 
-  test("two candidates are never guessed between", async () => {
+  test("never guesses between two candidates", async () => {
     const { pairs, unpaired } = await pairing(["a.png"], ["a.jpg", "a.webp"]);
     expect(pairs).toEqual([]);
     expect(unpaired).toEqual([
@@ -187,7 +187,7 @@ describe("pairFolders", () => {
     ]);
   });
 
-  test("a partner by name is no candidate any more", async () => {
+  test("excludes images paired by name from pairing by stem", async () => {
     expect(await pairing(["a.png", "a.jpg"], ["a.png", "a.webp"])).toEqual({
       pairs: [
         ["a.jpg", "a.webp"],
@@ -197,13 +197,13 @@ describe("pairFolders", () => {
     });
   });
 
-  test("composed and decomposed Unicode names are the same", async () => {
+  test("treats composed and decomposed Unicode names as equal", async () => {
     const { pairs, unpaired } = await pairing(["caf\u00e9 日本.png"], ["cafe\u0301 日本.png"]);
     expect(pairs).toHaveLength(1);
     expect(unpaired).toEqual([]);
   });
 
-  test("a folder without images is an error that says which", async () => {
+  test("refuses a folder without images, and names it", async () => {
     const [full, empty] = [await folderOf("a.png"), await folderOf("notes.txt")];
     await expect(pairFolders(full, empty)).rejects.toMatchObject({
       code: "file",
@@ -214,7 +214,7 @@ describe("pairFolders", () => {
 });
 
 describe("pairPaths", () => {
-  test("two files make a pair whatever their names", async () => {
+  test("pairs two files whatever their names", async () => {
     const folder = await folderOf("restored.png", "truth.jpg");
     const [output, target] = [join(folder, "restored.png"), join(folder, "truth.jpg")];
     expect(await pairPaths(output, target)).toEqual({
@@ -223,12 +223,12 @@ describe("pairPaths", () => {
     });
   });
 
-  test("two folders are matched", async () => {
+  test("pairs two folders by name", async () => {
     const [outputs, targets] = [await folderOf("a.png"), await folderOf("a.jpg")];
     expect((await pairPaths(outputs, targets)).pairs).toHaveLength(1);
   });
 
-  test("a file with a folder, and what does not exist, are errors", async () => {
+  test("refuses a file with a folder, and missing paths", async () => {
     const folder = await folderOf("a.png");
     const file = join(folder, "a.png");
     await expect(pairPaths(file, folder)).rejects.toMatchObject({
@@ -241,8 +241,8 @@ describe("pairPaths", () => {
   });
 });
 
-describe("names that are not the same", () => {
-  test("pair as a pattern says; what it does not ask for is counted", async () => {
+describe("names that differ", () => {
+  test("pair by a pattern, and files outside it are counted", async () => {
     const outputs = await folderOf("Set5/baby_x4.png", "Set5/bird_x4.png", "Set5/baby_x2.png", "log.txt");
     const targets = await folderOf("Set5/baby.png", "Set5/bird.png", "Set14/comic.png");
     const { pairs, unpaired, ignoredFiles } = await pairPaths(outputs, targets, { pair: "{name}_x4.png={name}.png" });
@@ -263,7 +263,7 @@ describe("names that are not the same", () => {
     await expect(pairPaths(outputs, targets, { pair: "nonsense" })).rejects.toMatchObject({ code: "invalid-argument" });
   });
 
-  test("pair by that of several patterns by which most do", async () => {
+  test("pair by the pattern that matches most, of several", async () => {
     const targets = await folderOf("a.png", "b.png");
     const pair = ["{name}_x4.png={name}.png", "{name}x4.png={name}.png"];
     for (const [suffix, names] of [
@@ -281,7 +281,7 @@ describe("names that are not the same", () => {
     await expect(pairPaths(targets, targets, { pair: [1] as never })).rejects.toThrow("pair");
   });
 
-  test("have a proposal where more would pair by a pattern than do by name", async () => {
+  test("get a proposed pattern where it would pair more than names do", async () => {
     const targets = await folderOf("a1.png", "b2.png", "c3.png");
     const outputs = await folderOf("a1_x4.png", "b2_x4.png", "c3.png");
     const { pairs, proposal } = await pairPaths(outputs, targets);
@@ -297,7 +297,7 @@ describe("names that are not the same", () => {
     expect((await pairPaths(targets, targets)).proposal).toBeUndefined();
   });
 
-  test("are left out on both sides by globs, and counted", async () => {
+  test("are excluded on both sides by globs, and counted", async () => {
     const outputs = await folderOf("a.png", "thumbs/a.png", "a_mask.png");
     const targets = await folderOf("a.png", "b_mask.png");
     const { pairs, unpaired, ignoredFiles } = await pairPaths(outputs, targets, { exclude: ["*_mask.*", "thumbs/**"] });
@@ -311,7 +311,7 @@ describe("names that are not the same", () => {
 });
 
 describe("globs and single targets", () => {
-  test("a glob is a set of images, with names relative to where it begins", async () => {
+  test("a glob selects images, with names relative to where its wildcards begin", async () => {
     const runs = await folderOf("r1/best.png", "r1/last.png", "r2/best.png", "r2/notes.txt");
     const targets = await folderOf("r1.png", "r2.png");
     const { pairs, unpaired } = await pairPaths(join(runs, "*/best.png"), targets, {
@@ -330,7 +330,7 @@ describe("globs and single targets", () => {
     expect((await pairPaths(join(odd, "x[1]"), odd)).unpaired).toHaveLength(2);
   });
 
-  test("one image is the target of all outputs", async () => {
+  test("a single image is the target of all outputs", async () => {
     const outputs = await folderOf("a.png", "sub/b.png", "c_mask.png");
     const target = join(await folderOf("truth.png"), "truth.png");
     const { pairs, unpaired } = await pairPaths(outputs, target, { exclude: ["*_mask.png"] });

@@ -28,7 +28,7 @@ const rgbTiff = (width: number, channels: number) => ({
   278: 1,
 });
 
-describe("CMYK knows no profile", () => {
+describe("CMYK is converted without a profile", () => {
   const inks = [
     ...[172, 47, 117, 192, 0, 0, 0, 0, 255, 0, 0, 0, 0, 0, 0, 255],
     ...[10, 200, 30, 40, 128, 128, 128, 128, 1, 2, 3, 4, 254, 127, 64, 33],
@@ -62,8 +62,8 @@ describe("CMYK knows no profile", () => {
   });
 });
 
-describe("16 bits become 8", () => {
-  test("grey is cut off at 255, in PNG, TIFF and PGM", async () => {
+describe("16 bits are reduced to 8", () => {
+  test("by clipping grey at 255, in PNG, TIFF and PGM", async () => {
     const png = await raw([0, 1, 255, 256, 257, 40000], 6, 1, 16).png().toBuffer();
     const tiff = await raw([0, 1, 255, 256, 257, 40000], 6, 1, 16).tiff({ compression: "none" }).toBuffer();
     for (const file of [png, tiff]) expect((await read(file)).samples).toEqual([0, 1, 255, 255, 255, 255]);
@@ -71,7 +71,7 @@ describe("16 bits become 8", () => {
     expect((await read(pgm)).samples).toEqual([0, 255, 255, 255]);
   });
 
-  test("colour, and grey with alpha, keep their high byte", async () => {
+  test("by keeping the high byte of colour, and of grey with alpha", async () => {
     const rgb = await raw([0, 255, 256, 511, 512, 65535, 40000, 40191, 39936], 3, 3, 16).png().toBuffer();
     expect((await read(rgb)).samples).toEqual([0, 0, 1, 1, 2, 255, 156, 156, 156]);
     expect((await decodeImage(rgb, pillow)).notes.map(({ kind }) => kind)).toEqual(["colour16-by-pillow"]);
@@ -81,14 +81,14 @@ describe("16 bits become 8", () => {
     expect(await read(grey)).toEqual({ samples: [0, 1, 156], width: 3, height: 1, channels: 1 });
   });
 
-  test("colour of a PPM is rounded", async () => {
+  test("by rounding the colour of a PPM", async () => {
     const values = Uint16Array.of(0, 128, 129, 385, 386, 65406, 65407, 65535, 40000);
     const samples = Buffer.from(values.buffer).swap16();
     const ppm = Buffer.concat([Buffer.from("P6 3 1 65535\n"), samples]);
     expect((await read(ppm)).samples).toEqual([0, 0, 1, 1, 2, 254, 255, 255, 156]);
   });
 
-  test("floating point is cut off at 0 and 255 and loses its fraction", async () => {
+  test("by clipping floating point to 0 and 255 and truncating it", async () => {
     const floats = Float32Array.of(-1, 0.5, 1, 2.7, 254.9, 300);
     const tags = { 256: 6, 257: 1, 258: 32, 262: 1, 277: 1, 278: 1, 339: 3 };
     expect((await read(plainTiff(tags, new Uint8Array(floats.buffer)))).samples).toEqual([0, 0, 1, 2, 254, 255]);
@@ -96,7 +96,7 @@ describe("16 bits become 8", () => {
 });
 
 describe("transparency is dropped", () => {
-  test("and shows the colours that are stored under it", async () => {
+  test("keeping the colours stored under it", async () => {
     const rgba = await raw([10, 20, 30, 0, 51, 51, 1, 2, 40, 9, 3, 255], 3, 4).png().toBuffer();
     expect((await read(rgba)).samples).toEqual([10, 20, 30, 51, 51, 1, 40, 9, 3]);
     const grey = await raw([0, 5, 51, 51, 40, 9], 3, 2).png().toBuffer();
@@ -106,13 +106,13 @@ describe("transparency is dropped", () => {
     expect(notes.map(({ kind }) => kind)).toEqual(["alpha-dropped"]);
   });
 
-  test("but not of a GIF, whose decoder does not keep them", async () => {
+  test("except in a GIF, whose decoder discards them", async () => {
     const gif = await raw([10, 20, 30, 0, 51, 51, 1, 255], 2, 4).gif().toBuffer();
     await expect(readPixels(gif, pillow)).rejects.toThrow(/GIF with transparent pixels/);
   });
 });
 
-test("EXIF does not rotate, and TIFF's own tag does", async () => {
+test("ignores EXIF orientation, and applies TIFF's own tag", async () => {
   const levels = Array.from({ length: 16 * 8 }, (_, i) => i);
   const jpeg = exifOf(await raw(levels, 16, 1).jpeg({ quality: 100 }).toBuffer(), 6);
   const notRotated = await decodeImage(jpeg, pillow);
@@ -122,7 +122,7 @@ test("EXIF does not rotate, and TIFF's own tag does", async () => {
   expect([width, height, samples[0]]).toEqual([8, 16, 112]);
 });
 
-test("8-bit images without alpha are the same by both ways", async () => {
+test("equals the default reader for 8-bit images without alpha", async () => {
   const samples = Array.from({ length: 48 }, (_, i) => (i * 37) % 256);
   const files = [
     raw(samples, 4, 3).png(),
@@ -136,7 +136,7 @@ test("8-bit images without alpha are the same by both ways", async () => {
   }
 });
 
-test("another name is an error", async () => {
+test("refuses an unknown name", async () => {
   await expect(readPixels(new Uint8Array(1), { decode: "opencv" as never })).rejects.toThrow(
     /decode must be "stored" or "pillow", got "opencv"/,
   );

@@ -4,18 +4,18 @@ import { fromPixels, type Pixels, toPixels } from "../../packages/core/src/pixel
 import { Tensor } from "../../packages/core/src/tensor.ts";
 
 describe("fromPixels", () => {
-  test("planes of RGB, divided by 255", () => {
+  test("converts to planes of RGB, divided by 255", () => {
     const tensor = fromPixels({ data: new Uint8Array([0, 51, 255, 102, 153, 204]), width: 1, height: 2, channels: 3 });
     expect(tensor.shape).toEqual([1, 3, 2, 1]);
     expect(tensor.data).toEqual(Float32Array.from([0, 0.4, 0.2, 0.6, 1, 0.8]));
   });
 
-  test("16 bits are divided by 65535; grey stays one channel", () => {
+  test("divides 16 bits by 65535, and keeps grey as one channel", () => {
     const tensor = fromPixels({ data: new Uint16Array([0, 1, 65535]), width: 3, height: 1, channels: 1 });
     expect(tensor.data).toEqual(Float32Array.from([0, 1 / 65535, 1]));
   });
 
-  test("channels come from the length where they are not given, as in ImageData", () => {
+  test("infers channels from the length, as for ImageData", () => {
     const shapes = [1, 2, 3, 4].map(
       (channels) => fromPixels({ data: new Uint8ClampedArray(6 * channels).fill(255), width: 3, height: 2 }).shape,
     );
@@ -25,19 +25,19 @@ describe("fromPixels", () => {
   const half: Pixels = { data: new Uint8Array([255, 0, 0, 255, 255, 0, 0, 51]), width: 2, height: 1, channels: 4 };
   const greyHalf: Pixels = { data: new Uint16Array([13107, 65535, 65535, 13107]), width: 2, height: 1, channels: 2 };
 
-  test("transparency is an error by default, naming the pixel", () => {
+  test("refuses transparency by default, naming the pixel", () => {
     expect(() => fromPixels(half)).toThrow(/fromPixels: pixel \(1, 0\) is transparent \(alpha 51 of 255\).*composite/);
     expect(() => fromPixels(half, { alpha: "reject", background: [0, 0, 0] })).toThrow(/transparent/);
   });
 
-  test("compositing: value x alpha + background x (1 - alpha); white unless given", () => {
+  test("composites as value x alpha + background x (1 - alpha), over white by default", () => {
     const overWhite = fromPixels(half, { alpha: "composite" });
     expect(overWhite.data).toEqual(Float32Array.from([1, 1, 0, 0.8, 0, 0.8]));
     const overBlue = fromPixels(half, { background: [0, 0, 1] });
     expect(overBlue.data).toEqual(Float32Array.from([1, 0.2, 0, 0, 0, 0.8]));
   });
 
-  test("grey over grey stays grey, over a colour becomes RGB", () => {
+  test("keeps grey over grey, and returns RGB over a colour", () => {
     const overBlack = fromPixels(greyHalf, { background: [0, 0, 0] });
     expect(overBlack.shape).toEqual([1, 1, 1, 2]);
     expect(overBlack.data).toEqual(Float32Array.from([0.2, 0.2]));
@@ -46,7 +46,7 @@ describe("fromPixels", () => {
     expect(overRed.data).toEqual(Float32Array.from([0.2, 1, 0.2, 0.2, 0.2, 0.2]));
   });
 
-  test("backgrounds by name, in hexadecimal digits, and as a checkerboard", () => {
+  test("accepts backgrounds by name, in hexadecimal digits, and as a checkerboard", () => {
     const clear: Pixels = { data: new Uint8Array(4), width: 1, height: 1, channels: 4 };
     const under = (background: Background) => Array.from(fromPixels(clear, { background }).data);
     // CSS 2.1, section 4.3.6
@@ -60,7 +60,7 @@ describe("fromPixels", () => {
     expect(corners).toEqual([1, 1, 0.8, 0.8, 1, 0.8, 1].map(Math.fround));
   });
 
-  test("compared alpha: colours times alpha, then alpha, without what cannot be seen", () => {
+  test("gives colours times alpha, then alpha, for compared alpha, without invisible colours", () => {
     const planes = fromPixels(half, { alpha: "compare" });
     expect(planes.shape).toEqual([1, 4, 1, 2]);
     expect(planes.data).toEqual(Float32Array.from([1, 0.2, 0, 0, 0, 0, 1, 0.2]));
@@ -89,7 +89,7 @@ describe("fromPixels", () => {
     ["a colour of no name", [half, { background: "reddish" }], "invalid-argument", /background.*navy.*"reddish"/],
     ["half a number", [half, { background: "#12" }], "invalid-argument", /background.*"#12"/],
     ["unknown alpha", [half, { alpha: "drop" as never }], "invalid-argument", /alpha.*"drop"/],
-  ])("%s: an error", (_, [pixels, options], code, message) => {
+  ])("refuses %s", (_, [pixels, options], code, message) => {
     expect(() => fromPixels(pixels, options)).toThrow(expect.objectContaining({ code }));
     expect(() => fromPixels(pixels, options)).toThrow(message);
   });
@@ -106,14 +106,14 @@ describe("toPixels", () => {
     });
   });
 
-  test("every 8-bit and every 16-bit level survives the way there and back", () => {
+  test("preserves every 8-bit and 16-bit level in a round trip", () => {
     const bytes = Uint8ClampedArray.from({ length: 256 }, (_, i) => i);
     expect(toPixels(fromPixels({ data: bytes, width: 16, height: 16 })).data).toEqual(bytes);
     const words = Uint16Array.from({ length: 65536 }, (_, i) => i);
     expect(toPixels(fromPixels({ data: words, width: 256, height: 256 }), { bitDepth: 16 }).data).toEqual(words);
   });
 
-  test("rgba: grey and colour with an opaque alpha, ready for ImageData", () => {
+  test("gives grey and colour an opaque alpha, ready for ImageData", () => {
     expect(toPixels(Tensor.from([0.2], [1, 1, 1, 1]), { rgba: true }).data).toEqual(
       new Uint8ClampedArray([51, 51, 51, 255]),
     );
@@ -122,7 +122,7 @@ describe("toPixels", () => {
     );
   });
 
-  test("an image of a batch by index", () => {
+  test("selects an image of a batch by index", () => {
     const batch = Tensor.from([0, 1], [2, 1, 1, 1]);
     expect(toPixels(batch, { index: 1 }).data[0]).toBe(255);
     expect(() => toPixels(batch)).toThrow(/index must name one image of the batch 2x1x1x1/);
@@ -134,7 +134,7 @@ describe("toPixels", () => {
     ["NaN", [Tensor.full([1, 1, 1, 1], Number.NaN)], "non-finite"],
     ["infinity", [Tensor.full([1, 1, 1, 1], Number.POSITIVE_INFINITY)], "non-finite"],
     ["12 bits", [Tensor.full([1, 1, 1, 1], 0), { bitDepth: 12 as never }], "invalid-argument"],
-  ])("%s: an error", (_, [tensor, options], code) => {
+  ])("refuses %s", (_, [tensor, options], code) => {
     expect(() => toPixels(tensor, options)).toThrow(expect.objectContaining({ code }));
   });
 });

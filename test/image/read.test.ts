@@ -51,7 +51,7 @@ function tiffOf(tags: Record<number, number>, strip: Uint8Array): Buffer {
 }
 const greyTiff = { 256: 16, 257: 16, 258: 8, 259: 1, 262: 1, 277: 1, 278: 16 };
 
-describe("samples are those stored", () => {
+describe("samples are read as stored", () => {
   test.each(["scene.png", "gray.png", "u16.png"])(
     "%s equals a decoder written from the PNG specification",
     async (name) => {
@@ -118,7 +118,7 @@ describe("samples are those stored", () => {
     }
   });
 
-  test("white in 10- and 12-bit AVIF is 65535, and levels are spread evenly", async () => {
+  test("white in 10- and 12-bit AVIF is 65535, and levels are evenly spaced", async () => {
     for (const bitdepth of [10, 12] as const) {
       const steps = 2 ** bitdepth - 1;
       const levels = Uint16Array.from({ length: 32 * 32 * 3 }, (_, i) => Math.floor(i / 3));
@@ -184,7 +184,7 @@ describe("samples are those stored", () => {
     expect(seen.join("")).toBe(corners);
   });
 
-  test("CMYK becomes RGB: paper is white, each ink takes away its own colour, black takes all", async () => {
+  test("CMYK becomes RGB: no ink is white, each ink absorbs its own colour, black absorbs all", async () => {
     // Cyan absorbs red, magenta green, yellow blue; how much is the profile's affair.
     const inks: [number[], number[]][] = [
       [[0, 0, 0, 0], []],
@@ -224,7 +224,7 @@ describe("samples are those stored", () => {
     }
   });
 
-  test("1x1, and a name outside ASCII", async () => {
+  test("a 1x1 image with a non-ASCII name", async () => {
     const path = await store(
       "ein Bild – 写真 🖼.png",
       await raw(Uint8Array.of(7, 8, 9), 1, 1)
@@ -234,7 +234,7 @@ describe("samples are those stored", () => {
     expect(await readPixels(path)).toEqual({ data: Uint8Array.of(7, 8, 9), width: 1, height: 1, channels: 3 });
   });
 
-  test("a file that has changed is read anew", async () => {
+  test("a file that has changed is read again", async () => {
     for (const level of [1, 2]) {
       const path = await store("changing.png", await raw(Uint8Array.of(level), 1, 1).png().toBuffer());
       expect((await readPixels(path)).data[0]).toBe(level);
@@ -243,7 +243,7 @@ describe("samples are those stored", () => {
 });
 
 describe("transparency", () => {
-  test("opaque alpha is removed, real transparency is an error or composited", async () => {
+  test("removes opaque alpha, and refuses or composites real transparency", async () => {
     const opaque = await store(
       "opaque.png",
       await raw(Uint8Array.of(255, 0, 51, 255), 1, 1)
@@ -267,7 +267,7 @@ describe("transparency", () => {
   });
 });
 
-describe("what is no image is an error that names path and reason", () => {
+describe("what is not an image is refused with its path and a reason", () => {
   async function expectRefused(path: string, reason: RegExp, options = {}): Promise<void> {
     for (const read of [readPixels, readImage]) {
       const error = await read(path, options).then(
@@ -313,7 +313,7 @@ describe("what is no image is an error that names path and reason", () => {
     await expectRefused(await store("cut strip.tif", whole.subarray(0, whole.length - 100)), /damaged or truncated/);
   });
 
-  test("a JPEG garbled in the middle, and a PNG with one wrong byte", async () => {
+  test("a JPEG corrupted in the middle, and a PNG with one wrong byte", async () => {
     const jpeg = await raw(bytes(48 * 40 * 3), 48, 40)
       .jpeg()
       .toBuffer();
@@ -331,7 +331,7 @@ describe("what is no image is an error that names path and reason", () => {
     await expectRefused(await store("long.tif", tiffOf({ ...greyTiff, 258: 32 }, floats)), /samples of type uint/);
   });
 
-  test("absurd dimensions, in the header alone and in a real file; limitPixels raises the limit", async () => {
+  test("absurd dimensions, in a header alone and in a real file; limitPixels raises the limit", async () => {
     const png = await raw(bytes(12), 2, 2).png().toBuffer();
     png.writeUInt32BE(500_000, 16);
     png.writeUInt32BE(500_000, 20);
@@ -343,7 +343,7 @@ describe("what is no image is an error that names path and reason", () => {
     await expect(readPixels(small, { limitPixels: 0 })).rejects.toMatchObject({ code: "invalid-argument" });
   });
 
-  test.skipIf(process.platform === "win32" || process.getuid?.() === 0)("a file that may not be read", async () => {
+  test.skipIf(process.platform === "win32" || process.getuid?.() === 0)("a file without read permission", async () => {
     const path = await store("closed.png", "x");
     await chmod(path, 0);
     await expectRefused(path, /permission denied/);

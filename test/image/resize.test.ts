@@ -5,7 +5,7 @@ import { mapTensor, readGoldenImage } from "../golden.ts";
 import { randomTensor } from "../random.ts";
 import { testResizerGoldens } from "../resizer-goldens.ts";
 
-describe("resizers equal Pillow's, PyTorch's and TensorFlow's to 1e-4 of 255", () => {
+describe("resizers equal those of Pillow, PyTorch and TensorFlow to 1e-4 of 255", () => {
   testResizerGoldens(async (path, size, resizer) => {
     const image = mapTensor(await readGoldenImage(path), (value) => Math.round(value * 255));
     return resize(image, size, resizer, { dataRange: 255 });
@@ -13,14 +13,14 @@ describe("resizers equal Pillow's, PyTorch's and TensorFlow's to 1e-4 of 255", (
 });
 
 describe("resize", () => {
-  test.each(resizers)("%s keeps an image of the same size, and a flat one flat", (resizer) => {
+  test.each(resizers)("%s preserves an image of the same size, and a flat image", (resizer) => {
     const image = randomTensor([2, 3, 7, 5], 1);
     expect(resize(image, [7, 5], resizer)).toEqual(image);
     const flat = resize(Tensor.full([1, 1, 5, 9], 0.25), [23, 4], resizer);
     expect(Math.max(...flat.data.map((value) => Math.abs(value - 0.25)))).toBeLessThan(1e-7);
   });
 
-  test.each(resizers)("%s makes any size of any size, a single pixel included", (resizer) => {
+  test.each(resizers)("%s resizes between any sizes, a single pixel included", (resizer) => {
     for (const [from, to] of [
       [1, 299],
       [2, 3],
@@ -34,7 +34,7 @@ describe("resize", () => {
     }
   });
 
-  test("refuses sizes and resizers that do not exist", () => {
+  test("refuses invalid sizes and unknown resizers", () => {
     const image = Tensor.full([1, 1, 2, 2], 0);
     expect(() => resize(image, [0, 2], "clean")).toThrow(/positive integers, got 0x2/);
     expect(() => resize(image, [2, 2], "nearest" as Resizer)).toThrow(/must be one of clean, legacy-tensorflow/);

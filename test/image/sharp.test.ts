@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { loadSharp } from "../../packages/reconloss/src/image/sharp.ts";
 
-test("without sharp the error says what to install, and a later try can succeed", async () => {
+test("names the package to install where sharp is missing, and allows a later retry", async () => {
   const missing = loadSharp(() => Promise.reject(new Error("Cannot find package 'sharp'")));
   await expect(missing).rejects.toMatchObject({
     code: "missing-dependency",

@@ -26,7 +26,7 @@ describe("writeImage", () => {
     ["a.tiff", 16, "lossless"],
     ["a.webp", 8, "lossless"],
     ["a.avif", 8, "lossless"],
-  ])("%s with %d bits reads back exactly, grey and colour", async (name, bitDepth, quality) => {
+  ])("round-trips %s with %d bits exactly, grey and colour", async (name, bitDepth, quality) => {
     for (const channels of [1, 3] as const) {
       const tensor = levels(channels, bitDepth === 8 ? 255 : 65535, bitDepth === 8 ? 32 : 257);
       const path = join(folder, "new folder", `${channels} ${name}`);
@@ -42,7 +42,7 @@ describe("writeImage", () => {
   });
 
   test.each(["jpg", "jpeg", "webp", "avif"])(
-    "%s: the format of its extension, closer and larger with quality",
+    "writes %s by its extension, more accurate and larger with quality",
     async (extension) => {
       const smooth = Tensor.from(
         Array.from({ length: 3 * 64 * 64 }, (_, i) => 0.5 + 0.4 * Math.sin((i % 64) / 9) * Math.cos((i >> 6) / 7 + 1)),
@@ -64,7 +64,7 @@ describe("writeImage", () => {
     },
   );
 
-  test("values outside [0, 1] are clamped; one image of a batch by index", async () => {
+  test("clamps values outside [0, 1], and selects one image of a batch by index", async () => {
     const path = join(folder, "clamped.png");
     await writeImage(path, Tensor.from([9, 9, -0.3, 1.7], [2, 1, 1, 2]), { index: 1 });
     expect(Array.from((await readPixels(path)).data)).toEqual([0, 255]);
@@ -82,7 +82,7 @@ describe("writeImage", () => {
     ["a batch without index", "a.png", Tensor.full([2, 1, 1, 1], 0), {}, "invalid-argument", /index/],
     ["wider than WebP can be", "a.webp", Tensor.full([1, 1, 1, 16384], 0), {}, "image", /cannot encode/],
     ["into what is no folder", "file.png/a.png", grey(0), {}, "file", /file\.png/],
-  ])("%s: an error, and no file", async (_, name, tensor, options, code, message) => {
+  ])("refuses invalid input, and leaves no file: %s", async (_, name, tensor, options, code, message) => {
     await writeImage(join(folder, "file.png"), grey(0));
     const before = await readdir(folder);
     const writing = writeImage(join(folder, name), tensor, options);

@@ -43,7 +43,7 @@ async function storedLines(cache: string): Promise<string[]> {
   });
 }
 
-test("a comparison that was killed goes on: it computes what is missing, and gives the same bits", async () => {
+test("a killed comparison resumes, computes only what is missing, and gives the same bits", async () => {
   const args = ["compare", path("outputs"), path("targets"), "-m", "l1, ssim", "--json", "--no-progress"];
   const undisturbed = await run([...args, "--no-cache"]);
   const cache = path("killed");
@@ -70,7 +70,7 @@ async function outcomesOf(pairs: readonly ImagePair[], options: CompareOptions, 
   return outcomes;
 }
 
-test("an outcome that is put together from what was kept is the computed one, with its notes in their order", async () => {
+test("an outcome assembled from stored values equals a computed one, with notes in order", async () => {
   const { pairs } = await pairFolders(path("outputs"), path("targets"));
   const options = { optional: new Set(["ms-ssim"]), mapStatistics: [{ label: "l1", statistic: "p99" as const }] };
   const computed = await outcomesOf(pairs, options);
@@ -94,7 +94,7 @@ test("an outcome that is put together from what was kept is the computed one, wi
   expect((await inParts("psnr, tv, l1, ssim")).found).toBe(count);
 });
 
-test("notes on a pair as a whole keep their order, whichever of its losses was there before", async () => {
+test("notes on a whole pair keep their order, whichever of its losses was stored first", async () => {
   const smooth = (channels: number, gain: number) =>
     new Tensor(
       Float32Array.from({ length: channels * 96 * 96 }, (_, i) => {
@@ -117,7 +117,7 @@ test("notes on a pair as a whole keep their order, whichever of its losses was t
   }
 });
 
-test("pairs are known by what their files hold, not by their names, and by the options", async () => {
+test("pairs are identified by file content and options, not by name", async () => {
   await mkdir(path("other"), { recursive: true });
   const [output, target] = [path("other", "renamed.png"), path("targets", "0.png")];
   await copyFile(path("outputs", "0.png"), output);
@@ -142,7 +142,7 @@ test("pairs are known by what their files hold, not by their names, and by the o
   expect((await keep([first])).found).toBe(1);
 });
 
-test("a line whose checksum is wrong is computed again", async () => {
+test("a line with a wrong checksum is computed again", async () => {
   const { pairs } = await pairFolders(path("outputs"), path("targets"));
   const cache = path("damaged");
   const args = ["compare", path("outputs"), path("targets"), "-m", "l1", "--json", "--cache", cache];
@@ -159,7 +159,7 @@ test("a line whose checksum is wrong is computed again", async () => {
   expect(await storedLines(cache)).toHaveLength(pairs.length);
 });
 
-test("losses of the user's own are computed each time", async () => {
+test("user-defined losses are computed each time", async () => {
   const plugin = path("mine.mjs");
   const source = new URL("../../packages/core/src/index.ts", import.meta.url).href;
   await writeFile(
@@ -173,7 +173,7 @@ export const mine = defineLoss({ name: "mine", summary: "mean", better: "lower",
   expect(await storedLines(path("plugins"))).toHaveLength(count);
 });
 
-test("a cache folder that cannot be written costs no numbers, unless it was named", async () => {
+test("a cache folder that cannot be written is ignored, unless it was given explicitly", async () => {
   const home = path("home");
   await writeFile(home, "no folder");
   const before = process.env.RECONLOSS_HOME;
@@ -192,7 +192,7 @@ test("a cache folder that cannot be written costs no numbers, unless it was name
   }
 });
 
-test("where it is no terminal, lines say how far it is, and what was computed before", async () => {
+test("progress is printed in lines off a terminal, with the count of stored pairs", async () => {
   const cache = path("lines");
   const args = ["compare", path("outputs"), path("targets"), "-m", "l1", "--cache", cache];
   const first = await run(args, { summaryEvery: 0 });
@@ -209,7 +209,7 @@ test("where it is no terminal, lines say how far it is, and what was computed be
   expect((await run(args)).stderr).not.toContain("comparing");
 });
 
-test("however many pairs are in work at a time, the numbers are the same", async () => {
+test("the numbers do not depend on how many pairs are computed at once", async () => {
   const args = ["compare", path("outputs"), path("targets"), "-m", metrics, "--json", "--no-cache"];
   const [one, many] = [await run([...args, "--jobs", "1"]), await run([...args, "--jobs", "40"])];
   expect(many).toEqual(one);

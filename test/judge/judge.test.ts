@@ -46,7 +46,7 @@ const ours = () => `ours=${path("ours")}`;
 const theirs = () => `theirs=${path("theirs")}`;
 const targets = () => ["--targets", path("targets"), "--no-cache"];
 
-test("columns of each data set and of all, by the errors that were written", async () => {
+test("has columns for each data set and for all, by the known errors", async () => {
   const { code, stdout } = await run(["compare", ours(), theirs(), ...targets(), "-m", "l1", "--json"]);
   expect(code).toBe(0);
   const { columns, groups } = JSON.parse(stdout);
@@ -66,7 +66,7 @@ test("columns of each data set and of all, by the errors that were written", asy
   expect(columns.map(({ best }: { best: string }) => best)).toEqual(["ours", "ours", "ours"]);
 });
 
-test("judge() gives what the command prints as JSON", async () => {
+test("judge() returns what the command prints as JSON", async () => {
   const judgement = await judge({
     methods: { ours: path("ours"), theirs: path("theirs") },
     targets: path("targets"),
@@ -80,8 +80,8 @@ test("judge() gives what the command prints as JSON", async () => {
   ).toEqual(judgement.columns.map(({ label, cells }) => [label, JSON.parse(JSON.stringify(cells))]));
 });
 
-describe("an image that one method lacks", () => {
-  test("is in no method's mean, is listed, and the exit code is 1", async () => {
+describe("an image that is not measured for every method", () => {
+  test("is left out of every mean and listed where one method lacks it, with exit code 1", async () => {
     const args = ["compare", ours(), `lacking=${path("lacking")}`, ...targets(), "-m", "l1"];
     const { code, stdout, stderr } = await run([...args, "--json"]);
     expect(code).toBe(1);
@@ -96,7 +96,7 @@ describe("an image that one method lacks", () => {
     expect(table.stdout).toContain("4 of 5 images (Set5 2, Set14 2 of 3)");
   });
 
-  test("and one that is a pixel too wide", async () => {
+  test("is left out where one output is a pixel too wide", async () => {
     await writeMethod("wide", [1, 1, 1, 1]);
     await writeImage(path("wide", names[4]), picture(1, 17));
     const { code, stdout, stderr } = await run([
@@ -113,7 +113,7 @@ describe("an image that one method lacks", () => {
     expect(stderr).toContain("output is 1x3x17x17 but target is 1x3x16x16");
   });
 
-  test("one that is identical has an infinite psnr, which is in no method's mean, and nothing failed", async () => {
+  test("is left out, without failure, where one output is identical and its psnr infinite", async () => {
     await writeMethod("same", [0, 1, 1, 1, 1]);
     const { code, stdout } = await run([
       "compare",
@@ -129,7 +129,7 @@ describe("an image that one method lacks", () => {
   });
 });
 
-test("the mean of psnr(pooling=dataset) is what the loss makes of the pooled errors, and its interval contains it", async () => {
+test("the mean of psnr(pooling=dataset) comes from the pooled errors, and its interval contains it", async () => {
   const args = ["compare", ours(), theirs(), ...targets(), "-m", "psnr(pooling=dataset) as PSNR", "--json"];
   const [column] = JSON.parse((await run(args)).stdout).columns.slice(-1);
   // Errors of 1 to 5 levels: mean square 11 / 255^2.
@@ -139,7 +139,7 @@ test("the mean of psnr(pooling=dataset) is what the loss makes of the pooled err
   expect(high).toBeGreaterThan(column.methods.ours.mean);
 });
 
-test("a prior's best is nearest to the targets' own values, image by image, which stand under the table", async () => {
+test("the best of a prior is nearest to the targets' own values, which stand under the table", async () => {
   const { stdout } = await run(["compare", ours(), theirs(), ...targets(), "-m", "tv", "--json"]);
   const { better, targetMean, methods } = JSON.parse(stdout).columns.at(-1);
   expect(better).toBe("target");
@@ -175,13 +175,13 @@ function judged(metrics: string, values: Readonly<Record<string, readonly (reado
 
 const flat = (count: number) => Array.from({ length: count }, (_, i) => `${i}.png`);
 
-test("numbers that look alike share a place, and the next is the second", () => {
+test("numbers that print alike share a rank", () => {
   const { columns } = judged("psnr", { a: [[30.001]], b: [[30.002]], c: [[29]], d: [[28]] }, ["x.png"]);
   expect(columns[0].cells.map(({ place }) => place)).toEqual(["best", "best", "second", undefined]);
   expect(columns[0].best).toBe(1);
 });
 
-test("whether a difference is more than chance is Wilcoxon's test against the best, corrected for the number of methods", () => {
+test("significance is Wilcoxon's test against the best, corrected for the number of methods", () => {
   const count = 12;
   const rows = (of: (i: number) => number) => Array.from({ length: count }, (_, i) => [of(i)]);
   const { columns } = judged(
@@ -197,7 +197,7 @@ test("whether a difference is more than chance is Wilcoxon's test against the be
   expect(worse.againstBest?.mean).toBeCloseTo(-1.055, 10);
 });
 
-test("that five images show nothing is said", () => {
+test("a note says that five images cannot show significance", () => {
   const { columns } = judged("psnr", { a: [[1], [2], [3], [4], [5]], b: [[2], [3], [4], [5], [6]] }, flat(5));
   expect(columns[0].cells[0].againstBest?.p).toBe(2 / 32);
   expect(toMarkdown(judged("psnr", { a: [[1], [2], [3], [4], [5]], b: [[2], [3], [4], [5], [6]] }, flat(5)))).toContain(
@@ -205,7 +205,7 @@ test("that five images show nothing is said", () => {
   );
 });
 
-test("an output that no other method has the target of is an image of its own", () => {
+test("an output whose target no other method has is an image of its own", () => {
   const judgement = judged("psnr", { a: [[1], [2]], b: [[3]] }, flat(2));
   expect(judgement.images.map(({ name, pairs }) => [name, pairs.map((pair) => pair !== undefined)])).toEqual([
     ["0.png", [true, true]],
@@ -238,7 +238,7 @@ describe("tables", () => {
       flat(2),
     );
 
-  test("LaTeX with booktabs, escaped: best bold, second underlined", () => {
+  test("LaTeX uses booktabs and escapes: best bold, second underlined", () => {
     expect(toLatex(judgement(), { intervals: false })).toBe(String.raw`% needs \usepackage{booktabs}
 \begin{table}
 \centering
@@ -255,7 +255,7 @@ d\textbar{}*e* & \underline{27.50}$^\dagger$ & \textbf{0.9700} \\
 `);
   });
 
-  test("Markdown: a bar in a name is no column", () => {
+  test("Markdown escapes a bar in a name", () => {
     const [head, rule, first, second] = toMarkdown(judgement(), { intervals: false }).split("\n");
     expect([head, rule, first, second]).toEqual([
       "|  | PSNR\\_Y\\|1 ↑ | ssim ↑ |",
@@ -265,7 +265,7 @@ d\textbar{}*e* & \underline{27.50}$^\dagger$ & \textbf{0.9700} \\
     ]);
   });
 
-  test("CSV: a row for each method, with the ends of intervals and the p", () => {
+  test("CSV has a row for each method, with the ends of intervals and the p-value", () => {
     const [head, first] = judgementToCsv(judgement()).split("\r\n");
     expect(head).toBe(
       "dataset,method,PSNR_Y|1,PSNR_Y|1 low,PSNR_Y|1 high,PSNR_Y|1 p,PSNR_Y|1 images,ssim,ssim low,ssim high,ssim p,ssim images",
@@ -273,7 +273,7 @@ d\textbar{}*e* & \underline{27.50}$^\dagger$ & \textbf{0.9700} \\
     expect(first).toBe(",a&b_c,30.5,30,31,,2,0.8500000000000001,0.8,0.9,0.5,2");
   });
 
-  test("on a terminal the best is bold, the second underlined, and names are explained", async () => {
+  test("a terminal has the best bold, the second underlined, and a legend", async () => {
     const args = ["compare", ours(), theirs(), ...targets(), "-m", "psnr(crop=scale) as PSNR-Y, l1", "--scale", "2"];
     const { stdout } = await run(args, { tty: true, columns: 200 });
     const [bold, underline] = ["\u001b[1m", "\u001b[4m"];
@@ -282,7 +282,7 @@ d\textbar{}*e* & \underline{27.50}$^\dagger$ & \textbf{0.9700} \\
     expect(stdout).toContain("PSNR-Y: psnr(crop=2)");
   });
 
-  test("files stand beside the table, each by itself", async () => {
+  test("several table files can be written at once", async () => {
     const files = ["t.json", "t.csv", "t.md", "t.tex", "t.jsonl"].map((name) => path("written", name));
     const [json, csv, markdown, latex, jsonl] = files;
     const { code, stdout } = await run([
@@ -305,7 +305,7 @@ d\textbar{}*e* & \underline{27.50}$^\dagger$ & \textbf{0.9700} \\
   });
 });
 
-describe("methods whose outputs have names of their own", () => {
+describe("methods whose outputs have suffixes", () => {
   const flatNames = ["a_x.png", "b.png", "c.png"];
   beforeAll(async () => {
     for (const [method, suffix] of Object.entries({ HR: "", plain: "", slim: "_slim", medium: "_medium" })) {
@@ -322,7 +322,7 @@ describe("methods whose outputs have names of their own", () => {
     ...["--targets", path("suffixed", "HR"), "-m", "l1", "--no-cache", "--json"],
   ];
 
-  test("are told the patterns that pair them, which leave those alone that are called as their targets", async () => {
+  test("get proposed patterns, which leave outputs named as their targets alone", async () => {
     const methods = args("plain", "slim", "medium");
     const refused = await run(methods);
     expect(refused.code).toBe(1);
@@ -345,14 +345,14 @@ describe("methods whose outputs have names of their own", () => {
   });
 });
 
-test("conditions are about each method", async () => {
+test("conditions apply to each method", async () => {
   const { code, stderr } = await run(["compare", ours(), theirs(), ...targets(), "-m", "l1 as L", "--fail", "L>0.015"]);
   expect(code).toBe(1);
   expect(stderr).toMatch(/^fail: theirs: L>0\.015: it is 0\.017/m);
   expect(stderr).not.toContain("ours");
 });
 
-test("--stream prints a line for each pair as it comes, in place of the table", async () => {
+test("--stream prints a line for each pair as it finishes, in place of the table", async () => {
   const { stdout } = await run(["compare", ours(), `lacking=${path("lacking")}`, ...targets(), "-m", "l1", "--stream"]);
   const lines = stdout
     .trim()
@@ -388,7 +388,7 @@ test.each([
   [["x", "y", "-m", "l1, psnr as L1.p99"], "cannot be named L1.p99: that is a statistic of the map of l1"],
   [["x", "y", "-m", "psnr as A, ssim as a"], "A and a are two losses, whose names must differ"],
   [["x", "y", "-m", "psnr as a<b"], 'it cannot be named "a<b"'],
-])("wrong use is refused: %j", async (args, message) => {
+])("refuses wrong usage: %j", async (args, message) => {
   const { code, stderr } = await run(["compare", ...args, ...(args.includes("--targets") ? ["--no-cache"] : [])]);
   expect(stderr).toContain(message);
   expect(code).toBe(2);
@@ -402,7 +402,7 @@ describe("--json", () => {
     return [path("one", "o.png"), path("one", "t.png")];
   };
 
-  test("alone prints the object, wherever it stands, and takes no argument for its file", async () => {
+  test("alone prints the object, wherever it stands, and takes no next argument as its file", async () => {
     const [output, target] = await pair();
     for (const args of [
       ["--json", output, target],
@@ -432,7 +432,7 @@ describe("--json", () => {
   });
 });
 
-test("merged shards write JSON beside their table, with names and the scale of the plan", async () => {
+test("merged shards write JSON beside their table, with the names and scale of the plan", async () => {
   const [work, json] = [path("work"), path("merged.json")];
   const measures = ["-m", "psnr(crop=scale) as PSNR", "--scale", "2", "--fail", "psnr(crop=scale)<20"];
   const planned = [
@@ -457,7 +457,7 @@ test("merged shards write JSON beside their table, with names and the scale of t
   expect(merged).toEqual(JSON.parse(plain.stdout));
 });
 
-test("names stand in every output of one method too", async () => {
+test("given names appear in every output of one method too", async () => {
   const metrics = ["-m", "l1 as Error (L1)", "--fail", "mean(Error (L1))>1, any(Error (L1).max>2)"];
   const args = ["compare", path("ours"), path("targets"), "--no-cache", ...metrics];
   const files = [
@@ -484,7 +484,7 @@ test("names stand in every output of one method too", async () => {
   expect(await readFile(path("one.html"), "utf8")).toContain("Error (L1)");
 });
 
-test("a protocol knows its scale, and its metrics have the names that they are given", async () => {
+test("a protocol sets its scale, and its metrics can be renamed", async () => {
   const metrics = "psnr(channels=y-bt601,crop=scale) as PSNR-Y";
   const { stdout } = await run([
     "compare",
@@ -502,7 +502,7 @@ test("a protocol knows its scale, and its metrics have the names that they are g
   expect(protocol).toMatchObject({ name: "sr-x4", changed: [] });
 });
 
-test("an empty folder is refused with its name", async () => {
+test("an empty folder is refused by name", async () => {
   await mkdir(path("empty"), { recursive: true });
   await writeFile(path("empty", "notes.txt"), "nothing");
   const { code, stderr } = await run(["compare", `e=${path("empty")}`, ...targets(), "-m", "l1"]);

@@ -39,7 +39,7 @@ function expectEnds(interval: readonly number[] | undefined, ends: readonly numb
   for (const [i, end] of ends.entries()) expect(interval?.[i]).toBeCloseTo(end, 9);
 }
 
-describe.each(expected.cases)("as scipy: $name", ({ a, b, wilcoxon: test_, intervals, difference }) => {
+describe.each(expected.cases)("equals scipy: $name", ({ a, b, wilcoxon: test_, intervals, difference }) => {
   test("intervals of the mean", () => {
     for (const [confidence, ends] of Object.entries(intervals)) expectEnds(intervalOf(a, Number(confidence)), ends);
   });
@@ -67,7 +67,7 @@ describe.each(expected.cases)("as scipy: $name", ({ a, b, wilcoxon: test_, inter
   });
 });
 
-test("an interval of what a metric makes of pooled scores, as scipy's of the same statistic", () => {
+test("an interval of a pooled metric equals scipy's of the same statistic", () => {
   const { squares, interval } = expected.pooled;
   expectEnds(
     intervalOf(squares, 0.95, (mean) => -10 * Math.log10(mean)),
@@ -75,7 +75,7 @@ test("an interval of what a metric makes of pooled scores, as scipy's of the sam
   );
 });
 
-test("the normal distribution, as scipy", () => {
+test("the normal distribution equals scipy's", () => {
   for (const { x, below, beyond } of expected.normal) {
     expect(Math.abs(normalBelow(x) / below - 1)).toBeLessThan(1e-11);
     expect(Math.abs(normalBeyond(x) / beyond - 1)).toBeLessThan(1e-11);
@@ -83,20 +83,20 @@ test("the normal distribution, as scipy", () => {
   for (const { share, x } of expected.quantiles) expect(normalQuantile(share)).toBeCloseTo(x, 8);
 });
 
-test("one image, equal images and infinite numbers have no spread that could be measured", () => {
+test("one image, equal images and infinite numbers have no interval", () => {
   expect(intervalOf([30], 0.95)).toBeUndefined();
   expect(intervalOf([0.1, 0.1, 0.1], 0.95)).toEqual([expect.closeTo(0.1, 12), expect.closeTo(0.1, 12)]);
   expect(intervalOf([30, Number.POSITIVE_INFINITY], 0.95)).toBeUndefined();
 });
 
-test("the same seed has the same interval, another a different one", () => {
+test("the same seed gives the same interval, another a different one", () => {
   const [{ a }] = expected.cases;
   const of = (seed: number) => resampledMeans([a], { resamples: 50, seed })[0];
   expect(of(3)).toEqual(of(3));
   expect(of(3)).not.toEqual(of(4));
 });
 
-test("no difference is no evidence", () => {
+test("equal scores are no evidence of a difference", () => {
   expect(wilcoxon([])).toBe(1);
   expect(wilcoxon([0, 0, 0])).toBe(1);
   // Five of one sign: 2 of 32 choices of signs are as far out.

@@ -71,13 +71,13 @@ describe("withoutAntialiasing", () => {
     ["an edge between pixels", slope(0.5), slope(1.5)],
     ["a disc", disc(16, 16), disc(17, 16)],
     ["a disc, obliquely", disc(16, 16), disc(16.7, 16.7)],
-  ])("leaves the difference of %s that moved by a whole pixel", (_, a, b) => {
+  ])("keeps the difference of %s that moved by a whole pixel", (_, a, b) => {
     const [, after] = left(a, b);
     // Along the whole outline, one pixel in every row or column at least.
     expect(after).toBeGreaterThan(15);
   });
 
-  it("leaves what no edge explains: a line that is gone, another colour, noise", () => {
+  it("keeps differences that no edge explains: a missing line, another colour, noise", () => {
     const plain = drawn(coverage(() => false));
     const line = drawn(coverage((_, v) => v > 10 && v < 11));
     expect(left(line, plain)).toEqual([32, 32]);
@@ -92,7 +92,7 @@ describe("withoutAntialiasing", () => {
     expect([before, after]).toEqual([1024, 1024]);
   });
 
-  it("finds the same in grey, RGB, 16 bits and floating point", () => {
+  it("gives the same result in grey, RGB, 16 bits and floating point", () => {
     const [a, b] = [disc(16, 16), disc(16.25, 16)];
     const { count } = withoutAntialiasing({ output: a, target: b });
     const as = (make: (image: PreparedImage) => PreparedImage) =>
@@ -119,7 +119,7 @@ describe("withoutAntialiasing", () => {
     expect(grey.count).toBeGreaterThan(20);
   });
 
-  it("takes the target's pixel, and changes neither what it was given", () => {
+  it("uses the target's pixel, and modifies neither input", () => {
     const [output, target] = [disc(16, 16), disc(16.25, 16)];
     const before = Array.from(output.pixels?.data ?? []);
     const { images } = withoutAntialiasing({ output, target });

@@ -55,7 +55,7 @@ describe("parseRequirements", () => {
     );
   });
 
-  it("refuses none at all", () => {
+  it("refuses an empty list", () => {
     expect(() => parseRequirements([])).toThrow(/loss<number/);
   });
 });
@@ -63,7 +63,7 @@ describe("parseRequirements", () => {
 describe("matchImages", () => {
   const [output, target] = [3, 4].map((seed) => randomTensor([1, 3, 24, 20], seed));
 
-  it("measures what losses do, and their maps' statistics", async () => {
+  it("measures what losses and the statistics of their maps do", async () => {
     const conditions = "ssim>0.99, deltaE.p99<2, l1<1, deltaE<1e9, deltaE.max<1e9";
     const { pass, checked } = await matchImages(output, target, { conditions });
     const deltaE = await parseLoss("deltaE").evaluate(output, target, { map: true });
@@ -79,13 +79,13 @@ describe("matchImages", () => {
     expect(pass).toBe(false);
   });
 
-  it("needs all conditions, and meets those of equal images, whose psnr is infinite", async () => {
+  it("requires all conditions, and equal images meet them, with an infinite psnr", async () => {
     expect((await matchImages(output, output, { conditions: "psnr>99, ssim>=1, l1<=0" })).pass).toBe(true);
     expect((await matchImages(output, output, { conditions: "psnr>99, ssim>1" })).pass).toBe(false);
     expect((await matchImages(output, output)).pass).toBe(true);
   });
 
-  it("by default ignores what is not seen and nothing else", async () => {
+  it("by default ignores only invisible differences", async () => {
     // CIEDE2000 of grey 100 against 101 is about 0.4, against 104 about 1.6.
     expect((await matchImages(grey(100), grey(101))).pass).toBe(true);
     expect((await matchImages(grey(100), grey(104))).pass).toBe(false);
@@ -95,7 +95,7 @@ describe("matchImages", () => {
     expect([pass, lines]).toEqual([false, [expect.stringMatching(/^not met: deltaE\.max<1, it is 3\./)]]);
   });
 
-  it("says both sizes where they differ, and makes no picture", async () => {
+  it("reports both sizes where they differ, and draws no picture", async () => {
     const match = await matchImages(grey(100, 16), grey(100, 17));
     expect(match).toEqual({
       pass: false,
@@ -105,7 +105,7 @@ describe("matchImages", () => {
     });
   });
 
-  it("does not meet a condition by what is not a number", async () => {
+  it("does not meet a condition with NaN", async () => {
     const broken = defineLoss({
       ...{ name: "broken", summary: "not a number", better: "lower", source: "an example", options: {} },
       define: () => ({ score: (o, { output }) => o.log(o.sub(o.mean(output, "chw"), 2)) }),
@@ -117,7 +117,7 @@ describe("matchImages", () => {
     }
   });
 
-  it("compares transparency, unless it is laid over a colour", async () => {
+  it("compares transparency, unless composited over a colour", async () => {
     const clear = grey(255);
     clear.data[3] = 0;
     expect((await matchImages(clear, grey(255))).pass).toBe(false);
@@ -126,7 +126,7 @@ describe("matchImages", () => {
     await expect(matchImages(clear, grey(255), { alpha: "reject" })).rejects.toThrow(/transparent/);
   });
 
-  it("finds a transparent pixel wherever it is, and however the bytes lie in memory", async () => {
+  it("finds a transparent pixel wherever it is, and whatever the alignment in memory", async () => {
     for (const [pixel, offset] of [0, 100, 255].flatMap((at) => [0, 1, 4].map((by) => [at, by]))) {
       const memory = new Uint8Array(4 * 256 + offset).fill(255);
       const clear = { width: 16, height: 16, data: memory.subarray(offset) };
@@ -136,7 +136,7 @@ describe("matchImages", () => {
     }
   });
 
-  it("refuses options that it does not have", async () => {
+  it("refuses unknown options", async () => {
     await expect(matchImages(grey(1), grey(1), { condition: "l1<1" } as object)).rejects.toThrow(/no option condition/);
     await expect(matchImages(grey(1), grey(1), { conditions: [1] as unknown as string[] })).rejects.toThrow(
       /conditions/,
@@ -148,7 +148,7 @@ describe("matchImages", () => {
     Array.from({ length: data.length / 4 }, (_, i) => i).filter((i) => data[4 * i] + data[4 * i + 1] > 10);
 
   it.each(["deltaE.max<1", "l1<0", "psnr>90", "mse<0"])(
-    "draws the errors of %s at their places",
+    "draws the errors of %s in their places",
     async (conditions) => {
       const spot = grey(100);
       for (const pixel of [0, 37, 255]) spot.data.set([160, 160, 160], 4 * pixel);
@@ -165,7 +165,7 @@ describe("matchImages", () => {
     },
   );
 
-  it("puts maps that windows make smaller where they belong, and shows the difference where a loss has no map", async () => {
+  it("aligns maps that windows make smaller, and shows the difference for a loss without a map", async () => {
     const spot = grey(100, 32);
     spot.data.set([200, 200, 200], 4 * (32 * 20 + 9));
     const ofSsim = await (await matchImages(spot, grey(100, 32), { conditions: "ssim>1" })).diff?.();
@@ -178,7 +178,7 @@ describe("matchImages", () => {
     expect(without?.loss).toBe("l1");
   });
 
-  it("ignores soft edges where that is asked for, and says how many pixels", async () => {
+  it("ignores antialiasing on request, and reports how many pixels", async () => {
     const edge = (soft: number) => {
       const image = grey(0, 16);
       for (let i = 0; i < 256; i++) {
@@ -200,7 +200,7 @@ describe("comparator", () => {
     return { data, metadata };
   };
 
-  it("passes, and gives Vitest a picture and a message where it does not", async () => {
+  it("passes, or gives Vitest a picture and a message", async () => {
     expect(await comparator(shot(100), shot(100), { createDiff: true })).toEqual({
       pass: true,
       diff: null,
@@ -215,14 +215,14 @@ describe("comparator", () => {
     expect(await comparator(shot(100), shot(150), { createDiff: false })).toMatchObject({ pass: false, diff: null });
   });
 
-  it("says both sizes", async () => {
+  it("reports both sizes", async () => {
     expect(await comparator(shot(1, 16), shot(1, 20), { createDiff: true })).toEqual({
       ...{ pass: false, diff: null },
       message: "the sizes differ: the image is 20x20, its target 16x16",
     });
   });
 
-  it("refuses what is no RGBA, and options of other comparators", async () => {
+  it("refuses data that is not RGBA, and options of other comparators", async () => {
     const { data, metadata } = shot(1);
     const cut = { data: data.subarray(4), metadata };
     await expect(comparator(cut, shot(1), {})).rejects.toThrow(/reference has 1020 bytes/);
@@ -231,7 +231,7 @@ describe("comparator", () => {
     );
   });
 
-  it("gives what it gives of tensors", async () => {
+  it("gives the message of matchImages for the same images as tensors", async () => {
     const planes = (level: number) => toImageSync(Tensor.full([1, 3, 16, 16], level / 255));
     const conditions = "ssim>0.9999999";
     const { lines } = await matchImages(planes(120), planes(100), { conditions });

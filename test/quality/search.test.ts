@@ -34,7 +34,7 @@ async function compared(output: string, target: string, metrics: string, options
 }
 
 describe("searchQuality", () => {
-  it("finds, of any encoder, the file that an exhaustive search finds, with the numbers that compare has of it", async () => {
+  it("finds the file that an exhaustive search finds, for any encoder, with the scores that compare gives", async () => {
     const pixels = await readPixels(photo);
     const { data, ...size } = pixels;
     const raw = { raw: size };
@@ -59,7 +59,7 @@ describe("searchQuality", () => {
     expect(await compared(file, photo, "ssimulacra2, psnr")).toEqual(chosen?.values);
   });
 
-  it("takes a number for one loss, at least as good as that, and losses of its own names", async () => {
+  it("accepts a number for one loss, and user-named losses", async () => {
     const pixels = await readPixels(photo);
     const encode = (quality: number) =>
       sharp(pixels.data as Uint8Array, { raw: pixels })
@@ -79,7 +79,7 @@ describe("searchQuality", () => {
     expect(Object.keys(both.chosen?.values ?? {}).sort()).toEqual(["deltaE", "deltaE.p99", "ssim"]);
   });
 
-  it("decodes what other encoders make by a function, and refuses what is no target, no range and no file", async () => {
+  it("accepts a decoder for other encoders, and refuses an invalid target, range or file", async () => {
     const pixels = await readPixels(photo);
     // An encoder of its own: so many bits of every sample.
     const encode = (bits: number) => pixels.data.map((x) => x & (0xff << (8 - bits))) as Uint8Array;
@@ -194,7 +194,7 @@ describe("searchFileQuality", () => {
 });
 
 describe("reconloss quality", () => {
-  it("prints what was tried of one image, and writes the file, of which compare has the same score", async () => {
+  it("prints the tries for one image, and writes a file with the score that compare gives", async () => {
     const file = join(folder, "written", "photo.webp");
     const args = ["quality", photo, "--format", "webp", "--target", "ssimulacra2>=20"];
     const { code, stdout, stderr } = await run([...args, "-o", file]);
@@ -209,7 +209,7 @@ describe("reconloss quality", () => {
     expect(checked.pairs[0].values.ssimulacra2).toBeGreaterThanOrEqual(20);
   });
 
-  it("gives a folder's chosen qualities, what is saved, and what cannot meet the target, with exit code 1", async () => {
+  it("lists for a folder the chosen qualities, savings and images that cannot meet the target, and exits with 1", async () => {
     const out = join(folder, "web");
     const args = ["quality", photos, "--format", "jpeg", "-o", out];
     const good = await run([...args, "--target", "psnr>=26, ssim>0.8"]);
@@ -234,7 +234,7 @@ describe("reconloss quality", () => {
     expect(ignoredFiles).toEqual({ ".txt": 1 });
   });
 
-  it("refuses what contradicts itself with exit code 2", async () => {
+  it("refuses contradictory options with exit code 2", async () => {
     const target = ["--target", "psnr>=30"];
     await mkdir(join(folder, "none"));
     for (const [args, message] of [

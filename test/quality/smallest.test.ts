@@ -17,7 +17,7 @@ const running = (steps: readonly number[]) => steps.map((_, i) => steps.slice(0,
 describe("the smallest file", () => {
   const range = fc.record({ lowest: fc.integer({ min: -5, max: 60 }), count: fc.integer({ min: 1, max: 100 }) });
 
-  test("is that of an exhaustive search where size and score rise with quality, by at most 12 tries of 100", async () => {
+  test("equals that of an exhaustive search where size and score rise with quality, in at most 12 tries of 100", async () => {
     await fc.assert(
       fc.asyncProperty(range, fc.integer({ min: 0, max: 100 }), async ({ lowest, count }, first) => {
         const sizes = running(Array.from({ length: count }, (_, i) => 1 + ((i * 7) % 5)));
@@ -31,7 +31,7 @@ describe("the smallest file", () => {
     );
   });
 
-  test("meets the target, is the smallest of what was tried, and has no neighbour that was not, whatever the encoder does", async () => {
+  test("meets the target, is the smallest tried, and has no untried neighbour, for any encoder", async () => {
     const trials = fc.array(fc.tuple(fc.integer({ min: 1, max: 20 }), fc.boolean()), { minLength: 1, maxLength: 60 });
     await fc.assert(
       fc.asyncProperty(trials, fc.integer({ min: 0, max: 4 }), async (list, neighbours) => {
@@ -56,7 +56,7 @@ describe("the smallest file", () => {
     );
   });
 
-  it("is found below the place where bisection ends, and beyond it, where sizes or scores do not rise", async () => {
+  it("is found on either side of where bisection ends, where sizes or scores are not monotonic", async () => {
     // Quality 57 is the first that meets the target for good; 55 does by chance, and 58 makes a smaller file than both.
     const sizes = Array.from({ length: 100 }, (_, i) => (i === 57 ? 40 : 100 + i));
     const met = sizes.map((_, i) => i >= 56 || i === 54);
@@ -68,7 +68,7 @@ describe("the smallest file", () => {
     expect((await search(2, rising)).chosen?.quality).toBe(55);
   });
 
-  it("is that of all qualities where neighbours reach over the whole range", async () => {
+  it("equals that of an exhaustive search where neighbours cover the whole range", async () => {
     const sizes = Array.from({ length: 100 }, (_, i) => 1000 - i);
     const { tryAt, asked } = encoder(sizes, Array(100).fill(true), 1);
     const everything = { lowest: 1, highest: 100, neighbours: Number.POSITIVE_INFINITY };

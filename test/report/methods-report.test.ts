@@ -65,7 +65,7 @@ describe("the file", () => {
     expect(shown.match(/url\((?!#magma)|@import/g)).toBeNull();
   });
 
-  it("is written of one method, one image and no metric with a map too", async () => {
+  it("is also written for one method, one image and no metric with a map", async () => {
     const [outputs, targets] = ["noisy", "targets"].map((name) => join(folder, name, "0.png"));
     const small = await judge({ methods: { only: outputs }, targets, metrics: "ergas" });
     const file = join(folder, "small.html");
@@ -91,7 +91,7 @@ describe.skipIf(withoutBrowser)("in a browser", () => {
   const namesOf = (selector: string) => page.locator(selector).allTextContents();
   const first = () => page.locator(".image").first();
 
-  it("shows names as text and runs none of them", async () => {
+  it("shows names as text and runs no script in them", async () => {
     expect(await page.title()).toBe("A <test>");
     expect(await namesOf(".judged tbody th")).toEqual(["noisy", "corner", evil]);
     expect(await namesOf(".failed b")).toEqual([expect.stringContaining(`${evil}: `)]);
@@ -143,7 +143,7 @@ describe.skipIf(withoutBrowser)("in a browser", () => {
     expect((await boxes())[2]).toEqual([1, 0, 0].map((value) => expect.closeTo(value, 3)));
   });
 
-  it("goes to the regions in which methods differ most by one click", async () => {
+  it("goes to the regions where methods differ most with one click", async () => {
     const card = first();
     const paths = ["noisy", "corner", "same"].map((name) => join(folder, name, "4.png"));
     const outputs = await Promise.all(paths.map((file) => readImage(file)));
@@ -169,7 +169,7 @@ describe.skipIf(withoutBrowser)("in a browser", () => {
     await card.locator(".whole").click();
   });
 
-  it("colours error maps of all methods by one scale, and says what it is", async () => {
+  it("colours error maps of all methods on one scale, and shows it", async () => {
     const card = first();
     await card.locator('.map-tab[data-loss="l1"]').click();
     const maps = card.locator('.levels[data-loss="l1"]');
@@ -233,7 +233,7 @@ describe.skipIf(withoutBrowser)("in a browser", () => {
     expect(await card.locator(".tile:visible").count()).toBe(4);
   });
 
-  it("shows one after the other, by buttons and by keys", async () => {
+  it("flips between views, by buttons and by keys", async () => {
     const card = first();
     await card.locator("h3").hover();
     await page.keyboard.press("2");
@@ -272,7 +272,7 @@ describe.skipIf(withoutBrowser)("in a browser", () => {
     expect(await card.locator(".none").allTextContents()).toEqual([expect.stringMatching(/^no output/)]);
   });
 
-  it("asked for nothing and complained of nothing", () => {
+  it("makes no request and logs no error", () => {
     expect(report.requests()).toEqual([]);
     expect(report.trouble).toEqual([]);
   });

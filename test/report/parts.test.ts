@@ -13,7 +13,7 @@ function pair(name: string, values: Record<string, number>): PairResult {
 }
 
 describe("html", () => {
-  it("escapes text, in content and in attributes, and keeps what is HTML already", () => {
+  it("escapes text, in content and in attributes, and keeps existing HTML", () => {
     const name = `<script>alert("1 & 'x'")</script>`;
     const escaped = "&lt;script&gt;alert(&quot;1 &amp; &#39;x&#39;&quot;)&lt;/script&gt;";
     expect(html`<b title="${name}">${[name, html`<i>${name}</i>`]}${undefined}${0}</b>`.text).toBe(
@@ -21,7 +21,7 @@ describe("html", () => {
     );
   });
 
-  it("puts data into a script that it cannot end", () => {
+  it("embeds data that cannot close its script", () => {
     const data = { name: "</script><script>alert(1)</script><!--" };
     expect(scriptData(data).text).not.toContain("<");
     expect(JSON.parse(scriptData(data).text)).toEqual(data);
@@ -29,7 +29,7 @@ describe("html", () => {
 });
 
 describe("colours", () => {
-  it("pass through the steps and grow lighter all the way", () => {
+  it("pass through the steps of the scale and grow steadily lighter", () => {
     const table = colourTable();
     const at = (level: number) => Array.from(table.subarray(3 * level, 3 * level + 3));
     const hex = (colour: number[]) => `#${colour.map((channel) => channel.toString(16).padStart(2, "0")).join("")}`;
@@ -55,7 +55,7 @@ describe("error maps", () => {
 
   const map = Tensor.from([1, 0.5, -0.25, 1], [1, 1, 2, 2]);
 
-  it("turn what is better higher, and leave what is better lower", () => {
+  it("invert values that are better higher, and keep those that are better lower", () => {
     expect(toErrorMap(parseLoss("ssim"), map)).toMatchObject({
       data: Float32Array.of(0, 0.5, 1.25, 0),
       zero: 1,
@@ -66,7 +66,7 @@ describe("error maps", () => {
     expect(toErrorMap(parseLoss("psnr"), map)).toMatchObject({ data: map.data, zero: 0, sign: 1 });
   });
 
-  it("end their scale below the largest thousandth", () => {
+  it("end their scale below the largest thousandth of values", () => {
     const data = Float32Array.from({ length: 10000 }, (_, index) => index / 10000);
     expect(topOf({ data, width: 100, height: 100, zero: 0, sign: 1 })).toBeCloseTo(0.999, 2);
     data[5] = 1000;
@@ -75,7 +75,7 @@ describe("error maps", () => {
     expect(hot).toBeLessThan(2);
   });
 
-  it("show few pixels that differ on a page that else is equal", () => {
+  it("show a few differing pixels in an otherwise equal page", () => {
     const data = new Float32Array(1e6);
     data[77] = 0.5;
     expect(topOf({ data, width: 1000, height: 1000, zero: 0, sign: 1 })).toBe(0.5);
@@ -85,7 +85,7 @@ describe("error maps", () => {
     expect(topOf({ data, width: 1000, height: 1000, zero: 0, sign: 1 })).toBeCloseTo(0.1, 2);
   });
 
-  it("are black where there is no error, also where there is none at all", () => {
+  it("are black without error, also where the whole map is 0", () => {
     const zero = { data: new Float32Array(4), width: 2, height: 2, zero: 0, sign: 1 } as const;
     expect(topOf(zero)).toBe(0);
     const { data, shape } = falseColour(zero, 0);
@@ -106,7 +106,7 @@ describe("statistics", () => {
     pair("e", { psnr: 25, l1: 0.05 }),
   ];
 
-  it("ranks by a loss, equals equally", () => {
+  it("ranks by a loss, with ties equal", () => {
     const { pairs: ranked, rankOf } = rank(losses[0], pairs);
     expect(ranked.map(({ name }) => name)).toEqual(["b", "c", "e", "a", "d"]);
     expect(pairs.map(rankOf)).toEqual([4, 1, 1, 5, 3]);
@@ -133,7 +133,7 @@ describe("distribution", () => {
   const xs = (text = "") =>
     [...text.matchAll(/data-pair="(\d+)"><circle cx="([\d.]+)"/g)].map(([, id, x]) => [+id, +x]);
 
-  it("puts the better to the right, whichever way that is", () => {
+  it("puts better values to the right, whichever way that is", () => {
     for (const [spec, values, order] of [
       ["psnr", [20, 30, 25], [0, 2, 1]],
       ["l1", [0.2, 0.3, 0.25], [1, 2, 0]],
@@ -174,7 +174,7 @@ describe("distribution", () => {
     expect(counts.reduce((sum, count) => sum + count, 0)).toBe(500);
   });
 
-  it("is empty where there is nothing to spread, and says what has no place on it", () => {
+  it("is empty without spread, and says which values it leaves out", () => {
     expect(draw("psnr", [20])).toBeUndefined();
     expect(draw("psnr", [20, 20])).toBeUndefined();
     expect(draw("psnr", [Number.POSITIVE_INFINITY, 20])).toBeUndefined();

@@ -29,7 +29,7 @@ async function noisyPair(channels: number, height: number, width: number) {
   return { name, ...paths, width, height, values: { l1: 1 } };
 }
 
-test("pictures that are small raw are the files' samples, even of noise, and maps their levels", async () => {
+test("small pictures keep the files' samples, even of noise, and maps their levels", async () => {
   const loss = parseLoss("l1");
   const pair = await noisyPair(3, 252, 252);
   const { output, target, maps } = await picture(pair, [loss]);
@@ -56,7 +56,7 @@ test("pictures that are small raw are the files' samples, even of noise, and map
   expect(farthest).toBeLessThanOrEqual(0.51); // rounded, and the map is of float32 images
 });
 
-test("larger ones are lossless where that costs little, and say where they are not", async () => {
+test("larger ones are lossless where that costs little, and say so where not", async () => {
   const large = await noisyPair(1, 600, 640);
   const { output } = await picture(large, []);
   expect(output.exact).toBe(false);
@@ -77,7 +77,7 @@ test("larger ones are lossless where that costs little, and say where they are n
   expect(Array.from(shown.data).filter((_, i) => i % shown.channels === 0)).toEqual(Array.from(stored.data));
 });
 
-test("what is reduced is not exact, whatever it compresses to", async () => {
+test("a reduced picture is never called exact, however well it compresses", async () => {
   const path = join(folder, "wide.png");
   await writeImage(path, Tensor.full([1, 1, 8, imageSide + 1], 0.5));
   const pair = { name: "wide", output: path, target: path, width: imageSide + 1, height: 8, values: { l1: 0 } };

@@ -67,7 +67,7 @@ describe("the file", () => {
     expect(shown.match(/undefined|NaN|\[object/g)).toBeNull();
   });
 
-  it("says how many pairs each mean is of, and how its numbers lie", async () => {
+  it("shows how many pairs each mean covers, and the distribution of its numbers", async () => {
     const losses = [...parseLosses("psnr, l1 + 0.1*tv, lpips(net=alex)"), ownLoss()];
     const pair = (index: number, values: Record<string, number>) => {
       const result = { name: `${index}`, output: target, target, width: 64, height: 48, values };
@@ -96,7 +96,7 @@ describe("the file", () => {
     expect(text).toMatch(/<td[^>]*>0\.\d{4} \(target 0\.\d{4}\)<\/td>/);
   });
 
-  it("names nothing outside itself", async () => {
+  it("refers to nothing outside itself", async () => {
     const text = await readFile(path, "utf8");
     expect(text.match(/(?:src|href)="(?!data:|#)[^"]{0,80}/g)).toBeNull();
     expect(text.match(/url\(|@import/g)).toBeNull();
@@ -117,13 +117,13 @@ describe.skipIf(withoutBrowser)("in a browser", () => {
 
   const namesOf = (selector: string) => page.locator(selector).allTextContents();
 
-  it("shows names as text and runs none of them", async () => {
+  it("shows names as text and runs no script in them", async () => {
     expect(await page.title()).toBe("A <test>");
     expect(await namesOf("#rows th")).toContain(evil);
     expect(await namesOf(".failed b")).toEqual([`${evil}2`]);
   });
 
-  it("shows first a map in which failures are seen, not the squared error of the first loss", async () => {
+  it("first shows a map that reveals failures, not the squared error of the first loss", async () => {
     await page.locator(".pair").first().scrollIntoViewIfNeeded();
     await page.waitForSelector('canvas[data-painted="ssim(preset=skimage)"]');
     expect(await page.inputValue("#sort")).toBe("psnr");
@@ -146,7 +146,7 @@ describe.skipIf(withoutBrowser)("in a browser", () => {
     expect(await page.getAttribute("th[data-key=l1]", "aria-sort")).toBe("ascending");
   });
 
-  it("shows the map of the loss that sorts, where it has one", async () => {
+  it("shows the map of the sorting loss, where it has one", async () => {
     const shown = () => page.locator(".pair").first().getAttribute("data-loss");
     for (const [key, map] of [
       ["psnr", "psnr"],
@@ -161,7 +161,7 @@ describe.skipIf(withoutBrowser)("in a browser", () => {
     await page.waitForSelector("canvas[data-painted=psnr]");
   });
 
-  it("slides with the pointer and with keys", async () => {
+  it("moves the slider with the pointer and with keys", async () => {
     const stage = page.locator(".pair .compare .stage").first();
     const box = (await stage.boundingBox()) as { width: number; height: number };
     await stage.hover({ position: { x: box.width * 0.25, y: box.height / 2 } });
@@ -233,7 +233,7 @@ describe.skipIf(withoutBrowser)("in a browser", () => {
     expect(await card.getAttribute("class")).not.toContain("enlarged");
   });
 
-  it("has picture and map level, in the page and filling the window, however high what is under them", async () => {
+  it("shows picture and map level with each other, in the page and full-window", async () => {
     const card = page.locator(".pair").first();
     const measured = async (selector: string) => {
       const boxes = await Promise.all((await card.locator(selector).all()).map((element) => element.boundingBox()));
@@ -262,7 +262,7 @@ describe.skipIf(withoutBrowser)("in a browser", () => {
     expect(await background()).not.toBe(before);
   });
 
-  it("asked for nothing and complained of nothing", () => {
+  it("makes no request and logs no error", () => {
     expect(report.requests()).toEqual([]);
     expect(report.trouble).toEqual([]);
   });

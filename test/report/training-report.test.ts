@@ -36,7 +36,7 @@ describe("curve", () => {
     expect(b - a).toBeCloseTo(c - b, 0);
   });
 
-  it("puts many points together, and averages noise", () => {
+  it("merges many points, averaging noise", () => {
     const noisy = Array.from({ length: 5000 }, (_, index) => 5 + (index % 2 === 0 ? 1 : -1));
     const text = svg(noisy, { noisy: true });
     const [raw, line] = [path(text, "raw"), path(text)];
@@ -45,7 +45,7 @@ describe("curve", () => {
     expect(Math.max(...heights) - Math.min(...heights)).toBeLessThan(3);
   });
 
-  it("takes one point, equal points, and leaves out what is not finite", () => {
+  it("accepts one point or equal points, and leaves out what is not finite", () => {
     for (const points of [[0.5], [2, 2, 2], [1, Number.NaN, 2, Number.POSITIVE_INFINITY, 3]]) {
       expect(svg(points)).not.toMatch(/NaN|Infinity/);
     }
@@ -98,7 +98,7 @@ async function written(of: TrainingProgress): Promise<string> {
 }
 
 describe("writeTrainingReport", () => {
-  it("says where the training stands, and loads itself anew while it goes on", async () => {
+  it("shows the state of the training, and reloads while it runs", async () => {
     const page = await written(progress);
     expect(page).toContain("running · step 50 of 200 · 123 images/s · 1 h 1 min left");
     expect(page).toContain('http-equiv="refresh"');
@@ -108,7 +108,7 @@ describe("writeTrainingReport", () => {
     expect(failed).toContain("at step 51, l1 is NaN");
   });
 
-  it("compares with what there is without the network", async () => {
+  it("compares with the result without the network", async () => {
     const page = await written(progress);
     expect(page).toMatch(
       /psnr ↑<\/th><td>28\.00<\/td><td>20\.00<\/td><td>29\.00<\/td>\s*<td class="better">29\.00<\/td><td class="better">\+1\.00/,
@@ -120,7 +120,7 @@ describe("writeTrainingReport", () => {
     );
   });
 
-  it("shows samples, curves of the loss and its terms, settings, what was not used; and escapes names", async () => {
+  it("shows samples, loss curves, settings and unused files, with names escaped", async () => {
     const page = await written(progress);
     for (const title of ["input", "bicubic", "output", "target"])
       expect(page).toContain(`<figcaption>${title}</figcaption>`);
@@ -148,7 +148,7 @@ describe("writeTrainingReport", () => {
     expect(page).toMatch(/kid ↓.*-1\.500/s);
   });
 
-  it("is written before the first step too", async () => {
+  it("is also written before the first step", async () => {
     const page = await written({ ...progress, steps: 0, log: [], validation: [], samples: [] });
     expect(page).toContain("step 0 of 200");
   });

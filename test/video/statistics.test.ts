@@ -6,7 +6,7 @@ import { frameStatistics } from "../../packages/reconloss/src/video/statistics.t
 import { worstFrames } from "../../packages/reconloss/src/video/worst.ts";
 
 describe("statistics over frames", () => {
-  it("have the harmonic mean of x + 1, less 1, and leave out what is infinite", () => {
+  it("have the harmonic mean of x + 1, less 1, and leave out infinite values", () => {
     // 3 / (1/2 + 1/3 + 1/6) - 1 = 2; percentiles by linear interpolation, as numpy's.
     const of = frameStatistics([1, 2, 5, Number.POSITIVE_INFINITY]);
     expect(of?.harmonicMean).toBeCloseTo(2, 12);
@@ -16,13 +16,13 @@ describe("statistics over frames", () => {
     expect(of?.p95).toBeCloseTo(4.7, 12);
   });
 
-  it("have no harmonic mean of numbers below -1, and are none of no number", () => {
+  it("have no harmonic mean below -1, and do not exist without finite numbers", () => {
     expect(frameStatistics([-3, 4])?.harmonicMean).toBeUndefined();
     expect(frameStatistics([Number.POSITIVE_INFINITY])).toBeUndefined();
   });
 });
 
-describe("formats of pixels", () => {
+describe("pixel formats", () => {
   it.each([
     ["yuv420p", { kind: "yuv", bits: 8, chroma: [1, 1], planar: "yuv420p", isFullRange: false }],
     ["yuvj422p", { kind: "yuv", bits: 8, chroma: [1, 0], planar: "yuvj422p", isFullRange: true }],
@@ -36,11 +36,11 @@ describe("formats of pixels", () => {
     ["gbrp10le", { kind: "rgb", bits: 10 }],
     ["rgba64be", { kind: "rgb", bits: 16, hasAlpha: true }],
     ["pal8", { kind: "rgb", bits: 8 }],
-  ])("%s is what libavutil's table says", (name, expected) => {
+  ])("parses %s as in libavutil's table", (name, expected) => {
     expect(parsePixelFormat(name)).toMatchObject(expected);
   });
 
-  it("round chroma of odd sides up", () => {
+  it("rounds chroma up for odd sides", () => {
     expect(planeSizes(parsePixelFormat("yuv420p"), 35, 51)).toEqual([
       [35, 51],
       [18, 26],
@@ -50,14 +50,14 @@ describe("formats of pixels", () => {
   });
 });
 
-it("file names that a spreadsheet would take for formulas are text in the CSV of frames, as in that of pairs", () => {
+it("the CSV of frames escapes file names that a spreadsheet would evaluate", () => {
   const frames = [{ frame: 0, name: "=1,2.png", values: { psnr: 30 } }];
   const comparison = { frames } as unknown as Parameters<typeof framesToCsv>[0];
   // RFC 4180, and an apostrophe before what begins as a formula does.
   expect(framesToCsv(comparison)).toBe(`frame,file,psnr\r\n0,"'=1,2.png",30\r\n`);
 });
 
-it("the worst frames are the worst by each metric in turn, one of each scene, in order of time", () => {
+it("the worst frames are chosen by each metric in turn, one of each scene, and sorted by time", () => {
   const frames = Array.from({ length: 200 }, (_, frame) => ({
     frame,
     values: { psnr: frame >= 100 && frame < 110 ? 20 + (frame - 104) ** 2 / 100 : 40, ssim: frame === 7 ? 0.1 : 0.9 },

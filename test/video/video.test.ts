@@ -68,7 +68,7 @@ describe.skipIf(!hasFfmpeg)("videos", () => {
     ["yuv420p, MPEG-4", "target.mkv", "output.mp4"],
     ["yuv444p10le", "deep.mkv", "deep-noisy.mkv"],
     ["yuv422p", "wide.mkv", "wide-noisy.mkv"],
-  ])("have the PSNR of every plane and of all that ffmpeg's filter prints: %s", async (_, target, output) => {
+  ])("equal ffmpeg's PSNR for every plane and overall: %s", async (_, target, output) => {
     if (output.includes("noisy")) noisy(target, output);
     const { expected, recorded } = await filtered("psnr", output, target);
     const { frames, pooled, planes } = await compareVideos(at(output), at(target), [psnr({ pooling: "dataset" })]);
@@ -92,7 +92,7 @@ describe.skipIf(!hasFfmpeg)("videos", () => {
     }
   });
 
-  it("have the SSIM that ffmpeg's filter prints at every fourth window of 8x8 pixels, where it looks", async () => {
+  it("equal ffmpeg's SSIM at every fourth 8x8 window, where it looks", async () => {
     // Its first constant is for sums over 64 pixels and so 64 times too small: k1 = 0.01 / 8 (libavfilter/vf_ssim.c).
     const block = ssim({ window: "uniform", size: 8, k1: 0.00125, covariance: "sample" });
     const { expected } = await filtered("ssim", "output.mp4", "target.mkv");
@@ -119,24 +119,21 @@ describe.skipIf(!hasFfmpeg)("videos", () => {
   it.each([
     ["yuv420p, MPEG-4", "target.mkv", "output.mp4"],
     ["yuv422p", "wide.mkv", "wide-noisy.mkv"],
-  ])(
-    "have the SSIM of every plane and of all that ffmpeg's filter prints, by its preset: %s",
-    async (_, target, output) => {
-      if (output.includes("noisy")) noisy(target, output);
-      const { expected, recorded } = await filtered("ssim", output, target);
-      const { frames, statistics } = await compareVideos(at(output), at(target), [ssim({ preset: "ffmpeg" })]);
-      const label = "ssim(preset=ffmpeg)";
-      for (const [index, { Y, U, V, All }] of expected.entries()) {
-        const { values } = frames[index];
-        const ours = [`${label}.y`, `${label}.u`, `${label}.v`, label].map((key) => values[key]);
-        // It prints six decimals, of sums in float32.
-        for (const [i, printed] of [Y, U, V, All].entries()) expect(ours[i]).toBeCloseTo(Number(printed), 6 - 0.2);
-      }
-      expect(statistics[label].mean).toBeCloseTo(Number(/All:(\S+)/.exec(recorded)?.[1]), 5.8);
-    },
-  );
+  ])("equal ffmpeg's SSIM for every plane and overall, by preset: %s", async (_, target, output) => {
+    if (output.includes("noisy")) noisy(target, output);
+    const { expected, recorded } = await filtered("ssim", output, target);
+    const { frames, statistics } = await compareVideos(at(output), at(target), [ssim({ preset: "ffmpeg" })]);
+    const label = "ssim(preset=ffmpeg)";
+    for (const [index, { Y, U, V, All }] of expected.entries()) {
+      const { values } = frames[index];
+      const ours = [`${label}.y`, `${label}.u`, `${label}.v`, label].map((key) => values[key]);
+      // It prints six decimals, of sums in float32.
+      for (const [i, printed] of [Y, U, V, All].entries()) expect(ours[i]).toBeCloseTo(Number(printed), 6 - 0.2);
+    }
+    expect(statistics[label].mean).toBeCloseTo(Number(/All:(\S+)/.exec(recorded)?.[1]), 5.8);
+  });
 
-  it("of RGB have the values of frames that ffmpeg converts by the matrix and range that the files state", async () => {
+  it("in RGB equal ffmpeg's conversion by the stated matrix and range", async () => {
     const tagged = ["-vf", "scale=out_color_matrix=bt709:out_range=tv", "-colorspace", "bt709", "-color_range", "tv"];
     ffmpeg("-i", at("whole.mkv"), ...tagged, "-pix_fmt", "yuv444p", "-c:v", "ffv1", at("709.mkv"));
     const { statistics, notes, planes } = await compareVideos(at("709.mkv"), at("whole.mkv"), [l1(), ssimulacra2()]);
@@ -151,7 +148,7 @@ describe.skipIf(!hasFfmpeg)("videos", () => {
     expect(asStored.statistics.l1.mean).toBeGreaterThan(statistics.l1.mean);
   });
 
-  it("of different depth are compared at the deeper one, 10 bits being 4 times 8", async () => {
+  it("of different depths are compared at the deeper one, 10 bits being 4 times 8", async () => {
     ffmpeg("-i", at("target.mkv"), "-pix_fmt", "yuv420p10le", "-c:v", "ffv1", at("ten.mkv"));
     const { notes, statistics } = await compareVideos(at("ten.mkv"), at("target.mkv"), [l1()]);
     expect(notes.join()).toContain(
@@ -160,7 +157,7 @@ describe.skipIf(!hasFfmpeg)("videos", () => {
     expect(statistics.l1.max).toBe(0);
   });
 
-  it("of different length are compared as far as both go, and the rest is a failure", async () => {
+  it("of different lengths are compared over the common frames, and the rest fail", async () => {
     make("short.mkv", "yuv420p", { frames: 7 });
     const { frames, failed } = await compareVideos(at("short.mkv"), at("target.mkv"), [psnr()]);
     expect(frames).toHaveLength(7);
@@ -170,7 +167,7 @@ describe.skipIf(!hasFfmpeg)("videos", () => {
     expect(code).toBe(1);
   });
 
-  it("that are cut short or damaged say so", async () => {
+  it("report truncation and damage", async () => {
     await writeFile(at("cut.mkv"), await readFile(at("target.mkv")));
     await truncate(at("cut.mkv"), (await readFile(at("target.mkv"))).length / 2);
     const { failed, frames } = await compareVideos(at("cut.mkv"), at("target.mkv"), [psnr()]);
@@ -185,7 +182,7 @@ describe.skipIf(!hasFfmpeg)("videos", () => {
     expect(damaged.failed.join("\n")).toMatch(/output .*damaged\.mkv: .+/);
   });
 
-  it("whose samples cannot be compared are refused, with what can be done", async () => {
+  it("with samples that cannot be compared are refused with a suggestion", async () => {
     make("small.mkv", "yuv420p", { size: "64x50" });
     make("full.mkv", "yuvj420p", { more: ["-c:v", "mjpeg"] });
     const refused = (name: string, planes?: "y" | "yuv") =>
@@ -206,7 +203,7 @@ describe.skipIf(!hasFfmpeg)("videos", () => {
     );
   });
 
-  it("of different rates, of varying rate and rotated are said to be so", async () => {
+  it("with different rates, varying rates or rotation get a note", async () => {
     make("fast.mkv", "yuv420p", { rate: 20 });
     const { notes } = await compareVideos(at("fast.mkv"), at("target.mkv"), [psnr()]);
     expect(notes.join()).toContain("output has 20 frames per second and target 10; frames were paired by their number");
@@ -234,7 +231,7 @@ describe.skipIf(!hasFfmpeg)("videos", () => {
     expect(rotated.notes.join()).toMatch(/the output is rotated by -?90 degrees/);
   });
 
-  it("are decoded no further than a few frames ahead of whoever takes them", async () => {
+  it("are decoded at most a few frames ahead of the consumer", async () => {
     make("long.mkv", "gray", { frames: 200 });
     const stream = await FrameStream.open(at("long.mkv"), { bytes: width * height, options: ["-pix_fmt", "gray"] });
     const seen = new Set<ArrayBufferLike>();
@@ -261,7 +258,7 @@ describe.skipIf(!hasFfmpeg)("videos", () => {
   it.each([
     ["a socket", writingToSocket],
     ["a pipe, as on Windows", writingToPipe],
-  ])("come by %s, every byte in its place, and wait where there is no room", async (_, startWriting) => {
+  ])("stream through %s without losing a byte, with backpressure", async (_, startWriting) => {
     make("some.mkv", "gray", { frames: 40 });
     const args = ["-v", "error", "-i", at("some.mkv"), "-f", "rawvideo", "-pix_fmt", "gray", "pipe:1"];
     const wanted = execFileSync("ffmpeg", args);
@@ -293,7 +290,7 @@ describe.skipIf(!hasFfmpeg)("videos", () => {
     ["yuvj420p", "crop=69:49"],
     ["gray", "null"],
     ["gray", "extractplanes=y"],
-  ])("of 8 bits come as YUV4MPEG2 with the bytes of raw video: %s after %s", async (format, filter) => {
+  ])("of 8 bits stream as YUV4MPEG2 with the bytes of raw video: %s after %s", async (format, filter) => {
     const name = `${format}.mkv`;
     // Frames of testsrc2 have even sides.
     ffmpeg(
@@ -327,7 +324,7 @@ describe.skipIf(!hasFfmpeg)("videos", () => {
     await refused.close();
   });
 
-  it("without ffmpeg on PATH are an error that says how to get it", async () => {
+  it("report how to install ffmpeg where it is not on PATH", async () => {
     const path = process.env.PATH;
     process.env.PATH = at("nothing here");
     try {
@@ -339,7 +336,7 @@ describe.skipIf(!hasFfmpeg)("videos", () => {
     }
   });
 
-  it("are compared by the command line: table, JSON, CSV, conditions and a page with the worst frames", async () => {
+  it("can be compared on the command line: table, JSON, CSV, conditions and a page with the worst frames", async () => {
     const [csv, page] = [at("frames of it.csv"), at("page.html")];
     const args = ["compare", at("output.mp4"), at("target.mkv"), "--fail", "psnr<10, min(ssim)<0.1"];
     const { code, stdout, stderr } = await run([...args, "--csv", csv, "--report", page]);
@@ -382,7 +379,7 @@ describe.skipIf(!hasFfmpeg)("videos", () => {
     expect(mixed.code).toBe(2);
   });
 
-  it("in folders of frames are the pairs of those files, over time", async () => {
+  it("stored as folders of frames are compared frame by frame, over time", async () => {
     for (const [name, side] of [
       ["output.mp4", "outputs"],
       ["target.mkv", "targets"],

@@ -29,13 +29,13 @@ function read(stream: string, frameBytes: number, pieces: number) {
 const head = "YUV4MPEG2 W3 H2 F30:1 Ip A1:1 Cmono\n";
 
 describe("the lines of a YUV4MPEG2 stream", () => {
-  it.each([1, 2, 5, 1000])("are told from its frames, in pieces of %i bytes", (pieces) => {
+  it.each([1, 2, 5, 1000])("are separated from its frames, in pieces of %i bytes", (pieces) => {
     const { frames, isBetweenFrames } = read(`${head}FRAME\nabcdefFRAME\n\nRAMEF`, 6, pieces);
     expect(frames).toEqual(["abcdef", "\nRAMEF"]);
     expect(isBetweenFrames).toBe(true);
   });
 
-  it("end between frames alone", () => {
+  it("end only between frames", () => {
     for (const [stream, isWhole] of [
       ["", true],
       ["YUV4MPEG2 W3", false],
@@ -51,7 +51,7 @@ describe("the lines of a YUV4MPEG2 stream", () => {
     ["YUV4MPEG1 W3 H2\n", 'ffmpeg wrote "YUV4MPEG1 W3 H2\\n" where a YUV4MPEG2 line belongs'],
     [`${head}abcdef`, 'ffmpeg wrote "abcdef" where'],
     ["x".repeat(2000), 'ffmpeg wrote "xxxx'],
-  ])("are refused where they are others: %j", (stream, message) => {
+  ])("are refused where invalid: %j", (stream, message) => {
     expect(() => read(stream, 6, 7)).toThrow(message);
   });
 });
