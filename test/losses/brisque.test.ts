@@ -22,7 +22,7 @@ const published = "/usr/share/opencv4/quality/brisque_model_live.yml";
 /** JPEG leaves blocks flat, where OpenCV counts rounding errors as values of either sign: a twentieth of the pixels of one. */
 const hasFlatBlocks = (input: string) => /jpeg/.test(input);
 
-describe("OpenCV's numbers", () => {
+describe("brisque equals OpenCV", () => {
   // In float32: a step of a shape is up to 0.0025 in the features' range.
   test.each(cases)("features of $input", async ({ input, features }) => {
     const compared = { channels: "y-pyiqa", crop: 0, clamp: false, low: 0, dataRange: 1 };
@@ -52,7 +52,7 @@ const shape = [2, 3, 27, 38] as const;
 const photograph = mapTensor(randomTensor(shape, 3), (x, i) => 0.3 + 0.2 * Math.sin(i / 7) + 0.4 * (x - 0.5));
 const images = { output: toFloat64(photograph), target: toFloat64(photograph) };
 
-test("the score is the regression of the features, by its formula", async () => {
+test("the score equals the support vector regression formula", async () => {
   const loss = brisque(smooth, { model });
   await loss.definition?.prepare?.();
   const luma = stageImages(photograph, { channels: "y-yiq", crop: 0, clamp: false, low: 0, dataRange: 1 });
@@ -72,7 +72,7 @@ test("the score is the regression of the features, by its formula", async () => 
   }
 });
 
-test("value and gradient on ONNX Runtime equal the float64 reference, and the gradient finite differences", async () => {
+test("value and gradient on ONNX Runtime equal the float64 reference, and the gradient equals finite differences", async () => {
   const loss = brisque(smooth, { model });
   const got = await loss.evaluate(photograph, undefined, { grad: true });
   const definition = loss.definition as Definition;
@@ -97,7 +97,7 @@ test("an image has the same value alone and in a batch", async () => {
   for (const index of [0, 1]) expect(await loss.value(photograph.image(index))).toBeCloseTo(together[index], 4);
 });
 
-test("images without structure count as 100, as in OpenCV, with a gradient of 0, whatever their size", async () => {
+test("images without structure have the score 100, as in OpenCV, and gradient 0 at any size", async () => {
   for (const [h, w] of [
     [2, 2],
     [3, 2],
@@ -110,7 +110,7 @@ test("images without structure count as 100, as in OpenCV, with a gradient of 0,
   await expect(brisque({}, { model }).value(Tensor.full([1, 3, 1, 8], 0.4))).rejects.toMatchObject({ code: "shape" });
 });
 
-test("weights of 1 change nothing, only relative ones count, and one that leaves nothing is refused", async () => {
+test("weights: 1 changes nothing, only ratios count, and a weight without any compared pixel is rejected", async () => {
   const loss = brisque({ ...smooth, crop: 1 }, { model });
   const weight = mapTensor(randomTensor([2, 1, 27, 38], 8), (x) => (x < 0.3 ? 0 : 3 * x));
   const of = (weight?: Tensor) => loss.value(photograph, undefined, { weight });
@@ -142,7 +142,7 @@ const yaml = (more: { kernel?: string; alpha?: string } = {}) => {
 };
 const bytes = (text: string) => new TextEncoder().encode(text);
 
-test("a model from a file of OpenCV's gives the numbers of the model, and what is none is refused with its reason", async () => {
+test("reads an OpenCV model file, and rejects an invalid one with the reason", async () => {
   const scoreBy = (given: Uint8Array | object) =>
     brisque(smooth, { model: given as Uint8Array }).value(photograph.image(0));
   expect(await scoreBy(bytes(yaml()))).toBe(await scoreBy(model));

@@ -73,12 +73,9 @@ describe.each(cases)(
       });
     });
 
-    test.each([requested, { grad: true }])(
-      "what is asked of the loss, %j, equals the float64 reference",
-      async (requested) => {
-        expectEqual(await loss.evaluate(output, target, requested), requested);
-      },
-    );
+    test.each([requested, { grad: true }])("evaluate with %j equals the float64 reference", async (requested) => {
+      expectEqual(await loss.evaluate(output, target, requested), requested);
+    });
 
     test.skipIf(rounds || detached)("the gradient equals finite differences", () => {
       const { grad } = expected;
@@ -106,7 +103,7 @@ describe.each(cases)(
       else await expect(loss.map(output, target)).rejects.toMatchObject({ code: "invalid-argument" });
     });
 
-    test("at once, without a promise: the same bits, where a kernel computes it", async () => {
+    test("synchronous calls return the same bits where a kernel exists", async () => {
       await ready();
       // The terms of the sums here have kernels.
       if (loss.name !== "weighted" && kernels.refusal(definition, requestOf(images, requested)) !== undefined) {
@@ -117,7 +114,7 @@ describe.each(cases)(
       expect(loss.valueAndGradSync(output, target)).toEqual(await loss.valueAndGrad(output, target));
     });
 
-    test("the gradient is written where it is wanted, again and again, and nowhere else", async () => {
+    test("writes the gradient into the given tensor, repeatedly, and nowhere else", async () => {
       const { value, grad } = await loss.valueAndGrad(output, target);
       const memory = new Float32Array(grad.data.length + 64).fill(7);
       const into = new Tensor(memory.subarray(32, -32), shape);
@@ -135,7 +132,7 @@ describe.each(cases)(
       for (const other of others) expect(other.data).toEqual(grad.data);
     });
 
-    test("refuses to write the gradient to what does not fit or is read", async () => {
+    test("rejects a gradient tensor of the wrong shape or one that is also an input", async () => {
       const refused = (into: unknown) => expect(loss.valueAndGrad(output, target, { into: into as Tensor })).rejects;
       await refused(output.data).toMatchObject({ code: "invalid-argument" });
       await refused(output).toMatchObject({ code: "invalid-argument" });
@@ -144,7 +141,7 @@ describe.each(cases)(
       await refused(Tensor.full([2, channels, w, h], 0)).toMatchObject({ code: "shape" });
     });
 
-    test("pixels of 8 and 16 bits give the bits of the planes that they mean, or are refused where the range is another", async () => {
+    test("8-bit and 16-bit pixels give the same bits as planes, or are rejected where the loss expects another range", async () => {
       for (const Samples of [Uint8ClampedArray, Uint16Array]) {
         const [a, b] = [randomPixels(Samples, channels, h, w, 5), randomPixels(Samples, channels, h, w, 6)];
         if (String(loss.range ?? [0, 1]) !== "0,1") {
@@ -167,7 +164,7 @@ describe.each(cases)(
       }
     });
 
-    test("gradients are finite for identical, flat and saturated images, and values are the best for identical ones", async () => {
+    test("gradients are finite for identical, flat and saturated images, and identical images have the best value", async () => {
       const flat = Tensor.full(shape, 0.5);
       const [black, white] = [Tensor.full(shape, 0), Tensor.full(shape, 1)];
       const pairs: [Tensor, Tensor][] = [
@@ -192,7 +189,7 @@ describe.each(cases)(
       expect(loss.better === "lower" ? same < other : same > other).toBe(true);
     });
 
-    test("other sizes and channels, down to the smallest", async () => {
+    test("equals the float64 reference for other sizes and channels, down to the smallest", async () => {
       const sizes = fc.tuple(fc.integer({ min: least, max: least + 9 }), fc.integer({ min: least, max: least + 9 }));
       await fc.assert(
         fc.asyncProperty(
@@ -210,7 +207,7 @@ describe.each(cases)(
       );
     });
 
-    test("bad input is refused with names and shapes", async () => {
+    test("rejects invalid input with the argument's name and shape", async () => {
       const refused = (a: unknown, b: unknown) => expect(loss.valueAndGrad(a as Tensor, b as Tensor)).rejects;
       const withValue = (x: number) => mapTensor(output, (value, i) => (i === 5 ? x : value));
       await refused(withValue(Number.NaN), target).toMatchObject({ code: "non-finite" });
@@ -229,7 +226,7 @@ describe.each(cases)(
       await refused(output, bytes).toMatchObject({ code: "range" });
     });
 
-    test.runIf(least > 1)("images that are too small are refused", async () => {
+    test.runIf(least > 1)("rejects images that are too small", async () => {
       const small = randomTensor([1, 3, least - 1, least + 9], 4);
       const refusal = expect(loss.value(small, small)).rejects;
       await refusal.toMatchObject({ code: "shape" });

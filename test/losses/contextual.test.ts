@@ -24,7 +24,7 @@ function optionsOf(id: string, options: Record<string, unknown>): Options {
   return { preset: "contextual-loss-pytorch", taps, h: options.h as number };
 }
 
-describe("official numbers: contextual", () => {
+describe("contextual equals the reference values", () => {
   test.each(cases.filter(({ id }) => !slips.includes(id)).map((golden) => [golden.id, golden] as const))(
     "%s",
     async (id, golden) => {
@@ -42,7 +42,7 @@ describe("official numbers: contextual", () => {
     },
   );
 
-  test("every case is run or named as left out", () => {
+  test("every golden case is tested or listed as an exception", () => {
     expect(cases.length).toBe(16);
     for (const id of slips) expect(cases.map((golden) => golden.id)).toContain(id);
   });
@@ -52,7 +52,7 @@ describe("contextual", () => {
   const shape: Shape = [1, 3, 6, 7];
   const [output, target] = [randomTensor(shape, 1), randomTensor(shape, 2)];
 
-  test("pixels that are moved about have the value of identical images, and hardly any gradient", async () => {
+  test("permuted pixels have the value of identical images, and almost no gradient", async () => {
     // 37 has no divisor in common with the number of pixels, so every pixel goes elsewhere.
     const moved = mapTensor(target, (_, i) => target.data[Math.floor(i / 42) * 42 + (((i % 42) * 37 + 5) % 42)]);
     const loss = contextual({ taps: "image", h: 0.1 });
@@ -62,7 +62,7 @@ describe("contextual", () => {
     expect(await loss.value(output, target)).toBeGreaterThan(0.1);
   });
 
-  test("images without differences have the logarithm of the number of positions, and a gradient of 0", async () => {
+  test("constant images have the logarithm of the number of positions, and gradient 0", async () => {
     const flat = (level: number) => Tensor.full(shape, level);
     for (const level of [0, 0.1, 0.7, 1]) {
       for (const other of [flat(level), output]) {
@@ -73,7 +73,7 @@ describe("contextual", () => {
     }
   });
 
-  test("more positions than memory holds the distances of are refused, by value, gradient and a bound that is too high", async () => {
+  test("rejects more positions than the distance matrix can hold, in value, gradient and the option positions", async () => {
     const large = randomTensor([1, 3, 129, 128], 1);
     const problem = "leaves 16512 positions of a layer to compare, but at most 16384 can be";
     for (const positions of [0, 20000]) {
@@ -85,7 +85,7 @@ describe("contextual", () => {
     }
   });
 
-  test("no more positions are compared than the bound says: those of every k-th row and column", async () => {
+  test("the option positions limits the comparison to every k-th row and column", async () => {
     // 6x7 pixels: every second row and column leaves 3x4 from the first ones on; the others do not count.
     const loss = contextual({ taps: "image", positions: 12 });
     const places = (x: Tensor) => {
@@ -104,7 +104,7 @@ describe("contextual", () => {
     expect(contextual().options.positions).toBe(65 ** 2);
   });
 
-  test("the parts of layers are terms, as often as they are said to count", async () => {
+  test("reports each layer as a term, multiplied by its weight", async () => {
     const loss = contextual({ net: "tiny", taps: "0.5*relu2+image" });
     const [a, b] = [randomTensor([2, 3, 24, 24], 3), randomTensor([2, 3, 24, 24], 4)];
     const { value, terms } = await loss.evaluate(a, b, {});
@@ -114,7 +114,7 @@ describe("contextual", () => {
     expect(terms.relu2).toBeCloseTo(0.5 * alone, 6);
   });
 
-  test("a target that was prepared gives the same", async () => {
+  test("a prepared target gives the same value", async () => {
     const loss = contextual({ taps: "image+relu1", net: "tiny" });
     const [a, b] = [randomTensor([2, 3, 24, 24], 3), randomTensor([2, 3, 24, 24], 4)];
     const [direct, reused] = [await loss.valueAndGrad(a, b), await loss.valueAndGrad(a, await loss.prepareTarget(b))];
@@ -124,7 +124,7 @@ describe("contextual", () => {
       expect(Math.abs(reused.grad.data[i] - x)).toBeLessThan(1e-5 * largest);
   });
 
-  test("says which weights it looks for: none for pixels", () => {
+  test("lists the weights that it needs: none for pixels", () => {
     expect(contextual().definition?.weights).toEqual(["vgg19"]);
     expect(contextual({ taps: "image" }).definition?.weights).toEqual([]);
     expect(contextual({ net: "tiny" }).definition?.weights).toEqual([]);
@@ -137,7 +137,7 @@ describe("contextual", () => {
     ["contextual(taps=image+image)", "lists a tap twice"],
     ["contextual(taps=relu9_1)", 'vgg19: there is no tap "relu9_1"'],
     ["contextual(positions=-1)", "option positions"],
-  ])("%s is refused", (spec, message) => {
+  ])("rejects %s", (spec, message) => {
     expect(() => parseLoss(spec).definition).toThrow(message);
   });
 });

@@ -41,7 +41,7 @@ const samples = (L: number): Colour[] => [
 ];
 
 describe("CMC l:c", () => {
-  test("scikit-image's numbers of Sharma's pairs", () => {
+  test("equals scikit-image on Sharma's pairs", () => {
     // skimage/color/tests/test_delta_e.py, test_cmc: kL = kC = 1.
     const expected = [
       1.73873611, 2.49660844, 3.30494501, 0.85735576, 0.88332927, 0.97822692, 3.50480874, 2.87930032, 6.5783807,
@@ -52,7 +52,7 @@ describe("CMC l:c", () => {
     expectClose(differences("cmc", lab1, lab2), expected, 1e-8);
   });
 
-  test("colour-science's numbers", () => {
+  test("equals colour-science", () => {
     const expected = [172.70477129, 20.59732717, 121.71841479];
     for (const kL of [1, 2])
       expectClose(differences("cmc", [bright, bright, bright], samples(100), { kL }), expected, 1e-9);
@@ -76,7 +76,7 @@ test("HyAB adds the distance in lightness to that in the plane of a and b", () =
   expect(differences("hyab", [a], [b])[0]).toBeCloseTo(151.021548, 5);
 });
 
-test("CIEDE2000 with kL = 2 is colour-science's for textiles", () => {
+test("CIEDE2000 with kL = 2 equals colour-science's for textiles", () => {
   // Its third pair lies more than 180 degrees apart, where it takes the mean hue past 360 instead of Sharma's equation 14: 2e-6 off.
   const expected = [95.79205352, 23.55420943];
   expectClose(differences("2000", [bright, bright], samples(50).slice(0, 2), { kL: 2 }), expected, 1e-9);
@@ -106,7 +106,7 @@ test.each(["2000", "94"] as const)("kL, kC and kH divide the differences of %s",
 });
 
 describe("OKLab", () => {
-  test("Ottosson's table of XYZ colours", () => {
+  test("equals Ottosson's table of XYZ colours", () => {
     // bottosson.github.io/posts/oklab, "Table of example XYZ and Oklab pairs"; XYZ to linear sRGB is the inverse of IEC 61966-2-1.
     const table: [Colour, Colour][] = [
       [
@@ -146,7 +146,7 @@ describe("OKLab", () => {
     expect(checked).toBeGreaterThan(0);
   });
 
-  test("the primaries, black and white of sRGB", () => {
+  test("converts the primaries, black and white of sRGB", () => {
     // CSS Color 4's sample values, to their five decimals.
     const table: [Colour, Colour][] = [
       [
@@ -178,7 +178,7 @@ describe("OKLab", () => {
     }
   });
 
-  test("black and white are 1 apart", async () => {
+  test("black and white are at distance 1", async () => {
     const [white, black] = [Tensor.full([1, 3, 2, 2], 1), Tensor.full([1, 3, 2, 2], 0)];
     expect(await deltaE({ formula: "oklab" }).value(white, black)).toBeCloseTo(1, 6);
   });
@@ -204,7 +204,7 @@ describe("images in L*a*b*", () => {
   );
 
   test.each(["2000", "94", "76", "cmc", "hyab", "lab-mse"] as const)(
-    "%s is that of the sRGB images",
+    "%s equals its value for the sRGB images",
     async (formula) => {
       const got = await deltaE({ formula, space: "lab" }).value(lab(output), lab(target));
       const expected = await deltaE({ formula }).value(output, target);
@@ -212,7 +212,7 @@ describe("images in L*a*b*", () => {
     },
   );
 
-  test("CIEDE2000 of Sharma's pairs is his table's", async () => {
+  test("CIEDE2000 equals Sharma's table", async () => {
     const image = (colours: Colour[]) => toTensor(row(colours));
     const map = await deltaE({ space: "lab" }).map(image(lab2), image(lab1));
     // The hues of pairs 9 to 15 are opposite to less than float32 can hold, where the distance is not continuous.
@@ -236,7 +236,7 @@ describe("images in L*a*b*", () => {
   );
 
   test.each(["2000", "94", "76", "cmc", "hyab", "lab-mse"] as const)(
-    "%s has a finite gradient at greys and equal colours",
+    "%s has a finite gradient for greys and equal colours",
     async (formula) => {
       const grey = (L: number) => toTensor(row([[L, 0, 0]]));
       for (const [a, b] of [
@@ -253,7 +253,7 @@ describe("images in L*a*b*", () => {
     },
   );
 
-  test("must have three channels, of values that L*a*b* can have", async () => {
+  test("rejects images without three channels, or outside the range of L*a*b*", async () => {
     const loss = deltaE({ space: "lab" });
     const [one, far] = [Tensor.full([1, 1, 2, 2], 50), Tensor.full([1, 3, 2, 2], 1000)];
     await expect(loss.value(one, one)).rejects.toThrow("space=lab needs 3 channels");
@@ -261,7 +261,7 @@ describe("images in L*a*b*", () => {
   });
 });
 
-test("a weight that a formula does not have is refused", () => {
+test("rejects a weight that the formula does not have", () => {
   expect(() => deltaE({ formula: "76", kL: 2 })).toThrow("deltaE: formula=76 takes no kL");
   expect(() => deltaE({ formula: "cmc", kH: 2 })).toThrow("deltaE: formula=cmc takes no kH");
   expect(() => deltaE({ formula: "oklab", space: "lab" })).toThrow(

@@ -28,7 +28,7 @@ test.each([
   "psnr(channels=y-bt601)",
   "lpips(net=tiny)",
   "l1 + ssim",
-])("%s: memory that goes during a call is one rejection, or the call was over", async (spec) => {
+])("%s: transferring an input's memory during a call rejects once, or the call has already finished", async (spec) => {
   for (const argument of ["output", "target"] as const) {
     for (const turns of [0, 1, 2, 4]) {
       const images = { output: randomTensor(shape, 1), target: randomTensor(shape, 2) };
@@ -52,7 +52,7 @@ test.each([
   expect(unhandled).not.toHaveBeenCalled();
 });
 
-test("memory that is gone before a call is refused by name", async () => {
+test("rejects an input whose memory was transferred before the call, by name", async () => {
   const [output, target] = [randomTensor([1, 3, 8, 8], 1), randomTensor([1, 3, 8, 8], 2)];
   structuredClone(0, { transfer: [target.data.buffer as ArrayBuffer] });
   await expect(parseLoss("l1").value(output, target)).rejects.toThrow(

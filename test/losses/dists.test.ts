@@ -35,7 +35,7 @@ const loss = (kind: string) => {
   return dists(kind === "dists-piq" ? { preset: "piq" } : {}, { trunk, weights });
 };
 
-test("each layer of either image is computed once, though the parts are results too", async () => {
+test("computes each layer of each image once, though the terms are results too", async () => {
   const definition = loss("dists-synthetic").definition as Definition;
   await definition.prepare?.();
   const dims = [1, 3, 48, 48] as const;
@@ -47,7 +47,7 @@ test("each layer of either image is computed once, though the parts are results 
   expect(new TextDecoder("latin1").decode(bytes).split('"\u0004Conv').length - 1).toBe(2 * (13 + 4));
 });
 
-describe("official numbers: dists", () => {
+describe("dists equals the reference values", () => {
   const values = cases.filter(({ id }) => /^dists-(real|synthetic|piq)\//.test(id));
   const here = values.filter(({ id }) => id.startsWith("dists-synthetic") || existsSync(published));
   test.each(here.map((golden) => [golden.id, golden] as const))("%s", async (id, golden) => {
@@ -65,7 +65,7 @@ describe("official numbers: dists", () => {
     if (got.grad) expectGradient(got.grad, golden);
   });
 
-  test("the layers of VGG16 with L2 pooling", async () => {
+  test("layers of VGG16 with L2 pooling", async () => {
     const golden = cases.find(({ id }) => id === "dists-taps/scene")!;
     const image = await readInput(golden.inputs.image as string);
     const program = await compile({ image: image.shape }, (o, { image }) =>
@@ -84,7 +84,7 @@ describe("official numbers: dists", () => {
     }
   });
 
-  test("every case runs", () => {
+  test("every golden case is tested", () => {
     const kinds = new Set(cases.map(({ id }) => id.slice(0, id.indexOf("/"))));
     // The plain means of the similarities of each stage are no loss; what is made of them is.
     expect([...kinds]).toEqual(["dists-real", "dists-synthetic", "dists-taps", "dists-stages", "dists-piq"]);
@@ -102,7 +102,7 @@ describe("dists", () => {
   const shape: Shape = [1, 3, 12, 14];
   const [output, target] = [randomTensor(shape, 1), randomTensor(shape, 2)];
 
-  test("images in [0, 255] and [-1, 1] have the value of images in [0, 1]", async () => {
+  test("images in [0, 255] and [-1, 1] have the same value as in [0, 1]", async () => {
     const value = await seeded.value(output, target);
     const scaled = (f: (x: number) => number) => [output, target].map((x) => mapTensor(x, f)) as [Tensor, Tensor];
     const resources = { trunk, weights: synthetic };
@@ -111,7 +111,7 @@ describe("dists", () => {
     for (const got of [of255, signed]) expect(Math.abs(got / value - 1)).toBeLessThan(1e-5);
   });
 
-  test("a weight counts in means and variances, as the float64 reference says; one of 1 changes nothing", async () => {
+  test("a weight applies to means and variances as in the float64 reference, and a weight of 1 changes nothing", async () => {
     const weight = mapTensor(randomTensor([1, 1, 12, 14], 3), (x) => (x < 0.3 ? 0 : x));
     const { value, grad } = await seeded.valueAndGrad(output, target, { weight });
     const images = { output: toFloat64(output), target: toFloat64(target), weight: toFloat64(weight) };

@@ -23,7 +23,7 @@ import { randomTensor } from "../random.ts";
 /** Parts of edge and colour losses: official numbers where there are any, else the formulas written out with loops. */
 const golden = goldenCases("edges");
 
-test("kernels of derivatives are kornia's", () => {
+test("derivative kernels equal kornia's", () => {
   const { expected } = golden.find(({ id }) => id === "kernels") as GoldenCase;
   for (const [name, kernels] of Object.entries(expected as Record<string, number[][][]>)) {
     const [, mode, order] = /^(sobel|diff)(\d)$/.exec(name) as unknown as [string, "sobel" | "diff", string];
@@ -51,7 +51,7 @@ test.each(golden.filter(({ id }) => id.startsWith("mprnet-laplacian/")).map((eac
   },
 );
 
-describe("LDL", () => {
+describe("artifactMap equals LDL's", () => {
   const cases = golden.filter(({ id }) => id.startsWith("ldl-"));
 
   test.each(cases.map((each) => [each.id, each] as const))("%s", async (_, each) => {
@@ -105,7 +105,7 @@ describe("LDL", () => {
     expectGradientArray(gradients[0].data, gradient, tolerance);
   });
 
-  test("refuses what is no three images of one shape larger than half a window", async () => {
+  test("rejects images of different shapes, too small images, and even window sizes", async () => {
     const [a, b] = [randomTensor([1, 3, 8, 8], 1), randomTensor([1, 3, 8, 9], 2)];
     await expect(artifactMap(a, a, b)).rejects.toThrow("artifactMap: output is 1x3x8x8 but averaged is 1x3x8x9");
     await expect(artifactMap(a, a, a, { size: 4 })).rejects.toThrow("size must be an odd whole number >= 3, got 4");
@@ -114,7 +114,7 @@ describe("LDL", () => {
   });
 });
 
-describe("formulas written out", () => {
+describe("losses equal their formulas", () => {
   const [h, w] = [7, 9];
   const [output, target] = [randomTensor([1, 3, h, w], 1), randomTensor([1, 3, h, w], 2)];
   type Plane = (row: number, column: number) => number;
@@ -151,7 +151,7 @@ describe("formulas written out", () => {
         places.filter(([y, x]) => y >= row && y < row + size && x >= column && x < column + size),
       );
 
-  test("gradient-variance, unbiased variances within blocks, the rest left out", async () => {
+  test("gradient-variance uses unbiased variances within whole blocks", async () => {
     const variance = (image: Tensor, kernel: number[][], block: (readonly [number, number])[]) => {
       const grey: Plane = (row, column) =>
         [0.2989, 0.587, 0.114].reduce((sum, x, c) => sum + x * channel(image, c)(row, column), 0);
@@ -184,7 +184,7 @@ describe("formulas written out", () => {
     expectValue(await parseLoss(spec).value(output, target), mean(errors), { rel: 1e-5 });
   });
 
-  test("average and chroma are of means of whole blocks", async () => {
+  test("average and chroma compare means of whole blocks", async () => {
     const blockMean = (plane: Plane, block: (readonly [number, number])[]) =>
       mean(block.map(([row, column]) => plane(row, column)));
     const difference =
@@ -206,7 +206,7 @@ describe("formulas written out", () => {
     expectValue(await parseLoss("chroma").value(output, target), mean(mixed.flatMap(error)), { rel: 1e-5 });
   });
 
-  test("colour blurs with DPED's window, zeros around", async () => {
+  test("colour blurs with DPED's window and zero padding", async () => {
     // DPED's gauss_kernel with Python's math.erf in float64.
     const window = dpedWindow(3, 3);
     [0.1929300622069622, 0.6141398755860756, 0.1929300622069622].forEach((weight, i) => {

@@ -12,16 +12,16 @@ import { randomTensor } from "../random.ts";
 
 const [output, target] = [randomTensor([2, 3, 48, 40], 1), randomTensor([2, 3, 48, 40], 2)];
 
-describe("at once, without a promise", () => {
+describe("synchronous calls", () => {
   // First in this file: nothing else has loaded the kernels.
-  test("not before ready()", async () => {
+  test("throw before ready()", async () => {
     const refused = () => l1().valueSync(output, target);
     expect(refused).toThrow(/^l1: kernels are not loaded yet; await ready\(\) once before$/);
     await ready();
     expect(refused).not.toThrow();
   });
 
-  test("weights, crops, lumas, sums and a tensor for the gradient: the same bits as with a promise", async () => {
+  test("return the same bits as asynchronous calls, with weights, crops, lumas, sums and a gradient tensor", async () => {
     await ready();
     const weight = randomTensor([2, 1, 48, 40], 3);
     for (const loss of [
@@ -45,14 +45,14 @@ describe("at once, without a promise", () => {
     ],
     ["l1 + 0.1*gradient", /^gradient: cannot be evaluated at once/],
     ["tv", /^tv: cannot be evaluated at once: the loss's kernel takes no weight, and engine onnx takes a promise; use/],
-  ])("%s: which loss cannot be, and why", (spec, message) => {
+  ])("%s throws the reason why it cannot be evaluated synchronously", (spec, message) => {
     const weight = spec === "tv" ? Tensor.full([1, 1, 48, 40], 1) : undefined;
     const refused = () => parseLoss(spec).valueAndGradSync(output, target, { weight });
     expect(refused).toThrow(ReconlossError);
     expect(refused).toThrow(message);
   });
 
-  test("an engine that waits is refused by its name, and so is a map", () => {
+  test("throw for an asynchronous engine, by its name, and for a map", () => {
     expect(() => l1().valueSync(output, target, { engine: "onnx" })).toThrow(
       "l1: cannot be evaluated at once: engine onnx takes a promise; use value, valueAndGrad or evaluate",
     );
@@ -60,7 +60,7 @@ describe("at once, without a promise", () => {
     expect(() => l1().evaluateSync(output, target, requested)).toThrow("l1: maps take a promise; use map or evaluate");
   });
 
-  test("bad input is refused as it is with a promise", async () => {
+  test("reject invalid input with the same message as asynchronous calls", async () => {
     const wrong = Tensor.full(output.shape, 1);
     wrong.data[5] = Number.NaN;
     for (const loss of [l1(), l1({ crop: 1 })]) {
@@ -87,7 +87,7 @@ test("the named engine evaluates a loss, and every term of a sum", async () => {
   for (const value of [kernels, onnx]) expect(Math.abs(value / exact - 1)).toBeLessThan(1e-6);
 });
 
-test("the reference takes weights, writes gradients where they are wanted, and needs no runtime", async () => {
+test("the reference accepts weights, writes into a given gradient tensor, and needs no runtime", async () => {
   const weight = randomTensor([1, 1, 48, 40], 3);
   const into = Tensor.full(output.shape, 0);
   const [got, expected] = [
@@ -110,16 +110,19 @@ test.each([
   ["ssim", ssim(), "tiles", /ssim: engine tiles cannot evaluate this: the loss is no sum over the layers/],
   ["lpips", lpips({ net: "alex" }, seededLpips("alex")), "tiles", /output has 3840 pixels, and up to 8000000 are/],
   ["any", l1(), "gpu", /l1: engine must be kernels \| tiles \| onnx \| reference, got "gpu"/],
-] as const)("an engine that does not support what is asked says why: %s", async (_, loss, engine, message) => {
-  const refused = expect(loss.value(output, target, { engine: engine as EngineName })).rejects;
-  await refused.toMatchObject({ code: "invalid-argument" });
-  await refused.toThrow(message);
-});
+] as const)(
+  "an engine that cannot evaluate a loss is rejected with the reason: %s",
+  async (_, loss, engine, message) => {
+    const refused = expect(loss.value(output, target, { engine: engine as EngineName })).rejects;
+    await refused.toMatchObject({ code: "invalid-argument" });
+    await refused.toThrow(message);
+  },
+);
 
 test.each([
   ["lpips", () => lpips({ net: "tiny" })],
   ["perceptual", () => perceptual({ net: "tiny", taps: "relu3" })],
-] as const)("every engine that gives the value of %s, in tiles too, equals the float64 reference", async (_, make) => {
+] as const)("every engine that computes %s, including tiles, equals the float64 reference", async (_, make) => {
   const { definition } = make();
   if (!definition?.tiles) throw new Error("there are no tiles");
   definition.tiles.pixelsAtOnce = 300 * 32;

@@ -51,7 +51,7 @@ async function expectSame(
   if (requested.map) close(got.map.data as Float32Array, expected.map!.data, 1e-4);
 }
 
-describe("an exported loss gives the loss's numbers at any size", () => {
+describe("an exported loss computes the same as the loss at any size", () => {
   test.each(["l1", "psnr", "ssim(preset=fused)", "deltaE", "tv", "l1 + 0.1*ssim(size=5) + 0.01*tv"])(
     "%s",
     async (spec) => {
@@ -80,7 +80,7 @@ describe("an exported loss gives the loss's numbers at any size", () => {
     },
   );
 
-  test("lpips with its weights, and without gradient", async () => {
+  test("lpips with its weights, with and without gradient", async () => {
     const loss = lpips({ net: "squeeze" }, seededLpips("squeeze"));
     await expectSame(loss, await exportLoss(loss, { grad: true, map: true }), [2, 3, 40, 33], {
       grad: true,
@@ -104,14 +104,14 @@ describe("an exported loss gives the loss's numbers at any size", () => {
     ]);
   });
 
-  test("grey images, and a size where the loss depends on it", async () => {
+  test("grey images, and a fixed size where the loss depends on it", async () => {
     const loss = parseLoss("ms-ssim(size=3)");
     await expect(exportLoss(loss)).rejects.toThrow("ms-ssim(size=3) depends on the size of the images; give size");
     await expectSame(loss, await exportLoss(loss, { channels: 1, size: [36, 40] }), [2, 1, 36, 40], {});
   });
 });
 
-test("what cannot be exported is refused", async () => {
+test("rejects losses that cannot be exported", async () => {
   await expect(exportLoss(parseLoss("psnr(pooling=dataset) + l1"))).rejects.toThrow("cannot be written as one graph");
   await expect(exportLoss(parseLoss("ms-ssim"), { map: true, size: [176, 176] })).rejects.toThrow("has no map");
   await expect(exportLoss(parseLoss("l1"), { channels: 0 })).rejects.toThrow("needs a whole number of channels, got 0");

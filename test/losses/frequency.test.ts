@@ -41,7 +41,7 @@ describe("fft", () => {
     [5, 7],
     [4, 1],
     [1, 2],
-  ])("of %i x %i is what the full spectrum's definition gives, in every form", async (h, w) => {
+  ])("of %i x %i pixels equals the definition by the full spectrum, for every error, norm and power", async (h, w) => {
     const [output, target] = [randomTensor([1, 1, h, w], 1), randomTensor([1, 1, h, w], 2)];
     const [a, b] = [output, target].map(({ data }) => fullSpectrum(data, h, w));
     const errors = {
@@ -66,7 +66,7 @@ describe("fft", () => {
           }
   });
 
-  test("scales are bilinear halves of odd sizes, too: PyTorch's interpolate(scale_factor=0.5) leaves out what is over", async () => {
+  test("scales halve bilinearly, and drop the last row or column of odd sizes, as PyTorch's interpolate(scale_factor=0.5)", async () => {
     const [output, target] = [randomTensor([1, 2, 7, 9], 1), randomTensor([1, 2, 7, 9], 2)];
     const halved = ({ data }: Tensor) =>
       Tensor.from(
@@ -81,14 +81,14 @@ describe("fft", () => {
     expect(await fft({ scales: 2 }).value(output, target)).toBeCloseTo(expected, 5);
   });
 
-  test("the squared orthonormal spectrum is the squared error (Parseval)", async () => {
+  test("the squared orthonormal spectrum equals the squared error (Parseval)", async () => {
     const [output, target] = [randomTensor([2, 3, 13, 10], 1), randomTensor([2, 3, 13, 10], 2)];
     const squared = await parseLoss("mse").value(output, target);
     expect(await parseLoss("fft(norm=ortho,power=2,error=modulus)").value(output, target)).toBeCloseTo(squared, 6);
     expect(await parseLoss("focal-frequency(alpha=0)").value(output, target)).toBeCloseTo(squared, 6);
   });
 
-  test("a weight multiplies both images before the transform, divided by its mean", async () => {
+  test("a weight, divided by its mean, multiplies both images before the transform", async () => {
     const [output, target] = [randomTensor([1, 2, 5, 6], 1, 0, 0.7), randomTensor([1, 2, 5, 6], 2, 0, 0.7)];
     const weight = randomTensor([1, 2, 5, 6], 3);
     const mean = sum([...weight.data]) / weight.data.length;
@@ -107,7 +107,7 @@ describe("focal-frequency", () => {
   const shape: Shape = [2, 3, 12, 8];
   const [output, target] = [randomTensor(shape, 1), randomTensor(shape, 2)];
 
-  test("official numbers: a matrix of one's own", async () => {
+  test("equals the reference value for a custom matrix", async () => {
     const golden = cases["ffl-matrix/t24"];
     const [a, b] = await Promise.all(
       [golden.inputs.output, golden.inputs.target].map((path) => readInput(path as string)),
@@ -121,7 +121,7 @@ describe("focal-frequency", () => {
     expectGradient(grad, golden);
   });
 
-  test("official numbers: sizes that the patches do not divide are refused", async () => {
+  test("rejects sizes that the patches do not divide, as the reference implementation", async () => {
     const golden = cases["ffl-patch5/t24"];
     expect(golden.expected).toBe("refused");
     const [a, b] = await Promise.all(
@@ -132,23 +132,18 @@ describe("focal-frequency", () => {
     await refused.toThrow("focal-frequency: output is 2x3x24x20, but patchFactor=5 does not divide 24x20");
   });
 
-  test.each([5, 6])(
-    "a matrix of %i columns that is not the same at conjugates is that of the full spectrum",
-    async (w) => {
-      const [a, b] = [randomTensor([1, 2, 4, w], 1), randomTensor([1, 2, 4, w], 2)];
-      const matrix = randomTensor([1, 2, 4, w], 3);
-      const planes = [0, 1].map((c) =>
-        a.data.slice(c * 4 * w, (c + 1) * 4 * w).map((x, i) => x - b.data[c * 4 * w + i]),
-      );
-      const squares = planes
-        .flatMap((plane) => fullSpectrum(plane, 4, w))
-        .map(([re, im]) => (re ** 2 + im ** 2) / (4 * w));
-      const expected = sum(squares.map((square, i) => square * matrix.data[i])) / squares.length;
-      expect(relativeError([await focalFrequency({}, { matrix }).value(a, b)], [expected])).toBeLessThan(2e-6);
-    },
-  );
+  test.each([5, 6])("a matrix of %i columns without conjugate symmetry applies to the full spectrum", async (w) => {
+    const [a, b] = [randomTensor([1, 2, 4, w], 1), randomTensor([1, 2, 4, w], 2)];
+    const matrix = randomTensor([1, 2, 4, w], 3);
+    const planes = [0, 1].map((c) => a.data.slice(c * 4 * w, (c + 1) * 4 * w).map((x, i) => x - b.data[c * 4 * w + i]));
+    const squares = planes
+      .flatMap((plane) => fullSpectrum(plane, 4, w))
+      .map(([re, im]) => (re ** 2 + im ** 2) / (4 * w));
+    const expected = sum(squares.map((square, i) => square * matrix.data[i])) / squares.length;
+    expect(relativeError([await focalFrequency({}, { matrix }).value(a, b)], [expected])).toBeLessThan(2e-6);
+  });
 
-  test("matrices that do not fit or are no weights are refused", async () => {
+  test("rejects matrices of the wrong shape, and negative entries", async () => {
     const loss = focalFrequency({ patchFactor: 2 }, { matrix: Tensor.full([1, 1, 12, 8], 1) });
     const refused = expect(loss.value(output, target)).rejects;
     await refused.toMatchObject({ code: "shape" });
@@ -160,7 +155,7 @@ describe("focal-frequency", () => {
     expect(() => focalFrequency({}, { matrix: [1] as unknown as Tensor })).toThrow("matrix must be a Tensor");
   });
 
-  test("the gradient is that of the value with the weights held, which a matrix of the same weights gives", async () => {
+  test("the gradient treats the spectrum weights as constants", async () => {
     const [a, b] = [output.image(0), target.image(0)];
     const [, c, h, w] = shape;
     const moduli = [...Array(c).keys()].map((channel) => {
@@ -208,7 +203,7 @@ describe("focal-frequency", () => {
     expect(same.grad.data.every((x) => x === 0 || Object.is(x, -0))).toBe(true);
   });
 
-  test("under weights over the batch, an image without any counts nothing, in spectra and largest values neither", async () => {
+  test("with weightNormalisation=batch, an image of weight 0 affects neither the mean spectrum nor the maximum", async () => {
     const weight = mapTensor(Tensor.full([2, 1, 12, 8], 0), (_, i) => (i < 96 ? 1 + (i % 3) : 0));
     const options = { weight, weightNormalisation: "batch" } as const;
     for (const spec of ["focal-frequency(batchMatrix=true)", "focal-frequency(averageSpectrum=true)"]) {
@@ -242,11 +237,11 @@ describe("wavelet", () => {
     ["wavelet(wavelet=db4,weights=1:0.5:0.25,normalization=both,bands=0.1:1:2:3)", 1.2599921803343497],
     ["wavelet(wavelet=sym7,normalization=low-pass)", 0.9180635628430912],
     ["wavelet(preset=korkmaz)", 0.47245304464202775],
-  ])("%s has PyWavelets' numbers", async (spec, expected) => {
+  ])("%s equals PyWavelets", async (spec, expected) => {
     expectValue(await parseLoss(spec).value(output, target), expected, { rel: 1e-6 });
   });
 
-  test("Haar's map is of sums and differences of four neighbours, the last row and column beside the first", async () => {
+  test("Haar's map combines the differences of four neighbours, and wraps around at the border", async () => {
     const difference = (y: number, x: number) => {
       const i = (y % h) * w + (x % w);
       return [0, 1, 2].map((channel) => output.data[channel * h * w + i] - target.data[channel * h * w + i]);
@@ -270,7 +265,7 @@ describe("wavelet", () => {
     expect(value).toBeCloseTo(sum(expected) / expected.length, 6);
   });
 
-  test("horizontal and vertical sub-bands are told apart", async () => {
+  test("horizontal and vertical sub-bands are distinguished", async () => {
     const rows = Tensor.from(
       Array.from({ length: 64 }, (_, i) => Math.floor(i / 8) % 2),
       [1, 1, 8, 8],
@@ -284,7 +279,7 @@ describe("wavelet", () => {
     ["wavelet(bands=1:1:1)", "wavelet: bands must be four numbers, LL:LH:HL:HH, got 1:1:1"],
     ["wavelet(bands=0:0:0:0)", "wavelet: bands=0:0:0:0 leaves nothing to measure"],
     ["wavelet(weights=0:0)", "wavelet: weights=0:0 leaves nothing to measure"],
-  ])("%s is refused", (spec, message) => {
+  ])("rejects %s", (spec, message) => {
     expect(() => parseLoss(spec)).toThrow(message);
   });
 });

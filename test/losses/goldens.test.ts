@@ -108,7 +108,7 @@ async function check(golden: GoldenCase, rule: Rule): Promise<void> {
   if (got.map && golden.map) expectMap(got.map, golden.map, 1e-4 * Math.max(...got.map.data));
 }
 
-describe.each(Object.keys(rules))("official numbers: %s", (family) => {
+describe.each(Object.keys(rules))("golden values: %s", (family) => {
   const cases = goldenCases(family).filter(({ id }) => !testedElsewhere.test(id));
 
   test.each(cases.map((golden) => [golden.id, golden] as const))("%s", async (id, golden) => {
@@ -118,7 +118,7 @@ describe.each(Object.keys(rules))("official numbers: %s", (family) => {
   });
 });
 
-test("the rounded luma differs from the official one only where the exact luma is half a level", async () => {
+test("the rounded luma differs from the official one only where the exact luma is halfway between levels", async () => {
   const options = { channels: "y-matlab", crop: 0, clamp: false, low: 0, dataRange: 1 } as const;
   const image = await readInput("inputs/scene_blur.png");
   const images = { output: toFloat64(image), target: toFloat64(image) };
@@ -135,7 +135,7 @@ test("the rounded luma differs from the official one only where the exact luma i
   expect(halves).toBeLessThan(plane / 200);
 });
 
-describe("official numbers: colours", () => {
+describe("golden values: colours", () => {
   const cases = Object.fromEntries(goldenCases("deltae").map((golden) => [golden.id, golden]));
 
   /** Colours as the pixels of one row, on the float64 backend. */
@@ -163,7 +163,7 @@ describe("official numbers: colours", () => {
     });
   });
 
-  test("Sharma's 34 pairs of CIEDE2000", () => {
+  test("CIEDE2000 of Sharma's 34 pairs", () => {
     const { inputs, expected, fullPrecisionScikitImage } = cases["sharma-table"];
     const { lab1, lab2 } = inputs as Record<string, number[][]>;
     const { data } = labDifference(reference, "2000", row(lab2), row(lab1));

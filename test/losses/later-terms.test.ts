@@ -18,14 +18,14 @@ const factors: [text: string, schedule: TermSchedule, byStep: Record<number, num
   ["@0", { start: 0 }, { 1: 1 }],
 ];
 
-describe.each(factors)("a term %s", (text, schedule, byStep) => {
+describe.each(factors)("a term with the schedule %s", (text, schedule, byStep) => {
   const parsed = parseLoss(`2*l1 + 0.5*mse${text}`);
   const made = weighted([
     [2, l1()],
     [0.5, mse(), schedule],
   ]);
 
-  test("is written so, and called as it is without", async () => {
+  test("has the same specification in text and code, and the label without schedule", async () => {
     expect(parsed.spec).toBe(made.spec);
     expect(parseLoss(parsed.spec).spec).toBe(parsed.spec);
     expect(Object.keys((await parsed.evaluate(output, target, {})).terms)).toEqual(["l1", "mse"]);
@@ -33,7 +33,7 @@ describe.each(factors)("a term %s", (text, schedule, byStep) => {
     expect(parsed.later).toEqual(start > 0 || warmup > 1 ? [{ label: "mse", start, warmup }] : []);
   });
 
-  test("has that much of its weight at each step: value, each image, gradient, at once or not", async () => {
+  test("is multiplied by its factor at each step, in value, per image, gradient, and synchronously", async () => {
     const [plain, later] = [await l1().valueAndGrad(output, target), await mse().valueAndGrad(output, target)];
     const each = [await l1().perImage(output, target), await mse().perImage(output, target)];
     for (const [step, factor] of [...Object.entries(byStep), [undefined, 1] as const]) {
@@ -60,7 +60,7 @@ const gainFrom = (start: number): Model => ({
 });
 const gain = gainFrom(1);
 
-describe("in a training", () => {
+describe("scheduled terms in training", () => {
   const grey = (value: number) => Tensor.full([1, 3, 4, 4], value);
 
   /** The gain after each of some steps; all channels are the same. */
@@ -89,7 +89,7 @@ describe("in a training", () => {
     expect(fourth).not.toBeCloseTo(third, 3);
   });
 
-  test("what learns in a term begins with it, counts its own steps, and goes on to the same bits after a stop on either side", async () => {
+  test("a discriminator starts to learn with its term, counts its own steps, and resumes with the same bits", async () => {
     const make = () => {
       const discriminator = patchGan({ features: 4, depth: 1, norm: "none" });
       const game = adversarial({ discriminator, objective: "hinge" });
@@ -118,7 +118,7 @@ describe("in a training", () => {
     }
   });
 
-  test("all steps run the programs of the first", async () => {
+  test("later steps compile no further programs", async () => {
     const runtime = await loadRuntime();
     const trainer = createTrainer({ model: gain, loss: parseLoss("l1 + mse@1..3"), optimizer: sgd(0.1) });
     await trainer.step(output, target);
@@ -131,7 +131,7 @@ describe("in a training", () => {
   });
 });
 
-test("in a file, every term has its whole weight", async () => {
+test("an exported loss contains every term with its full weight", async () => {
   const { InferenceSession, Tensor: OrtTensor } = await import("onnxruntime-node");
   const loss = parseLoss("l1 + 0.5*mse@1000");
   const session = await InferenceSession.create(await exportLoss(loss));
@@ -140,7 +140,7 @@ test("in a file, every term has its whole weight", async () => {
   expect(Number(value.data[0])).toBeCloseTo(await loss.value(output, target), 6);
 });
 
-describe("what is no schedule is refused", () => {
+describe("rejects invalid schedules:", () => {
   test.each([
     ["mse@", /@ is followed by/],
     ["mse@-1", /got "@-1"/],

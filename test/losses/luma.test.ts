@@ -58,7 +58,7 @@ describe.each(rounded)("%s", (channels) => {
   const tensor = image(pixels);
   const options = { ...defaults, channels } as Parameters<typeof stageImages>[1];
 
-  test("some colours lie at half a level", () => {
+  test("the test colours include values halfway between levels", () => {
     const halves = pixels.filter((pixel) => {
       const thousandths = thousandthsOf(pixel);
       return channels === "y-matlab" ? thousandths % 1000 === 500 : (438 * thousandths) % 510000 === 255000;
@@ -66,38 +66,35 @@ describe.each(rounded)("%s", (channels) => {
     expect(halves.length).toBeGreaterThan(100);
   });
 
-  test.each([1, 255, 65535, 0.7])(
-    "is exact with the kernels, in the graph and in float64, white being %d",
-    async (dataRange) => {
-      const scaled = new Tensor(
-        tensor.data.map((value) => value * dataRange),
-        tensor.shape,
-      );
-      const ranged = { ...options, dataRange };
-      const toLevels = (data: ArrayLike<number>) => Array.from(data, (value) => (255 * value) / dataRange);
-      const paths = {
-        kernels: toLevels(stageImages(scaled, ranged).data),
-        float64: toLevels(
-          prepare(reference, { output: toFloat64(scaled), target: toFloat64(scaled) }, ranged).output.data,
-        ),
-        // The distance to black, which is at the luma's own offset.
-        graph: toLevels(
-          (
-            await evaluateBy(
-              onnx,
-              l1({ channels, dataRange }).definition as Definition,
-              { output: scaled, target: Tensor.full(scaled.shape, 0) },
-              { map: true },
-            )
-          ).map!.data,
-        ).map((level) => level + 255 * lumas[channels].offset),
-      };
-      for (const [path, levels] of Object.entries(paths)) {
-        const wrong = levels.filter((level, i) => Math.abs(level - expected[i]) > 1e-3);
-        expect(wrong, path).toEqual([]);
-      }
-    },
-  );
+  test.each([1, 255, 65535, 0.7])("is exact in kernels, ONNX graph and float64, with white = %d", async (dataRange) => {
+    const scaled = new Tensor(
+      tensor.data.map((value) => value * dataRange),
+      tensor.shape,
+    );
+    const ranged = { ...options, dataRange };
+    const toLevels = (data: ArrayLike<number>) => Array.from(data, (value) => (255 * value) / dataRange);
+    const paths = {
+      kernels: toLevels(stageImages(scaled, ranged).data),
+      float64: toLevels(
+        prepare(reference, { output: toFloat64(scaled), target: toFloat64(scaled) }, ranged).output.data,
+      ),
+      // The distance to black, which is at the luma's own offset.
+      graph: toLevels(
+        (
+          await evaluateBy(
+            onnx,
+            l1({ channels, dataRange }).definition as Definition,
+            { output: scaled, target: Tensor.full(scaled.shape, 0) },
+            { map: true },
+          )
+        ).map!.data,
+      ).map((level) => level + 255 * lumas[channels].offset),
+    };
+    for (const [path, levels] of Object.entries(paths)) {
+      const wrong = levels.filter((level, i) => Math.abs(level - expected[i]) > 1e-3);
+      expect(wrong, path).toEqual([]);
+    }
+  });
 
   test("has the gradient of the luma before rounding", async () => {
     const [output, target] = [randomPixels(5), randomPixels(6)];
@@ -121,7 +118,7 @@ function randomPixels(seed: number): Tensor {
   );
 }
 
-test("every loss that has the option compares each luma as the images made of that luma", async () => {
+test("every loss with the option channels equals itself on precomputed luma images", async () => {
   const withChannels = lossFactories.filter(({ info }) => "channels" in info.options);
   expect(withChannels.map(({ info }) => info.name)).toEqual(
     expect.arrayContaining(["l1", "psnr", "ssim", "ms-ssim", "tv"]),
@@ -150,7 +147,7 @@ test("every loss that has the option compares each luma as the images made of th
   }
 });
 
-test("rounding Y to 8 bits moves PSNR as it does between BasicSR and MATLAB", async () => {
+test("rounding Y to 8 bits changes PSNR by the difference between BasicSR and MATLAB", async () => {
   // Both definitions in float64 on the 8-bit values: 10 log10(255^2 / mean((Y1 - Y2)^2)), Y rounded for MATLAB.
   const [output, target] = await Promise.all(
     ["scene_blur", "scene"].map((name) => readGoldenImage(`inputs/${name}.png`)),
@@ -168,7 +165,7 @@ test("rounding Y to 8 bits moves PSNR as it does between BasicSR and MATLAB", as
   expect(await psnr({ preset: "basicsr-y" }).value(output, target)).toBeCloseTo(decibels(false), 5);
 });
 
-test.runIf(hasReference)("MATLAB's PSNR of Y on a photograph, and BasicSR's", async () => {
+test.runIf(hasReference)("PSNR of Y on a photograph equals MATLAB's and BasicSR's", async () => {
   const read = (name: string) => readImage(new URL(`images/${name}`, referenceFolder).pathname);
   const [output, target] = await Promise.all(["kodim03_jpeg20.png", "kodim03.png"].map(read));
   // psnr(rgb2ycbcr(a)(:, :, 1), rgb2ycbcr(b)(:, :, 1)) of the two 8-bit files, and calculate_psnr(a, b, 0, test_y_channel=True).

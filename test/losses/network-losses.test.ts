@@ -63,7 +63,7 @@ describe.each(Object.entries(losses))("%s", (_, { loss: make, least }) => {
     if (hasMap) expect(relativeError(got.map!.data, expected.map!.data)).toBeLessThan(1e-4);
   };
 
-  test("a prepared target gives the same as the target", async () => {
+  test("a prepared target gives the same value as the target", async () => {
     const prepared = await loss.prepareTarget(target);
     const requested = { grad: true, map: loss.hasMap };
     const [direct, reused] = [
@@ -113,7 +113,7 @@ describe.each(Object.entries(losses))("%s", (_, { loss: make, least }) => {
     }
   });
 
-  test("images that are too small, have two channels or other numbers are refused", async () => {
+  test("rejects images that are too small, have two channels or are out of range", async () => {
     const refused = (a: Tensor) => expect(loss.value(a, a)).rejects;
     await refused(randomTensor([1, 2, 40, 40], 1)).toThrow(/output is 1x2x40x40, but 1 or 3 channels are needed/);
     await refused(Tensor.full(shape, 128)).toMatchObject({ code: "range" });
@@ -124,7 +124,7 @@ describe.each(Object.entries(losses))("%s", (_, { loss: make, least }) => {
 });
 
 /** The trunk of a network that is dead for dark images: every feature of black is 0. */
-test("where all features are zero, gradients are finite and the value is that of unit against zero", async () => {
+test("handles all-zero features with finite gradients", async () => {
   const { trunk, heads } = seededLpips("alex");
   const dead = Object.fromEntries(
     Object.entries(trunk).map(([name, { shape, data }]) => [
@@ -149,7 +149,7 @@ test("where all features are zero, gradients are finite and the value is that of
   }
 });
 
-test("a sum prepares its target for every term", async () => {
+test("a sum prepares the target for every term", async () => {
   const deep = lpips({ net: "squeeze" }, seededLpips("squeeze"));
   const total = weighted([
     [1, l1()],
@@ -164,7 +164,7 @@ test("a sum prepares its target for every term", async () => {
 });
 
 describe("specifications", () => {
-  test("are written back as they were", () => {
+  test("survive parsing and formatting unchanged", () => {
     const spec = "l1 + 0.1*lpips(net=vgg,heads=false) + 0.01*perceptual(taps=0.5*relu2_2+relu3_3,styleTaps=relu1_2)";
     expect(parseLoss(spec).spec).toBe(spec);
     expect(parseLoss("perceptual(preset=basicsr-vgg19)").options).toMatchObject({
@@ -182,12 +182,12 @@ describe("specifications", () => {
     ["perceptual(taps=relu1_1+relu1_1)", "lists a tap twice"],
     ["lpips(net=resnet)", "option net must be alex | vgg | squeeze"],
     ["lpips(version=0.2)", "option version must be 0.1 | 0.0"],
-  ])("%s is refused", (spec, message) => {
+  ])("rejects %s", (spec, message) => {
     expect(() => parseLoss(spec)).toThrow(message);
   });
 });
 
-test("weights are loaded once, and again after a failure", async () => {
+test("loads weights once, and again after a failure", async () => {
   let tries = 0;
   const weights = new LazyWeights(async () => {
     tries++;

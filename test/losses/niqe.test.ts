@@ -41,7 +41,7 @@ function imageOf({ inputs }: GoldenCase): Promise<Tensor> | undefined {
     : undefined;
 }
 
-describe("BasicSR's numbers", () => {
+describe("niqe equals BasicSR", () => {
   test.each(cases.map((golden) => [golden.id, golden] as const))("%s", async (_, golden) => {
     const image = await imageOf(golden);
     if (image === undefined) return;
@@ -60,9 +60,9 @@ describe("BasicSR's numbers", () => {
 /** JPEG leaves blocks flat, where the sign of rounding errors decides: IQA-PyTorch and BasicSR differ there by 0.15 to 0.56 on the same luma. */
 const flat = new Set(["niqe/scene_jpeg15", "niqe/big_jpeg30", "niqe/kodim03_jpeg20"]);
 
-describe("IQA-PyTorch's numbers, of its default luma", () => {
+describe("niqe(preset=pyiqa) equals IQA-PyTorch with its default luma", () => {
   const own = cases.filter(({ id, pyiqaYiq }) => pyiqaYiq !== undefined && !flat.has(id));
-  test("those of all photographs are here", () => expect(own.length).toBe(9));
+  test("all nine photographs are tested", () => expect(own.length).toBe(9));
 
   test.each(own.map((golden) => [golden.id, golden] as const))("%s", async (_, golden) => {
     const image = await imageOf(golden);
@@ -80,7 +80,7 @@ const small = { block: 12, shapes: "smooth", luma: "y-bt601" } as const;
 const shape = [2, 3, 27, 38] as const;
 const photograph = mapTensor(randomTensor(shape, 3), (x, i) => 0.3 + 0.2 * Math.sin(i / 7) + 0.4 * (x - 0.5));
 
-describe("on every backend", () => {
+describe("native values equal the float64 reference", () => {
   test.each([small, { block: 12 }, { block: 12, preset: "pyiqa", crop: 1 }] as const)("%o", async (options) => {
     const loss = niqe(options, { model });
     const got = await loss.evaluate(photograph, undefined, { grad: true });
@@ -138,7 +138,7 @@ describe("weights", () => {
     );
   };
 
-  test("of 1 change nothing, and only relative ones count", async () => {
+  test("of 1 change nothing, and only their ratios count", async () => {
     const [plain, ones, one, eight] = await Promise.all(
       [undefined, Tensor.full([1, 3, 27, 38], 1), weight, mapTensor(weight, (x) => 8 * x)].map(evaluated),
     );
@@ -148,7 +148,7 @@ describe("weights", () => {
     expect(one.grad!.data.every(Number.isFinite)).toBe(true);
   });
 
-  test("native values equal the reference's; none in what is looked at is refused", async () => {
+  test("match the float64 reference natively, and are rejected where all blocks have weight 0", async () => {
     const expected = (await evaluated(weight)).value.data[0];
     expect((await loss.value(photograph, undefined, { weight })) / expected).toBeCloseTo(1, 4);
     const below = mapTensor(weight, (_, i) => (Math.floor((i % (27 * 38)) / 38) >= 24 ? 1 : 0));
@@ -157,14 +157,14 @@ describe("weights", () => {
   });
 });
 
-describe("where there is nothing to fit", () => {
-  test("flat images are infinitely far from natural ones, with a gradient of 0", async () => {
+describe("images without structure", () => {
+  test("flat images have an infinite value, and gradient 0", async () => {
     const got = await niqe(small, { model }).evaluate(Tensor.full(shape, 0.5), undefined, { grad: true });
     expect(got.value).toBe(Number.POSITIVE_INFINITY);
     expect(got.grad!.data.every((x) => x === 0)).toBe(true);
   });
 
-  test("a flat block among others changes nothing but their number", async () => {
+  test("one flat block among others leaves value and gradient finite", async () => {
     // Blocks of 12 in a column of six; the normalisation looks 3 pixels beyond a block, the smaller scale 6 and more.
     const tall = mapTensor(randomTensor([1, 1, 72, 12], 5), (x, i) => (i < 24 * 12 ? 0.5 : x));
     const got = await niqe(small, { model }).evaluate(tall, undefined, { grad: true });
@@ -172,14 +172,14 @@ describe("where there is nothing to fit", () => {
     expect(got.grad!.data.every(Number.isFinite)).toBe(true);
   });
 
-  test("images of fewer than two blocks are refused, as BasicSR's fail", async () => {
+  test("rejects images of fewer than two blocks, where BasicSR fails", async () => {
     const golden = goldenCases("priors").find(({ id }) => id === "niqe/odd-one-block") as GoldenCase;
     expect(golden.expected).toBe("refused");
     const refused = expect(niqe({}, { model }).value(await readInput("inputs/odd.png"))).rejects;
     await refused.toThrow("but at least two blocks of 96x96 pixels are needed");
   });
 
-  test("models that are none, and blocks of an odd side", async () => {
+  test("rejects invalid models, and blocks with an odd side", async () => {
     const broken: [NiqeModel, RegExp][] = [
       [{ mean: [1, 2], covariance: model.covariance }, /the mean must have 36 numbers, got 2/],
       [{ mean: model.mean, covariance: new Float64Array(36 * 36) }, /the covariance is not positive definite/],
@@ -191,8 +191,8 @@ describe("where there is nothing to fit", () => {
   });
 });
 
-describe("the model of this package", () => {
-  test("needs no file, and a model that is given takes its place", async () => {
+describe("niqe(model=tiny)", () => {
+  test("needs no file, and is replaced by a model that is passed in", async () => {
     expect(niqe({ model: "tiny" }).spec).toBe("niqe(model=tiny)");
     expect(niqe({ model: "tiny" }).definition?.weights).toEqual([]);
     expect(niqe().definition?.weights).toEqual(["niqe"]);
@@ -202,7 +202,7 @@ describe("the model of this package", () => {
     expect(given).not.toBe(await niqe({ model: "tiny" }).value(image));
   });
 
-  test("has blur, noise and compression further from natural images than the photograph", async () => {
+  test("scores blur, noise and compression worse than the photograph", async () => {
     const loss = niqe({ model: "tiny" });
     const of = async (name: string) => loss.value(await readInput(`inputs/${name}.png`));
     const scene = await of("scene");
@@ -217,7 +217,7 @@ describe("the model of this package", () => {
   });
 });
 
-test("blur and noise are further from natural images than the photograph", async () => {
+test("blur and noise score worse than the photograph", async () => {
   if (!existsSync(parameters)) return;
   const loss = niqe({}, { model: parameters });
   const [plain, blur, noise] = await Promise.all(
@@ -227,7 +227,7 @@ test("blur and noise are further from natural images than the photograph", async
   expect(plain).toBeLessThan(noise);
 });
 
-test("the published model is imported by its SHA-256, found, and anything else of its name refused", async () => {
+test("the published model is imported by its SHA-256, and a file with another checksum is rejected", async () => {
   const folder = await newFolder;
   const env = { RECONLOSS_HOME: folder, RECONLOSS_OFFLINE: "1" };
   const other = join(folder, "other.npz");

@@ -13,7 +13,7 @@ import { Tensor } from "../../packages/core/src/tensor.ts";
 import { randomTensor } from "../random.ts";
 
 describe("the grammar", () => {
-  test("a sum equals the same sum in code", async () => {
+  test("parses a sum equal to the same sum in code", async () => {
     const [output, target] = [randomTensor([1, 3, 16, 16], 1), randomTensor([1, 3, 16, 16], 2)];
     const parsed = await parseLoss(" l1 + 0.1 * ssim(preset=wang)+1e-2*tv ").valueAndGrad(output, target);
     const written = await weighted([
@@ -48,12 +48,12 @@ describe("the grammar", () => {
     ["de76(crop=1)", "deltaE(formula=76,crop=1)"],
     ["total_variation", "tv"],
     ["0.5*lpips_vgg", "0.5*lpips(net=vgg)"],
-  ])("%s is written %s", (text, spec) => {
+  ])("%s is formatted as %s", (text, spec) => {
     expect(parseLoss(text).spec).toBe(spec);
     expect(parseLoss(spec).spec).toBe(spec);
   });
 
-  test("presets set options, and options go beyond presets", () => {
+  test("presets set options, and explicit options override presets", () => {
     expect(parseLoss("ssim(preset=skimage)").options).toMatchObject({
       window: "uniform",
       size: 7,
@@ -62,7 +62,7 @@ describe("the grammar", () => {
     expect(parseLoss("ssim(preset=skimage,size=9)").options).toMatchObject({ window: "uniform", size: 9 });
   });
 
-  test("lists keep commas inside parentheses", () => {
+  test("lists split at commas outside parentheses only", () => {
     expect(parseLosses("psnr(channels=y-bt601,crop=4),ssim, l1 + tv").map(({ spec }) => spec)).toEqual([
       "psnr(channels=y-bt601,crop=4)",
       "ssim",
@@ -75,12 +75,12 @@ describe("the grammar", () => {
     [" l2 ", "l2"],
     ["0.5*l1", "0.5*l1"],
     ["l1  +\n0.1 * ssim( preset=wang )", "l1 + 0.1 * ssim( preset=wang )"],
-  ])("results list %j under what was typed", (text, label) => {
+  ])("the label of %j in results is the text as typed", (text, label) => {
     expect(parseLoss(text).label).toBe(label);
     expect(parseLosses(text).map((loss) => loss.label)).toEqual([label]);
   });
 
-  test("a loss made in code is listed under its specification, a sum under its terms' specifications", () => {
+  test("the label of a loss made in code is its specification, that of a sum lists its terms", () => {
     const loss = ssim({ preset: "skimage" });
     expect(loss.label).toBe("ssim(preset=skimage)");
     expect(weighted([[0.5, loss]]).label).toBe("0.5*ssim(preset=skimage)");
@@ -100,7 +100,7 @@ describe("the grammar", () => {
     expect(sum).toBeCloseTo(value, 12);
   });
 
-  test("a loss that is no sum is its own term, by the text that was typed", async () => {
+  test("a single loss is its own term, labelled as typed", async () => {
     const [output, target] = [randomTensor([2, 3, 16, 16], 1), randomTensor([2, 3, 16, 16], 2)];
     for (const text of ["l2", "ssim(preset=wang)", "psnr", "tv"]) {
       const { value, terms } = await parseLoss(text).evaluate(output, target, {});
@@ -116,7 +116,7 @@ describe("the grammar", () => {
     ["ssim(preset=torchmetrics,sigma=2,size=11)", "ssim(preset=torchmetrics,sigma=2,size=11)"],
     ["ssim(size=11:11,sigma=1:2)", "ssim(sigma=1:2)"],
     ["ms-ssim(weights=0.5:0.5)", "ms-ssim(weights=0.5:0.5)"],
-  ])("%j is the loss %j, and both have the same options", (text, spec) => {
+  ])("%j parses as %j, with the same options", (text, spec) => {
     const loss = parseLoss(text);
     expect(loss.spec).toBe(spec);
     expect(parseLoss(spec).options).toEqual(loss.options);
@@ -155,12 +155,12 @@ describe("the grammar", () => {
     ["ssim(sigma=0)", "invalid-argument", /sigma must be number > 0/],
     ["ssim(preset=wang-downsampled)", "invalid-argument", /preset must be wang \| /],
     ["psnr(dataRange=1e999x)", "invalid-argument", /dataRange/],
-  ] as const)("%j is refused", (text, code, message) => {
+  ] as const)("rejects %j", (text, code, message) => {
     expect(() => parseLoss(text)).toThrow(ReconlossError);
     expect(() => parseLoss(text)).toThrow(expect.objectContaining({ code, message: expect.stringMatching(message) }));
   });
 
-  test("no names of a loss, its options, words or presets are told apart by case, hyphens and underscores alone", () => {
+  test("names of losses, options, words and presets differ in more than case, hyphens and underscores", () => {
     const folded = (name: string) => name.toLowerCase().replace(/[-_]/g, "");
     const distinct = (names: readonly string[]) => expect(new Set(names.map(folded)).size).toBe(names.length);
     distinct([...lossFactories.map(({ info }) => info.name), ...Object.keys(otherNames)]);
@@ -173,14 +173,14 @@ describe("the grammar", () => {
     }
   });
 
-  test.each(Object.entries(otherNames))("%s stands for a loss of the library", (name, [meant, options = {}]) => {
+  test.each(Object.entries(otherNames))("%s is an alias of a loss in the library", (name, [meant, options = {}]) => {
     const loss = parseLoss(name);
     expect(loss.name).toBe(meant);
     expect(loss.options).toMatchObject(options);
     expect(loss.label).toBe(name);
   });
 
-  test("the package's grammar has gan, whose discriminator learns by its learners", async () => {
+  test("the package's grammar includes gan, whose discriminator learns through its learners", async () => {
     const loss = parseAll("l1 + 0.1*GAN(features=4,depth=1,norm=none)");
     expect(loss.learners).toHaveLength(1);
     const [output, target] = [randomTensor([1, 3, 16, 16], 1), randomTensor([1, 3, 16, 16], 2)];
@@ -191,7 +191,7 @@ describe("the grammar", () => {
     expect(() => parseLoss("gan")).toThrow(/no loss "gan" here; it is a network that learns beside the model/);
   });
 
-  test("losses of one's own can be named, in lists too, but not as others are", async () => {
+  test("accepts custom losses by name, in lists too, unless the name is taken", async () => {
     const own = (name: string) =>
       defineLoss({
         name,
@@ -213,12 +213,12 @@ describe("the grammar", () => {
     }
   });
 
-  test("two names of one loss are refused as they were typed", () => {
+  test("rejects the same loss twice, quoting both names as typed", () => {
     expect(() => parseLosses("mae, psnr, L1")).toThrow(/mae and L1 are the same/);
     expect(() => parseLosses("lpips(net=alex),lpips")).toThrow(/lpips\(net=alex\) and lpips are the same/);
   });
 
-  test.each(["my.loss", "two words", "1st", "constructor", "toString"])("a loss cannot be called %o", (name) => {
+  test.each(["my.loss", "two words", "1st", "constructor", "toString"])("rejects %o as the name of a loss", (name) => {
     const loss = {
       summary: "s",
       better: "lower",
@@ -231,17 +231,17 @@ describe("the grammar", () => {
     );
   });
 
-  test("a loss listed twice is refused", () => {
+  test("rejects duplicates in a list", () => {
     expect(() => parseLosses("ssim,ssim(preset=wang)")).toThrow(/twice/);
   });
 
-  test("sums need terms and finite weights", () => {
+  test("rejects sums without terms, and weights that are not finite", () => {
     expect(() => weighted([])).toThrow(/empty/);
     expect(() => weighted([[Number.NaN, l1()]])).toThrow(/weight of l1 must be finite/);
   });
 });
 
-describe("a specification holds every option that the numbers depend on", () => {
+describe("a specification contains every option that affects the value", () => {
   test.each(lossFactories.map((factory) => [factory.info.name, factory] as const))("%s", (_, factory) => {
     const { options, presets = {} } = factory.info;
     const values = (accepts: string, fallback: unknown) =>
@@ -263,7 +263,7 @@ describe("a specification holds every option that the numbers depend on", () => 
     }
   });
 
-  test("where an option's default is not its preset's", () => {
+  test("including one set back from its preset to the default", () => {
     expect(ssim({ preset: "skimage", size: 11 }).spec).toBe("ssim(preset=skimage,size=11)");
     expect(ssim({ preset: "skimage", size: 7 }).spec).toBe("ssim(preset=skimage)");
   });

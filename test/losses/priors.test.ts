@@ -59,7 +59,7 @@ function consistency(side: number): number {
   return mean(sums);
 }
 
-describe("the papers' formulas", () => {
+describe("priors equal the papers' formulas", () => {
   test.each([
     [
       "exposure(patch=4)",
@@ -90,7 +90,7 @@ describe("the papers' formulas", () => {
     expect((await parseLoss(spec).value(output, input)) / expected).toBeCloseTo(1, 5);
   });
 
-  test("the L0 gradient counts the neighbours that differ as eps tends to 0", async () => {
+  test("l0-gradient tends to the share of differing neighbours as eps tends to 0", async () => {
     const blocks = Tensor.from(
       range(64).map((i) => (i % 8 < 3 ? 0.2 : 0.21)),
       [1, 1, 8, 8],
@@ -102,14 +102,14 @@ describe("the papers' formulas", () => {
   });
 });
 
-test("the range of images has no gradient inside, its ends included", async () => {
+test("range has gradient 0 inside the range, including its ends", async () => {
   const image = Tensor.from([0, 0.5, 1, 1.25, -0.5], [1, 1, 1, 5]);
   const { grad } = await parseLoss("range(form=absolute)").valueAndGrad(image);
   expect(Array.from(grad.data, (x) => x + 0)).toEqual([0, 0, 0, Math.fround(0.2), Math.fround(-0.2)]);
 });
 
-describe("refusals", () => {
-  test("images without a whole patch, as Zero-DCE's code has it", async () => {
+describe("rejects", () => {
+  test("images smaller than a patch, as Zero-DCE's code does", async () => {
     const golden = goldenCases("priors").find(({ id }) => id === "exposure-16-0.6/too-small");
     expect(golden?.expected).toBe("refused");
     const refused = expect(parseLoss("exposure").value(Tensor.full([1, 3, 12, 40], 0.5))).rejects;
@@ -121,7 +121,7 @@ describe("refusals", () => {
     await refused.toThrow(`${spec}: output is 1x2x4x4, but colours need 3 channels, or 1 for grey`);
   });
 
-  test("a window without a middle", () => {
+  test("an even window", () => {
     expect(() => parseLoss("dark-channel(window=4)")).toThrow("dark-channel: window must be odd, got 4");
   });
 });

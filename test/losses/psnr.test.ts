@@ -18,7 +18,7 @@ function decibels(group: (image: number, channel: number) => number, a = output,
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-describe("pooling is torchmetrics' dim", () => {
+describe("pooling equals torchmetrics' dim", () => {
   test.each([
     ["dataset", "None", () => 0],
     ["images", "(1, 2, 3)", (image: number) => image],
@@ -28,12 +28,12 @@ describe("pooling is torchmetrics' dim", () => {
   });
 });
 
-describe("a range [low, high]", () => {
+describe("dataRange with low", () => {
   const [low, dataRange] = [-1, 2];
   const signed = (x: Tensor) => mapTensor(x, (value) => 3 * value - 1.5);
   const limited = (x: Tensor) => mapTensor(signed(x), (value) => Math.min(Math.max(value, -1), 1));
 
-  test("is as far as both images are limited, and its length the peak", async () => {
+  test("limits both images to the range, whose length is the peak", async () => {
     const got = await psnr({ low, dataRange, clamp: true }).value(signed(output), signed(target));
     expect(got).toBeCloseTo(
       decibels((image) => image, limited(output), limited(target), dataRange),
@@ -41,14 +41,14 @@ describe("a range [low, high]", () => {
     );
   });
 
-  test("is what the target is checked against", async () => {
+  test("is checked against the target", async () => {
     await expect(psnr({ dataRange }).value(output, Tensor.full(output.shape, -1.1))).rejects.toMatchObject({
       code: "range",
     });
     await expect(psnr({ low, dataRange }).value(output, Tensor.full(output.shape, 2.1))).rejects.toThrow("[-1, 1]");
   });
 
-  test("leaves the gradient of what is limited at 0", async () => {
+  test("has gradient 0 where values are clamped", async () => {
     const { grad } = await psnr({ low, dataRange, clamp: true }).valueAndGrad(signed(output), signed(target));
     for (const [i, value] of signed(output).data.entries()) if (Math.abs(value) > 1) expect(grad.data[i]).toBe(0);
   });

@@ -96,7 +96,7 @@ function withGradient(golden: QualityCase): GoldenCase {
   return { ...golden, gradientSummary: summary, gradientMaxAbs: (summary as { maxAbs?: number } | undefined)?.maxAbs };
 }
 
-describe("official numbers: quality", () => {
+describe("golden values: quality", () => {
   test.each(official.map((golden) => [golden.id, golden as QualityCase] as const))("%s", async (id, golden) => {
     const loss = lossOf(id);
     const { clampInputs, transform } = golden.options as { clampInputs?: number[]; transform?: string };
@@ -148,11 +148,11 @@ describe("official numbers: quality", () => {
     expectValue(await lossOf(id).value(output, target), golden.expected as number, golden.tolerance);
   });
 
-  test("the authors' figures are of pictures that are in no repository of ours", () => {
+  test("the goldens of the authors' figures state that their images are not included", () => {
     for (const { options } of figures) expect(options.note).toMatch(/^images not copied here/);
   });
 
-  test("every exception is a case", () => {
+  test("every listed exception is a golden case", () => {
     const ids = official.map(({ id }) => id);
     for (const id of [...Object.keys(ours), ...roundedGradients, ...unknownGradients, ...inFloat64])
       expect(ids).toContain(id);

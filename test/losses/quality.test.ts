@@ -12,23 +12,23 @@ import { randomTensor } from "../random.ts";
 const [output, target] = [1, 2].map((seed) => randomTensor([1, 1, 13, 16], seed));
 const value = (spec: string, a = output, b = target) => parseLoss(spec).value(a, b);
 
-test("gmsd(preset=matlab) divides by N - 1 where piq divides by N: of 7x8 places", async () => {
+test("gmsd(preset=matlab) divides the variance by N - 1 where piq divides by N: of 7x8 places", async () => {
   expect(await value("gmsd(preset=matlab)")).toBeCloseTo((await value("gmsd")) * Math.sqrt(56 / 55), 6);
 });
 
-test("gmsd(preset=pyiqa), as IQA-PyTorch, is that of the luma in whole levels, N - 1, without the odd last row", async () => {
+test("gmsd(preset=pyiqa), as IQA-PyTorch, uses the rounded luma, N - 1, and drops an odd last row", async () => {
   const even = (x: Tensor) =>
     mapTensor(new Tensor(x.data.slice(0, 12 * 16), [1, 1, 12, 16]), (v) => Math.round(v * 255) / 255);
   const expected = (await value("gmsd", even(output), even(target))) * Math.sqrt(48 / 47);
   expect(await value("gmsd(preset=pyiqa)")).toBeCloseTo(expected, 6);
 });
 
-test("uqi is ssim without constants", async () => {
+test("uqi equals ssim without constants", async () => {
   expect(await value("uqi")).toBe(await value("ssim(k1=0,k2=0)"));
   expect(await value("uqi(preset=wang)")).toBe(await value("ssim(k1=0,k2=0,window=uniform,size=8)"));
 });
 
-test("mdsi(preset=matlab) multiplies complex numbers: the same where no similarity is negative, another number where one is", async () => {
+test("mdsi(preset=matlab) multiplies complex numbers, which differs only for negative similarities", async () => {
   const near = mapTensor(target, (x, i) => x + 0.01 * output.data[i]);
   const [piq, matlab] = ["piq", "matlab"].map((preset) => `mdsi(combination=mult,preset=${preset})`);
   expect(await value(matlab, near)).toBeCloseTo(await value(piq, near), 6);
@@ -36,7 +36,7 @@ test("mdsi(preset=matlab) multiplies complex numbers: the same where no similari
   expect(Math.abs((await value(matlab, ...colours)) - (await value(piq, ...colours)))).toBeGreaterThan(1e-4);
 });
 
-test("sam in degrees is that in radians times 180 / pi, and blind to brightness", async () => {
+test("sam in degrees is sam in radians times 180 / pi, and ignores brightness", async () => {
   const [a, b] = [3, 4].map((seed) => randomTensor([1, 3, 6, 5], seed));
   expect(await value("sam(unit=degrees)", a, b)).toBeCloseTo(((await value("sam", a, b)) * 180) / Math.PI, 4);
   expect(
@@ -48,7 +48,7 @@ test("sam in degrees is that in radians times 180 / pi, and blind to brightness"
   ).toBeCloseTo(0, 6);
 });
 
-test("vsi keeps the digits of small differences, also of greyish colours and in the dark, where Lab and its other white cancel", async () => {
+test("vsi is accurate for small differences in greyish and dark colours, where Lab cancels", async () => {
   const near = (target: Tensor, by: number) => mapTensor(target, (x, i) => x + by * (output.data[i % 208] - 0.5));
   const noise = randomTensor([1, 3, 13, 16], 9);
   const targets = {

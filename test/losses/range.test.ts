@@ -18,8 +18,8 @@ const contradicting = lossFactories.flatMap(({ info: { name, options } }) =>
   ),
 );
 
-describe("images from files are in [0, 1]", () => {
-  test("every loss whose options speak of the images' values says which they are", () => {
+describe("losses for images outside [0, 1]", () => {
+  test("every loss whose options imply a range reports it", () => {
     expect(contradicting).toEqual(expect.arrayContaining(["ssim(dataRange=255)", "lpips(range=signed)"]));
     for (const spec of contradicting) {
       expect(parseLoss(spec).range, spec).not.toEqual([0, 1]);
@@ -30,7 +30,7 @@ describe("images from files are in [0, 1]", () => {
     }
   });
 
-  test.each(contradicting)("compare and train refuse %s before any work", async (spec) => {
+  test.each(contradicting)("compare and train reject %s before any work", async (spec) => {
     const refusal = expect.objectContaining({
       code: "invalid-argument",
       message: expect.stringMatching(/are read as \[0, 1\]; omit the option/),
@@ -45,7 +45,7 @@ describe("images from files are in [0, 1]", () => {
   });
 });
 
-describe("a target in [0, 1] under a dataRange of 100 or more", () => {
+describe("rejects a target in [0, 1] under a dataRange of 100 or more:", () => {
   const output = randomTensor([1, 3, 16, 16], 1);
 
   test.each(["ssim(dataRange=255)", "psnr(dataRange=255)", "l1(dataRange=100)", "nrmse(dataRange=65535)"])(
@@ -72,14 +72,14 @@ describe("a target in [0, 1] under a dataRange of 100 or more", () => {
     },
   );
 
-  test("a smaller range is no count of levels, and a prior has no target", async () => {
+  test("accepts a smaller dataRange, and a prior, which has no target", async () => {
     const target = randomTensor([1, 3, 16, 16], 2);
     expect(await parseLoss("ssim(dataRange=2)").value(output, target)).toBeLessThan(1);
     expect(await parseLoss("tv(dataRange=255)").value(output, target)).toBeGreaterThan(0);
   });
 });
 
-test("a sum whose terms say different ranges of the same images is refused", () => {
+test("rejects a sum whose terms expect different ranges of the same images", () => {
   expect(() => parseLoss("l1 + ssim(dataRange=255)")).toThrow(
     /the same images cannot be those of l1 \(in \[0, 1\]\) and of ssim\(dataRange=255\) \(in \[0, 255\]\)/,
   );

@@ -50,7 +50,7 @@ test.each(pairs)("%s against %s equals scikit-image", async (outputName, targetN
   }
 });
 
-test("what a normalised error is divided by: by their definitions, contrast and brightness drop out of min-max, scale out of all", async () => {
+test("normalised errors are invariant as their divisors imply: min-max to contrast and brightness, all to scale", async () => {
   const [output, target] = await Promise.all(
     ["scene_noise", "scene"].map((name) => readGoldenImage(`inputs/${name}.png`)),
   );
@@ -64,7 +64,7 @@ test("what a normalised error is divided by: by their definitions, contrast and 
   for (const spec of specs.slice(1, 4)) expect(await value(spec, halved)).toBeCloseTo(await value(spec, same), 6);
 });
 
-test("a target of size 0: 0 for the same image, infinity for another, and gradients of 0", async () => {
+test("an all-zero target gives 0 for the same image, infinity for another, and gradients of 0", async () => {
   const [black, grey] = [Tensor.full([1, 3, 8, 8], 0), Tensor.full([1, 3, 8, 8], 0.5)];
   for (const spec of specs.slice(1, 4)) {
     const loss = parseLoss(spec);
@@ -75,7 +75,7 @@ test("a target of size 0: 0 for the same image, infinity for another, and gradie
   }
 });
 
-test("dssim is (1 - ssim) / 2 in value, gradient and map, whatever the options", async () => {
+test("dssim equals (1 - ssim) / 2 in value, gradient and map, for any options", async () => {
   const [output, target] = await Promise.all(
     ["scene_noise", "scene"].map((name) => readGoldenImage(`inputs/${name}.png`)),
   );

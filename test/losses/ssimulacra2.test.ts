@@ -14,7 +14,7 @@ const inFloat64: Record<string, number> = { "ssimulacra2/flat_a-flat_b": 92.453 
 const loss = ssimulacra2();
 
 /** The numbers that the authors' program prints, of `ssimulacra2.json`: it computes in float32 with a recursive Gaussian, so the tolerance is a few hundredths. */
-describe("official numbers: ssimulacra2", () => {
+describe("ssimulacra2 equals the reference values", () => {
   test.each(goldenCases("ssimulacra2").map((golden) => [golden.id, golden] as const))("%s", async (id, golden) => {
     const { inputs, expected, tolerance } = golden;
     const [output, target] = await Promise.all((inputs as unknown as string[]).map(readInput));
@@ -25,7 +25,7 @@ describe("official numbers: ssimulacra2", () => {
   });
 });
 
-test("the window is the impulse response of the recursive Gaussian of Charalampidis 2016", () => {
+test("the window equals the impulse response of the recursive Gaussian of Charalampidis 2016", () => {
   const [sigma, n] = [1.5, 5];
   expect(Math.round(3.2795 * sigma + 0.2546)).toBe(n); // equation 57
   const omega = [1, 3, 5].map((k) => (k * Math.PI) / (2 * n)); // table I
@@ -50,7 +50,7 @@ test("the window is the impulse response of the recursive Gaussian of Charalampi
   expect(windowMean(reference, ones, recursiveGaussian).data[0]).toBeCloseTo(1, 6);
 });
 
-test("the mean of the map is the weighted sum that the score is computed from", async () => {
+test("the mean of the map is the weighted sum from which the score is computed", async () => {
   const [output, target] = [randomTensor([1, 3, 64, 64], 1), randomTensor([1, 3, 64, 64], 2)];
   const { scores, map } = await loss.evaluate(output, target, { map: true });
   const mean = [...(map?.data ?? [])].reduce((sum, error) => sum + error, 0) / 64 ** 2;

@@ -44,7 +44,7 @@ function images(shape: Shape): { output: Tensor; target: Tensor } {
 /** Beyond this, a window whose weights are rounded to float32 does not explain a difference. */
 const tolerance = 1e-6;
 
-describe("numbers where the rules of implementations part: odd sides, halves, partial squares", () => {
+describe("values where implementations differ: odd sides, halving, and partial windows", () => {
   test.each(cases)("$spec of $shape", async ({ spec, shape, expected, places = [], gradient = [] }) => {
     const loss = parseLoss(spec);
     const { output, target } = images(shape);
@@ -65,7 +65,7 @@ describe("numbers where the rules of implementations part: odd sides, halves, pa
   });
 });
 
-describe("constants of 0", () => {
+describe("ssim without constants (k1 = k2 = 0)", () => {
   // torchmetrics 1.9.0, universal_image_quality_index(preds, target, reduction="none"), mean of the map, in float64.
   test.each([
     ["scene_blur.png", "scene.png", {}, 0.5166003110610813],
@@ -73,7 +73,7 @@ describe("constants of 0", () => {
     ["odd_noise.png", "odd.png", {}, 0.44443932714216833],
     ["t24_output.npy", "t24_target.npy", {}, 0.7357985596381431],
     ["t24_output.npy", "t24_target.npy", { size: "7", sigma: "1" }, 0.6068299644478544],
-  ])("%s against %s with %j is the universal quality index", async (output, target, window, expected) => {
+  ])("%s against %s with %j equals the universal quality index", async (output, target, window, expected) => {
     const read = async (name: string) => clampTensor(await readInput(`inputs/${name}`), [0, 1]);
     const loss = ssim({ k1: 0, k2: 0, ...window });
     expect(await loss.value(await read(output), await read(target))).toBeCloseTo(expected, 5);
@@ -93,7 +93,7 @@ describe("constants of 0", () => {
     expect(map!.data.every((x) => Math.abs(x - expected) < 1e-4)).toBe(true);
   });
 
-  test("windows that are flat in part of an image have the same value and gradient on every path", async () => {
+  test("images with flat windows have the same value and gradient on every engine", async () => {
     const loss = ssim({ size: 5, k1: 0, k2: 0 });
     const target = mapTensor(halfFlat, (x, i) => (i % 24 < 14 ? 0.5 : 0.8 * x + 0.1));
     const pair = { output: toFloat64(halfFlat), target: toFloat64(target) };
@@ -105,7 +105,7 @@ describe("constants of 0", () => {
   });
 });
 
-test("a map of every channel has the mean over channels that the usual map is", async () => {
+test("the mean over channels of a map per channel equals the usual map", async () => {
   const [output, target] = [randomTensor([2, 3, 20, 17], 1), randomTensor([2, 3, 20, 17], 2)];
   const usual = await ssim().map(output, target);
   const each = await ssim({ channelMaps: true }).map(output, target);

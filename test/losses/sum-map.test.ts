@@ -61,7 +61,7 @@ test.each([
     0,
   ],
 ] as [string, [string, number, number[], number[]][], number][])(
-  "the map of %s is that of its terms, over the places of all",
+  "the map of %s adds the maps of its terms, aligned to the same pixels",
   async (spec, terms, offset) => {
     const sum = parseLoss(spec);
     expect(sum.hasMap).toBe(true);
@@ -91,13 +91,13 @@ test.each([
   "l1 + mse(reduction=sum)",
   "l1 + ssim(preset=piq)",
   "l1 + ssim(channelMaps=true)",
-])("%s has no map: that of a term is not its value by place", async (spec) => {
+])("%s has no map, because the map of a term does not average to its value", async (spec) => {
   const loss = parseLoss(spec);
   expect(loss.hasMap).toBe(false);
   await expect(loss.map(output, target)).rejects.toThrow(/has no map/);
 });
 
-test("the mean of a sum's map is its value where every term has a place at every pixel", async () => {
+test("the mean of a sum's map equals its value where every term covers every pixel", async () => {
   const loss = parseLoss("l1 + 0.5*mse + 0.1*deltaE + ssim(preset=fused)");
   const { value, map } = await loss.evaluate(output, target, { map: true });
   const data = map?.data as Float32Array;

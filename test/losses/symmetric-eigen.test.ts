@@ -23,7 +23,7 @@ function residual(entries: ArrayLike<number>): number {
   return largest;
 }
 
-test("eigenvalues of a path's Laplacian are 4 sin^2(pi k / (2 n))", () => {
+test("finds 4 sin^2(pi k / (2 n)) as eigenvalues of a path's Laplacian", () => {
   const entries = Array.from({ length: size * size }, (_, i) => {
     const [row, column] = [Math.floor(i / size), i % size];
     if (row === column) return row === 0 || row === size - 1 ? 1 : 2;
@@ -34,7 +34,7 @@ test("eigenvalues of a path's Laplacian are 4 sin^2(pi k / (2 n))", () => {
     expect(Math.abs(value - 4 * Math.sin((Math.PI * k) / (2 * size)) ** 2)).toBeLessThan(1e-6);
 });
 
-test("matrices that are nearly diagonal, over eight orders of magnitude, come out to rounding", () => {
+test("is accurate to rounding for nearly diagonal matrices over eight orders of magnitude", () => {
   const random = new Random("eigen");
   const scale = (i: number) => 10 ** (-i / 2.5);
   const entries = new Float64Array(size * size);
@@ -46,7 +46,7 @@ test("matrices that are nearly diagonal, over eight orders of magnitude, come ou
   expect(residual(entries)).toBeLessThan(1e-9);
 });
 
-test("0, equal eigenvalues and numbers that are exactly alike need no exception", () => {
+test("handles zero matrices, multiples of the identity, and matrices of ones", () => {
   expect(residual(new Float64Array(size * size))).toBe(0);
   expect(residual(Float64Array.from({ length: size * size }, (_, i) => (i % (size + 1) === 0 ? 3 : 0)))).toBe(0);
   const ones = new Float64Array(size * size).fill(1);

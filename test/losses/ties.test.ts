@@ -37,7 +37,7 @@ async function differences(kind: Kind): Promise<number[]> {
   return Array.from(grad.data, (slope, i) => Math.abs(slope - expected.grad!.data[i]) / largest);
 }
 
-describe("gradients through max-pooling in float32 and float64", () => {
+describe("gradients through max-pooling, in float32 and float64,", () => {
   test.each([
     ["noise, where no two values of a window are equal", "noise"],
     ["flat blocks, where equal values go to the first", "blocks"],
@@ -45,7 +45,7 @@ describe("gradients through max-pooling in float32 and float64", () => {
     expect(Math.max(...(await differences(kind)))).toBeLessThan(1e-4);
   });
 
-  test("of areas that are flat to float32's rounding, differ where it chooses the greatest value", async () => {
+  test("of areas that are flat to float32's rounding, may choose another maximum", async () => {
     const all = await differences("nearly flat");
     const share = all.filter((difference) => difference > 1e-3).length / all.length;
     expect(share).toBeGreaterThan(0.1);

@@ -47,7 +47,7 @@ async function expectSame(
   for (const [name, value] of Object.entries(whole.terms!)) expectClose(tiled.terms![name], value);
 }
 
-describe("the value in tiles is that of the whole image", () => {
+describe("the value in tiles equals that of the whole image", () => {
   test.each([
     ["alex", [1, 3, 661, 61], 430 * 61, 3],
     ["alex", [2, 3, 437, 443], 390 * 400, 4],
@@ -75,7 +75,7 @@ describe("the value in tiles is that of the whole image", () => {
     [[1, 3, 661, 61], 430 * 61, 3, 1, "image"],
     [[2, 1, 661, 63], 430 * 63, 3, 2, "batch"],
   ] as const)(
-    "lpips at %j in tiles of %i pixels, weighted",
+    "lpips at %j in tiles of %i pixels, with a weight",
     async (shape, pixels, tiles, images, weightNormalisation) => {
       const weight = randomTensor([images, shape[1], shape[2], shape[3]], 9);
       // The second image counts half as much as the first, and columns count the more the farther right.
@@ -93,7 +93,7 @@ describe("the value in tiles is that of the whole image", () => {
     expect([value, tiles]).toEqual([0, 3]);
   });
 
-  it("computes the images of a large batch one by one, each at once where it is small enough", async () => {
+  it("evaluates a large batch image by image, each untiled where it is small enough", async () => {
     const { output, target } = pairOf([3, 3, 64, 64], 5);
     const loss = limited(lpips({}, seededLpips("alex")), 64 * 64);
     const { value, perImage, tiles } = await loss.evaluate(output, target, {});
@@ -104,10 +104,10 @@ describe("the value in tiles is that of the whole image", () => {
   });
 });
 
-describe("what is computed in tiles", () => {
+describe("evaluation in tiles", () => {
   const { output, target } = pairOf([1, 3, 661, 61], 7);
 
-  it("is the value alone: a gradient or a map takes the whole image", async () => {
+  it("applies to the value alone: a gradient or map uses the whole image", async () => {
     const loss = limited(lpips({}, seededLpips("alex")), 430 * 61);
     for (const requested of [{ grad: true }, { map: true }]) {
       const evaluation = await loss.evaluate(output, target, requested);
@@ -116,12 +116,12 @@ describe("what is computed in tiles", () => {
     }
   });
 
-  it("is said of a sum too", async () => {
+  it("is reported for a sum too", async () => {
     const sum = weighted([[0.5, limited(lpips({}, seededLpips("alex")), 430 * 61)]]);
     expect((await sum.evaluate(output, target, {})).tiles).toBe(3);
   });
 
-  it("is no Gram matrix, no root of a sum, and nothing resized", () => {
+  it("is not offered for Gram matrices, the Frobenius norm, and resized input", () => {
     const weights = seededStateDict(vgg("vgg16").tensors(["relu3_3"]));
     for (const options of [{ styleTaps: "relu2_2" }, { criterion: "frobenius" }, { resize: 64 }] as const) {
       expect(perceptual(options, { weights }).definition?.tiles).toBeUndefined();
@@ -133,7 +133,7 @@ describe("tilesOf", () => {
   /** From the tables of the networks: VGG16 up to relu5_3 sees 196 pixels with a stride of 16, 90 of them before the position's first. */
   const window: Window = { kernel: 196, stride: 16, padding: 90 };
 
-  it("knows what VGG16 sees", () => {
+  it("uses the receptive field of VGG16", () => {
     expect(vgg("vgg16").window("relu5_3")).toEqual(window);
   });
 
@@ -159,7 +159,7 @@ describe("tilesOf", () => {
     expect(read).toBeLessThan(1.5 * height * width);
   });
 
-  it("takes an image that is small enough as it is", () => {
+  it("leaves an image within the limit whole", () => {
     expect(tilesOf(100, 200, 20_000, [window], 16)).toEqual([
       {
         rows: { start: 0, end: 100, readStart: 0, readEnd: 100 },
@@ -168,7 +168,7 @@ describe("tilesOf", () => {
     ]);
   });
 
-  it("takes the smallest tiles there are where none is within the limit", () => {
+  it("uses the smallest possible tiles where none is within the limit", () => {
     // The overlap is 96 + 90 pixels, and no part is shorter.
     expect(tilesOf(192 * 3, 192, 1, [window], 16)).toHaveLength(3);
   });

@@ -38,7 +38,7 @@ describe.each(["lpips(net=tiny)", "perceptual(net=tiny, taps=relu5)"])("the leas
   });
 });
 
-it("what the docstring of lpips says of the least sizes is what the networks refuse", () => {
+it("the docstring of lpips states the least sizes that the networks accept", () => {
   const text = readFileSync(new URL("../../packages/core/src/losses/lpips.ts", import.meta.url), "utf8");
   const sizes = [.../\(31 pixels[^)]*\)/.exec(text)![0].matchAll(/(\d+)[^`\d]*for `(\w+)`/g)];
   expect(sizes.map(([, , net]) => net)).toEqual(["alex", "vgg", "squeeze", "tiny"]);
@@ -52,7 +52,7 @@ it("what the docstring of lpips says of the least sizes is what the networks ref
 describe.each(specs)("%s", (spec) => {
   const loss = parseLoss(spec);
 
-  it("needs no file, and is 0 for the same image", async () => {
+  it("needs no file, and is 0 for identical images", async () => {
     expect(loss.definition?.weights).toEqual([]);
     const image = await readGoldenImage("inputs/scene.png");
     const { value, grad } = await loss.valueAndGrad(image, image);
@@ -60,7 +60,7 @@ describe.each(specs)("%s", (spec) => {
     expect(grad.data.every((x) => x === 0)).toBe(true);
   });
 
-  it("equals its definition in float64, value and gradient", async () => {
+  it("equals its float64 definition in value and gradient", async () => {
     const [output, target] = [randomTensor([2, 3, 33, 21], 1), randomTensor([2, 3, 33, 21], 2)];
     const { value, grad } = await loss.valueAndGrad(output, target);
     const expected = double(loss, output, target);
@@ -71,7 +71,7 @@ describe.each(specs)("%s", (spec) => {
     });
   });
 
-  it("rises with blur, noise and compression", async () => {
+  it("increases with blur, noise and compression", async () => {
     const image = await readGoldenImage("inputs/scene.png");
     for (const kind of ["blur", "noise", "jpeg", "motionBlur"] as const) {
       const values: number[] = [0];
@@ -84,7 +84,7 @@ describe.each(specs)("%s", (spec) => {
 });
 
 describe("lpips(net=tiny)", () => {
-  it("takes grey images, gives a map, and tiles nothing but the value", async () => {
+  it("accepts grey images, and has a map", async () => {
     const [output, target] = [randomTensor([1, 1, 24, 24], 3), randomTensor([1, 1, 24, 24], 4)];
     const loss = lpips({ net: "tiny" });
     const [grey, colour] = [output, target].map(
@@ -108,7 +108,7 @@ describe("lpips(net=tiny)", () => {
     expect(Math.abs((await loss.value(output, target)) / expected - 1)).toBeLessThan(1e-4);
   });
 
-  it("has two editions, of which the second is meant where none is named, and no version of published heads", async () => {
+  it("has two editions, 2 by default, and rejects versions of the published heads", async () => {
     for (const version of ["0.1", "0.0"] as const) {
       expect(() => lpips({ net: "tiny", version })).toThrow(`net=tiny has no version ${version}; it has 2 and 1`);
     }
@@ -125,7 +125,7 @@ describe("lpips(net=tiny)", () => {
     ).rejects.toThrow("tiny needs at least 20x20");
   });
 
-  it("is offered where published weights are missing", async () => {
+  it("is suggested where published weights are missing", async () => {
     const { resolveWeights } = await import("../../packages/reconloss/src/weights/index.ts");
     const env = { RECONLOSS_HOME: "/nowhere", RECONLOSS_OFFLINE: "1" };
     for (const name of ["alexnet", "lpips-alex", "vgg16"]) {
@@ -136,7 +136,7 @@ describe("lpips(net=tiny)", () => {
 });
 
 describe("perceptual(net=tiny)", () => {
-  it("looks at all taps unless told which", () => {
+  it("compares all taps by default", () => {
     expect(perceptual({ net: "tiny" }).options.taps).toBe("relu1+relu2+relu3+relu4+relu5");
     expect(perceptual({ net: "tiny", taps: "relu2" }).options.taps).toBe("relu2");
     expect(perceptual().options.taps).toBe("relu3_3");

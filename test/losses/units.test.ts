@@ -116,7 +116,7 @@ const allScales = [...scales, 1e-12, 65535, 1e15];
 
 const powers = ({ degree, mapDegree = degree }: Case) => `${degree} ${mapDegree}`;
 
-test("every loss that has a range is tested here", () => {
+test("every loss with a dataRange is tested here", () => {
   const ranged = lossFactories.filter(({ info }) => "dataRange" in info.options).map(({ info }) => info.name);
   // dists takes its range as lpips does, through a network of many more layers; dists.test.ts has it.
   expect([...new Set([...cases.map(({ name }) => name), "dists"])].sort()).toEqual(ranged.sort());
@@ -149,7 +149,7 @@ describe.each(cases)("$name $options", (tested) => {
   });
 
   const isFirst = cases.find((other) => powers(other) === powers(tested)) === tested;
-  test.each(isFirst ? allScales : scales)("images in [0, %d]", async (scale) => {
+  test.each(isFirst ? allScales : scales)("scales correctly for images in [0, %d]", async (scale) => {
     const [a, b] = [output, target].map((x) => mapTensor(x, (value) => value * scale));
     const loss = make(scale);
     const definition = loss.definition as Definition;
@@ -181,7 +181,7 @@ describe.each(cases)("$name $options", (tested) => {
   });
 });
 
-test("sums, too", async () => {
+test("sums scale correctly for a dataRange of 1e20", async () => {
   const [output, target] = [randomTensor([1, 3, 12, 12], 1), randomTensor([1, 3, 12, 12], 2)];
   const spec = (range: number) => `0.5*psnr(dataRange=${range}) + ssim(dataRange=${range})`;
   const scaled = (x: Tensor) => mapTensor(x, (value) => value * 1e20);
@@ -191,7 +191,7 @@ test("sums, too", async () => {
   expect(errorOf(got.grad.data, expected.grad.data, 1e-20)).toBeLessThan(1e-4);
 });
 
-test("a range that is not used changes nothing: images in L*a*b*", async () => {
+test("deltaE(space=lab) ignores dataRange", async () => {
   const [output, target] = [randomTensor([1, 3, 5, 5], 1, 20, 80), randomTensor([1, 3, 5, 5], 2, 20, 80)];
   const value = (dataRange: number) => deltaE({ space: "lab", dataRange }).value(output, target);
   expect(await value(1e30)).toBe(await value(1));

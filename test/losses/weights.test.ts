@@ -236,7 +236,7 @@ describe.each(cases)("$name", ({ make, least, multiplies = false, byPixel = fals
     [2, 1, "batch"],
     [1, 3, "batch"],
   ] as const)(
-    "native value and gradient equal the float64 reference for weights of %i images and %i channels, over the %s",
+    "native value and gradient equal the float64 reference for weights of %i images and %i channels, normalised by %s",
     async (n, c, weightNormalisation) => {
       const given = weightOf(n, c);
       const { share } = checkWeight("test", output, given, weightNormalisation);
@@ -287,7 +287,7 @@ describe.each(cases)("$name", ({ make, least, multiplies = false, byPixel = fals
     for (const [i, x] of got.entries()) expect(Math.abs(x - differences[i])).toBeLessThan(1e-4 * largest);
   });
 
-  test("weights of 1 change nothing: to the bit in the reference, to rounding natively", async () => {
+  test("weights of 1 change nothing: bit-exactly in the reference, up to rounding natively", async () => {
     // In shapes that have been compiled above.
     for (const [images, batch] of [
       [
@@ -318,7 +318,7 @@ describe.each(cases)("$name", ({ make, least, multiplies = false, byPixel = fals
     }
   });
 
-  test("only relative weights count, unless they multiply a sum", async () => {
+  test("only ratios of weights count, unless the weights multiply a sum", async () => {
     const scaled = mapTensor(weight, (x) => 8 * x);
     const [one, eight] = [
       await loss.perImage(output, target, { weight }),
@@ -327,26 +327,23 @@ describe.each(cases)("$name", ({ make, least, multiplies = false, byPixel = fals
     expect(relativeError(eight, multiplies ? one.map((x) => 8 * x) : one)).toBeLessThan(1e-6);
   });
 
-  test.skipIf(multiplies)(
-    "relative weights count the same at every size that float32 has, each image at its own",
-    async () => {
-      const eighths = mapTensor(weight, (x) => Math.round(8 * x) / 8);
-      const options = { weightNormalisation: "image" } as const;
-      const expected = await loss.evaluate(output, target, { grad: true }, { ...options, weight: eighths });
-      for (const [first, second] of [
-        [2 ** -140, 2 ** -140],
-        [2 ** -100, 2 ** 100],
-        [2 ** 126, 2 ** 126],
-      ]) {
-        const sized = mapTensor(eighths, (x, i) => x * (i < h * w ? first : second));
-        const got = await loss.evaluate(output, target, { grad: true }, { ...options, weight: sized });
-        expect(relativeError(got.perImage, expected.perImage)).toBeLessThan(1e-6);
-        expect(relativeError(got.grad!.data, expected.grad!.data)).toBeLessThan(1e-6);
-      }
-    },
-  );
+  test.skipIf(multiplies)("ratios count the same at any magnitude in float32, separately for each image", async () => {
+    const eighths = mapTensor(weight, (x) => Math.round(8 * x) / 8);
+    const options = { weightNormalisation: "image" } as const;
+    const expected = await loss.evaluate(output, target, { grad: true }, { ...options, weight: eighths });
+    for (const [first, second] of [
+      [2 ** -140, 2 ** -140],
+      [2 ** -100, 2 ** 100],
+      [2 ** 126, 2 ** 126],
+    ]) {
+      const sized = mapTensor(eighths, (x, i) => x * (i < h * w ? first : second));
+      const got = await loss.evaluate(output, target, { grad: true }, { ...options, weight: sized });
+      expect(relativeError(got.perImage, expected.perImage)).toBeLessThan(1e-6);
+      expect(relativeError(got.grad!.data, expected.grad!.data)).toBeLessThan(1e-6);
+    }
+  });
 
-  test("an image without weight is refused, or counts nothing in the batch", async () => {
+  test("rejects an image of weight 0, or leaves it out of the batch", async () => {
     const oneEmpty = mapTensor(weight, (x, i) => (i < h * w ? x : 0));
     await expect(loss.value(output, target, { weight: oneEmpty })).rejects.toThrow(
       /weight is 0 everywhere \(image 1\)/,
@@ -373,7 +370,7 @@ describe.each(cases)("$name", ({ make, least, multiplies = false, byPixel = fals
     expect(got.grad!.image(1).data.every((x) => x === 0)).toBe(true);
   });
 
-  test.runIf(byPixel)("the gradient of a pixel without weight is exactly 0", async () => {
+  test.runIf(byPixel)("the gradient of a pixel of weight 0 is exactly 0", async () => {
     const { grad } = await loss.valueAndGrad(output, target, { weight });
     let masked = 0;
     for (const [i, x] of grad.data.entries()) {
@@ -385,7 +382,7 @@ describe.each(cases)("$name", ({ make, least, multiplies = false, byPixel = fals
     expect(masked).toBeGreaterThan(0);
   });
 
-  test("the gradient is written where it is wanted", async () => {
+  test("writes the gradient into the given tensor", async () => {
     const into = Tensor.full(shape, Number.NaN);
     const { grad } = await loss.valueAndGrad(output, target, { weight, into });
     expect(grad).toBe(into);
@@ -394,7 +391,7 @@ describe.each(cases)("$name", ({ make, least, multiplies = false, byPixel = fals
     await overwritten.toMatchObject({ code: expect.stringMatching("shape|invalid-argument") });
   });
 
-  test("tensors of one memory give the same", async () => {
+  test("tensors in shared memory give the same value and gradient", async () => {
     const [a, b, into, pixels] = sharedTensors(shape, shape, shape, weight.shape);
     for (const [to, from] of [
       [a, output],
@@ -408,7 +405,7 @@ describe.each(cases)("$name", ({ make, least, multiplies = false, byPixel = fals
     expect(relativeError(into.data, expected.grad.data)).toBeLessThan(1e-6);
   });
 
-  test("a prepared target gives the same as the target", async () => {
+  test("a prepared target gives the same value as the target", async () => {
     if (!loss.needsTarget) return;
     const prepared = await loss.prepareTarget(target);
     const [direct, reused] = [
@@ -431,7 +428,7 @@ function part({ data, shape: [n, c, h, w] }: Tensor): Tensor {
   );
 }
 
-describe("definitions written out", () => {
+describe("weighted losses equal their definitions", () => {
   const [n, c, h, w] = [2, 3, 8, 7];
   const [output, target] = [randomTensor([n, c, h, w], 1), randomTensor([n, c, h, w], 2)];
   const mask = Tensor.from(
@@ -452,31 +449,34 @@ describe("definitions written out", () => {
     "psnr(pooling=channels)",
     "deltaE",
     "l1(reduction=sum)",
-  ])("%s under a mask is that of what the mask leaves", async (spec) => {
+  ])("%s under a mask equals its value on the masked region", async (spec) => {
     const loss = parseLoss(spec);
     const masked = await loss.perImage(output, target, { weight: mask });
     expect(relativeError(masked, await loss.perImage(part(output), part(target)))).toBeLessThan(1e-6);
   });
 
-  test.each(["l1", "mse"])("%s over the batch is BasicSR's: all weighted errors by all weights", async (spec) => {
-    const error = (d: number) => (spec === "l1" ? Math.abs(d) : d * d);
-    let [sum, total] = [0, 0];
-    for (const [i, x] of weight.data.entries()) {
-      sum += x * error(output.data[i] - target.data[i]);
-      total += x;
-    }
-    const options = { weight, weightNormalisation: "batch" } as const;
-    expect(await parseLoss(spec).value(output, target, options)).toBeCloseTo(sum / total, 6);
-  });
+  test.each(["l1", "mse"])(
+    "%s over the batch divides the weighted errors by the sum of weights, as BasicSR",
+    async (spec) => {
+      const error = (d: number) => (spec === "l1" ? Math.abs(d) : d * d);
+      let [sum, total] = [0, 0];
+      for (const [i, x] of weight.data.entries()) {
+        sum += x * error(output.data[i] - target.data[i]);
+        total += x;
+      }
+      const options = { weight, weightNormalisation: "batch" } as const;
+      expect(await parseLoss(spec).value(output, target, options)).toBeCloseTo(sum / total, 6);
+    },
+  );
 
-  test("psnr over the batch, pooled, is of one mean squared error", async () => {
+  test("psnr over the batch with pooling is computed from one mean squared error", async () => {
     const options = { weight, weightNormalisation: "batch" } as const;
     const error = await parseLoss("mse").value(output, target, options);
     const pooled = await parseLoss("psnr(pooling=dataset)").value(output, target, options);
     expect(pooled).toBeCloseTo(-10 * Math.log10(error), 5);
   });
 
-  test("the infinite PSNR of an identical image counts in a sum over the batch by the image's weights", async () => {
+  test("the infinite PSNR of an identical image counts in a batch mean by the image's weight", async () => {
     const same = new Tensor(output.data.slice(), output.shape);
     same.data.set(target.image(1).data, c * h * w);
     const options = { weight, weightNormalisation: "batch" } as const;
@@ -491,7 +491,7 @@ describe("definitions written out", () => {
     expect(sum).toBeCloseTo(expected, 4);
   });
 
-  test("tv weights a difference by its first pixel, as BasicSR's WeightedTVLoss does", async () => {
+  test("tv weights each difference by its first pixel, as BasicSR's WeightedTVLoss", async () => {
     const of = (image: number, down: number, across: number) => {
       let [sum, total] = [0, 0];
       for (let channel = 0; channel < c; channel++)
@@ -516,7 +516,7 @@ describe("definitions written out", () => {
     ["ssim(size=3:5)", 1],
     ["deltaE", 0],
     ["ms-ssim-l1(sigmas=0.5:1)", 0],
-  ])("%s under a mask is the mean of the map's places that it has", async (spec, border) => {
+  ])("%s under a mask equals the mean of the map inside the mask", async (spec, border) => {
     const [a, b] = [randomTensor([1, 3, 11, 13], 1), randomTensor([1, 3, 11, 13], 2)];
     const pixels = mapTensor(randomTensor([1, 1, 11, 13], 3), (x) => (x < 0.6 ? 0 : 1));
     const map = await parseLoss(spec).map(a, b);
@@ -532,7 +532,7 @@ describe("definitions written out", () => {
     expect(relativeError([await parseLoss(spec).value(a, b, { weight: pixels })], [sum / count])).toBeLessThan(1e-5);
   });
 
-  test("ms-ssim of two scales is the product of the weighted means of its maps", async () => {
+  test("ms-ssim of two scales equals the product of the weighted means of its maps", async () => {
     const [a, b, pixels] = [1, 2, 3].map((seed) => randomTensor([1, 1, 12, 14], seed));
     for (const [i, x] of a.data.entries()) b.data[i] = 0.7 * x + 0.3 * b.data[i];
     const half = (x: Tensor) =>
@@ -549,7 +549,7 @@ describe("definitions written out", () => {
     expect(got).toBeCloseTo(fine ** 0.4 * coarse ** 0.6, 5);
   });
 
-  test("channels without weight do not count", async () => {
+  test("channels of weight 0 do not count", async () => {
     const a = randomTensor([1, 3, 12, 14], 1);
     const b = mapTensor(a, (x, i) => x * (0.8 + 0.001 * (i % 50)));
     const green = mapTensor(Tensor.full([1, 3, 12, 14], 0), (_, i) => (Math.floor(i / 168) === 1 ? 2 : 0));
@@ -561,7 +561,7 @@ describe("definitions written out", () => {
     }
   });
 
-  test("luma takes the mean of a pixel's weights", async () => {
+  test("luma uses the mean weight over a pixel's channels", async () => {
     const mean = Tensor.from(
       Array.from({ length: n * h * w }, (_, i) => {
         const [image, place] = [Math.floor(i / (h * w)), i % (h * w)];
@@ -600,7 +600,7 @@ describe("definitions written out", () => {
     expect(relativeError(Object.values(terms!), expected)).toBeLessThan(1e-5);
   });
 
-  test("a Gram matrix under a mask is that of what the mask leaves", async () => {
+  test("a Gram matrix under a mask equals that of the masked region", async () => {
     // conv1_1 sees one pixel beyond each: masked, the images are flat around the part, which is padded with the same by the network's zeros only
     // where images are normalised to 0, so the part is compared in features, not in pixels.
     const loss = perceptual({ taps: "none", styleTaps: "conv1_1" }, vggWeights);
@@ -635,13 +635,13 @@ describe("definitions written out", () => {
   }
 });
 
-describe("weights that make no sense are refused", () => {
+describe("rejects weights", () => {
   const [output, target] = [randomTensor([2, 3, 6, 7], 1), randomTensor([2, 3, 6, 7], 2)];
   const refused = (spec: string, bad: unknown, options = {}) =>
     expect(parseLoss(spec).value(output, target, { weight: bad as Tensor, ...options })).rejects;
   const withValue = (x: number) => mapTensor(Tensor.full([1, 1, 6, 7], 1), (one, i) => (i === 4 ? x : one));
 
-  test("by their shape and values", async () => {
+  test("of the wrong shape, or with invalid values", async () => {
     await refused("l1", Tensor.full([2, 2, 6, 7], 1)).toThrow(
       "l1: weight must be 2x1x6x7 or 2x3x6x7 or 1x1x6x7 or 1x3x6x7, got 2x2x6x7",
     );
@@ -654,7 +654,7 @@ describe("weights that make no sense are refused", () => {
     );
   });
 
-  test("where they leave nothing to measure", async () => {
+  test("that exclude every compared pixel", async () => {
     /** The first row alone has weight, of images as large as the loss needs them. */
     const refusedOnBorder = (spec: string) => {
       const loss = parseLoss(spec);
@@ -687,14 +687,14 @@ describe("weights that make no sense are refused", () => {
     }
   });
 
-  test("where float32 does not hold what they multiply", async () => {
+  test("that overflow float32", async () => {
     for (const spec of ["l1(reduction=sum)", "tv(preset=kornia)"]) {
       const problem = "weights are too large: float32 does not hold what they multiply (image 0)";
       await refused(spec, Tensor.full([1, 1, 6, 7], 3e38)).toThrow(problem);
     }
   });
 
-  test("but not where an image counts next to nothing beside another", async () => {
+  test("but not where an image is negligible beside another", async () => {
     const weight = mapTensor(Tensor.full([2, 1, 6, 7], 1), (_, i) => (i < 42 ? 1e30 : 1e-30));
     const options = { weight, weightNormalisation: "batch" } as const;
     const { value, perImage } = await parseLoss("l1").evaluate(output, target, {}, options);
@@ -702,7 +702,7 @@ describe("weights that make no sense are refused", () => {
     expect(value).toBeCloseTo(perImage[0], 6);
   });
 
-  test("by a loss that is defined without", async () => {
+  test("for a loss whose definition does not use them", async () => {
     const brightness = defineLoss({
       name: "brightness",
       summary: "difference of means",

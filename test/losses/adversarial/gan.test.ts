@@ -31,7 +31,7 @@ describe.each(specs)("%s", (spec) => {
   const loss = parseLoss(spec);
   const options = { input };
 
-  test("value and gradient of every engine are the definition's, and the gradient is the value's", async () => {
+  test("every engine matches the float64 definition, and the gradient matches the slope of the value", async () => {
     // The discriminator learns first, so that its running means differ from its weights.
     await loss.learners?.[0].update(target, output, options);
     const expected = await loss.valueAndGrad(output, target, { ...options, engine: "reference" });
@@ -52,7 +52,7 @@ describe.each(specs)("%s", (spec) => {
   });
 });
 
-describe("paired logits (R3GAN)", () => {
+describe("paired logits (R3GAN) match the formulas", () => {
   // By the definition: the discriminator's mean of softplus(fake - real), the generator's of softplus(real - fake); their derivatives are sigmoids.
   const [real, fake] = [
     [0.5, -1.5, 3, 0],
@@ -102,7 +102,7 @@ describe("paired logits (R3GAN)", () => {
     }
   });
 
-  test("another word than paired is refused", () => {
+  test("rejects an unknown value of relativistic", () => {
     const logits = { real: reference.scalar(1), fake: reference.scalar(0) };
     expect(() => discriminatorLoss(reference, logits, { relativistic: "pairs" as "paired" })).toThrow(
       'adversarial: relativistic must be true | false | paired, got "pairs"',
@@ -113,7 +113,7 @@ describe("paired logits (R3GAN)", () => {
   });
 });
 
-describe("penalties on both sides", () => {
+describe("gradient penalties on real and fake images", () => {
   // goldens gan.json, tiny/leaky/r1: the mean squared slope at the real images; R2 is the same at the fake ones.
   const golden = goldenCases("gan").find(({ id }) => id === "tiny/leaky/r1") as GoldenCase;
   const unshown = (path: unknown) => {
@@ -127,7 +127,7 @@ describe("penalties on both sides", () => {
   const make = (penalty: Parameters<typeof adversarial>[0] = {}) =>
     adversarial({ discriminator: seeded(tinyDiscriminator("leaky")), relativistic: "paired", ...penalty });
 
-  test("R1 is of real images, R2 of fake ones", async () => {
+  test("R1 penalises real images, R2 fake ones", async () => {
     const penalty = [r1(2), r2(2)];
     expectValue((await make({ penalty }).update(first, second)).penalty, golden.expected as number, golden.tolerance);
     const swapped = await make({ penalty }).update(second, first);
@@ -137,7 +137,7 @@ describe("penalties on both sides", () => {
     expectValue(alone.fakePenalty, swapped.fakePenalty, { rel: 1e-6 });
   });
 
-  test("both are minimised, each at its interval", async () => {
+  test("minimises both, each at its interval", async () => {
     const game = make({ penalty: [r1(40, { every: 2 }), r2(40, { every: 3 })], optimizer: adam(5e-3) });
     const reports: Readonly<Record<string, number>>[] = [];
     for (let i = 0; i < 13; i++) reports.push(await game.update(first, second));
@@ -148,7 +148,7 @@ describe("penalties on both sides", () => {
     expect(reports[12].fakePenalty).toBeLessThan(reports[0].fakePenalty);
   });
 
-  test("what cannot be together is refused", () => {
+  test("rejects penalties that cannot be combined", () => {
     expect(() => adversarial({ penalty: [r1(), r1(5)] })).toThrow(/each kind of penalty may be given once/);
     expect(() => adversarial({ penalty: [wganGp(), r2()] })).toThrow(
       /only one kind of penalty may be given: gp, or r1 and r2/,
@@ -161,7 +161,7 @@ describe("penalties on both sides", () => {
 
 describe("a conditional discriminator", () => {
   // goldens gan.json, patchgan/conditional6-train: pix2pix's PatchGAN with seeded weights on six channels, an image and its mirror image.
-  test("with seeded weights says what pix2pix's says of input and output", async () => {
+  test("with seeded weights matches pix2pix's on the input and output", async () => {
     const golden = goldenCases("gan").find(({ id }) => id === "patchgan/conditional6-train") as GoldenCase;
     const [scene, noise] = await Promise.all(
       ["scene", "scene_noise"].map((name) => readGoldenImage(`inputs/${name}.png`)),
@@ -181,7 +181,7 @@ describe("a conditional discriminator", () => {
 
   const spec = `l1 + 0.1*gan(objective=hinge,conditional=true,r1=1,r2=1,${small})`;
 
-  test("learns with a model from the model's input, and goes on to the same bits", async () => {
+  test("learns from the model's input, and resumes from a checkpoint with the same bits", async () => {
     const make = () => createTrainer({ model: unet({ channels: 4, depth: 1 }), loss: parseLoss(spec) });
     const [a, b] = [make(), make()];
     const first = await a.step(input, target);
@@ -195,7 +195,7 @@ describe("a conditional discriminator", () => {
     expect(b.checkpoint()).toEqual(a.checkpoint());
   });
 
-  test("an input of another size is shown in the images' size", async () => {
+  test("accepts an input of another size by resizing it to the images", async () => {
     const trainer = createTrainer({ model: edsr({ channels: 4, blocks: 1 }), loss: parseLoss(spec) });
     const { value } = await trainer.step(randomTensor([2, 3, 6, 7], 5), target);
     expect(value).toBeGreaterThan(0);
@@ -229,7 +229,7 @@ describe("a conditional discriminator", () => {
     ],
     ["a file", (loss) => exportLoss(loss), "invalid-argument", /needs the input that outputs were made from/],
   ];
-  test.each(refusals)("%s is refused", async (_, call, code, message) => {
+  test.each(refusals)("rejects %s", async (_, call, code, message) => {
     for (const loss of [parseLoss(`gan(conditional=true,${small})`), parseLoss(spec)]) {
       const error = await call(loss).catch((caught: ReconlossError) => caught);
       expect(error).toBeInstanceOf(ReconlossError);
@@ -237,7 +237,7 @@ describe("a conditional discriminator", () => {
     }
   });
 
-  test("grey images, by channels=1", async () => {
+  test("accepts grey images with channels=1", async () => {
     const grey = (seed: number) => randomTensor([2, 1, 12, 14], seed);
     for (const conditional of [false, true]) {
       const loss = parseLoss(`l1 + 0.1*gan(conditional=${conditional},channels=1,${small})`);
@@ -249,13 +249,13 @@ describe("a conditional discriminator", () => {
   });
 });
 
-describe("feature matching through a running mean of the discriminator (ema)", () => {
+describe("feature matching through a moving average of the discriminator (ema)", () => {
   const options = { objective: "lsgan", matching: 1, optimizer: adam(1e-2) } as const;
   const make = (ema: number) =>
     adversarial({ discriminator: patchGan({ features: 2, depth: 1, norm: "none" }), ema, ...options });
 
   // By the definition: mean = ema mean + (1 - ema) weights after each step, from the first weights on.
-  test("compares the layers of that mean, and judges by the weights as they are", async () => {
+  test("compares the layers of the averaged weights, and takes logits from the current ones", async () => {
     const [kept, plain] = [make(0.75), make(0)];
     let means = Object.entries(plain.definition!.state!()).map(([name, { data }]) => [name, [...data]] as const);
     for (let i = 0; i < 3; i++) {
@@ -283,7 +283,7 @@ describe("feature matching through a running mean of the discriminator (ema)", (
     expectValue(a.terms.matching, terms.matching, { rel: 1e-6 });
   });
 
-  test("goes on to the same bits, with a model and alone", async () => {
+  test("resumes from a checkpoint with the same bits", async () => {
     const spec = `l1 + 0.1*gan(matching=1,ema=0.9,${small})`;
     const start = () => createTrainer({ model: unet({ channels: 4, depth: 1 }), loss: parseLoss(spec) });
     const [a, b] = [start(), start()];
@@ -300,7 +300,7 @@ describe("feature matching through a running mean of the discriminator (ema)", (
     expect(a.checkpoint()).toEqual(b.checkpoint());
   });
 
-  test("is refused without matching, and outside [0, 1)", () => {
+  test("rejects ema without matching, and values outside [0, 1)", () => {
     expect(() => parseLoss("gan(ema=0.9)")).toThrow(/ema applies only to the layers that matching compares/);
     expect(() => parseLoss("gan(matching=1,ema=1)")).toThrow(/ema must be number >= 0, < 1/);
     expect(() => adversarial({ matching: 1, ema: -0.5 })).toThrow(/ema/);

@@ -17,8 +17,8 @@ function discriminatorOf(id: string) {
   return multiscaleDiscriminator({ features: 8, scales, depth });
 }
 
-describe("official numbers: feature matching", () => {
-  test("every case runs", () => expect(cases.length).toBe(6));
+describe("feature matching equals the reference values", () => {
+  test("every golden case is tested", () => expect(cases.length).toBe(6));
 
   test.each(cases.map((golden) => [golden.id, golden] as const))("%s", async (id, golden) => {
     const discriminator = discriminatorOf(id);
@@ -56,7 +56,7 @@ describe("gan(matching)", () => {
   const shape = [2, 3, 17, 22] as const;
   const [output, target] = [randomTensor(shape, 1), randomTensor(shape, 2)];
 
-  test("adds the weighted distance of the layers to what the discriminator says, both as terms", async () => {
+  test("adds the weighted feature distance to the adversarial loss, and reports both as terms", async () => {
     const [without, one, ten] = [make(0), make(1), make(10)];
     expect([without.needsTarget, one.needsTarget]).toEqual([false, true]);
     const judged = await without.valueAndGrad(output);
@@ -76,7 +76,7 @@ describe("gan(matching)", () => {
     expect(grad.data.every(Number.isFinite)).toBe(true);
   });
 
-  test("logits of all scales count alike: their losses are added up, on both sides", async () => {
+  test("sums the losses of all scales with equal weight, for generator and discriminator", async () => {
     const game = make(0);
     const tensors = game.definition!.state!();
     const discriminator = multiscaleDiscriminator({ features: 4, depth: 2 });
@@ -101,7 +101,7 @@ describe("gan(matching)", () => {
     expect(Object.values(game.definition!.state!())).not.toEqual(Object.values(tensors));
   });
 
-  test("a discriminator whose layers are not seen is refused", async () => {
+  test("rejects a discriminator that exposes no layers", async () => {
     const game = adversarial({ discriminator: tinyDiscriminator("leaky"), matching: 1 });
     await expect(game.value(output, target)).rejects.toMatchObject({
       code: "invalid-argument",
@@ -110,16 +110,19 @@ describe("gan(matching)", () => {
   });
 });
 
-test("pix2pixHD's loss has a specification; several scales are normalised by instance unless it says otherwise", () => {
+test("pix2pixHD's loss has a specification, and several scales use instance normalisation by default", () => {
   const loss = parseLoss("gan(objective=lsgan,discriminator=multiscale,matching=10)");
   expect(loss.options).toMatchObject({ norm: "instance", scales: 2, depth: 3, matching: 10 });
   expect(loss.needsTarget).toBe(true);
   expect(parseLoss("gan").options).toMatchObject({ norm: "batch", matching: 0 });
 });
 
-test.each(["patch", "unet", "vgg"])("the layers of %s are seen", async (discriminator) => {
-  const loss = parseLoss(`gan(discriminator=${discriminator},features=2,matching=1)`);
-  const size = discriminator === "vgg" ? 128 : 32;
-  const [a, b] = [randomTensor([1, 3, size, size], 1), randomTensor([1, 3, size, size], 2)];
-  expect((await loss.valueAndGrad(a, b)).terms.matching).toBeGreaterThan(0);
-});
+test.each(["patch", "unet", "vgg"])(
+  "gan(matching=1) compares layers of the discriminator %s",
+  async (discriminator) => {
+    const loss = parseLoss(`gan(discriminator=${discriminator},features=2,matching=1)`);
+    const size = discriminator === "vgg" ? 128 : 32;
+    const [a, b] = [randomTensor([1, 3, size, size], 1), randomTensor([1, 3, size, size], 2)];
+    expect((await loss.valueAndGrad(a, b)).terms.matching).toBeGreaterThan(0);
+  },
+);

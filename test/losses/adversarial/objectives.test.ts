@@ -49,7 +49,7 @@ function optionsOf({ id, options }: GoldenCase): ObjectiveOptions {
   return { objective, realLabel, fakeLabel, relativistic: family === "relativistic" };
 }
 
-describe.each(Object.entries(backends))("objectives on %s are BasicSR's", (_, run) => {
+describe.each(Object.entries(backends))("objectives on %s equal BasicSR's", (_, run) => {
   const withLogits = cases.filter(({ id }) => /^(objective|relativistic)\//.test(id) && !id.endsWith("extreme-logits"));
 
   test.each(withLogits.map((golden) => [golden.id, golden] as const))("%s", async (_, golden) => {
@@ -104,7 +104,7 @@ describe.each(Object.entries(backends))("softplus and sigmoid on %s", (_, run) =
   const x = Tensor.from(points, [1, 1, 1, points.length]);
 
   test.each(Object.entries({ softplus, sigmoid }))(
-    "%s keeps its digits, and so do its derivatives",
+    "%s and its derivatives are accurate for large and tiny arguments",
     async (name, f) => {
       const got = await run({ x }, (o, values) => {
         const first = <U>(o: Ops<U>, x: U): U => {
@@ -134,7 +134,7 @@ describe.each(Object.entries(backends))("softplus and sigmoid on %s", (_, run) =
   );
 });
 
-describe("options that make no sense are refused", () => {
+describe("rejects invalid options:", () => {
   const logits = { real: reference.scalar(1), fake: reference.scalar(0) };
   test.each([
     [{ objective: "bce" as "vanilla" }, /adversarial: objective must be vanilla \| .* got "bce"/],
@@ -149,14 +149,14 @@ describe("options that make no sense are refused", () => {
     expect(() => generatorLoss(reference, logits, options)).toThrowError(refusal);
   });
 
-  test("the relativistic form without real logits", () => {
+  test("relativistic without real logits", () => {
     expect(() => generatorLoss(reference, { fake: logits.fake }, { relativistic: true })).toThrowError(
       "adversarial: the relativistic form needs the logits of real images",
     );
   });
 });
 
-test.each(adversarialObjectives)("%s: better logits lower each side's loss, relativistic or not", (objective) => {
+test.each(adversarialObjectives)("%s: better logits lower the loss of each side, relativistic or not", (objective) => {
   for (const relativistic of [false, true]) {
     const at = (real: number, fake: number) => ({ real: reference.scalar(real), fake: reference.scalar(fake) });
     const discriminator = (real: number, fake: number) => {

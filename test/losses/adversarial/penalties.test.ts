@@ -96,7 +96,7 @@ function imagesOf(kind: string): Record<string, unknown> {
   return (cases.find(({ id }) => id === `tiny/${kind}/forward`) as GoldenCase).inputs;
 }
 
-describe("a penalty without slope", () => {
+describe("gradient penalty of a discriminator with zero gradient", () => {
   test("is finite, and so is its gradient", () => {
     const real = toFloat64(randomTensor([2, 3, 4, 4], 1));
     const values = { weight: reference.scalar(0), real, fake: real, alpha: reference.scalar(0.5) };
