@@ -29,7 +29,7 @@ describe("distanceAndGradient", () => {
     ["fewer images than features", 4, 9],
     ["more images than features", 20, 6],
     ["two images", 2, 5],
-  ])("of %s is the distance, with the slope of finite differences", async (_, n, d) => {
+  ])("of %s equals the Frechet distance, and its gradient equals finite differences", async (_, n, d) => {
     const real = statistics(50, d, 1);
     const batch = randomTensor([n, d, 1, 1], 2);
     const rows = toRows(batch);
@@ -48,7 +48,7 @@ describe("distanceAndGradient", () => {
     }
   });
 
-  test("of reals of rank 3 is finite and right", async () => {
+  test("against reals of rank 3 has a finite and correct gradient", async () => {
     const real = statistics(4, 8, 3);
     const rows = toRows(randomTensor([6, 8, 1, 1], 4));
     const { gradient } = await distanceAndGradient(rows, real);
@@ -60,7 +60,7 @@ describe("distanceAndGradient", () => {
     expect(Math.abs(gradient.data.reduce((sum, g, i) => sum + g * direction[i], 0) - slope)).toBeLessThan(1e-7);
   });
 
-  test("of a batch that is all alike is finite", async () => {
+  test("of identical images is finite", async () => {
     const { value, grad } = await frechetLoss(statistics(50, 5, 1)).valueAndGrad(Tensor.full([3, 5, 1, 1], 0.25));
     expect(Number.isFinite(value)).toBe(true);
     expect(grad.data.every(Number.isFinite)).toBe(true);
@@ -76,7 +76,7 @@ describe("frechetLoss through a network", () => {
   const real = statistics(40, 6, 8);
   const images = randomTensor([5, 3, 9, 11], 9);
 
-  test("has the slope of finite differences in float64 from pixels to value", async () => {
+  test("the gradient from value to pixels equals float64 finite differences", async () => {
     const { value, grad } = await frechetLoss(real, network).valueAndGrad(images);
     expect(grad.shape).toEqual(images.shape);
     const direction = randomTensor(images.shape, 10, -1, 1).data;
@@ -94,7 +94,7 @@ describe("frechetLoss through a network", () => {
     expect(await frechetLoss(real, network).value(images)).toBe(value);
   });
 
-  test("a step down the gradient lowers it", async () => {
+  test("a step down the gradient lowers the value", async () => {
     const loss = frechetLoss(real, network);
     const { value, grad } = await loss.valueAndGrad(images);
     const norm = grad.data.reduce((sum, g) => sum + g * g, 0);
@@ -105,7 +105,7 @@ describe("frechetLoss through a network", () => {
     expect(await loss.value(stepped)).toBeLessThan(value * 0.995);
   });
 
-  test("refuses what does not fit", async () => {
+  test("rejects features of another length, fewer than two images, feature maps, and NaN", async () => {
     await expect(frechetLoss(real).value(Tensor.full([3, 5, 1, 1], 0))).rejects.toThrow(
       /5 features an image, the reals 6/,
     );
@@ -116,7 +116,7 @@ describe("frechetLoss through a network", () => {
   });
 });
 
-test("symmetricEigensystem gives back the matrix", () => {
+test("symmetricEigensystem reconstructs the matrix", () => {
   const random = randomSource(3);
   const n = 17;
   const data = new Float64Array(n * n);

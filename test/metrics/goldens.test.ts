@@ -102,7 +102,7 @@ describe("Frechet distances equal torch-fidelity's, pytorch-fid's and clean-fid'
   test.each([
     ["real", 71.17780846108397],
     ["real30", 107.05926336218525],
-  ])("of rank 29 to %s equals that through singular values of the features", async (real, expected) => {
+  ])("of rank 29 to %s equals the distance by singular values of the features", async (real, expected) => {
     expectValue((await frechetDistance(byName("fake30"), byName(real))).value, expected, { rel: 1e-12 });
   });
 
@@ -183,7 +183,7 @@ describe("inception scores equal torch-fidelity's, the ADM evaluator's and ignit
     }
   });
 
-  test("the shuffle is numpy's RandomState(2020).permutation", () => {
+  test("the shuffle equals numpy's RandomState(2020).permutation", () => {
     const { data } = readNpy("expected/arrays/is-permutation-5500-seed2020.npy");
     expect([...new NumpyRandom(2020).permutation(5500)]).toEqual([...data]);
   });
@@ -208,7 +208,7 @@ describe("kernel distances equal torch-fidelity's and clean-fid's", () => {
     }
   });
 
-  test("subsets of many images, each computed by itself, are those that add up kept values", async () => {
+  test("subsets of many images, computed one by one, equal those computed from cached kernel values", async () => {
     const [output, real] = [
       rowsOf(vectors("expected/arrays/features-fake-300x64.npy")),
       rowsOf(vectors("expected/arrays/features-real-400x64.npy")),
@@ -226,7 +226,7 @@ describe("kernel distances equal torch-fidelity's and clean-fid's", () => {
     expectValue(byThemselves.value, (distances[0] + distances[1]) / 2, { rel: 1e-10 });
   });
 
-  test("the subsets are numpy's RandomState(2020).choice, outputs before reals", () => {
+  test("the subsets equal numpy's RandomState(2020).choice, outputs before reals", () => {
     const { data, shape } = readNpy("expected/arrays/kid-indices-20x2x100.npy");
     expect(shape).toEqual([20, 2, 100]);
     const random = new NumpyRandom(2020);
@@ -252,7 +252,7 @@ describe("precision and recall equal torch-fidelity's and the ADM evaluator's", 
   });
 });
 
-test("a metric fed in batches gives what its function gives, and says how", async () => {
+test("FrechetMetric fed in batches equals frechetResult, with counts, protocol and warnings", async () => {
   const [fake, real] = [momentVectors(ofKind("moments")[1]), momentVectors(ofKind("moments")[0])];
   const whole = await frechetResult(statisticsOf(fake), statisticsOf(real));
   const metric = new FrechetMetric({ protocol: { network: "seeded" } });

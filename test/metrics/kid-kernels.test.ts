@@ -48,7 +48,7 @@ const real = rowsOf([
   [0, -3],
 ]);
 
-test.each(expected)("%s is what its definition gives", async (metric, value) => {
+test.each(expected)("%s equals its definition", async (metric, value) => {
   const result = await parseMetric(metric).compute({ output, real });
   expectValue(result.value, value, { rel: 1e-13 });
   // Every subset is all there is.
@@ -56,7 +56,7 @@ test.each(expected)("%s is what its definition gives", async (metric, value) => 
 });
 
 // Of 2 features, gamma is 1 / 2 by itself.
-test("the default is the kernel of degree 3, gamma 1 / d and coef0 1", async () => {
+test("the default kernel has degree 3, gamma 1 / d and coef0 1", async () => {
   const distanceBy = async (metric: string) => (await parseMetric(metric).compute({ output, real })).value;
   expect(await distanceBy("kid")).toBe(await distanceBy("kid(kernel=poly,degree=3,gamma=0.5,coef0=1)"));
 });

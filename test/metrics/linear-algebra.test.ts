@@ -36,7 +36,7 @@ function withEigenvalues(values: readonly number[], seed: number): Matrix {
 describe("symmetricEigenvalues", () => {
   // Sizes around the band's width of 64 and its multiples.
   test.each([1, 2, 3, 4, 63, 64, 65, 66, 127, 128, 129, 130, 131, 193, 200])(
-    "finds those a matrix of size %i was made with",
+    "finds the eigenvalues with which a matrix of size %i was built",
     async (n) => {
       const random = randomSource(n);
       const values = Array.from({ length: n }, () => 10 * random() - 5).sort((a, b) => a - b);
@@ -45,7 +45,7 @@ describe("symmetricEigenvalues", () => {
     },
   );
 
-  test("of multiples, zeros and clusters", async () => {
+  test("finds repeated, zero and clustered eigenvalues", async () => {
     const values = [0, 0, 0, 1, 1, 1 + 1e-14, 2, 2, 1e6];
     const got = await symmetricEigenvalues(withEigenvalues(values, 5));
     expect(largestDifference(got, Float64Array.from(values))).toBeLessThan(1e-9);
@@ -69,17 +69,17 @@ describe("symmetricEigenvalues", () => {
     ],
     "all but rounding": [(i, j) => (i === j ? 1 : 1e-160), new Array(n).fill(1)],
   };
-  test.each(Object.entries(special))("of a special matrix: %s", async (_, [element, values]) => {
+  test.each(Object.entries(special))("finds the eigenvalues of a special matrix: %s", async (_, [element, values]) => {
     const data = Float64Array.from({ length: n * n }, (_, at) => element(Math.floor(at / n), at % n));
     const got = await symmetricEigenvalues({ rows: n, columns: n, data });
     expect(largestDifference(got, Float64Array.from(values))).toBeLessThan(1e-13 * values[n - 1]);
   });
 
-  test("of no matrix are none", async () => {
+  test("returns none for an empty matrix", async () => {
     expect([...(await symmetricEigenvalues({ rows: 0, columns: 0, data: new Float64Array(0) }))]).toEqual([]);
   });
 
-  test("of tiny and huge matrices", async () => {
+  test("is accurate for tiny and huge matrices", async () => {
     const [least, most] = [Number.MIN_VALUE, Number.MAX_VALUE];
     expect([
       ...(await symmetricEigenvalues({ rows: 2, columns: 2, data: Float64Array.of(most, 0, 0, least) })),
@@ -92,7 +92,7 @@ describe("symmetricEigenvalues", () => {
     }
   });
 
-  test("refuses NaN", async () => {
+  test("rejects NaN", async () => {
     await expect(
       symmetricEigenvalues({ rows: 2, columns: 2, data: Float64Array.of(1, 0, Number.NaN, 1) }),
     ).rejects.toThrow(/NaN/);
@@ -104,7 +104,7 @@ describe("choleskyFactor", () => {
     [12, 12],
     [40, 7],
     [5, 1],
-  ])("of a %i x %i Gram matrix has its rank and gives it back", async (n, rank) => {
+  ])("of a %i x %i Gram matrix has the matrix's rank and reconstructs it", async (n, rank) => {
     const points = randomMatrix(n, rank, n);
     const gram = await multiplyTransposed(points, points);
     const factor = await choleskyFactor(gram);
@@ -116,7 +116,7 @@ describe("choleskyFactor", () => {
   test.each([
     [200, 150],
     [300, 300],
-  ])("in blocks, of a %i x %i Gram matrix", async (n, rank) => {
+  ])("of a %i x %i Gram matrix reconstructs it in blocks", async (n, rank) => {
     const points = randomMatrix(n, rank, n);
     const gram = await multiplyTransposed(points, points);
     const factor = await choleskyFactor(gram);
@@ -125,13 +125,13 @@ describe("choleskyFactor", () => {
     expect(difference).toBeLessThan((n * Number.EPSILON * n) / 2);
   });
 
-  test("of zeros is empty", async () => {
+  test("of a zero matrix is empty", async () => {
     expect((await choleskyFactor({ rows: 3, columns: 3, data: new Float64Array(9) })).columns).toBe(0);
   });
 });
 
-describe("products", () => {
-  test("in loops and on ONNX Runtime are the same", async () => {
+describe("matrix products", () => {
+  test("are the same in loops and on ONNX Runtime", async () => {
     const [a, b] = [randomMatrix(301, 257, 1), randomMatrix(263, 257, 2)];
     const got = await multiplyTransposed(a, b);
     const byHand = Float64Array.from({ length: 301 * 263 }, (_, at) => {
@@ -148,7 +148,7 @@ describe("products", () => {
     expect(largestDifference(room.subarray(0, byHand.length), byHand)).toBeLessThan(1e-12);
   });
 
-  test("less a product, of a symmetric matrix, with only some rows and columns left", async () => {
+  test("are subtracted from a symmetric matrix, keeping some rows and columns only", async () => {
     const [n, inner] = [200, 10];
     const [left, right, symmetric] = [randomMatrix(inner, n, 4), randomMatrix(inner, n, 5), randomMatrix(n, n, 6)];
     const kept = Array.from({ length: n }, (_, i) => i).filter((i) => i % 7 !== 3);
@@ -164,7 +164,7 @@ describe("products", () => {
     expect(largestDifference(got.data, Float64Array.from(expected))).toBeLessThan(1e-13);
   });
 
-  test("a transpose turned again is the matrix", () => {
+  test("transposing twice gives the original matrix", () => {
     const a = randomMatrix(45, 70, 3);
     expect(transpose(a).data[1]).toBe(a.data[70]);
     expect(transpose(transpose(a))).toEqual(a);

@@ -27,7 +27,7 @@ function definition() {
 }
 
 describe("Moments", () => {
-  test("any order, any batches, any tree of merges agree with two passes to 1e-12", () => {
+  test("agree with a two-pass computation to 1e-12 for any order, batches and tree of merges", () => {
     const expected = definition();
     const all = Array.from({ length: count }, (_, i) => i);
     fc.assert(
@@ -62,7 +62,7 @@ describe("Moments", () => {
     );
   });
 
-  test("refuses maps, other lengths, NaN, and a covariance of one image", () => {
+  test("reject feature maps, features of another length, NaN, and the covariance of one image", () => {
     const moments = new Moments();
     expect(() => moments.statistics()).toThrow(/at least 2 images, got 0/);
     moments.update(rows([0]));
@@ -78,7 +78,7 @@ describe("Moments", () => {
   });
 });
 
-test("MemoryRows gives any rows of any batches, merged too", async () => {
+test("MemoryRows reads any rows across batches, also after merging", async () => {
   const first = new MemoryRows();
   const second = new MemoryRows();
   for (const batch of [[0, 1, 2], [3], [4, 5]]) first.append(rows(batch));

@@ -10,11 +10,11 @@ function far(count: number, dimension: number, seed: number): number[][] {
   return Array.from({ length: count }, () => Array.from({ length: dimension }, () => Math.fround(1000 + next())));
 }
 
-describe("ties are decided by the distances, not by their rounding", () => {
+describe("ties between distances are decided exactly, not by rounding", () => {
   const vectors = far(40, 64, 1);
   const doubled = [...vectors, ...vectors];
 
-  test.each([1, 7, 64, 1024])("of a set with itself, in blocks of %i", async (block) => {
+  test.each([1, 7, 64, 1024])("for a set and itself, in blocks of %i", async (block) => {
     const rows = rowsOf(vectors);
     for (const k of [1, 3]) {
       // The k nearest others and the image itself, of which the k-th is at the radius: k are inside, k + 1 with the border.
@@ -25,7 +25,7 @@ describe("ties are decided by the distances, not by their rounding", () => {
     }
   });
 
-  test("of images that are there twice: their neighbourhood is a point, which only a closed one holds", async () => {
+  test("for duplicated images, whose zero radius counts only when closed", async () => {
     const rows = rowsOf(doubled);
     const open = await neighbourhoodCounts(rows, rows, { k: 1, closed: false, block: 16 });
     expect([...open.radii.real]).toEqual(Array(80).fill(0));
@@ -34,7 +34,7 @@ describe("ties are decided by the distances, not by their rounding", () => {
     expect([...closed.held]).toEqual(Array(80).fill(2));
   });
 
-  test("a radius is the k-th of all distances, sorted", async () => {
+  test("the radius is the k-th smallest of all distances", async () => {
     const rows = rowsOf(vectors);
     const { radii } = await neighbourhoodCounts(rows, rows, { k: 5, closed: false, block: 9 });
     for (const [i, x] of vectors.entries()) {
@@ -45,14 +45,14 @@ describe("ties are decided by the distances, not by their rounding", () => {
     }
   });
 
-  test("the nearest of equally near rows is the first, and equal rows are 0 apart", async () => {
+  test("among equally near rows the first is chosen, and equal rows are at distance 0", async () => {
     const { distances, partners } = await nearestRows(rowsOf(vectors), rowsOf(doubled));
     expect([...distances]).toEqual(Array(40).fill(0));
     expect([...partners]).toEqual(vectors.map((_, i) => i));
   });
 });
 
-describe("rows that no MemoryRows would take", () => {
+describe("rows that MemoryRows would not accept", () => {
   const good = uncheckedRows([
     [0, 1],
     [1, 0],
@@ -60,7 +60,7 @@ describe("rows that no MemoryRows would take", () => {
     [3, 1],
     [1, 5],
   ]);
-  test.each([Number.NaN, Number.POSITIVE_INFINITY])("%s in a row is an error that names it", async (value) => {
+  test.each([Number.NaN, Number.POSITIVE_INFINITY])("%s in a row is rejected with the image's index", async (value) => {
     const bad = uncheckedRows([
       [0, 1],
       [1, 0],
@@ -77,7 +77,7 @@ describe("rows that no MemoryRows would take", () => {
   });
 });
 
-test("memory is a block's: no read is of more rows", async () => {
+test("reads at most one block of rows at a time", async () => {
   const [x, y] = [new GeneratedRows(2500, 2, 1), new GeneratedRows(2300, 2, 2)];
   await precisionRecall(x, y);
   await kernelDistance(x, y, { subsets: 1, subsetSize: 2300 });

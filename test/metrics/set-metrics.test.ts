@@ -51,7 +51,7 @@ const ofOutputs = ["vendi", "vendi(kernel=rbf)", "is-infinity"];
 const ofBoth = each.filter(([name]) => !ofOutputs.includes(name));
 
 describe.each(each)("%s", (name, compute) => {
-  test("gives the same bits for the same rows, however they came and however they are stored", async () => {
+  test("gives the same bits for the same rows, however appended or stored", async () => {
     const [output, real] = [vectors(40, 6, 1), vectors(50, 6, 2)];
     const first = await compute(rowsOf(output), rowsOf(real));
     const real2 = rowsOf(real.slice(0, 7));
@@ -61,14 +61,14 @@ describe.each(each)("%s", (name, compute) => {
     expect(first.images.output).toBe(40);
   });
 
-  test("travels with its protocol, a hint and warnings", async () => {
+  test("reports its protocol, a hint and warnings", async () => {
     const { protocol, hint, warnings } = await compute(rowsOf(vectors(9, 3, 1)), rowsOf(vectors(9, 3, 2)));
     expect(Object.keys(protocol).length).toBeGreaterThan(0);
     expect(hint).not.toBe("");
     expect(Array.isArray(warnings)).toBe(true);
   });
 
-  test.each([Number.NaN, Number.POSITIVE_INFINITY])("refuses %s in a row, and says which", async (value) => {
+  test.each([Number.NaN, Number.POSITIVE_INFINITY])("rejects %s in a row, with the image's index", async (value) => {
     const bad = vectors(9, 3, 1);
     bad[6][1] = value;
     await expect(compute(uncheckedRows(bad), rowsOf(vectors(9, 3, 2)))).rejects.toMatchObject({ code: "non-finite" });
@@ -76,12 +76,12 @@ describe.each(each)("%s", (name, compute) => {
     await expect(compute(uncheckedRows(bad), rowsOf(vectors(9, 3, 2)))).rejects.toThrow("image 6");
   });
 
-  test("refuses no images", async () => {
+  test("rejects an empty set", async () => {
     const none = { count: 0, dimension: 3, read: async () => new Float32Array() };
     await expect(compute(none, none)).rejects.toMatchObject({ code: "invalid-argument" });
   });
 
-  test("says what is wrong with one image, or measures it", async () => {
+  test("rejects a single image, unless the metric is defined for it", async () => {
     const one = rowsOf(vectors(1, 3, 1));
     if (["mmd", "vendi", "vendi(kernel=rbf)"].includes(name)) {
       expectValue((await compute(one, one)).value, name === "mmd" ? 0 : 1, { abs: 1e-12 });
@@ -90,14 +90,14 @@ describe.each(each)("%s", (name, compute) => {
     }
   });
 
-  test("reads blocks, not sets", async () => {
+  test("reads the rows in blocks of at most 1024", async () => {
     const [output, real] = [new GeneratedRows(2100, 3, 1), new GeneratedRows(2050, 3, 2)];
     await compute(output, real);
     expect(Math.max(output.most, real.most)).toBeLessThanOrEqual(1024);
   });
 });
 
-test.each(ofBoth)("%s refuses features of different lengths", async (_, compute) => {
+test.each(ofBoth)("%s rejects features of different lengths", async (_, compute) => {
   await expect(compute(rowsOf(vectors(8, 3, 1)), rowsOf(vectors(8, 4, 2)))).rejects.toMatchObject({ code: "shape" });
 });
 
@@ -110,11 +110,11 @@ test.each(Object.entries(ofItself))("%s of a set with itself is %d", async (name
   expectValue(value, expected, { abs: 1e-12 });
 });
 
-describe("neighbourhoods", () => {
+describe("nearest neighbours", () => {
   test.each([
     ["pr", precisionRecall],
     ["prdc", densityCoverage],
-  ])("of %s need more images than neighbours", async (_, compute) => {
+  ])("%s requires more images than neighbours", async (_, compute) => {
     const [few, more] = [rowsOf(vectors(5, 3, 1)), rowsOf(vectors(6, 3, 2))];
     await expect(compute(few, more, { neighbours: 5 })).rejects.toThrow(
       /at least 6 images on each side, got 5 outputs/,
@@ -123,7 +123,7 @@ describe("neighbourhoods", () => {
   });
 
   // By hand: the k-th nearest of an image that is there more than k times is 0 apart, and nothing is nearer than that.
-  test("of copies are empty in prdc, and full in pr", async () => {
+  test("duplicates have empty neighbourhoods in prdc, and full ones in pr", async () => {
     const copies = rowsOf([...vectors(10, 4, 1), ...vectors(10, 4, 1)]);
     const { density, coverage, precision, warnings } = await densityCoverage(copies, copies, { neighbours: 1 });
     expect([density, coverage, precision]).toEqual([0, 0, 0]);
@@ -132,10 +132,10 @@ describe("neighbourhoods", () => {
   });
 });
 
-describe("the memorisation-informed FID", () => {
+describe("memorisation-informed FID", () => {
   const real = vectors(80, 12, 1).map((vector) => vector.map((value) => value - 0.5));
 
-  test("of copies divides by 1e-14, exactly, and tells what torchmetrics does not notice", async () => {
+  test("copies of reals divide by exactly 1e-14, and torchmetrics' variant warns of missed memorisation", async () => {
     const copies = rowsOf(real.slice(0, 20));
     const paper = await memorisationDistance(copies, rowsOf(real), { preset: "paper" });
     expect(paper.distances.output).toBe(0);
@@ -145,7 +145,7 @@ describe("the memorisation-informed FID", () => {
     expect(torchmetrics.warnings).toEqual([expect.stringMatching(/looks like memorisation, but no penalty/)]);
   });
 
-  test("leaves out images whose features are all 0, and refuses a set of them", async () => {
+  test("excludes images whose features are all 0, and rejects a set of only those", async () => {
     const zero = Array(12).fill(0);
     const [some, all] = [rowsOf([...real.slice(0, 30), zero]), rowsOf(Array(5).fill(zero))];
     const { distances, warnings } = await memorisationDistance(some, rowsOf(real));
@@ -154,16 +154,16 @@ describe("the memorisation-informed FID", () => {
     await expect(memorisationDistance(all, rowsOf(real))).rejects.toThrow(/all features of the outputs/);
   });
 
-  test("takes opposite directions as equal, as 1 - |cos| says", async () => {
+  test("treats opposite directions as equal, because of 1 - |cos|", async () => {
     const opposite = real.map((vector) => vector.map((value) => -value));
     const { distances } = await memorisationDistance(rowsOf(opposite), rowsOf(real));
     expect(distances).toEqual({ output: 0, real: 0 });
   });
 });
 
-describe("the mean discrepancy", () => {
+describe("maximum mean discrepancy", () => {
   // By the definition, in plain loops.
-  test.each([1, 10, 1e4])("is its definition, sigma %d", async (sigma) => {
+  test.each([1, 10, 1e4])("equals its definition for sigma %d", async (sigma) => {
     const [x, y] = [vectors(7, 3, 1), vectors(9, 3, 2)];
     const mean = (a: number[][], b: number[][]) => {
       const values = a.flatMap((p) =>
@@ -177,7 +177,7 @@ describe("the mean discrepancy", () => {
   });
 
   // For sigma far above all distances, k is 1 - |x - y|^2 / (2 sigma^2), of which 2 |mean x - mean y|^2 / (2 sigma^2) is left.
-  test("keeps its digits where all kernels are nearly 1", async () => {
+  test("is accurate where all kernel values are nearly 1", async () => {
     const [x, y] = [vectors(30, 3, 1), vectors(40, 3, 2)];
     const means = [x, y].map((set) => [0, 1, 2].map((k) => set.reduce((sum, v) => sum + v[k], 0) / set.length));
     const apart = [0, 1, 2].reduce((sum, k) => sum + (means[0][k] - means[1][k]) ** 2, 0);
@@ -185,17 +185,17 @@ describe("the mean discrepancy", () => {
     expectValue(value, apart, { rel: 1e-6 });
   });
 
-  test("refuses to normalise what is 0", async () => {
+  test("rejects normalising zero features", async () => {
     const zero = rowsOf([[0, 0]]);
     await expect(meanDiscrepancy(zero, zero)).rejects.toThrow(/all 0, which cannot be normalised/);
     expect((await meanDiscrepancy(zero, zero, { normalise: false })).value).toBe(0);
   });
 });
 
-describe("the Vendi score", () => {
+describe("Vendi score", () => {
   // k directions at right angles, each as often: k eigenvalues of 1 / k, whose entropy of every order is log k.
   test.each([0, 0.5, 1, 2, "inf"] as const)(
-    "of k kinds is k by order %s, with fewer and with more images than features",
+    "of k orthogonal kinds is k for order %s, with fewer and with more images than features",
     async (order) => {
       for (const copies of [1, 5]) {
         const kinds = Array.from({ length: 3 * copies }, (_, i) =>
@@ -206,7 +206,7 @@ describe("the Vendi score", () => {
     },
   );
 
-  test("is the same from the matrix of features and from that of images", async () => {
+  test("is the same from the feature matrix and from the image matrix", async () => {
     const few = vectors(10, 11, 1);
     const [ofImages, ofFeatures] = [few, few.map((vector) => vector.slice(0, 10))];
     const padded = ofFeatures.map((vector) => [...vector, 0]);
@@ -217,20 +217,20 @@ describe("the Vendi score", () => {
     expect((await vendiScore(rowsOf(ofImages))).value).toBeGreaterThan(1);
   });
 
-  test("by rbf refuses more images than a matrix of all pairs may have, by the cosine not", async () => {
+  test("limits the number of images for the rbf kernel, not for the cosine kernel", async () => {
     const many = new GeneratedRows(4097, 2, 1);
     await expect(vendiScore(many, { kernel: "rbf" })).rejects.toThrow(/up to 4096 images, got 4097/);
     expect((await vendiScore(many)).value).toBeLessThanOrEqual(2);
   });
 
-  test("refuses what has no direction, and a sigma of the other kernel", async () => {
+  test("rejects zero features, and sigma with the cosine kernel", async () => {
     await expect(vendiScore(rowsOf([[0, 0]]))).rejects.toThrow(/have no direction/);
     await expect(vendiScore(rowsOf([[1, 0]]), { sigma: 3 })).rejects.toThrow(/sigma applies only to the rbf kernel/);
   });
 });
 
-describe("numbers at infinity", () => {
-  test("need more images than the least, and say what to do", async () => {
+describe("metrics extrapolated to infinitely many images", () => {
+  test("need more images than least, and the error suggests a smaller one", async () => {
     const output = rowsOf(vectors(30, 3, 1));
     const real = await statisticsOfRows(output);
     for (const compute of [() => frechetInfinity(output, real), () => inceptionInfinity(output)]) {
@@ -240,13 +240,13 @@ describe("numbers at infinity", () => {
     }
   });
 
-  test("warn of a line that starts before the covariance is full", async () => {
+  test("warn if the line starts with too few images for a full covariance", async () => {
     const output = rowsOf(vectors(30, 8, 1));
     const { warnings } = await frechetInfinity(output, await statisticsOfRows(output), { least: 8, points: 2 });
     expect(warnings).toEqual([expect.stringContaining("cannot fill the covariance of 8 features")]);
   });
 
-  test("follow the seed", async () => {
+  test("depend on the seed", async () => {
     const output = rowsOf(vectors(60, 3, 1));
     const real = await statisticsOfRows(rowsOf(vectors(60, 3, 2)));
     const of = async (seed: number) => (await frechetInfinity(output, real, { least: 10, points: 4, seed })).value;
@@ -258,27 +258,27 @@ describe("numbers at infinity", () => {
 describe("FID of each class", () => {
   const [output, real] = [rowsOf(vectors(8, 3, 1)), rowsOf(vectors(8, 3, 2))];
 
-  test("lists classes by number or name, and takes both", async () => {
+  test("accepts class labels as numbers and names, and sorts them", async () => {
     const labels = { output: [10, 10, 9, 9, "b", "b", "a", "a"], real: ["a", "b", 10, 9, "a", "b", 10, 9] };
     const { classes, value } = await classFrechet(output, real, labels);
     expect(classes.map(({ label }) => label)).toEqual(["9", "10", "a", "b"]);
     expectValue(value, classes.reduce((sum, { value }) => sum + value, 0) / 4, { rel: 1e-15 });
   });
 
-  test("names the classes that have too few images on a side", async () => {
+  test("lists the classes that have too few images on a side", async () => {
     const labels = { output: [0, 0, 0, 0, 1, 1, 2, 2], real: [0, 0, 0, 0, 0, 1, 3, 3] };
     await expect(classFrechet(output, real, labels)).rejects.toThrow(
       "1 has 2 outputs and 1 real, 2 has 2 outputs and 0 reals, 3 has 0 outputs and 2 reals",
     );
   });
 
-  test("needs a label of each image", async () => {
+  test("requires a label for each image", async () => {
     const labels = { output: labelsOf(8), real: labelsOf(7) };
     await expect(classFrechet(output, real, labels)).rejects.toThrow("labels.real: 7 labels of 8 images");
   });
 });
 
-test("moments of rows are those of a stream", async () => {
+test("moments of rows equal those of a stream", async () => {
   const set = vectors(1500, 7, 1).map((vector) => vector.map((value) => value + 100));
   const moments = new Moments();
   moments.update(Tensor.from(set.flat(), [1500, 7, 1, 1]));
@@ -289,7 +289,7 @@ test("moments of rows are those of a stream", async () => {
   }
 });
 
-describe("the definition of each metric computes what its function does", () => {
+describe("a parsed metric equals its function", () => {
   const [output, real] = [rowsOf(vectors(60, 4, 1)), rowsOf(vectors(70, 4, 2))];
   const labels = { output: labelsOf(60), real: labelsOf(70) };
   const labelled = {
@@ -310,25 +310,25 @@ describe("the definition of each metric computes what its function does", () => 
     expect((await parseMetric(spec).compute(sets)).value).toBe((await compute()).value);
   });
 
-  test("fid-infinity(least=20,points=3), of the statistics of reals", async () => {
+  test("fid-infinity(least=20,points=3), from statistics of the reals", async () => {
     const sets = { output, real: await statisticsOfRows(real) };
     const { value } = await parseMetric("fid-infinity(least=20,points=3)").compute(sets);
     expect(value).toBe((await frechetInfinity(output, sets.real, infinity)).value);
   });
 
-  test("class-fid refuses rows without labels", async () => {
+  test("class-fid rejects rows without labels", async () => {
     await expect(parseMetric("class-fid").compute({ output, real })).rejects.toThrow(/output.labels must be/);
   });
 });
 
-describe("the same number of another network's features", () => {
+describe("FID metrics on another network's features", () => {
   const sets = { output: rowsOf(vectors(60, 6, 1)), real: rowsOf(vectors(50, 6, 2)) };
 
   test.each([
     ["fid-infinity(least=20,points=3)", "frechet-infinity(least=20,points=3)"],
     ["mifid", "mi-frechet"],
     ["mifid(preset=paper)", "mi-frechet(preset=paper)"],
-  ])("as %s is %s, and nothing in it is called FID", async (inception, other) => {
+  ])("%s is named %s, and its result never mentions FID", async (inception, other) => {
     const ofReals = inception.startsWith("mifid") ? sets.real : await statisticsOfRows(sets.real);
     const both = { output: sets.output, real: ofReals };
     const [fid, frechet] = [await parseMetric(inception).compute(both), await parseMetric(other).compute(both)];
@@ -341,7 +341,7 @@ describe("the same number of another network's features", () => {
     expect([error.code, error.message]).toEqual(["invalid-argument", expect.not.stringMatching(/fid/i)]);
   });
 
-  test("no metric of any network's features has FID in its name, and each of Inception's that has is refused elsewhere", () => {
+  test("only metrics of Inception's features have FID in their names", () => {
     for (const { info } of metricFactories) {
       expect([info.name, info.network]).toEqual([info.name, /fid/i.test(info.name) ? "inception" : info.network]);
     }

@@ -68,8 +68,8 @@ async function rowsPart(range: readonly [number, number], batch: number): Promis
 
 const loaded = async <State extends PartialState>(bytes: Uint8Array) => (await loadState(bytes)).state as State;
 
-describe("a sum of parts equals the whole bit for bit", () => {
-  test.each([1, 3, 40])("moments in %i shards, in any order of arrival and any tree of merges", async (count) => {
+describe("merged states equal the whole bit for bit", () => {
+  test.each([1, 3, 40])("moments in %i shards, for any order and any tree of merges", async (count) => {
     const whole = await momentsOf(rowsOf(readable), readable, [0, 42]);
     const expected = whole.statistics(42);
     const parts = await Promise.all(shards(count).map(momentsPart));
@@ -96,7 +96,7 @@ describe("a sum of parts equals the whole bit for bit", () => {
     expect(mergeStates(await Promise.all(parts.map((part) => loaded<MomentsState>(part)))).count).toBe(readable.length);
   });
 
-  test("moments agree with the definition, two passes over all images, to 1e-12 of the values", async () => {
+  test("moments agree with a two-pass computation over all images to 1e-12", async () => {
     const { mean, covariance } = (await momentsOf(rowsOf(readable), readable)).statistics();
     const n = readable.length;
     const at = (i: number, j: number) => vectors.data[i * dimension + j];
@@ -111,7 +111,7 @@ describe("a sum of parts equals the whole bit for bit", () => {
     }
   });
 
-  test.each([1, 3, 40])("rows in %i shards, read in other batches, in any order of arrival", async (count) => {
+  test.each([1, 3, 40])("rows in %i shards, read in other batches, in any order", async (count) => {
     const parts = await Promise.all(shards(count).map((range, i) => rowsPart(range, 1 + (i % 7))));
     const order = parts.map((_, i) => (i * 23) % 41).map((key, i) => [key, i]);
     const shuffled = order.sort(([a], [b]) => a - b).map(([, i]) => parts[i]);
@@ -126,14 +126,14 @@ describe("a sum of parts equals the whole bit for bit", () => {
     expect(await value(state)).toEqual(await value(rowsOf(readable)));
   });
 
-  test("fid takes a state as it takes statistics", async () => {
+  test("fid accepts a state like statistics", async () => {
     const [output, real] = [await momentsOf(rowsOf(readable)), await momentsOf(rowsOf(readable.slice(50)))];
     const ofStatistics = await fid().compute({ output: output.statistics(), real: real.statistics() });
     expect(await fid().compute({ output, real })).toEqual(ofStatistics);
   });
 });
 
-describe("states refuse", () => {
+describe("states reject", () => {
   const block = (index: number) => {
     const state = new MomentsState();
     state.add(index, features([index, index + 1]));
@@ -145,7 +145,7 @@ describe("states refuse", () => {
     return state;
   };
 
-  test("blocks and images that are there twice, and say which", () => {
+  test("duplicate blocks and images, with their index", () => {
     const pair = mergeStates([block(4), block(5)]);
     expect(() => pair.merge(block(5))).toThrow("block 5 of the images occur twice");
     expect(() => block(4).merge(pair)).toThrow("block 4 of the images occur twice");
@@ -161,7 +161,7 @@ describe("states refuse", () => {
     expect(() => new MomentsState().statistics()).toThrow(/at least 2 images, got 0/);
   });
 
-  test("other kinds, other lengths, too many images, places that are none", () => {
+  test("other kinds of state, features of another length, too many images, and invalid indices", () => {
     expect(() => mergeStates<PartialState>([block(0), rows(1)])).toThrow(/all of them MomentsState or all RowsState/);
     expect(() => mergeStates([])).toThrow(/at least one/);
     const longer = new MomentsState();
@@ -175,19 +175,19 @@ describe("states refuse", () => {
     expect(() => rows(1).add([2, 3], features([1]))).toThrow(/2 places cannot be those of 1 feature vectors/);
   });
 
-  test("rows out of the order of the listing, or of other blocks", async () => {
+  test("rows out of the listing's order, or of other blocks", async () => {
     await expect(momentsOf(rowsOf([1, 0]), [1, 0])).rejects.toThrow(/row 1 has the place 0, which is out of order/);
     await expect(momentsOf(rowsOf([1, 0]), [70, 90], [0, 1])).rejects.toThrow(/row 0 has the place 70/);
   });
 });
 
-describe("a file of a state", () => {
+describe("a state file", () => {
   const saved = async () => {
     const indices = within([2, 5]);
     return saveState(await momentsOf(rowsOf(indices), indices, [2, 5]), { network: "mine" });
   };
 
-  test("carries the texts that were given, and the same bytes come from the same state", async () => {
+  test("keeps its metadata, and is byte-identical for the same state", async () => {
     const bytes = await saved();
     const { state, about } = await loadState(bytes);
     expect(about).toEqual({ network: "mine" });
@@ -196,7 +196,7 @@ describe("a file of a state", () => {
     expect([none.state.count, none.about]).toEqual([0, {}]);
   });
 
-  test("cut anywhere is an error of the one class", async () => {
+  test("truncated at any length is rejected with a ReconlossError", async () => {
     for (const bytes of [await saved(), await rowsPart([0, 1], 5)]) {
       for (let length = 0; length < bytes.length; length += 1 + Math.floor(bytes.length / 150)) {
         const error = await loadState(bytes.slice(0, length)).catch((caught) => caught);
@@ -205,7 +205,7 @@ describe("a file of a state", () => {
     }
   });
 
-  test("damaged anywhere is an error", async () => {
+  test("with any flipped bit is rejected", async () => {
     const bytes = await saved();
     for (let at = 0; at < bytes.length; at++) {
       const damaged = bytes.slice();
@@ -276,7 +276,7 @@ describe("a file of a state", () => {
         { format: "reconloss state 1", state: "rows" },
       ],
     ],
-  ])("%s is refused in words", async (_, message, [tensors, metadata]) => {
+  ])("%s is rejected with a message", async (_, message, [tensors, metadata]) => {
     const error = await loadState(sealed(tensors as never, metadata as never)).catch((caught) => caught);
     expect([error.code, error.message]).toEqual(["checkpoint", expect.stringMatching(message)]);
   });
