@@ -41,7 +41,7 @@ function pairOf(shape: Shape) {
 }
 
 // Expected: what the same loss gives for tensors of their own, gradients to the last bit.
-describe("losses of tensors in one memory", () => {
+describe("losses of tensors in shared memory", () => {
   const shapes: Shape[] = [
     [1, 3, 2, 2],
     [1, 3, 7, 5],
@@ -84,7 +84,7 @@ describe("losses of tensors in one memory", () => {
   });
 });
 
-it("work on one memory does not mix, however it is called", async () => {
+it("concurrent losses on shared tensors do not interfere", async () => {
   setKernelThreads(3);
   const { plain, output, target } = pairOf([1, 3, 700, 600]);
   const specs = ["tv", "tv(form=squared)", "deltaE", "l1", "tv(reduction=sum)", "deltaE(formula=94)"];
@@ -96,7 +96,7 @@ it("work on one memory does not mix, however it is called", async () => {
   }
 });
 
-it("values that a loss refuses are seen in place", async () => {
+it("rejects NaN and infinity in shared tensors", async () => {
   const { output, target } = pairOf([1, 3, 40, 40]);
   output.data[1234] = Number.NaN;
   for (const spec of ["l1", "tv", "deltaE"]) {
@@ -108,7 +108,7 @@ it("values that a loss refuses are seen in place", async () => {
 });
 
 describe("sharedTensors", () => {
-  it("gives zeros in one memory, each on a line of the cache", () => {
+  it("returns zeroed tensors in one buffer, each aligned to 64 bytes", () => {
     const tensors = sharedTensors([1, 1, 1, 3], [2, 3, 5, 7], [1, 3, 4, 4]);
     expect(tensors.map(({ shape }) => shape)).toEqual([
       [1, 1, 1, 3],
@@ -126,11 +126,11 @@ describe("sharedTensors", () => {
     [[[1, 3, 20000, 20000]], "do not fit into one memory"],
     [[[1, 3, 2.5, 4]], "is not the shape of a batch"],
     [[[1, 3, 4]], "is not the shape of a batch"],
-  ])("refuses %j", (shapes, problem) => {
+  ])("rejects %j", (shapes, problem) => {
     expect(() => sharedTensors(...(shapes as unknown as Shape[]))).toThrow(problem);
   });
 
-  it("lets memories go that nobody uses", async () => {
+  it("releases memory that is no longer used", async () => {
     const kept = new WeakRef(sharedTensors([1, 3, 8, 8])[0].data.buffer);
     await collectUntil(() => kept.deref() === undefined);
   });

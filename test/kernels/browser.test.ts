@@ -97,7 +97,7 @@ describe.skipIf(withoutBrowser)("in a browser", () => {
     ["with cross-origin isolation", "isolated", true],
     ["without", "open", false],
     ["where workers are forbidden", "strict", false],
-  ] as const)("%s, the numbers are those of Node", async (_, folder, isolated) => {
+  ] as const)("%s, results equal those of Node", async (_, folder, isolated) => {
     const page = await context.newPage();
     await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/${folder}/`);
     await page.waitForFunction(() => "program" in globalThis);

@@ -288,7 +288,7 @@ describe.each([
   });
 });
 
-describe("the MDSI kernel equals its definition for unlike images too, whose similarities have complex powers", () => {
+describe("the MDSI kernel equals its definition, also for negative similarities with complex powers", () => {
   test.each([
     [{}, "smooth", [1, 3, 33, 37]],
     [{ q: 0.4, o: 0.5 }, "random", [2, 3, 12, 9]],
@@ -334,7 +334,7 @@ describe("the FSIM kernel equals its definition", () => {
     await compare(pairing, mixed(...images), images[1]);
   });
 
-  test("of images of which one is flat, or both", async () => {
+  test("for images of which one or both are flat", async () => {
     const definition = definitionOf(fsim());
     const shape: Shape = [1, 3, 12, 18];
     const [flat, other] = [Tensor.full(shape, 0.3), scenes.random(shape, randomSource(9))];
@@ -393,7 +393,7 @@ describe("the MS-SSIM kernel equals its definition", () => {
     ["symmetric", "random", "flat halves", [1, 1, 64, 37]],
     ["drop", "smooth", "random", [1, 2, 63, 63]],
     ["drop", "random", "flat halves", [1, 1, 48, 55]],
-  ] as const)("odd sides continued by %s, %s against %s, %j", async (odd, outputScene, targetScene, shape) => {
+  ] as const)("odd sides padded by %s, %s against %s, %j", async (odd, outputScene, targetScene, shape) => {
     const random = randomSource(shape[2]);
     const window = { shape: "gaussian", size: 3, sigma: 1.5 } as const;
     const spec = { kind: "ms-ssim", window, k1: 0.01, k2: 0.03, dataRange: 1, weights: msSsimWeights, odd } as const;
@@ -405,7 +405,7 @@ describe("the MS-SSIM kernel equals its definition", () => {
   });
 });
 
-describe("the MS-SSIM kernel has the definition's options", () => {
+describe("the MS-SSIM kernel equals its definition with the options", () => {
   const window = { shape: "gaussian", size: 3, sigma: 1.5 } as const;
   const spec = { kind: "ms-ssim", window, k1: 0.01, k2: 0.03, dataRange: 1, odd: "drop" } as const;
 
@@ -449,7 +449,7 @@ describe("the SSIMULACRA 2 kernel equals its definition", () => {
     await compare({ spec, definition, smallest: 8, hasMap: false }, ...images);
   });
 
-  test("identical images have no errors and no gradient", async () => {
+  test("identical images have no error and no gradient", async () => {
     const image = scenes.smooth([1, 3, 70, 41], randomSource(1));
     const { perImage, grad } = await runKernel(spec, image, image, { grad: true });
     expect(perImage[0]).toBe(0);
@@ -457,7 +457,7 @@ describe("the SSIMULACRA 2 kernel equals its definition", () => {
   });
 
   // Samples beyond the range go on along the curve; responses below 0 have no root.
-  test("samples beyond the range are on the definition's curves", async () => {
+  test("samples outside the range follow the definition's curves", async () => {
     const random = randomSource(2);
     const beyond = (image: Tensor) =>
       Tensor.from(

@@ -13,10 +13,10 @@ const specs: KernelSpec[] = [
   { kind: "ms-ssim", ...window, weights: [0.5, 0.5], odd: "zero" },
 ];
 
-describe.each(specs)("the $kind kernel notes the extremes that it sees", (spec) => {
+describe.each(specs)("the $kind kernel records the extremes of its input", (spec) => {
   const [output, target] = [randomTensor([2, 3, 37, 41], 1, -3, 5), randomTensor([2, 3, 37, 41], 2)];
 
-  test("of both batches", async () => {
+  test("for both batches", async () => {
     const noted = (await runKernel(spec, output, target)).extremes;
     expect(noted).toEqual({ output: extremes(output.data), target: extremes(target.data) });
   });
@@ -32,16 +32,16 @@ describe.each(specs)("the $kind kernel notes the extremes that it sees", (spec) 
   });
 });
 
-test("values whose sum is beyond float32 have extremes like any others", async () => {
+test("extremes are recorded for values whose sum overflows float32", async () => {
   const [output, target] = [randomTensor([1, 1, 9, 13], 1, -3e38, 3e38), Tensor.full([1, 1, 9, 13], 2e38)];
   const noted = (await runKernel({ kind: "l1" }, output, target)).extremes;
   expect(noted).toEqual({ output: extremes(output.data), target: extremes(target.data) });
 });
 
-describe("in several threads", () => {
+describe("with several threads", () => {
   afterAll(() => setKernelThreads(undefined));
 
-  test("every strip is seen", async () => {
+  test("extremes cover every strip", async () => {
     setKernelThreads(2);
     const [output, target] = [randomTensor([1, 3, 700, 600], 1), randomTensor([1, 3, 700, 600], 2)];
     output.data[3 * 700 * 600 - 1] = 7;
@@ -52,12 +52,12 @@ describe("in several threads", () => {
 });
 
 // Expected: the extremes that a loop over the values finds.
-describe("looked for without a loss", () => {
+describe("noteExtremes without a loss", () => {
   test.each([
     [[1, 3, 120, 100], 0, 1],
     [[2, 3, 131, 97], -3, 5],
     [[1, 1, 181, 182], -3e38, 3e38],
-  ] as const)("in %j from %d to %d", async (shape, low, high) => {
+  ] as const)("finds those of %j from %d to %d", async (shape, low, high) => {
     const [output, target] = [randomTensor(shape, 1, low, high), randomTensor(shape, 2, low, high)];
     expect(await noteExtremes({ output, target })).toEqual({
       output: extremes(output.data),
@@ -74,14 +74,14 @@ describe("looked for without a loss", () => {
     }
   });
 
-  test("small batches are not, nor is what is infinite everywhere", async () => {
+  test("skips small batches, and batches that are infinite everywhere", async () => {
     expect(await noteExtremes({ output: Tensor.full([1, 1, 8, 8], 0.5) })).toEqual({});
     const { output } = await noteExtremes({ output: Tensor.full([1, 1, 200, 200], Number.POSITIVE_INFINITY) });
     expect(output).toBeUndefined();
   });
 });
 
-test("pixels have no extremes to note", async () => {
+test("no extremes are recorded for integer pixels", async () => {
   const pixels = { data: new Uint8Array(48).fill(7), width: 4, height: 4, channels: 3 };
   expect((await runKernel({ kind: "mse" }, pixels, pixels)).extremes).toEqual({});
 });

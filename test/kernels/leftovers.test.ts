@@ -130,7 +130,7 @@ const cases = [48, 49, 50, 51, 128, 129, 131].flatMap((width) =>
 beforeAll(() => setKernelThreads(1));
 afterAll(() => setKernelThreads(undefined));
 
-describe("what is left in memory does not matter", () => {
+describe("results do not depend on previous contents of memory", () => {
   test.each(Object.entries(specs))("%s", async (_, spec) => {
     for (const { width, output, target } of cases) {
       for (const [grad, weight] of [
@@ -156,7 +156,7 @@ describe("what is left in memory does not matter", () => {
   });
 });
 
-describe("what lies beside tensors that are worked on in place does not matter", () => {
+describe("results do not depend on the memory beside shared tensors", () => {
   test.each(Object.entries(specs))("%s", async (_, spec) => {
     for (const { width, output, target } of cases) {
       const { shape } = output;
@@ -177,7 +177,7 @@ describe("what lies beside tensors that are worked on in place does not matter",
   });
 });
 
-describe("100 runs beside other work give the bits of one alone", () => {
+describe("100 concurrent runs give the same bits as a single run", () => {
   const spec = { ssim: specs.ssim, "ms-ssim": { ...specs["ms-ssim, zero"], weights: [0.1, 0.2, 0.2, 0.2, 0.3] } };
   test.each(Object.entries(spec) as [string, KernelSpec][])("%s", async (_, spec) => {
     const { output, target } = images([1, 3, 331, 401], false);

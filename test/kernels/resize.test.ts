@@ -34,14 +34,14 @@ describe.each(builds)("%s build", (build) => {
     return kernels;
   });
 
-  describe("resizers equal Pillow's, PyTorch's and TensorFlow's to 1e-4 of 255", () => {
+  describe("resizers equal Pillow, PyTorch and TensorFlow to 1e-4 of 255", () => {
     testResizerGoldens(async (path, size, resizer) =>
       resizeWith(await made, await readPixels(goldenFile(path)), size, resizer, { dataRange: 255 }),
     );
   });
 
   // Values are at most 1, so that this is some ten roundings of float32; `resize` itself is held to the originals.
-  test.each(resizers)("%s equals the plain loops to 1e-6 of white, whatever the sizes and samples", async (resizer) => {
+  test.each(resizers)("%s equals plain loops to 1e-6 of white, for any size and bit depth", async (resizer) => {
     const kernels = await made;
     const side = fc.integer({ min: 1, max: 90 });
     const image = fc.tuple(side, side, fc.constantFrom(1 as const, 3 as const), fc.constantFrom(8, 16, 32), fc.nat());
@@ -63,7 +63,7 @@ describe.each(builds)("%s build", (build) => {
   });
 });
 
-test.each(resizers)("%s keeps an image of the same size, and white white", async (resizer) => {
+test.each(resizers)("%s returns an image of the same size unchanged, and keeps white exact", async (resizer) => {
   // Every level of 8 and 16 bits, divided by white as a division in float64 is rounded.
   for (const levels of [
     Uint8Array.from({ length: 256 }, (_, i) => i),
@@ -79,7 +79,7 @@ test.each(resizers)("%s keeps an image of the same size, and white white", async
   expect(Math.max(...white.data.map((value) => Math.abs(value - 1)))).toBeLessThan(5e-7);
 });
 
-test("refuses what is no image, alpha, sizes and resizers that do not exist", async () => {
+test("rejects alpha, data of another length, invalid sizes and unknown resizers", async () => {
   const pixels = randomPixels(8, 3, 2, 2, 1);
   await expect(runResize({ ...pixels, channels: 4, data: new Uint8Array(16) }, [1, 1], "clean")).rejects.toThrow(
     /1 or 3 channels, got 4/,

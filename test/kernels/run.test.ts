@@ -125,7 +125,7 @@ function expectSame(actual: Omit<KernelResult, "extremes">, wanted: Omit<KernelR
 
 afterAll(() => setKernelThreads(undefined));
 
-describe("interleaved pixels give exactly what their planes give", () => {
+describe("interleaved pixels give exactly the results of planes", () => {
   test.each([8, 16] as const)("%i bits", async (bits) => {
     const places = sharedBytes(2, 6 * 41 * 53 * (bits / 8) + 2);
     const inPlace = (image: Pixels, place: Uint8Array): Pixels => {
@@ -167,7 +167,7 @@ test.each([
   ["mse", { kind: "mse" }],
   ["l1", { kind: "l1" }],
 ] as [string, KernelSpec][])(
-  "%s of planes of 8 bits has the bits of their floats, for every pair of samples",
+  "%s of 8-bit planes gives the same bits as of floats, for every pair of samples",
   async (_, spec) => {
     // A score of all pairs, in several blocks and a rest; and of each sample by itself among zeros, where a last bit shows.
     const planeOf = (count: number, sample: (i: number) => number) => {
@@ -194,7 +194,7 @@ test.each([
   },
 );
 
-test("deltaE passes over what is equal, to the bits of what looks at every pixel: with a gradient, and of planes", async () => {
+test("deltaE skips equal pixels, with the same bits as without skipping, with gradient and for planes", async () => {
   // Several pieces, of which some are equal as a whole, some in part.
   const [height, width] = [90, 171];
   const [output, same] = [pixels(8, 3, height, width, 1), pixels(8, 3, height, width, 1)];
@@ -222,7 +222,7 @@ test("deltaE passes over what is equal, to the bits of what looks at every pixel
   }
 });
 
-test("sums of a pair that were computed are not computed again: ssim's serve the finest scale of ms-ssim", async () => {
+test("ms-ssim reuses the sums that ssim computed for the same pair", async () => {
   const [output, target] = [pixels(8, 3, 41, 53, 1).pixels, pixels(8, 3, 41, 53, 2).pixels];
   const passes: KernelPasses = new Map();
   const first = await runKernel(specs.ssim, output, target, { passes });
@@ -251,7 +251,7 @@ describe("threads", () => {
   const large = pairOf([1, 3, 997, 1023]);
 
   test.each(Object.entries(specs) as [string, KernelSpec][])(
-    "%s: the same bits from one thread and from three",
+    "%s: the same bits with one thread and with three",
     async (_, spec) => {
       const options = { grad: true, map: hasMap(spec) };
       const [output, target] = reducing.includes(spec.kind) ? large : pair;
@@ -269,7 +269,7 @@ describe("threads", () => {
     },
   );
 
-  test("large pixels in shared memory too", async () => {
+  test("large pixels in shared memory give the same bits", async () => {
     const { pixels: image } = pixels(8, 3, 397, 523, 5);
     const other = pixels(8, 3, 397, 523, 6).pixels;
     const shared = new Uint8Array(new SharedArrayBuffer(image.data.length));
@@ -280,7 +280,7 @@ describe("threads", () => {
     expectSame(await runKernel(specs.ssim, { ...image, data: shared }, other), alone);
   });
 
-  test("the calling thread gets its turns while a large image is at work", async () => {
+  test("does not block the calling thread while a large image is computed", async () => {
     setKernelThreads(1);
     // Several turns' work each, however fast the kernel: 15 million pixels.
     const large = Tensor.full([8, 3, 1200, 1600], 0.5);
@@ -291,7 +291,7 @@ describe("threads", () => {
     expect(turns).toBeGreaterThan(milliseconds / 100);
   });
 
-  test("idle workers let the process end", () => {
+  test("idle workers do not keep the process alive", () => {
     const kernels = fileURLToPath(new URL("../../packages/core/src/kernels/index.ts", import.meta.url));
     const tensors = fileURLToPath(new URL("../../packages/core/src/tensor.ts", import.meta.url));
     const program = `
@@ -310,8 +310,8 @@ describe("threads", () => {
   });
 });
 
-describe("destinations", () => {
-  test("results go to the arrays that are given, and nowhere else", async () => {
+describe("preallocated results", () => {
+  test("are written into the given arrays, and nowhere else", async () => {
     const [output, target] = [randomTensor([2, 3, 30, 41], 1), randomTensor([2, 3, 30, 41], 2)];
     for (const spec of Object.values(specs) as KernelSpec[]) {
       if (spec.kind === "ms-ssim" || spec.kind === "vif") continue;
@@ -332,7 +332,7 @@ describe("destinations", () => {
   });
 });
 
-describe("bad input is refused", () => {
+describe("rejects invalid input:", () => {
   const image = randomTensor([1, 3, 20, 20], 1);
   test.each<[string, () => Promise<unknown>, string, RegExp]>([
     [
@@ -418,43 +418,40 @@ describe("weights", () => {
     "deltaE",
   ] as const;
 
-  test.each(weighted)(
-    "%s: complementary weights share out score and gradient, in any number of threads",
-    async (name) => {
-      const spec = specs[name];
-      // Several strips and tiles, rows of odd length.
-      const shape: Shape = [2, 3, 461, 405];
-      const [output, target] = [randomTensor(shape, 1), randomTensor(shape, 2)];
-      const [height, width] = stripKernel(spec as never).mapSize(spec as never, [3, 461, 405])!;
-      const whole = await runKernel(spec, output, target, { grad: true });
-      for (const channels of name === "deltaE" ? [1] : [1, 3]) {
-        const weight = randomTensor([channels === 3 ? 1 : 2, channels, height, width], 3);
-        const rest = new Tensor(
-          weight.data.map((x) => 1 - x),
-          weight.shape,
-        );
-        setKernelThreads(3);
-        const part = await runKernel(spec, output, target, { grad: true, weight });
-        setKernelThreads(1);
-        expectSame(await runKernel(spec, output, target, { grad: true, weight }), part);
-        const other = await runKernel(spec, output, target, { grad: true, weight: rest });
-        const base = spec.kind === "charbonnier" || spec.kind === "edge" ? spec.epsilon : 0;
-        for (const [image, score] of whole.perImage.entries()) {
-          expect(part.perImage[image] + other.perImage[image] - base).toBeCloseTo(score, 6);
-        }
-        const [largest, difference] = whole.grad!.reduce(
-          ([most, off], x, i) => [
-            Math.max(most, Math.abs(x)),
-            Math.max(off, Math.abs(part.grad![i] + other.grad![i] - x)),
-          ],
-          [0, 0],
-        );
-        expect(difference).toBeLessThan(1e-5 * largest);
+  test.each(weighted)("%s: complementary weights split score and gradient, for any number of threads", async (name) => {
+    const spec = specs[name];
+    // Several strips and tiles, rows of odd length.
+    const shape: Shape = [2, 3, 461, 405];
+    const [output, target] = [randomTensor(shape, 1), randomTensor(shape, 2)];
+    const [height, width] = stripKernel(spec as never).mapSize(spec as never, [3, 461, 405])!;
+    const whole = await runKernel(spec, output, target, { grad: true });
+    for (const channels of name === "deltaE" ? [1] : [1, 3]) {
+      const weight = randomTensor([channels === 3 ? 1 : 2, channels, height, width], 3);
+      const rest = new Tensor(
+        weight.data.map((x) => 1 - x),
+        weight.shape,
+      );
+      setKernelThreads(3);
+      const part = await runKernel(spec, output, target, { grad: true, weight });
+      setKernelThreads(1);
+      expectSame(await runKernel(spec, output, target, { grad: true, weight }), part);
+      const other = await runKernel(spec, output, target, { grad: true, weight: rest });
+      const base = spec.kind === "charbonnier" || spec.kind === "edge" ? spec.epsilon : 0;
+      for (const [image, score] of whole.perImage.entries()) {
+        expect(part.perImage[image] + other.perImage[image] - base).toBeCloseTo(score, 6);
       }
-    },
-  );
+      const [largest, difference] = whole.grad!.reduce(
+        ([most, off], x, i) => [
+          Math.max(most, Math.abs(x)),
+          Math.max(off, Math.abs(part.grad![i] + other.grad![i] - x)),
+        ],
+        [0, 0],
+      );
+      expect(difference).toBeLessThan(1e-5 * largest);
+    }
+  });
 
-  test("are refused where they do not fit, or the kernel takes none", async () => {
+  test("are rejected in another shape, or where the kernel does not support them", async () => {
     const image = randomTensor([2, 3, 20, 24], 1);
     const refused = (spec: KernelSpec, shape: Shape, options = {}) =>
       expect(runKernel(spec, image, image, { weight: Tensor.full(shape, 1), ...options })).rejects;
@@ -465,7 +462,7 @@ describe("weights", () => {
   });
 });
 
-test("where the output has no derivatives, their lengths have no slope, without an epsilon too", async () => {
+test("flat output has gradient 0 in sobel(form=magnitude) without epsilon", async () => {
   const flat = Tensor.full([1, 3, 9, 14], 0.5);
   for (const distance of ["l1", "mse"] as const) {
     const spec = { kind: "sobel", form: "magnitude", mode: "sobel", normalized: true, distance } as const;

@@ -18,7 +18,7 @@ function bytes(length: number, seed: number, levels = 255, least = 0): Uint8Arra
 
 afterAll(() => setKernelThreads(undefined));
 
-describe("SSIM of every fourth window of 8x8 pixels, in whole numbers", () => {
+describe("integer SSIM of every fourth 8x8 window", () => {
   test.each([
     [8, 8],
     [9, 11],
@@ -26,7 +26,7 @@ describe("SSIM of every fourth window of 8x8 pixels, in whole numbers", () => {
     [41, 53],
     [600, 70],
     [12, 517],
-  ])("is that of the definition: %i x %i pixels, planes and interleaved", async (height, width) => {
+  ])("equals the definition: %i x %i pixels, planes and interleaved", async (height, width) => {
     for (const channels of [1, 3, 4] as const) {
       const length = channels * height * width;
       const opaque = (data: Uint8Array) => (channels === 4 ? data.map((x, i) => (i % 4 === 3 ? 255 : x)) : data);
@@ -47,13 +47,13 @@ describe("SSIM of every fourth window of 8x8 pixels, in whole numbers", () => {
     }
   });
 
-  test("is exactly 1 of an image and itself", async () => {
+  test("is exactly 1 for identical images", async () => {
     const data = bytes(40 * 40, 7);
     const [output, target] = [data, data.slice()].map((own) => toImageSync({ data: own, width: 40, height: 40 }));
     expect(await loss.value(output, target)).toBe(1);
   });
 
-  test("has the same bits on any number of threads, at once, and where the pixels lie", async () => {
+  test("gives the same bits for any number of threads, synchronously, and in shared memory", async () => {
     const [height, width] = [900, 1200];
     const pixels = (data: Uint8Array) => ({ data, height, width, channels: 1 });
     const [a, b] = [bytes(height * width, 8), bytes(height * width, 9)];
@@ -70,7 +70,7 @@ describe("SSIM of every fourth window of 8x8 pixels, in whole numbers", () => {
     expect(loss.valueSync(images[0], images[1])).toBe(await loss.value(images[0], images[1]));
   });
 
-  test("is of 8 bits alone; planes, deeper pixels, gradients and maps are the definition's", async () => {
+  test("computes 8-bit scores only, and leaves float, 16-bit, gradients and maps to the definition", async () => {
     const [height, width] = [24, 20];
     const [a, b] = [bytes(height * width, 1), bytes(height * width, 2)].map((data) =>
       toImageSync({ data, width, height }),
