@@ -75,7 +75,7 @@ function expectForward(native: NativeForward, { expected, logits, tolerance, ...
   if (rest.gradient) expectGradient(decided(native.gradient, golden), golden);
 }
 
-describe("with seeded weights, as the official networks", () => {
+describe("discriminators with seeded weights equal the official networks", () => {
   const patch: Record<string, [model: Model, training: boolean]> = {
     "patchgan/batch-train": [patchGan(), true],
     "patchgan/batch-eval": [patchGan(), false],
@@ -103,7 +103,7 @@ describe("with seeded weights, as the official networks", () => {
     }
   });
 
-  test("unet-sn: two passes in training, then one outside", async () => {
+  test("unet-sn: two training passes, then one evaluation pass", async () => {
     const model = unetDiscriminator();
     const first = golden("unet-sn/train-call1");
     const image = await readBatch(first.inputs.image as string);
@@ -124,7 +124,7 @@ describe("with seeded weights, as the official networks", () => {
   });
 });
 
-test("power iterations end at the largest singular value, which the weight is divided by", async () => {
+test("power iterations converge to the largest singular value, by which the weight is divided", async () => {
   const layer = model("layer", { channels: 3 }, conv("layer", 3, 4, 3, { bias: false, spectral: true }));
   const image = toFloat64(randomTensor([1, 3, 3, 3], 1));
   let tensors = toReference(startingTensors(layer));
@@ -143,7 +143,7 @@ test("power iterations end at the largest singular value, which the weight is di
   }
 });
 
-describe("sizes that do not fit", () => {
+describe("rejects sizes that do not fit:", () => {
   const forward = (model: Model, shape: Shape) => () =>
     model.forward(reference, toFloat64(Tensor.full(shape, 0)), {}, true);
 

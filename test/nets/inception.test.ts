@@ -53,7 +53,7 @@ function expectVector(got: ArrayLike<number>, path: string, { rel = 0, abs = 0 }
 
 const all: InceptionFeature[] = ["64", "192", "768", "2048", "spatial", "logits", "logits-no-bias"];
 
-test("names and shapes of the tensors are pytorch-fid's", () => {
+test("names and shapes of the tensors equal pytorch-fid's", () => {
   const text = readFileSync(new URL("../goldens/expected/inception-tensors.json", import.meta.url), "utf8");
   const expected = Object.entries(JSON.parse(text) as Record<string, number[]>);
   const used = expected.filter(([name]) => !name.endsWith("num_batches_tracked"));
@@ -115,7 +115,7 @@ describe("the FID network equals pytorch-fid's and torch-fidelity's with seeded 
   });
 });
 
-describe("torchvision's inception_v3 with seeded weights", () => {
+describe("torchvision's inception_v3 with seeded weights equals torchvision", () => {
   test.each(cases.filter(({ id }) => id.startsWith("torchvision")))("$id", async (golden) => {
     const got = await featuresOf(golden.inputs.image as string, inceptionV3, ["logits"], "legacy-pytorch", "unit");
     expectVector(got.logits.data, golden.logits as string, { rel: 1e-4, abs: 2e-5 });

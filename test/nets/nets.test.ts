@@ -89,10 +89,10 @@ function toTensor32({ data, shape }: Float64Image): Tensor {
   return Tensor.from(data, shape);
 }
 
-describe("layers that the goldens do not reach", () => {
+describe("layers that no golden covers", () => {
   const image = randomTensor([1, 3, 8, 8], 3);
 
-  test("a batch norm divides by the root of variance plus 1e-5, as PyTorch does", () => {
+  test("batch norm divides by sqrt(variance + 1e-5), as PyTorch does", () => {
     const network = vgg("vgg16", { batchNorm: true });
     const taps = ["conv1_1", "bn1_1", "relu1_1"];
     const shapes = network.tensors(taps);
@@ -111,7 +111,7 @@ describe("layers that the goldens do not reach", () => {
     }
   });
 
-  test("average pooling takes the place of every pool", () => {
+  test("pooling=average replaces every pooling layer", () => {
     const network = vgg("vgg16", { pooling: "average" });
     const [before, after] = network.features(reference, toFloat64(image), seededStateDict(network.tensors(["pool1"])), [
       "relu1_2",
@@ -123,8 +123,8 @@ describe("layers that the goldens do not reach", () => {
   });
 });
 
-describe("only what is asked for", () => {
-  test("tensors and layers end at the last tap", () => {
+describe("computes only the requested taps", () => {
+  test("needs no tensors or layers beyond the last tap", () => {
     expect(Object.keys(alexnet.tensors(["relu2"]))).toEqual([
       "features.0.weight",
       "features.0.bias",
@@ -137,7 +137,7 @@ describe("only what is asked for", () => {
     expect(x.shape).toEqual([1, 64, 1, 1]);
   });
 
-  test("taps come in the order asked for, and unknown ones are refused", () => {
+  test("returns taps in the requested order, and rejects unknown ones", () => {
     const network = vgg("vgg16");
     const weights = seededStateDict(network.tensors(["conv1_2"]));
     const find = (taps: string[]) =>
@@ -147,7 +147,7 @@ describe("only what is asked for", () => {
     expect(() => find(["relu6_1"])).toThrow('vgg16: there is no tap "relu6_1"; there are: conv1_1, relu1_1');
   });
 
-  test("a missing tensor is named", () => {
+  test("names a missing tensor", () => {
     const apply = <T>(o: Ops<T>, x: T) => alexnet.features(o, x, {}, ["relu1"]);
     expect(() => apply(reference, toFloat64(randomTensor([1, 3, 16, 16], 1)))).toThrow("features.0.weight");
   });

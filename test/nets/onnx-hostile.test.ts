@@ -68,7 +68,7 @@ function nested(depth: number): Uint8Array {
   return graph;
 }
 
-describe("bytes", () => {
+describe("rejects malformed bytes:", () => {
   test.each<[string, () => Uint8Array, RegExp]>([
     [
       "a million empty nodes",
@@ -88,7 +88,7 @@ describe("bytes", () => {
     expect(errorOf(bytes())).toEqual(refused(problem));
   });
 
-  test("every beginning of a network is refused", () => {
+  test("rejects a network truncated anywhere", () => {
     const whole = foreignNetwork();
     for (let length = 0; length < whole.length; length += 5) {
       expect(errorOf(whole.subarray(0, length)), `${length} bytes`).toEqual(refused(/./));
@@ -96,7 +96,7 @@ describe("bytes", () => {
   });
 });
 
-describe("tensors", () => {
+describe("rejects tensors", () => {
   const external = (location: string) => [create(StringStringEntryProtoSchema, { key: "location", value: location })];
   test.each<[string, Uint8Array, RegExp]>([
     [
@@ -178,7 +178,7 @@ describe("tensors", () => {
   });
 });
 
-describe("graphs", () => {
+describe("rejects graphs:", () => {
   const relu = (from: string, to: string): Node => ["Relu", [from], [to]];
   const many = (count: number) =>
     onnxFile(
@@ -263,14 +263,14 @@ describe("graphs", () => {
     expect(errorOf(bytes())).toEqual(refused(problem));
   });
 
-  test("of 5000 nodes in a row are read and written", () => {
+  test("but reads and writes 5000 consecutive nodes", () => {
     const network = onnxNetwork(many(4999), "net.onnx");
     const written = exportModel(network, { w3: Tensor.from(Array.from(w3.data), [3, 3, 1, 1]) });
     expect(onnxNetwork(written, "again.onnx").channels).toBe(3);
   });
 });
 
-describe("nodes", () => {
+describe("rejects nodes:", () => {
   /** Nodes that double something so many times. */
   const doubled = (times: number, node: (from: string, to: string) => Node, first = "image", to = "x"): Node[] =>
     Array.from({ length: times }, (_, i) => node(i ? `d${i}` : first, i === times - 1 ? to : `d${i + 1}`));

@@ -263,12 +263,12 @@ const cases = plain.map(([operator, nodes, tensors, options]): Case => {
   ];
 });
 
-describe("an operator means what ONNX Runtime means by it", () => {
+describe("an operator computes the same as in ONNX Runtime", () => {
   test.each(cases)("%s, case %#", async (_, nodes, tensors, options) => {
     expect(await difference(onnxFile(nodes, tensors, options), colours)).toBeLessThan(2e-6);
   });
 
-  test("every operator that is known has a case", () => {
+  test("every supported operator has a case", () => {
     const shown = new Set(cases.flatMap(([, nodes]) => nodes.map(([operator]) => operator)));
     // Of sizes and numbers alone, as our own exports have them below.
     const alone = ["Constant", "Squeeze", "Floor", "Reshape"];
@@ -281,7 +281,7 @@ test.each([
   ["unet", unet({ channels: 4, depth: 2 }), 3],
   ["grey unet", unet({ channels: 4, depth: 1, colours: 1 }), 1],
 ])(
-  "our own %s, exported and read again, computes the same, with all its weights as parameters",
+  "our own %s, exported and imported, computes the same, with all weights as parameters",
   async (_, model, channels) => {
     const bytes = exportModel(model, tensorsOf(model), { channels });
     expect(await difference(bytes, randomTensor([1, channels, 16, 12], 3))).toBeLessThan(2e-6);
@@ -291,14 +291,14 @@ test.each([
   },
 );
 
-test("a network as PyTorch exports one: its tensors keep their names, and numbers alone are no parameters", async () => {
+test("a PyTorch export keeps its tensors' names, and scalars are not parameters", async () => {
   const bytes = foreignNetwork();
   expect(await difference(bytes, colours)).toBeLessThan(2e-6);
   const names = ["body.bias", "body.weight", "first.bias", "first.weight", "last.weight", "slope"];
   expect(Object.keys(onnxNetwork(bytes).parameters).sort()).toEqual(names);
 });
 
-test("tensors with names that mean something elsewhere are parameters too", async () => {
+test("tensors named input or __proto__ are parameters too", async () => {
   const nodes: Node[] = [
     ["Conv", ["image", "input"], ["y"]],
     ["Conv", ["y", "__proto__"], ["output"]],
@@ -337,7 +337,7 @@ describe.each([
   test.each([
     ["as bytes", false],
     ["one by one", true],
-  ])("%s, become the float32 of the same value", (_, isListed) => {
+  ])("%s, are converted to the same float32 values", (_, isListed) => {
     const { bytes, expected } = half(isListed);
     const network = onnxNetwork(bytes);
     const tensors = tensorsOf(network);
@@ -346,7 +346,7 @@ describe.each([
   });
 });
 
-test("a network that computes in half precision between casts, as converters write it, computes in float32", async () => {
+test("a network with casts to half precision computes in float32", async () => {
   const cast = (to: number, from: string, name: string): Node => ["Cast", [from], [name], { to }];
   const convolved: Node = ["Conv", ["h", "w3"], ["y"], { kernel_shape: [1, 1] }];
   const model = fromBinary(
@@ -364,7 +364,7 @@ test("a network that computes in half precision between casts, as converters wri
   expect(theirs.data.reduce((most, x, i) => Math.max(most, Math.abs(x - ours.data[i])), 0)).toBeLessThan(2e-6);
 });
 
-test("nodes that the output does not need are left out, in the file for the runtime too", async () => {
+test("unused nodes are dropped, in the runtime's file too", async () => {
   const extra: Node = ["ConstantOfShape", ["huge"], ["room"]];
   const bytes = onnxFile([["Relu", ["image"], ["x"]], extra, last], { huge: integers(2 ** 30, 2 ** 20), w3 });
   expect(await difference(plainFile(bytes, "net.onnx"), colours)).toBe(0);
@@ -373,7 +373,7 @@ test("nodes that the output does not need are left out, in the file for the runt
   expect(graph?.initializer.map(({ name }) => name)).toEqual(["w3"]);
 });
 
-describe("what cannot be trained is refused, and named", () => {
+describe("rejects what cannot be trained, by name:", () => {
   const file = (...nodes: Node[]) => onnxFile([...nodes, last], { w3 });
   const changed = (change: (model: ReturnType<typeof fromBinary<typeof ModelProtoSchema>>) => void) => {
     const model = fromBinary(ModelProtoSchema, foreignNetwork());
@@ -477,7 +477,7 @@ describe("what cannot be trained is refused, and named", () => {
       { p: integers(0, 0, 1, 1, 0, 0, 1, 1), one: { dims: [], data: [1] } },
       /a border that is not 0/,
     ],
-  ])("a way of an operator: %s", (_, nodes, tensors, message) => {
+  ])("an unsupported form of an operator: %s", (_, nodes, tensors, message) => {
     const network = onnxNetwork(onnxFile([...nodes, last], { ...tensors, w3 }), "net.onnx");
     expect(() => exportModel(network, tensorsOf(network))).toThrow(message);
   });

@@ -24,18 +24,18 @@ function shapesOf(network: Network, taps: readonly string[], side: number): (rea
   return network.features(reference, image, seededStateDict(network.tensors(taps)), taps).map(({ shape }) => shape);
 }
 
-describe.each(perceptualNets)("the row of %s", (name) => {
+describe.each(perceptualNets)("the network table's row of %s", (name) => {
   const row = networks[name];
   const { network } = row;
   // Where it has many layers, as many as are computed in a moment.
   const taps = "lpips" in row ? row.lpips.taps : network.taps.slice(0, 12);
 
-  it("has a network of its name, which an option of perceptual names", () => {
+  it("has the network's name, which is a choice of perceptual's option net", () => {
     expect(network.name).toBe(name);
     expect(perceptual().info.options.net.words).toContain(name);
   });
 
-  it("has weights: a file of the registry, or a part of the package", async () => {
+  it("has weights, as a registry file or embedded in the package", async () => {
     const known = weightsOf(name);
     expect(known?.tensors).toEqual(network.tensors());
     const weights = await known?.embedded?.();
@@ -47,7 +47,7 @@ describe.each(perceptualNets)("the row of %s", (name) => {
   });
 
   // What runs is the measure: sizes and channels are known without running.
-  it("knows sizes, channels and the least size, at which one position is left and below which none", () => {
+  it("states sizes, channels and the least size, below which no position is left", () => {
     const least = network.leastSize(taps);
     const shapes = shapesOf(network, taps, least);
     expect(shapes.map((shape) => shape.slice(2))).toEqual(network.sizes(taps, least, least));
@@ -56,7 +56,7 @@ describe.each(perceptualNets)("the row of %s", (name) => {
     expect(shapesOf(network, taps, least - 1).flat()).toContain(0);
   });
 
-  it("has a limit for tiles", () => {
+  it("has a size limit for tiling", () => {
     expect(row.pixelsAtOnce).toBeGreaterThan(network.leastSize(taps) ** 2);
   });
 });
@@ -64,15 +64,15 @@ describe.each(perceptualNets)("the row of %s", (name) => {
 /** Every network of lpips in every version. */
 const versions = lpipsNets.flatMap((net) => versionsOf(net).map((version) => [net, version] as const));
 
-describe.each(versions)("lpips's %s of version %s", (net, version) => {
+describe.each(versions)("lpips's net %s in version %s", (net, version) => {
   const { network, taps, embedded } = lpipsNetwork(net, version);
 
-  it("is an option of lpips, with taps of its network", () => {
+  it("is a choice of lpips's options, with taps of its network", () => {
     expect(lpips().info.options.net.words).toContain(net);
     expect(network.taps).toEqual(expect.arrayContaining([...taps]));
   });
 
-  it("has heads of one number for each channel, files of the registry or a part of the package", async () => {
+  it("has a head weight for each channel, as a registry file or embedded in the package", async () => {
     const name = headsName(net, version);
     expect(weightsRegistry.some((entry) => entry.name === name)).toBe(embedded === undefined);
     const heads = weightsOf(name);
@@ -87,12 +87,12 @@ test.each([
   ["alex", [64, 192, 384, 256, 256]],
   ["vgg", [64, 128, 256, 512, 512]],
   ["squeeze", [64, 128, 256, 384, 384, 512, 512]],
-])("the channels of lpips's %s are the published ones", (net, channels) => {
+])("the channel counts of lpips's %s equal the published ones", (net, channels) => {
   const { network, taps } = lpipsNetwork(net);
   expect(taps.map((tap) => network.channels(tap))).toEqual(channels);
 });
 
-test("every checkpoint of the registry has a row", () => {
+test("every checkpoint of the registry has a row in the table", () => {
   for (const entry of weightsRegistry.filter((entry) => !isArchive(entry))) {
     expect(weightsOf(entry.name), entry.name).toBeDefined();
   }
@@ -100,7 +100,7 @@ test("every checkpoint of the registry has a row", () => {
     expect(weightsOf(name), name).toBeUndefined();
 });
 
-test("a network is the same with constants and with tensors that may change", () => {
+test("a network computes the same with constant and with trainable tensors", () => {
   const network = vgg("vgg16", { batchNorm: true });
   const taps = ["conv1_1", "bn1_1", "pool1"];
   const weights = seededStateDict(network.tensors(taps));
@@ -116,7 +116,7 @@ test("a network is the same with constants and with tensors that may change", ()
   expect(trained).toEqual(frozen);
 });
 
-describe("what is loaded without being used", () => {
+describe("static imports", () => {
   const core = new URL("../../packages/core/src/", import.meta.url);
 
   /** The files that come with some files, as far as they are no imports of types alone and none that run later. */
@@ -134,13 +134,13 @@ describe("what is loaded without being used", () => {
     return [...files].map((path) => path.slice(core.pathname.length));
   }
 
-  it("are not the embedded weights, with any entry", () => {
+  it("never include the embedded weights, for any entry point", () => {
     const files = loadedWith("index.ts", "nets/index.ts", "losses/registry.ts", "train/index.ts", "internal.ts");
     expect(files).toContain("nets/tiny.ts");
     expect(files.filter((path) => /tiny-(weights|first-weights|packed)/.test(path))).toEqual([]);
   });
 
-  it("are no networks and no readers of weights, with losses that have none", () => {
+  it("include no network or weight reader for losses without weights", () => {
     const files = loadedWith("losses/l1.ts", "losses/ssim.ts", "losses/ms-ssim.ts", "losses/delta-e.ts");
     expect(files.length).toBeGreaterThan(20);
     expect(files.filter((path) => /^(nets|weights|train)\//.test(path))).toEqual([]);

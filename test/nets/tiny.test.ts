@@ -13,7 +13,7 @@ import { features, head, parametersOf, trained } from "../../scripts/tiny-lpips/
 import { randomTensor } from "../random.ts";
 
 describe("the tiny network", () => {
-  it("is the same while it is trained and afterwards", () => {
+  it("computes the same during training and afterwards", () => {
     const values = initialize(parametersOf(), (name) => new Random(1, name));
     const weights = trained(Object.fromEntries(Object.entries(values).map(([name, data]) => [name, { data }])));
     const o = reference;
@@ -32,7 +32,7 @@ describe("the tiny network", () => {
     }
   });
 
-  it.each([tiny, tinyFirst])("looks where AlexNet looks, half a pixel off, at as many places: $name", (edition) => {
+  it.each([tiny, tinyFirst])("has AlexNet's strides, sizes and centres, up to half a pixel: $name", (edition) => {
     const centre = ({ kernel, padding }: Window) => (kernel - 1) / 2 - padding;
     for (const tap of tinyTaps) {
       const [mine, theirs] = [edition, alexnet].map((net) => net.window(tap));
@@ -44,7 +44,7 @@ describe("the tiny network", () => {
     }
   });
 
-  it("counts every pixel as often as its neighbours at first", () => {
+  it("weights every pixel equally in the first layer", () => {
     const { kernel, stride } = tiny.window("conv1");
     expect(kernel % stride).toBe(0);
     expect(kernel).toBeGreaterThan(stride);
@@ -57,7 +57,7 @@ const editions = [
 ];
 
 describe.each(editions)("the weights of the $name edition", ({ network, weights, file, bytesOfNumber }) => {
-  it("are finite, complete, and nowhere negative in the heads", async () => {
+  it("are finite, complete, and not negative in the heads", async () => {
     const tensors = await weights();
     expect(Object.keys(tensors)).toEqual(Object.keys(tinyTensors(network)));
     for (const [name, { shape, data }] of Object.entries(tensors)) {
@@ -68,7 +68,7 @@ describe.each(editions)("the weights of the $name edition", ({ network, weights,
     }
   });
 
-  it("take at most 300 kB, as the numbers that are stored and as the file that carries them", () => {
+  it("take at most 300 kB, as stored values and as a source file", () => {
     const path = new URL(`../../packages/core/src/nets/${file}`, import.meta.url);
     expect(readFileSync(path).length).toBeLessThanOrEqual(300_000);
     const shapes = Object.values(tinyTensors(network));
@@ -77,14 +77,14 @@ describe.each(editions)("the weights of the $name edition", ({ network, weights,
   });
 });
 
-describe("the packed text", () => {
-  it("of the first edition holds its numbers, none rounded", async () => {
+describe("the packed weights", () => {
+  it("of the first edition are lossless", async () => {
     const { packed } = await import("../../packages/core/src/nets/tiny-first-weights.ts");
     const values = Object.values(await tinyFirstWeights()).flatMap(({ data }) => [...data]);
     expect(packHalves(values)).toBe(packed);
   });
 
-  it("of the second holds each weight to half a step, 1/127 of the largest of its output channel, biases and heads to half precision", () => {
+  it("of the second edition are quantised to 1/127 of each output channel's maximum, biases and heads to half precision", () => {
     const random = initialize(parametersOf(), (name) => new Random(3, name));
     const weights = trained(Object.fromEntries(Object.entries(random).map(([name, data]) => [name, { data }])));
     const values = unpackSteps(packSteps(weights, 127), tinyTensors());
@@ -105,21 +105,21 @@ describe("the packed text", () => {
     expect(worst).toBeLessThanOrEqual(1);
   });
 
-  it("of the second is what its numbers are packed as, with one of the steps", async () => {
+  it("of the second edition equal its weights packed again", async () => {
     const { packed } = await import("../../packages/core/src/nets/tiny-weights.ts");
     const weights = await tinyWeights();
     expect(finenesses.map((fineness) => packSteps(weights, fineness))).toContain(packed);
   });
 });
 
-describe("halfBits", () => {
-  it("is the inverse of reading", () => {
+describe("halfBits (float16 encoding)", () => {
+  it("inverts decoding", () => {
     const bits = Uint16Array.from({ length: 65536 }, (_, i) => i).filter((i) => ((i >> 10) & 31) !== 31);
     const values = decodeElements("float16", new Uint8Array(bits.buffer)) as Float32Array;
     expect(Uint16Array.from(values, (value) => halfBits(value))).toEqual(bits);
   });
 
-  it("rounds to the nearest, halves to even, and refuses what is too large", () => {
+  it("rounds to nearest, ties to even, and rejects overflow and NaN", () => {
     // 1 + 1/2048 lies between 0x3c00 and 0x3c01, 1 + 3/2048 between 0x3c01 and 0x3c02.
     expect(halfBits(1 + 1 / 2048)).toBe(0x3c00);
     expect(halfBits(1 + 3 / 2048)).toBe(0x3c02);

@@ -87,7 +87,7 @@ const sum = ({ data }: Float64Image) => data.reduce((total, value) => total + va
 describe.each(Object.entries(tiny))("%s", (_, network) => {
   const { model, output: shape, training = true } = network;
 
-  test("native output, buffers and gradient are the definition's", async () => {
+  test("native output, buffers and gradient equal the definition", async () => {
     const image = inputOf(network);
     for (const training of [true, false]) {
       const tensors = startingTensors(model);
@@ -101,7 +101,7 @@ describe.each(Object.entries(tiny))("%s", (_, network) => {
     }
   });
 
-  test("every parameter has a gradient, and it is that of finite differences", () => {
+  test("every parameter has a gradient that equals finite differences", () => {
     const image = toFloat64(inputOf(network));
     const weight = toFloat64(randomTensor(shape, 4, -1, 1));
     const tensors = perturbed(model);
@@ -136,7 +136,7 @@ function expectClose(got: ArrayLike<number>, expected: Float64Array): void {
   for (const [i, value] of expected.entries()) expect(Math.abs(got[i] - value)).toBeLessThanOrEqual(1e-5 * largest);
 }
 
-describe("what does not fit is refused with a clear error", () => {
+describe("rejects invalid input with a clear error:", () => {
   const forward = (model: Model, shape: Shape) => () =>
     model.forward(reference, toFloat64(randomTensor(shape, 1)), toReference(startingTensors(model)), true);
   const small = patchGan({ features: 2 });
@@ -186,7 +186,7 @@ describe("what does not fit is refused with a clear error", () => {
   });
 });
 
-test("untrained, the networks for restoration stay close to their input", () => {
+test("untrained restoration networks stay close to their input", () => {
   const image = randomTensor([1, 3, 8, 8], 2);
   const distance = (model: Model, expected: Float64Image) => {
     const { output } = model.forward(reference, toFloat64(image), toReference(startingTensors(model)), false);
