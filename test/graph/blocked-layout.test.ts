@@ -22,7 +22,7 @@ const shapes: [inputs: number, outputs: number, kernel: number, options: ConvOpt
 ];
 
 // Expected values: the definition on float64 arrays.
-describe("convolutions with kernels that are inputs", () => {
+describe("convolutions with non-constant kernels equal the reference", () => {
   it.each(shapes)("%i to %i channels, kernel %i, %o", async (inputs, outputs, kernel, options) => {
     const x = randomTensor([2, inputs, 9, 11], 1, -1, 1);
     const weight = randomTensor([outputs, inputs / (options.groups ?? 1), kernel, kernel], 2, -0.2, 0.2);
@@ -53,7 +53,7 @@ describe("convolutions with kernels that are inputs", () => {
   });
 });
 
-it("knows the size of a block, and models for others have none", async () => {
+it("knows the runtime's block size, and plain models contain no blocked nodes", async () => {
   expect([0, 4, 8, 16, 32]).toContain(await blockedChannels(await loadRuntime()));
   const { bytes } = buildModel({ x: [1, 16, 8, 8], weight: [16, 16, 3, 3] }, (o, { x, weight }) => ({
     y: o.conv2d(x, weight),

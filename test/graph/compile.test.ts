@@ -7,8 +7,8 @@ import { loadRuntime } from "../../packages/core/src/runtimes/index.ts";
 import { Tensor } from "../../packages/core/src/tensor.ts";
 import { collectUntil } from "../garbage.ts";
 
-describe("programs that are started at once", () => {
-  it("run one at a time, and one that fails does not hold up the others", async () => {
+describe("programs started concurrently", () => {
+  it("run one at a time, and a failure does not stop the others", async () => {
     const program = await compile({ a: ["n", 1, "h", "w"], b: ["n", 1, "h", "w"] }, (o, { a, b }) => ({
       sum: o.sum(o.add(a, b), "chw"),
     }));
@@ -38,7 +38,7 @@ describe("programs that are started at once", () => {
   });
 });
 
-it.each(["chw", "hw", "nhw"])("sums over whole planes (%s) are exact to what float32 can say of them", async (axes) => {
+it.each(["chw", "hw", "nhw"])("sums over whole planes (%s) are accurate to float32 rounding", async (axes) => {
   // Sums of a constant, in closed form: added up one by one in float32 they are 6e-5 off.
   const image = Tensor.full([2, 3, 512, 400], 0.1);
   const program = await compile({ x: ["n", 3, "h", "w"] }, (o, { x }) => ({ sum: o.sum(x, axes) }));
@@ -48,7 +48,7 @@ it.each(["chw", "hw", "nhw"])("sums over whole planes (%s) are exact to what flo
   for (const value of sum.data) expect(Math.abs(value / expected - 1)).toBeLessThan(2e-6);
 });
 
-describe("what cannot be compiled or run is told by its name", () => {
+describe("rejects invalid arguments by name:", () => {
   const mean = (o: Ops<OnnxValue>, { x }: Record<string, OnnxValue>) => ({ mean: o.mean(x, "chw") });
   it.each<[string, unknown, unknown, unknown]>([
     ["input x", { x: null }, mean, {}],
@@ -74,7 +74,7 @@ describe("what cannot be compiled or run is told by its name", () => {
   });
 });
 
-it("sessions of programs that nothing holds any longer are released, those in use not", async () => {
+it("releases sessions of unreferenced programs, but not those in use", async () => {
   const released = vi.fn();
   const runtime = await loadRuntime();
   const { createSession } = runtime;

@@ -30,7 +30,7 @@ async function ask(name: string, driver: string) {
 }
 
 describe("devices", () => {
-  test("a GPU that is not there is said beforehand and where it is asked for, and the CPU goes on", async () => {
+  test("a missing GPU is reported by probeDevice and on use, and the CPU still works", async () => {
     const { device, reason, refused, value, pixels } = await ask("measureWithoutGpu", "/nowhere.json");
     expect(device).toBe("cpu");
     expect(reason).toMatch(/^webgpu cannot be used: ./);
@@ -45,7 +45,7 @@ describe("devices", () => {
   });
 
   test.skipIf(!hasSoftwareGpu)(
-    "WebGPU gives the CPU's numbers within 1e-3, and leaves those of the CPU alone",
+    "WebGPU equals the CPU within 1e-3, and does not change results of the CPU",
     async () => {
       const { device, reason, numbers } = await ask("measureOnWebGpu", driver);
       expect({ device, reason }).toEqual({ device: "webgpu" });
@@ -64,7 +64,7 @@ describe("devices", () => {
     },
   );
 
-  test("what is no device is refused by whoever is asked", async () => {
+  test("every entry point rejects an unknown device", async () => {
     const device = "gpu" as Device;
     const image = Tensor.full([1, 3, 16, 16], 0.5);
     const message = 'device must be cpu | webgpu, got "gpu"';

@@ -9,14 +9,14 @@ import { exportLoss, parseLoss } from "../../packages/core/src/index.ts";
 // What is expected comes from the library of protocol buffers, which knows the description of ONNX's messages.
 
 test.each(["l1", "focal-frequency", "l1 + 0.1*ssim", "lpips(net=tiny)"])(
-  "the file of %s is what the library makes of the model that it reads in it",
+  "the exported file of %s is byte-identical after a round trip through the protobuf library",
   async (spec) => {
     const bytes = await exportLoss(parseLoss(spec), { grad: true });
     expect(Buffer.compare(toBinary(ModelProtoSchema, fromBinary(ModelProtoSchema, bytes)), bytes)).toBe(0);
   },
 );
 
-test("shapes, types, attributes, metadata and constants of a model are found again", () => {
+test("shapes, types, attributes, metadata and constants of a model can be read back", () => {
   const kernel = Float32Array.from({ length: 27 }, (_, i) => i - 13);
   const { bytes } = buildModel(
     { x: ["n", 3, 64, "w"] },
@@ -38,7 +38,7 @@ test("shapes, types, attributes, metadata and constants of a model are found aga
   expect(conv?.attribute.find(({ name }) => name === "pads")?.ints).toEqual([1n, 1n, 1n, 1n]);
 });
 
-test("every safe integer and every text is encoded as the library does", () => {
+test("integers and strings are encoded as by the protobuf library", () => {
   const { MIN_SAFE_INTEGER: min, MAX_SAFE_INTEGER: max } = Number;
   fc.assert(
     fc.property(fc.maxSafeInteger(), fc.string({ unit: "grapheme" }), (i, name) => {

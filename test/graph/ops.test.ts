@@ -79,19 +79,19 @@ describe.each(Object.entries(cases))("%s", (title, ops) => {
     }
   };
 
-  test("ONNX Runtime equals the reference, at two sizes", async () => {
+  test("ONNX Runtime equals the reference at two sizes", async () => {
     const dims = runs[0].map(({ shape }, i): InputDims => (fixed.includes(i) ? shape : ["n", shape[1], "h", "w"]));
     const program = await compileFor(dims);
     for (const inputs of runs) await expectReference(program, inputs);
   });
 
   // Means of windows side by side are computed otherwise where the size is known, with pixels left over and without.
-  test.runIf(title.startsWith("avgPool"))("the same where sizes are known beforehand", async () => {
+  test.runIf(title.startsWith("avgPool"))("ONNX Runtime equals the reference for static sizes", async () => {
     for (const inputs of runs) await expectReference(await compileFor(inputs.map(({ shape }) => shape)), inputs);
   });
 });
 
-test("depthToSpace has PyTorch's order of channels", () => {
+test("depthToSpace uses PyTorch's channel order", () => {
   // torch.pixel_shuffle(torch.arange(8.).view(1, 8, 1, 1), 2).flatten() is 0..7: each four channels are one block of pixels.
   const x = toFloat64(Tensor.from([0, 1, 2, 3, 4, 5, 6, 7], [1, 8, 1, 1]));
   const blocks = reference.depthToSpace(x, 2);
@@ -101,7 +101,7 @@ test("depthToSpace has PyTorch's order of channels", () => {
 });
 
 describe("fft", () => {
-  test("has the values of numpy.fft.rfft2", () => {
+  test("equals numpy.fft.rfft2", () => {
     // numpy.fft.rfft2([[1, 2, 0, 4], [3, 5, 7, 6], [0, 1, 2, 8]])
     const x = toFloat64(Tensor.from([1, 2, 0, 4, 3, 5, 7, 6, 0, 1, 2, 8], [1, 1, 3, 4]));
     const { data, shape } = reference.fft(x);
@@ -124,7 +124,7 @@ describe("fft", () => {
     [50, 22],
     [64, 48],
   ])(
-    "of %i x %i pixels, products of two factors and primes, equals the reference to float32's rounding",
+    "of %i x %i pixels, products of two factors and primes, equals the reference up to float32 rounding",
     async (h, w) => {
       const image = randomTensor([2, 3, h, w], 5);
       const program = await compile({ x: ["n", 3, "h", "w"] }, (o, { x }) => {
@@ -145,7 +145,7 @@ describe("fft", () => {
     [12, 16],
     [20, 30],
     [18, 14],
-  ])("imaginary parts that are 0 whatever the image are exactly 0: %i x %i", async (h, w) => {
+  ])("imaginary parts that must be 0 are exactly 0: %i x %i", async (h, w) => {
     const image = randomTensor([1, 1, h, w], 3);
     const program = await compile({ x: ["n", 1, "h", "w"] }, (o, { x }) => ({ y: o.fft(x) }));
     for (const { data } of [(await program.run({ x: image })).y, reference.fft(toFloat64(image))]) {
@@ -156,7 +156,7 @@ describe("fft", () => {
     }
   });
 
-  test("flat planes have no coefficients but the first, each plane of a batch its own", async () => {
+  test("flat planes have the constant coefficient only, separately for each plane", async () => {
     const image = Tensor.from(
       Array.from({ length: 6 * 120 }, (_, i) => 0.1 * (1 + Math.floor(i / 120))),
       [2, 3, 10, 12],
@@ -173,7 +173,7 @@ describe("fft", () => {
   });
 
   // ONNX Runtime 1.30 turns a Pad that names its axes wrongly when it moves a transposition past it.
-  test("what is transformed back can be continued and cut at sizes that are known", async () => {
+  test("the inverse transform can be padded and sliced at static sizes", async () => {
     const image = randomTensor([2, 1, 12, 10], 4);
     const around = <T>(o: Ops<T>, x: T) => {
       const back = o.backend.run("fftAdjoint", [o.fft(x), x], {});

@@ -55,7 +55,7 @@ function measured(network: Network, size: number, { multiple, scale }: { multipl
 }
 
 describe("receptiveField", () => {
-  it.each(Object.keys(networks))("holds everything that %s sees, and little more", (name) => {
+  it.each(Object.keys(networks))("covers the measured receptive field of %s, and little more", (name) => {
     const field = receptiveField(1, networks[name]);
     expect(field).toBeDefined();
     if (!field) return;
@@ -64,7 +64,7 @@ describe("receptiveField", () => {
     expect(reach).toBeGreaterThanOrEqual(field.halo - field.multiple);
   });
 
-  it("knows what sizes must be multiples of, and the scale", () => {
+  it("returns the required multiple of sizes, and the scale", () => {
     expect(receptiveField(1, networks["a convolution"])).toEqual({ halo: 2, multiple: 1, scale: 1 });
     expect(receptiveField(1, networks["pixel shuffle"])).toEqual({ halo: 2, multiple: 1, scale: 2 });
     expect(receptiveField(1, networks["pooling and bilinear interpolation"])).toMatchObject({ multiple: 4, scale: 1 });
@@ -75,13 +75,13 @@ describe("receptiveField", () => {
     });
   });
 
-  it("is undefined where a position may depend on all others", () => {
+  it("is undefined where a position may depend on any other", () => {
     expect(receptiveField(1, (o, x) => o.sub(x, o.mean(x, "hw")))).toBeUndefined();
     expect(receptiveField(1, (o, x) => o.padWith(x, 1, "reflect"))).toBeUndefined();
     expect(receptiveField(1, (o, x) => o.flip(x, "h"))).toBeUndefined();
   });
 
-  it("does not mind what is computed of constants alone", () => {
+  it("ignores computations on constants", () => {
     const normalised: Network = (o, x) => {
       const w = weight(o, 1, 1, 3);
       return o.conv2d(x, o.div(w, o.sum(w, "nchw")), { padding: 1 });
@@ -102,14 +102,14 @@ it.each([
   [alexnet, "pool5", { kernel: 195, stride: 32, padding: 64 + 2 }],
   [vgg("vgg16"), "pool5", { kernel: 212, stride: 32, padding: 90 }],
   [inceptionV3.network, "Mixed_7c", { kernel: 1311, stride: 32, padding: 618 }],
-] as const)("finds the published windows of networks %#", (network, tap, window) => {
+] as const)("finds the published receptive fields of networks %#", (network, tap, window) => {
   expect(network.window(tap)).toEqual(window);
 });
 
 describe("trace", () => {
   const dims = [undefined, 3, 9, 12] as const;
 
-  it("gives shapes, windows and no numbers", () => {
+  it("returns shapes and receptive fields without computing values", () => {
     const [down, mean, own] = trace(dims, (o, image, tensor) => {
       const convolved = o.conv2d(image, tensor([4, 3, 3, 5]), { stride: 2, padding: 1 });
       return [convolved, o.mean(convolved, "hw"), tensor([1, 4, 1, 1])];

@@ -18,12 +18,12 @@ const convolved = <T>(o: Ops<T>, x: T, options: ConvOptions = {}, weight = kerne
   o.conv2d(o.mul(x, o.constant(scale, [1, 3, 1, 1])), o.constant(weight.data, weight.shape), options);
 
 // Expected values: the definition on float64 arrays, which knows nothing of factors.
-describe("a convolution with a constant kernel after a constant factor for each channel", () => {
+describe("folding a constant factor per channel into the following convolution", () => {
   it.each<[string, ConvOptions, typeof kernel]>([
     ["padded and with strides", { padding: { top: 2, bottom: 0, left: 1, right: 3 }, stride: 2 }, kernel],
     ["dilated", { dilation: 2 }, kernel],
     ["in groups, which keep the factor", { groups: 3, padding: 1 }, alone],
-  ])("gives the same, %s", async (_, options, weight) => {
+  ])("gives the same result, %s", async (_, options, weight) => {
     const x = randomTensor([2, 3, 13, 11], 1, -1, 1);
     const program = await compile({ x: ["n", 3, "h", "w"] }, (o, { x: image }) => ({
       y: convolved(o, image, options, weight),
@@ -39,7 +39,7 @@ describe("a convolution with a constant kernel after a constant factor for each 
     expect(factor.data[0]).toBeCloseTo(2 * x.data[0], 6);
   });
 
-  it("multiplies no image, and keeps one kernel for two of them", () => {
+  it("leaves no multiplication, and shares one kernel between two convolutions", () => {
     const inputs = { a: [1, 3, 8, 8], b: [1, 3, 8, 8] } as const;
     const one = buildModel(inputs, (o, { a }) => ({ y: convolved(o, a) })).bytes;
     const both = buildModel(inputs, (o, { a, b }) => ({ y: convolved(o, a), z: convolved(o, b) })).bytes;
@@ -48,7 +48,7 @@ describe("a convolution with a constant kernel after a constant factor for each 
     expect(both.length - one.length).toBeLessThan(kernel.data.byteLength / 2);
   });
 
-  it("is computed once for equal kernels, in whichever arrays they are", () => {
+  it("computes a convolution once for equal kernels, even in different arrays", () => {
     const convolvedTwice = (change: number) =>
       buildModel({ x: [1, 3, 8, 8] }, (o, { x }) => {
         const other = kernel.data.slice();
@@ -61,7 +61,7 @@ describe("a convolution with a constant kernel after a constant factor for each 
     expect(count(convolvedTwice(1), "Conv")).toBe(2);
   });
 
-  it("keeps a factor that is no constant", () => {
+  it("is not applied to a factor that is not constant", () => {
     const { bytes } = buildModel({ x: [1, 3, 8, 8] }, (o, { x }) => ({
       y: o.conv2d(o.mul(x, x), o.constant(kernel.data, kernel.shape)),
     }));
@@ -70,7 +70,7 @@ describe("a convolution with a constant kernel after a constant factor for each 
 });
 
 // The other way round, as a batch norm after a convolution is. Expected values: the definition in float64.
-describe("a constant factor for each channel after a convolution with a constant kernel", () => {
+describe("folding a constant factor per channel into the preceding convolution", () => {
   const gains = randomTensor([1, 32, 1, 1], 4, -2, 2);
   const bias = randomTensor([1, 32, 1, 1], 5, -1, 1);
   const normed = <T>(o: Ops<T>, x: T, options: ConvOptions, biased: boolean) => {
@@ -90,7 +90,7 @@ describe("a constant factor for each channel after a convolution with a constant
     ["padded", { padding: 2 }, false],
     ["with a stride, and with a bias before", { stride: 2, padding: { top: 2, bottom: 0, left: 1, right: 3 } }, true],
   ])(
-    "is a part of the kernel, %s: the value and its gradient are the same, and no image is multiplied but by the slope of relu",
+    "keeps value and gradient, %s, without multiplications except for the slope of relu",
     async (_, options, biased) => {
       const x = randomTensor([2, 3, 13, 11], 1, -1, 1);
       const program = await compile({ x: ["n", 3, "h", "w"] }, (o, { x: image }) => derived(o, image, options, biased));
