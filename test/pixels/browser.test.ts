@@ -156,7 +156,7 @@ describe.skipIf(withoutChromium)("a page in Chromium", () => {
     ) as ReturnType<Program[Name]>;
   }
 
-  test("value and gradient of every form are those of its pixels in Node", async () => {
+  test("value and gradient of every kind of input equal those of its pixels in Node", async () => {
     const [output, target] = [3, 5].map((seed) => ({ data: pattern(seed), width, height }));
     const expected = await parseLoss(spec).valueAndGrad(fromPixels(output), fromPixels(target));
     const measured = await run("measure");
@@ -171,12 +171,12 @@ describe.skipIf(withoutChromium)("a page in Chromium", () => {
     }
   });
 
-  test("a frame's luma is its plane, with range and matrix", async () => {
+  test("lumaOf a frame returns its luma plane with range and matrix", async () => {
     const luma = Array.from({ length: width * height }, (_, i) => i % 251);
     expect(await run("frameLuma")).toEqual({ range: "limited", matrix: "bt709", shape: [1, 1, height, width], luma });
   });
 
-  test("what cannot be read says why", async () => {
+  test("rejects unreadable input with the reason", async () => {
     const { "transparent over white": composited, ...refusals } = await run("refusals");
     expect(refusals.tainted).toMatchObject({ code: "image", message: expect.stringContaining("crossorigin") });
     expect(refusals.transparent).toEqual({

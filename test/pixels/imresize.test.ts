@@ -29,23 +29,23 @@ test.each([
   [3, 2, 1, 1],
   [1, 1, 4, 3],
   [2, 3, 40, 5],
-])("bicubic from %ix%i to %ix%i is the definition in float64", (h, w, height, width) => {
+])("bicubic from %ix%i to %ix%i equals the float64 definition", (h, w, height, width) => {
   const image = randomTensor([1, 1, h, w], h + width);
   const { data } = imresize(image, [height, width]);
   for (const [i, value] of byMatrices(image, height, width).entries()) expect(data[i]).toBeCloseTo(value, 6);
 });
 
-describe("GNU Octave's imresize gives the same, at the border too", () => {
+describe("imresize equals GNU Octave's, including the border", () => {
   const path = join(import.meta.dirname, "../goldens/octave/resized-images.json");
   const { image, height, width, cases } = JSON.parse(readFileSync(path, "utf8"));
 
-  test.each(cases as { size: [number, number]; values: number[] }[])("of size $size", ({ size, values }) => {
+  test.each(cases as { size: [number, number]; values: number[] }[])("for size $size", ({ size, values }) => {
     const { data } = imresize(Tensor.from(image, [1, 1, height, width]), size);
     for (const [i, value] of values.entries()) expect(data[i]).toBeCloseTo(value, 6);
   });
 });
 
-test("of half the size its taps are those that MATLAB has, [-3 -9 29 111 111 29 -9 -3] / 256", () => {
+test("halving has MATLAB's taps [-3 -9 29 111 111 29 -9 -3] / 256", () => {
   const impulse = Tensor.from(
     Array.from({ length: 24 }, (_, i) => Number(i === 12)),
     [1, 1, 1, 24],
@@ -60,7 +60,7 @@ test("of half the size its taps are those that MATLAB has, [-3 -9 29 111 111 29 
   expect(taps).toEqual([0, 0, 0, 0, -3, 29, 111, -9, 0, 0, 0, 0]);
 });
 
-test("enlarged, the interior is bicubic convolution at half-pixel centres, without a shift", () => {
+test("enlarging interpolates at half-pixel centres, without a shift", () => {
   // Keys' cubic at 1/4 and 3/4: [-9 111 29 -3] / 128; a ramp stays the ramp, at the positions of the pixels' centres.
   const ramp = Tensor.from(
     Array.from({ length: 16 }, (_, i) => i / 16),
@@ -88,7 +88,7 @@ test("lanczos3 is the sinc windowed by its main lobe", () => {
 describe("the border", () => {
   const image = randomTensor([1, 3, 32, 40], 1);
 
-  test("is mirrored, where `clean` leaves it out; away from it both are the same", () => {
+  test("is mirrored, unlike with `clean`, and the interior is the same", () => {
     const [ours, clean] = [imresize(image, [16, 20]), resize(image, [16, 20], "clean")];
     let [inside, outside] = [0, 0];
     for (let i = 0; i < ours.data.length; i++) {
@@ -101,14 +101,14 @@ describe("the border", () => {
     expect(outside).toBeGreaterThan(1e-3);
   });
 
-  test("keeps flat images flat, and the same size as it is", () => {
+  test("keeps flat images flat, and returns an image of the same size unchanged", () => {
     const flat = Tensor.full([2, 1, 9, 7], 0.3);
     for (const value of imresize(flat, [20, 3], "lanczos3").data) expect(value).toBeCloseTo(0.3, 6);
     expect(imresize(image, [32, 40]).data).toEqual(image.data);
   });
 });
 
-test("sizes and kernels that are none are refused", () => {
+test("rejects invalid sizes and unknown kernels", () => {
   const image = Tensor.full([1, 1, 4, 4], 0);
   expect(() => imresize(image, [0, 4])).toThrow(/size must be positive integers, got 0x4/);
   expect(() => imresize(image, [4.5, 4])).toThrow(/positive integers/);

@@ -68,7 +68,7 @@ export const takenAsLuma = (frame: VideoFrame): LumaSource => frame;
 
 afterEach(() => vi.unstubAllGlobals());
 
-describe("every form of an image is the tensor that it means", async () => {
+describe("every kind of image input is converted to the same tensor", async () => {
   const { rgba, rgb, grey } = forms(1);
   const size = { width, height };
   const colour = fromPixels({ data: rgb, ...size });
@@ -113,7 +113,7 @@ describe("every form of an image is the tensor that it means", async () => {
     }
   });
 
-  test("an instance of sharp is left as it is", async () => {
+  test("does not modify an instance of sharp", async () => {
     const image = sharp(rgb, raw);
     await toImage(image);
     expect((await image.png().metadata()).format).toBe("raw");
@@ -125,7 +125,7 @@ function interleave(grey: Uint8Array): Uint8Array {
   return new Uint8Array(2 * grey.length).map((_, i) => (i % 2 === 0 ? grey[i / 2] : 255));
 }
 
-describe("what is drawn", () => {
+describe("drawable input", () => {
   /** An OffscreenCanvas that has whatever is drawn to it. */
   function stubCanvas() {
     const drawings: unknown[] = [];
@@ -175,13 +175,13 @@ describe("what is drawn", () => {
     },
   };
 
-  test.each(Object.entries(sources))("%s is read at once", (_, source) => {
+  test.each(Object.entries(sources))("%s is read synchronously", (_, source) => {
     const drawings = stubCanvas();
     expect(toImageSync(source).tensor.data).toEqual(wanted.data);
     expect(drawings).toEqual([source]);
   });
 
-  test("an image element that is loading is waited for", async () => {
+  test("waits for an image element that is still loading", async () => {
     stubCanvas();
     const loading = { ...element, naturalWidth: 0, complete: false };
     loading.decode = async () => {
@@ -193,7 +193,7 @@ describe("what is drawn", () => {
     expect((await toImage(loading)).tensor.data).toEqual(wanted.data);
   });
 
-  test("what cannot be read says why", async () => {
+  test("rejects unreadable input with the reason", async () => {
     const refused = (input: ImageInput) => expect(parseLoss("l1").value(input, wanted)).rejects;
     await refused(sources["an ImageBitmap"]).toMatchObject({
       code: "image",
@@ -233,7 +233,7 @@ describe("what is drawn", () => {
   });
 });
 
-describe("whatever an input throws or lacks, the error names the argument and has a code", () => {
+describe("rejects faulty input with the argument's name and an error code", () => {
   const tensor = { dims: [1, 3, 2, 2], type: "float32", data: new Float32Array(12) };
   const samples = (info: object, bytes = 12) => {
     const image = {
@@ -344,12 +344,12 @@ describe("whatever an input throws or lacks, the error names the argument and ha
     [new URL("file:///a.png"), "a URL"],
     [{ data: new Float32Array(12), width: 2, height: 2 }, "a Float32Array"],
     [{ data: [1, 2, 3], width: 1, height: 1 }, "an array"],
-  ])("what came instead is said, case %#", async (input, words) => {
+  ])("the error states what was passed instead, case %#", async (input, words) => {
     await expect(parseLoss("l1").value(input as never, input as never)).rejects.toThrow(new RegExp(`, got ${words}$`));
   });
 });
 
-test("what is at hand is taken without a promise, to the same bits", async () => {
+test("input that is already in memory works synchronously, with the same bits", async () => {
   await ready();
   const [output, target] = [1, 2].map((seed) => randomPixels(Uint8ClampedArray, 3, height, width, seed).pixels);
   for (const spec of ["l1", "ssim(size=7)", "psnr(channels=y-bt601,crop=1)", "l1 + 0.1*deltaE"]) {
@@ -368,7 +368,7 @@ describe("transparency", () => {
   const half = rgba.map((level, i) => (i % 4 === 3 ? i % 256 : level));
   const pixels = { data: half, width, height };
 
-  test("the first transparent pixel is named, wherever it is", async () => {
+  test("the error names the first transparent pixel, wherever it is", async () => {
     const [width, height] = [131, 97];
     for (const at of [0, 4095, 4096, 8191, 8192, width * height - 1]) {
       const data = new Uint8Array(4 * width * height).fill(255);
@@ -380,7 +380,7 @@ describe("transparency", () => {
     }
   });
 
-  test("a transparent pixel is refused, as of files, and the error says what to do", async () => {
+  test("rejects a transparent pixel, as for files, and suggests a remedy", async () => {
     await expect(parseLoss("l1").value(pixels, pixels)).rejects.toMatchObject({
       code: "image",
       message:
@@ -389,7 +389,7 @@ describe("transparency", () => {
   });
 
   test.each([{ background: "white" }, { background: [0.2, 0.4, 0.6] as const }, { alpha: "compare" } as const])(
-    "%j is what fromPixels makes of it",
+    "%j gives the same as fromPixels",
     async (options) => {
       const [image, wanted] = [await toImage(pixels, options), fromPixels(pixels, options)];
       expect(image.shape).toEqual(wanted.shape);
@@ -402,7 +402,7 @@ describe("a prepared image", () => {
   const { pixels } = randomPixels(Uint8Array, 3, height, width, 6);
   const plain: ImageOptions = { channels: "rgb", crop: 0, clamp: false, low: 0, dataRange: 1 };
 
-  test("goes to kernels as it is: RGBA by its colours, without planes of floats", async () => {
+  test("reaches the kernels as RGBA, without conversion to float planes", async () => {
     const planes = vi.spyOn(PreparedImage.prototype, "tensor", "get");
     const [output, target] = [
       await toImage(pixels),
@@ -417,7 +417,7 @@ describe("a prepared image", () => {
     planes.mockRestore();
   });
 
-  test("is cropped, and made a luma, once for all losses with the same options", async () => {
+  test("is cropped and converted to luma once for all losses with the same options", async () => {
     for (const image of [await toImage(pixels), await toImage(fromPixels(pixels))]) {
       const options = { ...plain, channels: "y-bt601", crop: 3 } as const;
       expect(stageImages(image, options)).toBe(stageImages(image, { ...options }));
@@ -426,7 +426,7 @@ describe("a prepared image", () => {
     }
   });
 
-  test("sums are computed once for the losses of a pair that need them", async () => {
+  test("computes shared sums once for all losses of a pair", async () => {
     const images = [6, 7].map((seed) => toImageSync(randomPixels(Uint8Array, 3, 176, 180, seed).pixels));
     const tensors = images.map(({ tensor }) => tensor);
     for (const spec of ["ssim", "dssim", "ms-ssim", "psnr", "mse", "rmse"]) {
@@ -438,13 +438,13 @@ describe("a prepared image", () => {
     expect(ofTargets.get(images[1].pixels as object)?.size).toBe(2);
   });
 
-  test("serves every loss in place of the input", () => {
+  test("is accepted by every loss in place of the input", () => {
     const image = toImageSync(pixels);
     expect(toImageSync(image)).toBe(image);
     expect(resolveInputSync("l1", "output", image)).toBe(image);
   });
 
-  test("memory that was given away is said", async () => {
+  test("reports memory that was transferred", async () => {
     const data = new Uint8Array(3 * area);
     const evaluation = parseLoss("l1").value({ data, width, height }, Tensor.full([1, 3, height, width], 0.5));
     structuredClone(data, { transfer: [data.buffer] });

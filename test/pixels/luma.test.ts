@@ -22,7 +22,7 @@ function frameOf(format: string, samples: Uint8Array | Uint16Array, colour = {})
 }
 
 test.each(["I420", "I420A", "I422", "I444", "I444A", "NV12"])(
-  "the luma of %s is its first plane as stored",
+  "the luma of %s is its first plane, unchanged",
   async (format) => {
     const samples = Uint8Array.from({ length: 16 }, (_, i) => 10 * i);
     const { image, ...rest } = await lumaOf(frameOf(format, samples, { fullRange: false, matrix: "bt709" }));
@@ -35,7 +35,7 @@ test.each(["I420", "I420A", "I422", "I444", "I444A", "NV12"])(
 test.each([
   ["I420P10", 1023],
   ["I444AP12", 4095],
-])("%s fills the range of 16 bits", async (format, white) => {
+])("%s is scaled to the full range", async (format, white) => {
   const samples = Uint16Array.of(0, 1, white, 0, 0, 0, 0, 0, white, 64, 0, 0, 0, 0, 0, 0);
   const { image, ...rest } = await lumaOf(frameOf(format, samples, { fullRange: true }));
   const got = Array.from(image.tensor.data);
@@ -44,7 +44,7 @@ test.each([
   expect(rest).toEqual({ range: "full" });
 });
 
-test("frames without luma are refused", async () => {
+test("rejects frames without luma", async () => {
   await expect(lumaOf(frameOf("RGBA", new Uint8Array(16)))).rejects.toMatchObject({
     code: "image",
     message: "lumaOf: frame has format RGBA, which has no plane of luma",
