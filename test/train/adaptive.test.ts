@@ -31,10 +31,10 @@ const decoder = seeded(
   ),
 );
 
-describe("the adaptive weight is VQGAN's", () => {
+describe("the adaptive weight equals VQGAN's", () => {
   // goldens deep2.json: taming-transformers in float64.
   const cases = goldenCases("deep2").filter(({ id }) => id.startsWith("adaptive-weight/"));
-  test("every case runs", () => expect(cases).toHaveLength(3));
+  test("every golden case is tested", () => expect(cases).toHaveLength(3));
 
   test.each(cases.map((golden) => [golden.id, golden] as const))("%s", async (_, golden) => {
     const discriminator = model(
@@ -80,7 +80,7 @@ describe("the adaptive weight is VQGAN's", () => {
     expectValue(value, terms.l1 + factor * weights.judged * terms.judged, { rel: 1e-6 });
   });
 
-  test("it has no gradient of its own, and its limits", async () => {
+  test("the weight is a constant for the gradient, and is limited", async () => {
     // One weight w at which l1 has the slope 1 and the other term the slope s: |1| / (|s| + 1e-4), at most 1e4.
     const one: Model = {
       name: "one",
@@ -148,7 +148,7 @@ function vqgan(): Trainer {
 
 const shape = [2, 3, 32, 36] as const;
 
-describe("five steps with LPIPS and a hinge discriminator that begins later", () => {
+describe("five steps with LPIPS and a hinge discriminator that starts later", () => {
   // PyTorch's in float64: vqgan_steps.py.
   const golden = JSON.parse(readFileSync(new URL("../goldens/train/vqgan-steps.json", import.meta.url), "utf8"));
 
@@ -164,7 +164,7 @@ describe("five steps with LPIPS and a hinge discriminator that begins later", ()
     }
   });
 
-  test("are PyTorch's", () => {
+  test("equal PyTorch's", () => {
     for (const [i, expected] of golden.steps.entries()) {
       const { value, weights, learned, terms } = recorded[i];
       const [[name, weight]] = Object.entries(weights);
@@ -184,7 +184,7 @@ describe("five steps with LPIPS and a hinge discriminator that begins later", ()
     }
   });
 
-  test("stopped before, at and after the start of the term, and resumed, they give the same bits", async () => {
+  test("resume with the same bits from checkpoints before, at and after that start", async () => {
     const resumed = vqgan();
     for (const stop of [1, 2, 3]) {
       await resumed.restore(saved[stop - 1]);
@@ -194,11 +194,11 @@ describe("five steps with LPIPS and a hinge discriminator that begins later", ()
   });
 });
 
-describe("an adaptive weight in the grammar", () => {
+describe("adaptive=true in a specification", () => {
   const spec = "l1 + 0.8*gan(objective=hinge,adaptive=true,features=4,depth=1,norm=none)";
   const [input, target] = [randomTensor([2, 3, 8, 8], 1, 0, 1), randomTensor([2, 3, 16, 16], 2, 0, 1)];
 
-  test("trains; elsewhere it is 1", async () => {
+  test("sets the weight in training, and 1 elsewhere", async () => {
     const trainer = createTrainer({ model: edsr({ channels: 4, blocks: 1 }), loss: parseLoss(spec) });
     const { weights, terms, value } = await trainer.step(input, target);
     const [[name, weight]] = Object.entries(weights);
@@ -208,7 +208,7 @@ describe("an adaptive weight in the grammar", () => {
     expectValue(other.value, 0.8 * Object.values(other.terms)[1], { rel: 1e-6 });
   });
 
-  test("a sum within a sum has the same weights and steps as one sum", async () => {
+  test("gives a nested sum the same weights and steps as a flat one", async () => {
     const make = () => adversarial({ discriminator: seeded(tinyDiscriminator("leaky")), adaptive: true });
     const inner = (): Term => [
       0.5,
@@ -231,7 +231,7 @@ describe("an adaptive weight in the grammar", () => {
     for (const [i, expected] of results[0].entries()) expectValue(results[1][i], expected, { rel: 1e-5 });
   });
 
-  test("is refused where there is nothing to follow from", () => {
+  test("is rejected where the weight cannot be determined", () => {
     const alone = "gan(adaptive=true,features=4)";
     const message = (make: () => unknown) => {
       try {

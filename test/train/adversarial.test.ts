@@ -36,7 +36,7 @@ const images = (seed: string, n = 2, size = 32, low = 0, high = 1) => {
 describe("Adam on the hinge loss of a discriminator equals PyTorch's", () => {
   // goldens gan.json, tiny/*/adam: torch.optim.Adam in float64.
   const cases = goldenCases("gan").filter(({ id }) => id.endsWith("/adam"));
-  test("both cases are here", () => expect(cases).toHaveLength(2));
+  test("both golden cases are tested", () => expect(cases).toHaveLength(2));
   test.each(cases)("$id", async ({ id, inputs, options, expected, gradients, parameters, ...golden }) => {
     const tolerance = golden.tolerance as { rel: number; abs: number; parameterAbs: number };
     const model = seeded(tinyDiscriminator(id.includes("leaky") ? "leaky" : "softplus"));
@@ -87,7 +87,7 @@ describe("adversarial", () => {
     },
   );
 
-  test("the gradient is that of the value, uphill", async () => {
+  test("the gradient equals the slope of the value", async () => {
     for (const relativistic of [false, true]) {
       const game = adversarial({ discriminator: small(), relativistic, optimizer: adam(5e-3) });
       for (let i = 0; i < 10; i++) await game.update(real, fake);
@@ -104,7 +104,7 @@ describe("adversarial", () => {
     }
   });
 
-  test("a penalty is added at its interval", async () => {
+  test("adds the penalty at its interval", async () => {
     for (const penalty of [r1(10, { every: 3 }), wganGp(10, { every: 3 })]) {
       const game = adversarial({ discriminator: small(), objective: "wgan", penalty });
       const reports = [];
@@ -114,7 +114,7 @@ describe("adversarial", () => {
     }
   });
 
-  test("saved, loaded and continued, it gives the same bits", async () => {
+  test("resumes from a saved file with the same bits", async () => {
     const folder = mkdtempSync(join(tmpdir(), "adversarial-"));
     const options = { objective: "hinge", penalty: wganGp(10) } as const;
     const [a, b] = [
@@ -133,7 +133,7 @@ describe("adversarial", () => {
     expect(error).toMatchObject({ code: "checkpoint" });
   });
 
-  test("batch and spectral norms learn too, and their buffers move", async () => {
+  test("trains batch and spectral norms, and updates their buffers", async () => {
     for (const norm of ["batch", "spectral", "instance"] as const) {
       const game = adversarial({
         discriminator: patchGan({ features: 4, depth: 2, norm }),
@@ -148,7 +148,7 @@ describe("adversarial", () => {
     }
   });
 
-  test("written as one file, it holds the discriminator as it is now", async () => {
+  test("exportLoss contains the current discriminator", async () => {
     const game = adversarial({ discriminator: small(), objective: "hinge" });
     await game.update(real, fake);
     const { InferenceSession, Tensor: OrtTensor } = await import("onnxruntime-node");
@@ -157,7 +157,7 @@ describe("adversarial", () => {
     expect(Number(value.data[0])).toBeCloseTo(await game.value(fake), 6);
   });
 
-  test("options that make no sense are refused", () => {
+  test("rejects invalid options", () => {
     expect(() => r1(-1)).toThrow(/at least 0/);
     expect(() => wganGp(1, { every: 0 })).toThrow(/whole number/);
     expect(() => adversarial({ objective: "hinge", realLabel: 0.9 })).toThrow(/no labels/);
@@ -165,7 +165,7 @@ describe("adversarial", () => {
     expect(() => parseLoss("gan")).toThrow(/no loss "gan"/);
   });
 
-  test("NaN leaves the discriminator as it was", async () => {
+  test("NaN leaves the discriminator unchanged", async () => {
     const game = adversarial({ discriminator: small() });
     const before = game.checkpoint();
     const broken = new Tensor(fake.data.slice().fill(Number.NaN, 5, 6), fake.shape);
@@ -181,7 +181,7 @@ describe("training with an adversarial term", () => {
   const make = () =>
     createTrainer({ model: edsr({ channels: 8, blocks: 1 }), loss: parseLoss(spec, [gan]), optimizer: adam(1e-3) });
 
-  test("both sides step, and a checkpoint continues both to the same bits", async () => {
+  test("model and discriminator both step, and a checkpoint resumes both with the same bits", async () => {
     const [a, b] = [make(), make()];
     const first = await a.step(input, target);
     expect(Object.keys(first.terms)).toEqual(["l1", expect.stringContaining("gan(objective=hinge")]);
@@ -192,7 +192,7 @@ describe("training with an adversarial term", () => {
     expect(b.checkpoint()).toEqual(a.checkpoint());
   });
 
-  test("where one discriminator cannot take its step, neither the model nor another one has taken theirs", async () => {
+  test("if one discriminator's step fails, neither the model nor any other discriminator is changed", async () => {
     const broken = defineLoss({
       name: "broken",
       summary: "learns twice",
@@ -241,7 +241,7 @@ describe("training with an adversarial term", () => {
     expect(await failing.step(input, target)).toEqual(await whole.step(input, target));
   });
 
-  test("the weight is the generator's only", async () => {
+  test("the term's weight affects the generator only", async () => {
     const terms = [0.1, 1].map((weight) => {
       const game = adversarial({ discriminator: small() });
       return {

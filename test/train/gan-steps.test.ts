@@ -43,9 +43,9 @@ function expectClose(got: ArrayLike<number>, expected: readonly number[], tolera
   expect(error / scale, what).toBeLessThan(tolerance);
 }
 
-test("every case of PyTorch's runs", () => expect(Object.keys(games)).toEqual(Object.keys(cases)));
+test("every golden case is tested", () => expect(Object.keys(games)).toEqual(Object.keys(cases)));
 
-describe.each(Object.entries(games))("%s: PyTorch's numbers", (name, { discriminator, ...options }) => {
+describe.each(Object.entries(games))("%s equals PyTorch:", (name, { discriminator, ...options }) => {
   const golden = cases[name];
   const [real, fake, input] = ["real", "fake", "input"].map((name) => seededBatch(name, golden.shape));
   const given = options.conditional ? { input } : {};
@@ -70,7 +70,7 @@ describe.each(Object.entries(games))("%s: PyTorch's numbers", (name, { discrimin
     }
   });
 
-  test("what the generator is told, and a step of the discriminator", async () => {
+  test("the generator's loss and gradient, and a step of the discriminator", async () => {
     // A step that follows the gradient alone says what the gradient is.
     const optimizer = sgd(rate, { momentum: 0 });
     const game = adversarial({ ...options, discriminator: seeded(discriminator), optimizer });

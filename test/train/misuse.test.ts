@@ -14,8 +14,8 @@ const start = () => createTrainer({ model: gain, loss: parseLoss("mse"), optimiz
 const [dark, light] = [randomTensor([2, 3, 6, 6], 1), randomTensor([2, 3, 6, 6], 2)];
 const gainOf = ({ tensors }: ReturnType<typeof start>) => Array.from(tensors.gain.data);
 
-describe("steps that are asked for at once", () => {
-  test("are taken one after the other, to the same bits as when each is waited for", async () => {
+describe("concurrent steps", () => {
+  test("run one after the other, with the same bits as when awaited", async () => {
     const [waited, together] = [start(), start()];
     for (let i = 0; i < 4; i++) await waited.step(dark, light);
     const taken = await Promise.all(Array.from({ length: 4 }, () => together.step(dark, light)));
@@ -23,7 +23,7 @@ describe("steps that are asked for at once", () => {
     expect(gainOf(together)).toEqual(gainOf(waited));
   });
 
-  test("after one that was refused, the others are taken", async () => {
+  test("continue after a rejected step", async () => {
     const trainer = start();
     const nan = Tensor.full(dark.shape, Number.NaN);
     const results = await Promise.allSettled([nan, dark, nan, dark].map((input) => trainer.step(input, light)));
@@ -31,7 +31,7 @@ describe("steps that are asked for at once", () => {
     expect(trainer.steps).toBe(2);
   });
 
-  test("a checkpoint that is restored meanwhile holds after the steps before it", async () => {
+  test("run before a checkpoint that is restored after them", async () => {
     const trainer = start();
     const first = trainer.checkpoint();
     await Promise.all([trainer.step(dark, light), trainer.restore(first)]);
@@ -39,7 +39,7 @@ describe("steps that are asked for at once", () => {
   });
 });
 
-describe("every step is checked, and not the first alone", () => {
+describe("every step validates its images, not only the first:", () => {
   test.each<[string, unknown, unknown, string]>([
     ["no target", dark, undefined, "invalid-argument"],
     ["a target of another shape", dark, randomTensor([2, 3, 6, 7], 1), "shape"],
@@ -65,13 +65,13 @@ test.each<[string, object]>([
   ["clip", { clip: 0 }],
   ["ema", { ema: 1 }],
   ["shards", { shards: 0 }],
-])("a trainer is refused for its %s: %o", (name, wrong) => {
+])("createTrainer rejects %s: %o", (name, wrong) => {
   const make = () => createTrainer({ model: gain, loss: parseLoss("mse"), ...wrong });
   expect(make).toThrow(expect.objectContaining({ code: "invalid-argument", message: expect.stringContaining(name) }));
 });
 
-describe("metadata of a checkpoint", () => {
-  test("comes back, or is refused before anything is written", async () => {
+describe("checkpoint metadata", () => {
+  test("is restored, or rejected before anything is written", async () => {
     const trainer = start();
     const texts = { epoch: "3", "": "nothing", constructor: "x", "steps of the day": "4" };
     expect(await start().restore(trainer.checkpoint(texts))).toMatchObject(texts);
@@ -90,7 +90,7 @@ describe("metadata of a checkpoint", () => {
   });
 });
 
-test("a checkpoint with a count that is none, or a number that is none, is refused and changes nothing", async () => {
+test("rejects a checkpoint with an invalid count or number, and stays unchanged", async () => {
   const trainer = start();
   await trainer.step(dark, light);
   const good = trainer.checkpoint();

@@ -12,8 +12,8 @@ const tensors = {
   c: Tensor.from([8], shapes.c),
 };
 
-describe("tensors in one row", () => {
-  test("go there and back, copied only on the way there", () => {
+describe("tensors packed into one buffer", () => {
+  test("round-trip, and are copied only when packed", () => {
     const row = packed(tensors);
     expect(row.shape).toEqual([1, 1, 1, 8]);
     expect([...row.data]).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
@@ -25,7 +25,7 @@ describe("tensors in one row", () => {
     expect([again.data.byteOffset, again.data.length]).toEqual([0, 8]);
   });
 
-  test("are not taken for one where there are gaps, another order or none", () => {
+  test("are recognised only when contiguous, in order and complete", () => {
     const { a, b, c } = unpacked(packed(tensors).data, shapes);
     expect(rowAround({ a, b, c })?.data.length).toBe(8);
     expect(rowAround({ a, c })).toBeUndefined();
@@ -63,8 +63,8 @@ const x = Tensor.from(
 describe.each([
   ["adam", adam(0.01)],
   ["sgd", sgd(0.1, { momentum: 0.5, nesterov: true, weightDecay: 0.01 })],
-])("%s on all parameters in one row", (_, optimizer) => {
-  test("leaves what it leaves of each, over several steps and a continuation", async () => {
+])("%s on packed parameters", (_, optimizer) => {
+  test("equals separate updates, over several steps and after resuming", async () => {
     const [apart, row] = [stepOf(optimizer, 1), stepOf(optimizer, 2)];
     for (let i = 0; i < 3; i++) {
       const [one, other] = [await apart.run({ x }), await row.run({ x })];
@@ -84,7 +84,7 @@ describe.each([
   });
 });
 
-test("an optimiser that looks at a parameter as a whole never gets them in one row", async () => {
+test("an optimiser that needs whole parameters never receives packed ones", async () => {
   const seen: unknown[] = [];
   const whole: Optimizer = {
     name: "by the largest",

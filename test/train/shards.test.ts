@@ -32,7 +32,7 @@ function expectClose(a: ArrayLike<number>, b: ArrayLike<number>, relative: numbe
 }
 
 // Expected: what one program gives for the whole batch.
-test.each([2, 3])("%i shards take the steps of one", async (shards) => {
+test.each([2, 3])("%i shards take the same steps as one", async (shards) => {
   const [one, several] = [await steps(1), await steps(shards)];
   expectClose(several.recorded, one.recorded, 1e-6);
   for (const [step, output] of several.outputs.entries()) {
@@ -49,7 +49,7 @@ test("the same number of shards gives the same bits", async () => {
 });
 
 test.each(["instance", "spectral", "none", "batch"] as const)(
-  "a discriminator with norm %s and R1 learns alike in shards, or is not cut",
+  "a discriminator with norm %s and R1 learns the same in shards, or is not sharded",
   async (norm) => {
     const game = (shards: number) =>
       adversarial({
@@ -91,11 +91,11 @@ test.each([
   ["mean", 2 - 0.01 * 4 * (14 / 3)],
   ["sum", 2 - 0.01 * 4 * 14],
   ["root", 2 - 0.01 * Math.sqrt(14 / 3)],
-] as const)("a loss that is the %s over the batch", async (objective, expected) => {
+] as const)("shards a loss that is the %s over the batch", async (objective, expected) => {
   for (const shards of [1, 2, 3]) expect(await gain(objective)(shards)).toBeCloseTo(expected, 6);
 });
 
-test("a loss that is refused is refused in shards too, and the state stays", async () => {
+test("a rejected step is rejected in shards too, and leaves the state unchanged", async () => {
   const step = new TrainingStep({
     name: "gain",
     parameters: { gain: { shape: [1], initialize: constant(2) } },
@@ -108,7 +108,7 @@ test("a loss that is refused is refused in shards too, and the state stays", asy
   expect(step.tensors.gain.data[0]).toBe(2);
 });
 
-test("tensors that were given away stay as they were", async () => {
+test("returned tensors are not changed by later steps", async () => {
   const model: Model = {
     name: "gain",
     parameters: { gain: { shape: [3], initialize: constant(1) } },

@@ -69,7 +69,7 @@ describe("five steps equal PyTorch's", () => {
       schedule: steppedRate({ every: 2, factor: 0.5 }),
     },
   };
-  test("every case is here", () => expect(Object.keys(cases)).toEqual(Object.keys(golden.cases)));
+  test("every golden case is tested", () => expect(Object.keys(cases)).toEqual(Object.keys(golden.cases)));
 
   test.each(Object.entries(cases))("%s", async (name, options) => {
     const { steps, parameters } = golden.cases[name] as FiveSteps;
@@ -98,7 +98,7 @@ describe("five steps equal PyTorch's", () => {
   });
 });
 
-test("schedules", () => {
+test("learning-rate schedules", () => {
   expect(constantRate()(7)).toBe(1);
   const cosine = cosineRate({ steps: 110, warmup: 10, floor: 0.1 });
   expect([5, 10, 60, 110, 200].map(cosine)).toEqual([0.5, 1, expect.closeTo(0.55), expect.closeTo(0.1), 0.1]);
@@ -124,7 +124,7 @@ describe("trainer", () => {
   const trainer = (loss: Loss = l1(), more = {}) => createTrainer({ model, loss, optimizer: adam(0.02), ...more });
 
   test.each(["l1", "l1 + 0.1*ssim(size=7)", "psnr", "charbonnier + 0.01*psnr", "0.1*tv + mse"])(
-    "%s goes down",
+    "%s improves",
     async (spec) => {
       const loss = parseLoss(spec);
       const training = trainer(loss);
@@ -145,7 +145,7 @@ describe("trainer", () => {
     "l1 + 0.01*psnr",
     "l1 + 0.01*psnr(pooling=dataset)",
     "l1 + 0.01*psnr(pooling=channels)",
-  ])("%s goes on where outputs are as they should be, infinite decibels counting as 100", async (spec) => {
+  ])("%s keeps training when output equals target, with infinite PSNR counted as 100", async (spec) => {
     const loss = parseLoss(spec);
     const asItIs: Model = {
       name: "as it is",
@@ -179,7 +179,7 @@ describe("trainer", () => {
     expect(evaluated.grad?.data.every((x) => x === 0)).toBe(true);
   });
 
-  test("a loss without a graph gives the same steps through its gradient alone", async () => {
+  test("a loss without a graph gives the same steps, by its gradient alone", async () => {
     const graph = l1();
     const opaque: Loss = {
       ...graph,
@@ -195,7 +195,7 @@ describe("trainer", () => {
     for (const [name, { data }] of Object.entries(a.tensors)) expectClose(b.tensors[name].data, data, 1e-4);
   });
 
-  test("a checkpoint continues to the same bits, running means included", async () => {
+  test("a checkpoint resumes with the same bits, including running means", async () => {
     const options = { ema: 0.9, clip: 1, schedule: cosineRate({ steps: 10 }) };
     const a = trainer(l1(), options);
     for (let i = 0; i < 3; i++) await a.step(input, target);
@@ -221,7 +221,7 @@ describe("trainer", () => {
     );
   });
 
-  test("a checkpoint of another training is refused, and nothing changes", async () => {
+  test("rejects a checkpoint of another training, and stays unchanged", async () => {
     const a = trainer();
     await a.step(input, target);
     const before = a.checkpoint();
@@ -237,7 +237,7 @@ describe("trainer", () => {
     expect(a.checkpoint()).toEqual(before);
   });
 
-  test("NaN stops with the step, the term and the tensor, and the state stays", async () => {
+  test("NaN rejects the step with its number, term and tensor, and leaves the state unchanged", async () => {
     const training = trainer(parseLoss("l1 + 0.1*ssim(size=7)"));
     await training.step(input, target);
     const before = training.checkpoint();
@@ -251,7 +251,7 @@ describe("trainer", () => {
     expect(training.steps).toBe(2);
   });
 
-  test("a target that the loss refuses is refused", async () => {
+  test("rejects a target that the loss rejects", async () => {
     const bright = new Tensor(
       target.data.map((value) => value * 255),
       target.shape,
@@ -261,13 +261,13 @@ describe("trainer", () => {
     await expect(trainer().step(input)).rejects.toBeInstanceOf(ReconlossError);
   });
 
-  test("the same seed gives the same training, another another", async () => {
+  test("the same seed gives the same training, another seed a different one", async () => {
     const run = async (seed: number) => (await trainer(l1(), { seed }).step(input, target)).value;
     expect(await run(1)).toBe(await run(1));
     expect(await run(1)).not.toBe(await run(2));
   });
 
-  test("an exported model computes what the trainer does, at another size", async () => {
+  test("an exported model computes the same as the trainer, at another size", async () => {
     const training = trainer(l1(), { ema: 0.9 });
     await training.step(input, target);
     const { InferenceSession, Tensor: OrtTensor } = await import("onnxruntime-node");
@@ -277,7 +277,7 @@ describe("trainer", () => {
     expectClose(output.data as Float32Array, (await training.apply(image)).data, 1e-5);
   });
 
-  test("what is not a sum is its own term; a custom loss trains too", async () => {
+  test("a single loss is its own term, and a custom loss can be trained", async () => {
     const brightness = defineLoss({
       name: "brightness",
       summary: "squared difference of means",
