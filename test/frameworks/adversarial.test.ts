@@ -182,7 +182,7 @@ describe.each(Object.entries(judges))("%s", (_, judge) => {
   const [atReal, atFake] = [1, 0].map((value) => ({ ...alpha, data: alpha.data.map(() => value) }) as Tensor);
   const places = { R1: atReal, R2: atFake, "between the two": alpha };
 
-  test.each(Object.entries(places))("squared slopes: %s", async (_, alpha) => {
+  test.each(Object.entries(places))("gradient penalty: %s", async (_, alpha) => {
     const [x, y, part] = [real, fake, alpha].map(toFloat64);
     const expected = differentiate(
       reference,
@@ -213,7 +213,7 @@ describe.each(Object.entries(judges))("%s", (_, judge) => {
   });
 });
 
-test("in TensorFlow.js a discriminator of layers learns by WGAN-GP, a generator by it, and a step leaves no tensor behind", async () => {
+test("a discriminator of TensorFlow.js layers trains by WGAN-GP with its generator, without leaking tensors", async () => {
   await tf.setBackend("cpu");
   registerGradients(tf);
   const kernelInitializer = initializers.glorotNormal({ seed: 1 });

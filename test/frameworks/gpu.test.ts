@@ -11,7 +11,7 @@ import type { inPage } from "./gpu-page.ts";
 const program = `import ${JSON.stringify(new URL("gpu-page.ts", import.meta.url).pathname)};`;
 
 /** Losses of images in buffers of a GPU, on the software GPU that Chromium brings: within 1e-3 of what onnxruntime-node gives. */
-describe.skipIf(withoutChromium)("images in a GPU's memory", () => {
+describe.skipIf(withoutChromium)("losses of images in GPU buffers", () => {
   let page: Page;
   let close: (() => Promise<void>) | undefined;
   beforeAll(async () => {
@@ -40,18 +40,21 @@ describe.skipIf(withoutChromium)("images in a GPU's memory", () => {
     ["ssim(size=5)", [2, 3, 12, 13], 16],
     ["lpips(net=tiny)", [1, 3, 32, 33], 8592],
     ["l1 + 0.1*lpips(net=tiny)", [2, 3, 32, 33], 17168],
-  ] as const)("%s of %j: value and gradient, of which the CPU reads at most %d bytes", async (spec, shape, copied) => {
-    const got = await page.evaluate(
-      (given) => (globalThis as unknown as { inPage: typeof inPage }).inPage.evaluate(...given),
-      [spec, shape] as const,
-    );
-    await expectNear(got, spec, shape);
-    expect(relativeError([got.alone], [got.value])).toBeLessThan(1e-5);
-    // The value, and for networks the places of maxima, which onnxruntime-web finds on the CPU alone.
-    expect(got.copied).toBeLessThanOrEqual(copied);
-  });
+  ] as const)(
+    "%s of %j: value and gradient equal Node's, and the CPU reads at most %d bytes",
+    async (spec, shape, copied) => {
+      const got = await page.evaluate(
+        (given) => (globalThis as unknown as { inPage: typeof inPage }).inPage.evaluate(...given),
+        [spec, shape] as const,
+      );
+      await expectNear(got, spec, shape);
+      expect(relativeError([got.alone], [got.value])).toBeLessThan(1e-5);
+      // The value, and for networks the places of maxima, which onnxruntime-web finds on the CPU alone.
+      expect(got.copied).toBeLessThanOrEqual(copied);
+    },
+  );
 
-  test("which count by a weight", async () => {
+  test("accept a weight", async () => {
     const [spec, shape] = ["mse", [2, 3, 12, 13]] as const;
     const got = await page.evaluate(
       (given) => (globalThis as unknown as { inPage: typeof inPage }).inPage.evaluate(...given),
@@ -60,7 +63,7 @@ describe.skipIf(withoutChromium)("images in a GPU's memory", () => {
     await expectNear(got, spec, shape, randomTensor([1, 1, 12, 13], 3));
   });
 
-  test("tensors of TensorFlow.js, and the gradient one of its tensors again", async () => {
+  test("accept tensors of TensorFlow.js, and return the gradient as one", async () => {
     const [spec, shape] = ["lpips(net=tiny)", [1, 3, 24, 25]] as const;
     const got = await page.evaluate(
       (given) => (globalThis as unknown as { inPage: typeof inPage }).inPage.withTensorflow(...given),
@@ -76,7 +79,7 @@ describe.skipIf(withoutChromium)("images in a GPU's memory", () => {
     ["shape", /^shape: ssim: output is 1x3x8x8, .*11/],
     ["into", /^invalid-argument: l1: into must be another buffer than the images'/],
     ["target", /^invalid-argument: ssim: target must be images in a buffer, \{ buffer, shape \}, got undefined/],
-  ] as const)("what is wrong is refused: %s", async (what, message) => {
+  ] as const)("reject invalid input: %s", async (what, message) => {
     const recorded = await page.evaluate(
       (what) => (globalThis as unknown as { inPage: typeof inPage }).inPage.refusal(what),
       what,
@@ -85,7 +88,7 @@ describe.skipIf(withoutChromium)("images in a GPU's memory", () => {
   });
 });
 
-test("outside of pages there are no such buffers", async () => {
+test("gpuLoss is rejected outside web pages", async () => {
   const images = { buffer: { size: 768, usage: 0x8c, destroy: () => {} }, shape: [1, 3, 8, 8] as const };
   const loss = gpuLoss({ queue: {}, createBuffer: () => images.buffer }, parseLoss("l1"));
   await expect(loss.value(images, images)).rejects.toMatchObject({

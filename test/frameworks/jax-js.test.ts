@@ -36,7 +36,7 @@ function expected(spec: string, weight?: Tensor) {
 }
 
 describe("memory", () => {
-  test("of everything that a loss makes only its result is left, and its arguments are freed", () => {
+  test("a loss frees its arguments and all intermediate arrays", () => {
     const made: jax.Array[] = [];
     const watched = <O extends object>(operations: O): O =>
       new Proxy(operations, {
@@ -59,7 +59,7 @@ describe("memory", () => {
     expect(result.shape).toEqual([]);
   });
 
-  test("arguments are freed where the loss refuses them", () => {
+  test("frees its arguments if the loss rejects them", () => {
     const given = [toJax(output), toJax(randomTensor([2, 3, 8, 8], 1))];
     expect(() => jaxLoss(jax, parseLoss("l1"))(given[0], given[1])).toThrow(
       /output is 2x3x16x12 but target is 2x3x8x8/,
@@ -67,7 +67,7 @@ describe("memory", () => {
     expect(given.map((x) => x.refCount)).toEqual([0, 0]);
   });
 
-  test.each(["eager", "in jit"])("gradients leave nothing behind, %s", (way) => {
+  test.each(["eager", "in jit"])("gradients leak no arrays, %s", (way) => {
     const loss = jaxLoss(jax, parseLoss("l1 + 0.1*ssim + 0.01*tv"));
     const f = way === "eager" ? jax.valueAndGrad(loss) : jax.jit(jax.valueAndGrad(loss));
     const [y, x] = [target, output].map(toJax);
@@ -78,7 +78,7 @@ describe("memory", () => {
 });
 
 describe("transformations", () => {
-  test("jit, grad and valueAndGrad give what the reference gives", () => {
+  test("jit, grad and valueAndGrad equal the reference", () => {
     const spec = "l1 + 0.1*ssim(size=5) + 0.01*tv";
     const { value, grad } = expected(spec);
     const loss = jaxLoss(jax, parseLoss(spec));
@@ -90,7 +90,7 @@ describe("transformations", () => {
     expect(error(jax.grad(loss)(toJax(output), toJax(target)) as jax.Array, grad)).toBeLessThan(1e-5);
   });
 
-  test("vmap over a batch gives the value of each image, and gradients by images", () => {
+  test("vmap over a batch gives each image's value and gradient", () => {
     const loss = jaxLoss(jax, parseLoss("mse"));
     const each = jax.vmap(loss)(toJax(output), toJax(target)) as jax.Array;
     const { definition } = parseLoss("mse");
@@ -103,14 +103,14 @@ describe("transformations", () => {
     expect(error(gradients.mul(0.5), expected("mse").grad)).toBeLessThan(1e-5);
   });
 
-  test("a Hessian is that of the definition: 2 / N for a squared error", () => {
+  test("the Hessian of a squared error is 2 / N, as defined", () => {
     const loss = jaxLoss(jax, parseLoss("mse"));
     const side = toJax(Tensor.full([1, 1, 2, 2], 0.25));
     const hessian = jax.hessian((x: jax.Array) => loss(x.reshape([1, 1, 2, 2]), side.ref))(np.zeros([4])) as jax.Array;
     expect(hessian.js()).toEqual([0, 1, 2, 3].map((row) => [0, 1, 2, 3].map((column) => (row === column ? 0.5 : 0))));
   });
 
-  test("gradients by target and weight are there too: of l1, minus that by the output", () => {
+  test("differentiates with respect to target and weight: l1's gradient is the negative of the output's", () => {
     const loss = jaxLoss(jax, parseLoss("l1"));
     const gradients = jax.grad(loss, { argnums: [0, 1] })(toJax(output), toJax(target)) as unknown as jax.Array[];
     expect(error(gradients[1].neg(), gradients[0].dataSync())).toBeLessThan(1e-6);
@@ -118,7 +118,7 @@ describe("transformations", () => {
 });
 
 describe("images", () => {
-  test("with channels last are those with channels first", () => {
+  test("in NHWC give the same as in NCHW", () => {
     const spec = "ssim(size=5)";
     const last = (x: Tensor) => toJax(x).transpose([0, 2, 3, 1]);
     const [first, second] = [
@@ -129,7 +129,7 @@ describe("images", () => {
     expect(error(second[1].transpose([0, 3, 1, 2]), first[1].dataSync())).toBeLessThan(1e-6);
   });
 
-  test("are weighed by pixels", () => {
+  test("accept pixel weights", () => {
     const weight = randomTensor([1, 1, 16, 12], 5);
     const { value, grad } = expected("l1 + tv", weight);
     const loss = jaxLoss(jax, parseLoss("l1 + tv"));
@@ -145,7 +145,7 @@ describe("images", () => {
   });
 });
 
-describe("derivatives where there are several", () => {
+describe("subgradients at ties equal the reference", () => {
   // What `derivatives.ts` says: half each at a tie of two, shared by all that are largest, none inside an absolute value or a sign at 0, all of it at the ends of a range.
   const cases: Record<string, [f: <T>(o: Ops<T>, x: T) => T, x: number[], gradient: number[]]> = {
     "maximum of equals": [(o, x) => o.maximum(x, 1), [1, 0, 2], [0.5, 0, 1]],
@@ -176,7 +176,7 @@ describe("derivatives where there are several", () => {
 });
 
 /** Operations that jax-js 0.1.25 computes wrongly by itself, in which ours must agree with the reference. */
-describe("faults of jit that are gone around", () => {
+describe("works around bugs of jit:", () => {
   const cases: Record<string, <T>(o: Ops<T>, x: T) => T> = {
     "a number repeated and padded": (o, x) =>
       o.mul(o.padWith(o.expand(o.scalar(2), x), 1, "zero"), o.padWith(x, 1, "zero")),
@@ -205,13 +205,13 @@ describe("faults of jit that are gone around", () => {
   });
 });
 
-test("a number that float32 would take for 0 still guards a division", () => {
+test("a constant below float32's range still guards a division", () => {
   const guarded = jaxFunction(jax, (o, [x]) => o.div(x, o.add(x, 1e-300)));
   expect(guarded(np.array(0)).item()).toBe(0);
 });
 
-describe("what is no function of images is refused by name", () => {
-  test("losses that learn, begin later or are averaged first", () => {
+describe("rejects by name", () => {
+  test("losses that learn, start later or average first", () => {
     expect(() => jaxLoss(jax, gan({ features: 4 }))).toThrow(
       /gan.* trains a discriminator beside the model; use jaxFunction/,
     );
@@ -220,7 +220,7 @@ describe("what is no function of images is refused by name", () => {
     expect(() => jaxLoss(jax, averaged)).toThrow(/l1 \+ psnr\(pooling=dataset\) has a term that is averaged before/);
   });
 
-  test("a loss that is not loaded, or could not be", async () => {
+  test("a loss that is not loaded, or failed to load", async () => {
     let fail = () => {};
     const slow = defineLoss({
       name: "slow",
@@ -243,7 +243,7 @@ describe("what is no function of images is refused by name", () => {
     expect(() => loss(toJax(output), toJax(target))).toThrow("no weights here");
   });
 
-  test("what is no array, no target, no image", () => {
+  test("arguments that are not arrays, a missing target, and invalid images", () => {
     const loss = jaxLoss(jax, parseLoss("l1"));
     expect(() => loss(output as never, toJax(target))).toThrow(/l1: output must be an array of jax-js, got an object/);
     expect(() => loss(toJax(output))).toThrow(/l1: target must be an array of jax-js, got undefined/);

@@ -38,7 +38,7 @@ function gradients(depthwise: boolean, [, side, kernel, strides, pad]: (typeof c
 const expected = [false, true].map((depthwise) => cases.map((one) => gradients(depthwise, one)));
 registerGradients(tf);
 
-test.each(["cpu", "wasm"])("on %s the gradients of convolutions are those of TensorFlow.js", async (device) => {
+test.each(["cpu", "wasm"])("on %s, gradients of convolutions equal TensorFlow.js's own", async (device) => {
   await tf.setBackend(device);
   for (const [kind, depthwise] of [false, true].entries())
     for (const [index, one] of cases.entries()) {
@@ -74,7 +74,7 @@ const activations: Readonly<Record<string, [f: (x: tf.Tensor) => tf.Tensor, seco
   "square of the largest": [(x) => tf.square(tf.max(x)), (x) => (x === 1.5 ? 2 : 0)],
 };
 
-test.each(Object.entries(activations))("gradients of %s can be differentiated again", async (_, [f, second]) => {
+test.each(Object.entries(activations))("gradients of %s are differentiable", async (_, [f, second]) => {
   const at = [-1.5, -0.5, 0.25, 1.5];
   for (const device of ["cpu", "wasm"]) {
     await tf.setBackend(device);

@@ -41,7 +41,7 @@ function denoiser() {
 }
 
 describe("training", () => {
-  test("a model with dropout and batch norm learns by optimizer.minimize, and 500 steps leave no tensor behind", async () => {
+  test("optimizer.minimize trains a model with dropout and batch norm, and 500 steps leak no tensors", async () => {
     const loss = tfLoss(tf, parseLoss("l1 + 0.1*ssim(size=5)"));
     await loss.ready;
     const network = denoiser();
@@ -64,7 +64,7 @@ describe("training", () => {
     expect(loss(network.predict(noisy) as tf.Tensor, clean).dataSync()[0]).toBeLessThan(0.6 * before);
   });
 
-  test("model.fit takes it as a loss, and metrics report its value", async () => {
+  test("model.fit accepts it as a loss, and reports its value as a metric", async () => {
     const loss = tfLoss(tf, parseLoss("mse"));
     const quality = tfLoss(tf, parseLoss("psnr"));
     const network = sequential({
@@ -83,7 +83,7 @@ describe("training", () => {
   });
 
   test.each(["nhwc", "nchw"] as const)(
-    "model.fit on %s pictures: what it reports is the loss and its value, and 500 steps leave no tensor behind",
+    "model.fit on %s images reports loss and value, and 500 steps leak no tensors",
     async (layout) => {
       const [loss, quality] = ["ssim(size=3) + l1", "psnr"].map((spec) => tfLoss(tf, parseLoss(spec), { layout }));
       const first = layout === "nchw";
@@ -114,7 +114,7 @@ describe("training", () => {
 });
 
 describe("gradients", () => {
-  test("reach what the output is made of, in a customGrad of one's own too", async () => {
+  test("flow through to the output's inputs, within a user's customGrad too", async () => {
     const loss = tfLoss(tf, parseLoss("mse"));
     const [x, y] = [output, target].map(toTensorflow);
     const { grads } = tf.variableGrads(() => {
@@ -133,7 +133,7 @@ describe("gradients", () => {
   const gain = tf.variable(tf.scalar(0.5), true, "gain");
 
   test.each(["mse", "charbonnier(eps=0.1)", "ssim(size=5)", "tv(form=isotropic,eps=0.1)", "lpips(net=tiny)"])(
-    "of the gradient of %s: a penalty on it is differentiated as in float64",
+    "of the gradient of %s: a penalty on it equals float64",
     async (spec) => {
       const loss = parseLoss(spec);
       const shape = [1, 3, 20, 20] as const;
@@ -158,7 +158,7 @@ describe("gradients", () => {
     },
   );
 
-  test("by target and weight are there when they are asked for", () => {
+  test("with respect to target and weight are available", () => {
     const loss = tfLoss(tf, parseLoss("mse"));
     const definition = parseLoss("mse").definition!;
     const [, byTarget, byWeight] = tf.grads((x: tf.Tensor, y: tf.Tensor, w: tf.Tensor) => loss(x, y, w))(
@@ -201,7 +201,7 @@ describe("gradients", () => {
 });
 
 describe("images", () => {
-  test("with channels first give the same as with channels last", () => {
+  test("in NCHW give the same as in NHWC", () => {
     const loss = parseLoss("l1 + 0.1*ssim(size=5)");
     const [last, first] = [tfLoss(tf, loss), tfLoss(tf, loss, { layout: "nchw" })];
     const [x, y, w] = [output, target, weight].map((tensor) => tf.tensor4d(tensor.data, [...tensor.shape]));
@@ -214,7 +214,7 @@ describe("images", () => {
   });
 
   test.each(["l1", "mse(channels=y-bt601)", "ssim(size=5)", "tv", "lpips(net=tiny)"])(
-    "of which pixels count differently: %s is that of the loss itself",
+    "with pixel weights: %s equals the loss itself",
     async (spec) => {
       const loss = parseLoss(spec);
       const [a, b, w] = [1, 2, 3].map((seed) => randomTensor([2, seed === 3 ? 1 : 3, 20, 21], seed));
@@ -234,7 +234,7 @@ describe("images", () => {
     },
   );
 
-  test("are compared by loss and metric: what is minimised, and what is reported", async () => {
+  test("have a loss that is minimised, and a metric that is reported", async () => {
     const { metric, targetFirst, ready } = tfLoss(tf, parseLoss("ssim(size=5)"));
     await ready;
     const value = await parseLoss("ssim(size=5)").value(output, target);
@@ -245,7 +245,7 @@ describe("images", () => {
   });
 });
 
-test("nothing stays in memory after dispose, nor of a call but what dispose frees", () => {
+test("dispose frees all memory, and calls leak none", () => {
   const before = tf.memory().numTensors;
   tf.tidy(() => {
     const loss = tfLoss(tf, parseLoss("ssim(size=5) + 0.1*fft"));
@@ -268,7 +268,7 @@ describe("errors", () => {
   const x = toTensorflow(output);
   const inTensorflow = (spec: string) => tfLoss(tf, parseLoss(spec));
 
-  test("a loss with weights may not be called before ready", () => {
+  test("a loss with weights throws before ready", () => {
     expect(() => inTensorflow("lpips(net=tiny)")(x, x)).toThrow(
       "lpips(net=tiny): weights are not loaded yet; await ready",
     );
@@ -278,11 +278,11 @@ describe("errors", () => {
     ["gan", "gan trains a discriminator beside the model; use tfFunction with generatorLoss"],
     ["l1 + 0.1*mse@5", "counts the steps of a trainer (mse)"],
     ["l1 + 0.1*psnr(pooling=dataset)", "has a term that is averaged before it is reported"],
-  ])("%s is refused", (spec, message) => {
+  ])("%s is rejected", (spec, message) => {
     expect(() => inTensorflow(spec)).toThrow(message);
   });
 
-  test("shapes, types and options are named", () => {
+  test("name the invalid shape, type or option", () => {
     const l1 = inTensorflow("l1");
     expect(() => l1(x)).toThrow("l1: target must be a tensor of tf, got undefined");
     expect(() => l1(x, tf.zeros([2, 12, 13, 1]))).toThrow("l1: output is 2x12x13x3 but target is 2x12x13x1");
