@@ -8,7 +8,7 @@ import { run } from "../cli/run.ts";
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
 const section = (path: string, title: string) => read(path).split(`## ${title}\n`)[1].split("\n## ")[0];
 
-test("every option of --input is in docs/distribution.md and in the help, and no other is", async () => {
+test("docs/distribution.md and the help list exactly the options of --input", async () => {
   const rows = section("docs/distribution.md", "Networks of one's own")
     .split("\n")
     .filter((line) => /^\| `\w/.test(line));
@@ -19,7 +19,7 @@ test("every option of --input is in docs/distribution.md and in the help, and no
   for (const option of [...Object.keys(networkSchema), ...presets]) expect(help).toContain(option);
 });
 
-test("every option of --metric-model is in docs/conventions.md and in the help", async () => {
+test("docs/conventions.md and the help list every option of --metric-model", async () => {
   const text = section("docs/conventions.md", "Models as metrics");
   const help = (await run(["compare", "--help"])).stdout.replaceAll(/\s+/g, " ");
   for (const option of modelMetricOptions) {
@@ -28,7 +28,7 @@ test("every option of --metric-model is in docs/conventions.md and in the help",
   }
 });
 
-test("the documents name the file of each preset, and what its metric is called", () => {
+test("the documentation names each preset's file and its metric", () => {
   const text = section("docs/distribution.md", "Networks of one's own");
   for (const [preset, { file, features, names }] of Object.entries(networkPresets)) {
     const row = text.split("\n").find((line) => line.startsWith(`| \`${preset}\``)) ?? "";

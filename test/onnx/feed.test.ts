@@ -44,7 +44,7 @@ function expected(
   return Float32Array.from(values);
 }
 
-describe("a model is fed, value by value,", () => {
+describe("feeds a model exactly", () => {
   const images = randomTensor([2, 3, 5, 7], 1);
   test.each<[string, Parameters<typeof onnxExtractor>[1], Parameters<typeof expected>[1]]>([
     ["the image as it is", {}, {}],
@@ -85,7 +85,7 @@ describe("a model is fed, value by value,", () => {
     expect(extractor.protocol).toMatchObject({ layout: nhwc ? "nhwc" : "nchw" });
   });
 
-  test("as many images at a time as it takes, the last of them filled up", async () => {
+  test("as many images at a time as the model takes, padding the last batch", async () => {
     const five = randomTensor([5, 3, 5, 7], 2);
     for (const batch of [1, 2, 5, 7]) {
       const extractor = await onnxExtractor(await saved(echoModel([batch, 3, 5, 7])));
@@ -113,7 +113,7 @@ function close(actual: Tensor, wanted: Tensor): void {
   expect(worst).toBeLessThan(2e-6);
 }
 
-describe("an image comes to the network's size", () => {
+describe("fits an image to the network's size", () => {
   const image = randomTensor([1, 3, 9, 14], 3);
   const resizer: Resizer = "clean";
 
@@ -121,7 +121,7 @@ describe("an image comes to the network's size", () => {
     [5, 5],
     [11, 3],
     [4, 20],
-  ] as const)("stretched to %ix%i", async (height, width) => {
+  ] as const)("by stretching to %ix%i", async (height, width) => {
     close(await fitImage(image, { size: [height, width], resizer }), resize(image, [height, width], resizer));
   });
 
@@ -131,7 +131,7 @@ describe("an image comes to the network's size", () => {
     [[1, 3, 14, 9], 2, 0],
     [[1, 3, 8, 9], 0, 0],
     [[1, 3, 9, 9], 0, 0],
-  ])("from the central square of %j, crop=square", async (shape, top, left) => {
+  ])("by cropping the central square of %j, crop=square", async (shape, top, left) => {
     const whole = randomTensor(shape, 4);
     const side = Math.min(shape[2], shape[3]);
     const wanted = resize(box(whole, top, left, side, side), [6, 6], resizer);
@@ -147,7 +147,7 @@ describe("an image comes to the network's size", () => {
     [[1, 3, 11, 7], 8, [6, 7], [12, 8], [3, 0]], // int(8 * 11 / 7) = 12; (8 - 7) / 2 = 0.5 is 0
     [[1, 3, 5, 5], 10, [7, 9], [10, 10], [2, 0]], // 1.5 is 2, 0.5 is 0
   ])(
-    "from the middle of %j with a shorter side of %i, crop=center",
+    "by cropping the middle of %j with a shorter side of %i, crop=center",
     async (shape, shorter, size, resized, [top, left]) => {
       const whole = randomTensor(shape, 5);
       const wanted = box(resize(whole, resized, resizer), top, left, ...size);
@@ -155,12 +155,12 @@ describe("an image comes to the network's size", () => {
     },
   );
 
-  test("with a shorter side of the size itself where nothing else is said", async () => {
+  test("with the shorter side equal to the size by default", async () => {
     const wanted = box(resize(image, [5, 7], resizer), 0, 1, 5, 5);
     close(await fitImage(image, { size: [5, 5], resizer, crop: "center" }), wanted);
   });
 
-  test("the same from stored pixels and from planes", async () => {
+  test("the same for integer pixels and planes", async () => {
     const data = Uint8Array.from({ length: 9 * 14 * 3 }, (_, i) => (i * 37) % 256);
     const planes = new Tensor(
       Float32Array.from({ length: data.length }, (_, i) => data[(i % 126) * 3 + Math.floor(i / 126)] / 255),
@@ -172,7 +172,7 @@ describe("an image comes to the network's size", () => {
     }
   });
 
-  test("unless it is so long that memory would not hold it", async () => {
+  test("unless an intermediate image would exceed memory", async () => {
     const strip = { data: new Uint8Array(3 * 65000), width: 65000, height: 1, channels: 3 as const };
     const error = await fitImage(strip, { size: [224, 224], resizer, crop: "center" }).catch((caught) => caught);
     expect([error.code, error.message]).toEqual([
@@ -182,7 +182,7 @@ describe("an image comes to the network's size", () => {
   });
 });
 
-test("files are read, cropped, resized and fed: the mean of what the model saw is that of the images", async () => {
+test("reads, crops, resizes and feeds files: the fed mean equals the images' mean", async () => {
   const images = join(folder, "images");
   const shapes: Shape[] = [
     [1, 3, 9, 14],
@@ -237,13 +237,13 @@ test("files are read, cropped, resized and fed: the mean of what the model saw i
   });
 });
 
-describe("of what a model gives is taken", () => {
+describe("takes features from a model's output", () => {
   const images = randomTensor([2, 3, 4, 6], 6);
   const three = ["n", 3, 4, 6];
   const output = (name: string, dims: (number | string)[], from: Parameters<typeof writeModel>[1][0]["from"]) =>
     ({ name, type: "float", dims, from }) as const;
 
-  test("of maps the mean over places, wherever the channels are", async () => {
+  test("as the spatial mean of maps, in either layout", async () => {
     const echo = output("maps", three, (writer) => writer.node("Identity", ["image"]));
     const planes = await onnxExtractor(
       await saved(writeModel([{ name: "image", type: "float", dims: three }], [echo])),
@@ -262,7 +262,7 @@ describe("of what a model gives is taken", () => {
     }
   });
 
-  test("of tokens the first or the mean, and neither unless it is said", async () => {
+  test("as the first token or the mean of tokens, and rejects tokens where neither is chosen", async () => {
     // 3 channels of 24 places as 3 tokens of 24 values.
     const tokens = output("tokens", ["n", 3, 24], (writer) =>
       writer.node("Reshape", ["image", writer.constant("int64", [3], [0, 3, 24])]),
@@ -280,7 +280,7 @@ describe("of what a model gives is taken", () => {
     );
   });
 
-  test("vectors of length 1 where that is wanted", async () => {
+  test("normalised to length 1 on request", async () => {
     const extractor = await onnxExtractor(await saved(echoModel(three)), { unitLength: true });
     const { fed } = await extractor.run(images);
     const length = Math.hypot(...images.data.slice(72));

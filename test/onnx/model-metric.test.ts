@@ -75,8 +75,8 @@ for (const [i, [output, target]] of pairs.entries()) {
 const compare = (...args: string[]) => run(["compare", outputs, targets, "--no-progress", ...args]);
 const json = async (...args: string[]) => JSON.parse((await compare("--json", ...args)).stdout);
 
-describe("a model of two inputs is a column of compare", () => {
-  test("with the number of the loss that it writes down", async () => {
+describe("a model with two inputs as a column of compare", () => {
+  test("equals the loss that it implements", async () => {
     const path = await saved(absolute());
     const { losses, pairs, mean, statistics } = await json("-m", "l1", "--metric-model", `mine=${path},better=lower`);
     expect(Object.keys(losses)).toEqual(["l1", "mine"]);
@@ -87,7 +87,7 @@ describe("a model of two inputs is a column of compare", () => {
     expect(statistics.mine.n).toBe(3);
   });
 
-  test.each(["ssim", "psnr(channels=y-bt601)"])("with the number of %s, which was exported", async (spec) => {
+  test.each(["ssim", "psnr(channels=y-bt601)"])("equals %s for an exported loss", async (spec) => {
     const path = join(folder, `exported-${spec.length}.onnx`);
     expect((await run(["export", spec, "-o", path])).code).toBe(0);
     const several = await compare("-m", spec, "--metric-model", `mine=${path},better=higher`);
@@ -104,7 +104,7 @@ describe("a model of two inputs is a column of compare", () => {
     ["output", "target", "", false],
     ["a", "b", "", false],
     ["a", "b", ",target=a", true],
-  ])("whose inputs %s and %s%s take what their names or their order say", async (first, second, option, isFirst) => {
+  ])("takes inputs %s and %s%s by their names or order", async (first, second, option, isFirst) => {
     const path = await saved(differences(first, second));
     const { pairs: measured } = await json("-m", "l1", "--metric-model", `mine=${path},better=lower${option}`);
     for (const [i, [output, target]] of pairs.entries()) {
@@ -113,7 +113,7 @@ describe("a model of two inputs is a column of compare", () => {
     }
   });
 
-  test("in the table, the CSV file, the report, and beside what is computed when nothing is said", async () => {
+  test("appears in the table, the CSV file and the report, beside the default metrics", async () => {
     const path = await saved(absolute());
     const [csv, report] = [join(folder, "a.csv"), join(folder, "a.html")];
     const model = `mine=${path},better=higher,decimals=2`;
@@ -133,15 +133,15 @@ describe("a model of two inputs is a column of compare", () => {
     ["mine>0.9", 0, /^$/],
     ["any(mine>0.1)", 1, /fail: any\(mine>0\.1\)/],
     ["max(mine)>0.9, l1>0.9", 0, /^$/],
-  ])("under the condition %s", async (condition, code, stderr) => {
+  ])("is evaluated in the condition %s", async (condition, code, stderr) => {
     const path = await saved(absolute());
     const result = await compare("-m", "l1", "--metric-model", `mine=${path},better=lower`, "--fail", condition);
     expect([result.code, result.stderr]).toEqual([code, expect.stringMatching(stderr)]);
   });
 });
 
-describe("a model of one input measures the outputs alone", () => {
-  test("higher, lower, or closer to the target's own value being better", async () => {
+describe("a model with one input measures the outputs alone", () => {
+  test("with higher, lower or closer to the target's own value as better", async () => {
     const path = await saved(brightness());
     const { pairs: measured, losses } = await json("-m", "l1", "--metric-model", `mine=${path},better=higher`);
     expect(losses.mine.better).toBe("higher");
@@ -153,7 +153,7 @@ describe("a model of one input measures the outputs alone", () => {
     }
   });
 
-  test("in the layout, order and range that are said", async () => {
+  test("in the given layout, order and range", async () => {
     const path = await saved(lastChannel());
     const model = `mine=${path},better=higher,channels=bgr,range=0-255,mean=1:2:3,std=4:5:6`;
     const { pairs: measured } = await json("-m", "l1", "--metric-model", model);
@@ -163,7 +163,7 @@ describe("a model of one input measures the outputs alone", () => {
     }
   });
 
-  test("of a grey image as three equal channels, whatever the target's are", async () => {
+  test("with a grey image as three equal channels, whatever the target has", async () => {
     const grey = steps([1, 1, 13, 18], 50);
     const file = join(folder, "grey.png");
     await writeImage(file, grey);
@@ -185,10 +185,10 @@ describe("a model of one input measures the outputs alone", () => {
   });
 });
 
-describe("sizes", () => {
+describe("image sizes", () => {
   const fixed = async () => saved(brightness([1, 3, 6, 5]));
 
-  test("that the model does not take fail by pair, and the others are measured", async () => {
+  test("that the model does not accept fail for that pair only", async () => {
     const { code, stdout, stderr } = await compare(
       "-m",
       "l1",
@@ -209,14 +209,14 @@ describe("sizes", () => {
   test.each([
     [",resize=clean", [6, 5]],
     [",size=6x5", [6, 5]],
-  ] as const)("are resized where that is said: %s", async (option, size) => {
+  ] as const)("are resized on request: %s", async (option, size) => {
     const { pairs: measured } = await json("-m", "l1", "--metric-model", `mine=${await fixed()},better=lower${option}`);
     for (const [i, [output]] of pairs.entries()) {
       expect(measured[i].values.mine).toBeCloseTo(average(resize(output, size, "clean").data), 5);
     }
   });
 
-  test("of a model that leaves them open are what is said", async () => {
+  test("of a model with dynamic sizes are set by the option", async () => {
     const path = await saved(brightness());
     const { pairs: measured } = await json(
       "-m",
@@ -234,8 +234,8 @@ describe("sizes", () => {
   });
 });
 
-describe("numbers that are none, and transparency, are handled as for losses", () => {
-  test("NaN is noted, in no mean, and fails a condition", async () => {
+describe("NaN and transparency are handled as for losses", () => {
+  test("NaN is reported, excluded from the mean, and fails a condition", async () => {
     // 0 / 0 of black outputs.
     const ratio = writeModel(
       [{ name: "image", type: "float", dims: anySize }],
@@ -256,7 +256,7 @@ describe("numbers that are none, and transparency, are handled as for losses", (
     expect(code).toBe(1);
   });
 
-  test("a model of colours sees transparent images over black and over white, and the worse counts", async () => {
+  test("transparent images are evaluated over black and over white, and the worse counts", async () => {
     const clear = join(folder, "clear.png");
     const solid = join(folder, "solid.png");
     const grey = (alpha: number) =>
@@ -287,7 +287,7 @@ describe("numbers that are none, and transparency, are handled as for losses", (
   });
 });
 
-describe("what does not fit is refused in words", () => {
+describe("rejects with a message", () => {
   const info = (name: string): ValueInfo => ({ name, type: "float", dims: anySize });
   const cases: [string, () => Promise<string>, RegExp, number?][] = [
     [
@@ -381,13 +381,13 @@ describe("what does not fit is refused in words", () => {
     expect(result.code).toBe(code);
   });
 
-  test("the same name twice", async () => {
+  test("a duplicate name", async () => {
     const model = `mine=${await saved(absolute())},better=lower`;
     const { code, stderr } = await compare("--metric-model", model, "--metric-model", model);
     expect([code, stderr]).toEqual([2, expect.stringMatching(/--metric-model: mine is listed twice/)]);
   });
 
-  test("gradients, maps, weights and values at once", async () => {
+  test("gradients, maps, weights, synchronous calls and invalid images, while value and perImage work", async () => {
     const loss = await openModelMetric("mine", await saved(absolute()), { better: "lower" });
     const [output, target] = [Tensor.full([2, 3, 4, 4], 0.25), Tensor.full([2, 3, 4, 4], 0.75)];
     expect(await loss.value(output, target)).toBeCloseTo(0.5, 6);
@@ -412,7 +412,7 @@ describe("what does not fit is refused in words", () => {
     );
   });
 
-  test("files whose names have commas are found, and options begin where one is written", async () => {
+  test("accepts file names with commas, and finds where the options begin", async () => {
     const path = join(folder, "a,b=c.onnx");
     await writeFile(join(folder, "a,b.onnx"), absolute());
     const { code } = await compare("-m", "l1", "--metric-model", `mine=${join(folder, "a,b.onnx")}, better=lower`);

@@ -15,7 +15,7 @@ const { cases }: { cases: Golden[] } = JSON.parse(readFileSync(new URL("pillow.j
 
 const level = (i: number) => (i * i * 7 + i * 31 + Math.floor(i / 5) * 53) % 256;
 
-describe("images are resized as Pillow resizes 8 bits, to the bit", () => {
+describe("8-bit images are resized bit-exactly as by Pillow", () => {
   test.each(cases)("$from to $to", ({ from: [height, width], to, levels }) => {
     const data = Uint8Array.from({ length: height * width }, (_, i) => level(i));
     const stored = resizeAsPillow({ data, height, width, channels: 1 }, to);
@@ -33,7 +33,7 @@ describe("images are resized as Pillow resizes 8 bits, to the bit", () => {
     expect([...third.data.slice(2 * stored.data.length)]).toEqual([...stored.data]);
   });
 
-  test("values beyond black and white are cut, and an image of that size is kept in 8 bits", () => {
+  test("values beyond black and white are clamped, and an image of the same size is rounded to 8 bits", () => {
     const image = randomTensor([1, 3, 5, 7], 1, -0.5, 1.5);
     const wanted = image.data.map((value) => Math.round(Math.min(Math.max(value, 0), 1) * 255) / 255);
     expect([...resizeAsPillow(image, [5, 7]).data]).toEqual([...wanted]);

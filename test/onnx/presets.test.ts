@@ -44,7 +44,7 @@ const vision = await saved("vision", "image_embeds", 768, false);
 const image = randomTensor([1, 3, 300, 341], 7);
 
 // dgm-eval, models/dinov2.py: Resize((224, 224), BICUBIC), ToTensor, Normalize by the numbers of ImageNet; the class token is the features.
-test("dinov2 is fed the whole image at 224x224, and its first token is taken", async () => {
+test("dinov2 gets the whole image at 224x224, and its first token is used", async () => {
   const extractor = await onnxExtractor(large, { preset: "dinov2" });
   const fitted = await fitImage(image, { resizer: "clean", ...extractor.fit, size: extractor.size });
   const { last_hidden_state: features } = await extractor.run(fitted);
@@ -57,7 +57,7 @@ test("dinov2 is fed the whole image at 224x224, and its first token is taken", a
 });
 
 // cmmd/io_util.py and embedding.py: the central square, 336x336 by Pillow's bicubic filter, CLIP's numbers, embeddings of length 1.
-test("clip is fed the central square at 336x336, and its embedding has length 1", async () => {
+test("clip gets the central square at 336x336, and its embedding has length 1", async () => {
   const extractor = await onnxExtractor(vision, { preset: "clip" });
   const { image_embeds: features } = await extractor.run(
     await fitImage(image, { resizer: "clean", ...extractor.fit, size: extractor.size }),
@@ -91,7 +91,7 @@ const distribution = async (...args: string[]) => {
 const namesOf = ({ report }: Awaited<ReturnType<typeof distribution>>) =>
   Object.values<{ metric: string }>(report.results).map(({ metric }) => metric);
 
-describe("a number has the name that the literature gives it where everything is as there, and says the network where not", () => {
+describe("a metric has its name from the literature only with the literature's settings, and otherwise names the network", () => {
   test.each([
     [["--network", "dinov2", "--checkpoint", large], "fd-dinov2"],
     [["--network", large, "--input", "dinov2"], "fd-dinov2"],
@@ -124,12 +124,12 @@ describe("a number has the name that the literature gives it where everything is
   test.each([
     ["fid", /fid need Inception's features; for network dinov2, use is, kid/],
     ["sfid", /sfid needs spatial features from inception-fid or inception_v3/],
-  ])("nothing is called %s that is not", async (metric, message) => {
+  ])("rejects %s for a network that does not define it", async (metric, message) => {
     const { code, stderr } = await distribution("--network", "dinov2", "--checkpoint", large, "-m", metric);
     expect([code, stderr]).toEqual([2, expect.stringMatching(message)]);
   });
 
-  test("a file that is called like a network is not that network", async () => {
+  test("a file named like a preset is not that preset", async () => {
     for (const name of ["inception-fid", "dinov2"]) {
       const path = join(await temporaryFolder(), name);
       await writeFile(path, await (await import("node:fs/promises")).readFile(large));
@@ -139,7 +139,7 @@ describe("a number has the name that the literature gives it where everything is
   });
 });
 
-describe("the protocol says what was fed and taken", () => {
+describe("the protocol reports how images were fed and features taken", () => {
   const protocol = {
     network: "dinov2",
     resize: "pillow",
@@ -151,7 +151,7 @@ describe("the protocol says what was fed and taken", () => {
     output: "last_hidden_state, first token",
   };
 
-  test("in JSON, under the table, and in statistics files, which then need no network", async () => {
+  test("in JSON, below the table, and in statistics files, which need no network later", async () => {
     const { report } = await distribution("--network", "dinov2", "--checkpoint", large);
     expect(report.protocol).toMatchObject(protocol);
     const common = ["--network", "dinov2", "--checkpoint", large, "--no-cache", "--no-progress"];
@@ -183,7 +183,7 @@ describe("the protocol says what was fed and taken", () => {
     ],
     ["range=0-255", /input .*, the outputs' features with \(255x - /],
     ["size=448", /size 224x224, the outputs' features with 448x448/],
-  ])("statistics are refused where the other side has %s", async (input, message) => {
+  ])("statistics are rejected if the other side has %s", async (input, message) => {
     const ofReals = join(folder, "reals.npz");
     const common = ["--network", "dinov2", "--checkpoint", large, "--no-cache", "--no-progress"];
     const args = ["distribution", outputs, ofReals, ...common, "--input", input];
@@ -192,7 +192,7 @@ describe("the protocol says what was fed and taken", () => {
     expect((await run([...args, "--allow-mismatch"])).code).toBe(0);
   });
 
-  test("statistics of nobody's network are of that network", async () => {
+  test("statistics of an unknown network keep that network's name", async () => {
     const path = join(folder, "mine.npz");
     const covariance = { rows: 2, columns: 2, data: Float64Array.of(1, 0, 0, 1) };
     await writeStatistics(path, { fid: { mean: Float64Array.of(0, 0), covariance }, protocol: { network: "mine" } });

@@ -33,7 +33,7 @@ const flat = (name: string) => ({
   from: (writer: OnnxModelWriter) => writer.node("Flatten", ["image"], { axis: 1 }),
 });
 
-describe("what does not fit is refused with what the model has, and what was typed", () => {
+describe("rejects what does not fit, naming the model's property and the typed option:", () => {
   test.each<[string, Uint8Array, Parameters<typeof onnxExtractor>[1], RegExp]>([
     ["an open size", echoModel(["n", 3, "h", "w"]), {}, /does not fix the size of its images; set it, as size=224/],
     ["another size than the model's", echoModel(["n", 3, 8, 9]), { size: 8 }, /takes images of 8x9, not of 8x8/],
@@ -161,14 +161,17 @@ describe("what does not fit is refused with what the model has, and what was typ
     expect(await distribution(...args)).toMatchObject({ code: 2, stderr: expect.stringMatching(message) });
   });
 
-  test.each(Object.entries(networkPresets))("%s without its file says which fits", async (network, { file }) => {
-    const { code, stderr } = await distribution("--network", network);
-    expect(code).toBe(3);
-    expect(stderr).toContain(`network ${network} needs its ONNX file, as --checkpoint file.onnx`);
-    expect(stderr).toContain(file);
-  });
+  test.each(Object.entries(networkPresets))(
+    "%s without its file names the required file",
+    async (network, { file }) => {
+      const { code, stderr } = await distribution("--network", network);
+      expect(code).toBe(3);
+      expect(stderr).toContain(`network ${network} needs its ONNX file, as --checkpoint file.onnx`);
+      expect(stderr).toContain(file);
+    },
+  );
 
-  test("a resizer that is said twice", async () => {
+  test("a resizer given twice", async () => {
     const path = await saved(echoModel(["n", 3, 8, 8]));
     const { code, stderr } = await distribution(
       "--network",
@@ -182,7 +185,7 @@ describe("what does not fit is refused with what the model has, and what was typ
   });
 });
 
-describe("files that are no such model are told by their path, and the exit code says that another try will not help", () => {
+describe("rejects invalid model files by path, with an exit code for permanent errors:", () => {
   const bytes = echoModel(["n", 3, 8, 8]);
   const message = (change: (model: ReturnType<typeof create<typeof ModelProtoSchema>>) => void) => {
     const model = create(ModelProtoSchema, {
@@ -249,7 +252,7 @@ describe("files that are no such model are told by their path, and the exit code
     expect([code, stderr.includes(path)]).toEqual([wanted, true]);
   });
 
-  test("larger than what is read, a folder, a device", async () => {
+  test("a file over the size limit, a folder, a device", async () => {
     const path = join(folder, "huge.onnx");
     const handle = await open(path, "w");
     await handle.truncate(5 * 2 ** 30);
