@@ -133,15 +133,15 @@ const peerOfPage: Record<string, RegExp> = {
 
 /** Numbers that are held otherwise: the beginning of a call, or of what is written here, with the tests' file and a title in it. */
 const heldBy: [page: RegExp, start: string, file: string, title: string][] = [
-  [/pyiqa/, 'create_metric("niqe")', "test/losses/niqe.test.ts", "IQA-PyTorch's numbers, of its default luma"],
-  [/torchmetrics/, "psnr(pooling=channels)", "test/losses/psnr.test.ts", "pooling is torchmetrics' dim"],
+  [/pyiqa/, 'create_metric("niqe")', "test/losses/niqe.test.ts", "niqe(preset=pyiqa) equals IQA-PyTorch"],
+  [/torchmetrics/, "psnr(pooling=channels)", "test/losses/psnr.test.ts", "pooling equals torchmetrics' dim"],
   [/torchmetrics/, "mifid", "test/metrics/goldens2.test.ts", "$metric equals $peer"],
-  [/basicsr/, "GANLoss", "test/losses/adversarial/objectives.test.ts", "objectives on %s are BasicSR's"],
-  [/basicsr/, "ESRGANModel", "test/losses/adversarial/objectives.test.ts", "objectives on %s are BasicSR's"],
+  [/basicsr/, "GANLoss", "test/losses/adversarial/objectives.test.ts", "objectives on %s equal BasicSR's"],
+  [/basicsr/, "ESRGANModel", "test/losses/adversarial/objectives.test.ts", "objectives on %s equal BasicSR's"],
   [/basicsr/, "UNetDiscriminatorSN", "test/nets/discriminators.test.ts", "unet-sn"],
   [/basicsr/, "VGGStyleDiscriminator", "test/nets/discriminators.test.ts", "vgg"],
   [/basicsr/, "r1_penalty", "test/losses/adversarial/penalties.test.ts", "the tiny discriminator on %s"],
-  [/basicsr/, "calculate_niqe", "test/losses/niqe.test.ts", "BasicSR's numbers"],
+  [/basicsr/, "calculate_niqe", "test/losses/niqe.test.ts", "niqe equals BasicSR"],
   [/basicsr/, "FocalFrequencyLoss", "test/losses/golden-rules.ts", "ffl"],
   [
     /lpips/,
