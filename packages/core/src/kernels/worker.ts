@@ -48,6 +48,14 @@ const port = scope.parentPort ?? scope;
 const kernels = new Kernels();
 const arenas = new Map<number | undefined, Kernels>([[undefined, kernels]]);
 
+/** Waits until the second counter says that so many strips of the pass before are done. */
+function waitFor(counters: Int32Array, strips: number): void {
+  // What is waited on is what was compared: were it read again, a step between would never be told of.
+  for (let done = Atomics.load(counters, 1); done < strips; done = Atomics.load(counters, 1)) {
+    Atomics.wait(counters, 1, done);
+  }
+}
+
 port.onmessage = ({ data }) => {
   if ("share" in data) {
     const { arena, share } = data;
@@ -70,7 +78,7 @@ port.onmessage = ({ data }) => {
   try {
     for (let index = first; index < jobs.length; index = counters ? Atomics.add(counters, 0, 1) : jobs.length) {
       const job = jobs[index];
-      while (counters && counters[1] < (job.needs ?? 0)) Atomics.wait(counters, 1, counters[1]);
+      if (counters) waitFor(counters, job.needs ?? 0);
       results.push([index, runStrip(arenas.get(arena) as Kernels, { ...job, kernel: stripKernel(job.spec) })]);
     }
   } catch {
