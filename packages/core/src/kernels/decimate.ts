@@ -12,13 +12,6 @@ function decimated([, height, width]: Planes, taps: number): readonly [height: n
   return [Math.floor((height - taps) / 2) + 1, Math.floor((width - taps) / 2) + 1];
 }
 
-/** The window's weights in memory. */
-function place(kernels: Kernels, window: readonly number[]): number {
-  const address = kernels.floats(window.length);
-  kernels.view(address, window.length).set(window);
-  return address;
-}
-
 /** Every second place, in rows and columns, of means under a separable window. */
 export function decimatePlanes(kernels: Kernels, source: Rows, planes: Planes, window: readonly number[]): Tensor {
   const [channels, , width] = planes;
@@ -28,7 +21,7 @@ export function decimatePlanes(kernels: Kernels, source: Rows, planes: Planes, w
   const written = planarRows(result.data, [channels, rows, columns]);
   const band = Math.max(1, Math.floor(bandSamples / (2 * width)));
   kernels.reset();
-  const weights = place(kernels, window);
+  const weights = kernels.place(window);
   const pixels = (2 * band + taps) * width;
   const x = kernels.floats(pixels);
   const staging = kernels.staging(source, pixels);
@@ -63,7 +56,7 @@ export function addDecimated(
   const [own, coarse] = [planarRows(grad, planes), planarRows(ofMeans, [channels, rows, columns])];
   const band = Math.max(2, Math.floor(bandSamples / width));
   kernels.reset();
-  const weights = place(kernels, window);
+  const weights = kernels.place(window);
   const fine = kernels.floats(band * width);
   const slopes = kernels.floats((band / 2 + taps + 2) * columns);
   const scratch = kernels.bytes(kernels.run.decimateScratch(width));

@@ -10,7 +10,7 @@ import { averagePlanes, spreadPlanes } from "./planes.ts";
 import { dimensions, planarRows } from "./rows.ts";
 import { sharedPlanes } from "./shared-planes.ts";
 import { averages as averaging } from "./strips/averages.ts";
-import { phase, place, placePlans } from "./strips/phase.ts";
+import { phase, placePlans } from "./strips/phase.ts";
 import type { FsimSpec, PhaseSpec, Planes, PlanesSpec } from "./types.ts";
 
 /** The averaging of the images. */
@@ -38,7 +38,7 @@ function spectraOf(kernels: Kernels, spec: PhaseSpec, [x, y]: readonly Float32Ar
   const pixels = h * w;
   kernels.reset();
   const plans = placePlans(kernels, spec.tables);
-  const planes = [place(kernels, x), place(kernels, y)] as const;
+  const planes = [kernels.place(x), kernels.place(y)] as const;
   const out = kernels.floats(4 * pixels);
   const scratch = kernels.bytes(kernels.run.phaseScratch(h, w));
   const [ofX, ofY] = [measure(x), measure(y)];
@@ -107,7 +107,7 @@ function fromSpectrum(
   kernels.reset();
   const plans = placePlans(kernels, spec.tables);
   const [re, im] = [coefficients.subarray(0, pixels), coefficients.subarray(pixels)].map((plane) =>
-    place(kernels, plane),
+    kernels.place(plane),
   );
   const out = kernels.floats(pixels);
   const scratch = kernels.bytes(kernels.run.phaseScratch(h, w));

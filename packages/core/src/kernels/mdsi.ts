@@ -24,11 +24,7 @@ function deviation(kernels: Kernels, powers: Float32Array, sums: Float64Array) {
   const count = powers.length / 2;
   const { run } = kernels;
   kernels.reset();
-  const [re, im] = [powers.subarray(0, count), powers.subarray(count)].map((part) => {
-    const address = kernels.floats(count);
-    kernels.view(address, count).set(part);
-    return address;
-  });
+  const [re, im] = [powers.subarray(0, count), powers.subarray(count)].map((part) => kernels.place(part));
   const address = kernels.bytes(24);
   kernels.view64(address, 3).fill(0);
   const means = [...inTwo(sums[0] / count), ...inTwo(sums[1] / count)] as const;

@@ -534,6 +534,13 @@ export class Kernels {
     return this.bytes(count * 4);
   }
 
+  /** The address of a copy of numbers as float32. */
+  place(values: ArrayLike<number>): number {
+    const address = this.floats(values.length);
+    this.view(address, values.length).set(values);
+    return address;
+  }
+
   /** The address of room for this many bytes, aligned for vectors. Not cleared. */
   bytes(count: number): number {
     const address = this.#top;

@@ -66,9 +66,8 @@ export const averages: StripKernel<AveragesSpec> = {
     const means = factor === 1 ? x : kernels.floats(channels * meansStride);
     const apart = factor === 1 ? stride : meansStride;
     const out = kernels.floats(rows.length * meansStride);
-    const weights = kernels.floats(3 * rows.length);
+    const weights = kernels.place(rows.flat());
     const scratch = kernels.bytes(kernels.run.planesScratch(width, halfWidth, factor));
-    kernels.view(weights, 3 * rows.length).set(rows.flat());
     for (const [index, { image, staging }] of images.entries()) {
       for (const [from, to] of spans) {
         const [first, end] = allRows(spec, planes, [from, to]);
@@ -122,9 +121,8 @@ export const spreading: StripKernel<SpreadingSpec> = {
     kernels.reset();
     const slopes = kernels.floats(rows.length * stride);
     const out = kernels.floats((band + 1) * factor * width);
-    const weights = kernels.floats(rows.length * channels);
+    const weights = kernels.place(shares(channels, spec).flat());
     const scratch = kernels.bytes(kernels.run.planesScratch(width, halfWidth, factor));
-    kernels.view(weights, rows.length * channels).set(shares(channels, spec).flat());
     for (const [from, to] of spans) {
       const [first, last] = fineRows(spec, planes, [from, to]);
       const [, end] = allRows(spec, planes, [from, to]);

@@ -24,12 +24,11 @@ export const information: StripKernel<InformationSpec> = {
     const radius = (spec.window.length - 1) / 2;
     const pixels = (end - first) * width;
     kernels.reset();
-    const window = kernels.floats(spec.window.length);
+    const window = kernels.place(spec.window);
     const sums = kernels.bytes(16 * channels);
     const [readOutput, readTarget] = [output, target!].map((rows) => channelReader(kernels, rows, pixels));
     const gradient = grad ? kernels.floats((to - from) * width) : 0;
     const scratch = kernels.bytes(kernels.run.informationScratch(to - from, radius));
-    kernels.view(window, spec.window.length).set(spec.window);
     kernels.view64(sums, 2 * channels).fill(0);
     kernels.run.informationConfigure(window, radius, spec.noise, spec.least);
     for (let channel = 0; channel < channels; channel++) {

@@ -16,13 +16,6 @@ export function placePlans(kernels: Kernels, { planH, planW }: PhaseTables): rea
   return [place(planH), place(planW)];
 }
 
-/** Brings floats into memory. */
-export function place(kernels: Kernels, floats: Float32Array): number {
-  const address = kernels.floats(floats.length);
-  kernels.view(address, floats.length).set(floats);
-  return address;
-}
-
 /** Writes the two planes of a direction. */
 function writeTwo(
   kernels: Kernels,
@@ -56,8 +49,8 @@ export const phase: StripKernel<PhaseSpec> = {
     const stride = planeStride(pixels);
     kernels.reset();
     const plans = placePlans(kernels, tables);
-    const radial = place(kernels, tables.radial);
-    const spread = place(kernels, tables.spread[orientation]);
+    const radial = kernels.place(tables.radial);
+    const spread = kernels.place(tables.spread[orientation]);
     const [coefficients, planesOf] = [kernels.floats(2 * stride), kernels.floats(2 * stride)];
     const scratch = kernels.bytes(kernels.run.phaseScratch(h, w));
     kernels.read(output, [0, 2], 0, pixels, coefficients, stride, 0);

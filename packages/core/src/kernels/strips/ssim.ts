@@ -87,7 +87,7 @@ export const ssim: StripKernel<SsimSpec> = {
     const pixels = (end - first) * width;
 
     kernels.reset();
-    const window = kernels.floats(spec.window.size);
+    const window = kernels.place(windowWeights(spec.window));
     const sums = kernels.bytes(16 * channels);
     const [readOutput, readTarget] = [output, target!].map((rows) => channelReader(kernels, rows, pixels));
     const cells = map ? kernels.floats((mapTo - mapFrom) * mapWidth) : 0;
@@ -97,7 +97,6 @@ export const ssim: StripKernel<SsimSpec> = {
     const gradient = staged ? kernels.floats((to - from) * (width + 2 * pad)) : 0;
     const scratch = kernels.bytes(kernels.run.ssimScratch(to - from, radius));
 
-    kernels.view(window, spec.window.size).set(windowWeights(spec.window));
     kernels.view64(sums, 2 * channels).fill(0);
     if (map) kernels.view(cells, (mapTo - mapFrom) * mapWidth).fill(0);
     kernels.run.ssimConfigure(

@@ -82,9 +82,8 @@ export const ssimulacra2Scale: StripKernel<Ssimulacra2ScaleSpec> = {
     const gradStride = planeStride(rows);
 
     kernels.reset();
-    const window = kernels.floats(spec.window.length);
-    const outside = windowOutside(spec.window, width);
-    const columns = kernels.floats(outside.length);
+    const window = kernels.place(spec.window);
+    const columns = kernels.place(windowOutside(spec.window, width));
     const sums = kernels.bytes(8 * sumsOfPlane * opponents);
     const slopes = kernels.floats(3 * errors);
     const [x, y] = [kernels.floats(opponents * stride), kernels.floats(opponents * stride)];
@@ -92,8 +91,6 @@ export const ssimulacra2Scale: StripKernel<Ssimulacra2ScaleSpec> = {
     const gradient = grad ? kernels.floats(opponents * gradStride) : 0;
     const scratch = kernels.bytes(kernels.run.ssimulacra2Scratch(to - from));
 
-    kernels.view(window, spec.window.length).set(spec.window);
-    kernels.view(columns, outside.length).set(outside);
     kernels.view64(sums, sumsOfPlane * opponents).fill(0);
     const all = [first * width, end * width] as const;
     readLinear(kernels, spec, output, all, { address: x, stride }, stagingX);
