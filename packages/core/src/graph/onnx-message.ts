@@ -25,8 +25,13 @@ function varint(value: number): number[] {
   return groups;
 }
 
+/** The bytes of several pieces together. */
+function lengthOf(pieces: readonly { readonly length: number }[]): number {
+  return pieces.reduce((sum, { length }) => sum + length, 0);
+}
+
 function field(...parts: Uint8Array[]): Field {
-  return { parts, length: parts.reduce((sum, { length }) => sum + length, 0) };
+  return { parts, length: lengthOf(parts) };
 }
 
 function delimited(number: number, length: number, parts: readonly Uint8Array[]): Field {
@@ -50,17 +55,16 @@ export function text(number: number, value: string): Field {
 
 /** A message within another. */
 export function message(number: number, fields: Message): Field {
-  const length = fields.reduce((sum, each) => sum + each.length, 0);
   return delimited(
     number,
-    length,
+    lengthOf(fields),
     fields.flatMap(({ parts }) => parts),
   );
 }
 
 /** The bytes of a message. */
 export function encode(fields: Message): Uint8Array {
-  const encoded = new Uint8Array(fields.reduce((sum, { length }) => sum + length, 0));
+  const encoded = new Uint8Array(lengthOf(fields));
   let at = 0;
   for (const { parts } of fields) {
     for (const part of parts) {
