@@ -9,7 +9,7 @@ import pixelmatch from "pixelmatch";
 import { ssim as ssimJs } from "ssim.js";
 import { type MatchOptions, matchImages } from "../packages/reconloss/src/matchers/index.ts";
 import { comparator } from "../packages/reconloss/src/vitest/index.ts";
-import { timesInTurn } from "./in-turn.ts";
+import { median, timesInTurn } from "./in-turn.ts";
 import { changes, type Shot, shots } from "./pages.ts";
 import { describeRun, resultFile } from "./results.ts";
 
@@ -123,9 +123,6 @@ const times = await timesInTurn(
   rounds,
   2,
 );
-
-/** The middle one of several numbers. */
-const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
 /** Milliseconds by the clock, and of processor time of all threads. */
 interface Spent {

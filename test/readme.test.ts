@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import sharp, { type Sharp } from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -10,6 +10,7 @@ import { lossFactories } from "../packages/core/src/losses/registry.ts";
 import { readImage } from "../packages/reconloss/src/image/index.ts";
 import { photographPath } from "../scripts/photographs.ts";
 import { bundleForPage, launch, serve, withoutBrowser } from "./browser.ts";
+import { writePicture } from "./write-picture.ts";
 
 const root = new URL("../", import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, root), "utf8");
@@ -157,10 +158,7 @@ describe("what the README shows is what its code gives", () => {
 
   /** Images under all names that the README has. */
   beforeAll(async () => {
-    const write = (path: string, image: Sharp) => {
-      mkdirSync(dirname(join(folder, path)), { recursive: true });
-      return image.toFile(join(folder, path));
-    };
+    const write = (path: string, image: Sharp) => writePicture(folder, path, image);
     for (const [name, left] of [
       ["cat.png", 100],
       ["grass.png", 400],

